@@ -1,0 +1,364 @@
+//! The circuit: all rules over one witness, and its halo2 interface.
+
+use halo2_proofs::circuit::{Cell, Layouter, Region, SimpleFloorPlanner, Value};
+use halo2_proofs::plonk::{Circuit, ConstraintSystem, Error};
+use halo2curves::bn256::Fr;
+use subrosa_protocol::batch::{BatchHeader, BatchWitness, LinkWitness, Shape, SlotWitness};
+use subrosa_protocol::asset::AssetId;
+use subrosa_protocol::ledger::State;
+use subrosa_protocol::transaction::WORDS;
+use subrosa_protocol::tree::{DEPTH, MerklePath};
+
+use crate::anchors::anchor;
+use crate::commitments::{commitments, deposits};
+use crate::config::{Config, TABLE_BITS};
+use crate::convert::to_halo2;
+use crate::data::{data, words};
+use crate::layout::{Layout, Selector, Sheet, Wire};
+use crate::nullifiers::nullifiers;
+use crate::rules::Rule;
+use crate::slot::{SlotWires, fee_total, slot};
+use crate::state::{counts, deposit_counts, header, history, leaf_counts, state};
+
+/// Rows at the end that the layout leaves to blinding (the proof system needs fewer).
+const RESERVED_ROWS: usize = 16;
+
+/// Public instances, in order: old state, new state, c, z, y.
+pub const INSTANCES: usize = 5;
+
+/// The wires that the rest of a circuit may build on.
+pub struct StateTransition {
+    /// Old state, new state, c, z, y.
+    pub instances: [Wire; INSTANCES],
+    /// The digest x of each slot: the seam at which client proofs are to be verified in circuit.
+    /// An inactive slot has `subrosa_protocol::batch::inactive_digest`.
+    pub digests: Vec<Wire>,
+    /// The flag of each slot.
+    pub active: Vec<Wire>,
+}
+
+/// Rows and cells that each part of the statement takes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Parts {
+    /// Parts in order with the advice cells written for them.
+    pub cells: Vec<(&'static str, usize)>,
+}
+
+/// Writes the statement. Returns the wires to expose and the cells of each part.
+pub fn state_transition(
+    layout: &mut Layout<'_>,
+    witness: &BatchWitness,
+) -> (StateTransition, Parts) {
+    let mut parts = Parts::default();
+    let mut written = 0;
+    let mut part = |layout: &Layout<'_>, name: &'static str| {
+        let cells = layout.census().cells();
+        parts.cells.push((name, cells - written));
+        written = cells;
+    };
+
+    layout.rule(Rule::B1);
+    let old = state(layout, &witness.old);
+    layout.rule(Rule::B13);
+    let new = state(layout, &witness.new);
+    part(layout, "states");
+    let header = header(layout, &witness.header);
+    part(layout, "header");
+
+    let mut slots: Vec<SlotWires> = Vec::with_capacity(witness.slots.len());
+    for values in &witness.slots {
+        let previous = slots.last().map(|slot| slot.active);
+        slots.push(slot(layout, values, &header, previous));
+    }
+    fee_total(layout, &header, &slots);
+    part(layout, "slots");
+    for (slot, values) in slots.iter().zip(&witness.slots) {
+        anchor(layout, slot, &values.anchor_path, old.history_root);
+    }
+    part(layout, "anchors");
+    let deposits = deposits(layout, witness);
+    part(layout, "deposits");
+    let active: Vec<Wire> = slots.iter().map(|slot| slot.active).collect();
+    let deposited: Vec<Wire> = deposits.iter().map(|deposit| deposit.active).collect();
+    let deposit_sum = counts(layout, &header, &active, &deposited);
+    part(layout, "counts");
+    let place = nullifiers(layout, witness, &slots, &old, &new);
+    part(layout, "nullifiers");
+    commitments(layout, witness, &slots, &deposits, &place, &old, &new);
+    part(layout, "commitments");
+    leaf_counts(layout, witness, &header, &old, &new, &place);
+    deposit_counts(layout, &header, &old, &new, deposit_sum);
+    history(layout, witness, &header, &old, &new);
+    part(layout, "history");
+    let words = words(&header, &deposits, &slots);
+    let data = data(layout, &words, to_halo2(&witness.challenge()));
+    part(layout, "data");
+
+    let transition = StateTransition {
+        instances: [
+            old.commitment,
+            new.commitment,
+            data.commitment,
+            data.challenge,
+            data.evaluation,
+        ],
+        digests: slots.iter().map(|slot| slot.digest).collect(),
+        active,
+    };
+    (transition, parts)
+}
+
+/// The public instances of a witness at the challenge that L1 computes from its words.
+pub fn instances(witness: &BatchWitness) -> Vec<Fr> {
+    witness
+        .instances(&witness.challenge())
+        .iter()
+        .map(to_halo2)
+        .collect()
+}
+
+/// A witness of all zeros, for key generation.
+fn blank(shape: Shape) -> BatchWitness {
+    let zero = ark_bn254::Fr::from(0u64);
+    let state = State {
+        note_root: zero,
+        nullifier_root: zero,
+        history_root: zero,
+        leaf_count: 0,
+        batch_index: 0,
+        deposit_count: 0,
+    };
+    let path = MerklePath {
+        index: 0,
+        siblings: [[zero; 3]; DEPTH],
+    };
+    let link = LinkWitness {
+        low_value: zero,
+        low_next: zero,
+        path: path.clone(),
+        hint: zero,
+    };
+    let slot = SlotWitness {
+        active: false,
+        words: [zero; WORDS],
+        anchor_path: path.clone(),
+        links: [link.clone(), link.clone(), link],
+    };
+    let subtree = vec![[zero; 3]; DEPTH - shape.subtree_level()];
+    BatchWitness {
+        shape,
+        old: state,
+        new: state,
+        header: BatchHeader {
+            context: zero,
+            assets_root: zero,
+            time: 0,
+            transactions: 0,
+            deposits: 0,
+            fee_asset: AssetId(0),
+            fee_recipient: [0; 20],
+            fee_total: 0,
+            first_deposit: 0,
+            batch_index: 0,
+            start: 0,
+        },
+        deposits: vec![[zero; 2]; shape.slots()],
+        slots: vec![slot; shape.slots()],
+        nullifier_subtree_path: subtree.clone(),
+        note_subtree_path: subtree,
+        history_append_path: path,
+    }
+}
+
+/// Whether the lists of a witness have the lengths that its shape demands.
+pub fn well_formed(witness: &BatchWitness) -> bool {
+    let slots = witness.shape.slots();
+    let levels = DEPTH - witness.shape.subtree_level();
+    witness.slots.len() == slots
+        && witness.deposits.len() == slots
+        && witness.nullifier_subtree_path.len() == levels
+        && witness.note_subtree_path.len() == levels
+}
+
+/// The batch circuit of a shape, with a witness for proving and without one for key generation.
+#[derive(Clone, Debug)]
+pub struct BatchCircuit {
+    /// Number of slots.
+    pub shape: Shape,
+    /// The witness; of the same shape.
+    pub witness: Option<BatchWitness>,
+    #[cfg(test)]
+    pub(crate) tamper: Option<crate::layout::Tamper>,
+}
+
+impl BatchCircuit {
+    /// The circuit with a witness.
+    pub fn new(witness: BatchWitness) -> BatchCircuit {
+        BatchCircuit {
+            shape: witness.shape,
+            witness: Some(witness),
+            #[cfg(test)]
+            tamper: None,
+        }
+    }
+
+    /// The circuit of a shape, for key generation.
+    pub fn blank(shape: Shape) -> BatchCircuit {
+        BatchCircuit {
+            shape,
+            witness: None,
+            #[cfg(test)]
+            tamper: None,
+        }
+    }
+
+    /// log₂ of the number of rows.
+    pub fn k(shape: Shape) -> u32 {
+        match shape {
+            Shape::S4 => 14,
+            Shape::S16 => 15,
+            Shape::S64 => 17,
+        }
+    }
+
+    /// Rows that the layout may use.
+    pub fn rows(shape: Shape) -> usize {
+        (1 << Self::k(shape)) - RESERVED_ROWS
+    }
+
+    /// Writes the circuit on a sheet; false if the witness has lists of the wrong length.
+    pub fn write<'s>(&self, sheet: &'s mut dyn Sheet) -> Option<Written<'s>> {
+        let blank_witness;
+        let witness = match &self.witness {
+            Some(witness) => witness,
+            None => {
+                blank_witness = blank(self.shape);
+                &blank_witness
+            }
+        };
+        if !well_formed(witness) || witness.shape != self.shape {
+            return None;
+        }
+        let mut layout = Layout::new(sheet, Self::rows(self.shape));
+        #[cfg(test)]
+        if let Some(tamper) = self.tamper {
+            layout.tamper(tamper);
+        }
+        let (transition, parts) = state_transition(&mut layout, witness);
+        layout.fits().then_some(Written {
+            layout,
+            transition,
+            parts,
+        })
+    }
+}
+
+/// What writing a circuit leaves.
+pub struct Written<'s> {
+    /// The writer, with counts and labels.
+    pub layout: Layout<'s>,
+    /// The exposed wires.
+    pub transition: StateTransition,
+    /// Cells of each part.
+    pub parts: Parts,
+}
+
+/// A halo2 region as a sheet.
+struct RegionSheet<'r> {
+    region: Region<'r, Fr>,
+    config: Config,
+}
+
+impl RegionSheet<'_> {
+    fn cell(&self, (column, row): (usize, usize)) -> Cell {
+        cell(&self.config, column, row)
+    }
+}
+
+fn cell(config: &Config, column: usize, row: usize) -> Cell {
+    Cell {
+        row_offset: row,
+        column: config.advice[column].into(),
+    }
+}
+
+impl Sheet for RegionSheet<'_> {
+    fn advice(&mut self, column: usize, row: usize, value: Fr) {
+        self.region
+            .assign_advice(self.config.advice[column], row, Value::known(value));
+    }
+
+    fn constant(&mut self, column: usize, row: usize, value: Fr) {
+        self.region
+            .assign_fixed(self.config.constants[column], row, value);
+    }
+
+    fn select(&mut self, selector: Selector, row: usize, value: Fr) {
+        let column = match selector {
+            Selector::Full => self.config.full,
+            Selector::Partial => self.config.partial,
+            Selector::Step => self.config.step,
+            Selector::Range => self.config.range,
+        };
+        self.region.assign_fixed(column, row, value);
+    }
+
+    fn equal(&mut self, left: (usize, usize), right: (usize, usize)) {
+        let (left, right) = (self.cell(left), self.cell(right));
+        self.region.constrain_equal(left, right);
+    }
+}
+
+impl Circuit<Fr> for BatchCircuit {
+    type Config = Config;
+    type FloorPlanner = SimpleFloorPlanner;
+    type Params = ();
+
+    fn without_witnesses(&self) -> Self {
+        BatchCircuit::blank(self.shape)
+    }
+
+    fn configure(meta: &mut ConstraintSystem<Fr>) -> Config {
+        Config::configure(meta)
+    }
+
+    fn synthesize(
+        &self,
+        config: Config,
+        mut layouter: impl Layouter<Fr>,
+    ) -> Result<(), Error> {
+        layouter.assign_table(
+            || "range",
+            |mut table| {
+                for value in 0..1usize << TABLE_BITS {
+                    table.assign_cell(
+                        || "value",
+                        config.table,
+                        value,
+                        || Value::known(Fr::from(value as u64)),
+                    )?;
+                }
+                Ok(())
+            },
+        )?;
+        let wires = layouter.assign_region(
+            || "batch",
+            |region| {
+                let mut sheet = RegionSheet {
+                    region,
+                    config: config.clone(),
+                };
+                let written = self.write(&mut sheet).ok_or(Error::Synthesis)?;
+                Ok(written.transition.instances)
+            },
+        )?;
+        for (row, wire) in wires.iter().enumerate() {
+            layouter.constrain_instance(
+                cell(&config, wire.column, wire.row),
+                config.instance,
+                row,
+            );
+        }
+        Ok(())
+    }
+}

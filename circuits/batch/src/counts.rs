@@ -1,0 +1,83 @@
+//! What the circuit of a shape takes, pinned by `cells.json`.
+
+use halo2curves::bn256::Fr;
+use serde::{Deserialize, Serialize};
+use subrosa_protocol::batch::Shape;
+
+use crate::circuit::BatchCircuit;
+use crate::config::TABLE_BITS;
+use crate::layout::{Selector, Sheet};
+use crate::schedule::COLUMNS;
+
+/// Rows, cells and gadgets of the circuit of one shape.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Transaction slots.
+    pub slots: usize,
+    /// log₂ of the rows.
+    pub k: u32,
+    /// Rows of permutations, from the top.
+    pub permutation_rows: usize,
+    /// Rows of arithmetic and ranges, from the bottom.
+    pub arithmetic_rows: usize,
+    /// Cells of all rows in use.
+    pub area: usize,
+    /// Advice cells written.
+    pub cells: usize,
+    /// Of these, copies of other cells.
+    pub copies: usize,
+    /// Permutations of Poseidon.
+    pub permutations: usize,
+    /// Looked-up pieces of 13 bits.
+    pub lookups: usize,
+    /// Rows with an arithmetic gate.
+    pub arithmetic: usize,
+    /// Cells written for each part of the statement.
+    pub parts: Vec<(String, usize)>,
+}
+
+/// A sheet that keeps nothing.
+struct Blank;
+
+impl Sheet for Blank {
+    fn advice(&mut self, _: usize, _: usize, _: Fr) {}
+    fn constant(&mut self, _: usize, _: usize, _: Fr) {}
+    fn select(&mut self, _: Selector, _: usize, _: Fr) {}
+    fn equal(&mut self, _: (usize, usize), _: (usize, usize)) {}
+}
+
+impl Counts {
+    /// Bits of the lookup table.
+    pub const TABLE_BITS: usize = TABLE_BITS;
+
+    /// Counts of a shape's circuit.
+    ///
+    /// # Panics
+    /// If the circuit does not fit its number of rows, which a test excludes for each shape.
+    pub fn of(shape: Shape) -> Counts {
+        let mut sheet = Blank;
+        let written = BatchCircuit::blank(shape)
+            .write(&mut sheet)
+            .expect("the circuit of each shape fits its rows");
+        let census = written.layout.census();
+        let (top, bottom) = written.layout.rows();
+        Counts {
+            slots: shape.slots(),
+            k: BatchCircuit::k(shape),
+            permutation_rows: top,
+            arithmetic_rows: bottom,
+            area: (top + bottom) * COLUMNS,
+            cells: census.cells(),
+            copies: census.copies,
+            permutations: census.permutations,
+            lookups: census.lookups,
+            arithmetic: census.arithmetic,
+            parts: written
+                .parts
+                .cells
+                .iter()
+                .map(|(name, cells)| (name.to_string(), *cells))
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,322 @@
+//! Where cells go. One region from row 0, written by two cursors: permutations grow from the top;
+//! arithmetic (cells 1–8) and ranges (cell 9) share rows that grow from the bottom.
+//!
+//! Every value in the circuit enters in one of four ways, and each is counted: a **copy** of an
+//! existing wire, a **hint** (a new witness, named by what will constrain it), a value **derived**
+//! by a gate, or a constant that a gate fixes. The rule in force when a cell is written labels it, so
+//! that a failing constraint names its rule.
+
+use halo2curves::bn256::Fr;
+use halo2curves::ff::Field;
+
+use crate::config::Step;
+use crate::rules::Rule;
+use crate::schedule::COLUMNS;
+
+/// Where cells are written: a halo2 region, or a grid in memory.
+pub trait Sheet {
+    /// Writes an advice cell.
+    fn advice(&mut self, column: usize, row: usize, value: Fr);
+    /// Writes a round constant or coefficient.
+    fn constant(&mut self, column: usize, row: usize, value: Fr);
+    /// Writes a selector.
+    fn select(&mut self, selector: Selector, row: usize, value: Fr);
+    /// Constrains two advice cells, given as (column, row), to be equal.
+    fn equal(&mut self, left: (usize, usize), right: (usize, usize));
+}
+
+/// The selector columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Selector {
+    /// Full rounds.
+    Full,
+    /// Partial rounds.
+    Partial,
+    /// Absorption, Merkle steps, arithmetic.
+    Step,
+    /// Lookup factor.
+    Range,
+}
+
+/// A cell with its value.
+#[derive(Clone, Copy, Debug)]
+pub struct Wire {
+    /// Its value under this witness.
+    pub value: Fr,
+    /// Its advice column.
+    pub column: usize,
+    /// Its row.
+    pub row: usize,
+}
+
+/// Why a cell may hold a fresh witness: what constrains it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Hint {
+    /// A word that a hash absorbs; the hash is tied to a state, a root or the data commitment.
+    Hashed,
+    /// A position bit; the Merkle gate makes it boolean, the root ties it.
+    Bit,
+    /// A sibling; the root ties it.
+    Sibling,
+    /// A value that a lookup bounds and an arithmetic gate ties.
+    Ranged,
+    /// A flag or a small value that arithmetic gates tie.
+    Arithmetic,
+    /// The evaluation point; the instance ties it.
+    Instance,
+}
+
+impl Hint {
+    /// All kinds of hint.
+    pub const ALL: [Hint; 6] = [
+        Hint::Hashed,
+        Hint::Bit,
+        Hint::Sibling,
+        Hint::Ranged,
+        Hint::Arithmetic,
+        Hint::Instance,
+    ];
+}
+
+/// What a gadget takes: an existing wire, which is copied, or a fresh hint.
+#[derive(Clone, Copy, Debug)]
+pub enum Input {
+    /// An existing value.
+    Wire(Wire),
+    /// A new witness.
+    Hint(Fr, Hint),
+}
+
+impl From<Wire> for Input {
+    fn from(wire: Wire) -> Input {
+        Input::Wire(wire)
+    }
+}
+
+/// How many cells entered in each way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Census {
+    /// Copies of existing wires.
+    pub copies: usize,
+    /// Fresh hints, by [`Hint`].
+    pub hints: [usize; 6],
+    /// Values that a gate derives.
+    pub derived: usize,
+    /// Looked-up cells.
+    pub lookups: usize,
+    /// Permutations.
+    pub permutations: usize,
+    /// Arithmetic rows.
+    pub arithmetic: usize,
+}
+
+impl Census {
+    /// Advice cells written.
+    pub fn cells(&self) -> usize {
+        self.copies + self.hints.iter().sum::<usize>() + self.derived
+    }
+}
+
+/// A change to one cell, for tests: `delta` is added to the value that would be written there, and
+/// whatever is computed from it afterwards follows.
+#[derive(Clone, Copy, Debug)]
+pub struct Tamper {
+    /// Advice column.
+    pub column: usize,
+    /// Row.
+    pub row: usize,
+    /// What is added.
+    pub delta: Fr,
+}
+
+/// The writer.
+pub struct Layout<'s> {
+    sheet: &'s mut dyn Sheet,
+    /// Next row of the permutation area: an input row, perhaps with an output in cells 0–4.
+    pub(crate) main: usize,
+    /// Whether cells 0–4 of that row hold the output of a permutation.
+    pub(crate) occupied: bool,
+    arithmetic: usize,
+    range: usize,
+    rule: Rule,
+    census: Census,
+    labels: Vec<[u8; COLUMNS]>,
+    hinted: Vec<(usize, usize, Hint)>,
+    tamper: Option<Tamper>,
+    zero: Option<Wire>,
+    one: Option<Wire>,
+}
+
+impl<'s> Layout<'s> {
+    /// A writer on rows 0 … `rows` − 1 of `sheet`.
+    pub fn new(sheet: &'s mut dyn Sheet, rows: usize) -> Layout<'s> {
+        Layout {
+            sheet,
+            main: 0,
+            occupied: false,
+            arithmetic: rows,
+            range: rows,
+            rule: Rule::B1,
+            census: Census::default(),
+            labels: vec![[0; COLUMNS]; rows],
+            hinted: Vec::new(),
+            tamper: None,
+            zero: None,
+            one: None,
+        }
+    }
+
+    /// Changes one cell while writing; a circuit so written is false.
+    #[cfg(test)]
+    pub(crate) fn tamper(&mut self, tamper: Tamper) {
+        self.tamper = Some(tamper);
+    }
+
+    /// Labels what is written from here on.
+    pub fn rule(&mut self, rule: Rule) {
+        self.rule = rule;
+    }
+
+    /// What was written.
+    pub fn census(&self) -> Census {
+        self.census
+    }
+
+    /// Rows in use: those of permutations, and those from the bottom.
+    pub fn rows(&self) -> (usize, usize) {
+        let bottom = self.labels.len() - self.arithmetic.min(self.range);
+        (self.main + 1, bottom)
+    }
+
+    /// Whether the two areas are disjoint.
+    pub fn fits(&self) -> bool {
+        let (top, bottom) = self.rows();
+        top + bottom <= self.labels.len()
+    }
+
+    /// The rule that each cell was written under (0: not written), and all hints.
+    pub fn into_labels(self) -> (Vec<[u8; COLUMNS]>, Vec<(usize, usize, Hint)>) {
+        (self.labels, self.hinted)
+    }
+
+    fn put(&mut self, column: usize, row: usize, mut value: Fr) -> Wire {
+        if let Some(tamper) = self.tamper
+            && (tamper.column, tamper.row) == (column, row)
+        {
+            value += tamper.delta;
+        }
+        self.sheet.advice(column, row, value);
+        if let Some(labels) = self.labels.get_mut(row) {
+            labels[column] = self.rule as u8;
+        }
+        Wire { value, column, row }
+    }
+
+    /// Writes a fresh witness.
+    pub fn hint(&mut self, column: usize, row: usize, value: Fr, hint: Hint) -> Wire {
+        self.census.hints[hint as usize] += 1;
+        self.hinted.push((column, row, hint));
+        self.put(column, row, value)
+    }
+
+    /// Copies a wire into a cell.
+    pub fn copy(&mut self, column: usize, row: usize, wire: Wire) -> Wire {
+        self.census.copies += 1;
+        let copy = self.put(column, row, wire.value);
+        self.equal(copy, wire);
+        copy
+    }
+
+    /// Writes a value that a gate derives.
+    pub fn derived(&mut self, column: usize, row: usize, value: Fr) -> Wire {
+        self.census.derived += 1;
+        self.put(column, row, value)
+    }
+
+    /// Copies a wire, or writes a hint.
+    pub fn input(&mut self, column: usize, row: usize, input: Input) -> Wire {
+        match input {
+            Input::Wire(wire) => self.copy(column, row, wire),
+            Input::Hint(value, hint) => self.hint(column, row, value, hint),
+        }
+    }
+
+    /// Constrains two wires to be equal.
+    pub fn equal(&mut self, left: Wire, right: Wire) {
+        self.sheet
+            .equal((left.column, left.row), (right.column, right.row));
+    }
+
+    /// Writes a constant or coefficient.
+    pub fn constant_cell(&mut self, column: usize, row: usize, value: Fr) {
+        if !bool::from(value.is_zero()) {
+            self.sheet.constant(column, row, value);
+        }
+    }
+
+    /// Writes a selector.
+    pub fn select(&mut self, selector: Selector, row: usize, value: Fr) {
+        self.sheet.select(selector, row, value);
+    }
+
+    /// Marks an input row.
+    pub fn step(&mut self, row: usize, step: Step) {
+        self.select(Selector::Step, row, Fr::from(step as u64));
+    }
+
+    /// A free arithmetic row.
+    pub(crate) fn arithmetic_row(&mut self) -> usize {
+        self.census.arithmetic += 1;
+        self.arithmetic = self.arithmetic.saturating_sub(1);
+        self.arithmetic
+    }
+
+    /// The first of `count` consecutive free cells of the looked-up column.
+    pub(crate) fn range_rows(&mut self, count: usize) -> usize {
+        self.census.lookups += count;
+        self.range = self.range.saturating_sub(count);
+        self.range
+    }
+
+    /// A fresh witness in a cell of its own, which only copies of it constrain: it takes cell 9 of a
+    /// row whose looked-up factor stays 0.
+    pub(crate) fn free(&mut self, value: Fr, hint: Hint) -> Wire {
+        self.range = self.range.saturating_sub(1);
+        let row = self.range;
+        self.hint(9, row, value, hint)
+    }
+
+    /// A word that the data commitment or an arithmetic gate ties.
+    pub(crate) fn free_word(&mut self, value: Fr) -> Wire {
+        self.free(value, Hint::Arithmetic)
+    }
+
+    /// A flag, not yet constrained to be 0 or 1.
+    pub(crate) fn free_flag(&mut self, value: bool) -> Wire {
+        self.free(Fr::from(u64::from(value)), Hint::Arithmetic)
+    }
+
+    pub(crate) fn count_permutation(&mut self) {
+        self.census.permutations += 1;
+    }
+
+    /// A wire that is 0.
+    pub fn zero(&mut self) -> Wire {
+        if let Some(wire) = self.zero {
+            return wire;
+        }
+        let wire = self.constant(Fr::ZERO);
+        self.zero = Some(wire);
+        wire
+    }
+
+    /// A wire that is 1.
+    pub fn one(&mut self) -> Wire {
+        if let Some(wire) = self.one {
+            return wire;
+        }
+        let wire = self.constant(Fr::ONE);
+        self.one = Some(wire);
+        wire
+    }
+}

@@ -1,0 +1,137 @@
+//! Paths in trees of arity 4 (spec: *Trees and state*). A level is one permutation whose input row
+//! holds the child in cell 1, the two bits of its place in cells 5–6 (low first) and its three siblings,
+//! in child order, in cells 7–9.
+
+use halo2curves::bn256::Fr;
+use halo2curves::ff::Field;
+use subrosa_protocol::domain::Domain;
+
+use crate::config::Step;
+use crate::convert::{power_of_two, to_halo2};
+use crate::layout::{Hint, Input, Layout, Wire};
+use crate::schedule::Schedule;
+
+/// One level of a path as wires.
+#[derive(Clone, Copy, Debug)]
+pub struct Level {
+    /// The place of the child, low bit first.
+    pub bits: [Wire; 2],
+    /// Its siblings in child order.
+    pub siblings: [Wire; 3],
+}
+
+/// One level of a path as inputs.
+#[derive(Clone, Copy, Debug)]
+pub struct LevelInput {
+    /// The place of the child, low bit first.
+    pub bits: [Input; 2],
+    /// Its siblings in child order.
+    pub siblings: [Input; 3],
+}
+
+/// The path of an index with its siblings from the leaf up, all as fresh hints.
+pub fn hinted_path(index: u64, siblings: &[[Fr; 3]]) -> Vec<LevelInput> {
+    siblings
+        .iter()
+        .enumerate()
+        .map(|(level, siblings)| LevelInput {
+            bits: [0, 1].map(|bit| {
+                let value = index.checked_shr(2 * level as u32 + bit).unwrap_or(0) & 1;
+                Input::Hint(Fr::from(value), Hint::Bit)
+            }),
+            siblings: siblings.map(|sibling| Input::Hint(sibling, Hint::Sibling)),
+        })
+        .collect()
+}
+
+/// A path that is there already: every cell is copied.
+pub fn same_path(path: &[Level]) -> Vec<LevelInput> {
+    path.iter()
+        .map(|level| LevelInput {
+            bits: level.bits.map(Input::Wire),
+            siblings: level.siblings.map(Input::Wire),
+        })
+        .collect()
+}
+
+/// A path at a place that is there already, with new siblings.
+pub fn path_at(place: &[Level], siblings: &[[Fr; 3]]) -> Vec<LevelInput> {
+    place
+        .iter()
+        .zip(siblings)
+        .map(|(level, siblings)| LevelInput {
+            bits: level.bits.map(Input::Wire),
+            siblings: siblings.map(|sibling| Input::Hint(sibling, Hint::Sibling)),
+        })
+        .collect()
+}
+
+/// Terms of Σ digitᵢ·4ⁱ over a path's bits.
+pub fn index_terms(path: &[Level]) -> Vec<(Fr, Wire)> {
+    path.iter()
+        .enumerate()
+        .flat_map(|(level, step)| {
+            [0, 1].map(|bit| (power_of_two(2 * level + bit), step.bits[bit]))
+        })
+        .collect()
+}
+
+/// The four children in order.
+fn place(child: Fr, bits: [Fr; 2], s: [Fr; 3]) -> [Fr; 4] {
+    let both = bits[0] * bits[1];
+    let p = [
+        Fr::ONE - bits[0] - bits[1] + both,
+        bits[0] - both,
+        bits[1] - both,
+        both,
+    ];
+    [
+        s[0] + p[0] * (child - s[0]),
+        s[1] + p[0] * (s[0] - s[1]) + p[1] * (child - s[1]),
+        s[1] + p[2] * (child - s[1]) + p[3] * (s[2] - s[1]),
+        s[2] + p[3] * (child - s[2]),
+    ]
+}
+
+impl Layout<'_> {
+    /// The node above `leaf` at the end of `path`, and the path's cells.
+    pub fn climb(&mut self, leaf: Wire, path: &[LevelInput]) -> (Wire, Vec<Level>) {
+        let schedule = Schedule::get();
+        let capacity = to_halo2(&Domain::Node.capacity(4));
+        let mut child = leaf;
+        let mut levels = Vec::with_capacity(path.len());
+        for input in path {
+            // The output of the permutation just written is in place already.
+            if !(self.occupied && (child.column, child.row) == (1, self.main)) {
+                let row = self.input_row(true);
+                child = self.copy(1, row, child);
+            }
+            let row = self.main;
+            self.step(row, Step::Merkle);
+            for column in 0..5 {
+                let mut constant = schedule.first[column];
+                if column == 0 {
+                    constant += capacity;
+                }
+                self.constant_cell(column, row, constant);
+            }
+            let bits = [0, 1].map(|i: usize| self.input(5 + i, row, input.bits[i]));
+            let siblings = [0, 1, 2].map(|i: usize| self.input(7 + i, row, input.siblings[i]));
+            let children = place(
+                child.value,
+                bits.map(|wire| wire.value),
+                siblings.map(|wire| wire.value),
+            );
+            let state = [
+                capacity,
+                children[0],
+                children[1],
+                children[2],
+                children[3],
+            ];
+            child = self.permute(row, state)[1];
+            levels.push(Level { bits, siblings });
+        }
+        (child, levels)
+    }
+}

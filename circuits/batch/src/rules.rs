@@ -1,0 +1,89 @@
+//! The rules of a batch (spec: *Batch*, rules B1 … B15) and their native check.
+
+use std::fmt;
+
+/// A rule of the batch statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Rule {
+    /// Old state = H(STATE; the six old words).
+    B1 = 1,
+    /// Counts, active slots first, kind 0 never active, inactive slots all zero.
+    B2,
+    /// The digest of each active slot over its words; header fields in range.
+    B3,
+    /// Each active anchor is a leaf of the old history tree.
+    B4,
+    /// Time ≤ expiry in each active slot.
+    B5,
+    /// New nullifier leaves replace an empty subtree at `start`.
+    B6,
+    /// Each active nullifier is linked.
+    B7,
+    /// New commitments replace an empty subtree at `start`; deposits are committed in their places.
+    B8,
+    /// Placement of `start` and the new leaf count.
+    B9,
+    /// Fee total.
+    B10,
+    /// Deposit count.
+    B11,
+    /// The new note root is appended to the history.
+    B12,
+    /// New state = H(STATE; the six new words).
+    B13,
+    /// c and y are computed from exactly the data words.
+    B14,
+    /// Withdraw target and amount are in the data as the transaction states them.
+    B15,
+}
+
+impl Rule {
+    /// All rules in order.
+    pub const ALL: [Rule; 15] = [
+        Rule::B1,
+        Rule::B2,
+        Rule::B3,
+        Rule::B4,
+        Rule::B5,
+        Rule::B6,
+        Rule::B7,
+        Rule::B8,
+        Rule::B9,
+        Rule::B10,
+        Rule::B11,
+        Rule::B12,
+        Rule::B13,
+        Rule::B14,
+        Rule::B15,
+    ];
+
+    /// What the rule says, in one line.
+    pub fn statement(self) -> &'static str {
+        match self {
+            Rule::B1 => "the old state is the hash of its six words",
+            Rule::B2 => "counts fit the shape, active slots come first, inactive ones are zero",
+            Rule::B3 => "each digest is over the slot's words in this batch's context",
+            Rule::B4 => "each anchor is in the old history",
+            Rule::B5 => "no transaction has expired",
+            Rule::B6 => "new nullifier leaves replace an empty subtree",
+            Rule::B7 => "each nullifier is linked to a low leaf",
+            Rule::B8 => "new commitments replace an empty subtree",
+            Rule::B9 => "the start is the leaf count rounded up to the shape",
+            Rule::B10 => "the fee total is the sum of the fees",
+            Rule::B11 => "the deposit count grows by the deposits",
+            Rule::B12 => "the new note root is the next history leaf",
+            Rule::B13 => "the new state is the hash of its six words",
+            Rule::B14 => "c and y are computed from the data words",
+            Rule::B15 => "withdrawals are in the data as stated",
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "B{}: {}", *self as u8, self.statement())
+    }
+}
+
+impl std::error::Error for Rule {}

@@ -1,0 +1,10 @@
+//! Tests of the circuit against the ledger.
+
+mod failures;
+mod grid;
+mod pins;
+mod proof;
+mod rules;
+mod satisfied;
+mod scenario;
+mod structure;

@@ -1,0 +1,205 @@
+//! The circuit in memory, with an evaluation of its constraints that can be repeated on changed cells.
+
+use std::collections::{BTreeSet, HashMap};
+
+use halo2_proofs::plonk::ConstraintSystem;
+use halo2curves::bn256::Fr;
+use halo2curves::ff::Field;
+
+use super::failures::{labelled_column, rule};
+use crate::circuit::{BatchCircuit, INSTANCES};
+use crate::config::{Config, TABLE_BITS, gate};
+use crate::convert::limbs;
+use crate::layout::{Census, Hint, Layout, Selector, Sheet};
+use crate::rules::Rule;
+use crate::schedule::COLUMNS;
+
+type Cell = (usize, usize);
+type Labels = (Vec<[u8; COLUMNS]>, Vec<(usize, usize, Hint)>);
+
+/// All cells of a circuit.
+pub(crate) struct Grid {
+    pub(crate) advice: Vec<[Fr; COLUMNS]>,
+    pub(crate) assigned: Vec<[bool; COLUMNS]>,
+    constants: Vec<[Fr; COLUMNS]>,
+    selectors: Vec<[Fr; 4]>,
+    pub(crate) copies: Vec<(Cell, Cell)>,
+    pub(crate) labels: Vec<[u8; COLUMNS]>,
+    pub(crate) hints: Vec<(usize, usize, Hint)>,
+    pub(crate) instances: [Cell; INSTANCES],
+    pub(crate) census: Census,
+    cs: ConstraintSystem<Fr>,
+}
+
+impl Sheet for Grid {
+    fn advice(&mut self, column: usize, row: usize, value: Fr) {
+        assert!(!self.assigned[row][column], "a cell is written twice");
+        self.advice[row][column] = value;
+        self.assigned[row][column] = true;
+    }
+
+    fn constant(&mut self, column: usize, row: usize, value: Fr) {
+        assert!(bool::from(self.constants[row][column].is_zero()));
+        self.constants[row][column] = value;
+    }
+
+    fn select(&mut self, selector: Selector, row: usize, value: Fr) {
+        assert!(bool::from(self.selectors[row][selector as usize].is_zero()));
+        self.selectors[row][selector as usize] = value;
+    }
+
+    fn equal(&mut self, left: Cell, right: Cell) {
+        assert!(left.0 > 0 && right.0 > 0, "column 0 takes no copies");
+        self.copies.push((left, right));
+    }
+}
+
+impl Grid {
+    fn blank(rows: usize) -> Grid {
+        let mut cs = ConstraintSystem::default();
+        Config::configure(&mut cs);
+        Grid {
+            advice: vec![[Fr::ZERO; COLUMNS]; rows + 1],
+            assigned: vec![[false; COLUMNS]; rows + 1],
+            constants: vec![[Fr::ZERO; COLUMNS]; rows + 1],
+            selectors: vec![[Fr::ZERO; 4]; rows + 1],
+            copies: Vec::new(),
+            labels: Vec::new(),
+            hints: Vec::new(),
+            instances: [(0, 0); INSTANCES],
+            census: Census::default(),
+            cs,
+        }
+    }
+
+    fn keep(&mut self, layout: (Census, Labels)) {
+        self.census = layout.0;
+        (self.labels, self.hints) = layout.1;
+    }
+
+    /// Writes the circuit.
+    pub(crate) fn of(circuit: &BatchCircuit) -> Grid {
+        let mut grid = Grid::blank(BatchCircuit::rows(circuit.shape));
+        let written = circuit.write(&mut grid).unwrap();
+        let instances = written
+            .transition
+            .instances
+            .map(|wire| (wire.column, wire.row));
+        let layout = (written.layout.census(), written.layout.into_labels());
+        grid.keep(layout);
+        grid.instances = instances;
+        grid
+    }
+
+    /// Writes gadgets alone, on so many rows.
+    pub(crate) fn build(rows: usize, gadgets: impl FnOnce(&mut Layout<'_>)) -> Grid {
+        let mut grid = Grid::blank(rows);
+        let mut layout = Layout::new(&mut grid, rows);
+        gadgets(&mut layout);
+        assert!(layout.fits());
+        let layout = (layout.census(), layout.into_labels());
+        grid.keep(layout);
+        grid
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Names of the gates that fail at `row`.
+    pub(crate) fn failing(&self, row: usize) -> Vec<&str> {
+        let mut names = Vec::new();
+        if self.selectors[row] == [Fr::ZERO; 4] {
+            return names;
+        }
+        for gate in self.cs.gates() {
+            let holds = gate.polynomials().iter().all(|polynomial| {
+                let value = polynomial.evaluate_lazy(
+                    &|constant| constant,
+                    &|_| unreachable!("selectors are fixed columns"),
+                    &|query| match query.column_index() {
+                        column if column < COLUMNS => self.constants[row][column],
+                        column => self.selectors[row][column - COLUMNS],
+                    },
+                    &|query| {
+                        let row = row + usize::try_from(query.rotation().0).unwrap();
+                        self.advice[row][query.column_index()]
+                    },
+                    &|_| unreachable!("no gate reads the instance"),
+                    &|_| unreachable!("one phase"),
+                    &|a| -a,
+                    &|a, b| a + b,
+                    &|a, b| a * b,
+                    &|a, scalar| a * scalar,
+                    &Fr::ZERO,
+                );
+                bool::from(value.is_zero())
+            });
+            if !holds {
+                names.push(gate.name());
+            }
+        }
+        let looked_up = self.selectors[row][Selector::Range as usize]
+            * (self.advice[row][9] - self.constants[row][9] * self.advice[row + 1][9]);
+        let value = limbs(&looked_up);
+        if value[0] >> TABLE_BITS != 0 || value[1..] != [0; 3] {
+            names.push(gate::RANGE);
+        }
+        names
+    }
+
+    /// The rules that fail under these instances.
+    pub(crate) fn failures(&self, instances: &[Fr]) -> BTreeSet<Rule> {
+        let mut rules = BTreeSet::new();
+        for row in 0..self.rows() {
+            for name in self.failing(row) {
+                rules.extend(rule(&self.labels, labelled_column(name), row));
+            }
+        }
+        for (left, right) in &self.copies {
+            if self.advice[left.1][left.0] != self.advice[right.1][right.0] {
+                for cell in [left, right] {
+                    rules.extend(rule(&self.labels, cell.0, cell.1));
+                }
+            }
+        }
+        for ((column, row), value) in self.instances.into_iter().zip(instances) {
+            if self.advice[row][column] != *value {
+                rules.extend(rule(&self.labels, column, row));
+            }
+        }
+        rules
+    }
+
+    /// Assigned cells grouped by the copy constraints between them.
+    pub(crate) fn classes(&self) -> Vec<Vec<Cell>> {
+        let mut leader: HashMap<Cell, Cell> = HashMap::new();
+        fn find(leader: &mut HashMap<Cell, Cell>, cell: Cell) -> Cell {
+            let mut root = cell;
+            while let Some(next) = leader.get(&root) {
+                root = *next;
+            }
+            if root != cell {
+                leader.insert(cell, root);
+            }
+            root
+        }
+        for (left, right) in &self.copies {
+            let (a, b) = (find(&mut leader, *left), find(&mut leader, *right));
+            if a != b {
+                leader.insert(a, b);
+            }
+        }
+        let mut classes: HashMap<Cell, Vec<Cell>> = HashMap::new();
+        for (row, assigned) in self.assigned.iter().enumerate() {
+            for column in (0..COLUMNS).filter(|column| assigned[*column]) {
+                let cell = (column, row);
+                let root = find(&mut leader, cell);
+                classes.entry(root).or_default().push(cell);
+            }
+        }
+        let mut classes: Vec<Vec<Cell>> = classes.into_values().collect();
+        classes.sort();
+        classes
+    }
+}

@@ -1,0 +1,64 @@
+//! The size of the circuit is pinned in `cells.json`.
+
+use halo2_proofs::plonk::ConstraintSystem;
+use serde_json::{Value, json};
+use subrosa_protocol::batch::Shape;
+
+use crate::config::Config;
+use crate::{BatchCircuit, Counts};
+
+fn columns() -> Value {
+    let mut cs = ConstraintSystem::default();
+    Config::configure(&mut cs);
+    json!({
+        "advice": cs.num_advice_columns(),
+        "fixed": cs.num_fixed_columns(),
+        "instance": cs.num_instance_columns(),
+        "copied": cs.permutation().get_columns().len(),
+        "lookups": cs.lookups().len(),
+        "table_bits": Counts::TABLE_BITS,
+        "degree": cs.degree(),
+        "advice_queries": cs.advice_queries().len(),
+        "fixed_queries": cs.fixed_queries().len(),
+        "polynomials": cs.gates().iter().map(|gate| gate.polynomials().len()).sum::<usize>(),
+        "blinding_rows": cs.blinding_factors() + 1,
+    })
+}
+
+#[test]
+fn counts_are_pinned() {
+    let shapes: Vec<Counts> = Shape::ALL.into_iter().map(Counts::of).collect();
+    // What each further slot adds, measured between the two largest shapes.
+    let per_transaction = (shapes[2].area - shapes[1].area).div_ceil(48);
+    let actual = json!({
+        "columns": columns(),
+        "area_per_transaction": per_transaction,
+        "cells_per_permutation": 10 * crate::schedule::ROWS + 10,
+        "shapes": shapes,
+    });
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/cells.json");
+    let text = serde_json::to_string_pretty(&actual).unwrap() + "\n";
+    // Rewritten on purpose by UPDATE_PINS=1 after a change of the circuit.
+    if std::env::var_os("UPDATE_PINS").is_some() {
+        std::fs::write(path, &text).unwrap();
+    }
+    let pinned = std::fs::read_to_string(path).unwrap();
+    assert_eq!(pinned, text);
+    assert!(per_transaction <= 25_000);
+}
+
+/// Columns and gates do not depend on the shape, and the reserved rows suffice for blinding.
+#[test]
+fn constraint_system_fits() {
+    let mut cs = ConstraintSystem::default();
+    Config::configure(&mut cs);
+    for shape in Shape::ALL {
+        let rows = 1usize << BatchCircuit::k(shape);
+        assert!(BatchCircuit::rows(shape) + cs.blinding_factors() + 1 < rows);
+        assert!(1 << Counts::TABLE_BITS <= BatchCircuit::rows(shape));
+        // The next smaller number of rows would not do (or would not hold the table).
+        let counts = Counts::of(shape);
+        let used = counts.permutation_rows + counts.arithmetic_rows;
+        assert!(used > rows / 2 || 1 << Counts::TABLE_BITS >= rows / 2);
+    }
+}

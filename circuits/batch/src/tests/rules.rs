@@ -1,0 +1,380 @@
+//! One false statement and more for each rule: the native check names it, and so does the circuit.
+
+use std::collections::BTreeSet;
+
+use ark_bn254::Fr;
+use ark_ff::UniformRand;
+use halo2curves::ff::Field;
+use rand::SeedableRng;
+use subrosa_protocol::batch::{BatchWitness, Shape};
+
+use super::failures::mock;
+use super::grid::Grid;
+use super::scenario::witness;
+use crate::convert::{from_halo2, to_halo2};
+use crate::{BatchCircuit, Rule, check, instances};
+
+fn one() -> Fr {
+    Fr::from(1u64)
+}
+
+fn random() -> Fr {
+    Fr::rand(&mut rand_chacha::ChaCha20Rng::seed_from_u64(40))
+}
+
+/// Three transactions, of which at least one transfers and one withdraws, and two deposits.
+fn base() -> BatchWitness {
+    (0..)
+        .map(|seed| witness(Shape::S4, 3, 2, seed))
+        .find(|witness| transfer(witness).is_some() && withdrawal(witness).is_some())
+        .unwrap()
+}
+
+fn transfer(witness: &BatchWitness) -> Option<usize> {
+    (0..3).find(|slot| witness.slots[*slot].words[5] == Fr::from(0u64))
+}
+
+fn withdrawal(witness: &BatchWitness) -> Option<usize> {
+    (0..3).find(|slot| witness.slots[*slot].words[5] != Fr::from(0u64))
+}
+
+/// Both the native check and the circuit refuse the statement by `rule`; the circuit fails under no
+/// rule beyond `rule` and `also`.
+fn refused(
+    rule: Rule,
+    also: &[Rule],
+    change: impl Fn(&mut BatchWitness),
+    change_instances: impl Fn(&mut [Fr; 5]),
+) {
+    let mut witness = base();
+    change(&mut witness);
+    let mut public: [Fr; 5] = std::array::from_fn(|i| from_halo2(&instances(&witness)[i]));
+    change_instances(&mut public);
+    assert_eq!(check(&witness, &public), Err(rule));
+    let public: Vec<_> = public.iter().map(to_halo2).collect();
+    let circuit = BatchCircuit::new(witness);
+    let mut expected: BTreeSet<Rule> = also.iter().copied().collect();
+    expected.insert(rule);
+    assert_eq!(Grid::of(&circuit).failures(&public), expected);
+    assert_eq!(mock(&circuit, public), expected);
+}
+
+fn false_witness(rule: Rule, change: impl Fn(&mut BatchWitness)) {
+    refused(rule, &[], change, |_| {});
+}
+
+#[test]
+fn base_is_true() {
+    let witness = base();
+    let public = instances(&witness);
+    assert_eq!(mock(&BatchCircuit::new(witness), public), BTreeSet::new());
+}
+
+#[test]
+fn b1_old_state() {
+    refused(Rule::B1, &[], |_| {}, |public| public[0] += one());
+}
+
+#[test]
+fn b2_counts_and_inactive_slots() {
+    // Kind 0, and a reserved kind, in an active slot.
+    false_witness(Rule::B2, |w| {
+        let slot = transfer(w).unwrap();
+        w.slots[slot].words[3] -= one();
+    });
+    false_witness(Rule::B2, |w| {
+        let slot = transfer(w).unwrap();
+        w.slots[slot].words[3] += Fr::from(2u64);
+    });
+    // Data in an inactive slot, in its first and in its last word.
+    for word in [1, 4, 5, 6, 8, 29] {
+        let also: &[Rule] = match word {
+            4 | 5 => &[Rule::B15],
+            _ => &[],
+        };
+        refused(Rule::B2, also, |w| w.slots[3].words[word] = one(), |_| {});
+    }
+    // Counts that are not those of the slots.
+    false_witness(Rule::B2, |w| w.header.transactions += 1);
+    false_witness(Rule::B2, |w| w.header.transactions -= 1);
+    // A gap between active slots.
+    let mut gap = base();
+    gap.slots.swap(0, 3);
+    assert_eq!(refusals(&gap), (Err(Rule::B2), true));
+    // More deposits than slots.
+    let mut many = base();
+    many.header.deposits = 5;
+    assert_eq!(refusals(&many), (Err(Rule::B2), true));
+}
+
+/// What the native check says, and whether the circuit fails under the rule it names.
+fn refusals(witness: &BatchWitness) -> (Result<(), Rule>, bool) {
+    let public = instances(witness);
+    let native: Vec<_> = public.iter().map(from_halo2).collect();
+    let native = check(witness, &native.try_into().unwrap());
+    let circuit = mock(&BatchCircuit::new(witness.clone()), public);
+    (native, native.is_err_and(|rule| circuit.contains(&rule)))
+}
+
+#[test]
+fn b3_digest_context_and_header() {
+    false_witness(Rule::B3, |w| w.slots[0].words[0] = random());
+    false_witness(Rule::B3, |w| w.slots[1].words[2] = random());
+    false_witness(Rule::B3, |w| w.slots[2].words[7] = one());
+    false_witness(Rule::B3, |w| w.header.fee_asset.0 += 1);
+    // Bits beyond the header's fields.
+    false_witness(Rule::B3, |w| {
+        w.slots[0].words[3] += from_halo2(&crate::convert::power_of_two(160));
+    });
+    // A slot whose words are of another deployment and asset tree: inactive words are 0 there too.
+    let mut inactive = base();
+    inactive.slots[3].words[0] = inactive.header.context;
+    assert_eq!(refusals(&inactive).0, Err(Rule::B2));
+    let circuit = BatchCircuit::new(inactive.clone());
+    assert!(mock(&circuit, instances(&inactive)).contains(&Rule::B3));
+}
+
+#[test]
+fn b4_anchor() {
+    false_witness(Rule::B4, |w| w.slots[0].words[1] = random());
+    false_witness(Rule::B4, |w| w.slots[1].anchor_path.siblings[5][2] += one());
+    false_witness(Rule::B4, |w| w.slots[2].anchor_path.index ^= 1 << 9);
+}
+
+#[test]
+fn b5_expiry() {
+    false_witness(Rule::B5, |w| w.header.time += 86_400);
+    false_witness(Rule::B5, |w| w.header.time += 1 << 40);
+}
+
+#[test]
+fn b6_nullifier_subtree() {
+    // The links that follow start from the false root.
+    refused(
+        Rule::B6,
+        &[Rule::B7],
+        |w| w.nullifier_subtree_path[3][1] += one(),
+        |_| {},
+    );
+    // A place that is taken: that of the batch before.
+    let mut taken = base();
+    taken.header.start -= 16;
+    assert_eq!(refusals(&taken), (Err(Rule::B6), true));
+}
+
+#[test]
+fn b7_links() {
+    false_witness(Rule::B7, |w| w.slots[0].links[0].hint += one());
+    false_witness(Rule::B7, |w| w.slots[1].links[2].low_value += one());
+    false_witness(Rule::B7, |w| w.slots[1].links[2].path.siblings[0][0] += one());
+    false_witness(Rule::B7, |w| w.slots[2].links[1].path.index ^= 3);
+    // A nullifier equal to its low leaf's value or next is not between them.
+    false_witness(Rule::B7, |w| {
+        w.slots[0].words[8] = w.slots[0].links[0].low_value;
+    });
+    false_witness(Rule::B7, |w| {
+        w.slots[0].words[8] = w.slots[0].links[0].low_next;
+    });
+    false_witness(Rule::B7, |w| w.new.nullifier_root += one());
+}
+
+/// A nullifier that is a member already cannot be linked: its own leaf does not contain it, and no
+/// other low leaf does.
+#[test]
+fn b7_double_spend() {
+    let mut witness = base();
+    let again = witness.slots[0].words[8];
+    witness.slots[1].words[8] = again;
+    assert_eq!(refusals(&witness), (Err(Rule::B7), true));
+}
+
+#[test]
+fn b8_commitments_and_deposits() {
+    false_witness(Rule::B8, |w| w.note_subtree_path[0][0] += one());
+    false_witness(Rule::B8, |w| w.slots[1].words[12] = random());
+    false_witness(Rule::B8, |w| w.deposits[0][0] += one());
+    false_witness(Rule::B8, |w| w.deposits[1][1] += one());
+    // Words in an empty deposit slot.
+    false_witness(Rule::B8, |w| w.deposits[2][0] = one());
+    false_witness(Rule::B8, |w| w.deposits[3][1] = one());
+    // The history follows the stated root.
+    refused(
+        Rule::B8,
+        &[Rule::B12],
+        |w| w.new.note_root += one(),
+        |_| {},
+    );
+}
+
+#[test]
+fn b9_placement() {
+    false_witness(Rule::B9, |w| w.old.leaf_count -= 16);
+    false_witness(Rule::B9, |w| w.old.leaf_count += 32);
+    false_witness(Rule::B9, |w| w.new.leaf_count += 1);
+    refused(
+        Rule::B9,
+        &[],
+        |w| {
+            w.header.start += 1;
+            w.new.leaf_count += 1;
+        },
+        |_| {},
+    );
+}
+
+#[test]
+fn b10_fee_total() {
+    false_witness(Rule::B10, |w| w.header.fee_total += 1);
+    false_witness(Rule::B10, |w| w.header.fee_total -= 1);
+}
+
+#[test]
+fn b11_deposit_count() {
+    false_witness(Rule::B11, |w| w.new.deposit_count += 1);
+    false_witness(Rule::B11, |w| w.header.first_deposit += 1);
+}
+
+#[test]
+fn b12_history() {
+    false_witness(Rule::B12, |w| w.new.history_root += one());
+    false_witness(Rule::B12, |w| w.new.batch_index += 1);
+    false_witness(Rule::B12, |w| w.header.batch_index += 1);
+    false_witness(Rule::B12, |w| w.history_append_path.index += 1);
+    false_witness(Rule::B12, |w| w.history_append_path.siblings[15][0] += one());
+}
+
+#[test]
+fn b13_new_state() {
+    refused(Rule::B13, &[], |_| {}, |public| public[1] += one());
+}
+
+#[test]
+fn b14_data() {
+    for i in 2..5 {
+        refused(Rule::B14, &[], |_| {}, |public| public[i] += one());
+    }
+    // Commitment and evaluation of other words than those of the statement.
+    for word in [0, 7, 8, 17, 40, 111] {
+        let mut words = base().data_words();
+        words[word] += one();
+        let c = subrosa_protocol::batch::data_commitment(&words);
+        refused(Rule::B14, &[], |_| {}, |public| public[2] = c);
+        let z = base().challenge();
+        let y = subrosa_protocol::batch::evaluate(&words, &z);
+        refused(Rule::B14, &[], |_| {}, |public| public[4] = y);
+    }
+}
+
+#[test]
+fn b15_withdrawals() {
+    false_witness(Rule::B15, |w| {
+        let slot = transfer(w).unwrap();
+        w.slots[slot].words[5] = one();
+    });
+    false_witness(Rule::B15, |w| {
+        let slot = transfer(w).unwrap();
+        w.slots[slot].words[4] = one();
+    });
+    false_witness(Rule::B15, |w| {
+        let slot = withdrawal(w).unwrap();
+        w.slots[slot].words[5] = Fr::from(0u64);
+    });
+}
+
+/// The comparison v < nf < n of B7 at the edges of the field.
+#[test]
+fn b7_comparison_is_that_of_integers() {
+    use halo2curves::bn256::Fr;
+    let top = -Fr::ONE;
+    let two = Fr::from(2);
+    let half = two.invert().unwrap();
+    let values = [
+        Fr::ZERO,
+        Fr::ONE,
+        two,
+        crate::convert::power_of_two(130) - Fr::ONE,
+        crate::convert::power_of_two(130),
+        half - Fr::ONE,
+        half,
+        top - Fr::ONE,
+        top,
+    ];
+    let integer = |value: &Fr| ark_ff::PrimeField::into_bigint(from_halo2(value));
+    for low in &values {
+        for nullifier in &values {
+            for next in &values {
+                let between = integer(low) < integer(nullifier) && integer(nullifier) < integer(next);
+                for active in [false, true] {
+                    let grid = Grid::build(200, |layout| {
+                        layout.rule(Rule::B7);
+                        let active = layout.free_flag(active);
+                        let [low, nullifier, next] =
+                            [low, nullifier, next].map(|value| layout.free_word(*value));
+                        crate::nullifiers::compare(layout, active, low, nullifier, next);
+                    });
+                    assert_eq!(grid.failures(&[]).is_empty(), between || !active);
+                }
+            }
+        }
+    }
+}
+
+/// Ranges at their edges.
+#[test]
+fn ranges_hold_their_width() {
+    use crate::layout::{Hint, Input};
+    use halo2curves::bn256::Fr;
+    for width in [1, 4, 6, 8, 12, 13, 14, 16, 26, 40, 96, 130, 160, 247] {
+        let end = crate::convert::power_of_two(width);
+        let cases = [
+            (Fr::ZERO, true),
+            (end - Fr::ONE, true),
+            (end, false),
+            (end + Fr::ONE, false),
+            (-Fr::ONE, false),
+            (Fr::from(2).invert().unwrap(), false),
+        ];
+        for (value, holds) in cases {
+            let grid = Grid::build(60, |layout| {
+                layout.range(Input::Hint(value, Hint::Ranged), width);
+            });
+            assert_eq!(grid.failures(&[]).is_empty(), holds, "{width} bits");
+        }
+    }
+}
+
+/// A Merkle step places the child as the protocol does, and its bits are bits.
+#[test]
+fn merkle_places() {
+    use crate::merkle_chip::hinted_path;
+    use halo2curves::bn256::Fr;
+    let siblings: Vec<[Fr; 3]> = (0..4)
+        .map(|level| [1, 2, 3].map(|i| Fr::from(10 * level + i)))
+        .collect();
+    let ark: Vec<[ark_bn254::Fr; 3]> = siblings
+        .iter()
+        .map(|level| level.map(|sibling| from_halo2(&sibling)))
+        .collect();
+    let leaf = Fr::from(99);
+    for index in 0..256u64 {
+        let mut root = Fr::ZERO;
+        let grid = Grid::build(100, |layout| {
+            let leaf = layout.free_word(leaf);
+            root = layout.climb(leaf, &hinted_path(index, &siblings)).0.value;
+        });
+        assert!(grid.failures(&[]).is_empty());
+        let expected = subrosa_protocol::tree::fold(index, from_halo2(&leaf), &ark);
+        assert_eq!(from_halo2(&root), expected);
+    }
+    // 2 is no bit.
+    for bit in 0..2 {
+        let mut path = hinted_path(0, &siblings);
+        path[1].bits[bit] =
+            crate::layout::Input::Hint(Fr::from(2), crate::layout::Hint::Bit);
+        let grid = Grid::build(100, |layout| {
+            let leaf = layout.free_word(leaf);
+            layout.climb(leaf, &path);
+        });
+        assert!(!grid.failures(&[]).is_empty());
+    }
+}

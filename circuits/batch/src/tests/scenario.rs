@@ -1,0 +1,123 @@
+//! Random batches that the ledger accepts.
+
+use ark_bn254::Fr;
+use ark_ff::UniformRand;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha20Rng;
+use subrosa_protocol::asset::AssetId;
+use subrosa_protocol::batch::{BatchWitness, Shape};
+use subrosa_protocol::encryption::NoteData;
+use subrosa_protocol::keys::{Seed, SpendKey};
+use subrosa_protocol::ledger::{BatchInput, Config, Deposit, Ledger};
+use subrosa_protocol::transaction::{Context, Header, Kind, Transaction, Withdrawal};
+
+pub(crate) const TIME: u64 = 1_800_000_000;
+
+/// A ledger and a source of transactions.
+pub(crate) struct Scenario {
+    pub(crate) rng: ChaCha20Rng,
+    pub(crate) ledger: Ledger,
+    config: Config,
+    assets_root: Fr,
+    roots: Vec<Fr>,
+}
+
+impl Scenario {
+    pub(crate) fn new(seed: u64) -> Scenario {
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
+        let ledger = Ledger::new();
+        let context = Context {
+            chain_id: 31_337,
+            rollup: rng.r#gen(),
+        };
+        Scenario {
+            assets_root: Fr::rand(&mut rng),
+            roots: vec![ledger.state().note_root],
+            config: Config {
+                context: context.word(),
+                fee_asset: AssetId(7),
+                min_fee: 1,
+            },
+            ledger,
+            rng,
+        }
+    }
+
+    fn transaction(&mut self) -> Transaction {
+        let rng = &mut self.rng;
+        let withdraw = rng.r#gen::<bool>();
+        let anchor = self.roots[rng.gen_range(0..self.roots.len())];
+        let key = SpendKey::from_seed(&Seed::from_bytes(rng.r#gen()));
+        let mut note_data = [0u8; 169];
+        rng.fill(&mut note_data[..]);
+        let kind = if withdraw {
+            Kind::Withdraw
+        } else {
+            Kind::Transfer
+        };
+        Transaction {
+            anchor,
+            assets_root: self.assets_root,
+            header: Header::new(
+                kind,
+                AssetId(7),
+                rng.gen_range(1..1 << 96),
+                TIME + rng.gen_range(0..86_400),
+            )
+            .unwrap(),
+            withdrawal: withdraw.then(|| Withdrawal {
+                asset: AssetId(rng.r#gen()),
+                recipient: rng.r#gen(),
+                amount: rng.gen_range(1..=u128::MAX),
+            }),
+            terms: Fr::from(0u64),
+            oracle: Fr::from(0u64),
+            nullifiers: std::array::from_fn(|_| Fr::rand(rng)),
+            commitments: std::array::from_fn(|_| Fr::rand(rng)),
+            ephemeral: key.public().y,
+            audit: std::array::from_fn(|_| std::array::from_fn(|_| Fr::rand(rng))),
+            note_data: NoteData(note_data),
+        }
+    }
+
+    /// Executes a batch of so many random transactions and deposits.
+    pub(crate) fn batch(
+        &mut self,
+        shape: Shape,
+        transactions: usize,
+        deposits: usize,
+    ) -> BatchWitness {
+        let transactions = (0..transactions).map(|_| self.transaction()).collect();
+        let deposits = (0..deposits)
+            .map(|_| Deposit {
+                asset: AssetId(self.rng.r#gen()),
+                value: self.rng.gen_range(1..=u128::MAX),
+                inner: Fr::rand(&mut self.rng),
+            })
+            .collect();
+        let input = BatchInput {
+            shape,
+            time: TIME,
+            fee_recipient: self.rng.r#gen(),
+            assets_root: self.assets_root,
+            transactions,
+            deposits,
+        };
+        let witness = self.ledger.execute(input, &self.config).unwrap();
+        self.roots.push(self.ledger.state().note_root);
+        witness
+    }
+}
+
+/// A batch after two others, so that no tree is empty.
+pub(crate) fn witness(
+    shape: Shape,
+    transactions: usize,
+    deposits: usize,
+    seed: u64,
+) -> BatchWitness {
+    let mut scenario = Scenario::new(seed);
+    scenario.batch(Shape::S4, 3, 2);
+    scenario.batch(Shape::S4, 4, 4);
+    scenario.batch(shape, transactions, deposits)
+}

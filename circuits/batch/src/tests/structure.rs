@@ -1,0 +1,168 @@
+//! Structure: what each cell is tied by. Two attacks are tried on the circuit itself.
+//!
+//! 1. *Every class of copied cells*: 1 is added to all cells of the class at once, so that no copy
+//!    notices; some gate, lookup or instance must.
+//! 2. *Hints with their consequences*: 1 is added to one fresh witness, and everything that is
+//!    computed from it follows; the statement must become false.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use halo2curves::bn256::Fr;
+use halo2curves::ff::Field;
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use subrosa_protocol::batch::{BatchWitness, Shape};
+
+use super::grid::Grid;
+use super::scenario::witness;
+use crate::layout::{Hint, Tamper};
+use crate::{BatchCircuit, instances};
+
+/// Classes whose change no constraint notices.
+fn free_classes(witness: &BatchWitness) -> (usize, Vec<Vec<(usize, usize)>>, Grid) {
+    let mut grid = Grid::of(&BatchCircuit::new(witness.clone()));
+    let classes = grid.classes();
+    let mut free = Vec::new();
+    for class in &classes {
+        if grid.instances.iter().any(|cell| class.contains(cell)) {
+            continue;
+        }
+        let rows: BTreeSet<usize> = class
+            .iter()
+            .flat_map(|(_, row)| [row.saturating_sub(1), *row])
+            .filter(|row| *row < grid.rows())
+            .collect();
+        for (column, row) in class {
+            grid.advice[*row][*column] += Fr::ONE;
+        }
+        if rows.iter().all(|row| grid.failing(*row).is_empty()) {
+            free.push(class.clone());
+        }
+        for (column, row) in class {
+            grid.advice[*row][*column] -= Fr::ONE;
+        }
+    }
+    (classes.len(), free, grid)
+}
+
+/// The only cell that may hold anything: the inverse of an amount that is 0.
+fn is_inverse_of_zero(grid: &Grid, class: &[(usize, usize)]) -> bool {
+    class.iter().any(|(column, row)| {
+        *column == 2
+            && grid.labels[*row][5] == crate::Rule::B15 as u8
+            && bool::from(grid.advice[*row][1].is_zero())
+    })
+}
+
+#[test]
+fn every_class_of_cells_is_constrained() {
+    for (transactions, deposits) in [(4, 4), (2, 1), (0, 0)] {
+        let witness = witness(Shape::S4, transactions, deposits, 21);
+        let transfers = witness
+            .slots
+            .iter()
+            .filter(|slot| slot.words[5] == ark_bn254::Fr::from(0u64))
+            .count();
+        let (classes, free, grid) = free_classes(&witness);
+        println!(
+            "{transactions} transactions: {} cells in {classes} classes, {} free \
+             (inverses of zero amounts), {:?}",
+            grid.census.cells(),
+            free.len(),
+            grid.census
+        );
+        assert!(free.iter().all(|class| is_inverse_of_zero(&grid, class)));
+        assert_eq!(free.len(), transfers);
+    }
+}
+
+/// Every cell that a gate reads is written: what nobody wrote, nobody constrains.
+#[test]
+fn every_cell_that_matters_is_written() {
+    let mut grid = Grid::of(&BatchCircuit::new(witness(Shape::S4, 3, 2, 22)));
+    let mut unwritten = 0;
+    for row in 0..grid.rows() {
+        for column in 0..10 {
+            if grid.assigned[row][column] {
+                continue;
+            }
+            unwritten += 1;
+            grid.advice[row][column] += Fr::from(5);
+            assert_eq!(grid.failing(row), [""; 0], "cell {column} of row {row}");
+            if row > 0 {
+                assert_eq!(grid.failing(row - 1), [""; 0], "cell {column} of row {row}");
+            }
+            grid.advice[row][column] -= Fr::from(5);
+        }
+    }
+    assert!(unwritten > 0);
+}
+
+/// Every input of a gadget is a copy, or a hint that is counted under what constrains it; all the
+/// rest is derived by gates.
+#[test]
+fn cells_enter_as_copies_hints_or_derived() {
+    for (transactions, deposits) in [(4, 4), (0, 0)] {
+        let grid = Grid::of(&BatchCircuit::new(witness(
+            Shape::S4,
+            transactions,
+            deposits,
+            23,
+        )));
+        let written = grid.assigned.iter().flatten().filter(|set| **set).count();
+        assert_eq!(written, grid.census.cells());
+        assert_eq!(grid.hints.len(), grid.census.hints.iter().sum::<usize>());
+        // A copy is one constraint; nothing is constrained equal without being a copy.
+        assert_eq!(grid.copies.len(), grid.census.copies);
+        // The message words of 4 slots, their links, deposits and the two states.
+        let hashed = 12 + 4 * (30 + 3 + 3 * 2) + 4 * 2;
+        assert_eq!(grid.census.hints[Hint::Hashed as usize], hashed);
+        // Own path of each anchor, link, the history and the subtrees' place.
+        let levels = 4 * 16 + 12 * 16 + 16 + 14;
+        assert_eq!(grid.census.hints[Hint::Bit as usize], 2 * levels);
+        assert_eq!(grid.census.hints[Hint::Sibling as usize], 3 * (levels + 14));
+        assert_eq!(grid.census.hints[Hint::Instance as usize], 1);
+    }
+}
+
+fn free_hints(witness: &BatchWitness, sample: usize) -> BTreeMap<Hint, usize> {
+    let public = instances(witness);
+    let mut circuit = BatchCircuit::new(witness.clone());
+    let mut hints = Grid::of(&circuit).hints;
+    hints.shuffle(&mut rand_chacha::ChaCha20Rng::seed_from_u64(24));
+    let mut free = BTreeMap::new();
+    for (column, row, hint) in hints.into_iter().take(sample) {
+        circuit.tamper = Some(Tamper {
+            column,
+            row,
+            delta: Fr::ONE,
+        });
+        if Grid::of(&circuit).failures(&public).is_empty() {
+            *free.entry(hint).or_insert(0) += 1;
+        }
+    }
+    println!("of {sample} hints changed with their consequences, free: {free:?}");
+    free
+}
+
+/// In a full batch of withdrawals nothing is free.
+#[test]
+fn hints_are_bound_in_a_full_batch() {
+    let witness = (0..)
+        .map(|seed| witness(Shape::S4, 4, 4, seed))
+        .find(|witness| {
+            let zero = ark_bn254::Fr::from(0u64);
+            witness.slots.iter().all(|slot| slot.words[5] != zero)
+        })
+        .unwrap();
+    assert_eq!(free_hints(&witness, 250), BTreeMap::new());
+}
+
+/// In empty slots the witness of the identity update is free, and only that: paths, the leaf that is
+/// not changed, and the limbs of its comparison.
+#[test]
+fn only_inactive_witnesses_are_free() {
+    let free = free_hints(&witness(Shape::S4, 0, 2, 25), 150);
+    let allowed = [Hint::Bit, Hint::Sibling, Hint::Hashed, Hint::Arithmetic];
+    assert!(free.keys().all(|hint| allowed.contains(hint)));
+}

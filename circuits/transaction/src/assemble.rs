@@ -1,0 +1,140 @@
+//! A statement from its contents: what wallets, padding and samples are made with.
+
+use crate::witness::{ARITY, AssetSlot, InputWitness, OutputWitness, Witness};
+use ark_bn254::Fr;
+use ark_ff::Zero;
+use ark_std::rand::{CryptoRng, RngCore};
+use subrosa_protocol::asset::{AssetId, AssetTree};
+use subrosa_protocol::encryption::{
+    EphemeralKey, Memo, OutputPlaintext, audit_encrypt, encrypt_outputs,
+};
+use subrosa_protocol::keys::{Address, SpendKey, ViewingKey};
+use subrosa_protocol::note::{Note, dummy_nullifier, nullifier};
+use subrosa_protocol::transaction::{Header, Transaction, Withdrawal};
+use subrosa_protocol::tree::MerklePath;
+
+/// What a transaction is to do.
+///
+/// The assets of inputs and outputs, of the fee and of the withdrawal must each stand in `assets`; values are in base
+/// units. The sum per asset is not checked here but by [`crate::check`].
+#[derive(Clone)]
+pub struct Draft {
+    /// Word 0.
+    pub context: Fr,
+    /// The note root that the inputs' paths lead to.
+    pub anchor: Fr,
+    /// Kind, fee asset, fee and expiry.
+    pub header: Header,
+    /// What leaves the rollup, for kind 2.
+    pub withdrawal: Option<Withdrawal>,
+    /// Notes to spend, and dummies.
+    pub inputs: [InputWitness; ARITY],
+    /// Recipient, asset, value.
+    pub outputs: [(Address, AssetId, u128); ARITY],
+    /// The assets of the slots; an asset may stand in several.
+    pub assets: [AssetId; ARITY],
+    /// What to write to the recipient of output 0.
+    pub memo: Memo,
+}
+
+impl std::fmt::Debug for Draft {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Draft").finish_non_exhaustive()
+    }
+}
+
+impl Draft {
+    /// Encrypts, commits and signs. `None` if an asset is not registered or has no slot.
+    #[must_use]
+    pub fn finish(
+        self,
+        keys: &ViewingKey,
+        spend: &SpendKey,
+        assets: &AssetTree,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> Option<(Transaction, Witness)> {
+        let nullifiers = self.inputs.each_ref().map(|input| input_nullifier(input, &keys.nk));
+        let ephemeral = EphemeralKey::new(&keys.ovk, &nullifiers);
+        let mut index = 0u8..;
+        let plain = self.outputs.map(|(to, asset, value)| {
+            let index = index.next().unwrap_or_default();
+            OutputPlaintext::cash(&ephemeral, &nullifiers[0], index, to, asset, value)
+        });
+        let slot_of = |asset: AssetId| -> Option<u8> {
+            self.assets.iter().position(|of| *of == asset).map(|slot| slot as u8)
+        };
+        let mut slots = Vec::with_capacity(ARITY);
+        let mut audit = [[Fr::zero(); 3]; ARITY];
+        let mut input_slots = [0; ARITY];
+        let mut output_slots = [0; ARITY];
+        for i in 0..ARITY {
+            let asset = self.assets[i];
+            slots.push(AssetSlot { info: *assets.get(asset)?, path: assets.path(asset)? });
+            input_slots[i] = slot_of(self.inputs[i].note.asset)?;
+            let note = &plain[i].note;
+            output_slots[i] = slot_of(note.asset)?;
+            let auditor = &assets.get(note.asset)?.auditor;
+            let commitment = note.commitment();
+            audit[i] = audit_encrypt(
+                &ephemeral,
+                auditor,
+                &commitment,
+                &note.packed(),
+                &note.owner,
+                &keys.owner,
+            );
+        }
+        let fee_slot = slot_of(self.header.fee_asset)?;
+        let withdraw_slot = match &self.withdrawal {
+            Some(withdrawal) => slot_of(withdrawal.asset)?,
+            None => 0,
+        };
+        let transaction = Transaction {
+            anchor: self.anchor,
+            assets_root: assets.root(),
+            header: self.header,
+            withdrawal: self.withdrawal,
+            terms: Fr::zero(),
+            oracle: Fr::zero(),
+            nullifiers,
+            commitments: plain.each_ref().map(|output| output.note.commitment()),
+            ephemeral: ephemeral.y(),
+            audit,
+            note_data: encrypt_outputs(&ephemeral, &keys.ovk, &plain, &self.memo),
+        };
+        let witness = Witness {
+            ak: keys.ak,
+            nk: keys.nk,
+            signature: spend.sign(&transaction.digest(&self.context), rng),
+            esk: *ephemeral.scalar(),
+            inputs: self.inputs,
+            outputs: plain.map(|output| OutputWitness { note: output.note }),
+            slots: slots.try_into().ok()?,
+            input_slots,
+            output_slots,
+            fee_slot,
+            withdraw_slot,
+        };
+        Some((transaction, witness))
+    }
+}
+
+/// The nullifier that an input publishes.
+pub(crate) fn input_nullifier(input: &InputWitness, nk: &Fr) -> Fr {
+    let commitment = input.note.commitment();
+    if input.dummy {
+        dummy_nullifier(nk, &commitment, input.position)
+    } else {
+        nullifier(nk, &commitment, input.position)
+    }
+}
+
+/// A dummy input: a note of value 0 that is nowhere. Its random rcm makes its nullifier unique.
+pub(crate) fn dummy(owner: Fr, asset: AssetId, rcm: Fr) -> InputWitness {
+    InputWitness {
+        dummy: true,
+        note: Note::cash(asset, 0, owner, rcm),
+        position: 0,
+        path: MerklePath { index: 0, siblings: [[Fr::zero(); 3]; crate::NOTE_DEPTH] },
+    }
+}

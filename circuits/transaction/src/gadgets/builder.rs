@@ -1,0 +1,227 @@
+//! The layer between the gadgets and the constraint system.
+//!
+//! `ark-relations` stores rows; this layer adds what the gadgets need around them: values that
+//! travel with linear combinations, constant folding, and the record of which constraint was
+//! written for which rule.
+
+use crate::Rule;
+use ark_bn254::Fr;
+use ark_ff::{Field, One, Zero};
+use ark_relations::gr1cs::{ConstraintSystemRef, LinearCombination, SynthesisError, Variable};
+use std::ops::Range;
+
+/// Result of a synthesis step.
+pub(crate) type Synthesis<T> = Result<T, SynthesisError>;
+
+/// A linear combination of wires and its value.
+///
+/// Terms are collected only while matrices are being built; when a proof needs nothing but an
+/// assignment they stay empty. Whether a number is constant never depends on that, nor on values,
+/// so that every synthesis allocates the same wires.
+#[derive(Clone, Debug)]
+pub(crate) struct Num {
+    value: Fr,
+    constant: bool,
+    terms: Vec<(Fr, Variable)>,
+}
+
+impl Num {
+    /// The value under the present assignment.
+    pub(crate) fn value(&self) -> Fr {
+        self.value
+    }
+
+    /// True if no wire occurs.
+    pub(crate) fn is_constant(&self) -> bool {
+        self.constant
+    }
+
+    /// `self + other`.
+    pub(crate) fn plus(&self, other: &Num) -> Num {
+        let mut sum = self.clone();
+        sum.value += other.value;
+        sum.constant &= other.constant;
+        sum.terms.extend_from_slice(&other.terms);
+        sum
+    }
+
+    /// `self − other`.
+    pub(crate) fn minus(&self, other: &Num) -> Num {
+        let mut difference = self.clone();
+        difference.value -= other.value;
+        difference.constant &= other.constant;
+        difference.terms.extend(other.terms.iter().map(|(c, v)| (-*c, *v)));
+        difference
+    }
+
+    /// `factor · self`.
+    pub(crate) fn times(&self, factor: Fr) -> Num {
+        Num {
+            value: self.value * factor,
+            constant: self.constant,
+            terms: self.terms.iter().map(|(c, v)| (*c * factor, *v)).collect(),
+        }
+    }
+
+    /// `−self`.
+    pub(crate) fn negated(&self) -> Num {
+        self.times(-Fr::one())
+    }
+
+    fn combination(&self) -> LinearCombination<Fr> {
+        let mut row = LinearCombination(self.terms.clone());
+        row.compactify();
+        row.0.retain(|(coefficient, _)| !coefficient.is_zero());
+        row
+    }
+}
+
+/// Writes constraints into a constraint system and remembers the rule each one serves.
+pub(crate) struct Builder {
+    cs: ConstraintSystemRef<Fr>,
+    matrices: bool,
+    rule: Rule,
+    constraints: usize,
+    spans: Vec<(Rule, Range<usize>)>,
+}
+
+impl Builder {
+    /// A builder on an empty constraint system.
+    pub(crate) fn new(cs: ConstraintSystemRef<Fr>) -> Self {
+        let matrices = cs.should_construct_matrices();
+        Self { cs, matrices, rule: Rule::T1, constraints: 0, spans: Vec::new() }
+    }
+
+    /// Names the rule that the following constraints serve.
+    pub(crate) fn enter(&mut self, rule: Rule) {
+        self.rule = rule;
+    }
+
+    /// Ranges of constraint indices by rule, in the order in which they were written.
+    pub(crate) fn into_spans(self) -> Vec<(Rule, Range<usize>)> {
+        self.spans
+    }
+
+    /// A constant.
+    pub(crate) fn constant(&self, value: Fr) -> Num {
+        let terms = if self.matrices && !value.is_zero() {
+            vec![(value, Variable::One)]
+        } else {
+            Vec::new()
+        };
+        Num { value, constant: true, terms }
+    }
+
+    /// The constant one.
+    pub(crate) fn one(&self) -> Num {
+        self.constant(Fr::one())
+    }
+
+    fn wire(&self, value: Fr, variable: Variable) -> Num {
+        let terms = if self.matrices { vec![(Fr::one(), variable)] } else { Vec::new() };
+        Num { value, constant: false, terms }
+    }
+
+    /// A fresh witness wire: a hint until a constraint says otherwise.
+    pub(crate) fn witness(&mut self, value: Fr) -> Synthesis<Num> {
+        let variable = self.cs.new_witness_variable(|| Ok(value))?;
+        Ok(self.wire(value, variable))
+    }
+
+    /// The public input.
+    pub(crate) fn input(&mut self, value: Fr) -> Synthesis<Num> {
+        let variable = self.cs.new_input_variable(|| Ok(value))?;
+        Ok(self.wire(value, variable))
+    }
+
+    /// Σ coefficient · number + constant; the value is given, being known to the caller.
+    pub(crate) fn linear<'a>(
+        &self,
+        constant: Fr,
+        terms: impl Iterator<Item = (Fr, &'a Num)>,
+        value: Fr,
+    ) -> Num {
+        let mut combined = Vec::new();
+        if self.matrices {
+            if !constant.is_zero() {
+                combined.push((constant, Variable::One));
+            }
+            for (coefficient, number) in terms {
+                combined.extend(number.terms.iter().map(|(c, v)| (*c * coefficient, *v)));
+            }
+        }
+        Num { value, constant: false, terms: combined }
+    }
+
+    /// a · b = c.
+    pub(crate) fn enforce(&mut self, a: &Num, b: &Num, c: &Num) -> Synthesis<()> {
+        let index = self.constraints;
+        self.constraints += 1;
+        match self.spans.last_mut() {
+            Some((rule, span)) if *rule == self.rule => span.end = index + 1,
+            _ => self.spans.push((self.rule, index..index + 1)),
+        }
+        if self.matrices {
+            self.cs.enforce_r1cs_constraint(
+                || a.combination(),
+                || b.combination(),
+                || c.combination(),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// a = b. The row lies in the third matrix alone, where it costs the prover nothing.
+    pub(crate) fn equal(&mut self, a: &Num, b: &Num) -> Synthesis<()> {
+        let zero = self.constant(Fr::zero());
+        self.enforce(&zero, &zero, &a.minus(b))
+    }
+
+    /// a = 0.
+    pub(crate) fn zero(&mut self, a: &Num) -> Synthesis<()> {
+        let zero = self.constant(Fr::zero());
+        self.enforce(&zero, &zero, a)
+    }
+
+    /// The product; one constraint, or none if a factor is constant.
+    pub(crate) fn mul(&mut self, a: &Num, b: &Num) -> Synthesis<Num> {
+        if a.constant {
+            return Ok(b.times(a.value));
+        }
+        if b.constant {
+            return Ok(a.times(b.value));
+        }
+        let product = self.witness(a.value * b.value)?;
+        self.enforce(a, b, &product)?;
+        Ok(product)
+    }
+
+    /// A wire for `numerator / denominator`, given its value. The caller guarantees that the
+    /// denominator is never zero; where it is, the quotient is not determined.
+    pub(crate) fn quotient(
+        &mut self,
+        numerator: &Num,
+        denominator: &Num,
+        value: Fr,
+    ) -> Synthesis<Num> {
+        let quotient = self.witness(value)?;
+        self.enforce(&quotient, denominator, numerator)?;
+        Ok(quotient)
+    }
+
+    /// bit ∈ {0, 1}.
+    pub(crate) fn boolean(&mut self, bit: &Num) -> Synthesis<()> {
+        self.enforce(bit, bit, bit)
+    }
+
+    /// `if_zero` or `if_one`, by a number already known to be 0 or 1.
+    pub(crate) fn select(&mut self, bit: &Num, if_one: &Num, if_zero: &Num) -> Synthesis<Num> {
+        let step = self.mul(bit, &if_one.minus(if_zero))?;
+        Ok(if_zero.plus(&step))
+    }
+}
+
+/// The inverse, or zero of zero: hints must be total, for a blank synthesis has only zeros.
+pub(crate) fn inverse_or_zero(value: Fr) -> Fr {
+    value.inverse().unwrap_or_default()
+}

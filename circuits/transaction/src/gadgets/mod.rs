@@ -1,0 +1,15 @@
+//! Gadgets: constraints that know nothing of transactions.
+//!
+//! All of them work on [`Num`], a linear combination of wires that carries its value, through a
+//! [`Builder`]. Linear operations are free; a multiplication by a constant is never a constraint.
+
+mod builder;
+pub(crate) mod edwards;
+pub(crate) mod merkle;
+pub(crate) mod poseidon;
+pub(crate) mod range;
+
+pub(crate) use builder::{Builder, Num, Synthesis, inverse_or_zero};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,25 @@
+//! The digest, T18: the one public input.
+
+use crate::Rule;
+use crate::gadgets::{Builder, Num, Synthesis, poseidon};
+use crate::words::Words;
+use ark_bn254::Fr;
+use subrosa_protocol::domain::Domain;
+use subrosa_protocol::poseidon::hash;
+
+/// The digest of words.
+pub(crate) fn digest(words: &Words) -> Fr {
+    hash(Domain::Transaction, words)
+}
+
+/// The native rule.
+pub(crate) fn check(words: &Words, digest: Fr) -> Result<(), Rule> {
+    if self::digest(words) == digest { Ok(()) } else { Err(Rule::T18) }
+}
+
+/// The constraint.
+pub(crate) fn constrain(b: &mut Builder, words: &[Num], digest: &Num) -> Synthesis<()> {
+    b.enter(Rule::T18);
+    let computed = poseidon::hash(b, Domain::Transaction, words)?;
+    b.equal(&computed, digest)
+}

@@ -1,0 +1,9 @@
+//! The rules, by part. Each file holds a part's native check beside its constraints.
+
+pub(crate) mod audit;
+pub(crate) mod balance;
+pub(crate) mod digest;
+pub(crate) mod header;
+pub(crate) mod notes;
+pub(crate) mod signature;
+pub(crate) mod slots;

@@ -1,0 +1,178 @@
+//! Owner, inputs and outputs: T2 to T6, and the ranges of values among T7.
+
+use crate::Rule;
+use crate::gadgets::edwards::{Point, on_curve};
+use crate::gadgets::range::{bit_wires, low_bits, range, recompose};
+use crate::gadgets::{Builder, Num, Synthesis, merkle, poseidon};
+use crate::parts::slots::three;
+use crate::raw::{RawNote, RawWitness};
+use crate::witness::{ARITY, NOTE_DEPTH, Witness};
+use crate::words::{ANCHOR, COMMITMENTS, NULLIFIERS, VALUE_BITS, Words, power_of_two};
+use ark_bn254::Fr;
+use ark_ff::Zero;
+use subrosa_protocol::domain::Domain;
+use subrosa_protocol::note::{Note, NoteClass, dummy_nullifier, nullifier};
+use subrosa_protocol::poseidon::hash;
+
+/// Bits of a position.
+const POSITION_BITS: usize = 2 * NOTE_DEPTH;
+
+/// The native rules; returns the owner.
+pub(crate) fn check(witness: &Witness, words: &Words) -> Result<Fr, Rule> {
+    let cash = |note: &Note| note.class == NoteClass::Cash && note.aux.is_zero();
+    if !witness.ak.is_on_curve() {
+        return Err(Rule::T2);
+    }
+    let owner = hash(Domain::Owner, &[witness.ak.x, witness.ak.y, witness.nk]);
+    for input in &witness.inputs {
+        if input.note.owner != owner || !cash(&input.note) {
+            return Err(Rule::T2);
+        }
+    }
+    for (i, input) in witness.inputs.iter().enumerate() {
+        let commitment = input.note.commitment();
+        if input.position >> POSITION_BITS != 0 || input.path.index != input.position {
+            return Err(Rule::T3);
+        }
+        if !input.dummy && input.path.root(commitment) != words[ANCHOR] {
+            return Err(Rule::T3);
+        }
+        let expected = if input.dummy {
+            dummy_nullifier(&witness.nk, &commitment, input.position)
+        } else {
+            nullifier(&witness.nk, &commitment, input.position)
+        };
+        if words[NULLIFIERS + i] != expected {
+            return Err(Rule::T4);
+        }
+        if input.dummy && input.note.value != 0 {
+            return Err(Rule::T5);
+        }
+    }
+    for (i, output) in witness.outputs.iter().enumerate() {
+        if !cash(&output.note) || words[COMMITMENTS + i] != output.note.commitment() {
+            return Err(Rule::T6);
+        }
+    }
+    Ok(owner)
+}
+
+/// A note on wires.
+pub(crate) struct NoteWires {
+    pub(crate) class: Num,
+    pub(crate) asset: Num,
+    pub(crate) value: Num,
+    pub(crate) owner: Num,
+    pub(crate) aux: Num,
+    rcm: Num,
+    pub(crate) packed: Num,
+}
+
+impl NoteWires {
+    /// The parts as hints. Class and asset are not ranged here: class is 0 by T2 and T6, the asset
+    /// is that of a slot by T9.
+    fn new(b: &mut Builder, note: &RawNote) -> Synthesis<Self> {
+        let class = b.witness(note.class)?;
+        let asset = b.witness(note.asset)?;
+        let value = b.witness(note.value)?;
+        let packed = class
+            .plus(&asset.times(power_of_two(8)))
+            .plus(&value.times(power_of_two(24)));
+        Ok(Self {
+            owner: b.witness(note.owner)?,
+            aux: b.witness(note.aux)?,
+            rcm: b.witness(note.rcm)?,
+            class,
+            asset,
+            value,
+            packed,
+        })
+    }
+
+    fn commitment(&self, b: &mut Builder) -> Synthesis<Num> {
+        let message = [self.owner.clone(), self.aux.clone(), self.rcm.clone()];
+        let inner = poseidon::hash(b, Domain::NoteInner, &message)?;
+        poseidon::hash(b, Domain::Note, &[self.packed.clone(), inner])
+    }
+}
+
+/// The owner, the notes and the dummy flags.
+pub(crate) struct NotesWires {
+    pub(crate) ak: Point,
+    pub(crate) owner: Num,
+    pub(crate) inputs: [NoteWires; ARITY],
+    pub(crate) outputs: [NoteWires; ARITY],
+    pub(crate) dummies: [Num; ARITY],
+}
+
+/// The constraints.
+pub(crate) fn constrain(
+    b: &mut Builder,
+    raw: &RawWitness,
+    words: &[Num],
+) -> Synthesis<NotesWires> {
+    b.enter(Rule::T2);
+    let zero = b.constant(Fr::zero());
+    let ak = Point { x: b.witness(raw.ak[0])?, y: b.witness(raw.ak[1])? };
+    on_curve(b, &ak)?;
+    let nk = b.witness(raw.nk)?;
+    let owner = poseidon::hash(b, Domain::Owner, &[ak.x.clone(), ak.y.clone(), nk.clone()])?;
+
+    let mut inputs = Vec::with_capacity(ARITY);
+    let mut dummies = Vec::with_capacity(ARITY);
+    for (i, input) in raw.inputs.iter().enumerate() {
+        b.enter(Rule::T2);
+        let note = NoteWires::new(b, &input.note)?;
+        b.equal(&note.owner, &owner)?;
+        b.zero(&note.class)?;
+        b.zero(&note.aux)?;
+
+        b.enter(Rule::T7);
+        range(b, &note.value, VALUE_BITS)?;
+
+        b.enter(Rule::T3);
+        let commitment = note.commitment(b)?;
+        let position = b.witness(input.position)?;
+        let position_bits = bit_wires(b, &low_bits(input.position, POSITION_BITS)[..POSITION_BITS])?;
+        let sum = recompose(b, &position_bits);
+        b.equal(&sum, &position)?;
+        let dummy = b.witness(input.dummy)?;
+        b.boolean(&dummy)?;
+        let root = merkle::root(b, &commitment, &position_bits, &input.siblings)?;
+        let real = b.one().minus(&dummy);
+        b.enforce(&real, &root.minus(&words[ANCHOR]), &zero)?;
+
+        b.enter(Rule::T4);
+        let message = [nk.clone(), commitment, position];
+        let domains = [Domain::Nullifier, Domain::NullifierDummy];
+        let nullifier = poseidon::hash_under(b, &dummy, domains, &message)?;
+        b.equal(&nullifier, &words[NULLIFIERS + i])?;
+
+        b.enter(Rule::T5);
+        b.enforce(&dummy, &note.value, &zero)?;
+
+        inputs.push(note);
+        dummies.push(dummy);
+    }
+
+    let mut outputs = Vec::with_capacity(ARITY);
+    for (i, output) in raw.outputs.iter().enumerate() {
+        b.enter(Rule::T6);
+        let note = NoteWires::new(b, &output.note)?;
+        b.zero(&note.class)?;
+        b.zero(&note.aux)?;
+        let commitment = note.commitment(b)?;
+        b.equal(&commitment, &words[COMMITMENTS + i])?;
+
+        b.enter(Rule::T7);
+        range(b, &note.value, VALUE_BITS)?;
+        outputs.push(note);
+    }
+    Ok(NotesWires {
+        ak,
+        owner,
+        inputs: three(inputs),
+        outputs: three(outputs),
+        dummies: three(dummies),
+    })
+}

@@ -1,0 +1,110 @@
+//! The statement: what it accepts, what it refuses and by which rule, and what it costs.
+
+mod groth16;
+mod rules;
+mod wires;
+
+use crate::circuit::{Shape, TransactionCircuit};
+use crate::raw::RawWitness;
+use crate::samples::{self, Sample};
+use crate::{Counts, Rule, check, constraints};
+use ark_bn254::Fr;
+use rand::SeedableRng;
+use rand_chacha::ChaCha20Rng;
+use std::sync::LazyLock;
+
+static SHAPE: LazyLock<Shape> = LazyLock::new(|| TransactionCircuit::shape().unwrap());
+
+fn rng(seed: u64) -> ChaCha20Rng {
+    ChaCha20Rng::seed_from_u64(seed)
+}
+
+fn all_samples(seed: u64) -> [Sample; 4] {
+    let rng = &mut rng(seed);
+    [
+        samples::transfer(rng),
+        samples::transfer_of_three(rng),
+        samples::withdraw(rng),
+        samples::padding(rng),
+    ]
+}
+
+fn evaluate(row: &[(Fr, usize)], columns: &[Fr]) -> Fr {
+    row.iter().map(|(coefficient, column)| *coefficient * columns[*column]).sum()
+}
+
+/// The rules of all constraints that an assignment breaks, in the order of the constraints.
+fn broken(raw: RawWitness) -> Vec<Rule> {
+    let columns = TransactionCircuit::assigned(raw).assignment().unwrap();
+    let [a, b, c] = &SHAPE.matrices[..] else { panic!("three matrices") };
+    let mut rules = Vec::new();
+    for (rule, span) in &SHAPE.spans {
+        let unsatisfied = span.clone().any(|row| {
+            evaluate(&a[row], &columns) * evaluate(&b[row], &columns)
+                != evaluate(&c[row], &columns)
+        });
+        if unsatisfied && !rules.contains(rule) {
+            rules.push(*rule);
+        }
+    }
+    rules
+}
+
+#[test]
+fn valid_statements_pass_natively_and_in_circuit() {
+    for seed in 0..3 {
+        for sample in all_samples(seed) {
+            let digest = check(&sample.witness, &sample.words).unwrap();
+            assert_eq!(digest, sample.transaction.digest(&samples::context()));
+            let raw = RawWitness::new(&sample.words, digest, &sample.witness);
+            assert_eq!(broken(raw), []);
+        }
+    }
+}
+
+#[test]
+fn samples_are_functions_of_the_generator() {
+    let [one, two] = [5, 5].map(|seed| samples::transfer(&mut rng(seed)));
+    assert_eq!(one.words, two.words);
+    assert_ne!(one.words, samples::transfer(&mut rng(6)).words);
+}
+
+#[test]
+fn padding_from_the_builder_is_valid() {
+    let rng = &mut rng(1);
+    let assets = samples::transfer(rng).assets;
+    let asset = samples::SAMPLE_ASSETS[1];
+    let context = samples::context();
+    let build = |asset, expiry, rng: &mut _| {
+        crate::no_op(context, Fr::from(7u64), &assets, asset, expiry, rng)
+    };
+    let (transaction, witness) = build(asset, 100, rng).unwrap();
+    check(&witness, &transaction.words(&context)).unwrap();
+    assert!(build(subrosa_protocol::asset::AssetId(9), 100, rng).is_none());
+    assert!(build(asset, 1 << 40, rng).is_none());
+}
+
+#[test]
+fn debug_shows_no_secret() {
+    let sample = samples::transfer(&mut rng(1));
+    assert_eq!(format!("{:?}", sample.witness), "Witness { .. }");
+    let circuit = TransactionCircuit::new(&sample.words, &sample.witness);
+    assert_eq!(format!("{circuit:?}"), "TransactionCircuit { raw: Some(RawWitness { .. }) }");
+}
+
+#[test]
+fn size_is_the_committed_one() {
+    let counts = constraints().unwrap();
+    let json = serde_json::to_string_pretty(&counts).unwrap();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/constraints.json");
+    let committed: Counts = std::fs::read_to_string(path)
+        .ok()
+        .and_then(|text| serde_json::from_str(&text).ok())
+        .unwrap_or_else(|| panic!("constraints.json is missing or unreadable; it should be\n{json}"));
+    assert_eq!(counts, committed, "the circuit changed; constraints.json should be\n{json}");
+    assert!(counts.constraints <= 56_000);
+    assert_eq!(counts.public_inputs, 1);
+    assert_eq!(counts.rules.len(), Rule::ALL.len());
+    assert_eq!(counts.rules.values().sum::<usize>(), counts.constraints);
+    assert_eq!(SHAPE.spans.last().unwrap().1.end, counts.constraints);
+}

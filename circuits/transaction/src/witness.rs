@@ -1,0 +1,97 @@
+//! What a prover knows (spec: *Transaction*, Rules).
+
+use ark_bn254::Fr;
+use ark_ed_on_bn254::EdwardsAffine;
+use std::fmt;
+use subrosa_protocol::Scalar;
+use subrosa_protocol::asset::AssetInfo;
+use subrosa_protocol::keys::Signature;
+use subrosa_protocol::note::Note;
+use subrosa_protocol::tree::MerklePath;
+use zeroize::Zeroize;
+
+/// Number of inputs, of outputs and of asset slots.
+pub const ARITY: usize = 3;
+
+/// Depth of the note tree.
+pub const NOTE_DEPTH: usize = 16;
+
+/// Depth of the asset tree.
+pub const ASSET_DEPTH: usize = 8;
+
+/// An input: a note that is spent, or a dummy.
+#[derive(Clone)]
+pub struct InputWitness {
+    /// True if no note is spent here. The note is then of value 0 and need not exist.
+    pub dummy: bool,
+    /// The note.
+    pub note: Note,
+    /// Its leaf index in the note tree; equal to the path's.
+    pub position: u64,
+    /// Its path; of a dummy any.
+    pub path: MerklePath<NOTE_DEPTH>,
+}
+
+/// An output.
+#[derive(Clone)]
+pub struct OutputWitness {
+    /// The note that is created.
+    pub note: Note,
+}
+
+/// An asset that the transaction may move.
+#[derive(Clone)]
+pub struct AssetSlot {
+    /// Its leaf.
+    pub info: AssetInfo,
+    /// The leaf's path in the asset tree.
+    pub path: MerklePath<ASSET_DEPTH>,
+}
+
+/// Everything the prover knows about a transaction besides its words.
+///
+/// The secrets among it are overwritten when it is dropped, and `Debug` does not show them.
+#[derive(Clone)]
+pub struct Witness {
+    /// Public half of the spending key.
+    pub ak: EdwardsAffine,
+    /// Nullifier key.
+    pub nk: Fr,
+    /// Signature over the digest.
+    pub signature: Signature,
+    /// Ephemeral secret.
+    pub esk: Scalar,
+    /// The inputs.
+    pub inputs: [InputWitness; ARITY],
+    /// The outputs.
+    pub outputs: [OutputWitness; ARITY],
+    /// The asset slots; slots may repeat an asset.
+    pub slots: [AssetSlot; ARITY],
+    /// The slot of each input.
+    pub input_slots: [u8; ARITY],
+    /// The slot of each output.
+    pub output_slots: [u8; ARITY],
+    /// The slot that pays the fee.
+    pub fee_slot: u8,
+    /// The slot that is withdrawn from; without meaning unless the kind is 2.
+    pub withdraw_slot: u8,
+}
+
+impl fmt::Debug for Witness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Witness").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        self.nk.zeroize();
+        self.esk.zeroize();
+        let inputs = self.inputs.iter_mut().map(|input| &mut input.note);
+        let outputs = self.outputs.iter_mut().map(|output| &mut output.note);
+        for note in inputs.chain(outputs) {
+            note.rcm.zeroize();
+            note.value.zeroize();
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Where things stand in the 30 words, and the fields of the packed ones.
+
+use ark_bn254::Fr;
+use ark_ff::{BigInt, BigInteger, PrimeField};
+use subrosa_protocol::transaction::WORDS;
+
+/// The words of a transaction (spec: *Transaction*, Words).
+pub type Words = [Fr; WORDS];
+
+pub(crate) const ANCHOR: usize = 1;
+pub(crate) const ASSETS: usize = 2;
+pub(crate) const HEADER: usize = 3;
+pub(crate) const TARGET: usize = 4;
+pub(crate) const AMOUNT: usize = 5;
+pub(crate) const TERMS: usize = 6;
+pub(crate) const ORACLE: usize = 7;
+pub(crate) const NULLIFIERS: usize = 8;
+pub(crate) const COMMITMENTS: usize = 11;
+pub(crate) const EPHEMERAL: usize = 14;
+pub(crate) const AUDIT: usize = 15;
+
+pub(crate) const KIND_BITS: usize = 8;
+pub(crate) const ASSET_BITS: usize = 16;
+pub(crate) const FEE_BITS: usize = 96;
+pub(crate) const EXPIRY_BITS: usize = 40;
+pub(crate) const RECIPIENT_BITS: usize = 160;
+pub(crate) const VALUE_BITS: usize = 128;
+
+/// Fields of the words 3 and 4. The last field of each word holds all bits that remain, so that
+/// every element has fields, and repacking them gives it back.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Fields {
+    pub(crate) kind: Fr,
+    pub(crate) fee_asset: Fr,
+    pub(crate) fee: Fr,
+    pub(crate) expiry: Fr,
+    pub(crate) target_asset: Fr,
+    pub(crate) recipient: Fr,
+}
+
+impl Fields {
+    /// Splits the words 3 and 4.
+    pub(crate) fn of(words: &Words) -> Self {
+        let header = words[HEADER].into_bigint();
+        let target = words[TARGET].into_bigint();
+        Self {
+            kind: cut(header, 0, KIND_BITS),
+            fee_asset: cut(header, FEE_ASSET_AT, ASSET_BITS),
+            fee: cut(header, FEE_AT, FEE_BITS),
+            expiry: cut(header, EXPIRY_AT, 256),
+            target_asset: cut(target, 0, ASSET_BITS),
+            recipient: cut(target, ASSET_BITS, 256),
+        }
+    }
+}
+
+pub(crate) const FEE_ASSET_AT: usize = KIND_BITS;
+pub(crate) const FEE_AT: usize = FEE_ASSET_AT + ASSET_BITS;
+pub(crate) const EXPIRY_AT: usize = FEE_AT + FEE_BITS;
+
+/// 2^exponent.
+pub(crate) fn power_of_two(exponent: usize) -> Fr {
+    use ark_ff::Field;
+    Fr::from(2u64).pow([exponent as u64])
+}
+
+/// True if the integer that represents `value` is below 2^width.
+pub(crate) fn fits(value: Fr, width: usize) -> bool {
+    value.into_bigint().num_bits() as usize <= width
+}
+
+fn cut(integer: BigInt<4>, from: usize, width: usize) -> Fr {
+    let bits = integer.to_bits_le();
+    let end = (from + width).min(bits.len());
+    Fr::from_bigint(BigInt::from_bits_le(&bits[from..end])).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ark_std::UniformRand;
+    use rand::SeedableRng;
+
+    #[test]
+    fn fields_repack_to_their_words() {
+        let mut rng = rand_chacha::ChaCha20Rng::seed_from_u64(1);
+        for _ in 0..50 {
+            let mut words = [Fr::from(0u64); WORDS];
+            words[HEADER] = Fr::rand(&mut rng);
+            words[TARGET] = Fr::rand(&mut rng);
+            let f = Fields::of(&words);
+            assert_eq!(
+                f.kind
+                    + f.fee_asset * power_of_two(FEE_ASSET_AT)
+                    + f.fee * power_of_two(FEE_AT)
+                    + f.expiry * power_of_two(EXPIRY_AT),
+                words[HEADER]
+            );
+            assert_eq!(f.target_asset + f.recipient * power_of_two(ASSET_BITS), words[TARGET]);
+            assert!(fits(f.fee, FEE_BITS) && fits(f.kind, KIND_BITS));
+        }
+        assert!(fits(power_of_two(40) - Fr::from(1u64), 40));
+        assert!(!fits(power_of_two(40), 40));
+    }
+}

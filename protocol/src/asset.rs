@@ -1,0 +1,214 @@
+//! Assets and their tree (spec: *Trees and state*).
+
+use std::collections::BTreeMap;
+
+use ark_bn254::Fr;
+use ark_ed_on_bn254::EdwardsAffine;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::Domain;
+use crate::encoding::{serde_bytes, serde_point};
+use crate::poseidon::hash;
+use crate::transaction::packing::Packer;
+use crate::tree::{AppendTree, MerklePath};
+
+/// Depth of the asset tree.
+pub const ASSET_DEPTH: usize = 8;
+
+/// Index of an asset in the registry and in the asset tree.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct AssetId(pub u16);
+
+impl std::fmt::Display for AssetId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a leaf of the asset tree states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AssetInfo {
+    /// Position in the tree.
+    pub id: AssetId,
+    /// L1 address of the token; zero is the chain's own coin.
+    #[serde(with = "serde_bytes")]
+    pub token: [u8; 20],
+    /// Reserved flags.
+    pub flags: u8,
+    /// Auditor's public key; [`crate::keys::unaudited`] if there is no auditor.
+    #[serde(with = "serde_point")]
+    pub auditor: EdwardsAffine,
+}
+
+impl AssetInfo {
+    /// pack(asset 16, token 160, flags 8).
+    #[must_use]
+    pub fn packed(&self) -> Fr {
+        Packer::new()
+            .field(self.id.0.into(), 16)
+            .address(&self.token)
+            .field(self.flags.into(), 8)
+            .finish()
+    }
+
+    /// H(ASSET_LEAF; packed, auditor.x, auditor.y).
+    #[must_use]
+    pub fn leaf(&self) -> Fr {
+        hash(
+            Domain::AssetLeaf,
+            &[self.packed(), self.auditor.x, self.auditor.y],
+        )
+    }
+}
+
+/// All registered assets and their tree.
+#[derive(Clone, Debug)]
+pub struct AssetTree {
+    infos: BTreeMap<AssetId, AssetInfo>,
+    tree: AppendTree<ASSET_DEPTH>,
+}
+
+impl Default for AssetTree {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl AssetTree {
+    /// No assets.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            infos: BTreeMap::new(),
+            tree: AppendTree::new(),
+        }
+    }
+
+    /// Adds an asset, or replaces what was registered under its id. Returns what was there before.
+    pub fn insert(&mut self, info: AssetInfo) -> Option<AssetInfo> {
+        self.tree.write(&[(info.id.0.into(), info.leaf())]);
+        self.infos.insert(info.id, info)
+    }
+
+    /// The asset with this id.
+    #[must_use]
+    pub fn get(&self, id: AssetId) -> Option<&AssetInfo> {
+        self.infos.get(&id)
+    }
+
+    /// Root of the tree.
+    #[must_use]
+    pub fn root(&self) -> Fr {
+        self.tree.root()
+    }
+
+    /// Path of a registered asset's leaf.
+    #[must_use]
+    pub fn path(&self, id: AssetId) -> Option<MerklePath<ASSET_DEPTH>> {
+        self.infos.get(&id)?;
+        self.tree.path(id.0.into())
+    }
+
+    /// Assets in the order of their ids.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &AssetInfo> + '_ {
+        self.infos.values()
+    }
+
+    /// Number of assets.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.infos.len()
+    }
+
+    /// Whether no asset is registered.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.infos.is_empty()
+    }
+}
+
+impl FromIterator<AssetInfo> for AssetTree {
+    fn from_iter<I: IntoIterator<Item = AssetInfo>>(infos: I) -> Self {
+        let infos: BTreeMap<_, _> = infos.into_iter().map(|info| (info.id, info)).collect();
+        let leaves: Vec<_> = infos
+            .values()
+            .map(|info| (info.id.0.into(), info.leaf()))
+            .collect();
+        let mut tree = AppendTree::new();
+        tree.write(&leaves);
+        Self { infos, tree }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encoding::fr_to_bytes;
+    use crate::keys::unaudited;
+    use ark_ec::{AffineRepr, CurveGroup};
+
+    fn info(id: u16, auditor: EdwardsAffine) -> AssetInfo {
+        AssetInfo {
+            id: AssetId(id),
+            token: [id as u8 + 1; 20],
+            flags: 3,
+            auditor,
+        }
+    }
+
+    #[test]
+    fn leaf_packs_low_fields_first() {
+        let info = info(0x0102, unaudited());
+        let mut expected = [0u8; 32];
+        expected[9] = 3;
+        expected[10..30].copy_from_slice(&info.token);
+        expected[30..].copy_from_slice(&[1, 2]);
+        assert_eq!(fr_to_bytes(&info.packed()), expected);
+        assert_eq!(
+            info.leaf(),
+            hash(
+                Domain::AssetLeaf,
+                &[info.packed(), info.auditor.x, info.auditor.y]
+            )
+        );
+    }
+
+    #[test]
+    fn insertion_order_does_not_matter_and_rotation_replaces() {
+        let other = (EdwardsAffine::generator() * crate::Scalar::from(7u64)).into_affine();
+        let mut one = AssetTree::new();
+        assert_eq!(one.root(), crate::tree::empty_root(ASSET_DEPTH));
+        for id in [5u16, 0, 300, 1] {
+            assert!(one.insert(info(id, unaudited())).is_none());
+        }
+        let two: AssetTree = [0u16, 1, 5, 300]
+            .map(|id| info(id, unaudited()))
+            .into_iter()
+            .collect();
+        assert_eq!(one.root(), two.root());
+        assert_eq!(one.len(), 4);
+
+        assert_eq!(one.insert(info(5, other)), Some(info(5, unaudited())));
+        assert_ne!(one.root(), two.root());
+        for asset in one.iter() {
+            let path = one.path(asset.id).expect("registered");
+            assert_eq!(path.index, u64::from(asset.id.0));
+            assert_eq!(path.root(asset.leaf()), one.root());
+        }
+        assert!(one.path(AssetId(2)).is_none());
+        assert!(one.get(AssetId(2)).is_none());
+    }
+
+    #[test]
+    fn json_round_trip() {
+        let info = info(9, unaudited());
+        let json = serde_json::to_string(&info).expect("serialises");
+        assert_eq!(
+            serde_json::from_str::<AssetInfo>(&json).expect("parses"),
+            info
+        );
+    }
+}

@@ -1,0 +1,354 @@
+//! Batches: shapes, data words, and the witness of a state transition (spec: *Batch*).
+
+mod codec;
+mod published;
+
+use ark_bn254::Fr;
+use ark_ff::PrimeField;
+use serde::{Deserialize, Serialize};
+use sha3::{Digest, Keccak256};
+
+use crate::asset::AssetId;
+use crate::domain::Domain;
+use crate::encoding::fr_to_bytes;
+use crate::ledger::State;
+use crate::poseidon::hash;
+use crate::transaction::packing::{Packer, Unpacker};
+use crate::transaction::{CodecError, WORDS, digest};
+use crate::tree::{DEPTH, MerklePath};
+
+pub use crate::nullifier_tree::LinkWitness;
+pub use published::{DATA_LEN, PublishedBatch, PublishedTransaction, WITHDRAWAL_LEN};
+
+/// Data words before the deposits.
+pub const HEADER_WORDS: usize = 8;
+
+/// Data words of a transaction slot.
+pub const SLOT_WORDS: usize = 24;
+
+/// Number of transaction slots, which is also the number of deposit slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Shape {
+    /// 4 slots.
+    S4,
+    /// 16 slots.
+    S16,
+    /// 64 slots.
+    S64,
+}
+
+impl Shape {
+    /// All shapes, smallest first.
+    pub const ALL: [Self; 3] = [Self::S4, Self::S16, Self::S64];
+
+    /// Number N of slots.
+    #[must_use]
+    pub const fn slots(self) -> usize {
+        match self {
+            Self::S4 => 4,
+            Self::S16 => 16,
+            Self::S64 => 64,
+        }
+    }
+
+    /// The shape with so many slots.
+    #[must_use]
+    pub const fn from_slots(slots: usize) -> Option<Self> {
+        match slots {
+            4 => Some(Self::S4),
+            16 => Some(Self::S16),
+            64 => Some(Self::S64),
+            _ => None,
+        }
+    }
+
+    /// The smallest shape that holds so many transactions and deposits.
+    #[must_use]
+    pub fn fitting(transactions: usize, deposits: usize) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|shape| transactions.max(deposits) <= shape.slots())
+    }
+
+    /// Number W(N) = 8 + 2N + 24N of data words.
+    #[must_use]
+    pub const fn words_len(self) -> usize {
+        HEADER_WORDS + (2 + SLOT_WORDS) * self.slots()
+    }
+
+    /// Leaves 4N that a batch appends to the note tree and to the nullifier tree.
+    #[must_use]
+    pub const fn leaves(self) -> usize {
+        4 * self.slots()
+    }
+
+    /// Height of the subtree that a batch appends: 4^height = 4N.
+    #[must_use]
+    pub const fn subtree_level(self) -> usize {
+        (self.leaves().trailing_zeros() / 2) as usize
+    }
+
+    /// Index of the first leaf that a batch appends: the leaf count rounded up to a multiple of 4N.
+    #[must_use]
+    pub const fn start(self, leaf_count: u64) -> u64 {
+        leaf_count.next_multiple_of(self.leaves() as u64)
+    }
+}
+
+impl std::fmt::Display for Shape {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.slots().fmt(f)
+    }
+}
+
+/// What the first eight data words say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchHeader {
+    /// Context word of the deployment.
+    #[serde(with = "crate::encoding::serde_fr")]
+    pub context: Fr,
+    /// Root of the asset tree.
+    #[serde(with = "crate::encoding::serde_fr")]
+    pub assets_root: Fr,
+    /// Unix time in seconds, below 2⁴⁰.
+    pub time: u64,
+    /// Number of active transaction slots.
+    pub transactions: u16,
+    /// Number of active deposit slots.
+    pub deposits: u16,
+    /// Asset of all fees.
+    pub fee_asset: AssetId,
+    /// L1 account credited with the fees.
+    #[serde(with = "crate::encoding::serde_bytes")]
+    pub fee_recipient: [u8; 20],
+    /// Sum of the fees.
+    pub fee_total: u128,
+    /// Index, in the vault's queue, of the first deposit: the old state's deposit count.
+    pub first_deposit: u64,
+    /// Index of the batch: the old state's batch index.
+    pub batch_index: u64,
+    /// Index of the first leaf that is appended.
+    pub start: u64,
+}
+
+impl BatchHeader {
+    /// Bits of the time.
+    pub const TIME_BITS: u32 = 40;
+
+    /// Place, within the four leaves of a slot, of the slot's deposit.
+    pub const DEPOSIT_PLACE: usize = 3;
+
+    /// Position, in the note tree, of output `place` of a slot (0, 1, 2) or of its deposit
+    /// ([`BatchHeader::DEPOSIT_PLACE`]).
+    #[must_use]
+    pub fn leaf_index(&self, slot: usize, place: usize) -> u64 {
+        self.start + 4 * slot as u64 + place as u64
+    }
+
+    /// Word 2: pack(time 40, transactions 16, deposits 16, fee asset 16, fee recipient 160).
+    #[must_use]
+    pub fn info(&self) -> Fr {
+        Packer::new()
+            .field(self.time.into(), Self::TIME_BITS)
+            .field(self.transactions.into(), 16)
+            .field(self.deposits.into(), 16)
+            .field(self.fee_asset.0.into(), 16)
+            .address(&self.fee_recipient)
+            .finish()
+    }
+
+    /// Words 0–7.
+    #[must_use]
+    pub fn words(&self) -> [Fr; HEADER_WORDS] {
+        [
+            self.context,
+            self.assets_root,
+            self.info(),
+            Fr::from(self.fee_total),
+            Fr::from(self.first_deposit),
+            Fr::from(0u64),
+            Fr::from(self.batch_index),
+            Fr::from(self.start),
+        ]
+    }
+
+    /// Inverse of [`BatchHeader::words`].
+    ///
+    /// # Errors
+    /// [`CodecError::Overflow`] naming the word that is beyond its width, and
+    /// [`CodecError::Impossible`] if the oracle word is not 0.
+    pub fn from_words(words: &[Fr; HEADER_WORDS]) -> Result<Self, CodecError> {
+        let mut info = Unpacker::new(&words[2]);
+        let header = Self {
+            context: words[0],
+            assets_root: words[1],
+            time: info.field(Self::TIME_BITS) as u64,
+            transactions: info.field(16) as u16,
+            deposits: info.field(16) as u16,
+            fee_asset: AssetId(info.field(16) as u16),
+            fee_recipient: info.address(),
+            fee_total: narrow(&words[3], 128, "fee total")?,
+            first_deposit: narrow(&words[4], 64, "first deposit")? as u64,
+            batch_index: narrow(&words[6], 64, "batch index")? as u64,
+            start: narrow(&words[7], 64, "start")? as u64,
+        };
+        if !info.is_exhausted() {
+            return Err(CodecError::Overflow { field: "info" });
+        }
+        if words[5] != Fr::from(0u64) {
+            return Err(CodecError::Impossible { field: "oracle" });
+        }
+        Ok(header)
+    }
+}
+
+fn narrow(word: &Fr, bits: u32, field: &'static str) -> Result<u128, CodecError> {
+    let mut unpacker = Unpacker::new(word);
+    let value = unpacker.field(bits);
+    if unpacker.is_exhausted() {
+        Ok(value)
+    } else {
+        Err(CodecError::Overflow { field })
+    }
+}
+
+/// One transaction slot of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotWitness {
+    /// Whether a transaction is here.
+    pub active: bool,
+    /// Its 30 words; all 0 if inactive.
+    pub words: [Fr; WORDS],
+    /// Path of its anchor in the old history tree; of index 0 if inactive.
+    pub anchor_path: MerklePath<DEPTH>,
+    /// Links of its nullifiers; see [`LinkWitness`] for inactive slots.
+    pub links: [LinkWitness; 3],
+}
+
+impl SlotWitness {
+    /// The 24 data words of the slot: words 4, 5 and 8–29.
+    #[must_use]
+    pub fn data_words(&self) -> [Fr; SLOT_WORDS] {
+        data_words_of(&self.words)
+    }
+}
+
+/// Words 4, 5 and 8–29 of a transaction.
+#[must_use]
+pub fn data_words_of(words: &[Fr; WORDS]) -> [Fr; SLOT_WORDS] {
+    std::array::from_fn(|i| if i < 2 { words[4 + i] } else { words[6 + i] })
+}
+
+/// Everything that the batch circuit needs to know of one state transition.
+///
+/// Values are public to be assembled in tests of false statements; [`crate::ledger::Ledger::execute`]
+/// makes true ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BatchWitness {
+    /// Number of slots.
+    pub shape: Shape,
+    /// State before.
+    pub old: State,
+    /// State after.
+    pub new: State,
+    /// Data words 0–7.
+    pub header: BatchHeader,
+    /// Data words (packed, inner) of the deposit slots, padded with (0, 0) to N.
+    pub deposits: Vec<[Fr; 2]>,
+    /// N transaction slots.
+    pub slots: Vec<SlotWitness>,
+    /// Siblings of the appended nullifier subtree, from its root upwards, in the old tree.
+    pub nullifier_subtree_path: Vec<[Fr; 3]>,
+    /// Siblings of the appended note subtree, from its root upwards, in the old tree.
+    pub note_subtree_path: Vec<[Fr; 3]>,
+    /// Path, in the old history tree, of the place that takes the new note root.
+    pub history_append_path: MerklePath<DEPTH>,
+}
+
+impl BatchWitness {
+    /// The W(N) data words.
+    #[must_use]
+    pub fn data_words(&self) -> Vec<Fr> {
+        let mut words = Vec::with_capacity(self.shape.words_len());
+        words.extend(self.header.words());
+        words.extend(self.deposits.as_flattened());
+        for slot in &self.slots {
+            words.extend(slot.data_words());
+        }
+        words
+    }
+
+    /// c = H(DATA; data words).
+    #[must_use]
+    pub fn data_commitment(&self) -> Fr {
+        data_commitment(&self.data_words())
+    }
+
+    /// z as L1 computes it from this batch's words.
+    #[must_use]
+    pub fn challenge(&self) -> Fr {
+        let words = self.data_words();
+        challenge(&data_commitment(&words), &words)
+    }
+
+    /// The public instances `[old state, new state, c, z, y]` at a challenge z.
+    #[must_use]
+    pub fn instances(&self, z: &Fr) -> [Fr; 5] {
+        let words = self.data_words();
+        [
+            self.old.commitment(),
+            self.new.commitment(),
+            data_commitment(&words),
+            *z,
+            evaluate(&words, z),
+        ]
+    }
+
+    /// What L1's data says of this batch.
+    ///
+    /// # Errors
+    /// [`CodecError`] if the words are not those of any batch, which is never so for a witness that
+    /// the ledger made.
+    pub fn published(&self) -> Result<PublishedBatch, CodecError> {
+        PublishedBatch::from_words(self.shape, &self.data_words())
+    }
+}
+
+/// c = H(DATA; words).
+#[must_use]
+pub fn data_commitment(words: &[Fr]) -> Fr {
+    hash(Domain::Data, words)
+}
+
+/// z = keccak256(c ‖ keccak256(words)) mod r, all as 32-byte big-endian.
+#[must_use]
+pub fn challenge(c: &Fr, words: &[Fr]) -> Fr {
+    let mut inner = Keccak256::new();
+    for word in words {
+        inner.update(fr_to_bytes(word));
+    }
+    let outer = Keccak256::new()
+        .chain_update(fr_to_bytes(c))
+        .chain_update(inner.finalize())
+        .finalize();
+    Fr::from_be_bytes_mod_order(&outer)
+}
+
+/// y = Σ wᵢ·zⁱ.
+#[must_use]
+pub fn evaluate(words: &[Fr], z: &Fr) -> Fr {
+    words
+        .iter()
+        .rev()
+        .fold(Fr::from(0u64), |sum, word| sum * z + word)
+}
+
+/// Digest that the circuit exposes for an inactive slot: H(TRANSACTION; 30 zeros).
+#[must_use]
+pub fn inactive_digest() -> Fr {
+    digest(&[Fr::from(0u64); WORDS])
+}
+
+#[cfg(test)]
+mod tests;

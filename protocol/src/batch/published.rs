@@ -1,0 +1,356 @@
+//! What L1 holds of a batch (spec: *Settlement on L1*, data posted with a batch), as wallets and
+//! auditors read it back.
+
+use ark_bn254::Fr;
+
+use super::{BatchHeader, HEADER_WORDS, SLOT_WORDS, Shape};
+use crate::asset::AssetId;
+use crate::encryption::NoteData;
+use crate::ledger::Deposit;
+use crate::transaction::wire::{Reader, Writer};
+use crate::transaction::{CodecError, Withdrawal, note_data_from_words};
+
+/// Bytes that a transaction takes in the data: 16 words and 169 bytes of note data.
+pub const DATA_LEN: usize = 16 * 32 + 169;
+
+/// Bytes that a withdrawal takes in the data: slot 1, asset 2, recipient 20, amount 16.
+pub const WITHDRAWAL_LEN: usize = 39;
+
+/// First byte of an encoded batch.
+const VERSION: u8 = 1;
+
+/// The published part of a transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublishedTransaction {
+    /// What leaves the rollup.
+    pub withdrawal: Option<Withdrawal>,
+    /// Nullifiers of the inputs.
+    pub nullifiers: [Fr; 3],
+    /// Commitments of the outputs.
+    pub commitments: [Fr; 3],
+    /// y of the ephemeral point.
+    pub ephemeral: Fr,
+    /// Auditor ciphertext of each output.
+    pub audit: [[Fr; 3]; 3],
+    /// Encrypted notes.
+    pub note_data: NoteData,
+}
+
+impl PublishedTransaction {
+    /// The 24 data words: words 4, 5 and 8–29 of the transaction.
+    #[must_use]
+    pub fn words(&self) -> [Fr; SLOT_WORDS] {
+        let mut words = [Fr::from(0u64); SLOT_WORDS];
+        words[..2].copy_from_slice(&Withdrawal::words(self.withdrawal.as_ref()));
+        words[2..5].copy_from_slice(&self.nullifiers);
+        words[5..8].copy_from_slice(&self.commitments);
+        words[8] = self.ephemeral;
+        words[9..18].copy_from_slice(self.audit.as_flattened());
+        words[18..].copy_from_slice(&self.note_data.to_words());
+        words
+    }
+
+    /// Inverse of [`PublishedTransaction::words`].
+    ///
+    /// # Errors
+    /// [`CodecError`] if a withdraw word is beyond its width or note data is not zero padded.
+    pub fn from_words(words: &[Fr; SLOT_WORDS]) -> Result<Self, CodecError> {
+        Ok(Self {
+            withdrawal: Withdrawal::from_words(&[words[0], words[1]])?,
+            nullifiers: [words[2], words[3], words[4]],
+            commitments: [words[5], words[6], words[7]],
+            ephemeral: words[8],
+            audit: std::array::from_fn(|i| std::array::from_fn(|j| words[9 + 3 * i + j])),
+            note_data: note_data_from_words(&words[18..])?,
+        })
+    }
+
+    fn write(&self, out: &mut Writer) {
+        out.elements(&self.nullifiers);
+        out.elements(&self.commitments);
+        out.element(&self.ephemeral);
+        out.elements(self.audit.as_flattened());
+        out.bytes(&self.note_data.0);
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, CodecError> {
+        Ok(Self {
+            withdrawal: None,
+            nullifiers: input.elements("nullifier")?,
+            commitments: input.elements("commitment")?,
+            ephemeral: input.element("ephemeral")?,
+            audit: [
+                input.elements("audit")?,
+                input.elements("audit")?,
+                input.elements("audit")?,
+            ],
+            note_data: NoteData(input.array()?),
+        })
+    }
+}
+
+/// A batch as L1 knows it: calldata, the deposits of the vault's queue, and values of the
+/// contract's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublishedBatch {
+    /// Number of slots.
+    pub shape: Shape,
+    /// Data words 0–7; its counts are the lengths of the lists below.
+    pub header: BatchHeader,
+    /// Deposits consumed, in the order of the queue.
+    pub deposits: Vec<Deposit>,
+    /// Active transactions, in the order of the slots.
+    pub transactions: Vec<PublishedTransaction>,
+}
+
+impl PublishedBatch {
+    /// The W(N) data words, equal to those of the batch's witness.
+    #[must_use]
+    pub fn words(&self) -> Vec<Fr> {
+        let zero = Fr::from(0u64);
+        let slots = self.shape.slots();
+        let mut words = Vec::with_capacity(self.shape.words_len());
+        words.extend(self.header.words());
+        for deposit in &self.deposits {
+            words.extend(deposit.words());
+        }
+        words.resize(HEADER_WORDS + 2 * slots, zero);
+        for transaction in &self.transactions {
+            words.extend(transaction.words());
+        }
+        words.resize(self.shape.words_len(), zero);
+        words
+    }
+
+    /// Inverse of [`PublishedBatch::words`].
+    ///
+    /// # Errors
+    /// [`CodecError`] for a wrong number of words, a word beyond its width, counts beyond the shape,
+    /// or anything but 0 in an empty slot.
+    pub fn from_words(shape: Shape, words: &[Fr]) -> Result<Self, CodecError> {
+        if words.len() != shape.words_len() {
+            return Err(CodecError::Length {
+                expected: shape.words_len(),
+                found: words.len(),
+            });
+        }
+        let (head, rest) = words.split_at(HEADER_WORDS);
+        let (deposits, slots) = rest.split_at(2 * shape.slots());
+        let header = BatchHeader::from_words(&std::array::from_fn(|i| head[i]))?;
+        check_counts(shape, &header)?;
+        let (deposits, no_deposits) = deposits.split_at(2 * usize::from(header.deposits));
+        let (slots, no_slots) = slots.split_at(SLOT_WORDS * usize::from(header.transactions));
+        let zero = Fr::from(0u64);
+        if no_deposits.iter().any(|word| *word != zero) {
+            return Err(CodecError::Padding { field: "deposits" });
+        }
+        if no_slots.iter().any(|word| *word != zero) {
+            return Err(CodecError::Padding {
+                field: "transactions",
+            });
+        }
+        Ok(Self {
+            shape,
+            header,
+            deposits: deposits
+                .chunks_exact(2)
+                .map(|words| Deposit::from_words(&[words[0], words[1]]))
+                .collect::<Result<_, _>>()?,
+            transactions: slots
+                .chunks_exact(SLOT_WORDS)
+                .map(|words| PublishedTransaction::from_words(&std::array::from_fn(|i| words[i])))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Transaction part of the calldata: 681 bytes for each active slot.
+    #[must_use]
+    pub fn transaction_data(&self) -> Vec<u8> {
+        let mut out = Writer::with_capacity(DATA_LEN * self.transactions.len());
+        for transaction in &self.transactions {
+            transaction.write(&mut out);
+        }
+        out.finish()
+    }
+
+    /// Withdrawal part of the calldata: 39 bytes for each withdrawal, in the order of the slots.
+    #[must_use]
+    pub fn withdrawal_data(&self) -> Vec<u8> {
+        let mut out = Writer::with_capacity(0);
+        for (slot, transaction) in self.transactions.iter().enumerate() {
+            if let Some(withdrawal) = &transaction.withdrawal {
+                out.integer(slot as u128, 1);
+                out.integer(withdrawal.asset.0.into(), 2);
+                out.bytes(&withdrawal.recipient);
+                out.integer(withdrawal.amount, 16);
+            }
+        }
+        out.finish()
+    }
+
+    /// Puts together what was read from L1: header values, deposits of the queue, and the two parts
+    /// of the calldata.
+    ///
+    /// # Errors
+    /// [`CodecError`] if counts and lengths disagree or exceed the shape, an element is not
+    /// canonical, or withdrawals are not in strictly ascending order of active slots.
+    pub fn from_parts(
+        shape: Shape,
+        header: BatchHeader,
+        deposits: Vec<Deposit>,
+        transaction_data: &[u8],
+        withdrawal_data: &[u8],
+    ) -> Result<Self, CodecError> {
+        check_counts(shape, &header)?;
+        check_len(usize::from(header.deposits), deposits.len())?;
+        check_len(
+            usize::from(header.transactions) * DATA_LEN,
+            transaction_data.len(),
+        )?;
+        check_len(
+            withdrawal_data.len().next_multiple_of(WITHDRAWAL_LEN),
+            withdrawal_data.len(),
+        )?;
+        let mut transactions = transaction_data
+            .chunks_exact(DATA_LEN)
+            .map(|data| PublishedTransaction::read(&mut Reader::new(data)))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut next = 0usize;
+        for data in withdrawal_data.chunks_exact(WITHDRAWAL_LEN) {
+            let mut input = Reader::new(data);
+            let slot = usize::from(input.u8()?);
+            let withdrawal = Withdrawal {
+                asset: AssetId(input.u16()?),
+                recipient: input.array()?,
+                amount: input.integer(16)?,
+            };
+            // An all-zero withdrawal would say the same as none.
+            let empty = Withdrawal::words(Some(&withdrawal)) == [Fr::from(0u64); 2];
+            let transaction = transactions
+                .get_mut(slot)
+                .filter(|_| slot >= next && !empty)
+                .ok_or(CodecError::Impossible {
+                    field: "withdrawal",
+                })?;
+            transaction.withdrawal = Some(withdrawal);
+            next = slot + 1;
+        }
+        Ok(Self {
+            shape,
+            header,
+            deposits,
+            transactions,
+        })
+    }
+
+    /// Self-contained encoding; integers and elements big-endian: version 1, slots 1, header
+    /// (context 32, assets root 32, time 5, transactions 2, deposits 2, fee asset 2, fee recipient
+    /// 20, fee total 16, first deposit 8, batch index 8, start 8), per deposit asset 2, value 16,
+    /// inner 32, then the two parts of the calldata.
+    ///
+    /// # Panics
+    /// If the header's time is 2⁴⁰ or more.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Writer::with_capacity(
+            137 + 50 * self.deposits.len() + DATA_LEN * self.transactions.len(),
+        );
+        out.bytes(&[VERSION, self.shape.slots() as u8]);
+        self.header.write(&mut out);
+        for deposit in &self.deposits {
+            out.integer(deposit.asset.0.into(), 2);
+            out.integer(deposit.value, 16);
+            out.element(&deposit.inner);
+        }
+        out.bytes(&self.transaction_data());
+        out.bytes(&self.withdrawal_data());
+        out.finish()
+    }
+
+    /// Inverse of [`PublishedBatch::to_bytes`].
+    ///
+    /// # Errors
+    /// [`CodecError`] as [`PublishedBatch::from_parts`], or for an unknown version or shape.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, CodecError> {
+        let mut input = Reader::new(bytes);
+        let version = input.u8()?;
+        if version != VERSION {
+            return Err(CodecError::Version(version));
+        }
+        let shape = read_shape(&mut input)?;
+        let header = BatchHeader::read(&mut input)?;
+        check_counts(shape, &header)?;
+        let deposits = (0..header.deposits)
+            .map(|_| {
+                Ok(Deposit {
+                    asset: AssetId(input.u16()?),
+                    value: input.integer(16)?,
+                    inner: input.element("deposit")?,
+                })
+            })
+            .collect::<Result<_, CodecError>>()?;
+        let transactions = input.take(DATA_LEN * usize::from(header.transactions))?;
+        let withdrawals = input.rest();
+        Self::from_parts(shape, header, deposits, transactions, withdrawals)
+    }
+}
+
+fn check_counts(shape: Shape, header: &BatchHeader) -> Result<(), CodecError> {
+    if usize::from(header.transactions) > shape.slots() {
+        return Err(CodecError::Impossible {
+            field: "transactions",
+        });
+    }
+    if usize::from(header.deposits) > shape.slots() {
+        return Err(CodecError::Impossible { field: "deposits" });
+    }
+    Ok(())
+}
+
+fn check_len(expected: usize, found: usize) -> Result<(), CodecError> {
+    if expected == found {
+        Ok(())
+    } else {
+        Err(CodecError::Length { expected, found })
+    }
+}
+
+/// A shape, as the number of its slots.
+pub(super) fn read_shape(input: &mut Reader<'_>) -> Result<Shape, CodecError> {
+    Shape::from_slots(usize::from(input.u8()?)).ok_or(CodecError::Impossible { field: "shape" })
+}
+
+impl BatchHeader {
+    /// 135 bytes. Panics if the time is out of range: there is no such encoding, and neither the
+    /// ledger nor a decoder makes such a header.
+    pub(super) fn write(&self, out: &mut Writer) {
+        assert!(self.time >> Self::TIME_BITS == 0, "time is in range");
+        out.element(&self.context);
+        out.element(&self.assets_root);
+        out.integer(self.time.into(), 5);
+        out.integer(self.transactions.into(), 2);
+        out.integer(self.deposits.into(), 2);
+        out.integer(self.fee_asset.0.into(), 2);
+        out.bytes(&self.fee_recipient);
+        out.integer(self.fee_total, 16);
+        out.integer(self.first_deposit.into(), 8);
+        out.integer(self.batch_index.into(), 8);
+        out.integer(self.start.into(), 8);
+    }
+
+    pub(super) fn read(input: &mut Reader<'_>) -> Result<Self, CodecError> {
+        Ok(Self {
+            context: input.element("context")?,
+            assets_root: input.element("assets root")?,
+            time: input.integer(5)? as u64,
+            transactions: input.u16()?,
+            deposits: input.u16()?,
+            fee_asset: AssetId(input.u16()?),
+            fee_recipient: input.array()?,
+            fee_total: input.integer(16)?,
+            first_deposit: input.u64()?,
+            batch_index: input.u64()?,
+            start: input.u64()?,
+        })
+    }
+}

@@ -1,0 +1,90 @@
+//! Domain tags of the protocol hash (spec: *Notation and hashing*, table of tags).
+
+use ark_bn254::Fr;
+
+/// What a hash is of. The discriminant is the tag of the specification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u64)]
+pub enum Domain {
+    /// Inner node of any tree: four children.
+    Node = 1,
+    /// Owner of notes: ak.x, ak.y, nk.
+    Owner = 2,
+    /// The part of a note that L1 never sees: owner, aux, rcm.
+    NoteInner = 3,
+    /// Note commitment: packed, inner.
+    Note = 4,
+    /// Nullifier of a note: nk, cm, position.
+    Nullifier = 5,
+    /// Nullifier of a dummy input: nk, cm, position.
+    NullifierDummy = 6,
+    /// Leaf of the asset tree: packed, auditor.x, auditor.y.
+    AssetLeaf = 7,
+    /// Leaf of the nullifier tree: value, next.
+    NullifierLeaf = 8,
+    /// Transaction digest: the 30 words.
+    Transaction = 9,
+    /// Schnorr challenge: R.x, R.y, ak.x, ak.y, digest.
+    Signature = 10,
+    /// Pads of an auditor ciphertext: S.y, cm; three outputs.
+    Audit = 11,
+    /// Deployment: chain id, rollup address, version.
+    Context = 12,
+    /// State commitment: the six words of the state.
+    State = 13,
+    /// Commitment to the data words of a batch.
+    Data = 14,
+}
+
+impl Domain {
+    /// Every domain, in the order of the tags.
+    pub const ALL: [Self; 14] = [
+        Self::Node,
+        Self::Owner,
+        Self::NoteInner,
+        Self::Note,
+        Self::Nullifier,
+        Self::NullifierDummy,
+        Self::AssetLeaf,
+        Self::NullifierLeaf,
+        Self::Transaction,
+        Self::Signature,
+        Self::Audit,
+        Self::Context,
+        Self::State,
+        Self::Data,
+    ];
+
+    /// The first element of the state before a message of `len` elements is absorbed:
+    /// tag + len·2⁶⁴.
+    #[must_use]
+    pub fn capacity(self, len: usize) -> Fr {
+        Fr::from(u128::from(self as u64) | ((len as u128) << 64))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_consecutive_from_one() {
+        for (i, domain) in Domain::ALL.iter().enumerate() {
+            assert_eq!(*domain as usize, i + 1);
+        }
+    }
+
+    #[test]
+    fn capacity_separates_tag_and_length() {
+        let mut seen = std::collections::HashSet::new();
+        for domain in Domain::ALL {
+            for len in 1..40 {
+                assert!(seen.insert(domain.capacity(len)));
+            }
+        }
+        assert_eq!(
+            Domain::Node.capacity(4),
+            Fr::from(1u64) + Fr::from(4u64) * Fr::from(1u128 << 64)
+        );
+    }
+}

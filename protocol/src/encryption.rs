@@ -1,0 +1,370 @@
+//! Encryption of notes to recipients, to the sender's later self and to auditors (spec: *Notes*,
+//! *Encryption* and *Auditor ciphertext*).
+//!
+//! One ephemeral key serves a transaction. Only its y coordinate is published; shared secrets are
+//! used by their y coordinates alone, so that the sign of E never matters and a recipient needs only
+//! the Montgomery ladder.
+
+use std::fmt;
+
+use ark_bn254::Fr;
+use ark_ec::CurveGroup;
+use ark_ed_on_bn254::{EdwardsAffine, Fr as Scalar};
+use chacha20poly1305::aead::AeadInPlace;
+use chacha20poly1305::{ChaCha20Poly1305, KeyInit, Nonce, Tag};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::asset::AssetId;
+use crate::derive;
+use crate::encoding::{check_point, fr_to_bytes, lift_y, point_from_bytes, point_to_bytes};
+use crate::keys::{Address, ViewingKey, derive_nonzero};
+use crate::note::Note;
+
+mod audit;
+mod ladder;
+mod memo;
+mod note_data;
+mod scan;
+#[cfg(test)]
+mod tests;
+
+pub use audit::{AuditRecord, audit_decrypt, audit_encrypt, auditor_shared};
+pub use ladder::ivk_shared;
+pub use memo::{MEMO_LEN, Memo, MemoError};
+pub use note_data::{NOTE_DATA_LEN, NoteData, NoteDataError};
+pub use scan::Scanner;
+
+/// Bytes of an authentication tag.
+const TAG_LEN: usize = 16;
+/// Bytes of the asset and the value in a plaintext.
+const AMOUNT_LEN: usize = 2 + 16;
+
+/// The key from which all shared secrets of one transaction come: esk and E = esk·G.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct EphemeralKey {
+    esk: Scalar,
+    #[zeroize(skip)]
+    public: EdwardsAffine,
+}
+
+impl EphemeralKey {
+    /// esk = B("esk"; ovk, nf₀, nf₁, nf₂). Nullifiers never repeat, and so neither does esk.
+    #[must_use]
+    pub fn new(ovk: &[u8; 32], nullifiers: &[Fr; 3]) -> Self {
+        let [nf0, nf1, nf2] = nullifiers.map(|nf| fr_to_bytes(&nf));
+        let esk = derive_nonzero("esk", &[ovk, &nf0, &nf1, &nf2]);
+        let public = (<EdwardsAffine as ark_ec::AffineRepr>::generator() * esk).into_affine();
+        Self { esk, public }
+    }
+
+    /// esk, for the witness of the transaction's proof.
+    #[must_use]
+    pub fn scalar(&self) -> &Scalar {
+        &self.esk
+    }
+
+    /// E = esk·G.
+    #[must_use]
+    pub fn public(&self) -> EdwardsAffine {
+        self.public
+    }
+
+    /// E.y, word 14 of the transaction.
+    #[must_use]
+    pub fn y(&self) -> Fr {
+        self.public.y
+    }
+
+    /// The y coordinate of esk·P, for a point P of the prime subgroup.
+    #[must_use]
+    pub fn shared(&self, point: &EdwardsAffine) -> Fr {
+        (*point * self.esk).into_affine().y
+    }
+}
+
+impl fmt::Debug for EphemeralKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EphemeralKey(..)")
+    }
+}
+
+/// rcmᵢ = B("rcm"; Sᵢ.y, nf₀, i): the blinding of output `index`, known to both sides of the shared
+/// secret.
+#[must_use]
+pub fn rcm(shared_y: &Fr, nullifier0: &Fr, index: u8) -> Fr {
+    let shared = Zeroizing::new(fr_to_bytes(shared_y));
+    derive::field("rcm", &[&*shared, &fr_to_bytes(nullifier0), &[index]])
+}
+
+/// What a transaction publishes about its outputs, as far as a recipient needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublishedOutputs {
+    /// E.y.
+    pub ephemeral: Fr,
+    /// nf₀ … nf₂. Recipients use the first, the sender all.
+    pub nullifiers: [Fr; 3],
+    /// cm₀ … cm₂.
+    pub commitments: [Fr; 3],
+    /// The 169 bytes of ciphertexts.
+    pub note_data: NoteData,
+}
+
+/// An output as its sender encrypts it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutputPlaintext {
+    /// To whom.
+    pub recipient: Address,
+    /// The note; its rcm is [`rcm`] of the shared secret with `recipient`.
+    pub note: Note,
+}
+
+impl OutputPlaintext {
+    /// The output `index` of the transaction with this ephemeral key that pays a cash note to
+    /// `recipient`, its blinding derived as the specification says.
+    #[must_use]
+    pub fn cash(
+        ephemeral: &EphemeralKey,
+        nullifier0: &Fr,
+        index: u8,
+        recipient: Address,
+        asset: AssetId,
+        value: u128,
+    ) -> Self {
+        let rcm = rcm(&ephemeral.shared(&recipient.pk), nullifier0, index);
+        Self {
+            recipient,
+            note: Note::cash(asset, value, recipient.owner, rcm),
+        }
+    }
+}
+
+/// A note that a viewing key could open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecryptedNote {
+    /// Which of the scanned transactions, by its place in the slice; 0 if only one was tried.
+    pub transaction: usize,
+    /// Which output, 0 to 2.
+    pub index: usize,
+    /// The note, its commitment checked.
+    pub note: Note,
+    /// What the sender wrote; only output 0 has a memo.
+    pub memo: Option<Memo>,
+}
+
+/// One output of a transaction, to be tried alone.
+#[derive(Clone, Copy, Debug)]
+pub struct OutputContext<'a> {
+    /// The transaction's outputs.
+    pub published: &'a PublishedOutputs,
+    /// Which of them, 0 to 2.
+    pub index: usize,
+}
+
+/// Kᵢ = B("note"; Sᵢ.y, E.y, cmᵢ, i) → 32.
+fn cipher(shared_y: &[u8; 32], ephemeral: &[u8; 32], cm: &Fr, index: u8) -> ChaCha20Poly1305 {
+    let key = Zeroizing::new(derive::bytes32(
+        "note",
+        &[shared_y, ephemeral, &fr_to_bytes(cm), &[index]],
+    ));
+    ChaCha20Poly1305::new((&*key).into())
+}
+
+/// B("outgoing"; ovk, E.y, cm₀) → 32.
+fn outgoing_pad(ovk: &[u8; 32], ephemeral: &Fr, cm0: &Fr) -> [u8; 32] {
+    derive::bytes32(
+        "outgoing",
+        &[ovk, &fr_to_bytes(ephemeral), &fr_to_bytes(cm0)],
+    )
+}
+
+fn xor(a: [u8; 32], b: [u8; 32]) -> [u8; 32] {
+    std::array::from_fn(|i| a[i] ^ b[i])
+}
+
+/// Encrypts the three outputs, the memo with output 0, and the outgoing copy.
+#[must_use]
+pub fn encrypt_outputs(
+    ephemeral: &EphemeralKey,
+    ovk: &[u8; 32],
+    outputs: &[OutputPlaintext; 3],
+    memo: &Memo,
+) -> NoteData {
+    let ephemeral_bytes = fr_to_bytes(&ephemeral.y());
+    let mut data = NoteData([0; NOTE_DATA_LEN]);
+    for (i, output) in (0u8..).zip(outputs) {
+        let shared = Zeroizing::new(fr_to_bytes(&ephemeral.shared(&output.recipient.pk)));
+        let cm = output.note.commitment();
+        let (body, tag) = data
+            .ciphertext_mut(usize::from(i))
+            .split_last_chunk_mut::<TAG_LEN>()
+            .expect("every ciphertext is longer than a tag");
+        body[..2].copy_from_slice(&output.note.asset.0.to_be_bytes());
+        body[2..AMOUNT_LEN].copy_from_slice(&output.note.value.to_be_bytes());
+        if i == 0 {
+            body[AMOUNT_LEN..].copy_from_slice(memo.as_bytes());
+        }
+        let sealed = cipher(&shared, &ephemeral_bytes, &cm, i)
+            .encrypt_in_place_detached(&Nonce::default(), &[], body)
+            .expect("53 bytes are below the limit of the cipher");
+        tag.copy_from_slice(&sealed);
+    }
+    let cm0 = outputs[0].note.commitment();
+    *data.outgoing_mut() = xor(
+        point_to_bytes(&outputs[0].recipient.pk),
+        outgoing_pad(ovk, &ephemeral.y(), &cm0),
+    );
+    data
+}
+
+/// Asset, value and memo of an output, if the tag verifies under this shared secret.
+fn open(
+    published: &PublishedOutputs,
+    index: usize,
+    shared_y: &[u8; 32],
+    ephemeral: &[u8; 32],
+) -> Option<(AssetId, u128, Option<Memo>)> {
+    let (sealed, tag) = published
+        .note_data
+        .ciphertext(index)
+        .split_last_chunk::<TAG_LEN>()?;
+    let mut buffer = Zeroizing::new([0; AMOUNT_LEN + MEMO_LEN]);
+    let body = &mut buffer[..sealed.len()];
+    body.copy_from_slice(sealed);
+    cipher(
+        shared_y,
+        ephemeral,
+        &published.commitments[index],
+        index as u8,
+    )
+    .decrypt_in_place_detached(&Nonce::default(), &[], body, Tag::from_slice(tag))
+    .ok()?;
+    let (amount, memo) = body.split_first_chunk::<AMOUNT_LEN>()?;
+    let (asset, value) = amount.split_first_chunk::<2>()?;
+    let asset = AssetId(u16::from_be_bytes(*asset));
+    let value = u128::from_be_bytes(*value.first_chunk()?);
+    Some((
+        asset,
+        value,
+        memo.first_chunk().copied().map(Memo::from_bytes),
+    ))
+}
+
+/// The note of an output that belongs to `owner`, if tag and commitment say so.
+fn open_note(
+    published: &PublishedOutputs,
+    index: usize,
+    shared_y: &Fr,
+    shared_bytes: &[u8; 32],
+    ephemeral: &[u8; 32],
+    owner: &Fr,
+) -> Option<(Note, Option<Memo>)> {
+    let (asset, value, memo) = open(published, index, shared_bytes, ephemeral)?;
+    let rcm = rcm(shared_y, &published.nullifiers[0], index as u8);
+    let note = Note::cash(asset, value, *owner, rcm);
+    (note.commitment() == published.commitments[index]).then_some((note, memo))
+}
+
+/// Whether E.y is that of a point of the prime subgroup. Asked only of transactions that hold a note
+/// for the key: a proven transaction always passes, and a forged one (say, with E on the twist or of
+/// small order, made to learn ivk from whether a note is accepted) is turned away like one that is not
+/// ours.
+fn honest_ephemeral(y: &Fr) -> bool {
+    lift_y(*y, false).is_some_and(|point| check_point(&point).is_ok())
+}
+
+/// The notes among `outputs` (indices) of a transaction whose shared secret is known.
+fn open_outputs(
+    published: &PublishedOutputs,
+    outputs: std::ops::Range<usize>,
+    shared_y: &Fr,
+    owner: &Fr,
+) -> Vec<DecryptedNote> {
+    let shared = Zeroizing::new(fr_to_bytes(shared_y));
+    let ephemeral = fr_to_bytes(&published.ephemeral);
+    let mut found = Vec::new();
+    for index in outputs {
+        if let Some((note, memo)) =
+            open_note(published, index, shared_y, &shared, &ephemeral, owner)
+        {
+            found.push(DecryptedNote {
+                transaction: 0,
+                index,
+                note,
+                memo,
+            });
+        }
+    }
+    if !found.is_empty() && !honest_ephemeral(&published.ephemeral) {
+        found.clear();
+    }
+    found
+}
+
+/// Tries one output. `None` if it is not for this key, whatever else may be wrong with it, or if the
+/// index is above 2.
+#[must_use]
+pub fn decrypt_output(keys: &ViewingKey, output: &OutputContext<'_>) -> Option<DecryptedNote> {
+    if output.index >= output.published.commitments.len() {
+        return None;
+    }
+    let shared = ivk_shared(&keys.ivk, &output.published.ephemeral)?;
+    let range = output.index..output.index + 1;
+    open_outputs(output.published, range, &shared, &keys.owner).pop()
+}
+
+/// The notes for this key in one transaction. For many transactions use [`Scanner`].
+#[must_use]
+pub fn trial_decrypt(keys: &ViewingKey, published: &PublishedOutputs) -> Vec<DecryptedNote> {
+    match ivk_shared(&keys.ivk, &published.ephemeral) {
+        Some(shared) => open_outputs(published, 0..3, &shared, &keys.owner),
+        None => Vec::new(),
+    }
+}
+
+/// A payment that a viewing key made, reopened from what was published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutgoingNote {
+    /// To whom output 0 went.
+    pub recipient: Address,
+    /// The note, its commitment checked.
+    pub note: Note,
+    /// What was written to the recipient.
+    pub memo: Memo,
+}
+
+/// Reopens output 0 of a transaction that the holder of `ovk` sent. `audit` are the three auditor words of
+/// output 0 and `auditors` the auditor keys to try (those that the note's asset has had); the right one
+/// shows by the commitment. `None` if the transaction is not from `ovk` or no auditor key fits.
+#[must_use]
+pub fn recover_outgoing(
+    ovk: &[u8; 32],
+    published: &PublishedOutputs,
+    audit: &[Fr; 3],
+    auditors: &[EdwardsAffine],
+) -> Option<OutgoingNote> {
+    let ephemeral = EphemeralKey::new(ovk, &published.nullifiers);
+    if ephemeral.y() != published.ephemeral {
+        return None;
+    }
+    let cm0 = published.commitments[0];
+    let pad = outgoing_pad(ovk, &published.ephemeral, &cm0);
+    let pk = point_from_bytes(&xor(*published.note_data.outgoing(), pad)).ok()?;
+    let shared_y = ephemeral.shared(&pk);
+    let shared = Zeroizing::new(fr_to_bytes(&shared_y));
+    let ephemeral_bytes = fr_to_bytes(&published.ephemeral);
+    let (asset, value, memo) = open(published, 0, &shared, &ephemeral_bytes)?;
+    let memo = memo?;
+    let rcm = rcm(&shared_y, &published.nullifiers[0], 0);
+    auditors.iter().find_map(|auditor| {
+        let record = audit_decrypt(&ephemeral.shared(auditor), &cm0, audit)?;
+        let note = Note::cash(asset, value, record.recipient, rcm);
+        (note.commitment() == cm0).then_some(OutgoingNote {
+            recipient: Address {
+                owner: record.recipient,
+                pk,
+            },
+            note,
+            memo: memo.clone(),
+        })
+    })
+}

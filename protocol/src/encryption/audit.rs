@@ -1,0 +1,69 @@
+//! Ciphertexts for an asset's auditor, which the transaction circuit proves correct.
+
+use std::fmt;
+
+use ark_bn254::Fr;
+use ark_ed_on_bn254::EdwardsAffine;
+
+use super::{EphemeralKey, ivk_shared};
+use crate::asset::AssetId;
+use crate::domain::Domain;
+use crate::keys::AuditorKey;
+use crate::note::{NoteClass, unpack};
+use crate::poseidon::hash3;
+
+/// What an auditor learns of an output. Its `Debug` form shows nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct AuditRecord {
+    /// Class of the note.
+    pub class: NoteClass,
+    /// Asset of the note.
+    pub asset: AssetId,
+    /// Amount, in the asset's smallest unit.
+    pub value: u128,
+    /// Owner of the note.
+    pub recipient: Fr,
+    /// Owner of the transaction's inputs.
+    pub sender: Fr,
+}
+
+impl fmt::Debug for AuditRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AuditRecord(..)")
+    }
+}
+
+/// (packed + p₁, owner + p₂, sender + p₃), where the pads are H(AUDIT; T.y, cm) with T = esk·A.
+#[must_use]
+pub fn audit_encrypt(
+    ephemeral: &EphemeralKey,
+    auditor: &EdwardsAffine,
+    cm: &Fr,
+    packed: &Fr,
+    owner: &Fr,
+    sender: &Fr,
+) -> [Fr; 3] {
+    let [p1, p2, p3] = hash3(Domain::Audit, &[ephemeral.shared(auditor), *cm]);
+    [*packed + p1, *owner + p2, *sender + p3]
+}
+
+/// T.y from the auditor's side; `None` if E.y is that of no usable point.
+#[must_use]
+pub fn auditor_shared(key: &AuditorKey, ephemeral_y: &Fr) -> Option<Fr> {
+    ivk_shared(key.scalar(), ephemeral_y)
+}
+
+/// Opens the auditor words of the output with commitment `cm`. `None` if they do not open to a note: they
+/// are then under another auditor's key (a wrong key passes with probability below 2⁻¹⁰⁰).
+#[must_use]
+pub fn audit_decrypt(shared_y: &Fr, cm: &Fr, words: &[Fr; 3]) -> Option<AuditRecord> {
+    let [p1, p2, p3] = hash3(Domain::Audit, &[*shared_y, *cm]);
+    let (class, asset, value) = unpack(&(words[0] - p1)).ok()?;
+    Some(AuditRecord {
+        class,
+        asset,
+        value,
+        recipient: words[1] - p2,
+        sender: words[2] - p3,
+    })
+}

@@ -1,0 +1,121 @@
+//! Addresses and their text form.
+
+use ark_bn254::Fr;
+use ark_ed_on_bn254::EdwardsAffine;
+use bech32::primitives::decode::CheckedHrpstring;
+use bech32::{Bech32m, Hrp};
+use thiserror::Error;
+
+use crate::encoding::{DecodeError, fr_from_bytes, fr_to_bytes, point_from_bytes, point_to_bytes};
+
+/// Bytes of an address: owner ‖ pk.
+pub const ADDRESS_LEN: usize = 64;
+
+/// Which networks an address is for; shows in its prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Network {
+    /// Prefix `sub`.
+    Production,
+    /// Prefix `subdev`.
+    Development,
+}
+
+impl Network {
+    /// The prefix before the separator `1`.
+    #[must_use]
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::Production => "sub",
+            Self::Development => "subdev",
+        }
+    }
+}
+
+/// Why a text is not an address.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum AddressError {
+    /// Characters, case, padding or checksum are not those of bech32m.
+    #[error("not a bech32m text with a valid checksum")]
+    Text,
+    /// The address is for another network, or is not an address of Subrosa at all.
+    #[error("prefix is not `{expected}`")]
+    Network {
+        /// The prefix of the network asked for.
+        expected: &'static str,
+    },
+    /// The address does not hold 64 bytes.
+    #[error("address holds {0} bytes instead of 64")]
+    Length(usize),
+    /// The first half is not an element of the field.
+    #[error("owner: {0}")]
+    Owner(DecodeError),
+    /// The second half is not a point of the prime subgroup.
+    #[error("encryption key: {0}")]
+    EncryptionKey(DecodeError),
+}
+
+/// What others need to pay somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Address {
+    /// Who will own the notes.
+    pub owner: Fr,
+    /// The key that their contents are encrypted to.
+    pub pk: EdwardsAffine,
+}
+
+impl Address {
+    /// owner (32) ‖ pk (32).
+    #[must_use]
+    pub fn to_bytes(&self) -> [u8; ADDRESS_LEN] {
+        let mut out = [0; ADDRESS_LEN];
+        out[..32].copy_from_slice(&fr_to_bytes(&self.owner));
+        out[32..].copy_from_slice(&point_to_bytes(&self.pk));
+        out
+    }
+
+    /// Reads owner (32) ‖ pk (32).
+    ///
+    /// # Errors
+    /// [`AddressError::Owner`] or [`AddressError::EncryptionKey`], if a half is not canonical or pk is not a
+    /// point that the decoder accepts.
+    pub fn from_bytes(bytes: &[u8; ADDRESS_LEN]) -> Result<Self, AddressError> {
+        let (mut owner, mut pk) = ([0; 32], [0; 32]);
+        owner.copy_from_slice(&bytes[..32]);
+        pk.copy_from_slice(&bytes[32..]);
+        Ok(Self {
+            owner: fr_from_bytes(&owner).map_err(AddressError::Owner)?,
+            pk: point_from_bytes(&pk).map_err(AddressError::EncryptionKey)?,
+        })
+    }
+
+    /// The bech32m text, in lower case.
+    #[must_use]
+    pub fn encode(&self, network: Network) -> String {
+        let prefix = Hrp::parse(network.prefix()).expect("both prefixes are valid");
+        bech32::encode_lower::<Bech32m>(prefix, &self.to_bytes())
+            .expect("115 characters are below the code length of 1023")
+    }
+
+    /// Reads the text of an address for `network`. Text all in upper case is accepted, as bech32m
+    /// asks.
+    ///
+    /// # Errors
+    /// An [`AddressError`] for a wrong checksum, prefix or length and for contents that are not canonical.
+    pub fn decode(text: &str, network: Network) -> Result<Self, AddressError> {
+        let checked = CheckedHrpstring::new::<Bech32m>(text).map_err(|_| AddressError::Text)?;
+        let expected = network.prefix();
+        if !checked.hrp().as_str().eq_ignore_ascii_case(expected) {
+            return Err(AddressError::Network { expected });
+        }
+        let bytes: Vec<u8> = checked.byte_iter().collect();
+        let bytes: [u8; ADDRESS_LEN] = bytes
+            .try_into()
+            .map_err(|bytes: Vec<u8>| AddressError::Length(bytes.len()))?;
+        let address = Self::from_bytes(&bytes)?;
+        // The three bits that pad the last character are zero in the one canonical text.
+        if !text.eq_ignore_ascii_case(&address.encode(network)) {
+            return Err(AddressError::Text);
+        }
+        Ok(address)
+    }
+}

@@ -1,0 +1,334 @@
+//! Execution and replay of batches (spec: *Batch*).
+
+use ark_bn254::Fr;
+use rayon::prelude::*;
+
+use super::rules::{not_expired, well_formed};
+use super::{Config, Deposit, HistoricalError, Ledger, State, StatelessError};
+use crate::batch::{BatchHeader, BatchWitness, PublishedBatch, Shape, SlotWitness};
+use crate::nullifier_tree::NullifierError;
+use crate::transaction::{Transaction, WORDS};
+use crate::tree::{NoteTree, TreeError};
+
+/// What a batch is made of.
+#[derive(Clone, Debug)]
+pub struct BatchInput {
+    /// Number of slots.
+    pub shape: Shape,
+    /// Unix time in seconds that the batch claims; L1 bounds it by its own clock.
+    pub time: u64,
+    /// L1 account credited with the fees.
+    pub fee_recipient: [u8; 20],
+    /// Current root of the asset tree.
+    pub assets_root: Fr,
+    /// At most as many transactions as slots, in order.
+    pub transactions: Vec<Transaction>,
+    /// At most as many deposits as slots: the next ones of the vault's queue, in its order.
+    pub deposits: Vec<Deposit>,
+}
+
+/// Why a batch cannot be executed. Slots count from 0.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExecuteError {
+    /// More transactions than slots.
+    #[error("{found} transactions in {slots} slots")]
+    TooManyTransactions {
+        /// Slots of the shape.
+        slots: usize,
+        /// Transactions given.
+        found: usize,
+    },
+    /// More deposits than slots.
+    #[error("{found} deposits in {slots} slots")]
+    TooManyDeposits {
+        /// Slots of the shape.
+        slots: usize,
+        /// Deposits given.
+        found: usize,
+    },
+    /// The time does not fit 40 bits.
+    #[error("time {0} is out of range")]
+    Time(u64),
+    /// The vault queues no deposit of nothing.
+    #[error("deposit {slot} has no value")]
+    EmptyDeposit {
+        /// Deposit slot.
+        slot: usize,
+    },
+    /// A transaction is not valid at the batch's time.
+    #[error("slot {slot}: {source}")]
+    Stateless {
+        /// Transaction slot.
+        slot: usize,
+        /// The rule broken.
+        source: StatelessError,
+    },
+    /// A transaction is not valid against the state.
+    #[error("slot {slot}: {source}")]
+    Historical {
+        /// Transaction slot.
+        slot: usize,
+        /// The rule broken.
+        source: HistoricalError,
+    },
+    /// Two transactions of the batch spend one note.
+    #[error(transparent)]
+    Nullifier(NullifierError),
+    /// The trees are full.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+}
+
+/// Why a published batch does not continue this ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReplayError {
+    /// The batch is of another deployment.
+    #[error("context differs")]
+    Context,
+    /// The batch is not the next one.
+    #[error("batch {found}, {expected} expected")]
+    BatchIndex {
+        /// The ledger's batch index.
+        expected: u64,
+        /// The batch's.
+        found: u64,
+    },
+    /// The batch does not continue the queue where the ledger stands.
+    #[error("first deposit {found}, {expected} expected")]
+    FirstDeposit {
+        /// The ledger's deposit count.
+        expected: u64,
+        /// The batch's.
+        found: u64,
+    },
+    /// The batch appends elsewhere.
+    #[error("start {found}, {expected} expected")]
+    Start {
+        /// Where the ledger would append.
+        expected: u64,
+        /// Where the batch appends.
+        found: u64,
+    },
+    /// Counts in the header and lengths of the lists disagree, or exceed the shape.
+    #[error("counts disagree")]
+    Counts,
+    /// The nullifiers cannot be inserted.
+    #[error(transparent)]
+    Nullifier(#[from] NullifierError),
+    /// The trees are full.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+}
+
+impl Ledger {
+    /// Checks and applies a batch. Client proofs are not checked here.
+    ///
+    /// Transactions are held to the rules of admission at the batch's time, except that an expiry
+    /// may lie any time ahead: that bound is for the mempool's sake, and the clock of L1 may be a
+    /// little behind the one that admitted.
+    ///
+    /// # Errors
+    /// [`ExecuteError`]; the ledger is then unchanged.
+    pub fn execute(
+        &mut self,
+        input: BatchInput,
+        config: &Config,
+    ) -> Result<BatchWitness, ExecuteError> {
+        let shape = input.shape;
+        self.check_batch(&input, config)?;
+        let old = self.state;
+        let start = shape.start(old.leaf_count);
+        self.check_room(shape, start)?;
+
+        let nullifiers = padded(shape, input.transactions.iter().map(|tx| tx.nullifiers));
+        let note_subtree_path = self
+            .notes
+            .subtree_path(start / shape.leaves() as u64, shape.subtree_level());
+        // The last step that can fail; it leaves the tree unchanged if it does.
+        let insertion = self
+            .nullifiers
+            .append_and_link(start, &nullifiers)
+            .map_err(ExecuteError::Nullifier)?;
+
+        let zero = Fr::from(0u64);
+        let slots = insertion
+            .links
+            .into_iter()
+            .enumerate()
+            .map(|(slot, links)| {
+                let transaction = input.transactions.get(slot);
+                let anchor_path = match transaction {
+                    Some(transaction) => self.history.path_of(&transaction.anchor),
+                    None => self.history.path(0),
+                };
+                SlotWitness {
+                    active: transaction.is_some(),
+                    words: transaction.map_or([zero; WORDS], |tx| tx.words(&config.context)),
+                    anchor_path: anchor_path.expect("anchors were checked to be in the history"),
+                    links,
+                }
+            })
+            .collect();
+        let history_append_path = self
+            .history
+            .path(old.batch_index)
+            .expect("room was checked");
+
+        let commitments: Vec<_> = input.transactions.iter().map(|tx| tx.commitments).collect();
+        self.finish(shape, start, &commitments, &input.deposits)?;
+
+        let header = BatchHeader {
+            context: config.context,
+            assets_root: input.assets_root,
+            time: input.time,
+            transactions: input.transactions.len() as u16,
+            deposits: input.deposits.len() as u16,
+            fee_asset: config.fee_asset,
+            fee_recipient: input.fee_recipient,
+            // At most 64 fees below 2⁹⁶.
+            fee_total: input.transactions.iter().map(|tx| tx.header.fee).sum(),
+            first_deposit: old.deposit_count,
+            batch_index: old.batch_index,
+            start,
+        };
+        let mut deposits: Vec<[Fr; 2]> = input.deposits.iter().map(Deposit::words).collect();
+        deposits.resize(shape.slots(), [zero; 2]);
+        Ok(BatchWitness {
+            shape,
+            old,
+            new: self.state,
+            header,
+            deposits,
+            slots,
+            nullifier_subtree_path: insertion.subtree_path,
+            note_subtree_path,
+            history_append_path,
+        })
+    }
+
+    /// Applies a batch that L1 accepted. Returns the new state, whose commitment the caller compares
+    /// with the one that L1 holds.
+    ///
+    /// # Errors
+    /// [`ReplayError`]; the ledger is then unchanged.
+    pub fn replay(&mut self, batch: &PublishedBatch, context: &Fr) -> Result<State, ReplayError> {
+        let header = &batch.header;
+        let shape = batch.shape;
+        if header.context != *context {
+            return Err(ReplayError::Context);
+        }
+        if header.batch_index != self.state.batch_index {
+            return Err(ReplayError::BatchIndex {
+                expected: self.state.batch_index,
+                found: header.batch_index,
+            });
+        }
+        if header.first_deposit != self.state.deposit_count {
+            return Err(ReplayError::FirstDeposit {
+                expected: self.state.deposit_count,
+                found: header.first_deposit,
+            });
+        }
+        let start = shape.start(self.state.leaf_count);
+        if header.start != start {
+            return Err(ReplayError::Start {
+                expected: start,
+                found: header.start,
+            });
+        }
+        let (transactions, deposits) = (batch.transactions.len(), batch.deposits.len());
+        if usize::from(header.transactions) != transactions
+            || usize::from(header.deposits) != deposits
+            || transactions.max(deposits) > shape.slots()
+        {
+            return Err(ReplayError::Counts);
+        }
+        self.check_room(shape, start)?;
+        let nullifiers = padded(shape, batch.transactions.iter().map(|tx| tx.nullifiers));
+        self.nullifiers.insert(start, &nullifiers)?;
+        let commitments: Vec<_> = batch.transactions.iter().map(|tx| tx.commitments).collect();
+        self.finish(shape, start, &commitments, &batch.deposits)?;
+        Ok(self.state)
+    }
+
+    /// Everything that can be said against a batch before the trees are touched, except for
+    /// nullifiers that occur twice in it.
+    fn check_batch(&self, input: &BatchInput, config: &Config) -> Result<(), ExecuteError> {
+        let slots = input.shape.slots();
+        if input.transactions.len() > slots {
+            return Err(ExecuteError::TooManyTransactions {
+                slots,
+                found: input.transactions.len(),
+            });
+        }
+        if input.deposits.len() > slots {
+            return Err(ExecuteError::TooManyDeposits {
+                slots,
+                found: input.deposits.len(),
+            });
+        }
+        if input.time >> BatchHeader::TIME_BITS != 0 {
+            return Err(ExecuteError::Time(input.time));
+        }
+        if let Some(slot) = input.deposits.iter().position(|d| d.value == 0) {
+            return Err(ExecuteError::EmptyDeposit { slot });
+        }
+        // Collected before the first error is taken, so that it is the first slot's.
+        let checks: Vec<_> = input
+            .transactions
+            .par_iter()
+            .enumerate()
+            .map(|(slot, transaction)| {
+                not_expired(transaction, input.time)
+                    .and_then(|()| well_formed(transaction, config))
+                    .map_err(|source| ExecuteError::Stateless { slot, source })?;
+                self.historical(transaction, &input.assets_root)
+                    .map_err(|source| ExecuteError::Historical { slot, source })
+            })
+            .collect();
+        checks.into_iter().collect()
+    }
+
+    fn check_room(&self, shape: Shape, start: u64) -> Result<(), TreeError> {
+        self.notes.check_append(start, shape.leaves())?;
+        if self.history.len() >= NoteTree::CAPACITY {
+            return Err(TreeError::Full);
+        }
+        Ok(())
+    }
+
+    /// Appends the notes, writes the history and moves the state on, after the nullifiers are in.
+    fn finish(
+        &mut self,
+        shape: Shape,
+        start: u64,
+        commitments: &[[Fr; 3]],
+        deposits: &[Deposit],
+    ) -> Result<(), TreeError> {
+        let mut leaves = vec![Fr::from(0u64); shape.leaves()];
+        for (slot, commitments) in commitments.iter().enumerate() {
+            leaves[4 * slot..4 * slot + 3].copy_from_slice(commitments);
+        }
+        for (slot, deposit) in deposits.iter().enumerate() {
+            leaves[4 * slot + 3] = deposit.commitment();
+        }
+        self.notes.append_subtree(start, &leaves)?;
+        self.history.append(self.notes.root());
+        self.state = State {
+            note_root: self.notes.root(),
+            nullifier_root: self.nullifiers.root(),
+            history_root: self.history.root(),
+            leaf_count: start + shape.leaves() as u64,
+            batch_index: self.state.batch_index + 1,
+            deposit_count: self.state.deposit_count + deposits.len() as u64,
+        };
+        Ok(())
+    }
+}
+
+/// One entry a slot, `None` where no transaction is.
+fn padded(shape: Shape, nullifiers: impl Iterator<Item = [Fr; 3]>) -> Vec<Option<[Fr; 3]>> {
+    let mut slots: Vec<_> = nullifiers.map(Some).collect();
+    slots.resize(shape.slots(), None);
+    slots
+}

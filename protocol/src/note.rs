@@ -1,0 +1,229 @@
+//! Notes, their commitments and nullifiers (spec: *Notes*).
+
+use std::fmt;
+
+use ark_bn254::Fr;
+use ark_ff::{PrimeField, Zero};
+use thiserror::Error;
+
+use crate::asset::AssetId;
+use crate::domain::Domain;
+use crate::encoding::fr_from_u128;
+use crate::poseidon;
+
+/// What kind of claim a note is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum NoteClass {
+    /// An amount of an asset; aux is 0.
+    Cash = 0,
+    /// Reserved for collateralised positions.
+    Position = 1,
+}
+
+/// Why an element is not the packed part of a note.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum UnpackError {
+    /// The integer has bits above class, asset and value.
+    #[error("packed note has more than 152 bits")]
+    TooWide,
+    /// The class is none that is known.
+    #[error("unknown note class {0}")]
+    Class(u8),
+}
+
+impl TryFrom<u8> for NoteClass {
+    type Error = UnpackError;
+
+    fn try_from(class: u8) -> Result<Self, UnpackError> {
+        match class {
+            0 => Ok(Self::Cash),
+            1 => Ok(Self::Position),
+            other => Err(UnpackError::Class(other)),
+        }
+    }
+}
+
+/// A note with all its secrets. Its `Debug` form shows nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Note {
+    /// What kind of claim it is.
+    pub class: NoteClass,
+    /// The asset it is a claim on.
+    pub asset: AssetId,
+    /// The amount, in the asset's smallest unit.
+    pub value: u128,
+    /// Who may spend it.
+    pub owner: Fr,
+    /// Class-dependent contents; 0 for cash.
+    pub aux: Fr,
+    /// Blinds the commitment.
+    pub rcm: Fr,
+}
+
+impl Note {
+    /// A note of class cash.
+    #[must_use]
+    pub fn cash(asset: AssetId, value: u128, owner: Fr, rcm: Fr) -> Self {
+        Self {
+            class: NoteClass::Cash,
+            asset,
+            value,
+            owner,
+            aux: Fr::zero(),
+            rcm,
+        }
+    }
+
+    /// class + asset·2⁸ + value·2²⁴.
+    #[must_use]
+    pub fn packed(&self) -> Fr {
+        pack(self.class, self.asset, self.value)
+    }
+
+    /// H(NOTE_INNER; owner, aux, rcm).
+    #[must_use]
+    pub fn inner(&self) -> Fr {
+        inner(&self.owner, &self.aux, &self.rcm)
+    }
+
+    /// cm = H(NOTE; packed, inner).
+    #[must_use]
+    pub fn commitment(&self) -> Fr {
+        commit(&self.packed(), &self.inner())
+    }
+
+    /// The nullifier of this note at a leaf of the note tree.
+    #[must_use]
+    pub fn nullifier(&self, nk: &Fr, position: u64) -> Fr {
+        nullifier(nk, &self.commitment(), position)
+    }
+}
+
+impl fmt::Debug for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Note(..)")
+    }
+}
+
+/// class + asset·2⁸ + value·2²⁴.
+#[must_use]
+pub fn pack(class: NoteClass, asset: AssetId, value: u128) -> Fr {
+    let low = u64::from(class as u8) + (u64::from(asset.0) << 8);
+    Fr::from(low) + fr_from_u128(value) * Fr::from(1u64 << 24)
+}
+
+/// The class, asset and value that [`pack`] packed.
+///
+/// # Errors
+/// [`UnpackError`] if no note packs to this element.
+pub fn unpack(packed: &Fr) -> Result<(NoteClass, AssetId, u128), UnpackError> {
+    let [l0, l1, l2, l3] = packed.into_bigint().0;
+    if l3 != 0 || l2 >> 24 != 0 {
+        return Err(UnpackError::TooWide);
+    }
+    let class = NoteClass::try_from(l0 as u8)?;
+    let asset = AssetId((l0 >> 8) as u16);
+    let value = (u128::from(l0) >> 24) | (u128::from(l1) << 40) | (u128::from(l2) << 104);
+    Ok((class, asset, value))
+}
+
+/// inner = H(NOTE_INNER; owner, aux, rcm).
+#[must_use]
+pub fn inner(owner: &Fr, aux: &Fr, rcm: &Fr) -> Fr {
+    poseidon::hash(Domain::NoteInner, &[*owner, *aux, *rcm])
+}
+
+/// cm = H(NOTE; packed, inner).
+#[must_use]
+pub fn commit(packed: &Fr, inner: &Fr) -> Fr {
+    poseidon::hash(Domain::Note, &[*packed, *inner])
+}
+
+/// nf = H(NULLIFIER; nk, cm, position).
+#[must_use]
+pub fn nullifier(nk: &Fr, cm: &Fr, position: u64) -> Fr {
+    poseidon::hash(Domain::Nullifier, &[*nk, *cm, Fr::from(position)])
+}
+
+/// The nullifier that a dummy input publishes: H(NULLIFIER_DUMMY; nk, cm, position).
+#[must_use]
+pub fn dummy_nullifier(nk: &Fr, cm: &Fr, position: u64) -> Fr {
+    poseidon::hash(Domain::NullifierDummy, &[*nk, *cm, Fr::from(position)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ark_ff::One;
+    use proptest::prelude::*;
+
+    #[test]
+    fn every_field_changes_the_commitment() {
+        let note = Note::cash(AssetId(3), 1000, Fr::from(5u64), Fr::from(6u64));
+        let mut seen = vec![note.commitment()];
+        let mut check = |changed: Note| {
+            let cm = changed.commitment();
+            assert!(!seen.contains(&cm));
+            seen.push(cm);
+        };
+        check(Note {
+            class: NoteClass::Position,
+            ..note
+        });
+        check(Note {
+            asset: AssetId(4),
+            ..note
+        });
+        check(Note {
+            value: 1001,
+            ..note
+        });
+        check(Note {
+            owner: Fr::from(7u64),
+            ..note
+        });
+        check(Note {
+            aux: Fr::one(),
+            ..note
+        });
+        check(Note {
+            rcm: Fr::from(8u64),
+            ..note
+        });
+    }
+
+    #[test]
+    fn a_dummy_nullifier_is_never_that_of_a_note() {
+        let (nk, cm) = (Fr::from(1u64), Fr::from(2u64));
+        assert_ne!(nullifier(&nk, &cm, 3), dummy_nullifier(&nk, &cm, 3));
+        assert_ne!(nullifier(&nk, &cm, 3), nullifier(&nk, &cm, 4));
+    }
+
+    #[test]
+    fn debug_shows_no_contents() {
+        let note = Note::cash(AssetId(321), 987_654_321, Fr::from(5u64), Fr::from(6u64));
+        assert_eq!(format!("{note:?}"), "Note(..)");
+    }
+
+    #[test]
+    fn unpack_refuses_what_pack_cannot_make() {
+        let widest = pack(NoteClass::Position, AssetId(u16::MAX), u128::MAX);
+        assert_eq!(
+            unpack(&widest),
+            Ok((NoteClass::Position, AssetId(u16::MAX), u128::MAX))
+        );
+        assert_eq!(unpack(&Fr::from(2u64)), Err(UnpackError::Class(2)));
+        let above = fr_from_u128(u128::MAX) * Fr::from(1u64 << 24) + Fr::from(1u64 << 24);
+        assert_eq!(unpack(&above), Err(UnpackError::TooWide));
+        assert_eq!(unpack(&-Fr::one()), Err(UnpackError::TooWide));
+    }
+
+    proptest! {
+        #[test]
+        fn pack_round_trips(asset: u16, value: u128) {
+            let packed = pack(NoteClass::Cash, AssetId(asset), value);
+            prop_assert_eq!(unpack(&packed), Ok((NoteClass::Cash, AssetId(asset), value)));
+        }
+    }
+}

@@ -1,0 +1,358 @@
+//! The indexed nullifier tree (spec: *Trees and state*, nullifier tree).
+//!
+//! A leaf (value, next) asserts that no member lies strictly between. Members are kept ordered
+//! beside the tree, so that the low leaf of a new nullifier is one look-up.
+
+use std::collections::{BTreeMap, HashMap};
+
+use ark_bn254::Fr;
+use ark_ff::{BigInt, PrimeField};
+use rayon::prelude::*;
+
+use crate::domain::Domain;
+use crate::poseidon::hash;
+use crate::tree::{AppendTree, DEPTH, MerklePath, TreeError};
+
+/// Why nullifiers cannot be inserted. Slots and inputs count from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NullifierError {
+    /// 0 and r − 1 bound the tree and are no nullifiers.
+    #[error("slot {slot}, input {input}: reserved value")]
+    Reserved {
+        /// Slot of the batch.
+        slot: usize,
+        /// Input of the transaction.
+        input: usize,
+    },
+    /// The nullifier is a member already.
+    #[error("slot {slot}, input {input}: nullifier is known")]
+    Known {
+        /// Slot of the batch.
+        slot: usize,
+        /// Input of the transaction.
+        input: usize,
+    },
+    /// The nullifier occurs before in the same batch.
+    #[error("slot {slot}, input {input}: nullifier occurs in slot {first_slot} of the batch")]
+    Repeated {
+        /// Slot of the second occurrence.
+        slot: usize,
+        /// Input of the second occurrence.
+        input: usize,
+        /// Slot of the first occurrence.
+        first_slot: usize,
+    },
+    /// The leaves do not fit there.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+}
+
+/// H(NULLIFIER_LEAF; value, next).
+#[must_use]
+pub fn leaf(value: &Fr, next: &Fr) -> Fr {
+    hash(Domain::NullifierLeaf, &[*value, *next])
+}
+
+/// r − 1, the `next` of the greatest member.
+#[must_use]
+pub fn maximum() -> Fr {
+    -Fr::from(1u64)
+}
+
+/// What it takes to link one nullifier: the low leaf before the link, and its place.
+///
+/// In a slot without an active transaction it is leaf 0 as it stands at that moment, unchanged,
+/// with hint 0: a circuit can then treat all slots alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkWitness {
+    /// Value v of the low leaf, below the nullifier.
+    pub low_value: Fr,
+    /// Next n of the low leaf before the link, above the nullifier.
+    pub low_next: Fr,
+    /// Path of the low leaf at the moment of the link: all leaves of the batch are in the tree, and
+    /// the links of earlier inputs are made.
+    pub path: MerklePath<DEPTH>,
+    /// `next` that the nullifier's own leaf was appended with; equals `low_next`. 0 if inactive.
+    pub hint: Fr,
+}
+
+/// What it takes to follow one insertion into the tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NullifierInsertion {
+    /// Root before.
+    pub root_before: Fr,
+    /// Root with the new leaves appended, before any link.
+    pub root_appended: Fr,
+    /// Root after all links.
+    pub root_after: Fr,
+    /// Siblings of the appended subtree, from its root upwards, before it was appended.
+    pub subtree_path: Vec<[Fr; 3]>,
+    /// Leaves of the appended subtree.
+    pub leaves: Vec<Fr>,
+    /// Links, slot by slot.
+    pub links: Vec<[LinkWitness; 3]>,
+}
+
+/// A member's leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Member {
+    index: u64,
+    next: Fr,
+}
+
+/// One planned link; `nullifier` is absent in an inactive slot.
+struct Link {
+    low_index: u64,
+    low_value: Fr,
+    low_next: Fr,
+    nullifier: Option<Fr>,
+}
+
+/// The indexed tree of published nullifiers.
+#[derive(Clone, Debug)]
+pub struct NullifierTree {
+    tree: AppendTree<DEPTH>,
+    members: BTreeMap<BigInt<4>, Member>,
+}
+
+impl Default for NullifierTree {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl NullifierTree {
+    /// The tree with its leaf 0, (0, r − 1), alone. Places 1–3 count as used.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::from_members(4, &[(0, Fr::from(0u64))]).expect("one member fits")
+    }
+
+    /// The tree of `len` places that holds these members (index, value), in ascending order of
+    /// values, the first being (0, 0). Every `next` follows from the order.
+    ///
+    /// # Errors
+    /// Nothing if the members are not so ordered, an index is used twice or is not below `len`, or
+    /// `len` exceeds the capacity.
+    #[must_use]
+    pub fn from_members(len: u64, entries: &[(u64, Fr)]) -> Option<Self> {
+        if len > AppendTree::<DEPTH>::CAPACITY || entries.first()? != &(0, Fr::from(0u64)) {
+            return None;
+        }
+        let mut members = BTreeMap::new();
+        let mut occupied = vec![false; len as usize];
+        for (i, (index, value)) in entries.iter().enumerate() {
+            let next = entries.get(i + 1).map_or_else(maximum, |entry| entry.1);
+            let place = occupied.get_mut(usize::try_from(*index).ok()?)?;
+            if *value >= next || std::mem::replace(place, true) {
+                return None;
+            }
+            let member = Member {
+                index: *index,
+                next,
+            };
+            members.insert(value.into_bigint(), member);
+        }
+        let hashes: Vec<(u64, Fr)> = members
+            .par_iter()
+            .map(|(value, member)| (member.index, leaf(&from_key(value), &member.next)))
+            .collect();
+        let mut leaves = vec![Fr::from(0u64); len as usize];
+        for (index, hash) in hashes {
+            leaves[index as usize] = hash;
+        }
+        Some(Self {
+            tree: AppendTree::from_leaves(leaves).ok()?,
+            members,
+        })
+    }
+
+    /// Members (index, value) in ascending order of values: what
+    /// [`NullifierTree::from_members`] takes.
+    pub fn members(&self) -> impl Iterator<Item = (u64, Fr)> + '_ {
+        self.members
+            .iter()
+            .map(|(value, member)| (member.index, from_key(value)))
+    }
+
+    /// Root of the tree.
+    #[must_use]
+    pub fn root(&self) -> Fr {
+        self.tree.root()
+    }
+
+    /// Number of places in use, gaps included.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.tree.len()
+    }
+
+    /// Never: leaf 0 is always there.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.tree.is_empty()
+    }
+
+    /// Whether `value` is a member. 0 is, as the value of leaf 0.
+    #[must_use]
+    pub fn contains(&self, value: &Fr) -> bool {
+        self.members.contains_key(&value.into_bigint())
+    }
+
+    /// Appends the subtree of new leaves at `start`, four places a slot, and links the nullifiers of
+    /// all slots in order. `slots` has a power of four of entries, `None` where no transaction is.
+    ///
+    /// # Errors
+    /// [`NullifierError`]; the tree is then unchanged.
+    pub fn append_and_link(
+        &mut self,
+        start: u64,
+        slots: &[Option<[Fr; 3]>],
+    ) -> Result<NullifierInsertion, NullifierError> {
+        self.check(start, slots)?;
+        let width = 4 * slots.len() as u64;
+        let level = (width.trailing_zeros() / 2) as usize;
+        let root_before = self.tree.root();
+        let subtree_path = self.tree.subtree_path(start / width, level);
+        let (leaves, links) = self.plan(start, slots);
+        self.tree.append_subtree(start, &leaves)?;
+        let root_appended = self.tree.root();
+        let changes: Vec<(u64, Option<Fr>)> = links
+            .par_iter()
+            .map(|link| {
+                let value = link.nullifier.map(|nf| leaf(&link.low_value, &nf));
+                (link.low_index, value)
+            })
+            .collect();
+        let paths = self.tree.trace(&changes);
+        let mut witnesses = links
+            .into_iter()
+            .zip(paths)
+            .map(|(link, path)| LinkWitness {
+                low_value: link.low_value,
+                low_next: link.low_next,
+                path,
+                hint: link.nullifier.map_or(Fr::from(0u64), |_| link.low_next),
+            });
+        let links = slots
+            .iter()
+            .map(|_| {
+                std::array::from_fn(|_| witnesses.next().expect("three links are planned a slot"))
+            })
+            .collect();
+        Ok(NullifierInsertion {
+            root_before,
+            root_appended,
+            root_after: self.tree.root(),
+            subtree_path,
+            leaves,
+            links,
+        })
+    }
+
+    /// As [`NullifierTree::append_and_link`], without the witness: each node is hashed once.
+    ///
+    /// # Errors
+    /// [`NullifierError`]; the tree is then unchanged.
+    pub fn insert(&mut self, start: u64, slots: &[Option<[Fr; 3]>]) -> Result<(), NullifierError> {
+        self.check(start, slots)?;
+        let (_, links) = self.plan(start, slots);
+        // The plan's map holds every leaf in its final form.
+        let mut touched: HashMap<u64, (Fr, Fr)> = HashMap::new();
+        for value in links
+            .iter()
+            .filter_map(|link| link.nullifier.map(|nf| [link.low_value, nf]))
+            .flatten()
+        {
+            if let Some(member) = self.members.get(&value.into_bigint()) {
+                touched.insert(member.index, (value, member.next));
+            }
+        }
+        let mut updates: Vec<(u64, Fr)> = (start..start + 4 * slots.len() as u64)
+            .map(|index| (index, Fr::from(0u64)))
+            .collect();
+        updates.par_extend(
+            touched
+                .into_par_iter()
+                .map(|(index, (value, next))| (index, leaf(&value, &next))),
+        );
+        self.tree.write(&updates);
+        Ok(())
+    }
+
+    /// Everything that can be wrong with an insertion.
+    pub(crate) fn check(
+        &self,
+        start: u64,
+        slots: &[Option<[Fr; 3]>],
+    ) -> Result<(), NullifierError> {
+        self.tree.check_append(start, 4 * slots.len())?;
+        let mut seen: HashMap<Fr, usize> = HashMap::new();
+        for (slot, nullifiers) in slots.iter().enumerate() {
+            for (input, nullifier) in nullifiers.iter().flatten().enumerate() {
+                if *nullifier == Fr::from(0u64) || *nullifier == maximum() {
+                    return Err(NullifierError::Reserved { slot, input });
+                }
+                if self.contains(nullifier) {
+                    return Err(NullifierError::Known { slot, input });
+                }
+                if let Some(first_slot) = seen.insert(*nullifier, slot) {
+                    return Err(NullifierError::Repeated {
+                        slot,
+                        input,
+                        first_slot,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Links all checked nullifiers among the members. Returns the leaves to append, which carry
+    /// the `next` of the moment of their link, and the links in order.
+    fn plan(&mut self, start: u64, slots: &[Option<[Fr; 3]>]) -> (Vec<Fr>, Vec<Link>) {
+        let zero = Fr::from(0u64);
+        let mut contents: Vec<Option<(Fr, Fr)>> = vec![None; 4 * slots.len()];
+        let mut links = Vec::with_capacity(3 * slots.len());
+        for (slot, nullifiers) in slots.iter().enumerate() {
+            for input in 0..3 {
+                let nullifier = nullifiers.map(|nullifiers| nullifiers[input]);
+                let (low_key, low) = match nullifier {
+                    Some(nf) => self.members.range_mut(..nf.into_bigint()).next_back(),
+                    None => self.members.iter_mut().next(),
+                }
+                .expect("leaf 0 is below every nullifier");
+                let (low_index, low_next) = (low.index, low.next);
+                let low_value = from_key(low_key);
+                if let Some(nf) = nullifier {
+                    low.next = nf;
+                    let place = 4 * slot + input;
+                    contents[place] = Some((nf, low_next));
+                    let member = Member {
+                        index: start + place as u64,
+                        next: low_next,
+                    };
+                    self.members.insert(nf.into_bigint(), member);
+                }
+                links.push(Link {
+                    low_index,
+                    low_value,
+                    low_next,
+                    nullifier,
+                });
+            }
+        }
+        let leaves = contents
+            .par_iter()
+            .map(|content| content.map_or(zero, |(value, hint)| leaf(&value, &hint)))
+            .collect();
+        (leaves, links)
+    }
+}
+
+fn from_key(key: &BigInt<4>) -> Fr {
+    Fr::from_bigint(*key).expect("keys come from elements")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,454 @@
+//! Merkle trees of arity 4 (spec: *Trees and state*).
+//!
+//! A node is H(NODE; c₀, c₁, c₂, c₃), an empty leaf is 0, and empty subtrees hash upwards from it.
+//! Trees keep every node up to the last leaf in memory, one vector a level: the gaps that aligned
+//! starts leave hold the empty roots.
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use ark_bn254::Fr;
+use rayon::prelude::*;
+
+use crate::domain::Domain;
+use crate::poseidon::hash;
+
+/// Children of a node.
+pub const ARITY: usize = 4;
+
+/// Depth of the note, nullifier and history trees.
+pub const DEPTH: usize = 16;
+
+/// Why a tree cannot take leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TreeError {
+    /// The number of leaves is not a power of four, or the start is not a multiple of it.
+    #[error("{leaves} leaves at {start} are not a subtree")]
+    NotASubtree {
+        /// First index.
+        start: u64,
+        /// Number of leaves.
+        leaves: usize,
+    },
+    /// The places are taken.
+    #[error("leaf {start} is before the end of the tree, {len}")]
+    Occupied {
+        /// First index.
+        start: u64,
+        /// Length of the tree.
+        len: u64,
+    },
+    /// The tree ends before the last leaf.
+    #[error("the tree is full")]
+    Full,
+}
+
+/// H(NODE; children).
+#[must_use]
+pub fn node(children: &[Fr; ARITY]) -> Fr {
+    hash(Domain::Node, children)
+}
+
+/// Root of an empty subtree of height `level` (0: the empty leaf).
+///
+/// # Panics
+/// If `level` exceeds [`DEPTH`].
+#[must_use]
+pub fn empty_root(level: usize) -> Fr {
+    static ROOTS: OnceLock<[Fr; DEPTH + 1]> = OnceLock::new();
+    ROOTS.get_or_init(|| {
+        let mut roots = [Fr::from(0u64); DEPTH + 1];
+        for level in 0..DEPTH {
+            roots[level + 1] = node(&[roots[level]; ARITY]);
+        }
+        roots
+    })[level]
+}
+
+/// Folds a node at `index` of its level up along `siblings`, lowest level first. Siblings stand in
+/// child order with the own place left out.
+#[must_use]
+pub fn fold(mut index: u64, mut hash: Fr, siblings: &[[Fr; ARITY - 1]]) -> Fr {
+    for level in siblings {
+        hash = node(&children(index, hash, level));
+        index /= ARITY as u64;
+    }
+    hash
+}
+
+/// The four children of a parent, of which `own` is at `index` and the others are `siblings`.
+#[must_use]
+pub fn children(index: u64, own: Fr, siblings: &[Fr; ARITY - 1]) -> [Fr; ARITY] {
+    let place = (index % ARITY as u64) as usize;
+    let mut children = [own; ARITY];
+    children[..place].copy_from_slice(&siblings[..place]);
+    children[place + 1..].copy_from_slice(&siblings[place..]);
+    children
+}
+
+/// Path of a leaf in a tree of depth `D`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MerklePath<const D: usize> {
+    /// Index of the leaf.
+    pub index: u64,
+    /// Siblings, leaf level first, each level in child order with the own place left out.
+    pub siblings: [[Fr; ARITY - 1]; D],
+}
+
+impl<const D: usize> MerklePath<D> {
+    /// Root of the tree in which `leaf` is at this place.
+    #[must_use]
+    pub fn root(&self, leaf: Fr) -> Fr {
+        fold(self.index, leaf, &self.siblings)
+    }
+}
+
+/// A tree of depth `D` that grows to the right and keeps all its nodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppendTree<const D: usize> {
+    /// `levels[0]` holds the leaves up to the last one, `levels[k]` their ancestors.
+    levels: Vec<Vec<Fr>>,
+}
+
+/// The tree of note commitments.
+pub type NoteTree = AppendTree<DEPTH>;
+
+impl<const D: usize> Default for AppendTree<D> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const D: usize> AppendTree<D> {
+    /// Number of places.
+    pub const CAPACITY: u64 = (ARITY as u64).pow(D as u32);
+
+    /// A tree without leaves.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            levels: vec![Vec::new(); D + 1],
+        }
+    }
+
+    /// The tree with these leaves, gaps included as zeros. Hashes in parallel.
+    ///
+    /// # Errors
+    /// [`TreeError::Full`] if there are more leaves than places.
+    pub fn from_leaves(leaves: Vec<Fr>) -> Result<Self, TreeError> {
+        if leaves.len() as u64 > Self::CAPACITY {
+            return Err(TreeError::Full);
+        }
+        let mut levels = vec![leaves];
+        for level in 0..D {
+            let below = &levels[level];
+            let parents = below
+                .par_chunks(ARITY)
+                .map(|chunk| {
+                    let mut children = [empty_root(level); ARITY];
+                    children[..chunk.len()].copy_from_slice(chunk);
+                    if children == [empty_root(level); ARITY] {
+                        empty_root(level + 1)
+                    } else {
+                        node(&children)
+                    }
+                })
+                .collect();
+            levels.push(parents);
+        }
+        Ok(Self { levels })
+    }
+
+    /// One past the last place that was ever appended or written.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.levels[0].len() as u64
+    }
+
+    /// Whether no place was ever written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.levels[0].is_empty()
+    }
+
+    /// Root of the tree.
+    #[must_use]
+    pub fn root(&self) -> Fr {
+        self.node_at(D, 0)
+    }
+
+    /// All leaves up to the last, gaps included as zeros: what [`AppendTree::from_leaves`] takes.
+    #[must_use]
+    pub fn leaves(&self) -> &[Fr] {
+        &self.levels[0]
+    }
+
+    /// The leaf at `index`; 0 where nothing was written.
+    #[must_use]
+    pub fn leaf(&self, index: u64) -> Fr {
+        self.node_at(0, index)
+    }
+
+    /// The node at `index` of `level` (0: leaves, `D`: root).
+    ///
+    /// # Panics
+    /// If `level` exceeds `D`.
+    #[must_use]
+    pub fn node_at(&self, level: usize, index: u64) -> Fr {
+        usize::try_from(index)
+            .ok()
+            .and_then(|index| self.levels[level].get(index).copied())
+            .unwrap_or_else(|| empty_root(level))
+    }
+
+    /// Path of the place `index`, written or not; nothing beyond the tree's capacity.
+    #[must_use]
+    pub fn path(&self, index: u64) -> Option<MerklePath<D>> {
+        if index >= Self::CAPACITY {
+            return None;
+        }
+        let mut siblings = [[Fr::from(0u64); ARITY - 1]; D];
+        for (level, siblings) in siblings.iter_mut().enumerate() {
+            *siblings = self.siblings(level, index >> (2 * level));
+        }
+        Some(MerklePath { index, siblings })
+    }
+
+    /// Siblings from the root of a subtree upwards: the subtree is the `index`-th of height `level`.
+    /// `D − level` entries.
+    ///
+    /// # Panics
+    /// If `level` exceeds `D`.
+    #[must_use]
+    pub fn subtree_path(&self, index: u64, level: usize) -> Vec<[Fr; ARITY - 1]> {
+        (level..D)
+            .map(|at| self.siblings(at, index >> (2 * (at - level))))
+            .collect()
+    }
+
+    /// Appends a subtree: a power of four of leaves, at a multiple of their number at or after
+    /// [`AppendTree::len`]. Places in between stay empty.
+    ///
+    /// # Errors
+    /// [`TreeError`]; the tree is then unchanged.
+    pub fn append_subtree(&mut self, start: u64, leaves: &[Fr]) -> Result<(), TreeError> {
+        self.check_append(start, leaves.len())?;
+        let updates: Vec<_> = (start..).zip(leaves.iter().copied()).collect();
+        self.write(&updates);
+        Ok(())
+    }
+
+    /// Whether [`AppendTree::append_subtree`] of so many leaves would succeed.
+    ///
+    /// # Errors
+    /// The [`TreeError`] that it would return.
+    pub fn check_append(&self, start: u64, leaves: usize) -> Result<(), TreeError> {
+        let width = leaves as u64;
+        let power_of_four = width.is_power_of_two() && width.trailing_zeros().is_multiple_of(2);
+        if !power_of_four || !start.is_multiple_of(width) {
+            return Err(TreeError::NotASubtree { start, leaves });
+        }
+        if start < self.len() {
+            return Err(TreeError::Occupied {
+                start,
+                len: self.len(),
+            });
+        }
+        if start > Self::CAPACITY || Self::CAPACITY - start < width {
+            return Err(TreeError::Full);
+        }
+        Ok(())
+    }
+
+    /// Sets leaves and recomputes their ancestors, each once, level by level in parallel. Of two
+    /// updates of one place the last counts.
+    ///
+    /// # Panics
+    /// If an index is beyond the tree's capacity.
+    pub fn write(&mut self, updates: &[(u64, Fr)]) {
+        let Some(last) = updates.iter().map(|(index, _)| *index).max() else {
+            return;
+        };
+        assert!(last < Self::CAPACITY, "leaf {last} is beyond the tree");
+        self.grow(0, last);
+        for (index, leaf) in updates {
+            self.levels[0][*index as usize] = *leaf;
+        }
+        let mut touched: Vec<u64> = updates.iter().map(|(index, _)| index / 4).collect();
+        touched.sort_unstable();
+        touched.dedup();
+        for level in 0..D {
+            let parents: Vec<Fr> = touched
+                .par_iter()
+                .map(|parent| node(&self.group(level, *parent)))
+                .collect();
+            self.grow(level + 1, last >> (2 * (level + 1)));
+            for (index, hash) in touched.iter().zip(parents) {
+                self.levels[level + 1][*index as usize] = hash;
+            }
+            for index in &mut touched {
+                *index /= ARITY as u64;
+            }
+            touched.dedup();
+        }
+    }
+
+    /// Applies changes of single leaves one after another and returns, for each, the path of its
+    /// place just before it (which is also the path just after). `None` changes nothing and only
+    /// reads the path.
+    ///
+    /// The changes depend on each other only through the nodes that they share, so each level is
+    /// replayed in order but hashed in parallel.
+    ///
+    /// # Panics
+    /// If an index is not below [`AppendTree::len`].
+    pub fn trace(&mut self, changes: &[(u64, Option<Fr>)]) -> Vec<MerklePath<D>> {
+        assert!(changes.iter().all(|(index, _)| *index < self.len()));
+        let mut paths: Vec<MerklePath<D>> = changes
+            .iter()
+            .map(|(index, _)| MerklePath {
+                index: *index,
+                siblings: [[Fr::from(0u64); ARITY - 1]; D],
+            })
+            .collect();
+        let mut current = changes.to_vec();
+        for level in 0..D {
+            let mut groups = Vec::with_capacity(current.len());
+            for ((index, value), path) in current.iter().zip(&mut paths) {
+                path.siblings[level] = self.siblings(level, *index);
+                if let Some(value) = value {
+                    self.levels[level][*index as usize] = *value;
+                }
+                groups.push(value.map(|_| self.group(level, index / ARITY as u64)));
+            }
+            let hashes: Vec<Option<Fr>> = groups
+                .par_iter()
+                .map(|group| group.as_ref().map(node))
+                .collect();
+            for ((index, value), hash) in current.iter_mut().zip(hashes) {
+                *index /= ARITY as u64;
+                *value = hash;
+            }
+        }
+        if let Some((_, Some(root))) = current.iter().rev().find(|(_, value)| value.is_some()) {
+            self.levels[D][0] = *root;
+        }
+        paths
+    }
+
+    fn grow(&mut self, level: usize, last: u64) {
+        let len = last as usize + 1;
+        if self.levels[level].len() < len {
+            self.levels[level].resize(len, empty_root(level));
+        }
+    }
+
+    /// The children, at `level`, of the node `parent` one level up.
+    fn group(&self, level: usize, parent: u64) -> [Fr; ARITY] {
+        std::array::from_fn(|i| self.node_at(level, parent * ARITY as u64 + i as u64))
+    }
+
+    fn siblings(&self, level: usize, index: u64) -> [Fr; ARITY - 1] {
+        let group = self.group(level, index / ARITY as u64);
+        let place = (index % ARITY as u64) as usize;
+        std::array::from_fn(|i| group[if i < place { i } else { i + 1 }])
+    }
+}
+
+/// The note roots after each batch, which are the anchors that transactions may use.
+#[derive(Clone, Debug)]
+pub struct HistoryTree {
+    tree: AppendTree<DEPTH>,
+    /// First index at which each root stands.
+    index: HashMap<Fr, u64>,
+}
+
+impl Default for HistoryTree {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl HistoryTree {
+    /// The history before the first batch: the empty note root at index 0.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut history = Self {
+            tree: AppendTree::new(),
+            index: HashMap::new(),
+        };
+        history.append(empty_root(DEPTH));
+        history
+    }
+
+    /// The history with these roots, the first of which is the empty note root.
+    ///
+    /// # Errors
+    /// [`TreeError::Full`] if there are more roots than places.
+    pub fn from_leaves(roots: Vec<Fr>) -> Result<Self, TreeError> {
+        let mut index = HashMap::with_capacity(roots.len());
+        for (i, root) in roots.iter().enumerate() {
+            index.entry(*root).or_insert(i as u64);
+        }
+        Ok(Self {
+            tree: AppendTree::from_leaves(roots)?,
+            index,
+        })
+    }
+
+    /// Writes the next root. Returns its index.
+    ///
+    /// # Panics
+    /// If 4¹⁶ batches have been written.
+    pub fn append(&mut self, note_root: Fr) -> u64 {
+        let index = self.tree.len();
+        self.tree.write(&[(index, note_root)]);
+        self.index.entry(note_root).or_insert(index);
+        index
+    }
+
+    /// Number of roots: the batch index of the next batch.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.tree.len()
+    }
+
+    /// Never: the history starts with the empty note root.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.tree.is_empty()
+    }
+
+    /// Root of the history tree.
+    #[must_use]
+    pub fn root(&self) -> Fr {
+        self.tree.root()
+    }
+
+    /// Whether some batch ended with this note root.
+    #[must_use]
+    pub fn contains(&self, note_root: &Fr) -> bool {
+        self.index.contains_key(note_root)
+    }
+
+    /// Path of the first place that holds this note root.
+    #[must_use]
+    pub fn path_of(&self, note_root: &Fr) -> Option<MerklePath<DEPTH>> {
+        self.tree.path(*self.index.get(note_root)?)
+    }
+
+    /// Path of the place `index`, written or not.
+    #[must_use]
+    pub fn path(&self, index: u64) -> Option<MerklePath<DEPTH>> {
+        self.tree.path(index)
+    }
+
+    /// All note roots in order.
+    #[must_use]
+    pub fn leaves(&self) -> &[Fr] {
+        self.tree.leaves()
+    }
+}
+
+#[cfg(test)]
+mod tests;

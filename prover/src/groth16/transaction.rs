@@ -1,0 +1,126 @@
+//! Proving transactions.
+
+use std::sync::Arc;
+
+use ark_bn254::Fr;
+use ark_ff::{One, UniformRand};
+use ark_groth16::Proof;
+use ark_relations::gr1cs::SynthesisError;
+use rand::rngs::OsRng;
+use subrosa_transaction::{Rule, TransactionCircuit, Witness, check};
+use zeroize::Zeroizing;
+
+use super::engine::Engine;
+use super::matrices;
+use super::proof::ProofBytes;
+use super::verifier::{KeyError, TransactionVerifier, VerifyError};
+use crate::backend::Backend;
+
+/// Why there is no proof. All are final: the same call fails again.
+#[derive(Debug, thiserror::Error)]
+pub enum ProveError {
+    /// The witness breaks a rule of the transaction.
+    #[error("the transaction violates rule {0}")]
+    Rule(Rule),
+    /// The circuit did not take the witness.
+    #[error("the circuit could not be synthesised: {0}")]
+    Synthesis(#[from] SynthesisError),
+    /// The circuit assigned other public inputs than the digest, or as many variables as another
+    /// circuit: the key does not belong to this circuit.
+    #[error("the assignment does not have the shape of the key's circuit")]
+    Shape,
+    /// The finished proof does not verify: native check and circuit disagree. Never handed out.
+    #[error("the finished proof does not verify under its own key")]
+    SelfCheck,
+}
+
+/// A proving key for transactions with its circuit's matrices and the verifying key.
+#[derive(Debug)]
+pub struct TransactionKeys {
+    engine: Engine,
+    verifier: TransactionVerifier,
+    backend: Arc<dyn Backend>,
+}
+
+impl TransactionKeys {
+    /// Joins the parts that [`crate::setup::KeyStore`] loads.
+    pub(crate) fn new(
+        engine: Engine,
+        unsafe_development: bool,
+        backend: Arc<dyn Backend>,
+    ) -> Result<Self, KeyError> {
+        let verifier = TransactionVerifier::new(engine.vk.clone(), unsafe_development)?;
+        Ok(Self {
+            engine,
+            verifier,
+            backend,
+        })
+    }
+
+    /// The verifying half.
+    pub fn verifier(&self) -> &TransactionVerifier {
+        &self.verifier
+    }
+
+    /// SHA-256 of the verifying key's compressed form.
+    pub fn vk_hash(&self) -> [u8; 32] {
+        self.verifier.vk_hash()
+    }
+
+    /// Whether the key was made for development: whoever made it can forge proofs.
+    pub fn is_unsafe_development(&self) -> bool {
+        self.verifier.is_unsafe_development()
+    }
+
+    /// Constraints of the circuit.
+    pub fn constraints(&self) -> usize {
+        self.engine.matrices.constraints
+    }
+
+    /// SHA-256 of the circuit's constraint matrices.
+    pub fn circuit_fingerprint(&self) -> [u8; 32] {
+        self.engine.matrices.fingerprint
+    }
+
+    /// Proves the transaction with these words, after checking every rule natively.
+    ///
+    /// # Errors
+    /// [`ProveError::Rule`] names the rule that the witness breaks; the others mean that the key
+    /// belongs to another circuit or that the circuit is defective.
+    pub fn prove(&self, words: &[Fr; 30], witness: &Witness) -> Result<ProofBytes, ProveError> {
+        let digest = check(witness, words).map_err(ProveError::Rule)?;
+        let circuit = TransactionCircuit::new(words, witness);
+        let assignment = matrices::assignment(circuit)?;
+        let shape = &self.engine.matrices;
+        if assignment.len() != shape.instance_variables + shape.witness_variables
+            || assignment[..2] != [Fr::one(), digest]
+        {
+            return Err(ProveError::Shape);
+        }
+        let proof = self.blind(&assignment);
+        if self.verifier.holds(&digest, &proof) {
+            Ok(ProofBytes::encode(&proof))
+        } else {
+            Err(ProveError::SelfCheck)
+        }
+    }
+
+    fn blind(&self, assignment: &[Fr]) -> Proof<ark_bn254::Bn254> {
+        let r = Zeroizing::new(Fr::rand(&mut OsRng));
+        let s = Zeroizing::new(Fr::rand(&mut OsRng));
+        self.engine.prove(&*self.backend, assignment, &r, &s)
+    }
+
+    /// Verifies a proof: [`TransactionVerifier::verify`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn verify(&self, digest: &Fr, proof: &ProofBytes) -> Result<(), VerifyError> {
+        self.verifier.verify(digest, proof)
+    }
+
+    /// Verifies many proofs: [`TransactionVerifier::verify_batch`].
+    pub fn verify_batch(&self, proofs: &[(Fr, ProofBytes)]) -> Vec<Result<(), VerifyError>> {
+        self.verifier.verify_batch(proofs)
+    }
+}

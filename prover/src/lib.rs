@@ -1,0 +1,18 @@
+//! Backends, keys, proving and verification.
+//!
+//! - [`groth16`]: client proofs of transactions, made by a wallet, verified by a sequencer;
+//! - [`batch`]: halo2 proofs that a batch moved the state by the rules, verified by L1;
+//! - [`setup`]: where the keys of both come from, and the files they are kept in;
+//! - [`job`]: batch proofs as queued, cancellable jobs;
+//! - [`backend`]: the heavy operations behind a trait, for other devices than the processor.
+//!
+//! No proof leaves this crate unverified, and no proof is attempted of a statement that its native
+//! check rejects: an error names the rule that is broken.
+
+pub mod backend;
+pub mod batch;
+pub mod groth16;
+pub mod job;
+mod plonk;
+pub mod progress;
+pub mod setup;

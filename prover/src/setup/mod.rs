@@ -1,0 +1,500 @@
+//! Where keys come from: development keys made on first use and kept in files, and KZG parameters of
+//! a public ceremony.
+//!
+//! Each key is tied to what it was made for: the manifest holds the hash of the circuit (for a batch
+//! key also of the parameters) and of every file. Keys made here are marked `unsafe_development`: the
+//! trapdoor is forgotten at once, but only whoever ran the machine can know that. A node on a chain
+//! with value refuses them.
+
+mod srs;
+mod store;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use ark_bn254::{Bn254, Fr};
+use ark_groth16::{Groth16, ProvingKey};
+use ark_relations::gr1cs::{ConstraintSynthesizer, SynthesisError};
+use ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
+use halo2_proofs::plonk::Circuit;
+use halo2_proofs::poly::commitment::Params;
+use halo2curves::bn256;
+use rand::rngs::OsRng;
+use sha2::{Digest, Sha256};
+use subrosa_batch::BatchCircuit;
+use subrosa_protocol::batch::Shape;
+use subrosa_transaction::TransactionCircuit;
+
+pub use srs::SrsError;
+
+use crate::backend::{Backend, CpuBackend};
+use crate::batch::BatchKeys;
+use crate::groth16::{
+    ConstraintMatrices, Engine, KeyError, KeyShapeError, TransactionKeys, TransactionVerifier,
+};
+use crate::plonk::{self, PlonkKeys};
+use crate::progress::ProgressSink;
+use srs::Parameters;
+use store::{Entry, FileRef, Store};
+
+/// Why keys cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The file system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// The reason.
+        source: std::io::Error,
+    },
+    /// The manifest cannot be understood.
+    #[error("{}: {reason}", path.display())]
+    Manifest {
+        /// The manifest.
+        path: PathBuf,
+        /// The reason.
+        reason: String,
+    },
+    /// A file is not what it was when it was written. Deleting the directory makes new development
+    /// keys, which are different ones.
+    #[error("{} does not have the content the manifest states", path.display())]
+    Corrupted {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Keys of a ceremony that were made for another circuit.
+    #[error("the keys {name:?} belong to another circuit, and cannot be replaced here")]
+    Outdated {
+        /// Name in the manifest.
+        name: String,
+    },
+    /// A circuit could not be synthesised.
+    #[error("the circuit could not be synthesised: {0}")]
+    Synthesis(#[from] SynthesisError),
+    /// A verifying key that cannot be relied on.
+    #[error("the verifying key is refused: {0}")]
+    Key(#[from] KeyError),
+    /// A proving key that does not fit its circuit.
+    #[error("the proving key is refused: {0}")]
+    KeyShape(#[from] KeyShapeError),
+    /// A parameter file that is refused.
+    #[error("{}: {reason}", path.display())]
+    Parameters {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: SrsError,
+    },
+    /// halo2 could not make or read a key.
+    #[error("batch key: {0}")]
+    Plonk(String),
+    /// The sink cancelled.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+impl SetupError {
+    fn io(path: &Path, source: std::io::Error) -> Self {
+        Self::Io {
+            path: path.to_path_buf(),
+            source,
+        }
+    }
+}
+
+/// A directory of keys and parameters. Cheap to clone; clones share what is loaded.
+#[derive(Clone, Debug)]
+pub struct KeyStore {
+    store: Store,
+    backend: Arc<dyn Backend>,
+    loaded: Arc<Mutex<Loaded>>,
+}
+
+/// What somebody still holds need not be loaded again.
+#[derive(Debug, Default)]
+struct Loaded {
+    transaction: Weak<TransactionKeys>,
+    batch: HashMap<usize, Weak<BatchKeys>>,
+}
+
+impl KeyStore {
+    /// Opens a directory, which is created if need be.
+    ///
+    /// # Errors
+    /// [`SetupError::Io`] or [`SetupError::Manifest`].
+    pub fn open(dir: &Path) -> Result<Self, SetupError> {
+        Self::open_with(dir, Arc::new(CpuBackend))
+    }
+
+    /// As [`KeyStore::open`], with another device for Groth16 proofs.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_with(dir: &Path, backend: Arc<dyn Backend>) -> Result<Self, SetupError> {
+        Ok(Self {
+            store: Store::open(dir)?,
+            backend,
+            loaded: Arc::default(),
+        })
+    }
+
+    /// The keys of the transaction circuit. Development keys are made if there are none, or if those
+    /// there are were made for another version of the circuit.
+    ///
+    /// # Errors
+    /// See [`SetupError`].
+    pub fn transaction(&self, sink: &dyn ProgressSink) -> Result<Arc<TransactionKeys>, SetupError> {
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(keys) = loaded.transaction.upgrade() {
+            return Ok(keys);
+        }
+        let (engine, unsafe_development) =
+            self.groth16("transaction", TransactionCircuit::blank, sink)?;
+        let keys = Arc::new(TransactionKeys::new(
+            engine,
+            unsafe_development,
+            self.backend.clone(),
+        )?);
+        loaded.transaction = Arc::downgrade(&keys);
+        Ok(keys)
+    }
+
+    /// The verifying key of the transaction circuit alone, for who proves nothing: as
+    /// [`KeyStore::transaction`], but the proving key is not read.
+    ///
+    /// # Errors
+    /// See [`SetupError`].
+    pub fn transaction_verifier(
+        &self,
+        sink: &dyn ProgressSink,
+    ) -> Result<TransactionVerifier, SetupError> {
+        proceed(sink, "transaction circuit")?;
+        let matrices = ConstraintMatrices::synthesize(TransactionCircuit::blank())?;
+        let current = self
+            .store
+            .entry("transaction")?
+            .filter(|entry| entry.fingerprint == hex::encode(matrices.fingerprint));
+        match current {
+            Some(entry) => self.verifier_of(&entry),
+            None => Ok(self.transaction(sink)?.verifier().clone()),
+        }
+    }
+
+    /// The keys of the batch circuit of a shape, under the parameters of
+    /// [`KeyStore::import_srs`], or under development ones that are made if need be.
+    ///
+    /// # Errors
+    /// See [`SetupError`].
+    pub fn batch(
+        &self,
+        shape: Shape,
+        sink: &dyn ProgressSink,
+    ) -> Result<Arc<BatchKeys>, SetupError> {
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = loaded.batch.get(&shape.slots()).and_then(Weak::upgrade);
+        if let Some(keys) = held {
+            return Ok(keys);
+        }
+        let circuit = BatchCircuit {
+            shape,
+            witness: None,
+        };
+        let name = format!("batch-{}", shape.slots());
+        let (keys, unsafe_development) =
+            self.plonk(&name, &circuit, BatchCircuit::k(shape), sink)?;
+        let keys = BatchKeys::new(shape, keys, unsafe_development)
+            .map_err(|error| SetupError::Plonk(error.to_string()))?;
+        let keys = Arc::new(keys);
+        loaded.batch.insert(shape.slots(), Arc::downgrade(&keys));
+        Ok(keys)
+    }
+
+    /// Takes over a file of public KZG parameters (`kzg_bn254_K.srs`, halo2's raw format) after
+    /// checking all of it, and returns its k. Batch keys are made under it from then on; smaller
+    /// parameters are cut from it.
+    ///
+    /// That the file is the one of the ceremony is for the caller to know, by its published hash.
+    ///
+    /// # Errors
+    /// [`SetupError::Parameters`] says what is wrong with the file.
+    pub fn import_srs(&self, path: &Path) -> Result<u32, SetupError> {
+        let bytes = std::fs::read(path).map_err(|source| SetupError::io(path, source))?;
+        let params = srs::read_checked(&bytes).map_err(|reason| SetupError::Parameters {
+            path: path.to_path_buf(),
+            reason,
+        })?;
+        self.save_parameters(params.k(), &bytes, false)?;
+        Ok(params.k())
+    }
+
+    /// Groth16 keys of a circuit, and whether they are unsafe.
+    fn groth16<C, F>(
+        &self,
+        name: &str,
+        blank: F,
+        sink: &dyn ProgressSink,
+    ) -> Result<(Engine, bool), SetupError>
+    where
+        C: ConstraintSynthesizer<Fr>,
+        F: Fn() -> C + Sync,
+    {
+        proceed(sink, "transaction circuit")?;
+        // The circuit is synthesised while the file is read: the file counts only if it is its.
+        let stored = || match self.store.entry(name)? {
+            Some(entry) => Ok(Some((self.read_groth16(&entry)?, entry))),
+            None => Ok::<_, SetupError>(None),
+        };
+        let (matrices, stored) =
+            rayon::join(|| ConstraintMatrices::synthesize(blank()), stored);
+        let matrices = matrices?;
+        let fingerprint = hex::encode(matrices.fingerprint);
+        if let Some((pk, entry)) = usable(name, &fingerprint, stored?)? {
+            return Ok((Engine::new(pk, matrices)?, entry.unsafe_development));
+        }
+
+        let held = self.store.exclusive()?;
+        // Somebody else may have made them meanwhile.
+        if let Some(entry) = self.store.entry(name)?
+            && entry.fingerprint == fingerprint
+        {
+            let pk = self.read_groth16(&entry)?;
+            return Ok((Engine::new(pk, matrices)?, entry.unsafe_development));
+        }
+        proceed(sink, "transaction setup")?;
+        let pk =
+            Groth16::<Bn254>::generate_random_parameters_with_reduction(blank(), &mut OsRng)?;
+        let vk = TransactionVerifier::new(pk.vk.clone(), true)?;
+        proceed(sink, "writing transaction keys")?;
+        let files = BTreeMap::from([
+            (
+                "pk".to_owned(),
+                self.store.write(&held, &format!("{name}-pk"), |writer| {
+                    pk.serialize_uncompressed(writer)
+                        .map_err(std::io::Error::other)
+                })?,
+            ),
+            (
+                "vk".to_owned(),
+                self.store.write(&held, &format!("{name}-vk"), |writer| {
+                    writer.write_all(&vk.to_bytes())
+                })?,
+            ),
+        ]);
+        let entry = Entry {
+            unsafe_development: true,
+            fingerprint,
+            files,
+        };
+        self.store.commit(&held, name, entry)?;
+        Ok((Engine::new(pk, matrices)?, true))
+    }
+
+    /// Reads a proving key and sees that the verifying key beside it is the same.
+    fn read_groth16(&self, entry: &Entry) -> Result<ProvingKey<Bn254>, SetupError> {
+        let file = self.file(entry, "pk")?;
+        let bytes = self.store.read(file)?;
+        let mut rest = &bytes[..];
+        let pk = ProvingKey::<Bn254>::deserialize_uncompressed_unchecked(&mut rest)
+            .ok()
+            .filter(|_| rest.is_empty())
+            .ok_or_else(|| SetupError::Corrupted {
+                path: PathBuf::from(&file.name),
+            })?;
+        if *self.verifier_of(entry)?.key() != pk.vk {
+            return Err(SetupError::Corrupted {
+                path: PathBuf::from(&file.name),
+            });
+        }
+        Ok(pk)
+    }
+
+    fn verifier_of(&self, entry: &Entry) -> Result<TransactionVerifier, SetupError> {
+        let bytes = self.store.read(self.file(entry, "vk")?)?;
+        Ok(TransactionVerifier::from_bytes(
+            &bytes,
+            entry.unsafe_development,
+        )?)
+    }
+
+    fn file<'e>(&self, entry: &'e Entry, role: &str) -> Result<&'e FileRef, SetupError> {
+        entry.files.get(role).ok_or_else(|| SetupError::Manifest {
+            path: PathBuf::from("manifest.json"),
+            reason: format!("an entry without the file {role:?}"),
+        })
+    }
+
+    /// halo2 keys of a circuit with 2ᵏ rows, and whether they are unsafe.
+    fn plonk<C>(
+        &self,
+        name: &str,
+        circuit: &C,
+        k: u32,
+        sink: &dyn ProgressSink,
+    ) -> Result<(PlonkKeys, bool), SetupError>
+    where
+        C: Circuit<bn256::Fr> + Sync,
+    {
+        let failed = |error: &dyn std::fmt::Display| SetupError::Plonk(error.to_string());
+        proceed(sink, "KZG parameters")?;
+        let (params, params_hash, unsafe_development) = self.parameters(k)?;
+        proceed(sink, "batch circuit")?;
+        let circuit_hash = plonk::fingerprint(circuit, k).map_err(|error| failed(&error))?;
+        let mut hasher = Sha256::new();
+        hasher.update(circuit_hash);
+        hasher.update(params_hash.as_bytes());
+        let fingerprint = hex::encode(hasher.finalize());
+
+        let read = |params: &Arc<Parameters>| -> Result<Option<PlonkKeys>, SetupError> {
+            match self.store.entry(name)? {
+                Some(entry) if entry.fingerprint == fingerprint => {
+                    let bytes = self.store.read(self.file(&entry, "pk")?)?;
+                    PlonkKeys::read(params.clone(), circuit, &bytes)
+                        .map(Some)
+                        .map_err(|error| failed(&error))
+                }
+                _ => Ok(None),
+            }
+        };
+        proceed(sink, "reading batch keys")?;
+        if let Some(keys) = read(&params)? {
+            return Ok((keys, unsafe_development));
+        }
+        let held = self.store.exclusive()?;
+        if let Some(keys) = read(&params)? {
+            return Ok((keys, unsafe_development));
+        }
+        proceed(sink, "making batch keys")?;
+        let keys = PlonkKeys::generate(params, circuit).map_err(|error| failed(&error))?;
+        proceed(sink, "writing batch keys")?;
+        let file = self
+            .store
+            .write(&held, &format!("{name}-pk"), |writer| keys.write(writer))?;
+        let entry = Entry {
+            unsafe_development,
+            fingerprint,
+            files: BTreeMap::from([("pk".to_owned(), file)]),
+        };
+        self.store.commit(&held, name, entry)?;
+        Ok((keys, unsafe_development))
+    }
+
+    /// Parameters with 2ᵏ powers, the hash of their file, and whether they are unsafe: imported ones,
+    /// else ones cut from larger imported ones, else development ones.
+    fn parameters(&self, k: u32) -> Result<(Arc<Parameters>, String, bool), SetupError> {
+        if let Some(found) = self.stored_parameters(k)? {
+            return Ok(found);
+        }
+        let larger = self
+            .store
+            .manifest()?
+            .entries
+            .into_iter()
+            .filter(|(_, entry)| !entry.unsafe_development)
+            .filter_map(|(name, entry)| {
+                let k = name.strip_prefix("kzg-")?.parse::<u32>().ok()?;
+                Some((k, entry))
+            })
+            .filter(|(larger, _)| *larger > k)
+            .min_by_key(|(larger, _)| *larger);
+        let failed = |error: std::io::Error| SetupError::Plonk(error.to_string());
+        match larger {
+            Some((_, entry)) => {
+                let bytes = self.store.read(self.file(&entry, "srs")?)?;
+                let params = srs::read(&bytes).map_err(failed)?;
+                let bytes = srs::downsize(&params, k).map_err(failed)?;
+                self.save_parameters(k, &bytes, false)?;
+            }
+            None => {
+                self.save_parameters(k, &srs::generate(k), true)?;
+            }
+        }
+        self.stored_parameters(k)?
+            .ok_or_else(|| SetupError::Plonk("the parameters were removed".to_owned()))
+    }
+
+    fn stored_parameters(
+        &self,
+        k: u32,
+    ) -> Result<Option<(Arc<Parameters>, String, bool)>, SetupError> {
+        let manifest = self.store.manifest()?;
+        let Some(entry) = manifest.entries.get(&format!("kzg-{k}")) else {
+            return Ok(None);
+        };
+        let imported_larger = || {
+            manifest.entries.iter().any(|(name, entry)| {
+                let larger = name.strip_prefix("kzg-").and_then(|k| k.parse::<u32>().ok());
+                !entry.unsafe_development && larger.is_some_and(|larger| larger > k)
+            })
+        };
+        if entry.unsafe_development && imported_larger() {
+            return Ok(None);
+        }
+        let file = self.file(entry, "srs")?;
+        let bytes = self.store.read(file)?;
+        let params = srs::read(&bytes).map_err(|error| SetupError::Plonk(error.to_string()))?;
+        Ok(Some((
+            Arc::new(params),
+            file.sha256.clone(),
+            entry.unsafe_development,
+        )))
+    }
+
+    /// Saves parameters. Development ones never replace what is there: another process may already
+    /// have made keys under it.
+    fn save_parameters(
+        &self,
+        k: u32,
+        bytes: &[u8],
+        unsafe_development: bool,
+    ) -> Result<(), SetupError> {
+        let name = format!("kzg-{k}");
+        let held = self.store.exclusive()?;
+        if unsafe_development && self.store.entry(&name)?.is_some() {
+            return Ok(());
+        }
+        let file = self
+            .store
+            .write(&held, &name, |writer| writer.write_all(bytes))?;
+        let entry = Entry {
+            unsafe_development,
+            fingerprint: file.sha256.clone(),
+            files: BTreeMap::from([("srs".to_owned(), file)]),
+        };
+        self.store.commit(&held, &name, entry)
+    }
+}
+
+/// Announces a phase, unless the sink wants to stop.
+fn proceed(sink: &dyn ProgressSink, phase: &str) -> Result<(), SetupError> {
+    if sink.cancelled() {
+        return Err(SetupError::Cancelled);
+    }
+    tracing::debug!(phase, "keys");
+    sink.phase(phase, 0, 0);
+    Ok(())
+}
+
+/// A stored key if it belongs to the circuit; `None` if it may be replaced.
+fn usable<T>(
+    name: &str,
+    fingerprint: &str,
+    stored: Option<(T, Entry)>,
+) -> Result<Option<(T, Entry)>, SetupError> {
+    match stored {
+        Some((_, entry)) if entry.fingerprint != fingerprint => {
+            if entry.unsafe_development {
+                Ok(None)
+            } else {
+                Err(SetupError::Outdated {
+                    name: name.to_owned(),
+                })
+            }
+        }
+        stored => Ok(stored),
+    }
+}
+
+#[cfg(test)]
+mod tests;

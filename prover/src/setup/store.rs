@@ -1,0 +1,235 @@
+//! Files of keys: named by their hash, listed in a manifest, replaced atomically.
+//!
+//! A file is written beside its final name, synced and renamed; the manifest, which alone makes it
+//! count, is replaced last. A reader therefore sees the old keys or the new ones. Whoever makes keys
+//! holds the lock file, so that two processes do not make the same ones.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
+
+use super::SetupError;
+
+const MANIFEST: &str = "manifest.json";
+const LOCK: &str = ".lock";
+const VERSION: u32 = 1;
+
+/// What the directory holds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Manifest {
+    version: u32,
+    /// By name, such as `transaction`, `kzg-16` or `batch-4`.
+    pub(super) entries: BTreeMap<String, Entry>,
+}
+
+impl Default for Manifest {
+    fn default() -> Self {
+        Self {
+            version: VERSION,
+            entries: BTreeMap::new(),
+        }
+    }
+}
+
+/// One key or parameter set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Entry {
+    /// Made here for development: whoever ran this machine could have kept the trapdoor.
+    pub(super) unsafe_development: bool,
+    /// Hash of what the key was made for: the circuit, and for a batch key its parameters.
+    pub(super) fingerprint: String,
+    /// By role, such as `pk` or `vk`.
+    pub(super) files: BTreeMap<String, FileRef>,
+}
+
+/// A file and its content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileRef {
+    /// Name within the directory.
+    pub(super) name: String,
+    /// SHA-256, hexadecimal.
+    pub(super) sha256: String,
+    /// Length in bytes.
+    pub(super) bytes: u64,
+}
+
+/// The directory.
+#[derive(Clone, Debug)]
+pub(super) struct Store {
+    dir: PathBuf,
+}
+
+/// The right to make keys; given back when dropped.
+#[derive(Debug)]
+pub(super) struct Exclusive {
+    _file: File,
+}
+
+impl Store {
+    pub(super) fn open(dir: &Path) -> Result<Self, SetupError> {
+        fs::create_dir_all(dir).map_err(|source| SetupError::io(dir, source))?;
+        let store = Self {
+            dir: dir.to_path_buf(),
+        };
+        store.manifest()?;
+        Ok(store)
+    }
+
+    pub(super) fn manifest(&self) -> Result<Manifest, SetupError> {
+        let path = self.dir.join(MANIFEST);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Manifest::default());
+            }
+            Err(error) => return Err(SetupError::io(&path, error)),
+        };
+        let manifest: Manifest =
+            serde_json::from_slice(&bytes).map_err(|source| SetupError::Manifest {
+                path: path.clone(),
+                reason: source.to_string(),
+            })?;
+        if manifest.version == VERSION {
+            Ok(manifest)
+        } else {
+            Err(SetupError::Manifest {
+                path,
+                reason: format!("version {} is not {VERSION}", manifest.version),
+            })
+        }
+    }
+
+    pub(super) fn entry(&self, name: &str) -> Result<Option<Entry>, SetupError> {
+        Ok(self.manifest()?.entries.remove(name))
+    }
+
+    /// Waits for the right to make keys.
+    pub(super) fn exclusive(&self) -> Result<Exclusive, SetupError> {
+        let path = self.dir.join(LOCK);
+        let file = File::create(&path).map_err(|source| SetupError::io(&path, source))?;
+        file.lock().map_err(|source| SetupError::io(&path, source))?;
+        Ok(Exclusive { _file: file })
+    }
+
+    /// The content of a file, if it is what the manifest says.
+    pub(super) fn read(&self, file: &FileRef) -> Result<Vec<u8>, SetupError> {
+        let path = self.path_of(file)?;
+        let bytes = fs::read(&path).map_err(|source| SetupError::io(&path, source))?;
+        if bytes.len() as u64 == file.bytes && hex::encode(Sha256::digest(&bytes)) == file.sha256 {
+            Ok(bytes)
+        } else {
+            Err(SetupError::Corrupted { path })
+        }
+    }
+
+    /// A manifest names files of its own directory only.
+    fn path_of(&self, file: &FileRef) -> Result<PathBuf, SetupError> {
+        let name = Path::new(&file.name);
+        if name.file_name() == Some(name.as_os_str()) {
+            Ok(self.dir.join(name))
+        } else {
+            Err(SetupError::Manifest {
+                path: self.dir.join(MANIFEST),
+                reason: format!("{:?} is not a plain file name", file.name),
+            })
+        }
+    }
+
+    /// Writes a file under a name that its content determines.
+    pub(super) fn write(
+        &self,
+        _held: &Exclusive,
+        stem: &str,
+        content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<FileRef, SetupError> {
+        let failed = |source| SetupError::io(&self.dir, source);
+        let temporary = NamedTempFile::new_in(&self.dir).map_err(failed)?;
+        let mut writer = HashingWriter {
+            inner: io::BufWriter::with_capacity(1 << 20, temporary),
+            hasher: Sha256::new(),
+            bytes: 0,
+        };
+        content(&mut writer).map_err(failed)?;
+        let sha256 = hex::encode(writer.hasher.finalize());
+        let bytes = writer.bytes;
+        let temporary = writer
+            .inner
+            .into_inner()
+            .map_err(|error| failed(error.into_error()))?;
+        temporary.as_file().sync_all().map_err(failed)?;
+        let name = format!("{stem}-{}.bin", &sha256[..16]);
+        temporary
+            .persist(self.dir.join(&name))
+            .map_err(|error| failed(error.error))?;
+        Ok(FileRef {
+            name,
+            sha256,
+            bytes,
+        })
+    }
+
+    /// Makes an entry count, in place of an earlier one of the name, whose files are removed.
+    pub(super) fn commit(
+        &self,
+        _held: &Exclusive,
+        name: &str,
+        entry: Entry,
+    ) -> Result<(), SetupError> {
+        let failed = |source| SetupError::io(&self.dir.join(MANIFEST), source);
+        let mut manifest = self.manifest()?;
+        let replaced = manifest.entries.insert(name.to_owned(), entry);
+        let mut temporary = NamedTempFile::new_in(&self.dir).map_err(failed)?;
+        serde_json::to_writer_pretty(&mut temporary, &manifest)
+            .map_err(|error| failed(error.into()))?;
+        temporary.as_file().sync_all().map_err(failed)?;
+        temporary
+            .persist(self.dir.join(MANIFEST))
+            .map_err(|error| failed(error.error))?;
+        File::open(&self.dir)
+            .and_then(|dir| dir.sync_all())
+            .map_err(failed)?;
+
+        let in_use: Vec<&String> = manifest
+            .entries
+            .values()
+            .flat_map(|entry| entry.files.values().map(|file| &file.name))
+            .collect();
+        for file in replaced.iter().flat_map(|entry| entry.files.values()) {
+            if !in_use.contains(&&file.name) {
+                // A file left behind costs space and nothing else.
+                if let Ok(path) = self.path_of(file) {
+                    let _ = fs::remove_file(path);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Hashes what it passes on.
+struct HashingWriter<W> {
+    inner: W,
+    hasher: Sha256,
+    bytes: u64,
+}
+
+impl<W: Write> Write for HashingWriter<W> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(buffer)?;
+        self.hasher.update(&buffer[..written]);
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}

@@ -1,0 +1,300 @@
+use super::*;
+use crate::backend::CpuBackend;
+use crate::groth16::engine_tests::Powers;
+use crate::plonk::tests::Products;
+use crate::progress::Silent;
+use ark_ff::{Field, UniformRand};
+use ark_snark::SNARK;
+use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tempfile::TempDir;
+
+fn store() -> (TempDir, KeyStore) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = KeyStore::open(&dir.path().join("keys")).unwrap();
+    (dir, store)
+}
+
+fn powers(rounds: usize) -> impl Fn() -> Powers + Sync {
+    move || Powers { rounds, base: None }
+}
+
+fn groth16(store: &KeyStore, rounds: usize) -> Result<(Engine, bool), SetupError> {
+    store.groth16("powers", powers(rounds), &Silent)
+}
+
+/// Counts how often each phase is entered.
+#[derive(Default)]
+struct Counting(Mutex<BTreeMap<String, usize>>);
+
+impl ProgressSink for Counting {
+    fn phase(&self, name: &str, _: u64, _: u64) {
+        *self.0.lock().unwrap().entry(name.to_owned()).or_default() += 1;
+    }
+}
+
+fn products(constants: &[u64]) -> Products {
+    Products {
+        constants: constants.to_vec(),
+        x: None,
+    }
+}
+
+fn files(dir: &TempDir, stem: &str) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = fs::read_dir(dir.path().join("keys"))
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with(stem))
+        .collect();
+    found.sort();
+    found
+}
+
+#[test]
+fn development_keys_are_made_once_and_read_back() {
+    let (_dir, store) = store();
+    let counting = Counting::default();
+    let (made, unsafe_development) = store.groth16("powers", powers(10), &counting).unwrap();
+    assert!(unsafe_development);
+    let (read, unsafe_development) = store.groth16("powers", powers(10), &counting).unwrap();
+    assert!(unsafe_development);
+    assert_eq!(counting.0.lock().unwrap()["transaction setup"], 1);
+    assert_eq!(made.vk, read.vk);
+
+    // What was read proves as what was made.
+    let circuit = Powers {
+        rounds: 10,
+        base: Some(Fr::from(5u64)),
+    };
+    let assignment = crate::groth16::assignment(circuit.clone()).unwrap();
+    let (r, s) = (Fr::rand(&mut OsRng), Fr::rand(&mut OsRng));
+    let proof = read.prove(&CpuBackend, &assignment, &r, &s);
+    assert_eq!(proof, made.prove(&CpuBackend, &assignment, &r, &s));
+    assert!(Groth16::<Bn254>::verify(&made.vk, &[circuit.output()], &proof).unwrap());
+}
+
+#[test]
+fn keys_of_an_earlier_circuit_are_never_used() {
+    let (dir, store) = store();
+    let (old, _) = groth16(&store, 10).unwrap();
+    let (new, _) = groth16(&store, 11).unwrap();
+    assert_ne!(old.vk, new.vk);
+    // The files of the old ones are gone, and the new ones stay.
+    assert_eq!(files(&dir, "powers-pk").len(), 1);
+    assert_eq!(groth16(&store, 11).unwrap().0.vk, new.vk);
+}
+
+#[test]
+fn keys_of_a_ceremony_are_not_replaced_by_development_ones() {
+    let (_dir, store) = store();
+    groth16(&store, 10).unwrap();
+    let held = store.store.exclusive().unwrap();
+    let mut entry = store.store.entry("powers").unwrap().unwrap();
+    entry.unsafe_development = false;
+    store.store.commit(&held, "powers", entry).unwrap();
+    drop(held);
+    assert!(!groth16(&store, 10).unwrap().1);
+    assert!(matches!(
+        groth16(&store, 11),
+        Err(SetupError::Outdated { name }) if name == "powers"
+    ));
+}
+
+#[test]
+fn a_corrupted_file_is_detected() {
+    for stem in ["powers-pk", "powers-vk"] {
+        let (dir, store) = store();
+        groth16(&store, 10).unwrap();
+        let path = files(&dir, stem).remove(0);
+        let good = fs::read(&path).unwrap();
+        for place in [0, good.len() / 2, good.len() - 1] {
+            let mut bad = good.clone();
+            bad[place] ^= 4;
+            fs::write(&path, bad).unwrap();
+            assert!(matches!(
+                groth16(&store, 10),
+                Err(SetupError::Corrupted { .. })
+            ));
+        }
+        fs::write(&path, &good[..good.len() - 1]).unwrap();
+        assert!(matches!(
+            groth16(&store, 10),
+            Err(SetupError::Corrupted { .. })
+        ));
+        fs::remove_file(&path).unwrap();
+        assert!(matches!(groth16(&store, 10), Err(SetupError::Io { .. })));
+        fs::write(&path, good).unwrap();
+        assert!(groth16(&store, 10).is_ok());
+    }
+}
+
+#[test]
+fn a_verifying_key_of_another_setup_is_detected() {
+    let (_dir, store) = store();
+    groth16(&store, 10).unwrap();
+    store.groth16("other", powers(10), &Silent).unwrap();
+    let held = store.store.exclusive().unwrap();
+    let other = store.store.entry("other").unwrap().unwrap();
+    let mut entry = store.store.entry("powers").unwrap().unwrap();
+    entry.files.insert("vk".to_owned(), other.files["vk"].clone());
+    store.store.commit(&held, "powers", entry).unwrap();
+    drop(held);
+    assert!(matches!(
+        groth16(&store, 10),
+        Err(SetupError::Corrupted { .. })
+    ));
+}
+
+#[test]
+fn a_manifest_is_understood_or_refused() {
+    let (dir, store) = store();
+    groth16(&store, 10).unwrap();
+    let keys = dir.path().join("keys");
+    let path = keys.join("manifest.json");
+    let good = fs::read_to_string(&path).unwrap();
+    let pk = files(&dir, "powers-pk").remove(0);
+    let name = pk.file_name().unwrap().to_str().unwrap();
+    for bad in [
+        good[..good.len() / 2].to_owned(),
+        good.replacen("\"version\": 1", "\"version\": 2", 1),
+        good.replacen("\"version\"", "\"verzion\"", 1),
+    ] {
+        fs::write(&path, bad).unwrap();
+        assert!(matches!(
+            KeyStore::open(&keys),
+            Err(SetupError::Manifest { .. })
+        ));
+    }
+    // Files elsewhere cannot be named.
+    fs::write(&path, good.replace(name, "../outside")).unwrap();
+    assert!(matches!(
+        groth16(&store, 10),
+        Err(SetupError::Manifest { .. })
+    ));
+}
+
+#[test]
+fn concurrent_first_use_makes_one_key() {
+    let (dir, _) = store();
+    let keys = dir.path().join("keys");
+    let setups = AtomicUsize::new(0);
+    struct Setups<'a>(&'a AtomicUsize);
+    impl ProgressSink for Setups<'_> {
+        fn phase(&self, name: &str, _: u64, _: u64) {
+            if name == "transaction setup" {
+                self.0.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    }
+    let made: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    let store = KeyStore::open(&keys).unwrap();
+                    let sink = Setups(&setups);
+                    store.groth16("powers", powers(30), &sink).unwrap().0.vk
+                })
+            })
+            .collect();
+        threads.into_iter().map(|t| t.join().unwrap()).collect()
+    });
+    assert!(made.windows(2).all(|pair| pair[0] == pair[1]));
+    assert_eq!(setups.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn setup_stops_when_asked() {
+    struct Stop;
+    impl ProgressSink for Stop {
+        fn phase(&self, _: &str, _: u64, _: u64) {}
+        fn cancelled(&self) -> bool {
+            true
+        }
+    }
+    let (dir, store) = store();
+    assert!(matches!(
+        store.groth16("powers", powers(10), &Stop),
+        Err(SetupError::Cancelled)
+    ));
+    assert!(files(&dir, "powers").is_empty());
+}
+
+#[test]
+fn plonk_keys_follow_circuit_and_parameters() {
+    let (_dir, store) = store();
+    let counting = Counting::default();
+    let made = || counting.0.lock().unwrap()["making batch keys"];
+    let circuit = products(&[1, 2, 3]);
+    let keys = |store: &KeyStore, circuit: &Products| {
+        store.plonk("products", circuit, 6, &counting).unwrap()
+    };
+
+    let (first, unsafe_development) = keys(&store, &circuit);
+    assert!(unsafe_development);
+    let (read, _) = keys(&store, &circuit);
+    assert_eq!(made(), 1);
+    assert_eq!(first.vk().transcript_repr(), read.vk().transcript_repr());
+
+    // Another circuit of the same columns and gates.
+    keys(&store, &products(&[1, 2, 4]));
+    assert_eq!(made(), 2);
+
+    // Public parameters take the place of development ones, cut from a larger file.
+    let path = _dir.path().join("public.srs");
+    fs::write(&path, srs::generate(8)).unwrap();
+    assert_eq!(store.import_srs(&path).unwrap(), 8);
+    let (public, unsafe_development) = keys(&store, &products(&[1, 2, 4]));
+    assert!(!unsafe_development);
+    assert_eq!(made(), 3);
+    assert!(!keys(&store, &products(&[1, 2, 4])).1);
+    assert_eq!(made(), 3);
+
+    let mut circuit = products(&[1, 2, 4]);
+    circuit.x = Some(bn256::Fr::from(3));
+    let output = circuit.output();
+    let proof = public.prove(circuit, &[output]).unwrap();
+    assert!(public.verify(&[output], &proof));
+    assert!(!first.verify(&[output], &proof));
+}
+
+#[test]
+fn tampered_parameters_are_not_imported() {
+    let (dir, store) = store();
+    let path = dir.path().join("public.srs");
+    let mut bytes = srs::generate(7);
+    // Two powers exchanged: all points are valid, only their order is wrong.
+    let (a, b) = (4 + 64 * 10, 4 + 64 * 11);
+    let point = bytes[a..a + 64].to_vec();
+    bytes.copy_within(b..b + 64, a);
+    bytes[b..b + 64].copy_from_slice(&point);
+    fs::write(&path, bytes).unwrap();
+    assert!(matches!(
+        store.import_srs(&path),
+        Err(SetupError::Parameters {
+            reason: SrsError::Powers,
+            ..
+        })
+    ));
+    assert!(store.store.manifest().unwrap().entries.is_empty());
+}
+
+/// `cargo test --release -p subrosa-prover -- --ignored --nocapture parameter_times`.
+#[test]
+#[ignore = "a measurement, not a check"]
+fn parameter_times() {
+    for k in [14, 16, 18] {
+        let start = std::time::Instant::now();
+        let bytes = srs::generate(k);
+        let generated = start.elapsed();
+        let start = std::time::Instant::now();
+        srs::read(&bytes).unwrap();
+        let read = start.elapsed();
+        let start = std::time::Instant::now();
+        srs::read_checked(&bytes).unwrap();
+        println!(
+            "k = {k}: generated in {generated:?}, read in {read:?}, checked in {:?}",
+            start.elapsed()
+        );
+    }
+    let _ = Fr::ONE;
+}

@@ -1,0 +1,303 @@
+//! Batch proofs and the job queue with the real circuit.
+
+mod support;
+
+use std::sync::{Arc, Mutex, OnceLock};
+
+use ark_bn254::Fr;
+use ark_ff::Field;
+use subrosa_batch::Rule;
+use subrosa_protocol::batch::{BatchWitness, Shape};
+use subrosa_prover::batch::{BatchKeys, BatchProof, ProveError, VerifyError};
+use subrosa_prover::job::{
+    InProcessWorker, Job, JobEvent, JobQueue, ProofWorker, QueueConfig, SubmitError,
+};
+use subrosa_prover::progress::{ProgressSink, Silent};
+
+fn keys() -> &'static Arc<BatchKeys> {
+    static KEYS: OnceLock<Arc<BatchKeys>> = OnceLock::new();
+    KEYS.get_or_init(|| support::keys().batch(Shape::S4, &Silent).unwrap())
+}
+
+fn witness() -> BatchWitness {
+    support::batch(Shape::S4, 3, 2, 1)
+}
+
+fn proven() -> &'static BatchProof {
+    static PROOF: OnceLock<BatchProof> = OnceLock::new();
+    PROOF.get_or_init(|| {
+        let phases = Phases::default();
+        let proof = keys().prove(&witness(), &phases).unwrap();
+        assert_eq!(
+            *phases.0.lock().unwrap(),
+            ["check 0/3", "prove 1/3", "verify 2/3", "verify 3/3"]
+        );
+        proof
+    })
+}
+
+#[derive(Default)]
+struct Phases(Mutex<Vec<String>>);
+
+impl ProgressSink for Phases {
+    fn phase(&self, name: &str, done: u64, total: u64) {
+        self.0.lock().unwrap().push(format!("{name} {done}/{total}"));
+    }
+}
+
+#[test]
+fn a_batch_proves_and_says_what_its_witness_says() {
+    let proof = proven();
+    let witness = witness();
+    let z = witness.challenge();
+    assert_eq!(proof.instances, witness.instances(&z));
+    assert_eq!(proof.commitment, witness.data_commitment());
+    assert_eq!(proof.new_state, witness.new.commitment());
+    assert_eq!(keys().verify(&proof.instances, &proof.proof), Ok(()));
+    assert!(keys().is_unsafe_development());
+    assert_eq!(keys().shape(), Shape::S4);
+    assert!(!keys().vk_data().is_empty());
+}
+
+#[test]
+fn altered_instances_and_proofs_are_rejected() {
+    let proof = proven();
+    for place in 0..5 {
+        for change in [Fr::ONE, -Fr::ONE] {
+            let mut instances = proof.instances;
+            instances[place] += change;
+            assert_eq!(keys().verify(&instances, &proof.proof), Err(VerifyError));
+        }
+    }
+    let rejected = |bytes: &[u8]| {
+        assert_eq!(keys().verify(&proof.instances, bytes), Err(VerifyError));
+    };
+    for place in (0..proof.proof.len()).step_by(31) {
+        let mut bytes = proof.proof.clone();
+        bytes[place] ^= 1 << (place % 8);
+        rejected(&bytes);
+    }
+    rejected(&[]);
+    rejected(&proof.proof[..proof.proof.len() - 32]);
+    rejected(&[&proof.proof[..], &[0; 32]].concat());
+}
+
+#[test]
+fn a_witness_that_breaks_a_rule_is_named_and_not_proven() {
+    let mut wrong = witness();
+    wrong.header.fee_total += 1;
+    assert!(matches!(
+        keys().prove(&wrong, &Silent),
+        Err(ProveError::Rule(Rule::B10))
+    ));
+    let other = support::batch(Shape::S16, 1, 0, 2);
+    assert!(matches!(
+        keys().prove(&other, &Silent),
+        Err(ProveError::Shape {
+            expected: 4,
+            found: 16
+        })
+    ));
+}
+
+/// A worker that does what a test says, without proving.
+struct Scripted {
+    /// Held by the test while the worker is to wait.
+    gate: Mutex<()>,
+}
+
+impl ProofWorker for Scripted {
+    fn prove(&self, job: &Job, sink: &dyn ProgressSink) -> Result<BatchProof, ProveError> {
+        sink.phase("waiting", 0, 0);
+        drop(self.gate.lock().unwrap());
+        match job.id {
+            13 => panic!("thirteen"),
+            14 => Err(ProveError::Rule(Rule::B7)),
+            _ if sink.cancelled() => Err(ProveError::Cancelled),
+            _ => Ok(BatchProof {
+                proof: vec![job.id as u8],
+                commitment: Fr::ONE,
+                new_state: Fr::ONE,
+                instances: [Fr::ONE; 5],
+            }),
+        }
+    }
+}
+
+fn job(id: u64) -> Job {
+    static WITNESS: OnceLock<BatchWitness> = OnceLock::new();
+    Job {
+        id,
+        shape: Shape::S4,
+        witness: WITNESS.get_or_init(witness).clone(),
+    }
+}
+
+fn scripted(capacity: usize) -> (Arc<Scripted>, JobQueue) {
+    let worker = Arc::new(Scripted {
+        gate: Mutex::new(()),
+    });
+    let config = QueueConfig {
+        capacity,
+        ..QueueConfig::default()
+    };
+    let queue = JobQueue::start(worker.clone(), config).unwrap();
+    (worker, queue)
+}
+
+#[test]
+fn the_queue_is_bounded_in_order_and_knows_its_jobs() {
+    let (worker, queue) = scripted(2);
+    let mut events = queue.subscribe();
+    let gate = worker.gate.lock().unwrap();
+    let first = queue.submit(job(1)).unwrap();
+    // Wait until the worker has taken it, so that two places are free.
+    while !matches!(events.blocking_recv(), Ok(JobEvent::Progress { id: 1, .. })) {}
+    let second = queue.submit(job(2)).unwrap();
+    let third = queue.submit(job(3)).unwrap();
+    assert_eq!(queue.submit(job(4)).unwrap_err(), SubmitError::Full);
+    assert_eq!(queue.submit(job(2)).unwrap_err(), SubmitError::Duplicate(2));
+    assert_eq!(queue.len(), 3);
+
+    assert!(queue.cancel(2));
+    assert!(!queue.cancel(9));
+    drop(gate);
+    assert_eq!(first.wait_blocking().unwrap().proof, [1]);
+    assert!(matches!(second.wait_blocking(), Err(ProveError::Cancelled)));
+    assert_eq!(third.wait_blocking().unwrap().proof, [3]);
+    assert!(queue.is_empty());
+
+    let mut ends = Vec::new();
+    while let Ok(event) = events.try_recv() {
+        match event {
+            JobEvent::Finished { id, .. } => ends.push((id, "finished")),
+            JobEvent::Cancelled { id } => ends.push((id, "cancelled")),
+            _ => {}
+        }
+    }
+    assert_eq!(ends, [(1, "finished"), (2, "cancelled"), (3, "finished")]);
+    // A finished job can be submitted again, as after a restart.
+    assert!(queue.submit(job(1)).unwrap().wait_blocking().is_ok());
+}
+
+#[test]
+fn failures_are_final_and_do_not_stop_the_queue() {
+    let (_, queue) = scripted(4);
+    let mut events = queue.subscribe();
+    let panicking = queue.submit(job(13)).unwrap();
+    let failing = queue.submit(job(14)).unwrap();
+    let good = queue.submit(job(15)).unwrap();
+    assert!(matches!(
+        panicking.wait_blocking(),
+        Err(ProveError::Panicked(message)) if message == "thirteen"
+    ));
+    assert!(matches!(
+        failing.wait_blocking(),
+        Err(ProveError::Rule(Rule::B7))
+    ));
+    assert_eq!(good.wait_blocking().unwrap().proof, [15]);
+    let mut failed = Vec::new();
+    while let Ok(event) = events.try_recv() {
+        if let JobEvent::Failed { id, error } = event {
+            failed.push((id, error));
+        }
+    }
+    assert_eq!(failed.len(), 2);
+    assert!(failed[1].1.contains("B7"));
+}
+
+#[test]
+fn shutdown_cancels_what_waits() {
+    let (worker, queue) = scripted(2);
+    let mut events = queue.subscribe();
+    let gate = worker.gate.lock().unwrap();
+    let first = queue.submit(job(1)).unwrap();
+    while !matches!(events.blocking_recv(), Ok(JobEvent::Progress { .. })) {}
+    let second = queue.submit(job(2)).unwrap();
+    let stopping = std::thread::spawn(move || queue.shutdown());
+    while !stopping.is_finished() && events.try_recv().is_err() {
+        // `shutdown` waits for the worker, which waits for the gate.
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        if !stopping.is_finished() {
+            break;
+        }
+    }
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    drop(gate);
+    stopping.join().unwrap();
+    assert!(matches!(first.wait_blocking(), Err(ProveError::Cancelled)));
+    assert!(matches!(second.wait_blocking(), Err(ProveError::Cancelled)));
+}
+
+#[test]
+fn a_job_is_proven_in_process() {
+    let queue = JobQueue::start(
+        Arc::new(InProcessWorker::new(support::keys())),
+        QueueConfig::default(),
+    )
+    .unwrap();
+    let proof = queue.submit(job(1)).unwrap().wait_blocking().unwrap();
+    assert_eq!(keys().verify(&proof.instances, &proof.proof), Ok(()));
+
+    // Cancelled between two phases.
+    struct StopAt(&'static str, Mutex<bool>);
+    impl ProgressSink for StopAt {
+        fn phase(&self, name: &str, _: u64, _: u64) {
+            *self.1.lock().unwrap() |= name == self.0;
+        }
+        fn cancelled(&self) -> bool {
+            *self.1.lock().unwrap()
+        }
+    }
+    let stopped = keys().prove(&witness(), &StopAt("check", Mutex::new(false)));
+    assert!(matches!(stopped, Err(ProveError::Cancelled)));
+}
+
+/// `cargo test --release -p subrosa-prover --test batch -- --ignored --nocapture times`.
+#[test]
+#[ignore = "a measurement, not a check"]
+fn times() {
+    use std::time::Instant;
+    let shapes = match std::env::var("SHAPES") {
+        Ok(slots) => slots
+            .split(',')
+            .map(|slots| Shape::from_slots(slots.parse().unwrap()).unwrap())
+            .collect(),
+        Err(_) => Shape::ALL.to_vec(),
+    };
+    for shape in shapes {
+        let dir = tempfile::tempdir().unwrap();
+        let store = subrosa_prover::setup::KeyStore::open(dir.path()).unwrap();
+        let phases = Timed(Mutex::new((Instant::now(), String::new())));
+        let start = Instant::now();
+        drop(store.batch(shape, &phases).unwrap());
+        phases.phase("", 0, 0);
+        println!("{shape:?}: keys made in {:?}", start.elapsed());
+        let start = Instant::now();
+        let keys = store.batch(shape, &phases).unwrap();
+        phases.phase("", 0, 0);
+        println!("{shape:?}: keys loaded in {:?}, k = {}", start.elapsed(), keys.k());
+        let witness = support::batch(shape, shape.slots(), shape.slots() / 2, 3);
+        let start = Instant::now();
+        let proof = keys.prove(&witness, &phases).unwrap();
+        phases.phase("", 0, 0);
+        println!(
+            "{shape:?}: proven in {:?}, {} bytes",
+            start.elapsed(),
+            proof.proof.len()
+        );
+    }
+}
+
+/// Prints how long each phase took.
+struct Timed(Mutex<(std::time::Instant, String)>);
+
+impl ProgressSink for Timed {
+    fn phase(&self, name: &str, _: u64, _: u64) {
+        let mut last = self.0.lock().unwrap();
+        if !last.1.is_empty() {
+            println!("    {}: {:?}", last.1, last.0.elapsed());
+        }
+        *last = (std::time::Instant::now(), name.to_owned());
+    }
+}

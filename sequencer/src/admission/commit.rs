@@ -1,0 +1,182 @@
+//! The storing stage of admission: one thread, one synced write for all groups that are waiting.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Instant;
+
+use tokio::sync::oneshot;
+
+use super::{Accepted, Refusal, Verdict};
+use crate::engine::Engine;
+use crate::store::StoreError;
+use crate::store::tables::{Bytes, Mempool, TransactionRecord, Transactions};
+use crate::submission::ParsedSubmission;
+use crate::telemetry;
+
+/// Submissions stored with one write at most.
+const MAX_COMMIT: usize = 512;
+
+/// A submission that is valid as far as can be said outside the lock.
+pub(crate) struct CommitItem {
+    submission: Arc<ParsedSubmission>,
+    known: bool,
+    reply: oneshot::Sender<Verdict>,
+    since: Instant,
+}
+
+impl CommitItem {
+    pub(super) fn known(
+        submission: ParsedSubmission,
+        reply: oneshot::Sender<Verdict>,
+        since: Instant,
+    ) -> Self {
+        Self {
+            submission: Arc::new(submission),
+            known: true,
+            reply,
+            since,
+        }
+    }
+
+    pub(super) fn verified(
+        submission: ParsedSubmission,
+        reply: oneshot::Sender<Verdict>,
+        since: Instant,
+    ) -> Self {
+        Self {
+            submission: Arc::new(submission),
+            known: false,
+            reply,
+            since,
+        }
+    }
+}
+
+/// A verified group.
+pub(crate) struct Work(pub(super) Vec<CommitItem>);
+
+/// The storing thread.
+pub(crate) struct Committer {
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl Committer {
+    /// Starts the thread; it ends when every sender is gone and its queue is empty.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub(crate) fn start(engine: Arc<Engine>) -> std::io::Result<(Self, Sender<Work>)> {
+        let (sender, receiver) = channel();
+        let thread = std::thread::Builder::new()
+            .name("admission-store".into())
+            .spawn(move || run(&engine, &receiver))?;
+        Ok((Self { thread }, sender))
+    }
+
+    /// Waits for the thread to end.
+    pub(crate) fn join(self) {
+        // A panic there has already been reported by the panic hook.
+        let _ = self.thread.join();
+    }
+}
+
+fn run(engine: &Engine, receiver: &Receiver<Work>) {
+    while let Ok(Work(mut items)) = receiver.recv() {
+        while items.len() < MAX_COMMIT {
+            match receiver.try_recv() {
+                Ok(Work(more)) => items.extend(more),
+                Err(_) => break,
+            }
+        }
+        commit(engine, items);
+    }
+}
+
+fn commit(engine: &Engine, items: Vec<CommitItem>) {
+    if engine.health.halted_by_store() {
+        for item in items {
+            telemetry::answer(item.reply, Err(Refusal::Unavailable), item.since);
+        }
+        return;
+    }
+    // Known ones are answered after the write: what they repeat may be part of it.
+    let mut waiting = Vec::with_capacity(items.len());
+    let mut stored = Vec::new();
+    let mut refused = Vec::new();
+    {
+        let mut pool = engine.pool();
+        for item in items {
+            if item.known || pool.contains(&item.submission.id) {
+                waiting.push((item, None));
+                continue;
+            }
+            match pool.reserve(item.submission.clone()) {
+                Ok(sequence) => {
+                    stored.push((sequence, item.submission.clone()));
+                    waiting.push((item, Some(sequence)));
+                }
+                Err(refusal) => refused.push((item, refusal)),
+            }
+        }
+    }
+    for (item, refusal) in refused {
+        // The nullifiers may be spent by this very transaction: accepted through another
+        // connection and sealed while its proof was verified here.
+        match engine.is_known(&item.submission.id) {
+            Ok(true) => waiting.push((item, None)),
+            Ok(false) => telemetry::answer(item.reply, Err(refusal), item.since),
+            Err(error) => {
+                engine.halt_on_store(&error);
+                telemetry::answer(item.reply, Err(Refusal::Internal), item.since);
+            }
+        }
+    }
+    let result = write(engine, &stored);
+    {
+        let mut pool = engine.pool();
+        for (sequence, _) in &stored {
+            if result.is_ok() {
+                pool.confirm(*sequence);
+            } else {
+                pool.remove(*sequence);
+            }
+        }
+        telemetry::mempool_size(pool.len());
+    }
+    if let Err(error) = &result {
+        engine.halt_on_store(error);
+    }
+    for (item, sequence) in waiting {
+        let verdict = if result.is_err() {
+            Err(Refusal::Internal)
+        } else {
+            if sequence.is_some() {
+                tracing::debug!(digest = %hex::encode(item.submission.id), "accepted");
+            }
+            Ok(Accepted {
+                digest: item.submission.id,
+            })
+        };
+        telemetry::answer(item.reply, verdict, item.since);
+    }
+    if !stored.is_empty() {
+        engine.wake_seal.notify_one();
+    }
+}
+
+fn write(engine: &Engine, stored: &[(u64, Arc<ParsedSubmission>)]) -> Result<(), StoreError> {
+    if stored.is_empty() {
+        return Ok(());
+    }
+    let mut changes = engine.store.change();
+    for (sequence, submission) in stored {
+        changes.put::<Mempool>(sequence, &Bytes(submission.bytes.clone()))?;
+        changes.put::<Transactions>(
+            &submission.id,
+            &TransactionRecord::Pending {
+                sequence: *sequence,
+            },
+        )?;
+    }
+    changes.commit()
+}

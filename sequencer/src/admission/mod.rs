@@ -1,0 +1,25 @@
+//! Admission (spec: *Transaction*, admission): decode → known already? → stateless → historical →
+//! proof → stored. Submissions are gathered into groups, verified together on their own threads,
+//! and stored together with one synced write; only then is a client told that its submission was
+//! accepted. No step of this runs on an async thread.
+
+mod commit;
+mod queue;
+mod refusal;
+
+pub use refusal::{FinalRejection, Refusal};
+
+pub(crate) use commit::Committer;
+pub(crate) use queue::{AdmissionQueue, QueueParts, run, unix_now};
+
+use crate::wire::Word;
+
+/// The answer to an accepted submission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Accepted {
+    /// The transaction's digest.
+    pub(crate) digest: Word,
+}
+
+/// What the client is told.
+pub(crate) type Verdict = Result<Accepted, Refusal>;

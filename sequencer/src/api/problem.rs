@@ -1,0 +1,185 @@
+//! Errors as clients see them: RFC 9457 problem details. This is the one place where a failure gets
+//! its HTTP status.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::admission::Refusal;
+use crate::store::StoreError;
+
+/// A problem detail (RFC 9457).
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Problem {
+    /// `urn:subrosa:error:` and the code.
+    #[serde(rename = "type")]
+    kind: String,
+    /// The kind of problem in words.
+    title: &'static str,
+    /// HTTP status.
+    status: u16,
+    /// What was wrong with this request.
+    detail: String,
+    /// Machine-readable code.
+    code: &'static str,
+    /// The broken rule, with the code `invalid_transaction`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<String>,
+    /// Whether the same request may succeed later.
+    retryable: bool,
+}
+
+impl Problem {
+    fn new(status: StatusCode, code: &'static str, title: &'static str, detail: String) -> Self {
+        Self {
+            kind: format!("urn:subrosa:error:{code}"),
+            title,
+            status: status.as_u16(),
+            detail,
+            code,
+            rule: None,
+            retryable: false,
+        }
+    }
+
+    fn retryable(mut self) -> Self {
+        self.retryable = true;
+        self
+    }
+
+    /// A request that cannot be understood.
+    pub(crate) fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "malformed",
+            "Malformed request",
+            detail.into(),
+        )
+    }
+
+    pub(crate) fn too_large(limit: usize) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too_large",
+            "Body too large",
+            format!("a body has at most {limit} bytes"),
+        )
+    }
+
+    pub(crate) fn not_found(what: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not_found",
+            "Not found",
+            format!("there is no such {what}"),
+        )
+    }
+
+    pub(crate) fn method_not_allowed() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            "Method not allowed",
+            "this path does not take this method".into(),
+        )
+    }
+
+    pub(crate) fn rate_limited() -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "rate_limited",
+            "Too many requests",
+            "the request rate is above the limit".into(),
+        )
+        .retryable()
+    }
+
+    pub(crate) fn timeout() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "timeout",
+            "Timed out",
+            "the request was not answered in time".into(),
+        )
+        .retryable()
+    }
+
+    pub(crate) fn unavailable(detail: String, retryable: bool) -> Self {
+        let problem = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            "Unavailable",
+            detail,
+        );
+        if retryable {
+            problem.retryable()
+        } else {
+            problem
+        }
+    }
+
+    pub(crate) fn internal() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "Internal error",
+            "the sequencer failed; the failure is in its log".into(),
+        )
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let detail = refusal.to_string();
+        let code = refusal.code();
+        let problem = |status, title| Self::new(status, code, title, detail.clone());
+        match refusal {
+            Refusal::Malformed { .. } => problem(StatusCode::BAD_REQUEST, "Malformed submission"),
+            Refusal::InvalidProof => problem(StatusCode::UNPROCESSABLE_ENTITY, "Invalid proof"),
+            Refusal::InvalidTransaction { rule } => Self {
+                rule: Some(rule),
+                ..problem(StatusCode::UNPROCESSABLE_ENTITY, "Invalid transaction")
+            },
+            Refusal::UnknownAnchor => problem(StatusCode::CONFLICT, "Unknown anchor"),
+            Refusal::StaleAssets => problem(StatusCode::CONFLICT, "Stale assets root"),
+            Refusal::NullifierSpent => problem(StatusCode::CONFLICT, "Nullifier spent"),
+            Refusal::NullifierPending => problem(StatusCode::CONFLICT, "Nullifier pending"),
+            Refusal::Expired => problem(StatusCode::GONE, "Expired"),
+            Refusal::FeeTooLow => problem(StatusCode::UNPROCESSABLE_ENTITY, "Fee too low"),
+            Refusal::MempoolFull => {
+                problem(StatusCode::SERVICE_UNAVAILABLE, "Mempool full").retryable()
+            }
+            Refusal::Unavailable => {
+                problem(StatusCode::SERVICE_UNAVAILABLE, "Unavailable").retryable()
+            }
+            Refusal::Internal => Self::internal(),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "a request failed");
+        Self::internal()
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status =
+            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry = self.retryable;
+        let mut response = (status, Json(self)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        if retry {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}

@@ -1,0 +1,250 @@
+//! The handlers. Whatever touches the store runs on a blocking thread.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::Api;
+use super::problem::Problem;
+use super::schema::{
+    AssetsBody, BatchBody, BatchDetailBody, BatchesBody, HealthBody, InfoBody, SubmissionBody,
+    TransactionBody,
+};
+use crate::engine::Engine;
+use crate::health::Health;
+use crate::store::StoreError;
+use crate::wire::{bytes_from_hex, fr_hex, hex0x, word_from_hex};
+
+async fn reading<T: Send + 'static>(
+    engine: &Arc<Engine>,
+    read: impl FnOnce(&Engine) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, Problem> {
+    let engine = engine.clone();
+    tokio::task::spawn_blocking(move || read(&engine))
+        .await
+        .map_err(|_| Problem::internal())?
+        .map_err(Problem::from)
+}
+
+/// Deployment, limits and state.
+#[utoipa::path(get, path = "/v1/info", tag = "rollup",
+    responses((status = 200, body = InfoBody)))]
+pub(crate) async fn info(State(api): State<Api>) -> Json<InfoBody> {
+    let engine = &api.engine;
+    let config = &engine.config;
+    let (state, assets_root) = {
+        let pool = engine.pool();
+        (pool.view().state, pool.view().assets_root)
+    };
+    Json(InfoBody {
+        chain_id: config.chain_id,
+        rollup: hex0x(&config.rollup),
+        vault: hex0x(&config.vault),
+        context: fr_hex(&engine.ledger_config.context),
+        fee_asset: engine.ledger_config.fee_asset.0,
+        min_fee: config.min_fee.to_string(),
+        shapes: config.seal.shapes.iter().map(|s| s.slots()).collect(),
+        transaction_key_hash: hex0x(&engine.ports.verifier.key_hash()),
+        assets_root: fr_hex(&assets_root),
+        state: (&state).into(),
+        settled_below: engine.cursor().settle,
+    })
+}
+
+/// Submits a transaction with its proof.
+#[utoipa::path(post, path = "/v1/transactions", tag = "transactions",
+    request_body(content(
+        (Vec<u8> = "application/octet-stream"),
+        (SubmissionBody = "application/json"),
+    )),
+    responses(
+        (status = 202, description = "accepted and stored", body = TransactionBody),
+        (status = 400, body = Problem), (status = 409, body = Problem),
+        (status = 410, body = Problem), (status = 413, body = Problem),
+        (status = 422, body = Problem), (status = 429, body = Problem),
+        (status = 503, body = Problem),
+    ))]
+pub(crate) async fn submit(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    let limit = api.engine.config.http.max_body;
+    let body = body.map_err(|rejection| {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            Problem::too_large(limit)
+        } else {
+            Problem::malformed("the body could not be read")
+        }
+    })?;
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .map(|value| value.trim().to_ascii_lowercase());
+    let bytes = match kind.as_deref() {
+        Some("application/json") => {
+            let body: SubmissionBody = serde_json::from_slice(&body)
+                .map_err(|_| Problem::malformed("the body is not {\"submission\":\"0x…\"}"))?;
+            bytes_from_hex(&body.submission)
+                .ok_or_else(|| Problem::malformed("the submission is not 0x and lower-case hex"))?
+        }
+        Some("application/octet-stream") => body.to_vec(),
+        _ => {
+            return Err(Problem::malformed(
+                "the content type is neither application/octet-stream nor application/json",
+            ));
+        }
+    };
+    let accepted = api.queue.submit(bytes).await?;
+    let digest = accepted.digest;
+    let status = reading(&api.engine, move |engine| engine.status(&digest))
+        .await?
+        .ok_or_else(Problem::internal)?;
+    let body = TransactionBody::new(&digest, status);
+    Ok((StatusCode::ACCEPTED, Json(body)).into_response())
+}
+
+/// What became of an accepted transaction.
+#[utoipa::path(get, path = "/v1/transactions/{digest}", tag = "transactions",
+    params(("digest" = String, Path, description = "digest, 0x hex")),
+    responses((status = 200, body = TransactionBody), (status = 400, body = Problem),
+        (status = 404, body = Problem)))]
+pub(crate) async fn transaction(
+    State(api): State<Api>,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<Json<TransactionBody>, Problem> {
+    let Path(text) = path.map_err(|_| Problem::malformed("the digest is unreadable"))?;
+    let digest = word_from_hex(&text)
+        .ok_or_else(|| Problem::malformed("the digest is not a field element in 0x hex"))?;
+    let status = reading(&api.engine, move |engine| engine.status(&digest)).await?;
+    status
+        .map(|status| Json(TransactionBody::new(&digest, status)))
+        .ok_or_else(|| Problem::not_found("transaction"))
+}
+
+/// Which batches.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Page {
+    /// First index; 1 if absent.
+    from: Option<u64>,
+    /// Batches at most.
+    limit: Option<u64>,
+}
+
+/// Published batches in order: all that a wallet needs to scan and to build its own trees.
+#[utoipa::path(get, path = "/v1/batches", tag = "batches", params(Page),
+    responses((status = 200, body = BatchesBody), (status = 400, body = Problem)))]
+pub(crate) async fn batches(
+    State(api): State<Api>,
+    page: Result<Query<Page>, QueryRejection>,
+) -> Result<Json<BatchesBody>, Problem> {
+    let Query(page) = page.map_err(|_| Problem::malformed("from and limit are integers"))?;
+    let http = &api.engine.config.http;
+    let from = page.from.unwrap_or(1).max(1);
+    let limit = page.limit.unwrap_or(http.max_page).clamp(1, http.max_page);
+    let max_bytes = http.max_page_bytes;
+    let body = reading(&api.engine, move |engine| {
+        let head = engine.cursor().seal;
+        let mut batches = Vec::new();
+        let mut bytes = 0;
+        let mut next = from;
+        while next < head && (batches.len() as u64) < limit {
+            // Absent when it is dropped at this moment.
+            let Some(view) = engine.batch(next, false)? else {
+                break;
+            };
+            bytes += view.record.published.len();
+            if bytes > max_bytes && !batches.is_empty() {
+                break;
+            }
+            batches.push(BatchBody::from(&view));
+            next += 1;
+        }
+        Ok(BatchesBody {
+            batches,
+            next,
+            head,
+        })
+    })
+    .await?;
+    Ok(Json(body))
+}
+
+/// One batch with the states around it and its proof.
+#[utoipa::path(get, path = "/v1/batches/{index}", tag = "batches",
+    params(("index" = u64, Path, description = "batch index")),
+    responses((status = 200, body = BatchDetailBody), (status = 400, body = Problem),
+        (status = 404, body = Problem)))]
+pub(crate) async fn batch(
+    State(api): State<Api>,
+    path: Result<Path<u64>, PathRejection>,
+) -> Result<Json<BatchDetailBody>, Problem> {
+    let Path(index) = path.map_err(|_| Problem::malformed("the batch index is an integer"))?;
+    let view = reading(&api.engine, move |engine| engine.batch(index, true)).await?;
+    view.map(|view| Json(BatchDetailBody::from(&view)))
+        .ok_or_else(|| Problem::not_found("batch"))
+}
+
+/// The registry's assets in order of id.
+#[utoipa::path(get, path = "/v1/assets", tag = "rollup",
+    responses((status = 200, body = AssetsBody)))]
+pub(crate) async fn assets(State(api): State<Api>) -> Json<AssetsBody> {
+    let registry = api.engine.registry();
+    Json(AssetsBody {
+        assets: registry.assets.iter().map(Into::into).collect(),
+        root: fr_hex(&registry.root),
+    })
+}
+
+/// Whether the process lives.
+#[utoipa::path(get, path = "/health", tag = "operations",
+    responses((status = 200, body = HealthBody)))]
+pub(crate) async fn health() -> Json<HealthBody> {
+    Json(HealthBody {
+        status: "ok",
+        degraded: Vec::new(),
+    })
+}
+
+/// Whether the sequencer takes and settles transactions.
+#[utoipa::path(get, path = "/ready", tag = "operations",
+    responses((status = 200, body = HealthBody), (status = 503, body = Problem)))]
+pub(crate) async fn ready(State(api): State<Api>) -> Result<Json<HealthBody>, Problem> {
+    match api.engine.health.read() {
+        Health::Running => Ok(Json(HealthBody {
+            status: "ok",
+            degraded: Vec::new(),
+        })),
+        Health::Degraded(what) => Ok(Json(HealthBody {
+            status: "degraded",
+            degraded: what
+                .into_iter()
+                .map(|(what, detail)| format!("{what}: {detail}"))
+                .collect(),
+        })),
+        Health::Halted(halt) => Err(Problem::unavailable(
+            format!("halted, {}: {halt}", halt.code()),
+            false,
+        )),
+    }
+}
+
+/// Prometheus text.
+#[utoipa::path(get, path = "/metrics", tag = "operations",
+    responses((status = 200, body = String, content_type = "text/plain")))]
+pub(crate) async fn metrics(State(api): State<Api>) -> Response {
+    (
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
+        api.metrics.render(),
+    )
+        .into_response()
+}

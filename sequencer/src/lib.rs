@@ -1,0 +1,41 @@
+//! The sequencer: takes transactions, orders them into batches, has the batches proven and settles
+//! them.
+//!
+//! ```text
+//! api → admission (decode, rules, proofs; own threads) → mempool → seal (ledger, one synced write)
+//!     → prove (stored, resumable job) → settle (in order) → L1 → watch
+//! ```
+//!
+//! The core knows the outside only through [`ports`]; [`adapters`] connects the real prover and the
+//! real chain. Every step is stored before the next begins ([`store`]), so that a crash between any
+//! two loses and doubles nothing. The state transition itself is `subrosa_protocol::ledger`: nothing
+//! here decides what is valid.
+//!
+//! What rests on the sequencer: liveness and, until client proofs are verified inside the batch
+//! circuit, that each included transaction has a valid proof (book: *Introduction*).
+
+pub mod adapters;
+mod admission;
+mod api;
+pub mod config;
+mod engine;
+mod health;
+mod mempool;
+mod pipeline;
+pub mod ports;
+mod service;
+mod status;
+pub mod store;
+mod submission;
+mod telemetry;
+mod wire;
+
+pub use admission::{FinalRejection, Refusal};
+pub use config::Config;
+pub use engine::{BatchEvent, BatchEventKind};
+pub use health::{Halt, Health};
+pub use ports::Ports;
+pub use service::{RunningSequencer, Sequencer, StartError};
+pub use status::TransactionStatus;
+pub use submission::{ParsedSubmission, SUBMISSION_LEN};
+pub use wire::Word;

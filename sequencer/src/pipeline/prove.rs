@@ -1,0 +1,132 @@
+//! Proving: sealed batches in order, one at a time, from their stored jobs.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use subrosa_protocol::batch::BatchWitness;
+use tokio_util::sync::CancellationToken;
+
+use super::{Backoff, blocking};
+use crate::engine::{BatchEventKind, Engine};
+use crate::health::Halt;
+use crate::ports::{Progress, ProofJob, ProverError};
+use crate::store::StoreError;
+use crate::store::tables::{Bytes, Jobs, Proofs, Stage, Stages};
+use crate::telemetry;
+
+/// Proves until cancelled or halted.
+pub(crate) async fn run(engine: Arc<Engine>) {
+    let mut backoff = Backoff::new(&engine);
+    let mut attempts = 0;
+    let mut last = 0;
+    loop {
+        if engine.cancel.is_cancelled() || engine.health.is_halted() {
+            return;
+        }
+        let gate = engine.prove_gate.lock().await;
+        let cursor = *engine.cursor();
+        if cursor.prove >= cursor.seal {
+            drop(gate);
+            tokio::select! {
+                () = engine.cancel.cancelled() => return,
+                () = engine.wake_prove.notified() => {}
+            }
+            continue;
+        }
+        let index = cursor.prove;
+        if index != last {
+            last = index;
+            attempts = 0;
+            backoff.reset();
+        }
+        let token = engine.begin_proof();
+        let result = blocking(&engine, "prove", move |engine| {
+            Ok(prove(engine, index, token))
+        })
+        .await;
+        match result {
+            Ok(Ok(())) => {
+                engine.cursor().prove = index + 1;
+                engine.emit(index, BatchEventKind::Proven);
+                engine.wake_settle.notify_one();
+            }
+            // Shutdown, or the batch was dropped; the loop finds out which.
+            Ok(Err(Failed::Cancelled)) => {}
+            Ok(Err(Failed::Store(detail))) => engine.health.halt(Halt::Store { detail }),
+            Ok(Err(Failed::Prover(reason))) => {
+                attempts += 1;
+                tracing::error!(batch = index, attempts, reason, "proving failed");
+                if attempts >= engine.config.settle.prove_attempts {
+                    engine.health.halt(Halt::Prover {
+                        batch: index,
+                        reason,
+                    });
+                } else {
+                    drop(gate);
+                    backoff.pause(&engine).await;
+                }
+            }
+            Err(halt) => engine.health.halt(halt),
+        }
+    }
+}
+
+enum Failed {
+    Cancelled,
+    Store(String),
+    Prover(String),
+}
+
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error.to_string())
+    }
+}
+
+/// Tells the prover when to stop and the metrics how far it is.
+struct Watched(CancellationToken);
+
+impl Progress for Watched {
+    fn phase(&self, name: &str, done: u64, total: u64) {
+        telemetry::proving(done, total);
+        tracing::debug!(phase = name, done, total, "proving");
+    }
+
+    fn cancelled(&self) -> bool {
+        self.0.is_cancelled()
+    }
+}
+
+fn prove(engine: &Engine, index: u64, token: CancellationToken) -> Result<(), Failed> {
+    let started = Instant::now();
+    let bytes = engine
+        .store
+        .get::<Jobs>(&index)?
+        .ok_or_else(|| Failed::Store(format!("the job of batch {index} is missing")))?;
+    let witness = BatchWitness::from_bytes(&bytes.0)
+        .map_err(|error| Failed::Store(format!("the job of batch {index}: {error}")))?;
+    let job = ProofJob { index, witness };
+    let proof = engine
+        .ports
+        .prover
+        .prove(&job, &Watched(token.clone()))
+        .map_err(|error| match error {
+            ProverError::Cancelled => Failed::Cancelled,
+            ProverError::Failed { reason } => Failed::Prover(reason),
+        })?;
+    if token.is_cancelled() && !engine.cancel.is_cancelled() {
+        // The batch is being dropped; its proof must not be stored beside another batch.
+        return Err(Failed::Cancelled);
+    }
+    let mut changes = engine.store.change();
+    changes.put::<Proofs>(&index, &Bytes(proof))?;
+    changes.put::<Stages>(&index, &Stage::Proven)?;
+    changes.commit()?;
+    telemetry::stage("proven", started);
+    tracing::info!(
+        batch = index,
+        ms = started.elapsed().as_millis() as u64,
+        "proven"
+    );
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! Dropping sealed batches that the contract will never take although they are valid: they became
+//! too old while the chain or the prover was away, or the assets root changed under them. Their
+//! transactions return to their old places in the mempool and are sealed anew; none is lost and,
+//! since nothing of these batches settled, none is doubled.
+
+use std::sync::Arc;
+
+use super::blocking;
+use crate::engine::{BatchEventKind, DepositQueue, Engine, sealed_view};
+use crate::health::Halt;
+use crate::mempool::Sequenced;
+use crate::store::StoreError;
+use crate::store::recovery::{load_ledger, waiting_deposits};
+use crate::store::tables::{
+    Batches, Bytes, Jobs, Mempool, Meta, MetaKey, Proofs, Snapshots, Stages, Submissions,
+    TransactionRecord, Transactions, Value,
+};
+use crate::submission::ParsedSubmission;
+use crate::telemetry;
+
+/// Drops all batches from `from` on.
+pub(super) async fn rewind(engine: &Arc<Engine>, from: u64) -> Result<(), Halt> {
+    let seal_gate = engine.seal_gate.lock().await;
+    engine.cancel_proof();
+    let prove_gate = engine.prove_gate.lock().await;
+    let until = engine.cursor().seal;
+    let result = blocking(engine, "rewind", move |engine| drop_batches(engine, from)).await;
+    drop(prove_gate);
+    drop(seal_gate);
+    result?;
+    for index in from..until {
+        engine.emit(index, BatchEventKind::Dropped);
+    }
+    engine.wake_seal.notify_one();
+    Ok(())
+}
+
+fn drop_batches(engine: &Arc<Engine>, from: u64) -> Result<(), Halt> {
+    let failed = |error: StoreError| Halt::Store {
+        detail: error.to_string(),
+    };
+    let inconsistent = |detail: String| Halt::Store { detail };
+    let until = engine.cursor().seal;
+    let store = &engine.store;
+    let mut returning: Vec<Sequenced> = Vec::new();
+    let mut changes = store.change();
+    for index in from..until {
+        let submissions = store
+            .get::<Submissions>(&index)
+            .map_err(failed)?
+            .ok_or_else(|| inconsistent(format!("the submissions of batch {index} are gone")))?;
+        for (sequence, bytes) in submissions.0 {
+            let submission = ParsedSubmission::parse(bytes, &engine.ledger_config.context)
+                .map_err(|error| inconsistent(format!("batch {index}: {error}")))?;
+            returning.push((sequence, Arc::new(submission)));
+        }
+        changes.delete::<Batches>(&index).map_err(failed)?;
+        changes.delete::<Stages>(&index).map_err(failed)?;
+        changes.delete::<Jobs>(&index).map_err(failed)?;
+        changes.delete::<Proofs>(&index).map_err(failed)?;
+        changes.delete::<Submissions>(&index).map_err(failed)?;
+        changes.delete::<Snapshots>(&(index + 1)).map_err(failed)?;
+    }
+    for (sequence, submission) in &returning {
+        changes
+            .put::<Mempool>(sequence, &Bytes(submission.bytes.clone()))
+            .map_err(failed)?;
+        let record = TransactionRecord::Pending {
+            sequence: *sequence,
+        };
+        changes
+            .put::<Transactions>(&submission.id, &record)
+            .map_err(failed)?;
+    }
+    // Rebuilt before the write: a failure here leaves the store as it was.
+    let ledger = load_ledger(store, from, &engine.ledger_config.context)
+        .map_err(|error| inconsistent(error.to_string()))?;
+    let state = *ledger.state();
+    let deposits = waiting_deposits(store, state.deposit_count)
+        .map_err(|error| inconsistent(error.to_string()))?;
+    let time = match from.checked_sub(1).filter(|index| *index > 0) {
+        None => 0,
+        Some(index) => store
+            .get::<Batches>(&index)
+            .map_err(failed)?
+            .map_or(0, |record| record.time),
+    };
+    changes
+        .put::<Meta>(&MetaKey::Head, &Bytes(state.encode()))
+        .map_err(failed)?;
+    changes.commit().map_err(failed)?;
+
+    let mut current = engine.ledger();
+    let mut pool = engine.pool();
+    let assets_root = pool.view().assets_root;
+    pool.dropped(sealed_view(&ledger, assets_root, time));
+    for (sequence, submission) in returning {
+        pool.restore(sequence, submission)
+            .map_err(|_| inconsistent("a dropped batch conflicts with the mempool".into()))?;
+    }
+    telemetry::mempool_size(pool.len());
+    *engine.deposits() = DepositQueue::new(state.deposit_count, deposits);
+    let mut cursor = engine.cursor();
+    cursor.seal = from;
+    cursor.prove = cursor.prove.min(from);
+    cursor.settle = cursor.settle.min(from);
+    drop(pool);
+    *current = ledger;
+    Ok(())
+}

@@ -1,0 +1,374 @@
+//! Sealing: transactions and deposits become a batch, executed by the ledger and stored with one
+//! synced write together with its proving job and the fate of its transactions.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use subrosa_protocol::Fr;
+use subrosa_protocol::batch::{BatchWitness, Shape};
+use subrosa_protocol::ledger::{
+    BatchInput, ExecuteError, HistoricalError, StatelessError,
+};
+use subrosa_protocol::nullifier_tree::NullifierError;
+
+use super::{CHAIN, Failure, blocking, chain_time, reading};
+use crate::admission::FinalRejection;
+use crate::engine::{BatchEventKind, Engine};
+use crate::health::Halt;
+use crate::mempool::Sequenced;
+use crate::store::tables::{
+    BatchRecord, Batches, Bytes, Jobs, Mempool, Meta, MetaKey, Snapshots, Stage, Stages,
+    Submissions, SubmissionsRecord, TransactionRecord, Transactions, Value,
+};
+use crate::store::{Changes, StoreError};
+use crate::telemetry;
+use crate::wire::Word;
+
+/// Snapshots kept: the newest, and one before in case a batch is dropped behind it.
+const SNAPSHOTS: usize = 2;
+
+/// Seals until cancelled or halted.
+pub(crate) async fn run(engine: Arc<Engine>) {
+    let tick = Duration::from_millis((engine.config.seal.max_wait_ms / 8).clamp(5, 100));
+    loop {
+        tokio::select! {
+            () = engine.cancel.cancelled() => return,
+            () = engine.wake_seal.notified() => {}
+            () = tokio::time::sleep(tick) => {}
+        }
+        if engine.health.is_halted() {
+            return;
+        }
+        if !due(&engine) {
+            continue;
+        }
+        match attempt(&engine).await {
+            Ok(()) => {}
+            Err(Failure::Transient(reason)) => {
+                engine.health.degrade(CHAIN, reason);
+                // The watcher finds out when the chain is back.
+                tokio::select! {
+                    () = engine.cancel.cancelled() => return,
+                    () = tokio::time::sleep(engine.config.poll()) => {}
+                }
+            }
+            Err(Failure::Final(halt)) => {
+                engine.health.halt(halt);
+                return;
+            }
+        }
+    }
+}
+
+/// The largest enabled shape.
+fn largest(engine: &Engine) -> usize {
+    let shapes = engine.config.seal.shapes.iter();
+    shapes.map(|shape| shape.slots()).max().unwrap_or(0)
+}
+
+/// Whether it is time to seal. Also true when only something has to be swept out; an attempt that
+/// finds nothing to seal seals nothing.
+fn due(engine: &Engine) -> bool {
+    let config = &engine.config.seal;
+    let cursor = *engine.cursor();
+    telemetry::unsettled(cursor.seal - cursor.settle);
+    if cursor.seal - cursor.settle >= config.max_unsettled {
+        return false;
+    }
+    let full = largest(engine);
+    let (ready, oldest) = engine.pool().waiting(full);
+    let (deposits, oldest_deposit) = {
+        let queue = engine.deposits();
+        (queue.len(), queue.oldest())
+    };
+    let waited = |since: Option<Duration>, ms: u64| {
+        since.is_some_and(|waited| waited >= Duration::from_millis(ms))
+    };
+    ready >= full
+        || deposits >= full
+        || (ready >= config.min_transactions && waited(oldest, config.max_wait_ms))
+        || waited(oldest, config.patience_ms)
+        || waited(oldest_deposit, config.deposit_wait_ms)
+}
+
+async fn attempt(engine: &Arc<Engine>) -> Result<(), Failure> {
+    let gate = engine.seal_gate.lock().await;
+    let at = engine.cursor().seal;
+    let settlement = &engine.ports.settlement;
+    let head = settlement
+        .head()
+        .await
+        .map_err(|error| reading(error, at))?;
+    let view = settlement
+        .rollup()
+        .await
+        .map_err(|error| reading(error, at))?;
+    let time = {
+        let mut pool = engine.pool();
+        pool.set_assets_root(view.assets_root);
+        chain_time(engine, head.timestamp)
+            .max(view.last_time)
+            .max(pool.view().time)
+    };
+    let sealed = blocking(engine, "seal", move |engine| {
+        seal(engine, time, view.assets_root)
+    })
+    .await
+    .map_err(Failure::Final)?;
+    drop(gate);
+    if let Some(index) = sealed {
+        engine.emit(index, BatchEventKind::Sealed);
+        engine.wake_prove.notify_one();
+    }
+    Ok(())
+}
+
+/// A submission that leaves the mempool without a batch, with its fate.
+type Removed = (Sequenced, TransactionRecord);
+
+fn failed(error: StoreError) -> Halt {
+    Halt::Store {
+        detail: error.to_string(),
+    }
+}
+
+/// Sweeps out what can no longer be sealed, then seals one batch if there is anything to seal.
+/// Returns its index.
+fn seal(engine: &Arc<Engine>, time: u64, assets_root: Fr) -> Result<Option<u64>, Halt> {
+    let dead = engine.pool().dead(time);
+    remove(engine, &dead)?;
+
+    let started = Instant::now();
+    let limit = largest(engine);
+    let mut chosen = engine.pool().take(limit);
+    let deposits = engine.deposits().front(limit);
+    let mut refused: Vec<Removed> = Vec::new();
+    let mut ledger = engine.ledger();
+    // Taken out by the ledger's verdict only: it is the law, admission merely foresees it.
+    let (witness, shape) = loop {
+        if chosen.is_empty() && deposits.is_empty() {
+            drop(ledger);
+            remove(engine, &refused)?;
+            return Ok(None);
+        }
+        let shape = fitting(engine, chosen.len().max(deposits.len()))?;
+        let input = BatchInput {
+            shape,
+            time,
+            fee_recipient: engine.config.fee_recipient,
+            assets_root,
+            transactions: chosen
+                .iter()
+                .map(|(_, submission)| submission.transaction.clone())
+                .collect(),
+            deposits: deposits.clone(),
+        };
+        match ledger.execute(input, &engine.ledger_config) {
+            Ok(witness) => break (witness, shape),
+            Err(error) => {
+                let Some((slot, record)) = blame(&error) else {
+                    engine
+                        .pool()
+                        .give_back(chosen.iter().map(|(sequence, _)| *sequence));
+                    return Err(Halt::Ledger {
+                        detail: error.to_string(),
+                    });
+                };
+                refused.push((chosen.remove(slot), record));
+            }
+        }
+    };
+    let snapshot = match engine.config.settle.snapshot_every {
+        0 => None,
+        every => (witness.header.batch_index % every == 0).then(|| ledger.to_bytes()),
+    };
+    drop(ledger);
+
+    let index = witness.header.batch_index;
+    let sealed = Sealed {
+        shape,
+        witness,
+        chosen,
+        refused,
+        snapshot,
+    };
+    // From here on memory is ahead of the disk: a failure halts.
+    sealed.write(engine).map_err(failed)?;
+    sealed.apply(engine);
+    telemetry::stage("sealed", started);
+    tracing::info!(
+        batch = index,
+        slots = shape.slots(),
+        transactions = sealed.chosen.len(),
+        deposits = deposits.len(),
+        ms = started.elapsed().as_millis() as u64,
+        "sealed"
+    );
+    Ok(Some(index))
+}
+
+/// The smallest enabled shape with so many slots.
+fn fitting(engine: &Engine, slots: usize) -> Result<Shape, Halt> {
+    let shapes = engine.config.seal.shapes.iter().copied();
+    shapes
+        .filter(|shape| shape.slots() >= slots)
+        .min_by_key(|shape| shape.slots())
+        .ok_or_else(|| Halt::Ledger {
+            detail: "no enabled shape is large enough".into(),
+        })
+}
+
+/// The slot at fault and the fate of its transaction; none if it is not one transaction's fault.
+fn blame(error: &ExecuteError) -> Option<(usize, TransactionRecord)> {
+    let rejected = |reason| TransactionRecord::Rejected { reason };
+    match error {
+        ExecuteError::Stateless {
+            slot,
+            source: StatelessError::Expired { .. },
+        } => Some((*slot, TransactionRecord::Expired)),
+        ExecuteError::Stateless { slot, .. } => {
+            Some((*slot, rejected(FinalRejection::InvalidTransaction)))
+        }
+        ExecuteError::Historical { slot, source } => Some((
+            *slot,
+            rejected(match source {
+                HistoricalError::UnknownAnchor => FinalRejection::UnknownAnchor,
+                HistoricalError::AssetsRoot => FinalRejection::StaleAssets,
+                HistoricalError::Spent { .. } => FinalRejection::NullifierSpent,
+            }),
+        )),
+        ExecuteError::Nullifier(
+            NullifierError::Known { slot, .. } | NullifierError::Repeated { slot, .. },
+        ) => Some((*slot, rejected(FinalRejection::NullifierSpent))),
+        ExecuteError::Nullifier(NullifierError::Reserved { slot, .. }) => {
+            Some((*slot, rejected(FinalRejection::InvalidTransaction)))
+        }
+        _ => None,
+    }
+}
+
+fn write_removed(changes: &mut Changes<'_>, removed: &[Removed]) -> Result<(), StoreError> {
+    for ((sequence, submission), record) in removed {
+        changes.delete::<Mempool>(sequence)?;
+        changes.put::<Transactions>(&submission.id, record)?;
+    }
+    Ok(())
+}
+
+fn count_removed(removed: &[Removed]) {
+    let expired = removed
+        .iter()
+        .filter(|(_, record)| *record == TransactionRecord::Expired)
+        .count();
+    telemetry::transactions("expired", expired);
+    telemetry::transactions("rejected", removed.len() - expired);
+    for ((_, submission), record) in removed {
+        tracing::info!(digest = %hex::encode(submission.id), ?record, "left the mempool");
+    }
+}
+
+/// Stores the fate of submissions that leave without a batch, then lets them go.
+fn remove(engine: &Engine, removed: &[Removed]) -> Result<(), Halt> {
+    if removed.is_empty() {
+        return Ok(());
+    }
+    let mut changes = engine.store.change();
+    write_removed(&mut changes, removed).map_err(failed)?;
+    changes.commit().map_err(failed)?;
+    let mut pool = engine.pool();
+    for ((sequence, _), _) in removed {
+        pool.remove(*sequence);
+    }
+    telemetry::mempool_size(pool.len());
+    drop(pool);
+    count_removed(removed);
+    Ok(())
+}
+
+/// An executed batch on its way to disk.
+struct Sealed {
+    shape: Shape,
+    witness: BatchWitness,
+    chosen: Vec<Sequenced>,
+    refused: Vec<Removed>,
+    snapshot: Option<Vec<u8>>,
+}
+
+impl Sealed {
+    /// One synced write: the batch, its job, its submissions, the fate of its transactions, the
+    /// mempool without them, and the new head.
+    fn write(&self, engine: &Engine) -> Result<(), StoreError> {
+        let witness = &self.witness;
+        let index = witness.header.batch_index;
+        let published = witness.published().map_err(|_| StoreError::Codec {
+            table: "batches",
+            source: crate::store::CodecError::Field("published batch"),
+        })?;
+        let record = BatchRecord {
+            shape: self.shape,
+            time: witness.header.time,
+            assets_root: witness.header.assets_root,
+            commitment: witness.data_commitment(),
+            old: witness.old,
+            new: witness.new,
+            transactions: self.chosen.iter().map(|(_, s)| s.id).collect(),
+            published: published.to_bytes(),
+        };
+        let submissions = SubmissionsRecord(
+            self.chosen
+                .iter()
+                .map(|(sequence, submission)| (*sequence, submission.bytes.clone()))
+                .collect(),
+        );
+        let mut changes = engine.store.change();
+        changes.put::<Batches>(&index, &record)?;
+        changes.put::<Stages>(&index, &Stage::Sealed)?;
+        changes.put::<Jobs>(&index, &Bytes(witness.to_bytes()))?;
+        changes.put::<Submissions>(&index, &submissions)?;
+        for (slot, (sequence, submission)) in (0u32..).zip(&self.chosen) {
+            changes.delete::<Mempool>(sequence)?;
+            let record = TransactionRecord::Included { batch: index, slot };
+            changes.put::<Transactions>(&submission.id, &record)?;
+        }
+        write_removed(&mut changes, &self.refused)?;
+        changes.put::<Meta>(&MetaKey::Head, &Bytes(witness.new.encode()))?;
+        if let Some(bytes) = &self.snapshot {
+            let kept: Vec<u64> = engine
+                .store
+                .range::<Snapshots>(&0)?
+                .map(|entry| entry.map(|(key, _)| key))
+                .collect::<Result<_, _>>()?;
+            for old in kept.iter().rev().skip(SNAPSHOTS - 1) {
+                changes.delete::<Snapshots>(old)?;
+            }
+            changes.put::<Snapshots>(&witness.new.batch_index, &Bytes(bytes.clone()))?;
+        }
+        changes.commit()
+    }
+
+    /// Moves memory on to what is now on disk.
+    fn apply(&self, engine: &Engine) {
+        let witness = &self.witness;
+        {
+            let mut pool = engine.pool();
+            let nullifiers = self.chosen.iter().flat_map(|(_, s)| s.nullifiers);
+            let leaving = self.chosen.iter().map(|(sequence, _)| *sequence);
+            pool.sealed(
+                leaving,
+                nullifiers.collect::<Vec<Word>>(),
+                witness.new,
+                witness.header.time,
+            );
+            for ((sequence, _), _) in &self.refused {
+                pool.remove(*sequence);
+            }
+            telemetry::mempool_size(pool.len());
+        }
+        engine
+            .deposits()
+            .consume(usize::from(witness.header.deposits));
+        engine.cursor().seal = witness.new.batch_index;
+        telemetry::transactions("included", self.chosen.len());
+        count_removed(&self.refused);
+    }
+}

@@ -1,0 +1,332 @@
+//! Settling: proven batches in order. Before each attempt the chain's own state decides what is due,
+//! so that a batch that settled just before a crash is recorded and not sent again, and one that a
+//! reorganisation took away is sent again.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use subrosa_protocol::batch::PublishedBatch;
+
+use super::rewind::rewind;
+use super::{Backoff, CHAIN, Failure, blocking, chain_time, reading};
+use crate::engine::{BatchEventKind, Engine};
+use crate::health::Halt;
+use crate::ports::{ProvenBatch, RollupView, SettlementError};
+use crate::store::StoreError;
+use crate::store::tables::{BatchRecord, Batches, Jobs, Proofs, Stage, Stages, Submissions};
+use crate::telemetry;
+
+/// Health entry for a batch that the contract does not take yet.
+const EARLY: &str = "settlement_time";
+
+/// Attempts with a batch whose time the chain has not reached before the pipeline halts.
+const EARLY_ATTEMPTS: u32 = 20;
+
+/// What the next step is.
+enum Step {
+    /// Nothing is due.
+    Idle,
+    /// Something was done; look again at once.
+    Again,
+    /// The contract refused only because its clock is behind.
+    Early(String),
+}
+
+/// Settles until cancelled or halted.
+pub(crate) async fn run(engine: Arc<Engine>) {
+    let mut backoff = Backoff::new(&engine);
+    let mut rewinds = 0;
+    let mut early = 0;
+    loop {
+        if engine.cancel.is_cancelled() || engine.health.is_halted() {
+            return;
+        }
+        match step(&engine, &mut rewinds).await {
+            Ok(Step::Again) => {
+                backoff.reset();
+                early = 0;
+                engine.health.restore(EARLY);
+            }
+            Ok(Step::Idle) => {
+                backoff.reset();
+                tokio::select! {
+                    () = engine.cancel.cancelled() => return,
+                    () = engine.wake_settle.notified() => {}
+                }
+            }
+            Ok(Step::Early(reason)) => {
+                early += 1;
+                if early >= EARLY_ATTEMPTS {
+                    let batch = engine.cursor().settle;
+                    engine.health.halt(Halt::SettlementRejected { batch, reason });
+                } else {
+                    engine.health.degrade(EARLY, reason);
+                    backoff.pause(&engine).await;
+                }
+            }
+            Err(Failure::Transient(reason)) => {
+                engine.health.degrade(CHAIN, reason);
+                backoff.pause(&engine).await;
+            }
+            Err(Failure::Final(halt)) => engine.health.halt(halt),
+        }
+    }
+}
+
+fn failed(error: StoreError) -> Failure {
+    Failure::Final(Halt::Store {
+        detail: error.to_string(),
+    })
+}
+
+async fn step(engine: &Arc<Engine>, rewinds: &mut u32) -> Result<Step, Failure> {
+    let cursor = *engine.cursor();
+    let index = cursor.settle;
+    let view = engine
+        .ports
+        .settlement
+        .rollup()
+        .await
+        .map_err(|error| reading(error, index))?;
+    if view.batch_index > index {
+        if index >= cursor.seal {
+            return Err(Failure::Final(Halt::Diverged {
+                batch: index,
+                detail: "the chain has settled a batch that was not sealed here".into(),
+            }));
+        }
+        settled_already(engine, index).await?;
+        *rewinds = 0;
+        return Ok(Step::Again);
+    }
+    if view.batch_index < index {
+        tracing::warn!(
+            chain = view.batch_index,
+            here = index,
+            "the chain went back; settling again"
+        );
+        let from = view.batch_index;
+        blocking(engine, "settle", move |engine| unsettle(engine, from, index))
+            .await
+            .map_err(Failure::Final)?;
+        return Ok(Step::Again);
+    }
+    if index >= cursor.seal {
+        return Ok(Step::Idle);
+    }
+    let record = record(engine, index).await?;
+    if view.state != record.old.commitment() {
+        return Err(Failure::Final(Halt::Diverged {
+            batch: index,
+            detail: "the chain's state is not the one the batch starts from".into(),
+        }));
+    }
+    if let Some(why) = stale(engine, &view, &record).await? {
+        *rewinds += 1;
+        if *rewinds > engine.config.settle.max_rewinds {
+            return Err(Failure::Final(Halt::Rewinds { times: *rewinds }));
+        }
+        tracing::warn!(batch = index, why, "dropping unsettled batches");
+        rewind(engine, index).await.map_err(Failure::Final)?;
+        return Ok(Step::Again);
+    }
+    if index >= cursor.prove {
+        return Ok(Step::Idle);
+    }
+    settle(engine, index, record, rewinds).await
+}
+
+async fn record(engine: &Arc<Engine>, index: u64) -> Result<BatchRecord, Failure> {
+    blocking(engine, "settle", move |engine| {
+        let record = engine.store.get::<Batches>(&index);
+        record
+            .map_err(|error| error.to_string())
+            .and_then(|record| record.ok_or_else(|| format!("batch {index} is missing")))
+            .map_err(|detail| Halt::Store { detail })
+    })
+    .await
+    .map_err(Failure::Final)
+}
+
+/// Why the contract would no longer take the batch, although nothing is wrong with it.
+async fn stale(
+    engine: &Engine,
+    view: &RollupView,
+    record: &BatchRecord,
+) -> Result<Option<&'static str>, Failure> {
+    if view.assets_root != record.assets_root {
+        return Ok(Some("the assets root has changed"));
+    }
+    let head = engine
+        .ports
+        .settlement
+        .head()
+        .await
+        .map_err(|error| reading(error, record.old.batch_index))?;
+    let age = chain_time(engine, head.timestamp).saturating_sub(record.time);
+    Ok((age > engine.config.settle.max_age_s).then_some("the batch is too old"))
+}
+
+/// The chain is ahead: if it settled our batch, that is recorded.
+async fn settled_already(engine: &Arc<Engine>, index: u64) -> Result<(), Failure> {
+    let ours = record(engine, index).await?;
+    let settled = engine
+        .ports
+        .settlement
+        .settled_batch(index)
+        .await
+        .map_err(|error| reading(error, index))?;
+    let Some(settled) = settled else {
+        // Its state says so, its log does not yet.
+        return Err(Failure::Transient(format!(
+            "the chain does not show the batch {index} it has settled"
+        )));
+    };
+    if settled.new_state != ours.new.commitment() {
+        return Err(Failure::Final(Halt::Diverged {
+            batch: index,
+            detail: "the chain has settled another batch in its place".into(),
+        }));
+    }
+    tracing::info!(batch = index, "found settled on the chain");
+    mark(engine, index, settled.tx).await
+}
+
+async fn settle(
+    engine: &Arc<Engine>,
+    index: u64,
+    record: BatchRecord,
+    rewinds: &mut u32,
+) -> Result<Step, Failure> {
+    let started = Instant::now();
+    let proof = blocking(engine, "settle", move |engine| {
+        let proof = engine.store.get::<Proofs>(&index);
+        proof
+            .map_err(|error| error.to_string())
+            .and_then(|proof| proof.ok_or_else(|| format!("the proof of batch {index} is missing")))
+            .map_err(|detail| Halt::Store { detail })
+    })
+    .await
+    .map_err(Failure::Final)?;
+    let published = PublishedBatch::from_bytes(&record.published).map_err(|error| {
+        Failure::Final(Halt::Store {
+            detail: format!("batch {index}: {error}"),
+        })
+    })?;
+    let batch = ProvenBatch {
+        published,
+        old_state: record.old.commitment(),
+        new_state: record.new.commitment(),
+        commitment: record.commitment,
+        proof: proof.0,
+    };
+    match engine.ports.settlement.settle(&batch).await {
+        Ok(receipt) => {
+            telemetry::settlement(receipt.gas_used, receipt.calldata_bytes);
+            mark(engine, index, receipt.tx).await?;
+            telemetry::stage("settled", started);
+            tracing::info!(
+                batch = index,
+                l1 = %hex::encode(receipt.tx),
+                gas = receipt.gas_used,
+                "settled"
+            );
+            *rewinds = 0;
+            Ok(Step::Again)
+        }
+        Err(SettlementError::Unavailable { reason }) => Err(Failure::Transient(reason)),
+        Err(SettlementError::Invalid { reason }) => {
+            Err(Failure::Final(Halt::SettlementRejected {
+                batch: index,
+                reason,
+            }))
+        }
+        Err(SettlementError::Rejected { reason }) => {
+            refused(engine, index, &record, reason).await
+        }
+    }
+}
+
+/// A refusal is final unless the chain moved meanwhile: then the next look decides.
+async fn refused(
+    engine: &Arc<Engine>,
+    index: u64,
+    record: &BatchRecord,
+    reason: String,
+) -> Result<Step, Failure> {
+    let settlement = &engine.ports.settlement;
+    let view = settlement
+        .rollup()
+        .await
+        .map_err(|error| reading(error, index))?;
+    let head = settlement
+        .head()
+        .await
+        .map_err(|error| reading(error, index))?;
+    if view.batch_index != index || stale(engine, &view, record).await?.is_some() {
+        return Ok(Step::Again);
+    }
+    if head.timestamp < record.time {
+        return Ok(Step::Early(reason));
+    }
+    Err(Failure::Final(Halt::SettlementRejected {
+        batch: index,
+        reason,
+    }))
+}
+
+/// Records that a batch has settled; its job is done.
+async fn mark(engine: &Arc<Engine>, index: u64, tx: [u8; 32]) -> Result<(), Failure> {
+    // It may have settled without us while we were still proving it: then its job ends here.
+    let gate = if engine.cursor().prove <= index {
+        engine.cancel_proof();
+        Some(engine.prove_gate.lock().await)
+    } else {
+        None
+    };
+    blocking(engine, "settle", move |engine| {
+        let write = || -> Result<(), StoreError> {
+            let mut changes = engine.store.change();
+            changes.put::<Stages>(&index, &Stage::Settled { tx })?;
+            changes.delete::<Jobs>(&index)?;
+            let kept = engine.config.settle.retain_submissions;
+            if let Some(old) = index.checked_sub(kept) {
+                changes.delete::<Submissions>(&old)?;
+            }
+            changes.commit()
+        };
+        write().map_err(|error| Halt::Store {
+            detail: error.to_string(),
+        })
+    })
+    .await
+    .map_err(Failure::Final)?;
+    {
+        let mut cursor = engine.cursor();
+        cursor.settle = index + 1;
+        cursor.prove = cursor.prove.max(index + 1);
+    }
+    drop(gate);
+    engine.emit(index, BatchEventKind::Settled { tx });
+    engine.wake_seal.notify_one();
+    Ok(())
+}
+
+/// A reorganisation took settled batches away; their proofs are still here.
+fn unsettle(engine: &Arc<Engine>, from: u64, until: u64) -> Result<(), Halt> {
+    let write = || -> Result<(), StoreError> {
+        let mut changes = engine.store.change();
+        for index in from..until {
+            changes.put::<Stages>(&index, &Stage::Proven)?;
+        }
+        changes.commit()
+    };
+    write().map_err(|error| Halt::Store {
+        detail: error.to_string(),
+    })?;
+    engine.cursor().settle = from;
+    for index in from..until {
+        engine.emit(index, BatchEventKind::Proven);
+    }
+    Ok(())
+}

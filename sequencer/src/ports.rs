@@ -1,0 +1,210 @@
+//! What the sequencer consumes from outside, as narrow traits: a verifier of client proofs, a
+//! prover of batches and the settlement layer. [`crate::adapters`] implements them with the real
+//! prover and the real chain.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use subrosa_protocol::Fr;
+use subrosa_protocol::asset::{AssetId, AssetInfo};
+use subrosa_protocol::batch::{BatchWitness, PublishedBatch, Shape};
+use subrosa_protocol::ledger::Deposit;
+
+/// Length in bytes of a client proof: A (32), B (64), C (32).
+pub const PROOF_LEN: usize = 128;
+
+/// A client proof as it arrived; no point of it has been checked yet. A Groth16 proof can be
+/// re-randomised, so these bytes identify nothing.
+pub type ProofBytes = [u8; PROOF_LEN];
+
+/// Verifies client proofs against the transaction circuit's verifying key.
+pub trait ProofVerifier: Send + Sync + 'static {
+    /// SHA-256-style identity of the verifying key; part of the store's identity.
+    fn key_hash(&self) -> [u8; 32];
+
+    /// For every (digest, proof) in order: whether the proof is valid for that digest. Malformed
+    /// points are simply invalid. CPU-bound; called on the admission thread pool.
+    fn verify_batch(&self, items: &[(Fr, ProofBytes)]) -> Vec<bool>;
+}
+
+/// One batch to prove.
+#[derive(Debug)]
+pub struct ProofJob {
+    /// The batch index.
+    pub index: u64,
+    /// Everything the batch circuit needs.
+    pub witness: BatchWitness,
+}
+
+/// Receives a proof's progress and tells the prover when to give up.
+pub trait Progress: Send + Sync {
+    /// Reports that `done` of `total` steps of phase `name` are finished.
+    fn phase(&self, name: &str, done: u64, total: u64);
+    /// Whether the result is no longer wanted.
+    fn cancelled(&self) -> bool;
+}
+
+/// Why a batch could not be proven.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProverError {
+    /// [`Progress::cancelled`] answered true.
+    #[error("proving was cancelled")]
+    Cancelled,
+    /// The prover failed; the same job would most likely fail again.
+    #[error("proving failed: {reason}")]
+    Failed {
+        /// What the prover said.
+        reason: String,
+    },
+}
+
+/// Proves batches.
+pub trait BatchProver: Send + Sync + 'static {
+    /// Shapes this prover has keys for.
+    fn shapes(&self) -> Vec<Shape>;
+    /// Proves one batch; blocks for seconds to minutes, on a blocking thread.
+    ///
+    /// # Errors
+    /// [`ProverError::Cancelled`] when `progress` asked for it, [`ProverError::Failed`] otherwise.
+    fn prove(&self, job: &ProofJob, progress: &dyn Progress) -> Result<Vec<u8>, ProverError>;
+}
+
+/// The newest block of the settlement layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// Block number.
+    pub number: u64,
+    /// Block time, Unix seconds.
+    pub timestamp: u64,
+}
+
+/// What the rollup contract holds now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RollupView {
+    /// Commitment of the settled state.
+    pub state: Fr,
+    /// Index that the next settled batch must have.
+    pub batch_index: u64,
+    /// Deposits consumed by settled batches.
+    pub deposit_count: u64,
+    /// Length of the vault's deposit queue, the consumed ones included.
+    pub queued_deposits: u64,
+    /// Current root of the asset tree.
+    pub assets_root: Fr,
+    /// H(CONTEXT; …) of the contract.
+    pub context: Fr,
+    /// The asset in which fees are paid.
+    pub fee_asset: AssetId,
+    /// Time of the last settled batch, Unix seconds.
+    pub last_time: u64,
+    /// Shapes with a verifying key on the chain.
+    pub shapes: Vec<Shape>,
+}
+
+/// A deposit in the vault's queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueuedDeposit {
+    /// Place in the queue, from 0.
+    pub index: u64,
+    /// Its words.
+    pub deposit: Deposit,
+}
+
+/// A proven batch on its way to the contract.
+#[derive(Debug, Clone)]
+pub struct ProvenBatch {
+    /// The data that goes into calldata.
+    pub published: PublishedBatch,
+    /// State commitment before the batch.
+    pub old_state: Fr,
+    /// State commitment after the batch.
+    pub new_state: Fr,
+    /// c = H(DATA; words).
+    pub commitment: Fr,
+    /// The proof, in the contract's encoding.
+    pub proof: Vec<u8>,
+}
+
+/// The chain's receipt of a settled batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettlementReceipt {
+    /// Transaction hash.
+    pub tx: [u8; 32],
+    /// Block number.
+    pub block: u64,
+    /// Gas used.
+    pub gas_used: u64,
+    /// Bytes of calldata.
+    pub calldata_bytes: u64,
+}
+
+/// A batch as the chain remembers it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettledBatch {
+    /// State commitment after the batch.
+    pub new_state: Fr,
+    /// Transaction hash that settled it.
+    pub tx: [u8; 32],
+}
+
+/// Why the settlement layer did not do what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SettlementError {
+    /// The contract refused: final, the same call would be refused again.
+    #[error("the contract rejected the call: {reason}")]
+    Rejected {
+        /// The revert's name.
+        reason: String,
+    },
+    /// The chain did not answer; trying again may help.
+    #[error("the chain is unavailable: {reason}")]
+    Unavailable {
+        /// What went wrong.
+        reason: String,
+    },
+    /// The chain answered with something that cannot be understood: final.
+    #[error("the chain's answer is invalid: {reason}")]
+    Invalid {
+        /// What was wrong with it.
+        reason: String,
+    },
+}
+
+/// The chain on which batches settle.
+pub trait SettlementLayer: Send + Sync + 'static {
+    /// Chain id.
+    fn chain_id(&self) -> BoxFuture<'_, Result<u64, SettlementError>>;
+    /// Newest block.
+    fn head(&self) -> BoxFuture<'_, Result<Head, SettlementError>>;
+    /// What the rollup contract holds.
+    fn rollup(&self) -> BoxFuture<'_, Result<RollupView, SettlementError>>;
+    /// Deposits with index ≥ `from`, in order, at most `limit`.
+    fn deposits(
+        &self,
+        from: u64,
+        limit: u64,
+    ) -> BoxFuture<'_, Result<Vec<QueuedDeposit>, SettlementError>>;
+    /// All registered assets in order of id.
+    fn assets(&self) -> BoxFuture<'_, Result<Vec<AssetInfo>, SettlementError>>;
+    /// Settles a batch and waits for its receipt.
+    fn settle<'a>(
+        &'a self,
+        batch: &'a ProvenBatch,
+    ) -> BoxFuture<'a, Result<SettlementReceipt, SettlementError>>;
+    /// The batch with this index as settled on the chain, if it is.
+    fn settled_batch(
+        &self,
+        index: u64,
+    ) -> BoxFuture<'_, Result<Option<SettledBatch>, SettlementError>>;
+}
+
+/// Everything the sequencer is given at start.
+#[derive(Clone)]
+pub struct Ports {
+    /// Verifier of client proofs.
+    pub verifier: Arc<dyn ProofVerifier>,
+    /// Prover of batches.
+    pub prover: Arc<dyn BatchProver>,
+    /// The settlement layer.
+    pub settlement: Arc<dyn SettlementLayer>,
+}

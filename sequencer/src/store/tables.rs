@@ -1,0 +1,440 @@
+//! The tables: one column family each, with typed keys and values. Keys and values begin with a
+//! version byte, so that a later layout can live beside this one.
+
+use subrosa_protocol::Fr;
+use subrosa_protocol::asset::AssetId;
+use subrosa_protocol::batch::Shape;
+use subrosa_protocol::ledger::{Deposit, State};
+
+use super::codec::{CodecError, Reader, Writer};
+use crate::admission::FinalRejection;
+use crate::wire::Word;
+
+const KEY_VERSION: u8 = 1;
+const VALUE_VERSION: u8 = 1;
+
+/// A key, encoded so that byte order is key order.
+pub trait Key: Sized {
+    /// The key's bytes after the version byte.
+    fn encode(&self) -> Vec<u8>;
+    /// Inverse of [`Key::encode`].
+    ///
+    /// # Errors
+    /// A [`CodecError`] for anything that `encode` does not produce.
+    fn decode(bytes: &[u8]) -> Result<Self, CodecError>;
+}
+
+/// A value.
+pub trait Value: Sized {
+    /// The value's bytes, version byte included.
+    fn encode(&self) -> Vec<u8>;
+    /// Inverse of [`Value::encode`].
+    ///
+    /// # Errors
+    /// A [`CodecError`] for anything that `encode` does not produce.
+    fn decode(bytes: &[u8]) -> Result<Self, CodecError>;
+}
+
+/// A table of the store.
+pub trait Table {
+    /// Name of the column family.
+    const NAME: &'static str;
+    /// Key type.
+    type Key: Key;
+    /// Value type.
+    type Value: Value;
+}
+
+macro_rules! tables {
+    ($($(#[$doc:meta])* $name:ident = $text:literal: $key:ty => $value:ty;)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug)]
+            pub struct $name;
+            impl Table for $name {
+                const NAME: &'static str = $text;
+                type Key = $key;
+                type Value = $value;
+            }
+        )*
+        /// Names of all column families.
+        pub const ALL: &[&str] = &[$($text),*];
+    };
+}
+
+tables! {
+    /// What the store is and where it stands.
+    Meta = "meta": MetaKey => Bytes;
+    /// Sealed batches by index.
+    Batches = "batches": u64 => BatchRecord;
+    /// How far each batch has come.
+    Stages = "stages": u64 => Stage;
+    /// Proofs of batches.
+    Proofs = "proofs": u64 => Bytes;
+    /// Proving jobs: witnesses of batches that are not settled.
+    Jobs = "jobs": u64 => Bytes;
+    /// Submissions of recent batches, from which they can be sealed anew.
+    Submissions = "submissions": u64 => SubmissionsRecord;
+    /// Snapshots of the ledger by the batch index of their state.
+    Snapshots = "snapshots": u64 => Bytes;
+    /// What became of each accepted transaction, by digest.
+    Transactions = "transactions": Word => TransactionRecord;
+    /// Accepted and unsealed submissions by sequence number.
+    Mempool = "mempool": u64 => Bytes;
+    /// The vault's deposit queue as far as it was seen, by index.
+    Deposits = "deposits": u64 => Deposit;
+}
+
+/// Keys of [`Meta`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetaKey {
+    /// [`super::SCHEMA`] of the program that made the store.
+    Schema,
+    /// [`Identity`] of the deployment.
+    Identity,
+    /// [`State`] after the last sealed batch.
+    Head,
+}
+
+impl Key for MetaKey {
+    fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Schema => b"schema".to_vec(),
+            Self::Identity => b"identity".to_vec(),
+            Self::Head => b"head".to_vec(),
+        }
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        match bytes {
+            b"schema" => Ok(Self::Schema),
+            b"identity" => Ok(Self::Identity),
+            b"head" => Ok(Self::Head),
+            _ => Err(CodecError::Field("meta key")),
+        }
+    }
+}
+
+impl Key for u64 {
+    fn encode(&self) -> Vec<u8> {
+        Writer::versioned(KEY_VERSION).u64(*self).finish()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        let mut reader = Reader::versioned(bytes, KEY_VERSION)?;
+        let value = reader.u64()?;
+        reader.end()?;
+        Ok(value)
+    }
+}
+
+impl Key for Word {
+    fn encode(&self) -> Vec<u8> {
+        Writer::versioned(KEY_VERSION).raw(self).finish()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        let mut reader = Reader::versioned(bytes, KEY_VERSION)?;
+        let value = reader.array()?;
+        reader.end()?;
+        Ok(value)
+    }
+}
+
+/// A byte string.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bytes(pub Vec<u8>);
+
+impl Value for Bytes {
+    fn encode(&self) -> Vec<u8> {
+        Writer::versioned(VALUE_VERSION).raw(&self.0).finish()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        let reader = Reader::versioned(bytes, VALUE_VERSION)?;
+        let mut rest = reader;
+        let len = bytes.len() - 1;
+        let value = rest.take(len)?.to_vec();
+        rest.end()?;
+        Ok(Self(value))
+    }
+}
+
+/// The deployment a store belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Chain id of the settlement layer.
+    pub chain_id: u64,
+    /// Address of the rollup contract.
+    pub rollup: [u8; 20],
+    /// Hash of the transaction circuit's verifying key.
+    pub key_hash: [u8; 32],
+}
+
+impl Value for Identity {
+    fn encode(&self) -> Vec<u8> {
+        Writer::versioned(VALUE_VERSION)
+            .u64(self.chain_id)
+            .raw(&self.rollup)
+            .raw(&self.key_hash)
+            .finish()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        let mut reader = Reader::versioned(bytes, VALUE_VERSION)?;
+        let value = Self {
+            chain_id: reader.u64()?,
+            rollup: reader.array()?,
+            key_hash: reader.array()?,
+        };
+        reader.end()?;
+        Ok(value)
+    }
+}
+
+fn put_state(writer: Writer, state: &State) -> Writer {
+    writer
+        .fr(&state.note_root)
+        .fr(&state.nullifier_root)
+        .fr(&state.history_root)
+        .u64(state.leaf_count)
+        .u64(state.batch_index)
+        .u64(state.deposit_count)
+}
+
+fn take_state(reader: &mut Reader<'_>) -> Result<State, CodecError> {
+    Ok(State {
+        note_root: reader.fr()?,
+        nullifier_root: reader.fr()?,
+        history_root: reader.fr()?,
+        leaf_count: reader.u64()?,
+        batch_index: reader.u64()?,
+        deposit_count: reader.u64()?,
+    })
+}
+
+impl Value for State {
+    fn encode(&self) -> Vec<u8> {
+        put_state(Writer::versioned(VALUE_VERSION), self).finish()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        let mut reader = Reader::versioned(bytes, VALUE_VERSION)?;
+        let value = take_state(&mut reader)?;
+        reader.end()?;
+        Ok(value)
+    }
+}
+
+impl Value for Deposit {
+    fn encode(&self) -> Vec<u8> {
+        Writer::versioned(VALUE_VERSION)
+            .raw(&self.asset.0.to_be_bytes())
+            .raw(&self.value.to_be_bytes())
+            .fr(&self.inner)
+            .finish()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        let mut reader = Reader::versioned(bytes, VALUE_VERSION)?;
+        let value = Self {
+            asset: AssetId(u16::from_be_bytes(reader.array()?)),
+            value: u128::from_be_bytes(reader.array()?),
+            inner: reader.fr()?,
+        };
+        reader.end()?;
+        Ok(value)
+    }
+}
+
+/// A sealed batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BatchRecord {
+    /// Its shape.
+    pub shape: Shape,
+    /// Its time, Unix seconds.
+    pub time: u64,
+    /// The assets root it was sealed under.
+    pub assets_root: Fr,
+    /// c = H(DATA; words).
+    pub commitment: Fr,
+    /// State before.
+    pub old: State,
+    /// State after.
+    pub new: State,
+    /// Digests of its transactions in slot order.
+    pub transactions: Vec<Word>,
+    /// The published data.
+    pub published: Vec<u8>,
+}
+
+impl Value for BatchRecord {
+    fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::versioned(VALUE_VERSION)
+            .u8(u8::try_from(self.shape.slots()).expect("a shape has at most 64 slots"))
+            .u64(self.time)
+            .fr(&self.assets_root)
+            .fr(&self.commitment);
+        writer = put_state(writer, &self.old);
+        writer = put_state(writer, &self.new);
+        let count = u32::try_from(self.transactions.len()).expect("at most 64 transactions");
+        writer = writer.u32(count);
+        for digest in &self.transactions {
+            writer = writer.raw(digest);
+        }
+        writer.var(&self.published).finish()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        let mut reader = Reader::versioned(bytes, VALUE_VERSION)?;
+        let shape =
+            Shape::from_slots(reader.u8()?.into()).ok_or(CodecError::Field("number of slots"))?;
+        let time = reader.u64()?;
+        let assets_root = reader.fr()?;
+        let commitment = reader.fr()?;
+        let old = take_state(&mut reader)?;
+        let new = take_state(&mut reader)?;
+        let count = reader.u32()? as usize;
+        if count > shape.slots() {
+            return Err(CodecError::Field("number of transactions"));
+        }
+        let transactions = (0..count)
+            .map(|_| reader.array())
+            .collect::<Result<_, _>>()?;
+        let published = reader.var()?.to_vec();
+        reader.end()?;
+        Ok(Self {
+            shape,
+            time,
+            assets_root,
+            commitment,
+            old,
+            new,
+            transactions,
+            published,
+        })
+    }
+}
+
+/// How far a batch has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Executed and stored.
+    Sealed,
+    /// Proven.
+    Proven,
+    /// Settled by this L1 transaction.
+    Settled {
+        /// Hash of the L1 transaction.
+        tx: [u8; 32],
+    },
+}
+
+impl Value for Stage {
+    fn encode(&self) -> Vec<u8> {
+        let writer = Writer::versioned(VALUE_VERSION);
+        match self {
+            Self::Sealed => writer.u8(0),
+            Self::Proven => writer.u8(1),
+            Self::Settled { tx } => writer.u8(2).raw(tx),
+        }
+        .finish()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        let mut reader = Reader::versioned(bytes, VALUE_VERSION)?;
+        let value = match reader.u8()? {
+            0 => Self::Sealed,
+            1 => Self::Proven,
+            2 => Self::Settled {
+                tx: reader.array()?,
+            },
+            _ => return Err(CodecError::Field("stage")),
+        };
+        reader.end()?;
+        Ok(value)
+    }
+}
+
+/// The submissions of a batch with their places in the mempool's order.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SubmissionsRecord(pub Vec<(u64, Vec<u8>)>);
+
+impl Value for SubmissionsRecord {
+    fn encode(&self) -> Vec<u8> {
+        let count = u32::try_from(self.0.len()).expect("at most 64 submissions");
+        let mut writer = Writer::versioned(VALUE_VERSION).u32(count);
+        for (sequence, bytes) in &self.0 {
+            writer = writer.u64(*sequence).var(bytes);
+        }
+        writer.finish()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        let mut reader = Reader::versioned(bytes, VALUE_VERSION)?;
+        let count = reader.u32()?;
+        let value = (0..count)
+            .map(|_| Ok((reader.u64()?, reader.var()?.to_vec())))
+            .collect::<Result<_, CodecError>>()?;
+        reader.end()?;
+        Ok(Self(value))
+    }
+}
+
+/// What became of an accepted transaction. Proven and settled are read from its batch's [`Stage`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransactionRecord {
+    /// In the mempool at this sequence number.
+    Pending {
+        /// Place in the mempool's order.
+        sequence: u64,
+    },
+    /// In a sealed batch.
+    Included {
+        /// Batch index.
+        batch: u64,
+        /// Slot in the batch.
+        slot: u32,
+    },
+    /// Its expiry passed before it was sealed.
+    Expired,
+    /// It can never be included.
+    Rejected {
+        /// Why.
+        reason: FinalRejection,
+    },
+}
+
+impl Value for TransactionRecord {
+    fn encode(&self) -> Vec<u8> {
+        let writer = Writer::versioned(VALUE_VERSION);
+        match self {
+            Self::Pending { sequence } => writer.u8(0).u64(*sequence),
+            Self::Included { batch, slot } => writer.u8(1).u64(*batch).u32(*slot),
+            Self::Expired => writer.u8(2),
+            Self::Rejected { reason } => writer.u8(3).u8(reason.tag()),
+        }
+        .finish()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        let mut reader = Reader::versioned(bytes, VALUE_VERSION)?;
+        let value = match reader.u8()? {
+            0 => Self::Pending {
+                sequence: reader.u64()?,
+            },
+            1 => Self::Included {
+                batch: reader.u64()?,
+                slot: reader.u32()?,
+            },
+            2 => Self::Expired,
+            3 => Self::Rejected {
+                reason: FinalRejection::from_tag(reader.u8()?)
+                    .ok_or(CodecError::Field("rejection"))?,
+            },
+            _ => return Err(CodecError::Field("transaction status")),
+        };
+        reader.end()?;
+        Ok(value)
+    }
+}

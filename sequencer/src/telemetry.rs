@@ -1,0 +1,134 @@
+//! Metrics: names, descriptions and the few functions that record them.
+
+use std::sync::OnceLock;
+use std::time::Instant;
+
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::sync::oneshot;
+
+use crate::admission::Verdict;
+
+const ADMISSIONS: &str = "subrosa_sequencer_admissions_total";
+const ADMISSION_SECONDS: &str = "subrosa_sequencer_admission_seconds";
+const VERIFY_SECONDS: &str = "subrosa_sequencer_verify_group_seconds";
+const VERIFY_SIZE: &str = "subrosa_sequencer_verify_group_size";
+const MEMPOOL: &str = "subrosa_sequencer_mempool_transactions";
+const DEPOSITS: &str = "subrosa_sequencer_deposits_waiting";
+const BATCHES: &str = "subrosa_sequencer_batches_total";
+const STAGE_SECONDS: &str = "subrosa_sequencer_stage_seconds";
+const UNSETTLED: &str = "subrosa_sequencer_unsettled_batches";
+const TRANSACTIONS: &str = "subrosa_sequencer_transactions_total";
+const GAS: &str = "subrosa_sequencer_settlement_gas_total";
+const CALLDATA: &str = "subrosa_sequencer_settlement_calldata_bytes_total";
+const PROVING: &str = "subrosa_sequencer_proving_progress_ratio";
+const HALTED: &str = "subrosa_sequencer_halted";
+const HTTP: &str = "subrosa_sequencer_http_requests_total";
+const HTTP_SECONDS: &str = "subrosa_sequencer_http_request_seconds";
+
+/// Buckets of all histograms in seconds: from a quarter of a millisecond to ten minutes.
+const SECONDS: &[f64] = &[
+    0.000_25, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0,
+    30.0, 60.0, 120.0, 300.0, 600.0,
+];
+
+/// The process-wide recorder; installed once, however many sequencers a process starts.
+pub(crate) fn recorder() -> PrometheusHandle {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    HANDLE
+        .get_or_init(|| {
+            let builder = PrometheusBuilder::new();
+            let recorder = builder
+                .set_buckets(SECONDS)
+                .expect("the buckets are not empty")
+                .build_recorder();
+            let handle = recorder.handle();
+            if metrics::set_global_recorder(recorder).is_err() {
+                tracing::warn!("another metrics recorder is installed; /metrics stays empty");
+            }
+            describe();
+            handle
+        })
+        .clone()
+}
+
+fn describe() {
+    describe_counter!(ADMISSIONS, "Submissions by verdict");
+    describe_histogram!(ADMISSION_SECONDS, "Time from queueing to verdict");
+    describe_histogram!(VERIFY_SECONDS, "Time to verify one group of proofs");
+    describe_histogram!(VERIFY_SIZE, "Proofs in one group");
+    describe_gauge!(MEMPOOL, "Transactions in the mempool");
+    describe_gauge!(DEPOSITS, "Deposits seen and not sealed");
+    describe_counter!(BATCHES, "Batches by stage reached");
+    describe_histogram!(STAGE_SECONDS, "Time a stage took for one batch");
+    describe_gauge!(UNSETTLED, "Sealed and unsettled batches");
+    describe_counter!(TRANSACTIONS, "Transactions by fate");
+    describe_counter!(GAS, "Gas used by settlement");
+    describe_counter!(CALLDATA, "Calldata bytes used by settlement");
+    describe_gauge!(PROVING, "Progress of the present phase of the present proof");
+    describe_gauge!(HALTED, "1 when the pipeline has halted");
+    describe_counter!(HTTP, "Requests by route and status");
+    describe_histogram!(HTTP_SECONDS, "Time to answer a request");
+}
+
+/// Sends a verdict to the client that waits for it, if it still does, and counts it.
+pub(crate) fn answer(reply: oneshot::Sender<Verdict>, verdict: Verdict, since: Instant) {
+    let result = match &verdict {
+        Ok(_) => "accepted",
+        Err(refusal) => refusal.code(),
+    };
+    counter!(ADMISSIONS, "result" => result).increment(1);
+    histogram!(ADMISSION_SECONDS).record(since.elapsed().as_secs_f64());
+    // A client that went away needs no answer.
+    let _ = reply.send(verdict);
+}
+
+/// Measures the verification of a group.
+pub(crate) fn verifying<T>(size: usize, verify: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let result = verify();
+    histogram!(VERIFY_SECONDS).record(start.elapsed().as_secs_f64());
+    histogram!(VERIFY_SIZE).record(size as f64);
+    result
+}
+
+pub(crate) fn mempool_size(size: usize) {
+    gauge!(MEMPOOL).set(size as f64);
+}
+
+pub(crate) fn deposits_waiting(count: usize) {
+    gauge!(DEPOSITS).set(count as f64);
+}
+
+pub(crate) fn unsettled(count: u64) {
+    gauge!(UNSETTLED).set(count as f64);
+}
+
+pub(crate) fn stage(name: &'static str, since: Instant) {
+    counter!(BATCHES, "stage" => name).increment(1);
+    histogram!(STAGE_SECONDS, "stage" => name).record(since.elapsed().as_secs_f64());
+}
+
+pub(crate) fn transactions(fate: &'static str, count: usize) {
+    counter!(TRANSACTIONS, "fate" => fate).increment(count as u64);
+}
+
+pub(crate) fn settlement(gas: u64, calldata: u64) {
+    counter!(GAS).increment(gas);
+    counter!(CALLDATA).increment(calldata);
+}
+
+pub(crate) fn proving(done: u64, total: u64) {
+    if total > 0 {
+        gauge!(PROVING).set(done as f64 / total as f64);
+    }
+}
+
+pub(crate) fn halted(yes: bool) {
+    gauge!(HALTED).set(if yes { 1.0 } else { 0.0 });
+}
+
+pub(crate) fn http(route: String, status: u16, since: Instant) {
+    counter!(HTTP, "route" => route.clone(), "status" => status.to_string()).increment(1);
+    histogram!(HTTP_SECONDS, "route" => route).record(since.elapsed().as_secs_f64());
+}

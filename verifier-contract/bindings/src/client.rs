@@ -1,0 +1,387 @@
+//! The contracts over any transport.
+
+use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_sol_types::{SolCall, SolEvent, sol};
+use ark_ed_on_bn254::EdwardsAffine;
+use subrosa_protocol::{
+    asset::{AssetId, AssetInfo},
+    batch::{BatchHeader, PublishedBatch, PublishedTransaction, Shape},
+    encoding::check_point,
+    keys::unaudited,
+    ledger::Deposit,
+    transaction::Withdrawal,
+};
+
+use crate::{
+    account::Account,
+    contracts::{AssetRegistry, Rollup, Vault},
+    error::L1Error,
+    transport::{Head, Mined, Outgoing, Transport},
+    view::{
+        DepositReceipt, QueuedDeposit, Receipt, RollupView, SettledBatch, Settlement, TokenMetadata,
+    },
+    words::{from_word, to_word},
+};
+
+sol! {
+    /// The part of ERC-20 that wallets need.
+    interface Erc20 {
+        function approve(address spender, uint256 amount) external returns (bool);
+        function allowance(address owner, address spender) external view returns (uint256);
+        function balanceOf(address owner) external view returns (uint256);
+        function symbol() external view returns (string memory);
+        function decimals() external view returns (uint8);
+    }
+}
+
+/// Addresses of the deployed contracts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Contracts {
+    /// The rollup.
+    pub rollup: Address,
+    /// The vault.
+    pub vault: Address,
+    /// The asset registry.
+    pub registry: Address,
+}
+
+/// What services ask of L1. Implemented by [`Client`] over each transport.
+#[async_trait::async_trait]
+pub trait L1: Send + Sync + 'static {
+    /// EIP-155 chain id.
+    async fn chain_id(&self) -> Result<u64, L1Error>;
+    /// The newest block.
+    async fn head(&self) -> Result<Head, L1Error>;
+    /// Addresses of the contracts.
+    fn contracts(&self) -> Contracts;
+    /// The rollup's state and surroundings.
+    async fn rollup(&self) -> Result<RollupView, L1Error>;
+    /// Up to `limit` deposits of the queue, from index `from`.
+    async fn deposits(&self, from: u64, limit: u64) -> Result<Vec<QueuedDeposit>, L1Error>;
+    /// The registry's assets in order of id.
+    async fn assets(&self) -> Result<Vec<AssetInfo>, L1Error>;
+    /// Submits a proven batch as the operator's account and waits until it is mined.
+    async fn settle(&self, batch: &Settlement) -> Result<Receipt, L1Error>;
+    /// Re-reads a settled batch from L1 data alone.
+    async fn settled_batch(&self, index: u64) -> Result<Option<SettledBatch>, L1Error>;
+    /// Deposits from `account`, approving the vault first where needed.
+    async fn deposit(
+        &self,
+        account: &Account,
+        asset: AssetId,
+        amount: u128,
+        inner: &subrosa_protocol::Fr,
+    ) -> Result<DepositReceipt, L1Error>;
+    /// Claims all that the vault owes to `account` in the asset.
+    async fn claim(&self, account: &Account, asset: AssetId) -> Result<Receipt, L1Error>;
+    /// What `owner` may claim.
+    async fn claimable(&self, owner: [u8; 20], asset: AssetId) -> Result<u128, L1Error>;
+    /// Tokens (or ether) of the asset held by `owner` on L1.
+    async fn token_balance(&self, owner: [u8; 20], asset: AssetId) -> Result<u128, L1Error>;
+    /// The token's symbol and decimals.
+    async fn token_metadata(&self, asset: AssetId) -> Result<TokenMetadata, L1Error>;
+}
+
+/// The contracts at their addresses over a transport.
+#[derive(Debug)]
+pub struct Client<T> {
+    transport: T,
+    contracts: Contracts,
+    operator: Option<Account>,
+}
+
+/// What one call of `deposits` reads at most, to keep the node's work bounded.
+const MAX_DEPOSITS: u64 = 256;
+
+impl<T: Transport> Client<T> {
+    /// A client; `operator` signs `settle` and may be absent for those who only read or use the vault.
+    pub fn new(transport: T, contracts: Contracts, operator: Option<Account>) -> Self {
+        Self { transport, contracts, operator }
+    }
+
+    /// The transport below.
+    pub fn transport(&self) -> &T {
+        &self.transport
+    }
+
+    async fn read<C: SolCall>(&self, operation: &'static str, to: Address, call: C) -> Result<C::Return, L1Error> {
+        let data = self.transport.call(operation, to, call.abi_encode().into()).await?;
+        C::abi_decode_returns(&data).map_err(|e| L1Error::Protocol(format!("{operation}: {e}")))
+    }
+
+    async fn write<C: SolCall>(
+        &self,
+        operation: &'static str,
+        from: &Account,
+        to: Address,
+        call: C,
+        value: U256,
+    ) -> Result<(Mined, u64), L1Error> {
+        let data: Bytes = call.abi_encode().into();
+        let length = data.len() as u64;
+        let mined = self.transport.send(from, Outgoing { operation, to: Some(to), data, value }).await?;
+        Ok((mined, length))
+    }
+
+    async fn token(&self, asset: AssetId) -> Result<Address, L1Error> {
+        let call = AssetRegistry::tokenOfCall { asset: U256::from(asset.0) };
+        self.read("tokenOf", self.contracts.registry, call).await
+    }
+}
+
+fn receipt(mined: &Mined, calldata_bytes: u64) -> Receipt {
+    Receipt { tx: mined.hash.0, block: mined.block, gas_used: mined.gas_used, calldata_bytes }
+}
+
+fn narrow(word: U256) -> Result<u128, L1Error> {
+    u128::try_from(word).map_err(|_| L1Error::Protocol("an amount exceeds 128 bits".into()))
+}
+
+fn submit_call(batch: &Settlement) -> Rollup::submitBatchCall {
+    let header = &batch.published.header;
+    let withdrawals = batch.published.transactions.iter().enumerate().filter_map(|(slot, transaction)| {
+        transaction.withdrawal.as_ref().map(|w| Rollup::Withdrawal {
+            slot: u8::try_from(slot).expect("a shape has at most 64 slots"),
+            asset: w.asset.0,
+            recipient: w.recipient.into(),
+            amount: w.amount,
+        })
+    });
+    Rollup::submitBatchCall {
+        header: Rollup::BatchHeader {
+            shape: batch.published.shape.slots() as u32,
+            batchIndex: header.batch_index,
+            time: alloy_primitives::Uint::from(header.time),
+            transactions: header.transactions,
+            deposits: header.deposits,
+            feeAsset: header.fee_asset.0,
+            feeRecipient: header.fee_recipient.into(),
+            feeTotal: header.fee_total,
+            firstDeposit: header.first_deposit,
+            start: header.start,
+            assetsRoot: to_word(&header.assets_root),
+            oldState: to_word(&batch.old_state),
+        },
+        slotsData: batch.published.transaction_data().into(),
+        withdrawals: withdrawals.collect(),
+        proof: batch.proof.clone().into(),
+        newState: to_word(&batch.new_state),
+        dataCommitment: to_word(&batch.commitment),
+    }
+}
+
+fn decode_deposit(packed: U256, inner: U256) -> Result<Deposit, L1Error> {
+    Deposit::from_words(&[from_word(packed)?, from_word(inner)?])
+        .map_err(|e| L1Error::Protocol(format!("a queued deposit: {e}")))
+}
+
+/// Rebuilds the published batch from the calldata of `submitBatch` and the queue's deposits.
+fn published(
+    call: &Rollup::submitBatchCall,
+    context: subrosa_protocol::Fr,
+    deposits: Vec<Deposit>,
+) -> Result<PublishedBatch, L1Error> {
+    let h = &call.header;
+    let shape = Shape::from_slots(h.shape as usize)
+        .ok_or_else(|| L1Error::Protocol("a settled batch has an unknown shape".into()))?;
+    let header = BatchHeader {
+        context,
+        assets_root: from_word(h.assetsRoot)?,
+        time: h.time.to::<u64>(),
+        transactions: h.transactions,
+        deposits: h.deposits,
+        fee_asset: AssetId(h.feeAsset),
+        fee_recipient: h.feeRecipient.into_array(),
+        fee_total: h.feeTotal,
+        first_deposit: h.firstDeposit,
+        batch_index: h.batchIndex,
+        start: h.start,
+    };
+    let mut batch = PublishedBatch::from_parts(shape, header, deposits, &call.slotsData, &[])
+        .map_err(|e| L1Error::Protocol(format!("a settled batch: {e}")))?;
+    for w in &call.withdrawals {
+        let transaction: &mut PublishedTransaction = batch
+            .transactions
+            .get_mut(usize::from(w.slot))
+            .ok_or_else(|| L1Error::Protocol("a settled withdrawal has no slot".into()))?;
+        transaction.withdrawal = Some(Withdrawal {
+            asset: AssetId(w.asset),
+            recipient: w.recipient.into_array(),
+            amount: w.amount,
+        });
+    }
+    Ok(batch)
+}
+
+#[async_trait::async_trait]
+impl<T: Transport> L1 for Client<T> {
+    async fn chain_id(&self) -> Result<u64, L1Error> {
+        self.transport.chain_id().await
+    }
+
+    async fn head(&self) -> Result<Head, L1Error> {
+        self.transport.head().await
+    }
+
+    fn contracts(&self) -> Contracts {
+        self.contracts
+    }
+
+    async fn rollup(&self) -> Result<RollupView, L1Error> {
+        let Contracts { rollup, vault, registry } = self.contracts;
+        let mut shapes = Vec::new();
+        for shape in Shape::ALL {
+            let call = Rollup::shapeOfCall { shape: U256::from(shape.slots()) };
+            match self.read("shapeOf", rollup, call).await {
+                Ok(found) if !found.retired => shapes.push(shape),
+                Ok(_) => {}
+                Err(L1Error::Rejected { reason, .. }) if reason == "UnknownShape" => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(RollupView {
+            state: from_word(self.read("state", rollup, Rollup::stateCall {}).await?)?,
+            batch_index: self.read("batchIndex", rollup, Rollup::batchIndexCall {}).await?,
+            deposit_count: self.read("consumedCount", vault, Vault::consumedCountCall {}).await?,
+            queued_deposits: self.read("depositCount", vault, Vault::depositCountCall {}).await?,
+            assets_root: from_word(self.read("root", registry, AssetRegistry::rootCall {}).await?)?,
+            context: from_word(self.read("context", rollup, Rollup::contextCall {}).await?)?,
+            fee_asset: AssetId(self.read("feeAsset", rollup, Rollup::feeAssetCall {}).await?),
+            last_time: self.read("lastTime", rollup, Rollup::lastTimeCall {}).await?.to::<u64>(),
+            shapes,
+        })
+    }
+
+    async fn deposits(&self, from: u64, limit: u64) -> Result<Vec<QueuedDeposit>, L1Error> {
+        let vault = self.contracts.vault;
+        let queued: u64 = self.read("depositCount", vault, Vault::depositCountCall {}).await?;
+        let end = queued.min(from.saturating_add(limit.min(MAX_DEPOSITS)));
+        let mut found = Vec::new();
+        for index in from..end {
+            let words = self.read("depositAt", vault, Vault::depositAtCall { index: U256::from(index) }).await?;
+            found.push(QueuedDeposit { index, deposit: decode_deposit(words.packed, words.inner)? });
+        }
+        Ok(found)
+    }
+
+    async fn assets(&self) -> Result<Vec<AssetInfo>, L1Error> {
+        let registry = self.contracts.registry;
+        let count: U256 = self.read("count", registry, AssetRegistry::countCall {}).await?;
+        let count = u32::try_from(count).map_err(|_| L1Error::Protocol("too many assets".into()))?;
+        let mut assets = Vec::new();
+        for id in 0..count {
+            let id = u16::try_from(id).map_err(|_| L1Error::Protocol("too many assets".into()))?;
+            let asset = self.read("assetOf", registry, AssetRegistry::assetOfCall { asset: U256::from(id) }).await?;
+            let auditor = EdwardsAffine::new_unchecked(
+                from_word(asset.auditorX)?,
+                from_word(asset.auditorY)?,
+            );
+            check_point(&auditor).map_err(|e| L1Error::Protocol(format!("an auditor key: {e}")))?;
+            assets.push(AssetInfo { id: AssetId(id), token: asset.token.into_array(), flags: asset.flags, auditor });
+        }
+        Ok(assets)
+    }
+
+    async fn settle(&self, batch: &Settlement) -> Result<Receipt, L1Error> {
+        let operator =
+            self.operator.as_ref().ok_or_else(|| L1Error::Protocol("this client has no operator account".into()))?;
+        let (mined, length) =
+            self.write("submitBatch", operator, self.contracts.rollup, submit_call(batch), U256::ZERO).await?;
+        Ok(receipt(&mined, length))
+    }
+
+    async fn settled_batch(&self, index: u64) -> Result<Option<SettledBatch>, L1Error> {
+        let topics = vec![Rollup::BatchAccepted::SIGNATURE_HASH, B256::from(U256::from(index))];
+        let Some(found) = self.transport.logs(self.contracts.rollup, topics).await?.pop() else {
+            return Ok(None);
+        };
+        let event = Rollup::BatchAccepted::decode_log(&found.log)
+            .map_err(|e| L1Error::Protocol(format!("BatchAccepted: {e}")))?;
+        let calldata = self
+            .transport
+            .calldata(found.transaction)
+            .await?
+            .ok_or_else(|| L1Error::Protocol("a settled batch's transaction is missing".into()))?;
+        let call = Rollup::submitBatchCall::abi_decode(&calldata)
+            .map_err(|e| L1Error::Protocol(format!("submitBatch: {e}")))?;
+        let context = from_word(self.read("context", self.contracts.rollup, Rollup::contextCall {}).await?)?;
+        let mut deposits = Vec::new();
+        for place in 0..u64::from(call.header.deposits) {
+            let at = U256::from(call.header.firstDeposit + place);
+            let words = self.read("depositAt", self.contracts.vault, Vault::depositAtCall { index: at }).await?;
+            deposits.push(decode_deposit(words.packed, words.inner)?);
+        }
+        Ok(Some(SettledBatch {
+            published: published(&call, context, deposits)?,
+            new_state: from_word(event.newState)?,
+            tx: found.transaction.0,
+        }))
+    }
+
+    async fn deposit(
+        &self,
+        account: &Account,
+        asset: AssetId,
+        amount: u128,
+        inner: &subrosa_protocol::Fr,
+    ) -> Result<DepositReceipt, L1Error> {
+        let vault = self.contracts.vault;
+        let token = self.token(asset).await?;
+        let amount = U256::from(amount);
+        let mut value = U256::ZERO;
+        if token == Address::ZERO {
+            value = amount;
+        } else {
+            let call = Erc20::allowanceCall { owner: account.address(), spender: vault };
+            if self.read("allowance", token, call).await? < amount {
+                let call = Erc20::approveCall { spender: vault, amount };
+                self.write("approve", account, token, call, U256::ZERO).await?;
+            }
+        }
+        let call = Vault::depositCall { asset: asset.0, amount, inner: to_word(inner) };
+        let (mined, _) = self.write("deposit", account, vault, call, value).await?;
+        let event = mined
+            .logs
+            .iter()
+            .filter(|log| log.address == vault)
+            .find_map(|log| Vault::DepositQueued::decode_log(log).ok())
+            .ok_or_else(|| L1Error::Protocol("a mined deposit emitted no event".into()))?;
+        Ok(DepositReceipt { index: event.index, credited: event.value, tx: mined.hash.0 })
+    }
+
+    async fn claim(&self, account: &Account, asset: AssetId) -> Result<Receipt, L1Error> {
+        let call = Vault::claimCall { asset: asset.0, to: account.address() };
+        let (mined, length) = self.write("claim", account, self.contracts.vault, call, U256::ZERO).await?;
+        Ok(receipt(&mined, length))
+    }
+
+    async fn claimable(&self, owner: [u8; 20], asset: AssetId) -> Result<u128, L1Error> {
+        let call = Vault::creditedCall { asset: U256::from(asset.0), account: owner.into() };
+        narrow(self.read("credited", self.contracts.vault, call).await?)
+    }
+
+    async fn token_balance(&self, owner: [u8; 20], asset: AssetId) -> Result<u128, L1Error> {
+        let token = self.token(asset).await?;
+        if token == Address::ZERO {
+            return narrow(self.transport.ether(owner.into()).await?);
+        }
+        narrow(self.read("balanceOf", token, Erc20::balanceOfCall { owner: owner.into() }).await?)
+    }
+
+    async fn token_metadata(&self, asset: AssetId) -> Result<TokenMetadata, L1Error> {
+        let token = self.token(asset).await?;
+        if token == Address::ZERO {
+            return Ok(TokenMetadata { symbol: "ETH".into(), decimals: 18 });
+        }
+        Ok(TokenMetadata {
+            symbol: self.read("symbol", token, Erc20::symbolCall {}).await?,
+            decimals: self.read("decimals", token, Erc20::decimalsCall {}).await?,
+        })
+    }
+}
+
+/// The point that assets without an auditor carry, as the registry's constructor takes it.
+pub(crate) fn unaudited_words() -> (U256, U256) {
+    let point = unaudited();
+    (to_word(&point.x), to_word(&point.y))
+}

@@ -1,0 +1,36 @@
+//! Typed bindings, made from the committed artifacts, so that building needs no Solidity compiler.
+
+#![allow(missing_docs, reason = "the macro's output documents itself in Solidity's NatSpec")]
+#![allow(clippy::all, unreachable_pub, reason = "generated code")]
+
+use alloy_primitives::hex;
+use alloy_sol_types::sol;
+
+sol!(Rollup, "../artifacts/Rollup.json");
+sol!(Vault, "../artifacts/Vault.json");
+sol!(AssetRegistry, "../artifacts/AssetRegistry.json");
+sol!(Poseidon, "../artifacts/Poseidon.json");
+sol!(Governance, "../artifacts/Governance.json");
+sol!(BatchVerifier, "../artifacts/BatchVerifier.json");
+sol!(DevelopmentToken, "../artifacts/DevelopmentToken.json");
+
+/// The name of a contract's custom error, of a plain `revert("…")`, or the raw selector. Arguments
+/// are left out: they may be amounts.
+pub(crate) fn error_name(data: &[u8]) -> String {
+    let Some(selector) = data.first_chunk::<4>() else {
+        return "reverted without a reason".into();
+    };
+    let known = [
+        Rollup::RollupErrors::name_by_selector,
+        Vault::VaultErrors::name_by_selector,
+        AssetRegistry::AssetRegistryErrors::name_by_selector,
+        BatchVerifier::BatchVerifierErrors::name_by_selector,
+        Governance::GovernanceErrors::name_by_selector,
+        DevelopmentToken::DevelopmentTokenErrors::name_by_selector,
+    ];
+    known
+        .iter()
+        .find_map(|name| name(*selector).map(str::to_owned))
+        .or_else(|| alloy_sol_types::decode_revert_reason(data))
+        .unwrap_or_else(|| format!("0x{}", hex::encode(selector)))
+}

@@ -1,0 +1,224 @@
+//! An L1 in process: revm over an in-memory database, one block a transaction.
+//!
+//! It runs the real contracts with the real gas schedule (Prague), so that a development machine
+//! needs no node. Its clock is the system's. It has no signatures: whoever holds the handle may send
+//! as any [`Account`] it holds, which is why it exists only under the development chain id.
+
+use std::{
+    collections::HashMap,
+    sync::Mutex,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use alloy_primitives::{Address, B256, Bytes, Log, TxKind, U256, keccak256};
+use revm::{
+    Context, ExecuteCommitEvm, ExecuteEvm, MainBuilder, MainContext,
+    context::{
+        BlockEnv, CfgEnv, TxEnv,
+        result::{ExecutionResult, Output},
+    },
+    database::{CacheDB, EmptyDB},
+    primitives::hardfork::SpecId,
+    state::AccountInfo,
+};
+
+use crate::{
+    account::Account,
+    contracts::error_name,
+    error::L1Error,
+    transport::{FoundLog, Head, Mined, Outgoing, Transport},
+};
+
+/// Chain id of the embedded L1: the development id that anvil uses as well.
+pub const CHAIN_ID: u64 = 31337;
+/// Gas limit of a block, and of a transaction.
+const GAS_LIMIT: u64 = 36_000_000;
+
+struct Chain {
+    db: CacheDB<EmptyDB>,
+    number: u64,
+    timestamp: u64,
+    logs: Vec<FoundLog>,
+    calldata: HashMap<B256, Bytes>,
+}
+
+/// The embedded chain.
+pub struct EmbeddedTransport {
+    chain: Mutex<Chain>,
+}
+
+impl std::fmt::Debug for EmbeddedTransport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EmbeddedTransport").finish_non_exhaustive()
+    }
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
+}
+
+impl EmbeddedTransport {
+    /// A new chain on which each of `funded` holds 10,000 ether.
+    #[must_use]
+    pub fn new(funded: &[Address]) -> Self {
+        let mut db = CacheDB::new(EmptyDB::default());
+        for address in funded {
+            let balance = U256::from(10_000u64) * U256::from(10u64).pow(U256::from(18u64));
+            db.insert_account_info(*address, AccountInfo { balance, ..AccountInfo::default() });
+        }
+        Self {
+            chain: Mutex::new(Chain {
+                db,
+                number: 0,
+                timestamp: now(),
+                logs: Vec::new(),
+                calldata: HashMap::new(),
+            }),
+        }
+    }
+
+    fn with<T>(&self, f: impl FnOnce(&mut Chain) -> T) -> T {
+        // A panic while the lock was held leaves at worst a half-recorded log; the database itself is
+        // committed by revm in one step, so going on is sound.
+        let mut chain = self.chain.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        f(&mut chain)
+    }
+}
+
+impl Chain {
+    fn cfg() -> CfgEnv {
+        let mut cfg = CfgEnv::new_with_spec(SpecId::PRAGUE).with_chain_id(CHAIN_ID);
+        cfg.disable_nonce_check = true;
+        cfg
+    }
+
+    fn block(&self, number: u64) -> BlockEnv {
+        BlockEnv {
+            number: U256::from(number),
+            timestamp: U256::from(self.timestamp.max(now())),
+            gas_limit: GAS_LIMIT,
+            basefee: 0,
+            prevrandao: Some(keccak256(number.to_be_bytes())),
+            ..BlockEnv::default()
+        }
+    }
+
+    fn environment(caller: Address, to: Option<Address>, data: Bytes, value: U256, nonce: u64) -> TxEnv {
+        TxEnv {
+            caller,
+            kind: to.map_or(TxKind::Create, TxKind::Call),
+            data,
+            value,
+            gas_limit: GAS_LIMIT,
+            gas_price: 0,
+            nonce,
+            chain_id: Some(CHAIN_ID),
+            ..TxEnv::default()
+        }
+    }
+
+    fn nonce(&mut self, address: Address) -> u64 {
+        self.db
+            .load_account(address)
+            .ok()
+            .and_then(|account| account.info())
+            .map_or(0, |info| info.nonce)
+    }
+
+    fn call(&mut self, operation: &'static str, to: Address, data: Bytes) -> Result<Bytes, L1Error> {
+        let env = Self::environment(Address::ZERO, Some(to), data, U256::ZERO, 0);
+        let block = self.block(self.number);
+        let mut evm = Context::mainnet()
+            .with_db(&mut self.db)
+            .with_cfg(Self::cfg())
+            .with_block(block)
+            .build_mainnet();
+        let result = evm.transact(env).map_err(|e| L1Error::Protocol(e.to_string()))?.result;
+        match result {
+            ExecutionResult::Success { output, .. } => Ok(output.into_data()),
+            other => Err(rejected(operation, &other)),
+        }
+    }
+
+    fn send(&mut self, from: Address, outgoing: Outgoing) -> Result<Mined, L1Error> {
+        let nonce = self.nonce(from);
+        let data = outgoing.data.clone();
+        let env = Self::environment(from, outgoing.to, outgoing.data, outgoing.value, nonce);
+        let number = self.number + 1;
+        let block = self.block(number);
+        let timestamp = block.timestamp.saturating_to();
+        let mut evm = Context::mainnet()
+            .with_db(&mut self.db)
+            .with_cfg(Self::cfg())
+            .with_block(block)
+            .build_mainnet();
+        let result = evm.transact_commit(env).map_err(|e| L1Error::Protocol(e.to_string()))?;
+        self.number = number;
+        self.timestamp = timestamp;
+        let gas_used = result.tx_gas_used();
+        match result {
+            ExecutionResult::Success { logs, output, .. } => {
+                // Unique, since the sender's nonce is in it; there is no signature to hash.
+                let hash = keccak256([from.as_slice(), &nonce.to_be_bytes(), &data].concat());
+                let created = match output {
+                    Output::Create(_, address) => address,
+                    Output::Call(_) => None,
+                };
+                self.calldata.insert(hash, data);
+                self.logs.extend(logs.iter().map(|log: &Log| FoundLog { log: log.clone(), transaction: hash }));
+                Ok(Mined { hash, block: number, gas_used, created, logs })
+            }
+            other => Err(rejected(outgoing.operation, &other)),
+        }
+    }
+}
+
+fn rejected(operation: &'static str, result: &ExecutionResult) -> L1Error {
+    let reason = match result {
+        ExecutionResult::Revert { output, .. } => error_name(output),
+        ExecutionResult::Halt { reason, .. } => format!("halted: {reason:?}"),
+        ExecutionResult::Success { .. } => "succeeded".into(),
+    };
+    L1Error::Rejected { operation, reason }
+}
+
+#[async_trait::async_trait]
+impl Transport for EmbeddedTransport {
+    async fn chain_id(&self) -> Result<u64, L1Error> {
+        Ok(CHAIN_ID)
+    }
+
+    async fn head(&self) -> Result<Head, L1Error> {
+        Ok(self.with(|chain| Head { number: chain.number, timestamp: chain.timestamp.max(now()) }))
+    }
+
+    async fn call(&self, operation: &'static str, to: Address, data: Bytes) -> Result<Bytes, L1Error> {
+        self.with(|chain| chain.call(operation, to, data))
+    }
+
+    async fn send(&self, from: &Account, outgoing: Outgoing) -> Result<Mined, L1Error> {
+        self.with(|chain| chain.send(from.address(), outgoing))
+    }
+
+    async fn logs(&self, address: Address, topics: Vec<B256>) -> Result<Vec<FoundLog>, L1Error> {
+        Ok(self.with(|chain| {
+            chain
+                .logs
+                .iter()
+                .filter(|found| found.log.address == address && found.log.topics().starts_with(&topics))
+                .cloned()
+                .collect()
+        }))
+    }
+
+    async fn calldata(&self, transaction: B256) -> Result<Option<Bytes>, L1Error> {
+        Ok(self.with(|chain| chain.calldata.get(&transaction).cloned()))
+    }
+
+    async fn ether(&self, owner: Address) -> Result<U256, L1Error> {
+        self.with(|chain| {
+            let account = chain.db.load_account(owner).map_err(|e| L1Error::Protocol(e.to_string()))?;
+            Ok(account.info().map_or(U256::ZERO, |info| info.balance))
+        })
+    }
+}

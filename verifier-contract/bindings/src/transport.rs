@@ -1,0 +1,70 @@
+//! The narrow waist between the typed client and a chain: calls, transactions, logs.
+
+use alloy_primitives::{Address, B256, Bytes, Log, U256};
+
+use crate::{account::Account, error::L1Error};
+
+/// The newest block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// Height.
+    pub number: u64,
+    /// Unix seconds.
+    pub timestamp: u64,
+}
+
+/// A transaction to send.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    /// What it does, for error messages.
+    pub operation: &'static str,
+    /// Callee; `None` creates a contract.
+    pub to: Option<Address>,
+    /// Calldata, or init code.
+    pub data: Bytes,
+    /// Wei sent along.
+    pub value: U256,
+}
+
+/// A mined, successful transaction.
+#[derive(Debug, Clone)]
+pub struct Mined {
+    /// Transaction hash.
+    pub hash: B256,
+    /// Block number.
+    pub block: u64,
+    /// Gas used, refunds included.
+    pub gas_used: u64,
+    /// The contract created, if it created one.
+    pub created: Option<Address>,
+    /// Logs of the transaction.
+    pub logs: Vec<Log>,
+}
+
+/// A log and the transaction that emitted it.
+#[derive(Debug, Clone)]
+pub struct FoundLog {
+    /// The log.
+    pub log: Log,
+    /// Hash of its transaction.
+    pub transaction: B256,
+}
+
+/// A chain: embedded or behind JSON-RPC. Everything typed is built on these six calls.
+#[async_trait::async_trait]
+pub trait Transport: Send + Sync + 'static {
+    /// EIP-155 chain id.
+    async fn chain_id(&self) -> Result<u64, L1Error>;
+    /// The newest block.
+    async fn head(&self) -> Result<Head, L1Error>;
+    /// Executes a read-only call on the newest state.
+    async fn call(&self, operation: &'static str, to: Address, data: Bytes) -> Result<Bytes, L1Error>;
+    /// Sends a transaction and waits until it is mined; a revert is [`L1Error::Rejected`].
+    async fn send(&self, from: &Account, outgoing: Outgoing) -> Result<Mined, L1Error>;
+    /// Logs of `address` whose first topics are `topics`, oldest first.
+    async fn logs(&self, address: Address, topics: Vec<B256>) -> Result<Vec<FoundLog>, L1Error>;
+    /// Calldata of a mined transaction.
+    async fn calldata(&self, transaction: B256) -> Result<Option<Bytes>, L1Error>;
+    /// Wei held by an account.
+    async fn ether(&self, owner: Address) -> Result<U256, L1Error>;
+}

@@ -1,0 +1,99 @@
+//! What the contracts hold, in the protocol's types.
+
+use subrosa_protocol::{
+    Fr,
+    asset::AssetId,
+    batch::{PublishedBatch, Shape},
+    ledger::Deposit,
+};
+
+/// The rollup contract's state and its surroundings, read at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RollupView {
+    /// Commitment of the settled state.
+    pub state: Fr,
+    /// Index of the next batch; 1 at genesis.
+    pub batch_index: u64,
+    /// Deposits that settled batches consumed.
+    pub deposit_count: u64,
+    /// Deposits ever queued.
+    pub queued_deposits: u64,
+    /// Root of the asset tree.
+    pub assets_root: Fr,
+    /// Word 0 of every transaction.
+    pub context: Fr,
+    /// The asset fees are paid in.
+    pub fee_asset: AssetId,
+    /// Time of the last batch, Unix seconds.
+    pub last_time: u64,
+    /// Registered and not retired shapes.
+    pub shapes: Vec<Shape>,
+}
+
+/// A deposit in the vault's queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueuedDeposit {
+    /// Place in the queue, from 0.
+    pub index: u64,
+    /// What it states.
+    pub deposit: Deposit,
+}
+
+/// A proven batch, ready to be settled.
+#[derive(Debug, Clone)]
+pub struct Settlement {
+    /// The data to publish.
+    pub published: PublishedBatch,
+    /// Commitment of the state it starts from.
+    pub old_state: Fr,
+    /// Commitment of the state it leads to.
+    pub new_state: Fr,
+    /// c, the Poseidon commitment to the data words.
+    pub commitment: Fr,
+    /// The halo2 proof.
+    pub proof: Vec<u8>,
+}
+
+/// A batch as L1 remembers it.
+#[derive(Debug, Clone)]
+pub struct SettledBatch {
+    /// Its data, from calldata.
+    pub published: PublishedBatch,
+    /// State commitment after it.
+    pub new_state: Fr,
+    /// Hash of the L1 transaction.
+    pub tx: [u8; 32],
+}
+
+/// A mined transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    /// Transaction hash.
+    pub tx: [u8; 32],
+    /// Block number.
+    pub block: u64,
+    /// Gas used.
+    pub gas_used: u64,
+    /// Length of the calldata in bytes.
+    pub calldata_bytes: u64,
+}
+
+/// A mined deposit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DepositReceipt {
+    /// Place in the queue.
+    pub index: u64,
+    /// What the vault received and credited, in the token's smallest unit.
+    pub credited: u128,
+    /// Transaction hash.
+    pub tx: [u8; 32],
+}
+
+/// How a token shows its amounts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenMetadata {
+    /// Short name.
+    pub symbol: String,
+    /// Decimals of the display unit.
+    pub decimals: u8,
+}

@@ -1,0 +1,20 @@
+//! Conversions between field elements and EVM words.
+
+use alloy_primitives::U256;
+use subrosa_protocol::{
+    Fr,
+    encoding::{fr_from_bytes, fr_to_bytes},
+};
+
+use crate::error::L1Error;
+
+/// A field element as an EVM word.
+pub(crate) fn to_word(element: &Fr) -> U256 {
+    U256::from_be_bytes(fr_to_bytes(element))
+}
+
+/// An EVM word as a field element; a word ≥ r cannot have come from our contracts.
+pub(crate) fn from_word(word: U256) -> Result<Fr, L1Error> {
+    fr_from_bytes(&word.to_be_bytes::<32>())
+        .map_err(|_| L1Error::Protocol("a word is not below the scalar modulus".into()))
+}

@@ -1,0 +1,288 @@
+//! Solidity source of a constraint system's gates.
+//!
+//! Everything else of the verifier reads the key; the gates' expressions alone are code. They
+//! become one contract that extends `Halo2Verifier`, shared by every key of the constraint system.
+
+use std::fmt::Write as _;
+
+use halo2_proofs::plonk::{ConstraintSystem, Expression};
+use halo2curves::bn256::Fr;
+use sha3::{Digest, Keccak256};
+
+use crate::expression::{ExpressionError, Graph, Id, Node, Source, literal};
+
+/// Deeper nestings are cut by a word of scratch memory: the EVM reaches 16 stack places.
+const MAX_DEPTH: usize = 6;
+/// A long constant that occurs this often is kept in scratch memory: a load takes 9 gas more than
+/// the constant and 27 bytes less.
+const REPEATED: usize = 4;
+
+/// The generated contract, and what a key must know of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gates {
+    /// Bodies of `_gates` and `_lookups`.
+    bodies: [String; 2],
+    /// Words of scratch memory that the code writes.
+    scratch_words: usize,
+    /// Operations of the field in the code.
+    operations: usize,
+}
+
+impl Gates {
+    /// Writes the gates and lookup expressions of `cs`, which must be a verifying key's (there
+    /// selectors are fixed columns).
+    ///
+    /// # Errors
+    /// If an expression uses what the contract does not follow.
+    pub fn new(cs: &ConstraintSystem<Fr>) -> Result<Self, ExpressionError> {
+        let (gates, gate_words, gate_operations) = gate_body(cs)?;
+        let (lookups, lookup_words, lookup_operations) = lookup_body(cs)?;
+        Ok(Self {
+            bodies: [gates, lookups],
+            scratch_words: gate_words.max(lookup_words),
+            operations: gate_operations + lookup_operations,
+        })
+    }
+
+    /// keccak256 of both bodies: names the gates in a key.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hasher = Keccak256::new();
+        for body in &self.bodies {
+            hasher.update((body.len() as u64).to_be_bytes());
+            hasher.update(body);
+        }
+        hasher.finalize().into()
+    }
+
+    /// Words of scratch memory that the code writes.
+    pub fn scratch_words(&self) -> usize {
+        self.scratch_words
+    }
+
+    /// Additions and multiplications in the code.
+    pub fn operations(&self) -> usize {
+        self.operations
+    }
+
+    /// The source file: abstract contract `name`, which extends the contract `Halo2Verifier` of
+    /// the file `import`.
+    pub fn solidity(&self, name: &str, import: &str) -> String {
+        let digest = hex::encode(self.digest());
+        let [gates, lookups] = &self.bodies;
+        let gates_parameters = parameters(gates, &[], &["y"]);
+        let lookup_parameters = parameters(lookups, &["theta", "out"], &[]);
+        format!(
+            r#"// SPDX-License-Identifier: MIT OR Apache-2.0
+// Generated from the constraint system by subrosa-verifier. Do not edit.
+pragma solidity 0.8.30;
+
+import {{Halo2Verifier}} from "{import}";
+
+/// @title Gates and lookup expressions of one constraint system
+abstract contract {name} is Halo2Verifier {{
+    /// @inheritdoc Halo2Verifier
+    function _gatesDigest() internal pure override returns (bytes32) {{
+        return 0x{digest};
+    }}
+
+    /// @inheritdoc Halo2Verifier
+    function _gates({gates_parameters}) internal pure override returns (uint256 sum) {{
+        assembly ("memory-safe") {{
+{gates}        }}
+    }}
+
+    /// @inheritdoc Halo2Verifier
+    function _lookups({lookup_parameters}) internal pure override {{
+        assembly ("memory-safe") {{
+{lookups}        }}
+    }}
+}}
+"#
+        )
+    }
+}
+
+/// The parameters of `_gates` (and `_lookups`, with `more`); those that the body leaves alone
+/// have no name, because the compiler warns of unused ones.
+fn parameters(body: &str, more: &[&str], last: &[&str]) -> String {
+    let used = |name: &str| {
+        let word = |c: char| c.is_ascii_alphanumeric();
+        body.split(|c| !word(c)).any(|token| token == name)
+    };
+    ["a", "f", "i", "s", "t", "r"]
+        .iter()
+        .chain(last)
+        .chain(more)
+        .map(|name| match used(name) {
+            true => format!("uint256 {name}"),
+            false => "uint256".to_owned(),
+        })
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn gate_body(cs: &ConstraintSystem<Fr>) -> Result<(String, usize, usize), ExpressionError> {
+    let mut graph = Graph::default();
+    let roots = cs
+        .gates()
+        .iter()
+        .flat_map(|gate| gate.polynomials())
+        .map(|polynomial| graph.insert(cs, polynomial))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut writer = Writer::new(&graph, &roots);
+    for (i, root) in roots.iter().enumerate() {
+        let value = writer.expression(*root);
+        match i {
+            0 => writer.line(&format!("sum := {value}")),
+            _ => writer.line(&format!("sum := addmod(mulmod(sum, y, r), {value}, r)")),
+        }
+    }
+    Ok(writer.finish())
+}
+
+fn lookup_body(cs: &ConstraintSystem<Fr>) -> Result<(String, usize, usize), ExpressionError> {
+    let mut graph = Graph::default();
+    let mut insert = |expressions: &[Expression<Fr>]| {
+        expressions
+            .iter()
+            .map(|expression| graph.insert(cs, expression))
+            .collect::<Result<Vec<_>, _>>()
+    };
+    let mut sides = Vec::new();
+    for lookup in cs.lookups() {
+        sides.push(insert(lookup.input_expressions())?);
+        sides.push(insert(lookup.table_expressions())?);
+    }
+    let roots: Vec<Id> = sides.iter().flatten().copied().collect();
+    let mut writer = Writer::new(&graph, &roots);
+    for (i, side) in sides.iter().enumerate() {
+        let mut folded = String::from("0");
+        for (j, root) in side.iter().enumerate() {
+            let value = writer.expression(*root);
+            folded = match j {
+                // Reduced: a negation may be r itself.
+                0 => format!("addmod({value}, 0, r)"),
+                _ => format!("addmod(mulmod({folded}, theta, r), {value}, r)"),
+            };
+        }
+        writer.line(&format!("mstore({}, {folded})", place("out", i)));
+    }
+    Ok(writer.finish())
+}
+
+/// Writes a graph as Yul. What is used more than once, or nested too deep, is kept in scratch
+/// memory.
+///
+/// It is written through the pointer `s` and read through `t`, which is the same place by another
+/// name: otherwise the compiler would see what each load returns, hold all of it on the stack
+/// instead, and fail to fit it there.
+struct Writer<'a> {
+    graph: &'a Graph,
+    uses: Vec<usize>,
+    /// Scratch word of the nodes that were kept.
+    kept: Vec<Option<usize>>,
+    text: String,
+    words: usize,
+    operations: usize,
+}
+
+impl<'a> Writer<'a> {
+    fn new(graph: &'a Graph, roots: &[Id]) -> Self {
+        let mut uses = vec![0; graph.len()];
+        for root in roots {
+            uses[*root] += 1;
+        }
+        // Operands have smaller indices than what is made of them.
+        for id in (0..graph.len()).rev() {
+            if uses[id] > 0 {
+                match graph.node(id) {
+                    Node::Sum(a, b) | Node::Difference(a, b) | Node::Product(a, b) => {
+                        uses[a] += 1;
+                        uses[b] += 1;
+                    }
+                    Node::Negation(a) => uses[a] += 1,
+                    Node::Constant(_) | Node::Evaluation(..) => {}
+                }
+            }
+        }
+        let kept = vec![None; graph.len()];
+        Self { graph, uses, kept, text: String::new(), words: 0, operations: 0 }
+    }
+
+    /// The node's value as an expression, after the statements that it needs.
+    fn expression(&mut self, id: Id) -> String {
+        if self.uses[id] > 1 { self.nested(id).0 } else { self.computed(id).0 }
+    }
+
+    /// The expression and how deep it nests, at most `MAX_DEPTH`.
+    fn nested(&mut self, id: Id) -> (String, usize) {
+        if let Some(word) = self.kept[id] {
+            return (format!("mload({})", place("t", word)), 0);
+        }
+        let (text, depth) = self.computed(id);
+        let keep = match self.graph.node(id) {
+            Node::Constant(_) => self.uses[id] >= REPEATED && text.len() > 16,
+            Node::Evaluation(..) => false,
+            _ => self.uses[id] > 1 || depth > MAX_DEPTH,
+        };
+        if !keep {
+            return (text, depth);
+        }
+        let word = self.words;
+        self.words += 1;
+        self.kept[id] = Some(word);
+        self.line(&format!("mstore({}, {text})", place("s", word)));
+        (format!("mload({})", place("t", word)), 0)
+    }
+
+    /// The expression, which is not kept yet.
+    fn computed(&mut self, id: Id) -> (String, usize) {
+        match self.graph.node(id) {
+            Node::Constant(bytes) => return (literal(&bytes), 0),
+            Node::Evaluation(source, index) => {
+                let base = match source {
+                    Source::Advice => "a",
+                    Source::Fixed => "f",
+                    Source::Instance => "i",
+                };
+                return (format!("mload({})", place(base, index)), 0);
+            }
+            Node::Sum(a, b) => self.operation("addmod", a, b),
+            Node::Product(a, b) => self.operation("mulmod", a, b),
+            Node::Difference(a, b) => {
+                let (a, b) = (self.nested(a), self.nested(b));
+                self.operations += 2;
+                (format!("addmod({}, sub(r, {}), r)", a.0, b.0), a.1.max(b.1 + 1) + 1)
+            }
+            Node::Negation(a) => {
+                let a = self.nested(a);
+                self.operations += 1;
+                (format!("sub(r, {})", a.0), a.1 + 1)
+            }
+        }
+    }
+
+    /// The deeper operand comes last: the EVM evaluates it first, with less on the stack.
+    fn operation(&mut self, name: &str, a: Id, b: Id) -> (String, usize) {
+        let (a, b) = (self.nested(a), self.nested(b));
+        self.operations += 1;
+        let (shallow, deep) = if a.1 > b.1 { (b, a) } else { (a, b) };
+        (format!("{name}({}, {}, r)", shallow.0, deep.0), (shallow.1 + 1).max(deep.1) + 1)
+    }
+
+    fn line(&mut self, line: &str) {
+        writeln!(self.text, "            {line}").expect("writing to a string");
+    }
+
+    fn finish(self) -> (String, usize, usize) {
+        (self.text, self.words, self.operations)
+    }
+}
+
+/// Address of a word behind a base pointer.
+fn place(base: &str, index: usize) -> String {
+    match index {
+        0 => base.to_owned(),
+        _ => format!("add({base}, {:#x})", 32 * index),
+    }
+}

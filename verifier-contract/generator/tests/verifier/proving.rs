@@ -1,0 +1,202 @@
+//! Proofs for the contract, and every way to spoil one.
+
+use halo2_proofs::plonk::{Circuit, Error, ProvingKey, VerifyingKey, create_proof, verify_proof};
+use halo2_proofs::poly::commitment::Params;
+use halo2_proofs::poly::kzg::commitment::{KZGCommitmentScheme, ParamsKZG};
+use halo2_proofs::poly::kzg::multiopen::{ProverSHPLONK, VerifierSHPLONK};
+use halo2_proofs::poly::kzg::strategy::SingleStrategy;
+use halo2_proofs::transcript::{TranscriptReadBuffer, TranscriptWriterBuffer};
+use halo2curves::bn256::{Bn256, Fr, G1Affine};
+use rand::SeedableRng;
+use rand_chacha::ChaCha20Rng;
+use subrosa_verifier::encoding::scalar_bytes;
+use subrosa_verifier::transcript::{KeccakRead, KeccakWrite};
+
+use crate::evm::{Evm, Outcome};
+use revm::primitives::{Address, U256};
+
+pub(crate) const R: &str = "30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000001";
+pub(crate) const Q: &str = "30644e72e131a029b85045b68181585d97816a916871ca8d3c208c16d87cfd47";
+
+pub(crate) fn rng(seed: u64) -> ChaCha20Rng {
+    ChaCha20Rng::seed_from_u64(seed)
+}
+
+pub(crate) fn prove<C: Circuit<Fr>>(
+    params: &ParamsKZG<Bn256>,
+    pk: &ProvingKey<G1Affine>,
+    circuit: C,
+    instances: &[Fr; 5],
+) -> Vec<u8> {
+    let mut transcript = KeccakWrite::init(Vec::new());
+    create_proof::<KZGCommitmentScheme<Bn256>, ProverSHPLONK<'_, Bn256>, _, _, _, _>(
+        params,
+        pk,
+        &[circuit],
+        &[&[instances]],
+        rng(2),
+        &mut transcript,
+    )
+    .unwrap();
+    transcript.finalize()
+}
+
+/// halo2's own verifier.
+pub(crate) fn verify(
+    params: &ParamsKZG<Bn256>,
+    vk: &VerifyingKey<G1Affine>,
+    instances: &[Fr; 5],
+    proof: &[u8],
+) -> Result<(), Error> {
+    let mut transcript = KeccakRead::init(proof);
+    verify_proof::<KZGCommitmentScheme<Bn256>, VerifierSHPLONK<'_, Bn256>, _, _, _>(
+        params,
+        vk,
+        SingleStrategy::new(params),
+        &[&[instances]],
+        &mut transcript,
+    )?;
+    Ok(transcript.finish()?)
+}
+
+pub(crate) fn words(instances: &[Fr; 5]) -> [[u8; 32]; 5] {
+    instances.map(|instance| scalar_bytes(&instance))
+}
+
+fn add(word: &mut [u8], summand: &str) {
+    let summand = U256::from_str_radix(summand, 16).unwrap();
+    let sum = U256::from_be_slice(word).checked_add(summand).unwrap();
+    word.copy_from_slice(&sum.to_be_bytes::<32>());
+}
+
+/// Where the scalars of a proof begin and end: points lie before and behind.
+pub(crate) struct Shape {
+    pub(crate) scalars: std::ops::Range<usize>,
+}
+
+impl Shape {
+    /// Reads the header of the key.
+    pub(crate) fn new(vk_data: &[u8]) -> Self {
+        let number = |name: &str| {
+            let at = 32 * subrosa_verifier::HEADER.iter().position(|known| *known == name).unwrap();
+            usize::try_from(U256::from_be_slice(&vk_data[at..at + 32])).unwrap()
+        };
+        let proof = number("LENGTH") + 7 * 32;
+        Self { scalars: number("AT_X") - proof..number("AT_OPENING") - proof }
+    }
+}
+
+/// Everything that must be refused, from one proof that is accepted. `stride` thins out the flips
+/// of single bits in words that lead to a full verification.
+pub(crate) fn refuse_all(evm: &mut Evm, vk_data: &[u8], key: Address, instances: &[Fr; 5], proof: &[u8]) {
+    let shape = Shape::new(vk_data);
+    let valid = words(instances);
+    assert_eq!(evm.verify(key, &valid, proof), Outcome::Accepted);
+
+    for i in 0..5 {
+        let mut altered = valid;
+        add(&mut altered[i], R);
+        let outcome = evm.verify(key, &altered, proof);
+        assert!(outcome.is_error("InvalidInstance(uint256)"), "instance {i} + r: {outcome:?}");
+        let mut altered = *instances;
+        altered[i] += Fr::one();
+        let outcome = evm.verify(key, &words(&altered), proof);
+        assert!(outcome.is_error("InvalidProof()"), "instance {i} + 1: {outcome:?}");
+    }
+
+    for at in (0..proof.len()).step_by(32) {
+        // A different bit in each word; low enough to leave a scalar canonical.
+        let bit = (at / 32 * 37) % 240;
+        let mut altered = proof.to_vec();
+        altered[at + 31 - bit / 8] ^= 1 << (bit % 8);
+        let outcome = evm.verify(key, &valid, &altered);
+        let expected = if shape.scalars.contains(&at) {
+            "InvalidProof()"
+        } else {
+            "InvalidPoint(uint256)"
+        };
+        assert!(outcome.is_error(expected), "bit {bit} of word {}: {outcome:?}", at / 32);
+
+        let mut altered = proof.to_vec();
+        let (modulus, expected) = if shape.scalars.contains(&at) {
+            (R, "InvalidScalar(uint256)")
+        } else {
+            (Q, "InvalidPoint(uint256)")
+        };
+        add(&mut altered[at..at + 32], modulus);
+        let outcome = evm.verify(key, &valid, &altered);
+        assert!(outcome.is_error(expected), "modulus on word {}: {outcome:?}", at / 32);
+    }
+
+    // Points that are none, and valid points in the wrong place.
+    let points = (0..shape.scalars.start).chain(shape.scalars.end..proof.len());
+    for at in points.filter(|at| at % 64 == shape.scalars.end % 64 || *at < shape.scalars.start) {
+        let start = if at < shape.scalars.start { 0 } else { shape.scalars.end };
+        if (at - start) % 64 != 0 {
+            continue;
+        }
+        let mut altered = proof.to_vec();
+        altered[at..at + 64].fill(0);
+        let outcome = evm.verify(key, &valid, &altered);
+        assert!(outcome.is_error("InvalidPoint(uint256)"), "identity at {at}: {outcome:?}");
+        altered[at + 31] = 1;
+        altered[at + 63] = 2;
+        let outcome = evm.verify(key, &valid, &altered);
+        assert!(outcome.is_error("InvalidProof()"), "generator at {at}: {outcome:?}");
+        altered[at + 63] = 3;
+        let outcome = evm.verify(key, &valid, &altered);
+        assert!(outcome.is_error("InvalidPoint(uint256)"), "off the curve at {at}: {outcome:?}");
+    }
+
+    let length = "InvalidProofLength(uint256,uint256)";
+    for altered in [
+        &proof[..proof.len() - 1],
+        &proof[..proof.len() - 32],
+        &[],
+        &[proof, &[0]].concat(),
+        &[proof, proof].concat(),
+    ] {
+        assert!(evm.verify(key, &valid, altered).is_error(length));
+    }
+}
+
+/// Keys that must not pass: `proof` belongs to `vk_data`.
+pub(crate) fn refuse_keys(evm: &mut Evm, vk_data: &[u8], instances: &[Fr; 5], proof: &[u8]) {
+    let valid = words(instances);
+    let invalid = "InvalidKey()";
+    assert!(evm.verify(Address::ZERO, &valid, proof).is_error(invalid), "no code");
+    // Magic, modulus, gates, length.
+    for word in [0, 1, 2, 4] {
+        let mut altered = vk_data.to_vec();
+        altered[32 * word + 31] ^= 1;
+        let (key, _) = evm.deploy_key(&altered);
+        assert!(evm.verify(key, &valid, proof).is_error(invalid), "header word {word}");
+    }
+    for altered in [&vk_data[..vk_data.len() - 32], &[vk_data, &[0; 32]].concat(), &vk_data[..64]] {
+        let (key, _) = evm.deploy_key(altered);
+        assert!(evm.verify(key, &valid, proof).is_error(invalid), "length {}", altered.len());
+    }
+    // The digest of the key is the first thing that the transcript absorbs.
+    let mut altered = vk_data.to_vec();
+    altered[32 * 3 + 31] ^= 1;
+    let (key, _) = evm.deploy_key(&altered);
+    assert!(evm.verify(key, &valid, proof).is_error("InvalidProof()"), "representation");
+    // [s]₂ is another point of the group: [1]₂ negated stands right before it.
+    let mut altered = vk_data.to_vec();
+    altered.copy_within(34 * 32..38 * 32, 38 * 32);
+    let (key, _) = evm.deploy_key(&altered);
+    assert!(evm.verify(key, &valid, proof).is_error("InvalidProof()"), "[s]₂");
+    // A commitment that is no point.
+    let fixed = 42 * 32 + 32 * 4;
+    let mut altered = vk_data.to_vec();
+    altered[fixed + 63..fixed + 32 * 20].iter_mut().for_each(|byte| *byte ^= 1);
+    let (key, _) = evm.deploy_key(&altered);
+    assert!(!matches!(evm.verify(key, &valid, proof), Outcome::Accepted), "commitments");
+}
+
+/// Development parameters: the secret is known to whoever reads the seed.
+pub(crate) fn parameters(k: u32) -> ParamsKZG<Bn256> {
+    let params = ParamsKZG::<Bn256>::setup(k, rng(1));
+    assert_eq!(params.k(), k);
+    params
+}

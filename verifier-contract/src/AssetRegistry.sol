@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.30;
+
+import {EmbeddedCurve} from "./EmbeddedCurve.sol";
+import {Governed} from "./Governance.sol";
+import {IAssetRegistry} from "./interfaces/IAssetRegistry.sol";
+import {IPoseidon} from "./interfaces/IPoseidon.sol";
+
+/// @title Asset registry
+/// @notice See `IAssetRegistry`. Assets are only ever appended, and an asset's token never changes: what is credited in
+/// the vault under an id stays the same thing.
+contract AssetRegistry is IAssetRegistry, Governed {
+    uint256 private constant TAG_NODE = 1;
+    uint256 private constant TAG_ASSET_LEAF = 7;
+    uint256 private constant ARITY = 4;
+    uint256 private constant DEPTH = 8;
+    uint256 private constant CAPACITY = ARITY ** DEPTH;
+
+    /// @inheritdoc IAssetRegistry
+    IPoseidon public immutable poseidon;
+
+    uint256 private immutable _unauditedX;
+    uint256 private immutable _unauditedY;
+
+    /// @inheritdoc IAssetRegistry
+    uint256 public root;
+
+    Asset[] private _assets;
+    /// @dev Asset id + 1 by token; 0: not registered.
+    mapping(address token => uint256) private _idPlusOne;
+    /// @dev Root of the empty subtree of each level.
+    uint256[DEPTH + 1] private _empty;
+    /// @dev Nodes that were written; an unwritten node is its level's empty root.
+    mapping(uint256 level => mapping(uint256 index => uint256)) private _nodes;
+
+    /// @param poseidon_ the hash contract
+    /// @param governance the owner: a timelock, off development chains
+    /// @param unauditedX x coordinate of the point N for assets without an auditor (specification: Notes)
+    /// @param unauditedY y coordinate of N
+    constructor(IPoseidon poseidon_, address governance, uint256 unauditedX, uint256 unauditedY) Governed(governance) {
+        EmbeddedCurve.requireKey(unauditedX, unauditedY);
+        poseidon = poseidon_;
+        _unauditedX = unauditedX;
+        _unauditedY = unauditedY;
+
+        uint256[] memory children = new uint256[](ARITY);
+        uint256 value = 0;
+        for (uint256 level = 0; level < DEPTH; ++level) {
+            for (uint256 i = 0; i < ARITY; ++i) {
+                children[i] = value;
+            }
+            value = poseidon_.hash(TAG_NODE, children);
+            _empty[level + 1] = value;
+        }
+        root = value;
+    }
+
+    /// @inheritdoc IAssetRegistry
+    function register(address token, uint256 auditorX, uint256 auditorY, uint8 flags)
+        external
+        onlyOwner
+        returns (uint16 asset)
+    {
+        EmbeddedCurve.requireKey(auditorX, auditorY);
+        return _register(token, auditorX, auditorY, flags);
+    }
+
+    /// @inheritdoc IAssetRegistry
+    function registerUnaudited(address token, uint8 flags) external onlyOwner returns (uint16 asset) {
+        return _register(token, _unauditedX, _unauditedY, flags);
+    }
+
+    /// @inheritdoc IAssetRegistry
+    function rotateAuditor(uint16 asset, uint256 auditorX, uint256 auditorY) external onlyOwner {
+        EmbeddedCurve.requireKey(auditorX, auditorY);
+        if (asset >= _assets.length) revert UnknownAsset(asset);
+        Asset storage entry = _assets[asset];
+        entry.auditorX = auditorX;
+        entry.auditorY = auditorY;
+        uint256 newRoot = _update(asset, entry.token, entry.flags, auditorX, auditorY);
+        emit AuditorRotated(asset, auditorX, auditorY, newRoot);
+    }
+
+    /// @inheritdoc IAssetRegistry
+    function count() external view returns (uint256) {
+        return _assets.length;
+    }
+
+    /// @inheritdoc IAssetRegistry
+    function assetOf(uint256 asset) external view returns (Asset memory) {
+        if (asset >= _assets.length) revert UnknownAsset(asset);
+        return _assets[asset];
+    }
+
+    /// @inheritdoc IAssetRegistry
+    function tokenOf(uint256 asset) external view returns (address) {
+        if (asset >= _assets.length) revert UnknownAsset(asset);
+        return _assets[asset].token;
+    }
+
+    /// @inheritdoc IAssetRegistry
+    function node(uint256 level, uint256 index) public view returns (uint256) {
+        uint256 value = _nodes[level][index];
+        return value == 0 ? _empty[level] : value;
+    }
+
+    /// @inheritdoc IAssetRegistry
+    function unaudited() external view returns (uint256 x, uint256 y) {
+        return (_unauditedX, _unauditedY);
+    }
+
+    function _register(address token, uint256 auditorX, uint256 auditorY, uint8 flags)
+        private
+        returns (uint16 asset)
+    {
+        uint256 known = _idPlusOne[token];
+        if (known != 0) revert TokenAlreadyRegistered(token, uint16(known - 1));
+        if (token != address(0) && token.code.length == 0) revert TokenNotAContract(token);
+        if (_assets.length == CAPACITY) revert RegistryFull();
+        asset = uint16(_assets.length);
+        _assets.push(Asset(token, flags, auditorX, auditorY));
+        _idPlusOne[token] = uint256(asset) + 1;
+        uint256 newRoot = _update(asset, token, flags, auditorX, auditorY);
+        emit AssetRegistered(asset, token, flags, auditorX, auditorY, newRoot);
+    }
+
+    /// @dev Writes the asset's leaf and every node above it; returns the new root.
+    function _update(uint256 asset, address token, uint8 flags, uint256 auditorX, uint256 auditorY)
+        private
+        returns (uint256 value)
+    {
+        uint256[] memory leaf = new uint256[](3);
+        leaf[0] = asset | (uint256(uint160(token)) << 16) | (uint256(flags) << 176);
+        leaf[1] = auditorX;
+        leaf[2] = auditorY;
+        value = poseidon.hash(TAG_ASSET_LEAF, leaf);
+
+        uint256[] memory children = new uint256[](ARITY);
+        uint256 index = asset;
+        for (uint256 level = 0; level < DEPTH; ++level) {
+            _nodes[level][index] = value;
+            uint256 first = index & ~(ARITY - 1);
+            for (uint256 i = 0; i < ARITY; ++i) {
+                children[i] = node(level, first + i);
+            }
+            value = poseidon.hash(TAG_NODE, children);
+            index /= ARITY;
+        }
+        _nodes[DEPTH][0] = value;
+        root = value;
+    }
+}

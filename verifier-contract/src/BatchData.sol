@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.30;
+
+import {SCALAR_MODULUS, isCanonical} from "./Fields.sol";
+import {BatchHeader, IRollup, Withdrawal} from "./interfaces/IRollup.sol";
+
+/// @title Batch data
+/// @notice Rebuilds the word vector of a batch from calldata and the deposit queue, and evaluates it at the challenge
+/// (specification: Batch). Word order: 8 header words; 2 for each deposit slot; 24 for each transaction slot.
+library BatchData {
+    /// @dev Bytes of calldata for each active slot: 16 words and 169 bytes of note data.
+    uint256 internal constant SLOT_BYTES = 681;
+    /// @dev Header words.
+    uint256 internal constant HEADER_WORDS = 8;
+    /// @dev Words of a transaction slot.
+    uint256 internal constant SLOT_WORDS = 24;
+
+    /// @notice How many words a batch of `slots` slots has.
+    function wordCount(uint256 slots) internal pure returns (uint256) {
+        return HEADER_WORDS + (2 + SLOT_WORDS) * slots;
+    }
+
+    /// @notice Lays the words out in memory, zero where nothing is.
+    /// @param context the rollup's context word
+    /// @param slots slots of the shape
+    /// @param header the batch's header, whose counts are at most `slots`
+    /// @param deposits two words for each deposit consumed
+    /// @param slotsData exactly `SLOT_BYTES` for each active slot
+    /// @param withdrawals in strictly rising order of active slots
+    function layOut(
+        uint256 context,
+        uint256 slots,
+        BatchHeader calldata header,
+        uint256[] memory deposits,
+        bytes calldata slotsData,
+        Withdrawal[] calldata withdrawals
+    ) internal pure returns (uint256[] memory words) {
+        // Zeroed by the compiler.
+        words = new uint256[](wordCount(slots));
+        words[0] = context;
+        words[1] = header.assetsRoot;
+        words[2] = uint256(header.time) | (uint256(header.transactions) << 40) | (uint256(header.deposits) << 56)
+            | (uint256(header.feeAsset) << 72) | (uint256(uint160(header.feeRecipient)) << 88);
+        words[3] = header.feeTotal;
+        words[4] = header.firstDeposit;
+        // words[5], the oracle word, is 0.
+        words[6] = header.batchIndex;
+        words[7] = header.start;
+        for (uint256 i = 0; i < deposits.length; ++i) {
+            words[HEADER_WORDS + i] = deposits[i];
+        }
+        uint256 firstSlot = HEADER_WORDS + 2 * slots;
+        _copySlots(words, firstSlot, slotsData);
+        _placeWithdrawals(words, firstSlot, header.transactions, withdrawals);
+    }
+
+    /// @notice The challenge z = keccak256(c ‖ keccak256(words)) mod r, and y = Σ wᵢ·zⁱ.
+    /// @dev Reverts with `WordNotCanonical` if a word is not below r. The number of words must be a multiple of eight, as
+    /// that of every shape is (8 + 26·N for N a multiple of 4).
+    function evaluate(uint256[] memory words, uint256 dataCommitment)
+        internal
+        pure
+        returns (bytes32 wordsHash, uint256 z, uint256 y)
+    {
+        bool over;
+        assembly ("memory-safe") {
+            let begin := add(words, 32)
+            let size := mul(mload(words), 32)
+            wordsHash := keccak256(begin, size)
+            mstore(0, dataCommitment)
+            mstore(32, wordsHash)
+            z := mod(keccak256(0, 64), SCALAR_MODULUS)
+            // Horner, from the last word to the first, eight in a step.
+            for { let at := add(begin, size) } gt(at, begin) {} {
+                at := sub(at, 256)
+                let word
+                word := mload(add(at, 224))
+                over := or(over, iszero(lt(word, SCALAR_MODULUS)))
+                y := addmod(mulmod(y, z, SCALAR_MODULUS), word, SCALAR_MODULUS)
+                word := mload(add(at, 192))
+                over := or(over, iszero(lt(word, SCALAR_MODULUS)))
+                y := addmod(mulmod(y, z, SCALAR_MODULUS), word, SCALAR_MODULUS)
+                word := mload(add(at, 160))
+                over := or(over, iszero(lt(word, SCALAR_MODULUS)))
+                y := addmod(mulmod(y, z, SCALAR_MODULUS), word, SCALAR_MODULUS)
+                word := mload(add(at, 128))
+                over := or(over, iszero(lt(word, SCALAR_MODULUS)))
+                y := addmod(mulmod(y, z, SCALAR_MODULUS), word, SCALAR_MODULUS)
+                word := mload(add(at, 96))
+                over := or(over, iszero(lt(word, SCALAR_MODULUS)))
+                y := addmod(mulmod(y, z, SCALAR_MODULUS), word, SCALAR_MODULUS)
+                word := mload(add(at, 64))
+                over := or(over, iszero(lt(word, SCALAR_MODULUS)))
+                y := addmod(mulmod(y, z, SCALAR_MODULUS), word, SCALAR_MODULUS)
+                word := mload(add(at, 32))
+                over := or(over, iszero(lt(word, SCALAR_MODULUS)))
+                y := addmod(mulmod(y, z, SCALAR_MODULUS), word, SCALAR_MODULUS)
+                word := mload(at)
+                over := or(over, iszero(lt(word, SCALAR_MODULUS)))
+                y := addmod(mulmod(y, z, SCALAR_MODULUS), word, SCALAR_MODULUS)
+            }
+        }
+        if (over) _revertNotCanonical(words);
+    }
+
+    /// @dev Reverts naming the first word that is not below r.
+    function _revertNotCanonical(uint256[] memory words) private pure {
+        uint256 index = 0;
+        while (isCanonical(words[index])) ++index;
+        revert IRollup.WordNotCanonical(index);
+    }
+
+    /// @dev Copies each active slot's calldata to its words 2 … 23; words 0 and 1 are the withdrawal's.
+    function _copySlots(uint256[] memory words, uint256 firstSlot, bytes calldata slotsData) private pure {
+        assembly ("memory-safe") {
+            let to := add(words, mul(add(firstSlot, 1), 32))
+            let end := add(slotsData.offset, slotsData.length)
+            for { let from := slotsData.offset } lt(from, end) { from := add(from, 681) } {
+                // nf×3, cm×3, E.y, audit×9
+                calldatacopy(add(to, 64), from, 512)
+                // 169 bytes of note data, cut in pieces of 31; the last has 14, and zeros where the padding is.
+                let data := add(from, 512)
+                mstore(add(to, 576), shr(8, calldataload(data)))
+                mstore(add(to, 608), shr(8, calldataload(add(data, 31))))
+                mstore(add(to, 640), shr(8, calldataload(add(data, 62))))
+                mstore(add(to, 672), shr(8, calldataload(add(data, 93))))
+                mstore(add(to, 704), shr(8, calldataload(add(data, 124))))
+                mstore(add(to, 736), shl(136, shr(144, calldataload(add(data, 155)))))
+                to := add(to, 768)
+            }
+        }
+    }
+
+    /// @dev Writes target and amount of each withdrawal into its slot.
+    function _placeWithdrawals(
+        uint256[] memory words,
+        uint256 firstSlot,
+        uint256 transactions,
+        Withdrawal[] calldata withdrawals
+    ) private pure {
+        uint256 next = 0;
+        for (uint256 i = 0; i < withdrawals.length; ++i) {
+            Withdrawal calldata withdrawal = withdrawals[i];
+            uint256 slot = withdrawal.slot;
+            if (slot < next || slot >= transactions) revert IRollup.WithdrawalOutOfOrder(slot);
+            if (withdrawal.amount == 0 || withdrawal.recipient == address(0)) revert IRollup.EmptyWithdrawal(slot);
+            next = slot + 1;
+            uint256 at = firstSlot + SLOT_WORDS * slot;
+            words[at] = uint256(withdrawal.asset) | (uint256(uint160(withdrawal.recipient)) << 16);
+            words[at + 1] = withdrawal.amount;
+        }
+    }
+}

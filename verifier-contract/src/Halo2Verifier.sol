@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.30;
+
+import {IHalo2Verifier} from "./interfaces/IHalo2Verifier.sol";
+import "./verifier/Layout.sol";
+import {Opening} from "./verifier/Opening.sol";
+import {ProofReader} from "./verifier/ProofReader.sol";
+import {Quotient} from "./verifier/Quotient.sol";
+
+/// @title Verifier of halo2 proofs whose verifying key is data
+/// @notice Everything that differs between circuits of one constraint system (size, fixed columns,
+/// permutation) is read from the key, so that a further circuit size needs no further code. The
+/// gates' expressions are generated from the constraint system into a contract that extends this
+/// one; a key names the gates that it belongs to by their digest.
+abstract contract Halo2Verifier is IHalo2Verifier {
+    /// @inheritdoc IHalo2Verifier
+    function verify(address vkData, uint256[5] calldata instances, bytes calldata proof) external view {
+        unchecked {
+            Verification memory v = ProofReader.read(_gatesDigest(), vkData, instances, proof);
+            Quotient.prepare(v);
+
+            uint256 advice = v.key + load(v.key + KEY_AT_X);
+            uint256 fixedColumns = v.key + load(v.key + KEY_AT_FIXED);
+            uint256 instance = v.work + WORK_INSTANCE;
+            // Loaded, not constant: the generated code refers to the modulus hundreds of times, and
+            // each reference to a constant would take 33 bytes.
+            uint256 r = load(v.key + KEY_MODULUS);
+            uint256 scratch = v.distances + 64 * load(v.key + KEY_ROTATIONS);
+            uint256 sum = _gates(advice, fixedColumns, instance, v.scratch, scratch, r, v.y);
+            _lookups(advice, fixedColumns, instance, v.scratch, scratch, r, v.theta, v.work + WORK_LOOKUPS);
+
+            sum = Quotient.foldPermutation(v, sum);
+            sum = Quotient.foldLookups(v, sum);
+            store(v.work + WORK_QUOTIENT_EVALUATION, mulmod(sum, v.vanishingInverse, R));
+
+            Opening.check(v);
+        }
+    }
+
+    /// @dev keccak256 of the text of `_gates` and `_lookups`.
+    function _gatesDigest() internal pure virtual returns (bytes32);
+
+    /// @dev Folds the gates' expressions by powers of y, first expression highest.
+    /// @param a pointer to the advice columns' evaluations, in the order of their queries
+    /// @param f pointer to the fixed columns' evaluations
+    /// @param i pointer to the instance column's evaluation
+    /// @param s pointer to scratch space
+    /// @param t the same pointer; the compiler must not know that it is
+    /// @param r the scalar field's modulus
+    function _gates(uint256 a, uint256 f, uint256 i, uint256 s, uint256 t, uint256 r, uint256 y)
+        internal
+        pure
+        virtual
+        returns (uint256 sum);
+
+    /// @dev Writes, for each lookup, its input and its table compressed by powers of `theta` to
+    /// `out`; the other parameters are those of `_gates`.
+    function _lookups(uint256 a, uint256 f, uint256 i, uint256 s, uint256 t, uint256 r, uint256 theta, uint256 out)
+        internal
+        pure
+        virtual;
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.30;
+
+import {BatchData} from "./BatchData.sol";
+import {DevelopmentChain} from "./DevelopmentChain.sol";
+import {Fr, isCanonical} from "./Fields.sol";
+import {Governed} from "./Governance.sol";
+import {Vault} from "./Vault.sol";
+import {IAssetRegistry} from "./interfaces/IAssetRegistry.sol";
+import {IHalo2Verifier} from "./interfaces/IHalo2Verifier.sol";
+import {BatchHeader, IRollup, Shape, Withdrawal} from "./interfaces/IRollup.sol";
+import {IVault} from "./interfaces/IVault.sol";
+
+/// @title Rollup
+/// @notice See `IRollup`. Its constructor makes the vault, so that each knows the other for good.
+contract Rollup is IRollup, Governed {
+    uint256 private constant TAG_CONTEXT = 12;
+    uint256 private constant PROTOCOL_VERSION = 1;
+    /// @dev How far a batch's time may lie behind the block's.
+    uint256 private constant TIME_WINDOW = 1 hours;
+
+    /// @inheritdoc IRollup
+    IAssetRegistry public immutable registry;
+    /// @inheritdoc IRollup
+    IVault public immutable vault;
+    /// @inheritdoc IRollup
+    uint256 public immutable context;
+    /// @inheritdoc IRollup
+    uint16 public immutable feeAsset;
+
+    Fr private _state;
+    /// @inheritdoc IRollup
+    address public sequencer;
+    /// @inheritdoc IRollup
+    uint64 public batchIndex;
+    /// @inheritdoc IRollup
+    uint40 public lastTime;
+
+    mapping(uint256 id => Shape) private _shapes;
+
+    /// @param registry_ the registry of assets, which names the hash contract
+    /// @param governance the owner of this contract and of the vault: a timelock, off development chains
+    /// @param sequencer_ the account that may submit batches
+    /// @param guardian the account that may pause deposits
+    /// @param feeAsset_ id of the asset in which fees are paid
+    /// @param genesisState commitment of the state to start from, below the scalar modulus
+    constructor(
+        IAssetRegistry registry_,
+        address governance,
+        address sequencer_,
+        address guardian,
+        uint16 feeAsset_,
+        uint256 genesisState
+    ) Governed(governance) {
+        if (sequencer_ == address(0)) revert ZeroAddress();
+        registry = registry_;
+        vault = new Vault(registry_, governance, guardian);
+        feeAsset = feeAsset_;
+        sequencer = sequencer_;
+        emit SequencerChanged(sequencer_);
+        _state = _instance(genesisState);
+        batchIndex = 1;
+
+        uint256[] memory message = new uint256[](3);
+        message[0] = block.chainid;
+        message[1] = uint256(uint160(address(this)));
+        message[2] = PROTOCOL_VERSION;
+        context = registry_.poseidon().hash(TAG_CONTEXT, message);
+    }
+
+    /// @inheritdoc IRollup
+    function submitBatch(
+        BatchHeader calldata header,
+        bytes calldata slotsData,
+        Withdrawal[] calldata withdrawals,
+        bytes calldata proof,
+        uint256 newState,
+        uint256 dataCommitment
+    ) external {
+        if (msg.sender != sequencer) revert NotSequencer(msg.sender);
+        // Through a contract, or through an account that runs delegated code, a sequencer could publish a batch whose
+        // data stand in no transaction's input. A caller that signed the transaction and has no code called from its top.
+        if (msg.sender != tx.origin || msg.sender.code.length != 0) revert DataNotInTransaction();
+        Shape storage shape = _activeShape(header.shape);
+        _checkHeader(header, shape.slots, slotsData.length);
+
+        uint256[5] memory instances;
+        instances[0] = Fr.unwrap(_state);
+        instances[1] = Fr.unwrap(_instance(newState));
+        instances[2] = Fr.unwrap(_instance(dataCommitment));
+        bytes32 wordsHash;
+        (wordsHash, instances[3], instances[4]) = BatchData.evaluate(
+            BatchData.layOut(
+                context, shape.slots, header, vault.nextDeposits(header.deposits), slotsData, withdrawals
+            ),
+            dataCommitment
+        );
+        IHalo2Verifier(shape.verifier).verify(shape.vkData, instances, proof);
+
+        _state = Fr.wrap(newState);
+        batchIndex = header.batchIndex + 1;
+        lastTime = header.time;
+        emit BatchAccepted(
+            header.batchIndex,
+            newState,
+            header.oldState,
+            header.shape,
+            header.time,
+            header.transactions,
+            header.deposits,
+            header.firstDeposit,
+            dataCommitment,
+            wordsHash
+        );
+        _settle(header, withdrawals);
+    }
+
+    /// @inheritdoc IRollup
+    function registerShape(uint32 shape, uint16 slots, address verifier, address vkData, bool unsafeDevelopment)
+        external
+        onlyOwner
+    {
+        if (_shapes[shape].slots != 0) revert ShapeExists(shape);
+        if (slots != 4 && slots != 16 && slots != 64) revert InvalidSlots(slots);
+        if (verifier.code.length == 0) revert NotAContract(verifier);
+        if (vkData.code.length == 0) revert NotAContract(vkData);
+        if (unsafeDevelopment && !DevelopmentChain.here()) revert UnsafeDevelopmentKey(block.chainid);
+        _shapes[shape] = Shape(slots, unsafeDevelopment, false, verifier, vkData);
+        emit ShapeRegistered(shape, slots, verifier, vkData, vkData.codehash, unsafeDevelopment);
+    }
+
+    /// @inheritdoc IRollup
+    function retireShape(uint32 shape) external onlyOwner {
+        _activeShape(shape).retired = true;
+        emit ShapeRetired(shape);
+    }
+
+    /// @inheritdoc IRollup
+    function setSequencer(address newSequencer) external onlyOwner {
+        if (newSequencer == address(0)) revert ZeroAddress();
+        sequencer = newSequencer;
+        emit SequencerChanged(newSequencer);
+    }
+
+    /// @inheritdoc IRollup
+    function state() external view returns (uint256) {
+        return Fr.unwrap(_state);
+    }
+
+    /// @inheritdoc IRollup
+    function shapeOf(uint256 shape) external view returns (Shape memory) {
+        if (_shapes[shape].slots == 0) revert UnknownShape(shape);
+        return _shapes[shape];
+    }
+
+    /// @dev Consumes the deposits first, so that what they bring in may leave in the same batch.
+    function _settle(BatchHeader calldata header, Withdrawal[] calldata withdrawals) private {
+        if (header.deposits != 0) vault.consume(header.deposits);
+        for (uint256 i = 0; i < withdrawals.length; ++i) {
+            vault.credit(withdrawals[i].asset, withdrawals[i].recipient, withdrawals[i].amount);
+        }
+        if (header.feeTotal != 0) vault.credit(header.feeAsset, header.feeRecipient, header.feeTotal);
+    }
+
+    /// @dev Compares every header value that this contract knows with its own.
+    function _checkHeader(BatchHeader calldata header, uint256 slots, uint256 dataLength) private view {
+        uint256 current = Fr.unwrap(_state);
+        if (header.oldState != current) revert WrongOldState(header.oldState, current);
+        if (header.batchIndex != batchIndex) revert WrongBatchIndex(header.batchIndex, batchIndex);
+        uint256 assetsRoot = registry.root();
+        if (header.assetsRoot != assetsRoot) revert StaleAssetsRoot(header.assetsRoot, assetsRoot);
+        if (header.feeAsset != feeAsset) revert WrongFeeAsset(header.feeAsset, feeAsset);
+        if (header.feeTotal != 0 && header.feeRecipient == address(0)) revert FeeWithoutRecipient();
+        uint256 firstDeposit = vault.consumedCount();
+        if (header.firstDeposit != firstDeposit) revert WrongFirstDeposit(header.firstDeposit, firstDeposit);
+
+        uint256 earliest = block.timestamp - TIME_WINDOW;
+        if (earliest < lastTime) earliest = lastTime;
+        if (header.time < earliest || header.time > block.timestamp) {
+            revert TimeOutsideWindow(header.time, earliest, block.timestamp);
+        }
+
+        if (header.transactions > slots) revert TooManySlots(header.transactions, slots);
+        if (header.deposits > slots) revert TooManySlots(header.deposits, slots);
+        uint256 expected = header.transactions * BatchData.SLOT_BYTES;
+        if (dataLength != expected) revert WrongDataLength(dataLength, expected);
+    }
+
+    /// @dev The shape with this id, registered and not retired.
+    function _activeShape(uint256 id) private view returns (Shape storage shape) {
+        shape = _shapes[id];
+        if (shape.slots == 0 || shape.retired) revert UnknownShape(id);
+    }
+
+    /// @dev A scalar that goes into the proof's instances: rejected, never reduced, when not below r.
+    function _instance(uint256 value) private pure returns (Fr) {
+        if (!isCanonical(value)) revert InstanceNotCanonical(value);
+        return Fr.wrap(value);
+    }
+}

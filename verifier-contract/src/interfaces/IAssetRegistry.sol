@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.30;
+
+import {IPoseidon} from "./IPoseidon.sol";
+
+/// @title Registry of assets
+/// @notice Assets that may enter the rollup, their auditors, and the Merkle root (arity 4, depth 8) under which
+/// transactions prove which asset they move (specification: Trees and state; Settlement).
+interface IAssetRegistry {
+    /// @notice One registered asset.
+    /// @param token the ERC-20 token on this chain; zero means the chain's native coin
+    /// @param flags policy bits that the leaf carries
+    /// @param auditorX x coordinate of the auditor's key on the embedded curve
+    /// @param auditorY y coordinate of the auditor's key
+    struct Asset {
+        address token;
+        uint8 flags;
+        uint256 auditorX;
+        uint256 auditorY;
+    }
+
+    /// @notice An asset was appended; `root` is the tree's root from then on.
+    event AssetRegistered(
+        uint16 indexed asset, address indexed token, uint8 flags, uint256 auditorX, uint256 auditorY, uint256 root
+    );
+
+    /// @notice An asset's auditor was replaced; `root` is the tree's root from then on.
+    event AuditorRotated(uint16 indexed asset, uint256 auditorX, uint256 auditorY, uint256 root);
+
+    /// @notice No asset has this id.
+    error UnknownAsset(uint256 asset);
+
+    /// @notice The token is registered already, under `asset`.
+    error TokenAlreadyRegistered(address token, uint16 asset);
+
+    /// @notice The token's address is neither zero nor a contract.
+    error TokenNotAContract(address token);
+
+    /// @notice All 65,536 ids are given.
+    error RegistryFull();
+
+    /// @notice A coordinate is not below the field's modulus.
+    error CoordinateNotCanonical(uint256 coordinate);
+
+    /// @notice The point is not on the embedded curve.
+    error PointNotOnCurve(uint256 x, uint256 y);
+
+    /// @notice The point is outside the subgroup of prime order.
+    error PointNotInSubgroup(uint256 x, uint256 y);
+
+    /// @notice The point is the identity.
+    error PointIsIdentity();
+
+    /// @notice Appends an asset under an auditor's key. Only governance.
+    /// @param token the ERC-20 token, or zero for the native coin; each may be registered once
+    /// @param auditorX x coordinate of the key: on the curve, in the prime subgroup, not the identity
+    /// @param auditorY y coordinate of the key
+    /// @param flags policy bits
+    /// @return asset the id given, counting from 0
+    function register(address token, uint256 auditorX, uint256 auditorY, uint8 flags) external returns (uint16 asset);
+
+    /// @notice Appends an asset without an auditor: its leaf carries the fixed point N. Only governance.
+    /// @param token the ERC-20 token, or zero for the native coin; each may be registered once
+    /// @param flags policy bits
+    /// @return asset the id given, counting from 0
+    function registerUnaudited(address token, uint8 flags) external returns (uint16 asset);
+
+    /// @notice Replaces an asset's auditor. Only governance.
+    /// @param asset a registered id
+    /// @param auditorX x coordinate of the new key, checked as in `register`
+    /// @param auditorY y coordinate of the new key
+    function rotateAuditor(uint16 asset, uint256 auditorX, uint256 auditorY) external;
+
+    /// @notice The hash contract.
+    function poseidon() external view returns (IPoseidon);
+
+    /// @notice The root of the asset tree.
+    function root() external view returns (uint256);
+
+    /// @notice How many assets are registered; also the next id.
+    function count() external view returns (uint256);
+
+    /// @notice The asset with this id; reverts with `UnknownAsset`.
+    function assetOf(uint256 asset) external view returns (Asset memory);
+
+    /// @notice The token of the asset with this id; reverts with `UnknownAsset`.
+    function tokenOf(uint256 asset) external view returns (address);
+
+    /// @notice A node of the tree.
+    /// @param level 0 for leaves up to 8 for the root
+    /// @param index position within the level
+    function node(uint256 level, uint256 index) external view returns (uint256);
+
+    /// @notice The point that assets without an auditor carry.
+    function unaudited() external view returns (uint256 x, uint256 y);
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.30;
+
+import "./Layout.sol";
+import {ScalarField} from "./ScalarField.sol";
+
+/// @title The constraint system's expressions at x
+/// @notice All but the gates: Lagrange polynomials, permutation and lookup arguments. Every
+/// function that takes `sum` folds its expressions to it as sum·y + expression.
+library Quotient {
+    /// @notice Computes x^n, the Lagrange polynomials at x, the instance column's value at x and
+    /// the distances of μ from the points of the opening: all that takes an inversion.
+    function prepare(Verification memory v) internal view {
+        unchecked {
+            uint256 key = v.key;
+            uint256 x = v.x;
+            uint256 xn = x;
+            for (uint256 i = load(key + KEY_K); i > 0; --i) xn = mulmod(xn, xn, R);
+            v.xn = xn;
+
+            // Denominators x − ωⁱ for i = −(blinding + 1) … 4, then x^n − 1, x and the distances.
+            uint256 blinding = load(key + KEY_BLINDING);
+            uint256 rows = blinding + 1 + INSTANCES;
+            uint256 values = v.scratch;
+            uint256 power = load(key + KEY_OMEGA_LAST);
+            uint256 omega = load(key + KEY_OMEGA);
+            uint256 p = values;
+            for (uint256 i; i < rows; ++i) {
+                store(p, addmod(x, R - power, R));
+                power = mulmod(power, omega, R);
+                p += 32;
+            }
+            uint256 vanishing = addmod(xn, R - 1, R);
+            store(p, vanishing);
+            store(p + 32, x);
+            uint256 rotations = load(key + KEY_ROTATIONS);
+            measure(v, p + 64, 32 * rotations);
+            ScalarField.invertAll(values, rows + 2 + rotations, p + 64 + 32 * rotations);
+            v.vanishingInverse = load(p);
+            v.xInverse = load(p + 32);
+            copy(v.distances + 32 * rotations, p + 64, 32 * rotations);
+
+            // Lᵢ(x) = ωⁱ·(x^n − 1) / (n·(x − ωⁱ))
+            power = mulmod(mulmod(vanishing, load(key + KEY_N_INVERSE), R), load(key + KEY_OMEGA_LAST), R);
+            uint256 value = mulmod(power, load(values), R);
+            v.lLast = value;
+            uint256 inactive = value;
+            p = values;
+            for (uint256 i; i < blinding; ++i) {
+                p += 32;
+                power = mulmod(power, omega, R);
+                inactive = addmod(inactive, mulmod(power, load(p), R), R);
+            }
+            v.lActive = addmod(1, R - inactive, R);
+
+            uint256 instance = key + load(key + KEY_LENGTH) + 64;
+            uint256 evaluation;
+            for (uint256 i; i < INSTANCES; ++i) {
+                p += 32;
+                power = mulmod(power, omega, R);
+                value = mulmod(power, load(p), R);
+                if (i == 0) v.lFirst = value;
+                evaluation = addmod(evaluation, mulmod(value, load(instance), R), R);
+                instance += 32;
+            }
+            store(v.work + WORK_INSTANCE, evaluation);
+        }
+    }
+
+    /// @dev Writes μ − x·ω^rotation for every rotation of the key to `v.distances` and `target`.
+    function measure(Verification memory v, uint256 target, uint256 size) private pure {
+        unchecked {
+            uint256 from = v.key + load(v.key + KEY_AT_ROTATIONS);
+            uint256 distances = v.distances;
+            uint256 x = v.x;
+            uint256 mu = v.mu;
+            for (uint256 i; i < size; i += 32) {
+                store(distances + i, addmod(mu, R - mulmod(x, load(from + i), R), R));
+            }
+            copy(target, distances, size);
+        }
+    }
+
+    /// @notice Folds the permutation argument's expressions.
+    function foldPermutation(Verification memory v, uint256 sum) internal pure returns (uint256) {
+        unchecked {
+            uint256 key = v.key;
+            uint256 chunks = load(key + KEY_CHUNKS);
+            if (chunks == 0) return sum;
+            uint256 y = v.y;
+            uint256 products = key + load(key + KEY_AT_PRODUCTS);
+
+            // l₀·(1 − z₀)
+            sum = addmod(mulmod(sum, y, R), mulmod(v.lFirst, addmod(1, R - load(products), R), R), R);
+            // l_last·(z² − z) of the last product
+            uint256 z = load(products + 96 * (chunks - 1));
+            sum = addmod(mulmod(sum, y, R), mulmod(v.lLast, mulmod(z, addmod(z, R - 1, R), R), R), R);
+            // l₀·(zᵢ − zᵢ₋₁(ω^last·x))
+            for (uint256 i = 1; i < chunks; ++i) {
+                uint256 p = products + 96 * i;
+                sum = addmod(mulmod(sum, y, R), mulmod(v.lFirst, addmod(load(p), R - load(p - 32), R), R), R);
+            }
+            return foldProducts(v, products, sum);
+        }
+    }
+
+    /// @dev Folds, for each chunk of columns with values e and permutation s,
+    /// active·(z(ωx)·∏(e + β·s + γ) − z(x)·∏(e + δⁱ·β·x + γ)).
+    function foldProducts(Verification memory v, uint256 products, uint256 sum) private pure returns (uint256) {
+        unchecked {
+            uint256 key = v.key;
+            uint256 column = key + load(key + KEY_AT_COLUMNS);
+            uint256 lastColumn = column + 2 * load(key + KEY_PERMUTED);
+            uint256 chunk = 2 * load(key + KEY_CHUNK);
+            uint256 sigma = key + load(key + KEY_AT_SIGMA);
+            uint256 beta = v.beta;
+            uint256 gamma = v.gamma;
+            uint256 identity = mulmod(beta, v.x, R);
+            while (column < lastColumn) {
+                uint256 end = column + chunk;
+                if (end > lastColumn) end = lastColumn;
+                uint256 right = load(products);
+                uint256 left = load(products + 32);
+                for (; column < end; column += 2) {
+                    uint256 value = addmod(load(key + loadShort(column)), gamma, R);
+                    left = mulmod(left, addmod(value, mulmod(beta, load(sigma), R), R), R);
+                    right = mulmod(right, addmod(value, identity, R), R);
+                    identity = mulmod(identity, DELTA, R);
+                    sigma += 32;
+                }
+                sum = addmod(mulmod(sum, v.y, R), mulmod(v.lActive, addmod(left, R - right, R), R), R);
+                products += 96;
+            }
+            return sum;
+        }
+    }
+
+    /// @notice Folds the lookup arguments' expressions.
+    function foldLookups(Verification memory v, uint256 sum) internal pure returns (uint256) {
+        unchecked {
+            uint256 y = v.y;
+            uint256 compressed = v.work + WORK_LOOKUPS;
+            uint256 p = v.key + load(v.key + KEY_AT_LOOKUPS);
+            for (uint256 i = load(v.key + KEY_LOOKUPS); i > 0; --i) {
+                uint256 z = load(p);
+                // l₀·(1 − z)
+                sum = addmod(mulmod(sum, y, R), mulmod(v.lFirst, addmod(1, R - z, R), R), R);
+                // l_last·(z² − z)
+                sum = addmod(mulmod(sum, y, R), mulmod(v.lLast, mulmod(z, addmod(z, R - 1, R), R), R), R);
+
+                uint256 input = load(p + 64);
+                uint256 table = load(p + 128);
+                uint256 difference;
+                {
+                    // active·(z(ωx)·(a' + β)·(s' + γ) − z·(input + β)·(table + γ))
+                    uint256 left = mulmod(addmod(input, v.beta, R), addmod(table, v.gamma, R), R);
+                    left = mulmod(load(p + 32), left, R);
+                    uint256 right = mulmod(
+                        addmod(load(compressed), v.beta, R), addmod(load(compressed + 32), v.gamma, R), R
+                    );
+                    right = mulmod(z, right, R);
+                    difference = addmod(left, R - right, R);
+                }
+                sum = addmod(mulmod(sum, y, R), mulmod(v.lActive, difference, R), R);
+                // l₀·(a' − s')
+                difference = addmod(input, R - table, R);
+                sum = addmod(mulmod(sum, y, R), mulmod(v.lFirst, difference, R), R);
+                // active·(a' − s')·(a' − a'(x/ω))
+                difference = mulmod(difference, addmod(input, R - load(p + 96), R), R);
+                sum = addmod(mulmod(sum, y, R), mulmod(v.lActive, difference, R), R);
+
+                p += 160;
+                compressed += 64;
+            }
+            return sum;
+        }
+    }
+}

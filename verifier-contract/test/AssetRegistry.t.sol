@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.30;
+
+import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
+import {AssetRegistry} from "../src/AssetRegistry.sol";
+import {EmbeddedCurve} from "../src/EmbeddedCurve.sol";
+import {SCALAR_MODULUS} from "../src/Fields.sol";
+import {Governed} from "../src/Governance.sol";
+import {IAssetRegistry} from "../src/interfaces/IAssetRegistry.sol";
+import {Fixture, G2X, G2Y, G3X, G3Y, GX, GY} from "./Fixture.sol";
+import {VM} from "./Vm.sol";
+import {PlainToken} from "./doubles/Tokens.sol";
+
+contract AssetRegistryTest is Fixture {
+    /// @dev Root of the empty tree, computed with circomlibjs.
+    uint256 private constant EMPTY_ROOT = 16074824011995559068723536869876261014070184750404959544394883287944823367404;
+
+    AssetRegistry private fresh;
+
+    function setUp() public {
+        deploy();
+        fresh = new AssetRegistry(poseidon, address(this), G3X, G3Y);
+    }
+
+    /// @dev The root from all leaves, level by level, over the first 4ᵏ leaves that hold any.
+    function expectedRoot(uint256[] memory leaves) private view returns (uint256) {
+        uint256[] memory level = new uint256[](16);
+        for (uint256 i = 0; i < leaves.length; ++i) {
+            level[i] = leaves[i];
+        }
+        uint256 empty = 0;
+        uint256 width = 16;
+        uint256[] memory children = new uint256[](4);
+        for (uint256 depth = 0; depth < 8; ++depth) {
+            uint256 nextWidth = width > 4 ? width / 4 : 1;
+            uint256[] memory next = new uint256[](nextWidth);
+            for (uint256 i = 0; i < nextWidth; ++i) {
+                for (uint256 k = 0; k < 4; ++k) {
+                    children[k] = 4 * i + k < width ? level[4 * i + k] : empty;
+                }
+                next[i] = poseidon.hash(1, children);
+            }
+            for (uint256 k = 0; k < 4; ++k) {
+                children[k] = empty;
+            }
+            empty = poseidon.hash(1, children);
+            level = next;
+            width = nextWidth;
+        }
+        return level[0];
+    }
+
+    function leaf(uint256 asset, address token, uint256 flags, uint256 x, uint256 y) private view returns (uint256) {
+        uint256[] memory m = new uint256[](3);
+        m[0] = asset + uint256(uint160(token)) * 2 ** 16 + flags * 2 ** 176;
+        m[1] = x;
+        m[2] = y;
+        return poseidon.hash(7, m);
+    }
+
+    function test_emptyRoot() public view {
+        assertEq(fresh.root(), EMPTY_ROOT, "root");
+        assertEq(fresh.count(), 0, "count");
+        assertEq(fresh.node(8, 0), EMPTY_ROOT, "top node");
+        assertEq(fresh.node(0, 9), 0, "leaf");
+    }
+
+    function test_registerAppends() public {
+        uint256[] memory leaves = new uint256[](6);
+        for (uint256 i = 0; i < 6; ++i) {
+            address token = i == 0 ? address(0) : address(new PlainToken(6));
+            uint16 asset;
+            if (i % 2 == 0) {
+                asset = fresh.registerUnaudited(token, uint8(i));
+                leaves[i] = leaf(i, token, i, G3X, G3Y);
+            } else {
+                asset = fresh.register(token, GX, GY, 255);
+                leaves[i] = leaf(i, token, 255, GX, GY);
+            }
+            assertEq(asset, i, "id");
+            assertEq(fresh.tokenOf(i), token, "token");
+            uint256[] memory present = new uint256[](i + 1);
+            for (uint256 k = 0; k <= i; ++k) {
+                present[k] = leaves[k];
+            }
+            assertEq(fresh.root(), expectedRoot(present), "root");
+            assertEq(fresh.node(8, 0), fresh.root(), "top node");
+        }
+        fresh.rotateAuditor(3, G2X, G2Y);
+        leaves[3] = leaf(3, fresh.tokenOf(3), 255, G2X, G2Y);
+        assertEq(fresh.root(), expectedRoot(leaves), "root after rotation");
+        IAssetRegistry.Asset memory asset3 = fresh.assetOf(3);
+        assertEq(asset3.auditorX, G2X, "auditor");
+        assertEq(asset3.auditorY, G2Y, "auditor");
+        assertEq(asset3.flags, 255, "flags");
+    }
+
+    function test_onlyGovernance() public {
+        bytes memory reason = abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, alice);
+        VM.startPrank(alice);
+        VM.expectRevert(reason);
+        fresh.register(address(usd), GX, GY, 0);
+        VM.expectRevert(reason);
+        fresh.registerUnaudited(address(usd), 0);
+        VM.expectRevert(reason);
+        fresh.rotateAuditor(0, GX, GY);
+        VM.stopPrank();
+    }
+
+    function test_rejectsTokens() public {
+        VM.expectRevert(abi.encodeWithSelector(IAssetRegistry.TokenNotAContract.selector, alice));
+        fresh.registerUnaudited(alice, 0);
+        VM.expectRevert(abi.encodeWithSelector(IAssetRegistry.TokenAlreadyRegistered.selector, address(gold), 2));
+        registry.registerUnaudited(address(gold), 0);
+        VM.expectRevert(abi.encodeWithSelector(IAssetRegistry.TokenAlreadyRegistered.selector, address(0), 0));
+        registry.registerUnaudited(address(0), 0);
+    }
+
+    function test_unknownAsset() public {
+        bytes memory reason = abi.encodeWithSelector(IAssetRegistry.UnknownAsset.selector, 3);
+        VM.expectRevert(reason);
+        registry.tokenOf(3);
+        VM.expectRevert(reason);
+        registry.assetOf(3);
+        VM.expectRevert(reason);
+        registry.rotateAuditor(3, GX, GY);
+    }
+
+    function rejectsKey(uint256 x, uint256 y, bytes memory reason) private {
+        VM.expectRevert(reason);
+        fresh.register(address(usd), x, y, 0);
+        VM.expectRevert(reason);
+        registry.rotateAuditor(1, x, y);
+        VM.expectRevert(reason);
+        new AssetRegistry(poseidon, address(this), x, y);
+    }
+
+    function test_rejectsKeyNotCanonical() public {
+        rejectsKey(
+            GX + SCALAR_MODULUS, GY, abi.encodeWithSelector(IAssetRegistry.CoordinateNotCanonical.selector, GX + SCALAR_MODULUS)
+        );
+        rejectsKey(
+            GX, GY + SCALAR_MODULUS, abi.encodeWithSelector(IAssetRegistry.CoordinateNotCanonical.selector, GY + SCALAR_MODULUS)
+        );
+    }
+
+    function test_rejectsKeyOffCurve() public {
+        rejectsKey(GX, GY + 1, abi.encodeWithSelector(IAssetRegistry.PointNotOnCurve.selector, GX, GY + 1));
+        rejectsKey(0, 0, abi.encodeWithSelector(IAssetRegistry.PointNotOnCurve.selector, 0, 0));
+    }
+
+    function test_rejectsIdentity() public {
+        rejectsKey(0, 1, abi.encodeWithSelector(IAssetRegistry.PointIsIdentity.selector));
+    }
+
+    function test_rejectsKeyOutsideSubgroup() public {
+        uint256 p = SCALAR_MODULUS;
+        uint256[2][7] memory points = [
+            // of order 2, 4 and 8
+            [uint256(0), p - 1],
+            [p - 1, uint256(0)],
+            [
+                17061719626832259898845741003733890968968767993363194771977168648564009544074,
+                4826523245007015323400664741523384119579596407052839571721035538011798951543
+            ],
+            // G plus the point of order 2
+            [p - GX, p - GY],
+            // of order 2ℓ, 4ℓ, 8ℓ
+            [17144168211057640997801047890285120249789806316947982333196442132844867077799, uint256(5)],
+            [1714952583751879009870524714610588938019844371214699424402524223267791654586, uint256(16)],
+            [13440735511166068438396697412659772351036115246488126040042880773632072039429, uint256(9)]
+        ];
+        for (uint256 i = 0; i < points.length; ++i) {
+            (uint256 x, uint256 y) = (points[i][0], points[i][1]);
+            assertTrue(EmbeddedCurve.isOnCurve(x, y), "on curve");
+            rejectsKey(x, y, abi.encodeWithSelector(IAssetRegistry.PointNotInSubgroup.selector, x, y));
+        }
+    }
+
+    function test_acceptsSubgroup() public pure {
+        assertTrue(EmbeddedCurve.isInSubgroup(GX, GY), "G");
+        assertTrue(EmbeddedCurve.isInSubgroup(G2X, G2Y), "2G");
+        assertTrue(EmbeddedCurve.isInSubgroup(SCALAR_MODULUS - G3X, G3Y), "-3G");
+    }
+
+    /// @dev The last id is given, and none after it.
+    function test_full() public {
+        // The length of the array of assets, in the slot that holds the number 3 of this registry.
+        bool found;
+        for (uint256 slot = 0; slot < 12 && !found; ++slot) {
+            if (uint256(VM.load(address(registry), bytes32(slot))) == 3) {
+                VM.store(address(registry), bytes32(slot), bytes32(uint256(65535)));
+                found = registry.count() == 65535;
+                if (!found) VM.store(address(registry), bytes32(slot), bytes32(uint256(3)));
+            }
+        }
+        assertTrue(found, "length not found");
+        assertEq(registry.registerUnaudited(address(new PlainToken(6)), 0), 65535, "last id");
+        address token = address(new PlainToken(6));
+        VM.expectRevert(IAssetRegistry.RegistryFull.selector);
+        registry.registerUnaudited(token, 0);
+    }
+
+    function test_gasOfRegister() public {
+        uint256 before = gasleft();
+        fresh.register(address(usd), GX, GY, 0);
+        emit log_named_uint("register, gas", before - gasleft());
+    }
+
+    function test_governanceIsPermanent() public {
+        VM.expectRevert(Governed.GovernanceIsPermanent.selector);
+        fresh.renounceOwnership();
+    }
+}

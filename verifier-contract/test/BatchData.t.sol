@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.30;
+
+import {SCALAR_MODULUS} from "../src/Fields.sol";
+import {IRollup, Withdrawal} from "../src/interfaces/IRollup.sol";
+import {Fixture} from "./Fixture.sol";
+import {VM} from "./Vm.sol";
+import {Batch, ReferenceBatch} from "./reference/ReferenceBatch.sol";
+
+/// @dev The instances that the contract derives from calldata and the queue, against the reference and word by word.
+contract BatchDataTest is Fixture {
+    function setUp() public {
+        deploy();
+        for (uint256 i = 0; i < 20; ++i) {
+            depositToken(usd, USD, alice, 1000 + i, uint256(keccak256(abi.encode(i))) % SCALAR_MODULUS);
+        }
+    }
+
+    function withdraw(Batch memory b, uint8 slot, uint16 asset, address recipient, uint128 amount) private pure {
+        Withdrawal[] memory list = new Withdrawal[](b.withdrawals.length + 1);
+        for (uint256 i = 0; i < b.withdrawals.length; ++i) {
+            list[i] = b.withdrawals[i];
+        }
+        list[b.withdrawals.length] = Withdrawal(slot, asset, recipient, amount);
+        b.withdrawals = list;
+    }
+
+    /// @dev The words by the reference, deposits as the queue holds them.
+    function referenceWords(Batch memory b) private view returns (uint256[] memory) {
+        return ReferenceBatch.words(b, rollup.context(), b.header.shape, vault.nextDeposits(b.header.deposits));
+    }
+
+    function equalsReference(Batch memory b) private {
+        uint256[5] memory instances = instancesOf(b);
+        (uint256 z, uint256 y) = ReferenceBatch.evaluate(referenceWords(b), b.dataCommitment);
+        assertEq(instances[0], rollup.state(), "old state");
+        assertEq(instances[1], b.newState, "new state");
+        assertEq(instances[2], b.dataCommitment, "c");
+        assertEq(instances[3], z, "z");
+        assertEq(instances[4], y, "y");
+    }
+
+    function testFuzz_equalsReference(uint256 seed, uint8 transactions, uint8 deposits, uint8 withdrawals) public {
+        Batch memory b = makeBatch(seed % 2 == 0 ? 4 : 16, 0, 0, seed);
+        uint16 slots = uint16(b.header.shape);
+        b = makeBatch(b.header.shape, transactions % (slots + 1), deposits % (slots + 1), seed);
+        b.header.feeTotal = uint128(seed);
+        for (uint8 s = 0; s < b.header.transactions; ++s) {
+            // Gaps between withdrawals, and runs of them.
+            if ((uint256(withdrawals) >> (s % 8)) & 1 == 1) {
+                withdraw(b, s, uint16(seed >> 8), address(uint160(seed | 1)), uint128(seed | 1));
+            }
+        }
+        equalsReference(b);
+    }
+
+    function test_fullBatches() public {
+        equalsReference(makeBatch(4, 4, 4, 1));
+        equalsReference(makeBatch(16, 16, 16, 2));
+        equalsReference(makeBatch(64, 64, 20, 3));
+        equalsReference(makeBatch(64, 0, 0, 4));
+    }
+
+    /// @dev Memory that was used before does not show through where a slot is empty.
+    function test_emptySlotsAreZero() public {
+        Batch memory b = makeBatch(4, 1, 0, 5);
+        uint256[] memory words = referenceWords(b);
+        for (uint256 i = 8; i < 16; ++i) {
+            assertEq(words[i], 0, "deposit word");
+        }
+        for (uint256 i = 40; i < 112; ++i) {
+            assertEq(words[i], 0, "slot word");
+        }
+        equalsReference(b);
+    }
+
+    /// @dev Both z and y differ from the unaltered batch's.
+    function differs(Batch memory altered, uint256[5] memory honest, string memory what) private {
+        uint256[5] memory instances = instancesOf(altered);
+        assertTrue(instances[3] != honest[3] && instances[4] != honest[4], what);
+    }
+
+    /// @dev Every word of every slot, altered alone.
+    function test_eachSlotWordCounts() public {
+        Batch memory b = makeBatch(4, 4, 4, 6);
+        uint256[5] memory honest = instancesOf(b);
+        for (uint256 s = 0; s < 4; ++s) {
+            for (uint256 i = 0; i < 16; ++i) {
+                uint256 word = b.slotWords[s][i];
+                b.slotWords[s][i] = addmod(word, 1, SCALAR_MODULUS);
+                differs(b, honest, "slot word");
+                b.slotWords[s][i] = word;
+            }
+        }
+        equalsReference(b);
+    }
+
+    /// @dev Every byte of note data, altered alone.
+    function test_eachNoteByteCounts() public {
+        Batch memory b = makeBatch(4, 2, 0, 7);
+        uint256[5] memory honest = instancesOf(b);
+        for (uint256 s = 0; s < 2; ++s) {
+            for (uint256 i = 0; i < 169; ++i) {
+                bytes1 value = b.noteData[s][i];
+                b.noteData[s][i] = value ^ 0x01;
+                differs(b, honest, "note byte");
+                b.noteData[s][i] = value;
+            }
+        }
+    }
+
+    /// @dev Every header word that the contract does not fix itself.
+    function test_eachHeaderWordCounts() public {
+        Batch memory b = makeBatch(4, 2, 2, 8);
+        uint256[5] memory honest = instancesOf(b);
+        b.header.time -= 1;
+        differs(b, honest, "time");
+        b = makeBatch(4, 2, 2, 8);
+        b.header.feeRecipient = alice;
+        differs(b, honest, "fee recipient");
+        b = makeBatch(4, 2, 2, 8);
+        b.header.feeTotal += 1;
+        differs(b, honest, "fee total");
+        b = makeBatch(4, 2, 2, 8);
+        b.header.start += 1;
+        differs(b, honest, "start");
+        b = makeBatch(4, 2, 2, 8);
+        b.header.deposits -= 1;
+        differs(b, honest, "deposits");
+        b = makeBatch(4, 3, 2, 8);
+        differs(b, honest, "transactions");
+        b = makeBatch(16, 2, 2, 8);
+        differs(b, honest, "slots");
+        b = makeBatch(4, 2, 2, 8);
+        b.dataCommitment += 1;
+        differs(b, honest, "c");
+    }
+
+    /// @dev Words that the contract holds: the assets root, deposits, the deposit cursor, the batch index.
+    function test_eachWordOfTheContractCounts() public {
+        Batch memory b = makeBatch(4, 2, 1, 9);
+        uint256[5] memory honest = instancesOf(b);
+        registry.registerUnaudited(address(verifier), 0);
+        b = makeBatch(4, 2, 1, 9);
+        differs(b, honest, "assets root");
+        honest = instancesOf(b);
+        submit(makeBatch(4, 0, 0, 10));
+        b = makeBatch(4, 2, 1, 9);
+        differs(b, honest, "batch index");
+        honest = instancesOf(b);
+        submit(makeBatch(4, 0, 1, 11));
+        differs(makeBatch(4, 2, 1, 9), honest, "deposit");
+    }
+
+    /// @dev Slot, asset, recipient and amount of a withdrawal.
+    function test_eachWithdrawalFieldCounts() public {
+        Batch memory b = makeBatch(4, 3, 0, 12);
+        uint256[5] memory without = instancesOf(b);
+        withdraw(b, 1, USD, alice, 5);
+        differs(b, without, "withdrawal");
+        uint256[5] memory honest = instancesOf(b);
+        b.withdrawals[0].slot = 2;
+        differs(b, honest, "slot");
+        b.withdrawals[0] = Withdrawal(1, GOLD, alice, 5);
+        differs(b, honest, "asset");
+        b.withdrawals[0] = Withdrawal(1, USD, bob, 5);
+        differs(b, honest, "recipient");
+        b.withdrawals[0] = Withdrawal(1, USD, alice, 6);
+        differs(b, honest, "amount");
+    }
+
+    /// @dev Each of the sixteen words of each slot is refused at r and above, and taken at r − 1.
+    function test_rejectsWordNotBelowModulus() public {
+        Batch memory b = makeBatch(4, 4, 4, 13);
+        for (uint256 s = 0; s < 4; ++s) {
+            for (uint256 i = 0; i < 16; ++i) {
+                uint256 word = b.slotWords[s][i];
+                b.slotWords[s][i] = SCALAR_MODULUS;
+                submitReverts(b, abi.encodeWithSelector(IRollup.WordNotCanonical.selector, 16 + 24 * s + 2 + i));
+                b.slotWords[s][i] = type(uint256).max;
+                submitReverts(b, abi.encodeWithSelector(IRollup.WordNotCanonical.selector, 16 + 24 * s + 2 + i));
+                b.slotWords[s][i] = SCALAR_MODULUS - 1;
+                equalsReference(b);
+                b.slotWords[s][i] = word;
+            }
+        }
+    }
+
+    function test_rejectsInstanceNotBelowModulus() public {
+        Batch memory b = makeBatch(4, 1, 0, 14);
+        b.newState = SCALAR_MODULUS;
+        submitReverts(b, abi.encodeWithSelector(IRollup.InstanceNotCanonical.selector, SCALAR_MODULUS));
+        b = makeBatch(4, 1, 0, 14);
+        b.dataCommitment += SCALAR_MODULUS;
+        submitReverts(b, abi.encodeWithSelector(IRollup.InstanceNotCanonical.selector, b.dataCommitment));
+    }
+
+    function test_rejectsDataOfWrongLength() public {
+        Batch memory b = makeBatch(4, 2, 0, 15);
+        b.noteData[1] = bytes.concat(b.noteData[1], hex"00");
+        submitReverts(b, abi.encodeWithSelector(IRollup.WrongDataLength.selector, 2 * 681 + 1, 2 * 681));
+        b = makeBatch(4, 2, 0, 15);
+        b.header.transactions = 3;
+        submitReverts(b, abi.encodeWithSelector(IRollup.WrongDataLength.selector, 2 * 681, 3 * 681));
+    }
+
+    function test_rejectsTooManySlots() public {
+        submitReverts(makeBatch(4, 5, 0, 16), abi.encodeWithSelector(IRollup.TooManySlots.selector, 5, 4));
+        submitReverts(makeBatch(4, 0, 5, 16), abi.encodeWithSelector(IRollup.TooManySlots.selector, 5, 4));
+    }
+
+    function test_rejectsWithdrawals() public {
+        Batch memory b = makeBatch(4, 3, 0, 17);
+        withdraw(b, 3, USD, alice, 1);
+        submitReverts(b, abi.encodeWithSelector(IRollup.WithdrawalOutOfOrder.selector, 3));
+        b = makeBatch(4, 3, 0, 17);
+        withdraw(b, 1, USD, alice, 1);
+        withdraw(b, 1, USD, alice, 1);
+        submitReverts(b, abi.encodeWithSelector(IRollup.WithdrawalOutOfOrder.selector, 1));
+        b.withdrawals[0].slot = 2;
+        submitReverts(b, abi.encodeWithSelector(IRollup.WithdrawalOutOfOrder.selector, 1));
+        b = makeBatch(4, 3, 0, 17);
+        withdraw(b, 0, USD, alice, 0);
+        submitReverts(b, abi.encodeWithSelector(IRollup.EmptyWithdrawal.selector, 0));
+        b.withdrawals[0] = Withdrawal(0, USD, address(0), 1);
+        submitReverts(b, abi.encodeWithSelector(IRollup.EmptyWithdrawal.selector, 0));
+    }
+
+    /// @dev H(CONTEXT; chain id, rollup, 1).
+    function test_context() public view {
+        uint256[] memory m = new uint256[](3);
+        m[0] = 31337;
+        m[1] = uint160(address(rollup));
+        m[2] = 1;
+        assertEq(rollup.context(), poseidon.hash(12, m), "context");
+    }
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.30;
+
+import {AssetRegistry} from "../src/AssetRegistry.sol";
+import {SCALAR_MODULUS} from "../src/Fields.sol";
+import {Poseidon} from "../src/Poseidon.sol";
+import {Rollup} from "../src/Rollup.sol";
+import {IVault} from "../src/interfaces/IVault.sol";
+import {Test, VM} from "./Vm.sol";
+import {PlainToken} from "./doubles/Tokens.sol";
+import {VerifierDouble} from "./doubles/VerifierDouble.sol";
+import {Batch, ReferenceBatch} from "./reference/ReferenceBatch.sol";
+
+// Points of the embedded curve: its generator G, 2·G and 3·G.
+uint256 constant GX = 19698561148652590122159747500897617769866003486955115824547446575314762165298;
+uint256 constant GY = 19298250018296453272277890825869354524455968081175474282777126169995084727839;
+uint256 constant G2X = 10888583586923931208544682894223808592889594683695707023810418596490376666084;
+uint256 constant G2Y = 5385439990830629333790141808766489564004042426613953605842428838252723138518;
+uint256 constant G3X = 6454286856122558380304654249145457904483192930529533876582974818763598711205;
+uint256 constant G3Y = 9834504578074244817864877097296457569480750737760104650970013107390242905750;
+
+/// @dev The contracts as on a development chain, the test being governance, with three assets: 0 is native coin, 1 has 6
+/// decimals and pays fees, 2 has 18.
+abstract contract Fixture is Test {
+    uint16 internal constant COIN = 0;
+    uint16 internal constant USD = 1;
+    uint16 internal constant GOLD = 2;
+    uint256 internal constant GENESIS = 0x1234;
+    uint256 internal constant NOW = 1_800_000_000;
+
+    address internal sequencer = address(0x5e9);
+    address internal guardian = address(0x6a4d);
+    address internal alice = address(0xa11ce);
+    address internal bob = address(0xb0b);
+    address internal feeRecipient = address(0xfee);
+
+    Poseidon internal poseidon;
+    AssetRegistry internal registry;
+    Rollup internal rollup;
+    IVault internal vault;
+    VerifierDouble internal verifier;
+    address internal vkData = address(0xda7a);
+    PlainToken internal usd;
+    PlainToken internal gold;
+
+    function deploy() internal {
+        VM.warp(NOW);
+        poseidon = new Poseidon();
+        registry = new AssetRegistry(poseidon, address(this), G3X, G3Y);
+        rollup = new Rollup(registry, address(this), sequencer, guardian, USD, GENESIS);
+        vault = rollup.vault();
+        verifier = new VerifierDouble();
+        VM.etch(vkData, hex"0001");
+        usd = new PlainToken(6);
+        gold = new PlainToken(18);
+        registry.registerUnaudited(address(0), 0);
+        registry.register(address(usd), GX, GY, 0);
+        registry.register(address(gold), G2X, G2Y, 0);
+        rollup.registerShape(4, 4, address(verifier), vkData, false);
+        rollup.registerShape(16, 16, address(verifier), vkData, false);
+        rollup.registerShape(64, 64, address(verifier), vkData, true);
+    }
+
+    /// @dev Mints to `from` what it deposits.
+    function depositToken(PlainToken token, uint16 asset, address from, uint256 amount, uint256 inner)
+        internal
+        returns (uint64)
+    {
+        token.mint(from, amount);
+        VM.startPrank(from);
+        token.approve(address(vault), amount);
+        uint64 index = vault.deposit(asset, amount, inner);
+        VM.stopPrank();
+        return index;
+    }
+
+    function depositCoin(address from, uint256 amount, uint256 inner) internal returns (uint64) {
+        VM.deal(from, from.balance + amount);
+        VM.prank(from);
+        return vault.deposit{value: amount}(COIN, amount, inner);
+    }
+
+    /// @dev A batch that the contract accepts as things are now, with arbitrary words.
+    function makeBatch(uint32 shape, uint16 transactions, uint16 deposits, uint256 seed)
+        internal
+        view
+        returns (Batch memory b)
+    {
+        b.header.shape = shape;
+        b.header.batchIndex = rollup.batchIndex();
+        b.header.time = uint40(block.timestamp);
+        b.header.transactions = transactions;
+        b.header.deposits = deposits;
+        b.header.feeAsset = USD;
+        b.header.feeRecipient = feeRecipient;
+        b.header.firstDeposit = vault.consumedCount();
+        b.header.start = uint64(uint256(keccak256(abi.encode(seed, "start"))) >> 224);
+        b.header.assetsRoot = registry.root();
+        b.header.oldState = rollup.state();
+        b.slotWords = new uint256[16][](transactions);
+        b.noteData = new bytes[](transactions);
+        for (uint256 s = 0; s < transactions; ++s) {
+            for (uint256 i = 0; i < 16; ++i) {
+                b.slotWords[s][i] = uint256(keccak256(abi.encode(seed, s, i))) % SCALAR_MODULUS;
+            }
+            bytes memory note;
+            for (uint256 i = 0; i < 6; ++i) {
+                note = bytes.concat(note, keccak256(abi.encode(seed, s, "note", i)));
+            }
+            assembly ("memory-safe") {
+                mstore(note, 169)
+            }
+            b.noteData[s] = note;
+        }
+        b.proof = abi.encode(seed, "proof");
+        b.newState = uint256(keccak256(abi.encode(seed, "state"))) % SCALAR_MODULUS;
+        b.dataCommitment = uint256(keccak256(abi.encode(seed, "c"))) % SCALAR_MODULUS;
+    }
+
+    function submit(Batch memory b) internal {
+        bytes memory data = ReferenceBatch.slotsData(b);
+        VM.prank(sequencer, sequencer);
+        rollup.submitBatch(b.header, data, b.withdrawals, b.proof, b.newState, b.dataCommitment);
+    }
+
+    /// @dev `submit`, expecting this revert.
+    function submitReverts(Batch memory b, bytes memory reason) internal {
+        bytes memory data = ReferenceBatch.slotsData(b);
+        VM.prank(sequencer, sequencer);
+        VM.expectRevert(reason);
+        rollup.submitBatch(b.header, data, b.withdrawals, b.proof, b.newState, b.dataCommitment);
+    }
+
+    /// @dev The instances that the verifier would be given.
+    function instancesOf(Batch memory b) internal returns (uint256[5] memory instances) {
+        bytes memory data = ReferenceBatch.slotsData(b);
+        verifier.set(VerifierDouble.Answer.Show);
+        VM.prank(sequencer, sequencer);
+        try rollup.submitBatch(b.header, data, b.withdrawals, b.proof, b.newState, b.dataCommitment) {
+            revert NotTrue("the verifier was not called");
+        } catch (bytes memory reason) {
+            assertTrue(bytes4(reason) == VerifierDouble.Shown.selector, "reverted before the verifier was called");
+            bytes memory arguments = new bytes(reason.length - 4);
+            for (uint256 i = 4; i < reason.length; ++i) {
+                arguments[i - 4] = reason[i];
+            }
+            address key;
+            bytes memory proof;
+            (key, instances, proof) = abi.decode(arguments, (address, uint256[5], bytes));
+            assertEq(key, vkData, "key");
+            assertTrue(keccak256(proof) == keccak256(b.proof), "proof");
+        }
+        verifier.set(VerifierDouble.Answer.Accept);
+    }
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.30;
+
+import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
+import {TimelockController} from "@openzeppelin/contracts/governance/TimelockController.sol";
+import {AssetRegistry} from "../src/AssetRegistry.sol";
+import {Governance, Governed} from "../src/Governance.sol";
+import {Rollup} from "../src/Rollup.sol";
+import {DevelopmentToken} from "../src/development/DevelopmentToken.sol";
+import {IAssetRegistry} from "../src/interfaces/IAssetRegistry.sol";
+import {IRollup} from "../src/interfaces/IRollup.sol";
+import {Fixture, G3X, G3Y} from "./Fixture.sol";
+import {VM} from "./Vm.sol";
+
+contract GovernanceTest is Fixture {
+    uint256 private constant MINIMUM = 7 days;
+
+    function setUp() public {
+        deploy();
+    }
+
+    function makeGovernance(uint256 delay) private returns (Governance) {
+        address[] memory proposers = new address[](1);
+        proposers[0] = alice;
+        return new Governance(delay, proposers, proposers);
+    }
+
+    function test_delayHasFloor() public {
+        Governance short = makeGovernance(1);
+        assertEq(short.getMinDelay(), 1, "development chain");
+        VM.chainId(1);
+        assertEq(short.getMinDelay(), MINIMUM, "floor");
+        assertEq(makeGovernance(30 days).getMinDelay(), 30 days, "longer");
+        VM.chainId(1337);
+        assertEq(short.getMinDelay(), 1, "other development chain");
+    }
+
+    function test_floorHoldsForScheduling() public {
+        Governance governance = makeGovernance(1);
+        VM.chainId(1);
+        VM.startPrank(alice);
+        VM.expectRevert(
+            abi.encodeWithSelector(
+                TimelockController.TimelockInsufficientDelay.selector, MINIMUM - 1, MINIMUM
+            )
+        );
+        governance.schedule(address(registry), 0, "", 0, 0, MINIMUM - 1);
+        // Not even governance itself brings the delay below the floor.
+        bytes memory call = abi.encodeCall(TimelockController.updateDelay, (0));
+        governance.schedule(address(governance), 0, call, 0, 0, MINIMUM);
+        VM.warp(block.timestamp + MINIMUM);
+        governance.execute(address(governance), 0, call, 0, 0);
+        assertEq(governance.getMinDelay(), MINIMUM, "floor");
+        VM.stopPrank();
+    }
+
+    function test_ownerMustGiveNotice() public {
+        VM.chainId(1);
+        VM.expectRevert(abi.encodeWithSelector(Governed.GovernanceNotAContract.selector, alice));
+        new AssetRegistry(poseidon, alice, G3X, G3Y);
+        address[] memory nobody = new address[](0);
+        address hasty = address(new TimelockController(MINIMUM - 1, nobody, nobody, address(0)));
+        VM.expectRevert(abi.encodeWithSelector(Governed.GovernanceDelayTooShort.selector, MINIMUM - 1, MINIMUM));
+        new AssetRegistry(poseidon, hasty, G3X, G3Y);
+        VM.expectRevert(abi.encodeWithSelector(Governed.GovernanceDelayTooShort.selector, MINIMUM - 1, MINIMUM));
+        new Rollup(registry, hasty, sequencer, guardian, USD, GENESIS);
+        VM.expectRevert(abi.encodeWithSelector(Governed.GovernanceNotAContract.selector, alice));
+        new Rollup(registry, alice, sequencer, guardian, USD, GENESIS);
+        // A contract that is no timelock.
+        VM.expectRevert();
+        new AssetRegistry(poseidon, address(poseidon), G3X, G3Y);
+    }
+
+    function test_ownerMovesOnlyToATimelock() public {
+        VM.chainId(1);
+        registry.transferOwnership(alice);
+        VM.prank(alice);
+        VM.expectRevert(abi.encodeWithSelector(Governed.GovernanceNotAContract.selector, alice));
+        registry.acceptOwnership();
+        Governance governance = makeGovernance(MINIMUM);
+        registry.transferOwnership(address(governance));
+        VM.prank(address(governance));
+        registry.acceptOwnership();
+        assertEq(registry.owner(), address(governance), "owner");
+    }
+
+    /// @dev The whole path: a change is announced, waits, and takes effect.
+    function test_changeThroughTimelock() public {
+        VM.chainId(1);
+        Governance governance = makeGovernance(MINIMUM);
+        AssetRegistry governed = new AssetRegistry(poseidon, address(governance), G3X, G3Y);
+        bytes memory call = abi.encodeCall(IAssetRegistry.registerUnaudited, (address(0), 0));
+        VM.startPrank(alice);
+        VM.expectRevert(abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, alice));
+        governed.registerUnaudited(address(0), 0);
+        governance.schedule(address(governed), 0, call, 0, 0, MINIMUM);
+        VM.warp(block.timestamp + MINIMUM - 1);
+        VM.expectRevert();
+        governance.execute(address(governed), 0, call, 0, 0);
+        VM.warp(block.timestamp + 1);
+        governance.execute(address(governed), 0, call, 0, 0);
+        VM.stopPrank();
+        assertEq(governed.count(), 1, "registered");
+    }
+
+    function test_unsafeKeyOnlyOnDevelopmentChains() public {
+        rollup.registerShape(100, 4, address(verifier), vkData, true);
+        assertTrue(rollup.shapeOf(100).unsafeDevelopment, "marked");
+        VM.chainId(1);
+        VM.expectRevert(abi.encodeWithSelector(IRollup.UnsafeDevelopmentKey.selector, 1));
+        rollup.registerShape(101, 4, address(verifier), vkData, true);
+        VM.chainId(1337);
+        rollup.registerShape(101, 4, address(verifier), vkData, true);
+    }
+
+    function test_developmentTokenOnlyOnDevelopmentChains() public {
+        DevelopmentToken token = new DevelopmentToken("Dollar", "USD", 6);
+        token.mint(alice, 5);
+        assertEq(token.balanceOf(alice), 5, "minted");
+        assertEq(token.decimals(), 6, "decimals");
+        VM.chainId(1);
+        VM.expectRevert(abi.encodeWithSelector(DevelopmentToken.NotADevelopmentChain.selector, 1));
+        token.mint(alice, 5);
+        VM.expectRevert(abi.encodeWithSelector(DevelopmentToken.NotADevelopmentChain.selector, 1));
+        new DevelopmentToken("Dollar", "USD", 6);
+    }
+}

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.30;
+
+import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
+import {SCALAR_MODULUS} from "../src/Fields.sol";
+import {Rollup} from "../src/Rollup.sol";
+import {IHalo2Verifier} from "../src/interfaces/IHalo2Verifier.sol";
+import {IRollup, Withdrawal} from "../src/interfaces/IRollup.sol";
+import {IVault} from "../src/interfaces/IVault.sol";
+import {Fixture, G3X, G3Y} from "./Fixture.sol";
+import {VM} from "./Vm.sol";
+import {VerifierDouble} from "./doubles/VerifierDouble.sol";
+import {Batch, ReferenceBatch} from "./reference/ReferenceBatch.sol";
+
+contract RollupTest is Fixture {
+    function setUp() public {
+        deploy();
+    }
+
+    function test_genesis() public view {
+        assertEq(rollup.state(), GENESIS, "state");
+        assertEq(rollup.batchIndex(), 1, "batch index");
+        assertEq(rollup.lastTime(), 0, "time");
+        assertEq(rollup.feeAsset(), USD, "fee asset");
+        assertEq(vault.rollup(), address(rollup), "vault's rollup");
+        assertEq(address(vault.registry()), address(registry), "vault's registry");
+    }
+
+    function test_rejectsGenesisNotCanonical() public {
+        VM.expectRevert(abi.encodeWithSelector(IRollup.InstanceNotCanonical.selector, SCALAR_MODULUS));
+        new Rollup(registry, address(this), sequencer, guardian, USD, SCALAR_MODULUS);
+    }
+
+    function test_acceptedBatchTakesEffect() public {
+        depositToken(usd, USD, alice, 1000, 1);
+        depositCoin(alice, 77, 2);
+        depositToken(gold, GOLD, alice, 5, 3);
+        Batch memory b = makeBatch(4, 4, 2, 1);
+        b.header.feeTotal = 30;
+        b.withdrawals = new Withdrawal[](2);
+        b.withdrawals[0] = Withdrawal(1, USD, bob, 970);
+        b.withdrawals[1] = Withdrawal(3, COIN, bob, 7);
+        (uint256 z,) = ReferenceBatch.evaluate(
+            ReferenceBatch.words(b, rollup.context(), 4, vault.nextDeposits(2)), b.dataCommitment
+        );
+        assertTrue(z != 0, "challenge");
+        submit(b);
+        assertEq(rollup.state(), b.newState, "state");
+        assertEq(rollup.batchIndex(), 2, "batch index");
+        assertEq(rollup.lastTime(), b.header.time, "time");
+        assertEq(vault.consumedCount(), 2, "deposits consumed");
+        assertEq(vault.credited(USD, bob), 970, "withdrawal");
+        assertEq(vault.credited(COIN, bob), 7, "withdrawal");
+        assertEq(vault.credited(USD, feeRecipient), 30, "fees");
+        assertEq(vault.inside(USD), 0, "inside");
+        assertEq(vault.inside(COIN), 70, "inside");
+        assertEq(vault.inside(GOLD), 0, "not consumed");
+    }
+
+    function test_event() public {
+        depositToken(usd, USD, alice, 1000, 1);
+        Batch memory b = makeBatch(4, 2, 1, 2);
+        uint256[] memory words = ReferenceBatch.words(b, rollup.context(), 4, vault.nextDeposits(1));
+        bytes memory data = ReferenceBatch.slotsData(b);
+        VM.expectEmit(true, true, true, true, address(rollup));
+        emit IRollup.BatchAccepted(
+            1, b.newState, GENESIS, 4, b.header.time, 2, 1, 0, b.dataCommitment, keccak256(abi.encodePacked(words))
+        );
+        VM.prank(sequencer, sequencer);
+        rollup.submitBatch(b.header, data, b.withdrawals, b.proof, b.newState, b.dataCommitment);
+    }
+
+    function test_rejectedProofChangesNothing() public {
+        depositToken(usd, USD, alice, 1000, 1);
+        verifier.set(VerifierDouble.Answer.Reject);
+        Batch memory b = makeBatch(4, 1, 1, 3);
+        submitReverts(b, abi.encodeWithSelector(IHalo2Verifier.InvalidProof.selector));
+        assertEq(rollup.state(), GENESIS, "state");
+        assertEq(rollup.batchIndex(), 1, "batch index");
+        assertEq(vault.consumedCount(), 0, "deposits");
+    }
+
+    function test_onlySequencer() public {
+        Batch memory b = makeBatch(4, 1, 0, 4);
+        bytes memory data = ReferenceBatch.slotsData(b);
+        VM.expectRevert(abi.encodeWithSelector(IRollup.NotSequencer.selector, address(this)));
+        rollup.submitBatch(b.header, data, b.withdrawals, b.proof, b.newState, b.dataCommitment);
+    }
+
+    /// @dev The data must be a transaction's own: neither through a contract nor from an account with delegated code.
+    function test_dataInTransaction() public {
+        Batch memory b = makeBatch(4, 1, 0, 4);
+        bytes memory data = ReferenceBatch.slotsData(b);
+        VM.prank(sequencer, alice);
+        VM.expectRevert(IRollup.DataNotInTransaction.selector);
+        rollup.submitBatch(b.header, data, b.withdrawals, b.proof, b.newState, b.dataCommitment);
+        VM.etch(sequencer, abi.encodePacked(hex"ef0100", address(verifier)));
+        submitReverts(b, abi.encodeWithSelector(IRollup.DataNotInTransaction.selector));
+        VM.etch(sequencer, "");
+        submit(b);
+    }
+
+    function test_wrongOldState() public {
+        Batch memory b = makeBatch(4, 1, 0, 5);
+        submit(b);
+        Batch memory again = makeBatch(4, 1, 0, 5);
+        again.header.oldState = GENESIS;
+        submitReverts(again, abi.encodeWithSelector(IRollup.WrongOldState.selector, GENESIS, b.newState));
+    }
+
+    /// @dev The old state's other representation mod r is another word, and refused.
+    function test_oldStatePlusModulus() public {
+        Batch memory b = makeBatch(4, 1, 0, 5);
+        b.header.oldState = GENESIS + SCALAR_MODULUS;
+        submitReverts(b, abi.encodeWithSelector(IRollup.WrongOldState.selector, GENESIS + SCALAR_MODULUS, GENESIS));
+    }
+
+    function test_wrongBatchIndex() public {
+        Batch memory b = makeBatch(4, 1, 0, 6);
+        b.header.batchIndex = 2;
+        submitReverts(b, abi.encodeWithSelector(IRollup.WrongBatchIndex.selector, 2, 1));
+        b.header.batchIndex = 0;
+        submitReverts(b, abi.encodeWithSelector(IRollup.WrongBatchIndex.selector, 0, 1));
+    }
+
+    function test_staleAssetsRoot() public {
+        Batch memory b = makeBatch(4, 1, 0, 7);
+        uint256 old = registry.root();
+        registry.rotateAuditor(1, G3X, G3Y);
+        submitReverts(b, abi.encodeWithSelector(IRollup.StaleAssetsRoot.selector, old, registry.root()));
+    }
+
+    function test_wrongFeeAsset() public {
+        Batch memory b = makeBatch(4, 1, 0, 8);
+        b.header.feeAsset = GOLD;
+        submitReverts(b, abi.encodeWithSelector(IRollup.WrongFeeAsset.selector, GOLD, USD));
+    }
+
+    function test_feeWithoutRecipient() public {
+        Batch memory b = makeBatch(4, 1, 0, 8);
+        b.header.feeRecipient = address(0);
+        b.header.feeTotal = 1;
+        submitReverts(b, abi.encodeWithSelector(IRollup.FeeWithoutRecipient.selector));
+        b.header.feeTotal = 0;
+        submit(b);
+    }
+
+    function test_depositsOutOfOrder() public {
+        for (uint256 i = 0; i < 3; ++i) {
+            depositToken(usd, USD, alice, 10, i);
+        }
+        Batch memory b = makeBatch(4, 0, 1, 9);
+        b.header.firstDeposit = 1;
+        submitReverts(b, abi.encodeWithSelector(IRollup.WrongFirstDeposit.selector, 1, 0));
+        submit(makeBatch(4, 0, 2, 10));
+        b = makeBatch(4, 0, 1, 11);
+        b.header.firstDeposit = 0;
+        submitReverts(b, abi.encodeWithSelector(IRollup.WrongFirstDeposit.selector, 0, 2));
+        submitReverts(makeBatch(4, 0, 2, 12), abi.encodeWithSelector(IVault.DepositsMissing.selector, 2, 1));
+        submit(makeBatch(4, 0, 1, 13));
+        assertEq(vault.consumedCount(), 3, "consumed");
+    }
+
+    function test_timeWindow() public {
+        Batch memory b = makeBatch(4, 1, 0, 14);
+        b.header.time = uint40(NOW + 1);
+        submitReverts(b, abi.encodeWithSelector(IRollup.TimeOutsideWindow.selector, NOW + 1, NOW - 1 hours, NOW));
+        b.header.time = uint40(NOW - 1 hours - 1);
+        submitReverts(
+            b, abi.encodeWithSelector(IRollup.TimeOutsideWindow.selector, NOW - 1 hours - 1, NOW - 1 hours, NOW)
+        );
+        b.header.time = uint40(NOW - 1 hours);
+        submit(b);
+        // Times never fall, and may stay.
+        b = makeBatch(4, 1, 0, 15);
+        b.header.time = uint40(NOW - 10);
+        submit(b);
+        b = makeBatch(4, 1, 0, 16);
+        b.header.time = uint40(NOW - 11);
+        submitReverts(b, abi.encodeWithSelector(IRollup.TimeOutsideWindow.selector, NOW - 11, NOW - 10, NOW));
+        b.header.time = uint40(NOW - 10);
+        submit(b);
+    }
+
+    /// @dev A batch whose withdrawals or fees exceed what entered is refused whole, whatever its proof says.
+    function test_turnstile() public {
+        depositToken(usd, USD, alice, 100, 1);
+        depositToken(gold, GOLD, alice, 100, 1);
+        Batch memory b = makeBatch(4, 2, 2, 17);
+        b.withdrawals = new Withdrawal[](1);
+        b.withdrawals[0] = Withdrawal(0, USD, bob, 101);
+        submitReverts(b, abi.encodeWithSelector(IVault.TurnstileBreached.selector, USD, 101, 100));
+        b.withdrawals[0].amount = 100;
+        b.header.feeTotal = 1;
+        submitReverts(b, abi.encodeWithSelector(IVault.TurnstileBreached.selector, USD, 1, 0));
+        b.withdrawals[0] = Withdrawal(0, 3, bob, 1);
+        submitReverts(b, abi.encodeWithSelector(IVault.TurnstileBreached.selector, 3, 1, 0));
+        assertEq(rollup.state(), GENESIS, "state");
+        b.withdrawals[0] = Withdrawal(0, USD, bob, 99);
+        submit(b);
+        assertEq(vault.inside(USD), 0, "inside");
+        b = makeBatch(4, 2, 0, 18);
+        b.withdrawals = new Withdrawal[](1);
+        b.withdrawals[0] = Withdrawal(0, USD, bob, 1);
+        submitReverts(b, abi.encodeWithSelector(IVault.TurnstileBreached.selector, USD, 1, 0));
+    }
+
+    function test_shapes() public {
+        VM.expectRevert(abi.encodeWithSelector(IRollup.ShapeExists.selector, 4));
+        rollup.registerShape(4, 4, address(verifier), vkData, false);
+        uint16[4] memory wrong = [uint16(0), 1, 8, 128];
+        for (uint256 i = 0; i < 4; ++i) {
+            VM.expectRevert(abi.encodeWithSelector(IRollup.InvalidSlots.selector, wrong[i]));
+            rollup.registerShape(9, wrong[i], address(verifier), vkData, false);
+        }
+        VM.expectRevert(abi.encodeWithSelector(IRollup.NotAContract.selector, alice));
+        rollup.registerShape(9, 4, alice, vkData, false);
+        VM.expectRevert(abi.encodeWithSelector(IRollup.NotAContract.selector, alice));
+        rollup.registerShape(9, 4, address(verifier), alice, false);
+        assertEq(rollup.shapeOf(64).slots, 64, "slots");
+        assertTrue(rollup.shapeOf(64).unsafeDevelopment, "unsafe");
+        VM.expectRevert(abi.encodeWithSelector(IRollup.UnknownShape.selector, 9));
+        rollup.shapeOf(9);
+        Batch memory b = makeBatch(9, 1, 0, 19);
+        submitReverts(b, abi.encodeWithSelector(IRollup.UnknownShape.selector, 9));
+    }
+
+    /// @dev A retired shape is neither used nor registered again.
+    function test_retiredShape() public {
+        rollup.retireShape(4);
+        submitReverts(makeBatch(4, 1, 0, 20), abi.encodeWithSelector(IRollup.UnknownShape.selector, 4));
+        VM.expectRevert(abi.encodeWithSelector(IRollup.UnknownShape.selector, 4));
+        rollup.retireShape(4);
+        VM.expectRevert(abi.encodeWithSelector(IRollup.ShapeExists.selector, 4));
+        rollup.registerShape(4, 4, address(verifier), vkData, false);
+        submit(makeBatch(16, 1, 0, 21));
+    }
+
+    function test_onlyGovernance() public {
+        bytes memory reason = abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, sequencer);
+        VM.startPrank(sequencer);
+        VM.expectRevert(reason);
+        rollup.registerShape(9, 4, address(verifier), vkData, false);
+        VM.expectRevert(reason);
+        rollup.retireShape(4);
+        VM.expectRevert(reason);
+        rollup.setSequencer(alice);
+        VM.stopPrank();
+        VM.expectRevert(IRollup.ZeroAddress.selector);
+        rollup.setSequencer(address(0));
+        rollup.setSequencer(alice);
+        assertEq(rollup.sequencer(), alice, "sequencer");
+        submitReverts(makeBatch(4, 1, 0, 22), abi.encodeWithSelector(IRollup.NotSequencer.selector, sequencer));
+    }
+
+    /// @dev Deposits being paused does not hold up settlement.
+    function test_settlesWhilePaused() public {
+        depositToken(usd, USD, alice, 100, 1);
+        VM.prank(guardian);
+        vault.setDepositsPaused(true);
+        submit(makeBatch(4, 1, 1, 23));
+        assertEq(vault.consumedCount(), 1, "consumed");
+    }
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.30;
+
+import {Rollup} from "../src/Rollup.sol";
+import {Withdrawal} from "../src/interfaces/IRollup.sol";
+import {IVault} from "../src/interfaces/IVault.sol";
+import {Fixture} from "./Fixture.sol";
+import {Test, VM} from "./Vm.sol";
+import {FeeToken, PlainToken} from "./doubles/Tokens.sol";
+import {Batch} from "./reference/ReferenceBatch.sol";
+
+/// @dev What users, the sequencer and the guardian may do, in any order, with a ledger of its own kept beside.
+/// Asset 3 takes a fee from every transfer.
+contract Actors is Fixture {
+    FeeToken public feeToken;
+    address[4] public accounts = [address(0xa1), address(0xa2), address(0xa3), address(0xa4)];
+
+    /// Received by the vault, taken into the state, credited, paid; per asset.
+    mapping(uint256 asset => uint256) public received;
+    mapping(uint256 asset => uint256) public consumed;
+    mapping(uint256 asset => uint256) public creditedTotal;
+    mapping(uint256 asset => uint256) public paid;
+    uint256[2][] private queue;
+    uint256 public breachesRefused;
+    uint256 public batches;
+
+    constructor() {
+        deploy();
+        feeToken = new FeeToken();
+        registry.registerUnaudited(address(feeToken), 0);
+    }
+
+    function theVault() external view returns (IVault) {
+        return vault;
+    }
+
+    function theRollup() external view returns (Rollup) {
+        return rollup;
+    }
+
+    function balance(uint256 asset) public view returns (uint256) {
+        address token = registry.tokenOf(asset);
+        return token == address(0) ? address(vault).balance : PlainToken(token).balanceOf(address(vault));
+    }
+
+    function deposit(uint256 who, uint256 asset, uint256 amount, uint256 inner) external {
+        if (vault.depositsPaused()) return;
+        asset %= 4;
+        amount = bound(amount, 1, 1e30);
+        address account = accounts[who % 4];
+        uint256 before = balance(asset);
+        inner >>= 8;
+        if (asset == 0) depositCoin(account, amount, inner);
+        else depositToken(PlainToken(registry.tokenOf(asset)), uint16(asset), account, amount, inner);
+        uint256 got = balance(asset) - before;
+        received[asset] += got;
+        queue.push([asset, got]);
+    }
+
+    /// @dev A batch that consumes some deposits and withdraws some of what is then inside, or a unit more.
+    function settle(uint256 count, uint256 asset, uint256 share, uint256 who, uint256 fee, bool breach) external {
+        asset %= 4;
+        count = bound(count, 0, queue.length - vault.consumedCount() < 4 ? queue.length - vault.consumedCount() : 4);
+        VM.warp(block.timestamp + 60);
+        Batch memory b = makeBatch(4, 4, uint16(count), batches);
+        uint256[4] memory gain;
+        for (uint256 i = 0; i < count; ++i) {
+            uint256[2] memory entry = queue[vault.consumedCount() + i];
+            gain[entry[0]] += entry[1];
+        }
+        uint256 available = vault.inside(asset) + gain[asset];
+        uint256 amount = breach ? available + 1 : bound(share, 0, available);
+        if (amount > 0) {
+            b.withdrawals = new Withdrawal[](1);
+            b.withdrawals[0] = Withdrawal(uint8(who % 4), uint16(asset), accounts[who % 4], uint128(amount));
+        }
+        uint256 left = vault.inside(USD) + gain[USD] - (asset == USD && !breach ? amount : 0);
+        b.header.feeTotal = uint128(bound(fee, 0, left / 2));
+        if (breach) {
+            submitReverts(b, abi.encodeWithSelector(IVault.TurnstileBreached.selector, asset, amount, available));
+            ++breachesRefused;
+            return;
+        }
+        submit(b);
+        ++batches;
+        for (uint256 k = 0; k < 4; ++k) {
+            consumed[k] += gain[k];
+        }
+        creditedTotal[asset] += amount;
+        creditedTotal[USD] += b.header.feeTotal;
+    }
+
+    function claim(uint256 who, uint256 asset, bool byOther) external {
+        asset %= 4;
+        address account = who % 5 == 4 ? feeRecipient : accounts[who % 5];
+        uint256 amount = vault.credited(asset, account);
+        if (amount == 0) {
+            VM.expectRevert(abi.encodeWithSelector(IVault.NothingToClaim.selector, asset, account));
+            vault.claimFor(uint16(asset), account);
+            return;
+        }
+        if (byOther) {
+            vault.claimFor(uint16(asset), account);
+        } else {
+            VM.prank(account);
+            vault.claim(uint16(asset), accounts[(who + 1) % 4]);
+        }
+        paid[asset] += amount;
+    }
+
+    function pause(bool paused) external {
+        VM.prank(guardian);
+        vault.setDepositsPaused(paused);
+    }
+
+    /// @dev A gift to the vault is nobody's claim.
+    function gift(uint256 amount) external {
+        usd.mint(address(vault), bound(amount, 0, 1e20));
+    }
+
+    function outstanding(uint256 asset) external view returns (uint256 sum) {
+        for (uint256 i = 0; i < 4; ++i) {
+            sum += vault.credited(asset, accounts[i]);
+        }
+        sum += vault.credited(asset, feeRecipient);
+    }
+}
+
+contract VaultInvariantTest is Test {
+    Actors private actors;
+
+    function setUp() public {
+        actors = new Actors();
+    }
+
+    function targetContracts() external view returns (address[] memory targets) {
+        targets = new address[](1);
+        targets[0] = address(actors);
+    }
+
+    /// @dev The vault holds at least what is queued, inside and credited (more only by gifts).
+    function invariant_solvent() public view {
+        for (uint256 asset = 0; asset < 4; ++asset) {
+            uint256 owed = actors.received(asset) - actors.paid(asset);
+            assertTrue(actors.balance(asset) >= owed, "balance below deposits minus payments");
+            if (asset != 1) assertEq(actors.balance(asset), owed, "balance is not deposits minus payments");
+            uint256 queued = actors.received(asset) - actors.consumed(asset);
+            assertEq(
+                owed, queued + actors.theVault().inside(asset) + actors.outstanding(asset), "queued + inside + claims"
+            );
+        }
+    }
+
+    /// @dev The turnstile: inside is what was consumed minus what was credited, never below zero.
+    function invariant_turnstile() public view {
+        for (uint256 asset = 0; asset < 4; ++asset) {
+            assertTrue(actors.creditedTotal(asset) <= actors.consumed(asset), "more credited than consumed");
+            assertEq(
+                actors.theVault().inside(asset), actors.consumed(asset) - actors.creditedTotal(asset), "inside"
+            );
+        }
+    }
+
+    /// @dev The rollup moves exactly with accepted batches.
+    function invariant_batches() public view {
+        assertEq(actors.theRollup().batchIndex(), 1 + actors.batches(), "batch index");
+    }
+}

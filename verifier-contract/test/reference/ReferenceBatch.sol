@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.30;
+
+import {SCALAR_MODULUS} from "../../src/Fields.sol";
+import {BatchHeader, Withdrawal} from "../../src/interfaces/IRollup.sol";
+
+/// @dev A batch as a test builds it.
+struct Batch {
+    BatchHeader header;
+    /// nf×3, cm×3, E.y, audit×9 for each active slot
+    uint256[16][] slotWords;
+    /// 169 bytes for each active slot
+    bytes[] noteData;
+    Withdrawal[] withdrawals;
+    bytes proof;
+    uint256 newState;
+    uint256 dataCommitment;
+}
+
+/// @dev The word vector and its evaluation, written from the specification (Batch) without regard to cost and sharing
+/// nothing with the contract but the types of its arguments.
+library ReferenceBatch {
+    function slotsData(Batch memory b) internal pure returns (bytes memory data) {
+        for (uint256 s = 0; s < b.slotWords.length; ++s) {
+            data = bytes.concat(data, abi.encodePacked(b.slotWords[s]), b.noteData[s]);
+        }
+    }
+
+    function words(Batch memory b, uint256 context, uint256 slots, uint256[] memory deposits)
+        internal
+        pure
+        returns (uint256[] memory w)
+    {
+        BatchHeader memory h = b.header;
+        w = new uint256[](8 + 2 * slots + 24 * slots);
+        w[0] = context;
+        w[1] = h.assetsRoot;
+        w[2] = uint256(h.time) + uint256(h.transactions) * 2 ** 40 + uint256(h.deposits) * 2 ** 56
+            + uint256(h.feeAsset) * 2 ** 72 + uint256(uint160(h.feeRecipient)) * 2 ** 88;
+        w[3] = h.feeTotal;
+        w[4] = h.firstDeposit;
+        w[5] = 0;
+        w[6] = h.batchIndex;
+        w[7] = h.start;
+        for (uint256 i = 0; i < deposits.length; ++i) {
+            w[8 + i] = deposits[i];
+        }
+        for (uint256 s = 0; s < b.slotWords.length; ++s) {
+            uint256 at = 8 + 2 * slots + 24 * s;
+            for (uint256 i = 0; i < 16; ++i) {
+                w[at + 2 + i] = b.slotWords[s][i];
+            }
+            for (uint256 piece = 0; piece < 6; ++piece) {
+                for (uint256 k = 0; k < 31; ++k) {
+                    uint256 index = 31 * piece + k;
+                    uint256 value = index < 169 ? uint8(b.noteData[s][index]) : 0;
+                    w[at + 18 + piece] = w[at + 18 + piece] * 256 + value;
+                }
+            }
+        }
+        for (uint256 i = 0; i < b.withdrawals.length; ++i) {
+            Withdrawal memory x = b.withdrawals[i];
+            uint256 at = 8 + 2 * slots + 24 * uint256(x.slot);
+            w[at] = uint256(x.asset) + uint256(uint160(x.recipient)) * 2 ** 16;
+            w[at + 1] = x.amount;
+        }
+    }
+
+    function evaluate(uint256[] memory w, uint256 c) internal pure returns (uint256 z, uint256 y) {
+        z = uint256(keccak256(bytes.concat(bytes32(c), keccak256(abi.encodePacked(w))))) % SCALAR_MODULUS;
+        uint256 power = 1;
+        for (uint256 i = 0; i < w.length; ++i) {
+            y = addmod(y, mulmod(w[i], power, SCALAR_MODULUS), SCALAR_MODULUS);
+            power = mulmod(power, z, SCALAR_MODULUS);
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! What an institution knows of the chain: the ledger replayed from published batches, its own notes
+//! found by trial decryption, and the movements they tell of.
+//!
+//! Everything here is a function of the published batches and the viewing key, so that a restore
+//! from the seed finds what was there before.
+
+use std::collections::HashMap;
+
+use subrosa_protocol::{
+    Fr,
+    asset::AssetId,
+    batch::{PublishedBatch, PublishedTransaction},
+    encoding::fr_to_bytes,
+    encryption::{Memo, PublishedOutputs, Scanner, recover_outgoing},
+    keys::{Address, ViewingKey},
+    ledger::{Ledger, ReplayError},
+    note::{Note, inner, nullifier},
+};
+use ark_ed_on_bn254::EdwardsAffine;
+use sha2::{Digest as _, Sha256};
+
+/// How many unused deposit indices are looked for beyond the highest one seen.
+const DEPOSIT_GAP: u64 = 64;
+
+/// A note of ours that is or was in the tree.
+#[derive(Clone, Debug)]
+pub struct OwnedNote {
+    /// The note.
+    pub note: Note,
+    /// Its leaf index.
+    pub position: u64,
+    /// The batch that created it.
+    pub batch: u64,
+    /// Its nullifier.
+    pub nullifier: Fr,
+    /// The batch that spent it.
+    pub spent: Option<u64>,
+}
+
+/// What a movement was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MovementKind {
+    /// From L1 into the rollup.
+    Deposit,
+    /// From another party. Who sent it is not in the note.
+    Received,
+    /// To another party.
+    Sent,
+    /// From the rollup to L1.
+    Withdrawal,
+    /// To ourselves: a merge of notes.
+    Merge,
+}
+
+/// One line of an institution's history.
+#[derive(Clone, Debug)]
+pub struct Movement {
+    /// Batch time, Unix seconds.
+    pub time: u64,
+    /// The batch.
+    pub batch: u64,
+    /// What it was.
+    pub kind: MovementKind,
+    /// The asset.
+    pub asset: AssetId,
+    /// Base units.
+    pub amount: u128,
+    /// Whom it went to, where it went to somebody inside.
+    pub to: Option<Address>,
+    /// The L1 account of a withdrawal.
+    pub recipient: Option<[u8; 20]>,
+    /// What was written to the payee.
+    pub memo: Option<Memo>,
+    /// Nullifiers of the transaction, by which an operation finds its movement; zeros for a deposit.
+    pub nullifiers: [Fr; 3],
+}
+
+/// The chain as one viewing key sees it.
+pub struct Chain {
+    keys: ViewingKey,
+    context: Fr,
+    scanner: Scanner,
+    ledger: Ledger,
+    notes: Vec<OwnedNote>,
+    by_nullifier: HashMap<[u8; 32], usize>,
+    deposit_inners: HashMap<[u8; 32], u64>,
+    next_deposit: u64,
+    movements: Vec<Movement>,
+    /// SHA-256 of each applied batch, by which a batch that was sealed anew is noticed.
+    fingerprints: Vec<[u8; 32]>,
+}
+
+impl std::fmt::Debug for Chain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Chain").field("batch_index", &self.batch_index()).finish_non_exhaustive()
+    }
+}
+
+impl Chain {
+    /// The chain before its first batch.
+    #[must_use]
+    pub fn new(keys: ViewingKey, context: Fr) -> Self {
+        let mut chain = Self {
+            scanner: Scanner::new(&keys),
+            keys,
+            context,
+            ledger: Ledger::new(),
+            notes: Vec::new(),
+            by_nullifier: HashMap::new(),
+            deposit_inners: HashMap::new(),
+            next_deposit: 0,
+            movements: Vec::new(),
+            fingerprints: Vec::new(),
+        };
+        chain.expect_deposits();
+        chain
+    }
+
+    /// Index of the batch that is applied next; 1 at the start.
+    #[must_use]
+    pub fn batch_index(&self) -> u64 {
+        self.ledger.state().batch_index
+    }
+
+    /// The replayed ledger.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Our notes, spent ones included, oldest first.
+    #[must_use]
+    pub fn notes(&self) -> &[OwnedNote] {
+        &self.notes
+    }
+
+    /// Our movements, oldest first.
+    #[must_use]
+    pub fn movements(&self) -> &[Movement] {
+        &self.movements
+    }
+
+    /// The first deposit index that the chain has not seen.
+    #[must_use]
+    pub fn next_deposit(&self) -> u64 {
+        self.next_deposit
+    }
+
+    /// SHA-256 of the batch applied as `index`, if it was.
+    #[must_use]
+    pub fn fingerprint(&self, index: u64) -> Option<&[u8; 32]> {
+        self.fingerprints.get(usize::try_from(index.checked_sub(1)?).ok()?)
+    }
+
+    /// The inner commitment of deposit `index` to ourselves.
+    #[must_use]
+    pub fn deposit_inner(&self, index: u64) -> Fr {
+        inner(&self.keys.owner, &Fr::from(0u64), &self.keys.deposit_rcm(index))
+    }
+
+    /// Looks also for deposits up to and including `index`, for wallets that remember having made them.
+    pub fn expect_deposit(&mut self, index: u64) {
+        self.next_deposit = self.next_deposit.max(index + 1);
+        self.expect_deposits();
+    }
+
+    fn expect_deposits(&mut self) {
+        let known = self.deposit_inners.len() as u64;
+        for index in known..self.next_deposit + DEPOSIT_GAP {
+            self.deposit_inners.insert(fr_to_bytes(&self.deposit_inner(index)), index);
+        }
+    }
+
+    /// Applies the next published batch. `auditors` are the auditor keys that assets have had: with
+    /// them the sender's own copies open.
+    ///
+    /// # Errors
+    /// [`ReplayError`] if the batch does not follow; nothing is changed then.
+    pub fn apply(&mut self, batch: &PublishedBatch, auditors: &[EdwardsAffine]) -> Result<(), ReplayError> {
+        let index = self.batch_index();
+        self.ledger.replay(batch, &self.context)?;
+        self.fingerprints.push(fingerprint(&batch.to_bytes()));
+        self.find_deposits(batch, index);
+        let ours = self.mark_spent(batch, index);
+        for (transaction, ours) in batch.transactions.iter().zip(&ours) {
+            if *ours {
+                self.record_outgoing(batch, transaction, index, auditors);
+            }
+        }
+        self.find_outputs(batch, index, &ours);
+        Ok(())
+    }
+
+    fn own(&mut self, note: Note, position: u64, batch: u64) {
+        let nullifier = nullifier(&self.keys.nk, &note.commitment(), position);
+        self.by_nullifier.insert(fr_to_bytes(&nullifier), self.notes.len());
+        self.notes.push(OwnedNote { note, position, batch, nullifier, spent: None });
+    }
+
+    fn find_deposits(&mut self, batch: &PublishedBatch, index: u64) {
+        for (slot, deposit) in (0u64..).zip(&batch.deposits) {
+            let Some(found) = self.deposit_inners.get(&fr_to_bytes(&deposit.inner)).copied() else { continue };
+            self.next_deposit = self.next_deposit.max(found + 1);
+            self.expect_deposits();
+            let note = Note::cash(deposit.asset, deposit.value, self.keys.owner, self.keys.deposit_rcm(found));
+            self.own(note, batch.header.start + 4 * slot + 3, index);
+            self.movements.push(Movement {
+                time: batch.header.time,
+                batch: index,
+                kind: MovementKind::Deposit,
+                asset: deposit.asset,
+                amount: deposit.value,
+                to: None,
+                recipient: None,
+                memo: None,
+                nullifiers: [Fr::from(0u64); 3],
+            });
+        }
+    }
+
+    /// Marks our notes that the batch spends; says for each transaction whether it is ours.
+    fn mark_spent(&mut self, batch: &PublishedBatch, index: u64) -> Vec<bool> {
+        let Self { notes, by_nullifier, .. } = self;
+        let spend = |nullifier: &Fr| {
+            let found = by_nullifier.get(&fr_to_bytes(nullifier)).copied();
+            if let Some(note) = found.and_then(|at| notes.get_mut(at)) {
+                note.spent = Some(index);
+            }
+            found.is_some()
+        };
+        let mut spend = spend;
+        batch
+            .transactions
+            .iter()
+            // Not `any`: it would stop at the first and leave the others unmarked.
+            .map(|t| t.nullifiers.iter().filter(|nullifier| spend(nullifier)).count() > 0)
+            .collect()
+    }
+
+    fn record_outgoing(
+        &mut self,
+        batch: &PublishedBatch,
+        transaction: &PublishedTransaction,
+        index: u64,
+        auditors: &[EdwardsAffine],
+    ) {
+        let base = Movement {
+            time: batch.header.time,
+            batch: index,
+            kind: MovementKind::Withdrawal,
+            asset: AssetId(0),
+            amount: 0,
+            to: None,
+            recipient: None,
+            memo: None,
+            nullifiers: transaction.nullifiers,
+        };
+        if let Some(withdrawal) = &transaction.withdrawal {
+            self.movements.push(Movement {
+                asset: withdrawal.asset,
+                amount: withdrawal.amount,
+                recipient: Some(withdrawal.recipient),
+                ..base
+            });
+            return;
+        }
+        let sent = recover_outgoing(&self.keys.ovk, &outputs(transaction), &transaction.audit[0], auditors);
+        if let Some(sent) = sent {
+            let kind =
+                if sent.recipient.owner == self.keys.owner { MovementKind::Merge } else { MovementKind::Sent };
+            self.movements.push(Movement {
+                kind,
+                asset: sent.note.asset,
+                amount: sent.note.value,
+                to: Some(sent.recipient),
+                memo: Some(sent.memo),
+                ..base
+            });
+        }
+    }
+
+    fn find_outputs(&mut self, batch: &PublishedBatch, index: u64, ours: &[bool]) {
+        let published: Vec<_> = batch.transactions.iter().map(outputs).collect();
+        for found in self.scanner.scan(&published) {
+            if found.note.value == 0 {
+                continue;
+            }
+            let (slot, place) = (found.transaction as u64, found.index as u64);
+            if !ours[found.transaction] {
+                self.movements.push(Movement {
+                    time: batch.header.time,
+                    batch: index,
+                    kind: MovementKind::Received,
+                    asset: found.note.asset,
+                    amount: found.note.value,
+                    to: None,
+                    recipient: None,
+                    memo: found.memo.clone(),
+                    nullifiers: published[found.transaction].nullifiers,
+                });
+            }
+            self.own(found.note, batch.header.start + 4 * slot + place, index);
+        }
+    }
+}
+
+/// SHA-256 of a batch's encoding.
+#[must_use]
+pub fn fingerprint(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
+fn outputs(transaction: &PublishedTransaction) -> PublishedOutputs {
+    PublishedOutputs {
+        ephemeral: transaction.ephemeral,
+        nullifiers: transaction.nullifiers,
+        commitments: transaction.commitments,
+        note_data: transaction.note_data,
+    }
+}

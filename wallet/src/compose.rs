@@ -1,0 +1,252 @@
+//! From an intent and the notes at hand to a transaction ready to be proven.
+
+use rand::{CryptoRng, RngCore};
+use subrosa_protocol::{
+    Fr,
+    asset::{AssetId, AssetTree},
+    encryption::Memo,
+    keys::{Address, SpendKey, ViewingKey},
+    note::Note,
+    transaction::{Header, Kind, Transaction, Withdrawal},
+    tree::MerklePath,
+};
+use subrosa_transaction::{ARITY, Draft, InputWitness, NOTE_DEPTH, Witness};
+use thiserror::Error;
+
+use crate::{
+    chain::{Chain, OwnedNote},
+    select::{Selection, select},
+};
+
+/// What to do with an amount of an asset.
+#[derive(Clone, Debug)]
+pub enum Intent {
+    /// Pay it to an address inside.
+    Transfer {
+        /// The payee.
+        to: Address,
+        /// What to write to the payee.
+        memo: Memo,
+    },
+    /// Pay it out to an L1 account.
+    Withdraw {
+        /// The account.
+        recipient: [u8; 20],
+    },
+}
+
+/// What a transaction has to name besides its contents.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// Word 0.
+    pub context: Fr,
+    /// The rollup's fee asset.
+    pub fee_asset: AssetId,
+    /// The fee, base units.
+    pub fee: u128,
+    /// Last second at which it may be included.
+    pub expiry: u64,
+}
+
+/// Why nothing could be composed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum ComposeError {
+    /// The spendable notes do not cover amount and fee now.
+    #[error("the spendable notes do not cover the amount and the fee")]
+    Insufficient,
+    /// The asset is not in the registry.
+    #[error("the asset is not registered")]
+    UnknownAsset,
+    /// A header field is out of its range.
+    #[error("the fee or the expiry is out of range")]
+    OutOfRange,
+}
+
+/// A composed transaction.
+#[derive(Debug)]
+pub struct Composed {
+    /// The transaction.
+    pub transaction: Transaction,
+    /// What its prover needs.
+    pub witness: Witness,
+    /// True if this only merges notes, so that the intent has to be composed again once it is included.
+    pub merges: bool,
+}
+
+/// Who composes.
+#[derive(Debug)]
+pub struct Composer<'a> {
+    /// The chain as we see it.
+    pub chain: &'a Chain,
+    /// Registered assets.
+    pub assets: &'a AssetTree,
+    /// Our viewing key.
+    pub keys: &'a ViewingKey,
+    /// Our spending key.
+    pub spend: &'a SpendKey,
+    /// Fee, expiry and context.
+    pub terms: Terms,
+}
+
+/// Inputs, and outputs as (recipient, asset, value).
+struct Layout {
+    inputs: Vec<OwnedNote>,
+    outputs: [(Address, AssetId, u128); ARITY],
+    merges: bool,
+}
+
+impl Composer<'_> {
+    /// Composes `intent` for `amount` of `asset` from notes that `spendable` admits.
+    ///
+    /// # Errors
+    /// [`ComposeError`].
+    pub fn compose(
+        &self,
+        intent: &Intent,
+        asset: AssetId,
+        amount: u128,
+        spendable: impl Fn(&OwnedNote) -> bool,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> Result<Composed, ComposeError> {
+        let layout = self.lay_out(intent, asset, amount, spendable)?;
+        let merges = layout.merges;
+        let kept = (!merges).then_some(intent);
+        let withdrawal = match kept {
+            Some(Intent::Withdraw { recipient }) => Some(Withdrawal { asset, recipient: *recipient, amount }),
+            _ => None,
+        };
+        let memo = match kept {
+            Some(Intent::Transfer { memo, .. }) => memo.clone(),
+            _ => Memo::default(),
+        };
+        let kind = if withdrawal.is_some() { Kind::Withdraw } else { Kind::Transfer };
+        let Terms { context, fee_asset, fee, expiry } = self.terms;
+        let header = Header::new(kind, fee_asset, fee, expiry).map_err(|_| ComposeError::OutOfRange)?;
+        let moved = layout.outputs[0].1;
+        let mut inputs = Vec::with_capacity(ARITY);
+        for owned in &layout.inputs {
+            inputs.push(self.input(owned)?);
+        }
+        while inputs.len() < ARITY {
+            inputs.push(self.dummy(moved, rng));
+        }
+        let draft = Draft {
+            context,
+            anchor: self.chain.ledger().notes().root(),
+            header,
+            withdrawal,
+            inputs: inputs.try_into().map_err(|_| ComposeError::Insufficient)?,
+            outputs: layout.outputs,
+            assets: [moved, fee_asset, fee_asset],
+            memo,
+        };
+        let (transaction, witness) =
+            draft.finish(self.keys, self.spend, self.assets, rng).ok_or(ComposeError::UnknownAsset)?;
+        Ok(Composed { transaction, witness, merges })
+    }
+
+    fn lay_out(
+        &self,
+        intent: &Intent,
+        asset: AssetId,
+        amount: u128,
+        spendable: impl Fn(&OwnedNote) -> bool,
+    ) -> Result<Layout, ComposeError> {
+        let held = |of: AssetId| -> Vec<OwnedNote> {
+            let notes = self.chain.notes().iter();
+            notes.filter(|n| n.spent.is_none() && n.note.asset == of && spendable(n)).cloned().collect()
+        };
+        let Terms { fee_asset, fee, .. } = self.terms;
+        let own = self.keys.address();
+        // A withdrawal's amount leaves; its first output is change like the others.
+        let (payee, paid) = match intent {
+            Intent::Transfer { to, .. } => (*to, amount),
+            Intent::Withdraw { .. } => (own, 0),
+        };
+        if asset == fee_asset {
+            let notes = held(asset);
+            let need = amount.checked_add(fee).ok_or(ComposeError::Insufficient)?;
+            return match select(&notes, need, ARITY) {
+                Selection::Enough(chosen) => {
+                    let (inputs, total) = take(&notes, &chosen)?;
+                    let outputs = [(payee, asset, paid), (own, asset, total - need), (own, asset, 0)];
+                    Ok(Layout { inputs, outputs, merges: false })
+                }
+                Selection::Fragmented(chosen) => self.merge(&notes, &chosen, None),
+                Selection::Insufficient => Err(ComposeError::Insufficient),
+            };
+        }
+        let fee_notes = held(fee_asset);
+        let fee_note = match select(&fee_notes, fee, 1) {
+            Selection::Enough(chosen) => fee_notes[chosen[0]].clone(),
+            Selection::Fragmented(_) => return self.merge_largest(&fee_notes, ARITY),
+            Selection::Insufficient => return Err(ComposeError::Insufficient),
+        };
+        let notes = held(asset);
+        match select(&notes, amount, ARITY - 1) {
+            Selection::Enough(chosen) => {
+                let (mut inputs, total) = take(&notes, &chosen)?;
+                let fee_change = fee_note.note.value - fee;
+                inputs.push(fee_note);
+                let outputs =
+                    [(payee, asset, paid), (own, asset, total - amount), (own, fee_asset, fee_change)];
+                Ok(Layout { inputs, outputs, merges: false })
+            }
+            Selection::Fragmented(chosen) => self.merge(&notes, &chosen, Some(fee_note)),
+            Selection::Insufficient => Err(ComposeError::Insufficient),
+        }
+    }
+
+    fn merge_largest(&self, notes: &[OwnedNote], limit: usize) -> Result<Layout, ComposeError> {
+        let mut order: Vec<usize> = (0..notes.len()).collect();
+        order.sort_by_key(|&i| std::cmp::Reverse(notes[i].note.value));
+        order.truncate(limit);
+        self.merge(notes, &order, None)
+    }
+
+    /// Merges the chosen notes of one asset into one; the fee comes from them, or from `fee_note` if they
+    /// are of another asset.
+    fn merge(
+        &self,
+        notes: &[OwnedNote],
+        chosen: &[usize],
+        fee_note: Option<OwnedNote>,
+    ) -> Result<Layout, ComposeError> {
+        let Terms { fee_asset, fee, .. } = self.terms;
+        let own = self.keys.address();
+        let (mut inputs, total) = take(notes, chosen)?;
+        let asset = inputs.first().ok_or(ComposeError::Insufficient)?.note.asset;
+        let (merged, fee_change) = match &fee_note {
+            Some(note) => (total, note.note.value - fee),
+            None => (total.checked_sub(fee).ok_or(ComposeError::Insufficient)?, 0),
+        };
+        inputs.extend(fee_note);
+        let outputs = [(own, asset, merged), (own, asset, 0), (own, fee_asset, fee_change)];
+        Ok(Layout { inputs, outputs, merges: true })
+    }
+
+    fn input(&self, owned: &OwnedNote) -> Result<InputWitness, ComposeError> {
+        let path = self.chain.ledger().notes().path(owned.position).ok_or(ComposeError::Insufficient)?;
+        Ok(InputWitness { dummy: false, note: owned.note.clone(), position: owned.position, path })
+    }
+
+    /// An input of value 0 that is nowhere; its random rcm makes its nullifier unique.
+    fn dummy(&self, asset: AssetId, rng: &mut (impl RngCore + CryptoRng)) -> InputWitness {
+        let rcm = <Fr as ark_ff::UniformRand>::rand(rng);
+        InputWitness {
+            dummy: true,
+            note: Note::cash(asset, 0, self.keys.owner, rcm),
+            position: 0,
+            path: MerklePath { index: 0, siblings: [[Fr::from(0u64); 3]; NOTE_DEPTH] },
+        }
+    }
+}
+
+fn take(notes: &[OwnedNote], chosen: &[usize]) -> Result<(Vec<OwnedNote>, u128), ComposeError> {
+    let inputs: Vec<_> = chosen.iter().map(|&i| notes[i].clone()).collect();
+    let total = inputs
+        .iter()
+        .try_fold(0u128, |sum, owned| sum.checked_add(owned.note.value))
+        .ok_or(ComposeError::OutOfRange)?;
+    Ok((inputs, total))
+}

@@ -1,0 +1,114 @@
+//! Failures of the wallet and their one mapping to HTTP.
+
+use serde::{Deserialize, Serialize};
+use subrosa_bindings::L1Error;
+use thiserror::Error;
+
+use crate::{amount::AmountError, compose::ComposeError, sequencer::SequencerError};
+
+/// Why the wallet refused or could not do something. Messages name what was wrong but never repeat an
+/// amount, asset, address or memo: they end up in logs.
+#[derive(Debug, Error)]
+pub enum WalletError {
+    /// The request is not what the interface describes.
+    #[error("malformed request: {0}")]
+    Malformed(String),
+    /// No asset has this symbol or id.
+    #[error("no registered asset has this symbol or id")]
+    UnknownAsset,
+    /// The amount cannot be read exactly.
+    #[error(transparent)]
+    BadAmount(#[from] AmountError),
+    /// The recipient's address cannot be read.
+    #[error("the recipient's address is not valid: {0}")]
+    BadAddress(String),
+    /// The memo is too long or has a zero character.
+    #[error("{0}")]
+    MemoTooLong(String),
+    /// Notes and pending change do not cover amount and fee.
+    #[error("the balance does not cover the amount and the fee")]
+    InsufficientFunds,
+    /// The bearer token is missing or wrong.
+    #[error("a bearer token is required")]
+    Unauthorized,
+    /// The idempotency key came before with another request.
+    #[error("the idempotency key was used for another request")]
+    IdempotencyConflict,
+    /// No operation has this id.
+    #[error("not found")]
+    NotFound,
+    /// The sequencer did not do what it was asked.
+    #[error(transparent)]
+    Sequencer(#[from] SequencerError),
+    /// L1 did not do what it was asked.
+    #[error(transparent)]
+    L1(#[from] L1Error),
+    /// The wallet's state could not be kept.
+    #[error("the wallet's state could not be stored: {0}")]
+    Store(#[from] crate::store::StoreError),
+    /// The published batches contradict each other or L1.
+    #[error("the published chain is inconsistent: {0}")]
+    Chain(String),
+    /// A proof could not be made from a composed transaction: a defect.
+    #[error("the transaction could not be proven: {0}")]
+    Prover(String),
+    /// The wallet's worker has stopped.
+    #[error("the wallet is shutting down")]
+    Stopped,
+}
+
+impl From<ComposeError> for WalletError {
+    fn from(error: ComposeError) -> Self {
+        match error {
+            ComposeError::Insufficient => Self::InsufficientFunds,
+            ComposeError::UnknownAsset => Self::UnknownAsset,
+            ComposeError::OutOfRange => Self::BadAmount(AmountError::TooLarge),
+        }
+    }
+}
+
+impl WalletError {
+    /// The code of the interface, the HTTP status, and whether trying again can help.
+    #[must_use]
+    pub fn classify(&self) -> (&'static str, u16, bool) {
+        match self {
+            Self::Malformed(_) => ("malformed", 400, false),
+            Self::UnknownAsset => ("unknown_asset", 422, false),
+            Self::BadAmount(_) => ("bad_amount", 422, false),
+            Self::BadAddress(_) => ("bad_address", 422, false),
+            Self::MemoTooLong(_) => ("memo_too_long", 422, false),
+            Self::InsufficientFunds => ("insufficient_funds", 422, false),
+            Self::Unauthorized => ("unauthorized", 401, false),
+            Self::IdempotencyConflict => ("idempotency_conflict", 409, false),
+            Self::NotFound => ("not_found", 404, false),
+            Self::Sequencer(e) if e.is_transient() => ("sequencer_unavailable", 502, true),
+            Self::L1(e) if e.is_transient() => ("l1_unavailable", 502, true),
+            Self::Sequencer(_) | Self::L1(_) => ("rejected", 422, false),
+            Self::Stopped => ("stopping", 503, true),
+            Self::Store(_) | Self::Chain(_) | Self::Prover(_) => ("internal", 500, false),
+        }
+    }
+
+    /// The failure as an operation keeps it.
+    #[must_use]
+    pub fn failure(&self) -> Failure {
+        let (code, _, _) = self.classify();
+        let reason = match self {
+            Self::Sequencer(SequencerError::Refused { code, .. }) => Some(code.clone()),
+            Self::L1(L1Error::Rejected { reason, .. }) => Some(reason.clone()),
+            _ => None,
+        };
+        Failure { code: code.to_owned(), reason, detail: self.to_string() }
+    }
+}
+
+/// A final failure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Failure {
+    /// The interface's code.
+    pub code: String,
+    /// The sequencer's or the contract's own code, where it was theirs.
+    pub reason: Option<String>,
+    /// For people.
+    pub detail: String,
+}

@@ -1,0 +1,210 @@
+//! Handlers, one for each path.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{OriginalUri, Path, Query, State},
+    http::{HeaderMap, StatusCode},
+};
+use serde::{Deserialize, de::DeserializeOwned};
+use sha2::{Digest as _, Sha256};
+use subrosa_protocol::encryption::Memo;
+use utoipa::{IntoParams, OpenApi};
+
+use super::{
+    problem::Problem,
+    views::{
+        AddressView, BalanceView, ClaimRequest, ClaimView, DepositRequest, HistoryView, OperationView,
+        TransferRequest, WithdrawalRequest,
+    },
+};
+use crate::{
+    amount,
+    error::WalletError,
+    operation::Request,
+    service::{Wallet, parse_account},
+};
+
+/// The gateway's description.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Subrosa wallet gateway",
+        description = "Confidential payments of one institution. Every request carries `Authorization: Bearer <token>`. \
+                       A POST may carry an `Idempotency-Key`: the same key answers the first result."
+    ),
+    paths(address, deposit, transfer, withdraw, claim, balances, history, operation),
+    modifiers(&Bearer),
+    security(("bearer" = []))
+)]
+pub(super) struct Document;
+
+struct Bearer;
+
+impl utoipa::Modify for Bearer {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+        let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
+        document.components.get_or_insert_default().add_security_scheme("bearer", scheme);
+    }
+}
+
+type Answer<T> = Result<T, WalletError>;
+
+/// Longest idempotency key, bytes.
+const MAX_KEY: usize = 128;
+
+/// Reads a JSON body; the error says where it is wrong and repeats nothing of it.
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Answer<T> {
+    serde_json::from_slice(body).map_err(|e| {
+        let what = match e.classify() {
+            serde_json::error::Category::Data => "a field is missing, unknown or of the wrong type",
+            _ => "the body is not JSON",
+        };
+        WalletError::Malformed(format!("{what} (line {}, column {})", e.line(), e.column()))
+    })
+}
+
+/// The caller's idempotency key with a digest of what it asks for.
+fn idempotency(headers: &HeaderMap, uri: &OriginalUri, body: &[u8]) -> Answer<Option<(String, String)>> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let key = value.to_str().ok().filter(|key| (1..=MAX_KEY).contains(&key.len()));
+    let key = key.ok_or_else(|| WalletError::Malformed("Idempotency-Key: 1 to 128 visible characters".into()))?;
+    let digest = Sha256::new().chain_update(uri.path()).chain_update([0]).chain_update(body).finalize();
+    Ok(Some((key.to_owned(), hex::encode(digest))))
+}
+
+/// The institution's address and L1 account.
+#[utoipa::path(get, path = "/v1/address", responses((status = 200, body = AddressView)))]
+pub(super) async fn address(State(wallet): State<Arc<Wallet>>) -> Json<AddressView> {
+    Json(AddressView { address: wallet.address(), account: format!("0x{}", hex::encode(wallet.account())) })
+}
+
+/// Deposits from the institution's L1 account; answers when L1 has queued it.
+#[utoipa::path(
+    post,
+    path = "/v1/deposits",
+    request_body = DepositRequest,
+    responses((status = 202, body = OperationView), (status = 422, body = Problem), (status = 502, body = Problem))
+)]
+pub(super) async fn deposit(
+    State(wallet): State<Arc<Wallet>>,
+    headers: HeaderMap,
+    uri: OriginalUri,
+    body: Bytes,
+) -> Answer<(StatusCode, Json<OperationView>)> {
+    let request: DepositRequest = parse(&body)?;
+    let key = idempotency(&headers, &uri, &body)?;
+    let asset = wallet.asset(&request.asset).await?;
+    let amount = amount::parse(&request.amount, asset.token.decimals)?;
+    let (operation, _) = wallet.deposit(asset.id, amount, key).await?;
+    Ok((StatusCode::ACCEPTED, Json(operation.into())))
+}
+
+/// Starts a confidential payment.
+#[utoipa::path(
+    post,
+    path = "/v1/transfers",
+    request_body = TransferRequest,
+    responses((status = 202, body = OperationView), (status = 409, body = Problem), (status = 422, body = Problem))
+)]
+pub(super) async fn transfer(
+    State(wallet): State<Arc<Wallet>>,
+    headers: HeaderMap,
+    uri: OriginalUri,
+    body: Bytes,
+) -> Answer<(StatusCode, Json<OperationView>)> {
+    let request: TransferRequest = parse(&body)?;
+    let key = idempotency(&headers, &uri, &body)?;
+    let asset = wallet.asset(&request.asset).await?;
+    let amount = amount::parse(&request.amount, asset.token.decimals)?;
+    request.memo.parse::<Memo>().map_err(|e| WalletError::MemoTooLong(e.to_string()))?;
+    let intent = Request::Transfer { to: request.to, memo: request.memo };
+    let operation = wallet.start(intent, asset.id, amount, key).await?;
+    Ok((StatusCode::ACCEPTED, Json(operation.into())))
+}
+
+/// Starts a payment out to L1.
+#[utoipa::path(
+    post,
+    path = "/v1/withdrawals",
+    request_body = WithdrawalRequest,
+    responses((status = 202, body = OperationView), (status = 409, body = Problem), (status = 422, body = Problem))
+)]
+pub(super) async fn withdraw(
+    State(wallet): State<Arc<Wallet>>,
+    headers: HeaderMap,
+    uri: OriginalUri,
+    body: Bytes,
+) -> Answer<(StatusCode, Json<OperationView>)> {
+    let request: WithdrawalRequest = parse(&body)?;
+    let key = idempotency(&headers, &uri, &body)?;
+    let asset = wallet.asset(&request.asset).await?;
+    let amount = amount::parse(&request.amount, asset.token.decimals)?;
+    let recipient = match &request.to {
+        Some(text) => parse_account(text)
+            .ok()
+            .filter(|account| *account != [0; 20])
+            .ok_or_else(|| WalletError::BadAddress("an L1 account is 0x and 40 hex digits, not all zero".into()))?,
+        None => wallet.account(),
+    };
+    let intent = Request::Withdrawal { to: format!("0x{}", hex::encode(recipient)) };
+    let operation = wallet.start(intent, asset.id, amount, key).await?;
+    Ok((StatusCode::ACCEPTED, Json(operation.into())))
+}
+
+/// Claims what the vault owes to the institution's L1 account.
+#[utoipa::path(
+    post,
+    path = "/v1/claims",
+    request_body = ClaimRequest,
+    responses((status = 200, body = ClaimView), (status = 422, body = Problem), (status = 502, body = Problem))
+)]
+pub(super) async fn claim(State(wallet): State<Arc<Wallet>>, body: Bytes) -> Answer<Json<ClaimView>> {
+    let request: ClaimRequest = parse(&body)?;
+    let asset = wallet.asset(&request.asset).await?;
+    let (transaction, paid) = wallet.claim(asset.id).await?;
+    Ok(Json(ClaimView {
+        l1_transaction: format!("0x{}", hex::encode(transaction)),
+        amount: amount::format(paid, asset.token.decimals),
+    }))
+}
+
+/// Balances of all assets.
+#[utoipa::path(get, path = "/v1/balances", responses((status = 200, body = [BalanceView])))]
+pub(super) async fn balances(State(wallet): State<Arc<Wallet>>) -> Answer<Json<Vec<BalanceView>>> {
+    Ok(Json(wallet.balances().await?.into_iter().map(Into::into).collect()))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Since {
+    /// First batch to show.
+    #[serde(default)]
+    from: u64,
+}
+
+/// Movements, oldest first.
+#[utoipa::path(get, path = "/v1/history", params(Since), responses((status = 200, body = [HistoryView])))]
+pub(super) async fn history(
+    State(wallet): State<Arc<Wallet>>,
+    Query(since): Query<Since>,
+) -> Json<Vec<HistoryView>> {
+    Json(wallet.history(since.from).await.into_iter().map(Into::into).collect())
+}
+
+/// One operation.
+#[utoipa::path(
+    get,
+    path = "/v1/operations/{id}",
+    params(("id" = String, Path, description = "as answered by the POST")),
+    responses((status = 200, body = OperationView), (status = 404, body = Problem))
+)]
+pub(super) async fn operation(
+    State(wallet): State<Arc<Wallet>>,
+    Path(id): Path<String>,
+) -> Answer<Json<OperationView>> {
+    Ok(Json(wallet.operation(&id).await?.into()))
+}

@@ -1,0 +1,117 @@
+//! Operations: what the institution asked for, and how far each has come.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Failure;
+
+/// What was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "kind")]
+pub enum Request {
+    /// From L1 into the rollup.
+    Deposit {
+        /// Index of the deposit's rcm.
+        deposit: u64,
+    },
+    /// To another party.
+    Transfer {
+        /// bech32m address of the payee.
+        to: String,
+        /// What to write to the payee.
+        memo: String,
+    },
+    /// Out to L1.
+    Withdrawal {
+        /// The L1 account, 0x hex.
+        to: String,
+    },
+    /// A merge of notes that another operation waits for.
+    Merge,
+}
+
+/// How far an operation has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "status")]
+pub enum Progress {
+    /// Waiting for its turn or for notes.
+    Queued,
+    /// Proven and being submitted; the submission is kept so that a restart sends the same bytes.
+    Proven,
+    /// The sequencer accepted it.
+    Submitted,
+    /// In a batch.
+    Included {
+        /// The batch.
+        batch: u64,
+    },
+    /// In a batch that L1 accepted.
+    Settled {
+        /// The batch.
+        batch: u64,
+    },
+    /// It will not happen; nothing was moved.
+    Failed(Failure),
+}
+
+impl Progress {
+    /// Whether the operation holds notes back or will need some.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self, Self::Queued | Self::Proven | Self::Submitted)
+    }
+}
+
+/// One operation.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Operation {
+    /// 32 hex digits.
+    pub id: String,
+    /// Unix seconds.
+    pub created: u64,
+    /// What was asked.
+    pub request: Request,
+    /// Asset id.
+    pub asset: u16,
+    /// Base units.
+    #[serde(with = "decimal")]
+    pub amount: u128,
+    /// The fee it pays, base units of the fee asset.
+    #[serde(with = "decimal")]
+    pub fee: u128,
+    /// How far it has come.
+    pub progress: Progress,
+    /// Digest of its transaction, 0x hex.
+    pub digest: Option<String>,
+    /// Its submission, hex.
+    pub submission: Option<String>,
+    /// Nullifiers of its transaction, hex.
+    pub nullifiers: Vec<String>,
+    /// Last second at which its transaction may be included.
+    pub expiry: u64,
+    /// How often it was composed.
+    pub attempts: u32,
+    /// Why the last attempt did not succeed; a code.
+    pub waiting_for: Option<String>,
+    /// Hash of the L1 transaction of a deposit.
+    pub l1_transaction: Option<String>,
+}
+
+impl std::fmt::Debug for Operation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Amount, asset and counterparty stay out of logs.
+        f.debug_struct("Operation").field("id", &self.id).field("progress", &self.progress).finish_non_exhaustive()
+    }
+}
+
+/// u128 as a decimal string: JSON numbers lose precision.
+pub(crate) mod decimal {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub(crate) fn serialize<S: Serializer>(amount: &u128, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(amount)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u128, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}

@@ -1,0 +1,16 @@
+//! What the wallet needs from outside besides L1: proofs.
+
+use subrosa_protocol::Fr;
+use subrosa_transaction::{Witness, Words};
+
+/// Proves transactions. A machine that proves needs no spending key: the witness holds a signature.
+pub trait TransactionProver: Send + Sync + 'static {
+    /// A proof for these words; takes about a second of CPU time and must not run on an async thread.
+    ///
+    /// # Errors
+    /// A description, if the witness does not satisfy the statement.
+    fn prove(&self, words: &Words, witness: &Witness) -> Result<[u8; 128], String>;
+
+    /// Checks a proof, so that a wallet never submits what would be refused.
+    fn verify(&self, digest: &Fr, proof: &[u8; 128]) -> bool;
+}

@@ -1,0 +1,201 @@
+//! Client of the sequencer's HTTP interface.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use subrosa_protocol::{Fr, asset::AssetId};
+use thiserror::Error;
+
+use crate::service::element;
+
+/// Why the sequencer did not do what it was asked.
+#[derive(Debug, Error)]
+pub enum SequencerError {
+    /// It answered with a problem.
+    #[error("the sequencer refused: {code}")]
+    Refused {
+        /// Its code.
+        code: String,
+        /// Whether it said that trying again can help.
+        retryable: bool,
+    },
+    /// It could not be reached or did not answer in time.
+    #[error("the sequencer is unavailable: {0}")]
+    Unavailable(String),
+    /// Its answer is not what the interface describes.
+    #[error("the sequencer's answer is not understood: {0}")]
+    Protocol(String),
+}
+
+impl SequencerError {
+    /// Whether trying again can help.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Refused { retryable: true, .. })
+    }
+}
+
+impl From<reqwest::Error> for SequencerError {
+    fn from(error: reqwest::Error) -> Self {
+        // Without the URL: it may name an operator's private host.
+        let error = error.without_url();
+        if error.is_decode() { Self::Protocol(error.to_string()) } else { Self::Unavailable(error.to_string()) }
+    }
+}
+
+/// What the sequencer serves.
+#[derive(Debug, Clone)]
+pub struct Info {
+    /// Word 0 of every transaction.
+    pub context: Fr,
+    /// The asset fees are paid in.
+    pub fee_asset: AssetId,
+    /// The smallest fee it takes, base units.
+    pub min_fee: u128,
+    /// Hash of the transaction circuit's verifying key, 0x hex.
+    pub transaction_key: String,
+    /// The highest batch index that L1 has accepted; 0 before the first.
+    pub settled: u64,
+}
+
+/// A published batch.
+#[derive(Debug)]
+pub struct BatchEntry {
+    /// Its index.
+    pub index: u64,
+    /// Its encoding.
+    pub data: Vec<u8>,
+    /// The state commitment after it, as the sequencer says.
+    pub new_state: Fr,
+}
+
+/// The client.
+#[derive(Debug, Clone)]
+pub struct SequencerClient {
+    base: String,
+    http: reqwest::Client,
+}
+
+#[derive(Deserialize)]
+struct Problem {
+    code: String,
+    #[serde(default)]
+    retryable: bool,
+}
+
+impl SequencerClient {
+    /// A client of the sequencer at `base`, such as `http://127.0.0.1:7300`.
+    ///
+    /// # Errors
+    /// [`SequencerError::Protocol`] if no HTTP client can be made.
+    pub fn new(base: &str) -> Result<Self, SequencerError> {
+        let http = reqwest::Client::builder()
+            .timeout(Duration::from_secs(30))
+            .build()
+            .map_err(|e| SequencerError::Protocol(e.to_string()))?;
+        Ok(Self { base: base.trim_end_matches('/').to_owned(), http })
+    }
+
+    async fn answer(response: reqwest::Response) -> Result<reqwest::Response, SequencerError> {
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        match response.json::<Problem>().await {
+            Ok(Problem { code, retryable }) => Err(SequencerError::Refused { code, retryable }),
+            Err(_) if status.is_server_error() => Err(SequencerError::Unavailable(status.to_string())),
+            Err(_) => Err(SequencerError::Protocol(status.to_string())),
+        }
+    }
+
+    async fn get<T: for<'de> Deserialize<'de>>(&self, path: &str) -> Result<T, SequencerError> {
+        let response = self.http.get(format!("{}{path}", self.base)).send().await?;
+        Ok(Self::answer(response).await?.json().await?)
+    }
+
+    /// What it serves.
+    ///
+    /// # Errors
+    /// [`SequencerError`].
+    pub async fn info(&self) -> Result<Info, SequencerError> {
+        #[derive(Deserialize)]
+        struct Wire {
+            context: String,
+            fee_asset: u16,
+            min_fee: String,
+            transaction_key_hash: String,
+            settled_below: u64,
+        }
+        let wire: Wire = self.get("/v1/info").await?;
+        let malformed = |what: &str| SequencerError::Protocol(what.into());
+        Ok(Info {
+            context: element(&wire.context).ok_or_else(|| malformed("context"))?,
+            fee_asset: AssetId(wire.fee_asset),
+            min_fee: wire.min_fee.parse().map_err(|_| malformed("min_fee"))?,
+            transaction_key: wire.transaction_key_hash,
+            settled: wire.settled_below.saturating_sub(1),
+        })
+    }
+
+    /// Some batches in order, from index `from` on.
+    ///
+    /// # Errors
+    /// [`SequencerError`].
+    pub async fn batches(&self, from: u64) -> Result<Vec<BatchEntry>, SequencerError> {
+        #[derive(Deserialize)]
+        struct Entry {
+            index: u64,
+            published: String,
+            new_state: String,
+        }
+        #[derive(Deserialize)]
+        struct Wire {
+            batches: Vec<Entry>,
+        }
+        let wire: Wire = self.get(&format!("/v1/batches?from={from}")).await?;
+        let malformed = || SequencerError::Protocol("a batch".into());
+        wire.batches
+            .into_iter()
+            .map(|entry| {
+                let data = entry.published.strip_prefix("0x").and_then(|digits| hex::decode(digits).ok());
+                Ok(BatchEntry {
+                    index: entry.index,
+                    data: data.ok_or_else(malformed)?,
+                    new_state: element(&entry.new_state).ok_or_else(malformed)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Submits a transaction with its proof; the same bytes again are the same transaction.
+    ///
+    /// # Errors
+    /// [`SequencerError`].
+    pub async fn submit(&self, submission: Vec<u8>) -> Result<(), SequencerError> {
+        let request = self
+            .http
+            .post(format!("{}/v1/transactions", self.base))
+            .header(reqwest::header::CONTENT_TYPE, "application/octet-stream")
+            .body(submission);
+        Self::answer(request.send().await?).await.map(|_| ())
+    }
+
+    /// The code with which the sequencer dropped an accepted transaction, if it did. `digest` is 0x hex.
+    ///
+    /// # Errors
+    /// [`SequencerError`].
+    pub async fn refusal(&self, digest: &str) -> Result<Option<String>, SequencerError> {
+        #[derive(Deserialize)]
+        struct Wire {
+            status: String,
+            #[serde(default)]
+            code: Option<String>,
+        }
+        let wire: Wire = self.get(&format!("/v1/transactions/{digest}")).await?;
+        Ok(match wire.status.as_str() {
+            "expired" => Some("expired".into()),
+            "rejected" => Some(wire.code.unwrap_or_else(|| "rejected".into())),
+            _ => None,
+        })
+    }
+}

@@ -1,0 +1,143 @@
+//! The wallet's own memory: operations, idempotency keys and the deposit counter, in one encrypted file
+//! that is replaced whole. What the chain tells is not in it: that is scanned again.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
+
+use chacha20poly1305::{
+    KeyInit as _, XChaCha20Poly1305, XNonce,
+    aead::{Aead as _, Payload},
+};
+use rand::RngCore as _;
+use serde::{Deserialize, Serialize};
+use subrosa_protocol::{derive, keys::Seed};
+use thiserror::Error;
+
+use crate::operation::Operation;
+
+/// Bound to each file as associated data, so that nothing else under the key can stand in for it.
+const HEADER: &[u8] = b"subrosa wallet state 1\n";
+
+/// Why the state could not be read or written.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The operating system's error.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What happened.
+        source: std::io::Error,
+    },
+    /// The file does not open under this seed: another wallet's, or altered.
+    #[error("{0} does not open under this wallet's seed")]
+    Foreign(PathBuf),
+    /// It opened but does not hold a wallet's state.
+    #[error("{0} does not hold a wallet's state")]
+    Malformed(PathBuf),
+}
+
+/// An idempotency key's memory.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Remembered {
+    /// SHA-256 of method, path and body, hex.
+    pub(crate) request: String,
+    /// The operation it led to.
+    pub(crate) operation: String,
+}
+
+/// What is kept.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub(crate) struct State {
+    /// The next deposit index to use.
+    pub(crate) next_deposit: u64,
+    /// All operations in order of creation.
+    pub(crate) operations: Vec<Operation>,
+    /// By idempotency key.
+    pub(crate) remembered: BTreeMap<String, Remembered>,
+}
+
+/// The file.
+pub(crate) struct Store {
+    path: PathBuf,
+    cipher: XChaCha20Poly1305,
+}
+
+impl Store {
+    /// The store of `seed` in `directory`.
+    pub(crate) fn new(directory: &Path, seed: &Seed) -> Self {
+        let key = zeroize::Zeroizing::new(derive::bytes32("wallet-state", &[seed.as_bytes()]));
+        Self { path: directory.join("wallet.state"), cipher: XChaCha20Poly1305::new((&*key).into()) }
+    }
+
+    fn io(&self, source: std::io::Error) -> StoreError {
+        StoreError::Io { path: self.path.clone(), source }
+    }
+
+    /// Reads the state; an absent file is a new wallet.
+    pub(crate) fn load(&self) -> Result<State, StoreError> {
+        let bytes = match fs::read(&self.path) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(State::default()),
+            Err(e) => return Err(self.io(e)),
+        };
+        let foreign = || StoreError::Foreign(self.path.clone());
+        let sealed = bytes.strip_prefix(HEADER).ok_or_else(|| StoreError::Malformed(self.path.clone()))?;
+        let (nonce, sealed) = sealed.split_first_chunk::<24>().ok_or_else(foreign)?;
+        let opened = self
+            .cipher
+            .decrypt(XNonce::from_slice(nonce), Payload { msg: sealed, aad: HEADER })
+            .map_err(|_| foreign())?;
+        serde_json::from_slice(&opened).map_err(|_| StoreError::Malformed(self.path.clone()))
+    }
+
+    /// Replaces the file: written beside it, synced, renamed over it.
+    pub(crate) fn save(&self, state: &State) -> Result<(), StoreError> {
+        let plain = zeroize::Zeroizing::new(
+            serde_json::to_vec(state).map_err(|e| self.io(e.into()))?,
+        );
+        let mut nonce = [0u8; 24];
+        rand::rngs::OsRng.fill_bytes(&mut nonce);
+        let sealed = self
+            .cipher
+            .encrypt(XNonce::from_slice(&nonce), Payload { msg: &plain, aad: HEADER })
+            .map_err(|_| self.io(std::io::Error::other("encryption failed")))?;
+        let directory = self.path.parent().unwrap_or(Path::new("."));
+        let mut file = tempfile::NamedTempFile::new_in(directory).map_err(|e| self.io(e))?;
+        for part in [HEADER, &nonce, &sealed] {
+            file.write_all(part).map_err(|e| self.io(e))?;
+        }
+        file.as_file().sync_all().map_err(|e| self.io(e))?;
+        file.persist(&self.path).map_err(|e| self.io(e.error))?;
+        // The rename is durable only when the directory is.
+        fs::File::open(directory).and_then(|d| d.sync_all()).map_err(|e| self.io(e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn opens_only_under_its_seed_and_shows_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::new(dir.path(), &Seed::from_bytes([1; 32]));
+        assert_eq!(store.load().unwrap().next_deposit, 0, "an absent file is a new wallet");
+        let remembered = Remembered { request: "aa".into(), operation: "marker-operation".into() };
+        let state = State { next_deposit: 9, remembered: [("k".into(), remembered)].into(), ..State::default() };
+        store.save(&state).unwrap();
+        assert_eq!(store.load().unwrap().next_deposit, 9);
+
+        let other = Store::new(dir.path(), &Seed::from_bytes([2; 32]));
+        assert!(matches!(other.load(), Err(StoreError::Foreign(_))));
+        let mut bytes = fs::read(dir.path().join("wallet.state")).unwrap();
+        assert!(!bytes.windows(6).any(|w| w == b"marker"));
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(dir.path().join("wallet.state"), bytes).unwrap();
+        assert!(matches!(store.load(), Err(StoreError::Foreign(_))));
+    }
+}
