@@ -64,7 +64,6 @@ impl EphemeralKey {
     }
 
     /// E = esk·G.
-    #[must_use]
     pub fn public(&self) -> EdwardsAffine {
         self.public
     }

@@ -100,7 +100,6 @@ impl SpendKey {
     }
 
     /// ak = ask·G, the key that verifies signatures.
-    #[must_use]
     pub fn public(&self) -> EdwardsAffine {
         self.ak
     }
@@ -223,7 +222,6 @@ impl AuditorKey {
     }
 
     /// A, what an asset's leaf carries.
-    #[must_use]
     pub fn public(&self) -> EdwardsAffine {
         times_generator(&self.0)
     }
@@ -242,7 +240,6 @@ impl fmt::Debug for AuditorKey {
 
 /// N, the auditor key of an asset without an auditor: a point whose discrete logarithm nobody knows,
 /// found by hashing to the curve (spec: *Notes*, *Auditor ciphertext*).
-#[must_use]
 pub fn unaudited() -> EdwardsAffine {
     static POINT: OnceLock<EdwardsAffine> = OnceLock::new();
     *POINT.get_or_init(|| {

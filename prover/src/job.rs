@@ -229,10 +229,12 @@ impl JobQueue {
             events: broadcast::Sender::new(EVENTS),
             live: Mutex::default(),
         });
-        let thread = std::thread::Builder::new().name("prover".to_owned()).spawn({
-            let shared = shared.clone();
-            move || run(&*worker, &pool, &queue, &shared)
-        })?;
+        let thread = std::thread::Builder::new()
+            .name("prover".to_owned())
+            .spawn({
+                let shared = shared.clone();
+                move || run(&*worker, &pool, &queue, &shared)
+            })?;
         Ok(Self {
             jobs: Some(jobs),
             shared,

@@ -275,11 +275,7 @@ impl Engine {
 }
 
 /// What admission needs to know of a ledger.
-pub(crate) fn sealed_view(
-    ledger: &Ledger,
-    assets_root: Fr,
-    time: u64,
-) -> SealedView {
+pub(crate) fn sealed_view(ledger: &Ledger, assets_root: Fr, time: u64) -> SealedView {
     SealedView {
         state: *ledger.state(),
         anchors: ledger.history().leaves().iter().map(word).collect(),

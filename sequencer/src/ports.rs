@@ -19,8 +19,11 @@ pub type ProofBytes = [u8; PROOF_LEN];
 
 /// Verifies client proofs against the transaction circuit's verifying key.
 pub trait ProofVerifier: Send + Sync + 'static {
-    /// SHA-256-style identity of the verifying key; part of the store's identity.
+    /// Hash that identifies the verifying key; part of the store's identity.
     fn key_hash(&self) -> [u8; 32];
+
+    /// Whether the key was made for development: whoever made it can forge proofs.
+    fn is_unsafe_development(&self) -> bool;
 
     /// For every (digest, proof) in order: whether the proof is valid for that digest. Malformed
     /// points are simply invalid. CPU-bound; called on the admission thread pool.

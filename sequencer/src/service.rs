@@ -20,13 +20,16 @@ use crate::engine::{BatchEvent, Engine, Registry};
 use crate::health::{Halt, Health};
 use crate::pipeline;
 use crate::ports::{Ports, RollupView, SettlementError};
-use crate::store::recovery::{RecoveryError, Recovered, recover};
+use crate::store::recovery::{Recovered, RecoveryError, recover};
 use crate::store::tables::Identity;
 use crate::store::{Store, StoreError};
 use crate::telemetry;
 
 /// Reloaded submissions whose proofs are verified together.
 const REVERIFY: usize = 256;
+
+/// Chain ids of local development nodes.
+const DEVELOPMENT_CHAINS: [u64; 2] = [1337, 31337];
 
 /// Attempts to reach the chain at start.
 const START_ATTEMPTS: u32 = 10;
@@ -60,6 +63,14 @@ pub enum StartError {
         slots: usize,
         /// Where the key is missing.
         place: &'static str,
+    },
+    /// Keys from a development setup on a chain where they would be believed.
+    #[error(
+        "the verifying key is an unsafe development key and chain {chain_id} is no development chain"
+    )]
+    UnsafeKeys {
+        /// The chain.
+        chain_id: u64,
     },
     /// The store cannot be opened.
     #[error(transparent)]
@@ -109,6 +120,10 @@ impl Sequencer {
         config.validate()?;
         telemetry::recorder();
         telemetry::halted(false);
+        let chain_id = config.chain_id;
+        if ports.verifier.is_unsafe_development() && !DEVELOPMENT_CHAINS.contains(&chain_id) {
+            return Err(StartError::UnsafeKeys { chain_id });
+        }
         let context = Context {
             chain_id: config.chain_id,
             rollup: config.rollup,
@@ -272,7 +287,11 @@ fn supervise(
 ) -> JoinHandle<()> {
     let engine = engine.clone();
     tokio::spawn(async move {
-        if std::panic::AssertUnwindSafe(task).catch_unwind().await.is_err() {
+        if std::panic::AssertUnwindSafe(task)
+            .catch_unwind()
+            .await
+            .is_err()
+        {
             engine.health.halt(Halt::Task { task: name.into() });
         }
     })

@@ -65,7 +65,10 @@ fn describe() {
     describe_counter!(TRANSACTIONS, "Transactions by fate");
     describe_counter!(GAS, "Gas used by settlement");
     describe_counter!(CALLDATA, "Calldata bytes used by settlement");
-    describe_gauge!(PROVING, "Progress of the present phase of the present proof");
+    describe_gauge!(
+        PROVING,
+        "Progress of the present phase of the present proof"
+    );
     describe_gauge!(HALTED, "1 when the pipeline has halted");
     describe_counter!(HTTP, "Requests by route and status");
     describe_histogram!(HTTP_SECONDS, "Time to answer a request");

@@ -49,7 +49,10 @@ mod tests {
         let x = Fr::from(0xabcdefu64);
         let text = fr_hex(&x);
         assert_eq!(word_from_hex(&text), Some(word(&x)));
-        assert_eq!(word_from_hex(&text.to_uppercase().replace("0X", "0x")), None);
+        assert_eq!(
+            word_from_hex(&text.to_uppercase().replace("0X", "0x")),
+            None
+        );
         assert_eq!(word_from_hex(&text[2..]), None);
         assert_eq!(word_from_hex(&text[..64]), None);
         assert_eq!(word_from_hex(&format!("0x{}", "f".repeat(64))), None);

@@ -1,6 +1,7 @@
 //! What the wallet needs from outside besides L1: proofs.
 
 use subrosa_protocol::Fr;
+use subrosa_prover::groth16::{ProofBytes, TransactionKeys};
 use subrosa_transaction::{Witness, Words};
 
 /// Proves transactions. A machine that proves needs no spending key: the witness holds a signature.
@@ -13,4 +14,14 @@ pub trait TransactionProver: Send + Sync + 'static {
 
     /// Checks a proof, so that a wallet never submits what would be refused.
     fn verify(&self, digest: &Fr, proof: &[u8; 128]) -> bool;
+}
+
+impl TransactionProver for TransactionKeys {
+    fn prove(&self, words: &Words, witness: &Witness) -> Result<[u8; 128], String> {
+        Self::prove(self, words, witness).map(|proof| *proof.as_bytes()).map_err(|e| e.to_string())
+    }
+
+    fn verify(&self, digest: &Fr, proof: &[u8; 128]) -> bool {
+        Self::verify(self, digest, &ProofBytes::new(*proof)).is_ok()
+    }
 }

@@ -189,7 +189,7 @@ fn commitments(witness: &BatchWitness, deposits: usize) -> Result<(), Rule> {
 fn placement(witness: &BatchWitness) -> Result<(), Rule> {
     let leaves = witness.shape.leaves() as u64;
     let start = witness.header.start;
-    let holds = start % leaves == 0
+    let holds = start.is_multiple_of(leaves)
         && start >> 32 == 0
         && start >= witness.old.leaf_count
         && start - witness.old.leaf_count < leaves
@@ -208,12 +208,7 @@ fn subtree(mut nodes: Vec<Fr>) -> Fr {
 }
 
 /// The root after the subtree at `start` becomes `subtree`, if it was empty under `before`.
-fn replace(
-    witness: &BatchWitness,
-    subtree: Fr,
-    siblings: &[[Fr; 3]],
-    before: &Fr,
-) -> Option<Fr> {
+fn replace(witness: &BatchWitness, subtree: Fr, siblings: &[[Fr; 3]], before: &Fr) -> Option<Fr> {
     let index = witness.header.start / witness.shape.leaves() as u64;
     let empty = empty_root(witness.shape.subtree_level());
     (fold(index, empty, siblings) == *before).then(|| fold(index, subtree, siblings))

@@ -3,8 +3,8 @@
 use halo2_proofs::circuit::{Cell, Layouter, Region, SimpleFloorPlanner, Value};
 use halo2_proofs::plonk::{Circuit, ConstraintSystem, Error};
 use halo2curves::bn256::Fr;
-use subrosa_protocol::batch::{BatchHeader, BatchWitness, LinkWitness, Shape, SlotWitness};
 use subrosa_protocol::asset::AssetId;
+use subrosa_protocol::batch::{BatchHeader, BatchWitness, LinkWitness, Shape, SlotWitness};
 use subrosa_protocol::ledger::State;
 use subrosa_protocol::transaction::WORDS;
 use subrosa_protocol::tree::{DEPTH, MerklePath};
@@ -322,11 +322,7 @@ impl Circuit<Fr> for BatchCircuit {
         Config::configure(meta)
     }
 
-    fn synthesize(
-        &self,
-        config: Config,
-        mut layouter: impl Layouter<Fr>,
-    ) -> Result<(), Error> {
+    fn synthesize(&self, config: Config, mut layouter: impl Layouter<Fr>) -> Result<(), Error> {
         layouter.assign_table(
             || "range",
             |mut table| {
@@ -353,11 +349,7 @@ impl Circuit<Fr> for BatchCircuit {
             },
         )?;
         for (row, wire) in wires.iter().enumerate() {
-            layouter.constrain_instance(
-                cell(&config, wire.column, wire.row),
-                config.instance,
-                row,
-            );
+            layouter.constrain_instance(cell(&config, wire.column, wire.row), config.instance, row);
         }
         Ok(())
     }

@@ -20,11 +20,7 @@ pub struct DataWires {
 }
 
 /// All data words in the order of the specification, as the wires that the other rules use.
-pub fn words(
-    header: &HeaderWires,
-    deposits: &[DepositWires],
-    slots: &[SlotWires],
-) -> Vec<Wire> {
+pub fn words(header: &HeaderWires, deposits: &[DepositWires], slots: &[SlotWires]) -> Vec<Wire> {
     let mut words = header.words.to_vec();
     for deposit in deposits {
         words.extend(deposit.words);

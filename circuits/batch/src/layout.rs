@@ -117,6 +117,15 @@ impl Census {
     }
 }
 
+/// What is known of cells beyond their values.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Labels {
+    /// By row and column, the number of the rule in force when the cell was written; 0 if none was.
+    pub rules: Vec<[u8; COLUMNS]>,
+    /// Column, row and kind of each hint, in order.
+    pub hints: Vec<(usize, usize, Hint)>,
+}
+
 /// A change to one cell, for tests: `delta` is added to the value that would be written there, and
 /// whatever is computed from it afterwards follows.
 #[derive(Clone, Copy, Debug)]
@@ -194,9 +203,12 @@ impl<'s> Layout<'s> {
         top + bottom <= self.labels.len()
     }
 
-    /// The rule that each cell was written under (0: not written), and all hints.
-    pub fn into_labels(self) -> (Vec<[u8; COLUMNS]>, Vec<(usize, usize, Hint)>) {
-        (self.labels, self.hinted)
+    /// Which rule each cell was written under, and where the hints are.
+    pub fn into_labels(self) -> Labels {
+        Labels {
+            rules: self.labels,
+            hints: self.hinted,
+        }
     }
 
     fn put(&mut self, column: usize, row: usize, mut value: Fr) -> Wire {

@@ -70,9 +70,7 @@ pub fn path_at(place: &[Level], siblings: &[[Fr; 3]]) -> Vec<LevelInput> {
 pub fn index_terms(path: &[Level]) -> Vec<(Fr, Wire)> {
     path.iter()
         .enumerate()
-        .flat_map(|(level, step)| {
-            [0, 1].map(|bit| (power_of_two(2 * level + bit), step.bits[bit]))
-        })
+        .flat_map(|(level, step)| [0, 1].map(|bit| (power_of_two(2 * level + bit), step.bits[bit])))
         .collect()
 }
 
@@ -122,13 +120,7 @@ impl Layout<'_> {
                 bits.map(|wire| wire.value),
                 siblings.map(|wire| wire.value),
             );
-            let state = [
-                capacity,
-                children[0],
-                children[1],
-                children[2],
-                children[3],
-            ];
+            let state = [capacity, children[0], children[1], children[2], children[3]];
             child = self.permute(row, state)[1];
             levels.push(Level { bits, siblings });
         }

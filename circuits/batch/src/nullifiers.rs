@@ -109,10 +109,7 @@ pub(crate) fn compare(
     let d2 = limbs(layout, second);
     let d3 = limbs(layout, third);
     layout.assert_linear(&[(Fr::ONE, v[0]), (shift, v[1])], Fr::ZERO, low);
-    let above_low = layout.linear(
-        &[(Fr::ONE, low), (Fr::ONE, d1[0]), (shift, d1[1])],
-        Fr::ONE,
-    );
+    let above_low = layout.linear(&[(Fr::ONE, low), (Fr::ONE, d1[0]), (shift, d1[1])], Fr::ONE);
     layout.assert_equal_if(active, above_low, nullifier);
     let above_nullifier = layout.linear(
         &[(Fr::ONE, nullifier), (Fr::ONE, d2[0]), (shift, d2[1])],
@@ -125,18 +122,25 @@ pub(crate) fn compare(
     let low_bound = bits(&bound, 0, LIMB);
     let high_bound = bits(&bound, LIMB, 254 - LIMB);
     let low_sum = v[0].value + d1[0].value + d2[0].value + d3[0].value;
-    let carry = layout.ranged_hint(
-        bits(&(low_sum - low_bound), LIMB, 254 - LIMB),
-        TABLE_BITS,
-    );
+    let carry = layout.ranged_hint(bits(&(low_sum - low_bound), LIMB, 254 - LIMB), TABLE_BITS);
     let minus = -Fr::ONE;
     layout.assert_linear(
-        &[(minus, d1[0]), (minus, d2[0]), (minus, d3[0]), (shift, carry)],
+        &[
+            (minus, d1[0]),
+            (minus, d2[0]),
+            (minus, d3[0]),
+            (shift, carry),
+        ],
         low_bound,
         v[0],
     );
     layout.assert_linear(
-        &[(minus, d1[1]), (minus, d2[1]), (minus, d3[1]), (minus, carry)],
+        &[
+            (minus, d1[1]),
+            (minus, d2[1]),
+            (minus, d3[1]),
+            (minus, carry),
+        ],
         high_bound,
         v[1],
     );

@@ -35,8 +35,7 @@ impl Layout<'_> {
     pub(crate) fn permute(&mut self, row: usize, state: [Fr; WIDTH]) -> [Wire; WIDTH] {
         let schedule = Schedule::get();
         self.count_permutation();
-        let (rows, output) =
-            schedule.trace(std::array::from_fn(|i| state[i] + schedule.first[i]));
+        let (rows, output) = schedule.trace(std::array::from_fn(|i| state[i] + schedule.first[i]));
         for (index, cells) in rows.iter().enumerate() {
             let at = row + 1 + index;
             let (selector, value) = match row_kind(index) {

@@ -177,9 +177,7 @@ impl Schedule {
                 weights[..4].copy_from_slice(&alpha);
                 weights[4..].copy_from_slice(&recurrence_y);
             } else {
-                for i in 0..4 {
-                    weights[i] = through[row - 1][i];
-                }
+                weights[..4].copy_from_slice(&through[row - 1]);
                 for k in 0..5 {
                     weights[4 + k] = driven[k][row - 1]
                         - (k..4)
@@ -271,8 +269,6 @@ impl Schedule {
                 for i in 0..WIDTH {
                     result[WIDTH + i] = dot(&self.recurrence_u, &row[i + 1..i + 5])
                         + dot(&self.recurrence_y, &powers[i..i + 5]);
-                }
-                for i in 0..WIDTH {
                     result[i] = if kind == RowKind::Exit {
                         dot(&self.exit[i][..4], &row[6..]) + dot(&self.exit[i][4..], &powers[5..])
                     } else {
@@ -312,8 +308,7 @@ impl Schedule {
             match kind {
                 RowKind::Full | RowKind::Entry => {
                     for i in 0..WIDTH {
-                        row[WIDTH + i] =
-                            dot(&self.mds[i], &powers[..WIDTH]) + constants[WIDTH + i];
+                        row[WIDTH + i] = dot(&self.mds[i], &powers[..WIDTH]) + constants[WIDTH + i];
                     }
                     for i in WIDTH..COLUMNS {
                         powers[i] = fifth_power(row[i]);

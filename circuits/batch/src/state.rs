@@ -103,23 +103,25 @@ pub fn state(layout: &mut Layout<'_>, state: &State) -> StateWires {
     }
 }
 
-/// Header words. Context, assets root and info enter as free words: the data commitment ties
-/// them, and L1 compares them with its own.
+/// Header words. They enter as free words: the data commitment ties them all, L1 compares context
+/// and assets root with its own, and the rules below tie the others to the states and slots.
 pub fn header(layout: &mut Layout<'_>, header: &BatchHeader) -> HeaderWires {
     layout.rule(Rule::B14);
-    let free = |value: &ark_bn254::Fr| to_halo2(value);
     let words = header.words();
     let zero = layout.zero();
-    // Four of the words are written where nothing else is: the arithmetic that uses them copies.
-    let [context, assets_root, info, fee_total] =
-        std::array::from_fn(|i| layout.free_word(free(&words[i])));
-    let [first_deposit, batch_index, start] =
-        [4, 6, 7].map(|i: usize| layout.free_word(free(&words[i])));
+    let [
+        context,
+        assets_root,
+        info,
+        fee_total,
+        first_deposit,
+        batch_index,
+        start,
+    ] = [0, 1, 2, 3, 4, 6, 7].map(|i: usize| layout.free_word(to_halo2(&words[i])));
     let recipient = {
         let mut bytes = [0u8; 32];
         bytes[12..].copy_from_slice(&header.fee_recipient);
-        subrosa_protocol::encoding::fr_from_bytes(&bytes)
-            .expect("160 bits are below the modulus")
+        subrosa_protocol::encoding::fr_from_bytes(&bytes).expect("160 bits are below the modulus")
     };
     let fee_recipient = layout.ranged_hint(to_halo2(&recipient), 160);
     layout.rule(Rule::B5);
@@ -152,7 +154,12 @@ pub fn counts(
     deposited: &[Wire],
 ) -> Wire {
     layout.rule(Rule::B2);
-    let sum = |flags: &[Wire]| flags.iter().map(|flag| (Fr::ONE, *flag)).collect::<Vec<_>>();
+    let sum = |flags: &[Wire]| {
+        flags
+            .iter()
+            .map(|flag| (Fr::ONE, *flag))
+            .collect::<Vec<_>>()
+    };
     let transactions = layout.linear(&sum(active), Fr::ZERO);
     let deposits = layout.linear(&sum(deposited), Fr::ZERO);
     layout.assert_linear(
@@ -238,9 +245,5 @@ pub fn history(
     let (after, _) = layout.climb(new.note_root, &same_path(&levels));
     layout.assert_equal(after, new.history_root);
     layout.assert_equal(old.batch_index, header.batch_index());
-    layout.assert_linear(
-        &[(Fr::ONE, old.batch_index)],
-        Fr::ONE,
-        new.batch_index,
-    );
+    layout.assert_linear(&[(Fr::ONE, old.batch_index)], Fr::ONE, new.batch_index);
 }

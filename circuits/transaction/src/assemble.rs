@@ -53,7 +53,10 @@ impl Draft {
         assets: &AssetTree,
         rng: &mut (impl RngCore + CryptoRng),
     ) -> Option<(Transaction, Witness)> {
-        let nullifiers = self.inputs.each_ref().map(|input| input_nullifier(input, &keys.nk));
+        let nullifiers = self
+            .inputs
+            .each_ref()
+            .map(|input| input_nullifier(input, &keys.nk));
         let ephemeral = EphemeralKey::new(&keys.ovk, &nullifiers);
         let mut index = 0u8..;
         let plain = self.outputs.map(|(to, asset, value)| {
@@ -61,7 +64,10 @@ impl Draft {
             OutputPlaintext::cash(&ephemeral, &nullifiers[0], index, to, asset, value)
         });
         let slot_of = |asset: AssetId| -> Option<u8> {
-            self.assets.iter().position(|of| *of == asset).map(|slot| slot as u8)
+            self.assets
+                .iter()
+                .position(|of| *of == asset)
+                .map(|slot| slot as u8)
         };
         let mut slots = Vec::with_capacity(ARITY);
         let mut audit = [[Fr::zero(); 3]; ARITY];
@@ -69,7 +75,10 @@ impl Draft {
         let mut output_slots = [0; ARITY];
         for i in 0..ARITY {
             let asset = self.assets[i];
-            slots.push(AssetSlot { info: *assets.get(asset)?, path: assets.path(asset)? });
+            slots.push(AssetSlot {
+                info: *assets.get(asset)?,
+                path: assets.path(asset)?,
+            });
             input_slots[i] = slot_of(self.inputs[i].note.asset)?;
             let note = &plain[i].note;
             output_slots[i] = slot_of(note.asset)?;
@@ -135,6 +144,9 @@ pub(crate) fn dummy(owner: Fr, asset: AssetId, rcm: Fr) -> InputWitness {
         dummy: true,
         note: Note::cash(asset, 0, owner, rcm),
         position: 0,
-        path: MerklePath { index: 0, siblings: [[Fr::zero(); 3]; crate::NOTE_DEPTH] },
+        path: MerklePath {
+            index: 0,
+            siblings: [[Fr::zero(); 3]; crate::NOTE_DEPTH],
+        },
     }
 }

@@ -48,11 +48,13 @@ impl TransactionCircuit {
 
     /// The circuit with any assignment of the wires that are not computed from others.
     pub(crate) fn assigned(raw: RawWitness) -> Self {
-        Self { raw: Some(Box::new(raw)) }
+        Self {
+            raw: Some(Box::new(raw)),
+        }
     }
 
     /// All columns in order: one, the digest, the witness wires. With the matrices of
-    /// [`TransactionCircuit::shape`] this is all that a prover needs, at a tenth of the cost of
+    /// [`TransactionCircuit::shape`] this is all that a prover needs, at a third of the cost of
     /// a synthesis that also writes the rows.
     ///
     /// # Errors
@@ -128,8 +130,7 @@ fn synthesise(
     let notes = notes::constrain(b, raw, &words)?;
     let assets = [&notes.inputs, &notes.outputs]
         .map(|notes| std::array::from_fn(|i| notes[i].asset.clone()));
-    let choices =
-        slots::constrain_choices(b, raw, &slots, &header, [&assets[0], &assets[1]])?;
+    let choices = slots::constrain_choices(b, raw, &slots, &header, [&assets[0], &assets[1]])?;
     balance::constrain(b, &header, &notes, &choices)?;
     audit::constrain(b, raw, &words, &slots, &notes, &choices)?;
     digest::constrain(b, &words, &digest)?;

@@ -31,7 +31,9 @@ pub use circuit::{Shape, TransactionCircuit, constraints};
 pub use counts::Counts;
 pub use padding::no_op;
 pub use rule::Rule;
-pub use witness::{ARITY, ASSET_DEPTH, AssetSlot, InputWitness, NOTE_DEPTH, OutputWitness, Witness};
+pub use witness::{
+    ARITY, ASSET_DEPTH, AssetSlot, InputWitness, NOTE_DEPTH, OutputWitness, Witness,
+};
 pub use words::Words;
 
 use ark_bn254::Fr;

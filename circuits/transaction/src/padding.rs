@@ -5,8 +5,8 @@ use crate::witness::{ARITY, Witness};
 use ark_bn254::Fr;
 use ark_ff::UniformRand;
 use ark_std::rand::{CryptoRng, RngCore};
-use subrosa_protocol::encryption::Memo;
 use subrosa_protocol::asset::{AssetId, AssetTree};
+use subrosa_protocol::encryption::Memo;
 use subrosa_protocol::keys::{Seed, SpendKey, ViewingKey};
 use subrosa_protocol::transaction::{Header, Kind, Transaction};
 

@@ -4,7 +4,17 @@ use serde::{Deserialize, Serialize};
 
 /// A rule, T1 to T18; as an error, the first rule that a statement breaks.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, thiserror::Error,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    thiserror::Error,
 )]
 pub enum Rule {
     /// The kind is 0, 1 or 2.
@@ -41,7 +51,9 @@ pub enum Rule {
     #[error("T11: exactly one slot, of the fee asset, pays the fee")]
     T11,
     /// The withdrawal.
-    #[error("T12: a withdrawal has one slot, an amount and a recipient; without one both words are 0")]
+    #[error(
+        "T12: a withdrawal has one slot, an amount and a recipient; without one both words are 0"
+    )]
     T12,
     /// The signature.
     #[error("T13: the signature by ak over the digest is valid")]

@@ -11,8 +11,8 @@ use crate::words::Words;
 use ark_bn254::Fr;
 use ark_ff::UniformRand;
 use ark_std::rand::{CryptoRng, Rng, RngCore};
-use subrosa_protocol::encryption::Memo;
 use subrosa_protocol::asset::{AssetId, AssetInfo, AssetTree};
+use subrosa_protocol::encryption::Memo;
 use subrosa_protocol::keys::{AuditorKey, Seed, SpendKey, ViewingKey, unaudited};
 use subrosa_protocol::note::Note;
 use subrosa_protocol::transaction::{Context, Header, Kind, Transaction, Withdrawal};
@@ -27,7 +27,11 @@ pub const SAMPLE_EXPIRY: u64 = 4_000_000_000;
 /// The context word of the samples.
 #[must_use]
 pub fn context() -> Fr {
-    Context { chain_id: 31_337, rollup: [0x5a; 20] }.word()
+    Context {
+        chain_id: 31_337,
+        rollup: [0x5a; 20],
+    }
+    .word()
 }
 
 /// A sample statement.
@@ -94,7 +98,11 @@ pub fn withdraw(rng: &mut (impl RngCore + CryptoRng)) -> Sample {
         spent: vec![(a, fee + 99), (b, value)],
         paid: (b, 1),
         change: [(b, value - amount - 1), (a, 99)],
-        withdrawal: Some(Withdrawal { asset: b, recipient, amount }),
+        withdrawal: Some(Withdrawal {
+            asset: b,
+            recipient,
+            amount,
+        }),
     };
     contents.sample(rng)
 }
@@ -131,9 +139,10 @@ impl Contents {
         let spend = SpendKey::from_seed(&seed);
         let assets = asset_tree(rng);
         let mut notes = NoteTree::new();
-        let spent = self.spent.iter().map(|(asset, value)| {
-            Note::cash(*asset, *value, keys.owner, Fr::rand(rng))
-        });
+        let spent = self
+            .spent
+            .iter()
+            .map(|(asset, value)| Note::cash(*asset, *value, keys.owner, Fr::rand(rng)));
         let inputs = plant(&mut notes, spent.collect(), keys.owner, rng);
         let to = ViewingKey::from_seed(&recipient).address();
         let me = keys.address();
@@ -161,7 +170,14 @@ impl Contents {
             .finish(&keys, &spend, &assets, rng)
             .expect("the samples use registered assets only");
         let words = transaction.words(&context());
-        Sample { transaction, words, witness, seed, recipient, assets }
+        Sample {
+            transaction,
+            words,
+            witness,
+            seed,
+            recipient,
+            assets,
+        }
     }
 }
 
@@ -172,7 +188,12 @@ fn asset_tree(rng: &mut (impl RngCore + CryptoRng)) -> AssetTree {
     SAMPLE_ASSETS
         .into_iter()
         .zip(auditors)
-        .map(|(id, auditor)| AssetInfo { id, token: [id.0 as u8 + 1; 20], flags: 0, auditor })
+        .map(|(id, auditor)| AssetInfo {
+            id,
+            token: [id.0 as u8 + 1; 20],
+            flags: 0,
+            auditor,
+        })
         .collect()
 }
 
@@ -195,7 +216,12 @@ pub(crate) fn plant(
         Some(note) => {
             let position = (16 * i + 5 * i + 1) as u64;
             let path = tree.path(position).expect("the place was just appended");
-            InputWitness { dummy: false, note: *note, position, path }
+            InputWitness {
+                dummy: false,
+                note: *note,
+                position,
+                path,
+            }
         }
     })
 }

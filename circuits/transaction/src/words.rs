@@ -96,7 +96,10 @@ mod tests {
                     + f.expiry * power_of_two(EXPIRY_AT),
                 words[HEADER]
             );
-            assert_eq!(f.target_asset + f.recipient * power_of_two(ASSET_BITS), words[TARGET]);
+            assert_eq!(
+                f.target_asset + f.recipient * power_of_two(ASSET_BITS),
+                words[TARGET]
+            );
             assert!(fits(f.fee, FEE_BITS) && fits(f.kind, KIND_BITS));
         }
         assert!(fits(power_of_two(40) - Fr::from(1u64), 40));

@@ -45,10 +45,10 @@ pub(super) fn dot<const N: usize>(a: &[Fr; N], b: &[Fr; N]) -> Fr {
 /// `value − r` if that is not negative, else `value`.
 #[inline]
 fn subtract_modulus(value: [u64; 4]) -> [u64; 4] {
-    let mut difference = [0u64; 4];
+    let mut difference = value;
     let mut borrow = false;
-    for i in 0..4 {
-        (difference[i], borrow) = value[i].borrowing_sub(MODULUS[i], borrow);
+    for (limb, modulus) in difference.iter_mut().zip(MODULUS) {
+        (*limb, borrow) = limb.borrowing_sub(modulus, borrow);
     }
     if borrow { value } else { difference }
 }

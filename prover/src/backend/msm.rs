@@ -11,8 +11,8 @@
 //! Running time depends on the scalars. The prover's machine is trusted with the witness.
 
 use ark_bn254::Fr;
-use ark_ec::{AdditiveGroup, AffineRepr};
 use ark_ec::short_weierstrass::{Affine, Projective, SWCurveConfig};
+use ark_ec::{AdditiveGroup, AffineRepr};
 use ark_ff::{BigInteger, Field, PrimeField, Zero};
 use rayon::prelude::*;
 

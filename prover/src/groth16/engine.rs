@@ -81,11 +81,7 @@ impl Engine {
             ("B2", pk.b_g2_query.len(), variables),
             ("L", pk.l_query.len(), matrices.witness_variables),
             ("H", pk.h_query.len(), matrices.domain_size() - 1),
-            (
-                "IC",
-                pk.vk.gamma_abc_g1.len(),
-                matrices.instance_variables,
-            ),
+            ("IC", pk.vk.gamma_abc_g1.len(), matrices.instance_variables),
         ];
         for (query, found, expected) in lengths {
             if found != expected {
@@ -124,9 +120,8 @@ impl Engine {
         let variables = self.matrices.instance_variables + self.matrices.witness_variables;
         assert_eq!(assignment.len(), variables, "a value for each variable");
 
-        let msm_g1 = |query: &Query<G1Affine>| {
-            backend.msm_g1(&query.bases, &query.scalars(assignment))
-        };
+        let msm_g1 =
+            |query: &Query<G1Affine>| backend.msm_g1(&query.bases, &query.scalars(assignment));
         let quotient = || {
             let (a, b) = self.matrices.evaluate(assignment);
             let h = Zeroizing::new(backend.quotient(a, b));
@@ -238,11 +233,9 @@ pub(crate) mod tests {
     pub(crate) fn engine(rounds: usize, seed: u64) -> (ProvingKey<Bn254>, Engine) {
         let mut rng = StdRng::seed_from_u64(seed);
         let circuit = Powers { rounds, base: None };
-        let pk = Groth16::<Bn254>::generate_random_parameters_with_reduction(
-            circuit.clone(),
-            &mut rng,
-        )
-        .unwrap();
+        let pk =
+            Groth16::<Bn254>::generate_random_parameters_with_reduction(circuit.clone(), &mut rng)
+                .unwrap();
         let matrices = ConstraintMatrices::synthesize(circuit).unwrap();
         (pk.clone(), Engine::new(pk, matrices).unwrap())
     }
@@ -262,9 +255,7 @@ pub(crate) mod tests {
         let proof = engine.prove(&CpuBackend, &assignment, &r, &s);
         assert_eq!(proof, expected);
         assert!(Groth16::<Bn254>::verify(&pk.vk, &[circuit.output()], &proof).unwrap());
-        assert!(
-            !Groth16::<Bn254>::verify(&pk.vk, &[circuit.output() + Fr::ONE], &proof).unwrap()
-        );
+        assert!(!Groth16::<Bn254>::verify(&pk.vk, &[circuit.output() + Fr::ONE], &proof).unwrap());
     }
 
     #[test]

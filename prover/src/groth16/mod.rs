@@ -15,8 +15,8 @@ pub use transaction::{ProveError, TransactionKeys};
 pub use verifier::{KeyError, TransactionVerifier, VerifyError};
 
 pub(crate) use engine::Engine;
-pub(crate) use matrices::ConstraintMatrices;
 #[cfg(test)]
 pub(crate) use engine::tests as engine_tests;
+pub(crate) use matrices::ConstraintMatrices;
 #[cfg(test)]
 pub(crate) use matrices::assignment;

@@ -84,20 +84,19 @@ impl ProofBytes {
 
 fn point<G: AffineRepr>(bytes: &[u8], which: ProofPoint) -> Result<G, DecodeError> {
     let point = G::deserialize_compressed(bytes).map_err(|_| DecodeError::Point(which))?;
-    if point.is_zero() {
-        return Err(DecodeError::Identity(which));
-    }
-    // The decoder ignores no bit that we know of; that every point has one encoding is checked
-    // here, so that it need not be believed.
+    // arkworks reads several encodings as the identity. That a point has one encoding only is
+    // checked here, for all points alike.
     let mut canonical = Vec::with_capacity(bytes.len());
     point
         .serialize_compressed(&mut canonical)
         .map_err(|_| DecodeError::Point(which))?;
-    if canonical == bytes {
-        Ok(point)
-    } else {
-        Err(DecodeError::Point(which))
+    if canonical != bytes {
+        return Err(DecodeError::Point(which));
     }
+    if point.is_zero() {
+        return Err(DecodeError::Identity(which));
+    }
+    Ok(point)
 }
 
 impl TryFrom<&[u8]> for ProofBytes {

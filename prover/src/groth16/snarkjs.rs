@@ -19,11 +19,7 @@ pub struct SnarkjsFiles {
 
 /// Renders a key, a proof and the one public input. Numbers are decimal strings; a coordinate of G2
 /// is [c₀, c₁].
-pub fn export_snarkjs(
-    vk: &VerifyingKey<Bn254>,
-    proof: &Proof<Bn254>,
-    digest: &Fr,
-) -> SnarkjsFiles {
+pub fn export_snarkjs(vk: &VerifyingKey<Bn254>, proof: &Proof<Bn254>, digest: &Fr) -> SnarkjsFiles {
     SnarkjsFiles {
         verification_key: json!({
             "protocol": "groth16",

@@ -48,18 +48,14 @@ impl PlonkKeys {
     where
         C: Circuit<Fr>,
     {
-        let pk = ProvingKey::read::<_, C>(
-            &mut bytes,
-            SerdeFormat::RawBytesUnchecked,
-            circuit.params(),
-        )?;
+        let pk =
+            ProvingKey::read::<_, C>(&mut bytes, SerdeFormat::RawBytesUnchecked, circuit.params())?;
         Ok(Self { params, pk })
     }
 
     /// Writes the key for [`PlonkKeys::read`].
     pub(crate) fn write(&self, mut writer: &mut dyn Write) -> std::io::Result<()> {
-        self.pk
-            .write(&mut writer, SerdeFormat::RawBytesUnchecked)
+        self.pk.write(&mut writer, SerdeFormat::RawBytesUnchecked)
     }
 
     /// The parameters.
@@ -141,9 +137,9 @@ pub(crate) mod tests {
 
     impl Products {
         pub(crate) fn output(&self) -> Fr {
-            self.constants.iter().fold(Fr::from(1), |out, c| {
-                out * (self.x.unwrap() + Fr::from(*c))
-            })
+            self.constants
+                .iter()
+                .fold(Fr::from(1), |out, c| out * (self.x.unwrap() + Fr::from(*c)))
         }
     }
 
@@ -194,11 +190,7 @@ pub(crate) mod tests {
             config
         }
 
-        fn synthesize(
-            &self,
-            config: Config,
-            mut layouter: impl Layouter<Fr>,
-        ) -> Result<(), Error> {
+        fn synthesize(&self, config: Config, mut layouter: impl Layouter<Fr>) -> Result<(), Error> {
             let value = |value: Option<Fr>| match value {
                 Some(value) => Value::known(Assigned::Trivial(value)),
                 None => Value::unknown(),
@@ -289,6 +281,15 @@ pub(crate) mod tests {
         assert_ne!(of(&circuit, 6), of(&circuit, 7));
         assert_ne!(of(&circuit, 6), of(&other, 6));
         assert_ne!(of(&circuit, 6), of(&longer, 6));
-        assert!(fingerprint(&Products { constants: vec![1; 70], x: None }, 6).is_err());
+        assert!(
+            fingerprint(
+                &Products {
+                    constants: vec![1; 70],
+                    x: None
+                },
+                6
+            )
+            .is_err()
+        );
     }
 }

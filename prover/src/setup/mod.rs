@@ -246,8 +246,7 @@ impl KeyStore {
             Some(entry) => Ok(Some((self.read_groth16(&entry)?, entry))),
             None => Ok::<_, SetupError>(None),
         };
-        let (matrices, stored) =
-            rayon::join(|| ConstraintMatrices::synthesize(blank()), stored);
+        let (matrices, stored) = rayon::join(|| ConstraintMatrices::synthesize(blank()), stored);
         let matrices = matrices?;
         let fingerprint = hex::encode(matrices.fingerprint);
         if let Some((pk, entry)) = usable(name, &fingerprint, stored?)? {
@@ -263,8 +262,7 @@ impl KeyStore {
             return Ok((Engine::new(pk, matrices)?, entry.unsafe_development));
         }
         proceed(sink, "transaction setup")?;
-        let pk =
-            Groth16::<Bn254>::generate_random_parameters_with_reduction(blank(), &mut OsRng)?;
+        let pk = Groth16::<Bn254>::generate_random_parameters_with_reduction(blank(), &mut OsRng)?;
         let vk = TransactionVerifier::new(pk.vk.clone(), true)?;
         proceed(sink, "writing transaction keys")?;
         let files = BTreeMap::from([
@@ -424,7 +422,9 @@ impl KeyStore {
         };
         let imported_larger = || {
             manifest.entries.iter().any(|(name, entry)| {
-                let larger = name.strip_prefix("kzg-").and_then(|k| k.parse::<u32>().ok());
+                let larger = name
+                    .strip_prefix("kzg-")
+                    .and_then(|k| k.parse::<u32>().ok());
                 !entry.unsafe_development && larger.is_some_and(|larger| larger > k)
             })
         };

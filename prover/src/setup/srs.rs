@@ -18,8 +18,8 @@ use halo2_proofs::{SerdeFormat, arithmetic::best_multiexp};
 use halo2curves::bn256;
 use halo2curves::ff::PrimeField as _;
 use halo2curves::group::prime::PrimeCurveAffine;
-use halo2curves::group::{Curve, cofactor::CofactorGroup};
-use halo2curves::pairing::{Engine, MillerLoopResult, MultiMillerLoop};
+use halo2curves::group::{Curve, Group, cofactor::CofactorGroup};
+use halo2curves::pairing::{MillerLoopResult, MultiMillerLoop};
 use halo2curves::serde::SerdeObject;
 use rand::RngCore;
 use rand::rngs::OsRng;
@@ -98,7 +98,12 @@ pub(super) fn generate(k: u32) -> Vec<u8> {
     }
     let mut inverses = Zeroizing::new(roots.iter().map(|root| *secret - root).collect::<Vec<_>>());
     batch_inversion(&mut inverses);
-    scalars.extend(roots.iter().zip(&*inverses).map(|(root, inverse)| scale * root * inverse));
+    scalars.extend(
+        roots
+            .iter()
+            .zip(&*inverses)
+            .map(|(root, inverse)| scale * root * inverse),
+    );
 
     let table = BatchMulPreprocessing::new(G1Projective::from(G1Affine::generator()), 2 * n);
     let points = table.batch_mul(&scalars);
@@ -144,12 +149,9 @@ pub(super) fn read_checked(bytes: &[u8]) -> Result<Parameters, SrsError> {
     let n = 1usize << k;
 
     let (g1_bytes, g2_bytes) = bytes[4..].split_at(2 * n * POINT);
-    let bad = g1_bytes
-        .par_chunks_exact(POINT)
-        .position_any(|bytes| {
-            bn256::G1Affine::from_raw_bytes(bytes)
-                .is_none_or(|point| bool::from(point.is_identity()))
-        });
+    let bad = g1_bytes.par_chunks_exact(POINT).position_any(|bytes| {
+        bn256::G1Affine::from_raw_bytes(bytes).is_none_or(|point| bool::from(point.is_identity()))
+    });
     if let Some(place) = bad {
         return Err(SrsError::Point(place));
     }
@@ -181,7 +183,7 @@ pub(super) fn read_checked(bytes: &[u8]) -> Result<Parameters, SrsError> {
         (&-low, &params.s_g2().into()),
     ])
     .final_exponentiation();
-    if product != <bn256::Bn256 as Engine>::Gt::default() {
+    if !bool::from(product.is_identity()) {
         return Err(SrsError::Powers);
     }
 

@@ -115,7 +115,8 @@ impl Store {
     pub(super) fn exclusive(&self) -> Result<Exclusive, SetupError> {
         let path = self.dir.join(LOCK);
         let file = File::create(&path).map_err(|source| SetupError::io(&path, source))?;
-        file.lock().map_err(|source| SetupError::io(&path, source))?;
+        file.lock()
+            .map_err(|source| SetupError::io(&path, source))?;
         Ok(Exclusive { _file: file })
     }
 

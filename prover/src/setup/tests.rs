@@ -44,7 +44,13 @@ fn files(dir: &TempDir, stem: &str) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = fs::read_dir(dir.path().join("keys"))
         .unwrap()
         .map(|file| file.unwrap().path())
-        .filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with(stem))
+        .filter(|path| {
+            path.file_name()
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .starts_with(stem)
+        })
         .collect();
     found.sort();
     found
@@ -136,7 +142,9 @@ fn a_verifying_key_of_another_setup_is_detected() {
     let held = store.store.exclusive().unwrap();
     let other = store.store.entry("other").unwrap().unwrap();
     let mut entry = store.store.entry("powers").unwrap().unwrap();
-    entry.files.insert("vk".to_owned(), other.files["vk"].clone());
+    entry
+        .files
+        .insert("vk".to_owned(), other.files["vk"].clone());
     store.store.commit(&held, "powers", entry).unwrap();
     drop(held);
     assert!(matches!(

@@ -1,10 +1,6 @@
 //! What the tests of this crate share: one key directory for all of them, and batches.
 
-#![allow(
-    dead_code,
-    unreachable_pub,
-    reason = "each test program uses its part"
-)]
+#![allow(dead_code, unreachable_pub, reason = "each test program uses its part")]
 
 use std::path::PathBuf;
 
@@ -90,7 +86,9 @@ fn transaction(rng: &mut StdRng, anchor: Fr, assets_root: Fr, withdraw: bool) ->
         oracle: Fr::from(0u64),
         nullifiers: std::array::from_fn(|_| Fr::rand(rng)),
         commitments: std::array::from_fn(|_| Fr::rand(rng)),
-        ephemeral: SpendKey::from_seed(&Seed::from_bytes(rng.r#gen())).public().y,
+        ephemeral: SpendKey::from_seed(&Seed::from_bytes(rng.r#gen()))
+            .public()
+            .y,
         audit: std::array::from_fn(|_| std::array::from_fn(|_| Fr::rand(rng))),
         note_data: NoteData(note_data),
     }

@@ -10,7 +10,7 @@ mod refusal;
 pub use refusal::{FinalRejection, Refusal};
 
 pub(crate) use commit::Committer;
-pub(crate) use queue::{AdmissionQueue, QueueParts, run, unix_now};
+pub(crate) use queue::{AdmissionQueue, run, unix_now};
 
 use crate::wire::Word;
 

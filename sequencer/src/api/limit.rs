@@ -96,9 +96,9 @@ impl Limiter {
     /// Forgets peers whose bucket is full again by now, and the longest unseen if there are none.
     fn forget(&self, buckets: &mut Buckets, now: Instant) {
         let burst_s = self.burst_s;
-        buckets.peers.retain(|_, bucket| {
-            now.saturating_duration_since(bucket.seen).as_secs_f64() < burst_s
-        });
+        buckets
+            .peers
+            .retain(|_, bucket| now.saturating_duration_since(bucket.seen).as_secs_f64() < burst_s);
         if buckets.peers.len() >= self.capacity {
             let oldest = buckets.peers.iter().min_by_key(|(_, bucket)| bucket.seen);
             if let Some(peer) = oldest.map(|(peer, _)| *peer) {

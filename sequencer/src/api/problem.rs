@@ -12,7 +12,7 @@ use crate::store::StoreError;
 
 /// A problem detail (RFC 9457).
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct Problem {
+pub(crate) struct Problem {
     /// `urn:subrosa:error:` and the code.
     #[serde(rename = "type")]
     kind: String,
@@ -168,8 +168,7 @@ impl From<StoreError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status =
-            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let retry = self.retryable;
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();

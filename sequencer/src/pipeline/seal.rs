@@ -6,9 +6,7 @@ use std::time::{Duration, Instant};
 
 use subrosa_protocol::Fr;
 use subrosa_protocol::batch::{BatchWitness, Shape};
-use subrosa_protocol::ledger::{
-    BatchInput, ExecuteError, HistoricalError, StatelessError,
-};
+use subrosa_protocol::ledger::{BatchInput, ExecuteError, HistoricalError, StatelessError};
 use subrosa_protocol::nullifier_tree::NullifierError;
 
 use super::{CHAIN, Failure, blocking, chain_time, reading};

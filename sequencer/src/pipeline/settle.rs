@@ -58,7 +58,9 @@ pub(crate) async fn run(engine: Arc<Engine>) {
                 early += 1;
                 if early >= EARLY_ATTEMPTS {
                     let batch = engine.cursor().settle;
-                    engine.health.halt(Halt::SettlementRejected { batch, reason });
+                    engine
+                        .health
+                        .halt(Halt::SettlementRejected { batch, reason });
                 } else {
                     engine.health.degrade(EARLY, reason);
                     backoff.pause(&engine).await;
@@ -71,12 +73,6 @@ pub(crate) async fn run(engine: Arc<Engine>) {
             Err(Failure::Final(halt)) => engine.health.halt(halt),
         }
     }
-}
-
-fn failed(error: StoreError) -> Failure {
-    Failure::Final(Halt::Store {
-        detail: error.to_string(),
-    })
 }
 
 async fn step(engine: &Arc<Engine>, rewinds: &mut u32) -> Result<Step, Failure> {
@@ -106,9 +102,11 @@ async fn step(engine: &Arc<Engine>, rewinds: &mut u32) -> Result<Step, Failure> 
             "the chain went back; settling again"
         );
         let from = view.batch_index;
-        blocking(engine, "settle", move |engine| unsettle(engine, from, index))
-            .await
-            .map_err(Failure::Final)?;
+        blocking(engine, "settle", move |engine| {
+            unsettle(engine, from, index)
+        })
+        .await
+        .map_err(Failure::Final)?;
         return Ok(Step::Again);
     }
     if index >= cursor.seal {
@@ -235,15 +233,11 @@ async fn settle(
             Ok(Step::Again)
         }
         Err(SettlementError::Unavailable { reason }) => Err(Failure::Transient(reason)),
-        Err(SettlementError::Invalid { reason }) => {
-            Err(Failure::Final(Halt::SettlementRejected {
-                batch: index,
-                reason,
-            }))
-        }
-        Err(SettlementError::Rejected { reason }) => {
-            refused(engine, index, &record, reason).await
-        }
+        Err(SettlementError::Invalid { reason }) => Err(Failure::Final(Halt::SettlementRejected {
+            batch: index,
+            reason,
+        })),
+        Err(SettlementError::Rejected { reason }) => refused(engine, index, &record, reason).await,
     }
 }
 

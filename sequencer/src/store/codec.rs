@@ -74,10 +74,6 @@ impl Writer {
 pub(crate) struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self(bytes)
-    }
-
     pub(crate) fn versioned(bytes: &'a [u8], expected: u8) -> Result<Self, CodecError> {
         let mut reader = Self(bytes);
         let found = reader.u8()?;
@@ -144,7 +140,10 @@ mod tests {
 
         assert!(matches!(
             Reader::versioned(&bytes, 2),
-            Err(CodecError::Version { found: 1, expected: 2 })
+            Err(CodecError::Version {
+                found: 1,
+                expected: 2
+            })
         ));
         let mut reader = Reader::versioned(&bytes[..bytes.len() - 1], 1).unwrap();
         reader.u64().unwrap();

@@ -1,7 +1,7 @@
 //! The store: RocksDB with typed tables. Everything that must survive a crash is written in synced
 //! write batches, one for each step of the pipeline, so that a step either happened or did not.
 
-pub(crate) mod codec;
+mod codec;
 pub mod recovery;
 pub mod tables;
 
@@ -209,7 +209,7 @@ impl Changes<'_> {
         options.set_sync(true);
         self.store
             .db
-            .write_opt(&self.batch, &options)
+            .write_opt(self.batch, &options)
             .map_err(|source| self.store.database(source))
     }
 }

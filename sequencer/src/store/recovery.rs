@@ -203,8 +203,8 @@ fn check_identity(store: &Store, identity: &Identity) -> Result<State, RecoveryE
             .map(|bytes| bytes.0)
             .ok_or_else(|| unreadable(name)(CodecError::Short))
     };
-    let stored = Identity::decode(&entry(MetaKey::Identity, "identity")?)
-        .map_err(unreadable("identity"))?;
+    let stored =
+        Identity::decode(&entry(MetaKey::Identity, "identity")?).map_err(unreadable("identity"))?;
     if stored.chain_id != identity.chain_id {
         return Err(RecoveryError::Identity { what: "chain" });
     }
@@ -329,11 +329,12 @@ pub(crate) fn load_ledger(
         if index >= until {
             break;
         }
-        let published =
-            PublishedBatch::from_bytes(&record.published).map_err(|_| RecoveryError::Published {
+        let published = PublishedBatch::from_bytes(&record.published).map_err(|_| {
+            RecoveryError::Published {
                 index,
                 what: "the encoding",
-            })?;
+            }
+        })?;
         let state = ledger
             .replay(&published, context)
             .map_err(|source| RecoveryError::Replay { index, source })?;
@@ -439,7 +440,12 @@ fn check_mempool(
         if record != Some(TransactionRecord::Pending { sequence }) {
             return Err(wrong("the transaction's record does not say pending"));
         }
-        for (nf, bytes) in submission.transaction.nullifiers.iter().zip(&submission.nullifiers) {
+        for (nf, bytes) in submission
+            .transaction
+            .nullifiers
+            .iter()
+            .zip(&submission.nullifiers)
+        {
             if ledger.nullifiers().contains(nf) {
                 return Err(wrong("a nullifier is spent in a sealed batch"));
             }
@@ -455,7 +461,8 @@ fn check_mempool(
 /// Stored deposits from `first` on.
 pub(crate) fn waiting_deposits(store: &Store, first: u64) -> Result<Vec<Deposit>, RecoveryError> {
     let mut deposits = Vec::new();
-    let waiting: BTreeMap<u64, Deposit> = store.range::<Deposits>(&first)?.collect::<Result<_, _>>()?;
+    let waiting: BTreeMap<u64, Deposit> =
+        store.range::<Deposits>(&first)?.collect::<Result<_, _>>()?;
     for (expected, (found, deposit)) in (first..).zip(waiting) {
         if found != expected {
             return Err(RecoveryError::Deposits { expected, found });

@@ -68,3 +68,34 @@ pub trait Transport: Send + Sync + 'static {
     /// Wei held by an account.
     async fn ether(&self, owner: Address) -> Result<U256, L1Error>;
 }
+
+#[async_trait::async_trait]
+impl<T: Transport + ?Sized> Transport for std::sync::Arc<T> {
+    async fn chain_id(&self) -> Result<u64, L1Error> {
+        (**self).chain_id().await
+    }
+
+    async fn head(&self) -> Result<Head, L1Error> {
+        (**self).head().await
+    }
+
+    async fn call(&self, operation: &'static str, to: Address, data: Bytes) -> Result<Bytes, L1Error> {
+        (**self).call(operation, to, data).await
+    }
+
+    async fn send(&self, from: &Account, outgoing: Outgoing) -> Result<Mined, L1Error> {
+        (**self).send(from, outgoing).await
+    }
+
+    async fn logs(&self, address: Address, topics: Vec<B256>) -> Result<Vec<FoundLog>, L1Error> {
+        (**self).logs(address, topics).await
+    }
+
+    async fn calldata(&self, transaction: B256) -> Result<Option<Bytes>, L1Error> {
+        (**self).calldata(transaction).await
+    }
+
+    async fn ether(&self, owner: Address) -> Result<U256, L1Error> {
+        (**self).ether(owner).await
+    }
+}

@@ -14,7 +14,11 @@ fn main() -> ExitCode {
     BatchCircuit::configure(&mut cs);
     // Key generation turns selectors into fixed columns; this circuit has fixed columns only, so
     // that its constraint system is every key's.
-    assert_eq!(cs.num_selectors(), 0, "the batch circuit has no virtual selectors");
+    assert_eq!(
+        cs.num_selectors(),
+        0,
+        "the batch circuit has no virtual selectors"
+    );
     let (gates, source) = match (Gates::new(&cs), gates_solidity(&cs, "BatchGates")) {
         (Ok(gates), Ok(source)) => (gates, source),
         (Err(error), _) | (_, Err(error)) => {
@@ -22,7 +26,12 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    println!("degree {}, {} operations, {} scratch words", cs.degree(), gates.operations(), gates.scratch_words());
+    println!(
+        "degree {}, {} operations, {} scratch words",
+        cs.degree(),
+        gates.operations(),
+        gates.scratch_words()
+    );
     let current = std::fs::read_to_string(&path).is_ok_and(|text| text == source);
     if !check && let Err(error) = std::fs::write(&path, source) {
         eprintln!("{}: {error}", path.display());

@@ -78,8 +78,9 @@ mod tests {
         assert_eq!(point_from_bytes(&bytes), Some(generator));
 
         // x + q names the same residue.
-        let modulus = hex::decode("30644e72e131a029b85045b68181585d97816a916871ca8d3c208c16d87cfd48")
-            .expect("constant");
+        let modulus =
+            hex::decode("30644e72e131a029b85045b68181585d97816a916871ca8d3c208c16d87cfd48")
+                .expect("constant");
         let mut shifted = bytes;
         shifted[..32].copy_from_slice(&modulus);
         assert_eq!(point_from_bytes(&shifted), None);

@@ -84,7 +84,9 @@ impl Graph {
             Expression::Fixed(query) => {
                 let wanted = (query.column_index(), query.rotation());
                 let index = position(
-                    cs.fixed_queries().iter().map(|(column, at)| (column.index(), *at)),
+                    cs.fixed_queries()
+                        .iter()
+                        .map(|(column, at)| (column.index(), *at)),
                     wanted,
                 )?;
                 self.intern(Node::Evaluation(Source::Fixed, index))
@@ -92,7 +94,9 @@ impl Graph {
             Expression::Advice(query) => {
                 let wanted = (query.column_index(), query.rotation());
                 let index = position(
-                    cs.advice_queries().iter().map(|(column, at)| (column.index(), *at)),
+                    cs.advice_queries()
+                        .iter()
+                        .map(|(column, at)| (column.index(), *at)),
                     wanted,
                 )?;
                 self.intern(Node::Evaluation(Source::Advice, index))
@@ -253,7 +257,9 @@ fn position(
     mut queries: impl Iterator<Item = (usize, Rotation)>,
     wanted: (usize, Rotation),
 ) -> Result<usize, ExpressionError> {
-    queries.position(|query| query == wanted).ok_or(ExpressionError::UnknownQuery)
+    queries
+        .position(|query| query == wanted)
+        .ok_or(ExpressionError::UnknownQuery)
 }
 
 /// The constant's shortest literal: decimal when small, hexadecimal otherwise.
@@ -261,11 +267,8 @@ pub(crate) fn literal(bytes: &[u8; 32]) -> String {
     let digits = hex::encode(bytes);
     let digits = digits.trim_start_matches('0');
     match digits.len() {
-        0..=4 => u64::from_str_radix(&format!("0{digits}"), 16).map_or_else(
-            |_| format!("0x{digits}"),
-            |small| small.to_string(),
-        ),
+        0..=4 => u64::from_str_radix(&format!("0{digits}"), 16)
+            .map_or_else(|_| format!("0x{digits}"), |small| small.to_string()),
         _ => format!("0x{digits}"),
     }
 }
-

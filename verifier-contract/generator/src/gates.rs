@@ -206,12 +206,23 @@ impl<'a> Writer<'a> {
             }
         }
         let kept = vec![None; graph.len()];
-        Self { graph, uses, kept, text: String::new(), words: 0, operations: 0 }
+        Self {
+            graph,
+            uses,
+            kept,
+            text: String::new(),
+            words: 0,
+            operations: 0,
+        }
     }
 
     /// The node's value as an expression, after the statements that it needs.
     fn expression(&mut self, id: Id) -> String {
-        if self.uses[id] > 1 { self.nested(id).0 } else { self.computed(id).0 }
+        if self.uses[id] > 1 {
+            self.nested(id).0
+        } else {
+            self.computed(id).0
+        }
     }
 
     /// The expression and how deep it nests, at most `MAX_DEPTH`.
@@ -238,21 +249,24 @@ impl<'a> Writer<'a> {
     /// The expression, which is not kept yet.
     fn computed(&mut self, id: Id) -> (String, usize) {
         match self.graph.node(id) {
-            Node::Constant(bytes) => return (literal(&bytes), 0),
+            Node::Constant(bytes) => (literal(&bytes), 0),
             Node::Evaluation(source, index) => {
                 let base = match source {
                     Source::Advice => "a",
                     Source::Fixed => "f",
                     Source::Instance => "i",
                 };
-                return (format!("mload({})", place(base, index)), 0);
+                (format!("mload({})", place(base, index)), 0)
             }
             Node::Sum(a, b) => self.operation("addmod", a, b),
             Node::Product(a, b) => self.operation("mulmod", a, b),
             Node::Difference(a, b) => {
                 let (a, b) = (self.nested(a), self.nested(b));
                 self.operations += 2;
-                (format!("addmod({}, sub(r, {}), r)", a.0, b.0), a.1.max(b.1 + 1) + 1)
+                (
+                    format!("addmod({}, sub(r, {}), r)", a.0, b.0),
+                    a.1.max(b.1 + 1) + 1,
+                )
             }
             Node::Negation(a) => {
                 let a = self.nested(a);
@@ -267,7 +281,10 @@ impl<'a> Writer<'a> {
         let (a, b) = (self.nested(a), self.nested(b));
         self.operations += 1;
         let (shallow, deep) = if a.1 > b.1 { (b, a) } else { (a, b) };
-        (format!("{name}({}, {}, r)", shallow.0, deep.0), (shallow.1 + 1).max(deep.1) + 1)
+        (
+            format!("{name}({}, {}, r)", shallow.0, deep.0),
+            (shallow.1 + 1).max(deep.1) + 1,
+        )
     }
 
     fn line(&mut self, line: &str) {

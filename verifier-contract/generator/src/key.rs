@@ -5,15 +5,15 @@
 //!
 //! | part | content |
 //! |---|---|
-//! | header | the words of [`HEADER`], then G (2 words), −\[1\]₂ (4), \[s\]₂ (4) in the order of EIP-197 |
+//! | header | the words of [`HEADER`](crate::HEADER), then G (2 words), −\[1\]₂ (4), \[s\]₂ (4) in the order of EIP-197 |
 //! | rotations | ω^rotation for every rotation of x that a commitment is opened at |
 //! | fixed | commitments to the fixed columns, 2 words each, zeros for the identity |
 //! | permutation | commitments to the permutation polynomials |
 //! | columns | per permuted column, where its evaluation at x lies, 2 bytes each |
-//! | sets | per opening set: number m of rotations and number of commitments (2 bytes each); indices of its rotations (2 bytes each); m weights ∏ 1/(ω^rotation − ω^other) (32 bytes each); per commitment where it lies and where its m evaluations lie (2 bytes each) |
+//! | sets | per opening set: number m of rotations and number of commitments (2 bytes each); indices of its rotations (2 bytes each); if m > 1, m weights ∏ 1/(ω^rotation − ω^other) (32 bytes each); per commitment where it lies and where its m evaluations lie (2 bytes each) |
 //! | padding | zeros up to a whole word |
 
-use halo2_proofs::plonk::{Any, Column, ConstraintSystem, Expression, VerifyingKey};
+use halo2_proofs::plonk::{ConstraintSystem, Expression, VerifyingKey};
 use halo2_proofs::poly::Rotation;
 use halo2_proofs::poly::commitment::{Params, ParamsProver};
 use halo2_proofs::poly::kzg::commitment::ParamsKZG;
@@ -24,60 +24,15 @@ use sha3::{Digest, Keccak256};
 use crate::encoding::{point_bytes, point2_bytes, scalar_bytes};
 use crate::expression::ExpressionError;
 use crate::gates::Gates;
-use crate::opening::{Opening, Query, rotate};
-
-/// Number of instances, all in one column: fixed by the contract's interface.
-pub const INSTANCES: usize = 5;
+use crate::opening::{Opening, rotate};
+use crate::places::{
+    Counts, INSTANCES, Places, WORK_LOOKUPS, column_places, last_rotation, queries,
+};
 
 /// Longest contract code that the EVM accepts (EIP-170).
 pub const MAX_CODE: usize = 24_576;
 
 const MAGIC: &[u8; 32] = b"subrosa halo2 key v1\0\0\0\0\0\0\0\0\0\0\0\0";
-
-/// The header's words up to G, by their names in `Layout.sol` without `KEY_`.
-pub const HEADER: [&str; 32] = [
-    "MAGIC",
-    "MODULUS",
-    "GATES",
-    "REPRESENTATION",
-    "LENGTH",
-    "PROOF_LENGTH",
-    "WORK_SIZE",
-    "K",
-    "N_INVERSE",
-    "OMEGA",
-    "OMEGA_LAST",
-    "BLINDING",
-    "PERMUTED",
-    "CHUNK",
-    "CHUNKS",
-    "LOOKUPS",
-    "PIECES",
-    "ROTATIONS",
-    "SETS",
-    "AT_THETA",
-    "AT_BETA",
-    "AT_Y",
-    "AT_X",
-    "AT_FIXED",
-    "AT_SIGMA",
-    "AT_PRODUCTS",
-    "AT_LOOKUPS",
-    "AT_OPENING",
-    "AT_WORK",
-    "AT_COLUMNS",
-    "AT_ROTATIONS",
-    "AT_SETS",
-];
-
-/// Header with the points behind it.
-const HEADER_SIZE: usize = 32 * (HEADER.len() + 10);
-/// Transcript state, representation of the key, instances.
-const HEAD_SIZE: usize = 32 * (2 + INSTANCES);
-// Places in the work area.
-const WORK_QUOTIENT_EVALUATION: usize = 0x20;
-const WORK_QUOTIENT: usize = 0x40;
-const WORK_LOOKUPS: usize = 0x120;
 
 /// Why a verifying key cannot be written for the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -106,105 +61,6 @@ pub enum KeyError {
     TooLong,
 }
 
-/// Where the parts of key and proof lie, in bytes from the key's first byte.
-struct Places {
-    rotations: usize,
-    fixed_commitments: usize,
-    sigma_commitments: usize,
-    columns: usize,
-    sets: usize,
-    length: usize,
-    advice_commitments: usize,
-    /// Where the commitments end that come before theta, beta, y, x.
-    theta: usize,
-    beta: usize,
-    y: usize,
-    x: usize,
-    fixed: usize,
-    random: usize,
-    sigma: usize,
-    products: usize,
-    lookups: usize,
-    opening: usize,
-    work: usize,
-}
-
-/// What is counted in a constraint system.
-struct Counts {
-    advice: usize,
-    advice_queries: usize,
-    fixed: usize,
-    fixed_queries: usize,
-    permuted: usize,
-    chunk: usize,
-    chunks: usize,
-    lookups: usize,
-    pieces: usize,
-}
-
-impl Counts {
-    fn new(vk: &VerifyingKey<G1Affine>) -> Self {
-        let cs = vk.cs();
-        let permuted = cs.permutation().get_columns().len();
-        // halo2 needs one degree each for the product's two factors beside the columns.
-        let chunk = cs.degree() - 2;
-        Self {
-            advice: cs.num_advice_columns(),
-            advice_queries: cs.advice_queries().len(),
-            fixed: vk.fixed_commitments().len(),
-            fixed_queries: cs.fixed_queries().len(),
-            permuted,
-            chunk,
-            chunks: permuted.div_ceil(chunk),
-            lookups: cs.lookups().len(),
-            pieces: cs.degree() - 1,
-        }
-    }
-
-    /// `tables`: bytes of columns and sets, whose lengths do not depend on places.
-    fn places(&self, rotations: usize, columns: usize, sets: usize) -> Places {
-        let at_rotations = HEADER_SIZE;
-        let fixed_commitments = at_rotations + 32 * rotations;
-        let sigma_commitments = fixed_commitments + 64 * self.fixed;
-        let at_columns = sigma_commitments + 64 * self.permuted;
-        let at_sets = at_columns + columns;
-        let length = (at_sets + sets).next_multiple_of(32);
-
-        let advice_commitments = length + HEAD_SIZE;
-        let theta = advice_commitments + 64 * self.advice;
-        let beta = theta + 128 * self.lookups;
-        let y = beta + 64 * (self.chunks + self.lookups + 1);
-        let x = y + 64 * self.pieces;
-        let fixed = x + 32 * self.advice_queries;
-        let random = fixed + 32 * self.fixed_queries;
-        let sigma = random + 32;
-        let products = sigma + 32 * self.permuted;
-        // The last product is not opened at the last row.
-        let lookups = products + 96 * self.chunks - if self.chunks > 0 { 32 } else { 0 };
-        let opening = lookups + 160 * self.lookups;
-        Places {
-            rotations: at_rotations,
-            fixed_commitments,
-            sigma_commitments,
-            columns: at_columns,
-            sets: at_sets,
-            length,
-            advice_commitments,
-            theta,
-            beta,
-            y,
-            x,
-            fixed,
-            random,
-            sigma,
-            products,
-            lookups,
-            opening,
-            work: opening + 128,
-        }
-    }
-}
-
 /// The data contract's payload for `vk` under `params`: `params` must be those that the key was
 /// made with, of the circuit's own size. The contract's code is the byte 0 and then this.
 ///
@@ -221,7 +77,11 @@ pub fn vk_data(
     if cs.num_challenges() != 0 {
         return Err(ExpressionError::Challenge.into());
     }
-    if cs.instance_queries().iter().any(|(_, rotation)| *rotation != Rotation::cur()) {
+    if cs
+        .instance_queries()
+        .iter()
+        .any(|(_, rotation)| *rotation != Rotation::cur())
+    {
         return Err(KeyError::InstanceQuery);
     }
     let degree = expression_degree(cs);
@@ -235,8 +95,11 @@ pub fn vk_data(
 
     // The grouping and hence every length is the same wherever things lie.
     let draft = Tables::new(vk, &counts, &counts.places(0, 0, 0), omega)?;
-    let places =
-        counts.places(draft.opening.rotations.len(), draft.columns.len(), draft.sets.len());
+    let places = counts.places(
+        draft.opening.rotations.len(),
+        draft.columns.len(),
+        draft.sets.len(),
+    );
     let tables = Tables::new(vk, &counts, &places, omega)?;
     // Every offset must fit 16 bits, every key a contract's code.
     let scratch = scratch_words(cs.blinding_factors(), &gates, &tables.opening);
@@ -262,13 +125,27 @@ pub fn vk_data(
     data.scalar(&omega);
     data.scalar(&rotate(omega, last_rotation(cs.blinding_factors())));
     data.number(cs.blinding_factors());
-    for count in [counts.permuted, counts.chunk, counts.chunks, counts.lookups, counts.pieces] {
+    for count in [counts.permuted, counts.chunk, counts.chunks, counts.lookups] {
         data.number(count);
     }
     data.number(tables.opening.rotations.len());
     data.number(tables.opening.sets.len());
-    let Places { theta, beta, y, x, fixed, sigma, products, lookups, opening, work, .. } = places;
-    for place in [theta, beta, y, x, fixed, sigma, products, lookups, opening, work] {
+    let Places {
+        theta,
+        beta,
+        y,
+        x,
+        fixed,
+        sigma,
+        products,
+        lookups,
+        opening,
+        work,
+        ..
+    } = places;
+    for place in [
+        theta, beta, y, x, fixed, sigma, products, lookups, opening, work,
+    ] {
         data.number(place);
     }
     for place in [places.columns, places.rotations, places.sets] {
@@ -280,7 +157,11 @@ pub fn vk_data(
     for power in tables.opening.powers(omega) {
         data.scalar(&power);
     }
-    for point in vk.fixed_commitments().iter().chain(vk.permutation().commitments()) {
+    for point in vk
+        .fixed_commitments()
+        .iter()
+        .chain(vk.permutation().commitments())
+    {
         data.bytes(&point_bytes(point));
     }
     data.bytes(&tables.columns);
@@ -305,25 +186,27 @@ pub fn data_contract_init_code(vk_data: &[u8]) -> Vec<u8> {
     let size = u16::try_from(vk_data.len() + 1).expect("vk_data keeps below the code limit");
     let [high, low] = size.to_be_bytes();
     // PUSH2 size, DUP1, PUSH1 10, RETURNDATASIZE (0), CODECOPY, RETURNDATASIZE (0), RETURN
-    let mut code = vec![0x61, high, low, 0x80, 0x60, 10, 0x3d, 0x39, 0x3d, 0xf3, 0x00];
+    let mut code = vec![
+        0x61, high, low, 0x80, 0x60, 10, 0x3d, 0x39, 0x3d, 0xf3, 0x00,
+    ];
     code.extend_from_slice(vk_data);
     code
 }
 
 /// The degree that the gates and lookups really have.
 fn expression_degree(cs: &ConstraintSystem<Fr>) -> usize {
-    let highest =
-        |expressions: &[Expression<Fr>]| expressions.iter().map(Expression::degree).max().unwrap_or(1);
+    let highest = |expressions: &[Expression<Fr>]| {
+        expressions
+            .iter()
+            .map(Expression::degree)
+            .max()
+            .unwrap_or(1)
+    };
     let gates = cs.gates().iter().map(|gate| highest(gate.polynomials()));
     let lookups = cs.lookups().iter().map(|lookup| {
         2 + highest(lookup.input_expressions()).max(1) + highest(lookup.table_expressions()).max(1)
     });
     gates.chain(lookups).max().unwrap_or(0)
-}
-
-/// The last usable row, as a rotation.
-fn last_rotation(blinding: usize) -> i32 {
-    -(blinding as i32 + 1)
 }
 
 /// Each step of the verifier uses the scratch area anew.
@@ -347,7 +230,7 @@ impl Tables {
         omega: Fr,
     ) -> Result<Self, KeyError> {
         let mut columns = Data::default();
-        for place in column_places(vk, places)? {
+        for place in column_places(vk, places).ok_or(KeyError::PermutedColumn)? {
             columns.place(place)?;
         }
         let opening = Opening::new(&queries(vk, counts, places));
@@ -359,8 +242,9 @@ impl Tables {
             for rotation in &set.rotations {
                 sets.place(*rotation)?;
             }
-            for weight in set.weights(&powers).ok_or(KeyError::Rotations)? {
-                sets.scalar(&weight);
+            let weights = set.weights(&powers).ok_or(KeyError::Rotations)?;
+            if weights.len() > 1 {
+                weights.iter().for_each(|weight| sets.scalar(weight));
             }
             for (commitment, evaluations) in &set.commitments {
                 sets.place(*commitment)?;
@@ -369,75 +253,12 @@ impl Tables {
                 }
             }
         }
-        Ok(Self { columns: columns.0, sets: sets.0, opening })
+        Ok(Self {
+            columns: columns.0,
+            sets: sets.0,
+            opening,
+        })
     }
-}
-
-/// Where the permuted columns' evaluations at x lie.
-fn column_places(vk: &VerifyingKey<G1Affine>, places: &Places) -> Result<Vec<usize>, KeyError> {
-    let cs = vk.cs();
-    let place = |column: Column<Any>| {
-        let index = column.index();
-        let current = |(at, rotation): (usize, Rotation)| at == index && rotation == Rotation::cur();
-        let found = match column.column_type() {
-            Any::Advice(_) => cs
-                .advice_queries()
-                .iter()
-                .position(|(column, rotation)| current((column.index(), *rotation)))
-                .map(|query| places.x + 32 * query),
-            Any::Fixed => cs
-                .fixed_queries()
-                .iter()
-                .position(|(column, rotation)| current((column.index(), *rotation)))
-                .map(|query| places.fixed + 32 * query),
-            Any::Instance => Some(places.work),
-        };
-        found.ok_or(KeyError::PermutedColumn)
-    };
-    cs.permutation().get_columns().into_iter().map(place).collect()
-}
-
-/// Every opening query, in the order of halo2's verifier.
-fn queries(vk: &VerifyingKey<G1Affine>, counts: &Counts, places: &Places) -> Vec<Query> {
-    let cs = vk.cs();
-    let query = |commitment, rotation, evaluation| Query { commitment, rotation, evaluation };
-    let mut queries = Vec::new();
-    for (i, (column, rotation)) in cs.advice_queries().iter().enumerate() {
-        let commitment = places.advice_commitments + 64 * column.index();
-        queries.push(query(commitment, rotation.0, places.x + 32 * i));
-    }
-    let product = |i: usize| (places.beta + 64 * i, places.products + 96 * i);
-    for (commitment, evaluation) in (0..counts.chunks).map(product) {
-        queries.push(query(commitment, 0, evaluation));
-        queries.push(query(commitment, 1, evaluation + 32));
-    }
-    for (commitment, evaluation) in (0..counts.chunks).rev().skip(1).map(product) {
-        let last = last_rotation(cs.blinding_factors());
-        queries.push(query(commitment, last, evaluation + 64));
-    }
-    for i in 0..counts.lookups {
-        let product = places.beta + 64 * (counts.chunks + i);
-        let input = places.theta + 128 * i;
-        let table = input + 64;
-        let evaluation = places.lookups + 160 * i;
-        queries.push(query(product, 0, evaluation));
-        queries.push(query(input, 0, evaluation + 64));
-        queries.push(query(table, 0, evaluation + 128));
-        queries.push(query(input, -1, evaluation + 96));
-        queries.push(query(product, 1, evaluation + 32));
-    }
-    for (i, (column, rotation)) in cs.fixed_queries().iter().enumerate() {
-        let commitment = places.fixed_commitments + 64 * column.index();
-        queries.push(query(commitment, rotation.0, places.fixed + 32 * i));
-    }
-    for i in 0..counts.permuted {
-        queries.push(query(places.sigma_commitments + 64 * i, 0, places.sigma + 32 * i));
-    }
-    let quotient = places.work + WORK_QUOTIENT;
-    queries.push(query(quotient, 0, places.work + WORK_QUOTIENT_EVALUATION));
-    let random = places.beta + 64 * (counts.chunks + counts.lookups);
-    queries.push(query(random, 0, places.random));
-    queries
 }
 
 /// A byte string under construction.
@@ -467,6 +288,7 @@ impl Data {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::places::{HEAD_SIZE, HEADER, HEADER_SIZE, WORK_QUOTIENT, WORK_QUOTIENT_EVALUATION};
 
     /// The contract's constants, by name.
     fn layout() -> Vec<(String, String)> {
@@ -511,7 +333,10 @@ mod tests {
     fn field_and_domain_words_agree() {
         let constants = layout();
         let word = |name: &str| {
-            let (_, value) = constants.iter().find(|(known, _)| known == name).expect(name);
+            let (_, value) = constants
+                .iter()
+                .find(|(known, _)| known == name)
+                .expect(name);
             hex::decode(value.trim_start_matches("0x")).expect("a word")
         };
         assert_eq!(word("KEY_MAGIC"), MAGIC);

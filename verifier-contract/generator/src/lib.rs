@@ -10,13 +10,13 @@ mod expression;
 mod gates;
 mod key;
 mod opening;
+mod places;
 pub mod transcript;
 
 pub use expression::ExpressionError;
 pub use gates::Gates;
-pub use key::{
-    HEADER, INSTANCES, KeyError, MAX_CODE, data_contract_init_code, key_hash, vk_data,
-};
+pub use key::{KeyError, MAX_CODE, data_contract_init_code, key_hash, vk_data};
+pub use places::{HEADER, INSTANCES};
 
 use halo2_proofs::plonk::ConstraintSystem;
 use halo2curves::bn256::Fr;

@@ -42,7 +42,10 @@ impl Opening {
         for query in queries {
             let rotation = index_or_push(&mut rotations, query.rotation);
             let opened = (rotation, query.evaluation);
-            match commitments.iter_mut().find(|(place, _)| *place == query.commitment) {
+            match commitments
+                .iter_mut()
+                .find(|(place, _)| *place == query.commitment)
+            {
                 Some((_, openings)) => openings.push(opened),
                 None => commitments.push((query.commitment, vec![opened])),
             }
@@ -53,7 +56,10 @@ impl Opening {
             let (rotations, evaluations): (Vec<_>, Vec<_>) = openings.into_iter().unzip();
             match sets.iter_mut().find(|set| set.rotations == rotations) {
                 Some(set) => set.commitments.push((place, evaluations)),
-                None => sets.push(Set { rotations, commitments: vec![(place, evaluations)] }),
+                None => sets.push(Set {
+                    rotations,
+                    commitments: vec![(place, evaluations)],
+                }),
             }
         }
         Self { rotations, sets }
@@ -61,12 +67,19 @@ impl Opening {
 
     /// Largest number of rotations in a set.
     pub(crate) fn widest(&self) -> usize {
-        self.sets.iter().map(|set| set.rotations.len()).max().unwrap_or(0)
+        self.sets
+            .iter()
+            .map(|set| set.rotations.len())
+            .max()
+            .unwrap_or(0)
     }
 
     /// ω^rotation for every rotation.
     pub(crate) fn powers(&self, omega: Fr) -> Vec<Fr> {
-        self.rotations.iter().map(|rotation| rotate(omega, *rotation)).collect()
+        self.rotations
+            .iter()
+            .map(|rotation| rotate(omega, *rotation))
+            .collect()
     }
 }
 
@@ -79,7 +92,9 @@ impl Set {
                 .rotations
                 .iter()
                 .filter(|other| *other != rotation)
-                .fold(Fr::ONE, |product, other| product * (powers[*rotation] - powers[*other]));
+                .fold(Fr::ONE, |product, other| {
+                    product * (powers[*rotation] - powers[*other])
+                });
             Option::from(product.invert())
         };
         self.rotations.iter().map(weight).collect()
@@ -89,7 +104,11 @@ impl Set {
 /// ω^rotation, for negative rotations too. `omega` is a root of unity, hence not zero.
 pub(crate) fn rotate(omega: Fr, rotation: i32) -> Fr {
     let power = omega.pow_vartime([u64::from(rotation.unsigned_abs())]);
-    if rotation < 0 { power.invert().unwrap_or(Fr::ZERO) } else { power }
+    if rotation < 0 {
+        power.invert().unwrap_or(Fr::ZERO)
+    } else {
+        power
+    }
 }
 
 fn index_or_push(items: &mut Vec<i32>, item: i32) -> usize {
@@ -108,7 +127,11 @@ mod tests {
 
     #[test]
     fn groups_in_order_of_first_query() {
-        let query = |commitment, rotation, evaluation| Query { commitment, rotation, evaluation };
+        let query = |commitment, rotation, evaluation| Query {
+            commitment,
+            rotation,
+            evaluation,
+        };
         let opening = Opening::new(&[
             query(10, 0, 1),
             query(20, 0, 2),
@@ -121,9 +144,18 @@ mod tests {
         assert_eq!(
             opening.sets,
             [
-                Set { rotations: vec![0, 1], commitments: vec![(10, vec![1, 3]), (30, vec![5, 4])] },
-                Set { rotations: vec![0], commitments: vec![(20, vec![2])] },
-                Set { rotations: vec![2], commitments: vec![(40, vec![6])] },
+                Set {
+                    rotations: vec![0, 1],
+                    commitments: vec![(10, vec![1, 3]), (30, vec![5, 4])]
+                },
+                Set {
+                    rotations: vec![0],
+                    commitments: vec![(20, vec![2])]
+                },
+                Set {
+                    rotations: vec![2],
+                    commitments: vec![(40, vec![6])]
+                },
             ]
         );
         assert_eq!(opening.widest(), 2);

@@ -32,7 +32,9 @@ impl EncodedChallenge<G1Affine> for KeccakChallenge {
         // Horner over 64-bit limbs: the field's own wide reduction reads another byte order.
         let shift = Fr::from_u128(1 << 64);
         let reduced = hash.chunks_exact(8).fold(Fr::ZERO, |sum, limb| {
-            let limb = limb.iter().fold(0u64, |sum, byte| (sum << 8) | u64::from(*byte));
+            let limb = limb
+                .iter()
+                .fold(0u64, |sum, byte| (sum << 8) | u64::from(*byte));
             sum * shift + Fr::from(limb)
         });
         Self(reduced)
@@ -52,7 +54,10 @@ struct Absorber {
 
 impl Absorber {
     fn new() -> Self {
-        Self { state: *DOMAIN, absorbed: Vec::new() }
+        Self {
+            state: *DOMAIN,
+            absorbed: Vec::new(),
+        }
     }
 
     fn point(&mut self, point: &G1Affine) -> io::Result<()> {
@@ -136,7 +141,10 @@ impl<W: Write> TranscriptWrite<G1Affine, KeccakChallenge> for KeccakWrite<W> {
 
 impl<W: Write> TranscriptWriterBuffer<W, G1Affine, KeccakChallenge> for KeccakWrite<W> {
     fn init(writer: W) -> Self {
-        Self { absorber: Absorber::new(), writer }
+        Self {
+            absorber: Absorber::new(),
+            writer,
+        }
     }
 
     fn finalize(self) -> W {
@@ -179,7 +187,10 @@ impl<R: Read> TranscriptRead<G1Affine, KeccakChallenge> for KeccakRead<R> {
 
 impl<R: Read> TranscriptReadBuffer<R, G1Affine, KeccakChallenge> for KeccakRead<R> {
     fn init(reader: R) -> Self {
-        Self { absorber: Absorber::new(), reader }
+        Self {
+            absorber: Absorber::new(),
+            reader,
+        }
     }
 }
 
@@ -197,7 +208,10 @@ mod tests {
         let challenge = KeccakChallenge::new(&[0xff; 32]).get_scalar();
         let expected = Fr::from(2).pow_vartime([256]) - Fr::ONE;
         assert_eq!(challenge, expected);
-        assert_eq!(KeccakChallenge::new(&scalar_bytes(&-Fr::ONE)).get_scalar(), -Fr::ONE);
+        assert_eq!(
+            KeccakChallenge::new(&scalar_bytes(&-Fr::ONE)).get_scalar(),
+            -Fr::ONE
+        );
     }
 
     #[test]

@@ -96,7 +96,7 @@ library Opening {
         returns (uint256 next, uint256 inside, uint256 inverse)
     {
         unchecked {
-            // Rotations, then their constants ∏ 1/(ω^rotation − ω^other).
+            // Rotations, then their weights ∏ 1/(ω^rotation − ω^other) if there are several.
             uint256 distances = v.distances;
             uint256 inverses = distances + 32 * load(v.key + KEY_ROTATIONS);
             uint256 xInverse = v.xInverse;
@@ -111,7 +111,8 @@ library Opening {
                 inverse = mulmod(inverse, load(inverses + rotation), R);
             }
             scale = mulmod(scale, inside, R);
-            for (uint256 i = points; i > 0; --i) {
+            // The basis of a single point is 1.
+            for (uint256 i = points > 1 ? points : 0; i > 0; --i) {
                 uint256 weight = mulmod(load(next), load(inverses + 32 * loadShort(cursor)), R);
                 store(basis, mulmod(scale, weight, R));
                 basis += 32;
@@ -144,7 +145,6 @@ library Opening {
                     // Where the commitment lies, then where its evaluations lie, 16 bits each.
                     let places := mload(cursor)
                     let value := mload(add(key, and(shr(224, places), 0xffff)))
-                    // The basis of a single point is 1.
                     if gt(stride, 4) {
                         value := mulmod(value, mload(basis), R)
                         let weight := add(basis, 0x20)

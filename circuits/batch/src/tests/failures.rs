@@ -36,7 +36,7 @@ fn row(location: &FailureLocation) -> usize {
 
 /// Runs halo2's mock prover; returns the rules that fail.
 pub(crate) fn mock(circuit: &BatchCircuit, instances: Vec<Fr>) -> BTreeSet<Rule> {
-    let labels = Grid::of(circuit).labels;
+    let labels = Grid::of(circuit).labels.rules;
     let k = BatchCircuit::k(circuit.shape);
     let prover = MockProver::run(k, circuit, vec![instances]).unwrap();
     let mut rules = BTreeSet::new();

@@ -10,12 +10,11 @@ use super::failures::{labelled_column, rule};
 use crate::circuit::{BatchCircuit, INSTANCES};
 use crate::config::{Config, TABLE_BITS, gate};
 use crate::convert::limbs;
-use crate::layout::{Census, Hint, Layout, Selector, Sheet};
+use crate::layout::{Census, Labels, Layout, Selector, Sheet};
 use crate::rules::Rule;
 use crate::schedule::COLUMNS;
 
 type Cell = (usize, usize);
-type Labels = (Vec<[u8; COLUMNS]>, Vec<(usize, usize, Hint)>);
 
 /// All cells of a circuit.
 pub(crate) struct Grid {
@@ -24,8 +23,7 @@ pub(crate) struct Grid {
     constants: Vec<[Fr; COLUMNS]>,
     selectors: Vec<[Fr; 4]>,
     pub(crate) copies: Vec<(Cell, Cell)>,
-    pub(crate) labels: Vec<[u8; COLUMNS]>,
-    pub(crate) hints: Vec<(usize, usize, Hint)>,
+    pub(crate) labels: Labels,
     pub(crate) instances: [Cell; INSTANCES],
     pub(crate) census: Census,
     cs: ConstraintSystem<Fr>,
@@ -64,8 +62,7 @@ impl Grid {
             constants: vec![[Fr::ZERO; COLUMNS]; rows + 1],
             selectors: vec![[Fr::ZERO; 4]; rows + 1],
             copies: Vec::new(),
-            labels: Vec::new(),
-            hints: Vec::new(),
+            labels: Labels::default(),
             instances: [(0, 0); INSTANCES],
             census: Census::default(),
             cs,
@@ -74,7 +71,7 @@ impl Grid {
 
     fn keep(&mut self, layout: (Census, Labels)) {
         self.census = layout.0;
-        (self.labels, self.hints) = layout.1;
+        self.labels = layout.1;
     }
 
     /// Writes the circuit.
@@ -102,8 +99,18 @@ impl Grid {
         grid
     }
 
+    /// Whether everything but the witness is the same.
+    pub(crate) fn has_structure_of(&self, other: &Grid) -> bool {
+        self.assigned == other.assigned
+            && self.constants == other.constants
+            && self.selectors == other.selectors
+            && self.copies == other.copies
+            && self.labels == other.labels
+            && self.instances == other.instances
+    }
+
     pub(crate) fn rows(&self) -> usize {
-        self.labels.len()
+        self.labels.rules.len()
     }
 
     /// Names of the gates that fail at `row`.
@@ -153,19 +160,19 @@ impl Grid {
         let mut rules = BTreeSet::new();
         for row in 0..self.rows() {
             for name in self.failing(row) {
-                rules.extend(rule(&self.labels, labelled_column(name), row));
+                rules.extend(rule(&self.labels.rules, labelled_column(name), row));
             }
         }
         for (left, right) in &self.copies {
             if self.advice[left.1][left.0] != self.advice[right.1][right.0] {
                 for cell in [left, right] {
-                    rules.extend(rule(&self.labels, cell.0, cell.1));
+                    rules.extend(rule(&self.labels.rules, cell.0, cell.1));
                 }
             }
         }
         for ((column, row), value) in self.instances.into_iter().zip(instances) {
             if self.advice[row][column] != *value {
-                rules.extend(rule(&self.labels, column, row));
+                rules.extend(rule(&self.labels.rules, column, row));
             }
         }
         rules

@@ -4,7 +4,7 @@ use halo2_proofs::plonk::ConstraintSystem;
 use serde_json::{Value, json};
 use subrosa_protocol::batch::Shape;
 
-use crate::config::Config;
+use crate::config::{Config, DEGREE};
 use crate::{BatchCircuit, Counts};
 
 fn columns() -> Value {
@@ -45,6 +45,17 @@ fn counts_are_pinned() {
     let pinned = std::fs::read_to_string(path).unwrap();
     assert_eq!(pinned, text);
     assert!(per_transaction <= 25_000);
+}
+
+/// The declared degree is that of the gates. (That it suffices for the lookup too, a real proof shows.)
+#[test]
+fn degree_is_that_of_the_gates() {
+    let mut cs = ConstraintSystem::<halo2curves::bn256::Fr>::default();
+    Config::configure(&mut cs);
+    let gates = cs.gates().iter().flat_map(|gate| gate.polynomials());
+    let highest = gates.map(|polynomial| polynomial.degree()).max();
+    assert_eq!(highest, Some(DEGREE));
+    assert_eq!(cs.degree(), DEGREE);
 }
 
 /// Columns and gates do not depend on the shape, and the reserved rows suffice for blinding.

@@ -18,7 +18,7 @@ pub(crate) type Synthesis<T> = Result<T, SynthesisError>;
 /// Terms are collected only while matrices are being built; when a proof needs nothing but an
 /// assignment they stay empty. Whether a number is constant never depends on that, nor on values,
 /// so that every synthesis allocates the same wires.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Num {
     value: Fr,
     constant: bool,
@@ -50,7 +50,9 @@ impl Num {
         let mut difference = self.clone();
         difference.value -= other.value;
         difference.constant &= other.constant;
-        difference.terms.extend(other.terms.iter().map(|(c, v)| (-*c, *v)));
+        difference
+            .terms
+            .extend(other.terms.iter().map(|(c, v)| (-*c, *v)));
         difference
     }
 
@@ -89,7 +91,13 @@ impl Builder {
     /// A builder on an empty constraint system.
     pub(crate) fn new(cs: ConstraintSystemRef<Fr>) -> Self {
         let matrices = cs.should_construct_matrices();
-        Self { cs, matrices, rule: Rule::T1, constraints: 0, spans: Vec::new() }
+        Self {
+            cs,
+            matrices,
+            rule: Rule::T1,
+            constraints: 0,
+            spans: Vec::new(),
+        }
     }
 
     /// Names the rule that the following constraints serve.
@@ -109,7 +117,11 @@ impl Builder {
         } else {
             Vec::new()
         };
-        Num { value, constant: true, terms }
+        Num {
+            value,
+            constant: true,
+            terms,
+        }
     }
 
     /// The constant one.
@@ -118,8 +130,16 @@ impl Builder {
     }
 
     fn wire(&self, value: Fr, variable: Variable) -> Num {
-        let terms = if self.matrices { vec![(Fr::one(), variable)] } else { Vec::new() };
-        Num { value, constant: false, terms }
+        let terms = if self.matrices {
+            vec![(Fr::one(), variable)]
+        } else {
+            Vec::new()
+        };
+        Num {
+            value,
+            constant: false,
+            terms,
+        }
     }
 
     /// A fresh witness wire: a hint until a constraint says otherwise.
@@ -150,7 +170,11 @@ impl Builder {
                 combined.extend(number.terms.iter().map(|(c, v)| (*c * coefficient, *v)));
             }
         }
-        Num { value, constant: false, terms: combined }
+        Num {
+            value,
+            constant: false,
+            terms: combined,
+        }
     }
 
     /// a · b = c.

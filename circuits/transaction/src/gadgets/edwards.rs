@@ -20,7 +20,7 @@ pub(crate) const SCALAR_BITS: usize = 251;
 const WINDOW: usize = 3;
 
 /// A point, by coordinates.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Point {
     pub(crate) x: Num,
     pub(crate) y: Num,
@@ -54,7 +54,10 @@ pub(crate) fn on_curve(b: &mut Builder, point: &Point) -> Synthesis<()> {
 
 /// −P.
 pub(crate) fn negated(point: &Point) -> Point {
-    Point { x: point.x.negated(), y: point.y.clone() }
+    Point {
+        x: point.x.negated(),
+        y: point.y.clone(),
+    }
 }
 
 /// P + Q: six constraints.
@@ -97,7 +100,10 @@ pub(crate) fn mul_generator(b: &mut Builder, bits: &[Num]) -> Synthesis<Point> {
             Some(sum) => add(b, &sum, &entry)?,
         });
     }
-    Ok(sum.unwrap_or_else(|| Point { x: b.constant(Fr::zero()), y: b.one() }))
+    Ok(sum.unwrap_or_else(|| Point {
+        x: b.constant(Fr::zero()),
+        y: b.one(),
+    }))
 }
 
 /// The entry of a constant table that up to three bits select: three constraints.
@@ -146,7 +152,10 @@ impl Digits {
             let differ = low.plus(high).minus(&both.times(Fr::from(2u64)));
             pairs.push((high.clone(), differ));
         }
-        Ok(Self { odd: bits[0].clone(), pairs })
+        Ok(Self {
+            odd: bits[0].clone(),
+            pairs,
+        })
     }
 }
 
@@ -156,7 +165,11 @@ pub(crate) fn mul(b: &mut Builder, digits: &Digits, point: &Point) -> Synthesis<
     let thrice = add(b, &twice, point)?;
     let mut sum = point.clone();
     for (index, (positive, single)) in digits.pairs.iter().enumerate() {
-        sum = if index == 0 { twice.clone() } else { double(b, &sum)? };
+        sum = if index == 0 {
+            twice.clone()
+        } else {
+            double(b, &sum)?
+        };
         sum = double(b, &sum)?;
         let x = b.select(single, &point.x, &thrice.x)?;
         let y = b.select(single, &point.y, &thrice.y)?;

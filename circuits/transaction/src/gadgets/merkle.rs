@@ -20,7 +20,13 @@ pub(crate) fn root(
         let place = [&bits[0], &bits[1]]
             .iter()
             .zip([1usize, 2])
-            .map(|(bit, weight)| if bit.value() == Fr::from(1u64) { weight } else { 0 })
+            .map(|(bit, weight)| {
+                if bit.value() == Fr::from(1u64) {
+                    weight
+                } else {
+                    0
+                }
+            })
             .sum::<usize>();
         let mut values = siblings.to_vec();
         values.insert(place, node.value());

@@ -34,12 +34,18 @@ static PARTIAL: LazyLock<PartialRounds> = LazyLock::new(|| {
     let unit = |column: usize| {
         let mut coefficients = vec![Fr::zero(); columns];
         coefficients[column] = Fr::one();
-        Affine { constant: Fr::zero(), coefficients }
+        Affine {
+            constant: Fr::zero(),
+            coefficients,
+        }
     };
     let mix = |state: &[Affine]| -> Vec<Affine> {
         (0..WIDTH)
             .map(|i| {
-                let mut sum = Affine { constant: Fr::zero(), coefficients: vec![Fr::zero(); columns] };
+                let mut sum = Affine {
+                    constant: Fr::zero(),
+                    coefficients: vec![Fr::zero(); columns],
+                };
                 for (factor, element) in parameters.mds[i].iter().zip(state) {
                     sum.constant += *factor * element.constant;
                     for (s, c) in sum.coefficients.iter_mut().zip(&element.coefficients) {
@@ -53,7 +59,10 @@ static PARTIAL: LazyLock<PartialRounds> = LazyLock::new(|| {
     let mut state = mix(&(0..WIDTH).map(unit).collect::<Vec<_>>());
     let mut inputs = Vec::with_capacity(PARTIAL_ROUNDS);
     for round in 0..PARTIAL_ROUNDS {
-        for (element, constant) in state.iter_mut().zip(&parameters.round_constants[HALF + round]) {
+        for (element, constant) in state
+            .iter_mut()
+            .zip(&parameters.round_constants[HALF + round])
+        {
             element.constant += constant;
         }
         inputs.push(state[0].clone());
@@ -122,7 +131,10 @@ fn permute(b: &mut Builder, state: &[Num; WIDTH]) -> Synthesis<[Num; WIDTH]> {
     let mut values = mix_values(&values(&boxes));
     let mut variables = boxes.to_vec();
     for (round, affine) in PARTIAL.inputs.iter().enumerate() {
-        for (value, constant) in values.iter_mut().zip(&parameters.round_constants[HALF + round]) {
+        for (value, constant) in values
+            .iter_mut()
+            .zip(&parameters.round_constants[HALF + round])
+        {
             *value += constant;
         }
         let input = apply(b, affine, &variables, values[0]);
@@ -177,5 +189,9 @@ fn mix(b: &Builder, boxes: &[Num; WIDTH]) -> [Num; WIDTH] {
 }
 
 fn apply(b: &Builder, affine: &Affine, variables: &[Num], value: Fr) -> Num {
-    b.linear(affine.constant, affine.coefficients.iter().copied().zip(variables), value)
+    b.linear(
+        affine.constant,
+        affine.coefficients.iter().copied().zip(variables),
+        value,
+    )
 }

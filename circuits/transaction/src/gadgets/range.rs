@@ -94,7 +94,11 @@ fn at_most(b: &mut Builder, bits: &[Num], limit: &[bool]) -> Synthesis<()> {
 fn close_run(b: &mut Builder, equal: &Num, run: &mut Vec<Num>, zero: &Num) -> Synthesis<()> {
     if !run.is_empty() {
         let value = run.iter().map(Num::value).sum();
-        let sum = b.linear(Fr::zero(), run.iter().map(|bit| (Fr::from(1u64), bit)), value);
+        let sum = b.linear(
+            Fr::zero(),
+            run.iter().map(|bit| (Fr::from(1u64), bit)),
+            value,
+        );
         b.enforce(equal, &sum, zero)?;
         run.clear();
     }

@@ -31,11 +31,17 @@ fn satisfied(cs: &ConstraintSystemRef<Fr>) -> bool {
 }
 
 fn wires(b: &mut Builder, values: &[Fr]) -> Vec<Num> {
-    values.iter().map(|value| b.witness(*value).unwrap()).collect()
+    values
+        .iter()
+        .map(|value| b.witness(*value).unwrap())
+        .collect()
 }
 
 fn point(b: &mut Builder, point: EdwardsAffine) -> Point {
-    Point { x: b.witness(point.x).unwrap(), y: b.witness(point.y).unwrap() }
+    Point {
+        x: b.witness(point.x).unwrap(),
+        y: b.witness(point.y).unwrap(),
+    }
 }
 
 #[test]
@@ -54,7 +60,10 @@ fn poseidon_agrees_with_the_protocol() {
         let (cs, mut b) = builder();
         let message_wires = wires(&mut b, &message);
         let digest = poseidon::hash(&mut b, Domain::Transaction, &message_wires).unwrap();
-        assert_eq!(digest.value(), subrosa_protocol::poseidon::hash(Domain::Transaction, &message));
+        assert_eq!(
+            digest.value(),
+            subrosa_protocol::poseidon::hash(Domain::Transaction, &message)
+        );
         let three = poseidon::hash3(&mut b, Domain::Audit, &message_wires).unwrap();
         assert_eq!(
             three.map(|n| n.value()),
@@ -76,7 +85,10 @@ fn poseidon_under_a_chosen_domain() {
         let message_wires = wires(&mut b, &message);
         let domains = [Domain::Nullifier, Domain::NullifierDummy];
         let digest = poseidon::hash_under(&mut b, &flag, domains, &message_wires).unwrap();
-        assert_eq!(digest.value(), subrosa_protocol::poseidon::hash(domain, &message));
+        assert_eq!(
+            digest.value(),
+            subrosa_protocol::poseidon::hash(domain, &message)
+        );
         assert!(satisfied(&cs));
     }
 }
@@ -94,9 +106,12 @@ fn a_permutation_costs_three_constraints_an_s_box() {
 fn ranges_accept_their_bounds_and_nothing_above() {
     for width in [1usize, 16, 40, 96, 128, 160] {
         let top = Fr::from(2u64).pow([width as u64]) - Fr::one();
-        for (value, expected) in
-            [(Fr::zero(), true), (top, true), (top + Fr::one(), false), (-Fr::one(), false)]
-        {
+        for (value, expected) in [
+            (Fr::zero(), true),
+            (top, true),
+            (top + Fr::one(), false),
+            (-Fr::one(), false),
+        ] {
             let (cs, mut b) = builder();
             let number = b.witness(value).unwrap();
             // The bits beyond the width are dropped, as a prover would have to.
@@ -116,7 +131,13 @@ fn ranges_accept_their_bounds_and_nothing_above() {
 #[test]
 fn a_field_element_has_one_decomposition() {
     let mut rng = rng();
-    let edges = [Fr::zero(), Fr::one(), -Fr::one(), -Fr::from(2u64), -Fr::from(1u64 << 28)];
+    let edges = [
+        Fr::zero(),
+        Fr::one(),
+        -Fr::one(),
+        -Fr::from(2u64),
+        -Fr::from(1u64 << 28),
+    ];
     for value in edges.into_iter().chain((0..5).map(|_| Fr::rand(&mut rng))) {
         let (cs, mut b) = builder();
         let number = b.witness(value).unwrap();
@@ -151,7 +172,11 @@ fn torsion(rng: &mut ChaCha20Rng) -> EdwardsAffine {
 #[test]
 fn points_on_and_off_the_curve() {
     let mut rng = rng();
-    for p in [EdwardsAffine::generator(), EdwardsAffine::zero(), torsion(&mut rng)] {
+    for p in [
+        EdwardsAffine::generator(),
+        EdwardsAffine::zero(),
+        torsion(&mut rng),
+    ] {
         let (cs, mut b) = builder();
         let p = point(&mut b, p);
         edwards::on_curve(&mut b, &p).unwrap();
@@ -172,7 +197,16 @@ fn addition_and_doubling_of_all_sorts() {
     let q = EdwardsAffine::rand(&mut rng);
     let t = torsion(&mut rng);
     let zero = EdwardsAffine::zero();
-    let sorts = [p, q, -p, zero, t, -t, (p + t).into_affine(), EdwardsAffine::generator()];
+    let sorts = [
+        p,
+        q,
+        -p,
+        zero,
+        t,
+        -t,
+        (p + t).into_affine(),
+        EdwardsAffine::generator(),
+    ];
     for left in sorts {
         for right in sorts {
             let (cs, mut b) = builder();
@@ -191,7 +225,12 @@ fn addition_and_doubling_of_all_sorts() {
 }
 
 fn scalars(rng: &mut ChaCha20Rng) -> Vec<Scalar> {
-    let mut scalars = vec![Scalar::zero(), Scalar::one(), Scalar::from(2u64), -Scalar::one()];
+    let mut scalars = vec![
+        Scalar::zero(),
+        Scalar::one(),
+        Scalar::from(2u64),
+        -Scalar::one(),
+    ];
     scalars.extend((0..4).map(|_| Scalar::rand(rng)));
     scalars
 }
@@ -204,7 +243,10 @@ fn fixed_base_multiplication() {
         let bits = bit_wires(&mut b, &scalar_bits(&k)).unwrap();
         let before = cs.num_constraints();
         let product = edwards::mul_generator(&mut b, &bits).unwrap();
-        assert_eq!(edwards::value(&product), (EdwardsAffine::generator() * k).into_affine());
+        assert_eq!(
+            edwards::value(&product),
+            (EdwardsAffine::generator() * k).into_affine()
+        );
         assert!(satisfied(&cs));
         let cost = cs.num_constraints() - before;
         assert!(cost <= 800, "{cost}");
@@ -250,7 +292,10 @@ fn variable_base_multiplication() {
         let base_wires = point(&mut b, base);
         let digits = Digits::new(&mut b, &bits).unwrap();
         let product = edwards::mul(&mut b, &digits, &base_wires).unwrap();
-        assert_eq!(edwards::value(&product), base.mul_bigint(e.into_bigint()).into_affine());
+        assert_eq!(
+            edwards::value(&product),
+            base.mul_bigint(e.into_bigint()).into_affine()
+        );
         assert!(satisfied(&cs));
     }
 }

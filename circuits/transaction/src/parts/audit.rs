@@ -23,11 +23,18 @@ pub(crate) fn check(witness: &Witness, words: &Words, sender: Fr) -> Result<(), 
     if ephemeral.y != words[EPHEMERAL] {
         return Err(Rule::T14);
     }
-    if witness.slots.iter().any(|slot| !slot.info.auditor.is_on_curve()) {
+    if witness
+        .slots
+        .iter()
+        .any(|slot| !slot.info.auditor.is_on_curve())
+    {
         return Err(Rule::T15);
     }
     for (i, output) in witness.outputs.iter().enumerate() {
-        let slot = witness.slots.get(usize::from(witness.output_slots[i])).ok_or(Rule::T9)?;
+        let slot = witness
+            .slots
+            .get(usize::from(witness.output_slots[i]))
+            .ok_or(Rule::T9)?;
         let shared = slot.info.auditor.mul_bigint(esk).into_affine();
         let pads = hash3(Domain::Audit, &[shared.y, words[COMMITMENTS + i]]);
         let plain = [output.note.packed(), output.note.owner, sender];

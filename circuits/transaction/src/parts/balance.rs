@@ -60,8 +60,15 @@ pub(crate) fn constrain(
         let shares = choice.place(b, &note.value)?;
         surplus = std::array::from_fn(|j| surplus[j].plus(&shares[j]));
     }
-    let outgoing = notes.outputs.iter().map(|note| &note.value).zip(&choices.outputs);
-    let public = [(&header.fee, &choices.fee), (&header.amount, &choices.withdrawal)];
+    let outgoing = notes
+        .outputs
+        .iter()
+        .map(|note| &note.value)
+        .zip(&choices.outputs);
+    let public = [
+        (&header.fee, &choices.fee),
+        (&header.amount, &choices.withdrawal),
+    ];
     for (value, choice) in outgoing.chain(public) {
         let shares = choice.place(b, value)?;
         surplus = std::array::from_fn(|j| surplus[j].minus(&shares[j]));

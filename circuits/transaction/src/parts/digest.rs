@@ -14,7 +14,11 @@ pub(crate) fn digest(words: &Words) -> Fr {
 
 /// The native rule.
 pub(crate) fn check(words: &Words, digest: Fr) -> Result<(), Rule> {
-    if self::digest(words) == digest { Ok(()) } else { Err(Rule::T18) }
+    if self::digest(words) == digest {
+        Ok(())
+    } else {
+        Err(Rule::T18)
+    }
 }
 
 /// The constraint.

@@ -106,14 +106,13 @@ pub(crate) struct NotesWires {
 }
 
 /// The constraints.
-pub(crate) fn constrain(
-    b: &mut Builder,
-    raw: &RawWitness,
-    words: &[Num],
-) -> Synthesis<NotesWires> {
+pub(crate) fn constrain(b: &mut Builder, raw: &RawWitness, words: &[Num]) -> Synthesis<NotesWires> {
     b.enter(Rule::T2);
     let zero = b.constant(Fr::zero());
-    let ak = Point { x: b.witness(raw.ak[0])?, y: b.witness(raw.ak[1])? };
+    let ak = Point {
+        x: b.witness(raw.ak[0])?,
+        y: b.witness(raw.ak[1])?,
+    };
     on_curve(b, &ak)?;
     let nk = b.witness(raw.nk)?;
     let owner = poseidon::hash(b, Domain::Owner, &[ak.x.clone(), ak.y.clone(), nk.clone()])?;
@@ -133,7 +132,8 @@ pub(crate) fn constrain(
         b.enter(Rule::T3);
         let commitment = note.commitment(b)?;
         let position = b.witness(input.position)?;
-        let position_bits = bit_wires(b, &low_bits(input.position, POSITION_BITS)[..POSITION_BITS])?;
+        let position_bits =
+            bit_wires(b, &low_bits(input.position, POSITION_BITS)[..POSITION_BITS])?;
         let sum = recompose(b, &position_bits);
         b.equal(&sum, &position)?;
         let dummy = b.witness(input.dummy)?;

@@ -20,7 +20,11 @@ pub(crate) fn check(witness: &Witness, digest: Fr) -> Result<(), Rule> {
     let challenge = hash(Domain::Signature, &[r.x, r.y, ak.x, ak.y, digest]);
     let left = EdwardsAffine::generator().mul_bigint(witness.signature.s.into_bigint());
     let right = EdwardsProjective::from(*r) + ak.mul_bigint(challenge.into_bigint());
-    if r.is_on_curve() && left == right { Ok(()) } else { Err(Rule::T13) }
+    if r.is_on_curve() && left == right {
+        Ok(())
+    } else {
+        Err(Rule::T13)
+    }
 }
 
 /// The constraints: R = s·G − e·ak, by which R is on the curve.
@@ -31,7 +35,10 @@ pub(crate) fn constrain(
     digest: &Num,
 ) -> Synthesis<()> {
     b.enter(Rule::T13);
-    let r = Point { x: b.witness(raw.signature_r[0])?, y: b.witness(raw.signature_r[1])? };
+    let r = Point {
+        x: b.witness(raw.signature_r[0])?,
+        y: b.witness(raw.signature_r[1])?,
+    };
     let message = [&r.x, &r.y, &ak.x, &ak.y, digest].map(Num::clone);
     let challenge = poseidon::hash(b, Domain::Signature, &message)?;
     let challenge = canonical_bits(b, &challenge)?;

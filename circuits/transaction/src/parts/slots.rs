@@ -25,13 +25,17 @@ pub(crate) fn check(witness: &Witness, words: &Words) -> Result<(), Rule> {
 }
 
 /// The native rules T9, T11 and T12.
-pub(crate) fn check_choices(
-    witness: &Witness,
-    words: &Words,
-    fields: &Fields,
-) -> Result<(), Rule> {
-    let inputs = witness.inputs.iter().map(|input| &input.note).zip(&witness.input_slots);
-    let outputs = witness.outputs.iter().map(|output| &output.note).zip(&witness.output_slots);
+pub(crate) fn check_choices(witness: &Witness, words: &Words, fields: &Fields) -> Result<(), Rule> {
+    let inputs = witness
+        .inputs
+        .iter()
+        .map(|input| &input.note)
+        .zip(&witness.input_slots);
+    let outputs = witness
+        .outputs
+        .iter()
+        .map(|output| &output.note)
+        .zip(&witness.output_slots);
     for (note, slot) in inputs.chain(outputs) {
         let note: &Note = note;
         if chosen(witness, *slot).is_none_or(|slot| slot.info.id != note.asset) {
@@ -77,7 +81,10 @@ pub(crate) fn constrain(
         let bits = range(b, &id, ASSET_BITS)?;
         let rest = b.witness(slot.rest)?;
         let packed = id.plus(&rest.times(power_of_two(ASSET_BITS)));
-        let auditor = Point { x: b.witness(slot.auditor[0])?, y: b.witness(slot.auditor[1])? };
+        let auditor = Point {
+            x: b.witness(slot.auditor[0])?,
+            y: b.witness(slot.auditor[1])?,
+        };
         let message = [packed, auditor.x.clone(), auditor.y.clone()];
         let leaf = poseidon::hash(b, Domain::AssetLeaf, &message)?;
         let root = merkle::root(b, &leaf, &bits, &slot.siblings)?;
@@ -176,7 +183,12 @@ pub(crate) fn constrain_choices(
         b.enforce(number, &idle, &zero)?;
         b.enforce(&inverse, &idle, &zero)?;
     }
-    Ok(Choices { inputs: three(inputs), outputs: three(outputs), fee, withdrawal })
+    Ok(Choices {
+        inputs: three(inputs),
+        outputs: three(outputs),
+        fee,
+        withdrawal,
+    })
 }
 
 /// Three things, collected in a loop over three.

@@ -38,10 +38,23 @@ fn proofs_of_all_kinds_verify_for_their_digest_only() {
         assert!(!verifies(digest + Fr::one(), &proof));
         assert!(!verifies(Fr::rand(&mut rng), &proof));
         for tampered in [
-            Proof { a: G1Affine::generator(), ..proof.clone() },
-            Proof { c: G1Affine::generator(), ..proof.clone() },
-            Proof { a: -proof.a, ..proof.clone() },
-            Proof { a: proof.c, c: proof.a, ..proof.clone() },
+            Proof {
+                a: G1Affine::generator(),
+                ..proof.clone()
+            },
+            Proof {
+                c: G1Affine::generator(),
+                ..proof.clone()
+            },
+            Proof {
+                a: -proof.a,
+                ..proof.clone()
+            },
+            Proof {
+                a: proof.c,
+                c: proof.a,
+                ..proof.clone()
+            },
         ] {
             assert!(!verifies(digest, &tampered));
         }
@@ -60,7 +73,10 @@ fn proofs_of_all_kinds_verify_for_their_digest_only() {
             &columns,
         )
         .unwrap();
-        println!("prove with kept rows: {:?}, assignment {assigned:?}", started.elapsed());
+        println!(
+            "prove with kept rows: {:?}, assignment {assigned:?}",
+            started.elapsed()
+        );
         assert!(verifies(digest, &proof));
     }
 }
@@ -70,8 +86,9 @@ fn no_proof_of_a_false_statement_verifies() {
     let mut rng = rng(1002);
     let [mut sample, ..] = all_samples(32);
     sample.witness.outputs[0].note.value += 1;
-    let columns =
-        TransactionCircuit::new(&sample.words, &sample.witness).assignment().unwrap();
+    let columns = TransactionCircuit::new(&sample.words, &sample.witness)
+        .assignment()
+        .unwrap();
     let proof = Groth16::<Bn254, LibsnarkReduction>::create_proof_with_reduction_and_matrices(
         &KEY,
         Fr::rand(&mut rng),

@@ -30,18 +30,21 @@ fn all_samples(seed: u64) -> [Sample; 4] {
 }
 
 fn evaluate(row: &[(Fr, usize)], columns: &[Fr]) -> Fr {
-    row.iter().map(|(coefficient, column)| *coefficient * columns[*column]).sum()
+    row.iter()
+        .map(|(coefficient, column)| *coefficient * columns[*column])
+        .sum()
 }
 
 /// The rules of all constraints that an assignment breaks, in the order of the constraints.
 fn broken(raw: RawWitness) -> Vec<Rule> {
     let columns = TransactionCircuit::assigned(raw).assignment().unwrap();
-    let [a, b, c] = &SHAPE.matrices[..] else { panic!("three matrices") };
+    let [a, b, c] = &SHAPE.matrices[..] else {
+        panic!("three matrices")
+    };
     let mut rules = Vec::new();
     for (rule, span) in &SHAPE.spans {
         let unsatisfied = span.clone().any(|row| {
-            evaluate(&a[row], &columns) * evaluate(&b[row], &columns)
-                != evaluate(&c[row], &columns)
+            evaluate(&a[row], &columns) * evaluate(&b[row], &columns) != evaluate(&c[row], &columns)
         });
         if unsatisfied && !rules.contains(rule) {
             rules.push(*rule);
@@ -89,7 +92,10 @@ fn debug_shows_no_secret() {
     let sample = samples::transfer(&mut rng(1));
     assert_eq!(format!("{:?}", sample.witness), "Witness { .. }");
     let circuit = TransactionCircuit::new(&sample.words, &sample.witness);
-    assert_eq!(format!("{circuit:?}"), "TransactionCircuit { raw: Some(RawWitness { .. }) }");
+    assert_eq!(
+        format!("{circuit:?}"),
+        "TransactionCircuit { raw: Some(RawWitness { .. }) }"
+    );
 }
 
 #[test]
@@ -100,8 +106,13 @@ fn size_is_the_committed_one() {
     let committed: Counts = std::fs::read_to_string(path)
         .ok()
         .and_then(|text| serde_json::from_str(&text).ok())
-        .unwrap_or_else(|| panic!("constraints.json is missing or unreadable; it should be\n{json}"));
-    assert_eq!(counts, committed, "the circuit changed; constraints.json should be\n{json}");
+        .unwrap_or_else(|| {
+            panic!("constraints.json is missing or unreadable; it should be\n{json}")
+        });
+    assert_eq!(
+        counts, committed,
+        "the circuit changed; constraints.json should be\n{json}"
+    );
     assert!(counts.constraints <= 56_000);
     assert_eq!(counts.public_inputs, 1);
     assert_eq!(counts.rules.len(), Rule::ALL.len());

@@ -45,14 +45,18 @@ fn every_wire_of_every_kind_of_statement_is_constrained() {
         assert!(rows.sums.iter().all(|[a, b, c]| *a * b == *c));
         // Column 0 is the constant one; the others are the digest and the witness wires.
         let mut free = Vec::new();
-        for column in 1..columns.len() {
-            let bit = columns[column].is_zero() || columns[column].is_one();
+        for (column, value) in columns.iter().enumerate().skip(1) {
+            let bit = value.is_zero() || value.is_one();
             // The hardest change for a bit is to the other bit.
-            let flip = if columns[column].is_one() { -Fr::one() } else { Fr::one() };
+            let flip = if value.is_one() {
+                -Fr::one()
+            } else {
+                Fr::one()
+            };
             let random = Fr::rand(&mut rng);
             let noticed = rows.notices(column, flip)
                 && rows.notices(column, random)
-                && (bit || rows.notices(column, -columns[column]));
+                && (bit || rows.notices(column, -*value));
             if !noticed {
                 free.push(column);
             }
@@ -79,7 +83,10 @@ fn synthesis_with_and_without_rows_assigns_the_same_wires() {
         let mut columns = cs.instance_assignment().unwrap();
         columns.extend(cs.witness_assignment().unwrap());
         assert_eq!(columns, circuit.assignment().unwrap());
-        assert_eq!(columns[1], sample.transaction.digest(&crate::samples::context()));
+        assert_eq!(
+            columns[1],
+            sample.transaction.digest(&crate::samples::context())
+        );
     }
 }
 

@@ -41,18 +41,31 @@ fn transaction(anchor: Word, assets_root: Word, seed: u8) -> Transaction {
 }
 
 fn witness(shape: Shape) -> BatchWitness {
-    let context = Context { chain_id: 31_337, rollup: [9; 20] };
-    let config = Config { context: context.word(), fee_asset: AssetId(7), min_fee: 1 };
+    let context = Context {
+        chain_id: 31_337,
+        rollup: [9; 20],
+    };
+    let config = Config {
+        context: context.word(),
+        fee_asset: AssetId(7),
+        min_fee: 1,
+    };
     let mut ledger = Ledger::new();
     let anchor = ledger.state().note_root;
     let assets_root = Word::from(99u64);
-    let deposit = Deposit { asset: AssetId(7), value: 1_000, inner: Word::from(77u64) };
+    let deposit = Deposit {
+        asset: AssetId(7),
+        value: 1_000,
+        inner: Word::from(77u64),
+    };
     let input = BatchInput {
         shape,
         time: TIME,
         fee_recipient: [3; 20],
         assets_root,
-        transactions: [1, 2].map(|seed| transaction(anchor, assets_root, seed)).to_vec(),
+        transactions: [1, 2]
+            .map(|seed| transaction(anchor, assets_root, seed))
+            .to_vec(),
         deposits: vec![deposit],
     };
     ledger.execute(input, &config).unwrap()
@@ -75,7 +88,13 @@ fn fixture(shape: Shape) -> Fixture {
     let witness = witness(shape);
     let instances: [Fr; 5] = instances(&witness).try_into().unwrap();
     let proof = prove(&params, &pk, BatchCircuit::new(witness), &instances);
-    Fixture { params, pk, instances, proof, data }
+    Fixture {
+        params,
+        pk,
+        instances,
+        proof,
+        data,
+    }
 }
 
 fn evm(spec: SpecId) -> Evm {
@@ -101,7 +120,14 @@ fn proofs_of_two_shapes_pass_and_nothing_else() {
         let mut evm = evm(spec);
         println!("{spec:?}: code {} bytes", evm.code_size);
         assert!(evm.code_size <= 24_576);
-        for Fixture { params, pk, instances, proof, data } in [&small, &large] {
+        for Fixture {
+            params,
+            pk,
+            instances,
+            proof,
+            data,
+        } in [&small, &large]
+        {
             verify(params, pk.get_vk(), instances, proof).unwrap();
             let (key, deployment) = evm.deploy_key(data);
             assert_eq!(evm.verify(key, &words(instances), proof), Outcome::Accepted);

@@ -34,6 +34,8 @@ pub(crate) struct Config {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Toy {
     pub(crate) start: Option<[Fr; 3]>,
+    /// Leaves halo2-axiom's limit on the degree as it is, below the gates'.
+    pub(crate) low_degree: bool,
 }
 
 fn step(before: [Fr; 3], now: [Fr; 3], round: Fr) -> [Fr; 3] {
@@ -71,7 +73,7 @@ impl Toy {
 impl Circuit<Fr> for Toy {
     type Config = Config;
     type FloorPlanner = SimpleFloorPlanner;
-    type Params = ();
+    type Params = bool;
 
     fn without_witnesses(&self) -> Self {
         Self::default()
@@ -125,8 +127,9 @@ impl Circuit<Fr> for Toy {
         });
         meta.lookup("squares", |meta| {
             let selector = meta.query_selector(config.look_up);
-            let [value, square] =
-                config.looked_up.map(|column| meta.query_advice(column, Rotation::cur()));
+            let [value, square] = config
+                .looked_up
+                .map(|column| meta.query_advice(column, Rotation::cur()));
             vec![
                 (selector.clone() * value, config.table[0]),
                 (selector * square, config.table[1]),
@@ -137,9 +140,19 @@ impl Circuit<Fr> for Toy {
             let value = meta.query_advice(config.looked_up[0], Rotation::next());
             vec![(selector * value, config.table[0])]
         });
-        // halo2-axiom caps the degree at 5 unless told more.
-        meta.set_minimum_degree(6);
         config
+    }
+
+    fn params(&self) -> bool {
+        self.low_degree
+    }
+
+    fn configure_with_params(meta: &mut ConstraintSystem<Fr>, low_degree: bool) -> Config {
+        // halo2-axiom caps the degree at 5 unless told more.
+        if !low_degree {
+            meta.set_minimum_degree(6);
+        }
+        Self::configure(meta)
     }
 
     fn synthesize(&self, config: Config, mut layouter: impl Layouter<Fr>) -> Result<(), Error> {
@@ -156,7 +169,10 @@ impl Circuit<Fr> for Toy {
             },
         )?;
         let rows: Vec<[Value<Fr>; 3]> = match self.start {
-            Some(start) => Self::rows(start).iter().map(|row| row.map(Value::known)).collect(),
+            Some(start) => Self::rows(start)
+                .iter()
+                .map(|row| row.map(Value::known))
+                .collect(),
             None => vec![[Value::unknown(); 3]; STEPS + 2],
         };
         let exposed = layouter.assign_region(
@@ -168,7 +184,9 @@ impl Circuit<Fr> for Toy {
                         .iter()
                         .zip(config.state)
                         .map(|(value, column)| {
-                            region.assign_advice(column, i, value.map(Assigned::Trivial)).cell()
+                            region
+                                .assign_advice(column, i, value.map(Assigned::Trivial))
+                                .cell()
                         })
                         .collect();
                     cells.push(assigned);

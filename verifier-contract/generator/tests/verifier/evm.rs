@@ -12,7 +12,9 @@ use revm::interpreter::interpreter_types::Jumps;
 use revm::primitives::hardfork::SpecId;
 use revm::primitives::{Address, Bytes, TxKind, U256};
 use revm::state::AccountInfo;
-use revm::{Context, ExecuteCommitEvm, ExecuteEvm, InspectEvm, Inspector, MainBuilder, MainContext};
+use revm::{
+    Context, ExecuteCommitEvm, ExecuteEvm, InspectEvm, Inspector, MainBuilder, MainContext,
+};
 use sha3::{Digest, Keccak256};
 use subrosa_verifier::data_contract_init_code;
 use subrosa_verifier::encoding::scalar_bytes;
@@ -57,13 +59,21 @@ impl Evm {
         let text = std::fs::read_to_string(artifact)
             .unwrap_or_else(|error| panic!("{}: {error}; build the contracts", artifact.display()));
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
-        let code = json["deployedBytecode"].as_str().unwrap().trim_start_matches("0x");
+        let code = json["deployedBytecode"]
+            .as_str()
+            .unwrap()
+            .trim_start_matches("0x");
         let code = hex::decode(code).unwrap();
         let code_size = code.len();
         let mut db = CacheDB::new(EmptyDB::default());
         let info = AccountInfo::from_bytecode(Bytecode::new_raw(code.into()));
         db.insert_account_info(VERIFIER, info);
-        Self { db, spec, nonce: 0, code_size }
+        Self {
+            db,
+            spec,
+            nonce: 0,
+            code_size,
+        }
     }
 
     fn cfg(&self) -> CfgEnv {
@@ -84,9 +94,16 @@ impl Evm {
         };
         self.nonce += 1;
         let cfg = self.cfg();
-        let mut evm = Context::mainnet().with_db(&mut self.db).with_cfg(cfg).build_mainnet();
+        let mut evm = Context::mainnet()
+            .with_db(&mut self.db)
+            .with_cfg(cfg)
+            .build_mainnet();
         match evm.transact_commit(tx).unwrap() {
-            ExecutionResult::Success { output: Output::Create(code, Some(address)), gas, .. } => {
+            ExecutionResult::Success {
+                output: Output::Create(code, Some(address)),
+                gas,
+                ..
+            } => {
                 assert_eq!(code[0], 0);
                 assert_eq!(&code[1..], vk_data);
                 (address, gas.tx_gas_used())
@@ -107,10 +124,18 @@ impl Evm {
     }
 
     /// Calls `verify`.
-    pub(crate) fn verify(&mut self, key: Address, instances: &[[u8; 32]; 5], proof: &[u8]) -> Outcome {
+    pub(crate) fn verify(
+        &mut self,
+        key: Address,
+        instances: &[[u8; 32]; 5],
+        proof: &[u8],
+    ) -> Outcome {
         let tx = self.transaction(calldata(key, instances, proof));
         let cfg = self.cfg();
-        let mut evm = Context::mainnet().with_db(&mut self.db).with_cfg(cfg).build_mainnet();
+        let mut evm = Context::mainnet()
+            .with_db(&mut self.db)
+            .with_cfg(cfg)
+            .build_mainnet();
         match evm.transact(tx).unwrap().result {
             ExecutionResult::Success { .. } => Outcome::Accepted,
             ExecutionResult::Revert { output, .. } => {
@@ -130,7 +155,15 @@ impl Evm {
             .build_mainnet_with_inspector(Steps::default());
         let result = evm.inspect_tx(tx).unwrap().result;
         assert!(result.is_success(), "{result:?}");
-        let Steps { start, transcript, inversion, first_mul, pairing, end, muls } = evm.inspector;
+        let Steps {
+            start,
+            transcript,
+            inversion,
+            first_mul,
+            pairing,
+            end,
+            muls,
+        } = evm.inspector;
         Gas {
             transaction: result.tx_gas_used(),
             execution: start - end,

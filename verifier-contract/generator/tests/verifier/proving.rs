@@ -9,6 +9,7 @@ use halo2_proofs::transcript::{TranscriptReadBuffer, TranscriptWriterBuffer};
 use halo2curves::bn256::{Bn256, Fr, G1Affine};
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
+use subrosa_verifier::HEADER;
 use subrosa_verifier::encoding::scalar_bytes;
 use subrosa_verifier::transcript::{KeccakRead, KeccakWrite};
 
@@ -69,27 +70,27 @@ fn add(word: &mut [u8], summand: &str) {
     word.copy_from_slice(&sum.to_be_bytes::<32>());
 }
 
+/// A number in the header of a key.
+fn header(vk_data: &[u8], name: &str) -> usize {
+    let at = 32 * HEADER.iter().position(|known| *known == name).unwrap();
+    usize::try_from(U256::from_be_slice(&vk_data[at..at + 32])).unwrap()
+}
+
 /// Where the scalars of a proof begin and end: points lie before and behind.
-pub(crate) struct Shape {
-    pub(crate) scalars: std::ops::Range<usize>,
+fn scalars(vk_data: &[u8]) -> std::ops::Range<usize> {
+    let proof = header(vk_data, "LENGTH") + 7 * 32;
+    header(vk_data, "AT_X") - proof..header(vk_data, "AT_OPENING") - proof
 }
 
-impl Shape {
-    /// Reads the header of the key.
-    pub(crate) fn new(vk_data: &[u8]) -> Self {
-        let number = |name: &str| {
-            let at = 32 * subrosa_verifier::HEADER.iter().position(|known| *known == name).unwrap();
-            usize::try_from(U256::from_be_slice(&vk_data[at..at + 32])).unwrap()
-        };
-        let proof = number("LENGTH") + 7 * 32;
-        Self { scalars: number("AT_X") - proof..number("AT_OPENING") - proof }
-    }
-}
-
-/// Everything that must be refused, from one proof that is accepted. `stride` thins out the flips
-/// of single bits in words that lead to a full verification.
-pub(crate) fn refuse_all(evm: &mut Evm, vk_data: &[u8], key: Address, instances: &[Fr; 5], proof: &[u8]) {
-    let shape = Shape::new(vk_data);
+/// Instances and proofs that must be refused, from one that is accepted.
+pub(crate) fn refuse_all(
+    evm: &mut Evm,
+    vk_data: &[u8],
+    key: Address,
+    instances: &[Fr; 5],
+    proof: &[u8],
+) {
+    let scalars = scalars(vk_data);
     let valid = words(instances);
     assert_eq!(evm.verify(key, &valid, proof), Outcome::Accepted);
 
@@ -97,11 +98,17 @@ pub(crate) fn refuse_all(evm: &mut Evm, vk_data: &[u8], key: Address, instances:
         let mut altered = valid;
         add(&mut altered[i], R);
         let outcome = evm.verify(key, &altered, proof);
-        assert!(outcome.is_error("InvalidInstance(uint256)"), "instance {i} + r: {outcome:?}");
+        assert!(
+            outcome.is_error("InvalidInstance(uint256)"),
+            "instance {i} + r: {outcome:?}"
+        );
         let mut altered = *instances;
         altered[i] += Fr::one();
         let outcome = evm.verify(key, &words(&altered), proof);
-        assert!(outcome.is_error("InvalidProof()"), "instance {i} + 1: {outcome:?}");
+        assert!(
+            outcome.is_error("InvalidProof()"),
+            "instance {i} + 1: {outcome:?}"
+        );
     }
 
     for at in (0..proof.len()).step_by(32) {
@@ -110,42 +117,62 @@ pub(crate) fn refuse_all(evm: &mut Evm, vk_data: &[u8], key: Address, instances:
         let mut altered = proof.to_vec();
         altered[at + 31 - bit / 8] ^= 1 << (bit % 8);
         let outcome = evm.verify(key, &valid, &altered);
-        let expected = if shape.scalars.contains(&at) {
+        let expected = if scalars.contains(&at) {
             "InvalidProof()"
         } else {
             "InvalidPoint(uint256)"
         };
-        assert!(outcome.is_error(expected), "bit {bit} of word {}: {outcome:?}", at / 32);
+        assert!(
+            outcome.is_error(expected),
+            "bit {bit} of word {}: {outcome:?}",
+            at / 32
+        );
 
         let mut altered = proof.to_vec();
-        let (modulus, expected) = if shape.scalars.contains(&at) {
+        let (modulus, expected) = if scalars.contains(&at) {
             (R, "InvalidScalar(uint256)")
         } else {
             (Q, "InvalidPoint(uint256)")
         };
         add(&mut altered[at..at + 32], modulus);
         let outcome = evm.verify(key, &valid, &altered);
-        assert!(outcome.is_error(expected), "modulus on word {}: {outcome:?}", at / 32);
+        assert!(
+            outcome.is_error(expected),
+            "modulus on word {}: {outcome:?}",
+            at / 32
+        );
     }
 
     // Points that are none, and valid points in the wrong place.
-    let points = (0..shape.scalars.start).chain(shape.scalars.end..proof.len());
-    for at in points.filter(|at| at % 64 == shape.scalars.end % 64 || *at < shape.scalars.start) {
-        let start = if at < shape.scalars.start { 0 } else { shape.scalars.end };
-        if (at - start) % 64 != 0 {
-            continue;
-        }
+    let points = (0..scalars.start).chain(scalars.end..proof.len());
+    for at in points.filter(|at| {
+        (at % 64)
+            == if *at < scalars.start {
+                0
+            } else {
+                scalars.end % 64
+            }
+    }) {
         let mut altered = proof.to_vec();
         altered[at..at + 64].fill(0);
         let outcome = evm.verify(key, &valid, &altered);
-        assert!(outcome.is_error("InvalidPoint(uint256)"), "identity at {at}: {outcome:?}");
+        assert!(
+            outcome.is_error("InvalidPoint(uint256)"),
+            "identity at {at}: {outcome:?}"
+        );
         altered[at + 31] = 1;
         altered[at + 63] = 2;
         let outcome = evm.verify(key, &valid, &altered);
-        assert!(outcome.is_error("InvalidProof()"), "generator at {at}: {outcome:?}");
+        assert!(
+            outcome.is_error("InvalidProof()"),
+            "generator at {at}: {outcome:?}"
+        );
         altered[at + 63] = 3;
         let outcome = evm.verify(key, &valid, &altered);
-        assert!(outcome.is_error("InvalidPoint(uint256)"), "off the curve at {at}: {outcome:?}");
+        assert!(
+            outcome.is_error("InvalidPoint(uint256)"),
+            "off the curve at {at}: {outcome:?}"
+        );
     }
 
     let length = "InvalidProofLength(uint256,uint256)";
@@ -164,34 +191,75 @@ pub(crate) fn refuse_all(evm: &mut Evm, vk_data: &[u8], key: Address, instances:
 pub(crate) fn refuse_keys(evm: &mut Evm, vk_data: &[u8], instances: &[Fr; 5], proof: &[u8]) {
     let valid = words(instances);
     let invalid = "InvalidKey()";
-    assert!(evm.verify(Address::ZERO, &valid, proof).is_error(invalid), "no code");
+    assert!(
+        evm.verify(Address::ZERO, &valid, proof).is_error(invalid),
+        "no code"
+    );
     // Magic, modulus, gates, length.
     for word in [0, 1, 2, 4] {
         let mut altered = vk_data.to_vec();
         altered[32 * word + 31] ^= 1;
         let (key, _) = evm.deploy_key(&altered);
-        assert!(evm.verify(key, &valid, proof).is_error(invalid), "header word {word}");
+        assert!(
+            evm.verify(key, &valid, proof).is_error(invalid),
+            "header word {word}"
+        );
     }
-    for altered in [&vk_data[..vk_data.len() - 32], &[vk_data, &[0; 32]].concat(), &vk_data[..64]] {
+    for altered in [
+        &vk_data[..vk_data.len() - 32],
+        &[vk_data, &[0; 32]].concat(),
+        &vk_data[..64],
+    ] {
         let (key, _) = evm.deploy_key(altered);
-        assert!(evm.verify(key, &valid, proof).is_error(invalid), "length {}", altered.len());
+        assert!(
+            evm.verify(key, &valid, proof).is_error(invalid),
+            "length {}",
+            altered.len()
+        );
     }
     // The digest of the key is the first thing that the transcript absorbs.
     let mut altered = vk_data.to_vec();
     altered[32 * 3 + 31] ^= 1;
     let (key, _) = evm.deploy_key(&altered);
-    assert!(evm.verify(key, &valid, proof).is_error("InvalidProof()"), "representation");
-    // [s]₂ is another point of the group: [1]₂ negated stands right before it.
+    assert!(
+        evm.verify(key, &valid, proof).is_error("InvalidProof()"),
+        "representation"
+    );
+    // [s]₂ is another point of the group: −[1]₂ stands right before it.
+    let g2 = 32 * (HEADER.len() + 2);
     let mut altered = vk_data.to_vec();
-    altered.copy_within(34 * 32..38 * 32, 38 * 32);
+    altered.copy_within(g2..g2 + 128, g2 + 128);
     let (key, _) = evm.deploy_key(&altered);
-    assert!(evm.verify(key, &valid, proof).is_error("InvalidProof()"), "[s]₂");
-    // A commitment that is no point.
-    let fixed = 42 * 32 + 32 * 4;
-    let mut altered = vk_data.to_vec();
-    altered[fixed + 63..fixed + 32 * 20].iter_mut().for_each(|byte| *byte ^= 1);
-    let (key, _) = evm.deploy_key(&altered);
-    assert!(!matches!(evm.verify(key, &valid, proof), Outcome::Accepted), "commitments");
+    assert!(
+        evm.verify(key, &valid, proof).is_error("InvalidProof()"),
+        "[s]₂"
+    );
+    // Any bit, anywhere: the last word may be padding but for its first byte.
+    for at in (0..vk_data.len()).step_by(32) {
+        let mut altered = vk_data.to_vec();
+        altered[at] ^= 1;
+        let (key, _) = evm.deploy_key(&altered);
+        assert_ne!(
+            evm.verify(key, &valid, proof),
+            Outcome::Accepted,
+            "word {}",
+            at / 32
+        );
+    }
+    // Every commitment replaced by another point of the curve.
+    let start = header(vk_data, "AT_ROTATIONS") + 32 * header(vk_data, "ROTATIONS");
+    for at in (start..header(vk_data, "AT_COLUMNS")).step_by(64) {
+        let mut altered = vk_data.to_vec();
+        altered[at..at + 64].fill(0);
+        altered[at + 31] = 1;
+        altered[at + 63] = 2;
+        let (key, _) = evm.deploy_key(&altered);
+        let outcome = evm.verify(key, &valid, proof);
+        assert!(
+            outcome.is_error("InvalidProof()"),
+            "commitment at {at}: {outcome:?}"
+        );
+    }
 }
 
 /// Development parameters: the secret is known to whoever reads the seed.

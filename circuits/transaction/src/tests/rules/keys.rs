@@ -1,0 +1,198 @@
+//! Signature, ciphertexts, reserved words and digest: T13 to T15, T17, T18.
+
+use super::Forger;
+use crate::gadgets::edwards::SCALAR_BITS;
+use crate::parts::digest::digest;
+use crate::raw::RawWitness;
+use crate::tests::{broken, rng};
+use crate::words::{AUDIT, COMMITMENTS, EPHEMERAL, ORACLE, TERMS};
+use crate::{Rule, check, check_digest};
+use ark_bn254::Fr;
+use ark_ec::{AffineRepr, CurveGroup};
+use ark_ed_on_bn254::EdwardsAffine;
+use ark_ff::{BigInteger, One, PrimeField, UniformRand, Zero};
+use subrosa_protocol::Scalar;
+use subrosa_protocol::domain::Domain;
+use subrosa_protocol::keys::{Seed, Signature, SpendKey, ViewingKey, owner};
+use subrosa_protocol::poseidon::{hash, hash3};
+
+#[test]
+fn t13_signatures() {
+    let mut forger = Forger::transfer();
+    let digest = forger.sign();
+    let valid = forger.witness.signature;
+    let other = SpendKey::from_seed(&Seed::from_bytes([7; 32]));
+    let r = EdwardsAffine::generator();
+    let forgeries = [
+        // By another key; over another digest; of another transaction; each half changed.
+        other.sign(&digest, &mut forger.rng),
+        forger.spend.sign(&(digest + Fr::one()), &mut forger.rng),
+        Forger::of_three().witness.signature,
+        Signature {
+            s: valid.s + Scalar::one(),
+            ..valid
+        },
+        Signature { r, ..valid },
+    ];
+    for forgery in forgeries {
+        forger.witness.signature = forgery;
+        assert_eq!(check(&forger.witness, &forger.words), Err(Rule::T13));
+        let raw = RawWitness::new(&forger.words, digest, &forger.witness);
+        assert_eq!(broken(raw), [Rule::T13]);
+    }
+}
+
+#[test]
+fn t14_ephemeral_word() {
+    Forger::transfer()
+        .add(EPHEMERAL, 1, 0)
+        .breaks_only(Rule::T14);
+    let mut forger = Forger::transfer();
+    let key = ViewingKey::from_seed(&Seed::from_bytes([3; 32]));
+    forger.words[EPHEMERAL] = key.pk.y;
+    forger.breaks_only(Rule::T14);
+}
+
+#[test]
+fn t15_each_audit_word() {
+    for word in AUDIT..AUDIT + 9 {
+        Forger::of_three().add(word, 1, 0).breaks_only(Rule::T15);
+    }
+}
+
+#[test]
+fn t15_auditor_of_another_asset() {
+    let mut forger = Forger::of_three();
+    let esk = forger.witness.esk;
+    let wrong = (forger.witness.slots[0].info.auditor * esk).into_affine().y;
+    let note = forger.witness.outputs[0].note;
+    let pads = hash3(Domain::Audit, &[wrong, forger.words[COMMITMENTS]]);
+    let sender = owner(&forger.witness.ak, &forger.witness.nk);
+    for (j, plain) in [note.packed(), note.owner, sender].into_iter().enumerate() {
+        forger.words[AUDIT + j] = plain + pads[j];
+    }
+    forger.breaks_only(Rule::T15);
+}
+
+#[test]
+fn t15_auditor_off_the_curve() {
+    let mut forger = Forger::transfer();
+    // Registered so: only the circuit stands between such a leaf and a meaningless ciphertext.
+    let mut rng = rng(8);
+    forger.witness.slots[0].info.auditor =
+        EdwardsAffine::new_unchecked(Fr::rand(&mut rng), Fr::rand(&mut rng));
+    forger.register().breaks_first(Rule::T15);
+}
+
+#[test]
+fn t17_reserved_words() {
+    for word in [TERMS, ORACLE] {
+        Forger::transfer().add(word, 1, 0).breaks_only(Rule::T17);
+        Forger::withdraw().add(word, 1, 0).breaks_only(Rule::T17);
+    }
+}
+
+#[test]
+fn t18_another_digest() {
+    let mut forger = Forger::transfer();
+    let digest = forger.sign() + Fr::one();
+    // Validly signed, but not the digest of these words.
+    forger.witness.signature = forger.spend.sign(&digest, &mut forger.rng);
+    assert_eq!(
+        check_digest(&forger.witness, &forger.words, digest),
+        Err(Rule::T18)
+    );
+    let raw = RawWitness::new(&forger.words, digest, &forger.witness);
+    assert_eq!(broken(raw), [Rule::T18]);
+}
+
+#[test]
+fn t18_every_word_is_in_the_digest() {
+    // The digest stays that of the original: whichever word changes, T18 breaks.
+    let mut forger = Forger::transfer();
+    let digest = forger.sign();
+    for word in 0..forger.words.len() {
+        let mut words = forger.words;
+        words[word] += Fr::one();
+        let raw = RawWitness::new(&words, digest, &forger.witness);
+        assert!(broken(raw).contains(&Rule::T18), "word {word}");
+    }
+}
+
+#[test]
+fn scalars_are_integers_on_the_wires() {
+    // s + ℓ and esk + ℓ, where they fit 251 bits, are the same multiples of G: whoever knows these
+    // knows the reduced ones, so nothing more can be proven by them. One more bit is too many.
+    let plus_order = |bits: &mut [bool; SCALAR_BITS]| {
+        let mut sum = <Scalar as PrimeField>::BigInt::from_bits_le(&bits[..]);
+        sum.add_with_carry(&Scalar::MODULUS);
+        let sum = sum.to_bits_le();
+        let fits = sum[SCALAR_BITS..].iter().all(|bit| !bit);
+        bits.copy_from_slice(&sum[..SCALAR_BITS]);
+        fits
+    };
+    let mut forger = Forger::transfer();
+    let mut seen = [false; 4];
+    while seen.contains(&false) {
+        let digest = forger.sign();
+        let mut raw = RawWitness::new(&forger.words, digest, &forger.witness);
+        let fits = plus_order(&mut raw.signature_s);
+        assert_eq!(broken(raw), if fits { &[][..] } else { &[Rule::T13] });
+        seen[usize::from(fits)] = true;
+
+        forger.witness.esk = Scalar::rand(&mut forger.rng);
+        forger.audit();
+        let digest = forger.sign();
+        let mut raw = RawWitness::new(&forger.words, digest, &forger.witness);
+        let fits = plus_order(&mut raw.esk);
+        assert_eq!(
+            broken(raw),
+            if fits {
+                &[][..]
+            } else {
+                &[Rule::T14, Rule::T15]
+            }
+        );
+        seen[2 + usize::from(fits)] = true;
+    }
+}
+
+#[test]
+fn t13_key_outside_the_subgroup() {
+    // Natively and in circuit e multiplies ak as an integer: with a part of small order in ak the
+    // verdicts still agree, and the equation holds just when e·(that part) vanishes.
+    let mut rng = rng(41);
+    let small = loop {
+        let y = Fr::rand(&mut rng);
+        let Some(any) = EdwardsAffine::get_point_from_y_unchecked(y, true) else {
+            continue;
+        };
+        let small = any.mul_bigint(Scalar::MODULUS).into_affine();
+        if !small.is_zero() {
+            break small;
+        }
+    };
+    let mut forger = Forger::transfer();
+    let ask = Scalar::rand(&mut rng);
+    let ak = (EdwardsAffine::generator() * ask + small).into_affine();
+    forger.witness.ak = ak;
+    let owned = owner(&ak, &forger.witness.nk);
+    for input in &mut forger.witness.inputs {
+        input.note.owner = owned;
+    }
+    forger.plant().reseal();
+    let digest = digest(&forger.words);
+    let mut verdicts = [0; 2];
+    while verdicts.contains(&0) {
+        let k = Scalar::rand(&mut rng);
+        let r = (EdwardsAffine::generator() * k).into_affine();
+        let e = hash(Domain::Signature, &[r.x, r.y, ak.x, ak.y, digest]);
+        let s = k + ask * Scalar::from_le_bytes_mod_order(&e.into_bigint().to_bytes_le());
+        forger.witness.signature = Signature { r, s };
+        let native = check(&forger.witness, &forger.words);
+        let circuit = broken(RawWitness::new(&forger.words, digest, &forger.witness));
+        assert_eq!(native.is_ok(), small.mul_bigint(e.into_bigint()).is_zero());
+        assert_eq!(circuit, native.err().into_iter().collect::<Vec<_>>());
+        verdicts[usize::from(native.is_ok())] += 1;
+    }
+}

@@ -1,0 +1,184 @@
+//! For each rule, false statements that break it natively and in circuit.
+//!
+//! A forger changes a valid statement, then makes everything else consistent with the change, so
+//! far as the test wants: the broken rules in circuit are then exactly those named. The circuit is
+//! given the forged assignment directly; the native check does not stand before it.
+
+mod assets;
+mod keys;
+mod notes;
+
+use crate::assemble::input_nullifier;
+use crate::parts::digest::digest;
+use crate::raw::RawWitness;
+use crate::samples::Sample;
+use crate::tests::{broken, rng};
+use crate::words::{
+    ANCHOR, ASSETS, AUDIT, COMMITMENTS, EPHEMERAL, NULLIFIERS, Words, power_of_two,
+};
+use crate::{Rule, Witness, check, samples};
+use ark_bn254::Fr;
+use ark_ec::{AffineRepr, CurveGroup};
+use ark_ed_on_bn254::EdwardsAffine;
+use ark_ff::Zero;
+use rand_chacha::ChaCha20Rng;
+use subrosa_protocol::asset::AssetTree;
+use subrosa_protocol::domain::Domain;
+use subrosa_protocol::keys::{SpendKey, owner};
+use subrosa_protocol::poseidon::hash3;
+use subrosa_protocol::tree::NoteTree;
+
+struct Forger {
+    words: Words,
+    witness: Witness,
+    assets: AssetTree,
+    spend: SpendKey,
+    rng: ChaCha20Rng,
+}
+
+impl Forger {
+    fn new(sample: Sample) -> Self {
+        Self {
+            words: sample.words,
+            witness: sample.witness,
+            assets: sample.assets,
+            spend: SpendKey::from_seed(&sample.seed),
+            rng: rng(99),
+        }
+    }
+
+    fn transfer() -> Self {
+        Self::new(samples::transfer(&mut rng(11)))
+    }
+
+    fn of_three() -> Self {
+        Self::new(samples::transfer_of_three(&mut rng(12)))
+    }
+
+    fn withdraw() -> Self {
+        Self::new(samples::withdraw(&mut rng(13)))
+    }
+
+    fn padding() -> Self {
+        Self::new(samples::padding(&mut rng(14)))
+    }
+
+    /// Adds `amount` units of 2^shift to a word.
+    fn add(&mut self, word: usize, amount: i64, shift: usize) -> &mut Self {
+        self.words[word] += Fr::from(amount) * power_of_two(shift);
+        self
+    }
+
+    /// Puts all real inputs, as they now are, in a note tree of their own.
+    fn plant(&mut self) -> &mut Self {
+        let real: Vec<_> = self
+            .witness
+            .inputs
+            .iter()
+            .filter(|i| !i.dummy)
+            .map(|i| i.note)
+            .collect();
+        let mut tree = NoteTree::new();
+        let planted = samples::plant(&mut tree, real, Fr::zero(), &mut self.rng);
+        let mut planted = planted.iter();
+        for input in self.witness.inputs.iter_mut().filter(|input| !input.dummy) {
+            let place = planted.next().unwrap();
+            input.position = place.position;
+            input.path = place.path.clone();
+        }
+        self.words[ANCHOR] = tree.root();
+        self
+    }
+
+    /// Registers the slots' assets as they now are.
+    fn register(&mut self) -> &mut Self {
+        for slot in &self.witness.slots {
+            self.assets.insert(slot.info);
+        }
+        for slot in &mut self.witness.slots {
+            slot.path = self.assets.path(slot.info.id).unwrap();
+        }
+        self.words[ASSETS] = self.assets.root();
+        self
+    }
+
+    /// Recomputes nullifiers and commitments.
+    fn publish(&mut self) -> &mut Self {
+        for (i, input) in self.witness.inputs.iter().enumerate() {
+            self.words[NULLIFIERS + i] = input_nullifier(input, &self.witness.nk);
+        }
+        for (i, output) in self.witness.outputs.iter().enumerate() {
+            self.words[COMMITMENTS + i] = output.note.commitment();
+        }
+        self
+    }
+
+    /// Encrypts anew to the auditors of the slots.
+    fn audit(&mut self) -> &mut Self {
+        let esk = self.witness.esk;
+        let sender = owner(&self.witness.ak, &self.witness.nk);
+        self.words[EPHEMERAL] = (EdwardsAffine::generator() * esk).into_affine().y;
+        for i in 0..3 {
+            let slot = &self.witness.slots[usize::from(self.witness.output_slots[i])];
+            let shared = (slot.info.auditor * esk).into_affine().y;
+            let pads = hash3(Domain::Audit, &[shared, self.words[COMMITMENTS + i]]);
+            let note = &self.witness.outputs[i].note;
+            for (j, plain) in [note.packed(), note.owner, sender].into_iter().enumerate() {
+                self.words[AUDIT + 3 * i + j] = plain + pads[j];
+            }
+        }
+        self
+    }
+
+    fn reseal(&mut self) -> &mut Self {
+        self.publish().audit()
+    }
+
+    fn sign(&mut self) -> Fr {
+        let digest = digest(&self.words);
+        self.witness.signature = self.spend.sign(&digest, &mut self.rng);
+        digest
+    }
+
+    /// Signed, the statement breaks `rule` first, natively and in circuit.
+    fn breaks_first(&mut self, rule: Rule) {
+        let digest = self.sign();
+        assert_eq!(check(&self.witness, &self.words), Err(rule));
+        let raw = RawWitness::new(&self.words, digest, &self.witness);
+        assert_eq!(broken(raw).first(), Some(&rule));
+    }
+
+    /// Signed, the statement breaks `rule` natively, and in circuit it and no other.
+    fn breaks_only(&mut self, rule: Rule) {
+        let digest = self.sign();
+        assert_eq!(check(&self.witness, &self.words), Err(rule));
+        let raw = RawWitness::new(&self.words, digest, &self.witness);
+        assert_eq!(broken(raw), [rule]);
+    }
+
+    /// Signed and then changed on the wires, where no `Witness` could go: it breaks these rules.
+    fn breaks_on_wires(&mut self, change: impl FnOnce(&mut RawWitness), rules: &[Rule]) {
+        let digest = self.sign();
+        let mut raw = RawWitness::new(&self.words, digest, &self.witness);
+        change(&mut raw);
+        assert_eq!(broken(raw), rules);
+    }
+}
+
+#[test]
+fn the_forger_alone_breaks_nothing() {
+    for mut forger in [
+        Forger::transfer(),
+        Forger::of_three(),
+        Forger::withdraw(),
+        Forger::padding(),
+    ] {
+        forger.plant().register().reseal();
+        let digest = forger.sign();
+        assert_eq!(check(&forger.witness, &forger.words), Ok(digest));
+        assert_eq!(
+            broken(RawWitness::new(&forger.words, digest, &forger.witness)),
+            []
+        );
+    }
+}

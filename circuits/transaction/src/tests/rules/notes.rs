@@ -1,0 +1,230 @@
+//! Header, notes and ranges: T1 to T7.
+
+use super::Forger;
+use crate::Rule;
+use crate::samples::SAMPLE_ASSETS;
+use crate::words::{AMOUNT, ANCHOR, AUDIT, COMMITMENTS, HEADER, NULLIFIERS, TARGET, power_of_two};
+use ark_bn254::Fr;
+use ark_ec::CurveGroup;
+use ark_ff::{One, Zero};
+use subrosa_protocol::domain::Domain;
+use subrosa_protocol::keys::owner;
+use subrosa_protocol::note::{NoteClass, dummy_nullifier, nullifier};
+use subrosa_protocol::poseidon::hash3;
+
+#[test]
+fn t1_reserved_kind() {
+    for more in [2, 3, 253] {
+        Forger::transfer()
+            .add(HEADER, more, 0)
+            .breaks_first(Rule::T1);
+    }
+}
+
+#[test]
+fn t2_key_off_the_curve() {
+    let mut forger = Forger::transfer();
+    forger.witness.ak.x += Fr::one();
+    forger.breaks_first(Rule::T2);
+}
+
+#[test]
+fn t2_another_owners_note() {
+    for input in 0..3 {
+        let mut forger = Forger::of_three();
+        forger.witness.inputs[input].note.owner += Fr::one();
+        forger.plant().reseal().breaks_only(Rule::T2);
+    }
+    // A dummy has the owner too.
+    let mut forger = Forger::transfer();
+    forger.witness.inputs[2].note.owner = Fr::one();
+    forger.reseal().breaks_only(Rule::T2);
+}
+
+#[test]
+fn t2_another_nullifier_key_is_another_owner() {
+    let mut forger = Forger::transfer();
+    forger.witness.nk += Fr::one();
+    forger.reseal().breaks_only(Rule::T2);
+}
+
+#[test]
+fn t2_input_that_is_not_cash() {
+    let mut forger = Forger::transfer();
+    forger.witness.inputs[0].note.class = NoteClass::Position;
+    forger.plant().reseal().breaks_only(Rule::T2);
+    let mut forger = Forger::transfer();
+    forger.witness.inputs[0].note.aux = Fr::one();
+    forger.plant().reseal().breaks_only(Rule::T2);
+}
+
+#[test]
+fn t3_note_that_is_not_in_the_tree() {
+    for input in 0..3 {
+        let mut forger = Forger::of_three();
+        forger.witness.inputs[input].note.rcm += Fr::one();
+        forger.reseal().breaks_only(Rule::T3);
+    }
+}
+
+#[test]
+fn t3_inflated_note() {
+    let mut forger = Forger::transfer();
+    forger.witness.inputs[0].note.value += 1;
+    forger.witness.outputs[1].note.value += 1;
+    forger.reseal().breaks_only(Rule::T3);
+}
+
+#[test]
+fn t3_another_anchor_sibling_or_position() {
+    Forger::transfer().add(ANCHOR, 1, 0).breaks_only(Rule::T3);
+
+    let mut forger = Forger::transfer();
+    forger.witness.inputs[0].path.siblings[15][2] += Fr::one();
+    forger.breaks_only(Rule::T3);
+
+    // The same note under a position of choice would have a second nullifier.
+    let mut forger = Forger::transfer();
+    forger.witness.inputs[0].position += 1;
+    forger.witness.inputs[0].path.index += 1;
+    forger.reseal().breaks_only(Rule::T3);
+}
+
+#[test]
+fn t3_position_out_of_range() {
+    for (mut forger, input) in [(Forger::transfer(), 0), (Forger::transfer(), 1)] {
+        forger.witness.inputs[input].position += 1 << 32;
+        forger.witness.inputs[input].path.index += 1 << 32;
+        forger.reseal().breaks_only(Rule::T3);
+    }
+}
+
+#[test]
+fn t3_dummy_flag_is_a_boolean() {
+    // Neither real nor dummy: the tag of the nullifier would be a third one.
+    Forger::transfer().breaks_on_wires(
+        |raw| raw.inputs[1].dummy = Fr::from(2u64),
+        &[Rule::T3, Rule::T4],
+    );
+}
+
+#[test]
+fn t4_wrong_nullifiers() {
+    for input in 0..3 {
+        Forger::transfer()
+            .add(NULLIFIERS + input, 1, 0)
+            .audit()
+            .breaks_only(Rule::T4);
+    }
+    // A spent note that publishes the nullifier of a dummy could be spent again.
+    let mut forger = Forger::transfer();
+    let input = forger.witness.inputs[0].clone();
+    let (nk, commitment) = (forger.witness.nk, input.note.commitment());
+    forger.words[NULLIFIERS] = dummy_nullifier(&nk, &commitment, input.position);
+    forger.breaks_only(Rule::T4);
+    // A dummy that publishes a real nullifier could block another's note.
+    let mut forger = Forger::transfer();
+    let input = forger.witness.inputs[1].clone();
+    let commitment = input.note.commitment();
+    forger.words[NULLIFIERS + 1] = nullifier(&nk, &commitment, input.position);
+    forger.breaks_only(Rule::T4);
+    // As does one of another position.
+    let mut forger = Forger::transfer();
+    let input = forger.witness.inputs[0].clone();
+    let commitment = input.note.commitment();
+    forger.words[NULLIFIERS] = nullifier(&nk, &commitment, input.position + 1);
+    forger.breaks_only(Rule::T4);
+}
+
+#[test]
+fn t5_dummy_of_value() {
+    let mut forger = Forger::transfer();
+    forger.witness.inputs[2].note.value = 5;
+    forger.witness.outputs[2].note.value += 5;
+    forger.reseal().breaks_only(Rule::T5);
+}
+
+#[test]
+fn t6_wrong_commitments() {
+    for output in 0..3 {
+        Forger::transfer()
+            .add(COMMITMENTS + output, 1, 0)
+            .audit()
+            .breaks_only(Rule::T6);
+    }
+}
+
+#[test]
+fn t6_output_that_is_not_cash() {
+    for output in 0..3 {
+        let mut forger = Forger::transfer();
+        forger.witness.outputs[output].note.class = NoteClass::Position;
+        forger.reseal().breaks_only(Rule::T6);
+        let mut forger = Forger::transfer();
+        forger.witness.outputs[output].note.aux = Fr::one();
+        forger.reseal().breaks_only(Rule::T6);
+    }
+}
+
+#[test]
+fn t7_fields_out_of_range() {
+    Forger::transfer().add(HEADER, 1, 160).breaks_only(Rule::T7);
+    Forger::transfer().add(HEADER, 1, 200).breaks_only(Rule::T7);
+    Forger::withdraw().add(TARGET, 1, 176).breaks_only(Rule::T7);
+    Forger::withdraw()
+        .add(AMOUNT, 1, 128)
+        .breaks_first(Rule::T7);
+}
+
+#[test]
+fn t7_negative_output() {
+    // The other output is worth more by what this one is worth less than nothing.
+    let one = Fr::one();
+    let mut forger = Forger::transfer();
+    forger.witness.outputs[1].note.value += 1;
+    forger.witness.outputs[2].note.value = 0;
+    forger.reseal();
+    let mut note = forger.witness.outputs[2].note;
+    note.value = 0;
+    let packed = note.packed() - power_of_two(24);
+    let commitment = subrosa_protocol::note::commit(&packed, &note.inner());
+    forger.words[COMMITMENTS + 2] = commitment;
+    let slot = &forger.witness.slots[0].info.auditor;
+    let shared = (*slot * forger.witness.esk).into_affine().y;
+    let pads = hash3(Domain::Audit, &[shared, commitment]);
+    let sender = owner(&forger.witness.ak, &forger.witness.nk);
+    for (j, plain) in [packed, note.owner, sender].into_iter().enumerate() {
+        forger.words[AUDIT + 6 + j] = plain + pads[j];
+    }
+    forger.breaks_on_wires(|raw| raw.outputs[2].note.value = -one, &[Rule::T7]);
+}
+
+#[test]
+fn t7_input_unpacked_otherwise() {
+    // class + asset·2⁸ + value·2²⁴ is the same element for another asset and a huge value.
+    Forger::transfer().breaks_on_wires(
+        |raw| {
+            let asset = Fr::from(SAMPLE_ASSETS[1].0);
+            let note = &mut raw.inputs[0].note;
+            note.value += (note.asset - asset) / power_of_two(16);
+            note.asset = asset;
+            raw.inputs[0].selector = [Fr::zero(), Fr::one(), Fr::zero()];
+        },
+        &[Rule::T7, Rule::T10],
+    );
+}
+
+#[test]
+fn t7_header_unpacked_otherwise() {
+    // A fee of 2⁹⁶ more and an expiry of one less are the same word.
+    let mut forger = Forger::transfer();
+    forger.witness.inputs[0].note.value += 1 << 96;
+    forger.plant().reseal();
+    forger.breaks_on_wires(
+        |raw| {
+            raw.fields.fee += power_of_two(96);
+            raw.fields.expiry -= Fr::one();
+        },
+        &[Rule::T7],
+    );
+}

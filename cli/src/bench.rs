@@ -1,0 +1,298 @@
+//! `subrosa bench`: figures of this machine, as a line for people or as JSON. Nothing here judges them.
+
+use std::{path::Path, time::Instant};
+
+use anyhow::{Context as _, ensure};
+use indicatif::MultiProgress;
+use rand::{Rng as _, RngCore as _, SeedableRng as _, rngs::StdRng};
+use serde_json::{Value, json};
+use subrosa_prover::{progress::Silent, setup::KeyStore};
+use subrosa_protocol::{
+    Fr,
+    asset::AssetId,
+    batch::{BatchWitness, Shape},
+    encryption::{EphemeralKey, Memo, OutputPlaintext, PublishedOutputs, Scanner, encrypt_outputs},
+    keys::{Seed, ViewingKey},
+    ledger::{BatchInput, Config, Deposit, Ledger},
+    transaction::Submission,
+};
+use subrosa_transaction::samples::{self, SAMPLE_ASSETS, Sample};
+
+use crate::{
+    progress::counter,
+    system::{median, peak_rss_bytes, rounded},
+};
+
+/// What to measure.
+#[derive(clap::Subcommand)]
+pub(crate) enum Command {
+    /// Client proofs: constraints, time, memory.
+    Client {
+        /// How many proofs.
+        #[arg(long, default_value_t = 10)]
+        runs: usize,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// A batch: cells, keys, witness, proof, memory.
+    Batch {
+        /// Slots of the shape; all are filled.
+        #[arg(long, default_value_t = 16)]
+        slots: usize,
+        /// How many proofs.
+        #[arg(long, default_value_t = 3)]
+        runs: usize,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// The sequencer's admission work: decoding, rules, proof verification, in groups of 64 on all cores.
+    Admission {
+        /// How many submissions.
+        #[arg(long, default_value_t = 2048)]
+        submissions: usize,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// A wallet's trial decryption, on one core.
+    Scan {
+        /// How many transactions, of three notes each.
+        #[arg(long, default_value_t = 20_000)]
+        transactions: usize,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Measures and prints.
+pub(crate) fn run(keys: &Path, command: Command) -> anyhow::Result<()> {
+    let (figures, as_json) = match command {
+        Command::Client { runs, json } => (client(keys, runs)?, json),
+        Command::Batch { slots, runs, json } => (batch(keys, slots, runs)?, json),
+        Command::Admission { submissions, json } => (admission(keys, submissions)?, json),
+        Command::Scan { transactions, json } => (scan(transactions)?, json),
+    };
+    if as_json {
+        println!("{figures}");
+    } else if let Value::Object(map) = &figures {
+        for (name, value) in map {
+            println!("{name:32} {value}");
+        }
+    }
+    Ok(())
+}
+
+fn rng() -> StdRng {
+    StdRng::seed_from_u64(20_260_101)
+}
+
+fn client(keys: &Path, runs: usize) -> anyhow::Result<Value> {
+    ensure!(runs > 0, "at least one run");
+    let started = Instant::now();
+    let keys = KeyStore::open(keys)?.transaction(&Silent)?;
+    let load = started.elapsed().as_secs_f64();
+    let bars = MultiProgress::new();
+    let bar = counter(&bars, "client proofs", runs as u64);
+    let mut rng = rng();
+    let (mut proving, mut verifying) = (Vec::new(), Vec::new());
+    for run in 0..=runs {
+        let sample = if run % 2 == 0 { samples::transfer(&mut rng) } else { samples::withdraw(&mut rng) };
+        let started = Instant::now();
+        let proof = keys.prove(&sample.words, &sample.witness)?;
+        let proved = started.elapsed().as_secs_f64() * 1e3;
+        let started = Instant::now();
+        keys.verify(&sample.transaction.digest(&samples::context()), &proof)?;
+        // The first run warms caches and is not counted.
+        if run > 0 {
+            proving.push(proved);
+            verifying.push(started.elapsed().as_secs_f64() * 1e3);
+            bar.inc(1);
+        }
+    }
+    bar.finish_and_clear();
+    Ok(json!({
+        "constraints": keys.constraints(),
+        "parts": subrosa_transaction::constraints()?,
+        "keys_s": rounded(load, 3),
+        "prove_ms_median": rounded(median(&proving), 1),
+        "prove_ms_max": rounded(proving.iter().copied().fold(0.0, f64::max), 1),
+        "verify_ms_median": rounded(median(&verifying), 2),
+        "proof_bytes": 128,
+        "runs": runs,
+        "peak_rss_bytes": peak_rss_bytes(),
+    }))
+}
+
+/// A batch with all slots full, of transactions that the ledger accepts. They carry no client proofs: the
+/// batch circuit does not see them.
+fn full_batch(shape: Shape) -> anyhow::Result<BatchWitness> {
+    let mut rng = rng();
+    let sample = samples::transfer(&mut rng);
+    let mut ledger = Ledger::new();
+    let assets_root = sample.assets.root();
+    let anchor = ledger.notes().root();
+    let mut element = || {
+        use rand::RngCore as _;
+        let mut bytes = [0u8; 32];
+        rng.fill_bytes(&mut bytes[1..]);
+        subrosa_protocol::encoding::fr_from_bytes(&bytes).unwrap_or_default()
+    };
+    let transactions = (0..shape.slots())
+        .map(|_| {
+            let mut transaction = sample.transaction.clone();
+            transaction.anchor = anchor;
+            transaction.assets_root = assets_root;
+            transaction.nullifiers = [element(), element(), element()];
+            transaction.commitments = [element(), element(), element()];
+            transaction
+        })
+        .collect();
+    let deposits = (0..shape.slots())
+        .map(|i| Deposit { asset: AssetId(0), value: 1 + i as u128, inner: element() })
+        .collect();
+    let input = BatchInput {
+        shape,
+        time: samples::SAMPLE_EXPIRY - 1,
+        fee_recipient: [7; 20],
+        assets_root,
+        transactions,
+        deposits,
+    };
+    let config = Config { context: samples::context(), fee_asset: SAMPLE_ASSETS[0], min_fee: 0 };
+    Ok(ledger.execute(input, &config)?)
+}
+
+fn batch(keys: &Path, slots: usize, runs: usize) -> anyhow::Result<Value> {
+    ensure!(runs > 0, "at least one run");
+    let shape = Shape::from_slots(slots).context("a shape has 4, 16 or 64 slots")?;
+    let started = Instant::now();
+    let keys = KeyStore::open(keys)?.batch(shape, &Silent)?;
+    let keygen = started.elapsed().as_secs_f64();
+    let started = Instant::now();
+    let witness = full_batch(shape)?;
+    let execute = started.elapsed().as_secs_f64();
+    let bars = MultiProgress::new();
+    let bar = counter(&bars, "batch proofs", runs as u64);
+    let (mut proving, mut bytes) = (Vec::new(), 0);
+    for _ in 0..runs {
+        let started = Instant::now();
+        let proof = keys.prove(&witness, &Silent)?;
+        proving.push(started.elapsed().as_secs_f64());
+        bytes = proof.proof.len();
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let cells: Value = serde_json::from_str(include_str!("../../circuits/batch/cells.json"))?;
+    let of_shape = cells["shapes"]
+        .as_array()
+        .and_then(|shapes| shapes.iter().find(|s| s["slots"] == json!(slots)))
+        .cloned()
+        .unwrap_or_default();
+    Ok(json!({
+        "slots": slots,
+        "k": keys.k(),
+        "advice_columns": cells["columns"]["advice"],
+        "lookup_columns": cells["columns"]["lookups"],
+        "cells_per_transaction": cells["area_per_transaction"],
+        "cells": of_shape["cells"],
+        "keygen_s": rounded(keygen, 3),
+        "execute_s": rounded(execute, 3),
+        "prove_s": rounded(median(&proving), 3),
+        "proof_bytes": bytes,
+        "runs": runs,
+        "peak_rss_bytes": peak_rss_bytes(),
+    }))
+}
+
+fn admission(keys: &Path, submissions: usize) -> anyhow::Result<Value> {
+    const GROUP: usize = 64;
+    const DISTINCT: usize = 8;
+    ensure!(submissions >= GROUP, "at least {GROUP} submissions");
+    let keys = KeyStore::open(keys)?.transaction(&Silent)?;
+    let mut rng = rng();
+    // A few distinct valid submissions, repeated: verification does the same work for each.
+    let mut encoded = Vec::with_capacity(DISTINCT);
+    for _ in 0..DISTINCT {
+        let Sample { transaction, words, witness, .. } = samples::transfer(&mut rng);
+        let proof = *keys.prove(&words, &witness)?.as_bytes();
+        encoded.push(Submission { transaction, proof }.to_bytes());
+    }
+    let config = Config { context: samples::context(), fee_asset: SAMPLE_ASSETS[0], min_fee: 0 };
+    let now = samples::SAMPLE_EXPIRY - 60;
+    let groups = submissions / GROUP;
+    let bars = MultiProgress::new();
+    let bar = counter(&bars, "groups of 64", groups as u64);
+    let mut latencies = Vec::with_capacity(groups);
+    let all = Instant::now();
+    for group in 0..groups {
+        use rayon::prelude::*;
+        let started = Instant::now();
+        let items = (0..GROUP)
+            .into_par_iter()
+            .map(|i| {
+                let submission = Submission::from_bytes(&encoded[(group + i) % DISTINCT])?;
+                subrosa_protocol::ledger::stateless(&submission.transaction, &config, now)?;
+                let digest = submission.transaction.digest(&config.context);
+                Ok((digest, subrosa_prover::groth16::ProofBytes::new(submission.proof)))
+            })
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        for result in keys.verify_batch(&items) {
+            result?;
+        }
+        latencies.push(started.elapsed().as_secs_f64() * 1e3);
+        bar.inc(1);
+    }
+    let seconds = all.elapsed().as_secs_f64();
+    bar.finish_and_clear();
+    latencies.sort_by(f64::total_cmp);
+    let p99 = latencies[(latencies.len() * 99 / 100).min(latencies.len() - 1)];
+    Ok(json!({
+        "submissions": groups * GROUP,
+        "group": GROUP,
+        "threads": rayon::current_num_threads(),
+        "admissions_per_second": rounded((groups * GROUP) as f64 / seconds, 0),
+        "group_ms_median": rounded(median(&latencies), 2),
+        "group_ms_p99": rounded(p99, 2),
+        "peak_rss_bytes": peak_rss_bytes(),
+    }))
+}
+
+fn scan(transactions: usize) -> anyhow::Result<Value> {
+    ensure!(transactions > 0, "at least one transaction");
+    const DISTINCT: usize = 256;
+    let mut rng = rng();
+    let keys = ViewingKey::from_seed(&Seed::random(&mut rng));
+    // Notes of others, as nearly all that a wallet scans.
+    let distinct: Vec<PublishedOutputs> = (0..DISTINCT)
+        .map(|_| {
+            let other = ViewingKey::from_seed(&Seed::random(&mut rng));
+            let nullifiers: [Fr; 3] = std::array::from_fn(|_| Fr::from(rng.r#gen::<u128>()));
+            let ephemeral = EphemeralKey::new(&other.ovk, &nullifiers);
+            let outputs = [0u8, 1, 2].map(|i| {
+                let value = u128::from(rng.next_u64());
+                OutputPlaintext::cash(&ephemeral, &nullifiers[0], i, other.address(), AssetId(0), value)
+            });
+            PublishedOutputs {
+                ephemeral: ephemeral.y(),
+                nullifiers,
+                commitments: outputs.each_ref().map(|output| output.note.commitment()),
+                note_data: encrypt_outputs(&ephemeral, &other.ovk, &outputs, &Memo::default()),
+            }
+        })
+        .collect();
+    let published: Vec<_> = distinct.iter().cycle().take(transactions).cloned().collect();
+    let scanner = Scanner::new(&keys);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
+    let started = Instant::now();
+    let found = pool.install(|| scanner.scan(&published)).len();
+    let seconds = started.elapsed().as_secs_f64();
+    ensure!(found == 0, "a stranger's note was taken for ours");
+    Ok(json!({
+        "transactions": transactions,
+        "notes_per_second_per_core": rounded(3.0 * transactions as f64 / seconds, 0),
+        "peak_rss_bytes": peak_rss_bytes(),
+    }))
+}

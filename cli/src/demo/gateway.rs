@@ -1,0 +1,148 @@
+//! The demonstration's client of a wallet gateway: plain HTTP, as an institution's own systems use it.
+
+use std::{net::SocketAddr, time::Duration};
+
+use anyhow::{Context as _, bail};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// One institution's gateway.
+#[derive(Clone)]
+pub(super) struct GatewayClient {
+    base: String,
+    token: String,
+    http: reqwest::Client,
+}
+
+/// A refusal, as the gateway states it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Problem {
+    pub(super) code: String,
+    pub(super) retryable: bool,
+    pub(super) detail: String,
+}
+
+/// Started, or refused.
+pub(super) type Outcome = Result<Operation, Problem>;
+
+/// An operation, as the gateway states it.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Operation {
+    pub(super) id: String,
+    pub(super) status: String,
+    pub(super) failure: Option<Value>,
+}
+
+/// A balance, as the gateway states it.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Balance {
+    pub(super) asset: Asset,
+    pub(super) spendable: String,
+    pub(super) pending: String,
+    pub(super) on_l1: String,
+    pub(super) claimable: String,
+}
+
+/// An asset, as the gateway states it.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+pub(super) struct Asset {
+    pub(super) id: u16,
+    pub(super) symbol: String,
+    pub(super) decimals: u8,
+}
+
+/// A line of history, as the gateway states it.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct HistoryLine {
+    pub(super) kind: String,
+}
+
+impl GatewayClient {
+    pub(super) fn new(address: SocketAddr, token: &str) -> anyhow::Result<Self> {
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(200)).build()?;
+        Ok(Self { base: format!("http://{address}"), token: token.to_owned(), http })
+    }
+
+    /// Base URL.
+    pub(super) fn base(&self) -> &str {
+        &self.base
+    }
+
+    async fn get<T: for<'de> Deserialize<'de>>(&self, path: &str) -> anyhow::Result<T> {
+        let response = self.http.get(format!("{}{path}", self.base)).bearer_auth(&self.token).send().await?;
+        let status = response.status();
+        if !status.is_success() {
+            bail!("GET {path}: {status}");
+        }
+        Ok(response.json().await?)
+    }
+
+    async fn post(&self, path: &str, key: &str, body: Value) -> anyhow::Result<Result<Value, Problem>> {
+        let response = self
+            .http
+            .post(format!("{}{path}", self.base))
+            .bearer_auth(&self.token)
+            .header("Idempotency-Key", key)
+            .json(&body)
+            .send()
+            .await?;
+        if response.status().is_success() {
+            return Ok(Ok(response.json().await?));
+        }
+        Ok(Err(response.json().await.context("a refusal that is not a problem detail")?))
+    }
+
+    async fn start(&self, path: &str, key: &str, body: Value) -> anyhow::Result<Outcome> {
+        match self.post(path, key, body).await? {
+            Ok(value) => Ok(Ok(serde_json::from_value(value)?)),
+            Err(problem) => Ok(Err(problem)),
+        }
+    }
+
+    pub(super) async fn address(&self) -> anyhow::Result<String> {
+        #[derive(Deserialize)]
+        struct Answer {
+            address: String,
+        }
+        Ok(self.get::<Answer>("/v1/address").await?.address)
+    }
+
+    pub(super) async fn deposit(&self, key: &str, asset: &str, amount: &str) -> anyhow::Result<Outcome> {
+        self.start("/v1/deposits", key, json!({ "asset": asset, "amount": amount })).await
+    }
+
+    pub(super) async fn transfer(
+        &self,
+        key: &str,
+        asset: &str,
+        amount: &str,
+        to: &str,
+        memo: &str,
+    ) -> anyhow::Result<Outcome> {
+        let body = json!({ "asset": asset, "amount": amount, "to": to, "memo": memo });
+        self.start("/v1/transfers", key, body).await
+    }
+
+    pub(super) async fn withdraw(&self, key: &str, asset: &str, amount: &str) -> anyhow::Result<Outcome> {
+        self.start("/v1/withdrawals", key, json!({ "asset": asset, "amount": amount })).await
+    }
+
+    pub(super) async fn claim(&self, asset: &str) -> anyhow::Result<()> {
+        match self.post("/v1/claims", &format!("claim-{asset}"), json!({ "asset": asset })).await? {
+            Ok(_) => Ok(()),
+            Err(problem) => bail!("claim: {} ({})", problem.code, problem.detail),
+        }
+    }
+
+    pub(super) async fn operation(&self, id: &str) -> anyhow::Result<Operation> {
+        self.get(&format!("/v1/operations/{id}")).await
+    }
+
+    pub(super) async fn balances(&self) -> anyhow::Result<Vec<Balance>> {
+        self.get("/v1/balances").await
+    }
+
+    pub(super) async fn history(&self) -> anyhow::Result<Vec<HistoryLine>> {
+        self.get("/v1/history").await
+    }
+}

@@ -1,0 +1,125 @@
+//! The prover as the sequencer's port, with progress bars and a record of what each proof took.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Instant,
+};
+
+use indicatif::MultiProgress;
+use subrosa_prover::{
+    batch::{BatchKeys, BatchProof, ProveError},
+    progress::ProgressSink,
+};
+use subrosa_protocol::{Fr, batch::Shape};
+use subrosa_sequencer::ports::{BatchProver, Progress, ProofJob, ProverError};
+use subrosa_transaction::{Witness, Words};
+use subrosa_wallet::ports::TransactionProver;
+
+use crate::progress::Phases;
+
+/// A batch proof that was made, for the summary.
+#[derive(Clone)]
+pub(crate) struct Made {
+    /// Shape of the batch.
+    pub(crate) shape: Shape,
+    /// Wall time.
+    pub(crate) seconds: f64,
+    /// The proof.
+    pub(crate) proof: BatchProof,
+}
+
+/// Proves batches in this process.
+pub(crate) struct ShownProver {
+    keys: HashMap<Shape, Arc<BatchKeys>>,
+    bars: MultiProgress,
+    made: Mutex<Vec<Made>>,
+}
+
+impl ShownProver {
+    pub(crate) fn new(keys: impl IntoIterator<Item = Arc<BatchKeys>>, bars: MultiProgress) -> Self {
+        Self {
+            keys: keys.into_iter().map(|keys| (keys.shape(), keys)).collect(),
+            bars,
+            made: Mutex::default(),
+        }
+    }
+
+    /// The proofs made so far.
+    pub(crate) fn made(&self) -> Vec<Made> {
+        self.made.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+}
+
+/// Tells both the bar and the sequencer.
+struct Both<'a>(&'a Phases, &'a dyn Progress);
+
+impl ProgressSink for Both<'_> {
+    fn phase(&self, name: &str, done: u64, total: u64) {
+        self.0.phase(name, done, total);
+        self.1.phase(name, done, total);
+    }
+
+    fn cancelled(&self) -> bool {
+        self.1.cancelled()
+    }
+}
+
+impl BatchProver for ShownProver {
+    fn shapes(&self) -> Vec<Shape> {
+        self.keys.keys().copied().collect()
+    }
+
+    fn prove(&self, job: &ProofJob, progress: &dyn Progress) -> Result<Vec<u8>, ProverError> {
+        let keys = self
+            .keys
+            .get(&job.witness.shape)
+            .ok_or_else(|| ProverError::Failed { reason: "no keys for this shape".into() })?;
+        let slots = job.witness.shape.slots();
+        let phases = Phases::new(&self.bars, format!("proving batch {} ({slots} slots)", job.index));
+        let started = Instant::now();
+        let result = keys.prove(&job.witness, &Both(&phases, progress));
+        phases.clear();
+        match result {
+            Ok(proof) => {
+                let bytes = proof.proof.clone();
+                let made = Made { shape: job.witness.shape, seconds: started.elapsed().as_secs_f64(), proof };
+                self.made.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(made);
+                Ok(bytes)
+            }
+            Err(ProveError::Cancelled) => Err(ProverError::Cancelled),
+            Err(error) => Err(ProverError::Failed { reason: error.to_string() }),
+        }
+    }
+}
+
+/// Records how long client proofs take. One is made at a time, so that each has all cores.
+pub(crate) struct TimedProver<P> {
+    prover: Arc<P>,
+    turn: Mutex<Vec<f64>>,
+}
+
+impl<P> TimedProver<P> {
+    pub(crate) fn new(prover: Arc<P>) -> Self {
+        Self { prover, turn: Mutex::default() }
+    }
+
+    /// Wall time of each proof in milliseconds.
+    pub(crate) fn milliseconds(&self) -> Vec<f64> {
+        self.turn.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+}
+
+impl<P: TransactionProver> TransactionProver for TimedProver<P> {
+    fn prove(&self, words: &Words, witness: &Witness) -> Result<[u8; 128], String> {
+        let mut turn = self.turn.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let started = Instant::now();
+        let proof = self.prover.prove(words, witness)?;
+        turn.push(started.elapsed().as_secs_f64() * 1e3);
+        Ok(proof)
+    }
+
+    fn verify(&self, digest: &Fr, proof: &[u8; 128]) -> bool {
+        self.prover.verify(digest, proof)
+    }
+}

@@ -1,0 +1,12 @@
+//! The sequencer as a whole, over HTTP, with doubles of its ports: a chain that holds the contract's
+//! rules, a verifier and a prover whose proofs are the statement's own bytes.
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
+
+mod admission;
+mod kill;
+mod pipeline;
+mod properties;
+mod recovery;
+mod start;
+mod support;
+mod throughput;

@@ -1,0 +1,570 @@
+//! From acceptance to settlement, with restarts and faults at each stage.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures::StreamExt;
+use subrosa_protocol::Fr;
+use subrosa_protocol::batch::{PublishedBatch, Shape};
+use subrosa_protocol::encoding::fr_from_bytes;
+use subrosa_sequencer::{Halt, Health};
+
+use crate::support::*;
+
+fn bytes(text: &str) -> Vec<u8> {
+    hex::decode(text.strip_prefix("0x").unwrap()).unwrap()
+}
+
+fn word(text: &str) -> Fr {
+    fr_from_bytes(&bytes(text).try_into().unwrap()).unwrap()
+}
+
+/// All transactions that have settled, by their nullifiers, which must be distinct.
+fn settled_nullifiers(world: &World) -> Vec<Fr> {
+    world.chain.with(|chain| {
+        let transactions = chain.settled.iter().flat_map(|batch| &batch.transactions);
+        transactions.flat_map(|tx| tx.nullifiers).collect()
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn transactions_and_deposits_settle() {
+    let world = World::new();
+    let node = world.start(world.config()).await;
+    world.chain.deposit(500);
+    let mut all = vec![withdrawal(genesis_root(), world.chain.assets_root(), 77)];
+    all.extend((0..5).map(|_| world.transaction()));
+    for tx in &all {
+        assert_eq!(node.submit(tx).await.status, 202);
+    }
+    for tx in &all {
+        let answer = node.until(tx, "settled").await;
+        let batch = answer.body["batch"].as_u64().unwrap();
+        assert_eq!(answer.field("l1_transaction"), hex0x(&tx_of(batch)));
+        let slot = answer.body["slot"].as_u64().unwrap() as usize;
+        let detail = node.get(&format!("/v1/batches/{batch}")).await.body;
+        assert_eq!(detail["transactions"][slot], digest(tx));
+        assert_eq!(detail["status"], "settled");
+        assert_eq!(detail["after"]["commitment"], detail["new_state"]);
+        assert_eq!(detail["proof"], detail["commitment"], "the double's proof");
+        let published =
+            PublishedBatch::from_bytes(&bytes(detail["published"].as_str().unwrap())).unwrap();
+        assert_eq!(published.transactions[slot].nullifiers, tx.nullifiers);
+        assert_eq!(published.transactions[slot].withdrawal, tx.withdrawal);
+        assert_eq!(published.header.fee_recipient, [0x33; 20]);
+    }
+    eventually("the deposit settles", || {
+        world.chain.with(|c| c.state.deposit_count == 1)
+    })
+    .await;
+    // A wallet follows from the pages alone.
+    let mut ledger = subrosa_protocol::ledger::Ledger::new();
+    let mut from = 1;
+    loop {
+        let page = node
+            .get(&format!("/v1/batches?from={from}&limit=1"))
+            .await
+            .body;
+        for batch in page["batches"].as_array().unwrap() {
+            let published =
+                PublishedBatch::from_bytes(&bytes(batch["published"].as_str().unwrap())).unwrap();
+            let state = ledger.replay(&published, &context()).unwrap();
+            assert_eq!(
+                state.commitment(),
+                word(batch["new_state"].as_str().unwrap())
+            );
+        }
+        let next = page["next"].as_u64().unwrap();
+        if next == page["head"].as_u64().unwrap() {
+            break;
+        }
+        assert!(next > from);
+        from = next;
+    }
+    assert_eq!(*ledger.state(), world.chain.with(|chain| chain.state));
+    // Notes of sealed batches can be spent: their root is an anchor at once.
+    let tx = transaction(ledger.state().note_root, world.chain.assets_root());
+    assert_eq!(node.submit(&tx).await.status, 202);
+    node.until(&tx, "settled").await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deposits_alone_are_sealed() {
+    let world = World::new();
+    let node = world.start(world.config()).await;
+    world.chain.deposit(1);
+    world.chain.deposit(2);
+    eventually("deposits settle", || {
+        world.chain.with(|c| c.state.deposit_count == 2)
+    })
+    .await;
+    assert!(
+        world
+            .chain
+            .with(|c| c.settled.iter().all(|b| b.transactions.is_empty()))
+    );
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_sealed_without_a_reason() {
+    let world = World::new();
+    let node = world.start(world.config()).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(node.get("/v1/info").await.body["state"]["batch_index"], 1);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_smallest_fitting_shape_is_chosen() {
+    for (count, shapes, expected) in [
+        (3, vec![Shape::S4, Shape::S16], vec![4]),
+        (5, vec![Shape::S4, Shape::S16], vec![16]),
+        (17, vec![Shape::S4, Shape::S16], vec![16, 4]),
+        (2, vec![Shape::S16], vec![16]),
+    ] {
+        let world = World::new();
+        let all: Vec<_> = (0..count).map(|_| world.transaction()).collect();
+        let node = world.start(idle(world.config())).await;
+        for tx in &all {
+            assert_eq!(node.submit(tx).await.status, 202);
+        }
+        node.stop().await;
+        let mut config = world.config();
+        config.seal.shapes = shapes;
+        let node = world.start(config).await;
+        for tx in &all {
+            node.until(tx, "settled").await;
+        }
+        let found: Vec<usize> = world
+            .chain
+            .with(|chain| chain.settled.iter().map(|b| b.shape.slots()).collect());
+        assert_eq!(found, expected, "{count} transactions");
+        node.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn order_of_acceptance_is_order_of_inclusion() {
+    let world = World::new();
+    let node = world.start(idle(world.config())).await;
+    let all: Vec<_> = (0..9).map(|_| world.transaction()).collect();
+    for tx in &all {
+        node.submit(tx).await;
+    }
+    node.stop().await;
+    let mut config = world.config();
+    config.seal.shapes = vec![Shape::S4];
+    let node = world.start(config).await;
+    for tx in &all {
+        node.until(tx, "settled").await;
+    }
+    let expected: Vec<Fr> = all.iter().flat_map(|tx| tx.nullifiers).collect();
+    assert_eq!(settled_nullifiers(&world), expected);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sealing_waits_for_settlement() {
+    let world = World {
+        prover: Prover::blocked(),
+        ..World::new()
+    };
+    let mut config = world.config();
+    config.seal.max_unsettled = 2;
+    let node = world.start(config).await;
+    let mut all = Vec::new();
+    for _ in 0..4 {
+        let tx = world.transaction();
+        node.submit(&tx).await;
+        all.push(tx);
+        tokio::time::sleep(Duration::from_millis(120)).await;
+    }
+    assert_eq!(node.get("/v1/info").await.body["state"]["batch_index"], 3);
+    world.prover.blocked.store(false, Ordering::SeqCst);
+    for tx in &all {
+        node.until(tx, "settled").await;
+    }
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_finds_what_was_accepted() {
+    let world = World::new();
+    let node = world.start(idle(world.config())).await;
+    let all: Vec<_> = (0..10).map(|_| world.transaction()).collect();
+    for tx in &all {
+        node.submit(tx).await;
+    }
+    node.stop().await;
+    let node = world.start(world.config()).await;
+    for tx in &all {
+        node.until(tx, "settled").await;
+    }
+    assert_eq!(settled_nullifiers(&world).len(), 30);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_resumes_a_sealed_batch() {
+    let world = World {
+        prover: Prover::blocked(),
+        ..World::new()
+    };
+    let node = world.start(world.config()).await;
+    let tx = world.transaction();
+    node.submit(&tx).await;
+    node.until(&tx, "included").await;
+    eventually("proving began", || {
+        world.prover.calls.load(Ordering::SeqCst) == 1
+    })
+    .await;
+    // The proof under way is cancelled, not waited for.
+    node.stop().await;
+    world.prover.blocked.store(false, Ordering::SeqCst);
+    let node = world.start(world.config()).await;
+    node.until(&tx, "settled").await;
+    assert_eq!(world.chain.settled(), 1);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_settles_a_proven_batch_without_proving_again() {
+    let world = World::new();
+    world
+        .chain
+        .with(|chain| chain.forever = Some(Fault::Unavailable));
+    let node = world.start(world.config()).await;
+    let tx = world.transaction();
+    node.submit(&tx).await;
+    node.until(&tx, "proven").await;
+    node.stop().await;
+    world.chain.with(|chain| chain.forever = None);
+    let node = world.start(world.config()).await;
+    node.until(&tx, "settled").await;
+    assert_eq!(world.prover.calls.load(Ordering::SeqCst), 1);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_settled_unrecorded_is_recorded_and_not_sent_again() {
+    let world = World::new();
+    // It settles, but the receipt is lost, and then the chain goes silent until after a restart.
+    world
+        .chain
+        .with(|chain| chain.faults.push_back(Fault::LoseReceipt));
+    let node = world.start(world.config()).await;
+    let tx = world.transaction();
+    let chain = world.chain.clone();
+    let watcher = tokio::spawn(async move {
+        eventually("it settles on the chain", || chain.settled() == 1).await;
+        chain.down.store(true, Ordering::SeqCst);
+    });
+    node.submit(&tx).await;
+    watcher.await.unwrap();
+    node.stop().await;
+    world.chain.down.store(false, Ordering::SeqCst);
+    let node = world.start(world.config()).await;
+    let answer = node.until(&tx, "settled").await;
+    assert_eq!(answer.field("l1_transaction"), hex0x(&tx_of(1)));
+    assert_eq!(world.chain.settled(), 1);
+    assert_eq!(world.chain.settle_calls.load(Ordering::SeqCst), 1);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn transient_failures_are_tried_again() {
+    let world = World::new();
+    world.chain.with(|chain| {
+        chain
+            .faults
+            .extend([Fault::Unavailable, Fault::Unavailable, Fault::LoseReceipt]);
+    });
+    let node = world.start(world.config()).await;
+    let tx = world.transaction();
+    node.submit(&tx).await;
+    node.until(&tx, "settled").await;
+    assert_eq!(world.chain.settled(), 1);
+    assert_eq!(world.chain.settle_calls.load(Ordering::SeqCst), 3);
+    eventually("healthy again", || node.running.health() == Health::Running).await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_degrades_and_passes() {
+    let world = World::new();
+    let node = world.start(world.config()).await;
+    world.chain.down.store(true, Ordering::SeqCst);
+    let tx = world.transaction();
+    assert_eq!(
+        node.submit(&tx).await.status,
+        202,
+        "admission needs no chain"
+    );
+    eventually("degraded", || {
+        matches!(node.running.health(), Health::Degraded(_))
+    })
+    .await;
+    let ready = node.get("/ready").await;
+    assert_eq!((ready.status, ready.field("status")), (200, "degraded"));
+    world.chain.down.store(false, Ordering::SeqCst);
+    node.until(&tx, "settled").await;
+    eventually("healthy again", || node.running.health() == Health::Running).await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_final_rejection_halts_and_is_not_repeated() {
+    let world = World::new();
+    world
+        .chain
+        .with(|chain| chain.forever = Some(Fault::Reject));
+    let node = world.start(world.config()).await;
+    let tx = world.transaction();
+    node.submit(&tx).await;
+    let halt = node.until_halted().await;
+    assert_eq!(
+        halt,
+        Halt::SettlementRejected {
+            batch: 1,
+            reason: "TurnstileExceeded".into()
+        }
+    );
+    let ready = node.get("/ready").await;
+    assert_eq!((ready.status, ready.code()), (503, "unavailable"));
+    assert!(ready.field("detail").contains("settlement_rejected"));
+    assert_eq!(ready.body["retryable"], false);
+    assert_eq!(node.get("/health").await.status, 200);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(world.chain.settle_calls.load(Ordering::SeqCst), 1);
+    // What is stored can still be read.
+    assert_eq!(node.status(&tx).await.field("status"), "proven");
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failing_prover_is_tried_a_bounded_number_of_times() {
+    let world = World::new();
+    world.prover.failures.store(1, Ordering::SeqCst);
+    let node = world.start(world.config()).await;
+    let tx = world.transaction();
+    node.submit(&tx).await;
+    node.until(&tx, "settled").await;
+    world.prover.failures.store(1_000, Ordering::SeqCst);
+    node.submit(&world.transaction()).await;
+    let halt = node.until_halted().await;
+    assert!(matches!(halt, Halt::Prover { batch: 2, .. }), "{halt:?}");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(world.prover.calls.load(Ordering::SeqCst), 4);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_with_another_history_halts() {
+    let world = World::new();
+    let node = world.start(world.config()).await;
+    let tx = world.transaction();
+    node.submit(&tx).await;
+    node.until(&tx, "settled").await;
+    world
+        .chain
+        .with(|chain| chain.state.note_root = Fr::from(1u64));
+    node.submit(&world.transaction()).await;
+    let halt = node.until_halted().await;
+    assert!(matches!(halt, Halt::Diverged { batch: 2, .. }), "{halt:?}");
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reorganised_chain_is_settled_again() {
+    let world = World::new();
+    let node = world.start(world.config()).await;
+    let mut all = Vec::new();
+    for _ in 0..3 {
+        let tx = world.transaction();
+        node.submit(&tx).await;
+        node.until(&tx, "settled").await;
+        all.push(tx);
+    }
+    let before = world.chain.with(|chain| chain.state);
+    world.chain.reorganise(2);
+    eventually("settled again", || {
+        world.chain.with(|chain| chain.state == before)
+    })
+    .await;
+    for tx in &all {
+        node.until(tx, "settled").await;
+    }
+    assert_eq!(settled_nullifiers(&world).len(), 9);
+    assert_eq!(
+        world.prover.calls.load(Ordering::SeqCst),
+        3,
+        "the proofs were kept"
+    );
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pending_transactions_with_an_old_assets_root_are_rejected() {
+    let world = World::new();
+    let mut config = world.config();
+    // Sealed only when enough are there or after a while, so that the change comes first.
+    config.seal.max_wait_ms = 200;
+    config.seal.patience_ms = 200;
+    let node = world.start(config).await;
+    let old = world.transaction();
+    assert_eq!(node.submit(&old).await.status, 202);
+    world.chain.with(|chain| chain.assets.insert(asset(2)));
+    let answer = node.until(&old, "rejected").await;
+    assert_eq!(answer.field("code"), "stale_assets");
+    assert_eq!(node.submit(&old).await.field("status"), "rejected", "final");
+    let new = world.transaction();
+    assert_eq!(node.submit(&new).await.status, 202);
+    node.until(&new, "settled").await;
+    let assets = node.get("/v1/assets").await.body;
+    assert_eq!(assets["assets"].as_array().unwrap().len(), 3);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn expired_transactions_are_told_so() {
+    let world = World::new();
+    let mut config = world.config();
+    config.seal.max_wait_ms = 2_500;
+    config.seal.patience_ms = 2_500;
+    let node = world.start(config).await;
+    let mut tx = world.transaction();
+    tx.header.expiry = now() + 1;
+    assert_eq!(node.submit(&tx).await.status, 202);
+    node.until(&tx, "expired").await;
+    assert_eq!(world.chain.settled(), 0);
+    // Its notes are free again.
+    let mut next = world.transaction();
+    next.nullifiers = tx.nullifiers;
+    assert_eq!(node.submit(&next).await.status, 202);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_under_an_old_assets_root_are_sealed_anew() {
+    let world = World {
+        prover: Prover::blocked(),
+        ..World::new()
+    };
+    let node = world.start(world.config()).await;
+    let mut events = node.running.events();
+    world.chain.deposit(10);
+    let tx = world.transaction();
+    node.submit(&tx).await;
+    node.until(&tx, "included").await;
+    world.chain.with(|chain| chain.assets.insert(asset(2)));
+    // The transaction is under the old root for ever; the deposit is not.
+    let answer = node.until(&tx, "rejected").await;
+    assert_eq!(answer.field("code"), "stale_assets");
+    world.prover.blocked.store(false, Ordering::SeqCst);
+    eventually("the deposit settles", || {
+        world.chain.with(|c| c.state.deposit_count == 1)
+    })
+    .await;
+    assert!(settled_nullifiers(&world).is_empty());
+    let mut kinds = Vec::new();
+    while let Ok(event) = events.try_recv() {
+        kinds.push(event.kind);
+    }
+    assert!(kinds.contains(&subrosa_sequencer::BatchEventKind::Dropped));
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_that_became_too_old_are_sealed_anew() {
+    let world = World {
+        prover: Prover::blocked(),
+        ..World::new()
+    };
+    let node = world.start(world.config()).await;
+    let mut first = world.transaction();
+    first.header.expiry = now() + 20 * 3600;
+    let mut second = world.transaction();
+    second.header.expiry = first.header.expiry;
+    node.submit(&first).await;
+    node.until(&first, "included").await;
+    node.submit(&second).await;
+    node.until(&second, "included").await;
+    let before = node.get("/v1/batches/1").await.body;
+    // Two hours pass on the chain.
+    world.chain.with(|chain| chain.time_offset = 7_200);
+    eventually("both were dropped and sealed anew", || {
+        world.prover.calls.load(Ordering::SeqCst) >= 2
+    })
+    .await;
+    world.prover.blocked.store(false, Ordering::SeqCst);
+    node.until(&first, "settled").await;
+    node.until(&second, "settled").await;
+    let after = node.get("/v1/batches/1").await.body;
+    assert_ne!(before["time"], after["time"]);
+    assert_ne!(before["commitment"], after["commitment"]);
+    assert_eq!(settled_nullifiers(&world).len(), 6);
+    node.stop().await;
+    // And the store is sound after all that.
+    let node = world.start(world.config()).await;
+    assert_eq!(node.status(&second).await.field("status"), "settled");
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn transactions_on_a_dropped_root_are_rejected() {
+    let world = World {
+        prover: Prover::blocked(),
+        ..World::new()
+    };
+    let node = world.start(world.config()).await;
+    let mut first = world.transaction();
+    first.header.expiry = now() + 20 * 3600;
+    node.submit(&first).await;
+    node.until(&first, "included").await;
+    let root = node.get("/v1/info").await.body["state"]["note_root"].clone();
+    let mut child = transaction(word(root.as_str().unwrap()), world.chain.assets_root());
+    child.header.expiry = first.header.expiry;
+    assert_eq!(node.submit(&child).await.status, 202);
+    node.until(&child, "included").await;
+    // The deposit makes the batch that is sealed anew another one.
+    world.chain.deposit(3);
+    world.chain.with(|chain| chain.time_offset = 7_200);
+    world.prover.blocked.store(false, Ordering::SeqCst);
+    node.until(&first, "settled").await;
+    let answer = node.until(&child, "rejected").await;
+    assert_eq!(answer.field("code"), "unknown_anchor");
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_are_streamed() {
+    let world = World::new();
+    let mut config = world.config();
+    config.http.max_streams = 1;
+    let node = world.start(config).await;
+    let url = format!("{}/v1/batches/stream", node.base);
+    let response = node.client.get(&url).send().await.unwrap();
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    let refused = answer(node.client.get(&url).send().await.unwrap()).await;
+    assert_eq!((refused.status, refused.code()), (503, "unavailable"));
+    let tx = world.transaction();
+    node.submit(&tx).await;
+    let mut stream = response.bytes_stream();
+    let mut text = String::new();
+    while !text.contains("event: settled") {
+        let chunk = tokio::time::timeout(Duration::from_secs(10), stream.next()).await;
+        text.push_str(std::str::from_utf8(&chunk.unwrap().unwrap().unwrap()).unwrap());
+    }
+    let places: Vec<_> = ["event: sealed", "event: proven", "event: settled"]
+        .iter()
+        .map(|event| text.find(event).unwrap())
+        .collect();
+    assert!(places.is_sorted(), "{text}");
+    assert!(text.contains(&format!("\"l1_transaction\":\"{}\"", hex0x(&tx_of(1)))));
+    // An open stream does not hold up the shutdown.
+    tokio::time::timeout(Duration::from_secs(5), node.stop())
+        .await
+        .unwrap();
+}

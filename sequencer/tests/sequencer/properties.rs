@@ -1,0 +1,193 @@
+//! Random interleavings of submissions, double spends, deposits, outages, lost receipts,
+//! reorganisations, changes of the registry, lapses of time and restarts: in the end every accepted
+//! transaction has settled exactly once or was rejected for a reason, and chain and store agree.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use subrosa_protocol::Fr;
+use subrosa_protocol::transaction::Transaction;
+use subrosa_sequencer::Health;
+
+use crate::support::*;
+
+#[derive(Debug, Clone)]
+enum Action {
+    Submit(u8),
+    Respend,
+    Deposit,
+    Restart,
+    Wait,
+    Outage,
+    LoseReceipt,
+    Reorganise,
+    Register,
+    HoldProver(bool),
+    Later,
+}
+
+fn arb_action() -> impl Strategy<Value = Action> {
+    prop_oneof![
+        6 => (1u8..6).prop_map(Action::Submit),
+        3 => Just(Action::Respend),
+        2 => Just(Action::Deposit),
+        3 => Just(Action::Restart),
+        4 => Just(Action::Wait),
+        1 => Just(Action::Outage),
+        2 => Just(Action::LoseReceipt),
+        1 => Just(Action::Reorganise),
+        1 => Just(Action::Register),
+        2 => any::<bool>().prop_map(Action::HoldProver),
+        1 => Just(Action::Later),
+    ]
+}
+
+async fn play(actions: &[Action]) {
+    let world = World::new();
+    let mut config = world.config();
+    config.settle.max_rewinds = 100;
+    config.settle.snapshot_every = 3;
+    let mut node = world.start(config.clone()).await;
+    let mut accepted: Vec<Transaction> = Vec::new();
+    let mut deposits = 0;
+    for action in actions {
+        match action {
+            Action::Submit(count) => {
+                let all: Vec<_> = (0..*count)
+                    .map(|_| {
+                        let mut tx = world.transaction();
+                        tx.header.expiry = now() + 20 * 3600;
+                        tx
+                    })
+                    .collect();
+                let answers = futures::future::join_all(all.iter().map(|tx| node.submit(tx))).await;
+                for (tx, answer) in all.into_iter().zip(answers) {
+                    if answer.status == 202 {
+                        accepted.push(tx);
+                    } else {
+                        // The registry may have changed under it.
+                        assert_eq!(answer.code(), "stale_assets", "{answer:?}");
+                    }
+                }
+            }
+            Action::Respend => {
+                if let Some(victim) = accepted.last() {
+                    let mut tx = world.transaction();
+                    tx.header.expiry = now() + 20 * 3600;
+                    tx.nullifiers[1] = victim.nullifiers[0];
+                    if node.submit(&tx).await.status == 202 {
+                        // Only if the other was rejected meanwhile, which the end checks.
+                        accepted.push(tx);
+                    }
+                }
+            }
+            Action::Deposit => {
+                world.chain.deposit(1 + deposits as u128);
+                deposits += 1;
+            }
+            Action::Restart => {
+                node.stop().await;
+                node = world.start(config.clone()).await;
+            }
+            Action::Wait => tokio::time::sleep(Duration::from_millis(50)).await,
+            Action::Outage => {
+                world.chain.down.store(true, Ordering::SeqCst);
+                tokio::time::sleep(Duration::from_millis(40)).await;
+                world.chain.down.store(false, Ordering::SeqCst);
+            }
+            Action::LoseReceipt => {
+                world
+                    .chain
+                    .with(|chain| chain.faults.push_back(Fault::LoseReceipt));
+            }
+            Action::Reorganise => {
+                if world.chain.settled() > 0 {
+                    world.chain.reorganise(1);
+                }
+            }
+            Action::Register => {
+                world.chain.with(|chain| {
+                    let id = chain.assets.len() as u16;
+                    chain.assets.insert(asset(id));
+                });
+                tokio::time::sleep(Duration::from_millis(30)).await;
+            }
+            Action::HoldProver(held) => world.prover.blocked.store(*held, Ordering::SeqCst),
+            Action::Later => {
+                world.chain.with(|chain| chain.time_offset += 3_400);
+            }
+        }
+        assert!(
+            !matches!(node.running.health(), Health::Halted(_)),
+            "{:?}",
+            node.running.health()
+        );
+    }
+    world.prover.blocked.store(false, Ordering::SeqCst);
+    // Everything comes to rest.
+    let mut fates = HashMap::new();
+    for _ in 0..1_500 {
+        for tx in &accepted {
+            let answer = node.status(tx).await;
+            fates.insert(digest(tx), answer.field("status").to_owned());
+        }
+        let resting = fates
+            .values()
+            .all(|fate| ["settled", "rejected", "expired"].contains(&&**fate));
+        let info = node.get("/v1/info").await.body;
+        // The chain decides: a reorganisation may not have been noticed here yet.
+        let (chain, consumed) = world
+            .chain
+            .with(|chain| (chain.state.commitment(), chain.state.deposit_count));
+        let all_settled = info["settled_below"] == info["state"]["batch_index"]
+            && info["state"]["commitment"] == hex_fr(&chain)
+            && consumed == deposits as u64;
+        if resting && all_settled {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let settled: Vec<[Fr; 3]> = world.chain.with(|chain| {
+        let transactions = chain.settled.iter().flat_map(|batch| &batch.transactions);
+        transactions.map(|tx| tx.nullifiers).collect()
+    });
+    let distinct: HashSet<Fr> = settled.iter().flatten().copied().collect();
+    assert_eq!(
+        distinct.len(),
+        3 * settled.len(),
+        "something was spent twice"
+    );
+    for tx in &accepted {
+        let times = settled.iter().filter(|nfs| **nfs == tx.nullifiers).count();
+        let fate = &fates[&digest(tx)];
+        match fate.as_str() {
+            "settled" => assert_eq!(times, 1),
+            "rejected" | "expired" => assert_eq!(times, 0),
+            other => panic!("lost: {other}, {:?}", node.running.health()),
+        }
+    }
+    assert_eq!(world.chain.with(|c| c.state.deposit_count), deposits as u64);
+    let info = node.get("/v1/info").await.body;
+    let chain = world.chain.with(|chain| chain.state.commitment());
+    assert_eq!(info["state"]["commitment"], hex_fr(&chain));
+    node.stop().await;
+    world.start(config).await.stop().await;
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 20, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_is_lost_and_nothing_doubled(
+        actions in proptest::collection::vec(arb_action(), 4..28)
+    ) {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(play(&actions));
+    }
+}

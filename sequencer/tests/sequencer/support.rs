@@ -1,0 +1,690 @@
+//! Doubles of the sequencer's ports, and a client. They live in the tests only.
+#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use rand::Rng;
+use subrosa_protocol::Fr;
+use subrosa_protocol::asset::{AssetId, AssetInfo, AssetTree};
+use subrosa_protocol::batch::{PublishedBatch, Shape, data_commitment};
+use subrosa_protocol::encoding::fr_to_bytes;
+use subrosa_protocol::encryption::NoteData;
+use subrosa_protocol::keys::unaudited;
+use subrosa_protocol::ledger::{Deposit, Ledger, State};
+use subrosa_protocol::transaction::{Context, Header, Kind, Transaction, Withdrawal};
+use subrosa_sequencer::ports::*;
+use subrosa_sequencer::{Config, Health, Ports, RunningSequencer, Sequencer, StartError};
+
+pub const CHAIN_ID: u64 = 31337;
+pub const ROLLUP: [u8; 20] = [0x11; 20];
+pub const MIN_FEE: u128 = 10;
+
+pub fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
+}
+
+pub fn context() -> Fr {
+    Context {
+        chain_id: CHAIN_ID,
+        rollup: ROLLUP,
+    }
+    .word()
+}
+
+pub fn hex0x(bytes: &[u8]) -> String {
+    format!("0x{}", hex::encode(bytes))
+}
+
+pub fn hex_fr(x: &Fr) -> String {
+    hex0x(&fr_to_bytes(x))
+}
+
+/// What the chain double does with the next settlement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// Does not answer.
+    Unavailable,
+    /// Settles, then does not answer.
+    LoseReceipt,
+    /// Refuses.
+    Reject,
+}
+
+#[derive(Debug)]
+pub struct ChainState {
+    pub state: State,
+    pub queue: Vec<Deposit>,
+    pub assets: AssetTree,
+    pub last_time: u64,
+    pub settled: Vec<PublishedBatch>,
+    /// States after each settled batch.
+    pub states: Vec<State>,
+    pub ledger: Ledger,
+    pub faults: VecDeque<Fault>,
+    pub forever: Option<Fault>,
+    pub shapes: Vec<Shape>,
+    pub time_offset: i64,
+}
+
+/// The settlement layer's double: it holds the contract's rules but verifies no proof of the prover
+/// under test; the prover double's proof is the commitment's bytes.
+#[derive(Debug)]
+pub struct Chain {
+    pub inner: Mutex<ChainState>,
+    pub settle_calls: AtomicUsize,
+    pub down: AtomicBool,
+}
+
+pub fn asset(id: u16) -> AssetInfo {
+    AssetInfo {
+        id: AssetId(id),
+        token: [id as u8 + 1; 20],
+        flags: 0,
+        auditor: unaudited(),
+    }
+}
+
+impl Chain {
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self {
+            inner: Mutex::new(ChainState {
+                state: State::genesis(),
+                queue: Vec::new(),
+                assets: [asset(0), asset(1)].into_iter().collect(),
+                last_time: 0,
+                settled: Vec::new(),
+                states: Vec::new(),
+                ledger: Ledger::new(),
+                faults: VecDeque::new(),
+                forever: None,
+                shapes: Shape::ALL.to_vec(),
+                time_offset: 0,
+            }),
+            settle_calls: AtomicUsize::new(0),
+            down: AtomicBool::new(false),
+        })
+    }
+
+    pub fn with<T>(&self, f: impl FnOnce(&mut ChainState) -> T) -> T {
+        f(&mut self.inner.lock().unwrap())
+    }
+
+    pub fn assets_root(&self) -> Fr {
+        self.with(|chain| chain.assets.root())
+    }
+
+    pub fn settled(&self) -> usize {
+        self.with(|chain| chain.settled.len())
+    }
+
+    pub fn deposit(&self, value: u128) {
+        let inner = Fr::from(rand::thread_rng().r#gen::<u64>());
+        self.with(|chain| {
+            chain.queue.push(Deposit {
+                asset: AssetId(0),
+                value,
+                inner,
+            });
+        });
+    }
+
+    /// Takes the last `count` settled batches back, as a reorganisation does.
+    pub fn reorganise(&self, count: usize) {
+        self.with(|chain| {
+            let keep = chain.settled.len() - count;
+            chain.settled.truncate(keep);
+            chain.states.truncate(keep);
+            chain.ledger = Ledger::new();
+            for batch in &chain.settled {
+                chain.ledger.replay(batch, &context()).unwrap();
+            }
+            chain.state = *chain.ledger.state();
+            chain.last_time = chain.settled.last().map_or(0, |batch| batch.header.time);
+        });
+    }
+
+    fn answer(&self) -> Result<(), SettlementError> {
+        if self.down.load(Ordering::SeqCst) {
+            Err(unavailable())
+        } else {
+            Ok(())
+        }
+    }
+
+    fn apply(chain: &mut ChainState, batch: &ProvenBatch) -> Result<SettlementReceipt, String> {
+        let published = &batch.published;
+        let header = &published.header;
+        let timestamp = now().saturating_add_signed(chain.time_offset);
+        let check = |holds: bool, name: &str| holds.then_some(()).ok_or_else(|| name.to_owned());
+        check(header.context == context(), "Context")?;
+        check(batch.old_state == chain.state.commitment(), "OldState")?;
+        check(header.assets_root == chain.assets.root(), "AssetsRoot")?;
+        check(header.batch_index == chain.state.batch_index, "BatchIndex")?;
+        check(
+            header.first_deposit == chain.state.deposit_count,
+            "Deposits",
+        )?;
+        check(header.time <= timestamp, "TimeAhead")?;
+        check(header.time + 3600 >= timestamp, "TimeBehind")?;
+        check(header.time >= chain.last_time, "TimeOrder")?;
+        let first = header.first_deposit as usize;
+        let queued = chain.queue.get(first..first + published.deposits.len());
+        check(queued == Some(&published.deposits[..]), "DepositWords")?;
+        let c = data_commitment(&published.words());
+        check(c == batch.commitment, "Commitment")?;
+        check(batch.proof == fr_to_bytes(&c), "Proof")?;
+        let state = chain
+            .ledger
+            .replay(published, &context())
+            .map_err(|error| error.to_string())?;
+        check(state.commitment() == batch.new_state, "NewState")?;
+        chain.state = state;
+        chain.last_time = header.time;
+        chain.settled.push(published.clone());
+        chain.states.push(state);
+        Ok(SettlementReceipt {
+            tx: tx_of(header.batch_index),
+            block: header.batch_index,
+            gas_used: 1,
+            calldata_bytes: 1,
+        })
+    }
+}
+
+pub fn tx_of(index: u64) -> [u8; 32] {
+    let mut tx = [0xaa; 32];
+    tx[24..].copy_from_slice(&index.to_be_bytes());
+    tx
+}
+
+fn unavailable() -> SettlementError {
+    SettlementError::Unavailable {
+        reason: "the double is down".into(),
+    }
+}
+
+impl SettlementLayer for Chain {
+    fn chain_id(&self) -> BoxFuture<'_, Result<u64, SettlementError>> {
+        async move { self.answer().map(|()| CHAIN_ID) }.boxed()
+    }
+
+    fn head(&self) -> BoxFuture<'_, Result<Head, SettlementError>> {
+        async move {
+            self.answer()?;
+            Ok(Head {
+                number: 1,
+                timestamp: now().saturating_add_signed(self.with(|chain| chain.time_offset)),
+            })
+        }
+        .boxed()
+    }
+
+    fn rollup(&self) -> BoxFuture<'_, Result<RollupView, SettlementError>> {
+        async move {
+            self.answer()?;
+            Ok(self.with(|chain| RollupView {
+                state: chain.state.commitment(),
+                batch_index: chain.state.batch_index,
+                deposit_count: chain.state.deposit_count,
+                queued_deposits: chain.queue.len() as u64,
+                assets_root: chain.assets.root(),
+                context: context(),
+                fee_asset: AssetId(0),
+                last_time: chain.last_time,
+                shapes: chain.shapes.clone(),
+            }))
+        }
+        .boxed()
+    }
+
+    fn deposits(
+        &self,
+        from: u64,
+        limit: u64,
+    ) -> BoxFuture<'_, Result<Vec<QueuedDeposit>, SettlementError>> {
+        async move {
+            self.answer()?;
+            Ok(self.with(|chain| {
+                let queue = chain.queue.iter().enumerate();
+                queue
+                    .skip(from as usize)
+                    .take(limit as usize)
+                    .map(|(index, deposit)| QueuedDeposit {
+                        index: index as u64,
+                        deposit: *deposit,
+                    })
+                    .collect()
+            }))
+        }
+        .boxed()
+    }
+
+    fn assets(&self) -> BoxFuture<'_, Result<Vec<AssetInfo>, SettlementError>> {
+        async move {
+            self.answer()?;
+            Ok(self.with(|chain| chain.assets.iter().cloned().collect()))
+        }
+        .boxed()
+    }
+
+    fn settle<'a>(
+        &'a self,
+        batch: &'a ProvenBatch,
+    ) -> BoxFuture<'a, Result<SettlementReceipt, SettlementError>> {
+        async move {
+            self.settle_calls.fetch_add(1, Ordering::SeqCst);
+            self.answer()?;
+            self.with(|chain| {
+                let fault = chain.forever.clone().or_else(|| chain.faults.pop_front());
+                match fault {
+                    Some(Fault::Unavailable) => return Err(unavailable()),
+                    Some(Fault::Reject) => {
+                        return Err(SettlementError::Rejected {
+                            reason: "TurnstileExceeded".into(),
+                        });
+                    }
+                    Some(Fault::LoseReceipt) | None => {}
+                }
+                let receipt = Self::apply(chain, batch)
+                    .map_err(|reason| SettlementError::Rejected { reason })?;
+                match fault {
+                    Some(Fault::LoseReceipt) => Err(unavailable()),
+                    _ => Ok(receipt),
+                }
+            })
+        }
+        .boxed()
+    }
+
+    fn settled_batch(
+        &self,
+        index: u64,
+    ) -> BoxFuture<'_, Result<Option<SettledBatch>, SettlementError>> {
+        async move {
+            self.answer()?;
+            Ok(self.with(|chain| {
+                let place = (index as usize).checked_sub(1)?;
+                chain.states.get(place).map(|state| SettledBatch {
+                    new_state: state.commitment(),
+                    tx: tx_of(index),
+                })
+            }))
+        }
+        .boxed()
+    }
+}
+
+/// A verifier double: a proof is valid iff it begins with the digest's bytes.
+#[derive(Debug)]
+pub struct Verifier {
+    pub key_hash: [u8; 32],
+    pub unsafe_development: bool,
+    /// Time one proof takes on one core.
+    pub cost: Duration,
+    pub calls: AtomicU64,
+    pub proofs: AtomicU64,
+    /// While set, verification waits.
+    pub blocked: AtomicBool,
+}
+
+impl Verifier {
+    pub fn new() -> Arc<Self> {
+        Self::with_cost(Duration::ZERO)
+    }
+
+    pub fn with_cost(cost: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            key_hash: [7; 32],
+            unsafe_development: true,
+            cost,
+            calls: AtomicU64::new(0),
+            proofs: AtomicU64::new(0),
+            blocked: AtomicBool::new(false),
+        })
+    }
+}
+
+impl ProofVerifier for Verifier {
+    fn key_hash(&self) -> [u8; 32] {
+        self.key_hash
+    }
+
+    fn is_unsafe_development(&self) -> bool {
+        self.unsafe_development
+    }
+
+    fn verify_batch(&self, items: &[(Fr, ProofBytes)]) -> Vec<bool> {
+        use rayon::prelude::*;
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        self.proofs.fetch_add(items.len() as u64, Ordering::SeqCst);
+        while self.blocked.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        items
+            .par_iter()
+            .map(|(digest, proof)| {
+                let start = Instant::now();
+                while start.elapsed() < self.cost {
+                    std::hint::spin_loop();
+                }
+                proof[..32] == fr_to_bytes(digest)
+            })
+            .collect()
+    }
+}
+
+/// A prover double: the proof is the commitment's bytes. It can be held up or made to fail.
+#[derive(Debug, Default)]
+pub struct Prover {
+    pub blocked: AtomicBool,
+    pub failures: AtomicUsize,
+    pub calls: AtomicUsize,
+    pub no_shapes: AtomicBool,
+}
+
+impl Prover {
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self::default())
+    }
+
+    pub fn blocked() -> Arc<Self> {
+        let prover = Self::new();
+        prover.blocked.store(true, Ordering::SeqCst);
+        prover
+    }
+}
+
+impl BatchProver for Prover {
+    fn shapes(&self) -> Vec<Shape> {
+        if self.no_shapes.load(Ordering::SeqCst) {
+            return Vec::new();
+        }
+        Shape::ALL.to_vec()
+    }
+
+    fn prove(&self, job: &ProofJob, progress: &dyn Progress) -> Result<Vec<u8>, ProverError> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        while self.blocked.load(Ordering::SeqCst) {
+            if progress.cancelled() {
+                return Err(ProverError::Cancelled);
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let failures = self.failures.load(Ordering::SeqCst);
+        if failures > 0 {
+            self.failures.store(failures - 1, Ordering::SeqCst);
+            return Err(ProverError::Failed {
+                reason: "the double fails".into(),
+            });
+        }
+        progress.phase("double", 1, 1);
+        Ok(fr_to_bytes(&job.witness.data_commitment()).to_vec())
+    }
+}
+
+/// A well-formed transaction; its proof is valid for [`Verifier`].
+pub fn transaction(anchor: Fr, assets_root: Fr) -> Transaction {
+    use ark_ec::{AffineRepr, CurveGroup};
+    let mut rng = rand::thread_rng();
+    let mut word = || Fr::from(rng.r#gen::<u128>());
+    let nullifiers = [word(), word(), word()];
+    let commitments = [word(), word(), word()];
+    let audit = [
+        [word(), word(), word()],
+        [word(), word(), word()],
+        [word(), word(), word()],
+    ];
+    let esk = subrosa_protocol::Scalar::from(rand::thread_rng().r#gen::<u128>());
+    let ephemeral = (subrosa_protocol::EdwardsAffine::generator() * esk)
+        .into_affine()
+        .y;
+    let mut note_data = [0u8; 169];
+    rand::thread_rng().fill(&mut note_data[..]);
+    Transaction {
+        anchor,
+        assets_root,
+        header: Header::new(Kind::Transfer, AssetId(0), MIN_FEE, now() + 3600).unwrap(),
+        withdrawal: None,
+        terms: Fr::from(0u64),
+        oracle: Fr::from(0u64),
+        nullifiers,
+        commitments,
+        ephemeral,
+        audit,
+        note_data: NoteData(note_data),
+    }
+}
+
+pub fn withdrawal(anchor: Fr, assets_root: Fr, amount: u128) -> Transaction {
+    let mut tx = transaction(anchor, assets_root);
+    tx.header.kind = Kind::Withdraw;
+    tx.withdrawal = Some(Withdrawal {
+        asset: AssetId(1),
+        recipient: [9; 20],
+        amount,
+    });
+    tx
+}
+
+pub fn genesis_root() -> Fr {
+    State::genesis().note_root
+}
+
+/// transaction ‖ proof under a context.
+pub fn prove_under(transaction: &Transaction, context: &Fr) -> Vec<u8> {
+    let mut bytes = transaction.to_bytes();
+    let mut proof = [0u8; PROOF_LEN];
+    proof[..32].copy_from_slice(&fr_to_bytes(&transaction.digest(context)));
+    bytes.extend_from_slice(&proof);
+    bytes
+}
+
+pub fn prove(transaction: &Transaction) -> Vec<u8> {
+    prove_under(transaction, &context())
+}
+
+pub fn digest(transaction: &Transaction) -> String {
+    hex_fr(&transaction.digest(&context()))
+}
+
+pub fn config(store: &Path) -> Config {
+    let mut config = Config::new(store.to_owned(), CHAIN_ID, ROLLUP, [0x22; 20]);
+    config.listen = ([127, 0, 0, 1], 0).into();
+    config.fee_recipient = [0x33; 20];
+    config.min_fee = MIN_FEE;
+    config.seal.max_wait_ms = 30;
+    config.seal.patience_ms = 60;
+    config.seal.deposit_wait_ms = 30;
+    config.settle.poll_ms = 20;
+    config.settle.backoff_ms = 5;
+    config.settle.backoff_max_ms = 40;
+    config.http.global_rate = 0;
+    config.http.peer_rate = 0;
+    config
+}
+
+/// Never seals by itself.
+pub fn idle(mut config: Config) -> Config {
+    config.seal.max_wait_ms = 3_600_000;
+    config.seal.patience_ms = 3_600_000;
+    config.seal.deposit_wait_ms = 3_600_000;
+    config.seal.shapes = vec![Shape::S64];
+    config
+}
+
+/// The doubles of one deployment, which outlive a sequencer.
+#[derive(Clone)]
+pub struct World {
+    pub dir: Arc<tempfile::TempDir>,
+    pub chain: Arc<Chain>,
+    pub verifier: Arc<Verifier>,
+    pub prover: Arc<Prover>,
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self {
+            dir: Arc::new(tempfile::tempdir().unwrap()),
+            chain: Chain::new(),
+            verifier: Verifier::new(),
+            prover: Prover::new(),
+        }
+    }
+
+    pub fn store(&self) -> PathBuf {
+        self.dir.path().join("store")
+    }
+
+    pub fn config(&self) -> Config {
+        config(&self.store())
+    }
+
+    pub fn ports(&self) -> Ports {
+        Ports {
+            verifier: self.verifier.clone(),
+            prover: self.prover.clone(),
+            settlement: self.chain.clone(),
+        }
+    }
+
+    pub async fn try_start(&self, config: Config) -> Result<Node, StartError> {
+        let running = Sequencer::start(config, self.ports()).await?;
+        let base = format!("http://{}", running.addr());
+        Ok(Node {
+            running,
+            base,
+            client: reqwest::Client::new(),
+        })
+    }
+
+    pub async fn start(&self, config: Config) -> Node {
+        self.try_start(config).await.unwrap()
+    }
+
+    pub fn transaction(&self) -> Transaction {
+        transaction(genesis_root(), self.chain.assets_root())
+    }
+}
+
+pub struct Node {
+    pub running: RunningSequencer,
+    pub base: String,
+    pub client: reqwest::Client,
+}
+
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: u16,
+    pub body: serde_json::Value,
+    pub content_type: String,
+}
+
+impl Answer {
+    pub fn code(&self) -> &str {
+        self.body["code"].as_str().unwrap_or("")
+    }
+
+    pub fn field(&self, name: &str) -> &str {
+        self.body[name].as_str().unwrap_or("")
+    }
+}
+
+pub async fn answer(response: reqwest::Response) -> Answer {
+    let status = response.status().as_u16();
+    let content_type = response
+        .headers()
+        .get("content-type")
+        .map(|value| value.to_str().unwrap().to_owned())
+        .unwrap_or_default();
+    let bytes = response.bytes().await.unwrap();
+    Answer {
+        status,
+        body: serde_json::from_slice(&bytes).unwrap_or_default(),
+        content_type,
+    }
+}
+
+impl Node {
+    pub async fn get(&self, path: &str) -> Answer {
+        let url = format!("{}{path}", self.base);
+        answer(self.client.get(url).send().await.unwrap()).await
+    }
+
+    pub async fn text(&self, path: &str) -> String {
+        let url = format!("{}{path}", self.base);
+        let response = self.client.get(url).send().await.unwrap();
+        response.text().await.unwrap()
+    }
+
+    pub async fn post(&self, content_type: &str, body: Vec<u8>) -> Answer {
+        let url = format!("{}/v1/transactions", self.base);
+        let request = self
+            .client
+            .post(url)
+            .header("content-type", content_type)
+            .body(body);
+        answer(request.send().await.unwrap()).await
+    }
+
+    pub async fn submit_bytes(&self, bytes: Vec<u8>) -> Answer {
+        self.post("application/octet-stream", bytes).await
+    }
+
+    pub async fn submit(&self, transaction: &Transaction) -> Answer {
+        self.submit_bytes(prove(transaction)).await
+    }
+
+    pub async fn status(&self, transaction: &Transaction) -> Answer {
+        self.get(&format!("/v1/transactions/{}", digest(transaction)))
+            .await
+    }
+
+    /// Waits until the transaction has this status.
+    pub async fn until(&self, transaction: &Transaction, status: &str) -> Answer {
+        let mut last = None;
+        for _ in 0..1_000 {
+            let answer = self.status(transaction).await;
+            if answer.field("status") == status {
+                return answer;
+            }
+            last = Some(answer);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("never {status}: {last:?}, {:?}", self.running.health());
+    }
+
+    pub async fn until_halted(&self) -> subrosa_sequencer::Halt {
+        for _ in 0..1_000 {
+            if let Health::Halted(halt) = self.running.health() {
+                return halt;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("never halted");
+    }
+
+    pub async fn stop(self) {
+        drop(self.client);
+        self.running.stop().await;
+    }
+}
+
+/// Waits until a condition holds.
+pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..1_000 {
+        if holds() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("never: {what}");
+}

@@ -1,0 +1,61 @@
+//! Admissions a second over HTTP with a verifier that takes a millisecond of a core for each proof.
+
+use std::time::{Duration, Instant};
+
+use crate::support::*;
+
+/// Prints rate and latencies; run it alone, on an idle machine.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement"]
+async fn admissions() {
+    let world = World {
+        verifier: Verifier::with_cost(Duration::from_millis(
+            std::env::var("VERIFY_MS").map_or(1, |ms| ms.parse().unwrap()),
+        )),
+        ..World::new()
+    };
+    let rate: u64 = std::env::var("RATE").map_or(1_000, |rate| rate.parse().unwrap());
+    let total = rate * 5;
+    let mut config = idle(world.config());
+    config.admission.mempool_capacity = total as usize + 1;
+    let node = world.start(config).await;
+    let submissions: Vec<_> = (0..total).map(|_| prove(&world.transaction())).collect();
+    let url = format!("{}/v1/transactions", node.base);
+    let start = Instant::now();
+    let mut tasks = Vec::new();
+    for (place, bytes) in (0u32..).zip(submissions) {
+        let due = start + Duration::from_secs_f64(f64::from(place) / rate as f64);
+        tokio::time::sleep_until(due.into()).await;
+        let request = node
+            .client
+            .post(&url)
+            .header("content-type", "application/octet-stream")
+            .body(bytes);
+        tasks.push(tokio::spawn(async move {
+            let begun = Instant::now();
+            let status = request.send().await.unwrap().status();
+            (status.as_u16(), begun.elapsed())
+        }));
+    }
+    let mut latencies = Vec::new();
+    let mut refused = 0;
+    for task in tasks {
+        match task.await.unwrap() {
+            (202, latency) => latencies.push(latency),
+            _ => refused += 1,
+        }
+    }
+    let elapsed = start.elapsed();
+    latencies.sort();
+    let at = |share: f64| latencies[((latencies.len() - 1) as f64 * share) as usize];
+    println!(
+        "{} accepted, {refused} refused in {elapsed:?}: {:.0}/s, p50 {:?}, p99 {:?}, max {:?}",
+        latencies.len(),
+        latencies.len() as f64 / elapsed.as_secs_f64(),
+        at(0.5),
+        at(0.99),
+        at(1.0),
+    );
+    assert!(!latencies.is_empty());
+    node.stop().await;
+}
