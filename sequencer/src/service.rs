@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use subrosa_protocol::Fr;
@@ -272,10 +272,27 @@ impl RunningSequencer {
             // The committer ends when the last verification has sent its group.
             committer.join();
             drop(threads);
-            drop(engine);
+            close(engine);
         });
         let _ = joined.await;
         tracing::info!("stopped");
+    }
+}
+
+/// Waits for whoever is about to let go of the engine (a connection that closes, a verification that
+/// returns), then closes the store with it.
+fn close(mut engine: Arc<Engine>) {
+    let deadline = Instant::now() + DRAIN;
+    loop {
+        match Arc::try_unwrap(engine) {
+            Ok(engine) => return drop(engine),
+            Err(_) if Instant::now() > deadline => {
+                tracing::warn!("something still holds the store");
+                return;
+            }
+            Err(shared) => engine = shared,
+        }
+        std::thread::sleep(Duration::from_millis(2));
     }
 }
 

@@ -10,6 +10,8 @@ import {BatchHeader, IRollup, Withdrawal} from "./interfaces/IRollup.sol";
 library BatchData {
     /// @dev Bytes of calldata for each active slot: 16 words and 169 bytes of note data.
     uint256 internal constant SLOT_BYTES = 681;
+    /// @dev Bytes of calldata for each withdrawal: slot 1, asset 2, recipient 20, amount 16.
+    uint256 internal constant WITHDRAWAL_BYTES = 39;
     /// @dev Header words.
     uint256 internal constant HEADER_WORDS = 8;
     /// @dev Words of a transaction slot.
@@ -18,6 +20,25 @@ library BatchData {
     /// @notice How many words a batch of `slots` slots has.
     function wordCount(uint256 slots) internal pure returns (uint256) {
         return HEADER_WORDS + (2 + SLOT_WORDS) * slots;
+    }
+
+    /// @notice Reads the withdrawals of a batch.
+    /// @param data `WITHDRAWAL_BYTES` for each, big-endian, nothing between or after them
+    function readWithdrawals(bytes calldata data) internal pure returns (Withdrawal[] memory withdrawals) {
+        uint256 count = data.length / WITHDRAWAL_BYTES;
+        if (data.length != count * WITHDRAWAL_BYTES) {
+            revert IRollup.WrongDataLength(data.length, count * WITHDRAWAL_BYTES);
+        }
+        withdrawals = new Withdrawal[](count);
+        for (uint256 i = 0; i < count; ++i) {
+            bytes calldata item = data[i * WITHDRAWAL_BYTES:(i + 1) * WITHDRAWAL_BYTES];
+            withdrawals[i] = Withdrawal({
+                slot: uint8(item[0]),
+                asset: uint16(bytes2(item[1:3])),
+                recipient: address(bytes20(item[3:23])),
+                amount: uint128(bytes16(item[23:39]))
+            });
+        }
     }
 
     /// @notice Lays the words out in memory, zero where nothing is.
@@ -33,7 +54,7 @@ library BatchData {
         BatchHeader calldata header,
         uint256[] memory deposits,
         bytes calldata slotsData,
-        Withdrawal[] calldata withdrawals
+        Withdrawal[] memory withdrawals
     ) internal pure returns (uint256[] memory words) {
         // Zeroed by the compiler.
         words = new uint256[](wordCount(slots));
@@ -136,11 +157,11 @@ library BatchData {
         uint256[] memory words,
         uint256 firstSlot,
         uint256 transactions,
-        Withdrawal[] calldata withdrawals
+        Withdrawal[] memory withdrawals
     ) private pure {
         uint256 next = 0;
         for (uint256 i = 0; i < withdrawals.length; ++i) {
-            Withdrawal calldata withdrawal = withdrawals[i];
+            Withdrawal memory withdrawal = withdrawals[i];
             uint256 slot = withdrawal.slot;
             if (slot < next || slot >= transactions) revert IRollup.WithdrawalOutOfOrder(slot);
             if (withdrawal.amount == 0 || withdrawal.recipient == address(0)) revert IRollup.EmptyWithdrawal(slot);

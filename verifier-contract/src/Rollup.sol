@@ -72,7 +72,7 @@ contract Rollup is IRollup, Governed {
     function submitBatch(
         BatchHeader calldata header,
         bytes calldata slotsData,
-        Withdrawal[] calldata withdrawals,
+        bytes calldata withdrawalsData,
         bytes calldata proof,
         uint256 newState,
         uint256 dataCommitment
@@ -83,6 +83,7 @@ contract Rollup is IRollup, Governed {
         if (msg.sender != tx.origin || msg.sender.code.length != 0) revert DataNotInTransaction();
         Shape storage shape = _activeShape(header.shape);
         _checkHeader(header, shape.slots, slotsData.length);
+        Withdrawal[] memory withdrawals = BatchData.readWithdrawals(withdrawalsData);
 
         uint256[5] memory instances;
         instances[0] = Fr.unwrap(_state);
@@ -154,7 +155,7 @@ contract Rollup is IRollup, Governed {
     }
 
     /// @dev Consumes the deposits first, so that what they bring in may leave in the same batch.
-    function _settle(BatchHeader calldata header, Withdrawal[] calldata withdrawals) private {
+    function _settle(BatchHeader calldata header, Withdrawal[] memory withdrawals) private {
         if (header.deposits != 0) vault.consume(header.deposits);
         for (uint256 i = 0; i < withdrawals.length; ++i) {
             vault.credit(withdrawals[i].asset, withdrawals[i].recipient, withdrawals[i].amount);

@@ -120,7 +120,7 @@ abstract contract Fixture is Test {
     function submit(Batch memory b) internal {
         bytes memory data = ReferenceBatch.slotsData(b);
         VM.prank(sequencer, sequencer);
-        rollup.submitBatch(b.header, data, b.withdrawals, b.proof, b.newState, b.dataCommitment);
+        rollup.submitBatch(b.header, data, ReferenceBatch.withdrawalsData(b), b.proof, b.newState, b.dataCommitment);
     }
 
     /// @dev `submit`, expecting this revert.
@@ -128,7 +128,7 @@ abstract contract Fixture is Test {
         bytes memory data = ReferenceBatch.slotsData(b);
         VM.prank(sequencer, sequencer);
         VM.expectRevert(reason);
-        rollup.submitBatch(b.header, data, b.withdrawals, b.proof, b.newState, b.dataCommitment);
+        rollup.submitBatch(b.header, data, ReferenceBatch.withdrawalsData(b), b.proof, b.newState, b.dataCommitment);
     }
 
     /// @dev The instances that the verifier would be given.
@@ -136,7 +136,7 @@ abstract contract Fixture is Test {
         bytes memory data = ReferenceBatch.slotsData(b);
         verifier.set(VerifierDouble.Answer.Show);
         VM.prank(sequencer, sequencer);
-        try rollup.submitBatch(b.header, data, b.withdrawals, b.proof, b.newState, b.dataCommitment) {
+        try rollup.submitBatch(b.header, data, ReferenceBatch.withdrawalsData(b), b.proof, b.newState, b.dataCommitment) {
             revert NotTrue("the verifier was not called");
         } catch (bytes memory reason) {
             assertTrue(bytes4(reason) == VerifierDouble.Shown.selector, "reverted before the verifier was called");

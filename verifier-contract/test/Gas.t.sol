@@ -35,7 +35,14 @@ contract GasTest is Fixture {
         }
         return abi.encodeCall(
             IRollup.submitBatch,
-            (b.header, ReferenceBatch.slotsData(b), b.withdrawals, b.proof, b.newState, b.dataCommitment)
+            (
+                b.header,
+                ReferenceBatch.slotsData(b),
+                ReferenceBatch.withdrawalsData(b),
+                b.proof,
+                b.newState,
+                b.dataCommitment
+            )
         );
     }
 

@@ -17,6 +17,24 @@ contract RollupTest is Fixture {
         deploy();
     }
 
+    function test_rejectsWithdrawalsOfAnotherLength() public {
+        Batch memory b = makeBatch(4, 4, 2, 0);
+        b.withdrawals = new Withdrawal[](1);
+        b.withdrawals[0] = Withdrawal(1, USD, bob, 5);
+        bytes memory whole = ReferenceBatch.withdrawalsData(b);
+        bytes memory data = ReferenceBatch.slotsData(b);
+        for (uint256 length = 1; length < 80; ++length) {
+            if (length % 39 == 0) continue;
+            bytes memory cut = new bytes(length);
+            for (uint256 i = 0; i < length && i < whole.length; ++i) {
+                cut[i] = whole[i];
+            }
+            VM.prank(sequencer, sequencer);
+            VM.expectRevert(abi.encodeWithSelector(IRollup.WrongDataLength.selector, length, length / 39 * 39));
+            rollup.submitBatch(b.header, data, cut, b.proof, b.newState, b.dataCommitment);
+        }
+    }
+
     function test_genesis() public view {
         assertEq(rollup.state(), GENESIS, "state");
         assertEq(rollup.batchIndex(), 1, "batch index");
@@ -67,7 +85,7 @@ contract RollupTest is Fixture {
             1, b.newState, GENESIS, 4, b.header.time, 2, 1, 0, b.dataCommitment, keccak256(abi.encodePacked(words))
         );
         VM.prank(sequencer, sequencer);
-        rollup.submitBatch(b.header, data, b.withdrawals, b.proof, b.newState, b.dataCommitment);
+        rollup.submitBatch(b.header, data, ReferenceBatch.withdrawalsData(b), b.proof, b.newState, b.dataCommitment);
     }
 
     function test_rejectedProofChangesNothing() public {
@@ -84,7 +102,7 @@ contract RollupTest is Fixture {
         Batch memory b = makeBatch(4, 1, 0, 4);
         bytes memory data = ReferenceBatch.slotsData(b);
         VM.expectRevert(abi.encodeWithSelector(IRollup.NotSequencer.selector, address(this)));
-        rollup.submitBatch(b.header, data, b.withdrawals, b.proof, b.newState, b.dataCommitment);
+        rollup.submitBatch(b.header, data, ReferenceBatch.withdrawalsData(b), b.proof, b.newState, b.dataCommitment);
     }
 
     /// @dev The data must be a transaction's own: neither through a contract nor from an account with delegated code.
@@ -93,7 +111,7 @@ contract RollupTest is Fixture {
         bytes memory data = ReferenceBatch.slotsData(b);
         VM.prank(sequencer, alice);
         VM.expectRevert(IRollup.DataNotInTransaction.selector);
-        rollup.submitBatch(b.header, data, b.withdrawals, b.proof, b.newState, b.dataCommitment);
+        rollup.submitBatch(b.header, data, ReferenceBatch.withdrawalsData(b), b.proof, b.newState, b.dataCommitment);
         VM.etch(sequencer, abi.encodePacked(hex"ef0100", address(verifier)));
         submitReverts(b, abi.encodeWithSelector(IRollup.DataNotInTransaction.selector));
         VM.etch(sequencer, "");

@@ -99,13 +99,11 @@ impl SettlementLayer for Measured {
     ) -> BoxFuture<'a, Result<SettlementReceipt, SettlementError>> {
         Box::pin(async move {
             let receipt = self.inner.settle(batch).await?;
-            let transactions = &batch.published.transactions;
-            let withdrawals = transactions.iter().filter(|t| t.withdrawal.is_some()).count();
             self.settled.lock().unwrap_or_else(PoisonError::into_inner).push(Settled {
-                transactions: transactions.len(),
+                transactions: batch.published.transactions.len(),
                 gas_used: receipt.gas_used,
-                // As calldata carries them: a withdrawal is four ABI words.
-                data_bytes: (batch.published.transaction_data().len() + withdrawals * 128) as u64,
+                data_bytes: (batch.published.transaction_data().len()
+                    + batch.published.withdrawal_data().len()) as u64,
             });
             Ok(receipt)
         })

@@ -5,11 +5,10 @@ use alloy_sol_types::{SolCall, SolEvent, sol};
 use ark_ed_on_bn254::EdwardsAffine;
 use subrosa_protocol::{
     asset::{AssetId, AssetInfo},
-    batch::{BatchHeader, PublishedBatch, PublishedTransaction, Shape},
+    batch::{BatchHeader, PublishedBatch, Shape},
     encoding::check_point,
     keys::unaudited,
     ledger::Deposit,
-    transaction::Withdrawal,
 };
 
 use crate::{
@@ -139,14 +138,6 @@ fn narrow(word: U256) -> Result<u128, L1Error> {
 
 fn submit_call(batch: &Settlement) -> Rollup::submitBatchCall {
     let header = &batch.published.header;
-    let withdrawals = batch.published.transactions.iter().enumerate().filter_map(|(slot, transaction)| {
-        transaction.withdrawal.as_ref().map(|w| Rollup::Withdrawal {
-            slot: u8::try_from(slot).expect("a shape has at most 64 slots"),
-            asset: w.asset.0,
-            recipient: w.recipient.into(),
-            amount: w.amount,
-        })
-    });
     Rollup::submitBatchCall {
         header: Rollup::BatchHeader {
             shape: batch.published.shape.slots() as u32,
@@ -163,7 +154,7 @@ fn submit_call(batch: &Settlement) -> Rollup::submitBatchCall {
             oldState: to_word(&batch.old_state),
         },
         slotsData: batch.published.transaction_data().into(),
-        withdrawals: withdrawals.collect(),
+        withdrawalsData: batch.published.withdrawal_data().into(),
         proof: batch.proof.clone().into(),
         newState: to_word(&batch.new_state),
         dataCommitment: to_word(&batch.commitment),
@@ -197,20 +188,8 @@ fn published(
         batch_index: h.batchIndex,
         start: h.start,
     };
-    let mut batch = PublishedBatch::from_parts(shape, header, deposits, &call.slotsData, &[])
-        .map_err(|e| L1Error::Protocol(format!("a settled batch: {e}")))?;
-    for w in &call.withdrawals {
-        let transaction: &mut PublishedTransaction = batch
-            .transactions
-            .get_mut(usize::from(w.slot))
-            .ok_or_else(|| L1Error::Protocol("a settled withdrawal has no slot".into()))?;
-        transaction.withdrawal = Some(Withdrawal {
-            asset: AssetId(w.asset),
-            recipient: w.recipient.into_array(),
-            amount: w.amount,
-        });
-    }
-    Ok(batch)
+    PublishedBatch::from_parts(shape, header, deposits, &call.slotsData, &call.withdrawalsData)
+        .map_err(|e| L1Error::Protocol(format!("a settled batch: {e}")))
 }
 
 #[async_trait::async_trait]

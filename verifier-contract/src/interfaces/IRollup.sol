@@ -139,7 +139,7 @@ interface IRollup {
     /// @notice More transactions or deposits than the shape has slots.
     error TooManySlots(uint256 given, uint256 slots);
 
-    /// @notice The slot data are not exactly 681 bytes for each active slot.
+    /// @notice The slot data are not exactly 681 bytes for each active slot, or the withdrawals not 39 bytes each.
     error WrongDataLength(uint256 given, uint256 expected);
 
     /// @notice Data word `index` is not below the scalar modulus.
@@ -159,14 +159,15 @@ interface IRollup {
     /// @param header the header values
     /// @param slotsData 681 bytes for each active slot: nf×3, cm×3, E.y, audit×9 (32 bytes each, big-endian), then
     /// 169 bytes of note data
-    /// @param withdrawals in strictly rising order of slots
+    /// @param withdrawalsData 39 bytes for each withdrawal, in strictly rising order of slots: slot 1, asset 2,
+    /// recipient 20, amount 16
     /// @param proof the batch proof, as the shape's verifier reads it
     /// @param newState commitment of the state after the batch
     /// @param dataCommitment c, the Poseidon commitment to the data words
     function submitBatch(
         BatchHeader calldata header,
         bytes calldata slotsData,
-        Withdrawal[] calldata withdrawals,
+        bytes calldata withdrawalsData,
         bytes calldata proof,
         uint256 newState,
         uint256 dataCommitment

@@ -26,6 +26,13 @@ library ReferenceBatch {
         }
     }
 
+    function withdrawalsData(Batch memory b) internal pure returns (bytes memory data) {
+        for (uint256 i = 0; i < b.withdrawals.length; ++i) {
+            Withdrawal memory x = b.withdrawals[i];
+            data = bytes.concat(data, abi.encodePacked(x.slot, x.asset, x.recipient, x.amount));
+        }
+    }
+
     function words(Batch memory b, uint256 context, uint256 slots, uint256[] memory deposits)
         internal
         pure
