@@ -6,7 +6,6 @@ use anyhow::{Context as _, ensure};
 use indicatif::MultiProgress;
 use rand::{Rng as _, RngCore as _, SeedableRng as _, rngs::StdRng};
 use serde_json::{Value, json};
-use subrosa_prover::{progress::Silent, setup::KeyStore};
 use subrosa_protocol::{
     Fr,
     asset::AssetId,
@@ -16,6 +15,7 @@ use subrosa_protocol::{
     ledger::{BatchInput, Config, Deposit, Ledger},
     transaction::Submission,
 };
+use subrosa_prover::{progress::Silent, setup::KeyStore};
 use subrosa_transaction::samples::{self, SAMPLE_ASSETS, Sample};
 
 use crate::{
@@ -99,7 +99,11 @@ fn client(keys: &Path, runs: usize) -> anyhow::Result<Value> {
     let mut rng = rng();
     let (mut proving, mut verifying) = (Vec::new(), Vec::new());
     for run in 0..=runs {
-        let sample = if run % 2 == 0 { samples::transfer(&mut rng) } else { samples::withdraw(&mut rng) };
+        let sample = if run % 2 == 0 {
+            samples::transfer(&mut rng)
+        } else {
+            samples::withdraw(&mut rng)
+        };
         let started = Instant::now();
         let proof = keys.prove(&sample.words, &sample.witness)?;
         let proved = started.elapsed().as_secs_f64() * 1e3;
@@ -151,7 +155,11 @@ fn full_batch(shape: Shape) -> anyhow::Result<BatchWitness> {
         })
         .collect();
     let deposits = (0..shape.slots())
-        .map(|i| Deposit { asset: AssetId(0), value: 1 + i as u128, inner: element() })
+        .map(|i| Deposit {
+            asset: AssetId(0),
+            value: 1 + i as u128,
+            inner: element(),
+        })
         .collect();
     let input = BatchInput {
         shape,
@@ -161,7 +169,11 @@ fn full_batch(shape: Shape) -> anyhow::Result<BatchWitness> {
         transactions,
         deposits,
     };
-    let config = Config { context: samples::context(), fee_asset: SAMPLE_ASSETS[0], min_fee: 0 };
+    let config = Config {
+        context: samples::context(),
+        fee_asset: SAMPLE_ASSETS[0],
+        min_fee: 0,
+    };
     Ok(ledger.execute(input, &config)?)
 }
 
@@ -216,11 +228,20 @@ fn admission(keys: &Path, submissions: usize) -> anyhow::Result<Value> {
     // A few distinct valid submissions, repeated: verification does the same work for each.
     let mut encoded = Vec::with_capacity(DISTINCT);
     for _ in 0..DISTINCT {
-        let Sample { transaction, words, witness, .. } = samples::transfer(&mut rng);
+        let Sample {
+            transaction,
+            words,
+            witness,
+            ..
+        } = samples::transfer(&mut rng);
         let proof = *keys.prove(&words, &witness)?.as_bytes();
         encoded.push(Submission { transaction, proof }.to_bytes());
     }
-    let config = Config { context: samples::context(), fee_asset: SAMPLE_ASSETS[0], min_fee: 0 };
+    let config = Config {
+        context: samples::context(),
+        fee_asset: SAMPLE_ASSETS[0],
+        min_fee: 0,
+    };
     let now = samples::SAMPLE_EXPIRY - 60;
     let groups = submissions / GROUP;
     let bars = MultiProgress::new();
@@ -236,7 +257,10 @@ fn admission(keys: &Path, submissions: usize) -> anyhow::Result<Value> {
                 let submission = Submission::from_bytes(&encoded[(group + i) % DISTINCT])?;
                 subrosa_protocol::ledger::stateless(&submission.transaction, &config, now)?;
                 let digest = submission.transaction.digest(&config.context);
-                Ok((digest, subrosa_prover::groth16::ProofBytes::new(submission.proof)))
+                Ok((
+                    digest,
+                    subrosa_prover::groth16::ProofBytes::new(submission.proof),
+                ))
             })
             .collect::<anyhow::Result<Vec<_>>>()?;
         for result in keys.verify_batch(&items) {
@@ -273,7 +297,15 @@ fn scan(transactions: usize) -> anyhow::Result<Value> {
             let ephemeral = EphemeralKey::new(&other.ovk, &nullifiers);
             let outputs = [0u8, 1, 2].map(|i| {
                 let value = u128::from(rng.next_u64());
-                OutputPlaintext::cash(&ephemeral, &nullifiers[0], i, other.address(), AssetId(0), value)
+                OutputPlaintext::cash(
+                    &ephemeral,
+                    &nullifiers[0],
+                    i,
+                    other.address(),
+                    AssetId(0),
+                    value,
+                    &Memo::default(),
+                )
             });
             PublishedOutputs {
                 ephemeral: ephemeral.y(),
@@ -283,7 +315,12 @@ fn scan(transactions: usize) -> anyhow::Result<Value> {
             }
         })
         .collect();
-    let published: Vec<_> = distinct.iter().cycle().take(transactions).cloned().collect();
+    let published: Vec<_> = distinct
+        .iter()
+        .cycle()
+        .take(transactions)
+        .cloned()
+        .collect();
     let scanner = Scanner::new(&keys);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
     let started = Instant::now();

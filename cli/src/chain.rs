@@ -43,11 +43,16 @@ impl Drop for Node {
 impl Chain {
     /// Starts the chain with the development accounts funded.
     pub(crate) async fn start(kind: ChainKind) -> anyhow::Result<Self> {
-        let funded: Vec<Address> = development::accounts().iter().map(|a| a.address()).collect();
+        let funded: Vec<Address> = development::accounts()
+            .iter()
+            .map(|a| a.address())
+            .collect();
         match kind {
-            ChainKind::Embedded => {
-                Ok(Self { transport: Arc::new(EmbeddedTransport::new(&funded)), url: None, _node: None })
-            }
+            ChainKind::Embedded => Ok(Self {
+                transport: Arc::new(EmbeddedTransport::new(&funded)),
+                url: None,
+                _node: None,
+            }),
             ChainKind::Anvil => Self::anvil().await,
         }
     }
@@ -57,7 +62,15 @@ impl Chain {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let program = find_anvil()?;
         let child = Command::new(&program)
-            .args(["--host", "127.0.0.1", "--port", &port.to_string(), "--silent", "--hardfork", "prague"])
+            .args([
+                "--host",
+                "127.0.0.1",
+                "--port",
+                &port.to_string(),
+                "--silent",
+                "--hardfork",
+                "prague",
+            ])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -73,13 +86,18 @@ impl Chain {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        Ok(Self { transport: Arc::new(transport), url: Some(url), _node: Some(node) })
+        Ok(Self {
+            transport: Arc::new(transport),
+            url: Some(url),
+            _node: Some(node),
+        })
     }
 }
 
 /// anvil from the contracts' npm packages, or from the path.
 pub(crate) fn find_anvil() -> anyhow::Result<PathBuf> {
-    let packaged = PathBuf::from("verifier-contract/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil");
+    let packaged =
+        PathBuf::from("verifier-contract/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil");
     let from_path = std::env::var_os("PATH")
         .into_iter()
         .flat_map(|path| std::env::split_paths(&path).collect::<Vec<_>>())

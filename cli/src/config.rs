@@ -18,7 +18,11 @@ pub(crate) fn layered<T: DeserializeOwned>(
 ) -> anyhow::Result<T> {
     let mut figment = Figment::new();
     if let Some(path) = file {
-        anyhow::ensure!(path.is_file(), "the configuration file {} does not exist", path.display());
+        anyhow::ensure!(
+            path.is_file(),
+            "the configuration file {} does not exist",
+            path.display()
+        );
         figment = figment.merge(Toml::file_exact(path));
     }
     figment

@@ -51,7 +51,10 @@ pub(crate) async fn run(keys: &Path, arguments: Arguments) -> anyhow::Result<()>
     };
     let instructions = instructions::parse(&text)?;
     let scratch = tempfile::tempdir()?;
-    let data = arguments.data.clone().unwrap_or_else(|| scratch.path().to_owned());
+    let data = arguments
+        .data
+        .clone()
+        .unwrap_or_else(|| scratch.path().to_owned());
     let bars = MultiProgress::new();
     let world = world::World::start(keys, &data, arguments.l1, &instructions, &bars).await?;
     let before = account::take(&world).await?;

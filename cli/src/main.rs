@@ -20,7 +20,12 @@ use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberI
 #[command(version, about, propagate_version = true)]
 struct Cli {
     /// Where keys and parameters are kept.
-    #[arg(long, global = true, env = "SUBROSA_KEYS", default_value = ".subrosa/keys")]
+    #[arg(
+        long,
+        global = true,
+        env = "SUBROSA_KEYS",
+        default_value = ".subrosa/keys"
+    )]
     keys: PathBuf,
     /// What to log, as in `info,subrosa_sequencer=debug`; logs go to standard error.
     #[arg(long, global = true, env = "SUBROSA_LOG", default_value = "warn")]
@@ -55,10 +60,21 @@ enum Command {
 fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
     let filter = EnvFilter::try_new(&cli.log)?;
-    let text = (!cli.log_json).then(|| tracing_subscriber::fmt::layer().with_writer(std::io::stderr));
-    let json = cli.log_json.then(|| tracing_subscriber::fmt::layer().json().with_writer(std::io::stderr));
-    tracing_subscriber::registry().with(filter).with(text).with(json).init();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let text =
+        (!cli.log_json).then(|| tracing_subscriber::fmt::layer().with_writer(std::io::stderr));
+    let json = cli.log_json.then(|| {
+        tracing_subscriber::fmt::layer()
+            .json()
+            .with_writer(std::io::stderr)
+    });
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(text)
+        .with(json)
+        .init();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         match cli.command {
             Command::Demo(arguments) => demo::run(&cli.keys, arguments).await,

@@ -9,7 +9,8 @@ use subrosa_prover::progress::ProgressSink;
 pub(crate) fn spinner(bars: &MultiProgress, message: impl Into<String>) -> ProgressBar {
     let bar = bars.add(ProgressBar::new_spinner());
     bar.set_style(
-        ProgressStyle::with_template("{spinner} {msg} [{elapsed}]").unwrap_or_else(|_| ProgressStyle::default_spinner()),
+        ProgressStyle::with_template("{spinner} {msg} [{elapsed}]")
+            .unwrap_or_else(|_| ProgressStyle::default_spinner()),
     );
     bar.set_message(message.into());
     bar.enable_steady_tick(Duration::from_millis(120));
@@ -39,12 +40,17 @@ impl Phases {
     /// For work called `what`.
     pub(crate) fn new(bars: &MultiProgress, what: impl Into<String>) -> Self {
         let what = what.into();
-        Self { bar: spinner(bars, what.clone()), what, last: Mutex::new(String::new()) }
+        Self {
+            bar: spinner(bars, what.clone()),
+            what,
+            last: Mutex::new(String::new()),
+        }
     }
 
     /// Ends with a line that stays.
     pub(crate) fn finish(&self, outcome: &str) {
-        self.bar.finish_with_message(format!("{}: {outcome}", self.what));
+        self.bar
+            .finish_with_message(format!("{}: {outcome}", self.what));
     }
 
     /// Ends without a trace.
@@ -55,7 +61,11 @@ impl Phases {
 
 impl ProgressSink for Phases {
     fn phase(&self, name: &str, done: u64, total: u64) {
-        let steps = if total > 1 { format!(" {done}/{total}") } else { String::new() };
+        let steps = if total > 1 {
+            format!(" {done}/{total}")
+        } else {
+            String::new()
+        };
         let text = format!("{}: {name}{steps}", self.what);
         if let Ok(mut last) = self.last.lock()
             && *last != text

@@ -7,11 +7,11 @@ use std::{
 };
 
 use indicatif::MultiProgress;
+use subrosa_protocol::{Fr, batch::Shape};
 use subrosa_prover::{
     batch::{BatchKeys, BatchProof, ProveError},
     progress::ProgressSink,
 };
-use subrosa_protocol::{Fr, batch::Shape};
 use subrosa_sequencer::ports::{BatchProver, Progress, ProofJob, ProverError};
 use subrosa_transaction::{Witness, Words};
 use subrosa_wallet::ports::TransactionProver;
@@ -47,7 +47,10 @@ impl ShownProver {
 
     /// The proofs made so far.
     pub(crate) fn made(&self) -> Vec<Made> {
-        self.made.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        self.made
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -74,21 +77,35 @@ impl BatchProver for ShownProver {
         let keys = self
             .keys
             .get(&job.witness.shape)
-            .ok_or_else(|| ProverError::Failed { reason: "no keys for this shape".into() })?;
+            .ok_or_else(|| ProverError::Failed {
+                reason: "no keys for this shape".into(),
+            })?;
         let slots = job.witness.shape.slots();
-        let phases = Phases::new(&self.bars, format!("proving batch {} ({slots} slots)", job.index));
+        let phases = Phases::new(
+            &self.bars,
+            format!("proving batch {} ({slots} slots)", job.index),
+        );
         let started = Instant::now();
         let result = keys.prove(&job.witness, &Both(&phases, progress));
         phases.clear();
         match result {
             Ok(proof) => {
                 let bytes = proof.proof.clone();
-                let made = Made { shape: job.witness.shape, seconds: started.elapsed().as_secs_f64(), proof };
-                self.made.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(made);
+                let made = Made {
+                    shape: job.witness.shape,
+                    seconds: started.elapsed().as_secs_f64(),
+                    proof,
+                };
+                self.made
+                    .lock()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner)
+                    .push(made);
                 Ok(bytes)
             }
             Err(ProveError::Cancelled) => Err(ProverError::Cancelled),
-            Err(error) => Err(ProverError::Failed { reason: error.to_string() }),
+            Err(error) => Err(ProverError::Failed {
+                reason: error.to_string(),
+            }),
         }
     }
 }
@@ -101,18 +118,27 @@ pub(crate) struct TimedProver<P> {
 
 impl<P> TimedProver<P> {
     pub(crate) fn new(prover: Arc<P>) -> Self {
-        Self { prover, turn: Mutex::default() }
+        Self {
+            prover,
+            turn: Mutex::default(),
+        }
     }
 
     /// Wall time of each proof in milliseconds.
     pub(crate) fn milliseconds(&self) -> Vec<f64> {
-        self.turn.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        self.turn
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone()
     }
 }
 
 impl<P: TransactionProver> TransactionProver for TimedProver<P> {
     fn prove(&self, words: &Words, witness: &Witness) -> Result<[u8; 128], String> {
-        let mut turn = self.turn.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut turn = self
+            .turn
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let started = Instant::now();
         let proof = self.prover.prove(words, witness)?;
         turn.push(started.elapsed().as_secs_f64() * 1e3);

@@ -13,13 +13,13 @@ use rand::rngs::OsRng;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use subrosa_bindings::{Account, Client, Contracts, L1, RpcTransport, development};
-use subrosa_prover::{batch::BatchKeys, setup::KeyStore};
 use subrosa_protocol::{
     Fr,
     batch::BatchWitness,
     encoding::{fr_from_bytes, fr_to_bytes},
     keys::{Network, Seed, ViewingKey},
 };
+use subrosa_prover::{batch::BatchKeys, setup::KeyStore};
 use subrosa_sequencer::{
     Config, Ports, Sequencer,
     adapters::{Groth16Verifier, L1Settlement},
@@ -44,13 +44,21 @@ struct Deployment {
 
 impl Deployment {
     fn contracts(&self) -> Contracts {
-        Contracts { rollup: self.rollup, vault: self.vault, registry: self.registry }
+        Contracts {
+            rollup: self.rollup,
+            vault: self.vault,
+            registry: self.registry,
+        }
     }
 
     async fn client(&self, operator: Option<Account>) -> anyhow::Result<Arc<dyn L1>> {
         let client = Client::new(RpcTransport::new(&self.l1)?, self.contracts(), operator);
         let found = client.chain_id().await?;
-        ensure!(found == self.chain_id, "the L1 endpoint serves chain {found}, not {}", self.chain_id);
+        ensure!(
+            found == self.chain_id,
+            "the L1 endpoint serves chain {found}, not {}",
+            self.chain_id
+        );
         Ok(Arc::new(client))
     }
 }
@@ -68,12 +76,17 @@ fn account(variable: &str, development: Option<usize>, chain_id: u64) -> anyhow:
             .with_context(|| format!("{variable} is not 32 bytes of hex"))?;
         return Ok(Account::from_bytes(secret)?);
     }
-    let Some(index) = development else { bail!("set {variable} to the account's key") };
+    let Some(index) = development else {
+        bail!("set {variable} to the account's key")
+    };
     ensure!(
         development::is_development_chain(chain_id),
         "chain {chain_id} is not a development chain: its accounts' keys are public"
     );
-    development::accounts().into_iter().nth(index).context("there are ten development accounts")
+    development::accounts()
+        .into_iter()
+        .nth(index)
+        .context("there are ten development accounts")
 }
 
 /// Arguments of `subrosa sequencer`.
@@ -132,7 +145,9 @@ pub(crate) async fn sequencer(keys: &Path, arguments: SequencerArguments) -> any
     let (verifier, batch) = sequencer_keys(keys, &config, &bars)?;
     let allowed = development::is_development_chain(deployment.chain_id);
     ensure!(
-        allowed || !(verifier.is_unsafe_development() || batch.iter().any(|k| k.is_unsafe_development())),
+        allowed
+            || !(verifier.is_unsafe_development()
+                || batch.iter().any(|k| k.is_unsafe_development())),
         "development keys are refused on chain {}: anyone could forge proofs",
         deployment.chain_id
     );
@@ -152,12 +167,19 @@ fn sequencer_keys(
     keys: &Path,
     config: &Config,
     bars: &MultiProgress,
-) -> anyhow::Result<(subrosa_prover::groth16::TransactionVerifier, Vec<Arc<BatchKeys>>)> {
+) -> anyhow::Result<(
+    subrosa_prover::groth16::TransactionVerifier,
+    Vec<Arc<BatchKeys>>,
+)> {
     let store = KeyStore::open(keys)?;
     let phases = Phases::new(bars, "keys");
     let verifier = store.transaction_verifier(&phases)?;
-    let batch =
-        config.seal.shapes.iter().map(|shape| store.batch(*shape, &phases)).collect::<Result<Vec<_>, _>>()?;
+    let batch = config
+        .seal
+        .shapes
+        .iter()
+        .map(|shape| store.batch(*shape, &phases))
+        .collect::<Result<Vec<_>, _>>()?;
     phases.clear();
     Ok((verifier, batch))
 }
@@ -221,7 +243,8 @@ pub(crate) struct WalletArguments {
 
 /// The passphrase of a key file, from the environment: never from the command line, which others can read.
 fn passphrase() -> anyhow::Result<SecretString> {
-    let text = std::env::var("SUBROSA_PASSPHRASE").context("set SUBROSA_PASSPHRASE to the key file's passphrase")?;
+    let text = std::env::var("SUBROSA_PASSPHRASE")
+        .context("set SUBROSA_PASSPHRASE to the key file's passphrase")?;
     ensure!(!text.is_empty(), "SUBROSA_PASSPHRASE is empty");
     Ok(SecretString::from(text))
 }
@@ -233,7 +256,11 @@ fn key_file(directory: &Path) -> PathBuf {
 /// Runs a wallet command.
 pub(crate) async fn wallet(keys: &Path, command: WalletCommand) -> anyhow::Result<()> {
     match command {
-        WalletCommand::Init { directory, development, restore } => {
+        WalletCommand::Init {
+            directory,
+            development,
+            restore,
+        } => {
             std::fs::create_dir_all(&directory)?;
             let seed = if restore {
                 let mut line = zeroize_line()?;
@@ -244,7 +271,11 @@ pub(crate) async fn wallet(keys: &Path, command: WalletCommand) -> anyhow::Resul
             } else {
                 Seed::random(&mut OsRng)
             };
-            let network = if development { Network::Development } else { Network::Production };
+            let network = if development {
+                Network::Development
+            } else {
+                Network::Production
+            };
             keystore::create(&key_file(&directory), &seed, network, &passphrase()?)?;
             println!("{}", ViewingKey::from_seed(&seed).address().encode(network));
             Ok(())
@@ -276,13 +307,18 @@ async fn run_wallet(keys: &Path, arguments: WalletArguments) -> anyhow::Result<(
         arguments.listen
     );
     let deployment = deployment(&arguments.deployment)?;
-    let account = account("SUBROSA_ACCOUNT_KEY", arguments.development_account, deployment.chain_id)?;
+    let account = account(
+        "SUBROSA_ACCOUNT_KEY",
+        arguments.development_account,
+        deployment.chain_id,
+    )?;
     let (seed, network) = keystore::open(&key_file(&arguments.directory), &passphrase()?)?;
     let phases = Phases::new(&MultiProgress::new(), "keys of the transaction circuit");
     let transaction = KeyStore::open(keys)?.transaction(&phases)?;
     phases.clear();
     ensure!(
-        development::is_development_chain(deployment.chain_id) || !transaction.is_unsafe_development(),
+        development::is_development_chain(deployment.chain_id)
+            || !transaction.is_unsafe_development(),
         "development keys are refused on chain {}",
         deployment.chain_id
     );
@@ -298,7 +334,11 @@ async fn run_wallet(keys: &Path, arguments: WalletArguments) -> anyhow::Result<(
     let token_file = arguments.directory.join("token");
     let token = Token::load_or_create(&token_file)?;
     let gateway = Gateway::start(wallet, arguments.listen, token).await?;
-    eprintln!("gateway on http://{}/docs, bearer token in {}", gateway.address, token_file.display());
+    eprintln!(
+        "gateway on http://{}/docs, bearer token in {}",
+        gateway.address,
+        token_file.display()
+    );
     tokio::signal::ctrl_c().await?;
     gateway.stop().await;
     Ok(())
@@ -347,7 +387,9 @@ pub(crate) fn prover(keys: &Path, command: ProverCommand) -> anyhow::Result<()> 
             phases.finish("done");
             let file = ProofFile {
                 slots: witness.shape.slots(),
-                instances: proof.instances.map(|word| format!("0x{}", hex::encode(fr_to_bytes(&word)))),
+                instances: proof
+                    .instances
+                    .map(|word| format!("0x{}", hex::encode(fr_to_bytes(&word)))),
                 proof: format!("0x{}", hex::encode(&proof.proof)),
             };
             std::fs::write(out, serde_json::to_vec_pretty(&file)?)?;
@@ -355,8 +397,8 @@ pub(crate) fn prover(keys: &Path, command: ProverCommand) -> anyhow::Result<()> 
         }
         ProverCommand::Verify { proof } => {
             let file: ProofFile = serde_json::from_slice(&std::fs::read(&proof)?)?;
-            let shape =
-                subrosa_protocol::batch::Shape::from_slots(file.slots).context("a shape has 4, 16 or 64 slots")?;
+            let shape = subrosa_protocol::batch::Shape::from_slots(file.slots)
+                .context("a shape has 4, 16 or 64 slots")?;
             let phases = Phases::new(&bars, "keys");
             let keys = store.batch(shape, &phases)?;
             phases.clear();
@@ -366,7 +408,10 @@ pub(crate) fn prover(keys: &Path, command: ProverCommand) -> anyhow::Result<()> 
                 hex::decode_to_slice(text.trim_start_matches("0x"), &mut bytes)?;
                 *instance = fr_from_bytes(&bytes)?;
             }
-            keys.verify(&instances, &hex::decode(file.proof.trim_start_matches("0x"))?)?;
+            keys.verify(
+                &instances,
+                &hex::decode(file.proof.trim_start_matches("0x"))?,
+            )?;
             println!("valid");
             Ok(())
         }

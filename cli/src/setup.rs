@@ -10,8 +10,8 @@ use subrosa_bindings::{
     deploy::{DeployConfig, NewAsset, NewShape, deploy, development_token, mint},
     development,
 };
-use subrosa_prover::setup::KeyStore;
 use subrosa_protocol::{asset::AssetId, batch::Shape};
+use subrosa_prover::setup::KeyStore;
 
 use crate::progress::Phases;
 
@@ -44,7 +44,10 @@ pub(crate) enum Command {
 }
 
 fn shapes(slots: &[usize]) -> anyhow::Result<Vec<Shape>> {
-    slots.iter().map(|n| Shape::from_slots(*n).context("a shape has 4, 16 or 64 slots")).collect()
+    slots
+        .iter()
+        .map(|n| Shape::from_slots(*n).context("a shape has 4, 16 or 64 slots"))
+        .collect()
 }
 
 /// Runs the command.
@@ -79,7 +82,9 @@ pub(crate) async fn run(keys: &Path, command: Command) -> anyhow::Result<()> {
             println!("parameters for circuits up to 2^{k} rows");
             Ok(())
         }
-        Command::Deploy { l1, slots, mint } => development_deployment(keys, &l1, &shapes(&slots)?, mint, &bars).await,
+        Command::Deploy { l1, slots, mint } => {
+            development_deployment(keys, &l1, &shapes(&slots)?, mint, &bars).await
+        }
     }
 }
 
@@ -109,7 +114,10 @@ async fn development_deployment(
         });
     }
     let mut tokens: Vec<Address> = Vec::new();
-    for (name, symbol, decimals) in [("Development dollar", "dUSD", 6u8), ("Development gold", "dXAU", 18)] {
+    for (name, symbol, decimals) in [
+        ("Development dollar", "dUSD", 6u8),
+        ("Development gold", "dXAU", 18),
+    ] {
         let token = development_token(&transport, &accounts[0], name, symbol, decimals).await?;
         for account in &accounts[3..] {
             let amount = u128::from(units) * 10u128.pow(u32::from(decimals));
@@ -121,13 +129,29 @@ async fn development_deployment(
         sequencer: accounts[1].address(),
         guardian: accounts[2].address(),
         fee_asset: AssetId(0),
-        assets: tokens.iter().map(|token| NewAsset { token: *token, auditor: None, flags: 0 }).collect(),
+        assets: tokens
+            .iter()
+            .map(|token| NewAsset {
+                token: *token,
+                auditor: None,
+                flags: 0,
+            })
+            .collect(),
         shapes: new_shapes,
     };
     let deployment = deploy(&transport, &accounts[0], &config).await?;
     println!("l1 = {l1:?}\nchain_id = {chain_id}");
-    println!("rollup = {:?}", deployment.contracts.rollup.to_string().to_lowercase());
-    println!("vault = {:?}", deployment.contracts.vault.to_string().to_lowercase());
-    println!("registry = {:?}", deployment.contracts.registry.to_string().to_lowercase());
+    println!(
+        "rollup = {:?}",
+        deployment.contracts.rollup.to_string().to_lowercase()
+    );
+    println!(
+        "vault = {:?}",
+        deployment.contracts.vault.to_string().to_lowercase()
+    );
+    println!(
+        "registry = {:?}",
+        deployment.contracts.registry.to_string().to_lowercase()
+    );
     Ok(())
 }

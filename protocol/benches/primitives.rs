@@ -41,6 +41,7 @@ fn transaction(number: u64, payee: Address, sender: &ViewingKey) -> PublishedOut
             outputs[i],
             AssetId(1),
             100,
+            &Memo::default(),
         )
     });
     PublishedOutputs {

@@ -48,7 +48,9 @@ pub struct EphemeralKey {
 }
 
 impl EphemeralKey {
-    /// esk = B("esk"; ovk, nf₀, nf₁, nf₂). Nullifiers never repeat, and so neither does esk.
+    /// esk = B("esk"; ovk, nf₀, nf₁, nf₂). Of transactions with the same three nullifiers only one can ever
+    /// be included, but several may be *sent* (a payment that expired and is made again): they share esk, so
+    /// every key below must depend on the commitment, and the commitment on all that the key seals.
     #[must_use]
     pub fn new(ovk: &[u8; 32], nullifiers: &[Fr; 3]) -> Self {
         let [nf0, nf1, nf2] = nullifiers.map(|nf| fr_to_bytes(&nf));
@@ -87,12 +89,16 @@ impl fmt::Debug for EphemeralKey {
     }
 }
 
-/// rcmᵢ = B("rcm"; Sᵢ.y, nf₀, i): the blinding of output `index`, known to both sides of the shared
-/// secret.
+/// rcmᵢ = B("rcm"; Sᵢ.y, nf₀, i, memo): the blinding of output `index`, known to both sides of the shared
+/// secret. The memo (empty but for output 0) is in it so that cmᵢ, and with it the one-time key Kᵢ,
+/// differs wherever the plaintext does, also between attempts at one payment from the same inputs.
 #[must_use]
-pub fn rcm(shared_y: &Fr, nullifier0: &Fr, index: u8) -> Fr {
+pub fn rcm(shared_y: &Fr, nullifier0: &Fr, index: u8, memo: &Memo) -> Fr {
     let shared = Zeroizing::new(fr_to_bytes(shared_y));
-    derive::field("rcm", &[&*shared, &fr_to_bytes(nullifier0), &[index]])
+    derive::field(
+        "rcm",
+        &[&*shared, &fr_to_bytes(nullifier0), &[index], memo.as_bytes()],
+    )
 }
 
 /// What a transaction publishes about its outputs, as far as a recipient needs it.
@@ -119,7 +125,8 @@ pub struct OutputPlaintext {
 
 impl OutputPlaintext {
     /// The output `index` of the transaction with this ephemeral key that pays a cash note to
-    /// `recipient`, its blinding derived as the specification says.
+    /// `recipient`, its blinding derived as the specification says. `memo` is what [`encrypt_outputs`] will
+    /// seal; it is left out of outputs 1 and 2, which have none.
     #[must_use]
     pub fn cash(
         ephemeral: &EphemeralKey,
@@ -128,8 +135,11 @@ impl OutputPlaintext {
         recipient: Address,
         asset: AssetId,
         value: u128,
+        memo: &Memo,
     ) -> Self {
-        let rcm = rcm(&ephemeral.shared(&recipient.pk), nullifier0, index);
+        let none = Memo::default();
+        let memo = if index == 0 { memo } else { &none };
+        let rcm = rcm(&ephemeral.shared(&recipient.pk), nullifier0, index, memo);
         Self {
             recipient,
             note: Note::cash(asset, value, recipient.owner, rcm),
@@ -258,7 +268,8 @@ fn open_note(
     owner: &Fr,
 ) -> Option<(Note, Option<Memo>)> {
     let (asset, value, memo) = open(published, index, shared_bytes, ephemeral)?;
-    let rcm = rcm(shared_y, &published.nullifiers[0], index as u8);
+    let sealed = memo.clone().unwrap_or_default();
+    let rcm = rcm(shared_y, &published.nullifiers[0], index as u8, &sealed);
     let note = Note::cash(asset, value, *owner, rcm);
     (note.commitment() == published.commitments[index]).then_some((note, memo))
 }
@@ -353,7 +364,7 @@ pub fn recover_outgoing(
     let ephemeral_bytes = fr_to_bytes(&published.ephemeral);
     let (asset, value, memo) = open(published, 0, &shared, &ephemeral_bytes)?;
     let memo = memo?;
-    let rcm = rcm(&shared_y, &published.nullifiers[0], 0);
+    let rcm = rcm(&shared_y, &published.nullifiers[0], 0, &memo);
     auditors.iter().find_map(|auditor| {
         let record = audit_decrypt(&ephemeral.shared(auditor), &cm0, audit)?;
         let note = Note::cash(asset, value, record.recipient, rcm);

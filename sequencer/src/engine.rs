@@ -24,6 +24,9 @@ use crate::wire::{Word, word};
 /// Events kept for a slow listener before it loses the oldest.
 const EVENT_BACKLOG: usize = 1_024;
 
+/// How often a proof under way is told to stop until it does.
+const INTERRUPT: Duration = Duration::from_millis(50);
+
 /// Something happened to a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchEvent {
@@ -201,15 +204,23 @@ impl Engine {
         *self.registry.lock().expect(POISON) = registry;
     }
 
-    /// A token for one proof, cancelled by [`Engine::cancel_proof`] and at shutdown.
+    /// A token for one proof, cancelled by [`Engine::interrupt_proof`] and at shutdown.
     pub(crate) fn begin_proof(&self) -> CancellationToken {
         let token = self.cancel.child_token();
         *self.proof_cancel.lock().expect(POISON) = token.clone();
         token
     }
 
-    pub(crate) fn cancel_proof(&self) {
-        self.proof_cancel.lock().expect(POISON).cancel();
+    /// Cancels the proof under way, if there is one, and keeps others from beginning.
+    pub(crate) async fn interrupt_proof(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        loop {
+            // Again and again: a proof may begin between the cancelling and the waiting.
+            self.proof_cancel.lock().expect(POISON).cancel();
+            let gate = tokio::time::timeout(INTERRUPT, self.prove_gate.lock()).await;
+            if let Ok(gate) = gate {
+                return gate;
+            }
+        }
     }
 
     pub(crate) fn halt_on_store(&self, error: &StoreError) {

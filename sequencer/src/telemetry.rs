@@ -13,6 +13,7 @@ const ADMISSIONS: &str = "subrosa_sequencer_admissions_total";
 const ADMISSION_SECONDS: &str = "subrosa_sequencer_admission_seconds";
 const VERIFY_SECONDS: &str = "subrosa_sequencer_verify_group_seconds";
 const VERIFY_SIZE: &str = "subrosa_sequencer_verify_group_size";
+const COMMIT_SECONDS: &str = "subrosa_sequencer_commit_seconds";
 const MEMPOOL: &str = "subrosa_sequencer_mempool_transactions";
 const DEPOSITS: &str = "subrosa_sequencer_deposits_waiting";
 const BATCHES: &str = "subrosa_sequencer_batches_total";
@@ -57,6 +58,7 @@ fn describe() {
     describe_histogram!(ADMISSION_SECONDS, "Time from queueing to verdict");
     describe_histogram!(VERIFY_SECONDS, "Time to verify one group of proofs");
     describe_histogram!(VERIFY_SIZE, "Proofs in one group");
+    describe_histogram!(COMMIT_SECONDS, "Time to store accepted submissions, synced");
     describe_gauge!(MEMPOOL, "Transactions in the mempool");
     describe_gauge!(DEPOSITS, "Deposits seen and not sealed");
     describe_counter!(BATCHES, "Batches by stage reached");
@@ -92,6 +94,14 @@ pub(crate) fn verifying<T>(size: usize, verify: impl FnOnce() -> T) -> T {
     let result = verify();
     histogram!(VERIFY_SECONDS).record(start.elapsed().as_secs_f64());
     histogram!(VERIFY_SIZE).record(size as f64);
+    result
+}
+
+/// Measures the synced write of accepted submissions.
+pub(crate) fn storing<T>(store: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let result = store();
+    histogram!(COMMIT_SECONDS).record(start.elapsed().as_secs_f64());
     result
 }
 

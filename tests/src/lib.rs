@@ -1,1 +1,47 @@
-//! placeholder
+//! What the end-to-end tests share: development keys, chains with the real contracts, a sequencer with the
+//! real prover, institutions behind their HTTP gateways, and parties who compose transactions by hand.
+//!
+//! Nothing here is a substitute: every proof is made and checked, every contract call is executed.
+
+pub mod api;
+pub mod chain;
+pub mod institution;
+pub mod keys;
+pub mod party;
+pub mod world;
+
+pub use api::Api;
+pub use chain::{Chain, Deployed};
+pub use institution::Institution;
+pub use party::Party;
+pub use world::World;
+
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
+
+use anyhow::bail;
+
+/// How long anything may take that the tests wait for. Generous: machines that run tests are often busy.
+pub const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Asks `probe` until it answers something, every 50 ms.
+///
+/// # Errors
+/// What `probe` fails with, or that `what` did not happen within [`PATIENCE`].
+pub async fn eventually<T, F: Future<Output = anyhow::Result<Option<T>>>>(
+    what: &str,
+    mut probe: impl FnMut() -> F,
+) -> anyhow::Result<T> {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = probe().await? {
+            return Ok(found);
+        }
+        if started.elapsed() > PATIENCE {
+            bail!("{what}: not within {} s", PATIENCE.as_secs());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

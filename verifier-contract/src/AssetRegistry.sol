@@ -3,6 +3,7 @@ pragma solidity 0.8.30;
 
 import {EmbeddedCurve} from "./EmbeddedCurve.sol";
 import {Governed} from "./Governance.sol";
+import {UNAUDITED_X, UNAUDITED_Y} from "./ProtocolConstants.sol";
 import {IAssetRegistry} from "./interfaces/IAssetRegistry.sol";
 import {IPoseidon} from "./interfaces/IPoseidon.sol";
 
@@ -19,9 +20,6 @@ contract AssetRegistry is IAssetRegistry, Governed {
     /// @inheritdoc IAssetRegistry
     IPoseidon public immutable poseidon;
 
-    uint256 private immutable _unauditedX;
-    uint256 private immutable _unauditedY;
-
     /// @inheritdoc IAssetRegistry
     uint256 public root;
 
@@ -35,13 +33,8 @@ contract AssetRegistry is IAssetRegistry, Governed {
 
     /// @param poseidon_ the hash contract
     /// @param governance the owner: a timelock, off development chains
-    /// @param unauditedX x coordinate of the point N for assets without an auditor (specification: Notes)
-    /// @param unauditedY y coordinate of N
-    constructor(IPoseidon poseidon_, address governance, uint256 unauditedX, uint256 unauditedY) Governed(governance) {
-        EmbeddedCurve.requireKey(unauditedX, unauditedY);
+    constructor(IPoseidon poseidon_, address governance) Governed(governance) {
         poseidon = poseidon_;
-        _unauditedX = unauditedX;
-        _unauditedY = unauditedY;
 
         uint256[] memory children = new uint256[](ARITY);
         uint256 value = 0;
@@ -58,7 +51,7 @@ contract AssetRegistry is IAssetRegistry, Governed {
     /// @inheritdoc IAssetRegistry
     function register(address token, uint256 auditorX, uint256 auditorY, uint8 flags)
         external
-        onlyOwner
+        onlyGovernance
         returns (uint16 asset)
     {
         EmbeddedCurve.requireKey(auditorX, auditorY);
@@ -66,12 +59,12 @@ contract AssetRegistry is IAssetRegistry, Governed {
     }
 
     /// @inheritdoc IAssetRegistry
-    function registerUnaudited(address token, uint8 flags) external onlyOwner returns (uint16 asset) {
-        return _register(token, _unauditedX, _unauditedY, flags);
+    function registerUnaudited(address token, uint8 flags) external onlyGovernance returns (uint16 asset) {
+        return _register(token, UNAUDITED_X, UNAUDITED_Y, flags);
     }
 
     /// @inheritdoc IAssetRegistry
-    function rotateAuditor(uint16 asset, uint256 auditorX, uint256 auditorY) external onlyOwner {
+    function rotateAuditor(uint16 asset, uint256 auditorX, uint256 auditorY) external onlyGovernance {
         EmbeddedCurve.requireKey(auditorX, auditorY);
         if (asset >= _assets.length) revert UnknownAsset(asset);
         Asset storage entry = _assets[asset];
@@ -105,8 +98,8 @@ contract AssetRegistry is IAssetRegistry, Governed {
     }
 
     /// @inheritdoc IAssetRegistry
-    function unaudited() external view returns (uint256 x, uint256 y) {
-        return (_unauditedX, _unauditedY);
+    function unaudited() external pure returns (uint256 x, uint256 y) {
+        return (UNAUDITED_X, UNAUDITED_Y);
     }
 
     function _register(address token, uint256 auditorX, uint256 auditorY, uint8 flags)

@@ -30,18 +30,33 @@ contract Governance is TimelockController {
 
 /// @title Governed
 /// @notice A contract owned by a timelock. Off development chains the owner must answer `getMinDelay` with at least
-/// `MINIMUM_GOVERNANCE_DELAY`; ownership moves in two steps and cannot be renounced.
+/// `MINIMUM_GOVERNANCE_DELAY`, when it becomes the owner and at every call that it makes as such; ownership moves in two
+/// steps and cannot be renounced.
+/// @dev The answer is the owner's own. `Governance` cannot answer less than it enforces; a timelock without a floor could
+/// lower its delay, schedule without notice, and raise the delay again before it executes. Users look at the owner's code.
 abstract contract Governed is Ownable2Step {
-    /// @notice The owner named is not a contract.
+    /// @notice The owner, present or named, is not a contract.
     error GovernanceNotAContract(address governance);
 
-    /// @notice The owner named gives less notice than required.
+    /// @notice The owner, present or named, gives less notice than required.
     error GovernanceDelayTooShort(uint256 delay, uint256 minimum);
 
     /// @notice Governance cannot be given up.
     error GovernanceIsPermanent();
 
+    /// @dev Only the owner, and only while it gives the notice required.
+    modifier onlyGovernance() {
+        _checkOwner();
+        _requireNotice(msg.sender);
+        _;
+    }
+
     constructor(address governance) Ownable(governance) {}
+
+    /// @inheritdoc Ownable2Step
+    function transferOwnership(address newOwner) public override onlyGovernance {
+        super.transferOwnership(newOwner);
+    }
 
     /// @notice Always reverts: a rollup without governance could not replace a retired shape.
     function renounceOwnership() public pure override {
@@ -50,11 +65,15 @@ abstract contract Governed is Ownable2Step {
 
     /// @dev Runs at construction and at every acceptance.
     function _transferOwnership(address newOwner) internal override {
-        if (!DevelopmentChain.here()) {
-            if (newOwner.code.length == 0) revert GovernanceNotAContract(newOwner);
-            uint256 delay = TimelockController(payable(newOwner)).getMinDelay();
-            if (delay < MINIMUM_GOVERNANCE_DELAY) revert GovernanceDelayTooShort(delay, MINIMUM_GOVERNANCE_DELAY);
-        }
+        _requireNotice(newOwner);
         super._transferOwnership(newOwner);
+    }
+
+    /// @dev Off development chains, reverts unless `governance` is a contract that says to give the notice required.
+    function _requireNotice(address governance) private view {
+        if (DevelopmentChain.here()) return;
+        if (governance.code.length == 0) revert GovernanceNotAContract(governance);
+        uint256 delay = TimelockController(payable(governance)).getMinDelay();
+        if (delay < MINIMUM_GOVERNANCE_DELAY) revert GovernanceDelayTooShort(delay, MINIMUM_GOVERNANCE_DELAY);
     }
 }

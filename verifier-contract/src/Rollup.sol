@@ -5,6 +5,7 @@ import {BatchData} from "./BatchData.sol";
 import {DevelopmentChain} from "./DevelopmentChain.sol";
 import {Fr, isCanonical} from "./Fields.sol";
 import {Governed} from "./Governance.sol";
+import {GENESIS_STATE} from "./ProtocolConstants.sol";
 import {Vault} from "./Vault.sol";
 import {IAssetRegistry} from "./interfaces/IAssetRegistry.sol";
 import {IHalo2Verifier} from "./interfaces/IHalo2Verifier.sol";
@@ -18,6 +19,8 @@ contract Rollup is IRollup, Governed {
     uint256 private constant PROTOCOL_VERSION = 1;
     /// @dev How far a batch's time may lie behind the block's.
     uint256 private constant TIME_WINDOW = 1 hours;
+    /// @dev How the code of an account that delegates begins (EIP-7702); no contract's code can (EIP-3541).
+    bytes3 private constant DELEGATION = 0xef0100;
 
     /// @inheritdoc IRollup
     IAssetRegistry public immutable registry;
@@ -43,14 +46,12 @@ contract Rollup is IRollup, Governed {
     /// @param sequencer_ the account that may submit batches
     /// @param guardian the account that may pause deposits
     /// @param feeAsset_ id of the asset in which fees are paid
-    /// @param genesisState commitment of the state to start from, below the scalar modulus
     constructor(
         IAssetRegistry registry_,
         address governance,
         address sequencer_,
         address guardian,
-        uint16 feeAsset_,
-        uint256 genesisState
+        uint16 feeAsset_
     ) Governed(governance) {
         if (sequencer_ == address(0)) revert ZeroAddress();
         registry = registry_;
@@ -58,7 +59,7 @@ contract Rollup is IRollup, Governed {
         feeAsset = feeAsset_;
         sequencer = sequencer_;
         emit SequencerChanged(sequencer_);
-        _state = _instance(genesisState);
+        _state = Fr.wrap(GENESIS_STATE);
         batchIndex = 1;
 
         uint256[] memory message = new uint256[](3);
@@ -82,6 +83,8 @@ contract Rollup is IRollup, Governed {
         // data stand in no transaction's input. A caller that signed the transaction and has no code called from its top.
         if (msg.sender != tx.origin || msg.sender.code.length != 0) revert DataNotInTransaction();
         Shape storage shape = _activeShape(header.shape);
+        _requireCode(shape.verifier, shape.verifierCodeHash);
+        _requireCode(shape.vkData, shape.vkDataCodeHash);
         _checkHeader(header, shape.slots, slotsData.length);
         Withdrawal[] memory withdrawals = BatchData.readWithdrawals(withdrawalsData);
 
@@ -119,25 +122,25 @@ contract Rollup is IRollup, Governed {
     /// @inheritdoc IRollup
     function registerShape(uint32 shape, uint16 slots, address verifier, address vkData, bool unsafeDevelopment)
         external
-        onlyOwner
+        onlyGovernance
     {
         if (_shapes[shape].slots != 0) revert ShapeExists(shape);
         if (slots != 4 && slots != 16 && slots != 64) revert InvalidSlots(slots);
-        if (verifier.code.length == 0) revert NotAContract(verifier);
-        if (vkData.code.length == 0) revert NotAContract(vkData);
         if (unsafeDevelopment && !DevelopmentChain.here()) revert UnsafeDevelopmentKey(block.chainid);
-        _shapes[shape] = Shape(slots, unsafeDevelopment, false, verifier, vkData);
-        emit ShapeRegistered(shape, slots, verifier, vkData, vkData.codehash, unsafeDevelopment);
+        bytes32 verifierCodeHash = _codeHash(verifier);
+        bytes32 vkDataCodeHash = _codeHash(vkData);
+        _shapes[shape] = Shape(slots, unsafeDevelopment, false, verifier, vkData, verifierCodeHash, vkDataCodeHash);
+        emit ShapeRegistered(shape, slots, verifier, vkData, vkDataCodeHash, unsafeDevelopment);
     }
 
     /// @inheritdoc IRollup
-    function retireShape(uint32 shape) external onlyOwner {
+    function retireShape(uint32 shape) external onlyGovernance {
         _activeShape(shape).retired = true;
         emit ShapeRetired(shape);
     }
 
     /// @inheritdoc IRollup
-    function setSequencer(address newSequencer) external onlyOwner {
+    function setSequencer(address newSequencer) external onlyGovernance {
         if (newSequencer == address(0)) revert ZeroAddress();
         sequencer = newSequencer;
         emit SequencerChanged(newSequencer);
@@ -191,6 +194,18 @@ contract Rollup is IRollup, Governed {
     function _activeShape(uint256 id) private view returns (Shape storage shape) {
         shape = _shapes[id];
         if (shape.slots == 0 || shape.retired) revert UnknownShape(id);
+    }
+
+    /// @dev Reverts unless the account's code is what it was when its shape was registered.
+    function _requireCode(address account, bytes32 codeHash) private view {
+        if (account.codehash != codeHash) revert CodeChanged(account);
+    }
+
+    /// @dev Hash of a contract's code. An account that delegates has code too, but its key can change it at any time.
+    function _codeHash(address account) private view returns (bytes32) {
+        bytes memory code = account.code;
+        if (code.length == 0 || bytes3(code) == DELEGATION) revert NotAContract(account);
+        return account.codehash;
     }
 
     /// @dev A scalar that goes into the proof's instances: rejected, never reduced, when not below r.

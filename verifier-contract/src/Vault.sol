@@ -78,7 +78,6 @@ contract Vault is IVault, Governed, ReentrancyGuardTransient {
 
     /// @inheritdoc IVault
     function claim(uint16 asset, address to) external nonReentrant returns (uint256 amount) {
-        if (to == address(0)) revert ZeroAddress();
         return _claim(asset, msg.sender, to);
     }
 
@@ -117,7 +116,7 @@ contract Vault is IVault, Governed, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IVault
-    function setGuardian(address newGuardian) external onlyOwner {
+    function setGuardian(address newGuardian) external onlyGovernance {
         if (newGuardian == address(0)) revert ZeroAddress();
         guardian = newGuardian;
         emit GuardianChanged(newGuardian);
@@ -156,6 +155,9 @@ contract Vault is IVault, Governed, ReentrancyGuardTransient {
 
     /// @dev Clears what is credited to `account`, then pays it to `to`. A payment that fails reverts this call alone.
     function _claim(uint16 asset, address account, address to) private returns (uint256 amount) {
+        if (to == address(0)) revert ZeroAddress();
+        // What the vault paid to itself would be nobody's.
+        if (to == address(this)) revert ClaimToVault();
         amount = credited[asset][account];
         if (amount == 0) revert NothingToClaim(asset, account);
         credited[asset][account] = 0;

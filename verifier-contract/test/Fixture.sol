@@ -4,6 +4,7 @@ pragma solidity 0.8.30;
 import {AssetRegistry} from "../src/AssetRegistry.sol";
 import {SCALAR_MODULUS} from "../src/Fields.sol";
 import {Poseidon} from "../src/Poseidon.sol";
+import {GENESIS_STATE} from "../src/ProtocolConstants.sol";
 import {Rollup} from "../src/Rollup.sol";
 import {IVault} from "../src/interfaces/IVault.sol";
 import {Test, VM} from "./Vm.sol";
@@ -25,7 +26,7 @@ abstract contract Fixture is Test {
     uint16 internal constant COIN = 0;
     uint16 internal constant USD = 1;
     uint16 internal constant GOLD = 2;
-    uint256 internal constant GENESIS = 0x1234;
+    uint256 internal constant GENESIS = GENESIS_STATE;
     uint256 internal constant NOW = 1_800_000_000;
 
     address internal sequencer = address(0x5e9);
@@ -46,8 +47,8 @@ abstract contract Fixture is Test {
     function deploy() internal {
         VM.warp(NOW);
         poseidon = new Poseidon();
-        registry = new AssetRegistry(poseidon, address(this), G3X, G3Y);
-        rollup = new Rollup(registry, address(this), sequencer, guardian, USD, GENESIS);
+        registry = new AssetRegistry(poseidon, address(this));
+        rollup = new Rollup(registry, address(this), sequencer, guardian, USD);
         vault = rollup.vault();
         verifier = new VerifierDouble();
         VM.etch(vkData, hex"0001");

@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
+import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 import {TimelockController} from "@openzeppelin/contracts/governance/TimelockController.sol";
 import {AssetRegistry} from "../src/AssetRegistry.sol";
 import {Governance, Governed} from "../src/Governance.sol";
@@ -9,11 +10,15 @@ import {Rollup} from "../src/Rollup.sol";
 import {DevelopmentToken} from "../src/development/DevelopmentToken.sol";
 import {IAssetRegistry} from "../src/interfaces/IAssetRegistry.sol";
 import {IRollup} from "../src/interfaces/IRollup.sol";
-import {Fixture, G3X, G3Y} from "./Fixture.sol";
+import {IVault} from "../src/interfaces/IVault.sol";
+import {Fixture, GX, GY} from "./Fixture.sol";
 import {VM} from "./Vm.sol";
 
 contract GovernanceTest is Fixture {
     uint256 private constant MINIMUM = 7 days;
+
+    /// @dev This test owns the contracts, and passes for a timelock.
+    uint256 public getMinDelay = MINIMUM;
 
     function setUp() public {
         deploy();
@@ -57,18 +62,18 @@ contract GovernanceTest is Fixture {
     function test_ownerMustGiveNotice() public {
         VM.chainId(1);
         VM.expectRevert(abi.encodeWithSelector(Governed.GovernanceNotAContract.selector, alice));
-        new AssetRegistry(poseidon, alice, G3X, G3Y);
+        new AssetRegistry(poseidon, alice);
         address[] memory nobody = new address[](0);
         address hasty = address(new TimelockController(MINIMUM - 1, nobody, nobody, address(0)));
         VM.expectRevert(abi.encodeWithSelector(Governed.GovernanceDelayTooShort.selector, MINIMUM - 1, MINIMUM));
-        new AssetRegistry(poseidon, hasty, G3X, G3Y);
+        new AssetRegistry(poseidon, hasty);
         VM.expectRevert(abi.encodeWithSelector(Governed.GovernanceDelayTooShort.selector, MINIMUM - 1, MINIMUM));
-        new Rollup(registry, hasty, sequencer, guardian, USD, GENESIS);
+        new Rollup(registry, hasty, sequencer, guardian, USD);
         VM.expectRevert(abi.encodeWithSelector(Governed.GovernanceNotAContract.selector, alice));
-        new Rollup(registry, alice, sequencer, guardian, USD, GENESIS);
+        new Rollup(registry, alice, sequencer, guardian, USD);
         // A contract that is no timelock.
         VM.expectRevert();
-        new AssetRegistry(poseidon, address(poseidon), G3X, G3Y);
+        new AssetRegistry(poseidon, address(poseidon));
     }
 
     function test_ownerMovesOnlyToATimelock() public {
@@ -84,11 +89,68 @@ contract GovernanceTest is Fixture {
         assertEq(registry.owner(), address(governance), "owner");
     }
 
+    /// @dev A timelock that lowers its delay later has no say until it raises it again: in no function of any contract.
+    function test_ownerMustKeepGivingNotice() public {
+        address[] memory nobody = new address[](0);
+        TimelockController timelock = new TimelockController(MINIMUM, nobody, nobody, address(0));
+        Ownable2Step[3] memory governed = [Ownable2Step(registry), Ownable2Step(rollup), Ownable2Step(address(vault))];
+        for (uint256 i = 0; i < governed.length; ++i) {
+            governed[i].transferOwnership(address(timelock));
+            VM.prank(address(timelock));
+            governed[i].acceptOwnership();
+        }
+        address[10] memory targets = [
+            address(registry),
+            address(registry),
+            address(registry),
+            address(registry),
+            address(rollup),
+            address(rollup),
+            address(rollup),
+            address(rollup),
+            address(vault),
+            address(vault)
+        ];
+        bytes[10] memory calls = [
+            abi.encodeCall(IAssetRegistry.register, (address(verifier), GX, GY, 0)),
+            abi.encodeCall(IAssetRegistry.registerUnaudited, (address(poseidon), 0)),
+            abi.encodeCall(IAssetRegistry.rotateAuditor, (1, GX, GY)),
+            abi.encodeCall(Ownable2Step.transferOwnership, (alice)),
+            abi.encodeCall(IRollup.registerShape, (9, 4, address(verifier), vkData, false)),
+            abi.encodeCall(IRollup.retireShape, (4)),
+            abi.encodeCall(IRollup.setSequencer, (alice)),
+            abi.encodeCall(Ownable2Step.transferOwnership, (alice)),
+            abi.encodeCall(IVault.setGuardian, (alice)),
+            abi.encodeCall(Ownable2Step.transferOwnership, (alice))
+        ];
+        VM.prank(address(timelock));
+        timelock.updateDelay(MINIMUM - 1);
+        VM.chainId(1);
+        bytes32 short =
+            keccak256(abi.encodeWithSelector(Governed.GovernanceDelayTooShort.selector, MINIMUM - 1, MINIMUM));
+        for (uint256 i = 0; i < calls.length; ++i) {
+            VM.prank(address(timelock));
+            (bool done, bytes memory reason) = targets[i].call(calls[i]);
+            assertTrue(!done && keccak256(reason) == short, VM.toString(i));
+            // Whoever is not the owner is told so first.
+            VM.prank(bob);
+            (done, reason) = targets[i].call(calls[i]);
+            assertTrue(!done && bytes4(reason) == Ownable.OwnableUnauthorizedAccount.selector, VM.toString(i));
+        }
+        VM.prank(address(timelock));
+        timelock.updateDelay(MINIMUM);
+        for (uint256 i = 0; i < calls.length; ++i) {
+            VM.prank(address(timelock));
+            (bool done,) = targets[i].call(calls[i]);
+            assertTrue(done, VM.toString(i));
+        }
+    }
+
     /// @dev The whole path: a change is announced, waits, and takes effect.
     function test_changeThroughTimelock() public {
         VM.chainId(1);
         Governance governance = makeGovernance(MINIMUM);
-        AssetRegistry governed = new AssetRegistry(poseidon, address(governance), G3X, G3Y);
+        AssetRegistry governed = new AssetRegistry(poseidon, address(governance));
         bytes memory call = abi.encodeCall(IAssetRegistry.registerUnaudited, (address(0), 0));
         VM.startPrank(alice);
         VM.expectRevert(abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, alice));

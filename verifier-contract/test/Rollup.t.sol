@@ -3,7 +3,6 @@ pragma solidity 0.8.30;
 
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {SCALAR_MODULUS} from "../src/Fields.sol";
-import {Rollup} from "../src/Rollup.sol";
 import {IHalo2Verifier} from "../src/interfaces/IHalo2Verifier.sol";
 import {IRollup, Withdrawal} from "../src/interfaces/IRollup.sol";
 import {IVault} from "../src/interfaces/IVault.sol";
@@ -42,11 +41,6 @@ contract RollupTest is Fixture {
         assertEq(rollup.feeAsset(), USD, "fee asset");
         assertEq(vault.rollup(), address(rollup), "vault's rollup");
         assertEq(address(vault.registry()), address(registry), "vault's registry");
-    }
-
-    function test_rejectsGenesisNotCanonical() public {
-        VM.expectRevert(abi.encodeWithSelector(IRollup.InstanceNotCanonical.selector, SCALAR_MODULUS));
-        new Rollup(registry, address(this), sequencer, guardian, USD, SCALAR_MODULUS);
     }
 
     function test_acceptedBatchTakesEffect() public {
@@ -241,6 +235,40 @@ contract RollupTest is Fixture {
         rollup.shapeOf(9);
         Batch memory b = makeBatch(9, 1, 0, 19);
         submitReverts(b, abi.encodeWithSelector(IRollup.UnknownShape.selector, 9));
+    }
+
+    /// @dev A shape's proofs are checked by the code that it was registered with, and by no other.
+    function test_codeChanged() public {
+        bytes memory verifierCode = address(verifier).code;
+        bytes memory keyCode = vkData.code;
+        assertTrue(rollup.shapeOf(4).verifierCodeHash == keccak256(verifierCode), "verifier's hash");
+        assertTrue(rollup.shapeOf(4).vkDataCodeHash == keccak256(keyCode), "key's hash");
+        Batch memory b = makeBatch(4, 1, 0, 24);
+        bytes[3] memory others = [bytes(""), hex"00", abi.encodePacked(hex"ef0100", address(verifier))];
+        for (uint256 i = 0; i < others.length; ++i) {
+            // Answers every call with success.
+            VM.etch(address(verifier), others[i]);
+            submitReverts(b, abi.encodeWithSelector(IRollup.CodeChanged.selector, address(verifier)));
+            VM.etch(address(verifier), verifierCode);
+            VM.etch(vkData, others[i]);
+            submitReverts(b, abi.encodeWithSelector(IRollup.CodeChanged.selector, vkData));
+            VM.etch(vkData, keyCode);
+        }
+        submit(b);
+    }
+
+    /// @dev The code of an account that delegates is whatever its key says at the time.
+    function test_delegationIsNoContract() public {
+        bytes memory reason = abi.encodeWithSelector(IRollup.NotAContract.selector, alice);
+        VM.etch(alice, abi.encodePacked(hex"ef0100", address(verifier)));
+        VM.expectRevert(reason);
+        rollup.registerShape(9, 4, alice, vkData, false);
+        VM.expectRevert(reason);
+        rollup.registerShape(9, 4, address(verifier), alice, false);
+        // Other code of that length is a contract's.
+        VM.etch(alice, abi.encodePacked(hex"000100", address(verifier)));
+        rollup.registerShape(9, 4, address(verifier), alice, false);
+        assertTrue(rollup.shapeOf(9).vkDataCodeHash == keccak256(alice.code), "hash");
     }
 
     /// @dev A retired shape is neither used nor registered again.

@@ -198,6 +198,25 @@ contract VaultTest is Fixture {
         vault.claim(USD, address(0));
     }
 
+    /// @dev What the vault paid to itself would be nobody's: refused, and the claim stays.
+    function test_claimToVault() public {
+        depositToken(usd, USD, alice, 100, 1);
+        settle(1, USD, bob, 60);
+        settle(0, USD, address(vault), 40);
+        VM.prank(bob);
+        VM.expectRevert(IVault.ClaimToVault.selector);
+        vault.claim(USD, address(vault));
+        VM.expectRevert(IVault.ClaimToVault.selector);
+        vault.claimFor(USD, address(vault));
+        VM.expectRevert(IVault.ZeroAddress.selector);
+        vault.claimFor(USD, address(0));
+        assertEq(vault.credited(USD, bob), 60, "claim kept");
+        assertEq(vault.credited(USD, address(vault)), 40, "claim kept");
+        assertEq(usd.balanceOf(address(vault)), 100, "balance");
+        VM.prank(bob);
+        assertEq(vault.claim(USD, bob), 60, "paid");
+    }
+
     /// @dev Whoever calls `claimFor`, the credited account is paid.
     function test_claimFor() public {
         depositCoin(alice, 100, 1);

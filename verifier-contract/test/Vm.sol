@@ -19,6 +19,9 @@ interface Vm {
     function expectRevert(bytes4 selector) external;
     function expectRevert(bytes calldata data) external;
     function expectEmit(bool topic1, bool topic2, bool topic3, bool data, address emitter) external;
+    function mockCall(address callee, bytes calldata data, bytes calldata answer) external;
+    function mockCallRevert(address callee, bytes calldata data, bytes calldata answer) external;
+    function clearMockedCalls() external;
     function readFile(string calldata path) external view returns (string memory);
     function exists(string calldata path) external view returns (bool);
     function parseJsonUint(string calldata json, string calldata key) external pure returns (uint256);

@@ -39,7 +39,11 @@ pub fn parse(text: &str, decimals: u8) -> Result<u128, AmountError> {
     }
     let mut amount: u128 = 0;
     let padding = usize::from(decimals) - fraction.len();
-    for digit in whole.bytes().chain(fraction.bytes()).chain(std::iter::repeat_n(b'0', padding)) {
+    for digit in whole
+        .bytes()
+        .chain(fraction.bytes())
+        .chain(std::iter::repeat_n(b'0', padding))
+    {
         amount = amount
             .checked_mul(10)
             .and_then(|a| a.checked_add(u128::from(digit - b'0')))
@@ -57,7 +61,11 @@ pub fn format(amount: u128, decimals: u8) -> String {
     let digits = format!("{amount:0>width$}", width = usize::from(decimals) + 1);
     let (whole, fraction) = digits.split_at(digits.len() - usize::from(decimals));
     let fraction = fraction.trim_end_matches('0');
-    if fraction.is_empty() { whole.to_owned() } else { format!("{whole}.{fraction}") }
+    if fraction.is_empty() {
+        whole.to_owned()
+    } else {
+        format!("{whole}.{fraction}")
+    }
 }
 
 #[cfg(test)]
@@ -70,20 +78,34 @@ mod tests {
     fn reads_what_people_write() {
         assert_eq!(parse("1250.50", 6), Ok(1_250_500_000));
         assert_eq!(parse("0.07", 6), Ok(70_000));
-        assert_eq!(parse("4075.000000000000000001", 18), Ok(4_075_000_000_000_000_000_001));
+        assert_eq!(
+            parse("4075.000000000000000001", 18),
+            Ok(4_075_000_000_000_000_000_001)
+        );
         assert_eq!(parse("7", 0), Ok(7));
         assert_eq!(parse("7.000", 0), Ok(7));
     }
 
     #[test]
     fn refuses_what_is_not_exact() {
-        for text in ["", ".", "1.", ".5", "-1", "+1", "1e6", "1,000", " 1", "1.2.3", "0x10", "١"] {
+        for text in [
+            "", ".", "1.", ".5", "-1", "+1", "1e6", "1,000", " 1", "1.2.3", "0x10", "١",
+        ] {
             assert_eq!(parse(text, 6), Err(AmountError::Malformed), "{text}");
         }
-        assert_eq!(parse("0.0000001", 6), Err(AmountError::TooPrecise { decimals: 6 }));
+        assert_eq!(
+            parse("0.0000001", 6),
+            Err(AmountError::TooPrecise { decimals: 6 })
+        );
         assert_eq!(parse("0.000", 6), Err(AmountError::Zero));
-        assert_eq!(parse("340282366920938463463374607431768211456", 0), Err(AmountError::TooLarge));
-        assert_eq!(parse("340282366920938463463374607431768211455", 0), Ok(u128::MAX));
+        assert_eq!(
+            parse("340282366920938463463374607431768211456", 0),
+            Err(AmountError::TooLarge)
+        );
+        assert_eq!(
+            parse("340282366920938463463374607431768211455", 0),
+            Ok(u128::MAX)
+        );
     }
 
     proptest! {

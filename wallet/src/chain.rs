@@ -6,18 +6,18 @@
 
 use std::collections::HashMap;
 
+use ark_ed_on_bn254::EdwardsAffine;
+use sha2::{Digest as _, Sha256};
 use subrosa_protocol::{
     Fr,
     asset::AssetId,
-    batch::{PublishedBatch, PublishedTransaction},
+    batch::{PublishedBatch, PublishedTransaction, data_commitment},
     encoding::fr_to_bytes,
     encryption::{Memo, PublishedOutputs, Scanner, recover_outgoing},
     keys::{Address, ViewingKey},
     ledger::{Ledger, ReplayError},
     note::{Note, inner, nullifier},
 };
-use ark_ed_on_bn254::EdwardsAffine;
-use sha2::{Digest as _, Sha256};
 
 /// How many unused deposit indices are looked for beyond the highest one seen.
 const DEPOSIT_GAP: u64 = 64;
@@ -76,6 +76,17 @@ pub struct Movement {
     pub nullifiers: [Fr; 3],
 }
 
+/// What is remembered of an applied batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// SHA-256 of its encoding.
+    pub fingerprint: [u8; 32],
+    /// State commitment after it.
+    pub state: Fr,
+    /// Poseidon commitment to its data words: the ciphertexts are in it, which no state is.
+    pub data_commitment: Fr,
+}
+
 /// The chain as one viewing key sees it.
 pub struct Chain {
     keys: ViewingKey,
@@ -87,13 +98,20 @@ pub struct Chain {
     deposit_inners: HashMap<[u8; 32], u64>,
     next_deposit: u64,
     movements: Vec<Movement>,
-    /// SHA-256 of each applied batch, by which a batch that was sealed anew is noticed.
-    fingerprints: Vec<[u8; 32]>,
+    /// What each applied batch was, by which one that was sealed anew, or that L1 did not accept, is
+    /// noticed.
+    applied: Vec<Applied>,
+    /// Batch of each of our transactions, by its nullifiers.
+    transactions: HashMap<[[u8; 32]; 3], u64>,
+    /// Batch, asset and value of each of our deposits, by its index.
+    deposited: HashMap<u64, (u64, AssetId, u128)>,
 }
 
 impl std::fmt::Debug for Chain {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Chain").field("batch_index", &self.batch_index()).finish_non_exhaustive()
+        f.debug_struct("Chain")
+            .field("batch_index", &self.batch_index())
+            .finish_non_exhaustive()
     }
 }
 
@@ -111,7 +129,9 @@ impl Chain {
             deposit_inners: HashMap::new(),
             next_deposit: 0,
             movements: Vec::new(),
-            fingerprints: Vec::new(),
+            applied: Vec::new(),
+            transactions: HashMap::new(),
+            deposited: HashMap::new(),
         };
         chain.expect_deposits();
         chain
@@ -147,16 +167,40 @@ impl Chain {
         self.next_deposit
     }
 
-    /// SHA-256 of the batch applied as `index`, if it was.
+    /// What was applied as batch `index`, if one was.
     #[must_use]
-    pub fn fingerprint(&self, index: u64) -> Option<&[u8; 32]> {
-        self.fingerprints.get(usize::try_from(index.checked_sub(1)?).ok()?)
+    pub fn applied(&self, index: u64) -> Option<&Applied> {
+        self.applied
+            .get(usize::try_from(index.checked_sub(1)?).ok()?)
+    }
+
+    /// The batch that holds our transaction with these three nullifiers. One of them alone would not do:
+    /// another transaction of ours may have spent the same note.
+    #[must_use]
+    pub fn included(&self, nullifiers: &[[u8; 32]; 3]) -> Option<u64> {
+        self.transactions.get(nullifiers).copied()
+    }
+
+    /// The batch that spent the note with this nullifier, if it is ours and spent.
+    #[must_use]
+    pub fn spent(&self, nullifier: &[u8; 32]) -> Option<u64> {
+        self.notes.get(*self.by_nullifier.get(nullifier)?)?.spent
+    }
+
+    /// The batch that took deposit `index` of ours into the state, with its asset and value.
+    #[must_use]
+    pub fn deposited(&self, index: u64) -> Option<(u64, AssetId, u128)> {
+        self.deposited.get(&index).copied()
     }
 
     /// The inner commitment of deposit `index` to ourselves.
     #[must_use]
     pub fn deposit_inner(&self, index: u64) -> Fr {
-        inner(&self.keys.owner, &Fr::from(0u64), &self.keys.deposit_rcm(index))
+        inner(
+            &self.keys.owner,
+            &Fr::from(0u64),
+            &self.keys.deposit_rcm(index),
+        )
     }
 
     /// Looks also for deposits up to and including `index`, for wallets that remember having made them.
@@ -168,7 +212,8 @@ impl Chain {
     fn expect_deposits(&mut self) {
         let known = self.deposit_inners.len() as u64;
         for index in known..self.next_deposit + DEPOSIT_GAP {
-            self.deposit_inners.insert(fr_to_bytes(&self.deposit_inner(index)), index);
+            self.deposit_inners
+                .insert(fr_to_bytes(&self.deposit_inner(index)), index);
         }
     }
 
@@ -177,14 +222,24 @@ impl Chain {
     ///
     /// # Errors
     /// [`ReplayError`] if the batch does not follow; nothing is changed then.
-    pub fn apply(&mut self, batch: &PublishedBatch, auditors: &[EdwardsAffine]) -> Result<(), ReplayError> {
+    pub fn apply(
+        &mut self,
+        batch: &PublishedBatch,
+        auditors: &[EdwardsAffine],
+    ) -> Result<(), ReplayError> {
         let index = self.batch_index();
         self.ledger.replay(batch, &self.context)?;
-        self.fingerprints.push(fingerprint(&batch.to_bytes()));
+        self.applied.push(Applied {
+            fingerprint: fingerprint(&batch.to_bytes()),
+            state: self.ledger.state().commitment(),
+            data_commitment: data_commitment(&batch.words()),
+        });
         self.find_deposits(batch, index);
         let ours = self.mark_spent(batch, index);
         for (transaction, ours) in batch.transactions.iter().zip(&ours) {
             if *ours {
+                let nullifiers = transaction.nullifiers.each_ref().map(fr_to_bytes);
+                self.transactions.insert(nullifiers, index);
                 self.record_outgoing(batch, transaction, index, auditors);
             }
         }
@@ -194,16 +249,39 @@ impl Chain {
 
     fn own(&mut self, note: Note, position: u64, batch: u64) {
         let nullifier = nullifier(&self.keys.nk, &note.commitment(), position);
-        self.by_nullifier.insert(fr_to_bytes(&nullifier), self.notes.len());
-        self.notes.push(OwnedNote { note, position, batch, nullifier, spent: None });
+        self.by_nullifier
+            .insert(fr_to_bytes(&nullifier), self.notes.len());
+        self.notes.push(OwnedNote {
+            note,
+            position,
+            batch,
+            nullifier,
+            spent: None,
+        });
     }
 
     fn find_deposits(&mut self, batch: &PublishedBatch, index: u64) {
         for (slot, deposit) in (0u64..).zip(&batch.deposits) {
-            let Some(found) = self.deposit_inners.get(&fr_to_bytes(&deposit.inner)).copied() else { continue };
+            let Some(found) = self
+                .deposit_inners
+                .get(&fr_to_bytes(&deposit.inner))
+                .copied()
+            else {
+                continue;
+            };
             self.next_deposit = self.next_deposit.max(found + 1);
             self.expect_deposits();
-            let note = Note::cash(deposit.asset, deposit.value, self.keys.owner, self.keys.deposit_rcm(found));
+            // An inner commitment that somebody copied and deposited as well makes another note of ours; the
+            // operation is matched by value too.
+            self.deposited
+                .entry(found)
+                .or_insert((index, deposit.asset, deposit.value));
+            let note = Note::cash(
+                deposit.asset,
+                deposit.value,
+                self.keys.owner,
+                self.keys.deposit_rcm(found),
+            );
             self.own(note, batch.header.start + 4 * slot + 3, index);
             self.movements.push(Movement {
                 time: batch.header.time,
@@ -221,7 +299,11 @@ impl Chain {
 
     /// Marks our notes that the batch spends; says for each transaction whether it is ours.
     fn mark_spent(&mut self, batch: &PublishedBatch, index: u64) -> Vec<bool> {
-        let Self { notes, by_nullifier, .. } = self;
+        let Self {
+            notes,
+            by_nullifier,
+            ..
+        } = self;
         let spend = |nullifier: &Fr| {
             let found = by_nullifier.get(&fr_to_bytes(nullifier)).copied();
             if let Some(note) = found.and_then(|at| notes.get_mut(at)) {
@@ -234,7 +316,13 @@ impl Chain {
             .transactions
             .iter()
             // Not `any`: it would stop at the first and leave the others unmarked.
-            .map(|t| t.nullifiers.iter().filter(|nullifier| spend(nullifier)).count() > 0)
+            .map(|t| {
+                t.nullifiers
+                    .iter()
+                    .filter(|nullifier| spend(nullifier))
+                    .count()
+                    > 0
+            })
             .collect()
     }
 
@@ -265,10 +353,18 @@ impl Chain {
             });
             return;
         }
-        let sent = recover_outgoing(&self.keys.ovk, &outputs(transaction), &transaction.audit[0], auditors);
+        let sent = recover_outgoing(
+            &self.keys.ovk,
+            &outputs(transaction),
+            &transaction.audit[0],
+            auditors,
+        );
         if let Some(sent) = sent {
-            let kind =
-                if sent.recipient.owner == self.keys.owner { MovementKind::Merge } else { MovementKind::Sent };
+            let kind = if sent.recipient.owner == self.keys.owner {
+                MovementKind::Merge
+            } else {
+                MovementKind::Sent
+            };
             self.movements.push(Movement {
                 kind,
                 asset: sent.note.asset,

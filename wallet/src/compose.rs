@@ -112,16 +112,30 @@ impl Composer<'_> {
         let merges = layout.merges;
         let kept = (!merges).then_some(intent);
         let withdrawal = match kept {
-            Some(Intent::Withdraw { recipient }) => Some(Withdrawal { asset, recipient: *recipient, amount }),
+            Some(Intent::Withdraw { recipient }) => Some(Withdrawal {
+                asset,
+                recipient: *recipient,
+                amount,
+            }),
             _ => None,
         };
         let memo = match kept {
             Some(Intent::Transfer { memo, .. }) => memo.clone(),
             _ => Memo::default(),
         };
-        let kind = if withdrawal.is_some() { Kind::Withdraw } else { Kind::Transfer };
-        let Terms { context, fee_asset, fee, expiry } = self.terms;
-        let header = Header::new(kind, fee_asset, fee, expiry).map_err(|_| ComposeError::OutOfRange)?;
+        let kind = if withdrawal.is_some() {
+            Kind::Withdraw
+        } else {
+            Kind::Transfer
+        };
+        let Terms {
+            context,
+            fee_asset,
+            fee,
+            expiry,
+        } = self.terms;
+        let header =
+            Header::new(kind, fee_asset, fee, expiry).map_err(|_| ComposeError::OutOfRange)?;
         let moved = layout.outputs[0].1;
         let mut inputs = Vec::with_capacity(ARITY);
         for owned in &layout.inputs {
@@ -140,9 +154,14 @@ impl Composer<'_> {
             assets: [moved, fee_asset, fee_asset],
             memo,
         };
-        let (transaction, witness) =
-            draft.finish(self.keys, self.spend, self.assets, rng).ok_or(ComposeError::UnknownAsset)?;
-        Ok(Composed { transaction, witness, merges })
+        let (transaction, witness) = draft
+            .finish(self.keys, self.spend, self.assets, rng)
+            .ok_or(ComposeError::UnknownAsset)?;
+        Ok(Composed {
+            transaction,
+            witness,
+            merges,
+        })
     }
 
     fn lay_out(
@@ -154,7 +173,10 @@ impl Composer<'_> {
     ) -> Result<Layout, ComposeError> {
         let held = |of: AssetId| -> Vec<OwnedNote> {
             let notes = self.chain.notes().iter();
-            notes.filter(|n| n.spent.is_none() && n.note.asset == of && spendable(n)).cloned().collect()
+            notes
+                .filter(|n| n.spent.is_none() && n.note.asset == of && spendable(n))
+                .cloned()
+                .collect()
         };
         let Terms { fee_asset, fee, .. } = self.terms;
         let own = self.keys.address();
@@ -169,8 +191,16 @@ impl Composer<'_> {
             return match select(&notes, need, ARITY) {
                 Selection::Enough(chosen) => {
                     let (inputs, total) = take(&notes, &chosen)?;
-                    let outputs = [(payee, asset, paid), (own, asset, total - need), (own, asset, 0)];
-                    Ok(Layout { inputs, outputs, merges: false })
+                    let outputs = [
+                        (payee, asset, paid),
+                        (own, asset, total - need),
+                        (own, asset, 0),
+                    ];
+                    Ok(Layout {
+                        inputs,
+                        outputs,
+                        merges: false,
+                    })
                 }
                 Selection::Fragmented(chosen) => self.merge(&notes, &chosen, None),
                 Selection::Insufficient => Err(ComposeError::Insufficient),
@@ -188,9 +218,16 @@ impl Composer<'_> {
                 let (mut inputs, total) = take(&notes, &chosen)?;
                 let fee_change = fee_note.note.value - fee;
                 inputs.push(fee_note);
-                let outputs =
-                    [(payee, asset, paid), (own, asset, total - amount), (own, fee_asset, fee_change)];
-                Ok(Layout { inputs, outputs, merges: false })
+                let outputs = [
+                    (payee, asset, paid),
+                    (own, asset, total - amount),
+                    (own, fee_asset, fee_change),
+                ];
+                Ok(Layout {
+                    inputs,
+                    outputs,
+                    merges: false,
+                })
             }
             Selection::Fragmented(chosen) => self.merge(&notes, &chosen, Some(fee_note)),
             Selection::Insufficient => Err(ComposeError::Insufficient),
@@ -221,13 +258,31 @@ impl Composer<'_> {
             None => (total.checked_sub(fee).ok_or(ComposeError::Insufficient)?, 0),
         };
         inputs.extend(fee_note);
-        let outputs = [(own, asset, merged), (own, asset, 0), (own, fee_asset, fee_change)];
-        Ok(Layout { inputs, outputs, merges: true })
+        let outputs = [
+            (own, asset, merged),
+            (own, asset, 0),
+            (own, fee_asset, fee_change),
+        ];
+        Ok(Layout {
+            inputs,
+            outputs,
+            merges: true,
+        })
     }
 
     fn input(&self, owned: &OwnedNote) -> Result<InputWitness, ComposeError> {
-        let path = self.chain.ledger().notes().path(owned.position).ok_or(ComposeError::Insufficient)?;
-        Ok(InputWitness { dummy: false, note: owned.note.clone(), position: owned.position, path })
+        let path = self
+            .chain
+            .ledger()
+            .notes()
+            .path(owned.position)
+            .ok_or(ComposeError::Insufficient)?;
+        Ok(InputWitness {
+            dummy: false,
+            note: owned.note.clone(),
+            position: owned.position,
+            path,
+        })
     }
 
     /// An input of value 0 that is nowhere; its random rcm makes its nullifier unique.
@@ -237,7 +292,10 @@ impl Composer<'_> {
             dummy: true,
             note: Note::cash(asset, 0, self.keys.owner, rcm),
             position: 0,
-            path: MerklePath { index: 0, siblings: [[Fr::from(0u64); 3]; NOTE_DEPTH] },
+            path: MerklePath {
+                index: 0,
+                siblings: [[Fr::from(0u64); 3]; NOTE_DEPTH],
+            },
         }
     }
 }

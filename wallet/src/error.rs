@@ -98,7 +98,11 @@ impl WalletError {
             Self::L1(L1Error::Rejected { reason, .. }) => Some(reason.clone()),
             _ => None,
         };
-        Failure { code: code.to_owned(), reason, detail: self.to_string() }
+        Failure {
+            code: code.to_owned(),
+            reason,
+            detail: self.to_string(),
+        }
     }
 }
 

@@ -17,7 +17,9 @@ use axum::{
 use rand::RngCore as _;
 use subtle::ConstantTimeEq as _;
 use tokio_util::sync::CancellationToken;
-use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, timeout::TimeoutLayer};
+use tower_http::{
+    catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, timeout::TimeoutLayer,
+};
 use utoipa::OpenApi as _;
 use utoipa_swagger_ui::SwaggerUi;
 
@@ -61,7 +63,10 @@ impl Token {
     }
 
     fn admits(&self, headers: &HeaderMap) -> bool {
-        let given = headers.get(AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|v| v.strip_prefix("Bearer "));
+        let given = headers
+            .get(AUTHORIZATION)
+            .and_then(|v| v.to_str().ok())
+            .and_then(|v| v.strip_prefix("Bearer "));
         given.is_some_and(|given| given.as_bytes().ct_eq(self.0.as_bytes()).into())
     }
 }
@@ -80,7 +85,11 @@ impl Gateway {
     ///
     /// # Errors
     /// The operating system's error if the address cannot be bound.
-    pub async fn start(wallet: Arc<Wallet>, listen: SocketAddr, token: Token) -> std::io::Result<Self> {
+    pub async fn start(
+        wallet: Arc<Wallet>,
+        listen: SocketAddr,
+        token: Token,
+    ) -> std::io::Result<Self> {
         let listener = tokio::net::TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;
         let stop = CancellationToken::new();
@@ -94,7 +103,11 @@ impl Gateway {
                 tracing::error!("the gateway stopped: {error}");
             }
         });
-        Ok(Self { address, stop, tasks: vec![worker, server] })
+        Ok(Self {
+            address,
+            stop,
+            tasks: vec![worker, server],
+        })
     }
 
     /// Stops serving and scanning; what is being proven is finished first.
@@ -129,7 +142,10 @@ fn router(wallet: Arc<Wallet>, token: Token) -> Router {
         .route("/health", get(|| async { "ok" }))
         .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi()))
         .layer(RequestBodyLimitLayer::new(MAX_BODY))
-        .layer(TimeoutLayer::with_status_code(axum::http::StatusCode::GATEWAY_TIMEOUT, TIMEOUT))
+        .layer(TimeoutLayer::with_status_code(
+            axum::http::StatusCode::GATEWAY_TIMEOUT,
+            TIMEOUT,
+        ))
         .layer(CatchPanicLayer::new())
 }
 
@@ -139,5 +155,9 @@ async fn authorize(
     request: Request,
     next: Next,
 ) -> Result<Response, WalletError> {
-    if token.admits(&headers) { Ok(next.run(request).await) } else { Err(WalletError::Unauthorized) }
+    if token.admits(&headers) {
+        Ok(next.run(request).await)
+    } else {
+        Err(WalletError::Unauthorized)
+    }
 }

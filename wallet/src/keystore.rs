@@ -48,7 +48,10 @@ struct KeyFile {
 }
 
 fn io(path: &Path) -> impl FnOnce(std::io::Error) -> KeystoreError + '_ {
-    move |source| KeystoreError::Io { path: path.to_owned(), source }
+    move |source| KeystoreError::Io {
+        path: path.to_owned(),
+        source,
+    }
 }
 
 /// Writes `contents` to a file that must not exist, readable by its owner only, and syncs it.
@@ -69,7 +72,12 @@ pub(crate) fn write_private(path: &Path, contents: &[u8]) -> std::io::Result<()>
 ///
 /// # Errors
 /// [`KeystoreError::Exists`], or [`KeystoreError::Io`].
-pub fn create(path: &Path, seed: &Seed, network: Network, passphrase: &SecretString) -> Result<(), KeystoreError> {
+pub fn create(
+    path: &Path,
+    seed: &Seed,
+    network: Network,
+    passphrase: &SecretString,
+) -> Result<(), KeystoreError> {
     let file = KeyFile {
         version: 1,
         address: ViewingKey::from_seed(seed).address().encode(network),
@@ -79,7 +87,10 @@ pub fn create(path: &Path, seed: &Seed, network: Network, passphrase: &SecretStr
     let text = serde_json::to_vec_pretty(&file).map_err(|e| io(path)(e.into()))?;
     write_private(path, &text).map_err(|source| match source.kind() {
         std::io::ErrorKind::AlreadyExists => KeystoreError::Exists(path.to_owned()),
-        _ => KeystoreError::Io { path: path.to_owned(), source },
+        _ => KeystoreError::Io {
+            path: path.to_owned(),
+            source,
+        },
     })
 }
 
@@ -94,16 +105,21 @@ pub fn open(path: &Path, passphrase: &SecretString) -> Result<(Seed, Network), K
     if file.version != 1 {
         return Err(malformed());
     }
-    let decryptor =
-        age::Decryptor::new(age::armor::ArmoredReader::new(file.seed.as_bytes())).map_err(|_| malformed())?;
+    let decryptor = age::Decryptor::new(age::armor::ArmoredReader::new(file.seed.as_bytes()))
+        .map_err(|_| malformed())?;
     let identity = age::scrypt::Identity::new(passphrase.clone());
     let wrong = || KeystoreError::WrongPassphrase(path.to_owned());
-    let mut reader =
-        decryptor.decrypt(std::iter::once(&identity as &dyn age::Identity)).map_err(|_| wrong())?;
+    let mut reader = decryptor
+        .decrypt(std::iter::once(&identity as &dyn age::Identity))
+        .map_err(|_| wrong())?;
     let mut bytes = Zeroizing::new([0u8; 32]);
     reader.read_exact(bytes.as_mut()).map_err(|_| malformed())?;
     let seed = Seed::from_bytes(*bytes);
-    let network = if file.development { Network::Development } else { Network::Production };
+    let network = if file.development {
+        Network::Development
+    } else {
+        Network::Production
+    };
     if ViewingKey::from_seed(&seed).address().encode(network) != file.address {
         return Err(KeystoreError::WrongAddress(path.to_owned()));
     }
@@ -113,7 +129,8 @@ pub fn open(path: &Path, passphrase: &SecretString) -> Result<(Seed, Network), K
 fn encrypt(seed: &Seed, passphrase: &SecretString) -> std::io::Result<String> {
     let encryptor = age::Encryptor::with_user_passphrase(passphrase.clone());
     let mut armored = Vec::new();
-    let armor = age::armor::ArmoredWriter::wrap_output(&mut armored, age::armor::Format::AsciiArmor)?;
+    let armor =
+        age::armor::ArmoredWriter::wrap_output(&mut armored, age::armor::Format::AsciiArmor)?;
     let mut writer = encryptor.wrap_output(armor)?;
     writer.write_all(seed.as_bytes())?;
     writer.finish()?.finish()?;
@@ -144,12 +161,18 @@ mod tests {
             Err(KeystoreError::Exists(_))
         ));
         let text = fs::read_to_string(&path).unwrap();
-        assert!(!text.contains(&"07".repeat(32)), "the seed is not in the clear");
+        assert!(
+            !text.contains(&"07".repeat(32)),
+            "the seed is not in the clear"
+        );
 
         let altered = text.replace("\"development\": true", "\"development\": false");
         let other = dir.path().join("altered.json");
         fs::write(&other, altered).unwrap();
-        assert!(matches!(open(&other, &passphrase), Err(KeystoreError::WrongAddress(_))));
+        assert!(matches!(
+            open(&other, &passphrase),
+            Err(KeystoreError::WrongAddress(_))
+        ));
     }
 
     #[cfg(unix)]
@@ -159,6 +182,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("token");
         write_private(&path, b"x").unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
     }
 }

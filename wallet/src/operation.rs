@@ -61,6 +61,21 @@ impl Progress {
     }
 }
 
+/// A transaction that was signed for an operation. Once handed over it can be included until its expiry,
+/// whatever the sequencer says of it, so it is never forgotten.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Its digest, 0x hex.
+    pub digest: String,
+    /// Its three nullifiers.
+    #[serde(with = "hex_words")]
+    pub nullifiers: [[u8; 32]; 3],
+    /// Last batch time at which it may be included, Unix seconds.
+    pub expiry: u64,
+    /// The asset root that it was proven against, 0x hex.
+    pub assets_root: String,
+}
+
 /// One operation.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Operation {
@@ -80,16 +95,11 @@ pub struct Operation {
     pub fee: u128,
     /// How far it has come.
     pub progress: Progress,
-    /// Digest of its transaction, 0x hex.
-    pub digest: Option<String>,
     /// Its submission, hex.
     pub submission: Option<String>,
-    /// Nullifiers of its transaction, hex.
-    pub nullifiers: Vec<String>,
-    /// Last second at which its transaction may be included.
-    pub expiry: u64,
-    /// How often it was composed.
-    pub attempts: u32,
+    /// Transactions that were signed for it, newest last. A rebuilt one spends notes of the one before, so
+    /// that at most one of them can ever be included.
+    pub attempts: Vec<Attempt>,
     /// Why the last attempt did not succeed; a code.
     pub waiting_for: Option<String>,
     /// Hash of the L1 transaction of a deposit.
@@ -99,7 +109,10 @@ pub struct Operation {
 impl std::fmt::Debug for Operation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Amount, asset and counterparty stay out of logs.
-        f.debug_struct("Operation").field("id", &self.id).field("progress", &self.progress).finish_non_exhaustive()
+        f.debug_struct("Operation")
+            .field("id", &self.id)
+            .field("progress", &self.progress)
+            .finish_non_exhaustive()
     }
 }
 
@@ -107,11 +120,43 @@ impl std::fmt::Debug for Operation {
 pub(crate) mod decimal {
     use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
 
-    pub(crate) fn serialize<S: Serializer>(amount: &u128, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(
+        amount: &u128,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.collect_str(amount)
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u128, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<u128, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(D::Error::custom)
+    }
+}
+
+/// Three 32-byte words as hex strings.
+mod hex_words {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
+
+    pub(super) fn serialize<S: Serializer>(
+        words: &[[u8; 32]; 3],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        words.map(hex::encode).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<[[u8; 32]; 3], D::Error> {
+        let mut words = [[0u8; 32]; 3];
+        for (word, text) in words
+            .iter_mut()
+            .zip(<[String; 3]>::deserialize(deserializer)?)
+        {
+            hex::decode_to_slice(text, word).map_err(D::Error::custom)?;
+        }
+        Ok(words)
     }
 }

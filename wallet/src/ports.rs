@@ -18,7 +18,9 @@ pub trait TransactionProver: Send + Sync + 'static {
 
 impl TransactionProver for TransactionKeys {
     fn prove(&self, words: &Words, witness: &Witness) -> Result<[u8; 128], String> {
-        Self::prove(self, words, witness).map(|proof| *proof.as_bytes()).map_err(|e| e.to_string())
+        Self::prove(self, words, witness)
+            .map(|proof| *proof.as_bytes())
+            .map_err(|e| e.to_string())
     }
 
     fn verify(&self, digest: &Fr, proof: &[u8; 128]) -> bool {

@@ -26,7 +26,11 @@ pub fn select(notes: &[OwnedNote], amount: u128, limit: usize) -> Selection {
     if let Some(one) = by_value.iter().rev().find(|i| value(i) >= amount) {
         return Selection::Enough(vec![*one]);
     }
-    let sum = |indices: &[usize]| indices.iter().try_fold(0u128, |sum, i| sum.checked_add(value(i)));
+    let sum = |indices: &[usize]| {
+        indices
+            .iter()
+            .try_fold(0u128, |sum, i| sum.checked_add(value(i)))
+    };
     for count in 2..=limit.min(by_value.len()) {
         // A sum beyond 128 bits is certainly enough, but change could not be a note; such holdings
         // exceed any token's supply.
@@ -62,18 +66,30 @@ mod tests {
 
     #[test]
     fn prefers_the_smallest_single_note() {
-        assert_eq!(select(&notes(&[100, 7, 30]), 8, 3), Selection::Enough(vec![2]));
+        assert_eq!(
+            select(&notes(&[100, 7, 30]), 8, 3),
+            Selection::Enough(vec![2])
+        );
     }
 
     #[test]
     fn takes_the_largest_when_one_is_not_enough() {
-        assert_eq!(select(&notes(&[10, 40, 30]), 60, 2), Selection::Enough(vec![1, 2]));
+        assert_eq!(
+            select(&notes(&[10, 40, 30]), 60, 2),
+            Selection::Enough(vec![1, 2])
+        );
     }
 
     #[test]
     fn says_when_to_merge_and_when_to_give_up() {
-        assert_eq!(select(&notes(&[10, 20, 30]), 55, 2), Selection::Fragmented(vec![2, 1]));
-        assert_eq!(select(&notes(&[10, 20, 30]), 61, 2), Selection::Insufficient);
+        assert_eq!(
+            select(&notes(&[10, 20, 30]), 55, 2),
+            Selection::Fragmented(vec![2, 1])
+        );
+        assert_eq!(
+            select(&notes(&[10, 20, 30]), 61, 2),
+            Selection::Insufficient
+        );
         assert_eq!(select(&[], 1, 3), Selection::Insufficient);
     }
 }

@@ -31,7 +31,14 @@ impl SequencerError {
     /// Whether trying again can help.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Refused { retryable: true, .. })
+        matches!(
+            self,
+            Self::Unavailable(_)
+                | Self::Refused {
+                    retryable: true,
+                    ..
+                }
+        )
     }
 }
 
@@ -39,7 +46,11 @@ impl From<reqwest::Error> for SequencerError {
     fn from(error: reqwest::Error) -> Self {
         // Without the URL: it may name an operator's private host.
         let error = error.without_url();
-        if error.is_decode() { Self::Protocol(error.to_string()) } else { Self::Unavailable(error.to_string()) }
+        if error.is_decode() {
+            Self::Protocol(error.to_string())
+        } else {
+            Self::Unavailable(error.to_string())
+        }
     }
 }
 
@@ -54,8 +65,6 @@ pub struct Info {
     pub min_fee: u128,
     /// Hash of the transaction circuit's verifying key, 0x hex.
     pub transaction_key: String,
-    /// The highest batch index that L1 has accepted; 0 before the first.
-    pub settled: u64,
 }
 
 /// A published batch.
@@ -65,8 +74,6 @@ pub struct BatchEntry {
     pub index: u64,
     /// Its encoding.
     pub data: Vec<u8>,
-    /// The state commitment after it, as the sequencer says.
-    pub new_state: Fr,
 }
 
 /// The client.
@@ -93,7 +100,10 @@ impl SequencerClient {
             .timeout(Duration::from_secs(30))
             .build()
             .map_err(|e| SequencerError::Protocol(e.to_string()))?;
-        Ok(Self { base: base.trim_end_matches('/').to_owned(), http })
+        Ok(Self {
+            base: base.trim_end_matches('/').to_owned(),
+            http,
+        })
     }
 
     async fn answer(response: reqwest::Response) -> Result<reqwest::Response, SequencerError> {
@@ -103,7 +113,9 @@ impl SequencerClient {
         }
         match response.json::<Problem>().await {
             Ok(Problem { code, retryable }) => Err(SequencerError::Refused { code, retryable }),
-            Err(_) if status.is_server_error() => Err(SequencerError::Unavailable(status.to_string())),
+            Err(_) if status.is_server_error() => {
+                Err(SequencerError::Unavailable(status.to_string()))
+            }
             Err(_) => Err(SequencerError::Protocol(status.to_string())),
         }
     }
@@ -124,7 +136,6 @@ impl SequencerClient {
             fee_asset: u16,
             min_fee: String,
             transaction_key_hash: String,
-            settled_below: u64,
         }
         let wire: Wire = self.get("/v1/info").await?;
         let malformed = |what: &str| SequencerError::Protocol(what.into());
@@ -133,7 +144,6 @@ impl SequencerClient {
             fee_asset: AssetId(wire.fee_asset),
             min_fee: wire.min_fee.parse().map_err(|_| malformed("min_fee"))?,
             transaction_key: wire.transaction_key_hash,
-            settled: wire.settled_below.saturating_sub(1),
         })
     }
 
@@ -146,7 +156,6 @@ impl SequencerClient {
         struct Entry {
             index: u64,
             published: String,
-            new_state: String,
         }
         #[derive(Deserialize)]
         struct Wire {
@@ -157,11 +166,13 @@ impl SequencerClient {
         wire.batches
             .into_iter()
             .map(|entry| {
-                let data = entry.published.strip_prefix("0x").and_then(|digits| hex::decode(digits).ok());
+                let data = entry
+                    .published
+                    .strip_prefix("0x")
+                    .and_then(|digits| hex::decode(digits).ok());
                 Ok(BatchEntry {
                     index: entry.index,
                     data: data.ok_or_else(malformed)?,
-                    new_state: element(&entry.new_state).ok_or_else(malformed)?,
                 })
             })
             .collect()

@@ -27,7 +27,7 @@ use crate::{
     chain::{Chain, MovementKind, OwnedNote, fingerprint},
     compose::{Composer, Intent, Terms},
     error::{Failure, WalletError},
-    operation::{Operation, Progress, Request},
+    operation::{Attempt, Operation, Progress, Request},
     ports::TransactionProver,
     sequencer::{Info, SequencerClient, SequencerError},
     store::{Remembered, State, Store},
@@ -37,8 +37,10 @@ use crate::{
 const POLL: Duration = Duration::from_millis(250);
 /// How long a transaction stays valid.
 const LIFETIME: u64 = 3600;
+/// How far a batch's time may lie behind L1's, seconds (specification: *Settlement*).
+const TIME_WINDOW: u64 = 3600;
 /// How often an operation whose ground moved (a stale asset root or anchor) is composed again.
-const MAX_ATTEMPTS: u32 = 5;
+const MAX_ATTEMPTS: usize = 5;
 
 /// What a wallet needs to start.
 #[derive(Debug, Clone)]
@@ -105,7 +107,10 @@ struct Inner {
     /// Every auditor key seen for any asset, newest last: old payments reopen with old keys.
     auditors: Vec<EdwardsAffine>,
     state: State,
+    /// The highest batch that L1 has accepted and we have compared with ours.
     settled: u64,
+    /// No batch of an earlier time than this can be accepted any more; with all that were accepted applied.
+    l1_time: u64,
 }
 
 /// One institution's wallet.
@@ -127,12 +132,16 @@ pub struct Wallet {
 
 impl std::fmt::Debug for Wallet {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Wallet").field("client", &self.client).finish_non_exhaustive()
+        f.debug_struct("Wallet")
+            .field("client", &self.client)
+            .finish_non_exhaustive()
     }
 }
 
 fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_secs())
 }
 
 impl Wallet {
@@ -148,15 +157,21 @@ impl Wallet {
         account: Account,
         prover: Arc<dyn TransactionProver>,
     ) -> Result<Arc<Self>, WalletError> {
-        std::fs::create_dir_all(&config.directory)
-            .map_err(|source| crate::store::StoreError::Io { path: config.directory.clone(), source })?;
+        std::fs::create_dir_all(&config.directory).map_err(|source| {
+            crate::store::StoreError::Io {
+                path: config.directory.clone(),
+                source,
+            }
+        })?;
         let store = Store::new(&config.directory, seed);
         let state = store.load()?;
         let client = SequencerClient::new(&config.sequencer)?;
         let info = client.info().await?;
         let view = l1.rollup().await?;
         if view.context != info.context || view.fee_asset != info.fee_asset {
-            return Err(WalletError::Chain("sequencer and L1 serve different rollups".into()));
+            return Err(WalletError::Chain(
+                "sequencer and L1 serve different rollups".into(),
+            ));
         }
         let keys = ViewingKey::from_seed(seed);
         let mut chain = Chain::new(keys.clone(), info.context);
@@ -181,6 +196,7 @@ impl Wallet {
                 auditors: Vec::new(),
                 state,
                 settled: 0,
+                l1_time: 0,
             }),
             wake: Notify::new(),
             heights: watch::Sender::new(0),
@@ -239,7 +255,9 @@ impl Wallet {
                 .state
                 .operations
                 .iter()
-                .filter(|o| o.progress == Progress::Queued && !matches!(o.request, Request::Deposit { .. }))
+                .filter(|o| {
+                    o.progress == Progress::Queued && !matches!(o.request, Request::Deposit { .. })
+                })
                 .map(|o| o.id.clone())
                 .collect()
         };
@@ -253,47 +271,89 @@ impl Wallet {
 
     // --- scanning ---
 
-    /// Applies all batches that the sequencer has beyond ours.
+    /// Applies all batches that the sequencer has beyond ours, and has L1 say which of them count.
     async fn sync(&self) -> Result<(), WalletError> {
-        let settled = self.client.info().await?.settled;
-        self.inner.lock().await.settled = settled;
-        loop {
-            let from = self.inner.lock().await.chain.batch_index();
-            // The last known batch is asked for again, to notice if it was sealed anew.
-            let page = self.client.batches(from.saturating_sub(1).max(1)).await?;
-            let mut grew = false;
-            for entry in &page {
-                let batch = PublishedBatch::from_bytes(&entry.data)
-                    .map_err(|e| WalletError::Chain(format!("batch {}: {e}", entry.index)))?;
-                let mut inner = self.inner.lock().await;
-                let inner = &mut *inner;
-                if let Some(known) = inner.chain.fingerprint(entry.index) {
-                    if *known != fingerprint(&entry.data) {
-                        tracing::warn!(batch = entry.index, "a batch was sealed anew; scanning from the start");
-                        inner.chain = Chain::new(self.keys.clone(), self.info.context);
-                        if let Some(last) = inner.state.next_deposit.checked_sub(1) {
-                            inner.chain.expect_deposit(last);
-                        }
-                        grew = true;
-                        break;
-                    }
-                    continue;
+        while self.read_page().await? {}
+        self.confirm().await
+    }
+
+    /// Applies a page of batches. False if it held nothing new.
+    async fn read_page(&self) -> Result<bool, WalletError> {
+        let from = self.inner.lock().await.chain.batch_index();
+        // The last known batch is asked for again, to notice if it was sealed anew.
+        let page = self.client.batches(from.saturating_sub(1).max(1)).await?;
+        let mut grew = false;
+        for entry in &page {
+            let contradiction =
+                |what: &str| WalletError::Chain(format!("batch {}: {what}", entry.index));
+            let batch = PublishedBatch::from_bytes(&entry.data)
+                .map_err(|e| contradiction(&e.to_string()))?;
+            let mut inner = self.inner.lock().await;
+            let inner = &mut *inner;
+            if let Some(known) = inner.chain.applied(entry.index) {
+                if known.fingerprint != fingerprint(&entry.data) {
+                    tracing::warn!(batch = entry.index, "sealed anew; scanning from the start");
+                    self.rescan(inner);
+                    return Ok(true);
                 }
-                if entry.index != inner.chain.batch_index() {
-                    return Err(WalletError::Chain("batches are missing between ours and the sequencer's".into()));
-                }
-                inner
-                    .chain
-                    .apply(&batch, &inner.auditors)
-                    .map_err(|e| WalletError::Chain(format!("batch {}: {e}", entry.index)))?;
-                if entry.new_state != inner.chain.ledger().state().commitment() {
-                    return Err(WalletError::Chain(format!("batch {} leads to another state", entry.index)));
-                }
-                grew = true;
-                self.heights.send_replace(inner.chain.batch_index());
+                continue;
             }
-            if !grew {
+            if entry.index != inner.chain.batch_index() {
+                return Err(contradiction("the batches before it are missing"));
+            }
+            inner
+                .chain
+                .apply(&batch, &inner.auditors)
+                .map_err(|e| contradiction(&e.to_string()))?;
+            grew = true;
+            self.heights.send_replace(inner.chain.batch_index());
+        }
+        Ok(grew)
+    }
+
+    fn rescan(&self, inner: &mut Inner) {
+        inner.chain = Chain::new(self.keys.clone(), self.info.context);
+        inner.settled = 0;
+        if let Some(last) = inner.state.next_deposit.checked_sub(1) {
+            inner.chain.expect_deposit(last);
+        }
+    }
+
+    /// A batch has settled when L1 accepted one with this index, this state and these data: the sequencer's
+    /// word for it counts for nothing.
+    async fn confirm(&self) -> Result<(), WalletError> {
+        let view = self.l1.rollup().await?;
+        let head = self.l1.head().await?;
+        let on_l1 = view.batch_index.saturating_sub(1);
+        let no_earlier = view
+            .last_time
+            .max(head.timestamp.saturating_sub(TIME_WINDOW));
+        loop {
+            let (next, applied) = {
+                let mut inner = self.inner.lock().await;
+                let next = inner.settled + 1;
+                if next > on_l1 {
+                    // All that L1 has is read: from here on L1's clock decides what has expired.
+                    inner.l1_time = inner.l1_time.max(no_earlier);
+                }
+                (next, inner.chain.applied(next).copied())
+            };
+            let Some(applied) = applied.filter(|_| next <= on_l1) else {
                 return Ok(());
+            };
+            let missing = || WalletError::Chain(format!("L1 has no event of batch {next}"));
+            let accepted = self.l1.accepted(next).await?.ok_or_else(missing)?;
+            let mut inner = self.inner.lock().await;
+            if (accepted.new_state, accepted.data_commitment)
+                != (applied.state, applied.data_commitment)
+            {
+                self.rescan(&mut inner);
+                return Err(WalletError::Chain(format!(
+                    "the sequencer's batch {next} is not the one that L1 accepted"
+                )));
+            }
+            if inner.chain.applied(next) == Some(&applied) {
+                inner.settled = next;
             }
         }
     }
@@ -303,7 +363,10 @@ impl Wallet {
         let infos = self.l1.assets().await?;
         let mut shown = Vec::with_capacity(infos.len());
         for info in &infos {
-            shown.push(ShownAsset { id: info.id, token: self.l1.token_metadata(info.id).await? });
+            shown.push(ShownAsset {
+                id: info.id,
+                token: self.l1.token_metadata(info.id).await?,
+            });
         }
         let mut inner = self.inner.lock().await;
         for info in &infos {
@@ -318,39 +381,25 @@ impl Wallet {
 
     // --- operations ---
 
-    /// Moves operations on that the chain has caught up with, or that can no longer happen.
+    /// Moves operations on that the chain has caught up with, or that can no longer happen. What the chain
+    /// holds overrides what the sequencer said: a transaction that it called refused may be there.
     async fn follow(&self) -> Result<(), WalletError> {
         let mut inner = self.inner.lock().await;
-        let inner = &mut *inner;
+        let Inner {
+            chain,
+            state,
+            settled,
+            l1_time,
+            ..
+        } = &mut *inner;
         let mut changed = false;
-        let now = now();
-        for operation in &mut inner.state.operations {
-            let before = operation.progress.clone();
-            match &operation.progress {
-                Progress::Submitted | Progress::Proven => {
-                    if let Some(batch) = included_in(&inner.chain, operation) {
-                        operation.progress = Progress::Included { batch };
-                    } else if operation.expiry != 0 && now > operation.expiry + 60 {
-                        operation.progress = Progress::Failed(Failure {
-                            code: "expired".into(),
-                            reason: None,
-                            detail: "it was not included before its expiry".into(),
-                        });
-                    }
-                }
-                Progress::Included { .. } if included_in(&inner.chain, operation).is_none() => {
-                    // The batch was sealed anew; the sequencer still has the transaction.
-                    operation.progress = Progress::Submitted;
-                }
-                Progress::Included { batch } if *batch <= inner.settled => {
-                    operation.progress = Progress::Settled { batch: *batch };
-                }
-                _ => {}
-            }
-            if operation.progress != before {
-                if !operation.progress.is_open() {
+        for operation in &mut state.operations {
+            let next = advance(operation, chain, *settled, *l1_time);
+            if next != operation.progress {
+                if !next.is_open() || next == Progress::Queued {
                     operation.submission = None;
                 }
+                operation.progress = next;
                 changed = true;
             }
         }
@@ -363,35 +412,57 @@ impl Wallet {
     /// Asks the sequencer about accepted transactions that no batch holds yet: it may have had to drop one,
     /// because the asset root moved or the expiry passed.
     async fn watch_submitted(&self) -> Result<(), WalletError> {
-        let waiting: Vec<(String, String, bool)> = {
+        let waiting: Vec<(String, String)> = {
             let inner = self.inner.lock().await;
-            let submitted = inner.state.operations.iter().filter(|o| o.progress == Progress::Submitted);
-            submitted
-                .filter_map(|o| Some((o.id.clone(), o.digest.clone()?, o.request == Request::Merge)))
+            inner
+                .state
+                .operations
+                .iter()
+                .filter(|o| o.progress == Progress::Submitted)
+                .filter_map(|o| Some((o.id.clone(), o.attempts.last()?.digest.clone())))
                 .collect()
         };
-        for (id, digest, is_merge) in waiting {
-            let Some(code) = self.client.refusal(&digest).await? else { continue };
-            if code == "stale_assets" && !is_merge {
-                self.refresh_assets().await?;
-                self.requeue(&id, code).await?;
-            } else {
-                let detail = "the sequencer dropped the transaction".to_owned();
-                self.fail(&id, Failure { code: "rejected".into(), reason: Some(code), detail }).await?;
+        for (id, digest) in waiting {
+            if let Some(code) = self.client.refusal(&digest).await? {
+                self.dropped(&id, code).await?;
             }
         }
         Ok(())
     }
 
-    async fn requeue(&self, id: &str, code: String) -> Result<(), WalletError> {
-        self.update(id, |operation| {
-            operation.progress = Progress::Queued;
-            operation.submission = None;
-            operation.digest = None;
-            operation.nullifiers.clear();
-            operation.waiting_for = Some(code);
-        })
-        .await
+    /// The sequencer does not take a transaction. If its ground moved, it is composed again from the same
+    /// notes; otherwise the operation fails, and its notes are held until the transaction can no longer
+    /// be included.
+    async fn dropped(&self, id: &str, code: String) -> Result<(), WalletError> {
+        self.refresh_assets().await?;
+        let again = {
+            let inner = self.inner.lock().await;
+            let root = hex_word(&fr_to_bytes(&inner.assets.root()));
+            let operation = inner.state.operations.iter().find(|o| o.id == id);
+            operation.is_some_and(|o| {
+                let moved = match code.as_str() {
+                    "stale_assets" => o.attempts.last().is_some_and(|a| a.assets_root != root),
+                    "unknown_anchor" => true,
+                    _ => false,
+                };
+                moved && o.request != Request::Merge && o.attempts.len() < MAX_ATTEMPTS
+            })
+        };
+        if again {
+            return self
+                .update(id, |operation| {
+                    operation.progress = Progress::Queued;
+                    operation.submission = None;
+                    operation.waiting_for = Some(code);
+                })
+                .await;
+        }
+        let failure = Failure {
+            code: "rejected".into(),
+            reason: Some(code),
+            detail: "the sequencer does not take the transaction".into(),
+        };
+        self.fail(id, failure).await
     }
 
     async fn next_to_submit(&self) -> Option<String> {
@@ -408,11 +479,11 @@ impl Wallet {
     async fn prove(self: &Arc<Self>, id: &str) -> Result<bool, WalletError> {
         let (operation, composed) = {
             let inner = self.inner.lock().await;
-            let Some(operation) = inner.state.operations.iter().find(|o| o.id == id).cloned() else {
+            let Some(operation) = inner.state.operations.iter().find(|o| o.id == id).cloned()
+            else {
                 return Ok(false);
             };
-            let held = held_nullifiers(&inner.state);
-            let spendable = |note: &OwnedNote| !held.contains(&fr_to_bytes(&note.nullifier));
+            let spendable = spendable(&inner, &operation);
             let intent = self.intent(&operation.request)?;
             let composer = Composer {
                 chain: &inner.chain,
@@ -426,8 +497,13 @@ impl Wallet {
                     expiry: now() + LIFETIME,
                 },
             };
-            let composed =
-                composer.compose(&intent, AssetId(operation.asset), operation.amount, spendable, &mut OsRng);
+            let composed = composer.compose(
+                &intent,
+                AssetId(operation.asset),
+                operation.amount,
+                |note: &OwnedNote| spendable(&fr_to_bytes(&note.nullifier)),
+                &mut OsRng,
+            );
             (operation, composed)
         };
         let composed = match composed {
@@ -445,9 +521,10 @@ impl Wallet {
         let merges = composed.merges;
         let transaction = composed.transaction.clone();
         let wallet = Arc::clone(self);
-        let proof = tokio::task::spawn_blocking(move || wallet.prover.prove(&words, &composed.witness))
-            .await
-            .map_err(|_| WalletError::Stopped)?;
+        let proof =
+            tokio::task::spawn_blocking(move || wallet.prover.prove(&words, &composed.witness))
+                .await
+                .map_err(|_| WalletError::Stopped)?;
         let proof = match proof {
             Ok(proof) => proof,
             Err(reason) => {
@@ -455,17 +532,18 @@ impl Wallet {
                 return Ok(false);
             }
         };
-        let nullifiers = transaction.nullifiers.iter().map(|nf| hex::encode(fr_to_bytes(nf))).collect();
-        let expiry = transaction.header.expiry;
+        let attempt = Attempt {
+            digest: hex_word(&fr_to_bytes(&digest)),
+            nullifiers: transaction.nullifiers.each_ref().map(fr_to_bytes),
+            expiry: transaction.header.expiry,
+            assets_root: hex_word(&fr_to_bytes(&transaction.assets_root)),
+        };
         let submission = Submission { transaction, proof }.to_bytes();
         let mut inner = self.inner.lock().await;
         let proven = |operation: &mut Operation| {
             operation.progress = Progress::Proven;
-            operation.digest = Some(format!("0x{}", hex::encode(fr_to_bytes(&digest))));
+            operation.attempts.push(attempt);
             operation.submission = Some(hex::encode(submission));
-            operation.nullifiers = nullifiers;
-            operation.expiry = expiry;
-            operation.attempts += 1;
             operation.waiting_for = None;
         };
         if merges {
@@ -473,7 +551,7 @@ impl Wallet {
                 id: new_id(),
                 request: Request::Merge,
                 created: now(),
-                attempts: 0,
+                attempts: Vec::new(),
                 ..operation
             };
             proven(&mut merge);
@@ -495,54 +573,67 @@ impl Wallet {
     async fn wait_for_notes(&self, id: &str) -> Result<(), WalletError> {
         let may_come = {
             let inner = self.inner.lock().await;
-            inner.state.operations.iter().any(|o| o.id != id && o.progress.is_open())
+            inner
+                .state
+                .operations
+                .iter()
+                .any(|o| o.id != id && o.progress.is_open())
         };
-        if may_come { Ok(()) } else { self.fail(id, WalletError::InsufficientFunds.failure()).await }
+        if may_come {
+            Ok(())
+        } else {
+            self.fail(id, WalletError::InsufficientFunds.failure())
+                .await
+        }
     }
 
     fn intent(&self, request: &Request) -> Result<Intent, WalletError> {
         let malformed = |_| WalletError::Malformed("a stored operation".into());
         match request {
             Request::Transfer { to, memo } => Ok(Intent::Transfer {
-                to: Address::decode(to, self.network).map_err(|e| WalletError::BadAddress(e.to_string()))?,
-                memo: memo.parse().map_err(|e: subrosa_protocol::encryption::MemoError| {
-                    WalletError::MemoTooLong(e.to_string())
-                })?,
+                to: Address::decode(to, self.network)
+                    .map_err(|e| WalletError::BadAddress(e.to_string()))?,
+                memo: memo
+                    .parse()
+                    .map_err(|e: subrosa_protocol::encryption::MemoError| {
+                        WalletError::MemoTooLong(e.to_string())
+                    })?,
             }),
-            Request::Withdrawal { to } => Ok(Intent::Withdraw { recipient: parse_account(to).map_err(malformed)? }),
-            Request::Deposit { .. } | Request::Merge => {
-                Err(WalletError::Malformed("nothing to compose for this operation".into()))
-            }
+            Request::Withdrawal { to } => Ok(Intent::Withdraw {
+                recipient: parse_account(to).map_err(malformed)?,
+            }),
+            Request::Deposit { .. } | Request::Merge => Err(WalletError::Malformed(
+                "nothing to compose for this operation".into(),
+            )),
         }
     }
 
     /// Sends a proven operation. Transient failures leave it proven; a moved ground queues it again.
     async fn submit(&self, id: &str) -> Result<(), WalletError> {
-        let (bytes, is_merge, attempts) = {
+        let bytes = {
             let inner = self.inner.lock().await;
-            let Some(operation) = inner.state.operations.iter().find(|o| o.id == id) else { return Ok(()) };
-            let Some(hex) = &operation.submission else { return Ok(()) };
-            let bytes = hex::decode(hex).map_err(|_| WalletError::Malformed("a stored submission".into()))?;
-            (bytes, operation.request == Request::Merge, operation.attempts)
+            let operation = inner.state.operations.iter().find(|o| o.id == id);
+            let Some(hex) = operation.and_then(|o| o.submission.as_ref()) else {
+                return Ok(());
+            };
+            hex::decode(hex).map_err(|_| WalletError::Malformed("a stored submission".into()))?
         };
         match self.client.submit(bytes).await {
-            Ok(()) => self.update(id, |operation| operation.progress = Progress::Submitted).await,
-            Err(SequencerError::Refused { code, .. })
-                if matches!(code.as_str(), "stale_assets" | "unknown_anchor") && attempts < MAX_ATTEMPTS =>
-            {
-                self.refresh_assets().await?;
-                if is_merge {
-                    // Whoever waits for it will merge again.
-                    return self.fail(id, Failure { code, reason: None, detail: "superseded".into() }).await;
-                }
-                self.requeue(id, code).await
+            Ok(()) => {
+                self.update(id, |operation| operation.progress = Progress::Submitted)
+                    .await
             }
             Err(error) if error.is_transient() => Err(error.into()),
+            Err(SequencerError::Refused { code, .. }) => self.dropped(id, code).await,
             Err(error) => self.fail(id, WalletError::from(error).failure()).await,
         }
     }
 
-    async fn update(&self, id: &str, change: impl FnOnce(&mut Operation)) -> Result<(), WalletError> {
+    async fn update(
+        &self,
+        id: &str,
+        change: impl FnOnce(&mut Operation),
+    ) -> Result<(), WalletError> {
         let mut inner = self.inner.lock().await;
         if let Some(operation) = inner.state.operations.iter_mut().find(|o| o.id == id) {
             change(operation);
@@ -593,7 +684,9 @@ impl Wallet {
         }
         let enough = |of: AssetId, need: u128| projected(&inner, &self.info, of) >= need;
         let covered = if asset == self.info.fee_asset {
-            amount.checked_add(self.fee).is_some_and(|need| enough(asset, need))
+            amount
+                .checked_add(self.fee)
+                .is_some_and(|need| enough(asset, need))
         } else {
             enough(asset, amount) && enough(self.info.fee_asset, self.fee)
         };
@@ -615,11 +708,8 @@ impl Wallet {
             amount,
             fee: self.fee,
             progress: Progress::Queued,
-            digest: None,
             submission: None,
-            nullifiers: Vec::new(),
-            expiry: 0,
-            attempts: 0,
+            attempts: Vec::new(),
             waiting_for: None,
             l1_transaction: None,
         }
@@ -633,7 +723,13 @@ impl Wallet {
     ) -> Result<(), WalletError> {
         inner.state.operations.push(operation.clone());
         if let Some((key, request)) = idempotency {
-            inner.state.remembered.insert(key, Remembered { request, operation: operation.id.clone() });
+            inner.state.remembered.insert(
+                key,
+                Remembered {
+                    request,
+                    operation: operation.id.clone(),
+                },
+            );
         }
         Ok(self.store.save(&inner.state)?)
     }
@@ -660,16 +756,21 @@ impl Wallet {
             inner.state.next_deposit = index + 1;
             inner.chain.expect_deposit(index);
             // Kept before L1 hears of it: a crash in between costs an index, never a deposit.
-            let operation =
-                Operation { fee: 0, ..self.new_operation(Request::Deposit { deposit: index }, asset, amount) };
+            let operation = Operation {
+                fee: 0,
+                ..self.new_operation(Request::Deposit { deposit: index }, asset, amount)
+            };
             self.keep(&mut inner, &operation, idempotency)?;
             (operation, index, inner.chain.deposit_inner(index))
         };
-        match self.l1.deposit(&self.account, asset, amount, &inner_commitment).await {
+        match self
+            .l1
+            .deposit(&self.account, asset, amount, &inner_commitment)
+            .await
+        {
             Ok(receipt) => {
                 self.update(&operation.id, |o| {
                     o.progress = Progress::Submitted;
-                    o.nullifiers = vec![hex::encode(fr_to_bytes(&inner_commitment))];
                     o.l1_transaction = Some(format!("0x{}", hex::encode(receipt.tx)));
                 })
                 .await?;
@@ -691,7 +792,9 @@ impl Wallet {
             let operations = inner.state.operations.iter();
             operations
                 .filter_map(|o| match o.request {
-                    Request::Deposit { deposit } if o.progress == Progress::Queued => Some((o.id.clone(), deposit)),
+                    Request::Deposit { deposit } if o.progress == Progress::Queued => {
+                        Some((o.id.clone(), deposit))
+                    }
                     _ => None,
                 })
                 .collect()
@@ -710,14 +813,19 @@ impl Wallet {
         for (id, index) in open {
             let inner = fr_to_bytes(&self.inner.lock().await.chain.deposit_inner(index));
             if queued.contains(&inner) {
-                self.update(&id, |o| {
-                    o.progress = Progress::Submitted;
-                    o.nullifiers = vec![hex::encode(inner)];
-                })
-                .await?;
+                self.update(&id, |o| o.progress = Progress::Submitted)
+                    .await?;
             } else {
                 let detail = "the wallet stopped before L1 took the deposit".to_owned();
-                self.fail(&id, Failure { code: "interrupted".into(), reason: None, detail }).await?;
+                self.fail(
+                    &id,
+                    Failure {
+                        code: "interrupted".into(),
+                        reason: None,
+                        detail,
+                    },
+                )
+                .await?;
             }
         }
         Ok(())
@@ -739,7 +847,13 @@ impl Wallet {
     /// [`WalletError::NotFound`].
     pub async fn operation(&self, id: &str) -> Result<Operation, WalletError> {
         let inner = self.inner.lock().await;
-        inner.state.operations.iter().find(|o| o.id == id).cloned().ok_or(WalletError::NotFound)
+        inner
+            .state
+            .operations
+            .iter()
+            .find(|o| o.id == id)
+            .cloned()
+            .ok_or(WalletError::NotFound)
     }
 
     /// Balances of all assets.
@@ -749,7 +863,7 @@ impl Wallet {
     pub async fn balances(&self) -> Result<Vec<Balance>, WalletError> {
         let inside: Vec<(ShownAsset, u128, u128)> = {
             let inner = self.inner.lock().await;
-            let held = held_nullifiers(&inner.state);
+            let held = held_nullifiers(&inner, None);
             let shown = inner.shown.clone();
             shown
                 .into_iter()
@@ -800,7 +914,11 @@ impl Wallet {
                         .as_ref()
                         .map(|to| to.encode(self.network))
                         .or_else(|| m.recipient.map(|r| format!("0x{}", hex::encode(r)))),
-                    memo: m.memo.as_ref().filter(|memo| !memo.is_empty()).map(Memo::to_string),
+                    memo: m
+                        .memo
+                        .as_ref()
+                        .filter(|memo| !memo.is_empty())
+                        .map(Memo::to_string),
                     settled: m.batch <= inner.settled,
                 })
             })
@@ -821,26 +939,144 @@ pub(crate) fn parse_account(text: &str) -> Result<[u8; 20], hex::FromHexError> {
     Ok(out)
 }
 
-fn recall(state: &State, idempotency: Option<&(String, String)>) -> Result<Option<Operation>, WalletError> {
-    let Some((key, request)) = idempotency else { return Ok(None) };
-    let Some(known) = state.remembered.get(key) else { return Ok(None) };
+fn recall(
+    state: &State,
+    idempotency: Option<&(String, String)>,
+) -> Result<Option<Operation>, WalletError> {
+    let Some((key, request)) = idempotency else {
+        return Ok(None);
+    };
+    let Some(known) = state.remembered.get(key) else {
+        return Ok(None);
+    };
     if known.request != *request {
         return Err(WalletError::IdempotencyConflict);
     }
-    Ok(state.operations.iter().find(|o| o.id == known.operation).cloned())
+    Ok(state
+        .operations
+        .iter()
+        .find(|o| o.id == known.operation)
+        .cloned())
 }
 
-/// Nullifiers that open operations are about to publish.
-fn held_nullifiers(state: &State) -> HashSet<[u8; 32]> {
-    let open = state.operations.iter().filter(|o| o.progress.is_open());
-    open.flat_map(|o| &o.nullifiers)
-        .filter_map(|text| {
-            let mut bytes = [0u8; 32];
-            hex::decode_to_slice(text, &mut bytes).ok()?;
-            fr_from_bytes(&bytes).ok()?;
-            Some(bytes)
+/// 0x hex.
+fn hex_word(bytes: &[u8; 32]) -> String {
+    format!("0x{}", hex::encode(bytes))
+}
+
+/// What may still become of a signed transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// It is in this batch.
+    Included(u64),
+    /// Another transaction spent one of its notes.
+    Superseded,
+    /// No batch can hold it any more.
+    Expired,
+    /// It can still be included.
+    Live,
+}
+
+fn fate(attempt: &Attempt, chain: &Chain, l1_time: u64) -> Fate {
+    if let Some(batch) = chain.included(&attempt.nullifiers) {
+        Fate::Included(batch)
+    } else if attempt
+        .nullifiers
+        .iter()
+        .any(|nf| chain.spent(nf).is_some())
+    {
+        Fate::Superseded
+    } else if l1_time > attempt.expiry {
+        Fate::Expired
+    } else {
+        Fate::Live
+    }
+}
+
+/// Where an operation stands in view of the chain.
+fn advance(operation: &Operation, chain: &Chain, settled: u64, l1_time: u64) -> Progress {
+    let found = |batch: u64| {
+        if batch <= settled {
+            Progress::Settled { batch }
+        } else {
+            Progress::Included { batch }
+        }
+    };
+    let current = operation.progress.clone();
+    if let Request::Deposit { deposit } = operation.request {
+        let expected = (AssetId(operation.asset), operation.amount);
+        return match chain.deposited(deposit) {
+            // The vault credits what it received, which a token with a fee makes less than was sent.
+            Some((batch, asset, value)) if asset == expected.0 && value <= expected.1 => {
+                found(batch)
+            }
+            _ => match current {
+                Progress::Included { .. } | Progress::Settled { .. } => Progress::Submitted,
+                other => other,
+            },
+        };
+    }
+    let fates = || operation.attempts.iter().map(|a| fate(a, chain, l1_time));
+    let included = fates().find_map(|fate| match fate {
+        Fate::Included(batch) => Some(batch),
+        _ => None,
+    });
+    if let Some(batch) = included {
+        return found(batch);
+    }
+    let failed = |code: &str, detail: &str| {
+        Progress::Failed(Failure {
+            code: code.into(),
+            reason: None,
+            detail: detail.into(),
         })
+    };
+    match current {
+        // The batch was sealed anew; the sequencer still has the transaction.
+        Progress::Included { .. } | Progress::Settled { .. } => Progress::Submitted,
+        Progress::Proven | Progress::Submitted => match fates().next_back() {
+            // Nothing of this operation can happen any more, so that it may start afresh.
+            Some(Fate::Superseded) if operation.request != Request::Merge => Progress::Queued,
+            Some(Fate::Superseded) => failed("superseded", "another transaction spent its notes"),
+            Some(Fate::Expired) => failed("expired", "it was not included before its expiry"),
+            _ => current,
+        },
+        other => other,
+    }
+}
+
+/// Nullifiers of transactions that can still be included, but for those of operation `except`. A failed merge
+/// holds nothing: whichever of it and a later transaction is included, nothing is paid twice.
+fn held_nullifiers(inner: &Inner, except: Option<&str>) -> HashSet<[u8; 32]> {
+    let operations = inner.state.operations.iter();
+    operations
+        .filter(|o| Some(o.id.as_str()) != except)
+        .filter(|o| o.request != Request::Merge || o.progress.is_open())
+        .flat_map(|o| &o.attempts)
+        .filter(|attempt| fate(attempt, &inner.chain, inner.l1_time) == Fate::Live)
+        .flat_map(|attempt| attempt.nullifiers)
         .collect()
+}
+
+/// Which notes an operation may spend. If a transaction signed for it can still be included, only that one's
+/// notes: so a second one excludes the first, and nothing is paid twice.
+fn spendable(inner: &Inner, operation: &Operation) -> impl Fn(&[u8; 32]) -> bool + use<> {
+    let live = |attempt: &&Attempt| fate(attempt, &inner.chain, inner.l1_time) == Fate::Live;
+    let pinned = operation.attempts.iter().rfind(live).map(|a| a.nullifiers);
+    let held = held_nullifiers(inner, Some(&operation.id));
+    move |nullifier| match &pinned {
+        Some(pinned) => pinned.contains(nullifier),
+        None => !held.contains(nullifier),
+    }
+}
+
+/// Whether an operation's payment may still leave.
+fn may_leave(inner: &Inner, operation: &Operation) -> bool {
+    let live = |attempt: &Attempt| fate(attempt, &inner.chain, inner.l1_time) == Fate::Live;
+    operation.progress.is_open()
+        || (matches!(operation.progress, Progress::Failed(_))
+            && operation.request != Request::Merge
+            && operation.attempts.iter().any(live))
 }
 
 /// What will be left of an asset when all open operations are done, not counting what others may pay us.
@@ -855,10 +1091,12 @@ fn projected(inner: &Inner, info: &Info, asset: AssetId) -> u128 {
         .state
         .operations
         .iter()
-        .filter(|o| o.progress.is_open())
+        .filter(|o| may_leave(inner, o))
         .map(|o| {
             let out = match o.request {
-                Request::Transfer { .. } | Request::Withdrawal { .. } if o.asset == asset.0 => o.amount,
+                Request::Transfer { .. } | Request::Withdrawal { .. } if o.asset == asset.0 => {
+                    o.amount
+                }
                 _ => 0,
             };
             let fee = if info.fee_asset == asset { o.fee } else { 0 };
@@ -866,23 +1104,6 @@ fn projected(inner: &Inner, info: &Info, asset: AssetId) -> u128 {
         })
         .fold(0u128, u128::saturating_add);
     held.saturating_sub(leaving)
-}
-
-/// The batch that holds an operation's transaction, if one does.
-fn included_in(chain: &Chain, operation: &Operation) -> Option<u64> {
-    let first = operation.nullifiers.iter();
-    if matches!(operation.request, Request::Deposit { .. }) {
-        let Request::Deposit { deposit } = operation.request else { return None };
-        let inner = chain.deposit_inner(deposit);
-        return chain
-            .notes()
-            .iter()
-            .find(|n| subrosa_protocol::note::inner(&n.note.owner, &n.note.aux, &n.note.rcm) == inner)
-            .map(|n| n.batch);
-    }
-    first
-        .filter_map(|text| chain.notes().iter().find(|n| hex::encode(fr_to_bytes(&n.nullifier)) == *text))
-        .find_map(|note| note.spent)
 }
 
 /// `Fr` that the sequencer sent as 0x hex.

@@ -71,11 +71,17 @@ impl Store {
     /// The store of `seed` in `directory`.
     pub(crate) fn new(directory: &Path, seed: &Seed) -> Self {
         let key = zeroize::Zeroizing::new(derive::bytes32("wallet-state", &[seed.as_bytes()]));
-        Self { path: directory.join("wallet.state"), cipher: XChaCha20Poly1305::new((&*key).into()) }
+        Self {
+            path: directory.join("wallet.state"),
+            cipher: XChaCha20Poly1305::new((&*key).into()),
+        }
     }
 
     fn io(&self, source: std::io::Error) -> StoreError {
-        StoreError::Io { path: self.path.clone(), source }
+        StoreError::Io {
+            path: self.path.clone(),
+            source,
+        }
     }
 
     /// Reads the state; an absent file is a new wallet.
@@ -86,25 +92,38 @@ impl Store {
             Err(e) => return Err(self.io(e)),
         };
         let foreign = || StoreError::Foreign(self.path.clone());
-        let sealed = bytes.strip_prefix(HEADER).ok_or_else(|| StoreError::Malformed(self.path.clone()))?;
+        let sealed = bytes
+            .strip_prefix(HEADER)
+            .ok_or_else(|| StoreError::Malformed(self.path.clone()))?;
         let (nonce, sealed) = sealed.split_first_chunk::<24>().ok_or_else(foreign)?;
         let opened = self
             .cipher
-            .decrypt(XNonce::from_slice(nonce), Payload { msg: sealed, aad: HEADER })
+            .decrypt(
+                XNonce::from_slice(nonce),
+                Payload {
+                    msg: sealed,
+                    aad: HEADER,
+                },
+            )
             .map_err(|_| foreign())?;
         serde_json::from_slice(&opened).map_err(|_| StoreError::Malformed(self.path.clone()))
     }
 
     /// Replaces the file: written beside it, synced, renamed over it.
     pub(crate) fn save(&self, state: &State) -> Result<(), StoreError> {
-        let plain = zeroize::Zeroizing::new(
-            serde_json::to_vec(state).map_err(|e| self.io(e.into()))?,
-        );
+        let plain =
+            zeroize::Zeroizing::new(serde_json::to_vec(state).map_err(|e| self.io(e.into()))?);
         let mut nonce = [0u8; 24];
         rand::rngs::OsRng.fill_bytes(&mut nonce);
         let sealed = self
             .cipher
-            .encrypt(XNonce::from_slice(&nonce), Payload { msg: &plain, aad: HEADER })
+            .encrypt(
+                XNonce::from_slice(&nonce),
+                Payload {
+                    msg: &plain,
+                    aad: HEADER,
+                },
+            )
             .map_err(|_| self.io(std::io::Error::other("encryption failed")))?;
         let directory = self.path.parent().unwrap_or(Path::new("."));
         let mut file = tempfile::NamedTempFile::new_in(directory).map_err(|e| self.io(e))?;
@@ -114,7 +133,9 @@ impl Store {
         file.as_file().sync_all().map_err(|e| self.io(e))?;
         file.persist(&self.path).map_err(|e| self.io(e.error))?;
         // The rename is durable only when the directory is.
-        fs::File::open(directory).and_then(|d| d.sync_all()).map_err(|e| self.io(e))
+        fs::File::open(directory)
+            .and_then(|d| d.sync_all())
+            .map_err(|e| self.io(e))
     }
 }
 
@@ -126,9 +147,20 @@ mod tests {
     fn opens_only_under_its_seed_and_shows_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::new(dir.path(), &Seed::from_bytes([1; 32]));
-        assert_eq!(store.load().unwrap().next_deposit, 0, "an absent file is a new wallet");
-        let remembered = Remembered { request: "aa".into(), operation: "marker-operation".into() };
-        let state = State { next_deposit: 9, remembered: [("k".into(), remembered)].into(), ..State::default() };
+        assert_eq!(
+            store.load().unwrap().next_deposit,
+            0,
+            "an absent file is a new wallet"
+        );
+        let remembered = Remembered {
+            request: "aa".into(),
+            operation: "marker-operation".into(),
+        };
+        let state = State {
+            next_deposit: 9,
+            remembered: [("k".into(), remembered)].into(),
+            ..State::default()
+        };
         store.save(&state).unwrap();
         assert_eq!(store.load().unwrap().next_deposit, 9);
 

@@ -38,7 +38,14 @@ fn units(text: &str, asset: &Asset) -> anyhow::Result<u128> {
 pub(super) async fn take(world: &World) -> anyhow::Result<Snapshot> {
     let mut holdings = Vec::new();
     for (name, gateway) in world.gateways() {
-        for Balance { asset, spendable, pending, on_l1, claimable } in gateway.balances().await? {
+        for Balance {
+            asset,
+            spendable,
+            pending,
+            on_l1,
+            claimable,
+        } in gateway.balances().await?
+        {
             let inside = units(&spendable, &asset)? + units(&pending, &asset)?;
             let outside = units(&on_l1, &asset)? + units(&claimable, &asset)?;
             holdings.push((name.clone(), asset, inside, outside));
@@ -55,7 +62,11 @@ pub(super) async fn carry_out(
     bars: &MultiProgress,
 ) -> anyhow::Result<()> {
     let posted = counter(bars, "instructions accepted", instructions.len() as u64);
-    let settled = counter(bars, "instructions settled on L1", instructions.len() as u64);
+    let settled = counter(
+        bars,
+        "instructions settled on L1",
+        instructions.len() as u64,
+    );
     let mut open: Vec<(&GatewayClient, String)> = Vec::new();
     for (number, instruction) in instructions.iter().enumerate() {
         let gateway = world.gateway(&instruction.from)?;
@@ -72,7 +83,12 @@ pub(super) async fn carry_out(
                     tokio::time::sleep(Duration::from_millis(250)).await;
                 }
                 Err(problem) => {
-                    bail!("instruction {} was refused: {} ({})", number + 1, problem.code, problem.detail)
+                    bail!(
+                        "instruction {} was refused: {} ({})",
+                        number + 1,
+                        problem.code,
+                        problem.detail
+                    )
                 }
             }
         };
@@ -92,7 +108,11 @@ pub(super) async fn carry_out(
             }
         }
         open = left;
-        ensure!(since.elapsed() < PATIENCE, "{} instructions did not settle in time", open.len());
+        ensure!(
+            since.elapsed() < PATIENCE,
+            "{} instructions did not settle in time",
+            open.len()
+        );
         if !open.is_empty() {
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
@@ -114,7 +134,14 @@ async fn post(
     key: &str,
     instruction: &Instruction,
 ) -> anyhow::Result<Outcome> {
-    let Instruction { kind, to, asset, amount, memo, .. } = instruction;
+    let Instruction {
+        kind,
+        to,
+        asset,
+        amount,
+        memo,
+        ..
+    } = instruction;
     match kind {
         Kind::Deposit => gateway.deposit(key, asset, amount).await,
         Kind::Transfer => {
@@ -156,7 +183,9 @@ pub(super) async fn reconcile(
         let asset = world.asset(&instruction.asset)?;
         let value = units(&instruction.amount, asset)? as i128;
         let mut change = |name: &str, inside: i128, outside: i128| {
-            let entry = expected.entry((name.to_owned(), instruction.asset.clone())).or_default();
+            let entry = expected
+                .entry((name.to_owned(), instruction.asset.clone()))
+                .or_default();
             entry.0 += inside;
             entry.1 += outside;
         };
@@ -173,7 +202,10 @@ pub(super) async fn reconcile(
         before.holdings.iter().zip(&after.holdings)
     {
         let (change_inside, change_outside) = expected[&(name.clone(), asset.symbol.clone())];
-        let wanted = (*inside_before as i128 + change_inside, *outside_before as i128 + change_outside);
+        let wanted = (
+            *inside_before as i128 + change_inside,
+            *outside_before as i128 + change_outside,
+        );
         ensure!(
             wanted == (*inside as i128, *outside as i128),
             "{name} holds {inside} inside and {outside} on L1 of {}, not {} and {}",
@@ -183,11 +215,20 @@ pub(super) async fn reconcile(
         );
     }
     for asset in world.assets() {
-        let inside: u128 =
-            after.holdings.iter().filter(|(_, of, ..)| of == asset).map(|(_, _, inside, _)| *inside).sum();
+        let inside: u128 = after
+            .holdings
+            .iter()
+            .filter(|(_, of, ..)| of == asset)
+            .map(|(_, _, inside, _)| *inside)
+            .sum();
         let owed = if asset.symbol == FEE_SYMBOL { fees } else { 0 };
         let held = world.vault_balance(AssetId(asset.id)).await?;
-        ensure!(held == inside + owed, "the vault holds {held} of {}, not {}", asset.symbol, inside + owed);
+        ensure!(
+            held == inside + owed,
+            "the vault holds {held} of {}, not {}",
+            asset.symbol,
+            inside + owed
+        );
     }
     world.check_root().await?;
     Ok("every unit is accounted for: institutions, vault and fees agree; L1's root is the wallets' root".into())

@@ -59,8 +59,14 @@ pub(super) struct HistoryLine {
 
 impl GatewayClient {
     pub(super) fn new(address: SocketAddr, token: &str) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(200)).build()?;
-        Ok(Self { base: format!("http://{address}"), token: token.to_owned(), http })
+        let http = reqwest::Client::builder()
+            .timeout(Duration::from_secs(200))
+            .build()?;
+        Ok(Self {
+            base: format!("http://{address}"),
+            token: token.to_owned(),
+            http,
+        })
     }
 
     /// Base URL.
@@ -69,7 +75,12 @@ impl GatewayClient {
     }
 
     async fn get<T: for<'de> Deserialize<'de>>(&self, path: &str) -> anyhow::Result<T> {
-        let response = self.http.get(format!("{}{path}", self.base)).bearer_auth(&self.token).send().await?;
+        let response = self
+            .http
+            .get(format!("{}{path}", self.base))
+            .bearer_auth(&self.token)
+            .send()
+            .await?;
         let status = response.status();
         if !status.is_success() {
             bail!("GET {path}: {status}");
@@ -77,7 +88,12 @@ impl GatewayClient {
         Ok(response.json().await?)
     }
 
-    async fn post(&self, path: &str, key: &str, body: Value) -> anyhow::Result<Result<Value, Problem>> {
+    async fn post(
+        &self,
+        path: &str,
+        key: &str,
+        body: Value,
+    ) -> anyhow::Result<Result<Value, Problem>> {
         let response = self
             .http
             .post(format!("{}{path}", self.base))
@@ -89,7 +105,10 @@ impl GatewayClient {
         if response.status().is_success() {
             return Ok(Ok(response.json().await?));
         }
-        Ok(Err(response.json().await.context("a refusal that is not a problem detail")?))
+        Ok(Err(response
+            .json()
+            .await
+            .context("a refusal that is not a problem detail")?))
     }
 
     async fn start(&self, path: &str, key: &str, body: Value) -> anyhow::Result<Outcome> {
@@ -107,8 +126,18 @@ impl GatewayClient {
         Ok(self.get::<Answer>("/v1/address").await?.address)
     }
 
-    pub(super) async fn deposit(&self, key: &str, asset: &str, amount: &str) -> anyhow::Result<Outcome> {
-        self.start("/v1/deposits", key, json!({ "asset": asset, "amount": amount })).await
+    pub(super) async fn deposit(
+        &self,
+        key: &str,
+        asset: &str,
+        amount: &str,
+    ) -> anyhow::Result<Outcome> {
+        self.start(
+            "/v1/deposits",
+            key,
+            json!({ "asset": asset, "amount": amount }),
+        )
+        .await
     }
 
     pub(super) async fn transfer(
@@ -123,12 +152,29 @@ impl GatewayClient {
         self.start("/v1/transfers", key, body).await
     }
 
-    pub(super) async fn withdraw(&self, key: &str, asset: &str, amount: &str) -> anyhow::Result<Outcome> {
-        self.start("/v1/withdrawals", key, json!({ "asset": asset, "amount": amount })).await
+    pub(super) async fn withdraw(
+        &self,
+        key: &str,
+        asset: &str,
+        amount: &str,
+    ) -> anyhow::Result<Outcome> {
+        self.start(
+            "/v1/withdrawals",
+            key,
+            json!({ "asset": asset, "amount": amount }),
+        )
+        .await
     }
 
     pub(super) async fn claim(&self, asset: &str) -> anyhow::Result<()> {
-        match self.post("/v1/claims", &format!("claim-{asset}"), json!({ "asset": asset })).await? {
+        match self
+            .post(
+                "/v1/claims",
+                &format!("claim-{asset}"),
+                json!({ "asset": asset }),
+            )
+            .await?
+        {
             Ok(_) => Ok(()),
             Err(problem) => bail!("claim: {} ({})", problem.code, problem.detail),
         }

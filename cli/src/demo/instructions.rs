@@ -35,7 +35,9 @@ pub(super) struct Instruction {
 
 /// Reads a file of instructions.
 pub(super) fn parse(text: &str) -> anyhow::Result<Vec<Instruction>> {
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
+    let mut reader = csv::ReaderBuilder::new()
+        .trim(csv::Trim::All)
+        .from_reader(text.as_bytes());
     let mut instructions = Vec::new();
     for (line, row) in (2..).zip(reader.deserialize()) {
         let row: Instruction = row.with_context(|| format!("payment instructions, line {line}"))?;
@@ -46,7 +48,10 @@ pub(super) fn parse(text: &str) -> anyhow::Result<Vec<Instruction>> {
         }
         instructions.push(row);
     }
-    ensure!(!instructions.is_empty(), "there are no payment instructions");
+    ensure!(
+        !instructions.is_empty(),
+        "there are no payment instructions"
+    );
     Ok(instructions)
 }
 

@@ -20,19 +20,19 @@ use subrosa_bindings::{
     development,
     transport::{Outgoing, Transport},
 };
-use subrosa_prover::{groth16::TransactionKeys, setup::KeyStore};
 use subrosa_protocol::{
     asset::{AssetId, AssetInfo},
     batch::Shape,
     encoding::fr_to_bytes,
     keys::{AuditorKey, Network, Seed},
 };
+use subrosa_prover::{groth16::TransactionKeys, setup::KeyStore};
 use subrosa_sequencer::{
     Config, Ports, RunningSequencer, Sequencer,
     adapters::{Groth16Verifier, L1Settlement},
     ports::{
-        Head, ProvenBatch, QueuedDeposit, RollupView, SettledBatch, SettlementError, SettlementLayer,
-        SettlementReceipt,
+        Head, ProvenBatch, QueuedDeposit, RollupView, SettledBatch, SettlementError,
+        SettlementLayer, SettlementReceipt,
     },
 };
 use subrosa_wallet::{Gateway, Token, Wallet, WalletConfig, amount, keystore};
@@ -52,8 +52,10 @@ pub(super) const FEE: u128 = 50_000;
 /// The token in which fees are paid; asset 0.
 pub(super) const FEE_SYMBOL: &str = "dUSD";
 /// Name, symbol, decimals, whether an auditor reads it; in the order of their ids.
-const TOKENS: [(&str, &str, u8, bool); 2] =
-    [("Development dollar", FEE_SYMBOL, 6, true), ("Development gold", "dXAU", 18, false)];
+const TOKENS: [(&str, &str, u8, bool); 2] = [
+    ("Development dollar", FEE_SYMBOL, 6, true),
+    ("Development gold", "dXAU", 18, false),
+];
 /// The shapes that are sealed.
 const SHAPES: [Shape; 2] = [Shape::S4, Shape::S16];
 /// **Unsafe**: the auditor of development assets.
@@ -87,7 +89,11 @@ impl SettlementLayer for Measured {
     fn rollup(&self) -> BoxFuture<'_, Result<RollupView, SettlementError>> {
         self.inner.rollup()
     }
-    fn deposits(&self, from: u64, limit: u64) -> BoxFuture<'_, Result<Vec<QueuedDeposit>, SettlementError>> {
+    fn deposits(
+        &self,
+        from: u64,
+        limit: u64,
+    ) -> BoxFuture<'_, Result<Vec<QueuedDeposit>, SettlementError>> {
         self.inner.deposits(from, limit)
     }
     fn assets(&self) -> BoxFuture<'_, Result<Vec<AssetInfo>, SettlementError>> {
@@ -99,16 +105,23 @@ impl SettlementLayer for Measured {
     ) -> BoxFuture<'a, Result<SettlementReceipt, SettlementError>> {
         Box::pin(async move {
             let receipt = self.inner.settle(batch).await?;
-            self.settled.lock().unwrap_or_else(PoisonError::into_inner).push(Settled {
-                transactions: batch.published.transactions.len(),
-                gas_used: receipt.gas_used,
-                data_bytes: (batch.published.transaction_data().len()
-                    + batch.published.withdrawal_data().len()) as u64,
-            });
+            self.settled
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(Settled {
+                    transactions: batch.published.transactions.len(),
+                    gas_used: receipt.gas_used,
+                    data_bytes: (batch.published.transaction_data().len()
+                        + batch.published.withdrawal_data().len())
+                        as u64,
+                });
             Ok(receipt)
         })
     }
-    fn settled_batch(&self, index: u64) -> BoxFuture<'_, Result<Option<SettledBatch>, SettlementError>> {
+    fn settled_batch(
+        &self,
+        index: u64,
+    ) -> BoxFuture<'_, Result<Option<SettledBatch>, SettlementError>> {
         self.inner.settled_batch(index)
     }
 }
@@ -170,11 +183,17 @@ impl World {
         bar.finish_with_message("contracts deployed");
 
         let client = |operator| -> Arc<dyn L1> {
-            Arc::new(Client::new(chain.transport.clone(), deployment.contracts, operator))
+            Arc::new(Client::new(
+                chain.transport.clone(),
+                deployment.contracts,
+                operator,
+            ))
         };
         let l1 = client(Some(accounts[1].clone()));
-        let measured =
-            Arc::new(Measured { inner: L1Settlement::new(l1.clone()), settled: Mutex::default() });
+        let measured = Arc::new(Measured {
+            inner: L1Settlement::new(l1.clone()),
+            settled: Mutex::default(),
+        });
         let batch_prover = Arc::new(ShownProver::new(batch_keys, bars.clone()));
         let mut config = Config::new(
             data.join("sequencer"),
@@ -210,14 +229,20 @@ impl World {
             assets: TOKENS
                 .iter()
                 .zip(0u16..)
-                .map(|(token, id)| Asset { id, symbol: token.1.to_owned(), decimals: token.2 })
+                .map(|(token, id)| Asset {
+                    id,
+                    symbol: token.1.to_owned(),
+                    decimals: token.2,
+                })
                 .collect(),
             chain,
         };
         let bar = spinner(bars, "starting the wallets");
         for (number, name) in institutions(instructions).iter().enumerate() {
-            let account =
-                accounts.get(FIRST_INSTITUTION + number).context("too many institutions")?.clone();
+            let account = accounts
+                .get(FIRST_INSTITUTION + number)
+                .context("too many institutions")?
+                .clone();
             world.fund(name, &account, &tokens, instructions).await?;
             world.open_wallet(name, account, data).await?;
         }
@@ -241,13 +266,25 @@ impl World {
                 }
             }
             if total > 0 {
-                mint(&self.chain.transport, &self.deployer, *token, account.address(), total).await?;
+                mint(
+                    &self.chain.transport,
+                    &self.deployer,
+                    *token,
+                    account.address(),
+                    total,
+                )
+                .await?;
             }
         }
         Ok(())
     }
 
-    async fn open_wallet(&mut self, name: &str, account: Account, data: &Path) -> anyhow::Result<()> {
+    async fn open_wallet(
+        &mut self,
+        name: &str,
+        account: Account,
+        data: &Path,
+    ) -> anyhow::Result<()> {
         let directory = data.join(name);
         std::fs::create_dir_all(&directory)?;
         let key_file = directory.join("key.json");
@@ -267,12 +304,19 @@ impl World {
             sequencer: format!("http://{}", self.sequencer.addr()),
             fee: FEE,
         };
-        let l1: Arc<dyn L1> =
-            Arc::new(Client::new(self.chain.transport.clone(), self.deployment.contracts, None));
+        let l1: Arc<dyn L1> = Arc::new(Client::new(
+            self.chain.transport.clone(),
+            self.deployment.contracts,
+            None,
+        ));
         let wallet = Wallet::open(config, &seed, l1, account, self.client_prover.clone()).await?;
         let token = Token::load_or_create(&directory.join("token"))?;
-        let gateway = Gateway::start(wallet, SocketAddr::from(([127, 0, 0, 1], 0)), token.clone()).await?;
-        self.gateways.push((name.to_owned(), GatewayClient::new(gateway.address, token.expose())?));
+        let gateway =
+            Gateway::start(wallet, SocketAddr::from(([127, 0, 0, 1], 0)), token.clone()).await?;
+        self.gateways.push((
+            name.to_owned(),
+            GatewayClient::new(gateway.address, token.expose())?,
+        ));
         self.served.push(gateway);
         Ok(())
     }
@@ -285,7 +329,9 @@ impl World {
     /// An institution's gateway.
     pub(super) fn gateway(&self, name: &str) -> anyhow::Result<&GatewayClient> {
         let found = self.gateways.iter().find(|(of, _)| of == name);
-        found.map(|(_, gateway)| gateway).with_context(|| format!("no institution is called {name}"))
+        found
+            .map(|(_, gateway)| gateway)
+            .with_context(|| format!("no institution is called {name}"))
     }
 
     /// The assets in order of id.
@@ -301,12 +347,19 @@ impl World {
 
     /// What the vault holds of an asset.
     pub(super) async fn vault_balance(&self, asset: AssetId) -> anyhow::Result<u128> {
-        Ok(self.l1.token_balance(self.deployment.contracts.vault.into_array(), asset).await?)
+        Ok(self
+            .l1
+            .token_balance(self.deployment.contracts.vault.into_array(), asset)
+            .await?)
     }
 
     /// Batches that L1 accepted, in order.
     pub(super) fn settled(&self) -> Vec<Settled> {
-        self.measured.settled.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.measured
+            .settled
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Batch proofs that were made.
@@ -322,7 +375,10 @@ impl World {
     /// The state commitment that the contract holds.
     pub(super) async fn l1_state_root(&self) -> anyhow::Result<String> {
         let state = self.l1.rollup().await?.state;
-        Ok(format!("0x{}", alloy_primitives::hex::encode(fr_to_bytes(&state))))
+        Ok(format!(
+            "0x{}",
+            alloy_primitives::hex::encode(fr_to_bytes(&state))
+        ))
     }
 
     /// That the last proven state is the one that L1 holds.
@@ -330,7 +386,10 @@ impl World {
         let made = self.batch_proofs();
         let last = made.last().context("no batch was proven")?;
         let state = self.l1.rollup().await?.state;
-        ensure!(last.proof.new_state == state, "L1 holds another state than the last batch proven");
+        ensure!(
+            last.proof.new_state == state,
+            "L1 holds another state than the last batch proven"
+        );
         Ok(())
     }
 
@@ -339,23 +398,40 @@ impl World {
     pub(super) async fn verify_gas(&self) -> anyhow::Result<u64> {
         let made = self.batch_proofs();
         let last = made.last().context("no batch was proven")?;
-        let call = Rollup::shapeOfCall { shape: U256::from(last.shape.slots()) };
+        let call = Rollup::shapeOfCall {
+            shape: U256::from(last.shape.slots()),
+        };
         let answer = self
             .chain
             .transport
-            .call("shapeOf", self.deployment.contracts.rollup, call.abi_encode().into())
+            .call(
+                "shapeOf",
+                self.deployment.contracts.rollup,
+                call.abi_encode().into(),
+            )
             .await?;
         let shape = Rollup::shapeOfCall::abi_decode_returns(&answer)?;
         let data: Bytes = BatchVerifier::verifyCall {
             vkData: shape.vkData,
-            instances: last.proof.instances.map(|word| U256::from_be_bytes(fr_to_bytes(&word))),
+            instances: last
+                .proof
+                .instances
+                .map(|word| U256::from_be_bytes(fr_to_bytes(&word))),
             proof: last.proof.proof.clone().into(),
         }
         .abi_encode()
         .into();
-        let intrinsic: u64 = 21_000 + data.iter().map(|byte| if *byte == 0 { 4 } else { 16 }).sum::<u64>();
-        let outgoing =
-            Outgoing { operation: "verify", to: Some(shape.verifier), data, value: U256::ZERO };
+        let intrinsic: u64 = 21_000
+            + data
+                .iter()
+                .map(|byte| if *byte == 0 { 4 } else { 16 })
+                .sum::<u64>();
+        let outgoing = Outgoing {
+            operation: "verify",
+            to: Some(shape.verifier),
+            data,
+            value: U256::ZERO,
+        };
         let mined = self.chain.transport.send(&self.deployer, outgoing).await?;
         Ok(mined.gas_used.saturating_sub(intrinsic))
     }
@@ -388,19 +464,33 @@ impl World {
 async fn load_keys(
     directory: &Path,
     bars: &MultiProgress,
-) -> anyhow::Result<(Arc<TransactionKeys>, Vec<Arc<subrosa_prover::batch::BatchKeys>>)> {
+) -> anyhow::Result<(
+    Arc<TransactionKeys>,
+    Vec<Arc<subrosa_prover::batch::BatchKeys>>,
+)> {
     let directory = directory.to_owned();
     let bars = bars.clone();
     tokio::task::spawn_blocking(move || {
         let store = KeyStore::open(&directory)?;
         let phases = Phases::new(&bars, "keys of the transaction circuit");
         let transaction = store.transaction(&phases)?;
-        phases.finish(if transaction.is_unsafe_development() { "ready (unsafe development keys)" } else { "ready" });
+        phases.finish(if transaction.is_unsafe_development() {
+            "ready (unsafe development keys)"
+        } else {
+            "ready"
+        });
         let mut batch = Vec::new();
         for shape in SHAPES {
-            let phases = Phases::new(&bars, format!("keys of the batch circuit, {} slots", shape.slots()));
+            let phases = Phases::new(
+                &bars,
+                format!("keys of the batch circuit, {} slots", shape.slots()),
+            );
             let keys = store.batch(shape, &phases)?;
-            phases.finish(if keys.is_unsafe_development() { "ready (unsafe development keys)" } else { "ready" });
+            phases.finish(if keys.is_unsafe_development() {
+                "ready (unsafe development keys)"
+            } else {
+                "ready"
+            });
             batch.push(keys);
         }
         Ok((transaction, batch))

@@ -24,6 +24,7 @@ fn sample(sender: &ViewingKey, payee: Address, auditor: &EdwardsAffine, number: 
     let nullifiers = [1, 2, 3].map(|i| Fr::from(number * 4 + i));
     let ephemeral = EphemeralKey::new(&sender.ovk, &nullifiers);
     let recipients = [payee, sender.address(), sender.address()];
+    let memo: Memo = "invoice 2026-11".parse().unwrap();
     let outputs: [OutputPlaintext; 3] = std::array::from_fn(|i| {
         let asset = AssetId(i as u16 * 100);
         let index = i as u8;
@@ -34,9 +35,9 @@ fn sample(sender: &ViewingKey, payee: Address, auditor: &EdwardsAffine, number: 
             recipients[i],
             asset,
             VALUES[i],
+            &memo,
         )
     });
-    let memo: Memo = "invoice 2026-11".parse().unwrap();
     let commitments = outputs.map(|output| output.note.commitment());
     let audit = audit_encrypt(
         &ephemeral,
@@ -96,8 +97,8 @@ fn derivations_are_those_of_the_specification() {
     let (shared, nf0) = (Fr::from(8u64), Fr::from(9u64));
     let message = [fr_to_bytes(&shared), fr_to_bytes(&nf0)].concat();
     assert_eq!(
-        rcm(&shared, &nf0, 2),
-        derive::field("rcm", &[&message, &[2]])
+        rcm(&shared, &nf0, 2, &"m".parse().unwrap()),
+        derive::field("rcm", &[&message, &[2], b"m", &[0; MEMO_LEN - 1]])
     );
 }
 
@@ -203,7 +204,7 @@ fn ephemeral_keys_outside_the_subgroup_are_turned_away() {
         let Some(shared) = ivk_shared(&payee.ivk, &ephemeral) else {
             continue;
         };
-        let note = Note::cash(AssetId(0), 9, payee.owner, rcm(&shared, &nullifiers[0], 0));
+        let note = Note::cash(AssetId(0), 9, payee.owner, rcm(&shared, &nullifiers[0], 0, &Memo::default()));
         let cm = note.commitment();
         let mut data = NoteData([0; NOTE_DATA_LEN]);
         let (body, tag) = data
@@ -414,4 +415,25 @@ proptest! {
         let memo: Memo = text.parse().unwrap();
         prop_assert_eq!(memo.text(), Some(text.as_str()));
     }
+}
+
+#[test]
+fn one_key_never_seals_two_memos() {
+    // Two attempts at one payment from the same three real notes: all that differs is the memo.
+    let (sender, payee) = (keys(1), keys(2));
+    let nullifiers = [1u64, 2, 3].map(Fr::from);
+    let ephemeral = EphemeralKey::new(&sender.ovk, &nullifiers);
+    let attempt = |text: &str| {
+        let memo: Memo = text.parse().unwrap();
+        let outputs: [OutputPlaintext; 3] = std::array::from_fn(|i| {
+            let to = if i == 0 { payee.address() } else { sender.address() };
+            OutputPlaintext::cash(&ephemeral, &nullifiers[0], i as u8, to, AssetId(7), VALUES[i], &memo)
+        });
+        encrypt_outputs(&ephemeral, &sender.ovk, &outputs, &memo).0
+    };
+    let (a, b) = ("invoice 2026-11", "supplier X q4  ");
+    let (one, two) = (attempt(a), attempt(b));
+    let xor: Vec<u8> = (18..18 + 15).map(|i| one[i] ^ two[i]).collect();
+    let plain: Vec<u8> = a.bytes().zip(b.bytes()).map(|(x, y)| x ^ y).collect();
+    assert_ne!(xor, plain, "the memos' XOR shows: one keystream for two messages");
 }

@@ -1,7 +1,7 @@
 //! The storing stage of admission: one thread, one synced write for all groups that are waiting.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Instant;
 
 use tokio::sync::oneshot;
@@ -15,6 +15,10 @@ use crate::telemetry;
 
 /// Submissions stored with one write at most.
 const MAX_COMMIT: usize = 512;
+
+/// Verified groups that wait for the disk at most; beyond it verification waits, and with it the
+/// queue, which then refuses.
+const MAX_WAITING: usize = 16;
 
 /// A submission that is valid as far as can be said outside the lock.
 pub(crate) struct CommitItem {
@@ -65,8 +69,8 @@ impl Committer {
     ///
     /// # Errors
     /// If the system gives no thread.
-    pub(crate) fn start(engine: Arc<Engine>) -> std::io::Result<(Self, Sender<Work>)> {
-        let (sender, receiver) = channel();
+    pub(crate) fn start(engine: Arc<Engine>) -> std::io::Result<(Self, SyncSender<Work>)> {
+        let (sender, receiver) = sync_channel(MAX_WAITING);
         let thread = std::thread::Builder::new()
             .name("admission-store".into())
             .spawn(move || run(&engine, &receiver))?;
@@ -131,7 +135,7 @@ fn commit(engine: &Engine, items: Vec<CommitItem>) {
             }
         }
     }
-    let result = write(engine, &stored);
+    let result = telemetry::storing(|| write(engine, &stored));
     {
         let mut pool = engine.pool();
         for (sequence, _) in &stored {
@@ -155,6 +159,7 @@ fn commit(engine: &Engine, items: Vec<CommitItem>) {
             }
             Ok(Accepted {
                 digest: item.submission.id,
+                fresh: sequence.is_some(),
             })
         };
         telemetry::answer(item.reply, verdict, item.since);

@@ -19,6 +19,8 @@ use crate::wire::Word;
 pub(crate) struct Accepted {
     /// The transaction's digest.
     pub(crate) digest: Word,
+    /// Whether it is pending since this very moment; otherwise it was known before.
+    pub(crate) fresh: bool,
 }
 
 /// What the client is told.

@@ -63,7 +63,7 @@ pub(crate) async fn run(
     engine: Arc<Engine>,
     mut parts: QueueParts,
     threads: Arc<rayon::ThreadPool>,
-    commits: std::sync::mpsc::Sender<Work>,
+    commits: std::sync::mpsc::SyncSender<Work>,
     cancel: CancellationToken,
 ) {
     let config = engine.config.admission.clone();
@@ -136,6 +136,9 @@ fn check(engine: &Engine, bytes: Vec<u8>, now: u64) -> Checked {
             return Checked::Refused(Refusal::Internal);
         }
     }
+    if engine.health.is_halted() {
+        return Checked::Refused(Refusal::Unavailable);
+    }
     if let Err(error) = stateless(&submission.transaction, &engine.ledger_config, now) {
         return Checked::Refused(error.into());
     }
@@ -148,7 +151,7 @@ fn check(engine: &Engine, bytes: Vec<u8>, now: u64) -> Checked {
     }
 }
 
-fn verify_group(engine: &Engine, group: Vec<Ticket>, commits: &std::sync::mpsc::Sender<Work>) {
+fn verify_group(engine: &Engine, group: Vec<Ticket>, commits: &std::sync::mpsc::SyncSender<Work>) {
     let now = unix_now();
     let checked: Vec<_> = group
         .into_par_iter()

@@ -19,6 +19,7 @@ use super::schema::{
 };
 use crate::engine::Engine;
 use crate::health::Health;
+use crate::status::TransactionStatus;
 use crate::store::StoreError;
 use crate::wire::{bytes_from_hex, fr_hex, hex0x, word_from_hex};
 
@@ -105,9 +106,13 @@ pub(crate) async fn submit(
     };
     let accepted = api.queue.submit(bytes).await?;
     let digest = accepted.digest;
-    let status = reading(&api.engine, move |engine| engine.status(&digest))
-        .await?
-        .ok_or_else(Problem::internal)?;
+    let status = if accepted.fresh {
+        TransactionStatus::Pending
+    } else {
+        reading(&api.engine, move |engine| engine.status(&digest))
+            .await?
+            .ok_or_else(Problem::internal)?
+    };
     let body = TransactionBody::new(&digest, status);
     Ok((StatusCode::ACCEPTED, Json(body)).into_response())
 }

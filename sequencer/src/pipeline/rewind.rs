@@ -21,8 +21,7 @@ use crate::telemetry;
 /// Drops all batches from `from` on.
 pub(super) async fn rewind(engine: &Arc<Engine>, from: u64) -> Result<(), Halt> {
     let seal_gate = engine.seal_gate.lock().await;
-    engine.cancel_proof();
-    let prove_gate = engine.prove_gate.lock().await;
+    let prove_gate = engine.interrupt_proof().await;
     let until = engine.cursor().seal;
     let result = blocking(engine, "rewind", move |engine| drop_batches(engine, from)).await;
     drop(prove_gate);

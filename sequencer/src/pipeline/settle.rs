@@ -273,8 +273,7 @@ async fn refused(
 async fn mark(engine: &Arc<Engine>, index: u64, tx: [u8; 32]) -> Result<(), Failure> {
     // It may have settled without us while we were still proving it: then its job ends here.
     let gate = if engine.cursor().prove <= index {
-        engine.cancel_proof();
-        Some(engine.prove_gate.lock().await)
+        Some(engine.interrupt_proof().await)
     } else {
         None
     };

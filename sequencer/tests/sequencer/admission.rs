@@ -9,6 +9,9 @@ use subrosa_protocol::transaction::{Context, Transaction};
 
 use crate::support::*;
 
+/// A rule's name and a change that breaks it.
+type Breach = (&'static str, fn(&mut Transaction));
+
 fn assert_problem(answer: &Answer, status: u16, code: &str) {
     assert_eq!((answer.status, answer.code()), (status, code), "{answer:?}");
     assert_eq!(answer.content_type, "application/problem+json");
@@ -193,7 +196,7 @@ async fn refuses_by_the_stateless_rules() {
     tx.header.fee = MIN_FEE - 1;
     let answer = node.submit(&tx).await;
     assert_problem(&answer, 422, "fee_too_low");
-    let rules: [(&str, fn(&mut Transaction)); 8] = [
+    let rules: [Breach; 8] = [
         ("no_op", |tx| {
             tx.header.kind = subrosa_protocol::transaction::Kind::NoOp
         }),

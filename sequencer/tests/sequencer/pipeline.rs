@@ -338,7 +338,10 @@ async fn a_final_rejection_halts_and_is_not_repeated() {
     assert_eq!(node.get("/health").await.status, 200);
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(world.chain.settle_calls.load(Ordering::SeqCst), 1);
-    // What is stored can still be read.
+    // Nothing new is taken; what was accepted is answered as before and can be read.
+    let refused = node.submit(&world.transaction()).await;
+    assert_eq!((refused.status, refused.code()), (503, "unavailable"));
+    assert_eq!(node.submit(&tx).await.status, 202);
     assert_eq!(node.status(&tx).await.field("status"), "proven");
     node.stop().await;
 }

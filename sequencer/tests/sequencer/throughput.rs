@@ -56,6 +56,26 @@ async fn admissions() {
         at(0.99),
         at(1.0),
     );
+    let metrics = node.text("/metrics").await;
+    for name in [
+        "admission_seconds",
+        "verify_group_seconds",
+        "verify_group_size",
+        "commit_seconds",
+    ] {
+        let value = |part: &str| -> f64 {
+            let line = metrics
+                .lines()
+                .find(|l| l.contains(&format!("{name}_{part}")));
+            line.and_then(|l| l.split(' ').next_back()?.parse().ok())
+                .unwrap_or(0.0)
+        };
+        println!(
+            "{name}: {} times, {:.6} on average",
+            value("count"),
+            value("sum") / value("count")
+        );
+    }
     assert!(!latencies.is_empty());
     node.stop().await;
 }

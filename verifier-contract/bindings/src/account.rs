@@ -18,8 +18,9 @@ impl Account {
     /// # Errors
     /// [`L1Error::Protocol`] if the bytes are zero or not below the curve order.
     pub fn from_bytes(mut secret: [u8; 32]) -> Result<Self, L1Error> {
-        let signer = PrivateKeySigner::from_bytes(&B256::from(secret))
-            .map_err(|_| L1Error::Protocol("an account key must be a nonzero secp256k1 scalar".into()));
+        let signer = PrivateKeySigner::from_bytes(&B256::from(secret)).map_err(|_| {
+            L1Error::Protocol("an account key must be a nonzero secp256k1 scalar".into())
+        });
         secret.zeroize();
         signer.map(|signer| Self { signer })
     }
@@ -27,7 +28,9 @@ impl Account {
     /// A fresh random account.
     #[must_use]
     pub fn random() -> Self {
-        Self { signer: PrivateKeySigner::random() }
+        Self {
+            signer: PrivateKeySigner::random(),
+        }
     }
 
     /// The account's address.

@@ -5,7 +5,7 @@ use alloy_sol_types::{SolCall, SolEvent, sol};
 use ark_ed_on_bn254::EdwardsAffine;
 use subrosa_protocol::{
     asset::{AssetId, AssetInfo},
-    batch::{BatchHeader, PublishedBatch, Shape},
+    batch::{BatchHeader, PublishedBatch, Shape, data_commitment},
     encoding::check_point,
     keys::unaudited,
     ledger::Deposit,
@@ -17,7 +17,8 @@ use crate::{
     error::L1Error,
     transport::{Head, Mined, Outgoing, Transport},
     view::{
-        DepositReceipt, QueuedDeposit, Receipt, RollupView, SettledBatch, Settlement, TokenMetadata,
+        Accepted, DepositReceipt, QueuedDeposit, Receipt, RollupView, SettledBatch, Settlement,
+        TokenMetadata,
     },
     words::{from_word, to_word},
 };
@@ -61,6 +62,8 @@ pub trait L1: Send + Sync + 'static {
     async fn assets(&self) -> Result<Vec<AssetInfo>, L1Error>;
     /// Submits a proven batch as the operator's account and waits until it is mined.
     async fn settle(&self, batch: &Settlement) -> Result<Receipt, L1Error>;
+    /// What L1 accepted as the batch with this index, if it accepted one.
+    async fn accepted(&self, index: u64) -> Result<Option<Accepted>, L1Error>;
     /// Re-reads a settled batch from L1 data alone.
     async fn settled_batch(&self, index: u64) -> Result<Option<SettledBatch>, L1Error>;
     /// Deposits from `account`, approving the vault first where needed.
@@ -95,7 +98,11 @@ const MAX_DEPOSITS: u64 = 256;
 impl<T: Transport> Client<T> {
     /// A client; `operator` signs `settle` and may be absent for those who only read or use the vault.
     pub fn new(transport: T, contracts: Contracts, operator: Option<Account>) -> Self {
-        Self { transport, contracts, operator }
+        Self {
+            transport,
+            contracts,
+            operator,
+        }
     }
 
     /// The transport below.
@@ -103,8 +110,16 @@ impl<T: Transport> Client<T> {
         &self.transport
     }
 
-    async fn read<C: SolCall>(&self, operation: &'static str, to: Address, call: C) -> Result<C::Return, L1Error> {
-        let data = self.transport.call(operation, to, call.abi_encode().into()).await?;
+    async fn read<C: SolCall>(
+        &self,
+        operation: &'static str,
+        to: Address,
+        call: C,
+    ) -> Result<C::Return, L1Error> {
+        let data = self
+            .transport
+            .call(operation, to, call.abi_encode().into())
+            .await?;
         C::abi_decode_returns(&data).map_err(|e| L1Error::Protocol(format!("{operation}: {e}")))
     }
 
@@ -118,29 +133,92 @@ impl<T: Transport> Client<T> {
     ) -> Result<(Mined, u64), L1Error> {
         let data: Bytes = call.abi_encode().into();
         let length = data.len() as u64;
-        let mined = self.transport.send(from, Outgoing { operation, to: Some(to), data, value }).await?;
+        let mined = self
+            .transport
+            .send(
+                from,
+                Outgoing {
+                    operation,
+                    to: Some(to),
+                    data,
+                    value,
+                },
+            )
+            .await?;
         Ok((mined, length))
     }
 
+    /// Registered shapes that are not retired, with their ids, in order of registration. Ids are never
+    /// reused, so a new key for a size has a new id.
+    async fn shapes(&self) -> Result<Vec<(u32, Shape)>, L1Error> {
+        let topics = vec![Rollup::ShapeRegistered::SIGNATURE_HASH];
+        let mut shapes = Vec::new();
+        for found in self.transport.logs(self.contracts.rollup, topics).await? {
+            let event = Rollup::ShapeRegistered::decode_log(&found.log)
+                .map_err(|e| L1Error::Protocol(format!("ShapeRegistered: {e}")))?;
+            let (shape, retired) = self.shape(event.shape).await?;
+            if !retired {
+                shapes.push((event.shape, shape));
+            }
+        }
+        Ok(shapes)
+    }
+
+    /// Size of a registered shape, and whether it is retired.
+    async fn shape(&self, id: u32) -> Result<(Shape, bool), L1Error> {
+        let call = Rollup::shapeOfCall {
+            shape: U256::from(id),
+        };
+        let found = self.read("shapeOf", self.contracts.rollup, call).await?;
+        let shape = Shape::from_slots(usize::from(found.slots))
+            .ok_or_else(|| L1Error::Protocol("a shape of unknown size".into()))?;
+        Ok((shape, found.retired))
+    }
+
+    /// The event of an accepted batch, with the hash of its transaction.
+    async fn acceptance(
+        &self,
+        index: u64,
+    ) -> Result<Option<(Rollup::BatchAccepted, B256)>, L1Error> {
+        let topics = vec![
+            Rollup::BatchAccepted::SIGNATURE_HASH,
+            B256::from(U256::from(index)),
+        ];
+        let logs = self.transport.logs(self.contracts.rollup, topics).await?;
+        let Some(found) = logs.into_iter().next_back() else {
+            return Ok(None);
+        };
+        let event = Rollup::BatchAccepted::decode_log(&found.log)
+            .map_err(|e| L1Error::Protocol(format!("BatchAccepted: {e}")))?;
+        Ok(Some((event.data, found.transaction)))
+    }
+
     async fn token(&self, asset: AssetId) -> Result<Address, L1Error> {
-        let call = AssetRegistry::tokenOfCall { asset: U256::from(asset.0) };
+        let call = AssetRegistry::tokenOfCall {
+            asset: U256::from(asset.0),
+        };
         self.read("tokenOf", self.contracts.registry, call).await
     }
 }
 
 fn receipt(mined: &Mined, calldata_bytes: u64) -> Receipt {
-    Receipt { tx: mined.hash.0, block: mined.block, gas_used: mined.gas_used, calldata_bytes }
+    Receipt {
+        tx: mined.hash.0,
+        block: mined.block,
+        gas_used: mined.gas_used,
+        calldata_bytes,
+    }
 }
 
 fn narrow(word: U256) -> Result<u128, L1Error> {
     u128::try_from(word).map_err(|_| L1Error::Protocol("an amount exceeds 128 bits".into()))
 }
 
-fn submit_call(batch: &Settlement) -> Rollup::submitBatchCall {
+fn submit_call(batch: &Settlement, shape: u32) -> Rollup::submitBatchCall {
     let header = &batch.published.header;
     Rollup::submitBatchCall {
         header: Rollup::BatchHeader {
-            shape: batch.published.shape.slots() as u32,
+            shape,
             batchIndex: header.batch_index,
             time: alloy_primitives::Uint::from(header.time),
             transactions: header.transactions,
@@ -169,12 +247,11 @@ fn decode_deposit(packed: U256, inner: U256) -> Result<Deposit, L1Error> {
 /// Rebuilds the published batch from the calldata of `submitBatch` and the queue's deposits.
 fn published(
     call: &Rollup::submitBatchCall,
+    shape: Shape,
     context: subrosa_protocol::Fr,
     deposits: Vec<Deposit>,
 ) -> Result<PublishedBatch, L1Error> {
     let h = &call.header;
-    let shape = Shape::from_slots(h.shape as usize)
-        .ok_or_else(|| L1Error::Protocol("a settled batch has an unknown shape".into()))?;
     let header = BatchHeader {
         context,
         assets_root: from_word(h.assetsRoot)?,
@@ -188,8 +265,14 @@ fn published(
         batch_index: h.batchIndex,
         start: h.start,
     };
-    PublishedBatch::from_parts(shape, header, deposits, &call.slotsData, &call.withdrawalsData)
-        .map_err(|e| L1Error::Protocol(format!("a settled batch: {e}")))
+    PublishedBatch::from_parts(
+        shape,
+        header,
+        deposits,
+        &call.slotsData,
+        &call.withdrawalsData,
+    )
+    .map_err(|e| L1Error::Protocol(format!("a settled batch: {e}")))
 }
 
 #[async_trait::async_trait]
@@ -207,93 +290,184 @@ impl<T: Transport> L1 for Client<T> {
     }
 
     async fn rollup(&self) -> Result<RollupView, L1Error> {
-        let Contracts { rollup, vault, registry } = self.contracts;
-        let mut shapes = Vec::new();
-        for shape in Shape::ALL {
-            let call = Rollup::shapeOfCall { shape: U256::from(shape.slots()) };
-            match self.read("shapeOf", rollup, call).await {
-                Ok(found) if !found.retired => shapes.push(shape),
-                Ok(_) => {}
-                Err(L1Error::Rejected { reason, .. }) if reason == "UnknownShape" => {}
-                Err(error) => return Err(error),
+        let Contracts {
+            rollup,
+            vault,
+            registry,
+        } = self.contracts;
+        let mut shapes: Vec<Shape> = Vec::new();
+        for (_, shape) in self.shapes().await? {
+            if !shapes.contains(&shape) {
+                shapes.push(shape);
             }
         }
+        shapes.sort();
         Ok(RollupView {
             state: from_word(self.read("state", rollup, Rollup::stateCall {}).await?)?,
-            batch_index: self.read("batchIndex", rollup, Rollup::batchIndexCall {}).await?,
-            deposit_count: self.read("consumedCount", vault, Vault::consumedCountCall {}).await?,
-            queued_deposits: self.read("depositCount", vault, Vault::depositCountCall {}).await?,
-            assets_root: from_word(self.read("root", registry, AssetRegistry::rootCall {}).await?)?,
+            batch_index: self
+                .read("batchIndex", rollup, Rollup::batchIndexCall {})
+                .await?,
+            deposit_count: self
+                .read("consumedCount", vault, Vault::consumedCountCall {})
+                .await?,
+            queued_deposits: self
+                .read("depositCount", vault, Vault::depositCountCall {})
+                .await?,
+            assets_root: from_word(
+                self.read("root", registry, AssetRegistry::rootCall {})
+                    .await?,
+            )?,
             context: from_word(self.read("context", rollup, Rollup::contextCall {}).await?)?,
-            fee_asset: AssetId(self.read("feeAsset", rollup, Rollup::feeAssetCall {}).await?),
-            last_time: self.read("lastTime", rollup, Rollup::lastTimeCall {}).await?.to::<u64>(),
+            fee_asset: AssetId(
+                self.read("feeAsset", rollup, Rollup::feeAssetCall {})
+                    .await?,
+            ),
+            last_time: self
+                .read("lastTime", rollup, Rollup::lastTimeCall {})
+                .await?
+                .to::<u64>(),
             shapes,
         })
     }
 
     async fn deposits(&self, from: u64, limit: u64) -> Result<Vec<QueuedDeposit>, L1Error> {
         let vault = self.contracts.vault;
-        let queued: u64 = self.read("depositCount", vault, Vault::depositCountCall {}).await?;
+        let queued: u64 = self
+            .read("depositCount", vault, Vault::depositCountCall {})
+            .await?;
         let end = queued.min(from.saturating_add(limit.min(MAX_DEPOSITS)));
         let mut found = Vec::new();
         for index in from..end {
-            let words = self.read("depositAt", vault, Vault::depositAtCall { index: U256::from(index) }).await?;
-            found.push(QueuedDeposit { index, deposit: decode_deposit(words.packed, words.inner)? });
+            let words = self
+                .read(
+                    "depositAt",
+                    vault,
+                    Vault::depositAtCall {
+                        index: U256::from(index),
+                    },
+                )
+                .await?;
+            found.push(QueuedDeposit {
+                index,
+                deposit: decode_deposit(words.packed, words.inner)?,
+            });
         }
         Ok(found)
     }
 
     async fn assets(&self) -> Result<Vec<AssetInfo>, L1Error> {
         let registry = self.contracts.registry;
-        let count: U256 = self.read("count", registry, AssetRegistry::countCall {}).await?;
-        let count = u32::try_from(count).map_err(|_| L1Error::Protocol("too many assets".into()))?;
+        let unaudited = self
+            .read("unaudited", registry, AssetRegistry::unauditedCall {})
+            .await?;
+        if (unaudited.x, unaudited.y) != unaudited_words() {
+            return Err(L1Error::Protocol(
+                "the registry's point for assets without auditor is not the protocol's".into(),
+            ));
+        }
+        let count: U256 = self
+            .read("count", registry, AssetRegistry::countCall {})
+            .await?;
+        let count =
+            u32::try_from(count).map_err(|_| L1Error::Protocol("too many assets".into()))?;
         let mut assets = Vec::new();
         for id in 0..count {
             let id = u16::try_from(id).map_err(|_| L1Error::Protocol("too many assets".into()))?;
-            let asset = self.read("assetOf", registry, AssetRegistry::assetOfCall { asset: U256::from(id) }).await?;
+            let asset = self
+                .read(
+                    "assetOf",
+                    registry,
+                    AssetRegistry::assetOfCall {
+                        asset: U256::from(id),
+                    },
+                )
+                .await?;
             let auditor = EdwardsAffine::new_unchecked(
                 from_word(asset.auditorX)?,
                 from_word(asset.auditorY)?,
             );
             check_point(&auditor).map_err(|e| L1Error::Protocol(format!("an auditor key: {e}")))?;
-            assets.push(AssetInfo { id: AssetId(id), token: asset.token.into_array(), flags: asset.flags, auditor });
+            assets.push(AssetInfo {
+                id: AssetId(id),
+                token: asset.token.into_array(),
+                flags: asset.flags,
+                auditor,
+            });
         }
         Ok(assets)
     }
 
     async fn settle(&self, batch: &Settlement) -> Result<Receipt, L1Error> {
-        let operator =
-            self.operator.as_ref().ok_or_else(|| L1Error::Protocol("this client has no operator account".into()))?;
-        let (mined, length) =
-            self.write("submitBatch", operator, self.contracts.rollup, submit_call(batch), U256::ZERO).await?;
+        let operator = self
+            .operator
+            .as_ref()
+            .ok_or_else(|| L1Error::Protocol("this client has no operator account".into()))?;
+        let size = batch.published.shape;
+        let shapes = self.shapes().await?;
+        let newest = shapes.iter().rev().find(|(_, shape)| *shape == size);
+        let (id, _) = newest.ok_or_else(|| L1Error::Rejected {
+            operation: "submitBatch",
+            reason: "no shape of this size is registered".into(),
+        })?;
+        let (mined, length) = self
+            .write(
+                "submitBatch",
+                operator,
+                self.contracts.rollup,
+                submit_call(batch, *id),
+                U256::ZERO,
+            )
+            .await?;
         Ok(receipt(&mined, length))
     }
 
-    async fn settled_batch(&self, index: u64) -> Result<Option<SettledBatch>, L1Error> {
-        let topics = vec![Rollup::BatchAccepted::SIGNATURE_HASH, B256::from(U256::from(index))];
-        let Some(found) = self.transport.logs(self.contracts.rollup, topics).await?.pop() else {
+    async fn accepted(&self, index: u64) -> Result<Option<Accepted>, L1Error> {
+        let Some((event, _)) = self.acceptance(index).await? else {
             return Ok(None);
         };
-        let event = Rollup::BatchAccepted::decode_log(&found.log)
-            .map_err(|e| L1Error::Protocol(format!("BatchAccepted: {e}")))?;
-        let calldata = self
-            .transport
-            .calldata(found.transaction)
-            .await?
-            .ok_or_else(|| L1Error::Protocol("a settled batch's transaction is missing".into()))?;
+        Ok(Some(Accepted {
+            new_state: from_word(event.newState)?,
+            data_commitment: from_word(event.dataCommitment)?,
+        }))
+    }
+
+    async fn settled_batch(&self, index: u64) -> Result<Option<SettledBatch>, L1Error> {
+        let Some((event, transaction)) = self.acceptance(index).await? else {
+            return Ok(None);
+        };
+        let calldata =
+            self.transport.calldata(transaction).await?.ok_or_else(|| {
+                L1Error::Protocol("a settled batch's transaction is missing".into())
+            })?;
         let call = Rollup::submitBatchCall::abi_decode(&calldata)
             .map_err(|e| L1Error::Protocol(format!("submitBatch: {e}")))?;
-        let context = from_word(self.read("context", self.contracts.rollup, Rollup::contextCall {}).await?)?;
+        let context = from_word(
+            self.read("context", self.contracts.rollup, Rollup::contextCall {})
+                .await?,
+        )?;
+        let (shape, _) = self.shape(call.header.shape).await?;
         let mut deposits = Vec::new();
         for place in 0..u64::from(call.header.deposits) {
             let at = U256::from(call.header.firstDeposit + place);
-            let words = self.read("depositAt", self.contracts.vault, Vault::depositAtCall { index: at }).await?;
+            let words = self
+                .read(
+                    "depositAt",
+                    self.contracts.vault,
+                    Vault::depositAtCall { index: at },
+                )
+                .await?;
             deposits.push(decode_deposit(words.packed, words.inner)?);
         }
+        let published = published(&call, shape, context, deposits)?;
+        if data_commitment(&published.words()) != from_word(event.dataCommitment)? {
+            return Err(L1Error::Protocol(
+                "calldata is not what the batch's event commits to".into(),
+            ));
+        }
         Ok(Some(SettledBatch {
-            published: published(&call, context, deposits)?,
+            published,
             new_state: from_word(event.newState)?,
-            tx: found.transaction.0,
+            tx: transaction.0,
         }))
     }
 
@@ -311,13 +485,24 @@ impl<T: Transport> L1 for Client<T> {
         if token == Address::ZERO {
             value = amount;
         } else {
-            let call = Erc20::allowanceCall { owner: account.address(), spender: vault };
+            let call = Erc20::allowanceCall {
+                owner: account.address(),
+                spender: vault,
+            };
             if self.read("allowance", token, call).await? < amount {
-                let call = Erc20::approveCall { spender: vault, amount };
-                self.write("approve", account, token, call, U256::ZERO).await?;
+                let call = Erc20::approveCall {
+                    spender: vault,
+                    amount,
+                };
+                self.write("approve", account, token, call, U256::ZERO)
+                    .await?;
             }
         }
-        let call = Vault::depositCall { asset: asset.0, amount, inner: to_word(inner) };
+        let call = Vault::depositCall {
+            asset: asset.0,
+            amount,
+            inner: to_word(inner),
+        };
         let (mined, _) = self.write("deposit", account, vault, call, value).await?;
         let event = mined
             .logs
@@ -325,17 +510,29 @@ impl<T: Transport> L1 for Client<T> {
             .filter(|log| log.address == vault)
             .find_map(|log| Vault::DepositQueued::decode_log(log).ok())
             .ok_or_else(|| L1Error::Protocol("a mined deposit emitted no event".into()))?;
-        Ok(DepositReceipt { index: event.index, credited: event.value, tx: mined.hash.0 })
+        Ok(DepositReceipt {
+            index: event.index,
+            credited: event.value,
+            tx: mined.hash.0,
+        })
     }
 
     async fn claim(&self, account: &Account, asset: AssetId) -> Result<Receipt, L1Error> {
-        let call = Vault::claimCall { asset: asset.0, to: account.address() };
-        let (mined, length) = self.write("claim", account, self.contracts.vault, call, U256::ZERO).await?;
+        let call = Vault::claimCall {
+            asset: asset.0,
+            to: account.address(),
+        };
+        let (mined, length) = self
+            .write("claim", account, self.contracts.vault, call, U256::ZERO)
+            .await?;
         Ok(receipt(&mined, length))
     }
 
     async fn claimable(&self, owner: [u8; 20], asset: AssetId) -> Result<u128, L1Error> {
-        let call = Vault::creditedCall { asset: U256::from(asset.0), account: owner.into() };
+        let call = Vault::creditedCall {
+            asset: U256::from(asset.0),
+            account: owner.into(),
+        };
         narrow(self.read("credited", self.contracts.vault, call).await?)
     }
 
@@ -344,13 +541,25 @@ impl<T: Transport> L1 for Client<T> {
         if token == Address::ZERO {
             return narrow(self.transport.ether(owner.into()).await?);
         }
-        narrow(self.read("balanceOf", token, Erc20::balanceOfCall { owner: owner.into() }).await?)
+        narrow(
+            self.read(
+                "balanceOf",
+                token,
+                Erc20::balanceOfCall {
+                    owner: owner.into(),
+                },
+            )
+            .await?,
+        )
     }
 
     async fn token_metadata(&self, asset: AssetId) -> Result<TokenMetadata, L1Error> {
         let token = self.token(asset).await?;
         if token == Address::ZERO {
-            return Ok(TokenMetadata { symbol: "ETH".into(), decimals: 18 });
+            return Ok(TokenMetadata {
+                symbol: "ETH".into(),
+                decimals: 18,
+            });
         }
         Ok(TokenMetadata {
             symbol: self.read("symbol", token, Erc20::symbolCall {}).await?,

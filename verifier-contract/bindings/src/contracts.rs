@@ -1,6 +1,9 @@
 //! Typed bindings, made from the committed artifacts, so that building needs no Solidity compiler.
 
-#![allow(missing_docs, reason = "the macro's output documents itself in Solidity's NatSpec")]
+#![allow(
+    missing_docs,
+    reason = "the macro's output documents itself in Solidity's NatSpec"
+)]
 #![allow(clippy::all, unreachable_pub, reason = "generated code")]
 
 use alloy_primitives::hex;

@@ -3,16 +3,11 @@
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::{SolCall, SolConstructor};
 use ark_ed_on_bn254::EdwardsAffine;
-use subrosa_protocol::{
-    asset::AssetId,
-    batch::Shape,
-    encoding::check_point,
-    ledger::State,
-};
+use subrosa_protocol::{asset::AssetId, batch::Shape, encoding::check_point};
 
 use crate::{
     account::Account,
-    client::{Contracts, unaudited_words},
+    client::Contracts,
     contracts::{AssetRegistry, BatchVerifier, DevelopmentToken, Governance, Poseidon, Rollup},
     error::L1Error,
     transport::{Outgoing, Transport},
@@ -74,20 +69,51 @@ struct Deployer<'a> {
 }
 
 impl Deployer<'_> {
-    async fn create(&self, operation: &'static str, code: &Bytes, arguments: &[u8]) -> Result<Address, L1Error> {
+    async fn create(
+        &self,
+        operation: &'static str,
+        code: &Bytes,
+        arguments: &[u8],
+    ) -> Result<Address, L1Error> {
         let data = [code.as_ref(), arguments].concat().into();
-        let outgoing = Outgoing { operation, to: None, data, value: U256::ZERO };
+        let outgoing = Outgoing {
+            operation,
+            to: None,
+            data,
+            value: U256::ZERO,
+        };
         let mined = self.transport.send(self.account, outgoing).await?;
-        mined.created.ok_or_else(|| L1Error::Protocol(format!("{operation} created nothing")))
+        mined
+            .created
+            .ok_or_else(|| L1Error::Protocol(format!("{operation} created nothing")))
     }
 
-    async fn execute(&self, operation: &'static str, to: Address, data: Bytes) -> Result<(), L1Error> {
-        let outgoing = Outgoing { operation, to: Some(to), data, value: U256::ZERO };
-        self.transport.send(self.account, outgoing).await.map(|_| ())
+    async fn execute(
+        &self,
+        operation: &'static str,
+        to: Address,
+        data: Bytes,
+    ) -> Result<(), L1Error> {
+        let outgoing = Outgoing {
+            operation,
+            to: Some(to),
+            data,
+            value: U256::ZERO,
+        };
+        self.transport
+            .send(self.account, outgoing)
+            .await
+            .map(|_| ())
     }
 
     /// Schedules and executes one call through a timelock without delay.
-    async fn govern(&self, governance: Address, target: Address, data: Bytes, salt: u64) -> Result<(), L1Error> {
+    async fn govern(
+        &self,
+        governance: Address,
+        target: Address,
+        data: Bytes,
+        salt: u64,
+    ) -> Result<(), L1Error> {
         let salt = B256::from(U256::from(salt));
         let schedule = Governance::scheduleCall {
             target,
@@ -97,7 +123,8 @@ impl Deployer<'_> {
             salt,
             delay: U256::ZERO,
         };
-        self.execute("schedule", governance, schedule.abi_encode().into()).await?;
+        self.execute("schedule", governance, schedule.abi_encode().into())
+            .await?;
         let execute = Governance::executeCall {
             target,
             value: U256::ZERO,
@@ -105,16 +132,21 @@ impl Deployer<'_> {
             predecessor: B256::ZERO,
             salt,
         };
-        self.execute("execute", governance, execute.abi_encode().into()).await
+        self.execute("execute", governance, execute.abi_encode().into())
+            .await
     }
 }
 
 /// Init code whose deployed code is `0x00 ‖ payload`: the leading STOP keeps anybody from running it.
 #[must_use]
 pub fn data_contract(payload: &[u8]) -> Bytes {
-    let length = u16::try_from(payload.len() + 1).unwrap_or(u16::MAX).to_be_bytes();
+    let length = u16::try_from(payload.len() + 1)
+        .unwrap_or(u16::MAX)
+        .to_be_bytes();
     // PUSH2 length, DUP1, PUSH1 10, PUSH0→(RETURNDATASIZE), CODECOPY, PUSH0, RETURN.
-    let mut code = vec![0x61, length[0], length[1], 0x80, 0x60, 0x0a, 0x3d, 0x39, 0x3d, 0xf3];
+    let mut code = vec![
+        0x61, length[0], length[1], 0x80, 0x60, 0x0a, 0x3d, 0x39, 0x3d, 0xf3,
+    ];
     code.push(0x00);
     code.extend_from_slice(payload);
     code.into()
@@ -126,7 +158,11 @@ pub fn data_contract(payload: &[u8]) -> Bytes {
 ///
 /// # Errors
 /// [`L1Error`] of the first call that fails; what was deployed before stays, unused.
-pub async fn deploy(transport: &dyn Transport, account: &Account, config: &DeployConfig) -> Result<Deployment, L1Error> {
+pub async fn deploy(
+    transport: &dyn Transport,
+    account: &Account,
+    config: &DeployConfig,
+) -> Result<Deployment, L1Error> {
     let deployer = Deployer { transport, account };
     let accounts = vec![account.address()];
     let arguments = Governance::constructorCall {
@@ -134,30 +170,42 @@ pub async fn deploy(transport: &dyn Transport, account: &Account, config: &Deplo
         proposers: accounts.clone(),
         executors: accounts,
     };
-    let governance = deployer.create("Governance", &Governance::BYTECODE, &arguments.abi_encode()).await?;
-    let poseidon = deployer.create("Poseidon", &Poseidon::BYTECODE, &[]).await?;
-    let (unaudited_x, unaudited_y) = unaudited_words();
+    let governance = deployer
+        .create("Governance", &Governance::BYTECODE, &arguments.abi_encode())
+        .await?;
+    let poseidon = deployer
+        .create("Poseidon", &Poseidon::BYTECODE, &[])
+        .await?;
     let arguments = AssetRegistry::constructorCall {
         poseidon_: poseidon,
         governance,
-        unauditedX: unaudited_x,
-        unauditedY: unaudited_y,
     };
-    let registry = deployer.create("AssetRegistry", &AssetRegistry::BYTECODE, &arguments.abi_encode()).await?;
+    let registry = deployer
+        .create(
+            "AssetRegistry",
+            &AssetRegistry::BYTECODE,
+            &arguments.abi_encode(),
+        )
+        .await?;
     let arguments = Rollup::constructorCall {
         registry_: registry,
         governance,
         sequencer_: config.sequencer,
         guardian: config.guardian,
         feeAsset_: config.fee_asset.0,
-        genesisState: to_word(&State::genesis().commitment()),
     };
-    let rollup = deployer.create("Rollup", &Rollup::BYTECODE, &arguments.abi_encode()).await?;
+    let rollup = deployer
+        .create("Rollup", &Rollup::BYTECODE, &arguments.abi_encode())
+        .await?;
     let vault = Rollup::vaultCall::abi_decode_returns(
-        &transport.call("vault", rollup, Rollup::vaultCall {}.abi_encode().into()).await?,
+        &transport
+            .call("vault", rollup, Rollup::vaultCall {}.abi_encode().into())
+            .await?,
     )
     .map_err(|e| L1Error::Protocol(format!("vault: {e}")))?;
-    let verifier = deployer.create("BatchVerifier", &BatchVerifier::BYTECODE, &[]).await?;
+    let verifier = deployer
+        .create("BatchVerifier", &BatchVerifier::BYTECODE, &[])
+        .await?;
 
     let mut salt = 0;
     for asset in &config.assets {
@@ -172,13 +220,21 @@ pub async fn deploy(transport: &dyn Transport, account: &Account, config: &Deplo
                 }
                 .abi_encode()
             }
-            None => AssetRegistry::registerUnauditedCall { token: asset.token, flags: asset.flags }.abi_encode(),
+            None => AssetRegistry::registerUnauditedCall {
+                token: asset.token,
+                flags: asset.flags,
+            }
+            .abi_encode(),
         };
-        deployer.govern(governance, registry, data.into(), salt).await?;
+        deployer
+            .govern(governance, registry, data.into(), salt)
+            .await?;
         salt += 1;
     }
     for shape in &config.shapes {
-        let vk_data = deployer.create("vkData", &data_contract(&shape.vk_data), &[]).await?;
+        let vk_data = deployer
+            .create("vkData", &data_contract(&shape.vk_data), &[])
+            .await?;
         let call = Rollup::registerShapeCall {
             shape: shape.shape.slots() as u32,
             slots: shape.shape.slots() as u16,
@@ -186,10 +242,20 @@ pub async fn deploy(transport: &dyn Transport, account: &Account, config: &Deplo
             vkData: vk_data,
             unsafeDevelopment: shape.unsafe_development,
         };
-        deployer.govern(governance, rollup, call.abi_encode().into(), salt).await?;
+        deployer
+            .govern(governance, rollup, call.abi_encode().into(), salt)
+            .await?;
         salt += 1;
     }
-    Ok(Deployment { contracts: Contracts { rollup, vault, registry }, governance, verifier })
+    Ok(Deployment {
+        contracts: Contracts {
+            rollup,
+            vault,
+            registry,
+        },
+        governance,
+        verifier,
+    })
 }
 
 /// Deploys a development token.
@@ -203,10 +269,17 @@ pub async fn development_token(
     symbol: &str,
     decimals: u8,
 ) -> Result<Address, L1Error> {
-    let arguments =
-        DevelopmentToken::constructorCall { name_: name.into(), symbol_: symbol.into(), decimals_: decimals };
+    let arguments = DevelopmentToken::constructorCall {
+        name_: name.into(),
+        symbol_: symbol.into(),
+        decimals_: decimals,
+    };
     Deployer { transport, account }
-        .create("DevelopmentToken", &DevelopmentToken::BYTECODE, &arguments.abi_encode())
+        .create(
+            "DevelopmentToken",
+            &DevelopmentToken::BYTECODE,
+            &arguments.abi_encode(),
+        )
         .await
 }
 
@@ -221,6 +294,11 @@ pub async fn mint(
     to: Address,
     amount: u128,
 ) -> Result<(), L1Error> {
-    let call = DevelopmentToken::mintCall { to, amount: U256::from(amount) };
-    Deployer { transport, account }.execute("mint", token, call.abi_encode().into()).await
+    let call = DevelopmentToken::mintCall {
+        to,
+        amount: U256::from(amount),
+    };
+    Deployer { transport, account }
+        .execute("mint", token, call.abi_encode().into())
+        .await
 }

@@ -54,7 +54,9 @@ impl std::fmt::Debug for EmbeddedTransport {
 }
 
 fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_secs())
 }
 
 impl EmbeddedTransport {
@@ -64,7 +66,13 @@ impl EmbeddedTransport {
         let mut db = CacheDB::new(EmptyDB::default());
         for address in funded {
             let balance = U256::from(10_000u64) * U256::from(10u64).pow(U256::from(18u64));
-            db.insert_account_info(*address, AccountInfo { balance, ..AccountInfo::default() });
+            db.insert_account_info(
+                *address,
+                AccountInfo {
+                    balance,
+                    ..AccountInfo::default()
+                },
+            );
         }
         Self {
             chain: Mutex::new(Chain {
@@ -80,7 +88,10 @@ impl EmbeddedTransport {
     fn with<T>(&self, f: impl FnOnce(&mut Chain) -> T) -> T {
         // A panic while the lock was held leaves at worst a half-recorded log; the database itself is
         // committed by revm in one step, so going on is sound.
-        let mut chain = self.chain.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut chain = self
+            .chain
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         f(&mut chain)
     }
 }
@@ -103,7 +114,13 @@ impl Chain {
         }
     }
 
-    fn environment(caller: Address, to: Option<Address>, data: Bytes, value: U256, nonce: u64) -> TxEnv {
+    fn environment(
+        caller: Address,
+        to: Option<Address>,
+        data: Bytes,
+        value: U256,
+        nonce: u64,
+    ) -> TxEnv {
         TxEnv {
             caller,
             kind: to.map_or(TxKind::Create, TxKind::Call),
@@ -125,7 +142,12 @@ impl Chain {
             .map_or(0, |info| info.nonce)
     }
 
-    fn call(&mut self, operation: &'static str, to: Address, data: Bytes) -> Result<Bytes, L1Error> {
+    fn call(
+        &mut self,
+        operation: &'static str,
+        to: Address,
+        data: Bytes,
+    ) -> Result<Bytes, L1Error> {
         let env = Self::environment(Address::ZERO, Some(to), data, U256::ZERO, 0);
         let block = self.block(self.number);
         let mut evm = Context::mainnet()
@@ -133,7 +155,10 @@ impl Chain {
             .with_cfg(Self::cfg())
             .with_block(block)
             .build_mainnet();
-        let result = evm.transact(env).map_err(|e| L1Error::Protocol(e.to_string()))?.result;
+        let result = evm
+            .transact(env)
+            .map_err(|e| L1Error::Protocol(e.to_string()))?
+            .result;
         match result {
             ExecutionResult::Success { output, .. } => Ok(output.into_data()),
             other => Err(rejected(operation, &other)),
@@ -152,7 +177,9 @@ impl Chain {
             .with_cfg(Self::cfg())
             .with_block(block)
             .build_mainnet();
-        let result = evm.transact_commit(env).map_err(|e| L1Error::Protocol(e.to_string()))?;
+        let result = evm
+            .transact_commit(env)
+            .map_err(|e| L1Error::Protocol(e.to_string()))?;
         self.number = number;
         self.timestamp = timestamp;
         let gas_used = result.tx_gas_used();
@@ -165,8 +192,17 @@ impl Chain {
                     Output::Call(_) => None,
                 };
                 self.calldata.insert(hash, data);
-                self.logs.extend(logs.iter().map(|log: &Log| FoundLog { log: log.clone(), transaction: hash }));
-                Ok(Mined { hash, block: number, gas_used, created, logs })
+                self.logs.extend(logs.iter().map(|log: &Log| FoundLog {
+                    log: log.clone(),
+                    transaction: hash,
+                }));
+                Ok(Mined {
+                    hash,
+                    block: number,
+                    gas_used,
+                    created,
+                    logs,
+                })
             }
             other => Err(rejected(outgoing.operation, &other)),
         }
@@ -189,10 +225,18 @@ impl Transport for EmbeddedTransport {
     }
 
     async fn head(&self) -> Result<Head, L1Error> {
-        Ok(self.with(|chain| Head { number: chain.number, timestamp: chain.timestamp.max(now()) }))
+        Ok(self.with(|chain| Head {
+            number: chain.number,
+            timestamp: chain.timestamp.max(now()),
+        }))
     }
 
-    async fn call(&self, operation: &'static str, to: Address, data: Bytes) -> Result<Bytes, L1Error> {
+    async fn call(
+        &self,
+        operation: &'static str,
+        to: Address,
+        data: Bytes,
+    ) -> Result<Bytes, L1Error> {
         self.with(|chain| chain.call(operation, to, data))
     }
 
@@ -205,7 +249,9 @@ impl Transport for EmbeddedTransport {
             chain
                 .logs
                 .iter()
-                .filter(|found| found.log.address == address && found.log.topics().starts_with(&topics))
+                .filter(|found| {
+                    found.log.address == address && found.log.topics().starts_with(&topics)
+                })
                 .cloned()
                 .collect()
         }))
@@ -217,7 +263,10 @@ impl Transport for EmbeddedTransport {
 
     async fn ether(&self, owner: Address) -> Result<U256, L1Error> {
         self.with(|chain| {
-            let account = chain.db.load_account(owner).map_err(|e| L1Error::Protocol(e.to_string()))?;
+            let account = chain
+                .db
+                .load_account(owner)
+                .map_err(|e| L1Error::Protocol(e.to_string()))?;
             Ok(account.info().map_or(U256::ZERO, |info| info.balance))
         })
     }

@@ -23,7 +23,8 @@ pub use error::L1Error;
 pub use rpc::RpcTransport;
 pub use transport::{Head, Transport};
 pub use view::{
-    DepositReceipt, QueuedDeposit, Receipt, RollupView, SettledBatch, Settlement, TokenMetadata,
+    Accepted, DepositReceipt, QueuedDeposit, Receipt, RollupView, SettledBatch, Settlement,
+    TokenMetadata,
 };
 
 /// The L1 in process.

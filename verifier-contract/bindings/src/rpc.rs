@@ -31,7 +31,9 @@ pub struct RpcTransport {
 impl std::fmt::Debug for RpcTransport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // The URL may carry an access token.
-        f.debug_struct("RpcTransport").field("host", &self.url.host_str()).finish_non_exhaustive()
+        f.debug_struct("RpcTransport")
+            .field("host", &self.url.host_str())
+            .finish_non_exhaustive()
     }
 }
 
@@ -41,7 +43,9 @@ impl RpcTransport {
     /// # Errors
     /// [`L1Error::Protocol`] if `url` is not a URL.
     pub fn new(url: &str) -> Result<Self, L1Error> {
-        let url: reqwest::Url = url.parse().map_err(|_| L1Error::Protocol("the L1 endpoint is not a URL".into()))?;
+        let url: reqwest::Url = url
+            .parse()
+            .map_err(|_| L1Error::Protocol("the L1 endpoint is not a URL".into()))?;
         let provider = ProviderBuilder::new().connect_http(url.clone()).erased();
         Ok(Self { url, provider })
     }
@@ -57,10 +61,14 @@ impl RpcTransport {
 fn failure(operation: &'static str, error: RpcError<TransportErrorKind>) -> L1Error {
     match error {
         RpcError::ErrorResp(payload) => match payload.as_revert_data() {
-            Some(data) => L1Error::Rejected { operation, reason: error_name(&data) },
-            None if payload.message.contains("revert") => {
-                L1Error::Rejected { operation, reason: payload.message.to_string() }
-            }
+            Some(data) => L1Error::Rejected {
+                operation,
+                reason: error_name(&data),
+            },
+            None if payload.message.contains("revert") => L1Error::Rejected {
+                operation,
+                reason: payload.message.to_string(),
+            },
             None => L1Error::Unavailable(payload.message.to_string()),
         },
         RpcError::DeserError { err, .. } => L1Error::Protocol(err.to_string()),
@@ -72,7 +80,10 @@ fn failure(operation: &'static str, error: RpcError<TransportErrorKind>) -> L1Er
 #[async_trait::async_trait]
 impl Transport for RpcTransport {
     async fn chain_id(&self) -> Result<u64, L1Error> {
-        self.provider.get_chain_id().await.map_err(|e| failure("chainId", e))
+        self.provider
+            .get_chain_id()
+            .await
+            .map_err(|e| failure("chainId", e))
     }
 
     async fn head(&self) -> Result<Head, L1Error> {
@@ -82,12 +93,23 @@ impl Transport for RpcTransport {
             .await
             .map_err(|e| failure("head", e))?
             .ok_or_else(|| L1Error::Protocol("the node has no latest block".into()))?;
-        Ok(Head { number: block.header.number, timestamp: block.header.timestamp })
+        Ok(Head {
+            number: block.header.number,
+            timestamp: block.header.timestamp,
+        })
     }
 
-    async fn call(&self, operation: &'static str, to: Address, data: Bytes) -> Result<Bytes, L1Error> {
+    async fn call(
+        &self,
+        operation: &'static str,
+        to: Address,
+        data: Bytes,
+    ) -> Result<Bytes, L1Error> {
         let request = TransactionRequest::default().with_to(to).with_input(data);
-        self.provider.call(request).await.map_err(|e| failure(operation, e))
+        self.provider
+            .call(request)
+            .await
+            .map_err(|e| failure(operation, e))
     }
 
     async fn send(&self, from: &Account, outgoing: Outgoing) -> Result<Mined, L1Error> {
@@ -110,14 +132,22 @@ impl Transport for RpcTransport {
             .await
             .map_err(|e| L1Error::Unavailable(e.to_string()))?;
         if !receipt.status() {
-            return Err(L1Error::Rejected { operation, reason: "reverted when mined".into() });
+            return Err(L1Error::Rejected {
+                operation,
+                reason: "reverted when mined".into(),
+            });
         }
         Ok(Mined {
             hash: receipt.transaction_hash,
             block: receipt.block_number.unwrap_or_default(),
             gas_used: receipt.gas_used,
             created: receipt.contract_address,
-            logs: receipt.inner.logs().iter().map(|log| log.inner.clone()).collect(),
+            logs: receipt
+                .inner
+                .logs()
+                .iter()
+                .map(|log| log.inner.clone())
+                .collect(),
         })
     }
 
@@ -126,24 +156,38 @@ impl Transport for RpcTransport {
         for (place, topic) in topics.into_iter().enumerate().take(4) {
             filter.topics[place] = topic.into();
         }
-        let logs = self.provider.get_logs(&filter).await.map_err(|e| failure("logs", e))?;
+        let logs = self
+            .provider
+            .get_logs(&filter)
+            .await
+            .map_err(|e| failure("logs", e))?;
         logs.into_iter()
             .map(|log| {
-                let transaction =
-                    log.transaction_hash.ok_or_else(|| L1Error::Protocol("a pending log".into()))?;
-                Ok(FoundLog { log: log.inner, transaction })
+                let transaction = log
+                    .transaction_hash
+                    .ok_or_else(|| L1Error::Protocol("a pending log".into()))?;
+                Ok(FoundLog {
+                    log: log.inner,
+                    transaction,
+                })
             })
             .collect()
     }
 
     async fn calldata(&self, transaction: B256) -> Result<Option<Bytes>, L1Error> {
         use alloy::consensus::Transaction as _;
-        let found =
-            self.provider.get_transaction_by_hash(transaction).await.map_err(|e| failure("calldata", e))?;
+        let found = self
+            .provider
+            .get_transaction_by_hash(transaction)
+            .await
+            .map_err(|e| failure("calldata", e))?;
         Ok(found.map(|t| t.input().clone()))
     }
 
     async fn ether(&self, owner: Address) -> Result<U256, L1Error> {
-        self.provider.get_balance(owner).await.map_err(|e| failure("balance", e))
+        self.provider
+            .get_balance(owner)
+            .await
+            .map_err(|e| failure("balance", e))
     }
 }

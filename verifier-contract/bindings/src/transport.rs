@@ -58,7 +58,12 @@ pub trait Transport: Send + Sync + 'static {
     /// The newest block.
     async fn head(&self) -> Result<Head, L1Error>;
     /// Executes a read-only call on the newest state.
-    async fn call(&self, operation: &'static str, to: Address, data: Bytes) -> Result<Bytes, L1Error>;
+    async fn call(
+        &self,
+        operation: &'static str,
+        to: Address,
+        data: Bytes,
+    ) -> Result<Bytes, L1Error>;
     /// Sends a transaction and waits until it is mined; a revert is [`L1Error::Rejected`].
     async fn send(&self, from: &Account, outgoing: Outgoing) -> Result<Mined, L1Error>;
     /// Logs of `address` whose first topics are `topics`, oldest first.
@@ -79,7 +84,12 @@ impl<T: Transport + ?Sized> Transport for std::sync::Arc<T> {
         (**self).head().await
     }
 
-    async fn call(&self, operation: &'static str, to: Address, data: Bytes) -> Result<Bytes, L1Error> {
+    async fn call(
+        &self,
+        operation: &'static str,
+        to: Address,
+        data: Bytes,
+    ) -> Result<Bytes, L1Error> {
         (**self).call(operation, to, data).await
     }
 

@@ -54,6 +54,15 @@ pub struct Settlement {
     pub proof: Vec<u8>,
 }
 
+/// What L1 says of a batch that it accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accepted {
+    /// State commitment after it.
+    pub new_state: Fr,
+    /// c, the Poseidon commitment to its data words.
+    pub data_commitment: Fr,
+}
+
 /// A batch as L1 remembers it.
 #[derive(Debug, Clone)]
 pub struct SettledBatch {

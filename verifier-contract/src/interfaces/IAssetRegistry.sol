@@ -59,7 +59,7 @@ interface IAssetRegistry {
     /// @return asset the id given, counting from 0
     function register(address token, uint256 auditorX, uint256 auditorY, uint8 flags) external returns (uint16 asset);
 
-    /// @notice Appends an asset without an auditor: its leaf carries the fixed point N. Only governance.
+    /// @notice Appends an asset without an auditor: its leaf carries the protocol's fixed point N. Only governance.
     /// @param token the ERC-20 token, or zero for the native coin; each may be registered once
     /// @param flags policy bits
     /// @return asset the id given, counting from 0
@@ -91,6 +91,6 @@ interface IAssetRegistry {
     /// @param index position within the level
     function node(uint256 level, uint256 index) external view returns (uint256);
 
-    /// @notice The point that assets without an auditor carry.
+    /// @notice The point N that assets without an auditor carry, a constant of the protocol (specification: Notes).
     function unaudited() external view returns (uint256 x, uint256 y);
 }

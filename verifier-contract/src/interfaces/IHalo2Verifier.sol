@@ -19,7 +19,8 @@ interface IHalo2Verifier {
     /// @notice A challenge met a zero of a denominator. It happens to an honest proof with a
     /// probability below 2^-220.
     error DegenerateChallenge();
-    /// @notice A precompiled contract refused its input: the key holds a value that is no point.
+    /// @notice A precompiled contract refused its input, the key holding a value that is no point; or it did not
+    /// return as many bytes as it must, the chain being without it.
     error PrecompileFailed();
     /// @notice The opening proof does not hold: the statement is not proven.
     error InvalidProof();

@@ -50,12 +50,16 @@ struct Withdrawal {
 /// @param retired no longer accepted
 /// @param verifier the verifier contract
 /// @param vkData data contract that holds the verifying key
+/// @param verifierCodeHash keccak256 of the verifier's code at registration, which must not change
+/// @param vkDataCodeHash keccak256 of the data contract's code at registration, which must not change
 struct Shape {
     uint16 slots;
     bool unsafeDevelopment;
     bool retired;
     address verifier;
     address vkData;
+    bytes32 verifierCodeHash;
+    bytes32 vkDataCodeHash;
 }
 
 /// @title Rollup
@@ -100,8 +104,11 @@ interface IRollup {
     /// @notice The address is zero.
     error ZeroAddress();
 
-    /// @notice The address has no code.
+    /// @notice The address has no code, or none but a delegation to other code (EIP-7702).
     error NotAContract(address account);
+
+    /// @notice The verifier or the key of the batch's shape has other code than when the shape was registered.
+    error CodeChanged(address account);
 
     /// @notice No shape in use has this id.
     error UnknownShape(uint256 shape);
@@ -173,10 +180,10 @@ interface IRollup {
         uint256 dataCommitment
     ) external;
 
-    /// @notice Registers a shape under a new id. Only governance.
+    /// @notice Registers a shape under a new id, bound to the code that both contracts have now. Only governance.
     /// @param shape the id, never used before
     /// @param slots 4, 16 or 64
-    /// @param verifier the verifier contract
+    /// @param verifier the verifier contract, which must not delegate to code that could be replaced
     /// @param vkData data contract that holds the verifying key
     /// @param unsafeDevelopment whether the key comes from a setup whose secrets are known; refused off development chains
     function registerShape(uint32 shape, uint16 slots, address verifier, address vkData, bool unsafeDevelopment)
@@ -188,7 +195,7 @@ interface IRollup {
     /// @notice Names the account that may submit batches. Only governance.
     function setSequencer(address newSequencer) external;
 
-    /// @notice The commitment of the current state.
+    /// @notice The commitment of the current state; at genesis the protocol's constant (specification: Trees and state).
     function state() external view returns (uint256);
 
     /// @notice The batch index of the current state, which the next batch carries; 1 at genesis.

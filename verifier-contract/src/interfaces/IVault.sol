@@ -57,6 +57,9 @@ interface IVault {
     /// @notice The address is zero.
     error ZeroAddress();
 
+    /// @notice A claim would be paid to the vault itself, and be lost.
+    error ClaimToVault();
+
     /// @notice Takes tokens or native coin from the caller and appends a deposit to the queue.
     /// The value credited is the difference of the vault's balance, which must be in [1, 2¹²⁸).
     /// @param asset a registered id
@@ -66,10 +69,14 @@ interface IVault {
     function deposit(uint16 asset, uint256 amount, uint256 inner) external payable returns (uint64 index);
 
     /// @notice Pays to `to` all that is credited to the caller in the asset. Nothing pauses it.
+    /// @param asset the asset's id
+    /// @param to who is paid: neither zero nor the vault
     /// @return amount what was paid
     function claim(uint16 asset, address to) external returns (uint256 amount);
 
     /// @notice Pays to `account` all that is credited to it in the asset; anybody may call. Nothing pauses it.
+    /// @param asset the asset's id
+    /// @param account whose claim it is, and who is paid: neither zero nor the vault
     /// @return amount what was paid
     function claimFor(uint16 asset, address account) external returns (uint256 amount);
 

@@ -7,6 +7,9 @@ import "./Layout.sol";
 /// @title The SHPLONK opening of all commitments
 /// @notice The key lists the opening sets: commitments that are opened at the same rotations of x,
 /// with where each commitment and each evaluation lies in memory.
+/// @dev A precompiled contract's result is used only if the call succeeded and returned as many bytes as it must: a call
+/// to an address without code, as on a chain without that contract, succeeds and returns nothing. The size is read in a
+/// statement of its own, after the call's.
 library Opening {
     /// @notice Reverts unless every commitment takes the values claimed for it.
     function check(Verification memory v) internal view {
@@ -45,9 +48,11 @@ library Opening {
                 mstore(add(buffer, 0x80), xn)
                 for {} gt(piece, first) {} {
                     piece := sub(piece, 0x40)
-                    let done := staticcall(gas(), 7, add(buffer, 0x40), 0x60, add(buffer, 0x40), 0x40)
+                    valid := and(valid, staticcall(gas(), 7, add(buffer, 0x40), 0x60, add(buffer, 0x40), 0x40))
+                    valid := and(valid, eq(returndatasize(), 0x40))
                     mcopy(buffer, piece, 0x40)
-                    valid := and(and(valid, done), staticcall(gas(), 6, buffer, 0x80, add(buffer, 0x40), 0x40))
+                    valid := and(valid, staticcall(gas(), 6, buffer, 0x80, add(buffer, 0x40), 0x40))
+                    valid := and(valid, eq(returndatasize(), 0x40))
                 }
                 mcopy(target, add(buffer, 0x40), 0x40)
             }
@@ -161,8 +166,10 @@ library Opening {
                     if iszero(eq(factor, 1)) {
                         mstore(add(sum, 0x80), factor)
                         valid := and(valid, staticcall(gas(), 7, term, 0x60, term, 0x40))
+                        valid := and(valid, eq(returndatasize(), 0x40))
                     }
                     valid := and(valid, staticcall(gas(), 6, sum, 0x80, sum, 0x40))
+                    valid := and(valid, eq(returndatasize(), 0x40))
                     factor := mulmod(factor, zeta, R)
                     cursor := add(cursor, stride)
                 }
@@ -176,8 +183,10 @@ library Opening {
             let term := add(sum, 0x40)
             mcopy(term, point, 0x40)
             mstore(add(sum, 0x80), scalar)
-            let done := staticcall(gas(), 7, term, 0x60, term, 0x40)
-            valid := and(done, staticcall(gas(), 6, sum, 0x80, sum, 0x40))
+            valid := staticcall(gas(), 7, term, 0x60, term, 0x40)
+            valid := and(valid, eq(returndatasize(), 0x40))
+            valid := and(valid, staticcall(gas(), 6, sum, 0x80, sum, 0x40))
+            valid := and(valid, eq(returndatasize(), 0x40))
         }
     }
 
@@ -192,6 +201,7 @@ library Opening {
             mcopy(add(p, 0xc0), sum, 0x40)
             mcopy(add(p, 0x100), add(key, KEY_NEGATIVE_G2), 0x80)
             done := staticcall(gas(), 8, p, 0x180, p, 0x20)
+            done := and(done, eq(returndatasize(), 0x20))
             valid := eq(mload(p), 1)
         }
         if (!done) revert IHalo2Verifier.PrecompileFailed();

@@ -18,6 +18,7 @@ library ScalarField {
             mstore(add(p, 0x80), sub(R, 2))
             mstore(add(p, 0xa0), R)
             done := staticcall(gas(), 5, p, 0xc0, p, 0x20)
+            done := and(done, eq(returndatasize(), 0x20))
             inverse := mload(p)
         }
         if (!done) revert IHalo2Verifier.PrecompileFailed();

@@ -16,8 +16,8 @@ use utoipa::{IntoParams, OpenApi};
 use super::{
     problem::Problem,
     views::{
-        AddressView, BalanceView, ClaimRequest, ClaimView, DepositRequest, HistoryView, OperationView,
-        TransferRequest, WithdrawalRequest,
+        AddressView, BalanceView, ClaimRequest, ClaimView, DepositRequest, HistoryView,
+        OperationView, TransferRequest, WithdrawalRequest,
     },
 };
 use crate::{
@@ -46,8 +46,12 @@ struct Bearer;
 impl utoipa::Modify for Bearer {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-        let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
-        document.components.get_or_insert_default().add_security_scheme("bearer", scheme);
+        let scheme =
+            SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
+        document
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("bearer", scheme);
     }
 }
 
@@ -68,18 +72,36 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Answer<T> {
 }
 
 /// The caller's idempotency key with a digest of what it asks for.
-fn idempotency(headers: &HeaderMap, uri: &OriginalUri, body: &[u8]) -> Answer<Option<(String, String)>> {
-    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
-    let key = value.to_str().ok().filter(|key| (1..=MAX_KEY).contains(&key.len()));
-    let key = key.ok_or_else(|| WalletError::Malformed("Idempotency-Key: 1 to 128 visible characters".into()))?;
-    let digest = Sha256::new().chain_update(uri.path()).chain_update([0]).chain_update(body).finalize();
+fn idempotency(
+    headers: &HeaderMap,
+    uri: &OriginalUri,
+    body: &[u8],
+) -> Answer<Option<(String, String)>> {
+    let Some(value) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    let key = value
+        .to_str()
+        .ok()
+        .filter(|key| (1..=MAX_KEY).contains(&key.len()));
+    let key = key.ok_or_else(|| {
+        WalletError::Malformed("Idempotency-Key: 1 to 128 visible characters".into())
+    })?;
+    let digest = Sha256::new()
+        .chain_update(uri.path())
+        .chain_update([0])
+        .chain_update(body)
+        .finalize();
     Ok(Some((key.to_owned(), hex::encode(digest))))
 }
 
 /// The institution's address and L1 account.
 #[utoipa::path(get, path = "/v1/address", responses((status = 200, body = AddressView)))]
 pub(super) async fn address(State(wallet): State<Arc<Wallet>>) -> Json<AddressView> {
-    Json(AddressView { address: wallet.address(), account: format!("0x{}", hex::encode(wallet.account())) })
+    Json(AddressView {
+        address: wallet.address(),
+        account: format!("0x{}", hex::encode(wallet.account())),
+    })
 }
 
 /// Deposits from the institution's L1 account; answers when L1 has queued it.
@@ -120,8 +142,14 @@ pub(super) async fn transfer(
     let key = idempotency(&headers, &uri, &body)?;
     let asset = wallet.asset(&request.asset).await?;
     let amount = amount::parse(&request.amount, asset.token.decimals)?;
-    request.memo.parse::<Memo>().map_err(|e| WalletError::MemoTooLong(e.to_string()))?;
-    let intent = Request::Transfer { to: request.to, memo: request.memo };
+    request
+        .memo
+        .parse::<Memo>()
+        .map_err(|e| WalletError::MemoTooLong(e.to_string()))?;
+    let intent = Request::Transfer {
+        to: request.to,
+        memo: request.memo,
+    };
     let operation = wallet.start(intent, asset.id, amount, key).await?;
     Ok((StatusCode::ACCEPTED, Json(operation.into())))
 }
@@ -147,10 +175,16 @@ pub(super) async fn withdraw(
         Some(text) => parse_account(text)
             .ok()
             .filter(|account| *account != [0; 20])
-            .ok_or_else(|| WalletError::BadAddress("an L1 account is 0x and 40 hex digits, not all zero".into()))?,
+            .ok_or_else(|| {
+                WalletError::BadAddress(
+                    "an L1 account is 0x and 40 hex digits, not all zero".into(),
+                )
+            })?,
         None => wallet.account(),
     };
-    let intent = Request::Withdrawal { to: format!("0x{}", hex::encode(recipient)) };
+    let intent = Request::Withdrawal {
+        to: format!("0x{}", hex::encode(recipient)),
+    };
     let operation = wallet.start(intent, asset.id, amount, key).await?;
     Ok((StatusCode::ACCEPTED, Json(operation.into())))
 }
@@ -162,7 +196,10 @@ pub(super) async fn withdraw(
     request_body = ClaimRequest,
     responses((status = 200, body = ClaimView), (status = 422, body = Problem), (status = 502, body = Problem))
 )]
-pub(super) async fn claim(State(wallet): State<Arc<Wallet>>, body: Bytes) -> Answer<Json<ClaimView>> {
+pub(super) async fn claim(
+    State(wallet): State<Arc<Wallet>>,
+    body: Bytes,
+) -> Answer<Json<ClaimView>> {
     let request: ClaimRequest = parse(&body)?;
     let asset = wallet.asset(&request.asset).await?;
     let (transaction, paid) = wallet.claim(asset.id).await?;
@@ -175,7 +212,14 @@ pub(super) async fn claim(State(wallet): State<Arc<Wallet>>, body: Bytes) -> Ans
 /// Balances of all assets.
 #[utoipa::path(get, path = "/v1/balances", responses((status = 200, body = [BalanceView])))]
 pub(super) async fn balances(State(wallet): State<Arc<Wallet>>) -> Answer<Json<Vec<BalanceView>>> {
-    Ok(Json(wallet.balances().await?.into_iter().map(Into::into).collect()))
+    Ok(Json(
+        wallet
+            .balances()
+            .await?
+            .into_iter()
+            .map(Into::into)
+            .collect(),
+    ))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -192,7 +236,14 @@ pub(super) async fn history(
     State(wallet): State<Arc<Wallet>>,
     Query(since): Query<Since>,
 ) -> Json<Vec<HistoryView>> {
-    Json(wallet.history(since.from).await.into_iter().map(Into::into).collect())
+    Json(
+        wallet
+            .history(since.from)
+            .await
+            .into_iter()
+            .map(Into::into)
+            .collect(),
+    )
 }
 
 /// One operation.

@@ -112,7 +112,10 @@ impl From<Operation> for OperationView {
             kind,
             status,
             batch,
-            digest: operation.digest,
+            digest: operation
+                .attempts
+                .last()
+                .map(|attempt| attempt.digest.clone()),
             deposit,
             l1_transaction: operation.l1_transaction,
             created: operation.created,
@@ -135,7 +138,11 @@ pub(super) struct AssetView {
 
 impl From<ShownAsset> for AssetView {
     fn from(asset: ShownAsset) -> Self {
-        Self { id: asset.id.0, symbol: asset.token.symbol, decimals: asset.token.decimals }
+        Self {
+            id: asset.id.0,
+            symbol: asset.token.symbol,
+            decimals: asset.token.decimals,
+        }
     }
 }
 

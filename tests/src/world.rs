@@ -1,0 +1,84 @@
+//! A chain with the contracts and a sequencer in this process.
+
+use std::{net::SocketAddr, path::Path, sync::Arc};
+
+use subrosa_bindings::L1;
+use subrosa_protocol::batch::Shape;
+use subrosa_sequencer::{
+    Config, Ports, RunningSequencer, Sequencer,
+    adapters::{Groth16Verifier, L1Settlement, WorkerProver},
+};
+
+use crate::{
+    Api,
+    chain::{Chain, Deployed, OPERATOR, account},
+    keys::{Worker, keys},
+};
+
+/// The least fee, base units of the fee asset.
+pub const FEE: u128 = 50_000;
+
+/// Everything but the institutions.
+pub struct World {
+    /// The chain.
+    pub chain: Chain,
+    /// The contracts on it.
+    pub deployed: Deployed,
+    /// A client that may settle.
+    pub l1: Arc<dyn L1>,
+    /// The sequencer.
+    pub sequencer: RunningSequencer,
+    /// Its base URL.
+    pub base: String,
+    /// Its interface.
+    pub api: Api,
+}
+
+impl World {
+    /// Starts a sequencer over a fresh embedded chain. `adjust` changes its configuration.
+    ///
+    /// # Errors
+    /// Of the chain or the sequencer.
+    pub async fn start(store: &Path, adjust: impl FnOnce(&mut Config)) -> anyhow::Result<Self> {
+        let chain = Chain::embedded();
+        let tokens = chain.tokens().await?;
+        let deployed = chain.rollup(tokens).await?;
+        Self::over(chain, deployed, store, adjust).await
+    }
+
+    /// Starts a sequencer for a rollup that is deployed.
+    ///
+    /// # Errors
+    /// Of the chain or the sequencer.
+    pub async fn over(
+        chain: Chain,
+        deployed: Deployed,
+        store: &Path,
+        adjust: impl FnOnce(&mut Config),
+    ) -> anyhow::Result<Self> {
+        let l1 = chain.client(deployed.contracts, Some(account(OPERATOR)));
+        let mut config = Config::new(
+            store.to_owned(),
+            l1.chain_id().await?,
+            deployed.contracts.rollup.into_array(),
+            deployed.contracts.vault.into_array(),
+        );
+        config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        config.fee_recipient = account(OPERATOR).address().into_array();
+        config.min_fee = FEE;
+        config.seal.shapes = vec![Shape::S4];
+        config.seal.max_wait_ms = 500;
+        config.seal.deposit_wait_ms = 500;
+        config.settle.poll_ms = 100;
+        adjust(&mut config);
+        let ports = Ports {
+            verifier: Arc::new(Groth16Verifier::new(keys().transaction.verifier().clone())),
+            prover: Arc::new(WorkerProver::new(Arc::new(Worker), vec![Shape::S4], None)?),
+            settlement: Arc::new(L1Settlement::new(l1.clone())),
+        };
+        let sequencer = Sequencer::start(config, ports).await?;
+        let base = format!("http://{}", sequencer.addr());
+        let api = Api::new(&base)?;
+        Ok(Self { chain, deployed, l1, sequencer, base, api })
+    }
+}

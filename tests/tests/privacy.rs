@@ -1,0 +1,306 @@
+//! What the sequencer holds, logs and answers names no private amount, memo, asset or party.
+//!
+//! Deposits and withdrawals cross to L1 in the open; their amounts are chosen apart from the private
+//! ones and serve as the control: the same search must find *them*.
+//!
+//! An asset id has two bytes, which any megabyte of ciphertext contains by chance, so it cannot be
+//! searched for. That transfers in different assets look alike is checked instead: all that a transfer
+//! says in the clear is equal in both, and everything else is full-width, nowhere repeated noise,
+//! whereas an id, an amount or a packed note stated anywhere would be a small number.
+
+use std::{
+    collections::HashSet,
+    io::Write,
+    path::Path,
+    sync::{Arc, Mutex},
+};
+
+use anyhow::{Context as _, ensure};
+use subrosa_protocol::{
+    batch::{PublishedBatch, PublishedTransaction},
+    encoding::{fr_to_bytes, point_to_bytes, scalar_to_bytes},
+    keys::Seed,
+};
+use subrosa_tests::{
+    Institution, World,
+    chain::{DECIMALS, DOLLAR, FIRST_INSTITUTION, GOLD, SYMBOLS, account},
+    world::FEE,
+};
+use subrosa_wallet::amount;
+
+/// All log lines of this process.
+#[derive(Clone, Default)]
+struct Captured(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Captured {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("no holder panics").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Something to search for, in all forms it could take.
+struct Needle {
+    name: String,
+    forms: Vec<Vec<u8>>,
+}
+
+impl Needle {
+    fn text(name: &str, text: &str) -> Self {
+        Self { name: name.into(), forms: vec![text.as_bytes().to_vec(), hex::encode(text).into_bytes()] }
+    }
+
+    /// Bytes in either order, raw and as hex.
+    fn bytes(name: &str, bytes: &[u8]) -> Self {
+        let reversed: Vec<u8> = bytes.iter().rev().copied().collect();
+        let hex = [hex::encode(bytes).into_bytes(), hex::encode(&reversed).into_bytes()];
+        Self { name: name.into(), forms: [bytes.to_vec(), reversed].into_iter().chain(hex).collect() }
+    }
+
+    /// An amount in decimal, in display units and in binary. Fewer than five bytes would be found by
+    /// chance in so much noise: the amounts are chosen larger.
+    fn amount(name: &str, units: u128, decimals: u8) -> Self {
+        let full = units.to_be_bytes();
+        let minimal = &full[usize::try_from(units.leading_zeros() / 8).expect("at most 16")..];
+        assert!(minimal.len() >= 5, "{name} is too small to be searched for");
+        let mut needle = Self::bytes(name, minimal);
+        needle.forms.extend(Self::bytes(name, &full).forms);
+        needle.forms.push(units.to_string().into_bytes());
+        needle.forms.push(amount::format(units, decimals).into_bytes());
+        needle
+    }
+
+    fn is_in(&self, haystack: &[u8]) -> bool {
+        self.forms.iter().any(|form| contains(haystack, form))
+    }
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    let Some((first, rest)) = needle.split_first() else { return true };
+    let mut from = 0;
+    while let Some(at) = haystack[from..].iter().position(|byte| byte == first) {
+        from += at + 1;
+        if haystack[from..].starts_with(rest) {
+            return true;
+        }
+    }
+    false
+}
+
+/// All files below a directory, one after the other. RocksDB is built without compression, and the
+/// control shows that what it stores is found.
+fn files(directory: &Path, into: &mut Vec<u8>) -> anyhow::Result<()> {
+    for entry in std::fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            files(&path, into)?;
+            continue;
+        }
+        match std::fs::read(&path) {
+            Ok(bytes) => into.extend(bytes),
+            // A file that compaction has just removed.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Every answer that the interface gives, with what is hex in it decoded as well.
+async fn answers(world: &World) -> anyhow::Result<Vec<u8>> {
+    let mut paths: Vec<String> =
+        ["/v1/info", "/v1/assets", "/v1/batches", "/openapi.json", "/health", "/ready"].map(Into::into).into();
+    for batch in world.api.batches().await? {
+        paths.push(format!("/v1/batches/{}", batch["index"]));
+        for digest in batch["transactions"].as_array().context("digests")? {
+            paths.push(format!("/v1/transactions/{}", digest.as_str().context("a digest")?));
+        }
+    }
+    let mut all = Vec::new();
+    for path in paths {
+        let text = world.api.text(&path).await?;
+        for part in text.split('"').filter_map(|part| part.strip_prefix("0x")) {
+            all.extend(hex::decode(part).unwrap_or_default());
+        }
+        all.extend(text.into_bytes());
+    }
+    Ok(all)
+}
+
+fn units(asset: usize, text: &str) -> u128 {
+    amount::parse(text, DECIMALS[asset]).expect("an amount of this file")
+}
+
+// Public: they cross to L1. Three notes of dollars for north, so that it can pay twice in one batch.
+const NORTH_DOLLARS: [&str; 2] = ["8000000.25", "90000011.000003"];
+const NORTH_GOLD: &str = "5000.000000000000000007";
+const SOUTH_DOLLARS: &str = "70000023.000009";
+const SOUTH_OUT: &str = "2500017.000001";
+// Private.
+const PAID_DOLLARS: &str = "7318204.519377";
+const PAID_GOLD: &str = "1234.567890123456789";
+const PAID_BACK: &str = "3141592.653589";
+const MEMOS: [&str; 3] = ["INVOICE ALPHA-48213 / STRICTLY", "gold leg ZX-77310045", "margin return Q-9914-B"];
+
+fn secrets(north: &Institution, south: &Institution) -> Vec<Needle> {
+    let [dollars, gold] = DECIMALS;
+    let mut needles = vec![
+        Needle::amount("paid dollars", units(0, PAID_DOLLARS), dollars),
+        Needle::amount("paid gold", units(1, PAID_GOLD), gold),
+        Needle::amount("paid back", units(0, PAID_BACK), dollars),
+        Needle::amount("change", units(0, NORTH_DOLLARS[0]) - units(0, PAID_DOLLARS) - FEE, dollars),
+        Needle::amount("change of gold", units(1, NORTH_GOLD) - units(1, PAID_GOLD), gold),
+        Needle::amount("change of the fee", units(0, NORTH_DOLLARS[1]) - FEE, dollars),
+        Needle::amount("change of paying back", units(0, SOUTH_DOLLARS) - units(0, PAID_BACK) - FEE, dollars),
+    ];
+    needles.extend(MEMOS.map(|memo| Needle::text(memo, memo)));
+    for (name, institution) in [("north", north), ("south", south)] {
+        let keys = institution.keys();
+        needles.push(Needle::text(&format!("{name}'s address"), &institution.address()));
+        for (what, bytes) in [
+            ("owner", fr_to_bytes(&keys.owner)),
+            ("pk", point_to_bytes(&keys.pk)),
+            ("ak", point_to_bytes(&keys.ak)),
+            ("nk", fr_to_bytes(&keys.nk)),
+            ("ivk", scalar_to_bytes(&keys.ivk)),
+            ("ovk", keys.ovk),
+            ("seed", *institution.seed.as_bytes()),
+        ] {
+            needles.push(Needle::bytes(&format!("{name}'s {what}"), &bytes));
+        }
+    }
+    needles
+}
+
+/// All transfers that were published.
+async fn transfers(world: &World) -> anyhow::Result<Vec<(PublishedTransaction, usize)>> {
+    let mut all = Vec::new();
+    for batch in world.api.batches().await? {
+        let hex = batch["published"].as_str().context("published data")?;
+        let published = PublishedBatch::from_bytes(&hex::decode(&hex[2..])?)?;
+        for (slot, transaction) in published.transactions.into_iter().enumerate() {
+            let digest = batch["transactions"][slot].as_str().context("a digest")?;
+            let status = world.api.text(&format!("/v1/transactions/{digest}")).await?;
+            if transaction.withdrawal.is_none() {
+                all.push((transaction, status.len()));
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// Nothing tells transfers in different assets apart.
+fn look_alike(transfers: &[(PublishedTransaction, usize)]) -> anyhow::Result<()> {
+    let mut seen = HashSet::new();
+    for (transaction, answer) in transfers {
+        let words = transaction.words();
+        ensure!(words[..2].iter().all(|word| fr_to_bytes(word) == [0; 32]), "a transfer names what it withdraws");
+        for (place, word) in words.iter().enumerate().skip(2) {
+            let bytes = fr_to_bytes(word);
+            // The last word of note data is its 14 last bytes and zero padding behind; others fill 31 or 32.
+            // 11 zero bytes in front are chance once in 2^80; a stated u128 has 16.
+            ensure!(bytes[..11].iter().any(|byte| *byte != 0), "word {place} is a small number");
+            ensure!(seen.insert(bytes), "word {place} stands twice");
+        }
+        ensure!(*answer == transfers[0].1, "answers about transfers differ in length");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sequencer_learns_nothing_private() -> anyhow::Result<()> {
+    let logs = Captured::default();
+    let writer = logs.clone();
+    tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .init();
+
+    let directory = tempfile::tempdir()?;
+    let store = directory.path().join("sequencer");
+    let world = World::start(&store, |_| {}).await?;
+    let mut parties = Vec::new();
+    for (place, seed) in [[0x5a; 32], [0xc3; 32]].into_iter().enumerate() {
+        let account = account(FIRST_INSTITUTION + place);
+        for asset in [DOLLAR, GOLD] {
+            let supply = units(usize::from(asset.0), "200000000");
+            world.chain.mint(&world.deployed, asset, account.address(), supply).await?;
+        }
+        let seed = Seed::from_bytes(seed);
+        let wallet = directory.path().join(format!("wallet-{place}"));
+        parties.push(Institution::open(&world.chain, &world.deployed, &world.base, &wallet, seed, account).await?);
+    }
+    let (north, south) = (&parties[0], &parties[1]);
+
+    let mut open = Vec::new();
+    for dollars in NORTH_DOLLARS {
+        open.push((north, north.deposit(SYMBOLS[0], dollars).await?));
+    }
+    open.push((north, north.deposit(SYMBOLS[1], NORTH_GOLD).await?));
+    open.push((south, south.deposit(SYMBOLS[0], SOUTH_DOLLARS).await?));
+    for (institution, id) in open.drain(..) {
+        institution.settled(&id).await?;
+    }
+    let (there, back) = (south.address(), north.address());
+    open.push((north, north.transfer(SYMBOLS[0], PAID_DOLLARS, &there, MEMOS[0]).await?));
+    open.push((north, north.transfer(SYMBOLS[1], PAID_GOLD, &there, MEMOS[1]).await?));
+    open.push((south, south.transfer(SYMBOLS[0], PAID_BACK, &back, MEMOS[2]).await?));
+    open.push((south, south.withdraw(SYMBOLS[0], SOUTH_OUT).await?));
+    for (institution, id) in open.drain(..) {
+        institution.settled(&id).await?;
+    }
+    // What was sent did arrive: the private values below are those of this run.
+    let seen: Vec<String> = south.history().await?.iter().map(ToString::to_string).collect();
+    for (amount, memo) in [(PAID_DOLLARS, MEMOS[0]), (PAID_GOLD, MEMOS[1])] {
+        assert!(seen.iter().any(|line| line.contains(amount) && line.contains(memo)), "{memo} did not arrive");
+    }
+
+    let alike = transfers(&world).await?;
+    assert_eq!(alike.len(), 3, "dollars, gold, dollars");
+    look_alike(&alike)?;
+
+    let answers = answers(&world).await?;
+    let metrics = world.api.text("/metrics").await?.into_bytes();
+    let mut stored = Vec::new();
+    files(&store, &mut stored)?;
+    world.sequencer.stop().await;
+    // Stopping writes out what was only in memory and in the log of writes.
+    files(&store, &mut stored)?;
+    let secrets = secrets(north, south);
+    let logged = logs.0.lock().expect("no holder panics").clone();
+
+    let places: [(&str, &[u8]); 4] =
+        [("store", &stored), ("answers", &answers), ("metrics", &metrics), ("logs", &logged)];
+    for (place, haystack) in places {
+        for needle in &secrets {
+            assert!(!needle.is_in(haystack), "{} stands in the {place}", needle.name);
+        }
+    }
+
+    // The control: what is public is found by the same search.
+    let public = [
+        Needle::amount("deposit", units(0, NORTH_DOLLARS[0]), DECIMALS[0]),
+        Needle::amount("deposit of gold", units(1, NORTH_GOLD), DECIMALS[1]),
+        Needle::amount("withdrawal", units(0, SOUTH_OUT), DECIMALS[0]),
+        Needle::bytes("account", south.account.address().as_slice()),
+    ];
+    for needle in &public {
+        assert!(needle.is_in(&stored), "{} is not found in the store", needle.name);
+        assert!(needle.is_in(&answers), "{} is not found in the answers", needle.name);
+    }
+    let nullifier = Needle::bytes("nullifier", &fr_to_bytes(&alike[0].0.nullifiers[0]));
+    assert!(nullifier.is_in(&stored) && nullifier.is_in(&answers));
+    assert!(Needle::text("line", "subrosa_sequencer").is_in(&logged), "the sequencer's log was not captured");
+    assert!(Needle::text("level", "TRACE").is_in(&logged), "the log was not captured at its finest");
+    assert!(Needle::text("metric", "subrosa_sequencer_mempool_transactions").is_in(&metrics));
+    let planted = [&stored[..], PAID_GOLD.as_bytes()].concat();
+    assert!(secrets[1].is_in(&planted), "a planted amount is found");
+    for party in parties {
+        party.stop().await;
+    }
+    Ok(())
+}
