@@ -52,8 +52,13 @@ impl Api {
     /// # Errors
     /// If no HTTP client can be made.
     pub fn new(base: &str) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(60)).build()?;
-        Ok(Self { base: base.to_owned(), http })
+        let http = reqwest::Client::builder()
+            .timeout(Duration::from_secs(60))
+            .build()?;
+        Ok(Self {
+            base: base.to_owned(),
+            http,
+        })
     }
 
     /// A successful GET's body.
@@ -62,7 +67,11 @@ impl Api {
     /// If it is not successful.
     pub async fn text(&self, path: &str) -> anyhow::Result<String> {
         let response = self.http.get(format!("{}{path}", self.base)).send().await?;
-        ensure!(response.status().is_success(), "GET {path}: {}", response.status());
+        ensure!(
+            response.status().is_success(),
+            "GET {path}: {}",
+            response.status()
+        );
         Ok(response.text().await?)
     }
 
@@ -79,7 +88,13 @@ impl Api {
     /// # Errors
     /// If there is no answer.
     pub async fn status(&self, path: &str) -> anyhow::Result<u16> {
-        Ok(self.http.get(format!("{}{path}", self.base)).send().await?.status().as_u16())
+        Ok(self
+            .http
+            .get(format!("{}{path}", self.base))
+            .send()
+            .await?
+            .status()
+            .as_u16())
     }
 
     /// Submits bytes.
@@ -95,11 +110,23 @@ impl Api {
     /// # Errors
     /// If there is no answer, or one without a JSON body.
     pub async fn post(&self, body: Vec<u8>, kind: &str) -> anyhow::Result<Answer> {
-        let request = self.http.post(format!("{}/v1/transactions", self.base)).header(CONTENT_TYPE, kind);
+        let request = self
+            .http
+            .post(format!("{}/v1/transactions", self.base))
+            .header(CONTENT_TYPE, kind);
         let response = request.body(body).send().await?;
         let status = response.status().as_u16();
-        let kind = response.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
-        Ok(Answer { status, kind, body: response.json().await? })
+        let kind = response
+            .headers()
+            .get(CONTENT_TYPE)
+            .and_then(|v| v.to_str().ok())
+            .unwrap_or_default()
+            .to_owned();
+        Ok(Answer {
+            status,
+            kind,
+            body: response.json().await?,
+        })
     }
 
     /// What became of a transaction; `None` if the sequencer does not know it. `digest` is 0x hex.
@@ -121,7 +148,9 @@ impl Api {
     pub async fn batches(&self) -> anyhow::Result<Vec<Value>> {
         let mut all = Vec::new();
         loop {
-            let page = self.json(&format!("/v1/batches?from={}", all.len() + 1)).await?;
+            let page = self
+                .json(&format!("/v1/batches?from={}", all.len() + 1))
+                .await?;
             let batches = page["batches"].as_array().context("a page of batches")?;
             if batches.is_empty() {
                 return Ok(all);
@@ -136,8 +165,13 @@ impl Api {
     /// If it is not there.
     pub async fn metric(&self, name: &str) -> anyhow::Result<f64> {
         let text = self.text("/metrics").await?;
-        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        Ok(line.with_context(|| format!("no metric {name}"))?.trim().parse()?)
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        Ok(line
+            .with_context(|| format!("no metric {name}"))?
+            .trim()
+            .parse()?)
     }
 
     /// Waits until a transaction has one of the statuses, and says which.
@@ -147,7 +181,11 @@ impl Api {
     pub async fn reached(&self, digest: &str, wanted: &[&str]) -> anyhow::Result<Value> {
         eventually(&format!("transaction to become {wanted:?}"), || async {
             let found = self.transaction(digest).await?;
-            Ok(found.filter(|body| body["status"].as_str().is_some_and(|status| wanted.contains(&status))))
+            Ok(found.filter(|body| {
+                body["status"]
+                    .as_str()
+                    .is_some_and(|status| wanted.contains(&status))
+            }))
         })
         .await
     }

@@ -78,8 +78,15 @@ impl Chain {
     /// revm in this process.
     #[must_use]
     pub fn embedded() -> Self {
-        let funded: Vec<Address> = development::accounts().iter().map(Account::address).collect();
-        Self { transport: Arc::new(EmbeddedTransport::new(&funded)), url: None, _node: None }
+        let funded: Vec<Address> = development::accounts()
+            .iter()
+            .map(Account::address)
+            .collect();
+        Self {
+            transport: Arc::new(EmbeddedTransport::new(&funded)),
+            url: None,
+            _node: None,
+        }
     }
 
     /// An anvil on the loopback interface, or `None`, said on standard error, where none is installed.
@@ -93,7 +100,15 @@ impl Chain {
         };
         let port = free_port()?;
         let child = Command::new(&program)
-            .args(["--host", "127.0.0.1", "--port", &port.to_string(), "--silent", "--hardfork", "prague"])
+            .args([
+                "--host",
+                "127.0.0.1",
+                "--port",
+                &port.to_string(),
+                "--silent",
+                "--hardfork",
+                "prague",
+            ])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -109,7 +124,11 @@ impl Chain {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        Ok(Some(Self { transport: Arc::new(transport), url: Some(url), _node: Some(node) }))
+        Ok(Some(Self {
+            transport: Arc::new(transport),
+            url: Some(url),
+            _node: Some(node),
+        }))
     }
 
     /// A client of the contracts.
@@ -125,7 +144,14 @@ impl Chain {
     pub async fn tokens(&self) -> anyhow::Result<[Address; 2]> {
         let mut tokens = [Address::ZERO; 2];
         for ((token, symbol), decimals) in tokens.iter_mut().zip(SYMBOLS).zip(DECIMALS) {
-            *token = development_token(&*self.transport, &account(DEPLOYER), symbol, symbol, decimals).await?;
+            *token = development_token(
+                &*self.transport,
+                &account(DEPLOYER),
+                symbol,
+                symbol,
+                decimals,
+            )
+            .await?;
         }
         Ok(tokens)
     }
@@ -142,8 +168,16 @@ impl Chain {
             guardian: account(GUARDIAN).address(),
             fee_asset: DOLLAR,
             assets: vec![
-                NewAsset { token: tokens[0], auditor: Some(auditor), flags: 0 },
-                NewAsset { token: tokens[1], auditor: None, flags: 0 },
+                NewAsset {
+                    token: tokens[0],
+                    auditor: Some(auditor),
+                    flags: 0,
+                },
+                NewAsset {
+                    token: tokens[1],
+                    auditor: None,
+                    flags: 0,
+                },
             ],
             shapes: vec![NewShape {
                 shape: Shape::S4,
@@ -152,14 +186,23 @@ impl Chain {
             }],
         };
         let deployment = deploy(&*self.transport, &account(DEPLOYER), &config).await?;
-        Ok(Deployed { contracts: deployment.contracts, tokens })
+        Ok(Deployed {
+            contracts: deployment.contracts,
+            tokens,
+        })
     }
 
     /// Mints base units of an asset's token to an account.
     ///
     /// # Errors
     /// The chain's.
-    pub async fn mint(&self, deployed: &Deployed, asset: AssetId, to: Address, amount: u128) -> anyhow::Result<()> {
+    pub async fn mint(
+        &self,
+        deployed: &Deployed,
+        asset: AssetId,
+        to: Address,
+        amount: u128,
+    ) -> anyhow::Result<()> {
         let token = deployed.tokens[usize::from(asset.0)];
         Ok(mint(&*self.transport, &account(DEPLOYER), token, to, amount).await?)
     }
@@ -181,6 +224,12 @@ pub fn find_anvil() -> Option<PathBuf> {
     let packaged =
         workspace().join("verifier-contract/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil");
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let from_path = std::env::split_paths(&path).map(|directory| directory.join("anvil")).collect::<Vec<_>>();
-    named.into_iter().chain([packaged]).chain(from_path).find(|candidate| candidate.is_file())
+    let from_path = std::env::split_paths(&path)
+        .map(|directory| directory.join("anvil"))
+        .collect::<Vec<_>>();
+    named
+        .into_iter()
+        .chain([packaged])
+        .chain(from_path)
+        .find(|candidate| candidate.is_file())
 }

@@ -61,12 +61,29 @@ impl Institution {
             fee: FEE,
         };
         let l1 = chain.client(deployed.contracts, None);
-        let wallet = Wallet::open(config, &seed, l1, account.clone(), keys().transaction.clone()).await?;
+        let wallet = Wallet::open(
+            config,
+            &seed,
+            l1,
+            account.clone(),
+            keys().transaction.clone(),
+        )
+        .await?;
         let token = Token::load_or_create(&directory.join("token"))?;
-        let gateway = Gateway::start(wallet, SocketAddr::from(([127, 0, 0, 1], 0)), token.clone()).await?;
+        let gateway =
+            Gateway::start(wallet, SocketAddr::from(([127, 0, 0, 1], 0)), token.clone()).await?;
         let base = format!("http://{}", gateway.address);
-        let http = reqwest::Client::builder().timeout(Duration::from_secs(200)).build()?;
-        Ok(Self { seed, account, gateway, base, token, http })
+        let http = reqwest::Client::builder()
+            .timeout(Duration::from_secs(200))
+            .build()?;
+        Ok(Self {
+            seed,
+            account,
+            gateway,
+            base,
+            token,
+            http,
+        })
     }
 
     /// Its keys.
@@ -91,9 +108,16 @@ impl Institution {
     /// # Errors
     /// If it is not successful.
     pub async fn get(&self, path: &str) -> anyhow::Result<Value> {
-        let request = self.http.get(format!("{}{path}", self.base)).bearer_auth(self.token.expose());
+        let request = self
+            .http
+            .get(format!("{}{path}", self.base))
+            .bearer_auth(self.token.expose());
         let response = request.send().await?;
-        ensure!(response.status().is_success(), "GET {path}: {}", response.status());
+        ensure!(
+            response.status().is_success(),
+            "GET {path}: {}",
+            response.status()
+        );
         Ok(response.json().await?)
     }
 
@@ -102,7 +126,10 @@ impl Institution {
     /// # Errors
     /// If there is no answer.
     pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<(u16, Value)> {
-        let request = self.http.post(format!("{}{path}", self.base)).bearer_auth(self.token.expose());
+        let request = self
+            .http
+            .post(format!("{}{path}", self.base))
+            .bearer_auth(self.token.expose());
         let response = request.json(body).send().await?;
         Ok((response.status().as_u16(), response.json().await?))
     }
@@ -115,9 +142,17 @@ impl Institution {
         eventually(&format!("POST {path} to be accepted"), || async {
             let (status, answer) = self.post(path, &body).await?;
             if status == 202 {
-                return Ok(Some(answer["id"].as_str().context("an operation has an id")?.to_owned()));
+                return Ok(Some(
+                    answer["id"]
+                        .as_str()
+                        .context("an operation has an id")?
+                        .to_owned(),
+                ));
             }
-            ensure!(answer["code"] == "insufficient_funds" || answer["retryable"] == true, "POST {path}: {answer}");
+            ensure!(
+                answer["code"] == "insufficient_funds" || answer["retryable"] == true,
+                "POST {path}: {answer}"
+            );
             Ok(None)
         })
         .await
@@ -128,15 +163,26 @@ impl Institution {
     /// # Errors
     /// If it is refused.
     pub async fn deposit(&self, asset: &str, amount: &str) -> anyhow::Result<String> {
-        self.start("/v1/deposits", json!({ "asset": asset, "amount": amount })).await
+        self.start("/v1/deposits", json!({ "asset": asset, "amount": amount }))
+            .await
     }
 
     /// Pays display units of an asset.
     ///
     /// # Errors
     /// If it is refused.
-    pub async fn transfer(&self, asset: &str, amount: &str, to: &str, memo: &str) -> anyhow::Result<String> {
-        self.start("/v1/transfers", json!({ "asset": asset, "amount": amount, "to": to, "memo": memo })).await
+    pub async fn transfer(
+        &self,
+        asset: &str,
+        amount: &str,
+        to: &str,
+        memo: &str,
+    ) -> anyhow::Result<String> {
+        self.start(
+            "/v1/transfers",
+            json!({ "asset": asset, "amount": amount, "to": to, "memo": memo }),
+        )
+        .await
     }
 
     /// Withdraws display units of an asset to its own L1 account.
@@ -144,7 +190,11 @@ impl Institution {
     /// # Errors
     /// If it is refused.
     pub async fn withdraw(&self, asset: &str, amount: &str) -> anyhow::Result<String> {
-        self.start("/v1/withdrawals", json!({ "asset": asset, "amount": amount })).await
+        self.start(
+            "/v1/withdrawals",
+            json!({ "asset": asset, "amount": amount }),
+        )
+        .await
     }
 
     /// An operation.
@@ -187,8 +237,12 @@ impl Institution {
         let balances = self.get("/v1/balances").await?;
         let mut holdings = BTreeMap::new();
         for balance in balances.as_array().context("balances")? {
-            let symbol = balance["asset"]["symbol"].as_str().context("a symbol")?.to_owned();
-            let decimals = u8::try_from(balance["asset"]["decimals"].as_u64().context("decimals")?)?;
+            let symbol = balance["asset"]["symbol"]
+                .as_str()
+                .context("a symbol")?
+                .to_owned();
+            let decimals =
+                u8::try_from(balance["asset"]["decimals"].as_u64().context("decimals")?)?;
             let units = |field: &str| -> anyhow::Result<u128> {
                 match amount::parse(balance[field].as_str().context("an amount")?, decimals) {
                     Ok(units) => Ok(units),
@@ -212,6 +266,11 @@ impl Institution {
     /// # Errors
     /// The gateway's.
     pub async fn history(&self) -> anyhow::Result<Vec<Value>> {
-        Ok(self.get("/v1/history").await?.as_array().context("history")?.clone())
+        Ok(self
+            .get("/v1/history")
+            .await?
+            .as_array()
+            .context("history")?
+            .clone())
     }
 }

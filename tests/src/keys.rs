@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use subrosa_protocol::batch::Shape;
 use subrosa_prover::{
     batch::{BatchKeys, BatchProof, ProveError},
     groth16::TransactionKeys,
@@ -12,7 +13,6 @@ use subrosa_prover::{
     progress::{ProgressSink, Silent},
     setup::KeyStore,
 };
-use subrosa_protocol::batch::Shape;
 
 /// Keys of the transaction circuit and of batches of four, the one shape that the tests seal.
 #[derive(Debug)]
@@ -26,13 +26,16 @@ pub struct Keys {
 /// The root of the workspace.
 #[must_use]
 pub fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(|| PathBuf::from("."), Path::to_path_buf)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .map_or_else(|| PathBuf::from("."), Path::to_path_buf)
 }
 
 /// Where keys are kept: `SUBROSA_KEYS`, or the directory that the demonstration uses.
 #[must_use]
 pub fn directory() -> PathBuf {
-    std::env::var_os("SUBROSA_KEYS").map_or_else(|| workspace().join(".subrosa/keys"), PathBuf::from)
+    std::env::var_os("SUBROSA_KEYS")
+        .map_or_else(|| workspace().join(".subrosa/keys"), PathBuf::from)
 }
 
 /// The keys, loaded once a process and made on first use.
@@ -45,8 +48,12 @@ pub fn keys() -> &'static Keys {
     KEYS.get_or_init(|| {
         let store = KeyStore::open(&directory()).expect("the key directory opens");
         Keys {
-            transaction: store.transaction(&Silent).expect("keys of the transaction circuit"),
-            batch: store.batch(Shape::S4, &Silent).expect("keys of the batch circuit"),
+            transaction: store
+                .transaction(&Silent)
+                .expect("keys of the transaction circuit"),
+            batch: store
+                .batch(Shape::S4, &Silent)
+                .expect("keys of the batch circuit"),
         }
     })
 }

@@ -10,7 +10,7 @@ use subrosa_protocol::{
     asset::{AssetId, AssetTree},
     batch::PublishedBatch,
     encoding::fr_to_bytes,
-    keys::{SpendKey, Seed, ViewingKey},
+    keys::{Seed, SpendKey, ViewingKey},
     transaction::{Submission, Transaction},
 };
 use subrosa_transaction::{Witness, Words};
@@ -38,7 +38,9 @@ pub struct Party {
 /// Seconds of Unix time.
 #[must_use]
 pub fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |elapsed| elapsed.as_secs())
 }
 
 /// `0x` hex of a field element.
@@ -51,9 +53,17 @@ pub fn hex_of(element: &Fr) -> String {
 ///
 /// # Errors
 /// If the witness does not satisfy the statement.
-pub async fn prove(transaction: Transaction, words: Words, witness: Witness) -> anyhow::Result<Submission> {
-    let proof = tokio::task::spawn_blocking(move || keys().transaction.prove(&words, &witness)).await??;
-    Ok(Submission { transaction, proof: *proof.as_bytes() })
+pub async fn prove(
+    transaction: Transaction,
+    words: Words,
+    witness: Witness,
+) -> anyhow::Result<Submission> {
+    let proof =
+        tokio::task::spawn_blocking(move || keys().transaction.prove(&words, &witness)).await??;
+    Ok(Submission {
+        transaction,
+        proof: *proof.as_bytes(),
+    })
 }
 
 impl Party {
@@ -79,7 +89,13 @@ impl Party {
     ///
     /// # Errors
     /// L1's.
-    pub async fn deposit(&mut self, l1: &dyn L1, from: &Account, asset: AssetId, amount: u128) -> anyhow::Result<()> {
+    pub async fn deposit(
+        &mut self,
+        l1: &dyn L1,
+        from: &Account,
+        asset: AssetId,
+        amount: u128,
+    ) -> anyhow::Result<()> {
         let inner = self.chain.deposit_inner(self.deposits);
         self.deposits += 1;
         l1.deposit(from, asset, amount, &inner).await?;
@@ -116,7 +132,11 @@ impl Party {
     /// What it holds of an asset in unspent notes.
     #[must_use]
     pub fn balance(&self, asset: AssetId) -> u128 {
-        let unspent = self.chain.notes().iter().filter(|n| n.spent.is_none() && n.note.asset == asset);
+        let unspent = self
+            .chain
+            .notes()
+            .iter()
+            .filter(|n| n.spent.is_none() && n.note.asset == asset);
         unspent.map(|n| n.note.value).sum()
     }
 
@@ -125,14 +145,23 @@ impl Party {
     /// # Errors
     /// If it has none.
     pub fn note(&self, value: u128) -> anyhow::Result<OwnedNote> {
-        let found = self.chain.notes().iter().find(|n| n.spent.is_none() && n.note.value == value);
+        let found = self
+            .chain
+            .notes()
+            .iter()
+            .find(|n| n.spent.is_none() && n.note.value == value);
         found.cloned().context("no such note")
     }
 
     /// The terms that the sequencer admits.
     #[must_use]
     pub fn terms(&self) -> Terms {
-        Terms { context: self.context, fee_asset: DOLLAR, fee: FEE, expiry: now() + 3600 }
+        Terms {
+            context: self.context,
+            fee_asset: DOLLAR,
+            fee: FEE,
+            expiry: now() + 3600,
+        }
     }
 
     /// Composes from the notes that `spendable` admits.
@@ -147,8 +176,13 @@ impl Party {
         terms: Terms,
         spendable: impl Fn(&OwnedNote) -> bool,
     ) -> anyhow::Result<Composed> {
-        let composer =
-            Composer { chain: &self.chain, assets: &self.assets, keys: &self.keys, spend: &self.spend, terms };
+        let composer = Composer {
+            chain: &self.chain,
+            assets: &self.assets,
+            keys: &self.keys,
+            spend: &self.spend,
+            terms,
+        };
         let composed = composer.compose(intent, asset, amount, spendable, &mut OsRng)?;
         ensure!(!composed.merges, "the notes are fragmented");
         Ok(composed)

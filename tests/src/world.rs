@@ -79,6 +79,13 @@ impl World {
         let sequencer = Sequencer::start(config, ports).await?;
         let base = format!("http://{}", sequencer.addr());
         let api = Api::new(&base)?;
-        Ok(Self { chain, deployed, l1, sequencer, base, api })
+        Ok(Self {
+            chain,
+            deployed,
+            l1,
+            sequencer,
+            base,
+            api,
+        })
     }
 }

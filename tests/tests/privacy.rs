@@ -34,7 +34,10 @@ struct Captured(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Captured {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().expect("no holder panics").extend_from_slice(bytes);
+        self.0
+            .lock()
+            .expect("no holder panics")
+            .extend_from_slice(bytes);
         Ok(bytes.len())
     }
     fn flush(&mut self) -> std::io::Result<()> {
@@ -50,14 +53,23 @@ struct Needle {
 
 impl Needle {
     fn text(name: &str, text: &str) -> Self {
-        Self { name: name.into(), forms: vec![text.as_bytes().to_vec(), hex::encode(text).into_bytes()] }
+        Self {
+            name: name.into(),
+            forms: vec![text.as_bytes().to_vec(), hex::encode(text).into_bytes()],
+        }
     }
 
     /// Bytes in either order, raw and as hex.
     fn bytes(name: &str, bytes: &[u8]) -> Self {
         let reversed: Vec<u8> = bytes.iter().rev().copied().collect();
-        let hex = [hex::encode(bytes).into_bytes(), hex::encode(&reversed).into_bytes()];
-        Self { name: name.into(), forms: [bytes.to_vec(), reversed].into_iter().chain(hex).collect() }
+        let hex = [
+            hex::encode(bytes).into_bytes(),
+            hex::encode(&reversed).into_bytes(),
+        ];
+        Self {
+            name: name.into(),
+            forms: [bytes.to_vec(), reversed].into_iter().chain(hex).collect(),
+        }
     }
 
     /// An amount in decimal, in display units and in binary. Fewer than five bytes would be found by
@@ -69,7 +81,9 @@ impl Needle {
         let mut needle = Self::bytes(name, minimal);
         needle.forms.extend(Self::bytes(name, &full).forms);
         needle.forms.push(units.to_string().into_bytes());
-        needle.forms.push(amount::format(units, decimals).into_bytes());
+        needle
+            .forms
+            .push(amount::format(units, decimals).into_bytes());
         needle
     }
 
@@ -79,7 +93,9 @@ impl Needle {
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    let Some((first, rest)) = needle.split_first() else { return true };
+    let Some((first, rest)) = needle.split_first() else {
+        return true;
+    };
     let mut from = 0;
     while let Some(at) = haystack[from..].iter().position(|byte| byte == first) {
         from += at + 1;
@@ -111,12 +127,23 @@ fn files(directory: &Path, into: &mut Vec<u8>) -> anyhow::Result<()> {
 
 /// Every answer that the interface gives, with what is hex in it decoded as well.
 async fn answers(world: &World) -> anyhow::Result<Vec<u8>> {
-    let mut paths: Vec<String> =
-        ["/v1/info", "/v1/assets", "/v1/batches", "/openapi.json", "/health", "/ready"].map(Into::into).into();
+    let mut paths: Vec<String> = [
+        "/v1/info",
+        "/v1/assets",
+        "/v1/batches",
+        "/openapi.json",
+        "/health",
+        "/ready",
+    ]
+    .map(Into::into)
+    .into();
     for batch in world.api.batches().await? {
         paths.push(format!("/v1/batches/{}", batch["index"]));
         for digest in batch["transactions"].as_array().context("digests")? {
-            paths.push(format!("/v1/transactions/{}", digest.as_str().context("a digest")?));
+            paths.push(format!(
+                "/v1/transactions/{}",
+                digest.as_str().context("a digest")?
+            ));
         }
     }
     let mut all = Vec::new();
@@ -143,7 +170,11 @@ const SOUTH_OUT: &str = "2500017.000001";
 const PAID_DOLLARS: &str = "7318204.519377";
 const PAID_GOLD: &str = "1234.567890123456789";
 const PAID_BACK: &str = "3141592.653589";
-const MEMOS: [&str; 3] = ["INVOICE ALPHA-48213 / STRICTLY", "gold leg ZX-77310045", "margin return Q-9914-B"];
+const MEMOS: [&str; 3] = [
+    "INVOICE ALPHA-48213 / STRICTLY",
+    "gold leg ZX-77310045",
+    "margin return Q-9914-B",
+];
 
 fn secrets(north: &Institution, south: &Institution) -> Vec<Needle> {
     let [dollars, gold] = DECIMALS;
@@ -151,15 +182,34 @@ fn secrets(north: &Institution, south: &Institution) -> Vec<Needle> {
         Needle::amount("paid dollars", units(0, PAID_DOLLARS), dollars),
         Needle::amount("paid gold", units(1, PAID_GOLD), gold),
         Needle::amount("paid back", units(0, PAID_BACK), dollars),
-        Needle::amount("change", units(0, NORTH_DOLLARS[0]) - units(0, PAID_DOLLARS) - FEE, dollars),
-        Needle::amount("change of gold", units(1, NORTH_GOLD) - units(1, PAID_GOLD), gold),
-        Needle::amount("change of the fee", units(0, NORTH_DOLLARS[1]) - FEE, dollars),
-        Needle::amount("change of paying back", units(0, SOUTH_DOLLARS) - units(0, PAID_BACK) - FEE, dollars),
+        Needle::amount(
+            "change",
+            units(0, NORTH_DOLLARS[0]) - units(0, PAID_DOLLARS) - FEE,
+            dollars,
+        ),
+        Needle::amount(
+            "change of gold",
+            units(1, NORTH_GOLD) - units(1, PAID_GOLD),
+            gold,
+        ),
+        Needle::amount(
+            "change of the fee",
+            units(0, NORTH_DOLLARS[1]) - FEE,
+            dollars,
+        ),
+        Needle::amount(
+            "change of paying back",
+            units(0, SOUTH_DOLLARS) - units(0, PAID_BACK) - FEE,
+            dollars,
+        ),
     ];
     needles.extend(MEMOS.map(|memo| Needle::text(memo, memo)));
     for (name, institution) in [("north", north), ("south", south)] {
         let keys = institution.keys();
-        needles.push(Needle::text(&format!("{name}'s address"), &institution.address()));
+        needles.push(Needle::text(
+            &format!("{name}'s address"),
+            &institution.address(),
+        ));
         for (what, bytes) in [
             ("owner", fr_to_bytes(&keys.owner)),
             ("pk", point_to_bytes(&keys.pk)),
@@ -183,7 +233,10 @@ async fn transfers(world: &World) -> anyhow::Result<Vec<(PublishedTransaction, u
         let published = PublishedBatch::from_bytes(&hex::decode(&hex[2..])?)?;
         for (slot, transaction) in published.transactions.into_iter().enumerate() {
             let digest = batch["transactions"][slot].as_str().context("a digest")?;
-            let status = world.api.text(&format!("/v1/transactions/{digest}")).await?;
+            let status = world
+                .api
+                .text(&format!("/v1/transactions/{digest}"))
+                .await?;
             if transaction.withdrawal.is_none() {
                 all.push((transaction, status.len()));
             }
@@ -197,15 +250,24 @@ fn look_alike(transfers: &[(PublishedTransaction, usize)]) -> anyhow::Result<()>
     let mut seen = HashSet::new();
     for (transaction, answer) in transfers {
         let words = transaction.words();
-        ensure!(words[..2].iter().all(|word| fr_to_bytes(word) == [0; 32]), "a transfer names what it withdraws");
+        ensure!(
+            words[..2].iter().all(|word| fr_to_bytes(word) == [0; 32]),
+            "a transfer names what it withdraws"
+        );
         for (place, word) in words.iter().enumerate().skip(2) {
             let bytes = fr_to_bytes(word);
             // The last word of note data is its 14 last bytes and zero padding behind; others fill 31 or 32.
             // 11 zero bytes in front are chance once in 2^80; a stated u128 has 16.
-            ensure!(bytes[..11].iter().any(|byte| *byte != 0), "word {place} is a small number");
+            ensure!(
+                bytes[..11].iter().any(|byte| *byte != 0),
+                "word {place} is a small number"
+            );
             ensure!(seen.insert(bytes), "word {place} stands twice");
         }
-        ensure!(*answer == transfers[0].1, "answers about transfers differ in length");
+        ensure!(
+            *answer == transfers[0].1,
+            "answers about transfers differ in length"
+        );
     }
     Ok(())
 }
@@ -228,11 +290,24 @@ async fn the_sequencer_learns_nothing_private() -> anyhow::Result<()> {
         let account = account(FIRST_INSTITUTION + place);
         for asset in [DOLLAR, GOLD] {
             let supply = units(usize::from(asset.0), "200000000");
-            world.chain.mint(&world.deployed, asset, account.address(), supply).await?;
+            world
+                .chain
+                .mint(&world.deployed, asset, account.address(), supply)
+                .await?;
         }
         let seed = Seed::from_bytes(seed);
         let wallet = directory.path().join(format!("wallet-{place}"));
-        parties.push(Institution::open(&world.chain, &world.deployed, &world.base, &wallet, seed, account).await?);
+        parties.push(
+            Institution::open(
+                &world.chain,
+                &world.deployed,
+                &world.base,
+                &wallet,
+                seed,
+                account,
+            )
+            .await?,
+        );
     }
     let (north, south) = (&parties[0], &parties[1]);
 
@@ -246,17 +321,41 @@ async fn the_sequencer_learns_nothing_private() -> anyhow::Result<()> {
         institution.settled(&id).await?;
     }
     let (there, back) = (south.address(), north.address());
-    open.push((north, north.transfer(SYMBOLS[0], PAID_DOLLARS, &there, MEMOS[0]).await?));
-    open.push((north, north.transfer(SYMBOLS[1], PAID_GOLD, &there, MEMOS[1]).await?));
-    open.push((south, south.transfer(SYMBOLS[0], PAID_BACK, &back, MEMOS[2]).await?));
+    open.push((
+        north,
+        north
+            .transfer(SYMBOLS[0], PAID_DOLLARS, &there, MEMOS[0])
+            .await?,
+    ));
+    open.push((
+        north,
+        north
+            .transfer(SYMBOLS[1], PAID_GOLD, &there, MEMOS[1])
+            .await?,
+    ));
+    open.push((
+        south,
+        south
+            .transfer(SYMBOLS[0], PAID_BACK, &back, MEMOS[2])
+            .await?,
+    ));
     open.push((south, south.withdraw(SYMBOLS[0], SOUTH_OUT).await?));
     for (institution, id) in open.drain(..) {
         institution.settled(&id).await?;
     }
     // What was sent did arrive: the private values below are those of this run.
-    let seen: Vec<String> = south.history().await?.iter().map(ToString::to_string).collect();
+    let seen: Vec<String> = south
+        .history()
+        .await?
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     for (amount, memo) in [(PAID_DOLLARS, MEMOS[0]), (PAID_GOLD, MEMOS[1])] {
-        assert!(seen.iter().any(|line| line.contains(amount) && line.contains(memo)), "{memo} did not arrive");
+        assert!(
+            seen.iter()
+                .any(|line| line.contains(amount) && line.contains(memo)),
+            "{memo} did not arrive"
+        );
     }
 
     let alike = transfers(&world).await?;
@@ -273,11 +372,19 @@ async fn the_sequencer_learns_nothing_private() -> anyhow::Result<()> {
     let secrets = secrets(north, south);
     let logged = logs.0.lock().expect("no holder panics").clone();
 
-    let places: [(&str, &[u8]); 4] =
-        [("store", &stored), ("answers", &answers), ("metrics", &metrics), ("logs", &logged)];
+    let places: [(&str, &[u8]); 4] = [
+        ("store", &stored),
+        ("answers", &answers),
+        ("metrics", &metrics),
+        ("logs", &logged),
+    ];
     for (place, haystack) in places {
         for needle in &secrets {
-            assert!(!needle.is_in(haystack), "{} stands in the {place}", needle.name);
+            assert!(
+                !needle.is_in(haystack),
+                "{} stands in the {place}",
+                needle.name
+            );
         }
     }
 
@@ -289,13 +396,27 @@ async fn the_sequencer_learns_nothing_private() -> anyhow::Result<()> {
         Needle::bytes("account", south.account.address().as_slice()),
     ];
     for needle in &public {
-        assert!(needle.is_in(&stored), "{} is not found in the store", needle.name);
-        assert!(needle.is_in(&answers), "{} is not found in the answers", needle.name);
+        assert!(
+            needle.is_in(&stored),
+            "{} is not found in the store",
+            needle.name
+        );
+        assert!(
+            needle.is_in(&answers),
+            "{} is not found in the answers",
+            needle.name
+        );
     }
     let nullifier = Needle::bytes("nullifier", &fr_to_bytes(&alike[0].0.nullifiers[0]));
     assert!(nullifier.is_in(&stored) && nullifier.is_in(&answers));
-    assert!(Needle::text("line", "subrosa_sequencer").is_in(&logged), "the sequencer's log was not captured");
-    assert!(Needle::text("level", "TRACE").is_in(&logged), "the log was not captured at its finest");
+    assert!(
+        Needle::text("line", "subrosa_sequencer").is_in(&logged),
+        "the sequencer's log was not captured"
+    );
+    assert!(
+        Needle::text("level", "TRACE").is_in(&logged),
+        "the log was not captured at its finest"
+    );
     assert!(Needle::text("metric", "subrosa_sequencer_mempool_transactions").is_in(&metrics));
     let planted = [&stored[..], PAID_GOLD.as_bytes()].concat();
     assert!(secrets[1].is_in(&planted), "a planted amount is found");

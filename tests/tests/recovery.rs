@@ -40,8 +40,15 @@ const DEPOSITS: [&str; 6] = ["1000", "1001", "1002", "1003", "1004", "1005"];
 /// The binary beside the tests: `cargo build --release -p subrosa` makes it.
 fn binary() -> Option<PathBuf> {
     let named = std::env::var_os("SUBROSA_BINARY").map(PathBuf::from);
-    let beside = std::env::current_exe().ok()?.parent()?.parent()?.join("subrosa");
-    let found = named.into_iter().chain([beside]).find(|candidate| candidate.is_file());
+    let beside = std::env::current_exe()
+        .ok()?
+        .parent()?
+        .parent()?
+        .join("subrosa");
+    let found = named
+        .into_iter()
+        .chain([beside])
+        .find(|candidate| candidate.is_file());
     if found.is_none() {
         eprintln!("SKIPPED: the binary is not built (`cargo build --release -p subrosa` does it)");
     }
@@ -57,17 +64,32 @@ fn deploy(binary: &Path, l1: &str, file: &Path) -> anyhow::Result<Contracts> {
     let output = Command::new(binary)
         .arg("--keys")
         .arg(keys::directory())
-        .args(["setup", "deploy", "--slots", "4", "--mint", "100000", "--l1", l1])
+        .args([
+            "setup", "deploy", "--slots", "4", "--mint", "100000", "--l1", l1,
+        ])
         .output()?;
-    ensure!(output.status.success(), "deploy: {}", String::from_utf8_lossy(&output.stderr));
+    ensure!(
+        output.status.success(),
+        "deploy: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let text = String::from_utf8(output.stdout)?;
     std::fs::write(file, &text)?;
     let lines = text.lines().filter_map(|line| line.split_once(" = "));
-    let values: BTreeMap<&str, &str> = lines.map(|(name, value)| (name, value.trim_matches('"'))).collect();
+    let values: BTreeMap<&str, &str> = lines
+        .map(|(name, value)| (name, value.trim_matches('"')))
+        .collect();
     let address = |name: &str| -> anyhow::Result<Address> {
-        Ok(values.get(name).with_context(|| format!("no {name} was printed"))?.parse()?)
+        Ok(values
+            .get(name)
+            .with_context(|| format!("no {name} was printed"))?
+            .parse()?)
     };
-    Ok(Contracts { rollup: address("rollup")?, vault: address("vault")?, registry: address("registry")? })
+    Ok(Contracts {
+        rollup: address("rollup")?,
+        vault: address("vault")?,
+        registry: address("registry")?,
+    })
 }
 
 /// The sequencer as a process.
@@ -90,14 +112,34 @@ impl Service {
         let command = move || {
             let errors: File = OpenOptions::new().create(true).append(true).open(&output)?;
             let mut command = Command::new(&binary);
-            command.arg("--keys").arg(keys::directory()).args(["--log", "info", "sequencer", "--development"]);
-            command.arg("--deployment").arg(&deployment).arg("--config").arg(&settings);
-            command.arg("--store").arg(&store).args(["--listen", &listen]);
-            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors);
+            command.arg("--keys").arg(keys::directory()).args([
+                "--log",
+                "info",
+                "sequencer",
+                "--development",
+            ]);
+            command
+                .arg("--deployment")
+                .arg(&deployment)
+                .arg("--config")
+                .arg(&settings);
+            command
+                .arg("--store")
+                .arg(&store)
+                .args(["--listen", &listen]);
+            command
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(errors);
             Ok(command)
         };
         let child = command()?.spawn()?;
-        let mut service = Self { command: Box::new(command), child, log, api: Api::new(&base)? };
+        let mut service = Self {
+            command: Box::new(command),
+            child,
+            log,
+            api: Api::new(&base)?,
+        };
         service.ready().await?;
         Ok((service, base))
     }
@@ -108,7 +150,11 @@ impl Service {
             if let Some(status) = self.child.try_wait()? {
                 bail!("the sequencer ended with {status}: {}", self.tail());
             }
-            ensure!(started.elapsed() < subrosa_tests::PATIENCE, "the sequencer is not ready: {}", self.tail());
+            ensure!(
+                started.elapsed() < subrosa_tests::PATIENCE,
+                "the sequencer is not ready: {}",
+                self.tail()
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Ok(())
@@ -160,8 +206,14 @@ impl Stage {
     /// Starts a payment and waits until the sequencer has accepted it; its digest.
     async fn pay(&mut self, dollars: &str) -> anyhow::Result<String> {
         let memo = format!("payment {}", self.accepted.len());
-        let id = self.north.transfer(SYMBOLS[0], dollars, &self.south.address(), &memo).await?;
-        let operation = self.north.reached(&id, &["submitted", "included", "settled"]).await?;
+        let id = self
+            .north
+            .transfer(SYMBOLS[0], dollars, &self.south.address(), &memo)
+            .await?;
+        let operation = self
+            .north
+            .reached(&id, &["submitted", "included", "settled"])
+            .await?;
         self.accepted.push((id, units(dollars)?));
         Ok(operation["digest"].as_str().context("a digest")?.to_owned())
     }
@@ -169,7 +221,10 @@ impl Stage {
     /// The last payment settles.
     async fn settles(&self, moment: &str) -> anyhow::Result<()> {
         let (id, _) = self.accepted.last().context("a payment")?;
-        self.north.settled(id).await.with_context(|| format!("{moment}: {}", self.service.tail()))?;
+        self.north
+            .settled(id)
+            .await
+            .with_context(|| format!("{moment}: {}", self.service.tail()))?;
         Ok(())
     }
 
@@ -177,11 +232,17 @@ impl Stage {
     async fn at(&self, digest: &str, wanted: &[&str]) -> anyhow::Result<String> {
         let path = format!("/v1/transactions/{digest}");
         loop {
-            let status = self.service.api.json(&path).await?["status"].as_str().unwrap_or_default().to_owned();
+            let status = self.service.api.json(&path).await?["status"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned();
             if wanted.contains(&status.as_str()) {
                 return Ok(status);
             }
-            ensure!(!["expired", "rejected"].contains(&status.as_str()), "it became {status}");
+            ensure!(
+                !["expired", "rejected"].contains(&status.as_str()),
+                "it became {status}"
+            );
         }
     }
 
@@ -189,12 +250,18 @@ impl Stage {
         let digest = self.pay("101.5").await?;
         self.service.kill()?;
         self.service.restart().await?;
-        ensure!(self.service.api.transaction(&digest).await?.is_some(), "an accepted transaction is forgotten");
+        ensure!(
+            self.service.api.transaction(&digest).await?.is_some(),
+            "an accepted transaction is forgotten"
+        );
         self.settles("killed after accepting").await?;
 
         let digest = self.pay("102.5").await?;
         let status = self.at(&digest, &["included", "proven", "settled"]).await?;
-        ensure!(status == "included", "it was {status} before it could be killed");
+        ensure!(
+            status == "included",
+            "it was {status} before it could be killed"
+        );
         tokio::time::sleep(Duration::from_millis(500)).await;
         self.service.kill()?;
         // Once more, while it is still starting.
@@ -224,56 +291,115 @@ async fn exactly_once(stage: &Stage, chain: &Chain, deployed: &Deployed) -> anyh
     let l1 = chain.client(deployed.contracts, None);
     let view = l1.rollup().await?;
     let batches = stage.service.api.batches().await?;
-    ensure!(batches.len() as u64 + 1 == view.batch_index, "{} batches, L1 waits for {}", batches.len(), view.batch_index);
+    ensure!(
+        batches.len() as u64 + 1 == view.batch_index,
+        "{} batches, L1 waits for {}",
+        batches.len(),
+        view.batch_index
+    );
     let mut digests = Vec::new();
     let mut nullifiers = HashSet::new();
     for (batch, index) in batches.iter().zip(1..) {
-        let settled = l1.settled_batch(index).await?.with_context(|| format!("batch {index} is not on L1"))?;
+        let settled = l1
+            .settled_batch(index)
+            .await?
+            .with_context(|| format!("batch {index} is not on L1"))?;
         let published = format!("0x{}", hex::encode(settled.published.to_bytes()));
-        ensure!(batch["published"] == published, "batch {index} is another on L1");
-        ensure!(batch["status"] == "settled" && batch["l1_transaction"] == format!("0x{}", hex::encode(settled.tx)));
+        ensure!(
+            batch["published"] == published,
+            "batch {index} is another on L1"
+        );
+        ensure!(
+            batch["status"] == "settled"
+                && batch["l1_transaction"] == format!("0x{}", hex::encode(settled.tx))
+        );
         for transaction in &settled.published.transactions {
             for nullifier in &transaction.nullifiers {
-                ensure!(nullifiers.insert(fr_to_bytes(nullifier)), "a nullifier settled twice");
+                ensure!(
+                    nullifiers.insert(fr_to_bytes(nullifier)),
+                    "a nullifier settled twice"
+                );
             }
         }
-        digests.extend(batch["transactions"].as_array().context("digests")?.iter().map(ToString::to_string));
+        digests.extend(
+            batch["transactions"]
+                .as_array()
+                .context("digests")?
+                .iter()
+                .map(ToString::to_string),
+        );
     }
-    ensure!(nullifiers.len() == 3 * stage.accepted.len(), "{} nullifiers", nullifiers.len());
+    ensure!(
+        nullifiers.len() == 3 * stage.accepted.len(),
+        "{} nullifiers",
+        nullifiers.len()
+    );
     for (id, _) in &stage.accepted {
         let digest = stage.north.operation(id).await?["digest"].to_string();
         let times = digests.iter().filter(|found| **found == digest).count();
         ensure!(times == 1, "an accepted transaction is in {times} batches");
     }
-    ensure!(digests.len() == stage.accepted.len(), "{} transactions settled", digests.len());
+    ensure!(
+        digests.len() == stage.accepted.len(),
+        "{} transactions settled",
+        digests.len()
+    );
     Ok(())
 }
 
 async fn reconciles(stage: &Stage, chain: &Chain, deployed: &Deployed) -> anyhow::Result<()> {
-    let deposited = DEPOSITS.iter().map(|text| units(text)).sum::<anyhow::Result<u128>>()?;
+    let deposited = DEPOSITS
+        .iter()
+        .map(|text| units(text))
+        .sum::<anyhow::Result<u128>>()?;
     let paid: u128 = stage.accepted.iter().map(|(_, amount)| amount).sum();
     let fees = FEE * stage.accepted.len() as u128;
     let inside = |holdings: BTreeMap<String, subrosa_tests::institution::Holding>| {
-        holdings.get(SYMBOLS[0]).map(|holding| (holding.spendable, holding.pending))
+        holdings
+            .get(SYMBOLS[0])
+            .map(|holding| (holding.spendable, holding.pending))
     };
     eventually("south to see the last payment", || async {
         Ok((inside(stage.south.holdings().await?) == Some((paid, 0))).then_some(()))
     })
     .await?;
     let north = inside(stage.north.holdings().await?);
-    ensure!(north == Some((deposited - paid - fees, 0)), "north holds {north:?}");
+    ensure!(
+        north == Some((deposited - paid - fees, 0)),
+        "north holds {north:?}"
+    );
     let l1 = chain.client(deployed.contracts, None);
-    let vault = l1.token_balance(deployed.contracts.vault.into_array(), DOLLAR).await?;
+    let vault = l1
+        .token_balance(deployed.contracts.vault.into_array(), DOLLAR)
+        .await?;
     ensure!(vault == deposited, "the vault holds {vault}");
-    let operator = account(subrosa_tests::chain::OPERATOR).address().into_array();
-    ensure!(l1.claimable(operator, AssetId(0)).await? == fees, "fees are not owed to the operator");
+    let operator = account(subrosa_tests::chain::OPERATOR)
+        .address()
+        .into_array();
+    ensure!(
+        l1.claimable(operator, AssetId(0)).await? == fees,
+        "fees are not owed to the operator"
+    );
     Ok(())
 }
 
 /// A wallet of the same seed in an empty directory finds the same balances and the same history.
-async fn restores(lost: &Institution, chain: &Chain, deployed: &Deployed, base: &str, directory: &Path) -> anyhow::Result<()> {
-    let found =
-        Institution::open(chain, deployed, base, directory, lost.seed.clone(), lost.account.clone()).await?;
+async fn restores(
+    lost: &Institution,
+    chain: &Chain,
+    deployed: &Deployed,
+    base: &str,
+    directory: &Path,
+) -> anyhow::Result<()> {
+    let found = Institution::open(
+        chain,
+        deployed,
+        base,
+        directory,
+        lost.seed.clone(),
+        lost.account.clone(),
+    )
+    .await?;
     let history = lost.history().await?;
     ensure!(!history.is_empty(), "there is no history to restore");
     eventually("the restored wallet's scan", || async {
@@ -281,8 +407,14 @@ async fn restores(lost: &Institution, chain: &Chain, deployed: &Deployed, base: 
     })
     .await?;
     let restored = found.history().await?;
-    ensure!(restored == history, "restored: {restored:?}, not {history:?}");
-    ensure!(found.get("/v1/balances").await? == lost.get("/v1/balances").await?, "other balances");
+    ensure!(
+        restored == history,
+        "restored: {restored:?}, not {history:?}"
+    );
+    ensure!(
+        found.get("/v1/balances").await? == lost.get("/v1/balances").await?,
+        "other balances"
+    );
     // It is not only a picture: what was found can be spent, and no deposit index is used again.
     found.stop().await;
     Ok(())
@@ -290,22 +422,40 @@ async fn restores(lost: &Institution, chain: &Chain, deployed: &Deployed, base: 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_accepted_settles_once_whenever_the_sequencer_is_killed() -> anyhow::Result<()> {
-    let Some(binary) = binary() else { return Ok(()) };
-    let Some(chain) = Chain::anvil().await? else { return Ok(()) };
+    let Some(binary) = binary() else {
+        return Ok(());
+    };
+    let Some(chain) = Chain::anvil().await? else {
+        return Ok(());
+    };
     let url = chain.url.clone().context("anvil has an endpoint")?;
     let directory = tempfile::tempdir()?;
     let contracts = deploy(&binary, &url, &directory.path().join("deployment.toml"))?;
-    let deployed = Deployed { contracts, tokens: [Address::ZERO; 2] };
+    let deployed = Deployed {
+        contracts,
+        tokens: [Address::ZERO; 2],
+    };
     let (service, base) = Service::start(&binary, directory.path()).await?;
     let open = |place: usize, seed: u8| {
-        let (chain, base, wallet) = (chain.clone(), base.clone(), directory.path().join(format!("wallet-{place}")));
+        let (chain, base, wallet) = (
+            chain.clone(),
+            base.clone(),
+            directory.path().join(format!("wallet-{place}")),
+        );
         async move {
-            let (seed, account) = (Seed::from_bytes([seed; 32]), account(FIRST_INSTITUTION + place));
+            let (seed, account) = (
+                Seed::from_bytes([seed; 32]),
+                account(FIRST_INSTITUTION + place),
+            );
             Institution::open(&chain, &deployed, &base, &wallet, seed, account).await
         }
     };
-    let mut stage =
-        Stage { service, north: open(0, 0x31).await?, south: open(1, 0x32).await?, accepted: Vec::new() };
+    let mut stage = Stage {
+        service,
+        north: open(0, 0x31).await?,
+        south: open(1, 0x32).await?,
+        accepted: Vec::new(),
+    };
     let mut open = Vec::new();
     for dollars in DEPOSITS {
         open.push(stage.north.deposit(SYMBOLS[0], dollars).await?);
@@ -321,7 +471,9 @@ async fn what_was_accepted_settles_once_whenever_the_sequencer_is_killed() -> an
     reconciles(&stage, &chain, &deployed).await?;
     for (name, lost) in [("north", &stage.north), ("south", &stage.south)] {
         let empty = directory.path().join(format!("restored-{name}"));
-        restores(lost, &chain, &deployed, &base, &empty).await.with_context(|| name.to_owned())?;
+        restores(lost, &chain, &deployed, &base, &empty)
+            .await
+            .with_context(|| name.to_owned())?;
     }
     Ok(())
 }

@@ -8,10 +8,10 @@ use ark_ff::{BigInteger as _, PrimeField as _};
 use serde_json::Value;
 use subrosa_protocol::{
     Fr,
+    batch::Shape,
     encoding::fr_to_bytes,
     ledger::{BatchInput, Config as LedgerConfig, Deposit, Ledger},
     transaction::{Context, Kind, Submission, Transaction, Withdrawal},
-    batch::Shape,
 };
 use subrosa_sequencer::Config;
 use subrosa_tests::{
@@ -55,7 +55,10 @@ impl Stage {
     async fn start(store: &std::path::Path) -> anyhow::Result<Self> {
         let world = World::start(store, seal_on_deposits).await?;
         let account = account(FIRST_INSTITUTION);
-        world.chain.mint(&world.deployed, DOLLAR, account.address(), 1_000_000_000).await?;
+        world
+            .chain
+            .mint(&world.deployed, DOLLAR, account.address(), 1_000_000_000)
+            .await?;
         let mut alice = Party::new(1, &*world.l1).await?;
         let bob = Party::new(2, &*world.l1).await?;
         for value in NOTES {
@@ -63,42 +66,76 @@ impl Stage {
         }
         world.api.settled_below(2).await?;
         alice.sync(&world.api).await?;
-        ensure!(alice.balance(DOLLAR) == NOTES.iter().sum(), "the deposits did not arrive together");
+        ensure!(
+            alice.balance(DOLLAR) == NOTES.iter().sum(),
+            "the deposits did not arrive together"
+        );
         Ok(Self { world, alice, bob })
     }
 
     async fn everything(&self) -> anyhow::Result<Everything> {
-        let World { api, l1, deployed, .. } = &self.world;
+        let World {
+            api, l1, deployed, ..
+        } = &self.world;
         Ok(Everything {
             info: api.json("/v1/info").await?,
             batches: api.batches().await?.len(),
             mempool: api.metric("subrosa_sequencer_mempool_transactions").await?,
             l1_state: l1.rollup().await?.state,
-            vault: l1.token_balance(deployed.contracts.vault.into_array(), DOLLAR).await?,
+            vault: l1
+                .token_balance(deployed.contracts.vault.into_array(), DOLLAR)
+                .await?,
             owed: l1.claimable(recipient(), DOLLAR).await?,
         })
     }
 
     /// Submits what must be refused, and compares before with after.
-    async fn refused(&self, what: &str, bytes: Vec<u8>, status: u16, code: &str) -> anyhow::Result<Answer> {
+    async fn refused(
+        &self,
+        what: &str,
+        bytes: Vec<u8>,
+        status: u16,
+        code: &str,
+    ) -> anyhow::Result<Answer> {
         let before = self.everything().await?;
         let answer = self.world.api.submit(bytes).await?;
         check_refusal(what, &answer, status, code)?;
-        ensure!(self.everything().await? == before, "{what}: a refused submission changed something");
+        ensure!(
+            self.everything().await? == before,
+            "{what}: a refused submission changed something"
+        );
         Ok(answer)
     }
 
     async fn pay(&self, note: u128, amount: u128, terms: Terms) -> anyhow::Result<Submission> {
-        let intent = Intent::Transfer { to: self.bob.keys.address(), memo: "INV-7".parse()? };
-        self.alice.spend(&self.alice.note(note)?, &intent, amount, terms).await
+        let intent = Intent::Transfer {
+            to: self.bob.keys.address(),
+            memo: "INV-7".parse()?,
+        };
+        self.alice
+            .spend(&self.alice.note(note)?, &intent, amount, terms)
+            .await
     }
 }
 
 fn check_refusal(what: &str, answer: &Answer, status: u16, code: &str) -> anyhow::Result<()> {
-    let Answer { status: found, kind, body } = answer;
-    ensure!(*found == status && answer.code() == code, "{what}: {found} {body}, not {status} {code}");
-    ensure!(kind == "application/problem+json", "{what}: the answer is {kind}");
-    ensure!(body["type"] == format!("urn:subrosa:error:{code}"), "{what}: {body}");
+    let Answer {
+        status: found,
+        kind,
+        body,
+    } = answer;
+    ensure!(
+        *found == status && answer.code() == code,
+        "{what}: {found} {body}, not {status} {code}"
+    );
+    ensure!(
+        kind == "application/problem+json",
+        "{what}: the answer is {kind}"
+    );
+    ensure!(
+        body["type"] == format!("urn:subrosa:error:{code}"),
+        "{what}: {body}"
+    );
     ensure!(body["retryable"] == false, "{what}: said to be retryable");
     Ok(())
 }
@@ -122,7 +159,10 @@ fn alias(element: &Fr) -> Vec<u8> {
 }
 
 fn replace(bytes: &mut [u8], old: &[u8], new: &[u8]) {
-    let at = bytes.windows(old.len()).position(|window| window == old).expect("the bytes are there");
+    let at = bytes
+        .windows(old.len())
+        .position(|window| window == old)
+        .expect("the bytes are there");
     bytes[at..at + new.len()].copy_from_slice(new);
 }
 
@@ -131,56 +171,112 @@ async fn from_nowhere(stage: &Stage) -> anyhow::Result<Submission> {
     let World { l1, .. } = &stage.world;
     let mut dreamer = Party::new(1, &**l1).await?;
     let view = l1.rollup().await?;
-    let config = LedgerConfig { context: view.context, fee_asset: DOLLAR, min_fee: FEE };
+    let config = LedgerConfig {
+        context: view.context,
+        fee_asset: DOLLAR,
+        min_fee: FEE,
+    };
     let input = BatchInput {
         shape: Shape::S4,
         time: now(),
         fee_recipient: [0; 20],
         assets_root: view.assets_root,
         transactions: Vec::new(),
-        deposits: vec![Deposit { asset: DOLLAR, value: 1 << 100, inner: dreamer.chain.deposit_inner(0) }],
+        deposits: vec![Deposit {
+            asset: DOLLAR,
+            value: 1 << 100,
+            inner: dreamer.chain.deposit_inner(0),
+        }],
     };
     dreamer.apply(&Ledger::new().execute(input, &config)?.published()?)?;
-    let intent = Intent::Transfer { to: stage.bob.keys.address(), memo: "a dream".parse()? };
-    dreamer.spend(&dreamer.note(1 << 100)?, &intent, 1 << 99, dreamer.terms()).await
+    let intent = Intent::Transfer {
+        to: stage.bob.keys.address(),
+        memo: "a dream".parse()?,
+    };
+    dreamer
+        .spend(&dreamer.note(1 << 100)?, &intent, 1 << 99, dreamer.terms())
+        .await
 }
 
 /// Everything about a proven transaction is bound by its proof.
-async fn altered(stage: &Stage, payment: &Submission, withdrawal: &Submission) -> anyhow::Result<()> {
+async fn altered(
+    stage: &Stage,
+    payment: &Submission,
+    withdrawal: &Submission,
+) -> anyhow::Result<()> {
     type Change = (&'static str, Box<dyn FnOnce(&mut Transaction)>);
+    let of_another = withdrawal.transaction.ephemeral;
     let bend = |word: &mut Fr| *word += Fr::from(1u64);
     let of_payment: Vec<Change> = vec![
         ("fee raised", Box::new(|t| t.header.fee += 1)),
         ("expiry put off", Box::new(|t| t.header.expiry += 1)),
         ("expiry brought forward", Box::new(|t| t.header.expiry -= 1)),
-        ("ciphertext byte of the payee", Box::new(|t| t.note_data.0[0] ^= 1)),
-        ("ciphertext byte of the memo", Box::new(|t| t.note_data.0[20] ^= 0x80)),
+        (
+            "ciphertext byte of the payee",
+            Box::new(|t| t.note_data.0[0] ^= 1),
+        ),
+        (
+            "ciphertext byte of the memo",
+            Box::new(|t| t.note_data.0[20] ^= 0x80),
+        ),
         ("outgoing copy", Box::new(|t| t.note_data.0[168] ^= 1)),
-        ("audit word of the payee", Box::new(move |t| bend(&mut t.audit[0][0]))),
-        ("audit word of the change", Box::new(move |t| bend(&mut t.audit[2][2]))),
+        (
+            "audit word of the payee",
+            Box::new(move |t| bend(&mut t.audit[0][0])),
+        ),
+        (
+            "audit word of the change",
+            Box::new(move |t| bend(&mut t.audit[2][2])),
+        ),
         ("audit words exchanged", Box::new(|t| t.audit.swap(0, 1))),
         ("commitment", Box::new(move |t| bend(&mut t.commitments[0]))),
-        ("commitments exchanged", Box::new(|t| t.commitments.swap(0, 1))),
+        (
+            "commitments exchanged",
+            Box::new(|t| t.commitments.swap(0, 1)),
+        ),
         ("nullifier", Box::new(move |t| bend(&mut t.nullifiers[0]))),
-        ("dummy's nullifier", Box::new(move |t| bend(&mut t.nullifiers[2]))),
-        // −y is the y of a point as well: of E plus the point of order two.
-        ("ephemeral key", Box::new(|t| t.ephemeral = -t.ephemeral)),
-        ("anchor of another root", Box::new(|t| t.anchor = Ledger::new().notes().root())),
+        (
+            "dummy's nullifier",
+            Box::new(move |t| bend(&mut t.nullifiers[2])),
+        ),
+        (
+            "ephemeral key of another",
+            Box::new(move |t| t.ephemeral = of_another),
+        ),
+        (
+            "anchor of another root",
+            Box::new(|t| t.anchor = Ledger::new().notes().root()),
+        ),
         (
             "a withdrawal added",
             Box::new(|t| {
                 t.header.kind = Kind::Withdraw;
-                t.withdrawal = Some(Withdrawal { asset: DOLLAR, recipient: recipient(), amount: 1 });
+                t.withdrawal = Some(Withdrawal {
+                    asset: DOLLAR,
+                    recipient: recipient(),
+                    amount: 1,
+                });
             }),
         ),
     ];
     for (what, change) in of_payment {
-        stage.refused(what, with(payment, change), 422, "invalid_proof").await?;
+        stage
+            .refused(what, with(payment, change), 422, "invalid_proof")
+            .await?;
     }
     let of_withdrawal: Vec<Change> = vec![
-        ("withdrawal's recipient", Box::new(|t| t.withdrawal.as_mut().expect("one").recipient[19] ^= 1)),
-        ("withdrawal's amount", Box::new(|t| t.withdrawal.as_mut().expect("one").amount += 1)),
-        ("withdrawal's asset", Box::new(|t| t.withdrawal.as_mut().expect("one").asset.0 = 1)),
+        (
+            "withdrawal's recipient",
+            Box::new(|t| t.withdrawal.as_mut().expect("one").recipient[19] ^= 1),
+        ),
+        (
+            "withdrawal's amount",
+            Box::new(|t| t.withdrawal.as_mut().expect("one").amount += 1),
+        ),
+        (
+            "withdrawal's asset",
+            Box::new(|t| t.withdrawal.as_mut().expect("one").asset.0 = 1),
+        ),
         (
             "withdrawal made a transfer",
             Box::new(|t| {
@@ -190,11 +286,20 @@ async fn altered(stage: &Stage, payment: &Submission, withdrawal: &Submission) -
         ),
     ];
     for (what, change) in of_withdrawal {
-        stage.refused(what, with(withdrawal, change), 422, "invalid_proof").await?;
+        stage
+            .refused(what, with(withdrawal, change), 422, "invalid_proof")
+            .await?;
     }
     let mut foreign = payment.clone();
     foreign.proof = withdrawal.proof;
-    stage.refused("another transaction's proof", foreign.to_bytes(), 422, "invalid_proof").await?;
+    stage
+        .refused(
+            "another transaction's proof",
+            foreign.to_bytes(),
+            422,
+            "invalid_proof",
+        )
+        .await?;
     Ok(())
 }
 
@@ -211,90 +316,224 @@ async fn unreadable(stage: &Stage, payment: &Submission) -> anyhow::Result<()> {
     ] {
         let mut altered = bytes.clone();
         replace(&mut altered, &fr_to_bytes(&element), &alias(&element));
-        stage.refused(&format!("{what} plus the modulus"), altered, 400, "malformed").await?;
+        stage
+            .refused(
+                &format!("{what} plus the modulus"),
+                altered,
+                400,
+                "malformed",
+            )
+            .await?;
     }
     let mut version = bytes.clone();
     version[0] = 2;
-    stage.refused("unknown version", version, 400, "malformed").await?;
+    stage
+        .refused("unknown version", version, 400, "malformed")
+        .await?;
     let mut kind = bytes.clone();
     kind[33] = 3;
-    stage.refused("reserved kind", kind, 400, "malformed").await?;
+    stage
+        .refused("reserved kind", kind, 400, "malformed")
+        .await?;
     let mut hidden = bytes.clone();
     hidden[33 + 20] = 1;
-    stage.refused("withdraw fields in a transfer", hidden, 400, "malformed").await?;
-    stage.refused("cut short", bytes[..bytes.len() - 1].to_vec(), 400, "malformed").await?;
-    stage.refused("one byte too many", [&bytes[..], &[0]].concat(), 400, "malformed").await?;
-    stage.refused("nothing", Vec::new(), 400, "malformed").await?;
-    stage.refused("too large", vec![0; 16 * 1024 + 1], 413, "too_large").await?;
+    stage
+        .refused("withdraw fields in a transfer", hidden, 400, "malformed")
+        .await?;
+    stage
+        .refused(
+            "cut short",
+            bytes[..bytes.len() - 1].to_vec(),
+            400,
+            "malformed",
+        )
+        .await?;
+    stage
+        .refused(
+            "one byte too many",
+            [&bytes[..], &[0]].concat(),
+            400,
+            "malformed",
+        )
+        .await?;
+    stage
+        .refused("nothing", Vec::new(), 400, "malformed")
+        .await?;
+    stage
+        .refused("too large", vec![0; 16 * 1024 + 1], 413, "too_large")
+        .await?;
 
     let before = stage.everything().await?;
     let json = |text: String| stage.world.api.post(text.into_bytes(), "application/json");
-    let upper = json(format!("{{\"submission\":\"0x{}\"}}", hex::encode_upper(&bytes))).await?;
+    let upper = json(format!(
+        "{{\"submission\":\"0x{}\"}}",
+        hex::encode_upper(&bytes)
+    ))
+    .await?;
     check_refusal("upper-case hex", &upper, 400, "malformed")?;
-    let surplus = json(format!("{{\"submission\":\"0x{}\",\"priority\":1}}", hex::encode(&bytes))).await?;
+    let surplus = json(format!(
+        "{{\"submission\":\"0x{}\",\"priority\":1}}",
+        hex::encode(&bytes)
+    ))
+    .await?;
     check_refusal("an unknown field", &surplus, 400, "malformed")?;
     let typed = stage.world.api.post(bytes.clone(), "text/plain").await?;
     check_refusal("another content type", &typed, 400, "malformed")?;
-    ensure!(stage.everything().await? == before, "an unreadable submission changed something");
+    ensure!(
+        stage.everything().await? == before,
+        "an unreadable submission changed something"
+    );
 
     // The points' flags are in the last byte of each: 0x40 is the identity, 0xff is no flag.
     let mut identity = [0; 32];
     identity[31] = 0x40;
-    for (what, a) in [("no point", [0xff; 32]), ("the identity", identity), ("x of no point", [4; 32])] {
+    for (what, a) in [
+        ("no point", [0xff; 32]),
+        ("the identity", identity),
+        ("x of no point", [4; 32]),
+    ] {
         let mut altered = payment.clone();
         altered.proof[..32].copy_from_slice(&a);
-        stage.refused(&format!("A is {what}"), altered.to_bytes(), 422, "invalid_proof").await?;
+        stage
+            .refused(
+                &format!("A is {what}"),
+                altered.to_bytes(),
+                422,
+                "invalid_proof",
+            )
+            .await?;
     }
     let mut exchanged = payment.clone();
     exchanged.proof.copy_within(96..128, 0);
-    stage.refused("C in A's place", exchanged.to_bytes(), 422, "invalid_proof").await?;
-    stage.refused("no proof", Submission { proof: [0; 128], ..payment.clone() }.to_bytes(), 422, "invalid_proof").await?;
+    stage
+        .refused("C in A's place", exchanged.to_bytes(), 422, "invalid_proof")
+        .await?;
+    stage
+        .refused(
+            "no proof",
+            Submission {
+                proof: [0; 128],
+                ..payment.clone()
+            }
+            .to_bytes(),
+            422,
+            "invalid_proof",
+        )
+        .await?;
     Ok(())
 }
 
 /// Transactions that are proven, and wrong in what they say.
 async fn misguided(stage: &Stage) -> anyhow::Result<()> {
     let terms = stage.alice.terms();
-    let cheap = stage.pay(NOTES[3], 1, Terms { fee: FEE - 1, ..terms }).await?;
-    stage.refused("fee too low", cheap.to_bytes(), 422, "fee_too_low").await?;
-    let late = stage.pay(NOTES[3], 1, Terms { expiry: now() - 1, ..terms }).await?;
-    stage.refused("expired", late.to_bytes(), 410, "expired").await?;
+    let cheap = stage
+        .pay(
+            NOTES[3],
+            1,
+            Terms {
+                fee: FEE - 1,
+                ..terms
+            },
+        )
+        .await?;
+    stage
+        .refused("fee too low", cheap.to_bytes(), 422, "fee_too_low")
+        .await?;
+    let late = stage
+        .pay(
+            NOTES[3],
+            1,
+            Terms {
+                expiry: now() - 1,
+                ..terms
+            },
+        )
+        .await?;
+    stage
+        .refused("expired", late.to_bytes(), 410, "expired")
+        .await?;
     let dream = from_nowhere(stage).await?;
-    stage.refused("unknown anchor", dream.to_bytes(), 409, "unknown_anchor").await?;
+    stage
+        .refused("unknown anchor", dream.to_bytes(), 409, "unknown_anchor")
+        .await?;
 
     let rollup = stage.world.deployed.contracts.rollup.into_array();
     let chain_id = stage.world.l1.chain_id().await?;
     for (what, context) in [
-        ("another chain", Context { chain_id: chain_id + 1, rollup }),
-        ("another rollup", Context { chain_id, rollup: [0x11; 20] }),
+        (
+            "another chain",
+            Context {
+                chain_id: chain_id + 1,
+                rollup,
+            },
+        ),
+        (
+            "another rollup",
+            Context {
+                chain_id,
+                rollup: [0x11; 20],
+            },
+        ),
     ] {
-        let foreign = stage.pay(NOTES[3], 1, Terms { context: context.word(), ..terms }).await?;
-        stage.refused(what, foreign.to_bytes(), 422, "invalid_proof").await?;
+        let foreign = stage
+            .pay(
+                NOTES[3],
+                1,
+                Terms {
+                    context: context.word(),
+                    ..terms
+                },
+            )
+            .await?;
+        stage
+            .refused(what, foreign.to_bytes(), 422, "invalid_proof")
+            .await?;
     }
 
-    let broken: [(&str, Vec<u8>); 3] = [
-        ("repeated_nullifier", with(&cheap, |t| {
-            t.header.fee = FEE;
-            t.nullifiers[1] = t.nullifiers[0];
-        })),
-        ("zero_commitment", with(&cheap, |t| {
-            t.header.fee = FEE;
-            t.commitments[2] = Fr::from(0u64);
-        })),
-        ("expiry_too_far", with(&cheap, |t| {
-            t.header.fee = FEE;
-            t.header.expiry = now() + 25 * 3600;
-        })),
+    let broken: [(&str, Vec<u8>); 4] = [
+        // −y belongs to a point as well, but to none of the prime subgroup.
+        (
+            "ephemeral",
+            with(&cheap, |t| {
+                t.header.fee = FEE;
+                t.ephemeral = -t.ephemeral;
+            }),
+        ),
+        (
+            "repeated_nullifier",
+            with(&cheap, |t| {
+                t.header.fee = FEE;
+                t.nullifiers[1] = t.nullifiers[0];
+            }),
+        ),
+        (
+            "zero_commitment",
+            with(&cheap, |t| {
+                t.header.fee = FEE;
+                t.commitments[2] = Fr::from(0u64);
+            }),
+        ),
+        (
+            "expiry_too_far",
+            with(&cheap, |t| {
+                t.header.fee = FEE;
+                t.header.expiry = now() + 25 * 3600;
+            }),
+        ),
     ];
     for (rule, bytes) in broken {
-        let answer = stage.refused(rule, bytes, 422, "invalid_transaction").await?;
+        let answer = stage
+            .refused(rule, bytes, 422, "invalid_transaction")
+            .await?;
         ensure!(answer.body["rule"] == rule, "{rule}: {}", answer.body);
     }
     let stale = with(&cheap, |t| {
         t.header.fee = FEE;
         t.assets_root += Fr::from(1u64);
     });
-    stage.refused("stale assets", stale, 409, "stale_assets").await?;
+    stage
+        .refused("stale assets", stale, 409, "stale_assets")
+        .await?;
     Ok(())
 }
 
@@ -302,13 +541,22 @@ async fn misguided(stage: &Stage) -> anyhow::Result<()> {
 /// what it pays.
 async fn race(stage: &Stage) -> anyhow::Result<u128> {
     let terms = stage.alice.terms();
-    let rivals = [stage.pay(NOTES[1], 10, terms).await?, stage.pay(NOTES[1], 20, terms).await?];
-    let before = stage.world.api.metric("subrosa_sequencer_mempool_transactions").await?;
+    let rivals = [
+        stage.pay(NOTES[1], 10, terms).await?,
+        stage.pay(NOTES[1], 20, terms).await?,
+    ];
+    let before = stage
+        .world
+        .api
+        .metric("subrosa_sequencer_mempool_transactions")
+        .await?;
     let mut runners = Vec::new();
     for turn in 0..16 {
         let api = stage.world.api.clone();
         let bytes = rivals[turn % 2].to_bytes();
-        runners.push(tokio::spawn(async move { anyhow::Ok((turn % 2, api.submit(bytes).await?)) }));
+        runners.push(tokio::spawn(async move {
+            anyhow::Ok((turn % 2, api.submit(bytes).await?))
+        }));
     }
     let mut winners = [0, 0];
     for runner in runners {
@@ -320,18 +568,44 @@ async fn race(stage: &Stage) -> anyhow::Result<u128> {
         }
     }
     let winner = usize::from(winners[0] == 0);
-    ensure!(winners[winner] == 8 && winners[1 - winner] == 0, "accepted {winners:?} times");
-    ensure!(stage.world.api.metric("subrosa_sequencer_mempool_transactions").await? == before + 1.0);
+    ensure!(
+        winners[winner] == 8 && winners[1 - winner] == 0,
+        "accepted {winners:?} times"
+    );
+    ensure!(
+        stage
+            .world
+            .api
+            .metric("subrosa_sequencer_mempool_transactions")
+            .await?
+            == before + 1.0
+    );
     let lost = hex_of(&rivals[1 - winner].transaction.digest(&stage.alice.context));
-    ensure!(stage.world.api.transaction(&lost).await?.is_none(), "the loser is known");
+    ensure!(
+        stage.world.api.transaction(&lost).await?.is_none(),
+        "the loser is known"
+    );
     Ok([10, 20][winner])
 }
 
-async fn accepted(api: &Api, submission: &Submission, context: &Fr, status: &str) -> anyhow::Result<()> {
+async fn accepted(
+    api: &Api,
+    submission: &Submission,
+    context: &Fr,
+    status: &str,
+) -> anyhow::Result<()> {
     let answer = api.submit(submission.to_bytes()).await?;
     let digest = hex_of(&submission.transaction.digest(context));
-    ensure!(answer.accepted() && answer.digest() == digest, "not accepted: {}", answer.body);
-    ensure!(answer.body["status"] == status, "{} is not {status}", answer.body);
+    ensure!(
+        answer.accepted() && answer.digest() == digest,
+        "not accepted: {}",
+        answer.body
+    );
+    ensure!(
+        answer.body["status"] == status,
+        "{} is not {status}",
+        answer.body
+    );
     Ok(())
 }
 
@@ -343,8 +617,13 @@ async fn wrong_input_is_refused_by_name_and_changes_nothing() -> anyhow::Result<
     let context = stage.alice.context;
     let payment = stage.pay(NOTES[0], 1_000_000, terms).await?;
     let rival = stage.pay(NOTES[0], 2_000_000, terms).await?;
-    let out = Intent::Withdraw { recipient: recipient() };
-    let withdrawal = stage.alice.spend(&stage.alice.note(NOTES[2])?, &out, 3_000_000, terms).await?;
+    let out = Intent::Withdraw {
+        recipient: recipient(),
+    };
+    let withdrawal = stage
+        .alice
+        .spend(&stage.alice.note(NOTES[2])?, &out, 3_000_000, terms)
+        .await?;
 
     altered(&stage, &payment, &withdrawal).await?;
     unreadable(&stage, &payment).await?;
@@ -352,24 +631,56 @@ async fn wrong_input_is_refused_by_name_and_changes_nothing() -> anyhow::Result<
 
     // None of that kept the honest ones out.
     accepted(&stage.world.api, &payment, &context, "pending").await?;
-    stage.refused("double spend in the same window", rival.to_bytes(), 409, "nullifier_pending").await?;
+    stage
+        .refused(
+            "double spend in the same window",
+            rival.to_bytes(),
+            409,
+            "nullifier_pending",
+        )
+        .await?;
     let before = stage.everything().await?;
     accepted(&stage.world.api, &payment, &context, "pending").await?;
     // Its identity is the digest: with whatever proof, it is the transaction that was accepted.
-    let unproven = Submission { proof: [0; 128], ..payment.clone() };
+    let unproven = Submission {
+        proof: [0; 128],
+        ..payment.clone()
+    };
     accepted(&stage.world.api, &unproven, &context, "pending").await?;
-    ensure!(stage.everything().await? == before, "a repeated submission changed something");
+    ensure!(
+        stage.everything().await? == before,
+        "a repeated submission changed something"
+    );
     let won = race(&stage).await?;
     accepted(&stage.world.api, &withdrawal, &context, "pending").await?;
 
     // A deposit makes the sequencer seal.
-    stage.alice.deposit(&*stage.world.l1, &account(FIRST_INSTITUTION), DOLLAR, 9_000_000).await?;
+    stage
+        .alice
+        .deposit(
+            &*stage.world.l1,
+            &account(FIRST_INSTITUTION),
+            DOLLAR,
+            9_000_000,
+        )
+        .await?;
     let digest = hex_of(&payment.transaction.digest(&context));
-    stage.world.api.reached(&digest, &["included", "proven", "settled"]).await?;
+    stage
+        .world
+        .api
+        .reached(&digest, &["included", "proven", "settled"])
+        .await?;
     let late = stage.world.api.submit(rival.to_bytes()).await?;
     check_refusal("double spend after sealing", &late, 409, "nullifier_spent")?;
     stage.world.api.reached(&digest, &["settled"]).await?;
-    stage.refused("double spend after settlement", rival.to_bytes(), 409, "nullifier_spent").await?;
+    stage
+        .refused(
+            "double spend after settlement",
+            rival.to_bytes(),
+            409,
+            "nullifier_spent",
+        )
+        .await?;
     accepted(&stage.world.api, &payment, &context, "settled").await?;
 
     // Only the three took effect.
@@ -380,8 +691,15 @@ async fn wrong_input_is_refused_by_name_and_changes_nothing() -> anyhow::Result<
     let left = NOTES.iter().sum::<u128>() + 9_000_000 - 1_000_000 - paid - 3_000_000 - 3 * FEE;
     assert_eq!(stage.alice.balance(DOLLAR), left);
     let after = stage.everything().await?;
-    assert_eq!((after.batches, after.mempool, after.owed), (2, 0.0, 3_000_000));
-    assert_eq!(after.vault, NOTES.iter().sum::<u128>() + 9_000_000, "nothing was claimed yet");
+    assert_eq!(
+        (after.batches, after.mempool, after.owed),
+        (2, 0.0, 3_000_000)
+    );
+    assert_eq!(
+        after.vault,
+        NOTES.iter().sum::<u128>() + 9_000_000,
+        "nothing was claimed yet"
+    );
     let view = stage.world.l1.rollup().await?;
     assert_eq!(after.info["state"]["commitment"], hex_of(&view.state));
 
@@ -389,13 +707,19 @@ async fn wrong_input_is_refused_by_name_and_changes_nothing() -> anyhow::Result<
 }
 
 /// A second rollup on the same chain with the same history: only its address tells it apart.
-async fn replay(stage: &Stage, payment: &Submission, directory: &std::path::Path) -> anyhow::Result<()> {
+async fn replay(
+    stage: &Stage,
+    payment: &Submission,
+    directory: &std::path::Path,
+) -> anyhow::Result<()> {
     let chain = stage.world.chain.clone();
     let deployed = chain.rollup(stage.world.deployed.tokens).await?;
     let twin = World::over(chain, deployed, &directory.join("two"), seal_on_deposits).await?;
     let mut alice = Party::new(1, &*twin.l1).await?;
     for value in NOTES {
-        alice.deposit(&*twin.l1, &account(FIRST_INSTITUTION), DOLLAR, value).await?;
+        alice
+            .deposit(&*twin.l1, &account(FIRST_INSTITUTION), DOLLAR, value)
+            .await?;
     }
     let state = eventually("the deposits' batch", || async {
         let info = twin.api.json("/v1/info").await?;
@@ -403,14 +727,26 @@ async fn replay(stage: &Stage, payment: &Submission, directory: &std::path::Path
     })
     .await?;
     // The anchor and the assets are known there, so that nothing but the proof stands in the way.
-    ensure!(state["state"]["note_root"] == hex_of(&payment.transaction.anchor), "another history");
-    ensure!(state["assets_root"] == hex_of(&payment.transaction.assets_root), "other assets");
+    ensure!(
+        state["state"]["note_root"] == hex_of(&payment.transaction.anchor),
+        "another history"
+    );
+    ensure!(
+        state["assets_root"] == hex_of(&payment.transaction.assets_root),
+        "other assets"
+    );
     let before = twin.api.json("/v1/info").await?["state"].clone();
     let answer = twin.api.submit(payment.to_bytes()).await?;
     check_refusal("replay on a second rollup", &answer, 422, "invalid_proof")?;
     let digest = hex_of(&payment.transaction.digest(&alice.context));
-    ensure!(twin.api.transaction(&digest).await?.is_none(), "the replay is known");
-    ensure!(twin.api.json("/v1/info").await?["state"] == before, "the replay changed the state");
+    ensure!(
+        twin.api.transaction(&digest).await?.is_none(),
+        "the replay is known"
+    );
+    ensure!(
+        twin.api.json("/v1/info").await?["state"] == before,
+        "the replay changed the state"
+    );
     twin.sequencer.stop().await;
     Ok(())
 }

@@ -23,7 +23,7 @@ use subrosa_protocol::{
 const DEPOSIT_GAP: u64 = 64;
 
 /// A note of ours that is or was in the tree.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct OwnedNote {
     /// The note.
     pub note: Note,
@@ -54,7 +54,7 @@ pub enum MovementKind {
 }
 
 /// One line of an institution's history.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Movement {
     /// Batch time, Unix seconds.
     pub time: u64,
@@ -103,8 +103,8 @@ pub struct Chain {
     applied: Vec<Applied>,
     /// Batch of each of our transactions, by its nullifiers.
     transactions: HashMap<[[u8; 32]; 3], u64>,
-    /// Batch, asset and value of each of our deposits, by its index.
-    deposited: HashMap<u64, (u64, AssetId, u128)>,
+    /// Batch, asset and value of the deposits with our inner commitments, by index.
+    deposited: HashMap<u64, Vec<(u64, AssetId, u128)>>,
 }
 
 impl std::fmt::Debug for Chain {
@@ -187,10 +187,15 @@ impl Chain {
         self.notes.get(*self.by_nullifier.get(nullifier)?)?.spent
     }
 
-    /// The batch that took deposit `index` of ours into the state, with its asset and value.
+    /// The batch that took deposit `index` of ours, of this asset and value, into the state. The inner commitment
+    /// alone would not do: anybody can copy it and deposit dust under it.
     #[must_use]
-    pub fn deposited(&self, index: u64) -> Option<(u64, AssetId, u128)> {
-        self.deposited.get(&index).copied()
+    pub fn deposited(&self, index: u64, asset: AssetId, value: u128) -> Option<u64> {
+        let found = self.deposited.get(&index)?.iter();
+        found
+            .filter(|(_, of, credited)| (*of, *credited) == (asset, value))
+            .map(|(batch, ..)| *batch)
+            .next()
     }
 
     /// The inner commitment of deposit `index` to ourselves.
@@ -271,11 +276,10 @@ impl Chain {
             };
             self.next_deposit = self.next_deposit.max(found + 1);
             self.expect_deposits();
-            // An inner commitment that somebody copied and deposited as well makes another note of ours; the
-            // operation is matched by value too.
             self.deposited
                 .entry(found)
-                .or_insert((index, deposit.asset, deposit.value));
+                .or_default()
+                .push((index, deposit.asset, deposit.value));
             let note = Note::cash(
                 deposit.asset,
                 deposit.value,

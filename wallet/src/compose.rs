@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// What to do with an amount of an asset.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Intent {
     /// Pay it to an address inside.
     Transfer {
@@ -63,7 +63,6 @@ pub enum ComposeError {
 }
 
 /// A composed transaction.
-#[derive(Debug)]
 pub struct Composed {
     /// The transaction.
     pub transaction: Transaction,
@@ -74,7 +73,6 @@ pub struct Composed {
 }
 
 /// Who composes.
-#[derive(Debug)]
 pub struct Composer<'a> {
     /// The chain as we see it.
     pub chain: &'a Chain,
@@ -307,4 +305,12 @@ fn take(notes: &[OwnedNote], chosen: &[usize]) -> Result<(Vec<OwnedNote>, u128),
         .try_fold(0u128, |sum, owned| sum.checked_add(owned.note.value))
         .ok_or(ComposeError::OutOfRange)?;
     Ok((inputs, total))
+}
+
+impl std::fmt::Debug for Composed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Composed")
+            .field("merges", &self.merges)
+            .finish_non_exhaustive()
+    }
 }

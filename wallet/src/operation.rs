@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Failure;
 
 /// What was asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", tag = "kind")]
 pub enum Request {
     /// From L1 into the rollup.

@@ -65,7 +65,7 @@ pub struct ShownAsset {
 }
 
 /// What an institution holds of an asset, base units.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Balance {
     /// The asset.
     pub asset: ShownAsset,
@@ -80,7 +80,7 @@ pub struct Balance {
 }
 
 /// One line of history as the gateway shows it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct HistoryLine {
     /// Batch time, Unix seconds.
     pub time: u64,
@@ -771,6 +771,8 @@ impl Wallet {
             Ok(receipt) => {
                 self.update(&operation.id, |o| {
                     o.progress = Progress::Submitted;
+                    // A token may take a fee on the way: what the vault received is what counts.
+                    o.amount = receipt.credited;
                     o.l1_transaction = Some(format!("0x{}", hex::encode(receipt.tx)));
                 })
                 .await?;
@@ -1004,16 +1006,11 @@ fn advance(operation: &Operation, chain: &Chain, settled: u64, l1_time: u64) -> 
     };
     let current = operation.progress.clone();
     if let Request::Deposit { deposit } = operation.request {
-        let expected = (AssetId(operation.asset), operation.amount);
-        return match chain.deposited(deposit) {
-            // The vault credits what it received, which a token with a fee makes less than was sent.
-            Some((batch, asset, value)) if asset == expected.0 && value <= expected.1 => {
-                found(batch)
-            }
-            _ => match current {
-                Progress::Included { .. } | Progress::Settled { .. } => Progress::Submitted,
-                other => other,
-            },
+        let taken = chain.deposited(deposit, AssetId(operation.asset), operation.amount);
+        return match (taken, current) {
+            (Some(batch), _) => found(batch),
+            (None, Progress::Included { .. } | Progress::Settled { .. }) => Progress::Submitted,
+            (None, current) => current,
         };
     }
     let fates = || operation.attempts.iter().map(|a| fate(a, chain, l1_time));

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use ark_bn254::Fr;
+use ark_ff::One;
 use ark_ed_on_bn254::EdwardsAffine;
 
 use super::{EphemeralKey, ivk_shared};
@@ -50,6 +51,10 @@ pub fn audit_encrypt(
 /// T.y from the auditor's side; `None` if E.y is that of no usable point.
 #[must_use]
 pub fn auditor_shared(key: &AuditorKey, ephemeral_y: &Fr) -> Option<Fr> {
+    // The circuit admits esk = 0, under which the words are open to everybody: also to the auditor.
+    if ephemeral_y.is_one() {
+        return Some(Fr::one());
+    }
     ivk_shared(key.scalar(), ephemeral_y)
 }
 

@@ -79,14 +79,20 @@ impl FromStr for Memo {
     }
 }
 
-/// For people: what is not UTF-8 and what would control a terminal is shown as U+FFFD.
+/// Whether a character would control a terminal, reorder what stands around it, or not be seen at all.
+fn deceives(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// For people: what is not UTF-8 and what would deceive them is shown as U+FFFD.
 impl fmt::Display for Memo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = String::from_utf8_lossy(self.content());
         let shown: String = text
             .chars()
             .map(|c| {
-                if c.is_control() {
+                if deceives(c) {
                     char::REPLACEMENT_CHARACTER
                 } else {
                     c

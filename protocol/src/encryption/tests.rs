@@ -437,3 +437,22 @@ fn one_key_never_seals_two_memos() {
     let plain: Vec<u8> = a.bytes().zip(b.bytes()).map(|(x, y)| x ^ y).collect();
     assert_ne!(xor, plain, "the memos' XOR shows: one keystream for two messages");
 }
+
+#[test]
+fn memos_cannot_reorder_what_stands_around_them() {
+    let memo: Memo = "pay \u{202e}001\u{200b}\u{feff}".parse().unwrap();
+    assert_eq!(memo.to_string(), "pay \u{fffd}001\u{fffd}\u{fffd}");
+}
+
+#[test]
+fn words_under_no_secret_open_for_the_auditor() {
+    use ark_ff::One;
+    let key = AuditorKey::from_seed(&Seed::from_bytes([9; 32]));
+    let shared = auditor_shared(&key, &Fr::one()).unwrap();
+    let cm = Fr::from(77u64);
+    let packed = crate::note::pack(crate::note::NoteClass::Cash, AssetId(3), 42);
+    let [p1, p2, p3] = crate::poseidon::hash3(crate::domain::Domain::Audit, &[Fr::one(), cm]);
+    let words = [packed + p1, Fr::from(5u64) + p2, Fr::from(6u64) + p3];
+    let record = audit_decrypt(&shared, &cm, &words).unwrap();
+    assert_eq!((record.asset, record.value), (AssetId(3), 42));
+}

@@ -1,0 +1,710 @@
+//! Really proven batches against the real contracts: accepted once, and never in any other form. On the
+//! embedded chain, and with the same proofs on anvil where it is installed.
+
+use std::sync::Mutex;
+
+use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_sol_types::SolCall as _;
+use anyhow::{Context as _, ensure};
+use ark_ff::{BigInteger as _, PrimeField as _};
+use subrosa_bindings::{
+    Account, Client, Head, L1, L1Error, Settlement, Transport,
+    contracts::{BatchVerifier, Rollup},
+    transport::{FoundLog, Mined, Outgoing},
+    view::RollupView,
+};
+use subrosa_protocol::{
+    Fr,
+    batch::Shape,
+    encoding::fr_to_bytes,
+    ledger::{BatchInput, Config, Deposit, Ledger},
+    transaction::Transaction,
+};
+use subrosa_prover::progress::Silent;
+use subrosa_tests::{
+    Chain, Deployed, Party,
+    chain::{DOLLAR, FIRST_INSTITUTION, OPERATOR, account},
+    keys::keys,
+    world::FEE,
+};
+use subrosa_wallet::compose::Intent;
+
+/// Notes of the first batch, in the order of the queue.
+const FIRST: [u128; 2] = [5_000_000, 6_000_000];
+/// The deposit of the second.
+const SECOND: u128 = 7_000_000;
+/// What is withdrawn.
+const OUT: u128 = 2_000_000;
+
+fn operator() -> [u8; 20] {
+    account(OPERATOR).address().into_array()
+}
+
+fn depositor() -> Account {
+    account(FIRST_INSTITUTION)
+}
+
+fn recipient() -> Account {
+    account(FIRST_INSTITUTION + 1)
+}
+
+/// Batches and their proofs; none of them knows which chain it will be tried on.
+struct Fixture {
+    context: Fr,
+    /// Two deposits.
+    first: Settlement,
+    /// The same deposits in the wrong order, as rightly proven.
+    exchanged: Settlement,
+    /// A transfer, a withdrawal and a deposit.
+    second: Settlement,
+    /// The public inputs of the second's proof.
+    instances: [Fr; 5],
+}
+
+async fn prove(
+    ledger: &mut Ledger,
+    input: BatchInput,
+    config: &Config,
+) -> anyhow::Result<(Settlement, [Fr; 5])> {
+    let witness = ledger.execute(input, config)?;
+    let (witness, proof) = tokio::task::spawn_blocking(move || {
+        let proof = keys().batch.prove(&witness, &Silent);
+        (witness, proof)
+    })
+    .await?;
+    let proof = proof?;
+    let settlement = Settlement {
+        published: witness.published()?,
+        old_state: witness.old.commitment(),
+        new_state: witness.new.commitment(),
+        commitment: proof.commitment,
+        proof: proof.proof,
+    };
+    Ok((settlement, proof.instances))
+}
+
+/// Makes alice's deposits, always the same ones.
+async fn make_deposits(l1: &dyn L1) -> anyhow::Result<Party> {
+    let mut alice = Party::new(1, l1).await?;
+    for value in FIRST.into_iter().chain([SECOND]) {
+        alice.deposit(l1, &depositor(), DOLLAR, value).await?;
+    }
+    Ok(alice)
+}
+
+async fn make(l1: &dyn L1) -> anyhow::Result<Fixture> {
+    let mut alice = make_deposits(l1).await?;
+    let view = l1.rollup().await?;
+    let config = Config {
+        context: view.context,
+        fee_asset: DOLLAR,
+        min_fee: FEE,
+    };
+    let time = l1.head().await?.timestamp;
+    let queue: Vec<Deposit> = l1
+        .deposits(0, 3)
+        .await?
+        .into_iter()
+        .map(|queued| queued.deposit)
+        .collect();
+    let input = |transactions: Vec<Transaction>, deposits: &[Deposit]| BatchInput {
+        shape: Shape::S4,
+        time,
+        fee_recipient: operator(),
+        assets_root: view.assets_root,
+        transactions,
+        deposits: deposits.to_vec(),
+    };
+    let mut ledger = Ledger::new();
+    let (exchanged, _) = prove(
+        &mut ledger.clone(),
+        input(Vec::new(), &[queue[1], queue[0]]),
+        &config,
+    )
+    .await?;
+    let (first, _) = prove(&mut ledger, input(Vec::new(), &queue[..2]), &config).await?;
+    alice.apply(&first.published)?;
+
+    // The batch circuit does not look at client proofs, so that none is needed here.
+    let bob = Party::new(2, l1).await?;
+    let pay = Intent::Transfer {
+        to: bob.keys.address(),
+        memo: "INV-1".parse()?,
+    };
+    let leave = Intent::Withdraw {
+        recipient: recipient().address().into_array(),
+    };
+    let mut transactions = Vec::new();
+    for (intent, note, amount) in [(pay, FIRST[0], 1_000_000), (leave, FIRST[1], OUT)] {
+        let only = |n: &subrosa_wallet::chain::OwnedNote| n.note.value == note;
+        transactions.push(
+            alice
+                .compose(&intent, DOLLAR, amount, alice.terms(), only)?
+                .transaction,
+        );
+    }
+    let (second, instances) = prove(&mut ledger, input(transactions, &queue[2..]), &config).await?;
+    Ok(Fixture {
+        context: view.context,
+        first,
+        exchanged,
+        second,
+        instances,
+    })
+}
+
+/// All that a rejected batch must leave as it was.
+#[derive(Debug, PartialEq)]
+struct Everything {
+    view: RollupView,
+    vault: u128,
+    owed: [u128; 3],
+}
+
+struct Stage {
+    chain: Chain,
+    deployed: Deployed,
+    l1: std::sync::Arc<dyn L1>,
+}
+
+impl Stage {
+    async fn new(chain: Chain) -> anyhow::Result<Self> {
+        let tokens = chain.tokens().await?;
+        let deployed = chain.rollup(tokens).await?;
+        chain
+            .mint(&deployed, DOLLAR, depositor().address(), 1_000_000_000)
+            .await?;
+        Ok(Self {
+            l1: chain.client(deployed.contracts, Some(account(OPERATOR))),
+            chain,
+            deployed,
+        })
+    }
+
+    async fn everything(&self) -> anyhow::Result<Everything> {
+        let mut owed = [0; 3];
+        for (owed, of) in
+            owed.iter_mut()
+                .zip([operator(), recipient().address().into_array(), [0x22; 20]])
+        {
+            *owed = self.l1.claimable(of, DOLLAR).await?;
+        }
+        let vault = self.deployed.contracts.vault.into_array();
+        Ok(Everything {
+            view: self.l1.rollup().await?,
+            vault: self.l1.token_balance(vault, DOLLAR).await?,
+            owed,
+        })
+    }
+
+    async fn rejected(&self, what: &str, batch: &Settlement, by: &[&str]) -> anyhow::Result<()> {
+        let before = self.everything().await?;
+        check(what, self.l1.settle(batch).await.map(|_| ()), by)?;
+        ensure!(
+            self.everything().await? == before,
+            "{what}: a rejected batch changed something"
+        );
+        Ok(())
+    }
+
+    async fn accepted(&self, batch: &Settlement) -> anyhow::Result<()> {
+        self.l1.settle(batch).await?;
+        ensure!(
+            self.l1.rollup().await?.state == batch.new_state,
+            "L1 holds another state"
+        );
+        let index = batch.published.header.batch_index;
+        let settled = self
+            .l1
+            .settled_batch(index)
+            .await?
+            .context("an accepted batch is on L1")?;
+        ensure!(
+            settled.published == batch.published,
+            "L1's data say something else"
+        );
+        self.rejected("the same again", batch, &["WrongOldState"])
+            .await
+    }
+
+    /// Sends changed calldata as the operator.
+    async fn rejected_call(
+        &self,
+        what: &str,
+        batch: &Settlement,
+        change: impl FnOnce(&mut Rollup::submitBatchCall),
+        by: &[&str],
+    ) -> anyhow::Result<()> {
+        let recorder = Client::new(
+            Recorder::default(),
+            self.deployed.contracts,
+            Some(account(OPERATOR)),
+        );
+        let _ = recorder.settle(batch).await;
+        let data = recorder
+            .transport()
+            .0
+            .lock()
+            .expect("no holder panics")
+            .take()
+            .context("nothing was sent")?;
+        let mut call = Rollup::submitBatchCall::abi_decode(&data)?;
+        change(&mut call);
+        let outgoing = Outgoing {
+            operation: "submitBatch",
+            to: Some(self.deployed.contracts.rollup),
+            data: call.abi_encode().into(),
+            value: U256::ZERO,
+        };
+        let before = self.everything().await?;
+        let result = self
+            .chain
+            .transport
+            .send(&account(OPERATOR), outgoing)
+            .await;
+        check(what, result.map(|_| ()), by)?;
+        ensure!(
+            self.everything().await? == before,
+            "{what}: rejected calldata changed something"
+        );
+        Ok(())
+    }
+
+    /// Asks the verifier itself.
+    async fn verify(
+        &self,
+        instances: [U256; 5],
+        proof: &[u8],
+    ) -> anyhow::Result<Result<(), L1Error>> {
+        let transport = &self.chain.transport;
+        let call = Rollup::shapeOfCall {
+            shape: U256::from(4),
+        }
+        .abi_encode();
+        let answer = transport
+            .call("shapeOf", self.deployed.contracts.rollup, call.into())
+            .await?;
+        let shape = Rollup::shapeOfCall::abi_decode_returns(&answer)?;
+        let call = BatchVerifier::verifyCall {
+            vkData: shape.vkData,
+            instances,
+            proof: proof.to_vec().into(),
+        };
+        Ok(transport
+            .call("verify", shape.verifier, call.abi_encode().into())
+            .await
+            .map(|_| ()))
+    }
+}
+
+/// Rejected by the contract, for one of these reasons.
+fn check(what: &str, result: Result<(), L1Error>, by: &[&str]) -> anyhow::Result<()> {
+    match result {
+        Err(L1Error::Rejected { reason, .. }) if by.contains(&reason.as_str()) => Ok(()),
+        other => anyhow::bail!("{what}: {other:?}, not rejected by {by:?}"),
+    }
+}
+
+/// Keeps what would be sent, and sends nothing.
+#[derive(Debug, Default)]
+struct Recorder(Mutex<Option<Bytes>>);
+
+fn nowhere<T>() -> Result<T, L1Error> {
+    Err(L1Error::Unavailable("there is no chain here".into()))
+}
+
+#[async_trait::async_trait]
+impl Transport for Recorder {
+    async fn chain_id(&self) -> Result<u64, L1Error> {
+        nowhere()
+    }
+    async fn head(&self) -> Result<Head, L1Error> {
+        nowhere()
+    }
+    async fn call(&self, _: &'static str, _: Address, _: Bytes) -> Result<Bytes, L1Error> {
+        nowhere()
+    }
+    async fn send(&self, _: &Account, outgoing: Outgoing) -> Result<Mined, L1Error> {
+        *self.0.lock().expect("no holder panics") = Some(outgoing.data);
+        nowhere()
+    }
+    async fn logs(&self, _: Address, _: Vec<B256>) -> Result<Vec<FoundLog>, L1Error> {
+        nowhere()
+    }
+    async fn calldata(&self, _: B256) -> Result<Option<Bytes>, L1Error> {
+        nowhere()
+    }
+    async fn ether(&self, _: Address) -> Result<U256, L1Error> {
+        nowhere()
+    }
+}
+
+fn word(element: &Fr) -> U256 {
+    U256::from_be_bytes(fr_to_bytes(element))
+}
+
+fn modulus() -> U256 {
+    U256::from_be_slice(&Fr::MODULUS.to_bytes_be())
+}
+
+/// Every kind of data word, and every header value.
+async fn altered(stage: &Stage, fixture: &Fixture) -> anyhow::Result<()> {
+    type Change = fn(&mut Settlement);
+    let invalid: &[&str] = &["InvalidProof"];
+    let changes: Vec<(&str, Change, &[&str])> = vec![
+        (
+            "nullifier",
+            |s| s.published.transactions[0].nullifiers[0] += Fr::from(1u64),
+            invalid,
+        ),
+        (
+            "last nullifier",
+            |s| s.published.transactions[1].nullifiers[2] += Fr::from(1u64),
+            invalid,
+        ),
+        (
+            "commitment",
+            |s| s.published.transactions[0].commitments[1] += Fr::from(1u64),
+            invalid,
+        ),
+        (
+            "ephemeral key",
+            |s| s.published.transactions[1].ephemeral += Fr::from(1u64),
+            invalid,
+        ),
+        (
+            "audit word",
+            |s| s.published.transactions[0].audit[2][1] += Fr::from(1u64),
+            invalid,
+        ),
+        (
+            "first byte of note data",
+            |s| s.published.transactions[0].note_data.0[0] ^= 1,
+            invalid,
+        ),
+        (
+            "last byte of note data",
+            |s| s.published.transactions[1].note_data.0[168] ^= 1,
+            invalid,
+        ),
+        (
+            "transactions exchanged",
+            |s| s.published.transactions.swap(0, 1),
+            &["InvalidProof"],
+        ),
+        (
+            "recipient",
+            |s| withdrawal(s).recipient = [0x22; 20],
+            invalid,
+        ),
+        ("amount", |s| withdrawal(s).amount += 1, invalid),
+        ("withdrawn asset", |s| withdrawal(s).asset.0 = 1, invalid),
+        (
+            "withdrawal left out",
+            |s| s.published.transactions[1].withdrawal = None,
+            invalid,
+        ),
+        (
+            "withdrawal of another",
+            |s| {
+                let moved = s.published.transactions[1].withdrawal.take();
+                s.published.transactions[0].withdrawal = moved;
+            },
+            invalid,
+        ),
+        (
+            "nothing withdrawn",
+            |s| withdrawal(s).amount = 0,
+            &["EmptyWithdrawal"],
+        ),
+        ("time", |s| s.published.header.time -= 1, invalid),
+        (
+            "time to come",
+            |s| s.published.header.time += 3600,
+            &["TimeOutsideWindow"],
+        ),
+        (
+            "time long past",
+            |s| s.published.header.time -= 7200,
+            &["TimeOutsideWindow"],
+        ),
+        ("fee total", |s| s.published.header.fee_total += 1, invalid),
+        (
+            "fee recipient",
+            |s| s.published.header.fee_recipient = [0x22; 20],
+            invalid,
+        ),
+        (
+            "no fee recipient",
+            |s| s.published.header.fee_recipient = [0; 20],
+            &["FeeWithoutRecipient"],
+        ),
+        (
+            "fee asset",
+            |s| s.published.header.fee_asset.0 = 1,
+            &["WrongFeeAsset"],
+        ),
+        (
+            "first deposit",
+            |s| s.published.header.first_deposit += 1,
+            &["WrongFirstDeposit"],
+        ),
+        ("start", |s| s.published.header.start += 16, invalid),
+        (
+            "batch index",
+            |s| s.published.header.batch_index += 1,
+            &["WrongBatchIndex"],
+        ),
+        (
+            "assets root",
+            |s| s.published.header.assets_root += Fr::from(1u64),
+            &["StaleAssetsRoot"],
+        ),
+        (
+            "a deposit fewer",
+            |s| s.published.header.deposits -= 1,
+            invalid,
+        ),
+        (
+            "a deposit more",
+            |s| s.published.header.deposits += 1,
+            &["DepositsMissing"],
+        ),
+        (
+            "a transaction fewer",
+            |s| s.published.header.transactions -= 1,
+            &["WrongDataLength"],
+        ),
+        (
+            "too many transactions",
+            |s| s.published.header.transactions = 5,
+            &["TooManySlots"],
+        ),
+        (
+            "another shape",
+            |s| s.published.shape = Shape::S16,
+            &["UnknownShape"],
+        ),
+        (
+            "old state",
+            |s| s.old_state += Fr::from(1u64),
+            &["WrongOldState"],
+        ),
+        ("new state", |s| s.new_state += Fr::from(1u64), invalid),
+        ("unchanged state", |s| s.new_state = s.old_state, invalid),
+        (
+            "commitment to the data",
+            |s| s.commitment += Fr::from(1u64),
+            invalid,
+        ),
+        (
+            "a proof cut short",
+            |s| drop(s.proof.pop()),
+            &["InvalidProofLength"],
+        ),
+        (
+            "a longer proof",
+            |s| s.proof.push(0),
+            &["InvalidProofLength"],
+        ),
+        ("no proof", |s| s.proof.clear(), &["InvalidProofLength"]),
+        (
+            "a proof of zeros",
+            |s| s.proof.fill(0),
+            &["InvalidPoint", "InvalidProof"],
+        ),
+        (
+            "a proof of ones",
+            |s| s.proof.fill(0xff),
+            &["InvalidPoint", "InvalidScalar"],
+        ),
+        (
+            "first byte of the proof",
+            |s| s.proof[0] ^= 1,
+            &["InvalidPoint"],
+        ),
+        (
+            "last byte of the proof",
+            |s| {
+                if let Some(byte) = s.proof.last_mut() {
+                    *byte ^= 1;
+                }
+            },
+            &["InvalidPoint", "InvalidProof"],
+        ),
+    ];
+    for (what, change, by) in changes {
+        let mut batch = fixture.second.clone();
+        change(&mut batch);
+        stage.rejected(what, &batch, by).await?;
+    }
+    let mut foreign = fixture.second.clone();
+    foreign.proof.clone_from(&fixture.first.proof);
+    stage
+        .rejected("another batch's proof", &foreign, invalid)
+        .await
+}
+
+fn withdrawal(batch: &mut Settlement) -> &mut subrosa_protocol::transaction::Withdrawal {
+    batch.published.transactions[1]
+        .withdrawal
+        .as_mut()
+        .expect("the second transaction withdraws")
+}
+
+/// Values that are equal to the right ones modulo r.
+async fn aliases(stage: &Stage, fixture: &Fixture) -> anyhow::Result<()> {
+    let second = &fixture.second;
+    let not_canonical: &[&str] = &["InstanceNotCanonical"];
+    stage
+        .rejected_call(
+            "new state + r",
+            second,
+            |call| call.newState += modulus(),
+            not_canonical,
+        )
+        .await?;
+    stage
+        .rejected_call(
+            "commitment + r",
+            second,
+            |call| call.dataCommitment += modulus(),
+            not_canonical,
+        )
+        .await?;
+    for place in [0, 3, 6, 15] {
+        let change = |call: &mut Rollup::submitBatchCall| {
+            let mut data = call.slotsData.to_vec();
+            let bytes = &mut data[32 * place..32 * place + 32];
+            let alias = U256::from_be_slice(bytes) + modulus();
+            bytes.copy_from_slice(&alias.to_be_bytes::<32>());
+            call.slotsData = data.into();
+        };
+        stage
+            .rejected_call(
+                &format!("data word {place} + r"),
+                second,
+                change,
+                &["WordNotCanonical"],
+            )
+            .await?;
+    }
+
+    let instances = fixture.instances.map(|instance| word(&instance));
+    ensure!(
+        stage.verify(instances, &second.proof).await?.is_ok(),
+        "the verifier rejects the right proof"
+    );
+    for place in 0..5 {
+        let mut altered = instances;
+        altered[place] += modulus();
+        check(
+            &format!("instance {place} + r"),
+            stage.verify(altered, &second.proof).await?,
+            &["InvalidInstance"],
+        )?;
+        altered[place] = (instances[place] + U256::from(1)) % modulus();
+        check(
+            &format!("instance {place} + 1"),
+            stage.verify(altered, &second.proof).await?,
+            &["InvalidProof"],
+        )?;
+    }
+    Ok(())
+}
+
+/// The fixture's deposits are queued; everything is tried on this chain.
+async fn try_everything(stage: &Stage, fixture: &Fixture) -> anyhow::Result<()> {
+    let Fixture {
+        first,
+        exchanged,
+        second,
+        ..
+    } = fixture;
+    stage
+        .rejected("the second before the first", second, &["WrongOldState"])
+        .await?;
+    stage
+        .rejected("deposits in the wrong order", exchanged, &["InvalidProof"])
+        .await?;
+    let stranger = stage
+        .chain
+        .client(stage.deployed.contracts, Some(depositor()));
+    check(
+        "a stranger's batch",
+        stranger.settle(first).await.map(|_| ()),
+        &["NotSequencer"],
+    )?;
+    stage.accepted(first).await?;
+
+    altered(stage, fixture).await?;
+    aliases(stage, fixture).await?;
+    stage.accepted(second).await?;
+    stage
+        .rejected("the first once more", first, &["WrongOldState"])
+        .await?;
+
+    let owed = stage.everything().await?.owed;
+    ensure!(owed == [2 * FEE, OUT, 0], "owed: {owed:?}");
+    let claimed = stage.l1.claim(&recipient(), DOLLAR).await;
+    ensure!(claimed.is_ok(), "{claimed:?}");
+    let before = stage.everything().await?;
+    check(
+        "claimed twice",
+        stage.l1.claim(&recipient(), DOLLAR).await.map(|_| ()),
+        &["NothingToClaim"],
+    )?;
+    ensure!(
+        stage.everything().await? == before,
+        "a second claim changed something"
+    );
+    let paid = stage
+        .l1
+        .token_balance(recipient().address().into_array(), DOLLAR)
+        .await?;
+    ensure!(paid == OUT, "paid out {paid}");
+    let deposited: u128 = FIRST.iter().sum::<u128>() + SECOND;
+    ensure!(
+        before.vault == deposited - OUT,
+        "the vault holds {}",
+        before.vault
+    );
+
+    // The same tokens, deposits and history under another address.
+    let twin = stage.chain.rollup(stage.deployed.tokens).await?;
+    let twin = Stage {
+        l1: stage.chain.client(twin.contracts, Some(account(OPERATOR))),
+        chain: stage.chain.clone(),
+        deployed: twin,
+    };
+    make_deposits(&*twin.l1).await?;
+    let (ours, theirs) = (stage.l1.rollup().await?, twin.l1.rollup().await?);
+    ensure!(
+        theirs.state == first.old_state && theirs.assets_root == ours.assets_root,
+        "the twin differs"
+    );
+    ensure!(theirs.context != ours.context, "the twin's context is ours");
+    twin.rejected("a batch of another rollup", first, &["InvalidProof"])
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_settles_once_and_only_as_it_was_proven() -> anyhow::Result<()> {
+    let embedded = Stage::new(Chain::embedded()).await?;
+    let fixture = make(&*embedded.l1).await?;
+    try_everything(&embedded, &fixture)
+        .await
+        .context("on the embedded chain")?;
+
+    let Some(chain) = Chain::anvil().await? else {
+        return Ok(());
+    };
+    let anvil = Stage::new(chain).await?;
+    make_deposits(&*anvil.l1).await?;
+    // Same deployer, same nonces, same addresses: the proofs are for this chain as well.
+    ensure!(
+        anvil.l1.rollup().await?.context == fixture.context,
+        "anvil gave the rollup another address"
+    );
+    try_everything(&anvil, &fixture).await.context("on anvil")
+}

@@ -1,0 +1,353 @@
+//! Composing and scanning against the real ledger: what one wallet sends, the other finds, and both find
+//! again from their seeds alone. No proofs are made: `subrosa_transaction::check` stands for them.
+
+use rand::{SeedableRng as _, rngs::StdRng};
+use subrosa_protocol::{
+    Fr,
+    asset::{AssetId, AssetInfo, AssetTree},
+    batch::{PublishedBatch, Shape},
+    encoding::fr_to_bytes,
+    encryption::Memo,
+    keys::{AuditorKey, Seed, SpendKey, ViewingKey, unaudited},
+    ledger::{BatchInput, Config, Deposit, Ledger},
+    transaction::{Context, Transaction},
+};
+use subrosa_wallet::{
+    chain::{Chain, MovementKind, OwnedNote},
+    compose::{ComposeError, Composed, Composer, Intent, Terms},
+};
+
+const DOLLAR: AssetId = AssetId(0);
+const GOLD: AssetId = AssetId(1);
+const FEE: u128 = 10;
+const NOW: u64 = 1_800_000_000;
+
+/// A ledger and its published batches.
+struct World {
+    ledger: Ledger,
+    assets: AssetTree,
+    context: Fr,
+    published: Vec<PublishedBatch>,
+    rng: StdRng,
+}
+
+/// A wallet's keys and view.
+struct Party {
+    keys: ViewingKey,
+    spend: SpendKey,
+    chain: Chain,
+}
+
+impl World {
+    fn new() -> Self {
+        let auditor = AuditorKey::from_seed(&Seed::from_bytes([99; 32])).public();
+        let assets = [(DOLLAR, [1; 20], auditor), (GOLD, [2; 20], unaudited())]
+            .map(|(id, token, auditor)| AssetInfo {
+                id,
+                token,
+                flags: 0,
+                auditor,
+            })
+            .into_iter()
+            .collect();
+        let context = Context {
+            chain_id: 31337,
+            rollup: [7; 20],
+        }
+        .word();
+        Self {
+            ledger: Ledger::new(),
+            assets,
+            context,
+            published: Vec::new(),
+            rng: StdRng::seed_from_u64(5),
+        }
+    }
+
+    fn party(&self, seed: u8) -> Party {
+        let seed = Seed::from_bytes([seed; 32]);
+        let keys = ViewingKey::from_seed(&seed);
+        let mut chain = Chain::new(keys.clone(), self.context);
+        for batch in &self.published {
+            chain.apply(batch, &self.auditors()).unwrap();
+        }
+        Party {
+            keys,
+            spend: SpendKey::from_seed(&seed),
+            chain,
+        }
+    }
+
+    fn auditors(&self) -> Vec<ark_ed_on_bn254::EdwardsAffine> {
+        self.assets.iter().map(|info| info.auditor).collect()
+    }
+
+    fn seal(
+        &mut self,
+        transactions: Vec<Transaction>,
+        deposits: Vec<Deposit>,
+        parties: &mut [&mut Party],
+    ) {
+        let input = BatchInput {
+            shape: Shape::S4,
+            time: NOW,
+            fee_recipient: [3; 20],
+            assets_root: self.assets.root(),
+            transactions,
+            deposits,
+        };
+        let config = Config {
+            context: self.context,
+            fee_asset: DOLLAR,
+            min_fee: FEE,
+        };
+        let batch = self
+            .ledger
+            .execute(input, &config)
+            .unwrap()
+            .published()
+            .unwrap();
+        for party in parties {
+            party.chain.apply(&batch, &self.auditors()).unwrap();
+            assert_eq!(party.chain.ledger().state(), self.ledger.state());
+        }
+        self.published.push(batch);
+    }
+
+    fn compose(
+        &mut self,
+        from: &Party,
+        intent: &Intent,
+        asset: AssetId,
+        amount: u128,
+        spendable: impl Fn(&OwnedNote) -> bool,
+    ) -> Result<Composed, ComposeError> {
+        let composer = Composer {
+            chain: &from.chain,
+            assets: &self.assets,
+            keys: &from.keys,
+            spend: &from.spend,
+            terms: Terms {
+                context: self.context,
+                fee_asset: DOLLAR,
+                fee: FEE,
+                expiry: NOW + 60,
+            },
+        };
+        let composed = composer.compose(intent, asset, amount, spendable, &mut self.rng)?;
+        let words = composed.transaction.words(&self.context);
+        subrosa_transaction::check(&composed.witness, &words).unwrap();
+        Ok(composed)
+    }
+}
+
+fn deposit(party: &Party, index: u64, asset: AssetId, value: u128) -> Deposit {
+    Deposit {
+        asset,
+        value,
+        inner: party.chain.deposit_inner(index),
+    }
+}
+
+fn pay(to: &Party, memo: &str) -> Intent {
+    Intent::Transfer {
+        to: to.keys.address(),
+        memo: memo.parse().unwrap(),
+    }
+}
+
+fn held(party: &Party, asset: AssetId) -> u128 {
+    let unspent = party
+        .chain
+        .notes()
+        .iter()
+        .filter(|n| n.spent.is_none() && n.note.asset == asset);
+    unspent.map(|n| n.note.value).sum()
+}
+
+fn lines(party: &Party) -> Vec<(MovementKind, AssetId, u128, Option<String>)> {
+    let memo = |m: &Memo| m.text().unwrap_or_default().to_owned();
+    party
+        .chain
+        .movements()
+        .iter()
+        .map(|m| (m.kind, m.asset, m.amount, m.memo.as_ref().map(memo)))
+        .collect()
+}
+
+#[test]
+fn a_payment_is_found_by_both_and_again_from_their_seeds() {
+    let mut world = World::new();
+    let (mut alice, mut bob) = (world.party(1), world.party(2));
+    let mut stranger = world.party(3);
+    let deposits = vec![
+        deposit(&alice, 0, GOLD, 1_000),
+        deposit(&alice, 1, DOLLAR, 50),
+    ];
+    world.seal(vec![], deposits, &mut [&mut alice, &mut bob, &mut stranger]);
+    assert_eq!((held(&alice, GOLD), held(&alice, DOLLAR)), (1_000, 50));
+
+    let composed = world
+        .compose(&alice, &pay(&bob, "INV 7"), GOLD, 600, |_| true)
+        .unwrap();
+    assert!(!composed.merges);
+    let nullifiers = composed.transaction.nullifiers.each_ref().map(fr_to_bytes);
+    world.seal(
+        vec![composed.transaction],
+        vec![],
+        &mut [&mut alice, &mut bob, &mut stranger],
+    );
+
+    assert_eq!((held(&alice, GOLD), held(&alice, DOLLAR)), (400, 40));
+    assert_eq!(held(&bob, GOLD), 600);
+    assert!(stranger.chain.notes().is_empty() && stranger.chain.movements().is_empty());
+    assert_eq!(alice.chain.included(&nullifiers), Some(2));
+    let mut other = nullifiers;
+    other[0][31] ^= 1;
+    assert_eq!(
+        alice.chain.included(&other),
+        None,
+        "one shared nullifier is not the transaction"
+    );
+    assert_eq!(bob.chain.included(&nullifiers), None);
+
+    let expected_alice = lines(&alice);
+    assert_eq!(
+        expected_alice[2],
+        (MovementKind::Sent, GOLD, 600, Some("INV 7".into()))
+    );
+    assert_eq!(alice.chain.movements()[2].to, Some(bob.keys.address()));
+    assert_eq!(
+        lines(&bob),
+        [(MovementKind::Received, GOLD, 600, Some("INV 7".into()))]
+    );
+
+    let (restored_alice, restored_bob) = (world.party(1), world.party(2));
+    assert_eq!(lines(&restored_alice), expected_alice);
+    assert_eq!(lines(&restored_bob), lines(&bob));
+    assert_eq!(held(&restored_alice, GOLD), 400);
+    assert_eq!(restored_alice.chain.next_deposit(), 2);
+}
+
+#[test]
+fn many_small_notes_are_merged_before_they_are_spent() {
+    let mut world = World::new();
+    let (mut alice, mut bob) = (world.party(1), world.party(2));
+    let deposits = (0..4).map(|i| deposit(&alice, i, DOLLAR, 100)).collect();
+    world.seal(vec![], deposits, &mut [&mut alice, &mut bob]);
+    let intent = pay(&bob, "");
+
+    let merge = world
+        .compose(&alice, &intent, DOLLAR, 350, |_| true)
+        .unwrap();
+    assert!(merge.merges, "four notes do not fit");
+    world.seal(vec![merge.transaction], vec![], &mut [&mut alice, &mut bob]);
+    assert_eq!(held(&alice, DOLLAR), 400 - FEE);
+    assert_eq!(
+        lines(&alice)[4],
+        (MovementKind::Merge, DOLLAR, 290, Some(String::new()))
+    );
+
+    let payment = world
+        .compose(&alice, &intent, DOLLAR, 350, |_| true)
+        .unwrap();
+    assert!(!payment.merges);
+    world.seal(
+        vec![payment.transaction],
+        vec![],
+        &mut [&mut alice, &mut bob],
+    );
+    assert_eq!(
+        (held(&alice, DOLLAR), held(&bob, DOLLAR)),
+        (400 - 2 * FEE - 350, 350)
+    );
+}
+
+#[test]
+fn a_withdrawal_names_its_account_and_leaves_change() {
+    let mut world = World::new();
+    let mut alice = world.party(1);
+    let deposits = vec![
+        deposit(&alice, 0, GOLD, 1_000),
+        deposit(&alice, 1, DOLLAR, 50),
+    ];
+    world.seal(vec![], deposits, &mut [&mut alice]);
+    let intent = Intent::Withdraw {
+        recipient: [0xcd; 20],
+    };
+    let composed = world.compose(&alice, &intent, GOLD, 999, |_| true).unwrap();
+    let withdrawal = composed.transaction.withdrawal.unwrap();
+    assert_eq!(
+        (withdrawal.asset, withdrawal.amount, withdrawal.recipient),
+        (GOLD, 999, [0xcd; 20])
+    );
+    world.seal(vec![composed.transaction], vec![], &mut [&mut alice]);
+    assert_eq!((held(&alice, GOLD), held(&alice, DOLLAR)), (1, 40));
+    assert_eq!(
+        lines(&alice)[2],
+        (MovementKind::Withdrawal, GOLD, 999, None)
+    );
+    assert_eq!(alice.chain.movements()[2].recipient, Some([0xcd; 20]));
+}
+
+#[test]
+fn what_is_not_covered_is_refused() {
+    let mut world = World::new();
+    let (mut alice, bob) = (world.party(1), world.party(2));
+    let deposits = vec![
+        deposit(&alice, 0, GOLD, 1_000),
+        deposit(&alice, 1, DOLLAR, 50),
+    ];
+    world.seal(vec![], deposits, &mut [&mut alice]);
+    let intent = pay(&bob, "");
+    let compose =
+        |world: &mut World, asset, amount| world.compose(&alice, &intent, asset, amount, |_| true);
+    assert_eq!(
+        compose(&mut world, GOLD, 1_001).unwrap_err(),
+        ComposeError::Insufficient
+    );
+    assert_eq!(
+        compose(&mut world, DOLLAR, 41).unwrap_err(),
+        ComposeError::Insufficient
+    );
+    assert_eq!(
+        compose(&mut world, DOLLAR, u128::MAX).unwrap_err(),
+        ComposeError::Insufficient
+    );
+    assert!(compose(&mut world, DOLLAR, 40).is_ok());
+    let held = |note: &OwnedNote| note.note.asset == GOLD;
+    let refused = world.compose(&alice, &intent, GOLD, 5, held);
+    assert_eq!(
+        refused.unwrap_err(),
+        ComposeError::Insufficient,
+        "the fee's note is held"
+    );
+}
+
+#[test]
+fn a_copied_deposit_does_not_pass_for_the_real_one() {
+    let mut world = World::new();
+    let mut alice = world.party(1);
+    let real = deposit(&alice, 0, GOLD, 1_000);
+    let dust = Deposit { value: 1, ..real };
+    world.seal(vec![], vec![dust, real], &mut [&mut alice]);
+    assert_eq!(alice.chain.deposited(0, GOLD, 1_000), Some(1));
+    assert_eq!(alice.chain.deposited(0, GOLD, 999), None);
+    assert_eq!(
+        held(&alice, GOLD),
+        1_001,
+        "both notes are ours, at their own places"
+    );
+}
+
+#[test]
+fn a_batch_that_does_not_follow_changes_nothing() {
+    let mut world = World::new();
+    let mut alice = world.party(1);
+    let deposits = vec![deposit(&alice, 0, DOLLAR, 500)];
+    world.seal(vec![], deposits, &mut [&mut alice]);
+    let again = world.published[0].clone();
+    let before = (lines(&alice), *alice.chain.ledger().state());
+    assert!(alice.chain.apply(&again, &world.auditors()).is_err());
+    assert_eq!((lines(&alice), *alice.chain.ledger().state()), before);
+}
