@@ -97,7 +97,12 @@ pub fn rcm(shared_y: &Fr, nullifier0: &Fr, index: u8, memo: &Memo) -> Fr {
     let shared = Zeroizing::new(fr_to_bytes(shared_y));
     derive::field(
         "rcm",
-        &[&*shared, &fr_to_bytes(nullifier0), &[index], memo.as_bytes()],
+        &[
+            &*shared,
+            &fr_to_bytes(nullifier0),
+            &[index],
+            memo.as_bytes(),
+        ],
     )
 }
 

@@ -100,14 +100,16 @@ async fn make(l1: &dyn L1) -> anyhow::Result<Fixture> {
         fee_asset: DOLLAR,
         min_fee: FEE,
     };
+    // Apart, so that the second's time can be altered within what L1 admits.
     let time = l1.head().await?.timestamp;
+    let earlier = time - 10;
     let queue: Vec<Deposit> = l1
         .deposits(0, 3)
         .await?
         .into_iter()
         .map(|queued| queued.deposit)
         .collect();
-    let input = |transactions: Vec<Transaction>, deposits: &[Deposit]| BatchInput {
+    let input = |time: u64, transactions: Vec<Transaction>, deposits: &[Deposit]| BatchInput {
         shape: Shape::S4,
         time,
         fee_recipient: operator(),
@@ -118,11 +120,16 @@ async fn make(l1: &dyn L1) -> anyhow::Result<Fixture> {
     let mut ledger = Ledger::new();
     let (exchanged, _) = prove(
         &mut ledger.clone(),
-        input(Vec::new(), &[queue[1], queue[0]]),
+        input(earlier, Vec::new(), &[queue[1], queue[0]]),
         &config,
     )
     .await?;
-    let (first, _) = prove(&mut ledger, input(Vec::new(), &queue[..2]), &config).await?;
+    let (first, _) = prove(
+        &mut ledger,
+        input(earlier, Vec::new(), &queue[..2]),
+        &config,
+    )
+    .await?;
     alice.apply(&first.published)?;
 
     // The batch circuit does not look at client proofs, so that none is needed here.
@@ -143,7 +150,8 @@ async fn make(l1: &dyn L1) -> anyhow::Result<Fixture> {
                 .transaction,
         );
     }
-    let (second, instances) = prove(&mut ledger, input(transactions, &queue[2..]), &config).await?;
+    let (second, instances) =
+        prove(&mut ledger, input(time, transactions, &queue[2..]), &config).await?;
     Ok(Fixture {
         context: view.context,
         first,
@@ -499,7 +507,7 @@ async fn altered(stage: &Stage, fixture: &Fixture) -> anyhow::Result<()> {
         ),
         (
             "a proof cut short",
-            |s| drop(s.proof.pop()),
+            |s| s.proof.truncate(s.proof.len() - 1),
             &["InvalidProofLength"],
         ),
         (

@@ -277,7 +277,7 @@ impl Composer<'_> {
             .ok_or(ComposeError::Insufficient)?;
         Ok(InputWitness {
             dummy: false,
-            note: owned.note.clone(),
+            note: owned.note,
             position: owned.position,
             path,
         })

@@ -1,6 +1,8 @@
 //! Composing and scanning against the real ledger: what one wallet sends, the other finds, and both find
 //! again from their seeds alone. No proofs are made: `subrosa_transaction::check` stands for them.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use rand::{SeedableRng as _, rngs::StdRng};
 use subrosa_protocol::{
     Fr,

@@ -61,7 +61,15 @@ impl Draft {
         let mut index = 0u8..;
         let plain = self.outputs.map(|(to, asset, value)| {
             let index = index.next().unwrap_or_default();
-            OutputPlaintext::cash(&ephemeral, &nullifiers[0], index, to, asset, value, &self.memo)
+            OutputPlaintext::cash(
+                &ephemeral,
+                &nullifiers[0],
+                index,
+                to,
+                asset,
+                value,
+                &self.memo,
+            )
         });
         let slot_of = |asset: AssetId| -> Option<u8> {
             self.assets

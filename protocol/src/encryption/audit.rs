@@ -3,8 +3,8 @@
 use std::fmt;
 
 use ark_bn254::Fr;
-use ark_ff::One;
 use ark_ed_on_bn254::EdwardsAffine;
+use ark_ff::One;
 
 use super::{EphemeralKey, ivk_shared};
 use crate::asset::AssetId;

@@ -204,7 +204,12 @@ fn ephemeral_keys_outside_the_subgroup_are_turned_away() {
         let Some(shared) = ivk_shared(&payee.ivk, &ephemeral) else {
             continue;
         };
-        let note = Note::cash(AssetId(0), 9, payee.owner, rcm(&shared, &nullifiers[0], 0, &Memo::default()));
+        let note = Note::cash(
+            AssetId(0),
+            9,
+            payee.owner,
+            rcm(&shared, &nullifiers[0], 0, &Memo::default()),
+        );
         let cm = note.commitment();
         let mut data = NoteData([0; NOTE_DATA_LEN]);
         let (body, tag) = data
@@ -426,8 +431,20 @@ fn one_key_never_seals_two_memos() {
     let attempt = |text: &str| {
         let memo: Memo = text.parse().unwrap();
         let outputs: [OutputPlaintext; 3] = std::array::from_fn(|i| {
-            let to = if i == 0 { payee.address() } else { sender.address() };
-            OutputPlaintext::cash(&ephemeral, &nullifiers[0], i as u8, to, AssetId(7), VALUES[i], &memo)
+            let to = if i == 0 {
+                payee.address()
+            } else {
+                sender.address()
+            };
+            OutputPlaintext::cash(
+                &ephemeral,
+                &nullifiers[0],
+                i as u8,
+                to,
+                AssetId(7),
+                VALUES[i],
+                &memo,
+            )
         });
         encrypt_outputs(&ephemeral, &sender.ovk, &outputs, &memo).0
     };
@@ -435,7 +452,10 @@ fn one_key_never_seals_two_memos() {
     let (one, two) = (attempt(a), attempt(b));
     let xor: Vec<u8> = (18..18 + 15).map(|i| one[i] ^ two[i]).collect();
     let plain: Vec<u8> = a.bytes().zip(b.bytes()).map(|(x, y)| x ^ y).collect();
-    assert_ne!(xor, plain, "the memos' XOR shows: one keystream for two messages");
+    assert_ne!(
+        xor, plain,
+        "the memos' XOR shows: one keystream for two messages"
+    );
 }
 
 #[test]
