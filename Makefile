@@ -4,7 +4,7 @@ L1 ?= embedded
 SCENARIO ?= transfer
 SUBROSA = target/release/subrosa
 
-.PHONY: help build demo test test-rust test-contracts test-snarkjs lint contracts bench clean
+.PHONY: help build demo test test-rust test-contracts test-snarkjs lint audit contracts bench clean
 
 help:
 	@echo "make demo [L1=anvil]   build and run the demonstration"
@@ -20,7 +20,7 @@ demo: build
 	@if [ "$(L1)" = anvil ]; then scripts/prepare --contracts; fi
 	@$(SUBROSA) demo --scenario $(SCENARIO) --l1 $(L1)
 
-test: lint test-contracts test-rust test-snarkjs
+test: lint audit test-contracts test-rust test-snarkjs
 
 lint:
 	@scripts/prepare
@@ -30,15 +30,28 @@ lint:
 
 test-rust:
 	@scripts/prepare --contracts
+	$(CARGO) build --release --locked -p subrosa
 	$(CARGO) test --release --locked --workspace
 
-test-contracts:
+test-audit:
 	@scripts/prepare --contracts
+	@scripts/audit
+
+contracts:
+	@scripts/prepare --contracts
+	$(CARGO) run --release --locked --quiet -p subrosa-verifier --example generate -- --check
 	cd verifier-contract && npm run --silent check && npm run --silent test
 
 test-snarkjs:
 	@scripts/prepare --contracts
 	prover/snarkjs/verify.sh
+
+# Advisories of the npm packages that run in the build, and of the crates where cargo-deny is installed: it reads a
+# database that not every machine can reach.
+audit:
+	@scripts/prepare --contracts
+	@cd verifier-contract && npm audit --omit=dev --audit-level=high || echo "audit: npm's advisories could not be read" >&2
+	@if command -v cargo-deny >/dev/null; then cargo deny check; else echo "audit: cargo-deny is not installed; crates unchecked" >&2; fi
 
 contracts:
 	@scripts/prepare --contracts

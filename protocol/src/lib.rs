@@ -6,7 +6,7 @@
 //!
 //! | module | section |
 //! |---|---|
-//! | [`domain`], [`poseidon`], [`encoding`], [`derive`] | *Notation and hashing* |
+//! | [`domain`], [`poseidon`], [`encoding`], [`mod@derive`] | *Notation and hashing* |
 //! | [`keys`] | *Keys and addresses* |
 //! | [`note`], [`encryption`] | *Notes* |
 //! | [`tree`], [`nullifier_tree`], [`asset`] | *Trees and state* |

@@ -491,7 +491,7 @@ async fn altered(stage: &Stage, fixture: &Fixture) -> anyhow::Result<()> {
         (
             "another shape",
             |s| s.published.shape = Shape::S16,
-            &["UnknownShape"],
+            &["UnknownShape", "no shape of this size is registered"],
         ),
         (
             "old state",

@@ -11,7 +11,7 @@
 //! One set of columns and gates ([`config`]) serves all shapes. [`layout`] places cells and labels them
 //! with rules; [`schedule`] is the arrangement of the permutation; each `*_chip` module
 //! adds one kind of gadget; the rules are in [`state`], [`slot`], [`anchors`], [`nullifiers`],
-//! [`commitments`] and [`data`], put together in [`circuit`]. [`check`] is the same statement
+//! [`commitments`] and [`data`], put together in [`circuit`]. [`check()`] is the same statement
 //! computed natively.
 
 pub mod anchors;

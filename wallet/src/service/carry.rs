@@ -1,0 +1,296 @@
+//! Carrying operations through: composing, proving, submitting, following.
+
+use std::sync::Arc;
+
+use rand::rngs::OsRng;
+use subrosa_protocol::{
+    asset::AssetId, encoding::fr_to_bytes, keys::Address, transaction::Submission,
+};
+
+use super::{
+    Inner, LIFETIME, MAX_ATTEMPTS, Wallet,
+    fate::{advance, spendable},
+    new_id, now, parse_account,
+};
+use crate::{
+    chain::OwnedNote,
+    compose::{Composer, Intent, Terms},
+    error::{Failure, WalletError},
+    operation::{Attempt, Operation, Progress, Request},
+    sequencer::SequencerError,
+};
+
+impl Wallet {
+    /// Moves operations on that the chain has caught up with, or that can no longer happen. What the chain
+    /// holds overrides what the sequencer said: a transaction that it called refused may be there.
+    pub(super) async fn follow(&self) -> Result<(), WalletError> {
+        let mut inner = self.inner.lock().await;
+        let Inner {
+            chain,
+            state,
+            settled,
+            l1_time,
+            ..
+        } = &mut *inner;
+        let mut changed = false;
+        for operation in &mut state.operations {
+            let next = advance(operation, chain, *settled, *l1_time);
+            if next != operation.progress {
+                if !next.is_open() || next == Progress::Queued {
+                    operation.submission = None;
+                }
+                operation.progress = next;
+                changed = true;
+            }
+        }
+        if changed {
+            self.store.save(&inner.state)?;
+        }
+        Ok(())
+    }
+
+    /// Asks the sequencer about accepted transactions that no batch holds yet: it may have had to drop one,
+    /// because the asset root moved or the expiry passed.
+    pub(super) async fn watch_submitted(&self) -> Result<(), WalletError> {
+        let waiting: Vec<(String, String)> = {
+            let inner = self.inner.lock().await;
+            inner
+                .state
+                .operations
+                .iter()
+                .filter(|o| o.progress == Progress::Submitted)
+                .filter_map(|o| Some((o.id.clone(), o.attempts.last()?.digest.clone())))
+                .collect()
+        };
+        for (id, digest) in waiting {
+            if let Some(code) = self.client.refusal(&digest).await? {
+                self.dropped(&id, code).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The sequencer does not take a transaction. If its ground moved, it is composed again from the same
+    /// notes; otherwise the operation fails, and its notes are held until the transaction can no longer
+    /// be included.
+    async fn dropped(&self, id: &str, code: String) -> Result<(), WalletError> {
+        self.refresh_assets().await?;
+        let again = {
+            let inner = self.inner.lock().await;
+            let root = hex_word(&fr_to_bytes(&inner.assets.root()));
+            let operation = inner.state.operations.iter().find(|o| o.id == id);
+            operation.is_some_and(|o| {
+                let moved = match code.as_str() {
+                    "stale_assets" => o.attempts.last().is_some_and(|a| a.assets_root != root),
+                    "unknown_anchor" => true,
+                    _ => false,
+                };
+                moved && o.request != Request::Merge && o.attempts.len() < MAX_ATTEMPTS
+            })
+        };
+        if again {
+            return self
+                .update(id, |operation| {
+                    operation.progress = Progress::Queued;
+                    operation.submission = None;
+                    operation.waiting_for = Some(code);
+                })
+                .await;
+        }
+        let failure = Failure {
+            code: "rejected".into(),
+            reason: Some(code),
+            detail: "the sequencer does not take the transaction".into(),
+        };
+        self.fail(id, failure).await
+    }
+
+    pub(super) async fn next_to_submit(&self) -> Option<String> {
+        let inner = self.inner.lock().await;
+        inner
+            .state
+            .operations
+            .iter()
+            .find(|o| o.progress == Progress::Proven && o.waiting_for.is_none())
+            .map(|o| o.id.clone())
+    }
+
+    /// Composes and proves a queued operation. False if it has to wait for notes.
+    pub(super) async fn prove(self: &Arc<Self>, id: &str) -> Result<bool, WalletError> {
+        let (operation, composed) = {
+            let inner = self.inner.lock().await;
+            let Some(operation) = inner.state.operations.iter().find(|o| o.id == id).cloned()
+            else {
+                return Ok(false);
+            };
+            let spendable = spendable(&inner, &operation);
+            let intent = self.intent(&operation.request)?;
+            let composer = Composer {
+                chain: &inner.chain,
+                assets: &inner.assets,
+                keys: &self.keys,
+                spend: &self.spend,
+                terms: Terms {
+                    context: self.info.context,
+                    fee_asset: self.info.fee_asset,
+                    fee: operation.fee,
+                    expiry: now() + LIFETIME,
+                },
+            };
+            let composed = composer.compose(
+                &intent,
+                AssetId(operation.asset),
+                operation.amount,
+                |note: &OwnedNote| spendable(&fr_to_bytes(&note.nullifier)),
+                &mut OsRng,
+            );
+            (operation, composed)
+        };
+        let composed = match composed {
+            Ok(composed) => composed,
+            Err(crate::compose::ComposeError::Insufficient) => {
+                return self.wait_for_notes(id).await.map(|()| false);
+            }
+            Err(error) => {
+                self.fail(id, WalletError::from(error).failure()).await?;
+                return Ok(false);
+            }
+        };
+        let words = composed.transaction.words(&self.info.context);
+        let digest = composed.transaction.digest(&self.info.context);
+        let merges = composed.merges;
+        let transaction = composed.transaction.clone();
+        let wallet = Arc::clone(self);
+        let proof =
+            tokio::task::spawn_blocking(move || wallet.prover.prove(&words, &composed.witness))
+                .await
+                .map_err(|_| WalletError::Stopped)?;
+        let proof = match proof {
+            Ok(proof) => proof,
+            Err(reason) => {
+                self.fail(id, WalletError::Prover(reason).failure()).await?;
+                return Ok(false);
+            }
+        };
+        let attempt = Attempt {
+            digest: hex_word(&fr_to_bytes(&digest)),
+            nullifiers: transaction.nullifiers.each_ref().map(fr_to_bytes),
+            expiry: transaction.header.expiry,
+            assets_root: hex_word(&fr_to_bytes(&transaction.assets_root)),
+        };
+        let submission = Submission { transaction, proof }.to_bytes();
+        let mut inner = self.inner.lock().await;
+        let proven = |operation: &mut Operation| {
+            operation.progress = Progress::Proven;
+            operation.attempts.push(attempt);
+            operation.submission = Some(hex::encode(submission));
+            operation.waiting_for = None;
+        };
+        if merges {
+            let mut merge = Operation {
+                id: new_id(),
+                request: Request::Merge,
+                created: now(),
+                attempts: Vec::new(),
+                ..operation
+            };
+            proven(&mut merge);
+            let merge_id = merge.id.clone();
+            inner.state.operations.push(merge);
+            self.store.save(&inner.state)?;
+            drop(inner);
+            self.submit(&merge_id).await?;
+            return Ok(false);
+        }
+        if let Some(operation) = inner.state.operations.iter_mut().find(|o| o.id == id) {
+            proven(operation);
+        }
+        self.store.save(&inner.state)?;
+        Ok(true)
+    }
+
+    /// Leaves an operation queued while others may still bring it notes, and fails it when none can.
+    async fn wait_for_notes(&self, id: &str) -> Result<(), WalletError> {
+        let may_come = {
+            let inner = self.inner.lock().await;
+            inner
+                .state
+                .operations
+                .iter()
+                .any(|o| o.id != id && o.progress.is_open())
+        };
+        if may_come {
+            Ok(())
+        } else {
+            self.fail(id, WalletError::InsufficientFunds.failure())
+                .await
+        }
+    }
+
+    pub(super) fn intent(&self, request: &Request) -> Result<Intent, WalletError> {
+        let malformed = |_| WalletError::Malformed("a stored operation".into());
+        match request {
+            Request::Transfer { to, memo } => Ok(Intent::Transfer {
+                to: Address::decode(to, self.network)
+                    .map_err(|e| WalletError::BadAddress(e.to_string()))?,
+                memo: memo
+                    .parse()
+                    .map_err(|e: subrosa_protocol::encryption::MemoError| {
+                        WalletError::MemoTooLong(e.to_string())
+                    })?,
+            }),
+            Request::Withdrawal { to } => Ok(Intent::Withdraw {
+                recipient: parse_account(to).map_err(malformed)?,
+            }),
+            Request::Deposit { .. } | Request::Merge => Err(WalletError::Malformed(
+                "nothing to compose for this operation".into(),
+            )),
+        }
+    }
+
+    /// Sends a proven operation. Transient failures leave it proven; a moved ground queues it again.
+    pub(super) async fn submit(&self, id: &str) -> Result<(), WalletError> {
+        let bytes = {
+            let inner = self.inner.lock().await;
+            let operation = inner.state.operations.iter().find(|o| o.id == id);
+            let Some(hex) = operation.and_then(|o| o.submission.as_ref()) else {
+                return Ok(());
+            };
+            hex::decode(hex).map_err(|_| WalletError::Malformed("a stored submission".into()))?
+        };
+        match self.client.submit(bytes).await {
+            Ok(()) => {
+                self.update(id, |operation| operation.progress = Progress::Submitted)
+                    .await
+            }
+            Err(error) if error.is_transient() => Err(error.into()),
+            Err(SequencerError::Refused { code, .. }) => self.dropped(id, code).await,
+            Err(error) => self.fail(id, WalletError::from(error).failure()).await,
+        }
+    }
+
+    pub(super) async fn update(
+        &self,
+        id: &str,
+        change: impl FnOnce(&mut Operation),
+    ) -> Result<(), WalletError> {
+        let mut inner = self.inner.lock().await;
+        if let Some(operation) = inner.state.operations.iter_mut().find(|o| o.id == id) {
+            change(operation);
+        }
+        Ok(self.store.save(&inner.state)?)
+    }
+
+    pub(super) async fn fail(&self, id: &str, failure: Failure) -> Result<(), WalletError> {
+        self.update(id, |operation| {
+            operation.progress = Progress::Failed(failure);
+            operation.submission = None;
+        })
+        .await
+    }
+}
+
+/// 0x hex.
+fn hex_word(bytes: &[u8; 32]) -> String {
+    format!("0x{}", hex::encode(bytes))
+}

@@ -1,0 +1,158 @@
+//! What may still become of signed transactions, and what follows for notes and balances.
+
+use std::collections::HashSet;
+
+use subrosa_protocol::asset::AssetId;
+
+use super::Inner;
+use crate::{
+    chain::Chain,
+    error::Failure,
+    operation::{Attempt, Operation, Progress, Request},
+    sequencer::Info,
+};
+
+/// What may still become of a signed transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// It is in this batch.
+    Included(u64),
+    /// Another transaction spent one of its notes.
+    Superseded,
+    /// No batch can hold it any more.
+    Expired,
+    /// It can still be included.
+    Live,
+}
+
+fn fate(attempt: &Attempt, chain: &Chain, l1_time: u64) -> Fate {
+    if let Some(batch) = chain.included(&attempt.nullifiers) {
+        Fate::Included(batch)
+    } else if attempt
+        .nullifiers
+        .iter()
+        .any(|nf| chain.spent(nf).is_some())
+    {
+        Fate::Superseded
+    } else if l1_time > attempt.expiry {
+        Fate::Expired
+    } else {
+        Fate::Live
+    }
+}
+
+/// Where an operation stands in view of the chain.
+pub(super) fn advance(
+    operation: &Operation,
+    chain: &Chain,
+    settled: u64,
+    l1_time: u64,
+) -> Progress {
+    let found = |batch: u64| {
+        if batch <= settled {
+            Progress::Settled { batch }
+        } else {
+            Progress::Included { batch }
+        }
+    };
+    let current = operation.progress.clone();
+    if let Request::Deposit { deposit } = operation.request {
+        let taken = chain.deposited(deposit, AssetId(operation.asset), operation.amount);
+        return match (taken, current) {
+            (Some(batch), _) => found(batch),
+            (None, Progress::Included { .. } | Progress::Settled { .. }) => Progress::Submitted,
+            (None, current) => current,
+        };
+    }
+    let fates = || operation.attempts.iter().map(|a| fate(a, chain, l1_time));
+    let included = fates().find_map(|fate| match fate {
+        Fate::Included(batch) => Some(batch),
+        _ => None,
+    });
+    if let Some(batch) = included {
+        return found(batch);
+    }
+    let failed = |code: &str, detail: &str| {
+        Progress::Failed(Failure {
+            code: code.into(),
+            reason: None,
+            detail: detail.into(),
+        })
+    };
+    match current {
+        // The batch was sealed anew; the sequencer still has the transaction.
+        Progress::Included { .. } | Progress::Settled { .. } => Progress::Submitted,
+        Progress::Proven | Progress::Submitted => match fates().next_back() {
+            // Nothing of this operation can happen any more, so that it may start afresh.
+            Some(Fate::Superseded) if operation.request != Request::Merge => Progress::Queued,
+            Some(Fate::Superseded) => failed("superseded", "another transaction spent its notes"),
+            Some(Fate::Expired) => failed("expired", "it was not included before its expiry"),
+            _ => current,
+        },
+        other => other,
+    }
+}
+
+/// Nullifiers of transactions that can still be included, but for those of operation `except`. A failed merge
+/// holds nothing: whichever of it and a later transaction is included, nothing is paid twice.
+pub(super) fn held_nullifiers(inner: &Inner, except: Option<&str>) -> HashSet<[u8; 32]> {
+    let operations = inner.state.operations.iter();
+    operations
+        .filter(|o| Some(o.id.as_str()) != except)
+        .filter(|o| o.request != Request::Merge || o.progress.is_open())
+        .flat_map(|o| &o.attempts)
+        .filter(|attempt| fate(attempt, &inner.chain, inner.l1_time) == Fate::Live)
+        .flat_map(|attempt| attempt.nullifiers)
+        .collect()
+}
+
+/// Which notes an operation may spend. If a transaction signed for it can still be included, only that one's
+/// notes: so a second one excludes the first, and nothing is paid twice.
+pub(super) fn spendable(
+    inner: &Inner,
+    operation: &Operation,
+) -> impl Fn(&[u8; 32]) -> bool + use<> {
+    let live = |attempt: &&Attempt| fate(attempt, &inner.chain, inner.l1_time) == Fate::Live;
+    let pinned = operation.attempts.iter().rfind(live).map(|a| a.nullifiers);
+    let held = held_nullifiers(inner, Some(&operation.id));
+    move |nullifier| match &pinned {
+        Some(pinned) => pinned.contains(nullifier),
+        None => !held.contains(nullifier),
+    }
+}
+
+/// Whether an operation's payment may still leave.
+fn may_leave(inner: &Inner, operation: &Operation) -> bool {
+    let live = |attempt: &Attempt| fate(attempt, &inner.chain, inner.l1_time) == Fate::Live;
+    operation.progress.is_open()
+        || (matches!(operation.progress, Progress::Failed(_))
+            && operation.request != Request::Merge
+            && operation.attempts.iter().any(live))
+}
+
+/// What will be left of an asset when all open operations are done, not counting what others may pay us.
+pub(super) fn projected(inner: &Inner, info: &Info, asset: AssetId) -> u128 {
+    let held = inner
+        .chain
+        .notes()
+        .iter()
+        .filter(|n| n.spent.is_none() && n.note.asset == asset)
+        .fold(0u128, |sum, n| sum.saturating_add(n.note.value));
+    let leaving = inner
+        .state
+        .operations
+        .iter()
+        .filter(|o| may_leave(inner, o))
+        .map(|o| {
+            let out = match o.request {
+                Request::Transfer { .. } | Request::Withdrawal { .. } if o.asset == asset.0 => {
+                    o.amount
+                }
+                _ => 0,
+            };
+            let fee = if info.fee_asset == asset { o.fee } else { 0 };
+            out.saturating_add(fee)
+        })
+        .fold(0u128, u128::saturating_add);
+    held.saturating_sub(leaving)
+}
