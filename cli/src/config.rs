@@ -26,7 +26,8 @@ pub(crate) fn layered<T: DeserializeOwned>(
         figment = figment.merge(Toml::file_exact(path));
     }
     figment
-        .merge(Env::prefixed(prefix).split("__"))
+        // The variable that names the file itself is no setting.
+        .merge(Env::prefixed(prefix).ignore(&["config"]).split("__"))
         .merge(Serialized::defaults(flags))
         .extract()
         .context("the configuration is incomplete or wrong")

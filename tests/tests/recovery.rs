@@ -118,11 +118,10 @@ impl Service {
                 "sequencer",
                 "--development",
             ]);
+            // The environment stands for the flags --deployment and --config.
             command
-                .arg("--deployment")
-                .arg(&deployment)
-                .arg("--config")
-                .arg(&settings);
+                .env("SUBROSA_DEPLOYMENT", &deployment)
+                .env("SUBROSA_SEQUENCER_CONFIG", &settings);
             command
                 .arg("--store")
                 .arg(&store)

@@ -1,7 +1,7 @@
 //! Really proven batches against the real contracts: accepted once, and never in any other form. On the
 //! embedded chain, and with the same proofs on anvil where it is installed.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::SolCall as _;
@@ -172,7 +172,7 @@ struct Everything {
 struct Stage {
     chain: Chain,
     deployed: Deployed,
-    l1: std::sync::Arc<dyn L1>,
+    l1: Arc<dyn L1>,
 }
 
 impl Stage {
@@ -243,19 +243,19 @@ impl Stage {
         change: impl FnOnce(&mut Rollup::submitBatchCall),
         by: &[&str],
     ) -> anyhow::Result<()> {
-        let recorder = Client::new(
-            Recorder::default(),
-            self.deployed.contracts,
-            Some(account(OPERATOR)),
-        );
-        let _ = recorder.settle(batch).await;
+        let recorder = Recorder {
+            chain: self.chain.transport.clone(),
+            sent: Mutex::default(),
+        };
+        let recorder = Client::new(recorder, self.deployed.contracts, Some(account(OPERATOR)));
+        let unsent = recorder.settle(batch).await;
         let data = recorder
             .transport()
-            .0
+            .sent
             .lock()
             .expect("no holder panics")
-            .take()
-            .context("nothing was sent")?;
+            .take();
+        let data = data.with_context(|| format!("nothing was sent: {unsent:?}"))?;
         let mut call = Rollup::submitBatchCall::abi_decode(&data)?;
         change(&mut call);
         let outgoing = Outgoing {
@@ -313,37 +313,40 @@ fn check(what: &str, result: Result<(), L1Error>, by: &[&str]) -> anyhow::Result
     }
 }
 
-/// Keeps what would be sent, and sends nothing.
-#[derive(Debug, Default)]
-struct Recorder(Mutex<Option<Bytes>>);
-
-fn nowhere<T>() -> Result<T, L1Error> {
-    Err(L1Error::Unavailable("there is no chain here".into()))
+/// Reads from a chain; keeps what would be sent to it, and sends nothing.
+struct Recorder {
+    chain: Arc<dyn Transport>,
+    sent: Mutex<Option<Bytes>>,
 }
 
 #[async_trait::async_trait]
 impl Transport for Recorder {
     async fn chain_id(&self) -> Result<u64, L1Error> {
-        nowhere()
+        self.chain.chain_id().await
     }
     async fn head(&self) -> Result<Head, L1Error> {
-        nowhere()
+        self.chain.head().await
     }
-    async fn call(&self, _: &'static str, _: Address, _: Bytes) -> Result<Bytes, L1Error> {
-        nowhere()
+    async fn call(
+        &self,
+        operation: &'static str,
+        to: Address,
+        data: Bytes,
+    ) -> Result<Bytes, L1Error> {
+        self.chain.call(operation, to, data).await
     }
     async fn send(&self, _: &Account, outgoing: Outgoing) -> Result<Mined, L1Error> {
-        *self.0.lock().expect("no holder panics") = Some(outgoing.data);
-        nowhere()
+        *self.sent.lock().expect("no holder panics") = Some(outgoing.data);
+        Err(L1Error::Unavailable("only recorded".into()))
     }
-    async fn logs(&self, _: Address, _: Vec<B256>) -> Result<Vec<FoundLog>, L1Error> {
-        nowhere()
+    async fn logs(&self, address: Address, topics: Vec<B256>) -> Result<Vec<FoundLog>, L1Error> {
+        self.chain.logs(address, topics).await
     }
-    async fn calldata(&self, _: B256) -> Result<Option<Bytes>, L1Error> {
-        nowhere()
+    async fn calldata(&self, transaction: B256) -> Result<Option<Bytes>, L1Error> {
+        self.chain.calldata(transaction).await
     }
-    async fn ether(&self, _: Address) -> Result<U256, L1Error> {
-        nowhere()
+    async fn ether(&self, owner: Address) -> Result<U256, L1Error> {
+        self.chain.ether(owner).await
     }
 }
 
