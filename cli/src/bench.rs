@@ -2,20 +2,31 @@
 
 use std::{path::Path, time::Instant};
 
+use alloy_primitives::{Bytes, U256};
+use alloy_sol_types::SolCall as _;
 use anyhow::{Context as _, ensure};
 use indicatif::MultiProgress;
 use rand::{Rng as _, RngCore as _, SeedableRng as _, rngs::StdRng};
 use serde_json::{Value, json};
+use subrosa_bindings::{
+    EmbeddedTransport, Transport as _, contracts::BatchVerifier, deploy::data_contract,
+    development, transport::Outgoing,
+};
 use subrosa_protocol::{
     Fr,
     asset::AssetId,
     batch::{BatchWitness, Shape},
+    encoding::fr_to_bytes,
     encryption::{EphemeralKey, Memo, OutputPlaintext, PublishedOutputs, Scanner, encrypt_outputs},
     keys::{Seed, ViewingKey},
     ledger::{BatchInput, Config, Deposit, Ledger},
     transaction::Submission,
 };
-use subrosa_prover::{progress::Silent, setup::KeyStore};
+use subrosa_prover::{
+    batch::{BatchKeys, BatchProof},
+    progress::Silent,
+    setup::KeyStore,
+};
 use subrosa_transaction::samples::{self, SAMPLE_ASSETS, Sample};
 
 use crate::{
@@ -68,10 +79,10 @@ pub(crate) enum Command {
 }
 
 /// Measures and prints.
-pub(crate) fn run(keys: &Path, command: Command) -> anyhow::Result<()> {
+pub(crate) async fn run(keys: &Path, command: Command) -> anyhow::Result<()> {
     let (figures, as_json) = match command {
         Command::Client { runs, json } => (client(keys, runs)?, json),
-        Command::Batch { slots, runs, json } => (batch(keys, slots, runs)?, json),
+        Command::Batch { slots, runs, json } => (batch(keys, slots, runs).await?, json),
         Command::Admission { submissions, json } => (admission(keys, submissions)?, json),
         Command::Scan { transactions, json } => (scan(transactions)?, json),
     };
@@ -177,7 +188,7 @@ fn full_batch(shape: Shape) -> anyhow::Result<BatchWitness> {
     Ok(ledger.execute(input, &config)?)
 }
 
-fn batch(keys: &Path, slots: usize, runs: usize) -> anyhow::Result<Value> {
+async fn batch(keys: &Path, slots: usize, runs: usize) -> anyhow::Result<Value> {
     ensure!(runs > 0, "at least one run");
     let shape = Shape::from_slots(slots).context("a shape has 4, 16 or 64 slots")?;
     let started = Instant::now();
@@ -188,15 +199,17 @@ fn batch(keys: &Path, slots: usize, runs: usize) -> anyhow::Result<Value> {
     let execute = started.elapsed().as_secs_f64();
     let bars = MultiProgress::new();
     let bar = counter(&bars, "batch proofs", runs as u64);
-    let (mut proving, mut bytes) = (Vec::new(), 0);
+    let (mut proving, mut last) = (Vec::new(), None);
     for _ in 0..runs {
         let started = Instant::now();
         let proof = keys.prove(&witness, &Silent)?;
         proving.push(started.elapsed().as_secs_f64());
-        bytes = proof.proof.len();
+        last = Some(proof);
         bar.inc(1);
     }
     bar.finish_and_clear();
+    let proof = last.context("no proof was made")?;
+    let gas = verify_gas(&keys, &proof).await?;
     let cells: Value = serde_json::from_str(include_str!("../../circuits/batch/cells.json"))?;
     let of_shape = cells["shapes"]
         .as_array()
@@ -213,10 +226,74 @@ fn batch(keys: &Path, slots: usize, runs: usize) -> anyhow::Result<Value> {
         "keygen_s": rounded(keygen, 3),
         "execute_s": rounded(execute, 3),
         "prove_s": rounded(median(&proving), 3),
-        "proof_bytes": bytes,
+        "proof_bytes": proof.proof.len(),
+        "key_bytes": keys.vk_data().len(),
+        "verify_gas": gas.verify,
+        "verify_intrinsic_gas": gas.intrinsic,
+        "verifier_deploy_gas": gas.verifier,
+        "key_deploy_gas": gas.key,
+        "data_words": shape.words_len(),
+        "parts": of_shape["parts"],
         "runs": runs,
         "peak_rss_bytes": peak_rss_bytes(),
     }))
+}
+
+/// What L1 charges for a proof, by part.
+struct Gas {
+    /// Execution of the verifier.
+    verify: u64,
+    /// What the transaction pays for itself and its calldata.
+    intrinsic: u64,
+    /// Deployment of the verifier, once for all shapes.
+    verifier: u64,
+    /// Deployment of this shape's key.
+    key: u64,
+}
+
+/// Deploys verifier and key on the embedded chain and verifies the proof in a transaction.
+async fn verify_gas(keys: &BatchKeys, proof: &BatchProof) -> anyhow::Result<Gas> {
+    let account = development::accounts().swap_remove(0);
+    let chain = EmbeddedTransport::new(&[account.address()]);
+    let create = |data: Bytes| Outgoing {
+        operation: "create",
+        to: None,
+        data,
+        value: U256::ZERO,
+    };
+    let verifier = chain
+        .send(&account, create(BatchVerifier::BYTECODE.clone()))
+        .await?;
+    let key = chain
+        .send(&account, create(data_contract(keys.vk_data())))
+        .await?;
+    let data: Bytes = BatchVerifier::verifyCall {
+        vkData: key.created.context("no key was created")?,
+        instances: proof
+            .instances
+            .map(|word| U256::from_be_bytes(fr_to_bytes(&word))),
+        proof: proof.proof.clone().into(),
+    }
+    .abi_encode()
+    .into();
+    let intrinsic = 21_000
+        + data
+            .iter()
+            .map(|byte| if *byte == 0 { 4 } else { 16 })
+            .sum::<u64>();
+    let outgoing = Outgoing {
+        operation: "verify",
+        to: verifier.created,
+        data,
+        value: U256::ZERO,
+    };
+    let mined = chain.send(&account, outgoing).await?;
+    Ok(Gas {
+        verify: mined.gas_used.saturating_sub(intrinsic),
+        intrinsic,
+        verifier: verifier.gas_used,
+        key: key.gas_used,
+    })
 }
 
 fn admission(keys: &Path, submissions: usize) -> anyhow::Result<Value> {

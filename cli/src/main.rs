@@ -82,7 +82,7 @@ fn main() -> anyhow::Result<()> {
             Command::Wallet(command) => run::wallet(&cli.keys, command).await,
             Command::Prover(command) => run::prover(&cli.keys, command),
             Command::Setup(command) => setup::run(&cli.keys, command).await,
-            Command::Bench(command) => bench::run(&cli.keys, command),
+            Command::Bench(command) => bench::run(&cli.keys, command).await,
         }
     })
 }

@@ -349,7 +349,9 @@ fn auditors_open_with_their_key_and_no_other() {
         audit_decrypt(&shared, &(cm + Fr::one()), &sample.audit),
         None
     );
-    assert_eq!(auditor_shared(&auditor, &Fr::one()), None);
+    // esk = 0 hides nothing from anybody, and so not from the auditor.
+    assert_eq!(auditor_shared(&auditor, &Fr::one()), Some(Fr::one()));
+    assert_eq!(auditor_shared(&auditor, &-Fr::one()), None, "small order");
 }
 
 #[test]

@@ -407,7 +407,7 @@ impl<T: Transport> L1 for Client<T> {
         let newest = shapes.iter().rev().find(|(_, shape)| *shape == size);
         let (id, _) = newest.ok_or_else(|| L1Error::Rejected {
             operation: "submitBatch",
-            reason: "no shape of this size is registered".into(),
+            reason: "UnknownShape".into(),
         })?;
         let (mined, length) = self
             .write(
