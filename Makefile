@@ -28,30 +28,23 @@ lint:
 	$(CARGO) clippy --release --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --locked --workspace --no-deps
 
-test-rust:
-	@scripts/prepare --contracts
-	$(CARGO) build --release --locked -p subrosa
-	$(CARGO) test --release --locked --workspace
-
-test-audit:
+audit:
 	@scripts/prepare --contracts
 	@scripts/audit
 
-contracts:
+# The whole workspace is built at once: with fewer packages cargo would choose other features and build twice.
+test-rust:
 	@scripts/prepare --contracts
-	$(CARGO) run --release --locked --quiet -p subrosa-verifier --example generate -- --check
+	$(CARGO) build --release --locked --workspace
+	$(CARGO) test --release --locked --workspace
+
+test-contracts:
+	@scripts/prepare --contracts
 	cd verifier-contract && npm run --silent check && npm run --silent test
 
 test-snarkjs:
 	@scripts/prepare --contracts
 	prover/snarkjs/verify.sh
-
-# Advisories of the npm packages that run in the build, and of the crates where cargo-deny is installed: it reads a
-# database that not every machine can reach.
-audit:
-	@scripts/prepare --contracts
-	@cd verifier-contract && npm audit --omit=dev --audit-level=high || echo "audit: npm's advisories could not be read" >&2
-	@if command -v cargo-deny >/dev/null; then cargo deny check; else echo "audit: cargo-deny is not installed; crates unchecked" >&2; fi
 
 contracts:
 	@scripts/prepare --contracts

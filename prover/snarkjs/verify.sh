@@ -19,7 +19,13 @@ trap 'rm -rf "$work"' EXIT
 keys=${1:-$work/keys}
 
 cd "$here/.."
-cargo run --release --quiet -p subrosa-prover --example export_snarkjs -- "$keys" "$work"
+# What `cargo test --workspace` has built already is used: building one package alone chooses other features.
+example="${CARGO_TARGET_DIR:-$here/../../target}/release/examples/export_snarkjs"
+if [ -x "$example" ]; then
+    "$example" "$keys" "$work"
+else
+    cargo run --release --quiet -p subrosa-prover --example export_snarkjs -- "$keys" "$work"
+fi
 
 # snarkjs exits with 1 for a proof that does not hold, and says which.
 verify() {
