@@ -3,7 +3,6 @@
 use std::{path::Path, time::Instant};
 
 use alloy_primitives::{Bytes, U256};
-use alloy_sol_types::SolCall as _;
 use anyhow::{Context as _, ensure};
 use indicatif::MultiProgress;
 use rand::{Rng as _, RngCore as _, SeedableRng as _, rngs::StdRng};
@@ -16,7 +15,6 @@ use subrosa_protocol::{
     Fr,
     asset::AssetId,
     batch::{BatchWitness, Shape},
-    encoding::fr_to_bytes,
     encryption::{EphemeralKey, Memo, OutputPlaintext, PublishedOutputs, Scanner, encrypt_outputs},
     keys::{Seed, ViewingKey},
     ledger::{BatchInput, Config, Deposit, Ledger},
@@ -31,6 +29,7 @@ use subrosa_transaction::samples::{self, SAMPLE_ASSETS, Sample};
 
 use crate::{
     progress::counter,
+    proofs::verification_gas,
     system::{median, peak_rss_bytes, rounded},
 };
 
@@ -267,29 +266,12 @@ async fn verify_gas(keys: &BatchKeys, proof: &BatchProof) -> anyhow::Result<Gas>
     let key = chain
         .send(&account, create(data_contract(keys.vk_data())))
         .await?;
-    let data: Bytes = BatchVerifier::verifyCall {
-        vkData: key.created.context("no key was created")?,
-        instances: proof
-            .instances
-            .map(|word| U256::from_be_bytes(fr_to_bytes(&word))),
-        proof: proof.proof.clone().into(),
-    }
-    .abi_encode()
-    .into();
-    let intrinsic = 21_000
-        + data
-            .iter()
-            .map(|byte| if *byte == 0 { 4 } else { 16 })
-            .sum::<u64>();
-    let outgoing = Outgoing {
-        operation: "verify",
-        to: verifier.created,
-        data,
-        value: U256::ZERO,
-    };
-    let mined = chain.send(&account, outgoing).await?;
+    let address = verifier.created.context("no verifier was created")?;
+    let key_address = key.created.context("no key was created")?;
+    let (verify, intrinsic) =
+        verification_gas(&chain, &account, address, key_address, proof).await?;
     Ok(Gas {
-        verify: mined.gas_used.saturating_sub(intrinsic),
+        verify,
         intrinsic,
         verifier: verifier.gas_used,
         key: key.gas_used,

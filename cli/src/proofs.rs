@@ -6,8 +6,13 @@ use std::{
     time::Instant,
 };
 
+use alloy_primitives::{Address, Bytes, U256};
+use alloy_sol_types::SolCall as _;
 use indicatif::MultiProgress;
-use subrosa_protocol::{Fr, batch::Shape};
+use subrosa_bindings::{
+    Account, L1Error, Transport, contracts::BatchVerifier, transport::Outgoing,
+};
+use subrosa_protocol::{Fr, batch::Shape, encoding::fr_to_bytes};
 use subrosa_prover::{
     batch::{BatchKeys, BatchProof, ProveError},
     progress::ProgressSink,
@@ -148,4 +153,37 @@ impl<P: TransactionProver> TransactionProver for TimedProver<P> {
     fn verify(&self, digest: &Fr, proof: &[u8; 128]) -> bool {
         self.prover.verify(digest, proof)
     }
+}
+
+/// Gas of verifying a proof, measured by a transaction straight to the verifier: its execution, and what the
+/// transaction pays for itself and its calldata.
+pub(crate) async fn verification_gas(
+    transport: &dyn Transport,
+    account: &Account,
+    verifier: Address,
+    key: Address,
+    proof: &BatchProof,
+) -> Result<(u64, u64), L1Error> {
+    let data: Bytes = BatchVerifier::verifyCall {
+        vkData: key,
+        instances: proof
+            .instances
+            .map(|word| U256::from_be_bytes(fr_to_bytes(&word))),
+        proof: proof.proof.clone().into(),
+    }
+    .abi_encode()
+    .into();
+    let calldata: u64 = data
+        .iter()
+        .map(|byte| if *byte == 0 { 4 } else { 16 })
+        .sum();
+    let intrinsic = 21_000 + calldata;
+    let outgoing = Outgoing {
+        operation: "verify",
+        to: Some(verifier),
+        data,
+        value: U256::ZERO,
+    };
+    let mined = transport.send(account, outgoing).await?;
+    Ok((mined.gas_used.saturating_sub(intrinsic), intrinsic))
 }

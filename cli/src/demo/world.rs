@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use alloy_primitives::{Address, Bytes, U256};
+use alloy_primitives::{Address, U256};
 use alloy_sol_types::SolCall as _;
 use anyhow::{Context as _, ensure};
 use futures::future::BoxFuture;
@@ -15,10 +15,10 @@ use rand::rngs::OsRng;
 use secrecy::SecretString;
 use subrosa_bindings::{
     Account, Client, L1,
-    contracts::{BatchVerifier, Rollup},
+    contracts::Rollup,
     deploy::{DeployConfig, Deployment, NewAsset, NewShape, deploy, development_token, mint},
     development,
-    transport::{Outgoing, Transport},
+    transport::Transport,
 };
 use subrosa_protocol::{
     asset::{AssetId, AssetInfo},
@@ -44,7 +44,7 @@ use super::{
 use crate::{
     chain::{Chain, ChainKind},
     progress::{Phases, spinner},
-    proofs::{Made, ShownProver, TimedProver},
+    proofs::{Made, ShownProver, TimedProver, verification_gas},
 };
 
 /// The fee of a transaction, base units of the fee asset: 0.05 dUSD.
@@ -411,29 +411,15 @@ impl World {
             )
             .await?;
         let shape = Rollup::shapeOfCall::abi_decode_returns(&answer)?;
-        let data: Bytes = BatchVerifier::verifyCall {
-            vkData: shape.vkData,
-            instances: last
-                .proof
-                .instances
-                .map(|word| U256::from_be_bytes(fr_to_bytes(&word))),
-            proof: last.proof.proof.clone().into(),
-        }
-        .abi_encode()
-        .into();
-        let intrinsic: u64 = 21_000
-            + data
-                .iter()
-                .map(|byte| if *byte == 0 { 4 } else { 16 })
-                .sum::<u64>();
-        let outgoing = Outgoing {
-            operation: "verify",
-            to: Some(shape.verifier),
-            data,
-            value: U256::ZERO,
-        };
-        let mined = self.chain.transport.send(&self.deployer, outgoing).await?;
-        Ok(mined.gas_used.saturating_sub(intrinsic))
+        let (execution, _) = verification_gas(
+            &self.chain.transport,
+            &self.deployer,
+            shape.verifier,
+            shape.vkData,
+            &last.proof,
+        )
+        .await?;
+        Ok(execution)
     }
 
     /// Where everything listens, for `--stay`.
