@@ -1,8 +1,11 @@
 //! The circuit: all rules over one witness, and its halo2 interface.
 
+use std::sync::Arc;
+
 use halo2_proofs::circuit::{Cell, Layouter, Region, SimpleFloorPlanner, Value};
 use halo2_proofs::plonk::{Circuit, ConstraintSystem, Error};
 use halo2curves::bn256::Fr;
+use halo2curves::ff::Field;
 use subrosa_protocol::asset::AssetId;
 use subrosa_protocol::batch::{BatchHeader, BatchWitness, LinkWitness, Shape, SlotWitness};
 use subrosa_protocol::ledger::State;
@@ -10,20 +13,23 @@ use subrosa_protocol::transaction::WORDS;
 use subrosa_protocol::tree::{DEPTH, MerklePath};
 
 use crate::anchors::anchor;
+use crate::client::{ClientKey, ClientProof};
 use crate::commitments::{commitments, deposits};
-use crate::config::{Config, TABLE_BITS};
+use crate::config::{COMMITTED, Config, TABLE_BITS};
 use crate::convert::to_halo2;
 use crate::data::{data, words};
 use crate::layout::{Layout, Selector, Sheet, Wire};
 use crate::nullifiers::nullifiers;
 use crate::rules::Rule;
+use crate::schedule::COLUMNS;
 use crate::slot::{SlotWires, fee_total, slot};
 use crate::state::{counts, deposit_counts, header, history, leaf_counts, state};
 
 /// Rows at the end that the layout leaves to blinding (the proof system needs fewer).
 const RESERVED_ROWS: usize = 16;
 
-/// Public instances, in order: old state, new state, c, z, y.
+/// Public instances of the statement, in order: old state, new state, c, z, y. One more follows: the
+/// column challenge ζ, which a verifier computes from the proof ([`COMMITTED`]).
 pub const INSTANCES: usize = 5;
 
 /// The wires that the rest of a circuit may build on.
@@ -180,36 +186,75 @@ pub fn well_formed(witness: &BatchWitness) -> bool {
         && witness.note_subtree_path.len() == levels
 }
 
+/// What a batch proof is made from: the state transition and the proof of every slot's transaction,
+/// padding included.
+#[derive(Clone, Debug)]
+pub struct Statement {
+    /// The state transition.
+    pub witness: BatchWitness,
+    /// One proof a slot; inactive slots have a proof of the padding digest.
+    pub proofs: Vec<ClientProof>,
+}
+
 /// The batch circuit of a shape, with a witness for proving and without one for key generation.
 #[derive(Clone, Debug)]
 pub struct BatchCircuit {
     /// Number of slots.
     pub shape: Shape,
-    /// The witness; of the same shape.
-    pub witness: Option<BatchWitness>,
+    /// The clients' verifying key.
+    pub key: Arc<ClientKey>,
+    /// What is proven; of the same shape.
+    pub statement: Option<Arc<Statement>>,
+    /// ζ, the column challenge; of no matter to the committed columns.
+    pub challenge: Fr,
     #[cfg(test)]
     pub(crate) tamper: Option<crate::layout::Tamper>,
 }
 
 impl BatchCircuit {
     /// The circuit with a witness.
-    pub fn new(witness: BatchWitness) -> BatchCircuit {
+    pub fn new(key: Arc<ClientKey>, statement: Arc<Statement>) -> BatchCircuit {
         BatchCircuit {
-            shape: witness.shape,
-            witness: Some(witness),
+            shape: statement.witness.shape,
+            key,
+            statement: Some(statement),
+            challenge: Fr::ZERO,
             #[cfg(test)]
             tamper: None,
         }
     }
 
     /// The circuit of a shape, for key generation.
-    pub fn blank(shape: Shape) -> BatchCircuit {
+    pub fn blank(shape: Shape, key: Arc<ClientKey>) -> BatchCircuit {
         BatchCircuit {
             shape,
-            witness: None,
+            key,
+            statement: None,
+            challenge: Fr::ZERO,
             #[cfg(test)]
             tamper: None,
         }
+    }
+
+    /// The columns that a prover commits to first, `2^k` cells each; ζ is drawn from the commitments.
+    /// `None` if the statement has lists of the wrong length.
+    pub fn committed(&self) -> Option<Vec<Vec<Fr>>> {
+        let mut columns = self.advice(Fr::ZERO)?;
+        columns.truncate(COMMITTED);
+        Some(columns)
+    }
+
+    /// All advice columns under the column challenge, `2^k` cells each, in the order of the constraint
+    /// system. `None` if the statement has lists of the wrong length.
+    pub fn advice(&self, challenge: Fr) -> Option<Vec<Vec<Fr>>> {
+        let mut circuit = self.clone();
+        circuit.challenge = challenge;
+        let mut sheet = Columns(vec![
+            vec![Fr::ZERO; 1 << Self::k(self.shape)];
+            COMMITTED + COLUMNS
+        ]);
+        circuit.write(&mut sheet)?;
+        Some(sheet.0)
     }
 
     /// log₂ of the number of rows.
@@ -229,8 +274,8 @@ impl BatchCircuit {
     /// Writes the circuit on a sheet; false if the witness has lists of the wrong length.
     pub fn write<'s>(&self, sheet: &'s mut dyn Sheet) -> Option<Written<'s>> {
         let blank_witness;
-        let witness = match &self.witness {
-            Some(witness) => witness,
+        let witness = match &self.statement {
+            Some(statement) => &statement.witness,
             None => {
                 blank_witness = blank(self.shape);
                 &blank_witness
@@ -261,6 +306,18 @@ pub struct Written<'s> {
     pub transition: StateTransition,
     /// Cells of each part.
     pub parts: Parts,
+}
+
+/// Advice columns in memory.
+struct Columns(Vec<Vec<Fr>>);
+
+impl Sheet for Columns {
+    fn advice(&mut self, column: usize, row: usize, value: Fr) {
+        self.0[COMMITTED + column][row] = value;
+    }
+    fn constant(&mut self, _: usize, _: usize, _: Fr) {}
+    fn select(&mut self, _: Selector, _: usize, _: Fr) {}
+    fn equal(&mut self, _: (usize, usize), _: (usize, usize)) {}
 }
 
 /// A halo2 region as a sheet.
@@ -315,7 +372,7 @@ impl Circuit<Fr> for BatchCircuit {
     type Params = ();
 
     fn without_witnesses(&self) -> Self {
-        BatchCircuit::blank(self.shape)
+        BatchCircuit::blank(self.shape, self.key.clone())
     }
 
     fn configure(meta: &mut ConstraintSystem<Fr>) -> Config {

@@ -62,9 +62,15 @@ pub enum Step {
     Arithmetic = 3,
 }
 
+/// Columns that a prover commits to before the column challenge ζ is drawn; the first ones of the
+/// constraint system.
+pub const COMMITTED: usize = 5;
+
 /// The columns.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// The committed columns.
+    pub committed: [Column<Advice>; COMMITTED],
     /// Advice columns.
     pub advice: [Column<Advice>; COLUMNS],
     /// Round constants and coefficients.
@@ -123,10 +129,12 @@ struct Row {
 impl Config {
     /// Declares columns and gates.
     pub fn configure(meta: &mut ConstraintSystem<Fr>) -> Config {
+        let committed = std::array::from_fn(|_| meta.advice_column());
         let advice: [Column<Advice>; COLUMNS] = std::array::from_fn(|_| meta.advice_column());
         let instance = meta.instance_column();
         let constants: [Column<Fixed>; COLUMNS] = std::array::from_fn(|_| meta.fixed_column());
         let config = Config {
+            committed,
             advice,
             constants,
             full: meta.fixed_column(),

@@ -1,10 +1,13 @@
 //! What the circuit of a shape takes, pinned by `cells.json`.
 
+use std::sync::Arc;
+
 use halo2curves::bn256::Fr;
 use serde::{Deserialize, Serialize};
 use subrosa_protocol::batch::Shape;
 
 use crate::circuit::BatchCircuit;
+use crate::client::ClientKey;
 use crate::config::TABLE_BITS;
 use crate::layout::{Selector, Sheet};
 use crate::schedule::COLUMNS;
@@ -54,9 +57,9 @@ impl Counts {
     ///
     /// # Panics
     /// If the circuit does not fit its number of rows, which a test excludes for each shape.
-    pub fn of(shape: Shape) -> Counts {
+    pub fn of(shape: Shape, key: Arc<ClientKey>) -> Counts {
         let mut sheet = Blank;
-        let written = BatchCircuit::blank(shape)
+        let written = BatchCircuit::blank(shape, key)
             .write(&mut sheet)
             .expect("the circuit of each shape fits its rows");
         let census = written.layout.census();

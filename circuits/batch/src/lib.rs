@@ -18,6 +18,7 @@ pub mod anchors;
 mod arithmetic;
 pub mod check;
 pub mod circuit;
+pub mod client;
 pub mod commitments;
 pub mod config;
 pub mod convert;
@@ -34,7 +35,9 @@ pub mod slot;
 pub mod state;
 
 pub use check::check;
-pub use circuit::{BatchCircuit, INSTANCES, StateTransition, instances};
+pub use circuit::{BatchCircuit, INSTANCES, StateTransition, Statement, instances};
+pub use client::{ClientKey, ClientProof};
+pub use config::COMMITTED;
 pub use counts::Counts;
 pub use rules::Rule;
 

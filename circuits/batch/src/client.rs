@@ -1,0 +1,57 @@
+//! What the circuit verifies of the clients: their verifying key, a constant of the circuit, and one
+//! Groth16 proof a slot (spec: *Aggregation*).
+
+use ark_bn254::{Bn254, G1Affine, G2Affine};
+use ark_groth16::{Proof, VerifyingKey};
+
+/// The verifying key of the transaction circuit. It is fixed in the batch circuit: another key is
+/// another batch circuit, with other keys on L1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientKey {
+    /// α.
+    pub alpha: G1Affine,
+    /// β.
+    pub beta: G2Affine,
+    /// γ.
+    pub gamma: G2Affine,
+    /// δ.
+    pub delta: G2Affine,
+    /// IC₀ and IC₁: the statement's only input is the digest.
+    pub inputs: [G1Affine; 2],
+}
+
+impl ClientKey {
+    /// Takes the points of a key for exactly one public input; `None` for any other number.
+    pub fn new(key: &VerifyingKey<Bn254>) -> Option<ClientKey> {
+        let inputs = key.gamma_abc_g1[..].try_into().ok()?;
+        Some(ClientKey {
+            alpha: key.alpha_g1,
+            beta: key.beta_g2,
+            gamma: key.gamma_g2,
+            delta: key.delta_g2,
+            inputs,
+        })
+    }
+}
+
+/// A client's proof. The points are a claim: the circuit holds them to their curves and B to its
+/// subgroup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientProof {
+    /// A.
+    pub a: G1Affine,
+    /// B.
+    pub b: G2Affine,
+    /// C.
+    pub c: G1Affine,
+}
+
+impl From<&Proof<Bn254>> for ClientProof {
+    fn from(proof: &Proof<Bn254>) -> ClientProof {
+        ClientProof {
+            a: proof.a,
+            b: proof.b,
+            c: proof.c,
+        }
+    }
+}
