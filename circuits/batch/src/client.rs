@@ -1,7 +1,7 @@
 //! What the circuit verifies of the clients: their verifying key, a constant of the circuit, and one
 //! Groth16 proof a slot (spec: *Aggregation*).
 
-use ark_bn254::{Bn254, G1Affine, G2Affine};
+use ark_bn254::{Bn254, Fr, G1Affine, G2Affine};
 use ark_groth16::{Proof, VerifyingKey};
 
 /// The verifying key of the transaction circuit. It is fixed in the batch circuit: another key is
@@ -18,11 +18,13 @@ pub struct ClientKey {
     pub delta: G2Affine,
     /// IC₀ and IC₁: the statement's only input is the digest.
     pub inputs: [G1Affine; 2],
+    /// The digest that stands in empty slots: of a statement of kind 0, so that anyone has a proof of it.
+    pub padding: Fr,
 }
 
 impl ClientKey {
     /// Takes the points of a key for exactly one public input; `None` for any other number.
-    pub fn new(key: &VerifyingKey<Bn254>) -> Option<ClientKey> {
+    pub fn new(key: &VerifyingKey<Bn254>, padding: Fr) -> Option<ClientKey> {
         let inputs = key.gamma_abc_g1[..].try_into().ok()?;
         Some(ClientKey {
             alpha: key.alpha_g1,
@@ -30,6 +32,7 @@ impl ClientKey {
             gamma: key.gamma_g2,
             delta: key.delta_g2,
             inputs,
+            padding,
         })
     }
 }
