@@ -34,11 +34,19 @@ pub enum Domain {
     State = 13,
     /// Commitment to the data words of a batch.
     Data = 14,
+    /// A client's proof with its digest: packed coordinates, digest.
+    ClientProof = 15,
+    /// State of the aggregation's transcript: state before, what is absorbed.
+    Transcript = 16,
+    /// A challenge of the aggregation: state, number.
+    Challenge = 17,
+    /// Weights of the aggregation's identities: state, number.
+    Weights = 18,
 }
 
 impl Domain {
     /// Every domain, in the order of the tags.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 18] = [
         Self::Node,
         Self::Owner,
         Self::NoteInner,
@@ -53,6 +61,10 @@ impl Domain {
         Self::Context,
         Self::State,
         Self::Data,
+        Self::ClientProof,
+        Self::Transcript,
+        Self::Challenge,
+        Self::Weights,
     ];
 
     /// The first element of the state before a message of `len` elements is absorbed:

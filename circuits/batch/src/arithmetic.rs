@@ -109,6 +109,18 @@ impl Layout<'_> {
         self.gate(Some(product(a, b)), &[], Fr::ZERO, Result::Equal(expected));
     }
 
+    /// weight·a·b + Σ weightᵢ·wireᵢ + constant, with at most five linear terms.
+    pub(crate) fn combine(
+        &mut self,
+        (weight, a, b): (Fr, Wire, Wire),
+        linear: &[(Fr, Wire)],
+        constant: Fr,
+    ) -> Wire {
+        let mut product = product(a, b);
+        product.weights[0] = weight;
+        self.gate(Some(product), linear, constant, Result::New)
+    }
+
     /// a·b.
     pub fn mul(&mut self, a: Wire, b: Wire) -> Wire {
         self.mul_add(a, b, None)

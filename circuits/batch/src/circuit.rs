@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ark_bn254::{G1Affine, G2Affine};
 use halo2_proofs::circuit::{Cell, Layouter, Region, SimpleFloorPlanner, Value};
 use halo2_proofs::plonk::{Circuit, ConstraintSystem, Error};
 use halo2curves::bn256::Fr;
@@ -12,16 +13,17 @@ use subrosa_protocol::ledger::State;
 use subrosa_protocol::transaction::WORDS;
 use subrosa_protocol::tree::{DEPTH, MerklePath};
 
+use crate::aggregation::{aggregation, column_challenge, proven_digest};
 use crate::anchors::anchor;
 use crate::client::{ClientKey, ClientProof};
 use crate::commitments::{commitments, deposits};
-use crate::config::{COMMITTED, Config, TABLE_BITS};
+use crate::config::{COMMITTED, Config, column};
 use crate::convert::to_halo2;
 use crate::data::{data, words};
 use crate::layout::{Layout, Selector, Sheet, Wire};
 use crate::nullifiers::nullifiers;
+use crate::pairing::fixed::Fixed;
 use crate::rules::Rule;
-use crate::schedule::COLUMNS;
 use crate::slot::{SlotWires, fee_total, slot};
 use crate::state::{counts, deposit_counts, header, history, leaf_counts, state};
 
@@ -209,6 +211,9 @@ pub struct BatchCircuit {
     pub challenge: Fr,
     #[cfg(test)]
     pub(crate) tamper: Option<crate::layout::Tamper>,
+    /// Leaves the clients' proofs out, for tests of the state transition.
+    #[cfg(test)]
+    pub(crate) bare: bool,
 }
 
 impl BatchCircuit {
@@ -221,6 +226,8 @@ impl BatchCircuit {
             challenge: Fr::ZERO,
             #[cfg(test)]
             tamper: None,
+            #[cfg(test)]
+            bare: false,
         }
     }
 
@@ -233,6 +240,8 @@ impl BatchCircuit {
             challenge: Fr::ZERO,
             #[cfg(test)]
             tamper: None,
+            #[cfg(test)]
+            bare: false,
         }
     }
 
@@ -251,7 +260,7 @@ impl BatchCircuit {
         circuit.challenge = challenge;
         let mut sheet = Columns(vec![
             vec![Fr::ZERO; 1 << Self::k(self.shape)];
-            COMMITTED + COLUMNS
+            column::ALL
         ]);
         circuit.write(&mut sheet)?;
         Some(sheet.0)
@@ -260,9 +269,9 @@ impl BatchCircuit {
     /// log₂ of the number of rows.
     pub fn k(shape: Shape) -> u32 {
         match shape {
-            Shape::S4 => 14,
-            Shape::S16 => 15,
-            Shape::S64 => 17,
+            Shape::S4 => 16,
+            Shape::S16 => 17,
+            Shape::S64 => 19,
         }
     }
 
@@ -271,9 +280,47 @@ impl BatchCircuit {
         (1 << Self::k(shape)) - RESERVED_ROWS
     }
 
+    /// log₂ of the rows of this very circuit.
+    #[cfg(test)]
+    pub(crate) fn height(&self) -> u32 {
+        match (self.bare, self.shape) {
+            (false, shape) => Self::k(shape),
+            (true, Shape::S4) => 14,
+            (true, Shape::S16) => 15,
+            (true, Shape::S64) => 17,
+        }
+    }
+
+    #[cfg(not(test))]
+    fn height(&self) -> u32 {
+        Self::k(self.shape)
+    }
+
+    /// Whether there is a proof for every slot.
+    fn complete(&self, proofs: &[ClientProof]) -> bool {
+        #[cfg(test)]
+        if self.bare {
+            return true;
+        }
+        proofs.len() == self.shape.slots()
+    }
+
     /// Writes the circuit on a sheet; false if the witness has lists of the wrong length.
     pub fn write<'s>(&self, sheet: &'s mut dyn Sheet) -> Option<Written<'s>> {
         let blank_witness;
+        let identity = ClientProof {
+            a: G1Affine::identity(),
+            b: G2Affine::identity(),
+            c: G1Affine::identity(),
+        };
+        let blank_proofs;
+        let proofs = match &self.statement {
+            Some(statement) => &statement.proofs,
+            None => {
+                blank_proofs = vec![identity; self.shape.slots()];
+                &blank_proofs
+            }
+        };
         let witness = match &self.statement {
             Some(statement) => &statement.witness,
             None => {
@@ -281,18 +328,44 @@ impl BatchCircuit {
                 &blank_witness
             }
         };
-        if !well_formed(witness) || witness.shape != self.shape {
+        if !well_formed(witness)
+            || witness.shape != self.shape
+            || !self.complete(proofs)
+        {
             return None;
         }
-        let mut layout = Layout::new(sheet, Self::rows(self.shape));
+        let mut layout = Layout::new(sheet, (1 << self.height()) - RESERVED_ROWS);
         #[cfg(test)]
         if let Some(tamper) = self.tamper {
             layout.tamper(tamper);
         }
-        let (transition, parts) = state_transition(&mut layout, witness);
+        let (transition, mut parts) = state_transition(&mut layout, witness);
+        let before = layout.census().cells();
+        let challenge = column_challenge(&mut layout, self.challenge);
+        #[cfg(test)]
+        if self.bare {
+            layout.table();
+            return layout.fits().then_some(Written {
+                layout,
+                transition,
+                challenge,
+                parts,
+            });
+        }
+        let fixed = Fixed::new(&self.key);
+        let digests: Vec<Wire> = transition
+            .active
+            .iter()
+            .zip(&transition.digests)
+            .map(|(active, digest)| proven_digest(&mut layout, &fixed, *active, *digest))
+            .collect();
+        aggregation(&mut layout, &fixed, proofs, &digests, challenge);
+        let cells = layout.census().cells();
+        parts.cells.push(("proofs", cells - before));
         layout.fits().then_some(Written {
             layout,
             transition,
+            challenge,
             parts,
         })
     }
@@ -304,6 +377,8 @@ pub struct Written<'s> {
     pub layout: Layout<'s>,
     /// The exposed wires.
     pub transition: StateTransition,
+    /// ζ, which follows the five instances.
+    pub challenge: Wire,
     /// Cells of each part.
     pub parts: Parts,
 }
@@ -313,7 +388,7 @@ struct Columns(Vec<Vec<Fr>>);
 
 impl Sheet for Columns {
     fn advice(&mut self, column: usize, row: usize, value: Fr) {
-        self.0[COMMITTED + column][row] = value;
+        self.0[column::to_advice(column)][row] = value;
     }
     fn constant(&mut self, _: usize, _: usize, _: Fr) {}
     fn select(&mut self, _: Selector, _: usize, _: Fr) {}
@@ -356,6 +431,10 @@ impl Sheet for RegionSheet<'_> {
             Selector::Partial => self.config.partial,
             Selector::Step => self.config.step,
             Selector::Range => self.config.range,
+            Selector::Weighted => self.config.weighted,
+            Selector::Foreign => self.config.foreign,
+            Selector::Live => self.config.live,
+            Selector::Table => self.config.table,
         };
         self.region.assign_fixed(column, row, value);
     }
@@ -380,20 +459,6 @@ impl Circuit<Fr> for BatchCircuit {
     }
 
     fn synthesize(&self, config: Config, mut layouter: impl Layouter<Fr>) -> Result<(), Error> {
-        layouter.assign_table(
-            || "range",
-            |mut table| {
-                for value in 0..1usize << TABLE_BITS {
-                    table.assign_cell(
-                        || "value",
-                        config.table,
-                        value,
-                        || Value::known(Fr::from(value as u64)),
-                    )?;
-                }
-                Ok(())
-            },
-        )?;
         let wires = layouter.assign_region(
             || "batch",
             |region| {
@@ -402,7 +467,8 @@ impl Circuit<Fr> for BatchCircuit {
                     config: config.clone(),
                 };
                 let written = self.write(&mut sheet).ok_or(Error::Synthesis)?;
-                Ok(written.transition.instances)
+                let [old, new, c, z, y] = written.transition.instances;
+                Ok([old, new, c, z, y, written.challenge])
             },
         )?;
         for (row, wire) in wires.iter().enumerate() {

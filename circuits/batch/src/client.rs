@@ -2,7 +2,13 @@
 //! Groth16 proof a slot (spec: *Aggregation*).
 
 use ark_bn254::{Bn254, Fr, G1Affine, G2Affine};
+use ark_ec::AffineRepr;
 use ark_groth16::{Proof, VerifyingKey};
+use subrosa_protocol::domain::Domain;
+use subrosa_protocol::poseidon::hash;
+
+use crate::foreign::limbs::{Limbs, limbs_of};
+use crate::pairing::transcript::pack;
 
 /// The verifying key of the transaction circuit. It is fixed in the batch circuit: another key is
 /// another batch circuit, with other keys on L1.
@@ -34,6 +40,23 @@ impl ClientKey {
             inputs,
             padding,
         })
+    }
+
+    /// A hash of all of it, which the transcript begins with.
+    pub(crate) fn identity(&self) -> Fr {
+        let g1 = [self.alpha, self.inputs[0], self.inputs[1]];
+        let g2 = [self.beta, self.gamma, self.delta];
+        let mut coordinates = Vec::new();
+        for (x, y) in g1.iter().filter_map(AffineRepr::xy) {
+            coordinates.extend([x, y]);
+        }
+        for (x, y) in g2.iter().filter_map(AffineRepr::xy) {
+            coordinates.extend([x.c0, x.c1, y.c0, y.c1]);
+        }
+        let limbs: Vec<Limbs> = coordinates.iter().map(limbs_of).collect();
+        let mut words = pack(&limbs);
+        words.push(self.padding);
+        hash(Domain::Transcript, &words)
     }
 }
 

@@ -3,21 +3,33 @@
 //! | columns | what |
 //! |---|---|
 //! | advice 0–9 | the cells; 1–9 take part in copies, 9 is looked up |
-//! | constant 0–9 | round constants; coefficients of the arithmetic gate (1–8) and of the range gate (9) |
+//! | pieces (4) | a limb of a value modulo q, in pieces of 13 bits |
+//! | multiplicity | how often the table's entry of this row occurs among all pieces |
+//! | evaluation | a limb, or a value at σ; takes part in copies |
+//! | point | σ in every row |
+//! | balance | running sum of Σ 1/(σ + piece) − multiplicity/(σ + entry) |
+//! | constant 0–9 | round constants; coefficients of the arithmetic gate (1–8), of a weighted product (0–8) and of the range gate (9) |
 //! | full | 1: two full rounds, 2: the same, leading into the partial rounds |
 //! | partial | 1: ten partial rounds, 2: the same, leading back to full rounds |
 //! | step | 1: absorb, 2: Merkle step, 3: arithmetic |
 //! | range | factor of the looked-up value, 0 where nothing is looked up |
+//! | weighted | 1: weighted product |
+//! | foreign | 1: evaluation is a limb, 2: a limb with the next ones behind it, 3: boundary |
+//! | live | 1 where σ and the running sum go on to the next row |
 //! | table | 0 … 2^13 − 1 |
-//! | instance | old state, new state, c, z, y |
+//! | instance | old state, new state, c, z, y, ζ |
+//!
+//! Pieces and multiplicity are the **committed** columns, the first of the constraint system: the column
+//! challenge ζ is drawn from their commitments, and everything else may depend on it.
 
 use halo2_proofs::plonk::{
-    Advice, Column, ConstraintSystem, Expression, Fixed, Instance, TableColumn, VirtualCells,
+    Advice, Column, ConstraintSystem, Expression, Fixed, Instance, VirtualCells,
 };
 use halo2_proofs::poly::Rotation;
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
 
+use crate::foreign::limbs::PIECES;
 use crate::schedule::{COLUMNS, Schedule};
 
 /// Bits of a looked-up piece.
@@ -49,6 +61,57 @@ pub mod gate {
     pub const ARITHMETIC: &str = "arithmetic";
     /// The lookup.
     pub const RANGE: &str = "range";
+    /// Weighted products of evaluations.
+    pub const WEIGHTED: &str = "weighted product";
+    /// Limbs and their polynomial at σ.
+    pub const EVALUATION: &str = "evaluation";
+    /// Where σ enters and the running sum begins and ends.
+    pub const BOUNDARY: &str = "boundary";
+    /// σ is the same in every row.
+    pub const POINT: &str = "point";
+    /// Every piece is an entry of the table.
+    pub const BALANCE: &str = "balance";
+}
+
+/// Places of all columns in a layout. The general ones are 0 … 9.
+pub mod column {
+    use super::{COLUMNS, PIECES};
+
+    /// First of the columns of pieces.
+    pub const PIECE: usize = COLUMNS;
+    /// Multiplicities.
+    pub const MULTIPLICITY: usize = PIECE + PIECES;
+    /// Evaluations.
+    pub const EVALUATION: usize = MULTIPLICITY + 1;
+    /// σ.
+    pub const POINT: usize = EVALUATION + 1;
+    /// Running sums.
+    pub const BALANCE: usize = POINT + 1;
+    /// Number of columns.
+    pub const ALL: usize = BALANCE + 1;
+
+    /// The place of an advice column of the constraint system, where the committed ones come first.
+    pub fn of_advice(index: usize) -> usize {
+        let committed = super::COMMITTED;
+        if index < committed {
+            PIECE + index
+        } else if index < committed + COLUMNS {
+            index - committed
+        } else {
+            index
+        }
+    }
+
+    /// The place in the constraint system of a column.
+    pub fn to_advice(place: usize) -> usize {
+        if place < COLUMNS {
+            place + super::COMMITTED
+        } else if place < EVALUATION {
+            place - COLUMNS
+        } else {
+            place
+        }
+    }
 }
 
 /// Kinds of row in the `step` column.
@@ -64,15 +127,24 @@ pub enum Step {
 
 /// Columns that a prover commits to before the column challenge ζ is drawn; the first ones of the
 /// constraint system.
-pub const COMMITTED: usize = 5;
+pub const COMMITTED: usize = PIECES + 1;
+
+/// Kinds of row in the `foreign` column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Foreign {
+    /// The evaluation is the limb.
+    Limb = 1,
+    /// The evaluation is the limb plus σ times the next row's evaluation.
+    Chained = 2,
+    /// The evaluation is the running sum, the next row's is σ.
+    Boundary = 3,
+}
 
 /// The columns.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The committed columns.
-    pub committed: [Column<Advice>; COMMITTED],
-    /// Advice columns.
-    pub advice: [Column<Advice>; COLUMNS],
+    /// Advice columns, by their places in a layout.
+    pub advice: [Column<Advice>; column::ALL],
     /// Round constants and coefficients.
     pub constants: [Column<Fixed>; COLUMNS],
     /// Selector of full rounds.
@@ -83,8 +155,14 @@ pub struct Config {
     pub step: Column<Fixed>,
     /// Factor of the looked-up value.
     pub range: Column<Fixed>,
-    /// The table of 13-bit integers.
-    pub table: TableColumn,
+    /// Selector of weighted products.
+    pub weighted: Column<Fixed>,
+    /// Selector of evaluations.
+    pub foreign: Column<Fixed>,
+    /// Rows of the multiset argument.
+    pub live: Column<Fixed>,
+    /// The table of 13-bit integers; 0 below it.
+    pub table: Column<Fixed>,
     /// The public inputs.
     pub instance: Column<Instance>,
 }
@@ -129,43 +207,49 @@ struct Row {
 impl Config {
     /// Declares columns and gates.
     pub fn configure(meta: &mut ConstraintSystem<Fr>) -> Config {
-        let committed = std::array::from_fn(|_| meta.advice_column());
-        let advice: [Column<Advice>; COLUMNS] = std::array::from_fn(|_| meta.advice_column());
+        let created: [Column<Advice>; column::ALL] = std::array::from_fn(|_| meta.advice_column());
+        let advice = std::array::from_fn(|place| created[column::to_advice(place)]);
         let instance = meta.instance_column();
         let constants: [Column<Fixed>; COLUMNS] = std::array::from_fn(|_| meta.fixed_column());
         let config = Config {
-            committed,
             advice,
             constants,
             full: meta.fixed_column(),
             partial: meta.fixed_column(),
             step: meta.fixed_column(),
             range: meta.fixed_column(),
-            table: meta.lookup_table_column(),
+            weighted: meta.fixed_column(),
+            foreign: meta.fixed_column(),
+            live: meta.fixed_column(),
+            table: meta.fixed_column(),
             instance,
         };
-        for column in &config.advice[1..] {
+        for column in &config.advice[1..COLUMNS] {
             meta.enable_equality(*column);
         }
+        meta.enable_equality(config.advice[column::EVALUATION]);
         meta.enable_equality(instance);
         meta.set_minimum_degree(DEGREE);
         config.full_rounds(meta);
         config.partial_rounds(meta);
         config.steps(meta);
-        meta.lookup(gate::RANGE, |cells| {
+        config.weighted_products(meta);
+        config.evaluations(meta);
+        config.multiset(meta);
+        meta.lookup_any(gate::RANGE, |cells| {
             let factor = cells.query_fixed(config.range, Rotation::cur());
             let step = cells.query_fixed(config.constants[9], Rotation::cur());
             let value = cells.query_advice(config.advice[9], Rotation::cur());
             let rest = cells.query_advice(config.advice[9], Rotation::next());
-            vec![(factor * (value - step * rest), config.table)]
+            let table = cells.query_fixed(config.table, Rotation::cur());
+            vec![(factor * (value - step * rest), table)]
         });
         config
     }
 
     fn row(&self, cells: &mut VirtualCells<'_, Fr>, next: usize) -> Row {
         Row {
-            cur: self
-                .advice
+            cur: self.advice[..COLUMNS]
                 .iter()
                 .map(|column| cells.query_advice(*column, Rotation::cur()))
                 .collect(),
@@ -327,6 +411,88 @@ impl Config {
                 },
             );
             vec![selector * (product + linear - x[5].clone())]
+        });
+    }
+
+    fn weighted_products(&self, meta: &mut ConstraintSystem<Fr>) {
+        meta.create_gate(gate::WEIGHTED, |cells| {
+            let selector = cells.query_fixed(self.weighted, Rotation::cur());
+            let row = self.row(cells, 1);
+            let [sum, a0, a1, b0, b1, d0, d1, u0, u1] =
+                std::array::from_fn(|i| row.cur[i].clone());
+            let [carry_in, p0, p1, p2, l0, l1, l2, c, carry_out] =
+                std::array::from_fn(|i| row.constants[i].clone());
+            let first = p0 * a0.clone() * b0.clone()
+                + p1 * a1.clone() * b1.clone()
+                + l0 * d0
+                + l1 * d1.clone()
+                + c;
+            let second = p2 * (a0 * b1 + a1 * b0) + l2 * d1;
+            let before = carry_in * row.next[0].clone();
+            vec![selector * (before + u0 * first + u1 * second - carry_out * sum)]
+        });
+    }
+
+    fn evaluations(&self, meta: &mut ConstraintSystem<Fr>) {
+        let advice = |cells: &mut VirtualCells<'_, Fr>, place: usize, rotation| {
+            cells.query_advice(self.advice[place], rotation)
+        };
+        meta.create_gate(gate::EVALUATION, |cells| {
+            let kind = cells.query_fixed(self.foreign, Rotation::cur());
+            let limb = (0..PIECES)
+                .map(|i| {
+                    let piece = advice(cells, column::PIECE + i, Rotation::cur());
+                    piece * crate::convert::power_of_two(TABLE_BITS * i)
+                })
+                .reduce(|sum, piece| sum + piece)
+                .unwrap_or(Expression::Constant(Fr::ZERO));
+            let value = advice(cells, column::EVALUATION, Rotation::cur());
+            let next = advice(cells, column::EVALUATION, Rotation::next());
+            let point = advice(cells, column::POINT, Rotation::cur());
+            let chained = (kind.clone() - constant(1)) * point * next;
+            vec![kind.clone() * (kind - constant(3)) * (value - limb - chained)]
+        });
+        meta.create_gate(gate::BOUNDARY, |cells| {
+            let selector = is(&cells.query_fixed(self.foreign, Rotation::cur()), 3, 3);
+            let value = advice(cells, column::EVALUATION, Rotation::cur());
+            let next = advice(cells, column::EVALUATION, Rotation::next());
+            let point = advice(cells, column::POINT, Rotation::next());
+            let balance = advice(cells, column::BALANCE, Rotation::cur());
+            vec![
+                selector.clone() * (value - balance),
+                selector * (next - point),
+            ]
+        });
+    }
+
+    /// Σ 1/(σ + piece) = Σ multiplicity/(σ + entry), as a running sum: an equality of multisets, σ
+    /// being drawn after both.
+    fn multiset(&self, meta: &mut ConstraintSystem<Fr>) {
+        meta.create_gate(gate::POINT, |cells| {
+            let live = cells.query_fixed(self.live, Rotation::cur());
+            let point = cells.query_advice(self.advice[column::POINT], Rotation::cur());
+            let next = cells.query_advice(self.advice[column::POINT], Rotation::next());
+            vec![live * (next - point)]
+        });
+        meta.create_gate(gate::BALANCE, |cells| {
+            let live = cells.query_fixed(self.live, Rotation::cur());
+            let point = cells.query_advice(self.advice[column::POINT], Rotation::cur());
+            let balance = cells.query_advice(self.advice[column::BALANCE], Rotation::cur());
+            let next = cells.query_advice(self.advice[column::BALANCE], Rotation::next());
+            let multiplicity =
+                cells.query_advice(self.advice[column::MULTIPLICITY], Rotation::cur());
+            let entry = point.clone() + cells.query_fixed(self.table, Rotation::cur());
+            let [f0, f1, f2, f3] = std::array::from_fn(|i| {
+                let piece = cells.query_advice(self.advice[column::PIECE + i], Rotation::cur());
+                point.clone() + piece
+            });
+            let (low, high) = (f0.clone() * f1.clone(), f2.clone() * f3.clone());
+            let inverses = (f0 + f1) * high.clone() + (f2 + f3) * low.clone();
+            let all = low * high;
+            vec![
+                live * ((next - balance) * all.clone() * entry.clone() + multiplicity * all
+                    - inverses * entry),
+            ]
         });
     }
 }

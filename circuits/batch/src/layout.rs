@@ -9,9 +9,8 @@
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
 
-use crate::config::Step;
+use crate::config::{Step, column};
 use crate::rules::Rule;
-use crate::schedule::COLUMNS;
 
 /// Where cells are written: a halo2 region, or a grid in memory.
 pub trait Sheet {
@@ -36,6 +35,19 @@ pub enum Selector {
     Step,
     /// Lookup factor.
     Range,
+    /// Weighted products.
+    Weighted,
+    /// Evaluations.
+    Foreign,
+    /// The multiset argument.
+    Live,
+    /// The table.
+    Table,
+}
+
+impl Selector {
+    /// Number of selector columns.
+    pub const COUNT: usize = 8;
 }
 
 /// A cell with its value.
@@ -62,19 +74,25 @@ pub enum Hint {
     Ranged,
     /// A flag or a small value that arithmetic gates tie.
     Arithmetic,
-    /// The evaluation point; the instance ties it.
+    /// The evaluation point, and the column challenge; the instance ties them.
     Instance,
+    /// A piece of a limb: the multiset argument bounds it, its limb's evaluation ties it.
+    Piece,
+    /// How often an entry of the table occurs; the multiset argument ties it.
+    Multiplicity,
 }
 
 impl Hint {
     /// All kinds of hint.
-    pub const ALL: [Hint; 6] = [
+    pub const ALL: [Hint; 8] = [
         Hint::Hashed,
         Hint::Bit,
         Hint::Sibling,
         Hint::Ranged,
         Hint::Arithmetic,
         Hint::Instance,
+        Hint::Piece,
+        Hint::Multiplicity,
     ];
 }
 
@@ -99,15 +117,17 @@ pub struct Census {
     /// Copies of existing wires.
     pub copies: usize,
     /// Fresh hints, by [`Hint`].
-    pub hints: [usize; 6],
+    pub hints: [usize; 8],
     /// Values that a gate derives.
     pub derived: usize,
     /// Looked-up cells.
     pub lookups: usize,
     /// Permutations.
     pub permutations: usize,
-    /// Arithmetic rows.
+    /// Arithmetic rows, weighted products among them.
     pub arithmetic: usize,
+    /// Weighted products.
+    pub weighted: usize,
 }
 
 impl Census {
@@ -121,7 +141,7 @@ impl Census {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Labels {
     /// By row and column, the number of the rule in force when the cell was written; 0 if none was.
-    pub rules: Vec<[u8; COLUMNS]>,
+    pub rules: Vec<[u8; column::ALL]>,
     /// Column, row and kind of each hint, in order.
     pub hints: Vec<(usize, usize, Hint)>,
 }
@@ -147,9 +167,10 @@ pub struct Layout<'s> {
     pub(crate) occupied: bool,
     arithmetic: usize,
     range: usize,
+    foreign: usize,
     rule: Rule,
     census: Census,
-    labels: Vec<[u8; COLUMNS]>,
+    labels: Vec<[u8; column::ALL]>,
     hinted: Vec<(usize, usize, Hint)>,
     tamper: Option<Tamper>,
     zero: Option<Wire>,
@@ -165,9 +186,10 @@ impl<'s> Layout<'s> {
             occupied: false,
             arithmetic: rows,
             range: rows,
+            foreign: 0,
             rule: Rule::B1,
             census: Census::default(),
-            labels: vec![[0; COLUMNS]; rows],
+            labels: vec![[0; column::ALL]; rows],
             hinted: Vec::new(),
             tamper: None,
             zero: None,
@@ -191,16 +213,51 @@ impl<'s> Layout<'s> {
         self.census
     }
 
+    /// Writes a selector unless it is 0.
+    pub(crate) fn select_nonzero(&mut self, selector: Selector, row: usize, value: Fr) {
+        if !bool::from(value.is_zero()) {
+            self.select(selector, row, value);
+        }
+    }
+
+    /// Writes the table alone, where no value modulo q is.
+    #[cfg(test)]
+    pub(crate) fn table(&mut self) {
+        for entry in 1..1 << crate::config::TABLE_BITS {
+            self.select(Selector::Table, entry, Fr::from(entry as u64));
+        }
+    }
+
+    /// Notes how many rows from the top the values modulo q take.
+    pub(crate) fn foreign_rows(&mut self, rows: usize) {
+        self.foreign = rows;
+    }
+
+    /// Rows from the top that the values modulo q take.
+    pub(crate) fn foreign_height(&self) -> usize {
+        self.foreign
+    }
+
+    /// All rows.
+    pub(crate) fn height(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Counts the weighted products.
+    pub(crate) fn count_weighted(&mut self) {
+        self.census.weighted += 1;
+    }
+
     /// Rows in use: those of permutations, and those from the bottom.
     pub fn rows(&self) -> (usize, usize) {
         let bottom = self.labels.len() - self.arithmetic.min(self.range);
         (self.main + 1, bottom)
     }
 
-    /// Whether the two areas are disjoint.
+    /// Whether the two areas are disjoint, and the values modulo q end before the boundary.
     pub fn fits(&self) -> bool {
         let (top, bottom) = self.rows();
-        top + bottom <= self.labels.len()
+        top + bottom <= self.labels.len() && self.foreign + 2 <= self.labels.len()
     }
 
     /// Which rule each cell was written under, and where the hints are.

@@ -14,6 +14,7 @@
 //! [`commitments`] and [`data`], put together in [`circuit`]. [`check()`] is the same statement
 //! computed natively.
 
+mod aggregation;
 pub mod anchors;
 mod arithmetic;
 pub mod check;
@@ -24,9 +25,11 @@ pub mod config;
 pub mod convert;
 pub mod counts;
 pub mod data;
+pub mod foreign;
 pub mod layout;
 pub mod merkle_chip;
 pub mod nullifiers;
+mod pairing;
 mod poseidon_chip;
 mod range_chip;
 pub mod rules;

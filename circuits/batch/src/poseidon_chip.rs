@@ -58,6 +58,22 @@ impl Layout<'_> {
 
     /// H(domain; message).
     pub fn hash(&mut self, domain: Domain, message: &[Input]) -> Hashed {
+        let (state, message) = self.sponge(domain, message);
+        Hashed {
+            output: state[1],
+            message,
+        }
+    }
+
+    /// All four elements of rate after H(domain; message) has absorbed its message; the first is the hash.
+    pub(crate) fn squeeze(&mut self, domain: Domain, message: &[Wire]) -> [Wire; RATE] {
+        let message: Vec<Input> = message.iter().map(|wire| Input::Wire(*wire)).collect();
+        let (state, _) = self.sponge(domain, &message);
+        std::array::from_fn(|i| state[1 + i])
+    }
+
+    /// The state after absorbing a message, and the cells of the message.
+    fn sponge(&mut self, domain: Domain, message: &[Input]) -> ([Wire; WIDTH], Vec<Wire>) {
         let schedule = Schedule::get();
         let capacity = to_halo2(&domain.capacity(message.len()));
         let mut state = [Fr::ZERO; WIDTH];
@@ -93,12 +109,9 @@ impl Layout<'_> {
             }
             let wires = self.permute(row, state);
             state = wires.map(|wire| wire.value);
-            output = Some(wires[1]);
+            output = Some(wires);
         }
-        Hashed {
-            output: output.expect("a message has at least one word"),
-            message: words,
-        }
+        (output.expect("a message has at least one word"), words)
     }
 
     /// H(domain; message) of existing wires.

@@ -1,4 +1,4 @@
-//! The rules of a batch (spec: *Batch*, rules B1 … B15) and their native check.
+//! The rules of a batch (spec: *Batch*, rules B1 … B19) and their native check.
 
 use std::fmt;
 
@@ -36,11 +36,19 @@ pub enum Rule {
     B14,
     /// Withdraw target and amount are in the data as the transaction states them.
     B15,
+    /// Limbs of values modulo q are cut into pieces of the table.
+    B16,
+    /// Challenges are drawn from a transcript over exactly the values that are used.
+    B17,
+    /// Multipliers are the drawn digits, and what they sum up to.
+    B18,
+    /// Every identity of the pairing product holds: each slot's client proof verifies.
+    B19,
 }
 
 impl Rule {
     /// All rules in order.
-    pub const ALL: [Rule; 15] = [
+    pub const ALL: [Rule; 19] = [
         Rule::B1,
         Rule::B2,
         Rule::B3,
@@ -56,6 +64,10 @@ impl Rule {
         Rule::B13,
         Rule::B14,
         Rule::B15,
+        Rule::B16,
+        Rule::B17,
+        Rule::B18,
+        Rule::B19,
     ];
 
     /// What the rule says, in one line.
@@ -76,6 +88,10 @@ impl Rule {
             Rule::B13 => "the new state is the hash of its six words",
             Rule::B14 => "c and y are computed from the data words",
             Rule::B15 => "withdrawals are in the data as stated",
+            Rule::B16 => "limbs are in range",
+            Rule::B17 => "challenges are drawn from the values that are used",
+            Rule::B18 => "multipliers are the drawn digits",
+            Rule::B19 => "each slot's client proof verifies",
         }
     }
 }

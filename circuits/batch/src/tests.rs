@@ -1,5 +1,7 @@
 //! Tests of the circuit against the ledger.
 
+mod aggregation;
+mod clients;
 mod failures;
 mod grid;
 mod pins;

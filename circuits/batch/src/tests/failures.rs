@@ -8,9 +8,8 @@ use halo2curves::bn256::Fr;
 
 use super::grid::Grid;
 use crate::circuit::BatchCircuit;
-use crate::config::gate;
+use crate::config::{column, gate};
 use crate::rules::Rule;
-use crate::schedule::COLUMNS;
 
 /// Cell that carries the label of a gate's row.
 pub(crate) fn labelled_column(name: &str) -> usize {
@@ -18,11 +17,15 @@ pub(crate) fn labelled_column(name: &str) -> usize {
         gate::ARITHMETIC => 5,
         gate::RANGE => 9,
         gate::ABSORB => 6,
+        gate::WEIGHTED => 0,
+        gate::EVALUATION => column::PIECE,
+        gate::BOUNDARY | gate::POINT => column::POINT,
+        gate::BALANCE => column::PIECE,
         _ => 1,
     }
 }
 
-pub(crate) fn rule(labels: &[[u8; COLUMNS]], column: usize, row: usize) -> Option<Rule> {
+pub(crate) fn rule(labels: &[[u8; column::ALL]], column: usize, row: usize) -> Option<Rule> {
     let label = labels[row][column];
     Rule::ALL.into_iter().find(|rule| *rule as u8 == label)
 }
@@ -37,8 +40,9 @@ fn row(location: &FailureLocation) -> usize {
 /// Runs halo2's mock prover; returns the rules that fail.
 pub(crate) fn mock(circuit: &BatchCircuit, instances: Vec<Fr>) -> BTreeSet<Rule> {
     let labels = Grid::of(circuit).labels.rules;
-    let k = BatchCircuit::k(circuit.shape);
-    let prover = MockProver::run(k, circuit, vec![instances]).unwrap();
+    let mut instances = instances;
+    instances.push(circuit.challenge);
+    let prover = MockProver::run(circuit.height(), circuit, vec![instances]).unwrap();
     let mut rules = BTreeSet::new();
     for failure in prover.verify_par().err().unwrap_or_default() {
         let (column, row) = match &failure {
@@ -53,7 +57,7 @@ pub(crate) fn mock(circuit: &BatchCircuit, instances: Vec<Fr>) -> BTreeSet<Rule>
             }
             VerifyFailure::Lookup { location, .. } => (9, row(location)),
             VerifyFailure::Permutation { column, location } => match column.column_type() {
-                Any::Advice(_) => (column.index(), row(location)),
+                Any::Advice(_) => (column::of_advice(column.index()), row(location)),
                 // The advice cell at the other end is reported too.
                 _ => continue,
             },

@@ -8,7 +8,7 @@ use halo2curves::ff::Field;
 
 use super::failures::{labelled_column, rule};
 use crate::circuit::{BatchCircuit, INSTANCES};
-use crate::config::{Config, TABLE_BITS, gate};
+use crate::config::{Config, TABLE_BITS, column, gate};
 use crate::convert::limbs;
 use crate::layout::{Census, Labels, Layout, Selector, Sheet};
 use crate::rules::Rule;
@@ -18,13 +18,13 @@ type Cell = (usize, usize);
 
 /// All cells of a circuit.
 pub(crate) struct Grid {
-    pub(crate) advice: Vec<[Fr; COLUMNS]>,
-    pub(crate) assigned: Vec<[bool; COLUMNS]>,
+    pub(crate) advice: Vec<[Fr; column::ALL]>,
+    pub(crate) assigned: Vec<[bool; column::ALL]>,
     constants: Vec<[Fr; COLUMNS]>,
-    selectors: Vec<[Fr; 4]>,
+    selectors: Vec<[Fr; Selector::COUNT]>,
     pub(crate) copies: Vec<(Cell, Cell)>,
     pub(crate) labels: Labels,
-    pub(crate) instances: [Cell; INSTANCES],
+    pub(crate) instances: [Cell; INSTANCES + 1],
     pub(crate) census: Census,
     cs: ConstraintSystem<Fr>,
 }
@@ -57,13 +57,13 @@ impl Grid {
         let mut cs = ConstraintSystem::default();
         Config::configure(&mut cs);
         Grid {
-            advice: vec![[Fr::ZERO; COLUMNS]; rows + 1],
-            assigned: vec![[false; COLUMNS]; rows + 1],
+            advice: vec![[Fr::ZERO; column::ALL]; rows + 1],
+            assigned: vec![[false; column::ALL]; rows + 1],
             constants: vec![[Fr::ZERO; COLUMNS]; rows + 1],
-            selectors: vec![[Fr::ZERO; 4]; rows + 1],
+            selectors: vec![[Fr::ZERO; Selector::COUNT]; rows + 1],
             copies: Vec::new(),
             labels: Labels::default(),
-            instances: [(0, 0); INSTANCES],
+            instances: [(0, 0); INSTANCES + 1],
             census: Census::default(),
             cs,
         }
@@ -76,12 +76,11 @@ impl Grid {
 
     /// Writes the circuit.
     pub(crate) fn of(circuit: &BatchCircuit) -> Grid {
-        let mut grid = Grid::blank(BatchCircuit::rows(circuit.shape));
+        let mut grid = Grid::blank((1 << circuit.height()) - 16);
         let written = circuit.write(&mut grid).unwrap();
-        let instances = written
-            .transition
-            .instances
-            .map(|wire| (wire.column, wire.row));
+        let [old, new, c, z, y] = written.transition.instances;
+        let instances =
+            [old, new, c, z, y, written.challenge].map(|wire| (wire.column, wire.row));
         let layout = (written.layout.census(), written.layout.into_labels());
         grid.keep(layout);
         grid.instances = instances;
@@ -116,7 +115,7 @@ impl Grid {
     /// Names of the gates that fail at `row`.
     pub(crate) fn failing(&self, row: usize) -> Vec<&str> {
         let mut names = Vec::new();
-        if self.selectors[row] == [Fr::ZERO; 4] {
+        if self.selectors[row] == [Fr::ZERO; Selector::COUNT] {
             return names;
         }
         for gate in self.cs.gates() {
@@ -130,7 +129,7 @@ impl Grid {
                     },
                     &|query| {
                         let row = row + usize::try_from(query.rotation().0).unwrap();
-                        self.advice[row][query.column_index()]
+                        self.advice[row][column::of_advice(query.column_index())]
                     },
                     &|_| unreachable!("no gate reads the instance"),
                     &|_| unreachable!("one phase"),
@@ -199,7 +198,7 @@ impl Grid {
         }
         let mut classes: HashMap<Cell, Vec<Cell>> = HashMap::new();
         for (row, assigned) in self.assigned.iter().enumerate() {
-            for column in (0..COLUMNS).filter(|column| assigned[*column]) {
+            for column in (0..column::ALL).filter(|column| assigned[*column]) {
                 let cell = (column, row);
                 let root = find(&mut leader, cell);
                 classes.entry(root).or_default().push(cell);

@@ -4,8 +4,13 @@ use halo2_proofs::plonk::ConstraintSystem;
 use serde_json::{Value, json};
 use subrosa_protocol::batch::Shape;
 
+use super::clients::Clients;
 use crate::config::{Config, DEGREE};
 use crate::{BatchCircuit, Counts};
+
+fn counts(shape: Shape) -> Counts {
+    Counts::of(shape, Clients::get().key.clone())
+}
 
 fn columns() -> Value {
     let mut cs = ConstraintSystem::default();
@@ -27,7 +32,7 @@ fn columns() -> Value {
 
 #[test]
 fn counts_are_pinned() {
-    let shapes: Vec<Counts> = Shape::ALL.into_iter().map(Counts::of).collect();
+    let shapes: Vec<Counts> = Shape::ALL.into_iter().map(counts).collect();
     // What each further slot adds, measured between the two largest shapes.
     let per_transaction = (shapes[2].area - shapes[1].area).div_ceil(48);
     let actual = json!({
@@ -68,7 +73,7 @@ fn constraint_system_fits() {
         assert!(BatchCircuit::rows(shape) + cs.blinding_factors() + 1 < rows);
         assert!(1 << Counts::TABLE_BITS <= BatchCircuit::rows(shape));
         // The next smaller number of rows would not do (or would not hold the table).
-        let counts = Counts::of(shape);
+        let counts = counts(shape);
         let used = counts.permutation_rows + counts.arithmetic_rows;
         assert!(used > rows / 2 || 1 << Counts::TABLE_BITS >= rows / 2);
     }

@@ -14,6 +14,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use subrosa_protocol::batch::Shape;
 
+use super::clients::Clients;
 use super::scenario::witness;
 use crate::{BatchCircuit, instances};
 
@@ -23,15 +24,17 @@ fn prove_and_verify() {
     let start = std::time::Instant::now();
     let params = ParamsKZG::<Bn256>::setup(BatchCircuit::k(Shape::S4), &mut rng);
     println!("parameters: {:?}", start.elapsed());
-    let blank = BatchCircuit::blank(Shape::S4);
+    let clients = Clients::get();
+    let blank = BatchCircuit::blank(Shape::S4, clients.key.clone());
     let start = std::time::Instant::now();
     let vk = keygen_vk(&params, &blank).unwrap();
     let pk = keygen_pk(&params, vk, &blank).unwrap();
     println!("keys: {:?}", start.elapsed());
 
     let witness = witness(Shape::S4, 3, 2, 31);
-    let public = instances(&witness);
-    let circuit = BatchCircuit::new(witness);
+    let mut public = instances(&witness);
+    let circuit = clients.circuit(witness, 32);
+    public.push(circuit.challenge);
     let start = std::time::Instant::now();
     let mut transcript = Blake2bWrite::<_, G1Affine, Challenge255<_>>::init(vec![]);
     create_proof::<KZGCommitmentScheme<Bn256>, ProverSHPLONK<'_, Bn256>, _, _, _, _>(

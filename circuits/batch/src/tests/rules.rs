@@ -10,6 +10,7 @@ use subrosa_protocol::batch::{BatchWitness, Shape};
 
 use super::failures::mock;
 use super::grid::Grid;
+use super::clients::bare;
 use super::scenario::witness;
 use crate::convert::{from_halo2, to_halo2};
 use crate::{BatchCircuit, Rule, check, instances};
@@ -52,7 +53,7 @@ fn refused(
     change_instances(&mut public);
     assert_eq!(check(&witness, &public), Err(rule));
     let public: Vec<_> = public.iter().map(to_halo2).collect();
-    let circuit = BatchCircuit::new(witness);
+    let circuit = bare(witness);
     let mut expected: BTreeSet<Rule> = also.iter().copied().collect();
     expected.insert(rule);
     assert_eq!(Grid::of(&circuit).failures(&public), expected);
@@ -67,7 +68,7 @@ fn false_witness(rule: Rule, change: impl Fn(&mut BatchWitness)) {
 fn base_is_true() {
     let witness = base();
     let public = instances(&witness);
-    assert_eq!(mock(&BatchCircuit::new(witness), public), BTreeSet::new());
+    assert_eq!(mock(&bare(witness), public), BTreeSet::new());
 }
 
 #[test]
@@ -112,7 +113,7 @@ fn refusals(witness: &BatchWitness) -> (Result<(), Rule>, bool) {
     let public = instances(witness);
     let native: Vec<_> = public.iter().map(from_halo2).collect();
     let native = check(witness, &native.try_into().unwrap());
-    let circuit = mock(&BatchCircuit::new(witness.clone()), public);
+    let circuit = mock(&bare(witness.clone()), public);
     (native, native.is_err_and(|rule| circuit.contains(&rule)))
 }
 
@@ -130,7 +131,7 @@ fn b3_digest_context_and_header() {
     let mut inactive = base();
     inactive.slots[3].words[0] = inactive.header.context;
     assert_eq!(refusals(&inactive).0, Err(Rule::B2));
-    let circuit = BatchCircuit::new(inactive.clone());
+    let circuit = bare(inactive.clone());
     assert!(mock(&circuit, instances(&inactive)).contains(&Rule::B3));
 }
 

@@ -5,6 +5,7 @@ use subrosa_protocol::batch::{Shape, inactive_digest};
 
 use super::failures::mock;
 use super::grid::Grid;
+use super::clients::bare;
 use super::scenario::{Scenario, witness};
 use crate::convert::{from_halo2, to_halo2};
 use crate::{BatchCircuit, Rule, check, instances};
@@ -13,7 +14,7 @@ fn accepted(witness: subrosa_protocol::batch::BatchWitness) {
     let public = instances(&witness);
     let native: Vec<_> = public.iter().map(from_halo2).collect();
     assert_eq!(check(&witness, &native.try_into().unwrap()), Ok(()));
-    let failures: Vec<Rule> = mock(&BatchCircuit::new(witness), public)
+    let failures: Vec<Rule> = mock(&bare(witness), public)
         .into_iter()
         .collect();
     assert_eq!(failures, []);
@@ -40,7 +41,7 @@ fn batch_of_16() {
 fn batch_of_64() {
     let witness = witness(Shape::S64, 50, 64, 14);
     let public = instances(&witness);
-    let grid = Grid::of(&BatchCircuit::new(witness));
+    let grid = Grid::of(&bare(witness));
     assert_eq!(grid.failures(&public).into_iter().collect::<Vec<_>>(), []);
 }
 
@@ -56,7 +57,7 @@ fn exposed_digests() {
         fn equal(&mut self, _: (usize, usize), _: (usize, usize)) {}
     }
     let witness = witness(Shape::S4, 3, 0, 15);
-    let circuit = BatchCircuit::new(witness.clone());
+    let circuit = bare(witness.clone());
     let mut sheet = Nothing;
     let written = circuit.write(&mut sheet).unwrap();
     for (slot, digest) in witness.slots.iter().zip(&written.transition.digests) {
@@ -77,7 +78,7 @@ proptest! {
         let public = instances(&witness);
         let native: Vec<_> = public.iter().map(from_halo2).collect();
         prop_assert_eq!(check(&witness, &native.try_into().unwrap()), Ok(()));
-        let grid = Grid::of(&BatchCircuit::new(witness));
+        let grid = Grid::of(&bare(witness));
         prop_assert!(grid.failures(&public).is_empty());
     }
 }

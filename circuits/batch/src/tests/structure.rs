@@ -14,13 +14,14 @@ use rand::seq::SliceRandom;
 use subrosa_protocol::batch::{BatchWitness, Shape};
 
 use super::grid::Grid;
+use super::clients::{bare, bare_blank};
 use super::scenario::witness;
 use crate::layout::{Hint, Tamper};
 use crate::{BatchCircuit, instances};
 
 /// Classes whose change no constraint notices.
 fn free_classes(witness: &BatchWitness) -> (usize, Vec<Vec<(usize, usize)>>, Grid) {
-    let mut grid = Grid::of(&BatchCircuit::new(witness.clone()));
+    let mut grid = Grid::of(&bare(witness.clone()));
     let classes = grid.classes();
     let mut free = Vec::new();
     for class in &classes {
@@ -79,7 +80,7 @@ fn every_class_of_cells_is_constrained() {
 /// Every cell that a gate reads is written: what nobody wrote, nobody constrains.
 #[test]
 fn every_cell_that_matters_is_written() {
-    let mut grid = Grid::of(&BatchCircuit::new(witness(Shape::S4, 3, 2, 22)));
+    let mut grid = Grid::of(&bare(witness(Shape::S4, 3, 2, 22)));
     let mut unwritten = 0;
     for row in 0..grid.rows() {
         for column in 0..10 {
@@ -103,7 +104,7 @@ fn every_cell_that_matters_is_written() {
 #[test]
 fn cells_enter_as_copies_hints_or_derived() {
     for (transactions, deposits) in [(4, 4), (0, 0)] {
-        let grid = Grid::of(&BatchCircuit::new(witness(
+        let grid = Grid::of(&bare(witness(
             Shape::S4,
             transactions,
             deposits,
@@ -124,13 +125,13 @@ fn cells_enter_as_copies_hints_or_derived() {
         let levels = 4 * 16 + 12 * 16 + 16 + 14;
         assert_eq!(grid.census.hints[Hint::Bit as usize], 2 * levels);
         assert_eq!(grid.census.hints[Hint::Sibling as usize], 3 * (levels + 14));
-        assert_eq!(grid.census.hints[Hint::Instance as usize], 1);
+        assert_eq!(grid.census.hints[Hint::Instance as usize], 2);
     }
 }
 
 fn free_hints(witness: &BatchWitness, sample: usize) -> BTreeMap<Hint, usize> {
     let public = instances(witness);
-    let mut circuit = BatchCircuit::new(witness.clone());
+    let mut circuit = bare(witness.clone());
     let mut hints = Grid::of(&circuit).labels.hints;
     hints.shuffle(&mut rand_chacha::ChaCha20Rng::seed_from_u64(24));
     let mut free = BTreeMap::new();
@@ -175,9 +176,9 @@ fn only_inactive_witnesses_are_free() {
 #[test]
 fn structure_does_not_depend_on_the_witness() {
     for shape in [Shape::S4, Shape::S16] {
-        let blank = Grid::of(&BatchCircuit::blank(shape));
+        let blank = Grid::of(&bare_blank(shape));
         for (transactions, deposits) in [(4, 4), (1, 0)] {
-            let circuit = BatchCircuit::new(witness(shape, transactions, deposits, 26));
+            let circuit = bare(witness(shape, transactions, deposits, 26));
             let grid = Grid::of(&circuit);
             assert!(grid.has_structure_of(&blank));
         }

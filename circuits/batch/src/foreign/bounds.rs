@@ -1,0 +1,71 @@
+//! Sizes that keep a group's statement over the integers (spec: *Aggregation*, bounds). All are
+//! derived here from the first five, and checked by the test below.
+
+use crate::config::TABLE_BITS;
+use crate::foreign::limbs::{LIMB_BITS, LIMBS};
+
+/// Bits of a weight u.
+pub(crate) const WEIGHT_BITS: usize = 127;
+/// Largest Σ |c| over the products of a group.
+pub(crate) const GROUP_PRODUCTS: u64 = 1 << 12;
+/// Most weights in a group.
+pub(crate) const GROUP_WEIGHTS: usize = 640;
+/// Limbs of the quotient K.
+pub(crate) const QUOTIENT_LIMBS: usize = 8;
+/// The quotient is kept non-negative by 2^this.
+pub(crate) const QUOTIENT_OFFSET_BITS: usize = 410;
+/// Pieces of a carry.
+pub(crate) const CARRY_PIECES: usize = 15;
+/// Bits of a carry, offset included.
+pub(crate) const CARRY_BITS: usize = CARRY_PIECES * TABLE_BITS;
+/// A carry is kept non-negative by 2^this.
+pub(crate) const CARRY_OFFSET_BITS: usize = CARRY_BITS - 1;
+/// Number of carries: the statement has degree LIMBS + QUOTIENT_LIMBS − 2.
+pub(crate) const CARRIES: usize = LIMBS + QUOTIENT_LIMBS - 2;
+
+const _: () = assert!(CARRIES == 11 && QUOTIENT_OFFSET_BITS < QUOTIENT_LIMBS * LIMB_BITS);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ark_ff::PrimeField;
+    use num_bigint::BigUint;
+
+    /// The size of every coefficient and every carry, from the sizes of what they are made of.
+    #[test]
+    fn sizes_follow_from_the_layout() {
+        let power = |bits: usize| BigUint::from(1u8) << bits;
+        let limb = power(LIMB_BITS) - 1u8;
+        let weight = power(WEIGHT_BITS) - 1u8;
+        let q: BigUint = ark_bn254::Fq::MODULUS.into();
+        let r: BigUint = ark_bn254::Fr::MODULUS.into();
+
+        // A coefficient of Σ uₘ·Fₘ: at most LIMBS limb products for each product, and the linear terms
+        // and constants, of which a row has at most five of weight at most 3 for one product or more.
+        let rows = BigUint::from(2 * GROUP_PRODUCTS + 8 * GROUP_WEIGHTS as u64);
+        let linear = &rows * 5u8 * 4u8 * &limb;
+        let products = BigUint::from(GROUP_PRODUCTS) * BigUint::from(LIMBS) * &limb * &limb;
+        let coefficient = &weight * (&products + &linear);
+        // K·q.
+        let quotient_product = BigUint::from(LIMBS) * &limb * &limb;
+        let difference = &coefficient + &quotient_product;
+        // C₀ = −P₀/2⁵², Cₗ = (Cₗ₋₁ − Pₗ)/2⁵².
+        let mut carry = BigUint::from(0u8);
+        for _ in 0..CARRIES {
+            carry = ((&carry + &difference) >> LIMB_BITS) + 1u8;
+        }
+        assert!(carry < power(CARRY_OFFSET_BITS), "carries fit their range");
+        // |Pₗ − Cₗ₋₁ + 2⁵²·Cₗ| < r for any carries in range: equality mod r is equality.
+        let wide = &difference + power(CARRY_BITS) + (power(CARRY_BITS) << LIMB_BITS);
+        assert!(wide < r, "no coefficient wraps");
+
+        // The quotient: |Σ uₘ·Fₘ(2⁵²)| / q.
+        let value = power(LIMBS * LIMB_BITS) - 1u8;
+        let largest = &weight
+            * (BigUint::from(GROUP_PRODUCTS) * &value * &value + &rows * 5u8 * 4u8 * &value);
+        assert!(largest / &q < power(QUOTIENT_OFFSET_BITS));
+        assert!(QUOTIENT_OFFSET_BITS + 1 <= QUOTIENT_LIMBS * LIMB_BITS);
+        // Any residue has a representation.
+        assert!(q < power(LIMBS * LIMB_BITS));
+    }
+}

@@ -1,0 +1,438 @@
+//! A trace in the circuit.
+//!
+//! Pieces come first ([`Emitter::place`]): from there on limbs of exposed values are cells. When the
+//! weights are known, [`Emitter::divide`] writes every group's quotient and carries; when σ is, [`Emitter::check`] writes
+//! evaluations, the multiset argument and the groups.
+
+use std::collections::HashMap;
+
+use halo2curves::bn256::Fr;
+use halo2curves::ff::Field;
+use halo2curves::ff::BatchInvert;
+
+use crate::config::{Foreign, TABLE_BITS, column};
+use crate::convert::power_of_two;
+use crate::foreign::bounds::{
+    CARRIES, CARRY_BITS, CARRY_OFFSET_BITS, QUOTIENT_LIMBS, QUOTIENT_OFFSET_BITS,
+};
+use crate::foreign::group::{Division, Group, divide_all, groups, modulus_limbs, weights};
+use crate::foreign::limbs::{LIMB_BITS, LIMBS, PIECES, integer, pieces};
+use crate::foreign::trace::{Bit, Chosen, Operand, Row, Trace};
+use crate::layout::{Hint, Layout, Selector, Wire};
+
+/// First row of the first value: the boundary takes two.
+const FIRST: usize = 2;
+
+/// Quotient and carries as cells, offsets included.
+struct DivisionWires {
+    quotient: [Wire; QUOTIENT_LIMBS],
+    carries: [Wire; CARRIES],
+}
+
+/// Writes one trace.
+pub(crate) struct Emitter<'t> {
+    trace: &'t Trace,
+    groups: Vec<Group>,
+    pieces: Vec<[u64; PIECES]>,
+    divisions: Vec<DivisionWires>,
+}
+
+/// The binary digits of all scalars as cells.
+pub(crate) type Digits = Vec<Vec<[Wire; crate::pairing::scalar::DIGITS]>>;
+
+/// What operands become, once σ is known.
+struct Operands<'t> {
+    trace: &'t Trace,
+    powers: Vec<Wire>,
+    digits: &'t Digits,
+    values: Vec<Wire>,
+    cache: HashMap<Operand, Wire>,
+}
+
+impl<'t> Emitter<'t> {
+    /// Writes the pieces of all values, and the limbs of exposed ones.
+    pub(crate) fn place(layout: &mut Layout<'_>, trace: &'t Trace) -> Emitter<'t> {
+        let rows = layout.height() - 2;
+        let mut all = vec![[0; PIECES]; rows];
+        for (number, (limbs, exposed)) in trace.values().enumerate() {
+            for (i, limb) in limbs.iter().enumerate() {
+                let row = FIRST + LIMBS * number + i;
+                let pieces = pieces(*limb);
+                // A circuit that does not fit is refused by the layout's own count.
+                if let Some(place) = all.get_mut(row) {
+                    *place = pieces;
+                }
+                for (place, piece) in pieces.iter().enumerate() {
+                    layout.hint(column::PIECE + place, row, Fr::from(*piece), Hint::Piece);
+                }
+                if exposed {
+                    layout.select(Selector::Foreign, row, Fr::from(Foreign::Limb as u64));
+                    layout.derived(column::EVALUATION, row, Fr::from(*limb));
+                }
+            }
+        }
+        layout.foreign_rows(FIRST + LIMBS * trace.len());
+        Emitter {
+            trace,
+            groups: groups(trace),
+            pieces: all,
+            divisions: Vec::new(),
+        }
+    }
+
+    /// The limbs of an exposed value.
+    pub(crate) fn limbs(&self, value: &crate::foreign::trace::Felt) -> [Wire; LIMBS] {
+        let Operand::Value { segment, index } = value.at else {
+            panic!("only values have limbs of their own");
+        };
+        let first = FIRST + LIMBS * self.trace.place(segment, index);
+        let limbs = self.trace.segments[usize::from(segment)].values[index as usize];
+        std::array::from_fn(|i| Wire {
+            value: Fr::from(limbs[i]),
+            column: column::EVALUATION,
+            row: first + i,
+        })
+    }
+
+    /// Number of weights that the groups share.
+    pub(crate) fn weights(&self) -> usize {
+        weights(&self.groups)
+    }
+
+    /// Writes quotient and carries of every group, and returns what a challenge has to absorb of them.
+    pub(crate) fn divide(&mut self, layout: &mut Layout<'_>, weights: &[Wire]) -> Vec<Wire> {
+        let values: Vec<Fr> = weights.iter().map(|wire| wire.value).collect();
+        let divisions: Vec<Division> = divide_all(self.trace, &self.groups, &values);
+        let mut absorbed = Vec::new();
+        for division in &divisions {
+            let quotient = division
+                .quotient
+                .map(|limb| layout.ranged_hint(limb, LIMB_BITS));
+            let carries = division
+                .carries
+                .map(|carry| layout.ranged_hint(carry, CARRY_BITS));
+            absorbed.extend(pack(layout, &quotient));
+            absorbed.extend(carries);
+            self.divisions.push(DivisionWires { quotient, carries });
+        }
+        absorbed
+    }
+
+    /// Writes everything that depends on σ.
+    pub(crate) fn check(
+        &self,
+        layout: &mut Layout<'_>,
+        point: Wire,
+        weights: &[Wire],
+        digits: &Digits,
+    ) {
+        self.multiset(layout, point.value);
+        self.boundaries(layout, point);
+        let mut operands = Operands::new(layout, self.trace, point, digits);
+        let end = OffsetWires::new(layout, &operands.powers);
+        for (group, division) in self.groups.iter().zip(&self.divisions) {
+            let right = end.right_side(layout, &operands.powers, division);
+            self.group(layout, group, weights, &mut operands, right);
+        }
+    }
+
+    /// σ in every row, multiplicities and the running sum.
+    fn multiset(&self, layout: &mut Layout<'_>, point: Fr) {
+        let rows = self.pieces.len();
+        let mut multiplicity = vec![0u64; 1 << TABLE_BITS];
+        for piece in self.pieces.iter().flatten() {
+            multiplicity[*piece as usize] += 1;
+        }
+        let mut inverses: Vec<Fr> = (0..1u64 << TABLE_BITS)
+            .map(|entry| point + Fr::from(entry))
+            .collect();
+        inverses.iter_mut().batch_invert();
+        let mut balance = Fr::ZERO;
+        for row in 0..rows {
+            let count = multiplicity.get(row).copied().unwrap_or(0);
+            let entry = if row < inverses.len() { row } else { 0 };
+            layout.select(Selector::Live, row, Fr::ONE);
+            layout.select_nonzero(Selector::Table, row, Fr::from(entry as u64));
+            layout.hint(
+                column::MULTIPLICITY,
+                row,
+                Fr::from(count),
+                Hint::Multiplicity,
+            );
+            layout.derived(column::POINT, row, point);
+            layout.derived(column::BALANCE, row, balance);
+            for piece in self.pieces[row] {
+                balance += inverses[piece as usize];
+            }
+            balance -= Fr::from(count) * inverses[entry];
+        }
+        layout.derived(column::POINT, rows, point);
+        layout.derived(column::BALANCE, rows, balance);
+    }
+
+    /// σ enters at the first row; the running sum is 0 there and at the last.
+    fn boundaries(&self, layout: &mut Layout<'_>, point: Wire) {
+        let zero = layout.zero();
+        let last = self.pieces.len();
+        for (row, next) in [(0, Some(point)), (last, None)] {
+            layout.select(Selector::Foreign, row, Fr::from(Foreign::Boundary as u64));
+            layout.copy(column::EVALUATION, row, zero);
+            match next {
+                Some(point) => layout.copy(column::EVALUATION, row + 1, point),
+                None => {
+                    layout.derived(column::POINT, row + 1, Fr::ZERO);
+                    layout.derived(column::EVALUATION, row + 1, Fr::ZERO)
+                }
+            };
+        }
+    }
+
+    /// One group: the weighted rows, the last of which takes the right side off and must leave 0.
+    fn group(
+        &self,
+        layout: &mut Layout<'_>,
+        group: &Group,
+        weights: &[Wire],
+        operands: &mut Operands<'_>,
+        right: Wire,
+    ) {
+        // Selections and constants write rows of their own, so that they come before.
+        let mut rows = Vec::new();
+        for (segment, identity, first) in &group.members {
+            let all = &self.trace.segments[*segment].rows;
+            for row in &all[identity.first..identity.first + identity.rows] {
+                let u = [weights[*first], weights[first + identity.weights - 1]];
+                let [a, b, d] =
+                    [row.a, row.b, row.d].map(|pair| pair.map(|operand| operands.wire(layout, operand)));
+                rows.push((row, a, b, d, u));
+            }
+        }
+        let (zero, one) = (layout.zero(), layout.one());
+        let end = Row {
+            products: [0; 3],
+            linear: [-1, 0, 0],
+            constant: 0,
+            a: [Operand::Zero; 2],
+            b: [Operand::Zero; 2],
+            d: [Operand::Zero; 2],
+        };
+        rows.push((&end, [zero; 2], [zero; 2], [right, zero], [one; 2]));
+        let mut sum = Fr::ZERO;
+        let last = rows.len() - 1;
+        for (place, (row, a, b, d, u)) in rows.into_iter().enumerate() {
+            sum = layout.weighted_row(row, a, b, d, u, (place > 0).then_some(sum), place == last);
+        }
+    }
+}
+
+/// Four limbs an element.
+pub(crate) fn pack(layout: &mut Layout<'_>, limbs: &[Wire]) -> Vec<Wire> {
+    limbs
+        .chunks(crate::pairing::transcript::PACKED)
+        .map(|limbs| {
+            let terms: Vec<(Fr, Wire)> = limbs
+                .iter()
+                .enumerate()
+                .map(|(i, limb)| (power_of_two(LIMB_BITS * i), *limb))
+                .collect();
+            layout.linear(&terms, Fr::ZERO)
+        })
+        .collect()
+}
+
+/// What is the same in the right side of every group.
+struct OffsetWires {
+    /// q(σ).
+    modulus: Wire,
+    /// 2^[`CARRY_OFFSET_BITS`]·Σ σˡ.
+    carries: Wire,
+    /// σ − 2⁵².
+    step: Wire,
+}
+
+impl OffsetWires {
+    fn new(layout: &mut Layout<'_>, powers: &[Wire]) -> OffsetWires {
+        let terms: Vec<(Fr, Wire)> = modulus_limbs()
+            .iter()
+            .zip(powers)
+            .map(|(limb, power)| (Fr::from(*limb), *power))
+            .collect();
+        let modulus = layout.linear(&terms, Fr::ZERO);
+        let offset = power_of_two(CARRY_OFFSET_BITS);
+        let terms: Vec<(Fr, Wire)> = powers[..CARRIES].iter().map(|power| (offset, *power)).collect();
+        let carries = layout.linear(&terms, Fr::ZERO);
+        let step = layout.linear(&[(Fr::ONE, powers[1])], -power_of_two(LIMB_BITS));
+        OffsetWires {
+            modulus,
+            carries,
+            step,
+        }
+    }
+
+    /// K(σ)·q(σ) + (σ − 2⁵²)·C(σ).
+    fn right_side(&self, layout: &mut Layout<'_>, powers: &[Wire], division: &DivisionWires) -> Wire {
+        let quotient = horner(layout, powers[1], &division.quotient);
+        let top = QUOTIENT_OFFSET_BITS / LIMB_BITS;
+        let offset = power_of_two(QUOTIENT_OFFSET_BITS % LIMB_BITS);
+        let quotient = layout.linear(&[(Fr::ONE, quotient), (-offset, powers[top])], Fr::ZERO);
+        let carries = horner(layout, powers[1], &division.carries);
+        let carries = layout.linear(&[(Fr::ONE, carries), (-Fr::ONE, self.carries)], Fr::ZERO);
+        let carries = layout.mul(self.step, carries);
+        layout.mul_add(quotient, self.modulus, Some(carries))
+    }
+}
+
+/// Σ coefficientⱼ·pointʲ.
+fn horner(layout: &mut Layout<'_>, point: Wire, coefficients: &[Wire]) -> Wire {
+    let (last, rest) = coefficients.split_last().expect("at least one coefficient");
+    rest.iter()
+        .rev()
+        .fold(*last, |sum, coefficient| layout.mul_add(sum, point, Some(*coefficient)))
+}
+
+impl<'t> Operands<'t> {
+    /// Writes the evaluations of all values that are not exposed.
+    fn new(layout: &mut Layout<'_>, trace: &'t Trace, point: Wire, digits: &'t Digits) -> Self {
+        let mut powers = vec![layout.one(), point];
+        while powers.len() < CARRIES.max(LIMBS) {
+            powers.push(layout.mul(powers[powers.len() - 1], point));
+        }
+        let mut values = Vec::with_capacity(trace.len());
+        for (number, (limbs, exposed)) in trace.values().enumerate() {
+            let first = FIRST + LIMBS * number;
+            if exposed {
+                let limbs: [Wire; LIMBS] = std::array::from_fn(|i| Wire {
+                    value: Fr::from(limbs[i]),
+                    column: column::EVALUATION,
+                    row: first + i,
+                });
+                values.push(horner(layout, point, &limbs));
+                continue;
+            }
+            let mut sum = Fr::ZERO;
+            let mut wire = None;
+            for (i, limb) in limbs.iter().enumerate().rev() {
+                sum = sum * point.value + Fr::from(*limb);
+                let kind = if i + 1 < LIMBS {
+                    Foreign::Chained
+                } else {
+                    Foreign::Limb
+                };
+                layout.select(Selector::Foreign, first + i, Fr::from(kind as u64));
+                let cell = layout.derived(column::EVALUATION, first + i, sum);
+                sum = cell.value;
+                wire = Some(cell);
+            }
+            values.push(wire.expect("a value has limbs"));
+        }
+        Operands {
+            trace,
+            powers,
+            digits,
+            values,
+            cache: HashMap::new(),
+        }
+    }
+
+    fn wire(&mut self, layout: &mut Layout<'_>, operand: Operand) -> Wire {
+        match operand {
+            Operand::Zero => layout.zero(),
+            Operand::Value { segment, index } => self.values[self.trace.place(segment, index)],
+            Operand::Constant(_) | Operand::Chosen { .. } => {
+                if let Some(wire) = self.cache.get(&operand) {
+                    return *wire;
+                }
+                let wire = match operand {
+                    Operand::Chosen { segment, index } => {
+                        let chosen = &self.trace.segments[usize::from(segment)].chosen[index as usize];
+                        self.chosen(layout, chosen)
+                    }
+                    _ => self.constant(layout, operand),
+                };
+                self.cache.insert(operand, wire);
+                wire
+            }
+        }
+    }
+
+    fn constant(&self, layout: &mut Layout<'_>, operand: Operand) -> Wire {
+        let limbs = self.trace.limbs(operand);
+        let element = |limb: &i64| integer(i128::from(*limb));
+        let terms: Vec<(Fr, Wire)> = limbs[1..]
+            .iter()
+            .zip(&self.powers[1..])
+            .filter(|(limb, _)| **limb != 0)
+            .map(|(limb, power)| (element(limb), *power))
+            .collect();
+        layout.linear(&terms, element(&limbs[0]))
+    }
+
+    fn digit(&self, bit: Bit) -> Wire {
+        self.digits[bit.scalar][bit.window][bit.place]
+    }
+
+    fn chosen(&mut self, layout: &mut Layout<'_>, chosen: &Chosen) -> Wire {
+        let mut options: Vec<Wire> = chosen
+            .options
+            .iter()
+            .map(|operand| self.wire(layout, *operand))
+            .collect();
+        for digit in chosen.digits {
+            let digit = self.digit(digit);
+            options = options
+                .chunks(2)
+                .map(|pair| layout.choose(digit, pair[1], pair[0]))
+                .collect();
+        }
+        match chosen.sign {
+            Some(sign) => {
+                let sign = self.digit(sign);
+                let two = -Fr::from(2);
+                layout.combine((two, sign, options[0]), &[(Fr::ONE, options[0])], Fr::ZERO)
+            }
+            None => options[0],
+        }
+    }
+}
+
+impl Layout<'_> {
+    /// A row of a group (see [`Row`]). `before` is the sum of the rows before it in the group, which is in the
+    /// row below; the last row must leave 0. Returns the sum.
+    fn weighted_row(
+        &mut self,
+        row: &Row,
+        a: [Wire; 2],
+        b: [Wire; 2],
+        d: [Wire; 2],
+        u: [Wire; 2],
+        before: Option<Fr>,
+        last: bool,
+    ) -> Fr {
+        let at = self.arithmetic_row();
+        self.count_weighted();
+        self.select(Selector::Weighted, at, Fr::ONE);
+        let cells = [a[0], a[1], b[0], b[1], d[0], d[1], u[0], u[1]];
+        let copies = cells.map(|wire| wire.value);
+        for (place, wire) in cells.into_iter().enumerate() {
+            self.copy(1 + place, at, wire);
+        }
+        let small = |value: i8| integer(i128::from(value));
+        let [p0, p1, p2] = row.products.map(small);
+        let [l0, l1, l2] = row.linear.map(small);
+        let constant = small(row.constant);
+        let carried = if before.is_some() { Fr::ONE } else { Fr::ZERO };
+        let kept = if last { Fr::ZERO } else { Fr::ONE };
+        for (place, value) in [carried, p0, p1, p2, l0, l1, l2, constant, kept]
+            .into_iter()
+            .enumerate()
+        {
+            self.constant_cell(place, at, value);
+        }
+        let [a0, a1, b0, b1, d0, d1, u0, u1] = copies;
+        let first = p0 * a0 * b0 + p1 * a1 * b1 + l0 * d0 + l1 * d1 + constant;
+        let second = p2 * (a0 * b1 + a1 * b0) + l2 * d1;
+        let sum = before.unwrap_or(Fr::ZERO) + u0 * first + u1 * second;
+        let sum = if last { Fr::ZERO } else { sum };
+        self.derived(0, at, sum).value
+    }
+}

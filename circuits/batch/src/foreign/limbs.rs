@@ -1,0 +1,113 @@
+//! The limbs of a value.
+
+use ark_bn254::Fq;
+use ark_ff::PrimeField;
+use halo2curves::bn256::Fr;
+use halo2curves::ff::Field;
+
+use crate::config::TABLE_BITS;
+
+/// Bits of a limb.
+pub const LIMB_BITS: usize = 52;
+/// Limbs of a value.
+pub const LIMBS: usize = 5;
+/// Looked-up pieces of a limb.
+pub const PIECES: usize = 4;
+
+const _: () = assert!(PIECES * TABLE_BITS == LIMB_BITS);
+
+/// The limbs of a value, least significant first, each below 2⁵².
+pub(crate) type Limbs = [u64; LIMBS];
+
+/// The canonical representation.
+pub(crate) fn limbs_of(value: &Fq) -> Limbs {
+    split(value.into_bigint().0)
+}
+
+/// A 256-bit integer in limbs.
+pub(crate) fn split(words: [u64; 4]) -> Limbs {
+    std::array::from_fn(|i| {
+        let (word, bit) = (i * LIMB_BITS / 64, i * LIMB_BITS % 64);
+        let low = words[word] >> bit;
+        let high = match words.get(word + 1) {
+            Some(next) if bit > 0 => next << (64 - bit),
+            _ => 0,
+        };
+        (low | high) & ((1 << LIMB_BITS) - 1)
+    })
+}
+
+/// The pieces of a limb, least significant first.
+pub(crate) fn pieces(limb: u64) -> [u64; PIECES] {
+    std::array::from_fn(|i| (limb >> (TABLE_BITS * i)) & ((1 << TABLE_BITS) - 1))
+}
+
+/// Σ limbⱼ·pointʲ.
+pub(crate) fn evaluate(limbs: &[i64; LIMBS], powers: &[Fr; LIMBS]) -> Fr {
+    limbs
+        .iter()
+        .zip(powers)
+        .map(|(limb, power)| integer(i128::from(*limb)) * power)
+        .sum()
+}
+
+/// An integer as a field element.
+pub(crate) fn integer(value: i128) -> Fr {
+    let magnitude = value.unsigned_abs();
+    let magnitude = Fr::from_raw([magnitude as u64, (magnitude >> 64) as u64, 0, 0]);
+    if value < 0 { -magnitude } else { magnitude }
+}
+
+/// 1, point, point², …
+pub(crate) fn powers<const N: usize>(point: Fr) -> [Fr; N] {
+    let mut power = Fr::ONE;
+    std::array::from_fn(|_| {
+        let value = power;
+        power *= point;
+        value
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ark_ff::{BigInteger, Zero};
+    use num_bigint::BigUint;
+    use proptest::prelude::*;
+
+    fn join(limbs: &Limbs) -> BigUint {
+        limbs
+            .iter()
+            .rev()
+            .fold(BigUint::from(0u8), |sum, limb| (sum << LIMB_BITS) + *limb)
+    }
+
+    #[test]
+    fn edges() {
+        let one = Fq::from(1u64);
+        let mut values = vec![Fq::zero(), one, -one];
+        for limb in 0..LIMBS {
+            let boundary = Fq::from(BigUint::from(1u8) << (LIMB_BITS * limb));
+            values.extend([boundary, boundary - one, boundary + one, -boundary]);
+        }
+        for value in values {
+            let limbs = limbs_of(&value);
+            assert!(limbs.iter().all(|limb| limb >> LIMB_BITS == 0));
+            let words: BigUint = value.into_bigint().into();
+            assert_eq!(join(&limbs), words);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn limbs_recompose(words in any::<[u64; 4]>()) {
+            let limbs = split(words);
+            let expected = BigUint::from_bytes_le(&ark_ff::BigInt::new(words).to_bytes_le());
+            prop_assert_eq!(join(&limbs), expected);
+            for limb in limbs {
+                let sum = pieces(limb).iter().rev().fold(0, |sum, piece| (sum << TABLE_BITS) + piece);
+                prop_assert_eq!(sum, limb);
+            }
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! The lines of the optimal ate Miller loop over the twist E': y² = x³ + 3/ξ.
+//!
+//! A line y = λ·x − μ meets the twist in T, Q and −(T + Q). With T's own y eliminated (it is on
+//! the line before), a step is three identities of 𝔽_q² in (λ, μ, x_T):
+//!
+//! | step | identities |
+//! |---|---|
+//! | both | μ' + μ = (λ' + λ)·x, where (λ', μ') is the line before, which has the y of T |
+//! | doubling | x² + 2·x·x₃ = 2·λ·μ and λ² = x₃ + 2x |
+//! | adding (x_Q, y_Q) | y_Q = λ·x_Q − μ and λ² = x₃ + x + x_Q |
+//!
+//! The chain is \[6x+2\]B by the digits of the loop, then ψ(B), then −ψ²(B). The last sum must be
+//! −ψ³(B), which holds for points of the r-subgroup and no others; and for no point of the twist but the
+//! identity does any step add equal or opposite points or double one of order two. Both are properties of the
+//! chain, shown by `residue`'s tests.
+
+use ark_bn254::Fq2;
+use ark_ff::{AdditiveGroup, Field};
+
+use crate::foreign::trace::{Felt2, Segment, element2};
+use crate::pairing::fixed::Twist;
+use crate::pairing::residue::ATE;
+
+/// λ and μ of a line.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Line {
+    /// λ.
+    pub(crate) slope: Felt2,
+    /// μ = λ·x − y.
+    pub(crate) intercept: Felt2,
+}
+
+/// What the loop does between two squarings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Step {
+    /// Digit of 6x + 2.
+    pub(crate) digit: i8,
+    /// Number of the doubling's line; the addition's follows.
+    pub(crate) line: usize,
+}
+
+/// The steps, and the number of all lines: those of the steps, then of ψ(B) and of −ψ²(B).
+pub(crate) fn steps() -> (Vec<Step>, usize) {
+    let mut line = 0;
+    let steps = ATE
+        .iter()
+        .map(|digit| {
+            let step = Step {
+                digit: *digit,
+                line,
+            };
+            line += if *digit == 0 { 1 } else { 2 };
+            step
+        })
+        .collect();
+    (steps, line + 2)
+}
+
+fn ratio(numerator: Fq2, denominator: Fq2) -> Fq2 {
+    // There is no inverse in the blank witness of key generation alone.
+    numerator * denominator.inverse().unwrap_or_default()
+}
+
+/// A point of the twist with the line, the y of which is the point's: y = sign·(λx − μ).
+struct Walk<'s> {
+    segment: &'s mut Segment,
+    x: Felt2,
+    y: Fq2,
+    before: Option<Line>,
+    lines: Vec<Line>,
+}
+
+impl Walk<'_> {
+    fn line(&mut self, slope: Fq2, base: Felt2) -> Line {
+        let intercept = slope * element2(&self.x) - self.y;
+        let line = Line {
+            slope: self.segment.value2(&slope),
+            intercept: self.segment.value2(&intercept),
+        };
+        match self.before {
+            // The line before has −y.
+            Some(before) => self.segment.zero2(
+                &[(-1, before.slope, self.x), (-1, line.slope, self.x)],
+                &[(1, before.intercept), (1, line.intercept)],
+            ),
+            None => self
+                .segment
+                .zero2(&[(1, line.slope, self.x)], &[(-1, line.intercept), (-1, base)]),
+        }
+        self.lines.push(line);
+        self.before = Some(line);
+        line
+    }
+
+    fn step_to(&mut self, line: Line, x3: Felt2) {
+        self.y = element2(&line.intercept) - element2(&line.slope) * element2(&x3);
+        self.x = x3;
+    }
+
+    fn double(&mut self, base: Felt2) {
+        let x = element2(&self.x);
+        let slope = ratio(x.square() * Fq2::from(3u64), self.y.double());
+        let line = self.line(slope, base);
+        let x3 = self.segment.value2(&(slope.square() - x.double()));
+        self.segment.zero2(
+            &[
+                (1, self.x, self.x),
+                (2, self.x, x3),
+                (-2, line.slope, line.intercept),
+            ],
+            &[],
+        );
+        self.segment.zero2(
+            &[(1, line.slope, line.slope)],
+            &[(-1, x3), (-2, self.x)],
+        );
+        self.step_to(line, x3);
+    }
+
+    /// The line through the point and (qx, sign·qy).
+    fn chord(&mut self, qx: Felt2, qy: Felt2, sign: i8, base: Felt2) -> Line {
+        let y = element2(&qy) * if sign < 0 { -Fq2::ONE } else { Fq2::ONE };
+        let slope = ratio(self.y - y, element2(&self.x) - element2(&qx));
+        let line = self.line(slope, base);
+        self.segment.zero2(
+            &[(1, line.slope, qx)],
+            &[(-1, line.intercept), (-sign, qy)],
+        );
+        line
+    }
+
+    fn add(&mut self, qx: Felt2, qy: Felt2, sign: i8, base: Felt2) {
+        let line = self.chord(qx, qy, sign, base);
+        let slope = element2(&line.slope);
+        let x3 = slope.square() - element2(&self.x) - element2(&qx);
+        let x3 = self.segment.value2(&x3);
+        self.segment.zero2(
+            &[(1, line.slope, line.slope)],
+            &[(-1, x3), (-1, self.x), (-1, qx)],
+        );
+        self.step_to(line, x3);
+    }
+}
+
+impl Segment {
+    /// y² = x³ + 3/ξ.
+    pub(crate) fn on_twist(&mut self, x: Felt2, y: Felt2, twist: &Twist) {
+        let square = self.value2(&element2(&x).square());
+        self.zero2(&[(1, x, x)], &[(-1, square)]);
+        self.zero2(&[(1, y, y), (-1, square, x)], &[(-1, twist.b)]);
+    }
+
+    /// (conj(x)·c) as a new value.
+    fn conjugate_product(&mut self, x: Felt2, c: Felt2) -> Felt2 {
+        let mut conjugate = element2(&x);
+        conjugate.conjugate_in_place();
+        let out = self.value2(&(conjugate * element2(&c)));
+        // (x₀ − x₁u)(c₀ + c₁u) = x₀c₀ + x₁c₁ + (x₀c₁ − x₁c₀)·u
+        self.zero(&[(1, x[0], c[0]), (1, x[1], c[1])], &[(-1, out[0])], 0);
+        self.zero(&[(1, x[0], c[1]), (-1, x[1], c[0])], &[(-1, out[1])], 0);
+        out
+    }
+
+    /// All lines of the loop for B = (x, y), a point of the twist, and the constraint that it lies in the
+    /// r-subgroup.
+    pub(crate) fn lines(&mut self, x: Felt2, y: Felt2, twist: &Twist) -> Vec<Line> {
+        let psi_x = self.conjugate_product(x, twist.psi_x);
+        let psi_y = self.conjugate_product(y, twist.psi_y);
+        // ψ²(B) = (n·x, −y).
+        let psi2_x = element2(&x) * element2(&[twist.psi2_x, crate::foreign::trace::ZERO]);
+        let psi2_x = self.value2(&psi2_x);
+        for i in 0..2 {
+            self.zero(&[(1, x[i], twist.psi2_x)], &[(-1, psi2_x[i])], 0);
+        }
+        let psi3_x = self.conjugate_product(x, twist.psi3_x);
+        let psi3_y = self.conjugate_product(y, twist.psi3_y);
+
+        let (steps, count) = steps();
+        let mut walk = Walk {
+            x,
+            y: element2(&y),
+            before: None,
+            lines: Vec::with_capacity(count),
+            segment: self,
+        };
+        for step in &steps {
+            walk.double(y);
+            if step.digit != 0 {
+                walk.add(x, y, step.digit, y);
+            }
+        }
+        walk.add(psi_x, psi_y, 1, y);
+        // The third point of the line through the sum and −ψ²(B) = (psi2_x, y) is ψ³(B).
+        let line = walk.chord(psi2_x, y, 1, y);
+        let (last_x, lines) = (walk.x, walk.lines);
+        self.zero2(
+            &[(1, line.slope, line.slope)],
+            &[(-1, psi3_x), (-1, last_x), (-1, psi2_x)],
+        );
+        self.zero2(
+            &[(1, line.slope, psi3_x)],
+            &[(-1, line.intercept), (-1, psi3_y)],
+        );
+        lines
+    }
+}

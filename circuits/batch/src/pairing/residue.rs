@@ -1,0 +1,763 @@
+//! Residue witnesses for BN254 pairing products (native computation).
+//!
+//! A product of pairings equals one exactly when the product `f` of the Miller loops lies in the
+//! kernel of the final exponentiation `f ↦ f^h`, `h = (q¹² − 1)/r`. Novakovic and Eagen ("On
+//! Proving Pairings", IACR ePrint 2024/640, section 4, with λ for BN254 in 4.3)
+//! replace that exponentiation by a witness: with
+//!
+//! > λ = 6x + 2 + q − q² + q³  (a multiple of `r`; the exponent of the optimal ate pairing),
+//!
+//! the equation `f · s = c^λ`, with `c ≠ 0` and `s^h = 1`, gives `f^h = 1`, because `r` divides λ
+//! and so `(c^λ)^h = (c^(q¹² − 1))^(λ/r) = 1`. Conversely, write λ = r·m. Then `gcd(r, h) = 1`,
+//! `gcd(m, h) = 3` and `9 ∤ m`, so of the elements of the kernel (cyclic, of order `h`) precisely
+//! the cubes are λ-th powers, and a factor `s = w₀^k` with `w₀` a fixed non-cube of the kernel
+//! and `k < 3` makes every `f` of the kernel one.
+//!
+//! # The factor `w₀ = w²`
+//!
+//! The paper takes a 27th root of unity. Here `w₀ = w² = v`, one of the twelve basis elements of
+//! `F_q¹² = F_q[w]/(w¹² − 18w⁶ + 82)`: it lies in the subfield `F_q⁶ = F_q[v]`, whose nonzero
+//! elements are all in the kernel (`q⁶ − 1` divides `h`, since `r` divides `q⁶ + 1`), and it is
+//! not a cube of `F_q¹²` (tested). So the factor is `1`, `w²` or `w⁴`, a shift of
+//! coefficients. Moreover *every* nonzero `s₀ + s₁w² + s₂w⁴` with `sᵢ` in `F_q` is a sound factor,
+//! and `f · s = c^λ` with `c ≠ 0` implies `s ≠ 0`: a verifier that knows `c ≠ 0` need not constrain
+//! the `sᵢ` at all.
+//!
+//! # The optimal ate chain over all of `E'(F_q²)`
+//!
+//! The tests of this module also show that the chain of [`ATE`] on the twist, with the two last
+//! steps `T + ψ(B)` and the line through `T` and `−ψ²(B)`, meets no exceptional case of affine
+//! addition or doubling, whatever point `B ≠ O` of `E'(F_q²)` it starts from, and that it ends with
+//! `[6x+2]B + ψ(B) − ψ²(B) = −ψ³(B)` exactly for the points `B` of the subgroup of order `r`.
+
+use std::sync::OnceLock;
+
+use ark_bn254::{Config, Fq, Fq12, Fq2, Fq6};
+use ark_ec::bn::BnConfig;
+use ark_ff::{AdditiveGroup, Field};
+
+/// Number of digits in [`ATE`].
+pub const ATE_LEN: usize = <Config as BnConfig>::ATE_LOOP_COUNT.len() - 1;
+
+/// Signed binary digits of `6x + 2`, the most significant first, without the top digit (a one).
+///
+/// These are the digits of `ark_bn254::Config::ATE_LOOP_COUNT`, which has the least significant
+/// first: a Miller loop starts with `T = B`, and for each digit `d` of this array doubles `T` and
+/// then adds `d·B` if `d` is not zero.
+pub const ATE: [i8; ATE_LEN] = ate_digits();
+
+const fn ate_digits() -> [i8; ATE_LEN] {
+    let source = <Config as BnConfig>::ATE_LOOP_COUNT;
+    let mut digits = [0; ATE_LEN];
+    let mut i = 0;
+    while i < ATE_LEN {
+        digits[i] = source[ATE_LEN - 1 - i];
+        i += 1;
+    }
+    digits
+}
+
+/// `6x + 2`, in 64-bit limbs, the least significant first.
+const SIX_X_PLUS_TWO: [u64; 2] = [0x9d79_7039_be76_3ba8, 1];
+
+/// The exponent `E` with `λ·E ≡ 1 (mod h/27)` and `E ≡ 0 (mod 27)`, `h = (q¹² − 1)/r`, in base
+/// `q`: eleven digits, the least significant first, each in 64-bit limbs, again the least
+/// significant first.
+const INVERSE_LAMBDA: [[u64; 4]; 11] = [
+    [
+        0x48f6e052d8c5c958,
+        0xdcdf265e755d6bf5,
+        0xdc4e14af19c480fd,
+        0x25480f980320b31e,
+    ],
+    [
+        0x3a4f2c8995b04d7c,
+        0xa2aa0ce3550432ec,
+        0x0f439a4b3474c34b,
+        0x22419ee834395c99,
+    ],
+    [
+        0x4cc1c47c78b1f0c1,
+        0x69951f151614ae3e,
+        0xc9949f9a936b76b4,
+        0x2c6dcbe5b4235d67,
+    ],
+    [
+        0xe5a1f0fa0f389eaa,
+        0x2f70f4102c949271,
+        0x13e563619d3aa3f1,
+        0x1ed752c7563bc37a,
+    ],
+    [
+        0x277e91125d7aea74,
+        0xbce9f86d26ef3cb3,
+        0x1eaa3a473e6139a4,
+        0x25a5facd45a320c8,
+    ],
+    [
+        0xa7aad42cc0db022a,
+        0x42eb8539d392163d,
+        0xb45098edfacf0806,
+        0x0b898e9275a2f49f,
+    ],
+    [
+        0xc07d7a20d7a2e784,
+        0xac0bb67deb754ea1,
+        0x7d12017dfd7d2649,
+        0x09ef34be97fc88e7,
+    ],
+    [
+        0x6e35fab83f04e8c7,
+        0x528060540fc690ad,
+        0x81006fec4903af17,
+        0x26312d7943648e33,
+    ],
+    [
+        0xde2ef9b4aa2e1d53,
+        0x92ed5990ffce7133,
+        0x248053b63c52facb,
+        0x177df09cf5d0b1cb,
+    ],
+    [
+        0x09052bd5ac96be00,
+        0x66824a1746973859,
+        0x0555967f171213e1,
+        0x21a992ee6f09c46e,
+    ],
+    [
+        0x5ad034f4274b8f58,
+        0x69917fd48d681287,
+        0xe1a2ef7e9aa636f6,
+        0x019f62dda321b859,
+    ],
+];
+
+/// Order of the 3-Sylow subgroup of `F_q¹²*` (and of the kernel of the final exponentiation).
+const SYLOW: usize = 27;
+
+/// The coefficients of `f` with respect to `1, w, …, w¹¹`, where
+/// `F_q¹² = F_q[w]/(w¹² − 18w⁶ + 82)`.
+///
+/// Arkworks has the tower `F_q²[v]/(v³ − ξ)[w]/(w² − v)` with `ξ = 9 + u = w⁶`. The `F_q²`
+/// coefficient `a + b·u` of `w^j` in it is `(a − 9b)·w^j + b·w^(j+6)`.
+pub fn coefficients(f: &Fq12) -> [Fq; 12] {
+    let tower = [f.c0.c0, f.c1.c0, f.c0.c1, f.c1.c1, f.c0.c2, f.c1.c2];
+    let mut result = [Fq::ZERO; 12];
+    for (j, a) in tower.iter().enumerate() {
+        result[j] = a.c0 - times_nine(a.c1);
+        result[j + 6] = a.c1;
+    }
+    result
+}
+
+/// The element with the given coefficients of `1, w, …, w¹¹`: the inverse of [`coefficients`].
+pub fn from_coefficients(coefficients: &[Fq; 12]) -> Fq12 {
+    let a = |j: usize| {
+        let high = coefficients[j + 6];
+        Fq2::new(coefficients[j] + times_nine(high), high)
+    };
+    Fq12::new(Fq6::new(a(0), a(2), a(4)), Fq6::new(a(1), a(3), a(5)))
+}
+
+fn times_nine(a: Fq) -> Fq {
+    a.double().double().double() + a
+}
+
+/// The factor `w₀ = w²` of the module's description.
+///
+/// It is not a cube in `F_q¹²`, and `w₀^((q¹² − 1)/r) = 1`. It has one nonzero coefficient, a one
+/// at `w²`.
+pub fn shift_generator() -> Fq12 {
+    let v = Fq6::new(Fq2::ZERO, Fq2::ONE, Fq2::ZERO);
+    Fq12::new(v, Fq6::ZERO)
+}
+
+/// `c^λ` with `λ = 6x + 2 + q − q² + q³`, or `None` for `c = 0`.
+pub fn lambda_power(c: &Fq12) -> Option<Fq12> {
+    let inverse = c.frobenius_map(2).inverse()?;
+    Some(c.pow(SIX_X_PLUS_TWO) * c.frobenius_map(1) * c.frobenius_map(3) * inverse)
+}
+
+/// A residue witness: `(c, k)`, `k < 3`, with `f · w₀^k = c^λ`, for `w₀` of [`shift_generator`].
+///
+/// It exists precisely if `f^((q¹² − 1)/r) = 1`; for any other `f` (zero too) the result is
+/// `None`. `k` is determined by `f`, and so is `c` up to factors `ζ` with `ζ^λ = 1`. Time depends
+/// on `f`: the values are not meant to be secret.
+///
+/// # Method
+///
+/// The power `c₀ = f^E`, with `E` the inverse of λ modulo `h/27` and zero modulo 27, is a λ-th
+/// root of `f` but for the 3-Sylow component: `f = c₀^λ · g^i`, with `g = w₀^(1 − λE)`, a
+/// generator of the Sylow subgroup (as `w₀` is not a cube), and `i` found by comparison with its
+/// 27 elements. Exponents of `g` count modulo 27, where λ ≡ 3. Hence, with `k` such that
+/// `i + k = 3j`,
+///
+/// > f · w₀^k = c₀^λ · g^i · (w₀^E)^(λk) · g^k = (c₀ · (w₀^E)^k · g^j)^λ.
+///
+/// If there is no such `i`, then `f` is not in the kernel: every kernel element has one. And
+/// where there is one the equation holds whatever `f` is, so that `f` is in the kernel.
+pub fn witness(f: &Fq12) -> Option<(Fq12, usize)> {
+    let constants = constants();
+    let mut c = inverse_lambda_power(f);
+    let rest = *f * lambda_power(&c)?.inverse()?;
+    let i = constants.sylow.iter().position(|g| *g == rest)?;
+    let k = (SYLOW - i) % 3;
+    let j = (i + k) / 3;
+    for _ in 0..k {
+        c *= constants.shift_root;
+    }
+    // `j` is at most 9, inside of the table of 27.
+    Some((c * constants.sylow[j], k))
+}
+
+/// What [`witness`] knows about `w₀`.
+struct Constants {
+    /// `w₀^E`.
+    shift_root: Fq12,
+    /// `g^0, …, g^26` for `g = w₀^(1 − λE)`.
+    sylow: [Fq12; SYLOW],
+}
+
+/// The constants, computed by the first call.
+fn constants() -> &'static Constants {
+    static CONSTANTS: OnceLock<Constants> = OnceLock::new();
+    CONSTANTS.get_or_init(|| {
+        let shift = shift_generator();
+        let shift_root = inverse_lambda_power(&shift);
+        // Neither is zero, being powers of w₀, so the fallback is never taken.
+        let g = lambda_power(&shift_root)
+            .and_then(|power| power.inverse())
+            .map_or(Fq12::ONE, |inverse| shift * inverse);
+        let mut sylow = [Fq12::ONE; SYLOW];
+        for i in 1..SYLOW {
+            sylow[i] = sylow[i - 1] * g;
+        }
+        Constants { shift_root, sylow }
+    })
+}
+
+/// `f^E`, with `E` from [`INVERSE_LAMBDA`].
+///
+/// The base-`q` digits of `E` are exponents of the conjugates of `f`, and all the powers share one
+/// chain of squarings, with windows of four bits.
+fn inverse_lambda_power(f: &Fq12) -> Fq12 {
+    const WINDOW: usize = 4;
+    let mut table = [Fq12::ONE; 1 << WINDOW];
+    for i in 1..table.len() {
+        table[i] = table[i - 1] * f;
+    }
+    let tables: [[Fq12; 1 << WINDOW]; INVERSE_LAMBDA.len()] =
+        std::array::from_fn(|power| table.map(|entry| entry.frobenius_map(power)));
+    let mut result = Fq12::ONE;
+    for position in (0..256).step_by(WINDOW).rev() {
+        for _ in 0..WINDOW {
+            result.square_in_place();
+        }
+        for (digit, table) in INVERSE_LAMBDA.iter().zip(&tables) {
+            let window = (digit[position / 64] >> (position % 64)) as usize % table.len();
+            if window != 0 {
+                result *= table[window];
+            }
+        }
+    }
+    result
+}
+
+/// The constants `(γ, δ)` of `ψ^power`: it maps `(X, Y)` to `(γ·X̄, δ·Ȳ)`, where the bar is
+/// conjugation of `F_q²` for an odd `power` and the identity for an even one.
+///
+/// ψ is the untwist–Frobenius–twist endomorphism of `E'`: `γ = ξ^((q−1)/3)`, `δ = ξ^((q−1)/2)` for
+/// `power = 1`.
+pub fn psi_constants(power: usize) -> (Fq2, Fq2) {
+    let first = (
+        <Config as BnConfig>::TWIST_MUL_BY_Q_X,
+        <Config as BnConfig>::TWIST_MUL_BY_Q_Y,
+    );
+    let mut result = (Fq2::ONE, Fq2::ONE);
+    for _ in 0..power {
+        result = (
+            result.0.frobenius_map(1) * first.0,
+            result.1.frobenius_map(1) * first.1,
+        );
+    }
+    result
+}
+
+/// `ψ^power` of the affine point `(X, Y)` of the twist `E'`.
+pub fn psi_power(point: &(Fq2, Fq2), power: usize) -> (Fq2, Fq2) {
+    let (gamma, delta) = psi_constants(power);
+    (
+        point.0.frobenius_map(power) * gamma,
+        point.1.frobenius_map(power) * delta,
+    )
+}
+
+/// `ψ` of an affine point of the twist; on the subgroup of order `r` it multiplies by `q`.
+pub fn psi(point: &(Fq2, Fq2)) -> (Fq2, Fq2) {
+    psi_power(point, 1)
+}
+
+/// `ψ²` of an affine point of the twist.
+pub fn psi2(point: &(Fq2, Fq2)) -> (Fq2, Fq2) {
+    psi_power(point, 2)
+}
+
+/// `ψ³` of an affine point of the twist.
+pub fn psi3(point: &(Fq2, Fq2)) -> (Fq2, Fq2) {
+    psi_power(point, 3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ark_bn254::{Bn254, Fr, G1Affine, G1Projective, G2Affine, G2Projective};
+    use ark_ec::pairing::Pairing;
+    use ark_ec::{AffineRepr, CurveGroup, PrimeGroup};
+    use ark_ff::{BigInteger, PrimeField, UniformRand, Zero};
+    use ark_std::rand::{rngs::StdRng, SeedableRng};
+    use num_bigint::{BigInt, BigUint, Sign};
+    use num_traits::{One, Signed};
+
+    const X: u64 = 4965661367192848881;
+
+    fn rng() -> StdRng {
+        StdRng::seed_from_u64(20240640)
+    }
+
+    fn q() -> BigUint {
+        BigUint::from_bytes_le(&Fq::MODULUS.to_bytes_le())
+    }
+
+    fn r() -> BigUint {
+        BigUint::from_bytes_le(&Fr::MODULUS.to_bytes_le())
+    }
+
+    fn lambda() -> BigUint {
+        let q = q();
+        BigUint::from(X) * 6u32 + 2u32 + &q + q.pow(3) - q.pow(2)
+    }
+
+    /// `(q^12 - 1)/r`
+    fn h() -> BigUint {
+        (q().pow(12) - 1u32) / r()
+    }
+
+    fn gcd(a: &BigUint, b: &BigUint) -> BigUint {
+        let (mut a, mut b) = (a.clone(), b.clone());
+        while b != BigUint::ZERO {
+            (a, b) = (b.clone(), a % b);
+        }
+        a
+    }
+
+    fn pow(f: &Fq12, e: &BigUint) -> Fq12 {
+        f.pow(e.to_u64_digits())
+    }
+
+    #[test]
+    fn numeric_facts() {
+        let (q, r, lambda, h) = (q(), r(), lambda(), h());
+        let x = BigUint::from(X);
+        assert_eq!(
+            q,
+            x.pow(4) * 36u32 + x.pow(3) * 36u32 + x.pow(2) * 24u32 + &x * 6u32 + 1u32
+        );
+        assert_eq!(&q + 1u32 - &r, x.pow(2) * 6u32 + 1u32);
+        let (zero, one, three) = (BigUint::ZERO, BigUint::one(), BigUint::from(3u32));
+        assert_eq!(&lambda % &r, zero);
+        let m = &lambda / &r;
+        assert_eq!(gcd(&m, &h), three);
+        assert_eq!(&m % 9u32, three);
+        assert_eq!(gcd(&r, &h), one);
+        // The 3-Sylow subgroup has order 27, and lambda is 3 in its exponents.
+        assert_eq!(&h % 27u32, zero);
+        assert_ne!(&h % 81u32, zero);
+        assert_eq!(&lambda % 27u32, three);
+        let factor = &h / 27u32;
+        let exponent = INVERSE_LAMBDA
+            .iter()
+            .rev()
+            .fold(BigUint::ZERO, |sum, digit| {
+                let digit = digit
+                    .iter()
+                    .rev()
+                    .fold(BigUint::ZERO, |sum, limb| (sum << 64) + limb);
+                assert!(digit < q);
+                sum * &q + digit
+            });
+        assert_eq!(&exponent % 27u32, zero);
+        assert_eq!(exponent * &lambda % factor, one);
+        assert_eq!(
+            BigUint::from(X) * 6u32 + 2u32,
+            (BigUint::from(SIX_X_PLUS_TWO[1]) << 64) + SIX_X_PLUS_TWO[0]
+        );
+        // F_q^6 is in the kernel of the final exponentiation.
+        assert_eq!(&h % (q.pow(6) - 1u32), zero);
+    }
+
+    #[test]
+    fn ate_digits_are_those_of_six_x_plus_two() {
+        let value = ATE.iter().fold(1i128, |k, &d| 2 * k + i128::from(d));
+        assert_eq!(value, 6 * i128::from(X) + 2);
+        assert!(ATE.iter().all(|d| (-1..=1).contains(d)));
+        let nonzero = ATE.iter().filter(|d| **d != 0).count();
+        assert_eq!((ATE.len(), nonzero), (64, 21));
+    }
+
+    #[test]
+    fn coefficients_are_a_ring_isomorphism() {
+        let rng = &mut rng();
+        let product = |a: &[Fq; 12], b: &[Fq; 12]| -> [Fq; 12] {
+            let mut c = [Fq::ZERO; 23];
+            for i in 0..12 {
+                for j in 0..12 {
+                    c[i + j] += a[i] * b[j];
+                }
+            }
+            for i in (12..23).rev() {
+                let top = c[i];
+                c[i - 6] += top * Fq::from(18u64);
+                c[i - 12] -= top * Fq::from(82u64);
+            }
+            std::array::from_fn(|i| c[i])
+        };
+        for _ in 0..20 {
+            let (f, g) = (Fq12::rand(rng), Fq12::rand(rng));
+            let (a, b) = (coefficients(&f), coefficients(&g));
+            assert_eq!(from_coefficients(&a), f);
+            assert_eq!(coefficients(&(f * g)), product(&a, &b));
+            assert_eq!(coefficients(&(f + g)), std::array::from_fn(|i| a[i] + b[i]));
+            let c: [Fq; 12] = std::array::from_fn(|_| Fq::rand(rng));
+            assert_eq!(coefficients(&from_coefficients(&c)), c);
+        }
+        let mut w = [Fq::ZERO; 12];
+        w[1] = Fq::ONE;
+        let w = from_coefficients(&w);
+        assert_eq!(w, Fq12::new(Fq6::ZERO, Fq6::ONE));
+        assert_eq!(from_coefficients(&coefficients(&Fq12::ONE)), Fq12::ONE);
+    }
+
+    #[test]
+    fn shift_generator_is_a_non_cube_of_the_kernel() {
+        let mut expected = [Fq::ZERO; 12];
+        expected[2] = Fq::ONE;
+        assert_eq!(coefficients(&shift_generator()), expected);
+        let cubes = (q().pow(12) - 1u32) / 3u32;
+        let w = Fq12::new(Fq6::ZERO, Fq6::ONE);
+        for element in [shift_generator(), w] {
+            assert_eq!(pow(&element, &h()), Fq12::ONE);
+            assert_ne!(pow(&element, &cubes), Fq12::ONE);
+        }
+        assert_eq!(w * w, shift_generator());
+        // g generates a group of order 27.
+        let sylow = &constants().sylow;
+        assert_eq!(sylow[26] * sylow[1], Fq12::ONE);
+        assert_ne!(sylow[9], Fq12::ONE);
+        // Any s0 + s1 w^2 + s2 w^4 is in the kernel.
+        let rng = &mut rng();
+        let mut s = [Fq::ZERO; 12];
+        (s[0], s[2], s[4]) = (Fq::rand(rng), Fq::rand(rng), Fq::rand(rng));
+        assert_eq!(pow(&from_coefficients(&s), &h()), Fq12::ONE);
+    }
+
+    #[test]
+    fn lambda_power_is_the_power() {
+        let rng = &mut rng();
+        let c = Fq12::rand(rng);
+        assert_eq!(lambda_power(&c), Some(pow(&c, &lambda())));
+        assert_eq!(lambda_power(&Fq12::ZERO), None);
+    }
+
+    /// A Miller loop product for e(aP, bQ) e(-abP, Q).
+    fn one(rng: &mut StdRng) -> Fq12 {
+        let (p, q) = (G1Projective::rand(rng), G2Projective::rand(rng));
+        let (a, b) = (Fr::rand(rng), Fr::rand(rng));
+        let g1: [G1Affine; 2] = [(p * a).into_affine(), (p * -(a * b)).into_affine()];
+        let g2: [G2Affine; 2] = [(q * b).into_affine(), q.into_affine()];
+        let loops = Bn254::multi_miller_loop(g1, g2);
+        assert!(Bn254::final_exponentiation(loops).is_some_and(|e| e.is_zero()));
+        loops.0
+    }
+
+    fn check(f: &Fq12) -> usize {
+        let (c, k) = witness(f).expect("f is in the kernel");
+        assert!(k < 3);
+        let shift = shift_generator().pow([k as u64]);
+        assert_eq!(pow(&c, &lambda()) * shift.inverse().unwrap(), *f);
+        k
+    }
+
+    #[test]
+    fn pairing_products_have_witnesses() {
+        let rng = &mut rng();
+        let mut seen = [0; 3];
+        for _ in 0..50 {
+            let f = one(rng);
+            seen[check(&f)] += 1;
+            let scale = Fq12::from_base_prime_field(Fq::rand(rng));
+            seen[check(&(f * scale))] += 1;
+        }
+        assert!(seen.iter().all(|count| *count > 0), "{seen:?}");
+    }
+
+    #[test]
+    fn kernel_elements_have_witnesses() {
+        let rng = &mut rng();
+        for _ in 0..50 {
+            check(&pow(&Fq12::rand(rng), &r()));
+        }
+        // All of the Sylow subgroup, with and without another component.
+        let f = one(rng);
+        for g in constants().sylow {
+            check(&g);
+            check(&(f * g));
+        }
+        check(&shift_generator());
+        assert_eq!(witness(&Fq12::ONE), Some((Fq12::ONE, 0)));
+    }
+
+    #[test]
+    fn others_have_none() {
+        let rng = &mut rng();
+        assert_eq!(witness(&Fq12::ZERO), None);
+        for _ in 0..50 {
+            assert_eq!(witness(&Fq12::rand(rng)), None);
+        }
+        // A pairing product that isn't one, and an r-th root of unity.
+        let (p, q) = (G1Affine::rand(rng), G2Affine::rand(rng));
+        assert_eq!(witness(&Bn254::miller_loop(p, q).0), None);
+        assert_eq!(witness(&Bn254::pairing(p, q).0), None);
+        assert_eq!(witness(&(one(rng) * Bn254::pairing(p, q).0)), None);
+    }
+
+    #[test]
+    #[ignore = "a measurement"]
+    fn timing() {
+        let rng = &mut rng();
+        let f = one(rng);
+        let start = std::time::Instant::now();
+        assert!(witness(&f).is_some());
+        println!("first call: {:?}", start.elapsed());
+        let start = std::time::Instant::now();
+        for _ in 0..50 {
+            assert!(witness(&f).is_some());
+        }
+        println!("later calls: {:?}", start.elapsed() / 50);
+    }
+
+    // The twist.
+
+    /// Elements a + b psi of Z[psi], psi^2 = t psi - q.
+    #[derive(Clone)]
+    struct Endomorphism(BigInt, BigInt);
+
+    fn trace() -> BigInt {
+        BigInt::from(BigUint::from(X).pow(2) * 6u32 + 1u32)
+    }
+
+    impl Endomorphism {
+        fn integer(k: impl Into<BigInt>) -> Self {
+            Self(k.into(), BigInt::ZERO)
+        }
+
+        fn psi(power: usize) -> Self {
+            (0..power).fold(Self::integer(1), |e, _| {
+                // psi (a + b psi) = -b q + (a + b t) psi
+                Self(-&e.1 * BigInt::from(q()), &e.0 + &e.1 * trace())
+            })
+        }
+
+        fn plus(&self, other: &Self) -> Self {
+            Self(&self.0 + &other.0, &self.1 + &other.1)
+        }
+
+        fn minus(&self, other: &Self) -> Self {
+            Self(&self.0 - &other.0, &self.1 - &other.1)
+        }
+
+        /// (a + b psi)(a + b t - b psi)
+        fn norm(&self) -> BigUint {
+            let Self(a, b) = self;
+            let norm: BigInt = a * a + a * b * trace() + b * b * BigInt::from(q());
+            assert!(!norm.is_negative());
+            norm.magnitude().clone()
+        }
+
+        /// Of the norm and the order of E'(F_q^2). An endomorphism with 1 here maps no point of
+        /// E'(F_q^2) but O to O.
+        fn gcd(&self) -> BigUint {
+            gcd(&self.norm(), &twist_order())
+        }
+
+        fn apply(&self, point: &G2Affine) -> G2Projective {
+            times(&self.0, point) + times(&self.1, &psi_point(point, 1))
+        }
+    }
+
+    /// #E'(F_q^2) = r (2q - r)
+    fn twist_order() -> BigUint {
+        r() * (q() * 2u32 - r())
+    }
+
+    fn times(k: &BigInt, point: &G2Affine) -> G2Projective {
+        let product = point.mul_bigint(k.magnitude().to_u64_digits());
+        match k.sign() {
+            Sign::Minus => -product,
+            _ => product,
+        }
+    }
+
+    fn psi_point(point: &G2Affine, power: usize) -> G2Affine {
+        if point.is_zero() {
+            return *point;
+        }
+        let (x, y) = psi_power(&(point.x, point.y), power);
+        let result = G2Affine::new_unchecked(x, y);
+        assert!(result.is_on_curve());
+        result
+    }
+
+    /// A random point of E'(F_q^2), which but for a negligible probability is outside the
+    /// subgroup of order r.
+    fn twist_point(rng: &mut StdRng) -> G2Affine {
+        loop {
+            if let Some(point) = G2Affine::get_point_from_x_unchecked(Fq2::rand(rng), true) {
+                return point;
+            }
+        }
+    }
+
+    #[test]
+    fn psi_is_multiplication_by_q_on_the_subgroup() {
+        let rng = &mut rng();
+        let eigenvalue = BigInt::from(q());
+        let point = G2Affine::rand(rng);
+        let affine = (point.x, point.y);
+        for (power, function) in [psi, psi2, psi3].into_iter().enumerate() {
+            let power = power + 1;
+            let (x, y) = function(&affine);
+            assert_eq!(psi_power(&affine, power), (x, y));
+            let factor = eigenvalue.pow(power as u32);
+            assert_eq!(
+                times(&factor, &point).into_affine(),
+                G2Affine::new_unchecked(x, y)
+            );
+        }
+        // ξ^((q-1)/3), ξ^((q-1)/2), and the special form of ψ².
+        let xi = Fq2::new(Fq::from(9u64), Fq::ONE);
+        let (gamma, delta) = psi_constants(1);
+        assert_eq!(gamma, xi.pow(((q() - 1u32) / 3u32).to_u64_digits()));
+        assert_eq!(delta, xi.pow(((q() - 1u32) / 2u32).to_u64_digits()));
+        let (gamma, delta) = psi_constants(2);
+        assert_eq!((gamma.c1, delta), (Fq::ZERO, -Fq2::ONE));
+        assert_eq!(psi_constants(0), (Fq2::ONE, Fq2::ONE));
+    }
+
+    #[test]
+    fn the_twist_has_the_order_and_the_characteristic_equation() {
+        let rng = &mut rng();
+        for _ in 0..5 {
+            let point = twist_point(rng);
+            assert!(!point.is_in_correct_subgroup_assuming_on_curve());
+            assert!(times(&twist_order().into(), &point).is_zero());
+            for power in 2..=3 {
+                assert_eq!(
+                    psi_point(&psi_point(&point, power - 1), 1),
+                    psi_point(&point, power)
+                );
+                let reduced = Endomorphism::psi(power).apply(&point);
+                assert_eq!(reduced.into_affine(), psi_point(&point, power));
+            }
+        }
+    }
+
+    #[test]
+    fn the_chain_is_complete_on_the_whole_twist() {
+        let one = BigUint::one();
+        let order = twist_order();
+        assert_eq!(&order % 2u32, one);
+        // [k]B is not O, for any B != O; as the order is odd, it isn't of order two either.
+        let assert_nonzero = |k: i128| {
+            let k = BigInt::from(k);
+            assert!(!k.is_zero());
+            assert_eq!(gcd(k.magnitude(), &order), one);
+            assert_eq!(Endomorphism::integer(k).gcd(), one);
+        };
+        let mut k = 1i128;
+        for &digit in &ATE {
+            assert_nonzero(k); // doubled
+            k *= 2;
+            if digit != 0 {
+                assert_nonzero(k); // added to ±B, which is neither it nor its negative:
+                assert_nonzero(k - 1);
+                assert_nonzero(k + 1);
+                k += i128::from(digit);
+            }
+        }
+        assert_nonzero(k);
+        assert_eq!(k, 6 * i128::from(X) + 2);
+
+        let kb = Endomorphism::integer(k);
+        let (psi, psi2) = (Endomorphism::psi(1), Endomorphism::psi(2));
+        // [k]B and ψ(B): not O, not equal, not opposite.
+        assert_eq!(psi.gcd(), one);
+        assert_eq!(kb.minus(&psi).gcd(), one);
+        let sum = kb.plus(&psi);
+        assert_eq!(sum.gcd(), one);
+        // [k]B + ψ(B) (not O, as just shown) and −ψ²(B): the same.
+        assert_eq!(psi2.gcd(), one);
+        assert_eq!(sum.plus(&psi2).gcd(), one);
+        assert_eq!(sum.minus(&psi2).gcd(), one);
+    }
+
+    #[test]
+    fn the_chain_ends_well_precisely_on_the_subgroup() {
+        let closing = Endomorphism::integer(6 * i128::from(X) + 2)
+            .plus(&Endomorphism::psi(1))
+            .minus(&Endomorphism::psi(2))
+            .plus(&Endomorphism::psi(3));
+        // The kernel on E'(F_q^2) is annihilated by gcd = r, and r divides the order just once: it
+        // is in the one subgroup of order r, where ψ = q makes the endomorphism λ = 0 mod r.
+        assert_eq!(closing.gcd(), r());
+        assert_ne!(twist_order() % r().pow(2), BigUint::ZERO);
+        assert_eq!(lambda() % r(), BigUint::ZERO);
+
+        let evaluate = |point: &G2Affine| {
+            let mut t = point.into_group();
+            for &digit in &ATE {
+                t += t;
+                match digit {
+                    1 => t += point,
+                    -1 => t -= point,
+                    _ => {}
+                }
+            }
+            let left = t + psi_point(point, 1) - psi_point(point, 2);
+            let right = -psi_point(point, 3).into_group();
+            assert_eq!(closing.apply(point), left - right);
+            left == right
+        };
+        let rng = &mut rng();
+        assert!(evaluate(&G2Affine::generator()));
+        assert_eq!(
+            G2Projective::generator().into_affine(),
+            G2Affine::generator()
+        );
+        let cofactor = BigInt::from(q() * 2u32 - r());
+        let small = [10069u64, 5864401];
+        for _ in 0..20 {
+            assert!(evaluate(&G2Affine::rand(rng)));
+            let point = twist_point(rng);
+            assert!(!evaluate(&point));
+            assert!(evaluate(&times(&cofactor, &point).into_affine()));
+            // Outside of the subgroup, of an order that divides the cofactor; also of small order.
+            let outside = times(&BigInt::from(r()), &point).into_affine();
+            assert!(!outside.is_zero() && !evaluate(&outside));
+            for prime in small {
+                assert!((&cofactor % prime).is_zero());
+                let point = times(&(&cofactor / prime), &outside).into_affine();
+                assert!(point.is_zero() || !evaluate(&point));
+            }
+        }
+    }
+}

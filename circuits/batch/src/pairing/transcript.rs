@@ -1,0 +1,86 @@
+//! The challenges of the aggregation, natively; the circuit computes the same from its cells
+//! ([`crate::aggregation`]). Everything that a challenge must not know is absorbed before it:
+//!
+//! | state | absorbs | gives |
+//! |---|---|---|
+//! | t₁ | the key, and of every slot A, B, C and the digest | multipliers rᵢ, the offset H |
+//! | t₂ | c, 1/c, the shift, all remainders | κ, which combines the quotients |
+//! | t₃ | the combined quotient | z, the point of the identities of 𝔽_q¹² |
+//! | t₄ | ζ, drawn from the commitments to all pieces | weights u of the identities mod q |
+//! | σ | quotients and carries of the groups | the point of the integer polynomials |
+
+use ark_bn254::Fr;
+use ark_ff::{BigInt, PrimeField};
+use subrosa_protocol::domain::Domain;
+use subrosa_protocol::poseidon::hash;
+
+use crate::foreign::limbs::{LIMB_BITS, Limbs};
+
+/// Limbs that one element of 𝔽_r takes, injectively.
+pub(crate) const PACKED: usize = 4;
+/// Bits of the challenges κ and z.
+pub(crate) const POINT_BITS: usize = 3 * LIMB_BITS;
+/// Bits of a random multiplier.
+pub(crate) const MULTIPLIER_BITS: usize = 128;
+
+/// The limbs of values, one after the other, four an element; the last is filled with zeros.
+pub(crate) fn pack(values: &[Limbs]) -> Vec<Fr> {
+    values
+        .as_flattened()
+        .chunks(PACKED)
+        .map(|limbs| {
+            let mut words = [0u64; 4];
+            for (i, limb) in limbs.iter().enumerate() {
+                let (word, bit) = (i * LIMB_BITS / 64, i * LIMB_BITS % 64);
+                words[word] |= limb << bit;
+                if bit > 64 - LIMB_BITS {
+                    words[word + 1] |= limb >> (64 - bit);
+                }
+            }
+            Fr::from_bigint(BigInt::new(words)).expect("208 bits are below r")
+        })
+        .collect()
+}
+
+/// The state after absorbing.
+pub(crate) fn absorb(state: &Fr, message: &[Fr]) -> Fr {
+    let words: Vec<Fr> = std::iter::once(*state).chain(message.iter().copied()).collect();
+    hash(Domain::Transcript, &words)
+}
+
+/// Challenge `number` of a state.
+pub(crate) fn challenge(state: &Fr, number: usize) -> Fr {
+    hash(Domain::Challenge, &[*state, Fr::from(number as u64)])
+}
+
+/// The lowest bits of a challenge, at most 192.
+pub(crate) fn low(value: &Fr, bits: usize) -> [u64; 4] {
+    let mut words = value.into_bigint().0;
+    for (i, word) in words.iter_mut().enumerate() {
+        let keep = bits.saturating_sub(64 * i).min(64);
+        if keep < 64 {
+            *word &= (1 << keep) - 1;
+        }
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use num_bigint::BigUint;
+
+    #[test]
+    fn packing_is_positional() {
+        let values: [Limbs; 2] = [[1, 2, 3, (1 << 52) - 1, 5], [6, 7, 8, 9, 1 << 51]];
+        let packed = pack(&values);
+        assert_eq!(packed.len(), 3);
+        for (word, limbs) in packed.iter().zip(values.as_flattened().chunks(4)) {
+            let expected = limbs
+                .iter()
+                .rev()
+                .fold(BigUint::from(0u8), |sum, limb| (sum << LIMB_BITS) + *limb);
+            assert_eq!(BigUint::from(word.into_bigint()), expected);
+        }
+    }
+}
