@@ -1,15 +1,55 @@
 //! The statement, computed natively: what the constraints enforce, rule by rule.
 
-use ark_bn254::Fr;
-use ark_ff::PrimeField;
+use ark_bn254::{Bn254, Fr, G1Affine};
+use ark_ec::pairing::Pairing;
+use ark_ec::{AffineRepr, CurveGroup};
+use ark_ff::{PrimeField, Zero};
 use subrosa_protocol::batch::{BatchWitness, LinkWitness, SlotWitness};
 use subrosa_protocol::domain::Domain;
 use subrosa_protocol::poseidon::hash;
-use subrosa_protocol::transaction::Header;
+use subrosa_protocol::transaction::{Header, digest};
 use subrosa_protocol::tree::{empty_root, fold, node};
 
-use crate::circuit::well_formed;
+use crate::circuit::{Statement, well_formed};
+use crate::client::{ClientKey, ClientProof};
 use crate::rules::Rule;
+
+/// B19 natively: the first slot whose proof does not verify under the key for the slot's digest, or for the
+/// padding's where it is inactive. Points off their curves or outside their groups, and the identity,
+/// do not verify.
+///
+/// # Errors
+/// [`Rule::B19`]; [`Rule::B2`] if there is not one proof for every slot.
+pub fn check_proofs(key: &ClientKey, statement: &Statement) -> Result<(), Rule> {
+    let slots = &statement.witness.slots;
+    require(slots.len() == statement.proofs.len(), Rule::B2)?;
+    for (slot, proof) in slots.iter().zip(&statement.proofs) {
+        let digest = if slot.active {
+            digest(&slot.words)
+        } else {
+            key.padding
+        };
+        require(verifies(key, &digest, proof), Rule::B19)?;
+    }
+    Ok(())
+}
+
+/// e(A, B) = e(α, β)·e(IC₀ + x·IC₁, γ)·e(C, δ) for points of the groups.
+pub(crate) fn verifies(key: &ClientKey, digest: &Fr, proof: &ClientProof) -> bool {
+    let g1 = |point: &G1Affine| !point.is_zero() && point.is_on_curve();
+    let g2 = !proof.b.is_zero()
+        && proof.b.is_on_curve()
+        && proof.b.is_in_correct_subgroup_assuming_on_curve();
+    if !(g1(&proof.a) && g1(&proof.c) && g2) {
+        return false;
+    }
+    let inputs = (key.inputs[0] + key.inputs[1] * digest).into_affine();
+    let product = Bn254::multi_pairing(
+        [-proof.a, key.alpha, inputs, proof.c],
+        [proof.b, key.beta, key.gamma, key.delta],
+    );
+    product.is_zero()
+}
 
 fn require(holds: bool, rule: Rule) -> Result<(), Rule> {
     if holds { Ok(()) } else { Err(rule) }

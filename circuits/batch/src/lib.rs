@@ -37,7 +37,7 @@ pub mod schedule;
 pub mod slot;
 pub mod state;
 
-pub use check::check;
+pub use check::{check, check_proofs};
 pub use circuit::{BatchCircuit, INSTANCES, StateTransition, Statement, instances};
 pub use client::{ClientKey, ClientProof};
 pub use config::COMMITTED;

@@ -3,6 +3,7 @@
 mod aggregation;
 mod clients;
 mod failures;
+mod foreign;
 mod grid;
 mod pins;
 mod proof;

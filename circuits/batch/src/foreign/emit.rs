@@ -19,6 +19,7 @@ use crate::foreign::group::{Division, Group, divide_all, groups, modulus_limbs, 
 use crate::foreign::limbs::{LIMB_BITS, LIMBS, PIECES, integer, pieces};
 use crate::foreign::trace::{Bit, Chosen, Operand, Row, Trace};
 use crate::layout::{Hint, Layout, Selector, Wire};
+use crate::rules::Rule;
 
 /// First row of the first value: the boundary takes two.
 const FIRST: usize = 2;
@@ -59,9 +60,10 @@ impl<'t> Emitter<'t> {
                 let row = FIRST + LIMBS * number + i;
                 let pieces = pieces(*limb);
                 // A circuit that does not fit is refused by the layout's own count.
-                if let Some(place) = all.get_mut(row) {
-                    *place = pieces;
-                }
+                let Some(place) = all.get_mut(row) else {
+                    continue;
+                };
+                *place = pieces;
                 for (place, piece) in pieces.iter().enumerate() {
                     layout.hint(column::PIECE + place, row, Fr::from(*piece), Hint::Piece);
                 }
@@ -71,7 +73,14 @@ impl<'t> Emitter<'t> {
                 }
             }
         }
-        layout.foreign_rows(FIRST + LIMBS * trace.len());
+        // What no value takes holds the integer 0, which counts like any piece.
+        let used = FIRST + LIMBS * trace.len();
+        for row in (0..FIRST).chain(used..rows) {
+            for place in 0..PIECES {
+                layout.hint(column::PIECE + place, row, Fr::ZERO, Hint::Piece);
+            }
+        }
+        layout.foreign_rows(used);
         Emitter {
             trace,
             groups: groups(trace),
@@ -126,8 +135,10 @@ impl<'t> Emitter<'t> {
         weights: &[Wire],
         digits: &Digits,
     ) {
+        layout.rule(Rule::B16);
         self.multiset(layout, point.value);
         self.boundaries(layout, point);
+        layout.rule(Rule::B19);
         let mut operands = Operands::new(layout, self.trace, point, digits);
         let end = OffsetWires::new(layout, &operands.powers);
         for (group, division) in self.groups.iter().zip(&self.divisions) {

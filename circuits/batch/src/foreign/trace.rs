@@ -155,8 +155,13 @@ impl Segment {
     }
 
     fn push(&mut self, value: Fq, exposed: bool) -> Felt {
+        self.limbs(limbs_of(&value), value, exposed)
+    }
+
+    /// A new value in a given representation.
+    pub(crate) fn limbs(&mut self, limbs: Limbs, value: Fq, exposed: bool) -> Felt {
         let index = u32::try_from(self.values.len()).expect("a segment has few values");
-        self.values.push(limbs_of(&value));
+        self.values.push(limbs);
         self.exposed.push(exposed);
         Felt {
             value,

@@ -49,9 +49,6 @@ pub(crate) struct Product {
     pub(crate) quotient: Vec<Felt>,
     /// z.
     pub(crate) point: Felt,
-    /// The state t₃ of the transcript.
-    #[cfg(test)]
-    pub(crate) state: Fr,
 }
 
 /// A proof's points as recorded.
@@ -117,9 +114,34 @@ fn offset(challenge: &Fr) -> (Fq, Fq) {
         .unwrap_or_default()
 }
 
+/// What a prover would like to choose instead of drawing it. Nothing but tests chooses.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Choices {
+    /// Bits of the first multiplier.
+    pub(crate) multiplier: Option<u128>,
+    /// The offset's x and y.
+    pub(crate) offset: Option<(Fq, Fq)>,
+    /// κ.
+    pub(crate) combiner: Option<Fq>,
+    /// z.
+    pub(crate) point: Option<Fq>,
+    /// Shift, c and 1/c.
+    pub(crate) residue: Option<([Fq; SHIFTS], [Fq; DEGREE], [Fq; DEGREE])>,
+}
+
 impl Product {
     /// Records the verification of `proofs` for `digests`, as many of one as of the other.
     pub(crate) fn new(fixed: &Fixed, proofs: &[ClientProof], digests: &[Fr]) -> Product {
+        Product::with(fixed, proofs, digests, &Choices::default())
+    }
+
+    /// As [`Product::new`], with choices.
+    pub(crate) fn with(
+        fixed: &Fixed,
+        proofs: &[ClientProof],
+        digests: &[Fr],
+        choices: &Choices,
+    ) -> Product {
         let slots = proofs.len();
         let mut segments: Vec<Segment> = Vec::new();
 
@@ -147,6 +169,9 @@ impl Product {
                 Scalar::random(u128::from(words[0]) | u128::from(words[1]) << 64)
             })
             .collect();
+        if let Some(bits) = choices.multiplier {
+            scalars[0] = Scalar::random(bits);
+        }
         let values: Vec<Fr> = scalars.iter().map(Scalar::value).collect();
         let sum: Fr = values.iter().sum();
         let weighted: Fr = values.iter().zip(digests).map(|(r, x)| *r * x).sum();
@@ -182,7 +207,8 @@ impl Product {
 
         // The points that the constant ones are paired with.
         let mut segment = Segment::new(segments.len());
-        let (x, y) = offset(&challenge(&state, slots));
+        let drawn = || offset(&challenge(&state, slots));
+        let (x, y) = choices.offset.unwrap_or_else(drawn);
         let offset_x = segment.exposed(x);
         let start = Point {
             x: offset_x,
@@ -227,11 +253,12 @@ impl Product {
         }
         debug_assert_eq!(pairs.len(), slots + CONSTANT_PAIRS);
 
-        let powers = Powers::of(&pairs);
+        let powers = Powers::of(&pairs, choices);
         let mut segment = Segment::new(segments.len());
         let remainders = powers.record(&mut segment);
         let state = absorb(&state, &pack(&limbs_of_all(&remainders)));
-        let combiner = as_element(low(&challenge(&state, 0), POINT_BITS));
+        let drawn = |state: &Fr| as_element(low(&challenge(state, 0), POINT_BITS));
+        let combiner = choices.combiner.unwrap_or_else(|| drawn(&state));
         let combiner = segment.exposed(combiner);
         let quotient: Vec<Felt> = powers
             .quotient(combiner.value)
@@ -239,7 +266,8 @@ impl Product {
             .map(|value| segment.exposed(value))
             .collect();
         let state = absorb(&state, &pack(&limbs_of_all(&quotient)));
-        let point = segment.exposed(as_element(low(&challenge(&state, 0), POINT_BITS)));
+        let point = choices.point.unwrap_or_else(|| drawn(&state));
+        let point = segment.exposed(point);
         let at = Evaluation::record(&mut segment, fixed, point, &remainders, &quotient);
         segments.push(segment);
 
@@ -280,8 +308,6 @@ impl Product {
             combiner,
             quotient,
             point,
-            #[cfg(test)]
-            state,
         }
     }
 }
@@ -320,7 +346,7 @@ fn frobenius(coefficients: &[Fq; DEGREE], e: usize) -> [Fq; DEGREE] {
 }
 
 impl Powers {
-    fn of(pairs: &[Pair<'_>]) -> Powers {
+    fn of(pairs: &[Pair<'_>], choices: &Choices) -> Powers {
         let (steps, count) = steps();
         let lines: Vec<Vec<SparseLine>> = pairs
             .par_iter()
@@ -355,6 +381,8 @@ impl Powers {
         let (c, shift) = residue::witness(&f).unwrap_or((Fq12::ONE, 0));
         let inverse = c.inverse().unwrap_or(Fq12::ONE);
         let [c, inverse] = [c, inverse].map(|element| residue::coefficients(&element));
+        let shifts = std::array::from_fn(|i| if i == shift { Fq::ONE } else { Fq::ZERO });
+        let (shifts, c, inverse) = choices.residue.unwrap_or((shifts, c, inverse));
         let mut remainders = Vec::with_capacity(steps.len());
         let mut power = residue::from_coefficients(&inverse);
         let mut before = vec![inverse];
@@ -382,7 +410,6 @@ impl Powers {
                 divide(&power).0
             })
             .collect();
-        let shifts = std::array::from_fn(|i| if i == shift { Fq::ONE } else { Fq::ZERO });
         let [s0, s1, s2] = shifts;
         let mut power = multiply(&before[steps.len()], &last);
         power = multiply(&power, &[s0, Fq::ZERO, s1, Fq::ZERO, s2]);

@@ -18,9 +18,9 @@ pub(crate) fn labelled_column(name: &str) -> usize {
         gate::RANGE => 9,
         gate::ABSORB => 6,
         gate::WEIGHTED => 0,
-        gate::EVALUATION => column::PIECE,
+        gate::EVALUATION => column::EVALUATION,
         gate::BOUNDARY | gate::POINT => column::POINT,
-        gate::BALANCE => column::PIECE,
+        gate::BALANCE => column::BALANCE,
         _ => 1,
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use halo2_proofs::plonk::ConstraintSystem;
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
+use rayon::prelude::*;
 
 use super::failures::{labelled_column, rule};
 use crate::circuit::{BatchCircuit, INSTANCES};
@@ -156,12 +157,13 @@ impl Grid {
 
     /// The rules that fail under these instances.
     pub(crate) fn failures(&self, instances: &[Fr]) -> BTreeSet<Rule> {
-        let mut rules = BTreeSet::new();
-        for row in 0..self.rows() {
-            for name in self.failing(row) {
-                rules.extend(rule(&self.labels.rules, labelled_column(name), row));
-            }
-        }
+        let mut rules: BTreeSet<Rule> = (0..self.rows())
+            .into_par_iter()
+            .flat_map_iter(|row| {
+                let names = self.failing(row).into_iter();
+                names.filter_map(move |name| rule(&self.labels.rules, labelled_column(name), row))
+            })
+            .collect();
         for (left, right) in &self.copies {
             if self.advice[left.1][left.0] != self.advice[right.1][right.0] {
                 for cell in [left, right] {
