@@ -175,7 +175,9 @@ impl BatchKeys {
         phase(sink, "witness", 1)?;
         let columns = circuit.committed().ok_or_else(misshapen)?;
         phase(sink, "commit", 2)?;
-        let committed = self.keys.commit(columns, &instances.map(|word| to_halo2(&word)))?;
+        let committed = self
+            .keys
+            .commit(columns, &instances.map(|word| to_halo2(&word)))?;
         phase(sink, "witness", 3)?;
         let columns = circuit
             .advice(committed.challenge())

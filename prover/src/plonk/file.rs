@@ -29,8 +29,7 @@ const CHUNK: usize = 1 << 15;
 impl PlonkKeys {
     /// Writes the verifying key: a few kilobytes.
     pub(crate) fn write_vk(&self, mut writer: &mut dyn Write) -> io::Result<()> {
-        self.vk()
-            .write(&mut writer, SerdeFormat::RawBytesUnchecked)
+        self.vk().write(&mut writer, SerdeFormat::RawBytesUnchecked)
     }
 
     /// Writes the columns.

@@ -51,7 +51,9 @@ pub(crate) enum ProveError {
     Columns { expected: usize, found: usize },
     /// The first columns are not those that ζ was drawn from, or halo2 blinded them otherwise than
     /// foreseen.
-    #[error("the proof does not begin with the commitments that the column challenge is drawn from")]
+    #[error(
+        "the proof does not begin with the commitments that the column challenge is drawn from"
+    )]
     Commitments,
     /// halo2 refused.
     #[error("halo2: {0}")]

@@ -1,8 +1,6 @@
 use super::*;
 use halo2_proofs::circuit::{Layouter, SimpleFloorPlanner, Value};
-use halo2_proofs::plonk::{
-    Advice, Assigned, Column, ConstraintSystem, Fixed, Instance, Selector,
-};
+use halo2_proofs::plonk::{Advice, Assigned, Column, ConstraintSystem, Fixed, Instance, Selector};
 use halo2_proofs::poly::Rotation;
 
 /// out = Πᵢ (x + cᵢ) for constants c₁ … c_rows, x private. The instances are out and, below it in the
@@ -171,9 +169,8 @@ fn the_challenge_is_drawn_from_the_first_columns_blinded_anew_each_time() {
     let commit = || keys.commit(vec![x.clone()], &instances).unwrap();
     let first = commit();
     assert_ne!(first.challenge(), commit().challenge());
-    let mut expected = |representation: &Fr| {
-        column_challenge(representation, &instances, &first.commitments)
-    };
+    let expected =
+        |representation: &Fr| column_challenge(representation, &instances, &first.commitments);
     assert_eq!(first.challenge(), expected(&other));
     other += Fr::from(1);
     assert_ne!(first.challenge(), expected(&other));
