@@ -1,6 +1,6 @@
 //! `subrosa bench`: figures of this machine, as a line for people or as JSON. Nothing here judges them.
 
-use std::{path::Path, time::Instant};
+use std::{path::Path, sync::Mutex, time::Instant};
 
 use alloy_primitives::{Bytes, U256};
 use anyhow::{Context as _, ensure};
@@ -17,12 +17,13 @@ use subrosa_protocol::{
     batch::{BatchWitness, Shape},
     encryption::{EphemeralKey, Memo, OutputPlaintext, PublishedOutputs, Scanner, encrypt_outputs},
     keys::{Seed, ViewingKey},
-    ledger::{BatchInput, Config, Deposit, Ledger},
+    ledger::Config,
     transaction::Submission,
 };
 use subrosa_prover::{
     batch::{BatchKeys, BatchProof},
-    progress::Silent,
+    groth16::{ProofBytes, TransactionKeys},
+    progress::{ProgressSink, Silent},
     setup::KeyStore,
 };
 use subrosa_transaction::samples::{self, SAMPLE_ASSETS, Sample};
@@ -30,7 +31,7 @@ use subrosa_transaction::samples::{self, SAMPLE_ASSETS, Sample};
 use crate::{
     progress::counter,
     proofs::verification_gas,
-    system::{median, peak_rss_bytes, rounded},
+    system::{median, peak_rss_bytes, reset_peak_rss, rounded},
 };
 
 /// What to measure.
@@ -45,7 +46,7 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// A batch: cells, keys, witness, proof, memory.
+    /// A batch of proven transactions: cells, keys, witness, proof, memory.
     Batch {
         /// Slots of the shape; all are filled.
         #[arg(long, default_value_t = 16)]
@@ -140,73 +141,101 @@ fn client(keys: &Path, runs: usize) -> anyhow::Result<Value> {
     }))
 }
 
-/// A batch with all slots full, of transactions that the ledger accepts. They carry no client proofs: the
-/// batch circuit does not see them.
-fn full_batch(shape: Shape) -> anyhow::Result<BatchWitness> {
-    let mut rng = rng();
-    let sample = samples::transfer(&mut rng);
-    let mut ledger = Ledger::new();
-    let assets_root = sample.assets.root();
-    let anchor = ledger.notes().root();
-    let mut element = || {
-        use rand::RngCore as _;
-        let mut bytes = [0u8; 32];
-        rng.fill_bytes(&mut bytes[1..]);
-        subrosa_protocol::encoding::fr_from_bytes(&bytes).unwrap_or_default()
-    };
-    let transactions = (0..shape.slots())
-        .map(|_| {
-            let mut transaction = sample.transaction.clone();
-            transaction.anchor = anchor;
-            transaction.assets_root = assets_root;
-            transaction.nullifiers = [element(), element(), element()];
-            transaction.commitments = [element(), element(), element()];
-            transaction
+/// A batch with all slots full, and the proofs of its transactions.
+struct FullBatch {
+    witness: BatchWitness,
+    proofs: Vec<ProofBytes>,
+    /// Time the ledger and the statements took.
+    execute: f64,
+}
+
+/// Makes a batch that the ledger accepts, in whose every slot is a transaction of its own with a proof of
+/// its own.
+fn full_batch(
+    shape: Shape,
+    keys: &TransactionKeys,
+    bars: &MultiProgress,
+) -> anyhow::Result<FullBatch> {
+    use rayon::prelude::*;
+    let started = Instant::now();
+    let block = samples::block(shape, shape.slots(), shape.slots(), &mut rng());
+    let execute = started.elapsed().as_secs_f64();
+    let bar = counter(bars, "client proofs", shape.slots() as u64);
+    let proofs = block
+        .samples
+        .par_iter()
+        .map(|sample| {
+            let proof = keys.prove(&sample.words, &sample.witness);
+            bar.inc(1);
+            proof
         })
-        .collect();
-    let deposits = (0..shape.slots())
-        .map(|i| Deposit {
-            asset: AssetId(0),
-            value: 1 + i as u128,
-            inner: element(),
-        })
-        .collect();
-    let input = BatchInput {
-        shape,
-        time: samples::SAMPLE_EXPIRY - 1,
-        fee_recipient: [7; 20],
-        assets_root,
-        transactions,
-        deposits,
-    };
-    let config = Config {
-        context: samples::context(),
-        fee_asset: SAMPLE_ASSETS[0],
-        min_fee: 0,
-    };
-    Ok(ledger.execute(input, &config)?)
+        .collect::<Result<_, _>>()?;
+    bar.finish_and_clear();
+    Ok(FullBatch {
+        witness: block.witness,
+        proofs,
+        execute,
+    })
+}
+
+/// Adds up how long each phase takes.
+struct PhaseTimes(Mutex<(Instant, &'static str, f64)>);
+
+impl PhaseTimes {
+    const WITNESS: &'static str = "witness";
+
+    fn new() -> Self {
+        Self(Mutex::new((Instant::now(), "", 0.0)))
+    }
+
+    /// Seconds spent on writing columns.
+    fn witness(&self) -> f64 {
+        self.0.lock().map_or(0.0, |times| times.2)
+    }
+}
+
+impl ProgressSink for PhaseTimes {
+    fn phase(&self, name: &str, _: u64, _: u64) {
+        if let Ok(mut times) = self.0.lock() {
+            if times.1 == Self::WITNESS {
+                times.2 += times.0.elapsed().as_secs_f64();
+            }
+            times.1 = if name == Self::WITNESS {
+                Self::WITNESS
+            } else {
+                ""
+            };
+            times.0 = Instant::now();
+        }
+    }
 }
 
 async fn batch(keys: &Path, slots: usize, runs: usize) -> anyhow::Result<Value> {
     ensure!(runs > 0, "at least one run");
     let shape = Shape::from_slots(slots).context("a shape has 4, 16 or 64 slots")?;
-    let started = Instant::now();
-    let keys = KeyStore::open(keys)?.batch(shape, &Silent)?;
-    let keygen = started.elapsed().as_secs_f64();
-    let started = Instant::now();
-    let witness = full_batch(shape)?;
-    let execute = started.elapsed().as_secs_f64();
     let bars = MultiProgress::new();
+    let store = KeyStore::open(keys)?;
+    let clients = store.transaction(&Silent)?;
+    let full = full_batch(shape, &clients, &bars)?;
+    // The clients' work is not the batch prover's.
+    reset_peak_rss();
+    let started = Instant::now();
+    let keys = store.batch(shape, &Silent)?;
+    let keygen = started.elapsed().as_secs_f64();
+    drop(clients);
     let bar = counter(&bars, "batch proofs", runs as u64);
-    let (mut proving, mut last) = (Vec::new(), None);
+    let (mut proving, mut writing, mut last) = (Vec::new(), Vec::new(), None);
     for _ in 0..runs {
+        let phases = PhaseTimes::new();
         let started = Instant::now();
-        let proof = keys.prove(&witness, &Silent)?;
+        let proof = keys.prove(&full.witness, &full.proofs, &phases)?;
         proving.push(started.elapsed().as_secs_f64());
+        writing.push(phases.witness());
         last = Some(proof);
         bar.inc(1);
     }
     bar.finish_and_clear();
+    let peak = peak_rss_bytes();
     let proof = last.context("no proof was made")?;
     let gas = verify_gas(&keys, &proof).await?;
     let cells: Value = serde_json::from_str(include_str!("../../circuits/batch/cells.json"))?;
@@ -221,9 +250,11 @@ async fn batch(keys: &Path, slots: usize, runs: usize) -> anyhow::Result<Value> 
         "advice_columns": cells["columns"]["advice"],
         "lookup_columns": cells["columns"]["lookups"],
         "cells_per_transaction": cells["area_per_transaction"],
+        "cells_shared": cells["area_shared"],
         "cells": of_shape["cells"],
         "keygen_s": rounded(keygen, 3),
-        "execute_s": rounded(execute, 3),
+        "execute_s": rounded(full.execute, 3),
+        "witness_s": rounded(median(&writing), 3),
         "prove_s": rounded(median(&proving), 3),
         "proof_bytes": proof.proof.len(),
         "key_bytes": keys.vk_data().len(),
@@ -234,7 +265,7 @@ async fn batch(keys: &Path, slots: usize, runs: usize) -> anyhow::Result<Value> 
         "data_words": shape.words_len(),
         "parts": of_shape["parts"],
         "runs": runs,
-        "peak_rss_bytes": peak_rss_bytes(),
+        "peak_rss_bytes": peak,
     }))
 }
 

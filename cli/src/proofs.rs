@@ -14,7 +14,8 @@ use subrosa_bindings::{
 };
 use subrosa_protocol::{Fr, batch::Shape, encoding::fr_to_bytes};
 use subrosa_prover::{
-    batch::{BatchKeys, BatchProof, ProveError},
+    batch::{BatchKeys, BatchProof},
+    groth16::ProofBytes,
     progress::ProgressSink,
 };
 use subrosa_sequencer::ports::{BatchProver, Progress, ProofJob, ProverError};
@@ -91,7 +92,8 @@ impl BatchProver for ShownProver {
             format!("proving batch {} ({slots} slots)", job.index),
         );
         let started = Instant::now();
-        let result = keys.prove(&job.witness, &Both(&phases, progress));
+        let proofs: Vec<ProofBytes> = job.proofs.iter().copied().map(ProofBytes::new).collect();
+        let result = keys.prove(&job.witness, &proofs, &Both(&phases, progress));
         phases.clear();
         match result {
             Ok(proof) => {
@@ -107,10 +109,7 @@ impl BatchProver for ShownProver {
                     .push(made);
                 Ok(bytes)
             }
-            Err(ProveError::Cancelled) => Err(ProverError::Cancelled),
-            Err(error) => Err(ProverError::Failed {
-                reason: error.to_string(),
-            }),
+            Err(error) => Err(error.into()),
         }
     }
 }

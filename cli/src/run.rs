@@ -19,7 +19,11 @@ use subrosa_protocol::{
     encoding::{fr_from_bytes, fr_to_bytes},
     keys::{Network, Seed, ViewingKey},
 };
-use subrosa_prover::{batch::BatchKeys, setup::KeyStore};
+use subrosa_prover::{
+    batch::BatchKeys,
+    groth16::{PROOF_LEN, ProofBytes},
+    setup::KeyStore,
+};
 use subrosa_sequencer::{
     Config, Ports, Sequencer,
     adapters::{Groth16Verifier, L1Settlement},
@@ -347,10 +351,12 @@ async fn run_wallet(keys: &Path, arguments: WalletArguments) -> anyhow::Result<(
 /// `subrosa prover …`
 #[derive(clap::Subcommand)]
 pub(crate) enum ProverCommand {
-    /// Prove a batch witness and write the proof with its instances as JSON.
+    /// Prove a batch and write the proof with its instances as JSON.
     Prove {
         /// The witness, as the sequencer stores it.
         witness: PathBuf,
+        /// The proofs of its transactions in slot order, 128 bytes each.
+        proofs: PathBuf,
         /// Where to write.
         #[arg(long)]
         out: PathBuf,
@@ -377,13 +383,21 @@ pub(crate) fn prover(keys: &Path, command: ProverCommand) -> anyhow::Result<()> 
     let bars = MultiProgress::new();
     let store = KeyStore::open(keys)?;
     match command {
-        ProverCommand::Prove { witness, out } => {
+        ProverCommand::Prove {
+            witness,
+            proofs,
+            out,
+        } => {
             let witness = BatchWitness::from_bytes(&std::fs::read(&witness)?)?;
+            let proofs = std::fs::read(&proofs)?
+                .chunks(PROOF_LEN)
+                .map(ProofBytes::try_from)
+                .collect::<Result<Vec<_>, _>>()?;
             let phases = Phases::new(&bars, "keys");
             let keys = store.batch(witness.shape, &phases)?;
             phases.clear();
             let phases = Phases::new(&bars, "proving");
-            let proof = keys.prove(&witness, &phases)?;
+            let proof = keys.prove(&witness, &proofs, &phases)?;
             phases.finish("done");
             let file = ProofFile {
                 slots: witness.shape.slots(),

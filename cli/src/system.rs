@@ -11,6 +11,12 @@ pub(crate) fn peak_rss_bytes() -> u64 {
         .map_or(0, |kib| kib * 1024)
 }
 
+/// Forgets the peak so far, so that [`peak_rss_bytes`] tells of what follows. Where the system does not
+/// do that, the peak stays one of the whole process.
+pub(crate) fn reset_peak_rss() {
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+}
+
 /// The middle one of some figures, or the mean of the two middle ones; 0 of none.
 #[must_use]
 pub(crate) fn median(figures: &[f64]) -> f64 {

@@ -1,12 +1,16 @@
 //! Batch proofs (spec: *Batch*): keys of one shape, proving, verification.
 
+use std::sync::Arc;
+
 use ark_bn254::Fr;
 use halo2curves::bn256;
 use subrosa_batch::convert::to_halo2;
-use subrosa_batch::{BatchCircuit, Rule, check};
+use subrosa_batch::{BatchCircuit, COMMITTED, ClientKey, Rule, Statement, check};
 use subrosa_protocol::batch::{BatchWitness, Shape};
 
-use crate::plonk::PlonkKeys;
+use crate::clients::Clients;
+use crate::groth16::{self, ProofBytes};
+use crate::plonk::{self, PlonkKeys};
 use crate::progress::ProgressSink;
 
 /// Keys of the batch circuit of one shape.
@@ -14,6 +18,7 @@ use crate::progress::ProgressSink;
 pub struct BatchKeys {
     shape: Shape,
     keys: PlonkKeys,
+    clients: Clients,
     vk_data: Vec<u8>,
     unsafe_development: bool,
 }
@@ -45,6 +50,22 @@ pub enum ProveError {
     /// The witness breaks a rule of the batch.
     #[error("the batch violates rule {0}")]
     Rule(Rule),
+    /// Not one proof for each transaction of the batch.
+    #[error("{found} client proofs for {expected} transactions")]
+    ClientProofs {
+        /// Transactions of the batch.
+        expected: usize,
+        /// Proofs given.
+        found: usize,
+    },
+    /// A client's proof does not decode, or does not hold for the transaction in its slot.
+    #[error("the client proof of slot {slot}: {error}")]
+    ClientProof {
+        /// The slot, from 0.
+        slot: usize,
+        /// What is wrong with the proof.
+        error: groth16::VerifyError,
+    },
     /// halo2 refused the witness.
     #[error("proving failed: {0}")]
     Backend(String),
@@ -62,24 +83,33 @@ pub enum ProveError {
     Cancelled,
 }
 
+impl From<plonk::ProveError> for ProveError {
+    fn from(error: plonk::ProveError) -> Self {
+        Self::Backend(error.to_string())
+    }
+}
+
 /// The proof does not hold for these instances under these keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the batch proof does not verify for these instances")]
 pub struct VerifyError;
 
 impl BatchKeys {
-    /// Joins the parts that [`crate::setup::KeyStore`] loads.
+    /// Joins the parts that [`crate::setup::KeyStore`] loads. `unsafe_development` is of the KZG
+    /// parameters.
     pub(crate) fn new(
         shape: Shape,
         keys: PlonkKeys,
+        clients: Clients,
         unsafe_development: bool,
     ) -> Result<Self, subrosa_verifier::KeyError> {
-        let vk_data = subrosa_verifier::vk_data(keys.params(), keys.vk())?;
+        let vk_data = subrosa_verifier::vk_data(keys.params(), keys.vk(), COMMITTED)?;
         Ok(Self {
             shape,
             keys,
             vk_data,
-            unsafe_development,
+            unsafe_development: unsafe_development || clients.verifier().is_unsafe_development(),
+            clients,
         })
     }
 
@@ -93,9 +123,15 @@ impl BatchKeys {
         self.keys.k()
     }
 
-    /// Whether the KZG parameters were made for development: whoever made them can forge proofs.
+    /// Whether the KZG parameters or the transaction circuit's keys were made for development: whoever
+    /// made them can forge proofs.
     pub fn is_unsafe_development(&self) -> bool {
         self.unsafe_development
+    }
+
+    /// The clients' verifying key, a constant of the circuit.
+    pub fn client_key(&self) -> &ClientKey {
+        self.clients.key()
     }
 
     /// The verifying key as the code of the contract that holds it on L1.
@@ -103,14 +139,19 @@ impl BatchKeys {
         &self.vk_data
     }
 
-    /// Checks every rule natively, proves, and verifies the proof. Phases: `check`, `prove`,
-    /// `verify`; the sink may cancel between them.
+    /// Proves a batch from its witness and the proofs of its transactions, one for each in slot order.
+    ///
+    /// Every rule is checked natively and every client proof is verified first; the finished proof is
+    /// verified last. Phases: `check`, `witness` (the columns that the column challenge is drawn from),
+    /// `commit`, `witness` again (all columns, with the challenge), `prove`, `verify`; the sink may
+    /// cancel between them.
     ///
     /// # Errors
     /// See [`ProveError`].
     pub fn prove(
         &self,
         witness: &BatchWitness,
+        proofs: &[ProofBytes],
         sink: &dyn ProgressSink,
     ) -> Result<BatchProof, ProveError> {
         if witness.shape != self.shape {
@@ -122,16 +163,28 @@ impl BatchKeys {
         phase(sink, "check", 0)?;
         let instances = witness.instances(&witness.challenge());
         check(witness, &instances).map_err(ProveError::Rule)?;
-        let circuit = BatchCircuit {
-            shape: self.shape,
-            witness: Some(witness.clone()),
+        let proofs = self.clients.proofs(witness, proofs)?;
+        let statement = Statement {
+            witness: witness.clone(),
+            proofs,
         };
-        phase(sink, "prove", 1)?;
-        let proof = self
+        let circuit = BatchCircuit::new(self.clients.key().clone(), Arc::new(statement));
+        let misshapen =
+            || ProveError::Backend("the circuit does not take the statement".to_owned());
+
+        phase(sink, "witness", 1)?;
+        let columns = circuit.committed().ok_or_else(misshapen)?;
+        phase(sink, "commit", 2)?;
+        let committed = self
             .keys
-            .prove(circuit, &instances.map(|word| to_halo2(&word)))
-            .map_err(|error| ProveError::Backend(format!("{error:?}")))?;
-        phase(sink, "verify", 2)?;
+            .commit(columns, &instances.map(|word| to_halo2(&word)))?;
+        phase(sink, "witness", 3)?;
+        let columns = circuit
+            .advice(committed.challenge())
+            .ok_or_else(misshapen)?;
+        phase(sink, "prove", 4)?;
+        let proof = self.keys.finish(committed, columns)?;
+        phase(sink, "verify", 5)?;
         self.verify(&instances, &proof)
             .map_err(|VerifyError| ProveError::SelfCheck)?;
         sink.phase("verify", PHASES, PHASES);
@@ -157,7 +210,7 @@ impl BatchKeys {
     }
 }
 
-const PHASES: u64 = 3;
+const PHASES: u64 = 6;
 
 fn phase(sink: &dyn ProgressSink, name: &str, done: u64) -> Result<(), ProveError> {
     if sink.cancelled() {

@@ -19,6 +19,7 @@ use subrosa_protocol::batch::{BatchWitness, Shape};
 use tokio::sync::{broadcast, oneshot};
 
 use crate::batch::{BatchKeys, BatchProof, ProveError};
+use crate::groth16::ProofBytes;
 use crate::progress::ProgressSink;
 use crate::setup::KeyStore;
 
@@ -29,8 +30,11 @@ pub struct Job {
     pub id: u64,
     /// The shape it is proven in.
     pub shape: Shape,
-    /// What its circuit needs.
+    /// What its circuit needs to know of the state transition.
     pub witness: BatchWitness,
+    /// The proofs of its transactions, in slot order. They identify nothing: whoever saw one can make
+    /// another of the same transaction.
+    pub proofs: Vec<ProofBytes>,
 }
 
 /// Proves jobs, here or elsewhere.
@@ -73,7 +77,7 @@ impl ProofWorker for InProcessWorker {
                     error => ProveError::Keys(error.to_string()),
                 })?,
         };
-        let proof = keys.prove(&job.witness, sink);
+        let proof = keys.prove(&job.witness, &job.proofs, sink);
         *lock(&self.last) = Some(keys);
         proof
     }

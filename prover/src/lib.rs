@@ -11,6 +11,7 @@
 
 pub mod backend;
 pub mod batch;
+mod clients;
 pub mod groth16;
 pub mod job;
 mod plonk;

@@ -8,31 +8,51 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use ark_bn254::Fr;
 use ark_ff::Field;
+use rand::SeedableRng;
 use subrosa_batch::Rule;
 use subrosa_protocol::batch::{BatchWitness, Shape};
 use subrosa_prover::batch::{BatchKeys, BatchProof, ProveError, VerifyError};
+use subrosa_prover::groth16::{self, ProofBytes};
 use subrosa_prover::job::{
     InProcessWorker, Job, JobEvent, JobQueue, ProofWorker, QueueConfig, SubmitError,
 };
 use subrosa_prover::progress::{ProgressSink, Silent};
+use support::Proven;
 
 fn keys() -> &'static Arc<BatchKeys> {
     static KEYS: OnceLock<Arc<BatchKeys>> = OnceLock::new();
     KEYS.get_or_init(|| support::keys().batch(Shape::S4, &Silent).unwrap())
 }
 
+fn batch() -> &'static Proven {
+    static BATCH: OnceLock<Proven> = OnceLock::new();
+    BATCH.get_or_init(|| support::batch(Shape::S4, 3, 2, 1))
+}
+
 fn witness() -> BatchWitness {
-    support::batch(Shape::S4, 3, 2, 1)
+    batch().witness.clone()
+}
+
+fn prove(witness: &BatchWitness, sink: &dyn ProgressSink) -> Result<BatchProof, ProveError> {
+    keys().prove(witness, &batch().proofs, sink)
 }
 
 fn proven() -> &'static BatchProof {
     static PROOF: OnceLock<BatchProof> = OnceLock::new();
     PROOF.get_or_init(|| {
         let phases = Phases::default();
-        let proof = keys().prove(&witness(), &phases).unwrap();
+        let proof = prove(&witness(), &phases).unwrap();
         assert_eq!(
             *phases.0.lock().unwrap(),
-            ["check 0/3", "prove 1/3", "verify 2/3", "verify 3/3"]
+            [
+                "check 0/6",
+                "witness 1/6",
+                "commit 2/6",
+                "witness 3/6",
+                "prove 4/6",
+                "verify 5/6",
+                "verify 6/6"
+            ]
         );
         proof
     })
@@ -92,17 +112,76 @@ fn a_witness_that_breaks_a_rule_is_named_and_not_proven() {
     let mut wrong = witness();
     wrong.header.fee_total += 1;
     assert!(matches!(
-        keys().prove(&wrong, &Silent),
+        prove(&wrong, &Silent),
         Err(ProveError::Rule(Rule::B10))
     ));
-    let other = support::batch(Shape::S16, 1, 0, 2);
+    let other = support::batch(Shape::S16, 0, 1, 2);
     assert!(matches!(
-        keys().prove(&other, &Silent),
+        prove(&other.witness, &Silent),
         Err(ProveError::Shape {
             expected: 4,
             found: 16
         })
     ));
+}
+
+#[test]
+fn a_bad_client_proof_is_named_with_its_slot_and_nothing_is_proven() {
+    let good = &batch().proofs;
+    let phases = Phases::default();
+    let refused = |proofs: &[ProofBytes]| {
+        keys()
+            .prove(&witness(), proofs, &phases)
+            .map(drop)
+            .unwrap_err()
+    };
+    for count in [0, 2] {
+        assert!(matches!(
+            refused(&good[..count]),
+            ProveError::ClientProofs { expected: 3, found } if found == count
+        ));
+    }
+    assert!(matches!(
+        refused(&[&good[..], &good[..1]].concat()),
+        ProveError::ClientProofs {
+            expected: 3,
+            found: 4
+        }
+    ));
+    // Valid proofs, of each other's transactions.
+    assert!(matches!(
+        refused(&[good[0], good[2], good[1]]),
+        ProveError::ClientProof {
+            slot: 1,
+            error: groth16::VerifyError::Invalid
+        }
+    ));
+    // Bytes that are no points.
+    assert!(matches!(
+        refused(&[good[0], good[1], ProofBytes::new([0xff; 128])]),
+        ProveError::ClientProof {
+            slot: 2,
+            error: groth16::VerifyError::Malformed(_)
+        }
+    ));
+    assert!(phases.0.lock().unwrap().iter().all(|p| p == "check 0/6"));
+}
+
+#[test]
+fn a_batch_without_transactions_needs_no_client_proof() {
+    let empty = support::batch(Shape::S4, 0, 3, 5);
+    assert!(empty.proofs.is_empty());
+    let proof = keys().prove(&empty.witness, &[], &Silent).unwrap();
+    assert_eq!(keys().verify(&proof.instances, &proof.proof), Ok(()));
+}
+
+#[test]
+fn the_clients_key_is_the_transaction_key_with_the_padding_digest() {
+    let transaction = support::keys().transaction(&Silent).unwrap();
+    let (words, _) = subrosa_transaction::padding_statement();
+    let digest = subrosa_protocol::transaction::digest(&words);
+    let expected = transaction.verifier().client_key(digest);
+    assert_eq!(*keys().client_key(), expected);
 }
 
 /// A worker that does what a test says, without proving.
@@ -138,11 +217,11 @@ impl ProofWorker for Scripted {
 }
 
 fn job(id: u64) -> Job {
-    static WITNESS: OnceLock<BatchWitness> = OnceLock::new();
     Job {
         id,
         shape: Shape::S4,
-        witness: WITNESS.get_or_init(witness).clone(),
+        witness: witness(),
+        proofs: batch().proofs.clone(),
     }
 }
 
@@ -246,19 +325,28 @@ fn a_job_is_proven_in_process() {
     .unwrap();
     let proof = queue.submit(job(1)).unwrap().wait_blocking().unwrap();
     assert_eq!(keys().verify(&proof.instances, &proof.proof), Ok(()));
+}
 
-    // Cancelled between two phases.
-    struct StopAt(&'static str, Mutex<bool>);
+#[test]
+fn a_proof_stops_between_two_phases() {
+    /// Cancels as the `n`-th phase begins.
+    struct StopAt(usize, Mutex<usize>);
     impl ProgressSink for StopAt {
-        fn phase(&self, name: &str, _: u64, _: u64) {
-            *self.1.lock().unwrap() |= name == self.0;
+        fn phase(&self, _: &str, _: u64, _: u64) {
+            *self.1.lock().unwrap() += 1;
         }
         fn cancelled(&self) -> bool {
-            *self.1.lock().unwrap()
+            *self.1.lock().unwrap() == self.0
         }
     }
-    let stopped = keys().prove(&witness(), &StopAt("check", Mutex::new(false)));
-    assert!(matches!(stopped, Err(ProveError::Cancelled)));
+    for phase in 0..4 {
+        let stop = StopAt(phase, Mutex::new(0));
+        assert!(matches!(
+            prove(&witness(), &stop),
+            Err(ProveError::Cancelled)
+        ));
+        assert_eq!(*stop.1.lock().unwrap(), phase);
+    }
 }
 
 /// `cargo test --release -p subrosa-prover --test batch -- --ignored --nocapture times`.
@@ -289,9 +377,21 @@ fn times() {
             start.elapsed(),
             keys.k()
         );
-        let witness = support::batch(shape, shape.slots(), shape.slots() / 2, 3);
+        // Under the transaction key of the same directory.
+        let block = subrosa_transaction::samples::block(
+            shape,
+            shape.slots(),
+            shape.slots() / 2,
+            &mut rand::rngs::StdRng::seed_from_u64(3),
+        );
+        let clients = store.transaction(&Silent).unwrap();
+        let proofs: Vec<ProofBytes> = block
+            .samples
+            .iter()
+            .map(|sample| clients.prove(&sample.words, &sample.witness).unwrap())
+            .collect();
         let start = Instant::now();
-        let proof = keys.prove(&witness, &phases).unwrap();
+        let proof = keys.prove(&block.witness, &proofs, &phases).unwrap();
         phases.phase("", 0, 0);
         println!(
             "{shape:?}: proven in {:?}, {} bytes",

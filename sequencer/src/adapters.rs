@@ -84,6 +84,23 @@ impl WorkerProver {
     }
 }
 
+impl From<ProveError> for ProverError {
+    fn from(error: ProveError) -> Self {
+        let reason = error.to_string();
+        match error {
+            ProveError::Cancelled => Self::Cancelled,
+            ProveError::Shape { .. }
+            | ProveError::Rule(_)
+            | ProveError::ClientProofs { .. }
+            | ProveError::ClientProof { .. } => Self::Refused { reason },
+            ProveError::Backend(_)
+            | ProveError::SelfCheck
+            | ProveError::Keys(_)
+            | ProveError::Panicked(_) => Self::Failed { reason },
+        }
+    }
+}
+
 struct Sink<'a>(&'a dyn Progress);
 
 impl ProgressSink for Sink<'_> {
@@ -106,6 +123,7 @@ impl BatchProver for WorkerProver {
             id: job.index,
             shape: job.witness.shape,
             witness: job.witness.clone(),
+            proofs: job.proofs.iter().copied().map(Groth16Bytes::new).collect(),
         };
         let sink = Sink(progress);
         let failed = |reason: String| ProverError::Failed { reason };
@@ -115,8 +133,7 @@ impl BatchProver for WorkerProver {
         match outcome {
             Ok(Ok(proof)) if proof.new_state == job.witness.new.commitment() => Ok(proof.proof),
             Ok(Ok(_)) => Err(failed("the proof is of another state".into())),
-            Ok(Err(ProveError::Cancelled)) => Err(ProverError::Cancelled),
-            Ok(Err(error)) => Err(failed(error.to_string())),
+            Ok(Err(error)) => Err(error.into()),
             Err(_) => Err(failed("the prover panicked".into())),
         }
     }

@@ -11,8 +11,9 @@
 //! two loses and doubles nothing. The state transition itself is `subrosa_protocol::ledger`: nothing
 //! here decides what is valid.
 //!
-//! What rests on the sequencer: liveness and, until client proofs are verified inside the batch
-//! circuit, that each included transaction has a valid proof (book: *Introduction*).
+//! What rests on the sequencer: liveness (book: *Introduction*). That each included transaction has a
+//! valid proof is part of what the batch circuit proves; a transaction's proof therefore stays with it
+//! from admission until its batch is proven.
 
 pub mod adapters;
 mod admission;

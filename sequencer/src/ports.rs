@@ -35,8 +35,10 @@ pub trait ProofVerifier: Send + Sync + 'static {
 pub struct ProofJob {
     /// The batch index.
     pub index: u64,
-    /// Everything the batch circuit needs.
+    /// What the batch circuit needs to know of the state transition.
     pub witness: BatchWitness,
+    /// The proofs of the batch's transactions, in slot order: the batch circuit verifies them.
+    pub proofs: Vec<ProofBytes>,
 }
 
 /// Receives a proof's progress and tells the prover when to give up.
@@ -53,6 +55,13 @@ pub enum ProverError {
     /// [`Progress::cancelled`] answered true.
     #[error("proving was cancelled")]
     Cancelled,
+    /// The prover refuses the job, as it will each time: the witness breaks a rule, or a transaction has
+    /// no valid proof.
+    #[error("the job is refused: {reason}")]
+    Refused {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The prover failed; the same job would most likely fail again.
     #[error("proving failed: {reason}")]
     Failed {
@@ -68,7 +77,8 @@ pub trait BatchProver: Send + Sync + 'static {
     /// Proves one batch; blocks for seconds to minutes, on a blocking thread.
     ///
     /// # Errors
-    /// [`ProverError::Cancelled`] when `progress` asked for it, [`ProverError::Failed`] otherwise.
+    /// [`ProverError::Cancelled`] when `progress` asked for it, [`ProverError::Refused`] for a job that
+    /// can never be proven, [`ProverError::Failed`] otherwise.
     fn prove(&self, job: &ProofJob, progress: &dyn Progress) -> Result<Vec<u8>, ProverError>;
 }
 

@@ -379,13 +379,14 @@ async fn check_chain(
     Ok((view, assets))
 }
 
-/// What the store holds as accepted is verified again: the proof check at admission is the only one
-/// that stands between a transaction and the state.
+/// What the store holds as accepted is verified again, sealed or not: a transaction without a valid
+/// proof would make its batch one that can never be proven.
 fn verify_reloaded(
     recovered: &Recovered,
     verifier: &dyn crate::ports::ProofVerifier,
 ) -> Result<(), StartError> {
-    for group in recovered.mempool.chunks(REVERIFY) {
+    let accepted = [&recovered.unproven[..], &recovered.mempool].into_iter();
+    for group in accepted.flat_map(|accepted| accepted.chunks(REVERIFY)) {
         let statements: Vec<_> = group.iter().map(|(_, s)| (s.digest, s.proof)).collect();
         let verdicts = verifier.verify_batch(&statements);
         for (place, (_, submission)) in group.iter().enumerate() {

@@ -64,6 +64,6 @@ pub struct Worker;
 
 impl ProofWorker for Worker {
     fn prove(&self, job: &Job, sink: &dyn ProgressSink) -> Result<BatchProof, ProveError> {
-        keys().batch.prove(&job.witness, sink)
+        keys().batch.prove(&job.witness, &job.proofs, sink)
     }
 }

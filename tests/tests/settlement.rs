@@ -20,7 +20,7 @@ use subrosa_protocol::{
     ledger::{BatchInput, Config, Deposit, Ledger},
     transaction::Transaction,
 };
-use subrosa_prover::progress::Silent;
+use subrosa_prover::{groth16::ProofBytes, progress::Silent};
 use subrosa_tests::{
     Chain, Deployed, Party,
     chain::{DOLLAR, FIRST_INSTITUTION, OPERATOR, account},
@@ -64,11 +64,12 @@ struct Fixture {
 async fn prove(
     ledger: &mut Ledger,
     input: BatchInput,
+    proofs: Vec<ProofBytes>,
     config: &Config,
 ) -> anyhow::Result<(Settlement, [Fr; 5])> {
     let witness = ledger.execute(input, config)?;
     let (witness, proof) = tokio::task::spawn_blocking(move || {
-        let proof = keys().batch.prove(&witness, &Silent);
+        let proof = keys().batch.prove(&witness, &proofs, &Silent);
         (witness, proof)
     })
     .await?;
@@ -121,18 +122,19 @@ async fn make(l1: &dyn L1) -> anyhow::Result<Fixture> {
     let (exchanged, _) = prove(
         &mut ledger.clone(),
         input(earlier, Vec::new(), &[queue[1], queue[0]]),
+        Vec::new(),
         &config,
     )
     .await?;
     let (first, _) = prove(
         &mut ledger,
         input(earlier, Vec::new(), &queue[..2]),
+        Vec::new(),
         &config,
     )
     .await?;
     alice.apply(&first.published)?;
 
-    // The batch circuit does not look at client proofs, so that none is needed here.
     let bob = Party::new(2, l1).await?;
     let pay = Intent::Transfer {
         to: bob.keys.address(),
@@ -141,17 +143,21 @@ async fn make(l1: &dyn L1) -> anyhow::Result<Fixture> {
     let leave = Intent::Withdraw {
         recipient: recipient().address().into_array(),
     };
-    let mut transactions = Vec::new();
+    let (mut transactions, mut proofs) = (Vec::new(), Vec::new());
     for (intent, note, amount) in [(pay, FIRST[0], 1_000_000), (leave, FIRST[1], OUT)] {
-        let only = |n: &subrosa_wallet::chain::OwnedNote| n.note.value == note;
-        transactions.push(
-            alice
-                .compose(&intent, DOLLAR, amount, alice.terms(), only)?
-                .transaction,
-        );
+        let submission = alice
+            .spend(&alice.note(note)?, &intent, amount, alice.terms())
+            .await?;
+        transactions.push(submission.transaction);
+        proofs.push(ProofBytes::new(submission.proof));
     }
-    let (second, instances) =
-        prove(&mut ledger, input(time, transactions, &queue[2..]), &config).await?;
+    let (second, instances) = prove(
+        &mut ledger,
+        input(time, transactions, &queue[2..]),
+        proofs,
+        &config,
+    )
+    .await?;
     Ok(Fixture {
         context: view.context,
         first,

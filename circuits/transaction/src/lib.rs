@@ -8,7 +8,7 @@
 //! - [`check`] says whether a witness satisfies the statement, and which rule it breaks;
 //! - [`TransactionCircuit`] is the statement for a prover or for a setup;
 //! - [`constraints`] measures the circuit by rule, `constraints.json` pins the result;
-//! - [`no_op`] builds the padding transaction;
+//! - [`no_op`] builds a padding transaction, [`padding_statement`] the one that batches are padded with;
 //! - [`samples`] builds deterministic statements for tests and benches.
 
 mod assemble;
@@ -29,7 +29,7 @@ mod tests;
 pub use assemble::Draft;
 pub use circuit::{Shape, TransactionCircuit, constraints};
 pub use counts::Counts;
-pub use padding::no_op;
+pub use padding::{no_op, padding_statement};
 pub use rule::Rule;
 pub use witness::{
     ARITY, ASSET_DEPTH, AssetSlot, InputWitness, NOTE_DEPTH, OutputWitness, Witness,

@@ -2,13 +2,42 @@
 
 use crate::assemble::{Draft, dummy};
 use crate::witness::{ARITY, Witness};
+use crate::words::Words;
 use ark_bn254::Fr;
-use ark_ff::UniformRand;
+use ark_ff::{UniformRand, Zero};
 use ark_std::rand::{CryptoRng, RngCore};
-use subrosa_protocol::asset::{AssetId, AssetTree};
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
+use subrosa_protocol::asset::{AssetId, AssetInfo, AssetTree};
 use subrosa_protocol::encryption::Memo;
-use subrosa_protocol::keys::{Seed, SpendKey, ViewingKey};
+use subrosa_protocol::keys::{Seed, SpendKey, ViewingKey, unaudited};
 use subrosa_protocol::transaction::{Header, Kind, Transaction};
+
+/// Seed of [`padding_statement`].
+const SEED: &[u8; 32] = b"subrosa v1 padding statement\0\0\0\0";
+
+/// The one no-op whose digest stands in the empty slots of every batch, with its witness: context 0,
+/// anchor 0, one unaudited asset, expiry 0, keys from a fixed seed that protects nothing.
+///
+/// It is the same on every machine. Its digest is a constant of the batch circuit, so that equal keys
+/// of the transaction circuit give equal keys of the batch circuit; a change of it is a new version of
+/// the batch circuit. Nothing is lost if it is submitted: a ledger takes no transaction of kind 0.
+#[must_use]
+pub fn padding_statement() -> (Words, Witness) {
+    let mut rng = ChaCha20Rng::from_seed(*SEED);
+    let asset = AssetId(0);
+    let assets: AssetTree = [AssetInfo {
+        id: asset,
+        token: [0; 20],
+        flags: 0,
+        auditor: unaudited(),
+    }]
+    .into_iter()
+    .collect();
+    let (transaction, witness) = no_op(Fr::zero(), Fr::zero(), &assets, asset, 0, &mut rng)
+        .expect("the asset is registered and the expiry is in range");
+    (transaction.words(&Fr::zero()), witness)
+}
 
 /// A valid statement of kind 0 under fresh keys that are thrown away: three dummies, three outputs of value 0,
 /// no fee. `context` is word 0; `anchor` any element, for no input is looked up under it; `expiry` is in seconds of
@@ -37,4 +66,26 @@ pub fn no_op(
         memo: Memo::default(),
     };
     draft.finish(&keys, &SpendKey::from_seed(&seed), assets, rng)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check;
+    use subrosa_protocol::encoding::fr_to_bytes;
+
+    #[test]
+    fn the_padding_statement_is_valid_and_never_changes() {
+        let (words, witness) = padding_statement();
+        let digest = check(&witness, &words).unwrap();
+        let hex: String = fr_to_bytes(&digest)
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect();
+        // Another digest is another batch circuit: other keys on L1.
+        assert_eq!(
+            hex,
+            "0a9dddef57824269942dc58b1b5ab3834049c8373c03c860a6d5fb07fff7acda"
+        );
+    }
 }

@@ -2,8 +2,8 @@
 //! generator alone, so that a seeded generator gives the same statement every time.
 //!
 //! They are of a world of their own: a context, an asset tree with two audited assets and one
-//! without auditor, and a note tree that holds what the sender spends. No secret here protects
-//! anything.
+//! without auditor, and a note tree that holds what the sender spends; a [`block`] is a whole batch of one
+//! such world. No secret here protects anything.
 
 use crate::assemble::{Draft, dummy};
 use crate::witness::{ARITY, InputWitness, Witness};
@@ -12,8 +12,10 @@ use ark_bn254::Fr;
 use ark_ff::UniformRand;
 use ark_std::rand::{CryptoRng, Rng, RngCore};
 use subrosa_protocol::asset::{AssetId, AssetInfo, AssetTree};
+use subrosa_protocol::batch::{BatchWitness, Shape};
 use subrosa_protocol::encryption::Memo;
 use subrosa_protocol::keys::{AuditorKey, Seed, SpendKey, ViewingKey, unaudited};
+use subrosa_protocol::ledger::{BatchInput, Config, Deposit, Ledger};
 use subrosa_protocol::note::Note;
 use subrosa_protocol::transaction::{Context, Header, Kind, Transaction, Withdrawal};
 use subrosa_protocol::tree::NoteTree;
@@ -121,6 +123,117 @@ pub fn padding(rng: &mut (impl RngCore + CryptoRng)) -> Sample {
     contents.sample(rng)
 }
 
+/// A batch that the ledger accepts, of statements that can each be proven.
+#[derive(Clone, Debug)]
+pub struct Block {
+    /// The statements of its transactions, in slot order.
+    pub samples: Vec<Sample>,
+    /// What the batch circuit needs to know of it.
+    pub witness: BatchWitness,
+}
+
+/// A batch of `transactions` that each spend a note of its own, deposited in the batch before, every
+/// second one a withdrawal; with as many `deposits` of others.
+///
+/// # Panics
+/// If there are more of either than slots.
+pub fn block(
+    shape: Shape,
+    transactions: usize,
+    deposits: usize,
+    rng: &mut (impl RngCore + CryptoRng),
+) -> Block {
+    let [asset, ..] = SAMPLE_ASSETS;
+    let assets = asset_tree(rng);
+    let config = Config {
+        context: context(),
+        fee_asset: asset,
+        min_fee: 1,
+    };
+    let mut ledger = Ledger::new();
+    let execute = |ledger: &mut Ledger, transactions, deposits| {
+        let input = BatchInput {
+            shape,
+            time: SAMPLE_EXPIRY - 60,
+            fee_recipient: [7; 20],
+            assets_root: assets.root(),
+            transactions,
+            deposits,
+        };
+        ledger
+            .execute(input, &config)
+            .expect("the samples keep the ledger's rules")
+    };
+    let deposit = |note: &Note| Deposit {
+        asset: note.asset,
+        value: note.value,
+        inner: note.inner(),
+    };
+
+    let spent: Vec<(Seed, Note)> = (0..transactions)
+        .map(|_| {
+            let seed = Seed::random(rng);
+            let owner = ViewingKey::from_seed(&seed).owner;
+            let value = rng.gen_range(1_000_000u128..u128::MAX >> 8);
+            (seed, Note::cash(asset, value, owner, Fr::rand(rng)))
+        })
+        .collect();
+    let queue = spent.iter().map(|(_, note)| deposit(note)).collect();
+    let start = execute(&mut ledger, Vec::new(), queue).header.start;
+
+    let anchor = ledger.notes().root();
+    let samples: Vec<Sample> = (0u64..)
+        .zip(spent)
+        .map(|(slot, (seed, note))| {
+            // The deposit's leaf is the last of its slot's four.
+            let position = start + 4 * slot + 3;
+            let path = ledger
+                .notes()
+                .path(position)
+                .expect("the place was just appended");
+            let [second, third] = [(); 2].map(|()| dummy(note.owner, asset, Fr::rand(rng)));
+            let inputs = [
+                InputWitness {
+                    dummy: false,
+                    note,
+                    position,
+                    path,
+                },
+                second,
+                third,
+            ];
+            let recipient = Seed::random(rng);
+            let (fee, amount) = (1 + u128::from(slot), note.value / 3);
+            let withdrawal = (slot % 2 == 1).then(|| Withdrawal {
+                asset,
+                recipient: [slot as u8 + 1; 20],
+                amount,
+            });
+            let (kind, left) = match withdrawal {
+                Some(_) => (Kind::Withdraw, note.value - fee - amount),
+                None => (Kind::Transfer, note.value - fee),
+            };
+            let contents = Contents {
+                kind,
+                fee,
+                spent: Vec::new(),
+                paid: (asset, left / 2),
+                change: [(asset, left - left / 2), (asset, 0)],
+                withdrawal,
+            };
+            contents.finish([seed, recipient], assets.clone(), anchor, inputs, rng)
+        })
+        .collect();
+    let queue = (0..deposits).map(|_| {
+        let value = rng.gen_range(1..=u128::MAX);
+        deposit(&Note::cash(asset, value, Fr::rand(rng), Fr::rand(rng)))
+    });
+    let queue = queue.collect();
+    let transactions = samples.iter().map(|s| s.transaction.clone()).collect();
+    let witness = execute(&mut ledger, transactions, queue);
+    Block { samples, witness }
+}
+
 /// What a sample moves.
 struct Contents {
     kind: Kind,
@@ -135,21 +248,34 @@ impl Contents {
     fn sample(self, rng: &mut (impl RngCore + CryptoRng)) -> Sample {
         let seed = Seed::random(rng);
         let recipient = Seed::random(rng);
-        let keys = ViewingKey::from_seed(&seed);
-        let spend = SpendKey::from_seed(&seed);
+        let owner = ViewingKey::from_seed(&seed).owner;
         let assets = asset_tree(rng);
         let mut notes = NoteTree::new();
         let spent = self
             .spent
             .iter()
-            .map(|(asset, value)| Note::cash(*asset, *value, keys.owner, Fr::rand(rng)));
-        let inputs = plant(&mut notes, spent.collect(), keys.owner, rng);
+            .map(|(asset, value)| Note::cash(*asset, *value, owner, Fr::rand(rng)));
+        let inputs = plant(&mut notes, spent.collect(), owner, rng);
+        self.finish([seed, recipient], assets, notes.root(), inputs, rng)
+    }
+
+    /// The statement of sender and recipient that spends these inputs under this anchor.
+    fn finish(
+        self,
+        [seed, recipient]: [Seed; 2],
+        assets: AssetTree,
+        anchor: Fr,
+        inputs: [InputWitness; ARITY],
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> Sample {
+        let keys = ViewingKey::from_seed(&seed);
+        let spend = SpendKey::from_seed(&seed);
         let to = ViewingKey::from_seed(&recipient).address();
         let me = keys.address();
         let [first, second] = self.change;
         let draft = Draft {
             context: context(),
-            anchor: notes.root(),
+            anchor,
             header: Header {
                 kind: self.kind,
                 fee_asset: SAMPLE_ASSETS[0],

@@ -10,6 +10,7 @@ use rand::RngCore;
 use rand::rngs::OsRng;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
+use subrosa_batch::ClientKey;
 
 use super::proof::{DecodeError, ProofBytes};
 use crate::backend;
@@ -113,6 +114,11 @@ impl TransactionVerifier {
     /// The key itself.
     pub fn key(&self) -> &VerifyingKey<Bn254> {
         &self.key.vk
+    }
+
+    /// The key as the constant of a batch circuit, with the digest that stands in empty slots.
+    pub fn client_key(&self, padding: Fr) -> ClientKey {
+        ClientKey::new(&self.key.vk, padding).expect("a key for exactly one public input")
     }
 
     /// SHA-256 of the key's compressed form: what deployments pin.

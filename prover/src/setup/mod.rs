@@ -2,27 +2,27 @@
 //! a public ceremony.
 //!
 //! Each key is tied to what it was made for: the manifest holds the hash of the circuit (for a batch
-//! key also of the parameters) and of every file. Keys made here are marked `unsafe_development`: the
+//! key also of the parameters) and of every file. The batch circuit contains the verifying key of the
+//! transaction circuit: with another one of these, batch keys are made anew. Keys made here are marked `unsafe_development`: the
 //! trapdoor is forgotten at once, but only whoever ran the machine can know that. A node on a chain
 //! with value refuses them.
 
+mod padding;
+mod plonk;
 mod srs;
 mod store;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use ark_bn254::{Bn254, Fr};
 use ark_groth16::{Groth16, ProvingKey};
 use ark_relations::gr1cs::{ConstraintSynthesizer, SynthesisError};
 use ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
-use halo2_proofs::plonk::Circuit;
 use halo2_proofs::poly::commitment::Params;
-use halo2curves::bn256;
 use rand::rngs::OsRng;
-use sha2::{Digest, Sha256};
-use subrosa_batch::BatchCircuit;
+use subrosa_batch::{BatchCircuit, COMMITTED};
 use subrosa_protocol::batch::Shape;
 use subrosa_transaction::TransactionCircuit;
 
@@ -31,11 +31,10 @@ pub use srs::SrsError;
 use crate::backend::{Backend, CpuBackend};
 use crate::batch::BatchKeys;
 use crate::groth16::{
-    ConstraintMatrices, Engine, KeyError, KeyShapeError, TransactionKeys, TransactionVerifier,
+    ConstraintMatrices, Engine, KeyError, KeyShapeError, ProveError, TransactionKeys,
+    TransactionVerifier,
 };
-use crate::plonk::{self, PlonkKeys};
 use crate::progress::ProgressSink;
-use srs::Parameters;
 use store::{Entry, FileRef, Store};
 
 /// Why keys cannot be had.
@@ -87,6 +86,9 @@ pub enum SetupError {
         /// What is wrong with it.
         reason: SrsError,
     },
+    /// The padding statement could not be proven.
+    #[error("the padding proof: {0}")]
+    Padding(#[from] ProveError),
     /// halo2 could not make or read a key.
     #[error("batch key: {0}")]
     Plonk(String),
@@ -146,19 +148,7 @@ impl KeyStore {
     /// # Errors
     /// See [`SetupError`].
     pub fn transaction(&self, sink: &dyn ProgressSink) -> Result<Arc<TransactionKeys>, SetupError> {
-        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(keys) = loaded.transaction.upgrade() {
-            return Ok(keys);
-        }
-        let (engine, unsafe_development) =
-            self.groth16("transaction", TransactionCircuit::blank, sink)?;
-        let keys = Arc::new(TransactionKeys::new(
-            engine,
-            unsafe_development,
-            self.backend.clone(),
-        )?);
-        loaded.transaction = Arc::downgrade(&keys);
-        Ok(keys)
+        self.transaction_keys(&mut self.loaded(), sink)
     }
 
     /// The verifying key of the transaction circuit alone, for who proves nothing: as
@@ -170,20 +160,12 @@ impl KeyStore {
         &self,
         sink: &dyn ProgressSink,
     ) -> Result<TransactionVerifier, SetupError> {
-        proceed(sink, "transaction circuit")?;
-        let matrices = ConstraintMatrices::synthesize(TransactionCircuit::blank())?;
-        let current = self
-            .store
-            .entry("transaction")?
-            .filter(|entry| entry.fingerprint == hex::encode(matrices.fingerprint));
-        match current {
-            Some(entry) => self.verifier_of(&entry),
-            None => Ok(self.transaction(sink)?.verifier().clone()),
-        }
+        self.verifier(&mut self.loaded(), sink)
     }
 
-    /// The keys of the batch circuit of a shape, under the parameters of
-    /// [`KeyStore::import_srs`], or under development ones that are made if need be.
+    /// The keys of the batch circuit of a shape for the transaction circuit's verifying key, under the
+    /// parameters of [`KeyStore::import_srs`], or under development ones that are made if need be.
+    /// Keys of the transaction circuit are made first if there are none.
     ///
     /// # Errors
     /// See [`SetupError`].
@@ -192,19 +174,17 @@ impl KeyStore {
         shape: Shape,
         sink: &dyn ProgressSink,
     ) -> Result<Arc<BatchKeys>, SetupError> {
-        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut loaded = self.loaded();
         let held = loaded.batch.get(&shape.slots()).and_then(Weak::upgrade);
         if let Some(keys) = held {
             return Ok(keys);
         }
-        let circuit = BatchCircuit {
-            shape,
-            witness: None,
-        };
+        let clients = self.clients(&mut loaded, sink)?;
+        let circuit = BatchCircuit::blank(shape, clients.key().clone());
         let name = format!("batch-{}", shape.slots());
-        let (keys, unsafe_development) =
-            self.plonk(&name, &circuit, BatchCircuit::k(shape), sink)?;
-        let keys = BatchKeys::new(shape, keys, unsafe_development)
+        let k = BatchCircuit::k(shape);
+        let (keys, unsafe_development) = self.plonk(&name, &circuit, k, COMMITTED, sink)?;
+        let keys = BatchKeys::new(shape, keys, clients, unsafe_development)
             .map_err(|error| SetupError::Plonk(error.to_string()))?;
         let keys = Arc::new(keys);
         loaded.batch.insert(shape.slots(), Arc::downgrade(&keys));
@@ -227,6 +207,49 @@ impl KeyStore {
         })?;
         self.save_parameters(params.k(), &bytes, false)?;
         Ok(params.k())
+    }
+
+    fn loaded(&self) -> MutexGuard<'_, Loaded> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn transaction_keys(
+        &self,
+        loaded: &mut Loaded,
+        sink: &dyn ProgressSink,
+    ) -> Result<Arc<TransactionKeys>, SetupError> {
+        if let Some(keys) = loaded.transaction.upgrade() {
+            return Ok(keys);
+        }
+        let (engine, unsafe_development) =
+            self.groth16("transaction", TransactionCircuit::blank, sink)?;
+        let keys = Arc::new(TransactionKeys::new(
+            engine,
+            unsafe_development,
+            self.backend.clone(),
+        )?);
+        loaded.transaction = Arc::downgrade(&keys);
+        Ok(keys)
+    }
+
+    fn verifier(
+        &self,
+        loaded: &mut Loaded,
+        sink: &dyn ProgressSink,
+    ) -> Result<TransactionVerifier, SetupError> {
+        if let Some(keys) = loaded.transaction.upgrade() {
+            return Ok(keys.verifier().clone());
+        }
+        proceed(sink, "transaction circuit")?;
+        let matrices = ConstraintMatrices::synthesize(TransactionCircuit::blank())?;
+        let current = self
+            .store
+            .entry("transaction")?
+            .filter(|entry| entry.fingerprint == hex::encode(matrices.fingerprint));
+        match current {
+            Some(entry) => self.verifier_of(&entry),
+            None => Ok(self.transaction_keys(loaded, sink)?.verifier().clone()),
+        }
     }
 
     /// Groth16 keys of a circuit, and whether they are unsafe.
@@ -321,148 +344,6 @@ impl KeyStore {
             path: PathBuf::from("manifest.json"),
             reason: format!("an entry without the file {role:?}"),
         })
-    }
-
-    /// halo2 keys of a circuit with 2ᵏ rows, and whether they are unsafe.
-    fn plonk<C>(
-        &self,
-        name: &str,
-        circuit: &C,
-        k: u32,
-        sink: &dyn ProgressSink,
-    ) -> Result<(PlonkKeys, bool), SetupError>
-    where
-        C: Circuit<bn256::Fr> + Sync,
-    {
-        let failed = |error: &dyn std::fmt::Display| SetupError::Plonk(error.to_string());
-        proceed(sink, "KZG parameters")?;
-        let (params, params_hash, unsafe_development) = self.parameters(k)?;
-        proceed(sink, "batch circuit")?;
-        let circuit_hash = plonk::fingerprint(circuit, k).map_err(|error| failed(&error))?;
-        let mut hasher = Sha256::new();
-        hasher.update(circuit_hash);
-        hasher.update(params_hash.as_bytes());
-        let fingerprint = hex::encode(hasher.finalize());
-
-        let read = |params: &Arc<Parameters>| -> Result<Option<PlonkKeys>, SetupError> {
-            match self.store.entry(name)? {
-                Some(entry) if entry.fingerprint == fingerprint => {
-                    let bytes = self.store.read(self.file(&entry, "pk")?)?;
-                    PlonkKeys::read(params.clone(), circuit, &bytes)
-                        .map(Some)
-                        .map_err(|error| failed(&error))
-                }
-                _ => Ok(None),
-            }
-        };
-        proceed(sink, "reading batch keys")?;
-        if let Some(keys) = read(&params)? {
-            return Ok((keys, unsafe_development));
-        }
-        let held = self.store.exclusive()?;
-        if let Some(keys) = read(&params)? {
-            return Ok((keys, unsafe_development));
-        }
-        proceed(sink, "making batch keys")?;
-        let keys = PlonkKeys::generate(params, circuit).map_err(|error| failed(&error))?;
-        proceed(sink, "writing batch keys")?;
-        let file = self
-            .store
-            .write(&held, &format!("{name}-pk"), |writer| keys.write(writer))?;
-        let entry = Entry {
-            unsafe_development,
-            fingerprint,
-            files: BTreeMap::from([("pk".to_owned(), file)]),
-        };
-        self.store.commit(&held, name, entry)?;
-        Ok((keys, unsafe_development))
-    }
-
-    /// Parameters with 2ᵏ powers, the hash of their file, and whether they are unsafe: imported ones,
-    /// else ones cut from larger imported ones, else development ones.
-    fn parameters(&self, k: u32) -> Result<(Arc<Parameters>, String, bool), SetupError> {
-        if let Some(found) = self.stored_parameters(k)? {
-            return Ok(found);
-        }
-        let larger = self
-            .store
-            .manifest()?
-            .entries
-            .into_iter()
-            .filter(|(_, entry)| !entry.unsafe_development)
-            .filter_map(|(name, entry)| {
-                let k = name.strip_prefix("kzg-")?.parse::<u32>().ok()?;
-                Some((k, entry))
-            })
-            .filter(|(larger, _)| *larger > k)
-            .min_by_key(|(larger, _)| *larger);
-        let failed = |error: std::io::Error| SetupError::Plonk(error.to_string());
-        match larger {
-            Some((_, entry)) => {
-                let bytes = self.store.read(self.file(&entry, "srs")?)?;
-                let params = srs::read(&bytes).map_err(failed)?;
-                let bytes = srs::downsize(&params, k).map_err(failed)?;
-                self.save_parameters(k, &bytes, false)?;
-            }
-            None => {
-                self.save_parameters(k, &srs::generate(k), true)?;
-            }
-        }
-        self.stored_parameters(k)?
-            .ok_or_else(|| SetupError::Plonk("the parameters were removed".to_owned()))
-    }
-
-    fn stored_parameters(
-        &self,
-        k: u32,
-    ) -> Result<Option<(Arc<Parameters>, String, bool)>, SetupError> {
-        let manifest = self.store.manifest()?;
-        let Some(entry) = manifest.entries.get(&format!("kzg-{k}")) else {
-            return Ok(None);
-        };
-        let imported_larger = || {
-            manifest.entries.iter().any(|(name, entry)| {
-                let larger = name
-                    .strip_prefix("kzg-")
-                    .and_then(|k| k.parse::<u32>().ok());
-                !entry.unsafe_development && larger.is_some_and(|larger| larger > k)
-            })
-        };
-        if entry.unsafe_development && imported_larger() {
-            return Ok(None);
-        }
-        let file = self.file(entry, "srs")?;
-        let bytes = self.store.read(file)?;
-        let params = srs::read(&bytes).map_err(|error| SetupError::Plonk(error.to_string()))?;
-        Ok(Some((
-            Arc::new(params),
-            file.sha256.clone(),
-            entry.unsafe_development,
-        )))
-    }
-
-    /// Saves parameters. Development ones never replace what is there: another process may already
-    /// have made keys under it.
-    fn save_parameters(
-        &self,
-        k: u32,
-        bytes: &[u8],
-        unsafe_development: bool,
-    ) -> Result<(), SetupError> {
-        let name = format!("kzg-{k}");
-        let held = self.store.exclusive()?;
-        if unsafe_development && self.store.entry(&name)?.is_some() {
-            return Ok(());
-        }
-        let file = self
-            .store
-            .write(&held, &name, |writer| writer.write_all(bytes))?;
-        let entry = Entry {
-            unsafe_development,
-            fingerprint: file.sha256.clone(),
-            files: BTreeMap::from([("srs".to_owned(), file)]),
-        };
-        self.store.commit(&held, &name, entry)
     }
 }
 

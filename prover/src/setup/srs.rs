@@ -4,7 +4,7 @@
 //! little-endian bytes, 2ᵏ powers, 2ᵏ Lagrange points, the generator of G2 and s times it. A
 //! coordinate is 32 bytes: little-endian limbs of the Montgomery form (R = 2²⁵⁶).
 
-use std::io;
+use std::io::{self, Read};
 
 use ark_bn254::{Fr, G1Affine, G1Projective, G2Affine, G2Projective};
 use ark_ec::scalar_mul::BatchMulPreprocessing;
@@ -59,7 +59,7 @@ pub enum SrsError {
 }
 
 /// Bytes of a file with 2ᵏ powers.
-fn file_len(k: u32) -> usize {
+pub(super) fn file_len(k: u32) -> usize {
     4 + (2 << k) * POINT + 4 * POINT
 }
 
@@ -67,6 +67,20 @@ fn file_len(k: u32) -> usize {
 pub(super) fn read(bytes: &[u8]) -> io::Result<Parameters> {
     let mut rest = bytes;
     ParamsKZG::read_custom(&mut rest, SerdeFormat::RawBytesUnchecked)
+}
+
+/// Reads parameters with 2ᵏ powers from a file of [`file_len`] bytes whose content is not yet known to
+/// be good: nothing but its first four bytes is looked at.
+pub(super) fn stream(reader: &mut dyn Read, k: u32) -> io::Result<Parameters> {
+    let mut head = [0; 4];
+    reader.read_exact(&mut head)?;
+    if u32::from_le_bytes(head) != k {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    ParamsKZG::read_custom(
+        &mut head.as_slice().chain(reader),
+        SerdeFormat::RawBytesUnchecked,
+    )
 }
 
 /// Makes parameters from a secret that is forgotten at once. For development only: nobody else can

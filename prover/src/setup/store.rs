@@ -2,11 +2,12 @@
 //!
 //! A file is written beside its final name, synced and renamed; the manifest, which alone makes it
 //! count, is replaced last. A reader therefore sees the old keys or the new ones. Whoever makes keys
-//! holds the lock file, so that two processes do not make the same ones.
+//! holds the lock file, so that two processes do not make the same ones. Files of gigabytes are hashed
+//! while they are read, not before.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -19,12 +20,15 @@ const MANIFEST: &str = "manifest.json";
 const LOCK: &str = ".lock";
 const VERSION: u32 = 1;
 
+/// Bytes that are read, hashed and written at a time.
+const BUFFER: usize = 1 << 20;
+
 /// What the directory holds.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Manifest {
     version: u32,
-    /// By name, such as `transaction`, `kzg-16` or `batch-4`.
+    /// By name, such as `transaction`, `padding`, `kzg-16` or `batch-4`.
     pub(super) entries: BTreeMap<String, Entry>,
 }
 
@@ -43,9 +47,10 @@ impl Default for Manifest {
 pub(super) struct Entry {
     /// Made here for development: whoever ran this machine could have kept the trapdoor.
     pub(super) unsafe_development: bool,
-    /// Hash of what the key was made for: the circuit, and for a batch key its parameters.
+    /// Hash of what the key was made for: the circuit, and for a batch key its parameters; for the padding
+    /// proof the verifying key and the statement.
     pub(super) fingerprint: String,
-    /// By role, such as `pk` or `vk`.
+    /// By role, such as `pk`, `vk` or `columns`.
     pub(super) files: BTreeMap<String, FileRef>,
 }
 
@@ -120,12 +125,41 @@ impl Store {
         Ok(Exclusive { _file: file })
     }
 
-    /// The content of a file, if it is what the manifest says.
+    /// The content of a small file, if it is what the manifest says.
     pub(super) fn read(&self, file: &FileRef) -> Result<Vec<u8>, SetupError> {
-        let path = self.path_of(file)?;
-        let bytes = fs::read(&path).map_err(|source| SetupError::io(&path, source))?;
-        if bytes.len() as u64 == file.bytes && hex::encode(Sha256::digest(&bytes)) == file.sha256 {
+        self.stream(file, |reader| {
+            let mut bytes = Vec::new();
+            reader.read_to_end(&mut bytes)?;
             Ok(bytes)
+        })
+    }
+
+    /// Has a file read as it comes from the disk, so that it is never in memory as a whole, and hands
+    /// on what was made of it if the file turns out to be what the manifest says. Its length is known
+    /// to be right from the beginning, its content only at the end: nothing that `read` takes from it
+    /// may be relied on, and what a wrong content does to it is no matter.
+    pub(super) fn stream<T>(
+        &self,
+        file: &FileRef,
+        read: impl FnOnce(&mut dyn Read) -> io::Result<T>,
+    ) -> Result<T, SetupError> {
+        let path = self.path_of(file)?;
+        let failed = |source| SetupError::io(&path, source);
+        let opened = File::open(&path).map_err(failed)?;
+        if opened.metadata().map_err(failed)?.len() != file.bytes {
+            return Err(SetupError::Corrupted { path });
+        }
+        let mut reader = BufReader::with_capacity(
+            BUFFER,
+            HashingReader {
+                inner: opened,
+                hasher: Sha256::new(),
+            },
+        );
+        let outcome = read(&mut reader);
+        io::copy(&mut reader, &mut io::sink()).map_err(failed)?;
+        if hex::encode(reader.into_inner().hasher.finalize()) == file.sha256 {
+            outcome.map_err(failed)
         } else {
             Err(SetupError::Corrupted { path })
         }
@@ -154,7 +188,7 @@ impl Store {
         let failed = |source| SetupError::io(&self.dir, source);
         let temporary = NamedTempFile::new_in(&self.dir).map_err(failed)?;
         let mut writer = HashingWriter {
-            inner: io::BufWriter::with_capacity(1 << 20, temporary),
+            inner: io::BufWriter::with_capacity(BUFFER, temporary),
             hasher: Sha256::new(),
             bytes: 0,
         };
@@ -212,6 +246,20 @@ impl Store {
             }
         }
         Ok(())
+    }
+}
+
+/// Hashes what is read.
+struct HashingReader<R> {
+    inner: R,
+    hasher: Sha256,
+}
+
+impl<R: Read> Read for HashingReader<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.hasher.update(&buffer[..read]);
+        Ok(read)
     }
 }
 

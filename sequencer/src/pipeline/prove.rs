@@ -1,9 +1,11 @@
-//! Proving: sealed batches in order, one at a time, from their stored jobs.
+//! Proving: sealed batches in order, one at a time, from their stored witnesses and the proofs in their
+//! stored submissions.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use subrosa_protocol::batch::BatchWitness;
+use subrosa_protocol::transaction::Submission;
 use tokio_util::sync::CancellationToken;
 
 use super::{Backoff, blocking};
@@ -11,7 +13,7 @@ use crate::engine::{BatchEventKind, Engine};
 use crate::health::Halt;
 use crate::ports::{Progress, ProofJob, ProverError};
 use crate::store::StoreError;
-use crate::store::tables::{Bytes, Jobs, Proofs, Stage, Stages};
+use crate::store::tables::{Bytes, Jobs, Proofs, Stage, Stages, Submissions};
 use crate::telemetry;
 
 /// Proves until cancelled or halted.
@@ -53,6 +55,10 @@ pub(crate) async fn run(engine: Arc<Engine>) {
             // Shutdown, or the batch was dropped; the loop finds out which.
             Ok(Err(Failed::Cancelled)) => {}
             Ok(Err(Failed::Store(detail))) => engine.health.halt(Halt::Store { detail }),
+            Ok(Err(Failed::Refused(reason))) => engine.health.halt(Halt::Prover {
+                batch: index,
+                reason,
+            }),
             Ok(Err(Failed::Prover(reason))) => {
                 attempts += 1;
                 tracing::error!(batch = index, attempts, reason, "proving failed");
@@ -74,6 +80,9 @@ pub(crate) async fn run(engine: Arc<Engine>) {
 enum Failed {
     Cancelled,
     Store(String),
+    /// For good.
+    Refused(String),
+    /// Perhaps not for good.
     Prover(String),
 }
 
@@ -97,21 +106,41 @@ impl Progress for Watched {
     }
 }
 
-fn prove(engine: &Engine, index: u64, token: CancellationToken) -> Result<(), Failed> {
-    let started = Instant::now();
+/// The job of a sealed batch: what was stored with it.
+fn job(engine: &Engine, index: u64) -> Result<ProofJob, Failed> {
+    let broken = |what: &str| Failed::Store(format!("batch {index}: {what}"));
     let bytes = engine
         .store
         .get::<Jobs>(&index)?
-        .ok_or_else(|| Failed::Store(format!("the job of batch {index} is missing")))?;
-    let witness = BatchWitness::from_bytes(&bytes.0)
-        .map_err(|error| Failed::Store(format!("the job of batch {index}: {error}")))?;
-    let job = ProofJob { index, witness };
+        .ok_or_else(|| broken("its witness is missing"))?;
+    let witness = BatchWitness::from_bytes(&bytes.0).map_err(|error| broken(&error.to_string()))?;
+    let submissions = engine
+        .store
+        .get::<Submissions>(&index)?
+        .ok_or_else(|| broken("its submissions are missing"))?;
+    let proofs = submissions
+        .0
+        .iter()
+        .map(|(_, bytes)| Submission::from_bytes(bytes).map(|submission| submission.proof))
+        .collect::<Result<_, _>>()
+        .map_err(|error| broken(&error.to_string()))?;
+    Ok(ProofJob {
+        index,
+        witness,
+        proofs,
+    })
+}
+
+fn prove(engine: &Engine, index: u64, token: CancellationToken) -> Result<(), Failed> {
+    let started = Instant::now();
+    let job = job(engine, index)?;
     let proof = engine
         .ports
         .prover
         .prove(&job, &Watched(token.clone()))
         .map_err(|error| match error {
             ProverError::Cancelled => Failed::Cancelled,
+            ProverError::Refused { reason } => Failed::Refused(reason),
             ProverError::Failed { reason } => Failed::Prover(reason),
         })?;
     if token.is_cancelled() && !engine.cancel.is_cancelled() {

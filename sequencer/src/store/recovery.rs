@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use subrosa_protocol::Fr;
 use subrosa_protocol::batch::{BatchWitness, PublishedBatch, data_commitment};
 use subrosa_protocol::ledger::{Deposit, Ledger, ReplayError, State};
+use subrosa_protocol::transaction::digest;
 
 use super::tables::{
     BatchRecord, Batches, Bytes, Deposits, Identity, Jobs, Mempool, Meta, MetaKey, Proofs,
@@ -18,7 +19,7 @@ use super::{CodecError, SCHEMA, Store, StoreError};
 use crate::engine::Cursor;
 use crate::mempool::Sequenced;
 use crate::submission::ParsedSubmission;
-use crate::wire::Word;
+use crate::wire::{Word, word};
 
 /// Batches checked in parallel at a time.
 const CHUNK: usize = 64;
@@ -139,6 +140,8 @@ pub(crate) struct Recovered {
     pub(crate) time: u64,
     pub(crate) cursor: Cursor,
     pub(crate) mempool: Vec<Sequenced>,
+    /// Submissions of the batches that are still to be proven.
+    pub(crate) unproven: Vec<Sequenced>,
     pub(crate) next_sequence: u64,
     /// Deposits from the state's deposit count on.
     pub(crate) deposits: Vec<Deposit>,
@@ -159,7 +162,11 @@ pub(crate) fn recover(
     if *ledger.state() != head {
         return Err(RecoveryError::Head);
     }
-    let (cursor, last_sequence) = check_stages(store, &head, context)?;
+    let Staged {
+        cursor,
+        unproven,
+        next_sequence: last_sequence,
+    } = check_stages(store, &head, context)?;
     let mempool = check_mempool(store, &ledger, context)?;
     let next_sequence = mempool
         .last()
@@ -171,6 +178,7 @@ pub(crate) fn recover(
         time,
         cursor,
         mempool,
+        unproven,
         next_sequence,
         deposits,
     })
@@ -345,9 +353,18 @@ pub(crate) fn load_ledger(
     Ok(ledger)
 }
 
-/// Checks stages, proofs, jobs and kept submissions. Returns where each stage stands and the first
-/// sequence number above those of kept submissions.
-fn check_stages(store: &Store, head: &State, context: &Fr) -> Result<(Cursor, u64), RecoveryError> {
+/// What the stages of the batches say.
+struct Staged {
+    /// Where each stage stands.
+    cursor: Cursor,
+    /// Submissions of the batches that are still to be proven.
+    unproven: Vec<Sequenced>,
+    /// First sequence number above those of kept submissions.
+    next_sequence: u64,
+}
+
+/// Checks stages, proofs, jobs and kept submissions.
+fn check_stages(store: &Store, head: &State, context: &Fr) -> Result<Staged, RecoveryError> {
     let stages = store.all::<Stages>()?;
     let last = head.batch_index;
     let mut cursor = Cursor {
@@ -381,6 +398,7 @@ fn check_stages(store: &Store, head: &State, context: &Fr) -> Result<(Cursor, u6
             return Err(wrong("its proof is missing"));
         }
     }
+    let mut unproven = Vec::new();
     for index in cursor.settle..last {
         let wrong = |what| RecoveryError::Job { index, what };
         let record = store
@@ -392,9 +410,13 @@ fn check_stages(store: &Store, head: &State, context: &Fr) -> Result<(Cursor, u6
                 .ok_or_else(|| wrong("its witness is missing"))?;
             let witness =
                 BatchWitness::from_bytes(&job.0).map_err(|_| wrong("its witness is unreadable"))?;
+            // The digests are what the proofs in the submissions are about.
+            let active = witness.slots.iter().filter(|slot| slot.active);
+            let digests = active.map(|slot| word(&digest(&slot.words)));
             if witness.data_commitment() != record.commitment
                 || witness.old != record.old
                 || witness.new != record.new
+                || digests.ne(record.transactions.iter().copied())
             {
                 return Err(wrong("its witness is of another batch"));
             }
@@ -403,22 +425,29 @@ fn check_stages(store: &Store, head: &State, context: &Fr) -> Result<(Cursor, u6
             .get::<Submissions>(&index)?
             .ok_or_else(|| wrong("its submissions are missing"))?;
         let mut digests = Vec::with_capacity(submissions.0.len());
-        for (_, bytes) in submissions.0 {
+        for (sequence, bytes) in submissions.0 {
             let submission = ParsedSubmission::parse(bytes, context)
                 .map_err(|_| wrong("a submission is unreadable"))?;
             digests.push(submission.id);
+            if index >= cursor.prove {
+                unproven.push((sequence, Arc::new(submission)));
+            }
         }
         if digests != record.transactions {
             return Err(wrong("its submissions are of another batch"));
         }
     }
-    let mut sequence = 0;
+    let mut next_sequence = 0;
     for entry in store.range::<Submissions>(&0)? {
         let (_, submissions) = entry?;
         let places = submissions.0.iter().map(|(place, _)| place + 1);
-        sequence = sequence.max(places.max().unwrap_or(0));
+        next_sequence = next_sequence.max(places.max().unwrap_or(0));
     }
-    Ok((cursor, sequence))
+    Ok(Staged {
+        cursor,
+        unproven,
+        next_sequence,
+    })
 }
 
 fn check_mempool(

@@ -71,9 +71,11 @@ tables! {
     Stages = "stages": u64 => Stage;
     /// Proofs of batches.
     Proofs = "proofs": u64 => Bytes;
-    /// Proving jobs: witnesses of batches that are not settled.
+    /// Proving jobs: witnesses of batches that are not settled. The other half of a job, the proofs of
+    /// the transactions, is in [`Submissions`].
     Jobs = "jobs": u64 => Bytes;
-    /// Submissions of recent batches, from which they can be sealed anew.
+    /// Submissions of recent batches, transaction ‖ proof in slot order: a batch is proven from their
+    /// proofs, and its transactions can be sealed anew with them.
     Submissions = "submissions": u64 => SubmissionsRecord;
     /// Snapshots of the ledger by the batch index of their state.
     Snapshots = "snapshots": u64 => Bytes;

@@ -240,6 +240,53 @@ async fn missing_and_foreign_jobs_are_found() {
             ..
         }
     );
+    // A word that is not published: the client proof would be about another digest.
+    assert_recovery!(
+        after(|store| {
+            let index = last(store);
+            let mut job = store.get::<Jobs>(&index).unwrap().unwrap();
+            let mut witness = subrosa_protocol::batch::BatchWitness::from_bytes(&job.0).unwrap();
+            witness.slots[0].words[6] += Fr::from(1u64);
+            job.0 = witness.to_bytes();
+            put::<Jobs>(store, &index, &job);
+        })
+        .await,
+        RecoveryError::Job {
+            what: "its witness is of another batch",
+            ..
+        }
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sealed_transaction_without_its_proof_is_found() {
+    let tamper = |store: &Store| {
+        let index = last(store);
+        let mut submissions = store.get::<Submissions>(&index).unwrap().unwrap();
+        let bytes = &mut submissions.0[0].1;
+        let at = bytes.len() - 128;
+        bytes[at] ^= 1;
+        put::<Submissions>(store, &index, &submissions);
+    };
+    let error = after(tamper).await;
+    assert!(matches!(error, StartError::Proof { .. }), "{error:?}");
+
+    // Where proofs are not verified again at start, the prover refuses the batch, and nobody asks it
+    // twice.
+    let world = filled().await;
+    world.prover.blocked.store(false, Ordering::SeqCst);
+    let calls = world.prover.calls.load(Ordering::SeqCst);
+    tamper(&Store::open(&world.store()).unwrap());
+    let mut config = idle(world.config());
+    config.admission.reverify_on_start = false;
+    let node = world.start(config).await;
+    let halt = node.until_halted().await;
+    assert!(
+        matches!(halt, subrosa_sequencer::Halt::Prover { .. }),
+        "{halt:?}"
+    );
+    assert_eq!(world.prover.calls.load(Ordering::SeqCst), calls + 1);
+    node.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

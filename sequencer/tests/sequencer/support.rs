@@ -382,7 +382,8 @@ impl ProofVerifier for Verifier {
     }
 }
 
-/// A prover double: the proof is the commitment's bytes. It can be held up or made to fail.
+/// A prover double: the proof is the commitment's bytes. It refuses a job without a proof, valid for
+/// [`Verifier`], of each transaction. It can be held up or made to fail.
 #[derive(Debug, Default)]
 pub struct Prover {
     pub blocked: AtomicBool,
@@ -424,6 +425,16 @@ impl BatchProver for Prover {
             self.failures.store(failures - 1, Ordering::SeqCst);
             return Err(ProverError::Failed {
                 reason: "the double fails".into(),
+            });
+        }
+        let active = job.witness.slots.iter().filter(|slot| slot.active);
+        let digests: Vec<_> = active
+            .map(|slot| fr_to_bytes(&subrosa_protocol::transaction::digest(&slot.words)))
+            .collect();
+        let proven: Vec<_> = job.proofs.iter().map(|proof| &proof[..32]).collect();
+        if digests != proven {
+            return Err(ProverError::Refused {
+                reason: "the client proofs are not those of the transactions".into(),
             });
         }
         progress.phase("double", 1, 1);

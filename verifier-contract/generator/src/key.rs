@@ -62,13 +62,15 @@ pub enum KeyError {
 }
 
 /// The data contract's payload for `vk` under `params`: `params` must be those that the key was
-/// made with, of the circuit's own size. The contract's code is the byte 0 and then this.
+/// made with, of the circuit's own size; `committed` is the number of advice columns that the column
+/// challenge depends on. The contract's code is the byte 0 and then this.
 ///
 /// # Errors
 /// If the circuit uses what the contract does not follow.
 pub fn vk_data(
     params: &ParamsKZG<Bn256>,
     vk: &VerifyingKey<G1Affine>,
+    _committed: usize,
 ) -> Result<Vec<u8>, KeyError> {
     let cs = vk.cs();
     if cs.num_instance_columns() != 1 || cs.advice_column_phase().iter().any(|phase| *phase != 0) {

@@ -21,6 +21,42 @@ use crate::encoding::{point_bytes, point_from_bytes, scalar_bytes, scalar_from_b
 /// First state: ASCII, padded with zeros to a word. `TRANSCRIPT_DOMAIN` in `Layout.sol`.
 pub(crate) const DOMAIN: &[u8; 32] = b"subrosa halo2 transcript v1\0\0\0\0\0";
 
+/// Head of what the column challenge is the hash of: ASCII, padded with zeros to a word.
+const COLUMN_DOMAIN: &[u8; 32] = b"subrosa column challenge v1\0\0\0\0\0";
+
+/// The column challenge ζ: keccak256(domain word ‖ representation of the key ‖ instances ‖ commitments)
+/// mod r. Nobody supplies it: a verifier computes it from the head of the proof.
+pub fn column_challenge(representation: &Fr, instances: &[Fr], commitments: &[G1Affine]) -> Fr {
+    let mut hasher = Keccak256::new();
+    hasher.update(COLUMN_DOMAIN);
+    hasher.update(scalar_bytes(representation));
+    for instance in instances {
+        hasher.update(scalar_bytes(instance));
+    }
+    for commitment in commitments {
+        hasher.update(point_bytes(commitment));
+    }
+    KeccakChallenge::new(&hasher.finalize().into()).get_scalar()
+}
+
+/// [`column_challenge`] of a proof, which begins with its commitments to the advice columns; `None` if
+/// it does not begin with so many points.
+pub fn column_challenge_of_proof(
+    representation: &Fr,
+    instances: &[Fr],
+    committed: usize,
+    proof: &[u8],
+) -> Option<Fr> {
+    let head = proof.get(..64 * committed)?;
+    let commitments: Vec<G1Affine> = head
+        .as_chunks()
+        .0
+        .iter()
+        .map(point_from_bytes)
+        .collect::<Option<_>>()?;
+    Some(column_challenge(representation, instances, &commitments))
+}
+
 /// A challenge: the hash, and the scalar that it is reduced to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeccakChallenge(Fr);

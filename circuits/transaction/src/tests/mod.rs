@@ -119,3 +119,15 @@ fn size_is_the_committed_one() {
     assert_eq!(counts.rules.values().sum::<usize>(), counts.constraints);
     assert_eq!(SHAPE.spans.last().unwrap().1.end, counts.constraints);
 }
+
+#[test]
+fn a_block_holds_valid_statements_of_one_ledger() {
+    use subrosa_protocol::batch::Shape;
+    let block = samples::block(Shape::S4, 3, 2, &mut rng(77));
+    assert_eq!(block.samples.len(), 3);
+    let active = block.witness.slots.iter().filter(|slot| slot.active);
+    for (slot, sample) in active.zip(&block.samples) {
+        assert_eq!(slot.words, sample.words);
+        check(&sample.witness, &sample.words).unwrap();
+    }
+}

@@ -83,7 +83,7 @@ fn fixture(shape: Shape) -> Fixture {
     let params = parameters(BatchCircuit::k(shape));
     let blank = BatchCircuit::blank(shape);
     let vk = keygen_vk(&params, &blank).unwrap();
-    let data = vk_data(&params, &vk).unwrap();
+    let data = vk_data(&params, &vk, 0).unwrap();
     let pk = keygen_pk(&params, vk, &blank).unwrap();
     let witness = witness(shape);
     let instances: [Fr; 5] = instances(&witness).try_into().unwrap();

@@ -43,7 +43,7 @@ fn fixture(k: u32) -> Fixture {
     let vk = keygen_vk_custom(&params, &Toy::default(), true).unwrap();
     let pk = keygen_pk(&params, vk, &Toy::default()).unwrap();
     let proof = prove(&params, &pk, circuit, &instances);
-    let data = vk_data(&params, pk.get_vk()).unwrap();
+    let data = vk_data(&params, pk.get_vk(), 0).unwrap();
     Fixture {
         params,
         pk,
@@ -165,5 +165,5 @@ fn unsupported_circuits_are_refused() {
         },
     )
     .unwrap();
-    assert_eq!(vk_data(&params, &vk), Err(KeyError::Degree(6)));
+    assert_eq!(vk_data(&params, &vk, 0), Err(KeyError::Degree(6)));
 }

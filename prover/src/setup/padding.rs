@@ -1,0 +1,88 @@
+//! The proof that stands in the empty slots of a batch: one of the padding statement, which is the same
+//! everywhere, under this directory's transaction key. It is made once and kept beside the keys.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use ark_bn254::Fr;
+use ark_ff::{BigInteger, PrimeField};
+use sha2::{Digest, Sha256};
+use subrosa_protocol::transaction;
+use subrosa_transaction::padding_statement;
+
+use super::store::Entry;
+use super::{KeyStore, Loaded, SetupError, proceed};
+use crate::clients::Clients;
+use crate::groth16::{ProofBytes, TransactionVerifier};
+use crate::progress::ProgressSink;
+
+const NAME: &str = "padding";
+const ROLE: &str = "proof";
+
+impl KeyStore {
+    /// The transaction circuit's verifying key with the padding proof, which is verified each time that
+    /// it is read.
+    pub(super) fn clients(
+        &self,
+        loaded: &mut Loaded,
+        sink: &dyn ProgressSink,
+    ) -> Result<Clients, SetupError> {
+        let verifier = self.verifier(loaded, sink)?;
+        let (words, witness) = padding_statement();
+        let digest = transaction::digest(&words);
+        let fingerprint = fingerprint(&verifier, &digest);
+        if let Some(clients) = self.stored_padding(&verifier, digest, &fingerprint)? {
+            return Ok(clients);
+        }
+        let keys = self.transaction_keys(loaded, sink)?;
+        let held = self.store.exclusive()?;
+        // Somebody else may have made it meanwhile.
+        if let Some(clients) = self.stored_padding(&verifier, digest, &fingerprint)? {
+            return Ok(clients);
+        }
+        proceed(sink, "padding proof")?;
+        let proof = keys.prove(&words, &witness)?;
+        let file = self
+            .store
+            .write(&held, NAME, |writer| writer.write_all(proof.as_bytes()))?;
+        let path = PathBuf::from(&file.name);
+        let entry = Entry {
+            unsafe_development: verifier.is_unsafe_development(),
+            fingerprint,
+            files: BTreeMap::from([(ROLE.to_owned(), file)]),
+        };
+        self.store.commit(&held, NAME, entry)?;
+        Clients::new(verifier, digest, &proof).map_err(|_| SetupError::Corrupted { path })
+    }
+
+    fn stored_padding(
+        &self,
+        verifier: &TransactionVerifier,
+        digest: Fr,
+        fingerprint: &str,
+    ) -> Result<Option<Clients>, SetupError> {
+        let entry = self.store.entry(NAME)?;
+        let Some(entry) = entry.filter(|entry| entry.fingerprint == fingerprint) else {
+            return Ok(None);
+        };
+        let file = self.file(&entry, ROLE)?;
+        let bytes = self.store.read(file)?;
+        let clients = ProofBytes::try_from(&bytes[..])
+            .map_err(Into::into)
+            .and_then(|proof| Clients::new(verifier.clone(), digest, &proof));
+        match clients {
+            Ok(clients) => Ok(Some(clients)),
+            Err(_) => Err(SetupError::Corrupted {
+                path: PathBuf::from(&file.name),
+            }),
+        }
+    }
+}
+
+/// Hash of the verifying key and the statement.
+fn fingerprint(verifier: &TransactionVerifier, digest: &Fr) -> String {
+    let mut hasher = Sha256::new();
+    hasher.update(verifier.vk_hash());
+    hasher.update(digest.into_bigint().to_bytes_be());
+    hex::encode(hasher.finalize())
+}
