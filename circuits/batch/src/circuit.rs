@@ -341,6 +341,7 @@ impl BatchCircuit {
         }
         let (transition, mut parts) = state_transition(&mut layout, witness);
         let before = layout.census().cells();
+        let transition_rows = layout.rows();
         let challenge = column_challenge(&mut layout, self.challenge);
         #[cfg(test)]
         if self.bare {
@@ -349,6 +350,7 @@ impl BatchCircuit {
                 layout,
                 transition,
                 challenge,
+                transition_rows,
                 parts,
             });
         }
@@ -366,6 +368,7 @@ impl BatchCircuit {
             layout,
             transition,
             challenge,
+            transition_rows,
             parts,
         })
     }
@@ -379,6 +382,8 @@ pub struct Written<'s> {
     pub transition: StateTransition,
     /// ζ, which follows the five instances.
     pub challenge: Wire,
+    /// Rows of the state transition alone, as [`Layout::rows`].
+    pub transition_rows: (usize, usize),
     /// Cells of each part.
     pub parts: Parts,
 }

@@ -9,6 +9,7 @@ use subrosa_protocol::batch::Shape;
 use crate::circuit::BatchCircuit;
 use crate::client::ClientKey;
 use crate::config::TABLE_BITS;
+use crate::foreign::limbs::PIECES;
 use crate::layout::{Selector, Sheet};
 use crate::schedule::COLUMNS;
 
@@ -23,8 +24,13 @@ pub struct Counts {
     pub permutation_rows: usize,
     /// Rows of arithmetic and ranges, from the bottom.
     pub arithmetic_rows: usize,
-    /// Cells of all rows in use.
+    /// Rows of values modulo q, from the top of columns of their own.
+    pub foreign_rows: usize,
+    /// Cells of all rows in use: the general columns of permutations, arithmetic and ranges, the pieces and
+    /// evaluations of values modulo q, and the whole height of the three columns of the multiset argument.
     pub area: usize,
+    /// Of these, what the clients' proofs take.
+    pub proofs_area: usize,
     /// Advice cells written.
     pub cells: usize,
     /// Of these, copies of other cells.
@@ -35,6 +41,8 @@ pub struct Counts {
     pub lookups: usize,
     /// Rows with an arithmetic gate.
     pub arithmetic: usize,
+    /// Of these, with a weighted product.
+    pub weighted: usize,
     /// Cells written for each part of the statement.
     pub parts: Vec<(String, usize)>,
 }
@@ -64,17 +72,24 @@ impl Counts {
             .expect("the circuit of each shape fits its rows");
         let census = written.layout.census();
         let (top, bottom) = written.layout.rows();
+        let foreign = written.layout.foreign_height();
+        let multiset = 3 << BatchCircuit::k(shape);
+        let own = (PIECES + 1) * foreign + multiset;
+        let (before_top, before_bottom) = written.transition_rows;
         Counts {
             slots: shape.slots(),
             k: BatchCircuit::k(shape),
             permutation_rows: top,
             arithmetic_rows: bottom,
-            area: (top + bottom) * COLUMNS,
+            foreign_rows: foreign,
+            area: (top + bottom) * COLUMNS + own,
+            proofs_area: (top - before_top + bottom - before_bottom) * COLUMNS + own,
             cells: census.cells(),
             copies: census.copies,
             permutations: census.permutations,
             lookups: census.lookups,
             arithmetic: census.arithmetic,
+            weighted: census.weighted,
             parts: written
                 .parts
                 .cells

@@ -22,5 +22,3 @@ pub(crate) mod emit;
 pub(crate) mod group;
 pub(crate) mod limbs;
 pub(crate) mod trace;
-
-pub use limbs::{LIMB_BITS, LIMBS};

@@ -25,7 +25,7 @@ pub mod config;
 pub mod convert;
 pub mod counts;
 pub mod data;
-pub mod foreign;
+mod foreign;
 pub mod layout;
 pub mod merkle_chip;
 pub mod nullifiers;

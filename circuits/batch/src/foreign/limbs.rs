@@ -3,16 +3,15 @@
 use ark_bn254::Fq;
 use ark_ff::PrimeField;
 use halo2curves::bn256::Fr;
-use halo2curves::ff::Field;
 
 use crate::config::TABLE_BITS;
 
 /// Bits of a limb.
-pub const LIMB_BITS: usize = 52;
+pub(crate) const LIMB_BITS: usize = 52;
 /// Limbs of a value.
-pub const LIMBS: usize = 5;
+pub(crate) const LIMBS: usize = 5;
 /// Looked-up pieces of a limb.
-pub const PIECES: usize = 4;
+pub(crate) const PIECES: usize = 4;
 
 const _: () = assert!(PIECES * TABLE_BITS == LIMB_BITS);
 
@@ -42,30 +41,11 @@ pub(crate) fn pieces(limb: u64) -> [u64; PIECES] {
     std::array::from_fn(|i| (limb >> (TABLE_BITS * i)) & ((1 << TABLE_BITS) - 1))
 }
 
-/// Σ limbⱼ·pointʲ.
-pub(crate) fn evaluate(limbs: &[i64; LIMBS], powers: &[Fr; LIMBS]) -> Fr {
-    limbs
-        .iter()
-        .zip(powers)
-        .map(|(limb, power)| integer(i128::from(*limb)) * power)
-        .sum()
-}
-
 /// An integer as a field element.
 pub(crate) fn integer(value: i128) -> Fr {
     let magnitude = value.unsigned_abs();
     let magnitude = Fr::from_raw([magnitude as u64, (magnitude >> 64) as u64, 0, 0]);
     if value < 0 { -magnitude } else { magnitude }
-}
-
-/// 1, point, point², …
-pub(crate) fn powers<const N: usize>(point: Fr) -> [Fr; N] {
-    let mut power = Fr::ONE;
-    std::array::from_fn(|_| {
-        let value = power;
-        power *= point;
-        value
-    })
 }
 
 #[cfg(test)]

@@ -37,14 +37,14 @@ use ark_ec::bn::BnConfig;
 use ark_ff::{AdditiveGroup, Field};
 
 /// Number of digits in [`ATE`].
-pub const ATE_LEN: usize = <Config as BnConfig>::ATE_LOOP_COUNT.len() - 1;
+pub(crate) const ATE_LEN: usize = <Config as BnConfig>::ATE_LOOP_COUNT.len() - 1;
 
 /// Signed binary digits of `6x + 2`, the most significant first, without the top digit (a one).
 ///
 /// These are the digits of `ark_bn254::Config::ATE_LOOP_COUNT`, which has the least significant
 /// first: a Miller loop starts with `T = B`, and for each digit `d` of this array doubles `T` and
 /// then adds `d·B` if `d` is not zero.
-pub const ATE: [i8; ATE_LEN] = ate_digits();
+pub(crate) const ATE: [i8; ATE_LEN] = ate_digits();
 
 const fn ate_digits() -> [i8; ATE_LEN] {
     let source = <Config as BnConfig>::ATE_LOOP_COUNT;
@@ -140,7 +140,7 @@ const SYLOW: usize = 27;
 ///
 /// Arkworks has the tower `F_q²[v]/(v³ − ξ)[w]/(w² − v)` with `ξ = 9 + u = w⁶`. The `F_q²`
 /// coefficient `a + b·u` of `w^j` in it is `(a − 9b)·w^j + b·w^(j+6)`.
-pub fn coefficients(f: &Fq12) -> [Fq; 12] {
+pub(crate) fn coefficients(f: &Fq12) -> [Fq; 12] {
     let tower = [f.c0.c0, f.c1.c0, f.c0.c1, f.c1.c1, f.c0.c2, f.c1.c2];
     let mut result = [Fq::ZERO; 12];
     for (j, a) in tower.iter().enumerate() {
@@ -151,7 +151,7 @@ pub fn coefficients(f: &Fq12) -> [Fq; 12] {
 }
 
 /// The element with the given coefficients of `1, w, …, w¹¹`: the inverse of [`coefficients`].
-pub fn from_coefficients(coefficients: &[Fq; 12]) -> Fq12 {
+pub(crate) fn from_coefficients(coefficients: &[Fq; 12]) -> Fq12 {
     let a = |j: usize| {
         let high = coefficients[j + 6];
         Fq2::new(coefficients[j] + times_nine(high), high)
@@ -167,13 +167,13 @@ fn times_nine(a: Fq) -> Fq {
 ///
 /// It is not a cube in `F_q¹²`, and `w₀^((q¹² − 1)/r) = 1`. It has one nonzero coefficient, a one
 /// at `w²`.
-pub fn shift_generator() -> Fq12 {
+pub(crate) fn shift_generator() -> Fq12 {
     let v = Fq6::new(Fq2::ZERO, Fq2::ONE, Fq2::ZERO);
     Fq12::new(v, Fq6::ZERO)
 }
 
 /// `c^λ` with `λ = 6x + 2 + q − q² + q³`, or `None` for `c = 0`.
-pub fn lambda_power(c: &Fq12) -> Option<Fq12> {
+pub(crate) fn lambda_power(c: &Fq12) -> Option<Fq12> {
     let inverse = c.frobenius_map(2).inverse()?;
     Some(c.pow(SIX_X_PLUS_TWO) * c.frobenius_map(1) * c.frobenius_map(3) * inverse)
 }
@@ -196,7 +196,7 @@ pub fn lambda_power(c: &Fq12) -> Option<Fq12> {
 ///
 /// If there is no such `i`, then `f` is not in the kernel: every kernel element has one. And
 /// where there is one the equation holds whatever `f` is, so that `f` is in the kernel.
-pub fn witness(f: &Fq12) -> Option<(Fq12, usize)> {
+pub(crate) fn witness(f: &Fq12) -> Option<(Fq12, usize)> {
     let constants = constants();
     let mut c = inverse_lambda_power(f);
     let rest = *f * lambda_power(&c)?.inverse()?;
@@ -263,50 +263,6 @@ fn inverse_lambda_power(f: &Fq12) -> Fq12 {
     result
 }
 
-/// The constants `(γ, δ)` of `ψ^power`: it maps `(X, Y)` to `(γ·X̄, δ·Ȳ)`, where the bar is
-/// conjugation of `F_q²` for an odd `power` and the identity for an even one.
-///
-/// ψ is the untwist–Frobenius–twist endomorphism of `E'`: `γ = ξ^((q−1)/3)`, `δ = ξ^((q−1)/2)` for
-/// `power = 1`.
-pub fn psi_constants(power: usize) -> (Fq2, Fq2) {
-    let first = (
-        <Config as BnConfig>::TWIST_MUL_BY_Q_X,
-        <Config as BnConfig>::TWIST_MUL_BY_Q_Y,
-    );
-    let mut result = (Fq2::ONE, Fq2::ONE);
-    for _ in 0..power {
-        result = (
-            result.0.frobenius_map(1) * first.0,
-            result.1.frobenius_map(1) * first.1,
-        );
-    }
-    result
-}
-
-/// `ψ^power` of the affine point `(X, Y)` of the twist `E'`.
-pub fn psi_power(point: &(Fq2, Fq2), power: usize) -> (Fq2, Fq2) {
-    let (gamma, delta) = psi_constants(power);
-    (
-        point.0.frobenius_map(power) * gamma,
-        point.1.frobenius_map(power) * delta,
-    )
-}
-
-/// `ψ` of an affine point of the twist; on the subgroup of order `r` it multiplies by `q`.
-pub fn psi(point: &(Fq2, Fq2)) -> (Fq2, Fq2) {
-    psi_power(point, 1)
-}
-
-/// `ψ²` of an affine point of the twist.
-pub fn psi2(point: &(Fq2, Fq2)) -> (Fq2, Fq2) {
-    psi_power(point, 2)
-}
-
-/// `ψ³` of an affine point of the twist.
-pub fn psi3(point: &(Fq2, Fq2)) -> (Fq2, Fq2) {
-    psi_power(point, 3)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -314,9 +270,53 @@ mod tests {
     use ark_ec::pairing::Pairing;
     use ark_ec::{AffineRepr, CurveGroup, PrimeGroup};
     use ark_ff::{BigInteger, PrimeField, UniformRand, Zero};
-    use ark_std::rand::{rngs::StdRng, SeedableRng};
+    use ark_std::rand::{SeedableRng, rngs::StdRng};
     use num_bigint::{BigInt, BigUint, Sign};
     use num_traits::{One, Signed};
+
+    /// The constants `(γ, δ)` of `ψ^power`: it maps `(X, Y)` to `(γ·X̄, δ·Ȳ)`, where the bar is
+    /// conjugation of `F_q²` for an odd `power` and the identity for an even one.
+    ///
+    /// ψ is the untwist–Frobenius–twist endomorphism of `E'`: `γ = ξ^((q−1)/3)`, `δ = ξ^((q−1)/2)` for
+    /// `power = 1`.
+    fn psi_constants(power: usize) -> (Fq2, Fq2) {
+        let first = (
+            <Config as BnConfig>::TWIST_MUL_BY_Q_X,
+            <Config as BnConfig>::TWIST_MUL_BY_Q_Y,
+        );
+        let mut result = (Fq2::ONE, Fq2::ONE);
+        for _ in 0..power {
+            result = (
+                result.0.frobenius_map(1) * first.0,
+                result.1.frobenius_map(1) * first.1,
+            );
+        }
+        result
+    }
+
+    /// `ψ^power` of the affine point `(X, Y)` of the twist `E'`.
+    fn psi_power(point: &(Fq2, Fq2), power: usize) -> (Fq2, Fq2) {
+        let (gamma, delta) = psi_constants(power);
+        (
+            point.0.frobenius_map(power) * gamma,
+            point.1.frobenius_map(power) * delta,
+        )
+    }
+
+    /// `ψ` of an affine point of the twist; on the subgroup of order `r` it multiplies by `q`.
+    fn psi(point: &(Fq2, Fq2)) -> (Fq2, Fq2) {
+        psi_power(point, 1)
+    }
+
+    /// `ψ²` of an affine point of the twist.
+    fn psi2(point: &(Fq2, Fq2)) -> (Fq2, Fq2) {
+        psi_power(point, 2)
+    }
+
+    /// `ψ³` of an affine point of the twist.
+    fn psi3(point: &(Fq2, Fq2)) -> (Fq2, Fq2) {
+        psi_power(point, 3)
+    }
 
     const X: u64 = 4965661367192848881;
 

@@ -5,9 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use ark_bn254::{Fq, Fq2, Fr, G1Affine, G2Affine, g2};
-use ark_ec::AffineRepr;
 use ark_ec::short_weierstrass::SWCurveConfig;
-use ark_ff::{AdditiveGroup, Field, PrimeField, UniformRand};
+use ark_ff::{AdditiveGroup, Field, UniformRand};
 use halo2curves::bn256;
 use halo2curves::ff::Field as _;
 use rand::SeedableRng;

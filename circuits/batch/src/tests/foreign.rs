@@ -21,13 +21,6 @@ use crate::layout::{Hint, Layout, Tamper};
 /// Rows for the table and some arithmetic.
 const ROWS: usize = 10_000;
 
-fn integer(limbs: &Limbs) -> BigUint {
-    limbs
-        .iter()
-        .rev()
-        .fold(BigUint::from(0u8), |sum, limb| (sum << LIMB_BITS) + *limb)
-}
-
 fn limbs(value: &BigUint) -> Limbs {
     let mask = (BigUint::from(1u8) << LIMB_BITS) - 1u8;
     std::array::from_fn(|i| {

@@ -1,6 +1,6 @@
 //! The circuit in memory, with an evaluation of its constraints that can be repeated on changed cells.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use halo2_proofs::plonk::ConstraintSystem;
 use halo2curves::bn256::Fr;
@@ -115,6 +115,19 @@ impl Grid {
 
     /// Names of the gates that fail at `row`.
     pub(crate) fn failing(&self, row: usize) -> Vec<&str> {
+        self.failing_with(row, &HashSet::new(), Fr::ZERO)
+    }
+
+    /// Names of the gates that fail at `row` when `delta` is added to `cells`.
+    pub(crate) fn failing_with(&self, row: usize, cells: &HashSet<Cell>, delta: Fr) -> Vec<&str> {
+        let advice = |column: usize, row: usize| {
+            let value = self.advice[row][column];
+            if cells.contains(&(column, row)) {
+                value + delta
+            } else {
+                value
+            }
+        };
         let mut names = Vec::new();
         if self.selectors[row] == [Fr::ZERO; Selector::COUNT] {
             return names;
@@ -130,7 +143,7 @@ impl Grid {
                     },
                     &|query| {
                         let row = row + usize::try_from(query.rotation().0).unwrap();
-                        self.advice[row][column::of_advice(query.column_index())]
+                        advice(column::of_advice(query.column_index()), row)
                     },
                     &|_| unreachable!("no gate reads the instance"),
                     &|_| unreachable!("one phase"),
@@ -147,7 +160,7 @@ impl Grid {
             }
         }
         let looked_up = self.selectors[row][Selector::Range as usize]
-            * (self.advice[row][9] - self.constants[row][9] * self.advice[row + 1][9]);
+            * (advice(9, row) - self.constants[row][9] * advice(9, row + 1));
         let value = limbs(&looked_up);
         if value[0] >> TABLE_BITS != 0 || value[1..] != [0; 3] {
             names.push(gate::RANGE);

@@ -13,7 +13,7 @@ use super::grid::Grid;
 use super::clients::bare;
 use super::scenario::witness;
 use crate::convert::{from_halo2, to_halo2};
-use crate::{BatchCircuit, Rule, check, instances};
+use crate::{Rule, check, instances};
 
 fn one() -> Fr {
     Fr::from(1u64)

@@ -8,7 +8,7 @@ use super::grid::Grid;
 use super::clients::bare;
 use super::scenario::{Scenario, witness};
 use crate::convert::{from_halo2, to_halo2};
-use crate::{BatchCircuit, Rule, check, instances};
+use crate::{Rule, check, instances};
 
 fn accepted(witness: subrosa_protocol::batch::BatchWitness) {
     let public = instances(&witness);
