@@ -11,11 +11,13 @@ use sha3::{Digest, Keccak256};
 
 use crate::expression::{ExpressionError, Graph, Id, Node, Source, literal};
 
-/// Deeper nestings are cut by a word of scratch memory: the EVM reaches 16 stack places.
-const MAX_DEPTH: usize = 6;
+/// Deeper nestings are cut by a word of scratch memory: the EVM reaches 16 stack places, and the
+/// compiler moves what it cannot reach to memory itself, the pointers and the modulus first, which
+/// makes every use of them longer.
+const MAX_DEPTH: usize = 2;
 /// A long constant that occurs this often is kept in scratch memory: a load takes 9 gas more than
 /// the constant and 27 bytes less.
-const REPEATED: usize = 4;
+const REPEATED: usize = 2;
 
 /// The generated contract, and what a key must know of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +71,7 @@ impl Gates {
     pub fn solidity(&self, name: &str, import: &str) -> String {
         let digest = hex::encode(self.digest());
         let [gates, lookups] = &self.bodies;
-        let gates_parameters = parameters(gates, &[], &["y"]);
+        let gates_parameters = parameters(&format!("r {gates}"), &[], &["y"]);
         let lookup_parameters = parameters(lookups, &["theta", "out"], &[]);
         format!(
             r#"// SPDX-License-Identifier: MIT OR Apache-2.0
@@ -87,6 +89,8 @@ abstract contract {name} is Halo2Verifier {{
 
     /// @inheritdoc Halo2Verifier
     function _gates({gates_parameters}) internal pure override returns (uint256 sum) {{
+        // Never so; but what may be left early is not put inline, and has room on its stack.
+        if (r == 0) return 0;
         assembly ("memory-safe") {{
 {gates}        }}
     }}

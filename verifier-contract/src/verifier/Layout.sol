@@ -14,7 +14,8 @@ pragma solidity 0.8.30;
 //
 //   key | state | domain, transcript representation, 5 instances | proof | work area
 
-// Order of BN254's scalar field.
+// Order of BN254's scalar field. Where it is used often it is loaded from the key, which
+// `ProofReader` compares with it: each reference to a constant takes 33 bytes of code.
 uint256 constant R = 0x30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000001;
 // Order of BN254's base field.
 uint256 constant Q = 0x30644e72e131a029b85045b68181585d97816a916871ca8d3c208c16d87cfd47;
@@ -128,6 +129,20 @@ function load(uint256 pointer) pure returns (uint256 value) {
 function loadShort(uint256 pointer) pure returns (uint256 value) {
     assembly ("memory-safe") {
         value := shr(240, mload(pointer))
+    }
+}
+
+/// @dev a·b mod r. The language's own function asks first whether r is zero, unless r is constant.
+function mulMod(uint256 a, uint256 b, uint256 r) pure returns (uint256 product) {
+    assembly ("memory-safe") {
+        product := mulmod(a, b, r)
+    }
+}
+
+/// @dev (a + b) mod r, likewise.
+function addMod(uint256 a, uint256 b, uint256 r) pure returns (uint256 sum) {
+    assembly ("memory-safe") {
+        sum := addmod(a, b, r)
     }
 }
 

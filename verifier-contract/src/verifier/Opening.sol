@@ -83,13 +83,13 @@ library Opening {
                 // but for one factor common to all sets, it divides by those that are. That factor
                 // is such that the first commitment's is 1.
                 if (zFirst == 0) zFirst = inside;
-                factor = mulmod(power, mulmod(zFirst, factor, r), r);
-                power = mulmod(power, v.nu, r);
+                factor = mulMod(power, mulMod(zFirst, factor, r), r);
+                power = mulMod(power, v.nu, r);
 
                 uint256 part;
                 bool partValid;
                 (cursor, part, partValid) = foldCommitments(v, cursor, points, commitments, sum, factor);
-                evaluation = addmod(evaluation, part, r);
+                evaluation = addMod(evaluation, part, r);
                 valid = valid && partValid;
             }
         }
@@ -114,15 +114,15 @@ library Opening {
             uint256 scale = 1;
             for (uint256 p = cursor; p < next; p += 2) {
                 uint256 rotation = 32 * loadShort(p);
-                if (p > cursor) scale = mulmod(scale, xInverse, r);
-                inside = mulmod(inside, load(distances + rotation), r);
-                inverse = mulmod(inverse, load(inverses + rotation), r);
+                if (p > cursor) scale = mulMod(scale, xInverse, r);
+                inside = mulMod(inside, load(distances + rotation), r);
+                inverse = mulMod(inverse, load(inverses + rotation), r);
             }
-            scale = mulmod(scale, inside, r);
+            scale = mulMod(scale, inside, r);
             // The basis of a single point is 1.
             for (uint256 i = points > 1 ? points : 0; i > 0; --i) {
-                uint256 weight = mulmod(load(next), load(inverses + 32 * loadShort(cursor)), r);
-                store(basis, mulmod(scale, weight, r));
+                uint256 weight = mulMod(load(next), load(inverses + 32 * loadShort(cursor)), r);
+                store(basis, mulMod(scale, weight, r));
                 basis += 32;
                 cursor += 2;
                 next += 32;

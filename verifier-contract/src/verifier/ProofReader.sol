@@ -119,36 +119,35 @@ library ProofReader {
     {
         unchecked {
             uint256 key = v.key;
-            // Loaded, not constant: a constant would take 33 bytes of code each time.
             uint256 r = load(key + KEY_MODULUS);
             uint256 state = TRANSCRIPT_DOMAIN;
             uint256 from = head + 32;
             uint256 to = key + load(key + KEY_AT_THETA);
             state = squeeze(state, from, to);
-            v.theta = state % r;
+            v.theta = addMod(state, 0, r);
 
             from = to;
             to = key + load(key + KEY_AT_BETA);
             state = squeeze(state, from, to);
-            v.beta = state % r;
+            v.beta = addMod(state, 0, r);
             state = squeeze(state, to, to);
-            v.gamma = state % r;
+            v.gamma = addMod(state, 0, r);
 
             from = to;
             to = key + load(key + KEY_AT_Y);
             state = squeeze(state, from, to);
-            v.y = state % r;
+            v.y = addMod(state, 0, r);
 
             state = squeeze(state, to, evaluations);
-            v.x = state % r;
+            v.x = addMod(state, 0, r);
 
             state = squeeze(state, evaluations, opening);
-            v.zeta = state % r;
+            v.zeta = addMod(state, 0, r);
             state = squeeze(state, opening, opening);
-            v.nu = state % r;
+            v.nu = addMod(state, 0, r);
 
             state = squeeze(state, opening, opening + 64);
-            v.mu = state % r;
+            v.mu = addMod(state, 0, r);
         }
     }
 

@@ -7,8 +7,6 @@ import {ScalarField} from "./ScalarField.sol";
 /// @title The constraint system's expressions at x
 /// @notice All but the gates: Lagrange polynomials, permutation and lookup arguments. Every
 /// function that takes `sum` folds its expressions to it as sum·y + expression.
-/// @dev The modulus is loaded, not constant: `ProofReader` has compared it, and each reference to a
-/// constant would take 33 bytes of code.
 library Quotient {
     /// @notice Computes x^n, the Lagrange polynomials at x, the instance column's value at x and
     /// the distances of μ from the points of the opening: all that takes an inversion.
@@ -18,7 +16,7 @@ library Quotient {
             uint256 r = load(key + KEY_MODULUS);
             uint256 x = v.x;
             uint256 xn = x;
-            for (uint256 i = load(key + KEY_K); i > 0; --i) xn = mulmod(xn, xn, r);
+            for (uint256 i = load(key + KEY_K); i > 0; --i) xn = mulMod(xn, xn, r);
             v.xn = xn;
 
             // Denominators x − ωⁱ for i = −(blinding + 1) … 5, then x^n − 1, x and the distances.
@@ -29,11 +27,11 @@ library Quotient {
             uint256 omega = load(key + KEY_OMEGA);
             uint256 p = values;
             for (uint256 i; i < rows; ++i) {
-                store(p, addmod(x, r - power, r));
-                power = mulmod(power, omega, r);
+                store(p, addMod(x, r - power, r));
+                power = mulMod(power, omega, r);
                 p += 32;
             }
-            uint256 vanishing = addmod(xn, r - 1, r);
+            uint256 vanishing = addMod(xn, r - 1, r);
             store(p, vanishing);
             store(p + 32, x);
             uint256 rotations = load(key + KEY_ROTATIONS);
@@ -44,26 +42,26 @@ library Quotient {
             copy(v.distances + 32 * rotations, p + 64, 32 * rotations);
 
             // Lᵢ(x) = ωⁱ·(x^n − 1) / (n·(x − ωⁱ))
-            power = mulmod(mulmod(vanishing, load(key + KEY_N_INVERSE), r), load(key + KEY_OMEGA_LAST), r);
-            uint256 value = mulmod(power, load(values), r);
+            power = mulMod(mulMod(vanishing, load(key + KEY_N_INVERSE), r), load(key + KEY_OMEGA_LAST), r);
+            uint256 value = mulMod(power, load(values), r);
             v.lLast = value;
             uint256 inactive = value;
             p = values;
             for (uint256 i; i < blinding; ++i) {
                 p += 32;
-                power = mulmod(power, omega, r);
-                inactive = addmod(inactive, mulmod(power, load(p), r), r);
+                power = mulMod(power, omega, r);
+                inactive = addMod(inactive, mulMod(power, load(p), r), r);
             }
-            v.lActive = addmod(1, r - inactive, r);
+            v.lActive = addMod(1, r - inactive, r);
 
             uint256 instance = key + load(key + KEY_LENGTH) + 64;
             uint256 evaluation;
             for (uint256 i; i < INSTANCES; ++i) {
                 p += 32;
-                power = mulmod(power, omega, r);
-                value = mulmod(power, load(p), r);
+                power = mulMod(power, omega, r);
+                value = mulMod(power, load(p), r);
                 if (i == 0) v.lFirst = value;
-                evaluation = addmod(evaluation, mulmod(value, load(instance), r), r);
+                evaluation = addMod(evaluation, mulMod(value, load(instance), r), r);
                 instance += 32;
             }
             store(v.work + WORK_INSTANCE, evaluation);
@@ -79,7 +77,7 @@ library Quotient {
             uint256 x = v.x;
             uint256 mu = v.mu;
             for (uint256 i; i < size; i += 32) {
-                store(distances + i, addmod(mu, r - mulmod(x, load(from + i), r), r));
+                store(distances + i, addMod(mu, r - mulMod(x, load(from + i), r), r));
             }
             copy(target, distances, size);
         }
@@ -96,14 +94,14 @@ library Quotient {
             uint256 products = key + load(key + KEY_AT_PRODUCTS);
 
             // l₀·(1 − z₀)
-            sum = addmod(mulmod(sum, y, r), mulmod(v.lFirst, addmod(1, r - load(products), r), r), r);
+            sum = addMod(mulMod(sum, y, r), mulMod(v.lFirst, addMod(1, r - load(products), r), r), r);
             // l_last·(z² − z) of the last product
             uint256 z = load(products + 96 * (chunks - 1));
-            sum = addmod(mulmod(sum, y, r), mulmod(v.lLast, mulmod(z, addmod(z, r - 1, r), r), r), r);
+            sum = addMod(mulMod(sum, y, r), mulMod(v.lLast, mulMod(z, addMod(z, r - 1, r), r), r), r);
             // l₀·(zᵢ − zᵢ₋₁(ω^last·x))
             for (uint256 i = 1; i < chunks; ++i) {
                 uint256 p = products + 96 * i;
-                sum = addmod(mulmod(sum, y, r), mulmod(v.lFirst, addmod(load(p), r - load(p - 32), r), r), r);
+                sum = addMod(mulMod(sum, y, r), mulMod(v.lFirst, addMod(load(p), r - load(p - 32), r), r), r);
             }
             return foldProducts(v, products, sum);
         }
@@ -121,20 +119,20 @@ library Quotient {
             uint256 sigma = key + load(key + KEY_AT_SIGMA);
             uint256 beta = v.beta;
             uint256 gamma = v.gamma;
-            uint256 identity = mulmod(beta, v.x, r);
+            uint256 identity = mulMod(beta, v.x, r);
             while (column < lastColumn) {
                 uint256 end = column + chunk;
                 if (end > lastColumn) end = lastColumn;
                 uint256 right = load(products);
                 uint256 left = load(products + 32);
                 for (; column < end; column += 2) {
-                    uint256 value = addmod(load(key + loadShort(column)), gamma, r);
-                    left = mulmod(left, addmod(value, mulmod(beta, load(sigma), r), r), r);
-                    right = mulmod(right, addmod(value, identity, r), r);
-                    identity = mulmod(identity, DELTA, r);
+                    uint256 value = addMod(load(key + loadShort(column)), gamma, r);
+                    left = mulMod(left, addMod(value, mulMod(beta, load(sigma), r), r), r);
+                    right = mulMod(right, addMod(value, identity, r), r);
+                    identity = mulMod(identity, DELTA, r);
                     sigma += 32;
                 }
-                sum = addmod(mulmod(sum, v.y, r), mulmod(v.lActive, addmod(left, r - right, r), r), r);
+                sum = addMod(mulMod(sum, v.y, r), mulMod(v.lActive, addMod(left, r - right, r), r), r);
                 products += 96;
             }
             return sum;
@@ -151,30 +149,30 @@ library Quotient {
             for (uint256 i = load(v.key + KEY_LOOKUPS); i > 0; --i) {
                 uint256 z = load(p);
                 // l₀·(1 − z)
-                sum = addmod(mulmod(sum, y, r), mulmod(v.lFirst, addmod(1, r - z, r), r), r);
+                sum = addMod(mulMod(sum, y, r), mulMod(v.lFirst, addMod(1, r - z, r), r), r);
                 // l_last·(z² − z)
-                sum = addmod(mulmod(sum, y, r), mulmod(v.lLast, mulmod(z, addmod(z, r - 1, r), r), r), r);
+                sum = addMod(mulMod(sum, y, r), mulMod(v.lLast, mulMod(z, addMod(z, r - 1, r), r), r), r);
 
                 uint256 input = load(p + 64);
                 uint256 table = load(p + 128);
                 uint256 difference;
                 {
                     // active·(z(ωx)·(a' + β)·(s' + γ) − z·(input + β)·(table + γ))
-                    uint256 left = mulmod(addmod(input, v.beta, r), addmod(table, v.gamma, r), r);
-                    left = mulmod(load(p + 32), left, r);
-                    uint256 right = mulmod(
-                        addmod(load(compressed), v.beta, r), addmod(load(compressed + 32), v.gamma, r), r
+                    uint256 left = mulMod(addMod(input, v.beta, r), addMod(table, v.gamma, r), r);
+                    left = mulMod(load(p + 32), left, r);
+                    uint256 right = mulMod(
+                        addMod(load(compressed), v.beta, r), addMod(load(compressed + 32), v.gamma, r), r
                     );
-                    right = mulmod(z, right, r);
-                    difference = addmod(left, r - right, r);
+                    right = mulMod(z, right, r);
+                    difference = addMod(left, r - right, r);
                 }
-                sum = addmod(mulmod(sum, y, r), mulmod(v.lActive, difference, r), r);
+                sum = addMod(mulMod(sum, y, r), mulMod(v.lActive, difference, r), r);
                 // l₀·(a' − s')
-                difference = addmod(input, r - table, r);
-                sum = addmod(mulmod(sum, y, r), mulmod(v.lFirst, difference, r), r);
+                difference = addMod(input, r - table, r);
+                sum = addMod(mulMod(sum, y, r), mulMod(v.lFirst, difference, r), r);
                 // active·(a' − s')·(a' − a'(x/ω))
-                difference = mulmod(difference, addmod(input, r - load(p + 96), r), r);
-                sum = addmod(mulmod(sum, y, r), mulmod(v.lActive, difference, r), r);
+                difference = mulMod(difference, addMod(input, r - load(p + 96), r), r);
+                sum = addMod(mulMod(sum, y, r), mulMod(v.lActive, difference, r), r);
 
                 p += 160;
                 compressed += 64;
