@@ -34,11 +34,7 @@ pub(crate) const COLUMN_CHALLENGE_DOMAIN: &[u8; 32] = b"subrosa column challenge
 
 /// The column challenge: the last instance of a proof under the key with this transcript
 /// representation, with these other instances and these commitments to its committed columns.
-pub fn column_challenge(
-    representation: &Fr,
-    instances: &[Fr],
-    commitments: &[G1Affine],
-) -> Fr {
+pub fn column_challenge(representation: &Fr, instances: &[Fr], commitments: &[G1Affine]) -> Fr {
     let mut hasher = Keccak256::new();
     hasher.update(COLUMN_CHALLENGE_DOMAIN);
     hasher.update(scalar_bytes(representation));
@@ -322,7 +318,11 @@ mod tests {
 
         let others = [
             column_challenge(&Fr::from(2), &instances, &commitments),
-            column_challenge(&representation, &[5, 4, 6, 7, 8].map(Fr::from), &commitments),
+            column_challenge(
+                &representation,
+                &[5, 4, 6, 7, 8].map(Fr::from),
+                &commitments,
+            ),
             column_challenge(&representation, &instances, &commitments[..1]),
             column_challenge(&representation, &instances, &[commitments[1], generator]),
             without_points,
