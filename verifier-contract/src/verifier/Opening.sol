@@ -15,7 +15,6 @@ library Opening {
     function check(Verification memory v) internal view {
         unchecked {
             uint256 key = v.key;
-            uint256 r = load(key + KEY_MODULUS);
             uint256 sum = v.work + WORK_SUM;
             bool valid = foldQuotient(v);
 
@@ -25,8 +24,8 @@ library Opening {
 
             uint256 opening = key + load(key + KEY_AT_OPENING);
             // sum − evaluation·G − z₀·h₁ + μ·h₂
-            valid = addTerm(sum, key + KEY_G1, r - evaluation) && setsValid && valid;
-            valid = addTerm(sum, opening, r - zFirst) && valid;
+            valid = addTerm(sum, key + KEY_G1, R - evaluation) && setsValid && valid;
+            valid = addTerm(sum, opening, R - zFirst) && valid;
             valid = addTerm(sum, opening + 64, v.mu) && valid;
             if (!valid) revert IHalo2Verifier.PrecompileFailed();
 
@@ -68,7 +67,6 @@ library Opening {
         returns (bool valid, uint256 evaluation, uint256 zFirst)
     {
         unchecked {
-            uint256 r = load(v.key + KEY_MODULUS);
             uint256 cursor = v.key + load(v.key + KEY_AT_SETS);
             uint256 basis = v.scratch;
             uint256 power = 1;
@@ -83,13 +81,13 @@ library Opening {
                 // but for one factor common to all sets, it divides by those that are. That factor
                 // is such that the first commitment's is 1.
                 if (zFirst == 0) zFirst = inside;
-                factor = mulMod(power, mulMod(zFirst, factor, r), r);
-                power = mulMod(power, v.nu, r);
+                factor = mulmod(power, mulmod(zFirst, factor, R), R);
+                power = mulmod(power, v.nu, R);
 
                 uint256 part;
                 bool partValid;
                 (cursor, part, partValid) = foldCommitments(v, cursor, points, commitments, sum, factor);
-                evaluation = addMod(evaluation, part, r);
+                evaluation = addmod(evaluation, part, R);
                 valid = valid && partValid;
             }
         }
@@ -104,7 +102,6 @@ library Opening {
     {
         unchecked {
             // Rotations, then their weights ∏ 1/(ω^rotation − ω^other) if there are several.
-            uint256 r = load(v.key + KEY_MODULUS);
             uint256 distances = v.distances;
             uint256 inverses = distances + 32 * load(v.key + KEY_ROTATIONS);
             uint256 xInverse = v.xInverse;
@@ -114,15 +111,15 @@ library Opening {
             uint256 scale = 1;
             for (uint256 p = cursor; p < next; p += 2) {
                 uint256 rotation = 32 * loadShort(p);
-                if (p > cursor) scale = mulMod(scale, xInverse, r);
-                inside = mulMod(inside, load(distances + rotation), r);
-                inverse = mulMod(inverse, load(inverses + rotation), r);
+                if (p > cursor) scale = mulmod(scale, xInverse, R);
+                inside = mulmod(inside, load(distances + rotation), R);
+                inverse = mulmod(inverse, load(inverses + rotation), R);
             }
-            scale = mulMod(scale, inside, r);
+            scale = mulmod(scale, inside, R);
             // The basis of a single point is 1.
             for (uint256 i = points > 1 ? points : 0; i > 0; --i) {
-                uint256 weight = mulMod(load(next), load(inverses + 32 * loadShort(cursor)), r);
-                store(basis, mulMod(scale, weight, r));
+                uint256 weight = mulmod(load(next), load(inverses + 32 * loadShort(cursor)), R);
+                store(basis, mulmod(scale, weight, R));
                 basis += 32;
                 cursor += 2;
                 next += 32;
@@ -142,7 +139,6 @@ library Opening {
     ) private view returns (uint256 end, uint256 evaluation, bool valid) {
         unchecked {
             uint256 key = v.key;
-            uint256 r = load(key + KEY_MODULUS);
             uint256 zeta = v.zeta;
             uint256 basis = v.scratch;
             uint256 stride = 2 + 2 * points;
@@ -155,16 +151,16 @@ library Opening {
                     let places := mload(cursor)
                     let value := mload(add(key, and(shr(224, places), 0xffff)))
                     if gt(stride, 4) {
-                        value := mulmod(value, mload(basis), r)
+                        value := mulmod(value, mload(basis), R)
                         let weight := add(basis, 0x20)
                         let last := add(cursor, stride)
                         for { let p := add(cursor, 4) } lt(p, last) { p := add(p, 2) } {
                             let further := mload(add(key, shr(240, mload(p))))
-                            value := addmod(value, mulmod(further, mload(weight), r), r)
+                            value := addmod(value, mulmod(further, mload(weight), R), R)
                             weight := add(weight, 0x20)
                         }
                     }
-                    evaluation := addmod(evaluation, mulmod(factor, value, r), r)
+                    evaluation := addmod(evaluation, mulmod(factor, value, R), R)
 
                     mcopy(term, add(key, shr(240, places)), 0x40)
                     if iszero(eq(factor, 1)) {
@@ -174,7 +170,7 @@ library Opening {
                     }
                     valid := and(valid, staticcall(gas(), 6, sum, 0x80, sum, 0x40))
                     valid := and(valid, eq(returndatasize(), 0x40))
-                    factor := mulmod(factor, zeta, r)
+                    factor := mulmod(factor, zeta, R)
                     cursor := add(cursor, stride)
                 }
             }

@@ -36,7 +36,6 @@ contract OpeningHarness {
         v.distances = v.work + WORK_LOOKUPS;
         v.scratch = v.distances + 0x40;
         (v.xn, v.mu, v.zeta, v.nu) = (xn, mu, zeta, 1);
-        store(key + KEY_MODULUS, R);
         store(key + KEY_AT_Y, AT_PIECES);
         store(key + KEY_AT_X, AT_PIECES + 0x80);
         store(key + KEY_AT_OPENING, AT_OPENING);
