@@ -8,11 +8,38 @@ import {Halo2Verifier} from "../Halo2Verifier.sol";
 abstract contract BatchGates is Halo2Verifier {
     /// @inheritdoc Halo2Verifier
     function _gatesDigest() internal pure override returns (bytes32) {
-        return 0x3882b5447038e446d5eaed2a0eb806c6352e5251b9213a2b496c05a32ae2d6c3;
+        return 0x011a11bd3a50f59adc5118ffc125a5f053e6c467f7d005bc7a0bc55029122344;
     }
 
     /// @inheritdoc Halo2Verifier
-    function _gates(uint256 a, uint256 f, uint256, uint256 s, uint256 t, uint256 r, uint256 y) internal pure override returns (uint256 sum) {
+    function _gates(uint256 a, uint256 f, uint256 i, uint256 s, uint256 t, uint256 r, uint256 y)
+        internal
+        pure
+        override
+        returns (uint256 sum)
+    {
+        sum = foldGates0(a, f, i, s, t, r, y, sum);
+        sum = foldGates1(a, f, i, s, t, r, y, sum);
+        sum = foldGates2(a, f, i, s, t, r, y, sum);
+        sum = foldGates3(a, f, i, s, t, r, y, sum);
+        sum = foldGates4(a, f, i, s, t, r, y, sum);
+        sum = foldGates5(a, f, i, s, t, r, y, sum);
+        sum = foldGates6(a, f, i, s, t, r, y, sum);
+        sum = foldGates7(a, f, i, s, t, r, y, sum);
+        sum = foldGates8(a, f, i, s, t, r, y, sum);
+        sum = foldGates9(a, f, i, s, t, r, y, sum);
+    }
+
+    /// @inheritdoc Halo2Verifier
+    function _lookups(uint256 a, uint256 f, uint256, uint256 s, uint256 t, uint256 r, uint256, uint256 out) internal pure override {
+        assembly ("memory-safe") {
+            mstore(s, addmod(mload(add(a, 0x100)), sub(r, mulmod(mload(add(f, 0x140)), mload(add(a, 0x1e0)), r)), r))
+            mstore(out, addmod(mulmod(mload(add(f, 0x1a0)), mload(t), r), 0, r))
+            mstore(add(out, 0x20), addmod(mload(add(f, 0x1c0)), 0, r))
+        }
+    }
+
+    function foldGates0(uint256 a, uint256 f, uint256, uint256 s, uint256 t, uint256 r, uint256 y, uint256 folded) private pure returns (uint256 sum) {
         // Never so; but what may be left early is not put inline, and has room on its stack.
         if (r == 0) return 0;
         assembly ("memory-safe") {
@@ -36,7 +63,7 @@ abstract contract BatchGates is Halo2Verifier {
             mstore(add(s, 0x220), 0xaaa35e2c84baf117dea3e336cd96a39792b3813954fe9bf3ed5b90f2f69c977)
             mstore(add(s, 0x240), addmod(mload(add(t, 0x1c0)), mulmod(mload(add(t, 0x200)), mload(add(t, 0x220)), r), r))
             mstore(add(s, 0x260), addmod(addmod(mload(add(t, 0x240)), mload(add(f, 0xc0)), r), sub(r, mload(add(a, 0x80))), r))
-            sum := mulmod(mload(f), mload(add(t, 0x260)), r)
+            sum := addmod(mulmod(folded, y, r), mulmod(mload(f), mload(add(t, 0x260)), r), r)
             mstore(add(s, 0x280), 0x2a70b9f1d4bbccdbc03e17c1d1dcdb02052903dc6609ea6969f661b2eb74c839)
             mstore(add(s, 0x2a0), 0x281154651c921e746315a9934f1b8a1bba9f92ad8ef4b979115b8e2e991ccd7a)
             mstore(add(s, 0x2c0), addmod(mulmod(mload(add(t, 0x20)), mload(add(t, 0x280)), r), mulmod(mload(add(t, 0x80)), mload(add(t, 0x2a0)), r), r))
@@ -48,6 +75,13 @@ abstract contract BatchGates is Halo2Verifier {
             mstore(add(s, 0x380), addmod(mload(add(t, 0x340)), mulmod(mload(add(t, 0x200)), mload(add(t, 0x360)), r), r))
             mstore(add(s, 0x3a0), addmod(addmod(mload(add(t, 0x380)), mload(add(f, 0xe0)), r), sub(r, mload(add(a, 0xa0))), r))
             sum := addmod(mulmod(sum, y, r), mulmod(mload(f), mload(add(t, 0x3a0)), r), r)
+        }
+    }
+
+    function foldGates1(uint256 a, uint256 f, uint256, uint256 s, uint256 t, uint256 r, uint256 y, uint256 folded) private pure returns (uint256 sum) {
+        // Never so; but what may be left early is not put inline, and has room on its stack.
+        if (r == 0) return 0;
+        assembly ("memory-safe") {
             mstore(add(s, 0x3c0), 0x2f69a7198e1fbcc7dea43265306a37ed55b91bff652ad69aa4fa8478970d401d)
             mstore(add(s, 0x3e0), 0x1c1edd62645b73ad931ab80e37bbb267ba312b34140e716d6a3747594d3052)
             mstore(add(s, 0x400), addmod(mulmod(mload(add(t, 0x20)), mload(add(t, 0x3c0)), r), mulmod(mload(add(t, 0x80)), mload(add(t, 0x3e0)), r), r))
@@ -58,7 +92,7 @@ abstract contract BatchGates is Halo2Verifier {
             mstore(add(s, 0x4a0), 0x2efc2b90d688134849018222e7b8922eaf67ce79816ef468531ec2de53bbd167)
             mstore(add(s, 0x4c0), addmod(mload(add(t, 0x480)), mulmod(mload(add(t, 0x200)), mload(add(t, 0x4a0)), r), r))
             mstore(add(s, 0x4e0), addmod(addmod(mload(add(t, 0x4c0)), mload(add(f, 0x100)), r), sub(r, mload(add(a, 0xc0))), r))
-            sum := addmod(mulmod(sum, y, r), mulmod(mload(f), mload(add(t, 0x4e0)), r), r)
+            sum := addmod(mulmod(folded, y, r), mulmod(mload(f), mload(add(t, 0x4e0)), r), r)
             mstore(add(s, 0x500), 0xc3f050a6bf5af151981e55e3e1a29a13c3ffa4550bd2514f1afd6c5f721f830)
             mstore(add(s, 0x520), 0xdec54e6dbf75205fa75ba7992bd34f08b2efe2ecd424a73eda7784320a1a36e)
             mstore(add(s, 0x540), addmod(mulmod(mload(add(t, 0x20)), mload(add(t, 0x500)), r), mulmod(mload(add(t, 0x80)), mload(add(t, 0x520)), r), r))
@@ -81,6 +115,13 @@ abstract contract BatchGates is Halo2Verifier {
             mstore(add(s, 0x740), addmod(mload(add(t, 0x700)), mulmod(mload(add(t, 0x200)), mload(add(t, 0x720)), r), r))
             mstore(add(s, 0x760), addmod(addmod(mload(add(t, 0x740)), mload(add(f, 0x140)), r), sub(r, mload(add(a, 0x100))), r))
             sum := addmod(mulmod(sum, y, r), mulmod(mload(f), mload(add(t, 0x760)), r), r)
+        }
+    }
+
+    function foldGates2(uint256 a, uint256 f, uint256, uint256 s, uint256 t, uint256 r, uint256 y, uint256 folded) private pure returns (uint256 sum) {
+        // Never so; but what may be left early is not put inline, and has room on its stack.
+        if (r == 0) return 0;
+        assembly ("memory-safe") {
             mstore(add(s, 0x780), mulmod(mload(f), addmod(mload(f), sub(r, 2), r), r))
             mstore(add(s, 0x7a0), mulmod(mload(add(a, 0x80)), mload(add(a, 0x80)), r))
             mstore(add(s, 0x7c0), mulmod(mload(add(a, 0x80)), mulmod(mload(add(t, 0x7a0)), mload(add(t, 0x7a0)), r), r))
@@ -98,7 +139,7 @@ abstract contract BatchGates is Halo2Verifier {
             mstore(add(s, 0x940), mulmod(mload(add(a, 0x100)), mulmod(mload(add(t, 0x920)), mload(add(t, 0x920)), r), r))
             mstore(add(s, 0x960), addmod(mload(add(t, 0x900)), mulmod(mload(add(t, 0x220)), mload(add(t, 0x940)), r), r))
             mstore(add(s, 0x980), addmod(addmod(mload(add(t, 0x960)), mload(add(f, 0x20)), r), sub(r, mload(add(a, 0x140))), r))
-            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x780)), mload(add(t, 0x980)), r), r)
+            sum := addmod(mulmod(folded, y, r), mulmod(mload(add(t, 0x780)), mload(add(t, 0x980)), r), r)
             mstore(add(s, 0x9a0), addmod(mulmod(mload(add(t, 0x280)), mload(add(t, 0x7c0)), r), mulmod(mload(add(t, 0x2a0)), mload(add(t, 0x820)), r), r))
             mstore(add(s, 0x9c0), addmod(mload(add(t, 0x9a0)), mulmod(mload(add(t, 0x2e0)), mload(add(t, 0x880)), r), r))
             mstore(add(s, 0x9e0), addmod(mload(add(t, 0x9c0)), mulmod(mload(add(t, 0x320)), mload(add(t, 0x8e0)), r), r))
@@ -117,12 +158,19 @@ abstract contract BatchGates is Halo2Verifier {
             mstore(add(s, 0xb40), addmod(mload(add(t, 0xb20)), mulmod(mload(add(t, 0x5e0)), mload(add(t, 0x940)), r), r))
             mstore(add(s, 0xb60), addmod(addmod(mload(add(t, 0xb40)), mload(add(f, 0x80)), r), sub(r, mload(add(a, 0x1a0))), r))
             sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x780)), mload(add(t, 0xb60)), r), r)
+        }
+    }
+
+    function foldGates3(uint256 a, uint256 f, uint256, uint256 s, uint256 t, uint256 r, uint256 y, uint256 folded) private pure returns (uint256 sum) {
+        // Never so; but what may be left early is not put inline, and has room on its stack.
+        if (r == 0) return 0;
+        assembly ("memory-safe") {
             mstore(add(s, 0xb80), addmod(mulmod(mload(add(t, 0x640)), mload(add(t, 0x7c0)), r), mulmod(mload(add(t, 0x660)), mload(add(t, 0x820)), r), r))
             mstore(add(s, 0xba0), addmod(mload(add(t, 0xb80)), mulmod(mload(add(t, 0x6a0)), mload(add(t, 0x880)), r), r))
             mstore(add(s, 0xbc0), addmod(mload(add(t, 0xba0)), mulmod(mload(add(t, 0x6e0)), mload(add(t, 0x8e0)), r), r))
             mstore(add(s, 0xbe0), addmod(mload(add(t, 0xbc0)), mulmod(mload(add(t, 0x720)), mload(add(t, 0x940)), r), r))
             mstore(add(s, 0xc00), addmod(addmod(mload(add(t, 0xbe0)), mload(add(f, 0xa0)), r), sub(r, mload(add(a, 0x1c0))), r))
-            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x780)), mload(add(t, 0xc00)), r), r)
+            sum := addmod(mulmod(folded, y, r), mulmod(mload(add(t, 0x780)), mload(add(t, 0xc00)), r), r)
             mstore(add(s, 0xc20), mulmod(mload(f), addmod(mload(f), sub(r, 1), r), r))
             sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x980)), mload(add(t, 0xc20)), r), r)
             mstore(add(s, 0xc40), 0x9fa487e7f5a0583903205ac467176e982991835de3fc7709778150adeff981e)
@@ -158,6 +206,13 @@ abstract contract BatchGates is Halo2Verifier {
             mstore(add(s, 0xfc0), mulmod(mload(add(t, 0x40)), mload(add(t, 0xfa0)), r))
             mstore(add(s, 0xfe0), addmod(mload(add(f, 0x80)), addmod(mload(add(t, 0xf60)), mload(add(t, 0xfc0)), r), r))
             sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0xc20)), addmod(mload(add(t, 0xfe0)), sub(r, mload(add(a, 0x1a0))), r), r), r)
+        }
+    }
+
+    function foldGates4(uint256 a, uint256 f, uint256, uint256 s, uint256 t, uint256 r, uint256 y, uint256 folded) private pure returns (uint256 sum) {
+        // Never so; but what may be left early is not put inline, and has room on its stack.
+        if (r == 0) return 0;
+        assembly ("memory-safe") {
             mstore(add(s, 0x1000), addmod(mulmod(mload(add(t, 0x7c0)), 0x1edbe2e779c10479452275a323029a0c0adc6f4ad658bed1be2d994fe5d62e81, r), mulmod(mload(add(t, 0x820)), 0x17d4489a54d862a767dfdd090d6bd78a02eb998ea85b0dd88bc0b7a351b55c2, r), r))
             mstore(add(s, 0x1020), addmod(mload(add(t, 0x1000)), mulmod(mload(add(t, 0x880)), 0x54d924a1ff0907f1b5590bb76b87c7f0ebd465844d840b01de410319cf07f2d, r), r))
             mstore(add(s, 0x1040), addmod(mload(add(t, 0x1020)), mulmod(mload(add(t, 0x8e0)), 0x11f2c2b17b416c9f26a18fc69f5a336cb2fb667304729988ec3c3a61c1e499c8, r), r))
@@ -169,7 +224,7 @@ abstract contract BatchGates is Halo2Verifier {
             mstore(add(s, 0x1100), mulmod(mload(add(a, 0x1a0)), mulmod(mload(add(t, 0x10e0)), mload(add(t, 0x10e0)), r), r))
             mstore(add(s, 0x1120), mulmod(mload(add(t, 0x40)), mload(add(t, 0x1100)), r))
             mstore(add(s, 0x1140), addmod(mload(add(f, 0xa0)), addmod(mload(add(t, 0x10c0)), mload(add(t, 0x1120)), r), r))
-            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0xc20)), addmod(mload(add(t, 0x1140)), sub(r, mload(add(a, 0x1c0))), r), r), r)
+            sum := addmod(mulmod(folded, y, r), mulmod(mload(add(t, 0xc20)), addmod(mload(add(t, 0x1140)), sub(r, mload(add(a, 0x1c0))), r), r), r)
             mstore(add(s, 0x1160), 0x218796dd338868e7300732cf5d3925c74c1badd0a32d8b41b96e555ddfe27869)
             mstore(add(s, 0x1180), 0x2503f642cfcb5f06e1a18c68efca3c0672ed26edfc7e6e77513ba7a4c660ab53)
             mstore(add(s, 0x11a0), addmod(mulmod(mload(a), mload(add(t, 0x1160)), r), mulmod(mload(add(a, 0x20)), mload(add(t, 0x1180)), r), r))
@@ -196,6 +251,13 @@ abstract contract BatchGates is Halo2Verifier {
             mstore(add(s, 0x1420), addmod(mload(add(t, 0x13a0)), addmod(mload(add(t, 0x7e0)), mload(add(t, 0x1400)), r), r))
             mstore(add(s, 0x1440), addmod(addmod(mload(add(f, 0xe0)), mload(add(t, 0x1420)), r), sub(r, mload(add(a, 0xa0))), r))
             sum := addmod(mulmod(sum, y, r), mulmod(mload(add(f, 0x160)), mload(add(t, 0x1440)), r), r)
+        }
+    }
+
+    function foldGates5(uint256 a, uint256 f, uint256, uint256 s, uint256 t, uint256 r, uint256 y, uint256 folded) private pure returns (uint256 sum) {
+        // Never so; but what may be left early is not put inline, and has room on its stack.
+        if (r == 0) return 0;
+        assembly ("memory-safe") {
             mstore(add(s, 0x1460), addmod(mulmod(mload(add(a, 0x40)), mload(add(t, 0x1160)), r), mulmod(mload(add(a, 0x60)), mload(add(t, 0x1180)), r), r))
             mstore(add(s, 0x1480), addmod(mload(add(t, 0x1460)), mulmod(mload(add(a, 0x80)), mload(add(t, 0x11c0)), r), r))
             mstore(add(s, 0x14a0), addmod(mload(add(t, 0x1480)), mulmod(mload(add(a, 0xa0)), mload(add(t, 0x1200)), r), r))
@@ -204,7 +266,7 @@ abstract contract BatchGates is Halo2Verifier {
             mstore(add(s, 0x1500), addmod(mload(add(t, 0x14e0)), mulmod(mload(add(t, 0x7c0)), mload(add(t, 0x12e0)), r), r))
             mstore(add(s, 0x1520), addmod(mload(add(t, 0x1500)), mulmod(mload(add(t, 0x40)), mload(add(t, 0x820)), r), r))
             mstore(add(s, 0x1540), addmod(mload(add(f, 0x100)), addmod(mload(add(t, 0x14a0)), mload(add(t, 0x1520)), r), r))
-            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(f, 0x160)), addmod(mload(add(t, 0x1540)), sub(r, mload(add(a, 0xc0))), r), r), r)
+            sum := addmod(mulmod(folded, y, r), mulmod(mload(add(f, 0x160)), addmod(mload(add(t, 0x1540)), sub(r, mload(add(a, 0xc0))), r), r), r)
             mstore(add(s, 0x1560), addmod(mulmod(mload(add(a, 0x60)), mload(add(t, 0x1160)), r), mulmod(mload(add(a, 0x80)), mload(add(t, 0x1180)), r), r))
             mstore(add(s, 0x1580), addmod(mload(add(t, 0x1560)), mulmod(mload(add(a, 0xa0)), mload(add(t, 0x11c0)), r), r))
             mstore(add(s, 0x15a0), addmod(mload(add(t, 0x1580)), mulmod(mload(add(a, 0xc0)), mload(add(t, 0x1200)), r), r))
@@ -234,6 +296,13 @@ abstract contract BatchGates is Halo2Verifier {
             mstore(add(s, 0x1860), addmod(mload(add(f, 0x20)), addmod(mload(add(t, 0x17c0)), mload(add(t, 0x1840)), r), r))
             mstore(add(s, 0x1880), addmod(mload(add(t, 0x1860)), sub(r, mload(add(a, 0x140))), r))
             sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x1760)), mload(add(t, 0x1880)), r), r)
+        }
+    }
+
+    function foldGates6(uint256 a, uint256 f, uint256, uint256 s, uint256 t, uint256 r, uint256 y, uint256 folded) private pure returns (uint256 sum) {
+        // Never so; but what may be left early is not put inline, and has room on its stack.
+        if (r == 0) return 0;
+        assembly ("memory-safe") {
             mstore(add(s, 0x18a0), addmod(mulmod(mload(add(a, 0xc0)), mload(add(t, 0x1160)), r), mulmod(mload(add(a, 0xe0)), mload(add(t, 0x1180)), r), r))
             mstore(add(s, 0x18c0), addmod(mload(add(t, 0x18a0)), mulmod(mload(add(a, 0x100)), mload(add(t, 0x11c0)), r), r))
             mstore(add(s, 0x18e0), addmod(mload(add(t, 0x18c0)), mulmod(mload(add(a, 0x140)), mload(add(t, 0x1200)), r), r))
@@ -242,7 +311,7 @@ abstract contract BatchGates is Halo2Verifier {
             mstore(add(s, 0x1940), addmod(mload(add(t, 0x1920)), mulmod(mload(add(t, 0x940)), mload(add(t, 0x12e0)), r), r))
             mstore(add(s, 0x1960), addmod(mload(add(t, 0x18e0)), addmod(mload(add(t, 0xd20)), mload(add(t, 0x1940)), r), r))
             mstore(add(s, 0x1980), addmod(addmod(mload(add(f, 0x40)), mload(add(t, 0x1960)), r), sub(r, mload(add(a, 0x160))), r))
-            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x1760)), mload(add(t, 0x1980)), r), r)
+            sum := addmod(mulmod(folded, y, r), mulmod(mload(add(t, 0x1760)), mload(add(t, 0x1980)), r), r)
             mstore(add(s, 0x19a0), addmod(mulmod(mload(add(a, 0xe0)), mload(add(t, 0x1160)), r), mulmod(mload(add(a, 0x100)), mload(add(t, 0x1180)), r), r))
             mstore(add(s, 0x19c0), addmod(mload(add(t, 0x19a0)), mulmod(mload(add(a, 0x140)), mload(add(t, 0x11c0)), r), r))
             mstore(add(s, 0x19e0), addmod(mload(add(t, 0x19c0)), mulmod(mload(add(a, 0x160)), mload(add(t, 0x1200)), r), r))
@@ -270,8 +339,15 @@ abstract contract BatchGates is Halo2Verifier {
             mstore(add(s, 0x1c60), addmod(mload(add(t, 0x1be0)), addmod(mload(add(t, 0x1120)), mload(add(t, 0x1c40)), r), r))
             mstore(add(s, 0x1c80), addmod(addmod(mload(add(f, 0xa0)), mload(add(t, 0x1c60)), r), sub(r, mload(add(a, 0x1c0))), r))
             sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x1760)), mload(add(t, 0x1c80)), r), r)
+        }
+    }
+
+    function foldGates7(uint256 a, uint256 f, uint256, uint256 s, uint256 t, uint256 r, uint256 y, uint256 folded) private pure returns (uint256 sum) {
+        // Never so; but what may be left early is not put inline, and has room on its stack.
+        if (r == 0) return 0;
+        assembly ("memory-safe") {
             mstore(add(s, 0x1ca0), mulmod(mload(add(f, 0x160)), addmod(mload(add(f, 0x160)), sub(r, 1), r), r))
-            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x1880)), mload(add(t, 0x1ca0)), r), r)
+            sum := addmod(mulmod(folded, y, r), mulmod(mload(add(t, 0x1880)), mload(add(t, 0x1ca0)), r), r)
             mstore(add(s, 0x1cc0), addmod(mulmod(mload(add(a, 0xa0)), 0x2c00d6f19ba9d811ab61885a7b7c0a914c725f1354055ed03bb58f447e49908c, r), mulmod(mload(add(a, 0xc0)), 0x192bbd666b8961a67df87c19c48e94407d35ec010e1ca2e75f33a1ce967a4300, r), r))
             mstore(add(s, 0x1ce0), addmod(mload(add(t, 0x1cc0)), mulmod(mload(add(a, 0xe0)), 0xf7967e168b485c284699f7e83f415b6c46bcfc5b38e23d24f818ea11498dc55, r), r))
             mstore(add(s, 0x1d00), addmod(mload(add(t, 0x1ce0)), mulmod(mload(add(a, 0x100)), 0xad81cd1f069e7a99ef97532689654a0b670b7d4d4ab71391dfe3d6261108242, r), r))
@@ -308,11 +384,18 @@ abstract contract BatchGates is Halo2Verifier {
             mstore(add(s, 0x2080), addmod(mload(add(t, 0x2060)), mulmod(mload(add(t, 0x640)), mload(add(t, 0x940)), r), r))
             mstore(add(s, 0x20a0), addmod(mload(add(f, 0xa0)), addmod(mload(add(t, 0x2000)), mload(add(t, 0x2080)), r), r))
             sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x1ca0)), addmod(mload(add(t, 0x20a0)), sub(r, mload(add(a, 0x1c0))), r), r), r)
+        }
+    }
+
+    function foldGates8(uint256 a, uint256 f, uint256, uint256 s, uint256 t, uint256 r, uint256 y, uint256 folded) private pure returns (uint256 sum) {
+        // Never so; but what may be left early is not put inline, and has room on its stack.
+        if (r == 0) return 0;
+        assembly ("memory-safe") {
             mstore(add(s, 0x20c0), addmod(mload(add(f, 0x180)), sub(r, 2), r))
             mstore(add(s, 0x20e0), addmod(mload(add(f, 0x180)), sub(r, 3), r))
             mstore(add(s, 0x2100), mulmod(mload(add(t, 0x20e0)), mulmod(mload(add(f, 0x180)), mload(add(t, 0x20c0)), r), r))
             mstore(add(s, 0x2120), addmod(mload(add(f, 0x20)), mulmod(mload(add(a, 0x120)), mload(add(f, 0xc0)), r), r))
-            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x2100)), addmod(mload(add(t, 0x2120)), sub(r, mload(add(a, 0x140))), r), r), r)
+            sum := addmod(mulmod(folded, y, r), mulmod(mload(add(t, 0x2100)), addmod(mload(add(t, 0x2120)), sub(r, mload(add(a, 0x140))), r), r), r)
             mstore(add(s, 0x2140), addmod(mload(add(f, 0x40)), mulmod(mload(a), mload(add(f, 0xc0)), r), r))
             mstore(add(s, 0x2160), addmod(addmod(mload(add(a, 0xa0)), mload(add(t, 0x2140)), r), sub(r, mload(add(a, 0x160))), r))
             sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x2100)), mload(add(t, 0x2160)), r), r)
@@ -344,11 +427,18 @@ abstract contract BatchGates is Halo2Verifier {
             mstore(add(s, 0x23c0), addmod(mload(add(t, 0x23a0)), addmod(mload(add(a, 0xe0)), mload(add(t, 0x2360)), r), r))
             mstore(add(s, 0x23e0), addmod(addmod(mload(add(f, 0x60)), mload(add(t, 0x23c0)), r), sub(r, mload(add(a, 0x180))), r))
             sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x2260)), mload(add(t, 0x23e0)), r), r)
+        }
+    }
+
+    function foldGates9(uint256 a, uint256 f, uint256, uint256 s, uint256 t, uint256 r, uint256 y, uint256 folded) private pure returns (uint256 sum) {
+        // Never so; but what may be left early is not put inline, and has room on its stack.
+        if (r == 0) return 0;
+        assembly ("memory-safe") {
             mstore(add(s, 0x2400), mulmod(mload(add(t, 0x2380)), addmod(mload(add(a, 0xa0)), sub(r, mload(add(t, 0x22e0))), r), r))
             mstore(add(s, 0x2420), mulmod(mload(add(t, 0x22e0)), addmod(mload(add(a, 0x100)), sub(r, mload(add(a, 0xe0))), r), r))
             mstore(add(s, 0x2440), addmod(mload(add(t, 0x2420)), addmod(mload(add(a, 0xe0)), mload(add(t, 0x2400)), r), r))
             mstore(add(s, 0x2460), addmod(addmod(mload(add(f, 0x80)), mload(add(t, 0x2440)), r), sub(r, mload(add(a, 0x1a0))), r))
-            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x2260)), mload(add(t, 0x2460)), r), r)
+            sum := addmod(mulmod(folded, y, r), mulmod(mload(add(t, 0x2260)), mload(add(t, 0x2460)), r), r)
             mstore(add(s, 0x2480), mulmod(mload(add(t, 0x22e0)), addmod(mload(a), sub(r, mload(add(a, 0x100))), r), r))
             mstore(add(s, 0x24a0), addmod(mload(add(f, 0xa0)), addmod(mload(add(a, 0x100)), mload(add(t, 0x2480)), r), r))
             sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x2260)), addmod(mload(add(t, 0x24a0)), sub(r, mload(add(a, 0x1c0))), r), r), r)
@@ -360,15 +450,6 @@ abstract contract BatchGates is Halo2Verifier {
             mstore(add(s, 0x2560), addmod(mload(add(t, 0x2540)), mulmod(mload(add(f, 0x120)), mload(add(a, 0xe0)), r), r))
             mstore(add(s, 0x2580), addmod(mload(add(t, 0x2560)), mulmod(mload(a), mload(add(t, 0x24c0)), r), r))
             sum := addmod(mulmod(sum, y, r), mulmod(mulmod(mload(add(t, 0x20c0)), mload(add(t, 0x2240)), r), addmod(mload(add(t, 0x2580)), sub(r, mload(add(a, 0x80))), r), r), r)
-        }
-    }
-
-    /// @inheritdoc Halo2Verifier
-    function _lookups(uint256 a, uint256 f, uint256, uint256 s, uint256 t, uint256 r, uint256, uint256 out) internal pure override {
-        assembly ("memory-safe") {
-            mstore(s, addmod(mload(add(a, 0x100)), sub(r, mulmod(mload(add(f, 0x140)), mload(add(a, 0x1e0)), r)), r))
-            mstore(out, addmod(mulmod(mload(add(f, 0x1a0)), mload(t), r), 0, r))
-            mstore(add(out, 0x20), addmod(mload(add(f, 0x1c0)), 0, r))
         }
     }
 }
