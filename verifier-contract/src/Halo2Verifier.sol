@@ -35,7 +35,7 @@ abstract contract Halo2Verifier is IHalo2Verifier {
         }
     }
 
-    /// @dev keccak256 of the text of `_gates` and `_lookups`.
+    /// @dev keccak256 of the text that folds the gates and compresses the lookups.
     function _gatesDigest() internal pure virtual returns (bytes32);
 
     /// @dev Folds the gates' expressions by powers of y, first expression highest.

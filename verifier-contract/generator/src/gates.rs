@@ -14,13 +14,13 @@ use crate::expression::{ExpressionError, Graph, Id, Node, Source, literal};
 /// Deeper nestings are cut by a word of scratch memory: the EVM reaches 16 stack places, and the
 /// compiler moves what it cannot reach to memory itself, the pointers and the modulus first, which
 /// makes every use of them longer.
-const MAX_DEPTH: usize = 2;
+const MAX_DEPTH: usize = 4;
 /// A long constant that occurs this often is kept in scratch memory: a load takes 9 gas more than
 /// the constant and 27 bytes less.
 const REPEATED: usize = 2;
 /// Statements from which on the gates go on in another function: the compiler lays out the stack
 /// function by function, and fails at very long ones.
-const STATEMENTS: usize = 32;
+const STATEMENTS: usize = 16;
 
 /// The generated contract, and what a key must know of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
