@@ -81,9 +81,9 @@ impl Gates {
         let (mut calls, mut functions) = (String::new(), String::new());
         for (i, part) in self.parts.iter().enumerate() {
             let part_parameters = parameters(&format!("r {part}"), &["y", "folded"]);
-            write!(
+            writeln!(
                 calls,
-                "        sum = foldGates{i}(a, f, i, s, t, r, y, sum);\n"
+                "        sum = foldGates{i}(a, f, i, s, t, r, y, sum);"
             )
             .expect("writing to a string");
             write!(
