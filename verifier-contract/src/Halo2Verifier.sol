@@ -22,8 +22,6 @@ abstract contract Halo2Verifier is IHalo2Verifier {
             uint256 advice = v.key + load(v.key + KEY_AT_X);
             uint256 fixedColumns = v.key + load(v.key + KEY_AT_FIXED);
             uint256 instance = v.work + WORK_INSTANCE;
-            // Loaded, not constant: the generated code refers to the modulus hundreds of times, and
-            // each reference to a constant would take 33 bytes.
             uint256 r = load(v.key + KEY_MODULUS);
             uint256 scratch = v.distances + 64 * load(v.key + KEY_ROTATIONS);
             uint256 sum = _gates(advice, fixedColumns, instance, v.scratch, scratch, r, v.y);
@@ -37,7 +35,7 @@ abstract contract Halo2Verifier is IHalo2Verifier {
         }
     }
 
-    /// @dev keccak256 of the text of `_gates` and `_lookups`.
+    /// @dev keccak256 of the text that folds the gates and compresses the lookups.
     function _gatesDigest() internal pure virtual returns (bytes32);
 
     /// @dev Folds the gates' expressions by powers of y, first expression highest.

@@ -11,17 +11,24 @@ use sha3::{Digest, Keccak256};
 
 use crate::expression::{ExpressionError, Graph, Id, Node, Source, literal};
 
-/// Deeper nestings are cut by a word of scratch memory: the EVM reaches 16 stack places.
-const MAX_DEPTH: usize = 6;
+/// Deeper nestings are cut by a word of scratch memory: the EVM reaches 16 stack places, and the
+/// compiler moves what it cannot reach to memory itself, the pointers and the modulus first, which
+/// makes every use of them longer.
+const MAX_DEPTH: usize = 4;
 /// A long constant that occurs this often is kept in scratch memory: a load takes 9 gas more than
 /// the constant and 27 bytes less.
-const REPEATED: usize = 4;
+const REPEATED: usize = 2;
+/// Statements from which on the gates go on in another function: the compiler lays out the stack
+/// function by function, and fails at very long ones.
+const STATEMENTS: usize = 16;
 
 /// The generated contract, and what a key must know of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gates {
-    /// Bodies of `_gates` and `_lookups`.
-    bodies: [String; 2],
+    /// Bodies of the functions that fold the gates, one after the other.
+    parts: Vec<String>,
+    /// Body of `_lookups`.
+    lookups: String,
     /// Words of scratch memory that the code writes.
     scratch_words: usize,
     /// Operations of the field in the code.
@@ -35,19 +42,20 @@ impl Gates {
     /// # Errors
     /// If an expression uses what the contract does not follow.
     pub fn new(cs: &ConstraintSystem<Fr>) -> Result<Self, ExpressionError> {
-        let (gates, gate_words, gate_operations) = gate_body(cs)?;
+        let (parts, gate_words, gate_operations) = gate_bodies(cs)?;
         let (lookups, lookup_words, lookup_operations) = lookup_body(cs)?;
         Ok(Self {
-            bodies: [gates, lookups],
+            parts,
+            lookups,
             scratch_words: gate_words.max(lookup_words),
             operations: gate_operations + lookup_operations,
         })
     }
 
-    /// keccak256 of both bodies: names the gates in a key.
+    /// keccak256 of all bodies: names the gates in a key.
     pub fn digest(&self) -> [u8; 32] {
         let mut hasher = Keccak256::new();
-        for body in &self.bodies {
+        for body in self.parts.iter().chain([&self.lookups]) {
             hasher.update((body.len() as u64).to_be_bytes());
             hasher.update(body);
         }
@@ -68,9 +76,29 @@ impl Gates {
     /// the file `import`.
     pub fn solidity(&self, name: &str, import: &str) -> String {
         let digest = hex::encode(self.digest());
-        let [gates, lookups] = &self.bodies;
-        let gates_parameters = parameters(gates, &[], &["y"]);
-        let lookup_parameters = parameters(lookups, &["theta", "out"], &[]);
+        let lookups = &self.lookups;
+        let lookup_parameters = parameters(lookups, &["theta", "out"]);
+        let (mut calls, mut functions) = (String::new(), String::new());
+        for (i, part) in self.parts.iter().enumerate() {
+            let part_parameters = parameters(&format!("r {part}"), &["y", "folded"]);
+            writeln!(
+                calls,
+                "        sum = foldGates{i}(a, f, i, s, t, r, y, sum);"
+            )
+            .expect("writing to a string");
+            write!(
+                functions,
+                r#"
+    function foldGates{i}({part_parameters}) private pure returns (uint256 sum) {{
+        // Never so; but what may be left early is not put inline, and has room on its stack.
+        if (r == 0) return 0;
+        assembly ("memory-safe") {{
+{part}        }}
+    }}
+"#
+            )
+            .expect("writing to a string");
+        }
         format!(
             r#"// SPDX-License-Identifier: MIT OR Apache-2.0
 // Generated from the constraint system by subrosa-verifier. Do not edit.
@@ -86,32 +114,34 @@ abstract contract {name} is Halo2Verifier {{
     }}
 
     /// @inheritdoc Halo2Verifier
-    function _gates({gates_parameters}) internal pure override returns (uint256 sum) {{
-        assembly ("memory-safe") {{
-{gates}        }}
-    }}
+    function _gates(uint256 a, uint256 f, uint256 i, uint256 s, uint256 t, uint256 r, uint256 y)
+        internal
+        pure
+        override
+        returns (uint256 sum)
+    {{
+{calls}    }}
 
     /// @inheritdoc Halo2Verifier
     function _lookups({lookup_parameters}) internal pure override {{
         assembly ("memory-safe") {{
 {lookups}        }}
     }}
-}}
+{functions}}}
 "#
         )
     }
 }
 
-/// The parameters of `_gates` (and `_lookups`, with `more`); those that the body leaves alone
-/// have no name, because the compiler warns of unused ones.
-fn parameters(body: &str, more: &[&str], last: &[&str]) -> String {
+/// The parameters of a body, `more` behind those that all bodies have; those that the body leaves
+/// alone have no name, because the compiler warns of unused ones.
+fn parameters(body: &str, more: &[&str]) -> String {
     let used = |name: &str| {
         let word = |c: char| c.is_ascii_alphanumeric();
         body.split(|c| !word(c)).any(|token| token == name)
     };
     ["a", "f", "i", "s", "t", "r"]
         .iter()
-        .chain(last)
         .chain(more)
         .map(|name| match used(name) {
             true => format!("uint256 {name}"),
@@ -121,7 +151,7 @@ fn parameters(body: &str, more: &[&str], last: &[&str]) -> String {
         .join(", ")
 }
 
-fn gate_body(cs: &ConstraintSystem<Fr>) -> Result<(String, usize, usize), ExpressionError> {
+fn gate_bodies(cs: &ConstraintSystem<Fr>) -> Result<(Vec<String>, usize, usize), ExpressionError> {
     let mut graph = Graph::default();
     let roots = cs
         .gates()
@@ -130,14 +160,24 @@ fn gate_body(cs: &ConstraintSystem<Fr>) -> Result<(String, usize, usize), Expres
         .map(|polynomial| graph.insert(cs, polynomial))
         .collect::<Result<Vec<_>, _>>()?;
     let mut writer = Writer::new(&graph, &roots);
-    for (i, root) in roots.iter().enumerate() {
-        let value = writer.expression(*root);
-        match i {
-            0 => writer.line(&format!("sum := {value}")),
-            _ => writer.line(&format!("sum := addmod(mulmod(sum, y, r), {value}, r)")),
+    let mut parts = Vec::new();
+    let mut folded = "folded";
+    for root in roots {
+        let value = writer.expression(root);
+        writer.line(&format!(
+            "sum := addmod(mulmod({folded}, y, r), {value}, r)"
+        ));
+        folded = "sum";
+        if writer.text.lines().count() >= STATEMENTS {
+            parts.push(std::mem::take(&mut writer.text));
+            folded = "folded";
         }
     }
-    Ok(writer.finish())
+    let (rest, words, operations) = writer.finish();
+    if !rest.is_empty() {
+        parts.push(rest);
+    }
+    Ok((parts, words, operations))
 }
 
 fn lookup_body(cs: &ConstraintSystem<Fr>) -> Result<(String, usize, usize), ExpressionError> {

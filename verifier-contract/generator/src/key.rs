@@ -32,7 +32,7 @@ use crate::places::{
 /// Longest contract code that the EVM accepts (EIP-170).
 pub const MAX_CODE: usize = 24_576;
 
-const MAGIC: &[u8; 32] = b"subrosa halo2 key v1\0\0\0\0\0\0\0\0\0\0\0\0";
+const MAGIC: &[u8; 32] = b"subrosa halo2 key v2\0\0\0\0\0\0\0\0\0\0\0\0";
 
 /// Why a verifying key cannot be written for the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -56,23 +56,35 @@ pub enum KeyError {
     /// Two rotations of x are one point: the circuit has too few rows.
     #[error("two rotations coincide")]
     Rotations,
+    /// More committed columns than advice columns.
+    #[error("{committed} committed columns of {advice} advice columns")]
+    Committed {
+        /// The committed columns asked for.
+        committed: usize,
+        /// The circuit's advice columns.
+        advice: usize,
+    },
     /// The key is longer than a contract's code may be, or memory exceeds 16-bit offsets.
     #[error("the key or the proof is too long")]
     TooLong,
 }
 
 /// The data contract's payload for `vk` under `params`: `params` must be those that the key was
-/// made with, of the circuit's own size; `committed` is the number of advice columns that the column
-/// challenge depends on. The contract's code is the byte 0 and then this.
+/// made with, of the circuit's own size. The contract's code is the byte 0 and then this. The
+/// column challenge of a proof is drawn from the commitments to the first `committed` advice columns.
 ///
 /// # Errors
-/// If the circuit uses what the contract does not follow.
+/// If the circuit uses what the contract does not follow, or has fewer advice columns.
 pub fn vk_data(
     params: &ParamsKZG<Bn256>,
     vk: &VerifyingKey<G1Affine>,
-    _committed: usize,
+    committed: usize,
 ) -> Result<Vec<u8>, KeyError> {
     let cs = vk.cs();
+    let advice = cs.num_advice_columns();
+    if committed > advice {
+        return Err(KeyError::Committed { committed, advice });
+    }
     if cs.num_instance_columns() != 1 || cs.advice_column_phase().iter().any(|phase| *phase != 0) {
         return Err(KeyError::Columns);
     }
@@ -127,6 +139,7 @@ pub fn vk_data(
     data.scalar(&omega);
     data.scalar(&rotate(omega, last_rotation(cs.blinding_factors())));
     data.number(cs.blinding_factors());
+    data.number(committed);
     for count in [counts.permuted, counts.chunk, counts.chunks, counts.lookups] {
         data.number(count);
     }
@@ -290,7 +303,9 @@ impl Data {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::places::{HEAD_SIZE, HEADER, HEADER_SIZE, WORK_QUOTIENT, WORK_QUOTIENT_EVALUATION};
+    use crate::places::{
+        CALLER_INSTANCES, HEAD_SIZE, HEADER, HEADER_SIZE, WORK_QUOTIENT, WORK_QUOTIENT_EVALUATION,
+    };
 
     /// The contract's constants, by name.
     fn layout() -> Vec<(String, String)> {
@@ -325,6 +340,7 @@ mod tests {
         assert_eq!(offset("KEY_S_G2"), offset("KEY_NEGATIVE_G2") + 128);
         assert_eq!(offset("KEY_HEADER_SIZE"), HEADER_SIZE);
         assert_eq!(offset("HEAD_SIZE"), HEAD_SIZE);
+        assert_eq!(offset("CALLER_INSTANCES"), CALLER_INSTANCES);
         assert_eq!(offset("INSTANCES"), INSTANCES);
         assert_eq!(offset("WORK_QUOTIENT_EVALUATION"), WORK_QUOTIENT_EVALUATION);
         assert_eq!(offset("WORK_QUOTIENT"), WORK_QUOTIENT);
@@ -343,6 +359,10 @@ mod tests {
         };
         assert_eq!(word("KEY_MAGIC"), MAGIC);
         assert_eq!(word("TRANSCRIPT_DOMAIN"), crate::transcript::DOMAIN);
+        assert_eq!(
+            word("COLUMN_CHALLENGE_DOMAIN"),
+            crate::transcript::COLUMN_CHALLENGE_DOMAIN
+        );
         assert_eq!(word("DELTA"), scalar_bytes(&Fr::DELTA));
         let mut modulus = scalar_bytes(&-Fr::ONE);
         modulus[31] += 1;

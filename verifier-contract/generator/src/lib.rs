@@ -2,6 +2,7 @@
 //!
 //! - [`transcript`]: the Keccak transcript that proofs for the contract are made with. What
 //!   [`transcript::KeccakWrite`] writes is the `proof` argument of `verify`, byte for byte.
+//! - [`transcript::column_challenge`]: the last instance, which the contract computes itself.
 //! - [`vk_data`]: a verifying key as the code of a data contract.
 //! - [`Gates`], [`gates_solidity`]: the generated part of the contract.
 
@@ -16,7 +17,7 @@ pub mod transcript;
 pub use expression::ExpressionError;
 pub use gates::Gates;
 pub use key::{KeyError, MAX_CODE, data_contract_init_code, key_hash, vk_data};
-pub use places::{HEADER, INSTANCES};
+pub use places::{CALLER_INSTANCES, HEADER, INSTANCES};
 
 use halo2_proofs::plonk::ConstraintSystem;
 use halo2curves::bn256::Fr;

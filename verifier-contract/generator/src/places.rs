@@ -8,11 +8,13 @@ use halo2curves::bn256::G1Affine;
 
 use crate::opening::Query;
 
-/// Number of instances, all in one column: fixed by the contract's interface.
-pub const INSTANCES: usize = 5;
+/// Number of instances that a caller passes to the contract: fixed by its interface.
+pub const CALLER_INSTANCES: usize = 5;
+/// Number of instances of the circuit, all in one column: the caller's, then the column challenge.
+pub const INSTANCES: usize = CALLER_INSTANCES + 1;
 
 /// The header's words up to G, by their names in `Layout.sol` without `KEY_`.
-pub const HEADER: [&str; 31] = [
+pub const HEADER: [&str; 32] = [
     "MAGIC",
     "MODULUS",
     "GATES",
@@ -25,6 +27,7 @@ pub const HEADER: [&str; 31] = [
     "OMEGA",
     "OMEGA_LAST",
     "BLINDING",
+    "COMMITTED",
     "PERMUTED",
     "CHUNK",
     "CHUNKS",

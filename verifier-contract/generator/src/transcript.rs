@@ -4,6 +4,13 @@
 //! `state := keccak256(state ‖ absorbed)` reduced mod r, where `absorbed` is all that was absorbed
 //! since the challenge before, or the byte 1 if that is nothing. The first state is the domain
 //! word. halo2 absorbs the verifying key's digest and every instance before anything else.
+//!
+//! The last of the instances is itself drawn: the *column challenge* ζ is fixed once the committed
+//! columns are, the first advice columns of a circuit, so that the circuit may use it as randomness
+//! which does not depend on the other columns, though halo2 sees a circuit of one phase. It is
+//! keccak256(domain ‖ digest of the key ‖ the other instances ‖ commitments to the committed columns)
+//! mod r, under a domain word of its own; a verifier takes the commitments from the head of the
+//! proof.
 
 use std::io::{self, Read, Write};
 
@@ -21,14 +28,15 @@ use crate::encoding::{point_bytes, point_from_bytes, scalar_bytes, scalar_from_b
 /// First state: ASCII, padded with zeros to a word. `TRANSCRIPT_DOMAIN` in `Layout.sol`.
 pub(crate) const DOMAIN: &[u8; 32] = b"subrosa halo2 transcript v1\0\0\0\0\0";
 
-/// Head of what the column challenge is the hash of: ASCII, padded with zeros to a word.
-const COLUMN_DOMAIN: &[u8; 32] = b"subrosa column challenge v1\0\0\0\0\0";
+/// What the column challenge is the hash of begins with this word, `COLUMN_CHALLENGE_DOMAIN` in
+/// `Layout.sol`: ASCII, padded with zeros.
+pub(crate) const COLUMN_CHALLENGE_DOMAIN: &[u8; 32] = b"subrosa column challenge v1\0\0\0\0\0";
 
-/// The column challenge ζ: keccak256(domain word ‖ representation of the key ‖ instances ‖ commitments)
-/// mod r. Nobody supplies it: a verifier computes it from the head of the proof.
+/// The column challenge: the last instance of a proof under the key with this transcript
+/// representation, with these other instances and these commitments to its committed columns.
 pub fn column_challenge(representation: &Fr, instances: &[Fr], commitments: &[G1Affine]) -> Fr {
     let mut hasher = Keccak256::new();
-    hasher.update(COLUMN_DOMAIN);
+    hasher.update(COLUMN_CHALLENGE_DOMAIN);
     hasher.update(scalar_bytes(representation));
     for instance in instances {
         hasher.update(scalar_bytes(instance));
@@ -39,21 +47,20 @@ pub fn column_challenge(representation: &Fr, instances: &[Fr], commitments: &[G1
     KeccakChallenge::new(&hasher.finalize().into()).get_scalar()
 }
 
-/// [`column_challenge`] of a proof, which begins with its commitments to the advice columns; `None` if
-/// it does not begin with so many points.
+/// The column challenge that a verifier computes for a proof, which begins with the commitments to
+/// the `committed` columns; `None` if it is too short or one of them is no canonical point of the
+/// curve, or the identity.
 pub fn column_challenge_of_proof(
     representation: &Fr,
     instances: &[Fr],
     committed: usize,
     proof: &[u8],
 ) -> Option<Fr> {
-    let head = proof.get(..64 * committed)?;
-    let commitments: Vec<G1Affine> = head
-        .as_chunks()
-        .0
-        .iter()
-        .map(point_from_bytes)
-        .collect::<Option<_>>()?;
+    let commitments = proof
+        .get(..committed.checked_mul(64)?)?
+        .chunks_exact(64)
+        .map(|bytes| point_from_bytes(bytes.try_into().ok()?))
+        .collect::<Option<Vec<_>>>()?;
     Some(column_challenge(representation, instances, &commitments))
 }
 
@@ -281,6 +288,54 @@ mod tests {
         assert!(draw(7, &altered).is_err());
         assert!(draw(7, &proof[..95]).is_err());
         assert!(draw(7, &[&proof[..], &[0]].concat()).is_err());
+    }
+
+    #[test]
+    fn the_column_challenge_is_the_hash_of_all_its_parts() {
+        let (representation, instances) = (Fr::from(3), [4, 5, 6, 7, 8].map(Fr::from));
+        let generator = G1Affine::generator();
+        let commitments = [generator, (generator + generator).into()];
+        let challenge = column_challenge(&representation, &instances, &commitments);
+
+        // Word by word, as the contract lays them out.
+        let mut words = b"subrosa column challenge v1\0\0\0\0\0".to_vec();
+        for number in 3..=8 {
+            words.extend_from_slice(&scalar_bytes(&Fr::from(number)));
+        }
+        let proof: Vec<u8> = commitments.iter().flat_map(point_bytes).collect();
+        words.extend_from_slice(&proof);
+        let hash: [u8; 32] = Keccak256::digest(&words).into();
+        assert_eq!(challenge, KeccakChallenge::new(&hash).get_scalar());
+
+        // The proof goes on behind them.
+        let of_proof = |committed, proof: &[u8]| {
+            column_challenge_of_proof(&representation, &instances, committed, proof)
+        };
+        let longer = [&proof[..], &[0; 64]].concat();
+        assert_eq!(of_proof(2, &longer), Some(challenge));
+        let without_points = column_challenge(&representation, &instances, &[]);
+        assert_eq!(of_proof(0, &[]), Some(without_points));
+
+        let others = [
+            column_challenge(&Fr::from(2), &instances, &commitments),
+            column_challenge(
+                &representation,
+                &[5, 4, 6, 7, 8].map(Fr::from),
+                &commitments,
+            ),
+            column_challenge(&representation, &instances, &commitments[..1]),
+            column_challenge(&representation, &instances, &[commitments[1], generator]),
+            without_points,
+        ];
+        assert!(!others.contains(&challenge));
+
+        // Too short, the identity, off the curve.
+        assert_eq!(of_proof(2, &proof[..127]), None);
+        assert_eq!(of_proof(3, &longer), None);
+        assert_eq!(of_proof(usize::MAX, &proof), None);
+        let mut altered = proof;
+        altered[63] = 3;
+        assert_eq!(of_proof(2, &altered), None);
     }
 
     #[test]

@@ -26,9 +26,12 @@ interface IHalo2Verifier {
     error InvalidProof();
 
     /// @notice Returns if and only if `proof` is a valid proof for `instances` under the key in
-    /// `vkData`; reverts with one of the errors above otherwise.
+    /// `vkData`; reverts with one of the errors above otherwise. The circuit has one instance more, the
+    /// column challenge, which nobody chooses: keccak256(domain ‖ representation ‖ instances ‖ the
+    /// proof's first points, those of the committed columns) mod r, where the domain is the word
+    /// "subrosa column challenge v1" and the key holds its representation and the number of points.
     /// @param vkData the data contract, its code is the byte 0x00 followed by the verifying key
-    /// @param instances the public inputs, each below the scalar field's modulus
+    /// @param instances the caller's public inputs, each below the scalar field's modulus
     /// @param proof points as x ‖ y and scalars as 32 bytes, all big-endian
     function verify(address vkData, uint256[5] calldata instances, bytes calldata proof) external view;
 }

@@ -6,11 +6,16 @@ pragma solidity 0.8.30;
 //
 // Memory while a proof is verified, one block, offsets counted from the key's first byte:
 //
-//   key | state, transcript representation, 5 instances | proof | work area
+//   key | state, transcript representation, 6 instances | proof | work area
 //
-// so that all that the transcript absorbs lies in the order in which it is absorbed.
+// so that all that the transcript absorbs lies in the order in which it is absorbed. The sixth
+// instance is the column challenge ζ, which the verifier computes: before it is known, what it is
+// the hash of lies one word further back, without a gap,
+//
+//   key | state | domain, transcript representation, 5 instances | proof | work area
 
-// Order of BN254's scalar field.
+// Order of BN254's scalar field. Where it is used often it is loaded from the key, which
+// `ProofReader` compares with it: each reference to a constant takes 33 bytes of code.
 uint256 constant R = 0x30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000001;
 // Order of BN254's base field.
 uint256 constant Q = 0x30644e72e131a029b85045b68181585d97816a916871ca8d3c208c16d87cfd47;
@@ -18,14 +23,18 @@ uint256 constant Q = 0x30644e72e131a029b85045b68181585d97816a916871ca8d3c208c16d
 // permutation argument apart.
 uint256 constant DELTA = 0x09226b6e22c6f0ca64ec26aad4c86e715b5f898e5e963f25870e56bbe533e9a2;
 
-// "subrosa halo2 key v1", left-aligned.
-uint256 constant KEY_MAGIC = 0x737562726f73612068616c6f32206b6579207631000000000000000000000000;
+// "subrosa halo2 key v2", left-aligned.
+uint256 constant KEY_MAGIC = 0x737562726f73612068616c6f32206b6579207632000000000000000000000000;
 // "subrosa halo2 transcript v1", left-aligned: the transcript's first state.
 uint256 constant TRANSCRIPT_DOMAIN = 0x737562726f73612068616c6f32207472616e7363726970742076310000000000;
+// "subrosa column challenge v1", left-aligned: what the column challenge is the hash of begins so.
+uint256 constant COLUMN_CHALLENGE_DOMAIN = 0x737562726f736120636f6c756d6e206368616c6c656e67652076310000000000;
 
-uint256 constant INSTANCES = 5;
+// Instances that the caller passes; the column challenge follows them in the instance column.
+uint256 constant CALLER_INSTANCES = 5;
+uint256 constant INSTANCES = 6;
 // State, representation of the key, instances.
-uint256 constant HEAD_SIZE = 0xe0;
+uint256 constant HEAD_SIZE = 0x100;
 
 // Fixed part of the key.
 uint256 constant KEY_MODULUS = 0x20;
@@ -39,29 +48,31 @@ uint256 constant KEY_N_INVERSE = 0x100;
 uint256 constant KEY_OMEGA = 0x120;
 uint256 constant KEY_OMEGA_LAST = 0x140;
 uint256 constant KEY_BLINDING = 0x160;
-uint256 constant KEY_PERMUTED = 0x180;
-uint256 constant KEY_CHUNK = 0x1a0;
-uint256 constant KEY_CHUNKS = 0x1c0;
-uint256 constant KEY_LOOKUPS = 0x1e0;
-uint256 constant KEY_ROTATIONS = 0x200;
-uint256 constant KEY_SETS = 0x220;
-uint256 constant KEY_AT_THETA = 0x240;
-uint256 constant KEY_AT_BETA = 0x260;
-uint256 constant KEY_AT_Y = 0x280;
-uint256 constant KEY_AT_X = 0x2a0;
-uint256 constant KEY_AT_FIXED = 0x2c0;
-uint256 constant KEY_AT_SIGMA = 0x2e0;
-uint256 constant KEY_AT_PRODUCTS = 0x300;
-uint256 constant KEY_AT_LOOKUPS = 0x320;
-uint256 constant KEY_AT_OPENING = 0x340;
-uint256 constant KEY_AT_WORK = 0x360;
-uint256 constant KEY_AT_COLUMNS = 0x380;
-uint256 constant KEY_AT_ROTATIONS = 0x3a0;
-uint256 constant KEY_AT_SETS = 0x3c0;
-uint256 constant KEY_G1 = 0x3e0;
-uint256 constant KEY_NEGATIVE_G2 = 0x420;
-uint256 constant KEY_S_G2 = 0x4a0;
-uint256 constant KEY_HEADER_SIZE = 0x520;
+// Number m of committed columns, whose commitments the column challenge is drawn from.
+uint256 constant KEY_COMMITTED = 0x180;
+uint256 constant KEY_PERMUTED = 0x1a0;
+uint256 constant KEY_CHUNK = 0x1c0;
+uint256 constant KEY_CHUNKS = 0x1e0;
+uint256 constant KEY_LOOKUPS = 0x200;
+uint256 constant KEY_ROTATIONS = 0x220;
+uint256 constant KEY_SETS = 0x240;
+uint256 constant KEY_AT_THETA = 0x260;
+uint256 constant KEY_AT_BETA = 0x280;
+uint256 constant KEY_AT_Y = 0x2a0;
+uint256 constant KEY_AT_X = 0x2c0;
+uint256 constant KEY_AT_FIXED = 0x2e0;
+uint256 constant KEY_AT_SIGMA = 0x300;
+uint256 constant KEY_AT_PRODUCTS = 0x320;
+uint256 constant KEY_AT_LOOKUPS = 0x340;
+uint256 constant KEY_AT_OPENING = 0x360;
+uint256 constant KEY_AT_WORK = 0x380;
+uint256 constant KEY_AT_COLUMNS = 0x3a0;
+uint256 constant KEY_AT_ROTATIONS = 0x3c0;
+uint256 constant KEY_AT_SETS = 0x3e0;
+uint256 constant KEY_G1 = 0x400;
+uint256 constant KEY_NEGATIVE_G2 = 0x440;
+uint256 constant KEY_S_G2 = 0x4c0;
+uint256 constant KEY_HEADER_SIZE = 0x540;
 
 // Work area.
 uint256 constant WORK_INSTANCE = 0x00;
@@ -118,6 +129,20 @@ function load(uint256 pointer) pure returns (uint256 value) {
 function loadShort(uint256 pointer) pure returns (uint256 value) {
     assembly ("memory-safe") {
         value := shr(240, mload(pointer))
+    }
+}
+
+/// @dev a·b mod r. The language's own function asks first whether r is zero, unless r is constant.
+function mulMod(uint256 a, uint256 b, uint256 r) pure returns (uint256 product) {
+    assembly ("memory-safe") {
+        product := mulmod(a, b, r)
+    }
+}
+
+/// @dev (a + b) mod r, likewise.
+function addMod(uint256 a, uint256 b, uint256 r) pure returns (uint256 sum) {
+    assembly ("memory-safe") {
+        sum := addmod(a, b, r)
     }
 }
 

@@ -7,7 +7,7 @@ import "./Layout.sol";
 /// @title Reading of key and proof, and the Keccak transcript
 library ProofReader {
     /// @notice Lays key, instances and proof out in memory, checks that every encoding in them is
-    /// canonical, and draws the challenges.
+    /// canonical, and draws the challenges, first of all the column challenge, the last instance.
     function read(bytes32 gates, address vkData, uint256[5] calldata instances, bytes calldata proof)
         internal
         view
@@ -21,12 +21,12 @@ library ProofReader {
             }
 
             uint256 head = key + load(key + KEY_LENGTH);
-            store(head, TRANSCRIPT_DOMAIN);
-            store(head + 32, load(key + KEY_REPRESENTATION));
-            for (uint256 i; i < INSTANCES; ++i) {
+            store(head + 32, COLUMN_CHALLENGE_DOMAIN);
+            store(head + 64, load(key + KEY_REPRESENTATION));
+            for (uint256 i; i < CALLER_INSTANCES; ++i) {
                 uint256 instance = instances[i];
                 if (instance >= R) revert IHalo2Verifier.InvalidInstance(i);
-                store(head + 64 + 32 * i, instance);
+                store(head + 96 + 32 * i, instance);
             }
             uint256 start = head + HEAD_SIZE;
             assembly ("memory-safe") {
@@ -38,6 +38,7 @@ library ProofReader {
             checkPoints(start, start, evaluations);
             checkScalars(start, evaluations, opening);
             checkPoints(start, opening, opening + 128);
+            insertColumnChallenge(head, load(key + KEY_COMMITTED));
 
             v.key = key;
             v.work = key + load(key + KEY_AT_WORK);
@@ -97,40 +98,56 @@ library ProofReader {
         if (p < to) revert IHalo2Verifier.InvalidScalar(p - start);
     }
 
+    /// @dev Hashes the domain word, the representation, the caller's instances and the proof's first
+    /// `committed` points, which lie behind the head's first word in this order. The representation
+    /// and the instances then move one word down, over the domain, and the hash mod r follows them.
+    function insertColumnChallenge(uint256 head, uint256 committed) private pure {
+        unchecked {
+            uint256 last = HEAD_SIZE - 32;
+            uint256 hash;
+            assembly ("memory-safe") {
+                hash := keccak256(add(head, 0x20), add(last, mul(committed, 0x40)))
+            }
+            copy(head + 32, head + 64, last - 32);
+            store(head + last, hash % R);
+        }
+    }
+
     function drawChallenges(Verification memory v, uint256 head, uint256 evaluations, uint256 opening)
         private
         pure
     {
         unchecked {
             uint256 key = v.key;
+            uint256 r = load(key + KEY_MODULUS);
             uint256 state = TRANSCRIPT_DOMAIN;
             uint256 from = head + 32;
             uint256 to = key + load(key + KEY_AT_THETA);
             state = squeeze(state, from, to);
-            v.theta = state % R;
+            v.theta = addMod(state, 0, r);
 
             from = to;
             to = key + load(key + KEY_AT_BETA);
             state = squeeze(state, from, to);
-            v.beta = state % R;
+            v.beta = addMod(state, 0, r);
             state = squeeze(state, to, to);
-            v.gamma = state % R;
+            v.gamma = addMod(state, 0, r);
 
             from = to;
             to = key + load(key + KEY_AT_Y);
             state = squeeze(state, from, to);
-            v.y = state % R;
+            v.y = addMod(state, 0, r);
 
             state = squeeze(state, to, evaluations);
-            v.x = state % R;
+            v.x = addMod(state, 0, r);
 
             state = squeeze(state, evaluations, opening);
-            v.zeta = state % R;
+            v.zeta = addMod(state, 0, r);
             state = squeeze(state, opening, opening);
-            v.nu = state % R;
+            v.nu = addMod(state, 0, r);
 
             state = squeeze(state, opening, opening + 64);
-            v.mu = state % R;
+            v.mu = addMod(state, 0, r);
         }
     }
 

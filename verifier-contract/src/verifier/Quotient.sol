@@ -13,12 +13,13 @@ library Quotient {
     function prepare(Verification memory v) internal view {
         unchecked {
             uint256 key = v.key;
+            uint256 r = load(key + KEY_MODULUS);
             uint256 x = v.x;
             uint256 xn = x;
-            for (uint256 i = load(key + KEY_K); i > 0; --i) xn = mulmod(xn, xn, R);
+            for (uint256 i = load(key + KEY_K); i > 0; --i) xn = mulMod(xn, xn, r);
             v.xn = xn;
 
-            // Denominators x − ωⁱ for i = −(blinding + 1) … 4, then x^n − 1, x and the distances.
+            // Denominators x − ωⁱ for i = −(blinding + 1) … 5, then x^n − 1, x and the distances.
             uint256 blinding = load(key + KEY_BLINDING);
             uint256 rows = blinding + 1 + INSTANCES;
             uint256 values = v.scratch;
@@ -26,11 +27,11 @@ library Quotient {
             uint256 omega = load(key + KEY_OMEGA);
             uint256 p = values;
             for (uint256 i; i < rows; ++i) {
-                store(p, addmod(x, R - power, R));
-                power = mulmod(power, omega, R);
+                store(p, addMod(x, r - power, r));
+                power = mulMod(power, omega, r);
                 p += 32;
             }
-            uint256 vanishing = addmod(xn, R - 1, R);
+            uint256 vanishing = addMod(xn, r - 1, r);
             store(p, vanishing);
             store(p + 32, x);
             uint256 rotations = load(key + KEY_ROTATIONS);
@@ -41,26 +42,26 @@ library Quotient {
             copy(v.distances + 32 * rotations, p + 64, 32 * rotations);
 
             // Lᵢ(x) = ωⁱ·(x^n − 1) / (n·(x − ωⁱ))
-            power = mulmod(mulmod(vanishing, load(key + KEY_N_INVERSE), R), load(key + KEY_OMEGA_LAST), R);
-            uint256 value = mulmod(power, load(values), R);
+            power = mulMod(mulMod(vanishing, load(key + KEY_N_INVERSE), r), load(key + KEY_OMEGA_LAST), r);
+            uint256 value = mulMod(power, load(values), r);
             v.lLast = value;
             uint256 inactive = value;
             p = values;
             for (uint256 i; i < blinding; ++i) {
                 p += 32;
-                power = mulmod(power, omega, R);
-                inactive = addmod(inactive, mulmod(power, load(p), R), R);
+                power = mulMod(power, omega, r);
+                inactive = addMod(inactive, mulMod(power, load(p), r), r);
             }
-            v.lActive = addmod(1, R - inactive, R);
+            v.lActive = addMod(1, r - inactive, r);
 
             uint256 instance = key + load(key + KEY_LENGTH) + 64;
             uint256 evaluation;
             for (uint256 i; i < INSTANCES; ++i) {
                 p += 32;
-                power = mulmod(power, omega, R);
-                value = mulmod(power, load(p), R);
+                power = mulMod(power, omega, r);
+                value = mulMod(power, load(p), r);
                 if (i == 0) v.lFirst = value;
-                evaluation = addmod(evaluation, mulmod(value, load(instance), R), R);
+                evaluation = addMod(evaluation, mulMod(value, load(instance), r), r);
                 instance += 32;
             }
             store(v.work + WORK_INSTANCE, evaluation);
@@ -71,11 +72,12 @@ library Quotient {
     function measure(Verification memory v, uint256 target, uint256 size) private pure {
         unchecked {
             uint256 from = v.key + load(v.key + KEY_AT_ROTATIONS);
+            uint256 r = load(v.key + KEY_MODULUS);
             uint256 distances = v.distances;
             uint256 x = v.x;
             uint256 mu = v.mu;
             for (uint256 i; i < size; i += 32) {
-                store(distances + i, addmod(mu, R - mulmod(x, load(from + i), R), R));
+                store(distances + i, addMod(mu, r - mulMod(x, load(from + i), r), r));
             }
             copy(target, distances, size);
         }
@@ -87,18 +89,19 @@ library Quotient {
             uint256 key = v.key;
             uint256 chunks = load(key + KEY_CHUNKS);
             if (chunks == 0) return sum;
+            uint256 r = load(key + KEY_MODULUS);
             uint256 y = v.y;
             uint256 products = key + load(key + KEY_AT_PRODUCTS);
 
             // l₀·(1 − z₀)
-            sum = addmod(mulmod(sum, y, R), mulmod(v.lFirst, addmod(1, R - load(products), R), R), R);
+            sum = addMod(mulMod(sum, y, r), mulMod(v.lFirst, addMod(1, r - load(products), r), r), r);
             // l_last·(z² − z) of the last product
             uint256 z = load(products + 96 * (chunks - 1));
-            sum = addmod(mulmod(sum, y, R), mulmod(v.lLast, mulmod(z, addmod(z, R - 1, R), R), R), R);
+            sum = addMod(mulMod(sum, y, r), mulMod(v.lLast, mulMod(z, addMod(z, r - 1, r), r), r), r);
             // l₀·(zᵢ − zᵢ₋₁(ω^last·x))
             for (uint256 i = 1; i < chunks; ++i) {
                 uint256 p = products + 96 * i;
-                sum = addmod(mulmod(sum, y, R), mulmod(v.lFirst, addmod(load(p), R - load(p - 32), R), R), R);
+                sum = addMod(mulMod(sum, y, r), mulMod(v.lFirst, addMod(load(p), r - load(p - 32), r), r), r);
             }
             return foldProducts(v, products, sum);
         }
@@ -109,26 +112,27 @@ library Quotient {
     function foldProducts(Verification memory v, uint256 products, uint256 sum) private pure returns (uint256) {
         unchecked {
             uint256 key = v.key;
+            uint256 r = load(key + KEY_MODULUS);
             uint256 column = key + load(key + KEY_AT_COLUMNS);
             uint256 lastColumn = column + 2 * load(key + KEY_PERMUTED);
             uint256 chunk = 2 * load(key + KEY_CHUNK);
             uint256 sigma = key + load(key + KEY_AT_SIGMA);
             uint256 beta = v.beta;
             uint256 gamma = v.gamma;
-            uint256 identity = mulmod(beta, v.x, R);
+            uint256 identity = mulMod(beta, v.x, r);
             while (column < lastColumn) {
                 uint256 end = column + chunk;
                 if (end > lastColumn) end = lastColumn;
                 uint256 right = load(products);
                 uint256 left = load(products + 32);
                 for (; column < end; column += 2) {
-                    uint256 value = addmod(load(key + loadShort(column)), gamma, R);
-                    left = mulmod(left, addmod(value, mulmod(beta, load(sigma), R), R), R);
-                    right = mulmod(right, addmod(value, identity, R), R);
-                    identity = mulmod(identity, DELTA, R);
+                    uint256 value = addMod(load(key + loadShort(column)), gamma, r);
+                    left = mulMod(left, addMod(value, mulMod(beta, load(sigma), r), r), r);
+                    right = mulMod(right, addMod(value, identity, r), r);
+                    identity = mulMod(identity, DELTA, r);
                     sigma += 32;
                 }
-                sum = addmod(mulmod(sum, v.y, R), mulmod(v.lActive, addmod(left, R - right, R), R), R);
+                sum = addMod(mulMod(sum, v.y, r), mulMod(v.lActive, addMod(left, r - right, r), r), r);
                 products += 96;
             }
             return sum;
@@ -138,36 +142,37 @@ library Quotient {
     /// @notice Folds the lookup arguments' expressions.
     function foldLookups(Verification memory v, uint256 sum) internal pure returns (uint256) {
         unchecked {
+            uint256 r = load(v.key + KEY_MODULUS);
             uint256 y = v.y;
             uint256 compressed = v.work + WORK_LOOKUPS;
             uint256 p = v.key + load(v.key + KEY_AT_LOOKUPS);
             for (uint256 i = load(v.key + KEY_LOOKUPS); i > 0; --i) {
                 uint256 z = load(p);
                 // l₀·(1 − z)
-                sum = addmod(mulmod(sum, y, R), mulmod(v.lFirst, addmod(1, R - z, R), R), R);
+                sum = addMod(mulMod(sum, y, r), mulMod(v.lFirst, addMod(1, r - z, r), r), r);
                 // l_last·(z² − z)
-                sum = addmod(mulmod(sum, y, R), mulmod(v.lLast, mulmod(z, addmod(z, R - 1, R), R), R), R);
+                sum = addMod(mulMod(sum, y, r), mulMod(v.lLast, mulMod(z, addMod(z, r - 1, r), r), r), r);
 
                 uint256 input = load(p + 64);
                 uint256 table = load(p + 128);
                 uint256 difference;
                 {
                     // active·(z(ωx)·(a' + β)·(s' + γ) − z·(input + β)·(table + γ))
-                    uint256 left = mulmod(addmod(input, v.beta, R), addmod(table, v.gamma, R), R);
-                    left = mulmod(load(p + 32), left, R);
-                    uint256 right = mulmod(
-                        addmod(load(compressed), v.beta, R), addmod(load(compressed + 32), v.gamma, R), R
+                    uint256 left = mulMod(addMod(input, v.beta, r), addMod(table, v.gamma, r), r);
+                    left = mulMod(load(p + 32), left, r);
+                    uint256 right = mulMod(
+                        addMod(load(compressed), v.beta, r), addMod(load(compressed + 32), v.gamma, r), r
                     );
-                    right = mulmod(z, right, R);
-                    difference = addmod(left, R - right, R);
+                    right = mulMod(z, right, r);
+                    difference = addMod(left, r - right, r);
                 }
-                sum = addmod(mulmod(sum, y, R), mulmod(v.lActive, difference, R), R);
+                sum = addMod(mulMod(sum, y, r), mulMod(v.lActive, difference, r), r);
                 // l₀·(a' − s')
-                difference = addmod(input, R - table, R);
-                sum = addmod(mulmod(sum, y, R), mulmod(v.lFirst, difference, R), R);
+                difference = addMod(input, r - table, r);
+                sum = addMod(mulMod(sum, y, r), mulMod(v.lFirst, difference, r), r);
                 // active·(a' − s')·(a' − a'(x/ω))
-                difference = mulmod(difference, addmod(input, R - load(p + 96), R), R);
-                sum = addmod(mulmod(sum, y, R), mulmod(v.lActive, difference, R), R);
+                difference = mulMod(difference, addMod(input, r - load(p + 96), r), r);
+                sum = addMod(mulMod(sum, y, r), mulMod(v.lActive, difference, r), r);
 
                 p += 160;
                 compressed += 64;

@@ -1,14 +1,16 @@
 //! The batch circuit: the deployed contract, one key for each shape.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use ark_ec::{AffineRepr, CurveGroup};
 use halo2_proofs::plonk::{Circuit, ConstraintSystem, ProvingKey, keygen_pk, keygen_vk};
 use halo2_proofs::poly::kzg::commitment::ParamsKZG;
 use halo2curves::bn256::{Bn256, Fr, G1Affine};
 use revm::primitives::hardfork::SpecId;
-use subrosa_batch::{BatchCircuit, instances};
+use subrosa_batch::{BatchCircuit, COMMITTED, ClientKey, ClientProof, Statement, instances};
 use subrosa_protocol::asset::AssetId;
-use subrosa_protocol::batch::{BatchWitness, Shape};
+use subrosa_protocol::batch::{BatchWitness, Shape, inactive_digest};
 use subrosa_protocol::encryption::NoteData;
 use subrosa_protocol::keys::{Seed, SpendKey};
 use subrosa_protocol::ledger::{BatchInput, Config, Deposit, Ledger};
@@ -71,6 +73,29 @@ fn witness(shape: Shape) -> BatchWitness {
     ledger.execute(input, &config).unwrap()
 }
 
+/// The clients' key, and a proof for every slot of a batch: points without meaning, as long as the
+/// circuit does not verify them.
+fn client(witness: &BatchWitness) -> (Arc<ClientKey>, Vec<ClientProof>) {
+    fn point<P: AffineRepr<ScalarField = Word>>(i: usize) -> P {
+        (P::generator() * Word::from(1_000_003 * (i as u64 + 1))).into_affine()
+    }
+    let key = ClientKey {
+        alpha: point(0),
+        beta: point(1),
+        gamma: point(2),
+        delta: point(3),
+        inputs: [point(4), point(5)],
+        padding: inactive_digest(),
+    };
+    let proof = |slot| ClientProof {
+        a: point(10 * slot + 6),
+        b: point(10 * slot + 7),
+        c: point(10 * slot + 8),
+    };
+    let proofs = (0..witness.shape.slots()).map(proof).collect();
+    (Arc::new(key), proofs)
+}
+
 struct Fixture {
     params: ParamsKZG<Bn256>,
     pk: ProvingKey<G1Affine>,
@@ -81,13 +106,17 @@ struct Fixture {
 
 fn fixture(shape: Shape) -> Fixture {
     let params = parameters(BatchCircuit::k(shape));
-    let blank = BatchCircuit::blank(shape);
-    let vk = keygen_vk(&params, &blank).unwrap();
-    let data = vk_data(&params, &vk, 0).unwrap();
-    let pk = keygen_pk(&params, vk, &blank).unwrap();
     let witness = witness(shape);
     let instances: [Fr; 5] = instances(&witness).try_into().unwrap();
-    let proof = prove(&params, &pk, BatchCircuit::new(witness), &instances);
+    let (client, proofs) = client(&witness);
+    let blank = BatchCircuit::blank(shape, client.clone());
+    let vk = keygen_vk(&params, &blank).unwrap();
+    let data = vk_data(&params, &vk, COMMITTED).unwrap();
+    let pk = keygen_pk(&params, vk, &blank).unwrap();
+    let circuit = BatchCircuit::new(client, Arc::new(Statement { witness, proofs }));
+    let committed = circuit.committed().unwrap();
+    let advice = |challenge| circuit.advice(challenge).unwrap();
+    let proof = prove(&params, &pk, &instances, committed, advice);
     Fixture {
         params,
         pk,
@@ -128,7 +157,7 @@ fn proofs_of_two_shapes_pass_and_nothing_else() {
             data,
         } in [&small, &large]
         {
-            verify(params, pk.get_vk(), instances, proof).unwrap();
+            verify(params, pk.get_vk(), instances, COMMITTED, proof).unwrap();
             let (key, deployment) = evm.deploy_key(data);
             assert_eq!(evm.verify(key, &words(instances), proof), Outcome::Accepted);
             let gas = evm.measure(key, &words(instances), proof);

@@ -1,8 +1,10 @@
 //! A small circuit that uses every feature the contract follows: gates of degree 6 with the
 //! previous, this and the next row, two lookups (one of them of two columns), more permuted
-//! columns than fit one chunk, constants, an empty fixed column and five instances.
+//! columns than fit one chunk, constants, an empty fixed column, five instances of the caller's, and
+//! two committed columns that are compared at the column challenge, the sixth.
 
-use halo2_proofs::circuit::{Layouter, SimpleFloorPlanner, Value};
+use halo2_proofs::circuit::{Cell, Layouter, Region, SimpleFloorPlanner, Value};
+use halo2_proofs::dev::{AdviceCellValue, MockProver};
 use halo2_proofs::plonk::{
     Advice, Assigned, Circuit, Column, ConstraintSystem, Error, Expression, Fixed, Instance,
     Selector, TableColumn,
@@ -14,9 +16,16 @@ use halo2curves::ff::Field;
 pub(crate) const K: u32 = 6;
 const STEPS: usize = 6;
 const TABLE: u64 = 16;
+/// Words in each committed column.
+pub(crate) const WORDS: usize = 4;
+/// The committed columns, the first ones of the circuit.
+pub(crate) const COMMITTED: usize = 2;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
+    committed: [Column<Advice>; COMMITTED],
+    challenge: Column<Advice>,
+    difference: Column<Advice>,
     state: [Column<Advice>; 3],
     copies: [Column<Advice>; 7],
     looked_up: [Column<Advice>; 2],
@@ -27,13 +36,17 @@ pub(crate) struct Config {
     instance: Column<Instance>,
     step: Selector,
     look_up: Selector,
+    compare: Selector,
 }
 
-/// Five steps of a toy permutation from `start`; the instances are its last state, its first
-/// element and a constant.
+/// Five steps of a toy permutation from `start`; the caller's instances are its last state, its
+/// first element and a constant. Beside it, both committed columns hold the same words: as
+/// polynomials they take the same value at the column challenge.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Toy {
     pub(crate) start: Option<[Fr; 3]>,
+    pub(crate) words: [[Fr; WORDS]; COMMITTED],
+    pub(crate) challenge: Fr,
     /// Leaves halo2-axiom's limit on the degree as it is, below the gates'.
     pub(crate) low_degree: bool,
 }
@@ -68,6 +81,63 @@ impl Toy {
         let [a, b, c] = rows[rows.len() - 1];
         [a, b, c, start[0], Fr::from(42)]
     }
+
+    /// The caller's instances and the column challenge.
+    pub(crate) fn all_instances(&self) -> Vec<Fr> {
+        [&self.instances()[..], &[self.challenge]].concat()
+    }
+
+    /// Words in the second column that are not the first's, but have the same value at `challenge`.
+    pub(crate) fn disagree(&mut self, challenge: Fr) {
+        self.words[1][0] += Fr::one();
+        self.words[1][WORDS - 1] -= challenge.pow_vartime([WORDS as u64 - 1]);
+        assert_ne!(self.words[0], self.words[1]);
+    }
+
+    /// All advice columns, zero where nothing is assigned.
+    pub(crate) fn advice(&self, k: u32) -> Vec<Vec<Fr>> {
+        let prover = MockProver::run(k, self, vec![self.all_instances()]).unwrap();
+        let mut cs = ConstraintSystem::default();
+        Self::configure(&mut cs);
+        let columns = cs.num_advice_columns();
+        let mut cs = ConstraintSystem::<Fr>::default();
+        let value = |cell: &AdviceCellValue<Fr>| match cell {
+            AdviceCellValue::Assigned(value) => value.evaluate(),
+            AdviceCellValue::Poison(_) => Fr::zero(),
+        };
+        (0..columns)
+            .map(|_| prover.advice_values(cs.advice_column()))
+            .map(|column| column.iter().map(value).collect())
+            .collect()
+    }
+
+    /// Σ (uᵢ − vᵢ)·ζ^(n−1−i) = 0 for the words u and v. Returns the cell of ζ.
+    fn compare(&self, config: &Config, region: &mut Region<'_, Fr>) -> Result<Cell, Error> {
+        let mut difference = Fr::zero();
+        let mut challenges: Vec<Cell> = Vec::new();
+        for i in 0..=WORDS {
+            let value = Value::known(difference);
+            let cell = region.assign_advice(config.difference, i, value).cell();
+            if i == 0 || i == WORDS {
+                region.constrain_constant(cell, Fr::zero())?;
+            }
+            if i == WORDS {
+                break;
+            }
+            config.compare.enable(region, i)?;
+            let challenge = Value::known(self.challenge);
+            let challenge = region.assign_advice(config.challenge, i, challenge).cell();
+            if let Some(first) = challenges.first() {
+                region.constrain_equal(challenge, *first);
+            }
+            challenges.push(challenge);
+            for (column, words) in config.committed.iter().zip(&self.words) {
+                region.assign_advice(*column, i, Value::known(words[i]));
+            }
+            difference = difference * self.challenge + self.words[0][i] - self.words[1][i];
+        }
+        Ok(challenges[0])
+    }
 }
 
 impl Circuit<Fr> for Toy {
@@ -81,6 +151,9 @@ impl Circuit<Fr> for Toy {
 
     fn configure(meta: &mut ConstraintSystem<Fr>) -> Config {
         let config = Config {
+            committed: [(); COMMITTED].map(|()| meta.advice_column()),
+            challenge: meta.advice_column(),
+            difference: meta.advice_column(),
             state: [(); 3].map(|()| meta.advice_column()),
             copies: [(); 7].map(|()| meta.advice_column()),
             looked_up: [(); 2].map(|()| meta.advice_column()),
@@ -91,7 +164,10 @@ impl Circuit<Fr> for Toy {
             instance: meta.instance_column(),
             step: meta.selector(),
             look_up: meta.complex_selector(),
+            compare: meta.selector(),
         };
+        meta.enable_equality(config.challenge);
+        meta.enable_equality(config.difference);
         for column in config.state.iter().chain(&config.copies) {
             meta.enable_equality(*column);
         }
@@ -124,6 +200,16 @@ impl Circuit<Fr> for Toy {
                 // Always satisfied: the empty column is zero.
                 selector * empty * a,
             ]
+        });
+        meta.create_gate("compare", |meta| {
+            let selector = meta.query_selector(config.compare);
+            let [u, v] = config
+                .committed
+                .map(|column| meta.query_advice(column, Rotation::cur()));
+            let challenge = meta.query_advice(config.challenge, Rotation::cur());
+            let difference = meta.query_advice(config.difference, Rotation::cur());
+            let next = meta.query_advice(config.difference, Rotation::next());
+            vec![selector * (next - difference * challenge - u + v)]
         });
         meta.lookup("squares", |meta| {
             let selector = meta.query_selector(config.look_up);
@@ -216,8 +302,9 @@ impl Circuit<Fr> for Toy {
                         region.assign_advice(*column, i, Value::known(Fr::from(value as u64)));
                     }
                 }
+                let challenge = self.compare(&config, &mut region)?;
                 let mut exposed = cells[STEPS + 1].clone();
-                exposed.extend([cell, constant]);
+                exposed.extend([cell, constant, challenge]);
                 Ok(exposed)
             },
         )?;

@@ -19,6 +19,7 @@ use sha3::{Digest, Keccak256};
 use subrosa_verifier::data_contract_init_code;
 use subrosa_verifier::encoding::scalar_bytes;
 
+const VERIFY: &str = "verify(address,uint256[5],bytes)";
 const GAS_LIMIT: u64 = 16_000_000;
 const CALLER: Address = Address::repeat_byte(0x11);
 const VERIFIER: Address = Address::repeat_byte(0x22);
@@ -27,7 +28,7 @@ const VERIFIER: Address = Address::repeat_byte(0x22);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Accepted,
-    /// The error's selector and what follows it.
+    /// The error's selector, zeros if there is none, and what follows it.
     Refused([u8; 4], Vec<u8>),
     /// Out of gas, invalid opcode: never what a verifier should do.
     Halted(String),
@@ -130,7 +131,18 @@ impl Evm {
         instances: &[[u8; 32]; 5],
         proof: &[u8],
     ) -> Outcome {
-        let tx = self.transaction(calldata(key, instances, proof));
+        self.call(VERIFY, key, instances, proof)
+    }
+
+    /// Calls a function of the address of a key, an array of numbers and a proof.
+    pub(crate) fn call(
+        &mut self,
+        signature: &str,
+        key: Address,
+        numbers: &[[u8; 32]],
+        proof: &[u8],
+    ) -> Outcome {
+        let tx = self.transaction(calldata(signature, key, numbers, proof));
         let cfg = self.cfg();
         let mut evm = Context::mainnet()
             .with_db(&mut self.db)
@@ -138,16 +150,17 @@ impl Evm {
             .build_mainnet();
         match evm.transact(tx).unwrap().result {
             ExecutionResult::Success { .. } => Outcome::Accepted,
-            ExecutionResult::Revert { output, .. } => {
-                Outcome::Refused(output[..4].try_into().unwrap(), output[4..].to_vec())
-            }
+            ExecutionResult::Revert { output, .. } => match output.split_first_chunk() {
+                Some((selector, rest)) => Outcome::Refused(*selector, rest.to_vec()),
+                None => Outcome::Refused([0; 4], output.to_vec()),
+            },
             ExecutionResult::Halt { reason, .. } => Outcome::Halted(format!("{reason:?}")),
         }
     }
 
     /// Gas of an accepted proof, step by step.
     pub(crate) fn measure(&mut self, key: Address, instances: &[[u8; 32]; 5], proof: &[u8]) -> Gas {
-        let tx = self.transaction(calldata(key, instances, proof));
+        let tx = self.transaction(calldata(VERIFY, key, instances, proof));
         let cfg = self.cfg();
         let mut evm = Context::mainnet()
             .with_db(&mut self.db)
@@ -218,7 +231,7 @@ impl<CTX> Inspector<CTX> for Steps {
         }
         self.end = gas;
         match interpreter.bytecode.opcode() {
-            // Hashes come only in the transcript; the last one wins.
+            // Hashes come only with the challenges; the last one wins.
             opcode::KECCAK256 => self.transcript = gas,
             opcode::STATICCALL => {
                 let to = interpreter.stack.peek(1).unwrap();
@@ -238,13 +251,13 @@ impl<CTX> Inspector<CTX> for Steps {
     }
 }
 
-/// ABI encoding of `verify(address,uint256[5],bytes)`.
-fn calldata(key: Address, instances: &[[u8; 32]; 5], proof: &[u8]) -> Vec<u8> {
-    let mut data = selector("verify(address,uint256[5],bytes)").to_vec();
+/// ABI encoding of a call of a function of an address, an array of numbers and bytes.
+fn calldata(signature: &str, key: Address, numbers: &[[u8; 32]], proof: &[u8]) -> Vec<u8> {
+    let mut data = selector(signature).to_vec();
     data.extend_from_slice(&[0; 12]);
     data.extend_from_slice(key.as_slice());
-    data.extend(instances.iter().flatten());
-    data.extend(scalar_bytes(&Fr::from(7 * 32)));
+    data.extend(numbers.iter().flatten());
+    data.extend(scalar_bytes(&Fr::from(32 * (numbers.len() as u64 + 2))));
     data.extend(scalar_bytes(&Fr::from(proof.len() as u64)));
     data.extend_from_slice(proof);
     data.resize(data.len().next_multiple_of(32) + 4, 0);

@@ -1,17 +1,23 @@
 //! Proofs for the contract, and every way to spoil one.
 
-use halo2_proofs::plonk::{Circuit, Error, ProvingKey, VerifyingKey, create_proof, verify_proof};
-use halo2_proofs::poly::commitment::Params;
+use halo2_proofs::plonk::{
+    Error, ProvingKey, VerifyingKey, create_proof_from_advice, verify_proof,
+};
+use halo2_proofs::poly::commitment::{Blind, Params};
 use halo2_proofs::poly::kzg::commitment::{KZGCommitmentScheme, ParamsKZG};
 use halo2_proofs::poly::kzg::multiopen::{ProverSHPLONK, VerifierSHPLONK};
 use halo2_proofs::poly::kzg::strategy::SingleStrategy;
 use halo2_proofs::transcript::{TranscriptReadBuffer, TranscriptWriterBuffer};
 use halo2curves::bn256::{Bn256, Fr, G1Affine};
+use halo2curves::ff::Field;
+use halo2curves::group::Curve;
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
-use subrosa_verifier::HEADER;
 use subrosa_verifier::encoding::scalar_bytes;
-use subrosa_verifier::transcript::{KeccakRead, KeccakWrite};
+use subrosa_verifier::transcript::{
+    KeccakRead, KeccakWrite, column_challenge, column_challenge_of_proof,
+};
+use subrosa_verifier::{HEADER, INSTANCES};
 
 use crate::evm::{Evm, Outcome};
 use revm::primitives::{Address, U256};
@@ -23,18 +29,40 @@ pub(crate) fn rng(seed: u64) -> ChaCha20Rng {
     ChaCha20Rng::seed_from_u64(seed)
 }
 
-pub(crate) fn prove<C: Circuit<Fr>>(
+/// The commitments to the first advice columns that a proof will begin with: the prover's first
+/// draws are the cells behind the usable rows, column by column.
+pub(crate) fn commit(
+    params: &ParamsKZG<Bn256>,
+    vk: &VerifyingKey<G1Affine>,
+    columns: Vec<Vec<Fr>>,
+) -> Vec<G1Affine> {
+    let mut rng = rng(2);
+    let blinding = vk.cs().blinding_factors() + 1;
+    let commit = |mut column: Vec<Fr>| {
+        let usable = column.len() - blinding;
+        column[usable..].fill_with(|| Fr::random(&mut rng));
+        let polynomial = vk.get_domain().lagrange_from_vec(column);
+        params
+            .commit_lagrange(&polynomial, Blind::default())
+            .to_affine()
+    };
+    columns.into_iter().map(commit).collect()
+}
+
+/// A proof under any challenge.
+pub(crate) fn prove_under(
     params: &ParamsKZG<Bn256>,
     pk: &ProvingKey<G1Affine>,
-    circuit: C,
     instances: &[Fr; 5],
+    challenge: Fr,
+    advice: Vec<Vec<Fr>>,
 ) -> Vec<u8> {
     let mut transcript = KeccakWrite::init(Vec::new());
-    create_proof::<KZGCommitmentScheme<Bn256>, ProverSHPLONK<'_, Bn256>, _, _, _, _>(
+    create_proof_from_advice::<KZGCommitmentScheme<Bn256>, ProverSHPLONK<'_, Bn256>, _, _, _>(
         params,
         pk,
-        &[circuit],
-        &[&[instances]],
+        &[&[&instances[..], &[challenge]].concat()],
+        advice,
         rng(2),
         &mut transcript,
     )
@@ -42,11 +70,47 @@ pub(crate) fn prove<C: Circuit<Fr>>(
     transcript.finalize()
 }
 
-/// halo2's own verifier.
+/// A proof in two steps: the committed columns fix the column challenge, from which the others are
+/// made.
+pub(crate) fn prove(
+    params: &ParamsKZG<Bn256>,
+    pk: &ProvingKey<G1Affine>,
+    instances: &[Fr; 5],
+    committed: Vec<Vec<Fr>>,
+    advice: impl FnOnce(Fr) -> Vec<Vec<Fr>>,
+) -> Vec<u8> {
+    let representation = pk.get_vk().transcript_repr();
+    let count = committed.len();
+    let commitments = commit(params, pk.get_vk(), committed);
+    let challenge = column_challenge(&representation, instances, &commitments);
+    let proof = prove_under(params, pk, instances, challenge, advice(challenge));
+    // The columns that were committed to are those of the proof.
+    assert_eq!(
+        column_challenge_of_proof(&representation, instances, count, &proof),
+        Some(challenge)
+    );
+    proof
+}
+
+/// halo2's own verifier, under the challenge of the proof.
 pub(crate) fn verify(
     params: &ParamsKZG<Bn256>,
     vk: &VerifyingKey<G1Affine>,
     instances: &[Fr; 5],
+    committed: usize,
+    proof: &[u8],
+) -> Result<(), Error> {
+    let challenge = column_challenge_of_proof(&vk.transcript_repr(), instances, committed, proof)
+        .ok_or(Error::Opening)?;
+    verify_under(params, vk, instances, challenge, proof)
+}
+
+/// halo2's own verifier, under any challenge.
+pub(crate) fn verify_under(
+    params: &ParamsKZG<Bn256>,
+    vk: &VerifyingKey<G1Affine>,
+    instances: &[Fr; 5],
+    challenge: Fr,
     proof: &[u8],
 ) -> Result<(), Error> {
     let mut transcript = KeccakRead::init(proof);
@@ -54,7 +118,7 @@ pub(crate) fn verify(
         params,
         vk,
         SingleStrategy::new(params),
-        &[&[instances]],
+        &[&[&[&instances[..], &[challenge]].concat()]],
         &mut transcript,
     )?;
     Ok(transcript.finish()?)
@@ -78,7 +142,7 @@ fn header(vk_data: &[u8], name: &str) -> usize {
 
 /// Where the scalars of a proof begin and end: points lie before and behind.
 fn scalars(vk_data: &[u8]) -> std::ops::Range<usize> {
-    let proof = header(vk_data, "LENGTH") + 7 * 32;
+    let proof = header(vk_data, "LENGTH") + 32 * (2 + INSTANCES);
     header(vk_data, "AT_X") - proof..header(vk_data, "AT_OPENING") - proof
 }
 
@@ -225,6 +289,18 @@ pub(crate) fn refuse_keys(evm: &mut Evm, vk_data: &[u8], instances: &[Fr; 5], pr
         evm.verify(key, &valid, proof).is_error("InvalidProof()"),
         "representation"
     );
+    // The column challenge is drawn from other commitments, or from none.
+    let at = 32 * HEADER.iter().position(|name| *name == "COMMITTED").unwrap();
+    let committed = header(vk_data, "COMMITTED");
+    for other in [0, committed - 1, committed + 1] {
+        let mut altered = vk_data.to_vec();
+        altered[at + 31] = u8::try_from(other).unwrap();
+        let (key, _) = evm.deploy_key(&altered);
+        assert!(
+            evm.verify(key, &valid, proof).is_error("InvalidProof()"),
+            "{other} committed columns"
+        );
+    }
     // [s]₂ is another point of the group: −[1]₂ stands right before it.
     let g2 = 32 * (HEADER.len() + 2);
     let mut altered = vk_data.to_vec();

@@ -4,17 +4,23 @@ use std::path::{Path, PathBuf};
 
 use halo2_proofs::dev::MockProver;
 use halo2_proofs::plonk::{
-    Circuit, ConstraintSystem, FirstPhase, ProvingKey, keygen_pk, keygen_vk, keygen_vk_custom,
+    Circuit, ConstraintSystem, FirstPhase, ProvingKey, VerifyingKey, keygen_pk, keygen_vk,
+    keygen_vk_custom,
 };
 use halo2_proofs::poly::Rotation;
+use halo2_proofs::poly::commitment::Params;
 use halo2_proofs::poly::kzg::commitment::ParamsKZG;
 use halo2curves::bn256::{Bn256, Fr, G1Affine};
 use revm::primitives::hardfork::SpecId;
+use subrosa_verifier::encoding::{point_bytes, scalar_bytes};
+use subrosa_verifier::transcript::column_challenge;
 use subrosa_verifier::{ExpressionError, Gates, KeyError, key_hash, vk_data};
 
-use crate::circuit::{K, Toy};
+use crate::circuit::{COMMITTED, K, Toy};
 use crate::evm::{Evm, Outcome};
-use crate::proving::{parameters, prove, refuse_all, refuse_keys, verify, words};
+use crate::proving::{
+    commit, parameters, prove, prove_under, refuse_all, refuse_keys, verify, verify_under, words,
+};
 
 fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -25,6 +31,7 @@ fn file(name: &str) -> PathBuf {
 struct Fixture {
     params: ParamsKZG<Bn256>,
     pk: ProvingKey<G1Affine>,
+    circuit: Toy,
     instances: [Fr; 5],
     proof: Vec<u8>,
     data: Vec<u8>,
@@ -34,23 +41,46 @@ fn fixture(k: u32) -> Fixture {
     let params = parameters(k);
     let circuit = Toy {
         start: Some([5, 6, 7].map(Fr::from)),
+        words: [[8, 9, 10, 11].map(Fr::from); COMMITTED],
+        challenge: Fr::from(12),
         low_degree: false,
     };
     let instances = circuit.instances();
-    MockProver::run(k, &circuit, vec![instances.to_vec()])
+    MockProver::run(k, &circuit, vec![circuit.all_instances()])
         .unwrap()
         .assert_satisfied();
     let vk = keygen_vk_custom(&params, &Toy::default(), true).unwrap();
     let pk = keygen_pk(&params, vk, &Toy::default()).unwrap();
-    let proof = prove(&params, &pk, circuit, &instances);
-    let data = vk_data(&params, pk.get_vk(), 0).unwrap();
+    let proof = honest(&params, &pk, &circuit, COMMITTED);
+    let data = vk_data(&params, pk.get_vk(), COMMITTED).unwrap();
     Fixture {
         params,
         pk,
+        circuit,
         instances,
         proof,
         data,
     }
+}
+
+/// The circuit under another challenge, whatever its words.
+fn under(circuit: &Toy, challenge: Fr) -> Toy {
+    Toy {
+        challenge,
+        ..circuit.clone()
+    }
+}
+
+fn honest(
+    params: &ParamsKZG<Bn256>,
+    pk: &ProvingKey<G1Affine>,
+    circuit: &Toy,
+    committed: usize,
+) -> Vec<u8> {
+    let advice = |challenge| under(circuit, challenge).advice(params.k());
+    let mut columns = advice(Fr::zero());
+    columns.truncate(committed);
+    prove(params, pk, &circuit.instances(), columns, advice)
 }
 
 /// The committed Solidity is what the generator writes.
@@ -82,8 +112,9 @@ fn proofs_are_accepted_for_every_size_by_the_same_code() {
                 instances,
                 proof,
                 data,
+                ..
             } = fixture(k);
-            verify(&params, pk.get_vk(), &instances, &proof).unwrap();
+            verify(&params, pk.get_vk(), &instances, COMMITTED, &proof).unwrap();
             let (key, deployment) = evm.deploy_key(&data);
             assert_eq!(
                 evm.verify(key, &words(&instances), &proof),
@@ -109,6 +140,7 @@ fn everything_else_is_refused() {
         mut instances,
         proof,
         data,
+        ..
     } = fixture(K);
     let mut evm = Evm::new(&file("ToyVerifier.json"), SpecId::PRAGUE);
     let (key, _) = evm.deploy_key(&data);
@@ -122,7 +154,150 @@ fn everything_else_is_refused() {
     );
 
     instances[0] += Fr::one();
-    assert!(verify(&params, pk.get_vk(), &instances, &proof).is_err());
+    assert!(verify(&params, pk.get_vk(), &instances, COMMITTED, &proof).is_err());
+}
+
+/// Whoever chooses the challenge proves what is false: halo2 takes it for an instance like any
+/// other, the contract computes it.
+#[test]
+fn a_freely_chosen_challenge_is_refused() {
+    let Fixture {
+        params,
+        pk,
+        circuit,
+        instances,
+        data,
+        ..
+    } = fixture(K);
+    let mut evm = Evm::new(&file("ToyVerifier.json"), SpecId::PRAGUE);
+    let (key, _) = evm.deploy_key(&data);
+
+    let chosen = Fr::from(1_234);
+    let mut lie = under(&circuit, chosen);
+    lie.disagree(chosen);
+    let forged = prove_under(&params, &pk, &instances, chosen, lie.advice(K));
+    verify_under(&params, pk.get_vk(), &instances, chosen, &forged).unwrap();
+    assert!(verify(&params, pk.get_vk(), &instances, COMMITTED, &forged).is_err());
+    let outcome = evm.verify(key, &words(&instances), &forged);
+    assert!(outcome.is_error("InvalidProof()"), "{outcome:?}");
+
+    // Nor one that makes a true statement, be it zero, or right but for what it is the hash of.
+    let vk = pk.get_vk();
+    let [first, second] = committed(&params, vk, &circuit);
+    let representation = vk.transcript_repr();
+    let mut others = instances;
+    others.swap(0, 1);
+    for challenge in [
+        Fr::zero(),
+        column_challenge(&(representation + Fr::one()), &instances, &[first, second]),
+        column_challenge(&representation, &others, &[first, second]),
+        column_challenge(&representation, &instances, &[second, first]),
+        column_challenge(&representation, &instances, &[first]),
+        column_challenge(&representation, &instances, &[]),
+    ] {
+        let advice = under(&circuit, challenge).advice(K);
+        let other = prove_under(&params, &pk, &instances, challenge, advice);
+        verify_under(&params, vk, &instances, challenge, &other).unwrap();
+        let outcome = evm.verify(key, &words(&instances), &other);
+        assert!(outcome.is_error("InvalidProof()"), "{outcome:?}");
+    }
+    let challenge = column_challenge(&representation, &instances, &[first, second]);
+    let advice = under(&circuit, challenge).advice(K);
+    let right = prove_under(&params, &pk, &instances, challenge, advice);
+    assert_eq!(
+        evm.verify(key, &words(&instances), &right),
+        Outcome::Accepted
+    );
+
+    // And there is no place to pass one.
+    let mut six = words(&instances).to_vec();
+    six.push(scalar_bytes(&challenge));
+    let outcome = evm.call("verify(address,uint256[6],bytes)", key, &six, &right);
+    assert_eq!(outcome, Outcome::Refused([0; 4], Vec::new()));
+}
+
+/// The committed columns are fixed before the challenge: other columns have another one.
+#[test]
+fn columns_changed_after_the_challenge_are_refused() {
+    let Fixture {
+        params,
+        pk,
+        circuit,
+        instances,
+        data,
+        ..
+    } = fixture(K);
+    let mut evm = Evm::new(&file("ToyVerifier.json"), SpecId::PRAGUE);
+    let (key, _) = evm.deploy_key(&data);
+    let vk = pk.get_vk();
+    let commitments = committed(&params, vk, &circuit);
+    let challenge = column_challenge(&vk.transcript_repr(), &instances, &commitments);
+    let mut changed = under(&circuit, challenge);
+    changed.disagree(challenge);
+    let proof = prove_under(&params, &pk, &instances, challenge, changed.advice(K));
+    verify_under(&params, vk, &instances, challenge, &proof).unwrap();
+    let outcome = evm.verify(key, &words(&instances), &proof);
+    assert!(outcome.is_error("InvalidProof()"), "{outcome:?}");
+
+    // Their own challenge tells the columns apart.
+    let proof = honest(&params, &pk, &changed, COMMITTED);
+    assert!(verify(&params, vk, &instances, COMMITTED, &proof).is_err());
+    let outcome = evm.verify(key, &words(&instances), &proof);
+    assert!(outcome.is_error("InvalidProof()"), "{outcome:?}");
+
+    // The commitments that the challenge was drawn from, at the head of the proof for the others.
+    let mut swapped = prove_under(&params, &pk, &instances, challenge, changed.advice(K));
+    for (place, commitment) in swapped.chunks_exact_mut(64).zip(&commitments) {
+        place.copy_from_slice(&point_bytes(commitment));
+    }
+    let outcome = evm.verify(key, &words(&instances), &swapped);
+    assert!(outcome.is_error("InvalidProof()"), "{outcome:?}");
+}
+
+/// How many columns are committed is the key's to say, from none to all.
+#[test]
+fn keys_commit_to_as_many_columns_as_they_say() {
+    let Fixture {
+        params,
+        pk,
+        circuit,
+        instances,
+        proof,
+        data,
+    } = fixture(K);
+    let vk = pk.get_vk();
+    let mut evm = Evm::new(&file("ToyVerifier.json"), SpecId::PRAGUE);
+    for committed in [0, 1] {
+        let key = vk_data(&params, vk, committed).unwrap();
+        assert_eq!(key.len(), data.len());
+        let (key, _) = evm.deploy_key(&key);
+        let other = honest(&params, &pk, &circuit, committed);
+        verify(&params, vk, &instances, committed, &other).unwrap();
+        assert_eq!(
+            evm.verify(key, &words(&instances), &other),
+            Outcome::Accepted
+        );
+        let outcome = evm.verify(key, &words(&instances), &proof);
+        assert!(outcome.is_error("InvalidProof()"), "{outcome:?}");
+    }
+    let advice = vk.cs().num_advice_columns();
+    assert!(vk_data(&params, vk, advice).is_ok());
+    let committed = advice + 1;
+    assert_eq!(
+        vk_data(&params, vk, committed),
+        Err(KeyError::Committed { committed, advice })
+    );
+}
+
+/// Commitments to the committed columns.
+fn committed(
+    params: &ParamsKZG<Bn256>,
+    vk: &VerifyingKey<G1Affine>,
+    circuit: &Toy,
+) -> [G1Affine; COMMITTED] {
+    let mut columns = circuit.advice(params.k());
+    columns.truncate(COMMITTED);
+    commit(params, vk, columns).try_into().unwrap()
 }
 
 /// What the contract would not follow is refused when code and key are written, not on L1.
@@ -165,5 +340,5 @@ fn unsupported_circuits_are_refused() {
         },
     )
     .unwrap();
-    assert_eq!(vk_data(&params, &vk, 0), Err(KeyError::Degree(6)));
+    assert_eq!(vk_data(&params, &vk, COMMITTED), Err(KeyError::Degree(6)));
 }
