@@ -15,7 +15,7 @@ use crate::layout::{Hint, Input, Layout, Wire};
 use crate::pairing::fixed::Fixed;
 use crate::pairing::product::Product;
 use crate::pairing::scalar::{DIGITS, Scalar, lambda};
-use crate::pairing::transcript::{MULTIPLIER_BITS, POINT_BITS};
+use crate::pairing::transcript::{DIGITS_PACKED, MULTIPLIER_BITS, POINT_BITS};
 use crate::rules::Rule;
 
 /// Bits of 𝔽_r.
@@ -25,7 +25,12 @@ const FIELD_BITS: usize = 254;
 const _: () = assert!(2 * WEIGHT_BITS == FIELD_BITS);
 
 /// The digest that a slot's proof is for: its own, or the padding's if it is inactive.
-pub(crate) fn proven_digest(layout: &mut Layout<'_>, fixed: &Fixed, active: Wire, digest: Wire) -> Wire {
+pub(crate) fn proven_digest(
+    layout: &mut Layout<'_>,
+    fixed: &Fixed,
+    active: Wire,
+    digest: Wire,
+) -> Wire {
     let padding = layout.constant(to_halo2(&fixed.padding));
     layout.choose(active, digest, padding)
 }
@@ -88,10 +93,12 @@ pub(crate) fn verify(
     for (multiplier, digest) in multipliers.iter().zip(digests) {
         weighted = layout.mul_add(*multiplier, *digest, Some(weighted));
     }
+    let mut words = Vec::new();
     for (scalar, expected) in product.scalars[slots..].iter().zip([sum, weighted]) {
         let windows = scalar_digits(layout, scalar);
         let value = scalar_value(layout, &windows);
         layout.assert_equal(value, expected);
+        words.extend(pack_digits(layout, windows.as_flattened()));
         digits.push(windows);
     }
 
@@ -102,7 +109,8 @@ pub(crate) fn verify(
     three_limbs(layout, &limbs[1..4], middle);
     assert_zero(layout, &limbs[4..]);
 
-    let words = packed(layout, &emitter, &product.remainders);
+    // A sum has many digit strings: which one is used is fixed here.
+    words.extend(packed(layout, &emitter, &product.remainders));
     let state = absorb(layout, state, &words);
     point(layout, &emitter, state, &product.combiner);
     let words = packed(layout, &emitter, &product.quotient);
@@ -127,8 +135,25 @@ fn packed(layout: &mut Layout<'_>, emitter: &Emitter<'_>, values: &[Felt]) -> Ve
     pack(layout, &limbs)
 }
 
+/// Binary digits, as many an element as limbs have bits in one.
+fn pack_digits(layout: &mut Layout<'_>, digits: &[Wire]) -> Vec<Wire> {
+    digits
+        .chunks(DIGITS_PACKED)
+        .map(|digits| {
+            let terms: Vec<(Fr, Wire)> = digits
+                .iter()
+                .enumerate()
+                .map(|(i, digit)| (power_of_two(i), *digit))
+                .collect();
+            layout.linear(&terms, Fr::ZERO)
+        })
+        .collect()
+}
+
 fn absorb(layout: &mut Layout<'_>, state: Wire, message: &[Wire]) -> Wire {
-    let words: Vec<Wire> = std::iter::once(state).chain(message.iter().copied()).collect();
+    let words: Vec<Wire> = std::iter::once(state)
+        .chain(message.iter().copied())
+        .collect();
     layout.hash_wires(Domain::Transcript, &words)
 }
 
@@ -233,8 +258,13 @@ fn weights(layout: &mut Layout<'_>, state: Wire, count: usize) -> Vec<Wire> {
     weights
 }
 
-/// The wire of ζ, which an instance ties.
+/// The wire of ζ, which an instance ties. It is not 0: an instance that a verifier leaves out reads as
+/// 0, so that one which forgets to compute ζ accepts nothing.
 pub(crate) fn column_challenge(layout: &mut Layout<'_>, value: Fr) -> Wire {
     layout.rule(Rule::B17);
-    layout.free(value, Hint::Instance)
+    let challenge = layout.free(value, Hint::Instance);
+    let inverse = layout.free(value.invert().unwrap_or(Fr::ZERO), Hint::Arithmetic);
+    let one = layout.one();
+    layout.assert_product(challenge, inverse, one);
+    challenge
 }

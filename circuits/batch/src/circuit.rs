@@ -27,6 +27,15 @@ use crate::rules::Rule;
 use crate::slot::{SlotWires, fee_total, slot};
 use crate::state::{counts, deposit_counts, header, history, leaf_counts, state};
 
+// The multiplier of α is safe only over an even number of slots (`crate::pairing::g1`).
+const _: () = {
+    let mut i = 0;
+    while i < Shape::ALL.len() {
+        assert!(Shape::ALL[i].slots() % 2 == 0);
+        i += 1;
+    }
+};
+
 /// Rows at the end that the layout leaves to blinding (the proof system needs fewer).
 const RESERVED_ROWS: usize = 16;
 
@@ -258,10 +267,7 @@ impl BatchCircuit {
     pub fn advice(&self, challenge: Fr) -> Option<Vec<Vec<Fr>>> {
         let mut circuit = self.clone();
         circuit.challenge = challenge;
-        let mut sheet = Columns(vec![
-            vec![Fr::ZERO; 1 << Self::k(self.shape)];
-            column::ALL
-        ]);
+        let mut sheet = Columns(vec![vec![Fr::ZERO; 1 << Self::k(self.shape)]; column::ALL]);
         circuit.write(&mut sheet)?;
         Some(sheet.0)
     }
@@ -328,10 +334,7 @@ impl BatchCircuit {
                 &blank_witness
             }
         };
-        if !well_formed(witness)
-            || witness.shape != self.shape
-            || !self.complete(proofs)
-        {
+        if !well_formed(witness) || witness.shape != self.shape || !self.complete(proofs) {
             return None;
         }
         let mut layout = Layout::new(sheet, (1 << self.height()) - RESERVED_ROWS);

@@ -418,8 +418,7 @@ impl Config {
         meta.create_gate(gate::WEIGHTED, |cells| {
             let selector = cells.query_fixed(self.weighted, Rotation::cur());
             let row = self.row(cells, 1);
-            let [sum, a0, a1, b0, b1, d0, d1, u0, u1] =
-                std::array::from_fn(|i| row.cur[i].clone());
+            let [sum, a0, a1, b0, b1, d0, d1, u0, u1] = std::array::from_fn(|i| row.cur[i].clone());
             let [carry_in, p0, p1, p2, l0, l1, l2, c, carry_out] =
                 std::array::from_fn(|i| row.constants[i].clone());
             let first = p0 * a0.clone() * b0.clone()

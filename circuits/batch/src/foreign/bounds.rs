@@ -1,5 +1,5 @@
 //! Sizes that keep a group's statement over the integers (spec: *Aggregation*, bounds). All are
-//! derived here from the first five, and checked by the test below.
+//! derived here from the first four, and checked by the test below.
 
 use crate::config::TABLE_BITS;
 use crate::foreign::limbs::{LIMB_BITS, LIMBS};
@@ -10,6 +10,8 @@ pub(crate) const WEIGHT_BITS: usize = 127;
 pub(crate) const GROUP_PRODUCTS: u64 = 1 << 12;
 /// Most weights in a group.
 pub(crate) const GROUP_WEIGHTS: usize = 640;
+/// Largest Σ |c| over the linear terms of a row.
+pub(crate) const ROW_LINEAR: u64 = 20;
 /// Limbs of the quotient K.
 pub(crate) const QUOTIENT_LIMBS: usize = 8;
 /// The quotient is kept non-negative by 2^this.
@@ -41,9 +43,9 @@ mod tests {
         let r: BigUint = ark_bn254::Fr::MODULUS.into();
 
         // A coefficient of Σ uₘ·Fₘ: at most LIMBS limb products for each product, and the linear terms
-        // and constants, of which a row has at most five of weight at most 3 for one product or more.
-        let rows = BigUint::from(2 * GROUP_PRODUCTS + 8 * GROUP_WEIGHTS as u64);
-        let linear = &rows * 5u8 * 4u8 * &limb;
+        // and constants. An identity has at most a row for every product, and two without any.
+        let rows = BigUint::from(GROUP_PRODUCTS + 2 * GROUP_WEIGHTS as u64);
+        let linear = &rows * (ROW_LINEAR + 1) * &limb;
         let products = BigUint::from(GROUP_PRODUCTS) * BigUint::from(LIMBS) * &limb * &limb;
         let coefficient = &weight * (&products + &linear);
         // K·q.
@@ -62,7 +64,7 @@ mod tests {
         // The quotient: |Σ uₘ·Fₘ(2⁵²)| / q.
         let value = power(LIMBS * LIMB_BITS) - 1u8;
         let largest = &weight
-            * (BigUint::from(GROUP_PRODUCTS) * &value * &value + &rows * 5u8 * 4u8 * &value);
+            * (BigUint::from(GROUP_PRODUCTS) * &value * &value + &rows * (ROW_LINEAR + 1) * &value);
         assert!(largest / &q < power(QUOTIENT_OFFSET_BITS));
         assert!(QUOTIENT_OFFSET_BITS + 1 <= QUOTIENT_LIMBS * LIMB_BITS);
         // Any residue has a representation.

@@ -7,8 +7,8 @@
 use std::collections::HashMap;
 
 use halo2curves::bn256::Fr;
-use halo2curves::ff::Field;
 use halo2curves::ff::BatchInvert;
+use halo2curves::ff::Field;
 
 use crate::config::{Foreign, TABLE_BITS, column};
 use crate::convert::power_of_two;
@@ -213,8 +213,8 @@ impl<'t> Emitter<'t> {
             let all = &self.trace.segments[*segment].rows;
             for row in &all[identity.first..identity.first + identity.rows] {
                 let u = [weights[*first], weights[first + identity.weights - 1]];
-                let [a, b, d] =
-                    [row.a, row.b, row.d].map(|pair| pair.map(|operand| operands.wire(layout, operand)));
+                let [a, b, d] = [row.a, row.b, row.d]
+                    .map(|pair| pair.map(|operand| operands.wire(layout, operand)));
                 rows.push((row, a, b, d, u));
             }
         }
@@ -270,7 +270,10 @@ impl OffsetWires {
             .collect();
         let modulus = layout.linear(&terms, Fr::ZERO);
         let offset = power_of_two(CARRY_OFFSET_BITS);
-        let terms: Vec<(Fr, Wire)> = powers[..CARRIES].iter().map(|power| (offset, *power)).collect();
+        let terms: Vec<(Fr, Wire)> = powers[..CARRIES]
+            .iter()
+            .map(|power| (offset, *power))
+            .collect();
         let carries = layout.linear(&terms, Fr::ZERO);
         let step = layout.linear(&[(Fr::ONE, powers[1])], -power_of_two(LIMB_BITS));
         OffsetWires {
@@ -281,7 +284,12 @@ impl OffsetWires {
     }
 
     /// K(σ)·q(σ) + (σ − 2⁵²)·C(σ).
-    fn right_side(&self, layout: &mut Layout<'_>, powers: &[Wire], division: &DivisionWires) -> Wire {
+    fn right_side(
+        &self,
+        layout: &mut Layout<'_>,
+        powers: &[Wire],
+        division: &DivisionWires,
+    ) -> Wire {
         let quotient = horner(layout, powers[1], &division.quotient);
         let top = QUOTIENT_OFFSET_BITS / LIMB_BITS;
         let offset = power_of_two(QUOTIENT_OFFSET_BITS % LIMB_BITS);
@@ -296,9 +304,9 @@ impl OffsetWires {
 /// Σ coefficientⱼ·pointʲ.
 fn horner(layout: &mut Layout<'_>, point: Wire, coefficients: &[Wire]) -> Wire {
     let (last, rest) = coefficients.split_last().expect("at least one coefficient");
-    rest.iter()
-        .rev()
-        .fold(*last, |sum, coefficient| layout.mul_add(sum, point, Some(*coefficient)))
+    rest.iter().rev().fold(*last, |sum, coefficient| {
+        layout.mul_add(sum, point, Some(*coefficient))
+    })
 }
 
 impl<'t> Operands<'t> {
@@ -355,7 +363,8 @@ impl<'t> Operands<'t> {
                 }
                 let wire = match operand {
                     Operand::Chosen { segment, index } => {
-                        let chosen = &self.trace.segments[usize::from(segment)].chosen[index as usize];
+                        let chosen =
+                            &self.trace.segments[usize::from(segment)].chosen[index as usize];
                         self.chosen(layout, chosen)
                     }
                     _ => self.constant(layout, operand),

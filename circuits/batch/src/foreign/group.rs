@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use crate::convert::{limbs as words, power_of_two};
 use crate::foreign::bounds::{
     CARRIES, CARRY_OFFSET_BITS, GROUP_PRODUCTS, GROUP_WEIGHTS, QUOTIENT_LIMBS,
-    QUOTIENT_OFFSET_BITS,
+    QUOTIENT_OFFSET_BITS, ROW_LINEAR,
 };
 use crate::foreign::limbs::{LIMB_BITS, LIMBS, integer, limbs_of};
 use crate::foreign::trace::{Identity, Row, Trace};
@@ -31,6 +31,9 @@ pub(crate) fn groups(trace: &Trace) -> Vec<Group> {
         for identity in &segment.identities {
             let rows = &segment.rows[identity.first..identity.first + identity.rows];
             let heavy: u64 = rows.iter().map(Row::weight).sum();
+            // What the bounds assume of every identity, whatever it is.
+            assert!(heavy <= GROUP_PRODUCTS && identity.weights <= GROUP_WEIGHTS);
+            assert!(rows.iter().all(|row| row.linear_weight() <= ROW_LINEAR));
             if weights + identity.weights > GROUP_WEIGHTS || products + heavy > GROUP_PRODUCTS {
                 groups.push(Group {
                     members: std::mem::take(&mut members),

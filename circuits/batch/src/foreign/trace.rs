@@ -109,6 +109,12 @@ impl Row {
         let [p0, p1, p2] = self.products.map(|p| u64::from(p.unsigned_abs()));
         p0 + p1 + 2 * p2
     }
+
+    /// Σ |c| over its linear terms.
+    pub(crate) fn linear_weight(&self) -> u64 {
+        let weights = self.linear.map(|c| u64::from(c.unsigned_abs()));
+        weights.iter().sum()
+    }
 }
 
 /// Consecutive rows that sum to 0 modulo q, with as many weights as it has coordinates.

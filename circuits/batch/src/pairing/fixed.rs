@@ -74,7 +74,8 @@ impl Fixed {
             psi3_y: constants.of2(&scale(psi_y, psi2_y)),
         };
         let bases = [key.alpha, key.inputs[0], key.inputs[1]];
-        let tables = bases.map(|base| table(&base).map(|point| constant_point(&mut constants, &point)));
+        let tables =
+            bases.map(|base| table(&base).map(|point| constant_point(&mut constants, &point)));
         let lines = [key.beta, key.gamma, key.delta]
             .map(|point| constant_lines(&mut constants, &point, &twist));
         let frobenius = std::array::from_fn(|e| {

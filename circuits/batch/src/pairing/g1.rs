@@ -140,9 +140,13 @@ impl Segment {
         }
     }
 
-    /// Σ scalarᵢ·Pᵢ over one or two bases. With one base of order r below the lattice's bound, no addition is
-    /// exceptional, by parity (see [`crate::pairing::scalar`]); with constant bases an exceptional
-    /// one is a relation between them that nobody knows.
+    /// Σ scalarᵢ·Pᵢ over one or two bases.
+    ///
+    /// For a random multiplier no addition is exceptional, by parity (see [`crate::pairing::scalar`]). The digits of
+    /// Σrᵢ are a prover's choice among those of one value, and long enough for a prefix to reach
+    /// the lattice; but a prefix that makes an addition exceptional in the last windows forces Σrᵢ ≡ s + t·λ
+    /// with small odd s and t, while over an even number of slots it is s + t·λ with small *even* s and t.
+    /// Where there are two bases, it would have to happen to the first alike.
     pub(crate) fn multiply(&mut self, terms: &[Term<'_>]) -> Point {
         let windows = terms[0].scalar.windows.len();
         let mut sum = self.select(&terms[0], windows - 1);

@@ -83,9 +83,10 @@ impl Walk<'_> {
                 &[(-1, before.slope, self.x), (-1, line.slope, self.x)],
                 &[(1, before.intercept), (1, line.intercept)],
             ),
-            None => self
-                .segment
-                .zero2(&[(1, line.slope, self.x)], &[(-1, line.intercept), (-1, base)]),
+            None => self.segment.zero2(
+                &[(1, line.slope, self.x)],
+                &[(-1, line.intercept), (-1, base)],
+            ),
         }
         self.lines.push(line);
         self.before = Some(line);
@@ -110,10 +111,8 @@ impl Walk<'_> {
             ],
             &[],
         );
-        self.segment.zero2(
-            &[(1, line.slope, line.slope)],
-            &[(-1, x3), (-2, self.x)],
-        );
+        self.segment
+            .zero2(&[(1, line.slope, line.slope)], &[(-1, x3), (-2, self.x)]);
         self.step_to(line, x3);
     }
 
@@ -122,10 +121,8 @@ impl Walk<'_> {
         let y = element2(&qy) * if sign < 0 { -Fq2::ONE } else { Fq2::ONE };
         let slope = ratio(self.y - y, element2(&self.x) - element2(&qx));
         let line = self.line(slope, base);
-        self.segment.zero2(
-            &[(1, line.slope, qx)],
-            &[(-1, line.intercept), (-sign, qy)],
-        );
+        self.segment
+            .zero2(&[(1, line.slope, qx)], &[(-1, line.intercept), (-sign, qy)]);
         line
     }
 

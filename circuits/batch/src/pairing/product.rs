@@ -19,7 +19,7 @@ use crate::pairing::tower::{
     DEGREE, FROBENIUS, Polynomial, SparseLine, divide, multiply, multiply_line,
 };
 use crate::pairing::transcript::{
-    MULTIPLIER_BITS, POINT_BITS, absorb, challenge, low, pack,
+    MULTIPLIER_BITS, POINT_BITS, absorb, challenge, low, pack, pack_digits,
 };
 
 /// Pairs with a constant second point: β, γ, δ.
@@ -256,7 +256,9 @@ impl Product {
         let powers = Powers::of(&pairs, choices);
         let mut segment = Segment::new(segments.len());
         let remainders = powers.record(&mut segment);
-        let state = absorb(&state, &pack(&limbs_of_all(&remainders)));
+        let mut words: Vec<Fr> = scalars[slots..].iter().flat_map(pack_digits).collect();
+        words.extend(pack(&limbs_of_all(&remainders)));
+        let state = absorb(&state, &words);
         let drawn = |state: &Fr| as_element(low(&challenge(state, 0), POINT_BITS));
         let combiner = choices.combiner.unwrap_or_else(|| drawn(&state));
         let combiner = segment.exposed(combiner);
@@ -302,7 +304,10 @@ impl Product {
         Product {
             trace: Trace::new(segments, &fixed.constants),
             scalars,
-            coordinates: points.into_iter().map(|points| points.coordinates).collect(),
+            coordinates: points
+                .into_iter()
+                .map(|points| points.coordinates)
+                .collect(),
             offset: offset_x,
             remainders,
             combiner,
@@ -368,8 +373,10 @@ impl Powers {
             product
         };
         let lines_of = |step: &Step| step.line..step.line + if step.digit == 0 { 1 } else { 2 };
-        let products: Vec<Polynomial> =
-            steps.par_iter().map(|step| product(lines_of(step))).collect();
+        let products: Vec<Polynomial> = steps
+            .par_iter()
+            .map(|step| product(lines_of(step)))
+            .collect();
         let last = product(count - 2..count);
 
         // The loop without the residue witness gives f; with it, the powers that are recorded.
@@ -431,7 +438,12 @@ impl Powers {
 
     /// Shift, c, 1/c, remainders.
     fn record(&self, segment: &mut Segment) -> Vec<Felt> {
-        let all = [&self.shift[..], &self.c, &self.inverse, self.remainders.as_flattened()];
+        let all = [
+            &self.shift[..],
+            &self.c,
+            &self.inverse,
+            self.remainders.as_flattened(),
+        ];
         all.concat()
             .into_iter()
             .map(|value| segment.exposed(value))
@@ -510,9 +522,8 @@ impl Evaluation {
         let (shift, rest) = remainders.split_at(SHIFTS);
         let (c, rest) = rest.split_at(DEGREE);
         let (inverse, rest) = rest.split_at(DEGREE);
-        let value = shift[0].value
-            + shift[1].value * powers[2].value
-            + shift[2].value * powers[4].value;
+        let value =
+            shift[0].value + shift[1].value * powers[2].value + shift[2].value * powers[4].value;
         let shift_at = segment.value(value);
         segment.zero(
             &[(1, shift[1], powers[2]), (1, shift[2], powers[4])],
@@ -535,7 +546,10 @@ impl Evaluation {
                 .zip(&images)
                 .map(|(c, image)| (1, *c, *image))
                 .collect();
-            let value = terms.iter().map(|(_, c, image)| c.value * image.value).sum();
+            let value = terms
+                .iter()
+                .map(|(_, c, image)| c.value * image.value)
+                .sum();
             let value = segment.value(value);
             segment.zero(&terms, &[(-1, value)], 0);
             value
@@ -551,11 +565,8 @@ impl Evaluation {
             if let Some(sum) = sum {
                 terms.push((1, sum, powers[DEGREE]));
             }
-            let value = block[0].value
-                + terms
-                    .iter()
-                    .map(|(_, a, b)| a.value * b.value)
-                    .sum::<Fq>();
+            let value =
+                block[0].value + terms.iter().map(|(_, a, b)| a.value * b.value).sum::<Fq>();
             let value = segment.value(value);
             segment.zero(&terms, &[(1, block[0]), (-1, value)], 0);
             sum = Some(value);

@@ -32,7 +32,7 @@
 
 use std::sync::OnceLock;
 
-use ark_bn254::{Config, Fq, Fq12, Fq2, Fq6};
+use ark_bn254::{Config, Fq, Fq2, Fq6, Fq12};
 use ark_ec::bn::BnConfig;
 use ark_ff::{AdditiveGroup, Field};
 

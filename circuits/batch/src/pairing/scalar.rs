@@ -53,7 +53,8 @@ impl Scalar {
             let (_, magnitude) = shifted.into_parts();
             (0..FULL_WINDOWS as u64)
                 .map(|j| {
-                    let digit = u8::from(magnitude.bit(2 * j)) + 2 * u8::from(magnitude.bit(2 * j + 1));
+                    let digit =
+                        u8::from(magnitude.bit(2 * j)) + 2 * u8::from(magnitude.bit(2 * j + 1));
                     2 * i8::try_from(digit).expect("two bits") - 3
                 })
                 .collect::<Vec<i8>>()
@@ -70,10 +71,9 @@ impl Scalar {
 
     /// Its value mod r.
     pub(crate) fn value(&self) -> Fr {
-        self.windows
-            .iter()
-            .rev()
-            .fold(Fr::ZERO, |sum, window| sum.double().double() + window_value(window))
+        self.windows.iter().rev().fold(Fr::ZERO, |sum, window| {
+            sum.double().double() + window_value(window)
+        })
     }
 }
 
@@ -120,7 +120,10 @@ mod tests {
     fn digits_stand_for_their_scalar() {
         let mut rng = rand_chacha::ChaCha20Rng::seed_from_u64(41);
         let edges = [Fr::ZERO, Fr::ONE, -Fr::ONE, lambda(), -lambda()];
-        for value in edges.into_iter().chain((0..1000).map(|_| Fr::rand(&mut rng))) {
+        for value in edges
+            .into_iter()
+            .chain((0..1000).map(|_| Fr::rand(&mut rng)))
+        {
             let scalar = Scalar::full(&value);
             assert_eq!(scalar.windows.len(), FULL_WINDOWS);
             assert_eq!(scalar.value(), value);

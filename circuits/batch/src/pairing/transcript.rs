@@ -4,20 +4,23 @@
 //! | state | absorbs | gives |
 //! |---|---|---|
 //! | t₁ | the key, and of every slot A, B, C and the digest | multipliers rᵢ, the offset H |
-//! | t₂ | c, 1/c, the shift, all remainders | κ, which combines the quotients |
+//! | t₂ | the digits of Σrᵢ and Σrᵢxᵢ, the shift, c, 1/c, all remainders | κ, which combines the quotients |
 //! | t₃ | the combined quotient | z, the point of the identities of 𝔽_q¹² |
 //! | t₄ | ζ, drawn from the commitments to all pieces | weights u of the identities mod q |
 //! | σ | quotients and carries of the groups | the point of the integer polynomials |
 
 use ark_bn254::Fr;
-use ark_ff::{BigInt, PrimeField};
+use ark_ff::{BigInt, BigInteger, PrimeField};
 use subrosa_protocol::domain::Domain;
 use subrosa_protocol::poseidon::hash;
 
 use crate::foreign::limbs::{LIMB_BITS, Limbs};
+use crate::pairing::scalar::Scalar;
 
 /// Limbs that one element of 𝔽_r takes, injectively.
 pub(crate) const PACKED: usize = 4;
+/// Binary digits that one element takes.
+pub(crate) const DIGITS_PACKED: usize = PACKED * LIMB_BITS;
 /// Bits of the challenges κ and z.
 pub(crate) const POINT_BITS: usize = 3 * LIMB_BITS;
 /// Bits of a random multiplier.
@@ -42,9 +45,21 @@ pub(crate) fn pack(values: &[Limbs]) -> Vec<Fr> {
         .collect()
 }
 
+/// The digits of a scalar, from its least significant window on.
+pub(crate) fn pack_digits(scalar: &Scalar) -> Vec<Fr> {
+    scalar
+        .windows
+        .as_flattened()
+        .chunks(DIGITS_PACKED)
+        .map(|digits| Fr::from_bigint(BigInt::from_bits_le(digits)).expect("208 bits are below r"))
+        .collect()
+}
+
 /// The state after absorbing.
 pub(crate) fn absorb(state: &Fr, message: &[Fr]) -> Fr {
-    let words: Vec<Fr> = std::iter::once(*state).chain(message.iter().copied()).collect();
+    let words: Vec<Fr> = std::iter::once(*state)
+        .chain(message.iter().copied())
+        .collect();
     hash(Domain::Transcript, &words)
 }
 

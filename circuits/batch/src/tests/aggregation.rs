@@ -107,8 +107,15 @@ fn identities_agree_with_arks_pairing() {
                 }
             }
             let product = Product::new(&fixed, &[proof], &[digest]);
-            let broken = product.trace.segments.iter().any(|part| part.broken.is_some());
-            (!broken, crate::check::verifies(&clients.key, &digest, &proof))
+            let broken = product
+                .trace
+                .segments
+                .iter()
+                .any(|part| part.broken.is_some());
+            (
+                !broken,
+                crate::check::verifies(&clients.key, &digest, &proof),
+            )
         })
         .collect();
     assert!(holds.iter().all(|(recorded, pairing)| recorded == pairing));
@@ -173,12 +180,30 @@ fn an_invalid_proof_in_any_slot_is_refused() {
         ("A of another", Box::new(move |p, slot| p.a = next[slot].a)),
         ("B of another", Box::new(move |p, slot| p.b = next2[slot].b)),
         ("C of another", Box::new(move |p, slot| p.c = next3[slot].c)),
-        ("another's proof", Box::new(move |p, slot| *p = neighbours[slot])),
-        ("another key's proof", Box::new(move |p, slot| *p = of_other[slot])),
-        ("B outside the subgroup", Box::new(move |p, _| p.b = outside)),
-        ("A the identity", Box::new(|p, _| p.a = G1Affine::identity())),
-        ("B the identity", Box::new(|p, _| p.b = G2Affine::identity())),
-        ("C the identity", Box::new(|p, _| p.c = G1Affine::identity())),
+        (
+            "another's proof",
+            Box::new(move |p, slot| *p = neighbours[slot]),
+        ),
+        (
+            "another key's proof",
+            Box::new(move |p, slot| *p = of_other[slot]),
+        ),
+        (
+            "B outside the subgroup",
+            Box::new(move |p, _| p.b = outside),
+        ),
+        (
+            "A the identity",
+            Box::new(|p, _| p.a = G1Affine::identity()),
+        ),
+        (
+            "B the identity",
+            Box::new(|p, _| p.b = G2Affine::identity()),
+        ),
+        (
+            "C the identity",
+            Box::new(|p, _| p.c = G1Affine::identity()),
+        ),
         ("A off the curve", Box::new(move |p, _| p.a = off1)),
         ("B off the twist", Box::new(move |p, _| p.b = off2)),
         ("C off the curve", Box::new(move |p, _| p.c = off1)),
@@ -186,7 +211,11 @@ fn an_invalid_proof_in_any_slot_is_refused() {
     let public = instances(&witness);
     for (number, (name, change)) in changes.iter().enumerate() {
         // Every way in one slot, the first and the last ways in all: slots are alike.
-        let slots = if number % 6 == 0 { 0..4 } else { number % 4..number % 4 + 1 };
+        let slots = if number % 6 == 0 {
+            0..4
+        } else {
+            number % 4..number % 4 + 1
+        };
         for slot in slots {
             let mut proofs = valid.clone();
             change(&mut proofs[slot], slot);
@@ -194,7 +223,11 @@ fn an_invalid_proof_in_any_slot_is_refused() {
                 witness: witness.clone(),
                 proofs,
             };
-            assert_eq!(check_proofs(&clients.key, &statement), Err(Rule::B19), "{name}");
+            assert_eq!(
+                check_proofs(&clients.key, &statement),
+                Err(Rule::B19),
+                "{name}"
+            );
             let mut circuit = clients.circuit(witness.clone(), 65);
             circuit.statement = Some(Arc::new(statement));
             assert_eq!(
@@ -228,7 +261,13 @@ fn errors_of_two_proofs_do_not_cancel() {
     proofs[0].c = (proofs[0].c + error).into();
     proofs[1].c = (proofs[1].c - error).into();
     let product = Product::new(&fixed(), &proofs, &digests);
-    assert!(product.trace.segments.iter().any(|part| part.broken.is_some()));
+    assert!(
+        product
+            .trace
+            .segments
+            .iter()
+            .any(|part| part.broken.is_some())
+    );
 }
 
 /// Values of all segments, changed one at a time: some identity modulo q must notice each.
@@ -273,7 +312,12 @@ fn every_value_is_bound_by_an_identity() {
     };
     let mut values = values;
     let mut noticed = 0;
-    for (segment, count) in trace.segments.iter().map(|part| part.values.len()).enumerate() {
+    for (segment, count) in trace
+        .segments
+        .iter()
+        .map(|part| part.values.len())
+        .enumerate()
+    {
         for index in 0..count {
             let before = values[segment][index];
             for change in [Fq::ONE, -before.double()] {
@@ -283,9 +327,13 @@ fn every_value_is_bound_by_an_identity() {
                 values[segment][index] = before + change;
                 let users = users
                     .get(&(segment as u16, index as u32))
-                    .unwrap_or_else(|| panic!("value {index} of segment {segment} is used nowhere"));
+                    .unwrap_or_else(|| {
+                        panic!("value {index} of segment {segment} is used nowhere")
+                    });
                 assert!(
-                    users.iter().any(|(s, place)| !evaluate(&values, *s, *place)),
+                    users
+                        .iter()
+                        .any(|(s, place)| !evaluate(&values, *s, *place)),
                     "value {index} of segment {segment} is free"
                 );
                 values[segment][index] = before;
@@ -293,7 +341,10 @@ fn every_value_is_bound_by_an_identity() {
             noticed += 1;
         }
     }
-    println!("{noticed} of {} values changed one at a time, all noticed", trace.len());
+    println!(
+        "{noticed} of {} values changed one at a time, all noticed",
+        trace.len()
+    );
     assert_eq!(noticed, trace.len());
 }
 
@@ -549,7 +600,49 @@ mod forgeries {
                 delta: bn256::Fr::ONE,
             };
             let failures = grid(&fixed, &product, &digests, Some(tamper)).failures(&[]);
-            assert!(!failures.is_empty(), "{hint:?} in cell {column} of row {row}");
+            assert!(
+                !failures.is_empty(),
+                "{hint:?} in cell {column} of row {row}"
+            );
         }
+    }
+}
+
+/// The circuit refuses ζ = 0, which is what a verifier reads that leaves it out.
+#[test]
+fn a_forgotten_column_challenge_is_refused() {
+    let witness = witness(Shape::S4, 1, 0, 83);
+    let public = instances(&witness);
+    let mut circuit = Clients::get().circuit(witness, 84);
+    circuit.challenge = bn256::Fr::ZERO;
+    assert_eq!(Grid::of(&circuit).failures(&public), only(Rule::B17));
+}
+
+/// Sums over an even number of slots have even coordinates, and those that would make an addition of α's
+/// ladder exceptional have odd ones: the two never meet.
+#[test]
+fn sums_of_multipliers_are_even() {
+    use crate::pairing::scalar::{Scalar, lambda};
+    use rand::Rng;
+    let mut rng = rng(85);
+    for slots in [4usize, 16, 64] {
+        let (mut s, mut t) = (0i128, 0i128);
+        let mut sum = Fr::ZERO;
+        for _ in 0..slots {
+            let scalar = Scalar::random(rng.r#gen());
+            sum += scalar.value();
+            for (j, [three, minus, e_three, negative]) in scalar.windows.iter().enumerate() {
+                let odd = |three: &bool| if *three { 3i128 } else { 1 };
+                let sign = if *negative { -1 } else { 1 };
+                s += (sign * odd(three)) << (2 * j);
+                t += (sign * odd(e_three) * if *minus { -1 } else { 1 }) << (2 * j);
+            }
+        }
+        assert!(s % 2 == 0 && t % 2 == 0);
+        let signed = |value: i128| {
+            let magnitude = Fr::from(value.unsigned_abs());
+            if value < 0 { -magnitude } else { magnitude }
+        };
+        assert_eq!(signed(s) + signed(t) * lambda(), sum);
     }
 }

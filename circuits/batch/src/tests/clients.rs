@@ -63,8 +63,8 @@ impl Clients {
     pub(crate) fn prove(&self, x: &Fr, rng: &mut ChaCha20Rng) -> ClientProof {
         let (a, b) = (Fr::rand(rng), Fr::rand(rng));
         let inputs = self.inputs[0] + self.inputs[1] * x;
-        let c = (a * b - self.alpha * self.beta - inputs * self.gamma)
-            * self.delta.inverse().unwrap();
+        let c =
+            (a * b - self.alpha * self.beta - inputs * self.gamma) * self.delta.inverse().unwrap();
         ClientProof {
             a: g1(a),
             b: g2(b),

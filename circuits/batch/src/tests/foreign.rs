@@ -77,7 +77,13 @@ fn product(a: &BigUint, b: &BigUint, c: &BigUint) -> Segment {
 fn edges() -> Vec<BigUint> {
     let one = BigUint::from(1u8);
     let q = modulus();
-    let mut values = vec![BigUint::from(0u8), one.clone(), &q - 1u8, q.clone(), &q + 1u8];
+    let mut values = vec![
+        BigUint::from(0u8),
+        one.clone(),
+        &q - 1u8,
+        q.clone(),
+        &q + 1u8,
+    ];
     // The largest integer, and the largest representative of 0.
     let top = one.clone() << (LIMB_BITS * LIMBS);
     values.push(&top - 1u8);

@@ -80,8 +80,7 @@ impl Grid {
         let mut grid = Grid::blank((1 << circuit.height()) - 16);
         let written = circuit.write(&mut grid).unwrap();
         let [old, new, c, z, y] = written.transition.instances;
-        let instances =
-            [old, new, c, z, y, written.challenge].map(|wire| (wire.column, wire.row));
+        let instances = [old, new, c, z, y, written.challenge].map(|wire| (wire.column, wire.row));
         let layout = (written.layout.census(), written.layout.into_labels());
         grid.keep(layout);
         grid.instances = instances;

@@ -8,9 +8,9 @@ use halo2curves::ff::Field;
 use rand::SeedableRng;
 use subrosa_protocol::batch::{BatchWitness, Shape};
 
+use super::clients::bare;
 use super::failures::mock;
 use super::grid::Grid;
-use super::clients::bare;
 use super::scenario::witness;
 use crate::convert::{from_halo2, to_halo2};
 use crate::{Rule, check, instances};

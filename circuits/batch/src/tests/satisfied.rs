@@ -3,9 +3,9 @@
 use proptest::prelude::*;
 use subrosa_protocol::batch::{Shape, inactive_digest};
 
+use super::clients::bare;
 use super::failures::mock;
 use super::grid::Grid;
-use super::clients::bare;
 use super::scenario::{Scenario, witness};
 use crate::convert::{from_halo2, to_halo2};
 use crate::{Rule, check, instances};
@@ -14,9 +14,7 @@ fn accepted(witness: subrosa_protocol::batch::BatchWitness) {
     let public = instances(&witness);
     let native: Vec<_> = public.iter().map(from_halo2).collect();
     assert_eq!(check(&witness, &native.try_into().unwrap()), Ok(()));
-    let failures: Vec<Rule> = mock(&bare(witness), public)
-        .into_iter()
-        .collect();
+    let failures: Vec<Rule> = mock(&bare(witness), public).into_iter().collect();
     assert_eq!(failures, []);
 }
 

@@ -14,10 +14,10 @@ use rand::seq::SliceRandom;
 use rayon::prelude::*;
 use subrosa_protocol::batch::{BatchWitness, Shape};
 
-use super::grid::Grid;
 use super::clients::{Clients, bare, bare_blank};
-use crate::config::column;
+use super::grid::Grid;
 use super::scenario::witness;
+use crate::config::column;
 use crate::layout::{Hint, Tamper};
 use crate::{BatchCircuit, instances};
 
@@ -114,12 +114,7 @@ fn every_cell_that_matters_is_written() {
 #[test]
 fn cells_enter_as_copies_hints_or_derived() {
     for (transactions, deposits) in [(4, 4), (0, 0)] {
-        let grid = Grid::of(&bare(witness(
-            Shape::S4,
-            transactions,
-            deposits,
-            23,
-        )));
+        let grid = Grid::of(&bare(witness(Shape::S4, transactions, deposits, 23)));
         let written = grid.assigned.iter().flatten().filter(|set| **set).count();
         assert_eq!(written, grid.census.cells());
         assert_eq!(
