@@ -1,0 +1,64 @@
+//! The copy argument's running products.
+
+use halo2curves::bn256::Fr;
+use halo2curves::ff::{BatchInvert, Field, PrimeField};
+use rayon::prelude::*;
+
+use crate::domain::Domain;
+
+/// Rows that one task treats; an inversion is shared among as many.
+pub(crate) const CHUNK: usize = 1 << 11;
+
+/// Inverses in place; zeros stay.
+pub(crate) fn invert(values: &mut [Fr]) {
+    values.iter_mut().batch_invert();
+}
+
+/// `first` and then, row after row, the product with the row before's fraction.
+pub(crate) fn running_product(mut fractions: Vec<Fr>, first: Fr) -> Vec<Fr> {
+    let mut product = first;
+    for fraction in &mut fractions {
+        let next = product * *fraction;
+        *fraction = std::mem::replace(&mut product, next);
+    }
+    fractions
+}
+
+/// The running product of one set of columns, without blinding, from `first` on.
+///
+/// `columns` are the set's values with their permuted places, and `offset` counts the copied columns
+/// before them.
+pub(crate) fn product(
+    domain: &Domain,
+    columns: &[(&[Fr], &[Fr])],
+    offset: usize,
+    beta: Fr,
+    gamma: Fr,
+    first: Fr,
+) -> Vec<Fr> {
+    let shift = beta * Fr::DELTA.pow_vartime([offset as u64]);
+    let mut fractions = vec![Fr::ONE; domain.n];
+    fractions
+        .par_chunks_mut(CHUNK)
+        .enumerate()
+        .for_each(|(index, chunk)| {
+            let start = index * CHUNK;
+            for (values, permuted) in columns {
+                let rows = values[start..].iter().zip(&permuted[start..]);
+                for (fraction, (value, permuted)) in chunk.iter_mut().zip(rows) {
+                    *fraction *= beta * permuted + gamma + value;
+                }
+            }
+            invert(chunk);
+            let mut shift = shift * domain.omega.pow_vartime([start as u64]);
+            for (values, _) in columns {
+                let mut own = shift;
+                for (fraction, value) in chunk.iter_mut().zip(&values[start..]) {
+                    *fraction *= own + gamma + value;
+                    own *= domain.omega;
+                }
+                shift *= Fr::DELTA;
+            }
+        });
+    running_product(fractions, first)
+}

@@ -1,0 +1,85 @@
+//! Proofs against halo2's, byte by byte.
+
+mod batch;
+mod collapse;
+mod recording;
+mod small;
+mod transform;
+
+use halo2_proofs::plonk::{ProvingKey, verify_proof};
+use halo2_proofs::poly::commitment::ParamsProver;
+use halo2_proofs::poly::kzg::commitment::{KZGCommitmentScheme, ParamsKZG};
+use halo2_proofs::poly::kzg::multiopen::VerifierSHPLONK;
+use halo2_proofs::poly::kzg::strategy::SingleStrategy;
+use halo2_proofs::transcript::{
+    Blake2bRead, Blake2bWrite, Challenge255, TranscriptReadBuffer, TranscriptWriterBuffer,
+};
+use halo2curves::bn256::{Bn256, Fr, G1Affine};
+use rand::SeedableRng;
+use rand_chacha::ChaCha20Rng;
+
+use crate::prove::{Choices, prove_with};
+use crate::{EngineError, Observer, Unobserved};
+
+/// A proof of the engine's.
+fn engine(
+    params: &ParamsKZG<Bn256>,
+    pk: &ProvingKey<G1Affine>,
+    instances: &[Fr],
+    advice: Vec<Vec<Fr>>,
+    seed: u64,
+    observer: &dyn Observer,
+    choices: &Choices,
+) -> Result<Vec<u8>, EngineError> {
+    let mut transcript = Blake2bWrite::<_, G1Affine, Challenge255<_>>::init(vec![]);
+    let rng = ChaCha20Rng::seed_from_u64(seed);
+    prove_with(params, pk, instances, advice, rng, &mut transcript, observer, choices)?;
+    Ok(transcript.finalize())
+}
+
+fn verifies(
+    params: &ParamsKZG<Bn256>,
+    pk: &ProvingKey<G1Affine>,
+    instances: &[Fr],
+    proof: &[u8],
+) -> bool {
+    let mut transcript = Blake2bRead::<_, G1Affine, Challenge255<_>>::init(proof);
+    verify_proof::<KZGCommitmentScheme<Bn256>, VerifierSHPLONK<'_, Bn256>, _, _, _>(
+        params.verifier_params(),
+        pk.get_vk(),
+        SingleStrategy::new(params),
+        &[&[instances]],
+        &mut transcript,
+    )
+    .is_ok()
+}
+
+/// Compares a proof with halo2's, and verifies the one made without halo2's choices.
+fn compare(
+    params: &ParamsKZG<Bn256>,
+    pk: &ProvingKey<G1Affine>,
+    instances: &[Fr],
+    advice: &[Vec<Fr>],
+) {
+    let start = std::time::Instant::now();
+    let (expected, choices) = recording::halo2(params, pk, instances, advice.to_vec(), 9);
+    println!("halo2: {:?}", start.elapsed());
+    let start = std::time::Instant::now();
+    let prove = |choices: &Choices| {
+        engine(params, pk, instances, advice.to_vec(), 9, &Unobserved, choices).unwrap()
+    };
+    let same = prove(&choices);
+    println!("engine: {:?}", start.elapsed());
+    assert_eq!(same.len(), expected.len());
+    let difference = same.iter().zip(&expected).position(|(a, b)| a != b);
+    assert_eq!(difference, None, "of {} bytes", expected.len());
+    assert!(verifies(params, pk, instances, &expected));
+
+    let own = prove(&Choices::default());
+    assert_eq!(own, prove(&Choices::default()), "same generator, same proof");
+    assert_ne!(own, same);
+    assert!(verifies(params, pk, instances, &own));
+    let mut other = instances.to_vec();
+    other[0] += Fr::one();
+    assert!(!verifies(params, pk, &other, &own));
+}
