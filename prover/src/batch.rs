@@ -85,7 +85,10 @@ pub enum ProveError {
 
 impl From<plonk::ProveError> for ProveError {
     fn from(error: plonk::ProveError) -> Self {
-        Self::Backend(error.to_string())
+        match error {
+            plonk::ProveError::Engine(subrosa_plonk::EngineError::Cancelled) => Self::Cancelled,
+            error => Self::Backend(error.to_string()),
+        }
     }
 }
 
@@ -143,8 +146,8 @@ impl BatchKeys {
     ///
     /// Every rule is checked natively and every client proof is verified first; the finished proof is
     /// verified last. Phases: `check`, `witness` (the columns that the column challenge is drawn from),
-    /// `commit`, `witness` again (all columns, with the challenge), `prove`, `verify`; the sink may
-    /// cancel between them.
+    /// `commit`, `witness` again (all columns, with the challenge), `prove` with the engine's own steps, `verify`; the
+    /// sink may cancel between any two.
     ///
     /// # Errors
     /// See [`ProveError`].
@@ -183,7 +186,7 @@ impl BatchKeys {
             .advice(committed.challenge())
             .ok_or_else(misshapen)?;
         phase(sink, "prove", 4)?;
-        let proof = self.keys.finish(committed, columns)?;
+        let proof = self.keys.finish(committed, columns, &Steps(sink))?;
         phase(sink, "verify", 5)?;
         self.verify(&instances, &proof)
             .map_err(|VerifyError| ProveError::SelfCheck)?;
@@ -211,6 +214,19 @@ impl BatchKeys {
 }
 
 const PHASES: u64 = 6;
+
+/// Hands the engine's steps on to a sink, which can stop the proof between any two.
+struct Steps<'s>(&'s dyn ProgressSink);
+
+impl subrosa_plonk::Observer for Steps<'_> {
+    fn phase(&self, name: &'static str, done: u64, total: u64) {
+        self.0.phase(name, done, total);
+    }
+
+    fn cancelled(&self) -> bool {
+        self.0.cancelled()
+    }
+}
 
 fn phase(sink: &dyn ProgressSink, name: &str, done: u64) -> Result<(), ProveError> {
     if sink.cancelled() {

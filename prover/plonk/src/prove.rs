@@ -51,7 +51,9 @@ where
     R: RngCore,
 {
     let choices = Choices::default();
-    prove_with(params, pk, instances, advice, rng, transcript, observer, &choices)
+    prove_with(
+        params, pk, instances, advice, rng, transcript, observer, &choices,
+    )
 }
 
 /// Tells the observer of phases, and the log of their times.
@@ -130,7 +132,10 @@ where
     let theta = *transcript.squeeze_challenge_scalar::<()>();
     let mut lookups = vec![];
     for index in 0..cs.lookups().len() {
-        let order = choices.orders.as_ref().map(|orders| orders[index].as_slice());
+        let order = choices
+            .orders
+            .as_ref()
+            .map(|orders| orders[index].as_slice());
         let lookup = lookup(pk, &witness, index, theta, order, &mut rng)?;
         draw_blinds(&mut rng, 2);
         let permuted = [&lookup.permuted_input, &lookup.permuted_table];
@@ -145,7 +150,9 @@ where
     for lookup in lookups {
         let mut product = lookup.product(beta, gamma);
         blind_end(&mut rng, cs, &mut product);
-        witness.lookups.push([product, lookup.permuted_input, lookup.permuted_table]);
+        witness
+            .lookups
+            .push([product, lookup.permuted_input, lookup.permuted_table]);
     }
     let products = witness.lookups.iter().map(|lookup| &lookup[0]);
     write_columns(params, transcript, witness.sets.iter().chain(products))?;

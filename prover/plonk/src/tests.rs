@@ -33,7 +33,16 @@ fn engine(
 ) -> Result<Vec<u8>, EngineError> {
     let mut transcript = Blake2bWrite::<_, G1Affine, Challenge255<_>>::init(vec![]);
     let rng = ChaCha20Rng::seed_from_u64(seed);
-    prove_with(params, pk, instances, advice, rng, &mut transcript, observer, choices)?;
+    prove_with(
+        params,
+        pk,
+        instances,
+        advice,
+        rng,
+        &mut transcript,
+        observer,
+        choices,
+    )?;
     Ok(transcript.finalize())
 }
 
@@ -66,7 +75,16 @@ fn compare(
     println!("halo2: {:?}", start.elapsed());
     let start = std::time::Instant::now();
     let prove = |choices: &Choices| {
-        engine(params, pk, instances, advice.to_vec(), 9, &Unobserved, choices).unwrap()
+        engine(
+            params,
+            pk,
+            instances,
+            advice.to_vec(),
+            9,
+            &Unobserved,
+            choices,
+        )
+        .unwrap()
     };
     let same = prove(&choices);
     println!("engine: {:?}", start.elapsed());
@@ -76,7 +94,11 @@ fn compare(
     assert!(verifies(params, pk, instances, &expected));
 
     let own = prove(&Choices::default());
-    assert_eq!(own, prove(&Choices::default()), "same generator, same proof");
+    assert_eq!(
+        own,
+        prove(&Choices::default()),
+        "same generator, same proof"
+    );
     assert_ne!(own, same);
     assert!(verifies(params, pk, instances, &own));
     let mut other = instances.to_vec();

@@ -2,30 +2,26 @@
 //! verification for any circuit with one instance column.
 //!
 //! The last instance is the *column challenge* ζ, which nobody supplies: it is drawn from the
-//! commitments to the first advice columns, and the other columns may depend on it. halo2 knows of no
-//! such thing, so a proof is made in two steps: [`PlonkKeys::commit`] to the first columns as halo2
-//! will commit to them later, blinding included, then [`PlonkKeys::finish`].
+//! commitments to the first advice columns, and the other columns may depend on it. To halo2 all columns
+//! are of one phase, so a proof is made in two steps: [`PlonkKeys::commit`] to the first columns as they
+//! will be committed to later, blinding included, then [`PlonkKeys::finish`].
 
 mod file;
 mod fingerprint;
 
 use std::sync::Arc;
 
-use halo2_proofs::plonk::{
-    Circuit, Error, ProvingKey, VerifyingKey, create_proof_from_advice, keygen_pk2, verify_proof,
-};
-use halo2_proofs::poly::commitment::{Blind, Params};
+use halo2_proofs::plonk::{Circuit, Error, ProvingKey, VerifyingKey, keygen_pk2, verify_proof};
+use halo2_proofs::poly::commitment::Params;
 use halo2_proofs::poly::kzg::commitment::{KZGCommitmentScheme, ParamsKZG};
-use halo2_proofs::poly::kzg::multiopen::{ProverSHPLONK, VerifierSHPLONK};
+use halo2_proofs::poly::kzg::multiopen::VerifierSHPLONK;
 use halo2_proofs::poly::kzg::strategy::SingleStrategy;
 use halo2_proofs::transcript::{TranscriptReadBuffer, TranscriptWriterBuffer};
 use halo2curves::bn256::{Bn256, Fr, G1Affine};
-use halo2curves::ff::Field;
-use halo2curves::group::Curve;
 use rand::rngs::OsRng;
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha20Rng;
-use rayon::prelude::*;
+use subrosa_plonk::{EngineError, Observer, commit_columns, fill_blinding};
 use subrosa_verifier::encoding::point_bytes;
 use subrosa_verifier::transcript::{
     KeccakChallenge, KeccakRead, KeccakWrite, column_challenge, column_challenge_of_proof,
@@ -55,9 +51,9 @@ pub(crate) enum ProveError {
         "the proof does not begin with the commitments that the column challenge is drawn from"
     )]
     Commitments,
-    /// halo2 refused.
-    #[error("halo2: {0}")]
-    Halo2(#[from] Error),
+    /// The proving engine refused, or was told to stop.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
 }
 
 /// The first columns as committed to, and ζ. Serves one proof: a second one with the same blinding
@@ -119,25 +115,10 @@ impl PlonkKeys {
         let mut seed = [0; 32];
         OsRng.fill_bytes(&mut seed);
         let rng = ChaCha20Rng::from_seed(seed);
-        // `create_proof_from_advice` draws the blinding cells column by column before anything else,
-        // then a blind for each commitment, of which KZG makes nothing.
-        let mut foreseen = rng.clone();
-        let blinded = self.rows() - (self.vk().cs().blinding_factors() + 1);
-        for column in &mut columns {
-            for cell in &mut column[blinded..] {
-                *cell = Fr::random(&mut foreseen);
-            }
-        }
-        let domain = self.vk().get_domain();
-        let commitments: Vec<G1Affine> = columns
-            .into_par_iter()
-            .map(|column| {
-                let column = domain.lagrange_from_vec(column);
-                self.params
-                    .commit_lagrange(&column, Blind::default())
-                    .to_affine()
-            })
-            .collect();
+        // The engine draws the blinding cells of all columns in order before anything else.
+        fill_blinding(&mut rng.clone(), self.vk().cs(), &mut columns);
+        let columns: Vec<&[Fr]> = columns.iter().map(Vec::as_slice).collect();
+        let commitments = commit_columns(&self.params, &columns);
         let challenge = column_challenge(&self.vk().transcript_repr(), instances, &commitments);
         Ok(Committed {
             rng,
@@ -147,27 +128,24 @@ impl PlonkKeys {
         })
     }
 
-    /// Proves with all columns, the first of them as committed to, the others made for ζ.
+    /// Proves with all columns, the first of them as committed to, the others made for ζ. The observer is asked between
+    /// the steps whether to go on.
     pub(crate) fn finish(
         &self,
         committed: Committed,
         advice: Vec<Vec<Fr>>,
+        observer: &dyn Observer,
     ) -> Result<Vec<u8>, ProveError> {
         self.fit(&advice, self.vk().cs().num_advice_columns())?;
         let mut transcript = KeccakWrite::<Vec<u8>>::init(Vec::new());
-        create_proof_from_advice::<
-            KZGCommitmentScheme<Bn256>,
-            ProverSHPLONK<'_, Bn256>,
-            KeccakChallenge,
-            _,
-            _,
-        >(
-            &*self.params,
+        subrosa_plonk::prove(
+            &self.params,
             &self.pk,
-            &[&committed.instances],
+            &committed.instances,
             advice,
             committed.rng,
             &mut transcript,
+            observer,
         )?;
         let proof = transcript.finalize();
         let head: Vec<u8> = committed.commitments.iter().flat_map(point_bytes).collect();

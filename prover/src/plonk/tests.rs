@@ -2,6 +2,7 @@ use super::*;
 use halo2_proofs::circuit::{Layouter, SimpleFloorPlanner, Value};
 use halo2_proofs::plonk::{Advice, Assigned, Column, ConstraintSystem, Fixed, Instance, Selector};
 use halo2_proofs::poly::Rotation;
+use subrosa_plonk::Unobserved;
 
 /// out = Πᵢ (x + cᵢ) for constants c₁ … c_rows, x private. The instances are out and, below it in the
 /// column of products, the column challenge.
@@ -39,7 +40,8 @@ impl Products {
         let first = columns[..keys.committed].to_vec();
         let committed = keys.commit(first, &[self.output()]).unwrap();
         columns[1][self.constants.len() + 1] = committed.challenge();
-        keys.finish(committed, columns.to_vec()).unwrap()
+        keys.finish(committed, columns.to_vec(), &Unobserved)
+            .unwrap()
     }
 }
 
@@ -192,18 +194,20 @@ fn columns_that_are_not_those_committed_to_give_no_proof() {
     // A cell that no gate looks at.
     columns[0][40] = Fr::from(1);
     assert!(matches!(
-        keys.finish(committed, columns.to_vec()),
+        keys.finish(committed, columns.to_vec(), &Unobserved),
         Err(ProveError::Commitments)
     ));
     // A challenge that is not the one of these commitments.
     let committed = commit(&columns[0]).unwrap();
     columns[1][3] = committed.challenge() + Fr::from(1);
-    let proof = keys.finish(committed, columns.to_vec()).unwrap();
+    let proof = keys
+        .finish(committed, columns.to_vec(), &Unobserved)
+        .unwrap();
     assert!(!keys.verify(&instances, &proof));
 
     let committed = commit(&columns[0]).unwrap();
     assert!(matches!(
-        keys.finish(committed, columns[..1].to_vec()),
+        keys.finish(committed, columns[..1].to_vec(), &Unobserved),
         Err(ProveError::Columns {
             expected: 2,
             found: 1

@@ -331,7 +331,6 @@ fn the_padding_proof_is_made_once_and_verified_each_time() {
 }
 
 #[test]
-#[ignore = "the circuit does not contain the clients' key yet"]
 fn another_client_key_is_another_batch_circuit() {
     let (_dir, store) = store();
     let clients = store.clients(&mut Loaded::default(), &Silent).unwrap();

@@ -120,16 +120,20 @@ impl<'p> Prover<'p, Scheme> for Opener<'p> {
         Opener(params)
     }
 
-    fn create_proof<'com, E, T, R, I>(&self, rng: R, transcript: &mut T, queries: I) -> io::Result<()>
+    fn create_proof<'com, E, T, R, I>(
+        &self,
+        rng: R,
+        transcript: &mut T,
+        queries: I,
+    ) -> io::Result<()>
     where
         E: EncodedChallenge<G1Affine>,
         T: TranscriptWrite<G1Affine, E>,
         I: IntoIterator<Item = ProverQuery<'com, G1Affine>> + Clone,
         R: RngCore,
     {
-        let prover = <ProverSHPLONK<'_, Bn256> as Prover<KZGCommitmentScheme<Bn256>>>::new(
-            &self.0.params,
-        );
+        let prover =
+            <ProverSHPLONK<'_, Bn256> as Prover<KZGCommitmentScheme<Bn256>>>::new(&self.0.params);
         Prover::<KZGCommitmentScheme<Bn256>>::create_proof(&prover, rng, transcript, queries)
     }
 }

@@ -20,7 +20,11 @@ fn cosets_and_back() {
         for row in [0, 1, 2, domain.n / 2, domain.n - 1] {
             let row = row % domain.n;
             let point = domain.rotate(shift, row as i32);
-            assert_eq!(values[row], evaluate(&coefficients, point), "k = {k}, row {row}");
+            assert_eq!(
+                values[row],
+                evaluate(&coefficients, point),
+                "k = {k}, row {row}"
+            );
         }
         domain.evaluate_coset(&coefficients, &domain.powers(Fr::ONE), &mut values);
         domain.interpolate(&mut values);
