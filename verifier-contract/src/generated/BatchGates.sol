@@ -8,7 +8,7 @@ import {Halo2Verifier} from "../Halo2Verifier.sol";
 abstract contract BatchGates is Halo2Verifier {
     /// @inheritdoc Halo2Verifier
     function _gatesDigest() internal pure override returns (bytes32) {
-        return 0x34caceb99f2157237a4d1c0624e341be574d90f704144c050e979ee6a6312209;
+        return 0xdfd8b99a17c7f04cd69d3185cf9c4b20beaa9abac262f48da63e60d0bbe83136;
     }
 
     /// @inheritdoc Halo2Verifier
@@ -30,13 +30,14 @@ abstract contract BatchGates is Halo2Verifier {
         sum = foldGates9(a, f, i, s, t, r, y, sum);
         sum = foldGates10(a, f, i, s, t, r, y, sum);
         sum = foldGates11(a, f, i, s, t, r, y, sum);
+        sum = foldGates12(a, f, i, s, t, r, y, sum);
     }
 
     /// @inheritdoc Halo2Verifier
     function _lookups(uint256 a, uint256 f, uint256, uint256, uint256, uint256 r, uint256, uint256 out) internal pure override {
         assembly ("memory-safe") {
-            mstore(out, addmod(mulmod(mload(add(f, 0x1a0)), addmod(mload(add(a, 0x100)), sub(r, mulmod(mload(add(f, 0x140)), mload(add(a, 0x1e0)), r)), r), r), 0, r))
-            mstore(add(out, 0x20), addmod(mload(add(f, 0x1c0)), 0, r))
+            mstore(out, addmod(mulmod(mload(add(f, 0x220)), addmod(mload(add(a, 0x100)), sub(r, mulmod(mload(add(f, 0x140)), mload(add(a, 0x340)), r)), r), r), 0, r))
+            mstore(add(out, 0x20), addmod(mload(add(f, 0x200)), 0, r))
         }
     }
 
@@ -44,8 +45,8 @@ abstract contract BatchGates is Halo2Verifier {
         // Never so; but what may be left early is not put inline, and has room on its stack.
         if (r == 0) return 0;
         assembly ("memory-safe") {
-            mstore(s, mulmod(mload(add(a, 0x120)), mload(add(a, 0x120)), r))
-            mstore(add(s, 0x20), mulmod(mload(add(a, 0x120)), mulmod(mload(t), mload(t), r), r))
+            mstore(s, mulmod(mload(add(a, 0x140)), mload(add(a, 0x140)), r))
+            mstore(add(s, 0x20), mulmod(mload(add(a, 0x140)), mulmod(mload(t), mload(t), r), r))
             mstore(add(s, 0x40), 0x251e7fdf99591080080b0af133b9e4369f22e57ace3cd7f64fc6fdbcf38d7da1)
             mstore(add(s, 0x60), mulmod(mload(a), mload(a), r))
             mstore(add(s, 0x80), mulmod(mload(a), mulmod(mload(add(t, 0x60)), mload(add(t, 0x60)), r), r))
@@ -128,11 +129,11 @@ abstract contract BatchGates is Halo2Verifier {
             mstore(add(s, 0x6e0), addmod(mulmod(mload(add(t, 0x180)), mload(add(t, 0x6c0)), r), addmod(mulmod(mload(add(t, 0x100)), mload(add(t, 0x680)), r), addmod(mload(add(t, 0x600)), mulmod(mload(add(t, 0xa0)), mload(add(t, 0x640)), r), r), r), r))
             mstore(add(s, 0x700), mulmod(mload(add(a, 0x100)), mload(add(a, 0x100)), r))
             mstore(add(s, 0x720), mulmod(mload(add(a, 0x100)), mulmod(mload(add(t, 0x700)), mload(add(t, 0x700)), r), r))
-            mstore(add(s, 0x740), addmod(addmod(mload(add(f, 0x20)), addmod(mload(add(t, 0x6e0)), mulmod(mload(add(t, 0x1e0)), mload(add(t, 0x720)), r), r), r), sub(r, mload(add(a, 0x140))), r))
+            mstore(add(s, 0x740), addmod(addmod(mload(add(f, 0x20)), addmod(mload(add(t, 0x6e0)), mulmod(mload(add(t, 0x1e0)), mload(add(t, 0x720)), r), r), r), sub(r, mload(add(a, 0x160))), r))
             sum := addmod(mulmod(folded, y, r), mulmod(mload(add(t, 0x5a0)), mload(add(t, 0x740)), r), r)
             mstore(add(s, 0x760), addmod(mulmod(mload(add(t, 0x260)), mload(add(t, 0x680)), r), addmod(mulmod(mload(add(t, 0x220)), mload(add(t, 0x5e0)), r), mulmod(mload(add(t, 0x240)), mload(add(t, 0x640)), r), r), r))
             mstore(add(s, 0x780), addmod(mload(add(f, 0x40)), addmod(mulmod(mload(add(t, 0x2c0)), mload(add(t, 0x720)), r), addmod(mload(add(t, 0x760)), mulmod(mload(add(t, 0x2a0)), mload(add(t, 0x6c0)), r), r), r), r))
-            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x5a0)), addmod(mload(add(t, 0x780)), sub(r, mload(add(a, 0x160))), r), r), r)
+            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x5a0)), addmod(mload(add(t, 0x780)), sub(r, mload(add(a, 0x180))), r), r), r)
         }
     }
 
@@ -142,22 +143,22 @@ abstract contract BatchGates is Halo2Verifier {
         assembly ("memory-safe") {
             mstore(add(s, 0x7a0), addmod(mulmod(mload(add(t, 0x340)), mload(add(t, 0x680)), r), addmod(mulmod(mload(add(t, 0x300)), mload(add(t, 0x5e0)), r), mulmod(mload(add(t, 0x320)), mload(add(t, 0x640)), r), r), r))
             mstore(add(s, 0x7c0), addmod(mload(add(f, 0x60)), addmod(mulmod(mload(add(t, 0x3a0)), mload(add(t, 0x720)), r), addmod(mload(add(t, 0x7a0)), mulmod(mload(add(t, 0x380)), mload(add(t, 0x6c0)), r), r), r), r))
-            sum := addmod(mulmod(folded, y, r), mulmod(mload(add(t, 0x5a0)), addmod(mload(add(t, 0x7c0)), sub(r, mload(add(a, 0x180))), r), r), r)
+            sum := addmod(mulmod(folded, y, r), mulmod(mload(add(t, 0x5a0)), addmod(mload(add(t, 0x7c0)), sub(r, mload(add(a, 0x1a0))), r), r), r)
             mstore(add(s, 0x7e0), addmod(mulmod(mload(add(t, 0x420)), mload(add(t, 0x680)), r), addmod(mulmod(mload(add(t, 0x3e0)), mload(add(t, 0x5e0)), r), mulmod(mload(add(t, 0x400)), mload(add(t, 0x640)), r), r), r))
             mstore(add(s, 0x800), addmod(mload(add(f, 0x80)), addmod(mulmod(mload(add(t, 0x480)), mload(add(t, 0x720)), r), addmod(mload(add(t, 0x7e0)), mulmod(mload(add(t, 0x460)), mload(add(t, 0x6c0)), r), r), r), r))
-            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x5a0)), addmod(mload(add(t, 0x800)), sub(r, mload(add(a, 0x1a0))), r), r), r)
+            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x5a0)), addmod(mload(add(t, 0x800)), sub(r, mload(add(a, 0x1c0))), r), r), r)
             mstore(add(s, 0x820), addmod(mulmod(mload(add(t, 0x500)), mload(add(t, 0x680)), r), addmod(mulmod(mload(add(t, 0x4c0)), mload(add(t, 0x5e0)), r), mulmod(mload(add(t, 0x4e0)), mload(add(t, 0x640)), r), r), r))
             mstore(add(s, 0x840), addmod(mload(add(f, 0xa0)), addmod(mulmod(mload(add(t, 0x560)), mload(add(t, 0x720)), r), addmod(mload(add(t, 0x820)), mulmod(mload(add(t, 0x540)), mload(add(t, 0x6c0)), r), r), r), r))
-            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x5a0)), addmod(mload(add(t, 0x840)), sub(r, mload(add(a, 0x1c0))), r), r), r)
+            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x5a0)), addmod(mload(add(t, 0x840)), sub(r, mload(add(a, 0x1e0))), r), r), r)
             mstore(add(s, 0x860), mulmod(mload(f), addmod(mload(f), sub(r, 1), r), r))
             sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x740)), mload(add(t, 0x860)), r), r)
             mstore(add(s, 0x880), 0x9fa487e7f5a0583903205ac467176e982991835de3fc7709778150adeff981e)
             mstore(add(s, 0x8a0), addmod(mulmod(mload(add(t, 0x680)), 0x27051769e1d35debbef78afd6f88fad906fcdb48e998f610387a8a90f5e817e5, r), addmod(mulmod(mload(add(t, 0x5e0)), mload(add(t, 0x880)), r), mulmod(mload(add(t, 0x640)), 0x8bdd77a1b245ee80f095b15e69f499486228d259e027b114e1578730c12ecb5, r), r), r))
-            mstore(add(s, 0x8c0), mulmod(mload(add(a, 0x140)), mload(add(a, 0x140)), r))
-            mstore(add(s, 0x8e0), mulmod(mload(add(a, 0x140)), mulmod(mload(add(t, 0x8c0)), mload(add(t, 0x8c0)), r), r))
+            mstore(add(s, 0x8c0), mulmod(mload(add(a, 0x160)), mload(add(a, 0x160)), r))
+            mstore(add(s, 0x8e0), mulmod(mload(add(a, 0x160)), mulmod(mload(add(t, 0x8c0)), mload(add(t, 0x8c0)), r), r))
             mstore(add(s, 0x900), mulmod(mload(add(t, 0x40)), mload(add(t, 0x8e0)), r))
             mstore(add(s, 0x920), addmod(mload(add(t, 0x900)), addmod(mulmod(mload(add(t, 0x720)), 0x12eb22c968257f0affa5362a39bc5b4320476988b256e2ecbc57e92044df118, r), addmod(mload(add(t, 0x8a0)), mulmod(mload(add(t, 0x6c0)), 0x27c48a2d2154910cf0cfd5d06bb3712c46be3482a7427aca337f03072840a35d, r), r), r), r))
-            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x860)), addmod(addmod(mload(add(f, 0x40)), mload(add(t, 0x920)), r), sub(r, mload(add(a, 0x160))), r), r), r)
+            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x860)), addmod(addmod(mload(add(f, 0x40)), mload(add(t, 0x920)), r), sub(r, mload(add(a, 0x180))), r), r), r)
         }
     }
 
@@ -168,24 +169,24 @@ abstract contract BatchGates is Halo2Verifier {
             mstore(add(s, 0x940), 0x178a9f23cdeb6ce9608c2fb4ba96142219852308a773fb8c3857a40c348b4f72)
             mstore(add(s, 0x960), addmod(mulmod(mload(add(t, 0x680)), 0xaec18c9591e9dab5523ccf8821193c291c9d7b7d517a803f6982a627f08be8, r), addmod(mulmod(mload(add(t, 0x5e0)), mload(add(t, 0x940)), r), mulmod(mload(add(t, 0x640)), 0x15e4949f83bcf9dbc4a9e64e81dd754d3fe8cf7b1b8604ea1f8599eac34c18fb, r), r), r))
             mstore(add(s, 0x980), addmod(mulmod(mload(add(t, 0x880)), mload(add(t, 0x8e0)), r), addmod(mulmod(mload(add(t, 0x720)), 0x19385c111fc8e429577662e30893a9b6329c98c7bad0dc816175d195ace1d015, r), addmod(mload(add(t, 0x960)), mulmod(mload(add(t, 0x6c0)), 0x1fbb107d415f209168263ad25b7d5bbdefc219bd804ab682b137945e601a20e0, r), r), r), r))
-            mstore(add(s, 0x9a0), mulmod(mload(add(a, 0x160)), mload(add(a, 0x160)), r))
-            mstore(add(s, 0x9c0), mulmod(mload(add(a, 0x160)), mulmod(mload(add(t, 0x9a0)), mload(add(t, 0x9a0)), r), r))
+            mstore(add(s, 0x9a0), mulmod(mload(add(a, 0x180)), mload(add(a, 0x180)), r))
+            mstore(add(s, 0x9c0), mulmod(mload(add(a, 0x180)), mulmod(mload(add(t, 0x9a0)), mload(add(t, 0x9a0)), r), r))
             mstore(add(s, 0x9e0), mulmod(mload(add(t, 0x40)), mload(add(t, 0x9c0)), r))
-            sum := addmod(mulmod(folded, y, r), mulmod(mload(add(t, 0x860)), addmod(addmod(mload(add(f, 0x60)), addmod(mload(add(t, 0x980)), mload(add(t, 0x9e0)), r), r), sub(r, mload(add(a, 0x180))), r), r), r)
+            sum := addmod(mulmod(folded, y, r), mulmod(mload(add(t, 0x860)), addmod(addmod(mload(add(f, 0x60)), addmod(mload(add(t, 0x980)), mload(add(t, 0x9e0)), r), r), sub(r, mload(add(a, 0x1a0))), r), r), r)
             mstore(add(s, 0xa00), 0x121f7fd92510c3a19eae8a6ae1803c8d71c73bfd506292bf261517d2320501f1)
             mstore(add(s, 0xa20), addmod(mulmod(mload(add(t, 0x680)), 0x5b654f072ba148e098a340b410cb426074e0c86ccc9b3fa2d56208eb1d4d5bf, r), addmod(mulmod(mload(add(t, 0x5e0)), mload(add(t, 0xa00)), r), mulmod(mload(add(t, 0x640)), 0x2757efa2a4e53913664da7d478fba6f0e6b7c54cd8cc99e856760e412af8d3ca, r), r), r))
             mstore(add(s, 0xa40), addmod(mulmod(mload(add(t, 0x8e0)), mload(add(t, 0x940)), r), addmod(mulmod(mload(add(t, 0x720)), 0x26541c9d414c06a8f819cb5240c582eb055cd1186de47c4957ff9dc69bcb2a72, r), addmod(mload(add(t, 0xa20)), mulmod(mload(add(t, 0x6c0)), 0x119914831798abb777f34dca8bebc23bfca9a059b94f7ded0d9aaa927099efb8, r), r), r), r))
-            mstore(add(s, 0xa60), mulmod(mload(add(a, 0x180)), mload(add(a, 0x180)), r))
-            mstore(add(s, 0xa80), mulmod(mload(add(a, 0x180)), mulmod(mload(add(t, 0xa60)), mload(add(t, 0xa60)), r), r))
+            mstore(add(s, 0xa60), mulmod(mload(add(a, 0x1a0)), mload(add(a, 0x1a0)), r))
+            mstore(add(s, 0xa80), mulmod(mload(add(a, 0x1a0)), mulmod(mload(add(t, 0xa60)), mload(add(t, 0xa60)), r), r))
             mstore(add(s, 0xaa0), mulmod(mload(add(t, 0x40)), mload(add(t, 0xa80)), r))
             mstore(add(s, 0xac0), addmod(mload(add(f, 0x80)), addmod(mload(add(t, 0xaa0)), addmod(mload(add(t, 0xa40)), mulmod(mload(add(t, 0x880)), mload(add(t, 0x9c0)), r), r), r), r))
-            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x860)), addmod(mload(add(t, 0xac0)), sub(r, mload(add(a, 0x1a0))), r), r), r)
+            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x860)), addmod(mload(add(t, 0xac0)), sub(r, mload(add(a, 0x1c0))), r), r), r)
             mstore(add(s, 0xae0), addmod(mulmod(mload(add(t, 0x680)), 0x54d924a1ff0907f1b5590bb76b87c7f0ebd465844d840b01de410319cf07f2d, r), addmod(mulmod(mload(add(t, 0x5e0)), 0x1edbe2e779c10479452275a323029a0c0adc6f4ad658bed1be2d994fe5d62e81, r), mulmod(mload(add(t, 0x640)), 0x17d4489a54d862a767dfdd090d6bd78a02eb998ea85b0dd88bc0b7a351b55c2, r), r), r))
             mstore(add(s, 0xb00), addmod(mulmod(mload(add(t, 0x8e0)), mload(add(t, 0xa00)), r), addmod(mulmod(mload(add(t, 0x720)), 0x2c413427cb762fc0f9fc35175b2547b96801244e5a2ceebedfc76ccc65a8dfe6, r), addmod(mload(add(t, 0xae0)), mulmod(mload(add(t, 0x6c0)), 0x11f2c2b17b416c9f26a18fc69f5a336cb2fb667304729988ec3c3a61c1e499c8, r), r), r), r))
-            mstore(add(s, 0xb20), mulmod(mload(add(a, 0x1a0)), mload(add(a, 0x1a0)), r))
-            mstore(add(s, 0xb40), mulmod(mload(add(t, 0x40)), mulmod(mload(add(a, 0x1a0)), mulmod(mload(add(t, 0xb20)), mload(add(t, 0xb20)), r), r), r))
+            mstore(add(s, 0xb20), mulmod(mload(add(a, 0x1c0)), mload(add(a, 0x1c0)), r))
+            mstore(add(s, 0xb40), mulmod(mload(add(t, 0x40)), mulmod(mload(add(a, 0x1c0)), mulmod(mload(add(t, 0xb20)), mload(add(t, 0xb20)), r), r), r))
             mstore(add(s, 0xb60), addmod(mload(add(t, 0xb40)), addmod(mulmod(mload(add(t, 0x880)), mload(add(t, 0xa80)), r), addmod(mload(add(t, 0xb00)), mulmod(mload(add(t, 0x940)), mload(add(t, 0x9c0)), r), r), r), r))
-            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x860)), addmod(addmod(mload(add(f, 0xa0)), mload(add(t, 0xb60)), r), sub(r, mload(add(a, 0x1c0))), r), r), r)
+            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x860)), addmod(addmod(mload(add(f, 0xa0)), mload(add(t, 0xb60)), r), sub(r, mload(add(a, 0x1e0))), r), r), r)
         }
     }
 
@@ -232,7 +233,7 @@ abstract contract BatchGates is Halo2Verifier {
             mstore(add(s, 0xe80), addmod(mulmod(mload(add(a, 0xe0)), mload(add(t, 0xbc0)), r), addmod(mulmod(mload(add(a, 0xa0)), mload(add(t, 0xb80)), r), mulmod(mload(add(a, 0xc0)), mload(add(t, 0xba0)), r), r), r))
             mstore(add(s, 0xea0), addmod(mulmod(mload(add(t, 0x680)), mload(add(t, 0xc60)), r), addmod(mulmod(mload(add(t, 0x5e0)), mload(add(t, 0xc20)), r), mulmod(mload(add(t, 0x640)), mload(add(t, 0xc40)), r), r), r))
             mstore(add(s, 0xec0), addmod(addmod(mload(add(t, 0xe80)), mulmod(mload(add(a, 0x100)), mload(add(t, 0xc00)), r), r), addmod(mulmod(mload(add(t, 0x40)), mload(add(t, 0x720)), r), addmod(mload(add(t, 0xea0)), mulmod(mload(add(t, 0x6c0)), mload(add(t, 0xca0)), r), r), r), r))
-            mstore(add(s, 0xee0), addmod(addmod(mload(add(f, 0x20)), mload(add(t, 0xec0)), r), sub(r, mload(add(a, 0x140))), r))
+            mstore(add(s, 0xee0), addmod(addmod(mload(add(f, 0x20)), mload(add(t, 0xec0)), r), sub(r, mload(add(a, 0x160))), r))
             sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0xe60)), mload(add(t, 0xee0)), r), r)
         }
     }
@@ -243,20 +244,20 @@ abstract contract BatchGates is Halo2Verifier {
         assembly ("memory-safe") {
             mstore(add(s, 0xf00), addmod(mulmod(mload(add(a, 0x100)), mload(add(t, 0xbc0)), r), addmod(mulmod(mload(add(a, 0xc0)), mload(add(t, 0xb80)), r), mulmod(mload(add(a, 0xe0)), mload(add(t, 0xba0)), r), r), r))
             mstore(add(s, 0xf20), addmod(mulmod(mload(add(t, 0x6c0)), mload(add(t, 0xc60)), r), addmod(mulmod(mload(add(t, 0x640)), mload(add(t, 0xc20)), r), mulmod(mload(add(t, 0x680)), mload(add(t, 0xc40)), r), r), r))
-            mstore(add(s, 0xf40), addmod(addmod(mload(add(t, 0xf00)), mulmod(mload(add(a, 0x140)), mload(add(t, 0xc00)), r), r), addmod(mload(add(t, 0x900)), addmod(mload(add(t, 0xf20)), mulmod(mload(add(t, 0x720)), mload(add(t, 0xca0)), r), r), r), r))
-            sum := addmod(mulmod(folded, y, r), mulmod(mload(add(t, 0xe60)), addmod(addmod(mload(add(f, 0x40)), mload(add(t, 0xf40)), r), sub(r, mload(add(a, 0x160))), r), r), r)
-            mstore(add(s, 0xf60), addmod(mulmod(mload(add(a, 0x140)), mload(add(t, 0xbc0)), r), addmod(mulmod(mload(add(a, 0xe0)), mload(add(t, 0xb80)), r), mulmod(mload(add(a, 0x100)), mload(add(t, 0xba0)), r), r), r))
+            mstore(add(s, 0xf40), addmod(addmod(mload(add(t, 0xf00)), mulmod(mload(add(a, 0x160)), mload(add(t, 0xc00)), r), r), addmod(mload(add(t, 0x900)), addmod(mload(add(t, 0xf20)), mulmod(mload(add(t, 0x720)), mload(add(t, 0xca0)), r), r), r), r))
+            sum := addmod(mulmod(folded, y, r), mulmod(mload(add(t, 0xe60)), addmod(addmod(mload(add(f, 0x40)), mload(add(t, 0xf40)), r), sub(r, mload(add(a, 0x180))), r), r), r)
+            mstore(add(s, 0xf60), addmod(mulmod(mload(add(a, 0x160)), mload(add(t, 0xbc0)), r), addmod(mulmod(mload(add(a, 0xe0)), mload(add(t, 0xb80)), r), mulmod(mload(add(a, 0x100)), mload(add(t, 0xba0)), r), r), r))
             mstore(add(s, 0xf80), addmod(mulmod(mload(add(t, 0x720)), mload(add(t, 0xc60)), r), addmod(mulmod(mload(add(t, 0x680)), mload(add(t, 0xc20)), r), mulmod(mload(add(t, 0x6c0)), mload(add(t, 0xc40)), r), r), r))
-            mstore(add(s, 0xfa0), addmod(addmod(mload(add(t, 0xf60)), mulmod(mload(add(a, 0x160)), mload(add(t, 0xc00)), r), r), addmod(mload(add(t, 0x9e0)), addmod(mload(add(t, 0xf80)), mulmod(mload(add(t, 0x8e0)), mload(add(t, 0xca0)), r), r), r), r))
-            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0xe60)), addmod(addmod(mload(add(f, 0x60)), mload(add(t, 0xfa0)), r), sub(r, mload(add(a, 0x180))), r), r), r)
-            mstore(add(s, 0xfc0), addmod(mulmod(mload(add(a, 0x160)), mload(add(t, 0xbc0)), r), addmod(mulmod(mload(add(a, 0x100)), mload(add(t, 0xb80)), r), mulmod(mload(add(a, 0x140)), mload(add(t, 0xba0)), r), r), r))
+            mstore(add(s, 0xfa0), addmod(addmod(mload(add(t, 0xf60)), mulmod(mload(add(a, 0x180)), mload(add(t, 0xc00)), r), r), addmod(mload(add(t, 0x9e0)), addmod(mload(add(t, 0xf80)), mulmod(mload(add(t, 0x8e0)), mload(add(t, 0xca0)), r), r), r), r))
+            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0xe60)), addmod(addmod(mload(add(f, 0x60)), mload(add(t, 0xfa0)), r), sub(r, mload(add(a, 0x1a0))), r), r), r)
+            mstore(add(s, 0xfc0), addmod(mulmod(mload(add(a, 0x180)), mload(add(t, 0xbc0)), r), addmod(mulmod(mload(add(a, 0x100)), mload(add(t, 0xb80)), r), mulmod(mload(add(a, 0x160)), mload(add(t, 0xba0)), r), r), r))
             mstore(add(s, 0xfe0), addmod(mulmod(mload(add(t, 0x8e0)), mload(add(t, 0xc60)), r), addmod(mulmod(mload(add(t, 0x6c0)), mload(add(t, 0xc20)), r), mulmod(mload(add(t, 0x720)), mload(add(t, 0xc40)), r), r), r))
-            mstore(add(s, 0x1000), addmod(addmod(mload(add(t, 0xfc0)), mulmod(mload(add(a, 0x180)), mload(add(t, 0xc00)), r), r), addmod(mload(add(t, 0xaa0)), addmod(mload(add(t, 0xfe0)), mulmod(mload(add(t, 0x9c0)), mload(add(t, 0xca0)), r), r), r), r))
-            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0xe60)), addmod(addmod(mload(add(f, 0x80)), mload(add(t, 0x1000)), r), sub(r, mload(add(a, 0x1a0))), r), r), r)
-            mstore(add(s, 0x1020), addmod(mulmod(mload(add(a, 0x180)), mload(add(t, 0xbc0)), r), addmod(mulmod(mload(add(a, 0x140)), mload(add(t, 0xb80)), r), mulmod(mload(add(a, 0x160)), mload(add(t, 0xba0)), r), r), r))
+            mstore(add(s, 0x1000), addmod(addmod(mload(add(t, 0xfc0)), mulmod(mload(add(a, 0x1a0)), mload(add(t, 0xc00)), r), r), addmod(mload(add(t, 0xaa0)), addmod(mload(add(t, 0xfe0)), mulmod(mload(add(t, 0x9c0)), mload(add(t, 0xca0)), r), r), r), r))
+            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0xe60)), addmod(addmod(mload(add(f, 0x80)), mload(add(t, 0x1000)), r), sub(r, mload(add(a, 0x1c0))), r), r), r)
+            mstore(add(s, 0x1020), addmod(mulmod(mload(add(a, 0x1a0)), mload(add(t, 0xbc0)), r), addmod(mulmod(mload(add(a, 0x160)), mload(add(t, 0xb80)), r), mulmod(mload(add(a, 0x180)), mload(add(t, 0xba0)), r), r), r))
             mstore(add(s, 0x1040), addmod(mulmod(mload(add(t, 0x9c0)), mload(add(t, 0xc60)), r), addmod(mulmod(mload(add(t, 0x720)), mload(add(t, 0xc20)), r), mulmod(mload(add(t, 0x8e0)), mload(add(t, 0xc40)), r), r), r))
-            mstore(add(s, 0x1060), addmod(addmod(mload(add(t, 0x1020)), mulmod(mload(add(a, 0x1a0)), mload(add(t, 0xc00)), r), r), addmod(mload(add(t, 0xb40)), addmod(mload(add(t, 0x1040)), mulmod(mload(add(t, 0xa80)), mload(add(t, 0xca0)), r), r), r), r))
-            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0xe60)), addmod(addmod(mload(add(f, 0xa0)), mload(add(t, 0x1060)), r), sub(r, mload(add(a, 0x1c0))), r), r), r)
+            mstore(add(s, 0x1060), addmod(addmod(mload(add(t, 0x1020)), mulmod(mload(add(a, 0x1c0)), mload(add(t, 0xc00)), r), r), addmod(mload(add(t, 0xb40)), addmod(mload(add(t, 0x1040)), mulmod(mload(add(t, 0xa80)), mload(add(t, 0xca0)), r), r), r), r))
+            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0xe60)), addmod(addmod(mload(add(f, 0xa0)), mload(add(t, 0x1060)), r), sub(r, mload(add(a, 0x1e0))), r), r), r)
         }
     }
 
@@ -269,19 +270,19 @@ abstract contract BatchGates is Halo2Verifier {
             mstore(add(s, 0x10a0), addmod(mulmod(mload(add(a, 0xe0)), 0xf7967e168b485c284699f7e83f415b6c46bcfc5b38e23d24f818ea11498dc55, r), addmod(mulmod(mload(add(a, 0xa0)), 0x2c00d6f19ba9d811ab61885a7b7c0a914c725f1354055ed03bb58f447e49908c, r), mulmod(mload(add(a, 0xc0)), 0x192bbd666b8961a67df87c19c48e94407d35ec010e1ca2e75f33a1ce967a4300, r), r), r))
             mstore(add(s, 0x10c0), addmod(mulmod(mload(add(t, 0x680)), 0x10cc3645e0f573abf47d72b894c31a0f01bce7e16555296b08f923424583f659, r), addmod(mulmod(mload(add(t, 0x5e0)), 0x66248cc37056592fad7553c25d1903d31eaf399811611591f59e9428c6796b9, r), mulmod(mload(add(t, 0x640)), 0x25eb304fbdc6590b9c0f06fc441cbb9d0a6a2dc20b2d9fd1c9dea5097994ddc7, r), r), r))
             mstore(add(s, 0x10e0), addmod(addmod(mload(add(t, 0x10a0)), mulmod(mload(add(a, 0x100)), 0xad81cd1f069e7a99ef97532689654a0b670b7d4d4ab71391dfe3d6261108242, r), r), addmod(mulmod(mload(add(t, 0x220)), mload(add(t, 0x720)), r), addmod(mload(add(t, 0x10c0)), mulmod(mload(add(t, 0x6c0)), 0x1a2f28c9e56eb1392cc3f6a29307706ac002f81359e2026a614c23beeae57e93, r), r), r), r))
-            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x1080)), addmod(addmod(mload(add(f, 0x40)), mload(add(t, 0x10e0)), r), sub(r, mload(add(a, 0x160))), r), r), r)
+            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x1080)), addmod(addmod(mload(add(f, 0x40)), mload(add(t, 0x10e0)), r), sub(r, mload(add(a, 0x180))), r), r), r)
             mstore(add(s, 0x1100), addmod(mulmod(mload(add(a, 0xe0)), 0x19f7d0c7bc9d2d124d5652cb8c9ca4a302a1e60ae605d6e16930bc5cfefaeed8, r), addmod(mulmod(mload(add(a, 0xa0)), 0x22ed2ea51f262e63438030476594768a56ddfba3a1bbf258f8401c4b57ebb5cd, r), mulmod(mload(add(a, 0xc0)), 0x21a6d6eb76c31b44880c23259e5f754a34b5d1001bddc577dead9dd6193d36b2, r), r), r))
             mstore(add(s, 0x1120), addmod(mulmod(mload(add(t, 0x680)), 0xe328cd973dcabaac60acff004c19db7b2aaade89107d1d5d1db703d2549fe4a, r), addmod(mulmod(mload(add(t, 0x5e0)), 0x1b72fcc764c66935dd4fc32b3a5dfe7763e9cd4ec157be5a2d3006f11983824e, r), mulmod(mload(add(t, 0x640)), 0x138ebb16a09dc4788152b058d41a6fdb7231ac51e6c20e2ba7f8fc23789f5042, r), r), r))
             mstore(add(s, 0x1140), addmod(addmod(mload(add(t, 0x1100)), mulmod(mload(add(a, 0x100)), 0x27a604e0fb1c40c8a109d5a57b3435ff994e3b18c49865b1905fa3b588342ec6, r), r), addmod(mulmod(mload(add(t, 0x300)), mload(add(t, 0x720)), r), addmod(mload(add(t, 0x1120)), mulmod(mload(add(t, 0x6c0)), 0x17161a779cbdc8ceaa1209127a3d8a309d18a76a64023c13996de2aafa752748, r), r), r), r))
-            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x1080)), addmod(addmod(mload(add(f, 0x60)), mload(add(t, 0x1140)), r), sub(r, mload(add(a, 0x180))), r), r), r)
+            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x1080)), addmod(addmod(mload(add(f, 0x60)), mload(add(t, 0x1140)), r), sub(r, mload(add(a, 0x1a0))), r), r), r)
             mstore(add(s, 0x1160), addmod(mulmod(mload(add(a, 0xe0)), 0xcd2690fe22e87766e8d038bdfec70e6c4d9fa6f056ab6667334dbdaba934967, r), addmod(mulmod(mload(add(a, 0xa0)), 0xddc5d939b00e1761d690ff18fdf1effe198d306b104e67acfa93fc09b523620, r), mulmod(mload(add(a, 0xc0)), 0x1594b5722c857cf63ad49e88fb93c0685295c10f79065c177b343ed6193e51ce, r), r), r))
             mstore(add(s, 0x1180), addmod(mulmod(mload(add(t, 0x680)), 0x13498fd3636a82ceeb6869d5d1fa62ad4928db9ac7d73dfea4546aacf3086796, r), addmod(mulmod(mload(add(t, 0x5e0)), 0x11558876b14007d6d99e5f83f17c51cf257d85bdaba0b435922cd598f15645fe, r), mulmod(mload(add(t, 0x640)), 0x29058797bf16eb2375473bffc54ef99074f2f15e727b23b6d668a9b646e06168, r), r), r))
             mstore(add(s, 0x11a0), addmod(addmod(mload(add(t, 0x1160)), mulmod(mload(add(a, 0x100)), 0x1ce8d6dd00e1f2067a6d516b974d8d9662977d0340ae5d97490719858d9a4bae, r), r), addmod(mulmod(mload(add(t, 0x3e0)), mload(add(t, 0x720)), r), addmod(mload(add(t, 0x1180)), mulmod(mload(add(t, 0x6c0)), 0x1ab99ce7efb579c583bee34969455809ec5682c34fd70283a563f2dd56931837, r), r), r), r))
-            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x1080)), addmod(addmod(mload(add(f, 0x80)), mload(add(t, 0x11a0)), r), sub(r, mload(add(a, 0x1a0))), r), r), r)
+            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x1080)), addmod(addmod(mload(add(f, 0x80)), mload(add(t, 0x11a0)), r), sub(r, mload(add(a, 0x1c0))), r), r), r)
             mstore(add(s, 0x11c0), addmod(mulmod(mload(add(a, 0xe0)), 0x11efc65359d2d8613c0c58bb757500d94842001635885927e165d706c8d38090, r), addmod(mulmod(mload(add(a, 0xa0)), 0x5711a778ac7a6c11a262e783871949fd457f8c346bc856ed66ef72d533d46bb, r), mulmod(mload(add(a, 0xc0)), 0x226c26c0ce93ec28bd93588e8bbada13a1661e5ab6f270f221387c78ccc23507, r), r), r))
             mstore(add(s, 0x11e0), addmod(mulmod(mload(add(t, 0x680)), 0x1fabf2cc05d502898a9706ae99c4b772c42c684e75af4da80ce4edacb74f45e0, r), addmod(mulmod(mload(add(t, 0x5e0)), 0x253d184c28cfde79628f1d98bd614b00ab255913d20ac8acc5dc5f97ff511686, r), mulmod(mload(add(t, 0x640)), 0x1c4f7cb82fdca0b54cfed1cdd0114d8aa225a325df2e74b644468702483551b5, r), r), r))
             mstore(add(s, 0x1200), addmod(addmod(mload(add(t, 0x11c0)), mulmod(mload(add(a, 0x100)), 0x2fb9034dd9f60482ea84e230b6ea2caa0357c168af6221481cda83bf9d5ab25c, r), r), addmod(mulmod(mload(add(t, 0x4c0)), mload(add(t, 0x720)), r), addmod(mload(add(t, 0x11e0)), mulmod(mload(add(t, 0x6c0)), 0xcbf2889c094e867ae6d5543601d653f108e25d99b0c274c94dd13f5c4601b6b, r), r), r), r))
-            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x1080)), addmod(addmod(mload(add(f, 0xa0)), mload(add(t, 0x1200)), r), sub(r, mload(add(a, 0x1c0))), r), r), r)
+            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x1080)), addmod(addmod(mload(add(f, 0xa0)), mload(add(t, 0x1200)), r), sub(r, mload(add(a, 0x1e0))), r), r), r)
         }
     }
 
@@ -292,14 +293,14 @@ abstract contract BatchGates is Halo2Verifier {
             mstore(add(s, 0x1220), addmod(mload(add(f, 0x180)), sub(r, 2), r))
             mstore(add(s, 0x1240), addmod(mload(add(f, 0x180)), sub(r, 3), r))
             mstore(add(s, 0x1260), mulmod(mload(add(t, 0x1240)), mulmod(mload(add(f, 0x180)), mload(add(t, 0x1220)), r), r))
-            sum := addmod(mulmod(folded, y, r), mulmod(mload(add(t, 0x1260)), addmod(addmod(mload(add(f, 0x20)), mulmod(mload(add(a, 0x120)), mload(add(f, 0xc0)), r), r), sub(r, mload(add(a, 0x140))), r), r), r)
-            mstore(add(s, 0x1280), addmod(addmod(mload(add(a, 0xa0)), addmod(mload(add(f, 0x40)), mulmod(mload(a), mload(add(f, 0xc0)), r), r), r), sub(r, mload(add(a, 0x160))), r))
+            sum := addmod(mulmod(folded, y, r), mulmod(mload(add(t, 0x1260)), addmod(addmod(mload(add(f, 0x20)), mulmod(mload(add(a, 0x140)), mload(add(f, 0xc0)), r), r), sub(r, mload(add(a, 0x160))), r), r), r)
+            mstore(add(s, 0x1280), addmod(addmod(mload(add(a, 0xa0)), addmod(mload(add(f, 0x40)), mulmod(mload(a), mload(add(f, 0xc0)), r), r), r), sub(r, mload(add(a, 0x180))), r))
             sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x1260)), mload(add(t, 0x1280)), r), r)
-            mstore(add(s, 0x12a0), addmod(addmod(mload(add(a, 0xc0)), addmod(mload(add(f, 0x60)), mulmod(mload(add(a, 0x20)), mload(add(f, 0xc0)), r), r), r), sub(r, mload(add(a, 0x180))), r))
+            mstore(add(s, 0x12a0), addmod(addmod(mload(add(a, 0xc0)), addmod(mload(add(f, 0x60)), mulmod(mload(add(a, 0x20)), mload(add(f, 0xc0)), r), r), r), sub(r, mload(add(a, 0x1a0))), r))
             sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x1260)), mload(add(t, 0x12a0)), r), r)
-            mstore(add(s, 0x12c0), addmod(addmod(mload(add(a, 0xe0)), addmod(mload(add(f, 0x80)), mulmod(mload(add(a, 0x40)), mload(add(f, 0xc0)), r), r), r), sub(r, mload(add(a, 0x1a0))), r))
+            mstore(add(s, 0x12c0), addmod(addmod(mload(add(a, 0xe0)), addmod(mload(add(f, 0x80)), mulmod(mload(add(a, 0x40)), mload(add(f, 0xc0)), r), r), r), sub(r, mload(add(a, 0x1c0))), r))
             sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x1260)), mload(add(t, 0x12c0)), r), r)
-            mstore(add(s, 0x12e0), addmod(addmod(mload(add(a, 0x100)), addmod(mload(add(f, 0xa0)), mulmod(mload(add(a, 0x60)), mload(add(f, 0xc0)), r), r), r), sub(r, mload(add(a, 0x1c0))), r))
+            mstore(add(s, 0x12e0), addmod(addmod(mload(add(a, 0x100)), addmod(mload(add(f, 0xa0)), mulmod(mload(add(a, 0x60)), mload(add(f, 0xc0)), r), r), r), sub(r, mload(add(a, 0x1e0))), r))
             sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x1260)), mload(add(t, 0x12e0)), r), r)
             mstore(add(s, 0x1300), mulmod(mload(add(f, 0x180)), addmod(mload(add(f, 0x180)), sub(r, 1), r), r))
             mstore(add(s, 0x1320), mulmod(mload(add(t, 0x1240)), mload(add(t, 0x1300)), r))
@@ -312,22 +313,54 @@ abstract contract BatchGates is Halo2Verifier {
         // Never so; but what may be left early is not put inline, and has room on its stack.
         if (r == 0) return 0;
         assembly ("memory-safe") {
-            sum := addmod(mulmod(folded, y, r), mulmod(mload(add(t, 0x1320)), addmod(mload(add(f, 0x20)), sub(r, mload(add(a, 0x140))), r), r), r)
+            sum := addmod(mulmod(folded, y, r), mulmod(mload(add(t, 0x1320)), addmod(mload(add(f, 0x20)), sub(r, mload(add(a, 0x160))), r), r), r)
             mstore(add(s, 0x1340), mulmod(mload(add(a, 0x80)), mload(add(a, 0xa0)), r))
             mstore(add(s, 0x1360), addmod(mload(add(t, 0x1340)), addmod(addmod(1, sub(r, mload(add(a, 0x80))), r), sub(r, mload(add(a, 0xa0))), r), r))
             mstore(add(s, 0x1380), addmod(mload(add(f, 0x40)), addmod(mload(add(a, 0xc0)), mulmod(mload(add(t, 0x1360)), addmod(mload(a), sub(r, mload(add(a, 0xc0))), r), r), r), r))
-            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x1320)), addmod(mload(add(t, 0x1380)), sub(r, mload(add(a, 0x160))), r), r), r)
+            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x1320)), addmod(mload(add(t, 0x1380)), sub(r, mload(add(a, 0x180))), r), r), r)
             mstore(add(s, 0x13a0), addmod(mload(a), sub(r, mload(add(a, 0xe0))), r))
             mstore(add(s, 0x13c0), addmod(mulmod(mload(add(t, 0x13a0)), addmod(mload(add(a, 0x80)), sub(r, mload(add(t, 0x1340))), r), r), addmod(mload(add(a, 0xe0)), mulmod(mload(add(t, 0x1360)), addmod(mload(add(a, 0xc0)), sub(r, mload(add(a, 0xe0))), r), r), r), r))
-            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x1320)), addmod(addmod(mload(add(f, 0x60)), mload(add(t, 0x13c0)), r), sub(r, mload(add(a, 0x180))), r), r), r)
+            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x1320)), addmod(addmod(mload(add(f, 0x60)), mload(add(t, 0x13c0)), r), sub(r, mload(add(a, 0x1a0))), r), r), r)
             mstore(add(s, 0x13e0), addmod(mulmod(mload(add(t, 0x1340)), addmod(mload(add(a, 0x100)), sub(r, mload(add(a, 0xe0))), r), r), addmod(mload(add(a, 0xe0)), mulmod(mload(add(t, 0x13a0)), addmod(mload(add(a, 0xa0)), sub(r, mload(add(t, 0x1340))), r), r), r), r))
-            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x1320)), addmod(addmod(mload(add(f, 0x80)), mload(add(t, 0x13e0)), r), sub(r, mload(add(a, 0x1a0))), r), r), r)
+            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x1320)), addmod(addmod(mload(add(f, 0x80)), mload(add(t, 0x13e0)), r), sub(r, mload(add(a, 0x1c0))), r), r), r)
             mstore(add(s, 0x1400), addmod(mload(add(f, 0xa0)), addmod(mload(add(a, 0x100)), mulmod(mload(add(t, 0x1340)), addmod(mload(a), sub(r, mload(add(a, 0x100))), r), r), r), r))
-            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x1320)), addmod(mload(add(t, 0x1400)), sub(r, mload(add(a, 0x1c0))), r), r), r)
+            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x1320)), addmod(mload(add(t, 0x1400)), sub(r, mload(add(a, 0x1e0))), r), r), r)
             mstore(add(s, 0x1420), mulmod(mload(a), addmod(mulmod(mload(add(a, 0x20)), mload(add(f, 0x40)), r), mulmod(mload(add(a, 0x40)), mload(add(f, 0x60)), r), r), r))
-            mstore(add(s, 0x1440), addmod(mulmod(mload(add(f, 0xe0)), mload(add(a, 0xa0)), r), addmod(mulmod(mload(add(a, 0x60)), mload(add(f, 0xa0)), r), addmod(mload(add(f, 0xc0)), mulmod(mload(add(a, 0x40)), mload(add(f, 0x80)), r), r), r), r))
-            mstore(add(s, 0x1460), addmod(mload(add(t, 0x1420)), addmod(mulmod(mload(add(f, 0x120)), mload(add(a, 0xe0)), r), addmod(mload(add(t, 0x1440)), mulmod(mload(add(f, 0x100)), mload(add(a, 0xc0)), r), r), r), r))
-            sum := addmod(mulmod(sum, y, r), mulmod(mulmod(mload(add(t, 0x1220)), mload(add(t, 0x1300)), r), addmod(mload(add(t, 0x1460)), sub(r, mload(add(a, 0x80))), r), r), r)
+            mstore(add(s, 0x1440), mulmod(mload(add(f, 0xe0)), mload(add(a, 0xa0)), r))
+            mstore(add(s, 0x1460), addmod(mload(add(t, 0x1440)), addmod(mulmod(mload(add(a, 0x60)), mload(add(f, 0xa0)), r), addmod(mload(add(f, 0xc0)), mulmod(mload(add(a, 0x40)), mload(add(f, 0x80)), r), r), r), r))
+            mstore(add(s, 0x1480), addmod(mload(add(t, 0x1420)), addmod(mulmod(mload(add(f, 0x120)), mload(add(a, 0xe0)), r), addmod(mload(add(t, 0x1460)), mulmod(mload(add(f, 0x100)), mload(add(a, 0xc0)), r), r), r), r))
+            sum := addmod(mulmod(sum, y, r), mulmod(mulmod(mload(add(t, 0x1220)), mload(add(t, 0x1300)), r), addmod(mload(add(t, 0x1480)), sub(r, mload(add(a, 0x80))), r), r), r)
+        }
+    }
+
+    function foldGates12(uint256 a, uint256 f, uint256, uint256 s, uint256 t, uint256 r, uint256 y, uint256 folded) private pure returns (uint256 sum) {
+        // Never so; but what may be left early is not put inline, and has room on its stack.
+        if (r == 0) return 0;
+        assembly ("memory-safe") {
+            mstore(add(s, 0x14a0), addmod(mulmod(mload(add(a, 0x40)), mulmod(mload(a), mload(add(f, 0x40)), r), r), mulmod(mload(add(a, 0x60)), mulmod(mload(add(a, 0x20)), mload(add(f, 0x60)), r), r), r))
+            mstore(add(s, 0x14c0), addmod(mload(add(f, 0x100)), addmod(mulmod(mload(add(f, 0xc0)), mload(add(a, 0xa0)), r), addmod(mload(add(t, 0x14a0)), mulmod(mload(add(a, 0x80)), mload(add(f, 0xa0)), r), r), r), r))
+            mstore(add(s, 0x14e0), mulmod(mload(add(f, 0x80)), addmod(mulmod(mload(a), mload(add(a, 0x60)), r), mulmod(mload(add(a, 0x20)), mload(add(a, 0x40)), r), r), r))
+            mstore(add(s, 0x1500), addmod(mulmod(mload(add(a, 0xe0)), addmod(mload(add(t, 0x1440)), mload(add(t, 0x14e0)), r), r), addmod(mulmod(mload(add(f, 0x20)), mload(add(a, 0x160)), r), mulmod(mload(add(a, 0xc0)), mload(add(t, 0x14c0)), r), r), r))
+            sum := addmod(mulmod(folded, y, r), mulmod(mload(add(f, 0x1a0)), addmod(mload(add(t, 0x1500)), sub(r, mulmod(mload(add(a, 0x140)), mload(add(f, 0x120)), r)), r), r), r)
+            mstore(add(s, 0x1520), addmod(mulmod(mload(add(a, 0x260)), 0x8000000000, r), addmod(mulmod(mload(add(a, 0x240)), 0x4000000, r), addmod(mload(add(a, 0x200)), mulmod(mload(add(a, 0x220)), 8192, r), r), r), r))
+            mstore(add(s, 0x1540), addmod(mload(add(f, 0x1c0)), sub(r, 1), r))
+            mstore(add(s, 0x1560), addmod(addmod(mload(add(a, 0x120)), sub(r, mload(add(t, 0x1520))), r), sub(r, mulmod(mload(add(a, 0x280)), mulmod(mload(add(t, 0x1540)), mload(add(a, 0x2a0)), r), r)), r))
+            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x1560)), mulmod(mload(add(f, 0x1c0)), addmod(mload(add(f, 0x1c0)), sub(r, 3), r), r), r), r)
+            mstore(add(s, 0x1580), mulmod(mulmod(mload(add(f, 0x1c0)), mload(add(t, 0x1540)), r), addmod(mload(add(f, 0x1c0)), sub(r, 2), r), r))
+            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x1580)), addmod(mload(add(a, 0x120)), sub(r, mload(add(a, 0x2e0))), r), r), r)
+            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x1580)), addmod(mload(add(a, 0x280)), sub(r, mload(add(a, 0x2c0))), r), r), r)
+            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(f, 0x1e0)), addmod(mload(add(a, 0x2c0)), sub(r, mload(add(a, 0x2a0))), r), r), r)
+            mstore(add(s, 0x15a0), addmod(mload(add(a, 0x200)), mload(add(a, 0x2a0)), r))
+            mstore(add(s, 0x15c0), addmod(mload(add(a, 0x220)), mload(add(a, 0x2a0)), r))
+            mstore(add(s, 0x15e0), mulmod(mload(add(t, 0x15a0)), mload(add(t, 0x15c0)), r))
+            mstore(add(s, 0x1600), addmod(mload(add(a, 0x240)), mload(add(a, 0x2a0)), r))
+            mstore(add(s, 0x1620), addmod(mload(add(a, 0x260)), mload(add(a, 0x2a0)), r))
+            mstore(add(s, 0x1640), mulmod(mload(add(t, 0x1600)), mload(add(t, 0x1620)), r))
+            mstore(add(s, 0x1660), mulmod(mload(add(t, 0x15e0)), mload(add(t, 0x1640)), r))
+            mstore(add(s, 0x1680), addmod(mload(add(a, 0x2a0)), mload(add(f, 0x200)), r))
+            mstore(add(s, 0x16a0), addmod(mulmod(mload(add(t, 0x1660)), mload(add(a, 0x320)), r), mulmod(mload(add(t, 0x1680)), mulmod(mload(add(t, 0x1660)), addmod(mload(add(a, 0x300)), sub(r, mload(add(a, 0x2e0))), r), r), r), r))
+            mstore(add(s, 0x16c0), addmod(mulmod(mload(add(t, 0x1640)), addmod(mload(add(t, 0x15a0)), mload(add(t, 0x15c0)), r), r), mulmod(mload(add(t, 0x15e0)), addmod(mload(add(t, 0x1600)), mload(add(t, 0x1620)), r), r), r))
+            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(f, 0x1e0)), addmod(mload(add(t, 0x16a0)), sub(r, mulmod(mload(add(t, 0x1680)), mload(add(t, 0x16c0)), r)), r), r), r)
         }
     }
 }

@@ -10,11 +10,11 @@ use halo2curves::bn256::{Bn256, Fr, G1Affine};
 use revm::primitives::hardfork::SpecId;
 use subrosa_batch::{BatchCircuit, COMMITTED, ClientKey, ClientProof, Statement, instances};
 use subrosa_protocol::asset::AssetId;
-use subrosa_protocol::batch::{BatchWitness, Shape, inactive_digest};
+use subrosa_protocol::batch::{BatchWitness, Shape, SlotWitness, inactive_digest};
 use subrosa_protocol::encryption::NoteData;
 use subrosa_protocol::keys::{Seed, SpendKey};
 use subrosa_protocol::ledger::{BatchInput, Config, Deposit, Ledger};
-use subrosa_protocol::transaction::{Context, Header, Kind, Transaction};
+use subrosa_protocol::transaction::{Context, Header, Kind, Transaction, digest};
 use subrosa_verifier::{gates_solidity, vk_data};
 
 use crate::evm::{Evm, Outcome};
@@ -73,26 +73,36 @@ fn witness(shape: Shape) -> BatchWitness {
     ledger.execute(input, &config).unwrap()
 }
 
-/// The clients' key, and a proof for every slot of a batch: points without meaning, as long as the
-/// circuit does not verify them.
+/// A clients' key whose trapdoor is known, and by it a valid proof for every slot of a batch.
 fn client(witness: &BatchWitness) -> (Arc<ClientKey>, Vec<ClientProof>) {
-    fn point<P: AffineRepr<ScalarField = Word>>(i: usize) -> P {
-        (P::generator() * Word::from(1_000_003 * (i as u64 + 1))).into_affine()
+    fn point<P: AffineRepr<ScalarField = Word>>(scalar: Word) -> P {
+        (P::generator() * scalar).into_affine()
     }
+    let [alpha, beta, gamma, delta, constant, input] =
+        [3u64, 5, 7, 11, 13, 17].map(|scalar| Word::from(scalar * 1_000_003));
     let key = ClientKey {
-        alpha: point(0),
-        beta: point(1),
-        gamma: point(2),
-        delta: point(3),
-        inputs: [point(4), point(5)],
+        alpha: point(alpha),
+        beta: point(beta),
+        gamma: point(gamma),
+        delta: point(delta),
+        inputs: [point(constant), point(input)],
         padding: inactive_digest(),
     };
-    let proof = |slot| ClientProof {
-        a: point(10 * slot + 6),
-        b: point(10 * slot + 7),
-        c: point(10 * slot + 8),
+    let proof = |(slot, witness): (usize, &SlotWitness)| {
+        let digest = if witness.active {
+            digest(&witness.words)
+        } else {
+            key.padding
+        };
+        let (a, b) = (Word::from(19 + slot as u64), Word::from(23 + slot as u64));
+        let c = a * b - alpha * beta - (constant + input * digest) * gamma;
+        ClientProof {
+            a: point(a),
+            b: point(b),
+            c: point(c / delta),
+        }
     };
-    let proofs = (0..witness.shape.slots()).map(proof).collect();
+    let proofs = witness.slots.iter().enumerate().map(proof).collect();
     (Arc::new(key), proofs)
 }
 
