@@ -346,6 +346,16 @@ impl BatchCircuit {
         let before = layout.census().cells();
         let transition_rows = layout.rows();
         let challenge = column_challenge(&mut layout, self.challenge);
+        let [old, new, c, z, y] = transition.instances;
+        let rules = [
+            Rule::B1,
+            Rule::B13,
+            Rule::B14,
+            Rule::B14,
+            Rule::B14,
+            Rule::B17,
+        ];
+        layout.expose(&[old, new, c, z, y, challenge], &rules);
         #[cfg(test)]
         if self.bare {
             layout.table();
@@ -467,21 +477,16 @@ impl Circuit<Fr> for BatchCircuit {
     }
 
     fn synthesize(&self, config: Config, mut layouter: impl Layouter<Fr>) -> Result<(), Error> {
-        let wires = layouter.assign_region(
+        layouter.assign_region(
             || "batch",
             |region| {
                 let mut sheet = RegionSheet {
                     region,
                     config: config.clone(),
                 };
-                let written = self.write(&mut sheet).ok_or(Error::Synthesis)?;
-                let [old, new, c, z, y] = written.transition.instances;
-                Ok([old, new, c, z, y, written.challenge])
+                self.write(&mut sheet).ok_or(Error::Synthesis)?;
+                Ok(())
             },
-        )?;
-        for (row, wire) in wires.iter().enumerate() {
-            layouter.constrain_instance(cell(&config, wire.column, wire.row), config.instance, row);
-        }
-        Ok(())
+        )
     }
 }

@@ -8,7 +8,7 @@ import {Halo2Verifier} from "../Halo2Verifier.sol";
 abstract contract BatchGates is Halo2Verifier {
     /// @inheritdoc Halo2Verifier
     function _gatesDigest() internal pure override returns (bytes32) {
-        return 0xdfd8b99a17c7f04cd69d3185cf9c4b20beaa9abac262f48da63e60d0bbe83136;
+        return 0xf0f3f8908484ad0800fa47fff002c10adbfaffa5886a6a7b492ab89b11690d7a;
     }
 
     /// @inheritdoc Halo2Verifier
@@ -31,6 +31,7 @@ abstract contract BatchGates is Halo2Verifier {
         sum = foldGates10(a, f, i, s, t, r, y, sum);
         sum = foldGates11(a, f, i, s, t, r, y, sum);
         sum = foldGates12(a, f, i, s, t, r, y, sum);
+        sum = foldGates13(a, f, i, s, t, r, y, sum);
     }
 
     /// @inheritdoc Halo2Verifier
@@ -333,7 +334,7 @@ abstract contract BatchGates is Halo2Verifier {
         }
     }
 
-    function foldGates12(uint256 a, uint256 f, uint256, uint256 s, uint256 t, uint256 r, uint256 y, uint256 folded) private pure returns (uint256 sum) {
+    function foldGates12(uint256 a, uint256 f, uint256 i, uint256 s, uint256 t, uint256 r, uint256 y, uint256 folded) private pure returns (uint256 sum) {
         // Never so; but what may be left early is not put inline, and has room on its stack.
         if (r == 0) return 0;
         assembly ("memory-safe") {
@@ -342,25 +343,36 @@ abstract contract BatchGates is Halo2Verifier {
             mstore(add(s, 0x14e0), mulmod(mload(add(f, 0x80)), addmod(mulmod(mload(a), mload(add(a, 0x60)), r), mulmod(mload(add(a, 0x20)), mload(add(a, 0x40)), r), r), r))
             mstore(add(s, 0x1500), addmod(mulmod(mload(add(a, 0xe0)), addmod(mload(add(t, 0x1440)), mload(add(t, 0x14e0)), r), r), addmod(mulmod(mload(add(f, 0x20)), mload(add(a, 0x160)), r), mulmod(mload(add(a, 0xc0)), mload(add(t, 0x14c0)), r), r), r))
             sum := addmod(mulmod(folded, y, r), mulmod(mload(add(f, 0x1a0)), addmod(mload(add(t, 0x1500)), sub(r, mulmod(mload(add(a, 0x140)), mload(add(f, 0x120)), r)), r), r), r)
-            mstore(add(s, 0x1520), addmod(mulmod(mload(add(a, 0x260)), 0x8000000000, r), addmod(mulmod(mload(add(a, 0x240)), 0x4000000, r), addmod(mload(add(a, 0x200)), mulmod(mload(add(a, 0x220)), 8192, r), r), r), r))
-            mstore(add(s, 0x1540), addmod(mload(add(f, 0x1c0)), sub(r, 1), r))
-            mstore(add(s, 0x1560), addmod(addmod(mload(add(a, 0x120)), sub(r, mload(add(t, 0x1520))), r), sub(r, mulmod(mload(add(a, 0x280)), mulmod(mload(add(t, 0x1540)), mload(add(a, 0x2a0)), r), r)), r))
-            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x1560)), mulmod(mload(add(f, 0x1c0)), addmod(mload(add(f, 0x1c0)), sub(r, 3), r), r), r), r)
-            mstore(add(s, 0x1580), mulmod(mulmod(mload(add(f, 0x1c0)), mload(add(t, 0x1540)), r), addmod(mload(add(f, 0x1c0)), sub(r, 2), r), r))
-            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x1580)), addmod(mload(add(a, 0x120)), sub(r, mload(add(a, 0x2e0))), r), r), r)
-            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x1580)), addmod(mload(add(a, 0x280)), sub(r, mload(add(a, 0x2c0))), r), r), r)
-            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(f, 0x1e0)), addmod(mload(add(a, 0x2c0)), sub(r, mload(add(a, 0x2a0))), r), r), r)
-            mstore(add(s, 0x15a0), addmod(mload(add(a, 0x200)), mload(add(a, 0x2a0)), r))
-            mstore(add(s, 0x15c0), addmod(mload(add(a, 0x220)), mload(add(a, 0x2a0)), r))
-            mstore(add(s, 0x15e0), mulmod(mload(add(t, 0x15a0)), mload(add(t, 0x15c0)), r))
-            mstore(add(s, 0x1600), addmod(mload(add(a, 0x240)), mload(add(a, 0x2a0)), r))
-            mstore(add(s, 0x1620), addmod(mload(add(a, 0x260)), mload(add(a, 0x2a0)), r))
+            mstore(add(s, 0x1520), addmod(mload(add(f, 0x1c0)), sub(r, 3), r))
+            mstore(add(s, 0x1540), addmod(mload(add(f, 0x1c0)), sub(r, 4), r))
+            mstore(add(s, 0x1560), addmod(mulmod(mload(add(a, 0x260)), 0x8000000000, r), addmod(mulmod(mload(add(a, 0x240)), 0x4000000, r), addmod(mload(add(a, 0x200)), mulmod(mload(add(a, 0x220)), 8192, r), r), r), r))
+            mstore(add(s, 0x1580), addmod(mload(add(f, 0x1c0)), sub(r, 1), r))
+            mstore(add(s, 0x15a0), addmod(addmod(mload(add(a, 0x120)), sub(r, mload(add(t, 0x1560))), r), sub(r, mulmod(mload(add(a, 0x280)), mulmod(mload(add(t, 0x1580)), mload(add(a, 0x2a0)), r), r)), r))
+            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x15a0)), mulmod(mload(add(t, 0x1540)), mulmod(mload(add(f, 0x1c0)), mload(add(t, 0x1520)), r), r), r), r)
+            mstore(add(s, 0x15c0), mulmod(mulmod(mload(add(f, 0x1c0)), mload(add(t, 0x1580)), r), addmod(mload(add(f, 0x1c0)), sub(r, 2), r), r))
+            sum := addmod(mulmod(sum, y, r), mulmod(mulmod(mload(add(t, 0x1520)), mload(add(t, 0x15c0)), r), addmod(mload(add(a, 0x120)), sub(r, mload(i)), r), r), r)
+            mstore(add(s, 0x15e0), mulmod(mload(add(t, 0x1540)), mload(add(t, 0x15c0)), r))
+            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x15e0)), addmod(mload(add(a, 0x120)), sub(r, mload(add(a, 0x2e0))), r), r), r)
+            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(t, 0x15e0)), addmod(mload(add(a, 0x280)), sub(r, mload(add(a, 0x2c0))), r), r), r)
+        }
+    }
+
+    function foldGates13(uint256 a, uint256 f, uint256, uint256 s, uint256 t, uint256 r, uint256 y, uint256 folded) private pure returns (uint256 sum) {
+        // Never so; but what may be left early is not put inline, and has room on its stack.
+        if (r == 0) return 0;
+        assembly ("memory-safe") {
+            sum := addmod(mulmod(folded, y, r), mulmod(mload(add(f, 0x1e0)), addmod(mload(add(a, 0x2c0)), sub(r, mload(add(a, 0x2a0))), r), r), r)
+            mstore(add(s, 0x1600), addmod(mload(add(a, 0x200)), mload(add(a, 0x2a0)), r))
+            mstore(add(s, 0x1620), addmod(mload(add(a, 0x220)), mload(add(a, 0x2a0)), r))
             mstore(add(s, 0x1640), mulmod(mload(add(t, 0x1600)), mload(add(t, 0x1620)), r))
-            mstore(add(s, 0x1660), mulmod(mload(add(t, 0x15e0)), mload(add(t, 0x1640)), r))
-            mstore(add(s, 0x1680), addmod(mload(add(a, 0x2a0)), mload(add(f, 0x200)), r))
-            mstore(add(s, 0x16a0), addmod(mulmod(mload(add(t, 0x1660)), mload(add(a, 0x320)), r), mulmod(mload(add(t, 0x1680)), mulmod(mload(add(t, 0x1660)), addmod(mload(add(a, 0x300)), sub(r, mload(add(a, 0x2e0))), r), r), r), r))
-            mstore(add(s, 0x16c0), addmod(mulmod(mload(add(t, 0x1640)), addmod(mload(add(t, 0x15a0)), mload(add(t, 0x15c0)), r), r), mulmod(mload(add(t, 0x15e0)), addmod(mload(add(t, 0x1600)), mload(add(t, 0x1620)), r), r), r))
-            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(f, 0x1e0)), addmod(mload(add(t, 0x16a0)), sub(r, mulmod(mload(add(t, 0x1680)), mload(add(t, 0x16c0)), r)), r), r), r)
+            mstore(add(s, 0x1660), addmod(mload(add(a, 0x240)), mload(add(a, 0x2a0)), r))
+            mstore(add(s, 0x1680), addmod(mload(add(a, 0x260)), mload(add(a, 0x2a0)), r))
+            mstore(add(s, 0x16a0), mulmod(mload(add(t, 0x1660)), mload(add(t, 0x1680)), r))
+            mstore(add(s, 0x16c0), mulmod(mload(add(t, 0x1640)), mload(add(t, 0x16a0)), r))
+            mstore(add(s, 0x16e0), addmod(mload(add(a, 0x2a0)), mload(add(f, 0x200)), r))
+            mstore(add(s, 0x1700), addmod(mulmod(mload(add(t, 0x16c0)), mload(add(a, 0x320)), r), mulmod(mload(add(t, 0x16e0)), mulmod(mload(add(t, 0x16c0)), addmod(mload(add(a, 0x300)), sub(r, mload(add(a, 0x2e0))), r), r), r), r))
+            mstore(add(s, 0x1720), addmod(mulmod(mload(add(t, 0x16a0)), addmod(mload(add(t, 0x1600)), mload(add(t, 0x1620)), r), r), mulmod(mload(add(t, 0x1640)), addmod(mload(add(t, 0x1660)), mload(add(t, 0x1680)), r), r), r))
+            sum := addmod(mulmod(sum, y, r), mulmod(mload(add(f, 0x1e0)), addmod(mload(add(t, 0x1700)), sub(r, mulmod(mload(add(t, 0x16e0)), mload(add(t, 0x1720)), r)), r), r), r)
         }
     }
 }

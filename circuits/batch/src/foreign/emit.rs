@@ -10,6 +10,7 @@ use halo2curves::bn256::Fr;
 use halo2curves::ff::BatchInvert;
 use halo2curves::ff::Field;
 
+use crate::circuit::INSTANCES;
 use crate::config::{Foreign, TABLE_BITS, column};
 use crate::convert::power_of_two;
 use crate::foreign::bounds::{
@@ -21,8 +22,10 @@ use crate::foreign::trace::{Bit, Chosen, Operand, Row, Trace};
 use crate::layout::{Hint, Layout, Selector, Wire};
 use crate::rules::Rule;
 
+/// First row of the multiset argument: the instances are above it.
+const LIVE: usize = INSTANCES + 1;
 /// First row of the first value: the boundary takes two.
-const FIRST: usize = 2;
+const FIRST: usize = LIVE + 2;
 
 /// Quotient and carries as cells, offsets included.
 struct DivisionWires {
@@ -75,7 +78,7 @@ impl<'t> Emitter<'t> {
         }
         // What no value takes holds the integer 0, which counts like any piece.
         let used = FIRST + LIMBS * trace.len();
-        for row in (0..FIRST).chain(used..rows) {
+        for row in (LIVE..FIRST).chain(used..rows) {
             for place in 0..PIECES {
                 layout.hint(column::PIECE + place, row, Fr::ZERO, Hint::Piece);
             }
@@ -151,7 +154,7 @@ impl<'t> Emitter<'t> {
     fn multiset(&self, layout: &mut Layout<'_>, point: Fr) {
         let rows = self.pieces.len();
         let mut multiplicity = vec![0u64; 1 << TABLE_BITS];
-        for piece in self.pieces.iter().flatten() {
+        for piece in self.pieces[LIVE..].iter().flatten() {
             multiplicity[*piece as usize] += 1;
         }
         let mut inverses: Vec<Fr> = (0..1u64 << TABLE_BITS)
@@ -159,9 +162,13 @@ impl<'t> Emitter<'t> {
             .collect();
         inverses.iter_mut().batch_invert();
         let mut balance = Fr::ZERO;
-        for row in 0..rows {
-            let count = multiplicity.get(row).copied().unwrap_or(0);
-            let entry = if row < inverses.len() { row } else { 0 };
+        for row in LIVE..rows {
+            let count = multiplicity.get(row - LIVE).copied().unwrap_or(0);
+            let entry = if row - LIVE < inverses.len() {
+                row - LIVE
+            } else {
+                0
+            };
             layout.select(Selector::Live, row, Fr::ONE);
             layout.select_nonzero(Selector::Table, row, Fr::from(entry as u64));
             layout.hint(
@@ -185,7 +192,7 @@ impl<'t> Emitter<'t> {
     fn boundaries(&self, layout: &mut Layout<'_>, point: Wire) {
         let zero = layout.zero();
         let last = self.pieces.len();
-        for (row, next) in [(0, Some(point)), (last, None)] {
+        for (row, next) in [(LIVE, Some(point)), (last, None)] {
             layout.select(Selector::Foreign, row, Fr::from(Foreign::Boundary as u64));
             layout.copy(column::EVALUATION, row, zero);
             match next {
@@ -416,6 +423,16 @@ impl<'t> Operands<'t> {
 }
 
 impl Layout<'_> {
+    /// Makes wires the instances, in order, each under its rule.
+    pub(crate) fn expose(&mut self, wires: &[Wire], rules: &[Rule]) {
+        for (row, (wire, rule)) in wires.iter().zip(rules).enumerate() {
+            self.rule(*rule);
+            let kind = Fr::from(Foreign::Instance as u64);
+            self.select(Selector::Foreign, row, kind);
+            self.copy(column::EVALUATION, row, *wire);
+        }
+    }
+
     /// A row of a group (see [`Row`]). `before` is the sum of the rows before it in the group, which is in the
     /// row below; the last row must leave 0. Returns the sum.
     fn weighted_row(

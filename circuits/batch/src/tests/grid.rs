@@ -27,6 +27,8 @@ pub(crate) struct Grid {
     pub(crate) labels: Labels,
     pub(crate) instances: [Cell; INSTANCES + 1],
     pub(crate) census: Census,
+    /// The instances that the circuit was written for.
+    public: Vec<Fr>,
     cs: ConstraintSystem<Fr>,
 }
 
@@ -66,6 +68,7 @@ impl Grid {
             labels: Labels::default(),
             instances: [(0, 0); INSTANCES + 1],
             census: Census::default(),
+            public: Vec::new(),
             cs,
         }
     }
@@ -80,10 +83,13 @@ impl Grid {
         let mut grid = Grid::blank((1 << circuit.height()) - 16);
         let written = circuit.write(&mut grid).unwrap();
         let [old, new, c, z, y] = written.transition.instances;
-        let instances = [old, new, c, z, y, written.challenge].map(|wire| (wire.column, wire.row));
+        let wires = [old, new, c, z, y, written.challenge];
+        let instances = wires.map(|wire| (wire.column, wire.row));
+        let public = wires.iter().map(|wire| wire.value).collect();
         let layout = (written.layout.census(), written.layout.into_labels());
         grid.keep(layout);
         grid.instances = instances;
+        grid.public = public;
         grid
     }
 
@@ -144,7 +150,7 @@ impl Grid {
                         let row = row + usize::try_from(query.rotation().0).unwrap();
                         advice(column::of_advice(query.column_index()), row)
                     },
-                    &|_| unreachable!("no gate reads the instance"),
+                    &|_| self.public.get(row).copied().unwrap_or(Fr::ZERO),
                     &|_| unreachable!("one phase"),
                     &|a| -a,
                     &|a, b| a + b,
