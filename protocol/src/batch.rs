@@ -344,11 +344,5 @@ pub fn evaluate(words: &[Fr], z: &Fr) -> Fr {
         .fold(Fr::from(0u64), |sum, word| sum * z + word)
 }
 
-/// Digest that the circuit exposes for an inactive slot: H(TRANSACTION; 30 zeros).
-#[must_use]
-pub fn inactive_digest() -> Fr {
-    digest(&[Fr::from(0u64); WORDS])
-}
-
 #[cfg(test)]
 mod tests;

@@ -47,8 +47,7 @@ pub const INSTANCES: usize = 5;
 pub struct StateTransition {
     /// Old state, new state, c, z, y.
     pub instances: [Wire; INSTANCES],
-    /// The digest x of each slot: the seam at which client proofs are to be verified in circuit.
-    /// An inactive slot has `subrosa_protocol::batch::inactive_digest`.
+    /// The digest x of each slot; of an inactive one, that of 30 words 0.
     pub digests: Vec<Wire>,
     /// The flag of each slot.
     pub active: Vec<Wire>,

@@ -1,4 +1,5 @@
-//! The batch circuit: the state transition of a batch in halo2 (spec: *Batch*, rules B1 … B15).
+//! The batch circuit: the state transition of a batch and its clients' proofs in halo2 (spec: *Batch*,
+//! *Aggregation*, rules B1 … B19).
 //!
 //! | public instance | |
 //! |---|---|
@@ -7,12 +8,14 @@
 //! | 2 | c, commitment of the data words |
 //! | 3 | z, the point that L1 derives from c and the words |
 //! | 4 | y, the data words evaluated at z |
+//! | 5 | ζ, the column challenge, which every verifier computes from the proof |
 //!
 //! One set of columns and gates ([`config`]) serves all shapes. [`layout`] places cells and labels them
 //! with rules; [`schedule`] is the arrangement of the permutation; each `*_chip` module
-//! adds one kind of gadget; the rules are in [`state`], [`slot`], [`anchors`], [`nullifiers`],
-//! [`commitments`] and [`data`], put together in [`circuit`]. [`check()`] is the same statement
-//! computed natively.
+//! adds one kind of gadget; the rules of the state transition are in [`state`], [`slot`], [`anchors`],
+//! [`nullifiers`], [`commitments`] and [`data`], those of the clients' proofs in `aggregation` on top
+//! of `pairing` and `foreign`; all are put together in [`circuit`]. [`check()`] and
+//! [`check_proofs()`] are the same statement computed natively.
 
 mod aggregation;
 pub mod anchors;

@@ -1,7 +1,6 @@
 //! One transaction slot (rules B2, B3, B5, B15): flag, words, digest, header fields.
 //!
-//! The words of an inactive slot are all 0, so that its digest is the fixed
-//! `subrosa_protocol::batch::inactive_digest`.
+//! The words of an inactive slot are all 0; its proof is for the padding's digest instead.
 
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;

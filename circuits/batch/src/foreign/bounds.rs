@@ -1,5 +1,5 @@
-//! Sizes that keep a group's statement over the integers (spec: *Aggregation*, bounds). All are
-//! derived here from the first four, and checked by the test below.
+//! Sizes that keep a group's statement over the integers (spec: *Aggregation*, bounds). What
+//! follows from the first five is derived again, and checked by the test below.
 
 use crate::config::TABLE_BITS;
 use crate::foreign::limbs::{LIMB_BITS, LIMBS};

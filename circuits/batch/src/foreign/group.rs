@@ -33,6 +33,7 @@ pub(crate) fn groups(trace: &Trace) -> Vec<Group> {
             let heavy: u64 = rows.iter().map(Row::weight).sum();
             // What the bounds assume of every identity, whatever it is.
             assert!(heavy <= GROUP_PRODUCTS && identity.weights <= GROUP_WEIGHTS);
+            assert!(identity.rows as u64 <= heavy + 2 * identity.weights as u64);
             assert!(rows.iter().all(|row| row.linear_weight() <= ROW_LINEAR));
             if weights + identity.weights > GROUP_WEIGHTS || products + heavy > GROUP_PRODUCTS {
                 groups.push(Group {

@@ -10,7 +10,7 @@ use halo2curves::bn256::{Bn256, Fr, G1Affine};
 use revm::primitives::hardfork::SpecId;
 use subrosa_batch::{BatchCircuit, COMMITTED, ClientKey, ClientProof, Statement, instances};
 use subrosa_protocol::asset::AssetId;
-use subrosa_protocol::batch::{BatchWitness, Shape, SlotWitness, inactive_digest};
+use subrosa_protocol::batch::{BatchWitness, Shape, SlotWitness};
 use subrosa_protocol::encryption::NoteData;
 use subrosa_protocol::keys::{Seed, SpendKey};
 use subrosa_protocol::ledger::{BatchInput, Config, Deposit, Ledger};
@@ -86,7 +86,7 @@ fn client(witness: &BatchWitness) -> (Arc<ClientKey>, Vec<ClientProof>) {
         gamma: point(gamma),
         delta: point(delta),
         inputs: [point(constant), point(input)],
-        padding: inactive_digest(),
+        padding: Word::from(29u64),
     };
     let proof = |(slot, witness): (usize, &SlotWitness)| {
         let digest = if witness.active {
