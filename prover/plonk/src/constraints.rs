@@ -154,13 +154,15 @@ impl<'a> Forms<'a> {
     }
 
     /// The linear form of an expression.
-    pub(crate) fn expression(&mut self, expression: &Expression<Fr>) -> Result<Linear, EngineError> {
+    pub(crate) fn expression(
+        &mut self,
+        expression: &Expression<Fr>,
+    ) -> Result<Linear, EngineError> {
         Ok(match expression {
             Expression::Constant(value) => Linear::constant(*value),
-            Expression::Fixed(query) => self.atoms.query(
-                self.columns.fixed(query.column_index()),
-                query.rotation().0,
-            ),
+            Expression::Fixed(query) => self
+                .atoms
+                .query(self.columns.fixed(query.column_index()), query.rotation().0),
             Expression::Advice(query) => self.atoms.query(
                 self.columns.advice(query.column_index()),
                 query.rotation().0,
@@ -211,7 +213,10 @@ impl<'a> Forms<'a> {
     }
 
     /// All identities, in the proof system's order.
-    pub(crate) fn identities(&mut self, challenges: &Challenges) -> Result<Vec<Linear>, EngineError> {
+    pub(crate) fn identities(
+        &mut self,
+        challenges: &Challenges,
+    ) -> Result<Vec<Linear>, EngineError> {
         let mut identities = self.gates()?;
         self.copies(challenges, &mut identities);
         for index in 0..self.cs.lookups().len() {
@@ -265,7 +270,10 @@ impl<'a> Forms<'a> {
             let mut left = self.atoms.query(columns.set(set), 1);
             let mut right = products[set].clone();
             for column in chunk {
-                let value = self.atoms.query(columns.any(column), 0).plus_constant(gamma);
+                let value = self
+                    .atoms
+                    .query(columns.any(column), 0)
+                    .plus_constant(gamma);
                 let permuted = self.atoms.query(columns.sigma(sigma), 0).scaled(beta);
                 left = self.atoms.product(&left, &value.clone().plus(&permuted));
                 let own = point.clone().scaled(shift);

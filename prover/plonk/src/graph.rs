@@ -83,10 +83,9 @@ impl Graph {
             let Some(((a, b), 2..)) = most else {
                 return;
             };
-            let existing = self
-                .nodes
-                .iter()
-                .position(|node| matches!(node, Node::Product(f) if f[..] == [a, b] || f[..] == [b, a]));
+            let existing = self.nodes.iter().position(
+                |node| matches!(node, Node::Product(f) if f[..] == [a, b] || f[..] == [b, a]),
+            );
             let pair = existing.unwrap_or(self.nodes.len()) as Id;
             if existing.is_none() {
                 self.nodes.push(Node::Product(vec![a, b]));
@@ -191,9 +190,11 @@ impl Builder<'_> {
         if body.terms.is_empty() {
             return (body.constant, self.product(factors));
         }
-        if let (Some((&atom, &coefficient)), 1, Fr::ZERO) =
-            (body.terms.first_key_value(), body.terms.len(), body.constant)
-        {
+        if let (Some((&atom, &coefficient)), 1, Fr::ZERO) = (
+            body.terms.first_key_value(),
+            body.terms.len(),
+            body.constant,
+        ) {
             factors.extend(self.atoms.factors_of(atom));
             return (coefficient, self.product(factors));
         }

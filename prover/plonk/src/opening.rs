@@ -40,9 +40,7 @@ impl<'a> Opened<'a> {
     pub(crate) fn value(&self, polynomial: &[Fr], point: Fr) -> Fr {
         self.queries
             .iter()
-            .find(|(query, _)| {
-                std::ptr::eq(query.polynomial, polynomial) && query.point == point
-            })
+            .find(|(query, _)| std::ptr::eq(query.polynomial, polynomial) && query.point == point)
             .map_or_else(|| evaluate(polynomial, point), |found| found.1)
     }
 

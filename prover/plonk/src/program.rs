@@ -97,7 +97,8 @@ impl Program {
         values: &mut [Fr],
     ) {
         let length = values.len();
-        let first = |rotation: i32| (start as i64 + i64::from(rotation)).rem_euclid(n as i64) as usize;
+        let first =
+            |rotation: i32| (start as i64 + i64::from(rotation)).rem_euclid(n as i64) as usize;
         for (&(column, rotation), copy) in self.queries.iter().zip(&mut state.wrapped) {
             let first = first(rotation);
             if first + length > n {

@@ -57,8 +57,11 @@ fn gates_of_the_batch_circuit() {
         let slices: Vec<&[Fr]> = columns.iter().map(Vec::as_slice).collect();
         let mut values = vec![Fr::ZERO; ROWS];
         program.run(&slices, &mut values);
-        let polynomials: Vec<&Expression<Fr>> =
-            cs.gates().iter().flat_map(|gate| gate.polynomials()).collect();
+        let polynomials: Vec<&Expression<Fr>> = cs
+            .gates()
+            .iter()
+            .flat_map(|gate| gate.polynomials())
+            .collect();
         for (row, actual) in values.iter().enumerate() {
             let expected = polynomials.iter().fold(Fr::ZERO, |sum, polynomial| {
                 sum * y + value(polynomial, &forms, &columns, row)

@@ -120,16 +120,20 @@ impl<'p> Prover<'p, Scheme> for Opener<'p> {
         Opener(params)
     }
 
-    fn create_proof<'com, E, T, R, I>(&self, rng: R, transcript: &mut T, queries: I) -> io::Result<()>
+    fn create_proof<'com, E, T, R, I>(
+        &self,
+        rng: R,
+        transcript: &mut T,
+        queries: I,
+    ) -> io::Result<()>
     where
         E: EncodedChallenge<G1Affine>,
         T: TranscriptWrite<G1Affine, E>,
         I: IntoIterator<Item = ProverQuery<'com, G1Affine>> + Clone,
         R: RngCore,
     {
-        let prover = <ProverSHPLONK<'_, Bn256> as Prover<KZGCommitmentScheme<Bn256>>>::new(
-            &self.0.params,
-        );
+        let prover =
+            <ProverSHPLONK<'_, Bn256> as Prover<KZGCommitmentScheme<Bn256>>>::new(&self.0.params);
         Prover::<KZGCommitmentScheme<Bn256>>::create_proof(&prover, rng, transcript, queries)
     }
 }
@@ -141,7 +145,7 @@ pub(super) fn halo2(
     instances: &[Fr],
     advice: Vec<Vec<Fr>>,
     seed: u64,
-) -> (Vec<u8>, Choices) {
+) -> (Vec<u8>, Choices<'static>) {
     let recorder = Recorder::of(params.clone());
     let mut transcript = Blake2bWrite::<_, G1Affine, Challenge255<_>>::init(vec![]);
     create_proof_from_advice::<Scheme, Opener<'_>, _, _, _>(
@@ -163,6 +167,7 @@ pub(super) fn halo2(
         order
     });
     let choices = Choices {
+        key: None,
         random: Some(recorder.polynomials.lock().unwrap()[0].clone()),
         orders: Some(orders.collect()),
     };

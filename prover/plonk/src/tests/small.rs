@@ -102,7 +102,9 @@ impl Circuit<Fr> for Small {
         meta.lookup_any("squares", |cells| {
             let small = cells.query_advice(config.advice[4], Rotation::cur());
             let square = cells.query_advice(config.advice[5], Rotation::cur());
-            let [n, n2] = config.table.map(|column| cells.query_fixed(column, Rotation::cur()));
+            let [n, n2] = config
+                .table
+                .map(|column| cells.query_fixed(column, Rotation::cur()));
             vec![(small, n), (square, n2)]
         });
         meta.lookup_any("numbers", |cells| {
@@ -145,7 +147,8 @@ impl Circuit<Fr> for Small {
                 let small = region.assign_advice(config.advice[4], 3, Value::known(advice[4][3]));
                 let same = region.assign_advice(config.advice[4], 19, Value::known(advice[4][19]));
                 region.constrain_equal(small.cell(), same.cell());
-                let x = region.assign_advice(config.advice[0], STEPS, Value::known(advice[0][STEPS]));
+                let x =
+                    region.assign_advice(config.advice[0], STEPS, Value::known(advice[0][STEPS]));
                 Ok((output, x.cell()))
             },
         )?;
@@ -170,10 +173,7 @@ fn advice() -> Vec<Vec<Fr>> {
         columns[4][row] = n;
         columns[5][row] = n.square();
         let [a, b] = [x, y].map(|x| x.square().square() * x);
-        (x, y) = (
-            a * Fr::from(3) + b.double() + factor,
-            a + b * Fr::from(7),
-        );
+        (x, y) = (a * Fr::from(3) + b.double() + factor, a + b * Fr::from(7));
     }
     columns
 }
@@ -210,8 +210,22 @@ fn same_bytes_in_higher_degree() {
 fn refuses_undeclared_degree() {
     let (params, pk) = keys(K, Some(4));
     let choices = Choices::default();
-    let error = engine(&params, &pk, &instances(), advice(), 1, &Unobserved, &choices);
-    assert!(matches!(error, Err(EngineError::Degree { declared: 5, actual: 7 })));
+    let error = engine(
+        &params,
+        &pk,
+        &instances(),
+        advice(),
+        1,
+        &Unobserved,
+        &choices,
+    );
+    assert!(matches!(
+        error,
+        Err(EngineError::Degree {
+            declared: 5,
+            actual: 7
+        })
+    ));
 }
 
 #[test]
@@ -232,10 +246,16 @@ fn refuses_wrong_sizes() {
     ));
     let mut short = advice();
     short[2].pop();
-    assert!(matches!(prove(params, &instances(), short), Err(EngineError::Advice)));
+    assert!(matches!(
+        prove(params, &instances(), short),
+        Err(EngineError::Advice)
+    ));
     let mut few = advice();
     few.pop();
-    assert!(matches!(prove(params, &instances(), few), Err(EngineError::Advice)));
+    assert!(matches!(
+        prove(params, &instances(), few),
+        Err(EngineError::Advice)
+    ));
     let mut outside = advice();
     outside[4][1] = Fr::from(16);
     assert!(matches!(
@@ -298,6 +318,9 @@ fn first_columns_beforehand() {
     let proof = engine(params, pk, &instances(), advice(), 5, &Unobserved, &choices).unwrap();
     use halo2curves::group::GroupEncoding;
     for (index, commitment) in commitments.iter().enumerate() {
-        assert_eq!(proof[32 * index..32 * (index + 1)], commitment.to_bytes().as_ref()[..]);
+        assert_eq!(
+            proof[32 * index..32 * (index + 1)],
+            commitment.to_bytes().as_ref()[..]
+        );
     }
 }
