@@ -14,7 +14,7 @@ use crate::encoding::fr_to_bytes;
 use crate::ledger::State;
 use crate::poseidon::hash;
 use crate::transaction::packing::{Packer, Unpacker};
-use crate::transaction::{CodecError, WORDS, digest};
+use crate::transaction::{CodecError, WORDS};
 use crate::tree::{DEPTH, MerklePath};
 
 pub use crate::nullifier_tree::LinkWitness;

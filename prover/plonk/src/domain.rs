@@ -13,6 +13,9 @@ const FLAT: usize = 1 << 9;
 /// Length up to which a transform stays on one thread.
 const SERIAL: usize = 1 << 13;
 
+/// log₂ of the side of the squares in which places are permuted: 8 KiB each way.
+const TILE: u32 = 4;
+
 /// The subgroup of `2^k` elements.
 pub(crate) struct Domain {
     /// log₂ of the number of rows.
@@ -23,7 +26,7 @@ pub(crate) struct Domain {
     pub(crate) omega: Fr,
     omega_inverse: Fr,
     n_inverse: Fr,
-    /// At `m + j`, the j-th power of the root of unity of order 2m, for each m = 1, 2, 4 … n/2.
+    /// Those of the subgroup itself.
     twiddles: Vec<Fr>,
 }
 
@@ -32,30 +35,29 @@ impl Domain {
         let n = 1usize << k;
         let omega = (k..Fr::S).fold(Fr::ROOT_OF_UNITY, |root, _| root.square());
         let omega_inverse = (k..Fr::S).fold(Fr::ROOT_OF_UNITY_INV, |root, _| root.square());
-        let mut twiddles = vec![Fr::ONE; n.max(2)];
-        let half = n / 2;
-        if half > 0 {
-            let (lower, top) = twiddles.split_at_mut(half);
-            fill_powers(&mut top[..half], omega);
-            // A stage's roots are every second one of the stage above.
-            let mut m = half / 2;
-            let mut stride = 2;
-            while m > 0 {
-                for j in 0..m {
-                    lower[m + j] = top[j * stride];
-                }
-                m /= 2;
-                stride *= 2;
-            }
-        }
-        Domain {
+        let mut domain = Domain {
             k,
             n,
             omega,
             omega_inverse,
             n_inverse: Fr::TWO_INV.pow_vartime([u64::from(k)]),
-            twiddles,
+            twiddles: vec![],
+        };
+        domain.twiddles = domain.twiddles(Fr::ONE);
+        domain
+    }
+
+    /// The table of twiddles for the coset of this shift: at `m + j`, for each m = 1, 2, 4 … n/2, the
+    /// shift to the power n/2m times the j-th power of the root of unity of order 2m. The shift is then
+    /// part of the butterflies and costs nothing.
+    pub(crate) fn twiddles(&self, shift: Fr) -> Vec<Fr> {
+        let mut twiddles = vec![Fr::ONE; self.n];
+        let (mut m, mut shift, mut root) = (self.n / 2, shift, self.omega);
+        while m > 0 {
+            fill_geometric(&mut twiddles[m..2 * m], shift, root);
+            (m, shift, root) = (m / 2, shift.square(), root.square());
         }
+        twiddles
     }
 
     /// x·ω^rotation.
@@ -71,77 +73,76 @@ impl Domain {
     /// Coefficients of the polynomial with these values on the subgroup, in place.
     pub(crate) fn interpolate(&self, values: &mut [Fr]) {
         for i in 0..self.n {
-            let j = self.reverse(i);
+            let j = reverse(i, self.k);
             if i < j {
                 values.swap(i, j);
             }
         }
-        self.stages(values);
+        stages(values, &self.twiddles);
         // The inverse transform is the forward one with the rows running backwards.
         values[1..].reverse();
         scale(values, self.n_inverse);
     }
 
-    /// Values on a coset of the polynomial with these coefficients; `powers` are those of the coset's
-    /// shift.
-    pub(crate) fn evaluate_coset(&self, coefficients: &[Fr], powers: &[Fr], values: &mut [Fr]) {
-        for (i, value) in values.iter_mut().enumerate() {
-            let j = self.reverse(i);
-            *value = coefficients[j] * powers[j];
-        }
-        self.stages(values);
-    }
-
-    /// 1, g, g² …
-    pub(crate) fn powers(&self, g: Fr) -> Vec<Fr> {
-        let mut powers = vec![Fr::ONE; self.n];
-        fill_powers(&mut powers, g);
-        powers
-    }
-
-    fn reverse(&self, i: usize) -> usize {
-        if self.k == 0 {
-            0
+    /// Values on a coset of the polynomial with these coefficients, given the coset's twiddles.
+    pub(crate) fn evaluate_coset(&self, coefficients: &[Fr], twiddles: &[Fr], values: &mut [Fr]) {
+        if self.k < 2 * TILE {
+            for (i, value) in values.iter_mut().enumerate() {
+                *value = coefficients[reverse(i, self.k)];
+            }
         } else {
-            i.reverse_bits() >> (usize::BITS - self.k)
+            // Squares of which both sides fit in the cache: all places with the same bits in the middle.
+            let (side, middle) = (1 << TILE, self.k - 2 * TILE);
+            let high = |i: usize| i << (self.k - TILE);
+            for m in 0..1 << middle {
+                let (to, from) = (m << TILE, reverse(m, middle) << TILE);
+                for i in 0..side {
+                    let from = from + reverse(i, TILE);
+                    for j in 0..side {
+                        values[high(i) + to + j] = coefficients[high(reverse(j, TILE)) + from];
+                    }
+                }
+            }
         }
+        stages(values, twiddles);
     }
+}
 
-    /// The butterflies, on values in bit-reversed order.
-    fn stages(&self, values: &mut [Fr]) {
-        let m = values.len() / 2;
-        if values.len() <= FLAT {
-            return self.flat(values);
-        }
-        let twiddles = &self.twiddles[m..2 * m];
-        let (low, high) = values.split_at_mut(m);
-        if m < SERIAL {
-            self.stages(low);
-            self.stages(high);
-            butterflies(low, high, twiddles);
-        } else {
-            rayon::join(|| self.stages(low), || self.stages(high));
-            low.par_chunks_mut(SERIAL / 2)
-                .zip(high.par_chunks_mut(SERIAL / 2))
-                .zip(twiddles.par_chunks(SERIAL / 2))
-                .for_each(|((low, high), twiddles)| butterflies(low, high, twiddles));
-        }
+/// The lowest `bits` bits in reverse.
+fn reverse(i: usize, bits: u32) -> usize {
+    if bits == 0 {
+        0
+    } else {
+        i.reverse_bits() >> (usize::BITS - bits)
     }
+}
 
-    fn flat(&self, values: &mut [Fr]) {
+/// The butterflies, on values in bit-reversed order.
+fn stages(values: &mut [Fr], twiddles: &[Fr]) {
+    if values.len() <= FLAT {
         let mut m = 1;
         while m < values.len() {
-            let twiddles = &self.twiddles[m..2 * m];
             for pair in values.chunks_exact_mut(2 * m) {
                 let (low, high) = pair.split_at_mut(m);
-                if m == 1 {
-                    (low[0], high[0]) = (low[0] + high[0], low[0] - high[0]);
-                } else {
-                    butterflies(low, high, twiddles);
-                }
+                butterflies(low, high, &twiddles[m..2 * m]);
             }
             m *= 2;
         }
+        return;
+    }
+    let m = values.len() / 2;
+    let (low, high) = values.split_at_mut(m);
+    let own = &twiddles[m..2 * m];
+    if m < SERIAL {
+        stages(low, twiddles);
+        stages(high, twiddles);
+        butterflies(low, high, own);
+    } else {
+        rayon::join(|| stages(low, twiddles), || stages(high, twiddles));
+        low.par_chunks_mut(SERIAL / 2)
+            .zip(high.par_chunks_mut(SERIAL / 2))
+            .zip(own.par_chunks(SERIAL / 2))
+            .for_each(|((low, high), own)| butterflies(low, high, own));
     }
 }
 
@@ -174,10 +175,6 @@ pub(crate) fn fill_geometric(values: &mut [Fr], first: Fr, g: Fr) {
                 power *= g;
             }
         });
-}
-
-fn fill_powers(values: &mut [Fr], g: Fr) {
-    fill_geometric(values, Fr::ONE, g);
 }
 
 /// Σ coefficientᵢ·xⁱ.

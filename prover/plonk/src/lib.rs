@@ -36,7 +36,8 @@ mod symbolic;
 mod tests;
 
 pub use commit::{commit_columns, fill_blinding};
-pub use prove::prove;
+pub use prove::{prove, prove_with_cosets};
+pub use quotient::KeyCosets;
 
 /// Watches a proof being made.
 pub trait Observer: Sync {
@@ -87,6 +88,9 @@ pub enum EngineError {
     /// Advice columns of the wrong number or length.
     #[error("advice columns of the wrong number or length")]
     Advice,
+    /// Cosets kept of a key of another size.
+    #[error("cosets of another key")]
+    Cosets,
     /// A looked-up value is not in the table.
     #[error("lookup {0}: a value is not in the table")]
     Lookup(usize),

@@ -21,16 +21,19 @@ use crate::lookup::{Lookup, permute};
 use crate::opening::{Opened, Query, combination};
 use crate::permutation::{CHUNK, product};
 use crate::program::Program;
-use crate::quotient::quotient;
+use crate::quotient::{KeyCosets, key_polynomials, quotient};
 use crate::symbolic::{Linear, combine};
 use crate::{EngineError, Observer};
 
-/// What halo2 draws elsewhere than from the given generator. Tests take it from a proof of halo2's.
+/// What a proof is made with beside its statement.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Choices {
-    /// Coefficients of the polynomial that blinds the quotient.
+pub(crate) struct Choices<'a> {
+    /// The key's columns on all cosets.
+    pub(crate) key: Option<&'a KeyCosets>,
+    /// Coefficients of the polynomial that blinds the quotient. halo2 draws them elsewhere than from the
+    /// given generator; tests take them from a proof of halo2's.
     pub(crate) random: Option<Vec<Fr>>,
-    /// The distinct inputs of each lookup in the order of their runs.
+    /// The distinct inputs of each lookup in the order of their runs, likewise.
     pub(crate) orders: Option<Vec<Vec<Fr>>>,
 }
 
@@ -51,6 +54,32 @@ where
     R: RngCore,
 {
     let choices = Choices::default();
+    prove_with(
+        params, pk, instances, advice, rng, transcript, observer, &choices,
+    )
+}
+
+/// [`prove`] with what was kept of the key: the same proof, in less time and more memory.
+#[allow(clippy::too_many_arguments)]
+pub fn prove_with_cosets<E, T, R>(
+    params: &ParamsKZG<Bn256>,
+    pk: &ProvingKey<G1Affine>,
+    cosets: &KeyCosets,
+    instances: &[Fr],
+    advice: Vec<Vec<Fr>>,
+    rng: R,
+    transcript: &mut T,
+    observer: &dyn Observer,
+) -> Result<(), EngineError>
+where
+    E: EncodedChallenge<G1Affine>,
+    T: TranscriptWrite<G1Affine, E>,
+    R: RngCore,
+{
+    let choices = Choices {
+        key: Some(cosets),
+        ..Choices::default()
+    };
     prove_with(
         params, pk, instances, advice, rng, transcript, observer, &choices,
     )
@@ -96,7 +125,7 @@ pub(crate) fn prove_with<E, T, R>(
     mut rng: R,
     transcript: &mut T,
     observer: &dyn Observer,
-    choices: &Choices,
+    choices: &Choices<'_>,
 ) -> Result<(), EngineError>
 where
     E: EncodedChallenge<G1Affine>,
@@ -106,6 +135,9 @@ where
     let cs = pk.get_vk().cs();
     check(cs)?;
     let instance = inputs(params, pk, instances, &advice)?;
+    if choices.key.is_some_and(|key| !key.fit(pk)) {
+        return Err(EngineError::Cosets);
+    }
     let mut progress = Progress {
         observer,
         current: "start",
@@ -181,7 +213,8 @@ where
     let polynomials = polynomials(pk, &witness);
     let step = |part| progress.step("quotient", part as u64, parts as u64);
     let point = forms.columns.point();
-    let quotient = quotient(&domain, &program, &polynomials, point, parts, step)?;
+    let room = (parts, choices.key);
+    let quotient = quotient(&domain, &program, &polynomials, point, room, step)?;
 
     progress.step("commitments", 0, 1)?;
     let pieces: Vec<&[Fr]> = quotient.iter().map(Vec::as_slice).collect();
@@ -382,15 +415,8 @@ fn random_polynomial<R: RngCore>(rng: &mut R, n: usize) -> Vec<Fr> {
 /// The coefficients of all columns, as [`Columns`] numbers them.
 fn polynomials<'a>(pk: &'a ProvingKey<G1Affine>, witness: &'a Witness) -> Vec<&'a [Fr]> {
     let numbering = Columns::new(pk.get_vk().cs());
-    let mut polynomials: Vec<&[Fr]> = vec![&[]; numbering.count()];
-    for (index, polynomial) in pk.fixed_polys().iter().enumerate() {
-        polynomials[numbering.fixed(index)] = polynomial;
-    }
-    polynomials[numbering.first()] = pk.l0();
-    polynomials[numbering.active()] = pk.l_active_row();
-    for (index, polynomial) in pk.permutation().polys().iter().enumerate() {
-        polynomials[numbering.sigma(index)] = polynomial;
-    }
+    let mut polynomials = key_polynomials(pk);
+    polynomials.resize(numbering.count(), &[]);
     for (index, polynomial) in witness.advice.iter().enumerate() {
         polynomials[numbering.advice(index)] = polynomial;
     }

@@ -3,59 +3,139 @@
 //! The quotient is h₀ + Xⁿ·h₁ + … + X^(n(p − 1))·h₍p₋₁₎ with p parts of n coefficients. On the coset g·H
 //! of the rows' subgroup, Xⁿ is the constant c = gⁿ: the identities there, divided by c − 1, are the values
 //! of the polynomial Σ cˡ·hₗ, and p cosets give p such combinations. Each coset's columns are dropped for the
-//! next one's.
+//! next one's, except those that a caller keeps in [`KeyCosets`].
 
-use halo2curves::bn256::Fr;
+use halo2_proofs::plonk::ProvingKey;
+use halo2curves::bn256::{Fr, G1Affine};
 use halo2curves::ff::{Field, PrimeField};
 use rayon::prelude::*;
 
 use crate::EngineError;
+use crate::constraints::Columns;
 use crate::domain::{Domain, fill_geometric};
 use crate::permutation::CHUNK;
 use crate::program::Program;
 
+/// Shifts of the cosets: powers of a generator of the whole group. Their n-th powers are distinct, and
+/// none of them is 1.
+fn shifts(parts: usize) -> Vec<Fr> {
+    (1..=parts)
+        .map(|power| Fr::MULTIPLICATIVE_GENERATOR.pow_vartime([power as u64]))
+        .collect()
+}
+
+/// The columns of a key on all cosets. They are more than half of the columns, so that a third of a proof's
+/// time is theirs; kept between proofs, they take [`KeyCosets::bytes`].
+pub struct KeyCosets {
+    /// By coset and column.
+    cosets: Vec<Vec<Vec<Fr>>>,
+}
+
+impl std::fmt::Debug for KeyCosets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let columns = self.cosets.first().map_or(0, Vec::len);
+        write!(f, "KeyCosets({} × {columns} columns)", self.cosets.len())
+    }
+}
+
+impl KeyCosets {
+    /// Transforms a key's columns.
+    pub fn new(pk: &ProvingKey<G1Affine>) -> KeyCosets {
+        let cs = pk.get_vk().cs();
+        let numbering = Columns::new(cs);
+        let domain = Domain::new(pk.l0().len().ilog2());
+        let polynomials = key_polynomials(pk);
+        let cosets = shifts(cs.degree() - 1).into_iter().map(|shift| {
+            let mut coset = vec![vec![Fr::ZERO; domain.n]; polynomials.len()];
+            fill(&domain, shift, &polynomials, numbering.point(), &mut coset);
+            coset
+        });
+        KeyCosets {
+            cosets: cosets.collect(),
+        }
+    }
+
+    /// Memory that a key's cosets take.
+    pub fn bytes(pk: &ProvingKey<G1Affine>) -> usize {
+        let cs = pk.get_vk().cs();
+        let columns = Columns::new(cs).advice(0);
+        (cs.degree() - 1) * columns * pk.l0().len() * size_of::<Fr>()
+    }
+
+    /// Whether these are the cosets of a key of this size.
+    pub(crate) fn fit(&self, pk: &ProvingKey<G1Affine>) -> bool {
+        let cs = pk.get_vk().cs();
+        self.cosets.len() == cs.degree() - 1
+            && self.cosets.iter().all(|coset| {
+                coset.len() == Columns::new(cs).advice(0)
+                    && coset.iter().all(|column| column.len() == pk.l0().len())
+            })
+    }
+}
+
+/// The coefficients of a key's columns, which [`Columns`] numbers before all others; X has none.
+pub(crate) fn key_polynomials(pk: &ProvingKey<G1Affine>) -> Vec<&[Fr]> {
+    let numbering = Columns::new(pk.get_vk().cs());
+    let mut polynomials: Vec<&[Fr]> = vec![&[]; numbering.advice(0)];
+    for (index, polynomial) in pk.fixed_polys().iter().enumerate() {
+        polynomials[numbering.fixed(index)] = polynomial;
+    }
+    polynomials[numbering.first()] = pk.l0();
+    polynomials[numbering.active()] = pk.l_active_row();
+    for (index, polynomial) in pk.permutation().polys().iter().enumerate() {
+        polynomials[numbering.sigma(index)] = polynomial;
+    }
+    polynomials
+}
+
+/// The values of polynomials on a coset, where there is room for them.
+fn fill(domain: &Domain, shift: Fr, polynomials: &[&[Fr]], point: usize, coset: &mut [Vec<Fr>]) {
+    let twiddles = domain.twiddles(shift);
+    coset
+        .par_iter_mut()
+        .zip(polynomials)
+        .enumerate()
+        .filter(|(_, (column, _))| !column.is_empty())
+        .for_each(|(index, (column, polynomial))| {
+            if index == point {
+                fill_geometric(column, shift, domain.omega);
+            } else {
+                domain.evaluate_coset(polynomial, &twiddles, column);
+            }
+        });
+}
+
 /// The parts h₀ … of the quotient. `polynomials` has the coefficients of each of the program's columns,
-/// except `point`, which is X. `step` is called before every coset.
+/// except `point`, which is X; those of the key come first. `step` is called before every coset.
 pub(crate) fn quotient(
     domain: &Domain,
     program: &Program,
     polynomials: &[&[Fr]],
     point: usize,
-    parts: usize,
+    (parts, key): (usize, Option<&KeyCosets>),
     mut step: impl FnMut(usize) -> Result<(), EngineError>,
 ) -> Result<Vec<Vec<Fr>>, EngineError> {
     let n = domain.n;
-    // Powers of a generator of the whole group: their n-th powers are distinct and none of them is 1.
-    let shifts: Vec<Fr> = (1..=parts)
-        .map(|power| Fr::MULTIPLICATIVE_GENERATOR.pow_vartime([power as u64]))
-        .collect();
+    let shifts = shifts(parts);
     let constants: Vec<Fr> = shifts
         .iter()
         .map(|shift| shift.pow_vartime([n as u64]))
         .collect();
-    let mut cosets: Vec<Vec<Fr>> = (0..polynomials.len())
-        .map(|column| vec![Fr::ZERO; if program.reads(column) { n } else { 0 }])
+    let kept = |part: usize| key.map_or(&[][..], |key| key.cosets[part].as_slice());
+    let mut coset: Vec<Vec<Fr>> = (0..polynomials.len())
+        .map(|column| column >= kept(0).len() && program.reads(column))
+        .map(|read| vec![Fr::ZERO; if read { n } else { 0 }])
         .collect();
     let mut values = vec![Fr::ZERO; n];
     let mut quotient = vec![vec![Fr::ZERO; n]; parts];
     for (index, (&shift, &constant)) in shifts.iter().zip(&constants).enumerate() {
         step(index)?;
         let start = std::time::Instant::now();
-        let powers = domain.powers(shift);
-        cosets
-            .par_iter_mut()
-            .zip(polynomials)
-            .enumerate()
-            .filter(|(_, (coset, _))| !coset.is_empty())
-            .for_each(|(column, (coset, polynomial))| {
-                if column == point {
-                    fill_geometric(coset, shift, domain.omega);
-                } else {
-                    domain.evaluate_coset(polynomial, &powers, coset);
-                }
-            });
+        fill(domain, shift, polynomials, point, &mut coset);
         let transformed = start.elapsed();
-        let columns: Vec<&[Fr]> = cosets.iter().map(Vec::as_slice).collect();
+        let kept = kept(index);
+        let columns = kept.iter().chain(&coset[kept.len()..]);
+        let columns: Vec<&[Fr]> = columns.map(Vec::as_slice).collect();
         program.run(&columns, &mut values);
         let evaluated = start.elapsed() - transformed;
         domain.interpolate(&mut values);
@@ -71,13 +151,7 @@ pub(crate) fn quotient(
                     *coefficient += *value * weight;
                 }
             });
-        tracing::debug!(
-            part = index,
-            ?transformed,
-            ?evaluated,
-            rest = ?(start.elapsed() - transformed - evaluated),
-            "quotient"
-        );
+        tracing::debug!(part = index, ?transformed, ?evaluated, "quotient");
     }
     Ok(quotient)
 }

@@ -19,7 +19,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 
 use crate::prove::{Choices, prove_with};
-use crate::{EngineError, Observer, Unobserved};
+use crate::{EngineError, KeyCosets, Observer, Unobserved};
 
 /// A proof of the engine's.
 fn engine(
@@ -29,7 +29,7 @@ fn engine(
     advice: Vec<Vec<Fr>>,
     seed: u64,
     observer: &dyn Observer,
-    choices: &Choices,
+    choices: &Choices<'_>,
 ) -> Result<Vec<u8>, EngineError> {
     let mut transcript = Blake2bWrite::<_, G1Affine, Challenge255<_>>::init(vec![]);
     let rng = ChaCha20Rng::seed_from_u64(seed);
@@ -74,7 +74,7 @@ fn compare(
     let (expected, choices) = recording::halo2(params, pk, instances, advice.to_vec(), 9);
     println!("halo2: {:?}", start.elapsed());
     let start = std::time::Instant::now();
-    let prove = |choices: &Choices| {
+    let prove = |choices: &Choices<'_>| {
         engine(
             params,
             pk,
@@ -100,6 +100,14 @@ fn compare(
         "same generator, same proof"
     );
     assert_ne!(own, same);
+    let cosets = KeyCosets::new(pk);
+    let kept = Choices {
+        key: Some(&cosets),
+        ..choices
+    };
+    let start = std::time::Instant::now();
+    assert_eq!(prove(&kept), same);
+    println!("engine with the key's cosets: {:?}", start.elapsed());
     assert!(verifies(params, pk, instances, &own));
     let mut other = instances.to_vec();
     other[0] += Fr::one();

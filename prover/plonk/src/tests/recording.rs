@@ -145,7 +145,7 @@ pub(super) fn halo2(
     instances: &[Fr],
     advice: Vec<Vec<Fr>>,
     seed: u64,
-) -> (Vec<u8>, Choices) {
+) -> (Vec<u8>, Choices<'static>) {
     let recorder = Recorder::of(params.clone());
     let mut transcript = Blake2bWrite::<_, G1Affine, Challenge255<_>>::init(vec![]);
     create_proof_from_advice::<Scheme, Opener<'_>, _, _, _>(
@@ -167,6 +167,7 @@ pub(super) fn halo2(
         order
     });
     let choices = Choices {
+        key: None,
         random: Some(recorder.polynomials.lock().unwrap()[0].clone()),
         orders: Some(orders.collect()),
     };

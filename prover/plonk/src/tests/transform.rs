@@ -16,7 +16,7 @@ fn cosets_and_back() {
         let coefficients: Vec<Fr> = (0..domain.n).map(|_| Fr::random(&mut rng)).collect();
         let shift = Fr::from(7);
         let mut values = vec![Fr::ZERO; domain.n];
-        domain.evaluate_coset(&coefficients, &domain.powers(shift), &mut values);
+        domain.evaluate_coset(&coefficients, &domain.twiddles(shift), &mut values);
         for row in [0, 1, 2, domain.n / 2, domain.n - 1] {
             let row = row % domain.n;
             let point = domain.rotate(shift, row as i32);
@@ -26,7 +26,7 @@ fn cosets_and_back() {
                 "k = {k}, row {row}"
             );
         }
-        domain.evaluate_coset(&coefficients, &domain.powers(Fr::ONE), &mut values);
+        domain.evaluate_coset(&coefficients, &domain.twiddles(Fr::ONE), &mut values);
         domain.interpolate(&mut values);
         assert_eq!(values, coefficients, "k = {k}");
     }
