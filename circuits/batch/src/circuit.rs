@@ -31,7 +31,7 @@ use crate::state::{counts, deposit_counts, header, history, leaf_counts, state};
 const _: () = {
     let mut i = 0;
     while i < Shape::ALL.len() {
-        assert!(Shape::ALL[i].slots() % 2 == 0);
+        assert!(Shape::ALL[i].slots().is_multiple_of(2));
         i += 1;
     }
 };

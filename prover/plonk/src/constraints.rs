@@ -259,9 +259,9 @@ impl<'a> Forms<'a> {
         let active = self.atoms.query(columns.active(), 0);
         let point = self.atoms.query(columns.point(), 0);
         let end = -(self.cs.blinding_factors() as i32 + 1);
-        for set in 1..columns.sets {
+        for (set, product) in products.iter().enumerate().skip(1) {
             let before = self.atoms.query(columns.set(set - 1), end);
-            let step = products[set].clone().minus(&before);
+            let step = product.clone().minus(&before);
             identities.push(self.atoms.product(&first, &step));
         }
         let mut shift = beta;

@@ -246,7 +246,7 @@ impl Builder<'_> {
         }
         let half = self.power(node, exponent / 2);
         let square = self.intern(Node::Product(vec![half, half]));
-        if exponent % 2 == 0 {
+        if exponent.is_multiple_of(2) {
             square
         } else {
             self.intern(Node::Product(vec![square, node]))

@@ -259,10 +259,10 @@ impl Compiler<'_> {
     fn release(&mut self, id: Id) {
         let uses = &mut self.uses[id as usize];
         *uses -= 1;
-        if *uses == 0 {
-            if let Some(register) = self.placed.remove(&id) {
-                self.free.push(register);
-            }
+        if *uses == 0
+            && let Some(register) = self.placed.remove(&id)
+        {
+            self.free.push(register);
         }
     }
 

@@ -179,10 +179,11 @@ impl Atoms {
 
     /// A linear form as coefficient × factors.
     fn factors(&mut self, form: &Linear) -> (Fr, Factors) {
-        if form.constant == Fr::ZERO && form.terms.len() == 1 {
-            if let Some((&atom, &coefficient)) = form.terms.first_key_value() {
-                return (coefficient, self.factors_of(atom));
-            }
+        if form.constant == Fr::ZERO
+            && form.terms.len() == 1
+            && let Some((&atom, &coefficient)) = form.terms.first_key_value()
+        {
+            return (coefficient, self.factors_of(atom));
         }
         let terms = form.terms.iter().map(|(&a, &c)| (a, c)).collect();
         (

@@ -7,7 +7,7 @@
 //! the verifying key, so that no length is read from a file whose hash is not yet known.
 
 use std::io::{self, Read, Write};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use halo2_proofs::SerdeFormat;
 use halo2_proofs::plonk::{Circuit, ProvingKey, VerifyingKey, permutation};
@@ -95,6 +95,7 @@ impl Stored {
             params,
             pk,
             committed,
+            cosets: OnceLock::new(),
         }
     }
 }

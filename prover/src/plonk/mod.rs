@@ -9,7 +9,7 @@
 mod file;
 mod fingerprint;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use halo2_proofs::plonk::{Circuit, Error, ProvingKey, VerifyingKey, keygen_pk2, verify_proof};
 use halo2_proofs::poly::commitment::Params;
@@ -21,7 +21,7 @@ use halo2curves::bn256::{Bn256, Fr, G1Affine};
 use rand::rngs::OsRng;
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha20Rng;
-use subrosa_plonk::{EngineError, Observer, commit_columns, fill_blinding};
+use subrosa_plonk::{EngineError, KeyCosets, Observer, commit_columns, fill_blinding};
 use subrosa_verifier::encoding::point_bytes;
 use subrosa_verifier::transcript::{
     KeccakChallenge, KeccakRead, KeccakWrite, column_challenge, column_challenge_of_proof,
@@ -37,7 +37,12 @@ pub(crate) struct PlonkKeys {
     pk: ProvingKey<G1Affine>,
     /// Number of advice columns, the first ones, that ζ is drawn from.
     committed: usize,
+    /// What the first proof computed of the key alone, for the next ones.
+    cosets: OnceLock<KeyCosets>,
 }
+
+/// Largest memory that is kept of a key between proofs.
+const KEPT: usize = 4 << 30;
 
 /// Why there is no proof.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +96,7 @@ impl PlonkKeys {
             params,
             pk,
             committed,
+            cosets: OnceLock::new(),
         })
     }
 
@@ -138,17 +144,38 @@ impl PlonkKeys {
     ) -> Result<Vec<u8>, ProveError> {
         self.fit(&advice, self.vk().cs().num_advice_columns())?;
         let mut transcript = KeccakWrite::<Vec<u8>>::init(Vec::new());
-        subrosa_plonk::prove(
-            &self.params,
-            &self.pk,
-            &committed.instances,
-            advice,
-            committed.rng,
-            &mut transcript,
-            observer,
-        )?;
+        let Committed {
+            rng,
+            instances,
+            commitments,
+            ..
+        } = committed;
+        let (params, pk) = (&self.params, &self.pk);
+        if KeyCosets::bytes(pk) <= KEPT {
+            let cosets = self.cosets.get_or_init(|| KeyCosets::new(pk));
+            subrosa_plonk::prove_with_cosets(
+                params,
+                pk,
+                cosets,
+                &instances,
+                advice,
+                rng,
+                &mut transcript,
+                observer,
+            )?;
+        } else {
+            subrosa_plonk::prove(
+                params,
+                pk,
+                &instances,
+                advice,
+                rng,
+                &mut transcript,
+                observer,
+            )?;
+        }
         let proof = transcript.finalize();
-        let head: Vec<u8> = committed.commitments.iter().flat_map(point_bytes).collect();
+        let head: Vec<u8> = commitments.iter().flat_map(point_bytes).collect();
         if proof.starts_with(&head) {
             Ok(proof)
         } else {

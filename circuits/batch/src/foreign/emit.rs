@@ -222,7 +222,7 @@ impl<'t> Emitter<'t> {
                 let u = [weights[*first], weights[first + identity.weights - 1]];
                 let [a, b, d] = [row.a, row.b, row.d]
                     .map(|pair| pair.map(|operand| operands.wire(layout, operand)));
-                rows.push((row, a, b, d, u));
+                rows.push((row, cells(a, b, d, u)));
             }
         }
         let (zero, one) = (layout.zero(), layout.one());
@@ -234,13 +234,20 @@ impl<'t> Emitter<'t> {
             b: [Operand::Zero; 2],
             d: [Operand::Zero; 2],
         };
-        rows.push((&end, [zero; 2], [zero; 2], [right, zero], [one; 2]));
+        let nothing = [zero; 2];
+        rows.push((&end, cells(nothing, nothing, [right, zero], [one; 2])));
         let mut sum = Fr::ZERO;
         let last = rows.len() - 1;
-        for (place, (row, a, b, d, u)) in rows.into_iter().enumerate() {
-            sum = layout.weighted_row(row, a, b, d, u, (place > 0).then_some(sum), place == last);
+        for (place, (row, cells)) in rows.into_iter().enumerate() {
+            let before = (place > 0).then_some(sum);
+            sum = layout.weighted_row(row, cells, before, place == last);
         }
     }
+}
+
+/// The cells of a row of a group, in order.
+fn cells(a: [Wire; 2], b: [Wire; 2], d: [Wire; 2], u: [Wire; 2]) -> [Wire; 8] {
+    [a[0], a[1], b[0], b[1], d[0], d[1], u[0], u[1]]
 }
 
 /// Four limbs an element.
@@ -433,22 +440,12 @@ impl Layout<'_> {
         }
     }
 
-    /// A row of a group (see [`Row`]). `before` is the sum of the rows before it in the group, which is in the
+    /// A row of a group (see [`Row`]) with the cells of a, b, d and u. `before` is the sum of the rows before it in the group, which is in the
     /// row below; the last row must leave 0. Returns the sum.
-    fn weighted_row(
-        &mut self,
-        row: &Row,
-        a: [Wire; 2],
-        b: [Wire; 2],
-        d: [Wire; 2],
-        u: [Wire; 2],
-        before: Option<Fr>,
-        last: bool,
-    ) -> Fr {
+    fn weighted_row(&mut self, row: &Row, cells: [Wire; 8], before: Option<Fr>, last: bool) -> Fr {
         let at = self.arithmetic_row();
         self.count_weighted();
         self.select(Selector::Weighted, at, Fr::ONE);
-        let cells = [a[0], a[1], b[0], b[1], d[0], d[1], u[0], u[1]];
         let copies = cells.map(|wire| wire.value);
         for (place, wire) in cells.into_iter().enumerate() {
             self.copy(1 + place, at, wire);

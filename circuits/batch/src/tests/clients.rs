@@ -94,7 +94,7 @@ impl Clients {
             .collect();
         let statement = Statement { witness, proofs };
         let mut circuit = BatchCircuit::new(self.key.clone(), Arc::new(statement));
-        circuit.challenge = bn256::Fr::from(0x5eed_0f_c0_1c);
+        circuit.challenge = bn256::Fr::from(0x005e_ed0f_c01c);
         circuit
     }
 }
