@@ -160,18 +160,21 @@ impl Circuit<Fr> for Small {
 fn advice() -> Vec<Vec<Fr>> {
     let mut columns = vec![vec![Fr::ZERO; 1 << K]; 6];
     let (mut x, mut y, mut product) = (Fr::from(3), Fr::from(4), Fr::from(2));
+    let [xs, ys, products, gates, numbers, squares] = &mut columns[..] else {
+        unreachable!("six columns")
+    };
     for row in 0..=STEPS {
         let factor = Fr::from(row as u64 * row as u64);
         if row > 0 {
             product *= x + y + Fr::ONE;
         }
-        columns[0][row] = x;
-        columns[1][row] = y;
-        columns[2][row] = product;
-        columns[3][row] = factor * x * (y - Fr::from(5)) - x * y;
+        xs[row] = x;
+        ys[row] = y;
+        products[row] = product;
+        gates[row] = factor * x * (y - Fr::from(5)) - x * y;
         let n = Fr::from((row * 5 % 16) as u64);
-        columns[4][row] = n;
-        columns[5][row] = n.square();
+        numbers[row] = n;
+        squares[row] = n.square();
         let [a, b] = [x, y].map(|x| x.square().square() * x);
         (x, y) = (a * Fr::from(3) + b.double() + factor, a + b * Fr::from(7));
     }
