@@ -5,10 +5,10 @@
 //! hash function) and for little memory:
 //!
 //! * All identities are combined under the challenge *before* they are evaluated, symbolically: what they
-//!   share is computed once, and a matrix becomes one row of it ([`symbolic`], [`graph`]).
-//! * The result is a list of operations on blocks of rows ([`program`]).
+//!   share is computed once, and a matrix becomes one row of it (`symbolic`, `graph`).
+//! * The result is a list of operations on blocks of rows (`program`).
 //! * The quotient, of degree below d − 1 times the number of rows, is found from its remainders modulo
-//!   Xⁿ − c for d − 1 values of c, one coset of n rows each ([`quotient`]). halo2 takes the next power of
+//!   Xⁿ − c for d − 1 values of c, one coset of n rows each (`quotient`). halo2 takes the next power of
 //!   two, and keeps all of them.
 //!
 //! | where halo2's proofs are random | here |

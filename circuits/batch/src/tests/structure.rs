@@ -26,9 +26,6 @@ fn free_classes(circuit: &BatchCircuit) -> (usize, Vec<Vec<(usize, usize)>>, Gri
     let grid = Grid::of(circuit);
     let classes = grid.classes();
     let unnoticed = |class: &Vec<(usize, usize)>| {
-        if grid.instances.iter().any(|cell| class.contains(cell)) {
-            return false;
-        }
         let rows: BTreeSet<usize> = class
             .iter()
             .flat_map(|(_, row)| [row.saturating_sub(1), *row])
