@@ -42,11 +42,15 @@ pub enum Domain {
     Challenge = 17,
     /// Weights of the aggregation's identities: state, number.
     Weights = 18,
+    /// Terms of a swap: packed and receiver of leg A, of leg B, expiry, salt.
+    Terms = 19,
+    /// Blindings of a swap's deliveries: salt, packed of leg A, packed of leg B; two outputs.
+    Delivery = 20,
 }
 
 impl Domain {
     /// Every domain, in the order of the tags.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::Node,
         Self::Owner,
         Self::NoteInner,
@@ -65,6 +69,8 @@ impl Domain {
         Self::Transcript,
         Self::Challenge,
         Self::Weights,
+        Self::Terms,
+        Self::Delivery,
     ];
 
     /// The first element of the state before a message of `len` elements is absorbed:

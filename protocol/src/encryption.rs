@@ -19,6 +19,7 @@ use crate::derive;
 use crate::encoding::{check_point, fr_to_bytes, lift_y, point_from_bytes, point_to_bytes};
 use crate::keys::{Address, ViewingKey, derive_nonzero};
 use crate::note::Note;
+use crate::swap::{Exchange, Leg, Side};
 
 mod audit;
 mod ladder;
@@ -124,11 +125,21 @@ pub struct PublishedOutputs {
 pub struct OutputPlaintext {
     /// To whom.
     pub recipient: Address,
-    /// The note; its rcm is [`rcm`] of the shared secret with `recipient`.
+    /// The note; its rcm is [`rcm`] of the shared secret with `recipient`, or that of an exchange.
     pub note: Note,
 }
 
 impl OutputPlaintext {
+    /// What a swap's leg delivers. Whoever knows the exchange knows the blinding; the ciphertext, with
+    /// [`Exchange::memo`] as its memo, is for the recipient's later self.
+    #[must_use]
+    pub fn delivery(exchange: &Exchange, side: Side, recipient: Address) -> Self {
+        Self {
+            recipient,
+            note: exchange.delivery(side, &recipient.owner),
+        }
+    }
+
     /// The output `index` of the transaction with this ephemeral key that pays a cash note to
     /// `recipient`, its blinding derived as the specification says. `memo` is what [`encrypt_outputs`] will
     /// seal; it is left out of outputs 1 and 2, which have none.
@@ -163,6 +174,18 @@ pub struct DecryptedNote {
     pub note: Note,
     /// What the sender wrote; only output 0 has a memo.
     pub memo: Option<Memo>,
+    /// What the note is half of, if it is the delivery of a swap's leg.
+    pub delivery: Option<Delivery>,
+}
+
+/// A note that a swap's leg delivered: its blinding is that of the exchange.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// The side that delivered it.
+    pub side: Side,
+    /// What was exchanged, as far as the deliverer says so truly: the delivered leg and the salt are in the
+    /// commitment, and so is what the other leg should be.
+    pub exchange: Exchange,
 }
 
 /// One output of a transaction, to be tried alone.
@@ -263,6 +286,24 @@ fn open(
     ))
 }
 
+/// The cash note of output 0, 1 or 2 with this commitment, its blinding either that of the shared secret or, for
+/// output 0 of a swap's leg, that of the exchange in the memo.
+fn note_of(
+    commitment: &Fr,
+    (asset, value): (AssetId, u128),
+    owner: &Fr,
+    rcm: Fr,
+    memo: &Memo,
+) -> Option<(Note, Option<Delivery>)> {
+    let note = Note::cash(asset, value, *owner, rcm);
+    if note.commitment() == *commitment {
+        return Some((note, None));
+    }
+    let (side, exchange) = Exchange::from_memo(Leg { asset, value }, memo)?;
+    let note = exchange.delivery(side, owner);
+    (note.commitment() == *commitment).then_some((note, Some(Delivery { side, exchange })))
+}
+
 /// The note of an output that belongs to `owner`, if tag and commitment say so.
 fn open_note(
     published: &PublishedOutputs,
@@ -271,12 +312,19 @@ fn open_note(
     shared_bytes: &[u8; 32],
     ephemeral: &[u8; 32],
     owner: &Fr,
-) -> Option<(Note, Option<Memo>)> {
+) -> Option<DecryptedNote> {
     let (asset, value, memo) = open(published, index, shared_bytes, ephemeral)?;
     let sealed = memo.clone().unwrap_or_default();
     let rcm = rcm(shared_y, &published.nullifiers[0], index as u8, &sealed);
-    let note = Note::cash(asset, value, *owner, rcm);
-    (note.commitment() == published.commitments[index]).then_some((note, memo))
+    let commitment = &published.commitments[index];
+    let (note, delivery) = note_of(commitment, (asset, value), owner, rcm, &sealed)?;
+    Some(DecryptedNote {
+        transaction: 0,
+        index,
+        note,
+        memo,
+        delivery,
+    })
 }
 
 /// Whether E.y is that of a point of the prime subgroup. Asked only of transactions that hold a note
@@ -298,16 +346,9 @@ fn open_outputs(
     let ephemeral = fr_to_bytes(&published.ephemeral);
     let mut found = Vec::new();
     for index in outputs {
-        if let Some((note, memo)) =
-            open_note(published, index, shared_y, &shared, &ephemeral, owner)
-        {
-            found.push(DecryptedNote {
-                transaction: 0,
-                index,
-                note,
-                memo,
-            });
-        }
+        found.extend(open_note(
+            published, index, shared_y, &shared, &ephemeral, owner,
+        ));
     }
     if !found.is_empty() && !honest_ephemeral(&published.ephemeral) {
         found.clear();
@@ -345,6 +386,8 @@ pub struct OutgoingNote {
     pub note: Note,
     /// What was written to the recipient.
     pub memo: Memo,
+    /// What the note is half of, if it is the delivery of a swap's leg.
+    pub delivery: Option<Delivery>,
 }
 
 /// Reopens output 0 of a transaction that the holder of `ovk` sent. `audit` are the three auditor words of
@@ -372,14 +415,15 @@ pub fn recover_outgoing(
     let rcm = rcm(&shared_y, &published.nullifiers[0], 0, &memo);
     auditors.iter().find_map(|auditor| {
         let record = audit_decrypt(&ephemeral.shared(auditor), &cm0, audit)?;
-        let note = Note::cash(asset, value, record.recipient, rcm);
-        (note.commitment() == cm0).then_some(OutgoingNote {
+        let (note, delivery) = note_of(&cm0, (asset, value), &record.recipient, rcm, &memo)?;
+        Some(OutgoingNote {
             recipient: Address {
                 owner: record.recipient,
                 pk,
             },
             note,
             memo: memo.clone(),
+            delivery,
         })
     })
 }

@@ -20,7 +20,10 @@ use crate::transaction::packing::Unpacker;
 use crate::tree::{DEPTH, HistoryTree, NoteTree, empty_root};
 
 pub use execute::{BatchInput, ExecuteError, ReplayError};
-pub use rules::{HistoricalError, MAX_EXPIRY_AHEAD, StatelessError, stateless, well_formed};
+pub use rules::{
+    HistoricalError, MAX_EXPIRY_AHEAD, StatelessError, UnpairedLeg, completes, paired, stateless,
+    well_formed,
+};
 pub use snapshot::SnapshotError;
 
 /// Leaf count before the first batch.

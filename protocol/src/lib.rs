@@ -11,6 +11,7 @@
 //! | [`note`], [`encryption`] | *Notes* |
 //! | [`tree`], [`nullifier_tree`], [`asset`] | *Trees and state* |
 //! | [`transaction`] | *Transaction* |
+//! | [`swap`] | *Swaps* |
 //! | [`batch`], [`ledger`] | *Batch*, *Trees and state* |
 
 pub mod asset;
@@ -24,6 +25,7 @@ pub mod ledger;
 pub mod note;
 pub mod nullifier_tree;
 pub mod poseidon;
+pub mod swap;
 pub mod transaction;
 pub mod tree;
 

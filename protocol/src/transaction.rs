@@ -11,6 +11,7 @@ use crate::asset::AssetId;
 use crate::domain::Domain;
 use crate::encryption::{NoteData, NoteDataError};
 use crate::poseidon::hash;
+use crate::swap::Side;
 
 pub use codec::{CodecError, PROOF_LEN, Submission};
 
@@ -22,7 +23,7 @@ pub const WORDS: usize = 30;
 /// Version of the context word.
 const CONTEXT_VERSION: u64 = 1;
 
-/// What a transaction does. Values from 3 are reserved.
+/// What a transaction does. Values from 5 are reserved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[repr(u8)]
@@ -33,6 +34,31 @@ pub enum Kind {
     Transfer = 1,
     /// Moves value between notes, and some of it out to an L1 address.
     Withdraw = 2,
+    /// Side A of a swap: delivers what the terms say, and settles only together with side B.
+    SwapA = 3,
+    /// Side B of a swap.
+    SwapB = 4,
+}
+
+impl Kind {
+    /// The kind of a swap's leg on one side.
+    #[must_use]
+    pub const fn leg(side: Side) -> Self {
+        match side {
+            Side::A => Self::SwapA,
+            Side::B => Self::SwapB,
+        }
+    }
+
+    /// The side of a swap that a leg is on; nothing for the other kinds.
+    #[must_use]
+    pub const fn side(self) -> Option<Side> {
+        match self {
+            Self::SwapA => Some(Side::A),
+            Self::SwapB => Some(Side::B),
+            Self::NoOp | Self::Transfer | Self::Withdraw => None,
+        }
+    }
 }
 
 impl TryFrom<u8> for Kind {
@@ -43,6 +69,8 @@ impl TryFrom<u8> for Kind {
             0 => Ok(Self::NoOp),
             1 => Ok(Self::Transfer),
             2 => Ok(Self::Withdraw),
+            3 => Ok(Self::SwapA),
+            4 => Ok(Self::SwapB),
             _ => Err(CodecError::Kind(value)),
         }
     }
@@ -227,7 +255,7 @@ pub struct Transaction {
     pub header: Header,
     /// What leaves the rollup; present iff the kind is [`Kind::Withdraw`].
     pub withdrawal: Option<Withdrawal>,
-    /// Reserved for settlement terms: 0.
+    /// Digest of the swap's terms ([`crate::swap::Terms::digest`]) in a leg, otherwise 0.
     pub terms: Fr,
     /// Reserved for the price snapshot: 0.
     pub oracle: Fr,

@@ -3,8 +3,8 @@
 use ark_bn254::Fr;
 use rayon::prelude::*;
 
-use super::rules::{not_expired, well_formed};
-use super::{Config, Deposit, HistoricalError, Ledger, State, StatelessError};
+use super::rules::{not_expired, paired, well_formed};
+use super::{Config, Deposit, HistoricalError, Ledger, State, StatelessError, UnpairedLeg};
 use crate::batch::{BatchHeader, BatchWitness, PublishedBatch, Shape, SlotWitness};
 use crate::nullifier_tree::NullifierError;
 use crate::transaction::{Transaction, WORDS};
@@ -71,6 +71,9 @@ pub enum ExecuteError {
         /// The rule broken.
         source: HistoricalError,
     },
+    /// A swap's leg stands alone.
+    #[error(transparent)]
+    Unpaired(#[from] UnpairedLeg),
     /// Two transactions of the batch spend one note.
     #[error(transparent)]
     Nullifier(NullifierError),
@@ -286,7 +289,8 @@ impl Ledger {
                     .map_err(|source| ExecuteError::Historical { slot, source })
             })
             .collect();
-        checks.into_iter().collect()
+        checks.into_iter().collect::<Result<(), _>>()?;
+        Ok(paired(&input.transactions)?)
     }
 
     fn check_room(&self, shape: Shape, start: u64) -> Result<(), TreeError> {

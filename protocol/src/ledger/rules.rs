@@ -6,6 +6,7 @@ use super::{Config, Ledger};
 use crate::asset::AssetId;
 use crate::encoding::{fr_to_bytes, point_from_bytes};
 use crate::nullifier_tree::maximum;
+use crate::swap::Side;
 use crate::transaction::{CodecError, Kind, Transaction};
 
 /// Seconds that an expiry may lie ahead at admission: 24 hours.
@@ -82,12 +83,15 @@ pub enum StatelessError {
     /// A withdrawal to nobody.
     #[error("withdraw recipient is zero")]
     WithdrawalRecipient,
-    /// A reserved word is not 0.
-    #[error("reserved word {word} is not zero")]
-    ReservedWord {
-        /// `terms` or `oracle`.
-        word: &'static str,
-    },
+    /// A swap's leg without terms.
+    #[error("terms are missing")]
+    TermsMissing,
+    /// Terms in a transaction that is no leg of a swap.
+    #[error("terms outside a swap")]
+    TermsUnexpected,
+    /// The word that is reserved for the price snapshot is not 0.
+    #[error("reserved word oracle is not zero")]
+    Oracle,
     /// The ephemeral y is not that of a point in the prime subgroup, or is the identity's.
     #[error("ephemeral key is not a point of the prime subgroup")]
     Ephemeral,
@@ -108,6 +112,14 @@ pub enum HistoricalError {
         /// Input, from 0.
         input: usize,
     },
+}
+
+/// A swap's leg whose counterpart is not beside it (rule B20).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("B20: the leg in slot {slot} is not beside the other leg of its terms")]
+pub struct UnpairedLeg {
+    /// Transaction slot.
+    pub slot: usize,
 }
 
 /// All stateless rules of admission at time `now` (Unix seconds): [`well_formed`], and an expiry
@@ -162,10 +174,13 @@ pub fn well_formed(transaction: &Transaction, config: &Config) -> Result<(), Sta
         });
     }
     withdrawal(transaction)?;
-    for (word, value) in [("terms", transaction.terms), ("oracle", transaction.oracle)] {
-        if value != zero {
-            return Err(StatelessError::ReservedWord { word });
-        }
+    match (header.kind.side(), transaction.terms == zero) {
+        (Some(_), true) => return Err(StatelessError::TermsMissing),
+        (None, false) => return Err(StatelessError::TermsUnexpected),
+        _ => {}
+    }
+    if transaction.oracle != zero {
+        return Err(StatelessError::Oracle);
     }
     for (input, nullifier) in transaction.nullifiers.iter().enumerate() {
         if *nullifier == zero || *nullifier == maximum() {
@@ -201,6 +216,37 @@ fn withdrawal(transaction: &Transaction) -> Result<(), StatelessError> {
         (_, Some(_)) => Err(StatelessError::WithdrawalUnexpected),
         (_, None) => Ok(()),
     }
+}
+
+/// B20: side A of a swap stands directly before side B of the same terms, and neither stands anywhere
+/// else.
+///
+/// # Errors
+/// The first slot whose leg has no counterpart beside it.
+pub fn paired(transactions: &[Transaction]) -> Result<(), UnpairedLeg> {
+    let mut slot = 0;
+    while let Some(transaction) = transactions.get(slot) {
+        slot += match transaction.header.kind.side() {
+            None => 1,
+            Some(Side::A)
+                if transactions
+                    .get(slot + 1)
+                    .is_some_and(|next| completes(transaction, next)) =>
+            {
+                2
+            }
+            Some(_) => return Err(UnpairedLeg { slot }),
+        };
+    }
+    Ok(())
+}
+
+/// Whether `second` is side B of the swap whose side A is `first`.
+#[must_use]
+pub fn completes(first: &Transaction, second: &Transaction) -> bool {
+    first.header.kind == Kind::SwapA
+        && second.header.kind == Kind::SwapB
+        && first.terms == second.terms
 }
 
 impl Ledger {

@@ -87,7 +87,9 @@ impl From<StatelessError> for Refusal {
             StatelessError::WithdrawalUnexpected => "withdrawal_unexpected",
             StatelessError::WithdrawalAmount => "withdrawal_amount",
             StatelessError::WithdrawalRecipient => "withdrawal_recipient",
-            StatelessError::ReservedWord { .. } => "reserved_word",
+            StatelessError::TermsMissing => "terms_missing",
+            StatelessError::TermsUnexpected => "terms_unexpected",
+            StatelessError::Oracle => "reserved_word",
             StatelessError::Ephemeral => "ephemeral",
         };
         Self::InvalidTransaction { rule: rule.into() }

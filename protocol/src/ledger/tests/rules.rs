@@ -98,11 +98,11 @@ fn stateless_rules_each_refuse() {
     );
     assert_eq!(
         refuse(|tx| tx.terms = Fr::from(1u64)),
-        StatelessError::ReservedWord { word: "terms" }
+        StatelessError::TermsUnexpected
     );
     assert_eq!(
         refuse(|tx| tx.oracle = Fr::from(1u64)),
-        StatelessError::ReservedWord { word: "oracle" }
+        StatelessError::Oracle
     );
     // The identity, a point of order two, and a y without x.
     for y in [Fr::from(1u64), -Fr::from(1u64), Fr::from(2u64)] {

@@ -1,0 +1,50 @@
+//! What a leg's memo carries (spec: *Swaps*, Recovery): enough for either party to open both deliveries
+//! from its seed and L1's data alone.
+
+use super::{Exchange, Leg, SALT_LEN, Salt, Side};
+use crate::asset::AssetId;
+use crate::encryption::{MEMO_LEN, Memo};
+
+/// First byte of the memo of a leg, by side. No UTF-8 text begins with either.
+const MARK: [u8; 2] = [0xff, 0xfe];
+
+const ASSET_AT: usize = 1 + SALT_LEN;
+const VALUE_AT: usize = ASSET_AT + 2;
+
+const _: () = assert!(VALUE_AT + 16 == MEMO_LEN);
+
+impl Exchange {
+    /// The memo of a side's delivery: mark of the side (1) ‖ salt (16) ‖ asset (2) and value (16) of the other
+    /// leg, big-endian.
+    #[must_use]
+    pub fn memo(&self, side: Side) -> Memo {
+        let counter = self.leg(side.other());
+        let mut bytes = [0; MEMO_LEN];
+        bytes[0] = MARK[side.index()];
+        bytes[1..ASSET_AT].copy_from_slice(self.salt.as_bytes());
+        bytes[ASSET_AT..VALUE_AT].copy_from_slice(&counter.asset.0.to_be_bytes());
+        bytes[VALUE_AT..].copy_from_slice(&counter.value.to_be_bytes());
+        Memo::from_bytes(bytes)
+    }
+
+    /// The exchange, and the side that delivered, of a note of this asset and value with this memo.
+    /// Nothing is proven by it: the note's commitment decides.
+    #[must_use]
+    pub fn from_memo(delivered: Leg, memo: &Memo) -> Option<(Side, Self)> {
+        let bytes = memo.as_bytes();
+        let side = Side::BOTH
+            .into_iter()
+            .find(|side| MARK[side.index()] == bytes[0])?;
+        let asset = bytes[ASSET_AT..VALUE_AT].first_chunk()?;
+        let counter = Leg {
+            asset: AssetId(u16::from_be_bytes(*asset)),
+            value: u128::from_be_bytes(*bytes[VALUE_AT..].first_chunk()?),
+        };
+        let legs = match side {
+            Side::A => [delivered, counter],
+            Side::B => [counter, delivered],
+        };
+        let salt = Salt::from_bytes(*bytes[1..ASSET_AT].first_chunk()?);
+        Some((side, Self { legs, salt }))
+    }
+}
