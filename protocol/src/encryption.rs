@@ -331,7 +331,7 @@ fn open_note(
 /// for the key: a proven transaction always passes, and a forged one (say, with E on the twist or of
 /// small order, made to learn ivk from whether a note is accepted) is turned away like one that is not
 /// ours.
-fn honest_ephemeral(y: &Fr) -> bool {
+pub(crate) fn honest_ephemeral(y: &Fr) -> bool {
     lift_y(*y, false).is_some_and(|point| check_point(&point).is_ok())
 }
 

@@ -11,7 +11,7 @@
 //! | [`note`], [`encryption`] | *Notes* |
 //! | [`tree`], [`nullifier_tree`], [`asset`] | *Trees and state* |
 //! | [`transaction`] | *Transaction* |
-//! | [`swap`] | *Swaps* |
+//! | [`swap`], [`message`] | *Swaps* |
 //! | [`batch`], [`ledger`] | *Batch*, *Trees and state* |
 
 pub mod asset;
@@ -22,6 +22,7 @@ pub mod encoding;
 pub mod encryption;
 pub mod keys;
 pub mod ledger;
+pub mod message;
 pub mod note;
 pub mod nullifier_tree;
 pub mod poseidon;

@@ -367,7 +367,7 @@ fn contents_are_not_printed() {
     assert_eq!(
         printed,
         "Some(AuditRecord(..)) EphemeralKey(..) [DecryptedNote { transaction: 0, index: 0, note: \
-         Note(..), memo: Some(Memo(..)) }] Scanner(..)"
+         Note(..), memo: Some(Memo(..)), delivery: None }] Scanner(..)"
     );
 }
 
