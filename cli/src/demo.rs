@@ -1,26 +1,63 @@
 //! The demonstration: a whole deployment in one process, driven only through the wallets' HTTP
-//! interface by a file of payment instructions.
+//! interface by a file of payment instructions, or of trades.
 
 mod account;
+mod desk;
 mod gateway;
 mod instructions;
+mod measured;
 mod summary;
+mod trades;
 mod world;
 
 use std::path::{Path, PathBuf};
 
 use indicatif::MultiProgress;
 
+use self::world::{Token, World};
 use crate::chain::ChainKind;
 
 /// The committed instructions, so that the binary demonstrates from anywhere.
 const PAYMENTS: &str = include_str!("../demo/payments.csv");
+/// The committed deposits before the trades.
+const HOLDINGS: &str = include_str!("../demo/holdings.csv");
+/// The committed trades.
+const TRADES: &str = include_str!("../demo/trades.csv");
+
+/// The tokens of all scenarios; the fee token first.
+const TOKENS: [Token; 5] = [
+    token("Development dollar", world::FEE_SYMBOL, 6, true),
+    token("Development gold", "dXAU", 18, false),
+    token("Development euro", "dEUR", 6, true),
+    token("Development yen", "dJPY", 0, false),
+    token("Development treasury bill", "dTBL", 8, true),
+];
+
+const fn token(name: &'static str, symbol: &'static str, decimals: u8, audited: bool) -> Token {
+    Token {
+        name,
+        symbol,
+        decimals,
+        audited,
+    }
+}
 
 /// What to demonstrate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Scenario {
     /// Deposits, confidential payments and withdrawals.
     Transfer,
+    /// Requests, quotes and private swaps between four institutions.
+    Swap,
+}
+
+impl Scenario {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Transfer => "transfer",
+            Self::Swap => "swap",
+        }
+    }
 }
 
 /// Arguments of `subrosa demo`.
@@ -32,9 +69,14 @@ pub(crate) struct Arguments {
     /// Which chain to settle on.
     #[arg(long, value_enum, default_value = "embedded")]
     l1: ChainKind,
-    /// Payment instructions (CSV: kind,from,to,asset,amount,memo); the committed ones if absent.
+    /// Payment instructions (CSV: kind,from,to,asset,amount,memo), in the swap scenario those before the
+    /// trades; the committed ones if absent.
     #[arg(long)]
     payments: Option<PathBuf>,
+    /// Trades (CSV: requester,quoter,rival,give,give_amount,want,want_amount,fixed,course); the committed
+    /// ones if absent.
+    #[arg(long)]
+    trades: Option<PathBuf>,
     /// Where wallets and sequencer keep their state; a fresh temporary directory if absent.
     #[arg(long)]
     data: Option<PathBuf>,
@@ -45,26 +87,52 @@ pub(crate) struct Arguments {
 
 /// Runs the demonstration and prints its one line of JSON on standard output.
 pub(crate) async fn run(keys: &Path, arguments: Arguments) -> anyhow::Result<()> {
-    let text = match &arguments.payments {
-        Some(path) => std::fs::read_to_string(path)?,
-        None => PAYMENTS.to_owned(),
+    let read = |path: &Option<PathBuf>, committed: &str| match path {
+        Some(path) => std::fs::read_to_string(path),
+        None => Ok(committed.to_owned()),
     };
-    let instructions = instructions::parse(&text)?;
+    let (payments, trades) = match arguments.scenario {
+        Scenario::Transfer => (read(&arguments.payments, PAYMENTS)?, Vec::new()),
+        Scenario::Swap => (
+            read(&arguments.payments, HOLDINGS)?,
+            trades::parse(&read(&arguments.trades, TRADES)?)?,
+        ),
+    };
+    let instructions = instructions::parse(&payments)?;
     let scratch = tempfile::tempdir()?;
     let data = arguments
         .data
         .clone()
         .unwrap_or_else(|| scratch.path().to_owned());
     let bars = MultiProgress::new();
-    let world = world::World::start(keys, &data, arguments.l1, &instructions, &bars).await?;
+    // The first two are all that the transfers need.
+    let tokens = match arguments.scenario {
+        Scenario::Transfer => &TOKENS[..2],
+        Scenario::Swap => &TOKENS[..],
+    };
+    let world = World::start(keys, &data, arguments.l1, tokens, &instructions, &bars).await?;
     let before = account::take(&world).await?;
     account::carry_out(&world, &instructions, &bars).await?;
+    let outcomes = if trades.is_empty() {
+        Vec::new()
+    } else {
+        desk::carry_out(&world, &trades, &bars).await?
+    };
     let after = account::take(&world).await?;
-    let checked = account::reconcile(&world, &instructions, &before, &after).await?;
+    let deliveries = desk::deliveries(&outcomes);
+    let checked = account::reconcile(&world, &instructions, &deliveries, &before, &after).await?;
     bars.clear()?;
+    let mut more = serde_json::json!({});
+    if arguments.scenario == Scenario::Swap {
+        eprintln!("{}", summary::trades(&outcomes));
+        more = summary::swaps(&outcomes);
+    }
     eprintln!("{}", summary::table(&before, &after));
     eprintln!("{checked}");
-    println!("{}", summary::line(&world).await?);
+    println!(
+        "{}",
+        summary::line(&world, arguments.scenario.name(), more).await?
+    );
     if arguments.stay {
         eprintln!("{}", world.directions());
         tokio::signal::ctrl_c().await?;

@@ -152,11 +152,15 @@ async fn post(
     }
 }
 
-/// Compares what the institutions hold now with what the instructions, read independently, say, and the
-/// vault with the sum of what is inside.
+/// What is delivered in a swap: from whom, to whom, symbol and amount in display units.
+pub(super) type Delivery<'a> = (&'a str, &'a str, &'a str, &'a str);
+
+/// Compares what the institutions hold now with what the instructions and the deliveries, read
+/// independently, say, and the vault with the sum of what is inside.
 pub(super) async fn reconcile(
     world: &World,
     instructions: &[Instruction],
+    deliveries: &[Delivery<'_>],
     before: &Snapshot,
     after: &Snapshot,
 ) -> anyhow::Result<String> {
@@ -171,7 +175,12 @@ pub(super) async fn reconcile(
             .history()
             .await?
             .iter()
-            .filter(|line| matches!(line.kind.as_str(), "sent" | "withdrawal" | "merge"))
+            .filter(|line| {
+                matches!(
+                    line.kind.as_str(),
+                    "sent" | "withdrawal" | "merge" | "delivered"
+                )
+            })
             .count() as u128
             * FEE;
         fees += paid;
@@ -196,6 +205,13 @@ pub(super) async fn reconcile(
                 change(&instruction.to, value, 0);
             }
             Kind::Withdrawal => change(&instruction.from, -value, value),
+        }
+    }
+    for &(from, to, symbol, amount) in deliveries {
+        let value = units(amount, world.asset(symbol)?)? as i128;
+        for (name, change) in [(from, -value), (to, value)] {
+            let key = (name.to_owned(), symbol.to_owned());
+            expected.entry(key).or_default().0 += change;
         }
     }
     for ((name, asset, inside_before, outside_before), (_, _, inside, outside)) in

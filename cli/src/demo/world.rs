@@ -1,15 +1,10 @@
 //! The deployment that a demonstration runs: chain, contracts, sequencer, one wallet an institution.
 
-use std::{
-    net::SocketAddr,
-    path::Path,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use alloy_primitives::{Address, U256};
 use alloy_sol_types::SolCall as _;
 use anyhow::{Context as _, ensure};
-use futures::future::BoxFuture;
 use indicatif::MultiProgress;
 use rand::rngs::OsRng;
 use secrecy::SecretString;
@@ -21,7 +16,7 @@ use subrosa_bindings::{
     transport::Transport,
 };
 use subrosa_protocol::{
-    asset::{AssetId, AssetInfo},
+    asset::AssetId,
     batch::Shape,
     encoding::fr_to_bytes,
     keys::{AuditorKey, Network, Seed},
@@ -30,16 +25,13 @@ use subrosa_prover::{groth16::TransactionKeys, setup::KeyStore};
 use subrosa_sequencer::{
     Config, Ports, RunningSequencer, Sequencer,
     adapters::{Groth16Verifier, L1Settlement},
-    ports::{
-        Head, ProvenBatch, QueuedDeposit, RollupView, SettledBatch, SettlementError,
-        SettlementLayer, SettlementReceipt,
-    },
 };
-use subrosa_wallet::{Gateway, Token, Wallet, WalletConfig, amount, keystore};
+use subrosa_wallet::{Gateway, Token as Bearer, Wallet, WalletConfig, amount, keystore};
 
 use super::{
     gateway::{Asset, GatewayClient},
     instructions::{Instruction, Kind, institutions},
+    measured::{Measured, Settled},
 };
 use crate::{
     chain::{Chain, ChainKind},
@@ -51,11 +43,14 @@ use crate::{
 pub(super) const FEE: u128 = 50_000;
 /// The token in which fees are paid; asset 0.
 pub(super) const FEE_SYMBOL: &str = "dUSD";
-/// Name, symbol, decimals, whether an auditor reads it; in the order of their ids.
-const TOKENS: [(&str, &str, u8, bool); 2] = [
-    ("Development dollar", FEE_SYMBOL, 6, true),
-    ("Development gold", "dXAU", 18, false),
-];
+/// A token of a scenario. Their order is that of the asset ids.
+pub(super) struct Token {
+    pub(super) name: &'static str,
+    pub(super) symbol: &'static str,
+    pub(super) decimals: u8,
+    /// Whether an auditor reads its movements.
+    pub(super) audited: bool,
+}
 /// The shapes that are sealed.
 const SHAPES: [Shape; 2] = [Shape::S4, Shape::S16];
 /// **Unsafe**: the auditor of development assets.
@@ -64,67 +59,6 @@ const AUDITOR_SEED: [u8; 32] = *b"unsafe development auditor seed!";
 const PASSPHRASE: &str = "development";
 /// First development account of the institutions; those before are deployer, sequencer and guardian.
 const FIRST_INSTITUTION: usize = 3;
-
-/// A batch that L1 accepted.
-#[derive(Clone, Copy)]
-pub(super) struct Settled {
-    pub(super) transactions: usize,
-    pub(super) gas_used: u64,
-    pub(super) data_bytes: u64,
-}
-
-/// Passes calls on and notes what settlement cost.
-struct Measured {
-    inner: L1Settlement,
-    settled: Mutex<Vec<Settled>>,
-}
-
-impl SettlementLayer for Measured {
-    fn chain_id(&self) -> BoxFuture<'_, Result<u64, SettlementError>> {
-        self.inner.chain_id()
-    }
-    fn head(&self) -> BoxFuture<'_, Result<Head, SettlementError>> {
-        self.inner.head()
-    }
-    fn rollup(&self) -> BoxFuture<'_, Result<RollupView, SettlementError>> {
-        self.inner.rollup()
-    }
-    fn deposits(
-        &self,
-        from: u64,
-        limit: u64,
-    ) -> BoxFuture<'_, Result<Vec<QueuedDeposit>, SettlementError>> {
-        self.inner.deposits(from, limit)
-    }
-    fn assets(&self) -> BoxFuture<'_, Result<Vec<AssetInfo>, SettlementError>> {
-        self.inner.assets()
-    }
-    fn settle<'a>(
-        &'a self,
-        batch: &'a ProvenBatch,
-    ) -> BoxFuture<'a, Result<SettlementReceipt, SettlementError>> {
-        Box::pin(async move {
-            let receipt = self.inner.settle(batch).await?;
-            self.settled
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(Settled {
-                    transactions: batch.published.transactions.len(),
-                    gas_used: receipt.gas_used,
-                    data_bytes: (batch.published.transaction_data().len()
-                        + batch.published.withdrawal_data().len())
-                        as u64,
-                });
-            Ok(receipt)
-        })
-    }
-    fn settled_batch(
-        &self,
-        index: u64,
-    ) -> BoxFuture<'_, Result<Option<SettledBatch>, SettlementError>> {
-        self.inner.settled_batch(index)
-    }
-}
 
 /// A running deployment.
 pub(super) struct World {
@@ -147,6 +81,7 @@ impl World {
         keys: &Path,
         data: &Path,
         kind: ChainKind,
+        tokens: &[Token],
         instructions: &[Instruction],
         bars: &MultiProgress,
     ) -> anyhow::Result<Self> {
@@ -155,18 +90,18 @@ impl World {
         let chain = Chain::start(kind).await?;
         let accounts = development::accounts();
         let deployer = accounts[0].clone();
-        let tokens = deploy_tokens(&chain, &deployer).await?;
+        let contracts = deploy_tokens(&chain, &deployer, tokens).await?;
         let auditor = AuditorKey::from_seed(&Seed::from_bytes(AUDITOR_SEED)).public();
         let config = DeployConfig {
             sequencer: accounts[1].address(),
             guardian: accounts[2].address(),
             fee_asset: AssetId(0),
-            assets: TOKENS
+            assets: tokens
                 .iter()
-                .zip(&tokens)
+                .zip(&contracts)
                 .map(|(token, address)| NewAsset {
                     token: *address,
-                    auditor: token.3.then_some(auditor),
+                    auditor: token.audited.then_some(auditor),
                     flags: 0,
                 })
                 .collect(),
@@ -190,10 +125,7 @@ impl World {
             ))
         };
         let l1 = client(Some(accounts[1].clone()));
-        let measured = Arc::new(Measured {
-            inner: L1Settlement::new(l1.clone()),
-            settled: Mutex::default(),
-        });
+        let measured = Arc::new(Measured::new(L1Settlement::new(l1.clone())));
         let batch_prover = Arc::new(ShownProver::new(batch_keys, bars.clone()));
         let mut config = Config::new(
             data.join("sequencer"),
@@ -226,13 +158,13 @@ impl World {
             batch_prover,
             gateways: Vec::new(),
             served: Vec::new(),
-            assets: TOKENS
+            assets: tokens
                 .iter()
                 .zip(0u16..)
                 .map(|(token, id)| Asset {
                     id,
-                    symbol: token.1.to_owned(),
-                    decimals: token.2,
+                    symbol: token.symbol.to_owned(),
+                    decimals: token.decimals,
                 })
                 .collect(),
             chain,
@@ -243,7 +175,7 @@ impl World {
                 .get(FIRST_INSTITUTION + number)
                 .context("too many institutions")?
                 .clone();
-            world.fund(name, &account, &tokens, instructions).await?;
+            world.fund(name, &account, &contracts, instructions).await?;
             world.open_wallet(name, account, data).await?;
         }
         bar.finish_with_message("wallets and sequencer are up");
@@ -310,7 +242,7 @@ impl World {
             None,
         ));
         let wallet = Wallet::open(config, &seed, l1, account, self.client_prover.clone()).await?;
-        let token = Token::load_or_create(&directory.join("token"))?;
+        let token = Bearer::load_or_create(&directory.join("token"))?;
         let gateway =
             Gateway::start(wallet, SocketAddr::from(([127, 0, 0, 1], 0)), token.clone()).await?;
         self.gateways.push((
@@ -355,11 +287,7 @@ impl World {
 
     /// Batches that L1 accepted, in order.
     pub(super) fn settled(&self) -> Vec<Settled> {
-        self.measured
-            .settled
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.measured.settled()
     }
 
     /// Batch proofs that were made.
@@ -484,11 +412,21 @@ async fn load_keys(
     .await?
 }
 
-async fn deploy_tokens(chain: &Chain, deployer: &Account) -> anyhow::Result<Vec<Address>> {
-    let mut tokens = Vec::new();
-    for (name, symbol, decimals, _) in TOKENS {
-        let transport: &dyn Transport = &chain.transport;
-        tokens.push(development_token(transport, deployer, name, symbol, decimals).await?);
+async fn deploy_tokens(
+    chain: &Chain,
+    deployer: &Account,
+    tokens: &[Token],
+) -> anyhow::Result<Vec<Address>> {
+    let transport: &dyn Transport = &chain.transport;
+    let mut contracts = Vec::new();
+    for token in tokens {
+        let Token {
+            name,
+            symbol,
+            decimals,
+            ..
+        } = *token;
+        contracts.push(development_token(transport, deployer, name, symbol, decimals).await?);
     }
-    Ok(tokens)
+    Ok(contracts)
 }
