@@ -197,6 +197,67 @@ impl Institution {
         .await
     }
 
+    /// Asks `of` to exchange what this institution gives, of a fixed amount, for an asset, and has `of` quote
+    /// (asset, amount in display units) for it. The quote's id, when it has arrived.
+    ///
+    /// # Errors
+    /// If either gateway refuses.
+    pub async fn quoted(
+        &self,
+        of: &Self,
+        give: (&str, &str),
+        want: (&str, &str),
+        seconds: (u64, u64),
+    ) -> anyhow::Result<String> {
+        let request = json!({
+            "counterparties": [of.address()],
+            "give": { "asset": give.0, "amount": give.1 },
+            "want": { "asset": want.0 },
+            "expires_in": seconds.0,
+        });
+        let rfq = self.start("/v1/rfqs", request).await?;
+        of.shows(&format!("/v1/rfqs/{rfq}"), &["open"]).await?;
+        let quote = json!({
+            "rfq": rfq,
+            "give": { "asset": want.0, "amount": want.1 },
+            "want": { "asset": give.0, "amount": give.1 },
+            "valid_for": seconds.0,
+            "settle_within": seconds.1,
+        });
+        let quote = of.start("/v1/quotes", quote).await?;
+        self.shows(&format!("/v1/quotes/{quote}"), &["offered"])
+            .await?;
+        Ok(quote)
+    }
+
+    /// Accepts a quote; waits for funds that are on their way. The swap's id.
+    ///
+    /// # Errors
+    /// If it is refused.
+    pub async fn accept(&self, quote: &str) -> anyhow::Result<String> {
+        self.start(&format!("/v1/quotes/{quote}/accept"), json!({}))
+            .await
+    }
+
+    /// Waits until an object of the gateway, which need not be there yet, has one of the statuses.
+    ///
+    /// # Errors
+    /// If it never does.
+    pub async fn shows(&self, path: &str, wanted: &[&str]) -> anyhow::Result<Value> {
+        eventually(&format!("{path} to become {wanted:?}"), || async {
+            let url = format!("{}{path}", self.base);
+            let request = self.http.get(url).bearer_auth(self.token.expose());
+            let response = request.send().await?;
+            if response.status().as_u16() == 404 {
+                return Ok(None);
+            }
+            let object: Value = response.error_for_status()?.json().await?;
+            let status = object["status"].as_str().unwrap_or_default();
+            Ok(wanted.contains(&status).then_some(object))
+        })
+        .await
+    }
+
     /// An operation.
     ///
     /// # Errors

@@ -6,7 +6,9 @@
 //! An asset id has two bytes, which any megabyte of ciphertext contains by chance, so it cannot be
 //! searched for. That transfers in different assets look alike is checked instead: all that a transfer
 //! says in the clear is equal in both, and everything else is full-width, nowhere repeated noise,
-//! whereas an id, an amount or a packed note stated anywhere would be a small number.
+//! whereas an id, an amount or a packed note stated anywhere would be a small number. The same holds of the
+//! legs of two swaps, one a thousand times the other and in the other direction, and of the messages by
+//! which they were agreed.
 
 use std::{
     collections::HashSet,
@@ -137,6 +139,7 @@ async fn answers(world: &World) -> anyhow::Result<Vec<u8>> {
     ]
     .map(Into::into)
     .into();
+    paths.push("/v1/messages?from=0&limit=1000".into());
     for batch in world.api.batches().await? {
         paths.push(format!("/v1/batches/{}", batch["index"]));
         for digest in batch["transactions"].as_array().context("digests")? {
@@ -170,6 +173,11 @@ const SOUTH_OUT: &str = "2500017.000001";
 const PAID_DOLLARS: &str = "7318204.519377";
 const PAID_GOLD: &str = "1234.567890123456789";
 const PAID_BACK: &str = "3141592.653589";
+/// North gives dollars for gold; then south does, a thousand times as much and more.
+const SWAPPED: [(&str, &str); 2] = [
+    ("18427.915306", "9.876543210987654321"),
+    ("51873302.446917", "2718.281828459045235"),
+];
 const MEMOS: [&str; 3] = [
     "INVOICE ALPHA-48213 / STRICTLY",
     "gold leg ZX-77310045",
@@ -203,6 +211,10 @@ fn secrets(north: &Institution, south: &Institution) -> Vec<Needle> {
             dollars,
         ),
     ];
+    for (dollar, metal) in SWAPPED {
+        needles.push(Needle::amount("swapped dollars", units(0, dollar), dollars));
+        needles.push(Needle::amount("swapped gold", units(1, metal), gold));
+    }
     needles.extend(MEMOS.map(|memo| Needle::text(memo, memo)));
     for (name, institution) in [("north", north), ("south", south)] {
         let keys = institution.keys();
@@ -270,6 +282,74 @@ fn look_alike(transfers: &[(PublishedTransaction, usize)]) -> anyhow::Result<()>
         );
     }
     Ok(())
+}
+
+/// The messages that the mailbox holds.
+async fn messages(world: &World) -> anyhow::Result<Vec<Vec<u8>>> {
+    let answer = world.api.json("/v1/messages?from=0&limit=1000").await?;
+    let messages = answer["messages"].as_array().context("messages")?.iter();
+    messages
+        .map(|entry| {
+            let text = entry["message"].as_str().context("a message")?;
+            Ok(hex::decode(text.trim_start_matches("0x"))?)
+        })
+        .collect()
+}
+
+/// What the sequencer saw of the negotiation and of the legs of a swap.
+struct Seen {
+    messages: Vec<Vec<u8>>,
+    legs: Vec<(PublishedTransaction, usize)>,
+}
+
+/// Carries a swap out and keeps what it added.
+async fn swap(
+    world: &World,
+    from: &Institution,
+    to: &Institution,
+    (dollars, gold): (&str, &str),
+) -> anyhow::Result<Seen> {
+    let (sent, published) = (messages(world).await?.len(), transfers(world).await?.len());
+    let (give, want) = ((SYMBOLS[0], dollars), (SYMBOLS[1], gold));
+    let quote = from.quoted(to, give, want, (120, 600)).await?;
+    let id = from.accept(&quote).await?;
+    for of in [from, to] {
+        of.shows(&format!("/v1/swaps/{id}"), &["settled"]).await?;
+    }
+    Ok(Seen {
+        messages: messages(world).await?.split_off(sent),
+        legs: transfers(world).await?.split_off(published),
+    })
+}
+
+/// Nothing but noise tells two swaps apart: as many messages and legs, of the same lengths, and no part of
+/// them is a small number or stands twice.
+fn swaps_look_alike(swaps: &[Seen]) -> anyhow::Result<()> {
+    let mut seen = HashSet::new();
+    for swap in swaps {
+        ensure!(
+            swap.messages.len() == swaps[0].messages.len() && !swap.messages.is_empty(),
+            "one swap takes more messages than another"
+        );
+        for message in &swap.messages {
+            ensure!(
+                message.len() == 1024,
+                "a message has {} bytes",
+                message.len()
+            );
+            for part in message.chunks(32) {
+                ensure!(
+                    seen.insert(part.to_vec()),
+                    "a part of a message stands twice"
+                );
+                let rare = part.iter().filter(|byte| **byte == 0).count();
+                ensure!(rare < 8, "a part of a message is not noise");
+            }
+        }
+        ensure!(swap.legs.len() == 2, "{} legs", swap.legs.len());
+    }
+    let legs: Vec<_> = swaps.iter().flat_map(|swap| swap.legs.clone()).collect();
+    look_alike(&legs)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -361,6 +441,24 @@ async fn the_sequencer_learns_nothing_private() -> anyhow::Result<()> {
     let alike = transfers(&world).await?;
     assert_eq!(alike.len(), 3, "dollars, gold, dollars");
     look_alike(&alike)?;
+
+    let swaps = [
+        swap(&world, north, south, SWAPPED[0]).await?,
+        swap(&world, south, north, SWAPPED[1]).await?,
+    ];
+    swaps_look_alike(&swaps)?;
+    let seen: Vec<String> = south
+        .history()
+        .await?
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    for amount in SWAPPED.iter().flat_map(|(dollars, gold)| [dollars, gold]) {
+        assert!(
+            seen.iter().any(|line| line.contains(amount)),
+            "a swap of {amount} is not in south's history"
+        );
+    }
 
     let answers = answers(&world).await?;
     let metrics = world.api.text("/metrics").await?.into_bytes();
