@@ -1,6 +1,6 @@
 //! A statement from its contents: what wallets, padding and samples are made with.
 
-use crate::witness::{ARITY, AssetSlot, InputWitness, OutputWitness, Witness};
+use crate::witness::{ARITY, AssetSlot, CounterLeg, InputWitness, OutputWitness, Witness};
 use ark_bn254::Fr;
 use ark_ff::Zero;
 use ark_std::rand::{CryptoRng, RngCore};
@@ -10,6 +10,7 @@ use subrosa_protocol::encryption::{
 };
 use subrosa_protocol::keys::{Address, SpendKey, ViewingKey};
 use subrosa_protocol::note::{Note, dummy_nullifier, nullifier};
+use subrosa_protocol::swap::Terms;
 use subrosa_protocol::transaction::{Header, Transaction, Withdrawal};
 use subrosa_protocol::tree::MerklePath;
 
@@ -33,8 +34,10 @@ pub struct Draft {
     pub outputs: [(Address, AssetId, u128); ARITY],
     /// The assets of the slots; an asset may stand in several.
     pub assets: [AssetId; ARITY],
-    /// What to write to the recipient of output 0.
+    /// What to write to the recipient of output 0; of a leg it is the terms' own.
     pub memo: Memo,
+    /// The terms, for kinds 3 and 4. Output 0 is then what they say, whatever `outputs` has there.
+    pub terms: Option<Terms>,
 }
 
 impl std::fmt::Debug for Draft {
@@ -44,7 +47,8 @@ impl std::fmt::Debug for Draft {
 }
 
 impl Draft {
-    /// Encrypts, commits and signs. `None` if an asset is not registered or has no slot.
+    /// Encrypts, commits and signs. `None` if an asset is not registered or has no slot, or if a leg has no
+    /// terms or another kind has some.
     #[must_use]
     pub fn finish(
         self,
@@ -58,19 +62,20 @@ impl Draft {
             .each_ref()
             .map(|input| input_nullifier(input, &keys.nk));
         let ephemeral = EphemeralKey::new(&keys.ovk, &nullifiers);
+        let leg = match (self.header.kind.side(), &self.terms) {
+            (Some(side), Some(terms)) => Some((side, terms)),
+            (None, None) => None,
+            _ => return None,
+        };
+        let memo = leg.map_or(self.memo, |(side, terms)| terms.exchange.memo(side));
         let mut index = 0u8..;
-        let plain = self.outputs.map(|(to, asset, value)| {
+        let mut plain = self.outputs.map(|(to, asset, value)| {
             let index = index.next().unwrap_or_default();
-            OutputPlaintext::cash(
-                &ephemeral,
-                &nullifiers[0],
-                index,
-                to,
-                asset,
-                value,
-                &self.memo,
-            )
+            OutputPlaintext::cash(&ephemeral, &nullifiers[0], index, to, asset, value, &memo)
         });
+        if let Some((side, terms)) = leg {
+            plain[0] = OutputPlaintext::delivery(&terms.exchange, side, *terms.receiver(side));
+        }
         let slot_of = |asset: AssetId| -> Option<u8> {
             self.assets
                 .iter()
@@ -111,13 +116,13 @@ impl Draft {
             assets_root: assets.root(),
             header: self.header,
             withdrawal: self.withdrawal,
-            terms: Fr::zero(),
+            terms: leg.map_or(Fr::zero(), |(_, terms)| terms.digest()),
             oracle: Fr::zero(),
             nullifiers,
             commitments: plain.each_ref().map(|output| output.note.commitment()),
             ephemeral: ephemeral.y(),
             audit,
-            note_data: encrypt_outputs(&ephemeral, &keys.ovk, &plain, &self.memo),
+            note_data: encrypt_outputs(&ephemeral, &keys.ovk, &plain, &memo),
         };
         let witness = Witness {
             ak: keys.ak,
@@ -131,6 +136,11 @@ impl Draft {
             output_slots,
             fee_slot,
             withdraw_slot,
+            counter_leg: leg.map(|(side, terms)| CounterLeg {
+                packed: terms.exchange.leg(side.other()).packed(),
+                owner: terms.receiver(side.other()).owner,
+                salt: terms.exchange.salt.element(),
+            }),
         };
         Some((transaction, witness))
     }

@@ -1,7 +1,7 @@
 //! The circuit: all parts on one set of wires.
 
 use crate::gadgets::{Builder, Synthesis};
-use crate::parts::{audit, balance, digest, header, notes, signature, slots};
+use crate::parts::{audit, balance, digest, header, notes, signature, slots, swap};
 use crate::raw::RawWitness;
 use crate::witness::Witness;
 use crate::words::Words;
@@ -133,6 +133,7 @@ fn synthesise(
     let choices = slots::constrain_choices(b, raw, &slots, &header, [&assets[0], &assets[1]])?;
     balance::constrain(b, &header, &notes, &choices)?;
     audit::constrain(b, raw, &words, &slots, &notes, &choices)?;
+    swap::constrain(b, raw, &words, &header, &notes)?;
     digest::constrain(b, &words, &digest)?;
     signature::constrain(b, raw, &notes.ak, &digest)?;
     Ok(builder.into_spans())

@@ -1,6 +1,6 @@
 //! The transaction circuit: one universal R1CS statement, proven with Groth16 over BN254.
 //!
-//! The statement is that of the specification's *Transaction* section, rules T1 to T18. Its one
+//! The statement is that of the specification's *Transaction* section, rules T1 to T21. Its one
 //! public input is the digest of the transaction's 30 words. Each rule exists twice, side by side
 //! in `parts/`: as a native check, used before a proof is attempted and by tests, and as
 //! constraints.
@@ -32,7 +32,7 @@ pub use counts::Counts;
 pub use padding::{no_op, padding_statement};
 pub use rule::Rule;
 pub use witness::{
-    ARITY, ASSET_DEPTH, AssetSlot, InputWitness, NOTE_DEPTH, OutputWitness, Witness,
+    ARITY, ASSET_DEPTH, AssetSlot, CounterLeg, InputWitness, NOTE_DEPTH, OutputWitness, Witness,
 };
 pub use words::Words;
 
@@ -59,6 +59,7 @@ pub fn check_digest(witness: &Witness, words: &Words, digest: Fr) -> Result<(), 
     parts::slots::check_choices(witness, words, &fields)?;
     parts::balance::check(witness, words, &fields)?;
     parts::audit::check(witness, words, owner)?;
+    parts::swap::check(witness, words, &fields, owner)?;
     parts::digest::check(words, digest)?;
     parts::signature::check(witness, digest)
 }

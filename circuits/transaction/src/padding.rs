@@ -64,6 +64,7 @@ pub fn no_op(
         outputs: [(keys.address(), asset, 0); ARITY],
         assets: [asset; ARITY],
         memo: Memo::default(),
+        terms: None,
     };
     draft.finish(&keys, &SpendKey::from_seed(&seed), assets, rng)
 }

@@ -70,6 +70,9 @@ pub(crate) struct RawWitness {
     pub(crate) slots: [RawSlot; ARITY],
     pub(crate) fee_selector: [Fr; ARITY],
     pub(crate) withdraw_selector: [Fr; ARITY],
+    pub(crate) counter_packed: Fr,
+    pub(crate) counter_owner: Fr,
+    pub(crate) salt: Fr,
 }
 
 impl RawWitness {
@@ -77,6 +80,8 @@ impl RawWitness {
     pub(crate) fn new(words: &Words, digest: Fr, witness: &Witness) -> Self {
         let fields = Fields::of(words);
         let withdraws = fields.kind == Fr::from(2u64);
+        let leg = [3u64, 4].map(Fr::from).contains(&fields.kind);
+        let counter = witness.counter_leg.as_ref().filter(|_| leg);
         Self {
             digest,
             words: *words,
@@ -118,6 +123,9 @@ impl RawWitness {
             } else {
                 [Fr::zero(); ARITY]
             },
+            counter_packed: counter.map_or(Fr::zero(), |counter| counter.packed),
+            counter_owner: counter.map_or(Fr::zero(), |counter| counter.owner),
+            salt: counter.map_or(Fr::zero(), |counter| counter.salt),
         }
     }
 
@@ -149,6 +157,9 @@ impl RawWitness {
             }),
             fee_selector: [zero; ARITY],
             withdraw_selector: [zero; ARITY],
+            counter_packed: zero,
+            counter_owner: zero,
+            salt: zero,
         }
     }
 }
@@ -163,6 +174,7 @@ impl Drop for RawWitness {
     fn drop(&mut self) {
         self.nk.zeroize();
         self.esk.zeroize();
+        self.salt.zeroize();
         let inputs = self.inputs.iter_mut().map(|input| &mut input.note);
         let outputs = self.outputs.iter_mut().map(|output| &mut output.note);
         for note in inputs.chain(outputs) {

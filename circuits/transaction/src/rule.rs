@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A rule, T1 to T18; as an error, the first rule that a statement breaks.
+/// A rule, T1 to T21; as an error, the first rule that a statement breaks.
 #[derive(
     Clone,
     Copy,
@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
     thiserror::Error,
 )]
 pub enum Rule {
-    /// The kind is 0, 1 or 2.
-    #[error("T1: the kind is 0, 1 or 2")]
+    /// The kind is one of the five.
+    #[error("T1: the kind is 0, 1, 2, 3 or 4")]
     T1,
     /// Keys and ownership of the inputs.
     #[error("T2: ak is on the curve, and every input is cash of the owner derived from ak and nk")]
@@ -68,16 +68,27 @@ pub enum Rule {
     #[error("T16: kind 0 moves nothing")]
     T16,
     /// Reserved words.
-    #[error("T17: terms and oracle are 0")]
+    #[error("T17: oracle is 0, and so is terms outside a swap")]
     T17,
     /// The digest.
     #[error("T18: the public input is the digest of the words")]
     T18,
+    /// Terms of a swap.
+    #[error(
+        "T19: the terms of a leg are of its output 0, of the other leg, of its expiry and of a salt"
+    )]
+    T19,
+    /// Blinding of a delivery.
+    #[error("T20: output 0 of a leg is blinded by salt and amounts of the terms")]
+    T20,
+    /// Change of a leg.
+    #[error("T21: outputs 1 and 2 of a leg belong to the owner of its inputs")]
+    T21,
 }
 
 impl Rule {
     /// All rules, in order.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::T1,
         Self::T2,
         Self::T3,
@@ -96,5 +107,8 @@ impl Rule {
         Self::T16,
         Self::T17,
         Self::T18,
+        Self::T19,
+        Self::T20,
+        Self::T21,
     ];
 }

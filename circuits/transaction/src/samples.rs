@@ -17,6 +17,7 @@ use subrosa_protocol::encryption::Memo;
 use subrosa_protocol::keys::{AuditorKey, Seed, SpendKey, ViewingKey, unaudited};
 use subrosa_protocol::ledger::{BatchInput, Config, Deposit, Ledger};
 use subrosa_protocol::note::Note;
+use subrosa_protocol::swap::{Exchange, Leg, Salt, Side, Terms};
 use subrosa_protocol::transaction::{Context, Header, Kind, Transaction, Withdrawal};
 use subrosa_protocol::tree::NoteTree;
 
@@ -66,6 +67,7 @@ pub fn transfer(rng: &mut (impl RngCore + CryptoRng)) -> Sample {
         paid: (a, paid),
         change: [(a, value - paid - fee), (a, 0)],
         withdrawal: None,
+        terms: None,
     };
     contents.sample(rng)
 }
@@ -82,6 +84,7 @@ pub fn transfer_of_three(rng: &mut (impl RngCore + CryptoRng)) -> Sample {
         paid: (b, value - 7),
         change: [(b, 7), (c, value / 3)],
         withdrawal: None,
+        terms: None,
     };
     contents.sample(rng)
 }
@@ -105,8 +108,52 @@ pub fn withdraw(rng: &mut (impl RngCore + CryptoRng)) -> Sample {
             recipient,
             amount,
         }),
+        terms: None,
     };
     contents.sample(rng)
+}
+
+/// One leg of a swap, two inputs of two assets: most of the second is delivered for the third, the fee is paid
+/// in the first. The parties are those of the sample.
+pub fn swap_leg(side: Side, rng: &mut (impl RngCore + CryptoRng)) -> Sample {
+    let [a, b, c] = SAMPLE_ASSETS;
+    let value = rng.gen_range(1_000_000u128..u128::MAX >> 8);
+    let fee = rng.gen_range(1..1u128 << 60);
+    let parties = [Seed::random(rng), Seed::random(rng)];
+    let [sender, recipient] = parties
+        .each_ref()
+        .map(|seed| ViewingKey::from_seed(seed).address());
+    let mut legs = [
+        Leg {
+            asset: b,
+            value: value - 7,
+        },
+        Leg {
+            asset: c,
+            value: rng.gen_range(1..=u128::MAX),
+        },
+    ];
+    let mut receivers = [recipient, sender];
+    if side == Side::B {
+        legs.reverse();
+        receivers.reverse();
+    }
+    let exchange = Exchange {
+        legs,
+        salt: Salt::random(rng),
+    };
+    let contents = Contents {
+        kind: Kind::leg(side),
+        fee,
+        spent: vec![(a, fee + 99), (b, value)],
+        paid: (b, value - 7),
+        change: [(b, 7), (a, 99)],
+        withdrawal: None,
+        terms: Some(
+            Terms::new(exchange, receivers, SAMPLE_EXPIRY).expect("two assets and two owners"),
+        ),
+    };
+    contents.of(parties, rng)
 }
 
 /// The padding transaction.
@@ -119,6 +166,7 @@ pub fn padding(rng: &mut (impl RngCore + CryptoRng)) -> Sample {
         paid: (a, 0),
         change: [(a, 0), (a, 0)],
         withdrawal: None,
+        terms: None,
     };
     contents.sample(rng)
 }
@@ -220,6 +268,7 @@ pub fn block(
                 paid: (asset, left / 2),
                 change: [(asset, left - left / 2), (asset, 0)],
                 withdrawal,
+                terms: None,
             };
             contents.finish([seed, recipient], assets.clone(), anchor, inputs, rng)
         })
@@ -242,13 +291,18 @@ struct Contents {
     paid: (AssetId, u128),
     change: [(AssetId, u128); 2],
     withdrawal: Option<Withdrawal>,
+    terms: Option<Terms>,
 }
 
 impl Contents {
     fn sample(self, rng: &mut (impl RngCore + CryptoRng)) -> Sample {
-        let seed = Seed::random(rng);
-        let recipient = Seed::random(rng);
-        let owner = ViewingKey::from_seed(&seed).owner;
+        let parties = [Seed::random(rng), Seed::random(rng)];
+        self.of(parties, rng)
+    }
+
+    /// The statement of sender and recipient.
+    fn of(self, parties: [Seed; 2], rng: &mut (impl RngCore + CryptoRng)) -> Sample {
+        let owner = ViewingKey::from_seed(&parties[0]).owner;
         let assets = asset_tree(rng);
         let mut notes = NoteTree::new();
         let spent = self
@@ -256,7 +310,7 @@ impl Contents {
             .iter()
             .map(|(asset, value)| Note::cash(*asset, *value, owner, Fr::rand(rng)));
         let inputs = plant(&mut notes, spent.collect(), owner, rng);
-        self.finish([seed, recipient], assets, notes.root(), inputs, rng)
+        self.finish(parties, assets, notes.root(), inputs, rng)
     }
 
     /// The statement of sender and recipient that spends these inputs under this anchor.
@@ -291,6 +345,7 @@ impl Contents {
             ],
             assets: SAMPLE_ASSETS,
             memo: Memo::default(),
+            terms: self.terms,
         };
         let (transaction, witness) = draft
             .finish(&keys, &spend, &assets, rng)

@@ -48,6 +48,23 @@ pub struct AssetSlot {
     pub path: MerklePath<ASSET_DEPTH>,
 }
 
+/// What a leg says of the other one, besides the digest of the terms.
+#[derive(Clone)]
+pub struct CounterLeg {
+    /// Packed part of what the other side delivers.
+    pub packed: Fr,
+    /// Owner who receives it.
+    pub owner: Fr,
+    /// Salt of the terms.
+    pub salt: Fr,
+}
+
+impl fmt::Debug for CounterLeg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CounterLeg").finish_non_exhaustive()
+    }
+}
+
 /// Everything the prover knows about a transaction besides its words.
 ///
 /// The secrets among it are overwritten when it is dropped, and `Debug` does not show them.
@@ -75,6 +92,8 @@ pub struct Witness {
     pub fee_slot: u8,
     /// The slot that is withdrawn from; without meaning unless the kind is 2.
     pub withdraw_slot: u8,
+    /// The other leg of the swap; without meaning unless the kind is 3 or 4.
+    pub counter_leg: Option<CounterLeg>,
 }
 
 impl fmt::Debug for Witness {
@@ -92,6 +111,9 @@ impl Drop for Witness {
         for note in inputs.chain(outputs) {
             note.rcm.zeroize();
             note.value.zeroize();
+        }
+        if let Some(counter) = &mut self.counter_leg {
+            counter.salt.zeroize();
         }
     }
 }

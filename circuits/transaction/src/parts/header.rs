@@ -14,7 +14,7 @@ use ark_ff::Zero;
 /// The native rule.
 pub(crate) fn check(words: &Words) -> Result<Fields, Rule> {
     let fields = Fields::of(words);
-    if ![0u64, 1, 2].map(Fr::from).contains(&fields.kind) {
+    if ![0u64, 1, 2, 3, 4].map(Fr::from).contains(&fields.kind) {
         return Err(Rule::T1);
     }
     if !fits(fields.expiry, EXPIRY_BITS)
@@ -23,7 +23,8 @@ pub(crate) fn check(words: &Words) -> Result<Fields, Rule> {
     {
         return Err(Rule::T7);
     }
-    if !words[TERMS].is_zero() || !words[ORACLE].is_zero() {
+    let leg = [3u64, 4].map(Fr::from).contains(&fields.kind);
+    if !words[ORACLE].is_zero() || !leg && !words[TERMS].is_zero() {
         return Err(Rule::T17);
     }
     Ok(fields)
@@ -34,6 +35,7 @@ pub(crate) struct HeaderWires {
     /// In range by T11: it is the id of a slot.
     pub(crate) fee_asset: Num,
     pub(crate) fee: Num,
+    pub(crate) expiry: Num,
     /// In range by T12: it is the id of a slot, or zero.
     pub(crate) target_asset: Num,
     pub(crate) recipient: Num,
@@ -42,6 +44,10 @@ pub(crate) struct HeaderWires {
     pub(crate) withdraws: Num,
     /// 1 if the kind is 0, else 0.
     pub(crate) no_op: Num,
+    /// 1 if the kind is 3, else 0.
+    pub(crate) swap_a: Num,
+    /// 1 if the kind is 4, else 0.
+    pub(crate) swap_b: Num,
 }
 
 /// The constraints.
@@ -54,15 +60,27 @@ pub(crate) fn constrain(
 
     b.enter(Rule::T1);
     let one = b.one();
-    let two = b.constant(Fr::from(2u64));
     let zero = b.constant(Fr::zero());
     let kind = b.witness(fields.kind)?;
-    // kind·(kind − 1) is 0, 0 or 2.
-    let falling = b.mul(&kind, &kind.minus(&one))?;
-    b.enforce(&falling, &kind.minus(&two), &zero)?;
-    let half = inverse_or_zero(Fr::from(2u64));
-    let withdraws = falling.times(half);
-    let no_op = one.minus(&kind).plus(&withdraws);
+    // The falling powers of the kind; the fifth is zero.
+    let below = |b: &Builder, n: u64| kind.minus(&b.constant(Fr::from(n)));
+    let second = b.mul(&kind, &below(b, 1))?;
+    let third = b.mul(&second, &below(b, 2))?;
+    let fourth = b.mul(&third, &below(b, 3))?;
+    b.enforce(&fourth, &below(b, 4), &zero)?;
+    // Newton's interpolation: the polynomial of degree 4 that is 1 at j and 0 at the other kinds is
+    // Σ (−1)^(m−j)·C(m, j)/m! · (m-th falling power) over m ≥ j.
+    let over = |number: &Num, n: u64| number.times(inverse_or_zero(Fr::from(n)));
+    let no_op = one
+        .minus(&kind)
+        .plus(&over(&second, 2))
+        .minus(&over(&third, 6))
+        .plus(&over(&fourth, 24));
+    let withdraws = over(&second, 2)
+        .minus(&over(&third, 2))
+        .plus(&over(&fourth, 4));
+    let swap_a = over(&third, 6).minus(&over(&fourth, 6));
+    let swap_b = over(&fourth, 24);
 
     b.enter(Rule::T7);
     let fee_asset = b.witness(fields.fee_asset)?;
@@ -83,16 +101,20 @@ pub(crate) fn constrain(
     range(b, &words[AMOUNT], VALUE_BITS)?;
 
     b.enter(Rule::T17);
-    b.zero(&words[TERMS])?;
+    let no_leg = one.minus(&swap_a).minus(&swap_b);
+    b.enforce(&no_leg, &words[TERMS], &zero)?;
     b.zero(&words[ORACLE])?;
 
     Ok(HeaderWires {
         fee_asset,
         fee,
+        expiry,
         target_asset,
         recipient,
         amount: words[AMOUNT].clone(),
         withdraws,
         no_op,
+        swap_a,
+        swap_b,
     })
 }

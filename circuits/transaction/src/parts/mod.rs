@@ -7,3 +7,4 @@ pub(crate) mod header;
 pub(crate) mod notes;
 pub(crate) mod signature;
 pub(crate) mod slots;
+pub(crate) mod swap;

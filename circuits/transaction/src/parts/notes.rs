@@ -64,7 +64,7 @@ pub(crate) struct NoteWires {
     pub(crate) value: Num,
     pub(crate) owner: Num,
     pub(crate) aux: Num,
-    rcm: Num,
+    pub(crate) rcm: Num,
     pub(crate) packed: Num,
 }
 

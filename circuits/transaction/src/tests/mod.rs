@@ -12,6 +12,7 @@ use ark_bn254::Fr;
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use std::sync::LazyLock;
+use subrosa_protocol::swap::Side;
 
 static SHAPE: LazyLock<Shape> = LazyLock::new(|| TransactionCircuit::shape().unwrap());
 
@@ -19,13 +20,15 @@ fn rng(seed: u64) -> ChaCha20Rng {
     ChaCha20Rng::seed_from_u64(seed)
 }
 
-fn all_samples(seed: u64) -> [Sample; 4] {
+fn all_samples(seed: u64) -> [Sample; 6] {
     let rng = &mut rng(seed);
     [
         samples::transfer(rng),
         samples::transfer_of_three(rng),
         samples::withdraw(rng),
         samples::padding(rng),
+        samples::swap_leg(Side::A, rng),
+        samples::swap_leg(Side::B, rng),
     ]
 }
 

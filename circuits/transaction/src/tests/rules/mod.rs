@@ -7,6 +7,7 @@
 mod assets;
 mod keys;
 mod notes;
+mod swap;
 
 use crate::assemble::input_nullifier;
 use crate::parts::digest::digest;
@@ -26,6 +27,7 @@ use subrosa_protocol::asset::AssetTree;
 use subrosa_protocol::domain::Domain;
 use subrosa_protocol::keys::{SpendKey, owner};
 use subrosa_protocol::poseidon::hash3;
+use subrosa_protocol::swap::Side;
 use subrosa_protocol::tree::NoteTree;
 
 struct Forger {
@@ -57,6 +59,10 @@ impl Forger {
 
     fn withdraw() -> Self {
         Self::new(samples::withdraw(&mut rng(13)))
+    }
+
+    fn leg(side: Side) -> Self {
+        Self::new(samples::swap_leg(side, &mut rng(15)))
     }
 
     fn padding() -> Self {
@@ -172,6 +178,8 @@ fn the_forger_alone_breaks_nothing() {
         Forger::of_three(),
         Forger::withdraw(),
         Forger::padding(),
+        Forger::leg(Side::A),
+        Forger::leg(Side::B),
     ] {
         forger.plant().register().reseal();
         let digest = forger.sign();

@@ -14,7 +14,7 @@ use subrosa_protocol::poseidon::hash3;
 
 #[test]
 fn t1_reserved_kind() {
-    for more in [2, 3, 253] {
+    for more in [4, 5, 253] {
         Forger::transfer()
             .add(HEADER, more, 0)
             .breaks_first(Rule::T1);

@@ -1,0 +1,121 @@
+//! The leg of a swap: T19 to T21 (spec: *Swaps*, Legs).
+//!
+//! What the own side delivers is output 0 itself: its packed part and owner go into the digest of the terms as
+//! they go into the commitment, so that no other amount, asset or receiver can stand in the terms. The other
+//! side's packed part, its receiver and the salt are hints that nothing but the digest binds. They need no
+//! range: the other leg carries the same digest (B20) and proves the same of *its* output 0, whose parts
+//! are ranged; a digest that no other leg can match is one that never settles.
+
+use crate::Rule;
+use crate::gadgets::{Builder, Num, Synthesis, poseidon};
+use crate::parts::header::HeaderWires;
+use crate::parts::notes::NotesWires;
+use crate::raw::RawWitness;
+use crate::witness::Witness;
+use crate::words::{Fields, TERMS, Words};
+use ark_bn254::Fr;
+use ark_ff::Zero;
+use subrosa_protocol::domain::Domain;
+use subrosa_protocol::poseidon::{hash, hash3};
+use subrosa_protocol::swap::Side;
+
+/// The native rules; `owner` is that of the inputs.
+pub(crate) fn check(
+    witness: &Witness,
+    words: &Words,
+    fields: &Fields,
+    owner: Fr,
+) -> Result<(), Rule> {
+    let Some(side) = side(fields) else {
+        return Ok(());
+    };
+    let [delivery, change @ ..] = &witness.outputs;
+    let Some(counter) = &witness.counter_leg else {
+        return Err(Rule::T19);
+    };
+    let mut packed = [delivery.note.packed(), counter.packed];
+    let mut owners = [delivery.note.owner, counter.owner];
+    if side == Side::B {
+        packed.reverse();
+        owners.reverse();
+    }
+    let terms = [
+        packed[0],
+        owners[0],
+        packed[1],
+        owners[1],
+        fields.expiry,
+        counter.salt,
+    ];
+    if hash(Domain::Terms, &terms) != words[TERMS] {
+        return Err(Rule::T19);
+    }
+    let [a, b, _] = hash3(Domain::Delivery, &[counter.salt, packed[0], packed[1]]);
+    if delivery.note.rcm != [a, b][side.index()] {
+        return Err(Rule::T20);
+    }
+    if change.iter().any(|output| output.note.owner != owner) {
+        return Err(Rule::T21);
+    }
+    Ok(())
+}
+
+/// The side of a leg, by the kind.
+fn side(fields: &Fields) -> Option<Side> {
+    Side::BOTH
+        .into_iter()
+        .zip([3u64, 4])
+        .find_map(|(side, kind)| (fields.kind == Fr::from(kind)).then_some(side))
+}
+
+/// The constraints.
+pub(crate) fn constrain(
+    b: &mut Builder,
+    raw: &RawWitness,
+    words: &[Num],
+    header: &HeaderWires,
+    notes: &NotesWires,
+) -> Synthesis<()> {
+    b.enter(Rule::T19);
+    let zero = b.constant(Fr::zero());
+    let leg = header.swap_a.plus(&header.swap_b);
+    let other = b.one().minus(&leg);
+    let [delivery, change @ ..] = &notes.outputs;
+    let counter_packed = b.witness(raw.counter_packed)?;
+    let counter_owner = b.witness(raw.counter_owner)?;
+    let salt = b.witness(raw.salt)?;
+    // Outside a swap nothing reads them: held at zero, they say one thing only.
+    for hint in [&counter_packed, &counter_owner, &salt] {
+        b.enforce(&other, hint, &zero)?;
+    }
+    let [packed_a, packed_b] = in_order(b, &header.swap_b, &delivery.packed, &counter_packed)?;
+    let [owner_a, owner_b] = in_order(b, &header.swap_b, &delivery.owner, &counter_owner)?;
+    let message = [
+        packed_a.clone(),
+        owner_a,
+        packed_b.clone(),
+        owner_b,
+        header.expiry.clone(),
+        salt.clone(),
+    ];
+    let terms = poseidon::hash(b, Domain::Terms, &message)?;
+    b.enforce(&leg, &terms.minus(&words[TERMS]), &zero)?;
+
+    b.enter(Rule::T20);
+    let [rcm_a, rcm_b, _] = poseidon::hash3(b, Domain::Delivery, &[salt, packed_a, packed_b])?;
+    let rcm = b.select(&header.swap_b, &rcm_b, &rcm_a)?;
+    b.enforce(&leg, &rcm.minus(&delivery.rcm), &zero)?;
+
+    b.enter(Rule::T21);
+    for output in change {
+        b.enforce(&leg, &output.owner.minus(&notes.owner), &zero)?;
+    }
+    Ok(())
+}
+
+/// What is the own side's and the other's as what is A's and B's.
+fn in_order(b: &mut Builder, is_b: &Num, own: &Num, counter: &Num) -> Synthesis<[Num; 2]> {
+    let first = b.select(is_b, counter, own)?;
+    let second = own.plus(counter).minus(&first);
+    Ok([first, second])
+}

@@ -1,0 +1,218 @@
+//! The legs of swaps: T17 and T19 to T21.
+
+use super::Forger;
+use crate::Rule;
+use crate::parts::digest::digest;
+use crate::raw::RawWitness;
+use crate::samples::SAMPLE_ASSETS;
+use crate::tests::broken;
+use crate::words::{HEADER, ORACLE, TERMS};
+use ark_bn254::Fr;
+use ark_ff::{One, Zero};
+use subrosa_protocol::domain::Domain;
+use subrosa_protocol::poseidon::{hash, hash3};
+use subrosa_protocol::swap::Side;
+use subrosa_protocol::transaction::{Header, Kind};
+
+/// The words that are hashed into the terms of a forger's leg as it now is.
+fn terms_words(forger: &Forger, side: Side) -> [Fr; 6] {
+    let delivery = &forger.witness.outputs[0].note;
+    let counter = forger.witness.counter_leg.as_ref().unwrap();
+    let own = [delivery.packed(), delivery.owner];
+    let other = [counter.packed, counter.owner];
+    let (a, b) = match side {
+        Side::A => (own, other),
+        Side::B => (other, own),
+    };
+    let expiry = Header::unpack(&forger.words[HEADER]).unwrap().expiry;
+    [a[0], a[1], b[0], b[1], Fr::from(expiry), counter.salt]
+}
+
+/// Makes the terms those of the leg as it now is.
+fn agree(forger: &mut Forger, side: Side) -> &mut Forger {
+    forger.words[TERMS] = hash(Domain::Terms, &terms_words(forger, side));
+    forger
+}
+
+/// Blinds the delivery as the leg as it now is says.
+fn blind(forger: &mut Forger, side: Side) -> &mut Forger {
+    let [a, _, b, _, _, salt] = terms_words(forger, side);
+    let blindings = hash3(Domain::Delivery, &[salt, a, b]);
+    forger.witness.outputs[0].note.rcm = blindings[side.index()];
+    forger
+}
+
+#[test]
+fn t19_delivery_of_another_amount_asset_or_receiver() {
+    for side in Side::BOTH {
+        // Less than agreed, blinded as if it had been agreed; the rest is kept.
+        let mut forger = Forger::leg(side);
+        forger.witness.outputs[0].note.value -= 1;
+        forger.witness.outputs[1].note.value += 1;
+        blind(&mut forger, side).reseal().breaks_only(Rule::T19);
+
+        // An asset that is worth less: all of both notes change places.
+        let mut forger = Forger::leg(side);
+        let [fee_asset, ..] = SAMPLE_ASSETS;
+        let outputs = &mut forger.witness.outputs;
+        let (delivered, own) = (outputs[0].note, outputs[2].note);
+        (outputs[0].note.asset, outputs[0].note.value) = (own.asset, own.value);
+        (outputs[2].note.asset, outputs[2].note.value) = (delivered.asset, delivered.value);
+        assert_eq!(own.asset, fee_asset);
+        forger.witness.output_slots.swap(0, 2);
+        blind(&mut forger, side).reseal().breaks_only(Rule::T19);
+
+        // To the sender itself.
+        let mut forger = Forger::leg(side);
+        forger.witness.outputs[0].note.owner = forger.witness.outputs[1].note.owner;
+        forger.reseal().breaks_only(Rule::T19);
+    }
+}
+
+#[test]
+fn t19_terms_of_another_swap() {
+    for side in Side::BOTH {
+        Forger::leg(side).add(TERMS, 1, 0).breaks_only(Rule::T19);
+        let mut forger = Forger::leg(side);
+        forger.words[TERMS] = Fr::zero();
+        forger.breaks_only(Rule::T19);
+        // Another expiry than the terms', by which one party could outlive the other's leg.
+        Forger::leg(side).add(HEADER, 1, 120).breaks_only(Rule::T19);
+        Forger::leg(side)
+            .add(HEADER, -1, 120)
+            .breaks_only(Rule::T19);
+        // The other leg's amount, receiver, or another salt: blinded to match, so that only the terms differ.
+        let edits: [fn(&mut crate::CounterLeg); 3] = [
+            |counter| counter.packed += Fr::from(1u64 << 24),
+            |counter| counter.owner += Fr::one(),
+            |counter| counter.salt += Fr::one(),
+        ];
+        for edit in edits {
+            let mut forger = Forger::leg(side);
+            edit(forger.witness.counter_leg.as_mut().unwrap());
+            blind(&mut forger, side).reseal().breaks_only(Rule::T19);
+        }
+    }
+}
+
+#[test]
+fn t19_side_of_the_other_party() {
+    for side in Side::BOTH {
+        let mut forger = Forger::leg(side);
+        let (own, other) = (Kind::leg(side) as i64, Kind::leg(side.other()) as i64);
+        forger.add(HEADER, other - own, 0);
+        // Blinded as the other side would be, it still has the terms of the own side.
+        blind(&mut forger, side.other());
+        forger.reseal().breaks_only(Rule::T19);
+        // With terms of its own it is an honest leg of another swap.
+        let mut forger = Forger::leg(side);
+        forger.add(HEADER, other - own, 0);
+        blind(&mut forger, side.other());
+        agree(&mut forger, side.other()).reseal();
+        let digest = forger.sign();
+        assert_eq!(crate::check(&forger.witness, &forger.words), Ok(digest));
+    }
+}
+
+#[test]
+fn t19_hints_stand_in_legs_alone() {
+    // On the wires alone: a witness of another kind never puts them there.
+    let changes: [fn(&mut RawWitness); 3] = [
+        |raw| raw.salt = Fr::one(),
+        |raw| raw.counter_packed = Fr::one(),
+        |raw| raw.counter_owner = Fr::one(),
+    ];
+    for change in changes {
+        Forger::transfer().breaks_on_wires(change, &[Rule::T19]);
+    }
+    let mut forger = Forger::leg(Side::A);
+    forger.witness.counter_leg = None;
+    forger.breaks_first(Rule::T19);
+}
+
+#[test]
+fn t20_delivery_that_its_owner_cannot_open() {
+    for side in Side::BOTH {
+        // Any blinding, the other side's, and that of another salt.
+        let mut forger = Forger::leg(side);
+        forger.witness.outputs[0].note.rcm += Fr::one();
+        forger.reseal().breaks_only(Rule::T20);
+
+        let mut forger = Forger::leg(side);
+        let [a, _, b, _, _, salt] = terms_words(&forger, side);
+        let blindings = hash3(Domain::Delivery, &[salt, a, b]);
+        forger.witness.outputs[0].note.rcm = blindings[side.other().index()];
+        forger.reseal().breaks_only(Rule::T20);
+
+        let mut forger = Forger::leg(side);
+        forger.witness.outputs[0].note.rcm =
+            hash3(Domain::Delivery, &[salt + Fr::one(), a, b])[side.index()];
+        forger.reseal().breaks_only(Rule::T20);
+    }
+}
+
+#[test]
+fn t21_change_to_somebody_else() {
+    for side in Side::BOTH {
+        for output in [1, 2] {
+            let mut forger = Forger::leg(side);
+            forger.witness.outputs[output].note.owner += Fr::one();
+            forger.reseal().breaks_only(Rule::T21);
+        }
+    }
+    // Which a transfer may do.
+    let mut forger = Forger::of_three();
+    forger.witness.outputs[1].note.owner += Fr::one();
+    forger.reseal();
+    let digest = forger.sign();
+    assert_eq!(crate::check(&forger.witness, &forger.words), Ok(digest));
+}
+
+#[test]
+fn t17_terms_outside_a_swap_and_an_oracle_in_one() {
+    Forger::transfer().add(TERMS, 1, 0).breaks_only(Rule::T17);
+    Forger::withdraw().add(TERMS, 1, 0).breaks_only(Rule::T17);
+    Forger::padding().add(TERMS, 1, 0).breaks_only(Rule::T17);
+    for side in Side::BOTH {
+        Forger::leg(side).add(ORACLE, 1, 0).breaks_only(Rule::T17);
+        // The kind of a leg changed to one that settles alone.
+        let mut forger = Forger::leg(side);
+        forger.add(HEADER, 1 - Kind::leg(side) as i64, 0);
+        forger.breaks_first(Rule::T17);
+    }
+}
+
+#[test]
+fn t12_a_leg_withdraws_nothing() {
+    use crate::words::{AMOUNT, TARGET};
+    for side in Side::BOTH {
+        let mut forger = Forger::leg(side);
+        forger.add(AMOUNT, 1, 0);
+        forger.breaks_first(Rule::T12);
+        let mut forger = Forger::leg(side);
+        forger.add(TARGET, 1, 16);
+        forger.breaks_first(Rule::T12);
+    }
+}
+
+#[test]
+fn both_legs_of_one_swap_say_the_same_terms() {
+    // What side A hashes with its own delivery first, side B hashes with it second.
+    let mut a = Forger::leg(Side::A);
+    let words = terms_words(&a, Side::A);
+    let digest_a = a.words[TERMS];
+    let b = {
+        let mut b = Forger::leg(Side::B);
+        let counter = b.witness.counter_leg.as_mut().unwrap();
+        (counter.packed, counter.owner) = (words[0], words[1]);
+        counter.salt = words[5];
+        let delivery = &mut b.witness.outputs[0].note;
+        let (_, asset, value) = subrosa_protocol::note::unpack(&words[2]).unwrap();
+        (delivery.asset, delivery.value, delivery.owner) = (asset, value, words[3]);
+        hash(Domain::Terms, &terms_words(&b, Side::B))
+    };
+    assert_eq!(digest_a, b);
+    let digest = digest(&a.words);
+    a.sign();
+    assert_eq!(broken(RawWitness::new(&a.words, digest, &a.witness)), []);
+}
