@@ -86,7 +86,7 @@ pub fn check(witness: &BatchWitness, instances: &[Fr; 5]) -> Result<(), Rule> {
         require(slot.active == (index < active), Rule::B2)?;
         let kind = field(&slot.words[3], 0, 8);
         let expected = if slot.active {
-            kind == 1 || kind == 2
+            (1..=4).contains(&kind)
         } else {
             slot.words == [zero(); 30]
         };
@@ -106,6 +106,8 @@ pub fn check(witness: &BatchWitness, instances: &[Fr; 5]) -> Result<(), Rule> {
         let expiry = field(&slot.words[3], 120, 40);
         require(u128::from(header.time) <= expiry, Rule::B5)?;
     }
+
+    pairs(witness)?;
 
     let appended = nullifier_subtree(witness)?;
     nullifier_links(witness, appended)?;
@@ -140,6 +142,22 @@ pub fn check(witness: &BatchWitness, instances: &[Fr; 5]) -> Result<(), Rule> {
             withdraws == stated && (withdraws || slot.words[4] == zero()),
             Rule::B15,
         )?;
+    }
+    Ok(())
+}
+
+/// B20: what stands before a place is side A if and only if what stands in it is side B, also at the ends.
+fn pairs(witness: &BatchWitness) -> Result<(), Rule> {
+    let slots = &witness.slots;
+    let is = |slot: Option<&SlotWitness>, kind: u128| {
+        slot.is_some_and(|slot| field(&slot.words[3], 0, 8) == kind)
+    };
+    for place in 0..=slots.len() {
+        let before = place.checked_sub(1).and_then(|place| slots.get(place));
+        let here = slots.get(place);
+        let side_a = is(before, 3);
+        let agreed = before.map(|slot| slot.words[6]) == here.map(|slot| slot.words[6]);
+        require(side_a == is(here, 4) && (!side_a || agreed), Rule::B20)?;
     }
     Ok(())
 }

@@ -23,6 +23,7 @@ use crate::data::{data, words};
 use crate::layout::{Layout, Selector, Sheet, Wire};
 use crate::nullifiers::nullifiers;
 use crate::pairing::fixed::Fixed;
+use crate::pairs::pairs;
 use crate::rules::Rule;
 use crate::slot::{SlotWires, fee_total, slot};
 use crate::state::{counts, deposit_counts, header, history, leaf_counts, state};
@@ -87,6 +88,7 @@ pub fn state_transition(
         slots.push(slot(layout, values, &header, previous));
     }
     fee_total(layout, &header, &slots);
+    pairs(layout, &slots);
     part(layout, "slots");
     for (slot, values) in slots.iter().zip(&witness.slots) {
         anchor(layout, slot, &values.anchor_path, old.history_root);

@@ -1,5 +1,5 @@
 //! The batch circuit: the state transition of a batch and its clients' proofs in halo2 (spec: *Batch*,
-//! *Aggregation*, rules B1 … B19).
+//! *Aggregation*, rules B1 … B20).
 //!
 //! | public instance | |
 //! |---|---|
@@ -12,7 +12,7 @@
 //!
 //! One set of columns and gates ([`config`]) serves all shapes. [`layout`] places cells and labels them
 //! with rules; [`schedule`] is the arrangement of the permutation; each `*_chip` module
-//! adds one kind of gadget; the rules of the state transition are in [`state`], [`slot`], [`anchors`],
+//! adds one kind of gadget; the rules of the state transition are in [`state`], [`slot`], [`pairs`], [`anchors`],
 //! [`nullifiers`], [`commitments`] and [`data`], those of the clients' proofs in `aggregation` on top
 //! of `pairing` and `foreign`; all are put together in [`circuit`]. [`check()`] and
 //! [`check_proofs()`] are the same statement computed natively.
@@ -33,6 +33,7 @@ pub mod layout;
 pub mod merkle_chip;
 pub mod nullifiers;
 mod pairing;
+pub mod pairs;
 mod poseidon_chip;
 mod range_chip;
 pub mod rules;

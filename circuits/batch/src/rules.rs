@@ -1,4 +1,4 @@
-//! The rules of a batch (spec: *Batch*, rules B1 … B19) and their native check.
+//! The rules of a batch (spec: *Batch*, rules B1 … B20) and their native check.
 
 use std::fmt;
 
@@ -44,11 +44,13 @@ pub enum Rule {
     B18,
     /// Every identity of the pairing product holds: each slot's client proof verifies.
     B19,
+    /// The two legs of a swap stand side by side.
+    B20,
 }
 
 impl Rule {
     /// All rules in order.
-    pub const ALL: [Rule; 19] = [
+    pub const ALL: [Rule; 20] = [
         Rule::B1,
         Rule::B2,
         Rule::B3,
@@ -68,6 +70,7 @@ impl Rule {
         Rule::B17,
         Rule::B18,
         Rule::B19,
+        Rule::B20,
     ];
 
     /// What the rule says, in one line.
@@ -92,6 +95,7 @@ impl Rule {
             Rule::B17 => "challenges are drawn from the values that are used",
             Rule::B18 => "multipliers are the drawn digits",
             Rule::B19 => "each slot's client proof verifies",
+            Rule::B20 => "side A of a swap is directly before side B of the same terms",
         }
     }
 }

@@ -1,4 +1,5 @@
-//! One transaction slot (rules B2, B3, B5, B15): flag, words, digest, header fields.
+//! One transaction slot (rules B2, B3, B5, B15): flag, words, digest, header fields. What its neighbours have to do
+//! with it (B20) is in `pairs`.
 //!
 //! The words of an inactive slot are all 0; its proof is for the padding's digest instead.
 
@@ -23,12 +24,21 @@ pub struct SlotWires {
     pub digest: Wire,
     /// Its fee, 96 bits; 0 if inactive.
     pub fee: Wire,
+    /// 1 if it is side A of a swap.
+    pub side_a: Wire,
+    /// 1 if it is side B of a swap.
+    pub side_b: Wire,
 }
 
 impl SlotWires {
     /// Word 1.
     pub fn anchor(&self) -> Wire {
         self.words[1]
+    }
+
+    /// Word 6.
+    pub fn terms(&self) -> Wire {
+        self.words[6]
     }
 
     /// Words 8–10.
@@ -76,13 +86,29 @@ pub fn slot(
         }
     }
 
-    // Word 3: kind (1, or 2 if `second`), fee asset, fee and expiry; all 0 in an inactive slot, since
-    // each is bounded and their weighted sum is 0.
+    // Word 3: kind, fee asset, fee and expiry; all 0 in an inactive slot, since each is bounded and their
+    // weighted sum is 0. The kind is 1, or 2, 3, 4 by one flag of which at most one is set.
     let packed = words[3].value;
-    let second = layout.free_flag(bits(&packed, 0, 8) == Fr::from(2));
-    layout.assert_flag(second, Some(active));
-    let kind = layout.free_word(bits(&packed, 0, 8));
-    layout.assert_linear(&[(Fr::ONE, active), (Fr::ONE, second)], Fr::ZERO, kind);
+    let stated = bits(&packed, 0, 8);
+    let flags: [Wire; 3] = std::array::from_fn(|i| {
+        let flag = layout.free_flag(stated == Fr::from(2 + i as u64));
+        layout.assert_flag(flag, None);
+        flag
+    });
+    let [withdraws, side_a, side_b] = flags;
+    let set = layout.linear(&flags.map(|flag| (Fr::ONE, flag)), Fr::ZERO);
+    layout.assert_flag(set, Some(active));
+    let kind = layout.free_word(stated);
+    layout.assert_linear(
+        &[
+            (Fr::ONE, active),
+            (Fr::ONE, withdraws),
+            (Fr::from(2), side_a),
+            (Fr::from(3), side_b),
+        ],
+        Fr::ZERO,
+        kind,
+    );
     layout.rule(Rule::B3);
     let fee_asset = layout.mul(active, header.fee_asset);
     let fee = layout.ranged_hint(bits(&packed, 24, 96), 96);
@@ -106,16 +132,18 @@ pub fn slot(
     // too, because L1 pays by these two words.
     layout.rule(Rule::B15);
     let (target, amount) = (words[4], words[5]);
-    layout.assert_zero_unless(second, target);
-    layout.assert_zero_unless(second, amount);
+    layout.assert_zero_unless(withdraws, target);
+    layout.assert_zero_unless(withdraws, amount);
     let inverse = layout.free_word(amount.value.invert().unwrap_or(Fr::ZERO));
-    layout.assert_product(amount, inverse, second);
+    layout.assert_product(amount, inverse, withdraws);
 
     SlotWires {
         active,
         words,
         digest: hashed.output,
         fee,
+        side_a,
+        side_b,
     }
 }
 

@@ -7,11 +7,12 @@ use ark_ff::UniformRand;
 use halo2curves::ff::Field;
 use rand::SeedableRng;
 use subrosa_protocol::batch::{BatchWitness, Shape};
+use subrosa_protocol::transaction::{Header, Kind};
 
 use super::clients::bare;
 use super::failures::mock;
 use super::grid::Grid;
-use super::scenario::witness;
+use super::scenario::{witness, witness_of};
 use crate::convert::{from_halo2, to_halo2};
 use crate::{Rule, check, instances};
 
@@ -85,7 +86,7 @@ fn b2_counts_and_inactive_slots() {
     });
     false_witness(Rule::B2, |w| {
         let slot = transfer(w).unwrap();
-        w.slots[slot].words[3] += Fr::from(2u64);
+        w.slots[slot].words[3] += Fr::from(4u64);
     });
     // Data in an inactive slot, in its first and in its last word.
     for word in [1, 4, 5, 6, 8, 29] {
@@ -279,6 +280,130 @@ fn b15_withdrawals() {
         let slot = withdrawal(w).unwrap();
         w.slots[slot].words[5] = Fr::from(0u64);
     });
+}
+
+/// A transfer, the two legs of a swap and another transfer.
+fn swap() -> BatchWitness {
+    use Kind::{SwapA, SwapB, Transfer};
+    witness_of(Shape::S4, &[Transfer, SwapA, SwapB, Transfer], 1, 5)
+}
+
+/// Both refuse a change to [`swap`] by `rule` and no other.
+fn false_swap(rule: Rule, change: impl Fn(&mut BatchWitness)) {
+    let mut witness = swap();
+    change(&mut witness);
+    let public = instances(&witness);
+    let native: Vec<_> = public.iter().map(from_halo2).collect();
+    assert_eq!(check(&witness, &native.try_into().unwrap()), Err(rule));
+    let circuit = bare(witness);
+    assert_eq!(Grid::of(&circuit).failures(&public), BTreeSet::from([rule]));
+    assert_eq!(mock(&circuit, public), BTreeSet::from([rule]));
+}
+
+/// Makes the transaction of a slot one of another kind. The digest follows: whether the client has signed such
+/// a transaction is for its proof to say.
+fn become_kind(witness: &mut BatchWitness, slot: usize, kind: Kind) {
+    let packed = &mut witness.slots[slot].words[3];
+    let mut header = Header::unpack(packed).unwrap();
+    header.kind = kind;
+    *packed = header.pack();
+}
+
+#[test]
+fn b20_pairs_in_every_place() {
+    use Kind::{SwapA, SwapB, Transfer, Withdraw};
+    let batches: [&[Kind]; 6] = [
+        &[SwapA, SwapB],
+        &[SwapA, SwapB, SwapA, SwapB],
+        &[Transfer, SwapA, SwapB],
+        &[Withdraw, Transfer, SwapA, SwapB],
+        &[SwapA, SwapB, Withdraw, Transfer],
+        &[Transfer, SwapA, SwapB, Withdraw],
+    ];
+    for kinds in batches {
+        let witness = witness_of(Shape::S4, kinds, 2, 6);
+        let public = instances(&witness);
+        let native: Vec<_> = public.iter().map(from_halo2).collect();
+        assert_eq!(check(&witness, &native.try_into().unwrap()), Ok(()));
+        assert_eq!(mock(&bare(witness), public), BTreeSet::new());
+    }
+}
+
+#[test]
+fn b20_one_leg_only() {
+    // The other slot is a transfer, in either place; in the first and in the last slot.
+    false_swap(Rule::B20, |w| become_kind(w, 2, Kind::Transfer));
+    false_swap(Rule::B20, |w| become_kind(w, 1, Kind::Transfer));
+    false_swap(Rule::B20, |w| become_kind(w, 0, Kind::SwapA));
+    false_swap(Rule::B20, |w| become_kind(w, 0, Kind::SwapB));
+    false_swap(Rule::B20, |w| become_kind(w, 3, Kind::SwapA));
+    false_swap(Rule::B20, |w| become_kind(w, 3, Kind::SwapB));
+}
+
+#[test]
+fn b20_two_of_one_side_and_the_wrong_order() {
+    false_swap(Rule::B20, |w| become_kind(w, 2, Kind::SwapA));
+    false_swap(Rule::B20, |w| become_kind(w, 1, Kind::SwapB));
+    false_swap(Rule::B20, |w| {
+        become_kind(w, 1, Kind::SwapB);
+        become_kind(w, 2, Kind::SwapA);
+    });
+    // A transfer between the legs, at either end of the batch.
+    false_swap(Rule::B20, |w| {
+        become_kind(w, 0, Kind::SwapA);
+        become_kind(w, 1, Kind::Transfer);
+    });
+    // A third leg, of the same terms, on either side.
+    false_swap(Rule::B20, |w| {
+        become_kind(w, 0, Kind::SwapA);
+        w.slots[0].words[6] = w.slots[1].words[6];
+    });
+    false_swap(Rule::B20, |w| {
+        become_kind(w, 3, Kind::SwapB);
+        w.slots[3].words[6] = w.slots[1].words[6];
+    });
+}
+
+#[test]
+fn b20_legs_of_different_terms() {
+    for slot in [1, 2] {
+        false_swap(Rule::B20, |w| w.slots[slot].words[6] += one());
+        false_swap(Rule::B20, |w| w.slots[slot].words[6] = Fr::from(0u64));
+    }
+}
+
+/// A leg twice is one note twice.
+#[test]
+fn b7_leg_twice() {
+    let mut witness = witness_of(
+        Shape::S4,
+        &[Kind::SwapA, Kind::SwapB, Kind::SwapA, Kind::SwapB],
+        0,
+        7,
+    );
+    witness.slots[2].words = witness.slots[0].words;
+    witness.slots[3].words[6] = witness.slots[0].words[6];
+    assert_eq!(refusals(&witness), (Err(Rule::B7), true));
+}
+
+#[test]
+fn b5_expired_leg() {
+    for slot in [1, 2] {
+        false_swap(Rule::B5, |w| {
+            let packed = &mut w.slots[slot].words[3];
+            let mut header = Header::unpack(packed).unwrap();
+            header.expiry = w.header.time - 1;
+            *packed = header.pack();
+        });
+    }
+}
+
+#[test]
+fn b15_a_leg_withdraws_nothing() {
+    for slot in [1, 2] {
+        false_swap(Rule::B15, |w| w.slots[slot].words[5] = one());
+        false_swap(Rule::B15, |w| w.slots[slot].words[4] = one());
+    }
 }
 
 /// The comparison v < nf < n of B7 at the edges of the field.

@@ -43,18 +43,13 @@ impl Scenario {
         }
     }
 
-    fn transaction(&mut self) -> Transaction {
+    fn transaction(&mut self, kind: Kind, terms: Fr) -> Transaction {
         let rng = &mut self.rng;
-        let withdraw = rng.r#gen::<bool>();
+        let withdraw = kind == Kind::Withdraw;
         let anchor = self.roots[rng.gen_range(0..self.roots.len())];
         let key = SpendKey::from_seed(&Seed::from_bytes(rng.r#gen()));
         let mut note_data = [0u8; 169];
         rng.fill(&mut note_data[..]);
-        let kind = if withdraw {
-            Kind::Withdraw
-        } else {
-            Kind::Transfer
-        };
         Transaction {
             anchor,
             assets_root: self.assets_root,
@@ -70,7 +65,7 @@ impl Scenario {
                 recipient: rng.r#gen(),
                 amount: rng.gen_range(1..=u128::MAX),
             }),
-            terms: Fr::from(0u64),
+            terms,
             oracle: Fr::from(0u64),
             nullifiers: std::array::from_fn(|_| Fr::rand(rng)),
             commitments: std::array::from_fn(|_| Fr::rand(rng)),
@@ -87,7 +82,37 @@ impl Scenario {
         transactions: usize,
         deposits: usize,
     ) -> BatchWitness {
-        let transactions = (0..transactions).map(|_| self.transaction()).collect();
+        let kinds: Vec<Kind> = (0..transactions)
+            .map(|_| {
+                if self.rng.r#gen() {
+                    Kind::Withdraw
+                } else {
+                    Kind::Transfer
+                }
+            })
+            .collect();
+        self.batch_of(shape, &kinds, deposits)
+    }
+
+    /// Executes a batch of these kinds; neighbouring legs are of one swap.
+    pub(crate) fn batch_of(
+        &mut self,
+        shape: Shape,
+        kinds: &[Kind],
+        deposits: usize,
+    ) -> BatchWitness {
+        let mut terms = Fr::from(0u64);
+        let transactions = kinds
+            .iter()
+            .map(|kind| {
+                terms = match kind {
+                    Kind::SwapA => Fr::rand(&mut self.rng),
+                    Kind::SwapB => terms,
+                    _ => Fr::from(0u64),
+                };
+                self.transaction(*kind, terms)
+            })
+            .collect();
         let deposits = (0..deposits)
             .map(|_| Deposit {
                 asset: AssetId(self.rng.r#gen()),
@@ -107,6 +132,14 @@ impl Scenario {
         self.roots.push(self.ledger.state().note_root);
         witness
     }
+}
+
+/// A batch of these kinds after two others, so that no tree is empty.
+pub(crate) fn witness_of(shape: Shape, kinds: &[Kind], deposits: usize, seed: u64) -> BatchWitness {
+    let mut scenario = Scenario::new(seed);
+    scenario.batch(Shape::S4, 3, 2);
+    scenario.batch(Shape::S4, 4, 4);
+    scenario.batch_of(shape, kinds, deposits)
 }
 
 /// A batch after two others, so that no tree is empty.
