@@ -1,4 +1,5 @@
 mod model;
+mod pairs;
 mod rules;
 
 use ark_ec::CurveGroup;

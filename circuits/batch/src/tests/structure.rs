@@ -13,10 +13,11 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 use subrosa_protocol::batch::{BatchWitness, Shape};
+use subrosa_protocol::transaction::Kind;
 
 use super::clients::{Clients, bare, bare_blank};
 use super::grid::Grid;
-use super::scenario::witness;
+use super::scenario::{witness, witness_of};
 use crate::config::column;
 use crate::layout::{Hint, Tamper};
 use crate::{BatchCircuit, instances};
@@ -54,8 +55,14 @@ fn is_inverse_of_zero(grid: &Grid, class: &[(usize, usize)]) -> bool {
 
 #[test]
 fn every_class_of_cells_is_constrained() {
-    for (transactions, deposits, whole) in [(4, 4, false), (0, 0, false), (2, 1, true)] {
-        let witness = witness(Shape::S4, transactions, deposits, 21);
+    let swap = [Kind::Withdraw, Kind::SwapA, Kind::SwapB, Kind::Transfer];
+    for (witness, whole) in [
+        (witness(Shape::S4, 4, 4, 21), false),
+        (witness(Shape::S4, 0, 0, 21), false),
+        (witness_of(Shape::S4, &swap, 1, 21), false),
+        (witness(Shape::S4, 2, 1, 21), true),
+    ] {
+        let transactions = witness.header.transactions;
         let transfers = witness
             .slots
             .iter()
