@@ -74,6 +74,8 @@ impl Config {
 pub struct AdmissionConfig {
     /// Transactions the mempool holds at most.
     pub mempool_capacity: usize,
+    /// Legs of swaps that are held for their counterpart at most, beside the mempool's capacity.
+    pub lone_legs: usize,
     /// Submissions waiting for verification at most; beyond it clients are told to come back.
     pub queue: usize,
     /// Submissions verified together at most.
@@ -92,6 +94,7 @@ impl Default for AdmissionConfig {
     fn default() -> Self {
         Self {
             mempool_capacity: 20_000,
+            lone_legs: 4_096,
             queue: 2_048,
             group: 64,
             gather_us: 2_000,
@@ -243,8 +246,14 @@ impl Config {
         if self.seal.max_unsettled == 0 {
             return field("seal.max_unsettled", "must be at least 1");
         }
-        if self.admission.mempool_capacity == 0 {
-            return field("admission.mempool_capacity", "must be at least 1");
+        if self.admission.mempool_capacity < 2 {
+            return field(
+                "admission.mempool_capacity",
+                "must be at least 2, for a swap",
+            );
+        }
+        if self.admission.lone_legs == 0 {
+            return field("admission.lone_legs", "must be at least 1");
         }
         if self.admission.queue == 0 {
             return field("admission.queue", "must be at least 1");

@@ -152,12 +152,12 @@ impl Engine {
         let view = sealed_view(&recovered.ledger, registry.root, recovered.time);
         let next_sequence = recovered.next_sequence;
         let first_deposit = recovered.ledger.state().deposit_count;
-        let mut pool = Pool::new(config.admission.mempool_capacity, view, next_sequence);
+        let mut pool = Pool::new(&config.admission, view, next_sequence);
         for (sequence, submission) in recovered.mempool {
             pool.restore(sequence, submission)
                 .expect("recovery refuses conflicting submissions");
         }
-        telemetry::mempool_size(pool.len());
+        telemetry::mempool(pool.census());
         Self {
             config,
             ledger_config,
@@ -248,6 +248,9 @@ impl Engine {
             return Ok(None);
         };
         Ok(Some(match record {
+            TransactionRecord::Pending { .. } if self.pool().is_lone(digest) => {
+                TransactionStatus::Waiting
+            }
             TransactionRecord::Pending { .. } => TransactionStatus::Pending,
             TransactionRecord::Expired => TransactionStatus::Expired,
             TransactionRecord::Rejected { reason } => TransactionStatus::Rejected { reason },

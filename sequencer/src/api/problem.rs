@@ -151,6 +151,9 @@ impl From<Refusal> for Problem {
             Refusal::MempoolFull => {
                 problem(StatusCode::SERVICE_UNAVAILABLE, "Mempool full").retryable()
             }
+            Refusal::LegsFull => {
+                problem(StatusCode::SERVICE_UNAVAILABLE, "Too many lone legs").retryable()
+            }
             Refusal::Unavailable => {
                 problem(StatusCode::SERVICE_UNAVAILABLE, "Unavailable").retryable()
             }

@@ -106,7 +106,7 @@ pub(crate) async fn submit(
     };
     let accepted = api.queue.submit(bytes).await?;
     let digest = accepted.digest;
-    let status = if accepted.fresh {
+    let status = if accepted.pending {
         TransactionStatus::Pending
     } else {
         reading(&api.engine, move |engine| engine.status(&digest))

@@ -76,7 +76,8 @@ pub(crate) struct SubmissionBody {
 pub(crate) struct TransactionBody {
     /// Digest, `0x` hex.
     digest: String,
-    /// `pending`, `included`, `proven`, `settled`, `expired` or `rejected`.
+    /// `pending`, `waiting` (a leg of a swap, until its counterpart comes), `included`, `proven`,
+    /// `settled`, `expired` or `rejected`.
     status: &'static str,
     /// Batch that holds it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,7 +115,9 @@ impl TransactionBody {
                 body.l1_transaction = Some(hex0x(&tx));
             }
             TransactionStatus::Rejected { reason } => body.code = Some(reason.code()),
-            TransactionStatus::Pending | TransactionStatus::Expired => {}
+            TransactionStatus::Pending
+            | TransactionStatus::Waiting
+            | TransactionStatus::Expired => {}
         }
         body
     }

@@ -9,4 +9,5 @@ mod properties;
 mod recovery;
 mod start;
 mod support;
+mod swaps;
 mod throughput;
