@@ -18,7 +18,14 @@ pub fn assert_problem(answer: &Answer, status: u16, code: &str) {
     assert_eq!(answer.field("type"), format!("urn:subrosa:error:{code}"));
     assert_eq!(answer.body["status"], status);
     assert!(!answer.field("title").is_empty() && !answer.field("detail").is_empty());
-    let retryable = ["mempool_full", "legs_full", "rate_limited", "unavailable", "timeout"].contains(&code);
+    let retryable = [
+        "mempool_full",
+        "legs_full",
+        "rate_limited",
+        "unavailable",
+        "timeout",
+    ]
+    .contains(&code);
     assert_eq!(answer.body["retryable"], retryable);
 }
 

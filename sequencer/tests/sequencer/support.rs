@@ -607,7 +607,13 @@ impl World {
         self.chain.with(|chain| {
             let batches = chain.settled.iter();
             batches
-                .map(|batch| batch.transactions.iter().map(|tx| find(tx.nullifiers)).collect())
+                .map(|batch| {
+                    batch
+                        .transactions
+                        .iter()
+                        .map(|tx| find(tx.nullifiers))
+                        .collect()
+                })
                 .collect()
         })
     }
