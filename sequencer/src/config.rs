@@ -8,6 +8,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use subrosa_protocol::batch::Shape;
 
+/// Seconds that the mailbox may be told to hold a message: 30 days.
+const MAX_TTL_S: u64 = 30 * 24 * 60 * 60;
+
 /// Configuration of one sequencer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -43,6 +46,9 @@ pub struct Config {
     /// HTTP limits.
     #[serde(default)]
     pub http: HttpConfig,
+    /// Mailbox settings.
+    #[serde(default)]
+    pub mailbox: MailboxConfig,
 }
 
 impl Config {
@@ -60,6 +66,7 @@ impl Config {
             seal: SealConfig::default(),
             settle: SettleConfig::default(),
             http: HttpConfig::default(),
+            mailbox: MailboxConfig::default(),
         }
     }
 
@@ -220,6 +227,38 @@ impl Default for HttpConfig {
     }
 }
 
+/// What the mailbox holds, and how fast it takes it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MailboxConfig {
+    /// Seconds for which a message is held.
+    pub ttl_s: u64,
+    /// Messages held at most, of 1 KiB each.
+    pub capacity: usize,
+    /// Messages a second from one peer; 0 switches the limit off. Each request counts for
+    /// `http.peer_rate` as well.
+    pub rate: u32,
+    /// Messages from one peer at once, after a pause.
+    pub burst: u32,
+    /// Peers remembered by the limiter at most.
+    pub peers: usize,
+    /// Messages in one answer at most.
+    pub max_page: u64,
+}
+
+impl Default for MailboxConfig {
+    fn default() -> Self {
+        Self {
+            ttl_s: 3_600,
+            capacity: 65_536,
+            rate: 2,
+            burst: 120,
+            peers: 10_000,
+            max_page: 256,
+        }
+    }
+}
+
 /// What is wrong with a configuration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
@@ -281,6 +320,18 @@ impl Config {
         }
         if self.http.max_page == 0 {
             return field("http.max_page", "must be at least 1");
+        }
+        if self.mailbox.ttl_s == 0 || self.mailbox.ttl_s > MAX_TTL_S {
+            return field("mailbox.ttl_s", "must be at least 1 and at most 30 days");
+        }
+        if self.mailbox.capacity == 0 {
+            return field("mailbox.capacity", "must be at least 1");
+        }
+        if self.mailbox.burst == 0 {
+            return field("mailbox.burst", "must be at least 1");
+        }
+        if self.mailbox.max_page == 0 {
+            return field("mailbox.max_page", "must be at least 1");
         }
         Ok(())
     }

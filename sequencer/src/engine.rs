@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::health::{Halt, HealthBoard};
+use crate::mailbox::Mailbox;
 use crate::mempool::{Pool, SealedView};
 use crate::ports::Ports;
 use crate::status::TransactionStatus;
@@ -119,6 +120,7 @@ pub(crate) struct Engine {
     pub(crate) ledger_config: ledger::Config,
     pub(crate) ports: Ports,
     pub(crate) store: Store,
+    pub(crate) mailbox: Mailbox,
     ledger: Mutex<Ledger>,
     pool: Mutex<Pool>,
     deposits: Mutex<DepositQueue>,
@@ -145,6 +147,7 @@ impl Engine {
         ledger_config: ledger::Config,
         ports: Ports,
         store: Store,
+        mailbox: Mailbox,
         recovered: Recovered,
         registry: Registry,
     ) -> Self {
@@ -163,6 +166,7 @@ impl Engine {
             ledger_config,
             ports,
             store,
+            mailbox,
             pool: Mutex::new(pool),
             ledger: Mutex::new(recovered.ledger),
             deposits: Mutex::new(DepositQueue::new(first_deposit, recovered.deposits)),

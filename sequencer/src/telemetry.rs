@@ -19,6 +19,8 @@ const MEMPOOL: &str = "subrosa_sequencer_mempool_transactions";
 const LONE: &str = "subrosa_sequencer_lone_legs";
 const PAIRS: &str = "subrosa_sequencer_mempool_pairs";
 const SWAPS: &str = "subrosa_sequencer_swaps_total";
+const MESSAGES: &str = "subrosa_sequencer_messages_total";
+const MESSAGES_HELD: &str = "subrosa_sequencer_messages_held";
 const DEPOSITS: &str = "subrosa_sequencer_deposits_waiting";
 const BATCHES: &str = "subrosa_sequencer_batches_total";
 const STAGE_SECONDS: &str = "subrosa_sequencer_stage_seconds";
@@ -67,6 +69,8 @@ fn describe() {
     describe_gauge!(LONE, "Legs of swaps that wait for their counterpart");
     describe_gauge!(PAIRS, "Swaps in the mempool, both legs there");
     describe_counter!(SWAPS, "Swaps in sealed batches");
+    describe_counter!(MESSAGES, "Messages to the mailbox by verdict");
+    describe_gauge!(MESSAGES_HELD, "Messages in the mailbox");
     describe_gauge!(DEPOSITS, "Deposits seen and not sealed");
     describe_counter!(BATCHES, "Batches by stage reached");
     describe_histogram!(STAGE_SECONDS, "Time a stage took for one batch");
@@ -116,6 +120,14 @@ pub(crate) fn mempool(census: Census) {
     gauge!(MEMPOOL).set(census.queued as f64);
     gauge!(PAIRS).set(census.pairs as f64);
     gauge!(LONE).set(census.lone as f64);
+}
+
+pub(crate) fn message(result: &'static str) {
+    counter!(MESSAGES, "result" => result).increment(1);
+}
+
+pub(crate) fn messages_held(count: usize) {
+    gauge!(MESSAGES_HELD).set(count as f64);
 }
 
 pub(crate) fn swaps(count: usize) {

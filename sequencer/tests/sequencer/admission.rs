@@ -21,6 +21,7 @@ pub fn assert_problem(answer: &Answer, status: u16, code: &str) {
     let retryable = [
         "mempool_full",
         "legs_full",
+        "mailbox_full",
         "rate_limited",
         "unavailable",
         "timeout",
@@ -410,6 +411,7 @@ async fn the_interface_is_described() {
         "/v1/batches/{index}",
         "/v1/batches/stream",
         "/v1/assets",
+        "/v1/messages",
         "/health",
         "/ready",
         "/metrics",

@@ -4,6 +4,7 @@
 
 mod admission;
 mod kill;
+mod mailbox;
 mod pipeline;
 mod properties;
 mod recovery;

@@ -529,6 +529,7 @@ pub fn config(store: &Path) -> Config {
     config.settle.backoff_max_ms = 40;
     config.http.global_rate = 0;
     config.http.peer_rate = 0;
+    config.mailbox.rate = 0;
     config
 }
 
@@ -670,7 +671,11 @@ impl Node {
     }
 
     pub async fn post(&self, content_type: &str, body: Vec<u8>) -> Answer {
-        let url = format!("{}/v1/transactions", self.base);
+        self.post_to("/v1/transactions", content_type, body).await
+    }
+
+    pub async fn post_to(&self, path: &str, content_type: &str, body: Vec<u8>) -> Answer {
+        let url = format!("{}{path}", self.base);
         let request = self
             .client
             .post(url)
