@@ -1,3 +1,5 @@
+mod schedules;
+
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use subrosa_protocol::batch::Shape;

@@ -228,7 +228,7 @@ fn seal(engine: &Arc<Engine>, time: u64, assets_root: Fr) -> Result<Option<u64>,
 
 /// Takes a transaction out of those chosen for a batch. A leg does not go without its counterpart,
 /// which is not at fault: it stays in the mempool, and is a lone leg as soon as the other is gone.
-fn withdraw(chosen: &mut Vec<Sequenced>, slot: usize) -> Sequenced {
+pub(crate) fn withdraw(chosen: &mut Vec<Sequenced>, slot: usize) -> Sequenced {
     let at_fault = chosen.remove(slot);
     match at_fault.1.transaction.header.kind.side() {
         None => {}
