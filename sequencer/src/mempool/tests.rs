@@ -389,17 +389,23 @@ fn legs_of_an_old_assets_root_end_and_hold_nothing() {
     let a = leg(Side::A, 7, 1);
     push(&mut pool, &a);
     pool.set_assets_root(Fr::from(8u64));
-    let remake = |seed, kind, terms| {
-        let made = make(seed, notes(1), kind, terms, 1_000);
+    let remake = |seed, note, kind| {
+        let made = make(seed, notes(note), kind, 7, 1_000);
         let mut transaction = made.transaction.clone();
         transaction.assets_root = Fr::from(8u64);
         let mut bytes = transaction.to_bytes();
         bytes.extend_from_slice(&[0; 128]);
         Arc::new(ParsedSubmission::parse(bytes, &Fr::from(1u64)).unwrap())
     };
-    // The same note in a new leg, before anything was swept: the old one ends as what it is.
+    // Before anything was swept: nobody is paired with it, …
+    let b = remake(4, 2, Kind::SwapB);
+    push(&mut pool, &b);
+    assert!(pool.is_lone(&b.id));
+    // … and its notes are free for a new leg, with which it ends as what it is.
     let stale = rejected(FinalRejection::StaleAssets);
-    assert_eq!(push(&mut pool, &remake(5, Kind::SwapA, 7)), [(a.id, stale)]);
+    let again = remake(5, 1, Kind::SwapA);
+    assert_eq!(push(&mut pool, &again), [(a.id, stale)]);
+    assert_eq!(ids(&batch(&mut pool, 4)), [again.id, b.id]);
     assert!(pool.legs_due(0));
     assert!(pool.dead_legs(0).is_empty());
     assert!(!pool.legs_due(0));
@@ -529,7 +535,7 @@ fn a_dropped_batch_comes_back_with_its_pairs() {
     pool.sealed(sequences(&taken), nullifiers, State::genesis(), 5);
     assert_eq!(pool.census().queued, 0);
     // Meanwhile another leg of the same terms waits, which does not come between them.
-    let other = leg(Side::A, 7, 4);
+    let other = leg(Side::B, 7, 4);
     push(&mut pool, &other);
     pool.dropped(before);
     pool.restore_batch(taken.clone()).unwrap();
