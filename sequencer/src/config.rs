@@ -8,6 +8,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use subrosa_protocol::batch::Shape;
 
+/// Seconds that the mailbox may be told to hold a message: 30 days.
+const MAX_TTL_S: u64 = 30 * 24 * 60 * 60;
+
 /// Configuration of one sequencer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -43,6 +46,9 @@ pub struct Config {
     /// HTTP limits.
     #[serde(default)]
     pub http: HttpConfig,
+    /// Mailbox settings.
+    #[serde(default)]
+    pub mailbox: MailboxConfig,
 }
 
 impl Config {
@@ -60,6 +66,7 @@ impl Config {
             seal: SealConfig::default(),
             settle: SettleConfig::default(),
             http: HttpConfig::default(),
+            mailbox: MailboxConfig::default(),
         }
     }
 
@@ -74,6 +81,8 @@ impl Config {
 pub struct AdmissionConfig {
     /// Transactions the mempool holds at most.
     pub mempool_capacity: usize,
+    /// Legs of swaps that are held for their counterpart at most, beside the mempool's capacity.
+    pub lone_legs: usize,
     /// Submissions waiting for verification at most; beyond it clients are told to come back.
     pub queue: usize,
     /// Submissions verified together at most.
@@ -92,6 +101,7 @@ impl Default for AdmissionConfig {
     fn default() -> Self {
         Self {
             mempool_capacity: 20_000,
+            lone_legs: 4_096,
             queue: 2_048,
             group: 64,
             gather_us: 2_000,
@@ -217,6 +227,38 @@ impl Default for HttpConfig {
     }
 }
 
+/// What the mailbox holds, and how fast it takes it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MailboxConfig {
+    /// Seconds for which a message is held.
+    pub ttl_s: u64,
+    /// Messages held at most, of 1 KiB each.
+    pub capacity: usize,
+    /// Messages a second from one peer; 0 switches the limit off. Each request counts for
+    /// `http.peer_rate` as well.
+    pub rate: u32,
+    /// Messages from one peer at once, after a pause.
+    pub burst: u32,
+    /// Peers remembered by the limiter at most.
+    pub peers: usize,
+    /// Messages in one answer at most.
+    pub max_page: u64,
+}
+
+impl Default for MailboxConfig {
+    fn default() -> Self {
+        Self {
+            ttl_s: 3_600,
+            capacity: 65_536,
+            rate: 2,
+            burst: 120,
+            peers: 10_000,
+            max_page: 256,
+        }
+    }
+}
+
 /// What is wrong with a configuration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
@@ -243,8 +285,14 @@ impl Config {
         if self.seal.max_unsettled == 0 {
             return field("seal.max_unsettled", "must be at least 1");
         }
-        if self.admission.mempool_capacity == 0 {
-            return field("admission.mempool_capacity", "must be at least 1");
+        if self.admission.mempool_capacity < 2 {
+            return field(
+                "admission.mempool_capacity",
+                "must be at least 2, for a swap",
+            );
+        }
+        if self.admission.lone_legs == 0 {
+            return field("admission.lone_legs", "must be at least 1");
         }
         if self.admission.queue == 0 {
             return field("admission.queue", "must be at least 1");
@@ -272,6 +320,18 @@ impl Config {
         }
         if self.http.max_page == 0 {
             return field("http.max_page", "must be at least 1");
+        }
+        if self.mailbox.ttl_s == 0 || self.mailbox.ttl_s > MAX_TTL_S {
+            return field("mailbox.ttl_s", "must be at least 1 and at most 30 days");
+        }
+        if self.mailbox.capacity == 0 {
+            return field("mailbox.capacity", "must be at least 1");
+        }
+        if self.mailbox.burst == 0 {
+            return field("mailbox.burst", "must be at least 1");
+        }
+        if self.mailbox.max_page == 0 {
+            return field("mailbox.max_page", "must be at least 1");
         }
         Ok(())
     }

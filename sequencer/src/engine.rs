@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::health::{Halt, HealthBoard};
+use crate::mailbox::Mailbox;
 use crate::mempool::{Pool, SealedView};
 use crate::ports::Ports;
 use crate::status::TransactionStatus;
@@ -119,6 +120,7 @@ pub(crate) struct Engine {
     pub(crate) ledger_config: ledger::Config,
     pub(crate) ports: Ports,
     pub(crate) store: Store,
+    pub(crate) mailbox: Mailbox,
     ledger: Mutex<Ledger>,
     pool: Mutex<Pool>,
     deposits: Mutex<DepositQueue>,
@@ -145,6 +147,7 @@ impl Engine {
         ledger_config: ledger::Config,
         ports: Ports,
         store: Store,
+        mailbox: Mailbox,
         recovered: Recovered,
         registry: Registry,
     ) -> Self {
@@ -152,17 +155,18 @@ impl Engine {
         let view = sealed_view(&recovered.ledger, registry.root, recovered.time);
         let next_sequence = recovered.next_sequence;
         let first_deposit = recovered.ledger.state().deposit_count;
-        let mut pool = Pool::new(config.admission.mempool_capacity, view, next_sequence);
+        let mut pool = Pool::new(&config.admission, view, next_sequence);
         for (sequence, submission) in recovered.mempool {
             pool.restore(sequence, submission)
                 .expect("recovery refuses conflicting submissions");
         }
-        telemetry::mempool_size(pool.len());
+        telemetry::mempool(pool.census());
         Self {
             config,
             ledger_config,
             ports,
             store,
+            mailbox,
             pool: Mutex::new(pool),
             ledger: Mutex::new(recovered.ledger),
             deposits: Mutex::new(DepositQueue::new(first_deposit, recovered.deposits)),
@@ -248,6 +252,9 @@ impl Engine {
             return Ok(None);
         };
         Ok(Some(match record {
+            TransactionRecord::Pending { .. } if self.pool().is_lone(digest) => {
+                TransactionStatus::Waiting
+            }
             TransactionRecord::Pending { .. } => TransactionStatus::Pending,
             TransactionRecord::Expired => TransactionStatus::Expired,
             TransactionRecord::Rejected { reason } => TransactionStatus::Rejected { reason },

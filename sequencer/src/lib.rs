@@ -6,6 +6,9 @@
 //!     → prove (stored, resumable job) → settle (in order) → L1 → watch
 //! ```
 //!
+//! The legs of a swap are paired in the mempool, and wait there for each other. Beside all that stands the
+//! mailbox, in which wallets negotiate.
+//!
 //! The core knows the outside only through [`ports`]; [`adapters`] connects the real prover and the
 //! real chain. Every step is stored before the next begins ([`store`]), so that a crash between any
 //! two loses and doubles nothing. The state transition itself is `subrosa_protocol::ledger`: nothing
@@ -21,6 +24,7 @@ mod api;
 pub mod config;
 mod engine;
 mod health;
+mod mailbox;
 mod mempool;
 mod pipeline;
 pub mod ports;
@@ -35,6 +39,7 @@ pub use admission::{FinalRejection, Refusal};
 pub use config::Config;
 pub use engine::{BatchEvent, BatchEventKind};
 pub use health::{Halt, Health};
+pub use mailbox::MESSAGE_LEN;
 pub use ports::Ports;
 pub use service::{RunningSequencer, Sequencer, StartError};
 pub use status::TransactionStatus;

@@ -18,6 +18,7 @@ use crate::api::Api;
 use crate::config::{Config, ConfigError};
 use crate::engine::{BatchEvent, Engine, Registry};
 use crate::health::{Halt, Health};
+use crate::mailbox::{self, Mailbox};
 use crate::pipeline;
 use crate::ports::{Ports, RollupView, SettlementError};
 use crate::store::recovery::{Recovered, RecoveryError, recover};
@@ -143,13 +144,15 @@ impl Sequencer {
         let path = config.store.clone();
         let verifier = ports.verifier.clone();
         let reverify = config.admission.reverify_on_start;
-        let (store, recovered) = tokio::task::spawn_blocking(move || {
+        let mailbox_config = config.mailbox.clone();
+        let (store, mailbox, recovered) = tokio::task::spawn_blocking(move || {
             let store = Store::open(&path)?;
             let recovered = recover(&store, &identity, &context)?;
             if reverify {
                 verify_reloaded(&recovered, verifier.as_ref())?;
             }
-            Ok::<_, StartError>((store, recovered))
+            let mailbox = Mailbox::open(&store, &mailbox_config)?;
+            Ok::<_, StartError>((store, mailbox, recovered))
         })
         .await
         .map_err(|_| StartError::Interrupted)??;
@@ -186,6 +189,7 @@ impl Sequencer {
             ledger_config,
             ports,
             store,
+            mailbox,
             recovered,
             Registry {
                 root: view.assets_root,
@@ -214,6 +218,7 @@ impl Sequencer {
             supervise(&engine, "seal", pipeline::seal(engine.clone())),
             supervise(&engine, "prove", pipeline::prove(engine.clone())),
             supervise(&engine, "settle", pipeline::settle(engine.clone())),
+            supervise(&engine, "mailbox", mailbox::run(engine.clone())),
         ];
         tracing::info!(%addr, "listening");
         Ok(RunningSequencer {

@@ -6,8 +6,10 @@ use crate::store::tables::{BatchRecord, Stage};
 /// What became of an accepted transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TransactionStatus {
-    /// Waiting in the mempool.
+    /// In the mempool.
     Pending,
+    /// A leg of a swap, held until its counterpart comes.
+    Waiting,
     /// In a sealed batch.
     Included {
         /// Batch index.
@@ -45,6 +47,7 @@ impl TransactionStatus {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Pending => "pending",
+            Self::Waiting => "waiting",
             Self::Included { .. } => "included",
             Self::Proven { .. } => "proven",
             Self::Settled { .. } => "settled",

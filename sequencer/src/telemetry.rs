@@ -8,6 +8,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::sync::oneshot;
 
 use crate::admission::Verdict;
+use crate::mempool::Census;
 
 const ADMISSIONS: &str = "subrosa_sequencer_admissions_total";
 const ADMISSION_SECONDS: &str = "subrosa_sequencer_admission_seconds";
@@ -15,6 +16,11 @@ const VERIFY_SECONDS: &str = "subrosa_sequencer_verify_group_seconds";
 const VERIFY_SIZE: &str = "subrosa_sequencer_verify_group_size";
 const COMMIT_SECONDS: &str = "subrosa_sequencer_commit_seconds";
 const MEMPOOL: &str = "subrosa_sequencer_mempool_transactions";
+const LONE: &str = "subrosa_sequencer_lone_legs";
+const PAIRS: &str = "subrosa_sequencer_mempool_pairs";
+const SWAPS: &str = "subrosa_sequencer_swaps_total";
+const MESSAGES: &str = "subrosa_sequencer_messages_total";
+const MESSAGES_HELD: &str = "subrosa_sequencer_messages_held";
 const DEPOSITS: &str = "subrosa_sequencer_deposits_waiting";
 const BATCHES: &str = "subrosa_sequencer_batches_total";
 const STAGE_SECONDS: &str = "subrosa_sequencer_stage_seconds";
@@ -60,6 +66,11 @@ fn describe() {
     describe_histogram!(VERIFY_SIZE, "Proofs in one group");
     describe_histogram!(COMMIT_SECONDS, "Time to store accepted submissions, synced");
     describe_gauge!(MEMPOOL, "Transactions in the mempool");
+    describe_gauge!(LONE, "Legs of swaps that wait for their counterpart");
+    describe_gauge!(PAIRS, "Swaps in the mempool, both legs there");
+    describe_counter!(SWAPS, "Swaps in sealed batches");
+    describe_counter!(MESSAGES, "Messages to the mailbox by verdict");
+    describe_gauge!(MESSAGES_HELD, "Messages in the mailbox");
     describe_gauge!(DEPOSITS, "Deposits seen and not sealed");
     describe_counter!(BATCHES, "Batches by stage reached");
     describe_histogram!(STAGE_SECONDS, "Time a stage took for one batch");
@@ -105,8 +116,22 @@ pub(crate) fn storing<T>(store: impl FnOnce() -> T) -> T {
     result
 }
 
-pub(crate) fn mempool_size(size: usize) {
-    gauge!(MEMPOOL).set(size as f64);
+pub(crate) fn mempool(census: Census) {
+    gauge!(MEMPOOL).set(census.queued as f64);
+    gauge!(PAIRS).set(census.pairs as f64);
+    gauge!(LONE).set(census.lone as f64);
+}
+
+pub(crate) fn message(result: &'static str) {
+    counter!(MESSAGES, "result" => result).increment(1);
+}
+
+pub(crate) fn messages_held(count: usize) {
+    gauge!(MESSAGES_HELD).set(count as f64);
+}
+
+pub(crate) fn swaps(count: usize) {
+    counter!(SWAPS).increment(count as u64);
 }
 
 pub(crate) fn deposits_waiting(count: usize) {

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use super::{Accepted, Refusal, Verdict};
 use crate::engine::Engine;
+use crate::mempool::{Reserved, removed};
 use crate::store::StoreError;
 use crate::store::tables::{Bytes, Mempool, TransactionRecord, Transactions};
 use crate::submission::ParsedSubmission;
@@ -111,13 +112,13 @@ fn commit(engine: &Engine, items: Vec<CommitItem>) {
         let mut pool = engine.pool();
         for item in items {
             if item.known || pool.contains(&item.submission.id) {
-                waiting.push((item, None));
+                waiting.push((item, false));
                 continue;
             }
             match pool.reserve(item.submission.clone()) {
-                Ok(sequence) => {
-                    stored.push((sequence, item.submission.clone()));
-                    waiting.push((item, Some(sequence)));
+                Ok(reserved) => {
+                    stored.push((reserved, item.submission.clone()));
+                    waiting.push((item, true));
                 }
                 Err(refusal) => refused.push((item, refusal)),
             }
@@ -127,7 +128,7 @@ fn commit(engine: &Engine, items: Vec<CommitItem>) {
         // The nullifiers may be spent by this very transaction: accepted through another
         // connection and sealed while its proof was verified here.
         match engine.is_known(&item.submission.id) {
-            Ok(true) => waiting.push((item, None)),
+            Ok(true) => waiting.push((item, false)),
             Ok(false) => telemetry::answer(item.reply, Err(refusal), item.since),
             Err(error) => {
                 engine.halt_on_store(&error);
@@ -138,28 +139,30 @@ fn commit(engine: &Engine, items: Vec<CommitItem>) {
     let result = telemetry::storing(|| write(engine, &stored));
     {
         let mut pool = engine.pool();
-        for (sequence, _) in &stored {
-            if result.is_ok() {
-                pool.confirm(*sequence);
-            } else {
-                pool.remove(*sequence);
-            }
+        let sequences = stored.iter().map(|(reserved, _)| reserved.sequence);
+        if result.is_ok() {
+            sequences.for_each(|sequence| pool.confirm(sequence));
+        } else {
+            pool.remove(sequences);
         }
-        telemetry::mempool_size(pool.len());
+        telemetry::mempool(pool.census());
     }
-    if let Err(error) = &result {
-        engine.halt_on_store(error);
+    match &result {
+        Ok(()) => stored
+            .iter()
+            .for_each(|(reserved, _)| removed::report(&reserved.dropped)),
+        Err(error) => engine.halt_on_store(error),
     }
-    for (item, sequence) in waiting {
+    for (item, fresh) in waiting {
         let verdict = if result.is_err() {
             Err(Refusal::Internal)
         } else {
-            if sequence.is_some() {
+            if fresh {
                 tracing::debug!(digest = %hex::encode(item.submission.id), "accepted");
             }
             Ok(Accepted {
                 digest: item.submission.id,
-                fresh: sequence.is_some(),
+                pending: fresh && item.submission.transaction.header.kind.side().is_none(),
             })
         };
         telemetry::answer(item.reply, verdict, item.since);
@@ -169,12 +172,14 @@ fn commit(engine: &Engine, items: Vec<CommitItem>) {
     }
 }
 
-fn write(engine: &Engine, stored: &[(u64, Arc<ParsedSubmission>)]) -> Result<(), StoreError> {
+/// In order: a leg that came in with this group may already have given way to a later one.
+fn write(engine: &Engine, stored: &[(Reserved, Arc<ParsedSubmission>)]) -> Result<(), StoreError> {
     if stored.is_empty() {
         return Ok(());
     }
     let mut changes = engine.store.change();
-    for (sequence, submission) in stored {
+    for (Reserved { sequence, dropped }, submission) in stored {
+        removed::write(&mut changes, dropped)?;
         changes.put::<Mempool>(sequence, &Bytes(submission.bytes.clone()))?;
         changes.put::<Transactions>(
             &submission.id,

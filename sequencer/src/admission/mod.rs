@@ -19,8 +19,9 @@ use crate::wire::Word;
 pub(crate) struct Accepted {
     /// The transaction's digest.
     pub(crate) digest: Word,
-    /// Whether it is pending since this very moment; otherwise it was known before.
-    pub(crate) fresh: bool,
+    /// Whether it is known to be pending, since this very moment; otherwise its status is to be looked
+    /// up: it was known before, or it is a leg, which may wait for its counterpart.
+    pub(crate) pending: bool,
 }
 
 /// What the client is told.

@@ -42,6 +42,9 @@ pub enum Refusal {
     /// Mempool or verification queue are full.
     #[error("the sequencer is busy, try again later")]
     MempoolFull,
+    /// As many legs wait for their counterpart as may, and none of them longer than this one would.
+    #[error("too many legs wait for their counterpart, try again later")]
+    LegsFull,
     /// The sequencer is stopping or halted.
     #[error("the sequencer takes no transactions at present")]
     Unavailable,
@@ -64,6 +67,7 @@ impl Refusal {
             Self::Expired => "expired",
             Self::FeeTooLow => "fee_too_low",
             Self::MempoolFull => "mempool_full",
+            Self::LegsFull => "legs_full",
             Self::Unavailable => "unavailable",
             Self::Internal => "internal",
         }
@@ -108,14 +112,17 @@ pub enum FinalRejection {
     NullifierSpent,
     /// The ledger refused it.
     InvalidTransaction,
+    /// A leg without its counterpart that gave way to one with an earlier expiry.
+    Displaced,
 }
 
 impl FinalRejection {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 5] = [
         Self::StaleAssets,
         Self::UnknownAnchor,
         Self::NullifierSpent,
         Self::InvalidTransaction,
+        Self::Displaced,
     ];
 
     /// The error code told to clients.
@@ -125,6 +132,7 @@ impl FinalRejection {
             Self::UnknownAnchor => "unknown_anchor",
             Self::NullifierSpent => "nullifier_spent",
             Self::InvalidTransaction => "invalid_transaction",
+            Self::Displaced => "displaced",
         }
     }
 
@@ -147,6 +155,6 @@ mod tests {
         for reason in FinalRejection::ALL {
             assert_eq!(FinalRejection::from_tag(reason.tag()), Some(reason));
         }
-        assert_eq!(FinalRejection::from_tag(4), None);
+        assert_eq!(FinalRejection::from_tag(5), None);
     }
 }

@@ -1,6 +1,7 @@
 //! The HTTP interface (book: *Interfaces*, sequencer).
 
 mod limit;
+mod messages;
 mod problem;
 mod routes;
 mod schema;
@@ -30,7 +31,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::admission::AdmissionQueue;
 use crate::engine::Engine;
 use crate::telemetry;
-use limit::Limiter;
+use limit::{Limiter, Rate};
 use problem::Problem;
 
 /// The interface's description.
@@ -48,6 +49,8 @@ use problem::Problem;
         routes::batches,
         routes::batch,
         stream::stream,
+        messages::post,
+        messages::read,
         routes::assets,
         routes::health,
         routes::ready,
@@ -65,14 +68,28 @@ pub(crate) struct Api {
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) metrics: PrometheusHandle,
     limiter: Arc<Limiter>,
+    pub(crate) message_limiter: Arc<Limiter>,
 }
 
 impl Api {
     pub(crate) fn new(engine: Arc<Engine>, queue: AdmissionQueue) -> Self {
         let http = &engine.config.http;
+        let mailbox = &engine.config.mailbox;
+        let seconds = f64::from(http.burst_s.max(1));
+        let limiter = Limiter::new(
+            Rate::over(http.global_rate, seconds),
+            Rate::over(http.peer_rate, seconds),
+            http.peers,
+        );
+        let message_limiter = Limiter::new(
+            Rate::OFF,
+            Rate::new(mailbox.rate, f64::from(mailbox.burst)),
+            mailbox.peers,
+        );
         Self {
             streams: Arc::new(Semaphore::new(http.max_streams)),
-            limiter: Arc::new(Limiter::new(http)),
+            limiter: Arc::new(limiter),
+            message_limiter: Arc::new(message_limiter),
             metrics: telemetry::recorder(),
             engine,
             queue,
@@ -89,6 +106,12 @@ impl Api {
             .route("/v1/batches/stream", get(stream::stream))
             .route("/v1/batches/{index}", get(routes::batch))
             .route("/v1/assets", get(routes::assets))
+            .route(
+                "/v1/messages",
+                get(messages::read)
+                    .post(messages::post)
+                    .layer(DefaultBodyLimit::max(messages::MAX_BODY)),
+            )
             .route_layer(from_fn_with_state(self.clone(), rate));
         // Operators must reach these when everybody else is turned away.
         let operations = Router::new()

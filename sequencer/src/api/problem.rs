@@ -8,6 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::admission::Refusal;
+use crate::mailbox::MESSAGE_LEN;
 use crate::store::StoreError;
 
 /// A problem detail (RFC 9457).
@@ -66,6 +67,29 @@ impl Problem {
             "Body too large",
             format!("a body has at most {limit} bytes"),
         )
+    }
+
+    /// A message of another length.
+    pub(crate) fn message_length(found: usize) -> Self {
+        let detail = format!("a message has {MESSAGE_LEN} bytes, this one has {found}");
+        if found > MESSAGE_LEN {
+            Self {
+                detail,
+                ..Self::too_large(MESSAGE_LEN)
+            }
+        } else {
+            Self::malformed(detail)
+        }
+    }
+
+    pub(crate) fn mailbox_full() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "mailbox_full",
+            "Mailbox full",
+            "the mailbox holds as many messages as it may, try again later".into(),
+        )
+        .retryable()
     }
 
     pub(crate) fn not_found(what: &str) -> Self {
@@ -150,6 +174,9 @@ impl From<Refusal> for Problem {
             Refusal::FeeTooLow => problem(StatusCode::UNPROCESSABLE_ENTITY, "Fee too low"),
             Refusal::MempoolFull => {
                 problem(StatusCode::SERVICE_UNAVAILABLE, "Mempool full").retryable()
+            }
+            Refusal::LegsFull => {
+                problem(StatusCode::SERVICE_UNAVAILABLE, "Too many lone legs").retryable()
             }
             Refusal::Unavailable => {
                 problem(StatusCode::SERVICE_UNAVAILABLE, "Unavailable").retryable()

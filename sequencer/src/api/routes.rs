@@ -9,6 +9,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 
 use super::Api;
@@ -23,7 +24,7 @@ use crate::status::TransactionStatus;
 use crate::store::StoreError;
 use crate::wire::{bytes_from_hex, fr_hex, hex0x, word_from_hex};
 
-async fn reading<T: Send + 'static>(
+pub(super) async fn reading<T: Send + 'static>(
     engine: &Arc<Engine>,
     read: impl FnOnce(&Engine) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, Problem> {
@@ -32,6 +33,42 @@ async fn reading<T: Send + 'static>(
         .await
         .map_err(|_| Problem::internal())?
         .map_err(Problem::from)
+}
+
+/// A body's bytes: as they are, or as hex in the one field of a JSON object.
+pub(super) fn body_bytes<T: DeserializeOwned>(
+    headers: &HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+    limit: usize,
+    name: &str,
+    field: impl FnOnce(T) -> String,
+) -> Result<Vec<u8>, Problem> {
+    let body = body.map_err(|rejection| {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            Problem::too_large(limit)
+        } else {
+            Problem::malformed("the body could not be read")
+        }
+    })?;
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .map(|value| value.trim().to_ascii_lowercase());
+    match kind.as_deref() {
+        Some("application/json") => {
+            let body = serde_json::from_slice(&body).map_err(|_| {
+                Problem::malformed(format!("the body is not {{\"{name}\":\"0x…\"}}"))
+            })?;
+            bytes_from_hex(&field(body)).ok_or_else(|| {
+                Problem::malformed(format!("the {name} is not 0x and lower-case hex"))
+            })
+        }
+        Some("application/octet-stream") => Ok(body.to_vec()),
+        _ => Err(Problem::malformed(
+            "the content type is neither application/octet-stream nor application/json",
+        )),
+    }
 }
 
 /// Deployment, limits and state.
@@ -78,35 +115,11 @@ pub(crate) async fn submit(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let limit = api.engine.config.http.max_body;
-    let body = body.map_err(|rejection| {
-        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            Problem::too_large(limit)
-        } else {
-            Problem::malformed("the body could not be read")
-        }
-    })?;
-    let kind = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .map(|value| value.trim().to_ascii_lowercase());
-    let bytes = match kind.as_deref() {
-        Some("application/json") => {
-            let body: SubmissionBody = serde_json::from_slice(&body)
-                .map_err(|_| Problem::malformed("the body is not {\"submission\":\"0x…\"}"))?;
-            bytes_from_hex(&body.submission)
-                .ok_or_else(|| Problem::malformed("the submission is not 0x and lower-case hex"))?
-        }
-        Some("application/octet-stream") => body.to_vec(),
-        _ => {
-            return Err(Problem::malformed(
-                "the content type is neither application/octet-stream nor application/json",
-            ));
-        }
-    };
+    let json = |body: SubmissionBody| body.submission;
+    let bytes = body_bytes(&headers, body, limit, "submission", json)?;
     let accepted = api.queue.submit(bytes).await?;
     let digest = accepted.digest;
-    let status = if accepted.fresh {
+    let status = if accepted.pending {
         TransactionStatus::Pending
     } else {
         reading(&api.engine, move |engine| engine.status(&digest))

@@ -71,12 +71,53 @@ pub(crate) struct SubmissionBody {
     pub(crate) submission: String,
 }
 
+/// A message as JSON.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PostBody {
+    /// The message, 1,024 bytes, `0x` hex.
+    #[schema(example = "0x5ca1ab1e…")]
+    pub(crate) message: String,
+}
+
+/// A message that is held.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PostedBody {
+    /// When it is deleted, Unix seconds.
+    #[schema(example = 1_790_003_600u64)]
+    pub(crate) expires: u64,
+}
+
+/// A message with its place.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct MessageBody {
+    /// Grows by one with each message, and never comes again.
+    #[schema(example = 41u64)]
+    pub(crate) sequence: u64,
+    /// 1,024 bytes, `0x` hex.
+    #[schema(example = "0x5ca1ab1e…")]
+    pub(crate) message: String,
+}
+
+/// A page of messages in order.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct MessagesBody {
+    pub(crate) messages: Vec<MessageBody>,
+    /// `from` of the next page.
+    #[schema(example = 42u64)]
+    pub(crate) next: u64,
+    /// Sequence number that the next message will have: a reader with `next` = `head` has all.
+    #[schema(example = 42u64)]
+    pub(crate) head: u64,
+}
+
 /// What became of a transaction.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TransactionBody {
     /// Digest, `0x` hex.
     digest: String,
-    /// `pending`, `included`, `proven`, `settled`, `expired` or `rejected`.
+    /// `pending`, `waiting` (a leg of a swap, until its counterpart comes), `included`, `proven`,
+    /// `settled`, `expired` or `rejected`.
     status: &'static str,
     /// Batch that holds it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,7 +155,9 @@ impl TransactionBody {
                 body.l1_transaction = Some(hex0x(&tx));
             }
             TransactionStatus::Rejected { reason } => body.code = Some(reason.code()),
-            TransactionStatus::Pending | TransactionStatus::Expired => {}
+            TransactionStatus::Pending
+            | TransactionStatus::Waiting
+            | TransactionStatus::Expired => {}
         }
         body
     }

@@ -1,4 +1,4 @@
-//! Server-sent events: what happens to batches.
+//! Server-sent events: what happens to batches, and that there are messages.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::Stream;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{OwnedSemaphorePermit, broadcast};
+use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::Api;
@@ -18,13 +18,16 @@ use crate::wire::hex0x;
 
 struct Listener {
     events: broadcast::Receiver<BatchEvent>,
+    /// Keeps only the newest, so that a flood of messages is no flood of events for the slow.
+    messages: watch::Receiver<u64>,
     cancel: CancellationToken,
     _permit: OwnedSemaphorePermit,
 }
 
 /// Events `sealed`, `proven`, `settled`, `dropped` (this batch and all later ones were taken back
 /// before settlement; read them again) with `{"index", "l1_transaction"?}`; `lagged` when the
-/// reader was too slow and must read the batches again.
+/// reader was too slow and must read the batches again; `messages` with `{"head"}` when there are more
+/// messages in the mailbox.
 #[utoipa::path(get, path = "/v1/batches/stream", tag = "batches",
     responses((status = 200, description = "events", content_type = "text/event-stream", body = String),
         (status = 503, body = Problem)))]
@@ -36,6 +39,7 @@ pub(crate) async fn stream(
         .map_err(|_| Problem::unavailable("too many streams are open".into(), true))?;
     let listener = Listener {
         events: api.engine.events.subscribe(),
+        messages: api.engine.mailbox.subscribe(),
         cancel: api.engine.cancel.clone(),
         _permit: permit,
     };
@@ -43,6 +47,13 @@ pub(crate) async fn stream(
         let received = tokio::select! {
             () = listener.cancel.cancelled() => return None,
             received = listener.events.recv() => received,
+            changed = listener.messages.changed() => {
+                changed.ok()?;
+                let head = *listener.messages.borrow_and_update();
+                let data = serde_json::json!({ "head": head }).to_string();
+                let event = Event::default().event("messages").data(data);
+                return Some((Ok(event), listener));
+            }
         };
         let event = match received {
             Ok(event) => encode(&event),

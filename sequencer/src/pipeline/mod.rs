@@ -18,6 +18,8 @@ use crate::ports::SettlementError;
 
 pub(crate) use prove::run as prove;
 pub(crate) use seal::run as seal;
+#[cfg(test)]
+pub(crate) use seal::withdraw;
 pub(crate) use settle::run as settle;
 pub(crate) use watch::run as watch;
 

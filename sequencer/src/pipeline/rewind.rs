@@ -41,18 +41,20 @@ fn drop_batches(engine: &Arc<Engine>, from: u64) -> Result<(), Halt> {
     let inconsistent = |detail: String| Halt::Store { detail };
     let until = engine.cursor().seal;
     let store = &engine.store;
-    let mut returning: Vec<Sequenced> = Vec::new();
+    let mut returning: Vec<Vec<Sequenced>> = Vec::new();
     let mut changes = store.change();
     for index in from..until {
         let submissions = store
             .get::<Submissions>(&index)
             .map_err(failed)?
             .ok_or_else(|| inconsistent(format!("the submissions of batch {index} are gone")))?;
+        let mut batch = Vec::with_capacity(submissions.0.len());
         for (sequence, bytes) in submissions.0 {
             let submission = ParsedSubmission::parse(bytes, &engine.ledger_config.context)
                 .map_err(|error| inconsistent(format!("batch {index}: {error}")))?;
-            returning.push((sequence, Arc::new(submission)));
+            batch.push((sequence, Arc::new(submission)));
         }
+        returning.push(batch);
         changes.delete::<Batches>(&index).map_err(failed)?;
         changes.delete::<Stages>(&index).map_err(failed)?;
         changes.delete::<Jobs>(&index).map_err(failed)?;
@@ -60,7 +62,7 @@ fn drop_batches(engine: &Arc<Engine>, from: u64) -> Result<(), Halt> {
         changes.delete::<Submissions>(&index).map_err(failed)?;
         changes.delete::<Snapshots>(&(index + 1)).map_err(failed)?;
     }
-    for (sequence, submission) in &returning {
+    for (sequence, submission) in returning.iter().flatten() {
         changes
             .put::<Mempool>(sequence, &Bytes(submission.bytes.clone()))
             .map_err(failed)?;
@@ -93,11 +95,11 @@ fn drop_batches(engine: &Arc<Engine>, from: u64) -> Result<(), Halt> {
     let mut pool = engine.pool();
     let assets_root = pool.view().assets_root;
     pool.dropped(sealed_view(&ledger, assets_root, time));
-    for (sequence, submission) in returning {
-        pool.restore(sequence, submission)
+    for batch in returning {
+        pool.restore_batch(batch)
             .map_err(|_| inconsistent("a dropped batch conflicts with the mempool".into()))?;
     }
-    telemetry::mempool_size(pool.len());
+    telemetry::mempool(pool.census());
     *engine.deposits() = DepositQueue::new(state.deposit_count, deposits);
     let mut cursor = engine.cursor();
     cursor.seal = from;

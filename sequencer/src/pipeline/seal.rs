@@ -8,17 +8,18 @@ use subrosa_protocol::Fr;
 use subrosa_protocol::batch::{BatchWitness, Shape};
 use subrosa_protocol::ledger::{BatchInput, ExecuteError, HistoricalError, StatelessError};
 use subrosa_protocol::nullifier_tree::NullifierError;
+use subrosa_protocol::swap::Side;
 
 use super::{CHAIN, Failure, blocking, chain_time, reading};
-use crate::admission::FinalRejection;
+use crate::admission::{FinalRejection, unix_now};
 use crate::engine::{BatchEventKind, Engine};
 use crate::health::Halt;
-use crate::mempool::Sequenced;
+use crate::mempool::{Removed, Sequenced, removed};
+use crate::store::StoreError;
 use crate::store::tables::{
     BatchRecord, Batches, Bytes, Jobs, Mempool, Meta, MetaKey, Snapshots, Stage, Stages,
     Submissions, SubmissionsRecord, TransactionRecord, Transactions, Value,
 };
-use crate::store::{Changes, StoreError};
 use crate::telemetry;
 use crate::wire::Word;
 
@@ -35,6 +36,12 @@ pub(crate) async fn run(engine: Arc<Engine>) {
             () = tokio::time::sleep(tick) => {}
         }
         if engine.health.is_halted() {
+            return;
+        }
+        if engine.pool().legs_due(unix_now())
+            && let Err(halt) = sweep_legs(&engine).await
+        {
+            engine.health.halt(halt);
             return;
         }
         if !due(&engine) {
@@ -56,6 +63,17 @@ pub(crate) async fn run(engine: Arc<Engine>) {
             }
         }
     }
+}
+
+/// Drops the lone legs that can never be sealed: when it is time for it, whatever the chain does and
+/// whether or not anything is to be sealed.
+async fn sweep_legs(engine: &Arc<Engine>) -> Result<(), Halt> {
+    let _gate = engine.seal_gate.lock().await;
+    blocking(engine, "seal", |engine| {
+        let dead = engine.pool().dead_legs(unix_now());
+        remove(engine, &dead)
+    })
+    .await
 }
 
 /// The largest enabled shape.
@@ -121,9 +139,6 @@ async fn attempt(engine: &Arc<Engine>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A submission that leaves the mempool without a batch, with its fate.
-type Removed = (Sequenced, TransactionRecord);
-
 fn failed(error: StoreError) -> Halt {
     Halt::Store {
         detail: error.to_string(),
@@ -133,12 +148,20 @@ fn failed(error: StoreError) -> Halt {
 /// Sweeps out what can no longer be sealed, then seals one batch if there is anything to seal.
 /// Returns its index.
 fn seal(engine: &Arc<Engine>, time: u64, assets_root: Fr) -> Result<Option<u64>, Halt> {
-    let dead = engine.pool().dead(time);
+    let dead = {
+        let mut pool = engine.pool();
+        let mut dead = pool.dead(time);
+        // Lone legs too: what an anchor that is gone makes impossible stays so when the same batch is
+        // sealed anew, or of two legs one might have passed over the other and both wait for ever.
+        dead.extend(pool.dead_legs(unix_now()));
+        dead
+    };
     remove(engine, &dead)?;
 
     let started = Instant::now();
     let limit = largest(engine);
     let mut chosen = engine.pool().take(limit);
+    let taken: Vec<u64> = chosen.iter().map(|(sequence, _)| *sequence).collect();
     let deposits = engine.deposits().front(limit);
     let mut refused: Vec<Removed> = Vec::new();
     let mut ledger = engine.ledger();
@@ -165,14 +188,12 @@ fn seal(engine: &Arc<Engine>, time: u64, assets_root: Fr) -> Result<Option<u64>,
             Ok(witness) => break (witness, shape),
             Err(error) => {
                 let Some((slot, record)) = blame(&error) else {
-                    engine
-                        .pool()
-                        .give_back(chosen.iter().map(|(sequence, _)| *sequence));
+                    engine.pool().give_back(taken);
                     return Err(Halt::Ledger {
                         detail: error.to_string(),
                     });
                 };
-                refused.push((chosen.remove(slot), record));
+                refused.push((withdraw(&mut chosen, slot), record));
             }
         }
     };
@@ -203,6 +224,19 @@ fn seal(engine: &Arc<Engine>, time: u64, assets_root: Fr) -> Result<Option<u64>,
         "sealed"
     );
     Ok(Some(index))
+}
+
+/// Takes a transaction out of those chosen for a batch. A leg does not go without its counterpart,
+/// which is not at fault: it stays in the mempool, and is a lone leg as soon as the other is gone.
+pub(crate) fn withdraw(chosen: &mut Vec<Sequenced>, slot: usize) -> Sequenced {
+    let at_fault = chosen.remove(slot);
+    match at_fault.1.transaction.header.kind.side() {
+        None => {}
+        // The counterpart stood one slot further, and now stands here.
+        Some(Side::A) => drop(chosen.remove(slot)),
+        Some(Side::B) => drop(chosen.remove(slot - 1)),
+    }
+    at_fault
 }
 
 /// The smallest enabled shape with so many slots.
@@ -245,41 +279,19 @@ fn blame(error: &ExecuteError) -> Option<(usize, TransactionRecord)> {
     }
 }
 
-fn write_removed(changes: &mut Changes<'_>, removed: &[Removed]) -> Result<(), StoreError> {
-    for ((sequence, submission), record) in removed {
-        changes.delete::<Mempool>(sequence)?;
-        changes.put::<Transactions>(&submission.id, record)?;
-    }
-    Ok(())
-}
-
-fn count_removed(removed: &[Removed]) {
-    let expired = removed
-        .iter()
-        .filter(|(_, record)| *record == TransactionRecord::Expired)
-        .count();
-    telemetry::transactions("expired", expired);
-    telemetry::transactions("rejected", removed.len() - expired);
-    for ((_, submission), record) in removed {
-        tracing::info!(digest = %hex::encode(submission.id), ?record, "left the mempool");
-    }
-}
-
 /// Stores the fate of submissions that leave without a batch, then lets them go.
-fn remove(engine: &Engine, removed: &[Removed]) -> Result<(), Halt> {
-    if removed.is_empty() {
+fn remove(engine: &Engine, going: &[Removed]) -> Result<(), Halt> {
+    if going.is_empty() {
         return Ok(());
     }
     let mut changes = engine.store.change();
-    write_removed(&mut changes, removed).map_err(failed)?;
+    removed::write(&mut changes, going).map_err(failed)?;
     changes.commit().map_err(failed)?;
     let mut pool = engine.pool();
-    for ((sequence, _), _) in removed {
-        pool.remove(*sequence);
-    }
-    telemetry::mempool_size(pool.len());
+    pool.remove(going.iter().map(|((sequence, _), _)| *sequence));
+    telemetry::mempool(pool.census());
     drop(pool);
-    count_removed(removed);
+    removed::report(going);
     Ok(())
 }
 
@@ -328,7 +340,7 @@ impl Sealed {
             let record = TransactionRecord::Included { batch: index, slot };
             changes.put::<Transactions>(&submission.id, &record)?;
         }
-        write_removed(&mut changes, &self.refused)?;
+        removed::write(&mut changes, &self.refused)?;
         changes.put::<Meta>(&MetaKey::Head, &Bytes(witness.new.encode()))?;
         if let Some(bytes) = &self.snapshot {
             let kept: Vec<u64> = engine
@@ -357,16 +369,19 @@ impl Sealed {
                 witness.new,
                 witness.header.time,
             );
-            for ((sequence, _), _) in &self.refused {
-                pool.remove(*sequence);
-            }
-            telemetry::mempool_size(pool.len());
+            pool.remove(self.refused.iter().map(|((sequence, _), _)| *sequence));
+            telemetry::mempool(pool.census());
         }
         engine
             .deposits()
             .consume(usize::from(witness.header.deposits));
         engine.cursor().seal = witness.new.batch_index;
         telemetry::transactions("included", self.chosen.len());
-        count_removed(&self.refused);
+        let legs = self.chosen.iter();
+        let legs = legs
+            .filter(|(_, s)| s.transaction.header.kind.side().is_some())
+            .count();
+        telemetry::swaps(legs / 2);
+        removed::report(&self.refused);
     }
 }

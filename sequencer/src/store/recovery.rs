@@ -123,6 +123,12 @@ pub enum RecoveryError {
         /// What is wrong.
         what: &'static str,
     },
+    /// A message is in the mailbox that was never given its number.
+    #[error("message {sequence} is not below the mailbox's head")]
+    Message {
+        /// Sequence number.
+        sequence: u64,
+    },
     /// The deposits that wait are not contiguous.
     #[error("deposit {expected} is missing, deposit {found} follows")]
     Deposits {

@@ -8,6 +8,7 @@ use subrosa_protocol::ledger::{Deposit, State};
 
 use super::codec::{CodecError, Reader, Writer};
 use crate::admission::FinalRejection;
+use crate::mailbox::MESSAGE_LEN;
 use crate::wire::Word;
 
 const KEY_VERSION: u8 = 1;
@@ -83,6 +84,8 @@ tables! {
     Transactions = "transactions": Word => TransactionRecord;
     /// Accepted and unsealed submissions by sequence number.
     Mempool = "mempool": u64 => Bytes;
+    /// Messages in the mailbox by sequence number.
+    Messages = "messages": u64 => MessageRecord;
     /// The vault's deposit queue as far as it was seen, by index.
     Deposits = "deposits": u64 => Deposit;
 }
@@ -96,6 +99,8 @@ pub enum MetaKey {
     Identity,
     /// [`State`] after the last sealed batch.
     Head,
+    /// Sequence number of the mailbox's next message, once there was one.
+    Mailbox,
 }
 
 impl Key for MetaKey {
@@ -104,6 +109,7 @@ impl Key for MetaKey {
             Self::Schema => b"schema".to_vec(),
             Self::Identity => b"identity".to_vec(),
             Self::Head => b"head".to_vec(),
+            Self::Mailbox => b"mailbox".to_vec(),
         }
     }
 
@@ -112,6 +118,7 @@ impl Key for MetaKey {
             b"schema" => Ok(Self::Schema),
             b"identity" => Ok(Self::Identity),
             b"head" => Ok(Self::Head),
+            b"mailbox" => Ok(Self::Mailbox),
             _ => Err(CodecError::Field("meta key")),
         }
     }
@@ -380,6 +387,43 @@ impl Value for SubmissionsRecord {
             .collect::<Result<_, CodecError>>()?;
         reader.end()?;
         Ok(Self(value))
+    }
+}
+
+/// A message in the mailbox.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MessageRecord {
+    /// First second at which it is gone.
+    pub expires: u64,
+    /// The message.
+    pub message: [u8; MESSAGE_LEN],
+}
+
+/// Shows nothing of the message.
+impl std::fmt::Debug for MessageRecord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MessageRecord")
+            .field("expires", &self.expires)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Value for MessageRecord {
+    fn encode(&self) -> Vec<u8> {
+        Writer::versioned(VALUE_VERSION)
+            .u64(self.expires)
+            .raw(&self.message)
+            .finish()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        let mut reader = Reader::versioned(bytes, VALUE_VERSION)?;
+        let value = Self {
+            expires: reader.u64()?,
+            message: reader.array()?,
+        };
+        reader.end()?;
+        Ok(value)
     }
 }
 

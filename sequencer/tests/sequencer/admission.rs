@@ -12,13 +12,21 @@ use crate::support::*;
 /// A rule's name and a change that breaks it.
 type Breach = (&'static str, fn(&mut Transaction));
 
-fn assert_problem(answer: &Answer, status: u16, code: &str) {
+pub fn assert_problem(answer: &Answer, status: u16, code: &str) {
     assert_eq!((answer.status, answer.code()), (status, code), "{answer:?}");
     assert_eq!(answer.content_type, "application/problem+json");
     assert_eq!(answer.field("type"), format!("urn:subrosa:error:{code}"));
     assert_eq!(answer.body["status"], status);
     assert!(!answer.field("title").is_empty() && !answer.field("detail").is_empty());
-    let retryable = ["mempool_full", "rate_limited", "unavailable", "timeout"].contains(&code);
+    let retryable = [
+        "mempool_full",
+        "legs_full",
+        "mailbox_full",
+        "rate_limited",
+        "unavailable",
+        "timeout",
+    ]
+    .contains(&code);
     assert_eq!(answer.body["retryable"], retryable);
 }
 
@@ -196,7 +204,7 @@ async fn refuses_by_the_stateless_rules() {
     tx.header.fee = MIN_FEE - 1;
     let answer = node.submit(&tx).await;
     assert_problem(&answer, 422, "fee_too_low");
-    let rules: [Breach; 8] = [
+    let rules: [Breach; 10] = [
         ("no_op", |tx| {
             tx.header.kind = subrosa_protocol::transaction::Kind::NoOp
         }),
@@ -209,6 +217,10 @@ async fn refuses_by_the_stateless_rules() {
         ("zero_commitment", |tx| tx.commitments[1] = Fr::from(0u64)),
         ("reserved_word", |tx| tx.oracle = Fr::from(1u64)),
         ("ephemeral", |tx| tx.ephemeral = Fr::from(1u64)),
+        ("terms_missing", |tx| {
+            tx.header.kind = subrosa_protocol::transaction::Kind::SwapA
+        }),
+        ("terms_unexpected", |tx| tx.terms = Fr::from(1u64)),
     ];
     for (rule, change) in rules {
         let mut tx = base.clone();
@@ -399,6 +411,7 @@ async fn the_interface_is_described() {
         "/v1/batches/{index}",
         "/v1/batches/stream",
         "/v1/assets",
+        "/v1/messages",
         "/health",
         "/ready",
         "/metrics",
@@ -426,6 +439,8 @@ async fn the_interface_is_described() {
         "subrosa_sequencer_admissions_total{result=\"accepted\"}",
         "subrosa_sequencer_admission_seconds_bucket",
         "subrosa_sequencer_mempool_transactions",
+        "subrosa_sequencer_mempool_pairs",
+        "subrosa_sequencer_lone_legs",
         "subrosa_sequencer_http_requests_total{route=\"/v1/transactions\",status=\"202\"}",
     ] {
         assert!(metrics.contains(name), "{name} is not in\n{metrics}");

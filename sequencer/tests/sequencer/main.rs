@@ -4,9 +4,11 @@
 
 mod admission;
 mod kill;
+mod mailbox;
 mod pipeline;
 mod properties;
 mod recovery;
 mod start;
 mod support;
+mod swaps;
 mod throughput;

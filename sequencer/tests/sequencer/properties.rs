@@ -1,6 +1,7 @@
-//! Random interleavings of submissions, double spends, deposits, outages, lost receipts,
+//! Random interleavings of submissions, legs of swaps, double spends, deposits, outages, lost receipts,
 //! reorganisations, changes of the registry, lapses of time and restarts: in the end every accepted
-//! transaction has settled exactly once or was rejected for a reason, and chain and store agree.
+//! transaction has settled exactly once or was rejected for a reason (a leg may also still wait for its
+//! counterpart), both legs of a swap settled side by side or neither did, and chain and store agree.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
@@ -8,15 +9,25 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use subrosa_protocol::Fr;
+use subrosa_protocol::ledger::paired;
+use subrosa_protocol::swap::Side;
 use subrosa_protocol::transaction::Transaction;
 use subrosa_sequencer::Health;
 
 use crate::support::*;
 
+fn is_leg(tx: &Transaction) -> bool {
+    tx.header.kind.side().is_some()
+}
+
 #[derive(Debug, Clone)]
 enum Action {
     Submit(u8),
     Respend,
+    /// A leg of one of few swaps, which may expire soon by the chain's clock.
+    Leg(Side, u8, bool),
+    /// A transfer that spends a note of some leg.
+    SpendLeg(u8),
     Deposit,
     Restart,
     Wait,
@@ -32,6 +43,10 @@ fn arb_action() -> impl Strategy<Value = Action> {
     prop_oneof![
         6 => (1u8..6).prop_map(Action::Submit),
         3 => Just(Action::Respend),
+        8 => (any::<bool>(), 0u8..3, prop::bool::weighted(0.2)).prop_map(|(a, terms, soon)| {
+            Action::Leg(if a { Side::A } else { Side::B }, terms, soon)
+        }),
+        2 => any::<u8>().prop_map(Action::SpendLeg),
         2 => Just(Action::Deposit),
         3 => Just(Action::Restart),
         4 => Just(Action::Wait),
@@ -81,6 +96,32 @@ async fn play(actions: &[Action]) {
                         // Only if the other was rejected meanwhile, which the end checks.
                         accepted.push(tx);
                     }
+                }
+            }
+            Action::Leg(side, terms, soon) => {
+                let mut tx = world.leg(*side, 1 + u64::from(*terms));
+                tx.header.expiry = now() + if *soon { 3_000 } else { 20 * 3_600 };
+                let answer = node.submit(&tx).await;
+                if answer.status == 202 {
+                    accepted.push(tx);
+                } else {
+                    assert_eq!(answer.code(), "stale_assets", "{answer:?}");
+                }
+            }
+            Action::SpendLeg(which) => {
+                let legs: Vec<_> = accepted.iter().filter(|tx| is_leg(tx)).collect();
+                let Some(leg) = legs.get(usize::from(*which) % legs.len().max(1)) else {
+                    continue;
+                };
+                let mut tx = world.transaction();
+                tx.header.expiry = now() + 20 * 3600;
+                tx.nullifiers[2] = leg.nullifiers[1];
+                let answer = node.submit(&tx).await;
+                if answer.status == 202 {
+                    accepted.push(tx);
+                } else {
+                    let codes = ["nullifier_pending", "nullifier_spent", "stale_assets"];
+                    assert!(codes.contains(&answer.code()), "{answer:?}");
                 }
             }
             Action::Deposit => {
@@ -135,7 +176,7 @@ async fn play(actions: &[Action]) {
         }
         let resting = fates
             .values()
-            .all(|fate| ["settled", "rejected", "expired"].contains(&&**fate));
+            .all(|fate| ["settled", "rejected", "expired", "waiting"].contains(&&**fate));
         let info = node.get("/v1/info").await.body;
         // The chain decides: a reorganisation may not have been noticed here yet.
         let (chain, consumed) = world
@@ -165,8 +206,22 @@ async fn play(actions: &[Action]) {
         match fate.as_str() {
             "settled" => assert_eq!(times, 1),
             "rejected" | "expired" => assert_eq!(times, 0),
+            "waiting" => assert!(is_leg(tx) && times == 0),
             other => panic!("lost: {other}, {:?}", node.running.health()),
         }
+    }
+    // Both legs of a swap side by side in one batch, or neither.
+    for batch in world.settled(&accepted) {
+        paired(&batch).unwrap();
+    }
+    // Nobody waits for somebody who is here.
+    let waiting: HashSet<_> = accepted
+        .iter()
+        .filter(|tx| fates[&digest(tx)] == "waiting")
+        .filter_map(|tx| Some((tx.header.kind.side()?, tx.terms)))
+        .collect();
+    for (side, terms) in &waiting {
+        assert!(!waiting.contains(&(side.other(), *terms)));
     }
     assert_eq!(world.chain.with(|c| c.state.deposit_count), deposits as u64);
     let info = node.get("/v1/info").await.body;

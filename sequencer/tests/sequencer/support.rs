@@ -17,6 +17,7 @@ use subrosa_protocol::encoding::fr_to_bytes;
 use subrosa_protocol::encryption::NoteData;
 use subrosa_protocol::keys::unaudited;
 use subrosa_protocol::ledger::{Deposit, Ledger, State};
+use subrosa_protocol::swap::Side;
 use subrosa_protocol::transaction::{Context, Header, Kind, Transaction, Withdrawal};
 use subrosa_sequencer::ports::*;
 use subrosa_sequencer::{Config, Health, Ports, RunningSequencer, Sequencer, StartError};
@@ -486,6 +487,14 @@ pub fn withdrawal(anchor: Fr, assets_root: Fr, amount: u128) -> Transaction {
     tx
 }
 
+/// A leg of the swap with these terms; only the sequencer's doubles believe it.
+pub fn leg(side: Side, terms: u64, assets_root: Fr) -> Transaction {
+    let mut tx = transaction(genesis_root(), assets_root);
+    tx.header.kind = Kind::leg(side);
+    tx.terms = Fr::from(terms);
+    tx
+}
+
 pub fn genesis_root() -> Fr {
     State::genesis().note_root
 }
@@ -520,6 +529,7 @@ pub fn config(store: &Path) -> Config {
     config.settle.backoff_max_ms = 40;
     config.http.global_rate = 0;
     config.http.peer_rate = 0;
+    config.mailbox.rate = 0;
     config
 }
 
@@ -584,6 +594,30 @@ impl World {
     pub fn transaction(&self) -> Transaction {
         transaction(genesis_root(), self.chain.assets_root())
     }
+
+    pub fn leg(&self, side: Side, terms: u64) -> Transaction {
+        leg(side, terms, self.chain.assets_root())
+    }
+
+    /// What has settled, batch by batch, as the transactions that were submitted.
+    pub fn settled(&self, submitted: &[Transaction]) -> Vec<Vec<Transaction>> {
+        let find = |nullifiers: [Fr; 3]| {
+            let found = submitted.iter().find(|tx| tx.nullifiers == nullifiers);
+            found.expect("only what was submitted settles").clone()
+        };
+        self.chain.with(|chain| {
+            let batches = chain.settled.iter();
+            batches
+                .map(|batch| {
+                    batch
+                        .transactions
+                        .iter()
+                        .map(|tx| find(tx.nullifiers))
+                        .collect()
+                })
+                .collect()
+        })
+    }
 }
 
 pub struct Node {
@@ -637,7 +671,11 @@ impl Node {
     }
 
     pub async fn post(&self, content_type: &str, body: Vec<u8>) -> Answer {
-        let url = format!("{}/v1/transactions", self.base);
+        self.post_to("/v1/transactions", content_type, body).await
+    }
+
+    pub async fn post_to(&self, path: &str, content_type: &str, body: Vec<u8>) -> Answer {
+        let url = format!("{}{path}", self.base);
         let request = self
             .client
             .post(url)

@@ -1,0 +1,141 @@
+use super::*;
+
+fn message(i: u64) -> [u8; MESSAGE_LEN] {
+    let mut message = [0; MESSAGE_LEN];
+    message[..8].copy_from_slice(&i.to_be_bytes());
+    message
+}
+
+struct World {
+    store: Store,
+    config: MailboxConfig,
+    mailbox: Mailbox,
+    _dir: tempfile::TempDir,
+}
+
+fn world(ttl_s: u64, capacity: usize) -> World {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    let config = MailboxConfig {
+        ttl_s,
+        capacity,
+        max_page: 3,
+        ..MailboxConfig::default()
+    };
+    World {
+        mailbox: Mailbox::open(&store, &config).unwrap(),
+        store,
+        config,
+        _dir: dir,
+    }
+}
+
+impl World {
+    fn post(&self, i: u64, now: u64) -> Result<u64, PostError> {
+        self.mailbox.post(&self.store, message(i), now)
+    }
+
+    fn reopen(&mut self) {
+        self.mailbox = Mailbox::open(&self.store, &self.config).unwrap();
+    }
+
+    /// Sequence numbers and numbers of the messages from `from` on, next, and head.
+    fn read(&self, from: u64, now: u64) -> (Vec<(u64, u64)>, u64, u64) {
+        let page = self.mailbox.read(&self.store, from, 100, now).unwrap();
+        let number = |m: &[u8]| u64::from_be_bytes(m[..8].try_into().unwrap());
+        let messages = page.messages.iter();
+        let messages = messages.map(|(at, m)| (*at, number(m))).collect();
+        (messages, page.next, page.head)
+    }
+}
+
+#[test]
+fn messages_come_in_order_and_in_pages() {
+    let world = world(10, 100);
+    assert_eq!(world.read(0, 0), (vec![], 0, 0));
+    for i in 0..5 {
+        assert_eq!(world.post(10 + i, 0).unwrap(), 10);
+    }
+    assert_eq!(world.read(0, 0), (vec![(0, 10), (1, 11), (2, 12)], 3, 5));
+    assert_eq!(world.read(3, 0), (vec![(3, 13), (4, 14)], 5, 5));
+    assert_eq!(world.read(5, 0), (vec![], 5, 5));
+    // A reader of another mailbox finds back.
+    assert_eq!(world.read(99, 0), (vec![], 5, 5));
+}
+
+#[test]
+fn the_same_message_is_held_once() {
+    let world = world(10, 100);
+    world.post(1, 0).unwrap();
+    world.post(2, 1).unwrap();
+    assert_eq!(world.post(1, 5).unwrap(), 10, "the first one's expiry");
+    assert_eq!(world.read(0, 5), (vec![(0, 1), (1, 2)], 2, 2));
+    // Gone, it is a new one; what is left of the old does not take it away.
+    assert_eq!(world.post(1, 10).unwrap(), 20);
+    purge(&mut world.mailbox.shelf(), &world.store, 10).unwrap();
+    assert_eq!(world.post(1, 11).unwrap(), 20);
+    assert_eq!(world.read(0, 11), (vec![(2, 1)], 3, 3));
+}
+
+#[test]
+fn expired_messages_are_not_served_and_are_deleted() {
+    let world = world(10, 100);
+    world.post(1, 0).unwrap();
+    world.post(2, 5).unwrap();
+    assert_eq!(world.read(0, 9).0, [(0, 1), (1, 2)]);
+    assert_eq!(world.read(0, 10), (vec![(1, 2)], 2, 2));
+    purge(&mut world.mailbox.shelf(), &world.store, 10).unwrap();
+    let stored = world.store.all::<Messages>().unwrap();
+    assert_eq!(stored.into_keys().collect::<Vec<_>>(), [1]);
+}
+
+#[test]
+fn a_full_mailbox_refuses_until_something_expires() {
+    let world = world(10, 2);
+    world.post(1, 0).unwrap();
+    world.post(2, 5).unwrap();
+    assert!(matches!(world.post(3, 9), Err(PostError::Full)));
+    assert_eq!(world.post(2, 9).unwrap(), 15, "what is here is answered");
+    world.post(3, 10).unwrap();
+    assert_eq!(world.read(0, 10).0, [(1, 2), (2, 3)]);
+    assert!(matches!(world.post(4, 10), Err(PostError::Full)));
+}
+
+#[test]
+fn a_restart_keeps_messages_and_repeats_no_number() {
+    let mut world = world(10, 100);
+    world.post(1, 0).unwrap();
+    world.post(2, 5).unwrap();
+    world.reopen();
+    assert_eq!(world.read(0, 5), (vec![(0, 1), (1, 2)], 2, 2));
+    assert_eq!(world.post(1, 6).unwrap(), 10, "still known");
+    purge(&mut world.mailbox.shelf(), &world.store, 100).unwrap();
+    world.reopen();
+    assert_eq!(world.read(0, 100), (vec![], 2, 2));
+    world.post(3, 100).unwrap();
+    assert_eq!(world.read(0, 100), (vec![(2, 3)], 3, 3));
+}
+
+#[test]
+fn a_message_beyond_the_head_is_found_at_start() {
+    let world = world(10, 100);
+    let record = MessageRecord {
+        expires: 5,
+        message: message(1),
+    };
+    let mut changes = world.store.change();
+    changes.put::<Messages>(&7, &record).unwrap();
+    changes.commit().unwrap();
+    let error = Mailbox::open(&world.store, &world.config).unwrap_err();
+    assert!(matches!(error, RecoveryError::Message { sequence: 7 }));
+}
+
+#[test]
+fn listeners_are_told_of_the_head() {
+    let world = world(10, 100);
+    let mut head = world.mailbox.subscribe();
+    world.post(1, 0).unwrap();
+    world.post(1, 0).unwrap();
+    assert!(head.has_changed().unwrap());
+    assert_eq!(*head.borrow_and_update(), 1);
+}
