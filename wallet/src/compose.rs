@@ -151,6 +151,7 @@ impl Composer<'_> {
             outputs: layout.outputs,
             assets: [moved, fee_asset, fee_asset],
             memo,
+            terms: None,
         };
         let (transaction, witness) = draft
             .finish(self.keys, self.spend, self.assets, rng)
