@@ -12,7 +12,7 @@ use ark_bn254::Fr;
 use ark_ff::UniformRand;
 use ark_std::rand::{CryptoRng, Rng, RngCore};
 use subrosa_protocol::asset::{AssetId, AssetInfo, AssetTree};
-use subrosa_protocol::batch::{BatchWitness, Shape};
+use subrosa_protocol::batch::{BatchHeader, BatchWitness, Shape};
 use subrosa_protocol::encryption::Memo;
 use subrosa_protocol::keys::{AuditorKey, Seed, SpendKey, ViewingKey, unaudited};
 use subrosa_protocol::ledger::{BatchInput, Config, Deposit, Ledger};
@@ -192,31 +192,7 @@ pub fn block(
     rng: &mut (impl RngCore + CryptoRng),
 ) -> Block {
     let [asset, ..] = SAMPLE_ASSETS;
-    let assets = asset_tree(rng);
-    let config = Config {
-        context: context(),
-        fee_asset: asset,
-        min_fee: 1,
-    };
-    let mut ledger = Ledger::new();
-    let execute = |ledger: &mut Ledger, transactions, deposits| {
-        let input = BatchInput {
-            shape,
-            time: SAMPLE_EXPIRY - 60,
-            fee_recipient: [7; 20],
-            assets_root: assets.root(),
-            transactions,
-            deposits,
-        };
-        ledger
-            .execute(input, &config)
-            .expect("the samples keep the ledger's rules")
-    };
-    let deposit = |note: &Note| Deposit {
-        asset: note.asset,
-        value: note.value,
-        inner: note.inner(),
-    };
+    let mut chain = Chain::new(shape, rng);
 
     let spent: Vec<(Seed, Note)> = (0..transactions)
         .map(|_| {
@@ -226,30 +202,15 @@ pub fn block(
             (seed, Note::cash(asset, value, owner, Fr::rand(rng)))
         })
         .collect();
-    let queue = spent.iter().map(|(_, note)| deposit(note)).collect();
-    let start = execute(&mut ledger, Vec::new(), queue).header.start;
-
-    let anchor = ledger.notes().root();
+    let notes: Vec<Note> = spent.iter().map(|(_, note)| *note).collect();
+    let mut placed = chain.deposit(&notes).into_iter();
+    let anchor = chain.anchor();
     let samples: Vec<Sample> = (0u64..)
         .zip(spent)
         .map(|(slot, (seed, note))| {
-            // The deposit's leaf is the last of its slot's four.
-            let position = start + 4 * slot + 3;
-            let path = ledger
-                .notes()
-                .path(position)
-                .expect("the place was just appended");
+            let first = placed.next().expect("a place for each deposit");
             let [second, third] = [(); 2].map(|()| dummy(note.owner, asset, Fr::rand(rng)));
-            let inputs = [
-                InputWitness {
-                    dummy: false,
-                    note,
-                    position,
-                    path,
-                },
-                second,
-                third,
-            ];
+            let inputs = [first, second, third];
             let recipient = Seed::random(rng);
             let (fee, amount) = (1 + u128::from(slot), note.value / 3);
             let withdrawal = (slot % 2 == 1).then(|| Withdrawal {
@@ -270,17 +231,150 @@ pub fn block(
                 withdrawal,
                 terms: None,
             };
-            contents.finish([seed, recipient], assets.clone(), anchor, inputs, rng)
+            contents.finish([seed, recipient], chain.assets.clone(), anchor, inputs, rng)
         })
         .collect();
     let queue = (0..deposits).map(|_| {
         let value = rng.gen_range(1..=u128::MAX);
-        deposit(&Note::cash(asset, value, Fr::rand(rng), Fr::rand(rng)))
+        Note::cash(asset, value, Fr::rand(rng), Fr::rand(rng))
     });
-    let queue = queue.collect();
+    let queue: Vec<Note> = queue.collect();
     let transactions = samples.iter().map(|s| s.transaction.clone()).collect();
-    let witness = execute(&mut ledger, transactions, queue);
+    let witness = chain.execute(transactions, &queue);
     Block { samples, witness }
+}
+
+/// A batch of four slots with the two legs of one swap, each of a party that spends a note of what it gives
+/// and one of the fee asset.
+///
+/// # Panics
+/// Never.
+pub fn swap_block(rng: &mut (impl RngCore + CryptoRng)) -> Block {
+    let [fee_asset, one, other] = SAMPLE_ASSETS;
+    let mut chain = Chain::new(Shape::S4, rng);
+    let seeds = [Seed::random(rng), Seed::random(rng)];
+    let addresses = seeds
+        .each_ref()
+        .map(|seed| ViewingKey::from_seed(seed).address());
+    let legs = [one, other].map(|asset| Leg {
+        asset,
+        value: rng.gen_range(1..u128::MAX >> 8),
+    });
+    let exchange = Exchange {
+        legs,
+        salt: Salt::random(rng),
+    };
+    let [receiver_b, receiver_a] = addresses;
+    let terms = Terms::new(exchange, [receiver_a, receiver_b], SAMPLE_EXPIRY)
+        .expect("two assets and two owners");
+    let (fee, left) = (3, 1_000);
+    let mut notes = Vec::new();
+    for (leg, address) in legs.iter().zip(&addresses) {
+        notes.push(Note::cash(
+            fee_asset,
+            fee + 99,
+            address.owner,
+            Fr::rand(rng),
+        ));
+        notes.push(Note::cash(
+            leg.asset,
+            leg.value + left,
+            address.owner,
+            Fr::rand(rng),
+        ));
+    }
+    let mut placed = chain.deposit(&notes).into_iter();
+    let anchor = chain.anchor();
+    let samples: Vec<Sample> = Side::BOTH
+        .into_iter()
+        .map(|side| {
+            let leg = terms.exchange.leg(side);
+            let owner = addresses[side.index()].owner;
+            let inputs = [
+                placed.next().expect("its note of the fee asset"),
+                placed.next().expect("its note of what it gives"),
+                dummy(owner, fee_asset, Fr::rand(rng)),
+            ];
+            let contents = Contents {
+                kind: Kind::leg(side),
+                fee,
+                spent: Vec::new(),
+                paid: (leg.asset, leg.value),
+                change: [(leg.asset, left), (fee_asset, 99)],
+                withdrawal: None,
+                terms: Some(terms.clone()),
+            };
+            let parties = [&seeds[side.index()], &seeds[side.other().index()]]
+                .map(|seed| Seed::from_bytes(*seed.as_bytes()));
+            contents.finish(parties, chain.assets.clone(), anchor, inputs, rng)
+        })
+        .collect();
+    let transactions = samples.iter().map(|s| s.transaction.clone()).collect();
+    let witness = chain.execute(transactions, &[]);
+    Block { samples, witness }
+}
+
+/// The ledger of a block.
+struct Chain {
+    shape: Shape,
+    assets: AssetTree,
+    config: Config,
+    ledger: Ledger,
+}
+
+impl Chain {
+    fn new(shape: Shape, rng: &mut (impl RngCore + CryptoRng)) -> Self {
+        let config = Config {
+            context: context(),
+            fee_asset: SAMPLE_ASSETS[0],
+            min_fee: 1,
+        };
+        Self {
+            shape,
+            assets: asset_tree(rng),
+            config,
+            ledger: Ledger::new(),
+        }
+    }
+
+    fn anchor(&self) -> Fr {
+        self.ledger.notes().root()
+    }
+
+    fn execute(&mut self, transactions: Vec<Transaction>, deposits: &[Note]) -> BatchWitness {
+        let deposit = |note: &Note| Deposit {
+            asset: note.asset,
+            value: note.value,
+            inner: note.inner(),
+        };
+        let input = BatchInput {
+            shape: self.shape,
+            time: SAMPLE_EXPIRY - 60,
+            fee_recipient: [7; 20],
+            assets_root: self.assets.root(),
+            transactions,
+            deposits: deposits.iter().map(deposit).collect(),
+        };
+        self.ledger
+            .execute(input, &self.config)
+            .expect("the samples keep the ledger's rules")
+    }
+
+    /// A batch of deposits alone, as inputs that spend them.
+    fn deposit(&mut self, notes: &[Note]) -> Vec<InputWitness> {
+        let header = self.execute(Vec::new(), notes).header;
+        let place = |(slot, note): (usize, &Note)| {
+            let position = header.leaf_index(slot, BatchHeader::DEPOSIT_PLACE);
+            let path = self.ledger.notes().path(position);
+            InputWitness {
+                dummy: false,
+                note: *note,
+                position,
+                path: path.expect("the place was just appended"),
+            }
+        };
+        notes.iter().enumerate().map(place).collect()
+    }
 }
 
 /// What a sample moves.

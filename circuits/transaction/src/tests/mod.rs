@@ -124,6 +124,17 @@ fn size_is_the_committed_one() {
 }
 
 #[test]
+fn a_block_holds_both_legs_of_a_swap() {
+    let block = samples::swap_block(&mut rng(78));
+    assert_eq!(block.samples.len(), 2);
+    for sample in &block.samples {
+        check(&sample.witness, &sample.words).unwrap();
+    }
+    let terms = block.samples.iter().map(|sample| sample.transaction.terms);
+    assert_eq!(terms.collect::<std::collections::HashSet<_>>().len(), 1);
+}
+
+#[test]
 fn a_block_holds_valid_statements_of_one_ledger() {
     use subrosa_protocol::batch::Shape;
     let block = samples::block(Shape::S4, 3, 2, &mut rng(77));
