@@ -7,11 +7,12 @@ mod instructions;
 mod summary;
 mod world;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use indicatif::MultiProgress;
 
 use crate::chain::ChainKind;
+use crate::keys::Keys;
 
 /// The committed instructions, so that the binary demonstrates from anywhere.
 const PAYMENTS: &str = include_str!("../demo/payments.csv");
@@ -44,7 +45,7 @@ pub(crate) struct Arguments {
 }
 
 /// Runs the demonstration and prints its one line of JSON on standard output.
-pub(crate) async fn run(keys: &Path, arguments: Arguments) -> anyhow::Result<()> {
+pub(crate) async fn run(keys: &Keys, arguments: Arguments) -> anyhow::Result<()> {
     let text = match &arguments.payments {
         Some(path) => std::fs::read_to_string(path)?,
         None => PAYMENTS.to_owned(),
