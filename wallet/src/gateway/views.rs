@@ -181,7 +181,7 @@ pub(super) struct HistoryView {
     time: u64,
     /// The batch.
     batch: u64,
-    /// `deposit`, `received`, `sent`, `withdrawal` or `merge`.
+    /// `deposit`, `received`, `sent`, `delivered` (to the counterparty of a swap), `withdrawal` or `merge`.
     kind: &'static str,
     /// The asset.
     asset: AssetView,
@@ -201,6 +201,7 @@ impl From<HistoryLine> for HistoryView {
             MovementKind::Deposit => "deposit",
             MovementKind::Received => "received",
             MovementKind::Sent => "sent",
+            MovementKind::Delivered => "delivered",
             MovementKind::Withdrawal => "withdrawal",
             MovementKind::Merge => "merge",
         };
