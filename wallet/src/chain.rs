@@ -195,6 +195,12 @@ impl Chain {
         self.transactions.get(nullifiers).copied()
     }
 
+    /// Whether the note with this nullifier is ours.
+    #[must_use]
+    pub fn owns(&self, nullifier: &[u8; 32]) -> bool {
+        self.by_nullifier.contains_key(nullifier)
+    }
+
     /// The batch that spent the note with this nullifier, if it is ours and spent.
     #[must_use]
     pub fn spent(&self, nullifier: &[u8; 32]) -> Option<u64> {

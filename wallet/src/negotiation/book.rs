@@ -279,12 +279,7 @@ impl Book {
     ///
     /// # Errors
     /// [`Refusal`] if it is not being prepared.
-    pub fn offered(
-        &mut self,
-        id: &Id,
-        notes: Vec<[u8; 32]>,
-        now: u64,
-    ) -> Result<Letter, Refusal> {
+    pub fn offered(&mut self, id: &Id, notes: Vec<[u8; 32]>, now: u64) -> Result<Letter, Refusal> {
         let quote = self.quotes.get_mut(id).ok_or(Refusal::NotFound)?;
         if quote.status != QuoteStatus::Preparing {
             return Err(Refusal::WrongState("the quote is not being prepared"));
@@ -379,6 +374,15 @@ impl Book {
         letters
     }
 
+    /// The notes that an agreed swap's leg is made of, if they were not chosen at once.
+    pub fn pin(&mut self, id: &Id, notes: Vec<[u8; 32]>) {
+        if let Some(quote) = self.quotes.get_mut(id)
+            && quote.notes.is_empty()
+        {
+            quote.notes = notes;
+        }
+    }
+
     /// Says no to a quote that was received.
     ///
     /// # Errors
@@ -386,7 +390,9 @@ impl Book {
     pub fn decline_quote(&mut self, id: &Id) -> Result<Vec<Letter>, Refusal> {
         let quote = self.quotes.get_mut(id).ok_or(Refusal::NotFound)?;
         if quote.direction != Direction::Incoming || quote.status != QuoteStatus::Offered {
-            return Err(Refusal::WrongState("only an open quote that was received is declined"));
+            return Err(Refusal::WrongState(
+                "only an open quote that was received is declined",
+            ));
         }
         quote.status = QuoteStatus::Declined;
         Ok(vec![Letter {
@@ -439,7 +445,9 @@ impl Book {
     pub fn cancel_rfq(&mut self, id: &Id) -> Result<Vec<Letter>, Refusal> {
         let rfq = self.rfqs.get(id).ok_or(Refusal::NotFound)?;
         if rfq.direction != Direction::Outgoing || rfq.status != RfqStatus::Open {
-            return Err(Refusal::WrongState("only an open request of our own is cancelled"));
+            return Err(Refusal::WrongState(
+                "only an open request of our own is cancelled",
+            ));
         }
         Ok(self.end_request(id, RfqStatus::Cancelled, None))
     }
@@ -482,16 +490,23 @@ impl Book {
         if request.expiry < reading.now || request.expiry > latest {
             return Err(Dropped::Unfit("a request that is over, or far ahead"));
         }
-        if ![request.given, request.wanted].into_iter().all(reading.registered) {
+        if ![request.given, request.wanted]
+            .into_iter()
+            .all(reading.registered)
+        {
             return Err(Dropped::Unfit("a request in an unknown asset"));
         }
-        let open = self.rfqs().filter(|rfq| {
-            rfq.direction == Direction::Incoming && rfq.status == RfqStatus::Open
-        });
+        let open = self
+            .rfqs()
+            .filter(|rfq| rfq.direction == Direction::Incoming && rfq.status == RfqStatus::Open);
         let (mut all, mut of_one) = (0, 0);
         for rfq in open {
             all += 1;
-            of_one += usize::from(rfq.counterparties.iter().any(|party| party.address == *from));
+            of_one += usize::from(
+                rfq.counterparties
+                    .iter()
+                    .any(|party| party.address == *from),
+            );
         }
         if all >= MAX_RECEIVED || of_one >= MAX_OF_ONE {
             return Err(Dropped::Full);
@@ -568,9 +583,14 @@ impl Book {
         };
         let asked = self.rfqs.get(id).filter(|rfq| {
             rfq.direction == Direction::Outgoing
-                && rfq.counterparties.iter().any(|party| party.address == quote.counterparty)
+                && rfq
+                    .counterparties
+                    .iter()
+                    .any(|party| party.address == quote.counterparty)
         });
-        let rfq = asked.ok_or(Dropped::Unfit("a quote to a request that its maker did not get"))?;
+        let rfq = asked.ok_or(Dropped::Unfit(
+            "a quote to a request that its maker did not get",
+        ))?;
         if !rfq.fits(quote.gives(), quote.wants()) {
             return Err(Dropped::Unfit("a quote that does not fit its request"));
         }
@@ -586,7 +606,8 @@ impl Book {
             }));
         }
         let of_one = rfq.quotes.iter().filter_map(|id| self.quotes.get(id));
-        let of_one = of_one.filter(|other| other.counterparty == quote.counterparty && other.is_open());
+        let of_one =
+            of_one.filter(|other| other.counterparty == quote.counterparty && other.is_open());
         if of_one.count() >= MAX_ANSWERS {
             return Err(Dropped::Full);
         }
@@ -599,9 +620,10 @@ impl Book {
         id: &Id,
         reading: &Reading<'_>,
     ) -> Result<Reaction, Dropped> {
-        let quote = self.quotes.get_mut(id).filter(|quote| {
-            quote.direction == Direction::Outgoing && quote.counterparty == *from
-        });
+        let quote = self
+            .quotes
+            .get_mut(id)
+            .filter(|quote| quote.direction == Direction::Outgoing && quote.counterparty == *from);
         let quote = quote.ok_or(Dropped::Unfit("an acceptance of no quote to its sender"))?;
         match quote.status {
             QuoteStatus::Preparing => Err(Dropped::Unfit("an acceptance before the offer")),
@@ -635,9 +657,10 @@ impl Book {
     }
 
     fn on_decline(&mut self, from: &Address, id: &Id) -> Result<Reaction, Dropped> {
-        let quote = self.quotes.get_mut(id).filter(|quote| {
-            quote.direction == Direction::Outgoing && quote.counterparty == *from
-        });
+        let quote = self
+            .quotes
+            .get_mut(id)
+            .filter(|quote| quote.direction == Direction::Outgoing && quote.counterparty == *from);
         if let Some(quote) = quote {
             if quote.status != QuoteStatus::Offered {
                 return Err(Dropped::Unfit("a refusal of a quote that is not open"));
@@ -653,7 +676,9 @@ impl Book {
         let party = rfq
             .counterparty(from)
             .filter(|party| !party.declined)
-            .ok_or(Dropped::Unfit("a refusal by somebody who was not asked, or again"))?;
+            .ok_or(Dropped::Unfit(
+                "a refusal by somebody who was not asked, or again",
+            ))?;
         party.declined = true;
         let quoted = rfq.quotes.iter().filter_map(|id| self.quotes.get(id));
         let quoted = quoted.filter(|quote| quote.is_open()).count();
@@ -664,9 +689,10 @@ impl Book {
     }
 
     fn on_cancel(&mut self, from: &Address, id: &Id) -> Result<Reaction, Dropped> {
-        let quote = self.quotes.get_mut(id).filter(|quote| {
-            quote.direction == Direction::Incoming && quote.counterparty == *from
-        });
+        let quote = self
+            .quotes
+            .get_mut(id)
+            .filter(|quote| quote.direction == Direction::Incoming && quote.counterparty == *from);
         if let Some(quote) = quote {
             return match quote.status {
                 QuoteStatus::Offered => {
@@ -686,7 +712,10 @@ impl Book {
         let rfq = self.rfqs.get_mut(id).filter(|rfq| {
             rfq.direction == Direction::Incoming
                 && rfq.status == RfqStatus::Open
-                && rfq.counterparties.iter().any(|party| party.address == *from)
+                && rfq
+                    .counterparties
+                    .iter()
+                    .any(|party| party.address == *from)
         });
         let rfq = rfq.ok_or(Dropped::Unfit("a withdrawal of nothing that is open"))?;
         rfq.status = RfqStatus::Cancelled;
@@ -750,13 +779,17 @@ impl Book {
                 }
             }
         }
-        let ended = self.rfqs.values().filter(|rfq| rfq.status != RfqStatus::Open);
+        let ended = self
+            .rfqs
+            .values()
+            .filter(|rfq| rfq.status != RfqStatus::Open);
         for id in oldest(ended.map(|rfq| (rfq.created, rfq.id))) {
             self.rfqs.remove(&id);
         }
-        let ended = self.quotes.values().filter(|quote| {
-            !quote.is_open() && quote.status != QuoteStatus::Accepted
-        });
+        let ended = self
+            .quotes
+            .values()
+            .filter(|quote| !quote.is_open() && quote.status != QuoteStatus::Accepted);
         for id in oldest(ended.map(|quote| (quote.created, quote.id))) {
             self.quotes.remove(&id);
         }

@@ -236,7 +236,12 @@ mod tests {
 
     fn terms() -> impl Strategy<Value = Terms> {
         let address = |seed| ViewingKey::from_seed(&Seed::from_bytes([seed; 32])).address();
-        (any::<[u16; 2]>(), any::<[u128; 2]>(), any::<[u8; SALT_LEN]>(), 0u64..1 << 40)
+        (
+            any::<[u16; 2]>(),
+            any::<[u128; 2]>(),
+            any::<[u8; SALT_LEN]>(),
+            0u64..1 << 40,
+        )
             .prop_filter_map("no terms", move |(assets, values, salt, expiry)| {
                 let legs = [0, 1].map(|i| Leg {
                     asset: AssetId(assets[i]),
@@ -248,21 +253,46 @@ mod tests {
     }
 
     fn payload() -> impl Strategy<Value = Payload> {
-        let request = (id(), any::<[u16; 2]>(), any::<bool>(), 1u128.., 0u64..1 << 40);
-        let request = request.prop_filter_map("one asset", |(id, [given, wanted], given_fixed, amount, expiry)| {
-            (given != wanted).then_some(Payload::Request(Request {
-                id,
-                given: AssetId(given),
-                wanted: AssetId(wanted),
-                fixed: if given_fixed { Fixed::Given } else { Fixed::Wanted },
-                amount,
-                expiry,
-            }))
-        });
-        let quote = (id(), proptest::option::of(id()), 0u64..1 << 40, any::<bool>(), terms());
+        let request = (
+            id(),
+            any::<[u16; 2]>(),
+            any::<bool>(),
+            1u128..,
+            0u64..1 << 40,
+        );
+        let request = request.prop_filter_map(
+            "one asset",
+            |(id, [given, wanted], given_fixed, amount, expiry)| {
+                (given != wanted).then_some(Payload::Request(Request {
+                    id,
+                    given: AssetId(given),
+                    wanted: AssetId(wanted),
+                    fixed: if given_fixed {
+                        Fixed::Given
+                    } else {
+                        Fixed::Wanted
+                    },
+                    amount,
+                    expiry,
+                }))
+            },
+        );
+        let quote = (
+            id(),
+            proptest::option::of(id()),
+            0u64..1 << 40,
+            any::<bool>(),
+            terms(),
+        );
         let quote = quote.prop_map(|(id, request, valid_until, a, terms)| {
             let maker = if a { Side::A } else { Side::B };
-            Payload::Quote(Box::new(Offer { id, request, valid_until, maker, terms }))
+            Payload::Quote(Box::new(Offer {
+                id,
+                request,
+                valid_until,
+                maker,
+                terms,
+            }))
         });
         prop_oneof![
             request,
