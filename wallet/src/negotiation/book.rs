@@ -22,8 +22,8 @@ use super::{
 };
 use crate::operation::Operation;
 
-/// A message to be sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A message to be sent. Its `Debug` form says of what type.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Letter {
     /// To whom.
     pub to: Address,
@@ -113,6 +113,12 @@ pub struct Book {
     rfqs: BTreeMap<Id, Rfq>,
     quotes: BTreeMap<Id, Quote>,
     events: Events,
+}
+
+impl std::fmt::Debug for Letter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Letter").field(&self.payload).finish()
+    }
 }
 
 impl std::fmt::Debug for Book {
@@ -423,6 +429,19 @@ impl Book {
         Ok(known.then_some(letter).into_iter().collect())
     }
 
+    /// Takes back what promises notes that are gone, whatever took them: `there` says whether a note is still to be
+    /// had.
+    pub fn withdraw_broken(&mut self, there: impl Fn(&[u8; 32]) -> bool) -> Vec<Letter> {
+        let broken = self.quotes.values().filter(|quote| {
+            quote.status == QuoteStatus::Offered
+                && quote.promises()
+                && !quote.notes.iter().all(&there)
+        });
+        let broken: Vec<Id> = broken.map(|quote| quote.id).collect();
+        let letters = broken.iter().filter_map(|id| self.cancel_quote(id).ok());
+        letters.flatten().collect()
+    }
+
     /// Says no to a request that was received.
     ///
     /// # Errors
@@ -496,21 +515,7 @@ impl Book {
         {
             return Err(Dropped::Unfit("a request in an unknown asset"));
         }
-        let open = self
-            .rfqs()
-            .filter(|rfq| rfq.direction == Direction::Incoming && rfq.status == RfqStatus::Open);
-        let (mut all, mut of_one) = (0, 0);
-        for rfq in open {
-            all += 1;
-            of_one += usize::from(
-                rfq.counterparties
-                    .iter()
-                    .any(|party| party.address == *from),
-            );
-        }
-        if all >= MAX_RECEIVED || of_one >= MAX_OF_ONE {
-            return Err(Dropped::Full);
-        }
+        self.room_for_request(from, request.expiry)?;
         let rfq = Rfq::new(request, Direction::Incoming, vec![*from], reading.now);
         self.rfqs.insert(request.id, rfq);
         Ok(changed())
@@ -556,8 +561,13 @@ impl Book {
             told: (None, None),
             terms: offer.terms,
         };
-        if let Some(reaction) = self.refuse_answer(&quote)? {
-            return Ok(reaction);
+        match &quote.rfq {
+            None => self.room_for_quote(from, quote.valid_until)?,
+            Some(rfq) => {
+                if let Some(reaction) = self.refuse_answer(rfq, &quote)? {
+                    return Ok(reaction);
+                }
+            }
         }
         if let Some(rfq) = quote.rfq.and_then(|id| self.rfqs.get_mut(&id)) {
             rfq.quotes.push(quote.id);
@@ -566,21 +576,61 @@ impl Book {
         Ok(changed())
     }
 
-    /// Whether a received quote has its request and room. One that comes too late is declined, so that its
-    /// maker's notes are free again.
-    fn refuse_answer(&self, quote: &Quote) -> Result<Option<Reaction>, Dropped> {
-        let Some(id) = &quote.rfq else {
-            let unasked = self.quotes().filter(|other| {
-                other.direction == Direction::Incoming && other.is_open() && other.rfq.is_none()
-            });
-            let (mut all, mut of_one) = (0, 0);
-            for other in unasked {
-                all += 1;
-                of_one += usize::from(other.counterparty == quote.counterparty);
+    /// Makes room for a request. What is not answered and ends last gives way to what ends earlier: a flood that wants to
+    /// stay has to be short.
+    fn room_for_request(&mut self, from: &Address, expiry: u64) -> Result<(), Dropped> {
+        let open = self
+            .rfqs
+            .values_mut()
+            .filter(|rfq| rfq.direction == Direction::Incoming && rfq.status == RfqStatus::Open);
+        let (mut all, mut of_one, mut last) = (0, 0, None::<&mut Rfq>);
+        for rfq in open {
+            all += 1;
+            of_one += usize::from(rfq.counterparties.iter().any(|p| p.address == *from));
+            let later = last.as_ref().is_none_or(|last| rfq.expires > last.expires);
+            if later && rfq.quotes.is_empty() {
+                last = Some(rfq);
             }
-            let full = all >= MAX_RECEIVED || of_one >= MAX_OF_ONE;
-            return if full { Err(Dropped::Full) } else { Ok(None) };
-        };
+        }
+        if of_one >= MAX_OF_ONE {
+            return Err(Dropped::Full);
+        }
+        if all >= MAX_RECEIVED {
+            let last = last.filter(|last| last.expires > expiry);
+            last.ok_or(Dropped::Full)?.status = RfqStatus::Expired;
+        }
+        Ok(())
+    }
+
+    /// Makes room for a quote that nobody asked for, in the same way.
+    fn room_for_quote(&mut self, from: &Address, valid_until: u64) -> Result<(), Dropped> {
+        let unasked = self.quotes.values_mut().filter(|quote| {
+            quote.direction == Direction::Incoming && quote.is_open() && quote.rfq.is_none()
+        });
+        let (mut all, mut of_one, mut last) = (0, 0, None::<&mut Quote>);
+        for quote in unasked {
+            all += 1;
+            of_one += usize::from(quote.counterparty == *from);
+            if last
+                .as_ref()
+                .is_none_or(|last| quote.valid_until > last.valid_until)
+            {
+                last = Some(quote);
+            }
+        }
+        if of_one >= MAX_OF_ONE {
+            return Err(Dropped::Full);
+        }
+        if all >= MAX_RECEIVED {
+            let last = last.filter(|last| last.valid_until > valid_until);
+            last.ok_or(Dropped::Full)?.status = QuoteStatus::Expired;
+        }
+        Ok(())
+    }
+
+    /// Whether an answer has its request and room. One that comes too late is declined, so that its
+    /// maker's notes are free again.
+    fn refuse_answer(&self, id: &Id, quote: &Quote) -> Result<Option<Reaction>, Dropped> {
         let asked = self.rfqs.get(id).filter(|rfq| {
             rfq.direction == Direction::Outgoing
                 && rfq

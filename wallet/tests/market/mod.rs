@@ -395,7 +395,12 @@ pub(crate) struct Party {
 }
 
 impl Party {
-    pub(crate) async fn open(market: &Arc<Market>, sequencer: &str, directory: &Path, seed: u8) -> Self {
+    pub(crate) async fn open(
+        market: &Arc<Market>,
+        sequencer: &str,
+        directory: &Path,
+        seed: u8,
+    ) -> Self {
         let config = WalletConfig {
             directory: directory.to_owned(),
             network: Network::Development,
