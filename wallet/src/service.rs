@@ -7,9 +7,11 @@ mod fate;
 mod mailbox;
 mod prepare;
 mod scan;
+mod shown;
 mod trade;
 
-pub use trade::{Inquiry, Occasion, Order, Priced, QuoteLine, RfqLine};
+pub use shown::{Priced, QuoteLine, RfqLine};
+pub use trade::{Inquiry, Occasion, Order};
 
 use std::{
     collections::HashSet,

@@ -359,7 +359,7 @@ impl Book {
         let Some(rfq) = self.rfqs.get_mut(id) else {
             return Vec::new();
         };
-        rfq.status = status;
+        let open = std::mem::replace(&mut rfq.status, status) == RfqStatus::Open;
         let mut letters = Vec::new();
         for id in &rfq.quotes {
             let quote = self.quotes.get_mut(id);
@@ -373,7 +373,8 @@ impl Book {
             }
         }
         let others = rfq.counterparties.iter();
-        let others = others.filter(|party| !party.declined && Some(&party.address) != chosen);
+        let others =
+            others.filter(|party| open && !party.declined && Some(&party.address) != chosen);
         letters.extend(others.map(|party| Letter {
             to: party.address,
             payload: Payload::Cancel(*id),
