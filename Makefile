@@ -4,11 +4,12 @@ L1 ?= embedded
 SCENARIO ?= transfer
 SUBROSA = target/release/subrosa
 
-.PHONY: help build demo test test-rust test-contracts test-snarkjs lint audit contracts bench clean
+.PHONY: help build demo test test-rust test-contracts test-snarkjs check-cuda lint audit contracts bench clean
 
 help:
 	@echo "make demo [L1=anvil]   build and run the demonstration"
 	@echo "make test              everything: lints, Rust, contracts, snarkjs, end to end"
+	@echo "make check-cuda        build and lint the GPU engine (no GPU needed; nvcc from pip if there is none)"
 	@echo "make contracts         recompile the contracts and their committed artifacts"
 	@echo "make bench             measure and write benches/results/"
 
@@ -45,6 +46,10 @@ test-contracts:
 test-snarkjs:
 	@scripts/prepare --contracts
 	prover/snarkjs/verify.sh
+
+# Not part of `test`: it wants nvcc, which pip downloads, and builds the prover a second time.
+check-cuda:
+	@scripts/check-cuda
 
 contracts:
 	@scripts/prepare --contracts

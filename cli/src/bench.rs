@@ -1,6 +1,6 @@
 //! `subrosa bench`: figures of this machine, as a line for people or as JSON. Nothing here judges them.
 
-use std::{path::Path, sync::Mutex, time::Instant};
+use std::{sync::Mutex, time::Instant};
 
 use alloy_primitives::{Bytes, U256};
 use anyhow::{Context as _, ensure};
@@ -24,11 +24,11 @@ use subrosa_prover::{
     batch::{BatchKeys, BatchProof},
     groth16::{ProofBytes, TransactionKeys},
     progress::{ProgressSink, Silent},
-    setup::KeyStore,
 };
 use subrosa_transaction::samples::{self, SAMPLE_ASSETS, Sample};
 
 use crate::{
+    keys::Keys,
     progress::counter,
     proofs::verification_gas,
     system::{median, peak_rss_bytes, reset_peak_rss, rounded},
@@ -79,7 +79,7 @@ pub(crate) enum Command {
 }
 
 /// Measures and prints.
-pub(crate) async fn run(keys: &Path, command: Command) -> anyhow::Result<()> {
+pub(crate) async fn run(keys: &Keys, command: Command) -> anyhow::Result<()> {
     let (figures, as_json) = match command {
         Command::Client { runs, json } => (client(keys, runs)?, json),
         Command::Batch { slots, runs, json } => (batch(keys, slots, runs).await?, json),
@@ -100,10 +100,10 @@ fn rng() -> StdRng {
     StdRng::seed_from_u64(20_260_101)
 }
 
-fn client(keys: &Path, runs: usize) -> anyhow::Result<Value> {
+fn client(keys: &Keys, runs: usize) -> anyhow::Result<Value> {
     ensure!(runs > 0, "at least one run");
     let started = Instant::now();
-    let keys = KeyStore::open(keys)?.transaction(&Silent)?;
+    let keys = keys.open()?.transaction(&Silent)?;
     let load = started.elapsed().as_secs_f64();
     let bars = MultiProgress::new();
     let bar = counter(&bars, "client proofs", runs as u64);
@@ -210,11 +210,11 @@ impl ProgressSink for PhaseTimes {
     }
 }
 
-async fn batch(keys: &Path, slots: usize, runs: usize) -> anyhow::Result<Value> {
+async fn batch(keys: &Keys, slots: usize, runs: usize) -> anyhow::Result<Value> {
     ensure!(runs > 0, "at least one run");
     let shape = Shape::from_slots(slots).context("a shape has 4, 16 or 64 slots")?;
     let bars = MultiProgress::new();
-    let store = KeyStore::open(keys)?;
+    let store = keys.open_to_prove()?;
     let clients = store.transaction(&Silent)?;
     let full = full_batch(shape, &clients, &bars)?;
     // The clients' work is not the batch prover's.
@@ -309,11 +309,11 @@ async fn verify_gas(keys: &BatchKeys, proof: &BatchProof) -> anyhow::Result<Gas>
     })
 }
 
-fn admission(keys: &Path, submissions: usize) -> anyhow::Result<Value> {
+fn admission(keys: &Keys, submissions: usize) -> anyhow::Result<Value> {
     const GROUP: usize = 64;
     const DISTINCT: usize = 8;
     ensure!(submissions >= GROUP, "at least {GROUP} submissions");
-    let keys = KeyStore::open(keys)?.transaction(&Silent)?;
+    let keys = keys.open()?.transaction(&Silent)?;
     let mut rng = rng();
     // A few distinct valid submissions, repeated: verification does the same work for each.
     let mut encoded = Vec::with_capacity(DISTINCT);

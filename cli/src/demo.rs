@@ -10,12 +10,13 @@ mod summary;
 mod trades;
 mod world;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use indicatif::MultiProgress;
 
 use self::world::{Token, World};
 use crate::chain::ChainKind;
+use crate::keys::Keys;
 
 /// The committed instructions, so that the binary demonstrates from anywhere.
 const PAYMENTS: &str = include_str!("../demo/payments.csv");
@@ -86,7 +87,7 @@ pub(crate) struct Arguments {
 }
 
 /// Runs the demonstration and prints its one line of JSON on standard output.
-pub(crate) async fn run(keys: &Path, arguments: Arguments) -> anyhow::Result<()> {
+pub(crate) async fn run(keys: &Keys, arguments: Arguments) -> anyhow::Result<()> {
     let read = |path: &Option<PathBuf>, committed: &str| match path {
         Some(path) => std::fs::read_to_string(path),
         None => Ok(committed.to_owned()),

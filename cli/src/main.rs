@@ -4,13 +4,12 @@ mod bench;
 mod chain;
 mod config;
 mod demo;
+mod keys;
 mod progress;
 mod proofs;
 mod run;
 mod setup;
 mod system;
-
-use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
@@ -19,14 +18,8 @@ use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberI
 #[derive(Parser)]
 #[command(version, about, propagate_version = true)]
 struct Cli {
-    /// Where keys and parameters are kept.
-    #[arg(
-        long,
-        global = true,
-        env = "SUBROSA_KEYS",
-        default_value = ".subrosa/keys"
-    )]
-    keys: PathBuf,
+    #[command(flatten)]
+    keys: keys::Keys,
     /// What to log, as in `info,subrosa_sequencer=debug`; logs go to standard error.
     #[arg(long, global = true, env = "SUBROSA_LOG", default_value = "warn")]
     log: String,

@@ -22,7 +22,6 @@ use subrosa_protocol::{
 use subrosa_prover::{
     batch::BatchKeys,
     groth16::{PROOF_LEN, ProofBytes},
-    setup::KeyStore,
 };
 use subrosa_sequencer::{
     Config, Ports, Sequencer,
@@ -32,6 +31,7 @@ use subrosa_wallet::{Gateway, Token, Wallet, WalletConfig, keystore};
 
 use crate::{
     config::layered,
+    keys::Keys,
     progress::Phases,
     proofs::{ShownProver, TimedProver},
 };
@@ -131,7 +131,7 @@ fn lower(address: Address) -> String {
 }
 
 /// Runs the sequencer until interrupted.
-pub(crate) async fn sequencer(keys: &Path, arguments: SequencerArguments) -> anyhow::Result<()> {
+pub(crate) async fn sequencer(keys: &Keys, arguments: SequencerArguments) -> anyhow::Result<()> {
     let deployment = deployment(&arguments.deployment)?;
     let development = arguments.development.then_some(1);
     let operator = account("SUBROSA_OPERATOR_KEY", development, deployment.chain_id)?;
@@ -168,14 +168,14 @@ pub(crate) async fn sequencer(keys: &Path, arguments: SequencerArguments) -> any
 }
 
 fn sequencer_keys(
-    keys: &Path,
+    keys: &Keys,
     config: &Config,
     bars: &MultiProgress,
 ) -> anyhow::Result<(
     subrosa_prover::groth16::TransactionVerifier,
     Vec<Arc<BatchKeys>>,
 )> {
-    let store = KeyStore::open(keys)?;
+    let store = keys.open_to_prove()?;
     let phases = Phases::new(bars, "keys");
     let verifier = store.transaction_verifier(&phases)?;
     let batch = config
@@ -258,7 +258,7 @@ fn key_file(directory: &Path) -> PathBuf {
 }
 
 /// Runs a wallet command.
-pub(crate) async fn wallet(keys: &Path, command: WalletCommand) -> anyhow::Result<()> {
+pub(crate) async fn wallet(keys: &Keys, command: WalletCommand) -> anyhow::Result<()> {
     match command {
         WalletCommand::Init {
             directory,
@@ -304,7 +304,7 @@ fn zeroize_line() -> anyhow::Result<String> {
     Ok(line)
 }
 
-async fn run_wallet(keys: &Path, arguments: WalletArguments) -> anyhow::Result<()> {
+async fn run_wallet(keys: &Keys, arguments: WalletArguments) -> anyhow::Result<()> {
     ensure!(
         arguments.expose || arguments.listen.ip().is_loopback(),
         "{} is not a loopback address; --expose allows it",
@@ -318,7 +318,7 @@ async fn run_wallet(keys: &Path, arguments: WalletArguments) -> anyhow::Result<(
     )?;
     let (seed, network) = keystore::open(&key_file(&arguments.directory), &passphrase()?)?;
     let phases = Phases::new(&MultiProgress::new(), "keys of the transaction circuit");
-    let transaction = KeyStore::open(keys)?.transaction(&phases)?;
+    let transaction = keys.open()?.transaction(&phases)?;
     phases.clear();
     ensure!(
         development::is_development_chain(deployment.chain_id)
@@ -379,15 +379,15 @@ struct ProofFile {
 }
 
 /// Runs a prover command.
-pub(crate) fn prover(keys: &Path, command: ProverCommand) -> anyhow::Result<()> {
+pub(crate) fn prover(keys: &Keys, command: ProverCommand) -> anyhow::Result<()> {
     let bars = MultiProgress::new();
-    let store = KeyStore::open(keys)?;
     match command {
         ProverCommand::Prove {
             witness,
             proofs,
             out,
         } => {
+            let store = keys.open_to_prove()?;
             let witness = BatchWitness::from_bytes(&std::fs::read(&witness)?)?;
             let proofs = std::fs::read(&proofs)?
                 .chunks(PROOF_LEN)
@@ -414,7 +414,7 @@ pub(crate) fn prover(keys: &Path, command: ProverCommand) -> anyhow::Result<()> 
             let shape = subrosa_protocol::batch::Shape::from_slots(file.slots)
                 .context("a shape has 4, 16 or 64 slots")?;
             let phases = Phases::new(&bars, "keys");
-            let keys = store.batch(shape, &phases)?;
+            let keys = keys.open()?.batch(shape, &phases)?;
             phases.clear();
             let mut instances = [Fr::from(0u64); 5];
             for (instance, text) in instances.iter_mut().zip(&file.instances) {

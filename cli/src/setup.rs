@@ -1,6 +1,6 @@
 //! `subrosa setup`: keys, parameters, development deployments.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use alloy_primitives::Address;
 use anyhow::{Context as _, ensure};
@@ -11,8 +11,8 @@ use subrosa_bindings::{
     development,
 };
 use subrosa_protocol::{asset::AssetId, batch::Shape};
-use subrosa_prover::setup::KeyStore;
 
+use crate::keys::Keys;
 use crate::progress::Phases;
 
 /// What to set up.
@@ -51,11 +51,11 @@ fn shapes(slots: &[usize]) -> anyhow::Result<Vec<Shape>> {
 }
 
 /// Runs the command.
-pub(crate) async fn run(keys: &Path, command: Command) -> anyhow::Result<()> {
+pub(crate) async fn run(keys: &Keys, command: Command) -> anyhow::Result<()> {
     let bars = MultiProgress::new();
     match command {
         Command::Keys { slots } => {
-            let store = KeyStore::open(keys)?;
+            let store = keys.open()?;
             let phases = Phases::new(&bars, "transaction circuit");
             let transaction = store.transaction(&phases)?;
             phases.clear();
@@ -78,7 +78,7 @@ pub(crate) async fn run(keys: &Path, command: Command) -> anyhow::Result<()> {
             Ok(())
         }
         Command::ImportSrs { file } => {
-            let k = KeyStore::open(keys)?.import_srs(&file)?;
+            let k = keys.open()?.import_srs(&file)?;
             println!("parameters for circuits up to 2^{k} rows");
             Ok(())
         }
@@ -89,7 +89,7 @@ pub(crate) async fn run(keys: &Path, command: Command) -> anyhow::Result<()> {
 }
 
 async fn development_deployment(
-    keys: &Path,
+    keys: &Keys,
     l1: &str,
     shapes: &[Shape],
     units: u64,
@@ -105,7 +105,7 @@ async fn development_deployment(
     let mut new_shapes = Vec::new();
     for shape in shapes {
         let phases = Phases::new(bars, format!("batch circuit, {} slots", shape.slots()));
-        let batch = KeyStore::open(keys)?.batch(*shape, &phases)?;
+        let batch = keys.open()?.batch(*shape, &phases)?;
         phases.clear();
         new_shapes.push(NewShape {
             shape: *shape,

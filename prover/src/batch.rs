@@ -176,15 +176,17 @@ impl BatchKeys {
             || ProveError::Backend("the circuit does not take the statement".to_owned());
 
         phase(sink, "witness", 1)?;
-        let columns = circuit.committed().ok_or_else(misshapen)?;
+        let recorded = circuit.record().ok_or_else(misshapen)?;
+        let columns = recorded.committed();
         phase(sink, "commit", 2)?;
         let committed = self
             .keys
             .commit(columns, &instances.map(|word| to_halo2(&word)))?;
         phase(sink, "witness", 3)?;
-        let columns = circuit
+        let columns = recorded
             .advice(committed.challenge())
             .ok_or_else(misshapen)?;
+        drop(recorded);
         phase(sink, "prove", 4)?;
         let proof = self.keys.finish(committed, columns, &Steps(sink))?;
         phase(sink, "verify", 5)?;

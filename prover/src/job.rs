@@ -3,6 +3,11 @@
 //! Jobs live in the sequencer's store; the queue holds only what is being worked on. After a restart
 //! the store submits its unproven batches again. What fails is final (the same witness fails again),
 //! except where the job was cancelled.
+//!
+//! A job can be cancelled between any two steps of its proof, and is never resumed: submitted again, after
+//! a cancellation or a crash, it begins with its first step. What ties the steps together is the generator
+//! that blinded the committed columns, and that is kept in memory only: a second proof from the same
+//! blinding under another challenge would give the columns away.
 
 use std::any::Any;
 use std::collections::HashMap;

@@ -180,6 +180,39 @@ fn a_bad_client_proof_is_named_with_its_slot_and_nothing_is_proven() {
     assert!(phases.0.lock().unwrap().iter().all(|p| p == "check 0/6"));
 }
 
+/// Both legs of a swap are proven, and no batch in which one of them stands otherwise.
+#[test]
+fn a_swap_is_proven_whole() {
+    let mut rng = rand::rngs::StdRng::seed_from_u64(6);
+    let swap = support::proven(subrosa_transaction::samples::swap_block(&mut rng));
+    let proof = keys().prove(&swap.witness, &swap.proofs, &Silent).unwrap();
+    assert_eq!(keys().verify(&proof.instances, &proof.proof), Ok(()));
+
+    let refused = |edit: fn(&mut BatchWitness), proofs: &[ProofBytes]| {
+        let mut witness = swap.witness.clone();
+        edit(&mut witness);
+        keys()
+            .prove(&witness, proofs, &Silent)
+            .map(drop)
+            .unwrap_err()
+    };
+    // The first leg alone, and the second before the first; counts and proofs follow.
+    let alone = refused(
+        |witness| {
+            witness.slots[1].active = false;
+            witness.slots[1].words = [Fr::from(0u64); 30];
+            witness.header.transactions = 1;
+        },
+        &swap.proofs[..1],
+    );
+    assert!(matches!(alone, ProveError::Rule(Rule::B20)), "{alone}");
+    let turned = refused(
+        |witness| witness.slots.swap(0, 1),
+        &[swap.proofs[1], swap.proofs[0]],
+    );
+    assert!(matches!(turned, ProveError::Rule(Rule::B20)), "{turned}");
+}
+
 #[test]
 fn a_batch_without_transactions_needs_no_client_proof() {
     let empty = support::batch(Shape::S4, 0, 3, 5);

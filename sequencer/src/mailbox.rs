@@ -18,8 +18,7 @@ use crate::store::tables::{Bytes, MessageRecord, Messages, Meta, MetaKey};
 use crate::store::{CodecError, Store, StoreError};
 use crate::telemetry;
 
-/// Bytes of a message.
-pub const MESSAGE_LEN: usize = 1_024;
+pub use subrosa_protocol::message::MESSAGE_LEN;
 
 /// Messages on their way to disk at most. Each takes a thread until the disk has it; more are told to
 /// come back, so that the mailbox cannot take the threads that others need.

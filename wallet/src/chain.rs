@@ -4,7 +4,7 @@
 //! Everything here is a function of the published batches and the viewing key, so that a restore
 //! from the seed finds what was there before.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use ark_ed_on_bn254::EdwardsAffine;
 use sha2::{Digest as _, Sha256};
@@ -13,10 +13,11 @@ use subrosa_protocol::{
     asset::AssetId,
     batch::{PublishedBatch, PublishedTransaction, data_commitment},
     encoding::fr_to_bytes,
-    encryption::{Memo, PublishedOutputs, Scanner, recover_outgoing},
+    encryption::{Delivery, Memo, PublishedOutputs, Scanner, recover_outgoing},
     keys::{Address, ViewingKey},
     ledger::{Ledger, ReplayError},
     note::{Note, inner, nullifier},
+    swap::{Side, Terms},
 };
 
 /// How many unused deposit indices are looked for beyond the highest one seen.
@@ -43,10 +44,12 @@ pub struct OwnedNote {
 pub enum MovementKind {
     /// From L1 into the rollup.
     Deposit,
-    /// From another party. Who sent it is not in the note.
+    /// From another party. Who sent it is not in the note, unless a swap of ours says it.
     Received,
     /// To another party.
     Sent,
+    /// To the counterparty of a swap, by our leg of it.
+    Delivered,
     /// From the rollup to L1.
     Withdrawal,
     /// To ourselves: a merge of notes.
@@ -66,7 +69,7 @@ pub struct Movement {
     pub asset: AssetId,
     /// Base units.
     pub amount: u128,
-    /// Whom it went to, where it went to somebody inside.
+    /// The other party inside, where it is known: the payee, or the counterparty of a swap.
     pub to: Option<Address>,
     /// The L1 account of a withdrawal.
     pub recipient: Option<[u8; 20]>,
@@ -105,6 +108,16 @@ pub struct Chain {
     transactions: HashMap<[[u8; 32]; 3], u64>,
     /// Batch, asset and value of the deposits with our inner commitments, by index.
     deposited: HashMap<u64, Vec<(u64, AssetId, u128)>>,
+    /// What counterparties of swaps may deliver to us, by commitment.
+    deliveries: HashMap<[u8; 32], (Note, Address)>,
+}
+
+/// A note of ours that a batch brought.
+struct Incoming {
+    note: Note,
+    slot: usize,
+    from: Option<Address>,
+    memo: Option<Memo>,
 }
 
 impl std::fmt::Debug for Chain {
@@ -132,6 +145,7 @@ impl Chain {
             applied: Vec::new(),
             transactions: HashMap::new(),
             deposited: HashMap::new(),
+            deliveries: HashMap::new(),
         };
         chain.expect_deposits();
         chain
@@ -181,6 +195,12 @@ impl Chain {
         self.transactions.get(nullifiers).copied()
     }
 
+    /// Whether the note with this nullifier is ours.
+    #[must_use]
+    pub fn owns(&self, nullifier: &[u8; 32]) -> bool {
+        self.by_nullifier.contains_key(nullifier)
+    }
+
     /// The batch that spent the note with this nullifier, if it is ours and spent.
     #[must_use]
     pub fn spent(&self, nullifier: &[u8; 32]) -> Option<u64> {
@@ -214,6 +234,16 @@ impl Chain {
         self.expect_deposits();
     }
 
+    /// Looks also for what the other side of these terms delivers to us, whatever its ciphertext says.
+    pub fn expect_delivery(&mut self, terms: &Terms) {
+        if let Some(side) = terms.received_by(&self.keys.owner) {
+            let note = terms.delivery(side);
+            let from = *terms.receiver(side.other());
+            self.deliveries
+                .insert(fr_to_bytes(&note.commitment()), (note, from));
+        }
+    }
+
     fn expect_deposits(&mut self) {
         let known = self.deposit_inners.len() as u64;
         for index in known..self.next_deposit + DEPOSIT_GAP {
@@ -241,14 +271,20 @@ impl Chain {
         });
         self.find_deposits(batch, index);
         let ours = self.mark_spent(batch, index);
-        for (transaction, ours) in batch.transactions.iter().zip(&ours) {
-            if *ours {
+        let mut incoming = BTreeMap::new();
+        for (slot, transaction) in batch.transactions.iter().enumerate() {
+            if ours[slot] {
                 let nullifiers = transaction.nullifiers.each_ref().map(fr_to_bytes);
                 self.transactions.insert(nullifiers, index);
-                self.record_outgoing(batch, transaction, index, auditors);
+                let leg = self.record_outgoing(batch, transaction, index, auditors);
+                if let Some((delivery, to)) = leg {
+                    self.find_counterpart(batch, slot, &delivery, to, &mut incoming);
+                }
             }
         }
-        self.find_outputs(batch, index, &ours);
+        self.find_expected(batch, &mut incoming);
+        self.find_outputs(batch, &mut incoming);
+        self.record_incoming(batch, index, &ours, incoming);
         Ok(())
     }
 
@@ -330,13 +366,14 @@ impl Chain {
             .collect()
     }
 
+    /// Records what a transaction of ours did. What it delivered and to whom, if it is a swap's leg.
     fn record_outgoing(
         &mut self,
         batch: &PublishedBatch,
         transaction: &PublishedTransaction,
         index: u64,
         auditors: &[EdwardsAffine],
-    ) {
+    ) -> Option<(Delivery, Address)> {
         let base = Movement {
             time: batch.header.time,
             batch: index,
@@ -355,54 +392,128 @@ impl Chain {
                 recipient: Some(withdrawal.recipient),
                 ..base
             });
-            return;
+            return None;
         }
         let sent = recover_outgoing(
             &self.keys.ovk,
             &outputs(transaction),
             &transaction.audit[0],
             auditors,
-        );
-        if let Some(sent) = sent {
-            let kind = if sent.recipient.owner == self.keys.owner {
-                MovementKind::Merge
-            } else {
-                MovementKind::Sent
+        )?;
+        let kind = if sent.delivery.is_some() {
+            MovementKind::Delivered
+        } else if sent.recipient.owner == self.keys.owner {
+            MovementKind::Merge
+        } else {
+            MovementKind::Sent
+        };
+        self.movements.push(Movement {
+            kind,
+            asset: sent.note.asset,
+            amount: sent.note.value,
+            to: Some(sent.recipient),
+            // That of a leg is no text.
+            memo: sent.delivery.is_none().then_some(sent.memo),
+            ..base
+        });
+        sent.delivery.map(|delivery| (delivery, sent.recipient))
+    }
+
+    /// What the other side delivered to us, beside our own leg in `slot`. Our leg says what it has to be, so that
+    /// it is found whatever the counterparty encrypted.
+    fn find_counterpart(
+        &self,
+        batch: &PublishedBatch,
+        slot: usize,
+        delivery: &Delivery,
+        from: Address,
+        incoming: &mut BTreeMap<u64, Incoming>,
+    ) {
+        let beside = match delivery.side {
+            Side::A => slot.checked_add(1),
+            Side::B => slot.checked_sub(1),
+        };
+        let Some(slot) = beside.filter(|at| *at < batch.transactions.len()) else {
+            return;
+        };
+        let other = delivery.side.other();
+        let note = delivery.exchange.delivery(other, &self.keys.owner);
+        if note.commitment() == batch.transactions[slot].commitments[0] {
+            let found = Incoming {
+                note,
+                slot,
+                from: Some(from),
+                memo: None,
             };
-            self.movements.push(Movement {
-                kind,
-                asset: sent.note.asset,
-                amount: sent.note.value,
-                to: Some(sent.recipient),
-                memo: Some(sent.memo),
-                ..base
+            incoming.insert(position(batch, slot, 0), found);
+        }
+    }
+
+    /// What the terms that we know let us expect.
+    fn find_expected(&self, batch: &PublishedBatch, incoming: &mut BTreeMap<u64, Incoming>) {
+        if self.deliveries.is_empty() {
+            return;
+        }
+        for (slot, transaction) in batch.transactions.iter().enumerate() {
+            let commitment = fr_to_bytes(&transaction.commitments[0]);
+            if let Some((note, from)) = self.deliveries.get(&commitment) {
+                incoming
+                    .entry(position(batch, slot, 0))
+                    .or_insert(Incoming {
+                        note: *note,
+                        slot,
+                        from: Some(*from),
+                        memo: None,
+                    });
+            }
+        }
+    }
+
+    fn find_outputs(&self, batch: &PublishedBatch, incoming: &mut BTreeMap<u64, Incoming>) {
+        let published: Vec<_> = batch.transactions.iter().map(outputs).collect();
+        for found in self.scanner.scan(&published) {
+            let at = position(batch, found.transaction, found.index as u64);
+            incoming.entry(at).or_insert(Incoming {
+                note: found.note,
+                slot: found.transaction,
+                from: None,
+                memo: found.memo.filter(|_| found.delivery.is_none()),
             });
         }
     }
 
-    fn find_outputs(&mut self, batch: &PublishedBatch, index: u64, ours: &[bool]) {
-        let published: Vec<_> = batch.transactions.iter().map(outputs).collect();
-        for found in self.scanner.scan(&published) {
+    fn record_incoming(
+        &mut self,
+        batch: &PublishedBatch,
+        index: u64,
+        ours: &[bool],
+        incoming: BTreeMap<u64, Incoming>,
+    ) {
+        for (at, found) in incoming {
             if found.note.value == 0 {
                 continue;
             }
-            let (slot, place) = (found.transaction as u64, found.index as u64);
-            if !ours[found.transaction] {
+            if !ours[found.slot] {
                 self.movements.push(Movement {
                     time: batch.header.time,
                     batch: index,
                     kind: MovementKind::Received,
                     asset: found.note.asset,
                     amount: found.note.value,
-                    to: None,
+                    to: found.from,
                     recipient: None,
-                    memo: found.memo.clone(),
-                    nullifiers: published[found.transaction].nullifiers,
+                    memo: found.memo,
+                    nullifiers: batch.transactions[found.slot].nullifiers,
                 });
             }
-            self.own(found.note, batch.header.start + 4 * slot + place, index);
+            self.own(found.note, at, index);
         }
     }
+}
+
+/// Leaf index of an output.
+fn position(batch: &PublishedBatch, slot: usize, output: u64) -> u64 {
+    batch.header.start + 4 * slot as u64 + output
 }
 
 /// SHA-256 of a batch's encoding.

@@ -7,6 +7,7 @@ use subrosa_protocol::{
     encryption::Memo,
     keys::{Address, SpendKey, ViewingKey},
     note::Note,
+    swap::{self, Side},
     transaction::{Header, Kind, Transaction, Withdrawal},
     tree::MerklePath,
 };
@@ -33,6 +34,13 @@ pub enum Intent {
         /// The account.
         recipient: [u8; 20],
     },
+    /// Deliver it as one leg of a swap. Asset and amount have to be those of the terms.
+    Leg {
+        /// What was agreed.
+        terms: Box<swap::Terms>,
+        /// Whose leg it is.
+        side: Side,
+    },
 }
 
 /// What a transaction has to name besides its contents.
@@ -44,7 +52,7 @@ pub struct Terms {
     pub fee_asset: AssetId,
     /// The fee, base units.
     pub fee: u128,
-    /// Last second at which it may be included.
+    /// Last second at which it may be included; a swap's leg ends with its own terms.
     pub expiry: u64,
 }
 
@@ -121,17 +129,19 @@ impl Composer<'_> {
             Some(Intent::Transfer { memo, .. }) => memo.clone(),
             _ => Memo::default(),
         };
-        let kind = if withdrawal.is_some() {
-            Kind::Withdraw
-        } else {
-            Kind::Transfer
-        };
         let Terms {
             context,
             fee_asset,
             fee,
             expiry,
         } = self.terms;
+        let (kind, expiry, terms) = match kept {
+            Some(Intent::Withdraw { .. }) => (Kind::Withdraw, expiry, None),
+            Some(Intent::Leg { terms, side }) => {
+                (Kind::leg(*side), terms.expiry, Some((**terms).clone()))
+            }
+            _ => (Kind::Transfer, expiry, None),
+        };
         let header =
             Header::new(kind, fee_asset, fee, expiry).map_err(|_| ComposeError::OutOfRange)?;
         let moved = layout.outputs[0].1;
@@ -151,7 +161,7 @@ impl Composer<'_> {
             outputs: layout.outputs,
             assets: [moved, fee_asset, fee_asset],
             memo,
-            terms: None,
+            terms,
         };
         let (transaction, witness) = draft
             .finish(self.keys, self.spend, self.assets, rng)
@@ -161,6 +171,21 @@ impl Composer<'_> {
             witness,
             merges,
         })
+    }
+
+    /// The notes that [`Composer::compose`] would spend, and whether it would only merge them.
+    ///
+    /// # Errors
+    /// [`ComposeError`].
+    pub fn choose(
+        &self,
+        intent: &Intent,
+        asset: AssetId,
+        amount: u128,
+        spendable: impl Fn(&OwnedNote) -> bool,
+    ) -> Result<(Vec<OwnedNote>, bool), ComposeError> {
+        let layout = self.lay_out(intent, asset, amount, spendable)?;
+        Ok((layout.inputs, layout.merges))
     }
 
     fn lay_out(
@@ -183,6 +208,7 @@ impl Composer<'_> {
         let (payee, paid) = match intent {
             Intent::Transfer { to, .. } => (*to, amount),
             Intent::Withdraw { .. } => (own, 0),
+            Intent::Leg { terms, side } => (*terms.receiver(*side), amount),
         };
         if asset == fee_asset {
             let notes = held(asset);

@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 use subrosa_bindings::L1Error;
 use thiserror::Error;
 
-use crate::{amount::AmountError, compose::ComposeError, sequencer::SequencerError};
+use crate::{
+    amount::AmountError, compose::ComposeError, negotiation::book::Refusal,
+    sequencer::SequencerError,
+};
 
 /// Why the wallet refused or could not do something. Messages name what was wrong but never repeat an
 /// amount, asset, address or memo: they end up in logs.
@@ -34,9 +37,12 @@ pub enum WalletError {
     /// The idempotency key came before with another request.
     #[error("the idempotency key was used for another request")]
     IdempotencyConflict,
-    /// No operation has this id.
+    /// Nothing has this id.
     #[error("not found")]
     NotFound,
+    /// What is asked does not fit where things stand.
+    #[error("{0}")]
+    WrongState(&'static str),
     /// The sequencer did not do what it was asked.
     #[error(transparent)]
     Sequencer(#[from] SequencerError),
@@ -67,6 +73,16 @@ impl From<ComposeError> for WalletError {
     }
 }
 
+impl From<Refusal> for WalletError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NotFound => Self::NotFound,
+            Refusal::WrongState(why) | Refusal::TooMany(why) => Self::WrongState(why),
+            Refusal::Mismatch => Self::Malformed(refusal.to_string()),
+        }
+    }
+}
+
 impl WalletError {
     /// The code of the interface, the HTTP status, and whether trying again can help.
     #[must_use]
@@ -81,6 +97,7 @@ impl WalletError {
             Self::Unauthorized => ("unauthorized", 401, false),
             Self::IdempotencyConflict => ("idempotency_conflict", 409, false),
             Self::NotFound => ("not_found", 404, false),
+            Self::WrongState(_) => ("wrong_state", 409, false),
             Self::Sequencer(e) if e.is_transient() => ("sequencer_unavailable", 502, true),
             Self::L1(e) if e.is_transient() => ("l1_unavailable", 502, true),
             Self::Sequencer(_) | Self::L1(_) => ("rejected", 422, false),

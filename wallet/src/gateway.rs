@@ -1,13 +1,18 @@
 //! The gateway: the institution's own HTTP interface to its wallet (specification: *Interfaces*).
 
 mod api;
+mod body;
+mod document;
+mod events;
 mod problem;
+mod trading;
+mod trading_views;
 mod views;
 
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::{Request, State},
     http::{HeaderMap, header::AUTHORIZATION},
     middleware::{self, Next},
@@ -96,7 +101,7 @@ impl Gateway {
         let worker = tokio::spawn(Arc::clone(&wallet).run(stop.clone()));
         let serve_stop = stop.clone();
         let server = tokio::spawn(async move {
-            let served = axum::serve(listener, router(wallet, token))
+            let served = axum::serve(listener, router(wallet, token, serve_stop.clone()))
                 .with_graceful_shutdown(async move { serve_stop.cancelled().await })
                 .await;
             if let Err(error) = served {
@@ -122,10 +127,17 @@ impl Gateway {
 /// The gateway's OpenAPI description.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    api::Document::openapi()
+    document::Document::openapi()
 }
 
-fn router(wallet: Arc<Wallet>, token: Token) -> Router {
+fn router(wallet: Arc<Wallet>, token: Token, stop: CancellationToken) -> Router {
+    let authorized = middleware::from_fn_with_state(token, authorize);
+    // Without a limit of time: it is read for as long as somebody listens.
+    let stream = Router::new()
+        .route("/v1/events", get(events::events))
+        .route_layer(authorized.clone())
+        .layer(Extension(stop))
+        .with_state(Arc::clone(&wallet));
     let private = Router::new()
         .route("/v1/address", get(api::address))
         .route("/v1/deposits", post(api::deposit))
@@ -135,7 +147,18 @@ fn router(wallet: Arc<Wallet>, token: Token) -> Router {
         .route("/v1/balances", get(api::balances))
         .route("/v1/history", get(api::history))
         .route("/v1/operations/{id}", get(api::operation))
-        .route_layer(middleware::from_fn_with_state(token, authorize))
+        .route("/v1/rfqs", get(trading::rfqs).post(trading::request))
+        .route("/v1/rfqs/{id}", get(trading::rfq))
+        .route("/v1/rfqs/{id}/decline", post(trading::decline_rfq))
+        .route("/v1/rfqs/{id}/cancel", post(trading::cancel_rfq))
+        .route("/v1/quotes", get(trading::quotes).post(trading::quote))
+        .route("/v1/quotes/{id}", get(trading::quote_by_id))
+        .route("/v1/quotes/{id}/accept", post(trading::accept))
+        .route("/v1/quotes/{id}/decline", post(trading::decline_quote))
+        .route("/v1/quotes/{id}/cancel", post(trading::cancel_quote))
+        .route("/v1/swaps", get(trading::swaps).post(trading::propose))
+        .route("/v1/swaps/{id}", get(trading::swap))
+        .route_layer(authorized)
         .with_state(wallet);
     Router::new()
         .merge(private)
@@ -146,6 +169,7 @@ fn router(wallet: Arc<Wallet>, token: Token) -> Router {
             axum::http::StatusCode::GATEWAY_TIMEOUT,
             TIMEOUT,
         ))
+        .merge(stream)
         .layer(CatchPanicLayer::new())
 }
 

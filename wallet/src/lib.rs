@@ -3,6 +3,7 @@
 //!
 //! - [`keystore`]: the key file;
 //! - [`chain`]: published batches replayed, own notes found, history;
+//! - [`negotiation`]: requests, quotes and swaps;
 //! - [`compose`]: from an intent to a transaction with its witness;
 //! - [`service`]: the wallet and its worker;
 //! - [`gateway`]: the HTTP interface.
@@ -13,6 +14,7 @@ pub mod compose;
 pub mod error;
 pub mod gateway;
 pub mod keystore;
+pub mod negotiation;
 pub mod operation;
 pub mod ports;
 pub mod select;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Failure;
+use crate::{error::Failure, negotiation::Id};
 
 /// What was asked for.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,7 +25,12 @@ pub enum Request {
         /// The L1 account, 0x hex.
         to: String,
     },
-    /// A merge of notes that another operation waits for.
+    /// Our leg of a swap.
+    Leg {
+        /// The quote that was accepted: what is delivered stands there.
+        swap: Id,
+    },
+    /// A merge of notes that another operation, or a quote, waits for.
     Merge,
 }
 
@@ -104,6 +109,16 @@ pub struct Operation {
     pub waiting_for: Option<String>,
     /// Hash of the L1 transaction of a deposit.
     pub l1_transaction: Option<String>,
+}
+
+impl Operation {
+    /// A transaction was proven for it.
+    pub(crate) fn prove(&mut self, attempt: Attempt, submission: Vec<u8>) {
+        self.progress = Progress::Proven;
+        self.attempts.push(attempt);
+        self.submission = Some(hex::encode(submission));
+        self.waiting_for = None;
+    }
 }
 
 impl std::fmt::Debug for Operation {

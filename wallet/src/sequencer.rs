@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use subrosa_protocol::{Fr, asset::AssetId};
+use subrosa_protocol::{
+    Fr,
+    asset::AssetId,
+    message::{MESSAGE_LEN, SealedMessage},
+};
 use thiserror::Error;
 
 use crate::service::element;
@@ -75,6 +79,20 @@ pub struct BatchEntry {
     /// Its encoding.
     pub data: Vec<u8>,
 }
+
+/// Messages of the mailbox, in order.
+#[derive(Debug)]
+pub struct Messages {
+    /// Those that have the length of a message.
+    pub messages: Vec<SealedMessage>,
+    /// Where the next page begins.
+    pub next: u64,
+    /// The number that the next message will get.
+    pub head: u64,
+}
+
+/// Messages that are asked for at once.
+const PAGE: u64 = 256;
 
 /// The client.
 #[derive(Debug, Clone)]
@@ -189,6 +207,48 @@ impl SequencerClient {
             .header(reqwest::header::CONTENT_TYPE, "application/octet-stream")
             .body(submission);
         Self::answer(request.send().await?).await.map(|_| ())
+    }
+
+    /// Leaves a message in the mailbox; the same bytes again are the same message.
+    ///
+    /// # Errors
+    /// [`SequencerError`].
+    pub async fn post(&self, message: Vec<u8>) -> Result<(), SequencerError> {
+        let request = self
+            .http
+            .post(format!("{}/v1/messages", self.base))
+            .header(reqwest::header::CONTENT_TYPE, "application/octet-stream")
+            .body(message);
+        Self::answer(request.send().await?).await.map(|_| ())
+    }
+
+    /// Messages of the mailbox from a number on. All are read by everybody, so that the question tells nothing.
+    ///
+    /// # Errors
+    /// [`SequencerError`].
+    pub async fn messages(&self, from: u64) -> Result<Messages, SequencerError> {
+        #[derive(Deserialize)]
+        struct Entry {
+            message: String,
+        }
+        #[derive(Deserialize)]
+        struct Wire {
+            messages: Vec<Entry>,
+            next: u64,
+            head: u64,
+        }
+        let path = format!("/v1/messages?from={from}&limit={PAGE}");
+        let wire: Wire = self.get(&path).await?;
+        let messages = wire.messages.iter().filter_map(|entry| {
+            let mut message = [0; MESSAGE_LEN];
+            hex::decode_to_slice(entry.message.strip_prefix("0x")?, &mut message).ok()?;
+            Some(SealedMessage(message))
+        });
+        Ok(Messages {
+            messages: messages.collect(),
+            next: wire.next,
+            head: wire.head,
+        })
     }
 
     /// The code with which the sequencer dropped an accepted transaction, if it did. `digest` is 0x hex.

@@ -4,9 +4,15 @@
 mod ask;
 mod carry;
 mod fate;
+mod mailbox;
+mod prepare;
 mod scan;
+mod trade;
+
+pub use trade::{Inquiry, Occasion, Order, Priced, QuoteLine, RfqLine};
 
 use std::{
+    collections::HashSet,
     path::PathBuf,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -111,6 +117,10 @@ struct Inner {
     settled: u64,
     /// No batch of an earlier time than this can be accepted any more; with all that were accepted applied.
     l1_time: u64,
+    /// Nullifiers of the transaction that is being proven: nothing else may be made of its notes meanwhile.
+    proving: HashSet<[u8; 32]>,
+    /// Whether the state could not be stored as it is; nothing of it may leave then.
+    unsaved: bool,
 }
 
 /// One institution's wallet.
@@ -127,7 +137,9 @@ pub struct Wallet {
     store: Store,
     inner: Mutex<Inner>,
     wake: Notify,
+    mail: Notify,
     heights: watch::Sender<u64>,
+    events: watch::Sender<u64>,
 }
 
 impl std::fmt::Debug for Wallet {
@@ -175,6 +187,8 @@ impl Wallet {
         }
         let keys = ViewingKey::from_seed(seed);
         let mut chain = Chain::new(keys.clone(), info.context);
+        trade::expect_deliveries(&mut chain, &state);
+        let events = watch::Sender::new(state.book.events().last());
         if let Some(last) = state.next_deposit.checked_sub(1) {
             chain.expect_deposit(last);
         }
@@ -197,9 +211,13 @@ impl Wallet {
                 state,
                 settled: 0,
                 l1_time: 0,
+                proving: HashSet::new(),
+                unsaved: false,
             }),
             wake: Notify::new(),
+            mail: Notify::new(),
             heights: watch::Sender::new(0),
+            events,
         });
         wallet.refresh_assets().await?;
         wallet.resolve_deposits().await?;
@@ -224,9 +242,15 @@ impl Wallet {
         self.heights.subscribe()
     }
 
-    /// Scans and carries operations through until cancelled. Transient failures are logged and tried
-    /// again at the next turn.
+    /// Scans, carries operations through and corresponds until cancelled. Transient failures are logged and tried
+    /// again at the next turn. Messages do not wait for proofs.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let mail = tokio::spawn(Arc::clone(&self).correspond(stop.clone()));
+        self.work(stop).await;
+        let _ = mail.await;
+    }
+
+    async fn work(self: Arc<Self>, stop: CancellationToken) {
         while !stop.is_cancelled() {
             if let Err(error) = self.turn().await {
                 let (code, _, retryable) = error.classify();
@@ -244,28 +268,40 @@ impl Wallet {
         self.sync().await?;
         self.follow().await?;
         self.watch_submitted().await?;
-        while let Some(id) = self.next_to_submit().await {
+        for id in self.to_submit().await {
             self.submit(&id).await?;
         }
+        self.prepare_quotes().await?;
         // Each queued operation is tried once a turn, in order, so that a large one which waits for
         // notes does not hold up those that need none of them.
+        // Legs come first: their counterparts wait.
         let queued: Vec<String> = {
             let inner = self.inner.lock().await;
-            inner
-                .state
-                .operations
-                .iter()
-                .filter(|o| {
-                    o.progress == Progress::Queued && !matches!(o.request, Request::Deposit { .. })
-                })
-                .map(|o| o.id.clone())
-                .collect()
+            let queued = inner.state.operations.iter().filter(|o| {
+                o.progress == Progress::Queued && !matches!(o.request, Request::Deposit { .. })
+            });
+            let mut queued: Vec<_> = queued.collect();
+            queued.sort_by_key(|o| !matches!(o.request, Request::Leg { .. }));
+            queued.into_iter().map(|o| o.id.clone()).collect()
         };
         for id in queued {
             if self.prove(&id).await? {
                 self.submit(&id).await?;
             }
         }
+        Ok(())
+    }
+}
+
+impl Wallet {
+    /// Stores the state, and tells what changed in it.
+    fn save(&self, inner: &mut Inner) -> Result<(), WalletError> {
+        inner.unsaved = true;
+        let state = &mut inner.state;
+        state.book.publish(&state.operations, now());
+        self.store.save(state)?;
+        inner.unsaved = false;
+        self.events.send_replace(inner.state.book.events().last());
         Ok(())
     }
 }

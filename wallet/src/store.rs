@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use subrosa_protocol::{derive, keys::Seed};
 use thiserror::Error;
 
-use crate::operation::Operation;
+use crate::{negotiation::Book, operation::Operation};
 
 /// Bound to each file as associated data, so that nothing else under the key can stand in for it.
 const HEADER: &[u8] = b"subrosa wallet state 1\n";
@@ -46,8 +46,28 @@ pub enum StoreError {
 pub(crate) struct Remembered {
     /// SHA-256 of method, path and body, hex.
     pub(crate) request: String,
-    /// The operation it led to.
+    /// The operation, request or quote it led to.
     pub(crate) operation: String,
+}
+
+/// A sealed message that is to be sent: kept so that a restart sends the same bytes.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Posted {
+    /// The bytes, hex.
+    pub(crate) message: String,
+    /// Last second at which it is of use.
+    pub(crate) until: u64,
+    /// How often the mailbox was tried.
+    pub(crate) tries: u32,
+}
+
+/// Where the correspondence stands.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Mail {
+    /// The next message of the mailbox to read.
+    pub(crate) cursor: u64,
+    /// What is to be sent, in this order.
+    pub(crate) outbox: Vec<Posted>,
 }
 
 /// What is kept.
@@ -59,6 +79,12 @@ pub(crate) struct State {
     pub(crate) operations: Vec<Operation>,
     /// By idempotency key.
     pub(crate) remembered: BTreeMap<String, Remembered>,
+    /// Requests, quotes and swaps.
+    #[serde(default)]
+    pub(crate) book: Book,
+    /// Where the correspondence stands.
+    #[serde(default)]
+    pub(crate) mail: Mail,
 }
 
 /// The file.

@@ -12,7 +12,8 @@ use subrosa_protocol::{
     encryption::Memo,
     keys::{AuditorKey, Seed, SpendKey, ViewingKey, unaudited},
     ledger::{BatchInput, Config, Deposit, Ledger},
-    transaction::{Context, Transaction},
+    swap::{self, Exchange, Leg, Salt, Side},
+    transaction::{Context, Kind, Transaction},
 };
 use subrosa_wallet::{
     chain::{Chain, MovementKind, OwnedNote},
@@ -352,4 +353,165 @@ fn a_batch_that_does_not_follow_changes_nothing() {
     let before = (lines(&alice), *alice.chain.ledger().state());
     assert!(alice.chain.apply(&again, &world.auditors()).is_err());
     assert_eq!((lines(&alice), *alice.chain.ledger().state()), before);
+}
+
+/// Alice gives 300 dollars for 7 of Bob's gold; the side says whose leg is first.
+fn agreed(alice: &Party, bob: &Party, alices: Side) -> swap::Terms {
+    let (mut legs, mut receivers) = (
+        [Leg {
+            asset: DOLLAR,
+            value: 300,
+        }; 2],
+        [bob.keys.address(); 2],
+    );
+    legs[alices.other().index()] = Leg {
+        asset: GOLD,
+        value: 7,
+    };
+    receivers[alices.other().index()] = alice.keys.address();
+    let salt = Salt::from_bytes([0x5a; 16]);
+    swap::Terms::new(Exchange { legs, salt }, receivers, NOW + 60).unwrap()
+}
+
+/// Both legs, as their owners compose them, in the order of the batch.
+fn legs(world: &mut World, alice: &Party, bob: &Party, alices: Side) -> Vec<Transaction> {
+    let terms = agreed(alice, bob, alices);
+    let mut leg = |of: &Party, side: Side| {
+        let intent = Intent::Leg {
+            terms: Box::new(terms.clone()),
+            side,
+        };
+        let Leg { asset, value } = *terms.exchange.leg(side);
+        let composed = world.compose(of, &intent, asset, value, |_| true).unwrap();
+        assert!(!composed.merges);
+        let transaction = composed.transaction;
+        assert_eq!(transaction.header.kind, Kind::leg(side));
+        assert_eq!(transaction.header.expiry, terms.expiry);
+        assert_eq!(transaction.terms, terms.digest());
+        transaction
+    };
+    let (a, b) = (leg(alice, alices), leg(bob, alices.other()));
+    match alices {
+        Side::A => vec![a, b],
+        Side::B => vec![b, a],
+    }
+}
+
+/// Alice with dollars, Bob with gold and a dollar note for the fee.
+fn traders(world: &mut World) -> (Party, Party) {
+    let (mut alice, mut bob) = (world.party(1), world.party(2));
+    let deposits = vec![
+        deposit(&alice, 0, DOLLAR, 1_000),
+        deposit(&bob, 0, GOLD, 20),
+        deposit(&bob, 1, DOLLAR, 50),
+    ];
+    world.seal(vec![], deposits, &mut [&mut alice, &mut bob]);
+    (alice, bob)
+}
+
+fn after(party: &Party) -> Vec<(MovementKind, AssetId, u128, bool)> {
+    let swapped = party.chain.movements().iter().filter(|m| m.batch == 2);
+    swapped
+        .map(|m| (m.kind, m.asset, m.amount, m.to.is_some()))
+        .collect()
+}
+
+#[test]
+fn a_swap_is_two_movements_on_each_side_and_is_found_again() {
+    for alices in Side::BOTH {
+        let mut world = World::new();
+        let (mut alice, mut bob) = traders(&mut world);
+        let pair = legs(&mut world, &alice, &bob, alices);
+        world.seal(pair, vec![], &mut [&mut alice, &mut bob]);
+
+        assert_eq!((held(&alice, DOLLAR), held(&alice, GOLD)), (690, 7));
+        assert_eq!((held(&bob, DOLLAR), held(&bob, GOLD)), (340, 13));
+        let (gave, got) = (MovementKind::Delivered, MovementKind::Received);
+        assert_eq!(
+            after(&alice),
+            [(gave, DOLLAR, 300, true), (got, GOLD, 7, true)]
+        );
+        assert_eq!(
+            after(&bob),
+            [(gave, GOLD, 7, true), (got, DOLLAR, 300, true)]
+        );
+        for (party, other) in [(&alice, &bob), (&bob, &alice)] {
+            let swapped = party.chain.movements().iter().filter(|m| m.batch == 2);
+            for movement in swapped {
+                assert_eq!(movement.to, Some(other.keys.address()));
+                assert!(movement.memo.is_none(), "what a leg's memo says is no text");
+            }
+        }
+        for seed in [1, 2] {
+            let live = if seed == 1 { &alice } else { &bob };
+            assert_eq!(after(&world.party(seed)), after(live));
+        }
+    }
+}
+
+/// A counterparty encrypts its delivery to nobody, and alters the memo: whoever has its own seed still finds the
+/// note beside its own leg, and can spend it.
+#[test]
+fn a_delivery_is_found_whatever_the_counterparty_encrypted() {
+    for alices in Side::BOTH {
+        let mut world = World::new();
+        let (mut alice, mut bob) = traders(&mut world);
+        let mut pair = legs(&mut world, &alice, &bob, alices);
+        let bobs = &mut pair[alices.other().index()];
+        for byte in &mut bobs.note_data.0 {
+            *byte ^= 0xa5;
+        }
+        world.seal(pair, vec![], &mut [&mut alice, &mut bob]);
+
+        let restored = world.party(1);
+        for party in [&alice, &restored] {
+            assert_eq!((held(party, DOLLAR), held(party, GOLD)), (690, 7));
+            assert!(after(party).contains(&(MovementKind::Received, GOLD, 7, true)));
+        }
+        let payment = world
+            .compose(&restored, &pay(&bob, "on"), GOLD, 7, |_| true)
+            .unwrap();
+        assert!(!payment.merges);
+    }
+}
+
+/// Terms that the wallet keeps find the delivery too, also when its own leg cannot be re-opened: here because no
+/// auditor key is known.
+#[test]
+fn kept_terms_find_a_delivery() {
+    let mut world = World::new();
+    let (mut alice, mut bob) = traders(&mut world);
+    let mut pair = legs(&mut world, &alice, &bob, Side::A);
+    pair[1].note_data.0.fill(7);
+    world.seal(pair, vec![], &mut [&mut alice, &mut bob]);
+
+    for (kept, gold) in [(false, 0), (true, 7)] {
+        let mut chain = Chain::new(alice.keys.clone(), world.context);
+        if kept {
+            chain.expect_delivery(&agreed(&alice, &bob, Side::A));
+        }
+        for batch in &world.published {
+            chain.apply(batch, &[]).unwrap();
+        }
+        let found = Party {
+            chain,
+            keys: alice.keys.clone(),
+            spend: SpendKey::from_seed(&Seed::from_bytes([1; 32])),
+        };
+        assert_eq!(held(&found, GOLD), gold);
+    }
+}
+
+/// Terms of which one is no party are expected by nobody.
+#[test]
+fn a_swap_of_others_is_none_of_ours() {
+    let mut world = World::new();
+    let (mut alice, mut bob) = traders(&mut world);
+    let mut stranger = world.party(3);
+    stranger
+        .chain
+        .expect_delivery(&agreed(&alice, &bob, Side::A));
+    let pair = legs(&mut world, &alice, &bob, Side::A);
+    world.seal(pair, vec![], &mut [&mut alice, &mut bob, &mut stranger]);
+    assert!(stranger.chain.notes().is_empty() && stranger.chain.movements().is_empty());
 }

@@ -10,19 +10,21 @@ use halo2curves::ff::Field;
 use subrosa_protocol::asset::AssetId;
 use subrosa_protocol::batch::{BatchHeader, BatchWitness, LinkWitness, Shape, SlotWitness};
 use subrosa_protocol::ledger::State;
-use subrosa_protocol::transaction::WORDS;
+use subrosa_protocol::transaction::{WORDS, digest};
 use subrosa_protocol::tree::{DEPTH, MerklePath};
 
-use crate::aggregation::{aggregation, column_challenge, proven_digest};
+use crate::aggregation::{aggregation, column_challenge, proven_digest, verify};
 use crate::anchors::anchor;
 use crate::client::{ClientKey, ClientProof};
 use crate::commitments::{commitments, deposits};
 use crate::config::{COMMITTED, Config, column};
 use crate::convert::to_halo2;
 use crate::data::{data, words};
+use crate::foreign::emit::Emitter;
 use crate::layout::{Layout, Selector, Sheet, Wire};
 use crate::nullifiers::nullifiers;
 use crate::pairing::fixed::Fixed;
+use crate::pairing::product::Product;
 use crate::pairs::pairs;
 use crate::rules::Rule;
 use crate::slot::{SlotWires, fee_total, slot};
@@ -217,7 +219,8 @@ pub struct BatchCircuit {
     pub key: Arc<ClientKey>,
     /// What is proven; of the same shape.
     pub statement: Option<Arc<Statement>>,
-    /// ζ, the column challenge; of no matter to the committed columns.
+    /// ζ, the column challenge, where the circuit is written as a whole; a prover gives it to
+    /// [`Recorded::advice`].
     pub challenge: Fr,
     #[cfg(test)]
     pub(crate) tamper: Option<crate::layout::Tamper>,
@@ -255,22 +258,29 @@ impl BatchCircuit {
         }
     }
 
-    /// The columns that a prover commits to first, `2^k` cells each; ζ is drawn from the commitments.
-    /// `None` if the statement has lists of the wrong length.
-    pub fn committed(&self) -> Option<Vec<Vec<Fr>>> {
-        let mut columns = self.advice(Fr::ZERO)?;
-        columns.truncate(COMMITTED);
-        Some(columns)
-    }
-
-    /// All advice columns under the column challenge, `2^k` cells each, in the order of the constraint
-    /// system. `None` if the statement has lists of the wrong length.
-    pub fn advice(&self, challenge: Fr) -> Option<Vec<Vec<Fr>>> {
-        let mut circuit = self.clone();
-        circuit.challenge = challenge;
-        let mut sheet = Columns(vec![vec![Fr::ZERO; 1 << Self::k(self.shape)]; column::ALL]);
-        circuit.write(&mut sheet)?;
-        Some(sheet.0)
+    /// Records the product of pairings over the statement's proofs, which does not depend on ζ. `None` if
+    /// there is no statement, or one with lists of the wrong length.
+    pub fn record(&self) -> Option<Recorded<'_>> {
+        let statement = self.statement.as_deref()?;
+        if !self.takes(&statement.witness, &statement.proofs) {
+            return None;
+        }
+        let digests: Vec<ark_bn254::Fr> = statement
+            .witness
+            .slots
+            .iter()
+            .map(|slot| match slot.active {
+                true => digest(&slot.words),
+                false => self.key.padding,
+            })
+            .collect();
+        let fixed = Fixed::new(&self.key);
+        let product = Product::new(&fixed, &statement.proofs, &digests);
+        Some(Recorded {
+            circuit: self,
+            fixed,
+            product,
+        })
     }
 
     /// log₂ of the number of rows.
@@ -303,6 +313,11 @@ impl BatchCircuit {
         Self::k(self.shape)
     }
 
+    /// Rows that the layout of this very circuit may use.
+    fn usable(&self) -> usize {
+        (1 << self.height()) - RESERVED_ROWS
+    }
+
     /// Whether there is a proof for every slot.
     fn complete(&self, proofs: &[ClientProof]) -> bool {
         #[cfg(test)]
@@ -312,8 +327,23 @@ impl BatchCircuit {
         proofs.len() == self.shape.slots()
     }
 
-    /// Writes the circuit on a sheet; false if the witness has lists of the wrong length.
+    /// Whether a statement has the lengths that the shape demands.
+    fn takes(&self, witness: &BatchWitness, proofs: &[ClientProof]) -> bool {
+        well_formed(witness) && witness.shape == self.shape && self.complete(proofs)
+    }
+
+    /// Writes the circuit on a sheet; `None` if the witness has lists of the wrong length.
     pub fn write<'s>(&self, sheet: &'s mut dyn Sheet) -> Option<Written<'s>> {
+        self.write_with(sheet, self.challenge, None)
+    }
+
+    /// Writes the circuit under a column challenge, with the product of pairings if it is recorded.
+    fn write_with<'s>(
+        &self,
+        sheet: &'s mut dyn Sheet,
+        challenge: Fr,
+        recorded: Option<&Recorded<'_>>,
+    ) -> Option<Written<'s>> {
         let blank_witness;
         let identity = ClientProof {
             a: G1Affine::identity(),
@@ -335,10 +365,10 @@ impl BatchCircuit {
                 &blank_witness
             }
         };
-        if !well_formed(witness) || witness.shape != self.shape || !self.complete(proofs) {
+        if !self.takes(witness, proofs) {
             return None;
         }
-        let mut layout = Layout::new(sheet, (1 << self.height()) - RESERVED_ROWS);
+        let mut layout = Layout::new(sheet, self.usable());
         #[cfg(test)]
         if let Some(tamper) = self.tamper {
             layout.tamper(tamper);
@@ -346,7 +376,7 @@ impl BatchCircuit {
         let (transition, mut parts) = state_transition(&mut layout, witness);
         let before = layout.census().cells();
         let transition_rows = layout.rows();
-        let challenge = column_challenge(&mut layout, self.challenge);
+        let challenge = column_challenge(&mut layout, challenge);
         let [old, new, c, z, y] = transition.instances;
         let rules = [
             Rule::B1,
@@ -368,14 +398,24 @@ impl BatchCircuit {
                 parts,
             });
         }
-        let fixed = Fixed::new(&self.key);
+        let derived;
+        let fixed = match recorded {
+            Some(recorded) => &recorded.fixed,
+            None => {
+                derived = Fixed::new(&self.key);
+                &derived
+            }
+        };
         let digests: Vec<Wire> = transition
             .active
             .iter()
             .zip(&transition.digests)
-            .map(|(active, digest)| proven_digest(&mut layout, &fixed, *active, *digest))
+            .map(|(active, digest)| proven_digest(&mut layout, fixed, *active, *digest))
             .collect();
-        aggregation(&mut layout, &fixed, proofs, &digests, challenge);
+        match recorded {
+            Some(recorded) => verify(&mut layout, fixed, &recorded.product, &digests, challenge),
+            None => aggregation(&mut layout, fixed, proofs, &digests, challenge),
+        }
         let cells = layout.census().cells();
         parts.cells.push(("proofs", cells - before));
         layout.fits().then_some(Written {
@@ -385,6 +425,32 @@ impl BatchCircuit {
             transition_rows,
             parts,
         })
+    }
+}
+
+/// A statement whose product of pairings is recorded: what both writings of its columns need, the first
+/// for the commitments that ζ is drawn from, the second under ζ.
+pub struct Recorded<'c> {
+    circuit: &'c BatchCircuit,
+    fixed: Fixed,
+    product: Product,
+}
+
+impl Recorded<'_> {
+    /// The columns that a prover commits to first, `2^k` cells each; ζ is drawn from the commitments.
+    pub fn committed(&self) -> Vec<Vec<Fr>> {
+        let mut sheet = Columns::new(self.circuit.shape, COMMITTED);
+        let mut layout = Layout::new(&mut sheet, self.circuit.usable());
+        Emitter::place(&mut layout, &self.product.trace);
+        sheet.0
+    }
+
+    /// All advice columns under the column challenge, `2^k` cells each, in the order of the constraint
+    /// system. `None` if the circuit does not fit its rows, which a test excludes for each shape.
+    pub fn advice(&self, challenge: Fr) -> Option<Vec<Vec<Fr>>> {
+        let mut sheet = Columns::new(self.circuit.shape, column::ALL);
+        self.circuit.write_with(&mut sheet, challenge, Some(self))?;
+        Some(sheet.0)
     }
 }
 
@@ -402,12 +468,20 @@ pub struct Written<'s> {
     pub parts: Parts,
 }
 
-/// Advice columns in memory.
+/// The first advice columns in memory.
 struct Columns(Vec<Vec<Fr>>);
+
+impl Columns {
+    fn new(shape: Shape, count: usize) -> Columns {
+        Columns(vec![vec![Fr::ZERO; 1 << BatchCircuit::k(shape)]; count])
+    }
+}
 
 impl Sheet for Columns {
     fn advice(&mut self, column: usize, row: usize, value: Fr) {
-        self.0[column::to_advice(column)][row] = value;
+        if let Some(column) = self.0.get_mut(column::to_advice(column)) {
+            column[row] = value;
+        }
     }
     fn constant(&mut self, _: usize, _: usize, _: Fr) {}
     fn select(&mut self, _: Selector, _: usize, _: Fr) {}

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use halo2curves::bn256::Fr;
 use serde::{Deserialize, Serialize};
 use subrosa_protocol::batch::Shape;
 
@@ -10,7 +9,7 @@ use crate::circuit::BatchCircuit;
 use crate::client::ClientKey;
 use crate::config::TABLE_BITS;
 use crate::foreign::limbs::PIECES;
-use crate::layout::{Selector, Sheet};
+use crate::layout::Blank;
 use crate::schedule::COLUMNS;
 
 /// Rows, cells and gadgets of the circuit of one shape.
@@ -45,16 +44,6 @@ pub struct Counts {
     pub weighted: usize,
     /// Cells written for each part of the statement.
     pub parts: Vec<(String, usize)>,
-}
-
-/// A sheet that keeps nothing.
-struct Blank;
-
-impl Sheet for Blank {
-    fn advice(&mut self, _: usize, _: usize, _: Fr) {}
-    fn constant(&mut self, _: usize, _: usize, _: Fr) {}
-    fn select(&mut self, _: Selector, _: usize, _: Fr) {}
-    fn equal(&mut self, _: (usize, usize), _: (usize, usize)) {}
 }
 
 impl Counts {

@@ -24,6 +24,16 @@ pub trait Sheet {
     fn equal(&mut self, left: (usize, usize), right: (usize, usize));
 }
 
+/// A sheet that keeps nothing.
+pub(crate) struct Blank;
+
+impl Sheet for Blank {
+    fn advice(&mut self, _: usize, _: usize, _: Fr) {}
+    fn constant(&mut self, _: usize, _: usize, _: Fr) {}
+    fn select(&mut self, _: Selector, _: usize, _: Fr) {}
+    fn equal(&mut self, _: (usize, usize), _: (usize, usize)) {}
+}
+
 /// The selector columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Selector {

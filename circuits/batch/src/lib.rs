@@ -42,7 +42,7 @@ pub mod slot;
 pub mod state;
 
 pub use check::{check, check_proofs};
-pub use circuit::{BatchCircuit, INSTANCES, StateTransition, Statement, instances};
+pub use circuit::{BatchCircuit, INSTANCES, Recorded, StateTransition, Statement, instances};
 pub use client::{ClientKey, ClientProof};
 pub use config::COMMITTED;
 pub use counts::Counts;

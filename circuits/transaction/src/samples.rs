@@ -12,7 +12,7 @@ use ark_bn254::Fr;
 use ark_ff::UniformRand;
 use ark_std::rand::{CryptoRng, Rng, RngCore};
 use subrosa_protocol::asset::{AssetId, AssetInfo, AssetTree};
-use subrosa_protocol::batch::{BatchWitness, Shape};
+use subrosa_protocol::batch::{BatchHeader, BatchWitness, Shape};
 use subrosa_protocol::encryption::Memo;
 use subrosa_protocol::keys::{AuditorKey, Seed, SpendKey, ViewingKey, unaudited};
 use subrosa_protocol::ledger::{BatchInput, Config, Deposit, Ledger};
@@ -197,31 +197,7 @@ pub fn block_of(
     rng: &mut (impl RngCore + CryptoRng),
 ) -> Block {
     let [asset, ..] = SAMPLE_ASSETS;
-    let assets = asset_tree(rng);
-    let config = Config {
-        context: context(),
-        fee_asset: asset,
-        min_fee: 1,
-    };
-    let mut ledger = Ledger::new();
-    let execute = |ledger: &mut Ledger, transactions, deposits| {
-        let input = BatchInput {
-            shape,
-            time: SAMPLE_EXPIRY - 60,
-            fee_recipient: [7; 20],
-            assets_root: assets.root(),
-            transactions,
-            deposits,
-        };
-        ledger
-            .execute(input, &config)
-            .expect("the samples keep the ledger's rules")
-    };
-    let deposit = |note: &Note| Deposit {
-        asset: note.asset,
-        value: note.value,
-        inner: note.inner(),
-    };
+    let mut chain = Chain::new(shape, rng);
 
     let mut planned: Vec<(Contents, [Seed; 2])> = Vec::with_capacity(kinds.len());
     for (slot, kind) in kinds.iter().enumerate() {
@@ -253,17 +229,8 @@ pub fn block_of(
         .iter()
         .map(|(contents, [seed, _])| contents.notes(ViewingKey::from_seed(seed).owner, rng))
         .collect();
-    // Where each note stands: a deposit's leaf is the last of its slot's four.
-    let mut places = Vec::new();
-    for queue in spent.concat().chunks(shape.slots()) {
-        let queue = queue.iter().map(deposit).collect::<Vec<_>>();
-        let count = queue.len() as u64;
-        let start = execute(&mut ledger, Vec::new(), queue).header.start;
-        places.extend((0..count).map(|slot| start + 4 * slot + 3));
-    }
-
-    let anchor = ledger.notes().root();
-    let mut places = places.into_iter();
+    let mut places = chain.deposit(&spent.concat()).into_iter();
+    let anchor = chain.anchor();
     let samples: Vec<Sample> = planned
         .into_iter()
         .zip(spent)
@@ -271,28 +238,89 @@ pub fn block_of(
             let owner = ViewingKey::from_seed(&parties[0]).owner;
             let inputs = std::array::from_fn(|i| match spent.get(i) {
                 None => dummy(owner, asset, Fr::rand(rng)),
-                Some(note) => {
-                    let position = places.next().expect("every note was deposited");
-                    let path = ledger.notes().path(position);
-                    InputWitness {
-                        dummy: false,
-                        note: *note,
-                        position,
-                        path: path.expect("the place was just appended"),
-                    }
-                }
+                Some(_) => places.next().expect("every note was deposited"),
             });
-            contents.finish(parties, assets.clone(), anchor, inputs, rng)
+            contents.finish(parties, chain.assets.clone(), anchor, inputs, rng)
         })
         .collect();
-    let queue = (0..deposits).map(|_| {
-        let value = rng.gen_range(1..=u128::MAX);
-        deposit(&Note::cash(asset, value, Fr::rand(rng), Fr::rand(rng)))
-    });
-    let queue = queue.collect();
+    let queue: Vec<Note> = (0..deposits)
+        .map(|_| {
+            let value = rng.gen_range(1..=u128::MAX);
+            Note::cash(asset, value, Fr::rand(rng), Fr::rand(rng))
+        })
+        .collect();
     let transactions = samples.iter().map(|s| s.transaction.clone()).collect();
-    let witness = execute(&mut ledger, transactions, queue);
+    let witness = chain.execute(transactions, &queue);
     Block { samples, witness }
+}
+
+/// The ledger of a block.
+struct Chain {
+    shape: Shape,
+    assets: AssetTree,
+    config: Config,
+    ledger: Ledger,
+}
+
+impl Chain {
+    fn new(shape: Shape, rng: &mut (impl RngCore + CryptoRng)) -> Self {
+        let config = Config {
+            context: context(),
+            fee_asset: SAMPLE_ASSETS[0],
+            min_fee: 1,
+        };
+        Self {
+            shape,
+            assets: asset_tree(rng),
+            config,
+            ledger: Ledger::new(),
+        }
+    }
+
+    fn anchor(&self) -> Fr {
+        self.ledger.notes().root()
+    }
+
+    fn execute(&mut self, transactions: Vec<Transaction>, deposits: &[Note]) -> BatchWitness {
+        let deposit = |note: &Note| Deposit {
+            asset: note.asset,
+            value: note.value,
+            inner: note.inner(),
+        };
+        let input = BatchInput {
+            shape: self.shape,
+            time: SAMPLE_EXPIRY - 60,
+            fee_recipient: [7; 20],
+            assets_root: self.assets.root(),
+            transactions,
+            deposits: deposits.iter().map(deposit).collect(),
+        };
+        self.ledger
+            .execute(input, &self.config)
+            .expect("the samples keep the ledger's rules")
+    }
+
+    /// Batches of deposits alone, as many as it takes; as inputs that spend them.
+    fn deposit(&mut self, notes: &[Note]) -> Vec<InputWitness> {
+        let mut positions = Vec::with_capacity(notes.len());
+        for queue in notes.chunks(self.shape.slots()) {
+            let header = self.execute(Vec::new(), queue).header;
+            let place = |slot| header.leaf_index(slot, BatchHeader::DEPOSIT_PLACE);
+            positions.extend((0..queue.len()).map(place));
+        }
+        // Paths last: each batch changes those of the batches before.
+        let spend = |(note, position): (&Note, u64)| InputWitness {
+            dummy: false,
+            note: *note,
+            position,
+            path: self
+                .ledger
+                .notes()
+                .path(position)
+                .expect("the place was just appended"),
+        };
+        notes.iter().zip(positions).map(spend).collect()
+    }
 }
 
 /// What a sample moves.

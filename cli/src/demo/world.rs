@@ -21,7 +21,7 @@ use subrosa_protocol::{
     encoding::fr_to_bytes,
     keys::{AuditorKey, Network, Seed},
 };
-use subrosa_prover::{groth16::TransactionKeys, setup::KeyStore};
+use subrosa_prover::groth16::TransactionKeys;
 use subrosa_sequencer::{
     Config, Ports, RunningSequencer, Sequencer,
     adapters::{Groth16Verifier, L1Settlement},
@@ -35,6 +35,7 @@ use super::{
 };
 use crate::{
     chain::{Chain, ChainKind},
+    keys::Keys,
     progress::{Phases, spinner},
     proofs::{Made, ShownProver, TimedProver, verification_gas},
 };
@@ -78,7 +79,7 @@ pub(super) struct World {
 impl World {
     /// Starts everything; see the module's description.
     pub(super) async fn start(
-        keys: &Path,
+        keys: &Keys,
         data: &Path,
         kind: ChainKind,
         tokens: &[Token],
@@ -376,16 +377,16 @@ impl World {
 }
 
 async fn load_keys(
-    directory: &Path,
+    keys: &Keys,
     bars: &MultiProgress,
 ) -> anyhow::Result<(
     Arc<TransactionKeys>,
     Vec<Arc<subrosa_prover::batch::BatchKeys>>,
 )> {
-    let directory = directory.to_owned();
+    let keys = keys.clone();
     let bars = bars.clone();
     tokio::task::spawn_blocking(move || {
-        let store = KeyStore::open(&directory)?;
+        let store = keys.open_to_prove()?;
         let phases = Phases::new(&bars, "keys of the transaction circuit");
         let transaction = store.transaction(&phases)?;
         phases.finish(if transaction.is_unsafe_development() {

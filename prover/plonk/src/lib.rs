@@ -36,7 +36,7 @@ mod symbolic;
 mod tests;
 
 pub use commit::{commit_columns, fill_blinding};
-pub use prove::{prove, prove_with_cosets};
+pub use prove::prove;
 pub use quotient::KeyCosets;
 
 /// Watches a proof being made.

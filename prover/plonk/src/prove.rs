@@ -38,33 +38,13 @@ pub(crate) struct Choices<'a> {
 }
 
 /// Proves a circuit of one phase from its advice columns, `2^k` cells each, of which the last rows are
-/// overwritten with blinding cells ([`fill_blinding`]).
+/// overwritten with blinding cells ([`fill_blinding`]). With what was kept of the key the proof is the
+/// same, in less time and more memory.
+#[allow(clippy::too_many_arguments)]
 pub fn prove<E, T, R>(
     params: &ParamsKZG<Bn256>,
     pk: &ProvingKey<G1Affine>,
-    instances: &[Fr],
-    advice: Vec<Vec<Fr>>,
-    rng: R,
-    transcript: &mut T,
-    observer: &dyn Observer,
-) -> Result<(), EngineError>
-where
-    E: EncodedChallenge<G1Affine>,
-    T: TranscriptWrite<G1Affine, E>,
-    R: RngCore,
-{
-    let choices = Choices::default();
-    prove_with(
-        params, pk, instances, advice, rng, transcript, observer, &choices,
-    )
-}
-
-/// [`prove`] with what was kept of the key: the same proof, in less time and more memory.
-#[allow(clippy::too_many_arguments)]
-pub fn prove_with_cosets<E, T, R>(
-    params: &ParamsKZG<Bn256>,
-    pk: &ProvingKey<G1Affine>,
-    cosets: &KeyCosets,
+    cosets: Option<&KeyCosets>,
     instances: &[Fr],
     advice: Vec<Vec<Fr>>,
     rng: R,
@@ -77,7 +57,7 @@ where
     R: RngCore,
 {
     let choices = Choices {
-        key: Some(cosets),
+        key: cosets,
         ..Choices::default()
     };
     prove_with(

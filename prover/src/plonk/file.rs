@@ -7,7 +7,7 @@
 //! the verifying key, so that no length is read from a file whose hash is not yet known.
 
 use std::io::{self, Read, Write};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use halo2_proofs::SerdeFormat;
 use halo2_proofs::plonk::{Circuit, ProvingKey, VerifyingKey, permutation};
@@ -91,12 +91,7 @@ impl Stored {
         let permuted_polys = coefficients(domain, &permuted);
         let permutation = permutation::ProvingKey::from_parts(permuted, permuted_polys);
         let pk = ProvingKey::from_parts(vk, l0, l_last, l_active, fixed, fixed_polys, permutation);
-        PlonkKeys {
-            params,
-            pk,
-            committed,
-            cosets: OnceLock::new(),
-        }
+        PlonkKeys::new(params, pk, committed)
     }
 }
 

@@ -8,6 +8,8 @@
 
 mod file;
 mod fingerprint;
+#[cfg(feature = "cuda")]
+pub(crate) mod gpu;
 
 use std::sync::{Arc, OnceLock};
 
@@ -27,6 +29,8 @@ use subrosa_verifier::transcript::{
     KeccakChallenge, KeccakRead, KeccakWrite, column_challenge, column_challenge_of_proof,
 };
 
+use crate::engine::Engine;
+
 pub(crate) use file::Stored;
 pub(crate) use fingerprint::fingerprint;
 
@@ -37,8 +41,12 @@ pub(crate) struct PlonkKeys {
     pk: ProvingKey<G1Affine>,
     /// Number of advice columns, the first ones, that ζ is drawn from.
     committed: usize,
+    engine: Engine,
     /// What the first proof computed of the key alone, for the next ones.
     cosets: OnceLock<KeyCosets>,
+    /// The parameters once more, for the GPU.
+    #[cfg(feature = "cuda")]
+    device: OnceLock<gpu::Params>,
 }
 
 /// Largest memory that is kept of a key between proofs.
@@ -59,6 +67,10 @@ pub(crate) enum ProveError {
     /// The proving engine refused, or was told to stop.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The GPU failed, or lacks memory.
+    #[cfg(feature = "cuda")]
+    #[error("GPU: {0}")]
+    Gpu(String),
 }
 
 /// The first columns as committed to, and ζ. Serves one proof: a second one with the same blinding
@@ -92,12 +104,25 @@ impl PlonkKeys {
     {
         // Selectors stay columns of their own, as the contract's key format has them.
         let pk = keygen_pk2(&*params, circuit, false)?;
-        Ok(Self {
+        Ok(Self::new(params, pk, committed))
+    }
+
+    /// Joins the parts. Proofs are made on the processor unless [`PlonkKeys::on`] says otherwise.
+    fn new(params: Arc<ParamsKZG<Bn256>>, pk: ProvingKey<G1Affine>, committed: usize) -> Self {
+        Self {
             params,
             pk,
             committed,
+            engine: Engine::default(),
             cosets: OnceLock::new(),
-        })
+            #[cfg(feature = "cuda")]
+            device: OnceLock::new(),
+        }
+    }
+
+    /// The same keys, proving with this engine.
+    pub(crate) fn on(self, engine: Engine) -> Self {
+        Self { engine, ..self }
     }
 
     /// The parameters.
@@ -121,10 +146,16 @@ impl PlonkKeys {
         let mut seed = [0; 32];
         OsRng.fill_bytes(&mut seed);
         let rng = ChaCha20Rng::from_seed(seed);
-        // The engine draws the blinding cells of all columns in order before anything else.
+        // Both engines draw the blinding cells of all columns in order before anything else.
         fill_blinding(&mut rng.clone(), self.vk().cs(), &mut columns);
-        let columns: Vec<&[Fr]> = columns.iter().map(Vec::as_slice).collect();
-        let commitments = commit_columns(&self.params, &columns);
+        let commitments = match self.engine {
+            Engine::Cpu => {
+                let columns: Vec<&[Fr]> = columns.iter().map(Vec::as_slice).collect();
+                commit_columns(&self.params, &columns)
+            }
+            #[cfg(feature = "cuda")]
+            Engine::Cuda => self.device()?.commit(columns)?,
+        };
         let challenge = column_challenge(&self.vk().transcript_repr(), instances, &commitments);
         Ok(Committed {
             rng,
@@ -150,29 +181,26 @@ impl PlonkKeys {
             commitments,
             ..
         } = committed;
-        let (params, pk) = (&self.params, &self.pk);
-        if KeyCosets::bytes(pk) <= KEPT {
-            let cosets = self.cosets.get_or_init(|| KeyCosets::new(pk));
-            subrosa_plonk::prove_with_cosets(
-                params,
-                pk,
-                cosets,
+        match self.engine {
+            Engine::Cpu => subrosa_plonk::prove(
+                &self.params,
+                &self.pk,
+                self.cosets(),
                 &instances,
                 advice,
                 rng,
                 &mut transcript,
                 observer,
-            )?;
-        } else {
-            subrosa_plonk::prove(
-                params,
-                pk,
+            )?,
+            #[cfg(feature = "cuda")]
+            Engine::Cuda => self.device()?.prove(
+                &self.pk,
                 &instances,
                 advice,
                 rng,
                 &mut transcript,
                 observer,
-            )?;
+            )?,
         }
         let proof = transcript.finalize();
         let head: Vec<u8> = commitments.iter().flat_map(point_bytes).collect();
@@ -214,6 +242,22 @@ impl PlonkKeys {
     /// log₂ of the number of rows.
     pub(crate) fn k(&self) -> u32 {
         self.params.k()
+    }
+
+    /// The key's cosets, computed once, if they are small enough to keep.
+    fn cosets(&self) -> Option<&KeyCosets> {
+        let keep = KeyCosets::bytes(&self.pk) <= KEPT;
+        keep.then(|| self.cosets.get_or_init(|| KeyCosets::new(&self.pk)))
+    }
+
+    /// The parameters for the GPU, copied once.
+    #[cfg(feature = "cuda")]
+    fn device(&self) -> Result<&gpu::Params, ProveError> {
+        if let Some(params) = self.device.get() {
+            return Ok(params);
+        }
+        let params = gpu::Params::new(&self.params)?;
+        Ok(self.device.get_or_init(|| params))
     }
 
     fn rows(&self) -> usize {

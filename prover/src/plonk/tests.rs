@@ -270,3 +270,37 @@ fn the_fingerprint_follows_the_circuit_and_not_the_witness() {
         .is_err()
     );
 }
+
+/// Proofs of the GPU are proofs under the same keys. 2^14 rows, so that its kernels are used.
+#[test]
+#[cfg(feature = "cuda")]
+fn the_gpu_proves_under_the_same_keys() {
+    use crate::engine::EngineChoice;
+
+    let circuit = Products {
+        constants: (1..1000).collect(),
+        x: Some(Fr::from(9)),
+    };
+    let params = Arc::new(ParamsKZG::<Bn256>::setup(14, OsRng));
+    let keys = PlonkKeys::generate(params, &circuit.without_witnesses(), 1).unwrap();
+    let mut columns = circuit.columns(keys.k());
+    let instances = [circuit.output()];
+    let keys = keys.on(EngineChoice::Cuda.select().unwrap());
+    let committed = keys.commit(vec![columns[0].clone()], &instances).unwrap();
+    // A proof under other columns than those committed to does not begin as it should.
+    let mut other = columns.clone();
+    other[0][5000] += Fr::from(1);
+    let lie = keys.commit(vec![other[0].clone()], &instances).unwrap();
+    assert!(matches!(
+        keys.finish(lie, columns.to_vec(), &Unobserved),
+        Err(ProveError::Commitments)
+    ));
+    columns[1][circuit.constants.len() + 1] = committed.challenge();
+    let proof = keys
+        .finish(committed, columns.to_vec(), &Unobserved)
+        .unwrap();
+    assert!(keys.verify(&instances, &proof));
+    let keys = keys.on(EngineChoice::Cpu.select().unwrap());
+    assert!(keys.verify(&instances, &proof));
+    assert!(keys.verify(&instances, &circuit.prove(&keys)));
+}

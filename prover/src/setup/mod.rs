@@ -30,9 +30,10 @@ pub use srs::SrsError;
 
 use crate::backend::{Backend, CpuBackend};
 use crate::batch::BatchKeys;
+use crate::engine::Engine;
 use crate::groth16::{
-    ConstraintMatrices, Engine, KeyError, KeyShapeError, ProveError, TransactionKeys,
-    TransactionVerifier,
+    ConstraintMatrices, Engine as Groth16Engine, KeyError, KeyShapeError, ProveError,
+    TransactionKeys, TransactionVerifier,
 };
 use crate::progress::ProgressSink;
 use store::{Entry, FileRef, Store};
@@ -111,6 +112,7 @@ impl SetupError {
 pub struct KeyStore {
     store: Store,
     backend: Arc<dyn Backend>,
+    engine: Engine,
     loaded: Arc<Mutex<Loaded>>,
 }
 
@@ -138,8 +140,18 @@ impl KeyStore {
         Ok(Self {
             store: Store::open(dir)?,
             backend,
+            engine: Engine::default(),
             loaded: Arc::default(),
         })
+    }
+
+    /// The same directory with nothing loaded, whose batch keys prove with this engine.
+    pub fn with_engine(self, engine: Engine) -> Self {
+        Self {
+            engine,
+            loaded: Arc::default(),
+            ..self
+        }
     }
 
     /// The keys of the transaction circuit. Development keys are made if there are none, or if those
@@ -184,7 +196,7 @@ impl KeyStore {
         let name = format!("batch-{}", shape.slots());
         let k = BatchCircuit::k(shape);
         let (keys, unsafe_development) = self.plonk(&name, &circuit, k, COMMITTED, sink)?;
-        let keys = BatchKeys::new(shape, keys, clients, unsafe_development)
+        let keys = BatchKeys::new(shape, keys.on(self.engine), clients, unsafe_development)
             .map_err(|error| SetupError::Plonk(error.to_string()))?;
         let keys = Arc::new(keys);
         loaded.batch.insert(shape.slots(), Arc::downgrade(&keys));
@@ -258,7 +270,7 @@ impl KeyStore {
         name: &str,
         blank: F,
         sink: &dyn ProgressSink,
-    ) -> Result<(Engine, bool), SetupError>
+    ) -> Result<(Groth16Engine, bool), SetupError>
     where
         C: ConstraintSynthesizer<Fr>,
         F: Fn() -> C + Sync,
@@ -273,7 +285,7 @@ impl KeyStore {
         let matrices = matrices?;
         let fingerprint = hex::encode(matrices.fingerprint);
         if let Some((pk, entry)) = usable(name, &fingerprint, stored?)? {
-            return Ok((Engine::new(pk, matrices)?, entry.unsafe_development));
+            return Ok((Groth16Engine::new(pk, matrices)?, entry.unsafe_development));
         }
 
         let held = self.store.exclusive()?;
@@ -282,7 +294,7 @@ impl KeyStore {
             && entry.fingerprint == fingerprint
         {
             let pk = self.read_groth16(&entry)?;
-            return Ok((Engine::new(pk, matrices)?, entry.unsafe_development));
+            return Ok((Groth16Engine::new(pk, matrices)?, entry.unsafe_development));
         }
         proceed(sink, "transaction setup")?;
         let pk = Groth16::<Bn254>::generate_random_parameters_with_reduction(blank(), &mut OsRng)?;
@@ -309,7 +321,7 @@ impl KeyStore {
             files,
         };
         self.store.commit(&held, name, entry)?;
-        Ok((Engine::new(pk, matrices)?, true))
+        Ok((Groth16Engine::new(pk, matrices)?, true))
     }
 
     /// Reads a proving key and sees that the verifying key beside it is the same.

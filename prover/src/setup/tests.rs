@@ -20,7 +20,7 @@ fn powers(rounds: usize) -> impl Fn() -> Powers + Sync {
     move || Powers { rounds, base: None }
 }
 
-fn groth16(store: &KeyStore, rounds: usize) -> Result<(Engine, bool), SetupError> {
+fn groth16(store: &KeyStore, rounds: usize) -> Result<(Groth16Engine, bool), SetupError> {
     store.groth16("powers", powers(rounds), &Silent)
 }
 

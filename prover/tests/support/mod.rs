@@ -33,7 +33,11 @@ pub struct Proven {
 /// A batch with so many transactions and deposits, every transaction proven.
 pub fn batch(shape: Shape, transactions: usize, deposits: usize, seed: u64) -> Proven {
     let mut rng = StdRng::seed_from_u64(seed);
-    let block = samples::block(shape, transactions, deposits, &mut rng);
+    proven(samples::block(shape, transactions, deposits, &mut rng))
+}
+
+/// A block whose transactions are all proven.
+pub fn proven(block: samples::Block) -> Proven {
     let keys = keys().transaction(&Silent).unwrap();
     let proofs = block
         .samples

@@ -1,4 +1,4 @@
-//! Handlers, one for each path.
+//! Handlers of deposits, payments and what the institution holds, one for each path.
 
 use std::sync::Arc;
 
@@ -8,12 +8,12 @@ use axum::{
     extract::{OriginalUri, Path, Query, State},
     http::{HeaderMap, StatusCode},
 };
-use serde::{Deserialize, de::DeserializeOwned};
-use sha2::{Digest as _, Sha256};
+use serde::Deserialize;
 use subrosa_protocol::encryption::Memo;
-use utoipa::{IntoParams, OpenApi};
+use utoipa::IntoParams;
 
 use super::{
+    body::{Answer, idempotency, parse},
     problem::Problem,
     views::{
         AddressView, BalanceView, ClaimRequest, ClaimView, DepositRequest, HistoryView,
@@ -26,74 +26,6 @@ use crate::{
     operation::Request,
     service::{Wallet, parse_account},
 };
-
-/// The gateway's description.
-#[derive(OpenApi)]
-#[openapi(
-    info(
-        title = "Subrosa wallet gateway",
-        description = "Confidential payments of one institution. Every request carries `Authorization: Bearer <token>`. \
-                       A POST may carry an `Idempotency-Key`: the same key answers the first result."
-    ),
-    paths(address, deposit, transfer, withdraw, claim, balances, history, operation),
-    modifiers(&Bearer),
-    security(("bearer" = []))
-)]
-pub(super) struct Document;
-
-struct Bearer;
-
-impl utoipa::Modify for Bearer {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-        let scheme =
-            SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
-        document
-            .components
-            .get_or_insert_default()
-            .add_security_scheme("bearer", scheme);
-    }
-}
-
-type Answer<T> = Result<T, WalletError>;
-
-/// Longest idempotency key, bytes.
-const MAX_KEY: usize = 128;
-
-/// Reads a JSON body; the error says where it is wrong and repeats nothing of it.
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Answer<T> {
-    serde_json::from_slice(body).map_err(|e| {
-        let what = match e.classify() {
-            serde_json::error::Category::Data => "a field is missing, unknown or of the wrong type",
-            _ => "the body is not JSON",
-        };
-        WalletError::Malformed(format!("{what} (line {}, column {})", e.line(), e.column()))
-    })
-}
-
-/// The caller's idempotency key with a digest of what it asks for.
-fn idempotency(
-    headers: &HeaderMap,
-    uri: &OriginalUri,
-    body: &[u8],
-) -> Answer<Option<(String, String)>> {
-    let Some(value) = headers.get("idempotency-key") else {
-        return Ok(None);
-    };
-    let key = value
-        .to_str()
-        .ok()
-        .filter(|key| (1..=MAX_KEY).contains(&key.len()));
-    let key = key.ok_or_else(|| {
-        WalletError::Malformed("Idempotency-Key: 1 to 128 visible characters".into())
-    })?;
-    let digest = Sha256::new()
-        .chain_update(uri.path())
-        .chain_update([0])
-        .chain_update(body)
-        .finalize();
-    Ok(Some((key.to_owned(), hex::encode(digest))))
-}
 
 /// The institution's address and L1 account.
 #[utoipa::path(get, path = "/v1/address", responses((status = 200, body = AddressView)))]

@@ -71,7 +71,7 @@ pub(super) struct ClaimRequest {
 pub(super) struct OperationView {
     /// Ask again with this.
     id: String,
-    /// `deposit`, `transfer`, `withdrawal` or `merge`.
+    /// `deposit`, `transfer`, `withdrawal`, `leg` (of a swap) or `merge`.
     kind: &'static str,
     /// `queued`, `proven`, `submitted`, `included`, `settled` or `failed`.
     status: &'static str,
@@ -105,6 +105,7 @@ impl From<Operation> for OperationView {
             Request::Deposit { deposit } => ("deposit", Some(deposit)),
             Request::Transfer { .. } => ("transfer", None),
             Request::Withdrawal { .. } => ("withdrawal", None),
+            Request::Leg { .. } => ("leg", None),
             Request::Merge => ("merge", None),
         };
         Self {
@@ -181,13 +182,13 @@ pub(super) struct HistoryView {
     time: u64,
     /// The batch.
     batch: u64,
-    /// `deposit`, `received`, `sent`, `withdrawal` or `merge`.
+    /// `deposit`, `received`, `sent`, `delivered` (to the counterparty of a swap), `withdrawal` or `merge`.
     kind: &'static str,
     /// The asset.
     asset: AssetView,
     /// In display units.
     amount: String,
-    /// Payee's address or L1 account; a received payment does not tell its sender.
+    /// Payee's address or L1 account, or the other party of a swap; a received payment does not tell its sender.
     counterparty: Option<String>,
     /// What was written.
     memo: Option<String>,
@@ -201,6 +202,7 @@ impl From<HistoryLine> for HistoryView {
             MovementKind::Deposit => "deposit",
             MovementKind::Received => "received",
             MovementKind::Sent => "sent",
+            MovementKind::Delivered => "delivered",
             MovementKind::Withdrawal => "withdrawal",
             MovementKind::Merge => "merge",
         };

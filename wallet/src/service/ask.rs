@@ -42,20 +42,12 @@ impl Wallet {
         amount: u128,
         idempotency: Option<(String, String)>,
     ) -> Result<Operation, WalletError> {
-        self.intent(&request)?;
         let mut inner = self.inner.lock().await;
+        self.intent(&inner.state, &request)?;
         if let Some(known) = recall(&inner.state, idempotency.as_ref())? {
             return Ok(known);
         }
-        let enough = |of: AssetId, need: u128| projected(&inner, &self.info, of) >= need;
-        let covered = if asset == self.info.fee_asset {
-            amount
-                .checked_add(self.fee)
-                .is_some_and(|need| enough(asset, need))
-        } else {
-            enough(asset, amount) && enough(self.info.fee_asset, self.fee)
-        };
-        if !covered {
+        if !self.covers(&inner, asset, amount) {
             return Err(WalletError::InsufficientFunds);
         }
         let operation = self.new_operation(request, asset, amount);
@@ -64,7 +56,24 @@ impl Wallet {
         Ok(operation)
     }
 
-    fn new_operation(&self, request: Request, asset: AssetId, amount: u128) -> Operation {
+    /// Whether what will be left covers an amount and a fee besides.
+    pub(super) fn covers(&self, inner: &Inner, asset: AssetId, amount: u128) -> bool {
+        let enough = |of: AssetId, need: u128| projected(inner, &self.info, self.fee, of) >= need;
+        if asset == self.info.fee_asset {
+            amount
+                .checked_add(self.fee)
+                .is_some_and(|need| enough(asset, need))
+        } else {
+            enough(asset, amount) && enough(self.info.fee_asset, self.fee)
+        }
+    }
+
+    pub(super) fn new_operation(
+        &self,
+        request: Request,
+        asset: AssetId,
+        amount: u128,
+    ) -> Operation {
         Operation {
             id: new_id(),
             created: now(),
@@ -87,16 +96,8 @@ impl Wallet {
         idempotency: Option<(String, String)>,
     ) -> Result<(), WalletError> {
         inner.state.operations.push(operation.clone());
-        if let Some((key, request)) = idempotency {
-            inner.state.remembered.insert(
-                key,
-                Remembered {
-                    request,
-                    operation: operation.id.clone(),
-                },
-            );
-        }
-        Ok(self.store.save(&inner.state)?)
+        remember(&mut inner.state, idempotency, operation.id.clone());
+        self.save(inner)
     }
 
     /// Deposits from the institution's L1 account and waits until L1 has queued it.
@@ -242,7 +243,7 @@ impl Wallet {
                         .filter(|n| n.spent.is_none() && n.note.asset == asset.id)
                         .filter(|n| !held.contains(&fr_to_bytes(&n.nullifier)))
                         .fold(0u128, |sum, n| sum.saturating_add(n.note.value));
-                    let projected = projected(&inner, &self.info, asset.id);
+                    let projected = projected(&inner, &self.info, self.fee, asset.id);
                     (asset, spendable, projected.saturating_sub(spendable))
                 })
                 .collect()
@@ -297,6 +298,26 @@ fn recall(
     state: &State,
     idempotency: Option<&(String, String)>,
 ) -> Result<Option<Operation>, WalletError> {
+    let known = recall_id(state, idempotency)?;
+    Ok(known.and_then(|id| state.operations.iter().find(|o| o.id == id).cloned()))
+}
+
+/// Keeps what an idempotency key led to.
+pub(super) fn remember(state: &mut State, idempotency: Option<(String, String)>, to: String) {
+    if let Some((key, request)) = idempotency {
+        let remembered = Remembered {
+            request,
+            operation: to,
+        };
+        state.remembered.insert(key, remembered);
+    }
+}
+
+/// The id of what an idempotency key led to.
+pub(super) fn recall_id(
+    state: &State,
+    idempotency: Option<&(String, String)>,
+) -> Result<Option<String>, WalletError> {
     let Some((key, request)) = idempotency else {
         return Ok(None);
     };
@@ -306,9 +327,5 @@ fn recall(
     if known.request != *request {
         return Err(WalletError::IdempotencyConflict);
     }
-    Ok(state
-        .operations
-        .iter()
-        .find(|o| o.id == known.operation)
-        .cloned())
+    Ok(Some(known.operation.clone()))
 }

@@ -9,15 +9,17 @@ use subrosa_protocol::{
 
 use super::{
     Inner, LIFETIME, MAX_ATTEMPTS, Wallet,
-    fate::{advance, spendable},
+    fate::{advance, promised, spendable},
     new_id, now, parse_account,
 };
 use crate::{
     chain::OwnedNote,
-    compose::{Composer, Intent, Terms},
+    compose::{Composed, Composer, Intent, Terms},
     error::{Failure, WalletError},
+    negotiation::Book,
     operation::{Attempt, Operation, Progress, Request},
     sequencer::SequencerError,
+    store::State,
 };
 
 impl Wallet {
@@ -33,8 +35,16 @@ impl Wallet {
             ..
         } = &mut *inner;
         let mut changed = false;
+        let now = now();
         for operation in &mut state.operations {
-            let next = advance(operation, chain, *settled, *l1_time);
+            let mut next = advance(operation, chain, *settled, *l1_time);
+            if next == Progress::Queued && leg_is_over(&state.book, operation, now) {
+                next = Progress::Failed(Failure {
+                    code: "expired".into(),
+                    reason: None,
+                    detail: "the swap's time was over before its leg was made".into(),
+                });
+            }
             if next != operation.progress {
                 if !next.is_open() || next == Progress::Queued {
                     operation.submission = None;
@@ -44,7 +54,7 @@ impl Wallet {
             }
         }
         if changed {
-            self.store.save(&inner.state)?;
+            self.save(&mut inner)?;
         }
         Ok(())
     }
@@ -97,79 +107,131 @@ impl Wallet {
                 })
                 .await;
         }
-        let failure = Failure {
-            code: "rejected".into(),
-            reason: Some(code),
-            detail: "the sequencer does not take the transaction".into(),
+        let failure = match code.as_str() {
+            "expired" => Failure {
+                code,
+                reason: None,
+                detail: "it was not included before its expiry".into(),
+            },
+            _ => Failure {
+                code: "rejected".into(),
+                reason: Some(code),
+                detail: "the sequencer does not take the transaction".into(),
+            },
         };
         self.fail(id, failure).await
     }
 
-    pub(super) async fn next_to_submit(&self) -> Option<String> {
+    pub(super) async fn to_submit(&self) -> Vec<String> {
         let inner = self.inner.lock().await;
-        inner
-            .state
-            .operations
-            .iter()
-            .find(|o| o.progress == Progress::Proven && o.waiting_for.is_none())
+        let proven = inner.state.operations.iter();
+        proven
+            .filter(|o| o.progress == Progress::Proven && o.waiting_for.is_none())
             .map(|o| o.id.clone())
+            .collect()
+    }
+
+    /// What composes from our notes, with a transaction's fee.
+    pub(super) fn composer<'a>(&'a self, inner: &'a Inner, fee: u128) -> Composer<'a> {
+        Composer {
+            chain: &inner.chain,
+            assets: &inner.assets,
+            keys: &self.keys,
+            spend: &self.spend,
+            terms: Terms {
+                context: self.info.context,
+                fee_asset: self.info.fee_asset,
+                fee,
+                expiry: now() + LIFETIME,
+            },
+        }
     }
 
     /// Composes and proves a queued operation. False if it has to wait for notes.
     pub(super) async fn prove(self: &Arc<Self>, id: &str) -> Result<bool, WalletError> {
         let (operation, composed) = {
-            let inner = self.inner.lock().await;
+            let mut inner = self.inner.lock().await;
             let Some(operation) = inner.state.operations.iter().find(|o| o.id == id).cloned()
             else {
                 return Ok(false);
             };
             let spendable = spendable(&inner, &operation);
-            let intent = self.intent(&operation.request)?;
-            let composer = Composer {
-                chain: &inner.chain,
-                assets: &inner.assets,
-                keys: &self.keys,
-                spend: &self.spend,
-                terms: Terms {
-                    context: self.info.context,
-                    fee_asset: self.info.fee_asset,
-                    fee: operation.fee,
-                    expiry: now() + LIFETIME,
-                },
-            };
-            let composed = composer.compose(
+            let intent = self.intent(&inner.state, &operation.request)?;
+            let composed = self.composer(&inner, operation.fee).compose(
                 &intent,
                 AssetId(operation.asset),
                 operation.amount,
                 |note: &OwnedNote| spendable(&fr_to_bytes(&note.nullifier)),
                 &mut OsRng,
             );
+            if let Ok(composed) = &composed {
+                hold(&mut inner, composed);
+            }
             (operation, composed)
         };
         let composed = match composed {
             Ok(composed) => composed,
             Err(crate::compose::ComposeError::Insufficient) => {
-                return self.wait_for_notes(id).await.map(|()| false);
+                return self.wait_for_notes(&operation).await.map(|()| false);
             }
             Err(error) => {
                 self.fail(id, WalletError::from(error).failure()).await?;
                 return Ok(false);
             }
         };
-        let words = composed.transaction.words(&self.info.context);
-        let digest = composed.transaction.digest(&self.info.context);
         let merges = composed.merges;
-        let transaction = composed.transaction.clone();
-        let wallet = Arc::clone(self);
-        let proof =
-            tokio::task::spawn_blocking(move || wallet.prover.prove(&words, &composed.witness))
-                .await
-                .map_err(|_| WalletError::Stopped)?;
-        let proof = match proof {
-            Ok(proof) => proof,
-            Err(reason) => {
-                self.fail(id, WalletError::Prover(reason).failure()).await?;
+        let (attempt, submission) = match self.prove_composed(composed).await {
+            Ok(proven) => proven,
+            Err(error @ WalletError::Prover(_)) => {
+                self.fail(id, error.failure()).await?;
                 return Ok(false);
+            }
+            Err(error) => return Err(error),
+        };
+        if merges {
+            self.start_merge(operation, attempt, submission).await?;
+            return Ok(false);
+        }
+        let mut inner = self.inner.lock().await;
+        inner.proving.clear();
+        let Inner { state, chain, .. } = &mut *inner;
+        let queued = state.operations.iter_mut().find(|o| o.id == id);
+        // It may have been called off meanwhile.
+        let Some(operation) = queued.filter(|o| o.progress == Progress::Queued) else {
+            return Ok(false);
+        };
+        if let Request::Leg { swap } = &operation.request {
+            let notes = attempt.nullifiers;
+            let ours = notes.into_iter().filter(|nf| chain.owns(nf)).collect();
+            state.book.pin(swap, ours);
+        }
+        operation.prove(attempt, submission);
+        self.save(&mut inner)?;
+        Ok(true)
+    }
+
+    /// Proves what was composed: the attempt, and the submission. Until it is kept, its notes are held.
+    pub(super) async fn prove_composed(
+        self: &Arc<Self>,
+        composed: Composed,
+    ) -> Result<(Attempt, Vec<u8>), WalletError> {
+        let Composed {
+            transaction,
+            witness,
+            ..
+        } = composed;
+        let words = transaction.words(&self.info.context);
+        let digest = transaction.digest(&self.info.context);
+        let wallet = Arc::clone(self);
+        let proof = tokio::task::spawn_blocking(move || wallet.prover.prove(&words, &witness));
+        let proof = match proof.await {
+            Ok(Ok(proof)) => proof,
+            failed => {
+                self.inner.lock().await.proving.clear();
+                return Err(match failed {
+                    Ok(Err(reason)) => WalletError::Prover(reason),
+                    _ => WalletError::Stopped,
+                });
             }
         };
         let attempt = Attempt {
@@ -179,55 +241,54 @@ impl Wallet {
             assets_root: hex_word(&fr_to_bytes(&transaction.assets_root)),
         };
         let submission = Submission { transaction, proof }.to_bytes();
-        let mut inner = self.inner.lock().await;
-        let proven = |operation: &mut Operation| {
-            operation.progress = Progress::Proven;
-            operation.attempts.push(attempt);
-            operation.submission = Some(hex::encode(submission));
-            operation.waiting_for = None;
+        Ok((attempt, submission))
+    }
+
+    /// Keeps and submits a merge that something like `parent` waits for.
+    pub(super) async fn start_merge(
+        &self,
+        parent: Operation,
+        attempt: Attempt,
+        submission: Vec<u8>,
+    ) -> Result<(), WalletError> {
+        let mut merge = Operation {
+            id: new_id(),
+            request: Request::Merge,
+            created: now(),
+            attempts: Vec::new(),
+            ..parent
         };
-        if merges {
-            let mut merge = Operation {
-                id: new_id(),
-                request: Request::Merge,
-                created: now(),
-                attempts: Vec::new(),
-                ..operation
-            };
-            proven(&mut merge);
-            let merge_id = merge.id.clone();
-            inner.state.operations.push(merge);
-            self.store.save(&inner.state)?;
-            drop(inner);
-            self.submit(&merge_id).await?;
-            return Ok(false);
-        }
-        if let Some(operation) = inner.state.operations.iter_mut().find(|o| o.id == id) {
-            proven(operation);
-        }
-        self.store.save(&inner.state)?;
-        Ok(true)
+        merge.prove(attempt, submission);
+        let id = merge.id.clone();
+        let mut inner = self.inner.lock().await;
+        inner.proving.clear();
+        inner.state.operations.push(merge);
+        self.save(&mut inner)?;
+        drop(inner);
+        self.submit(&id).await
     }
 
     /// Leaves an operation queued while others may still bring it notes, and fails it when none can.
-    async fn wait_for_notes(&self, id: &str) -> Result<(), WalletError> {
+    async fn wait_for_notes(&self, waiting: &Operation) -> Result<(), WalletError> {
         let may_come = {
             let inner = self.inner.lock().await;
-            inner
-                .state
-                .operations
-                .iter()
-                .any(|o| o.id != id && o.progress.is_open())
+            // A leg whose notes were chosen has no others.
+            promised(&inner, waiting).is_none()
+                && inner
+                    .state
+                    .operations
+                    .iter()
+                    .any(|o| o.id != waiting.id && o.progress.is_open())
         };
         if may_come {
             Ok(())
         } else {
-            self.fail(id, WalletError::InsufficientFunds.failure())
+            self.fail(&waiting.id, WalletError::InsufficientFunds.failure())
                 .await
         }
     }
 
-    pub(super) fn intent(&self, request: &Request) -> Result<Intent, WalletError> {
+    pub(super) fn intent(&self, state: &State, request: &Request) -> Result<Intent, WalletError> {
         let malformed = |_| WalletError::Malformed("a stored operation".into());
         match request {
             Request::Transfer { to, memo } => Ok(Intent::Transfer {
@@ -242,6 +303,13 @@ impl Wallet {
             Request::Withdrawal { to } => Ok(Intent::Withdraw {
                 recipient: parse_account(to).map_err(malformed)?,
             }),
+            Request::Leg { swap } => {
+                let quote = state.book.quote(swap).ok_or(WalletError::NotFound)?;
+                Ok(Intent::Leg {
+                    terms: Box::new(quote.terms.clone()),
+                    side: quote.side(),
+                })
+            }
             Request::Deposit { .. } | Request::Merge => Err(WalletError::Malformed(
                 "nothing to compose for this operation".into(),
             )),
@@ -278,7 +346,7 @@ impl Wallet {
         if let Some(operation) = inner.state.operations.iter_mut().find(|o| o.id == id) {
             change(operation);
         }
-        Ok(self.store.save(&inner.state)?)
+        self.save(&mut inner)
     }
 
     pub(super) async fn fail(&self, id: &str, failure: Failure) -> Result<(), WalletError> {
@@ -288,6 +356,21 @@ impl Wallet {
         })
         .await
     }
+}
+
+/// Whether a leg can no longer be made in time.
+fn leg_is_over(book: &Book, operation: &Operation, now: u64) -> bool {
+    let Request::Leg { swap } = &operation.request else {
+        return false;
+    };
+    book.quote(swap)
+        .is_none_or(|quote| now > quote.terms.expiry)
+}
+
+/// Keeps the notes of what is about to be proven from other uses.
+pub(super) fn hold(inner: &mut Inner, composed: &Composed) {
+    let nullifiers = &composed.transaction.nullifiers;
+    inner.proving = nullifiers.iter().map(fr_to_bytes).collect();
 }
 
 /// 0x hex.

@@ -84,7 +84,7 @@ pub(super) fn advance(
         Progress::Included { .. } | Progress::Settled { .. } => Progress::Submitted,
         Progress::Proven | Progress::Submitted => match fates().next_back() {
             // Nothing of this operation can happen any more, so that it may start afresh.
-            Some(Fate::Superseded) if operation.request != Request::Merge => Progress::Queued,
+            Some(Fate::Superseded) if starts_afresh(&operation.request) => Progress::Queued,
             Some(Fate::Superseded) => failed("superseded", "another transaction spent its notes"),
             Some(Fate::Expired) => failed("expired", "it was not included before its expiry"),
             _ => current,
@@ -93,7 +93,17 @@ pub(super) fn advance(
     }
 }
 
-/// Nullifiers of transactions that can still be included, but for those of operation `except`. A failed merge
+/// Whether another transaction may take the place of one whose notes were spent. A leg is signed once: made
+/// again of other notes it would be another swap, should a batch be taken back.
+fn starts_afresh(request: &Request) -> bool {
+    matches!(
+        request,
+        Request::Transfer { .. } | Request::Withdrawal { .. }
+    )
+}
+
+/// Nullifiers of transactions that can still be included, of the one that is being proven, and of what quotes
+/// and agreed swaps promise, but for those of operation `except`. A failed merge
 /// holds nothing: whichever of it and a later transaction is included, nothing is paid twice.
 pub(super) fn held_nullifiers(inner: &Inner, except: Option<&str>) -> HashSet<[u8; 32]> {
     let operations = inner.state.operations.iter();
@@ -103,22 +113,51 @@ pub(super) fn held_nullifiers(inner: &Inner, except: Option<&str>) -> HashSet<[u
         .flat_map(|o| &o.attempts)
         .filter(|attempt| fate(attempt, &inner.chain, inner.l1_time) == Fate::Live)
         .flat_map(|attempt| attempt.nullifiers)
+        .chain(inner.proving.iter().copied())
+        .chain(inner.state.book.reserved(|id| is_open(inner, id), except))
         .collect()
 }
 
+fn is_open(inner: &Inner, operation: &str) -> bool {
+    let mut operations = inner.state.operations.iter();
+    operations.any(|o| o.id == operation && o.progress.is_open())
+}
+
 /// Which notes an operation may spend. If a transaction signed for it can still be included, only that one's
-/// notes: so a second one excludes the first, and nothing is paid twice.
+/// notes: so a second one excludes the first, and nothing is paid twice. A leg whose notes were chosen has those.
 pub(super) fn spendable(
     inner: &Inner,
     operation: &Operation,
 ) -> impl Fn(&[u8; 32]) -> bool + use<> {
     let live = |attempt: &&Attempt| fate(attempt, &inner.chain, inner.l1_time) == Fate::Live;
-    let pinned = operation.attempts.iter().rfind(live).map(|a| a.nullifiers);
+    let signed = operation.attempts.iter().rfind(live);
+    let pinned = signed
+        .map(|attempt| attempt.nullifiers.to_vec())
+        .or_else(|| promised(inner, operation));
     let held = held_nullifiers(inner, Some(&operation.id));
     move |nullifier| match &pinned {
         Some(pinned) => pinned.contains(nullifier),
         None => !held.contains(nullifier),
     }
+}
+
+/// The notes that a leg's quote keeps for it, once they are chosen.
+pub(super) fn promised(inner: &Inner, operation: &Operation) -> Option<Vec<[u8; 32]>> {
+    let Request::Leg { swap } = &operation.request else {
+        return None;
+    };
+    let notes = &inner.state.book.quote(swap)?.notes;
+    (!notes.is_empty()).then(|| notes.clone())
+}
+
+/// Whether an operation may still bring notes: change, or a merged one. A leg may not: whether it happens is
+/// for another to say.
+pub(super) fn brings_notes(operation: &Operation) -> bool {
+    operation.progress.is_open()
+        && !matches!(
+            operation.request,
+            Request::Leg { .. } | Request::Deposit { .. }
+        )
 }
 
 /// Whether an operation's payment may still leave.
@@ -130,8 +169,9 @@ fn may_leave(inner: &Inner, operation: &Operation) -> bool {
             && operation.attempts.iter().any(live))
 }
 
-/// What will be left of an asset when all open operations are done, not counting what others may pay us.
-pub(super) fn projected(inner: &Inner, info: &Info, asset: AssetId) -> u128 {
+/// What will be left of an asset when all open operations are done and all quotes taken, at `fee` for each leg,
+/// not counting what others may pay us.
+pub(super) fn projected(inner: &Inner, info: &Info, fee: u128, asset: AssetId) -> u128 {
     let held = inner
         .chain
         .notes()
@@ -145,7 +185,9 @@ pub(super) fn projected(inner: &Inner, info: &Info, asset: AssetId) -> u128 {
         .filter(|o| may_leave(inner, o))
         .map(|o| {
             let out = match o.request {
-                Request::Transfer { .. } | Request::Withdrawal { .. } if o.asset == asset.0 => {
+                Request::Transfer { .. } | Request::Withdrawal { .. } | Request::Leg { .. }
+                    if o.asset == asset.0 =>
+                {
                     o.amount
                 }
                 _ => 0,
@@ -153,6 +195,19 @@ pub(super) fn projected(inner: &Inner, info: &Info, asset: AssetId) -> u128 {
             let fee = if info.fee_asset == asset { o.fee } else { 0 };
             out.saturating_add(fee)
         })
+        .chain(
+            inner
+                .state
+                .book
+                .quotes()
+                .filter(|quote| quote.promises())
+                .map(|quote| {
+                    let leg = quote.gives();
+                    let out = if leg.asset == asset { leg.value } else { 0 };
+                    let fee = if info.fee_asset == asset { fee } else { 0 };
+                    out.saturating_add(fee)
+                }),
+        )
         .fold(0u128, u128::saturating_add);
     held.saturating_sub(leaving)
 }

@@ -2,7 +2,7 @@
 
 use subrosa_protocol::batch::PublishedBatch;
 
-use super::{Inner, ShownAsset, TIME_WINDOW, Wallet};
+use super::{Inner, ShownAsset, TIME_WINDOW, Wallet, trade::expect_deliveries};
 use crate::{
     chain::{Chain, fingerprint},
     error::WalletError,
@@ -55,6 +55,7 @@ impl Wallet {
         if let Some(last) = inner.state.next_deposit.checked_sub(1) {
             inner.chain.expect_deposit(last);
         }
+        expect_deliveries(&mut inner.chain, &inner.state);
     }
 
     /// A batch has settled when L1 accepted one with this index, this state and these data: the sequencer's

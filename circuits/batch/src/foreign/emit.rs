@@ -1,6 +1,6 @@
 //! A trace in the circuit.
 //!
-//! Pieces come first ([`Emitter::place`]): from there on limbs of exposed values are cells. When the
+//! Pieces and their multiplicities come first ([`Emitter::place`]): from there on limbs of exposed values are cells. When the
 //! weights are known, [`Emitter::divide`] writes every group's quotient and carries; when σ is, [`Emitter::check`] writes
 //! evaluations, the multiset argument and the groups.
 
@@ -38,6 +38,8 @@ pub(crate) struct Emitter<'t> {
     trace: &'t Trace,
     groups: Vec<Group>,
     pieces: Vec<[u64; PIECES]>,
+    /// How often each entry of the table occurs among them.
+    multiplicities: Vec<u64>,
     divisions: Vec<DivisionWires>,
 }
 
@@ -54,7 +56,8 @@ struct Operands<'t> {
 }
 
 impl<'t> Emitter<'t> {
-    /// Writes the pieces of all values, and the limbs of exposed ones.
+    /// Writes the columns that ζ is drawn from, the pieces of all values and their multiplicities, and the
+    /// limbs of exposed values.
     pub(crate) fn place(layout: &mut Layout<'_>, trace: &'t Trace) -> Emitter<'t> {
         let rows = layout.height() - 2;
         let mut all = vec![[0; PIECES]; rows];
@@ -84,10 +87,20 @@ impl<'t> Emitter<'t> {
             }
         }
         layout.foreign_rows(used);
+        let mut multiplicities = vec![0u64; 1 << TABLE_BITS];
+        for piece in all[LIVE..].iter().flatten() {
+            multiplicities[*piece as usize] += 1;
+        }
+        for row in LIVE..rows {
+            let count = multiplicities.get(row - LIVE).copied().unwrap_or(0);
+            let count = Fr::from(count);
+            layout.hint(column::MULTIPLICITY, row, count, Hint::Multiplicity);
+        }
         Emitter {
             trace,
             groups: groups(trace),
             pieces: all,
+            multiplicities,
             divisions: Vec::new(),
         }
     }
@@ -150,20 +163,16 @@ impl<'t> Emitter<'t> {
         }
     }
 
-    /// σ in every row, multiplicities and the running sum.
+    /// σ in every row, and the running sum.
     fn multiset(&self, layout: &mut Layout<'_>, point: Fr) {
         let rows = self.pieces.len();
-        let mut multiplicity = vec![0u64; 1 << TABLE_BITS];
-        for piece in self.pieces[LIVE..].iter().flatten() {
-            multiplicity[*piece as usize] += 1;
-        }
         let mut inverses: Vec<Fr> = (0..1u64 << TABLE_BITS)
             .map(|entry| point + Fr::from(entry))
             .collect();
         inverses.iter_mut().batch_invert();
         let mut balance = Fr::ZERO;
         for row in LIVE..rows {
-            let count = multiplicity.get(row - LIVE).copied().unwrap_or(0);
+            let count = self.multiplicities.get(row - LIVE).copied().unwrap_or(0);
             let entry = if row - LIVE < inverses.len() {
                 row - LIVE
             } else {
@@ -171,12 +180,6 @@ impl<'t> Emitter<'t> {
             };
             layout.select(Selector::Live, row, Fr::ONE);
             layout.select_nonzero(Selector::Table, row, Fr::from(entry as u64));
-            layout.hint(
-                column::MULTIPLICITY,
-                row,
-                Fr::from(count),
-                Hint::Multiplicity,
-            );
             layout.derived(column::POINT, row, point);
             layout.derived(column::BALANCE, row, balance);
             for piece in self.pieces[row] {

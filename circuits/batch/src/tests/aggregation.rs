@@ -19,6 +19,7 @@ use super::failures::mock;
 use super::grid::Grid;
 use super::scenario::witness;
 use crate::aggregation;
+use crate::config::{COMMITTED, column};
 use crate::convert::to_halo2;
 use crate::foreign::limbs::{LIMB_BITS, LIMBS};
 use crate::foreign::trace::{Operand, Segment, small};
@@ -27,7 +28,7 @@ use crate::pairing::fixed::Fixed;
 use crate::pairing::product::{Choices, Product, SHIFTS};
 use crate::pairing::residue;
 use crate::pairing::tower::DEGREE;
-use crate::{ClientProof, Rule, Statement, check_proofs, instances};
+use crate::{BatchCircuit, ClientProof, Rule, Statement, check_proofs, instances};
 
 /// Rows for one proof.
 const ROWS: usize = 36_000;
@@ -135,6 +136,31 @@ fn valid_batches_of_4() {
             assert_eq!(mock(&circuit, public), BTreeSet::new());
         }
     }
+}
+
+/// The columns of a recorded statement are those that the circuit writes, and the first of them need no ζ.
+#[test]
+fn recorded_columns_are_the_circuits() {
+    let circuit = Clients::get().circuit(witness(Shape::S4, 3, 2, 64), 65);
+    let grid = Grid::of(&circuit);
+    let recorded = circuit.record().unwrap();
+    let columns = recorded.advice(circuit.challenge).unwrap();
+    assert!(recorded.committed() == columns[..COMMITTED]);
+    for (row, cells) in grid.advice.iter().enumerate() {
+        for (place, cell) in cells.iter().enumerate() {
+            assert_eq!(columns[column::to_advice(place)][row], *cell);
+        }
+    }
+    let other = recorded.advice(circuit.challenge + bn256::Fr::ONE).unwrap();
+    assert!(other[..COMMITTED] == columns[..COMMITTED] && other != columns);
+    let mut short = circuit.clone();
+    short.shape = Shape::S16;
+    assert!(short.record().is_none());
+    assert!(
+        BatchCircuit::blank(Shape::S4, circuit.key.clone())
+            .record()
+            .is_none()
+    );
 }
 
 /// A point of the twist outside the subgroup of order r.

@@ -8,6 +8,7 @@ use super::failures::mock;
 use super::grid::Grid;
 use super::scenario::{Scenario, witness};
 use crate::convert::{from_halo2, to_halo2};
+use crate::layout::Blank;
 use crate::{Rule, check, instances};
 
 fn accepted(witness: subrosa_protocol::batch::BatchWitness) {
@@ -46,17 +47,9 @@ fn batch_of_64() {
 /// The digests that proofs are verified for are those of the transactions, and of 30 words 0 where none is.
 #[test]
 fn exposed_digests() {
-    use halo2curves::bn256::Fr;
-    struct Nothing;
-    impl crate::layout::Sheet for Nothing {
-        fn advice(&mut self, _: usize, _: usize, _: Fr) {}
-        fn constant(&mut self, _: usize, _: usize, _: Fr) {}
-        fn select(&mut self, _: crate::layout::Selector, _: usize, _: Fr) {}
-        fn equal(&mut self, _: (usize, usize), _: (usize, usize)) {}
-    }
     let witness = witness(Shape::S4, 3, 0, 15);
     let circuit = bare(witness.clone());
-    let mut sheet = Nothing;
+    let mut sheet = Blank;
     let written = circuit.write(&mut sheet).unwrap();
     for (slot, digest) in witness.slots.iter().zip(&written.transition.digests) {
         let expected = subrosa_protocol::transaction::digest(&slot.words);

@@ -70,7 +70,7 @@ fn same_bytes() {
     let circuit = BatchCircuit::new(key.clone(), Arc::new(statement));
     let challenge = Fr::from(77);
     public.push(challenge);
-    let advice = circuit.advice(challenge).unwrap();
+    let advice = circuit.record().unwrap().advice(challenge).unwrap();
     let rng = ChaCha20Rng::seed_from_u64(1);
     let params = ParamsKZG::<Bn256>::setup(BatchCircuit::k(shape), rng);
     let pk = keygen_pk2(&params, &BatchCircuit::blank(shape, key), false).unwrap();

@@ -124,9 +124,9 @@ fn fixture(shape: Shape) -> Fixture {
     let data = vk_data(&params, &vk, COMMITTED).unwrap();
     let pk = keygen_pk(&params, vk, &blank).unwrap();
     let circuit = BatchCircuit::new(client, Arc::new(Statement { witness, proofs }));
-    let committed = circuit.committed().unwrap();
-    let advice = |challenge| circuit.advice(challenge).unwrap();
-    let proof = prove(&params, &pk, &instances, committed, advice);
+    let recorded = circuit.record().unwrap();
+    let advice = |challenge| recorded.advice(challenge).unwrap();
+    let proof = prove(&params, &pk, &instances, recorded.committed(), advice);
     Fixture {
         params,
         pk,

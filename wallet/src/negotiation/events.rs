@@ -1,0 +1,106 @@
+//! What changed, numbered from 1, so that a reader that was away goes on where it stopped.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use super::Id;
+
+/// Events that are kept.
+pub const KEPT_EVENTS: usize = 1_000;
+
+/// What an event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Subject {
+    /// A request for quotes.
+    Rfq,
+    /// A quote.
+    Quote,
+    /// A swap.
+    Swap,
+}
+
+impl Subject {
+    /// Its name in the interface.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rfq => "rfq",
+            Self::Quote => "quote",
+            Self::Swap => "swap",
+        }
+    }
+}
+
+/// One change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Its number.
+    pub number: u64,
+    /// What changed.
+    pub subject: Subject,
+    /// Which one.
+    pub id: Id,
+    /// What it is now.
+    pub status: String,
+    /// When that was noticed, Unix seconds.
+    pub time: u64,
+}
+
+/// The last [`KEPT_EVENTS`] events.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Events {
+    last: u64,
+    kept: VecDeque<Event>,
+}
+
+impl Events {
+    /// The number of the newest event; 0 if there was none.
+    #[must_use]
+    pub fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// Events from a number on, as far as they are kept.
+    #[must_use]
+    pub fn from(&self, number: u64) -> Vec<Event> {
+        let kept = self.kept.iter();
+        kept.filter(|event| event.number >= number)
+            .cloned()
+            .collect()
+    }
+
+    pub(super) fn push(&mut self, subject: Subject, id: Id, status: &str, time: u64) {
+        self.last += 1;
+        self.kept.push_back(Event {
+            number: self.last,
+            subject,
+            id,
+            status: status.to_owned(),
+            time,
+        });
+        while self.kept.len() > KEPT_EVENTS {
+            self.kept.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_go_on_and_the_oldest_go() {
+        let mut events = Events::default();
+        let id = Id::from_bytes([1; 16]).unwrap();
+        for time in 0..KEPT_EVENTS as u64 + 7 {
+            events.push(Subject::Swap, id, "offered", time);
+        }
+        let all = events.from(0);
+        assert_eq!(all.len(), KEPT_EVENTS);
+        assert_eq!((all[0].number, events.last()), (8, KEPT_EVENTS as u64 + 7));
+        assert_eq!(events.from(events.last()).len(), 1);
+        assert!(events.from(events.last() + 1).is_empty());
+    }
+}

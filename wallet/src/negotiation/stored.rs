@@ -1,0 +1,101 @@
+//! How addresses, terms and nullifiers stand in the state file: as hex strings.
+
+use serde::{Deserialize as _, Deserializer, Serializer, de::Error};
+
+fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    hex::decode(String::deserialize(deserializer)?).map_err(D::Error::custom)
+}
+
+pub(super) mod address {
+    use subrosa_protocol::keys::Address;
+
+    use super::{Deserializer, Error as _, Serializer};
+
+    pub(in super::super) fn serialize<S: Serializer>(
+        address: &Address,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&hex::encode(address.to_bytes()))
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Address, D::Error> {
+        let bytes = super::bytes(deserializer)?;
+        let bytes = bytes
+            .try_into()
+            .map_err(|_| D::Error::custom("length of an address"))?;
+        Address::from_bytes(&bytes).map_err(D::Error::custom)
+    }
+}
+
+pub(super) mod terms {
+    use subrosa_protocol::swap::Terms;
+
+    use super::{Deserializer, Error as _, Serializer};
+
+    pub(in super::super) fn serialize<S: Serializer>(
+        terms: &Terms,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&hex::encode(terms.to_bytes()))
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Terms, D::Error> {
+        Terms::from_bytes(&super::bytes(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+pub(super) mod side {
+    use subrosa_protocol::swap::Side;
+
+    use super::{Deserializer, Error as _, Serializer};
+    use serde::Deserialize as _;
+
+    pub(in super::super) fn serialize<S: Serializer>(
+        side: &Side,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u8(side.index() as u8)
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Side, D::Error> {
+        match u8::deserialize(deserializer)? {
+            0 => Ok(Side::A),
+            1 => Ok(Side::B),
+            _ => Err(D::Error::custom("a side is 0 or 1")),
+        }
+    }
+}
+
+pub(super) mod nullifiers {
+    use serde::{Deserialize as _, Serialize as _};
+
+    use super::{Deserializer, Error as _, Serializer};
+
+    pub(in super::super) fn serialize<S: Serializer>(
+        nullifiers: &[[u8; 32]],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let texts: Vec<String> = nullifiers.iter().map(hex::encode).collect();
+        texts.serialize(serializer)
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<[u8; 32]>, D::Error> {
+        let texts = Vec::<String>::deserialize(deserializer)?;
+        texts
+            .iter()
+            .map(|text| {
+                let mut word = [0; 32];
+                hex::decode_to_slice(text, &mut word).map_err(D::Error::custom)?;
+                Ok(word)
+            })
+            .collect()
+    }
+}

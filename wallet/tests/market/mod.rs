@@ -1,0 +1,535 @@
+//! A market for tests: a ledger with a sequencer's HTTP interface and L1's view of it, in memory. It seals what
+//! arrives at once, legs of a swap side by side, and checks every transaction natively in place of proofs.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    path::Path,
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{Path as Segment, Query, State},
+    http::StatusCode,
+    routing::{get, post},
+};
+use serde_json::{Value, json};
+use subrosa_bindings::{
+    Accepted, Account, Contracts, DepositReceipt, Head, L1, L1Error, QueuedDeposit, Receipt,
+    RollupView, SettledBatch, Settlement, TokenMetadata,
+};
+use subrosa_protocol::{
+    Fr,
+    asset::{AssetId, AssetInfo, AssetTree},
+    batch::{PublishedBatch, Shape, data_commitment},
+    encoding::fr_to_bytes,
+    keys::{Network, Seed, ViewingKey, unaudited},
+    ledger::{BatchInput, Config, Deposit, Ledger, completes},
+    transaction::{Context, Kind, Submission, Transaction},
+};
+use subrosa_transaction::{Witness, Words};
+use subrosa_wallet::{Gateway, Token, Wallet, WalletConfig, amount, ports::TransactionProver};
+
+pub(crate) const FEE: u128 = 1_000;
+pub(crate) const DOLLAR: usize = 0;
+pub(crate) const GOLD: usize = 1;
+pub(crate) const SYMBOLS: [&str; 2] = ["dUSD", "dXAU"];
+pub(crate) const DECIMALS: [u8; 2] = [6, 18];
+
+fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_secs())
+}
+
+struct Floor {
+    ledger: Ledger,
+    published: Vec<(PublishedBatch, Fr)>,
+    lone: Vec<Transaction>,
+    legs: Vec<Transaction>,
+    messages: Vec<Vec<u8>>,
+    refused: HashMap<String, (&'static str, u64)>,
+    queued: u64,
+}
+
+pub(crate) struct Market {
+    floor: Mutex<Floor>,
+    assets: AssetTree,
+    context: Fr,
+    /// Whether the mailbox takes and gives messages.
+    pub(crate) mailbox: AtomicBool,
+    /// Seconds by which L1's clock is ahead.
+    pub(crate) ahead: AtomicU64,
+}
+
+impl Market {
+    pub(crate) async fn open() -> (Arc<Self>, String) {
+        let assets = [0u8, 1].map(|id| AssetInfo {
+            id: AssetId(id.into()),
+            token: [id + 1; 20],
+            flags: 0,
+            auditor: unaudited(),
+        });
+        let context = Context {
+            chain_id: 31337,
+            rollup: [7; 20],
+        };
+        let market = Arc::new(Self {
+            floor: Mutex::new(Floor {
+                ledger: Ledger::new(),
+                published: Vec::new(),
+                lone: Vec::new(),
+                legs: Vec::new(),
+                messages: Vec::new(),
+                refused: HashMap::new(),
+                queued: 0,
+            }),
+            assets: assets.into_iter().collect(),
+            context: context.word(),
+            mailbox: AtomicBool::new(true),
+            ahead: AtomicU64::new(0),
+        });
+        let router = Router::new()
+            .route("/v1/info", get(info))
+            .route("/v1/batches", get(batches))
+            .route("/v1/transactions", post(submit))
+            .route("/v1/transactions/{digest}", get(status))
+            .route("/v1/messages", get(read).post(leave))
+            .with_state(Arc::clone(&market));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        (market, base)
+    }
+
+    fn floor(&self) -> MutexGuard<'_, Floor> {
+        self.floor.lock().unwrap()
+    }
+
+    /// Leaves bytes in the mailbox.
+    pub(crate) fn post(&self, message: Vec<u8>) {
+        self.floor().messages.push(message);
+    }
+
+    pub(crate) fn messages(&self) -> Vec<Vec<u8>> {
+        self.floor().messages.clone()
+    }
+
+    /// Legs that arrived, lone ones included.
+    pub(crate) fn legs(&self) -> Vec<Transaction> {
+        self.floor().legs.clone()
+    }
+
+    pub(crate) fn batches(&self) -> usize {
+        self.floor().published.len()
+    }
+
+    fn seal(&self, floor: &mut Floor, transactions: Vec<Transaction>, deposits: Vec<Deposit>) {
+        let input = BatchInput {
+            shape: Shape::S4,
+            time: now(),
+            fee_recipient: [3; 20],
+            assets_root: self.assets.root(),
+            transactions,
+            deposits,
+        };
+        let config = Config {
+            context: self.context,
+            fee_asset: AssetId(0),
+            min_fee: FEE,
+        };
+        let witness = floor.ledger.execute(input, &config).unwrap();
+        let state = floor.ledger.state().commitment();
+        floor.published.push((witness.published().unwrap(), state));
+    }
+
+    fn admit(&self, transaction: Transaction) -> Result<(), &'static str> {
+        let mut floor = self.floor();
+        let nullifiers = floor.ledger.nullifiers();
+        if transaction
+            .nullifiers
+            .iter()
+            .any(|nf| nullifiers.contains(nf))
+        {
+            return Err("nullifier_spent");
+        }
+        if transaction.header.kind.side().is_none() {
+            self.seal(&mut floor, vec![transaction], vec![]);
+            return Ok(());
+        }
+        if !floor.legs.contains(&transaction) {
+            floor.legs.push(transaction.clone());
+        }
+        let beside = floor
+            .lone
+            .iter()
+            .position(|lone| completes(lone, &transaction) || completes(&transaction, lone));
+        match beside {
+            Some(at) => {
+                let lone = floor.lone.remove(at);
+                let pair = if lone.header.kind == Kind::SwapA {
+                    vec![lone, transaction]
+                } else {
+                    vec![transaction, lone]
+                };
+                self.seal(&mut floor, pair, vec![]);
+            }
+            None if floor.lone.contains(&transaction) => {}
+            None => {
+                let digest = hex0x(&fr_to_bytes(&transaction.digest(&self.context)));
+                floor
+                    .refused
+                    .insert(digest, ("expired", transaction.header.expiry));
+                floor.lone.push(transaction);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn hex0x(bytes: &[u8]) -> String {
+    format!("0x{}", hex::encode(bytes))
+}
+
+type Shared = State<Arc<Market>>;
+
+async fn info(State(market): Shared) -> Json<Value> {
+    Json(json!({
+        "context": hex0x(&fr_to_bytes(&market.context)),
+        "fee_asset": 0,
+        "min_fee": FEE.to_string(),
+        "transaction_key_hash": "0x00",
+    }))
+}
+
+async fn batches(State(market): Shared, Query(query): Query<HashMap<String, u64>>) -> Json<Value> {
+    let floor = market.floor();
+    let from = query["from"].max(1) as usize;
+    let entries: Vec<Value> = (from..=floor.published.len())
+        .map(|index| {
+            let published = hex0x(&floor.published[index - 1].0.to_bytes());
+            json!({ "index": index, "published": published })
+        })
+        .collect();
+    Json(json!({ "batches": entries }))
+}
+
+async fn submit(State(market): Shared, body: Bytes) -> (StatusCode, Json<Value>) {
+    let submission = Submission::from_bytes(&body).unwrap();
+    match market.admit(submission.transaction) {
+        Ok(()) => (StatusCode::ACCEPTED, Json(json!({}))),
+        Err(code) => (
+            StatusCode::CONFLICT,
+            Json(json!({ "code": code, "retryable": false })),
+        ),
+    }
+}
+
+async fn status(State(market): Shared, Segment(digest): Segment<String>) -> Json<Value> {
+    let mut floor = market.floor();
+    let over = floor
+        .refused
+        .get(&digest)
+        .is_some_and(|(_, expiry)| *expiry < now());
+    if over {
+        floor.lone.retain(|lone| lone.header.expiry >= now());
+    }
+    let status = if over { "expired" } else { "pending" };
+    Json(json!({ "status": status }))
+}
+
+async fn leave(State(market): Shared, body: Bytes) -> (StatusCode, Json<Value>) {
+    if !market.mailbox.load(Ordering::Relaxed) {
+        let full = json!({ "code": "mailbox_full", "retryable": true });
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(full));
+    }
+    assert_eq!(body.len(), 1_024);
+    let mut floor = market.floor();
+    if !floor.messages.contains(&body.to_vec()) {
+        floor.messages.push(body.to_vec());
+    }
+    (
+        StatusCode::ACCEPTED,
+        Json(json!({ "expires": now() + 3_600 })),
+    )
+}
+
+async fn read(State(market): Shared, Query(query): Query<HashMap<String, u64>>) -> Json<Value> {
+    let floor = market.floor();
+    let head = floor.messages.len() as u64;
+    let from = query["from"].min(head);
+    let next = (from + query["limit"]).min(head);
+    let entries: Vec<Value> = (from..next)
+        .map(|at| {
+            let message = hex0x(&floor.messages[at as usize]);
+            json!({ "sequence": at, "message": message })
+        })
+        .collect();
+    Json(json!({ "messages": entries, "next": next, "head": head }))
+}
+
+fn never<T>() -> Result<T, L1Error> {
+    Err(L1Error::Protocol("wallets do not ask for it".into()))
+}
+
+/// L1's view: every sealed batch is settled.
+#[async_trait::async_trait]
+impl L1 for Market {
+    async fn chain_id(&self) -> Result<u64, L1Error> {
+        Ok(31337)
+    }
+    async fn head(&self) -> Result<Head, L1Error> {
+        Ok(Head {
+            number: 1,
+            timestamp: now() + self.ahead.load(Ordering::Relaxed),
+        })
+    }
+    fn contracts(&self) -> Contracts {
+        let none = alloy_primitives::Address::ZERO;
+        Contracts {
+            rollup: none,
+            vault: none,
+            registry: none,
+        }
+    }
+    async fn rollup(&self) -> Result<RollupView, L1Error> {
+        let floor = self.floor();
+        let state = floor.ledger.state();
+        Ok(RollupView {
+            state: state.commitment(),
+            batch_index: state.batch_index,
+            deposit_count: state.deposit_count,
+            queued_deposits: floor.queued,
+            assets_root: self.assets.root(),
+            context: self.context,
+            fee_asset: AssetId(0),
+            last_time: 0,
+            shapes: vec![Shape::S4],
+        })
+    }
+    async fn deposits(&self, _: u64, _: u64) -> Result<Vec<QueuedDeposit>, L1Error> {
+        Ok(Vec::new())
+    }
+    async fn assets(&self) -> Result<Vec<AssetInfo>, L1Error> {
+        Ok(self.assets.iter().copied().collect())
+    }
+    async fn settle(&self, _: &Settlement) -> Result<Receipt, L1Error> {
+        never()
+    }
+    async fn accepted(&self, index: u64) -> Result<Option<Accepted>, L1Error> {
+        let floor = self.floor();
+        let batch = floor.published.get(index as usize - 1);
+        Ok(batch.map(|(published, new_state)| Accepted {
+            new_state: *new_state,
+            data_commitment: data_commitment(&published.words()),
+        }))
+    }
+    async fn settled_batch(&self, _: u64) -> Result<Option<SettledBatch>, L1Error> {
+        never()
+    }
+    async fn deposit(
+        &self,
+        _: &Account,
+        asset: AssetId,
+        amount: u128,
+        inner: &Fr,
+    ) -> Result<DepositReceipt, L1Error> {
+        let deposit = Deposit {
+            asset,
+            value: amount,
+            inner: *inner,
+        };
+        let mut floor = self.floor();
+        self.seal(&mut floor, vec![], vec![deposit]);
+        floor.queued += 1;
+        Ok(DepositReceipt {
+            index: floor.queued - 1,
+            credited: amount,
+            tx: [1; 32],
+        })
+    }
+    async fn claim(&self, _: &Account, _: AssetId) -> Result<Receipt, L1Error> {
+        never()
+    }
+    async fn claimable(&self, _: [u8; 20], _: AssetId) -> Result<u128, L1Error> {
+        Ok(0)
+    }
+    async fn token_balance(&self, _: [u8; 20], _: AssetId) -> Result<u128, L1Error> {
+        Ok(0)
+    }
+    async fn token_metadata(&self, asset: AssetId) -> Result<TokenMetadata, L1Error> {
+        let asset = usize::from(asset.0);
+        Ok(TokenMetadata {
+            symbol: SYMBOLS[asset].into(),
+            decimals: DECIMALS[asset],
+        })
+    }
+}
+
+/// The statement's native check stands for its proof.
+struct Checked;
+
+impl TransactionProver for Checked {
+    fn prove(&self, words: &Words, witness: &Witness) -> Result<[u8; 128], String> {
+        subrosa_transaction::check(witness, words)
+            .map(|_| [0; 128])
+            .map_err(|rule| format!("{rule:?}"))
+    }
+    fn verify(&self, _: &Fr, _: &[u8; 128]) -> bool {
+        true
+    }
+}
+
+pub(crate) struct Party {
+    pub(crate) keys: ViewingKey,
+    base: String,
+    token: Token,
+    gateway: Option<Gateway>,
+    http: reqwest::Client,
+}
+
+impl Party {
+    pub(crate) async fn open(
+        market: &Arc<Market>,
+        sequencer: &str,
+        directory: &Path,
+        seed: u8,
+    ) -> Self {
+        let config = WalletConfig {
+            directory: directory.to_owned(),
+            network: Network::Development,
+            sequencer: sequencer.to_owned(),
+            fee: FEE,
+        };
+        let account = Account::from_bytes([seed; 32]).unwrap();
+        let seed = Seed::from_bytes([seed; 32]);
+        let l1: Arc<dyn L1> = Arc::clone(market) as _;
+        let wallet = Wallet::open(config, &seed, l1, account, Arc::new(Checked))
+            .await
+            .unwrap();
+        let token = Token::load_or_create(&directory.join("token")).unwrap();
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let gateway = Gateway::start(wallet, listen, token.clone()).await.unwrap();
+        Self {
+            keys: ViewingKey::from_seed(&seed),
+            base: format!("http://{}", gateway.address),
+            token,
+            gateway: Some(gateway),
+            http: reqwest::Client::new(),
+        }
+    }
+
+    pub(crate) async fn stop(&mut self) {
+        // Connections that are kept open would be waited for.
+        self.http = reqwest::Client::new();
+        let stopped = self.gateway.take().unwrap().stop();
+        tokio::time::timeout(Duration::from_secs(20), stopped)
+            .await
+            .unwrap();
+    }
+
+    pub(crate) fn address(&self) -> String {
+        self.keys.address().encode(Network::Development)
+    }
+
+    pub(crate) async fn try_get(&self, path: &str) -> (u16, Value) {
+        let request = self.http.get(format!("{}{path}", self.base));
+        let answer = request
+            .bearer_auth(self.token.expose())
+            .send()
+            .await
+            .unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        let (status, body) = self.try_get(path).await;
+        assert_eq!(status, 200, "{path}: {body}");
+        body
+    }
+
+    pub(crate) async fn stream(&self, path: &str, last: Option<u64>) -> reqwest::Response {
+        let mut request = self.http.get(format!("{}{path}", self.base));
+        if let Some(last) = last {
+            request = request.header("Last-Event-ID", last.to_string());
+        }
+        request
+            .bearer_auth(self.token.expose())
+            .send()
+            .await
+            .unwrap()
+    }
+
+    pub(crate) async fn post_keyed(&self, path: &str, key: &str, body: &Value) -> (u16, Value) {
+        let request = self.http.post(format!("{}{path}", self.base));
+        let request = request.header("Idempotency-Key", key);
+        let answer = request.bearer_auth(self.token.expose()).json(body);
+        let answer = answer.send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        let request = self.http.post(format!("{}{path}", self.base));
+        let answer = request.bearer_auth(self.token.expose()).json(body);
+        let answer = answer.send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    /// A POST that is taken: the id.
+    pub(crate) async fn start(&self, path: &str, body: &Value) -> String {
+        let (status, answer) = self.post(path, body).await;
+        assert!(status < 300, "{path}: {status} {answer}");
+        answer["id"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn refused(&self, path: &str, body: &Value) -> (u16, String) {
+        let (status, answer) = self.post(path, body).await;
+        assert!(status >= 400, "{path}: {answer}");
+        (status, answer["code"].as_str().unwrap().to_owned())
+    }
+
+    /// Waits until the object is there with this status.
+    pub(crate) async fn shows(&self, path: &str, wanted: &str) -> Value {
+        let mut seen = Value::Null;
+        for _ in 0..600 {
+            let (status, body) = self.try_get(path).await;
+            if status == 200 && body["status"] == wanted {
+                return body;
+            }
+            seen = body;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{path} does not become {wanted}: {seen}");
+    }
+
+    pub(crate) async fn deposit(&self, asset: usize, amount: &str) {
+        let body = json!({ "asset": SYMBOLS[asset], "amount": amount });
+        let id = self.start("/v1/deposits", &body).await;
+        self.shows(&format!("/v1/operations/{id}"), "settled").await;
+    }
+
+    /// Spendable and pending base units.
+    pub(crate) async fn holds(&self, asset: usize) -> (u128, u128) {
+        let balances = self.get("/v1/balances").await;
+        let line = &balances.as_array().unwrap()[asset];
+        let units = |field: &str| match line[field].as_str().unwrap() {
+            "0" => 0,
+            text => amount::parse(text, DECIMALS[asset]).unwrap(),
+        };
+        (units("spendable"), units("pending"))
+    }
+}
+
+pub(crate) fn units(asset: usize, text: &str) -> u128 {
+    amount::parse(text, DECIMALS[asset]).unwrap()
+}
+
+pub(crate) fn priced(asset: usize, amount: &str) -> Value {
+    json!({ "asset": SYMBOLS[asset], "amount": amount })
+}
