@@ -147,7 +147,7 @@ pub fn check(witness: &BatchWitness, instances: &[Fr; 5]) -> Result<(), Rule> {
 }
 
 /// B20: what stands before a place is side A if and only if what stands in it is side B, also at the ends.
-fn pairs(witness: &BatchWitness) -> Result<(), Rule> {
+pub(crate) fn pairs(witness: &BatchWitness) -> Result<(), Rule> {
     let slots = &witness.slots;
     let is = |slot: Option<&SlotWitness>, kind: u128| {
         slot.is_some_and(|slot| field(&slot.words[3], 0, 8) == kind)

@@ -87,28 +87,16 @@ pub fn slot(
     }
 
     // Word 3: kind, fee asset, fee and expiry; all 0 in an inactive slot, since each is bounded and their
-    // weighted sum is 0. The kind is 1, or 2, 3, 4 by one flag of which at most one is set.
+    // weighted sum is 0.
     let packed = words[3].value;
     let stated = bits(&packed, 0, 8);
-    let flags: [Wire; 3] = std::array::from_fn(|i| {
-        let flag = layout.free_flag(stated == Fr::from(2 + i as u64));
-        layout.assert_flag(flag, None);
-        flag
-    });
-    let [withdraws, side_a, side_b] = flags;
-    let set = layout.linear(&flags.map(|flag| (Fr::ONE, flag)), Fr::ZERO);
-    layout.assert_flag(set, Some(active));
-    let kind = layout.free_word(stated);
-    layout.assert_linear(
-        &[
-            (Fr::ONE, active),
-            (Fr::ONE, withdraws),
-            (Fr::from(2), side_a),
-            (Fr::from(3), side_b),
-        ],
-        Fr::ZERO,
+    let flags = std::array::from_fn(|i| stated == Fr::from(2 + i as u64));
+    let KindWires {
         kind,
-    );
+        withdraws,
+        side_a,
+        side_b,
+    } = kind(layout, active, stated, flags);
     layout.rule(Rule::B3);
     let fee_asset = layout.mul(active, header.fee_asset);
     let fee = layout.ranged_hint(bits(&packed, 24, 96), 96);
@@ -142,6 +130,53 @@ pub fn slot(
         words,
         digest: hashed.output,
         fee,
+        side_a,
+        side_b,
+    }
+}
+
+/// What a transaction is, as wires.
+pub(crate) struct KindWires {
+    /// The kind, 1 to 4; 0 in an inactive slot.
+    pub(crate) kind: Wire,
+    /// 1 if it is 2.
+    pub(crate) withdraws: Wire,
+    /// 1 if it is 3.
+    pub(crate) side_a: Wire,
+    /// 1 if it is 4.
+    pub(crate) side_b: Wire,
+}
+
+/// The kind as 1, or 2, 3, 4 by one flag each. At most one is set: 4 is also 1 + 1 + 2, and a side B that is
+/// told as a withdrawal and side A would be neither leg nor payment.
+pub(crate) fn kind(
+    layout: &mut Layout<'_>,
+    active: Wire,
+    stated: Fr,
+    flags: [bool; 3],
+) -> KindWires {
+    let flags = flags.map(|flag| {
+        let flag = layout.free_flag(flag);
+        layout.assert_flag(flag, None);
+        flag
+    });
+    let set = layout.linear(&flags.map(|flag| (Fr::ONE, flag)), Fr::ZERO);
+    layout.assert_flag(set, Some(active));
+    let kind = layout.free_word(stated);
+    let [withdraws, side_a, side_b] = flags;
+    layout.assert_linear(
+        &[
+            (Fr::ONE, active),
+            (Fr::ONE, withdraws),
+            (Fr::from(2), side_a),
+            (Fr::from(3), side_b),
+        ],
+        Fr::ZERO,
+        kind,
+    );
+    KindWires {
+        kind,
+        withdraws,
         side_a,
         side_b,
     }

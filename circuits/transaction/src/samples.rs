@@ -2,8 +2,8 @@
 //! generator alone, so that a seeded generator gives the same statement every time.
 //!
 //! They are of a world of their own: a context, an asset tree with two audited assets and one
-//! without auditor, and a note tree that holds what the sender spends; a [`block`] is a whole batch of one
-//! such world. No secret here protects anything.
+//! without auditor, and a note tree that holds what the sender spends; a [`block`] or [`block_of`] is a whole
+//! batch of one such world. No secret here protects anything.
 
 use crate::assemble::{Draft, dummy};
 use crate::witness::{ARITY, InputWitness, Witness};
@@ -113,47 +113,34 @@ pub fn withdraw(rng: &mut (impl RngCore + CryptoRng)) -> Sample {
     contents.sample(rng)
 }
 
-/// One leg of a swap, two inputs of two assets: most of the second is delivered for the third, the fee is paid
+/// One leg of a swap, two inputs of two assets: most of the second is delivered for a third asset, the fee is paid
 /// in the first. The parties are those of the sample.
 pub fn swap_leg(side: Side, rng: &mut (impl RngCore + CryptoRng)) -> Sample {
-    let [a, b, c] = SAMPLE_ASSETS;
-    let value = rng.gen_range(1_000_000u128..u128::MAX >> 8);
-    let fee = rng.gen_range(1..1u128 << 60);
     let parties = [Seed::random(rng), Seed::random(rng)];
-    let [sender, recipient] = parties
+    let fee = rng.gen_range(1..1u128 << 60);
+    let mut sides = parties.clone();
+    if side == Side::B {
+        sides.reverse();
+    }
+    let terms = terms(&sides, rng);
+    Contents::leg(side, terms, fee).of(parties, rng)
+}
+
+/// Terms between the parties of side A and side B.
+fn terms(sides: &[Seed; 2], rng: &mut (impl RngCore + CryptoRng)) -> Terms {
+    let [_, b, c] = SAMPLE_ASSETS;
+    let legs = [b, c].map(|asset| Leg {
+        asset,
+        value: rng.gen_range(1_000_000..u128::MAX >> 8),
+    });
+    let [a, b] = sides
         .each_ref()
         .map(|seed| ViewingKey::from_seed(seed).address());
-    let mut legs = [
-        Leg {
-            asset: b,
-            value: value - 7,
-        },
-        Leg {
-            asset: c,
-            value: rng.gen_range(1..=u128::MAX),
-        },
-    ];
-    let mut receivers = [recipient, sender];
-    if side == Side::B {
-        legs.reverse();
-        receivers.reverse();
-    }
     let exchange = Exchange {
         legs,
         salt: Salt::random(rng),
     };
-    let contents = Contents {
-        kind: Kind::leg(side),
-        fee,
-        spent: vec![(a, fee + 99), (b, value)],
-        paid: (b, value - 7),
-        change: [(b, 7), (a, 99)],
-        withdrawal: None,
-        terms: Some(
-            Terms::new(exchange, receivers, SAMPLE_EXPIRY).expect("two assets and two owners"),
-        ),
-    };
-    contents.of(parties, rng)
+    Terms::new(exchange, [b, a], SAMPLE_EXPIRY).expect("two assets and two owners")
 }
 
 /// The padding transaction.
@@ -180,7 +167,7 @@ pub struct Block {
     pub witness: BatchWitness,
 }
 
-/// A batch of `transactions` that each spend a note of its own, deposited in the batch before, every
+/// A batch of `transactions` that each spend a note of its own, deposited before, every
 /// second one a withdrawal; with as many `deposits` of others.
 ///
 /// # Panics
@@ -191,126 +178,79 @@ pub fn block(
     deposits: usize,
     rng: &mut (impl RngCore + CryptoRng),
 ) -> Block {
+    let kinds: Vec<Kind> = (0..transactions)
+        .map(|slot| [Kind::Transfer, Kind::Withdraw][slot % 2])
+        .collect();
+    block_of(shape, &kinds, deposits, rng)
+}
+
+/// A batch of transactions of these kinds, each of which spends notes of its own that were deposited in the
+/// batches before, two in a leg and one in any other; with as many `deposits` of others. A side B has the terms
+/// of the side A before it.
+///
+/// # Panics
+/// If there are more of either than slots, or if the ledger does not take these kinds in this order.
+pub fn block_of(
+    shape: Shape,
+    kinds: &[Kind],
+    deposits: usize,
+    rng: &mut (impl RngCore + CryptoRng),
+) -> Block {
     let [asset, ..] = SAMPLE_ASSETS;
     let mut chain = Chain::new(shape, rng);
 
-    let spent: Vec<(Seed, Note)> = (0..transactions)
-        .map(|_| {
-            let seed = Seed::random(rng);
-            let owner = ViewingKey::from_seed(&seed).owner;
-            let value = rng.gen_range(1_000_000u128..u128::MAX >> 8);
-            (seed, Note::cash(asset, value, owner, Fr::rand(rng)))
-        })
-        .collect();
-    let notes: Vec<Note> = spent.iter().map(|(_, note)| *note).collect();
-    let mut placed = chain.deposit(&notes).into_iter();
-    let anchor = chain.anchor();
-    let samples: Vec<Sample> = (0u64..)
-        .zip(spent)
-        .map(|(slot, (seed, note))| {
-            let first = placed.next().expect("a place for each deposit");
-            let [second, third] = [(); 2].map(|()| dummy(note.owner, asset, Fr::rand(rng)));
-            let inputs = [first, second, third];
-            let recipient = Seed::random(rng);
-            let (fee, amount) = (1 + u128::from(slot), note.value / 3);
-            let withdrawal = (slot % 2 == 1).then(|| Withdrawal {
-                asset,
-                recipient: [slot as u8 + 1; 20],
-                amount,
-            });
-            let (kind, left) = match withdrawal {
-                Some(_) => (Kind::Withdraw, note.value - fee - amount),
-                None => (Kind::Transfer, note.value - fee),
-            };
-            let contents = Contents {
-                kind,
-                fee,
-                spent: Vec::new(),
-                paid: (asset, left / 2),
-                change: [(asset, left - left / 2), (asset, 0)],
-                withdrawal,
-                terms: None,
-            };
-            contents.finish([seed, recipient], chain.assets.clone(), anchor, inputs, rng)
-        })
-        .collect();
-    let queue = (0..deposits).map(|_| {
-        let value = rng.gen_range(1..=u128::MAX);
-        Note::cash(asset, value, Fr::rand(rng), Fr::rand(rng))
-    });
-    let queue: Vec<Note> = queue.collect();
-    let transactions = samples.iter().map(|s| s.transaction.clone()).collect();
-    let witness = chain.execute(transactions, &queue);
-    Block { samples, witness }
-}
-
-/// A batch of four slots with the two legs of one swap, each of a party that spends a note of what it gives
-/// and one of the fee asset.
-///
-/// # Panics
-/// Never.
-pub fn swap_block(rng: &mut (impl RngCore + CryptoRng)) -> Block {
-    let [fee_asset, one, other] = SAMPLE_ASSETS;
-    let mut chain = Chain::new(Shape::S4, rng);
-    let seeds = [Seed::random(rng), Seed::random(rng)];
-    let addresses = seeds
-        .each_ref()
-        .map(|seed| ViewingKey::from_seed(seed).address());
-    let legs = [one, other].map(|asset| Leg {
-        asset,
-        value: rng.gen_range(1..u128::MAX >> 8),
-    });
-    let exchange = Exchange {
-        legs,
-        salt: Salt::random(rng),
-    };
-    let [receiver_b, receiver_a] = addresses;
-    let terms = Terms::new(exchange, [receiver_a, receiver_b], SAMPLE_EXPIRY)
-        .expect("two assets and two owners");
-    let (fee, left) = (3, 1_000);
-    let mut notes = Vec::new();
-    for (leg, address) in legs.iter().zip(&addresses) {
-        notes.push(Note::cash(
-            fee_asset,
-            fee + 99,
-            address.owner,
-            Fr::rand(rng),
-        ));
-        notes.push(Note::cash(
-            leg.asset,
-            leg.value + left,
-            address.owner,
-            Fr::rand(rng),
-        ));
+    let mut planned: Vec<(Contents, [Seed; 2])> = Vec::with_capacity(kinds.len());
+    for (slot, kind) in kinds.iter().enumerate() {
+        let fee = 1 + slot as u128;
+        planned.push(match (kind.side(), planned.last()) {
+            (
+                Some(Side::B),
+                Some((
+                    Contents {
+                        terms: Some(of), ..
+                    },
+                    [a, b],
+                )),
+            ) => (
+                Contents::leg(Side::B, of.clone(), fee),
+                [b.clone(), a.clone()],
+            ),
+            (side, _) => {
+                let parties = [Seed::random(rng), Seed::random(rng)];
+                let contents = match side {
+                    Some(side) => Contents::leg(side, terms(&parties, rng), fee),
+                    None => Contents::payment(*kind, slot, fee, rng),
+                };
+                (contents, parties)
+            }
+        });
     }
-    let mut placed = chain.deposit(&notes).into_iter();
+    let spent: Vec<Vec<Note>> = planned
+        .iter()
+        .map(|(contents, [seed, _])| contents.notes(ViewingKey::from_seed(seed).owner, rng))
+        .collect();
+    let mut places = chain.deposit(&spent.concat()).into_iter();
     let anchor = chain.anchor();
-    let samples: Vec<Sample> = Side::BOTH
+    let samples: Vec<Sample> = planned
         .into_iter()
-        .map(|side| {
-            let leg = terms.exchange.leg(side);
-            let owner = addresses[side.index()].owner;
-            let inputs = [
-                placed.next().expect("its note of the fee asset"),
-                placed.next().expect("its note of what it gives"),
-                dummy(owner, fee_asset, Fr::rand(rng)),
-            ];
-            let contents = Contents {
-                kind: Kind::leg(side),
-                fee,
-                spent: Vec::new(),
-                paid: (leg.asset, leg.value),
-                change: [(leg.asset, left), (fee_asset, 99)],
-                withdrawal: None,
-                terms: Some(terms.clone()),
-            };
-            let parties = [&seeds[side.index()], &seeds[side.other().index()]]
-                .map(|seed| Seed::from_bytes(*seed.as_bytes()));
+        .zip(spent)
+        .map(|((contents, parties), spent)| {
+            let owner = ViewingKey::from_seed(&parties[0]).owner;
+            let inputs = std::array::from_fn(|i| match spent.get(i) {
+                None => dummy(owner, asset, Fr::rand(rng)),
+                Some(_) => places.next().expect("every note was deposited"),
+            });
             contents.finish(parties, chain.assets.clone(), anchor, inputs, rng)
         })
         .collect();
+    let queue: Vec<Note> = (0..deposits)
+        .map(|_| {
+            let value = rng.gen_range(1..=u128::MAX);
+            Note::cash(asset, value, Fr::rand(rng), Fr::rand(rng))
+        })
+        .collect();
     let transactions = samples.iter().map(|s| s.transaction.clone()).collect();
-    let witness = chain.execute(transactions, &[]);
+    let witness = chain.execute(transactions, &queue);
     Block { samples, witness }
 }
 
@@ -360,20 +300,26 @@ impl Chain {
             .expect("the samples keep the ledger's rules")
     }
 
-    /// A batch of deposits alone, as inputs that spend them.
+    /// Batches of deposits alone, as many as it takes; as inputs that spend them.
     fn deposit(&mut self, notes: &[Note]) -> Vec<InputWitness> {
-        let header = self.execute(Vec::new(), notes).header;
-        let place = |(slot, note): (usize, &Note)| {
-            let position = header.leaf_index(slot, BatchHeader::DEPOSIT_PLACE);
-            let path = self.ledger.notes().path(position);
-            InputWitness {
-                dummy: false,
-                note: *note,
-                position,
-                path: path.expect("the place was just appended"),
-            }
+        let mut positions = Vec::with_capacity(notes.len());
+        for queue in notes.chunks(self.shape.slots()) {
+            let header = self.execute(Vec::new(), queue).header;
+            let place = |slot| header.leaf_index(slot, BatchHeader::DEPOSIT_PLACE);
+            positions.extend((0..queue.len()).map(place));
+        }
+        // Paths last: each batch changes those of the batches before.
+        let spend = |(note, position): (&Note, u64)| InputWitness {
+            dummy: false,
+            note: *note,
+            position,
+            path: self
+                .ledger
+                .notes()
+                .path(position)
+                .expect("the place was just appended"),
         };
-        notes.iter().enumerate().map(place).collect()
+        notes.iter().zip(positions).map(spend).collect()
     }
 }
 
@@ -389,6 +335,51 @@ struct Contents {
 }
 
 impl Contents {
+    /// A leg of these terms, with change of what it delivers and of the fee.
+    fn leg(side: Side, terms: Terms, fee: u128) -> Self {
+        let [a, ..] = SAMPLE_ASSETS;
+        let Leg { asset, value } = *terms.exchange.leg(side);
+        Self {
+            kind: Kind::leg(side),
+            fee,
+            spent: vec![(a, fee + 99), (asset, value + 7)],
+            paid: (asset, value),
+            change: [(asset, 7), (a, 99)],
+            withdrawal: None,
+            terms: Some(terms),
+        }
+    }
+
+    /// A transfer or withdrawal of one note of the fee asset, for the slot of a block.
+    fn payment(kind: Kind, slot: usize, fee: u128, rng: &mut impl RngCore) -> Self {
+        let [asset, ..] = SAMPLE_ASSETS;
+        let value = rng.gen_range(1_000_000u128..u128::MAX >> 8);
+        let amount = value / 3;
+        let withdrawal = (kind == Kind::Withdraw).then(|| Withdrawal {
+            asset,
+            recipient: [slot as u8 + 1; 20],
+            amount,
+        });
+        let left = value - fee - withdrawal.as_ref().map_or(0, |_| amount);
+        Self {
+            kind,
+            fee,
+            spent: vec![(asset, value)],
+            paid: (asset, left / 2),
+            change: [(asset, left - left / 2), (asset, 0)],
+            withdrawal,
+            terms: None,
+        }
+    }
+
+    /// The notes that it spends.
+    fn notes(&self, owner: Fr, rng: &mut impl RngCore) -> Vec<Note> {
+        self.spent
+            .iter()
+            .map(|(asset, value)| Note::cash(*asset, *value, owner, Fr::rand(rng)))
+            .collect()
+    }
+
     fn sample(self, rng: &mut (impl RngCore + CryptoRng)) -> Sample {
         let parties = [Seed::random(rng), Seed::random(rng)];
         self.of(parties, rng)
@@ -399,11 +390,8 @@ impl Contents {
         let owner = ViewingKey::from_seed(&parties[0]).owner;
         let assets = asset_tree(rng);
         let mut notes = NoteTree::new();
-        let spent = self
-            .spent
-            .iter()
-            .map(|(asset, value)| Note::cash(*asset, *value, owner, Fr::rand(rng)));
-        let inputs = plant(&mut notes, spent.collect(), owner, rng);
+        let spent = self.notes(owner, rng);
+        let inputs = plant(&mut notes, spent, owner, rng);
         self.finish(parties, assets, notes.root(), inputs, rng)
     }
 

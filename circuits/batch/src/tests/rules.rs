@@ -372,6 +372,103 @@ fn b20_legs_of_different_terms() {
     }
 }
 
+/// A transfer, or a leg of one of two swaps.
+const UNITS: [(Kind, u64); 5] = [
+    (Kind::Transfer, 0),
+    (Kind::SwapA, 1),
+    (Kind::SwapB, 1),
+    (Kind::SwapA, 2),
+    (Kind::SwapB, 2),
+];
+
+/// Every schedule of four slots: constraints, native check and ledger accept the same, and that is what a
+/// parser of "a transfer, or A and B of one swap" accepts.
+#[test]
+fn b20_every_schedule_of_four() {
+    use crate::slot::SlotWires;
+    use halo2curves::bn256::Fr as Cell;
+
+    fn parses(schedule: &[usize]) -> bool {
+        match schedule {
+            [] => true,
+            [0, rest @ ..] | [1, 2, rest @ ..] | [3, 4, rest @ ..] => parses(rest),
+            _ => false,
+        }
+    }
+    let template = super::scenario::Scenario::new(8).transaction(Kind::Transfer, Fr::from(0u64));
+    let mut witness = swap();
+    let mut accepted = 0;
+    for number in 0..UNITS.len().pow(4) {
+        let schedule: [usize; 4] =
+            std::array::from_fn(|slot| number / UNITS.len().pow(slot as u32) % UNITS.len());
+        let expected = parses(&schedule);
+        let units = schedule.map(|unit| UNITS[unit]);
+
+        let transactions = units.map(|(kind, terms)| {
+            let mut transaction = template.clone();
+            transaction.header.kind = kind;
+            transaction.terms = Fr::from(terms);
+            transaction
+        });
+        let ledger = subrosa_protocol::ledger::paired(&transactions);
+        assert_eq!(ledger.is_ok(), expected, "{schedule:?}");
+
+        for (slot, (kind, terms)) in units.iter().enumerate() {
+            become_kind(&mut witness, slot, *kind);
+            witness.slots[slot].words[6] = Fr::from(*terms);
+        }
+        let native = crate::check::pairs(&witness);
+        assert_eq!(native.is_ok(), expected, "{schedule:?}");
+
+        let grid = Grid::build(60, |layout| {
+            let zero = layout.zero();
+            let slots = units.map(|(kind, terms)| {
+                let mut words = [zero; 30];
+                words[6] = layout.free_word(Cell::from(terms));
+                SlotWires {
+                    active: zero,
+                    words,
+                    digest: zero,
+                    fee: zero,
+                    side_a: layout.free_flag(kind == Kind::SwapA),
+                    side_b: layout.free_flag(kind == Kind::SwapB),
+                }
+            });
+            crate::pairs::pairs(layout, &slots);
+        });
+        let refused = BTreeSet::from([Rule::B20]);
+        let failures = grid.failures(&[]);
+        assert_eq!(failures, if expected { BTreeSet::new() } else { refused });
+        accepted += usize::from(expected);
+    }
+    // Four transfers; one pair among two in three places; two pairs.
+    assert_eq!(accepted, 1 + 3 * 2 + 2 * 2);
+}
+
+/// A prover is free to set the flags that tell the kinds apart; only the true ones pass. 4 = 1 + 1 + 2 above all:
+/// side B is no withdrawal that is side A as well.
+#[test]
+fn b2_kinds_have_one_set_of_flags() {
+    use halo2curves::bn256::Fr as Cell;
+    for active in [false, true] {
+        for kind in 0..9u64 {
+            for bits in 0..8 {
+                let flags = [0, 1, 2].map(|bit| bits >> bit & 1 == 1);
+                let grid = Grid::build(40, |layout| {
+                    layout.rule(Rule::B2);
+                    let active = layout.free_flag(active);
+                    crate::slot::kind(layout, active, Cell::from(kind), flags);
+                });
+                let known = if active { 1..=4 } else { 0..=0 };
+                let told = [2, 3, 4].map(|of| of == kind);
+                let holds = known.contains(&kind) && flags == told;
+                let failures = grid.failures(&[]);
+                assert_eq!(failures.is_empty(), holds, "kind {kind}, flags {flags:?}");
+            }
+        }
+    }
+}
+
 /// A leg twice is one note twice.
 #[test]
 fn b7_leg_twice() {

@@ -43,7 +43,7 @@ impl Scenario {
         }
     }
 
-    fn transaction(&mut self, kind: Kind, terms: Fr) -> Transaction {
+    pub(crate) fn transaction(&mut self, kind: Kind, terms: Fr) -> Transaction {
         let rng = &mut self.rng;
         let withdraw = kind == Kind::Withdraw;
         let anchor = self.roots[rng.gen_range(0..self.roots.len())];

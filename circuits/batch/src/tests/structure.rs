@@ -171,6 +171,32 @@ fn hints_are_bound_in_a_full_batch() {
     assert_eq!(free_hints(&witness, 160), BTreeMap::new());
 }
 
+/// The cells that tell a swap's legs from other transactions, each changed with its consequences.
+#[test]
+fn kinds_and_pairs_are_bound_in_a_batch_of_swaps() {
+    let kinds = [Kind::SwapA, Kind::SwapB, Kind::SwapA, Kind::SwapB];
+    let witness = witness_of(Shape::S4, &kinds, 0, 28);
+    let public = instances(&witness);
+    let mut circuit = bare(witness);
+    let labels = Grid::of(&circuit).labels;
+    // Flags and kind of each slot are hints of B2.
+    let hints: Vec<_> = labels
+        .hints
+        .into_iter()
+        .filter(|(column, row, hint)| {
+            *hint == Hint::Arithmetic && labels.rules[*row][*column] == crate::Rule::B2 as u8
+        })
+        .collect();
+    assert_eq!(hints.len(), 4 * 5 + 4);
+    for (column, row, _) in hints {
+        for delta in [Fr::ONE, -Fr::ONE] {
+            circuit.tamper = Some(Tamper { column, row, delta });
+            let failures = Grid::of(&circuit).failures(&public);
+            assert!(!failures.is_empty(), "cell {column} of row {row}");
+        }
+    }
+}
+
 /// In empty slots the witness of the identity update is free, and only that: paths, the leaf that is
 /// not changed, and the limbs of its comparison.
 #[test]
@@ -191,5 +217,8 @@ fn structure_does_not_depend_on_the_witness() {
             let grid = Grid::of(&circuit);
             assert!(grid.has_structure_of(&blank));
         }
+        let swap = [Kind::Transfer, Kind::SwapA, Kind::SwapB];
+        let grid = Grid::of(&bare(witness_of(shape, &swap, 1, 26)));
+        assert!(grid.has_structure_of(&blank));
     }
 }

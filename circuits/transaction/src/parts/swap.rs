@@ -4,7 +4,8 @@
 //! they go into the commitment, so that no other amount, asset or receiver can stand in the terms. The other
 //! side's packed part, its receiver and the salt are hints that nothing but the digest binds. They need no
 //! range: the other leg carries the same digest (B20) and proves the same of *its* output 0, whose parts
-//! are ranged; a digest that no other leg can match is one that never settles.
+//! are ranged; a digest that no other leg can match is one that never settles. The salt, too, both legs have in
+//! common: one that is no 128 bits is in no terms that a wallet accepts, let alone signs a leg for.
 
 use crate::Rule;
 use crate::gadgets::{Builder, Num, Synthesis, poseidon};

@@ -124,24 +124,33 @@ fn size_is_the_committed_one() {
 }
 
 #[test]
-fn a_block_holds_both_legs_of_a_swap() {
-    let block = samples::swap_block(&mut rng(78));
-    assert_eq!(block.samples.len(), 2);
-    for sample in &block.samples {
-        check(&sample.witness, &sample.words).unwrap();
-    }
-    let terms = block.samples.iter().map(|sample| sample.transaction.terms);
-    assert_eq!(terms.collect::<std::collections::HashSet<_>>().len(), 1);
-}
-
-#[test]
 fn a_block_holds_valid_statements_of_one_ledger() {
     use subrosa_protocol::batch::Shape;
-    let block = samples::block(Shape::S4, 3, 2, &mut rng(77));
-    assert_eq!(block.samples.len(), 3);
-    let active = block.witness.slots.iter().filter(|slot| slot.active);
-    for (slot, sample) in active.zip(&block.samples) {
-        assert_eq!(slot.words, sample.words);
-        check(&sample.witness, &sample.words).unwrap();
+    use subrosa_protocol::transaction::Kind::{SwapA, SwapB, Transfer, Withdraw};
+    let blocks = [
+        samples::block(Shape::S4, 3, 2, &mut rng(77)),
+        samples::block_of(Shape::S4, &[SwapA, SwapB, Transfer], 2, &mut rng(78)),
+        samples::block_of(Shape::S4, &[SwapA, SwapB, SwapA, SwapB], 0, &mut rng(79)),
+        samples::block_of(Shape::S4, &[Withdraw, SwapA, SwapB], 4, &mut rng(80)),
+    ];
+    for (block, count) in blocks.iter().zip([3, 3, 4, 3]) {
+        assert_eq!(block.samples.len(), count);
+        let active = block.witness.slots.iter().filter(|slot| slot.active);
+        for (slot, sample) in active.zip(&block.samples) {
+            assert_eq!(slot.words, sample.words);
+            check(&sample.witness, &sample.words).unwrap();
+        }
+    }
+    // Each side receives what the other delivers.
+    let [a, b, _] = &blocks[1].samples[..] else {
+        panic!("three statements")
+    };
+    assert_eq!(a.transaction.terms, b.transaction.terms);
+    for (one, other) in [(a, b), (b, a)] {
+        let counter = one.witness.counter_leg.as_ref().unwrap();
+        let delivered = &other.witness.outputs[0].note;
+        assert_eq!(counter.packed, delivered.packed());
+        assert_eq!(counter.owner, delivered.owner);
+        assert_eq!(delivered.owner, one.witness.inputs[0].note.owner);
     }
 }

@@ -4,12 +4,14 @@ use super::Forger;
 use crate::Rule;
 use crate::parts::digest::digest;
 use crate::raw::RawWitness;
-use crate::samples::SAMPLE_ASSETS;
-use crate::tests::broken;
+use crate::samples::{self, SAMPLE_ASSETS};
+use crate::tests::{broken, rng};
 use crate::words::{HEADER, ORACLE, TERMS};
 use ark_bn254::Fr;
 use ark_ff::{One, Zero};
 use subrosa_protocol::domain::Domain;
+use subrosa_protocol::encryption::{EphemeralKey, Memo, OutputPlaintext};
+use subrosa_protocol::keys::ViewingKey;
 use subrosa_protocol::poseidon::{hash, hash3};
 use subrosa_protocol::swap::Side;
 use subrosa_protocol::transaction::{Header, Kind};
@@ -147,6 +149,33 @@ fn t20_delivery_that_its_owner_cannot_open() {
         let mut forger = Forger::leg(side);
         forger.witness.outputs[0].note.rcm =
             hash3(Domain::Delivery, &[salt + Fr::one(), a, b])[side.index()];
+        forger.reseal().breaks_only(Rule::T20);
+    }
+}
+
+/// The blinding that any other payment of this sender to this recipient would have: known to the recipient from
+/// the ciphertext only, which nothing proves to be there.
+#[test]
+fn t20_ordinary_blinding() {
+    for side in Side::BOTH {
+        let sample = samples::swap_leg(side, &mut rng(16));
+        let sender = ViewingKey::from_seed(&sample.seed);
+        let recipient = ViewingKey::from_seed(&sample.recipient).address();
+        let nullifiers = &sample.transaction.nullifiers;
+        let ephemeral = EphemeralKey::new(&sender.ovk, nullifiers);
+        let memo = Memo::default();
+        let first = &nullifiers[0];
+        let mut forger = Forger::new(sample.clone());
+        let note = &mut forger.witness.outputs[0].note;
+        let (asset, value) = (note.asset, note.value);
+        let ordinary =
+            OutputPlaintext::cash(&ephemeral, first, 0, recipient, asset, value, &memo).note;
+        assert_eq!(
+            (ordinary.packed(), ordinary.owner),
+            (note.packed(), note.owner)
+        );
+        assert_ne!(ordinary.rcm, note.rcm);
+        *note = ordinary;
         forger.reseal().breaks_only(Rule::T20);
     }
 }
