@@ -15,7 +15,7 @@ use super::{
 use crate::progress::counter;
 
 /// Trades that are negotiated at once.
-const DESKS: usize = 8;
+const DESKS: usize = 12;
 /// How long a trade may wait for notes, messages and batches.
 const PATIENCE: Duration = Duration::from_secs(420);
 const POLL: Duration = Duration::from_millis(150);

@@ -77,12 +77,13 @@ pub(super) struct World {
 }
 
 impl World {
-    /// Starts everything; see the module's description.
+    /// Starts everything; a batch waits `seal_ms` for more transactions. See the module's description.
     pub(super) async fn start(
         keys: &Keys,
         data: &Path,
         kind: ChainKind,
         tokens: &[Token],
+        seal_ms: u64,
         instructions: &[Instruction],
         bars: &MultiProgress,
     ) -> anyhow::Result<Self> {
@@ -138,7 +139,7 @@ impl World {
         config.fee_recipient = accounts[1].address().into_array();
         config.min_fee = FEE;
         config.seal.shapes = SHAPES.to_vec();
-        config.seal.max_wait_ms = 1_500;
+        config.seal.max_wait_ms = seal_ms;
         config.seal.deposit_wait_ms = 1_500;
         config.settle.poll_ms = 200;
         std::fs::create_dir_all(data)?;
