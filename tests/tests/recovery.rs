@@ -287,6 +287,177 @@ impl Stage {
     }
 }
 
+/// A node, the contracts on it, and a sequencer.
+struct Ground {
+    chain: Chain,
+    deployed: Deployed,
+    base: String,
+    directory: tempfile::TempDir,
+    service: Service,
+}
+
+impl Ground {
+    /// None if binary or node are not there.
+    async fn start() -> anyhow::Result<Option<Self>> {
+        let Some(binary) = binary() else {
+            return Ok(None);
+        };
+        let Some(chain) = Chain::anvil().await? else {
+            return Ok(None);
+        };
+        let url = chain.url.clone().context("anvil has an endpoint")?;
+        let directory = tempfile::tempdir()?;
+        let contracts = deploy(&binary, &url, &directory.path().join("deployment.toml"))?;
+        let (service, base) = Service::start(&binary, directory.path()).await?;
+        Ok(Some(Self {
+            chain,
+            deployed: Deployed {
+                contracts,
+                tokens: [Address::ZERO; 2],
+            },
+            base,
+            directory,
+            service,
+        }))
+    }
+
+    /// The wallet at a place, with what it keeps there.
+    async fn open(&self, place: usize, seed: u8) -> anyhow::Result<Institution> {
+        let wallet = self.directory.path().join(format!("wallet-{place}"));
+        let (seed, account) = (
+            Seed::from_bytes([seed; 32]),
+            account(FIRST_INSTITUTION + place),
+        );
+        let Self {
+            chain,
+            deployed,
+            base,
+            ..
+        } = self;
+        Institution::open(chain, deployed, base, &wallet, seed, account).await
+    }
+
+    /// What the sequencer says of an institution's leg.
+    async fn leg(&self, of: &Institution, swap: &str, wanted: &[&str]) -> anyhow::Result<String> {
+        let swap = of.get(&format!("/v1/swaps/{swap}")).await?;
+        let operation = swap["operation"].as_str().context("an operation")?;
+        let operation = of
+            .reached(operation, &["submitted", "included", "settled", "failed"])
+            .await?;
+        let digest = operation["digest"].as_str().context("a digest")?;
+        let path = format!("/v1/transactions/{digest}");
+        eventually(&format!("a leg to be {wanted:?}"), || async {
+            let status = self.service.api.json(&path).await?["status"].clone();
+            let status = status.as_str().unwrap_or_default().to_owned();
+            Ok(wanted.contains(&status.as_str()).then_some(status))
+        })
+        .await
+    }
+}
+
+/// One leg is at the sequencer, the other party is away, and the sequencer is killed: the leg waits on, and
+/// so does the acceptance in the mailbox. With the other leg both settle; without it neither does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_swap_outlives_the_sequencer_between_its_legs() -> anyhow::Result<()> {
+    let Some(mut ground) = Ground::start().await? else {
+        return Ok(());
+    };
+    let (north, south) = (ground.open(0, 0x41).await?, ground.open(1, 0x42).await?);
+    let mut deposits = Vec::new();
+    for (of, symbol, amount) in [
+        (&north, SYMBOLS[0], "500"),
+        (&north, SYMBOLS[0], "501"),
+        (&south, SYMBOLS[0], "5"),
+        (&south, SYMBOLS[1], "40"),
+        (&south, SYMBOLS[1], "41"),
+    ] {
+        deposits.push((of, of.deposit(symbol, amount).await?));
+    }
+    for (of, id) in deposits {
+        of.settled(&id).await?;
+    }
+    let (give, want) = (
+        (SYMBOLS[0], "123.456789"),
+        (SYMBOLS[1], "7.000000000000000003"),
+    );
+    let quote = north.quoted(&south, give, want, (600, 600)).await?;
+    south.stop().await;
+    let swap = north.accept(&quote).await?;
+    ground.leg(&north, &swap, &["waiting"]).await?;
+    ground.service.kill()?;
+    ground.service.restart().await?;
+    ground.leg(&north, &swap, &["waiting"]).await?;
+    let batches = ground.service.api.batches().await?.len();
+
+    // A second one, whose counterpart never comes.
+    let south = ground.open(1, 0x42).await?;
+    for of in [&north, &south] {
+        of.shows(&format!("/v1/swaps/{swap}"), &["included", "settled"])
+            .await?;
+    }
+    ground.service.kill()?;
+    ground.service.restart().await?;
+    for of in [&north, &south] {
+        of.shows(&format!("/v1/swaps/{swap}"), &["settled"]).await?;
+    }
+    ensure!(
+        ground.service.api.batches().await?.len() == batches + 1,
+        "both legs are in one batch"
+    );
+    let lone = north.quoted(&south, give, want, (10, 5)).await?;
+    south.stop().await;
+    let lone = north.accept(&lone).await?;
+    ground.leg(&north, &lone, &["waiting", "expired"]).await?;
+    ground.service.kill()?;
+    ground.service.restart().await?;
+    ground.leg(&north, &lone, &["expired"]).await?;
+    north
+        .shows(&format!("/v1/swaps/{lone}"), &["expired"])
+        .await?;
+    ensure!(
+        ground.service.api.batches().await?.len() == batches + 1,
+        "a lone leg made a batch"
+    );
+
+    let inside = |holdings: BTreeMap<String, subrosa_tests::institution::Holding>| {
+        SYMBOLS.map(|symbol| holdings[symbol].spendable + holdings[symbol].pending)
+    };
+    let gold = |text: &str| amount::parse(text, 18);
+    let [dollars, metal] = inside(north.holdings().await?);
+    // What the lone leg would have delivered counts as leaving until L1's clock has passed its expiry.
+    let all = units("877.493211")?;
+    ensure!(
+        [all, all - units("123.456789")? - FEE].contains(&dollars)
+            && metal == gold("7.000000000000000003")?,
+        "north holds {dollars} and {metal}"
+    );
+    let south = ground.open(1, 0x42).await?;
+    let [dollars, metal] = inside(south.holdings().await?);
+    ensure!(
+        dollars == units("128.456789")? - FEE && metal == gold("73.999999999999999997")?,
+        "south holds {dollars} and {metal}"
+    );
+    for (name, lost) in [("north", &north), ("south", &south)] {
+        let empty = ground.directory.path().join(format!("restored-{name}"));
+        let found = Institution::open(
+            &ground.chain,
+            &ground.deployed,
+            &ground.base,
+            &empty,
+            lost.seed.clone(),
+            lost.account.clone(),
+        )
+        .await?;
+        let history = lost.history().await?;
+        eventually("the restored wallet's scan", || async {
+            Ok((found.history().await? == history).then_some(()))
+        })
+        .await?;
+        found.stop().await;
+    }
+    Ok(())
+}
+
 /// What L1 alone says of the batches: each accepted transaction is in one of them, and nothing else.
 async fn exactly_once(stage: &Stage, chain: &Chain, deployed: &Deployed) -> anyhow::Result<()> {
     let l1 = chain.client(deployed.contracts, None);
@@ -423,38 +594,21 @@ async fn restores(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_accepted_settles_once_whenever_the_sequencer_is_killed() -> anyhow::Result<()> {
-    let Some(binary) = binary() else {
+    let Some(ground) = Ground::start().await? else {
         return Ok(());
     };
-    let Some(chain) = Chain::anvil().await? else {
-        return Ok(());
-    };
-    let url = chain.url.clone().context("anvil has an endpoint")?;
-    let directory = tempfile::tempdir()?;
-    let contracts = deploy(&binary, &url, &directory.path().join("deployment.toml"))?;
-    let deployed = Deployed {
-        contracts,
-        tokens: [Address::ZERO; 2],
-    };
-    let (service, base) = Service::start(&binary, directory.path()).await?;
-    let open = |place: usize, seed: u8| {
-        let (chain, base, wallet) = (
-            chain.clone(),
-            base.clone(),
-            directory.path().join(format!("wallet-{place}")),
-        );
-        async move {
-            let (seed, account) = (
-                Seed::from_bytes([seed; 32]),
-                account(FIRST_INSTITUTION + place),
-            );
-            Institution::open(&chain, &deployed, &base, &wallet, seed, account).await
-        }
-    };
+    let (north, south) = (ground.open(0, 0x31).await?, ground.open(1, 0x32).await?);
+    let Ground {
+        chain,
+        deployed,
+        base,
+        directory,
+        service,
+    } = ground;
     let mut stage = Stage {
         service,
-        north: open(0, 0x31).await?,
-        south: open(1, 0x32).await?,
+        north,
+        south,
         accepted: Vec::new(),
     };
     let mut open = Vec::new();
