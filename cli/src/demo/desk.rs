@@ -98,14 +98,17 @@ struct Party<'a> {
 struct Negotiation<'a> {
     trade: &'a Trade,
     number: usize,
+    /// How often it began again.
+    attempt: usize,
     requester: Party<'a>,
 }
 
 async fn negotiate(world: &World, trade: &Trade, number: usize) -> anyhow::Result<Outcome> {
     let party = |name: &'_ str| -> anyhow::Result<&GatewayClient> { world.gateway(name) };
-    let negotiation = Negotiation {
+    let mut negotiation = Negotiation {
         trade,
         number,
+        attempt: 0,
         requester: Party {
             name: &trade.requester,
             gateway: party(&trade.requester)?,
@@ -176,26 +179,11 @@ async fn negotiate(world: &World, trade: &Trade, number: usize) -> anyhow::Resul
             plain(End::Cancelled)
         }
         Course::Cross => {
-            let quote = negotiation.ask_and_quote(&quoter, SHORT).await?;
-            let (accepted, cancelled) = join(
-                negotiation.try_accept(&quote.id),
-                quoter.gateway.decide("quotes", &quote.id, "cancel"),
-            )
-            .await;
-            match (accepted?, cancelled?) {
-                (Ok(swap), _) => {
-                    let (end, latency) = negotiation.conclude(&quoter, &swap).await?;
-                    Ok(Outcome {
-                        latency,
-                        ..plain(end)?
-                    })
-                }
-                (Err(problem), Ok(())) => {
-                    ensure!(problem.code == "wrong_state", "{}", problem.code);
-                    plain(End::Cancelled)
-                }
-                (Err(problem), Err(_)) => bail!("neither side won: {}", problem.code),
-            }
+            let (end, latency) = negotiation.cross(&quoter).await?;
+            Ok(Outcome {
+                latency,
+                ..plain(end)?
+            })
         }
         Course::Lapse => {
             let quote = negotiation.ask_and_quote(&quoter, SHORT).await?;
@@ -209,7 +197,7 @@ async fn negotiate(world: &World, trade: &Trade, number: usize) -> anyhow::Resul
 
 impl Negotiation<'_> {
     fn key(&self, step: &str) -> String {
-        format!("trade-{}-{step}", self.number)
+        format!("trade-{}-{}-{step}", self.number, self.attempt)
     }
 
     fn legs(&self) -> (Amount<'_>, Amount<'_>) {
@@ -300,6 +288,29 @@ impl Negotiation<'_> {
 
     async fn accept(&self, id: &str) -> anyhow::Result<Swap> {
         with_funds(|| self.try_accept(id)).await
+    }
+
+    /// The quote is withdrawn while it is being accepted: the requester's leg then waits alone, until it expires.
+    /// Where the requester's notes were in use, and nothing could cross, it begins again.
+    async fn cross(&mut self, quoter: &Party<'_>) -> anyhow::Result<(End, Option<Duration>)> {
+        let since = Instant::now();
+        while since.elapsed() < PATIENCE {
+            let quote = self.ask_and_quote(quoter, SHORT).await?;
+            let (accepted, cancelled) = join(
+                self.try_accept(&quote.id),
+                quoter.gateway.decide("quotes", &quote.id, "cancel"),
+            )
+            .await;
+            match (accepted?, cancelled?) {
+                (Ok(swap), _) => return self.conclude(quoter, &swap).await,
+                (Err(problem), Ok(())) if problem.code == "wrong_state" => {
+                    return Ok((End::Cancelled, None));
+                }
+                (Err(problem), Ok(())) if problem.code == "insufficient_funds" => self.attempt += 1,
+                (Err(problem), _) => bail!("refused: {} ({})", problem.code, problem.detail),
+            }
+        }
+        bail!("the requester's notes were never free")
     }
 
     /// Two quoters, one acceptance that the requester's notes cover.
