@@ -17,6 +17,7 @@ use subrosa_prover::job::{
     InProcessWorker, Job, JobEvent, JobQueue, ProofWorker, QueueConfig, SubmitError,
 };
 use subrosa_prover::progress::{ProgressSink, Silent};
+use subrosa_transaction::samples;
 use support::Proven;
 
 fn keys() -> &'static Arc<BatchKeys> {
@@ -180,37 +181,64 @@ fn a_bad_client_proof_is_named_with_its_slot_and_nothing_is_proven() {
     assert!(phases.0.lock().unwrap().iter().all(|p| p == "check 0/6"));
 }
 
-/// Both legs of a swap are proven, and no batch in which one of them stands otherwise.
+/// Both legs of a swap are proven, beside a transfer, and no batch in which one of them stands otherwise.
 #[test]
 fn a_swap_is_proven_whole() {
+    use subrosa_protocol::transaction::Kind::{SwapA, SwapB, Transfer};
     let mut rng = rand::rngs::StdRng::seed_from_u64(6);
-    let swap = support::proven(subrosa_transaction::samples::swap_block(&mut rng));
+    let block = samples::block_of(Shape::S4, &[SwapA, SwapB, Transfer], 1, &mut rng);
+    let swap = support::proven(block);
     let proof = keys().prove(&swap.witness, &swap.proofs, &Silent).unwrap();
     assert_eq!(keys().verify(&proof.instances, &proof.proof), Ok(()));
+    assert_eq!(
+        keys().verify(&proven().instances, &proof.proof),
+        Err(VerifyError)
+    );
 
-    let refused = |edit: fn(&mut BatchWitness), proofs: &[ProofBytes]| {
-        let mut witness = swap.witness.clone();
-        edit(&mut witness);
+    let refused = |edit: &dyn Fn(&mut BatchWitness, &mut Vec<ProofBytes>)| {
+        let (mut witness, mut proofs) = (swap.witness.clone(), swap.proofs.clone());
+        edit(&mut witness, &mut proofs);
         keys()
-            .prove(&witness, proofs, &Silent)
+            .prove(&witness, &proofs, &Silent)
             .map(drop)
             .unwrap_err()
     };
-    // The first leg alone, and the second before the first; counts and proofs follow.
-    let alone = refused(
-        |witness| {
-            witness.slots[1].active = false;
-            witness.slots[1].words = [Fr::from(0u64); 30];
-            witness.header.transactions = 1;
-        },
-        &swap.proofs[..1],
+    // Side B before side A, a transfer between them, and side A behind all others.
+    for (first, second) in [(0, 1), (1, 2), (0, 2)] {
+        let turned = refused(&|witness, proofs| {
+            witness.slots.swap(first, second);
+            proofs.swap(first, second);
+        });
+        assert!(matches!(turned, ProveError::Rule(Rule::B20)), "{turned}");
+    }
+    // One leg alone, the other's place taken by the transfer; counts and proofs follow.
+    for alone in [0, 1] {
+        let alone = refused(&|witness, proofs| {
+            witness.slots.swap(1 - alone, 2);
+            witness.slots[2].active = false;
+            witness.slots[2].words = [Fr::from(0u64); 30];
+            witness.header.transactions = 2;
+            proofs.swap(1 - alone, 2);
+            proofs.pop();
+        });
+        assert!(matches!(alone, ProveError::Rule(Rule::B20)), "{alone}");
+    }
+    // Side A as the only transaction, before nothing at all.
+    let only = refused(&|witness, proofs| {
+        for slot in &mut witness.slots[1..] {
+            slot.active = false;
+            slot.words = [Fr::from(0u64); 30];
+        }
+        witness.header.transactions = 1;
+        proofs.truncate(1);
+    });
+    assert!(matches!(only, ProveError::Rule(Rule::B20)), "{only}");
+    // Each leg's proof is of its own digest.
+    let exchanged = refused(&|_, proofs| proofs.swap(0, 1));
+    assert!(
+        matches!(exchanged, ProveError::ClientProof { slot: 0, .. }),
+        "{exchanged}"
     );
-    assert!(matches!(alone, ProveError::Rule(Rule::B20)), "{alone}");
-    let turned = refused(
-        |witness| witness.slots.swap(0, 1),
-        &[swap.proofs[1], swap.proofs[0]],
-    );
-    assert!(matches!(turned, ProveError::Rule(Rule::B20)), "{turned}");
 }
 
 #[test]
@@ -424,7 +452,7 @@ fn times() {
             keys.k()
         );
         // Under the transaction key of the same directory.
-        let block = subrosa_transaction::samples::block(
+        let block = samples::block(
             shape,
             shape.slots(),
             shape.slots() / 2,

@@ -14,6 +14,7 @@ use ark_serialize::CanonicalSerialize;
 use ark_snark::SNARK;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use subrosa_protocol::swap::Side;
 use subrosa_prover::groth16::{
     DecodeError, KeyError, PROOF_LEN, ProofBytes, ProofPoint, ProveError, TransactionKeys,
     TransactionVerifier, VerifyError, export_snarkjs,
@@ -28,10 +29,12 @@ fn keys() -> &'static Arc<TransactionKeys> {
 
 fn proven(seed: u64) -> (Fr, ProofBytes) {
     let mut rng = StdRng::seed_from_u64(seed);
-    let sample = match seed % 3 {
+    let sample = match seed % 5 {
         0 => samples::transfer(&mut rng),
         1 => samples::transfer_of_three(&mut rng),
-        _ => samples::withdraw(&mut rng),
+        2 => samples::withdraw(&mut rng),
+        3 => samples::swap_leg(Side::A, &mut rng),
+        _ => samples::swap_leg(Side::B, &mut rng),
     };
     let proof = keys().prove(&sample.words, &sample.witness).unwrap();
     (sample.transaction.digest(&samples::context()), proof)
@@ -51,6 +54,8 @@ fn samples_of_every_kind_prove_and_verify() {
         samples::transfer_of_three(&mut rng),
         samples::withdraw(&mut rng),
         samples::padding(&mut rng),
+        samples::swap_leg(Side::A, &mut rng),
+        samples::swap_leg(Side::B, &mut rng),
     ] {
         let digest = sample.transaction.digest(&samples::context());
         let proof = keys().prove(&sample.words, &sample.witness).unwrap();
@@ -86,6 +91,34 @@ fn a_false_witness_yields_the_rule_it_breaks_and_no_proof() {
         keys().prove(&sample.words, &witness),
         Err(ProveError::Rule(_))
     ));
+}
+
+#[test]
+fn a_leg_other_than_the_terms_yields_its_rule_and_no_proof() {
+    let mut rng = StdRng::seed_from_u64(102);
+    for side in Side::BOTH {
+        let sample = samples::swap_leg(side, &mut rng);
+        let refused = |words: &_, witness: &_| keys().prove(words, witness).unwrap_err();
+
+        let mut words = sample.words;
+        words[6] += Fr::ONE;
+        let error = refused(&words, &sample.witness);
+        assert!(matches!(error, ProveError::Rule(Rule::T19)), "{error}");
+
+        // The kind of the other side; nothing else is changed.
+        let mut words = sample.words;
+        words[3] += match side {
+            Side::A => Fr::ONE,
+            Side::B => -Fr::ONE,
+        };
+        let error = refused(&words, &sample.witness);
+        assert!(matches!(error, ProveError::Rule(Rule::T19)), "{error}");
+
+        let mut witness = sample.witness.clone();
+        witness.counter_leg = None;
+        let error = refused(&sample.words, &witness);
+        assert!(matches!(error, ProveError::Rule(Rule::T19)), "{error}");
+    }
 }
 
 #[test]
@@ -365,6 +398,7 @@ fn times() {
         samples::transfer_of_three(&mut rng),
         samples::withdraw(&mut rng),
         samples::padding(&mut rng),
+        samples::swap_leg(Side::A, &mut rng),
     ] {
         let digest = sample.transaction.digest(&samples::context());
         let start = Instant::now();

@@ -65,6 +65,9 @@ pub enum ComposeError {
     /// The asset is not in the registry.
     #[error("the asset is not registered")]
     UnknownAsset,
+    /// The leg's asset and amount are not those of the terms, or what the other side delivers is not ours.
+    #[error("the terms of the swap are not ours to sign")]
+    Foreign,
     /// A header field is out of its range.
     #[error("the fee or the expiry is out of range")]
     OutOfRange,
@@ -114,6 +117,17 @@ impl Composer<'_> {
         spendable: impl Fn(&OwnedNote) -> bool,
         rng: &mut (impl RngCore + CryptoRng),
     ) -> Result<Composed, ComposeError> {
+        if let Intent::Leg { terms, side } = intent {
+            let leg = swap::Leg {
+                asset,
+                value: amount,
+            };
+            // The last look before it is signed.
+            let ours = terms.receiver(side.other()).owner == self.keys.owner;
+            if *terms.exchange.leg(*side) != leg || !ours {
+                return Err(ComposeError::Foreign);
+            }
+        }
         let layout = self.lay_out(intent, asset, amount, spendable)?;
         let merges = layout.merges;
         let kept = (!merges).then_some(intent);

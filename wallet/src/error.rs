@@ -68,6 +68,7 @@ impl From<ComposeError> for WalletError {
         match error {
             ComposeError::Insufficient => Self::InsufficientFunds,
             ComposeError::UnknownAsset => Self::UnknownAsset,
+            ComposeError::Foreign => Self::Malformed(error.to_string()),
             ComposeError::OutOfRange => Self::BadAmount(AmountError::TooLarge),
         }
     }

@@ -7,9 +7,11 @@ mod fate;
 mod mailbox;
 mod prepare;
 mod scan;
+mod shown;
 mod trade;
 
-pub use trade::{Inquiry, Occasion, Order, Priced, QuoteLine, RfqLine};
+pub use shown::{Priced, QuoteLine, RfqLine};
+pub use trade::{Inquiry, Occasion, Order};
 
 use std::{
     collections::HashSet,
@@ -245,9 +247,17 @@ impl Wallet {
     /// Scans, carries operations through and corresponds until cancelled. Transient failures are logged and tried
     /// again at the next turn. Messages do not wait for proofs.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
-        let mail = tokio::spawn(Arc::clone(&self).correspond(stop.clone()));
-        self.work(stop).await;
-        let _ = mail.await;
+        let mail = async {
+            // It ends early only by a defect, which must not end all correspondence.
+            while !stop.is_cancelled() {
+                let mail = tokio::spawn(Arc::clone(&self).correspond(stop.clone()));
+                if mail.await.is_err() {
+                    tracing::error!("the correspondence stopped and starts again");
+                    tokio::time::sleep(POLL).await;
+                }
+            }
+        };
+        tokio::join!(Arc::clone(&self).work(stop.clone()), mail);
     }
 
     async fn work(self: Arc<Self>, stop: CancellationToken) {

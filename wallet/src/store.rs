@@ -170,6 +170,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_state_from_before_there_were_swaps_is_read() {
+        let old = r#"{"next_deposit":3,"operations":[],"remembered":{}}"#;
+        let state: State = serde_json::from_str(old).unwrap();
+        assert_eq!((state.next_deposit, state.mail.cursor), (3, 0));
+        assert!(state.book.quotes().next().is_none());
+        let again = serde_json::to_string(&state).unwrap();
+        assert!(serde_json::from_str::<State>(&again).is_ok());
+    }
+
+    #[test]
     fn opens_only_under_its_seed_and_shows_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::new(dir.path(), &Seed::from_bytes([1; 32]));

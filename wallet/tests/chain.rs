@@ -502,6 +502,27 @@ fn kept_terms_find_a_delivery() {
     }
 }
 
+/// A wallet signs a leg only if what the other side delivers is its own, and only what the terms say.
+#[test]
+fn a_leg_of_other_terms_is_not_signed() {
+    let mut world = World::new();
+    let (alice, bob) = traders(&mut world);
+    let foreign = agreed(&world.party(3), &bob, Side::A);
+    let ours = agreed(&alice, &bob, Side::A);
+    for (terms, asset, amount) in [
+        (foreign, DOLLAR, 300),
+        (ours.clone(), DOLLAR, 301),
+        (ours, GOLD, 300),
+    ] {
+        let intent = Intent::Leg {
+            terms: Box::new(terms),
+            side: Side::A,
+        };
+        let refused = world.compose(&alice, &intent, asset, amount, |_| true);
+        assert_eq!(refused.unwrap_err(), ComposeError::Foreign);
+    }
+}
+
 /// Terms of which one is no party are expected by nobody.
 #[test]
 fn a_swap_of_others_is_none_of_ours() {

@@ -520,3 +520,108 @@ fn the_description_is_complete() {
         assert!(schemas[schema].get("example").is_some(), "{schema}");
     }
 }
+
+/// The maker withdraws while the acceptance is under way: the maker's word counts, the taker's leg stays alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_acceptance_that_crosses_a_withdrawal_comes_to_nothing() {
+    let scene = Scene::new().await;
+    let (north, south) = (&scene.north, &scene.south);
+    let quote = scene.quoted(4, 2).await;
+    scene.market.mailbox.store(false, Ordering::Relaxed);
+    north.start(&accept(&quote), &json!({})).await;
+    south
+        .start(&format!("/v1/quotes/{quote}/cancel"), &json!({}))
+        .await;
+    north.shows(&swap(&quote), "submitted").await;
+    scene.market.mailbox.store(true, Ordering::Relaxed);
+    north.shows(&swap(&quote), "expired").await;
+    assert_eq!(south.get(&swap(&quote)).await["status"], "cancelled");
+    assert_eq!(south.holds(GOLD).await.0, units(GOLD, "7") + 1);
+    assert_eq!(scene.market.legs().len(), 1);
+}
+
+/// A leg whose ground moved is made again, of the same terms and the same notes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leg_is_made_again_of_the_same_notes() {
+    let scene = Scene::new().await;
+    let quote = scene.quoted(60, 600).await;
+    scene.market.refuse_leg.store(true, Ordering::Relaxed);
+    scene.north.start(&accept(&quote), &json!({})).await;
+    for of in [&scene.north, &scene.south] {
+        of.shows(&swap(&quote), "settled").await;
+    }
+    let legs = scene.market.legs();
+    assert_eq!(legs.len(), 3);
+    assert!(legs.iter().all(|leg| leg.terms == legs[0].terms));
+    let kind = legs[0].header.kind;
+    let (first, again) = (
+        &legs[0],
+        legs[1..]
+            .iter()
+            .find(|leg| leg.header.kind == kind)
+            .unwrap(),
+    );
+    assert!(
+        first
+            .nullifiers
+            .iter()
+            .any(|nf| again.nullifiers.contains(nf)),
+        "otherwise both could be included"
+    );
+}
+
+/// Quotes and payments asked for at the same time from the same few notes: what is taken is carried through, and
+/// nothing is promised twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_promised_twice_at_once() {
+    let (market, sequencer) = Market::open().await;
+    let directory = tempfile::tempdir().unwrap();
+    let north = Party::open(&market, &sequencer, &directory.path().join("north"), 1).await;
+    let south = Party::open(&market, &sequencer, &directory.path().join("south"), 2).await;
+    for _ in 0..3 {
+        south.deposit(GOLD, "1").await;
+    }
+    for _ in 0..6 {
+        south.deposit(DOLLAR, "1").await;
+        north.deposit(DOLLAR, "10").await;
+    }
+    let offer =
+        json!({ "with": north.address(), "give": priced(GOLD, "1"), "want": priced(DOLLAR, "5") });
+    let payment = json!({ "asset": "dXAU", "amount": "1", "to": north.address() });
+    let asked = (0..8).map(|number| {
+        let (south, offer, payment) = (&south, &offer, &payment);
+        async move {
+            if number % 4 == 3 {
+                ("operations", south.post("/v1/transfers", payment).await)
+            } else {
+                ("swaps", south.post("/v1/swaps", offer).await)
+            }
+        }
+    });
+    let mut taken = Vec::new();
+    for (kind, (status, answer)) in futures::future::join_all(asked).await {
+        if status == 202 {
+            taken.push((kind, answer["id"].as_str().unwrap().to_owned()));
+        } else {
+            assert_eq!(answer["code"], "insufficient_funds");
+        }
+    }
+    assert_eq!(taken.len(), 3, "three notes, three promises");
+    for (kind, id) in &taken {
+        if *kind == "swaps" {
+            north.shows(&swap(id), "offered").await;
+            north.start(&accept(id), &json!({})).await;
+        }
+    }
+    for (kind, id) in &taken {
+        south.shows(&format!("/v1/{kind}/{id}"), "settled").await;
+    }
+    assert_eq!(south.holds(GOLD).await, (0, 0));
+    for _ in 0..100 {
+        if north.holds(GOLD).await == (units(GOLD, "3"), 0) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("what was delivered is not there");
+}

@@ -5,7 +5,10 @@
 //! accepted; when it is accepted, until the operation of our leg has ended. Every quote ends by the clock alone, so
 //! that nothing is reserved for ever.
 
-use std::collections::{BTreeMap, HashMap};
+mod clock;
+mod received;
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use subrosa_protocol::{
@@ -15,15 +18,14 @@ use subrosa_protocol::{
 };
 
 use super::{
-    GRACE, HORIZON, Id, KEPT, MAX_ANSWERS, MAX_OF_ONE, MAX_RECEIVED,
-    events::{Events, Subject},
+    GRACE, Id, MAX_ANSWERS,
+    events::Events,
     payload::{Offer, Payload, Request},
     records::{Direction, Quote, QuoteStatus, Rfq, RfqStatus},
 };
-use crate::operation::Operation;
 
-/// A message to be sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A message to be sent. Its `Debug` form says of what type.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Letter {
     /// To whom.
     pub to: Address,
@@ -113,6 +115,12 @@ pub struct Book {
     rfqs: BTreeMap<Id, Rfq>,
     quotes: BTreeMap<Id, Quote>,
     events: Events,
+}
+
+impl std::fmt::Debug for Letter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Letter").field(&self.payload).finish()
+    }
 }
 
 impl std::fmt::Debug for Book {
@@ -351,7 +359,7 @@ impl Book {
         let Some(rfq) = self.rfqs.get_mut(id) else {
             return Vec::new();
         };
-        rfq.status = status;
+        let open = std::mem::replace(&mut rfq.status, status) == RfqStatus::Open;
         let mut letters = Vec::new();
         for id in &rfq.quotes {
             let quote = self.quotes.get_mut(id);
@@ -365,7 +373,8 @@ impl Book {
             }
         }
         let others = rfq.counterparties.iter();
-        let others = others.filter(|party| !party.declined && Some(&party.address) != chosen);
+        let others =
+            others.filter(|party| open && !party.declined && Some(&party.address) != chosen);
         letters.extend(others.map(|party| Letter {
             to: party.address,
             payload: Payload::Cancel(*id),
@@ -423,6 +432,19 @@ impl Book {
         Ok(known.then_some(letter).into_iter().collect())
     }
 
+    /// Takes back what promises notes that are gone, whatever took them: `there` says whether a note is still to be
+    /// had.
+    pub fn withdraw_broken(&mut self, there: impl Fn(&[u8; 32]) -> bool) -> Vec<Letter> {
+        let broken = self.quotes.values().filter(|quote| {
+            quote.status == QuoteStatus::Offered
+                && quote.promises()
+                && !quote.notes.iter().all(&there)
+        });
+        let broken: Vec<Id> = broken.map(|quote| quote.id).collect();
+        let letters = broken.iter().filter_map(|id| self.cancel_quote(id).ok());
+        letters.flatten().collect()
+    }
+
     /// Says no to a request that was received.
     ///
     /// # Errors
@@ -451,359 +473,4 @@ impl Book {
         }
         Ok(self.end_request(id, RfqStatus::Cancelled, None))
     }
-}
-
-/// What counterparties write.
-impl Book {
-    /// Takes a message in. One that came before changes nothing.
-    ///
-    /// # Errors
-    /// [`Dropped`] if it is not one that its sender may send now; nothing is changed then.
-    pub fn receive(
-        &mut self,
-        from: &Address,
-        payload: Payload,
-        reading: &Reading<'_>,
-    ) -> Result<Reaction, Dropped> {
-        if from.owner == reading.own.owner {
-            return Err(Dropped::Own);
-        }
-        match payload {
-            Payload::Request(request) => self.on_request(from, &request, reading),
-            Payload::Quote(offer) => self.on_quote(from, *offer, reading),
-            Payload::Accept(id) => self.on_accept(from, &id, reading),
-            Payload::Decline(id) => self.on_decline(from, &id),
-            Payload::Cancel(id) => self.on_cancel(from, &id),
-        }
-    }
-
-    fn on_request(
-        &mut self,
-        from: &Address,
-        request: &Request,
-        reading: &Reading<'_>,
-    ) -> Result<Reaction, Dropped> {
-        if self.rfqs.contains_key(&request.id) {
-            return Err(Dropped::Unfit("a request that is known"));
-        }
-        let latest = reading.now.saturating_add(HORIZON);
-        if request.expiry < reading.now || request.expiry > latest {
-            return Err(Dropped::Unfit("a request that is over, or far ahead"));
-        }
-        if ![request.given, request.wanted]
-            .into_iter()
-            .all(reading.registered)
-        {
-            return Err(Dropped::Unfit("a request in an unknown asset"));
-        }
-        let open = self
-            .rfqs()
-            .filter(|rfq| rfq.direction == Direction::Incoming && rfq.status == RfqStatus::Open);
-        let (mut all, mut of_one) = (0, 0);
-        for rfq in open {
-            all += 1;
-            of_one += usize::from(
-                rfq.counterparties
-                    .iter()
-                    .any(|party| party.address == *from),
-            );
-        }
-        if all >= MAX_RECEIVED || of_one >= MAX_OF_ONE {
-            return Err(Dropped::Full);
-        }
-        let rfq = Rfq::new(request, Direction::Incoming, vec![*from], reading.now);
-        self.rfqs.insert(request.id, rfq);
-        Ok(changed())
-    }
-
-    fn on_quote(
-        &mut self,
-        from: &Address,
-        offer: Offer,
-        reading: &Reading<'_>,
-    ) -> Result<Reaction, Dropped> {
-        if self.quotes.contains_key(&offer.id) {
-            return Err(Dropped::Unfit("a quote that is known"));
-        }
-        let (maker, terms) = (offer.maker, &offer.terms);
-        if terms.receiver(maker) != reading.own || terms.receiver(maker.other()) != from {
-            return Err(Dropped::Unfit("a quote between others"));
-        }
-        let latest = reading.now.saturating_add(HORIZON);
-        if offer.valid_until < reading.now
-            || terms.expiry < offer.valid_until
-            || terms.expiry > latest
-        {
-            return Err(Dropped::Unfit("a quote that is over, or far ahead"));
-        }
-        let assets = terms.exchange.legs.each_ref().map(|leg| leg.asset);
-        if !assets.into_iter().all(reading.registered) {
-            return Err(Dropped::Unfit("a quote in an unknown asset"));
-        }
-        let quote = Quote {
-            id: offer.id,
-            rfq: offer.request,
-            direction: Direction::Incoming,
-            counterparty: *from,
-            maker,
-            valid_until: offer.valid_until,
-            status: QuoteStatus::Offered,
-            created: reading.now,
-            notes: Vec::new(),
-            times: (0, 0),
-            operation: None,
-            withdrawn: false,
-            told: (None, None),
-            terms: offer.terms,
-        };
-        if let Some(reaction) = self.refuse_answer(&quote)? {
-            return Ok(reaction);
-        }
-        if let Some(rfq) = quote.rfq.and_then(|id| self.rfqs.get_mut(&id)) {
-            rfq.quotes.push(quote.id);
-        }
-        self.quotes.insert(quote.id, quote);
-        Ok(changed())
-    }
-
-    /// Whether a received quote has its request and room. One that comes too late is declined, so that its
-    /// maker's notes are free again.
-    fn refuse_answer(&self, quote: &Quote) -> Result<Option<Reaction>, Dropped> {
-        let Some(id) = &quote.rfq else {
-            let unasked = self.quotes().filter(|other| {
-                other.direction == Direction::Incoming && other.is_open() && other.rfq.is_none()
-            });
-            let (mut all, mut of_one) = (0, 0);
-            for other in unasked {
-                all += 1;
-                of_one += usize::from(other.counterparty == quote.counterparty);
-            }
-            let full = all >= MAX_RECEIVED || of_one >= MAX_OF_ONE;
-            return if full { Err(Dropped::Full) } else { Ok(None) };
-        };
-        let asked = self.rfqs.get(id).filter(|rfq| {
-            rfq.direction == Direction::Outgoing
-                && rfq
-                    .counterparties
-                    .iter()
-                    .any(|party| party.address == quote.counterparty)
-        });
-        let rfq = asked.ok_or(Dropped::Unfit(
-            "a quote to a request that its maker did not get",
-        ))?;
-        if !rfq.fits(quote.gives(), quote.wants()) {
-            return Err(Dropped::Unfit("a quote that does not fit its request"));
-        }
-        if rfq.status != RfqStatus::Open {
-            let letter = Letter {
-                to: quote.counterparty,
-                payload: Payload::Decline(quote.id),
-                until: quote.valid_until.saturating_add(GRACE),
-            };
-            return Ok(Some(Reaction {
-                letters: vec![letter],
-                ..Reaction::default()
-            }));
-        }
-        let of_one = rfq.quotes.iter().filter_map(|id| self.quotes.get(id));
-        let of_one =
-            of_one.filter(|other| other.counterparty == quote.counterparty && other.is_open());
-        if of_one.count() >= MAX_ANSWERS {
-            return Err(Dropped::Full);
-        }
-        Ok(None)
-    }
-
-    fn on_accept(
-        &mut self,
-        from: &Address,
-        id: &Id,
-        reading: &Reading<'_>,
-    ) -> Result<Reaction, Dropped> {
-        let quote = self
-            .quotes
-            .get_mut(id)
-            .filter(|quote| quote.direction == Direction::Outgoing && quote.counterparty == *from);
-        let quote = quote.ok_or(Dropped::Unfit("an acceptance of no quote to its sender"))?;
-        match quote.status {
-            QuoteStatus::Preparing => Err(Dropped::Unfit("an acceptance before the offer")),
-            QuoteStatus::Accepted => Err(Dropped::Unfit("an acceptance that is known")),
-            QuoteStatus::Offered if reading.now < quote.over() => {
-                quote.status = QuoteStatus::Accepted;
-                quote.operation = Some(reading.operation.to_owned());
-                if let Some(rfq) = quote.rfq.and_then(|id| self.rfqs.get_mut(&id)) {
-                    rfq.status = RfqStatus::Closed;
-                }
-                Ok(Reaction {
-                    leg: Some(*id),
-                    ..changed()
-                })
-            }
-            // Too late. Who accepted learns it sooner than by its leg's expiry.
-            _ => {
-                if quote.status == QuoteStatus::Offered {
-                    quote.status = QuoteStatus::Expired;
-                }
-                Ok(Reaction {
-                    letters: vec![Letter {
-                        to: *from,
-                        payload: Payload::Cancel(*id),
-                        until: quote.terms.expiry,
-                    }],
-                    ..changed()
-                })
-            }
-        }
-    }
-
-    fn on_decline(&mut self, from: &Address, id: &Id) -> Result<Reaction, Dropped> {
-        let quote = self
-            .quotes
-            .get_mut(id)
-            .filter(|quote| quote.direction == Direction::Outgoing && quote.counterparty == *from);
-        if let Some(quote) = quote {
-            if quote.status != QuoteStatus::Offered {
-                return Err(Dropped::Unfit("a refusal of a quote that is not open"));
-            }
-            quote.status = QuoteStatus::Declined;
-            return Ok(changed());
-        }
-        let rfq = self
-            .rfqs
-            .get_mut(id)
-            .filter(|rfq| rfq.direction == Direction::Outgoing && rfq.status == RfqStatus::Open)
-            .ok_or(Dropped::Unfit("a refusal of nothing that is open"))?;
-        let party = rfq
-            .counterparty(from)
-            .filter(|party| !party.declined)
-            .ok_or(Dropped::Unfit(
-                "a refusal by somebody who was not asked, or again",
-            ))?;
-        party.declined = true;
-        let quoted = rfq.quotes.iter().filter_map(|id| self.quotes.get(id));
-        let quoted = quoted.filter(|quote| quote.is_open()).count();
-        if quoted == 0 && rfq.counterparties.iter().all(|party| party.declined) {
-            rfq.status = RfqStatus::Declined;
-        }
-        Ok(changed())
-    }
-
-    fn on_cancel(&mut self, from: &Address, id: &Id) -> Result<Reaction, Dropped> {
-        let quote = self
-            .quotes
-            .get_mut(id)
-            .filter(|quote| quote.direction == Direction::Incoming && quote.counterparty == *from);
-        if let Some(quote) = quote {
-            return match quote.status {
-                QuoteStatus::Offered => {
-                    quote.status = QuoteStatus::Cancelled;
-                    Ok(changed())
-                }
-                QuoteStatus::Accepted if !quote.withdrawn => {
-                    quote.withdrawn = true;
-                    Ok(Reaction {
-                        withdrawn: Some(*id),
-                        ..changed()
-                    })
-                }
-                _ => Err(Dropped::Unfit("a withdrawal of a quote that is not open")),
-            };
-        }
-        let rfq = self.rfqs.get_mut(id).filter(|rfq| {
-            rfq.direction == Direction::Incoming
-                && rfq.status == RfqStatus::Open
-                && rfq
-                    .counterparties
-                    .iter()
-                    .any(|party| party.address == *from)
-        });
-        let rfq = rfq.ok_or(Dropped::Unfit("a withdrawal of nothing that is open"))?;
-        rfq.status = RfqStatus::Cancelled;
-        Ok(changed())
-    }
-}
-
-fn changed() -> Reaction {
-    Reaction {
-        changed: true,
-        ..Reaction::default()
-    }
-}
-
-/// What time does.
-impl Book {
-    /// Ends what is over. True if something was.
-    pub fn tick(&mut self, now: u64) -> bool {
-        let mut changed = false;
-        for rfq in self.rfqs.values_mut() {
-            if rfq.status == RfqStatus::Open && now > rfq.expires {
-                rfq.status = RfqStatus::Expired;
-                changed = true;
-            }
-        }
-        for quote in self.quotes.values_mut() {
-            if quote.is_open() && now >= quote.over() {
-                quote.status = match quote.status {
-                    QuoteStatus::Preparing => QuoteStatus::Cancelled,
-                    _ => QuoteStatus::Expired,
-                };
-                changed = true;
-            }
-        }
-        changed
-    }
-
-    /// Tells what changed since the last time, by events, and forgets what ended long ago. Accepted quotes are
-    /// kept: their terms are.
-    pub fn publish(&mut self, operations: &[Operation], now: u64) {
-        let operations: HashMap<&str, &Operation> = operations
-            .iter()
-            .map(|operation| (operation.id.as_str(), operation))
-            .collect();
-        let events = &mut self.events;
-        for rfq in self.rfqs.values_mut() {
-            if rfq.told.replace(rfq.status) != Some(rfq.status) {
-                events.push(Subject::Rfq, rfq.id, rfq.status.name(), now);
-            }
-        }
-        for quote in self.quotes.values_mut() {
-            if quote.told.0.replace(quote.status) != Some(quote.status) {
-                events.push(Subject::Quote, quote.id, quote.status.name(), now);
-            }
-            if quote.is_swap() {
-                let carrier = quote.operation.as_deref();
-                let carrier = carrier.and_then(|id| operations.get(id).copied());
-                let status = quote.swap(carrier).status;
-                if quote.told.1.replace(status) != Some(status) {
-                    events.push(Subject::Swap, quote.id, status.name(), now);
-                }
-            }
-        }
-        let ended = self
-            .rfqs
-            .values()
-            .filter(|rfq| rfq.status != RfqStatus::Open);
-        for id in oldest(ended.map(|rfq| (rfq.created, rfq.id))) {
-            self.rfqs.remove(&id);
-        }
-        let ended = self
-            .quotes
-            .values()
-            .filter(|quote| !quote.is_open() && quote.status != QuoteStatus::Accepted);
-        for id in oldest(ended.map(|quote| (quote.created, quote.id))) {
-            self.quotes.remove(&id);
-        }
-    }
-}
-
-/// All but the newest [`KEPT`].
-fn oldest(ended: impl Iterator<Item = (u64, Id)>) -> Vec<Id> {
-    let mut ended: Vec<(u64, Id)> = ended.collect();
-    let more = ended.len().saturating_sub(KEPT);
-    if more == 0 {
-        return Vec::new();
-    }
-    ended.sort_unstable();
-    ended.truncate(more);
-    ended.into_iter().map(|(_, id)| id).collect()
 }

@@ -468,6 +468,17 @@ fn a_received_request_is_answered_while_it_is_open() {
     assert!(!refused(&|_| {}));
 }
 
+#[test]
+fn a_promise_whose_notes_are_gone_is_withdrawn() {
+    let mut book = maker(QuoteStatus::Offered);
+    assert!(book.withdraw_broken(|_| true).is_empty());
+    let letters = book.withdraw_broken(|_| false);
+    assert_eq!(letters[0].payload, Payload::Cancel(id(9)));
+    assert_eq!(status(&book), QuoteStatus::Cancelled);
+    let mut agreed = maker(QuoteStatus::Accepted);
+    assert!(agreed.withdraw_broken(|_| false).is_empty());
+}
+
 /// An id that no test makes otherwise.
 fn numbered(number: u32) -> Id {
     let mut bytes = [0xff; 16];
@@ -511,6 +522,20 @@ fn strangers_fill_only_their_own_room() {
         );
     }
     assert_eq!(taken, MAX_RECEIVED);
+    // A flood that wants to stay has to be short.
+    let reading = Reading {
+        now: NOW,
+        own: &address(2),
+        registered: &registered,
+        operation: "x",
+    };
+    let mut short = quote(4_000, &address(3), None);
+    if let Payload::Quote(offer) = &mut short {
+        offer.valid_until -= 1;
+    }
+    assert!(book.receive(&address(3), short, &reading).is_ok());
+    let open = book.quotes().filter(|quote| quote.is_open());
+    assert_eq!(open.count(), MAX_RECEIVED);
     // Who was asked is heard all the same, so many times.
     book.request(request(5), vec![address(1)], NOW).unwrap();
     let answers = (5_000..5_100).filter(|number| {

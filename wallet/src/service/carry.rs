@@ -53,8 +53,14 @@ impl Wallet {
                 changed = true;
             }
         }
+        let letters = state
+            .book
+            .withdraw_broken(|nf| chain.owns(nf) && chain.spent(nf).is_none());
+        changed |= !letters.is_empty();
+        self.enqueue(&mut inner, letters)?;
         if changed {
             self.save(&mut inner)?;
+            self.mail.notify_one();
         }
         Ok(())
     }
@@ -93,6 +99,8 @@ impl Wallet {
                 let moved = match code.as_str() {
                     "stale_assets" => o.attempts.last().is_some_and(|a| a.assets_root != root),
                     "unknown_anchor" => true,
+                    // It was not refused for anything in it.
+                    "displaced" => matches!(o.request, Request::Leg { .. }),
                     _ => false,
                 };
                 moved && o.request != Request::Merge && o.attempts.len() < MAX_ATTEMPTS
@@ -331,6 +339,8 @@ impl Wallet {
                 self.update(id, |operation| operation.progress = Progress::Submitted)
                     .await
             }
+            // No room for a leg must not hold up what there is room for.
+            Err(SequencerError::Refused { code, .. }) if code == "legs_full" => Ok(()),
             Err(error) if error.is_transient() => Err(error.into()),
             Err(SequencerError::Refused { code, .. }) => self.dropped(id, code).await,
             Err(error) => self.fail(id, WalletError::from(error).failure()).await,

@@ -95,18 +95,32 @@ impl Wallet {
                 self.mail.notify_one();
                 Ok(())
             }
-            Step::Never => {
-                inner.state.book.cancel_quote(id)?;
-                self.save(&mut inner)
-            }
+            Step::Never => self.give_up(&mut inner, id),
             Step::Merge(composed) => {
                 hold(&mut inner, &composed);
                 drop(inner);
                 let parent = self.new_operation(Request::Merge, leg.asset, leg.value);
-                let (attempt, submission) = self.prove_composed(*composed).await?;
+                let (attempt, submission) = match self.prove_composed(*composed).await {
+                    Ok(proven) => proven,
+                    // It would fail again.
+                    Err(WalletError::Prover(reason)) => {
+                        tracing::error!("notes for a quote cannot be merged: {reason}");
+                        return self.give_up(&mut *self.inner.lock().await, id);
+                    }
+                    Err(error) => return Err(error),
+                };
                 self.start_merge(parent, attempt, submission).await
             }
         }
+    }
+
+    /// A quote that was not sent is taken back; it may have been already.
+    fn give_up(&self, inner: &mut Inner, id: &Id) -> Result<(), WalletError> {
+        match inner.state.book.cancel_quote(id) {
+            Ok(letters) => self.enqueue(inner, letters)?,
+            Err(_) => return Ok(()),
+        }
+        self.save(inner)
     }
 
     fn next_step(&self, inner: &Inner, intent: &Intent, leg: &Leg) -> Step {
@@ -120,7 +134,9 @@ impl Wallet {
         };
         match merge {
             Ok(composed) => Step::Merge(Box::new(composed)),
-            Err(_) if inner.state.operations.iter().any(brings_notes) => Step::Wait,
+            Err(ComposeError::Insufficient) if inner.state.operations.iter().any(brings_notes) => {
+                Step::Wait
+            }
             Err(_) => Step::Never,
         }
     }

@@ -62,6 +62,8 @@ pub(crate) struct Market {
     floor: Mutex<Floor>,
     assets: AssetTree,
     context: Fr,
+    /// Whether the next leg is refused, as if its anchor were unknown.
+    pub(crate) refuse_leg: AtomicBool,
     /// Whether the mailbox takes and gives messages.
     pub(crate) mailbox: AtomicBool,
     /// Seconds by which L1's clock is ahead.
@@ -92,6 +94,7 @@ impl Market {
             }),
             assets: assets.into_iter().collect(),
             context: context.word(),
+            refuse_leg: AtomicBool::new(false),
             mailbox: AtomicBool::new(true),
             ahead: AtomicU64::new(0),
         });
@@ -165,6 +168,9 @@ impl Market {
         }
         if !floor.legs.contains(&transaction) {
             floor.legs.push(transaction.clone());
+        }
+        if self.refuse_leg.swap(false, Ordering::Relaxed) {
+            return Err("unknown_anchor");
         }
         let beside = floor
             .lone

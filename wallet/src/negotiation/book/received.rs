@@ -1,0 +1,319 @@
+//! What counterparties write, and what it leads to.
+
+use subrosa_protocol::keys::Address;
+
+use super::{
+    super::{
+        GRACE, HORIZON, Id, MAX_ANSWERS, MAX_OF_ONE, MAX_RECEIVED,
+        payload::{Offer, Payload, Request},
+        records::{Direction, Quote, QuoteStatus, Rfq, RfqStatus},
+    },
+    Book, Dropped, Letter, Reaction, Reading,
+};
+
+impl Book {
+    /// Takes a message in. One that came before changes nothing.
+    ///
+    /// # Errors
+    /// [`Dropped`] if it is not one that its sender may send now; nothing is changed then.
+    pub fn receive(
+        &mut self,
+        from: &Address,
+        payload: Payload,
+        reading: &Reading<'_>,
+    ) -> Result<Reaction, Dropped> {
+        if from.owner == reading.own.owner {
+            return Err(Dropped::Own);
+        }
+        match payload {
+            Payload::Request(request) => self.on_request(from, &request, reading),
+            Payload::Quote(offer) => self.on_quote(from, *offer, reading),
+            Payload::Accept(id) => self.on_accept(from, &id, reading),
+            Payload::Decline(id) => self.on_decline(from, &id),
+            Payload::Cancel(id) => self.on_cancel(from, &id),
+        }
+    }
+
+    fn on_request(
+        &mut self,
+        from: &Address,
+        request: &Request,
+        reading: &Reading<'_>,
+    ) -> Result<Reaction, Dropped> {
+        if self.rfqs.contains_key(&request.id) {
+            return Err(Dropped::Unfit("a request that is known"));
+        }
+        let latest = reading.now.saturating_add(HORIZON);
+        if request.expiry < reading.now || request.expiry > latest {
+            return Err(Dropped::Unfit("a request that is over, or far ahead"));
+        }
+        if ![request.given, request.wanted]
+            .into_iter()
+            .all(reading.registered)
+        {
+            return Err(Dropped::Unfit("a request in an unknown asset"));
+        }
+        self.room_for_request(from, request.expiry)?;
+        let rfq = Rfq::new(request, Direction::Incoming, vec![*from], reading.now);
+        self.rfqs.insert(request.id, rfq);
+        Ok(changed())
+    }
+
+    fn on_quote(
+        &mut self,
+        from: &Address,
+        offer: Offer,
+        reading: &Reading<'_>,
+    ) -> Result<Reaction, Dropped> {
+        if self.quotes.contains_key(&offer.id) {
+            return Err(Dropped::Unfit("a quote that is known"));
+        }
+        let (maker, terms) = (offer.maker, &offer.terms);
+        if terms.receiver(maker) != reading.own || terms.receiver(maker.other()) != from {
+            return Err(Dropped::Unfit("a quote between others"));
+        }
+        let latest = reading.now.saturating_add(HORIZON);
+        if offer.valid_until < reading.now
+            || terms.expiry < offer.valid_until
+            || terms.expiry > latest
+        {
+            return Err(Dropped::Unfit("a quote that is over, or far ahead"));
+        }
+        let assets = terms.exchange.legs.each_ref().map(|leg| leg.asset);
+        if !assets.into_iter().all(reading.registered) {
+            return Err(Dropped::Unfit("a quote in an unknown asset"));
+        }
+        let quote = Quote {
+            id: offer.id,
+            rfq: offer.request,
+            direction: Direction::Incoming,
+            counterparty: *from,
+            maker,
+            valid_until: offer.valid_until,
+            status: QuoteStatus::Offered,
+            created: reading.now,
+            notes: Vec::new(),
+            times: (0, 0),
+            operation: None,
+            withdrawn: false,
+            told: (None, None),
+            terms: offer.terms,
+        };
+        match &quote.rfq {
+            None => self.room_for_quote(from, quote.valid_until)?,
+            Some(rfq) => {
+                if let Some(reaction) = self.refuse_answer(rfq, &quote)? {
+                    return Ok(reaction);
+                }
+            }
+        }
+        if let Some(rfq) = quote.rfq.and_then(|id| self.rfqs.get_mut(&id)) {
+            rfq.quotes.push(quote.id);
+        }
+        self.quotes.insert(quote.id, quote);
+        Ok(changed())
+    }
+
+    /// Makes room for a request. What is not answered and ends last gives way to what ends earlier: a flood that wants to
+    /// stay has to be short.
+    fn room_for_request(&mut self, from: &Address, expiry: u64) -> Result<(), Dropped> {
+        let open = self
+            .rfqs
+            .values_mut()
+            .filter(|rfq| rfq.direction == Direction::Incoming && rfq.status == RfqStatus::Open);
+        let (mut all, mut of_one, mut last) = (0, 0, None::<&mut Rfq>);
+        for rfq in open {
+            all += 1;
+            of_one += usize::from(rfq.counterparties.iter().any(|p| p.address == *from));
+            let later = last.as_ref().is_none_or(|last| rfq.expires > last.expires);
+            if later && rfq.quotes.is_empty() {
+                last = Some(rfq);
+            }
+        }
+        if of_one >= MAX_OF_ONE {
+            return Err(Dropped::Full);
+        }
+        if all >= MAX_RECEIVED {
+            let last = last.filter(|last| last.expires > expiry);
+            last.ok_or(Dropped::Full)?.status = RfqStatus::Expired;
+        }
+        Ok(())
+    }
+
+    /// Makes room for a quote that nobody asked for, in the same way.
+    fn room_for_quote(&mut self, from: &Address, valid_until: u64) -> Result<(), Dropped> {
+        let unasked = self.quotes.values_mut().filter(|quote| {
+            quote.direction == Direction::Incoming && quote.is_open() && quote.rfq.is_none()
+        });
+        let (mut all, mut of_one, mut last) = (0, 0, None::<&mut Quote>);
+        for quote in unasked {
+            all += 1;
+            of_one += usize::from(quote.counterparty == *from);
+            if last
+                .as_ref()
+                .is_none_or(|last| quote.valid_until > last.valid_until)
+            {
+                last = Some(quote);
+            }
+        }
+        if of_one >= MAX_OF_ONE {
+            return Err(Dropped::Full);
+        }
+        if all >= MAX_RECEIVED {
+            let last = last.filter(|last| last.valid_until > valid_until);
+            last.ok_or(Dropped::Full)?.status = QuoteStatus::Expired;
+        }
+        Ok(())
+    }
+
+    /// Whether an answer has its request and room. One that comes too late is declined, so that its
+    /// maker's notes are free again.
+    fn refuse_answer(&self, id: &Id, quote: &Quote) -> Result<Option<Reaction>, Dropped> {
+        let asked = self.rfqs.get(id).filter(|rfq| {
+            rfq.direction == Direction::Outgoing
+                && rfq
+                    .counterparties
+                    .iter()
+                    .any(|party| party.address == quote.counterparty)
+        });
+        let rfq = asked.ok_or(Dropped::Unfit(
+            "a quote to a request that its maker did not get",
+        ))?;
+        if !rfq.fits(quote.gives(), quote.wants()) {
+            return Err(Dropped::Unfit("a quote that does not fit its request"));
+        }
+        if rfq.status != RfqStatus::Open {
+            let letter = Letter {
+                to: quote.counterparty,
+                payload: Payload::Decline(quote.id),
+                until: quote.valid_until.saturating_add(GRACE),
+            };
+            return Ok(Some(Reaction {
+                letters: vec![letter],
+                ..Reaction::default()
+            }));
+        }
+        let of_one = rfq.quotes.iter().filter_map(|id| self.quotes.get(id));
+        let of_one =
+            of_one.filter(|other| other.counterparty == quote.counterparty && other.is_open());
+        if of_one.count() >= MAX_ANSWERS {
+            return Err(Dropped::Full);
+        }
+        Ok(None)
+    }
+
+    fn on_accept(
+        &mut self,
+        from: &Address,
+        id: &Id,
+        reading: &Reading<'_>,
+    ) -> Result<Reaction, Dropped> {
+        let quote = self
+            .quotes
+            .get_mut(id)
+            .filter(|quote| quote.direction == Direction::Outgoing && quote.counterparty == *from);
+        let quote = quote.ok_or(Dropped::Unfit("an acceptance of no quote to its sender"))?;
+        match quote.status {
+            QuoteStatus::Preparing => Err(Dropped::Unfit("an acceptance before the offer")),
+            QuoteStatus::Accepted => Err(Dropped::Unfit("an acceptance that is known")),
+            QuoteStatus::Offered if reading.now < quote.over() => {
+                quote.status = QuoteStatus::Accepted;
+                quote.operation = Some(reading.operation.to_owned());
+                if let Some(rfq) = quote.rfq.and_then(|id| self.rfqs.get_mut(&id)) {
+                    rfq.status = RfqStatus::Closed;
+                }
+                Ok(Reaction {
+                    leg: Some(*id),
+                    ..changed()
+                })
+            }
+            // Too late. Who accepted learns it sooner than by its leg's expiry.
+            _ => {
+                if quote.status == QuoteStatus::Offered {
+                    quote.status = QuoteStatus::Expired;
+                }
+                Ok(Reaction {
+                    letters: vec![Letter {
+                        to: *from,
+                        payload: Payload::Cancel(*id),
+                        until: quote.terms.expiry,
+                    }],
+                    ..changed()
+                })
+            }
+        }
+    }
+
+    fn on_decline(&mut self, from: &Address, id: &Id) -> Result<Reaction, Dropped> {
+        let quote = self
+            .quotes
+            .get_mut(id)
+            .filter(|quote| quote.direction == Direction::Outgoing && quote.counterparty == *from);
+        if let Some(quote) = quote {
+            if quote.status != QuoteStatus::Offered {
+                return Err(Dropped::Unfit("a refusal of a quote that is not open"));
+            }
+            quote.status = QuoteStatus::Declined;
+            return Ok(changed());
+        }
+        let rfq = self
+            .rfqs
+            .get_mut(id)
+            .filter(|rfq| rfq.direction == Direction::Outgoing && rfq.status == RfqStatus::Open)
+            .ok_or(Dropped::Unfit("a refusal of nothing that is open"))?;
+        let party = rfq
+            .counterparty(from)
+            .filter(|party| !party.declined)
+            .ok_or(Dropped::Unfit(
+                "a refusal by somebody who was not asked, or again",
+            ))?;
+        party.declined = true;
+        let quoted = rfq.quotes.iter().filter_map(|id| self.quotes.get(id));
+        let quoted = quoted.filter(|quote| quote.is_open()).count();
+        if quoted == 0 && rfq.counterparties.iter().all(|party| party.declined) {
+            rfq.status = RfqStatus::Declined;
+        }
+        Ok(changed())
+    }
+
+    fn on_cancel(&mut self, from: &Address, id: &Id) -> Result<Reaction, Dropped> {
+        let quote = self
+            .quotes
+            .get_mut(id)
+            .filter(|quote| quote.direction == Direction::Incoming && quote.counterparty == *from);
+        if let Some(quote) = quote {
+            return match quote.status {
+                QuoteStatus::Offered => {
+                    quote.status = QuoteStatus::Cancelled;
+                    Ok(changed())
+                }
+                QuoteStatus::Accepted if !quote.withdrawn => {
+                    quote.withdrawn = true;
+                    Ok(Reaction {
+                        withdrawn: Some(*id),
+                        ..changed()
+                    })
+                }
+                _ => Err(Dropped::Unfit("a withdrawal of a quote that is not open")),
+            };
+        }
+        let rfq = self.rfqs.get_mut(id).filter(|rfq| {
+            rfq.direction == Direction::Incoming
+                && rfq.status == RfqStatus::Open
+                && rfq
+                    .counterparties
+                    .iter()
+                    .any(|party| party.address == *from)
+        });
+        let rfq = rfq.ok_or(Dropped::Unfit("a withdrawal of nothing that is open"))?;
+        rfq.status = RfqStatus::Cancelled;
+        Ok(changed())
+    }
+}
+
+fn changed() -> Reaction {
+    Reaction {
+        changed: true,
+        ..Reaction::default()
+    }
+}
