@@ -206,11 +206,12 @@ fn cipher(shared_y: &[u8; 32], ephemeral: &[u8; 32], cm: &Fr, index: u8) -> ChaC
     ChaCha20Poly1305::new((&*key).into())
 }
 
-/// B("outgoing"; ovk, E.y, cm₀) → 32.
-fn outgoing_pad(ovk: &[u8; 32], ephemeral: &Fr, cm0: &Fr) -> [u8; 32] {
+/// B("outgoing"; ovk, E.y, cm₀, ct₀) → 32. The ciphertext is in it because it, and not the commitment, depends on the
+/// pk that the pad covers.
+fn outgoing_pad(ovk: &[u8; 32], ephemeral: &Fr, cm0: &Fr, ct0: &[u8]) -> [u8; 32] {
     derive::bytes32(
         "outgoing",
-        &[ovk, &fr_to_bytes(ephemeral), &fr_to_bytes(cm0)],
+        &[ovk, &fr_to_bytes(ephemeral), &fr_to_bytes(cm0), ct0],
     )
 }
 
@@ -246,10 +247,8 @@ pub fn encrypt_outputs(
         tag.copy_from_slice(&sealed);
     }
     let cm0 = outputs[0].note.commitment();
-    *data.outgoing_mut() = xor(
-        point_to_bytes(&outputs[0].recipient.pk),
-        outgoing_pad(ovk, &ephemeral.y(), &cm0),
-    );
+    let pad = outgoing_pad(ovk, &ephemeral.y(), &cm0, data.ciphertext(0));
+    *data.outgoing_mut() = xor(point_to_bytes(&outputs[0].recipient.pk), pad);
     data
 }
 
@@ -405,7 +404,8 @@ pub fn recover_outgoing(
         return None;
     }
     let cm0 = published.commitments[0];
-    let pad = outgoing_pad(ovk, &published.ephemeral, &cm0);
+    let ct0 = published.note_data.ciphertext(0);
+    let pad = outgoing_pad(ovk, &published.ephemeral, &cm0, ct0);
     let pk = point_from_bytes(&xor(*published.note_data.outgoing(), pad)).ok()?;
     let shared_y = ephemeral.shared(&pk);
     let shared = Zeroizing::new(fr_to_bytes(&shared_y));

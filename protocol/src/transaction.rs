@@ -255,7 +255,8 @@ pub struct Transaction {
     pub header: Header,
     /// What leaves the rollup; present iff the kind is [`Kind::Withdraw`].
     pub withdrawal: Option<Withdrawal>,
-    /// Digest of the swap's terms ([`crate::swap::Terms::digest`]) in a leg, otherwise 0.
+    /// Digest of the swap's terms ([`crate::swap::Terms::digest`]) in a leg; otherwise random, so that nobody finds
+    /// out by guessing the rest what a digest is of.
     pub terms: Fr,
     /// Reserved for the price snapshot: 0.
     pub oracle: Fr,

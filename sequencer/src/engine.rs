@@ -10,6 +10,7 @@ use subrosa_protocol::ledger::{self, Deposit, Ledger};
 use tokio::sync::{Mutex as AsyncMutex, Notify, broadcast};
 use tokio_util::sync::CancellationToken;
 
+use crate::admission::FinalRejection;
 use crate::config::Config;
 use crate::health::{Halt, HealthBoard};
 use crate::mailbox::Mailbox;
@@ -238,12 +239,17 @@ impl Engine {
         let _ = self.events.send(BatchEvent { index, kind });
     }
 
-    /// Whether a transaction with this digest was accepted before.
+    /// Whether a transaction with this digest was accepted before. A leg that gave way to others is as if it had
+    /// never come: made again from the same notes it may have the same digest.
     pub(crate) fn is_known(&self, digest: &Word) -> Result<bool, StoreError> {
         if self.pool().contains(digest) {
             return Ok(true);
         }
-        Ok(self.store.get::<Transactions>(digest)?.is_some())
+        Ok(match self.store.get::<Transactions>(digest)? {
+            None => false,
+            Some(TransactionRecord::Rejected { reason }) => reason != FinalRejection::Displaced,
+            Some(_) => true,
+        })
     }
 
     /// What became of an accepted transaction.

@@ -16,9 +16,6 @@ const VERIFY_SECONDS: &str = "subrosa_sequencer_verify_group_seconds";
 const VERIFY_SIZE: &str = "subrosa_sequencer_verify_group_size";
 const COMMIT_SECONDS: &str = "subrosa_sequencer_commit_seconds";
 const MEMPOOL: &str = "subrosa_sequencer_mempool_transactions";
-const LONE: &str = "subrosa_sequencer_lone_legs";
-const PAIRS: &str = "subrosa_sequencer_mempool_pairs";
-const SWAPS: &str = "subrosa_sequencer_swaps_total";
 const MESSAGES: &str = "subrosa_sequencer_messages_total";
 const MESSAGES_HELD: &str = "subrosa_sequencer_messages_held";
 const DEPOSITS: &str = "subrosa_sequencer_deposits_waiting";
@@ -66,9 +63,6 @@ fn describe() {
     describe_histogram!(VERIFY_SIZE, "Proofs in one group");
     describe_histogram!(COMMIT_SECONDS, "Time to store accepted submissions, synced");
     describe_gauge!(MEMPOOL, "Transactions in the mempool");
-    describe_gauge!(LONE, "Legs of swaps that wait for their counterpart");
-    describe_gauge!(PAIRS, "Swaps in the mempool, both legs there");
-    describe_counter!(SWAPS, "Swaps in sealed batches");
     describe_counter!(MESSAGES, "Messages to the mailbox by verdict");
     describe_gauge!(MESSAGES_HELD, "Messages in the mailbox");
     describe_gauge!(DEPOSITS, "Deposits seen and not sealed");
@@ -116,10 +110,9 @@ pub(crate) fn storing<T>(store: impl FnOnce() -> T) -> T {
     result
 }
 
+/// Legs are not told apart: whoever reads these figures around a batch would learn which batch holds swaps.
 pub(crate) fn mempool(census: Census) {
     gauge!(MEMPOOL).set(census.queued as f64);
-    gauge!(PAIRS).set(census.pairs as f64);
-    gauge!(LONE).set(census.lone as f64);
 }
 
 pub(crate) fn message(result: &'static str) {
@@ -128,10 +121,6 @@ pub(crate) fn message(result: &'static str) {
 
 pub(crate) fn messages_held(count: usize) {
     gauge!(MESSAGES_HELD).set(count as f64);
-}
-
-pub(crate) fn swaps(count: usize) {
-    counter!(SWAPS).increment(count as u64);
 }
 
 pub(crate) fn deposits_waiting(count: usize) {

@@ -2,7 +2,7 @@
 
 use crate::witness::{ARITY, AssetSlot, CounterLeg, InputWitness, OutputWitness, Witness};
 use ark_bn254::Fr;
-use ark_ff::Zero;
+use ark_ff::{UniformRand, Zero};
 use ark_std::rand::{CryptoRng, RngCore};
 use subrosa_protocol::asset::{AssetId, AssetTree};
 use subrosa_protocol::encryption::{
@@ -11,7 +11,7 @@ use subrosa_protocol::encryption::{
 use subrosa_protocol::keys::{Address, SpendKey, ViewingKey};
 use subrosa_protocol::note::{Note, dummy_nullifier, nullifier};
 use subrosa_protocol::swap::Terms;
-use subrosa_protocol::transaction::{Header, Transaction, Withdrawal};
+use subrosa_protocol::transaction::{Header, Kind, Transaction, Withdrawal};
 use subrosa_protocol::tree::MerklePath;
 
 /// What a transaction is to do.
@@ -116,7 +116,12 @@ impl Draft {
             assets_root: assets.root(),
             header: self.header,
             withdrawal: self.withdrawal,
-            terms: leg.map_or(Fr::zero(), |(_, terms)| terms.digest()),
+            terms: match leg {
+                Some((_, terms)) => terms.digest(),
+                // Padding has no secrets, and is to be the same whoever makes it.
+                None if self.header.kind == Kind::NoOp => Fr::zero(),
+                None => Fr::rand(rng),
+            },
             oracle: Fr::zero(),
             nullifiers,
             commitments: plain.each_ref().map(|output| output.note.commitment()),

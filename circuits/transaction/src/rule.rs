@@ -67,8 +67,8 @@ pub enum Rule {
     /// Padding.
     #[error("T16: kind 0 moves nothing")]
     T16,
-    /// Reserved words.
-    #[error("T17: oracle is 0, and so is terms outside a swap")]
+    /// The reserved word.
+    #[error("T17: oracle is 0")]
     T17,
     /// The digest.
     #[error("T18: the public input is the digest of the words")]

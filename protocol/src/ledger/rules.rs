@@ -86,9 +86,6 @@ pub enum StatelessError {
     /// A swap's leg without terms.
     #[error("terms are missing")]
     TermsMissing,
-    /// Terms in a transaction that is no leg of a swap.
-    #[error("terms outside a swap")]
-    TermsUnexpected,
     /// The word that is reserved for the price snapshot is not 0.
     #[error("reserved word oracle is not zero")]
     Oracle,
@@ -174,10 +171,8 @@ pub fn well_formed(transaction: &Transaction, config: &Config) -> Result<(), Sta
         });
     }
     withdrawal(transaction)?;
-    match (header.kind.side(), transaction.terms == zero) {
-        (Some(_), true) => return Err(StatelessError::TermsMissing),
-        (None, false) => return Err(StatelessError::TermsUnexpected),
-        _ => {}
+    if header.kind.side().is_some() && transaction.terms == zero {
+        return Err(StatelessError::TermsMissing);
     }
     if transaction.oracle != zero {
         return Err(StatelessError::Oracle);

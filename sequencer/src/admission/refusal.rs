@@ -92,7 +92,6 @@ impl From<StatelessError> for Refusal {
             StatelessError::WithdrawalAmount => "withdrawal_amount",
             StatelessError::WithdrawalRecipient => "withdrawal_recipient",
             StatelessError::TermsMissing => "terms_missing",
-            StatelessError::TermsUnexpected => "terms_unexpected",
             StatelessError::Oracle => "reserved_word",
             StatelessError::Ephemeral => "ephemeral",
         };

@@ -377,11 +377,6 @@ impl Sealed {
             .consume(usize::from(witness.header.deposits));
         engine.cursor().seal = witness.new.batch_index;
         telemetry::transactions("included", self.chosen.len());
-        let legs = self.chosen.iter();
-        let legs = legs
-            .filter(|(_, s)| s.transaction.header.kind.side().is_some())
-            .count();
-        telemetry::swaps(legs / 2);
         removed::report(&self.refused);
     }
 }

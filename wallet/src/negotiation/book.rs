@@ -260,6 +260,7 @@ impl Book {
             times: offer.times,
             operation: None,
             withdrawn: false,
+            answered: false,
             told: (None, None),
         };
         if let Some(rfq) = &quote.rfq {

@@ -277,6 +277,9 @@ pub struct Quote {
     pub operation: Option<String>,
     /// Whether its maker took it back when it was accepted already.
     pub withdrawn: bool,
+    /// Whether an acceptance that came too late was answered: it is once.
+    #[serde(default)]
+    pub answered: bool,
     /// What the last events told.
     pub(super) told: (Option<QuoteStatus>, Option<SwapStatus>),
 }

@@ -184,6 +184,15 @@ fn a_maker_in_every_state_takes_only_what_fits() {
         };
         assert_eq!(status(&book), declined);
 
+        // An acceptance that comes too late is answered once, whoever sends it again and again.
+        let mut book = maker(state);
+        if ![QuoteStatus::Preparing, QuoteStatus::Accepted].contains(&state) {
+            let late = Payload::Accept(id(9));
+            let first = read(&mut book, 1, 2, late.clone(), NOW + 10_000).unwrap();
+            assert_eq!(first.letters.len(), 1);
+            assert!(read(&mut book, 1, 2, late, NOW + 10_001).is_err());
+        }
+
         // A taker does not cancel, and a maker's own verbs are for open quotes.
         let mut book = maker(state);
         assert!(read(&mut book, 1, 2, Payload::Cancel(id(9)), NOW + 1).is_err());

@@ -327,7 +327,11 @@ impl Wallet {
     /// Sends a proven operation. Transient failures leave it proven; a moved ground queues it again.
     pub(super) async fn submit(&self, id: &str) -> Result<(), WalletError> {
         let bytes = {
-            let inner = self.inner.lock().await;
+            let mut inner = self.inner.lock().await;
+            // What is not on disk does not leave: after a restart it would be made again from other notes.
+            if inner.unsaved {
+                self.save(&mut inner)?;
+            }
             let operation = inner.state.operations.iter().find(|o| o.id == id);
             let Some(hex) = operation.and_then(|o| o.submission.as_ref()) else {
                 return Ok(());

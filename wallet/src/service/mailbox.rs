@@ -25,7 +25,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How often a message is tried at most.
 const MAX_TRIES: u32 = 600;
 /// Answers to what others write are given up beyond so many unsent messages.
-const MAX_OUTBOX: usize = 1_024;
+const MAX_OUTBOX: usize = 64;
 /// Pages read before what they brought is acted upon.
 const PAGES: usize = 16;
 /// Messages of others after which the cursor is stored: reading them again does no harm.

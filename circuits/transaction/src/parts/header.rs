@@ -6,7 +6,7 @@ use crate::gadgets::{Builder, Num, Synthesis, inverse_or_zero};
 use crate::raw::RawWitness;
 use crate::words::{
     AMOUNT, ASSET_BITS, EXPIRY_AT, EXPIRY_BITS, FEE_ASSET_AT, FEE_AT, FEE_BITS, Fields, HEADER,
-    ORACLE, RECIPIENT_BITS, TARGET, TERMS, VALUE_BITS, Words, fits, power_of_two,
+    ORACLE, RECIPIENT_BITS, TARGET, VALUE_BITS, Words, fits, power_of_two,
 };
 use ark_bn254::Fr;
 use ark_ff::Zero;
@@ -23,8 +23,7 @@ pub(crate) fn check(words: &Words) -> Result<Fields, Rule> {
     {
         return Err(Rule::T7);
     }
-    let leg = [3u64, 4].map(Fr::from).contains(&fields.kind);
-    if !words[ORACLE].is_zero() || !leg && !words[TERMS].is_zero() {
+    if !words[ORACLE].is_zero() {
         return Err(Rule::T17);
     }
     Ok(fields)
@@ -101,8 +100,6 @@ pub(crate) fn constrain(
     range(b, &words[AMOUNT], VALUE_BITS)?;
 
     b.enter(Rule::T17);
-    let no_leg = one.minus(&swap_a).minus(&swap_b);
-    b.enforce(&no_leg, &words[TERMS], &zero)?;
     b.zero(&words[ORACLE])?;
 
     Ok(HeaderWires {

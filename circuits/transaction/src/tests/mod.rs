@@ -75,6 +75,19 @@ fn samples_are_functions_of_the_generator() {
     assert_ne!(one.words, samples::transfer(&mut rng(6)).words);
 }
 
+/// Whoever knows all that is published, and guesses kind, fee, expiry and anchor, still cannot say which digest is a
+/// transfer's.
+#[test]
+fn digests_are_blinded() {
+    let [mut one, other] = [5, 6].map(|seed| samples::transfer(&mut rng(seed)));
+    assert_ne!(one.transaction.terms, other.transaction.terms);
+    let digest = one.transaction.digest(&samples::context());
+    one.transaction.terms = Fr::from(0u64);
+    assert_ne!(digest, one.transaction.digest(&samples::context()));
+    let padding = samples::padding(&mut rng(7)).transaction;
+    assert_eq!(padding.terms, Fr::from(0u64));
+}
+
 #[test]
 fn padding_from_the_builder_is_valid() {
     let rng = &mut rng(1);

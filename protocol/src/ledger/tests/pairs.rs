@@ -110,7 +110,7 @@ fn a_leg_twice_and_an_expired_leg_are_refused() {
 }
 
 #[test]
-fn legs_have_terms_and_nothing_else_has() {
+fn legs_have_terms() {
     let rng = &mut rng(72);
     let anchor = Ledger::new().state().note_root;
     for side in Side::BOTH {
@@ -121,13 +121,11 @@ fn legs_have_terms_and_nothing_else_has() {
             Err(StatelessError::TermsMissing)
         );
     }
+    // Elsewhere the word blinds the digest, and means nothing.
     for withdraw in [false, true] {
         let mut other = transaction(rng, anchor, withdraw);
         other.terms = Fr::from(1u64);
-        assert_eq!(
-            stateless(&other, &config(), NOW),
-            Err(StatelessError::TermsUnexpected)
-        );
+        assert_eq!(stateless(&other, &config(), NOW), Ok(()));
     }
 }
 

@@ -97,10 +97,6 @@ fn stateless_rules_each_refuse() {
         StatelessError::WithdrawalRecipient
     );
     assert_eq!(
-        refuse(|tx| tx.terms = Fr::from(1u64)),
-        StatelessError::TermsUnexpected
-    );
-    assert_eq!(
         refuse(|tx| tx.oracle = Fr::from(1u64)),
         StatelessError::Oracle
     );

@@ -96,6 +96,7 @@ impl Book {
             times: (0, 0),
             operation: None,
             withdrawn: false,
+            answered: false,
             told: (None, None),
             terms: offer.terms,
         };
@@ -228,7 +229,9 @@ impl Book {
                 })
             }
             // Too late. Who accepted learns it sooner than by its leg's expiry.
+            _ if quote.answered => Err(Dropped::Unfit("an acceptance that was answered")),
             _ => {
+                quote.answered = true;
                 if quote.status == QuoteStatus::Offered {
                     quote.status = QuoteStatus::Expired;
                 }
