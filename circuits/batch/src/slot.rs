@@ -90,7 +90,7 @@ pub fn slot(
     // weighted sum is 0.
     let packed = words[3].value;
     let stated = bits(&packed, 0, 8);
-    let flags = std::array::from_fn(|i| stated == Fr::from(2 + i as u64));
+    let flags = std::array::from_fn(|i| Fr::from(u64::from(stated == Fr::from(2 + i as u64))));
     let KindWires {
         kind,
         withdraws,
@@ -149,14 +149,9 @@ pub(crate) struct KindWires {
 
 /// The kind as 1, or 2, 3, 4 by one flag each. At most one is set: 4 is also 1 + 1 + 2, and a side B that is
 /// told as a withdrawal and side A would be neither leg nor payment.
-pub(crate) fn kind(
-    layout: &mut Layout<'_>,
-    active: Wire,
-    stated: Fr,
-    flags: [bool; 3],
-) -> KindWires {
+pub(crate) fn kind(layout: &mut Layout<'_>, active: Wire, stated: Fr, flags: [Fr; 3]) -> KindWires {
     let flags = flags.map(|flag| {
-        let flag = layout.free_flag(flag);
+        let flag = layout.free_word(flag);
         layout.assert_flag(flag, None);
         flag
     });

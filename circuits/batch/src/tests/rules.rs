@@ -446,21 +446,29 @@ fn b20_every_schedule_of_four() {
 }
 
 /// A prover is free to set the flags that tell the kinds apart; only the true ones pass. 4 = 1 + 1 + 2 above all:
-/// side B is no withdrawal that is side A as well.
+/// side B is no withdrawal that is side A as well; nor is it twice side A less a withdrawal, 1 − 1 + 2·2.
 #[test]
 fn b2_kinds_have_one_set_of_flags() {
     use halo2curves::bn256::Fr as Cell;
+    let two = Cell::from(2);
+    let values = [
+        Cell::ZERO,
+        Cell::ONE,
+        two,
+        -Cell::ONE,
+        two.invert().unwrap(),
+    ];
     for active in [false, true] {
         for kind in 0..9u64 {
-            for bits in 0..8 {
-                let flags = [0, 1, 2].map(|bit| bits >> bit & 1 == 1);
+            for number in 0..values.len().pow(3) {
+                let flags = [0, 1, 2].map(|i| values[number / values.len().pow(i) % values.len()]);
                 let grid = Grid::build(40, |layout| {
                     layout.rule(Rule::B2);
                     let active = layout.free_flag(active);
                     crate::slot::kind(layout, active, Cell::from(kind), flags);
                 });
                 let known = if active { 1..=4 } else { 0..=0 };
-                let told = [2, 3, 4].map(|of| of == kind);
+                let told = [2, 3, 4].map(|of| Cell::from(u64::from(of == kind)));
                 let holds = known.contains(&kind) && flags == told;
                 let failures = grid.failures(&[]);
                 assert_eq!(failures.is_empty(), holds, "kind {kind}, flags {flags:?}");
