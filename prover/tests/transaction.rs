@@ -74,7 +74,7 @@ fn a_false_witness_yields_the_rule_it_breaks_and_no_proof() {
     let sample = samples::transfer(&mut rng);
 
     let mut words = sample.words;
-    words[6] = Fr::ONE;
+    words[7] = Fr::ONE;
     assert!(matches!(
         keys().prove(&words, &sample.witness),
         Err(ProveError::Rule(Rule::T17))

@@ -331,7 +331,7 @@ async fn unreadable(stage: &Stage, payment: &Submission) -> anyhow::Result<()> {
         .refused("unknown version", version, 400, "malformed")
         .await?;
     let mut kind = bytes.clone();
-    kind[33] = 3;
+    kind[33] = 5;
     stage
         .refused("reserved kind", kind, 400, "malformed")
         .await?;
