@@ -86,7 +86,7 @@ mod tests {
         // Another digest is another batch circuit: other keys on L1.
         assert_eq!(
             hex,
-            "0a9dddef57824269942dc58b1b5ab3834049c8373c03c860a6d5fb07fff7acda"
+            "148d6ef2d5a2ae6b98b677c13d083c6cdd092abfb043a7c8b857b2f6a43e361d"
         );
     }
 }
