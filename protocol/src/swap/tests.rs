@@ -37,10 +37,13 @@ fn terms() -> Terms {
     .unwrap()
 }
 
+/// A change to terms, and whether the deliveries' blindings move with it.
+type Edit = (fn(&mut Terms), bool);
+
 #[test]
 fn every_part_changes_the_digest_and_every_part_of_an_exchange_both_deliveries() {
     let base = terms();
-    let edits: [(fn(&mut Terms), bool); 8] = [
+    let edits: [Edit; 8] = [
         (|t| t.exchange.legs[0].asset = AssetId(4), true),
         (|t| t.exchange.legs[0].value += 1, true),
         (|t| t.exchange.legs[1].asset = AssetId(4), true),
