@@ -230,13 +230,14 @@ mod tests {
         assert!(equal < 40, "{equal} of 1,024 bytes are equal");
     }
 
-    /// Seals a body as anybody can who does not know the claimed sender's ivk: with a static secret of the
-    /// forger's own.
-    fn forge(claimed: &ViewingKey, edit: impl Fn(&mut [u8; BODY_LEN])) -> SealedMessage {
+    /// Seals a body to key 2 as anybody can who does not know the claimed sender's ivk: with a static secret of
+    /// the forger's own, and any ephemeral point whose shared secret the forger knows.
+    fn forge_under(
+        (ephemeral, shared): ([u8; POINT_LEN], [u8; 32]),
+        claimed: &ViewingKey,
+        edit: impl Fn(&mut [u8; BODY_LEN]),
+    ) -> SealedMessage {
         let recipient = keys(2).address();
-        let esk = Scalar::from(77u64);
-        let ephemeral = fr_to_bytes(&(EdwardsAffine::generator() * esk).into_affine().y);
-        let shared = fr_to_bytes(&(recipient.pk * esk).into_affine().y);
         let proper = fr_to_bytes(&(recipient.pk * claimed.ivk).into_affine().y);
         let mut body = [0; BODY_LEN];
         body[..ADDRESS_LEN].copy_from_slice(&keys(1).address().to_bytes());
@@ -251,6 +252,13 @@ mod tests {
         message.0[POINT_LEN..POINT_LEN + BODY_LEN].copy_from_slice(&body);
         message.0[POINT_LEN + BODY_LEN..].copy_from_slice(&tag);
         message
+    }
+
+    fn forge(claimed: &ViewingKey, edit: impl Fn(&mut [u8; BODY_LEN])) -> SealedMessage {
+        let esk = Scalar::from(77u64);
+        let ephemeral = fr_to_bytes(&(EdwardsAffine::generator() * esk).into_affine().y);
+        let shared = fr_to_bytes(&(keys(2).pk * esk).into_affine().y);
+        forge_under((ephemeral, shared), claimed, edit)
     }
 
     #[test]
@@ -273,24 +281,11 @@ mod tests {
     #[test]
     fn an_ephemeral_point_outside_the_subgroup_is_refused() {
         // y = 0 is of order four: the shared secret would be known to all.
-        let message = SealedMessage([0; MESSAGE_LEN]);
-        assert!(lift_y(crate::Fr::from(0u64), false).is_some());
-        assert!(open(&keys(2), &message).is_none());
-        let recipient = keys(2).address();
-        let ephemeral = [0; 32];
-        let shared =
-            fr_to_bytes(&ivk_shared(&keys(2).ivk, &crate::Fr::from(0u64)).unwrap_or_default());
-        let proper = fr_to_bytes(&(recipient.pk * keys(1).ivk).into_affine().y);
-        let mut body = [0; BODY_LEN];
-        body[..ADDRESS_LEN].copy_from_slice(&keys(1).address().to_bytes());
-        let authenticator = authenticator(&proper, &shared, &ephemeral, &recipient, &body);
-        body[AUTHENTICATOR_AT..LENGTH_AT].copy_from_slice(&authenticator);
-        let tag = cipher(&shared, &ephemeral, &recipient.pk)
-            .encrypt_in_place_detached(&Nonce::default(), &[], &mut body)
-            .unwrap();
-        let mut message = message;
-        message.0[POINT_LEN..POINT_LEN + BODY_LEN].copy_from_slice(&body);
-        message.0[POINT_LEN + BODY_LEN..].copy_from_slice(&tag);
+        let y = crate::Fr::from(0u64);
+        assert!(lift_y(y, false).is_some());
+        assert!(open(&keys(2), &SealedMessage([0; MESSAGE_LEN])).is_none());
+        let shared = fr_to_bytes(&ivk_shared(&keys(2).ivk, &y).unwrap_or_default());
+        let message = forge_under((fr_to_bytes(&y), shared), &keys(1), |_| {});
         assert!(open(&keys(2), &message).is_none());
     }
 }

@@ -284,6 +284,12 @@ fn look_alike(transfers: &[(PublishedTransaction, usize)]) -> anyhow::Result<()>
     Ok(())
 }
 
+/// An institution's history as texts.
+async fn lines(of: &Institution) -> anyhow::Result<Vec<String>> {
+    let history = of.history().await?;
+    Ok(history.iter().map(ToString::to_string).collect())
+}
+
 /// The messages that the mailbox holds.
 async fn messages(world: &World) -> anyhow::Result<Vec<Vec<u8>>> {
     let answer = world.api.json("/v1/messages?from=0&limit=1000").await?;
@@ -424,12 +430,7 @@ async fn the_sequencer_learns_nothing_private() -> anyhow::Result<()> {
         institution.settled(&id).await?;
     }
     // What was sent did arrive: the private values below are those of this run.
-    let seen: Vec<String> = south
-        .history()
-        .await?
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let seen = lines(south).await?;
     for (amount, memo) in [(PAID_DOLLARS, MEMOS[0]), (PAID_GOLD, MEMOS[1])] {
         assert!(
             seen.iter()
@@ -447,12 +448,7 @@ async fn the_sequencer_learns_nothing_private() -> anyhow::Result<()> {
         swap(&world, south, north, SWAPPED[1]).await?,
     ];
     swaps_look_alike(&swaps)?;
-    let seen: Vec<String> = south
-        .history()
-        .await?
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let seen = lines(south).await?;
     for amount in SWAPPED.iter().flat_map(|(dollars, gold)| [dollars, gold]) {
         assert!(
             seen.iter().any(|line| line.contains(amount)),

@@ -80,8 +80,7 @@ impl RawWitness {
     pub(crate) fn new(words: &Words, digest: Fr, witness: &Witness) -> Self {
         let fields = Fields::of(words);
         let withdraws = fields.kind == Fr::from(2u64);
-        let leg = [3u64, 4].map(Fr::from).contains(&fields.kind);
-        let counter = witness.counter_leg.as_ref().filter(|_| leg);
+        let counter = fields.side().and(witness.counter_leg.as_ref());
         Self {
             digest,
             words: *words,

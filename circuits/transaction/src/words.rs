@@ -2,7 +2,8 @@
 
 use ark_bn254::Fr;
 use ark_ff::{BigInt, BigInteger, PrimeField};
-use subrosa_protocol::transaction::WORDS;
+use subrosa_protocol::swap::Side;
+use subrosa_protocol::transaction::{Kind, WORDS};
 
 /// The words of a transaction (spec: *Transaction*, Words).
 pub type Words = [Fr; WORDS];
@@ -51,6 +52,13 @@ impl Fields {
             target_asset: cut(target, 0, ASSET_BITS),
             recipient: cut(target, ASSET_BITS, 256),
         }
+    }
+
+    /// The side of a swap's leg, by the kind.
+    pub(crate) fn side(&self) -> Option<Side> {
+        Side::BOTH
+            .into_iter()
+            .find(|side| self.kind == Fr::from(Kind::leg(*side) as u64))
     }
 }
 

@@ -95,6 +95,15 @@ struct Party<'a> {
     gateway: &'a GatewayClient,
 }
 
+impl<'a> Party<'a> {
+    fn new(world: &'a World, name: &'a str) -> anyhow::Result<Self> {
+        Ok(Self {
+            name,
+            gateway: world.gateway(name)?,
+        })
+    }
+}
+
 struct Negotiation<'a> {
     trade: &'a Trade,
     number: usize,
@@ -104,69 +113,50 @@ struct Negotiation<'a> {
 }
 
 async fn negotiate(world: &World, trade: &Trade, number: usize) -> anyhow::Result<Outcome> {
-    let party = |name: &'_ str| -> anyhow::Result<&GatewayClient> { world.gateway(name) };
     let mut negotiation = Negotiation {
         trade,
         number,
         attempt: 0,
-        requester: Party {
-            name: &trade.requester,
-            gateway: party(&trade.requester)?,
-        },
+        requester: Party::new(world, &trade.requester)?,
     };
-    let quoter = Party {
-        name: &trade.quoter,
-        gateway: party(&trade.quoter)?,
-    };
-    let plain = |end| {
-        Ok(Outcome {
-            trade: trade.clone(),
-            end,
-            latency: None,
-            lost_races: 0,
-        })
+    let quoter = Party::new(world, &trade.quoter)?;
+    let mut outcome = Outcome {
+        trade: trade.clone(),
+        end: End::Settled,
+        latency: None,
+        lost_races: 0,
     };
     match trade.course {
         Course::Settle => {
             let quote = negotiation.ask_and_quote(&quoter, OPEN).await?;
             let accepted = negotiation.accept(&quote.id).await?;
-            let (end, latency) = negotiation.conclude(&quoter, &accepted).await?;
-            ensure!(end == End::Settled, "ended {end:?}");
-            Ok(Outcome {
-                latency,
-                ..plain(end)?
-            })
+            outcome.latency = negotiation.settle(&quoter, &accepted).await?;
         }
         Course::Firm => {
             let offer = negotiation.offer_unasked(&quoter).await?;
             negotiation.offered(&offer.id).await?;
             let accepted = negotiation.accept(&offer.id).await?;
-            let (end, latency) = negotiation.conclude(&quoter, &accepted).await?;
-            ensure!(end == End::Settled, "ended {end:?}");
-            Ok(Outcome {
-                latency,
-                ..plain(end)?
-            })
+            outcome.latency = negotiation.settle(&quoter, &accepted).await?;
         }
         Course::Race => {
-            let rival = Party {
-                name: &trade.rival,
-                gateway: party(&trade.rival)?,
-            };
-            negotiation.race(&quoter, &rival).await
+            let rival = Party::new(world, &trade.rival)?;
+            let (winner, latency) = negotiation.race(&quoter, &rival).await?;
+            outcome.trade.quoter = winner.name.to_owned();
+            outcome.latency = latency;
+            outcome.lost_races = 1;
         }
         Course::Decline => {
             let quote = negotiation.ask_and_quote(&quoter, OPEN).await?;
             let gateway = negotiation.requester.gateway;
             expect(gateway.decide("quotes", &quote.id, "decline").await?)?;
             reached(quoter.gateway, &quote.id, "declined").await?;
-            plain(End::Declined)
+            outcome.end = End::Declined;
         }
         Course::Refuse => {
             let rfq = negotiation.ask(&[&quoter], OPEN.0).await?;
             arrived(quoter.gateway, &rfq).await?;
             expect(quoter.gateway.decide("rfqs", &rfq, "decline").await?)?;
-            plain(End::Declined)
+            outcome.end = End::Declined;
         }
         Course::Cancel => {
             let quote = negotiation.ask_and_quote(&quoter, OPEN).await?;
@@ -176,23 +166,20 @@ async fn negotiate(world: &World, trade: &Trade, number: usize) -> anyhow::Resul
                 Err(problem) => ensure!(problem.code == "wrong_state", "{}", problem.code),
                 Ok(_) => bail!("a quote that was withdrawn could be accepted"),
             }
-            plain(End::Cancelled)
+            outcome.end = End::Cancelled;
         }
         Course::Cross => {
-            let (end, latency) = negotiation.cross(&quoter).await?;
-            Ok(Outcome {
-                latency,
-                ..plain(end)?
-            })
+            (outcome.end, outcome.latency) = negotiation.cross(&quoter).await?;
         }
         Course::Lapse => {
             let quote = negotiation.ask_and_quote(&quoter, SHORT).await?;
             for gateway in [negotiation.requester.gateway, quoter.gateway] {
                 reached(gateway, &quote.id, "expired").await?;
             }
-            plain(End::Expired)
+            outcome.end = End::Expired;
         }
     }
+    Ok(outcome)
 }
 
 impl Negotiation<'_> {
@@ -314,7 +301,11 @@ impl Negotiation<'_> {
     }
 
     /// Two quoters, one acceptance that the requester's notes cover.
-    async fn race(&self, quoter: &Party<'_>, rival: &Party<'_>) -> anyhow::Result<Outcome> {
+    async fn race<'p>(
+        &self,
+        quoter: &'p Party<'p>,
+        rival: &'p Party<'p>,
+    ) -> anyhow::Result<(&'p Party<'p>, Option<Duration>)> {
         let rfq = self.ask(&[quoter, rival], OPEN.0).await?;
         let (first, second) = join(
             self.quote(quoter, &rfq, OPEN),
@@ -340,17 +331,14 @@ impl Negotiation<'_> {
             expect(gateway.decide("quotes", &left.id, "decline").await?)?;
         }
         reached(loser.gateway, &left.id, "declined").await?;
-        let (end, latency) = self.conclude(winner, &taken).await?;
+        Ok((winner, self.settle(winner, &taken).await?))
+    }
+
+    /// Follows a swap that must settle. How long it took to be in a batch.
+    async fn settle(&self, quoter: &Party<'_>, swap: &Swap) -> anyhow::Result<Option<Duration>> {
+        let (end, latency) = self.conclude(quoter, swap).await?;
         ensure!(end == End::Settled, "ended {end:?}");
-        Ok(Outcome {
-            trade: Trade {
-                quoter: winner.name.to_owned(),
-                ..self.trade.clone()
-            },
-            end,
-            latency,
-            lost_races: 1,
-        })
+        Ok(latency)
     }
 
     /// Follows a swap on both sides to its end: it must be the same one.

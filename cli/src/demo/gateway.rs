@@ -163,10 +163,6 @@ impl GatewayClient {
         }
     }
 
-    async fn start(&self, path: &str, key: &str, body: Value) -> anyhow::Result<Outcome> {
-        self.submit(path, key, body).await
-    }
-
     pub(super) async fn address(&self) -> anyhow::Result<String> {
         #[derive(Deserialize)]
         struct Answer {
@@ -181,7 +177,7 @@ impl GatewayClient {
         asset: &str,
         amount: &str,
     ) -> anyhow::Result<Outcome> {
-        self.start(
+        self.submit(
             "/v1/deposits",
             key,
             json!({ "asset": asset, "amount": amount }),
@@ -198,7 +194,7 @@ impl GatewayClient {
         memo: &str,
     ) -> anyhow::Result<Outcome> {
         let body = json!({ "asset": asset, "amount": amount, "to": to, "memo": memo });
-        self.start("/v1/transfers", key, body).await
+        self.submit("/v1/transfers", key, body).await
     }
 
     pub(super) async fn withdraw(
@@ -207,7 +203,7 @@ impl GatewayClient {
         asset: &str,
         amount: &str,
     ) -> anyhow::Result<Outcome> {
-        self.start(
+        self.submit(
             "/v1/withdrawals",
             key,
             json!({ "asset": asset, "amount": amount }),

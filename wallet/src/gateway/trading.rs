@@ -141,20 +141,24 @@ pub(super) async fn quote(
 ) -> Answer<(StatusCode, Json<QuoteView>)> {
     let request: QuoteRequest = parse(&body)?;
     let key = idempotency(&headers, &uri, &body)?;
+    let line = wallet.quote(order(&wallet, request).await?, key).await?;
+    Ok((StatusCode::ACCEPTED, Json(line.into())))
+}
+
+/// What a firm offer's body asks for.
+async fn order(wallet: &Wallet, request: QuoteRequest) -> Answer<Order> {
     let occasion = match (request.rfq, request.to) {
         (Some(rfq), None) => Occasion::Rfq(id(&rfq)?),
         (None, Some(to)) => Occasion::To(to),
         _ => return Err(WalletError::Malformed("rfq or to, and not both".into())),
     };
-    let order = Order {
+    Ok(Order {
         occasion,
-        give: leg(&wallet, &request.give).await?,
-        want: leg(&wallet, &request.want).await?,
+        give: leg(wallet, &request.give).await?,
+        want: leg(wallet, &request.want).await?,
         valid_for: request.valid_for,
         settle_within: request.settle_within,
-    };
-    let line = wallet.quote(order, key).await?;
-    Ok((StatusCode::ACCEPTED, Json(line.into())))
+    })
 }
 
 /// Quotes, made and received, oldest first.
@@ -240,14 +244,9 @@ pub(super) async fn propose(
 ) -> Answer<(StatusCode, Json<SwapView>)> {
     let request: SwapRequest = parse(&body)?;
     let key = idempotency(&headers, &uri, &body)?;
-    let order = Order {
-        occasion: Occasion::To(request.with),
-        give: leg(&wallet, &request.give).await?,
-        want: leg(&wallet, &request.want).await?,
-        valid_for: request.valid_for,
-        settle_within: request.settle_within,
-    };
-    let line = wallet.quote(order, key).await?;
+    let line = wallet
+        .quote(order(&wallet, request.into()).await?, key)
+        .await?;
     Ok((StatusCode::ACCEPTED, Json(line.into())))
 }
 

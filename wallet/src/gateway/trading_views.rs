@@ -107,6 +107,20 @@ pub(super) struct SwapRequest {
     pub(super) settle_within: u64,
 }
 
+/// The quote to an address that it is.
+impl From<SwapRequest> for QuoteRequest {
+    fn from(request: SwapRequest) -> Self {
+        Self {
+            rfq: None,
+            to: Some(request.with),
+            give: request.give,
+            want: request.want,
+            valid_for: request.valid_for,
+            settle_within: request.settle_within,
+        }
+    }
+}
+
 const fn expires_in() -> u64 {
     120
 }

@@ -27,7 +27,7 @@ pub(crate) fn check(
     fields: &Fields,
     owner: Fr,
 ) -> Result<(), Rule> {
-    let Some(side) = side(fields) else {
+    let Some(side) = fields.side() else {
         return Ok(());
     };
     let [delivery, change @ ..] = &witness.outputs;
@@ -59,14 +59,6 @@ pub(crate) fn check(
         return Err(Rule::T21);
     }
     Ok(())
-}
-
-/// The side of a leg, by the kind.
-fn side(fields: &Fields) -> Option<Side> {
-    Side::BOTH
-        .into_iter()
-        .zip([3u64, 4])
-        .find_map(|(side, kind)| (fields.kind == Fr::from(kind)).then_some(side))
 }
 
 /// The constraints.
