@@ -17,12 +17,12 @@ contract PriceOracle is IPriceOracle, Governed {
     uint256 private constant MARKETS = 16;
     uint256 private constant BASIS_POINTS = 10_000;
     uint256 private constant PRICE_BITS = 120;
-    /// @dev What 10^(18 + `MAXIMUM_DECIMALS`) is below 2²⁵⁶ with, so that `_price` needs no larger power.
+    /// @dev 10^(18 + 59) is below 2²⁵⁶ and the largest power of ten that `_price` can need.
     uint256 private constant MAXIMUM_DECIMALS = 59;
-    /// @dev What a call of a feed may use. Proxies in use need less than a third of it.
+    /// @dev What a call of a feed may use: enough for a proxy, its aggregator and dozens of slots that they read.
     uint256 private constant FEED_GAS = 100_000;
     /// @dev What must be left before a call of a feed, so that it gets `FEED_GAS`: a caller gives 63/64 at most of what it
-    /// has. Less is refused, or whoever takes a snapshot could choose by its gas which feeds fail.
+    /// has. Less is refused: whoever takes a snapshot must not choose by its gas which feeds fail.
     uint256 private constant NEEDED_GAS = 110_000;
 
     /// @dev What the feeds answered, each asset once; an asset without price has the answer 0.
