@@ -126,6 +126,9 @@ pub struct BatchHeader {
     pub fee_total: u128,
     /// Index, in the vault's queue, of the first deposit: the old state's deposit count.
     pub first_deposit: u64,
+    /// Digest of the price snapshot that the transactions may name, or 0.
+    #[serde(with = "crate::encoding::serde_fr")]
+    pub oracle: Fr,
     /// Index of the batch: the old state's batch index.
     pub batch_index: u64,
     /// Index of the first leaf that is appended.
@@ -167,7 +170,7 @@ impl BatchHeader {
             self.info(),
             Fr::from(self.fee_total),
             Fr::from(self.first_deposit),
-            Fr::from(0u64),
+            self.oracle,
             Fr::from(self.batch_index),
             Fr::from(self.start),
         ]
@@ -176,8 +179,7 @@ impl BatchHeader {
     /// Inverse of [`BatchHeader::words`].
     ///
     /// # Errors
-    /// [`CodecError::Overflow`] naming the word that is beyond its width, and
-    /// [`CodecError::Impossible`] if the oracle word is not 0.
+    /// [`CodecError::Overflow`] naming the word that is beyond its width.
     pub fn from_words(words: &[Fr; HEADER_WORDS]) -> Result<Self, CodecError> {
         let mut info = Unpacker::new(&words[2]);
         let header = Self {
@@ -190,14 +192,12 @@ impl BatchHeader {
             fee_recipient: info.address(),
             fee_total: narrow(&words[3], 128, "fee total")?,
             first_deposit: narrow(&words[4], 64, "first deposit")? as u64,
+            oracle: words[5],
             batch_index: narrow(&words[6], 64, "batch index")? as u64,
             start: narrow(&words[7], 64, "start")? as u64,
         };
         if !info.is_exhausted() {
             return Err(CodecError::Overflow { field: "info" });
-        }
-        if words[5] != Fr::from(0u64) {
-            return Err(CodecError::Impossible { field: "oracle" });
         }
         Ok(header)
     }

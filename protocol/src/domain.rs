@@ -42,15 +42,25 @@ pub enum Domain {
     Challenge = 17,
     /// Weights of the aggregation's identities: state, number.
     Weights = 18,
-    /// Terms of a swap: packed and receiver of leg A, of leg B, expiry, salt.
+    /// Terms of a swap: packed, receiver and aux of leg A, of leg B, expiry, salt.
     Terms = 19,
     /// Blindings of a swap's deliveries: salt, packed of leg A, packed of leg B; two outputs.
     Delivery = 20,
+    /// A loan: borrower, lender, packed loan, salt; two outputs.
+    Loan = 21,
+    /// What a position holds besides its collateral: loan, principal, packed state.
+    Position = 22,
+    /// Secrets of a position's step: salt, sequence; three outputs.
+    Step = 23,
+    /// Masks of a position's opening: key, cm₀; two outputs.
+    Opening = 24,
+    /// A price snapshot: time, market root, eight words of prices.
+    Snapshot = 25,
 }
 
 impl Domain {
     /// Every domain, in the order of the tags.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 25] = [
         Self::Node,
         Self::Owner,
         Self::NoteInner,
@@ -71,6 +81,11 @@ impl Domain {
         Self::Weights,
         Self::Terms,
         Self::Delivery,
+        Self::Loan,
+        Self::Position,
+        Self::Step,
+        Self::Opening,
+        Self::Snapshot,
     ];
 
     /// The first element of the state before a message of `len` elements is absorbed:

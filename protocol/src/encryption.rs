@@ -18,6 +18,7 @@ use crate::asset::AssetId;
 use crate::derive;
 use crate::encoding::{check_point, fr_to_bytes, lift_y, point_from_bytes, point_to_bytes};
 use crate::keys::{Address, ViewingKey, derive_nonzero};
+use crate::loan::OPENING_LEN;
 use crate::note::Note;
 use crate::swap::{Exchange, Leg, Side};
 
@@ -130,7 +131,7 @@ pub struct OutputPlaintext {
 }
 
 impl OutputPlaintext {
-    /// What a swap's leg delivers. Whoever knows the exchange knows the blinding; the ciphertext, with
+    /// The cash that a swap's leg delivers. Whoever knows the exchange knows the blinding; the ciphertext, with
     /// [`Exchange::memo`] as its memo, is for the recipient's later self.
     #[must_use]
     pub fn delivery(exchange: &Exchange, side: Side, recipient: Address) -> Self {
@@ -227,9 +228,38 @@ pub fn encrypt_outputs(
     outputs: &[OutputPlaintext; 3],
     memo: &Memo,
 ) -> NoteData {
-    let ephemeral_bytes = fr_to_bytes(&ephemeral.y());
     let mut data = NoteData([0; NOTE_DATA_LEN]);
-    for (i, output) in (0u8..).zip(outputs) {
+    encrypt(&mut data, ephemeral, 0..3, outputs, memo);
+    seal_outgoing(&mut data, ephemeral, ovk, &outputs[0]);
+    data
+}
+
+/// The note data of a position's step: its opening in place of the ciphertext of output 0
+/// ([`crate::loan::opening_bytes`]), outputs 1 and 2 and the outgoing copy as ever.
+#[must_use]
+pub fn encrypt_step(
+    ephemeral: &EphemeralKey,
+    ovk: &[u8; 32],
+    outputs: &[OutputPlaintext; 3],
+    opening: &[u8; OPENING_LEN],
+) -> NoteData {
+    let mut data = NoteData([0; NOTE_DATA_LEN]);
+    data.ciphertext_mut(0).copy_from_slice(opening);
+    encrypt(&mut data, ephemeral, 1..3, outputs, &Memo::default());
+    seal_outgoing(&mut data, ephemeral, ovk, &outputs[0]);
+    data
+}
+
+fn encrypt(
+    data: &mut NoteData,
+    ephemeral: &EphemeralKey,
+    range: std::ops::Range<u8>,
+    outputs: &[OutputPlaintext; 3],
+    memo: &Memo,
+) {
+    let ephemeral_bytes = fr_to_bytes(&ephemeral.y());
+    for i in range {
+        let output = &outputs[usize::from(i)];
         let shared = Zeroizing::new(fr_to_bytes(&ephemeral.shared(&output.recipient.pk)));
         let cm = output.note.commitment();
         let (body, tag) = data
@@ -246,10 +276,17 @@ pub fn encrypt_outputs(
             .expect("53 bytes are below the limit of the cipher");
         tag.copy_from_slice(&sealed);
     }
-    let cm0 = outputs[0].note.commitment();
+}
+
+fn seal_outgoing(
+    data: &mut NoteData,
+    ephemeral: &EphemeralKey,
+    ovk: &[u8; 32],
+    first: &OutputPlaintext,
+) {
+    let cm0 = first.note.commitment();
     let pad = outgoing_pad(ovk, &ephemeral.y(), &cm0, data.ciphertext(0));
-    *data.outgoing_mut() = xor(point_to_bytes(&outputs[0].recipient.pk), pad);
-    data
+    *data.outgoing_mut() = xor(point_to_bytes(&first.recipient.pk), pad);
 }
 
 /// Asset, value and memo of an output, if the tag verifies under this shared secret.
@@ -298,7 +335,7 @@ fn note_of(
     if note.commitment() == *commitment {
         return Some((note, None));
     }
-    let (side, exchange) = Exchange::from_memo(Leg { asset, value }, memo)?;
+    let (side, exchange) = Exchange::from_memo(Leg::cash(asset, value), memo)?;
     let note = exchange.delivery(side, owner);
     (note.commitment() == *commitment).then_some((note, Some(Delivery { side, exchange })))
 }
@@ -389,6 +426,42 @@ pub struct OutgoingNote {
     pub delivery: Option<Delivery>,
 }
 
+/// To whom output 0 of a transaction went that the holder of `ovk` sent, by each auditor key that fits: what can be
+/// told of it where its ciphertext is an opening ([`encrypt_step`]). Nothing is proven by it; the note's commitment
+/// decides. Empty if the transaction is not from `ovk`.
+#[must_use]
+pub fn outgoing_recipients(
+    ovk: &[u8; 32],
+    published: &PublishedOutputs,
+    audit: &[Fr; 3],
+    auditors: &[EdwardsAffine],
+) -> Vec<Address> {
+    let ephemeral = EphemeralKey::new(ovk, &published.nullifiers);
+    if ephemeral.y() != published.ephemeral {
+        return Vec::new();
+    }
+    let Some(pk) = outgoing_pk(ovk, published) else {
+        return Vec::new();
+    };
+    let cm0 = &published.commitments[0];
+    auditors
+        .iter()
+        .filter_map(|auditor| audit_decrypt(&ephemeral.shared(auditor), cm0, audit))
+        .map(|record| Address {
+            owner: record.recipient,
+            pk,
+        })
+        .collect()
+}
+
+/// The encryption key of output 0's recipient, from the outgoing copy.
+fn outgoing_pk(ovk: &[u8; 32], published: &PublishedOutputs) -> Option<EdwardsAffine> {
+    let cm0 = &published.commitments[0];
+    let ct0 = published.note_data.ciphertext(0);
+    let pad = outgoing_pad(ovk, &published.ephemeral, cm0, ct0);
+    point_from_bytes(&xor(*published.note_data.outgoing(), pad)).ok()
+}
+
 /// Reopens output 0 of a transaction that the holder of `ovk` sent. `audit` are the three auditor words of
 /// output 0 and `auditors` the auditor keys to try (those that the note's asset has had); the right one
 /// shows by the commitment. `None` if the transaction is not from `ovk` or no auditor key fits.
@@ -404,9 +477,7 @@ pub fn recover_outgoing(
         return None;
     }
     let cm0 = published.commitments[0];
-    let ct0 = published.note_data.ciphertext(0);
-    let pad = outgoing_pad(ovk, &published.ephemeral, &cm0, ct0);
-    let pk = point_from_bytes(&xor(*published.note_data.outgoing(), pad)).ok()?;
+    let pk = outgoing_pk(ovk, published)?;
     let shared_y = ephemeral.shared(&pk);
     let shared = Zeroizing::new(fr_to_bytes(&shared_y));
     let ephemeral_bytes = fr_to_bytes(&published.ephemeral);

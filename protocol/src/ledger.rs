@@ -21,8 +21,8 @@ use crate::tree::{DEPTH, HistoryTree, NoteTree, empty_root};
 
 pub use execute::{BatchInput, ExecuteError, ReplayError};
 pub use rules::{
-    HistoricalError, MAX_EXPIRY_AHEAD, StatelessError, UnpairedLeg, completes, paired, stateless,
-    well_formed,
+    HistoricalError, MAX_EXPIRY_AHEAD, MixedSnapshots, StatelessError, UnpairedLeg, completes,
+    paired, snapshot_of, stateless, well_formed,
 };
 pub use snapshot::SnapshotError;
 

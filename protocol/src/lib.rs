@@ -12,6 +12,7 @@
 //! | [`tree`], [`nullifier_tree`], [`asset`] | *Trees and state* |
 //! | [`transaction`] | *Transaction* |
 //! | [`swap`], [`message`] | *Swaps* |
+//! | [`loan`], [`market`] | *Collateral* |
 //! | [`batch`], [`ledger`] | *Batch*, *Trees and state* |
 
 pub mod asset;
@@ -22,6 +23,8 @@ pub mod encoding;
 pub mod encryption;
 pub mod keys;
 pub mod ledger;
+pub mod loan;
+pub mod market;
 pub mod message;
 pub mod note;
 pub mod nullifier_tree;

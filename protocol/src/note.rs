@@ -17,7 +17,7 @@ use crate::poseidon;
 pub enum NoteClass {
     /// An amount of an asset; aux is 0.
     Cash = 0,
-    /// Reserved for collateralised positions.
+    /// The collateral of a loan (spec: *Collateral*); aux is the digest of loan and state.
     Position = 1,
 }
 

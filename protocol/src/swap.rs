@@ -12,6 +12,7 @@ mod tests;
 use std::fmt;
 
 use ark_bn254::Fr;
+use ark_ff::Zero;
 use rand::{CryptoRng, RngCore};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -97,6 +98,8 @@ impl fmt::Debug for Salt {
 /// What one side delivers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Leg {
+    /// Cash, or the position that opens a loan.
+    pub class: NoteClass,
     /// Asset.
     pub asset: AssetId,
     /// Amount in base units.
@@ -104,10 +107,20 @@ pub struct Leg {
 }
 
 impl Leg {
+    /// Cash.
+    #[must_use]
+    pub const fn cash(asset: AssetId, value: u128) -> Self {
+        Self {
+            class: NoteClass::Cash,
+            asset,
+            value,
+        }
+    }
+
     /// The packed part of the note that is delivered.
     #[must_use]
     pub fn packed(&self) -> Fr {
-        pack(NoteClass::Cash, self.asset, self.value)
+        pack(self.class, self.asset, self.value)
     }
 }
 
@@ -143,12 +156,24 @@ impl Exchange {
         [first, second]
     }
 
-    /// The note that a side delivers to `receiver`, an owner.
+    /// The note that a side delivers to `receiver`, an owner, if it is cash.
     #[must_use]
     pub fn delivery(&self, side: Side, receiver: &Fr) -> Note {
+        self.delivery_with(side, receiver, &Fr::zero())
+    }
+
+    /// The note that a side delivers to `receiver`, an owner; `aux` is 0 for cash.
+    #[must_use]
+    pub fn delivery_with(&self, side: Side, receiver: &Fr, aux: &Fr) -> Note {
         let leg = self.leg(side);
-        let rcm = self.blindings()[side.index()];
-        Note::cash(leg.asset, leg.value, *receiver, rcm)
+        Note {
+            class: leg.class,
+            asset: leg.asset,
+            value: leg.value,
+            owner: *receiver,
+            aux: *aux,
+            rcm: self.blindings()[side.index()],
+        }
     }
 }
 
@@ -173,6 +198,12 @@ pub enum TermsError {
     /// The expiry does not fit its field.
     #[error("expiry is out of range")]
     Expiry,
+    /// Both sides deliver a position.
+    #[error("both sides deliver a position")]
+    Positions,
+    /// Cash has an aux, or a position has none.
+    #[error("aux of side {0:?} is not of what it delivers")]
+    Aux(Side),
 }
 
 /// Terms that two parties agree on. Its `Debug` form shows nothing.
@@ -182,18 +213,33 @@ pub struct Terms {
     pub exchange: Exchange,
     /// Who receives what side A and side B deliver.
     pub receivers: [Address; 2],
+    /// aux of what side A and side B deliver: 0 for cash.
+    pub aux: [Fr; 2],
     /// Last second of Unix time, inclusive, at which the swap may settle; also the expiry of both legs.
     pub expiry: u64,
 }
 
 impl Terms {
-    /// Terms that make sense.
+    /// Terms of cash against cash that make sense.
     ///
     /// # Errors
     /// The first [`TermsError`].
     pub fn new(
         exchange: Exchange,
         receivers: [Address; 2],
+        expiry: u64,
+    ) -> Result<Self, TermsError> {
+        Self::with_aux(exchange, receivers, [Fr::from(0u64); 2], expiry)
+    }
+
+    /// Terms that make sense, with the aux of what each side delivers.
+    ///
+    /// # Errors
+    /// The first [`TermsError`].
+    pub fn with_aux(
+        exchange: Exchange,
+        receivers: [Address; 2],
+        aux: [Fr; 2],
         expiry: u64,
     ) -> Result<Self, TermsError> {
         if let Some(side) = Side::BOTH
@@ -211,22 +257,35 @@ impl Terms {
         if expiry >> Header::EXPIRY_BITS != 0 {
             return Err(TermsError::Expiry);
         }
+        let cash = |side: Side| exchange.leg(side).class == NoteClass::Cash;
+        if !Side::BOTH.into_iter().any(cash) {
+            return Err(TermsError::Positions);
+        }
+        if let Some(side) = Side::BOTH
+            .into_iter()
+            .find(|side| aux[side.index()].is_zero() != cash(*side))
+        {
+            return Err(TermsError::Aux(side));
+        }
         Ok(Self {
             exchange,
             receivers,
+            aux,
             expiry,
         })
     }
 
-    /// What is hashed: packed and receiving owner of leg A, of leg B, expiry, salt.
+    /// What is hashed: packed, receiving owner and aux of leg A, of leg B, expiry, salt.
     #[must_use]
-    pub fn words(&self) -> [Fr; 6] {
+    pub fn words(&self) -> [Fr; 8] {
         let [a, b] = self.exchange.legs.map(|leg| leg.packed());
         [
             a,
             self.receivers[0].owner,
+            self.aux[0],
             b,
             self.receivers[1].owner,
+            self.aux[1],
             Fr::from(self.expiry),
             self.exchange.salt.element(),
         ]
@@ -255,7 +314,8 @@ impl Terms {
     /// The note that a side delivers.
     #[must_use]
     pub fn delivery(&self, side: Side) -> Note {
-        self.exchange.delivery(side, &self.receiver(side).owner)
+        self.exchange
+            .delivery_with(side, &self.receiver(side).owner, &self.aux[side.index()])
     }
 }
 

@@ -76,7 +76,7 @@ impl TryFrom<u8> for Kind {
     }
 }
 
-/// Word 3: kind, fee and expiry.
+/// Word 3: kind, fee and times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Header {
     /// What the transaction does.
@@ -87,15 +87,17 @@ pub struct Header {
     pub fee: u128,
     /// Last second of Unix time, inclusive, at which a batch may contain this; below 2⁴⁰.
     pub expiry: u64,
+    /// First second of Unix time, inclusive, at which a batch may contain this; below 2⁴⁰.
+    pub not_before: u64,
 }
 
 impl Header {
     /// Bits of the fee.
     pub const FEE_BITS: u32 = 96;
-    /// Bits of the expiry.
+    /// Bits of the expiry and of `not_before`.
     pub const EXPIRY_BITS: u32 = 40;
 
-    /// A header whose fields are in range.
+    /// A header whose fields are in range, valid from the beginning of time.
     ///
     /// # Errors
     /// [`CodecError::Overflow`] if fee or expiry exceed their widths.
@@ -105,12 +107,23 @@ impl Header {
             fee_asset,
             fee,
             expiry,
+            not_before: 0,
         };
         header.check_range()?;
         Ok(header)
     }
 
-    /// Whether fee and expiry fit their widths.
+    /// The header, valid from a second of Unix time on.
+    ///
+    /// # Errors
+    /// [`CodecError::Overflow`] if the time exceeds its width.
+    pub fn valid_from(mut self, not_before: u64) -> Result<Self, CodecError> {
+        self.not_before = not_before;
+        self.check_range()?;
+        Ok(self)
+    }
+
+    /// Whether fee and times fit their widths.
     ///
     /// # Errors
     /// [`CodecError::Overflow`] naming the field that does not.
@@ -121,10 +134,15 @@ impl Header {
         if self.expiry >> Self::EXPIRY_BITS != 0 {
             return Err(CodecError::Overflow { field: "expiry" });
         }
+        if self.not_before >> Self::EXPIRY_BITS != 0 {
+            return Err(CodecError::Overflow {
+                field: "not before",
+            });
+        }
         Ok(())
     }
 
-    /// pack(kind 8, fee asset 16, fee 96, expiry 40). Fields are taken to be in range
+    /// pack(kind 8, fee asset 16, fee 96, expiry 40, not before 40). Fields are taken to be in range
     /// ([`Header::check_range`]); one that is not spills into its neighbour.
     #[must_use]
     pub fn pack(&self) -> Fr {
@@ -133,19 +151,21 @@ impl Header {
             .field(self.fee_asset.0.into(), 16)
             .field(self.fee, Self::FEE_BITS)
             .field(self.expiry.into(), Self::EXPIRY_BITS)
+            .field(self.not_before.into(), Self::EXPIRY_BITS)
             .finish()
     }
 
     /// Inverse of [`Header::pack`].
     ///
     /// # Errors
-    /// [`CodecError::Kind`] for a reserved kind, [`CodecError::Overflow`] for anything above bit 160.
+    /// [`CodecError::Kind`] for a reserved kind, [`CodecError::Overflow`] for anything above bit 200.
     pub fn unpack(word: &Fr) -> Result<Self, CodecError> {
         let mut unpacker = Unpacker::new(word);
         let kind = Kind::try_from(unpacker.field(8) as u8)?;
         let fee_asset = AssetId(unpacker.field(16) as u16);
         let fee = unpacker.field(Self::FEE_BITS);
         let expiry = unpacker.field(Self::EXPIRY_BITS) as u64;
+        let not_before = unpacker.field(Self::EXPIRY_BITS) as u64;
         if !unpacker.is_exhausted() {
             return Err(CodecError::Overflow { field: "header" });
         }
@@ -154,6 +174,7 @@ impl Header {
             fee_asset,
             fee,
             expiry,
+            not_before,
         })
     }
 }
@@ -251,14 +272,14 @@ pub struct Transaction {
     pub anchor: Fr,
     /// Root of the asset tree.
     pub assets_root: Fr,
-    /// Kind, fee, expiry.
+    /// Kind, fee, times.
     pub header: Header,
     /// What leaves the rollup; present iff the kind is [`Kind::Withdraw`].
     pub withdrawal: Option<Withdrawal>,
     /// Digest of the swap's terms ([`crate::swap::Terms::digest`]) in a leg; otherwise random, so that nobody finds
     /// out by guessing the rest what a digest is of.
     pub terms: Fr,
-    /// Reserved for the price snapshot: 0.
+    /// Digest of a price snapshot ([`crate::market::Snapshot::digest`]), or 0.
     pub oracle: Fr,
     /// Nullifiers of the inputs.
     pub nullifiers: [Fr; 3],

@@ -35,6 +35,7 @@ pub(crate) struct Fields {
     pub(crate) fee_asset: Fr,
     pub(crate) fee: Fr,
     pub(crate) expiry: Fr,
+    pub(crate) not_before: Fr,
     pub(crate) target_asset: Fr,
     pub(crate) recipient: Fr,
 }
@@ -48,7 +49,8 @@ impl Fields {
             kind: cut(header, 0, KIND_BITS),
             fee_asset: cut(header, FEE_ASSET_AT, ASSET_BITS),
             fee: cut(header, FEE_AT, FEE_BITS),
-            expiry: cut(header, EXPIRY_AT, 256),
+            expiry: cut(header, EXPIRY_AT, EXPIRY_BITS),
+            not_before: cut(header, NOT_BEFORE_AT, 256),
             target_asset: cut(target, 0, ASSET_BITS),
             recipient: cut(target, ASSET_BITS, 256),
         }
@@ -65,6 +67,7 @@ impl Fields {
 pub(crate) const FEE_ASSET_AT: usize = KIND_BITS;
 pub(crate) const FEE_AT: usize = FEE_ASSET_AT + ASSET_BITS;
 pub(crate) const EXPIRY_AT: usize = FEE_AT + FEE_BITS;
+pub(crate) const NOT_BEFORE_AT: usize = EXPIRY_AT + EXPIRY_BITS;
 
 /// 2^exponent.
 pub(crate) fn power_of_two(exponent: usize) -> Fr {
@@ -101,7 +104,8 @@ mod tests {
                 f.kind
                     + f.fee_asset * power_of_two(FEE_ASSET_AT)
                     + f.fee * power_of_two(FEE_AT)
-                    + f.expiry * power_of_two(EXPIRY_AT),
+                    + f.expiry * power_of_two(EXPIRY_AT)
+                    + f.not_before * power_of_two(NOT_BEFORE_AT),
                 words[HEADER]
             );
             assert_eq!(

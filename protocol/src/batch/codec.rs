@@ -13,7 +13,7 @@ use crate::tree::{DEPTH, MerklePath};
 const VERSION: u8 = 1;
 
 const STATE_LEN: usize = 3 * 32 + 3 * 8;
-const HEADER_LEN: usize = 135;
+const HEADER_LEN: usize = 167;
 const PATH_LEN: usize = 8 + 3 * 32 * DEPTH;
 const LINK_LEN: usize = 3 * 32 + PATH_LEN;
 const SLOT_LEN: usize = 1 + 32 * WORDS + PATH_LEN + 3 * LINK_LEN;

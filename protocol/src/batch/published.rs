@@ -321,7 +321,7 @@ pub(super) fn read_shape(input: &mut Reader<'_>) -> Result<Shape, CodecError> {
 }
 
 impl BatchHeader {
-    /// 135 bytes. Panics if the time is out of range: there is no such encoding, and neither the
+    /// 167 bytes. Panics if the time is out of range: there is no such encoding, and neither the
     /// ledger nor a decoder makes such a header.
     pub(super) fn write(&self, out: &mut Writer) {
         assert!(self.time >> Self::TIME_BITS == 0, "time is in range");
@@ -334,6 +334,7 @@ impl BatchHeader {
         out.bytes(&self.fee_recipient);
         out.integer(self.fee_total, 16);
         out.integer(self.first_deposit.into(), 8);
+        out.element(&self.oracle);
         out.integer(self.batch_index.into(), 8);
         out.integer(self.start.into(), 8);
     }
@@ -349,6 +350,7 @@ impl BatchHeader {
             fee_recipient: input.array()?,
             fee_total: input.integer(16)?,
             first_deposit: input.u64()?,
+            oracle: input.element("oracle")?,
             batch_index: input.u64()?,
             start: input.u64()?,
         })

@@ -16,10 +16,11 @@ fn sample() -> (BatchWitness, Vec<crate::transaction::Transaction>) {
         .execute(input(Shape::S4, vec![first], vec![deposit(rng)]), &config())
         .unwrap();
     let anchor = ledger.state().note_root;
-    let transactions = vec![
+    let mut transactions = vec![
         transaction(rng, anchor, false),
         transaction(rng, anchor, true),
     ];
+    transactions[1].oracle = Fr::from(0xfeed_u64);
     let deposits = (0..3).map(|_| deposit(rng)).collect();
     let witness = ledger
         .execute(input(Shape::S4, transactions.clone(), deposits), &config())
@@ -66,7 +67,7 @@ fn data_words_stand_where_the_specification_says() {
     assert_eq!(fr_to_bytes(&words[2]), info);
     let fees: u128 = transactions.iter().map(|tx| tx.header.fee).sum();
     assert_eq!(words[3], Fr::from(fees));
-    assert_eq!(words[4..8], [1u64, 0, 2, 32].map(Fr::from));
+    assert_eq!(words[4..8], [1u64, 0xfeed, 2, 32].map(Fr::from));
     assert_eq!(words[8..16], *witness.deposits.as_flattened());
     assert_eq!(words[14..16], [Fr::from(0u64); 2]);
     for (slot, tx) in transactions.iter().enumerate() {
@@ -93,11 +94,6 @@ fn header_words_round_trip_and_refuse_stray_bits() {
             CodecError::Overflow {
                 field: "first deposit",
             },
-        ),
-        (
-            5,
-            Fr::from(1u64),
-            CodecError::Impossible { field: "oracle" },
         ),
         (
             6,
@@ -228,7 +224,7 @@ fn calldata_parts_rebuild_the_batch_and_are_strict() {
 fn published_bytes_round_trip_and_are_strict() {
     let batch = sample().0.published().unwrap();
     let bytes = batch.to_bytes();
-    assert_eq!(bytes.len(), 137 + 3 * 50 + 2 * 681 + 39);
+    assert_eq!(bytes.len(), 169 + 3 * 50 + 2 * 681 + 39);
     assert_eq!(PublishedBatch::from_bytes(&bytes), Ok(batch));
     let mut wrong = bytes.clone();
     wrong[0] = 0;
@@ -272,7 +268,7 @@ fn witness_bytes_round_trip_and_are_strict() {
         with(2, 0xff),
         Err(CodecError::NotCanonical { field: "note root" })
     );
-    let first_slot = 2 + 2 * 120 + 135 + 4 * 64;
+    let first_slot = 2 + 2 * 120 + 167 + 4 * 64;
     assert_eq!(
         with(first_slot, 2),
         Err(CodecError::NotCanonical { field: "active" })
@@ -373,6 +369,7 @@ fn vector() -> Value {
             "feeRecipient": hex_of(&batch.header.fee_recipient),
             "feeTotal": fr_to_hex(&Fr::from(batch.header.fee_total)),
             "firstDeposit": batch.header.first_deposit,
+            "oracle": fr_to_hex(&batch.header.oracle),
             "batchIndex": batch.header.batch_index,
             "start": batch.header.start,
         },

@@ -80,6 +80,14 @@ impl NoteData {
         Ok(Self(out))
     }
 
+    /// Words 24 and 25: the opening of output 0, where the transaction is a step of a position
+    /// (spec: *Collateral*).
+    #[must_use]
+    pub fn opening_words(&self) -> [Fr; 2] {
+        let [first, second, ..] = self.to_words();
+        [first, second]
+    }
+
     /// The ciphertext and tag of output `index` < 3.
     pub(super) fn ciphertext(&self, index: usize) -> &[u8] {
         &self.0[OFFSETS[index]..OFFSETS[index + 1]]

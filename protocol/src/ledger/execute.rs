@@ -3,8 +3,10 @@
 use ark_bn254::Fr;
 use rayon::prelude::*;
 
-use super::rules::{not_expired, paired, well_formed};
-use super::{Config, Deposit, HistoricalError, Ledger, State, StatelessError, UnpairedLeg};
+use super::rules::{in_time, paired, snapshot_of, well_formed};
+use super::{
+    Config, Deposit, HistoricalError, Ledger, MixedSnapshots, State, StatelessError, UnpairedLeg,
+};
 use crate::batch::{BatchHeader, BatchWitness, PublishedBatch, Shape, SlotWitness};
 use crate::nullifier_tree::NullifierError;
 use crate::transaction::{Transaction, WORDS};
@@ -74,6 +76,9 @@ pub enum ExecuteError {
     /// A swap's leg stands alone.
     #[error(transparent)]
     Unpaired(#[from] UnpairedLeg),
+    /// Two transactions name different price snapshots.
+    #[error(transparent)]
+    Snapshot(#[from] MixedSnapshots),
     /// Two transactions of the batch spend one note.
     #[error(transparent)]
     Nullifier(NullifierError),
@@ -138,7 +143,7 @@ impl Ledger {
         config: &Config,
     ) -> Result<BatchWitness, ExecuteError> {
         let shape = input.shape;
-        self.check_batch(&input, config)?;
+        let oracle = self.check_batch(&input, config)?;
         let old = self.state;
         let start = shape.start(old.leaf_count);
         self.check_room(shape, start)?;
@@ -191,6 +196,7 @@ impl Ledger {
             // At most 64 fees below 2⁹⁶.
             fee_total: input.transactions.iter().map(|tx| tx.header.fee).sum(),
             first_deposit: old.deposit_count,
+            oracle,
             batch_index: old.batch_index,
             start,
         };
@@ -256,7 +262,7 @@ impl Ledger {
 
     /// Everything that can be said against a batch before the trees are touched, except for
     /// nullifiers that occur twice in it.
-    fn check_batch(&self, input: &BatchInput, config: &Config) -> Result<(), ExecuteError> {
+    fn check_batch(&self, input: &BatchInput, config: &Config) -> Result<Fr, ExecuteError> {
         let slots = input.shape.slots();
         if input.transactions.len() > slots {
             return Err(ExecuteError::TooManyTransactions {
@@ -282,7 +288,7 @@ impl Ledger {
             .par_iter()
             .enumerate()
             .map(|(slot, transaction)| {
-                not_expired(transaction, input.time)
+                in_time(transaction, input.time)
                     .and_then(|()| well_formed(transaction, config))
                     .map_err(|source| ExecuteError::Stateless { slot, source })?;
                 self.historical(transaction, &input.assets_root)
@@ -290,7 +296,8 @@ impl Ledger {
             })
             .collect();
         checks.into_iter().collect::<Result<(), _>>()?;
-        Ok(paired(&input.transactions)?)
+        paired(&input.transactions)?;
+        Ok(snapshot_of(&input.transactions)?)
     }
 
     fn check_room(&self, shape: Shape, start: u64) -> Result<(), TreeError> {

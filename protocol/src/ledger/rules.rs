@@ -1,6 +1,7 @@
 //! Rules of admission that need no proof (spec: *Transaction*, admission).
 
 use ark_bn254::Fr;
+use ark_ff::Zero;
 
 use super::{Config, Ledger};
 use crate::asset::AssetId;
@@ -18,7 +19,7 @@ pub enum StatelessError {
     /// Padding is not for admission.
     #[error("a no-op is not admitted")]
     NoOp,
-    /// Fee or expiry beyond their widths.
+    /// Fee or times beyond their widths.
     #[error(transparent)]
     Header(#[from] CodecError),
     /// 0 and r − 1 are no nullifiers.
@@ -86,9 +87,14 @@ pub enum StatelessError {
     /// A swap's leg without terms.
     #[error("terms are missing")]
     TermsMissing,
-    /// The word that is reserved for the price snapshot is not 0.
-    #[error("reserved word oracle is not zero")]
-    Oracle,
+    /// It is too early for the transaction.
+    #[error("valid from {not_before}, it is {now}")]
+    TooEarly {
+        /// First second at which it is valid.
+        not_before: u64,
+        /// Time of the check.
+        now: u64,
+    },
     /// The ephemeral y is not that of a point in the prime subgroup, or is the identity's.
     #[error("ephemeral key is not a point of the prime subgroup")]
     Ephemeral,
@@ -119,8 +125,16 @@ pub struct UnpairedLeg {
     pub slot: usize,
 }
 
-/// All stateless rules of admission at time `now` (Unix seconds): [`well_formed`], and an expiry
-/// from `now` to [`MAX_EXPIRY_AHEAD`] later, both inclusive.
+/// A transaction that names another price snapshot than one before it (rule B21).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("B21: slot {slot} names another price snapshot than a slot before it")]
+pub struct MixedSnapshots {
+    /// Transaction slot.
+    pub slot: usize,
+}
+
+/// All stateless rules of admission at time `now` (Unix seconds): [`well_formed`], valid now, and an expiry
+/// at most [`MAX_EXPIRY_AHEAD`] later, inclusive.
 ///
 /// # Errors
 /// The first [`StatelessError`].
@@ -131,18 +145,22 @@ pub fn stateless(
 ) -> Result<(), StatelessError> {
     let expiry = transaction.header.expiry;
     let latest = now.saturating_add(MAX_EXPIRY_AHEAD);
-    not_expired(transaction, now)?;
+    in_time(transaction, now)?;
     if expiry > latest {
         return Err(StatelessError::ExpiryTooFar { expiry, latest });
     }
     well_formed(transaction, config)
 }
 
-/// B5: time ≤ expiry.
-pub(super) fn not_expired(transaction: &Transaction, now: u64) -> Result<(), StatelessError> {
-    let expiry = transaction.header.expiry;
+/// B5 and B22: not before ≤ time ≤ expiry.
+pub(super) fn in_time(transaction: &Transaction, now: u64) -> Result<(), StatelessError> {
+    let header = &transaction.header;
+    let (expiry, not_before) = (header.expiry, header.not_before);
     if expiry < now {
         return Err(StatelessError::Expired { expiry, now });
+    }
+    if not_before > now {
+        return Err(StatelessError::TooEarly { not_before, now });
     }
     Ok(())
 }
@@ -173,9 +191,6 @@ pub fn well_formed(transaction: &Transaction, config: &Config) -> Result<(), Sta
     withdrawal(transaction)?;
     if header.kind.side().is_some() && transaction.terms == zero {
         return Err(StatelessError::TermsMissing);
-    }
-    if transaction.oracle != zero {
-        return Err(StatelessError::Oracle);
     }
     for (input, nullifier) in transaction.nullifiers.iter().enumerate() {
         if *nullifier == zero || *nullifier == maximum() {
@@ -234,6 +249,25 @@ pub fn paired(transactions: &[Transaction]) -> Result<(), UnpairedLeg> {
         };
     }
     Ok(())
+}
+
+/// B21: the one price snapshot that transactions name, 0 if none does.
+///
+/// # Errors
+/// The first slot whose transaction names another one than a transaction before it.
+pub fn snapshot_of(transactions: &[Transaction]) -> Result<Fr, MixedSnapshots> {
+    let mut named = Fr::from(0u64);
+    for (slot, transaction) in transactions.iter().enumerate() {
+        let oracle = transaction.oracle;
+        if oracle.is_zero() || oracle == named {
+            continue;
+        }
+        if !named.is_zero() {
+            return Err(MixedSnapshots { slot });
+        }
+        named = oracle;
+    }
+    Ok(named)
 }
 
 /// Whether `second` is side B of the swap whose side A is `first`.

@@ -27,7 +27,7 @@ impl Terms {
     /// Length of the wire form in bytes.
     pub const ENCODED_LEN: usize = 1 + 2 * (2 + 16 + ADDRESS_LEN) + 5 + super::SALT_LEN;
 
-    /// Version 1, then of leg A and leg B: asset 2, amount 16, receiver's address 64; expiry 5; salt 16.
+    /// Terms of cash against cash: version 1, then of leg A and leg B: asset 2, amount 16, receiver's address 64; expiry 5; salt 16.
     /// Integers are big-endian.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -61,10 +61,7 @@ impl Terms {
             return Err(TermsDecodeError::Codec(CodecError::Version(version)));
         }
         let mut leg = || -> Result<(Leg, Address), TermsDecodeError> {
-            let leg = Leg {
-                asset: AssetId(input.u16()?),
-                value: input.integer(16)?,
-            };
+            let leg = Leg::cash(AssetId(input.u16()?), input.integer(16)?);
             Ok((leg, Address::from_bytes(&input.array()?)?))
         };
         let (a, b) = (leg()?, leg()?);

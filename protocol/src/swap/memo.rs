@@ -4,9 +4,16 @@
 use super::{Exchange, Leg, SALT_LEN, Salt, Side};
 use crate::asset::AssetId;
 use crate::encryption::{MEMO_LEN, Memo};
+use crate::note::NoteClass;
 
-/// First byte of the memo of a leg, by side. No UTF-8 text begins with either.
-const MARK: [u8; 2] = [0xff, 0xfe];
+/// First byte of the memo of a leg, by the class of what the other leg delivers and by side. No UTF-8 text
+/// begins with any.
+const MARK: [(u8, NoteClass, Side); 4] = [
+    (0xff, NoteClass::Cash, Side::A),
+    (0xfe, NoteClass::Cash, Side::B),
+    (0xfd, NoteClass::Position, Side::A),
+    (0xfc, NoteClass::Position, Side::B),
+];
 
 const ASSET_AT: usize = 1 + SALT_LEN;
 const VALUE_AT: usize = ASSET_AT + 2;
@@ -14,29 +21,32 @@ const VALUE_AT: usize = ASSET_AT + 2;
 const _: () = assert!(VALUE_AT + 16 == MEMO_LEN);
 
 impl Exchange {
-    /// The memo of a side's delivery: mark of the side (1) ‖ salt (16) ‖ asset (2) and value (16) of the other
+    /// The memo of a side's delivery of cash: mark (1) ‖ salt (16) ‖ asset (2) and value (16) of the other
     /// leg, big-endian.
     #[must_use]
     pub fn memo(&self, side: Side) -> Memo {
         let counter = self.leg(side.other());
+        let (mark, ..) = MARK
+            .into_iter()
+            .find(|(_, class, of)| (*class, *of) == (counter.class, side))
+            .expect("every class and side has a mark");
         let mut bytes = [0; MEMO_LEN];
-        bytes[0] = MARK[side.index()];
+        bytes[0] = mark;
         bytes[1..ASSET_AT].copy_from_slice(self.salt.as_bytes());
         bytes[ASSET_AT..VALUE_AT].copy_from_slice(&counter.asset.0.to_be_bytes());
         bytes[VALUE_AT..].copy_from_slice(&counter.value.to_be_bytes());
         Memo::from_bytes(bytes)
     }
 
-    /// The exchange, and the side that delivered, of a note of this asset and value with this memo.
+    /// The exchange, and the side that delivered, of a cash note of this asset and value with this memo.
     /// Nothing is proven by it: the note's commitment decides.
     #[must_use]
     pub fn from_memo(delivered: Leg, memo: &Memo) -> Option<(Side, Self)> {
         let bytes = memo.as_bytes();
-        let side = Side::BOTH
-            .into_iter()
-            .find(|side| MARK[side.index()] == bytes[0])?;
+        let (_, class, side) = MARK.into_iter().find(|(mark, ..)| *mark == bytes[0])?;
         let asset = bytes[ASSET_AT..VALUE_AT].first_chunk()?;
         let counter = Leg {
+            class,
             asset: AssetId(u16::from_be_bytes(*asset)),
             value: u128::from_be_bytes(*bytes[VALUE_AT..].first_chunk()?),
         };

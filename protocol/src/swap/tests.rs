@@ -15,14 +15,8 @@ fn keys(byte: u8) -> ViewingKey {
 fn exchange() -> Exchange {
     Exchange {
         legs: [
-            Leg {
-                asset: AssetId(3),
-                value: 10_000_000,
-            },
-            Leg {
-                asset: AssetId(5),
-                value: 3_000_000_000_000_000_000,
-            },
+            Leg::cash(AssetId(3), 10_000_000),
+            Leg::cash(AssetId(5), 3_000_000_000_000_000_000),
         ],
         salt: Salt::from_bytes([0x5a; SALT_LEN]),
     }
@@ -151,7 +145,7 @@ proptest! {
     fn encodings_and_memos_round_trip(
         assets in any::<[u16; 2]>(), values in any::<[u128; 2]>(), salt: [u8; SALT_LEN], expiry in 0u64..1 << 40,
     ) {
-        let legs = [0, 1].map(|i| Leg { asset: AssetId(assets[i]), value: values[i] });
+        let legs = [0, 1].map(|i| Leg::cash(AssetId(assets[i]), values[i]));
         let exchange = Exchange { legs, salt: Salt::from_bytes(salt) };
         for side in Side::BOTH {
             let memo = exchange.memo(side);

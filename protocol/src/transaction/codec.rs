@@ -62,12 +62,12 @@ pub enum CodecError {
 impl Transaction {
     /// Length of the wire form in bytes.
     pub const ENCODED_LEN: usize =
-        1 + 32 + (1 + 2 + 12 + 5) + (2 + 20 + 16) + 32 * (3 + 3 + 3 + 1 + 9) + NOTE_DATA_LEN;
+        1 + 32 + (1 + 2 + 12 + 5 + 5) + (2 + 20 + 16) + 32 * (3 + 3 + 3 + 1 + 9) + NOTE_DATA_LEN;
 
     /// Wire form; integers and elements big-endian.
     ///
     /// # Panics
-    /// If fee or expiry are out of range (see [`Header::check_range`]): there is no such encoding.
+    /// If fee or a time is out of range (see [`Header::check_range`]): there is no such encoding.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         self.header
@@ -80,6 +80,7 @@ impl Transaction {
         out.integer(self.header.fee_asset.0.into(), 2);
         out.integer(self.header.fee, 12);
         out.integer(self.header.expiry.into(), 5);
+        out.integer(self.header.not_before.into(), 5);
         let (asset, recipient, amount) = self
             .withdrawal
             .map_or((0, [0u8; 20], 0), |w| (w.asset.0, w.recipient, w.amount));
@@ -119,6 +120,7 @@ impl Transaction {
             fee_asset: AssetId(input.u16()?),
             fee: input.integer(12)?,
             expiry: input.integer(5)? as u64,
+            not_before: input.integer(5)? as u64,
         };
         let withdrawal = Withdrawal {
             asset: AssetId(input.u16()?),

@@ -31,10 +31,7 @@ fn id(text: &str) -> Answer<Id> {
 
 async fn leg(wallet: &Wallet, request: &AmountRequest) -> Answer<Leg> {
     let asset = wallet.asset(&request.asset).await?;
-    Ok(Leg {
-        asset: asset.id,
-        value: amount::parse(&request.amount, asset.token.decimals)?,
-    })
+    Ok(Leg::cash(asset.id, amount::parse(&request.amount, asset.token.decimals)?))
 }
 
 /// Asks counterparties for quotes: what they would give for an amount, or want for one.

@@ -243,10 +243,7 @@ mod tests {
             0u64..1 << 40,
         )
             .prop_filter_map("no terms", move |(assets, values, salt, expiry)| {
-                let legs = [0, 1].map(|i| Leg {
-                    asset: AssetId(assets[i]),
-                    value: values[i],
-                });
+                let legs = [0, 1].map(|i| Leg::cash(AssetId(assets[i]), values[i]));
                 let salt = Salt::from_bytes(salt);
                 Terms::new(Exchange { legs, salt }, [address(1), address(2)], expiry).ok()
             })

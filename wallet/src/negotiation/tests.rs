@@ -41,14 +41,8 @@ fn registered(asset: AssetId) -> bool {
 
 /// The maker is 1, the taker 2.
 fn offer(byte: u8, rfq: Option<Id>, maker: Side, expiry: u64) -> Offer {
-    let mut legs = [Leg {
-        asset: DOLLAR,
-        value: 500,
-    }; 2];
-    legs[maker.index()] = Leg {
-        asset: GOLD,
-        value: 3,
-    };
+    let mut legs = [Leg::cash(DOLLAR, 500); 2];
+    legs[maker.index()] = Leg::cash(GOLD, 3);
     let mut receivers = [address(1); 2];
     receivers[maker.index()] = address(2);
     let salt = Salt::from_bytes([byte; 16]);

@@ -6,7 +6,7 @@ use crate::gadgets::{Builder, Num, Synthesis, inverse_or_zero};
 use crate::raw::RawWitness;
 use crate::words::{
     AMOUNT, ASSET_BITS, EXPIRY_AT, EXPIRY_BITS, FEE_ASSET_AT, FEE_AT, FEE_BITS, Fields, HEADER,
-    ORACLE, RECIPIENT_BITS, TARGET, VALUE_BITS, Words, fits, power_of_two,
+    NOT_BEFORE_AT, ORACLE, RECIPIENT_BITS, TARGET, VALUE_BITS, Words, fits, power_of_two,
 };
 use ark_bn254::Fr;
 use ark_ff::Zero;
@@ -17,7 +17,7 @@ pub(crate) fn check(words: &Words) -> Result<Fields, Rule> {
     if ![0u64, 1, 2, 3, 4].map(Fr::from).contains(&fields.kind) {
         return Err(Rule::T1);
     }
-    if !fits(fields.expiry, EXPIRY_BITS)
+    if !fits(fields.not_before, EXPIRY_BITS)
         || !fits(fields.recipient, RECIPIENT_BITS)
         || !fits(words[AMOUNT], VALUE_BITS)
     {
@@ -35,6 +35,7 @@ pub(crate) struct HeaderWires {
     pub(crate) fee_asset: Num,
     pub(crate) fee: Num,
     pub(crate) expiry: Num,
+    pub(crate) not_before: Num,
     /// In range by T12: it is the id of a slot, or zero.
     pub(crate) target_asset: Num,
     pub(crate) recipient: Num,
@@ -85,13 +86,16 @@ pub(crate) fn constrain(
     let fee_asset = b.witness(fields.fee_asset)?;
     let fee = b.witness(fields.fee)?;
     let expiry = b.witness(fields.expiry)?;
+    let not_before = b.witness(fields.not_before)?;
     let header = kind
         .plus(&fee_asset.times(power_of_two(FEE_ASSET_AT)))
         .plus(&fee.times(power_of_two(FEE_AT)))
-        .plus(&expiry.times(power_of_two(EXPIRY_AT)));
+        .plus(&expiry.times(power_of_two(EXPIRY_AT)))
+        .plus(&not_before.times(power_of_two(NOT_BEFORE_AT)));
     b.equal(&header, &words[HEADER])?;
     range(b, &fee, FEE_BITS)?;
     range(b, &expiry, EXPIRY_BITS)?;
+    range(b, &not_before, EXPIRY_BITS)?;
     let target_asset = b.witness(fields.target_asset)?;
     let recipient = b.witness(fields.recipient)?;
     let target = target_asset.plus(&recipient.times(power_of_two(ASSET_BITS)));
@@ -106,6 +110,7 @@ pub(crate) fn constrain(
         fee_asset,
         fee,
         expiry,
+        not_before,
         target_asset,
         recipient,
         amount: words[AMOUNT].clone(),

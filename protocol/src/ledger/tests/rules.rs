@@ -40,6 +40,7 @@ fn stateless_rules_each_refuse() {
             "fee",
         ),
         (|tx| tx.header.expiry = 1 << 40, "expiry"),
+        (|tx| tx.header.not_before = 1 << 40, "not before"),
     ] {
         let mut tx = transaction(&mut rng(1), zero, false);
         edit(&mut tx);
@@ -96,10 +97,6 @@ fn stateless_rules_each_refuse() {
         refuse(|tx| tx.withdrawal.as_mut().unwrap().recipient = [0; 20]),
         StatelessError::WithdrawalRecipient
     );
-    assert_eq!(
-        refuse(|tx| tx.oracle = Fr::from(1u64)),
-        StatelessError::Oracle
-    );
     // The identity, a point of order two, and a y without x.
     for y in [Fr::from(1u64), -Fr::from(1u64), Fr::from(2u64)] {
         assert_eq!(refuse(|tx| tx.ephemeral = y), StatelessError::Ephemeral);
@@ -130,6 +127,51 @@ fn expiry_is_inclusive_and_at_most_a_day_ahead() {
         ledger
             .execute(input(Shape::S4, vec![tx], vec![]), &config())
             .unwrap();
+    }
+}
+
+#[test]
+fn a_transaction_is_valid_from_its_first_second_on() {
+    assert_eq!(
+        refuse(|tx| tx.header.not_before = NOW + 1),
+        StatelessError::TooEarly {
+            not_before: NOW + 1,
+            now: NOW
+        }
+    );
+    let mut ledger = Ledger::new();
+    let mut tx = transaction(&mut rng(1), ledger.state().note_root, false);
+    tx.header.not_before = NOW;
+    assert_eq!(stateless(&tx, &config(), NOW), Ok(()));
+    ledger
+        .execute(input(Shape::S4, vec![tx], vec![]), &config())
+        .unwrap();
+}
+
+#[test]
+fn a_batch_has_one_snapshot_or_none() {
+    let rng = &mut rng(9);
+    let anchor = Ledger::new().state().note_root;
+    let mut execute = |named: &[u64]| {
+        let transactions = named
+            .iter()
+            .map(|oracle| {
+                let mut tx = transaction(rng, anchor, false);
+                tx.oracle = Fr::from(*oracle);
+                tx
+            })
+            .collect();
+        Ledger::new()
+            .execute(input(Shape::S4, transactions, vec![]), &config())
+            .map(|batch| batch.header.oracle)
+    };
+    assert_eq!(execute(&[0, 0]), Ok(Fr::from(0u64)));
+    assert_eq!(execute(&[0, 7, 0, 7]), Ok(Fr::from(7u64)));
+    for (named, slot) in [(&[7, 8][..], 1), (&[0, 7, 0, 8], 3), (&[8, 8, 7], 2)] {
+        assert_eq!(
+            execute(named),
+            Err(ExecuteError::Snapshot(MixedSnapshots { slot }))
+        );
     }
 }
 

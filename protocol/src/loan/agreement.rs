@@ -1,0 +1,164 @@
+//! What two parties agree on before a loan is opened, and its wire form (spec: *Collateral*).
+
+use std::fmt;
+
+use super::{Loan, LoanError, Position};
+use crate::asset::AssetId;
+use crate::keys::{Address, AddressError};
+use crate::note::NoteClass;
+use crate::swap::{Exchange, Leg, Salt, Side, Terms, TermsError};
+use crate::transaction::CodecError;
+use crate::transaction::wire::{Reader, Writer};
+
+/// First byte of an encoded agreement.
+const VERSION: u8 = 1;
+
+/// A loan and the swap that opens it. Its `Debug` form shows nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Agreement {
+    /// The loan.
+    pub loan: Loan,
+    /// Collateral at the opening, in base units.
+    pub collateral: u128,
+    /// The side of the swap that is the borrower's.
+    pub borrower_side: Side,
+    /// Last second of Unix time at which the loan may be opened.
+    pub expiry: u64,
+}
+
+/// Why bytes are no agreement.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AgreementDecodeError {
+    /// Not the encoding of anything.
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+    /// A party is no address.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// Encoded well, but no loan.
+    #[error(transparent)]
+    Loan(#[from] LoanError),
+    /// Encoded well, but not to be opened by any swap.
+    #[error(transparent)]
+    Terms(#[from] TermsError),
+}
+
+impl Agreement {
+    /// Length of the wire form in bytes.
+    pub const ENCODED_LEN: usize = 1 + 2 * 64 + 2 * 2 + 16 + 3 + 2 * 5 + 1 + 16 + 16 + 1 + 5;
+
+    /// The position that the opening makes.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        Position {
+            collateral: self.collateral,
+            debt: self.loan.opening_debt(),
+        }
+    }
+
+    /// The terms of the swap that opens the loan.
+    ///
+    /// # Errors
+    /// The first [`TermsError`].
+    pub fn terms(&self) -> Result<Terms, TermsError> {
+        let loan = &self.loan;
+        let secured = Leg {
+            class: NoteClass::Position,
+            asset: loan.collateral,
+            value: self.collateral,
+        };
+        let lent = Leg::cash(loan.debt, loan.principal);
+        let zero = ark_bn254::Fr::from(0u64);
+        let aux = loan.aux(&loan.opening_debt());
+        let (legs, receivers, aux) = match self.borrower_side {
+            Side::A => ([secured, lent], [loan.lender, loan.borrower], [aux, zero]),
+            Side::B => ([lent, secured], [loan.borrower, loan.lender], [zero, aux]),
+        };
+        let exchange = Exchange {
+            legs,
+            salt: loan.salt.clone(),
+        };
+        Terms::with_aux(exchange, receivers, aux, self.expiry)
+    }
+
+    /// Version 1, borrower 64, lender 64, collateral asset 2, debt asset 2, principal 16, rate 3, start 5,
+    /// maturity 5, market 1, salt 16, collateral 16, borrower's side 1 (0 is A), expiry 5. Integers are
+    /// big-endian.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let loan = &self.loan;
+        let mut out = Writer::with_capacity(Self::ENCODED_LEN);
+        out.bytes(&[VERSION]);
+        out.bytes(&loan.borrower.to_bytes());
+        out.bytes(&loan.lender.to_bytes());
+        out.integer(loan.collateral.0.into(), 2);
+        out.integer(loan.debt.0.into(), 2);
+        out.integer(loan.principal, 16);
+        out.integer(loan.rate.into(), 3);
+        out.integer(loan.start.into(), 5);
+        out.integer(loan.maturity.into(), 5);
+        out.bytes(&[loan.market]);
+        out.bytes(loan.salt.as_bytes());
+        out.integer(self.collateral, 16);
+        out.bytes(&[self.borrower_side.index() as u8]);
+        out.integer(self.expiry.into(), 5);
+        out.finish()
+    }
+
+    /// Inverse of [`Agreement::to_bytes`]; accepts no other encoding, and only loans that make sense.
+    ///
+    /// # Errors
+    /// [`AgreementDecodeError`] naming the first thing that is wrong.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, AgreementDecodeError> {
+        if bytes.len() != Self::ENCODED_LEN {
+            return Err(AgreementDecodeError::Codec(CodecError::Length {
+                expected: Self::ENCODED_LEN,
+                found: bytes.len(),
+            }));
+        }
+        let mut input = Reader::new(bytes);
+        let version = input.u8()?;
+        if version != VERSION {
+            return Err(AgreementDecodeError::Codec(CodecError::Version(version)));
+        }
+        let loan = Loan {
+            borrower: Address::from_bytes(&input.array()?)?,
+            lender: Address::from_bytes(&input.array()?)?,
+            collateral: AssetId(input.u16()?),
+            debt: AssetId(input.u16()?),
+            principal: input.integer(16)?,
+            rate: input.integer(3)? as u32,
+            start: input.integer(5)? as u64,
+            maturity: input.integer(5)? as u64,
+            market: input.u8()?,
+            salt: Salt::from_bytes(input.array()?),
+        };
+        let collateral = input.integer(16)?;
+        let borrower_side = match input.u8()? {
+            0 => Side::A,
+            1 => Side::B,
+            _ => {
+                return Err(AgreementDecodeError::Codec(CodecError::NotCanonical {
+                    field: "side",
+                }));
+            }
+        };
+        let expiry = input.integer(5)? as u64;
+        input.finish()?;
+        loan.check()?;
+        let agreement = Self {
+            loan,
+            collateral,
+            borrower_side,
+            expiry,
+        };
+        agreement.terms()?;
+        Ok(agreement)
+    }
+}
+
+impl fmt::Debug for Agreement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Agreement(..)")
+    }
+}

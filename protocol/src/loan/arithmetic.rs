@@ -1,0 +1,86 @@
+//! Interest, cover and seizure, exact (spec: *Collateral*, Arithmetic).
+
+use ruint::aliases::U512;
+
+use crate::market::BASIS;
+
+/// What a rate is a fraction of: a million, times the seconds of a year of 365 days.
+pub const RATE_PERIOD: u64 = 1_000_000 * 365 * 24 * 60 * 60;
+
+/// The least part of collateral or debt by which a step improves: one in so many.
+pub const IMPROVEMENT: u128 = 256;
+
+/// 10¹⁸: base units of collateral that a price is of.
+const SCALE: u64 = 1_000_000_000_000_000_000;
+
+fn wide(value: impl TryInto<U512>) -> U512 {
+    value
+        .try_into()
+        .unwrap_or_else(|_| unreachable!("no integer is wider than 512 bits"))
+}
+
+/// ⌈debt·rate·elapsed / (10⁶·31,536,000)⌉, elapsed in seconds; `None` from 2¹²⁸ up.
+#[must_use]
+pub fn interest(debt: u128, rate: u32, elapsed: u64) -> Option<u128> {
+    let due = wide(debt) * wide(rate) * wide(elapsed);
+    due.div_ceil(wide(RATE_PERIOD)).try_into().ok()
+}
+
+/// The debt at `to`, of a debt accrued to `from`: with the interest of the time between, if `to` is later. `None`
+/// from 2¹²⁸ up.
+#[must_use]
+pub fn accrue(debt: u128, rate: u32, from: u64, to: u64) -> Option<u128> {
+    debt.checked_add(interest(debt, rate, to.saturating_sub(from))?)
+}
+
+/// collateral·price·(10⁴ − haircut) ≥ margin·debt·10¹⁸; haircut and margin in basis points.
+#[must_use]
+pub fn covers(collateral: u128, price: u128, haircut: u16, debt: u128, margin: u32) -> bool {
+    let counted = wide(BASIS.saturating_sub(haircut.into()));
+    wide(collateral) * wide(price) * counted >= wide(margin) * wide(debt) * wide(SCALE)
+}
+
+/// The least collateral that covers a debt; `None` if none below 2¹²⁸ does.
+#[must_use]
+pub fn needed(price: u128, haircut: u16, debt: u128, margin: u32) -> Option<u128> {
+    if debt == 0 {
+        return Some(0);
+    }
+    let counted = wide(price) * wide(BASIS.saturating_sub(haircut.into()));
+    if counted.is_zero() {
+        return None;
+    }
+    let required = wide(margin) * wide(debt) * wide(SCALE);
+    required.div_ceil(counted).try_into().ok()
+}
+
+/// seized·price·10⁴ < debt·(10⁴ + bonus)·10¹⁸ + price·10⁴.
+#[must_use]
+pub fn seizable(seized: u128, price: u128, debt: u128, bonus: u16) -> bool {
+    let unit = wide(price) * wide(BASIS);
+    let claim = wide(debt) * wide(BASIS + u32::from(bonus)) * wide(SCALE);
+    wide(seized) * unit < claim + unit
+}
+
+/// The most of a collateral that is [`seizable`] at a price that is not 0.
+#[must_use]
+pub fn most_seizable(collateral: u128, price: u128, debt: u128, bonus: u16) -> u128 {
+    let unit = wide(price) * wide(BASIS);
+    let claim = wide(debt) * wide(BASIS + u32::from(bonus)) * wide(SCALE);
+    if unit.is_zero() {
+        return 0;
+    }
+    let most: u128 = claim.div_ceil(unit).try_into().unwrap_or(u128::MAX);
+    most.min(collateral)
+}
+
+/// Whether a step makes a position less risky whatever the price: no collateral leaves, and what is added to it or
+/// repaid is at least one in [`IMPROVEMENT`]. `debt` is what was owed before the repayment.
+#[must_use]
+pub fn improves(collateral: [u128; 2], debt: u128, repaid: u128) -> bool {
+    let [before, after] = collateral;
+    let large = |part: u128, whole: u128| wide(part) * wide(IMPROVEMENT) >= wide(whole);
+    after
+        .checked_sub(before)
+        .is_some_and(|added| large(added, before) || large(repaid, debt))
+}

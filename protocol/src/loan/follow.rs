@@ -1,0 +1,145 @@
+//! Following a position from step to step, and finding it again (spec: *Collateral*, Recovery).
+
+use ark_bn254::Fr;
+
+use super::opening::Opening;
+use super::{Debt, Loan, Position, accrue, step_keys};
+use crate::encryption::PublishedOutputs;
+use crate::keys::Address;
+use crate::note::{Note, NoteClass};
+use crate::swap::{Exchange, Side};
+
+/// How a loan ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The borrower paid all that was owed.
+    Closed,
+    /// The lender took collateral.
+    Liquidated,
+}
+
+/// What a step left. Its notes are checked against the transaction's commitments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Successor {
+    /// Output 0: the position, or what is left of the collateral, the borrower's cash.
+    pub note: Note,
+    /// The state behind `note`, unless the loan ended.
+    pub position: Option<Position>,
+    /// Output 1, cash of the lender's, if something was repaid.
+    pub repayment: Option<Note>,
+    /// How the loan ended, if it did.
+    pub end: Option<End>,
+}
+
+impl Loan {
+    /// Reads the step that spent a position from what its transaction published. `None` if it is no step on it.
+    #[must_use]
+    pub fn follow(&self, before: &Position, published: &PublishedOutputs) -> Option<Successor> {
+        let sequence = before.debt.sequence.checked_add(1)?;
+        let keys = step_keys(&self.salt, sequence);
+        let [cm0, cm1, _] = published.commitments;
+        let opening = Opening::unseal(&published.note_data.opening_words(), &keys, &cm0);
+        let debt = Debt {
+            amount: opening.debt,
+            accrued: opening.accrued,
+            sequence,
+        };
+        let open = debt.amount != 0;
+        let position = Position {
+            collateral: opening.value,
+            debt,
+        };
+        let note = if open {
+            self.note(&position, keys.rcm)
+        } else {
+            Note::cash(
+                self.collateral,
+                opening.value,
+                self.borrower.owner,
+                keys.rcm,
+            )
+        };
+        if note.commitment() != cm0 {
+            return None;
+        }
+        // It is accrued to no later than what it says, and if that is no later than before there is no interest.
+        let owed = self.owed(&before.debt, opening.accrued)?;
+        let repaid = owed.checked_sub(opening.debt)?;
+        let payment = Note::cash(self.debt, repaid, self.lender.owner, keys.repayment);
+        let paid = payment.commitment() == cm1;
+        let repayment = (repaid != 0 && paid).then_some(payment);
+        Some(Successor {
+            note,
+            end: match (open, &repayment) {
+                (true, _) => None,
+                (false, Some(_)) => Some(End::Closed),
+                (false, None) => Some(End::Liquidated),
+            },
+            position: open.then_some(position),
+            repayment,
+        })
+    }
+
+    /// The loan that a swap opened, and its position with its note: from the exchange, the parties, and what the borrower's leg
+    /// published. `None` if `side`, the borrower's, delivered no such position.
+    #[must_use]
+    pub fn recover(
+        exchange: &Exchange,
+        side: Side,
+        borrower: Address,
+        lender: Address,
+        published: &PublishedOutputs,
+    ) -> Option<(Self, Position, Note)> {
+        let (secured, lent) = (exchange.leg(side), exchange.leg(side.other()));
+        if secured.class != NoteClass::Position || lent.class != NoteClass::Cash {
+            return None;
+        }
+        let cm0: Fr = published.commitments[0];
+        let words = published.note_data.opening_words();
+        let opening = Opening::unseal(&words, &step_keys(&exchange.salt, 0), &cm0);
+        let loan = Self {
+            borrower,
+            lender,
+            collateral: secured.asset,
+            debt: lent.asset,
+            principal: lent.value,
+            rate: opening.rate,
+            start: opening.start,
+            maturity: opening.maturity,
+            market: opening.market,
+            salt: exchange.salt.clone(),
+        };
+        loan.check().ok()?;
+        let position = Position {
+            collateral: secured.value,
+            debt: loan.opening_debt(),
+        };
+        let note = loan.note(&position, exchange.blindings()[side.index()]);
+        (note.commitment() == cm0).then_some((loan, position, note))
+    }
+
+    /// What the opening of a state says of this loan; `value` is that of output 0.
+    #[must_use]
+    pub fn opening(&self, value: u128, debt: &Debt) -> Opening {
+        Opening {
+            value,
+            accrued: debt.accrued,
+            maturity: self.maturity,
+            debt: debt.amount,
+            start: self.start,
+            rate: self.rate,
+            market: self.market,
+        }
+    }
+
+    /// The debt after a step at `time` that repays; `None` if more is repaid than is owed, or too much is owed.
+    #[must_use]
+    pub fn debt_after(&self, before: &Debt, time: u64, repaid: u128) -> Option<Debt> {
+        let owed = accrue(before.amount, self.rate, before.accrued, time)?;
+        Some(Debt {
+            amount: owed.checked_sub(repaid)?,
+            accrued: before.accrued.max(time),
+            sequence: before.sequence.checked_add(1)?,
+        })
+    }
+}

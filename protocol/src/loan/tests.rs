@@ -1,0 +1,567 @@
+use super::*;
+use crate::EdwardsAffine;
+use crate::encryption::{
+    EphemeralKey, OutputPlaintext, PublishedOutputs, audit_encrypt, encrypt_outputs, encrypt_step,
+    outgoing_recipients, trial_decrypt,
+};
+use crate::keys::{Seed, ViewingKey, unaudited};
+use crate::swap::{SALT_LEN, Side, TermsError};
+use crate::transaction::CodecError;
+use proptest::prelude::*;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha20Rng;
+
+fn keys(byte: u8) -> ViewingKey {
+    ViewingKey::from_seed(&Seed::from_bytes([byte; 32]))
+}
+
+fn loan() -> Loan {
+    Loan {
+        borrower: keys(1).address(),
+        lender: keys(2).address(),
+        collateral: AssetId(3),
+        debt: AssetId(5),
+        principal: 1_000_000_000_000,
+        rate: 50_000,
+        start: 1_800_000_000,
+        maturity: 1_800_000_000 + 90 * 86_400,
+        market: 7,
+        salt: Salt::from_bytes([0x5a; SALT_LEN]),
+    }
+}
+
+fn agreement() -> Agreement {
+    Agreement {
+        loan: loan(),
+        collateral: 3_000_000_000_000_000_000,
+        borrower_side: Side::B,
+        expiry: 1_800_000_600,
+    }
+}
+
+#[test]
+fn every_part_of_a_loan_changes_its_keys_and_every_part_of_a_state_its_aux() {
+    let base = loan();
+    let edits: [fn(&mut Loan); 9] = [
+        |l| l.borrower = keys(3).address(),
+        |l| l.lender = keys(3).address(),
+        |l| l.collateral = AssetId(4),
+        |l| l.debt = AssetId(4),
+        |l| l.rate += 1,
+        |l| l.start += 1,
+        |l| l.maturity += 1,
+        |l| l.market += 1,
+        |l| l.salt = Salt::from_bytes([0x5b; SALT_LEN]),
+    ];
+    let mut seen = vec![base.keys().digest, base.keys().nk];
+    for edit in edits {
+        let mut other = base.clone();
+        edit(&mut other);
+        let keys = other.keys();
+        assert!(!seen.contains(&keys.digest) && !seen.contains(&keys.nk));
+        seen.extend([keys.digest, keys.nk]);
+    }
+    let debt = base.opening_debt();
+    let mut seen = vec![base.aux(&debt)];
+    let mut other = base.clone();
+    other.principal += 1;
+    seen.push(other.aux(&debt));
+    for edit in [
+        (|d| d.amount += 1) as fn(&mut Debt),
+        |d| d.accrued += 1,
+        |d| d.sequence += 1,
+    ] {
+        let mut changed = debt;
+        edit(&mut changed);
+        assert!(!seen.contains(&base.aux(&changed)));
+        seen.push(base.aux(&changed));
+    }
+}
+
+#[test]
+fn loans_that_make_no_sense_are_refused_by_name() {
+    let refuse = |edit: fn(&mut Agreement)| {
+        let mut agreement = agreement();
+        edit(&mut agreement);
+        let error = agreement.loan.check().unwrap_err();
+        assert_eq!(
+            Agreement::from_bytes(&agreement.to_bytes()),
+            Err(error.into())
+        );
+        error
+    };
+    assert_eq!(loan().check(), Ok(()));
+    assert_eq!(
+        refuse(|a| a.loan.lender = a.loan.borrower),
+        LoanError::SameOwner
+    );
+    assert_eq!(refuse(|a| a.loan.debt = AssetId(3)), LoanError::SameAsset);
+    assert_eq!(refuse(|a| a.loan.principal = 0), LoanError::Principal);
+    assert_eq!(
+        refuse(|a| a.loan.principal = 1 << 112),
+        LoanError::Principal
+    );
+    assert_eq!(refuse(|a| a.loan.maturity = a.loan.start), LoanError::Times);
+    assert_eq!(refuse(|a| a.loan.market = 16), LoanError::Market);
+    let mut wide = loan();
+    wide.rate = 1 << 24;
+    assert_eq!(wide.check(), Err(LoanError::Rate));
+    wide = loan();
+    wide.maturity = 1 << 40;
+    assert_eq!(wide.check(), Err(LoanError::Times));
+}
+
+#[test]
+fn the_wire_form_is_strict() {
+    let bytes = agreement().to_bytes();
+    assert_eq!((bytes.len(), Agreement::ENCODED_LEN), (201, 201));
+    assert_eq!(Agreement::from_bytes(&bytes), Ok(agreement()));
+    for found in [0, 200, 202] {
+        let mut other = bytes.clone();
+        other.resize(found, 0);
+        assert_eq!(
+            Agreement::from_bytes(&other),
+            Err(AgreementDecodeError::Codec(CodecError::Length {
+                expected: 201,
+                found
+            }))
+        );
+    }
+    let refuse = |at: usize, byte: u8| {
+        let mut other = bytes.clone();
+        other[at] = byte;
+        Agreement::from_bytes(&other).unwrap_err()
+    };
+    assert_eq!(refuse(0, 2), CodecError::Version(2).into());
+    assert_eq!(
+        refuse(195, 2),
+        CodecError::NotCanonical { field: "side" }.into()
+    );
+    assert!(matches!(refuse(1, 0xff), AgreementDecodeError::Address(_)));
+    let mut other = bytes.clone();
+    other[179..195].fill(0);
+    assert_eq!(
+        Agreement::from_bytes(&other),
+        Err(TermsError::Nothing(Side::B).into())
+    );
+}
+
+#[test]
+fn an_opening_is_a_swap_whose_terms_hold_the_loan() {
+    for borrower_side in Side::BOTH {
+        let agreement = Agreement {
+            borrower_side,
+            ..agreement()
+        };
+        let terms = agreement.terms().unwrap();
+        let loan = &agreement.loan;
+        let position = terms.delivery(borrower_side);
+        let rcm = terms.exchange.blindings()[borrower_side.index()];
+        assert_eq!(position, loan.note(&agreement.position(), rcm));
+        assert_eq!(position.class, NoteClass::Position);
+        let cash = terms.delivery(borrower_side.other());
+        assert_eq!((cash.class, cash.value), (NoteClass::Cash, loan.principal));
+        assert_eq!(cash.owner, loan.borrower.owner);
+        let mut other = agreement.clone();
+        other.loan.rate += 1;
+        assert_ne!(other.terms().unwrap().digest(), terms.digest());
+    }
+}
+
+#[test]
+fn nothing_shows_in_debug() {
+    let agreement = agreement();
+    let opening = loan().opening(5, &loan().opening_debt());
+    let shown = format!(
+        "{agreement:?} {:?} {:?} {:?} {opening:?}",
+        agreement.loan,
+        agreement.position(),
+        loan().opening_debt()
+    );
+    assert!(!shown.chars().any(|c| c.is_ascii_digit()), "{shown}");
+}
+
+#[test]
+fn interest_is_simple_and_rounded_up() {
+    let year = 365 * 86_400;
+    assert_eq!(interest(1_000_000, 50_000, year), Some(50_000));
+    assert_eq!(interest(1_000_000, 50_000, 2 * year), Some(100_000));
+    assert_eq!(interest(1, 1, 1), Some(1));
+    assert_eq!(interest(0, 1, 1), Some(0));
+    assert_eq!(interest(1, 0, 1), Some(0));
+    assert_eq!(interest(1, 1, 0), Some(0));
+    // Exactly one unit, and one second more.
+    assert_eq!(interest(1_000_000, 1, year), Some(1));
+    assert_eq!(interest(1_000_000, 1, year + 1), Some(2));
+    assert_eq!(accrue(100, 50_000, 10, 5), Some(100));
+    assert_eq!(accrue(u128::MAX, 1, 0, 1), None);
+    // The largest of a loan, for 3,900 years.
+    let most = (1 << 112) - 1;
+    assert!(accrue(most, (1 << 24) - 1, 0, 3_900 * year).is_some());
+}
+
+#[test]
+fn comparisons_are_exact_at_the_largest_values() {
+    let price = (1u128 << 120) - 1;
+    assert!(covers(u128::MAX, price, 0, u128::MAX, 10_000));
+    assert!(covers(u128::MAX, 1, 9_999, 0, u32::MAX));
+    assert!(!covers(u128::MAX, 0, 0, 1, 10_000));
+    assert!(covers(0, 0, 0, 0, 10_000));
+    assert!(seizable(0, price, 0, 0));
+    assert!(seizable(u128::MAX, 1, u128::MAX, 10_000));
+    assert!(!seizable(u128::MAX, price, 1, 10_000));
+    assert_eq!(needed(0, 0, 1, 10_000), None);
+    assert_eq!(needed(1, 0, u128::MAX, 10_000), None);
+    assert_eq!(needed(0, 0, 0, 10_000), Some(0));
+    assert_eq!(most_seizable(u128::MAX, 1, u128::MAX, 0), u128::MAX);
+    assert!(improves(
+        [u128::MAX, u128::MAX],
+        u128::MAX,
+        u128::MAX / 256 + 1
+    ));
+    assert!(!improves([2, 1], 1, 1));
+    assert!(!improves([256, 256], 256, 0));
+    assert!(improves([256, 257], 256, 0));
+    assert!(!improves([257, 258], 257, 1));
+    assert!(improves([0, 0], 1, 0), "nothing is a 256th of nothing");
+}
+
+proptest! {
+    #[test]
+    fn bounds_are_exact(
+        price in 1u128..1 << 120, haircut in 0u16..10_000, debt: u128, margin in 10_000u32..1 << 24,
+        bonus in 0u16..=10_000, collateral: u128,
+    ) {
+        if let Some(least) = needed(price, haircut, debt, margin) {
+            prop_assert!(covers(least, price, haircut, debt, margin));
+            if least > 0 {
+                prop_assert!(!covers(least - 1, price, haircut, debt, margin));
+            }
+        }
+        let most = most_seizable(collateral, price, debt, bonus);
+        prop_assert!(seizable(most, price, debt, bonus));
+        if most < collateral {
+            prop_assert!(!seizable(most + 1, price, debt, bonus));
+        }
+    }
+
+    #[test]
+    fn openings_round_trip_under_their_key_and_commitment_only(
+        value: u128, debt: u128, times in [0u64..1 << 40, 0u64..1 << 40, 0u64..1 << 40], rate in 0u32..1 << 24,
+        market: u8, sequence: u32, cm: u64, filler: [u32; 2],
+    ) {
+        let [accrued, maturity, start] = times;
+        let opening = Opening { value, accrued, maturity, debt, start, rate, market };
+        let keys = step_keys(&loan().salt, sequence);
+        let cm = Fr::from(cm);
+        let words = opening.seal(&keys, &cm, filler);
+        prop_assert_eq!(Opening::unseal(&words, &keys, &cm), opening);
+        prop_assert_ne!(Opening::unseal(&words, &keys, &(cm + Fr::from(1u64))), opening);
+        let other = step_keys(&loan().salt, sequence.wrapping_add(1));
+        prop_assert_ne!(Opening::unseal(&words, &other, &cm), opening);
+        // The filler stands above the mask, and the words fit 31 bytes.
+        let bytes = opening_bytes(&words, &[7; 7]);
+        prop_assert_eq!(u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]), filler[0]);
+        prop_assert_eq!(&bytes[62..], &[7; 7][..]);
+    }
+}
+
+/// What a step publishes: outputs of these notes by `actor`.
+fn publish(
+    actor: &ViewingKey,
+    nullifier: Fr,
+    first: OutputPlaintext,
+    second: Option<OutputPlaintext>,
+    words: [Fr; 2],
+) -> (PublishedOutputs, [Fr; 3]) {
+    let nullifiers = [nullifier, Fr::from(12u64), Fr::from(13u64)];
+    let ephemeral = EphemeralKey::new(&actor.ovk, &nullifiers);
+    let none = Default::default();
+    let own = |index, asset| {
+        OutputPlaintext::cash(
+            &ephemeral,
+            &nullifiers[0],
+            index,
+            actor.address(),
+            asset,
+            u128::from(index),
+            &none,
+        )
+    };
+    let outputs = [
+        first,
+        second.unwrap_or_else(|| own(1, AssetId(3))),
+        own(2, AssetId(5)),
+    ];
+    let note = &outputs[0].note;
+    let audit = audit_encrypt(
+        &ephemeral,
+        &unaudited(),
+        &note.commitment(),
+        &note.packed(),
+        &note.owner,
+        &actor.owner,
+    );
+    let published = PublishedOutputs {
+        ephemeral: ephemeral.y(),
+        nullifiers,
+        commitments: [0, 1, 2].map(|i: usize| outputs[i].note.commitment()),
+        note_data: encrypt_step(
+            &ephemeral,
+            &actor.ovk,
+            &outputs,
+            &opening_bytes(&words, &[9; 7]),
+        ),
+    };
+    (published, audit)
+}
+
+/// The step that leaves `value` of collateral and repays; `ends` if it leaves no debt.
+fn step(
+    loan: &Loan,
+    before: &Position,
+    actor: &ViewingKey,
+    time: u64,
+    value: u128,
+    repaid: Option<u128>,
+) -> (PublishedOutputs, Debt) {
+    let keys = step_keys(&loan.salt, before.debt.sequence + 1);
+    let mut debt = loan
+        .debt_after(&before.debt, time, repaid.unwrap_or(0))
+        .unwrap();
+    if repaid.is_none() {
+        debt.amount = 0;
+    }
+    let note = if debt.amount == 0 {
+        Note::cash(loan.collateral, value, loan.borrower.owner, keys.rcm)
+    } else {
+        loan.note(
+            &Position {
+                collateral: value,
+                debt,
+            },
+            keys.rcm,
+        )
+    };
+    let recipient = if debt.amount == 0 {
+        loan.borrower
+    } else {
+        loan.lender
+    };
+    let payment = repaid
+        .filter(|repaid| *repaid != 0)
+        .map(|repaid| OutputPlaintext {
+            recipient: loan.lender,
+            note: Note::cash(loan.debt, repaid, loan.lender.owner, keys.repayment),
+        });
+    let words = loan
+        .opening(value, &debt)
+        .seal(&keys, &note.commitment(), [1, 2]);
+    let nullifier = Fr::from(1000u64);
+    let (published, _) = publish(
+        actor,
+        nullifier,
+        OutputPlaintext { recipient, note },
+        payment,
+        words,
+    );
+    (published, debt)
+}
+
+#[test]
+fn both_parties_follow_every_step() {
+    let loan = loan();
+    let before = agreement().position();
+    let time = loan.start + 86_400;
+    let owed = loan.owed(&before.debt, time).unwrap();
+
+    // A top-up: no repayment, the interest is in the debt.
+    let (published, debt) = step(
+        &loan,
+        &before,
+        &keys(1),
+        time,
+        before.collateral + 5,
+        Some(0),
+    );
+    let found = loan.follow(&before, &published).unwrap();
+    assert_eq!(found.repayment, None);
+    assert_eq!(found.end, None);
+    let position = found.position.unwrap();
+    assert_eq!(
+        (position.collateral, position.debt),
+        (before.collateral + 5, debt)
+    );
+    assert_eq!(debt.amount, owed);
+    assert_eq!(debt.sequence, 1);
+
+    // A repayment before the time to which the debt is accrued: no interest twice, none back.
+    let (published, debt) = step(
+        &loan,
+        &position,
+        &keys(1),
+        time - 10,
+        position.collateral,
+        Some(7),
+    );
+    let found = loan.follow(&position, &published).unwrap();
+    assert_eq!(debt.amount, owed - 7);
+    assert_eq!(debt.accrued, time);
+    assert_eq!(found.repayment.unwrap().value, 7);
+    let position = found.position.unwrap();
+
+    // Both ends.
+    let (published, debt) = step(
+        &loan,
+        &position,
+        &keys(1),
+        time,
+        position.collateral,
+        Some(owed - 7),
+    );
+    assert_eq!(debt.amount, 0);
+    let found = loan.follow(&position, &published).unwrap();
+    assert_eq!((found.end, found.position), (Some(End::Closed), None));
+    assert_eq!(found.repayment.unwrap().value, owed - 7);
+    assert_eq!(found.note.owner, loan.borrower.owner);
+    let (published, _) = step(&loan, &position, &keys(2), time + 5, 11, None);
+    let found = loan.follow(&position, &published).unwrap();
+    assert_eq!((found.end, found.repayment), (Some(End::Liquidated), None));
+    assert_eq!((found.note.class, found.note.value), (NoteClass::Cash, 11));
+
+    // A transaction that is none, or a step on another state.
+    assert_eq!(loan.follow(&before, &published), None);
+    let mut other = loan.clone();
+    other.salt = Salt::from_bytes([1; SALT_LEN]);
+    assert_eq!(other.follow(&position, &published), None);
+}
+
+#[test]
+fn both_parties_find_a_loan_again_from_their_keys_and_what_was_published() {
+    for borrower_side in Side::BOTH {
+        let agreement = Agreement {
+            borrower_side,
+            ..agreement()
+        };
+        let loan = &agreement.loan;
+        let (borrower, lender) = (keys(1), keys(2));
+        let terms = agreement.terms().unwrap();
+        let position = terms.delivery(borrower_side);
+        let opening = loan.opening(agreement.collateral, &loan.opening_debt());
+        let words = opening.seal(&step_keys(&loan.salt, 0), &position.commitment(), [3, 4]);
+        let first = OutputPlaintext {
+            recipient: loan.lender,
+            note: position,
+        };
+        let (secured, audit) = publish(&borrower, Fr::from(11u64), first, None, words);
+
+        let nullifiers = [21u64, 22, 23].map(Fr::from);
+        let ephemeral = EphemeralKey::new(&lender.ovk, &nullifiers);
+        let memo = terms.exchange.memo(borrower_side.other());
+        assert!(memo.text().is_none());
+        let own = |index| {
+            OutputPlaintext::cash(
+                &ephemeral,
+                &nullifiers[0],
+                index,
+                lender.address(),
+                AssetId(5),
+                1,
+                &memo,
+            )
+        };
+        let cash = OutputPlaintext::delivery(&terms.exchange, borrower_side.other(), loan.borrower);
+        let outputs = [cash, own(1), own(2)];
+        let lent = PublishedOutputs {
+            ephemeral: ephemeral.y(),
+            nullifiers,
+            commitments: [0, 1, 2].map(|i: usize| outputs[i].note.commitment()),
+            note_data: encrypt_outputs(&ephemeral, &lender.ovk, &outputs, &memo),
+        };
+
+        // The borrower opens what it was lent, which names the exchange; its own leg names the lender.
+        let found = trial_decrypt(&borrower, &lent).remove(0);
+        let delivery = found.delivery.unwrap();
+        assert_eq!(delivery.exchange, terms.exchange);
+        let auditors: [EdwardsAffine; 1] = [unaudited()];
+        let named = outgoing_recipients(&borrower.ovk, &secured, &audit, &auditors);
+        assert_eq!(named, [loan.lender]);
+        let again = Loan::recover(
+            &delivery.exchange,
+            borrower_side,
+            borrower.address(),
+            named[0],
+            &secured,
+        );
+        let expected = (loan.clone(), agreement.position(), position);
+        assert_eq!(again, Some(expected.clone()));
+        assert!(outgoing_recipients(&lender.ovk, &secured, &audit, &auditors).is_empty());
+
+        // The lender knows exchange and borrower from its own leg.
+        let audit = audit_encrypt(
+            &ephemeral,
+            &unaudited(),
+            &lent.commitments[0],
+            &cash.note.packed(),
+            &cash.note.owner,
+            &lender.owner,
+        );
+        let sent =
+            crate::encryption::recover_outgoing(&lender.ovk, &lent, &audit, &auditors).unwrap();
+        let again = Loan::recover(
+            &sent.delivery.unwrap().exchange,
+            borrower_side,
+            sent.recipient,
+            lender.address(),
+            &secured,
+        );
+        assert_eq!(again, Some(expected));
+        // Not by another lender, nor from the wrong leg.
+        let exchange = &terms.exchange;
+        assert_eq!(
+            Loan::recover(
+                exchange,
+                borrower_side,
+                borrower.address(),
+                keys(9).address(),
+                &secured
+            ),
+            None
+        );
+        assert_eq!(
+            Loan::recover(exchange, borrower_side, loan.borrower, loan.lender, &lent),
+            None
+        );
+        assert_eq!(
+            Loan::recover(
+                exchange,
+                borrower_side.other(),
+                loan.borrower,
+                loan.lender,
+                &secured
+            ),
+            None
+        );
+    }
+}
+
+#[test]
+fn two_attempts_at_one_step_are_not_masked_alike() {
+    let loan = loan();
+    let before = agreement().position();
+    let time = loan.start + 1;
+    let mut rng = ChaCha20Rng::seed_from_u64(1);
+    let mut plain = Vec::new();
+    let mut sealed = Vec::new();
+    for added in 0..20u128 {
+        let value = before.collateral + added * rng.gen_range(1..1000);
+        let (published, debt) = step(&loan, &before, &keys(1), time, value, Some(0));
+        plain.push(loan.opening(value, &debt).plain()[1]);
+        sealed.push(published.note_data.opening_words()[1]);
+    }
+    plain.dedup();
+    assert_eq!(plain.len(), 1, "all say the same in the second word");
+    sealed.sort();
+    sealed.dedup();
+    assert_eq!(sealed.len(), 20);
+}

@@ -1,0 +1,276 @@
+//! Markets and price snapshots (spec: *Collateral*, Markets and prices).
+
+use ark_bn254::Fr;
+use ark_ff::Zero;
+use serde::{Deserialize, Serialize};
+
+use crate::asset::AssetId;
+use crate::domain::Domain;
+use crate::poseidon::hash;
+use crate::transaction::CodecError;
+use crate::transaction::packing::{Packer, Unpacker};
+use crate::tree::{ARITY, MerklePath, node};
+
+/// Number of markets.
+pub const MARKETS: usize = 16;
+
+/// Depth of the tree of markets.
+pub const MARKET_DEPTH: usize = 2;
+
+/// Words of prices in a snapshot, two to a word.
+pub const PRICE_WORDS: usize = MARKETS / 2;
+
+/// Bits of a price.
+pub const PRICE_BITS: u32 = 120;
+
+/// One in basis points.
+pub const BASIS: u32 = 10_000;
+
+/// How loans of one asset against another are secured. Factors are in basis points.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Market {
+    /// Asset that secures.
+    pub collateral: AssetId,
+    /// Asset that is owed.
+    pub debt: AssetId,
+    /// What of the collateral's value does not count; below [`BASIS`].
+    pub haircut: u16,
+    /// Margin on opening and releasing, below 2²⁴.
+    pub initial: u32,
+    /// Margin below which a lender may liquidate; from [`BASIS`] to `initial`.
+    pub maintenance: u32,
+    /// What a liquidating lender takes above the debt; at most [`BASIS`].
+    pub bonus: u16,
+    /// How old a snapshot may be, in seconds; below 2²⁴.
+    pub max_age: u32,
+}
+
+/// Why parameters are those of no market.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MarketError {
+    /// One asset on both sides.
+    #[error("collateral and debt are one asset")]
+    SameAsset,
+    /// The haircut takes everything.
+    #[error("haircut is not below 10000")]
+    Haircut,
+    /// The margins are not 10000 ≤ maintenance ≤ initial < 2²⁴.
+    #[error("margins are not 10000 <= maintenance <= initial < 2^24")]
+    Margins,
+    /// The bonus is above the debt.
+    #[error("bonus is above 10000")]
+    Bonus,
+    /// The age is 0 or beyond its width.
+    #[error("maximum age is 0 or not below 2^24")]
+    MaxAge,
+    /// Not the word of any market.
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+}
+
+impl Market {
+    /// Bits of a margin and of the maximum age.
+    const WIDE: u32 = 24;
+
+    /// Whether the parameters make sense.
+    ///
+    /// # Errors
+    /// The first [`MarketError`].
+    pub fn check(&self) -> Result<(), MarketError> {
+        if self.collateral == self.debt {
+            return Err(MarketError::SameAsset);
+        }
+        if u32::from(self.haircut) >= BASIS {
+            return Err(MarketError::Haircut);
+        }
+        let ordered = BASIS <= self.maintenance && self.maintenance <= self.initial;
+        if !ordered || self.initial >> Self::WIDE != 0 {
+            return Err(MarketError::Margins);
+        }
+        if u32::from(self.bonus) > BASIS {
+            return Err(MarketError::Bonus);
+        }
+        if self.max_age == 0 || self.max_age >> Self::WIDE != 0 {
+            return Err(MarketError::MaxAge);
+        }
+        Ok(())
+    }
+
+    /// pack(collateral 16, debt 16, haircut 16, initial 24, maintenance 24, bonus 16, maximum age 24).
+    #[must_use]
+    pub fn word(&self) -> Fr {
+        Packer::new()
+            .field(self.collateral.0.into(), 16)
+            .field(self.debt.0.into(), 16)
+            .field(self.haircut.into(), 16)
+            .field(self.initial.into(), Self::WIDE)
+            .field(self.maintenance.into(), Self::WIDE)
+            .field(self.bonus.into(), 16)
+            .field(self.max_age.into(), Self::WIDE)
+            .finish()
+    }
+
+    /// Inverse of [`Market::word`].
+    ///
+    /// # Errors
+    /// [`MarketError`] if no market has this word.
+    pub fn from_word(word: &Fr) -> Result<Self, MarketError> {
+        let mut fields = Unpacker::new(word);
+        let market = Self {
+            collateral: AssetId(fields.field(16) as u16),
+            debt: AssetId(fields.field(16) as u16),
+            haircut: fields.field(16) as u16,
+            initial: fields.field(Self::WIDE) as u32,
+            maintenance: fields.field(Self::WIDE) as u32,
+            bonus: fields.field(16) as u16,
+            max_age: fields.field(Self::WIDE) as u32,
+        };
+        if !fields.is_exhausted() {
+            return Err(CodecError::Overflow { field: "market" }.into());
+        }
+        market.check()?;
+        Ok(market)
+    }
+}
+
+/// All markets, by number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Markets(pub [Option<Market>; MARKETS]);
+
+impl Markets {
+    /// The words, 0 where there is no market.
+    #[must_use]
+    pub fn words(&self) -> [Fr; MARKETS] {
+        self.0
+            .map(|market| market.map_or(Fr::zero(), |market| market.word()))
+    }
+
+    /// Inverse of [`Markets::words`].
+    ///
+    /// # Errors
+    /// [`MarketError`] if a word is that of no market.
+    pub fn from_words(words: &[Fr; MARKETS]) -> Result<Self, MarketError> {
+        let mut markets = Self::default();
+        for (market, word) in markets.0.iter_mut().zip(words) {
+            if !word.is_zero() {
+                *market = Some(Market::from_word(word)?);
+            }
+        }
+        Ok(markets)
+    }
+
+    /// The market with this number.
+    #[must_use]
+    pub fn get(&self, id: u8) -> Option<&Market> {
+        self.0.get(usize::from(id))?.as_ref()
+    }
+
+    /// The numbers of the markets in which `collateral` secures a debt in `debt`.
+    pub fn between(&self, collateral: AssetId, debt: AssetId) -> impl Iterator<Item = u8> + '_ {
+        (0u8..).zip(&self.0).filter_map(move |(id, market)| {
+            let market = market.as_ref()?;
+            (market.collateral == collateral && market.debt == debt).then_some(id)
+        })
+    }
+
+    /// Root of the tree of the words.
+    #[must_use]
+    pub fn root(&self) -> Fr {
+        node(&self.parents())
+    }
+
+    /// Path of the word with this number; `None` from [`MARKETS`] up.
+    #[must_use]
+    pub fn path(&self, id: u8) -> Option<MerklePath<MARKET_DEPTH>> {
+        let index = usize::from(id);
+        let words = self.words();
+        let leaves = words.chunks_exact(ARITY).nth(index / ARITY)?;
+        let others = |children: &[Fr], own: usize| {
+            let mut siblings = children.iter().enumerate().filter(|(i, _)| *i != own);
+            std::array::from_fn(|_| siblings.next().map_or(Fr::zero(), |(_, child)| *child))
+        };
+        Some(MerklePath {
+            index: u64::from(id),
+            siblings: [
+                others(leaves, index % ARITY),
+                others(&self.parents(), index / ARITY),
+            ],
+        })
+    }
+
+    fn parents(&self) -> [Fr; ARITY] {
+        let words = self.words();
+        std::array::from_fn(|i| node(&std::array::from_fn(|j| words[ARITY * i + j])))
+    }
+}
+
+/// The prices of all markets at one time.
+///
+/// A price is in base units of the debt asset for 10¹⁸ base units of the collateral asset, rounded down,
+/// below 2¹²⁰; 0 is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Unix time in seconds at which L1 took it.
+    pub time: u64,
+    /// The markets then.
+    pub markets: Markets,
+    /// The prices.
+    pub prices: [u128; MARKETS],
+}
+
+impl Snapshot {
+    /// The words of prices: that of market 2i below that of market 2i + 1.
+    #[must_use]
+    pub fn price_words(&self) -> [Fr; PRICE_WORDS] {
+        std::array::from_fn(|i| {
+            Packer::new()
+                .field(self.prices[2 * i], PRICE_BITS)
+                .field(self.prices[2 * i + 1], PRICE_BITS)
+                .finish()
+        })
+    }
+
+    /// The prices that words hold.
+    ///
+    /// # Errors
+    /// [`CodecError::Overflow`] if a word is beyond its width.
+    pub fn prices_from_words(words: &[Fr; PRICE_WORDS]) -> Result<[u128; MARKETS], CodecError> {
+        let mut prices = [0; MARKETS];
+        for (pair, word) in prices.chunks_exact_mut(2).zip(words) {
+            let mut fields = Unpacker::new(word);
+            pair[0] = fields.field(PRICE_BITS);
+            pair[1] = fields.field(PRICE_BITS);
+            if !fields.is_exhausted() {
+                return Err(CodecError::Overflow { field: "price" });
+            }
+        }
+        Ok(prices)
+    }
+
+    /// What is hashed: time, market root, words of prices.
+    #[must_use]
+    pub fn words(&self) -> [Fr; 2 + PRICE_WORDS] {
+        let prices = self.price_words();
+        std::array::from_fn(|i| match i {
+            0 => Fr::from(self.time),
+            1 => self.markets.root(),
+            _ => prices[i - 2],
+        })
+    }
+
+    /// H(SNAPSHOT; words): the oracle word of a transaction that uses it.
+    #[must_use]
+    pub fn digest(&self) -> Fr {
+        hash(Domain::Snapshot, &self.words())
+    }
+
+    /// The market with this number and its price, if it has one.
+    #[must_use]
+    pub fn priced(&self, id: u8) -> Option<(&Market, u128)> {
+        let price = *self.prices.get(usize::from(id))?;
+        (price != 0).then_some((self.markets.get(id)?, price))
+    }
+}
+
+#[cfg(test)]
+mod tests;
