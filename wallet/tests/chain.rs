@@ -216,10 +216,7 @@ fn a_batch_that_does_not_follow_changes_nothing() {
 
 /// Alice gives 300 dollars for 7 of Bob's gold; the side says whose leg is first.
 fn agreed(alice: &Party, bob: &Party, alices: Side) -> swap::Terms {
-    let (mut legs, mut receivers) = (
-        [Leg::cash(DOLLAR, 300); 2],
-        [bob.keys.address(); 2],
-    );
+    let (mut legs, mut receivers) = ([Leg::cash(DOLLAR, 300); 2], [bob.keys.address(); 2]);
     legs[alices.other().index()] = Leg::cash(GOLD, 7);
     receivers[alices.other().index()] = alice.keys.address();
     let salt = Salt::from_bytes([0x5a; 16]);

@@ -60,7 +60,10 @@ impl Scene {
     /// Alice has 2,000 of the collateral, Bob 5,000 of the debt, and both two notes for fees.
     fn new(borrower_side: Side, collateral: AssetId, debt: AssetId) -> Self {
         let mut world = World::new();
-        world.snapshot = Some(snapshot(if collateral == GOLD { 200 } else { 50 }, NOW - 100));
+        world.snapshot = Some(snapshot(
+            if collateral == GOLD { 200 } else { 50 },
+            NOW - 100,
+        ));
         let (mut alice, mut bob) = (world.party(1), world.party(2));
         world.seal(
             vec![],
@@ -412,9 +415,7 @@ fn an_opening_is_signed_only_if_it_is_ours_and_legal() {
             (&scene.bob, DOLLAR, agreement.loan.principal)
         };
         let intent = Intent::Open(Box::new(agreement.clone()));
-        let composed = scene
-            .world
-            .compose(party, &intent, asset, amount, |_| true);
+        let composed = scene.world.compose(party, &intent, asset, amount, |_| true);
         composed.map(|_| ()).err()
     };
     let good = scene.agreement.clone();
@@ -422,7 +423,10 @@ fn an_opening_is_signed_only_if_it_is_ours_and_legal() {
     assert_eq!(open(&mut scene, &good, false), None);
     let mut foreign = good.clone();
     foreign.loan.borrower = scene.world.party(3).keys.address();
-    assert_eq!(open(&mut scene, &foreign, true), Some(ComposeError::Foreign));
+    assert_eq!(
+        open(&mut scene, &foreign, true),
+        Some(ComposeError::Foreign)
+    );
     let thin = Agreement {
         collateral: 600,
         ..good.clone()
