@@ -88,19 +88,23 @@ impl Wallet {
     }
 }
 
-/// The snapshot that an operation's transaction names: the latest. A leg whose counterpart was found to name another one is
-/// made again without one; where it needs one, with those before the latest, one after the other.
-pub(super) fn named(inner: &Inner, operation: &Operation) -> Option<Snapshot> {
+/// The snapshot on which an operation's transaction rests, and whether it is silent about it. That is the latest; but a leg
+/// whose counterpart was found to name another one is made again without one, or, where it needs one, with those before
+/// the latest, one after the other.
+pub(super) fn named(inner: &Inner, operation: &Operation) -> (Option<Snapshot>, bool) {
+    let latest = inner.snapshot;
     let Request::Leg { swap } = &operation.request else {
-        return inner.snapshot;
+        return (latest, false);
     };
-    if operation.waiting_for.as_deref() != Some(MIXED) {
-        return inner.snapshot;
+    let quote = inner.state.book.quote(swap);
+    match quote.filter(|_| operation.waiting_for.as_deref() == Some(MIXED)) {
+        None => (latest, false),
+        Some(quote) if quote.gives().class == NoteClass::Cash => (latest, true),
+        Some(_) => {
+            let tried = operation.attempts.len().saturating_sub(1);
+            (inner.earlier.get(tried).copied().or(latest), false)
+        }
     }
-    let quote = inner.state.book.quote(swap)?;
-    let secures = quote.gives().class == NoteClass::Position;
-    let tried = operation.attempts.len().checked_sub(1)?;
-    secures.then(|| inner.earlier.get(tried).copied().or(inner.snapshot))?
 }
 
 /// Whether a position of this state may be liquidated by the wallet itself: it is not tried now, and has not been too often
