@@ -107,6 +107,9 @@ pub(super) fn named(inner: &Inner, operation: &Operation) -> (Option<Snapshot>, 
     }
 }
 
+/// What an event says: a status and, of a margin call, what would end it.
+type News = (&'static str, Option<String>);
+
 /// Whether a position of this state may be liquidated by the wallet itself: it is not tried now, and has not been too often
 /// or just before.
 fn may_try(inner: &Inner, id: &Id, state: u32, now: u64) -> bool {
@@ -135,7 +138,7 @@ fn may_try(inner: &Inner, id: &Id, state: u32, now: u64) -> bool {
 /// Tells by events what became of loans since the last time. True if anything did. To be asked when the chain is read to
 /// its end: in the middle of it, loans stand where they once stood.
 pub(super) fn tell(inner: &mut Inner) -> bool {
-    let mut news: Vec<(Id, Told, Vec<(&'static str, Option<String>)>)> = Vec::new();
+    let mut news: Vec<(Id, Told, Vec<News>)> = Vec::new();
     for held in inner.chain.loans() {
         let Some(id) = Id::from_bytes(held.loan.id()) else {
             continue;
@@ -156,11 +159,7 @@ pub(super) fn tell(inner: &mut Inner) -> bool {
     changed
 }
 
-fn become_of(
-    inner: &Inner,
-    held: &HeldLoan,
-    before: Option<Told>,
-) -> (Told, Vec<(&'static str, Option<String>)>) {
+fn become_of(inner: &Inner, held: &HeldLoan, before: Option<Told>) -> (Told, Vec<News>) {
     let mut events = Vec::new();
     let end = held.end.map(|end| match end {
         End::Closed => "closed",
