@@ -85,12 +85,6 @@ fn t15_auditor_off_the_curve() {
 }
 
 #[test]
-fn t17_reserved_word() {
-    Forger::transfer().add(ORACLE, 1, 0).breaks_only(Rule::T17);
-    Forger::withdraw().add(ORACLE, 1, 0).breaks_only(Rule::T17);
-}
-
-#[test]
 fn t18_another_digest() {
     let mut forger = Forger::transfer();
     let digest = forger.sign() + Fr::one();
