@@ -5,7 +5,7 @@ use crate::gadgets::edwards::SCALAR_BITS;
 use crate::parts::digest::digest;
 use crate::raw::RawWitness;
 use crate::tests::{broken, rng};
-use crate::words::{AUDIT, COMMITMENTS, EPHEMERAL, ORACLE};
+use crate::words::{AUDIT, COMMITMENTS, EPHEMERAL};
 use crate::{Rule, check, check_digest};
 use ark_bn254::Fr;
 use ark_ec::{AffineRepr, CurveGroup};
