@@ -17,6 +17,7 @@ use ark_bn254::Fr;
 use zeroize::Zeroize;
 
 use crate::asset::AssetId;
+use crate::derive;
 use crate::domain::Domain;
 use crate::encoding::fr_from_u128;
 use crate::keys::Address;
@@ -187,6 +188,13 @@ impl Loan {
             return Err(LoanError::Market);
         }
         Ok(())
+    }
+
+    /// The loan's name among its parties: the first 16 bytes of B("loan"; salt).
+    #[must_use]
+    pub fn id(&self) -> [u8; 16] {
+        let bytes = derive::bytes32("loan", &[self.salt.as_bytes()]);
+        std::array::from_fn(|i| bytes[i])
     }
 
     /// pack(collateral asset 16, debt asset 16, market 8, rate 24, start 40, maturity 40).

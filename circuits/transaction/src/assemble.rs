@@ -1,18 +1,22 @@
 //! A statement from its contents: what wallets, padding and samples are made with.
 
-use crate::witness::{ARITY, AssetSlot, CounterLeg, InputWitness, OutputWitness, Witness};
+mod step;
+
+use crate::witness::{ARITY, AssetSlot, CounterLeg, InputWitness, OutputWitness, Step, Witness};
 use ark_bn254::Fr;
 use ark_ff::{UniformRand, Zero};
 use ark_std::rand::{CryptoRng, RngCore};
 use subrosa_protocol::asset::{AssetId, AssetTree};
 use subrosa_protocol::encryption::{
-    EphemeralKey, Memo, OutputPlaintext, audit_encrypt, encrypt_outputs,
+    EphemeralKey, Memo, OutputPlaintext, audit_encrypt, encrypt_outputs, encrypt_step,
 };
 use subrosa_protocol::keys::{Address, SpendKey, ViewingKey};
 use subrosa_protocol::note::{Note, dummy_nullifier, nullifier};
 use subrosa_protocol::swap::Terms;
 use subrosa_protocol::transaction::{Header, Kind, Transaction, Withdrawal};
 use subrosa_protocol::tree::MerklePath;
+
+pub use step::LoanStep;
 
 /// What a transaction is to do.
 ///
@@ -38,6 +42,11 @@ pub struct Draft {
     pub memo: Memo,
     /// The terms, for kinds 3 and 4. Output 0 is then what they say, whatever `outputs` has there.
     pub terms: Option<Terms>,
+    /// The step on a position. Output 0 of one that spends a position is then the successor, with the value that `outputs` has
+    /// there.
+    pub loan: Option<LoanStep>,
+    /// Digest of a price snapshot, or 0.
+    pub oracle: Fr,
 }
 
 impl std::fmt::Debug for Draft {
@@ -47,8 +56,8 @@ impl std::fmt::Debug for Draft {
 }
 
 impl Draft {
-    /// Encrypts, commits and signs. `None` if an asset is not registered or has no slot, or if a leg has no
-    /// terms or another kind has some.
+    /// Encrypts, commits and signs. `None` if an asset is not registered or has no slot, if a leg has no
+    /// terms or another kind has some, or if a debt outgrows 128 bits.
     #[must_use]
     pub fn finish(
         self,
@@ -57,10 +66,18 @@ impl Draft {
         assets: &AssetTree,
         rng: &mut (impl RngCore + CryptoRng),
     ) -> Option<(Transaction, Witness)> {
-        let nullifiers = self
-            .inputs
-            .each_ref()
-            .map(|input| input_nullifier(input, &keys.nk));
+        let loan = match &self.loan {
+            Some(step) => Some(step.witness(&self.header)?),
+            None => None,
+        };
+        let pair = loan
+            .as_ref()
+            .filter(|loan| loan.step != Step::Open)
+            .map(|loan| loan.loan.keys().nk);
+        let nullifiers = std::array::from_fn(|i| {
+            let nk = pair.as_ref().filter(|_| i == 0).unwrap_or(&keys.nk);
+            input_nullifier(&self.inputs[i], nk)
+        });
         let ephemeral = EphemeralKey::new(&keys.ovk, &nullifiers);
         let leg = match (self.header.kind.side(), &self.terms) {
             (Some(side), Some(terms)) => Some((side, terms)),
@@ -74,7 +91,16 @@ impl Draft {
             OutputPlaintext::cash(&ephemeral, &nullifiers[0], index, to, asset, value, &memo)
         });
         if let Some((side, terms)) = leg {
-            plain[0] = OutputPlaintext::delivery(&terms.exchange, side, *terms.receiver(side));
+            plain[0] = OutputPlaintext {
+                recipient: *terms.receiver(side),
+                note: terms.delivery(side),
+            };
+        }
+        if let Some(loan) = loan.as_ref().filter(|loan| loan.step != Step::Open) {
+            plain[0] = loan.successor(plain[0].note.value);
+            if let Some(repayment) = loan.repayment() {
+                plain[1] = repayment;
+            }
         }
         let slot_of = |asset: AssetId| -> Option<u8> {
             self.assets
@@ -122,12 +148,18 @@ impl Draft {
                 None if self.header.kind == Kind::NoOp => Fr::zero(),
                 None => Fr::rand(rng),
             },
-            oracle: Fr::zero(),
+            oracle: self.oracle,
             nullifiers,
             commitments: plain.each_ref().map(|output| output.note.commitment()),
             ephemeral: ephemeral.y(),
             audit,
-            note_data: encrypt_outputs(&ephemeral, &keys.ovk, &plain, &memo),
+            note_data: match &loan {
+                Some(loan) => {
+                    let opening = loan.opening(&plain[0].note, rng);
+                    encrypt_step(&ephemeral, &keys.ovk, &plain, &opening)
+                }
+                None => encrypt_outputs(&ephemeral, &keys.ovk, &plain, &memo),
+            },
         };
         let witness = Witness {
             ak: keys.ak,
@@ -144,8 +176,10 @@ impl Draft {
             counter_leg: leg.map(|(side, terms)| CounterLeg {
                 packed: terms.exchange.leg(side.other()).packed(),
                 owner: terms.receiver(side.other()).owner,
+                aux: terms.aux[side.other().index()],
                 salt: terms.exchange.salt.element(),
             }),
+            loan,
         };
         Some((transaction, witness))
     }

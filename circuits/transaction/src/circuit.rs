@@ -1,7 +1,7 @@
 //! The circuit: all parts on one set of wires.
 
 use crate::gadgets::{Builder, Synthesis};
-use crate::parts::{audit, balance, digest, header, notes, signature, slots, swap};
+use crate::parts::{audit, balance, digest, header, loan, notes, signature, slots, swap};
 use crate::raw::RawWitness;
 use crate::witness::Witness;
 use crate::words::Words;
@@ -127,13 +127,15 @@ fn synthesise(
     }
     let header = header::constrain(b, raw, &words)?;
     let slots = slots::constrain(b, raw, &words)?;
-    let notes = notes::constrain(b, raw, &words)?;
+    let state = loan::constrain_state(b, raw, &header)?;
+    let notes = notes::constrain(b, raw, &words, &state)?;
     let assets = [&notes.inputs, &notes.outputs]
         .map(|notes| std::array::from_fn(|i| notes[i].asset.clone()));
     let choices = slots::constrain_choices(b, raw, &slots, &header, [&assets[0], &assets[1]])?;
     balance::constrain(b, &header, &notes, &choices)?;
     audit::constrain(b, raw, &words, &slots, &notes, &choices)?;
-    swap::constrain(b, raw, &words, &header, &notes)?;
+    let counter = swap::constrain(b, raw, &words, &header, &notes, &state)?;
+    loan::constrain(b, raw, &words, &header, &notes, &counter, &state)?;
     digest::constrain(b, &words, &digest)?;
     signature::constrain(b, raw, &notes.ak, &digest)?;
     Ok(builder.into_spans())

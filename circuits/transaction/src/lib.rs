@@ -26,13 +26,14 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-pub use assemble::Draft;
+pub use assemble::{Draft, LoanStep};
 pub use circuit::{Shape, TransactionCircuit, constraints};
 pub use counts::Counts;
 pub use padding::{no_op, padding_statement};
 pub use rule::Rule;
 pub use witness::{
-    ARITY, ASSET_DEPTH, AssetSlot, CounterLeg, InputWitness, NOTE_DEPTH, OutputWitness, Witness,
+    ARITY, ASSET_DEPTH, AssetSlot, CounterLeg, InputWitness, LoanWitness, NOTE_DEPTH,
+    OutputWitness, Step, Witness,
 };
 pub use words::Words;
 
@@ -60,6 +61,7 @@ pub fn check_digest(witness: &Witness, words: &Words, digest: Fr) -> Result<(), 
     parts::balance::check(witness, words, &fields)?;
     parts::audit::check(witness, words, owner)?;
     parts::swap::check(witness, words, &fields, owner)?;
+    parts::loan::check(witness, words, &fields, owner)?;
     parts::digest::check(words, digest)?;
     parts::signature::check(witness, digest)
 }

@@ -65,6 +65,8 @@ pub fn no_op(
         assets: [asset; ARITY],
         memo: Memo::default(),
         terms: None,
+        loan: None,
+        oracle: Fr::zero(),
     };
     draft.finish(&keys, &SpendKey::from_seed(&seed), assets, rng)
 }

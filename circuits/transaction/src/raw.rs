@@ -5,14 +5,17 @@
 //! any assignment to it without the native check in between.
 
 use crate::gadgets::edwards::SCALAR_BITS;
-use crate::witness::{ARITY, ASSET_DEPTH, NOTE_DEPTH, Witness};
-use crate::words::{Fields, Words};
+use crate::gadgets::range::cut;
+use crate::witness::{ARITY, ASSET_DEPTH, LoanWitness, NOTE_DEPTH, Step, Witness};
+use crate::words::{Fields, OPENING, Words};
 use ark_bn254::Fr;
 use ark_ed_on_bn254::EdwardsAffine;
 use ark_ff::{BigInteger, PrimeField, Zero};
 use std::fmt;
 use subrosa_protocol::Scalar;
 use subrosa_protocol::encoding::fr_from_u128;
+use subrosa_protocol::loan::{Debt, MASK_BITS, covers, improves};
+use subrosa_protocol::market::{MARKET_DEPTH, Market, PRICE_WORDS, Snapshot};
 use subrosa_protocol::note::Note;
 use subrosa_protocol::transaction::WORDS;
 use zeroize::Zeroize;
@@ -54,6 +57,139 @@ pub(crate) struct RawSlot {
     pub(crate) siblings: [[Fr; 3]; ASSET_DEPTH],
 }
 
+/// A step on a position: all zeros where there is none.
+#[derive(Clone, Default)]
+pub(crate) struct RawLoan {
+    pub(crate) opens: Fr,
+    pub(crate) spends: Fr,
+    pub(crate) liquidates: Fr,
+    /// Why a step of the borrower is legal: collateral is added, debt is repaid, or the margin covers it.
+    pub(crate) adds: Fr,
+    pub(crate) repays: Fr,
+    pub(crate) covered: Fr,
+    /// A liquidation is for want of margin, not for maturity.
+    pub(crate) below: Fr,
+    pub(crate) borrower: Fr,
+    pub(crate) lender: Fr,
+    pub(crate) collateral: Fr,
+    pub(crate) debt: Fr,
+    pub(crate) principal: Fr,
+    pub(crate) rate: Fr,
+    pub(crate) start: Fr,
+    pub(crate) maturity: Fr,
+    pub(crate) market: Fr,
+    pub(crate) before: RawDebt,
+    pub(crate) owed: Fr,
+    pub(crate) after: RawDebt,
+    pub(crate) prices: RawPrices,
+    pub(crate) filler: [Fr; 2],
+}
+
+/// A debt.
+#[derive(Clone, Default)]
+pub(crate) struct RawDebt {
+    pub(crate) amount: Fr,
+    pub(crate) accrued: Fr,
+    pub(crate) sequence: Fr,
+}
+
+/// A snapshot, and one market of it.
+#[derive(Clone, Default)]
+pub(crate) struct RawPrices {
+    pub(crate) time: Fr,
+    pub(crate) market_root: Fr,
+    pub(crate) words: [Fr; PRICE_WORDS],
+    pub(crate) haircut: Fr,
+    pub(crate) initial: Fr,
+    pub(crate) maintenance: Fr,
+    pub(crate) bonus: Fr,
+    pub(crate) max_age: Fr,
+    pub(crate) siblings: [[Fr; 3]; MARKET_DEPTH],
+}
+
+impl RawLoan {
+    fn new(step: &LoanWitness, words: &Words, witness: &Witness) -> Self {
+        let loan = &step.loan;
+        let collateral = [witness.inputs[0].note.value, witness.outputs[0].note.value];
+        let flag = |set: bool| Fr::from(set);
+        let needs = step.step == Step::Adjust && step.after.amount != 0;
+        let better = needs && step.improves(collateral);
+        // Of a debt that is not repaid: by the collateral alone.
+        let adds = needs && improves(collateral, u128::MAX, 0);
+        let snapshot = step.snapshot.as_ref();
+        let covers = |margin: fn(&Market) -> u32| {
+            snapshot.is_some_and(|snapshot| {
+                snapshot.priced(loan.market).is_some_and(|(market, price)| {
+                    covers(
+                        collateral[0],
+                        price,
+                        market.haircut,
+                        step.owed,
+                        margin(market),
+                    )
+                })
+            })
+        };
+        let liquidates = step.step == Step::Liquidate;
+        Self {
+            opens: flag(step.step == Step::Open),
+            spends: flag(step.step != Step::Open),
+            liquidates: flag(liquidates),
+            adds: flag(adds),
+            repays: flag(better && !adds),
+            covered: flag(needs && !better),
+            below: flag(liquidates && !covers(|market| market.maintenance)),
+            borrower: loan.borrower.owner,
+            lender: loan.lender.owner,
+            collateral: Fr::from(loan.collateral.0),
+            debt: Fr::from(loan.debt.0),
+            principal: fr_from_u128(loan.principal),
+            rate: Fr::from(loan.rate),
+            start: Fr::from(loan.start),
+            maturity: Fr::from(loan.maturity),
+            market: Fr::from(loan.market),
+            before: RawDebt::new(&step.before),
+            owed: fr_from_u128(step.owed),
+            after: RawDebt::new(&step.after),
+            prices: snapshot.map_or_else(RawPrices::default, |s| RawPrices::new(s, loan.market)),
+            filler: [0, 1].map(|i| cut(words[OPENING + i], MASK_BITS, 256)),
+        }
+    }
+}
+
+impl RawDebt {
+    fn new(debt: &Debt) -> Self {
+        Self {
+            amount: fr_from_u128(debt.amount),
+            accrued: Fr::from(debt.accrued),
+            sequence: Fr::from(debt.sequence),
+        }
+    }
+}
+
+impl RawPrices {
+    fn new(snapshot: &Snapshot, id: u8) -> Self {
+        let [time, market_root, words @ ..] = snapshot.words();
+        let market = snapshot.markets.get(id).copied();
+        let field =
+            |of: fn(&Market) -> u32| market.as_ref().map_or(Fr::zero(), |m| Fr::from(of(m)));
+        Self {
+            time,
+            market_root,
+            words,
+            haircut: field(|m| m.haircut.into()),
+            initial: field(|m| m.initial),
+            maintenance: field(|m| m.maintenance),
+            bonus: field(|m| m.bonus.into()),
+            max_age: field(|m| m.max_age),
+            siblings: snapshot
+                .markets
+                .path(id)
+                .map_or([[Fr::zero(); 3]; MARKET_DEPTH], |path| path.siblings),
+        }
+    }
+}
+
 /// All values from which an assignment is computed.
 #[derive(Clone)]
 pub(crate) struct RawWitness {
@@ -72,7 +208,9 @@ pub(crate) struct RawWitness {
     pub(crate) withdraw_selector: [Fr; ARITY],
     pub(crate) counter_packed: Fr,
     pub(crate) counter_owner: Fr,
+    pub(crate) counter_aux: Fr,
     pub(crate) salt: Fr,
+    pub(crate) loan: RawLoan,
 }
 
 impl RawWitness {
@@ -124,7 +262,16 @@ impl RawWitness {
             },
             counter_packed: counter.map_or(Fr::zero(), |counter| counter.packed),
             counter_owner: counter.map_or(Fr::zero(), |counter| counter.owner),
-            salt: counter.map_or(Fr::zero(), |counter| counter.salt),
+            counter_aux: counter.map_or(Fr::zero(), |counter| counter.aux),
+            salt: match (&witness.loan, counter) {
+                (_, Some(counter)) => counter.salt,
+                (Some(loan), None) => loan.loan.salt.element(),
+                (None, None) => Fr::zero(),
+            },
+            loan: witness
+                .loan
+                .as_ref()
+                .map_or_else(RawLoan::default, |loan| RawLoan::new(loan, words, witness)),
         }
     }
 
@@ -158,7 +305,9 @@ impl RawWitness {
             withdraw_selector: [zero; ARITY],
             counter_packed: zero,
             counter_owner: zero,
+            counter_aux: zero,
             salt: zero,
+            loan: RawLoan::default(),
         }
     }
 }
@@ -174,6 +323,9 @@ impl Drop for RawWitness {
         self.nk.zeroize();
         self.esk.zeroize();
         self.salt.zeroize();
+        self.loan.principal.zeroize();
+        self.loan.before.amount.zeroize();
+        self.loan.after.amount.zeroize();
         let inputs = self.inputs.iter_mut().map(|input| &mut input.note);
         let outputs = self.outputs.iter_mut().map(|output| &mut output.note);
         for note in inputs.chain(outputs) {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A rule, T1 to T21; as an error, the first rule that a statement breaks.
+/// A rule, T1 to T33; as an error, the first rule that a statement breaks.
 #[derive(
     Clone,
     Copy,
@@ -21,7 +21,9 @@ pub enum Rule {
     #[error("T1: the kind is 0, 1, 2, 3 or 4")]
     T1,
     /// Keys and ownership of the inputs.
-    #[error("T2: ak is on the curve, and every input is cash of the owner derived from ak and nk")]
+    #[error(
+        "T2: ak is on the curve, and every input but a position is cash of the owner derived from ak and nk"
+    )]
     T2,
     /// Membership of real inputs.
     #[error("T3: a real input is in the note tree under the anchor, at a position below 2^32")]
@@ -33,7 +35,7 @@ pub enum Rule {
     #[error("T5: a dummy input has value 0")]
     T5,
     /// Output commitments.
-    #[error("T6: each commitment is that of its output, which is cash")]
+    #[error("T6: each commitment is that of its output, which is cash unless a position")]
     T6,
     /// Ranges.
     #[error("T7: values, fee, withdrawal, header and target fields are in range")]
@@ -67,8 +69,10 @@ pub enum Rule {
     /// Padding.
     #[error("T16: kind 0 moves nothing")]
     T16,
-    /// The reserved word.
-    #[error("T17: oracle is 0")]
+    /// A fresh price.
+    #[error(
+        "T17: a step that needs a price names a snapshot, not too old, in which the market of the loan's assets has one"
+    )]
     T17,
     /// The digest.
     #[error("T18: the public input is the digest of the words")]
@@ -84,11 +88,51 @@ pub enum Rule {
     /// Change of a leg.
     #[error("T21: outputs 1 and 2 of a leg belong to the owner of its inputs")]
     T21,
+    /// Where positions stand.
+    #[error("T22: a position is input 0 of a step of kind 1, and output 0 where debt is left")]
+    T22,
+    /// What a position holds.
+    #[error("T23: a position is of the loan, its collateral asset and its debt, all in range")]
+    T23,
+    /// Who acts.
+    #[error("T24: the borrower opens and adjusts, the lender liquidates")]
+    T24,
+    /// To whom the successor belongs.
+    #[error(
+        "T25: output 0 is the lender's as a position and else the borrower's, of the next sequence"
+    )]
+    T25,
+    /// Interest.
+    #[error("T26: the debt is accrued to the expiry by the borrower, to not before by the lender")]
+    T26,
+    /// Repayment.
+    #[error("T27: what the debt falls by is paid to the lender in output 1")]
+    T27,
+    /// Legality of the borrower's steps.
+    #[error("T28: a step of the borrower closes, improves or is covered by the initial margin")]
+    T28,
+    /// Maturity.
+    #[error("T29: a loan is opened and adjusted no later than its maturity")]
+    T29,
+    /// Opening.
+    #[error("T30: a loan is opened against its principal and covered by the initial margin")]
+    T30,
+    /// Legality of a liquidation.
+    #[error("T31: a liquidation is below the maintenance margin or after maturity")]
+    T31,
+    /// Seizure.
+    #[error("T32: a liquidation leaves no debt and takes no more than debt and bonus are worth")]
+    T32,
+    /// What both parties can open.
+    #[error(
+        "T33: the opening of output 0 is encrypted under the pair's salt, and so is it blinded"
+    )]
+    T33,
 }
 
 impl Rule {
     /// All rules, in order.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 33] = [
         Self::T1,
         Self::T2,
         Self::T3,
@@ -110,5 +154,17 @@ impl Rule {
         Self::T19,
         Self::T20,
         Self::T21,
+        Self::T22,
+        Self::T23,
+        Self::T24,
+        Self::T25,
+        Self::T26,
+        Self::T27,
+        Self::T28,
+        Self::T29,
+        Self::T30,
+        Self::T31,
+        Self::T32,
+        Self::T33,
     ];
 }

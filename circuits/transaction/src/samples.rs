@@ -5,7 +5,9 @@
 //! without auditor, and a note tree that holds what the sender spends; a [`block`] or [`block_of`] is a whole
 //! batch of one such world. No secret here protects anything.
 
-use crate::assemble::{Draft, dummy};
+mod loan;
+
+use crate::assemble::{Draft, LoanStep, dummy};
 use crate::witness::{ARITY, InputWitness, Witness};
 use crate::words::Words;
 use ark_bn254::Fr;
@@ -20,6 +22,10 @@ use subrosa_protocol::note::Note;
 use subrosa_protocol::swap::{Exchange, Leg, Salt, Side, Terms};
 use subrosa_protocol::transaction::{Context, Header, Kind, Transaction, Withdrawal};
 use subrosa_protocol::tree::NoteTree;
+
+#[cfg(test)]
+pub(crate) use loan::Plan;
+pub use loan::{LoanCase, loan_step};
 
 /// The assets of the samples: the fee asset, one with another auditor, one without.
 pub const SAMPLE_ASSETS: [AssetId; ARITY] = [AssetId(0), AssetId(3), AssetId(515)];
@@ -68,6 +74,7 @@ pub fn transfer(rng: &mut (impl RngCore + CryptoRng)) -> Sample {
         change: [(a, value - paid - fee), (a, 0)],
         withdrawal: None,
         terms: None,
+        step: None,
     };
     contents.sample(rng)
 }
@@ -85,6 +92,7 @@ pub fn transfer_of_three(rng: &mut (impl RngCore + CryptoRng)) -> Sample {
         change: [(b, 7), (c, value / 3)],
         withdrawal: None,
         terms: None,
+        step: None,
     };
     contents.sample(rng)
 }
@@ -109,6 +117,7 @@ pub fn withdraw(rng: &mut (impl RngCore + CryptoRng)) -> Sample {
             amount,
         }),
         terms: None,
+        step: None,
     };
     contents.sample(rng)
 }
@@ -129,10 +138,7 @@ pub fn swap_leg(side: Side, rng: &mut (impl RngCore + CryptoRng)) -> Sample {
 /// Terms between the parties of side A and side B.
 fn terms(sides: &[Seed; 2], rng: &mut (impl RngCore + CryptoRng)) -> Terms {
     let [_, b, c] = SAMPLE_ASSETS;
-    let legs = [b, c].map(|asset| Leg {
-        asset,
-        value: rng.gen_range(1_000_000..u128::MAX >> 8),
-    });
+    let legs = [b, c].map(|asset| Leg::cash(asset, rng.gen_range(1_000_000..u128::MAX >> 8)));
     let [a, b] = sides
         .each_ref()
         .map(|seed| ViewingKey::from_seed(seed).address());
@@ -154,6 +160,7 @@ pub fn padding(rng: &mut (impl RngCore + CryptoRng)) -> Sample {
         change: [(a, 0), (a, 0)],
         withdrawal: None,
         terms: None,
+        step: None,
     };
     contents.sample(rng)
 }
@@ -332,13 +339,21 @@ struct Contents {
     change: [(AssetId, u128); 2],
     withdrawal: Option<Withdrawal>,
     terms: Option<Terms>,
+    step: Option<Stepped>,
+}
+
+/// A step on a position, when it is valid, and the snapshot that it names.
+struct Stepped {
+    step: LoanStep,
+    window: [u64; 2],
+    oracle: Fr,
 }
 
 impl Contents {
     /// A leg of these terms, with change of what it delivers and of the fee.
     fn leg(side: Side, terms: Terms, fee: u128) -> Self {
         let [a, ..] = SAMPLE_ASSETS;
-        let Leg { asset, value } = *terms.exchange.leg(side);
+        let Leg { asset, value, .. } = *terms.exchange.leg(side);
         Self {
             kind: Kind::leg(side),
             fee,
@@ -347,6 +362,7 @@ impl Contents {
             change: [(asset, 7), (a, 99)],
             withdrawal: None,
             terms: Some(terms),
+            step: None,
         }
     }
 
@@ -369,6 +385,7 @@ impl Contents {
             change: [(asset, left - left / 2), (asset, 0)],
             withdrawal,
             terms: None,
+            step: None,
         }
     }
 
@@ -409,6 +426,10 @@ impl Contents {
         let to = ViewingKey::from_seed(&recipient).address();
         let me = keys.address();
         let [first, second] = self.change;
+        let window = self
+            .step
+            .as_ref()
+            .map_or([0, SAMPLE_EXPIRY], |stepped| stepped.window);
         let draft = Draft {
             context: context(),
             anchor,
@@ -416,7 +437,8 @@ impl Contents {
                 kind: self.kind,
                 fee_asset: SAMPLE_ASSETS[0],
                 fee: self.fee,
-                expiry: SAMPLE_EXPIRY,
+                expiry: window[1],
+                not_before: window[0],
             },
             withdrawal: self.withdrawal,
             inputs,
@@ -428,6 +450,8 @@ impl Contents {
             assets: SAMPLE_ASSETS,
             memo: Memo::default(),
             terms: self.terms,
+            oracle: self.step.as_ref().map_or(Fr::from(0u64), |s| s.oracle),
+            loan: self.step.map(|stepped| stepped.step),
         };
         let (transaction, witness) = draft
             .finish(&keys, &spend, &assets, rng)

@@ -6,6 +6,8 @@ use std::fmt;
 use subrosa_protocol::Scalar;
 use subrosa_protocol::asset::AssetInfo;
 use subrosa_protocol::keys::Signature;
+use subrosa_protocol::loan::{Debt, Loan, improves};
+use subrosa_protocol::market::Snapshot;
 use subrosa_protocol::note::Note;
 use subrosa_protocol::tree::MerklePath;
 use zeroize::Zeroize;
@@ -55,6 +57,8 @@ pub struct CounterLeg {
     pub packed: Fr,
     /// Owner who receives it.
     pub owner: Fr,
+    /// aux of it: 0, unless it is the position that opens a loan.
+    pub aux: Fr,
     /// Salt of the terms.
     pub salt: Fr,
 }
@@ -62,6 +66,49 @@ pub struct CounterLeg {
 impl fmt::Debug for CounterLeg {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CounterLeg").finish_non_exhaustive()
+    }
+}
+
+/// What a transaction does to a position (spec: *Collateral*, Steps).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Output 0 of a swap's leg is the position of a new loan.
+    Open,
+    /// The borrower adjusts or, if no debt is left, closes.
+    Adjust,
+    /// The lender takes what it is owed out of the collateral.
+    Liquidate,
+}
+
+/// What a step on a position rests on.
+#[derive(Clone)]
+pub struct LoanWitness {
+    /// What is done.
+    pub step: Step,
+    /// The loan.
+    pub loan: Loan,
+    /// Debt of input 0; of an opening any.
+    pub before: Debt,
+    /// What is owed of it at the time of the step; of an opening any.
+    pub owed: u128,
+    /// Debt that is left.
+    pub after: Debt,
+    /// The prices, where the step needs one.
+    pub snapshot: Option<Snapshot>,
+}
+
+impl LoanWitness {
+    /// Whether a step of the borrower is legal for making the position less risky, at any price; `collateral` before
+    /// and after.
+    pub(crate) fn improves(&self, collateral: [u128; 2]) -> bool {
+        let repaid = self.owed.saturating_sub(self.after.amount);
+        improves(collateral, self.owed, repaid)
+    }
+}
+
+impl fmt::Debug for LoanWitness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoanWitness").finish_non_exhaustive()
     }
 }
 
@@ -94,6 +141,8 @@ pub struct Witness {
     pub withdraw_slot: u8,
     /// The other leg of the swap; without meaning unless the kind is 3 or 4.
     pub counter_leg: Option<CounterLeg>,
+    /// The loan whose position is opened or spent.
+    pub loan: Option<LoanWitness>,
 }
 
 impl fmt::Debug for Witness {

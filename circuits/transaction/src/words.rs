@@ -1,7 +1,8 @@
 //! Where things stand in the 30 words, and the fields of the packed ones.
 
+use crate::gadgets::range::cut;
 use ark_bn254::Fr;
-use ark_ff::{BigInt, BigInteger, PrimeField};
+use ark_ff::{BigInteger, PrimeField};
 use subrosa_protocol::swap::Side;
 use subrosa_protocol::transaction::{Kind, WORDS};
 
@@ -19,6 +20,7 @@ pub(crate) const NULLIFIERS: usize = 8;
 pub(crate) const COMMITMENTS: usize = 11;
 pub(crate) const EPHEMERAL: usize = 14;
 pub(crate) const AUDIT: usize = 15;
+pub(crate) const OPENING: usize = 24;
 
 pub(crate) const KIND_BITS: usize = 8;
 pub(crate) const ASSET_BITS: usize = 16;
@@ -43,8 +45,8 @@ pub(crate) struct Fields {
 impl Fields {
     /// Splits the words 3 and 4.
     pub(crate) fn of(words: &Words) -> Self {
-        let header = words[HEADER].into_bigint();
-        let target = words[TARGET].into_bigint();
+        let header = words[HEADER];
+        let target = words[TARGET];
         Self {
             kind: cut(header, 0, KIND_BITS),
             fee_asset: cut(header, FEE_ASSET_AT, ASSET_BITS),
@@ -78,12 +80,6 @@ pub(crate) fn power_of_two(exponent: usize) -> Fr {
 /// True if the integer that represents `value` is below 2^width.
 pub(crate) fn fits(value: Fr, width: usize) -> bool {
     value.into_bigint().num_bits() as usize <= width
-}
-
-fn cut(integer: BigInt<4>, from: usize, width: usize) -> Fr {
-    let bits = integer.to_bits_le();
-    let end = (from + width).min(bits.len());
-    Fr::from_bigint(BigInt::from_bits_le(&bits[from..end])).unwrap_or_default()
 }
 
 #[cfg(test)]

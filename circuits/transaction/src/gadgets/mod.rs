@@ -8,6 +8,7 @@ pub(crate) mod edwards;
 pub(crate) mod merkle;
 pub(crate) mod poseidon;
 pub(crate) mod range;
+pub(crate) mod wide;
 
 pub(crate) use builder::{Builder, Num, Synthesis, inverse_or_zero};
 

@@ -31,6 +31,13 @@ pub(crate) fn recompose(b: &Builder, bits: &[Num]) -> Num {
     b.linear(Fr::zero(), powers.into_iter().zip(bits), value)
 }
 
+/// `width` bits of the integer that represents `value`, from bit `from` up, as an integer.
+pub(crate) fn cut(value: Fr, from: usize, width: usize) -> Fr {
+    let bits = value.into_bigint().to_bits_le();
+    let end = (from + width).min(bits.len());
+    Fr::from_bigint(BigInteger::from_bits_le(&bits[from..end])).unwrap_or_default()
+}
+
 /// The lowest `width` bits of the integer that represents `value`.
 pub(crate) fn low_bits(value: Fr, width: usize) -> Vec<bool> {
     let mut bits = value.into_bigint().to_bits_le();

@@ -1,4 +1,4 @@
-//! Header, withdrawal target and reserved words: T1, T17 and the ranges among T7.
+//! Header and withdrawal target: T1 and the ranges among T7.
 
 use crate::Rule;
 use crate::gadgets::range::range;
@@ -6,7 +6,7 @@ use crate::gadgets::{Builder, Num, Synthesis, inverse_or_zero};
 use crate::raw::RawWitness;
 use crate::words::{
     AMOUNT, ASSET_BITS, EXPIRY_AT, EXPIRY_BITS, FEE_ASSET_AT, FEE_AT, FEE_BITS, Fields, HEADER,
-    NOT_BEFORE_AT, ORACLE, RECIPIENT_BITS, TARGET, VALUE_BITS, Words, fits, power_of_two,
+    NOT_BEFORE_AT, RECIPIENT_BITS, TARGET, VALUE_BITS, Words, fits, power_of_two,
 };
 use ark_bn254::Fr;
 use ark_ff::Zero;
@@ -23,9 +23,6 @@ pub(crate) fn check(words: &Words) -> Result<Fields, Rule> {
     {
         return Err(Rule::T7);
     }
-    if !words[ORACLE].is_zero() {
-        return Err(Rule::T17);
-    }
     Ok(fields)
 }
 
@@ -40,6 +37,8 @@ pub(crate) struct HeaderWires {
     pub(crate) target_asset: Num,
     pub(crate) recipient: Num,
     pub(crate) amount: Num,
+    /// 1 if the kind is 1, else 0.
+    pub(crate) transfers: Num,
     /// 1 if the kind is 2, else 0.
     pub(crate) withdraws: Num,
     /// 1 if the kind is 0, else 0.
@@ -81,6 +80,11 @@ pub(crate) fn constrain(
         .plus(&over(&fourth, 4));
     let swap_a = over(&third, 6).minus(&over(&fourth, 6));
     let swap_b = over(&fourth, 24);
+    let transfers = one
+        .minus(&no_op)
+        .minus(&withdraws)
+        .minus(&swap_a)
+        .minus(&swap_b);
 
     b.enter(Rule::T7);
     let fee_asset = b.witness(fields.fee_asset)?;
@@ -103,9 +107,6 @@ pub(crate) fn constrain(
     range(b, &recipient, RECIPIENT_BITS)?;
     range(b, &words[AMOUNT], VALUE_BITS)?;
 
-    b.enter(Rule::T17);
-    b.zero(&words[ORACLE])?;
-
     Ok(HeaderWires {
         fee_asset,
         fee,
@@ -114,6 +115,7 @@ pub(crate) fn constrain(
         target_asset,
         recipient,
         amount: words[AMOUNT].clone(),
+        transfers,
         withdraws,
         no_op,
         swap_a,

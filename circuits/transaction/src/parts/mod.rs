@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod balance;
 pub(crate) mod digest;
 pub(crate) mod header;
+pub(crate) mod loan;
 pub(crate) mod notes;
 pub(crate) mod signature;
 pub(crate) mod slots;

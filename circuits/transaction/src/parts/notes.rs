@@ -4,13 +4,15 @@ use crate::Rule;
 use crate::gadgets::edwards::{Point, on_curve};
 use crate::gadgets::range::{bit_wires, low_bits, range, recompose};
 use crate::gadgets::{Builder, Num, Synthesis, merkle, poseidon};
+use crate::parts::loan::LoanWires;
 use crate::parts::slots::three;
 use crate::raw::{RawNote, RawWitness};
-use crate::witness::{ARITY, NOTE_DEPTH, Witness};
+use crate::witness::{ARITY, NOTE_DEPTH, Step, Witness};
 use crate::words::{ANCHOR, COMMITMENTS, NULLIFIERS, VALUE_BITS, Words, power_of_two};
 use ark_bn254::Fr;
 use ark_ff::Zero;
 use subrosa_protocol::domain::Domain;
+use subrosa_protocol::loan::Loan;
 use subrosa_protocol::note::{Note, NoteClass, dummy_nullifier, nullifier};
 use subrosa_protocol::poseidon::hash;
 
@@ -20,12 +22,18 @@ const POSITION_BITS: usize = 2 * NOTE_DEPTH;
 /// The native rules; returns the owner.
 pub(crate) fn check(witness: &Witness, words: &Words) -> Result<Fr, Rule> {
     let cash = |note: &Note| note.class == NoteClass::Cash && note.aux.is_zero();
+    let position = spent_position(witness);
     if !witness.ak.is_on_curve() {
         return Err(Rule::T2);
     }
     let owner = hash(Domain::Owner, &[witness.ak.x, witness.ak.y, witness.nk]);
-    for input in &witness.inputs {
-        if input.note.owner != owner || !cash(&input.note) {
+    for (i, input) in witness.inputs.iter().enumerate() {
+        // Class and aux of the first are T22 and T23.
+        let expected = match position {
+            Some(loan) if i == 0 => loan.lender.owner,
+            _ => owner,
+        };
+        if input.note.owner != expected || (i != 0 && !cash(&input.note)) {
             return Err(Rule::T2);
         }
     }
@@ -37,10 +45,14 @@ pub(crate) fn check(witness: &Witness, words: &Words) -> Result<Fr, Rule> {
         if !input.dummy && input.path.root(commitment) != words[ANCHOR] {
             return Err(Rule::T3);
         }
+        let nk = match position {
+            Some(loan) if i == 0 => loan.keys().nk,
+            _ => witness.nk,
+        };
         let expected = if input.dummy {
-            dummy_nullifier(&witness.nk, &commitment, input.position)
+            dummy_nullifier(&nk, &commitment, input.position)
         } else {
-            nullifier(&witness.nk, &commitment, input.position)
+            nullifier(&nk, &commitment, input.position)
         };
         if words[NULLIFIERS + i] != expected {
             return Err(Rule::T4);
@@ -50,11 +62,17 @@ pub(crate) fn check(witness: &Witness, words: &Words) -> Result<Fr, Rule> {
         }
     }
     for (i, output) in witness.outputs.iter().enumerate() {
-        if !cash(&output.note) || words[COMMITMENTS + i] != output.note.commitment() {
+        if (i != 0 && !cash(&output.note)) || words[COMMITMENTS + i] != output.note.commitment() {
             return Err(Rule::T6);
         }
     }
     Ok(owner)
+}
+
+/// The loan whose position input 0 is said to be.
+fn spent_position(witness: &Witness) -> Option<&Loan> {
+    let loan = witness.loan.as_ref()?;
+    (loan.step != Step::Open).then_some(&loan.loan)
 }
 
 /// A note on wires.
@@ -69,7 +87,7 @@ pub(crate) struct NoteWires {
 }
 
 impl NoteWires {
-    /// The parts as hints. Class and asset are not ranged here: class is 0 by T2 and T6, the asset
+    /// The parts as hints. Class and asset are not ranged here: class is 0 by T2 and T6 or what T22 says, the asset
     /// is that of a slot by T9.
     fn new(b: &mut Builder, note: &RawNote) -> Synthesis<Self> {
         let class = b.witness(note.class)?;
@@ -106,7 +124,12 @@ pub(crate) struct NotesWires {
 }
 
 /// The constraints.
-pub(crate) fn constrain(b: &mut Builder, raw: &RawWitness, words: &[Num]) -> Synthesis<NotesWires> {
+pub(crate) fn constrain(
+    b: &mut Builder,
+    raw: &RawWitness,
+    words: &[Num],
+    loan: &LoanWires,
+) -> Synthesis<NotesWires> {
     b.enter(Rule::T2);
     let zero = b.constant(Fr::zero());
     let ak = Point {
@@ -122,9 +145,17 @@ pub(crate) fn constrain(b: &mut Builder, raw: &RawWitness, words: &[Num]) -> Syn
     for (i, input) in raw.inputs.iter().enumerate() {
         b.enter(Rule::T2);
         let note = NoteWires::new(b, &input.note)?;
-        b.equal(&note.owner, &owner)?;
-        b.zero(&note.class)?;
-        b.zero(&note.aux)?;
+        // Input 0 may be a position: its owner and key are then the lender's and the pair's, its class and aux
+        // are T22 and T23.
+        let (expected, key) = if i == 0 {
+            let expected = b.select(&loan.spends, &loan.lender, &owner)?;
+            (expected, b.select(&loan.spends, &loan.nk, &nk)?)
+        } else {
+            b.zero(&note.class)?;
+            b.zero(&note.aux)?;
+            (owner.clone(), nk.clone())
+        };
+        b.equal(&note.owner, &expected)?;
 
         b.enter(Rule::T7);
         range(b, &note.value, VALUE_BITS)?;
@@ -143,7 +174,7 @@ pub(crate) fn constrain(b: &mut Builder, raw: &RawWitness, words: &[Num]) -> Syn
         b.enforce(&real, &root.minus(&words[ANCHOR]), &zero)?;
 
         b.enter(Rule::T4);
-        let message = [nk.clone(), commitment, position];
+        let message = [key, commitment, position];
         let domains = [Domain::Nullifier, Domain::NullifierDummy];
         let nullifier = poseidon::hash_under(b, &dummy, domains, &message)?;
         b.equal(&nullifier, &words[NULLIFIERS + i])?;
@@ -159,8 +190,10 @@ pub(crate) fn constrain(b: &mut Builder, raw: &RawWitness, words: &[Num]) -> Syn
     for (i, output) in raw.outputs.iter().enumerate() {
         b.enter(Rule::T6);
         let note = NoteWires::new(b, &output.note)?;
-        b.zero(&note.class)?;
-        b.zero(&note.aux)?;
+        if i != 0 {
+            b.zero(&note.class)?;
+            b.zero(&note.aux)?;
+        }
         let commitment = note.commitment(b)?;
         b.equal(&commitment, &words[COMMITMENTS + i])?;
 

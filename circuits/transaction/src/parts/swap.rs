@@ -1,8 +1,8 @@
 //! The leg of a swap: T19 to T21 (spec: *Swaps*, Legs).
 //!
-//! What the own side delivers is output 0 itself: its packed part and owner go into the digest of the terms as
+//! What the own side delivers is output 0 itself: its packed part, owner and aux go into the digest of the terms as
 //! they go into the commitment, so that no other amount, asset or receiver can stand in the terms. The other
-//! side's packed part, its receiver and the salt are hints that nothing but the digest binds. They need no
+//! side's packed part, receiver and aux and the salt are hints that nothing but the digest binds. They need no
 //! range: the other leg carries the same digest (B20) and proves the same of *its* output 0, whose parts
 //! are ranged; a digest that no other leg can match is one that never settles. The salt, too, both legs have in
 //! common: one that is no 128 bits is in no terms that a wallet accepts, let alone signs a leg for.
@@ -10,6 +10,7 @@
 use crate::Rule;
 use crate::gadgets::{Builder, Num, Synthesis, poseidon};
 use crate::parts::header::HeaderWires;
+use crate::parts::loan::LoanWires;
 use crate::parts::notes::NotesWires;
 use crate::raw::RawWitness;
 use crate::witness::Witness;
@@ -36,15 +37,19 @@ pub(crate) fn check(
     };
     let mut packed = [delivery.note.packed(), counter.packed];
     let mut owners = [delivery.note.owner, counter.owner];
+    let mut aux = [delivery.note.aux, counter.aux];
     if side == Side::B {
         packed.reverse();
         owners.reverse();
+        aux.reverse();
     }
     let terms = [
         packed[0],
         owners[0],
+        aux[0],
         packed[1],
         owners[1],
+        aux[1],
         fields.expiry,
         counter.salt,
     ];
@@ -68,7 +73,8 @@ pub(crate) fn constrain(
     words: &[Num],
     header: &HeaderWires,
     notes: &NotesWires,
-) -> Synthesis<()> {
+    loan: &LoanWires,
+) -> Synthesis<CounterWires> {
     b.enter(Rule::T19);
     let zero = b.constant(Fr::zero());
     let leg = header.swap_a.plus(&header.swap_b);
@@ -76,18 +82,23 @@ pub(crate) fn constrain(
     let [delivery, change @ ..] = &notes.outputs;
     let counter_packed = b.witness(raw.counter_packed)?;
     let counter_owner = b.witness(raw.counter_owner)?;
-    let salt = b.witness(raw.salt)?;
-    // Outside a swap nothing reads them: held at zero, they say one thing only.
-    for hint in [&counter_packed, &counter_owner, &salt] {
+    let counter_aux = b.witness(raw.counter_aux)?;
+    let salt = loan.salt.clone();
+    // Outside a swap nothing reads them: held at zero, they say one thing only. A salt is also in the steps of a loan.
+    for hint in [&counter_packed, &counter_owner, &counter_aux] {
         b.enforce(&other, hint, &zero)?;
     }
+    b.enforce(&other.minus(&loan.spends), &salt, &zero)?;
     let [packed_a, packed_b] = in_order(b, &header.swap_b, &delivery.packed, &counter_packed)?;
     let [owner_a, owner_b] = in_order(b, &header.swap_b, &delivery.owner, &counter_owner)?;
+    let [aux_a, aux_b] = in_order(b, &header.swap_b, &delivery.aux, &counter_aux)?;
     let message = [
         packed_a.clone(),
         owner_a,
+        aux_a,
         packed_b.clone(),
         owner_b,
+        aux_b,
         header.expiry.clone(),
         salt.clone(),
     ];
@@ -103,7 +114,18 @@ pub(crate) fn constrain(
     for output in change {
         b.enforce(&leg, &output.owner.minus(&notes.owner), &zero)?;
     }
-    Ok(())
+    Ok(CounterWires {
+        packed: counter_packed,
+        owner: counter_owner,
+        aux: counter_aux,
+    })
+}
+
+/// What the terms say that the other leg delivers; zeros outside a swap.
+pub(crate) struct CounterWires {
+    pub(crate) packed: Num,
+    pub(crate) owner: Num,
+    pub(crate) aux: Num,
 }
 
 /// What is the own side's and the other's as what is A's and B's.

@@ -84,7 +84,7 @@ fn proofs_of_all_kinds_verify_for_their_digest_only() {
 #[test]
 fn no_proof_of_a_false_statement_verifies() {
     let mut rng = rng(1002);
-    let [mut sample, ..] = all_samples(32);
+    let mut sample = all_samples(32).remove(0);
     sample.witness.outputs[0].note.value += 1;
     let columns = TransactionCircuit::new(&sample.words, &sample.witness)
         .assignment()

@@ -14,8 +14,9 @@ use crate::parts::digest::digest;
 use crate::raw::RawWitness;
 use crate::samples::Sample;
 use crate::tests::{broken, rng};
+use crate::witness::Step;
 use crate::words::{
-    ANCHOR, ASSETS, AUDIT, COMMITMENTS, EPHEMERAL, NULLIFIERS, Words, power_of_two,
+    ANCHOR, ASSETS, AUDIT, COMMITMENTS, EPHEMERAL, NULLIFIERS, OPENING, Words, power_of_two,
 };
 use crate::{Rule, Witness, check, samples};
 use ark_bn254::Fr;
@@ -26,6 +27,7 @@ use rand_chacha::ChaCha20Rng;
 use subrosa_protocol::asset::AssetTree;
 use subrosa_protocol::domain::Domain;
 use subrosa_protocol::keys::{SpendKey, owner};
+use subrosa_protocol::loan::step_keys;
 use subrosa_protocol::poseidon::hash3;
 use subrosa_protocol::swap::Side;
 use subrosa_protocol::tree::NoteTree;
@@ -108,13 +110,24 @@ impl Forger {
         self
     }
 
-    /// Recomputes nullifiers and commitments.
+    /// Recomputes nullifiers, commitments and the opening.
     fn publish(&mut self) -> &mut Self {
+        let pair = self.witness.loan.as_ref().filter(|l| l.step != Step::Open);
+        let pair = pair.map(|loan| loan.loan.keys().nk);
         for (i, input) in self.witness.inputs.iter().enumerate() {
-            self.words[NULLIFIERS + i] = input_nullifier(input, &self.witness.nk);
+            let nk = pair.filter(|_| i == 0).unwrap_or(self.witness.nk);
+            self.words[NULLIFIERS + i] = input_nullifier(input, &nk);
         }
         for (i, output) in self.witness.outputs.iter().enumerate() {
             self.words[COMMITMENTS + i] = output.note.commitment();
+        }
+        if let Some(step) = &self.witness.loan {
+            let keys = step_keys(&step.loan.salt, step.after.sequence);
+            let opening = step
+                .loan
+                .opening(self.witness.outputs[0].note.value, &step.after);
+            let sealed = opening.seal(&keys, &self.words[COMMITMENTS], [8, 9]);
+            self.words[OPENING..OPENING + 2].copy_from_slice(&sealed);
         }
         self
     }

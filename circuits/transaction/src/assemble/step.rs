@@ -1,0 +1,114 @@
+//! A step on a position from its contents.
+
+use crate::witness::{LoanWitness, Step};
+use ark_std::rand::{CryptoRng, RngCore};
+use std::fmt;
+use subrosa_protocol::encryption::OutputPlaintext;
+use subrosa_protocol::loan::{Debt, Loan, OPENING_LEN, Position, opening_bytes, step_keys};
+use subrosa_protocol::market::Snapshot;
+use subrosa_protocol::note::Note;
+use subrosa_protocol::transaction::Header;
+
+/// A step on a position, as it is to be made. Nothing is checked here but by [`crate::check`].
+#[derive(Clone)]
+pub struct LoanStep {
+    /// What is done.
+    pub step: Step,
+    /// The loan.
+    pub loan: Loan,
+    /// Debt before; of an opening any.
+    pub before: Debt,
+    /// Debt that is left of what is owed.
+    pub debt: u128,
+    /// The prices, if the step needs one.
+    pub snapshot: Option<Snapshot>,
+}
+
+impl LoanStep {
+    /// The witness of the step under a header; `None` if what is owed does not fit 128 bits, or there can be no further
+    /// step.
+    pub(super) fn witness(&self, header: &Header) -> Option<LoanWitness> {
+        let (loan, before) = (&self.loan, &self.before);
+        let time = match self.step {
+            Step::Open => None,
+            Step::Adjust => Some(header.expiry),
+            Step::Liquidate => Some(header.not_before),
+        };
+        let owed = loan.owed(before, time.unwrap_or(header.expiry))?;
+        let after = match time {
+            None => Debt {
+                amount: self.debt,
+                ..loan.opening_debt()
+            },
+            Some(time) => Debt {
+                amount: self.debt,
+                ..loan.debt_after(before, time, 0)?
+            },
+        };
+        Some(LoanWitness {
+            step: self.step,
+            loan: loan.clone(),
+            before: *before,
+            owed,
+            after,
+            snapshot: self.snapshot,
+        })
+    }
+}
+
+impl LoanWitness {
+    /// Output 0 of a step that spends a position, with so much value.
+    pub(super) fn successor(&self, value: u128) -> OutputPlaintext {
+        let loan = &self.loan;
+        let rcm = step_keys(&loan.salt, self.after.sequence).rcm;
+        if self.after.amount == 0 {
+            return OutputPlaintext {
+                recipient: loan.borrower,
+                note: Note::cash(loan.collateral, value, loan.borrower.owner, rcm),
+            };
+        }
+        let position = Position {
+            collateral: value,
+            debt: self.after,
+        };
+        OutputPlaintext {
+            recipient: loan.lender,
+            note: loan.note(&position, rcm),
+        }
+    }
+
+    /// Output 1 of a step that repays something.
+    pub(super) fn repayment(&self) -> Option<OutputPlaintext> {
+        let loan = &self.loan;
+        let repaid = self.owed.checked_sub(self.after.amount)?;
+        (self.step == Step::Adjust && repaid != 0).then(|| OutputPlaintext {
+            recipient: loan.lender,
+            note: Note::cash(
+                loan.debt,
+                repaid,
+                loan.lender.owner,
+                step_keys(&loan.salt, self.after.sequence).repayment,
+            ),
+        })
+    }
+
+    /// The first bytes of the note data: the opening of output 0.
+    pub(super) fn opening(
+        &self,
+        made: &Note,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> [u8; OPENING_LEN] {
+        let keys = step_keys(&self.loan.salt, self.after.sequence);
+        let filler = [rng.next_u32(), rng.next_u32()];
+        let mut random = [0; 7];
+        rng.fill_bytes(&mut random);
+        let opening = self.loan.opening(made.value, &self.after);
+        opening_bytes(&opening.seal(&keys, &made.commitment(), filler), &random)
+    }
+}
+
+impl fmt::Debug for LoanStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoanStep").finish_non_exhaustive()
+    }
+}

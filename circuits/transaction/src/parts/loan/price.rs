@@ -1,0 +1,147 @@
+//! A fresh price, where the step uses one: T17 (spec: *Collateral*, Markets and prices).
+
+use super::state::LoanWires;
+use crate::Rule;
+use crate::gadgets::range::{cut, range};
+use crate::gadgets::{Builder, Num, Synthesis, inverse_or_zero, merkle, poseidon};
+use crate::parts::header::HeaderWires;
+use crate::raw::RawWitness;
+use crate::witness::{LoanWitness, Step, Witness};
+use crate::words::{EXPIRY_BITS, Fields, ORACLE, Words, power_of_two};
+use ark_bn254::Fr;
+use ark_ff::{PrimeField, Zero};
+use subrosa_protocol::domain::Domain;
+use subrosa_protocol::market::{Market, PRICE_BITS};
+
+/// Bits of haircut and bonus.
+const NARROW: usize = 16;
+/// Bits of a margin and of the maximum age.
+const WIDE: usize = 24;
+
+/// The native rule: market and price, where the step uses one.
+pub(super) fn check<'a>(
+    step: &'a LoanWitness,
+    witness: &Witness,
+    words: &Words,
+    fields: &Fields,
+) -> Result<Option<(&'a Market, u128)>, Rule> {
+    let collateral = [witness.inputs[0].note.value, witness.outputs[0].note.value];
+    let priced = match step.step {
+        Step::Open | Step::Liquidate => true,
+        Step::Adjust => step.after.amount != 0 && !step.improves(collateral),
+    };
+    if !priced {
+        return Ok(None);
+    }
+    let (loan, snapshot) = (&step.loan, step.snapshot.as_ref().ok_or(Rule::T17)?);
+    let (market, price) = snapshot.priced(loan.market).ok_or(Rule::T17)?;
+    // In range: T7.
+    let expiry = fields.expiry.into_bigint().0[0];
+    let fresh = snapshot
+        .time
+        .checked_add(market.max_age.into())
+        .is_some_and(|last| expiry <= last);
+    if snapshot.digest() != words[ORACLE]
+        || market.collateral != loan.collateral
+        || market.debt != loan.debt
+        || !fresh
+    {
+        return Err(Rule::T17);
+    }
+    Ok(Some((market, price)))
+}
+
+/// A market and its price. They mean something only where the step uses a price, and are in range always.
+pub(crate) struct MarketWires {
+    /// 1 if the borrower's step is legal by the initial margin.
+    pub(crate) covered: Num,
+    pub(crate) price: Num,
+    pub(crate) haircut: Num,
+    pub(crate) initial: Num,
+    pub(crate) maintenance: Num,
+    pub(crate) bonus: Num,
+}
+
+/// The constraints.
+pub(super) fn constrain(
+    b: &mut Builder,
+    raw: &RawWitness,
+    words: &[Num],
+    header: &HeaderWires,
+    loan: &LoanWires,
+) -> Synthesis<MarketWires> {
+    let zero = b.constant(Fr::zero());
+    let one = b.one();
+    let hints = &raw.loan.prices;
+
+    b.enter(Rule::T28);
+    let covered = b.witness(raw.loan.covered)?;
+    b.boolean(&covered)?;
+    b.enforce(&covered, &one.minus(&loan.adjusts), &zero)?;
+
+    b.enter(Rule::T17);
+    let priced = loan.opens.plus(&loan.liquidates).plus(&covered);
+    let time = b.witness(hints.time)?;
+    let market_root = b.witness(hints.market_root)?;
+    let mut message = vec![time.clone(), market_root.clone()];
+    for word in &hints.words {
+        message.push(b.witness(*word)?);
+    }
+    let digest = poseidon::hash(b, Domain::Snapshot, &message)?;
+    b.enforce(&priced, &digest.minus(&words[ORACLE]), &zero)?;
+
+    let field = |b: &mut Builder, value: Fr, width: usize| {
+        let field = b.witness(value)?;
+        range(b, &field, width)?;
+        Synthesis::Ok(field)
+    };
+    let haircut = field(b, hints.haircut, NARROW)?;
+    let initial = field(b, hints.initial, WIDE)?;
+    let maintenance = field(b, hints.maintenance, WIDE)?;
+    let bonus = field(b, hints.bonus, NARROW)?;
+    let max_age = field(b, hints.max_age, WIDE)?;
+    // Of the loan's own assets: no other market has this word.
+    let word = loan
+        .collateral
+        .plus(&loan.debt.times(power_of_two(16)))
+        .plus(&haircut.times(power_of_two(32)))
+        .plus(&initial.times(power_of_two(48)))
+        .plus(&maintenance.times(power_of_two(72)))
+        .plus(&bonus.times(power_of_two(96)))
+        .plus(&max_age.times(power_of_two(112)));
+    let root = merkle::root(b, &word, &loan.market_bits, &hints.siblings)?;
+    b.enforce(&priced, &root.minus(&market_root), &zero)?;
+
+    // The number's lowest bit is the place in a word, the others are the word.
+    let mut level = message.split_off(2);
+    for bit in &loan.market_bits[1..] {
+        let pairs = level.chunks_exact(2);
+        level = pairs
+            .map(|pair| b.select(bit, &pair[1], &pair[0]))
+            .collect::<Synthesis<_>>()?;
+    }
+    let [word] = &level[..] else {
+        unreachable!("as many words as the bits above the lowest can tell apart")
+    };
+    let width = PRICE_BITS as usize;
+    let low = field(b, cut(word.value(), 0, width), width)?;
+    let high = field(b, cut(word.value(), width, width), width)?;
+    b.equal(&low.plus(&high.times(power_of_two(width))), word)?;
+    let price = b.select(&loan.market_bits[0], &high, &low)?;
+    // Not 0; where no price is used the inverse is held at zero.
+    let used = b.mul(&priced, &price)?;
+    let inverse = b.witness(inverse_or_zero(used.value()))?;
+    b.enforce(&used, &inverse, &priced)?;
+    b.enforce(&inverse, &one.minus(&priced), &zero)?;
+
+    let left = b.mul(&priced, &time.plus(&max_age).minus(&header.expiry))?;
+    range(b, &left, EXPIRY_BITS + 1)?;
+    Ok(MarketWires {
+        covered,
+        price,
+        haircut,
+        initial,
+        maintenance,
+        bonus,
+    })
+}

@@ -1,0 +1,291 @@
+//! Who may do what: T24, T25 and T27 to T32 (spec: *Collateral*, Steps).
+
+use super::price::MarketWires;
+use super::state::LoanWires;
+use crate::Rule;
+use crate::gadgets::range::range;
+use crate::gadgets::wide::{FACTOR, Wide};
+use crate::gadgets::{Builder, Num, Synthesis, inverse_or_zero};
+use crate::parts::header::HeaderWires;
+use crate::parts::notes::NotesWires;
+use crate::parts::swap::CounterWires;
+use crate::raw::RawWitness;
+use crate::witness::{LoanWitness, Step, Witness};
+use crate::words::{EXPIRY_BITS, Fields, VALUE_BITS, power_of_two};
+use ark_bn254::Fr;
+use ark_ff::{PrimeField, Zero};
+use subrosa_protocol::loan::{IMPROVEMENT, covers, seizable, step_keys};
+use subrosa_protocol::market::{BASIS, Market, PRICE_BITS};
+use subrosa_protocol::note::{Note, NoteClass, pack};
+
+/// 10¹⁸, what a price is of.
+const SCALE: u64 = 1_000_000_000_000_000_000;
+
+// What a haircut that is no market's could make of the factor would be refused by its own ranges.
+const _: () = assert!(PRICE_BITS as usize + 14 <= FACTOR);
+
+/// The native rules.
+pub(super) fn check(
+    step: &LoanWitness,
+    witness: &Witness,
+    fields: &Fields,
+    owner: Fr,
+    priced: Option<(&Market, u128)>,
+) -> Result<(), Rule> {
+    let loan = &step.loan;
+    let made = &witness.outputs[0].note;
+    let actor = match step.step {
+        Step::Open | Step::Adjust => loan.borrower.owner,
+        Step::Liquidate => loan.lender.owner,
+    };
+    if owner != actor {
+        return Err(Rule::T24);
+    }
+    let holder = if step.after.amount == 0 {
+        loan.borrower.owner
+    } else {
+        loan.lender.owner
+    };
+    let sequence = match step.step {
+        Step::Open => Some(0),
+        Step::Adjust | Step::Liquidate => step.before.sequence.checked_add(1),
+    };
+    if made.owner != holder || sequence != Some(step.after.sequence) {
+        return Err(Rule::T25);
+    }
+    let collateral = [witness.inputs[0].note.value, made.value];
+    // In range: T7.
+    let [expiry, not_before] = [fields.expiry, fields.not_before].map(|t| t.into_bigint().0[0]);
+    if step.step == Step::Adjust {
+        adjust(step, witness, collateral, priced)?;
+    }
+    if step.step != Step::Liquidate && step.after.amount != 0 && expiry > loan.maturity {
+        return Err(Rule::T29);
+    }
+    match step.step {
+        Step::Adjust => Ok(()),
+        Step::Open => open(step, witness, priced),
+        Step::Liquidate => liquidate(step, collateral, not_before, priced),
+    }
+}
+
+/// T27 and T28.
+fn adjust(
+    step: &LoanWitness,
+    witness: &Witness,
+    collateral: [u128; 2],
+    priced: Option<(&Market, u128)>,
+) -> Result<(), Rule> {
+    let (loan, after) = (&step.loan, &step.after);
+    let repaid = step.owed.checked_sub(after.amount).ok_or(Rule::T27)?;
+    let rcm = step_keys(&loan.salt, after.sequence).repayment;
+    let payment = Note::cash(loan.debt, repaid, loan.lender.owner, rcm);
+    if repaid != 0 && witness.outputs[1].note != payment {
+        return Err(Rule::T27);
+    }
+    let covered = priced.is_some_and(|(market, price)| {
+        let margin = market.initial;
+        covers(collateral[1], price, market.haircut, after.amount, margin)
+    });
+    if after.amount != 0 && !step.improves(collateral) && !covered {
+        return Err(Rule::T28);
+    }
+    Ok(())
+}
+
+/// T30.
+fn open(
+    step: &LoanWitness,
+    witness: &Witness,
+    priced: Option<(&Market, u128)>,
+) -> Result<(), Rule> {
+    let loan = &step.loan;
+    let counter = witness.counter_leg.as_ref().ok_or(Rule::T30)?;
+    let lent = pack(NoteClass::Cash, loan.debt, loan.principal);
+    let agreed = counter.packed == lent
+        && counter.owner == loan.borrower.owner
+        && counter.aux.is_zero()
+        && step.after.amount == loan.principal;
+    let secured = priced.is_some_and(|(market, price)| {
+        let value = witness.outputs[0].note.value;
+        covers(
+            value,
+            price,
+            market.haircut,
+            step.after.amount,
+            market.initial,
+        )
+    });
+    if agreed && secured {
+        Ok(())
+    } else {
+        Err(Rule::T30)
+    }
+}
+
+/// T31 and T32.
+fn liquidate(
+    step: &LoanWitness,
+    [collateral, left]: [u128; 2],
+    not_before: u64,
+    priced: Option<(&Market, u128)>,
+) -> Result<(), Rule> {
+    let (market, price) = priced.ok_or(Rule::T31)?;
+    let margin = market.maintenance;
+    let healthy = covers(collateral, price, market.haircut, step.owed, margin);
+    if healthy && not_before <= step.loan.maturity {
+        return Err(Rule::T31);
+    }
+    let allowed = collateral
+        .checked_sub(left)
+        .is_some_and(|seized| seizable(seized, price, step.owed, market.bonus));
+    if step.after.amount != 0 || !allowed {
+        return Err(Rule::T32);
+    }
+    Ok(())
+}
+
+/// The constraints.
+pub(super) fn constrain(
+    b: &mut Builder,
+    raw: &RawWitness,
+    header: &HeaderWires,
+    notes: &NotesWires,
+    counter: &CounterWires,
+    loan: &LoanWires,
+    market: &MarketWires,
+) -> Synthesis<()> {
+    let zero = b.constant(Fr::zero());
+    let one = b.one();
+    let active = loan.opens.plus(&loan.spends);
+    let [spent, ..] = &notes.inputs;
+    let [made, paid, _] = &notes.outputs;
+
+    b.enter(Rule::T24);
+    let actor = b.select(&loan.liquidates, &loan.lender, &loan.borrower)?;
+    b.enforce(&active, &notes.owner.minus(&actor), &zero)?;
+
+    b.enter(Rule::T25);
+    let holder = b.select(&loan.open, &loan.lender, &loan.borrower)?;
+    b.enforce(&active, &made.owner.minus(&holder), &zero)?;
+    let next = b.mul(&loan.spends, &loan.before.sequence.plus(&one))?;
+    b.equal(&loan.after.sequence, &next)?;
+
+    b.enter(Rule::T27);
+    let repaid = b.mul(&loan.adjusts, &loan.owed.minus(&loan.after.amount))?;
+    range(b, &repaid, VALUE_BITS)?;
+    let inverse = b.witness(inverse_or_zero(repaid.value()))?;
+    let pays = b.mul(&repaid, &inverse)?;
+    let nothing = one.minus(&pays);
+    b.enforce(&repaid, &nothing, &zero)?;
+    b.enforce(&inverse, &nothing, &zero)?;
+    let payment = cash(&loan.debt, &repaid);
+    b.enforce(&pays, &paid.packed.minus(&payment), &zero)?;
+    b.enforce(&pays, &paid.owner.minus(&loan.lender), &zero)?;
+    b.enforce(&pays, &paid.rcm.minus(&loan.keys.repayment), &zero)?;
+
+    b.enter(Rule::T28);
+    // One reason exactly, and none where none is needed.
+    let adds = b.witness(raw.loan.adds)?;
+    let repays = b.witness(raw.loan.repays)?;
+    b.boolean(&adds)?;
+    b.boolean(&repays)?;
+    let improves = adds.plus(&repays);
+    let needs = b.mul(&loan.adjusts, &loan.open)?;
+    b.equal(&improves.plus(&market.covered), &needs)?;
+    let added = made.value.minus(&spent.value);
+    let kept = b.mul(&improves, &added)?;
+    range(b, &kept, VALUE_BITS)?;
+    let part = Fr::from(IMPROVEMENT);
+    let by_collateral = b.mul(&adds, &added.times(part).minus(&spent.value))?;
+    let by_debt = b.mul(&repays, &repaid.times(part).minus(&loan.owed))?;
+    let improvement = by_collateral.plus(&by_debt);
+    range(
+        b,
+        &improvement,
+        VALUE_BITS + IMPROVEMENT.trailing_zeros() as usize,
+    )?;
+    let covers = covers_on_wires(b, notes, loan, market)?;
+    let uncovered = one.minus(&covers);
+    b.enforce(&market.covered, &uncovered, &zero)?;
+
+    b.enter(Rule::T29);
+    let left = b.mul(
+        &needs.plus(&loan.opens),
+        &loan.maturity.minus(&header.expiry),
+    )?;
+    range(b, &left, EXPIRY_BITS)?;
+
+    b.enter(Rule::T30);
+    let lent = cash(&loan.debt, &loan.principal);
+    for difference in [
+        counter.packed.minus(&lent),
+        counter.owner.minus(&loan.borrower),
+        counter.aux.clone(),
+        loan.after.amount.minus(&loan.principal),
+        uncovered,
+    ] {
+        b.enforce(&loan.opens, &difference, &zero)?;
+    }
+
+    b.enter(Rule::T31);
+    let below = b.witness(raw.loan.below)?;
+    b.boolean(&below)?;
+    b.enforce(&below, &one.minus(&loan.liquidates), &zero)?;
+    b.enforce(&below, &covers, &zero)?;
+    let due = loan.liquidates.minus(&below);
+    let overdue = b.mul(&due, &header.not_before.minus(&loan.maturity).minus(&one))?;
+    range(b, &overdue, EXPIRY_BITS)?;
+
+    b.enter(Rule::T32);
+    b.enforce(&loan.liquidates, &loan.after.amount, &zero)?;
+    seize_on_wires(b, &spent.value.minus(&made.value), loan, market)
+}
+
+/// The packed part of cash.
+fn cash(asset: &Num, value: &Num) -> Num {
+    let class = 8;
+    asset
+        .times(power_of_two(class))
+        .plus(&value.times(power_of_two(class + 16)))
+}
+
+/// 1 if the margin that the step is held to covers the debt: of a liquidation the maintenance margin and what was before,
+/// otherwise the initial margin and what is after.
+fn covers_on_wires(
+    b: &mut Builder,
+    notes: &NotesWires,
+    loan: &LoanWires,
+    market: &MarketWires,
+) -> Synthesis<Num> {
+    let before = &loan.liquidates;
+    let collateral = b.select(before, &notes.inputs[0].value, &notes.outputs[0].value)?;
+    let debt = b.select(before, &loan.owed, &loan.after.amount)?;
+    let margin = b.select(before, &market.maintenance, &market.initial)?;
+    let counted = b.constant(Fr::from(BASIS)).minus(&market.haircut);
+    let unit = b.mul(&market.price, &counted)?;
+    // Below 2²⁴·2¹²⁸·2⁶⁰.
+    let required = b.mul(&margin, &debt)?.times(Fr::from(SCALE));
+    let value = Wide::product(b, &collateral, &unit)?;
+    let required = Wide::of(b, &required)?;
+    value.at_least(b, &required)
+}
+
+/// T32: seized·price·10⁴ ≤ debt·(10⁴ + bonus)·10¹⁸ + price·10⁴ − 1.
+fn seize_on_wires(
+    b: &mut Builder,
+    missing: &Num,
+    loan: &LoanWires,
+    market: &MarketWires,
+) -> Synthesis<()> {
+    let basis = Fr::from(BASIS);
+    let unit = market.price.times(basis);
+    let rate = b.constant(basis).plus(&market.bonus);
+    let claim = b.mul(&loan.owed, &rate)?.times(Fr::from(SCALE));
+    let limit = b.mul(&loan.liquidates, &claim.plus(&unit).minus(&b.one()))?;
+    let seized = b.mul(&loan.liquidates, missing)?;
+    // The product enforces that not more is left than there was.
+    let taken = Wide::product(b, &seized, &unit)?;
+    let limit = Wide::of(b, &limit)?;
+    limit.enforce_at_least(b, &taken)
+}

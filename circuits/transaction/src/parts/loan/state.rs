@@ -1,0 +1,351 @@
+//! What the step is, the loan, and the debt before and after: T22, T23 and T26.
+
+use super::opening::StepWires;
+use crate::Rule;
+use crate::gadgets::range::range;
+use crate::gadgets::{Builder, Num, Synthesis, inverse_or_zero, poseidon};
+use crate::parts::header::HeaderWires;
+use crate::parts::notes::NotesWires;
+use crate::raw::{RawDebt, RawWitness};
+use crate::witness::{LoanWitness, Step, Witness};
+use crate::words::{ASSET_BITS, EXPIRY_BITS, Fields, VALUE_BITS, power_of_two};
+use ark_bn254::Fr;
+use ark_ff::{One, PrimeField, Zero};
+use subrosa_protocol::domain::Domain;
+use subrosa_protocol::loan::{Loan, RATE_PERIOD, accrue};
+use subrosa_protocol::market::MARKETS;
+use subrosa_protocol::note::NoteClass;
+use subrosa_protocol::transaction::{Header, Kind};
+
+/// Bits of a market's number.
+pub(super) const MARKET_BITS: usize = MARKETS.trailing_zeros() as usize;
+/// Bits of a sequence.
+const SEQUENCE_BITS: usize = 32;
+/// Bits of an interest: 128 of a debt, 24 of a rate and 40 of a time, less 44 of the period.
+const INTEREST_BITS: usize = 148;
+/// Bits of the period.
+const PERIOD_BITS: usize = 45;
+
+const _: () = assert!(1 << PERIOD_BITS > RATE_PERIOD && 1 << (PERIOD_BITS - 1) <= RATE_PERIOD);
+const _: () = assert!(
+    VALUE_BITS + Loan::RATE_BITS as usize + EXPIRY_BITS - (PERIOD_BITS - 1) <= INTEREST_BITS
+);
+
+/// The native rules; the step, if there is one.
+pub(super) fn check<'a>(
+    witness: &'a Witness,
+    fields: &Fields,
+) -> Result<Option<&'a LoanWitness>, Rule> {
+    let [spent, made] = [&witness.inputs[0].note, &witness.outputs[0].note];
+    let class = |position: bool| {
+        if position {
+            NoteClass::Position
+        } else {
+            NoteClass::Cash
+        }
+    };
+    let Some(step) = &witness.loan else {
+        if [spent, made].iter().any(|note| note.class != class(false)) {
+            return Err(Rule::T22);
+        }
+        if [spent, made].iter().any(|note| !note.aux.is_zero()) {
+            return Err(Rule::T23);
+        }
+        return Ok(None);
+    };
+    let opens = step.step == Step::Open;
+    let open = step.after.amount != 0;
+    let at_place = if opens {
+        fields.side().is_some()
+    } else {
+        fields.kind == Fr::from(Kind::Transfer as u64) && !witness.inputs[0].dummy
+    };
+    if !at_place || spent.class != class(!opens) || made.class != class(open) || (opens && !open) {
+        return Err(Rule::T22);
+    }
+    check_loan(step, witness)?;
+    check_accrual(step, fields)?;
+    Ok(Some(step))
+}
+
+fn check_loan(step: &LoanWitness, witness: &Witness) -> Result<(), Rule> {
+    let loan = &step.loan;
+    let [spent, made] = [&witness.inputs[0].note, &witness.outputs[0].note];
+    let wide = |value: u64, bits: usize| value >> bits != 0;
+    let opens = step.step == Step::Open;
+    let times = [
+        loan.start,
+        loan.maturity,
+        step.before.accrued,
+        step.after.accrued,
+    ];
+    let in_range = usize::from(loan.market) < MARKETS
+        && loan.rate >> Loan::RATE_BITS == 0
+        && loan.principal >> Loan::PRINCIPAL_BITS == 0
+        && !times.into_iter().any(|time| wide(time, EXPIRY_BITS));
+    let spent_aux = if opens {
+        Fr::zero()
+    } else {
+        loan.aux(&step.before)
+    };
+    let made_aux = if step.after.amount == 0 {
+        Fr::zero()
+    } else {
+        loan.aux(&step.after)
+    };
+    let assets = made.asset == loan.collateral && (opens || spent.asset == loan.collateral);
+    if !in_range || !assets || spent.aux != spent_aux || made.aux != made_aux {
+        return Err(Rule::T23);
+    }
+    Ok(())
+}
+
+fn check_accrual(step: &LoanWitness, fields: &Fields) -> Result<(), Rule> {
+    let (loan, before) = (&step.loan, &step.before);
+    let time = match step.step {
+        Step::Open => {
+            return if step.after.accrued == loan.start {
+                Ok(())
+            } else {
+                Err(Rule::T26)
+            };
+        }
+        Step::Adjust => fields.expiry,
+        Step::Liquidate => fields.not_before,
+    };
+    // In range: T7.
+    let time = time.into_bigint().0[0];
+    let owed = accrue(before.amount, loan.rate, before.accrued, time);
+    if owed != Some(step.owed) || step.after.accrued != before.accrued.max(time) {
+        return Err(Rule::T26);
+    }
+    Ok(())
+}
+
+/// A debt on wires.
+pub(crate) struct DebtWires {
+    pub(crate) amount: Num,
+    pub(crate) accrued: Num,
+    pub(crate) sequence: Num,
+}
+
+impl DebtWires {
+    fn new(b: &mut Builder, debt: &RawDebt) -> Synthesis<Self> {
+        let debt = Self {
+            amount: b.witness(debt.amount)?,
+            accrued: b.witness(debt.accrued)?,
+            sequence: b.witness(debt.sequence)?,
+        };
+        range(b, &debt.amount, VALUE_BITS)?;
+        range(b, &debt.accrued, EXPIRY_BITS)?;
+        range(b, &debt.sequence, SEQUENCE_BITS)?;
+        Ok(debt)
+    }
+
+    fn packed(&self) -> Num {
+        self.amount
+            .plus(&self.accrued.times(power_of_two(VALUE_BITS)))
+            .plus(&self.sequence.times(power_of_two(VALUE_BITS + EXPIRY_BITS)))
+    }
+}
+
+/// A step on wires: what it is, the loan, and the debt. All in range.
+pub(crate) struct LoanWires {
+    /// 1 if a position is opened.
+    pub(crate) opens: Num,
+    /// 1 if a position is spent.
+    pub(crate) spends: Num,
+    /// 1 if the lender spends it, else 0.
+    pub(crate) liquidates: Num,
+    /// 1 if the borrower spends it, else 0.
+    pub(crate) adjusts: Num,
+    /// 1 if there is debt after the step, else 0.
+    pub(crate) open: Num,
+    pub(crate) borrower: Num,
+    pub(crate) lender: Num,
+    pub(crate) collateral: Num,
+    pub(crate) debt: Num,
+    pub(crate) principal: Num,
+    pub(crate) rate: Num,
+    pub(crate) start: Num,
+    pub(crate) maturity: Num,
+    pub(crate) market: Num,
+    /// Bits of the market's number.
+    pub(crate) market_bits: Vec<Num>,
+    pub(crate) salt: Num,
+    /// Nullifier key of the pair.
+    pub(crate) nk: Num,
+    pub(crate) before: DebtWires,
+    pub(crate) owed: Num,
+    pub(crate) after: DebtWires,
+    /// Secrets of the state after.
+    pub(crate) keys: StepWires,
+    aux_before: Num,
+    aux_after: Num,
+}
+
+/// The constraints that need no notes.
+pub(crate) fn constrain(
+    b: &mut Builder,
+    raw: &RawWitness,
+    header: &HeaderWires,
+) -> Synthesis<LoanWires> {
+    let zero = b.constant(Fr::zero());
+    let one = b.one();
+    let hints = &raw.loan;
+
+    b.enter(Rule::T22);
+    let flag = |b: &mut Builder, value: Fr| {
+        let flag = b.witness(value)?;
+        b.boolean(&flag)?;
+        Synthesis::Ok(flag)
+    };
+    let opens = flag(b, hints.opens)?;
+    let spends = flag(b, hints.spends)?;
+    let liquidates = flag(b, hints.liquidates)?;
+    let leg = header.swap_a.plus(&header.swap_b);
+    b.enforce(&opens, &one.minus(&leg), &zero)?;
+    b.enforce(&spends, &one.minus(&header.transfers), &zero)?;
+    b.enforce(&liquidates, &one.minus(&spends), &zero)?;
+    let adjusts = spends.minus(&liquidates);
+    // No kind is both, so that this is a flag too.
+    let active = opens.plus(&spends);
+
+    b.enter(Rule::T23);
+    let borrower = b.witness(hints.borrower)?;
+    let lender = b.witness(hints.lender)?;
+    let collateral = b.witness(hints.collateral)?;
+    let debt = b.witness(hints.debt)?;
+    let principal = b.witness(hints.principal)?;
+    let rate = b.witness(hints.rate)?;
+    let start = b.witness(hints.start)?;
+    let maturity = b.witness(hints.maturity)?;
+    let market = b.witness(hints.market)?;
+    let salt = b.witness(raw.salt)?;
+    // The collateral asset is that of a note (below), which is that of a slot.
+    range(b, &debt, ASSET_BITS)?;
+    range(b, &principal, Loan::PRINCIPAL_BITS as usize)?;
+    range(b, &rate, Loan::RATE_BITS as usize)?;
+    range(b, &start, EXPIRY_BITS)?;
+    range(b, &maturity, EXPIRY_BITS)?;
+    let market_bits = range(b, &market, MARKET_BITS)?;
+    let packed = collateral
+        .plus(&debt.times(power_of_two(16)))
+        .plus(&market.times(power_of_two(32)))
+        .plus(&rate.times(power_of_two(40)))
+        .plus(&start.times(power_of_two(64)))
+        .plus(&maturity.times(power_of_two(104)));
+    let message = [borrower.clone(), lender.clone(), packed, salt.clone()];
+    let [digest, nk, _] = poseidon::hash3(b, Domain::Loan, &message)?;
+    let before = DebtWires::new(b, &hints.before)?;
+    let after = DebtWires::new(b, &hints.after)?;
+    let aux = |b: &mut Builder, debt: &DebtWires| {
+        let message = [digest.clone(), principal.clone(), debt.packed()];
+        poseidon::hash(b, Domain::Position, &message)
+    };
+    let aux_before = aux(b, &before)?;
+    let aux_after = aux(b, &after)?;
+
+    b.enter(Rule::T22);
+    // Debt is left or not; without a step there is none.
+    let inverse = b.witness(inverse_or_zero(after.amount.value()))?;
+    let open = b.mul(&after.amount, &inverse)?;
+    let paid = one.minus(&open);
+    b.enforce(&after.amount, &paid, &zero)?;
+    b.enforce(&inverse, &paid, &zero)?;
+    b.enforce(&open, &one.minus(&active), &zero)?;
+    b.enforce(&opens, &paid, &zero)?;
+
+    let loan = LoanWires {
+        opens,
+        spends,
+        liquidates,
+        adjusts,
+        open,
+        borrower,
+        lender,
+        collateral,
+        debt,
+        principal,
+        rate,
+        start,
+        maturity,
+        market,
+        market_bits,
+        nk,
+        before,
+        owed: b.witness(hints.owed)?,
+        keys: StepWires::new(b, &salt, &after.sequence)?,
+        salt,
+        after,
+        aux_before,
+        aux_after,
+    };
+    accrue_on_wires(b, header, &loan)?;
+    Ok(loan)
+}
+
+/// T26.
+fn accrue_on_wires(b: &mut Builder, header: &HeaderWires, loan: &LoanWires) -> Synthesis<()> {
+    b.enter(Rule::T26);
+    let one = b.one();
+    let before = &loan.before;
+    let time = b.select(&loan.liquidates, &header.not_before, &header.expiry)?;
+    let elapsed = time.minus(&before.accrued);
+    let is_later = time.value().into_bigint() >= before.accrued.value().into_bigint();
+    let later = b.witness(Fr::from(is_later))?;
+    b.boolean(&later)?;
+    // elapsed if it is later, otherwise −elapsed − 1: whichever is claimed is not negative.
+    let elapsed_if_later = b.mul(&later, &elapsed)?;
+    let claimed = elapsed_if_later
+        .times(Fr::from(2u64))
+        .plus(&later)
+        .minus(&elapsed)
+        .minus(&one);
+    range(b, &claimed, EXPIRY_BITS)?;
+
+    // interest·period = debt·rate·elapsed + rest, 0 ≤ rest < period: rounded up.
+    let yearly = b.mul(&before.amount, &loan.rate)?;
+    let due = b.mul(&yearly, &elapsed_if_later)?;
+    let interest = loan.owed.minus(&before.amount);
+    range(b, &interest, INTEREST_BITS)?;
+    let period = Fr::from(RATE_PERIOD);
+    let rest = interest.times(period).minus(&due);
+    range(b, &rest, PERIOD_BITS)?;
+    let limit = b.constant(period - Fr::one());
+    range(b, &limit.minus(&rest), PERIOD_BITS)?;
+    range(b, &loan.owed, VALUE_BITS)?;
+
+    let later_of_both = before.accrued.plus(&elapsed_if_later);
+    let spent = b.mul(&loan.spends, &later_of_both)?;
+    let opened = b.mul(&loan.opens, &loan.start)?;
+    b.equal(&loan.after.accrued, &spent.plus(&opened))
+}
+
+/// T22 and T23 of the notes: class, aux and asset of input 0 and output 0.
+pub(super) fn constrain_notes(
+    b: &mut Builder,
+    notes: &NotesWires,
+    loan: &LoanWires,
+) -> Synthesis<()> {
+    let zero = b.constant(Fr::zero());
+    let [spent, ..] = &notes.inputs;
+    let [made, ..] = &notes.outputs;
+
+    b.enter(Rule::T22);
+    b.equal(&spent.class, &loan.spends)?;
+    b.equal(&made.class, &loan.open)?;
+    b.enforce(&loan.spends, &notes.dummies[0], &zero)?;
+
+    b.enter(Rule::T23);
+    let aux = b.mul(&loan.spends, &loan.aux_before)?;
+    b.equal(&spent.aux, &aux)?;
+    let aux = b.mul(&loan.open, &loan.aux_after)?;
+    b.equal(&made.aux, &aux)?;
+    let active = loan.opens.plus(&loan.spends);
+    b.enforce(&loan.spends, &spent.asset.minus(&loan.collateral), &zero)?;
+    b.enforce(&active, &made.asset.minus(&loan.collateral), &zero)
+}
+
+/// Bits of the header's times are those of all times here.
+const _: () = assert!(Header::EXPIRY_BITS as usize == EXPIRY_BITS);
