@@ -19,10 +19,12 @@ const DEPLOYED = {
   Governance: 'src/Governance.sol',
   Poseidon: 'src/Poseidon.sol',
   AssetRegistry: 'src/AssetRegistry.sol',
+  PriceOracle: 'src/PriceOracle.sol',
   Vault: 'src/Vault.sol',
   Rollup: 'src/Rollup.sol',
   BatchVerifier: 'src/BatchVerifier.sol',
   DevelopmentToken: 'src/development/DevelopmentToken.sol',
+  DevelopmentFeed: 'src/development/DevelopmentFeed.sol',
 };
 const OUTPUT = path.join(ROOT, 'artifacts');
 

@@ -64,7 +64,7 @@ library BatchData {
             | (uint256(header.feeAsset) << 72) | (uint256(uint160(header.feeRecipient)) << 88);
         words[3] = header.feeTotal;
         words[4] = header.firstDeposit;
-        // words[5], the oracle word, is 0.
+        words[5] = header.oracle;
         words[6] = header.batchIndex;
         words[7] = header.start;
         for (uint256 i = 0; i < deposits.length; ++i) {

@@ -9,6 +9,7 @@ import {GENESIS_STATE} from "./ProtocolConstants.sol";
 import {Vault} from "./Vault.sol";
 import {IAssetRegistry} from "./interfaces/IAssetRegistry.sol";
 import {IHalo2Verifier} from "./interfaces/IHalo2Verifier.sol";
+import {IPriceOracle} from "./interfaces/IPriceOracle.sol";
 import {BatchHeader, IRollup, Shape, Withdrawal} from "./interfaces/IRollup.sol";
 import {IVault} from "./interfaces/IVault.sol";
 
@@ -24,6 +25,8 @@ contract Rollup is IRollup, Governed {
 
     /// @inheritdoc IRollup
     IAssetRegistry public immutable registry;
+    /// @inheritdoc IRollup
+    IPriceOracle public immutable oracle;
     /// @inheritdoc IRollup
     IVault public immutable vault;
     /// @inheritdoc IRollup
@@ -42,19 +45,25 @@ contract Rollup is IRollup, Governed {
     mapping(uint256 id => Shape) private _shapes;
 
     /// @param registry_ the registry of assets, which names the hash contract
+    /// @param oracle_ the price oracle, over the same registry
     /// @param governance the owner of this contract and of the vault: a timelock, off development chains
     /// @param sequencer_ the account that may submit batches
     /// @param guardian the account that may pause deposits
     /// @param feeAsset_ id of the asset in which fees are paid
     constructor(
         IAssetRegistry registry_,
+        IPriceOracle oracle_,
         address governance,
         address sequencer_,
         address guardian,
         uint16 feeAsset_
     ) Governed(governance) {
         if (sequencer_ == address(0)) revert ZeroAddress();
+        // A price would be another asset's.
+        IAssetRegistry priced = oracle_.registry();
+        if (priced != registry_) revert OracleOfAnotherRegistry(address(priced));
         registry = registry_;
+        oracle = oracle_;
         vault = new Vault(registry_, governance, guardian);
         feeAsset = feeAsset_;
         sequencer = sequencer_;
@@ -182,6 +191,12 @@ contract Rollup is IRollup, Governed {
         if (earliest < lastTime) earliest = lastTime;
         if (header.time < earliest || header.time > block.timestamp) {
             revert TimeOutsideWindow(header.time, earliest, block.timestamp);
+        }
+
+        if (header.oracle != 0) {
+            uint256 taken = oracle.timeOf(header.oracle);
+            if (taken == 0) revert UnknownSnapshot(header.oracle);
+            if (taken > header.time) revert SnapshotAfterBatch(taken, header.time);
         }
 
         if (header.transactions > slots) revert TooManySlots(header.transactions, slots);

@@ -5,6 +5,7 @@ import {SCALAR_MODULUS} from "../src/Fields.sol";
 import {IRollup, Withdrawal} from "../src/interfaces/IRollup.sol";
 import {Fixture} from "./Fixture.sol";
 import {VM} from "./Vm.sol";
+import {BatchDataHarness} from "./doubles/BatchDataHarness.sol";
 import {Batch, ReferenceBatch} from "./reference/ReferenceBatch.sol";
 
 /// @dev The instances that the contract derives from calldata and the queue, against the reference and word by word.
@@ -45,6 +46,7 @@ contract BatchDataTest is Fixture {
         uint16 slots = uint16(b.header.shape);
         b = makeBatch(b.header.shape, transactions % (slots + 1), deposits % (slots + 1), seed);
         b.header.feeTotal = uint128(seed);
+        if (seed % 3 == 0) b.header.oracle = oracle.snapshot();
         for (uint8 s = 0; s < b.header.transactions; ++s) {
             // Gaps between withdrawals, and runs of them.
             if ((uint256(withdrawals) >> (s % 8)) & 1 == 1) {
@@ -125,6 +127,9 @@ contract BatchDataTest is Fixture {
         b.header.start += 1;
         differs(b, honest, "start");
         b = makeBatch(4, 2, 2, 8);
+        b.header.oracle = oracle.snapshot();
+        differs(b, honest, "oracle");
+        b = makeBatch(4, 2, 2, 8);
         b.header.deposits -= 1;
         differs(b, honest, "deposits");
         b = makeBatch(4, 3, 2, 8);
@@ -184,6 +189,21 @@ contract BatchDataTest is Fixture {
                 b.slotWords[s][i] = word;
             }
         }
+    }
+
+    /// @dev Header words that could be r or more, were the rollup not to know their values already.
+    function test_rejectsHeaderWordNotBelowModulus() public {
+        BatchDataHarness harness = new BatchDataHarness();
+        Batch memory b = makeBatch(4, 0, 0, 13);
+        b.header.oracle = SCALAR_MODULUS;
+        VM.expectRevert(abi.encodeWithSelector(IRollup.WordNotCanonical.selector, 5));
+        harness.evaluate(0, 4, b.header, new uint256[](0), "", b.withdrawals, 0);
+        b.header.assetsRoot = type(uint256).max;
+        VM.expectRevert(abi.encodeWithSelector(IRollup.WordNotCanonical.selector, 1));
+        harness.evaluate(0, 4, b.header, new uint256[](0), "", b.withdrawals, 0);
+        b.header.assetsRoot = SCALAR_MODULUS - 1;
+        b.header.oracle = SCALAR_MODULUS - 1;
+        harness.evaluate(0, 4, b.header, new uint256[](0), "", b.withdrawals, 0);
     }
 
     function test_rejectsInstanceNotBelowModulus() public {

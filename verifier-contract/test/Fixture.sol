@@ -4,6 +4,7 @@ pragma solidity 0.8.30;
 import {AssetRegistry} from "../src/AssetRegistry.sol";
 import {SCALAR_MODULUS} from "../src/Fields.sol";
 import {Poseidon} from "../src/Poseidon.sol";
+import {PriceOracle} from "../src/PriceOracle.sol";
 import {GENESIS_STATE} from "../src/ProtocolConstants.sol";
 import {Rollup} from "../src/Rollup.sol";
 import {IVault} from "../src/interfaces/IVault.sol";
@@ -37,6 +38,7 @@ abstract contract Fixture is Test {
 
     Poseidon internal poseidon;
     AssetRegistry internal registry;
+    PriceOracle internal oracle;
     Rollup internal rollup;
     IVault internal vault;
     VerifierDouble internal verifier;
@@ -48,7 +50,8 @@ abstract contract Fixture is Test {
         VM.warp(NOW);
         poseidon = new Poseidon();
         registry = new AssetRegistry(poseidon, address(this));
-        rollup = new Rollup(registry, address(this), sequencer, guardian, USD);
+        oracle = new PriceOracle(registry, address(this));
+        rollup = new Rollup(registry, oracle, address(this), sequencer, guardian, USD);
         vault = rollup.vault();
         verifier = new VerifierDouble();
         VM.etch(vkData, hex"0001");

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.30;
 
+import {DevelopmentFeed} from "../src/development/DevelopmentFeed.sol";
+import {Market} from "../src/interfaces/IPriceOracle.sol";
 import {IRollup, Withdrawal} from "../src/interfaces/IRollup.sol";
 import {Fixture} from "./Fixture.sol";
 import {VM} from "./Vm.sol";
+import {PlainToken} from "./doubles/Tokens.sol";
 import {Batch, ReferenceBatch} from "./reference/ReferenceBatch.sol";
 
 /// @dev The cost of settling a batch, but for the proof's verification: full batches that consume a deposit for each slot
@@ -71,5 +74,50 @@ contract GasTest is Fixture {
         assertTrue(ok, "batch refused");
         emit log_named_uint("submitBatch without verification, gas", used);
         emit log_named_uint("transaction and calldata, gas", calldataGas);
+    }
+}
+
+/// @dev The cost of a snapshot of sixteen markets over eight assets, each with a feed and in four markets, all of whose
+/// prices change. (A feed in use is a proxy, which costs some 10,000 gas more.)
+contract SnapshotGasTest is Fixture {
+    function setUp() public {
+        deploy();
+        DevelopmentFeed[8] memory feeds;
+        for (uint16 asset = 0; asset < 8; ++asset) {
+            if (asset >= registry.count()) registry.registerUnaudited(address(new PlainToken(18)), 0);
+            feeds[asset] = new DevelopmentFeed(8, int256(1e8 + 1e7 * uint256(asset)));
+            oracle.setFeed(asset, address(feeds[asset]), 3600, 18);
+        }
+        for (uint16 id = 0; id < 16; ++id) {
+            oracle.setMarket(uint8(id), Market(id % 8, (id + id / 8 + 1) % 8, 500, 15000, 12000, 500, 3600));
+        }
+        // The first pays for storage that later ones find.
+        oracle.snapshot();
+        VM.warp(block.timestamp + 12);
+        for (uint256 asset = 0; asset < 8; ++asset) {
+            feeds[asset].setAnswer(int256(2e8 + 3e7 * asset));
+        }
+        prepare();
+    }
+
+    function prepare() internal virtual {}
+
+    function test_gasOfSnapshot() public {
+        uint256 before = gasleft();
+        uint256 digest = oracle.snapshot();
+        uint256 used = before - gasleft();
+        (,,, uint256[8] memory prices,) = oracle.latest();
+        for (uint256 i = 0; i < 8; ++i) {
+            assertTrue(prices[i] % 2 ** 120 != 0 && prices[i] >> 120 != 0, "no price");
+        }
+        assertTrue(oracle.timeOf(digest) != 0, "no snapshot");
+        emit log_named_uint("snapshot without the transaction's 21,064, gas", used);
+    }
+}
+
+/// @dev The same after governance changed a market, when all market words are written again.
+contract SnapshotAfterChangeGasTest is SnapshotGasTest {
+    function prepare() internal override {
+        oracle.setMarket(5, Market(5, 6, 600, 15000, 12000, 500, 3600));
     }
 }

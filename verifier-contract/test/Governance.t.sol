@@ -7,8 +7,10 @@ import {TimelockController} from "@openzeppelin/contracts/governance/TimelockCon
 import {AssetRegistry} from "../src/AssetRegistry.sol";
 import {Governance, Governed} from "../src/Governance.sol";
 import {Rollup} from "../src/Rollup.sol";
+import {DevelopmentFeed} from "../src/development/DevelopmentFeed.sol";
 import {DevelopmentToken} from "../src/development/DevelopmentToken.sol";
 import {IAssetRegistry} from "../src/interfaces/IAssetRegistry.sol";
+import {IPriceOracle, Market} from "../src/interfaces/IPriceOracle.sol";
 import {IRollup} from "../src/interfaces/IRollup.sol";
 import {IVault} from "../src/interfaces/IVault.sol";
 import {Fixture, GX, GY} from "./Fixture.sol";
@@ -68,9 +70,9 @@ contract GovernanceTest is Fixture {
         VM.expectRevert(abi.encodeWithSelector(Governed.GovernanceDelayTooShort.selector, MINIMUM - 1, MINIMUM));
         new AssetRegistry(poseidon, hasty);
         VM.expectRevert(abi.encodeWithSelector(Governed.GovernanceDelayTooShort.selector, MINIMUM - 1, MINIMUM));
-        new Rollup(registry, hasty, sequencer, guardian, USD);
+        new Rollup(registry, oracle, hasty, sequencer, guardian, USD);
         VM.expectRevert(abi.encodeWithSelector(Governed.GovernanceNotAContract.selector, alice));
-        new Rollup(registry, alice, sequencer, guardian, USD);
+        new Rollup(registry, oracle, alice, sequencer, guardian, USD);
         // A contract that is no timelock.
         VM.expectRevert();
         new AssetRegistry(poseidon, address(poseidon));
@@ -93,13 +95,15 @@ contract GovernanceTest is Fixture {
     function test_ownerMustKeepGivingNotice() public {
         address[] memory nobody = new address[](0);
         TimelockController timelock = new TimelockController(MINIMUM, nobody, nobody, address(0));
-        Ownable2Step[3] memory governed = [Ownable2Step(registry), Ownable2Step(rollup), Ownable2Step(address(vault))];
+        Ownable2Step[4] memory governed =
+            [Ownable2Step(registry), Ownable2Step(rollup), Ownable2Step(address(vault)), Ownable2Step(oracle)];
         for (uint256 i = 0; i < governed.length; ++i) {
             governed[i].transferOwnership(address(timelock));
             VM.prank(address(timelock));
             governed[i].acceptOwnership();
         }
-        address[10] memory targets = [
+        address feed = address(new DevelopmentFeed(8, 1));
+        address[15] memory targets = [
             address(registry),
             address(registry),
             address(registry),
@@ -109,9 +113,14 @@ contract GovernanceTest is Fixture {
             address(rollup),
             address(rollup),
             address(vault),
-            address(vault)
+            address(vault),
+            address(oracle),
+            address(oracle),
+            address(oracle),
+            address(oracle),
+            address(oracle)
         ];
-        bytes[10] memory calls = [
+        bytes[15] memory calls = [
             abi.encodeCall(IAssetRegistry.register, (address(verifier), GX, GY, 0)),
             abi.encodeCall(IAssetRegistry.registerUnaudited, (address(poseidon), 0)),
             abi.encodeCall(IAssetRegistry.rotateAuditor, (1, GX, GY)),
@@ -121,6 +130,11 @@ contract GovernanceTest is Fixture {
             abi.encodeCall(IRollup.setSequencer, (alice)),
             abi.encodeCall(Ownable2Step.transferOwnership, (alice)),
             abi.encodeCall(IVault.setGuardian, (alice)),
+            abi.encodeCall(Ownable2Step.transferOwnership, (alice)),
+            abi.encodeCall(IPriceOracle.setFeed, (USD, feed, 60, 6)),
+            abi.encodeCall(IPriceOracle.removeFeed, (USD)),
+            abi.encodeCall(IPriceOracle.setMarket, (0, Market(GOLD, USD, 500, 15000, 12000, 500, 3600))),
+            abi.encodeCall(IPriceOracle.removeMarket, (0)),
             abi.encodeCall(Ownable2Step.transferOwnership, (alice))
         ];
         VM.prank(address(timelock));

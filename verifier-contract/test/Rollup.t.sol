@@ -2,7 +2,9 @@
 pragma solidity 0.8.30;
 
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
+import {AssetRegistry} from "../src/AssetRegistry.sol";
 import {SCALAR_MODULUS} from "../src/Fields.sol";
+import {Rollup} from "../src/Rollup.sol";
 import {IHalo2Verifier} from "../src/interfaces/IHalo2Verifier.sol";
 import {IRollup, Withdrawal} from "../src/interfaces/IRollup.sol";
 import {IVault} from "../src/interfaces/IVault.sol";
@@ -192,6 +194,39 @@ contract RollupTest is Fixture {
         submitReverts(b, abi.encodeWithSelector(IRollup.TimeOutsideWindow.selector, NOW - 11, NOW - 10, NOW));
         b.header.time = uint40(NOW - 10);
         submit(b);
+    }
+
+    /// @dev A batch names a snapshot that was taken, and not after its own time, or none.
+    function test_oracleSnapshot() public {
+        assertEq(address(rollup.oracle()), address(oracle), "oracle");
+        Batch memory b = makeBatch(4, 1, 0, 25);
+        uint256[3] memory unknown = [uint256(1), SCALAR_MODULUS, type(uint256).max];
+        for (uint256 i = 0; i < unknown.length; ++i) {
+            b.header.oracle = unknown[i];
+            submitReverts(b, abi.encodeWithSelector(IRollup.UnknownSnapshot.selector, unknown[i]));
+        }
+        uint256 digest = oracle.snapshot();
+        b.header.oracle = digest;
+        b.header.time = uint40(NOW - 1);
+        submitReverts(b, abi.encodeWithSelector(IRollup.SnapshotAfterBatch.selector, NOW, NOW - 1));
+        // The digest plus the modulus is another word.
+        b.header.time = uint40(NOW);
+        b.header.oracle = digest + SCALAR_MODULUS;
+        submitReverts(b, abi.encodeWithSelector(IRollup.UnknownSnapshot.selector, digest + SCALAR_MODULUS));
+        b.header.oracle = digest;
+        submit(b);
+        // An old one is L1's to take; what is too old is the transactions' to say.
+        VM.warp(NOW + 365 days);
+        b = makeBatch(4, 1, 0, 26);
+        b.header.time = uint40(NOW + 365 days);
+        b.header.oracle = digest;
+        submit(b);
+    }
+
+    function test_oracleOfAnotherRegistry() public {
+        AssetRegistry other = new AssetRegistry(poseidon, address(this));
+        VM.expectRevert(abi.encodeWithSelector(IRollup.OracleOfAnotherRegistry.selector, address(registry)));
+        new Rollup(other, oracle, address(this), sequencer, guardian, USD);
     }
 
     /// @dev A batch whose withdrawals or fees exceed what entered is refused whole, whatever its proof says.

@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {IAssetRegistry} from "./IAssetRegistry.sol";
+import {IPriceOracle} from "./IPriceOracle.sol";
 import {IVault} from "./IVault.sol";
 
 /// @notice Header values of a batch (specification: Batch, data words 0–7, and the state it starts from).
@@ -16,6 +17,7 @@ import {IVault} from "./IVault.sol";
 /// @param firstDeposit the old state's deposit count
 /// @param start index of the first leaf appended
 /// @param assetsRoot root of the asset tree
+/// @param oracle digest of a price snapshot, or 0
 /// @param oldState commitment of the state the batch starts from
 struct BatchHeader {
     uint32 shape;
@@ -29,6 +31,7 @@ struct BatchHeader {
     uint64 firstDeposit;
     uint64 start;
     uint256 assetsRoot;
+    uint256 oracle;
     uint256 oldState;
 }
 
@@ -143,6 +146,15 @@ interface IRollup {
     /// @notice The time is in the future, more than an hour ago, or before the last batch's.
     error TimeOutsideWindow(uint256 given, uint256 earliest, uint256 latest);
 
+    /// @notice No price snapshot has this digest.
+    error UnknownSnapshot(uint256 digest);
+
+    /// @notice The price snapshot is younger than the batch.
+    error SnapshotAfterBatch(uint256 taken, uint256 time);
+
+    /// @notice The price oracle's assets are not those of the rollup's registry.
+    error OracleOfAnotherRegistry(address registry);
+
     /// @notice More transactions or deposits than the shape has slots.
     error TooManySlots(uint256 given, uint256 slots);
 
@@ -218,6 +230,9 @@ interface IRollup {
 
     /// @notice The registry of assets.
     function registry() external view returns (IAssetRegistry);
+
+    /// @notice Takes the price snapshots that batches may name.
+    function oracle() external view returns (IPriceOracle);
 
     /// @notice A registered shape; reverts with `UnknownShape`.
     function shapeOf(uint256 shape) external view returns (Shape memory);

@@ -46,7 +46,7 @@ library ReferenceBatch {
             + uint256(h.feeAsset) * 2 ** 72 + uint256(uint160(h.feeRecipient)) * 2 ** 88;
         w[3] = h.feeTotal;
         w[4] = h.firstDeposit;
-        w[5] = 0;
+        w[5] = h.oracle;
         w[6] = h.batchIndex;
         w[7] = h.start;
         for (uint256 i = 0; i < deposits.length; ++i) {

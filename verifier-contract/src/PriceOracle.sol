@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.30;
+
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {Governed} from "./Governance.sol";
+import {AggregatorV3Interface} from "./interfaces/AggregatorV3Interface.sol";
+import {IAssetRegistry} from "./interfaces/IAssetRegistry.sol";
+import {IPoseidon} from "./interfaces/IPoseidon.sol";
+import {Feed, IPriceOracle, Market} from "./interfaces/IPriceOracle.sol";
+
+/// @title Price oracle
+/// @notice See `IPriceOracle`. Nothing pauses it: what a feed does is its own assets' matter.
+contract PriceOracle is IPriceOracle, Governed {
+    uint256 private constant TAG_NODE = 1;
+    uint256 private constant TAG_SNAPSHOT = 25;
+    uint256 private constant ARITY = 4;
+    uint256 private constant MARKETS = 16;
+    uint256 private constant BASIS_POINTS = 10_000;
+    uint256 private constant PRICE_BITS = 120;
+    /// @dev 10^(18 + 59) is below 2²⁵⁶ and the largest power of ten that `_price` can need.
+    uint256 private constant MAXIMUM_DECIMALS = 59;
+    /// @dev What a call of a feed may use: enough for a proxy, its aggregator and dozens of slots that they read.
+    uint256 private constant FEED_GAS = 100_000;
+    /// @dev What must be left before a call of a feed, so that it gets `FEED_GAS`: a caller gives 63/64 at most of what it
+    /// has. Less is refused: whoever takes a snapshot must not choose by its gas which feeds fail.
+    uint256 private constant NEEDED_GAS = 110_000;
+
+    /// @dev What the feeds answered, each asset once; an asset without price has the answer 0.
+    struct Answers {
+        uint256 count;
+        uint256[2 * MARKETS] assets;
+        uint256[2 * MARKETS] answers;
+        uint256[2 * MARKETS] decimals;
+    }
+
+    /// @dev The last snapshot, all of it.
+    struct Latest {
+        uint256 digest;
+        uint256 marketRoot;
+        uint40 time;
+        uint256[8] prices;
+        uint256[16] markets;
+    }
+
+    /// @inheritdoc IPriceOracle
+    IAssetRegistry public immutable registry;
+    /// @inheritdoc IPriceOracle
+    IPoseidon public immutable poseidon;
+
+    /// @inheritdoc IPriceOracle
+    uint256 public marketRoot;
+    /// @inheritdoc IPriceOracle
+    mapping(uint256 digest => uint40) public timeOf;
+
+    /// @dev The leaves of the market tree, and the nodes between them and the root.
+    uint256[16] private _words;
+    uint256[4] private _nodes;
+    mapping(uint256 asset => Feed) private _feeds;
+    Latest private _latest;
+
+    /// @param registry_ the registry of assets, which names the hash contract
+    /// @param governance the owner: a timelock, off development chains
+    constructor(IAssetRegistry registry_, address governance) Governed(governance) {
+        registry = registry_;
+        poseidon = registry_.poseidon();
+
+        uint256[] memory children = new uint256[](ARITY);
+        uint256 empty = poseidon.hash(TAG_NODE, children);
+        for (uint256 i = 0; i < ARITY; ++i) {
+            children[i] = empty;
+            _nodes[i] = empty;
+        }
+        marketRoot = poseidon.hash(TAG_NODE, children);
+    }
+
+    /// @inheritdoc IPriceOracle
+    function setMarket(uint8 id, Market calldata params) external onlyGovernance {
+        if (id >= MARKETS) revert MarketOutOfRange(id);
+        if (params.collateralAsset == params.debtAsset) revert SameAsset(params.debtAsset);
+        _requireAsset(params.collateralAsset);
+        _requireAsset(params.debtAsset);
+        if (params.haircut >= BASIS_POINTS) revert HaircutTooLarge(params.haircut);
+        if (params.maintenanceMargin < BASIS_POINTS) revert MaintenanceMarginTooSmall(params.maintenanceMargin);
+        if (params.initialMargin < params.maintenanceMargin) {
+            revert InitialMarginTooSmall(params.initialMargin, params.maintenanceMargin);
+        }
+        if (params.bonus > BASIS_POINTS) revert BonusTooLarge(params.bonus);
+        if (params.maximumAge == 0) revert MaximumAgeIsZero();
+        _setWord(
+            id,
+            uint256(params.collateralAsset) | (uint256(params.debtAsset) << 16) | (uint256(params.haircut) << 32)
+                | (uint256(params.initialMargin) << 48) | (uint256(params.maintenanceMargin) << 72)
+                | (uint256(params.bonus) << 96) | (uint256(params.maximumAge) << 112)
+        );
+    }
+
+    /// @inheritdoc IPriceOracle
+    function removeMarket(uint8 id) external onlyGovernance {
+        if (id >= MARKETS) revert MarketOutOfRange(id);
+        if (_words[id] == 0) revert UnknownMarket(id);
+        _setWord(id, 0);
+    }
+
+    /// @inheritdoc IPriceOracle
+    function setFeed(uint16 asset, address feed, uint40 heartbeat, uint8 tokenDecimals) external onlyGovernance {
+        _requireAsset(asset);
+        if (heartbeat == 0) revert HeartbeatIsZero();
+        if (feed.code.length == 0) revert FeedNotAContract(feed);
+        (bool answered, uint256[5] memory answer) = _query(feed, AggregatorV3Interface.decimals.selector, 1);
+        uint256 feedDecimals = answer[0];
+        if (!answered || feedDecimals > type(uint8).max) revert FeedWithoutDecimals(feed);
+        if (tokenDecimals + feedDecimals > MAXIMUM_DECIMALS) revert DecimalsTooLarge(tokenDecimals, feedDecimals);
+        _feeds[asset] = Feed(feed, heartbeat, uint8(feedDecimals), tokenDecimals);
+        emit FeedSet(asset, feed, heartbeat, uint8(feedDecimals), tokenDecimals);
+    }
+
+    /// @inheritdoc IPriceOracle
+    function removeFeed(uint16 asset) external onlyGovernance {
+        if (_feeds[asset].feed == address(0)) revert FeedMissing(asset);
+        delete _feeds[asset];
+        emit FeedRemoved(asset);
+    }
+
+    /// @inheritdoc IPriceOracle
+    function snapshot() external returns (uint256 digest) {
+        uint256[16] memory words = _words;
+        uint256 root = marketRoot;
+        uint256[8] memory prices = _prices(words);
+
+        uint256[] memory message = new uint256[](10);
+        message[0] = block.timestamp;
+        message[1] = root;
+        for (uint256 i = 0; i < prices.length; ++i) {
+            message[2 + i] = prices[i];
+        }
+        digest = poseidon.hash(TAG_SNAPSHOT, message);
+
+        uint40 time = uint40(block.timestamp);
+        timeOf[digest] = time;
+        // One root, one set of words: they are written only when governance changed them.
+        if (_latest.marketRoot != root) {
+            _latest.marketRoot = root;
+            _latest.markets = words;
+        }
+        _latest.digest = digest;
+        _latest.time = time;
+        _latest.prices = prices;
+        emit Snapshot(digest, time, root, prices);
+    }
+
+    /// @inheritdoc IPriceOracle
+    function latest()
+        external
+        view
+        returns (
+            uint256 digest,
+            uint40 time,
+            uint256 root,
+            uint256[8] memory prices,
+            uint256[16] memory markets
+        )
+    {
+        return (_latest.digest, _latest.time, _latest.marketRoot, _latest.prices, _latest.markets);
+    }
+
+    /// @inheritdoc IPriceOracle
+    function marketWords() external view returns (uint256[16] memory) {
+        return _words;
+    }
+
+    /// @inheritdoc IPriceOracle
+    function feedOf(uint16 asset) external view returns (Feed memory) {
+        return _feeds[asset];
+    }
+
+    /// @dev Writes a leaf of the market tree and the two nodes above it.
+    function _setWord(uint8 id, uint256 word) private {
+        _words[id] = word;
+        uint256[] memory children = new uint256[](ARITY);
+        uint256 first = id & ~(ARITY - 1);
+        for (uint256 i = 0; i < ARITY; ++i) {
+            children[i] = _words[first + i];
+        }
+        _nodes[first / ARITY] = poseidon.hash(TAG_NODE, children);
+        for (uint256 i = 0; i < ARITY; ++i) {
+            children[i] = _nodes[i];
+        }
+        uint256 root = poseidon.hash(TAG_NODE, children);
+        marketRoot = root;
+        emit MarketSet(id, word, root);
+    }
+
+    /// @dev Reverts unless the asset is registered.
+    function _requireAsset(uint256 asset) private view {
+        if (asset >= registry.count()) revert IAssetRegistry.UnknownAsset(asset);
+    }
+
+    /// @dev The prices of all markets, two in a word.
+    function _prices(uint256[16] memory words) private view returns (uint256[8] memory prices) {
+        Answers memory known;
+        for (uint256 id = 0; id < MARKETS; ++id) {
+            uint256 word = words[id];
+            if (word == 0) continue;
+            uint256 collateral = _answer(known, word & 0xffff);
+            uint256 debt = _answer(known, (word >> 16) & 0xffff);
+            uint256 price = _price(
+                known.answers[collateral], known.decimals[collateral], known.answers[debt], known.decimals[debt]
+            );
+            prices[id / 2] |= price << (PRICE_BITS * (id % 2));
+        }
+    }
+
+    /// @dev Place of the asset's answer, which is read if it is not known yet.
+    function _answer(Answers memory known, uint256 asset) private view returns (uint256 place) {
+        uint256 count = known.count;
+        for (place = 0; place < count; ++place) {
+            if (known.assets[place] == asset) return place;
+        }
+        known.count = count + 1;
+        known.assets[place] = asset;
+        (known.answers[place], known.decimals[place]) = _read(_feeds[asset]);
+    }
+
+    /// @dev A feed's answer, 0 if it has none that may be used, and the decimals of token and feed together.
+    function _read(Feed memory feed) private view returns (uint256 answer, uint256 decimals) {
+        if (feed.feed == address(0)) return (0, 0);
+        (bool answered, uint256[5] memory words) = _query(feed.feed, AggregatorV3Interface.decimals.selector, 1);
+        if (!answered || words[0] != feed.feedDecimals) return (0, 0);
+        (answered, words) = _query(feed.feed, AggregatorV3Interface.latestRoundData.selector, 5);
+        if (!answered) return (0, 0);
+        (uint256 roundId, uint256 updatedAt, uint256 answeredInRound) = (words[0], words[3], words[4]);
+        if (roundId > type(uint80).max || answeredInRound > type(uint80).max) return (0, 0);
+        if (answeredInRound < roundId) return (0, 0);
+        if (updatedAt == 0 || updatedAt > block.timestamp) return (0, 0);
+        if (block.timestamp - updatedAt > feed.heartbeat) return (0, 0);
+        if (int256(words[1]) <= 0) return (0, 0);
+        return (words[1], uint256(feed.tokenDecimals) + feed.feedDecimals);
+    }
+
+    /// @dev Calls a function without arguments; `answered` if it returned `count` words or more, at most five. Neither a
+    /// revert nor missing code, endless work or any length of what it returns has another effect than false, or costs more
+    /// than `FEED_GAS`: no more is copied than the words.
+    function _query(address target, bytes4 selector, uint256 count)
+        private
+        view
+        returns (bool answered, uint256[5] memory words)
+    {
+        uint256 left = gasleft();
+        if (left < NEEDED_GAS) revert GasTooLow(left, NEEDED_GAS);
+        assembly ("memory-safe") {
+            mstore(0, selector)
+            let size := mul(count, 32)
+            answered := staticcall(FEED_GAS, target, 0, 4, words, size)
+            answered := and(answered, iszero(lt(returndatasize(), size)))
+        }
+    }
+
+    /// @dev Base units of the debt asset for 10¹⁸ base units of the collateral asset, rounded down; 0 if an answer is
+    /// missing or the price is not below 2¹²⁰. Decimals are those of token and feed together, at most 59.
+    function _price(uint256 collateral, uint256 collateralDecimals, uint256 debt, uint256 debtDecimals)
+        private
+        pure
+        returns (uint256 price)
+    {
+        if (collateral == 0 || debt == 0) return 0;
+        uint256 raised = 18 + debtDecimals;
+        if (raised >= collateralDecimals) {
+            uint256 factor = 10 ** (raised - collateralDecimals);
+            (uint256 high,) = Math.mul512(collateral, factor);
+            // The quotient is 2²⁵⁶ or more.
+            if (high >= debt) return 0;
+            price = Math.mulDiv(collateral, factor, debt);
+        } else {
+            (uint256 high, uint256 low) = Math.mul512(debt, 10 ** (collateralDecimals - raised));
+            // The divisor is 2²⁵⁶ or more, the dividend is not.
+            if (high != 0) return 0;
+            price = collateral / low;
+        }
+        if (price >> PRICE_BITS != 0) return 0;
+    }
+}

@@ -1,0 +1,559 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.30;
+
+import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
+import {PriceOracle} from "../src/PriceOracle.sol";
+import {DevelopmentFeed} from "../src/development/DevelopmentFeed.sol";
+import {AggregatorV3Interface} from "../src/interfaces/AggregatorV3Interface.sol";
+import {IAssetRegistry} from "../src/interfaces/IAssetRegistry.sol";
+import {Feed, IPriceOracle, Market} from "../src/interfaces/IPriceOracle.sol";
+import {Fixture} from "./Fixture.sol";
+import {VM} from "./Vm.sol";
+import {FeedDouble} from "./doubles/Feeds.sol";
+import {PlainToken} from "./doubles/Tokens.sol";
+import {ReferenceOracle} from "./reference/ReferenceOracle.sol";
+
+contract PriceOracleTest is Fixture {
+    // Computed with circomlibjs's reference permutation and integers of any size, from the markets and answers below.
+    uint256 private constant EMPTY_ROOT = 6613525988509056453015330450141182930458322389735231116358877228651692311544;
+    uint256 private constant ROOT = 12907730338765996572508935099693265137419556960523793480390496637188393709330;
+    uint256 private constant DIGEST = 7179356076722610476375143361739443393517814556058582123114141089206618840815;
+    uint256 private constant PRICE_0 = 2345678912;
+    uint256 private constant PRICE_3 = 3456789000;
+    uint256 private constant PRICE_6 = 426315807649232353843687963;
+    uint256 private constant PRICE_15 = 678571620176990843;
+    uint256 private constant WORD_15 = 87112281531745060482826841848268019728386;
+
+    uint40 private constant HEARTBEAT = 3600;
+
+    DevelopmentFeed private usdFeed;
+    DevelopmentFeed private goldFeed;
+    DevelopmentFeed private coinFeed;
+
+    function setUp() public {
+        deploy();
+        usdFeed = new DevelopmentFeed(8, 1e8);
+        goldFeed = new DevelopmentFeed(8, 234567891234);
+        coinFeed = new DevelopmentFeed(18, 3456.789e18);
+        oracle.setFeed(USD, address(usdFeed), HEARTBEAT, 6);
+        oracle.setFeed(GOLD, address(goldFeed), HEARTBEAT, 18);
+        oracle.setFeed(COIN, address(coinFeed), HEARTBEAT, 18);
+        oracle.setMarket(0, Market(GOLD, USD, 500, 15000, 12000, 500, 3600));
+        oracle.setMarket(3, Market(COIN, USD, 1000, 16000, 13000, 1000, 1800));
+        oracle.setMarket(6, Market(USD, GOLD, 0, 12000, 11000, 200, 7200));
+        oracle.setMarket(15, Market(GOLD, COIN, 9999, 2 ** 24 - 1, 10000, 10000, 2 ** 24 - 1));
+    }
+
+    /// @dev A snapshot's prices one by one.
+    function take() private returns (uint256[16] memory prices) {
+        uint256 digest = oracle.snapshot();
+        uint256[8] memory words;
+        uint256 latestDigest;
+        (latestDigest,,, words,) = oracle.latest();
+        assertEq(latestDigest, digest, "latest");
+        for (uint256 i = 0; i < 16; ++i) {
+            prices[i] = (words[i / 2] >> (120 * (i % 2))) % 2 ** 120;
+        }
+        assertEq(
+            ReferenceOracle.digest(poseidon, block.timestamp, oracle.marketRoot(), prices), digest, "digest of latest"
+        );
+    }
+
+    /// @dev Takes a snapshot, in which the markets of these assets have a price and no other has.
+    function pricesOf(bool ofUsd, bool ofGold, bool ofCoin, string memory what) private {
+        uint256[16] memory prices = take();
+        assertEq(prices[0], ofGold && ofUsd ? PRICE_0 : 0, what);
+        assertEq(prices[3], ofCoin && ofUsd ? PRICE_3 : 0, what);
+        assertEq(prices[6], ofUsd && ofGold ? PRICE_6 : 0, what);
+        assertEq(prices[15], ofGold && ofCoin ? PRICE_15 : 0, what);
+        for (uint256 i = 0; i < 16; ++i) {
+            if (i != 0 && i != 3 && i != 6 && i != 15) assertEq(prices[i], 0, what);
+        }
+    }
+
+    function goldMissing(string memory what) private {
+        pricesOf(true, false, true, what);
+    }
+
+    function nothingMissing(string memory what) private {
+        pricesOf(true, true, true, what);
+    }
+
+    /// @dev A double in gold's place, which answers what gold's feed would.
+    function goldDouble() private returns (FeedDouble feed) {
+        feed = new FeedDouble(8);
+        feed.setRound(7, 234567891234, NOW, 7);
+        oracle.setFeed(GOLD, address(feed), HEARTBEAT, 18);
+        nothingMissing("the double is a feed");
+    }
+
+    // Snapshots
+
+    function test_vectors() public {
+        assertEq(new PriceOracle(registry, address(this)).marketRoot(), EMPTY_ROOT, "empty root");
+        assertEq(oracle.marketRoot(), ROOT, "root");
+        assertEq(oracle.marketWords()[15], WORD_15, "word");
+        assertEq(oracle.snapshot(), DIGEST, "digest");
+        nothingMissing("prices");
+    }
+
+    function test_latestAndTime() public {
+        (uint256 digest, uint40 time, uint256 root, uint256[8] memory prices, uint256[16] memory markets) =
+            oracle.latest();
+        assertEq(digest | time | root | prices[0] | markets[0], 0, "none yet");
+        assertEq(oracle.timeOf(0), 0, "no digest");
+        VM.warp(NOW + 5);
+        VM.prank(alice);
+        uint256 first = oracle.snapshot();
+        VM.warp(NOW + 6);
+        uint256 second = oracle.snapshot();
+        assertTrue(first != second, "the time is in the digest");
+        assertEq(oracle.timeOf(first), NOW + 5, "first");
+        assertEq(oracle.timeOf(second), NOW + 6, "second");
+        (digest, time, root, prices, markets) = oracle.latest();
+        assertEq(digest, second, "latest");
+        assertEq(time, NOW + 6, "time");
+        assertEq(root, ROOT, "root");
+        assertEq(prices[0], PRICE_0, "0, 1");
+        assertEq(prices[1], PRICE_3 * 2 ** 120, "2, 3");
+        assertEq(prices[3], PRICE_6, "6, 7");
+        assertEq(prices[7], PRICE_15 * 2 ** 120, "14, 15");
+        for (uint256 i = 0; i < 16; ++i) {
+            assertEq(markets[i], oracle.marketWords()[i], "market");
+        }
+        // The same again is the same.
+        assertEq(oracle.snapshot(), second, "again");
+    }
+
+    function test_event() public {
+        uint256[8] memory prices;
+        prices[0] = PRICE_0;
+        prices[1] = PRICE_3 * 2 ** 120;
+        prices[3] = PRICE_6;
+        prices[7] = PRICE_15 * 2 ** 120;
+        VM.expectEmit(true, true, true, true, address(oracle));
+        emit IPriceOracle.Snapshot(DIGEST, uint40(NOW), ROOT, prices);
+        oracle.snapshot();
+    }
+
+    /// @dev Each feed is asked once, in however many markets its asset is.
+    function test_readsEachFeedOnce() public {
+        bytes memory call = abi.encodeCall(AggregatorV3Interface.latestRoundData, ());
+        VM.expectCall(address(usdFeed), call, 1);
+        VM.expectCall(address(goldFeed), call, 1);
+        VM.expectCall(address(coinFeed), call, 1);
+        oracle.snapshot();
+    }
+
+    /// @dev A change of a market is in later snapshots, and what was taken before keeps its markets.
+    function test_marketsOfASnapshot() public {
+        uint256 before = oracle.snapshot();
+        oracle.setMarket(0, Market(GOLD, USD, 600, 15000, 12000, 500, 3600));
+        oracle.removeMarket(3);
+        (uint256 digest,, uint256 root,, uint256[16] memory markets) = oracle.latest();
+        assertEq(digest, before, "digest");
+        assertEq(root, ROOT, "root");
+        assertEq(ReferenceOracle.root(poseidon, markets), ROOT, "markets");
+        VM.warp(NOW + 1);
+        oracle.snapshot();
+        assertEq(oracle.timeOf(before), NOW, "still known");
+        (,, root,, markets) = oracle.latest();
+        assertEq(root, oracle.marketRoot(), "root after the change");
+        assertTrue(root != ROOT, "another root");
+        assertEq(markets[0], ReferenceOracle.word(Market(GOLD, USD, 600, 15000, 12000, 500, 3600)), "changed");
+        assertEq(markets[3], 0, "removed");
+        assertEq(ReferenceOracle.root(poseidon, markets), root, "markets after the change");
+        assertEq(take()[3], 0, "no price without market");
+    }
+
+    /// @dev Sixteen markets of sixteen prices, each in its place.
+    function test_allMarkets() public {
+        PriceOracle full = new PriceOracle(registry, address(this));
+        full.setFeed(USD, address(usdFeed), HEARTBEAT, 6);
+        FeedDouble[16] memory feeds;
+        uint256[16] memory words;
+        uint256[16] memory prices;
+        for (uint256 i = 0; i < 16; ++i) {
+            uint16 asset = registry.registerUnaudited(address(new PlainToken(18)), 0);
+            feeds[i] = new FeedDouble(8);
+            feeds[i].setRound(1, int256((i + 1) * 1e8), NOW, 1);
+            full.setFeed(asset, address(feeds[i]), HEARTBEAT, 18);
+            Market memory market = Market(asset, USD, uint16(i), 15000, 12000, 500, 3600);
+            full.setMarket(uint8(i), market);
+            words[i] = ReferenceOracle.word(market);
+            prices[i] = (i + 1) * 1e6;
+            assertEq(full.marketRoot(), ReferenceOracle.root(poseidon, words), "root");
+        }
+        assertEq(full.snapshot(), ReferenceOracle.digest(poseidon, NOW, full.marketRoot(), prices), "digest");
+        // Any one of them gone.
+        for (uint256 i = 0; i < 16; ++i) {
+            feeds[i].setManners(FeedDouble.Manner.Return, FeedDouble.Manner.Revert);
+            uint256 price = prices[i];
+            prices[i] = 0;
+            assertEq(full.snapshot(), ReferenceOracle.digest(poseidon, NOW, full.marketRoot(), prices), "one bad feed");
+            prices[i] = price;
+            feeds[i].setManners(FeedDouble.Manner.Return, FeedDouble.Manner.Return);
+        }
+        // The asset of all debts.
+        usdFeed.setFailing(true);
+        uint256[16] memory none;
+        assertEq(full.snapshot(), ReferenceOracle.digest(poseidon, NOW, full.marketRoot(), none), "no debt feed");
+    }
+
+    // What a feed may do
+
+    function test_staleFeed() public {
+        usdFeed.setUpdatedAt(NOW + HEARTBEAT);
+        coinFeed.setUpdatedAt(NOW + HEARTBEAT);
+        VM.warp(NOW + HEARTBEAT);
+        nothingMissing("as old as the heartbeat");
+        VM.warp(NOW + HEARTBEAT + 1);
+        goldMissing("a second older");
+        goldFeed.setAnswer(234567891234);
+        nothingMissing("answered again");
+    }
+
+    function test_futureAnswer() public {
+        goldFeed.setUpdatedAt(NOW + 1);
+        goldMissing("of the future");
+        goldFeed.setUpdatedAt(type(uint256).max);
+        goldMissing("of the end of time");
+        goldFeed.setUpdatedAt(NOW);
+        nothingMissing("of now");
+    }
+
+    /// @dev Whatever the heartbeat: a round that has no time yet is no answer.
+    function test_unansweredRound() public {
+        oracle.setFeed(GOLD, address(goldFeed), type(uint40).max, 18);
+        goldFeed.setUpdatedAt(1);
+        nothingMissing("old, and allowed to be");
+        goldFeed.setUpdatedAt(0);
+        goldMissing("without a time");
+    }
+
+    function test_revertingFeed() public {
+        goldFeed.setFailing(true);
+        goldMissing("reverts");
+        goldFeed.setFailing(false);
+        nothingMissing("answers again");
+    }
+
+    function test_answerNotPositive() public {
+        int256[4] memory wrong = [int256(0), -1, -234567891234, type(int256).min];
+        for (uint256 i = 0; i < wrong.length; ++i) {
+            goldFeed.setAnswer(wrong[i]);
+            goldMissing("not positive");
+        }
+    }
+
+    function test_decimalsChanged() public {
+        goldFeed.setDecimals(18);
+        goldMissing("others than it was set with");
+        goldFeed.setDecimals(8);
+        nothingMissing("the old ones again");
+        goldFeed.setDecimals(9);
+        oracle.setFeed(GOLD, address(goldFeed), HEARTBEAT, 17);
+        nothingMissing("set again");
+    }
+
+    function test_incompleteRound() public {
+        FeedDouble feed = goldDouble();
+        feed.setRound(8, 234567891234, NOW, 7);
+        goldMissing("answered in an earlier round");
+        feed.setRound(7, 234567891234, NOW, 8);
+        nothingMissing("answered in a later round");
+    }
+
+    function test_malformedAnswers() public {
+        FeedDouble feed = goldDouble();
+        bytes memory round = abi.encode(7, int256(234567891234), NOW, NOW, 7);
+        for (uint256 length = 0; length < 160; length += length < 128 ? 32 : 31) {
+            bytes memory cut = new bytes(length);
+            for (uint256 i = 0; i < length; ++i) {
+                cut[i] = round[i];
+            }
+            feed.setRound(cut);
+            goldMissing("short round");
+        }
+        feed.setRound(2 ** 80, 234567891234, NOW, 2 ** 80);
+        goldMissing("round beyond its type");
+        feed.setRound(7, 234567891234, NOW, 2 ** 80);
+        goldMissing("answered in a round beyond its type");
+        feed.setRound(2 ** 80 - 1, 234567891234, NOW, 2 ** 80 - 1);
+        nothingMissing("largest round");
+        feed.setRound(bytes.concat(round, new bytes(64)));
+        nothingMissing("more than asked for");
+
+        bytes[4] memory wrong = [bytes(""), new bytes(31), abi.encode(256 + 8), abi.encode(type(uint256).max)];
+        for (uint256 i = 0; i < wrong.length; ++i) {
+            feed.setDecimals(wrong[i]);
+            goldMissing("malformed decimals");
+            VM.expectRevert(abi.encodeWithSelector(IPriceOracle.FeedWithoutDecimals.selector, address(feed)));
+            oracle.setFeed(GOLD, address(feed), HEARTBEAT, 18);
+        }
+        feed.setDecimals(abi.encode(8));
+        nothingMissing("decimals again");
+    }
+
+    /// @dev Neither function of a feed makes a snapshot fail, or cost more than a bounded amount.
+    function test_hostileFeed() public {
+        FeedDouble feed = goldDouble();
+        for (uint256 i = 1; i <= uint256(type(FeedDouble.Manner).max); ++i) {
+            FeedDouble.Manner manner = FeedDouble.Manner(i);
+            feed.setManners(FeedDouble.Manner.Return, manner);
+            uint256 left = gasleft();
+            goldMissing("hostile round");
+            assertTrue(left - gasleft() < 1_000_000, "gas");
+            feed.setManners(manner, FeedDouble.Manner.Return);
+            left = gasleft();
+            goldMissing("hostile decimals");
+            assertTrue(left - gasleft() < 1_000_000, "gas");
+            if (manner == FeedDouble.Manner.Flood) continue;
+            VM.expectRevert(abi.encodeWithSelector(IPriceOracle.FeedWithoutDecimals.selector, address(feed)));
+            oracle.setFeed(GOLD, address(feed), HEARTBEAT, 18);
+        }
+    }
+
+    function test_feedWithoutCode() public {
+        bytes memory code = address(goldFeed).code;
+        VM.etch(address(goldFeed), "");
+        goldMissing("destroyed");
+        VM.etch(address(goldFeed), code);
+        nothingMissing("there again");
+    }
+
+    function test_noFeed() public {
+        oracle.removeFeed(GOLD);
+        goldMissing("removed");
+        oracle.removeFeed(USD);
+        pricesOf(false, false, true, "one feed is no price");
+        oracle.removeFeed(COIN);
+        pricesOf(false, false, false, "none");
+        assertTrue(oracle.timeOf(oracle.snapshot()) != 0, "a snapshot nevertheless");
+    }
+
+    /// @dev Whoever takes a snapshot cannot leave prices out of it by giving it little gas.
+    function test_gasIsNoChoice() public {
+        FeedDouble feed = goldDouble();
+        bytes memory call = abi.encodeCall(IPriceOracle.snapshot, ());
+        uint256 full = oracle.snapshot();
+        bool refused;
+        bool done;
+        for (uint256 gas = 40_000; gas < 700_000; gas += 1_000) {
+            (bool ok, bytes memory result) = address(oracle).call{gas: gas}(call);
+            if (ok) {
+                assertEq(abi.decode(result, (uint256)), full, "other prices");
+                done = true;
+            } else if (result.length != 0) {
+                assertTrue(bytes4(result) == IPriceOracle.GasTooLow.selector, "reason");
+                refused = true;
+            }
+        }
+        assertTrue(refused && done, "range");
+        feed.setManners(FeedDouble.Manner.Return, FeedDouble.Manner.Spin);
+        full = oracle.snapshot();
+        for (uint256 gas = 200_000; gas < 700_000; gas += 1_000) {
+            (bool ok, bytes memory result) = address(oracle).call{gas: gas}(call);
+            if (ok) assertEq(abi.decode(result, (uint256)), full, "other prices with a spinning feed");
+        }
+    }
+
+    // Arithmetic
+
+    /// @dev Market 0 with these answers and decimals: gold against dollars.
+    function priceWith(
+        uint256 collateral,
+        uint8 collateralToken,
+        uint8 collateralFeed,
+        uint256 debt,
+        uint8 debtToken,
+        uint8 debtFeed
+    ) private returns (uint256) {
+        goldFeed.setDecimals(collateralFeed);
+        goldFeed.setAnswer(int256(collateral));
+        usdFeed.setDecimals(debtFeed);
+        usdFeed.setAnswer(int256(debt));
+        oracle.setFeed(GOLD, address(goldFeed), HEARTBEAT, collateralToken);
+        oracle.setFeed(USD, address(usdFeed), HEARTBEAT, debtToken);
+        return take()[0];
+    }
+
+    function test_extremeDecimals() public {
+        // 10^77, which is the largest power, and 10^-41, the smallest.
+        assertEq(priceWith(1, 0, 0, 1, 59, 0), 0, "10^77");
+        assertEq(priceWith(3, 0, 0, 10 ** 75, 0, 59), 300, "10^77 divided");
+        assertEq(priceWith(1, 59, 0, 1, 0, 0), 0, "10^-41");
+        assertEq(priceWith(7 * 10 ** 42, 0, 59, 1, 0, 0), 70, "10^-41 multiplied");
+        assertEq(priceWith(2 ** 255 - 1, 0, 0, 1, 59, 0), 0, "beyond 512 bits' quotient");
+        assertEq(priceWith(2 ** 255 - 1, 0, 0, 2 ** 255 - 1, 59, 0), 0, "equal, 10^77");
+        assertEq(priceWith(2 ** 255 - 1, 0, 59, 2 ** 255 - 1, 0, 0), 0, "divisor beyond 256 bits");
+        assertEq(priceWith(2 ** 255 - 1, 18, 0, 2 ** 255 - 1, 0, 0), 1, "equal, one");
+        assertEq(priceWith(2 ** 255 - 2, 18, 0, 2 ** 255 - 1, 0, 0), 0, "rounded down");
+        assertEq(priceWith(5, 18, 8, 2, 0, 8), 2, "rounded down");
+    }
+
+    function test_priceBelow2To120() public {
+        assertEq(priceWith(2 ** 120 - 1, 18, 0, 1, 0, 0), 2 ** 120 - 1, "largest");
+        assertEq(priceWith(2 ** 120, 18, 0, 1, 0, 0), 0, "too large");
+        assertEq(priceWith(2 ** 121 - 1, 18, 0, 2, 0, 0), 2 ** 120 - 1, "rounded to the largest");
+        // What is too large in one market does not show in the one beside it.
+        oracle.setMarket(1, Market(USD, GOLD, 0, 12000, 11000, 200, 7200));
+        assertEq(priceWith(2 ** 200, 18, 0, 1, 18, 0), 0, "too large");
+        assertEq(take()[1], 0, "and too small");
+    }
+
+    function testFuzz_price(uint256 seed, uint256 collateral, uint256 debt) public {
+        collateral = (collateral >> 5) >> (seed % 252);
+        debt = (debt >> 5) >> ((seed >> 8) % 252);
+        if (collateral == 0) collateral = 1;
+        if (debt == 0) debt = 1;
+        // Ordinary decimals in one half, all that are allowed in the other.
+        uint256 span = (seed >> 16) % 2 == 0 ? 19 : 60;
+        uint256[2] memory sums = [(seed >> 24) % span, (seed >> 32) % span];
+        uint8[2] memory tokens = [uint8((seed >> 40) % (sums[0] + 1)), uint8((seed >> 48) % (sums[1] + 1))];
+        assertEq(
+            priceWith(
+                collateral, tokens[0], uint8(sums[0] - tokens[0]), debt, tokens[1], uint8(sums[1] - tokens[1])
+            ),
+            ReferenceOracle.price(collateral, sums[0], debt, sums[1]),
+            "price"
+        );
+    }
+
+    // Governance
+
+    function test_setMarketRefuses() public {
+        Market memory good = Market(GOLD, USD, 9999, 10000, 10000, 10000, 1);
+        oracle.setMarket(1, good);
+        VM.expectRevert(abi.encodeWithSelector(IPriceOracle.MarketOutOfRange.selector, 16));
+        oracle.setMarket(16, good);
+        VM.expectRevert(abi.encodeWithSelector(IPriceOracle.SameAsset.selector, GOLD));
+        oracle.setMarket(1, Market(GOLD, GOLD, 500, 15000, 12000, 500, 3600));
+        VM.expectRevert(abi.encodeWithSelector(IAssetRegistry.UnknownAsset.selector, 3));
+        oracle.setMarket(1, Market(3, USD, 500, 15000, 12000, 500, 3600));
+        VM.expectRevert(abi.encodeWithSelector(IAssetRegistry.UnknownAsset.selector, 4));
+        oracle.setMarket(1, Market(GOLD, 4, 500, 15000, 12000, 500, 3600));
+        VM.expectRevert(abi.encodeWithSelector(IPriceOracle.HaircutTooLarge.selector, 10000));
+        oracle.setMarket(1, Market(GOLD, USD, 10000, 15000, 12000, 500, 3600));
+        VM.expectRevert(abi.encodeWithSelector(IPriceOracle.MaintenanceMarginTooSmall.selector, 9999));
+        oracle.setMarket(1, Market(GOLD, USD, 500, 15000, 9999, 500, 3600));
+        VM.expectRevert(abi.encodeWithSelector(IPriceOracle.InitialMarginTooSmall.selector, 11999, 12000));
+        oracle.setMarket(1, Market(GOLD, USD, 500, 11999, 12000, 500, 3600));
+        VM.expectRevert(abi.encodeWithSelector(IPriceOracle.BonusTooLarge.selector, 10001));
+        oracle.setMarket(1, Market(GOLD, USD, 500, 15000, 12000, 10001, 3600));
+        VM.expectRevert(IPriceOracle.MaximumAgeIsZero.selector);
+        oracle.setMarket(1, Market(GOLD, USD, 500, 15000, 12000, 500, 0));
+        assertEq(oracle.marketWords()[1], ReferenceOracle.word(good), "unchanged");
+    }
+
+    function test_marketEventsAndRemoval() public {
+        Market memory market = Market(USD, COIN, 1, 20000, 10001, 0, 77);
+        uint256[16] memory words = oracle.marketWords();
+        words[9] = ReferenceOracle.word(market);
+        VM.expectEmit(true, true, true, true, address(oracle));
+        emit IPriceOracle.MarketSet(9, words[9], ReferenceOracle.root(poseidon, words));
+        oracle.setMarket(9, market);
+        words[9] = 0;
+        VM.expectEmit(true, true, true, true, address(oracle));
+        emit IPriceOracle.MarketSet(9, 0, ROOT);
+        oracle.removeMarket(9);
+        assertEq(oracle.marketRoot(), ROOT, "root as before");
+        VM.expectRevert(abi.encodeWithSelector(IPriceOracle.UnknownMarket.selector, 9));
+        oracle.removeMarket(9);
+        VM.expectRevert(abi.encodeWithSelector(IPriceOracle.MarketOutOfRange.selector, 16));
+        oracle.removeMarket(16);
+    }
+
+    function test_setFeedRefuses() public {
+        VM.expectRevert(abi.encodeWithSelector(IAssetRegistry.UnknownAsset.selector, 3));
+        oracle.setFeed(3, address(goldFeed), HEARTBEAT, 18);
+        VM.expectRevert(IPriceOracle.HeartbeatIsZero.selector);
+        oracle.setFeed(GOLD, address(goldFeed), 0, 18);
+        VM.expectRevert(abi.encodeWithSelector(IPriceOracle.FeedNotAContract.selector, alice));
+        oracle.setFeed(GOLD, alice, HEARTBEAT, 18);
+        VM.expectRevert(abi.encodeWithSelector(IPriceOracle.FeedWithoutDecimals.selector, address(poseidon)));
+        oracle.setFeed(GOLD, address(poseidon), HEARTBEAT, 18);
+        VM.expectRevert(abi.encodeWithSelector(IPriceOracle.DecimalsTooLarge.selector, 52, 8));
+        oracle.setFeed(GOLD, address(goldFeed), HEARTBEAT, 52);
+        VM.expectRevert(abi.encodeWithSelector(IPriceOracle.DecimalsTooLarge.selector, 255, 8));
+        oracle.setFeed(GOLD, address(goldFeed), HEARTBEAT, 255);
+        goldFeed.setDecimals(255);
+        VM.expectRevert(abi.encodeWithSelector(IPriceOracle.DecimalsTooLarge.selector, 18, 255));
+        oracle.setFeed(GOLD, address(goldFeed), HEARTBEAT, 18);
+        Feed memory feed = oracle.feedOf(GOLD);
+        assertEq(feed.feed, address(goldFeed), "feed");
+        assertEq(feed.heartbeat, HEARTBEAT, "heartbeat");
+        assertEq(feed.feedDecimals, 8, "feed's decimals");
+        assertEq(feed.tokenDecimals, 18, "token's decimals");
+    }
+
+    function test_feedEventsAndRemoval() public {
+        VM.expectEmit(true, true, true, true, address(oracle));
+        emit IPriceOracle.FeedSet(GOLD, address(coinFeed), 5, 18, 41);
+        oracle.setFeed(GOLD, address(coinFeed), 5, 41);
+        VM.expectEmit(true, true, true, true, address(oracle));
+        emit IPriceOracle.FeedRemoved(GOLD);
+        oracle.removeFeed(GOLD);
+        assertEq(oracle.feedOf(GOLD).feed, address(0), "feed");
+        VM.expectRevert(abi.encodeWithSelector(IPriceOracle.FeedMissing.selector, GOLD));
+        oracle.removeFeed(GOLD);
+    }
+
+    function test_onlyGovernance() public {
+        bytes memory reason = abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, alice);
+        VM.startPrank(alice);
+        VM.expectRevert(reason);
+        oracle.setMarket(1, Market(GOLD, USD, 500, 15000, 12000, 500, 3600));
+        VM.expectRevert(reason);
+        oracle.removeMarket(0);
+        VM.expectRevert(reason);
+        oracle.setFeed(GOLD, address(goldFeed), HEARTBEAT, 18);
+        VM.expectRevert(reason);
+        oracle.removeFeed(GOLD);
+        VM.stopPrank();
+    }
+
+    // The development feed
+
+    function test_developmentFeed() public {
+        VM.warp(NOW + 9);
+        goldFeed.setAnswer(-5);
+        (uint80 id, int256 answer, uint256 startedAt, uint256 updatedAt, uint80 answeredInRound) =
+            goldFeed.latestRoundData();
+        assertEq(id, 2, "round");
+        assertTrue(answer == -5, "answer");
+        assertEq(startedAt, NOW + 9, "started");
+        assertEq(updatedAt, NOW + 9, "updated");
+        assertEq(answeredInRound, 2, "answered in round");
+        goldFeed.setFailing(true);
+        VM.expectRevert(DevelopmentFeed.Failing.selector);
+        goldFeed.latestRoundData();
+
+        bytes memory reason = abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, alice);
+        VM.startPrank(alice);
+        VM.expectRevert(reason);
+        goldFeed.setAnswer(1);
+        VM.expectRevert(reason);
+        goldFeed.setDecimals(1);
+        VM.expectRevert(reason);
+        goldFeed.setUpdatedAt(1);
+        VM.expectRevert(reason);
+        goldFeed.setFailing(false);
+        VM.stopPrank();
+    }
+
+    function test_developmentFeedOnlyOnDevelopmentChains() public {
+        VM.chainId(1);
+        bytes memory reason = abi.encodeWithSelector(DevelopmentFeed.NotADevelopmentChain.selector, 1);
+        VM.expectRevert(reason);
+        new DevelopmentFeed(8, 1);
+        VM.expectRevert(reason);
+        goldFeed.setAnswer(1);
+        VM.expectRevert(reason);
+        goldFeed.setDecimals(1);
+        VM.expectRevert(reason);
+        goldFeed.setUpdatedAt(1);
+        VM.expectRevert(reason);
+        goldFeed.setFailing(true);
+    }
+}
