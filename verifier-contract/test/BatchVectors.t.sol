@@ -33,7 +33,7 @@ contract BatchVectorsTest is Test {
         h.firstDeposit = uint64(number(".header.firstDeposit"));
         h.start = uint64(number(".header.start"));
         h.assetsRoot = number(".header.assetsRoot");
-        if (VM.keyExistsJson(vectors, ".header.oracle")) h.oracle = number(".header.oracle");
+        h.oracle = number(".header.oracle");
     }
 
     /// @dev 39 bytes each: slot, asset, recipient, amount.

@@ -9,18 +9,20 @@ use subrosa_protocol::{
     encoding::check_point,
     keys::unaudited,
     ledger::Deposit,
+    market::{Markets, Snapshot},
 };
+use tokio::sync::OnceCell;
 
 use crate::{
     account::Account,
-    contracts::{AssetRegistry, Rollup, Vault},
+    contracts::{AssetRegistry, PriceOracle, Rollup, Vault},
     error::L1Error,
     transport::{Head, Mined, Outgoing, Transport},
     view::{
         Accepted, DepositReceipt, QueuedDeposit, Receipt, RollupView, SettledBatch, Settlement,
         TokenMetadata,
     },
-    words::{from_word, to_word},
+    words::{from_word, from_words, to_word},
 };
 
 sol! {
@@ -82,6 +84,12 @@ pub trait L1: Send + Sync + 'static {
     async fn token_balance(&self, owner: [u8; 20], asset: AssetId) -> Result<u128, L1Error>;
     /// The token's symbol and decimals.
     async fn token_metadata(&self, asset: AssetId) -> Result<TokenMetadata, L1Error>;
+    /// The last price snapshot, if one was taken.
+    async fn snapshot(&self) -> Result<Option<Snapshot>, L1Error>;
+    /// When the snapshot with this digest was taken, Unix seconds, if it was.
+    async fn snapshot_time(&self, digest: &subrosa_protocol::Fr) -> Result<Option<u64>, L1Error>;
+    /// Takes a price snapshot; any account may.
+    async fn take_snapshot(&self, account: &Account) -> Result<Receipt, L1Error>;
 }
 
 /// The contracts at their addresses over a transport.
@@ -90,6 +98,8 @@ pub struct Client<T> {
     transport: T,
     contracts: Contracts,
     operator: Option<Account>,
+    /// The rollup's price oracle, once asked for: a constant of the contract.
+    oracle: OnceCell<Address>,
 }
 
 /// What one call of `deposits` reads at most, to keep the node's work bounded.
@@ -102,6 +112,7 @@ impl<T: Transport> Client<T> {
             transport,
             contracts,
             operator,
+            oracle: OnceCell::new(),
         }
     }
 
@@ -193,6 +204,11 @@ impl<T: Transport> Client<T> {
         Ok(Some((event.data, found.transaction)))
     }
 
+    async fn oracle(&self) -> Result<Address, L1Error> {
+        let read = || self.read("oracle", self.contracts.rollup, Rollup::oracleCall {});
+        self.oracle.get_or_try_init(read).await.copied()
+    }
+
     async fn token(&self, asset: AssetId) -> Result<Address, L1Error> {
         let call = AssetRegistry::tokenOfCall {
             asset: U256::from(asset.0),
@@ -229,6 +245,7 @@ fn submit_call(batch: &Settlement, shape: u32) -> Rollup::submitBatchCall {
             firstDeposit: header.first_deposit,
             start: header.start,
             assetsRoot: to_word(&header.assets_root),
+            oracle: to_word(&header.oracle),
             oldState: to_word(&batch.old_state),
         },
         slotsData: batch.published.transaction_data().into(),
@@ -262,6 +279,7 @@ fn published(
         fee_recipient: h.feeRecipient.into_array(),
         fee_total: h.feeTotal,
         first_deposit: h.firstDeposit,
+        oracle: from_word(h.oracle)?,
         batch_index: h.batchIndex,
         start: h.start,
     };
@@ -565,6 +583,52 @@ impl<T: Transport> L1 for Client<T> {
             symbol: self.read("symbol", token, Erc20::symbolCall {}).await?,
             decimals: self.read("decimals", token, Erc20::decimalsCall {}).await?,
         })
+    }
+
+    async fn snapshot(&self) -> Result<Option<Snapshot>, L1Error> {
+        let oracle = self.oracle().await?;
+        let latest = self
+            .read("latest", oracle, PriceOracle::latestCall {})
+            .await?;
+        if latest.digest.is_zero() {
+            return Ok(None);
+        }
+        let snapshot = Snapshot {
+            time: latest.time.to::<u64>(),
+            markets: Markets::from_words(&from_words(&latest.markets)?)
+                .map_err(|e| L1Error::Protocol(format!("a market: {e}")))?,
+            prices: Snapshot::prices_from_words(&from_words(&latest.prices)?)
+                .map_err(|e| L1Error::Protocol(format!("prices: {e}")))?,
+        };
+        if snapshot.digest() != from_word(latest.digest)? {
+            return Err(L1Error::Protocol(
+                "a snapshot's digest is not that of its markets and prices".into(),
+            ));
+        }
+        Ok(Some(snapshot))
+    }
+
+    async fn snapshot_time(&self, digest: &subrosa_protocol::Fr) -> Result<Option<u64>, L1Error> {
+        let oracle = self.oracle().await?;
+        let call = PriceOracle::timeOfCall {
+            digest: to_word(digest),
+        };
+        let time = self.read("timeOf", oracle, call).await?.to::<u64>();
+        Ok((time != 0).then_some(time))
+    }
+
+    async fn take_snapshot(&self, account: &Account) -> Result<Receipt, L1Error> {
+        let oracle = self.oracle().await?;
+        let (mined, length) = self
+            .write(
+                "snapshot",
+                account,
+                oracle,
+                PriceOracle::snapshotCall {},
+                U256::ZERO,
+            )
+            .await?;
+        Ok(receipt(&mined, length))
     }
 }
 

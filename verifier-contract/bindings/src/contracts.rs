@@ -12,10 +12,12 @@ use alloy_sol_types::sol;
 sol!(Rollup, "../artifacts/Rollup.json");
 sol!(Vault, "../artifacts/Vault.json");
 sol!(AssetRegistry, "../artifacts/AssetRegistry.json");
+sol!(PriceOracle, "../artifacts/PriceOracle.json");
 sol!(Poseidon, "../artifacts/Poseidon.json");
 sol!(Governance, "../artifacts/Governance.json");
 sol!(BatchVerifier, "../artifacts/BatchVerifier.json");
 sol!(DevelopmentToken, "../artifacts/DevelopmentToken.json");
+sol!(DevelopmentFeed, "../artifacts/DevelopmentFeed.json");
 
 /// The name of a contract's custom error, of a plain `revert("…")`, or the raw selector. Arguments
 /// are left out: they may be amounts.
@@ -27,9 +29,11 @@ pub(crate) fn error_name(data: &[u8]) -> String {
         Rollup::RollupErrors::name_by_selector,
         Vault::VaultErrors::name_by_selector,
         AssetRegistry::AssetRegistryErrors::name_by_selector,
+        PriceOracle::PriceOracleErrors::name_by_selector,
         BatchVerifier::BatchVerifierErrors::name_by_selector,
         Governance::GovernanceErrors::name_by_selector,
         DevelopmentToken::DevelopmentTokenErrors::name_by_selector,
+        DevelopmentFeed::DevelopmentFeedErrors::name_by_selector,
     ];
     known
         .iter()

@@ -1,14 +1,17 @@
 //! Deployment of the contracts over any transport.
 
-use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, I256, U256, Uint};
 use alloy_sol_types::{SolCall, SolConstructor};
 use ark_ed_on_bn254::EdwardsAffine;
-use subrosa_protocol::{asset::AssetId, batch::Shape, encoding::check_point};
+use subrosa_protocol::{asset::AssetId, batch::Shape, encoding::check_point, market::Market};
 
 use crate::{
     account::Account,
     client::Contracts,
-    contracts::{AssetRegistry, BatchVerifier, DevelopmentToken, Governance, Poseidon, Rollup},
+    contracts::{
+        AssetRegistry, BatchVerifier, DevelopmentFeed, DevelopmentToken, Governance, Poseidon,
+        PriceOracle, Rollup,
+    },
     error::L1Error,
     transport::{Outgoing, Transport},
     words::to_word,
@@ -36,6 +39,19 @@ pub struct NewShape {
     pub unsafe_development: bool,
 }
 
+/// Where an asset's price comes from.
+#[derive(Debug, Clone, Copy)]
+pub struct NewFeed {
+    /// The asset.
+    pub asset: AssetId,
+    /// Its aggregator. All feeds of a deployment quote in one common unit.
+    pub feed: Address,
+    /// How old an answer may be, in seconds, below 2⁴⁰.
+    pub heartbeat: u64,
+    /// The feed answers for 10^`token_decimals` base units.
+    pub token_decimals: u8,
+}
+
 /// What to deploy.
 #[derive(Debug, Clone)]
 pub struct DeployConfig {
@@ -58,6 +74,8 @@ pub struct Deployment {
     pub contracts: Contracts,
     /// The timelock that owns them.
     pub governance: Address,
+    /// The price oracle, which has neither markets nor feeds yet.
+    pub oracle: Address,
     /// The verifier.
     pub verifier: Address,
 }
@@ -187,8 +205,20 @@ pub async fn deploy(
             &arguments.abi_encode(),
         )
         .await?;
+    let arguments = PriceOracle::constructorCall {
+        registry_: registry,
+        governance,
+    };
+    let oracle = deployer
+        .create(
+            "PriceOracle",
+            &PriceOracle::BYTECODE,
+            &arguments.abi_encode(),
+        )
+        .await?;
     let arguments = Rollup::constructorCall {
         registry_: registry,
+        oracle_: oracle,
         governance,
         sequencer_: config.sequencer,
         guardian: config.guardian,
@@ -254,6 +284,7 @@ pub async fn deploy(
             registry,
         },
         governance,
+        oracle,
         verifier,
     })
 }
@@ -301,4 +332,112 @@ pub async fn mint(
     Deployer { transport, account }
         .execute("mint", token, call.abi_encode().into())
         .await
+}
+
+/// Deploys a price feed that answers what `account` says.
+///
+/// # Errors
+/// [`L1Error::Rejected`] off development chains.
+pub async fn development_feed(
+    transport: &dyn Transport,
+    account: &Account,
+    decimals: u8,
+    answer: i128,
+) -> Result<Address, L1Error> {
+    let arguments = DevelopmentFeed::constructorCall {
+        decimals_: decimals,
+        answer: signed(answer),
+    };
+    Deployer { transport, account }
+        .create(
+            "DevelopmentFeed",
+            &DevelopmentFeed::BYTECODE,
+            &arguments.abi_encode(),
+        )
+        .await
+}
+
+/// Makes a development feed answer `answer` from now on.
+///
+/// # Errors
+/// [`L1Error`] if the call fails, as it does for all but the account that deployed the feed.
+pub async fn set_answer(
+    transport: &dyn Transport,
+    account: &Account,
+    feed: Address,
+    answer: i128,
+) -> Result<(), L1Error> {
+    let call = DevelopmentFeed::setAnswerCall {
+        answer: signed(answer),
+    };
+    Deployer { transport, account }
+        .execute("setAnswer", feed, call.abi_encode().into())
+        .await
+}
+
+/// Sets an asset's feed, on a development chain, where governance has no delay.
+///
+/// # Errors
+/// [`L1Error`] of the call that fails.
+pub async fn set_feed(
+    transport: &dyn Transport,
+    account: &Account,
+    deployment: &Deployment,
+    feed: &NewFeed,
+) -> Result<(), L1Error> {
+    let heartbeat = Uint::try_from(feed.heartbeat)
+        .map_err(|_| L1Error::Protocol("a heartbeat exceeds 40 bits".into()))?;
+    let call = PriceOracle::setFeedCall {
+        asset: feed.asset.0,
+        feed: feed.feed,
+        heartbeat,
+        tokenDecimals: feed.token_decimals,
+    };
+    govern_oracle(transport, account, deployment, call.abi_encode().into()).await
+}
+
+/// Sets or replaces a market, on a development chain, where governance has no delay.
+///
+/// # Errors
+/// [`L1Error`] of the call that fails.
+pub async fn set_market(
+    transport: &dyn Transport,
+    account: &Account,
+    deployment: &Deployment,
+    id: u8,
+    market: &Market,
+) -> Result<(), L1Error> {
+    let wide = |value: u32| {
+        Uint::try_from(value).map_err(|_| L1Error::Protocol("a market exceeds 24 bits".into()))
+    };
+    let call = PriceOracle::setMarketCall {
+        id,
+        params: PriceOracle::Market {
+            collateralAsset: market.collateral.0,
+            debtAsset: market.debt.0,
+            haircut: market.haircut,
+            initialMargin: wide(market.initial)?,
+            maintenanceMargin: wide(market.maintenance)?,
+            bonus: market.bonus,
+            maximumAge: wide(market.max_age)?,
+        },
+    };
+    govern_oracle(transport, account, deployment, call.abi_encode().into()).await
+}
+
+async fn govern_oracle(
+    transport: &dyn Transport,
+    account: &Account,
+    deployment: &Deployment,
+    data: Bytes,
+) -> Result<(), L1Error> {
+    // The same change may be made again later: it is another operation if its salt is another.
+    let salt = transport.head().await?.number;
+    Deployer { transport, account }
+        .govern(deployment.governance, deployment.oracle, data, salt)
+        .await
+}
+
+fn signed(answer: i128) -> I256 {
+    I256::unchecked_from(answer)
 }

@@ -18,3 +18,12 @@ pub(crate) fn from_word(word: U256) -> Result<Fr, L1Error> {
     fr_from_bytes(&word.to_be_bytes::<32>())
         .map_err(|_| L1Error::Protocol("a word is not below the scalar modulus".into()))
 }
+
+/// As [`from_word`], of several.
+pub(crate) fn from_words<const N: usize>(words: &[U256; N]) -> Result<[Fr; N], L1Error> {
+    let mut elements = [Fr::default(); N];
+    for (element, word) in elements.iter_mut().zip(words) {
+        *element = from_word(*word)?;
+    }
+    Ok(elements)
+}

@@ -31,6 +31,7 @@ use subrosa_protocol::{
     encoding::fr_to_bytes,
     keys::{Network, Seed, ViewingKey, unaudited},
     ledger::{BatchInput, Config, Deposit, Ledger, completes},
+    market::Snapshot,
     transaction::{Context, Kind, Submission, Transaction},
 };
 use subrosa_transaction::{Witness, Words};
@@ -375,6 +376,15 @@ impl L1 for Market {
             symbol: SYMBOLS[asset].into(),
             decimals: DECIMALS[asset],
         })
+    }
+    async fn snapshot(&self) -> Result<Option<Snapshot>, L1Error> {
+        Ok(None)
+    }
+    async fn snapshot_time(&self, _: &Fr) -> Result<Option<u64>, L1Error> {
+        Ok(None)
+    }
+    async fn take_snapshot(&self, _: &Account) -> Result<Receipt, L1Error> {
+        never()
     }
 }
 
