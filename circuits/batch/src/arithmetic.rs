@@ -160,6 +160,18 @@ impl Layout<'_> {
         self.assert_product(flag, value, value);
     }
 
+    /// Constrains `value` to be 0 or `other`: value·(value − other) = 0.
+    pub fn assert_zero_or(&mut self, other: Wire, value: Wire) {
+        let zero = self.zero();
+        let product = Product {
+            first: value,
+            second: value,
+            third: Some(other),
+            weights: [Fr::ONE, -Fr::ONE, Fr::ZERO],
+        };
+        self.gate(Some(product), &[], Fr::ZERO, Result::Equal(zero));
+    }
+
     /// Constrains `flag` to be 0 or 1, and 0 unless `bound` is 1 (itself 0 or 1).
     pub fn assert_flag(&mut self, flag: Wire, bound: Option<Wire>) {
         self.assert_zero_unless(flag, flag);

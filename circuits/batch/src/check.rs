@@ -106,8 +106,16 @@ pub fn check(witness: &BatchWitness, instances: &[Fr; 5]) -> Result<(), Rule> {
         let expiry = field(&slot.words[3], 120, 40);
         require(u128::from(header.time) <= expiry, Rule::B5)?;
     }
+    for slot in actives() {
+        let not_before = field(&slot.words[3], 160, 40);
+        require(not_before <= u128::from(header.time), Rule::B22)?;
+    }
 
     pairs(witness)?;
+    for slot in actives() {
+        let oracle = slot.words[7];
+        require(oracle == zero() || oracle == header.oracle, Rule::B21)?;
+    }
 
     let appended = nullifier_subtree(witness)?;
     nullifier_links(witness, appended)?;
@@ -167,7 +175,7 @@ fn words(witness: &BatchWitness, slot: &SlotWitness) -> Result<(), Rule> {
     let header = &witness.header;
     let [context, _, assets_root, packed] = [0, 1, 2, 3].map(|i: usize| slot.words[i]);
     require(
-        context == header.context && assets_root == header.assets_root && slot.words[7] == zero(),
+        context == header.context && assets_root == header.assets_root,
         Rule::B3,
     )?;
     let stated = Header::unpack(&packed).map_err(|_| Rule::B3)?;

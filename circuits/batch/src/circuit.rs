@@ -179,6 +179,7 @@ fn blank(shape: Shape) -> BatchWitness {
             fee_recipient: [0; 20],
             fee_total: 0,
             first_deposit: 0,
+            oracle: zero,
             batch_index: 0,
             start: 0,
         },

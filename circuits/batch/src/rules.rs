@@ -1,4 +1,4 @@
-//! The rules of a batch (spec: *Batch*, rules B1 … B20) and their native check.
+//! The rules of a batch (spec: *Batch*, rules B1 … B22) and their native check.
 
 use std::fmt;
 
@@ -46,11 +46,15 @@ pub enum Rule {
     B19,
     /// The two legs of a swap stand side by side.
     B20,
+    /// Each active slot names the batch's price snapshot or none.
+    B21,
+    /// Not before ≤ time in each active slot.
+    B22,
 }
 
 impl Rule {
     /// All rules in order.
-    pub const ALL: [Rule; 20] = [
+    pub const ALL: [Rule; 22] = [
         Rule::B1,
         Rule::B2,
         Rule::B3,
@@ -71,6 +75,8 @@ impl Rule {
         Rule::B18,
         Rule::B19,
         Rule::B20,
+        Rule::B21,
+        Rule::B22,
     ];
 
     /// What the rule says, in one line.
@@ -96,6 +102,8 @@ impl Rule {
             Rule::B18 => "multipliers are the drawn digits",
             Rule::B19 => "each slot's client proof verifies",
             Rule::B20 => "side A of a swap is directly before side B of the same terms",
+            Rule::B21 => "no transaction names another price snapshot than the batch's",
+            Rule::B22 => "no transaction is too early",
         }
     }
 }

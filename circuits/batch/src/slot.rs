@@ -1,5 +1,5 @@
-//! One transaction slot (rules B2, B3, B5, B15): flag, words, digest, header fields. What its neighbours have to do
-//! with it (B20) is in `pairs`.
+//! One transaction slot (rules B2, B3, B5, B15, B21, B22): flag, words, digest, header fields. What its
+//! neighbours have to do with it (B20) is in `pairs`.
 //!
 //! The words of an inactive slot are all 0; its proof is for the padding's digest instead.
 
@@ -77,16 +77,15 @@ pub fn slot(
 
     layout.assert_product(active, header.context(), words[0]);
     layout.assert_product(active, header.assets_root(), words[2]);
-    layout.assert_product(active, header.oracle(), words[7]);
 
     layout.rule(Rule::B2);
     for (index, word) in words.iter().enumerate() {
-        if ![0, 2, 7].contains(&index) {
+        if ![0, 2].contains(&index) {
             layout.assert_zero_unless(active, *word);
         }
     }
 
-    // Word 3: kind, fee asset, fee and expiry; all 0 in an inactive slot, since each is bounded and their
+    // Word 3: kind, fee asset, fee, expiry and not before; all 0 in an inactive slot, since each is bounded and their
     // weighted sum is 0.
     let packed = words[3].value;
     let stated = bits(&packed, 0, 8);
@@ -99,22 +98,22 @@ pub fn slot(
     } = kind(layout, active, stated, flags);
     layout.rule(Rule::B3);
     let fee_asset = layout.mul(active, header.fee_asset);
-    let fee = layout.ranged_hint(bits(&packed, 24, 96), 96);
-    let expiry = layout.ranged_hint(bits(&packed, 120, 40), 40);
-    layout.assert_linear(
-        &[
-            (Fr::ONE, kind),
-            (power_of_two(8), fee_asset),
-            (power_of_two(24), fee),
-            (power_of_two(120), expiry),
-        ],
-        Fr::ZERO,
-        words[3],
-    );
+    let stated = [(24, 96), (120, 40), (160, 40)].map(|(from, width)| bits(&packed, from, width));
+    let [fee, expiry, not_before] = unpack(layout, kind, fee_asset, stated, words[3]);
 
     layout.rule(Rule::B5);
     let left = layout.sub_mul(expiry, active, header.time);
     layout.range(left.into(), 40);
+    layout.rule(Rule::B22);
+    let passed = layout.combine(
+        (Fr::ONE, active, header.time),
+        &[(-Fr::ONE, not_before)],
+        Fr::ZERO,
+    );
+    layout.range(passed.into(), 40);
+
+    layout.rule(Rule::B21);
+    layout.assert_zero_or(header.oracle(), words[7]);
 
     // Kind 2 ⇔ amount ≠ 0, and nothing is withdrawn otherwise: the client's statement, held here
     // too, because L1 pays by these two words.
@@ -175,6 +174,32 @@ pub(crate) fn kind(layout: &mut Layout<'_>, active: Wire, stated: Fr, flags: [Fr
         side_a,
         side_b,
     }
+}
+
+/// Fee, expiry and not before of the header word `packed`, stated by the prover. 200 bits in all do not wrap, so
+/// that in range there is one way to state them.
+pub(crate) fn unpack(
+    layout: &mut Layout<'_>,
+    kind: Wire,
+    fee_asset: Wire,
+    [fee, expiry, not_before]: [Fr; 3],
+    packed: Wire,
+) -> [Wire; 3] {
+    let fee = layout.ranged_hint(fee, 96);
+    let expiry = layout.ranged_hint(expiry, 40);
+    let not_before = layout.ranged_hint(not_before, 40);
+    layout.assert_linear(
+        &[
+            (Fr::ONE, kind),
+            (power_of_two(8), fee_asset),
+            (power_of_two(24), fee),
+            (power_of_two(120), expiry),
+            (power_of_two(160), not_before),
+        ],
+        Fr::ZERO,
+        packed,
+    );
+    [fee, expiry, not_before]
 }
 
 /// B10: the fee total is the sum of the fees. At most 64 values below 2^96 cannot wrap.

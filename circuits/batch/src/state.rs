@@ -62,7 +62,7 @@ impl HeaderWires {
         self.words[4]
     }
 
-    /// The reserved price snapshot, 0.
+    /// Digest of the price snapshot that transactions may name, or 0.
     pub fn oracle(&self) -> Wire {
         self.words[5]
     }
@@ -103,21 +103,14 @@ pub fn state(layout: &mut Layout<'_>, state: &State) -> StateWires {
     }
 }
 
-/// Header words. They enter as free words: the data commitment ties them all, L1 compares context
-/// and assets root with its own, and the rules below tie the others to the states and slots.
+/// Header words. They enter as free words: the data commitment ties them all, L1 compares context and assets root
+/// with its own and the oracle word with the snapshots it knows, and the rules below tie the others to the states
+/// and slots.
 pub fn header(layout: &mut Layout<'_>, header: &BatchHeader) -> HeaderWires {
     layout.rule(Rule::B14);
     let words = header.words();
-    let zero = layout.zero();
-    let [
-        context,
-        assets_root,
-        info,
-        fee_total,
-        first_deposit,
-        batch_index,
-        start,
-    ] = [0, 1, 2, 3, 4, 6, 7].map(|i: usize| layout.free_word(to_halo2(&words[i])));
+    let words: [Wire; HEADER_WORDS] =
+        std::array::from_fn(|i| layout.free_word(to_halo2(&words[i])));
     let recipient = {
         let mut bytes = [0u8; 32];
         bytes[12..].copy_from_slice(&header.fee_recipient);
@@ -129,16 +122,7 @@ pub fn header(layout: &mut Layout<'_>, header: &BatchHeader) -> HeaderWires {
     layout.rule(Rule::B3);
     let fee_asset = layout.ranged_hint(Fr::from(u64::from(header.fee_asset.0)), 16);
     HeaderWires {
-        words: [
-            context,
-            assets_root,
-            info,
-            fee_total,
-            first_deposit,
-            zero,
-            batch_index,
-            start,
-        ],
+        words,
         time,
         fee_asset,
         fee_recipient,

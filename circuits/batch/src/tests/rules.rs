@@ -20,15 +20,25 @@ fn one() -> Fr {
     Fr::from(1u64)
 }
 
+fn power_of_two(exponent: usize) -> Fr {
+    from_halo2(&crate::convert::power_of_two(exponent))
+}
+
 fn random() -> Fr {
     Fr::rand(&mut rand_chacha::ChaCha20Rng::seed_from_u64(40))
 }
 
-/// Three transactions, of which at least one transfers and one withdraws, and two deposits.
+/// Three transactions, of which at least one transfers and one withdraws, one names a price snapshot and one does
+/// not, and two deposits.
 fn base() -> BatchWitness {
     (0..)
         .map(|seed| witness(Shape::S4, 3, 2, seed))
-        .find(|witness| transfer(witness).is_some() && withdrawal(witness).is_some())
+        .find(|witness| {
+            transfer(witness).is_some()
+                && withdrawal(witness).is_some()
+                && naming(witness).is_some()
+                && silent(witness).is_some()
+        })
         .unwrap()
 }
 
@@ -38,6 +48,32 @@ fn transfer(witness: &BatchWitness) -> Option<usize> {
 
 fn withdrawal(witness: &BatchWitness) -> Option<usize> {
     (0..3).find(|slot| witness.slots[*slot].words[5] != Fr::from(0u64))
+}
+
+/// The first transaction that names a price snapshot.
+fn naming(witness: &BatchWitness) -> Option<usize> {
+    (0..3).find(|slot| witness.slots[*slot].words[7] != Fr::from(0u64))
+}
+
+/// The first that names none.
+fn silent(witness: &BatchWitness) -> Option<usize> {
+    (0..3).find(|slot| witness.slots[*slot].words[7] == Fr::from(0u64))
+}
+
+/// Changes the header of a slot's transaction; whether a client has signed that is for its proof to say.
+fn edit_header(witness: &mut BatchWitness, slot: usize, edit: impl FnOnce(&mut Header)) {
+    let packed = &mut witness.slots[slot].words[3];
+    let mut header = Header::unpack(packed).unwrap();
+    edit(&mut header);
+    *packed = header.pack();
+}
+
+/// Native check and circuit accept.
+fn accepted(witness: BatchWitness) {
+    let public = instances(&witness);
+    let native: Vec<_> = public.iter().map(from_halo2).collect();
+    assert_eq!(check(&witness, &native.try_into().unwrap()), Ok(()));
+    assert_eq!(mock(&bare(witness), public), BTreeSet::new());
 }
 
 /// Both the native check and the circuit refuse the statement by `rule`; the circuit fails under no
@@ -67,9 +103,7 @@ fn false_witness(rule: Rule, change: impl Fn(&mut BatchWitness)) {
 
 #[test]
 fn base_is_true() {
-    let witness = base();
-    let public = instances(&witness);
-    assert_eq!(mock(&bare(witness), public), BTreeSet::new());
+    accepted(base());
 }
 
 #[test]
@@ -89,13 +123,22 @@ fn b2_counts_and_inactive_slots() {
         w.slots[slot].words[3] += Fr::from(4u64);
     });
     // Data in an inactive slot, in its first and in its last word.
-    for word in [1, 4, 5, 6, 8, 29] {
+    for word in [1, 4, 5, 6, 7, 8, 29] {
         let also: &[Rule] = match word {
             4 | 5 => &[Rule::B15],
+            7 => &[Rule::B21],
             _ => &[],
         };
         refused(Rule::B2, also, |w| w.slots[3].words[word] = one(), |_| {});
     }
+    // The batch's own snapshot is as much data there as any other; so is a time.
+    false_witness(Rule::B2, |w| w.slots[3].words[7] = w.header.oracle);
+    refused(
+        Rule::B2,
+        &[Rule::B22],
+        |w| w.slots[3].words[3] = power_of_two(160),
+        |_| {},
+    );
     // Counts that are not those of the slots.
     false_witness(Rule::B2, |w| w.header.transactions += 1);
     false_witness(Rule::B2, |w| w.header.transactions -= 1);
@@ -122,12 +165,10 @@ fn refusals(witness: &BatchWitness) -> (Result<(), Rule>, bool) {
 fn b3_digest_context_and_header() {
     false_witness(Rule::B3, |w| w.slots[0].words[0] = random());
     false_witness(Rule::B3, |w| w.slots[1].words[2] = random());
-    false_witness(Rule::B3, |w| w.slots[2].words[7] = one());
     false_witness(Rule::B3, |w| w.header.fee_asset.0 += 1);
-    // Bits beyond the header's fields.
-    false_witness(Rule::B3, |w| {
-        w.slots[0].words[3] += from_halo2(&crate::convert::power_of_two(160));
-    });
+    // Bits beyond the header's fields: a time to begin with of 41 bits, and the highest bit there is.
+    false_witness(Rule::B3, |w| w.slots[0].words[3] += power_of_two(200));
+    false_witness(Rule::B3, |w| w.slots[1].words[3] += power_of_two(253));
     // A slot whose words are of another deployment and asset tree: inactive words are 0 there too.
     let mut inactive = base();
     inactive.slots[3].words[0] = inactive.header.context;
@@ -146,7 +187,8 @@ fn b4_anchor() {
 #[test]
 fn b5_expiry() {
     false_witness(Rule::B5, |w| w.header.time += 86_400);
-    false_witness(Rule::B5, |w| w.header.time += 1 << 40);
+    // Later than any time there is, against either end of what is valid.
+    refused(Rule::B5, &[Rule::B22], |w| w.header.time += 1 << 40, |_| {});
 }
 
 #[test]
@@ -255,7 +297,7 @@ fn b14_data() {
         refused(Rule::B14, &[], |_| {}, |public| public[i] += one());
     }
     // Commitment and evaluation of other words than those of the statement.
-    for word in [0, 7, 8, 17, 40, 111] {
+    for word in [0, 5, 7, 8, 17, 40, 111] {
         let mut words = base().data_words();
         words[word] += one();
         let c = subrosa_protocol::batch::data_commitment(&words);
@@ -300,13 +342,9 @@ fn false_swap(rule: Rule, change: impl Fn(&mut BatchWitness)) {
     assert_eq!(mock(&circuit, public), BTreeSet::from([rule]));
 }
 
-/// Makes the transaction of a slot one of another kind. The digest follows: whether the client has signed such
-/// a transaction is for its proof to say.
+/// Makes the transaction of a slot one of another kind.
 fn become_kind(witness: &mut BatchWitness, slot: usize, kind: Kind) {
-    let packed = &mut witness.slots[slot].words[3];
-    let mut header = Header::unpack(packed).unwrap();
-    header.kind = kind;
-    *packed = header.pack();
+    edit_header(witness, slot, |header| header.kind = kind);
 }
 
 #[test]
@@ -321,11 +359,7 @@ fn b20_pairs_in_every_place() {
         &[Transfer, SwapA, SwapB, Withdraw],
     ];
     for kinds in batches {
-        let witness = witness_of(Shape::S4, kinds, 2, 6);
-        let public = instances(&witness);
-        let native: Vec<_> = public.iter().map(from_halo2).collect();
-        assert_eq!(check(&witness, &native.try_into().unwrap()), Ok(()));
-        assert_eq!(mock(&bare(witness), public), BTreeSet::new());
+        accepted(witness_of(Shape::S4, kinds, 2, 6));
     }
 }
 
@@ -495,12 +529,202 @@ fn b7_leg_twice() {
 fn b5_expired_leg() {
     for slot in [1, 2] {
         false_swap(Rule::B5, |w| {
-            let packed = &mut w.slots[slot].words[3];
-            let mut header = Header::unpack(packed).unwrap();
-            header.expiry = w.header.time - 1;
-            *packed = header.pack();
+            let late = w.header.time - 1;
+            edit_header(w, slot, |header| header.expiry = late);
         });
     }
+}
+
+/// A statement of a header word's fields is in range, and so the only one: what a field gains, its neighbours
+/// cannot lose.
+#[test]
+fn b3_header_is_unpacked_in_one_way() {
+    use halo2curves::bn256::Fr as Cell;
+    let power = crate::convert::power_of_two;
+    let holds = |stated: [Cell; 3], packed: Cell| {
+        let grid = Grid::build(80, |layout| {
+            layout.rule(Rule::B3);
+            let [kind, fee_asset, packed] =
+                [Cell::ONE, Cell::from(7), packed].map(|value| layout.free_word(value));
+            crate::slot::unpack(layout, kind, fee_asset, stated, packed);
+        });
+        grid.failures(&[]).is_empty()
+    };
+    let pack = |[fee, expiry, not_before]: [Cell; 3]| {
+        Cell::ONE
+            + Cell::from(7) * power(8)
+            + fee * power(24)
+            + expiry * power(120)
+            + not_before * power(160)
+    };
+    let one = Cell::ONE;
+    let last = [power(96) - one, power(40) - one, power(40) - one];
+    let some = [5, 1_800_000_000, 1_799_999_999].map(Cell::from);
+    for fields in [[Cell::ZERO; 3], last, some] {
+        assert!(holds(fields, pack(fields)));
+        let [fee, expiry, not_before] = fields;
+        for other in [
+            [fee + power(96), expiry - one, not_before],
+            [fee - power(96), expiry + one, not_before],
+            [fee, expiry + power(40), not_before - one],
+            [fee, expiry - power(40), not_before + one],
+            [fee + power(136), expiry, not_before - one],
+            // Around the modulus.
+            [
+                fee,
+                expiry + power(40) * Cell::from(3),
+                not_before - Cell::from(3),
+            ],
+            [
+                fee + power(96) * power(200),
+                expiry - power(200),
+                not_before,
+            ],
+        ] {
+            assert_eq!(pack(other), pack(fields));
+            assert!(!holds(other, pack(fields)), "{other:?}");
+        }
+        // 41 bits, as the word and its statement both say.
+        let beyond = [fee, expiry, not_before + power(40)];
+        assert!(!holds(beyond, pack(beyond)));
+    }
+}
+
+#[test]
+fn b21_snapshots() {
+    // Another snapshot than the batch's.
+    false_witness(Rule::B21, |w| {
+        let slot = silent(w).unwrap();
+        w.slots[slot].words[7] = random();
+    });
+    false_witness(Rule::B21, |w| {
+        let slot = naming(w).unwrap();
+        w.slots[slot].words[7] += one();
+    });
+    false_witness(Rule::B21, |w| {
+        let slot = naming(w).unwrap();
+        w.slots[slot].words[7] = -w.header.oracle;
+    });
+    // A snapshot is named, but the batch has none or another.
+    false_witness(Rule::B21, |w| w.header.oracle = Fr::from(0u64));
+    false_witness(Rule::B21, |w| w.header.oracle = random());
+}
+
+/// Two snapshots in one batch, of which word 5 can be but one: each place, legs included.
+#[test]
+fn b21_two_snapshots() {
+    for slot in 0..4 {
+        for batch in [random(), random() + one(), Fr::from(0u64)] {
+            false_swap(Rule::B21, |w| {
+                for (place, slot_witness) in w.slots.iter_mut().enumerate() {
+                    slot_witness.words[7] = random();
+                    if place == slot {
+                        slot_witness.words[7] += one();
+                    }
+                }
+                w.header.oracle = batch;
+            });
+        }
+    }
+}
+
+/// All name the batch's snapshot, or one does, or none does though the batch has one.
+#[test]
+fn b21_true_snapshots() {
+    for named in [&[0, 1, 2, 3][..], &[2], &[]] {
+        let mut witness = swap();
+        witness.header.oracle = random();
+        for (place, slot) in witness.slots.iter_mut().enumerate() {
+            slot.words[7] = match named.contains(&place) {
+                true => random(),
+                false => Fr::from(0u64),
+            };
+        }
+        accepted(witness);
+    }
+    let mut none = swap();
+    none.header.oracle = Fr::from(0u64);
+    for slot in &mut none.slots {
+        slot.words[7] = Fr::from(0u64);
+    }
+    accepted(none);
+}
+
+#[test]
+fn b21_zero_or_the_other() {
+    use halo2curves::bn256::Fr as Cell;
+    let two = Cell::from(2);
+    let values = [
+        Cell::ZERO,
+        Cell::ONE,
+        two,
+        -Cell::ONE,
+        two.invert().unwrap(),
+    ];
+    for value in values {
+        for other in values {
+            let grid = Grid::build(40, |layout| {
+                layout.rule(Rule::B21);
+                let [value, other] = [value, other].map(|value| layout.free_word(value));
+                layout.assert_zero_or(other, value);
+            });
+            let holds = value == Cell::ZERO || value == other;
+            assert_eq!(grid.failures(&[]).is_empty(), holds);
+        }
+    }
+}
+
+#[test]
+fn b22_not_before() {
+    // Inclusive: valid at that very second, and not one earlier.
+    for slot in 0..3 {
+        let mut witness = base();
+        let time = witness.header.time;
+        edit_header(&mut witness, slot, |header| header.not_before = time);
+        accepted(witness);
+        for early in [time + 1, time + 3_600, (1 << 40) - 1] {
+            false_witness(Rule::B22, |w| {
+                edit_header(w, slot, |header| header.not_before = early);
+            });
+        }
+        false_witness(Rule::B22, |w| {
+            edit_header(w, slot, |header| header.not_before = time);
+            w.header.time -= 1;
+        });
+    }
+    for leg in [1, 2] {
+        false_swap(Rule::B22, |w| {
+            let early = w.header.time + 1;
+            edit_header(w, leg, |header| header.not_before = early);
+        });
+    }
+}
+
+/// Valid for one second.
+#[test]
+fn b22_and_b5_at_one_second() {
+    for time in [0, 1, super::scenario::TIME, (1 << 40) - 1] {
+        let mut witness = base();
+        witness.header.time = time;
+        for slot in 0..3 {
+            edit_header(&mut witness, slot, |header| {
+                (header.not_before, header.expiry) = (time, time);
+            });
+        }
+        accepted(witness);
+    }
+    // Never valid: no time is between.
+    refused(
+        Rule::B5,
+        &[Rule::B22],
+        |w| {
+            let time = w.header.time;
+            edit_header(w, 1, |header| {
+                (header.not_before, header.expiry) = (time + 1, time - 1);
+            });
+        },
+        |_| {},
+    );
 }
 
 #[test]

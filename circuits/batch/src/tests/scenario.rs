@@ -20,6 +20,8 @@ pub(crate) struct Scenario {
     config: Config,
     assets_root: Fr,
     roots: Vec<Fr>,
+    /// What a transaction of this batch names as its price snapshot, if anything.
+    snapshot: Fr,
 }
 
 impl Scenario {
@@ -39,6 +41,7 @@ impl Scenario {
                 min_fee: 1,
             },
             ledger,
+            snapshot: Fr::rand(&mut rng),
             rng,
         }
     }
@@ -48,6 +51,11 @@ impl Scenario {
         let withdraw = kind == Kind::Withdraw;
         let anchor = self.roots[rng.gen_range(0..self.roots.len())];
         let key = SpendKey::from_seed(&Seed::from_bytes(rng.r#gen()));
+        let not_before = match rng.gen_range(0..3) {
+            0 => 0,
+            1 => TIME,
+            _ => rng.gen_range(0..TIME),
+        };
         let mut note_data = [0u8; 169];
         rng.fill(&mut note_data[..]);
         Transaction {
@@ -59,6 +67,7 @@ impl Scenario {
                 rng.gen_range(1..1 << 96),
                 TIME + rng.gen_range(0..86_400),
             )
+            .and_then(|header| header.valid_from(not_before))
             .unwrap(),
             withdrawal: withdraw.then(|| Withdrawal {
                 asset: AssetId(rng.r#gen()),
@@ -66,7 +75,11 @@ impl Scenario {
                 amount: rng.gen_range(1..=u128::MAX),
             }),
             terms,
-            oracle: Fr::from(0u64),
+            oracle: if rng.r#gen() {
+                self.snapshot
+            } else {
+                Fr::from(0u64)
+            },
             nullifiers: std::array::from_fn(|_| Fr::rand(rng)),
             commitments: std::array::from_fn(|_| Fr::rand(rng)),
             ephemeral: key.public().y,
@@ -101,6 +114,7 @@ impl Scenario {
         kinds: &[Kind],
         deposits: usize,
     ) -> BatchWitness {
+        self.snapshot = Fr::rand(&mut self.rng);
         let mut terms = Fr::from(0u64);
         let transactions = kinds
             .iter()
