@@ -62,20 +62,21 @@ impl World {
         })
     }
 
-    async fn feed(&self, asset: AssetId, token_decimals: u8, answer: i128) -> Address {
-        let feed = development_feed(&*self.transport, &self.owner, 8, answer)
-            .await
-            .unwrap();
+    async fn feed(
+        &self,
+        asset: AssetId,
+        token_decimals: u8,
+        answer: i128,
+    ) -> Result<Address, L1Error> {
+        let feed = development_feed(&*self.transport, &self.owner, 8, answer).await?;
         let new = NewFeed {
             asset,
             feed,
             heartbeat: HEARTBEAT,
             token_decimals,
         };
-        set_feed(&*self.transport, &self.owner, &self.deployment, &new)
-            .await
-            .unwrap();
-        feed
+        set_feed(&*self.transport, &self.owner, &self.deployment, &new).await?;
+        Ok(feed)
     }
 
     async fn market(&self, id: u8, market: &Market) -> Result<(), L1Error> {
@@ -99,8 +100,8 @@ fn market() -> Market {
 async fn snapshots_are_the_protocols() {
     let world = World::new().await.unwrap();
     assert_eq!(world.client.snapshot().await.unwrap(), None);
-    world.feed(DOLLAR, 6, 100_000_000).await;
-    let gold = world.feed(GOLD, 18, 234_567_891_234).await;
+    world.feed(DOLLAR, 6, 100_000_000).await.unwrap();
+    let gold = world.feed(GOLD, 18, 234_567_891_234).await.unwrap();
     let back = Market {
         collateral: DOLLAR,
         debt: GOLD,
