@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use alloy_primitives::Address;
 use subrosa_bindings::{
-    Account, Client, EmbeddedTransport, L1, L1Error,
+    Account, Client, EmbeddedTransport, L1, L1Error, OracleChange,
     deploy::{
         DeployConfig, Deployment, NewAsset, NewFeed, deploy, development_feed, development_token,
         set_answer, set_feed, set_market,
@@ -124,6 +124,26 @@ async fn snapshots_are_the_protocols() {
     assert_eq!(known, Some(first.time));
     let unknown = world.client.snapshot_time(&Fr::from(5u64)).await.unwrap();
     assert_eq!(unknown, None);
+
+    let log = world.client.oracle_log(0).await.unwrap();
+    let changes: Vec<_> = log.events.iter().map(|event| event.change).collect();
+    let set = |id, market: &Market| OracleChange::Market {
+        id,
+        word: market.word(),
+    };
+    let taken = OracleChange::Snapshot {
+        digest: first.digest(),
+        time: first.time,
+        market_root: first.markets.root(),
+        prices: first.price_words(),
+    };
+    assert_eq!(changes, [set(0, &market()), set(15, &back), taken]);
+    let last = log.events[2].block;
+    assert_eq!(log.head.number, last);
+    let newer = world.client.oracle_log(last).await.unwrap();
+    assert_eq!(newer.events, [log.events[2]]);
+    let newer = world.client.oracle_log(last + 1).await.unwrap();
+    assert_eq!(newer.events, []);
 
     // A change of a market is in the next snapshot only; a feed without an answer is one without price.
     let stricter = Market {
