@@ -71,7 +71,7 @@ pub(super) struct ClaimRequest {
 pub(super) struct OperationView {
     /// Ask again with this.
     id: String,
-    /// `deposit`, `transfer`, `withdrawal`, `leg` (of a swap) or `merge`.
+    /// `deposit`, `transfer`, `withdrawal`, `leg` (of a swap, or of a loan's opening), `step` (on a loan) or `merge`.
     kind: &'static str,
     /// `queued`, `proven`, `submitted`, `included`, `settled` or `failed`.
     status: &'static str,
@@ -106,6 +106,7 @@ impl From<Operation> for OperationView {
             Request::Transfer { .. } => ("transfer", None),
             Request::Withdrawal { .. } => ("withdrawal", None),
             Request::Leg { .. } => ("leg", None),
+            Request::Step { .. } => ("step", None),
             Request::Merge => ("merge", None),
         };
         Self {
@@ -182,7 +183,8 @@ pub(super) struct HistoryView {
     time: u64,
     /// The batch.
     batch: u64,
-    /// `deposit`, `received`, `sent`, `delivered` (to the counterparty of a swap), `withdrawal` or `merge`.
+    /// `deposit`, `received`, `sent`, `delivered` (to the counterparty of a swap), `withdrawal`, `merge`; of loans
+    /// `secured`, `released`, `repaid` or `seized`.
     kind: &'static str,
     /// The asset.
     asset: AssetView,
@@ -205,6 +207,10 @@ impl From<HistoryLine> for HistoryView {
             MovementKind::Delivered => "delivered",
             MovementKind::Withdrawal => "withdrawal",
             MovementKind::Merge => "merge",
+            MovementKind::Secured => "secured",
+            MovementKind::Released => "released",
+            MovementKind::Repaid => "repaid",
+            MovementKind::Seized => "seized",
         };
         Self {
             time: line.time,
