@@ -253,7 +253,7 @@ fn secrets(north: &Institution, south: &Institution) -> Vec<Needle> {
     needles
 }
 
-/// All transfers that were published.
+/// All transfers that were published, with the length of the answer about each but for its batch's number.
 async fn transfers(world: &World) -> anyhow::Result<Vec<(PublishedTransaction, usize)>> {
     let mut all = Vec::new();
     for batch in world.api.batches().await? {
@@ -261,12 +261,11 @@ async fn transfers(world: &World) -> anyhow::Result<Vec<(PublishedTransaction, u
         let published = PublishedBatch::from_bytes(&hex::decode(&hex[2..])?)?;
         for (slot, transaction) in published.transactions.into_iter().enumerate() {
             let digest = batch["transactions"][slot].as_str().context("a digest")?;
-            let status = world
-                .api
-                .text(&format!("/v1/transactions/{digest}"))
-                .await?;
+            let path = format!("/v1/transactions/{digest}");
+            let status = world.api.text(&path).await?;
+            let number = batch["index"].to_string();
             if transaction.withdrawal.is_none() {
-                all.push((transaction, status.len()));
+                all.push((transaction, status.len() - number.len()));
             }
         }
     }
@@ -404,6 +403,8 @@ async fn loan(
     for of in [lender, borrower] {
         of.shows(&path, &["open"]).await?;
     }
+    let batches = world.api.batches().await?.len() as u64;
+    world.api.settled_below(batches + 1).await?;
     let opened = Seen {
         messages: messages(world).await?.split_off(sent),
         legs: transfers(world).await?.split_off(published),
@@ -424,6 +425,8 @@ async fn loan(
         .await?;
     }
     lender.shows(&path, &["closed"]).await?;
+    let batches = world.api.batches().await?.len() as u64;
+    world.api.settled_below(batches + 1).await?;
     let steps = transfers(world).await?.split_off(published + 2);
     ensure!(steps.len() >= count, "{} steps", steps.len());
     Ok((opened, steps))
