@@ -441,6 +441,53 @@ async fn a_lender_that_watches_liquidates_once() {
 
 /// The price is read anew between the two legs: whoever comes second makes its leg again, without a price where it needs none,
 /// and else with the one before.
+/// What a sequencer is sent of a step says what that of a payment says, word for word where it can be read.
+#[tokio::test(flavor = "multi_thread")]
+async fn steps_are_sent_as_payments_are() {
+    let scene = Scene::new(false).await;
+    let (north, south) = (&scene.north, &scene.south);
+    scene.price(400).await;
+    let id = scene.lent().await;
+    // A price of after the opening, as a release needs one.
+    scene.price_of(401, 0).await;
+    let before = scene.market.taken().len();
+    let pay = json!({ "asset": "dUSD", "amount": "0.25", "to": north.address(), "memo": "" });
+    let paid = south.start("/v1/transfers", &pay).await;
+    south
+        .shows(&format!("/v1/operations/{paid}"), "settled")
+        .await;
+    step(south, &id, "collateral", json!({ "add": "0.5" })).await;
+    step(south, &id, "collateral", json!({ "release": "0.125" })).await;
+    step(south, &id, "repay", json!({ "amount": "1" })).await;
+    step(south, &id, "close", json!({})).await;
+    north.shows(&loan(&id), "closed").await;
+    let taken = scene.market.taken().split_off(before);
+    assert!(taken.len() >= 5);
+    let (sent, payment) = &taken[0];
+    let usual = payment.header.expiry - sent;
+    for (at, transaction) in &taken {
+        let header = &transaction.header;
+        assert_eq!(header.kind, payment.header.kind);
+        assert_eq!(header.fee, payment.header.fee);
+        assert_eq!(header.fee_asset, payment.header.fee_asset);
+        assert_eq!(transaction.withdrawal, None);
+        assert_eq!(transaction.oracle, payment.oracle);
+        assert_ne!(header.not_before, 0);
+        assert!(header.not_before <= *at);
+        assert!(
+            (header.expiry - at).abs_diff(usual) <= 5,
+            "an expiry of its own"
+        );
+        assert_eq!(transaction.to_bytes().len(), payment.to_bytes().len());
+        let padding = &transaction.note_data.0;
+        assert!(
+            padding
+                .chunks(23)
+                .all(|part| part.iter().any(|byte| *byte != 0))
+        );
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn legs_that_name_two_snapshots_come_together() {
     for borrower_proposes in [false, true] {

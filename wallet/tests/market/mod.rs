@@ -58,6 +58,7 @@ struct Floor {
     published: Vec<(PublishedBatch, Fr)>,
     lone: Vec<Transaction>,
     legs: Vec<Transaction>,
+    taken: Vec<(u64, Transaction)>,
     messages: Vec<Vec<u8>>,
     refused: HashMap<String, (&'static str, u64)>,
     queued: u64,
@@ -96,6 +97,7 @@ impl Market {
                 published: Vec::new(),
                 lone: Vec::new(),
                 legs: Vec::new(),
+                taken: Vec::new(),
                 messages: Vec::new(),
                 refused: HashMap::new(),
                 queued: 0,
@@ -183,6 +185,11 @@ impl Market {
         floor.published.push((witness.published().unwrap(), state));
     }
 
+    /// All transactions that were taken, with the time of each.
+    pub(crate) fn taken(&self) -> Vec<(u64, Transaction)> {
+        self.floor().taken.clone()
+    }
+
     fn admit(&self, transaction: Transaction) -> Result<(), &'static str> {
         let mut floor = self.floor();
         let nullifiers = floor.ledger.nullifiers();
@@ -193,6 +200,7 @@ impl Market {
         {
             return Err("nullifier_spent");
         }
+        floor.taken.push((now(), transaction.clone()));
         if transaction.header.kind.side().is_none() {
             self.seal(&mut floor, vec![transaction], vec![]);
             return Ok(());
