@@ -15,6 +15,7 @@ contract GasTest is Fixture {
     bytes private call4;
     bytes private call16;
     bytes private call64;
+    bytes private call16Priced;
 
     function setUp() public {
         deploy();
@@ -24,13 +25,15 @@ contract GasTest is Fixture {
         // The first batch of a rollup pays for storage that later ones find.
         submit(makeBatch(4, 0, 0, 0));
         VM.warp(block.timestamp + 60);
-        call4 = prepare(4);
-        call16 = prepare(16);
-        call64 = prepare(64);
+        call4 = prepare(4, 0);
+        call16 = prepare(16, 0);
+        call64 = prepare(64, 0);
+        call16Priced = prepare(16, oracle.snapshot());
     }
 
-    function prepare(uint16 slots) private view returns (bytes memory) {
+    function prepare(uint16 slots, uint256 digest) private view returns (bytes memory) {
         Batch memory b = makeBatch(slots, slots, slots, slots);
+        b.header.oracle = digest;
         b.header.feeTotal = 3;
         b.withdrawals = new Withdrawal[](slots / 4);
         for (uint256 i = 0; i < slots / 4; ++i) {
@@ -55,6 +58,10 @@ contract GasTest is Fixture {
 
     function test_gas16() public {
         measure(call16);
+    }
+
+    function test_gas16WithPrices() public {
+        measure(call16Priced);
     }
 
     function test_gas64() public {

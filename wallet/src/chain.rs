@@ -4,6 +4,8 @@
 //! Everything here is a function of the published batches and the viewing key, so that a restore
 //! from the seed finds what was there before.
 
+mod loans;
+
 use std::collections::{BTreeMap, HashMap};
 
 use ark_ed_on_bn254::EdwardsAffine;
@@ -16,9 +18,13 @@ use subrosa_protocol::{
     encryption::{Delivery, Memo, PublishedOutputs, Scanner, recover_outgoing},
     keys::{Address, ViewingKey},
     ledger::{Ledger, ReplayError},
-    note::{Note, inner, nullifier},
-    swap::{Side, Terms},
+    loan::Agreement,
+    note::{Note, NoteClass, inner, nullifier},
+    swap::Terms,
 };
+
+use crate::loans::HeldLoan;
+use loans::{Openings, beside};
 
 /// How many unused deposit indices are looked for beyond the highest one seen.
 const DEPOSIT_GAP: u64 = 64;
@@ -54,6 +60,14 @@ pub enum MovementKind {
     Withdrawal,
     /// To ourselves: a merge of notes.
     Merge,
+    /// Into the position of a loan of ours, as collateral.
+    Secured,
+    /// Out of the position of a loan of ours: collateral that came back.
+    Released,
+    /// To the lender of a loan of ours.
+    Repaid,
+    /// Out of the position of a loan that we liquidated.
+    Seized,
 }
 
 /// One line of an institution's history.
@@ -69,7 +83,7 @@ pub struct Movement {
     pub asset: AssetId,
     /// Base units.
     pub amount: u128,
-    /// The other party inside, where it is known: the payee, or the counterparty of a swap.
+    /// The other party inside, where it is known: the payee, or the counterparty of a swap or a loan.
     pub to: Option<Address>,
     /// The L1 account of a withdrawal.
     pub recipient: Option<[u8; 20]>,
@@ -110,6 +124,17 @@ pub struct Chain {
     deposited: HashMap<u64, Vec<(u64, AssetId, u128)>>,
     /// What counterparties of swaps may deliver to us, by commitment.
     deliveries: HashMap<[u8; 32], (Note, Address)>,
+    /// Time of the last applied batch.
+    time: u64,
+    /// Loans of ours, ended ones included.
+    loans: Vec<HeldLoan>,
+    loans_by_id: HashMap<[u8; 16], usize>,
+    /// Each state of their positions, by its nullifier.
+    positions: HashMap<[u8; 32], usize>,
+    /// Batches that spent positions of ours.
+    spent_positions: HashMap<[u8; 32], u64>,
+    /// What borrowers agreed to open, by the position's commitment.
+    openings: HashMap<[u8; 32], Agreement>,
 }
 
 /// A note of ours that a batch brought.
@@ -146,6 +171,12 @@ impl Chain {
             transactions: HashMap::new(),
             deposited: HashMap::new(),
             deliveries: HashMap::new(),
+            time: 0,
+            loans: Vec::new(),
+            loans_by_id: HashMap::new(),
+            positions: HashMap::new(),
+            spent_positions: HashMap::new(),
+            openings: HashMap::new(),
         };
         chain.expect_deposits();
         chain
@@ -155,6 +186,12 @@ impl Chain {
     #[must_use]
     pub fn batch_index(&self) -> u64 {
         self.ledger.state().batch_index
+    }
+
+    /// Time of the last applied batch, Unix seconds; 0 before the first.
+    #[must_use]
+    pub fn time(&self) -> u64 {
+        self.time
     }
 
     /// The replayed ledger.
@@ -201,10 +238,13 @@ impl Chain {
         self.by_nullifier.contains_key(nullifier)
     }
 
-    /// The batch that spent the note with this nullifier, if it is ours and spent.
+    /// The batch that spent the note with this nullifier, if it is ours, or a position of ours, and spent.
     #[must_use]
     pub fn spent(&self, nullifier: &[u8; 32]) -> Option<u64> {
-        self.notes.get(*self.by_nullifier.get(nullifier)?)?.spent
+        match self.by_nullifier.get(nullifier) {
+            Some(at) => self.notes.get(*at)?.spent,
+            None => self.spent_positions.get(nullifier).copied(),
+        }
     }
 
     /// The batch that took deposit `index` of ours, of this asset and value, into the state. The inner commitment
@@ -234,9 +274,10 @@ impl Chain {
         self.expect_deposits();
     }
 
-    /// Looks also for what the other side of these terms delivers to us, whatever its ciphertext says.
+    /// Looks also for the cash that the other side of these terms delivers to us, whatever its ciphertext says.
     pub fn expect_delivery(&mut self, terms: &Terms) {
-        if let Some(side) = terms.received_by(&self.keys.owner) {
+        let cash = |side: &_| terms.exchange.leg(*side).class == NoteClass::Cash;
+        if let Some(side) = terms.received_by(&self.keys.owner).filter(cash) {
             let note = terms.delivery(side);
             let from = *terms.receiver(side.other());
             self.deliveries
@@ -269,9 +310,12 @@ impl Chain {
             state: self.ledger.state().commitment(),
             data_commitment: data_commitment(&batch.words()),
         });
+        self.time = batch.header.time;
         self.find_deposits(batch, index);
-        let ours = self.mark_spent(batch, index);
+        let mut ours = self.mark_spent(batch, index);
+        self.follow_positions(batch, index, &mut ours);
         let mut incoming = BTreeMap::new();
+        let mut openings = Openings::new();
         for (slot, transaction) in batch.transactions.iter().enumerate() {
             if ours[slot] {
                 let nullifiers = transaction.nullifiers.each_ref().map(fr_to_bytes);
@@ -279,11 +323,14 @@ impl Chain {
                 let leg = self.record_outgoing(batch, transaction, index, auditors);
                 if let Some((delivery, to)) = leg {
                     self.find_counterpart(batch, slot, &delivery, to, &mut incoming);
+                    self.find_lent(batch, slot, (&delivery, to), &mut openings);
                 }
             }
         }
         self.find_expected(batch, &mut incoming);
-        self.find_outputs(batch, &mut incoming);
+        self.find_outputs(batch, auditors, &mut incoming, &mut openings);
+        self.find_agreed(batch, &mut openings);
+        self.open_loans(batch, index, openings);
         self.record_incoming(batch, index, &ours, incoming);
         Ok(())
     }
@@ -429,11 +476,7 @@ impl Chain {
         from: Address,
         incoming: &mut BTreeMap<u64, Incoming>,
     ) {
-        let beside = match delivery.side {
-            Side::A => slot.checked_add(1),
-            Side::B => slot.checked_sub(1),
-        };
-        let Some(slot) = beside.filter(|at| *at < batch.transactions.len()) else {
+        let Some(slot) = beside(batch, slot, delivery.side) else {
             return;
         };
         let other = delivery.side.other();
@@ -469,14 +512,23 @@ impl Chain {
         }
     }
 
-    fn find_outputs(&self, batch: &PublishedBatch, incoming: &mut BTreeMap<u64, Incoming>) {
+    fn find_outputs(
+        &self,
+        batch: &PublishedBatch,
+        auditors: &[EdwardsAffine],
+        incoming: &mut BTreeMap<u64, Incoming>,
+        openings: &mut Openings,
+    ) {
         let published: Vec<_> = batch.transactions.iter().map(outputs).collect();
         for found in self.scanner.scan(&published) {
             let at = position(batch, found.transaction, found.index as u64);
+            let from = found.delivery.as_ref().and_then(|delivery| {
+                self.find_borrowed(batch, found.transaction, delivery, auditors, openings)
+            });
             incoming.entry(at).or_insert(Incoming {
                 note: found.note,
                 slot: found.transaction,
-                from: None,
+                from,
                 memo: found.memo.filter(|_| found.delivery.is_none()),
             });
         }

@@ -1,21 +1,26 @@
 //! From an intent and the notes at hand to a transaction ready to be proven.
 
+mod step;
+
 use rand::{CryptoRng, RngCore};
 use subrosa_protocol::{
     Fr,
     asset::{AssetId, AssetTree},
     encryption::Memo,
     keys::{Address, SpendKey, ViewingKey},
+    loan::Agreement,
+    market::Snapshot,
     note::Note,
     swap::{self, Side},
     transaction::{Header, Kind, Transaction, Withdrawal},
     tree::MerklePath,
 };
-use subrosa_transaction::{ARITY, Draft, InputWitness, NOTE_DEPTH, Witness};
+use subrosa_transaction::{ARITY, Draft, InputWitness, LoanStep, NOTE_DEPTH, Witness};
 use thiserror::Error;
 
 use crate::{
     chain::{Chain, OwnedNote},
+    loans::{Action, Ground, HeldLoan, Plan, Role, StepError, plan},
     select::{Selection, select},
 };
 
@@ -41,6 +46,15 @@ pub enum Intent {
         /// Whose leg it is.
         side: Side,
     },
+    /// Deliver it as our leg of the swap that opens a loan. Asset and amount have to be those of the agreement.
+    Open(Box<Agreement>),
+    /// Make a step on the position of a loan; the amount is in the action.
+    Step {
+        /// The loan.
+        loan: Box<HeldLoan>,
+        /// What is done to it.
+        action: Action,
+    },
 }
 
 /// What a transaction has to name besides its contents.
@@ -52,8 +66,13 @@ pub struct Terms {
     pub fee_asset: AssetId,
     /// The fee, base units.
     pub fee: u128,
-    /// Last second at which it may be included; a swap's leg ends with its own terms.
+    /// Last second at which it may be included; a swap's leg ends with its own terms, and a step that needs a price
+    /// with that, or with the loan's maturity, if it is sooner.
     pub expiry: u64,
+    /// Now, Unix seconds.
+    pub now: u64,
+    /// The latest price snapshot, which every transaction names.
+    pub snapshot: Option<Snapshot>,
 }
 
 /// Why nothing could be composed.
@@ -71,6 +90,9 @@ pub enum ComposeError {
     /// A header field is out of its range.
     #[error("the fee or the expiry is out of range")]
     OutOfRange,
+    /// A step on a loan, or its opening, is not legal now.
+    #[error(transparent)]
+    Step(#[from] StepError),
 }
 
 /// A composed transaction.
@@ -101,7 +123,19 @@ pub struct Composer<'a> {
 struct Layout {
     inputs: Vec<OwnedNote>,
     outputs: [(Address, AssetId, u128); ARITY],
+    assets: [AssetId; ARITY],
     merges: bool,
+}
+
+/// What an intent is beside what it moves.
+struct Frame {
+    kind: Kind,
+    not_before: u64,
+    expiry: u64,
+    withdrawal: Option<Withdrawal>,
+    memo: Memo,
+    terms: Option<swap::Terms>,
+    loan: Option<LoanStep>,
 }
 
 impl Composer<'_> {
@@ -117,47 +151,29 @@ impl Composer<'_> {
         spendable: impl Fn(&OwnedNote) -> bool,
         rng: &mut (impl RngCore + CryptoRng),
     ) -> Result<Composed, ComposeError> {
-        if let Intent::Leg { terms, side } = intent {
-            let leg = swap::Leg {
-                asset,
-                value: amount,
-            };
-            // The last look before it is signed.
-            let ours = terms.receiver(side.other()).owner == self.keys.owner;
-            if *terms.exchange.leg(*side) != leg || !ours {
-                return Err(ComposeError::Foreign);
+        let (layout, frame) = match intent {
+            Intent::Step { loan, action } => {
+                let plan = plan::plan(loan, action, &self.ground())?;
+                let layout = self.lay_out_step(loan, &plan, &spendable)?;
+                (layout, self.stepping(plan))
             }
-        }
-        let layout = self.lay_out(intent, asset, amount, spendable)?;
+            _ => {
+                let frame = self.frame(intent, asset, amount)?;
+                (self.lay_out(intent, asset, amount, spendable)?, frame)
+            }
+        };
         let merges = layout.merges;
-        let kept = (!merges).then_some(intent);
-        let withdrawal = match kept {
-            Some(Intent::Withdraw { recipient }) => Some(Withdrawal {
-                asset,
-                recipient: *recipient,
-                amount,
-            }),
-            _ => None,
-        };
-        let memo = match kept {
-            Some(Intent::Transfer { memo, .. }) => memo.clone(),
-            _ => Memo::default(),
-        };
+        let frame = if merges { self.plain() } else { frame };
         let Terms {
             context,
             fee_asset,
             fee,
-            expiry,
+            snapshot,
+            ..
         } = self.terms;
-        let (kind, expiry, terms) = match kept {
-            Some(Intent::Withdraw { .. }) => (Kind::Withdraw, expiry, None),
-            Some(Intent::Leg { terms, side }) => {
-                (Kind::leg(*side), terms.expiry, Some((**terms).clone()))
-            }
-            _ => (Kind::Transfer, expiry, None),
-        };
-        let header =
-            Header::new(kind, fee_asset, fee, expiry).map_err(|_| ComposeError::OutOfRange)?;
+        let header = Header::new(frame.kind, fee_asset, fee, frame.expiry)
+            .and_then(|header| header.valid_from(frame.not_before))
+            .map_err(|_| ComposeError::OutOfRange)?;
         let moved = layout.outputs[0].1;
         let mut inputs = Vec::with_capacity(ARITY);
         for owned in &layout.inputs {
@@ -170,12 +186,14 @@ impl Composer<'_> {
             context,
             anchor: self.chain.ledger().notes().root(),
             header,
-            withdrawal,
+            withdrawal: frame.withdrawal,
             inputs: inputs.try_into().map_err(|_| ComposeError::Insufficient)?,
             outputs: layout.outputs,
-            assets: [moved, fee_asset, fee_asset],
-            memo,
-            terms,
+            assets: layout.assets,
+            memo: frame.memo,
+            terms: frame.terms,
+            loan: frame.loan,
+            oracle: snapshot.map_or(Fr::from(0u64), |snapshot| snapshot.digest()),
         };
         let (transaction, witness) = draft
             .finish(self.keys, self.spend, self.assets, rng)
@@ -185,6 +203,106 @@ impl Composer<'_> {
             witness,
             merges,
         })
+    }
+
+    /// On what steps are planned.
+    fn ground(&self) -> Ground<'_> {
+        Ground {
+            snapshot: self.terms.snapshot.as_ref(),
+            last: self.chain.time(),
+            now: self.terms.now,
+            expiry: self.terms.expiry,
+        }
+    }
+
+    /// A transfer that says nothing.
+    fn plain(&self) -> Frame {
+        Frame {
+            kind: Kind::Transfer,
+            not_before: self.chain.time(),
+            expiry: self.terms.expiry,
+            withdrawal: None,
+            memo: Memo::default(),
+            terms: None,
+            loan: None,
+        }
+    }
+
+    fn stepping(&self, plan: Plan) -> Frame {
+        Frame {
+            not_before: plan.not_before,
+            expiry: plan.expiry,
+            loan: Some(plan.step),
+            ..self.plain()
+        }
+    }
+
+    /// What an intent is beside what it moves: the last look before it is signed.
+    fn frame(&self, intent: &Intent, asset: AssetId, amount: u128) -> Result<Frame, ComposeError> {
+        let plain = self.plain();
+        Ok(match intent {
+            Intent::Transfer { memo, .. } => Frame {
+                memo: memo.clone(),
+                ..plain
+            },
+            Intent::Withdraw { recipient } => Frame {
+                kind: Kind::Withdraw,
+                withdrawal: Some(Withdrawal {
+                    asset,
+                    recipient: *recipient,
+                    amount,
+                }),
+                ..plain
+            },
+            Intent::Leg { terms, side } => self.leg((**terms).clone(), *side, (asset, amount))?,
+            Intent::Open(agreement) => {
+                let (terms, side, role) = self.opening(agreement)?;
+                let frame = self.leg(terms, side, (asset, amount))?;
+                let loan = match role {
+                    Role::Borrower => Some(plan::opening(agreement, &self.ground())?),
+                    Role::Lender => {
+                        self.ground().market(&agreement.loan)?;
+                        None
+                    }
+                };
+                Frame { loan, ..frame }
+            }
+            Intent::Step { .. } => plain,
+        })
+    }
+
+    fn leg(
+        &self,
+        terms: swap::Terms,
+        side: Side,
+        (asset, amount): (AssetId, u128),
+    ) -> Result<Frame, ComposeError> {
+        let leg = terms.exchange.leg(side);
+        let ours = terms.receiver(side.other()).owner == self.keys.owner;
+        if (leg.asset, leg.value) != (asset, amount) || !ours {
+            return Err(ComposeError::Foreign);
+        }
+        Ok(Frame {
+            kind: Kind::leg(side),
+            expiry: terms.expiry,
+            terms: Some(terms),
+            ..self.plain()
+        })
+    }
+
+    /// The terms of an opening, our side of it and our role, if it makes sense and is ours.
+    fn opening(&self, agreement: &Agreement) -> Result<(swap::Terms, Side, Role), ComposeError> {
+        let foreign = |_| ComposeError::Foreign;
+        agreement
+            .loan
+            .check()
+            .map_err(|_| ComposeError::Foreign)?;
+        let role = Role::of(&self.keys.owner, &agreement.loan).ok_or(ComposeError::Foreign)?;
+        let side = match role {
+            Role::Borrower => agreement.borrower_side,
+            Role::Lender => agreement.borrower_side.other(),
+        };
+        Ok((agreement.terms().map_err(foreign)?, side, role))
     }
 
     /// The notes that [`Composer::compose`] would spend, and whether it would only merge them.
@@ -209,13 +327,7 @@ impl Composer<'_> {
         amount: u128,
         spendable: impl Fn(&OwnedNote) -> bool,
     ) -> Result<Layout, ComposeError> {
-        let held = |of: AssetId| -> Vec<OwnedNote> {
-            let notes = self.chain.notes().iter();
-            notes
-                .filter(|n| n.spent.is_none() && n.note.asset == of && spendable(n))
-                .cloned()
-                .collect()
-        };
+        let held = |of: AssetId| self.held(of, &spendable);
         let Terms { fee_asset, fee, .. } = self.terms;
         let own = self.keys.address();
         // A withdrawal's amount leaves; its first output is change like the others.
@@ -223,7 +335,16 @@ impl Composer<'_> {
             Intent::Transfer { to, .. } => (*to, amount),
             Intent::Withdraw { .. } => (own, 0),
             Intent::Leg { terms, side } => (*terms.receiver(*side), amount),
+            Intent::Open(agreement) => {
+                let (terms, side, _) = self.opening(agreement)?;
+                (*terms.receiver(side), amount)
+            }
+            Intent::Step { loan, action } => {
+                let plan = plan::plan(loan, action, &self.ground())?;
+                return self.lay_out_step(loan, &plan, &spendable);
+            }
         };
+        let assets = [asset, fee_asset, fee_asset];
         if asset == fee_asset {
             let notes = held(asset);
             let need = amount.checked_add(fee).ok_or(ComposeError::Insufficient)?;
@@ -238,6 +359,7 @@ impl Composer<'_> {
                     Ok(Layout {
                         inputs,
                         outputs,
+                        assets,
                         merges: false,
                     })
                 }
@@ -265,12 +387,22 @@ impl Composer<'_> {
                 Ok(Layout {
                     inputs,
                     outputs,
+                    assets,
                     merges: false,
                 })
             }
             Selection::Fragmented(chosen) => self.merge(&notes, &chosen, Some(fee_note)),
             Selection::Insufficient => Err(ComposeError::Insufficient),
         }
+    }
+
+    /// Our unspent notes of an asset that may be spent.
+    fn held(&self, asset: AssetId, spendable: &impl Fn(&OwnedNote) -> bool) -> Vec<OwnedNote> {
+        let notes = self.chain.notes().iter();
+        notes
+            .filter(|n| n.spent.is_none() && n.note.asset == asset && spendable(n))
+            .cloned()
+            .collect()
     }
 
     fn merge_largest(&self, notes: &[OwnedNote], limit: usize) -> Result<Layout, ComposeError> {
@@ -305,6 +437,7 @@ impl Composer<'_> {
         Ok(Layout {
             inputs,
             outputs,
+            assets: [asset, fee_asset, fee_asset],
             merges: true,
         })
     }

@@ -5,7 +5,7 @@ use subrosa_bindings::L1Error;
 use thiserror::Error;
 
 use crate::{
-    amount::AmountError, compose::ComposeError, negotiation::book::Refusal,
+    amount::AmountError, compose::ComposeError, loans::StepError, negotiation::book::Refusal,
     sequencer::SequencerError,
 };
 
@@ -43,6 +43,9 @@ pub enum WalletError {
     /// What is asked does not fit where things stand.
     #[error("{0}")]
     WrongState(&'static str),
+    /// A step on a loan, or its opening, is not legal now.
+    #[error("{0}")]
+    Step(#[from] StepError),
     /// The sequencer did not do what it was asked.
     #[error(transparent)]
     Sequencer(#[from] SequencerError),
@@ -70,6 +73,7 @@ impl From<ComposeError> for WalletError {
             ComposeError::UnknownAsset => Self::UnknownAsset,
             ComposeError::Foreign => Self::Malformed(error.to_string()),
             ComposeError::OutOfRange => Self::BadAmount(AmountError::TooLarge),
+            ComposeError::Step(step) => Self::Step(step),
         }
     }
 }
@@ -99,6 +103,17 @@ impl WalletError {
             Self::IdempotencyConflict => ("idempotency_conflict", 409, false),
             Self::NotFound => ("not_found", 404, false),
             Self::WrongState(_) => ("wrong_state", 409, false),
+            Self::Step(step) => match step {
+                StepError::NoPrice => ("no_price", 409, true),
+                StepError::NoMarket => ("no_market", 409, false),
+                StepError::NotCovered | StepError::Unsecured => ("not_covered", 409, false),
+                StepError::TooSmall => ("too_small", 422, false),
+                StepError::NotLiquidatable => ("not_liquidatable", 409, false),
+                StepError::NotOurs | StepError::Due | StepError::Ended => {
+                    ("wrong_state", 409, false)
+                }
+                StepError::TooMuch | StepError::OutOfRange => ("bad_amount", 422, false),
+            },
             Self::Sequencer(e) if e.is_transient() => ("sequencer_unavailable", 502, true),
             Self::L1(e) if e.is_transient() => ("l1_unavailable", 502, true),
             Self::Sequencer(_) | Self::L1(_) => ("rejected", 422, false),

@@ -3,7 +3,8 @@
 //!
 //! - [`keystore`]: the key file;
 //! - [`chain`]: published batches replayed, own notes found, history;
-//! - [`negotiation`]: requests, quotes and swaps;
+//! - [`negotiation`]: requests, quotes and swaps, and proposals of loans;
+//! - [`loans`]: loans as their parties follow them;
 //! - [`compose`]: from an intent to a transaction with its witness;
 //! - [`service`]: the wallet and its worker;
 //! - [`gateway`]: the HTTP interface.
@@ -14,6 +15,7 @@ pub mod compose;
 pub mod error;
 pub mod gateway;
 pub mod keystore;
+pub mod loans;
 pub mod negotiation;
 pub mod operation;
 pub mod ports;

@@ -28,6 +28,7 @@ use subrosa_protocol::{
     asset::{AssetId, AssetTree},
     encoding::fr_from_bytes,
     keys::{Network, Seed, SpendKey, ViewingKey},
+    market::Snapshot,
 };
 use tokio::sync::{Mutex, Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -117,6 +118,8 @@ struct Inner {
     state: State,
     /// The highest batch that L1 has accepted and we have compared with ours.
     settled: u64,
+    /// The latest price snapshot that the sequencer told of.
+    snapshot: Option<Snapshot>,
     /// No batch of an earlier time than this can be accepted any more; with all that were accepted applied.
     l1_time: u64,
     /// Nullifiers of the transaction that is being proven: nothing else may be made of its notes meanwhile.
@@ -212,6 +215,7 @@ impl Wallet {
                 auditors: Vec::new(),
                 state,
                 settled: 0,
+                snapshot: None,
                 l1_time: 0,
                 proving: HashSet::new(),
                 unsaved: false,

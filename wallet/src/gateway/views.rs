@@ -182,7 +182,8 @@ pub(super) struct HistoryView {
     time: u64,
     /// The batch.
     batch: u64,
-    /// `deposit`, `received`, `sent`, `delivered` (to the counterparty of a swap), `withdrawal` or `merge`.
+    /// `deposit`, `received`, `sent`, `delivered` (to the counterparty of a swap), `withdrawal`, `merge`; of loans
+    /// `secured`, `released`, `repaid` or `seized`.
     kind: &'static str,
     /// The asset.
     asset: AssetView,
@@ -205,6 +206,10 @@ impl From<HistoryLine> for HistoryView {
             MovementKind::Delivered => "delivered",
             MovementKind::Withdrawal => "withdrawal",
             MovementKind::Merge => "merge",
+            MovementKind::Secured => "secured",
+            MovementKind::Released => "released",
+            MovementKind::Repaid => "repaid",
+            MovementKind::Seized => "seized",
         };
         Self {
             time: line.time,

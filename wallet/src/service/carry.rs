@@ -151,6 +151,8 @@ impl Wallet {
                 fee_asset: self.info.fee_asset,
                 fee,
                 expiry: now() + LIFETIME,
+                now: now(),
+                snapshot: inner.snapshot,
             },
         }
     }

@@ -314,6 +314,8 @@ fn refused_terms(error: TermsError) -> WalletError {
         TermsError::SameAsset => one_asset(),
         TermsError::Nothing(_) => crate::amount::AmountError::Zero.into(),
         TermsError::SameOwner => WalletError::BadAddress("it is the institution's own".into()),
-        TermsError::Expiry => WalletError::Malformed(error.to_string()),
+        TermsError::Expiry | TermsError::Positions | TermsError::Aux(_) => {
+            WalletError::Malformed(error.to_string())
+        }
     }
 }

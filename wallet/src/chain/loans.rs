@@ -1,0 +1,289 @@
+//! Loans: openings found beside swaps, and positions followed from step to step, whichever party made it.
+
+use std::collections::BTreeMap;
+
+use ark_ed_on_bn254::EdwardsAffine;
+use subrosa_protocol::{
+    asset::AssetId,
+    batch::PublishedBatch,
+    encoding::fr_to_bytes,
+    encryption::{Delivery, outgoing_recipients},
+    keys::Address,
+    loan::{Agreement, End, Loan, Position, Successor},
+    note::{Note, NoteClass, nullifier},
+    swap::Side,
+};
+
+use super::{Chain, Movement, MovementKind, outputs, position};
+use crate::loans::{HeldLoan, Role};
+
+/// Openings that a batch holds, by slot.
+pub(super) type Openings = BTreeMap<usize, (Loan, Position, Note)>;
+
+/// The slot of the other leg of a swap.
+pub(super) fn beside(batch: &PublishedBatch, slot: usize, side: Side) -> Option<usize> {
+    let other = match side {
+        Side::A => slot.checked_add(1),
+        Side::B => slot.checked_sub(1),
+    };
+    other.filter(|at| *at < batch.transactions.len())
+}
+
+impl Chain {
+    /// Loans of ours, ended ones included, oldest first.
+    #[must_use]
+    pub fn loans(&self) -> &[HeldLoan] {
+        &self.loans
+    }
+
+    /// The loan with this name.
+    #[must_use]
+    pub fn loan(&self, id: &[u8; 16]) -> Option<&HeldLoan> {
+        let named = self.loans_by_id.get(id)?;
+        self.loans.get(*named)
+    }
+
+    /// Looks also for the opening of this loan, whatever its ciphertexts say.
+    pub fn expect_opening(&mut self, agreement: &Agreement) {
+        let Ok(terms) = agreement.terms() else {
+            return;
+        };
+        if Role::of(&self.keys.owner, &agreement.loan).is_some() {
+            let note = terms.delivery(agreement.borrower_side);
+            self.openings
+                .insert(fr_to_bytes(&note.commitment()), agreement.clone());
+        }
+        self.expect_delivery(&terms);
+    }
+
+    /// Follows the positions that a batch spends. Says of each transaction that made a step of ours that it is
+    /// ours.
+    pub(super) fn follow_positions(
+        &mut self,
+        batch: &PublishedBatch,
+        index: u64,
+        ours: &mut [bool],
+    ) {
+        for (slot, transaction) in batch.transactions.iter().enumerate() {
+            let key = fr_to_bytes(&transaction.nullifiers[0]);
+            let Some(at) = self.positions.get(&key).copied() else {
+                continue;
+            };
+            self.spent_positions.insert(key, index);
+            let held = self.loans[at].clone();
+            // The rules let nobody spend a position but by a step, and no step hide what it does.
+            let Some(step) = held.loan.follow(&held.position, &outputs(transaction)) else {
+                continue;
+            };
+            let actor = match step.end {
+                Some(End::Liquidated) => Role::Lender,
+                _ => Role::Borrower,
+            };
+            ours[slot] |= held.role == actor;
+            self.record_step(batch, index, slot, &held, &step);
+            match step.position {
+                Some(state) => self.hold(batch, index, slot, at, state, step.note),
+                None => {
+                    let ended = &mut self.loans[at];
+                    ended.end = step.end;
+                    ended.batch = index;
+                    if held.role == Role::Borrower && step.note.value != 0 {
+                        self.own(step.note, position(batch, slot, 0), index);
+                    }
+                }
+            }
+            if let Some(repayment) = step.repayment
+                && held.role == Role::Lender
+            {
+                self.own(repayment, position(batch, slot, 1), index);
+            }
+        }
+    }
+
+    /// Takes a position's new state over.
+    fn hold(
+        &mut self,
+        batch: &PublishedBatch,
+        index: u64,
+        slot: usize,
+        at: usize,
+        state: Position,
+        note: Note,
+    ) {
+        let held = &mut self.loans[at];
+        held.place = position(batch, slot, 0);
+        held.nullifier = nullifier(&held.loan.keys().nk, &note.commitment(), held.place);
+        held.position = state;
+        held.note = note;
+        held.batch = index;
+        self.positions.insert(fr_to_bytes(&held.nullifier), at);
+    }
+
+    /// What a step moved, as its party's history tells it.
+    fn record_step(
+        &mut self,
+        batch: &PublishedBatch,
+        index: u64,
+        slot: usize,
+        held: &HeldLoan,
+        step: &Successor,
+    ) {
+        let loan = &held.loan;
+        let (before, left) = (held.position.collateral, step.note.value);
+        let repaid = step.repayment.map_or(0, |note| note.value);
+        let (secured, released) = match step.end {
+            Some(End::Closed) => (0, before),
+            Some(End::Liquidated) => (0, left),
+            None => (left.saturating_sub(before), before.saturating_sub(left)),
+        };
+        let lines: [(MovementKind, AssetId, u128); 3] = match held.role {
+            Role::Borrower => [
+                (MovementKind::Repaid, loan.debt, repaid),
+                (MovementKind::Secured, loan.collateral, secured),
+                (MovementKind::Released, loan.collateral, released),
+            ],
+            Role::Lender => {
+                let seized = match step.end {
+                    Some(End::Liquidated) => before.saturating_sub(left),
+                    _ => 0,
+                };
+                [
+                    (MovementKind::Received, loan.debt, repaid),
+                    (MovementKind::Seized, loan.collateral, seized),
+                    (MovementKind::Released, loan.collateral, 0),
+                ]
+            }
+        };
+        for line in lines.into_iter().filter(|(.., amount)| *amount != 0) {
+            self.record_loan(batch, index, slot, line, *held.counterparty());
+        }
+    }
+
+    fn record_loan(
+        &mut self,
+        batch: &PublishedBatch,
+        index: u64,
+        slot: usize,
+        (kind, asset, amount): (MovementKind, AssetId, u128),
+        to: Address,
+    ) {
+        self.movements.push(Movement {
+            time: batch.header.time,
+            batch: index,
+            kind,
+            asset,
+            amount,
+            to: Some(to),
+            recipient: None,
+            memo: None,
+            nullifiers: batch.transactions[slot].nullifiers,
+        });
+    }
+
+    /// The opening beside our own leg that lends: the leg says the salt, the borrower and the collateral.
+    pub(super) fn find_lent(
+        &self,
+        batch: &PublishedBatch,
+        slot: usize,
+        leg: (&Delivery, Address),
+        openings: &mut Openings,
+    ) {
+        let (delivery, borrower) = leg;
+        let side = delivery.side.other();
+        if delivery.exchange.leg(side).class != NoteClass::Position {
+            return;
+        }
+        let Some(secured) = beside(batch, slot, delivery.side) else {
+            return;
+        };
+        let published = outputs(&batch.transactions[secured]);
+        let lender = self.keys.address();
+        let found = Loan::recover(&delivery.exchange, side, borrower, lender, &published);
+        openings.extend(found.map(|found| (secured, found)));
+    }
+
+    /// Our own leg that secures, beside what the lender delivered to us in `slot`: the delivery says the salt, and our leg
+    /// the lender. Its slot, and the lender.
+    pub(super) fn find_borrowed(
+        &self,
+        batch: &PublishedBatch,
+        slot: usize,
+        delivery: &Delivery,
+        auditors: &[EdwardsAffine],
+        openings: &mut Openings,
+    ) -> Option<Address> {
+        let side = delivery.side.other();
+        if delivery.exchange.leg(side).class != NoteClass::Position {
+            return None;
+        }
+        let secured = beside(batch, slot, delivery.side)?;
+        let transaction = &batch.transactions[secured];
+        let published = outputs(transaction);
+        let named = outgoing_recipients(
+            &self.keys.ovk,
+            &published,
+            &transaction.audit[0],
+            auditors,
+        );
+        let borrower = self.keys.address();
+        let found = named.into_iter().find_map(|lender| {
+            Loan::recover(&delivery.exchange, side, borrower, lender, &published)
+        })?;
+        let lender = found.0.lender;
+        openings.insert(secured, found);
+        Some(lender)
+    }
+
+    /// The openings that the agreements we know let us expect.
+    pub(super) fn find_agreed(&self, batch: &PublishedBatch, openings: &mut Openings) {
+        if self.openings.is_empty() {
+            return;
+        }
+        for (slot, transaction) in batch.transactions.iter().enumerate() {
+            let commitment = fr_to_bytes(&transaction.commitments[0]);
+            let Some(agreement) = self.openings.get(&commitment) else {
+                continue;
+            };
+            let Ok(terms) = agreement.terms() else {
+                continue;
+            };
+            let note = terms.delivery(agreement.borrower_side);
+            let found = (agreement.loan.clone(), agreement.position(), note);
+            openings.insert(slot, found);
+        }
+    }
+
+    /// Follows the loans that a batch opened from here on.
+    pub(super) fn open_loans(&mut self, batch: &PublishedBatch, index: u64, openings: Openings) {
+        for (slot, (loan, state, note)) in openings {
+            let Some(role) = Role::of(&self.keys.owner, &loan) else {
+                continue;
+            };
+            let place = position(batch, slot, 0);
+            let nullifier = nullifier(&loan.keys().nk, &note.commitment(), place);
+            let held = HeldLoan {
+                role,
+                nullifier,
+                place,
+                note,
+                opened: batch.header.time,
+                batch: index,
+                end: None,
+                position: state,
+                loan,
+            };
+            if role == Role::Borrower {
+                let line = (
+                    MovementKind::Secured,
+                    held.loan.collateral,
+                    held.position.collateral,
+                );
+                self.record_loan(batch, index, slot, line, held.loan.lender);
+            }
+            self.positions
+                .insert(fr_to_bytes(&nullifier), self.loans.len());
+            self.loans_by_id.insert(held.loan.id(), self.loans.len());
+            self.loans.push(held);
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! How a step on a position is laid out: the position, at most two notes of cash beside it, and change.
+
+use subrosa_protocol::asset::AssetId;
+use subrosa_transaction::ARITY;
+
+use super::{ComposeError, Composer, Layout, take};
+use crate::{
+    chain::OwnedNote,
+    loans::{HeldLoan, Plan},
+    select::{Selection, select},
+};
+
+/// What moves of one asset.
+struct Flow {
+    asset: AssetId,
+    /// What the step and the fee take.
+    out: u128,
+    /// What comes out of the position.
+    back: u128,
+}
+
+impl Composer<'_> {
+    /// The layout of a step. One note pays for it and one more the fee, or up to two for both if they are of one asset;
+    /// where notes are not so, they are merged first. Output 1 is the repayment, so that a step that repays has room for
+    /// one change only: a note of exactly the fee is made first where two would be left.
+    pub(super) fn lay_out_step(
+        &self,
+        held: &HeldLoan,
+        plan: &Plan,
+        spendable: &impl Fn(&OwnedNote) -> bool,
+    ) -> Result<Layout, ComposeError> {
+        let loan = &held.loan;
+        let (fee_asset, fee) = (self.terms.fee_asset, self.terms.fee);
+        let own = self.keys.address();
+        let flows = flows(loan.collateral, plan, (fee_asset, fee))?;
+        let short = |flow: &&Flow| flow.out > flow.back;
+        let limit = ARITY - 1 - usize::from(flows.iter().filter(short).count() > 1);
+        let mut inputs = vec![OwnedNote {
+            note: held.note,
+            position: held.place,
+            batch: held.batch,
+            nullifier: held.nullifier,
+            spent: None,
+        }];
+        let mut changes = Vec::new();
+        for flow in &flows {
+            let notes = self.held(flow.asset, spendable);
+            let need = flow.out.saturating_sub(flow.back);
+            let (spent, total) = match select(&notes, need, limit) {
+                _ if need == 0 => (Vec::new(), 0),
+                Selection::Enough(chosen) => take(&notes, &chosen)?,
+                Selection::Fragmented(_) => return self.merge_for_step(&notes, spendable),
+                Selection::Insufficient => return Err(ComposeError::Insufficient),
+            };
+            inputs.extend(spent);
+            let change = flow
+                .back
+                .checked_add(total)
+                .ok_or(ComposeError::OutOfRange)?
+                - flow.out;
+            if change != 0 {
+                changes.push((own, flow.asset, change));
+            }
+        }
+        let mut outputs = vec![(own, loan.collateral, plan.left)];
+        if plan.repaid != 0 {
+            outputs.push((loan.lender, loan.debt, plan.repaid));
+        }
+        outputs.extend(changes);
+        if outputs.len() > ARITY {
+            return self.make_fee_note(spendable);
+        }
+        outputs.resize(ARITY, (own, fee_asset, 0));
+        Ok(Layout {
+            inputs,
+            outputs: outputs.try_into().map_err(|_| ComposeError::OutOfRange)?,
+            assets: [loan.collateral, loan.debt, fee_asset],
+            merges: false,
+        })
+    }
+
+    /// Merges notes of one asset of which none alone is enough.
+    fn merge_for_step(
+        &self,
+        notes: &[OwnedNote],
+        spendable: &impl Fn(&OwnedNote) -> bool,
+    ) -> Result<Layout, ComposeError> {
+        let (fee_asset, fee) = (self.terms.fee_asset, self.terms.fee);
+        let asset = notes.first().ok_or(ComposeError::Insufficient)?.note.asset;
+        if asset == fee_asset {
+            return self.merge_largest(notes, ARITY);
+        }
+        let fee_notes = self.held(fee_asset, spendable);
+        match select(&fee_notes, fee, 1) {
+            Selection::Enough(chosen) => {
+                let payer = fee_notes[chosen[0]].clone();
+                let mut order: Vec<usize> = (0..notes.len()).collect();
+                order.sort_by_key(|&i| std::cmp::Reverse(notes[i].note.value));
+                order.truncate(ARITY - 1);
+                self.merge(notes, &order, Some(payer))
+            }
+            Selection::Fragmented(_) => self.merge_largest(&fee_notes, ARITY),
+            Selection::Insufficient => Err(ComposeError::Insufficient),
+        }
+    }
+
+    /// Splits a note of exactly the fee off others, to ourselves.
+    fn make_fee_note(
+        &self,
+        spendable: &impl Fn(&OwnedNote) -> bool,
+    ) -> Result<Layout, ComposeError> {
+        let (fee_asset, fee) = (self.terms.fee_asset, self.terms.fee);
+        let own = self.keys.address();
+        let notes = self.held(fee_asset, spendable);
+        let need = fee.checked_mul(2).ok_or(ComposeError::OutOfRange)?;
+        let chosen = match select(&notes, need, ARITY) {
+            Selection::Enough(chosen) => chosen,
+            Selection::Fragmented(_) => return self.merge_largest(&notes, ARITY),
+            Selection::Insufficient => return Err(ComposeError::Insufficient),
+        };
+        let (inputs, total) = take(&notes, &chosen)?;
+        Ok(Layout {
+            inputs,
+            outputs: [
+                (own, fee_asset, fee),
+                (own, fee_asset, total - need),
+                (own, fee_asset, 0),
+            ],
+            assets: [fee_asset; ARITY],
+            merges: true,
+        })
+    }
+}
+
+/// What a step and its fee move, by asset.
+fn flows(
+    collateral: AssetId,
+    plan: &Plan,
+    (fee_asset, fee): (AssetId, u128),
+) -> Result<Vec<Flow>, ComposeError> {
+    let moved = [
+        plan.paid.map(|(asset, amount)| (asset, amount, 0)),
+        Some((collateral, 0, plan.released)),
+        Some((fee_asset, fee, 0)),
+    ];
+    let mut flows: Vec<Flow> = Vec::with_capacity(ARITY);
+    for (asset, out, back) in moved.into_iter().flatten() {
+        match flows.iter_mut().find(|flow| flow.asset == asset) {
+            Some(flow) => {
+                let sum = |a: u128, b: u128| a.checked_add(b).ok_or(ComposeError::OutOfRange);
+                flow.out = sum(flow.out, out)?;
+                flow.back = sum(flow.back, back)?;
+            }
+            None => flows.push(Flow { asset, out, back }),
+        }
+    }
+    Ok(flows)
+}

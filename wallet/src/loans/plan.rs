@@ -1,0 +1,363 @@
+//! A step on a position before it is composed: what it moves and how long it is valid, or the rule of the transaction
+//! circuit that it would break (specification: *Collateral*, Steps). Nothing is proven that is refused here.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use subrosa_protocol::{
+    asset::AssetId,
+    loan::{Agreement, Debt, Loan, covers, improves, most_seizable},
+    market::{Market, Snapshot},
+};
+use subrosa_transaction::{LoanStep, Step};
+use thiserror::Error;
+
+use super::{HeldLoan, Role};
+use crate::operation::decimal;
+
+/// Seconds for which a transaction should be valid at least: with less it is not worth proving.
+const SHORTEST: u64 = 20;
+
+/// What to do to a position. Amounts are in base units.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "action")]
+pub enum Action {
+    /// The borrower adds collateral.
+    Add {
+        /// So much of it.
+        #[serde(with = "decimal")]
+        amount: u128,
+    },
+    /// The borrower takes collateral out.
+    Release {
+        /// So much of it.
+        #[serde(with = "decimal")]
+        amount: u128,
+    },
+    /// The borrower pays part of the debt.
+    Repay {
+        /// So much of it.
+        #[serde(with = "decimal")]
+        amount: u128,
+    },
+    /// The borrower pays all that is owed and takes the collateral back.
+    Close,
+    /// The lender takes what it is owed out of the collateral.
+    Liquidate,
+}
+
+impl Action {
+    /// Whose step it is.
+    #[must_use]
+    pub const fn actor(&self) -> Role {
+        match self {
+            Self::Liquidate => Role::Lender,
+            _ => Role::Borrower,
+        }
+    }
+}
+
+impl fmt::Debug for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Add { .. } => "Add(..)",
+            Self::Release { .. } => "Release(..)",
+            Self::Repay { .. } => "Repay(..)",
+            Self::Close => "Close",
+            Self::Liquidate => "Liquidate",
+        })
+    }
+}
+
+/// Why a step is not legal now, with the rule that it would break. Nothing of the loan is in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum StepError {
+    /// There is no snapshot, it has no price for the market, or it is too old.
+    #[error("T17: the market has no price that is fresh enough")]
+    NoPrice,
+    /// The latest snapshot has no such market of these assets.
+    #[error("T17: there is no such market of these assets")]
+    NoMarket,
+    /// The step is for the other party to make.
+    #[error("T24: the step is for the other party to make")]
+    NotOurs,
+    /// As much as is owed, or more.
+    #[error("T27: the repayment is not below what is owed; close the loan to pay all of it")]
+    TooMuch,
+    /// Less collateral would be left than the initial margin asks for.
+    #[error("T28: the initial margin does not cover the debt with what would be left")]
+    NotCovered,
+    /// It adds or repays too little to be legal at any price, and is not covered either.
+    #[error(
+        "T28: less than a 256th is added or repaid, and the initial margin does not cover the debt"
+    )]
+    TooSmall,
+    /// The maturity is over, or so near that no transaction would settle before it.
+    #[error("T29: the loan is due; it can only be closed or liquidated")]
+    Due,
+    /// The collateral does not cover the principal by the initial margin.
+    #[error("T30: the initial margin does not cover the principal")]
+    Unsecured,
+    /// Neither is the maintenance margin missed, nor the loan due.
+    #[error("T31: the maintenance margin covers the debt, and the loan is not due")]
+    NotLiquidatable,
+    /// The loan has ended.
+    #[error("the loan has ended")]
+    Ended,
+    /// An amount is beyond its width, or more than there is.
+    #[error("T7: an amount is out of range")]
+    OutOfRange,
+}
+
+/// On what a step is planned.
+#[derive(Clone, Copy, Debug)]
+pub struct Ground<'a> {
+    /// The latest price snapshot that is known.
+    pub snapshot: Option<&'a Snapshot>,
+    /// Time of the last batch that was read; no later batch has an earlier one.
+    pub last: u64,
+    /// Now, Unix seconds.
+    pub now: u64,
+    /// The usual expiry of a transaction.
+    pub expiry: u64,
+}
+
+/// A step that is legal. Its `Debug` form shows nothing of it.
+#[derive(Clone)]
+pub struct Plan {
+    /// The step, as the circuit takes it.
+    pub step: LoanStep,
+    /// First second at which it may settle.
+    pub not_before: u64,
+    /// Last second at which it may settle.
+    pub expiry: u64,
+    /// Value of output 0.
+    pub left: u128,
+    /// Collateral that goes to the actor.
+    pub released: u128,
+    /// What is paid beside the fee: collateral that is added, or debt.
+    pub paid: Option<(AssetId, u128)>,
+    /// What of it goes to the lender.
+    pub repaid: u128,
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plan").finish_non_exhaustive()
+    }
+}
+
+impl Ground<'_> {
+    /// The market of a loan in the latest snapshot, whatever its price.
+    ///
+    /// # Errors
+    /// [`StepError::NoPrice`] without a snapshot, [`StepError::NoMarket`] if it has no such market of these assets.
+    pub fn market(&self, loan: &Loan) -> Result<&Market, StepError> {
+        let snapshot = self.snapshot.ok_or(StepError::NoPrice)?;
+        let market = snapshot.markets.get(loan.market);
+        market
+            .filter(|market| market.collateral == loan.collateral && market.debt == loan.debt)
+            .ok_or(StepError::NoMarket)
+    }
+
+    /// The market of a loan, its price, and the last second at which that is fresh.
+    ///
+    /// # Errors
+    /// [`StepError::NoPrice`] or [`StepError::NoMarket`].
+    pub fn price(&self, loan: &Loan) -> Result<(&Market, u128, u64), StepError> {
+        self.market(loan)?;
+        let snapshot = self.snapshot.ok_or(StepError::NoPrice)?;
+        let (market, price) = snapshot.priced(loan.market).ok_or(StepError::NoPrice)?;
+        let last = snapshot.time.saturating_add(market.max_age.into());
+        Ok((market, price, last))
+    }
+
+    /// The same, for a transaction that is to settle under the price.
+    fn fresh(&self, loan: &Loan) -> Result<(&Market, u128, u64), StepError> {
+        let priced = self.price(loan)?;
+        if priced.2 < self.now.max(self.last).saturating_add(SHORTEST) {
+            return Err(StepError::NoPrice);
+        }
+        Ok(priced)
+    }
+}
+
+/// What the borrower's leg of an opening proves.
+///
+/// # Errors
+/// [`StepError`] naming the rule that it would break.
+pub fn opening(agreement: &Agreement, ground: &Ground<'_>) -> Result<LoanStep, StepError> {
+    let loan = &agreement.loan;
+    let (_, _, last) = ground.fresh(loan)?;
+    if agreement.expiry > last {
+        return Err(StepError::NoPrice);
+    }
+    secured(agreement, ground)?;
+    Ok(LoanStep {
+        step: Step::Open,
+        loan: loan.clone(),
+        before: loan.opening_debt(),
+        debt: loan.principal,
+        snapshot: ground.snapshot.copied(),
+    })
+}
+
+/// Whether an agreement could be signed by its borrower at the latest price, however old that is.
+///
+/// # Errors
+/// [`StepError`] naming the rule that it would break.
+pub fn secured(agreement: &Agreement, ground: &Ground<'_>) -> Result<(), StepError> {
+    let loan = &agreement.loan;
+    let (market, price, _) = ground.price(loan)?;
+    if agreement.expiry > loan.maturity {
+        return Err(StepError::Due);
+    }
+    let collateral = agreement.collateral;
+    let margin = market.initial;
+    if covers(collateral, price, market.haircut, loan.principal, margin) {
+        Ok(())
+    } else {
+        Err(StepError::Unsecured)
+    }
+}
+
+/// The step that does `action` to a position.
+///
+/// # Errors
+/// [`StepError`] naming the rule that it would break.
+pub fn plan(held: &HeldLoan, action: &Action, ground: &Ground<'_>) -> Result<Plan, StepError> {
+    if held.end.is_some() {
+        return Err(StepError::Ended);
+    }
+    if held.role != action.actor() {
+        return Err(StepError::NotOurs);
+    }
+    match action {
+        Action::Add { amount } => adjust(held, [*amount, 0, 0], ground),
+        Action::Release { amount } => adjust(held, [0, *amount, 0], ground),
+        Action::Repay { amount } => adjust(held, [0, 0, *amount], ground),
+        Action::Close => close(held, ground),
+        Action::Liquidate => liquidate(held, ground),
+    }
+}
+
+/// What is owed of a debt at a time.
+fn owed(loan: &Loan, debt: &Debt, time: u64) -> Result<u128, StepError> {
+    loan.owed(debt, time).ok_or(StepError::OutOfRange)
+}
+
+fn close(held: &HeldLoan, ground: &Ground<'_>) -> Result<Plan, StepError> {
+    let (loan, before) = (&held.loan, held.position.debt);
+    let repaid = owed(loan, &before, ground.expiry)?;
+    Ok(Plan {
+        step: LoanStep {
+            step: Step::Adjust,
+            loan: loan.clone(),
+            before,
+            debt: 0,
+            snapshot: None,
+        },
+        not_before: ground.last,
+        expiry: ground.expiry,
+        left: held.position.collateral,
+        released: 0,
+        paid: Some((loan.debt, repaid)),
+        repaid,
+    })
+}
+
+/// Adds, releases and repays. Without a price if the step improves the position at any, under one if not.
+fn adjust(
+    held: &HeldLoan,
+    [added, released, repaid]: [u128; 3],
+    ground: &Ground<'_>,
+) -> Result<Plan, StepError> {
+    let (loan, before) = (&held.loan, held.position.debt);
+    let collateral = held.position.collateral;
+    let left = collateral
+        .checked_add(added)
+        .and_then(|sum| sum.checked_sub(released))
+        .ok_or(StepError::OutOfRange)?;
+    let until = ground.expiry.min(loan.maturity);
+    if until <= ground.now.max(ground.last) {
+        return Err(StepError::Due);
+    }
+    let ending = |expiry: u64, snapshot: Option<Snapshot>| {
+        let owed = owed(loan, &before, expiry)?;
+        let debt = owed
+            .checked_sub(repaid)
+            .filter(|debt| *debt != 0)
+            .ok_or(StepError::TooMuch)?;
+        let plan = Plan {
+            step: LoanStep {
+                step: Step::Adjust,
+                loan: loan.clone(),
+                before,
+                debt,
+                snapshot,
+            },
+            not_before: ground.last,
+            expiry,
+            left,
+            released,
+            paid: [(loan.collateral, added), (loan.debt, repaid)]
+                .into_iter()
+                .find(|(_, amount)| *amount != 0),
+            repaid,
+        };
+        Ok((plan, owed))
+    };
+    let (plan, owed) = ending(until, None)?;
+    if improves([collateral, left], owed, repaid) {
+        return Ok(plan);
+    }
+    // Without it the step is legal at no price, and too small is what is wrong with it.
+    let refused = if released == 0 {
+        StepError::TooSmall
+    } else {
+        StepError::NotCovered
+    };
+    let (market, price, last) = match ground.fresh(loan) {
+        Err(_) if released == 0 => return Err(refused),
+        priced => priced?,
+    };
+    let (plan, _) = ending(until.min(last), ground.snapshot.copied())?;
+    let margin = market.initial;
+    if covers(left, price, market.haircut, plan.step.debt, margin) {
+        Ok(plan)
+    } else {
+        Err(refused)
+    }
+}
+
+fn liquidate(held: &HeldLoan, ground: &Ground<'_>) -> Result<Plan, StepError> {
+    let (loan, before) = (&held.loan, held.position.debt);
+    let collateral = held.position.collateral;
+    let (market, price, last) = ground.fresh(loan)?;
+    let due = ground.now > loan.maturity;
+    let not_before = if due {
+        ground.last.max(loan.maturity + 1)
+    } else {
+        ground.last
+    };
+    let owed = owed(loan, &before, not_before)?;
+    if !due && covers(collateral, price, market.haircut, owed, market.maintenance) {
+        return Err(StepError::NotLiquidatable);
+    }
+    let seized = most_seizable(collateral, price, owed, market.bonus);
+    Ok(Plan {
+        step: LoanStep {
+            step: Step::Liquidate,
+            loan: loan.clone(),
+            before,
+            debt: 0,
+            snapshot: ground.snapshot.copied(),
+        },
+        not_before,
+        expiry: ground.expiry.min(last),
+        left: collateral - seized,
+        released: seized,
+        paid: None,
+        repaid: 0,
+    })
+}
