@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use subrosa_bindings::{L1, L1Error, Settlement};
+use subrosa_bindings::{L1, L1Error, OracleChange as LoggedChange, Settlement};
 use subrosa_protocol::Fr;
 use subrosa_protocol::asset::AssetInfo;
 use subrosa_protocol::batch::Shape;
@@ -17,8 +17,9 @@ use subrosa_prover::job::{Job, ProofWorker};
 use subrosa_prover::progress::ProgressSink;
 
 use crate::ports::{
-    BatchProver, Head, Progress, ProofBytes, ProofJob, ProofVerifier, ProvenBatch, ProverError,
-    QueuedDeposit, RollupView, SettledBatch, SettlementError, SettlementLayer, SettlementReceipt,
+    BatchProver, Head, OracleChange, OracleEvent, OracleLog, Progress, ProofBytes, ProofJob,
+    ProofVerifier, ProvenBatch, ProverError, QueuedDeposit, RollupView, SettledBatch,
+    SettlementError, SettlementLayer, SettlementReceipt,
 };
 
 /// Verifies client proofs with Groth16.
@@ -167,20 +168,41 @@ impl From<L1Error> for SettlementError {
     }
 }
 
+impl From<subrosa_bindings::Head> for Head {
+    fn from(head: subrosa_bindings::Head) -> Self {
+        Self {
+            number: head.number,
+            timestamp: head.timestamp,
+        }
+    }
+}
+
+impl From<LoggedChange> for OracleChange {
+    fn from(change: LoggedChange) -> Self {
+        match change {
+            LoggedChange::Market { id, word } => Self::Market { id, word },
+            LoggedChange::Snapshot {
+                digest,
+                time,
+                market_root,
+                prices,
+            } => Self::Snapshot {
+                digest,
+                time,
+                market_root,
+                prices,
+            },
+        }
+    }
+}
+
 impl SettlementLayer for L1Settlement {
     fn chain_id(&self) -> BoxFuture<'_, Result<u64, SettlementError>> {
         async move { Ok(self.0.chain_id().await?) }.boxed()
     }
 
     fn head(&self) -> BoxFuture<'_, Result<Head, SettlementError>> {
-        async move {
-            let head = self.0.head().await?;
-            Ok(Head {
-                number: head.number,
-                timestamp: head.timestamp,
-            })
-        }
-        .boxed()
+        async move { Ok(self.0.head().await?.into()) }.boxed()
     }
 
     fn rollup(&self) -> BoxFuture<'_, Result<RollupView, SettlementError>> {
@@ -221,6 +243,21 @@ impl SettlementLayer for L1Settlement {
 
     fn assets(&self) -> BoxFuture<'_, Result<Vec<AssetInfo>, SettlementError>> {
         async move { Ok(self.0.assets().await?) }.boxed()
+    }
+
+    fn oracle_log(&self, from: u64) -> BoxFuture<'_, Result<OracleLog, SettlementError>> {
+        async move {
+            let log = self.0.oracle_log(from).await?;
+            let events = log.events.into_iter().map(|event| OracleEvent {
+                block: event.block,
+                change: event.change.into(),
+            });
+            Ok(OracleLog {
+                head: log.head.into(),
+                events: events.collect(),
+            })
+        }
+        .boxed()
     }
 
     fn settle<'a>(

@@ -1,6 +1,7 @@
 //! What all tasks of one sequencer share.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use crate::config::Config;
 use crate::health::{Halt, HealthBoard};
 use crate::mailbox::Mailbox;
 use crate::mempool::{Pool, SealedView};
+use crate::oracle::Oracle;
 use crate::ports::Ports;
 use crate::status::TransactionStatus;
 use crate::store::recovery::Recovered;
@@ -127,6 +129,9 @@ pub(crate) struct Engine {
     deposits: Mutex<DepositQueue>,
     cursor: Mutex<Cursor>,
     registry: Mutex<Registry>,
+    oracle: Mutex<Arc<Oracle>>,
+    /// Latest time of a block that the chain has shown.
+    chain_time: AtomicU64,
     pub(crate) health: HealthBoard,
     pub(crate) events: broadcast::Sender<BatchEvent>,
     pub(crate) wake_seal: Notify,
@@ -134,6 +139,8 @@ pub(crate) struct Engine {
     pub(crate) wake_settle: Notify,
     /// Held while a batch is sealed, and while batches are dropped.
     pub(crate) seal_gate: AsyncMutex<()>,
+    /// Held while the oracle's log is read.
+    pub(crate) oracle_gate: AsyncMutex<()>,
     /// Held while a batch is proven, and while batches are dropped.
     pub(crate) prove_gate: AsyncMutex<()>,
     proof_cancel: Mutex<CancellationToken>,
@@ -156,7 +163,8 @@ impl Engine {
         let view = sealed_view(&recovered.ledger, registry.root, recovered.time);
         let next_sequence = recovered.next_sequence;
         let first_deposit = recovered.ledger.state().deposit_count;
-        let mut pool = Pool::new(&config.admission, view, next_sequence);
+        let snapshots = recovered.oracle.times();
+        let mut pool = Pool::new(&config.admission, view, snapshots, next_sequence);
         for (sequence, submission) in recovered.mempool {
             pool.restore(sequence, submission)
                 .expect("recovery refuses conflicting submissions");
@@ -173,12 +181,15 @@ impl Engine {
             deposits: Mutex::new(DepositQueue::new(first_deposit, recovered.deposits)),
             cursor: Mutex::new(recovered.cursor),
             registry: Mutex::new(registry),
+            oracle: Mutex::new(Arc::new(recovered.oracle)),
+            chain_time: AtomicU64::new(0),
             health: HealthBoard::default(),
             events: broadcast::Sender::new(EVENT_BACKLOG),
             wake_seal: Notify::new(),
             wake_prove: Notify::new(),
             wake_settle: Notify::new(),
             seal_gate: AsyncMutex::new(()),
+            oracle_gate: AsyncMutex::new(()),
             prove_gate: AsyncMutex::new(()),
             proof_cancel: Mutex::new(cancel.child_token()),
             cancel,
@@ -207,6 +218,25 @@ impl Engine {
 
     pub(crate) fn set_registry(&self, registry: Registry) {
         *self.registry.lock().expect(POISON) = registry;
+    }
+
+    /// The chain's price oracle as last seen.
+    pub(crate) fn oracle(&self) -> Arc<Oracle> {
+        self.oracle.lock().expect(POISON).clone()
+    }
+
+    pub(crate) fn set_oracle(&self, oracle: Oracle) {
+        *self.oracle.lock().expect(POISON) = Arc::new(oracle);
+    }
+
+    /// Notes the time of a block that the chain shows.
+    pub(crate) fn saw_time(&self, timestamp: u64) {
+        self.chain_time.fetch_max(timestamp, Ordering::Relaxed);
+    }
+
+    /// Latest time of a block that the chain has shown, 0 before the first.
+    pub(crate) fn seen_time(&self) -> u64 {
+        self.chain_time.load(Ordering::Relaxed)
     }
 
     /// A token for one proof, cancelled by [`Engine::interrupt_proof`] and at shutdown.

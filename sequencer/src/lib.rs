@@ -6,8 +6,8 @@
 //!     → prove (stored, resumable job) → settle (in order) → L1 → watch
 //! ```
 //!
-//! The legs of a swap are paired in the mempool, and wait there for each other. Beside all that stands the
-//! mailbox, in which wallets negotiate.
+//! The legs of a swap are paired in the mempool, and wait there for each other; a batch has one price snapshot
+//! of those that the chain's oracle has taken. Beside all that stands the mailbox, in which wallets negotiate.
 //!
 //! The core knows the outside only through [`ports`]; [`adapters`] connects the real prover and the
 //! real chain. Every step is stored before the next begins ([`store`]), so that a crash between any
@@ -26,6 +26,7 @@ mod engine;
 mod health;
 mod mailbox;
 mod mempool;
+mod oracle;
 mod pipeline;
 pub mod ports;
 mod service;

@@ -12,6 +12,10 @@
 //! them is refused. A lone leg holds its nullifiers against other lone legs only, so that many legs
 //! take as many notes. Against anything that can be sealed it gives way, finally: its owner has
 //! spent the notes elsewhere. A leg that can never be sealed holds nothing.
+//!
+//! **Price snapshots** (book: *Interfaces*, Snapshots). A batch has one: that of the first unit in order that
+//! names one and could be sealed. Those that name another keep their places. Legs that name two never pair.
+//! What is not valid yet keeps its place too.
 
 mod legs;
 pub(crate) mod removed;
@@ -73,6 +77,24 @@ impl Members {
             Self::Pair(pair) => pair,
         }
     }
+
+    /// The price snapshot that they name, if they name one.
+    fn snapshot(&self) -> Option<Word> {
+        self.all().iter().find_map(|(_, member)| member.snapshot)
+    }
+
+    /// First second at which all are valid.
+    fn not_before(&self) -> u64 {
+        let times = self.all().iter();
+        let times = times.map(|(_, member)| member.transaction.header.not_before);
+        times.max().unwrap_or(0)
+    }
+}
+
+/// Whether one batch can hold both, as far as price snapshots are concerned.
+fn mixes(one: &ParsedSubmission, other: &ParsedSubmission) -> bool {
+    let named = one.snapshot.zip(other.snapshot);
+    named.is_none_or(|(one, other)| one == other)
 }
 
 #[derive(Debug)]
@@ -116,12 +138,19 @@ pub(crate) struct Pool {
     claims: HashMap<Word, u64>,
     next_sequence: u64,
     view: SealedView,
+    /// Price snapshots that the chain has, with their times.
+    snapshots: HashMap<Word, u64>,
     /// The view changed in a way that may have made lone legs impossible.
     recheck: bool,
 }
 
 impl Pool {
-    pub(crate) fn new(config: &AdmissionConfig, view: SealedView, next_sequence: u64) -> Self {
+    pub(crate) fn new(
+        config: &AdmissionConfig,
+        view: SealedView,
+        snapshots: HashMap<Word, u64>,
+        next_sequence: u64,
+    ) -> Self {
         Self {
             capacity: config.mempool_capacity,
             queue: BTreeMap::new(),
@@ -131,6 +160,7 @@ impl Pool {
             claims: HashMap::new(),
             next_sequence,
             view,
+            snapshots,
             recheck: true,
         }
     }
@@ -142,6 +172,26 @@ impl Pool {
     pub(crate) fn set_assets_root(&mut self, root: Fr) {
         self.recheck |= self.view.assets_root != root;
         self.view.assets_root = root;
+    }
+
+    /// The price snapshots that the chain has, with their times.
+    pub(crate) fn set_snapshots(&mut self, snapshots: HashMap<Word, u64>) {
+        self.recheck |= self.snapshots.keys().any(|id| !snapshots.contains_key(id));
+        self.snapshots = snapshots;
+    }
+
+    /// Forgets those of these price snapshots that nothing here names, and returns them.
+    pub(crate) fn forget_snapshots(&mut self, mut ids: HashSet<Word>) -> HashSet<Word> {
+        let queued = self.queue.values().flat_map(|unit| unit.members.all());
+        let queued = queued.map(|(_, submission)| submission);
+        let held = self.legs.iter().map(|(_, leg)| &leg.submission);
+        for submission in queued.chain(held) {
+            if let Some(id) = submission.snapshot {
+                ids.remove(&id);
+            }
+        }
+        self.snapshots.retain(|id, _| !ids.contains(id));
+        ids
     }
 
     pub(crate) fn census(&self) -> Census {
@@ -186,6 +236,9 @@ impl Pool {
         let is_leg = seat(submission).is_some();
         let pairs = self.counterpart(submission, &rivals).is_some();
         let is_lone = is_leg && !pairs;
+        if is_lone && self.opposite(submission, &rivals).next().is_some() {
+            return Err(Refusal::MixedSnapshots);
+        }
         let mut going = BTreeMap::new();
         for rival in rivals {
             let record = match self.hopeless(rival) {
@@ -230,10 +283,21 @@ impl Pool {
     /// The lone leg that completes the swap: of several the first to come. Legs made twice for the
     /// same terms, from different notes, are two swaps (book: *Swaps*), and each of them waits.
     fn counterpart(&self, submission: &ParsedSubmission, except: &BTreeSet<u64>) -> Option<u64> {
-        let (terms, side) = seat(submission)?;
-        self.legs
-            .waiting(&(terms, side.other()))
-            .find(|other| !except.contains(other) && self.hopeless(*other).is_none())
+        self.opposite(submission, except).find(|other| {
+            let leg = self.legs.get(*other);
+            leg.is_some_and(|leg| mixes(&leg.submission, submission))
+        })
+    }
+
+    /// The lone legs that would complete the swap, were it not for price snapshots.
+    fn opposite(
+        &self,
+        submission: &ParsedSubmission,
+        except: &BTreeSet<u64>,
+    ) -> impl Iterator<Item = u64> {
+        let seat = seat(submission).map(|(terms, side)| (terms, side.other()));
+        let waiting = seat.into_iter().flat_map(|seat| self.legs.waiting(&seat));
+        waiting.filter(|other| !except.contains(other) && self.hopeless(*other).is_none())
     }
 
     fn check_history(&self, submission: &ParsedSubmission) -> Result<(), Refusal> {
@@ -241,6 +305,7 @@ impl Pool {
             None => Ok(()),
             Some(FinalRejection::StaleAssets) => Err(Refusal::StaleAssets),
             Some(FinalRejection::NullifierSpent) => Err(Refusal::NullifierSpent),
+            Some(FinalRejection::UnknownSnapshot) => Err(Refusal::UnknownSnapshot),
             Some(_) => Err(Refusal::UnknownAnchor),
         }
     }
@@ -257,11 +322,15 @@ impl Pool {
         {
             return Some(FinalRejection::UnknownAnchor);
         }
-        submission
-            .nullifiers
-            .iter()
-            .any(|nf| self.view.spent.contains(nf))
-            .then_some(FinalRejection::NullifierSpent)
+        let mut nullifiers = submission.nullifiers.iter();
+        if nullifiers.any(|nf| self.view.spent.contains(nf)) {
+            return Some(FinalRejection::NullifierSpent);
+        }
+        let unknown = |id: &Word| !self.snapshots.contains_key(id);
+        let named = submission.snapshot.as_ref();
+        named
+            .is_some_and(unknown)
+            .then_some(FinalRejection::UnknownSnapshot)
     }
 
     /// Why this cannot be in a batch at `time` or later, if it cannot.
@@ -434,26 +503,42 @@ impl Pool {
             .filter(|(_, unit)| unit.phase == Phase::Ready)
     }
 
-    /// Number of sealable transactions, counted up to `limit` or one more, and how long the oldest
-    /// unit has waited.
-    pub(crate) fn waiting(&self, limit: usize) -> (usize, Option<Duration>) {
+    /// What a batch at `time` may hold: what is valid then, under the price snapshot of the first that
+    /// names one.
+    fn sealable(&self, time: u64) -> impl Iterator<Item = &Unit> {
+        let mut decided = None;
+        self.ready().map(|(_, unit)| unit).filter(move |unit| {
+            if unit.members.not_before() > time {
+                return false;
+            }
+            let Some(named) = unit.members.snapshot() else {
+                return true;
+            };
+            let taken = self.snapshots.get(&named);
+            taken.is_none_or(|taken| *taken <= time) && *decided.get_or_insert(named) == named
+        })
+    }
+
+    /// Number of transactions that a batch at `time` may hold, counted up to `limit` or one more, and how
+    /// long the oldest unit has waited.
+    pub(crate) fn waiting(&self, limit: usize, time: u64) -> (usize, Option<Duration>) {
         let mut count = 0;
-        for (_, unit) in self.ready() {
+        for unit in self.sealable(time) {
             if count >= limit {
                 break;
             }
             count += unit.members.all().len();
         }
-        let oldest = self.ready().next().map(|(_, unit)| unit.since.elapsed());
-        (count, oldest)
+        let oldest = self.sealable(time).next();
+        (count, oldest.map(|unit| unit.since.elapsed()))
     }
 
-    /// Marks the oldest sealable units that fit into so many slots as leaving, and returns their
-    /// submissions in slot order. A pair that finds one slot lets later transactions have it; nothing
-    /// older being left, the next batch begins with that pair.
-    pub(crate) fn take(&mut self, slots: usize) -> Vec<Sequenced> {
+    /// Marks the oldest units that a batch at `time` may hold and that fit into so many slots as leaving,
+    /// and returns their submissions in slot order. A pair that finds one slot lets later transactions
+    /// have it; nothing older being left, the next batch begins with that pair.
+    pub(crate) fn take(&mut self, slots: usize, time: u64) -> Vec<Sequenced> {
         let mut taken = Vec::new();
-        for (_, unit) in self.ready() {
+        for unit in self.sealable(time) {
             if taken.len() == slots {
                 break;
             }

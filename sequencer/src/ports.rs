@@ -9,6 +9,7 @@ use subrosa_protocol::Fr;
 use subrosa_protocol::asset::{AssetId, AssetInfo};
 use subrosa_protocol::batch::{BatchWitness, PublishedBatch, Shape};
 use subrosa_protocol::ledger::Deposit;
+use subrosa_protocol::market::PRICE_WORDS;
 
 /// Length in bytes of a client proof: A (32), B (64), C (32).
 pub const PROOF_LEN: usize = 128;
@@ -123,6 +124,47 @@ pub struct QueuedDeposit {
     pub deposit: Deposit,
 }
 
+/// What the price oracle's log holds from some block on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OracleLog {
+    /// The newest block; the log holds all that is up to it, and may hold more.
+    pub head: Head,
+    /// Oldest first.
+    pub events: Vec<OracleEvent>,
+}
+
+/// A change of the price oracle, in a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OracleEvent {
+    /// The block.
+    pub block: u64,
+    /// What changed.
+    pub change: OracleChange,
+}
+
+/// What changed in the price oracle, as the chain says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OracleChange {
+    /// A market's word was set; 0 is none.
+    Market {
+        /// Its number.
+        id: u8,
+        /// The word.
+        word: Fr,
+    },
+    /// A snapshot was taken, of the markets as they were.
+    Snapshot {
+        /// Its digest.
+        digest: Fr,
+        /// When, Unix seconds.
+        time: u64,
+        /// Root of the markets' words.
+        market_root: Fr,
+        /// The words of prices.
+        prices: [Fr; PRICE_WORDS],
+    },
+}
+
 /// A proven batch on its way to the contract.
 #[derive(Debug, Clone)]
 pub struct ProvenBatch {
@@ -199,6 +241,8 @@ pub trait SettlementLayer: Send + Sync + 'static {
     ) -> BoxFuture<'_, Result<Vec<QueuedDeposit>, SettlementError>>;
     /// All registered assets in order of id.
     fn assets(&self) -> BoxFuture<'_, Result<Vec<AssetInfo>, SettlementError>>;
+    /// What the price oracle's log holds from block `from` on.
+    fn oracle_log(&self, from: u64) -> BoxFuture<'_, Result<OracleLog, SettlementError>>;
     /// Settles a batch and waits for its receipt.
     fn settle<'a>(
         &'a self,

@@ -20,6 +20,8 @@ pub struct ParsedSubmission {
     pub id: Word,
     /// The nullifiers' bytes.
     pub nullifiers: [Word; 3],
+    /// Digest of the price snapshot it names, if it names one.
+    pub snapshot: Option<Word>,
     /// The proof's bytes.
     pub proof: ProofBytes,
     /// The bytes it was parsed from.
@@ -43,7 +45,9 @@ impl ParsedSubmission {
     pub fn parse(bytes: Vec<u8>, context: &Fr) -> Result<Self, CodecError> {
         let Submission { transaction, proof } = Submission::from_bytes(&bytes)?;
         let digest = transaction.digest(context);
+        let oracle = transaction.oracle;
         Ok(Self {
+            snapshot: (oracle != Fr::from(0u64)).then(|| word(&oracle)),
             nullifiers: transaction.nullifiers.map(|nf| word(&nf)),
             id: word(&digest),
             digest,

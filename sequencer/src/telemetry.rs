@@ -85,7 +85,7 @@ fn describe() {
 pub(crate) fn answer(reply: oneshot::Sender<Verdict>, verdict: Verdict, since: Instant) {
     let result = match &verdict {
         Ok(_) => "accepted",
-        Err(refusal) => refusal.code(),
+        Err(refusal) => refusal.metric(),
     };
     counter!(ADMISSIONS, "result" => result).increment(1);
     histogram!(ADMISSION_SECONDS).record(since.elapsed().as_secs_f64());

@@ -345,8 +345,13 @@ impl Transport for Recorder {
         *self.sent.lock().expect("no holder panics") = Some(outgoing.data);
         Err(L1Error::Unavailable("only recorded".into()))
     }
-    async fn logs(&self, address: Address, topics: Vec<B256>) -> Result<Vec<FoundLog>, L1Error> {
-        self.chain.logs(address, topics).await
+    async fn logs(
+        &self,
+        address: Address,
+        topics: Vec<B256>,
+        from: u64,
+    ) -> Result<Vec<FoundLog>, L1Error> {
+        self.chain.logs(address, topics, from).await
     }
     async fn calldata(&self, transaction: B256) -> Result<Option<Bytes>, L1Error> {
         self.chain.calldata(transaction).await

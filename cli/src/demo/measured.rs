@@ -7,7 +7,7 @@ use subrosa_protocol::asset::AssetInfo;
 use subrosa_sequencer::{
     adapters::L1Settlement,
     ports::{
-        Head, ProvenBatch, QueuedDeposit, RollupView, SettledBatch, SettlementError,
+        Head, OracleLog, ProvenBatch, QueuedDeposit, RollupView, SettledBatch, SettlementError,
         SettlementLayer, SettlementReceipt,
     },
 };
@@ -65,6 +65,9 @@ impl SettlementLayer for Measured {
     }
     fn assets(&self) -> BoxFuture<'_, Result<Vec<AssetInfo>, SettlementError>> {
         self.inner.assets()
+    }
+    fn oracle_log(&self, from: u64) -> BoxFuture<'_, Result<OracleLog, SettlementError>> {
+        self.inner.oracle_log(from)
     }
     fn settle<'a>(
         &'a self,

@@ -27,6 +27,15 @@ pub enum Refusal {
     /// The assets root is not the current one.
     #[error("the assets root is not the current one")]
     StaleAssets,
+    /// L1 has taken no such price snapshot, or long since others.
+    #[error("the price snapshot is not known, or no longer")]
+    UnknownSnapshot,
+    /// Each counterpart that waits for this leg names another price snapshot.
+    #[error("the counterpart names another price snapshot")]
+    MixedSnapshots,
+    /// It is too early for the transaction.
+    #[error("the transaction is not valid yet")]
+    TooEarly,
     /// A nullifier is in a sealed batch.
     #[error("a nullifier is spent")]
     NullifierSpent,
@@ -62,6 +71,9 @@ impl Refusal {
             Self::InvalidTransaction { .. } => "invalid_transaction",
             Self::UnknownAnchor => "unknown_anchor",
             Self::StaleAssets => "stale_assets",
+            Self::UnknownSnapshot => "unknown_snapshot",
+            Self::MixedSnapshots => "mixed_snapshots",
+            Self::TooEarly => "too_early",
             Self::NullifierSpent => "nullifier_spent",
             Self::NullifierPending => "nullifier_pending",
             Self::Expired => "expired",
@@ -72,6 +84,14 @@ impl Refusal {
             Self::Internal => "internal",
         }
     }
+
+    /// The refusal in the metrics, which do not say that a transaction names a price snapshot.
+    pub(crate) fn metric(&self) -> &'static str {
+        match self {
+            Self::UnknownSnapshot | Self::MixedSnapshots => "conflict",
+            _ => self.code(),
+        }
+    }
 }
 
 impl From<StatelessError> for Refusal {
@@ -80,6 +100,7 @@ impl From<StatelessError> for Refusal {
         let rule = match error {
             StatelessError::FeeTooLow { .. } => return Self::FeeTooLow,
             StatelessError::Expired { .. } => return Self::Expired,
+            StatelessError::TooEarly { .. } => return Self::TooEarly,
             StatelessError::NoOp => "no_op",
             StatelessError::Header(_) => "header",
             StatelessError::ReservedNullifier { .. } => "reserved_nullifier",
@@ -92,7 +113,6 @@ impl From<StatelessError> for Refusal {
             StatelessError::WithdrawalAmount => "withdrawal_amount",
             StatelessError::WithdrawalRecipient => "withdrawal_recipient",
             StatelessError::TermsMissing => "terms_missing",
-            StatelessError::Oracle => "reserved_word",
             StatelessError::Ephemeral => "ephemeral",
         };
         Self::InvalidTransaction { rule: rule.into() }
@@ -113,15 +133,18 @@ pub enum FinalRejection {
     InvalidTransaction,
     /// A leg without its counterpart that gave way to one with an earlier expiry.
     Displaced,
+    /// Its price snapshot is gone from the chain.
+    UnknownSnapshot,
 }
 
 impl FinalRejection {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::StaleAssets,
         Self::UnknownAnchor,
         Self::NullifierSpent,
         Self::InvalidTransaction,
         Self::Displaced,
+        Self::UnknownSnapshot,
     ];
 
     /// The error code told to clients.
@@ -132,6 +155,7 @@ impl FinalRejection {
             Self::NullifierSpent => "nullifier_spent",
             Self::InvalidTransaction => "invalid_transaction",
             Self::Displaced => "displaced",
+            Self::UnknownSnapshot => "unknown_snapshot",
         }
     }
 
@@ -154,6 +178,6 @@ mod tests {
         for reason in FinalRejection::ALL {
             assert_eq!(FinalRejection::from_tag(reason.tag()), Some(reason));
         }
-        assert_eq!(FinalRejection::from_tag(5), None);
+        assert_eq!(FinalRejection::from_tag(6), None);
     }
 }

@@ -52,6 +52,7 @@ use problem::Problem;
         messages::post,
         messages::read,
         routes::assets,
+        routes::oracle,
         routes::health,
         routes::ready,
         routes::metrics,
@@ -106,6 +107,7 @@ impl Api {
             .route("/v1/batches/stream", get(stream::stream))
             .route("/v1/batches/{index}", get(routes::batch))
             .route("/v1/assets", get(routes::assets))
+            .route("/v1/oracle", get(routes::oracle))
             .route(
                 "/v1/messages",
                 get(messages::read)

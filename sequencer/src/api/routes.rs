@@ -15,8 +15,8 @@ use utoipa::IntoParams;
 use super::Api;
 use super::problem::Problem;
 use super::schema::{
-    AssetsBody, BatchBody, BatchDetailBody, BatchesBody, HealthBody, InfoBody, SubmissionBody,
-    TransactionBody,
+    AssetsBody, BatchBody, BatchDetailBody, BatchesBody, HealthBody, InfoBody, OracleBody,
+    SubmissionBody, TransactionBody,
 };
 use crate::engine::Engine;
 use crate::health::Health;
@@ -221,6 +221,18 @@ pub(crate) async fn assets(State(api): State<Api>) -> Json<AssetsBody> {
         assets: registry.assets.iter().map(Into::into).collect(),
         root: fr_hex(&registry.root),
     })
+}
+
+/// The latest price snapshot that the chain has. No event tells of another: a wallet asks with its batches.
+#[utoipa::path(get, path = "/v1/oracle", tag = "rollup",
+    responses((status = 200, body = OracleBody),
+        (status = 404, description = "`not_found`: none was taken yet", body = Problem)))]
+pub(crate) async fn oracle(State(api): State<Api>) -> Result<Json<OracleBody>, Problem> {
+    let oracle = api.engine.oracle();
+    let latest = oracle
+        .latest()
+        .ok_or_else(|| Problem::not_found("price snapshot"))?;
+    Ok(Json(OracleBody::new(&latest.id, &latest.snapshot)))
 }
 
 /// Whether the process lives.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use subrosa_protocol::asset::AssetInfo;
 use subrosa_protocol::encoding::point_to_bytes;
 use subrosa_protocol::ledger::State;
+use subrosa_protocol::market::{Market, Snapshot};
 use utoipa::ToSchema;
 
 use crate::status::{BatchView, TransactionStatus};
@@ -274,6 +275,79 @@ pub(crate) struct AssetsBody {
     pub(crate) assets: Vec<AssetBody>,
     /// Root of the asset tree over them.
     pub(crate) root: String,
+}
+
+/// A market; factors are in basis points.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct MarketBody {
+    /// Id of the asset that secures.
+    #[schema(example = 2u16)]
+    collateral: u16,
+    /// Id of the asset that is owed.
+    #[schema(example = 0u16)]
+    debt: u16,
+    /// What of the collateral's value does not count.
+    #[schema(example = 500u16)]
+    haircut: u16,
+    /// Margin on opening and releasing.
+    #[schema(example = 15_000u32)]
+    initial: u32,
+    /// Margin below which a lender may liquidate.
+    #[schema(example = 12_500u32)]
+    maintenance: u32,
+    /// What a liquidating lender takes above the debt.
+    #[schema(example = 500u16)]
+    bonus: u16,
+    /// How old a snapshot may be, in seconds.
+    #[schema(example = 3_600u32)]
+    max_age: u32,
+}
+
+impl From<&Market> for MarketBody {
+    fn from(market: &Market) -> Self {
+        Self {
+            collateral: market.collateral.0,
+            debt: market.debt.0,
+            haircut: market.haircut,
+            initial: market.initial,
+            maintenance: market.maintenance,
+            bonus: market.bonus,
+            max_age: market.max_age,
+        }
+    }
+}
+
+/// A price snapshot.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct OracleBody {
+    /// H(SNAPSHOT; time, market root, prices), `0x` hex: what a transaction names.
+    digest: String,
+    /// When the chain took it, Unix seconds.
+    #[schema(example = 1_790_000_000u64)]
+    time: u64,
+    /// The sixteen markets by number, `null` where there is none.
+    markets: Vec<Option<MarketBody>>,
+    /// Their prices: base units of the debt asset for 10¹⁸ base units of the collateral asset, decimal;
+    /// `null` where there is none.
+    #[schema(example = json!(["2345678912", null]))]
+    prices: Vec<Option<String>>,
+}
+
+impl OracleBody {
+    pub(crate) fn new(digest: &Word, snapshot: &Snapshot) -> Self {
+        let markets = snapshot.markets.0.iter();
+        let prices = snapshot.prices.iter();
+        Self {
+            digest: hex0x(digest),
+            time: snapshot.time,
+            markets: markets
+                .map(|market| market.as_ref().map(Into::into))
+                .collect(),
+            prices: prices
+                .map(|price| (*price != 0).then(|| price.to_string()))
+                .collect(),
+        }
+    }
 }
 
 /// Liveness or readiness.

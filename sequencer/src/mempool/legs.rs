@@ -68,7 +68,7 @@ impl Legs {
     }
 
     /// Those that wait in a seat, first come first.
-    pub(super) fn waiting(&self, seat: &Seat) -> impl Iterator<Item = u64> {
+    pub(super) fn waiting<'a>(&'a self, seat: &Seat) -> impl Iterator<Item = u64> + use<'a> {
         self.seats.get(seat).into_iter().flatten().copied()
     }
 

@@ -47,10 +47,16 @@ impl Backoff {
         self.next = self.first;
     }
 
-    /// Waits; false if the sequencer is stopping.
-    async fn pause(&mut self, engine: &Engine) -> bool {
+    /// The next pause.
+    fn step(&mut self) -> Duration {
         let pause = self.next;
         self.next = (self.next * 2).min(self.longest);
+        pause
+    }
+
+    /// Waits; false if the sequencer is stopping.
+    async fn pause(&mut self, engine: &Engine) -> bool {
+        let pause = self.step();
         tokio::select! {
             () = engine.cancel.cancelled() => false,
             () = tokio::time::sleep(pause) => true,

@@ -92,7 +92,11 @@ fn due(engine: &Engine) -> bool {
         return false;
     }
     let full = largest(engine);
-    let (ready, oldest) = engine.pool().waiting(full);
+    let (ready, oldest) = {
+        let pool = engine.pool();
+        let time = chain_time(engine, engine.seen_time()).max(pool.view().time);
+        pool.waiting(full, time)
+    };
     let (deposits, oldest_deposit) = {
         let queue = engine.deposits();
         (queue.len(), queue.oldest())
@@ -115,6 +119,7 @@ async fn attempt(engine: &Arc<Engine>) -> Result<(), Failure> {
         .head()
         .await
         .map_err(|error| reading(error, at))?;
+    engine.saw_time(head.timestamp);
     let view = settlement
         .rollup()
         .await
@@ -160,7 +165,7 @@ fn seal(engine: &Arc<Engine>, time: u64, assets_root: Fr) -> Result<Option<u64>,
 
     let started = Instant::now();
     let limit = largest(engine);
-    let mut chosen = engine.pool().take(limit);
+    let mut chosen = engine.pool().take(limit, time);
     let taken: Vec<u64> = chosen.iter().map(|(sequence, _)| *sequence).collect();
     let deposits = engine.deposits().front(limit);
     let mut refused: Vec<Removed> = Vec::new();
@@ -318,6 +323,7 @@ impl Sealed {
             shape: self.shape,
             time: witness.header.time,
             assets_root: witness.header.assets_root,
+            oracle: witness.header.oracle,
             commitment: witness.data_commitment(),
             old: witness.old,
             new: witness.new,

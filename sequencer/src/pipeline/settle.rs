@@ -5,9 +5,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use subrosa_protocol::Fr;
 use subrosa_protocol::batch::PublishedBatch;
 
 use super::rewind::rewind;
+use super::watch::follow;
 use super::{Backoff, CHAIN, Failure, blocking, chain_time, reading};
 use crate::engine::{BatchEventKind, Engine};
 use crate::health::Halt;
@@ -15,6 +17,7 @@ use crate::ports::{ProvenBatch, RollupView, SettlementError};
 use crate::store::StoreError;
 use crate::store::tables::{BatchRecord, Batches, Jobs, Proofs, Stage, Stages, Submissions};
 use crate::telemetry;
+use crate::wire::word;
 
 /// Health entry for a batch that the contract does not take yet.
 const EARLY: &str = "settlement_time";
@@ -155,6 +158,9 @@ async fn stale(
     if view.assets_root != record.assets_root {
         return Ok(Some("the assets root has changed"));
     }
+    if record.oracle != Fr::from(0u64) && !engine.oracle().knows(&word(&record.oracle)) {
+        return Ok(Some("the chain has taken its price snapshot back"));
+    }
     let head = engine
         .ports
         .settlement
@@ -248,6 +254,10 @@ async fn refused(
     record: &BatchRecord,
     reason: String,
 ) -> Result<Step, Failure> {
+    if record.oracle != Fr::from(0u64) {
+        // It may just have been taken back.
+        follow(engine).await.map(|_| ())?;
+    }
     let settlement = &engine.ports.settlement;
     let view = settlement
         .rollup()

@@ -1,22 +1,40 @@
-//! Follows the chain: the assets root, and the vault's deposit queue.
+//! Follows the chain: the assets root, the vault's deposit queue, and the price oracle.
 
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Instant;
 
-use super::{Backoff, CHAIN, Failure, blocking, reading};
+use super::{Backoff, CHAIN, Failure, blocking, chain_time, reading};
 use crate::engine::{Engine, Registry};
 use crate::health::Halt;
-use crate::ports::QueuedDeposit;
-use crate::store::tables::Deposits;
+use crate::oracle::{LogError, Oracle};
+use crate::ports::{OracleLog, QueuedDeposit};
+use crate::store::StoreError;
+use crate::store::tables::{Bytes, Deposits, Meta, MetaKey, PriceSnapshots, Value};
 use crate::telemetry;
+use crate::wire::Word;
 
 /// Deposits fetched at once.
 const PAGE: u64 = 256;
 
+/// Health entry for a price oracle that cannot be followed. Nothing else waits for it.
+const ORACLE: &str = "price_oracle";
+
+/// What is wrong with a snapshot that is not taken for one.
+const NOT_ITS_DIGEST: &str = "the digest of a price snapshot is not that of its contents";
+
+/// Blocks by which the stored place in the oracle's log may be behind, so that not every poll writes.
+const ORACLE_LAG: u64 = 1_024;
+
 /// Polls until cancelled or halted.
 pub(crate) async fn run(engine: Arc<Engine>) {
     let mut backoff = Backoff::new(&engine);
+    let mut oracle = Following {
+        backoff: Backoff::new(&engine),
+        due: Instant::now(),
+    };
     loop {
-        let result = poll(&engine).await;
+        let result = poll(&engine, &mut oracle).await;
         let again = match result {
             Ok(()) => {
                 backoff.reset();
@@ -41,7 +59,13 @@ pub(crate) async fn run(engine: Arc<Engine>) {
     }
 }
 
-async fn poll(engine: &Arc<Engine>) -> Result<(), Failure> {
+/// When to read the oracle's log. A failure may mean reading all of it, which is not done at each poll.
+struct Following {
+    backoff: Backoff,
+    due: Instant,
+}
+
+async fn poll(engine: &Arc<Engine>, oracle: &mut Following) -> Result<(), Failure> {
     let at = engine.cursor().seal;
     let view = engine
         .ports
@@ -86,9 +110,86 @@ async fn poll(engine: &Arc<Engine>) -> Result<(), Failure> {
         drop(gate);
     }
     telemetry::deposits_waiting(engine.deposits().len());
+    if oracle.due <= Instant::now() {
+        match follow(engine).await {
+            Ok(refused) => {
+                oracle.backoff.reset();
+                match refused {
+                    0 => engine.health.restore(ORACLE),
+                    _ => engine.health.degrade(ORACLE, NOT_ITS_DIGEST.into()),
+                }
+            }
+            Err(Failure::Transient(reason)) => {
+                engine.health.degrade(ORACLE, reason);
+                oracle.due = Instant::now() + oracle.backoff.step();
+            }
+            Err(halt) => return Err(halt),
+        }
+    }
     engine.wake_settle.notify_one();
     engine.wake_seal.notify_one();
     Ok(())
+}
+
+/// Follows the oracle's log to its end. Returns how many snapshots in its newest part are none.
+pub(super) async fn follow(engine: &Arc<Engine>) -> Result<usize, Failure> {
+    let _gate = engine.oracle_gate.lock().await;
+    let from = engine.oracle().cursor().from;
+    let log = engine.ports.settlement.oracle_log(from).await;
+    let log = log.map_err(|error| Failure::Transient(error.to_string()))?;
+    engine.saw_time(log.head.timestamp);
+    blocking(engine, "watch", move |engine| follow_log(engine, &log))
+        .await
+        .map_err(Failure::Final)?
+        .map_err(|error| Failure::Transient(error.to_string()))
+}
+
+fn follow_log(engine: &Engine, log: &OracleLog) -> Result<Result<usize, LogError>, Halt> {
+    let clock = chain_time(engine, log.head.timestamp);
+    let before = engine.oracle();
+    let (mut next, refused) = match before.follow(log, clock) {
+        Ok(followed) => followed,
+        Err(LogError::Behind) => return Ok(Err(LogError::Behind)),
+        Err(error) => {
+            engine.set_oracle(before.anew());
+            return Ok(Err(error));
+        }
+    };
+    let outdated = next.outdated(clock);
+    if !outdated.is_empty() {
+        next.forget(&engine.pool().forget_snapshots(outdated));
+    }
+    let changed = next.known() != before.known();
+    if changed || next.is_ahead(ORACLE_LAG) {
+        write_oracle(engine, &before, &next).map_err(|error| Halt::Store {
+            detail: error.to_string(),
+        })?;
+        next.stored();
+    }
+    if changed {
+        engine.pool().set_snapshots(next.times());
+        tracing::info!(known = next.known().len(), "price snapshots");
+    }
+    engine.set_oracle(next);
+    Ok(Ok(refused))
+}
+
+/// One synced write: the snapshots that are new, those that are gone, and the place in the log.
+fn write_oracle(engine: &Engine, before: &Oracle, next: &Oracle) -> Result<(), StoreError> {
+    let mut changes = engine.store.change();
+    let ids: HashSet<Word> = next.known().iter().map(|known| known.id).collect();
+    for gone in before
+        .known()
+        .iter()
+        .filter(|known| !ids.contains(&known.id))
+    {
+        changes.delete::<PriceSnapshots>(&gone.id)?;
+    }
+    for known in next.known().iter().filter(|known| !before.holds(known)) {
+        changes.put::<PriceSnapshots>(&known.id, &known.record())?;
+    }
+    changes.put::<Meta>(&MetaKey::Oracle, &Bytes(next.cursor().encode()))?;
+    changes.commit()
 }
 
 fn store(engine: &Engine, page: Vec<QueuedDeposit>) -> Result<(), Halt> {

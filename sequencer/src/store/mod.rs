@@ -17,7 +17,7 @@ pub use codec::CodecError;
 use tables::{Key, Table, Value};
 
 /// Version of the store's layout.
-pub const SCHEMA: u64 = 1;
+pub const SCHEMA: u64 = 2;
 
 /// Why the store could not answer.
 #[derive(Debug, thiserror::Error)]

@@ -12,12 +12,14 @@ use subrosa_protocol::ledger::{Deposit, Ledger, ReplayError, State};
 use subrosa_protocol::transaction::digest;
 
 use super::tables::{
-    BatchRecord, Batches, Bytes, Deposits, Identity, Jobs, Mempool, Meta, MetaKey, Proofs,
-    Snapshots, Stage, Stages, Submissions, TransactionRecord, Transactions, Value,
+    BatchRecord, Batches, Bytes, Deposits, Identity, Jobs, Mempool, Meta, MetaKey, OracleCursor,
+    PriceSnapshot, PriceSnapshots, Proofs, Snapshots, Stage, Stages, Submissions,
+    TransactionRecord, Transactions, Value,
 };
 use super::{CodecError, SCHEMA, Store, StoreError};
 use crate::engine::Cursor;
 use crate::mempool::Sequenced;
+use crate::oracle::{Known, Oracle};
 use crate::submission::ParsedSubmission;
 use crate::wire::{Word, word};
 
@@ -129,6 +131,12 @@ pub enum RecoveryError {
         /// Sequence number.
         sequence: u64,
     },
+    /// A price snapshot is not the one of its digest.
+    #[error("the price snapshot {digest} is damaged")]
+    PriceSnapshot {
+        /// Digest, hex.
+        digest: String,
+    },
     /// The deposits that wait are not contiguous.
     #[error("deposit {expected} is missing, deposit {found} follows")]
     Deposits {
@@ -151,6 +159,7 @@ pub(crate) struct Recovered {
     pub(crate) next_sequence: u64,
     /// Deposits from the state's deposit count on.
     pub(crate) deposits: Vec<Deposit>,
+    pub(crate) oracle: Oracle,
 }
 
 /// Checks the store and rebuilds memory. An empty store is given its identity first.
@@ -179,6 +188,7 @@ pub(crate) fn recover(
         .map_or(0, |(sequence, _)| sequence + 1)
         .max(last_sequence);
     let deposits = waiting_deposits(store, head.deposit_count)?;
+    let oracle = load_oracle(store)?;
     Ok(Recovered {
         ledger,
         time,
@@ -187,6 +197,7 @@ pub(crate) fn recover(
         unproven,
         next_sequence,
         deposits,
+        oracle,
     })
 }
 
@@ -293,6 +304,9 @@ fn check_batch(
     }
     if header.assets_root != record.assets_root {
         return Err(wrong("the assets root"));
+    }
+    if header.oracle != record.oracle {
+        return Err(wrong("the price snapshot"));
     }
     if published.transactions.len() != record.transactions.len() {
         return Err(wrong("the number of transactions"));
@@ -491,6 +505,36 @@ fn check_mempool(
         mempool.push((sequence, Arc::new(submission)));
     }
     Ok(mempool)
+}
+
+fn load_oracle(store: &Store) -> Result<Oracle, RecoveryError> {
+    let cursor = store.get::<Meta>(&MetaKey::Oracle)?;
+    let cursor = cursor.map(|Bytes(bytes)| OracleCursor::decode(&bytes));
+    let cursor = cursor.transpose().map_err(|source| RecoveryError::Meta {
+        entry: "oracle",
+        source,
+    })?;
+    let mut known = Vec::new();
+    for entry in store.range::<PriceSnapshots>(&Word::default())? {
+        let (id, record) = entry?;
+        let PriceSnapshot {
+            block,
+            place,
+            snapshot,
+        } = record;
+        if word(&snapshot.digest()) != id {
+            let digest = hex::encode(id);
+            return Err(RecoveryError::PriceSnapshot { digest });
+        }
+        let snapshot = Arc::new(snapshot);
+        known.push(Known {
+            block,
+            place,
+            id,
+            snapshot,
+        });
+    }
+    Ok(Oracle::restored(cursor.unwrap_or_default(), known))
 }
 
 /// Stored deposits from `first` on.

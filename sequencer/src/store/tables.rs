@@ -5,6 +5,7 @@ use subrosa_protocol::Fr;
 use subrosa_protocol::asset::AssetId;
 use subrosa_protocol::batch::Shape;
 use subrosa_protocol::ledger::{Deposit, State};
+use subrosa_protocol::market::{MARKETS, Markets, Snapshot};
 
 use super::codec::{CodecError, Reader, Writer};
 use crate::admission::FinalRejection;
@@ -86,6 +87,8 @@ tables! {
     Mempool = "mempool": u64 => Bytes;
     /// Messages in the mailbox by sequence number.
     Messages = "messages": u64 => MessageRecord;
+    /// Price snapshots of the chain's oracle, by digest.
+    PriceSnapshots = "price_snapshots": Word => PriceSnapshot;
     /// The vault's deposit queue as far as it was seen, by index.
     Deposits = "deposits": u64 => Deposit;
 }
@@ -101,6 +104,8 @@ pub enum MetaKey {
     Head,
     /// Sequence number of the mailbox's next message, once there was one.
     Mailbox,
+    /// [`OracleCursor`], once the oracle's log was read.
+    Oracle,
 }
 
 impl Key for MetaKey {
@@ -110,6 +115,7 @@ impl Key for MetaKey {
             Self::Identity => b"identity".to_vec(),
             Self::Head => b"head".to_vec(),
             Self::Mailbox => b"mailbox".to_vec(),
+            Self::Oracle => b"oracle".to_vec(),
         }
     }
 
@@ -119,6 +125,7 @@ impl Key for MetaKey {
             b"identity" => Ok(Self::Identity),
             b"head" => Ok(Self::Head),
             b"mailbox" => Ok(Self::Mailbox),
+            b"oracle" => Ok(Self::Oracle),
             _ => Err(CodecError::Field("meta key")),
         }
     }
@@ -265,6 +272,8 @@ pub struct BatchRecord {
     pub time: u64,
     /// The assets root it was sealed under.
     pub assets_root: Fr,
+    /// Digest of its price snapshot, or 0.
+    pub oracle: Fr,
     /// c = H(DATA; words).
     pub commitment: Fr,
     /// State before.
@@ -283,6 +292,7 @@ impl Value for BatchRecord {
             .u8(u8::try_from(self.shape.slots()).expect("a shape has at most 64 slots"))
             .u64(self.time)
             .fr(&self.assets_root)
+            .fr(&self.oracle)
             .fr(&self.commitment);
         writer = put_state(writer, &self.old);
         writer = put_state(writer, &self.new);
@@ -300,6 +310,7 @@ impl Value for BatchRecord {
             Shape::from_slots(reader.u8()?.into()).ok_or(CodecError::Field("number of slots"))?;
         let time = reader.u64()?;
         let assets_root = reader.fr()?;
+        let oracle = reader.fr()?;
         let commitment = reader.fr()?;
         let old = take_state(&mut reader)?;
         let new = take_state(&mut reader)?;
@@ -316,6 +327,7 @@ impl Value for BatchRecord {
             shape,
             time,
             assets_root,
+            oracle,
             commitment,
             old,
             new,
@@ -424,6 +436,97 @@ impl Value for MessageRecord {
         };
         reader.end()?;
         Ok(value)
+    }
+}
+
+/// Where the log of the chain's price oracle is read on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OracleCursor {
+    /// First block to read.
+    pub from: u64,
+    /// The words of the markets before it.
+    pub words: [Fr; MARKETS],
+}
+
+impl Default for OracleCursor {
+    /// Before the first block there are no markets.
+    fn default() -> Self {
+        Self {
+            from: 0,
+            words: [Fr::from(0u64); MARKETS],
+        }
+    }
+}
+
+fn put_words(writer: Writer, words: &[Fr]) -> Writer {
+    words.iter().fold(writer, Writer::fr)
+}
+
+fn take_words<const N: usize>(reader: &mut Reader<'_>) -> Result<[Fr; N], CodecError> {
+    let mut words = [Fr::from(0u64); N];
+    for word in &mut words {
+        *word = reader.fr()?;
+    }
+    Ok(words)
+}
+
+impl Value for OracleCursor {
+    fn encode(&self) -> Vec<u8> {
+        let writer = Writer::versioned(VALUE_VERSION).u64(self.from);
+        put_words(writer, &self.words).finish()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        let mut reader = Reader::versioned(bytes, VALUE_VERSION)?;
+        let value = Self {
+            from: reader.u64()?,
+            words: take_words(&mut reader)?,
+        };
+        reader.end()?;
+        Ok(value)
+    }
+}
+
+/// A price snapshot with its place in the oracle's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PriceSnapshot {
+    /// Its block.
+    pub block: u64,
+    /// Place among the block's events.
+    pub place: u32,
+    /// What it says.
+    pub snapshot: Snapshot,
+}
+
+impl Value for PriceSnapshot {
+    fn encode(&self) -> Vec<u8> {
+        let writer = Writer::versioned(VALUE_VERSION)
+            .u64(self.block)
+            .u32(self.place)
+            .u64(self.snapshot.time);
+        let writer = put_words(writer, &self.snapshot.markets.words());
+        put_words(writer, &self.snapshot.price_words()).finish()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        let mut reader = Reader::versioned(bytes, VALUE_VERSION)?;
+        let block = reader.u64()?;
+        let place = reader.u32()?;
+        let time = reader.u64()?;
+        let markets = Markets::from_words(&take_words(&mut reader)?)
+            .map_err(|_| CodecError::Field("market"))?;
+        let prices = Snapshot::prices_from_words(&take_words(&mut reader)?)
+            .map_err(|_| CodecError::Field("price"))?;
+        reader.end()?;
+        Ok(Self {
+            block,
+            place,
+            snapshot: Snapshot {
+                time,
+                markets,
+                prices,
+            },
+        })
     }
 }
 

@@ -17,10 +17,10 @@ use crate::{
     account::Account,
     contracts::{AssetRegistry, PriceOracle, Rollup, Vault},
     error::L1Error,
-    transport::{Head, Mined, Outgoing, Transport},
+    transport::{FoundLog, Head, Mined, Outgoing, Transport},
     view::{
-        Accepted, DepositReceipt, QueuedDeposit, Receipt, RollupView, SettledBatch, Settlement,
-        TokenMetadata,
+        Accepted, DepositReceipt, OracleChange, OracleEvent, OracleLog, QueuedDeposit, Receipt,
+        RollupView, SettledBatch, Settlement, TokenMetadata,
     },
     words::{from_word, from_words, to_word},
 };
@@ -86,6 +86,8 @@ pub trait L1: Send + Sync + 'static {
     async fn token_metadata(&self, asset: AssetId) -> Result<TokenMetadata, L1Error>;
     /// The last price snapshot, if one was taken.
     async fn snapshot(&self) -> Result<Option<Snapshot>, L1Error>;
+    /// What the price oracle's log holds from block `from` on.
+    async fn oracle_log(&self, from: u64) -> Result<OracleLog, L1Error>;
     /// When the snapshot with this digest was taken, Unix seconds, if it was.
     async fn snapshot_time(&self, digest: &subrosa_protocol::Fr) -> Result<Option<u64>, L1Error>;
     /// Takes a price snapshot; any account may.
@@ -159,12 +161,16 @@ impl<T: Transport> Client<T> {
         Ok((mined, length))
     }
 
+    async fn rollup_logs(&self, topics: Vec<B256>) -> Result<Vec<FoundLog>, L1Error> {
+        self.transport.logs(self.contracts.rollup, topics, 0).await
+    }
+
     /// Registered shapes that are not retired, with their ids, in order of registration. Ids are never
     /// reused, so a new key for a size has a new id.
     async fn shapes(&self) -> Result<Vec<(u32, Shape)>, L1Error> {
         let topics = vec![Rollup::ShapeRegistered::SIGNATURE_HASH];
         let mut shapes = Vec::new();
-        for found in self.transport.logs(self.contracts.rollup, topics).await? {
+        for found in self.rollup_logs(topics).await? {
             let event = Rollup::ShapeRegistered::decode_log(&found.log)
                 .map_err(|e| L1Error::Protocol(format!("ShapeRegistered: {e}")))?;
             let (shape, retired) = self.shape(event.shape).await?;
@@ -195,7 +201,7 @@ impl<T: Transport> Client<T> {
             Rollup::BatchAccepted::SIGNATURE_HASH,
             B256::from(U256::from(index)),
         ];
-        let logs = self.transport.logs(self.contracts.rollup, topics).await?;
+        let logs = self.rollup_logs(topics).await?;
         let Some(found) = logs.into_iter().next_back() else {
             return Ok(None);
         };
@@ -608,6 +614,21 @@ impl<T: Transport> L1 for Client<T> {
         Ok(Some(snapshot))
     }
 
+    async fn oracle_log(&self, from: u64) -> Result<OracleLog, L1Error> {
+        let oracle = self.oracle().await?;
+        // Before the log: what the log has up to this block is then all there is.
+        let head = self.transport.head().await?;
+        let logs = self.transport.logs(oracle, Vec::new(), from).await?;
+        let mut events = Vec::new();
+        for found in &logs {
+            if let Some(change) = oracle_change(found)? {
+                let block = found.block;
+                events.push(OracleEvent { block, change });
+            }
+        }
+        Ok(OracleLog { head, events })
+    }
+
     async fn snapshot_time(&self, digest: &subrosa_protocol::Fr) -> Result<Option<u64>, L1Error> {
         let oracle = self.oracle().await?;
         let call = PriceOracle::timeOfCall {
@@ -630,6 +651,30 @@ impl<T: Transport> L1 for Client<T> {
             .await?;
         Ok(receipt(&mined, length))
     }
+}
+
+/// What an event of the price oracle says of markets and snapshots; feeds and ownership are its own matter.
+fn oracle_change(found: &FoundLog) -> Result<Option<OracleChange>, L1Error> {
+    let topic = found.log.topics().first().copied();
+    if topic == Some(PriceOracle::MarketSet::SIGNATURE_HASH) {
+        let event = PriceOracle::MarketSet::decode_log(&found.log)
+            .map_err(|e| L1Error::Protocol(format!("MarketSet: {e}")))?;
+        return Ok(Some(OracleChange::Market {
+            id: event.id,
+            word: from_word(event.word)?,
+        }));
+    }
+    if topic == Some(PriceOracle::Snapshot::SIGNATURE_HASH) {
+        let event = PriceOracle::Snapshot::decode_log(&found.log)
+            .map_err(|e| L1Error::Protocol(format!("Snapshot: {e}")))?;
+        return Ok(Some(OracleChange::Snapshot {
+            digest: from_word(event.digest)?,
+            time: event.time.to::<u64>(),
+            market_root: from_word(event.marketRoot)?,
+            prices: from_words(&event.prices)?,
+        }));
+    }
+    Ok(None)
 }
 
 /// The point that assets without an auditor carry, as the registry's constructor takes it.

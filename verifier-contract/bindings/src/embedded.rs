@@ -194,6 +194,7 @@ impl Chain {
                 self.calldata.insert(hash, data);
                 self.logs.extend(logs.iter().map(|log: &Log| FoundLog {
                     log: log.clone(),
+                    block: number,
                     transaction: hash,
                 }));
                 Ok(Mined {
@@ -244,10 +245,15 @@ impl Transport for EmbeddedTransport {
         self.with(|chain| chain.send(from.address(), outgoing))
     }
 
-    async fn logs(&self, address: Address, topics: Vec<B256>) -> Result<Vec<FoundLog>, L1Error> {
+    async fn logs(
+        &self,
+        address: Address,
+        topics: Vec<B256>,
+        from: u64,
+    ) -> Result<Vec<FoundLog>, L1Error> {
         Ok(self.with(|chain| {
-            chain
-                .logs
+            let first = chain.logs.partition_point(|found| found.block < from);
+            chain.logs[first..]
                 .iter()
                 .filter(|found| {
                     found.log.address == address && found.log.topics().starts_with(&topics)

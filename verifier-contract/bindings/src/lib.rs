@@ -23,8 +23,8 @@ pub use error::L1Error;
 pub use rpc::RpcTransport;
 pub use transport::{Head, Transport};
 pub use view::{
-    Accepted, DepositReceipt, QueuedDeposit, Receipt, RollupView, SettledBatch, Settlement,
-    TokenMetadata,
+    Accepted, DepositReceipt, OracleChange, OracleEvent, OracleLog, QueuedDeposit, Receipt,
+    RollupView, SettledBatch, Settlement, TokenMetadata,
 };
 
 /// The L1 in process.

@@ -151,8 +151,13 @@ impl Transport for RpcTransport {
         })
     }
 
-    async fn logs(&self, address: Address, topics: Vec<B256>) -> Result<Vec<FoundLog>, L1Error> {
-        let mut filter = Filter::new().address(address).from_block(0u64);
+    async fn logs(
+        &self,
+        address: Address,
+        topics: Vec<B256>,
+        from: u64,
+    ) -> Result<Vec<FoundLog>, L1Error> {
+        let mut filter = Filter::new().address(address).from_block(from);
         for (place, topic) in topics.into_iter().enumerate().take(4) {
             filter.topics[place] = topic.into();
         }
@@ -163,11 +168,12 @@ impl Transport for RpcTransport {
             .map_err(|e| failure("logs", e))?;
         logs.into_iter()
             .map(|log| {
-                let transaction = log
-                    .transaction_hash
-                    .ok_or_else(|| L1Error::Protocol("a pending log".into()))?;
+                let place = log.transaction_hash.zip(log.block_number);
+                let (transaction, block) =
+                    place.ok_or_else(|| L1Error::Protocol("a pending log".into()))?;
                 Ok(FoundLog {
                     log: log.inner,
+                    block,
                     transaction,
                 })
             })

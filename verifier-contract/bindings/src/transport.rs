@@ -46,6 +46,8 @@ pub struct Mined {
 pub struct FoundLog {
     /// The log.
     pub log: Log,
+    /// Its block.
+    pub block: u64,
     /// Hash of its transaction.
     pub transaction: B256,
 }
@@ -66,8 +68,13 @@ pub trait Transport: Send + Sync + 'static {
     ) -> Result<Bytes, L1Error>;
     /// Sends a transaction and waits until it is mined; a revert is [`L1Error::Rejected`].
     async fn send(&self, from: &Account, outgoing: Outgoing) -> Result<Mined, L1Error>;
-    /// Logs of `address` whose first topics are `topics`, oldest first.
-    async fn logs(&self, address: Address, topics: Vec<B256>) -> Result<Vec<FoundLog>, L1Error>;
+    /// Logs of `address` whose first topics are `topics`, from block `from` on, oldest first.
+    async fn logs(
+        &self,
+        address: Address,
+        topics: Vec<B256>,
+        from: u64,
+    ) -> Result<Vec<FoundLog>, L1Error>;
     /// Calldata of a mined transaction.
     async fn calldata(&self, transaction: B256) -> Result<Option<Bytes>, L1Error>;
     /// Wei held by an account.
@@ -97,8 +104,13 @@ impl<T: Transport + ?Sized> Transport for std::sync::Arc<T> {
         (**self).send(from, outgoing).await
     }
 
-    async fn logs(&self, address: Address, topics: Vec<B256>) -> Result<Vec<FoundLog>, L1Error> {
-        (**self).logs(address, topics).await
+    async fn logs(
+        &self,
+        address: Address,
+        topics: Vec<B256>,
+        from: u64,
+    ) -> Result<Vec<FoundLog>, L1Error> {
+        (**self).logs(address, topics, from).await
     }
 
     async fn calldata(&self, transaction: B256) -> Result<Option<Bytes>, L1Error> {

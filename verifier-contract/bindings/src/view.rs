@@ -5,7 +5,10 @@ use subrosa_protocol::{
     asset::AssetId,
     batch::{PublishedBatch, Shape},
     ledger::Deposit,
+    market::PRICE_WORDS,
 };
+
+use crate::transport::Head;
 
 /// The rollup contract's state and its surroundings, read at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +75,47 @@ pub struct SettledBatch {
     pub new_state: Fr,
     /// Hash of the L1 transaction.
     pub tx: [u8; 32],
+}
+
+/// What the price oracle's log holds from some block on.
+#[derive(Debug, Clone)]
+pub struct OracleLog {
+    /// The newest block, read before the log.
+    pub head: Head,
+    /// Oldest first.
+    pub events: Vec<OracleEvent>,
+}
+
+/// A change of the price oracle, in a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OracleEvent {
+    /// The block.
+    pub block: u64,
+    /// What changed.
+    pub change: OracleChange,
+}
+
+/// What changes in the price oracle, as the event says it; nothing of it is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OracleChange {
+    /// A market's word was set; 0 is none.
+    Market {
+        /// Its number.
+        id: u8,
+        /// The word.
+        word: Fr,
+    },
+    /// A snapshot was taken, of the markets as they were.
+    Snapshot {
+        /// Its digest.
+        digest: Fr,
+        /// When, Unix seconds.
+        time: u64,
+        /// Root of the markets' words.
+        market_root: Fr,
+        /// The words of prices.
+        prices: [Fr; PRICE_WORDS],
+    },
 }
 
 /// A mined transaction.

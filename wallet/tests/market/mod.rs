@@ -21,8 +21,8 @@ use axum::{
 };
 use serde_json::{Value, json};
 use subrosa_bindings::{
-    Accepted, Account, Contracts, DepositReceipt, Head, L1, L1Error, QueuedDeposit, Receipt,
-    RollupView, SettledBatch, Settlement, TokenMetadata,
+    Accepted, Account, Contracts, DepositReceipt, Head, L1, L1Error, OracleLog, QueuedDeposit,
+    Receipt, RollupView, SettledBatch, Settlement, TokenMetadata,
 };
 use subrosa_protocol::{
     Fr,
@@ -379,6 +379,9 @@ impl L1 for Market {
     }
     async fn snapshot(&self) -> Result<Option<Snapshot>, L1Error> {
         Ok(None)
+    }
+    async fn oracle_log(&self, _: u64) -> Result<OracleLog, L1Error> {
+        never()
     }
     async fn snapshot_time(&self, _: &Fr) -> Result<Option<u64>, L1Error> {
         Ok(None)
