@@ -53,7 +53,7 @@ struct Course {
 }
 
 fn course(portfolio: &Portfolio, loan: &LoanLine) -> Course {
-    let market = market_of(scenario, loan);
+    let market = market_of(portfolio, loan);
     let mut collateral = units(&loan.collateral, &loan.collateral_amount);
     let mut debt = units(&loan.debt, &loan.principal);
     let opens = portfolio.days.iter().position(|d| d.label == loan.opens);

@@ -3,12 +3,11 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Amount, Asset, GatewayClient, Problem};
+use super::{Amount, GatewayClient, Problem};
 
-/// An asset with an amount, as the gateway states it.
+/// How much of an asset, as the gateway states it.
 #[derive(Clone, Debug, Deserialize)]
 pub(in crate::demo) struct Held {
-    pub(in crate::demo) asset: Asset,
     pub(in crate::demo) amount: String,
 }
 
