@@ -255,13 +255,12 @@ impl<'a> Followed<'a> {
         self.agree(&loan.id, "open", |_| true).await
     }
 
-    /// Waits until both sides show a loan at a price of this time. `None` if the lender's wallet is liquidating it,
-    /// or has.
+    /// Waits until both sides show a loan at a price of this time. `None` if the lender's wallet has liquidated it.
     async fn priced(&mut self, id: &str, time: u64) -> anyhow::Result<Option<Loan>> {
         let since = Instant::now();
         loop {
             let (lent, owed) = self.both(id).await?;
-            if matches!(lent.status.as_str(), "submitted" | "liquidated") {
+            if lent.status == "liquidated" {
                 return Ok(None);
             }
             self.remember(&lent)?;

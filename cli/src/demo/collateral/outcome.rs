@@ -141,3 +141,61 @@ pub(in crate::demo) fn check(outcomes: &[Outcome]) -> anyhow::Result<()> {
     ensure!(wrong.is_empty(), "{}", wrong.join("; "));
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::collateral::{Portfolio, loans::OnCall};
+    use crate::demo::{LOANS, MARKETS, PRICES};
+
+    /// The committed loans, each ended as the file says, with a loss of 1,500 base units where there is one.
+    fn as_the_file_says() -> Vec<Outcome> {
+        let portfolio = Portfolio::parse(PRICES, MARKETS, LOANS).unwrap();
+        let asset = |symbol: &str, decimals| Asset {
+            id: 0,
+            symbol: symbol.to_owned(),
+            decimals,
+        };
+        let outcome = |line: &LoanLine| Outcome {
+            collateral: asset(&line.collateral, 6),
+            debt: asset(&line.debt, if line.debt == "dUSD" { 6 } else { 0 }),
+            sums: Sums {
+                calls: line.calls,
+                met: if line.on_call == OnCall::Ignore {
+                    0
+                } else {
+                    line.calls
+                },
+                loss: if line.end == End::Lost { 1_500 } else { 0 },
+                ..Sums::default()
+            },
+            end: line.end,
+            day: line.opens.clone(),
+            line: line.clone(),
+        };
+        portfolio.loans.iter().map(outcome).collect()
+    }
+
+    #[test]
+    fn the_figures_are_those_of_the_outcomes() {
+        let figures = figures(&as_the_file_says());
+        assert_eq!(figures["loans"], 15);
+        assert_eq!(figures["liquidations"], 7);
+        assert_eq!(figures["lender_losses"]["dJPY"], "3000");
+        assert_eq!(figures["lender_losses"]["dUSD"], "0");
+        assert_eq!(figures["loans_closed"], 8);
+    }
+
+    #[test]
+    fn another_outcome_fails() {
+        let mut outcomes = as_the_file_says();
+        assert!(check(&outcomes).is_ok());
+        outcomes[3].sums.calls += 1;
+        outcomes[4].end = End::Liquidated;
+        let wrong = check(&outcomes).unwrap_err().to_string();
+        assert!(
+            wrong.contains("loan 4") && wrong.contains("loan 5"),
+            "{wrong}"
+        );
+    }
+}
