@@ -27,7 +27,7 @@ use subrosa_sequencer::{
     Config, Ports, Sequencer,
     adapters::{Groth16Verifier, L1Settlement},
 };
-use subrosa_wallet::{Gateway, Token, Wallet, WalletConfig, keystore};
+use subrosa_wallet::{Gateway, Token, Wallet, WalletConfig, Watch, keystore};
 
 use crate::{
     config::layered,
@@ -240,6 +240,9 @@ pub(crate) struct WalletArguments {
     /// The fee to offer, base units of the fee asset.
     #[arg(long, default_value_t = 0)]
     fee: u128,
+    /// Liquidate loans that this institution has given by itself, as soon as they can be.
+    #[arg(long)]
+    watch_liquidate: bool,
     /// Use this well-known development account on L1; otherwise `SUBROSA_ACCOUNT_KEY` is the key.
     #[arg(long)]
     development_account: Option<usize>,
@@ -331,6 +334,9 @@ async fn run_wallet(keys: &Keys, arguments: WalletArguments) -> anyhow::Result<(
         network,
         sequencer: arguments.sequencer,
         fee: arguments.fee,
+        watch: Watch {
+            liquidate: arguments.watch_liquidate,
+        },
     };
     let l1 = deployment.client(None).await?;
     let prover = Arc::new(TimedProver::new(transaction));

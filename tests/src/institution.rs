@@ -59,6 +59,7 @@ impl Institution {
             network: Network::Development,
             sequencer: sequencer.to_owned(),
             fee: FEE,
+            watch: subrosa_wallet::Watch::default(),
         };
         let l1 = chain.client(deployed.contracts, None);
         let wallet = Wallet::open(

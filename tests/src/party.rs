@@ -161,6 +161,8 @@ impl Party {
             fee_asset: DOLLAR,
             fee: FEE,
             expiry: now() + 3600,
+            now: now(),
+            snapshot: None,
         }
     }
 

@@ -293,10 +293,7 @@ impl Composer<'_> {
     /// The terms of an opening, our side of it and our role, if it makes sense and is ours.
     fn opening(&self, agreement: &Agreement) -> Result<(swap::Terms, Side, Role), ComposeError> {
         let foreign = |_| ComposeError::Foreign;
-        agreement
-            .loan
-            .check()
-            .map_err(|_| ComposeError::Foreign)?;
+        agreement.loan.check().map_err(|_| ComposeError::Foreign)?;
         let role = Role::of(&self.keys.owner, &agreement.loan).ok_or(ComposeError::Foreign)?;
         let side = match role {
             Role::Borrower => agreement.borrower_side,

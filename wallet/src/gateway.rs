@@ -4,6 +4,8 @@ mod api;
 mod body;
 mod document;
 mod events;
+mod lending;
+mod lending_views;
 mod problem;
 mod trading;
 mod trading_views;
@@ -158,6 +160,16 @@ fn router(wallet: Arc<Wallet>, token: Token, stop: CancellationToken) -> Router 
         .route("/v1/quotes/{id}/cancel", post(trading::cancel_quote))
         .route("/v1/swaps", get(trading::swaps).post(trading::propose))
         .route("/v1/swaps/{id}", get(trading::swap))
+        .route("/v1/markets", get(lending::markets))
+        .route("/v1/loans", get(lending::loans).post(lending::propose))
+        .route("/v1/loans/{id}", get(lending::loan))
+        .route("/v1/loans/{id}/accept", post(lending::accept))
+        .route("/v1/loans/{id}/decline", post(lending::decline))
+        .route("/v1/loans/{id}/cancel", post(lending::cancel))
+        .route("/v1/loans/{id}/collateral", post(lending::collateral))
+        .route("/v1/loans/{id}/repay", post(lending::repay))
+        .route("/v1/loans/{id}/close", post(lending::close))
+        .route("/v1/loans/{id}/liquidate", post(lending::liquidate))
         .route_layer(authorized)
         .with_state(wallet);
     Router::new()

@@ -26,5 +26,5 @@ mod store;
 
 pub use error::WalletError;
 pub use gateway::{Gateway, Token};
-pub use service::{Wallet, WalletConfig};
+pub use service::{Wallet, WalletConfig, Watch};
 pub use store::StoreError;

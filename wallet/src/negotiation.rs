@@ -1,12 +1,14 @@
-//! How a swap comes about (specification: *Swaps*, Negotiation): what wallets write to each other, and where every
-//! request, quote and swap stands. No I/O here: what is to be sent is handed to the caller.
+//! How a swap or a loan comes about (specification: *Swaps*, Negotiation): what wallets write to each other, and where
+//! every request, quote, proposal and swap stands. No I/O here: what is to be sent is handed to the caller.
 //!
 //! - [`payload`]: what a sealed message says;
+//! - [`deal`]: what is offered;
 //! - [`records`]: requests, quotes and swaps as they are kept;
 //! - [`book`]: which of them there are, and what moves them;
 //! - [`events`]: the numbered record of what changed.
 
 pub mod book;
+pub mod deal;
 pub mod events;
 mod id;
 pub mod payload;
@@ -16,6 +18,7 @@ mod stored;
 mod tests;
 
 pub use book::{Book, Letter};
+pub use deal::Deal;
 pub use id::Id;
 pub use payload::{Fixed, Payload};
 pub use records::{Direction, Quote, QuoteStatus, Rfq, RfqStatus, SwapStatus};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{error::Failure, negotiation::Id};
+use crate::{error::Failure, loans::Action, negotiation::Id};
 
 /// What was asked for.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,15 @@ pub enum Request {
     Leg {
         /// The quote that was accepted: what is delivered stands there.
         swap: Id,
+    },
+    /// A step on the position of a loan.
+    Step {
+        /// The loan.
+        loan: Id,
+        /// The state of the position that it is for, and for no other.
+        sequence: u32,
+        /// What is done.
+        action: Action,
     },
     /// A merge of notes that another operation, or a quote, waits for.
     Merge,

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use subrosa_protocol::{
     Fr,
     asset::AssetId,
+    market::{MARKETS, Market, Markets, PRICE_BITS, Snapshot},
     message::{MESSAGE_LEN, SealedMessage},
 };
 use thiserror::Error;
@@ -249,6 +250,70 @@ impl SequencerClient {
             next: wire.next,
             head: wire.head,
         })
+    }
+
+    /// The latest price snapshot that L1 has, if it has one. Everybody is told the same, so that the question tells
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`SequencerError`], also if what it says has another digest than it says.
+    pub async fn snapshot(&self) -> Result<Option<Snapshot>, SequencerError> {
+        #[derive(Deserialize)]
+        struct WireMarket {
+            collateral: u16,
+            debt: u16,
+            haircut: u16,
+            initial: u32,
+            maintenance: u32,
+            bonus: u16,
+            max_age: u32,
+        }
+        #[derive(Deserialize)]
+        struct Wire {
+            digest: String,
+            time: u64,
+            markets: Vec<Option<WireMarket>>,
+            prices: Vec<Option<String>>,
+        }
+        let wire: Wire = match self.get("/v1/oracle").await {
+            Ok(wire) => wire,
+            Err(SequencerError::Refused { code, .. }) if code == "not_found" => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let malformed = |what: &str| SequencerError::Protocol(format!("snapshot: {what}"));
+        if wire.markets.len() != MARKETS || wire.prices.len() != MARKETS {
+            return Err(malformed("number of markets"));
+        }
+        let mut snapshot = Snapshot {
+            time: wire.time,
+            markets: Markets::default(),
+            prices: [0; MARKETS],
+        };
+        for (market, wire) in snapshot.markets.0.iter_mut().zip(wire.markets) {
+            let Some(wire) = wire else { continue };
+            let told = Market {
+                collateral: AssetId(wire.collateral),
+                debt: AssetId(wire.debt),
+                haircut: wire.haircut,
+                initial: wire.initial,
+                maintenance: wire.maintenance,
+                bonus: wire.bonus,
+                max_age: wire.max_age,
+            };
+            told.check().map_err(|e| malformed(&e.to_string()))?;
+            *market = Some(told);
+        }
+        for (price, wire) in snapshot.prices.iter_mut().zip(wire.prices) {
+            let Some(text) = wire else { continue };
+            *price = text.parse().map_err(|_| malformed("price"))?;
+            if *price >> PRICE_BITS != 0 {
+                return Err(malformed("price"));
+            }
+        }
+        if element(&wire.digest) != Some(snapshot.digest()) {
+            return Err(malformed("digest"));
+        }
+        Ok(Some(snapshot))
     }
 
     /// The code with which the sequencer dropped an accepted transaction, if it did. `digest` is 0x hex.

@@ -4,12 +4,17 @@
 mod ask;
 mod carry;
 mod fate;
+mod lending;
+mod lent;
 mod mailbox;
 mod prepare;
 mod scan;
 mod shown;
 mod trade;
+mod watching;
 
+pub use lending::LoanOrder;
+pub use lent::{LoanLine, MarketLine};
 pub use shown::{Priced, QuoteLine, RfqLine};
 pub use trade::{Inquiry, Occasion, Order};
 
@@ -17,7 +22,7 @@ use std::{
     collections::HashSet,
     path::PathBuf,
     sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use ark_ed_on_bn254::EdwardsAffine;
@@ -62,6 +67,15 @@ pub struct WalletConfig {
     pub sequencer: String,
     /// The fee to offer, base units of the fee asset; at least the sequencer's minimum is paid.
     pub fee: u128,
+    /// What it does by itself.
+    pub watch: Watch,
+}
+
+/// What a wallet does by itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Watch {
+    /// Liquidates loans that the institution has given, as soon as they can be.
+    pub liquidate: bool,
 }
 
 /// An asset as the wallet shows it.
@@ -120,6 +134,10 @@ struct Inner {
     settled: u64,
     /// The latest price snapshot that the sequencer told of.
     snapshot: Option<Snapshot>,
+    /// Those before it, newest first: what a counterpart's leg may name.
+    earlier: Vec<Snapshot>,
+    /// When it was asked.
+    priced: Option<Instant>,
     /// No batch of an earlier time than this can be accepted any more; with all that were accepted applied.
     l1_time: u64,
     /// Nullifiers of the transaction that is being proven: nothing else may be made of its notes meanwhile.
@@ -134,6 +152,7 @@ pub struct Wallet {
     keys: ViewingKey,
     network: Network,
     fee: u128,
+    watch: Watch,
     info: Info,
     client: SequencerClient,
     l1: Arc<dyn L1>,
@@ -202,6 +221,7 @@ impl Wallet {
             keys,
             network: config.network,
             fee: config.fee.max(info.min_fee),
+            watch: config.watch,
             info,
             client,
             l1,
@@ -216,6 +236,8 @@ impl Wallet {
                 state,
                 settled: 0,
                 snapshot: None,
+                earlier: Vec::new(),
+                priced: None,
                 l1_time: 0,
                 proving: HashSet::new(),
                 unsaved: false,
@@ -280,7 +302,9 @@ impl Wallet {
 
     async fn turn(self: &Arc<Self>) -> Result<(), WalletError> {
         self.sync().await?;
+        self.refresh_prices().await;
         self.follow().await?;
+        self.watch_loans().await?;
         self.watch_submitted().await?;
         for id in self.to_submit().await {
             self.submit(&id).await?;

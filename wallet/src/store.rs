@@ -17,7 +17,10 @@ use serde::{Deserialize, Serialize};
 use subrosa_protocol::{derive, keys::Seed};
 use thiserror::Error;
 
-use crate::{negotiation::Book, operation::Operation};
+use crate::{
+    negotiation::{Book, Id},
+    operation::Operation,
+};
 
 /// Bound to each file as associated data, so that nothing else under the key can stand in for it.
 const HEADER: &[u8] = b"subrosa wallet state 1\n";
@@ -70,6 +73,17 @@ pub(crate) struct Mail {
     pub(crate) outbox: Vec<Posted>,
 }
 
+/// What the last events told of a loan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Told {
+    /// The sequence of its position.
+    pub(crate) sequence: u32,
+    /// Whether it has ended.
+    pub(crate) ended: bool,
+    /// Whether it was below the initial margin.
+    pub(crate) margin_call: bool,
+}
+
 /// What is kept.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub(crate) struct State {
@@ -82,6 +96,9 @@ pub(crate) struct State {
     /// Requests, quotes and swaps.
     #[serde(default)]
     pub(crate) book: Book,
+    /// What was told of loans.
+    #[serde(default)]
+    pub(crate) loans: BTreeMap<Id, Told>,
     /// Where the correspondence stands.
     #[serde(default)]
     pub(crate) mail: Mail,

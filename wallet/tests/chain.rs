@@ -3,169 +3,28 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use rand::{SeedableRng as _, rngs::StdRng};
+mod world;
+
 use subrosa_protocol::{
-    Fr,
-    asset::{AssetId, AssetInfo, AssetTree},
-    batch::{PublishedBatch, Shape},
+    asset::AssetId,
     encoding::fr_to_bytes,
     encryption::Memo,
-    keys::{AuditorKey, Seed, SpendKey, ViewingKey, unaudited},
-    ledger::{BatchInput, Config, Deposit, Ledger},
+    keys::{Seed, SpendKey},
+    ledger::Deposit,
     swap::{self, Exchange, Leg, Salt, Side},
-    transaction::{Context, Kind, Transaction},
+    transaction::{Kind, Transaction},
 };
 use subrosa_wallet::{
     chain::{Chain, MovementKind, OwnedNote},
-    compose::{ComposeError, Composed, Composer, Intent, Terms},
+    compose::{ComposeError, Intent},
 };
-
-const DOLLAR: AssetId = AssetId(0);
-const GOLD: AssetId = AssetId(1);
-const FEE: u128 = 10;
-const NOW: u64 = 1_800_000_000;
-
-/// A ledger and its published batches.
-struct World {
-    ledger: Ledger,
-    assets: AssetTree,
-    context: Fr,
-    published: Vec<PublishedBatch>,
-    rng: StdRng,
-}
-
-/// A wallet's keys and view.
-struct Party {
-    keys: ViewingKey,
-    spend: SpendKey,
-    chain: Chain,
-}
-
-impl World {
-    fn new() -> Self {
-        let auditor = AuditorKey::from_seed(&Seed::from_bytes([99; 32])).public();
-        let assets = [(DOLLAR, [1; 20], auditor), (GOLD, [2; 20], unaudited())]
-            .map(|(id, token, auditor)| AssetInfo {
-                id,
-                token,
-                flags: 0,
-                auditor,
-            })
-            .into_iter()
-            .collect();
-        let context = Context {
-            chain_id: 31337,
-            rollup: [7; 20],
-        }
-        .word();
-        Self {
-            ledger: Ledger::new(),
-            assets,
-            context,
-            published: Vec::new(),
-            rng: StdRng::seed_from_u64(5),
-        }
-    }
-
-    fn party(&self, seed: u8) -> Party {
-        let seed = Seed::from_bytes([seed; 32]);
-        let keys = ViewingKey::from_seed(&seed);
-        let mut chain = Chain::new(keys.clone(), self.context);
-        for batch in &self.published {
-            chain.apply(batch, &self.auditors()).unwrap();
-        }
-        Party {
-            keys,
-            spend: SpendKey::from_seed(&seed),
-            chain,
-        }
-    }
-
-    fn auditors(&self) -> Vec<ark_ed_on_bn254::EdwardsAffine> {
-        self.assets.iter().map(|info| info.auditor).collect()
-    }
-
-    fn seal(
-        &mut self,
-        transactions: Vec<Transaction>,
-        deposits: Vec<Deposit>,
-        parties: &mut [&mut Party],
-    ) {
-        let input = BatchInput {
-            shape: Shape::S4,
-            time: NOW,
-            fee_recipient: [3; 20],
-            assets_root: self.assets.root(),
-            transactions,
-            deposits,
-        };
-        let config = Config {
-            context: self.context,
-            fee_asset: DOLLAR,
-            min_fee: FEE,
-        };
-        let batch = self
-            .ledger
-            .execute(input, &config)
-            .unwrap()
-            .published()
-            .unwrap();
-        for party in parties {
-            party.chain.apply(&batch, &self.auditors()).unwrap();
-            assert_eq!(party.chain.ledger().state(), self.ledger.state());
-        }
-        self.published.push(batch);
-    }
-
-    fn compose(
-        &mut self,
-        from: &Party,
-        intent: &Intent,
-        asset: AssetId,
-        amount: u128,
-        spendable: impl Fn(&OwnedNote) -> bool,
-    ) -> Result<Composed, ComposeError> {
-        let composer = Composer {
-            chain: &from.chain,
-            assets: &self.assets,
-            keys: &from.keys,
-            spend: &from.spend,
-            terms: Terms {
-                context: self.context,
-                fee_asset: DOLLAR,
-                fee: FEE,
-                expiry: NOW + 60,
-            },
-        };
-        let composed = composer.compose(intent, asset, amount, spendable, &mut self.rng)?;
-        let words = composed.transaction.words(&self.context);
-        subrosa_transaction::check(&composed.witness, &words).unwrap();
-        Ok(composed)
-    }
-}
-
-fn deposit(party: &Party, index: u64, asset: AssetId, value: u128) -> Deposit {
-    Deposit {
-        asset,
-        value,
-        inner: party.chain.deposit_inner(index),
-    }
-}
+use world::{DOLLAR, FEE, GOLD, NOW, Party, World, deposit, held};
 
 fn pay(to: &Party, memo: &str) -> Intent {
     Intent::Transfer {
         to: to.keys.address(),
         memo: memo.parse().unwrap(),
     }
-}
-
-fn held(party: &Party, asset: AssetId) -> u128 {
-    let unspent = party
-        .chain
-        .notes()
-        .iter()
-        .filter(|n| n.spent.is_none() && n.note.asset == asset);
-    unspent.map(|n| n.note.value).sum()
 }
 
 fn lines(party: &Party) -> Vec<(MovementKind, AssetId, u128, Option<String>)> {
@@ -357,10 +216,7 @@ fn a_batch_that_does_not_follow_changes_nothing() {
 
 /// Alice gives 300 dollars for 7 of Bob's gold; the side says whose leg is first.
 fn agreed(alice: &Party, bob: &Party, alices: Side) -> swap::Terms {
-    let (mut legs, mut receivers) = (
-        [Leg::cash(DOLLAR, 300); 2],
-        [bob.keys.address(); 2],
-    );
+    let (mut legs, mut receivers) = ([Leg::cash(DOLLAR, 300); 2], [bob.keys.address(); 2]);
     legs[alices.other().index()] = Leg::cash(GOLD, 7);
     receivers[alices.other().index()] = alice.keys.address();
     let salt = Salt::from_bytes([0x5a; 16]);
@@ -375,7 +231,7 @@ fn legs(world: &mut World, alice: &Party, bob: &Party, alices: Side) -> Vec<Tran
             terms: Box::new(terms.clone()),
             side,
         };
-        let Leg { asset, value } = *terms.exchange.leg(side);
+        let Leg { asset, value, .. } = *terms.exchange.leg(side);
         let composed = world.compose(of, &intent, asset, value, |_| true).unwrap();
         assert!(!composed.merges);
         let transaction = composed.transaction;

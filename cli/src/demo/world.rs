@@ -268,6 +268,7 @@ impl World {
             network: Network::Development,
             sequencer: format!("http://{}", self.sequencer.addr()),
             fee: FEE,
+            watch: subrosa_wallet::Watch::default(),
         };
         let l1: Arc<dyn L1> = Arc::new(Client::new(
             self.chain.transport.clone(),

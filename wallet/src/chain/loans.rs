@@ -219,12 +219,8 @@ impl Chain {
         let secured = beside(batch, slot, delivery.side)?;
         let transaction = &batch.transactions[secured];
         let published = outputs(transaction);
-        let named = outgoing_recipients(
-            &self.keys.ovk,
-            &published,
-            &transaction.audit[0],
-            auditors,
-        );
+        let named =
+            outgoing_recipients(&self.keys.ovk, &published, &transaction.audit[0], auditors);
         let borrower = self.keys.address();
         let found = named.into_iter().find_map(|lender| {
             Loan::recover(&delivery.exchange, side, borrower, lender, &published)

@@ -31,10 +31,10 @@ pub(super) struct Since {
 /// What an event says; its type and its number stand beside it.
 #[derive(Serialize, ToSchema)]
 pub(super) struct EventView {
-    /// Of the request, the quote or the swap.
+    /// Of the request, the quote, the swap or the loan.
     #[schema(example = "9f86d081884c7d659a2feaa0c55ad015")]
     id: String,
-    /// What it is: `rfq`, `quote` or `swap`.
+    /// What it is: `rfq`, `quote`, `swap` or `loan`.
     #[schema(example = "swap")]
     object: &'static str,
     /// What it has become.
@@ -43,6 +43,9 @@ pub(super) struct EventView {
     /// Unix seconds.
     #[schema(example = 1_800_000_000u64)]
     time: u64,
+    /// Of a margin call: the least collateral that makes the loan covered again, in display units.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    required_top_up: Option<String>,
 }
 
 struct Reader {
@@ -53,7 +56,7 @@ struct Reader {
     ready: VecDeque<Event>,
 }
 
-/// Changes of requests, quotes and swaps as server-sent events (`rfq`, `quote`, `swap`), numbered from 1. The last
+/// Changes of requests, quotes, swaps and loans as server-sent events (`rfq`, `quote`, `swap`, `loan`), numbered from 1. The last
 /// 1,000 are kept: a reader that comes back with `Last-Event-ID`, or `from`, misses none of them.
 #[utoipa::path(
     get,
@@ -127,6 +130,7 @@ fn line(event: &Event) -> Line {
         object,
         status: event.status.clone(),
         time: event.time,
+        required_top_up: event.required_top_up.clone(),
     };
     let data = serde_json::to_string(&view).unwrap_or_default();
     Line::default()

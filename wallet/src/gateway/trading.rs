@@ -25,13 +25,16 @@ use crate::{
 };
 
 /// A path's id. What is none names nothing.
-fn id(text: &str) -> Answer<Id> {
+pub(super) fn id(text: &str) -> Answer<Id> {
     text.parse().map_err(|_| WalletError::NotFound)
 }
 
 async fn leg(wallet: &Wallet, request: &AmountRequest) -> Answer<Leg> {
     let asset = wallet.asset(&request.asset).await?;
-    Ok(Leg::cash(asset.id, amount::parse(&request.amount, asset.token.decimals)?))
+    Ok(Leg::cash(
+        asset.id,
+        amount::parse(&request.amount, asset.token.decimals)?,
+    ))
 }
 
 /// Asks counterparties for quotes: what they would give for an amount, or want for one.

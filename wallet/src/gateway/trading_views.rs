@@ -125,11 +125,11 @@ const fn expires_in() -> u64 {
     120
 }
 
-const fn valid_for() -> u64 {
+pub(super) const fn valid_for() -> u64 {
     60
 }
 
-const fn settle_within() -> u64 {
+pub(super) const fn settle_within() -> u64 {
     600
 }
 
@@ -241,7 +241,7 @@ impl From<QuoteLine> for QuoteView {
             give: line.give.into(),
             want: line.want.into(),
             valid_until: line.quote.valid_until,
-            expiry: line.quote.terms.expiry,
+            expiry: line.quote.deal.terms().expiry,
             status: line.quote.status.name(),
             created: line.quote.created,
         }
@@ -287,7 +287,7 @@ impl From<QuoteLine> for SwapView {
             counterparty: line.counterparty,
             give: line.give.into(),
             want: line.want.into(),
-            expiry: line.quote.terms.expiry,
+            expiry: line.quote.deal.terms().expiry,
             operation: line.quote.operation,
             batch: line.standing.batch,
             status: line.standing.status.name(),

@@ -71,7 +71,7 @@ pub(super) struct ClaimRequest {
 pub(super) struct OperationView {
     /// Ask again with this.
     id: String,
-    /// `deposit`, `transfer`, `withdrawal`, `leg` (of a swap) or `merge`.
+    /// `deposit`, `transfer`, `withdrawal`, `leg` (of a swap, or of a loan's opening), `step` (on a loan) or `merge`.
     kind: &'static str,
     /// `queued`, `proven`, `submitted`, `included`, `settled` or `failed`.
     status: &'static str,
@@ -106,6 +106,7 @@ impl From<Operation> for OperationView {
             Request::Transfer { .. } => ("transfer", None),
             Request::Withdrawal { .. } => ("withdrawal", None),
             Request::Leg { .. } => ("leg", None),
+            Request::Step { .. } => ("step", None),
             Request::Merge => ("merge", None),
         };
         Self {

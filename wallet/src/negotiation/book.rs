@@ -11,16 +11,12 @@ mod received;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use subrosa_protocol::{
-    asset::AssetId,
-    keys::Address,
-    swap::{Side, Terms},
-};
+use subrosa_protocol::{asset::AssetId, keys::Address, swap::Side};
 
 use super::{
-    GRACE, Id, MAX_ANSWERS,
+    Deal, GRACE, Id, MAX_ANSWERS,
     events::Events,
-    payload::{Offer, Payload, Request},
+    payload::{Offer, Payload, Proposal, Request},
     records::{Direction, Quote, QuoteStatus, Rfq, RfqStatus},
 };
 
@@ -100,7 +96,7 @@ pub struct NewOffer {
     /// To whom.
     pub counterparty: Address,
     /// What is offered.
-    pub terms: Terms,
+    pub deal: Deal,
     /// Our side.
     pub maker: Side,
     /// Seconds that it may be accepted, and that its legs may settle after that.
@@ -181,6 +177,11 @@ impl Book {
         &self.events
     }
 
+    /// Where changes are told that the book does not see.
+    pub(crate) fn events_mut(&mut self) -> &mut Events {
+        &mut self.events
+    }
+
     /// Notes of ours that are promised, but for those of the leg that operation `except` carries. `open` says of an
     /// operation whether it may still need its notes.
     pub fn reserved<'a>(
@@ -251,7 +252,7 @@ impl Book {
             rfq: offer.rfq,
             direction: Direction::Outgoing,
             counterparty: offer.counterparty,
-            terms: offer.terms,
+            deal: offer.deal,
             maker: offer.maker,
             valid_until: now.saturating_add(offer.times.0),
             status: QuoteStatus::Preparing,
@@ -294,18 +295,26 @@ impl Book {
             return Err(Refusal::WrongState("the quote is not being prepared"));
         }
         quote.valid_until = now.saturating_add(quote.times.0);
-        quote.terms.expiry = quote.valid_until.saturating_add(quote.times.1);
+        let expiry = quote.valid_until.saturating_add(quote.times.1);
+        quote.deal.expire(expiry);
         quote.notes = notes;
         quote.status = QuoteStatus::Offered;
         Ok(Letter {
             to: quote.counterparty,
-            payload: Payload::Quote(Box::new(Offer {
-                id: quote.id,
-                request: quote.rfq,
-                valid_until: quote.valid_until,
-                maker: quote.maker,
-                terms: quote.terms.clone(),
-            })),
+            payload: match quote.deal.agreement() {
+                Some(agreement) => Payload::Proposal(Box::new(Proposal {
+                    id: quote.id,
+                    valid_until: quote.valid_until,
+                    agreement: agreement.clone(),
+                })),
+                None => Payload::Quote(Box::new(Offer {
+                    id: quote.id,
+                    request: quote.rfq,
+                    valid_until: quote.valid_until,
+                    maker: quote.maker,
+                    terms: quote.deal.terms().clone(),
+                })),
+            },
             until: quote.valid_until,
         })
     }
@@ -428,7 +437,7 @@ impl Book {
         let letter = Letter {
             to: quote.counterparty,
             payload: Payload::Cancel(*id),
-            until: quote.terms.expiry,
+            until: quote.deal.terms().expiry,
         };
         Ok(known.then_some(letter).into_iter().collect())
     }

@@ -19,6 +19,8 @@ pub enum Subject {
     Quote,
     /// A swap.
     Swap,
+    /// A loan, or a proposal of one.
+    Loan,
 }
 
 impl Subject {
@@ -29,12 +31,13 @@ impl Subject {
             Self::Rfq => "rfq",
             Self::Quote => "quote",
             Self::Swap => "swap",
+            Self::Loan => "loan",
         }
     }
 }
 
 /// One change.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// Its number.
     pub number: u64,
@@ -46,6 +49,22 @@ pub struct Event {
     pub status: String,
     /// When that was noticed, Unix seconds.
     pub time: u64,
+    /// Of a margin call: the collateral that would end it, in display units, if any amount would.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub required_top_up: Option<String>,
+}
+
+/// Without the amount.
+impl std::fmt::Debug for Event {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Event")
+            .field("number", &self.number)
+            .field("subject", &self.subject)
+            .field("id", &self.id)
+            .field("status", &self.status)
+            .field("time", &self.time)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The last [`KEPT_EVENTS`] events.
@@ -71,7 +90,29 @@ impl Events {
             .collect()
     }
 
+    /// Tells of a loan.
+    pub(crate) fn tell(
+        &mut self,
+        id: Id,
+        status: &str,
+        time: u64,
+        required_top_up: Option<String>,
+    ) {
+        self.push_with(Subject::Loan, id, status, time, required_top_up);
+    }
+
     pub(super) fn push(&mut self, subject: Subject, id: Id, status: &str, time: u64) {
+        self.push_with(subject, id, status, time, None);
+    }
+
+    fn push_with(
+        &mut self,
+        subject: Subject,
+        id: Id,
+        status: &str,
+        time: u64,
+        required_top_up: Option<String>,
+    ) {
         self.last += 1;
         self.kept.push_back(Event {
             number: self.last,
@@ -79,6 +120,7 @@ impl Events {
             id,
             status: status.to_owned(),
             time,
+            required_top_up,
         });
         while self.kept.len() > KEPT_EVENTS {
             self.kept.pop_front();

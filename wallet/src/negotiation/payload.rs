@@ -7,6 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use subrosa_protocol::{
     asset::AssetId,
+    loan::{Agreement, AgreementDecodeError},
     swap::{Side, Terms, TermsDecodeError},
 };
 
@@ -56,6 +57,17 @@ pub struct Offer {
     pub terms: Terms,
 }
 
+/// A firm offer of a loan.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Proposal {
+    /// Its name: that of the loan.
+    pub id: Id,
+    /// Last second at which it may be accepted.
+    pub valid_until: u64,
+    /// What is offered.
+    pub agreement: Agreement,
+}
+
 /// A message. Its `Debug` form says of what type.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Payload {
@@ -69,6 +81,8 @@ pub enum Payload {
     Decline(Id),
     /// Takes a request or a quote back, by who made it.
     Cancel(Id),
+    /// Makes an offer of a loan.
+    Proposal(Box<Proposal>),
 }
 
 impl fmt::Debug for Payload {
@@ -79,6 +93,7 @@ impl fmt::Debug for Payload {
             Self::Accept(_) => "Accept(..)",
             Self::Decline(_) => "Decline(..)",
             Self::Cancel(_) => "Cancel(..)",
+            Self::Proposal(_) => "Proposal(..)",
         })
     }
 }
@@ -101,6 +116,9 @@ pub enum PayloadError {
     /// The terms are none.
     #[error(transparent)]
     Terms(#[from] TermsDecodeError),
+    /// The agreement is none.
+    #[error(transparent)]
+    Agreement(#[from] AgreementDecodeError),
 }
 
 impl Payload {
@@ -125,6 +143,11 @@ impl Payload {
                 out.extend(offer.terms.to_bytes());
             }
             Self::Accept(id) | Self::Decline(id) | Self::Cancel(id) => out.extend(id.as_bytes()),
+            Self::Proposal(proposal) => {
+                out.extend(proposal.id.as_bytes());
+                out.extend(time(proposal.valid_until));
+                out.extend(proposal.agreement.to_bytes());
+            }
         }
         out
     }
@@ -136,6 +159,7 @@ impl Payload {
             Self::Accept(_) => 3,
             Self::Decline(_) => 4,
             Self::Cancel(_) => 5,
+            Self::Proposal(_) => 6,
         }
     }
 
@@ -185,6 +209,11 @@ impl Payload {
             3 => Self::Accept(input.id()?),
             4 => Self::Decline(input.id()?),
             5 => Self::Cancel(input.id()?),
+            6 => Self::Proposal(Box::new(Proposal {
+                id: input.id()?,
+                valid_until: input.time()?,
+                agreement: Agreement::from_bytes(&input.take::<{ Agreement::ENCODED_LEN }>()?)?,
+            })),
             other => return Err(PayloadError::Type(other)),
         };
         if input.0.is_empty() {
@@ -225,6 +254,7 @@ mod tests {
     use proptest::prelude::*;
     use subrosa_protocol::{
         keys::{Seed, ViewingKey},
+        loan::Loan,
         swap::{Exchange, Leg, SALT_LEN, Salt},
     };
 
@@ -246,6 +276,46 @@ mod tests {
                 let legs = [0, 1].map(|i| Leg::cash(AssetId(assets[i]), values[i]));
                 let salt = Salt::from_bytes(salt);
                 Terms::new(Exchange { legs, salt }, [address(1), address(2)], expiry).ok()
+            })
+    }
+
+    fn proposal() -> impl Strategy<Value = Payload> {
+        let address = |seed| ViewingKey::from_seed(&Seed::from_bytes([seed; 32])).address();
+        (
+            id(),
+            any::<[u16; 2]>(),
+            [1u128..1 << 112, 1u128..u128::MAX],
+            0u32..1 << 24,
+            [0u64..1 << 39, 1 << 39..1 << 40, 0..1 << 40],
+            (0u8..16, any::<bool>(), any::<[u8; SALT_LEN]>()),
+        )
+            .prop_filter_map("one asset", move |parts| {
+                let (id, [collateral, debt], [principal, secured], rate, times, rest) = parts;
+                let (market, a, salt) = rest;
+                let agreement = Agreement {
+                    loan: Loan {
+                        borrower: address(1),
+                        lender: address(2),
+                        collateral: AssetId(collateral),
+                        debt: AssetId(debt),
+                        principal,
+                        rate,
+                        start: times[0],
+                        maturity: times[1],
+                        market,
+                        salt: Salt::from_bytes(salt),
+                    },
+                    collateral: secured,
+                    borrower_side: if a { Side::A } else { Side::B },
+                    expiry: times[2],
+                };
+                (collateral != debt).then(|| {
+                    Payload::Proposal(Box::new(Proposal {
+                        id,
+                        valid_until: times[2],
+                        agreement,
+                    }))
+                })
             })
     }
 
@@ -294,6 +364,7 @@ mod tests {
         prop_oneof![
             request,
             quote,
+            proposal(),
             id().prop_map(Payload::Accept),
             id().prop_map(Payload::Decline),
             id().prop_map(Payload::Cancel),
@@ -318,7 +389,7 @@ mod tests {
 
         /// What is decoded from noise encodes to that noise: there is one encoding.
         #[test]
-        fn noise_is_refused_or_canonical(bytes in proptest::collection::vec(any::<u8>(), 0..300), code in 1u8..=5, payload in payload(), at in any::<prop::sample::Index>(), to: u8) {
+        fn noise_is_refused_or_canonical(bytes in proptest::collection::vec(any::<u8>(), 0..300), code in 1u8..=6, payload in payload(), at in any::<prop::sample::Index>(), to: u8) {
             let mut headed = bytes;
             if headed.len() >= 2 {
                 headed[..2].copy_from_slice(&[VERSION, code]);
@@ -353,7 +424,7 @@ mod tests {
         };
         assert_eq!(edited(0, &[2]), PayloadError::Version(2));
         assert_eq!(edited(1, &[0]), PayloadError::Type(0));
-        assert_eq!(edited(1, &[6]), PayloadError::Type(6));
+        assert_eq!(edited(1, &[7]), PayloadError::Type(7));
         assert_eq!(edited(2, &[0; 16]), PayloadError::Range("id"));
         assert_eq!(edited(20, &[0, 1]), PayloadError::Range("asset wanted"));
         assert_eq!(edited(22, &[2]), PayloadError::Range("fixed"));

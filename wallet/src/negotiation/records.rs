@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use subrosa_protocol::{
     asset::AssetId,
     keys::Address,
-    swap::{Leg, Side, Terms},
+    swap::{Leg, Side},
 };
 
-use super::{Fixed, GRACE, Id, PREPARING, payload::Request, stored};
+use super::{Deal, Fixed, GRACE, Id, PREPARING, payload::Request, stored};
 use crate::{
     error::Failure,
     operation::{Operation, Progress, decimal},
@@ -244,7 +244,7 @@ impl Rfq {
     }
 }
 
-/// A quote, and the swap that it becomes.
+/// A quote, and the swap that it becomes; or a proposal, and the loan that it opens.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Quote {
     /// Its name.
@@ -257,8 +257,8 @@ pub struct Quote {
     #[serde(with = "stored::address")]
     pub counterparty: Address,
     /// What is offered. While it is being prepared, its expiry is not final.
-    #[serde(with = "stored::terms")]
-    pub terms: Terms,
+    #[serde(rename = "terms")]
+    pub deal: Deal,
     /// The side that its maker delivers.
     #[serde(with = "stored::side")]
     pub maker: Side,
@@ -297,13 +297,19 @@ impl Quote {
     /// What this institution delivers.
     #[must_use]
     pub fn gives(&self) -> &Leg {
-        self.terms.exchange.leg(self.side())
+        self.deal.terms().exchange.leg(self.side())
     }
 
     /// What this institution receives.
     #[must_use]
     pub fn wants(&self) -> &Leg {
-        self.terms.exchange.leg(self.side().other())
+        self.deal.terms().exchange.leg(self.side().other())
+    }
+
+    /// Whether it opens a loan.
+    #[must_use]
+    pub fn is_loan(&self) -> bool {
+        self.deal.agreement().is_some()
     }
 
     /// Whether notes of ours are promised by it, without that an operation does so.
@@ -321,7 +327,7 @@ impl Quote {
     /// Whether it is shown among the swaps.
     #[must_use]
     pub fn is_swap(&self) -> bool {
-        self.rfq.is_none() || self.status == QuoteStatus::Accepted
+        !self.is_loan() && (self.rfq.is_none() || self.status == QuoteStatus::Accepted)
     }
 
     /// First second at which it can no longer be accepted.

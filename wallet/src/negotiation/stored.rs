@@ -1,4 +1,4 @@
-//! How addresses, terms and nullifiers stand in the state file: as hex strings.
+//! How addresses, sides and nullifiers stand in the state file: as hex strings.
 
 use serde::{Deserialize as _, Deserializer, Serializer, de::Error};
 
@@ -26,25 +26,6 @@ pub(super) mod address {
             .try_into()
             .map_err(|_| D::Error::custom("length of an address"))?;
         Address::from_bytes(&bytes).map_err(D::Error::custom)
-    }
-}
-
-pub(super) mod terms {
-    use subrosa_protocol::swap::Terms;
-
-    use super::{Deserializer, Error as _, Serializer};
-
-    pub(in super::super) fn serialize<S: Serializer>(
-        terms: &Terms,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&hex::encode(terms.to_bytes()))
-    }
-
-    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Terms, D::Error> {
-        Terms::from_bytes(&super::bytes(deserializer)?).map_err(D::Error::custom)
     }
 }
 

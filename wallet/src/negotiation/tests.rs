@@ -63,7 +63,7 @@ fn made(byte: u8, rfq: Option<Id>, notes: Option<Vec<[u8; 32]>>) -> NewOffer {
         id,
         rfq,
         counterparty: address(2),
-        terms,
+        deal: Deal::swap(terms),
         maker,
         times: (60, 600),
         notes,
@@ -451,7 +451,9 @@ fn a_received_request_is_answered_while_it_is_open() {
     assert!(matches!(late, Err(Refusal::WrongState(_))));
 
     let mut wrong = made(9, Some(id(5)), Some(vec![]));
-    wrong.terms.exchange.legs[0].value = 4;
+    let mut terms = wrong.deal.terms().clone();
+    terms.exchange.legs[0].value = 4;
+    wrong.deal = Deal::swap(terms);
     assert_eq!(asked().offer(wrong, NOW), Err(Refusal::Mismatch));
     let mut book = asked();
     assert_eq!(book.decline_rfq(&id(5)).unwrap().len(), 1);
@@ -596,8 +598,8 @@ fn a_book_is_stored_and_read_back_and_shows_nothing() {
     let again: Book = serde_json::from_str(&text).unwrap();
     assert_eq!(serde_json::to_string(&again).unwrap(), text);
     assert_eq!(
-        again.quote(&id(9)).unwrap().terms,
-        book.quote(&id(9)).unwrap().terms
+        again.quote(&id(9)).unwrap().deal,
+        book.quote(&id(9)).unwrap().deal
     );
     let shown = format!(
         "{book:?} {:?} {:?} {:?}",
@@ -815,7 +817,7 @@ impl Market {
             if started {
                 let taken = taker.is_some_and(|quote| quote.status == QuoteStatus::Accepted);
                 assert!(taken, "the maker's leg starts only when the taker agreed");
-                assert_eq!(taker.unwrap().terms, maker.unwrap().terms);
+                assert_eq!(taker.unwrap().deal, maker.unwrap().deal);
             }
         }
     }

@@ -43,7 +43,7 @@ impl Wallet {
         idempotency: Option<(String, String)>,
     ) -> Result<Operation, WalletError> {
         let mut inner = self.inner.lock().await;
-        self.intent(&inner.state, &request)?;
+        self.intent(&inner, &request)?;
         if let Some(known) = recall(&inner.state, idempotency.as_ref())? {
             return Ok(known);
         }

@@ -11,15 +11,17 @@ use super::{
     Inner, LIFETIME, MAX_ATTEMPTS, Wallet,
     fate::{advance, promised, spendable},
     new_id, now, parse_account,
+    prepare::leg_of,
+    watching::{MIXED, named, tell},
 };
 use crate::{
     chain::OwnedNote,
-    compose::{Composed, Composer, Intent, Terms},
+    compose::{ComposeError, Composed, Composer, Intent, Terms},
     error::{Failure, WalletError},
+    loans::StepError,
     negotiation::Book,
     operation::{Attempt, Operation, Progress, Request},
     sequencer::SequencerError,
-    store::State,
 };
 
 impl Wallet {
@@ -58,6 +60,7 @@ impl Wallet {
             .withdraw_broken(|nf| chain.owns(nf) && chain.spent(nf).is_none());
         changed |= !letters.is_empty();
         self.enqueue(&mut inner, letters)?;
+        changed |= tell(&mut inner);
         if changed {
             self.save(&mut inner)?;
             self.mail.notify_one();
@@ -98,7 +101,9 @@ impl Wallet {
             operation.is_some_and(|o| {
                 let moved = match code.as_str() {
                     "stale_assets" => o.attempts.last().is_some_and(|a| a.assets_root != root),
-                    "unknown_anchor" => true,
+                    "unknown_anchor" | "unknown_snapshot" => true,
+                    // Two legs name one price snapshot, or one of them none.
+                    MIXED => matches!(o.request, Request::Leg { .. }),
                     // It was not refused for anything in it.
                     "displaced" => matches!(o.request, Request::Leg { .. }),
                     _ => false,
@@ -166,8 +171,17 @@ impl Wallet {
                 return Ok(false);
             };
             let spendable = spendable(&inner, &operation);
-            let intent = self.intent(&inner.state, &operation.request)?;
-            let composed = self.composer(&inner, operation.fee).compose(
+            let intent = match self.intent(&inner, &operation.request) {
+                Ok(intent) => intent,
+                Err(error) => {
+                    drop(inner);
+                    self.fail(id, error.failure()).await?;
+                    return Ok(false);
+                }
+            };
+            let mut composer = self.composer(&inner, operation.fee);
+            composer.terms.snapshot = named(&inner, &operation);
+            let composed = composer.compose(
                 &intent,
                 AssetId(operation.asset),
                 operation.amount,
@@ -181,8 +195,14 @@ impl Wallet {
         };
         let composed = match composed {
             Ok(composed) => composed,
-            Err(crate::compose::ComposeError::Insufficient) => {
+            Err(ComposeError::Insufficient) => {
                 return self.wait_for_notes(&operation).await.map(|()| false);
+            }
+            // A newer price may come before the opening's time is over.
+            Err(ComposeError::Step(StepError::NoPrice))
+                if matches!(operation.request, Request::Leg { .. }) =>
+            {
+                return Ok(false);
             }
             Err(error) => {
                 self.fail(id, WalletError::from(error).failure()).await?;
@@ -298,7 +318,7 @@ impl Wallet {
         }
     }
 
-    pub(super) fn intent(&self, state: &State, request: &Request) -> Result<Intent, WalletError> {
+    pub(super) fn intent(&self, inner: &Inner, request: &Request) -> Result<Intent, WalletError> {
         let malformed = |_| WalletError::Malformed("a stored operation".into());
         match request {
             Request::Transfer { to, memo } => Ok(Intent::Transfer {
@@ -314,10 +334,21 @@ impl Wallet {
                 recipient: parse_account(to).map_err(malformed)?,
             }),
             Request::Leg { swap } => {
-                let quote = state.book.quote(swap).ok_or(WalletError::NotFound)?;
-                Ok(Intent::Leg {
-                    terms: Box::new(quote.terms.clone()),
-                    side: quote.side(),
+                let quote = inner.state.book.quote(swap).ok_or(WalletError::NotFound)?;
+                Ok(leg_of(quote))
+            }
+            Request::Step {
+                loan,
+                sequence,
+                action,
+            } => {
+                let held = inner.chain.loan(loan.as_bytes());
+                let held = held.filter(|held| held.end.is_none() && held.sequence() == *sequence);
+                let moved =
+                    WalletError::WrongState("the loan has changed since the step was asked");
+                Ok(Intent::Step {
+                    loan: Box::new(held.cloned().ok_or(moved)?),
+                    action: *action,
                 })
             }
             Request::Deposit { .. } | Request::Merge => Err(WalletError::Malformed(
@@ -380,7 +411,7 @@ fn leg_is_over(book: &Book, operation: &Operation, now: u64) -> bool {
         return false;
     };
     book.quote(swap)
-        .is_none_or(|quote| now > quote.terms.expiry)
+        .is_none_or(|quote| now > quote.deal.terms().expiry)
 }
 
 /// Keeps the notes of what is about to be proven from other uses.

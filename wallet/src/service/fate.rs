@@ -185,7 +185,10 @@ pub(super) fn projected(inner: &Inner, info: &Info, fee: u128, asset: AssetId) -
         .filter(|o| may_leave(inner, o))
         .map(|o| {
             let out = match o.request {
-                Request::Transfer { .. } | Request::Withdrawal { .. } | Request::Leg { .. }
+                Request::Transfer { .. }
+                | Request::Withdrawal { .. }
+                | Request::Leg { .. }
+                | Request::Step { .. }
                     if o.asset == asset.0 =>
                 {
                     o.amount

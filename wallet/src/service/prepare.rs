@@ -142,11 +142,14 @@ impl Wallet {
     }
 }
 
-/// The intent of our leg of a quote.
+/// The intent of our leg of a quote, or of a proposal.
 pub(super) fn leg_of(quote: &Quote) -> Intent {
-    Intent::Leg {
-        terms: Box::new(quote.terms.clone()),
-        side: quote.side(),
+    match quote.deal.agreement() {
+        Some(agreement) => Intent::Open(Box::new(agreement.clone())),
+        None => Intent::Leg {
+            terms: Box::new(quote.deal.terms().clone()),
+            side: quote.side(),
+        },
     }
 }
 

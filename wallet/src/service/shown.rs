@@ -69,7 +69,9 @@ impl Wallet {
     pub async fn quotes(&self, swaps: bool) -> Vec<QuoteLine> {
         let inner = self.inner.lock().await;
         let quotes = inner.state.book.quotes();
-        let mut quotes: Vec<&Quote> = quotes.filter(|quote| !swaps || quote.is_swap()).collect();
+        let mut quotes: Vec<&Quote> = quotes
+            .filter(|quote| !quote.is_loan() && (!swaps || quote.is_swap()))
+            .collect();
         quotes.sort_by_key(|quote| (quote.created, quote.id));
         quotes
             .into_iter()
@@ -142,7 +144,7 @@ pub(super) fn quote_line(
     inner: &Inner,
     id: &Id,
 ) -> Result<QuoteLine, WalletError> {
-    let quote = inner.state.book.quote(id);
+    let quote = inner.state.book.quote(id).filter(|quote| !quote.is_loan());
     quote
         .and_then(|quote| show_quote(wallet, inner, quote))
         .ok_or(WalletError::NotFound)

@@ -18,7 +18,7 @@ use crate::{
     chain::Chain,
     error::WalletError,
     negotiation::{
-        Book, Fixed, Id, LONGEST, Letter, MAX_COUNTERPARTIES, QuoteStatus,
+        Book, Deal, Fixed, Id, LONGEST, Letter, MAX_COUNTERPARTIES, QuoteStatus,
         book::{NewOffer, Refusal},
         payload,
     },
@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// An idempotency key with a digest of the request it came with.
-type Key = Option<(String, String)>;
+pub(super) type Key = Option<(String, String)>;
 
 /// A request for quotes, as the institution makes it.
 pub struct Inquiry {
@@ -67,11 +67,19 @@ pub struct Order {
     pub settle_within: u64,
 }
 
+/// Has the chain look for what a swap, or the opening of a loan, brings.
+fn expect(chain: &mut Chain, deal: &Deal) {
+    match deal.agreement() {
+        Some(agreement) => chain.expect_opening(agreement),
+        None => chain.expect_delivery(deal.terms()),
+    }
+}
+
 /// Has the chain look for what agreed swaps bring.
 pub(super) fn expect_deliveries(chain: &mut Chain, state: &State) {
     let agreed = state.book.quotes();
     for quote in agreed.filter(|quote| quote.status == QuoteStatus::Accepted) {
-        chain.expect_delivery(&quote.terms);
+        expect(chain, &quote.deal);
     }
 }
 
@@ -165,7 +173,7 @@ impl Wallet {
             id,
             rfq,
             counterparty,
-            terms,
+            deal: Deal::swap(terms),
             maker,
             times: (order.valid_for, order.settle_within),
             notes,
@@ -185,6 +193,7 @@ impl Wallet {
             return quote_line(self, &inner, &parse_id(&id)?);
         }
         let now = now();
+        no_loan(&inner, id)?;
         let quote = inner.state.book.acceptable(id, now)?.clone();
         let notes = self.choose(&inner, &leg_of(&quote), quote.gives())?;
         let letters = inner
@@ -202,7 +211,7 @@ impl Wallet {
         let leg = *quote.gives();
         let mut operation = self.new_operation(Request::Leg { swap: *id }, leg.asset, leg.value);
         operation.id = quote.operation.clone().ok_or(WalletError::NotFound)?;
-        inner.chain.expect_delivery(&quote.terms);
+        expect(&mut inner.chain, &quote.deal);
         inner.state.operations.push(operation);
         self.wake.notify_one();
         Ok(())
@@ -214,6 +223,7 @@ impl Wallet {
     /// [`WalletError::NotFound`] or [`WalletError::WrongState`].
     pub async fn decline_quote(&self, id: &Id, key: Key) -> Result<QuoteLine, WalletError> {
         let mut inner = self.inner.lock().await;
+        no_loan(&inner, id)?;
         self.decide(&mut inner, id, key, |book| book.decline_quote(id))?;
         quote_line(self, &inner, id)
     }
@@ -224,6 +234,7 @@ impl Wallet {
     /// [`WalletError::NotFound`] or [`WalletError::WrongState`].
     pub async fn cancel_quote(&self, id: &Id, key: Key) -> Result<QuoteLine, WalletError> {
         let mut inner = self.inner.lock().await;
+        no_loan(&inner, id)?;
         self.decide(&mut inner, id, key, |book| book.cancel_quote(id))?;
         quote_line(self, &inner, id)
     }
@@ -248,7 +259,7 @@ impl Wallet {
         rfq_line(self, &inner, id)
     }
 
-    fn decide(
+    pub(super) fn decide(
         &self,
         inner: &mut Inner,
         id: &Id,
@@ -264,7 +275,7 @@ impl Wallet {
     }
 
     /// Keeps what was decided, with the messages it takes, before any of them leaves.
-    fn conclude(
+    pub(super) fn conclude(
         &self,
         inner: &mut Inner,
         letters: Vec<Letter>,
@@ -279,7 +290,7 @@ impl Wallet {
         Ok(())
     }
 
-    fn counterparty(&self, text: &str) -> Result<Address, WalletError> {
+    pub(super) fn counterparty(&self, text: &str) -> Result<Address, WalletError> {
         let address = Address::decode(text, self.network)
             .map_err(|e| WalletError::BadAddress(e.to_string()))?;
         if address.owner == self.keys.owner {
@@ -290,12 +301,20 @@ impl Wallet {
     }
 }
 
-fn parse_id(text: &str) -> Result<Id, WalletError> {
+/// A proposal of a loan is no quote to who asks for quotes.
+fn no_loan(inner: &Inner, id: &Id) -> Result<(), WalletError> {
+    match inner.state.book.quote(id) {
+        Some(quote) if quote.is_loan() => Err(WalletError::NotFound),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn parse_id(text: &str) -> Result<Id, WalletError> {
     // The key was used for an operation, on another path: its request cannot be the same.
     text.parse().map_err(|_| WalletError::IdempotencyConflict)
 }
 
-fn seconds(what: &str, value: u64) -> Result<(), WalletError> {
+pub(super) fn seconds(what: &str, value: u64) -> Result<(), WalletError> {
     if (1..=LONGEST).contains(&value) {
         Ok(())
     } else {
@@ -309,7 +328,7 @@ fn one_asset() -> WalletError {
     WalletError::Malformed("give and want are one asset".into())
 }
 
-fn refused_terms(error: TermsError) -> WalletError {
+pub(super) fn refused_terms(error: TermsError) -> WalletError {
     match error {
         TermsError::SameAsset => one_asset(),
         TermsError::Nothing(_) => crate::amount::AmountError::Zero.into(),

@@ -6,7 +6,7 @@ use super::{
     super::{
         Id, KEPT,
         events::Subject,
-        records::{QuoteStatus, RfqStatus},
+        records::{QuoteStatus, RfqStatus, SwapStatus},
     },
     Book,
 };
@@ -49,7 +49,25 @@ impl Book {
         }
         for quote in self.quotes.values_mut() {
             if quote.told.0.replace(quote.status) != Some(quote.status) {
-                events.push(Subject::Quote, quote.id, quote.status.name(), now);
+                let (subject, status) = match (quote.is_loan(), quote.status) {
+                    (false, status) => (Subject::Quote, status.name()),
+                    (true, QuoteStatus::Offered) => (Subject::Loan, "proposed"),
+                    (true, QuoteStatus::Accepted) => (Subject::Loan, "agreed"),
+                    (true, status) => (Subject::Loan, status.name()),
+                };
+                events.push(subject, quote.id, status, now);
+            }
+            if quote.is_loan() {
+                // What becomes of its opening, as far as the chain does not tell it.
+                let carrier = quote.operation.as_deref();
+                let carrier = carrier.and_then(|id| operations.get(id).copied());
+                let status = quote.swap(carrier).status;
+                let news = quote.told.1.replace(status) != Some(status);
+                let told = matches!(status, SwapStatus::Submitted | SwapStatus::Failed)
+                    || (status == SwapStatus::Expired && quote.status == QuoteStatus::Accepted);
+                if news && told {
+                    events.push(Subject::Loan, quote.id, status.name(), now);
+                }
             }
             if quote.is_swap() {
                 let carrier = quote.operation.as_deref();

@@ -1,15 +1,24 @@
 //! What counterparties write, and what it leads to.
 
-use subrosa_protocol::keys::Address;
+use subrosa_protocol::{keys::Address, swap::Side};
 
 use super::{
     super::{
-        GRACE, HORIZON, Id, MAX_ANSWERS, MAX_OF_ONE, MAX_RECEIVED,
-        payload::{Offer, Payload, Request},
+        Deal, GRACE, HORIZON, Id, MAX_ANSWERS, MAX_OF_ONE, MAX_RECEIVED,
+        payload::{Payload, Proposal, Request},
         records::{Direction, Quote, QuoteStatus, Rfq, RfqStatus},
     },
     Book, Dropped, Letter, Reaction, Reading,
 };
+
+/// A firm offer as it arrived: a quote, or a proposal of a loan.
+struct Received {
+    id: Id,
+    request: Option<Id>,
+    valid_until: u64,
+    maker: Side,
+    deal: Deal,
+}
 
 impl Book {
     /// Takes a message in. One that came before changes nothing.
@@ -27,7 +36,17 @@ impl Book {
         }
         match payload {
             Payload::Request(request) => self.on_request(from, &request, reading),
-            Payload::Quote(offer) => self.on_quote(from, *offer, reading),
+            Payload::Quote(offer) => {
+                let offer = Received {
+                    id: offer.id,
+                    request: offer.request,
+                    valid_until: offer.valid_until,
+                    maker: offer.maker,
+                    deal: Deal::swap(offer.terms),
+                };
+                self.on_quote(from, offer, reading)
+            }
+            Payload::Proposal(proposal) => self.on_proposal(from, *proposal, reading),
             Payload::Accept(id) => self.on_accept(from, &id, reading),
             Payload::Decline(id) => self.on_decline(from, &id),
             Payload::Cancel(id) => self.on_cancel(from, &id),
@@ -59,16 +78,55 @@ impl Book {
         Ok(changed())
     }
 
+    /// A proposal is a quote of the swap that opens the loan. Its name is the loan's, so that nobody gives two loans one
+    /// salt.
+    fn on_proposal(
+        &mut self,
+        from: &Address,
+        proposal: Proposal,
+        reading: &Reading<'_>,
+    ) -> Result<Reaction, Dropped> {
+        let Proposal {
+            id,
+            valid_until,
+            agreement,
+        } = proposal;
+        let loan = &agreement.loan;
+        if *id.as_bytes() != loan.id() {
+            return Err(Dropped::Unfit("a proposal of another name than its loan's"));
+        }
+        let near = reading.now.abs_diff(loan.start) <= HORIZON;
+        if !near || loan.maturity < agreement.expiry {
+            return Err(Dropped::Unfit(
+                "a loan that starts far away, or is due before it may be opened",
+            ));
+        }
+        let maker = if loan.borrower == *from {
+            agreement.borrower_side
+        } else {
+            agreement.borrower_side.other()
+        };
+        let deal = Deal::loan(agreement).map_err(|_| Dropped::Unfit("a loan of no terms"))?;
+        let offer = Received {
+            id,
+            request: None,
+            valid_until,
+            maker,
+            deal,
+        };
+        self.on_quote(from, offer, reading)
+    }
+
     fn on_quote(
         &mut self,
         from: &Address,
-        offer: Offer,
+        offer: Received,
         reading: &Reading<'_>,
     ) -> Result<Reaction, Dropped> {
         if self.quotes.contains_key(&offer.id) {
             return Err(Dropped::Unfit("a quote that is known"));
         }
-        let (maker, terms) = (offer.maker, &offer.terms);
+        let (maker, terms) = (offer.maker, offer.deal.terms());
         if terms.receiver(maker) != reading.own || terms.receiver(maker.other()) != from {
             return Err(Dropped::Unfit("a quote between others"));
         }
@@ -98,7 +156,7 @@ impl Book {
             withdrawn: false,
             answered: false,
             told: (None, None),
-            terms: offer.terms,
+            deal: offer.deal,
         };
         match &quote.rfq {
             None => self.room_for_quote(from, quote.valid_until)?,
@@ -239,7 +297,7 @@ impl Book {
                     letters: vec![Letter {
                         to: *from,
                         payload: Payload::Cancel(*id),
-                        until: quote.terms.expiry,
+                        until: quote.deal.terms().expiry,
                     }],
                     ..changed()
                 })

@@ -1,0 +1,191 @@
+//! Watching loans: the latest price snapshot, what has become of each loan, margin calls, and liquidation where the
+//! institution wants it.
+
+use std::time::{Duration, Instant};
+
+use subrosa_protocol::{loan::End, market::Snapshot, note::NoteClass};
+
+use super::{Inner, MAX_ATTEMPTS, Wallet, lending::ground, now};
+use crate::{
+    amount,
+    error::WalletError,
+    loans::{Action, Health, HeldLoan, Role, StepError},
+    negotiation::Id,
+    operation::{Operation, Progress, Request},
+    store::Told,
+};
+
+/// How often the sequencer is asked for the latest snapshot.
+const PRICES: Duration = Duration::from_secs(1);
+/// The sequencer's code for a leg whose counterpart names another snapshot.
+pub(super) const MIXED: &str = "mixed_snapshots";
+/// Seconds after which a liquidation that failed is tried again.
+const RETRY: u64 = 30;
+
+impl Wallet {
+    /// Reads the latest price snapshot. That there is none now is no reason to do nothing else.
+    pub(super) async fn refresh_prices(&self) {
+        let due = {
+            let mut inner = self.inner.lock().await;
+            let due = inner.priced.is_none_or(|last| last.elapsed() >= PRICES);
+            if due {
+                inner.priced = Some(Instant::now());
+            }
+            due
+        };
+        if !due {
+            return;
+        }
+        match self.client.snapshot().await {
+            Ok(snapshot) => {
+                let mut inner = self.inner.lock().await;
+                if inner.snapshot != snapshot {
+                    let before = std::mem::replace(&mut inner.snapshot, snapshot);
+                    inner.earlier.splice(..0, before);
+                    inner.earlier.truncate(MAX_ATTEMPTS);
+                }
+            }
+            Err(error) => tracing::debug!("no price snapshot: {error}"),
+        }
+    }
+
+    /// Liquidates what can be, where the institution wants that, once for each state of a position; what failed is tried
+    /// again a few times.
+    pub(super) async fn watch_loans(&self) -> Result<(), WalletError> {
+        if !self.watch.liquidate {
+            return Ok(());
+        }
+        let mut inner = self.inner.lock().await;
+        let lent = inner.chain.loans().iter();
+        let lent: Vec<HeldLoan> = lent
+            .filter(|held| held.role == Role::Lender && held.end.is_none())
+            .cloned()
+            .collect();
+        let mut started = false;
+        for held in lent {
+            let Some(id) = Id::from_bytes(held.loan.id()) else {
+                continue;
+            };
+            if !may_try(&inner, &id, held.sequence(), now()) {
+                continue;
+            }
+            match self.begin_step(&mut inner, &held, &id, Action::Liquidate) {
+                Ok(()) => {
+                    tracing::info!(loan = %id, "a loan is being liquidated");
+                    started = true;
+                }
+                Err(WalletError::Step(
+                    StepError::NotLiquidatable | StepError::NoPrice | StepError::NoMarket,
+                )) => {}
+                Err(error) => tracing::debug!(loan = %id, "not liquidated: {error}"),
+            }
+        }
+        if started {
+            self.save(&mut inner)?;
+            self.wake.notify_one();
+        }
+        Ok(())
+    }
+}
+
+/// The snapshot that an operation's transaction names: the latest. A leg whose counterpart was found to name another one is
+/// made again without one; where it needs one, with those before the latest, one after the other.
+pub(super) fn named(inner: &Inner, operation: &Operation) -> Option<Snapshot> {
+    let Request::Leg { swap } = &operation.request else {
+        return inner.snapshot;
+    };
+    if operation.waiting_for.as_deref() != Some(MIXED) {
+        return inner.snapshot;
+    }
+    let quote = inner.state.book.quote(swap)?;
+    let secures = quote.gives().class == NoteClass::Position;
+    let tried = operation.attempts.len().checked_sub(1)?;
+    secures.then(|| inner.earlier.get(tried).copied().or(inner.snapshot))?
+}
+
+/// Whether a position of this state may be liquidated by the wallet itself: it is not tried now, and has not been too often
+/// or just before.
+fn may_try(inner: &Inner, id: &Id, state: u32, now: u64) -> bool {
+    let mut tries = 0;
+    for operation in &inner.state.operations {
+        let Request::Step {
+            loan,
+            sequence,
+            action: Action::Liquidate,
+        } = &operation.request
+        else {
+            continue;
+        };
+        if loan != id || *sequence != state {
+            continue;
+        }
+        let over = matches!(operation.progress, Progress::Failed(_));
+        if !over || now < operation.created.saturating_add(RETRY) {
+            return false;
+        }
+        tries += 1;
+    }
+    tries < MAX_ATTEMPTS
+}
+
+/// Tells by events what became of loans since the last time. True if anything did. To be asked when the chain is read to
+/// its end: in the middle of it, loans stand where they once stood.
+pub(super) fn tell(inner: &mut Inner) -> bool {
+    let mut news: Vec<(Id, Told, Vec<(&'static str, Option<String>)>)> = Vec::new();
+    for held in inner.chain.loans() {
+        let Some(id) = Id::from_bytes(held.loan.id()) else {
+            continue;
+        };
+        let before = inner.state.loans.get(&id).copied();
+        let (after, events) = become_of(inner, held, before);
+        if before != Some(after) {
+            news.push((id, after, events));
+        }
+    }
+    let (changed, now) = (!news.is_empty(), now());
+    for (id, told, events) in news {
+        inner.state.loans.insert(id, told);
+        for (status, top_up) in events {
+            inner.state.book.events_mut().tell(id, status, now, top_up);
+        }
+    }
+    changed
+}
+
+fn become_of(
+    inner: &Inner,
+    held: &HeldLoan,
+    before: Option<Told>,
+) -> (Told, Vec<(&'static str, Option<String>)>) {
+    let mut events = Vec::new();
+    let end = held.end.map(|end| match end {
+        End::Closed => "closed",
+        End::Liquidated => "liquidated",
+    });
+    let mut told = Told {
+        sequence: held.sequence(),
+        ended: end.is_some(),
+        margin_call: before.is_some_and(|told| told.margin_call),
+    };
+    match before {
+        None => events.push(("open", None)),
+        // A batch was taken back.
+        Some(before) if before.ended && end.is_none() => events.push(("open", None)),
+        Some(before) if before.sequence < told.sequence => events.push(("adjusted", None)),
+        Some(_) => {}
+    }
+    if let Some(end) = end.filter(|_| !before.is_some_and(|told| told.ended)) {
+        events.push((end, None));
+    }
+    if let Some(health) = Health::of(held, &ground(inner)) {
+        if !health.covered && !told.margin_call {
+            let mut shown = inner.shown.iter();
+            let asset = shown.find(|shown| shown.id == held.loan.collateral);
+            let top_up = health.required_top_up.zip(asset);
+            let top_up = top_up.map(|(units, of)| amount::format(units, of.token.decimals));
+            events.push(("margin_call", top_up));
+        }
+        told.margin_call = !health.covered;
+    }
+    (told, events)
+}

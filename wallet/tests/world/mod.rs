@@ -1,0 +1,168 @@
+//! A ledger with its published batches, and parties that follow it with their own keys. No proofs are made:
+//! `subrosa_transaction::check` stands for them.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use rand::{SeedableRng as _, rngs::StdRng};
+use subrosa_protocol::{
+    Fr,
+    asset::{AssetId, AssetInfo, AssetTree},
+    batch::{PublishedBatch, Shape},
+    keys::{AuditorKey, Seed, SpendKey, ViewingKey, unaudited},
+    ledger::{BatchInput, Config, Deposit, Ledger},
+    market::Snapshot,
+    transaction::{Context, Transaction},
+};
+use subrosa_wallet::{
+    chain::{Chain, OwnedNote},
+    compose::{ComposeError, Composed, Composer, Intent, Terms},
+};
+
+pub(crate) const DOLLAR: AssetId = AssetId(0);
+pub(crate) const GOLD: AssetId = AssetId(1);
+pub(crate) const FEE: u128 = 10;
+pub(crate) const NOW: u64 = 1_800_000_000;
+
+/// A ledger and its published batches.
+pub(crate) struct World {
+    pub(crate) ledger: Ledger,
+    pub(crate) assets: AssetTree,
+    pub(crate) context: Fr,
+    pub(crate) published: Vec<PublishedBatch>,
+    pub(crate) rng: StdRng,
+    /// Now, and the time of the next batch.
+    pub(crate) time: u64,
+    /// The latest price snapshot.
+    pub(crate) snapshot: Option<Snapshot>,
+}
+
+/// A wallet's keys and view.
+pub(crate) struct Party {
+    pub(crate) keys: ViewingKey,
+    pub(crate) spend: SpendKey,
+    pub(crate) chain: Chain,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let auditor = AuditorKey::from_seed(&Seed::from_bytes([99; 32])).public();
+        let assets = [(DOLLAR, [1; 20], auditor), (GOLD, [2; 20], unaudited())]
+            .map(|(id, token, auditor)| AssetInfo {
+                id,
+                token,
+                flags: 0,
+                auditor,
+            })
+            .into_iter()
+            .collect();
+        let context = Context {
+            chain_id: 31337,
+            rollup: [7; 20],
+        }
+        .word();
+        Self {
+            ledger: Ledger::new(),
+            assets,
+            context,
+            published: Vec::new(),
+            rng: StdRng::seed_from_u64(5),
+            time: NOW,
+            snapshot: None,
+        }
+    }
+
+    pub(crate) fn party(&self, seed: u8) -> Party {
+        let seed = Seed::from_bytes([seed; 32]);
+        let keys = ViewingKey::from_seed(&seed);
+        let mut chain = Chain::new(keys.clone(), self.context);
+        for batch in &self.published {
+            chain.apply(batch, &self.auditors()).unwrap();
+        }
+        Party {
+            keys,
+            spend: SpendKey::from_seed(&seed),
+            chain,
+        }
+    }
+
+    pub(crate) fn auditors(&self) -> Vec<ark_ed_on_bn254::EdwardsAffine> {
+        self.assets.iter().map(|info| info.auditor).collect()
+    }
+
+    pub(crate) fn seal(
+        &mut self,
+        transactions: Vec<Transaction>,
+        deposits: Vec<Deposit>,
+        parties: &mut [&mut Party],
+    ) {
+        let input = BatchInput {
+            shape: Shape::S4,
+            time: self.time,
+            fee_recipient: [3; 20],
+            assets_root: self.assets.root(),
+            transactions,
+            deposits,
+        };
+        let config = Config {
+            context: self.context,
+            fee_asset: DOLLAR,
+            min_fee: FEE,
+        };
+        let batch = self
+            .ledger
+            .execute(input, &config)
+            .unwrap()
+            .published()
+            .unwrap();
+        for party in parties {
+            party.chain.apply(&batch, &self.auditors()).unwrap();
+            assert_eq!(party.chain.ledger().state(), self.ledger.state());
+        }
+        self.published.push(batch);
+    }
+
+    pub(crate) fn compose(
+        &mut self,
+        from: &Party,
+        intent: &Intent,
+        asset: AssetId,
+        amount: u128,
+        spendable: impl Fn(&OwnedNote) -> bool,
+    ) -> Result<Composed, ComposeError> {
+        let composer = Composer {
+            chain: &from.chain,
+            assets: &self.assets,
+            keys: &from.keys,
+            spend: &from.spend,
+            terms: Terms {
+                context: self.context,
+                fee_asset: DOLLAR,
+                fee: FEE,
+                expiry: self.time + 60,
+                now: self.time,
+                snapshot: self.snapshot,
+            },
+        };
+        let composed = composer.compose(intent, asset, amount, spendable, &mut self.rng)?;
+        let words = composed.transaction.words(&self.context);
+        subrosa_transaction::check(&composed.witness, &words).unwrap();
+        Ok(composed)
+    }
+}
+
+pub(crate) fn deposit(party: &Party, index: u64, asset: AssetId, value: u128) -> Deposit {
+    Deposit {
+        asset,
+        value,
+        inner: party.chain.deposit_inner(index),
+    }
+}
+
+pub(crate) fn held(party: &Party, asset: AssetId) -> u128 {
+    let unspent = party
+        .chain
+        .notes()
+        .iter()
+        .filter(|n| n.spent.is_none() && n.note.asset == asset);
+    unspent.map(|n| n.note.value).sum()
+}
