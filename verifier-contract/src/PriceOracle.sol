@@ -229,8 +229,8 @@ contract PriceOracle is IPriceOracle, Governed {
         (answered, words) = _query(feed.feed, AggregatorV3Interface.latestRoundData.selector, 5);
         if (!answered) return (0, 0);
         (uint256 roundId, uint256 updatedAt, uint256 answeredInRound) = (words[0], words[3], words[4]);
-        if (roundId > type(uint80).max || answeredInRound > type(uint80).max) return (0, 0);
-        if (answeredInRound < roundId) return (0, 0);
+        // So the round's number is in its type too.
+        if (answeredInRound > type(uint80).max || answeredInRound < roundId) return (0, 0);
         if (updatedAt == 0 || updatedAt > block.timestamp) return (0, 0);
         if (block.timestamp - updatedAt > feed.heartbeat) return (0, 0);
         if (int256(words[1]) <= 0) return (0, 0);

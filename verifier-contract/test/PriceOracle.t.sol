@@ -387,6 +387,9 @@ contract PriceOracleTest is Fixture {
         assertEq(priceWith(2 ** 255 - 1, 0, 0, 1, 59, 0), 0, "beyond 512 bits' quotient");
         assertEq(priceWith(2 ** 255 - 1, 0, 0, 2 ** 255 - 1, 59, 0), 0, "equal, 10^77");
         assertEq(priceWith(2 ** 255 - 1, 0, 59, 2 ** 255 - 1, 0, 0), 0, "divisor beyond 256 bits");
+        // A quotient of just 2²⁵⁶, and a divisor that is a multiple of it.
+        assertEq(priceWith(2 ** 255 - 1, 0, 0, 5 * 10 ** 76 - 1, 59, 0), 0, "quotient of 2^256");
+        assertEq(priceWith(1, 59, 0, 2 ** 215, 0, 0), 0, "divisor of 2^256 times 5^41");
         assertEq(priceWith(2 ** 255 - 1, 18, 0, 2 ** 255 - 1, 0, 0), 1, "equal, one");
         assertEq(priceWith(2 ** 255 - 2, 18, 0, 2 ** 255 - 1, 0, 0), 0, "rounded down");
         assertEq(priceWith(5, 18, 8, 2, 0, 8), 2, "rounded down");

@@ -1,11 +1,12 @@
 mod schedules;
+mod snapshots;
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use subrosa_protocol::batch::Shape;
-use subrosa_protocol::ledger::paired;
+use subrosa_protocol::ledger::{paired, snapshot_of};
 use subrosa_protocol::swap::Side;
-use subrosa_protocol::transaction::Kind;
+use subrosa_protocol::transaction::{Kind, Transaction};
 
 use super::*;
 use crate::submission::ParsedSubmission;
@@ -27,7 +28,7 @@ fn pool(capacity: usize, lone_legs: usize) -> Pool {
         lone_legs,
         ..AdmissionConfig::default()
     };
-    let mut pool = Pool::new(&config, view(), 0);
+    let mut pool = Pool::new(&config, view(), HashMap::new(), 0);
     assert!(pool.legs_due(0) && pool.dead_legs(0).is_empty());
     pool
 }
@@ -45,7 +46,7 @@ fn make(
 ) -> Arc<ParsedSubmission> {
     use subrosa_protocol::asset::AssetId;
     use subrosa_protocol::encryption::NoteData;
-    use subrosa_protocol::transaction::{Header, Transaction};
+    use subrosa_protocol::transaction::Header;
     let mut rng = StdRng::seed_from_u64(seed);
     let transaction = Transaction {
         anchor: State::genesis().note_root,
@@ -60,9 +61,35 @@ fn make(
         audit: Default::default(),
         note_data: NoteData([0; 169]),
     };
+    parsed(&transaction)
+}
+
+fn parsed(transaction: &Transaction) -> Arc<ParsedSubmission> {
     let mut bytes = transaction.to_bytes();
     bytes.extend_from_slice(&[0; 128]);
     Arc::new(ParsedSubmission::parse(bytes, &Fr::from(1u64)).unwrap())
+}
+
+/// The same with a change.
+fn changed(
+    submission: &ParsedSubmission,
+    change: impl FnOnce(&mut Transaction),
+) -> Arc<ParsedSubmission> {
+    let mut transaction = submission.transaction.clone();
+    change(&mut transaction);
+    parsed(&transaction)
+}
+
+/// The same, naming a price snapshot; 0 is none.
+fn naming(submission: &ParsedSubmission, snapshot: u64) -> Arc<ParsedSubmission> {
+    changed(submission, |tx| tx.oracle = Fr::from(snapshot))
+}
+
+/// Price snapshots with their times.
+fn snapshots(all: &[(u64, u64)]) -> HashMap<Word, u64> {
+    let all = all.iter();
+    all.map(|(id, time)| (word(&Fr::from(*id)), *time))
+        .collect()
 }
 
 fn admit(pool: &mut Pool, submission: &Arc<ParsedSubmission>) -> Result<u64, Refusal> {
@@ -87,12 +114,12 @@ fn of_two_with_a_common_nullifier_the_first_gets_in() {
 fn what_is_not_stored_is_not_sealed() {
     let mut pool = pool(10, 10);
     let Reserved { sequence, .. } = pool.reserve(submission(1, [1, 2, 3])).unwrap();
-    assert!(pool.take(10).is_empty());
+    assert!(pool.take(10, 0).is_empty());
     pool.confirm(sequence);
-    assert_eq!(pool.take(10).len(), 1);
-    assert!(pool.take(10).is_empty(), "taken twice");
+    assert_eq!(pool.take(10, 0).len(), 1);
+    assert!(pool.take(10, 0).is_empty(), "taken twice");
     pool.give_back([sequence]);
-    assert_eq!(pool.take(10).len(), 1);
+    assert_eq!(pool.take(10, 0).len(), 1);
 }
 
 #[test]
@@ -105,7 +132,11 @@ fn order_is_kept_and_capacity_holds() {
     }
     let over = submission(9, [91, 92, 93]);
     assert_eq!(admit(&mut pool, &over), Err(Refusal::MempoolFull));
-    let order: Vec<u64> = pool.take(2).iter().map(|(sequence, _)| *sequence).collect();
+    let order: Vec<u64> = pool
+        .take(2, 0)
+        .iter()
+        .map(|(sequence, _)| *sequence)
+        .collect();
     assert_eq!(order, [5, 6]);
 }
 
@@ -125,7 +156,7 @@ fn sealing_spends_and_dropping_unspends() {
     pool.dropped(before);
     pool.restore(sequence, first).unwrap();
     assert_eq!(admit(&mut pool, &again), Err(Refusal::NullifierPending));
-    assert_eq!(pool.take(1)[0].0, sequence);
+    assert_eq!(pool.take(1, 0)[0].0, sequence);
 }
 
 #[test]
@@ -183,9 +214,14 @@ fn rejected(reason: FinalRejection) -> TransactionRecord {
 
 /// What a batch of so many slots would hold; it must be a batch that the ledger takes.
 fn batch(pool: &mut Pool, slots: usize) -> Vec<Sequenced> {
-    let taken = pool.take(slots);
+    batch_at(pool, slots, 0)
+}
+
+fn batch_at(pool: &mut Pool, slots: usize, time: u64) -> Vec<Sequenced> {
+    let taken = pool.take(slots, time);
     let transactions: Vec<_> = taken.iter().map(|(_, s)| s.transaction.clone()).collect();
     paired(&transactions).unwrap();
+    snapshot_of(&transactions).unwrap();
     assert!(taken.len() <= slots);
     taken
 }
@@ -205,7 +241,7 @@ fn legs_pair_in_any_order_and_a_comes_first() {
         let mut pool = pool(10, 10);
         push(&mut pool, order[0]);
         assert!(pool.is_lone(&order[0].id));
-        assert_eq!(pool.waiting(10), (0, None), "a lone leg is not sealable");
+        assert_eq!(pool.waiting(10, 0), (0, None), "a lone leg is not sealable");
         assert!(batch(&mut pool, 10).is_empty());
         push(&mut pool, order[1]);
         assert!(!pool.is_lone(&a.id) && !pool.is_lone(&b.id));
@@ -215,7 +251,7 @@ fn legs_pair_in_any_order_and_a_comes_first() {
             lone: 0,
         };
         assert_eq!(pool.census(), census);
-        assert_eq!(pool.waiting(10).0, 2);
+        assert_eq!(pool.waiting(10, 0).0, 2);
         assert_eq!(ids(&batch(&mut pool, 10)), [a.id, b.id]);
         assert!(batch(&mut pool, 10).is_empty(), "taken twice");
     }
@@ -289,7 +325,7 @@ fn one_slot_stays_empty_rather_than_hold_half_a_swap() {
         push(&mut pool, &leg(Side::A, terms, 20 + terms));
         push(&mut pool, &leg(Side::B, terms, 30 + terms));
     }
-    assert!(pool.waiting(4).0 >= 4, "enough for a full batch");
+    assert!(pool.waiting(4, 0).0 >= 4, "enough for a full batch");
     let first = batch(&mut pool, 4);
     assert_eq!(first.len(), 3);
     pool.sealed(sequences(&first), [], State::genesis(), 1);
@@ -391,11 +427,7 @@ fn legs_of_an_old_assets_root_end_and_hold_nothing() {
     pool.set_assets_root(Fr::from(8u64));
     let remake = |seed, note, kind| {
         let made = make(seed, notes(note), kind, 7, 1_000);
-        let mut transaction = made.transaction.clone();
-        transaction.assets_root = Fr::from(8u64);
-        let mut bytes = transaction.to_bytes();
-        bytes.extend_from_slice(&[0; 128]);
-        Arc::new(ParsedSubmission::parse(bytes, &Fr::from(1u64)).unwrap())
+        changed(&made, |tx| tx.assets_root = Fr::from(8u64))
     };
     // Before anything was swept: nobody is paired with it, …
     let b = remake(4, 2, Kind::SwapB);

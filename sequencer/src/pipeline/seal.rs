@@ -67,7 +67,7 @@ pub(crate) async fn run(engine: Arc<Engine>) {
 
 /// Drops the lone legs that can never be sealed: when it is time for it, whatever the chain does and
 /// whether or not anything is to be sealed.
-async fn sweep_legs(engine: &Arc<Engine>) -> Result<(), Halt> {
+pub(super) async fn sweep_legs(engine: &Arc<Engine>) -> Result<(), Halt> {
     let _gate = engine.seal_gate.lock().await;
     blocking(engine, "seal", |engine| {
         let dead = engine.pool().dead_legs(unix_now());

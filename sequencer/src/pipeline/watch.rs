@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::seal::sweep_legs;
 use super::{Backoff, CHAIN, Failure, blocking, chain_time, reading};
+use crate::admission::unix_now;
 use crate::engine::{Engine, Registry};
 use crate::health::Halt;
 use crate::oracle::{LogError, Oracle};
@@ -138,6 +140,11 @@ pub(super) async fn follow(engine: &Arc<Engine>) -> Result<usize, Failure> {
     let log = engine.ports.settlement.oracle_log(from).await;
     let log = log.map_err(|error| Failure::Transient(error.to_string()))?;
     engine.saw_time(log.head.timestamp);
+    if engine.pool().legs_due(unix_now()) {
+        // What ended with a snapshot that the chain took back stays so when it takes it again, or of two legs
+        // one might have passed over the other and both wait for ever.
+        sweep_legs(engine).await.map_err(Failure::Final)?;
+    }
     blocking(engine, "watch", move |engine| follow_log(engine, &log))
         .await
         .map_err(Failure::Final)?

@@ -204,7 +204,10 @@ async fn refuses_by_the_stateless_rules() {
     tx.header.fee = MIN_FEE - 1;
     let answer = node.submit(&tx).await;
     assert_problem(&answer, 422, "fee_too_low");
-    let rules: [Breach; 9] = [
+    let mut tx = base.clone();
+    tx.header.not_before = now() + 30;
+    assert_problem(&node.submit(&tx).await, 422, "too_early");
+    let rules: [Breach; 8] = [
         ("no_op", |tx| {
             tx.header.kind = subrosa_protocol::transaction::Kind::NoOp
         }),
@@ -215,7 +218,6 @@ async fn refuses_by_the_stateless_rules() {
         }),
         ("reserved_nullifier", |tx| tx.nullifiers[1] = Fr::from(0u64)),
         ("zero_commitment", |tx| tx.commitments[1] = Fr::from(0u64)),
-        ("reserved_word", |tx| tx.oracle = Fr::from(1u64)),
         ("ephemeral", |tx| tx.ephemeral = Fr::from(1u64)),
         ("terms_missing", |tx| {
             tx.header.kind = subrosa_protocol::transaction::Kind::SwapA
@@ -254,6 +256,10 @@ async fn refuses_by_history() {
     assert_problem(&node.submit(&tx).await, 409, "unknown_anchor");
     let tx = transaction(genesis_root(), Fr::from(98u64));
     assert_problem(&node.submit(&tx).await, 409, "stale_assets");
+    let mut tx = world.transaction();
+    tx.oracle = Fr::from(97u64);
+    assert_problem(&node.submit(&tx).await, 409, "unknown_snapshot");
+    assert_eq!(world.verifier.proofs.load(Ordering::SeqCst), 0);
     node.stop().await;
 }
 
@@ -410,6 +416,7 @@ async fn the_interface_is_described() {
         "/v1/batches/{index}",
         "/v1/batches/stream",
         "/v1/assets",
+        "/v1/oracle",
         "/v1/messages",
         "/health",
         "/ready",

@@ -5,6 +5,7 @@
 mod admission;
 mod kill;
 mod mailbox;
+mod oracle;
 mod pipeline;
 mod properties;
 mod recovery;

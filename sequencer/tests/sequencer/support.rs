@@ -17,6 +17,7 @@ use subrosa_protocol::encoding::fr_to_bytes;
 use subrosa_protocol::encryption::NoteData;
 use subrosa_protocol::keys::unaudited;
 use subrosa_protocol::ledger::{Deposit, Ledger, State};
+use subrosa_protocol::market::{MARKETS, Market, Markets, Snapshot};
 use subrosa_protocol::swap::Side;
 use subrosa_protocol::transaction::{Context, Header, Kind, Transaction, Withdrawal};
 use subrosa_sequencer::ports::*;
@@ -74,6 +75,10 @@ pub struct ChainState {
     pub forever: Option<Fault>,
     pub shapes: Vec<Shape>,
     pub time_offset: i64,
+    /// Number of the newest block.
+    pub block: u64,
+    /// The price oracle's log.
+    pub oracle: Vec<OracleEvent>,
 }
 
 /// The settlement layer's double: it holds the contract's rules but verifies no proof of the prover
@@ -109,6 +114,8 @@ impl Chain {
                 forever: None,
                 shapes: Shape::ALL.to_vec(),
                 time_offset: 0,
+                block: 1,
+                oracle: Vec::new(),
             }),
             settle_calls: AtomicUsize::new(0),
             down: AtomicBool::new(false),
@@ -135,6 +142,59 @@ impl Chain {
                 value,
                 inner,
             });
+        });
+    }
+
+    fn log(chain: &mut ChainState, change: OracleChange) {
+        chain.block += 1;
+        let block = chain.block;
+        chain.oracle.push(OracleEvent { block, change });
+    }
+
+    /// Sets a market of the price oracle, or removes it.
+    pub fn set_market(&self, id: u8, market: Option<Market>) {
+        let word = market.map_or(Fr::from(0u64), |market| market.word());
+        self.with(|chain| Self::log(chain, OracleChange::Market { id, word }));
+    }
+
+    /// Takes a price snapshot, at the chain's time.
+    pub fn snapshot(&self, price: u128) -> Snapshot {
+        self.with(|chain| {
+            let time = now().saturating_add_signed(chain.time_offset);
+            Self::snapshot_at(chain, price, time)
+        })
+    }
+
+    pub fn snapshot_at(chain: &mut ChainState, price: u128, time: u64) -> Snapshot {
+        let mut words = [Fr::from(0u64); MARKETS];
+        for event in &chain.oracle {
+            if let OracleChange::Market { id, word } = event.change {
+                words[usize::from(id)] = word;
+            }
+        }
+        let mut prices = [0; MARKETS];
+        prices[3] = price;
+        let snapshot = Snapshot {
+            time,
+            markets: Markets::from_words(&words).unwrap(),
+            prices,
+        };
+        let change = OracleChange::Snapshot {
+            digest: snapshot.digest(),
+            time,
+            market_root: snapshot.markets.root(),
+            prices: snapshot.price_words(),
+        };
+        Self::log(chain, change);
+        snapshot
+    }
+
+    /// Takes the oracle's last events back, as a reorganisation does, and goes on.
+    pub fn revert_oracle(&self, count: usize) {
+        self.with(|chain| {
+            let keep = chain.oracle.len() - count;
+            chain.oracle.truncate(keep);
+            chain.block += 1;
         });
     }
 
@@ -180,6 +240,16 @@ impl Chain {
         let first = header.first_deposit as usize;
         let queued = chain.queue.get(first..first + published.deposits.len());
         check(queued == Some(&published.deposits[..]), "DepositWords")?;
+        if header.oracle != Fr::from(0u64) {
+            let mut taken = chain.oracle.iter().filter_map(|event| match event.change {
+                OracleChange::Snapshot { digest, time, .. } => {
+                    (digest == header.oracle).then_some(time)
+                }
+                OracleChange::Market { .. } => None,
+            });
+            let taken = taken.next().ok_or("UnknownSnapshot")?;
+            check(taken <= header.time, "SnapshotAfterBatch")?;
+        }
         let c = data_commitment(&published.words());
         check(c == batch.commitment, "Commitment")?;
         check(batch.proof == fr_to_bytes(&c), "Proof")?;
@@ -222,7 +292,7 @@ impl SettlementLayer for Chain {
         async move {
             self.answer()?;
             Ok(Head {
-                number: 1,
+                number: self.with(|chain| chain.block),
                 timestamp: now().saturating_add_signed(self.with(|chain| chain.time_offset)),
             })
         }
@@ -273,6 +343,20 @@ impl SettlementLayer for Chain {
         async move {
             self.answer()?;
             Ok(self.with(|chain| chain.assets.iter().cloned().collect()))
+        }
+        .boxed()
+    }
+
+    fn oracle_log(&self, from: u64) -> BoxFuture<'_, Result<OracleLog, SettlementError>> {
+        async move {
+            let head = self.head().await?;
+            Ok(self.with(|chain| OracleLog {
+                head,
+                events: {
+                    let events = chain.oracle.iter().filter(|event| event.block >= from);
+                    events.copied().collect()
+                },
+            }))
         }
         .boxed()
     }
@@ -578,13 +662,21 @@ impl World {
     }
 
     pub async fn try_start(&self, config: Config) -> Result<Node, StartError> {
-        let running = Sequencer::start(config, self.ports()).await?;
+        self.try_start_with(config, self.ports()).await
+    }
+
+    async fn try_start_with(&self, config: Config, ports: Ports) -> Result<Node, StartError> {
+        let running = Sequencer::start(config, ports).await?;
         let base = format!("http://{}", running.addr());
         Ok(Node {
             running,
             base,
             client: reqwest::Client::new(),
         })
+    }
+
+    pub async fn start_with(&self, config: Config, ports: Ports) -> Node {
+        self.try_start_with(config, ports).await.unwrap()
     }
 
     pub async fn start(&self, config: Config) -> Node {
@@ -597,6 +689,13 @@ impl World {
 
     pub fn leg(&self, side: Side, terms: u64) -> Transaction {
         leg(side, terms, self.chain.assets_root())
+    }
+
+    /// A transaction that names a price snapshot.
+    pub fn naming(&self, snapshot: &Snapshot) -> Transaction {
+        let mut tx = self.transaction();
+        tx.oracle = snapshot.digest();
+        tx
     }
 
     /// What has settled, batch by batch, as the transactions that were submitted.
@@ -709,6 +808,19 @@ impl Node {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         panic!("never {status}: {last:?}, {:?}", self.running.health());
+    }
+
+    /// Waits until this is the latest price snapshot.
+    pub async fn until_latest(&self, snapshot: &Snapshot) -> Answer {
+        let digest = hex_fr(&snapshot.digest());
+        for _ in 0..1_000 {
+            let answer = self.get("/v1/oracle").await;
+            if answer.field("digest") == digest {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("never the latest: {:?}", self.running.health());
     }
 
     pub async fn until_halted(&self) -> subrosa_sequencer::Halt {

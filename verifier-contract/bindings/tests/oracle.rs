@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use alloy_primitives::Address;
 use subrosa_bindings::{
-    Account, Client, EmbeddedTransport, L1, L1Error,
+    Account, Client, EmbeddedTransport, L1, L1Error, OracleChange,
     deploy::{
         DeployConfig, Deployment, NewAsset, NewFeed, deploy, development_feed, development_token,
         set_answer, set_feed, set_market,
@@ -62,20 +62,21 @@ impl World {
         })
     }
 
-    async fn feed(&self, asset: AssetId, token_decimals: u8, answer: i128) -> Address {
-        let feed = development_feed(&*self.transport, &self.owner, 8, answer)
-            .await
-            .unwrap();
+    async fn feed(
+        &self,
+        asset: AssetId,
+        token_decimals: u8,
+        answer: i128,
+    ) -> Result<Address, L1Error> {
+        let feed = development_feed(&*self.transport, &self.owner, 8, answer).await?;
         let new = NewFeed {
             asset,
             feed,
             heartbeat: HEARTBEAT,
             token_decimals,
         };
-        set_feed(&*self.transport, &self.owner, &self.deployment, &new)
-            .await
-            .unwrap();
-        feed
+        set_feed(&*self.transport, &self.owner, &self.deployment, &new).await?;
+        Ok(feed)
     }
 
     async fn market(&self, id: u8, market: &Market) -> Result<(), L1Error> {
@@ -99,8 +100,8 @@ fn market() -> Market {
 async fn snapshots_are_the_protocols() {
     let world = World::new().await.unwrap();
     assert_eq!(world.client.snapshot().await.unwrap(), None);
-    world.feed(DOLLAR, 6, 100_000_000).await;
-    let gold = world.feed(GOLD, 18, 234_567_891_234).await;
+    world.feed(DOLLAR, 6, 100_000_000).await.unwrap();
+    let gold = world.feed(GOLD, 18, 234_567_891_234).await.unwrap();
     let back = Market {
         collateral: DOLLAR,
         debt: GOLD,
@@ -123,6 +124,26 @@ async fn snapshots_are_the_protocols() {
     assert_eq!(known, Some(first.time));
     let unknown = world.client.snapshot_time(&Fr::from(5u64)).await.unwrap();
     assert_eq!(unknown, None);
+
+    let log = world.client.oracle_log(0).await.unwrap();
+    let changes: Vec<_> = log.events.iter().map(|event| event.change).collect();
+    let set = |id, market: &Market| OracleChange::Market {
+        id,
+        word: market.word(),
+    };
+    let taken = OracleChange::Snapshot {
+        digest: first.digest(),
+        time: first.time,
+        market_root: first.markets.root(),
+        prices: first.price_words(),
+    };
+    assert_eq!(changes, [set(0, &market()), set(15, &back), taken]);
+    let last = log.events[2].block;
+    assert_eq!(log.head.number, last);
+    let newer = world.client.oracle_log(last).await.unwrap();
+    assert_eq!(newer.events, [log.events[2]]);
+    let newer = world.client.oracle_log(last + 1).await.unwrap();
+    assert_eq!(newer.events, []);
 
     // A change of a market is in the next snapshot only; a feed without an answer is one without price.
     let stricter = Market {

@@ -1,5 +1,6 @@
 //! Random schedules against a model of the disk: arrivals of both legs, transfers that spend a leg's note,
-//! time, sweeps and seals that take two steps with arrivals in between, dropped batches, crashes.
+//! time, price snapshots that come and go, sweeps and seals that take two steps with arrivals in between, dropped
+//! batches, crashes.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +10,12 @@ use super::*;
 
 #[derive(Debug, Clone)]
 enum Step {
-    /// A leg: side, terms, note, seconds until it expires.
-    Leg(bool, u8, u8, u8),
-    /// A transfer: note, seconds until it expires.
-    Transfer(u8, u8),
+    /// A leg: side, terms, note, seconds until it expires, snapshot.
+    Leg(bool, u8, u8, u8, u8),
+    /// A transfer: note, seconds until it expires, snapshot.
+    Transfer(u8, u8, u8),
+    /// The chain has this snapshot, or no longer.
+    Snapshot(u8, bool),
     Time(u8),
     /// Begins a sweep, or ends what was begun.
     Sweep,
@@ -26,10 +29,13 @@ enum Step {
 }
 
 fn arb_step() -> impl Strategy<Value = Step> {
-    let leg = (any::<bool>(), 0u8..3, 0u8..12, 1u8..60);
+    // 0 is none.
+    let snapshot = 0u8..3;
+    let leg = (any::<bool>(), 0u8..3, 0u8..12, 1u8..60, snapshot.clone());
     prop_oneof![
-        10 => leg.prop_map(|(a, terms, note, ttl)| Step::Leg(a, terms, note, ttl)),
-        4 => (0u8..12, 1u8..60).prop_map(|(note, ttl)| Step::Transfer(note, ttl)),
+        10 => leg.prop_map(|(a, terms, note, ttl, s)| Step::Leg(a, terms, note, ttl, s)),
+        4 => (0u8..12, 1u8..60, snapshot).prop_map(|(note, ttl, s)| Step::Transfer(note, ttl, s)),
+        1 => (1u8..3, any::<bool>()).prop_map(|(s, there)| Step::Snapshot(s, there)),
         2 => (1u8..20).prop_map(Step::Time),
         3 => Just(Step::Sweep),
         4 => (4u8..7).prop_map(Step::Seal),
@@ -53,20 +59,29 @@ struct World {
     stored: BTreeMap<u64, Arc<ParsedSubmission>>,
     fates: HashMap<Word, TransactionRecord>,
     batches: Vec<Vec<Sequenced>>,
+    snapshots: BTreeSet<u8>,
     next: u64,
 }
 
 impl World {
     fn new() -> Self {
-        Self {
+        let mut world = Self {
             pool: pool(6, 4),
             now: 1,
             begun: None,
             stored: BTreeMap::new(),
             fates: HashMap::new(),
             batches: Vec::new(),
+            snapshots: BTreeSet::from([1, 2]),
             next: 0,
-        }
+        };
+        world.pool.set_snapshots(world.times());
+        world
+    }
+
+    fn times(&self) -> HashMap<Word, u64> {
+        let there = self.snapshots.iter();
+        snapshots(&there.map(|id| (u64::from(*id), 0)).collect::<Vec<_>>())
     }
 
     fn view(&self) -> SealedView {
@@ -77,7 +92,7 @@ impl World {
         }
     }
 
-    fn arrive(&mut self, kind: Kind, terms: u64, note: u8, ttl: u8) {
+    fn arrive(&mut self, kind: Kind, terms: u64, note: u8, ttl: u8, snapshot: u8) {
         self.next += 1;
         let nullifiers = [
             1 + u64::from(note),
@@ -86,6 +101,7 @@ impl World {
         ];
         let expiry = self.now + u64::from(ttl);
         let submission = make(self.next, nullifiers, kind, terms, expiry);
+        let submission = naming(&submission, u64::from(snapshot));
         let Ok(Reserved { sequence, dropped }) = self.pool.reserve(submission.clone()) else {
             return;
         };
@@ -119,6 +135,7 @@ impl World {
                 let transactions: Vec<_> =
                     chosen.iter().map(|(_, s)| s.transaction.clone()).collect();
                 paired(&transactions).unwrap();
+                snapshot_of(&transactions).unwrap();
                 self.forget(&out);
                 for (sequence, _) in &chosen {
                     self.stored.remove(sequence);
@@ -134,11 +151,24 @@ impl World {
 
     fn step(&mut self, step: &Step) {
         match *step {
-            Step::Leg(a, terms, note, ttl) => {
+            Step::Leg(a, terms, note, ttl, snapshot) => {
                 let kind = Kind::leg(if a { Side::A } else { Side::B });
-                self.arrive(kind, 1 + u64::from(terms), note, ttl);
+                self.arrive(kind, 1 + u64::from(terms), note, ttl, snapshot);
             }
-            Step::Transfer(note, ttl) => self.arrive(Kind::Transfer, 0, note, ttl),
+            Step::Transfer(note, ttl, snapshot) => {
+                self.arrive(Kind::Transfer, 0, note, ttl, snapshot);
+            }
+            Step::Snapshot(id, there) => {
+                self.end(None);
+                self.begun = Some(Begun::Sweep(self.pool.dead_legs(self.now)));
+                self.end(None);
+                if there {
+                    self.snapshots.insert(id);
+                } else {
+                    self.snapshots.remove(&id);
+                }
+                self.pool.set_snapshots(self.times());
+            }
             Step::Time(seconds) => self.now += u64::from(seconds),
             Step::Sweep if self.begun.is_some() => self.end(None),
             Step::Sweep => {
@@ -168,7 +198,7 @@ impl World {
                     lone_legs: 4,
                     ..AdmissionConfig::default()
                 };
-                self.pool = Pool::new(&config, self.view(), next);
+                self.pool = Pool::new(&config, self.view(), self.times(), next);
                 for (sequence, submission) in &self.stored {
                     self.pool.restore(*sequence, submission.clone()).unwrap();
                 }
@@ -205,20 +235,20 @@ impl World {
                 .map(|(_, s)| s.transaction.clone())
                 .collect();
             paired(&members).unwrap();
+            snapshot_of(&members).unwrap();
         }
-        // Nobody waits for somebody who is here.
-        let seats: HashSet<_> = self
-            .pool
-            .legs
-            .iter()
-            .filter(|(_, leg)| leg.verdict.is_none())
-            .filter_map(|(_, leg)| seat(&leg.submission))
+        // Nobody waits for somebody who is here and could be in one batch with it.
+        let lone = self.pool.legs.iter();
+        let lone: Vec<_> = lone
+            .filter(|(sequence, _)| self.pool.hopeless(*sequence).is_none())
+            .filter_map(|(_, leg)| Some((seat(&leg.submission)?, &leg.submission)))
             .collect();
-        assert!(
-            seats
-                .iter()
-                .all(|(terms, side)| !seats.contains(&(*terms, side.other())))
-        );
+        for ((terms, side), leg) in &lone {
+            let mut others = lone.iter();
+            assert!(
+                !others.any(|(seat, other)| *seat == (*terms, side.other()) && mixes(leg, other))
+            );
+        }
     }
 }
 

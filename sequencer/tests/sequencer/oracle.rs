@@ -1,0 +1,563 @@
+//! Price snapshots: followed on the chain, named by transactions, one to a batch.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use subrosa_bindings::{Account, Client, EmbeddedTransport, L1, deploy, development};
+use subrosa_protocol::Fr;
+use subrosa_protocol::asset::{AssetId, AssetInfo};
+use subrosa_protocol::batch::Shape;
+use subrosa_protocol::ledger::{paired, snapshot_of};
+use subrosa_protocol::market::{Market, Snapshot};
+use subrosa_protocol::swap::Side;
+use subrosa_protocol::transaction::Transaction;
+use subrosa_sequencer::Health;
+use subrosa_sequencer::Word;
+use subrosa_sequencer::adapters::L1Settlement;
+use subrosa_sequencer::ports::*;
+use subrosa_sequencer::store::Store;
+use subrosa_sequencer::store::tables::PriceSnapshots;
+
+use crate::admission::assert_problem;
+use crate::support::*;
+
+fn market() -> Market {
+    Market {
+        collateral: AssetId(1),
+        debt: AssetId(0),
+        haircut: 500,
+        initial: 15_000,
+        maintenance: 12_000,
+        bonus: 600,
+        max_age: 3_600,
+    }
+}
+
+/// A leg that names a price snapshot.
+fn leg_naming(world: &World, side: Side, terms: u64, snapshot: &Snapshot) -> Transaction {
+    let mut leg = world.leg(side, terms);
+    leg.oracle = snapshot.digest();
+    leg
+}
+
+/// The snapshots of the batches that settled.
+fn oracles(world: &World) -> Vec<Fr> {
+    world.chain.with(|chain| {
+        let batches = chain.settled.iter();
+        batches.map(|batch| batch.header.oracle).collect()
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_latest_snapshot_is_shown() {
+    let world = World::new();
+    let node = world.start(idle(world.config())).await;
+    assert_problem(&node.get("/v1/oracle").await, 404, "not_found");
+    world.chain.set_market(3, Some(market()));
+    world.chain.set_market(5, Some(market()));
+    let price = (1u128 << 120) - 1;
+    let first = world.chain.snapshot(price);
+    let answer = node.until_latest(&first).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.body["time"], first.time);
+    let markets = answer.body["markets"].as_array().unwrap();
+    let prices = answer.body["prices"].as_array().unwrap();
+    assert_eq!((markets.len(), prices.len()), (16, 16));
+    let shown = serde_json::json!({
+        "collateral": 1, "debt": 0, "haircut": 500, "initial": 15_000, "maintenance": 12_000,
+        "bonus": 600, "max_age": 3_600,
+    });
+    for (id, (market, shown_price)) in markets.iter().zip(prices).enumerate() {
+        match id {
+            3 => assert_eq!((market, shown_price), (&shown, &price.to_string().into())),
+            5 => assert_eq!((market, shown_price.is_null()), (&shown, true), "no price"),
+            _ => assert!(market.is_null() && shown_price.is_null()),
+        }
+    }
+    world.chain.set_market(3, None);
+    let second = world.chain.snapshot(0);
+    let answer = node.until_latest(&second).await;
+    assert!(answer.body["markets"][3].is_null());
+    // What was taken back is not the latest any more.
+    world.chain.revert_oracle(2);
+    node.until_latest(&first).await;
+    node.stop().await;
+    // After a restart it is known before the chain is asked.
+    let node = world.start(idle(world.config())).await;
+    assert_eq!(
+        node.get("/v1/oracle").await.field("digest"),
+        hex_fr(&first.digest())
+    );
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_snapshot_that_is_known_can_be_named() {
+    let world = World::new();
+    let node = world.start(world.config()).await;
+    let first = world.chain.snapshot(1);
+    let second = world.chain.snapshot(2);
+    node.until_latest(&second).await;
+    for snapshot in [&second, &first] {
+        let tx = world.naming(snapshot);
+        assert_eq!(node.submit(&tx).await.status, 202);
+        node.until(&tx, "settled").await;
+    }
+    let none = world.transaction();
+    node.submit(&none).await;
+    node.until(&none, "settled").await;
+    assert_eq!(
+        oracles(&world),
+        [second.digest(), first.digest(), Fr::from(0u64)]
+    );
+    // One that the chain has not reached is none yet.
+    let (later, time) = world.chain.with(|chain| {
+        let time = now() + 100;
+        (Chain::snapshot_at(chain, 3, time), time)
+    });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let answer = node.submit(&world.naming(&later)).await;
+    assert_problem(&answer, 409, "unknown_snapshot");
+    let text = answer.body.to_string();
+    assert!(!text.contains(&hex_fr(&later.digest())[2..]), "{text}");
+    world.chain.with(|chain| chain.time_offset = 101);
+    node.until_latest(&later).await;
+    let tx = world.naming(&later);
+    assert_eq!(node.submit(&tx).await.status, 202);
+    node.until(&tx, "settled").await;
+    assert!(world.chain.with(|chain| chain.last_time) >= time);
+    assert!(matches!(node.running.health(), Health::Running));
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_has_the_snapshot_of_the_first_that_names_one() {
+    let world = World::new();
+    let (s, t) = (world.chain.snapshot(1), world.chain.snapshot(2));
+    let node = world.start(idle(world.config())).await;
+    node.until_latest(&t).await;
+    let pair = [
+        leg_naming(&world, Side::A, 1, &t),
+        leg_naming(&world, Side::B, 1, &t),
+    ];
+    let all = [
+        world.transaction(),
+        world.naming(&s),
+        world.naming(&t),
+        pair[0].clone(),
+        pair[1].clone(),
+        world.naming(&s),
+        world.transaction(),
+        world.naming(&t),
+    ];
+    for tx in &all {
+        assert_eq!(node.submit(tx).await.status, 202);
+    }
+    node.stop().await;
+    let mut config = world.config();
+    config.seal.shapes = vec![Shape::S4, Shape::S16];
+    let node = world.start(config).await;
+    for tx in &all {
+        node.until(tx, "settled").await;
+    }
+    let batches = world.settled(&all);
+    let expected: [&[usize]; 2] = [&[0, 1, 5, 6], &[2, 3, 4, 7]];
+    let digests = |txs: &[Transaction]| txs.iter().map(digest).collect::<Vec<_>>();
+    assert_eq!(batches.len(), expected.len());
+    for (batch, expected) in batches.iter().zip(expected) {
+        paired(batch).unwrap();
+        let expected: Vec<_> = expected.iter().map(|at| all[*at].clone()).collect();
+        assert_eq!(digests(batch), digests(&expected));
+    }
+    assert_eq!(oracles(&world), [s.digest(), t.digest()]);
+    let metrics = node.text("/metrics").await;
+    assert!(!metrics.contains("snapshot"), "{metrics}");
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn legs_of_two_snapshots_are_not_paired() {
+    let world = World::new();
+    let (s, t) = (world.chain.snapshot(1), world.chain.snapshot(2));
+    let node = world.start(world.config()).await;
+    node.until_latest(&t).await;
+    let a = leg_naming(&world, Side::A, 1, &s);
+    assert_eq!(node.submit(&a).await.field("status"), "waiting");
+    let b = leg_naming(&world, Side::B, 1, &t);
+    let answer = node.submit(&b).await;
+    assert_problem(&answer, 409, "mixed_snapshots");
+    assert_problem(&node.status(&b).await, 404, "not_found");
+    assert_eq!(node.status(&a).await.field("status"), "waiting");
+    let metrics = node.text("/metrics").await;
+    assert!(!metrics.contains("mixed_snapshots"), "{metrics}");
+    // Without one it completes the swap; its note was never held.
+    let mut again = world.leg(Side::B, 1);
+    again.nullifiers = b.nullifiers;
+    assert_eq!(node.submit(&again).await.status, 202);
+    node.until(&again, "settled").await;
+    node.until(&a, "settled").await;
+    assert_eq!(oracles(&world), [s.digest()]);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_sealed_before_the_chain_reaches_its_time() {
+    let world = World::new();
+    // The chain is behind this machine, within what is tolerated.
+    world.chain.with(|chain| chain.time_offset = -30);
+    let node = world.start(world.config()).await;
+    let mut tx = world.transaction();
+    tx.header.not_before = now();
+    assert_eq!(node.submit(&tx).await.field("status"), "pending");
+    let other = world.transaction();
+    node.submit(&other).await;
+    node.until(&other, "settled").await;
+    assert_eq!(node.status(&tx).await.field("status"), "pending");
+    world.chain.with(|chain| chain.time_offset = 0);
+    node.until(&tx, "settled").await;
+    assert!(world.chain.with(|chain| chain.last_time) >= tx.header.not_before);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_chain_takes_back_ends_who_waits_with_it() {
+    let world = World::new();
+    let node = world.start(idle(world.config())).await;
+    let s = world.chain.snapshot(1);
+    let gone = world.chain.snapshot(2);
+    node.until_latest(&gone).await;
+    let lone = leg_naming(&world, Side::A, 1, &gone);
+    let single = world.naming(&gone);
+    let kept = world.naming(&s);
+    for tx in [&lone, &single, &kept] {
+        assert_eq!(node.submit(tx).await.status, 202);
+    }
+    world.chain.revert_oracle(1);
+    let answer = node.until(&lone, "rejected").await;
+    assert_eq!(answer.field("code"), "unknown_snapshot");
+    node.stop().await;
+    let node = world.start(world.config()).await;
+    let answer = node.until(&single, "rejected").await;
+    assert_eq!(answer.field("code"), "unknown_snapshot");
+    node.until(&kept, "settled").await;
+    // The notes are free.
+    let mut again = world.naming(&s);
+    again.nullifiers = single.nullifiers;
+    assert_eq!(node.submit(&again).await.status, 202);
+    node.until(&again, "settled").await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_whose_snapshot_is_taken_back_is_dropped_and_sealed_anew() {
+    for proven in [false, true] {
+        let world = World::new();
+        if proven {
+            let unavailable = Some(Fault::Unavailable);
+            world.chain.with(|chain| chain.forever = unavailable);
+        } else {
+            world.prover.blocked.store(true, Ordering::SeqCst);
+        }
+        let node = world.start(world.config()).await;
+        let s = world.chain.snapshot(1);
+        node.until_latest(&s).await;
+        let (naming, other) = (world.naming(&s), world.transaction());
+        for tx in [&naming, &other] {
+            assert_eq!(node.submit(tx).await.status, 202);
+        }
+        let status = if proven { "proven" } else { "included" };
+        node.until(&naming, status).await;
+        node.until(&other, status).await;
+        // The chain refuses it at once, whether or not this was seen here before.
+        world.chain.with(|chain| {
+            chain.oracle.clear();
+            chain.block += 1;
+            chain.forever = None;
+        });
+        world.prover.blocked.store(false, Ordering::SeqCst);
+        let answer = node.until(&naming, "rejected").await;
+        assert_eq!(answer.field("code"), "unknown_snapshot");
+        node.until(&other, "settled").await;
+        assert!(
+            oracles(&world)
+                .iter()
+                .all(|oracle| *oracle == Fr::from(0u64))
+        );
+        assert!(!matches!(node.running.health(), Health::Halted(_)));
+        node.stop().await;
+        world.start(world.config()).await.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_that_is_not_its_digest_is_not_served() {
+    let world = World::new();
+    let node = world.start(world.config()).await;
+    let good = world.chain.snapshot(1);
+    node.until_latest(&good).await;
+    let forged = world.chain.snapshot(2);
+    world.chain.with(|chain| {
+        let OracleChange::Snapshot { prices, .. } = &mut chain.oracle.last_mut().unwrap().change
+        else {
+            panic!("it was a snapshot");
+        };
+        prices[0] += Fr::from(1u64);
+    });
+    eventually("it is noticed", || {
+        matches!(node.running.health(), Health::Degraded(_))
+    })
+    .await;
+    node.until_latest(&good).await;
+    let answer = node.submit(&world.naming(&forged)).await;
+    assert_problem(&answer, 409, "unknown_snapshot");
+    // Nothing else is affected.
+    let tx = world.naming(&good);
+    node.submit(&tx).await;
+    node.until(&tx, "settled").await;
+    world.chain.revert_oracle(1);
+    eventually("healthy again", || node.running.health() == Health::Running).await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_cannot_be_followed_stops_nothing_else() {
+    let world = World::new();
+    world.chain.set_market(3, Some(market()));
+    world.chain.snapshot(1);
+    let lost = world.chain.with(|chain| chain.oracle.remove(0));
+    let node = world.start(world.config()).await;
+    eventually("it is noticed", || {
+        matches!(node.running.health(), Health::Degraded(_))
+    })
+    .await;
+    assert_problem(&node.get("/v1/oracle").await, 404, "not_found");
+    let tx = world.transaction();
+    node.submit(&tx).await;
+    node.until(&tx, "settled").await;
+    world.chain.with(|chain| chain.oracle.insert(0, lost));
+    eventually("healthy again", || node.running.health() == Health::Running).await;
+    assert_eq!(node.get("/v1/oracle").await.status, 200);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_snapshots_are_forgotten_unless_they_are_named() {
+    let world = World::new();
+    let old = now() - 4 * 24 * 3_600;
+    let [first, second, third, last] = world.chain.with(|chain| {
+        let snapshots = [1u64, 2, 3, 4].map(|day| {
+            let time = old + day * 24 * 3_600 - 600;
+            Chain::snapshot_at(chain, day.into(), time)
+        });
+        chain.block += 1_000;
+        snapshots
+    });
+    let node = world.start(idle(world.config())).await;
+    node.until_latest(&last).await;
+    // Followed by the second two days and ten minutes ago; that was followed by the third one day ago.
+    let answer = node.submit(&world.naming(&first)).await;
+    assert_problem(&answer, 409, "unknown_snapshot");
+    let mut named = world.naming(&third);
+    named.header.expiry = now() + 23 * 3_600;
+    assert_eq!(node.submit(&named).await.status, 202);
+    // It would be forgotten with the second, were it not named.
+    world.chain.with(|chain| chain.time_offset = 2 * 24 * 3_600);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let answer = node.submit(&world.naming(&second)).await;
+    assert_problem(&answer, 409, "unknown_snapshot");
+    assert_eq!(node.status(&named).await.field("status"), "pending");
+    assert_eq!(node.submit(&world.naming(&third)).await.status, 202);
+    node.stop().await;
+    let store = Store::open(&world.store()).unwrap();
+    let stored: Vec<Snapshot> = store
+        .range::<PriceSnapshots>(&[0; 32])
+        .unwrap()
+        .map(|entry| entry.unwrap().1.snapshot)
+        .collect();
+    assert_eq!(stored.len(), 2);
+    assert!(stored.contains(&third) && stored.contains(&last));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_snapshots_and_swaps_at_once_all_settle() {
+    let world = World::new();
+    let snapshots: Vec<_> = (1..6).map(|price| world.chain.snapshot(price)).collect();
+    let node = world.start(world.config()).await;
+    node.until_latest(&snapshots[4]).await;
+    let mut all = Vec::new();
+    for i in 0..60usize {
+        let named = snapshots.get(i % 6);
+        let mut tx = match i % 4 {
+            0 => world.leg(Side::A, 1 + i as u64),
+            1 => world.leg(Side::B, i as u64),
+            _ => world.transaction(),
+        };
+        if i % 4 == 1 {
+            // The counterpart of the one before: of its snapshot.
+            tx.oracle = all
+                .last()
+                .map_or(Fr::from(0u64), |leg: &Transaction| leg.oracle);
+        } else {
+            tx.oracle = named.map_or(Fr::from(0u64), Snapshot::digest);
+        }
+        all.push(tx);
+    }
+    let answers = futures::future::join_all(all.iter().map(|tx| node.submit(tx))).await;
+    assert!(
+        answers.iter().all(|answer| answer.status == 202),
+        "{answers:?}"
+    );
+    for tx in &all {
+        node.until(tx, "settled").await;
+    }
+    for (batch, oracle) in world.settled(&all).iter().zip(oracles(&world)) {
+        paired(batch).unwrap();
+        assert_eq!(snapshot_of(batch).unwrap(), oracle);
+    }
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_snapshot_is_found_at_start() {
+    use subrosa_sequencer::StartError;
+    use subrosa_sequencer::store::recovery::RecoveryError;
+    let world = World::new();
+    let node = world.start(world.config()).await;
+    let snapshot = world.chain.snapshot(1);
+    node.until_latest(&snapshot).await;
+    node.stop().await;
+    {
+        let store = Store::open(&world.store()).unwrap();
+        let id: Word = subrosa_protocol::encoding::fr_to_bytes(&snapshot.digest());
+        let mut record = store.get::<PriceSnapshots>(&id).unwrap().unwrap();
+        record.snapshot.prices[3] += 1;
+        let mut changes = store.change();
+        changes.put::<PriceSnapshots>(&id, &record).unwrap();
+        changes.commit().unwrap();
+    }
+    let error = world.try_start(world.config()).await.err().unwrap();
+    let damaged = matches!(
+        &error,
+        StartError::Recovery(RecoveryError::PriceSnapshot { .. })
+    );
+    assert!(damaged, "{error:?}");
+}
+
+/// The contracts in process, with shapes nobody has registered: nothing is settled here.
+struct Contracts(L1Settlement);
+
+impl SettlementLayer for Contracts {
+    fn chain_id(&self) -> BoxFuture<'_, Result<u64, SettlementError>> {
+        self.0.chain_id()
+    }
+    fn head(&self) -> BoxFuture<'_, Result<Head, SettlementError>> {
+        self.0.head()
+    }
+    fn rollup(&self) -> BoxFuture<'_, Result<RollupView, SettlementError>> {
+        async move {
+            Ok(RollupView {
+                shapes: Shape::ALL.to_vec(),
+                ..self.0.rollup().await?
+            })
+        }
+        .boxed()
+    }
+    fn deposits(
+        &self,
+        from: u64,
+        limit: u64,
+    ) -> BoxFuture<'_, Result<Vec<QueuedDeposit>, SettlementError>> {
+        self.0.deposits(from, limit)
+    }
+    fn assets(&self) -> BoxFuture<'_, Result<Vec<AssetInfo>, SettlementError>> {
+        self.0.assets()
+    }
+    fn oracle_log(&self, from: u64) -> BoxFuture<'_, Result<OracleLog, SettlementError>> {
+        self.0.oracle_log(from)
+    }
+    fn settle<'a>(
+        &'a self,
+        batch: &'a ProvenBatch,
+    ) -> BoxFuture<'a, Result<SettlementReceipt, SettlementError>> {
+        self.0.settle(batch)
+    }
+    fn settled_batch(
+        &self,
+        index: u64,
+    ) -> BoxFuture<'_, Result<Option<SettledBatch>, SettlementError>> {
+        self.0.settled_batch(index)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_contract_is_followed() {
+    let accounts = development::accounts();
+    let funded: Vec<_> = accounts.iter().map(Account::address).collect();
+    let transport = Arc::new(EmbeddedTransport::new(&funded));
+    let owner = &accounts[0];
+    let mut assets = Vec::new();
+    for (symbol, decimals) in [("dUSD", 6), ("dXAU", 18)] {
+        let token = deploy::development_token(&*transport, owner, symbol, symbol, decimals);
+        assets.push(deploy::NewAsset {
+            token: token.await.unwrap(),
+            auditor: None,
+            flags: 0,
+        });
+    }
+    let deployment = deploy::DeployConfig {
+        sequencer: funded[1],
+        guardian: funded[2],
+        fee_asset: AssetId(0),
+        assets,
+        shapes: Vec::new(),
+    };
+    let deployment = deploy::deploy(&*transport, owner, &deployment)
+        .await
+        .unwrap();
+    for (asset, token_decimals, price) in [(0, 6, 100_000_000), (1, 18, 250_000_000_000)] {
+        let feed = deploy::development_feed(&*transport, owner, 8, price).await;
+        let feed = deploy::NewFeed {
+            asset: AssetId(asset),
+            feed: feed.unwrap(),
+            heartbeat: 3_600,
+            token_decimals,
+        };
+        deploy::set_feed(&*transport, owner, &deployment, &feed)
+            .await
+            .unwrap();
+    }
+    let l1 = Arc::new(Client::new(transport.clone(), deployment.contracts, None));
+    let world = World::new();
+    let mut config = idle(world.config());
+    config.rollup = deployment.contracts.rollup.into_array();
+    config.vault = deployment.contracts.vault.into_array();
+    let ports = Ports {
+        settlement: Arc::new(Contracts(L1Settlement::new(l1.clone()))),
+        ..world.ports()
+    };
+    let node = world.start_with(config, ports).await;
+    deploy::set_market(&*transport, owner, &deployment, 3, &market())
+        .await
+        .unwrap();
+    l1.take_snapshot(&accounts[5]).await.unwrap();
+    let snapshot = l1.snapshot().await.unwrap().unwrap();
+    let answer = node.until_latest(&snapshot).await;
+    assert_eq!(answer.body["prices"][3], "2500000000");
+    assert_eq!(answer.body["markets"][3]["collateral"], 1);
+    let mut tx = transaction(genesis_root(), l1.rollup().await.unwrap().assets_root);
+    tx.oracle = snapshot.digest();
+    let context = l1.rollup().await.unwrap().context;
+    let submitted = node.submit_bytes(prove_under(&tx, &context)).await;
+    assert_eq!(
+        (submitted.status, submitted.field("status")),
+        (202, "pending")
+    );
+    tx.nullifiers[0] += Fr::from(1u64);
+    tx.oracle += Fr::from(1u64);
+    let refused = node.submit_bytes(prove_under(&tx, &context)).await;
+    assert_problem(&refused, 409, "unknown_snapshot");
+    node.stop().await;
+}
