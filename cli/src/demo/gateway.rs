@@ -88,6 +88,8 @@ pub(super) struct Swap {
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct HistoryLine {
     pub(super) kind: String,
+    pub(super) asset: Asset,
+    pub(super) amount: String,
 }
 
 impl GatewayClient {

@@ -34,7 +34,7 @@ use subrosa_sequencer::{
     Config, Ports, RunningSequencer, Sequencer,
     adapters::{Groth16Verifier, L1Settlement},
 };
-use subrosa_wallet::{Gateway, Token as Bearer, Wallet, WalletConfig, amount, keystore};
+use subrosa_wallet::{Gateway, Token as Bearer, Wallet, WalletConfig, Watch, amount, keystore};
 
 use super::{
     gateway::{Asset, GatewayClient},
@@ -268,7 +268,9 @@ impl World {
             network: Network::Development,
             sequencer: format!("http://{}", self.sequencer.addr()),
             fee: FEE,
-            watch: subrosa_wallet::Watch::default(),
+            watch: Watch {
+                liquidate: watching,
+            },
         };
         let l1: Arc<dyn L1> = Arc::new(Client::new(
             self.chain.transport.clone(),

@@ -188,7 +188,8 @@ impl<'a> Followed<'a> {
             self.called = true;
             self.calls.reach(&id, self.sums.calls + 1).await?;
             self.sums.calls = self.calls.of(&id);
-            self.meet(&id, snapshot, &health.required_top_up).await?;
+            let required = health.required_top_up.as_deref();
+            self.meet(&id, snapshot, required).await?;
         } else if !health.margin_call {
             self.called = false;
         }
@@ -293,7 +294,7 @@ impl<'a> Followed<'a> {
     fn remember(&mut self, loan: &Loan) -> anyhow::Result<()> {
         self.last = Position {
             collateral: units(&loan.collateral.amount, self.collateral)?,
-            owed: units(&loan.owed.amount, self.debt)?,
+            owed: units(loan.owed.as_deref().unwrap_or("0"), self.debt)?,
         };
         Ok(())
     }
@@ -338,10 +339,16 @@ impl<'a> Followed<'a> {
     }
 
     /// The borrower answers a margin call in its manner.
-    async fn meet(&mut self, id: &str, snapshot: &Snapshot, required: &str) -> anyhow::Result<()> {
+    async fn meet(
+        &mut self,
+        id: &str,
+        snapshot: &Snapshot,
+        required: Option<&str>,
+    ) -> anyhow::Result<()> {
         let Position { collateral, owed } = self.last;
         match self.line.on_call {
             OnCall::TopUp => {
+                let required = required.context("no collateral would do")?;
                 let amount = sizing::top_up(units(required, self.collateral)?, collateral);
                 let (key, text) = (self.key("add"), format(amount, self.collateral.decimals));
                 let borrower = self.borrower;

@@ -18,7 +18,8 @@ pub(in crate::demo) struct Health {
     pub(in crate::demo) time: u64,
     pub(in crate::demo) margin_call: bool,
     pub(in crate::demo) liquidatable: bool,
-    pub(in crate::demo) required_top_up: String,
+    /// `None` if no collateral would do.
+    pub(in crate::demo) required_top_up: Option<String>,
     pub(in crate::demo) releasable: String,
 }
 
@@ -27,7 +28,8 @@ pub(in crate::demo) struct Health {
 pub(in crate::demo) struct Loan {
     pub(in crate::demo) id: String,
     pub(in crate::demo) collateral: Held,
-    pub(in crate::demo) owed: Held,
+    /// `None` before it is opened.
+    pub(in crate::demo) owed: Option<String>,
     pub(in crate::demo) status: String,
     pub(in crate::demo) health: Option<Health>,
 }
