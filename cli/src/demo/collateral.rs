@@ -78,6 +78,7 @@ pub(super) async fn carry_out(
         path.set_message(format!("days: {}, {}", day.label, day.phase.name()));
         let since = Instant::now();
         let snapshot = world.publish(&feeds, day).await?;
+        desk.know(snapshot.time).await?;
         try_join_all(loans.iter_mut().map(|loan| loan.day(day, &snapshot))).await?;
         path.inc(1);
         ended.set_position(loans.iter().filter(|loan| loan.has_ended()).count() as u64);

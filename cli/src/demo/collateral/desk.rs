@@ -32,7 +32,7 @@ use crate::demo::{
 const PATIENCE: Duration = Duration::from_secs(240);
 const POLL: Duration = Duration::from_millis(200);
 /// Seconds that a proposal may be accepted, and then that it may settle.
-const OPEN: (u64, u64) = (90, 90);
+const OPEN: (u64, u64) = (90, 240);
 
 /// What all loans share.
 pub(super) struct Desk<'a> {
@@ -52,6 +52,20 @@ impl<'a> Desk<'a> {
                 .collect(),
             markets: markets.iter().map(market).collect::<Result<_, _>>()?,
         })
+    }
+}
+
+impl Desk<'_> {
+    /// Waits until every wallet knows a price of this time: both legs of an opening must name the same.
+    pub(super) async fn know(&self, time: u64) -> anyhow::Result<()> {
+        let since = Instant::now();
+        for (name, gateway) in self.world.gateways() {
+            while gateway.priced().await? < Some(time) {
+                ensure!(since.elapsed() < PATIENCE, "{name} does not see the price");
+                tokio::time::sleep(POLL).await;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -324,8 +338,9 @@ impl<'a> Followed<'a> {
                 let lost = ["failed", "expired", "cancelled", "declined"];
                 ensure!(
                     !lost.contains(&loan.status.as_str()),
-                    "it is {}",
-                    loan.status
+                    "it is {}: {:?}",
+                    loan.status,
+                    loan.failure
                 );
             }
             ensure!(

@@ -32,6 +32,14 @@ pub(in crate::demo) struct Loan {
     pub(in crate::demo) owed: Option<String>,
     pub(in crate::demo) status: String,
     pub(in crate::demo) health: Option<Health>,
+    /// Why it was not opened.
+    pub(in crate::demo) failure: Option<serde_json::Value>,
+}
+
+/// A market, as the gateway states it.
+#[derive(Deserialize)]
+struct Market {
+    time: u64,
 }
 
 /// A firm proposal.
@@ -61,6 +69,12 @@ impl GatewayClient {
             "valid_for": proposal.times.0, "settle_within": proposal.times.1,
         });
         self.submit("/v1/loans", key, body).await
+    }
+
+    /// When the latest price that the wallet knows was taken, if it knows one.
+    pub(in crate::demo) async fn priced(&self) -> anyhow::Result<Option<u64>> {
+        let markets: Vec<Market> = self.get("/v1/markets").await?;
+        Ok(markets.first().map(|market| market.time))
     }
 
     /// `None` if there is no such loan, or not yet.
