@@ -52,7 +52,7 @@ pub enum Domain {
     Position = 22,
     /// Secrets of a position's step: salt, sequence; three outputs.
     Step = 23,
-    /// Masks of a position's opening: key, cm₀; two outputs.
+    /// Masks of a position's opening: key, cm₀, filler; two outputs.
     Opening = 24,
     /// A price snapshot: time, market root, eight words of prices.
     Snapshot = 25,

@@ -235,7 +235,7 @@ pub fn encrypt_outputs(
 }
 
 /// The note data of a position's step: its opening in place of the ciphertext of output 0
-/// ([`crate::loan::opening_bytes`]), outputs 1 and 2 and the outgoing copy as ever.
+/// ([`crate::loan::Filler::bytes`]), outputs 1 and 2 and the outgoing copy as ever.
 #[must_use]
 pub fn encrypt_step(
     ephemeral: &EphemeralKey,
@@ -436,6 +436,20 @@ pub fn outgoing_recipients(
     audit: &[Fr; 3],
     auditors: &[EdwardsAffine],
 ) -> Vec<Address> {
+    let records = outgoing_records(ovk, published, audit, auditors);
+    records
+        .into_iter()
+        .map(|(recipient, _)| recipient)
+        .collect()
+}
+
+/// [`outgoing_recipients`], each with what the auditor's words say.
+pub(crate) fn outgoing_records(
+    ovk: &[u8; 32],
+    published: &PublishedOutputs,
+    audit: &[Fr; 3],
+    auditors: &[EdwardsAffine],
+) -> Vec<(Address, AuditRecord)> {
     let ephemeral = EphemeralKey::new(ovk, &published.nullifiers);
     if ephemeral.y() != published.ephemeral {
         return Vec::new();
@@ -444,13 +458,14 @@ pub fn outgoing_recipients(
         return Vec::new();
     };
     let cm0 = &published.commitments[0];
+    let address = |record: AuditRecord| Address {
+        owner: record.recipient,
+        pk,
+    };
     auditors
         .iter()
         .filter_map(|auditor| audit_decrypt(&ephemeral.shared(auditor), cm0, audit))
-        .map(|record| Address {
-            owner: record.recipient,
-            pk,
-        })
+        .map(|record| (address(record), record))
         .collect()
 }
 

@@ -30,10 +30,11 @@ use crate::transaction::packing::Packer;
 
 pub use agreement::{Agreement, AgreementDecodeError};
 pub use arithmetic::{
-    IMPROVEMENT, RATE_PERIOD, accrue, covers, improves, interest, most_seizable, needed, seizable,
+    IMPROVEMENT, LAPSE, RATE_PERIOD, accrue, covers, improves, interest, most_seizable, needed,
+    seizable,
 };
 pub use follow::{End, Successor};
-pub use opening::{MASK_BITS, OPENING_LEN, Opening, opening_bytes};
+pub use opening::{Filler, MASK_BITS, OPENING_LEN, Opening};
 
 /// What is agreed. Its `Debug` form shows nothing.
 #[derive(Clone, PartialEq, Eq)]

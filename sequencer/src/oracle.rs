@@ -16,8 +16,9 @@ use crate::wire::{Word, word};
 /// Blocks that are read again: more than the chain takes back.
 const DEPTH: u64 = 128;
 
-/// Seconds for which a snapshot can be named after the chain has taken a later one: two days.
-pub(crate) const KEPT: u64 = 2 * 24 * 60 * 60;
+/// Seconds for which a snapshot can be named after the chain has taken a later one: an hour. Each that can be named may cost
+/// the others a batch.
+pub(crate) const KEPT: u64 = 60 * 60;
 
 /// Why a log says nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

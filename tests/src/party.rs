@@ -163,6 +163,7 @@ impl Party {
             expiry: now() + 3600,
             now: now(),
             snapshot: None,
+            silent: false,
         }
     }
 

@@ -73,6 +73,8 @@ pub struct Terms {
     pub now: u64,
     /// The latest price snapshot, which every transaction names.
     pub snapshot: Option<Snapshot>,
+    /// Whether it is to name none nevertheless: a swap's leg whose counterpart names another one.
+    pub silent: bool,
 }
 
 /// Why nothing could be composed.
@@ -169,8 +171,10 @@ impl Composer<'_> {
             fee_asset,
             fee,
             snapshot,
+            silent,
             ..
         } = self.terms;
+        let named = snapshot.filter(|_| !silent || frame.loan.is_some());
         let header = Header::new(frame.kind, fee_asset, fee, frame.expiry)
             .and_then(|header| header.valid_from(frame.not_before))
             .map_err(|_| ComposeError::OutOfRange)?;
@@ -193,7 +197,7 @@ impl Composer<'_> {
             memo: frame.memo,
             terms: frame.terms,
             loan: frame.loan,
-            oracle: snapshot.map_or(Fr::from(0u64), |snapshot| snapshot.digest()),
+            oracle: named.map_or(Fr::from(0u64), |snapshot| snapshot.digest()),
         };
         let (transaction, witness) = draft
             .finish(self.keys, self.spend, self.assets, rng)

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use market::{DOLLAR, FEE, GOLD, Market, Party, SYMBOLS, priced, units};
+use market::{DOLLAR, FEE, GOLD, Market, Party, SYMBOLS, priced, read_events, units};
 use rand::rngs::OsRng;
 use serde_json::{Value, json};
 use subrosa_protocol::{message, swap::Side, transaction::Kind};
@@ -235,30 +235,6 @@ async fn a_swap_is_exact() {
         3,
         "a request, a quote, an acceptance"
     );
-}
-
-/// Lines of a stream up to a number of events.
-async fn read_events(mut response: reqwest::Response, count: usize) -> Vec<(u64, String, Value)> {
-    assert_eq!(response.status(), 200);
-    let mut text = String::new();
-    while text.matches("\n\n").count() < count {
-        let chunk = tokio::time::timeout(Duration::from_secs(10), response.chunk());
-        text += std::str::from_utf8(&chunk.await.unwrap().unwrap().unwrap()).unwrap();
-    }
-    text.split_terminator("\n\n")
-        .map(|event| {
-            let field = |name: &str| {
-                let mut lines = event.lines();
-                lines
-                    .find_map(|line| line.strip_prefix(name))
-                    .unwrap()
-                    .trim()
-                    .to_owned()
-            };
-            let data = serde_json::from_str(&field("data:")).unwrap();
-            (field("id:").parse().unwrap(), field("event:"), data)
-        })
-        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

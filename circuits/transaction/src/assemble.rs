@@ -155,7 +155,7 @@ impl Draft {
             audit,
             note_data: match &loan {
                 Some(loan) => {
-                    let opening = loan.opening(&plain[0].note, rng);
+                    let opening = loan.opening(&plain[0].note, &ephemeral, &keys.ovk);
                     encrypt_step(&ephemeral, &keys.ovk, &plain, &opening)
                 }
                 None => encrypt_outputs(&ephemeral, &keys.ovk, &plain, &memo),

@@ -67,6 +67,8 @@ pub(crate) struct RawLoan {
     pub(crate) adds: Fr,
     pub(crate) repays: Fr,
     pub(crate) covered: Fr,
+    /// A liquidation needs no price, so long after maturity.
+    pub(crate) lapses: Fr,
     /// A liquidation is for want of margin, not for maturity.
     pub(crate) below: Fr,
     pub(crate) borrower: Fr,
@@ -116,7 +118,9 @@ impl RawLoan {
         let better = needs && step.improves(collateral);
         // Of a debt that is not repaid: by the collateral alone.
         let adds = needs && improves(collateral, u128::MAX, 0);
-        let snapshot = step.snapshot.as_ref();
+        // Where no price is used the hints stay zero.
+        let priced = step.step != Step::Adjust || (needs && !better);
+        let snapshot = step.snapshot.as_ref().filter(|_| priced);
         let covers = |margin: fn(&Market) -> u32| {
             snapshot.is_some_and(|snapshot| {
                 snapshot.priced(loan.market).is_some_and(|(market, price)| {
@@ -131,6 +135,7 @@ impl RawLoan {
             })
         };
         let liquidates = step.step == Step::Liquidate;
+        let lapses = step.lapses(Fields::of(words).not_before);
         Self {
             opens: flag(step.step == Step::Open),
             spends: flag(step.step != Step::Open),
@@ -138,7 +143,8 @@ impl RawLoan {
             adds: flag(adds),
             repays: flag(better && !adds),
             covered: flag(needs && !better),
-            below: flag(liquidates && !covers(|market| market.maintenance)),
+            lapses: flag(lapses),
+            below: flag(liquidates && !lapses && !covers(|market| market.maintenance)),
             borrower: loan.borrower.owner,
             lender: loan.lender.owner,
             collateral: Fr::from(loan.collateral.0),
@@ -326,6 +332,7 @@ impl Drop for RawWitness {
         self.loan.principal.zeroize();
         self.loan.before.amount.zeroize();
         self.loan.after.amount.zeroize();
+        self.loan.owed.zeroize();
         let inputs = self.inputs.iter_mut().map(|input| &mut input.note);
         let outputs = self.outputs.iter_mut().map(|output| &mut output.note);
         for note in inputs.chain(outputs) {

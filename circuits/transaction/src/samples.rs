@@ -15,7 +15,7 @@ use ark_ff::UniformRand;
 use ark_std::rand::{CryptoRng, Rng, RngCore};
 use subrosa_protocol::asset::{AssetId, AssetInfo, AssetTree};
 use subrosa_protocol::batch::{BatchHeader, BatchWitness, Shape};
-use subrosa_protocol::encryption::Memo;
+use subrosa_protocol::encryption::{Memo, PublishedOutputs};
 use subrosa_protocol::keys::{AuditorKey, Seed, SpendKey, ViewingKey, unaudited};
 use subrosa_protocol::ledger::{BatchInput, Config, Deposit, Ledger};
 use subrosa_protocol::note::Note;
@@ -58,6 +58,20 @@ pub struct Sample {
     pub recipient: Seed,
     /// The tree of the assets.
     pub assets: AssetTree,
+}
+
+impl Sample {
+    /// What the transaction publishes of its outputs.
+    #[must_use]
+    pub fn published(&self) -> PublishedOutputs {
+        let transaction = &self.transaction;
+        PublishedOutputs {
+            ephemeral: transaction.ephemeral,
+            nullifiers: transaction.nullifiers,
+            commitments: transaction.commitments,
+            note_data: transaction.note_data,
+        }
+    }
 }
 
 /// One input and two dummies of one asset: a payment with change and a fee.

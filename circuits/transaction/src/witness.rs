@@ -2,11 +2,12 @@
 
 use ark_bn254::Fr;
 use ark_ed_on_bn254::EdwardsAffine;
+use ark_ff::PrimeField;
 use std::fmt;
 use subrosa_protocol::Scalar;
 use subrosa_protocol::asset::AssetInfo;
 use subrosa_protocol::keys::Signature;
-use subrosa_protocol::loan::{Debt, Loan, improves};
+use subrosa_protocol::loan::{Debt, LAPSE, Loan, improves};
 use subrosa_protocol::market::Snapshot;
 use subrosa_protocol::note::Note;
 use subrosa_protocol::tree::MerklePath;
@@ -98,6 +99,14 @@ pub struct LoanWitness {
 }
 
 impl LoanWitness {
+    /// Whether the lender takes the collateral without a price, long after maturity.
+    pub(crate) fn lapses(&self, not_before: Fr) -> bool {
+        // In range: T7.
+        let not_before = not_before.into_bigint().0[0];
+        let lapsed = self.loan.maturity.saturating_add(LAPSE);
+        self.step == Step::Liquidate && self.snapshot.is_none() && not_before > lapsed
+    }
+
     /// Whether a step of the borrower is legal for making the position less risky, at any price; `collateral` before
     /// and after.
     pub(crate) fn improves(&self, collateral: [u128; 2]) -> bool {

@@ -5,6 +5,7 @@ use std::fmt;
 use super::{Loan, LoanError, Position};
 use crate::asset::AssetId;
 use crate::keys::{Address, AddressError};
+use crate::ledger::MAX_EXPIRY_AHEAD;
 use crate::note::NoteClass;
 use crate::swap::{Exchange, Leg, Salt, Side, Terms, TermsError};
 use crate::transaction::CodecError;
@@ -41,11 +42,29 @@ pub enum AgreementDecodeError {
     /// Encoded well, but not to be opened by any swap.
     #[error(transparent)]
     Terms(#[from] TermsError),
+    /// Interest would not run from about the opening on.
+    #[error("start is not within the day before the expiry")]
+    Start,
 }
 
 impl Agreement {
     /// Length of the wire form in bytes.
     pub const ENCODED_LEN: usize = 1 + 2 * 64 + 2 * 2 + 16 + 3 + 2 * 5 + 1 + 16 + 16 + 1 + 5;
+
+    /// Whether the loan makes sense and begins when it is opened: within the day before the expiry. A loan that began long ago
+    /// would owe its interest at once, one that begins later none for a time.
+    ///
+    /// # Errors
+    /// The first [`AgreementDecodeError`].
+    pub fn check(&self) -> Result<(), AgreementDecodeError> {
+        self.loan.check()?;
+        let earliest = self.expiry.saturating_sub(MAX_EXPIRY_AHEAD);
+        if !(earliest..=self.expiry).contains(&self.loan.start) {
+            return Err(AgreementDecodeError::Start);
+        }
+        self.terms()?;
+        Ok(())
+    }
 
     /// The position that the opening makes.
     #[must_use]
@@ -145,14 +164,13 @@ impl Agreement {
         };
         let expiry = input.integer(5)? as u64;
         input.finish()?;
-        loan.check()?;
         let agreement = Self {
             loan,
             collateral,
             borrower_side,
             expiry,
         };
-        agreement.terms()?;
+        agreement.check()?;
         Ok(agreement)
     }
 }

@@ -10,6 +10,9 @@ pub const RATE_PERIOD: u64 = 1_000_000 * 365 * 24 * 60 * 60;
 /// The least part of collateral or debt by which a step improves: one in so many.
 pub const IMPROVEMENT: u128 = 256;
 
+/// Seconds after maturity from which a lender needs no price: 90 days.
+pub const LAPSE: u64 = 90 * 24 * 60 * 60;
+
 /// 10¹⁸: base units of collateral that a price is of.
 const SCALE: u64 = 1_000_000_000_000_000_000;
 

@@ -2,19 +2,21 @@
 
 use ark_bn254::Fr;
 
-use super::opening::Opening;
+use super::opening::{Filler, Opening};
 use super::{Debt, Loan, Position, accrue, step_keys};
-use crate::encryption::PublishedOutputs;
-use crate::keys::Address;
+use crate::EdwardsAffine;
+use crate::asset::AssetId;
+use crate::encryption::{PublishedOutputs, outgoing_records};
+use crate::keys::{Address, ViewingKey};
 use crate::note::{Note, NoteClass};
-use crate::swap::{Exchange, Side};
+use crate::swap::{Exchange, Leg, Side};
 
 /// How a loan ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// The borrower paid all that was owed.
+    /// All that was owed stands in output 1, the lender's.
     Closed,
-    /// The lender took collateral.
+    /// It does not: the lender took collateral.
     Liquidated,
 }
 
@@ -116,6 +118,50 @@ impl Loan {
         };
         let note = loan.note(&position, exchange.blindings()[side.index()]);
         (note.commitment() == cm0).then_some((loan, position, note))
+    }
+
+    /// The loan that a party opened as its borrower, from its own leg alone: salt, lender and collateral stand in what only it can
+    /// read. `debts` are the assets that may be owed, `auditors` the keys that the collateral's asset has had. `None` if the
+    /// leg is not from `keys`, or opened no loan.
+    #[must_use]
+    pub fn recover_own(
+        keys: &ViewingKey,
+        published: &PublishedOutputs,
+        audit: &[Fr; 3],
+        auditors: &[EdwardsAffine],
+        debts: &[AssetId],
+    ) -> Option<(Self, Position, Note)> {
+        let cm0 = published.commitments[0];
+        let words = published.note_data.opening_words();
+        let records = outgoing_records(&keys.ovk, published, audit, auditors);
+        let (lender, record) = records
+            .into_iter()
+            .find(|(_, record)| record.class == NoteClass::Position)?;
+        let secured = Leg {
+            class: NoteClass::Position,
+            asset: record.asset,
+            value: record.value,
+        };
+        Filler::salts(&published.note_data, &keys.ovk, &published.ephemeral, &cm0).find_map(
+            |salt| {
+                let opening = Opening::unseal(&words, &step_keys(&salt, 0), &cm0);
+                if opening.value != record.value {
+                    return None;
+                }
+                debts.iter().find_map(|debt| {
+                    let lent = Leg::cash(*debt, opening.debt);
+                    Side::BOTH.into_iter().find_map(|side| {
+                        let legs = match side {
+                            Side::A => [secured, lent],
+                            Side::B => [lent, secured],
+                        };
+                        let salt = salt.clone();
+                        let exchange = Exchange { legs, salt };
+                        Self::recover(&exchange, side, keys.address(), lender, published)
+                    })
+                })
+            },
+        )
     }
 
     /// What the opening of a state says of this loan; `value` is that of output 0.

@@ -6,9 +6,12 @@ use ark_bn254::Fr;
 use ark_ff::{BigInteger, PrimeField};
 
 use super::StepKeys;
+use crate::derive;
 use crate::domain::Domain;
 use crate::encoding::fr_to_bytes;
+use crate::encryption::NoteData;
 use crate::poseidon::hash3;
+use crate::swap::{SALT_LEN, Salt};
 use crate::transaction::Header;
 use crate::transaction::packing::{Packer, Unpacker};
 
@@ -57,10 +60,10 @@ impl Opening {
         ]
     }
 
-    /// Words 24 and 25: the plaintexts, masked under the commitment of output 0, with `filler` above.
+    /// Words 24 and 25: the plaintexts, masked under the commitment of output 0 and `filler`, which stands above.
     #[must_use]
     pub fn seal(&self, keys: &StepKeys, cm0: &Fr, filler: [u32; 2]) -> [Fr; 2] {
-        let masks = masks(keys, cm0);
+        let masks = masks(keys, cm0, filler);
         let plain = self.plain();
         std::array::from_fn(|i| {
             let sum = low(&(plain[i] + low(&masks[i])));
@@ -73,7 +76,8 @@ impl Opening {
     /// What words 24 and 25 say under these keys. Nothing is proven by it: the commitment decides.
     #[must_use]
     pub fn unseal(words: &[Fr; 2], keys: &StepKeys, cm0: &Fr) -> Self {
-        let masks = masks(keys, cm0);
+        let above = |word: &Fr| (word.into_bigint() >> MASK_BITS as u32).0[0] as u32;
+        let masks = masks(keys, cm0, words.each_ref().map(above));
         let modulus = {
             let mut one = <Fr as PrimeField>::BigInt::from(1u64);
             one <<= MASK_BITS as u32;
@@ -100,21 +104,100 @@ impl fmt::Debug for Opening {
     }
 }
 
-/// The first [`OPENING_LEN`] bytes of note data with these words 24 and 25.
-#[must_use]
-pub fn opening_bytes(words: &[Fr; 2], random: &[u8; 7]) -> [u8; OPENING_LEN] {
-    let mut bytes = [0; OPENING_LEN];
-    let (pieces, rest) = bytes.split_at_mut(62);
-    for (piece, word) in pieces.chunks_exact_mut(31).zip(words) {
-        piece.copy_from_slice(&fr_to_bytes(word)[1..]);
+/// What of the first [`OPENING_LEN`] bytes of note data is no masked opening: 32 bits above each mask, and 7 bytes. It
+/// is a function of what is sent, so that an attempt made again is the same, as that of a payment is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Filler([u8; FILLER_LEN]);
+
+/// Bytes of a filler.
+const FILLER_LEN: usize = 15;
+
+impl Filler {
+    /// That of a step: B("filler"; ovk, E.y, cm₀, plaintexts).
+    #[must_use]
+    pub fn of_step(ovk: &[u8; 32], ephemeral: &Fr, cm0: &Fr, opening: &Opening) -> Self {
+        let [first, second] = opening.plain().map(|plain| fr_to_bytes(&plain));
+        let parts: [&[u8]; 5] = [
+            ovk,
+            &fr_to_bytes(ephemeral),
+            &fr_to_bytes(cm0),
+            &first,
+            &second,
+        ];
+        Self(head(&derive::bytes32("filler", &parts)))
     }
-    rest.copy_from_slice(random);
-    bytes
+
+    /// That of an opening: the first 15 bytes of the salt, XORed with [`Filler::pad`]. With it the borrower finds
+    /// from its seed alone the loan that it opened, whatever the lender has sent.
+    #[must_use]
+    pub fn of_salt(ovk: &[u8; 32], ephemeral: &Fr, cm0: &Fr, salt: &Salt) -> Self {
+        let pad = Self::pad(ovk, ephemeral, cm0);
+        Self(std::array::from_fn(|i| pad[i] ^ salt.as_bytes()[i]))
+    }
+
+    /// The salts whose first 15 bytes an opening's filler holds.
+    pub(super) fn salts(
+        data: &NoteData,
+        ovk: &[u8; 32],
+        ephemeral: &Fr,
+        cm0: &Fr,
+    ) -> impl Iterator<Item = Salt> {
+        let pad = Self::pad(ovk, ephemeral, cm0);
+        let sealed = [&data.0[0..4], &data.0[31..35], &data.0[62..OPENING_LEN]].concat();
+        let mut salt = [0; SALT_LEN];
+        for (byte, (pad, sealed)) in salt.iter_mut().zip(pad.iter().zip(sealed)) {
+            *byte = pad ^ sealed;
+        }
+        (0..=u8::MAX).map(move |last| {
+            let mut salt = salt;
+            salt[SALT_LEN - 1] = last;
+            Salt::from_bytes(salt)
+        })
+    }
+
+    /// B("loan-salt"; ovk, E.y, cm₀).
+    fn pad(ovk: &[u8; 32], ephemeral: &Fr, cm0: &Fr) -> [u8; FILLER_LEN] {
+        let parts: [&[u8]; 3] = [ovk, &fr_to_bytes(ephemeral), &fr_to_bytes(cm0)];
+        head(&derive::bytes32("loan-salt", &parts))
+    }
+
+    /// The bits above the two masks.
+    #[must_use]
+    pub fn words(&self) -> [u32; 2] {
+        [0, 4].map(|at| {
+            self.0[at..]
+                .first_chunk()
+                .map_or(0, |bytes| u32::from_be_bytes(*bytes))
+        })
+    }
+
+    /// The first bytes of note data with these words 24 and 25, sealed with this filler.
+    #[must_use]
+    pub fn bytes(&self, words: &[Fr; 2]) -> [u8; OPENING_LEN] {
+        let mut bytes = [0; OPENING_LEN];
+        let (pieces, rest) = bytes.split_at_mut(62);
+        for (piece, word) in pieces.chunks_exact_mut(31).zip(words) {
+            piece.copy_from_slice(&fr_to_bytes(word)[1..]);
+        }
+        rest.copy_from_slice(&self.0[8..]);
+        bytes
+    }
 }
 
-/// The first two outputs of H(OPENING; key, cm₀).
-fn masks(keys: &StepKeys, cm0: &Fr) -> [Fr; 2] {
-    let [first, second, _] = hash3(Domain::Opening, &[keys.key, *cm0]);
+impl fmt::Debug for Filler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Filler(..)")
+    }
+}
+
+fn head(bytes: &[u8; 32]) -> [u8; FILLER_LEN] {
+    std::array::from_fn(|i| bytes[i])
+}
+
+/// The first two outputs of H(OPENING; key, cm₀, f₁, f₂).
+fn masks(keys: &StepKeys, cm0: &Fr, filler: [u32; 2]) -> [Fr; 2] {
+    let [f1, f2] = filler.map(Fr::from);
+    let [first, second, _] = hash3(Domain::Opening, &[keys.key, *cm0, f1, f2]);
     [first, second]
 }
 

@@ -144,6 +144,20 @@ fn the_wire_form_is_strict() {
         Agreement::from_bytes(&other),
         Err(TermsError::Nothing(Side::B).into())
     );
+    // Interest runs from about the opening on.
+    for (start, fits) in [(0, true), (86_400, true), (-1i64, false), (86_401, false)] {
+        let mut other = agreement();
+        other.loan.start = other.expiry.checked_sub_signed(start).unwrap();
+        let decoded = Agreement::from_bytes(&other.to_bytes());
+        assert_eq!(
+            decoded,
+            if fits {
+                Ok(other)
+            } else {
+                Err(AgreementDecodeError::Start)
+            }
+        );
+    }
 }
 
 #[test]
@@ -259,10 +273,11 @@ proptest! {
         prop_assert_ne!(Opening::unseal(&words, &keys, &(cm + Fr::from(1u64))), opening);
         let other = step_keys(&loan().salt, sequence.wrapping_add(1));
         prop_assert_ne!(Opening::unseal(&words, &other, &cm), opening);
-        // The filler stands above the mask, and the words fit 31 bytes.
-        let bytes = opening_bytes(&words, &[7; 7]);
+        // The filler stands above the mask, and the words fit 31 bytes. It is in the mask.
+        let bytes = Filler::of_salt(&[7; 32], &cm, &cm, &loan().salt).bytes(&words);
         prop_assert_eq!(u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]), filler[0]);
-        prop_assert_eq!(&bytes[62..], &[7; 7][..]);
+        let other = opening.seal(&keys, &cm, filler.map(|f| f.wrapping_add(1)));
+        prop_assert_ne!(&bytes[4..31], &crate::encoding::fr_to_bytes(&other[0])[5..]);
     }
 }
 
@@ -272,7 +287,7 @@ fn publish(
     nullifier: Fr,
     first: OutputPlaintext,
     second: Option<OutputPlaintext>,
-    words: [Fr; 2],
+    seal: impl Fn(&EphemeralKey) -> [u8; OPENING_LEN],
 ) -> (PublishedOutputs, [Fr; 3]) {
     let nullifiers = [nullifier, Fr::from(12u64), Fr::from(13u64)];
     let ephemeral = EphemeralKey::new(&actor.ovk, &nullifiers);
@@ -306,12 +321,7 @@ fn publish(
         ephemeral: ephemeral.y(),
         nullifiers,
         commitments: [0, 1, 2].map(|i: usize| outputs[i].note.commitment()),
-        note_data: encrypt_step(
-            &ephemeral,
-            &actor.ovk,
-            &outputs,
-            &opening_bytes(&words, &[9; 7]),
-        ),
+        note_data: encrypt_step(&ephemeral, &actor.ovk, &outputs, &seal(&ephemeral)),
     };
     (published, audit)
 }
@@ -354,16 +364,18 @@ fn step(
             recipient: loan.lender,
             note: Note::cash(loan.debt, repaid, loan.lender.owner, keys.repayment),
         });
-    let words = loan
-        .opening(value, &debt)
-        .seal(&keys, &note.commitment(), [1, 2]);
+    let (opening, cm0) = (loan.opening(value, &debt), note.commitment());
+    let seal = |ephemeral: &EphemeralKey| {
+        let filler = Filler::of_step(&actor.ovk, &ephemeral.y(), &cm0, &opening);
+        filler.bytes(&opening.seal(&keys, &cm0, filler.words()))
+    };
     let nullifier = Fr::from(1000u64);
     let (published, _) = publish(
         actor,
         nullifier,
         OutputPlaintext { recipient, note },
         payment,
-        words,
+        seal,
     );
     (published, debt)
 }
@@ -448,12 +460,16 @@ fn both_parties_find_a_loan_again_from_their_keys_and_what_was_published() {
         let terms = agreement.terms().unwrap();
         let position = terms.delivery(borrower_side);
         let opening = loan.opening(agreement.collateral, &loan.opening_debt());
-        let words = opening.seal(&step_keys(&loan.salt, 0), &position.commitment(), [3, 4]);
+        let cm0 = position.commitment();
+        let seal = |ephemeral: &EphemeralKey| {
+            let filler = Filler::of_salt(&borrower.ovk, &ephemeral.y(), &cm0, &loan.salt);
+            filler.bytes(&opening.seal(&step_keys(&loan.salt, 0), &cm0, filler.words()))
+        };
         let first = OutputPlaintext {
             recipient: loan.lender,
             note: position,
         };
-        let (secured, audit) = publish(&borrower, Fr::from(11u64), first, None, words);
+        let (secured, audit) = publish(&borrower, Fr::from(11u64), first, None, seal);
 
         let nullifiers = [21u64, 22, 23].map(Fr::from);
         let ephemeral = EphemeralKey::new(&lender.ovk, &nullifiers);
@@ -496,6 +512,14 @@ fn both_parties_find_a_loan_again_from_their_keys_and_what_was_published() {
         let expected = (loan.clone(), agreement.position(), position);
         assert_eq!(again, Some(expected.clone()));
         assert!(outgoing_recipients(&lender.ovk, &secured, &audit, &auditors).is_empty());
+        // Or without the lender's delivery, which nothing proves to be readable.
+        let debts = [2u16, 5, 6].map(AssetId);
+        let own = |keys: &ViewingKey, debts: &[AssetId]| {
+            Loan::recover_own(keys, &secured, &audit, &auditors, debts)
+        };
+        assert_eq!(own(&borrower, &debts), Some(expected.clone()));
+        assert_eq!(own(&borrower, &debts[..1]), None);
+        assert_eq!(own(&lender, &debts), None);
 
         // The lender knows exchange and borrower from its own leg.
         let audit = audit_encrypt(
@@ -550,6 +574,21 @@ fn two_attempts_at_one_step_are_not_masked_alike() {
     let loan = loan();
     let before = agreement().position();
     let time = loan.start + 1;
+    // Two ends that leave the same cash at other times.
+    let close = |time| {
+        let owed = loan.owed(&before.debt, time).unwrap();
+        let (published, _) = step(&loan, &before, &keys(1), time, 7, Some(owed));
+        published
+    };
+    let [one, other] = [time, time + 1].map(close);
+    assert_eq!(one.commitments[0], other.commitments[0]);
+    let differs = |i: usize| one.note_data.opening_words()[i] != other.note_data.opening_words()[i];
+    assert!(differs(0) && differs(1));
+    // The same attempt made again is the same.
+    assert_eq!(
+        close(time).note_data.0[..OPENING_LEN],
+        one.note_data.0[..OPENING_LEN]
+    );
     let mut rng = ChaCha20Rng::seed_from_u64(1);
     let mut plain = Vec::new();
     let mut sealed = Vec::new();

@@ -857,3 +857,127 @@ proptest! {
         }
     }
 }
+
+mod proposals {
+    //! Proposals of loans are quotes in all that matters.
+
+    use subrosa_protocol::loan::{Agreement, Loan};
+
+    use super::*;
+    use crate::negotiation::payload::Proposal;
+
+    /// The borrower is 1, the lender 2.
+    fn agreement(byte: u8) -> Agreement {
+        Agreement {
+            loan: Loan {
+                borrower: address(1),
+                lender: address(2),
+                collateral: GOLD,
+                debt: DOLLAR,
+                principal: 500,
+                rate: 50_000,
+                start: NOW,
+                maturity: NOW + 90_000,
+                market: 3,
+                salt: Salt::from_bytes([byte; 16]),
+            },
+            collateral: 3,
+            borrower_side: Side::B,
+            expiry: NOW + 660,
+        }
+    }
+
+    fn named(agreement: &Agreement) -> Id {
+        Id::from_bytes(agreement.loan.id()).unwrap()
+    }
+
+    /// What 2 makes of a proposal of 1, changed.
+    fn received(from: u8, change: impl FnOnce(&mut Proposal)) -> Result<Book, Dropped> {
+        let mut proposal = Proposal {
+            id: named(&agreement(9)),
+            valid_until: NOW + 60,
+            agreement: agreement(9),
+        };
+        change(&mut proposal);
+        let mut book = Book::default();
+        let payload = Payload::Proposal(Box::new(proposal));
+        read(&mut book, 2, from, payload, NOW).map(|_| book)
+    }
+
+    #[test]
+    fn only_a_fit_proposal_between_the_two_is_taken() {
+        assert!(received(1, |_| {}).is_ok());
+        assert!(received(3, |_| {}).is_err(), "of others");
+        assert!(received(1, |p| p.agreement.loan.lender = address(3)).is_err());
+        assert!(received(1, |p| p.agreement.loan.lender.pk = address(3).pk).is_err());
+        assert!(received(1, |p| p.id = id(9)).is_err(), "another name");
+        assert!(received(1, |p| p.agreement.loan.collateral = AssetId(9)).is_err());
+        assert!(received(1, |p| p.valid_until = NOW - 1).is_err());
+        assert!(received(1, |p| p.agreement.expiry = NOW + 59).is_err());
+        assert!(received(1, |p| p.agreement.expiry = NOW + HORIZON + 1).is_err());
+        assert!(received(1, |p| p.agreement.loan.maturity = NOW + 659).is_err());
+        for start in [NOW - HORIZON - 1, NOW + HORIZON + 1] {
+            let far = received(1, |p| {
+                p.agreement.loan.start = start;
+                p.agreement.loan.maturity = start + 900_000;
+            });
+            assert!(far.is_err());
+        }
+        // The lender proposes.
+        let lends = received(3, |p| {
+            p.agreement.loan.borrower = address(2);
+            p.agreement.loan.lender = address(3);
+        });
+        let book = lends.unwrap();
+        let quote = book.quotes().next().unwrap();
+        assert_eq!((quote.gives().asset, quote.side()), (GOLD, Side::B));
+    }
+
+    #[test]
+    fn a_proposal_is_accepted_as_a_quote_is_and_kept_as_it_was() {
+        let mut book = received(1, |_| {}).unwrap();
+        let name = named(&agreement(9));
+        let text = serde_json::to_string(&book).unwrap();
+        let again: Book = serde_json::from_str(&text).unwrap();
+        let quote = again.quote(&name).unwrap();
+        assert_eq!(quote.deal.agreement(), Some(&agreement(9)));
+        assert_eq!(quote.deal, book.quote(&name).unwrap().deal);
+        assert!(quote.is_loan() && !quote.is_swap());
+        assert_eq!(quote.gives().asset, DOLLAR);
+        let letters = book.accept(&name, "leg", vec![[1; 32]], NOW).unwrap();
+        assert_eq!(letters[0].payload, Payload::Accept(name));
+        assert_eq!(reserved(&book, true), 1);
+        let repeated = received(1, |_| {}).unwrap();
+        assert_eq!(repeated.quotes().count(), 1);
+    }
+
+    #[test]
+    fn a_proposal_of_ours_goes_out_with_its_final_times() {
+        let mut book = Book::default();
+        let name = named(&agreement(9));
+        let offer = NewOffer {
+            id: name,
+            rfq: None,
+            counterparty: address(2),
+            deal: Deal::loan(agreement(9)).unwrap(),
+            maker: Side::B,
+            times: (60, 600),
+            notes: None,
+        };
+        assert!(book.offer(offer, NOW).unwrap().is_empty());
+        let letter = book.offered(&name, vec![[1; 32]], NOW + 40).unwrap();
+        let Payload::Proposal(sent) = letter.payload else {
+            panic!("not a proposal");
+        };
+        assert_eq!(sent.agreement.expiry, NOW + 700);
+        let kept = book.quote(&name).unwrap();
+        assert_eq!(kept.deal.terms(), &sent.agreement.terms().unwrap());
+        book.publish(&[], NOW);
+        let events = book.events().from(0);
+        assert_eq!(events[0].subject, super::super::events::Subject::Loan);
+        assert_eq!(events[0].status, "proposed");
+        assert_eq!(events.len(), 1);
+        let reaction = read(&mut book, 1, 2, Payload::Accept(name), NOW + 41).unwrap();
+        assert_eq!(reaction.leg, Some(name));
+    }
+}

@@ -158,6 +158,7 @@ impl Wallet {
                 expiry: now() + LIFETIME,
                 now: now(),
                 snapshot: inner.snapshot,
+                silent: false,
             },
         }
     }
@@ -180,7 +181,7 @@ impl Wallet {
                 }
             };
             let mut composer = self.composer(&inner, operation.fee);
-            composer.terms.snapshot = named(&inner, &operation);
+            (composer.terms.snapshot, composer.terms.silent) = named(&inner, &operation);
             let composed = composer.compose(
                 &intent,
                 AssetId(operation.asset),

@@ -88,20 +88,27 @@ impl Wallet {
     }
 }
 
-/// The snapshot that an operation's transaction names: the latest. A leg whose counterpart was found to name another one is
-/// made again without one; where it needs one, with those before the latest, one after the other.
-pub(super) fn named(inner: &Inner, operation: &Operation) -> Option<Snapshot> {
+/// The snapshot on which an operation's transaction rests, and whether it is silent about it. That is the latest; but a leg
+/// whose counterpart was found to name another one is made again without one, or, where it needs one, with those before
+/// the latest, one after the other.
+pub(super) fn named(inner: &Inner, operation: &Operation) -> (Option<Snapshot>, bool) {
+    let latest = inner.snapshot;
     let Request::Leg { swap } = &operation.request else {
-        return inner.snapshot;
+        return (latest, false);
     };
-    if operation.waiting_for.as_deref() != Some(MIXED) {
-        return inner.snapshot;
+    let quote = inner.state.book.quote(swap);
+    match quote.filter(|_| operation.waiting_for.as_deref() == Some(MIXED)) {
+        None => (latest, false),
+        Some(quote) if quote.gives().class == NoteClass::Cash => (latest, true),
+        Some(_) => {
+            let tried = operation.attempts.len().saturating_sub(1);
+            (inner.earlier.get(tried).copied().or(latest), false)
+        }
     }
-    let quote = inner.state.book.quote(swap)?;
-    let secures = quote.gives().class == NoteClass::Position;
-    let tried = operation.attempts.len().checked_sub(1)?;
-    secures.then(|| inner.earlier.get(tried).copied().or(inner.snapshot))?
 }
+
+/// What an event says: a status and, of a margin call, what would end it.
+type News = (&'static str, Option<String>);
 
 /// Whether a position of this state may be liquidated by the wallet itself: it is not tried now, and has not been too often
 /// or just before.
@@ -131,7 +138,7 @@ fn may_try(inner: &Inner, id: &Id, state: u32, now: u64) -> bool {
 /// Tells by events what became of loans since the last time. True if anything did. To be asked when the chain is read to
 /// its end: in the middle of it, loans stand where they once stood.
 pub(super) fn tell(inner: &mut Inner) -> bool {
-    let mut news: Vec<(Id, Told, Vec<(&'static str, Option<String>)>)> = Vec::new();
+    let mut news: Vec<(Id, Told, Vec<News>)> = Vec::new();
     for held in inner.chain.loans() {
         let Some(id) = Id::from_bytes(held.loan.id()) else {
             continue;
@@ -152,11 +159,7 @@ pub(super) fn tell(inner: &mut Inner) -> bool {
     changed
 }
 
-fn become_of(
-    inner: &Inner,
-    held: &HeldLoan,
-    before: Option<Told>,
-) -> (Told, Vec<(&'static str, Option<String>)>) {
+fn become_of(inner: &Inner, held: &HeldLoan, before: Option<Told>) -> (Told, Vec<News>) {
     let mut events = Vec::new();
     let end = held.end.map(|end| match end {
         End::Closed => "closed",

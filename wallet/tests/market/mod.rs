@@ -1,6 +1,8 @@
 //! A market for tests: a ledger with a sequencer's HTTP interface and L1's view of it, in memory. It seals what
 //! arrives at once, legs of a swap side by side, and checks every transaction natively in place of proofs.
 
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
 use std::{
     collections::HashMap,
     net::SocketAddr,
@@ -31,11 +33,13 @@ use subrosa_protocol::{
     encoding::fr_to_bytes,
     keys::{Network, Seed, ViewingKey, unaudited},
     ledger::{BatchInput, Config, Deposit, Ledger, completes},
-    market::Snapshot,
+    market::{MARKETS, Market as Margins, Markets, Snapshot},
     transaction::{Context, Kind, Submission, Transaction},
 };
 use subrosa_transaction::{Witness, Words};
-use subrosa_wallet::{Gateway, Token, Wallet, WalletConfig, amount, ports::TransactionProver};
+use subrosa_wallet::{
+    Gateway, Token, Wallet, WalletConfig, Watch, amount, ports::TransactionProver,
+};
 
 pub(crate) const FEE: u128 = 1_000;
 pub(crate) const DOLLAR: usize = 0;
@@ -57,6 +61,7 @@ struct Floor {
     messages: Vec<Vec<u8>>,
     refused: HashMap<String, (&'static str, u64)>,
     queued: u64,
+    snapshot: Option<Snapshot>,
 }
 
 pub(crate) struct Market {
@@ -69,6 +74,8 @@ pub(crate) struct Market {
     pub(crate) mailbox: AtomicBool,
     /// Seconds by which L1's clock is ahead.
     pub(crate) ahead: AtomicU64,
+    /// Whether wallets that are opened liquidate by themselves.
+    pub(crate) watch: AtomicBool,
 }
 
 impl Market {
@@ -92,18 +99,21 @@ impl Market {
                 messages: Vec::new(),
                 refused: HashMap::new(),
                 queued: 0,
+                snapshot: None,
             }),
             assets: assets.into_iter().collect(),
             context: context.word(),
             refuse_leg: AtomicBool::new(false),
             mailbox: AtomicBool::new(true),
             ahead: AtomicU64::new(0),
+            watch: AtomicBool::new(false),
         });
         let router = Router::new()
             .route("/v1/info", get(info))
             .route("/v1/batches", get(batches))
             .route("/v1/transactions", post(submit))
             .route("/v1/transactions/{digest}", get(status))
+            .route("/v1/oracle", get(oracle))
             .route("/v1/messages", get(read).post(leave))
             .with_state(Arc::clone(&market));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -132,6 +142,26 @@ impl Market {
 
     pub(crate) fn batches(&self) -> usize {
         self.floor().published.len()
+    }
+
+    /// A snapshot in which a unit of gold is worth so many cents, taken `ago` seconds ago; gold secures dollars in market 2.
+    pub(crate) fn price_gold(&self, cents: u128, ago: u64) {
+        let mut snapshot = Snapshot {
+            time: now() - ago,
+            markets: Markets::default(),
+            prices: [0; MARKETS],
+        };
+        snapshot.markets.0[2] = Some(Margins {
+            collateral: AssetId(1),
+            debt: AssetId(0),
+            haircut: 500,
+            initial: 12_500,
+            maintenance: 11_000,
+            bonus: 500,
+            max_age: 3_600,
+        });
+        snapshot.prices[2] = cents * 10_000;
+        self.floor().snapshot = Some(snapshot);
     }
 
     fn seal(&self, floor: &mut Floor, transactions: Vec<Transaction>, deposits: Vec<Deposit>) {
@@ -178,6 +208,7 @@ impl Market {
             .iter()
             .position(|lone| completes(lone, &transaction) || completes(&transaction, lone));
         match beside {
+            Some(at) if mixed(&floor.lone[at], &transaction) => return Err("mixed_snapshots"),
             Some(at) => {
                 let lone = floor.lone.remove(at);
                 let pair = if lone.header.kind == Kind::SwapA {
@@ -205,6 +236,37 @@ fn hex0x(bytes: &[u8]) -> String {
 }
 
 type Shared = State<Arc<Market>>;
+
+/// Whether two legs name two snapshots.
+fn mixed(one: &Transaction, other: &Transaction) -> bool {
+    let none = Fr::from(0u64);
+    one.oracle != other.oracle && one.oracle != none && other.oracle != none
+}
+
+async fn oracle(State(market): Shared) -> (StatusCode, Json<Value>) {
+    let Some(snapshot) = market.floor().snapshot else {
+        let none = json!({ "code": "not_found", "retryable": false });
+        return (StatusCode::NOT_FOUND, Json(none));
+    };
+    let markets: Vec<Option<Value>> = snapshot.markets.0.iter().map(|market| {
+        market.map(|m| {
+            json!({
+                "collateral": m.collateral.0, "debt": m.debt.0, "haircut": m.haircut, "initial": m.initial,
+                "maintenance": m.maintenance, "bonus": m.bonus, "max_age": m.max_age,
+            })
+        })
+    }).collect();
+    let prices = snapshot
+        .prices
+        .map(|price| (price != 0).then(|| price.to_string()));
+    let body = json!({
+        "digest": hex0x(&fr_to_bytes(&snapshot.digest())),
+        "time": snapshot.time,
+        "markets": markets,
+        "prices": prices,
+    });
+    (StatusCode::OK, Json(body))
+}
 
 async fn info(State(market): Shared) -> Json<Value> {
     Json(json!({
@@ -378,7 +440,7 @@ impl L1 for Market {
         })
     }
     async fn snapshot(&self) -> Result<Option<Snapshot>, L1Error> {
-        Ok(None)
+        Ok(self.floor().snapshot)
     }
     async fn oracle_log(&self, _: u64) -> Result<OracleLog, L1Error> {
         never()
@@ -425,6 +487,9 @@ impl Party {
             network: Network::Development,
             sequencer: sequencer.to_owned(),
             fee: FEE,
+            watch: Watch {
+                liquidate: market.watch.load(Ordering::Relaxed),
+            },
         };
         let account = Account::from_bytes([seed; 32]).unwrap();
         let seed = Seed::from_bytes([seed; 32]);
@@ -551,4 +616,31 @@ pub(crate) fn units(asset: usize, text: &str) -> u128 {
 
 pub(crate) fn priced(asset: usize, amount: &str) -> Value {
     json!({ "asset": SYMBOLS[asset], "amount": amount })
+}
+
+/// Lines of a stream up to a number of events.
+pub(crate) async fn read_events(
+    mut response: reqwest::Response,
+    count: usize,
+) -> Vec<(u64, String, Value)> {
+    assert_eq!(response.status(), 200);
+    let mut text = String::new();
+    while text.matches("\n\n").count() < count {
+        let chunk = tokio::time::timeout(Duration::from_secs(10), response.chunk());
+        text += std::str::from_utf8(&chunk.await.unwrap().unwrap().unwrap()).unwrap();
+    }
+    text.split_terminator("\n\n")
+        .map(|event| {
+            let field = |name: &str| {
+                let mut lines = event.lines();
+                lines
+                    .find_map(|line| line.strip_prefix(name))
+                    .unwrap()
+                    .trim()
+                    .to_owned()
+            };
+            let data = serde_json::from_str(&field("data:")).unwrap();
+            (field("id:").parse().unwrap(), field("event:"), data)
+        })
+        .collect()
 }

@@ -141,6 +141,7 @@ impl World {
                 expiry: self.time + 60,
                 now: self.time,
                 snapshot: self.snapshot,
+                silent: false,
             },
         };
         let composed = composer.compose(intent, asset, amount, spendable, &mut self.rng)?;

@@ -1,10 +1,9 @@
 //! A step on a position from its contents.
 
 use crate::witness::{LoanWitness, Step};
-use ark_std::rand::{CryptoRng, RngCore};
 use std::fmt;
-use subrosa_protocol::encryption::OutputPlaintext;
-use subrosa_protocol::loan::{Debt, Loan, OPENING_LEN, Position, opening_bytes, step_keys};
+use subrosa_protocol::encryption::{EphemeralKey, OutputPlaintext};
+use subrosa_protocol::loan::{Debt, Filler, Loan, OPENING_LEN, Position, step_keys};
 use subrosa_protocol::market::Snapshot;
 use subrosa_protocol::note::Note;
 use subrosa_protocol::transaction::Header;
@@ -28,7 +27,11 @@ impl LoanStep {
     /// The witness of the step under a header; `None` if what is owed does not fit 128 bits, or there can be no further
     /// step.
     pub(super) fn witness(&self, header: &Header) -> Option<LoanWitness> {
-        let (loan, before) = (&self.loan, &self.before);
+        let loan = &self.loan;
+        let before = match self.step {
+            Step::Open => &loan.opening_debt(),
+            Step::Adjust | Step::Liquidate => &self.before,
+        };
         let time = match self.step {
             Step::Open => None,
             Step::Adjust => Some(header.expiry),
@@ -96,14 +99,17 @@ impl LoanWitness {
     pub(super) fn opening(
         &self,
         made: &Note,
-        rng: &mut (impl RngCore + CryptoRng),
+        ephemeral: &EphemeralKey,
+        ovk: &[u8; 32],
     ) -> [u8; OPENING_LEN] {
         let keys = step_keys(&self.loan.salt, self.after.sequence);
-        let filler = [rng.next_u32(), rng.next_u32()];
-        let mut random = [0; 7];
-        rng.fill_bytes(&mut random);
+        let cm0 = made.commitment();
         let opening = self.loan.opening(made.value, &self.after);
-        opening_bytes(&opening.seal(&keys, &made.commitment(), filler), &random)
+        let filler = match self.step {
+            Step::Open => Filler::of_salt(ovk, &ephemeral.y(), &cm0, &self.loan.salt),
+            Step::Adjust | Step::Liquidate => Filler::of_step(ovk, &ephemeral.y(), &cm0, &opening),
+        };
+        filler.bytes(&opening.seal(&keys, &cm0, filler.words()))
     }
 }
 

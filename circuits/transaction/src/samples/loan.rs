@@ -10,7 +10,6 @@ use subrosa_protocol::asset::AssetId;
 use subrosa_protocol::keys::{Seed, ViewingKey};
 use subrosa_protocol::loan::{Agreement, Debt, Loan, Position, most_seizable, needed};
 use subrosa_protocol::market::{MARKETS, Market, Markets, Snapshot};
-use subrosa_protocol::note::Note;
 use subrosa_protocol::swap::{Salt, Side, Terms};
 use subrosa_protocol::transaction::Kind;
 use subrosa_protocol::tree::NoteTree;
@@ -306,10 +305,4 @@ impl Plan {
         let inputs = plant(&mut tree, notes, owner, rng);
         contents.finish(self.parties, assets, tree.root(), inputs, rng)
     }
-}
-
-/// The note of cash that a sample step's actor spends, for tests that add one.
-#[cfg(test)]
-pub(crate) fn note_of(owner: Fr, asset: AssetId, value: u128, rng: &mut impl RngCore) -> Note {
-    Note::cash(asset, value, owner, Fr::rand(rng))
 }

@@ -1,6 +1,7 @@
 //! The statement: what it accepts, what it refuses and by which rule, and what it costs.
 
 mod groth16;
+mod loans;
 mod rules;
 mod wires;
 

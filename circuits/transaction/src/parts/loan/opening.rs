@@ -72,7 +72,12 @@ pub(super) fn constrain(
     let [made, ..] = &notes.outputs;
     b.enforce(&loan.spends, &made.rcm.minus(&loan.keys.rcm), &zero)?;
 
-    let message = [loan.keys.key.clone(), words[COMMITMENTS].clone()];
+    let mut message = vec![loan.keys.key.clone(), words[COMMITMENTS].clone()];
+    for filler in &raw.loan.filler {
+        let filler = b.witness(*filler)?;
+        range(b, &filler, FILLER_BITS)?;
+        message.push(filler);
+    }
     let [first, second, _] = poseidon::hash3(b, Domain::Opening, &message)?;
     let at = |number: &Num, bit: usize| number.times(power_of_two(bit));
     let next = VALUE_BITS + EXPIRY_BITS;
@@ -95,9 +100,7 @@ pub(super) fn constrain(
         let carry = b.witness(cut(sum.value(), MASK_BITS, 1))?;
         b.boolean(&carry)?;
         b.equal(&masked.plus(&at(&carry, MASK_BITS)), &sum)?;
-        let filler = b.witness(raw.loan.filler[i])?;
-        range(b, &filler, FILLER_BITS)?;
-        let word = masked.plus(&at(&filler, MASK_BITS));
+        let word = masked.plus(&at(&message[2 + i], MASK_BITS));
         b.enforce(&active, &words[OPENING + i].minus(&word), &zero)?;
     }
     Ok(())

@@ -11,6 +11,7 @@ use crate::words::{EXPIRY_BITS, Fields, ORACLE, Words, power_of_two};
 use ark_bn254::Fr;
 use ark_ff::{PrimeField, Zero};
 use subrosa_protocol::domain::Domain;
+use subrosa_protocol::loan::LAPSE;
 use subrosa_protocol::market::{Market, PRICE_BITS};
 
 /// Bits of haircut and bonus.
@@ -27,7 +28,8 @@ pub(super) fn check<'a>(
 ) -> Result<Option<(&'a Market, u128)>, Rule> {
     let collateral = [witness.inputs[0].note.value, witness.outputs[0].note.value];
     let priced = match step.step {
-        Step::Open | Step::Liquidate => true,
+        Step::Open => true,
+        Step::Liquidate => !step.lapses(fields.not_before),
         Step::Adjust => step.after.amount != 0 && !step.improves(collateral),
     };
     if !priced {
@@ -45,6 +47,7 @@ pub(super) fn check<'a>(
         || market.collateral != loan.collateral
         || market.debt != loan.debt
         || !fresh
+        || (step.step != Step::Open && snapshot.time < loan.start)
     {
         return Err(Rule::T17);
     }
@@ -53,6 +56,8 @@ pub(super) fn check<'a>(
 
 /// A market and its price. They mean something only where the step uses a price, and are in range always.
 pub(crate) struct MarketWires {
+    /// 1 if the lender needs no price, so long after maturity.
+    pub(crate) lapses: Num,
     /// 1 if the borrower's step is legal by the initial margin.
     pub(crate) covered: Num,
     pub(crate) price: Num,
@@ -79,8 +84,17 @@ pub(super) fn constrain(
     b.boolean(&covered)?;
     b.enforce(&covered, &one.minus(&loan.adjusts), &zero)?;
 
+    b.enter(Rule::T31);
+    let lapses = b.witness(raw.loan.lapses)?;
+    b.boolean(&lapses)?;
+    b.enforce(&lapses, &one.minus(&loan.liquidates), &zero)?;
+    let last = loan.maturity.plus(&b.constant(Fr::from(LAPSE)));
+    let since = b.mul(&lapses, &header.not_before.minus(&last).minus(&one))?;
+    range(b, &since, EXPIRY_BITS)?;
+
     b.enter(Rule::T17);
-    let priced = loan.opens.plus(&loan.liquidates).plus(&covered);
+    let seizes = loan.liquidates.minus(&lapses);
+    let priced = loan.opens.plus(&seizes).plus(&covered);
     let time = b.witness(hints.time)?;
     let market_root = b.witness(hints.market_root)?;
     let mut message = vec![time.clone(), market_root.clone()];
@@ -136,7 +150,11 @@ pub(super) fn constrain(
 
     let left = b.mul(&priced, &time.plus(&max_age).minus(&header.expiry))?;
     range(b, &left, EXPIRY_BITS + 1)?;
+    // No price of before the loan.
+    let since = b.mul(&seizes.plus(&covered), &time.minus(&loan.start))?;
+    range(b, &since, EXPIRY_BITS)?;
     Ok(MarketWires {
+        lapses,
         covered,
         price,
         haircut,

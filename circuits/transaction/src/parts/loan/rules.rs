@@ -21,7 +21,7 @@ use subrosa_protocol::note::{Note, NoteClass, pack};
 /// 10¹⁸, what a price is of.
 const SCALE: u64 = 1_000_000_000_000_000_000;
 
-// What a haircut that is no market's could make of the factor would be refused by its own ranges.
+// A haircut that is no market's makes no factor that a price would go with.
 const _: () = assert!(PRICE_BITS as usize + 14 <= FACTOR);
 
 /// The native rules.
@@ -105,16 +105,13 @@ fn open(
     let agreed = counter.packed == lent
         && counter.owner == loan.borrower.owner
         && counter.aux.is_zero()
-        && step.after.amount == loan.principal;
+        && counter.salt == loan.salt.element()
+        && step.after.amount == loan.principal
+        && (step.before.amount, step.before.accrued) == (loan.principal, loan.start);
+    // What is owed by the expiry: a loan that began long ago must cover its interest too.
     let secured = priced.is_some_and(|(market, price)| {
         let value = witness.outputs[0].note.value;
-        covers(
-            value,
-            price,
-            market.haircut,
-            step.after.amount,
-            market.initial,
-        )
+        covers(value, price, market.haircut, step.owed, market.initial)
     });
     if agreed && secured {
         Ok(())
@@ -130,7 +127,14 @@ fn liquidate(
     not_before: u64,
     priced: Option<(&Market, u128)>,
 ) -> Result<(), Rule> {
-    let (market, price) = priced.ok_or(Rule::T31)?;
+    let Some((market, price)) = priced else {
+        // So long after maturity that the lender needs no price (T17).
+        return if step.after.amount == 0 {
+            Ok(())
+        } else {
+            Err(Rule::T32)
+        };
+    };
     let margin = market.maintenance;
     let healthy = covers(collateral, price, market.haircut, step.owed, margin);
     if healthy && not_before <= step.loan.maturity {
@@ -223,6 +227,8 @@ pub(super) fn constrain(
         counter.owner.minus(&loan.borrower),
         counter.aux.clone(),
         loan.after.amount.minus(&loan.principal),
+        loan.before.amount.minus(&loan.principal),
+        loan.before.accrued.minus(&loan.start),
         uncovered,
     ] {
         b.enforce(&loan.opens, &difference, &zero)?;
@@ -251,7 +257,7 @@ fn cash(asset: &Num, value: &Num) -> Num {
 }
 
 /// 1 if the margin that the step is held to covers the debt: of a liquidation the maintenance margin and what was before,
-/// otherwise the initial margin and what is after.
+/// otherwise the initial margin and what is after; of an opening, what will be owed at the expiry.
 fn covers_on_wires(
     b: &mut Builder,
     notes: &NotesWires,
@@ -259,8 +265,9 @@ fn covers_on_wires(
     market: &MarketWires,
 ) -> Synthesis<Num> {
     let before = &loan.liquidates;
+    let accrued = before.plus(&loan.opens);
     let collateral = b.select(before, &notes.inputs[0].value, &notes.outputs[0].value)?;
-    let debt = b.select(before, &loan.owed, &loan.after.amount)?;
+    let debt = b.select(&accrued, &loan.owed, &loan.after.amount)?;
     let margin = b.select(before, &market.maintenance, &market.initial)?;
     let counted = b.constant(Fr::from(BASIS)).minus(&market.haircut);
     let unit = b.mul(&market.price, &counted)?;
@@ -283,7 +290,8 @@ fn seize_on_wires(
     let rate = b.constant(basis).plus(&market.bonus);
     let claim = b.mul(&loan.owed, &rate)?.times(Fr::from(SCALE));
     let limit = b.mul(&loan.liquidates, &claim.plus(&unit).minus(&b.one()))?;
-    let seized = b.mul(&loan.liquidates, missing)?;
+    // Without a price all may be taken.
+    let seized = b.mul(&loan.liquidates.minus(&market.lapses), missing)?;
     // The product enforces that not more is left than there was.
     let taken = Wide::product(b, &seized, &unit)?;
     let limit = Wide::of(b, &limit)?;

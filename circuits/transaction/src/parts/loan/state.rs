@@ -26,6 +26,8 @@ const INTEREST_BITS: usize = 148;
 /// Bits of the period.
 const PERIOD_BITS: usize = 45;
 
+// The header's times have the bits of all times here.
+const _: () = assert!(Header::EXPIRY_BITS as usize == EXPIRY_BITS);
 const _: () = assert!(1 << PERIOD_BITS > RATE_PERIOD && 1 << (PERIOD_BITS - 1) <= RATE_PERIOD);
 const _: () = assert!(
     VALUE_BITS + Loan::RATE_BITS as usize + EXPIRY_BITS - (PERIOD_BITS - 1) <= INTEREST_BITS
@@ -103,20 +105,17 @@ fn check_loan(step: &LoanWitness, witness: &Witness) -> Result<(), Rule> {
 fn check_accrual(step: &LoanWitness, fields: &Fields) -> Result<(), Rule> {
     let (loan, before) = (&step.loan, &step.before);
     let time = match step.step {
-        Step::Open => {
-            return if step.after.accrued == loan.start {
-                Ok(())
-            } else {
-                Err(Rule::T26)
-            };
-        }
-        Step::Adjust => fields.expiry,
+        Step::Open | Step::Adjust => fields.expiry,
         Step::Liquidate => fields.not_before,
     };
     // In range: T7.
     let time = time.into_bigint().0[0];
     let owed = accrue(before.amount, loan.rate, before.accrued, time);
-    if owed != Some(step.owed) || step.after.accrued != before.accrued.max(time) {
+    let accrued = match step.step {
+        Step::Open => loan.start,
+        Step::Adjust | Step::Liquidate => before.accrued.max(time),
+    };
+    if owed != Some(step.owed) || step.after.accrued != accrued {
         return Err(Rule::T26);
     }
     Ok(())
@@ -346,6 +345,3 @@ pub(super) fn constrain_notes(
     b.enforce(&loan.spends, &spent.asset.minus(&loan.collateral), &zero)?;
     b.enforce(&active, &made.asset.minus(&loan.collateral), &zero)
 }
-
-/// Bits of the header's times are those of all times here.
-const _: () = assert!(Header::EXPIRY_BITS as usize == EXPIRY_BITS);

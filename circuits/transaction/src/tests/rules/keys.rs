@@ -5,7 +5,7 @@ use crate::gadgets::edwards::SCALAR_BITS;
 use crate::parts::digest::digest;
 use crate::raw::RawWitness;
 use crate::tests::{broken, rng};
-use crate::words::{AUDIT, COMMITMENTS, EPHEMERAL, ORACLE};
+use crate::words::{AUDIT, COMMITMENTS, EPHEMERAL};
 use crate::{Rule, check, check_digest};
 use ark_bn254::Fr;
 use ark_ec::{AffineRepr, CurveGroup};
@@ -82,12 +82,6 @@ fn t15_auditor_off_the_curve() {
     forger.witness.slots[0].info.auditor =
         EdwardsAffine::new_unchecked(Fr::rand(&mut rng), Fr::rand(&mut rng));
     forger.register().breaks_first(Rule::T15);
-}
-
-#[test]
-fn t17_reserved_word() {
-    Forger::transfer().add(ORACLE, 1, 0).breaks_only(Rule::T17);
-    Forger::withdraw().add(ORACLE, 1, 0).breaks_only(Rule::T17);
 }
 
 #[test]

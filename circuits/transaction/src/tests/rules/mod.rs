@@ -6,6 +6,7 @@
 
 mod assets;
 mod keys;
+mod loan;
 mod notes;
 mod swap;
 
@@ -159,6 +160,14 @@ impl Forger {
         digest
     }
 
+    /// Signed, the statement breaks nothing.
+    fn holds(&mut self) {
+        let digest = self.sign();
+        assert_eq!(check(&self.witness, &self.words), Ok(digest));
+        let raw = RawWitness::new(&self.words, digest, &self.witness);
+        assert_eq!(broken(raw), []);
+    }
+
     /// Signed, the statement breaks `rule` first, natively and in circuit.
     fn breaks_first(&mut self, rule: Rule) {
         let digest = self.sign();
@@ -167,12 +176,29 @@ impl Forger {
         assert_eq!(broken(raw).first(), Some(&rule));
     }
 
+    /// Signed, the statement breaks `rule` natively; in circuit it cannot be said, and something breaks.
+    fn breaks_first_natively(&mut self, rule: Rule) {
+        let digest = self.sign();
+        assert_eq!(check(&self.witness, &self.words), Err(rule));
+        let raw = RawWitness::new(&self.words, digest, &self.witness);
+        assert_ne!(broken(raw), []);
+    }
+
     /// Signed, the statement breaks `rule` natively, and in circuit it and no other.
     fn breaks_only(&mut self, rule: Rule) {
         let digest = self.sign();
         assert_eq!(check(&self.witness, &self.words), Err(rule));
         let raw = RawWitness::new(&self.words, digest, &self.witness);
         assert_eq!(broken(raw), [rule]);
+    }
+
+    /// Signed and then changed on the wires: it breaks this rule, whatever else.
+    fn includes_on_wires(&mut self, change: impl FnOnce(&mut RawWitness), rule: Rule) {
+        let digest = self.sign();
+        let mut raw = RawWitness::new(&self.words, digest, &self.witness);
+        change(&mut raw);
+        let rules = broken(raw);
+        assert!(rules.contains(&rule), "{rules:?}");
     }
 
     /// Signed and then changed on the wires, where no `Witness` could go: it breaks these rules.

@@ -50,12 +50,14 @@ fn t2_another_nullifier_key_is_another_owner() {
 
 #[test]
 fn t2_input_that_is_not_cash() {
-    let mut forger = Forger::transfer();
-    forger.witness.inputs[0].note.class = NoteClass::Position;
-    forger.plant().reseal().breaks_only(Rule::T2);
-    let mut forger = Forger::transfer();
-    forger.witness.inputs[0].note.aux = Fr::one();
-    forger.plant().reseal().breaks_only(Rule::T2);
+    for input in [1, 2] {
+        let mut forger = Forger::of_three();
+        forger.witness.inputs[input].note.class = NoteClass::Position;
+        forger.plant().reseal().breaks_only(Rule::T2);
+        let mut forger = Forger::of_three();
+        forger.witness.inputs[input].note.aux = Fr::one();
+        forger.plant().reseal().breaks_only(Rule::T2);
+    }
 }
 
 #[test]
@@ -156,7 +158,7 @@ fn t6_wrong_commitments() {
 
 #[test]
 fn t6_output_that_is_not_cash() {
-    for output in 0..3 {
+    for output in 1..3 {
         let mut forger = Forger::transfer();
         forger.witness.outputs[output].note.class = NoteClass::Position;
         forger.reseal().breaks_only(Rule::T6);
@@ -168,7 +170,8 @@ fn t6_output_that_is_not_cash() {
 
 #[test]
 fn t7_fields_out_of_range() {
-    Forger::transfer().add(HEADER, 1, 160).breaks_only(Rule::T7);
+    Forger::transfer().add(HEADER, 1, 160).holds();
+    Forger::transfer().add(HEADER, 1, 201).breaks_only(Rule::T7);
     Forger::transfer().add(HEADER, 1, 200).breaks_only(Rule::T7);
     Forger::withdraw().add(TARGET, 1, 176).breaks_only(Rule::T7);
     Forger::withdraw()
