@@ -144,6 +144,7 @@ pub struct OracleEvent {
 
 /// What changed in the price oracle, as the chain says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "most are snapshots")]
 pub enum OracleChange {
     /// A market's word was set; 0 is none.
     Market {

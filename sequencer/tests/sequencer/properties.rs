@@ -1,5 +1,5 @@
 //! Random interleavings of submissions, legs of swaps, double spends, deposits, outages, lost receipts,
-//! reorganisations, changes of the registry, lapses of time and restarts: in the end every accepted
+//! reorganisations, price snapshots that come and go, changes of the registry, lapses of time and restarts: in the end every accepted
 //! transaction has settled exactly once or was rejected for a reason (a leg may also still wait for its
 //! counterpart), both legs of a swap settled side by side or neither did, and chain and store agree.
 
@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use subrosa_protocol::Fr;
-use subrosa_protocol::ledger::paired;
+use subrosa_protocol::ledger::{paired, snapshot_of};
+use subrosa_protocol::market::Snapshot;
 use subrosa_protocol::swap::Side;
 use subrosa_protocol::transaction::Transaction;
 use subrosa_sequencer::Health;
@@ -22,10 +23,11 @@ fn is_leg(tx: &Transaction) -> bool {
 
 #[derive(Debug, Clone)]
 enum Action {
+    /// So many, of which some name snapshots.
     Submit(u8),
     Respend,
-    /// A leg of one of few swaps, which may expire soon by the chain's clock.
-    Leg(Side, u8, bool),
+    /// A leg of one of few swaps, which may expire soon by the chain's clock and may name a snapshot.
+    Leg(Side, u8, bool, u8),
     /// A transfer that spends a note of some leg.
     SpendLeg(u8),
     Deposit,
@@ -34,6 +36,8 @@ enum Action {
     Outage,
     LoseReceipt,
     Reorganise,
+    /// The chain takes a price snapshot, or takes the last back.
+    Snapshot(bool),
     Register,
     HoldProver(bool),
     Later,
@@ -43,9 +47,11 @@ fn arb_action() -> impl Strategy<Value = Action> {
     prop_oneof![
         6 => (1u8..6).prop_map(Action::Submit),
         3 => Just(Action::Respend),
-        8 => (any::<bool>(), 0u8..3, prop::bool::weighted(0.2)).prop_map(|(a, terms, soon)| {
-            Action::Leg(if a { Side::A } else { Side::B }, terms, soon)
-        }),
+        8 => (any::<bool>(), 0u8..3, prop::bool::weighted(0.2), any::<u8>()).prop_map(
+            |(a, terms, soon, named)| {
+                Action::Leg(if a { Side::A } else { Side::B }, terms, soon, named)
+            }
+        ),
         2 => any::<u8>().prop_map(Action::SpendLeg),
         2 => Just(Action::Deposit),
         3 => Just(Action::Restart),
@@ -53,10 +59,19 @@ fn arb_action() -> impl Strategy<Value = Action> {
         1 => Just(Action::Outage),
         2 => Just(Action::LoseReceipt),
         1 => Just(Action::Reorganise),
+        3 => prop::bool::weighted(0.8).prop_map(Action::Snapshot),
         1 => Just(Action::Register),
         2 => any::<bool>().prop_map(Action::HoldProver),
         1 => Just(Action::Later),
     ]
+}
+
+/// The digest of one of the last snapshots that the chain took, gone or not, or 0.
+fn one_of(taken: &[Snapshot], which: usize) -> Fr {
+    let last = taken.iter().rev().take(2);
+    let digests: Vec<_> = last.map(Snapshot::digest).collect();
+    let named = digests.get(which % 3);
+    named.copied().unwrap_or(Fr::from(0u64))
 }
 
 async fn play(actions: &[Action]) {
@@ -67,13 +82,15 @@ async fn play(actions: &[Action]) {
     let mut node = world.start(config.clone()).await;
     let mut accepted: Vec<Transaction> = Vec::new();
     let mut deposits = 0;
+    let mut taken: Vec<Snapshot> = Vec::new();
     for action in actions {
         match action {
             Action::Submit(count) => {
                 let all: Vec<_> = (0..*count)
-                    .map(|_| {
+                    .map(|i| {
                         let mut tx = world.transaction();
                         tx.header.expiry = now() + 20 * 3600;
+                        tx.oracle = one_of(&taken, i.into());
                         tx
                     })
                     .collect();
@@ -82,8 +99,9 @@ async fn play(actions: &[Action]) {
                     if answer.status == 202 {
                         accepted.push(tx);
                     } else {
-                        // The registry may have changed under it.
-                        assert_eq!(answer.code(), "stale_assets", "{answer:?}");
+                        // The registry may have changed under it; a snapshot may be too new, or gone.
+                        let codes = ["stale_assets", "unknown_snapshot"];
+                        assert!(codes.contains(&answer.code()), "{answer:?}");
                     }
                 }
             }
@@ -98,14 +116,16 @@ async fn play(actions: &[Action]) {
                     }
                 }
             }
-            Action::Leg(side, terms, soon) => {
+            Action::Leg(side, terms, soon, named) => {
                 let mut tx = world.leg(*side, 1 + u64::from(*terms));
                 tx.header.expiry = now() + if *soon { 3_000 } else { 20 * 3_600 };
+                tx.oracle = one_of(&taken, usize::from(*named));
                 let answer = node.submit(&tx).await;
                 if answer.status == 202 {
                     accepted.push(tx);
                 } else {
-                    assert_eq!(answer.code(), "stale_assets", "{answer:?}");
+                    let codes = ["stale_assets", "unknown_snapshot", "mixed_snapshots"];
+                    assert!(codes.contains(&answer.code()), "{answer:?}");
                 }
             }
             Action::SpendLeg(which) => {
@@ -146,6 +166,12 @@ async fn play(actions: &[Action]) {
             Action::Reorganise => {
                 if world.chain.settled() > 0 {
                     world.chain.reorganise(1);
+                }
+            }
+            Action::Snapshot(true) => taken.push(world.chain.snapshot(1 + taken.len() as u128)),
+            Action::Snapshot(false) => {
+                if world.chain.with(|chain| !chain.oracle.is_empty()) {
+                    world.chain.revert_oracle(1);
                 }
             }
             Action::Register => {
@@ -211,17 +237,25 @@ async fn play(actions: &[Action]) {
         }
     }
     // Both legs of a swap side by side in one batch, or neither.
-    for batch in world.settled(&accepted) {
-        paired(&batch).unwrap();
+    let oracles: Vec<Fr> = world.chain.with(|chain| {
+        let batches = chain.settled.iter();
+        batches.map(|batch| batch.header.oracle).collect()
+    });
+    for (batch, oracle) in world.settled(&accepted).iter().zip(oracles) {
+        paired(batch).unwrap();
+        assert_eq!(snapshot_of(batch), Ok(oracle));
     }
-    // Nobody waits for somebody who is here.
-    let waiting: HashSet<_> = accepted
-        .iter()
-        .filter(|tx| fates[&digest(tx)] == "waiting")
-        .filter_map(|tx| Some((tx.header.kind.side()?, tx.terms)))
+    // Nobody waits for somebody who is here and could be in one batch with it.
+    let waiting = accepted.iter().filter(|tx| fates[&digest(tx)] == "waiting");
+    let waiting: Vec<_> = waiting
+        .filter_map(|tx| Some((tx.header.kind.side()?, tx)))
         .collect();
-    for (side, terms) in &waiting {
-        assert!(!waiting.contains(&(side.other(), *terms)));
+    for (side, one) in &waiting {
+        for (other_side, other) in &waiting {
+            let pair = [(*one).clone(), (*other).clone()];
+            let meet = *other_side == side.other() && one.terms == other.terms;
+            assert!(!meet || snapshot_of(&pair).is_err());
+        }
     }
     assert_eq!(world.chain.with(|c| c.state.deposit_count), deposits as u64);
     let info = node.get("/v1/info").await.body;

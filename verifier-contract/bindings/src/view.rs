@@ -97,6 +97,7 @@ pub struct OracleEvent {
 
 /// What changes in the price oracle, as the event says it; nothing of it is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "most are snapshots")]
 pub enum OracleChange {
     /// A market's word was set; 0 is none.
     Market {
