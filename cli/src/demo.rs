@@ -218,7 +218,7 @@ async fn carry_out(
             let outcomes = collateral::carry_out(world, portfolio, bars).await?;
             bars.clear()?;
             eprintln!("{}", collateral::table(&outcomes));
-            eprintln!("{}", collateral::CLOCK);
+            eprintln!("{}", collateral::clock());
             collateral::check(&outcomes)?;
             world.settle_all().await?;
             after = account::take(world).await?;

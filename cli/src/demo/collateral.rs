@@ -33,9 +33,6 @@ use crate::progress::counter;
 
 /// The least length of a day of the path.
 const STEP: Duration = Duration::from_secs(15);
-/// What the table of outcomes does not say of time.
-pub(super) const CLOCK: &str = "days are days of the price path: each took 15 seconds or what its batches did. Interest and \
-    maturities are in real time, so that rates are high and terms are short";
 /// The institutions whose wallets liquidate by themselves; the others are told to.
 pub(super) const WATCHING: [&str; 2] = ["harbor", "summit"];
 
@@ -56,6 +53,15 @@ impl Portfolio {
             days,
         })
     }
+}
+
+/// What the table of outcomes does not say of time.
+pub(super) fn clock() -> String {
+    format!(
+        "days are days of the price path: each took {} seconds or what its batches did. Interest and maturities are in real \
+         time, so that rates are high and terms are short",
+        STEP.as_secs()
+    )
 }
 
 /// Plays the path, and what the parties do on it, until every loan has ended.

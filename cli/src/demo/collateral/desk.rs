@@ -28,8 +28,9 @@ use crate::demo::{
     world::World,
 };
 
-/// How long a step of a loan may take, with its proof and its batch.
-const PATIENCE: Duration = Duration::from_secs(240);
+/// How long a step of a loan may take, with its proof and its batch, and how long after the last day a maturity is waited
+/// for.
+pub(super) const PATIENCE: Duration = Duration::from_secs(240);
 const POLL: Duration = Duration::from_millis(200);
 /// Seconds that a proposal may be accepted, and then that it may settle.
 const OPEN: (u64, u64) = (90, 240);
@@ -252,10 +253,10 @@ impl<'a> Followed<'a> {
         let key = self.key("propose");
         let loan = with_funds(|| proposer.propose_loan(&key, &proposal)).await?;
         let since = Instant::now();
-        while !other
+        while other
             .loan(&loan.id)
             .await?
-            .is_some_and(|seen| seen.status == "proposed")
+            .is_none_or(|seen| seen.status != "proposed")
         {
             ensure!(since.elapsed() < PATIENCE, "the proposal did not arrive");
             tokio::time::sleep(POLL).await;

@@ -8,7 +8,8 @@ use subrosa_protocol::{
 use subrosa_wallet::amount;
 
 use super::{
-    Portfolio,
+    Portfolio, STEP,
+    desk::PATIENCE,
     loans::{End, LoanLine, OnCall},
     path::Day,
     sizing,
@@ -63,7 +64,7 @@ fn course(portfolio: &Portfolio, loan: &LoanLine) -> Course {
         end: None,
         closest: f64::MAX,
     };
-    let mut called = false;
+    let (mut called, mut last) = (false, 0);
     for (step, day) in (0u32..).zip(days) {
         let price = price(loan, day);
         let covered =
@@ -116,6 +117,11 @@ fn course(portfolio: &Portfolio, loan: &LoanLine) -> Course {
             course.end = Some(End::Matured);
             return course;
         }
+        last = step;
+    }
+    // A maturity soon after the last day is waited for.
+    if STEP * (loan.term - last) < PATIENCE {
+        course.end = Some(End::Matured);
     }
     course
 }
