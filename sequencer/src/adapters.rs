@@ -260,6 +260,13 @@ impl SettlementLayer for L1Settlement {
         .boxed()
     }
 
+    fn snapshot_time<'a>(
+        &'a self,
+        digest: &'a Fr,
+    ) -> BoxFuture<'a, Result<Option<u64>, SettlementError>> {
+        async move { Ok(self.0.snapshot_time(digest).await?) }.boxed()
+    }
+
     fn settle<'a>(
         &'a self,
         batch: &'a ProvenBatch,

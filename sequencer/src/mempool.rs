@@ -140,6 +140,9 @@ pub(crate) struct Pool {
     view: SealedView,
     /// Price snapshots that the chain has, with their times.
     snapshots: HashMap<Word, u64>,
+    /// Those of them that are too old to be named by what comes, and are still named by what is here or in an
+    /// unsettled batch.
+    outdated: HashSet<Word>,
     /// The view changed in a way that may have made lone legs impossible.
     recheck: bool,
 }
@@ -161,6 +164,7 @@ impl Pool {
             next_sequence,
             view,
             snapshots,
+            outdated: HashSet::new(),
             recheck: true,
         }
     }
@@ -180,8 +184,17 @@ impl Pool {
         self.snapshots = snapshots;
     }
 
-    /// Forgets those of these price snapshots that nothing here names, and returns them.
-    pub(crate) fn forget_snapshots(&mut self, mut ids: HashSet<Word>) -> HashSet<Word> {
+    /// These price snapshots are named by nothing new any more. Forgets those that nothing here names, nor
+    /// `kept`, and returns them.
+    pub(crate) fn forget_snapshots(
+        &mut self,
+        outdated: HashSet<Word>,
+        kept: &[Word],
+    ) -> HashSet<Word> {
+        let mut ids = outdated.clone();
+        for named in kept {
+            ids.remove(named);
+        }
         let queued = self.queue.values().flat_map(|unit| unit.members.all());
         let queued = queued.map(|(_, submission)| submission);
         let held = self.legs.iter().map(|(_, leg)| &leg.submission);
@@ -191,6 +204,7 @@ impl Pool {
             }
         }
         self.snapshots.retain(|id, _| !ids.contains(id));
+        self.outdated = outdated.difference(&ids).copied().collect();
         ids
     }
 
@@ -223,6 +237,12 @@ impl Pool {
         submission: &ParsedSubmission,
     ) -> Result<BTreeMap<u64, TransactionRecord>, Refusal> {
         self.check_history(submission)?;
+        if submission
+            .snapshot
+            .is_some_and(|named| self.outdated.contains(&named))
+        {
+            return Err(Refusal::UnknownSnapshot);
+        }
         let mut rivals = BTreeSet::new();
         for nf in &submission.nullifiers {
             match self.claims.get(nf) {

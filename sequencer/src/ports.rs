@@ -244,6 +244,11 @@ pub trait SettlementLayer: Send + Sync + 'static {
     fn assets(&self) -> BoxFuture<'_, Result<Vec<AssetInfo>, SettlementError>>;
     /// What the price oracle's log holds from block `from` on.
     fn oracle_log(&self, from: u64) -> BoxFuture<'_, Result<OracleLog, SettlementError>>;
+    /// When the price snapshot with this digest was taken, if the chain has it.
+    fn snapshot_time<'a>(
+        &'a self,
+        digest: &'a Fr,
+    ) -> BoxFuture<'a, Result<Option<u64>, SettlementError>>;
     /// Settles a batch and waits for its receipt.
     fn settle<'a>(
         &'a self,

@@ -12,7 +12,7 @@ use alloy_primitives::Address;
 use anyhow::{Context as _, bail};
 use subrosa_bindings::{
     Account, Client, Contracts, EmbeddedTransport, L1, RpcTransport, Transport,
-    deploy::{DeployConfig, NewAsset, NewShape, deploy, development_token, mint},
+    deploy::{DeployConfig, Deployment, NewAsset, NewShape, deploy, development_token, mint},
     development,
 };
 use subrosa_protocol::{
@@ -188,6 +188,7 @@ impl Chain {
         let deployment = deploy(&*self.transport, &account(DEPLOYER), &config).await?;
         Ok(Deployed {
             contracts: deployment.contracts,
+            deployment: Some(deployment),
             tokens,
         })
     }
@@ -213,6 +214,8 @@ impl Chain {
 pub struct Deployed {
     /// Rollup, vault and registry.
     pub contracts: Contracts,
+    /// All of the contracts, if this process deployed them.
+    pub deployment: Option<Deployment>,
     /// Tokens in the order of the asset ids.
     pub tokens: [Address; 2],
 }

@@ -135,11 +135,11 @@ impl Institution {
         Ok((response.status().as_u16(), response.json().await?))
     }
 
-    /// Starts an operation; waits for funds that are on their way. Its id.
+    /// Starts something; waits for funds that are on their way. Its id.
     ///
     /// # Errors
     /// If it is refused for another reason.
-    async fn start(&self, path: &str, body: Value) -> anyhow::Result<String> {
+    pub async fn start(&self, path: &str, body: Value) -> anyhow::Result<String> {
         eventually(&format!("POST {path} to be accepted"), || async {
             let (status, answer) = self.post(path, &body).await?;
             if status == 202 {

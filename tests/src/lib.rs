@@ -8,12 +8,14 @@ pub mod chain;
 pub mod institution;
 pub mod keys;
 pub mod party;
+pub mod prices;
 pub mod world;
 
 pub use api::Api;
 pub use chain::{Chain, Deployed};
 pub use institution::Institution;
 pub use party::Party;
+pub use prices::Prices;
 pub use world::World;
 
 use std::{

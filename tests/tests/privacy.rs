@@ -8,7 +8,8 @@
 //! says in the clear is equal in both, and everything else is full-width, nowhere repeated noise,
 //! whereas an id, an amount or a packed note stated anywhere would be a small number. The same holds of the
 //! legs of two swaps, one a thousand times the other and in the other direction, and of the messages by
-//! which they were agreed.
+//! which they were agreed. A loan is opened, released from, repaid and closed beside them: its legs are as those of a swap, its
+//! steps as transfers.
 
 use std::{
     collections::HashSet,
@@ -18,13 +19,14 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
+use serde_json::json;
 use subrosa_protocol::{
     batch::{PublishedBatch, PublishedTransaction},
     encoding::{fr_to_bytes, point_to_bytes, scalar_to_bytes},
     keys::Seed,
 };
 use subrosa_tests::{
-    Institution, World,
+    Institution, Prices, World,
     chain::{DECIMALS, DOLLAR, FIRST_INSTITUTION, GOLD, SYMBOLS, account},
     world::FEE,
 };
@@ -140,6 +142,7 @@ async fn answers(world: &World) -> anyhow::Result<Vec<u8>> {
     .map(Into::into)
     .into();
     paths.push("/v1/messages?from=0&limit=1000".into());
+    paths.push("/v1/oracle".into());
     for batch in world.api.batches().await? {
         paths.push(format!("/v1/batches/{}", batch["index"]));
         for digest in batch["transactions"].as_array().context("digests")? {
@@ -178,6 +181,13 @@ const SWAPPED: [(&str, &str); 2] = [
     ("18427.915306", "9.876543210987654321"),
     ("51873302.446917", "2718.281828459045235"),
 ];
+/// South borrows dollars of north against gold: principal, collateral, what is added, what is repaid.
+const LOAN: [(&str, usize); 4] = [
+    ("2718281.828459", 0),
+    ("1618.033988749894848", 1),
+    ("57.721566490153286", 1),
+    ("1414213.562373", 0),
+];
 const MEMOS: [&str; 3] = [
     "INVOICE ALPHA-48213 / STRICTLY",
     "gold leg ZX-77310045",
@@ -214,6 +224,12 @@ fn secrets(north: &Institution, south: &Institution) -> Vec<Needle> {
     for (dollar, metal) in SWAPPED {
         needles.push(Needle::amount("swapped dollars", units(0, dollar), dollars));
         needles.push(Needle::amount("swapped gold", units(1, metal), gold));
+    }
+    for (name, (text, asset)) in ["principal", "collateral", "top-up", "repayment"]
+        .into_iter()
+        .zip(LOAN)
+    {
+        needles.push(Needle::amount(name, units(asset, text), DECIMALS[asset]));
     }
     needles.extend(MEMOS.map(|memo| Needle::text(memo, memo)));
     for (name, institution) in [("north", north), ("south", south)] {
@@ -358,6 +374,61 @@ fn swaps_look_alike(swaps: &[Seen]) -> anyhow::Result<()> {
     look_alike(&legs)
 }
 
+/// A loan from its opening to its end; what it added. The last message of a swap's negotiation is its acceptance, and a
+/// loan's too.
+async fn loan(
+    world: &World,
+    lender: &Institution,
+    borrower: &Institution,
+) -> anyhow::Result<(Seen, Vec<(PublishedTransaction, usize)>)> {
+    let (sent, published) = (messages(world).await?.len(), transfers(world).await?.len());
+    let maturity = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)?
+        .as_secs()
+        + 90 * 86_400;
+    let [principal, collateral, added, repaid] = LOAN.map(|(text, _)| text);
+    let order = json!({
+        "role": "borrower",
+        "with": lender.address(),
+        "collateral": { "asset": SYMBOLS[1], "amount": collateral },
+        "debt": { "asset": SYMBOLS[0], "amount": principal },
+        "rate_ppm": 45_000,
+        "maturity": maturity,
+        "valid_for": 120,
+        "settle_within": 600,
+    });
+    let id = borrower.start("/v1/loans", order).await?;
+    let path = format!("/v1/loans/{id}");
+    lender.shows(&path, &["proposed"]).await?;
+    lender.start(&format!("{path}/accept"), json!({})).await?;
+    for of in [lender, borrower] {
+        of.shows(&path, &["open"]).await?;
+    }
+    let opened = Seen {
+        messages: messages(world).await?.split_off(sent),
+        legs: transfers(world).await?.split_off(published),
+    };
+    let steps = [
+        ("collateral", json!({ "add": added })),
+        ("repay", json!({ "amount": repaid })),
+        ("close", json!({})),
+    ];
+    let count = steps.len();
+    for (place, (step, body)) in steps.into_iter().enumerate() {
+        borrower.start(&format!("{path}/{step}"), body).await?;
+        subrosa_tests::eventually("a step to be taken", || async {
+            let seen = transfers(world).await?.len();
+            let loan = borrower.get(&path).await?;
+            Ok((seen >= published + 3 + place && loan["operation"].is_null()).then_some(()))
+        })
+        .await?;
+    }
+    lender.shows(&path, &["closed"]).await?;
+    let steps = transfers(world).await?.split_off(published + 2);
+    ensure!(steps.len() >= count, "{} steps", steps.len());
+    Ok((opened, steps))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sequencer_learns_nothing_private() -> anyhow::Result<()> {
     let logs = Captured::default();
@@ -453,6 +524,35 @@ async fn the_sequencer_learns_nothing_private() -> anyhow::Result<()> {
         assert!(
             seen.iter().any(|line| line.contains(amount)),
             "a swap of {amount} is not in south's history"
+        );
+    }
+
+    // The opening is a swap like the others, and each step a transfer like the others.
+    let _prices = Prices::open(&world, 300_000).await?;
+    for of in [north, south] {
+        subrosa_tests::eventually("the market to be known", || async {
+            let markets = of.get("/v1/markets").await?;
+            Ok(markets[0]["price"].is_string().then_some(()))
+        })
+        .await?;
+    }
+    let (opened, steps) = loan(&world, north, south).await?;
+    ensure!(opened.legs.len() == 2, "{} legs", opened.legs.len());
+    for message in &opened.messages {
+        ensure!(message.len() == 1024, "a message of another length");
+    }
+    let everything: Vec<_> = alike
+        .iter()
+        .chain(&opened.legs)
+        .chain(&steps)
+        .cloned()
+        .collect();
+    look_alike(&everything)?;
+    let seen = lines(south).await?;
+    for (amount, _) in LOAN {
+        assert!(
+            seen.iter().any(|line| line.contains(amount)),
+            "a loan's {amount} is not in south's history"
         );
     }
 

@@ -313,6 +313,7 @@ impl Ground {
             chain,
             deployed: Deployed {
                 contracts,
+                deployment: None,
                 tokens: [Address::ZERO; 2],
             },
             base,

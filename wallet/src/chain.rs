@@ -133,6 +133,8 @@ pub struct Chain {
     positions: HashMap<[u8; 32], usize>,
     /// Batches that spent positions of ours.
     spent_positions: HashMap<[u8; 32], u64>,
+    /// Registered assets: what may be owed.
+    assets: Vec<AssetId>,
     /// What borrowers agreed to open, by the position's commitment.
     openings: HashMap<[u8; 32], Agreement>,
 }
@@ -176,6 +178,7 @@ impl Chain {
             loans_by_id: HashMap::new(),
             positions: HashMap::new(),
             spent_positions: HashMap::new(),
+            assets: Vec::new(),
             openings: HashMap::new(),
         };
         chain.expect_deposits();
@@ -313,22 +316,27 @@ impl Chain {
         self.time = batch.header.time;
         self.find_deposits(batch, index);
         let mut ours = self.mark_spent(batch, index);
-        self.follow_positions(batch, index, &mut ours);
+        let stepped = self.follow_positions(batch, index, &mut ours);
         let mut incoming = BTreeMap::new();
         let mut openings = Openings::new();
         for (slot, transaction) in batch.transactions.iter().enumerate() {
             if ours[slot] {
                 let nullifiers = transaction.nullifiers.each_ref().map(fr_to_bytes);
                 self.transactions.insert(nullifiers, index);
+                if stepped.contains(&slot) {
+                    continue;
+                }
                 let leg = self.record_outgoing(batch, transaction, index, auditors);
                 if let Some((delivery, to)) = leg {
                     self.find_counterpart(batch, slot, &delivery, to, &mut incoming);
                     self.find_lent(batch, slot, (&delivery, to), &mut openings);
+                } else {
+                    self.find_borrowed(batch, slot, auditors, &mut incoming, &mut openings);
                 }
             }
         }
         self.find_expected(batch, &mut incoming);
-        self.find_outputs(batch, auditors, &mut incoming, &mut openings);
+        self.find_outputs(batch, &mut incoming);
         self.find_agreed(batch, &mut openings);
         self.open_loans(batch, index, openings);
         self.record_incoming(batch, index, &ours, incoming);
@@ -512,23 +520,14 @@ impl Chain {
         }
     }
 
-    fn find_outputs(
-        &self,
-        batch: &PublishedBatch,
-        auditors: &[EdwardsAffine],
-        incoming: &mut BTreeMap<u64, Incoming>,
-        openings: &mut Openings,
-    ) {
+    fn find_outputs(&self, batch: &PublishedBatch, incoming: &mut BTreeMap<u64, Incoming>) {
         let published: Vec<_> = batch.transactions.iter().map(outputs).collect();
         for found in self.scanner.scan(&published) {
             let at = position(batch, found.transaction, found.index as u64);
-            let from = found.delivery.as_ref().and_then(|delivery| {
-                self.find_borrowed(batch, found.transaction, delivery, auditors, openings)
-            });
             incoming.entry(at).or_insert(Incoming {
                 note: found.note,
                 slot: found.transaction,
-                from,
+                from: None,
                 memo: found.memo.filter(|_| found.delivery.is_none()),
             });
         }

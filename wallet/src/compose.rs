@@ -296,14 +296,14 @@ impl Composer<'_> {
 
     /// The terms of an opening, our side of it and our role, if it makes sense and is ours.
     fn opening(&self, agreement: &Agreement) -> Result<(swap::Terms, Side, Role), ComposeError> {
-        let foreign = |_| ComposeError::Foreign;
-        agreement.loan.check().map_err(|_| ComposeError::Foreign)?;
+        agreement.check().map_err(|_| ComposeError::Foreign)?;
         let role = Role::of(&self.keys.owner, &agreement.loan).ok_or(ComposeError::Foreign)?;
         let side = match role {
             Role::Borrower => agreement.borrower_side,
             Role::Lender => agreement.borrower_side.other(),
         };
-        Ok((agreement.terms().map_err(foreign)?, side, role))
+        let terms = agreement.terms().map_err(|_| ComposeError::Foreign)?;
+        Ok((terms, side, role))
     }
 
     /// The notes that [`Composer::compose`] would spend, and whether it would only merge them.

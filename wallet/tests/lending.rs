@@ -54,7 +54,12 @@ impl Scene {
 
     /// A unit of gold is worth so many cents, and both wallets know it.
     async fn price(&self, cents: u128) {
-        self.market.price_gold(cents, 5);
+        self.price_of(cents, 0).await;
+    }
+
+    /// The same, so many seconds ago.
+    async fn price_of(&self, cents: u128, ago: u64) {
+        self.market.price_gold(cents, ago);
         let shown = subrosa_wallet::amount::format(cents, 2);
         for party in [&self.north, &self.south] {
             let mut known = false;
@@ -179,7 +184,7 @@ async fn a_loan_from_its_proposal_to_its_end() {
         (409, "no_price".into())
     );
     assert_eq!(south.get("/v1/markets").await, json!([]));
-    scene.price(400).await;
+    scene.price_of(400, 5).await;
     let markets = south.get("/v1/markets").await;
     assert_eq!(
         (&markets[0]["market"], &markets[0]["initial"]),
@@ -245,13 +250,21 @@ async fn a_loan_from_its_proposal_to_its_end() {
     assert_eq!((status, &taken["id"]), (202, &json!(id)));
     for party in [north, south] {
         let open = party.shows(&loan(id), "open").await;
-        assert_eq!(open["health"]["ratio"], json!("1.8999"));
+        // A second of interest or none.
+        let ratio = open["health"]["ratio"].as_str().unwrap();
+        assert!(["1.9", "1.8999"].contains(&ratio), "{ratio}");
         assert_eq!(open["health"]["margin_call"], json!(false));
         assert_eq!(party.get("/v1/swaps").await, json!([]));
     }
     let add = json!({ "add": "1" });
     let borrower = north.refused(&act(id, "collateral"), &add).await;
     assert_eq!(borrower, (409, "wrong_state".into()));
+    // A price of before the loan is none for what comes after the opening.
+    let half = json!({ "release": "0.5" });
+    let early = south.refused(&act(id, "collateral"), &half).await;
+    assert_eq!(early, (409, "no_price".into()));
+    scene.market.price_gold(400, 0);
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
     let healthy = north.refused(&act(id, "liquidate"), &json!({})).await;
     assert_eq!(healthy, (409, "not_liquidatable".into()));
     for (body, refusal) in [
@@ -411,7 +424,7 @@ async fn a_lender_that_watches_liquidates_once() {
     sees(north, &id, "/health/margin_call", &json!(true)).await;
     assert_eq!(north.get(&loan(&id)).await["status"], "open");
     let batches = scene.market.batches();
-    scene.market.price_gold(220, 5);
+    scene.market.price_gold(220, 0);
     for party in [north, south] {
         let ended = party.shows(&loan(&id), "liquidated").await;
         assert_eq!(ended["collateral"]["amount"], "0");

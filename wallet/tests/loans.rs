@@ -9,7 +9,7 @@ mod world;
 use subrosa_protocol::{
     asset::AssetId,
     keys::{Seed, SpendKey},
-    loan::{Agreement, End, Loan},
+    loan::{Agreement, End, LAPSE, Loan},
     market::{Market, Markets, Snapshot},
     swap::{Salt, Side},
     transaction::{Kind, Transaction},
@@ -82,7 +82,7 @@ impl Scene {
             debt,
             principal: 1_000,
             rate: 50_000,
-            start: NOW - 10,
+            start: NOW - 200,
             maturity: NOW + 30 * DAY,
             market: if collateral == GOLD { 3 } else { 4 },
             salt: Salt::from_bytes([0x5a; 16]),
@@ -371,6 +371,39 @@ fn after_maturity_a_healthy_loan_is_liquidated_or_closed_and_nothing_else() {
 }
 
 #[test]
+fn long_after_maturity_no_price_is_waited_for() {
+    let mut scene = Scene::opened(Side::A, GOLD, DOLLAR);
+    let lapsed = scene.agreement.loan.maturity + LAPSE;
+    scene.world.time = lapsed;
+    scene.refuses(Role::Lender, Action::Liquidate, StepError::NoPrice);
+    scene.world.time = lapsed + 1;
+    scene.world.snapshot = None;
+    scene.step(Role::Lender, Action::Liquidate);
+    assert_eq!(held(&scene.bob, GOLD), 700, "all of it");
+    assert_eq!(scene.alice.chain.loans()[0].end, Some(End::Liquidated));
+}
+
+/// The lender encrypts what it lends to nobody: the borrower finds the loan and the money from its own leg.
+#[test]
+fn a_borrower_finds_its_loan_whatever_the_lender_encrypted() {
+    for side in Side::BOTH {
+        let mut scene = Scene::new(side, GOLD, DOLLAR);
+        let mut pair = scene.legs();
+        for byte in &mut pair[side.other().index()].note_data.0 {
+            *byte ^= 0xa5;
+        }
+        let parties = &mut [&mut scene.alice, &mut scene.bob];
+        scene.world.seal(pair, vec![], parties);
+        for borrower in [&scene.alice, &scene.world.party(1)] {
+            assert_eq!(borrower.chain.loans().len(), 1);
+            assert_eq!(held(borrower, DOLLAR), 1_490);
+            let borrowed = (2, MovementKind::Received, DOLLAR, 1_000, true);
+            assert!(lines(borrower).contains(&borrowed));
+        }
+    }
+}
+
+#[test]
 fn what_the_rules_forbid_is_refused_before_it_is_proven() {
     let mut scene = Scene::opened(Side::A, GOLD, DOLLAR);
     let add = |amount| Action::Add { amount };
@@ -386,7 +419,7 @@ fn what_the_rules_forbid_is_refused_before_it_is_proven() {
     scene.refuses(Role::Borrower, add(1), StepError::TooSmall);
     scene.refuses(Role::Borrower, repay(3), StepError::TooSmall);
     scene.refuses(Role::Borrower, release(1), StepError::NotCovered);
-    for time in [Some(NOW - 3_590), Some(NOW - 9_000), None] {
+    for time in [Some(NOW - 201), Some(NOW - 9_000), None] {
         scene.world.snapshot = time.map(|time| snapshot(200, time));
         scene.refuses(Role::Borrower, add(1), StepError::TooSmall);
         scene.refuses(Role::Borrower, release(1), StepError::NoPrice);
@@ -399,10 +432,13 @@ fn what_the_rules_forbid_is_refused_before_it_is_proven() {
             assert_eq!(composed.transaction.header.not_before, NOW);
         }
     }
-    // A price that ends sooner ends the transaction sooner.
-    scene.world.snapshot = Some(snapshot(200, NOW - 3_570));
+    // A price that ends sooner ends the transaction sooner, and one that would end too soon is none.
+    scene.world.snapshot = Some(snapshot(200, NOW - 100));
+    scene.world.time = NOW + 3_470;
     let composed = scene.try_step(Role::Borrower, release(10)).unwrap();
-    assert_eq!(composed.transaction.header.expiry, NOW + 30);
+    assert_eq!(composed.transaction.header.expiry, NOW + 3_500);
+    scene.world.time = NOW + 3_490;
+    scene.refuses(Role::Borrower, release(1), StepError::NoPrice);
 }
 
 #[test]
@@ -439,6 +475,9 @@ fn an_opening_is_signed_only_if_it_is_ours_and_legal() {
         let refused = open(&mut scene, &elsewhere, borrower);
         assert_eq!(refused, step(StepError::NoMarket));
     }
+    let mut old = good.clone();
+    old.loan.start = good.expiry - DAY - 1;
+    assert_eq!(open(&mut scene, &old, true), Some(ComposeError::Foreign));
     let mut short = good.clone();
     short.loan.maturity = good.expiry - 1;
     assert_eq!(open(&mut scene, &short, true), step(StepError::Due));

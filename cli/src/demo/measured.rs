@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use futures::future::BoxFuture;
-use subrosa_protocol::asset::AssetInfo;
+use subrosa_protocol::{Fr, asset::AssetInfo};
 use subrosa_sequencer::{
     adapters::L1Settlement,
     ports::{
@@ -68,6 +68,12 @@ impl SettlementLayer for Measured {
     }
     fn oracle_log(&self, from: u64) -> BoxFuture<'_, Result<OracleLog, SettlementError>> {
         self.inner.oracle_log(from)
+    }
+    fn snapshot_time<'a>(
+        &'a self,
+        digest: &'a Fr,
+    ) -> BoxFuture<'a, Result<Option<u64>, SettlementError>> {
+        self.inner.snapshot_time(digest)
     }
     fn settle<'a>(
         &'a self,

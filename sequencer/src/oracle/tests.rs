@@ -281,7 +281,7 @@ fn a_snapshot_of_later_is_not_known_yet() {
 }
 
 #[test]
-fn two_days_after_another_a_snapshot_is_outdated() {
+fn a_while_after_another_a_snapshot_is_outdated() {
     let mut chain = Chain {
         head: 10,
         ..Chain::default()

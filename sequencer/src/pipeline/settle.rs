@@ -158,7 +158,7 @@ async fn stale(
     if view.assets_root != record.assets_root {
         return Ok(Some("the assets root has changed"));
     }
-    if record.oracle != Fr::from(0u64) && !engine.oracle().knows(&word(&record.oracle)) {
+    if lost_snapshot(engine, record).await? {
         return Ok(Some("the chain has taken its price snapshot back"));
     }
     let head = engine
@@ -169,6 +169,18 @@ async fn stale(
         .map_err(|error| reading(error, record.old.batch_index))?;
     let age = chain_time(engine, head.timestamp).saturating_sub(record.time);
     Ok((age > engine.config.settle.max_age_s).then_some("the batch is too old"))
+}
+
+/// Whether the batch names a price snapshot that the chain does not have. One that is not known here may only be
+/// forgotten: a batch that a reorganisation took away can be old.
+async fn lost_snapshot(engine: &Engine, record: &BatchRecord) -> Result<bool, Failure> {
+    let named = record.oracle;
+    if named == Fr::from(0u64) || engine.oracle().knows(&word(&named)) {
+        return Ok(false);
+    }
+    let time = engine.ports.settlement.snapshot_time(&named).await;
+    let time = time.map_err(|error| reading(error, record.old.batch_index))?;
+    Ok(time.is_none())
 }
 
 /// The chain is ahead: if it settled our batch, that is recorded.

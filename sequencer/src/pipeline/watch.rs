@@ -12,9 +12,9 @@ use crate::health::Halt;
 use crate::oracle::{LogError, Oracle};
 use crate::ports::{OracleLog, QueuedDeposit};
 use crate::store::StoreError;
-use crate::store::tables::{Bytes, Deposits, Meta, MetaKey, PriceSnapshots, Value};
+use crate::store::tables::{Batches, Bytes, Deposits, Meta, MetaKey, PriceSnapshots, Value};
 use crate::telemetry;
-use crate::wire::Word;
+use crate::wire::{Word, word};
 
 /// Deposits fetched at once.
 const PAGE: u64 = 256;
@@ -145,6 +145,8 @@ pub(super) async fn follow(engine: &Arc<Engine>) -> Result<usize, Failure> {
         // one might have passed over the other and both wait for ever.
         sweep_legs(engine).await.map_err(Failure::Final)?;
     }
+    // Nothing moves from the mempool into a batch, or back, while it is asked what they name.
+    let _sealing = engine.seal_gate.lock().await;
     blocking(engine, "watch", move |engine| follow_log(engine, &log))
         .await
         .map_err(Failure::Final)?
@@ -162,15 +164,17 @@ fn follow_log(engine: &Engine, log: &OracleLog) -> Result<Result<usize, LogError
             return Ok(Err(error));
         }
     };
+    let failed = |error: StoreError| Halt::Store {
+        detail: error.to_string(),
+    };
     let outdated = next.outdated(clock);
     if !outdated.is_empty() {
-        next.forget(&engine.pool().forget_snapshots(outdated));
+        let kept = unsettled_snapshots(engine).map_err(failed)?;
+        next.forget(&engine.pool().forget_snapshots(outdated, &kept));
     }
     let changed = next.known() != before.known();
     if changed || next.is_ahead(ORACLE_LAG) {
-        write_oracle(engine, &before, &next).map_err(|error| Halt::Store {
-            detail: error.to_string(),
-        })?;
+        write_oracle(engine, &before, &next).map_err(failed)?;
         next.stored();
     }
     if changed {
@@ -179,6 +183,15 @@ fn follow_log(engine: &Engine, log: &OracleLog) -> Result<Result<usize, LogError
     }
     engine.set_oracle(next);
     Ok(Ok(refused))
+}
+
+/// What unsettled batches name: their transactions may have to be sealed anew.
+fn unsettled_snapshots(engine: &Engine) -> Result<Vec<Word>, StoreError> {
+    let settle = engine.cursor().settle;
+    let batches = engine.store.range::<Batches>(&settle)?;
+    batches
+        .map(|batch| batch.map(|(_, record)| word(&record.oracle)))
+        .collect()
 }
 
 /// One synced write: the snapshots that are new, those that are gone, and the place in the log.

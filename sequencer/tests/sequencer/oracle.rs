@@ -343,33 +343,70 @@ async fn a_log_that_cannot_be_followed_stops_nothing_else() {
     node.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn old_snapshots_are_forgotten_unless_they_are_named() {
-    let world = World::new();
-    let old = now() - 4 * 24 * 3_600;
-    let [first, second, third, last] = world.chain.with(|chain| {
-        let snapshots = [1u64, 2, 3, 4].map(|day| {
-            let time = old + day * 24 * 3_600 - 600;
-            Chain::snapshot_at(chain, day.into(), time)
+/// Snapshots of so many minutes ago, in blocks that are not read again.
+fn snapshots_ago<const N: usize>(world: &World, minutes: [u64; N]) -> [Snapshot; N] {
+    world.chain.with(|chain| {
+        let snapshots = minutes.map(|minutes| {
+            let time = now() - 60 * minutes;
+            Chain::snapshot_at(chain, minutes.into(), time)
         });
         chain.block += 1_000;
         snapshots
-    });
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_unsettled_batch_names_is_not_forgotten() {
+    let world = World::new();
+    let [old, newer] = snapshots_ago(&world, [120, 59]);
+    world.prover.blocked.store(true, Ordering::SeqCst);
+    let node = world.start(world.config()).await;
+    node.until_latest(&newer).await;
+    let tx = world.naming(&old);
+    assert_eq!(node.submit(&tx).await.status, 202);
+    node.until(&tx, "included").await;
+    // An hour after the newer one: the old one could be named no longer.
+    world.chain.with(|chain| chain.time_offset = 120);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(node.status(&tx).await.field("status"), "included");
+    let answer = node.submit(&world.naming(&old)).await;
+    assert_problem(&answer, 409, "unknown_snapshot");
+    assert_eq!(world.prover.calls.load(Ordering::SeqCst), 1);
+    world.prover.blocked.store(false, Ordering::SeqCst);
+    node.until(&tx, "settled").await;
+    // Then it is forgotten, but not by the chain: the batch settles again.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let before = world.chain.with(|chain| chain.state);
+    let batches = world.chain.settled();
+    world.chain.reorganise(batches);
+    eventually("settled again", || {
+        world.chain.with(|chain| chain.state == before)
+    })
+    .await;
+    node.until(&tx, "settled").await;
+    assert!(matches!(node.running.health(), Health::Running));
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_snapshots_are_forgotten_unless_they_are_named() {
+    let world = World::new();
+    let [first, second, third, last] = snapshots_ago(&world, [240, 120, 30, 10]);
     let node = world.start(idle(world.config())).await;
     node.until_latest(&last).await;
-    // Followed by the second two days and ten minutes ago; that was followed by the third one day ago.
     let answer = node.submit(&world.naming(&first)).await;
     assert_problem(&answer, 409, "unknown_snapshot");
     let mut named = world.naming(&third);
     named.header.expiry = now() + 23 * 3_600;
     assert_eq!(node.submit(&named).await.status, 202);
     // It would be forgotten with the second, were it not named.
-    world.chain.with(|chain| chain.time_offset = 2 * 24 * 3_600);
+    world.chain.with(|chain| chain.time_offset = 55 * 60);
     tokio::time::sleep(Duration::from_millis(300)).await;
     let answer = node.submit(&world.naming(&second)).await;
     assert_problem(&answer, 409, "unknown_snapshot");
     assert_eq!(node.status(&named).await.field("status"), "pending");
-    assert_eq!(node.submit(&world.naming(&third)).await.status, 202);
+    let answer = node.submit(&world.naming(&third)).await;
+    assert_problem(&answer, 409, "unknown_snapshot");
     node.stop().await;
     let store = Store::open(&world.store()).unwrap();
     let stored: Vec<Snapshot> = store
@@ -477,6 +514,12 @@ impl SettlementLayer for Contracts {
     }
     fn oracle_log(&self, from: u64) -> BoxFuture<'_, Result<OracleLog, SettlementError>> {
         self.0.oracle_log(from)
+    }
+    fn snapshot_time<'a>(
+        &'a self,
+        digest: &'a Fr,
+    ) -> BoxFuture<'a, Result<Option<u64>, SettlementError>> {
+        self.0.snapshot_time(digest)
     }
     fn settle<'a>(
         &'a self,

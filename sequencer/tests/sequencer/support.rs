@@ -221,6 +221,14 @@ impl Chain {
         }
     }
 
+    fn time_of(chain: &ChainState, snapshot: &Fr) -> Option<u64> {
+        let mut events = chain.oracle.iter();
+        events.find_map(|event| match event.change {
+            OracleChange::Snapshot { digest, time, .. } => (digest == *snapshot).then_some(time),
+            OracleChange::Market { .. } => None,
+        })
+    }
+
     fn apply(chain: &mut ChainState, batch: &ProvenBatch) -> Result<SettlementReceipt, String> {
         let published = &batch.published;
         let header = &published.header;
@@ -241,13 +249,7 @@ impl Chain {
         let queued = chain.queue.get(first..first + published.deposits.len());
         check(queued == Some(&published.deposits[..]), "DepositWords")?;
         if header.oracle != Fr::from(0u64) {
-            let mut taken = chain.oracle.iter().filter_map(|event| match event.change {
-                OracleChange::Snapshot { digest, time, .. } => {
-                    (digest == header.oracle).then_some(time)
-                }
-                OracleChange::Market { .. } => None,
-            });
-            let taken = taken.next().ok_or("UnknownSnapshot")?;
+            let taken = Self::time_of(chain, &header.oracle).ok_or("UnknownSnapshot")?;
             check(taken <= header.time, "SnapshotAfterBatch")?;
         }
         let c = data_commitment(&published.words());
@@ -357,6 +359,17 @@ impl SettlementLayer for Chain {
                     events.copied().collect()
                 },
             }))
+        }
+        .boxed()
+    }
+
+    fn snapshot_time<'a>(
+        &'a self,
+        digest: &'a Fr,
+    ) -> BoxFuture<'a, Result<Option<u64>, SettlementError>> {
+        async move {
+            self.answer()?;
+            Ok(self.with(|chain| Self::time_of(chain, digest)))
         }
         .boxed()
     }

@@ -1,20 +1,20 @@
 //! Loans: openings found beside swaps, and positions followed from step to step, whichever party made it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ark_ed_on_bn254::EdwardsAffine;
 use subrosa_protocol::{
     asset::AssetId,
     batch::PublishedBatch,
     encoding::fr_to_bytes,
-    encryption::{Delivery, outgoing_recipients},
+    encryption::Delivery,
     keys::Address,
     loan::{Agreement, End, Loan, Position, Successor},
     note::{Note, NoteClass, nullifier},
-    swap::Side,
+    swap::{Exchange, Leg, Side},
 };
 
-use super::{Chain, Movement, MovementKind, outputs, position};
+use super::{Chain, Incoming, Movement, MovementKind, outputs, position};
 use crate::loans::{HeldLoan, Role};
 
 /// Openings that a batch holds, by slot.
@@ -56,14 +56,19 @@ impl Chain {
         self.expect_delivery(&terms);
     }
 
-    /// Follows the positions that a batch spends. Says of each transaction that made a step of ours that it is
-    /// ours.
+    /// Says which assets are registered: a borrower that restores finds by it what it owes.
+    pub fn expect_assets(&mut self, assets: impl IntoIterator<Item = AssetId>) {
+        self.assets = assets.into_iter().collect();
+    }
+
+    /// Follows the positions that a batch spends: the slots of the steps. Says of each that is ours that it is.
     pub(super) fn follow_positions(
         &mut self,
         batch: &PublishedBatch,
         index: u64,
         ours: &mut [bool],
-    ) {
+    ) -> BTreeSet<usize> {
+        let mut stepped = BTreeSet::new();
         for (slot, transaction) in batch.transactions.iter().enumerate() {
             let key = fr_to_bytes(&transaction.nullifiers[0]);
             let Some(at) = self.positions.get(&key).copied() else {
@@ -75,6 +80,7 @@ impl Chain {
             let Some(step) = held.loan.follow(&held.position, &outputs(transaction)) else {
                 continue;
             };
+            stepped.insert(slot);
             let actor = match step.end {
                 Some(End::Liquidated) => Role::Lender,
                 _ => Role::Borrower,
@@ -98,6 +104,7 @@ impl Chain {
                 self.own(repayment, position(batch, slot, 1), index);
             }
         }
+        stepped
     }
 
     /// Takes a position's new state over.
@@ -202,32 +209,42 @@ impl Chain {
         openings.extend(found.map(|found| (secured, found)));
     }
 
-    /// Our own leg that secures, beside what the lender delivered to us in `slot`: the delivery says the salt, and our leg
-    /// the lender. Its slot, and the lender.
+    /// The opening that our own leg in `slot` makes, if it makes one, and the principal beside it: the leg says all of it,
+    /// so that both are found whatever the lender encrypted.
     pub(super) fn find_borrowed(
         &self,
         batch: &PublishedBatch,
         slot: usize,
-        delivery: &Delivery,
         auditors: &[EdwardsAffine],
+        incoming: &mut BTreeMap<u64, Incoming>,
         openings: &mut Openings,
-    ) -> Option<Address> {
-        let side = delivery.side.other();
-        if delivery.exchange.leg(side).class != NoteClass::Position {
-            return None;
+    ) {
+        let transaction = &batch.transactions[slot];
+        let (published, audit) = (outputs(transaction), &transaction.audit[0]);
+        let found = Loan::recover_own(&self.keys, &published, audit, auditors, &self.assets);
+        let Some(found) = found else {
+            return;
+        };
+        let (loan, _, secured) = &found;
+        for side in Side::BOTH {
+            let Some(exchange) = exchange_of(loan, secured, side) else {
+                continue;
+            };
+            let Some(beside) = beside(batch, slot, side) else {
+                continue;
+            };
+            let note = exchange.delivery(side.other(), &self.keys.owner);
+            if note.commitment() == batch.transactions[beside].commitments[0] {
+                let principal = Incoming {
+                    note,
+                    slot: beside,
+                    from: Some(loan.lender),
+                    memo: None,
+                };
+                incoming.insert(position(batch, beside, 0), principal);
+            }
         }
-        let secured = beside(batch, slot, delivery.side)?;
-        let transaction = &batch.transactions[secured];
-        let published = outputs(transaction);
-        let named =
-            outgoing_recipients(&self.keys.ovk, &published, &transaction.audit[0], auditors);
-        let borrower = self.keys.address();
-        let found = named.into_iter().find_map(|lender| {
-            Loan::recover(&delivery.exchange, side, borrower, lender, &published)
-        })?;
-        let lender = found.0.lender;
-        openings.insert(secured, found);
-        Some(lender)
+        openings.insert(slot, found);
     }
 
     /// The openings that the agreements we know let us expect.
@@ -282,4 +299,19 @@ impl Chain {
             self.loans.push(held);
         }
     }
+}
+
+/// The exchange that opened a loan, if the borrower's side of it, that of this note, is `side`.
+fn exchange_of(loan: &Loan, secured: &Note, side: Side) -> Option<Exchange> {
+    let mut legs = [Leg::cash(loan.debt, loan.principal); 2];
+    legs[side.index()] = Leg {
+        class: NoteClass::Position,
+        asset: secured.asset,
+        value: secured.value,
+    };
+    let exchange = Exchange {
+        legs,
+        salt: loan.salt.clone(),
+    };
+    (exchange.blindings()[side.index()] == secured.rcm).then_some(exchange)
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use subrosa_protocol::{
     asset::AssetId,
-    loan::{Agreement, Debt, Loan, covers, improves, most_seizable},
+    loan::{Agreement, Debt, LAPSE, Loan, covers, improves, most_seizable},
     market::{Market, Snapshot},
 };
 use subrosa_transaction::{LoanStep, Step};
@@ -95,7 +95,7 @@ pub enum StepError {
     /// The maturity is over, or so near that no transaction would settle before it.
     #[error("T29: the loan is due; it can only be closed or liquidated")]
     Due,
-    /// The collateral does not cover the principal by the initial margin.
+    /// The collateral does not cover the principal, with its interest until the opening, by the initial margin.
     #[error("T30: the initial margin does not cover the principal")]
     Unsecured,
     /// Neither is the maintenance margin missed, nor the loan due.
@@ -172,10 +172,11 @@ impl Ground<'_> {
         Ok((market, price, last))
     }
 
-    /// The same, for a transaction that is to settle under the price.
-    fn fresh(&self, loan: &Loan) -> Result<(&Market, u128, u64), StepError> {
+    /// The same, for a transaction that is to settle under the price; `since` is the earliest that it may be of.
+    fn fresh(&self, loan: &Loan, since: u64) -> Result<(&Market, u128, u64), StepError> {
         let priced = self.price(loan)?;
-        if priced.2 < self.now.max(self.last).saturating_add(SHORTEST) {
+        let early = self.snapshot.is_none_or(|taken| taken.time < since);
+        if early || priced.2 < self.now.max(self.last).saturating_add(SHORTEST) {
             return Err(StepError::NoPrice);
         }
         Ok(priced)
@@ -188,7 +189,7 @@ impl Ground<'_> {
 /// [`StepError`] naming the rule that it would break.
 pub fn opening(agreement: &Agreement, ground: &Ground<'_>) -> Result<LoanStep, StepError> {
     let loan = &agreement.loan;
-    let (_, _, last) = ground.fresh(loan)?;
+    let (_, _, last) = ground.fresh(loan, 0)?;
     if agreement.expiry > last {
         return Err(StepError::NoPrice);
     }
@@ -213,8 +214,10 @@ pub fn secured(agreement: &Agreement, ground: &Ground<'_>) -> Result<(), StepErr
         return Err(StepError::Due);
     }
     let collateral = agreement.collateral;
+    // What will be owed at the last moment at which it may be opened.
+    let owed = owed(loan, &loan.opening_debt(), agreement.expiry)?;
     let margin = market.initial;
-    if covers(collateral, price, market.haircut, loan.principal, margin) {
+    if covers(collateral, price, market.haircut, owed, margin) {
         Ok(())
     } else {
         Err(StepError::Unsecured)
@@ -317,7 +320,7 @@ fn adjust(
     } else {
         StepError::NotCovered
     };
-    let (market, price, last) = match ground.fresh(loan) {
+    let (market, price, last) = match ground.fresh(loan, loan.start) {
         Err(_) if released == 0 => return Err(refused),
         priced => priced?,
     };
@@ -333,7 +336,13 @@ fn adjust(
 fn liquidate(held: &HeldLoan, ground: &Ground<'_>) -> Result<Plan, StepError> {
     let (loan, before) = (&held.loan, held.position.debt);
     let collateral = held.position.collateral;
-    let (market, price, last) = ground.fresh(loan)?;
+    let lapsed = loan.maturity.saturating_add(LAPSE);
+    let (market, price, last) = match ground.fresh(loan, loan.start) {
+        Ok(priced) => priced,
+        // So long after maturity a price is not waited for.
+        Err(_) if ground.now > lapsed => return seize_all(held, lapsed + 1, ground),
+        Err(none) => return Err(none),
+    };
     let due = ground.now > loan.maturity;
     let not_before = if due {
         ground.last.max(loan.maturity + 1)
@@ -357,6 +366,27 @@ fn liquidate(held: &HeldLoan, ground: &Ground<'_>) -> Result<Plan, StepError> {
         expiry: ground.expiry.min(last),
         left: collateral - seized,
         released: seized,
+        paid: None,
+        repaid: 0,
+    })
+}
+
+/// All of the collateral, at no price.
+fn seize_all(held: &HeldLoan, from: u64, ground: &Ground<'_>) -> Result<Plan, StepError> {
+    let not_before = ground.last.max(from);
+    owed(&held.loan, &held.position.debt, not_before)?;
+    Ok(Plan {
+        step: LoanStep {
+            step: Step::Liquidate,
+            loan: held.loan.clone(),
+            before: held.position.debt,
+            debt: 0,
+            snapshot: None,
+        },
+        not_before,
+        expiry: ground.expiry,
+        left: 0,
+        released: held.position.collateral,
         paid: None,
         repaid: 0,
     })

@@ -296,7 +296,7 @@ impl Book {
         }
         quote.valid_until = now.saturating_add(quote.times.0);
         let expiry = quote.valid_until.saturating_add(quote.times.1);
-        quote.deal.expire(expiry);
+        quote.deal.begin(now, expiry);
         quote.notes = notes;
         quote.status = QuoteStatus::Offered;
         Ok(Letter {

@@ -48,11 +48,15 @@ impl Deal {
         self.agreement.as_deref()
     }
 
-    /// Sets the last second at which it may settle.
-    pub(super) fn expire(&mut self, expiry: u64) {
+    /// It is offered now: the last second at which it may settle, and a loan's start.
+    pub(super) fn begin(&mut self, now: u64, expiry: u64) {
         self.terms.expiry = expiry;
         if let Some(agreement) = &mut self.agreement {
             agreement.expiry = expiry;
+            agreement.loan.start = now;
+            if let Ok(terms) = agreement.terms() {
+                self.terms = terms;
+            }
         }
     }
 }

@@ -286,7 +286,7 @@ mod tests {
             any::<[u16; 2]>(),
             [1u128..1 << 112, 1u128..u128::MAX],
             0u32..1 << 24,
-            [0u64..1 << 39, 1 << 39..1 << 40, 0..1 << 40],
+            [0u64..1 << 39, (1 << 39) + 1..1 << 40, 0..86_400],
             (0u8..16, any::<bool>(), any::<[u8; SALT_LEN]>()),
         )
             .prop_filter_map("one asset", move |parts| {
@@ -307,7 +307,7 @@ mod tests {
                     },
                     collateral: secured,
                     borrower_side: if a { Side::A } else { Side::B },
-                    expiry: times[2],
+                    expiry: times[0] + times[2],
                 };
                 (collateral != debt).then(|| {
                     Payload::Proposal(Box::new(Proposal {

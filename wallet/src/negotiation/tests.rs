@@ -916,7 +916,7 @@ mod proposals {
         assert!(received(1, |p| p.agreement.expiry = NOW + 59).is_err());
         assert!(received(1, |p| p.agreement.expiry = NOW + HORIZON + 1).is_err());
         assert!(received(1, |p| p.agreement.loan.maturity = NOW + 659).is_err());
-        for start in [NOW - HORIZON - 1, NOW + HORIZON + 1] {
+        for start in [NOW + 660 - HORIZON - 1, NOW + 661] {
             let far = received(1, |p| {
                 p.agreement.loan.start = start;
                 p.agreement.loan.maturity = start + 900_000;

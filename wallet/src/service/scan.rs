@@ -51,6 +51,8 @@ impl Wallet {
 
     fn rescan(&self, inner: &mut Inner) {
         inner.chain = Chain::new(self.keys.clone(), self.info.context);
+        let assets = inner.assets.iter().map(|info| info.id);
+        inner.chain.expect_assets(assets);
         inner.settled = 0;
         if let Some(last) = inner.state.next_deposit.checked_sub(1) {
             inner.chain.expect_deposit(last);
@@ -113,6 +115,8 @@ impl Wallet {
                 inner.auditors.push(info.auditor);
             }
         }
+        let ids = infos.iter().map(|info| info.id);
+        inner.chain.expect_assets(ids);
         inner.assets = infos.into_iter().collect();
         inner.shown = shown;
         Ok(())

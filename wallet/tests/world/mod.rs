@@ -75,6 +75,7 @@ impl World {
         let seed = Seed::from_bytes([seed; 32]);
         let keys = ViewingKey::from_seed(&seed);
         let mut chain = Chain::new(keys.clone(), self.context);
+        chain.expect_assets(self.assets.iter().map(|info| info.id));
         for batch in &self.published {
             chain.apply(batch, &self.auditors()).unwrap();
         }

@@ -186,15 +186,19 @@ fn what_the_chain_takes_back_ends_who_names_it() {
 
 #[test]
 fn what_is_named_is_not_forgotten() {
-    let mut pool = pool_with(&[(5, 0), (6, 0), (7, 0), (8, 0)]);
+    let mut pool = pool_with(&[(5, 0), (6, 0), (7, 0), (8, 0), (9, 0)]);
     push(&mut pool, &naming(&transfer(1), 5));
     push(&mut pool, &naming(&leg(Side::A, 7, 2), 6));
-    let old: HashSet<_> = [5, 6, 7].map(|id| word(&Fr::from(id as u64))).into();
-    let forgotten = pool.forget_snapshots(old);
-    assert_eq!(forgotten, HashSet::from([word(&Fr::from(7u64))]));
+    let [five, six, seven, nine] = [5u64, 6, 7, 9].map(|id| word(&Fr::from(id)));
+    let old = HashSet::from([five, six, seven, nine]);
+    let forgotten = pool.forget_snapshots(old, &[nine]);
+    assert_eq!(forgotten, HashSet::from([seven]));
     assert!(pool.dead(0).is_empty() && pool.dead_legs(0).is_empty());
-    let late = naming(&transfer(3), 7);
-    assert_eq!(pool.check(&late), Err(Refusal::UnknownSnapshot));
+    // Nothing new names them, forgotten or not.
+    for id in [5, 6, 7, 9] {
+        let late = naming(&transfer(3), id);
+        assert_eq!(pool.check(&late), Err(Refusal::UnknownSnapshot));
+    }
     assert_eq!(pool.check(&naming(&transfer(3), 8)), Ok(()));
 }
 

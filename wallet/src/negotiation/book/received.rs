@@ -95,10 +95,9 @@ impl Book {
         if *id.as_bytes() != loan.id() {
             return Err(Dropped::Unfit("a proposal of another name than its loan's"));
         }
-        let near = reading.now.abs_diff(loan.start) <= HORIZON;
-        if !near || loan.maturity < agreement.expiry {
+        if agreement.check().is_err() || loan.maturity < agreement.expiry {
             return Err(Dropped::Unfit(
-                "a loan that starts far away, or is due before it may be opened",
+                "a loan that makes no sense, or is due before it may be opened",
             ));
         }
         let maker = if loan.borrower == *from {

@@ -1,0 +1,92 @@
+//! A market on L1, and its prices.
+
+use alloy_primitives::Address;
+use anyhow::Context as _;
+use serde_json::Value;
+use subrosa_bindings::deploy::{NewFeed, development_feed, set_answer, set_feed, set_market};
+use subrosa_protocol::market::Market;
+
+use crate::{
+    World,
+    chain::{DECIMALS, DEPLOYER, DOLLAR, GOLD, OPERATOR, account},
+    eventually,
+};
+
+/// Decimals of the feeds.
+const FEED_DECIMALS: u8 = 8;
+
+/// The market of dollars against gold, number 0.
+pub const MARKET: Market = Market {
+    collateral: GOLD,
+    debt: DOLLAR,
+    haircut: 500,
+    initial: 12_500,
+    maintenance: 11_000,
+    bonus: 500,
+    max_age: 3_600,
+};
+
+/// The feed of gold.
+pub struct Prices {
+    gold: Address,
+}
+
+impl Prices {
+    /// Sets the market and its feeds, and takes a snapshot at so many cents for a unit of gold.
+    ///
+    /// # Errors
+    /// The chain's or the sequencer's.
+    pub async fn open(world: &World, cents: u64) -> anyhow::Result<Self> {
+        let transport = &*world.chain.transport;
+        let deployment = world.deployed.deployment.as_ref();
+        let deployment = deployment.context("the contracts are this process's")?;
+        let mut feeds = [Address::ZERO; 2];
+        for (feed, (asset, answer)) in feeds
+            .iter_mut()
+            .zip([(DOLLAR, 100_000_000), (GOLD, i128::from(cents) * 1_000_000)])
+        {
+            *feed = development_feed(transport, &account(DEPLOYER), FEED_DECIMALS, answer).await?;
+            let new = NewFeed {
+                asset,
+                feed: *feed,
+                heartbeat: 86_400,
+                token_decimals: DECIMALS[usize::from(asset.0)],
+            };
+            set_feed(transport, &account(DEPLOYER), deployment, &new).await?;
+        }
+        set_market(transport, &account(DEPLOYER), deployment, 0, &MARKET).await?;
+        let prices = Self { gold: feeds[1] };
+        prices.snapshot(world).await?;
+        Ok(prices)
+    }
+
+    /// A unit of gold is worth so many cents from now on; returns when the sequencer knows.
+    ///
+    /// # Errors
+    /// The chain's or the sequencer's.
+    pub async fn gold(&self, world: &World, cents: u64) -> anyhow::Result<Value> {
+        let answer = i128::from(cents) * 1_000_000;
+        set_answer(
+            &*world.chain.transport,
+            &account(DEPLOYER),
+            self.gold,
+            answer,
+        )
+        .await?;
+        self.snapshot(world).await
+    }
+
+    async fn snapshot(&self, world: &World) -> anyhow::Result<Value> {
+        world.l1.take_snapshot(&account(OPERATOR)).await?;
+        let taken = world.l1.snapshot().await?.context("a snapshot was taken")?;
+        let digest = subrosa_protocol::encoding::fr_to_hex(&taken.digest());
+        eventually("the snapshot to be known", || async {
+            if world.api.status("/v1/oracle").await? != 200 {
+                return Ok(None);
+            }
+            let shown = world.api.json("/v1/oracle").await?;
+            Ok((shown["digest"] == digest.as_str()).then_some(shown))
+        })
+        .await
+    }
+}
