@@ -7,7 +7,8 @@ SUBROSA = target/release/subrosa
 .PHONY: help build demo test test-rust test-contracts test-snarkjs check-cuda lint audit contracts bench clean
 
 help:
-	@echo "make demo [L1=anvil]   build and run the demonstration"
+	@echo "make demo [L1=anvil] [SCENARIO=swap|collateral]"
+	@echo "                       build and run the demonstration"
 	@echo "make test              everything: lints, Rust, contracts, snarkjs, end to end"
 	@echo "make check-cuda        build and lint the GPU engine (no GPU needed; nvcc from pip if there is none)"
 	@echo "make contracts         recompile the contracts and their committed artifacts"

@@ -405,7 +405,7 @@ async fn reached(gateway: &GatewayClient, quote: &str, wanted: &str) -> anyhow::
 }
 
 /// Tries until the notes are there that earlier trades and deposits bring.
-async fn with_funds<T, F>(attempt: impl Fn() -> F) -> anyhow::Result<T>
+pub(super) async fn with_funds<T, F>(attempt: impl Fn() -> F) -> anyhow::Result<T>
 where
     F: Future<Output = anyhow::Result<Result<T, Problem>>>,
 {

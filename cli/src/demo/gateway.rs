@@ -1,11 +1,16 @@
 //! The demonstration's client of a wallet gateway: plain HTTP, as an institution's own systems use it.
 
+mod events;
+mod loans;
+
 use std::{net::SocketAddr, time::Duration};
 
 use anyhow::{Context as _, bail};
 use reqwest::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+
+pub(super) use self::loans::{Loan, Proposal};
 
 /// One institution's gateway.
 #[derive(Clone)]
@@ -83,6 +88,8 @@ pub(super) struct Swap {
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct HistoryLine {
     pub(super) kind: String,
+    pub(super) asset: Asset,
+    pub(super) amount: String,
 }
 
 impl GatewayClient {

@@ -18,6 +18,8 @@ pub(super) struct Settled {
     pub(super) transactions: usize,
     pub(super) gas_used: u64,
     pub(super) data_bytes: u64,
+    /// What its transactions paid, base units of the fee asset.
+    pub(super) fees: u128,
 }
 
 /// Passes calls on and notes what settlement cost.
@@ -88,6 +90,7 @@ impl SettlementLayer for Measured {
                     data_bytes: (batch.published.transaction_data().len()
                         + batch.published.withdrawal_data().len())
                         as u64,
+                    fees: batch.published.header.fee_total,
                 });
             Ok(receipt)
         })

@@ -1,6 +1,13 @@
 //! The deployment that a demonstration runs: chain, contracts, sequencer, one wallet an institution.
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+mod oracle;
+
+use std::{
+    net::SocketAddr,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use alloy_primitives::{Address, U256};
 use alloy_sol_types::SolCall as _;
@@ -8,6 +15,7 @@ use anyhow::{Context as _, ensure};
 use indicatif::MultiProgress;
 use rand::rngs::OsRng;
 use secrecy::SecretString;
+use serde::Deserialize;
 use subrosa_bindings::{
     Account, Client, L1,
     contracts::Rollup,
@@ -26,7 +34,7 @@ use subrosa_sequencer::{
     Config, Ports, RunningSequencer, Sequencer,
     adapters::{Groth16Verifier, L1Settlement},
 };
-use subrosa_wallet::{Gateway, Token as Bearer, Wallet, WalletConfig, amount, keystore};
+use subrosa_wallet::{Gateway, Token as Bearer, Wallet, WalletConfig, Watch, amount, keystore};
 
 use super::{
     gateway::{Asset, GatewayClient},
@@ -52,6 +60,8 @@ pub(super) struct Token {
     /// Whether an auditor reads its movements.
     pub(super) audited: bool,
 }
+/// How long the last batches may take to L1.
+const SETTLEMENT: Duration = Duration::from_secs(240);
 /// The shapes that are sealed.
 const SHAPES: [Shape; 2] = [Shape::S4, Shape::S16];
 /// **Unsafe**: the auditor of development assets.
@@ -60,6 +70,18 @@ const AUDITOR_SEED: [u8; 32] = *b"unsafe development auditor seed!";
 const PASSPHRASE: &str = "development";
 /// First development account of the institutions; those before are deployer, sequencer and guardian.
 const FIRST_INSTITUTION: usize = 3;
+
+/// What a scenario wants of its deployment.
+pub(super) struct Cast<'a> {
+    /// Its tokens, in the order of their ids.
+    pub(super) tokens: &'a [Token],
+    /// How long a batch waits for more transactions.
+    pub(super) seal_ms: u64,
+    /// Name the institutions, and what each is going to deposit.
+    pub(super) instructions: &'a [Instruction],
+    /// Institutions whose wallets liquidate by themselves.
+    pub(super) watching: &'a [&'a str],
+}
 
 /// A running deployment.
 pub(super) struct World {
@@ -77,16 +99,20 @@ pub(super) struct World {
 }
 
 impl World {
-    /// Starts everything; a batch waits `seal_ms` for more transactions. See the module's description.
+    /// Starts everything. See the module's description.
     pub(super) async fn start(
         keys: &Keys,
         data: &Path,
         kind: ChainKind,
-        tokens: &[Token],
-        seal_ms: u64,
-        instructions: &[Instruction],
+        cast: &Cast<'_>,
         bars: &MultiProgress,
     ) -> anyhow::Result<Self> {
+        let Cast {
+            tokens,
+            seal_ms,
+            instructions,
+            watching,
+        } = *cast;
         let (client_keys, batch_keys) = load_keys(keys, bars).await?;
         let bar = spinner(bars, "deploying the contracts");
         let chain = Chain::start(kind).await?;
@@ -180,7 +206,9 @@ impl World {
                 .context("too many institutions")?
                 .clone();
             world.fund(name, &account, &contracts, instructions).await?;
-            world.open_wallet(name, account, data).await?;
+            world
+                .open_wallet(name, account, data, watching.contains(&name.as_str()))
+                .await?;
         }
         bar.finish_with_message("wallets and sequencer are up");
         Ok(world)
@@ -220,6 +248,7 @@ impl World {
         name: &str,
         account: Account,
         data: &Path,
+        watching: bool,
     ) -> anyhow::Result<()> {
         let directory = data.join(name);
         std::fs::create_dir_all(&directory)?;
@@ -239,7 +268,9 @@ impl World {
             network: Network::Development,
             sequencer: format!("http://{}", self.sequencer.addr()),
             fee: FEE,
-            watch: subrosa_wallet::Watch::default(),
+            watch: Watch {
+                liquidate: watching,
+            },
         };
         let l1: Arc<dyn L1> = Arc::new(Client::new(
             self.chain.transport.clone(),
@@ -303,6 +334,30 @@ impl World {
     /// Wall time of each client proof.
     pub(super) fn client_proof_ms(&self) -> Vec<f64> {
         self.client_prover.milliseconds()
+    }
+
+    /// Waits until L1 has settled every batch that is published.
+    pub(super) async fn settle_all(&self) -> anyhow::Result<()> {
+        #[derive(Deserialize)]
+        struct Published {
+            head: u64,
+        }
+        let since = Instant::now();
+        let base = format!("http://{}/v1/batches", self.sequencer.addr());
+        loop {
+            let answer = reqwest::get(format!("{base}?limit=1")).await?;
+            let Published { head } = answer.error_for_status()?.json().await?;
+            // Both are the index of the batch that is next.
+            let next = self.l1.rollup().await?.batch_index;
+            if next >= head {
+                return Ok(());
+            }
+            ensure!(
+                since.elapsed() < SETTLEMENT,
+                "L1 waits for batch {next}, and the sequencer is at {head}"
+            );
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
     }
 
     /// The state commitment that the contract holds.
