@@ -127,7 +127,7 @@ impl Filler {
         Self(head(&derive::bytes32("filler", &parts)))
     }
 
-    /// That of an opening: the first 15 bytes of the salt, XORed with [`Filler::pad`]. With it the borrower finds
+    /// That of an opening: the first 15 bytes of the salt, XORed with B("loan-salt"; ovk, E.y, cm₀). With it the borrower finds
     /// from its seed alone the loan that it opened, whatever the lender has sent.
     #[must_use]
     pub fn of_salt(ovk: &[u8; 32], ephemeral: &Fr, cm0: &Fr, salt: &Salt) -> Self {
