@@ -1,6 +1,6 @@
 //! The transaction circuit: one universal R1CS statement, proven with Groth16 over BN254.
 //!
-//! The statement is that of the specification's *Transaction* section, rules T1 to T21. Its one
+//! The statement is that of the specification's *Transaction* section, rules T1 to T33. Its one
 //! public input is the digest of the transaction's 30 words. Each rule exists twice, side by side
 //! in `parts/`: as a native check, used before a proof is attempted and by tests, and as
 //! constraints.
