@@ -20,6 +20,7 @@ use subrosa_prover::groth16::{
     TransactionVerifier, VerifyError, export_snarkjs,
 };
 use subrosa_prover::progress::Silent;
+use subrosa_transaction::samples::LoanCase;
 use subrosa_transaction::{Rule, samples};
 
 fn keys() -> &'static Arc<TransactionKeys> {
@@ -56,6 +57,9 @@ fn samples_of_every_kind_prove_and_verify() {
         samples::padding(&mut rng),
         samples::swap_leg(Side::A, &mut rng),
         samples::swap_leg(Side::B, &mut rng),
+        samples::loan_step(LoanCase::Open, &mut rng),
+        samples::loan_step(LoanCase::Repay, &mut rng),
+        samples::loan_step(LoanCase::Liquidate, &mut rng),
     ] {
         let digest = sample.transaction.digest(&samples::context());
         let proof = keys().prove(&sample.words, &sample.witness).unwrap();
@@ -74,9 +78,16 @@ fn a_false_witness_yields_the_rule_it_breaks_and_no_proof() {
     let sample = samples::transfer(&mut rng);
 
     let mut words = sample.words;
-    words[7] = Fr::ONE;
+    words[14] += Fr::ONE;
     assert!(matches!(
         keys().prove(&words, &sample.witness),
+        Err(ProveError::Rule(Rule::T14))
+    ));
+    let step = samples::loan_step(LoanCase::Liquidate, &mut rng);
+    let mut words = step.words;
+    words[7] = Fr::ONE;
+    assert!(matches!(
+        keys().prove(&words, &step.witness),
         Err(ProveError::Rule(Rule::T17))
     ));
     let mut words = sample.words;

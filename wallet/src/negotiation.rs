@@ -26,6 +26,9 @@ pub use records::{Direction, Quote, QuoteStatus, Rfq, RfqStatus, SwapStatus};
 /// Seconds after `valid until` within which the maker still takes an acceptance: what a message needs to
 /// arrive, and clocks to differ. The taker never uses them.
 pub const GRACE: u64 = 15;
+
+/// Seconds for which a mailbox holds a message.
+pub const HELD: u64 = 60 * 60;
 /// Most seconds ahead at which anything received may end: the sequencer admits no later expiry of a leg.
 pub const HORIZON: u64 = subrosa_protocol::ledger::MAX_EXPIRY_AHEAD;
 /// Most seconds ahead at which anything made here may end: less, because clocks differ.

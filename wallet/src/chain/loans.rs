@@ -7,7 +7,7 @@ use subrosa_protocol::{
     asset::AssetId,
     batch::PublishedBatch,
     encoding::fr_to_bytes,
-    encryption::Delivery,
+    encryption::{Delivery, EphemeralKey},
     keys::Address,
     loan::{Agreement, End, Loan, Position, Successor},
     note::{Note, NoteClass, nullifier},
@@ -247,6 +247,12 @@ impl Chain {
         openings.insert(slot, found);
     }
 
+    /// Whether the transaction in a slot is ours: nobody else makes its ephemeral key of its nullifiers.
+    fn sent(&self, batch: &PublishedBatch, slot: usize) -> bool {
+        let transaction = &batch.transactions[slot];
+        EphemeralKey::new(&self.keys.ovk, &transaction.nullifiers).y() == transaction.ephemeral
+    }
+
     /// The openings that the agreements we know let us expect.
     pub(super) fn find_agreed(&self, batch: &PublishedBatch, openings: &mut Openings) {
         if self.openings.is_empty() {
@@ -260,6 +266,15 @@ impl Chain {
             let Ok(terms) = agreement.terms() else {
                 continue;
             };
+            // Only beside our own leg: the other party alone could make both legs of these terms, from its own notes.
+            let ours = match Role::of(&self.keys.owner, &agreement.loan) {
+                Some(Role::Borrower) => Some(slot),
+                Some(Role::Lender) => beside(batch, slot, agreement.borrower_side),
+                None => None,
+            };
+            if !ours.is_some_and(|slot| self.sent(batch, slot)) {
+                continue;
+            }
             let note = terms.delivery(agreement.borrower_side);
             let found = (agreement.loan.clone(), agreement.position(), note);
             openings.insert(slot, found);
@@ -272,6 +287,10 @@ impl Chain {
             let Some(role) = Role::of(&self.keys.owner, &loan) else {
                 continue;
             };
+            // One name is one loan: what comes again under it is none that we agreed to.
+            if self.loans_by_id.contains_key(&loan.id()) {
+                continue;
+            }
             let place = position(batch, slot, 0);
             let nullifier = nullifier(&loan.keys().nk, &note.commitment(), place);
             let held = HeldLoan {

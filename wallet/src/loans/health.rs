@@ -53,7 +53,9 @@ impl Health {
             price,
             ratio: largest(meets),
             covered,
-            liquidatable: !meets(market.maintenance) || ground.now > loan.maturity,
+            // At no price of before the loan.
+            liquidatable: ground.snapshot?.time >= loan.start
+                && (!meets(market.maintenance) || ground.now > loan.maturity),
             required_top_up: if covered {
                 Some(0)
             } else {

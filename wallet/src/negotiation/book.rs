@@ -294,9 +294,22 @@ impl Book {
         if quote.status != QuoteStatus::Preparing {
             return Err(Refusal::WrongState("the quote is not being prepared"));
         }
+        let terms = quote.deal.terms();
+        let start = quote.deal.agreement().map_or(0, |a| a.loan.start);
+        let begun = (start, terms.expiry);
         quote.valid_until = now.saturating_add(quote.times.0);
         let expiry = quote.valid_until.saturating_add(quote.times.1);
         quote.deal.begin(now, expiry);
+        if quote
+            .deal
+            .agreement()
+            .is_some_and(|agreement| agreement.check().is_err() || agreement.loan.maturity < expiry)
+        {
+            quote.deal.begin(begun.0, begun.1);
+            return Err(Refusal::WrongState(
+                "the loan is due before it could be opened",
+            ));
+        }
         quote.notes = notes;
         quote.status = QuoteStatus::Offered;
         Ok(Letter {

@@ -178,6 +178,10 @@ impl Wallet {
         let now = now();
         let quote = inner.state.book.acceptable(id, now)?.clone();
         let agreement = quote.deal.agreement().ok_or(WalletError::NotFound)?;
+        // Of a wallet that was restored only the chain remembers which names were used.
+        if inner.chain.loan(&agreement.loan.id()).is_some() {
+            return Err(Refusal::WrongState("a loan of this name was opened before").into());
+        }
         let ground = ground(&inner);
         match Role::of(&self.keys.owner, &agreement.loan) {
             Some(Role::Borrower) => plan::opening(agreement, &ground).map(|_| ())?,

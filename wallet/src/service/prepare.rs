@@ -89,7 +89,14 @@ impl Wallet {
         match self.next_step(&inner, &intent, &leg) {
             Step::Wait => Ok(()),
             Step::Ready(notes) => {
-                let letter = inner.state.book.offered(id, notes, super::now())?;
+                let letter = match inner.state.book.offered(id, notes, super::now()) {
+                    Ok(letter) => letter,
+                    // Its notes took too long to be made ready.
+                    Err(refusal) => {
+                        tracing::info!("an offer is given up: {refusal}");
+                        return self.give_up(&mut inner, id);
+                    }
+                };
                 self.enqueue(&mut inner, vec![letter])?;
                 self.save(&mut inner)?;
                 self.mail.notify_one();

@@ -19,8 +19,10 @@ use crate::{
 const PRICES: Duration = Duration::from_secs(1);
 /// The sequencer's code for a leg whose counterpart names another snapshot.
 pub(super) const MIXED: &str = "mixed_snapshots";
-/// Seconds after which a liquidation that failed is tried again.
+/// Seconds after which a liquidation that failed is tried again; each time twice as long, up to 16 times that.
 const RETRY: u64 = 30;
+/// Doublings of [`RETRY`].
+const DOUBLINGS: u32 = 4;
 
 impl Wallet {
     /// Reads the latest price snapshot. That there is none now is no reason to do nothing else.
@@ -38,6 +40,10 @@ impl Wallet {
         }
         match self.client.snapshot().await {
             Ok(snapshot) => {
+                let known = self.inner.lock().await.snapshot;
+                if snapshot == known || !self.taken(snapshot.as_ref(), known.as_ref()).await {
+                    return;
+                }
                 let mut inner = self.inner.lock().await;
                 if inner.snapshot != snapshot {
                     let before = std::mem::replace(&mut inner.snapshot, snapshot);
@@ -46,6 +52,26 @@ impl Wallet {
                 }
             }
             Err(error) => tracing::debug!("no price snapshot: {error}"),
+        }
+    }
+
+    /// Whether L1 has taken a snapshot, and no later one than it is known and still stands: the sequencer, which names them,
+    /// could invent one to be known by, or go back to an old price.
+    async fn taken(&self, named: Option<&Snapshot>, known: Option<&Snapshot>) -> bool {
+        let on_l1 = async |snapshot: &Snapshot| {
+            let time = self.l1.snapshot_time(&snapshot.digest()).await;
+            matches!(time, Ok(Some(time)) if time == snapshot.time)
+        };
+        let Some(named) = named else {
+            return true;
+        };
+        if !on_l1(named).await {
+            tracing::debug!("the sequencer's price snapshot is not on L1");
+            return false;
+        }
+        match known {
+            Some(known) if known.time > named.time => !on_l1(known).await,
+            _ => true,
         }
     }
 
@@ -110,10 +136,10 @@ pub(super) fn named(inner: &Inner, operation: &Operation) -> (Option<Snapshot>, 
 /// What an event says: a status and, of a margin call, what would end it.
 type News = (&'static str, Option<String>);
 
-/// Whether a position of this state may be liquidated by the wallet itself: it is not tried now, and has not been too often
-/// or just before.
+/// Whether a position of this state may be liquidated by the wallet itself: it is not tried now, and was not just before. It
+/// is never given up, as the other party could wait for that.
 fn may_try(inner: &Inner, id: &Id, state: u32, now: u64) -> bool {
-    let mut tries = 0;
+    let (mut tries, mut last) = (0u32, 0);
     for operation in &inner.state.operations {
         let Request::Step {
             loan,
@@ -127,12 +153,14 @@ fn may_try(inner: &Inner, id: &Id, state: u32, now: u64) -> bool {
             continue;
         }
         let over = matches!(operation.progress, Progress::Failed(_));
-        if !over || now < operation.created.saturating_add(RETRY) {
+        if !over {
             return false;
         }
         tries += 1;
+        last = last.max(operation.created);
     }
-    tries < MAX_ATTEMPTS
+    let wait = RETRY << DOUBLINGS.min(u32::saturating_sub(tries, 1));
+    tries == 0 || now >= last.saturating_add(wait)
 }
 
 /// Tells by events what became of loans since the last time. True if anything did. To be asked when the chain is read to

@@ -453,8 +453,10 @@ impl L1 for Market {
     async fn oracle_log(&self, _: u64) -> Result<OracleLog, L1Error> {
         never()
     }
-    async fn snapshot_time(&self, _: &Fr) -> Result<Option<u64>, L1Error> {
-        Ok(None)
+    async fn snapshot_time(&self, digest: &Fr) -> Result<Option<u64>, L1Error> {
+        let snapshot = self.floor().snapshot;
+        let taken = snapshot.filter(|snapshot| snapshot.digest() == *digest);
+        Ok(taken.map(|snapshot| snapshot.time))
     }
     async fn take_snapshot(&self, _: &Account) -> Result<Receipt, L1Error> {
         never()

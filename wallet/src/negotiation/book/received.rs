@@ -4,7 +4,7 @@ use subrosa_protocol::{keys::Address, swap::Side};
 
 use super::{
     super::{
-        Deal, GRACE, HORIZON, Id, MAX_ANSWERS, MAX_OF_ONE, MAX_RECEIVED,
+        Deal, GRACE, HELD, HORIZON, Id, MAX_ANSWERS, MAX_OF_ONE, MAX_RECEIVED,
         payload::{Payload, Proposal, Request},
         records::{Direction, Quote, QuoteStatus, Rfq, RfqStatus},
     },
@@ -99,6 +99,12 @@ impl Book {
             return Err(Dropped::Unfit(
                 "a loan that makes no sense, or is due before it may be opened",
             ));
+        }
+        // Its maker begins it when it sends it, and no message is held for longer than an hour. Of later, no price could
+        // be used against the borrower; of earlier, prices of before the opening could.
+        let earliest = reading.now.saturating_sub(HELD + GRACE);
+        if !(earliest..=reading.now.saturating_add(GRACE)).contains(&loan.start) {
+            return Err(Dropped::Unfit("a loan that does not begin now"));
         }
         let maker = if loan.borrower == *from {
             agreement.borrower_side

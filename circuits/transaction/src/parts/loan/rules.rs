@@ -292,7 +292,7 @@ fn seize_on_wires(
     let limit = b.mul(&loan.liquidates, &claim.plus(&unit).minus(&b.one()))?;
     // Without a price all may be taken.
     let seized = b.mul(&loan.liquidates.minus(&market.lapses), missing)?;
-    // The product enforces that not more is left than there was.
+    // But for that the product enforces that not more is left than there was.
     let taken = Wide::product(b, &seized, &unit)?;
     let limit = Wide::of(b, &limit)?;
     limit.enforce_at_least(b, &taken)
