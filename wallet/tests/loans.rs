@@ -6,6 +6,7 @@
 
 mod world;
 
+use subrosa_protocol::encryption::EphemeralKey;
 use subrosa_protocol::{
     asset::AssetId,
     keys::{Seed, SpendKey},
@@ -537,6 +538,49 @@ fn a_kept_agreement_finds_its_loan() {
             }
         }
     }
+}
+
+/// The borrower can make both legs of agreed terms from its own notes. It gives the lender a loan that it did not sign for, under
+/// the name of one that it did.
+#[test]
+fn a_leg_of_somebody_else_opens_no_loan_of_ours() {
+    let scene = Scene::opened(Side::A, GOLD, DOLLAR);
+    let published = &scene.world.published;
+    for (seed, found) in [(1, 1), (2, 0)] {
+        let keys = scene.world.party(seed).keys;
+        let mut chain = Chain::new(keys, scene.world.context);
+        chain.expect_opening(&scene.agreement);
+        for batch in published {
+            let mut batch = batch.clone();
+            if batch.transactions.len() == 2 {
+                batch.transactions[1].ephemeral = batch.transactions[0].ephemeral;
+            }
+            chain.apply(&batch, &[]).unwrap();
+        }
+        assert_eq!(chain.loans().len(), found, "party {seed}");
+    }
+    // The same opening twice is one loan.
+    let keys = scene.world.party(1).keys;
+    let mut chain = Chain::new(keys, scene.world.context);
+    chain.expect_opening(&scene.agreement);
+    for batch in published {
+        chain.apply(batch, &[]).unwrap();
+    }
+    let opening = published.last().unwrap();
+    let mut again = opening.clone();
+    again.header.batch_index += 1;
+    again.header.start += again.shape.leaves() as u64;
+    for (at, transaction) in again.transactions.iter_mut().enumerate() {
+        for nullifier in &mut transaction.nullifiers {
+            *nullifier += subrosa_protocol::Fr::from(1 + at as u64);
+        }
+        // As if it were ours again.
+        let ovk = &scene.world.party(1).keys.ovk;
+        transaction.ephemeral = EphemeralKey::new(ovk, &transaction.nullifiers).y();
+    }
+    let place = chain.loans()[0].place;
+    chain.apply(&again, &[]).unwrap();
+    assert_eq!((chain.loans().len(), chain.loans()[0].place), (1, place));
 }
 
 #[test]

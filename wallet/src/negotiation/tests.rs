@@ -923,6 +923,18 @@ mod proposals {
             });
             assert!(far.is_err());
         }
+        // It begins when it is sent, and arrives within the hour.
+        for (start, fits) in [
+            (NOW + GRACE, true),
+            (NOW + GRACE + 1, false),
+            (NOW - HELD - GRACE, true),
+            (NOW - HELD - GRACE - 1, false),
+        ] {
+            assert_eq!(
+                received(1, |p| p.agreement.loan.start = start).is_ok(),
+                fits
+            );
+        }
         // The lender proposes.
         let lends = received(3, |p| {
             p.agreement.loan.borrower = address(2);
@@ -949,6 +961,33 @@ mod proposals {
         assert_eq!(reserved(&book, true), 1);
         let repeated = received(1, |_| {}).unwrap();
         assert_eq!(repeated.quotes().count(), 1);
+    }
+
+    #[test]
+    fn a_proposal_that_is_made_ready_too_late_is_not_sent() {
+        let mut book = Book::default();
+        let name = named(&agreement(9));
+        let offer = NewOffer {
+            id: name,
+            rfq: None,
+            counterparty: address(2),
+            deal: Deal::loan(agreement(9)).unwrap(),
+            maker: Side::B,
+            times: (60, 600),
+            notes: None,
+        };
+        assert!(book.offer(offer, NOW).unwrap().is_empty());
+        let late = agreement(9).loan.maturity - 659;
+        let refused = book.offered(&name, vec![[1; 32]], late);
+        assert!(matches!(refused, Err(Refusal::WrongState(_))));
+        // What is kept can be read again.
+        let text = serde_json::to_string(&book).unwrap();
+        let again: Book = serde_json::from_str(&text).unwrap();
+        assert_eq!(
+            again.quote(&name).unwrap().deal,
+            Deal::loan(agreement(9)).unwrap()
+        );
+        assert_eq!(again.quote(&name).unwrap().status, QuoteStatus::Preparing);
     }
 
     #[test]
