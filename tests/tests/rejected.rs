@@ -336,7 +336,7 @@ async fn unreadable(stage: &Stage, payment: &Submission) -> anyhow::Result<()> {
         .refused("reserved kind", kind, 400, "malformed")
         .await?;
     let mut hidden = bytes.clone();
-    hidden[33 + 20] = 1;
+    hidden[33 + 25] = 1;
     stage
         .refused("withdraw fields in a transfer", hidden, 400, "malformed")
         .await?;
