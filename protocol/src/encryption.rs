@@ -426,24 +426,9 @@ pub struct OutgoingNote {
     pub delivery: Option<Delivery>,
 }
 
-/// To whom output 0 of a transaction went that the holder of `ovk` sent, by each auditor key that fits: what can be
-/// told of it where its ciphertext is an opening ([`encrypt_step`]). Nothing is proven by it; the note's commitment
-/// decides. Empty if the transaction is not from `ovk`.
-#[must_use]
-pub fn outgoing_recipients(
-    ovk: &[u8; 32],
-    published: &PublishedOutputs,
-    audit: &[Fr; 3],
-    auditors: &[EdwardsAffine],
-) -> Vec<Address> {
-    let records = outgoing_records(ovk, published, audit, auditors);
-    records
-        .into_iter()
-        .map(|(recipient, _)| recipient)
-        .collect()
-}
-
-/// [`outgoing_recipients`], each with what the auditor's words say.
+/// To whom output 0 of a transaction went that the holder of `ovk` sent, and what the auditor's words say of it, by each
+/// auditor key that fits: what can be told of it where its ciphertext is an opening ([`encrypt_step`]). Nothing is proven by
+/// it; the note's commitment decides. Empty if the transaction is not from `ovk`.
 pub(crate) fn outgoing_records(
     ovk: &[u8; 32],
     published: &PublishedOutputs,

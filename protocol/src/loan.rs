@@ -258,6 +258,22 @@ impl Loan {
         }
     }
 
+    /// Output 0 of a step, under its blinding: the position, or without debt cash of the borrower's.
+    #[must_use]
+    pub fn successor(&self, state: &Position, rcm: Fr) -> Note {
+        if state.debt.amount == 0 {
+            Note::cash(self.collateral, state.collateral, self.borrower.owner, rcm)
+        } else {
+            self.note(state, rcm)
+        }
+    }
+
+    /// Output 1 of a step that repays so much, under its blinding: cash of the lender's.
+    #[must_use]
+    pub fn repayment(&self, repaid: u128, rcm: Fr) -> Note {
+        Note::cash(self.debt, repaid, self.lender.owner, rcm)
+    }
+
     /// What is owed of a debt at a time; `None` from 2¹²⁸ up.
     #[must_use]
     pub fn owed(&self, debt: &Debt, time: u64) -> Option<u128> {

@@ -23,6 +23,9 @@ pub const PRICE_WORDS: usize = MARKETS / 2;
 /// Bits of a price.
 pub const PRICE_BITS: u32 = 120;
 
+/// Base units of collateral that a price is of: 10¹⁸.
+pub const PRICE_SCALE: u64 = 1_000_000_000_000_000_000;
+
 /// One in basis points.
 pub const BASIS: u32 = 10_000;
 

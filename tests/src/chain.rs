@@ -21,6 +21,8 @@ use subrosa_protocol::{
     keys::{AuditorKey, Seed},
 };
 
+use subrosa_wallet::amount;
+
 use crate::keys::{keys, workspace};
 
 /// The asset in which fees are paid, with six decimals; audited.
@@ -39,6 +41,15 @@ pub const OPERATOR: usize = 1;
 pub const GUARDIAN: usize = 2;
 /// First account of an institution.
 pub const FIRST_INSTITUTION: usize = 3;
+
+/// Display units of an asset, by its id, as base units.
+///
+/// # Panics
+/// If the text is no amount of it.
+#[must_use]
+pub fn units(asset: usize, text: &str) -> u128 {
+    amount::parse(text, DECIMALS[asset]).expect("an amount of a test")
+}
 
 /// A development account.
 #[must_use]

@@ -9,7 +9,7 @@ use subrosa_protocol::keys::{Network, Seed, ViewingKey};
 use subrosa_wallet::{Gateway, Token, Wallet, WalletConfig, amount};
 
 use crate::{
-    chain::{Chain, Deployed},
+    chain::{Chain, Deployed, SYMBOLS},
     eventually,
     keys::keys,
     world::FEE,
@@ -321,6 +321,19 @@ impl Institution {
             holdings.insert(symbol, holding);
         }
         Ok(holdings)
+    }
+
+    /// What it holds inside, spendable or not yet, base units in the order of the asset ids.
+    ///
+    /// # Errors
+    /// The gateway's.
+    pub async fn inside(&self) -> anyhow::Result<[u128; 2]> {
+        let holdings = self.holdings().await?;
+        Ok(SYMBOLS.map(|symbol| {
+            holdings
+                .get(symbol)
+                .map_or(0, |held| held.spendable + held.pending)
+        }))
     }
 
     /// History, oldest first.

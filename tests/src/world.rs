@@ -3,15 +3,15 @@
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use subrosa_bindings::L1;
-use subrosa_protocol::batch::Shape;
+use subrosa_protocol::{batch::Shape, keys::Seed};
 use subrosa_sequencer::{
     Config, Ports, RunningSequencer, Sequencer,
     adapters::{Groth16Verifier, L1Settlement, WorkerProver},
 };
 
 use crate::{
-    Api,
-    chain::{Chain, Deployed, OPERATOR, account},
+    Api, Institution,
+    chain::{Chain, Deployed, FIRST_INSTITUTION, OPERATOR, account},
     keys::{Worker, keys},
 };
 
@@ -44,6 +44,28 @@ impl World {
         let tokens = chain.tokens().await?;
         let deployed = chain.rollup(tokens).await?;
         Self::over(chain, deployed, store, adjust).await
+    }
+
+    /// Opens the wallet of `seed`, which uses the account of an institution by its place, in `directory`.
+    ///
+    /// # Errors
+    /// The wallet's.
+    pub async fn institution(
+        &self,
+        directory: &Path,
+        place: usize,
+        seed: Seed,
+    ) -> anyhow::Result<Institution> {
+        let account = account(FIRST_INSTITUTION + place);
+        Institution::open(
+            &self.chain,
+            &self.deployed,
+            &self.base,
+            directory,
+            seed,
+            account,
+        )
+        .await
     }
 
     /// Starts a sequencer for a rollup that is deployed.

@@ -8,35 +8,15 @@ use serde_json::{Value, json};
 use subrosa_protocol::keys::Seed;
 use subrosa_tests::{
     Institution, Prices, World,
-    chain::{DECIMALS, DOLLAR, FIRST_INSTITUTION, GOLD, SYMBOLS, account},
+    chain::{DECIMALS, DOLLAR, FIRST_INSTITUTION, GOLD, SYMBOLS, account, units},
     eventually,
     world::FEE,
 };
 use subrosa_wallet::amount;
 
-fn units(asset: usize, text: &str) -> u128 {
-    amount::parse(text, DECIMALS[asset]).expect("an amount of this file")
-}
-
 async fn open(world: &World, directory: &Path, place: usize) -> anyhow::Result<Institution> {
-    let account = account(FIRST_INSTITUTION + place);
     let seed = Seed::from_bytes([place as u8 + 0x61; 32]);
-    let World {
-        chain,
-        deployed,
-        base,
-        ..
-    } = world;
-    Institution::open(chain, deployed, base, directory, seed, account).await
-}
-
-async fn inside(of: &Institution) -> anyhow::Result<[u128; 2]> {
-    let holdings = of.holdings().await?;
-    Ok(SYMBOLS.map(|symbol| {
-        holdings
-            .get(symbol)
-            .map_or(0, |held| held.spendable + held.pending)
-    }))
+    world.institution(directory, place, seed).await
 }
 
 /// Waits until a loan is in a state that `wanted` says.
@@ -130,8 +110,8 @@ async fn a_loan_lives_and_is_found_again() -> anyhow::Result<()> {
     for of in [&north, &south] {
         of.shows(&format!("/v1/loans/{id}"), &["open"]).await?;
     }
-    ensure!(inside(&north).await? == [units(0, "1") - FEE, 0]);
-    ensure!(inside(&south).await? == [units(0, "5002") - FEE, units(1, "0.5")]);
+    ensure!(north.inside().await? == [units(0, "1") - FEE, 0]);
+    ensure!(south.inside().await? == [units(0, "5002") - FEE, units(1, "0.5")]);
 
     // A healthy position is nobody's to take, and not the borrower's to empty: at a price of after the opening.
     let liquidate = format!("/v1/loans/{id}/liquidate");
@@ -209,8 +189,8 @@ async fn a_loan_lives_and_is_found_again() -> anyhow::Result<()> {
             .await?;
     }
     // Debt and bonus are worth 3.28125 gold and a little interest; the rest is the borrower's, and spendable.
-    let [_, taken] = inside(&north).await?;
-    let [_, left] = inside(&south).await?;
+    let [_, taken] = north.inside().await?;
+    let [_, left] = south.inside().await?;
     ensure!(taken + left == units(1, "3.5"), "{taken} + {left}");
     ensure!(
         taken >= units(1, "3.28125") && taken < units(1, "3.2814"),
@@ -222,7 +202,7 @@ async fn a_loan_lives_and_is_found_again() -> anyhow::Result<()> {
         .await?;
     south.settled(&paid).await?;
     eventually("north to have it", || async {
-        Ok((inside(&north).await?[1] == units(1, "3.5")).then_some(()))
+        Ok((north.inside().await?[1] == units(1, "3.5")).then_some(()))
     })
     .await?;
     north.stop().await;

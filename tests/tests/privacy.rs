@@ -27,7 +27,7 @@ use subrosa_protocol::{
 };
 use subrosa_tests::{
     Institution, Prices, World,
-    chain::{DECIMALS, DOLLAR, FIRST_INSTITUTION, GOLD, SYMBOLS, account},
+    chain::{DECIMALS, DOLLAR, FIRST_INSTITUTION, GOLD, SYMBOLS, account, units},
     world::FEE,
 };
 use subrosa_wallet::amount;
@@ -161,10 +161,6 @@ async fn answers(world: &World) -> anyhow::Result<Vec<u8>> {
         all.extend(text.into_bytes());
     }
     Ok(all)
-}
-
-fn units(asset: usize, text: &str) -> u128 {
-    amount::parse(text, DECIMALS[asset]).expect("an amount of this file")
 }
 
 // Public: they cross to L1. Three notes of dollars for north, so that it can pay twice in one batch.

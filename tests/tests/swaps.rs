@@ -7,17 +7,12 @@ use serde_json::json;
 use subrosa_protocol::keys::Seed;
 use subrosa_tests::{
     Institution, World,
-    chain::{DECIMALS, DOLLAR, FIRST_INSTITUTION, GOLD, SYMBOLS, account},
+    chain::{DOLLAR, FIRST_INSTITUTION, GOLD, SYMBOLS, account, units},
     world::FEE,
 };
-use subrosa_wallet::amount;
 
 /// Seconds that quotes stand and that legs may settle after.
 const TIMES: (u64, u64) = (120, 600);
-
-fn units(asset: usize, text: &str) -> u128 {
-    amount::parse(text, DECIMALS[asset]).expect("an amount of this file")
-}
 
 async fn institution(world: &World, directory: &Path, place: usize) -> anyhow::Result<Institution> {
     let account = account(FIRST_INSTITUTION + place);
@@ -32,20 +27,8 @@ async fn institution(world: &World, directory: &Path, place: usize) -> anyhow::R
 }
 
 async fn open(world: &World, directory: &Path, place: usize) -> anyhow::Result<Institution> {
-    let account = account(FIRST_INSTITUTION + place);
     let seed = Seed::from_bytes([place as u8 + 0x21; 32]);
-    let World {
-        chain,
-        deployed,
-        base,
-        ..
-    } = world;
-    Institution::open(chain, deployed, base, directory, seed, account).await
-}
-
-async fn inside(of: &Institution) -> anyhow::Result<[u128; 2]> {
-    let holdings = of.holdings().await?;
-    Ok(SYMBOLS.map(|symbol| holdings[symbol].spendable + holdings[symbol].pending))
+    world.institution(directory, place, seed).await
 }
 
 /// Ten units of an asset of six decimals for three of one of eighteen, to the last unit; a withdrawn quote and
@@ -116,8 +99,8 @@ async fn a_swap_is_exact_and_found_again() -> anyhow::Result<()> {
     }
     let expected_north = [units(0, "1.5") - FEE, units(1, "3")];
     let expected_south = [units(0, "12") - FEE, units(1, "4") + 1];
-    assert_eq!(inside(&north).await?, expected_north);
-    assert_eq!(inside(&south).await?, expected_south);
+    assert_eq!(north.inside().await?, expected_north);
+    assert_eq!(south.inside().await?, expected_south);
     for (of, kinds) in [
         (&north, ["delivered", "received"]),
         (&south, ["delivered", "received"]),
@@ -141,12 +124,12 @@ async fn a_swap_is_exact_and_found_again() -> anyhow::Result<()> {
         .await?;
     north.settled(&id).await?;
     assert_eq!(
-        inside(&north).await?,
+        north.inside().await?,
         [expected_north[0] - FEE, units(1, "0.5")]
     );
     subrosa_tests::eventually("south to see the payment", || async {
         Ok(
-            (inside(&south).await? == [expected_south[0], expected_south[1] + units(1, "2.5")])
+            (south.inside().await? == [expected_south[0], expected_south[1] + units(1, "2.5")])
                 .then_some(()),
         )
     })

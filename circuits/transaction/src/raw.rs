@@ -114,37 +114,30 @@ impl RawLoan {
         let loan = &step.loan;
         let collateral = [witness.inputs[0].note.value, witness.outputs[0].note.value];
         let flag = |set: bool| Fr::from(set);
-        let needs = step.step == Step::Adjust && step.after.amount != 0;
-        let better = needs && step.improves(collateral);
-        // Of a debt that is not repaid: by the collateral alone.
-        let adds = needs && improves(collateral, u128::MAX, 0);
-        // Where no price is used the hints stay zero.
-        let priced = step.step != Step::Adjust || (needs && !better);
-        let snapshot = step.snapshot.as_ref().filter(|_| priced);
-        let covers = |margin: fn(&Market) -> u32| {
-            snapshot.is_some_and(|snapshot| {
-                snapshot.priced(loan.market).is_some_and(|(market, price)| {
-                    covers(
-                        collateral[0],
-                        price,
-                        market.haircut,
-                        step.owed,
-                        margin(market),
-                    )
-                })
-            })
-        };
+        let not_before = Fields::of(words).not_before;
+        let adjusts = step.step == Step::Adjust;
         let liquidates = step.step == Step::Liquidate;
-        let lapses = step.lapses(Fields::of(words).not_before);
+        let priced = step.priced(collateral, not_before);
+        let improves_enough = adjusts && step.after.amount != 0 && !priced;
+        // Of a debt that is not repaid: by the collateral alone.
+        let adds = improves_enough && improves(collateral, u128::MAX, 0);
+        // Where no price is used the hints stay zero.
+        let snapshot = step.snapshot.as_ref().filter(|_| priced);
+        let maintained = snapshot
+            .and_then(|snapshot| snapshot.priced(loan.market))
+            .is_some_and(|(market, price)| {
+                let margin = market.maintenance;
+                covers(collateral[0], price, market.haircut, step.owed, margin)
+            });
         Self {
             opens: flag(step.step == Step::Open),
             spends: flag(step.step != Step::Open),
             liquidates: flag(liquidates),
             adds: flag(adds),
-            repays: flag(better && !adds),
-            covered: flag(needs && !better),
-            lapses: flag(lapses),
-            below: flag(liquidates && !lapses && !covers(|market| market.maintenance)),
+            repays: flag(improves_enough && !adds),
+            covered: flag(adjusts && priced),
+            lapses: flag(step.lapses(not_before)),
+            below: flag(liquidates && priced && !maintained),
             borrower: loan.borrower.owner,
             lender: loan.lender.owner,
             collateral: Fr::from(loan.collateral.0),

@@ -115,6 +115,17 @@ impl LoanWitness {
     }
 }
 
+impl LoanWitness {
+    /// Whether the step needs a price; `collateral` before and after.
+    pub(crate) fn priced(&self, collateral: [u128; 2], not_before: Fr) -> bool {
+        match self.step {
+            Step::Open => true,
+            Step::Adjust => self.after.amount != 0 && !self.improves(collateral),
+            Step::Liquidate => !self.lapses(not_before),
+        }
+    }
+}
+
 impl fmt::Debug for LoanWitness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LoanWitness").finish_non_exhaustive()

@@ -2,7 +2,7 @@
 
 use ruint::aliases::U512;
 
-use crate::market::BASIS;
+use crate::market::{BASIS, PRICE_SCALE};
 
 /// What a rate is a fraction of: a million, times the seconds of a year of 365 days.
 pub const RATE_PERIOD: u64 = 1_000_000 * 365 * 24 * 60 * 60;
@@ -12,9 +12,6 @@ pub const IMPROVEMENT: u128 = 256;
 
 /// Seconds after maturity from which a lender needs no price: 90 days.
 pub const LAPSE: u64 = 90 * 24 * 60 * 60;
-
-/// 10¹⁸: base units of collateral that a price is of.
-const SCALE: u64 = 1_000_000_000_000_000_000;
 
 fn wide(value: impl TryInto<U512>) -> U512 {
     value
@@ -40,7 +37,7 @@ pub fn accrue(debt: u128, rate: u32, from: u64, to: u64) -> Option<u128> {
 #[must_use]
 pub fn covers(collateral: u128, price: u128, haircut: u16, debt: u128, margin: u32) -> bool {
     let counted = wide(BASIS.saturating_sub(haircut.into()));
-    wide(collateral) * wide(price) * counted >= wide(margin) * wide(debt) * wide(SCALE)
+    wide(collateral) * wide(price) * counted >= wide(margin) * wide(debt) * wide(PRICE_SCALE)
 }
 
 /// The least collateral that covers a debt; `None` if none below 2¹²⁸ does.
@@ -53,23 +50,29 @@ pub fn needed(price: u128, haircut: u16, debt: u128, margin: u32) -> Option<u128
     if counted.is_zero() {
         return None;
     }
-    let required = wide(margin) * wide(debt) * wide(SCALE);
+    let required = wide(margin) * wide(debt) * wide(PRICE_SCALE);
     required.div_ceil(counted).try_into().ok()
+}
+
+/// debt·(10⁴ + bonus)·10¹⁸, and price·10⁴: what a lender may take, and what one unit of collateral is of it.
+fn claim(price: u128, debt: u128, bonus: u16) -> [U512; 2] {
+    [
+        wide(debt) * wide(BASIS + u32::from(bonus)) * wide(PRICE_SCALE),
+        wide(price) * wide(BASIS),
+    ]
 }
 
 /// seized·price·10⁴ < debt·(10⁴ + bonus)·10¹⁸ + price·10⁴.
 #[must_use]
 pub fn seizable(seized: u128, price: u128, debt: u128, bonus: u16) -> bool {
-    let unit = wide(price) * wide(BASIS);
-    let claim = wide(debt) * wide(BASIS + u32::from(bonus)) * wide(SCALE);
+    let [claim, unit] = claim(price, debt, bonus);
     wide(seized) * unit < claim + unit
 }
 
 /// The most of a collateral that is [`seizable`] at a price that is not 0.
 #[must_use]
 pub fn most_seizable(collateral: u128, price: u128, debt: u128, bonus: u16) -> u128 {
-    let unit = wide(price) * wide(BASIS);
-    let claim = wide(debt) * wide(BASIS + u32::from(bonus)) * wide(SCALE);
+    let [claim, unit] = claim(price, debt, bonus);
     if unit.is_zero() {
         return 0;
     }

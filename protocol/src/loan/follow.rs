@@ -51,23 +51,14 @@ impl Loan {
             collateral: opening.value,
             debt,
         };
-        let note = if open {
-            self.note(&position, keys.rcm)
-        } else {
-            Note::cash(
-                self.collateral,
-                opening.value,
-                self.borrower.owner,
-                keys.rcm,
-            )
-        };
+        let note = self.successor(&position, keys.rcm);
         if note.commitment() != cm0 {
             return None;
         }
         // It is accrued to no later than what it says, and if that is no later than before there is no interest.
         let owed = self.owed(&before.debt, opening.accrued)?;
         let repaid = owed.checked_sub(opening.debt)?;
-        let payment = Note::cash(self.debt, repaid, self.lender.owner, keys.repayment);
+        let payment = self.repayment(repaid, keys.repayment);
         let paid = payment.commitment() == cm1;
         let repayment = (repaid != 0 && paid).then_some(payment);
         Some(Successor {

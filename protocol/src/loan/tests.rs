@@ -2,7 +2,7 @@ use super::*;
 use crate::EdwardsAffine;
 use crate::encryption::{
     EphemeralKey, OutputPlaintext, PublishedOutputs, audit_encrypt, encrypt_outputs, encrypt_step,
-    outgoing_recipients, trial_decrypt,
+    outgoing_records, trial_decrypt,
 };
 use crate::keys::{Seed, ViewingKey, unaudited};
 use crate::swap::{SALT_LEN, Side, TermsError};
@@ -500,7 +500,11 @@ fn both_parties_find_a_loan_again_from_their_keys_and_what_was_published() {
         let delivery = found.delivery.unwrap();
         assert_eq!(delivery.exchange, terms.exchange);
         let auditors: [EdwardsAffine; 1] = [unaudited()];
-        let named = outgoing_recipients(&borrower.ovk, &secured, &audit, &auditors);
+        let recipients = |ovk| -> Vec<_> {
+            let records = outgoing_records(ovk, &secured, &audit, &auditors);
+            records.into_iter().map(|(to, _)| to).collect()
+        };
+        let named = recipients(&borrower.ovk);
         assert_eq!(named, [loan.lender]);
         let again = Loan::recover(
             &delivery.exchange,
@@ -511,7 +515,7 @@ fn both_parties_find_a_loan_again_from_their_keys_and_what_was_published() {
         );
         let expected = (loan.clone(), agreement.position(), position);
         assert_eq!(again, Some(expected.clone()));
-        assert!(outgoing_recipients(&lender.ovk, &secured, &audit, &auditors).is_empty());
+        assert!(recipients(&lender.ovk).is_empty());
         // Or without the lender's delivery, which nothing proves to be readable.
         let debts = [2u16, 5, 6].map(AssetId);
         let own = |keys: &ViewingKey, debts: &[AssetId]| {

@@ -259,7 +259,7 @@ fn show_price(price: u128, collateral: &ShownAsset, debt: &ShownAsset) -> String
 #[cfg(test)]
 mod tests {
     use subrosa_bindings::TokenMetadata;
-    use subrosa_protocol::asset::AssetId;
+    use subrosa_protocol::{asset::AssetId, market::PRICE_SCALE};
 
     use super::*;
 
@@ -272,7 +272,7 @@ mod tests {
                 decimals,
             },
         };
-        let one: u128 = 1_000_000_000_000_000_000;
+        let one = u128::from(PRICE_SCALE);
         // An ounce of 10¹⁸ units at 4,116.25 dollars of 10⁶.
         let price = show_price(4_116_250_000, &asset(18), &asset(6));
         assert_eq!(price, "4116.25");

@@ -13,7 +13,7 @@ use super::{
     lent::{LoanLine, loan_line},
     new_id, now,
     prepare::leg_of,
-    trade::{Key, parse_id, seconds},
+    trade::{Key, offer_times, parse_id},
 };
 use crate::{
     amount::AmountError,
@@ -82,12 +82,7 @@ impl Wallet {
         if let Some(id) = recall_id(&inner.state, key.as_ref())? {
             return loan_line(self, &inner, &parse_id(&id)?);
         }
-        seconds("valid_for", order.valid_for)?;
-        seconds("settle_within", order.settle_within)?;
-        seconds(
-            "valid_for and settle_within together",
-            order.valid_for.saturating_add(order.settle_within),
-        )?;
+        offer_times(order.valid_for, order.settle_within)?;
         let now = now();
         inner.state.book.tick(now);
         let (id, counterparty, agreement) = self.agreement(&inner, &order, now)?;

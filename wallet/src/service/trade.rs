@@ -134,12 +134,7 @@ impl Wallet {
         if let Some(id) = recall_id(&inner.state, key.as_ref())? {
             return quote_line(self, &inner, &parse_id(&id)?);
         }
-        seconds("valid_for", order.valid_for)?;
-        seconds("settle_within", order.settle_within)?;
-        seconds(
-            "valid_for and settle_within together",
-            order.valid_for.saturating_add(order.settle_within),
-        )?;
+        offer_times(order.valid_for, order.settle_within)?;
         let now = now();
         inner.state.book.tick(now);
         let (rfq, counterparty) = match &order.occasion {
@@ -314,7 +309,7 @@ pub(super) fn parse_id(text: &str) -> Result<Id, WalletError> {
     text.parse().map_err(|_| WalletError::IdempotencyConflict)
 }
 
-pub(super) fn seconds(what: &str, value: u64) -> Result<(), WalletError> {
+fn seconds(what: &str, value: u64) -> Result<(), WalletError> {
     if (1..=LONGEST).contains(&value) {
         Ok(())
     } else {
@@ -322,6 +317,16 @@ pub(super) fn seconds(what: &str, value: u64) -> Result<(), WalletError> {
             "{what}: 1 to {LONGEST} seconds"
         )))
     }
+}
+
+/// Checks how long a firm offer stands, and how long it may settle after that.
+pub(super) fn offer_times(valid_for: u64, settle_within: u64) -> Result<(), WalletError> {
+    seconds("valid_for", valid_for)?;
+    seconds("settle_within", settle_within)?;
+    seconds(
+        "valid_for and settle_within together",
+        valid_for.saturating_add(settle_within),
+    )
 }
 
 fn one_asset() -> WalletError {

@@ -63,20 +63,17 @@ impl LoanWitness {
     /// Output 0 of a step that spends a position, with so much value.
     pub(super) fn successor(&self, value: u128) -> OutputPlaintext {
         let loan = &self.loan;
-        let rcm = step_keys(&loan.salt, self.after.sequence).rcm;
-        if self.after.amount == 0 {
-            return OutputPlaintext {
-                recipient: loan.borrower,
-                note: Note::cash(loan.collateral, value, loan.borrower.owner, rcm),
-            };
-        }
-        let position = Position {
+        let state = Position {
             collateral: value,
             debt: self.after,
         };
         OutputPlaintext {
-            recipient: loan.lender,
-            note: loan.note(&position, rcm),
+            recipient: if self.after.amount == 0 {
+                loan.borrower
+            } else {
+                loan.lender
+            },
+            note: loan.successor(&state, step_keys(&loan.salt, self.after.sequence).rcm),
         }
     }
 
@@ -86,12 +83,7 @@ impl LoanWitness {
         let repaid = self.owed.checked_sub(self.after.amount)?;
         (self.step == Step::Adjust && repaid != 0).then(|| OutputPlaintext {
             recipient: loan.lender,
-            note: Note::cash(
-                loan.debt,
-                repaid,
-                loan.lender.owner,
-                step_keys(&loan.salt, self.after.sequence).repayment,
-            ),
+            note: loan.repayment(repaid, step_keys(&loan.salt, self.after.sequence).repayment),
         })
     }
 

@@ -9,7 +9,7 @@ use ark_std::rand::{CryptoRng, Rng, RngCore};
 use subrosa_protocol::asset::AssetId;
 use subrosa_protocol::keys::{Seed, ViewingKey};
 use subrosa_protocol::loan::{Agreement, Debt, Loan, Position, most_seizable, needed};
-use subrosa_protocol::market::{MARKETS, Market, Markets, Snapshot};
+use subrosa_protocol::market::{MARKETS, Market, Markets, PRICE_SCALE, Snapshot};
 use subrosa_protocol::swap::{Salt, Side, Terms};
 use subrosa_protocol::transaction::Kind;
 use subrosa_protocol::tree::NoteTree;
@@ -54,8 +54,8 @@ pub fn loan_step(case: LoanCase, rng: &mut (impl RngCore + CryptoRng)) -> Sample
     Plan::new(case, rng).sample(rng)
 }
 
-/// 10¹⁸: what a price is of.
-const ONE: u128 = 1_000_000_000_000_000_000;
+/// The price of a unit for a unit.
+const ONE: u128 = PRICE_SCALE as u128;
 const DAY: u64 = 86_400;
 /// First second of the steps' validity.
 const NOT_BEFORE: u64 = SAMPLE_EXPIRY - 200;

@@ -27,12 +27,7 @@ pub(super) fn check<'a>(
     fields: &Fields,
 ) -> Result<Option<(&'a Market, u128)>, Rule> {
     let collateral = [witness.inputs[0].note.value, witness.outputs[0].note.value];
-    let priced = match step.step {
-        Step::Open => true,
-        Step::Liquidate => !step.lapses(fields.not_before),
-        Step::Adjust => step.after.amount != 0 && !step.improves(collateral),
-    };
-    if !priced {
+    if !step.priced(collateral, fields.not_before) {
         return Ok(None);
     }
     let (loan, snapshot) = (&step.loan, step.snapshot.as_ref().ok_or(Rule::T17)?);

@@ -15,11 +15,8 @@ use crate::words::{EXPIRY_BITS, Fields, VALUE_BITS, power_of_two};
 use ark_bn254::Fr;
 use ark_ff::{PrimeField, Zero};
 use subrosa_protocol::loan::{IMPROVEMENT, covers, seizable, step_keys};
-use subrosa_protocol::market::{BASIS, Market, PRICE_BITS};
-use subrosa_protocol::note::{Note, NoteClass, pack};
-
-/// 10¹⁸, what a price is of.
-const SCALE: u64 = 1_000_000_000_000_000_000;
+use subrosa_protocol::market::{BASIS, Market, PRICE_BITS, PRICE_SCALE};
+use subrosa_protocol::note::{NoteClass, pack};
 
 // A haircut that is no market's makes no factor that a price would go with.
 const _: () = assert!(PRICE_BITS as usize + 14 <= FACTOR);
@@ -79,7 +76,7 @@ fn adjust(
     let (loan, after) = (&step.loan, &step.after);
     let repaid = step.owed.checked_sub(after.amount).ok_or(Rule::T27)?;
     let rcm = step_keys(&loan.salt, after.sequence).repayment;
-    let payment = Note::cash(loan.debt, repaid, loan.lender.owner, rcm);
+    let payment = loan.repayment(repaid, rcm);
     if repaid != 0 && witness.outputs[1].note != payment {
         return Err(Rule::T27);
     }
@@ -272,7 +269,7 @@ fn covers_on_wires(
     let counted = b.constant(Fr::from(BASIS)).minus(&market.haircut);
     let unit = b.mul(&market.price, &counted)?;
     // Below 2²⁴·2¹²⁸·2⁶⁰.
-    let required = b.mul(&margin, &debt)?.times(Fr::from(SCALE));
+    let required = b.mul(&margin, &debt)?.times(Fr::from(PRICE_SCALE));
     let value = Wide::product(b, &collateral, &unit)?;
     let required = Wide::of(b, &required)?;
     value.at_least(b, &required)
@@ -288,7 +285,7 @@ fn seize_on_wires(
     let basis = Fr::from(BASIS);
     let unit = market.price.times(basis);
     let rate = b.constant(basis).plus(&market.bonus);
-    let claim = b.mul(&loan.owed, &rate)?.times(Fr::from(SCALE));
+    let claim = b.mul(&loan.owed, &rate)?.times(Fr::from(PRICE_SCALE));
     let limit = b.mul(&loan.liquidates, &claim.plus(&unit).minus(&b.one()))?;
     // Without a price all may be taken.
     let seized = b.mul(&loan.liquidates.minus(&market.lapses), missing)?;
