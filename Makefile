@@ -54,7 +54,7 @@ check-cuda:
 
 contracts:
 	@scripts/prepare --contracts
-	$(CARGO) run --release --locked -p subrosa-verifier --example generate
+	$(CARGO) run --release --locked -p subrosa-verifier-generator --example generate
 	cd verifier-contract && npm run --silent build
 
 bench: build

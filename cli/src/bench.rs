@@ -7,7 +7,7 @@ use anyhow::{Context as _, ensure};
 use indicatif::MultiProgress;
 use rand::{Rng as _, RngCore as _, SeedableRng as _, rngs::StdRng};
 use serde_json::{Value, json};
-use subrosa_bindings::{
+use subrosa_l1::{
     EmbeddedTransport, Transport as _, contracts::BatchVerifier, deploy::data_contract,
     development, transport::Outgoing,
 };

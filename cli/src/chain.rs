@@ -10,7 +10,7 @@ use std::{
 
 use alloy_primitives::Address;
 use anyhow::{Context as _, bail};
-use subrosa_bindings::{EmbeddedTransport, RpcTransport, Transport, development};
+use subrosa_l1::{EmbeddedTransport, RpcTransport, Transport, development};
 
 /// Which chain to use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -9,9 +9,7 @@ use std::{
 use alloy_primitives::{Address, Bytes, U256};
 use alloy_sol_types::SolCall as _;
 use indicatif::MultiProgress;
-use subrosa_bindings::{
-    Account, L1Error, Transport, contracts::BatchVerifier, transport::Outgoing,
-};
+use subrosa_l1::{Account, L1Error, Transport, contracts::BatchVerifier, transport::Outgoing};
 use subrosa_protocol::{Fr, batch::Shape, encoding::fr_to_bytes};
 use subrosa_prover::{
     batch::{BatchKeys, BatchProof},

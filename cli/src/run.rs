@@ -12,7 +12,7 @@ use indicatif::MultiProgress;
 use rand::rngs::OsRng;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use subrosa_bindings::{Account, Client, Contracts, L1, RpcTransport, development};
+use subrosa_l1::{Account, Client, Contracts, L1, RpcTransport, development};
 use subrosa_protocol::{
     Fr,
     batch::BatchWitness,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use alloy_primitives::Address;
 use anyhow::{Context as _, ensure};
 use indicatif::MultiProgress;
-use subrosa_bindings::{
+use subrosa_l1::{
     RpcTransport, Transport as _,
     deploy::{DeployConfig, NewAsset, NewShape, deploy, development_token, mint},
     development,

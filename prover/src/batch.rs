@@ -10,7 +10,7 @@ use subrosa_protocol::batch::{BatchWitness, Shape};
 
 use crate::clients::Clients;
 use crate::groth16::{self, ProofBytes};
-use crate::plonk::{self, PlonkKeys};
+use crate::halo2::{self, PlonkKeys};
 use crate::progress::ProgressSink;
 
 /// Keys of the batch circuit of one shape.
@@ -83,10 +83,10 @@ pub enum ProveError {
     Cancelled,
 }
 
-impl From<plonk::ProveError> for ProveError {
-    fn from(error: plonk::ProveError) -> Self {
+impl From<halo2::ProveError> for ProveError {
+    fn from(error: halo2::ProveError) -> Self {
         match error {
-            plonk::ProveError::Engine(subrosa_plonk::EngineError::Cancelled) => Self::Cancelled,
+            halo2::ProveError::Engine(subrosa_plonk::EngineError::Cancelled) => Self::Cancelled,
             error => Self::Backend(error.to_string()),
         }
     }
@@ -105,8 +105,8 @@ impl BatchKeys {
         keys: PlonkKeys,
         clients: Clients,
         unsafe_development: bool,
-    ) -> Result<Self, subrosa_verifier::KeyError> {
-        let vk_data = subrosa_verifier::vk_data(keys.params(), keys.vk(), COMMITTED)?;
+    ) -> Result<Self, subrosa_verifier_generator::KeyError> {
+        let vk_data = subrosa_verifier_generator::vk_data(keys.params(), keys.vk(), COMMITTED)?;
         Ok(Self {
             shape,
             keys,

@@ -93,7 +93,7 @@ impl EngineChoice {
 
 #[cfg(feature = "cuda")]
 fn cuda() -> Result<Engine, Unavailable> {
-    let device = crate::plonk::gpu::device().map_err(Unavailable::NoDevice)?;
+    let device = crate::halo2::gpu::device().map_err(Unavailable::NoDevice)?;
     tracing::info!(device, "batch proofs on the GPU");
     Ok(Engine::Cuda)
 }

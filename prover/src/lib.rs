@@ -15,7 +15,7 @@ pub mod batch;
 mod clients;
 pub mod engine;
 pub mod groth16;
+mod halo2;
 pub mod job;
-mod plonk;
 pub mod progress;
 pub mod setup;

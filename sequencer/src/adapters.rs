@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use subrosa_bindings::{L1, L1Error, OracleChange as LoggedChange, Settlement};
+use subrosa_l1::{L1, L1Error, OracleChange as LoggedChange, Settlement};
 use subrosa_protocol::Fr;
 use subrosa_protocol::asset::AssetInfo;
 use subrosa_protocol::batch::Shape;
@@ -168,8 +168,8 @@ impl From<L1Error> for SettlementError {
     }
 }
 
-impl From<subrosa_bindings::Head> for Head {
-    fn from(head: subrosa_bindings::Head) -> Self {
+impl From<subrosa_l1::Head> for Head {
+    fn from(head: subrosa_l1::Head) -> Self {
         Self {
             number: head.number,
             timestamp: head.timestamp,

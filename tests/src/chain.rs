@@ -10,7 +10,7 @@ use std::{
 
 use alloy_primitives::Address;
 use anyhow::{Context as _, bail};
-use subrosa_bindings::{
+use subrosa_l1::{
     Account, Client, Contracts, EmbeddedTransport, L1, RpcTransport, Transport,
     deploy::{DeployConfig, Deployment, NewAsset, NewShape, deploy, development_token, mint},
     development,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
 
 use anyhow::{Context as _, bail, ensure};
 use serde_json::{Value, json};
-use subrosa_bindings::Account;
+use subrosa_l1::Account;
 use subrosa_protocol::keys::{Network, Seed, ViewingKey};
 use subrosa_wallet::{Gateway, Token, Wallet, WalletConfig, amount};
 

@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, ensure};
 use rand::rngs::OsRng;
-use subrosa_bindings::{Account, L1};
+use subrosa_l1::{Account, L1};
 use subrosa_protocol::{
     Fr,
     asset::{AssetId, AssetTree},

@@ -3,7 +3,7 @@
 use alloy_primitives::Address;
 use anyhow::Context as _;
 use serde_json::Value;
-use subrosa_bindings::deploy::{NewFeed, development_feed, set_answer, set_feed, set_market};
+use subrosa_l1::deploy::{NewFeed, development_feed, set_answer, set_feed, set_market};
 use subrosa_protocol::market::Market;
 
 use crate::{

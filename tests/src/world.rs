@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
-use subrosa_bindings::L1;
+use subrosa_l1::L1;
 use subrosa_protocol::{batch::Shape, keys::Seed};
 use subrosa_sequencer::{
     Config, Ports, RunningSequencer, Sequencer,

@@ -13,7 +13,7 @@ use std::{
 
 use alloy_primitives::Address;
 use anyhow::{Context as _, bail, ensure};
-use subrosa_bindings::Contracts;
+use subrosa_l1::Contracts;
 use subrosa_protocol::{asset::AssetId, encoding::fr_to_bytes, keys::Seed};
 use subrosa_tests::{
     Api, Chain, Deployed, Institution,

@@ -7,7 +7,7 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::SolCall as _;
 use anyhow::{Context as _, ensure};
 use ark_ff::{BigInteger as _, PrimeField as _};
-use subrosa_bindings::{
+use subrosa_l1::{
     Account, Client, Head, L1, L1Error, Settlement, Transport,
     contracts::{BatchVerifier, Rollup},
     transport::{FoundLog, Mined, Outgoing},

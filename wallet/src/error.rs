@@ -1,7 +1,7 @@
 //! Failures of the wallet and their one mapping to HTTP.
 
 use serde::{Deserialize, Serialize};
-use subrosa_bindings::L1Error;
+use subrosa_l1::L1Error;
 use thiserror::Error;
 
 use crate::{

@@ -27,7 +27,7 @@ use std::{
 
 use ark_ed_on_bn254::EdwardsAffine;
 use rand::{RngCore as _, rngs::OsRng};
-use subrosa_bindings::{Account, L1, TokenMetadata};
+use subrosa_l1::{Account, L1, TokenMetadata};
 use subrosa_protocol::{
     Fr,
     asset::{AssetId, AssetTree},

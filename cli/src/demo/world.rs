@@ -16,7 +16,7 @@ use indicatif::MultiProgress;
 use rand::rngs::OsRng;
 use secrecy::SecretString;
 use serde::Deserialize;
-use subrosa_bindings::{
+use subrosa_l1::{
     Account, Client, L1,
     contracts::Rollup,
     deploy::{DeployConfig, Deployment, NewAsset, NewShape, deploy, development_token, mint},

@@ -7,8 +7,8 @@
 //! trapdoor is forgotten at once, but only whoever ran the machine can know that. A node on a chain
 //! with value refuses them.
 
+mod halo2;
 mod padding;
-mod plonk;
 mod srs;
 mod store;
 
@@ -195,7 +195,7 @@ impl KeyStore {
         let circuit = BatchCircuit::blank(shape, clients.key().clone());
         let name = format!("batch-{}", shape.slots());
         let k = BatchCircuit::k(shape);
-        let (keys, unsafe_development) = self.plonk(&name, &circuit, k, COMMITTED, sink)?;
+        let (keys, unsafe_development) = self.halo2(&name, &circuit, k, COMMITTED, sink)?;
         let keys = BatchKeys::new(shape, keys.on(self.engine), clients, unsafe_development)
             .map_err(|error| SetupError::Plonk(error.to_string()))?;
         let keys = Arc::new(keys);

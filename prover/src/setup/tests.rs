@@ -1,7 +1,7 @@
 use super::*;
 use crate::backend::CpuBackend;
 use crate::groth16::engine_tests::Powers;
-use crate::plonk::tests::Products;
+use crate::halo2::tests::Products;
 use crate::progress::Silent;
 use ark_ff::{Field, UniformRand};
 use ark_snark::SNARK;
@@ -229,13 +229,13 @@ fn setup_stops_when_asked() {
 }
 
 #[test]
-fn plonk_keys_follow_circuit_and_parameters() {
+fn halo2_keys_follow_circuit_and_parameters() {
     let (_dir, store) = store();
     let counting = Counting::default();
     let made = || counting.0.lock().unwrap()["making batch keys"];
     let circuit = products(&[1, 2, 3]);
     let keys = |store: &KeyStore, circuit: &Products| {
-        store.plonk("products", circuit, 6, 1, &counting).unwrap()
+        store.halo2("products", circuit, 6, 1, &counting).unwrap()
     };
 
     let (first, unsafe_development) = keys(&store, &circuit);
@@ -336,7 +336,7 @@ fn another_client_key_is_another_batch_circuit() {
     let clients = store.clients(&mut Loaded::default(), &Silent).unwrap();
     let of = |key: subrosa_batch::ClientKey| {
         let circuit = BatchCircuit::blank(Shape::S4, Arc::new(key));
-        crate::plonk::fingerprint(&circuit, BatchCircuit::k(Shape::S4)).unwrap()
+        crate::halo2::fingerprint(&circuit, BatchCircuit::k(Shape::S4)).unwrap()
     };
     let key = clients.key();
     let original = of((**key).clone());

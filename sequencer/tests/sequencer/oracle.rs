@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use subrosa_bindings::{Account, Client, EmbeddedTransport, L1, deploy, development};
+use subrosa_l1::{Account, Client, EmbeddedTransport, L1, deploy, development};
 use subrosa_protocol::Fr;
 use subrosa_protocol::asset::{AssetId, AssetInfo};
 use subrosa_protocol::batch::Shape;

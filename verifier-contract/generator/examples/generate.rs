@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use halo2_proofs::plonk::{Circuit, ConstraintSystem};
 use subrosa_batch::BatchCircuit;
-use subrosa_verifier::{Gates, gates_solidity};
+use subrosa_verifier_generator::{Gates, gates_solidity};
 
 fn main() -> ExitCode {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../src/generated/BatchGates.sol");

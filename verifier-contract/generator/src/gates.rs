@@ -101,7 +101,7 @@ impl Gates {
         }
         format!(
             r#"// SPDX-License-Identifier: MIT OR Apache-2.0
-// Generated from the constraint system by subrosa-verifier. Do not edit.
+// Generated from the constraint system by subrosa-verifier-generator. Do not edit.
 pragma solidity 0.8.30;
 
 import {{Halo2Verifier}} from "{import}";

@@ -258,7 +258,7 @@ fn show_price(price: u128, collateral: &ShownAsset, debt: &ShownAsset) -> String
 
 #[cfg(test)]
 mod tests {
-    use subrosa_bindings::TokenMetadata;
+    use subrosa_l1::TokenMetadata;
     use subrosa_protocol::{asset::AssetId, market::PRICE_SCALE};
 
     use super::*;

@@ -22,7 +22,7 @@ use axum::{
     routing::{get, post},
 };
 use serde_json::{Value, json};
-use subrosa_bindings::{
+use subrosa_l1::{
     Accepted, Account, Contracts, DepositReceipt, Head, L1, L1Error, OracleLog, QueuedDeposit,
     Receipt, RollupView, SettledBatch, Settlement, TokenMetadata,
 };

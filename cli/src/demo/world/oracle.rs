@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use alloy_primitives::Address;
 use anyhow::{Context as _, ensure};
 use serde::Deserialize;
-use subrosa_bindings::deploy::{NewFeed, development_feed, set_answer, set_feed, set_market};
+use subrosa_l1::deploy::{NewFeed, development_feed, set_answer, set_feed, set_market};
 use subrosa_protocol::{asset::AssetId, encoding::fr_to_bytes, market::Snapshot};
 
 use super::World;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// Generated from the constraint system by subrosa-verifier. Do not edit.
+// Generated from the constraint system by subrosa-verifier-generator. Do not edit.
 pragma solidity 0.8.30;
 
 import {Halo2Verifier} from "../../../src/Halo2Verifier.sol";

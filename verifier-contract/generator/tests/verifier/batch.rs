@@ -15,7 +15,7 @@ use subrosa_protocol::encryption::NoteData;
 use subrosa_protocol::keys::{Seed, SpendKey};
 use subrosa_protocol::ledger::{BatchInput, Config, Deposit, Ledger};
 use subrosa_protocol::transaction::{Context, Header, Kind, Transaction, digest};
-use subrosa_verifier::{gates_solidity, vk_data};
+use subrosa_verifier_generator::{gates_solidity, vk_data};
 
 use crate::evm::{Evm, Outcome};
 use crate::proving::{parameters, prove, refuse_all, refuse_keys, verify, words};

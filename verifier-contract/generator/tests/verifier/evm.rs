@@ -16,8 +16,8 @@ use revm::{
     Context, ExecuteCommitEvm, ExecuteEvm, InspectEvm, Inspector, MainBuilder, MainContext,
 };
 use sha3::{Digest, Keccak256};
-use subrosa_verifier::data_contract_init_code;
-use subrosa_verifier::encoding::scalar_bytes;
+use subrosa_verifier_generator::data_contract_init_code;
+use subrosa_verifier_generator::encoding::scalar_bytes;
 
 const VERIFY: &str = "verify(address,uint256[5],bytes)";
 const GAS_LIMIT: u64 = 16_000_000;

@@ -13,11 +13,11 @@ use halo2curves::ff::Field;
 use halo2curves::group::Curve;
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
-use subrosa_verifier::encoding::scalar_bytes;
-use subrosa_verifier::transcript::{
+use subrosa_verifier_generator::encoding::scalar_bytes;
+use subrosa_verifier_generator::transcript::{
     KeccakRead, KeccakWrite, column_challenge, column_challenge_of_proof,
 };
-use subrosa_verifier::{HEADER, INSTANCES};
+use subrosa_verifier_generator::{HEADER, INSTANCES};
 
 use crate::evm::{Evm, Outcome};
 use revm::primitives::{Address, U256};

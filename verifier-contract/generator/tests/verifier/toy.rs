@@ -12,9 +12,9 @@ use halo2_proofs::poly::commitment::Params;
 use halo2_proofs::poly::kzg::commitment::ParamsKZG;
 use halo2curves::bn256::{Bn256, Fr, G1Affine};
 use revm::primitives::hardfork::SpecId;
-use subrosa_verifier::encoding::{point_bytes, scalar_bytes};
-use subrosa_verifier::transcript::column_challenge;
-use subrosa_verifier::{ExpressionError, Gates, KeyError, key_hash, vk_data};
+use subrosa_verifier_generator::encoding::{point_bytes, scalar_bytes};
+use subrosa_verifier_generator::transcript::column_challenge;
+use subrosa_verifier_generator::{ExpressionError, Gates, KeyError, key_hash, vk_data};
 
 use crate::circuit::{COMMITTED, K, Toy};
 use crate::evm::{Evm, Outcome};

@@ -9,15 +9,30 @@
 use alloy_primitives::hex;
 use alloy_sol_types::sol;
 
-sol!(Rollup, "../artifacts/Rollup.json");
-sol!(Vault, "../artifacts/Vault.json");
-sol!(AssetRegistry, "../artifacts/AssetRegistry.json");
-sol!(PriceOracle, "../artifacts/PriceOracle.json");
-sol!(Poseidon, "../artifacts/Poseidon.json");
-sol!(Governance, "../artifacts/Governance.json");
-sol!(BatchVerifier, "../artifacts/BatchVerifier.json");
-sol!(DevelopmentToken, "../artifacts/DevelopmentToken.json");
-sol!(DevelopmentFeed, "../artifacts/DevelopmentFeed.json");
+sol!(Rollup, "../verifier-contract/artifacts/Rollup.json");
+sol!(Vault, "../verifier-contract/artifacts/Vault.json");
+sol!(
+    AssetRegistry,
+    "../verifier-contract/artifacts/AssetRegistry.json"
+);
+sol!(
+    PriceOracle,
+    "../verifier-contract/artifacts/PriceOracle.json"
+);
+sol!(Poseidon, "../verifier-contract/artifacts/Poseidon.json");
+sol!(Governance, "../verifier-contract/artifacts/Governance.json");
+sol!(
+    BatchVerifier,
+    "../verifier-contract/artifacts/BatchVerifier.json"
+);
+sol!(
+    DevelopmentToken,
+    "../verifier-contract/artifacts/DevelopmentToken.json"
+);
+sol!(
+    DevelopmentFeed,
+    "../verifier-contract/artifacts/DevelopmentFeed.json"
+);
 
 /// The name of a contract's custom error, of a plain `revert("…")`, or the raw selector. Arguments
 /// are left out: they may be amounts.

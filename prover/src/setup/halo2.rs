@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::srs::{self, Parameters};
 use super::store::{Entry, FileRef};
 use super::{KeyStore, SetupError, proceed};
-use crate::plonk::{self, PlonkKeys, Stored};
+use crate::halo2::{self, PlonkKeys, Stored};
 use crate::progress::ProgressSink;
 
 /// Enters the fingerprint, so that files of an earlier layout are not taken for keys.
@@ -20,7 +20,7 @@ const LAYOUT: &[u8] = b"verifying key, fixed and permuted columns";
 impl KeyStore {
     /// halo2 keys of a circuit with 2ᵏ rows, of whose columns the first ones are committed to first, and
     /// whether they are unsafe.
-    pub(super) fn plonk<C>(
+    pub(super) fn halo2<C>(
         &self,
         name: &str,
         circuit: &C,
@@ -35,7 +35,7 @@ impl KeyStore {
         proceed(sink, "KZG parameters")?;
         let (params, params_hash, unsafe_development) = self.parameters(k)?;
         proceed(sink, "batch circuit")?;
-        let circuit_hash = plonk::fingerprint(circuit, k).map_err(|error| failed(&error))?;
+        let circuit_hash = halo2::fingerprint(circuit, k).map_err(|error| failed(&error))?;
         let mut hasher = Sha256::new();
         hasher.update(LAYOUT);
         hasher.update(circuit_hash);

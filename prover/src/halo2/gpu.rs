@@ -32,7 +32,7 @@ use halo2curves::group::Curve;
 use openvm_cuda_common::copy::MemCopyH2D;
 use rand_chacha::ChaCha20Rng;
 use subrosa_plonk::{EngineError, Observer};
-use subrosa_verifier::transcript::{KeccakChallenge, KeccakWrite};
+use subrosa_verifier_generator::transcript::{KeccakChallenge, KeccakWrite};
 
 use super::ProveError;
 

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use alloy_primitives::Address;
-use subrosa_bindings::{
+use subrosa_l1::{
     Account, Client, EmbeddedTransport, L1, L1Error, OracleChange,
     deploy::{
         DeployConfig, Deployment, NewAsset, NewFeed, deploy, development_feed, development_token,

@@ -24,8 +24,8 @@ use rand::rngs::OsRng;
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use subrosa_plonk::{EngineError, KeyCosets, Observer, commit_columns, fill_blinding};
-use subrosa_verifier::encoding::point_bytes;
-use subrosa_verifier::transcript::{
+use subrosa_verifier_generator::encoding::point_bytes;
+use subrosa_verifier_generator::transcript::{
     KeccakChallenge, KeccakRead, KeccakWrite, column_challenge, column_challenge_of_proof,
 };
 
