@@ -6,7 +6,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use subrosa_prover::progress::ProgressSink;
 
 /// A spinner with a message.
-pub(crate) fn spinner(bars: &MultiProgress, message: impl Into<String>) -> ProgressBar {
+pub fn spinner(bars: &MultiProgress, message: impl Into<String>) -> ProgressBar {
     let bar = bars.add(ProgressBar::new_spinner());
     bar.set_style(
         ProgressStyle::with_template("{spinner} {msg} [{elapsed}]")
@@ -18,7 +18,7 @@ pub(crate) fn spinner(bars: &MultiProgress, message: impl Into<String>) -> Progr
 }
 
 /// A bar that counts.
-pub(crate) fn counter(bars: &MultiProgress, message: impl Into<String>, total: u64) -> ProgressBar {
+pub fn counter(bars: &MultiProgress, message: impl Into<String>, total: u64) -> ProgressBar {
     let bar = bars.add(ProgressBar::new(total));
     bar.set_style(
         ProgressStyle::with_template("{bar:32} {pos}/{len} {msg} [{elapsed}]")
@@ -30,7 +30,7 @@ pub(crate) fn counter(bars: &MultiProgress, message: impl Into<String>, total: u
 }
 
 /// Shows a prover's phases behind a spinner.
-pub(crate) struct Phases {
+pub struct Phases {
     bar: ProgressBar,
     what: String,
     last: Mutex<String>,
@@ -38,7 +38,7 @@ pub(crate) struct Phases {
 
 impl Phases {
     /// For work called `what`.
-    pub(crate) fn new(bars: &MultiProgress, what: impl Into<String>) -> Self {
+    pub fn new(bars: &MultiProgress, what: impl Into<String>) -> Self {
         let what = what.into();
         Self {
             bar: spinner(bars, what.clone()),
@@ -48,13 +48,13 @@ impl Phases {
     }
 
     /// Ends with a line that stays.
-    pub(crate) fn finish(&self, outcome: &str) {
+    pub fn finish(&self, outcome: &str) {
         self.bar
             .finish_with_message(format!("{}: {outcome}", self.what));
     }
 
     /// Ends without a trace.
-    pub(crate) fn clear(&self) {
+    pub fn clear(&self) {
         self.bar.finish_and_clear();
     }
 }

@@ -24,24 +24,24 @@ use crate::progress::Phases;
 
 /// A batch proof that was made, for the summary.
 #[derive(Clone)]
-pub(crate) struct Made {
+pub struct Made {
     /// Shape of the batch.
-    pub(crate) shape: Shape,
+    pub shape: Shape,
     /// Wall time.
-    pub(crate) seconds: f64,
+    pub seconds: f64,
     /// The proof.
-    pub(crate) proof: BatchProof,
+    pub proof: BatchProof,
 }
 
 /// Proves batches in this process.
-pub(crate) struct ShownProver {
+pub struct ShownProver {
     keys: HashMap<Shape, Arc<BatchKeys>>,
     bars: MultiProgress,
     made: Mutex<Vec<Made>>,
 }
 
 impl ShownProver {
-    pub(crate) fn new(keys: impl IntoIterator<Item = Arc<BatchKeys>>, bars: MultiProgress) -> Self {
+    pub fn new(keys: impl IntoIterator<Item = Arc<BatchKeys>>, bars: MultiProgress) -> Self {
         Self {
             keys: keys.into_iter().map(|keys| (keys.shape(), keys)).collect(),
             bars,
@@ -50,7 +50,7 @@ impl ShownProver {
     }
 
     /// The proofs made so far.
-    pub(crate) fn made(&self) -> Vec<Made> {
+    pub fn made(&self) -> Vec<Made> {
         self.made
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -113,21 +113,28 @@ impl BatchProver for ShownProver {
 }
 
 /// Records how long client proofs take. One is made at a time, so that each has all cores.
-pub(crate) struct TimedProver<P> {
+pub struct TimedProver<P> {
     prover: Arc<P>,
     turn: Mutex<Vec<f64>>,
 }
 
 impl<P> TimedProver<P> {
-    pub(crate) fn new(prover: Arc<P>) -> Self {
+    pub fn new(prover: Arc<P>) -> Self {
         Self {
             prover,
             turn: Mutex::default(),
         }
     }
 
-    /// Wall time of each proof in milliseconds.
-    pub(crate) fn milliseconds(&self) -> Vec<f64> {
+    /// Returns the prover that makes the proofs.
+    #[must_use]
+    pub fn inner(&self) -> &P {
+        &self.prover
+    }
+
+    /// Returns the wall time of each proof so far, in milliseconds.
+    #[must_use]
+    pub fn milliseconds(&self) -> Vec<f64> {
         self.turn
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -154,7 +161,7 @@ impl<P: TransactionProver> TransactionProver for TimedProver<P> {
 
 /// Gas of verifying a proof, measured by a transaction straight to the verifier: its execution, and what the
 /// transaction pays for itself and its calldata.
-pub(crate) async fn verification_gas(
+pub async fn verification_gas(
     transport: &dyn Transport,
     account: &Account,
     verifier: Address,
