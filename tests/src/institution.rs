@@ -21,9 +21,10 @@ pub struct Institution {
     pub seed: Seed,
     /// Its L1 account.
     pub account: Account,
-    gateway: Gateway,
+    /// Absent where the gateway runs in a process of its own.
+    gateway: Option<Gateway>,
     base: String,
-    token: Token,
+    token: String,
     http: reqwest::Client,
 }
 
@@ -74,15 +75,25 @@ impl Institution {
         let gateway =
             Gateway::start(wallet, SocketAddr::from(([127, 0, 0, 1], 0)), token.clone()).await?;
         let base = format!("http://{}", gateway.address);
+        let mut institution = Self::at(&base, token.expose(), seed, account)?;
+        institution.gateway = Some(gateway);
+        Ok(institution)
+    }
+
+    /// Uses the gateway at `base`, which another process serves.
+    ///
+    /// # Errors
+    /// If no HTTP client can be made.
+    pub fn at(base: &str, token: &str, seed: Seed, account: Account) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder()
             .timeout(Duration::from_secs(200))
             .build()?;
         Ok(Self {
             seed,
             account,
-            gateway,
-            base,
-            token,
+            gateway: None,
+            base: base.to_owned(),
+            token: token.to_owned(),
             http,
         })
     }
@@ -99,9 +110,11 @@ impl Institution {
         self.keys().address().encode(Network::Development)
     }
 
-    /// Stops gateway and wallet.
+    /// Stops gateway and wallet, if this process runs them.
     pub async fn stop(self) {
-        self.gateway.stop().await;
+        if let Some(gateway) = self.gateway {
+            gateway.stop().await;
+        }
     }
 
     /// A successful GET.
@@ -112,7 +125,7 @@ impl Institution {
         let request = self
             .http
             .get(format!("{}{path}", self.base))
-            .bearer_auth(self.token.expose());
+            .bearer_auth(&self.token);
         let response = request.send().await?;
         ensure!(
             response.status().is_success(),
@@ -130,7 +143,7 @@ impl Institution {
         let request = self
             .http
             .post(format!("{}{path}", self.base))
-            .bearer_auth(self.token.expose());
+            .bearer_auth(&self.token);
         let response = request.json(body).send().await?;
         Ok((response.status().as_u16(), response.json().await?))
     }
@@ -247,7 +260,7 @@ impl Institution {
     pub async fn shows(&self, path: &str, wanted: &[&str]) -> anyhow::Result<Value> {
         eventually(&format!("{path} to become {wanted:?}"), || async {
             let url = format!("{}{path}", self.base);
-            let request = self.http.get(url).bearer_auth(self.token.expose());
+            let request = self.http.get(url).bearer_auth(&self.token);
             let response = request.send().await?;
             if response.status().as_u16() == 404 {
                 return Ok(None);
