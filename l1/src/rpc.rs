@@ -50,6 +50,18 @@ impl RpcTransport {
         Ok(Self { url, provider })
     }
 
+    /// Sends a request that the typed calls do not cover, such as those of development nodes.
+    pub(crate) async fn request(
+        &self,
+        method: &'static str,
+        params: serde_json::Value,
+    ) -> Result<serde_json::Value, L1Error> {
+        self.provider
+            .raw_request(method.into(), params)
+            .await
+            .map_err(|e| failure(method, e))
+    }
+
     fn with_wallet(&self, account: &Account) -> DynProvider {
         ProviderBuilder::new()
             .wallet(EthereumWallet::from(account.signer().clone()))

@@ -2,17 +2,22 @@
 
 #![allow(missing_docs, reason = "a test")]
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use alloy_primitives::Address;
+use alloy_primitives::{Address, B256};
+use serde_json::{Value, json};
 use subrosa_l1::{
     Account, At, Client, EmbeddedTransport, L1, L1Error, Transport,
     deploy::{DeployConfig, NewAsset, deploy, development_token, mint},
-    development,
+    development::{self, Anvil, AnvilError, AnvilOptions},
 };
 use subrosa_protocol::{Fr, asset::AssetId};
 
 const DOLLAR: AssetId = AssetId(0);
+const MINTED: u128 = 1_000_000;
 
 /// Deploys the contracts without shapes, and gives `depositor` tokens.
 async fn client<T: Transport>(
@@ -34,7 +39,7 @@ async fn client<T: Transport>(
         shapes: Vec::new(),
     };
     let deployment = deploy(&*transport, owner, &config).await?;
-    mint(&*transport, owner, token, depositor.address(), 1_000_000).await?;
+    mint(&*transport, owner, token, depositor.address(), MINTED).await?;
     Ok(Client::new(transport, deployment.contracts, None))
 }
 
@@ -94,4 +99,81 @@ async fn a_call_reads_the_state_after_the_block_it_names() {
     assert!(count(At::Block(0)).await.unwrap().is_empty());
     let unmined = count(At::Block(after + 1)).await.unwrap_err();
     assert!(unmined.is_transient(), "{unmined}");
+}
+
+/// Waits until one transaction is in anvil's pending block, and returns its hash.
+async fn waiting(anvil: &Anvil) -> B256 {
+    let begun = Instant::now();
+    loop {
+        let params = json!(["pending", false]);
+        let block = anvil.request("eth_getBlockByNumber", params).await.unwrap();
+        if let Some([hash]) = block["transactions"].as_array().map(Vec::as_slice) {
+            return serde_json::from_value(hash.clone()).unwrap();
+        }
+        assert!(
+            begun.elapsed() < Duration::from_secs(30),
+            "no transaction waits to be mined: {block}"
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deposit_that_is_not_mined_is_invisible() {
+    let anvil = match Anvil::start(AnvilOptions::default()).await {
+        Ok(anvil) => anvil,
+        Err(AnvilError::NotFound) => {
+            eprintln!("SKIPPED: {}", AnvilError::NotFound);
+            return;
+        }
+        Err(other) => panic!("{other}"),
+    };
+    let depositor = development::accounts().remove(3);
+    let owner = depositor.address().into_array();
+    let client = client(Arc::new(anvil.transport()), &depositor)
+        .await
+        .unwrap();
+    let client = Arc::new(client);
+    let off = json!([false]);
+    anvil.request("evm_setAutomine", off).await.unwrap();
+
+    let deposit = tokio::spawn({
+        let client = client.clone();
+        let depositor = depositor.clone();
+        async move { client.deposit(&depositor, DOLLAR, 5, &Fr::from(7u64)).await }
+    });
+    let approval = waiting(&anvil).await;
+    let calldata = client.transport().calldata(approval).await.unwrap();
+    assert_eq!(calldata, None);
+    anvil.request("evm_mine", json!([])).await.unwrap();
+    let calldata = client.transport().calldata(approval).await.unwrap();
+    assert!(calldata.is_some());
+
+    let ether = client.transport().ether(owner.into()).await.unwrap();
+    waiting(&anvil).await;
+    // The node does show the deposit to those who ask for its pending block.
+    let vault = client.contracts().vault;
+    let selector = "0x2dfdf0b5"; // depositCount()
+    let call = json!([{ "to": vault, "data": selector }, "pending"]);
+    let pending = anvil.request("eth_call", call).await.unwrap();
+    assert_eq!(pending, Value::from(format!("0x{:064x}", 1)));
+
+    assert_eq!(client.deposits_mined(1).await.unwrap(), 0);
+    assert_eq!(client.rollup().await.unwrap().queued_deposits, 0);
+    assert_eq!(client.deposits(0, 10).await.unwrap(), []);
+    let tokens = client.token_balance(owner, DOLLAR).await.unwrap();
+    assert_eq!(tokens, MINTED);
+    let still = client.transport().ether(owner.into()).await.unwrap();
+    assert_eq!(still, ether);
+
+    anvil.request("evm_mine", json!([])).await.unwrap();
+    deposit.await.unwrap().unwrap();
+    assert_eq!(client.deposits_mined(1).await.unwrap(), 1);
+    assert_eq!(client.deposits_mined(2).await.unwrap(), 0);
+    assert_eq!(client.rollup().await.unwrap().queued_deposits, 1);
+    assert_eq!(client.deposits(0, 10).await.unwrap().len(), 1);
+    anvil.request("evm_mine", json!([])).await.unwrap();
+    assert_eq!(client.deposits_mined(2).await.unwrap(), 1);
+    // Older than the chain: anvil keeps the state of block 0.
+    assert_eq!(client.deposits_mined(1_000).await.unwrap(), 0);
 }
