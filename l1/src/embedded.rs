@@ -1,8 +1,8 @@
-//! An L1 in process: revm over an in-memory database, one block a transaction.
+//! A chain in this process: revm over an in-memory database, one block for each transaction.
 //!
-//! It runs the real contracts with the real gas schedule (Prague), so that a development machine
-//! needs no node. Its clock is the system's. It has no signatures: whoever holds the handle may send
-//! as any [`Account`] it holds, which is why it exists only under the development chain id.
+//! It runs the real contracts with the real gas schedule (Prague); a development machine needs no
+//! node. Its clock is the system's. It checks no signatures: a holder of the chain can send as any
+//! [`Account`]. Therefore it has a development chain id only.
 
 use std::{
     collections::HashMap,
@@ -29,14 +29,14 @@ use crate::{
     transport::{At, FoundLog, Head, Mined, Outgoing, Transport},
 };
 
-/// Chain id of the embedded L1: the development id that anvil uses as well.
+/// Chain id of the embedded chain: the development id that anvil uses as well.
 pub const CHAIN_ID: u64 = 31337;
-/// Gas limit of a block, and of a transaction.
+/// Gas limit of a block, and of each transaction.
 const GAS_LIMIT: u64 = 36_000_000;
 
-/// Values that a block replaced, from which the state before it is read.
+/// Values that a block replaced. They restore the state before it.
 struct Replaced {
-    /// Time of the block before.
+    /// Time of the previous block.
     timestamp: u64,
     accounts: Vec<(Address, AccountInfo)>,
     slots: Vec<(Address, U256, U256)>,
@@ -46,7 +46,7 @@ struct Chain {
     db: CacheDB<EmptyDB>,
     number: u64,
     timestamp: u64,
-    /// One entry a block, from block 1 on.
+    /// One entry for each block, from block 1 on.
     replaced: Vec<Replaced>,
     logs: Vec<FoundLog>,
     calldata: HashMap<B256, Bytes>,
@@ -70,7 +70,7 @@ fn now() -> u64 {
 }
 
 impl EmbeddedTransport {
-    /// A new chain on which each of `funded` holds 10,000 ether.
+    /// Starts a chain on which each of `funded` holds 10,000 ether.
     #[must_use]
     pub fn new(funded: &[Address]) -> Self {
         let mut db = CacheDB::new(EmptyDB::default());
@@ -97,8 +97,8 @@ impl EmbeddedTransport {
     }
 
     fn with<T>(&self, f: impl FnOnce(&mut Chain) -> T) -> T {
-        // A panic while the lock was held leaves at worst a half-recorded log; the database itself is
-        // committed by revm in one step, so going on is sound.
+        // A panic under the lock can leave incomplete logs. The database stays sound, because revm
+        // commits a transaction in one step.
         let mut chain = self
             .chain
             .lock()
@@ -186,7 +186,7 @@ impl Chain {
         }
     }
 
-    /// State after the block `number`, and its time; the newest block's time is now.
+    /// Returns the state after the block `number`, and its time. The newest block's time is now.
     fn state_after(&self, number: u64) -> Result<(CacheDB<&CacheDB<EmptyDB>>, u64), L1Error> {
         let mut db = CacheDB::new(&self.db);
         let mut timestamp = self.timestamp.max(now());
@@ -204,7 +204,7 @@ impl Chain {
         Ok((db, timestamp))
     }
 
-    /// Commits a block's changes and keeps what they replace.
+    /// Commits a block's changes and keeps the values that they replace.
     fn mine(&mut self, changes: EvmState, timestamp: u64) -> Result<(), L1Error> {
         let mut replaced = Replaced {
             timestamp: self.timestamp,
@@ -246,7 +246,7 @@ impl Chain {
         let gas_used = result.tx_gas_used();
         match result {
             ExecutionResult::Success { logs, output, .. } => {
-                // Unique, since the sender's nonce is in it; there is no signature to hash.
+                // The sender's nonce makes it unique. There is no signature to hash.
                 let hash = keccak256([from.as_slice(), &nonce.to_be_bytes(), &data].concat());
                 let created = match output {
                     Output::Create(_, address) => address,

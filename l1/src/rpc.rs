@@ -18,10 +18,10 @@ use crate::{
     transport::{At, FoundLog, Head, Mined, Outgoing, Transport},
 };
 
-/// How long to wait for a transaction to be mined.
+/// Time within which a sent transaction must be mined.
 const MINING_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// A JSON-RPC node.
+/// A chain behind a JSON-RPC node.
 #[derive(Clone)]
 pub struct RpcTransport {
     url: reqwest::Url,
@@ -38,14 +38,14 @@ impl std::fmt::Debug for RpcTransport {
 }
 
 impl RpcTransport {
-    /// Connects lazily to `url`.
+    /// Builds a transport. It connects to `url` with the first request.
     ///
     /// # Errors
-    /// [`L1Error::Protocol`] if `url` is not a URL.
+    /// [`L1Error::Protocol`] if `url` is malformed.
     pub fn new(url: &str) -> Result<Self, L1Error> {
         let url: reqwest::Url = url
             .parse()
-            .map_err(|_| L1Error::Protocol("the L1 endpoint is not a URL".into()))?;
+            .map_err(|_| L1Error::Protocol("the L1 endpoint is no valid URL".into()))?;
         let provider = ProviderBuilder::new().connect_http(url.clone()).erased();
         Ok(Self { url, provider })
     }
@@ -163,7 +163,7 @@ impl Transport for RpcTransport {
         if !receipt.status() {
             return Err(L1Error::Rejected {
                 operation,
-                reason: "reverted when mined".into(),
+                reason: "it reverted when it was mined".into(),
             });
         }
         Ok(Mined {
@@ -201,8 +201,9 @@ impl Transport for RpcTransport {
         logs.into_iter()
             .map(|log| {
                 let place = log.transaction_hash.zip(log.block_number);
-                let (transaction, block) =
-                    place.ok_or_else(|| L1Error::Protocol("a pending log".into()))?;
+                let (transaction, block) = place.ok_or_else(|| {
+                    L1Error::Protocol("the node returned the log of a pending transaction".into())
+                })?;
                 Ok(FoundLog {
                     log: log.inner,
                     block,
