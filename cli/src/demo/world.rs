@@ -17,7 +17,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::json;
 use subrosa_l1::{
-    Account, L1, Transport, contracts::Rollup as RollupContract, deploy::Deployment, development,
+    Account, At, L1, Transport, contracts::Rollup as RollupContract, deploy::Deployment, development,
 };
 use subrosa_node::{
     Keys, Rollup,
@@ -364,6 +364,7 @@ impl World {
                 "shapeOf",
                 self.deployment.contracts.rollup,
                 call.abi_encode().into(),
+                At::Latest,
             )
             .await?;
         let shape = RollupContract::shapeOfCall::abi_decode_returns(&answer)?;
