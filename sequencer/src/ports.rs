@@ -199,6 +199,8 @@ pub struct SettlementReceipt {
 pub struct SettledBatch {
     /// State commitment after the batch.
     pub new_state: Fr,
+    /// c = H(DATA; words).
+    pub commitment: Fr,
     /// Transaction hash that settled it.
     pub tx: [u8; 32],
 }

@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use subrosa_l1::{L1, L1Error, OracleChange as LoggedChange, Settlement};
 use subrosa_protocol::Fr;
 use subrosa_protocol::asset::AssetInfo;
+use subrosa_protocol::batch::data_commitment;
 
 use crate::ports::{
     Head, OracleChange, OracleEvent, OracleLog, ProvenBatch, QueuedDeposit, RollupView,
@@ -176,5 +177,6 @@ impl SettlementLayer for L1Settlement {
             }))
         }
         .boxed()
+                commitment: data_commitment(&batch.published.words()),
     }
 }

@@ -17,7 +17,7 @@ use crate::ports::{ProvenBatch, RollupView, SettlementError};
 use crate::store::StoreError;
 use crate::store::tables::{BatchRecord, Batches, Jobs, Proofs, Stage, Stages, Submissions};
 use crate::telemetry;
-use crate::wire::word;
+use crate::wire::{fr_hex, word};
 
 /// Health entry for a batch that the contract does not take yet.
 const EARLY: &str = "settlement_time";
@@ -183,7 +183,8 @@ async fn lost_snapshot(engine: &Engine, record: &BatchRecord) -> Result<bool, Fa
     Ok(time.is_none())
 }
 
-/// The chain is ahead: if it settled our batch, that is recorded.
+/// The chain is ahead. Records that our batch has settled, if the batch on the chain is ours: the
+/// state after a batch holds neither its time nor its data, so both commitments are compared.
 async fn settled_already(engine: &Arc<Engine>, index: u64) -> Result<(), Failure> {
     let ours = record(engine, index).await?;
     let settled = engine
@@ -198,10 +199,23 @@ async fn settled_already(engine: &Arc<Engine>, index: u64) -> Result<(), Failure
             "the chain does not show the batch {index} it has settled"
         )));
     };
-    if settled.new_state != ours.new.commitment() {
+    let found = (settled.new_state, settled.commitment);
+    let sealed = (ours.new.commitment(), ours.commitment);
+    if found != sealed {
+        let name = |(state, data): (Fr, Fr)| {
+            format!(
+                "state {} and data commitment {}",
+                fr_hex(&state),
+                fr_hex(&data)
+            )
+        };
         return Err(Failure::Final(Halt::Diverged {
             batch: index,
-            detail: "the chain has settled another batch in its place".into(),
+            detail: format!(
+                "the chain settled a batch with {}; the batch sealed here has {}",
+                name(found),
+                name(sealed)
+            ),
         }));
     }
     tracing::info!(batch = index, "found settled on the chain");

@@ -409,6 +409,33 @@ async fn a_reorganised_chain_is_settled_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_settled_batch_with_other_data_and_our_state_halts() {
+    let world = World::new();
+    world
+        .chain
+        .with(|chain| chain.faults.push_back(Fault::SettleOlderVersion));
+    let node = world.start(world.config()).await;
+    let tx = world.transaction();
+    node.submit(&tx).await;
+    let halt = node.until_halted().await;
+    let Halt::Diverged { batch: 1, detail } = &halt else {
+        panic!("{halt:?}");
+    };
+    let ours = node.get("/v1/batches/1").await.body;
+    let theirs = world.chain.with(|chain| {
+        let published = chain.settled[0].words();
+        hex_fr(&subrosa_protocol::batch::data_commitment(&published))
+    });
+    assert_eq!(ours["status"], "proven", "it is not recorded as settled");
+    assert!(
+        detail.contains(ours["commitment"].as_str().unwrap()),
+        "{detail}"
+    );
+    assert!(detail.contains(&theirs), "{detail}");
+    node.stop().await;
+}
+
 async fn pending_transactions_with_an_old_assets_root_are_rejected() {
     let world = World::new();
     let mut config = world.config();
