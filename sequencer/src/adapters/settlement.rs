@@ -98,6 +98,10 @@ impl SettlementLayer for L1Settlement {
         .boxed()
     }
 
+    fn deposits_mined(&self, confirmations: u64) -> BoxFuture<'_, Result<u64, SettlementError>> {
+        async move { Ok(self.0.deposits_mined(confirmations).await?) }.boxed()
+    }
+
     fn deposits(
         &self,
         from: u64,
@@ -173,10 +177,10 @@ impl SettlementLayer for L1Settlement {
             let settled = self.0.settled_batch(index).await?;
             Ok(settled.map(|batch| SettledBatch {
                 new_state: batch.new_state,
+                commitment: data_commitment(&batch.published.words()),
                 tx: batch.tx,
             }))
         }
         .boxed()
-                commitment: data_commitment(&batch.published.words()),
     }
 }

@@ -88,12 +88,20 @@ async fn poll(engine: &Arc<Engine>, oracle: &mut Following) -> Result<(), Failur
             assets: Arc::new(assets),
         });
     }
+    // A deposit with too few confirmations can still disappear or move in the queue, and a batch
+    // that holds it would never settle.
+    let confirmed = engine
+        .ports
+        .settlement
+        .deposits_mined(engine.config.deposit_confirmations())
+        .await
+        .map_err(|error| reading(error, at))?;
     loop {
         let from = engine.deposits().next();
-        if view.queued_deposits <= from {
+        if confirmed <= from {
             break;
         }
-        let limit = PAGE.min(view.queued_deposits - from);
+        let limit = PAGE.min(confirmed - from);
         let page = engine
             .ports
             .settlement
