@@ -17,7 +17,7 @@ use crate::{
     account::Account,
     contracts::{AssetRegistry, PriceOracle, Rollup, Vault},
     error::L1Error,
-    transport::{FoundLog, Head, Mined, Outgoing, Transport},
+    transport::{At, FoundLog, Head, Mined, Outgoing, Transport},
     view::{
         Accepted, DepositReceipt, OracleChange, OracleEvent, OracleLog, QueuedDeposit, Receipt,
         RollupView, SettledBatch, Settlement, TokenMetadata,
@@ -60,6 +60,9 @@ pub trait L1: Send + Sync + 'static {
     async fn rollup(&self) -> Result<RollupView, L1Error>;
     /// Up to `limit` deposits of the queue, from index `from`.
     async fn deposits(&self, from: u64, limit: u64) -> Result<Vec<QueuedDeposit>, L1Error>;
+    /// Length of the deposit queue as of the block that has this many confirmations. The newest
+    /// mined block has 1; 0 counts as 1. A queue that did not exist yet has length 0.
+    async fn deposits_mined(&self, confirmations: u64) -> Result<u64, L1Error>;
     /// The registry's assets in order of id.
     async fn assets(&self) -> Result<Vec<AssetInfo>, L1Error>;
     /// Submits a proven batch as the operator's account and waits until it is mined.
@@ -129,9 +132,19 @@ impl<T: Transport> Client<T> {
         to: Address,
         call: C,
     ) -> Result<C::Return, L1Error> {
+        self.read_at(At::Latest, operation, to, call).await
+    }
+
+    async fn read_at<C: SolCall>(
+        &self,
+        at: At,
+        operation: &'static str,
+        to: Address,
+        call: C,
+    ) -> Result<C::Return, L1Error> {
         let data = self
             .transport
-            .call(operation, to, call.abi_encode().into())
+            .call(operation, to, call.abi_encode().into(), at)
             .await?;
         C::abi_decode_returns(&data).map_err(|e| L1Error::Protocol(format!("{operation}: {e}")))
     }
@@ -165,15 +178,23 @@ impl<T: Transport> Client<T> {
         self.transport.logs(self.contracts.rollup, topics, 0).await
     }
 
-    /// Registered shapes that are not retired, with their ids, in order of registration. Ids are never
-    /// reused, so a new key for a size has a new id.
-    async fn shapes(&self) -> Result<Vec<(u32, Shape)>, L1Error> {
+    /// The newest block, for a view whose reads must agree.
+    async fn newest(&self) -> Result<u64, L1Error> {
+        Ok(self.transport.head().await?.number)
+    }
+
+    /// Registered shapes that are not retired as of `block`, with their ids, in order of
+    /// registration. Ids are never reused, so a new key for a size has a new id.
+    async fn shapes(&self, block: u64) -> Result<Vec<(u32, Shape)>, L1Error> {
         let topics = vec![Rollup::ShapeRegistered::SIGNATURE_HASH];
         let mut shapes = Vec::new();
         for found in self.rollup_logs(topics).await? {
+            if found.block > block {
+                break;
+            }
             let event = Rollup::ShapeRegistered::decode_log(&found.log)
                 .map_err(|e| L1Error::Protocol(format!("ShapeRegistered: {e}")))?;
-            let (shape, retired) = self.shape(event.shape).await?;
+            let (shape, retired) = self.shape(At::Block(block), event.shape).await?;
             if !retired {
                 shapes.push((event.shape, shape));
             }
@@ -182,14 +203,25 @@ impl<T: Transport> Client<T> {
     }
 
     /// Size of a registered shape, and whether it is retired.
-    async fn shape(&self, id: u32) -> Result<(Shape, bool), L1Error> {
+    async fn shape(&self, at: At, id: u32) -> Result<(Shape, bool), L1Error> {
         let call = Rollup::shapeOfCall {
             shape: U256::from(id),
         };
-        let found = self.read("shapeOf", self.contracts.rollup, call).await?;
+        let rollup = self.contracts.rollup;
+        let found = self.read_at(at, "shapeOf", rollup, call).await?;
         let shape = Shape::from_slots(usize::from(found.slots))
             .ok_or_else(|| L1Error::Protocol("a shape of unknown size".into()))?;
         Ok((shape, found.retired))
+    }
+
+    /// A deposit of the vault's queue.
+    async fn deposit_at(&self, at: At, index: u64) -> Result<Deposit, L1Error> {
+        let call = Vault::depositAtCall {
+            index: U256::from(index),
+        };
+        let vault = self.contracts.vault;
+        let words = self.read_at(at, "depositAt", vault, call).await?;
+        decode_deposit(words.packed, words.inner)
     }
 
     /// The event of an accepted batch, with the hash of its transaction.
@@ -319,35 +351,43 @@ impl<T: Transport> L1 for Client<T> {
             vault,
             registry,
         } = self.contracts;
+        let block = self.newest().await?;
+        let at = At::Block(block);
         let mut shapes: Vec<Shape> = Vec::new();
-        for (_, shape) in self.shapes().await? {
+        for (_, shape) in self.shapes(block).await? {
             if !shapes.contains(&shape) {
                 shapes.push(shape);
             }
         }
         shapes.sort();
         Ok(RollupView {
-            state: from_word(self.read("state", rollup, Rollup::stateCall {}).await?)?,
-            batch_index: self
-                .read("batchIndex", rollup, Rollup::batchIndexCall {})
-                .await?,
-            deposit_count: self
-                .read("consumedCount", vault, Vault::consumedCountCall {})
-                .await?,
-            queued_deposits: self
-                .read("depositCount", vault, Vault::depositCountCall {})
-                .await?,
-            assets_root: from_word(
-                self.read("root", registry, AssetRegistry::rootCall {})
+            state: from_word(
+                self.read_at(at, "state", rollup, Rollup::stateCall {})
                     .await?,
             )?,
-            context: from_word(self.read("context", rollup, Rollup::contextCall {}).await?)?,
+            batch_index: self
+                .read_at(at, "batchIndex", rollup, Rollup::batchIndexCall {})
+                .await?,
+            deposit_count: self
+                .read_at(at, "consumedCount", vault, Vault::consumedCountCall {})
+                .await?,
+            queued_deposits: self
+                .read_at(at, "depositCount", vault, Vault::depositCountCall {})
+                .await?,
+            assets_root: from_word(
+                self.read_at(at, "root", registry, AssetRegistry::rootCall {})
+                    .await?,
+            )?,
+            context: from_word(
+                self.read_at(at, "context", rollup, Rollup::contextCall {})
+                    .await?,
+            )?,
             fee_asset: AssetId(
-                self.read("feeAsset", rollup, Rollup::feeAssetCall {})
+                self.read_at(at, "feeAsset", rollup, Rollup::feeAssetCall {})
                     .await?,
             ),
             last_time: self
-                .read("lastTime", rollup, Rollup::lastTimeCall {})
+                .read_at(at, "lastTime", rollup, Rollup::lastTimeCall {})
                 .await?
                 .to::<u64>(),
             shapes,
@@ -355,34 +395,48 @@ impl<T: Transport> L1 for Client<T> {
     }
 
     async fn deposits(&self, from: u64, limit: u64) -> Result<Vec<QueuedDeposit>, L1Error> {
+        let at = At::Block(self.newest().await?);
         let vault = self.contracts.vault;
         let queued: u64 = self
-            .read("depositCount", vault, Vault::depositCountCall {})
+            .read_at(at, "depositCount", vault, Vault::depositCountCall {})
             .await?;
         let end = queued.min(from.saturating_add(limit.min(MAX_DEPOSITS)));
         let mut found = Vec::new();
         for index in from..end {
-            let words = self
-                .read(
-                    "depositAt",
-                    vault,
-                    Vault::depositAtCall {
-                        index: U256::from(index),
-                    },
-                )
-                .await?;
-            found.push(QueuedDeposit {
-                index,
-                deposit: decode_deposit(words.packed, words.inner)?,
-            });
+            let deposit = self.deposit_at(at, index).await?;
+            found.push(QueuedDeposit { index, deposit });
         }
         Ok(found)
     }
 
+    async fn deposits_mined(&self, confirmations: u64) -> Result<u64, L1Error> {
+        let head = self.newest().await?;
+        let block = head.saturating_sub(confirmations.saturating_sub(1));
+        // A call rather than the queue's logs: the work does not grow with the queue, nodes refuse
+        // logs of long ranges, and every node keeps the state of its last blocks.
+        let call = Vault::depositCountCall {};
+        let data = self
+            .transport
+            .call(
+                "depositCount",
+                self.contracts.vault,
+                call.abi_encode().into(),
+                At::Block(block),
+            )
+            .await?;
+        if data.is_empty() && block < head {
+            // The vault was not deployed yet.
+            return Ok(0);
+        }
+        Vault::depositCountCall::abi_decode_returns(&data)
+            .map_err(|e| L1Error::Protocol(format!("depositCount: {e}")))
+    }
+
     async fn assets(&self) -> Result<Vec<AssetInfo>, L1Error> {
         let registry = self.contracts.registry;
+        let at = At::Block(self.newest().await?);
         let unaudited = self
-            .read("unaudited", registry, AssetRegistry::unauditedCall {})
+            .read_at(at, "unaudited", registry, AssetRegistry::unauditedCall {})
             .await?;
         if (unaudited.x, unaudited.y) != unaudited_words() {
             return Err(L1Error::Protocol(
@@ -390,7 +444,7 @@ impl<T: Transport> L1 for Client<T> {
             ));
         }
         let count: U256 = self
-            .read("count", registry, AssetRegistry::countCall {})
+            .read_at(at, "count", registry, AssetRegistry::countCall {})
             .await?;
         let count =
             u32::try_from(count).map_err(|_| L1Error::Protocol("too many assets".into()))?;
@@ -398,7 +452,8 @@ impl<T: Transport> L1 for Client<T> {
         for id in 0..count {
             let id = u16::try_from(id).map_err(|_| L1Error::Protocol("too many assets".into()))?;
             let asset = self
-                .read(
+                .read_at(
+                    at,
                     "assetOf",
                     registry,
                     AssetRegistry::assetOfCall {
@@ -427,7 +482,7 @@ impl<T: Transport> L1 for Client<T> {
             .as_ref()
             .ok_or_else(|| L1Error::Protocol("this client has no operator account".into()))?;
         let size = batch.published.shape;
-        let shapes = self.shapes().await?;
+        let shapes = self.shapes(self.newest().await?).await?;
         let newest = shapes.iter().rev().find(|(_, shape)| *shape == size);
         let (id, _) = newest.ok_or_else(|| L1Error::Rejected {
             operation: "submitBatch",
@@ -469,18 +524,11 @@ impl<T: Transport> L1 for Client<T> {
             self.read("context", self.contracts.rollup, Rollup::contextCall {})
                 .await?,
         )?;
-        let (shape, _) = self.shape(call.header.shape).await?;
+        let (shape, _) = self.shape(At::Latest, call.header.shape).await?;
         let mut deposits = Vec::new();
         for place in 0..u64::from(call.header.deposits) {
-            let at = U256::from(call.header.firstDeposit + place);
-            let words = self
-                .read(
-                    "depositAt",
-                    self.contracts.vault,
-                    Vault::depositAtCall { index: at },
-                )
-                .await?;
-            deposits.push(decode_deposit(words.packed, words.inner)?);
+            let index = call.header.firstDeposit + place;
+            deposits.push(self.deposit_at(At::Latest, index).await?);
         }
         let published = published(&call, shape, context, deposits)?;
         if data_commitment(&published.words()) != from_word(event.dataCommitment)? {

@@ -21,7 +21,7 @@ pub use client::{Client, Contracts, L1};
 pub use embedded::EmbeddedTransport;
 pub use error::L1Error;
 pub use rpc::RpcTransport;
-pub use transport::{Head, Transport};
+pub use transport::{At, Head, Transport};
 pub use view::{
     Accepted, DepositReceipt, OracleChange, OracleEvent, OracleLog, QueuedDeposit, Receipt,
     RollupView, SettledBatch, Settlement, TokenMetadata,

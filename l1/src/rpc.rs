@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use alloy::{
-    eips::BlockNumberOrTag,
+    eips::{BlockId, BlockNumberOrTag},
     network::{EthereumWallet, TransactionBuilder},
     providers::{DynProvider, Provider, ProviderBuilder},
     rpc::types::{Filter, TransactionRequest},
@@ -15,7 +15,7 @@ use crate::{
     account::Account,
     contracts::error_name,
     error::L1Error,
-    transport::{FoundLog, Head, Mined, Outgoing, Transport},
+    transport::{At, FoundLog, Head, Mined, Outgoing, Transport},
 };
 
 /// How long to wait for a transaction to be mined.
@@ -50,11 +50,30 @@ impl RpcTransport {
         Ok(Self { url, provider })
     }
 
+    /// Sends a request that the typed calls do not cover, such as those of development nodes.
+    pub(crate) async fn request(
+        &self,
+        method: &'static str,
+        params: serde_json::Value,
+    ) -> Result<serde_json::Value, L1Error> {
+        self.provider
+            .raw_request(method.into(), params)
+            .await
+            .map_err(|e| failure(method, e))
+    }
+
     fn with_wallet(&self, account: &Account) -> DynProvider {
         ProviderBuilder::new()
             .wallet(EthereumWallet::from(account.signer().clone()))
             .connect_http(self.url.clone())
             .erased()
+    }
+}
+
+fn block_id(at: At) -> BlockId {
+    match at {
+        At::Latest => BlockId::latest(),
+        At::Block(number) => BlockId::number(number),
     }
 }
 
@@ -104,10 +123,13 @@ impl Transport for RpcTransport {
         operation: &'static str,
         to: Address,
         data: Bytes,
+        at: At,
     ) -> Result<Bytes, L1Error> {
         let request = TransactionRequest::default().with_to(to).with_input(data);
+        // Without a block, alloy asks for the pending one.
         self.provider
             .call(request)
+            .block(block_id(at))
             .await
             .map_err(|e| failure(operation, e))
     }
@@ -122,9 +144,16 @@ impl Transport for RpcTransport {
             Some(to) => request.with_to(to),
             None => request.with_kind(alloy_primitives::TxKind::Create),
         };
+        // Estimated here because alloy estimates on the pending block.
+        let gas = self
+            .provider
+            .estimate_gas(request.clone())
+            .block(block_id(At::Latest))
+            .await
+            .map_err(|e| failure(operation, e))?;
         let receipt = self
             .with_wallet(from)
-            .send_transaction(request)
+            .send_transaction(request.with_gas_limit(gas))
             .await
             .map_err(|e| failure(operation, e))?
             .with_timeout(Some(MINING_TIMEOUT))
@@ -157,7 +186,10 @@ impl Transport for RpcTransport {
         topics: Vec<B256>,
         from: u64,
     ) -> Result<Vec<FoundLog>, L1Error> {
-        let mut filter = Filter::new().address(address).from_block(from);
+        let mut filter = Filter::new()
+            .address(address)
+            .from_block(from)
+            .to_block(BlockNumberOrTag::Latest);
         for (place, topic) in topics.into_iter().enumerate().take(4) {
             filter.topics[place] = topic.into();
         }
@@ -187,12 +219,15 @@ impl Transport for RpcTransport {
             .get_transaction_by_hash(transaction)
             .await
             .map_err(|e| failure("calldata", e))?;
-        Ok(found.map(|t| t.input().clone()))
+        Ok(found
+            .filter(|t| t.block_number.is_some())
+            .map(|t| t.input().clone()))
     }
 
     async fn ether(&self, owner: Address) -> Result<U256, L1Error> {
         self.provider
             .get_balance(owner)
+            .latest()
             .await
             .map_err(|e| failure("balance", e))
     }

@@ -13,6 +13,18 @@ pub struct Head {
     pub timestamp: u64,
 }
 
+/// Block whose state a call reads.
+///
+/// Every choice names a mined block. The pending block is not among them: it holds transactions that
+/// their senders can still replace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum At {
+    /// The newest mined block.
+    Latest,
+    /// The block of this height. The calls of one view name the same block, so that they agree.
+    Block(u64),
+}
+
 /// A transaction to send.
 #[derive(Debug, Clone)]
 pub struct Outgoing {
@@ -59,25 +71,27 @@ pub trait Transport: Send + Sync + 'static {
     async fn chain_id(&self) -> Result<u64, L1Error>;
     /// The newest block.
     async fn head(&self) -> Result<Head, L1Error>;
-    /// Executes a read-only call on the newest state.
+    /// Executes a read-only call on the state after the block `at`.
     async fn call(
         &self,
         operation: &'static str,
         to: Address,
         data: Bytes,
+        at: At,
     ) -> Result<Bytes, L1Error>;
     /// Sends a transaction and waits until it is mined; a revert is [`L1Error::Rejected`].
     async fn send(&self, from: &Account, outgoing: Outgoing) -> Result<Mined, L1Error>;
-    /// Logs of `address` whose first topics are `topics`, from block `from` on, oldest first.
+    /// Logs of `address` whose first topics are `topics`, from block `from` to the newest mined
+    /// block, oldest first.
     async fn logs(
         &self,
         address: Address,
         topics: Vec<B256>,
         from: u64,
     ) -> Result<Vec<FoundLog>, L1Error>;
-    /// Calldata of a mined transaction.
+    /// Calldata of a mined transaction; `None` if it is unknown or not mined.
     async fn calldata(&self, transaction: B256) -> Result<Option<Bytes>, L1Error>;
-    /// Wei held by an account.
+    /// Wei held by an account in the newest mined block.
     async fn ether(&self, owner: Address) -> Result<U256, L1Error>;
 }
 
@@ -96,8 +110,9 @@ impl<T: Transport + ?Sized> Transport for std::sync::Arc<T> {
         operation: &'static str,
         to: Address,
         data: Bytes,
+        at: At,
     ) -> Result<Bytes, L1Error> {
-        (**self).call(operation, to, data).await
+        (**self).call(operation, to, data, at).await
     }
 
     async fn send(&self, from: &Account, outgoing: Outgoing) -> Result<Mined, L1Error> {

@@ -17,7 +17,7 @@ use rand::rngs::OsRng;
 use secrecy::SecretString;
 use serde::Deserialize;
 use subrosa_l1::{
-    Account, Client, L1,
+    Account, At, Client, L1,
     contracts::Rollup,
     deploy::{DeployConfig, Deployment, NewAsset, NewShape, deploy, development_token, mint},
     development,
@@ -396,6 +396,7 @@ impl World {
                 "shapeOf",
                 self.deployment.contracts.rollup,
                 call.abi_encode().into(),
+                At::Latest,
             )
             .await?;
         let shape = Rollup::shapeOfCall::abi_decode_returns(&answer)?;

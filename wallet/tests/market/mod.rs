@@ -393,6 +393,9 @@ impl L1 for Market {
     async fn deposits(&self, _: u64, _: u64) -> Result<Vec<QueuedDeposit>, L1Error> {
         Ok(Vec::new())
     }
+    async fn deposits_mined(&self, _: u64) -> Result<u64, L1Error> {
+        Ok(self.floor().queued)
+    }
     async fn assets(&self) -> Result<Vec<AssetInfo>, L1Error> {
         Ok(self.assets.iter().copied().collect())
     }
