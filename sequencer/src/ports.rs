@@ -199,6 +199,8 @@ pub struct SettlementReceipt {
 pub struct SettledBatch {
     /// State commitment after the batch.
     pub new_state: Fr,
+    /// c = H(DATA; words).
+    pub commitment: Fr,
     /// Transaction hash that settled it.
     pub tx: [u8; 32],
 }
@@ -234,6 +236,9 @@ pub trait SettlementLayer: Send + Sync + 'static {
     fn head(&self) -> BoxFuture<'_, Result<Head, SettlementError>>;
     /// What the rollup contract holds.
     fn rollup(&self) -> BoxFuture<'_, Result<RollupView, SettlementError>>;
+    /// Returns the length of the deposit queue as of the block that has `confirmations`
+    /// confirmations; the newest block has 1.
+    fn deposits_mined(&self, confirmations: u64) -> BoxFuture<'_, Result<u64, SettlementError>>;
     /// Deposits with index ≥ `from`, in order, at most `limit`.
     fn deposits(
         &self,

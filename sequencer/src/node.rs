@@ -118,7 +118,7 @@ pub(crate) struct Registry {
 
 /// Shared by all tasks. Locks are held for moments, never across an await; where two are needed the
 /// order is ledger, pool, deposits, cursor.
-pub(crate) struct Engine {
+pub(crate) struct Node {
     pub(crate) config: Config,
     pub(crate) ledger_config: ledger::Config,
     pub(crate) ports: Ports,
@@ -149,7 +149,7 @@ pub(crate) struct Engine {
 
 const POISON: &str = "no holder of this lock panics";
 
-impl Engine {
+impl Node {
     pub(crate) fn new(
         config: Config,
         ledger_config: ledger::Config,
@@ -239,7 +239,7 @@ impl Engine {
         self.chain_time.load(Ordering::Relaxed)
     }
 
-    /// A token for one proof, cancelled by [`Engine::interrupt_proof`] and at shutdown.
+    /// A token for one proof, cancelled by [`Node::interrupt_proof`] and at shutdown.
     pub(crate) fn begin_proof(&self) -> CancellationToken {
         let token = self.cancel.child_token();
         *self.proof_cancel.lock().expect(POISON) = token.clone();

@@ -1,14 +1,16 @@
-//! What leaves the mempool without a batch.
+//! Storing and reporting the submissions that leave the mempool without a batch.
 
-use super::Sequenced;
-use crate::store::tables::{Mempool, TransactionRecord, Transactions};
-use crate::store::{Changes, StoreError};
-use crate::telemetry;
+use crate::{
+    mempool::Removed,
+    record::TransactionRecord,
+    store::{
+        Changes, StoreError,
+        tables::{Mempool, Transactions},
+    },
+    telemetry,
+};
 
-/// A submission that leaves without a batch, with its fate.
-pub(crate) type Removed = (Sequenced, TransactionRecord);
-
-/// Stores the fate of those that leave, and takes them out of the stored mempool.
+/// Stores the fates of removed submissions and deletes them from the stored mempool.
 pub(crate) fn write(changes: &mut Changes<'_>, removed: &[Removed]) -> Result<(), StoreError> {
     for ((sequence, submission), record) in removed {
         changes.delete::<Mempool>(sequence)?;
@@ -17,7 +19,7 @@ pub(crate) fn write(changes: &mut Changes<'_>, removed: &[Removed]) -> Result<()
     Ok(())
 }
 
-/// Counts and logs them, once they are gone from the disk.
+/// Counts and logs removed submissions. Call it after they are gone from the disk.
 pub(crate) fn report(removed: &[Removed]) {
     let expired = removed
         .iter()

@@ -12,7 +12,7 @@ mod watch;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::Engine;
+use crate::node::Node;
 use crate::health::Halt;
 use crate::ports::SettlementError;
 
@@ -34,12 +34,12 @@ struct Backoff {
 }
 
 impl Backoff {
-    fn new(engine: &Engine) -> Self {
-        let first = Duration::from_millis(engine.config.settle.backoff_ms);
+    fn new(node: &Node) -> Self {
+        let first = Duration::from_millis(node.config.settle.backoff_ms);
         Self {
             next: first,
             first,
-            longest: Duration::from_millis(engine.config.settle.backoff_max_ms),
+            longest: Duration::from_millis(node.config.settle.backoff_max_ms),
         }
     }
 
@@ -55,10 +55,10 @@ impl Backoff {
     }
 
     /// Waits; false if the sequencer is stopping.
-    async fn pause(&mut self, engine: &Engine) -> bool {
+    async fn pause(&mut self, node: &Node) -> bool {
         let pause = self.step();
         tokio::select! {
-            () = engine.cancel.cancelled() => false,
+            () = node.cancel.cancelled() => false,
             () = tokio::time::sleep(pause) => true,
         }
     }
@@ -87,18 +87,18 @@ fn reading(error: SettlementError, batch: u64) -> Failure {
 
 /// The chain's clock: its newest block's time, or this machine's time less the tolerated lag where
 /// that is later, since a chain without traffic makes no blocks.
-fn chain_time(engine: &Engine, timestamp: u64) -> u64 {
+fn chain_time(node: &Node, timestamp: u64) -> u64 {
     let now = crate::admission::unix_now();
-    timestamp.max(now.saturating_sub(engine.config.settle.clock_lag_s))
+    timestamp.max(now.saturating_sub(node.config.settle.clock_lag_s))
 }
 
 /// Runs blocking work; a panic in it halts the pipeline.
 async fn blocking<T: Send + 'static>(
-    engine: &Arc<Engine>,
+    node: &Arc<Node>,
     task: &'static str,
-    work: impl FnOnce(&Arc<Engine>) -> Result<T, Halt> + Send + 'static,
+    work: impl FnOnce(&Arc<Node>) -> Result<T, Halt> + Send + 'static,
 ) -> Result<T, Halt> {
-    let shared = engine.clone();
+    let shared = node.clone();
     tokio::task::spawn_blocking(move || work(&shared))
         .await
         .unwrap_or_else(|_| Err(Halt::Task { task: task.into() }))

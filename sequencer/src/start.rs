@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admission::{self, AdmissionQueue, Committer};
 use crate::api::Api;
 use crate::config::{Config, ConfigError};
-use crate::engine::{BatchEvent, Engine, Registry};
+use crate::node::{BatchEvent, Node, Registry};
 use crate::health::{Halt, Health};
 use crate::mailbox::{self, Mailbox};
 use crate::pipeline;
@@ -105,7 +105,7 @@ pub struct Sequencer;
 /// A running sequencer. Dropping it stops nothing; call [`RunningSequencer::stop`].
 pub struct RunningSequencer {
     addr: SocketAddr,
-    engine: Arc<Engine>,
+    node: Arc<Node>,
     tasks: Vec<JoinHandle<()>>,
     server: JoinHandle<()>,
     committer: Committer,
@@ -184,7 +184,7 @@ impl Sequencer {
             source,
         })?;
         let queue_capacity = config.admission.queue;
-        let engine = Arc::new(Engine::new(
+        let node = Arc::new(Node::new(
             config,
             ledger_config,
             ports,
@@ -197,33 +197,33 @@ impl Sequencer {
             },
         ));
         let (committer, commits) =
-            Committer::start(engine.clone()).map_err(|source| StartError::Io {
+            Committer::start(node.clone()).map_err(|source| StartError::Io {
                 what: "the storing thread",
                 source,
             })?;
         let (queue, parts) = AdmissionQueue::new(queue_capacity);
-        let cancel = engine.cancel.clone();
-        let router = Api::new(engine.clone(), queue).router();
+        let cancel = node.cancel.clone();
+        let router = Api::new(node.clone(), queue).router();
         let server = tokio::spawn(serve(listener, router, cancel.clone()));
         let gather = admission::run(
-            engine.clone(),
+            node.clone(),
             parts,
             threads.clone(),
             commits,
             cancel.clone(),
         );
         let tasks = vec![
-            supervise(&engine, "admission", gather),
-            supervise(&engine, "watch", pipeline::watch(engine.clone())),
-            supervise(&engine, "seal", pipeline::seal(engine.clone())),
-            supervise(&engine, "prove", pipeline::prove(engine.clone())),
-            supervise(&engine, "settle", pipeline::settle(engine.clone())),
-            supervise(&engine, "mailbox", mailbox::run(engine.clone())),
+            supervise(&node, "admission", gather),
+            supervise(&node, "watch", pipeline::watch(node.clone())),
+            supervise(&node, "seal", pipeline::seal(node.clone())),
+            supervise(&node, "prove", pipeline::prove(node.clone())),
+            supervise(&node, "settle", pipeline::settle(node.clone())),
+            supervise(&node, "mailbox", mailbox::run(node.clone())),
         ];
         tracing::info!(%addr, "listening");
         Ok(RunningSequencer {
             addr,
-            engine,
+            node,
             tasks,
             server,
             committer,
@@ -240,31 +240,31 @@ impl RunningSequencer {
 
     /// A token whose cancellation begins the shutdown; [`RunningSequencer::stop`] waits for it.
     pub fn shutdown(&self) -> CancellationToken {
-        self.engine.cancel.clone()
+        self.node.cancel.clone()
     }
 
     /// Running, degraded or halted.
     pub fn health(&self) -> Health {
-        self.engine.health.read()
+        self.node.health.read()
     }
 
     /// What happens to batches from now on.
     pub fn events(&self) -> broadcast::Receiver<BatchEvent> {
-        self.engine.events.subscribe()
+        self.node.events.subscribe()
     }
 
     /// Stops: no new requests, a proof under way is cancelled, everything accepted is on disk. The
     /// store is closed when this returns.
     pub async fn stop(self) {
         let Self {
-            engine,
+            node,
             tasks,
             server,
             committer,
             threads,
             ..
         } = self;
-        engine.cancel.cancel();
+        node.cancel.cancel();
         let abort = server.abort_handle();
         if tokio::time::timeout(DRAIN, server).await.is_err() {
             abort.abort();
@@ -277,25 +277,25 @@ impl RunningSequencer {
             // The committer ends when the last verification has sent its group.
             committer.join();
             drop(threads);
-            close(engine);
+            close(node);
         });
         let _ = joined.await;
         tracing::info!("stopped");
     }
 }
 
-/// Waits for whoever is about to let go of the engine (a connection that closes, a verification that
+/// Waits for whoever is about to let go of the node (a connection that closes, a verification that
 /// returns), then closes the store with it.
-fn close(mut engine: Arc<Engine>) {
+fn close(mut node: Arc<Node>) {
     let deadline = Instant::now() + DRAIN;
     loop {
-        match Arc::try_unwrap(engine) {
-            Ok(engine) => return drop(engine),
+        match Arc::try_unwrap(node) {
+            Ok(node) => return drop(node),
             Err(_) if Instant::now() > deadline => {
                 tracing::warn!("something still holds the store");
                 return;
             }
-            Err(shared) => engine = shared,
+            Err(shared) => node = shared,
         }
         std::thread::sleep(Duration::from_millis(2));
     }
@@ -303,18 +303,18 @@ fn close(mut engine: Arc<Engine>) {
 
 /// Runs a task; if it panics, the pipeline halts instead of standing still unnoticed.
 fn supervise(
-    engine: &Arc<Engine>,
+    node: &Arc<Node>,
     name: &'static str,
     task: impl Future<Output = ()> + Send + 'static,
 ) -> JoinHandle<()> {
-    let engine = engine.clone();
+    let node = node.clone();
     tokio::spawn(async move {
         if std::panic::AssertUnwindSafe(task)
             .catch_unwind()
             .await
             .is_err()
         {
-            engine.health.halt(Halt::Task { task: name.into() });
+            node.health.halt(Halt::Task { task: name.into() });
         }
     })
 }

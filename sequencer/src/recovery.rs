@@ -17,7 +17,7 @@ use super::tables::{
     TransactionRecord, Transactions, Value,
 };
 use super::{CodecError, SCHEMA, Store, StoreError};
-use crate::engine::Cursor;
+use crate::node::Cursor;
 use crate::mempool::Sequenced;
 use crate::oracle::{Known, Oracle};
 use crate::submission::ParsedSubmission;

@@ -29,7 +29,7 @@ use utoipa::OpenApi;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::admission::AdmissionQueue;
-use crate::engine::Engine;
+use crate::node::Node;
 use crate::telemetry;
 use limit::{Limiter, Rate};
 use problem::Problem;
@@ -64,7 +64,7 @@ struct Description;
 /// What handlers share.
 #[derive(Clone)]
 pub(crate) struct Api {
-    pub(crate) engine: Arc<Engine>,
+    pub(crate) node: Arc<Node>,
     pub(crate) queue: AdmissionQueue,
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) metrics: PrometheusHandle,
@@ -73,9 +73,9 @@ pub(crate) struct Api {
 }
 
 impl Api {
-    pub(crate) fn new(engine: Arc<Engine>, queue: AdmissionQueue) -> Self {
-        let http = &engine.config.http;
-        let mailbox = &engine.config.mailbox;
+    pub(crate) fn new(node: Arc<Node>, queue: AdmissionQueue) -> Self {
+        let http = &node.config.http;
+        let mailbox = &node.config.mailbox;
         let seconds = f64::from(http.burst_s.max(1));
         let limiter = Limiter::new(
             Rate::over(http.global_rate, seconds),
@@ -92,7 +92,7 @@ impl Api {
             limiter: Arc::new(limiter),
             message_limiter: Arc::new(message_limiter),
             metrics: telemetry::recorder(),
-            engine,
+            node,
             queue,
         }
     }
@@ -120,7 +120,7 @@ impl Api {
             .route("/health", get(routes::health))
             .route("/ready", get(routes::ready))
             .route("/metrics", get(routes::metrics));
-        let max_body = self.engine.config.http.max_body;
+        let max_body = self.node.config.http.max_body;
         limited
             .merge(operations)
             .merge(SwaggerUi::new("/docs").url("/openapi.json", Description::openapi()))
@@ -170,7 +170,7 @@ async fn track(State(api): State<Api>, request: Request, next: Next) -> Response
         .unwrap_or_default()
         .to_owned();
     let span = tracing::debug_span!("request", id, method = %request.method(), route);
-    let deadline = Duration::from_millis(api.engine.config.http.timeout_ms);
+    let deadline = Duration::from_millis(api.node.config.http.timeout_ms);
     async {
         let response = tokio::time::timeout(deadline, next.run(request))
             .await
