@@ -18,6 +18,7 @@ use subrosa_protocol::encryption::NoteData;
 use subrosa_protocol::keys::unaudited;
 use subrosa_protocol::ledger::{Deposit, Ledger, State};
 use subrosa_protocol::market::{MARKETS, Market, Markets, Snapshot};
+use subrosa_protocol::proof::PROOF_LEN;
 use subrosa_protocol::swap::Side;
 use subrosa_protocol::transaction::{Context, Header, Kind, Transaction, Withdrawal};
 use subrosa_sequencer::ports::*;
@@ -523,7 +524,7 @@ impl ProofVerifier for Verifier {
                 while start.elapsed() < self.cost {
                     std::hint::spin_loop();
                 }
-                proof[..32] == fr_to_bytes(digest)
+                proof.as_bytes()[..32] == fr_to_bytes(digest)
             })
             .collect()
     }
@@ -559,33 +560,44 @@ impl BatchProver for Prover {
         Shape::ALL.to_vec()
     }
 
-    fn prove(&self, job: &ProofJob, progress: &dyn Progress) -> Result<Vec<u8>, ProverError> {
-        self.calls.fetch_add(1, Ordering::SeqCst);
-        while self.blocked.load(Ordering::SeqCst) {
-            if progress.cancelled() {
-                return Err(ProverError::Cancelled);
+    fn prove(
+        &self,
+        job: Arc<ProofJob>,
+        progress: Arc<dyn Progress>,
+    ) -> BoxFuture<'_, Result<Vec<u8>, ProverError>> {
+        async move {
+            self.calls.fetch_add(1, Ordering::SeqCst);
+            while self.blocked.load(Ordering::SeqCst) {
+                if progress.cancelled() {
+                    return Err(ProverError::Cancelled);
+                }
+                tokio::time::sleep(Duration::from_millis(2)).await;
             }
-            std::thread::sleep(Duration::from_millis(2));
+            let failures = self.failures.load(Ordering::SeqCst);
+            if failures > 0 {
+                self.failures.store(failures - 1, Ordering::SeqCst);
+                return Err(ProverError::Failed {
+                    reason: "the double fails".into(),
+                });
+            }
+            let active = job.witness.slots.iter().filter(|slot| slot.active);
+            let digests: Vec<_> = active
+                .map(|slot| fr_to_bytes(&subrosa_protocol::transaction::digest(&slot.words)))
+                .collect();
+            let proven: Vec<_> = job
+                .proofs
+                .iter()
+                .map(|proof| &proof.as_bytes()[..32])
+                .collect();
+            if digests != proven {
+                return Err(ProverError::Refused {
+                    reason: "the client proofs are not those of the transactions".into(),
+                });
+            }
+            progress.phase("double", 1, 1);
+            Ok(fr_to_bytes(&job.witness.data_commitment()).to_vec())
         }
-        let failures = self.failures.load(Ordering::SeqCst);
-        if failures > 0 {
-            self.failures.store(failures - 1, Ordering::SeqCst);
-            return Err(ProverError::Failed {
-                reason: "the double fails".into(),
-            });
-        }
-        let active = job.witness.slots.iter().filter(|slot| slot.active);
-        let digests: Vec<_> = active
-            .map(|slot| fr_to_bytes(&subrosa_protocol::transaction::digest(&slot.words)))
-            .collect();
-        let proven: Vec<_> = job.proofs.iter().map(|proof| &proof[..32]).collect();
-        if digests != proven {
-            return Err(ProverError::Refused {
-                reason: "the client proofs are not those of the transactions".into(),
-            });
-        }
-        progress.phase("double", 1, 1);
-        Ok(fr_to_bytes(&job.witness.data_commitment()).to_vec())
+        .boxed()
     }
 }
 

@@ -56,7 +56,7 @@ pub struct KeyShapeError {
 
 /// A proving key laid out for proving, with the matrices of its circuit.
 #[derive(Debug)]
-pub(crate) struct Engine {
+pub(crate) struct Groth16Prover {
     pub(crate) vk: VerifyingKey<Bn254>,
     pub(crate) matrices: ConstraintMatrices,
     beta_g1: G1Affine,
@@ -68,7 +68,7 @@ pub(crate) struct Engine {
     h: Bases<G1Affine>,
 }
 
-impl Engine {
+impl Groth16Prover {
     /// Takes a key over. Its queries must have the lengths that the matrices prescribe.
     pub(crate) fn new(
         pk: ProvingKey<Bn254>,
@@ -230,19 +230,19 @@ pub(crate) mod tests {
         }
     }
 
-    pub(crate) fn engine(rounds: usize, seed: u64) -> (ProvingKey<Bn254>, Engine) {
+    pub(crate) fn prover(rounds: usize, seed: u64) -> (ProvingKey<Bn254>, Groth16Prover) {
         let mut rng = StdRng::seed_from_u64(seed);
         let circuit = Powers { rounds, base: None };
         let pk =
             Groth16::<Bn254>::generate_random_parameters_with_reduction(circuit.clone(), &mut rng)
                 .unwrap();
         let matrices = ConstraintMatrices::synthesize(circuit).unwrap();
-        (pk.clone(), Engine::new(pk, matrices).unwrap())
+        (pk.clone(), Groth16Prover::new(pk, matrices).unwrap())
     }
 
     #[test]
     fn proofs_equal_those_of_ark_groth16_for_the_same_blinding() {
-        let (pk, engine) = engine(60, 1);
+        let (pk, prover) = prover(60, 1);
         let mut rng = StdRng::seed_from_u64(2);
         let circuit = Powers {
             rounds: 60,
@@ -252,7 +252,7 @@ pub(crate) mod tests {
         let expected =
             Groth16::<Bn254>::create_proof_with_reduction(circuit.clone(), &pk, r, s).unwrap();
         let assignment = matrices::assignment(circuit.clone()).unwrap();
-        let proof = engine.prove(&CpuBackend, &assignment, &r, &s);
+        let proof = prover.prove(&CpuBackend, &assignment, &r, &s);
         assert_eq!(proof, expected);
         assert!(Groth16::<Bn254>::verify(&pk.vk, &[circuit.output()], &proof).unwrap());
         assert!(!Groth16::<Bn254>::verify(&pk.vk, &[circuit.output() + Fr::ONE], &proof).unwrap());
@@ -260,26 +260,26 @@ pub(crate) mod tests {
 
     #[test]
     fn an_unsatisfying_assignment_yields_no_valid_proof() {
-        let (pk, engine) = engine(20, 3);
+        let (pk, prover) = prover(20, 3);
         let circuit = Powers {
             rounds: 20,
             base: Some(Fr::from(7u64)),
         };
         let mut assignment = matrices::assignment(circuit.clone()).unwrap();
         assignment[9] += Fr::ONE;
-        let proof = engine.prove(&CpuBackend, &assignment, &Fr::ONE, &Fr::ONE);
+        let proof = prover.prove(&CpuBackend, &assignment, &Fr::ONE, &Fr::ONE);
         assert!(!Groth16::<Bn254>::verify(&pk.vk, &[circuit.output()], &proof).unwrap());
     }
 
     #[test]
     fn a_key_of_another_circuit_is_refused() {
-        let (pk, _) = engine(20, 4);
+        let (pk, _) = prover(20, 4);
         let other = ConstraintMatrices::synthesize(Powers {
             rounds: 21,
             base: None,
         })
         .unwrap();
-        assert_eq!(Engine::new(pk, other).unwrap_err().query, "A");
+        assert_eq!(Groth16Prover::new(pk, other).unwrap_err().query, "A");
     }
 
     #[test]
@@ -299,7 +299,7 @@ pub(crate) mod tests {
     #[ignore = "a measurement, not a check"]
     fn compare_with_ark() {
         let rounds = 10_000;
-        let (pk, engine) = engine(rounds, 5);
+        let (pk, prover) = prover(rounds, 5);
         let circuit = Powers {
             rounds,
             base: Some(Fr::from(3u64)),
@@ -308,7 +308,7 @@ pub(crate) mod tests {
             let start = std::time::Instant::now();
             let assignment = matrices::assignment(circuit.clone()).unwrap();
             let synthesis = start.elapsed();
-            let ours = engine.prove(&CpuBackend, &assignment, &Fr::ONE, &Fr::ONE);
+            let ours = prover.prove(&CpuBackend, &assignment, &Fr::ONE, &Fr::ONE);
             let total = start.elapsed();
             let start = std::time::Instant::now();
             let theirs = Groth16::<Bn254>::create_proof_with_reduction(
@@ -320,7 +320,7 @@ pub(crate) mod tests {
             .unwrap();
             println!(
                 "{} constraints: ours {total:?} (assignment {synthesis:?}), ark {:?}",
-                engine.matrices.constraints,
+                prover.matrices.constraints,
                 start.elapsed()
             );
             assert_eq!(ours, theirs);

@@ -30,12 +30,12 @@ pub use srs::SrsError;
 
 use crate::backend::{Backend, CpuBackend};
 use crate::batch::BatchKeys;
-use crate::engine::Engine;
+use crate::device::Device;
 use crate::groth16::{
-    ConstraintMatrices, Engine as Groth16Engine, KeyError, KeyShapeError, ProveError,
-    TransactionKeys, TransactionVerifier,
+    ConstraintMatrices, Groth16Prover, KeyError, KeyShapeError, ProveError, TransactionKeys,
+    TransactionVerifier,
 };
-use crate::progress::ProgressSink;
+use crate::progress::Progress;
 use store::{Entry, FileRef, Store};
 
 /// Why keys cannot be had.
@@ -93,7 +93,7 @@ pub enum SetupError {
     /// halo2 could not make or read a key.
     #[error("batch key: {0}")]
     Plonk(String),
-    /// The sink cancelled.
+    /// The progress cancelled.
     #[error("cancelled")]
     Cancelled,
 }
@@ -112,7 +112,7 @@ impl SetupError {
 pub struct KeyStore {
     store: Store,
     backend: Arc<dyn Backend>,
-    engine: Engine,
+    device: Device,
     loaded: Arc<Mutex<Loaded>>,
 }
 
@@ -140,15 +140,15 @@ impl KeyStore {
         Ok(Self {
             store: Store::open(dir)?,
             backend,
-            engine: Engine::default(),
+            device: Device::default(),
             loaded: Arc::default(),
         })
     }
 
-    /// The same directory with nothing loaded, whose batch keys prove with this engine.
-    pub fn with_engine(self, engine: Engine) -> Self {
+    /// The same directory with nothing loaded, whose batch keys prove on this device.
+    pub fn with_device(self, device: Device) -> Self {
         Self {
-            engine,
+            device,
             loaded: Arc::default(),
             ..self
         }
@@ -159,8 +159,8 @@ impl KeyStore {
     ///
     /// # Errors
     /// See [`SetupError`].
-    pub fn transaction(&self, sink: &dyn ProgressSink) -> Result<Arc<TransactionKeys>, SetupError> {
-        self.transaction_keys(&mut self.loaded(), sink)
+    pub fn transaction(&self, progress: &dyn Progress) -> Result<Arc<TransactionKeys>, SetupError> {
+        self.transaction_keys(&mut self.loaded(), progress)
     }
 
     /// The verifying key of the transaction circuit alone, for who proves nothing: as
@@ -170,9 +170,9 @@ impl KeyStore {
     /// See [`SetupError`].
     pub fn transaction_verifier(
         &self,
-        sink: &dyn ProgressSink,
+        progress: &dyn Progress,
     ) -> Result<TransactionVerifier, SetupError> {
-        self.verifier(&mut self.loaded(), sink)
+        self.verifier(&mut self.loaded(), progress)
     }
 
     /// The keys of the batch circuit of a shape for the transaction circuit's verifying key, under the
@@ -184,19 +184,19 @@ impl KeyStore {
     pub fn batch(
         &self,
         shape: Shape,
-        sink: &dyn ProgressSink,
+        progress: &dyn Progress,
     ) -> Result<Arc<BatchKeys>, SetupError> {
         let mut loaded = self.loaded();
         let held = loaded.batch.get(&shape.slots()).and_then(Weak::upgrade);
         if let Some(keys) = held {
             return Ok(keys);
         }
-        let clients = self.clients(&mut loaded, sink)?;
+        let clients = self.clients(&mut loaded, progress)?;
         let circuit = BatchCircuit::blank(shape, clients.key().clone());
         let name = format!("batch-{}", shape.slots());
         let k = BatchCircuit::k(shape);
-        let (keys, unsafe_development) = self.halo2(&name, &circuit, k, COMMITTED, sink)?;
-        let keys = BatchKeys::new(shape, keys.on(self.engine), clients, unsafe_development)
+        let (keys, unsafe_development) = self.halo2(&name, &circuit, k, COMMITTED, progress)?;
+        let keys = BatchKeys::new(shape, keys.on(self.device), clients, unsafe_development)
             .map_err(|error| SetupError::Plonk(error.to_string()))?;
         let keys = Arc::new(keys);
         loaded.batch.insert(shape.slots(), Arc::downgrade(&keys));
@@ -228,15 +228,15 @@ impl KeyStore {
     fn transaction_keys(
         &self,
         loaded: &mut Loaded,
-        sink: &dyn ProgressSink,
+        progress: &dyn Progress,
     ) -> Result<Arc<TransactionKeys>, SetupError> {
         if let Some(keys) = loaded.transaction.upgrade() {
             return Ok(keys);
         }
-        let (engine, unsafe_development) =
-            self.groth16("transaction", TransactionCircuit::blank, sink)?;
+        let (prover, unsafe_development) =
+            self.groth16("transaction", TransactionCircuit::blank, progress)?;
         let keys = Arc::new(TransactionKeys::new(
-            engine,
+            prover,
             unsafe_development,
             self.backend.clone(),
         )?);
@@ -247,12 +247,12 @@ impl KeyStore {
     fn verifier(
         &self,
         loaded: &mut Loaded,
-        sink: &dyn ProgressSink,
+        progress: &dyn Progress,
     ) -> Result<TransactionVerifier, SetupError> {
         if let Some(keys) = loaded.transaction.upgrade() {
             return Ok(keys.verifier().clone());
         }
-        proceed(sink, "transaction circuit")?;
+        proceed(progress, "transaction circuit")?;
         let matrices = ConstraintMatrices::synthesize(TransactionCircuit::blank())?;
         let current = self
             .store
@@ -260,7 +260,7 @@ impl KeyStore {
             .filter(|entry| entry.fingerprint == hex::encode(matrices.fingerprint));
         match current {
             Some(entry) => self.verifier_of(&entry),
-            None => Ok(self.transaction_keys(loaded, sink)?.verifier().clone()),
+            None => Ok(self.transaction_keys(loaded, progress)?.verifier().clone()),
         }
     }
 
@@ -269,13 +269,13 @@ impl KeyStore {
         &self,
         name: &str,
         blank: F,
-        sink: &dyn ProgressSink,
-    ) -> Result<(Groth16Engine, bool), SetupError>
+        progress: &dyn Progress,
+    ) -> Result<(Groth16Prover, bool), SetupError>
     where
         C: ConstraintSynthesizer<Fr>,
         F: Fn() -> C + Sync,
     {
-        proceed(sink, "transaction circuit")?;
+        proceed(progress, "transaction circuit")?;
         // The circuit is synthesised while the file is read: the file counts only if it is its.
         let stored = || match self.store.entry(name)? {
             Some(entry) => Ok(Some((self.read_groth16(&entry)?, entry))),
@@ -285,7 +285,7 @@ impl KeyStore {
         let matrices = matrices?;
         let fingerprint = hex::encode(matrices.fingerprint);
         if let Some((pk, entry)) = usable(name, &fingerprint, stored?)? {
-            return Ok((Groth16Engine::new(pk, matrices)?, entry.unsafe_development));
+            return Ok((Groth16Prover::new(pk, matrices)?, entry.unsafe_development));
         }
 
         let held = self.store.exclusive()?;
@@ -294,12 +294,12 @@ impl KeyStore {
             && entry.fingerprint == fingerprint
         {
             let pk = self.read_groth16(&entry)?;
-            return Ok((Groth16Engine::new(pk, matrices)?, entry.unsafe_development));
+            return Ok((Groth16Prover::new(pk, matrices)?, entry.unsafe_development));
         }
-        proceed(sink, "transaction setup")?;
+        proceed(progress, "transaction setup")?;
         let pk = Groth16::<Bn254>::generate_random_parameters_with_reduction(blank(), &mut OsRng)?;
         let vk = TransactionVerifier::new(pk.vk.clone(), true)?;
-        proceed(sink, "writing transaction keys")?;
+        proceed(progress, "writing transaction keys")?;
         let files = BTreeMap::from([
             (
                 "pk".to_owned(),
@@ -321,7 +321,7 @@ impl KeyStore {
             files,
         };
         self.store.commit(&held, name, entry)?;
-        Ok((Groth16Engine::new(pk, matrices)?, true))
+        Ok((Groth16Prover::new(pk, matrices)?, true))
     }
 
     /// Reads a proving key and sees that the verifying key beside it is the same.
@@ -359,13 +359,13 @@ impl KeyStore {
     }
 }
 
-/// Announces a phase, unless the sink wants to stop.
-fn proceed(sink: &dyn ProgressSink, phase: &str) -> Result<(), SetupError> {
-    if sink.cancelled() {
+/// Announces a phase, unless the progress wants to stop.
+fn proceed(progress: &dyn Progress, phase: &str) -> Result<(), SetupError> {
+    if progress.cancelled() {
         return Err(SetupError::Cancelled);
     }
     tracing::debug!(phase, "keys");
-    sink.phase(phase, 0, 0);
+    progress.phase(phase, 0, 0);
     Ok(())
 }
 

@@ -23,13 +23,13 @@ use halo2curves::bn256::{Bn256, Fr, G1Affine};
 use rand::rngs::OsRng;
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha20Rng;
-use subrosa_plonk::{EngineError, KeyCosets, Observer, commit_columns, fill_blinding};
+use subrosa_plonk::{EngineError, KeyCosets, Progress, commit_columns, fill_blinding};
 use subrosa_verifier_generator::encoding::point_bytes;
 use subrosa_verifier_generator::transcript::{
     KeccakChallenge, KeccakRead, KeccakWrite, column_challenge, column_challenge_of_proof,
 };
 
-use crate::engine::Engine;
+use crate::device::Device;
 
 pub(crate) use file::Stored;
 pub(crate) use fingerprint::fingerprint;
@@ -41,12 +41,12 @@ pub(crate) struct PlonkKeys {
     pk: ProvingKey<G1Affine>,
     /// Number of advice columns, the first ones, that ζ is drawn from.
     committed: usize,
-    engine: Engine,
+    device: Device,
     /// What the first proof computed of the key alone, for the next ones.
     cosets: OnceLock<KeyCosets>,
     /// The parameters once more, for the GPU.
     #[cfg(feature = "cuda")]
-    device: OnceLock<gpu::Params>,
+    gpu: OnceLock<gpu::Params>,
 }
 
 /// Largest memory that is kept of a key between proofs.
@@ -113,16 +113,16 @@ impl PlonkKeys {
             params,
             pk,
             committed,
-            engine: Engine::default(),
+            device: Device::default(),
             cosets: OnceLock::new(),
             #[cfg(feature = "cuda")]
-            device: OnceLock::new(),
+            gpu: OnceLock::new(),
         }
     }
 
     /// The same keys, proving with this engine.
-    pub(crate) fn on(self, engine: Engine) -> Self {
-        Self { engine, ..self }
+    pub(crate) fn on(self, device: Device) -> Self {
+        Self { device, ..self }
     }
 
     /// The parameters.
@@ -148,13 +148,13 @@ impl PlonkKeys {
         let rng = ChaCha20Rng::from_seed(seed);
         // Both engines draw the blinding cells of all columns in order before anything else.
         fill_blinding(&mut rng.clone(), self.vk().cs(), &mut columns);
-        let commitments = match self.engine {
-            Engine::Cpu => {
+        let commitments = match self.device {
+            Device::Cpu => {
                 let columns: Vec<&[Fr]> = columns.iter().map(Vec::as_slice).collect();
                 commit_columns(&self.params, &columns)
             }
             #[cfg(feature = "cuda")]
-            Engine::Cuda => self.device()?.commit(columns)?,
+            Device::Cuda => self.gpu()?.commit(columns)?,
         };
         let challenge = column_challenge(&self.vk().transcript_repr(), instances, &commitments);
         Ok(Committed {
@@ -165,13 +165,13 @@ impl PlonkKeys {
         })
     }
 
-    /// Proves with all columns, the first of them as committed to, the others made for ζ. The observer is asked between
+    /// Proves with all columns, the first of them as committed to, the others made for ζ. The progress is asked between
     /// the steps whether to go on.
     pub(crate) fn finish(
         &self,
         committed: Committed,
         advice: Vec<Vec<Fr>>,
-        observer: &dyn Observer,
+        progress: &dyn Progress,
     ) -> Result<Vec<u8>, ProveError> {
         self.fit(&advice, self.vk().cs().num_advice_columns())?;
         let mut transcript = KeccakWrite::<Vec<u8>>::init(Vec::new());
@@ -181,8 +181,8 @@ impl PlonkKeys {
             commitments,
             ..
         } = committed;
-        match self.engine {
-            Engine::Cpu => subrosa_plonk::prove(
+        match self.device {
+            Device::Cpu => subrosa_plonk::prove(
                 &self.params,
                 &self.pk,
                 self.cosets(),
@@ -190,17 +190,13 @@ impl PlonkKeys {
                 advice,
                 rng,
                 &mut transcript,
-                observer,
+                progress,
             )?,
             #[cfg(feature = "cuda")]
-            Engine::Cuda => self.device()?.prove(
-                &self.pk,
-                &instances,
-                advice,
-                rng,
-                &mut transcript,
-                observer,
-            )?,
+            Device::Cuda => {
+                self.gpu()?
+                    .prove(&self.pk, &instances, advice, rng, &mut transcript, progress)?
+            }
         }
         let proof = transcript.finalize();
         let head: Vec<u8> = commitments.iter().flat_map(point_bytes).collect();
@@ -252,12 +248,12 @@ impl PlonkKeys {
 
     /// The parameters for the GPU, copied once.
     #[cfg(feature = "cuda")]
-    fn device(&self) -> Result<&gpu::Params, ProveError> {
-        if let Some(params) = self.device.get() {
+    fn gpu(&self) -> Result<&gpu::Params, ProveError> {
+        if let Some(params) = self.gpu.get() {
             return Ok(params);
         }
         let params = gpu::Params::new(&self.params)?;
-        Ok(self.device.get_or_init(|| params))
+        Ok(self.gpu.get_or_init(|| params))
     }
 
     fn rows(&self) -> usize {
