@@ -47,7 +47,7 @@ pub enum WalletError {
     #[error("{0}")]
     Step(#[from] StepError),
     /// The sequencer did not do what it was asked.
-    #[error(transparent)]
+    #[error("the sequencer did not do it: {0}")]
     Sequencer(#[from] SequencerError),
     /// L1 did not do what it was asked.
     #[error(transparent)]

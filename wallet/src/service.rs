@@ -29,9 +29,7 @@ use ark_ed_on_bn254::EdwardsAffine;
 use rand::{RngCore as _, rngs::OsRng};
 use subrosa_l1::{Account, L1, TokenMetadata};
 use subrosa_protocol::{
-    Fr,
     asset::{AssetId, AssetTree},
-    encoding::fr_from_bytes,
     keys::{Network, Seed, SpendKey, ViewingKey},
     market::Snapshot,
 };
@@ -355,11 +353,4 @@ pub(crate) fn parse_account(text: &str) -> Result<[u8; 20], hex::FromHexError> {
     let mut out = [0u8; 20];
     hex::decode_to_slice(text.strip_prefix("0x").unwrap_or(text), &mut out)?;
     Ok(out)
-}
-
-/// `Fr` that the sequencer sent as 0x hex.
-pub(crate) fn element(text: &str) -> Option<Fr> {
-    let mut bytes = [0u8; 32];
-    hex::decode_to_slice(text.strip_prefix("0x")?, &mut bytes).ok()?;
-    fr_from_bytes(&bytes).ok()
 }

@@ -1,52 +1,54 @@
 //! Errors as clients see them: RFC 9457 problem details. This is the one place where a failure gets
 //! its HTTP status.
 
+use std::borrow::Cow;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
-use utoipa::ToSchema;
+use subrosa_client::sequencer::Problem as ProblemBody;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::admission::Refusal;
 use crate::mailbox::MESSAGE_LEN;
 use crate::store::StoreError;
 
-/// A problem detail (RFC 9457).
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub(crate) struct Problem {
-    /// `urn:subrosa:error:` and the code.
-    #[serde(rename = "type")]
-    kind: String,
-    /// The kind of problem in words.
-    title: &'static str,
-    /// HTTP status.
-    status: u16,
-    /// What was wrong with this request.
-    detail: String,
-    /// Machine-readable code.
-    code: &'static str,
-    /// The broken rule, with the code `invalid_transaction`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rule: Option<String>,
-    /// Whether the same request may succeed later.
-    retryable: bool,
+/// Answer to a request that failed. Its schema is the schema of the body.
+#[derive(Debug, Clone)]
+pub(crate) struct Problem(ProblemBody);
+
+impl PartialSchema for Problem {
+    fn schema() -> RefOr<Schema> {
+        ProblemBody::schema()
+    }
+}
+
+impl ToSchema for Problem {
+    fn name() -> Cow<'static, str> {
+        ProblemBody::name()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        ProblemBody::schemas(schemas);
+    }
 }
 
 impl Problem {
-    fn new(status: StatusCode, code: &'static str, title: &'static str, detail: String) -> Self {
-        Self {
+    fn new(status: StatusCode, code: &str, title: &str, detail: String) -> Self {
+        Self(ProblemBody {
             kind: format!("urn:subrosa:error:{code}"),
-            title,
+            title: title.to_owned(),
             status: status.as_u16(),
             detail,
-            code,
+            code: code.to_owned(),
             rule: None,
             retryable: false,
-        }
+        })
     }
 
     fn retryable(mut self) -> Self {
-        self.retryable = true;
+        self.0.retryable = true;
         self
     }
 
@@ -73,10 +75,9 @@ impl Problem {
     pub(crate) fn message_length(found: usize) -> Self {
         let detail = format!("a message has {MESSAGE_LEN} bytes, this one has {found}");
         if found > MESSAGE_LEN {
-            Self {
-                detail,
-                ..Self::too_large(MESSAGE_LEN)
-            }
+            let mut problem = Self::too_large(MESSAGE_LEN);
+            problem.0.detail = detail;
+            problem
         } else {
             Self::malformed(detail)
         }
@@ -162,10 +163,11 @@ impl From<Refusal> for Problem {
         match refusal {
             Refusal::Malformed { .. } => problem(StatusCode::BAD_REQUEST, "Malformed submission"),
             Refusal::InvalidProof => problem(StatusCode::UNPROCESSABLE_ENTITY, "Invalid proof"),
-            Refusal::InvalidTransaction { rule } => Self {
-                rule: Some(rule),
-                ..problem(StatusCode::UNPROCESSABLE_ENTITY, "Invalid transaction")
-            },
+            Refusal::InvalidTransaction { rule } => {
+                let mut problem = problem(StatusCode::UNPROCESSABLE_ENTITY, "Invalid transaction");
+                problem.0.rule = Some(rule);
+                problem
+            }
             Refusal::UnknownAnchor => problem(StatusCode::CONFLICT, "Unknown anchor"),
             Refusal::StaleAssets => problem(StatusCode::CONFLICT, "Stale assets root"),
             Refusal::UnknownSnapshot => problem(StatusCode::CONFLICT, "Unknown price snapshot"),
@@ -198,9 +200,10 @@ impl From<StoreError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let retry = self.retryable;
-        let mut response = (status, Json(self)).into_response();
+        let Self(body) = self;
+        let status = StatusCode::from_u16(body.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry = body.retryable;
+        let mut response = (status, Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(
             header::CONTENT_TYPE,

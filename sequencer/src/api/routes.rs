@@ -16,7 +16,7 @@ use super::Api;
 use super::problem::Problem;
 use super::schema::{
     AssetsBody, BatchBody, BatchDetailBody, BatchesBody, HealthBody, InfoBody, OracleBody,
-    SubmissionBody, TransactionBody,
+    SubmissionBody, TransactionBody, transaction_body,
 };
 use crate::node::Node;
 use crate::health::Health;
@@ -126,7 +126,7 @@ pub(crate) async fn submit(
             .await?
             .ok_or_else(Problem::internal)?
     };
-    let body = TransactionBody::new(&digest, status);
+    let body = transaction_body(&digest, status);
     Ok((StatusCode::ACCEPTED, Json(body)).into_response())
 }
 
@@ -144,7 +144,7 @@ pub(crate) async fn transaction(
         .ok_or_else(|| Problem::malformed("the digest is not a field element in 0x hex"))?;
     let status = reading(&api.node, move |node| node.status(&digest)).await?;
     status
-        .map(|status| Json(TransactionBody::new(&digest, status)))
+        .map(|status| Json(transaction_body(&digest, status)))
         .ok_or_else(|| Problem::not_found("transaction"))
 }
 
@@ -240,7 +240,7 @@ pub(crate) async fn oracle(State(api): State<Api>) -> Result<Json<OracleBody>, P
     responses((status = 200, body = HealthBody)))]
 pub(crate) async fn health() -> Json<HealthBody> {
     Json(HealthBody {
-        status: "ok",
+        status: "ok".to_owned(),
         degraded: Vec::new(),
     })
 }
@@ -251,11 +251,11 @@ pub(crate) async fn health() -> Json<HealthBody> {
 pub(crate) async fn ready(State(api): State<Api>) -> Result<Json<HealthBody>, Problem> {
     match api.node.health.read() {
         Health::Running => Ok(Json(HealthBody {
-            status: "ok",
+            status: "ok".to_owned(),
             degraded: Vec::new(),
         })),
         Health::Degraded(what) => Ok(Json(HealthBody {
-            status: "degraded",
+            status: "degraded".to_owned(),
             degraded: what
                 .into_iter()
                 .map(|(what, detail)| format!("{what}: {detail}"))

@@ -9,10 +9,11 @@ use axum::{
     response::sse::{Event as Line, KeepAlive, Sse},
 };
 use futures::{Stream, stream};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use subrosa_client::gateway::EventView;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 
 use super::{body::Answer, problem::Problem};
 use crate::{error::WalletError, negotiation::events::Event, service::Wallet};
@@ -26,26 +27,6 @@ pub(super) struct Since {
     /// First event to send; the oldest that is kept if absent. `Last-Event-ID` goes before it.
     #[param(example = 1u64)]
     from: Option<u64>,
-}
-
-/// What an event says; its type and its number stand beside it.
-#[derive(Serialize, ToSchema)]
-pub(super) struct EventView {
-    /// Of the request, the quote, the swap or the loan.
-    #[schema(example = "9f86d081884c7d659a2feaa0c55ad015")]
-    id: String,
-    /// What it is: `rfq`, `quote`, `swap` or `loan`.
-    #[schema(example = "swap")]
-    object: &'static str,
-    /// What it has become.
-    #[schema(example = "settled")]
-    status: String,
-    /// Unix seconds.
-    #[schema(example = 1_800_000_000u64)]
-    time: u64,
-    /// Of a margin call: the least collateral that makes the loan covered again, in display units.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    required_top_up: Option<String>,
 }
 
 struct Reader {
@@ -127,7 +108,7 @@ fn line(event: &Event) -> Line {
     let object = event.subject.name();
     let view = EventView {
         id: event.id.to_string(),
-        object,
+        object: object.to_owned(),
         status: event.status.clone(),
         time: event.time,
         required_top_up: event.required_top_up.clone(),
