@@ -2,7 +2,7 @@
 CARGO ?= cargo
 L1 ?= embedded
 SCENARIO ?= transfer
-SECONDS ?= 20
+FUZZ_SECONDS ?= 20
 SUBROSA = target/release/subrosa
 
 .PHONY: help build demo test test-rust test-crates test-e2e test-contracts test-snarkjs fuzz \
@@ -14,7 +14,7 @@ help:
 	@echo "make test              everything: lints, book, contracts, Rust, end to end, snarkjs, fuzz targets"
 	@echo "make lint              formatting, clippy, rustdoc, wording"
 	@echo "make book              the specification as a book in target/book, with a check of all links"
-	@echo "make fuzz [SECONDS=20] fuzz the decoders of untrusted bytes (needs nightly Rust, cargo-fuzz)"
+	@echo "make fuzz [FUZZ_SECONDS=20] fuzz the decoders of untrusted bytes (needs nightly Rust, cargo-fuzz)"
 	@echo "make check-cuda        build and lint the GPU engine (no GPU needed; nvcc from pip if there is none)"
 	@echo "make contracts         recompile the contracts and their committed artifacts"
 	@echo "make bench             measure and write benches/results/"
@@ -72,7 +72,7 @@ test-snarkjs:
 # Runs each fuzz target for a while; says so and does nothing without nightly Rust and cargo-fuzz.
 # `cargo test` runs the same targets on recorded and random bytes, on stable Rust.
 fuzz:
-	@scripts/fuzz $(SECONDS)
+	@scripts/fuzz $(FUZZ_SECONDS)
 
 # Not part of `test`: it wants nvcc, which pip downloads, and builds the prover a second time.
 check-cuda:
