@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use subrosa_node::Keys;
-use subrosa_prover::engine::EngineChoice;
+use subrosa_prover::device::DeviceChoice;
 
 /// Flags of every command.
 ///
@@ -21,7 +21,7 @@ pub(crate) struct KeyFlags {
     keys: PathBuf,
     /// Device for batch proofs: auto (a GPU if the build supports one and it is there), cpu, cuda.
     #[arg(long, global = true, env = "SUBROSA_ENGINE", default_value = "auto")]
-    engine: EngineChoice,
+    engine: DeviceChoice,
 }
 
 impl From<KeyFlags> for Keys {

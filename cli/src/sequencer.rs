@@ -1,6 +1,6 @@
 //! `subrosa sequencer`.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf};
 
 use indicatif::MultiProgress;
 use serde::Serialize;
@@ -8,7 +8,7 @@ use subrosa_node::{
     Deployment, Keys,
     accounts::{OPERATOR, account},
     interrupt::interrupted,
-    sequencer::{SequencerKeys, configure, start},
+    sequencer::{SequencerKeys, configure, ports},
 };
 
 /// Arguments of `subrosa sequencer`.
@@ -58,12 +58,9 @@ pub(crate) async fn run(keys: &Keys, arguments: Arguments) -> anyhow::Result<()>
         let (keys, config, bars) = (keys.clone(), config.clone(), bars.clone());
         tokio::task::spawn_blocking(move || SequencerKeys::load(&keys, &config, &bars)).await??
     };
-    let running = start(&rollup, operator, config, keys, &bars, |layer| {
-        Arc::new(layer)
-    })
-    .await?;
-    eprintln!("sequencer on http://{}/docs", running.service.addr());
+    let running = subrosa_sequencer::start(config, ports(&rollup, operator, keys, &bars)?).await?;
+    eprintln!("sequencer on http://{}/docs", running.addr());
     interrupted().await?;
-    running.service.stop().await;
+    running.stop().await;
     Ok(())
 }

@@ -7,7 +7,7 @@ use indicatif::MultiProgress;
 use subrosa_protocol::batch::Shape;
 use subrosa_prover::{
     batch::BatchKeys,
-    engine::EngineChoice,
+    device::DeviceChoice,
     groth16::{TransactionKeys, TransactionVerifier},
     setup::{KeyStore, SetupError},
 };
@@ -20,7 +20,7 @@ pub struct Keys {
     /// Directory of keys and parameters.
     pub directory: PathBuf,
     /// Device that makes batch proofs.
-    pub engine: EngineChoice,
+    pub engine: DeviceChoice,
 }
 
 impl Keys {

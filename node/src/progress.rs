@@ -3,9 +3,9 @@
 use std::{sync::Mutex, time::Duration};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use subrosa_prover::progress::ProgressSink;
+use subrosa_prover::progress::Progress;
 
-/// A spinner with a message.
+/// Adds a spinner with a message.
 pub fn spinner(bars: &MultiProgress, message: impl Into<String>) -> ProgressBar {
     let bar = bars.add(ProgressBar::new_spinner());
     bar.set_style(
@@ -17,7 +17,7 @@ pub fn spinner(bars: &MultiProgress, message: impl Into<String>) -> ProgressBar 
     bar
 }
 
-/// A bar that counts.
+/// Adds a bar that counts up to `total`.
 pub fn counter(bars: &MultiProgress, message: impl Into<String>, total: u64) -> ProgressBar {
     let bar = bars.add(ProgressBar::new(total));
     bar.set_style(
@@ -37,7 +37,8 @@ pub struct Phases {
 }
 
 impl Phases {
-    /// For work called `what`.
+    /// Shows the phases of the work called `what`.
+    #[must_use]
     pub fn new(bars: &MultiProgress, what: impl Into<String>) -> Self {
         let what = what.into();
         Self {
@@ -47,19 +48,19 @@ impl Phases {
         }
     }
 
-    /// Ends with a line that stays.
+    /// Ends with a line that stays on the screen.
     pub fn finish(&self, outcome: &str) {
         self.bar
             .finish_with_message(format!("{}: {outcome}", self.what));
     }
 
-    /// Ends without a trace.
+    /// Ends and removes the line.
     pub fn clear(&self) {
         self.bar.finish_and_clear();
     }
 }
 
-impl ProgressSink for Phases {
+impl Progress for Phases {
     fn phase(&self, name: &str, done: u64, total: u64) {
         let steps = if total > 1 {
             format!(" {done}/{total}")

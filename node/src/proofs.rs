@@ -1,8 +1,7 @@
-//! The prover as the sequencer's port, with progress bars and a record of what each proof took.
+//! Provers with progress bars and records of their times, and the gas of a verification.
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
@@ -10,157 +9,101 @@ use alloy_primitives::{Address, Bytes, U256};
 use alloy_sol_types::SolCall as _;
 use indicatif::MultiProgress;
 use subrosa_l1::{Account, L1Error, Transport, contracts::BatchVerifier, transport::Outgoing};
-use subrosa_protocol::{Fr, batch::Shape, encoding::fr_to_bytes};
-use subrosa_prover::{
-    batch::{BatchKeys, BatchProof},
-    groth16::ProofBytes,
-    progress::ProgressSink,
+use subrosa_protocol::{Fr, encoding::fr_to_bytes, proof::ProofBytes};
+use subrosa_prover::{batch::BatchProof, progress::Progress};
+use subrosa_sequencer::{
+    adapters::ObservedProver,
+    ports::{BatchProver, ProofJob},
 };
-use subrosa_sequencer::ports::{BatchProver, Progress, ProofJob, ProverError};
 use subrosa_transaction::{Witness, Words};
 use subrosa_wallet::ports::TransactionProver;
 
 use crate::progress::Phases;
 
-/// A batch proof that was made, for the summary.
-#[derive(Clone)]
-pub struct Made {
-    /// Shape of the batch.
-    pub shape: Shape,
-    /// Wall time.
-    pub seconds: f64,
-    /// The proof.
-    pub proof: BatchProof,
+/// Times of client proofs that are kept at most.
+const KEPT_TIMES: usize = 4_096;
+
+/// Shows a progress bar for each batch that `prover` works on.
+#[must_use]
+pub fn with_bars(prover: Arc<dyn BatchProver>, bars: &MultiProgress) -> Arc<dyn BatchProver> {
+    let bars = bars.clone();
+    Arc::new(ObservedProver::new(prover, move |job: &ProofJob| {
+        let slots = job.witness.shape.slots();
+        let what = format!("proving batch {} ({slots} slots)", job.index);
+        Arc::new(Bar(Phases::new(&bars, what)))
+    }))
 }
 
-/// Proves batches in this process.
-pub struct ShownProver {
-    keys: HashMap<Shape, Arc<BatchKeys>>,
-    bars: MultiProgress,
-    made: Mutex<Vec<Made>>,
-}
+/// A bar that goes when the proof ends.
+struct Bar(Phases);
 
-impl ShownProver {
-    pub fn new(keys: impl IntoIterator<Item = Arc<BatchKeys>>, bars: MultiProgress) -> Self {
-        Self {
-            keys: keys.into_iter().map(|keys| (keys.shape(), keys)).collect(),
-            bars,
-            made: Mutex::default(),
-        }
-    }
-
-    /// The proofs made so far.
-    pub fn made(&self) -> Vec<Made> {
-        self.made
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .clone()
-    }
-}
-
-/// Tells both the bar and the sequencer.
-struct Both<'a>(&'a Phases, &'a dyn Progress);
-
-impl ProgressSink for Both<'_> {
+impl Progress for Bar {
     fn phase(&self, name: &str, done: u64, total: u64) {
         self.0.phase(name, done, total);
-        self.1.phase(name, done, total);
-    }
-
-    fn cancelled(&self) -> bool {
-        self.1.cancelled()
     }
 }
 
-impl BatchProver for ShownProver {
-    fn shapes(&self) -> Vec<Shape> {
-        self.keys.keys().copied().collect()
-    }
-
-    fn prove(&self, job: &ProofJob, progress: &dyn Progress) -> Result<Vec<u8>, ProverError> {
-        let keys = self
-            .keys
-            .get(&job.witness.shape)
-            .ok_or_else(|| ProverError::Failed {
-                reason: "no keys for this shape".into(),
-            })?;
-        let slots = job.witness.shape.slots();
-        let phases = Phases::new(
-            &self.bars,
-            format!("proving batch {} ({slots} slots)", job.index),
-        );
-        let started = Instant::now();
-        let proofs: Vec<ProofBytes> = job.proofs.iter().copied().map(ProofBytes::new).collect();
-        let result = keys.prove(&job.witness, &proofs, &Both(&phases, progress));
-        phases.clear();
-        match result {
-            Ok(proof) => {
-                let bytes = proof.proof.clone();
-                let made = Made {
-                    shape: job.witness.shape,
-                    seconds: started.elapsed().as_secs_f64(),
-                    proof,
-                };
-                self.made
-                    .lock()
-                    .unwrap_or_else(std::sync::PoisonError::into_inner)
-                    .push(made);
-                Ok(bytes)
-            }
-            Err(error) => Err(error.into()),
-        }
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.clear();
     }
 }
 
-/// Records how long client proofs take. One is made at a time, so that each has all cores.
+/// Makes client proofs one at a time, so that each has all cores, and records their times.
 pub struct TimedProver<P> {
     prover: Arc<P>,
-    turn: Mutex<Vec<f64>>,
+    /// Held while a proof is made.
+    times: Mutex<Vec<f64>>,
 }
 
 impl<P> TimedProver<P> {
+    /// Wraps a prover.
+    #[must_use]
     pub fn new(prover: Arc<P>) -> Self {
         Self {
             prover,
-            turn: Mutex::default(),
+            times: Mutex::default(),
         }
     }
 
-    /// Returns the prover that makes the proofs.
+    /// Returns the wrapped prover.
     #[must_use]
     pub fn inner(&self) -> &P {
         &self.prover
     }
 
-    /// Returns the wall time of each proof so far, in milliseconds.
+    /// Returns the wall time of each of the first proofs, in milliseconds.
     #[must_use]
     pub fn milliseconds(&self) -> Vec<f64> {
-        self.turn
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .clone()
+        self.turn().clone()
+    }
+
+    fn turn(&self) -> MutexGuard<'_, Vec<f64>> {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<P: TransactionProver> TransactionProver for TimedProver<P> {
-    fn prove(&self, words: &Words, witness: &Witness) -> Result<[u8; 128], String> {
-        let mut turn = self
-            .turn
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+    fn prove(&self, words: &Words, witness: &Witness) -> Result<ProofBytes, String> {
+        let mut turn = self.turn();
         let started = Instant::now();
         let proof = self.prover.prove(words, witness)?;
-        turn.push(started.elapsed().as_secs_f64() * 1e3);
+        if turn.len() < KEPT_TIMES {
+            turn.push(started.elapsed().as_secs_f64() * 1e3);
+        }
         Ok(proof)
     }
 
-    fn verify(&self, digest: &Fr, proof: &[u8; 128]) -> bool {
+    fn verify(&self, digest: &Fr, proof: &ProofBytes) -> bool {
         self.prover.verify(digest, proof)
     }
 }
 
-/// Gas of verifying a proof, measured by a transaction straight to the verifier: its execution, and what the
-/// transaction pays for itself and its calldata.
+/// Sends a batch proof straight to the verifier on L1 and returns the gas of its execution, and the
+/// gas that the transaction pays for itself and its calldata.
+///
+/// # Errors
+/// If the chain refuses the transaction.
 pub async fn verification_gas(
     transport: &dyn Transport,
     account: &Account,

@@ -1,4 +1,4 @@
-//! Configuration and start of a sequencer.
+//! Configuration, keys and ports of a sequencer.
 
 use std::{path::Path, sync::Arc};
 
@@ -10,12 +10,11 @@ use serde_json::{Value, json};
 use subrosa_l1::Account;
 use subrosa_prover::{batch::BatchKeys, groth16::TransactionVerifier};
 use subrosa_sequencer::{
-    Config, Ports, RunningSequencer, Sequencer,
-    adapters::{Groth16Verifier, L1Settlement},
-    ports::SettlementLayer,
+    Config, Ports,
+    adapters::{Groth16Verifier, L1Settlement, LocalProver},
 };
 
-use crate::{Keys, Rollup, config::layered, keys::refuse_unsafe, proofs::ShownProver};
+use crate::{Keys, Rollup, config::layered, keys::refuse_unsafe, proofs::with_bars};
 
 /// Store of a sequencer whose configuration names none, relative to the current directory.
 const DEFAULT_STORE: &str = ".subrosa/sequencer";
@@ -96,38 +95,24 @@ impl SequencerKeys {
     }
 }
 
-/// A running sequencer and its prover.
-pub struct StartedSequencer {
-    /// The service.
-    pub service: RunningSequencer,
-    /// Proves its batches.
-    pub prover: Arc<ShownProver>,
-}
-
-/// Starts a sequencer that settles on `rollup` as `operator`. `observe` may wrap the settlement
-/// layer, to record what settlement costs.
+/// Returns the ports of a sequencer that settles on `rollup` as `operator` and proves batches in
+/// this process. Wrap the ports to observe its work.
 ///
 /// # Errors
-/// If development keys meet a chain that is not a development chain, or the sequencer refuses to
-/// start.
-pub async fn start(
+/// If development keys meet a chain that is not a development chain, or the system provides no
+/// threads for the prover.
+pub fn ports(
     rollup: &Rollup,
     operator: Account,
-    config: Config,
     keys: SequencerKeys,
     bars: &MultiProgress,
-    observe: impl FnOnce(L1Settlement) -> Arc<dyn SettlementLayer>,
-) -> anyhow::Result<StartedSequencer> {
+) -> anyhow::Result<Ports> {
     refuse_unsafe(keys.is_unsafe_development(), rollup)?;
-    let prover = Arc::new(ShownProver::new(keys.batch, bars.clone()));
-    let ports = Ports {
+    let prover = Arc::new(LocalProver::new(keys.batch, None)?);
+    Ok(Ports {
         verifier: Arc::new(Groth16Verifier::new(keys.verifier)),
-        prover: prover.clone(),
-        settlement: observe(L1Settlement::new(rollup.client(Some(operator)))),
-    };
-    Ok(StartedSequencer {
-        service: Sequencer::start(config, ports).await?,
-        prover,
+        prover: with_bars(prover, bars),
+        settlement: Arc::new(L1Settlement::new(rollup.client(Some(operator)))),
     })
 }
 

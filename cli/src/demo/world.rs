@@ -23,8 +23,8 @@ use subrosa_node::{
     Keys, Rollup,
     accounts::{DEPLOYER, FIRST_INSTITUTION, OPERATOR},
     progress::spinner,
-    proofs::{Made, ShownProver, TimedProver, verification_gas},
-    sequencer::{SequencerKeys, StartedSequencer, configure, start},
+    proofs::{TimedProver, verification_gas},
+    sequencer::{self, SequencerKeys, configure},
     setup,
     wallet::{self, Home, StartedWallet, WalletSettings},
 };
@@ -35,7 +35,10 @@ use subrosa_protocol::{
     keys::{AuditorKey, Network, Seed},
 };
 use subrosa_prover::{batch::BatchKeys, groth16::TransactionKeys};
-use subrosa_sequencer::RunningSequencer;
+use subrosa_sequencer::{
+    RunningSequencer,
+    adapters::{LatestProof, ProofTime, RecordingProver},
+};
 use subrosa_wallet::{Watch, amount};
 
 use super::{
@@ -87,7 +90,7 @@ pub(super) struct World {
     l1: Arc<dyn L1>,
     sequencer: RunningSequencer,
     measured: Arc<Measured>,
-    batch_prover: Arc<ShownProver>,
+    batch_prover: Arc<RecordingProver>,
     client_prover: Arc<TimedProver<TransactionKeys>>,
     gateways: Vec<(String, GatewayClient)>,
     served: Vec<StartedWallet>,
@@ -148,17 +151,12 @@ impl World {
             verifier: client_keys.verifier().clone(),
             batch: batch_keys,
         };
-        let mut measured = None;
-        let StartedSequencer {
-            service: sequencer,
-            prover: batch_prover,
-        } = start(&rollup, operator, config, sequencer_keys, bars, |layer| {
-            let layer = Arc::new(Measured::new(layer));
-            measured = Some(layer.clone());
-            layer
-        })
-        .await?;
-        let measured = measured.context("the sequencer has a settlement layer")?;
+        let mut ports = sequencer::ports(&rollup, operator, sequencer_keys, bars)?;
+        let batch_prover = Arc::new(RecordingProver::new(ports.prover));
+        let measured = Arc::new(Measured::new(ports.settlement));
+        ports.prover = batch_prover.clone();
+        ports.settlement = measured.clone();
+        let sequencer = subrosa_sequencer::start(config, ports).await?;
 
         let mut world = Self {
             client_prover: Arc::new(TimedProver::new(client_keys)),
@@ -294,9 +292,13 @@ impl World {
         self.measured.settled()
     }
 
-    /// Batch proofs that were made.
-    pub(super) fn batch_proofs(&self) -> Vec<Made> {
-        self.batch_prover.made()
+    /// Returns the time that each batch proof took.
+    pub(super) fn batch_proof_times(&self) -> Vec<ProofTime> {
+        self.batch_prover.times()
+    }
+
+    fn latest_proof(&self) -> anyhow::Result<LatestProof> {
+        self.batch_prover.latest().context("no batch was proven")
     }
 
     /// Wall time of each client proof.
@@ -339,8 +341,7 @@ impl World {
 
     /// That the last proven state is the one that L1 holds.
     pub(super) async fn check_root(&self) -> anyhow::Result<()> {
-        let made = self.batch_proofs();
-        let last = made.last().context("no batch was proven")?;
+        let last = self.latest_proof()?;
         let state = self.l1.rollup().await?.state;
         ensure!(
             last.proof.new_state == state,
@@ -352,8 +353,7 @@ impl World {
     /// Gas of verifying the last proof: a transaction straight to the verifier, without what every
     /// transaction pays for itself and its calldata.
     pub(super) async fn verify_gas(&self) -> anyhow::Result<u64> {
-        let made = self.batch_proofs();
-        let last = made.last().context("no batch was proven")?;
+        let last = self.latest_proof()?;
         let call = RollupContract::shapeOfCall {
             shape: U256::from(last.shape.slots()),
         };
