@@ -254,8 +254,9 @@ fn register_asset(asset: &NewAsset) -> Result<Bytes, L1Error> {
     Ok(call.abi_encode().into())
 }
 
-/// Returns init code whose deployed code is `0x00 ‖ payload`. The leading STOP makes a call of it do
-/// nothing.
+/// Returns init code whose deployed code is `0x00 ‖ payload`.
+///
+/// The leading byte is the instruction STOP: a call of the contract does nothing.
 #[must_use]
 pub fn data_contract(payload: &[u8]) -> Bytes {
     let length = u16::try_from(payload.len() + 1)
@@ -273,7 +274,7 @@ pub fn data_contract(payload: &[u8]) -> Bytes {
 /// Deploys everything on a development chain, where governance has no delay.
 ///
 /// On other chains the contracts enforce a delay of days, and this function fails at the first call
-/// of governance. There, deploy in the two steps that the operator's handbook describes.
+/// of governance. There, governance must schedule and, after its delay, execute each call.
 ///
 /// # Errors
 /// [`L1Error`] of the first call that fails. The contracts created before it stay, unused.

@@ -200,9 +200,9 @@ pub fn free_port() -> io::Result<u16> {
 
 /// Returns the path of the anvil program, if it is installed.
 ///
-/// Searches in this order: the value of `SUBROSA_ANVIL`; the contracts' npm package under the current
-/// directory, the directory in `CARGO_MANIFEST_DIR` (which `cargo run` and `cargo test` set), or a
-/// directory above either; `anvil` in the directories of `PATH`.
+/// Searches in this order: the value of `SUBROSA_ANVIL`; the contracts' npm package under the
+/// current directory, the directory in `CARGO_MANIFEST_DIR` (which `cargo run` and `cargo test`
+/// set), or a directory above either; `anvil` in the directories of `PATH`.
 #[must_use]
 pub fn find_anvil() -> Option<PathBuf> {
     let named = std::env::var_os("SUBROSA_ANVIL").map(PathBuf::from);
