@@ -8,8 +8,8 @@ import {IAssetRegistry} from "./interfaces/IAssetRegistry.sol";
 import {IPoseidon} from "./interfaces/IPoseidon.sol";
 
 /// @title Asset registry
-/// @notice See `IAssetRegistry`. Assets are only ever appended, and an asset's token never changes: what is credited in
-/// the vault under an id stays the same thing.
+/// @notice See `IAssetRegistry`. Assets are only appended, and the token of an asset never changes:
+/// amounts credited in the vault under an id stay amounts of the same token.
 contract AssetRegistry is IAssetRegistry, Governed {
     uint256 private constant TAG_NODE = 1;
     uint256 private constant TAG_ASSET_LEAF = 7;
@@ -24,15 +24,15 @@ contract AssetRegistry is IAssetRegistry, Governed {
     uint256 public root;
 
     Asset[] private _assets;
-    /// @dev Asset id + 1 by token; 0: not registered.
+    /// @dev Asset id + 1 for each token; 0 if the token is not registered.
     mapping(address token => uint256) private _idPlusOne;
     /// @dev Root of the empty subtree of each level.
     uint256[DEPTH + 1] private _empty;
-    /// @dev Nodes that were written; an unwritten node is its level's empty root.
+    /// @dev Written nodes. An unwritten node is the empty root of its level.
     mapping(uint256 level => mapping(uint256 index => uint256)) private _nodes;
 
     /// @param poseidon_ the hash contract
-    /// @param governance the owner: a timelock, off development chains
+    /// @param governance the owner; a timelock, except on development chains
     constructor(IPoseidon poseidon_, address governance) Governed(governance) {
         poseidon = poseidon_;
 
@@ -59,12 +59,19 @@ contract AssetRegistry is IAssetRegistry, Governed {
     }
 
     /// @inheritdoc IAssetRegistry
-    function registerUnaudited(address token, uint8 flags) external onlyGovernance returns (uint16 asset) {
+    function registerUnaudited(address token, uint8 flags)
+        external
+        onlyGovernance
+        returns (uint16 asset)
+    {
         return _register(token, UNAUDITED_X, UNAUDITED_Y, flags);
     }
 
     /// @inheritdoc IAssetRegistry
-    function rotateAuditor(uint16 asset, uint256 auditorX, uint256 auditorY) external onlyGovernance {
+    function rotateAuditor(uint16 asset, uint256 auditorX, uint256 auditorY)
+        external
+        onlyGovernance
+    {
         EmbeddedCurve.requireKey(auditorX, auditorY);
         if (asset >= _assets.length) revert UnknownAsset(asset);
         Asset storage entry = _assets[asset];
@@ -117,7 +124,7 @@ contract AssetRegistry is IAssetRegistry, Governed {
         emit AssetRegistered(asset, token, flags, auditorX, auditorY, newRoot);
     }
 
-    /// @dev Writes the asset's leaf and every node above it; returns the new root.
+    /// @dev Writes the asset's leaf and every node above it. Returns the new root.
     function _update(uint256 asset, address token, uint8 flags, uint256 auditorX, uint256 auditorY)
         private
         returns (uint256 value)

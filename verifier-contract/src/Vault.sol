@@ -11,8 +11,8 @@ import {IAssetRegistry} from "./interfaces/IAssetRegistry.sol";
 import {IVault} from "./interfaces/IVault.sol";
 
 /// @title Vault
-/// @notice See `IVault`. It has no function that moves assets but `claim` and `claimFor`, and those pay only what
-/// settlement credited. Per asset: balance ≥ value queued + inside + credited.
+/// @notice See `IVault`. Only `claim` and `claimFor` move assets out, and they pay only credited
+/// amounts. For each asset: balance ≥ queued + inside + credited.
 contract Vault is IVault, Governed, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
 
@@ -46,11 +46,13 @@ contract Vault is IVault, Governed, ReentrancyGuardTransient {
         _;
     }
 
-    /// @dev The rollup makes its vault, and is the account that calls this.
+    /// @dev The rollup creates its vault and is the caller of this constructor.
     /// @param registry_ the registry of assets
-    /// @param governance the owner: a timelock, off development chains
+    /// @param governance the owner; a timelock, except on development chains
     /// @param guardian_ the account that may pause deposits
-    constructor(IAssetRegistry registry_, address governance, address guardian_) Governed(governance) {
+    constructor(IAssetRegistry registry_, address governance, address guardian_)
+        Governed(governance)
+    {
         if (guardian_ == address(0)) revert ZeroAddress();
         registry = registry_;
         rollup = msg.sender;
@@ -82,7 +84,11 @@ contract Vault is IVault, Governed, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IVault
-    function claimFor(uint16 asset, address account) external nonReentrant returns (uint256 amount) {
+    function claimFor(uint16 asset, address account)
+        external
+        nonReentrant
+        returns (uint256 amount)
+    {
         return _claim(asset, account, account);
     }
 
@@ -141,7 +147,7 @@ contract Vault is IVault, Governed, ReentrancyGuardTransient {
         }
     }
 
-    /// @dev Takes the asset from the caller; returns by how much the vault's balance grew.
+    /// @dev Takes the asset from the caller. Returns the growth of the vault's balance.
     function _receive(address token, uint256 amount) private returns (uint256) {
         if (token == address(0)) {
             if (msg.value != amount) revert WrongValue(msg.value, amount);
@@ -153,10 +159,11 @@ contract Vault is IVault, Governed, ReentrancyGuardTransient {
         return IERC20(token).balanceOf(address(this)) - before;
     }
 
-    /// @dev Clears what is credited to `account`, then pays it to `to`. A payment that fails reverts this call alone.
+    /// @dev Clears the credit of `account`, then pays it to `to`. A failed payment reverts this
+    /// call only.
     function _claim(uint16 asset, address account, address to) private returns (uint256 amount) {
         if (to == address(0)) revert ZeroAddress();
-        // What the vault paid to itself would be nobody's.
+        // An amount that the vault paid to itself would belong to nobody.
         if (to == address(this)) revert ClaimToVault();
         amount = credited[asset][account];
         if (amount == 0) revert NothingToClaim(asset, account);

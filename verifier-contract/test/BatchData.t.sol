@@ -13,11 +13,16 @@ contract BatchDataTest is Fixture {
     function setUp() public {
         deploy();
         for (uint256 i = 0; i < 20; ++i) {
-            depositToken(usd, USD, alice, 1000 + i, uint256(keccak256(abi.encode(i))) % SCALAR_MODULUS);
+            depositToken(
+                usd, USD, alice, 1000 + i, uint256(keccak256(abi.encode(i))) % SCALAR_MODULUS
+            );
         }
     }
 
-    function withdraw(Batch memory b, uint8 slot, uint16 asset, address recipient, uint128 amount) private pure {
+    function withdraw(Batch memory b, uint8 slot, uint16 asset, address recipient, uint128 amount)
+        private
+        pure
+    {
         Withdrawal[] memory list = new Withdrawal[](b.withdrawals.length + 1);
         for (uint256 i = 0; i < b.withdrawals.length; ++i) {
             list[i] = b.withdrawals[i];
@@ -28,7 +33,9 @@ contract BatchDataTest is Fixture {
 
     /// @dev The words by the reference, deposits as the queue holds them.
     function referenceWords(Batch memory b) private view returns (uint256[] memory) {
-        return ReferenceBatch.words(b, rollup.context(), b.header.shape, vault.nextDeposits(b.header.deposits));
+        return ReferenceBatch.words(
+            b, rollup.context(), b.header.shape, vault.nextDeposits(b.header.deposits)
+        );
     }
 
     function equalsReference(Batch memory b) private {
@@ -41,7 +48,12 @@ contract BatchDataTest is Fixture {
         assertEq(instances[4], y, "y");
     }
 
-    function testFuzz_equalsReference(uint256 seed, uint8 transactions, uint8 deposits, uint8 withdrawals) public {
+    function testFuzz_equalsReference(
+        uint256 seed,
+        uint8 transactions,
+        uint8 deposits,
+        uint8 withdrawals
+    ) public {
         Batch memory b = makeBatch(seed % 2 == 0 ? 4 : 16, 0, 0, seed);
         uint16 slots = uint16(b.header.shape);
         b = makeBatch(b.header.shape, transactions % (slots + 1), deposits % (slots + 1), seed);
@@ -181,9 +193,15 @@ contract BatchDataTest is Fixture {
             for (uint256 i = 0; i < 16; ++i) {
                 uint256 word = b.slotWords[s][i];
                 b.slotWords[s][i] = SCALAR_MODULUS;
-                submitReverts(b, abi.encodeWithSelector(IRollup.WordNotCanonical.selector, 16 + 24 * s + 2 + i));
+                submitReverts(
+                    b,
+                    abi.encodeWithSelector(IRollup.WordNotCanonical.selector, 16 + 24 * s + 2 + i)
+                );
                 b.slotWords[s][i] = type(uint256).max;
-                submitReverts(b, abi.encodeWithSelector(IRollup.WordNotCanonical.selector, 16 + 24 * s + 2 + i));
+                submitReverts(
+                    b,
+                    abi.encodeWithSelector(IRollup.WordNotCanonical.selector, 16 + 24 * s + 2 + i)
+                );
                 b.slotWords[s][i] = SCALAR_MODULUS - 1;
                 equalsReference(b);
                 b.slotWords[s][i] = word;
@@ -209,24 +227,34 @@ contract BatchDataTest is Fixture {
     function test_rejectsInstanceNotBelowModulus() public {
         Batch memory b = makeBatch(4, 1, 0, 14);
         b.newState = SCALAR_MODULUS;
-        submitReverts(b, abi.encodeWithSelector(IRollup.InstanceNotCanonical.selector, SCALAR_MODULUS));
+        submitReverts(
+            b, abi.encodeWithSelector(IRollup.InstanceNotCanonical.selector, SCALAR_MODULUS)
+        );
         b = makeBatch(4, 1, 0, 14);
         b.dataCommitment += SCALAR_MODULUS;
-        submitReverts(b, abi.encodeWithSelector(IRollup.InstanceNotCanonical.selector, b.dataCommitment));
+        submitReverts(
+            b, abi.encodeWithSelector(IRollup.InstanceNotCanonical.selector, b.dataCommitment)
+        );
     }
 
     function test_rejectsDataOfWrongLength() public {
         Batch memory b = makeBatch(4, 2, 0, 15);
         b.noteData[1] = bytes.concat(b.noteData[1], hex"00");
-        submitReverts(b, abi.encodeWithSelector(IRollup.WrongDataLength.selector, 2 * 681 + 1, 2 * 681));
+        submitReverts(
+            b, abi.encodeWithSelector(IRollup.WrongDataLength.selector, 2 * 681 + 1, 2 * 681)
+        );
         b = makeBatch(4, 2, 0, 15);
         b.header.transactions = 3;
         submitReverts(b, abi.encodeWithSelector(IRollup.WrongDataLength.selector, 2 * 681, 3 * 681));
     }
 
     function test_rejectsTooManySlots() public {
-        submitReverts(makeBatch(4, 5, 0, 16), abi.encodeWithSelector(IRollup.TooManySlots.selector, 5, 4));
-        submitReverts(makeBatch(4, 0, 5, 16), abi.encodeWithSelector(IRollup.TooManySlots.selector, 5, 4));
+        submitReverts(
+            makeBatch(4, 5, 0, 16), abi.encodeWithSelector(IRollup.TooManySlots.selector, 5, 4)
+        );
+        submitReverts(
+            makeBatch(4, 0, 5, 16), abi.encodeWithSelector(IRollup.TooManySlots.selector, 5, 4)
+        );
     }
 
     function test_rejectsWithdrawals() public {

@@ -50,8 +50,12 @@ contract BatchVectorsTest is Test {
             for (uint256 k = 23; k < 39; ++k) {
                 low = low * 256 + uint8(data[39 * i + k]);
             }
-            list[i] =
-                Withdrawal(uint8(value >> 248), uint16(value >> 232), address(uint160(value >> 72)), uint128(low));
+            list[i] = Withdrawal(
+                uint8(value >> 248),
+                uint16(value >> 232),
+                address(uint160(value >> 72)),
+                uint128(low)
+            );
         }
     }
 
@@ -65,7 +69,11 @@ contract BatchVectorsTest is Test {
             // The commitment that the batch circuit makes of a deposit.
             uint256[] memory m = new uint256[](2);
             (m[0], m[1]) = (list[2 * i], list[2 * i + 1]);
-            assertEq(poseidon.hash(4, m), number(string.concat(at, ".commitment")), "deposit's commitment");
+            assertEq(
+                poseidon.hash(4, m),
+                number(string.concat(at, ".commitment")),
+                "deposit's commitment"
+            );
         }
     }
 
@@ -90,8 +98,16 @@ contract BatchVectorsTest is Test {
 
     function test_commitments() public view {
         assertEq(poseidon.hash(14, words), number(".c"), "data");
-        assertEq(poseidon.hash(13, VM.parseJsonUintArray(vectors, ".oldStateWords")), number(".oldState"), "old state");
-        assertEq(poseidon.hash(13, VM.parseJsonUintArray(vectors, ".newStateWords")), number(".newState"), "new state");
+        assertEq(
+            poseidon.hash(13, VM.parseJsonUintArray(vectors, ".oldStateWords")),
+            number(".oldState"),
+            "old state"
+        );
+        assertEq(
+            poseidon.hash(13, VM.parseJsonUintArray(vectors, ".newStateWords")),
+            number(".newState"),
+            "new state"
+        );
         uint256[] memory m = new uint256[](3);
         m[0] = number(".chainId");
         m[1] = uint160(VM.parseJsonAddress(vectors, ".rollup"));

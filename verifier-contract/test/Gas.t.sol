@@ -91,12 +91,16 @@ contract SnapshotGasTest is Fixture {
         deploy();
         DevelopmentFeed[8] memory feeds;
         for (uint16 asset = 0; asset < 8; ++asset) {
-            if (asset >= registry.count()) registry.registerUnaudited(address(new PlainToken(18)), 0);
+            if (asset >= registry.count()) {
+                registry.registerUnaudited(address(new PlainToken(18)), 0);
+            }
             feeds[asset] = new DevelopmentFeed(8, int256(1e8 + 1e7 * uint256(asset)));
             oracle.setFeed(asset, address(feeds[asset]), 3600, 18);
         }
         for (uint16 id = 0; id < 16; ++id) {
-            oracle.setMarket(uint8(id), Market(id % 8, (id + id / 8 + 1) % 8, 500, 15000, 12000, 500, 3600));
+            oracle.setMarket(
+                uint8(id), Market(id % 8, (id + id / 8 + 1) % 8, 500, 15000, 12000, 500, 3600)
+            );
         }
         // The first pays for storage that later ones find.
         oracle.snapshot();

@@ -67,9 +67,13 @@ contract GovernanceTest is Fixture {
         new AssetRegistry(poseidon, alice);
         address[] memory nobody = new address[](0);
         address hasty = address(new TimelockController(MINIMUM - 1, nobody, nobody, address(0)));
-        VM.expectRevert(abi.encodeWithSelector(Governed.GovernanceDelayTooShort.selector, MINIMUM - 1, MINIMUM));
+        VM.expectRevert(
+            abi.encodeWithSelector(Governed.GovernanceDelayTooShort.selector, MINIMUM - 1, MINIMUM)
+        );
         new AssetRegistry(poseidon, hasty);
-        VM.expectRevert(abi.encodeWithSelector(Governed.GovernanceDelayTooShort.selector, MINIMUM - 1, MINIMUM));
+        VM.expectRevert(
+            abi.encodeWithSelector(Governed.GovernanceDelayTooShort.selector, MINIMUM - 1, MINIMUM)
+        );
         new Rollup(registry, oracle, hasty, sequencer, guardian, USD);
         VM.expectRevert(abi.encodeWithSelector(Governed.GovernanceNotAContract.selector, alice));
         new Rollup(registry, oracle, alice, sequencer, guardian, USD);
@@ -95,8 +99,12 @@ contract GovernanceTest is Fixture {
     function test_ownerMustKeepGivingNotice() public {
         address[] memory nobody = new address[](0);
         TimelockController timelock = new TimelockController(MINIMUM, nobody, nobody, address(0));
-        Ownable2Step[4] memory governed =
-            [Ownable2Step(registry), Ownable2Step(rollup), Ownable2Step(address(vault)), Ownable2Step(oracle)];
+        Ownable2Step[4] memory governed = [
+            Ownable2Step(registry),
+            Ownable2Step(rollup),
+            Ownable2Step(address(vault)),
+            Ownable2Step(oracle)
+        ];
         for (uint256 i = 0; i < governed.length; ++i) {
             governed[i].transferOwnership(address(timelock));
             VM.prank(address(timelock));
@@ -133,15 +141,18 @@ contract GovernanceTest is Fixture {
             abi.encodeCall(Ownable2Step.transferOwnership, (alice)),
             abi.encodeCall(IPriceOracle.setFeed, (USD, feed, 60, 6)),
             abi.encodeCall(IPriceOracle.removeFeed, (USD)),
-            abi.encodeCall(IPriceOracle.setMarket, (0, Market(GOLD, USD, 500, 15000, 12000, 500, 3600))),
+            abi.encodeCall(
+                IPriceOracle.setMarket, (0, Market(GOLD, USD, 500, 15000, 12000, 500, 3600))
+            ),
             abi.encodeCall(IPriceOracle.removeMarket, (0)),
             abi.encodeCall(Ownable2Step.transferOwnership, (alice))
         ];
         VM.prank(address(timelock));
         timelock.updateDelay(MINIMUM - 1);
         VM.chainId(1);
-        bytes32 short =
-            keccak256(abi.encodeWithSelector(Governed.GovernanceDelayTooShort.selector, MINIMUM - 1, MINIMUM));
+        bytes32 short = keccak256(
+            abi.encodeWithSelector(Governed.GovernanceDelayTooShort.selector, MINIMUM - 1, MINIMUM)
+        );
         for (uint256 i = 0; i < calls.length; ++i) {
             VM.prank(address(timelock));
             (bool done, bytes memory reason) = targets[i].call(calls[i]);
@@ -149,7 +160,10 @@ contract GovernanceTest is Fixture {
             // Whoever is not the owner is told so first.
             VM.prank(bob);
             (done, reason) = targets[i].call(calls[i]);
-            assertTrue(!done && bytes4(reason) == Ownable.OwnableUnauthorizedAccount.selector, VM.toString(i));
+            assertTrue(
+                !done && bytes4(reason) == Ownable.OwnableUnauthorizedAccount.selector,
+                VM.toString(i)
+            );
         }
         VM.prank(address(timelock));
         timelock.updateDelay(MINIMUM);

@@ -17,7 +17,8 @@ contract PoseidonTest is Test {
         vectors = VM.readFile("../protocol/vectors/poseidon.json");
         parameters.roundConstants = VM.parseJsonUintArray(vectors, ".round_constants");
         for (uint256 i = 0; i < 5; ++i) {
-            parameters.mds.push(VM.parseJsonUintArray(vectors, string.concat(".mds[", VM.toString(i), "]")));
+            parameters.mds
+                .push(VM.parseJsonUintArray(vectors, string.concat(".mds[", VM.toString(i), "]")));
         }
     }
 
@@ -64,25 +65,33 @@ contract PoseidonTest is Test {
             m[i] = i + 1;
         }
         assertEq(
-            poseidon.hash(1, m), 6237608919417668888068411046815783952379609299431485311126409658440900272087, "four"
+            poseidon.hash(1, m),
+            6237608919417668888068411046815783952379609299431485311126409658440900272087,
+            "four"
         );
         m = new uint256[](1);
         m[0] = 5;
         assertEq(
-            poseidon.hash(7, m), 3257860815777508908189207490398516539653643517023742779490230752714538560618, "one"
+            poseidon.hash(7, m),
+            3257860815777508908189207490398516539653643517023742779490230752714538560618,
+            "one"
         );
         m = new uint256[](9);
         for (uint256 i = 0; i < 9; ++i) {
             m[i] = i + 1;
         }
         assertEq(
-            poseidon.hash(14, m), 15319466749824030211713837137374096429908386137094641603697156995769078718782, "nine"
+            poseidon.hash(14, m),
+            15319466749824030211713837137374096429908386137094641603697156995769078718782,
+            "nine"
         );
         m = new uint256[](2);
         m[0] = SCALAR_MODULUS - 1;
         m[1] = SCALAR_MODULUS - 2;
         assertEq(
-            poseidon.hash(4, m), 8421743722502246703720839036978016934052569640399378861390731080099520150591, "large"
+            poseidon.hash(4, m),
+            8421743722502246703720839036978016934052569640399378861390731080099520150591,
+            "large"
         );
     }
 

@@ -15,9 +15,12 @@ import {ReferenceOracle} from "./reference/ReferenceOracle.sol";
 
 contract PriceOracleTest is Fixture {
     // Computed with circomlibjs's reference permutation and integers of any size, from the markets and answers below.
-    uint256 private constant EMPTY_ROOT = 6613525988509056453015330450141182930458322389735231116358877228651692311544;
-    uint256 private constant ROOT = 12907730338765996572508935099693265137419556960523793480390496637188393709330;
-    uint256 private constant DIGEST = 7179356076722610476375143361739443393517814556058582123114141089206618840815;
+    uint256 private constant EMPTY_ROOT =
+        6613525988509056453015330450141182930458322389735231116358877228651692311544;
+    uint256 private constant ROOT =
+        12907730338765996572508935099693265137419556960523793480390496637188393709330;
+    uint256 private constant DIGEST =
+        7179356076722610476375143361739443393517814556058582123114141089206618840815;
     uint256 private constant PRICE_0 = 2345678912;
     uint256 private constant PRICE_3 = 3456789000;
     uint256 private constant PRICE_6 = 426315807649232353843687963;
@@ -55,7 +58,9 @@ contract PriceOracleTest is Fixture {
             prices[i] = (words[i / 2] >> (120 * (i % 2))) % 2 ** 120;
         }
         assertEq(
-            ReferenceOracle.digest(poseidon, block.timestamp, oracle.marketRoot(), prices), digest, "digest of latest"
+            ReferenceOracle.digest(poseidon, block.timestamp, oracle.marketRoot(), prices),
+            digest,
+            "digest of latest"
         );
     }
 
@@ -98,8 +103,13 @@ contract PriceOracleTest is Fixture {
     }
 
     function test_latestAndTime() public {
-        (uint256 digest, uint40 time, uint256 root, uint256[8] memory prices, uint256[16] memory markets) =
-            oracle.latest();
+        (
+            uint256 digest,
+            uint40 time,
+            uint256 root,
+            uint256[8] memory prices,
+            uint256[16] memory markets
+        ) = oracle.latest();
         assertEq(digest | time | root | prices[0] | markets[0], 0, "none yet");
         assertEq(oracle.timeOf(0), 0, "no digest");
         VM.warp(NOW + 5);
@@ -160,7 +170,11 @@ contract PriceOracleTest is Fixture {
         (,, root,, markets) = oracle.latest();
         assertEq(root, oracle.marketRoot(), "root after the change");
         assertTrue(root != ROOT, "another root");
-        assertEq(markets[0], ReferenceOracle.word(Market(GOLD, USD, 600, 15000, 12000, 500, 3600)), "changed");
+        assertEq(
+            markets[0],
+            ReferenceOracle.word(Market(GOLD, USD, 600, 15000, 12000, 500, 3600)),
+            "changed"
+        );
         assertEq(markets[3], 0, "removed");
         assertEq(ReferenceOracle.root(poseidon, markets), root, "markets after the change");
         assertEq(take()[3], 0, "no price without market");
@@ -184,20 +198,32 @@ contract PriceOracleTest is Fixture {
             prices[i] = (i + 1) * 1e6;
             assertEq(full.marketRoot(), ReferenceOracle.root(poseidon, words), "root");
         }
-        assertEq(full.snapshot(), ReferenceOracle.digest(poseidon, NOW, full.marketRoot(), prices), "digest");
+        assertEq(
+            full.snapshot(),
+            ReferenceOracle.digest(poseidon, NOW, full.marketRoot(), prices),
+            "digest"
+        );
         // Any one of them gone.
         for (uint256 i = 0; i < 16; ++i) {
             feeds[i].setManners(FeedDouble.Manner.Return, FeedDouble.Manner.Revert);
             uint256 price = prices[i];
             prices[i] = 0;
-            assertEq(full.snapshot(), ReferenceOracle.digest(poseidon, NOW, full.marketRoot(), prices), "one bad feed");
+            assertEq(
+                full.snapshot(),
+                ReferenceOracle.digest(poseidon, NOW, full.marketRoot(), prices),
+                "one bad feed"
+            );
             prices[i] = price;
             feeds[i].setManners(FeedDouble.Manner.Return, FeedDouble.Manner.Return);
         }
         // The asset of all debts.
         usdFeed.setFailing(true);
         uint256[16] memory none;
-        assertEq(full.snapshot(), ReferenceOracle.digest(poseidon, NOW, full.marketRoot(), none), "no debt feed");
+        assertEq(
+            full.snapshot(),
+            ReferenceOracle.digest(poseidon, NOW, full.marketRoot(), none),
+            "no debt feed"
+        );
     }
 
     // What a feed may do
@@ -284,11 +310,14 @@ contract PriceOracleTest is Fixture {
         feed.setRound(bytes.concat(round, new bytes(64)));
         nothingMissing("more than asked for");
 
-        bytes[4] memory wrong = [bytes(""), new bytes(31), abi.encode(256 + 8), abi.encode(type(uint256).max)];
+        bytes[4] memory wrong =
+            [bytes(""), new bytes(31), abi.encode(256 + 8), abi.encode(type(uint256).max)];
         for (uint256 i = 0; i < wrong.length; ++i) {
             feed.setDecimals(wrong[i]);
             goldMissing("malformed decimals");
-            VM.expectRevert(abi.encodeWithSelector(IPriceOracle.FeedWithoutDecimals.selector, address(feed)));
+            VM.expectRevert(
+                abi.encodeWithSelector(IPriceOracle.FeedWithoutDecimals.selector, address(feed))
+            );
             oracle.setFeed(GOLD, address(feed), HEARTBEAT, 18);
         }
         feed.setDecimals(abi.encode(8));
@@ -309,7 +338,9 @@ contract PriceOracleTest is Fixture {
             goldMissing("hostile decimals");
             assertTrue(left - gasleft() < 1_000_000, "gas");
             if (manner == FeedDouble.Manner.Flood) continue;
-            VM.expectRevert(abi.encodeWithSelector(IPriceOracle.FeedWithoutDecimals.selector, address(feed)));
+            VM.expectRevert(
+                abi.encodeWithSelector(IPriceOracle.FeedWithoutDecimals.selector, address(feed))
+            );
             oracle.setFeed(GOLD, address(feed), HEARTBEAT, 18);
         }
     }
@@ -354,7 +385,9 @@ contract PriceOracleTest is Fixture {
         full = oracle.snapshot();
         for (uint256 gas = 200_000; gas < 700_000; gas += 1_000) {
             (bool ok, bytes memory result) = address(oracle).call{gas: gas}(call);
-            if (ok) assertEq(abi.decode(result, (uint256)), full, "other prices with a spinning feed");
+            if (ok) {
+                assertEq(abi.decode(result, (uint256)), full, "other prices with a spinning feed");
+            }
         }
     }
 
@@ -413,10 +446,16 @@ contract PriceOracleTest is Fixture {
         // Ordinary decimals in one half, all that are allowed in the other.
         uint256 span = (seed >> 16) % 2 == 0 ? 19 : 60;
         uint256[2] memory sums = [(seed >> 24) % span, (seed >> 32) % span];
-        uint8[2] memory tokens = [uint8((seed >> 40) % (sums[0] + 1)), uint8((seed >> 48) % (sums[1] + 1))];
+        uint8[2] memory tokens =
+            [uint8((seed >> 40) % (sums[0] + 1)), uint8((seed >> 48) % (sums[1] + 1))];
         assertEq(
             priceWith(
-                collateral, tokens[0], uint8(sums[0] - tokens[0]), debt, tokens[1], uint8(sums[1] - tokens[1])
+                collateral,
+                tokens[0],
+                uint8(sums[0] - tokens[0]),
+                debt,
+                tokens[1],
+                uint8(sums[1] - tokens[1])
             ),
             ReferenceOracle.price(collateral, sums[0], debt, sums[1]),
             "price"
@@ -438,9 +477,13 @@ contract PriceOracleTest is Fixture {
         oracle.setMarket(1, Market(GOLD, 4, 500, 15000, 12000, 500, 3600));
         VM.expectRevert(abi.encodeWithSelector(IPriceOracle.HaircutTooLarge.selector, 10000));
         oracle.setMarket(1, Market(GOLD, USD, 10000, 15000, 12000, 500, 3600));
-        VM.expectRevert(abi.encodeWithSelector(IPriceOracle.MaintenanceMarginTooSmall.selector, 9999));
+        VM.expectRevert(
+            abi.encodeWithSelector(IPriceOracle.MaintenanceMarginTooSmall.selector, 9999)
+        );
         oracle.setMarket(1, Market(GOLD, USD, 500, 15000, 9999, 500, 3600));
-        VM.expectRevert(abi.encodeWithSelector(IPriceOracle.InitialMarginTooSmall.selector, 11999, 12000));
+        VM.expectRevert(
+            abi.encodeWithSelector(IPriceOracle.InitialMarginTooSmall.selector, 11999, 12000)
+        );
         oracle.setMarket(1, Market(GOLD, USD, 500, 11999, 12000, 500, 3600));
         VM.expectRevert(abi.encodeWithSelector(IPriceOracle.BonusTooLarge.selector, 10001));
         oracle.setMarket(1, Market(GOLD, USD, 500, 15000, 12000, 10001, 3600));
@@ -474,7 +517,9 @@ contract PriceOracleTest is Fixture {
         oracle.setFeed(GOLD, address(goldFeed), 0, 18);
         VM.expectRevert(abi.encodeWithSelector(IPriceOracle.FeedNotAContract.selector, alice));
         oracle.setFeed(GOLD, alice, HEARTBEAT, 18);
-        VM.expectRevert(abi.encodeWithSelector(IPriceOracle.FeedWithoutDecimals.selector, address(poseidon)));
+        VM.expectRevert(
+            abi.encodeWithSelector(IPriceOracle.FeedWithoutDecimals.selector, address(poseidon))
+        );
         oracle.setFeed(GOLD, address(poseidon), HEARTBEAT, 18);
         VM.expectRevert(abi.encodeWithSelector(IPriceOracle.DecimalsTooLarge.selector, 52, 8));
         oracle.setFeed(GOLD, address(goldFeed), HEARTBEAT, 52);
@@ -503,7 +548,8 @@ contract PriceOracleTest is Fixture {
     }
 
     function test_onlyGovernance() public {
-        bytes memory reason = abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, alice);
+        bytes memory reason =
+            abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, alice);
         VM.startPrank(alice);
         VM.expectRevert(reason);
         oracle.setMarket(1, Market(GOLD, USD, 500, 15000, 12000, 500, 3600));
@@ -532,7 +578,8 @@ contract PriceOracleTest is Fixture {
         VM.expectRevert(DevelopmentFeed.Failing.selector);
         goldFeed.latestRoundData();
 
-        bytes memory reason = abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, alice);
+        bytes memory reason =
+            abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, alice);
         VM.startPrank(alice);
         VM.expectRevert(reason);
         goldFeed.setAnswer(1);
@@ -547,7 +594,8 @@ contract PriceOracleTest is Fixture {
 
     function test_developmentFeedOnlyOnDevelopmentChains() public {
         VM.chainId(1);
-        bytes memory reason = abi.encodeWithSelector(DevelopmentFeed.NotADevelopmentChain.selector, 1);
+        bytes memory reason =
+            abi.encodeWithSelector(DevelopmentFeed.NotADevelopmentChain.selector, 1);
         VM.expectRevert(reason);
         new DevelopmentFeed(8, 1);
         VM.expectRevert(reason);

@@ -13,7 +13,8 @@ contract ProtocolConstantsTest is Fixture {
     }
 
     function test_genesisState() public view {
-        uint256 expected = VM.parseJsonUint(VM.readFile("../protocol/vectors/batch.json"), ".genesisState");
+        uint256 expected =
+            VM.parseJsonUint(VM.readFile("../protocol/vectors/batch.json"), ".genesisState");
         assertTrue(isCanonical(expected), "canonical");
         assertEq(rollup.state(), expected, "genesis state");
     }
@@ -21,7 +22,8 @@ contract ProtocolConstantsTest is Fixture {
     /// @dev The vector is the point's encoding: y, and whether x is odd in the top bit. Of the two points of the curve
     /// with that y it is the one of that parity.
     function test_unauditedPoint() public view {
-        bytes memory encoding = VM.parseJsonBytes(VM.readFile("../protocol/vectors/keys.json"), ".unaudited");
+        bytes memory encoding =
+            VM.parseJsonBytes(VM.readFile("../protocol/vectors/keys.json"), ".unaudited");
         assertEq(encoding.length, 32, "length");
         uint256 word = uint256(bytes32(encoding));
         (uint256 x, uint256 y) = registry.unaudited();

@@ -31,7 +31,9 @@ contract RollupTest is Fixture {
                 cut[i] = whole[i];
             }
             VM.prank(sequencer, sequencer);
-            VM.expectRevert(abi.encodeWithSelector(IRollup.WrongDataLength.selector, length, length / 39 * 39));
+            VM.expectRevert(
+                abi.encodeWithSelector(IRollup.WrongDataLength.selector, length, length / 39 * 39)
+            );
             rollup.submitBatch(b.header, data, cut, b.proof, b.newState, b.dataCommitment);
         }
     }
@@ -78,10 +80,21 @@ contract RollupTest is Fixture {
         bytes memory data = ReferenceBatch.slotsData(b);
         VM.expectEmit(true, true, true, true, address(rollup));
         emit IRollup.BatchAccepted(
-            1, b.newState, GENESIS, 4, b.header.time, 2, 1, 0, b.dataCommitment, keccak256(abi.encodePacked(words))
+            1,
+            b.newState,
+            GENESIS,
+            4,
+            b.header.time,
+            2,
+            1,
+            0,
+            b.dataCommitment,
+            keccak256(abi.encodePacked(words))
         );
         VM.prank(sequencer, sequencer);
-        rollup.submitBatch(b.header, data, ReferenceBatch.withdrawalsData(b), b.proof, b.newState, b.dataCommitment);
+        rollup.submitBatch(
+            b.header, data, ReferenceBatch.withdrawalsData(b), b.proof, b.newState, b.dataCommitment
+        );
     }
 
     function test_rejectedProofChangesNothing() public {
@@ -98,7 +111,9 @@ contract RollupTest is Fixture {
         Batch memory b = makeBatch(4, 1, 0, 4);
         bytes memory data = ReferenceBatch.slotsData(b);
         VM.expectRevert(abi.encodeWithSelector(IRollup.NotSequencer.selector, address(this)));
-        rollup.submitBatch(b.header, data, ReferenceBatch.withdrawalsData(b), b.proof, b.newState, b.dataCommitment);
+        rollup.submitBatch(
+            b.header, data, ReferenceBatch.withdrawalsData(b), b.proof, b.newState, b.dataCommitment
+        );
     }
 
     /// @dev The data must be a transaction's own: neither through a contract nor from an account with delegated code.
@@ -107,7 +122,9 @@ contract RollupTest is Fixture {
         bytes memory data = ReferenceBatch.slotsData(b);
         VM.prank(sequencer, alice);
         VM.expectRevert(IRollup.DataNotInTransaction.selector);
-        rollup.submitBatch(b.header, data, ReferenceBatch.withdrawalsData(b), b.proof, b.newState, b.dataCommitment);
+        rollup.submitBatch(
+            b.header, data, ReferenceBatch.withdrawalsData(b), b.proof, b.newState, b.dataCommitment
+        );
         VM.etch(sequencer, abi.encodePacked(hex"ef0100", address(verifier)));
         submitReverts(b, abi.encodeWithSelector(IRollup.DataNotInTransaction.selector));
         VM.etch(sequencer, "");
@@ -119,14 +136,21 @@ contract RollupTest is Fixture {
         submit(b);
         Batch memory again = makeBatch(4, 1, 0, 5);
         again.header.oldState = GENESIS;
-        submitReverts(again, abi.encodeWithSelector(IRollup.WrongOldState.selector, GENESIS, b.newState));
+        submitReverts(
+            again, abi.encodeWithSelector(IRollup.WrongOldState.selector, GENESIS, b.newState)
+        );
     }
 
     /// @dev The old state's other representation mod r is another word, and refused.
     function test_oldStatePlusModulus() public {
         Batch memory b = makeBatch(4, 1, 0, 5);
         b.header.oldState = GENESIS + SCALAR_MODULUS;
-        submitReverts(b, abi.encodeWithSelector(IRollup.WrongOldState.selector, GENESIS + SCALAR_MODULUS, GENESIS));
+        submitReverts(
+            b,
+            abi.encodeWithSelector(
+                IRollup.WrongOldState.selector, GENESIS + SCALAR_MODULUS, GENESIS
+            )
+        );
     }
 
     function test_wrongBatchIndex() public {
@@ -141,7 +165,9 @@ contract RollupTest is Fixture {
         Batch memory b = makeBatch(4, 1, 0, 7);
         uint256 old = registry.root();
         registry.rotateAuditor(1, G3X, G3Y);
-        submitReverts(b, abi.encodeWithSelector(IRollup.StaleAssetsRoot.selector, old, registry.root()));
+        submitReverts(
+            b, abi.encodeWithSelector(IRollup.StaleAssetsRoot.selector, old, registry.root())
+        );
     }
 
     function test_wrongFeeAsset() public {
@@ -170,7 +196,9 @@ contract RollupTest is Fixture {
         b = makeBatch(4, 0, 1, 11);
         b.header.firstDeposit = 0;
         submitReverts(b, abi.encodeWithSelector(IRollup.WrongFirstDeposit.selector, 0, 2));
-        submitReverts(makeBatch(4, 0, 2, 12), abi.encodeWithSelector(IVault.DepositsMissing.selector, 2, 1));
+        submitReverts(
+            makeBatch(4, 0, 2, 12), abi.encodeWithSelector(IVault.DepositsMissing.selector, 2, 1)
+        );
         submit(makeBatch(4, 0, 1, 13));
         assertEq(vault.consumedCount(), 3, "consumed");
     }
@@ -178,10 +206,16 @@ contract RollupTest is Fixture {
     function test_timeWindow() public {
         Batch memory b = makeBatch(4, 1, 0, 14);
         b.header.time = uint40(NOW + 1);
-        submitReverts(b, abi.encodeWithSelector(IRollup.TimeOutsideWindow.selector, NOW + 1, NOW - 1 hours, NOW));
+        submitReverts(
+            b,
+            abi.encodeWithSelector(IRollup.TimeOutsideWindow.selector, NOW + 1, NOW - 1 hours, NOW)
+        );
         b.header.time = uint40(NOW - 1 hours - 1);
         submitReverts(
-            b, abi.encodeWithSelector(IRollup.TimeOutsideWindow.selector, NOW - 1 hours - 1, NOW - 1 hours, NOW)
+            b,
+            abi.encodeWithSelector(
+                IRollup.TimeOutsideWindow.selector, NOW - 1 hours - 1, NOW - 1 hours, NOW
+            )
         );
         b.header.time = uint40(NOW - 1 hours);
         submit(b);
@@ -191,7 +225,9 @@ contract RollupTest is Fixture {
         submit(b);
         b = makeBatch(4, 1, 0, 16);
         b.header.time = uint40(NOW - 11);
-        submitReverts(b, abi.encodeWithSelector(IRollup.TimeOutsideWindow.selector, NOW - 11, NOW - 10, NOW));
+        submitReverts(
+            b, abi.encodeWithSelector(IRollup.TimeOutsideWindow.selector, NOW - 11, NOW - 10, NOW)
+        );
         b.header.time = uint40(NOW - 10);
         submit(b);
     }
@@ -212,7 +248,9 @@ contract RollupTest is Fixture {
         // The digest plus the modulus is another word.
         b.header.time = uint40(NOW);
         b.header.oracle = digest + SCALAR_MODULUS;
-        submitReverts(b, abi.encodeWithSelector(IRollup.UnknownSnapshot.selector, digest + SCALAR_MODULUS));
+        submitReverts(
+            b, abi.encodeWithSelector(IRollup.UnknownSnapshot.selector, digest + SCALAR_MODULUS)
+        );
         b.header.oracle = digest;
         submit(b);
         // An old one is L1's to take; what is too old is the transactions' to say.
@@ -225,7 +263,9 @@ contract RollupTest is Fixture {
 
     function test_oracleOfAnotherRegistry() public {
         AssetRegistry other = new AssetRegistry(poseidon, address(this));
-        VM.expectRevert(abi.encodeWithSelector(IRollup.OracleOfAnotherRegistry.selector, address(registry)));
+        VM.expectRevert(
+            abi.encodeWithSelector(IRollup.OracleOfAnotherRegistry.selector, address(registry))
+        );
         new Rollup(other, oracle, address(this), sequencer, guardian, USD);
     }
 
@@ -279,11 +319,14 @@ contract RollupTest is Fixture {
         assertTrue(rollup.shapeOf(4).verifierCodeHash == keccak256(verifierCode), "verifier's hash");
         assertTrue(rollup.shapeOf(4).vkDataCodeHash == keccak256(keyCode), "key's hash");
         Batch memory b = makeBatch(4, 1, 0, 24);
-        bytes[3] memory others = [bytes(""), hex"00", abi.encodePacked(hex"ef0100", address(verifier))];
+        bytes[3] memory others =
+            [bytes(""), hex"00", abi.encodePacked(hex"ef0100", address(verifier))];
         for (uint256 i = 0; i < others.length; ++i) {
             // Answers every call with success.
             VM.etch(address(verifier), others[i]);
-            submitReverts(b, abi.encodeWithSelector(IRollup.CodeChanged.selector, address(verifier)));
+            submitReverts(
+                b, abi.encodeWithSelector(IRollup.CodeChanged.selector, address(verifier))
+            );
             VM.etch(address(verifier), verifierCode);
             VM.etch(vkData, others[i]);
             submitReverts(b, abi.encodeWithSelector(IRollup.CodeChanged.selector, vkData));
@@ -309,7 +352,9 @@ contract RollupTest is Fixture {
     /// @dev A retired shape is neither used nor registered again.
     function test_retiredShape() public {
         rollup.retireShape(4);
-        submitReverts(makeBatch(4, 1, 0, 20), abi.encodeWithSelector(IRollup.UnknownShape.selector, 4));
+        submitReverts(
+            makeBatch(4, 1, 0, 20), abi.encodeWithSelector(IRollup.UnknownShape.selector, 4)
+        );
         VM.expectRevert(abi.encodeWithSelector(IRollup.UnknownShape.selector, 4));
         rollup.retireShape(4);
         VM.expectRevert(abi.encodeWithSelector(IRollup.ShapeExists.selector, 4));
@@ -318,7 +363,8 @@ contract RollupTest is Fixture {
     }
 
     function test_onlyGovernance() public {
-        bytes memory reason = abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, sequencer);
+        bytes memory reason =
+            abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, sequencer);
         VM.startPrank(sequencer);
         VM.expectRevert(reason);
         rollup.registerShape(9, 4, address(verifier), vkData, false);
@@ -331,7 +377,9 @@ contract RollupTest is Fixture {
         rollup.setSequencer(address(0));
         rollup.setSequencer(alice);
         assertEq(rollup.sequencer(), alice, "sequencer");
-        submitReverts(makeBatch(4, 1, 0, 22), abi.encodeWithSelector(IRollup.NotSequencer.selector, sequencer));
+        submitReverts(
+            makeBatch(4, 1, 0, 22), abi.encodeWithSelector(IRollup.NotSequencer.selector, sequencer)
+        );
     }
 
     /// @dev Deposits being paused does not hold up settlement.

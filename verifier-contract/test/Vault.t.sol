@@ -11,7 +11,14 @@ import {IVault} from "../src/interfaces/IVault.sol";
 import {Fixture} from "./Fixture.sol";
 import {VM} from "./Vm.sol";
 import {
-    BlockingToken, FeeToken, HookToken, LyingToken, PlainToken, Reenterer, Refuser, SilentToken
+    BlockingToken,
+    FeeToken,
+    HookToken,
+    LyingToken,
+    PlainToken,
+    Reenterer,
+    Refuser,
+    SilentToken
 } from "./doubles/Tokens.sol";
 
 contract VaultTest is Fixture {
@@ -88,7 +95,9 @@ contract VaultTest is Fixture {
     function test_tokenThatReturnsFalse() public {
         LyingToken token = new LyingToken();
         uint16 asset = registry.registerUnaudited(address(token), 0);
-        VM.expectRevert(abi.encodeWithSelector(SafeERC20.SafeERC20FailedOperation.selector, address(token)));
+        VM.expectRevert(
+            abi.encodeWithSelector(SafeERC20.SafeERC20FailedOperation.selector, address(token))
+        );
         vault.deposit(asset, 50, 1);
     }
 
@@ -133,7 +142,9 @@ contract VaultTest is Fixture {
         vault.consume(4);
         VM.expectRevert(abi.encodeWithSelector(IVault.DepositsMissing.selector, 4, 3));
         vault.nextDeposits(4);
-        VM.expectRevert(abi.encodeWithSelector(IVault.DepositsMissing.selector, type(uint256).max, 3));
+        VM.expectRevert(
+            abi.encodeWithSelector(IVault.DepositsMissing.selector, type(uint256).max, 3)
+        );
         vault.nextDeposits(type(uint256).max);
     }
 
@@ -297,7 +308,9 @@ contract VaultTest is Fixture {
         assertTrue(token.target() == address(0), "hook did not run");
         assertTrue(!token.succeeded(), "reentrance succeeded");
         assertTrue(
-            bytes4(token.result()) == ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector, "another reason"
+            bytes4(token.result())
+                == ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector,
+            "another reason"
         );
     }
 

@@ -40,7 +40,10 @@ contract Actors is Fixture {
 
     function balance(uint256 asset) public view returns (uint256) {
         address token = registry.tokenOf(asset);
-        return token == address(0) ? address(vault).balance : PlainToken(token).balanceOf(address(vault));
+        return
+            token == address(0)
+                ? address(vault).balance
+                : PlainToken(token).balanceOf(address(vault));
     }
 
     function deposit(uint256 who, uint256 asset, uint256 amount, uint256 inner) external {
@@ -50,17 +53,31 @@ contract Actors is Fixture {
         address account = accounts[who % 4];
         uint256 before = balance(asset);
         inner >>= 8;
-        if (asset == 0) depositCoin(account, amount, inner);
-        else depositToken(PlainToken(registry.tokenOf(asset)), uint16(asset), account, amount, inner);
+        if (asset == 0) {
+            depositCoin(account, amount, inner);
+        } else {
+            depositToken(PlainToken(registry.tokenOf(asset)), uint16(asset), account, amount, inner);
+        }
         uint256 got = balance(asset) - before;
         received[asset] += got;
         queue.push([asset, got]);
     }
 
     /// @dev A batch that consumes some deposits and withdraws some of what is then inside, or a unit more.
-    function settle(uint256 count, uint256 asset, uint256 share, uint256 who, uint256 fee, bool breach) external {
+    function settle(
+        uint256 count,
+        uint256 asset,
+        uint256 share,
+        uint256 who,
+        uint256 fee,
+        bool breach
+    ) external {
         asset %= 4;
-        count = bound(count, 0, queue.length - vault.consumedCount() < 4 ? queue.length - vault.consumedCount() : 4);
+        count = bound(
+            count,
+            0,
+            queue.length - vault.consumedCount() < 4 ? queue.length - vault.consumedCount() : 4
+        );
         VM.warp(block.timestamp + 60);
         Batch memory b = makeBatch(4, 4, uint16(count), batches);
         uint256[4] memory gain;
@@ -72,12 +89,16 @@ contract Actors is Fixture {
         uint256 amount = breach ? available + 1 : bound(share, 0, available);
         if (amount > 0) {
             b.withdrawals = new Withdrawal[](1);
-            b.withdrawals[0] = Withdrawal(uint8(who % 4), uint16(asset), accounts[who % 4], uint128(amount));
+            b.withdrawals[0] =
+                Withdrawal(uint8(who % 4), uint16(asset), accounts[who % 4], uint128(amount));
         }
         uint256 left = vault.inside(USD) + gain[USD] - (asset == USD && !breach ? amount : 0);
         b.header.feeTotal = uint128(bound(fee, 0, left / 2));
         if (breach) {
-            submitReverts(b, abi.encodeWithSelector(IVault.TurnstileBreached.selector, asset, amount, available));
+            submitReverts(
+                b,
+                abi.encodeWithSelector(IVault.TurnstileBreached.selector, asset, amount, available)
+            );
             ++breachesRefused;
             return;
         }
@@ -143,10 +164,14 @@ contract VaultInvariantTest is Test {
         for (uint256 asset = 0; asset < 4; ++asset) {
             uint256 owed = actors.received(asset) - actors.paid(asset);
             assertTrue(actors.balance(asset) >= owed, "balance below deposits minus payments");
-            if (asset != 1) assertEq(actors.balance(asset), owed, "balance is not deposits minus payments");
+            if (asset != 1) {
+                assertEq(actors.balance(asset), owed, "balance is not deposits minus payments");
+            }
             uint256 queued = actors.received(asset) - actors.consumed(asset);
             assertEq(
-                owed, queued + actors.theVault().inside(asset) + actors.outstanding(asset), "queued + inside + claims"
+                owed,
+                queued + actors.theVault().inside(asset) + actors.outstanding(asset),
+                "queued + inside + claims"
             );
         }
     }
@@ -154,9 +179,13 @@ contract VaultInvariantTest is Test {
     /// @dev The turnstile: inside is what was consumed minus what was credited, never below zero.
     function invariant_turnstile() public view {
         for (uint256 asset = 0; asset < 4; ++asset) {
-            assertTrue(actors.creditedTotal(asset) <= actors.consumed(asset), "more credited than consumed");
+            assertTrue(
+                actors.creditedTotal(asset) <= actors.consumed(asset), "more credited than consumed"
+            );
             assertEq(
-                actors.theVault().inside(asset), actors.consumed(asset) - actors.creditedTotal(asset), "inside"
+                actors.theVault().inside(asset),
+                actors.consumed(asset) - actors.creditedTotal(asset),
+                "inside"
             );
         }
     }

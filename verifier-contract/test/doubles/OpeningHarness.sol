@@ -55,7 +55,10 @@ contract OpeningHarness {
         store(key + AT_COMMITMENTS + 0x20, GY);
         uint256 commitment = (AT_COMMITMENTS << 16) | (AT_COMMITMENTS + 0x40);
         // Points, commitments, the rotation; then each commitment and its evaluation.
-        store(key + AT_SETS, (((1 << 32) | (2 << 16)) << 208) | (commitment << 176) | (commitment << 144));
+        store(
+            key + AT_SETS,
+            (((1 << 32) | (2 << 16)) << 208) | (commitment << 176) | (commitment << 144)
+        );
         Opening.check(v);
     }
 

@@ -120,7 +120,8 @@ contract HookToken is ERC20("Hook", "HOK") {
 /// @dev Refuses native coin.
 contract Refuser {
     function claimTo(address vault, uint16 asset, address to) external {
-        (bool ok, bytes memory reason) = vault.call(abi.encodeWithSignature("claim(uint16,address)", asset, to));
+        (bool ok, bytes memory reason) =
+            vault.call(abi.encodeWithSignature("claim(uint16,address)", asset, to));
         if (!ok) {
             assembly ("memory-safe") {
                 revert(add(reason, 32), mload(reason))

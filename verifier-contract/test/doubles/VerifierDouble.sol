@@ -20,7 +20,10 @@ contract VerifierDouble is IHalo2Verifier {
         answer = answer_;
     }
 
-    function verify(address vkData, uint256[5] calldata instances, bytes calldata proof) external view {
+    function verify(address vkData, uint256[5] calldata instances, bytes calldata proof)
+        external
+        view
+    {
         if (answer == Answer.Reject) revert InvalidProof();
         if (answer == Answer.Show) revert Shown(vkData, instances, proof);
     }

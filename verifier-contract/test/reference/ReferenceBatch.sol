@@ -74,7 +74,8 @@ library ReferenceBatch {
     }
 
     function evaluate(uint256[] memory w, uint256 c) internal pure returns (uint256 z, uint256 y) {
-        z = uint256(keccak256(bytes.concat(bytes32(c), keccak256(abi.encodePacked(w))))) % SCALAR_MODULUS;
+        z = uint256(keccak256(bytes.concat(bytes32(c), keccak256(abi.encodePacked(w)))))
+            % SCALAR_MODULUS;
         uint256 power = 1;
         for (uint256 i = 0; i < w.length; ++i) {
             y = addmod(y, mulmod(w[i], power, SCALAR_MODULUS), SCALAR_MODULUS);

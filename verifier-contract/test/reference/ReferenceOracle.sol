@@ -7,9 +7,9 @@ import {Market} from "../../src/interfaces/IPriceOracle.sol";
 /// @dev Words, root, prices and digest written from the specification (Collateral), without regard to cost.
 library ReferenceOracle {
     function word(Market memory m) internal pure returns (uint256) {
-        return uint256(m.collateralAsset) + uint256(m.debtAsset) * 2 ** 16 + uint256(m.haircut) * 2 ** 32
-            + uint256(m.initialMargin) * 2 ** 48 + uint256(m.maintenanceMargin) * 2 ** 72 + uint256(m.bonus) * 2 ** 96
-            + uint256(m.maximumAge) * 2 ** 112;
+        return uint256(m.collateralAsset) + uint256(m.debtAsset) * 2 ** 16 + uint256(m.haircut) * 2
+            ** 32 + uint256(m.initialMargin) * 2 ** 48 + uint256(m.maintenanceMargin) * 2 ** 72
+            + uint256(m.bonus) * 2 ** 96 + uint256(m.maximumAge) * 2 ** 112;
     }
 
     function root(IPoseidon poseidon, uint256[16] memory words) internal view returns (uint256) {
@@ -26,11 +26,12 @@ library ReferenceOracle {
 
     /// @dev floor(collateral·10^(18 + debtDecimals − collateralDecimals) / debt) digit by digit, for answers below 2²⁵²; 0 if
     /// not below 2¹²⁰.
-    function price(uint256 collateral, uint256 collateralDecimals, uint256 debt, uint256 debtDecimals)
-        internal
-        pure
-        returns (uint256 quotient)
-    {
+    function price(
+        uint256 collateral,
+        uint256 collateralDecimals,
+        uint256 debt,
+        uint256 debtDecimals
+    ) internal pure returns (uint256 quotient) {
         quotient = collateral / debt;
         uint256 rest = collateral % debt;
         for (uint256 i = collateralDecimals; i < 18 + debtDecimals; ++i) {
