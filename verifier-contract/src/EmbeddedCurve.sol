@@ -83,7 +83,11 @@ library EmbeddedCurve {
             let f := addmod(b, sub(SCALAR_MODULUS, e), SCALAR_MODULUS)
             let g := addmod(b, e, SCALAR_MODULUS)
             let m :=
-                mulmod(addmod(px, py, SCALAR_MODULUS), addmod(x, y, SCALAR_MODULUS), SCALAR_MODULUS)
+                mulmod(
+                    addmod(px, py, SCALAR_MODULUS),
+                    addmod(x, y, SCALAR_MODULUS),
+                    SCALAR_MODULUS
+                )
             m := addmod(m, sub(SCALAR_MODULUS, addmod(c, d, SCALAR_MODULUS)), SCALAR_MODULUS)
             rx := mulmod(pz, mulmod(f, m, SCALAR_MODULUS), SCALAR_MODULUS)
             let t := addmod(d, sub(SCALAR_MODULUS, c), SCALAR_MODULUS)

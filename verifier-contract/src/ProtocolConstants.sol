@@ -6,7 +6,8 @@ pragma solidity 0.8.30;
 // their own. The tests compare each constant with the protocol's vectors (`protocol/vectors`).
 
 /// @dev Commitment of the genesis state (spec: *Trees and state*).
-uint256 constant GENESIS_STATE = 0x2ee370f86f4c6f91a0a20ad953e13c7f4498cc57964b2072ba227ff4b74bfc69;
+uint256 constant GENESIS_STATE =
+    0x2ee370f86f4c6f91a0a20ad953e13c7f4498cc57964b2072ba227ff4b74bfc69;
 
 /// @dev x coordinate of the point N that assets without an auditor carry (spec: *Notes*). Nobody
 /// knows its discrete logarithm.

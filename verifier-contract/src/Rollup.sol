@@ -200,9 +200,13 @@ contract Rollup is IRollup, Governed {
     {
         uint256 current = Fr.unwrap(_state);
         if (header.oldState != current) revert WrongOldState(header.oldState, current);
-        if (header.batchIndex != batchIndex) revert WrongBatchIndex(header.batchIndex, batchIndex);
+        if (header.batchIndex != batchIndex) {
+            revert WrongBatchIndex(header.batchIndex, batchIndex);
+        }
         uint256 assetsRoot = registry.root();
-        if (header.assetsRoot != assetsRoot) revert StaleAssetsRoot(header.assetsRoot, assetsRoot);
+        if (header.assetsRoot != assetsRoot) {
+            revert StaleAssetsRoot(header.assetsRoot, assetsRoot);
+        }
         if (header.feeAsset != feeAsset) revert WrongFeeAsset(header.feeAsset, feeAsset);
         if (header.feeTotal != 0 && header.feeRecipient == address(0)) {
             revert FeeWithoutRecipient();

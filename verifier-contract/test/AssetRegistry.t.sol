@@ -24,7 +24,8 @@ contract AssetRegistryTest is Fixture {
         fresh = new AssetRegistry(poseidon, address(this));
     }
 
-    /// @dev The root from all leaves, level by level, over the first 4ᵏ leaves that hold any.
+    /// @dev Computes the root from all leaves, level by level, over the first 16 leaves; all others
+    /// are empty.
     function expectedRoot(uint256[] memory leaves) private view returns (uint256) {
         uint256[] memory level = new uint256[](16);
         for (uint256 i = 0; i < leaves.length; ++i) {
@@ -118,7 +119,9 @@ contract AssetRegistryTest is Fixture {
         VM.expectRevert(abi.encodeWithSelector(IAssetRegistry.TokenNotAContract.selector, alice));
         fresh.registerUnaudited(alice, 0);
         VM.expectRevert(
-            abi.encodeWithSelector(IAssetRegistry.TokenAlreadyRegistered.selector, address(gold), 2)
+            abi.encodeWithSelector(
+                IAssetRegistry.TokenAlreadyRegistered.selector, address(gold), 2
+            )
         );
         registry.registerUnaudited(address(gold), 0);
         VM.expectRevert(
@@ -175,7 +178,7 @@ contract AssetRegistryTest is Fixture {
     function test_rejectsKeyOutsideSubgroup() public {
         uint256 p = SCALAR_MODULUS;
         uint256[2][7] memory points = [
-            // of order 2, 4 and 8
+            // points of order 2, 4 and 8
             [uint256(0), p - 1],
             [p - 1, uint256(0)],
             [
@@ -184,7 +187,7 @@ contract AssetRegistryTest is Fixture {
             ],
             // G plus the point of order 2
             [p - GX, p - GY],
-            // of order 2ℓ, 4ℓ, 8ℓ
+            // points of order 2ℓ, 4ℓ, 8ℓ
             [
                 17144168211057640997801047890285120249789806316947982333196442132844867077799,
                 uint256(5)
@@ -213,9 +216,9 @@ contract AssetRegistryTest is Fixture {
         assertTrue(EmbeddedCurve.isInSubgroup(SCALAR_MODULUS - G3X, G3Y), "-3G");
     }
 
-    /// @dev The last id is given, and none after it.
+    /// @dev The registry gives the last id, and none after it.
     function test_full() public {
-        // The length of the array of assets, in the slot that holds the number 3 of this registry.
+        // Length of the array of assets, in slot 3 of this registry's storage.
         bool found;
         for (uint256 slot = 0; slot < 12 && !found; ++slot) {
             if (uint256(VM.load(address(registry), bytes32(slot))) == 3) {

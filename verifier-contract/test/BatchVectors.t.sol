@@ -6,7 +6,8 @@ import {BatchHeader, Withdrawal} from "../src/interfaces/IRollup.sol";
 import {Test, VM} from "./Vm.sol";
 import {BatchDataHarness} from "./doubles/BatchDataHarness.sol";
 
-/// @dev The protocol's own vectors of a batch: the words, commitments, challenge and evaluation as the prover sees them.
+/// @dev Checks the protocol's vectors of a batch: words, commitments, challenge and evaluation as
+/// the prover computes them.
 contract BatchVectorsTest is Test {
     string private vectors;
     Poseidon private poseidon;
@@ -36,7 +37,7 @@ contract BatchVectorsTest is Test {
         h.oracle = number(".header.oracle");
     }
 
-    /// @dev 39 bytes each: slot, asset, recipient, amount.
+    /// @dev Parses withdrawals of 39 bytes each: slot, asset, recipient, amount.
     function withdrawals() private view returns (Withdrawal[] memory list) {
         bytes memory data = VM.parseJsonBytes(vectors, ".withdrawalData");
         assertEq(data.length % 39, 0, "withdrawal data");
@@ -66,7 +67,7 @@ contract BatchVectorsTest is Test {
             string memory at = string.concat(".deposits[", VM.toString(i), "]");
             list[2 * i] = number(string.concat(at, ".packed"));
             list[2 * i + 1] = number(string.concat(at, ".inner"));
-            // The commitment that the batch circuit makes of a deposit.
+            // Commitment that the batch circuit computes for a deposit.
             uint256[] memory m = new uint256[](2);
             (m[0], m[1]) = (list[2 * i], list[2 * i + 1]);
             assertEq(

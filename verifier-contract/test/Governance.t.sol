@@ -19,7 +19,7 @@ import {VM} from "./Vm.sol";
 contract GovernanceTest is Fixture {
     uint256 private constant MINIMUM = 7 days;
 
-    /// @dev This test owns the contracts, and passes for a timelock.
+    /// @dev Makes this test pass for a timelock, as it owns the contracts.
     uint256 public getMinDelay = MINIMUM;
 
     function setUp() public {
@@ -52,7 +52,7 @@ contract GovernanceTest is Fixture {
             )
         );
         governance.schedule(address(registry), 0, "", 0, 0, MINIMUM - 1);
-        // Not even governance itself brings the delay below the floor.
+        // Not even governance itself brings the delay below the minimum.
         bytes memory call = abi.encodeCall(TimelockController.updateDelay, (0));
         governance.schedule(address(governance), 0, call, 0, 0, MINIMUM);
         VM.warp(block.timestamp + MINIMUM);
@@ -77,7 +77,7 @@ contract GovernanceTest is Fixture {
         new Rollup(registry, oracle, hasty, sequencer, guardian, USD);
         VM.expectRevert(abi.encodeWithSelector(Governed.GovernanceNotAContract.selector, alice));
         new Rollup(registry, oracle, alice, sequencer, guardian, USD);
-        // A contract that is no timelock.
+        // A contract without a timelock's functions.
         VM.expectRevert();
         new AssetRegistry(poseidon, address(poseidon));
     }
@@ -95,7 +95,8 @@ contract GovernanceTest is Fixture {
         assertEq(registry.owner(), address(governance), "owner");
     }
 
-    /// @dev A timelock that lowers its delay later has no say until it raises it again: in no function of any contract.
+    /// @dev A timelock that lowers its delay cannot call any function of any contract until it
+    /// raises the delay again.
     function test_ownerMustKeepGivingNotice() public {
         address[] memory nobody = new address[](0);
         TimelockController timelock = new TimelockController(MINIMUM, nobody, nobody, address(0));
@@ -157,7 +158,7 @@ contract GovernanceTest is Fixture {
             VM.prank(address(timelock));
             (bool done, bytes memory reason) = targets[i].call(calls[i]);
             assertTrue(!done && keccak256(reason) == short, VM.toString(i));
-            // Whoever is not the owner is told so first.
+            // A caller that is not the owner gets this error first.
             VM.prank(bob);
             (done, reason) = targets[i].call(calls[i]);
             assertTrue(

@@ -36,7 +36,8 @@ contract PoseidonTest is Test {
         }
     }
 
-    /// @dev The reference in this folder agrees with the independent vectors; the next test ties the contract to it.
+    /// @dev The reference in this folder agrees with independent vectors. The next test compares
+    /// the contract with the reference.
     function test_referencePermutations() public view {
         ReferencePoseidon.Parameters memory p = parameters;
         for (uint256 k = 0;; ++k) {
@@ -58,7 +59,7 @@ contract PoseidonTest is Test {
         }
     }
 
-    /// @dev Values of H computed with circomlibjs's reference permutation.
+    /// @dev Values of H, computed with circomlibjs's reference permutation.
     function test_hashVectors() public view {
         uint256[] memory m = new uint256[](4);
         for (uint256 i = 0; i < 4; ++i) {
@@ -107,7 +108,7 @@ contract PoseidonTest is Test {
         assertEq(poseidon.hash(tag, m), ReferencePoseidon.hash(p, tag, m), "hash");
     }
 
-    /// @dev The length is part of the hash: padding is no second preimage.
+    /// @dev The length is part of the hash: padding gives no second preimage.
     function test_paddingIsNotAmbiguous() public view {
         uint256[] memory short = new uint256[](3);
         uint256[] memory long = new uint256[](4);

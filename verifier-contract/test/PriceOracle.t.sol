@@ -14,7 +14,8 @@ import {PlainToken} from "./doubles/Tokens.sol";
 import {ReferenceOracle} from "./reference/ReferenceOracle.sol";
 
 contract PriceOracleTest is Fixture {
-    // Computed with circomlibjs's reference permutation and integers of any size, from the markets and answers below.
+    // Computed from the markets and answers below, with circomlibjs's reference permutation and
+    // integers of any size.
     uint256 private constant EMPTY_ROOT =
         6613525988509056453015330450141182930458322389735231116358877228651692311544;
     uint256 private constant ROOT =
@@ -47,7 +48,7 @@ contract PriceOracleTest is Fixture {
         oracle.setMarket(15, Market(GOLD, COIN, 9999, 2 ** 24 - 1, 10000, 10000, 2 ** 24 - 1));
     }
 
-    /// @dev A snapshot's prices one by one.
+    /// @dev Returns the prices of a snapshot one by one.
     function take() private returns (uint256[16] memory prices) {
         uint256 digest = oracle.snapshot();
         uint256[8] memory words;
@@ -64,7 +65,7 @@ contract PriceOracleTest is Fixture {
         );
     }
 
-    /// @dev Takes a snapshot, in which the markets of these assets have a price and no other has.
+    /// @dev Takes a snapshot and asserts that exactly the markets of these assets have a price.
     function pricesOf(bool ofUsd, bool ofGold, bool ofCoin, string memory what) private {
         uint256[16] memory prices = take();
         assertEq(prices[0], ofGold && ofUsd ? PRICE_0 : 0, what);
@@ -84,7 +85,7 @@ contract PriceOracleTest is Fixture {
         pricesOf(true, true, true, what);
     }
 
-    /// @dev A double in gold's place, which answers what gold's feed would.
+    /// @dev Puts a double in place of gold's feed, which gives the same answers.
     function goldDouble() private returns (FeedDouble feed) {
         feed = new FeedDouble(8);
         feed.setRound(7, 234567891234, NOW, 7);
@@ -131,7 +132,7 @@ contract PriceOracleTest is Fixture {
         for (uint256 i = 0; i < 16; ++i) {
             assertEq(markets[i], oracle.marketWords()[i], "market");
         }
-        // The same again is the same.
+        // Equal prices and times give an equal digest.
         assertEq(oracle.snapshot(), second, "again");
     }
 
@@ -146,7 +147,7 @@ contract PriceOracleTest is Fixture {
         oracle.snapshot();
     }
 
-    /// @dev Each feed is asked once, in however many markets its asset is.
+    /// @dev Each feed is called once, however many markets its asset is in.
     function test_readsEachFeedOnce() public {
         bytes memory call = abi.encodeCall(AggregatorV3Interface.latestRoundData, ());
         VM.expectCall(address(usdFeed), call, 1);
@@ -155,7 +156,7 @@ contract PriceOracleTest is Fixture {
         oracle.snapshot();
     }
 
-    /// @dev A change of a market is in later snapshots, and what was taken before keeps its markets.
+    /// @dev A change of a market affects later snapshots. Earlier ones keep their markets.
     function test_marketsOfASnapshot() public {
         uint256 before = oracle.snapshot();
         oracle.setMarket(0, Market(GOLD, USD, 600, 15000, 12000, 500, 3600));
@@ -180,7 +181,7 @@ contract PriceOracleTest is Fixture {
         assertEq(take()[3], 0, "no price without market");
     }
 
-    /// @dev Sixteen markets of sixteen prices, each in its place.
+    /// @dev Sixteen markets have sixteen prices, each in its place.
     function test_allMarkets() public {
         PriceOracle full = new PriceOracle(registry, address(this));
         full.setFeed(USD, address(usdFeed), HEARTBEAT, 6);
@@ -203,7 +204,7 @@ contract PriceOracleTest is Fixture {
             ReferenceOracle.digest(poseidon, NOW, full.marketRoot(), prices),
             "digest"
         );
-        // Any one of them gone.
+        // One missing feed at a time.
         for (uint256 i = 0; i < 16; ++i) {
             feeds[i].setManners(FeedDouble.Manner.Return, FeedDouble.Manner.Revert);
             uint256 price = prices[i];
@@ -226,7 +227,7 @@ contract PriceOracleTest is Fixture {
         );
     }
 
-    // What a feed may do
+    // Misbehaving feeds
 
     function test_staleFeed() public {
         usdFeed.setUpdatedAt(NOW + HEARTBEAT);
@@ -248,7 +249,7 @@ contract PriceOracleTest is Fixture {
         nothingMissing("of now");
     }
 
-    /// @dev Whatever the heartbeat: a round that has no time yet is no answer.
+    /// @dev A round without a time gives no price, whatever the heartbeat.
     function test_unansweredRound() public {
         oracle.setFeed(GOLD, address(goldFeed), type(uint40).max, 18);
         goldFeed.setUpdatedAt(1);
@@ -324,7 +325,7 @@ contract PriceOracleTest is Fixture {
         nothingMissing("decimals again");
     }
 
-    /// @dev Neither function of a feed makes a snapshot fail, or cost more than a bounded amount.
+    /// @dev No feed makes a snapshot fail, or cost more than a bounded amount, by either function.
     function test_hostileFeed() public {
         FeedDouble feed = goldDouble();
         for (uint256 i = 1; i <= uint256(type(FeedDouble.Manner).max); ++i) {
@@ -363,7 +364,7 @@ contract PriceOracleTest is Fixture {
         assertTrue(oracle.timeOf(oracle.snapshot()) != 0, "a snapshot nevertheless");
     }
 
-    /// @dev Whoever takes a snapshot cannot leave prices out of it by giving it little gas.
+    /// @dev A caller cannot leave prices out of a snapshot by giving it little gas.
     function test_gasIsNoChoice() public {
         FeedDouble feed = goldDouble();
         bytes memory call = abi.encodeCall(IPriceOracle.snapshot, ());
@@ -393,7 +394,7 @@ contract PriceOracleTest is Fixture {
 
     // Arithmetic
 
-    /// @dev Market 0 with these answers and decimals: gold against dollars.
+    /// @dev Returns the price of market 0, gold against dollars, for these answers and decimals.
     function priceWith(
         uint256 collateral,
         uint8 collateralToken,
@@ -412,7 +413,7 @@ contract PriceOracleTest is Fixture {
     }
 
     function test_extremeDecimals() public {
-        // 10^77, which is the largest power, and 10^-41, the smallest.
+        // 10^77, the largest power, and 10^-41, the smallest.
         assertEq(priceWith(1, 0, 0, 1, 59, 0), 0, "10^77");
         assertEq(priceWith(3, 0, 0, 10 ** 75, 0, 59), 300, "10^77 divided");
         assertEq(priceWith(1, 59, 0, 1, 0, 0), 0, "10^-41");
@@ -420,7 +421,7 @@ contract PriceOracleTest is Fixture {
         assertEq(priceWith(2 ** 255 - 1, 0, 0, 1, 59, 0), 0, "beyond 512 bits' quotient");
         assertEq(priceWith(2 ** 255 - 1, 0, 0, 2 ** 255 - 1, 59, 0), 0, "equal, 10^77");
         assertEq(priceWith(2 ** 255 - 1, 0, 59, 2 ** 255 - 1, 0, 0), 0, "divisor beyond 256 bits");
-        // A quotient of just 2²⁵⁶, and a divisor that is a multiple of it.
+        // A quotient of exactly 2²⁵⁶, and a divisor that is a multiple of it.
         assertEq(priceWith(2 ** 255 - 1, 0, 0, 5 * 10 ** 76 - 1, 59, 0), 0, "quotient of 2^256");
         assertEq(priceWith(1, 59, 0, 2 ** 215, 0, 0), 0, "divisor of 2^256 times 5^41");
         assertEq(priceWith(2 ** 255 - 1, 18, 0, 2 ** 255 - 1, 0, 0), 1, "equal, one");
@@ -432,7 +433,7 @@ contract PriceOracleTest is Fixture {
         assertEq(priceWith(2 ** 120 - 1, 18, 0, 1, 0, 0), 2 ** 120 - 1, "largest");
         assertEq(priceWith(2 ** 120, 18, 0, 1, 0, 0), 0, "too large");
         assertEq(priceWith(2 ** 121 - 1, 18, 0, 2, 0, 0), 2 ** 120 - 1, "rounded to the largest");
-        // What is too large in one market does not show in the one beside it.
+        // A price that is too large does not affect the other market in its word.
         oracle.setMarket(1, Market(USD, GOLD, 0, 12000, 11000, 200, 7200));
         assertEq(priceWith(2 ** 200, 18, 0, 1, 18, 0), 0, "too large");
         assertEq(take()[1], 0, "and too small");
@@ -443,7 +444,7 @@ contract PriceOracleTest is Fixture {
         debt = (debt >> 5) >> ((seed >> 8) % 252);
         if (collateral == 0) collateral = 1;
         if (debt == 0) debt = 1;
-        // Ordinary decimals in one half, all that are allowed in the other.
+        // Ordinary decimals in one half of the cases, all allowed ones in the other.
         uint256 span = (seed >> 16) % 2 == 0 ? 19 : 60;
         uint256[2] memory sums = [(seed >> 24) % span, (seed >> 32) % span];
         uint8[2] memory tokens =

@@ -9,13 +9,13 @@ import {Test, VM} from "./Vm.sol";
 import {FeeToken, PlainToken} from "./doubles/Tokens.sol";
 import {Batch} from "./reference/ReferenceBatch.sol";
 
-/// @dev What users, the sequencer and the guardian may do, in any order, with a ledger of its own kept beside.
-/// Asset 3 takes a fee from every transfer.
+/// @dev Acts as users, sequencer and guardian in any order, and keeps a ledger of its own. Asset 3
+/// takes a fee from every transfer.
 contract Actors is Fixture {
     FeeToken public feeToken;
     address[4] public accounts = [address(0xa1), address(0xa2), address(0xa3), address(0xa4)];
 
-    /// Received by the vault, taken into the state, credited, paid; per asset.
+    /// For each asset: received by the vault, taken into the state, credited, paid.
     mapping(uint256 asset => uint256) public received;
     mapping(uint256 asset => uint256) public consumed;
     mapping(uint256 asset => uint256) public creditedTotal;
@@ -56,14 +56,17 @@ contract Actors is Fixture {
         if (asset == 0) {
             depositCoin(account, amount, inner);
         } else {
-            depositToken(PlainToken(registry.tokenOf(asset)), uint16(asset), account, amount, inner);
+            depositToken(
+                PlainToken(registry.tokenOf(asset)), uint16(asset), account, amount, inner
+            );
         }
         uint256 got = balance(asset) - before;
         received[asset] += got;
         queue.push([asset, got]);
     }
 
-    /// @dev A batch that consumes some deposits and withdraws some of what is then inside, or a unit more.
+    /// @dev Submits a batch that consumes some deposits and withdraws a part of the inside amount,
+    /// or one unit more than it.
     function settle(
         uint256 count,
         uint256 asset,
@@ -134,7 +137,7 @@ contract Actors is Fixture {
         vault.setDepositsPaused(paused);
     }
 
-    /// @dev A gift to the vault is nobody's claim.
+    /// @dev A gift to the vault raises nobody's claim.
     function gift(uint256 amount) external {
         usd.mint(address(vault), bound(amount, 0, 1e20));
     }
@@ -159,7 +162,8 @@ contract VaultInvariantTest is Test {
         targets[0] = address(actors);
     }
 
-    /// @dev The vault holds at least what is queued, inside and credited (more only by gifts).
+    /// @dev The vault holds at least the queued, inside and credited amounts; more only after
+    /// gifts.
     function invariant_solvent() public view {
         for (uint256 asset = 0; asset < 4; ++asset) {
             uint256 owed = actors.received(asset) - actors.paid(asset);
@@ -176,11 +180,12 @@ contract VaultInvariantTest is Test {
         }
     }
 
-    /// @dev The turnstile: inside is what was consumed minus what was credited, never below zero.
+    /// @dev The turnstile: inside is the consumed minus the credited amount, never below zero.
     function invariant_turnstile() public view {
         for (uint256 asset = 0; asset < 4; ++asset) {
             assertTrue(
-                actors.creditedTotal(asset) <= actors.consumed(asset), "more credited than consumed"
+                actors.creditedTotal(asset) <= actors.consumed(asset),
+                "more credited than consumed"
             );
             assertEq(
                 actors.theVault().inside(asset),
@@ -190,7 +195,7 @@ contract VaultInvariantTest is Test {
         }
     }
 
-    /// @dev The rollup moves exactly with accepted batches.
+    /// @dev The rollup's state changes exactly with accepted batches.
     function invariant_batches() public view {
         assertEq(actors.theRollup().batchIndex(), 1 + actors.batches(), "batch index");
     }

@@ -55,7 +55,10 @@ library Opening {
                     )
                     valid := and(valid, eq(returndatasize(), 0x40))
                     mcopy(buffer, piece, 0x40)
-                    valid := and(valid, staticcall(gas(), 6, buffer, 0x80, add(buffer, 0x40), 0x40))
+                    valid := and(
+                        valid,
+                        staticcall(gas(), 6, buffer, 0x80, add(buffer, 0x40), 0x40)
+                    )
                     valid := and(valid, eq(returndatasize(), 0x40))
                 }
                 mcopy(target, add(buffer, 0x40), 0x40)
@@ -185,7 +188,11 @@ library Opening {
 
     /// @dev Adds scalar·point to the point at `sum`. Three words of scratch space follow that
     /// point.
-    function addTerm(uint256 sum, uint256 point, uint256 scalar) private view returns (bool valid) {
+    function addTerm(uint256 sum, uint256 point, uint256 scalar)
+        private
+        view
+        returns (bool valid)
+    {
         assembly ("memory-safe") {
             let term := add(sum, 0x40)
             mcopy(term, point, 0x40)

@@ -98,12 +98,14 @@ library Quotient {
             uint256 products = key + load(key + KEY_AT_PRODUCTS);
 
             // l₀·(1 − z₀)
-            sum =
-                addMod(mulMod(sum, y, r), mulMod(v.lFirst, addMod(1, r - load(products), r), r), r);
+            sum = addMod(
+                mulMod(sum, y, r), mulMod(v.lFirst, addMod(1, r - load(products), r), r), r
+            );
             // l_last·(z² − z) of the last product
             uint256 z = load(products + 96 * (chunks - 1));
-            sum =
-                addMod(mulMod(sum, y, r), mulMod(v.lLast, mulMod(z, addMod(z, r - 1, r), r), r), r);
+            sum = addMod(
+                mulMod(sum, y, r), mulMod(v.lLast, mulMod(z, addMod(z, r - 1, r), r), r), r
+            );
             // l₀·(zᵢ − zᵢ₋₁(ω^last·x))
             for (uint256 i = 1; i < chunks; ++i) {
                 uint256 p = products + 96 * i;

@@ -17,8 +17,8 @@ struct Batch {
     uint256 dataCommitment;
 }
 
-/// @dev The word vector and its evaluation, written from the specification (Batch) without regard to cost and sharing
-/// nothing with the contract but the types of its arguments.
+/// @dev The word vector and its evaluation, written from the spec (*Batch*) without regard to cost.
+/// Shares only the types of its arguments with the contract.
 library ReferenceBatch {
     function slotsData(Batch memory b) internal pure returns (bytes memory data) {
         for (uint256 s = 0; s < b.slotWords.length; ++s) {

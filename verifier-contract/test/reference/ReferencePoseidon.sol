@@ -3,7 +3,8 @@ pragma solidity 0.8.30;
 
 import {SCALAR_MODULUS} from "../../src/Fields.sol";
 
-/// @dev Poseidon written straight from the specification, slow and plain, with constants given by the caller.
+/// @dev Poseidon, written plainly from the spec without regard to cost. The caller gives the
+/// constants.
 library ReferencePoseidon {
     struct Parameters {
         uint256[] roundConstants;
