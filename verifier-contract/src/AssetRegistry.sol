@@ -4,6 +4,7 @@ pragma solidity 0.8.30;
 import {EmbeddedCurve} from "./EmbeddedCurve.sol";
 import {Governed} from "./Governance.sol";
 import {UNAUDITED_X, UNAUDITED_Y} from "./ProtocolConstants.sol";
+import {ASSET_FLAGS_AT, ASSET_TOKEN_AT} from "./generated/Layouts.sol";
 import {IAssetRegistry} from "./interfaces/IAssetRegistry.sol";
 import {IPoseidon} from "./interfaces/IPoseidon.sol";
 
@@ -130,7 +131,8 @@ contract AssetRegistry is IAssetRegistry, Governed {
         returns (uint256 value)
     {
         uint256[] memory leaf = new uint256[](3);
-        leaf[0] = asset | (uint256(uint160(token)) << 16) | (uint256(flags) << 176);
+        leaf[0] = asset | (uint256(uint160(token)) << ASSET_TOKEN_AT)
+            | (uint256(flags) << ASSET_FLAGS_AT);
         leaf[1] = auditorX;
         leaf[2] = auditorY;
         value = poseidon.hash(TAG_ASSET_LEAF, leaf);

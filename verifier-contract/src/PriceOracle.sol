@@ -3,6 +3,7 @@ pragma solidity 0.8.30;
 
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {Governed} from "./Governance.sol";
+import "./generated/Layouts.sol";
 import {AggregatorV3Interface} from "./interfaces/AggregatorV3Interface.sol";
 import {IAssetRegistry} from "./interfaces/IAssetRegistry.sol";
 import {IPoseidon} from "./interfaces/IPoseidon.sol";
@@ -17,7 +18,6 @@ contract PriceOracle is IPriceOracle, Governed {
     uint256 private constant ARITY = 4;
     uint256 private constant MARKETS = 16;
     uint256 private constant BASIS_POINTS = 10_000;
-    uint256 private constant PRICE_BITS = 120;
     /// @dev 10^(18 + 59) is below 2²⁵⁶ and the largest power of ten that `_price` can need.
     uint256 private constant MAXIMUM_DECIMALS = 59;
     /// @dev Gas limit of a call of a feed. It suffices for a proxy, its aggregator and dozens of
@@ -93,10 +93,12 @@ contract PriceOracle is IPriceOracle, Governed {
         if (params.maximumAge == 0) revert MaximumAgeIsZero();
         _setWord(
             id,
-            uint256(params.collateralAsset) | (uint256(params.debtAsset) << 16)
-                | (uint256(params.haircut) << 32) | (uint256(params.initialMargin) << 48)
-                | (uint256(params.maintenanceMargin) << 72) | (uint256(params.bonus) << 96)
-                | (uint256(params.maximumAge) << 112)
+            uint256(params.collateralAsset) | (uint256(params.debtAsset) << MARKET_DEBT_AT)
+                | (uint256(params.haircut) << MARKET_HAIRCUT_AT)
+                | (uint256(params.initialMargin) << MARKET_INITIAL_AT)
+                | (uint256(params.maintenanceMargin) << MARKET_MAINTENANCE_AT)
+                | (uint256(params.bonus) << MARKET_BONUS_AT)
+                | (uint256(params.maximumAge) << MARKET_MAX_AGE_AT)
         );
     }
 
@@ -139,11 +141,11 @@ contract PriceOracle is IPriceOracle, Governed {
         uint256 root = marketRoot;
         uint256[8] memory prices = _prices(words);
 
-        uint256[] memory message = new uint256[](10);
-        message[0] = block.timestamp;
-        message[1] = root;
+        uint256[] memory message = new uint256[](SNAPSHOT_WORDS);
+        message[SNAPSHOT_TIME] = block.timestamp;
+        message[SNAPSHOT_MARKET_ROOT] = root;
         for (uint256 i = 0; i < prices.length; ++i) {
-            message[2 + i] = prices[i];
+            message[SNAPSHOT_PRICES + i] = prices[i];
         }
         digest = poseidon.hash(TAG_SNAPSHOT, message);
 
@@ -214,14 +216,14 @@ contract PriceOracle is IPriceOracle, Governed {
             uint256 word = words[id];
             if (word == 0) continue;
             uint256 collateral = _answer(known, word & 0xffff);
-            uint256 debt = _answer(known, (word >> 16) & 0xffff);
+            uint256 debt = _answer(known, (word >> MARKET_DEBT_AT) & 0xffff);
             uint256 price = _price(
                 known.answers[collateral],
                 known.decimals[collateral],
                 known.answers[debt],
                 known.decimals[debt]
             );
-            prices[id / 2] |= price << (PRICE_BITS * (id % 2));
+            prices[id / 2] |= price << (PRICES_ODD_AT * (id % 2));
         }
     }
 
@@ -297,6 +299,6 @@ contract PriceOracle is IPriceOracle, Governed {
             if (high != 0) return 0;
             price = collateral / low;
         }
-        if (price >> PRICE_BITS != 0) return 0;
+        if (price >> PRICES_EVEN_BITS != 0) return 0;
     }
 }

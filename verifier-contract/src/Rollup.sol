@@ -7,6 +7,7 @@ import {Fr, isCanonical} from "./Fields.sol";
 import {Governed} from "./Governance.sol";
 import {GENESIS_STATE} from "./ProtocolConstants.sol";
 import {Vault} from "./Vault.sol";
+import {TRANSACTION_BYTES} from "./generated/Layouts.sol";
 import {IAssetRegistry} from "./interfaces/IAssetRegistry.sol";
 import {IHalo2Verifier} from "./interfaces/IHalo2Verifier.sol";
 import {IPriceOracle} from "./interfaces/IPriceOracle.sol";
@@ -230,7 +231,7 @@ contract Rollup is IRollup, Governed {
 
         if (header.transactions > slots) revert TooManySlots(header.transactions, slots);
         if (header.deposits > slots) revert TooManySlots(header.deposits, slots);
-        uint256 expected = header.transactions * BatchData.SLOT_BYTES;
+        uint256 expected = header.transactions * TRANSACTION_BYTES;
         if (dataLength != expected) revert WrongDataLength(dataLength, expected);
     }
 

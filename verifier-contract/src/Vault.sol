@@ -9,6 +9,7 @@ import {
 } from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {isCanonical} from "./Fields.sol";
 import {Governed} from "./Governance.sol";
+import {NOTE_ASSET_AT, NOTE_VALUE_AT} from "./generated/Layouts.sol";
 import {IAssetRegistry} from "./interfaces/IAssetRegistry.sol";
 import {IVault} from "./interfaces/IVault.sol";
 
@@ -76,7 +77,8 @@ contract Vault is IVault, Governed, ReentrancyGuardTransient {
 
         index = depositCount;
         depositCount = index + 1;
-        _deposits[index] = Deposit((uint256(asset) << 8) | (received << 24), inner);
+        _deposits[index] =
+            Deposit((uint256(asset) << NOTE_ASSET_AT) | (received << NOTE_VALUE_AT), inner);
         emit DepositQueued(index, msg.sender, asset, uint128(received), inner);
     }
 
@@ -101,7 +103,7 @@ contract Vault is IVault, Governed, ReentrancyGuardTransient {
         if (count > queued) revert DepositsMissing(count, queued);
         for (uint256 i = first; i < first + count; ++i) {
             uint256 packed = _deposits[i].packed;
-            inside[uint16(packed >> 8)] += packed >> 24;
+            inside[uint16(packed >> NOTE_ASSET_AT)] += packed >> NOTE_VALUE_AT;
         }
         consumedCount = first + uint64(count);
         emit DepositsConsumed(first, uint64(count));
