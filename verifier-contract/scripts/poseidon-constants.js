@@ -106,8 +106,8 @@ function render() {
   lines.push(
     '',
     '/// @title Round constants of Poseidon',
-    '/// @notice A data contract. Its code is the byte 0x00 and the 68 × 5 round constants, 32 bytes',
-    '/// each, big-endian, in order of use.',
+    '/// @notice A data contract. Its code is the byte 0x00 and the 68 × 5 round constants,',
+    '/// 32 bytes each, big-endian, in order of use.',
     'contract PoseidonConstants {',
     '    constructor() {',
     '        bytes memory data = hex"00"',
