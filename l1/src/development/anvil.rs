@@ -34,7 +34,7 @@ pub enum AnvilError {
     #[error("no free port for anvil: {0}")]
     Port(#[source] io::Error),
     /// The operating system could not start the program.
-    #[error("cannot start {}: {source}", program.display())]
+    #[error("cannot start {}: {source}", .program.display())]
     Start {
         /// The program.
         program: PathBuf,
