@@ -233,14 +233,15 @@ impl Chain {
         let env = Self::environment(from, outgoing.to, outgoing.data, outgoing.value, nonce);
         let number = self.number + 1;
         let timestamp = self.timestamp.max(now());
-        let mut evm = Context::mainnet()
-            .with_db(&mut self.db)
-            .with_cfg(Self::cfg())
-            .with_block(Self::block(number, timestamp))
-            .build_mainnet();
-        let executed = evm
-            .transact(env)
-            .map_err(|e| L1Error::Protocol(e.to_string()))?;
+        let executed = {
+            let mut evm = Context::mainnet()
+                .with_db(&mut self.db)
+                .with_cfg(Self::cfg())
+                .with_block(Self::block(number, timestamp))
+                .build_mainnet();
+            evm.transact(env)
+                .map_err(|e| L1Error::Protocol(e.to_string()))?
+        };
         self.mine(executed.state, timestamp)?;
         let result = executed.result;
         let gas_used = result.tx_gas_used();

@@ -45,7 +45,7 @@ impl RpcTransport {
     pub fn new(url: &str) -> Result<Self, L1Error> {
         let url: reqwest::Url = url
             .parse()
-            .map_err(|_| L1Error::Protocol("the L1 endpoint is no valid URL".into()))?;
+            .map_err(|_| L1Error::Protocol("the L1 endpoint is not a valid URL".into()))?;
         let provider = ProviderBuilder::new().connect_http(url.clone()).erased();
         Ok(Self { url, provider })
     }
@@ -198,12 +198,11 @@ impl Transport for RpcTransport {
             .get_logs(&filter)
             .await
             .map_err(|e| failure("logs", e))?;
+        let pending = || L1Error::Protocol("the node returned a pending transaction's log".into());
         logs.into_iter()
             .map(|log| {
-                let place = log.transaction_hash.zip(log.block_number);
-                let (transaction, block) = place.ok_or_else(|| {
-                    L1Error::Protocol("the node returned the log of a pending transaction".into())
-                })?;
+                let mined = log.transaction_hash.zip(log.block_number);
+                let (transaction, block) = mined.ok_or_else(pending)?;
                 Ok(FoundLog {
                     log: log.inner,
                     block,

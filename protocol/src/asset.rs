@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::Domain;
 use crate::encoding::{serde_bytes, serde_point};
+use crate::layout::asset as fields;
 use crate::poseidon::hash;
-use crate::transaction::packing::Packer;
 use crate::tree::{AppendTree, MerklePath};
 
 /// Depth of the asset tree.
@@ -47,11 +47,9 @@ impl AssetInfo {
     /// pack(asset 16, token 160, flags 8).
     #[must_use]
     pub fn packed(&self) -> Fr {
-        Packer::new()
-            .field(self.id.0.into(), 16)
-            .address(&self.token)
-            .field(self.flags.into(), 8)
-            .finish()
+        fields::ID.place(self.id.0.into())
+            + fields::TOKEN.place_address(&self.token)
+            + fields::FLAGS.place(self.flags.into())
     }
 
     /// H(ASSET_LEAF; packed, auditor.x, auditor.y).

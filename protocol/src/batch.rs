@@ -10,21 +10,21 @@ use sha3::{Digest, Keccak256};
 
 use crate::asset::AssetId;
 use crate::domain::Domain;
-use crate::encoding::fr_to_bytes;
-use crate::ledger::State;
+use crate::encoding::{CodecError, fr_to_bytes, fr_to_u128};
+use crate::layout::{batch_word, info, slot_word, word};
 use crate::poseidon::hash;
-use crate::transaction::packing::{Packer, Unpacker};
-use crate::transaction::{CodecError, WORDS};
+use crate::state::State;
+use crate::transaction::WORDS;
 use crate::tree::{DEPTH, MerklePath};
 
 pub use crate::nullifier_tree::LinkWitness;
 pub use published::{DATA_LEN, PublishedBatch, PublishedTransaction, WITHDRAWAL_LEN};
 
 /// Data words before the deposits.
-pub const HEADER_WORDS: usize = 8;
+pub const HEADER_WORDS: usize = batch_word::COUNT;
 
 /// Data words of a transaction slot.
-pub const SLOT_WORDS: usize = 24;
+pub const SLOT_WORDS: usize = slot_word::COUNT;
 
 /// Number of transaction slots, which is also the number of deposit slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -74,7 +74,7 @@ impl Shape {
     /// Number W(N) = 8 + 2N + 24N of data words.
     #[must_use]
     pub const fn words_len(self) -> usize {
-        HEADER_WORDS + (2 + SLOT_WORDS) * self.slots()
+        HEADER_WORDS + (batch_word::DEPOSIT_COUNT + SLOT_WORDS) * self.slots()
     }
 
     /// Leaves 4N that a batch appends to the note tree and to the nullifier tree.
@@ -137,7 +137,7 @@ pub struct BatchHeader {
 
 impl BatchHeader {
     /// Bits of the time.
-    pub const TIME_BITS: u32 = 40;
+    pub const TIME_BITS: u32 = info::TIME.width as u32;
 
     /// Place, within the four leaves of a slot, of the slot's deposit.
     pub const DEPOSIT_PLACE: usize = 3;
@@ -152,28 +152,26 @@ impl BatchHeader {
     /// Word 2: pack(time 40, transactions 16, deposits 16, fee asset 16, fee recipient 160).
     #[must_use]
     pub fn info(&self) -> Fr {
-        Packer::new()
-            .field(self.time.into(), Self::TIME_BITS)
-            .field(self.transactions.into(), 16)
-            .field(self.deposits.into(), 16)
-            .field(self.fee_asset.0.into(), 16)
-            .address(&self.fee_recipient)
-            .finish()
+        info::TIME.place(self.time.into())
+            + info::TRANSACTIONS.place(self.transactions.into())
+            + info::DEPOSITS.place(self.deposits.into())
+            + info::FEE_ASSET.place(self.fee_asset.0.into())
+            + info::FEE_RECIPIENT.place_address(&self.fee_recipient)
     }
 
     /// Words 0–7.
     #[must_use]
     pub fn words(&self) -> [Fr; HEADER_WORDS] {
-        [
-            self.context,
-            self.assets_root,
-            self.info(),
-            Fr::from(self.fee_total),
-            Fr::from(self.first_deposit),
-            self.oracle,
-            Fr::from(self.batch_index),
-            Fr::from(self.start),
-        ]
+        let mut words = [Fr::from(0u64); HEADER_WORDS];
+        words[batch_word::CONTEXT] = self.context;
+        words[batch_word::ASSETS_ROOT] = self.assets_root;
+        words[batch_word::INFO] = self.info();
+        words[batch_word::FEE_TOTAL] = Fr::from(self.fee_total);
+        words[batch_word::FIRST_DEPOSIT] = Fr::from(self.first_deposit);
+        words[batch_word::ORACLE] = self.oracle;
+        words[batch_word::BATCH_INDEX] = Fr::from(self.batch_index);
+        words[batch_word::START] = Fr::from(self.start);
+        words
     }
 
     /// Inverse of [`BatchHeader::words`].
@@ -181,36 +179,33 @@ impl BatchHeader {
     /// # Errors
     /// [`CodecError::Overflow`] naming the word that is beyond its width.
     pub fn from_words(words: &[Fr; HEADER_WORDS]) -> Result<Self, CodecError> {
-        let mut info = Unpacker::new(&words[2]);
+        let packed = &words[batch_word::INFO];
         let header = Self {
-            context: words[0],
-            assets_root: words[1],
-            time: info.field(Self::TIME_BITS) as u64,
-            transactions: info.field(16) as u16,
-            deposits: info.field(16) as u16,
-            fee_asset: AssetId(info.field(16) as u16),
-            fee_recipient: info.address(),
-            fee_total: narrow(&words[3], 128, "fee total")?,
-            first_deposit: narrow(&words[4], 64, "first deposit")? as u64,
-            oracle: words[5],
-            batch_index: narrow(&words[6], 64, "batch index")? as u64,
-            start: narrow(&words[7], 64, "start")? as u64,
+            context: words[batch_word::CONTEXT],
+            assets_root: words[batch_word::ASSETS_ROOT],
+            time: info::TIME.of(packed) as u64,
+            transactions: info::TRANSACTIONS.of(packed) as u16,
+            deposits: info::DEPOSITS.of(packed) as u16,
+            fee_asset: AssetId(info::FEE_ASSET.of(packed) as u16),
+            fee_recipient: info::FEE_RECIPIENT.address_of(packed),
+            fee_total: narrow(&words[batch_word::FEE_TOTAL], "fee total")?,
+            first_deposit: narrow(&words[batch_word::FIRST_DEPOSIT], "first deposit")?,
+            oracle: words[batch_word::ORACLE],
+            batch_index: narrow(&words[batch_word::BATCH_INDEX], "batch index")?,
+            start: narrow(&words[batch_word::START], "start")?,
         };
-        if !info.is_exhausted() {
+        if !info::LAYOUT.fits(packed) {
             return Err(CodecError::Overflow { field: "info" });
         }
         Ok(header)
     }
 }
 
-fn narrow(word: &Fr, bits: u32, field: &'static str) -> Result<u128, CodecError> {
-    let mut unpacker = Unpacker::new(word);
-    let value = unpacker.field(bits);
-    if unpacker.is_exhausted() {
-        Ok(value)
-    } else {
-        Err(CodecError::Overflow { field })
-    }
+/// The integer of a word, as a type that may be narrower.
+fn narrow<T: TryFrom<u128>>(word: &Fr, field: &'static str) -> Result<T, CodecError> {
+    fr_to_u128(word)
+        .and_then(|value| value.try_into().ok())
+        .ok_or(CodecError::Overflow { field })
 }
 
 /// One transaction slot of a batch.
@@ -237,7 +232,12 @@ impl SlotWitness {
 /// Words 4, 5 and 8–29 of a transaction.
 #[must_use]
 pub fn data_words_of(words: &[Fr; WORDS]) -> [Fr; SLOT_WORDS] {
-    std::array::from_fn(|i| if i < 2 { words[4 + i] } else { words[6 + i] })
+    let [withdrawal, rest] = word::PUBLISHED;
+    let mut published = [Fr::from(0u64); SLOT_WORDS];
+    let (head, tail) = published.split_at_mut(withdrawal.len());
+    head.copy_from_slice(&words[withdrawal]);
+    tail.copy_from_slice(&words[rest]);
+    published
 }
 
 /// Everything that the batch circuit needs to know of one state transition.

@@ -9,10 +9,13 @@ use ark_ed_on_bn254::{EdwardsAffine, EdwardsConfig, Fr as Scalar};
 use ark_ff::{BigInt, BigInteger, Field, One, PrimeField, Zero};
 use thiserror::Error;
 
+mod codec;
 #[cfg(test)]
 mod tests;
 mod text;
 
+pub use codec::CodecError;
+pub(crate) use codec::{Reader, Writer};
 pub use text::{
     fr_from_hex, fr_to_hex, serde_bytes, serde_fr, serde_fr_array, serde_fr_vec, serde_point,
 };
@@ -87,6 +90,12 @@ pub fn scalar_from_bytes(bytes: &[u8; 32]) -> Result<Scalar, DecodeError> {
 #[must_use]
 pub fn fr_from_u128(x: u128) -> Fr {
     Fr::from(x)
+}
+
+/// The element that is an L1 address as an integer, read big-endian.
+#[must_use]
+pub fn fr_from_address(address: &[u8; 20]) -> Fr {
+    Fr::from_be_bytes_mod_order(address)
 }
 
 /// The integer value of `x` if it is below 2¹²⁸.

@@ -18,22 +18,21 @@ use crate::asset::AssetId;
 use crate::derive;
 use crate::encoding::{check_point, fr_to_bytes, lift_y, point_from_bytes, point_to_bytes};
 use crate::keys::{Address, ViewingKey, derive_nonzero};
-use crate::loan::OPENING_LEN;
 use crate::note::Note;
-use crate::swap::{Exchange, Leg, Side};
+use crate::swap::{Exchange, Side};
 
 mod audit;
 mod ladder;
-mod memo;
 mod note_data;
 mod scan;
 #[cfg(test)]
 mod tests;
 
+pub use crate::memo::{MEMO_LEN, Memo, MemoError};
+pub use crate::swap::Delivery;
 pub use audit::{AuditRecord, audit_decrypt, audit_encrypt, auditor_shared};
 pub use ladder::ivk_shared;
-pub use memo::{MEMO_LEN, Memo, MemoError};
-pub use note_data::{NOTE_DATA_LEN, NoteData, NoteDataError};
+pub use note_data::{NOTE_DATA_LEN, NoteData, NoteDataError, OPENING_LEN};
 pub use scan::Scanner;
 
 /// Bytes of an authentication tag.
@@ -177,16 +176,6 @@ pub struct DecryptedNote {
     pub memo: Option<Memo>,
     /// What the note is half of, if it is the delivery of a swap's leg.
     pub delivery: Option<Delivery>,
-}
-
-/// A note that a swap's leg delivered: its blinding is that of the exchange.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Delivery {
-    /// The side that delivered it.
-    pub side: Side,
-    /// What was exchanged, as far as the deliverer says so truly: the delivered leg and the salt are in the
-    /// commitment, and so is what the other leg should be.
-    pub exchange: Exchange,
 }
 
 /// One output of a transaction, to be tried alone.
@@ -335,9 +324,8 @@ fn note_of(
     if note.commitment() == *commitment {
         return Some((note, None));
     }
-    let (side, exchange) = Exchange::from_memo(Leg::cash(asset, value), memo)?;
-    let note = exchange.delivery(side, owner);
-    (note.commitment() == *commitment).then_some((note, Some(Delivery { side, exchange })))
+    let (note, delivery) = Delivery::open(commitment, (asset, value), owner, memo)?;
+    Some((note, Some(delivery)))
 }
 
 /// The note of an output that belongs to `owner`, if tag and commitment say so.

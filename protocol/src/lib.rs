@@ -6,7 +6,7 @@
 //!
 //! | module | section |
 //! |---|---|
-//! | [`domain`], [`poseidon`], [`encoding`], [`mod@derive`] | *Notation and hashing* |
+//! | [`domain`], [`poseidon`], [`encoding`], [`layout`], [`mod@derive`] | *Notation and hashing* |
 //! | [`keys`] | *Keys and addresses* |
 //! | [`note`], [`encryption`] | *Notes* |
 //! | [`tree`], [`nullifier_tree`], [`asset`] | *Trees and state* |
@@ -22,14 +22,17 @@ pub mod domain;
 pub mod encoding;
 pub mod encryption;
 pub mod keys;
+pub mod layout;
 pub mod ledger;
 pub mod loan;
 pub mod market;
+pub mod memo;
 pub mod message;
 pub mod note;
 pub mod nullifier_tree;
 pub mod poseidon;
 pub mod proof;
+pub mod state;
 pub mod swap;
 pub mod transaction;
 pub mod tree;

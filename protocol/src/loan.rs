@@ -6,8 +6,8 @@
 
 mod agreement;
 mod arithmetic;
+mod disclosure;
 mod follow;
-mod opening;
 #[cfg(test)]
 mod tests;
 
@@ -21,20 +21,20 @@ use crate::derive;
 use crate::domain::Domain;
 use crate::encoding::fr_from_u128;
 use crate::keys::Address;
+use crate::layout::{debt, loan as fields};
 use crate::market::MARKETS;
 use crate::note::{Note, NoteClass};
 use crate::poseidon::{hash, hash3};
 use crate::swap::Salt;
-use crate::transaction::Header;
-use crate::transaction::packing::Packer;
 
+pub use crate::encryption::OPENING_LEN;
 pub use agreement::{Agreement, AgreementDecodeError};
 pub use arithmetic::{
     IMPROVEMENT, LAPSE, RATE_PERIOD, accrue, covers, improves, interest, most_seizable, needed,
     seizable,
 };
+pub use disclosure::{Filler, MASK_BITS, Opening};
 pub use follow::{End, Successor};
-pub use opening::{Filler, MASK_BITS, OPENING_LEN, Opening};
 
 /// What is agreed. Its `Debug` form shows nothing.
 #[derive(Clone, PartialEq, Eq)]
@@ -130,11 +130,9 @@ impl Debt {
     /// pack(debt 128, accrued to 40, sequence 32).
     #[must_use]
     pub fn packed(&self) -> Fr {
-        Packer::new()
-            .field(self.amount, 128)
-            .field(self.accrued.into(), Header::EXPIRY_BITS)
-            .field(self.sequence.into(), 32)
-            .finish()
+        debt::AMOUNT.place(self.amount)
+            + debt::ACCRUED.place(self.accrued.into())
+            + debt::SEQUENCE.place(self.sequence.into())
     }
 }
 
@@ -163,7 +161,7 @@ impl Loan {
     /// Bits of the principal.
     pub const PRINCIPAL_BITS: u32 = 112;
     /// Bits of the rate.
-    pub const RATE_BITS: u32 = 24;
+    pub const RATE_BITS: u32 = fields::RATE.width as u32;
 
     /// Whether the terms make sense.
     ///
@@ -179,10 +177,10 @@ impl Loan {
         if self.principal == 0 || self.principal >> Self::PRINCIPAL_BITS != 0 {
             return Err(LoanError::Principal);
         }
-        if self.rate >> Self::RATE_BITS != 0 {
+        if !fields::RATE.holds(self.rate.into()) {
             return Err(LoanError::Rate);
         }
-        if self.maturity <= self.start || self.maturity >> Header::EXPIRY_BITS != 0 {
+        if self.maturity <= self.start || !fields::MATURITY.holds(self.maturity.into()) {
             return Err(LoanError::Times);
         }
         if usize::from(self.market) >= MARKETS {
@@ -201,14 +199,12 @@ impl Loan {
     /// pack(collateral asset 16, debt asset 16, market 8, rate 24, start 40, maturity 40).
     #[must_use]
     pub fn packed(&self) -> Fr {
-        Packer::new()
-            .field(self.collateral.0.into(), 16)
-            .field(self.debt.0.into(), 16)
-            .field(self.market.into(), 8)
-            .field(self.rate.into(), Self::RATE_BITS)
-            .field(self.start.into(), Header::EXPIRY_BITS)
-            .field(self.maturity.into(), Header::EXPIRY_BITS)
-            .finish()
+        fields::COLLATERAL.place(self.collateral.0.into())
+            + fields::DEBT.place(self.debt.0.into())
+            + fields::MARKET.place(self.market.into())
+            + fields::RATE.place(self.rate.into())
+            + fields::START.place(self.start.into())
+            + fields::MATURITY.place(self.maturity.into())
     }
 
     /// (L, nk of the pair): the first two outputs of H(LOAN; borrower, lender, packed, salt).

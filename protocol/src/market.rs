@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::asset::AssetId;
 use crate::domain::Domain;
+use crate::encoding::CodecError;
+use crate::layout::{self, market as fields, snapshot_word};
 use crate::poseidon::hash;
-use crate::transaction::CodecError;
-use crate::transaction::packing::{Packer, Unpacker};
 use crate::tree::{ARITY, MerklePath, node};
 
 /// Number of markets.
@@ -21,7 +21,7 @@ pub const MARKET_DEPTH: usize = 2;
 pub const PRICE_WORDS: usize = MARKETS / 2;
 
 /// Bits of a price.
-pub const PRICE_BITS: u32 = 120;
+pub const PRICE_BITS: u32 = layout::PRICE_BITS as u32;
 
 /// Base units of collateral that a price is of: 10¹⁸.
 pub const PRICE_SCALE: u64 = 1_000_000_000_000_000_000;
@@ -72,9 +72,6 @@ pub enum MarketError {
 }
 
 impl Market {
-    /// Bits of a margin and of the maximum age.
-    const WIDE: u32 = 24;
-
     /// Whether the parameters make sense.
     ///
     /// # Errors
@@ -87,13 +84,13 @@ impl Market {
             return Err(MarketError::Haircut);
         }
         let ordered = BASIS <= self.maintenance && self.maintenance <= self.initial;
-        if !ordered || self.initial >> Self::WIDE != 0 {
+        if !ordered || !fields::INITIAL.holds(self.initial.into()) {
             return Err(MarketError::Margins);
         }
         if u32::from(self.bonus) > BASIS {
             return Err(MarketError::Bonus);
         }
-        if self.max_age == 0 || self.max_age >> Self::WIDE != 0 {
+        if self.max_age == 0 || !fields::MAX_AGE.holds(self.max_age.into()) {
             return Err(MarketError::MaxAge);
         }
         Ok(())
@@ -102,15 +99,13 @@ impl Market {
     /// pack(collateral 16, debt 16, haircut 16, initial 24, maintenance 24, bonus 16, maximum age 24).
     #[must_use]
     pub fn word(&self) -> Fr {
-        Packer::new()
-            .field(self.collateral.0.into(), 16)
-            .field(self.debt.0.into(), 16)
-            .field(self.haircut.into(), 16)
-            .field(self.initial.into(), Self::WIDE)
-            .field(self.maintenance.into(), Self::WIDE)
-            .field(self.bonus.into(), 16)
-            .field(self.max_age.into(), Self::WIDE)
-            .finish()
+        fields::COLLATERAL.place(self.collateral.0.into())
+            + fields::DEBT.place(self.debt.0.into())
+            + fields::HAIRCUT.place(self.haircut.into())
+            + fields::INITIAL.place(self.initial.into())
+            + fields::MAINTENANCE.place(self.maintenance.into())
+            + fields::BONUS.place(self.bonus.into())
+            + fields::MAX_AGE.place(self.max_age.into())
     }
 
     /// Inverse of [`Market::word`].
@@ -118,19 +113,18 @@ impl Market {
     /// # Errors
     /// [`MarketError`] if no market has this word.
     pub fn from_word(word: &Fr) -> Result<Self, MarketError> {
-        let mut fields = Unpacker::new(word);
-        let market = Self {
-            collateral: AssetId(fields.field(16) as u16),
-            debt: AssetId(fields.field(16) as u16),
-            haircut: fields.field(16) as u16,
-            initial: fields.field(Self::WIDE) as u32,
-            maintenance: fields.field(Self::WIDE) as u32,
-            bonus: fields.field(16) as u16,
-            max_age: fields.field(Self::WIDE) as u32,
-        };
-        if !fields.is_exhausted() {
+        if !fields::LAYOUT.fits(word) {
             return Err(CodecError::Overflow { field: "market" }.into());
         }
+        let market = Self {
+            collateral: AssetId(fields::COLLATERAL.of(word) as u16),
+            debt: AssetId(fields::DEBT.of(word) as u16),
+            haircut: fields::HAIRCUT.of(word) as u16,
+            initial: fields::INITIAL.of(word) as u32,
+            maintenance: fields::MAINTENANCE.of(word) as u32,
+            bonus: fields::BONUS.of(word) as u16,
+            max_age: fields::MAX_AGE.of(word) as u32,
+        };
         market.check()?;
         Ok(market)
     }
@@ -226,10 +220,8 @@ impl Snapshot {
     #[must_use]
     pub fn price_words(&self) -> [Fr; PRICE_WORDS] {
         std::array::from_fn(|i| {
-            Packer::new()
-                .field(self.prices[2 * i], PRICE_BITS)
-                .field(self.prices[2 * i + 1], PRICE_BITS)
-                .finish()
+            layout::prices::EVEN.place(self.prices[2 * i])
+                + layout::prices::ODD.place(self.prices[2 * i + 1])
         })
     }
 
@@ -240,25 +232,23 @@ impl Snapshot {
     pub fn prices_from_words(words: &[Fr; PRICE_WORDS]) -> Result<[u128; MARKETS], CodecError> {
         let mut prices = [0; MARKETS];
         for (pair, word) in prices.chunks_exact_mut(2).zip(words) {
-            let mut fields = Unpacker::new(word);
-            pair[0] = fields.field(PRICE_BITS);
-            pair[1] = fields.field(PRICE_BITS);
-            if !fields.is_exhausted() {
+            if !layout::prices::LAYOUT.fits(word) {
                 return Err(CodecError::Overflow { field: "price" });
             }
+            pair[0] = layout::prices::EVEN.of(word);
+            pair[1] = layout::prices::ODD.of(word);
         }
         Ok(prices)
     }
 
     /// What is hashed: time, market root, words of prices.
     #[must_use]
-    pub fn words(&self) -> [Fr; 2 + PRICE_WORDS] {
-        let prices = self.price_words();
-        std::array::from_fn(|i| match i {
-            0 => Fr::from(self.time),
-            1 => self.markets.root(),
-            _ => prices[i - 2],
-        })
+    pub fn words(&self) -> [Fr; snapshot_word::COUNT] {
+        let mut words = [Fr::zero(); snapshot_word::COUNT];
+        words[snapshot_word::TIME] = Fr::from(self.time);
+        words[snapshot_word::MARKET_ROOT] = self.markets.root();
+        words[snapshot_word::PRICES].copy_from_slice(&self.price_words());
+        words
     }
 
     /// H(SNAPSHOT; words): the oracle word of a transaction that uses it.

@@ -3,12 +3,12 @@
 use std::fmt;
 
 use ark_bn254::Fr;
-use ark_ff::{PrimeField, Zero};
+use ark_ff::Zero;
 use thiserror::Error;
 
 use crate::asset::AssetId;
 use crate::domain::Domain;
-use crate::encoding::fr_from_u128;
+use crate::layout::note as fields;
 use crate::poseidon;
 
 /// What kind of claim a note is.
@@ -109,8 +109,9 @@ impl fmt::Debug for Note {
 /// class + asset·2⁸ + value·2²⁴.
 #[must_use]
 pub fn pack(class: NoteClass, asset: AssetId, value: u128) -> Fr {
-    let low = u64::from(class as u8) + (u64::from(asset.0) << 8);
-    Fr::from(low) + fr_from_u128(value) * Fr::from(1u64 << 24)
+    fields::CLASS.place(class as u128)
+        + fields::ASSET.place(asset.0.into())
+        + fields::VALUE.place(value)
 }
 
 /// The class, asset and value that [`pack`] packed.
@@ -118,14 +119,12 @@ pub fn pack(class: NoteClass, asset: AssetId, value: u128) -> Fr {
 /// # Errors
 /// [`UnpackError`] if no note packs to this element.
 pub fn unpack(packed: &Fr) -> Result<(NoteClass, AssetId, u128), UnpackError> {
-    let [l0, l1, l2, l3] = packed.into_bigint().0;
-    if l3 != 0 || l2 >> 24 != 0 {
+    if !fields::LAYOUT.fits(packed) {
         return Err(UnpackError::TooWide);
     }
-    let class = NoteClass::try_from(l0 as u8)?;
-    let asset = AssetId((l0 >> 8) as u16);
-    let value = (u128::from(l0) >> 24) | (u128::from(l1) << 40) | (u128::from(l2) << 104);
-    Ok((class, asset, value))
+    let class = NoteClass::try_from(fields::CLASS.of(packed) as u8)?;
+    let asset = AssetId(fields::ASSET.of(packed) as u16);
+    Ok((class, asset, fields::VALUE.of(packed)))
 }
 
 /// inner = H(NOTE_INNER; owner, aux, rcm).
@@ -155,6 +154,7 @@ pub fn dummy_nullifier(nk: &Fr, cm: &Fr, position: u64) -> Fr {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::encoding::fr_from_u128;
     use ark_ff::One;
     use proptest::prelude::*;
 

@@ -5,6 +5,7 @@
 //! from it, so that a leg that delivers a note its owner cannot open is not provable.
 
 mod codec;
+mod delivery;
 mod memo;
 #[cfg(test)]
 mod tests;
@@ -20,11 +21,12 @@ use crate::asset::AssetId;
 use crate::domain::Domain;
 use crate::encoding::fr_from_u128;
 use crate::keys::Address;
+use crate::layout::header;
 use crate::note::{Note, NoteClass, pack};
 use crate::poseidon::{hash, hash3};
-use crate::transaction::Header;
 
 pub use codec::TermsDecodeError;
+pub use delivery::Delivery;
 
 /// Bytes of a salt.
 pub const SALT_LEN: usize = 16;
@@ -254,7 +256,7 @@ impl Terms {
         if receivers[0].owner == receivers[1].owner {
             return Err(TermsError::SameOwner);
         }
-        if expiry >> Header::EXPIRY_BITS != 0 {
+        if !header::EXPIRY.holds(expiry.into()) {
             return Err(TermsError::Expiry);
         }
         let cash = |side: Side| exchange.leg(side).class == NoteClass::Cash;

@@ -1,24 +1,23 @@
 //! Transactions: words, digest and wire form (spec: *Transaction*).
 
 mod codec;
-pub(crate) mod packing;
-pub(crate) mod wire;
 
 use ark_bn254::Fr;
 use serde::{Deserialize, Serialize};
 
 use crate::asset::AssetId;
 use crate::domain::Domain;
+use crate::encoding::{fr_from_address, fr_to_u128};
 use crate::encryption::{NoteData, NoteDataError};
+use crate::layout::{header, target, word};
 use crate::poseidon::hash;
 use crate::swap::Side;
 
-pub use codec::{CodecError, Submission};
-
-use packing::{Packer, Unpacker};
+pub use crate::encoding::CodecError;
+pub use codec::Submission;
 
 /// Number of words of a transaction.
-pub const WORDS: usize = 30;
+pub const WORDS: usize = word::COUNT;
 
 /// Version of the context word.
 const CONTEXT_VERSION: u64 = 1;
@@ -71,7 +70,10 @@ impl TryFrom<u8> for Kind {
             2 => Ok(Self::Withdraw),
             3 => Ok(Self::SwapA),
             4 => Ok(Self::SwapB),
-            _ => Err(CodecError::Kind(value)),
+            _ => Err(CodecError::Reserved {
+                field: "kind",
+                value,
+            }),
         }
     }
 }
@@ -93,9 +95,9 @@ pub struct Header {
 
 impl Header {
     /// Bits of the fee.
-    pub const FEE_BITS: u32 = 96;
+    pub const FEE_BITS: u32 = header::FEE.width as u32;
     /// Bits of the expiry and of `not_before`.
-    pub const EXPIRY_BITS: u32 = 40;
+    pub const EXPIRY_BITS: u32 = header::EXPIRY.width as u32;
 
     /// A header whose fields are in range, valid from the beginning of time.
     ///
@@ -128,13 +130,13 @@ impl Header {
     /// # Errors
     /// [`CodecError::Overflow`] naming the field that does not.
     pub fn check_range(&self) -> Result<(), CodecError> {
-        if self.fee >> Self::FEE_BITS != 0 {
+        if !header::FEE.holds(self.fee) {
             return Err(CodecError::Overflow { field: "fee" });
         }
-        if self.expiry >> Self::EXPIRY_BITS != 0 {
+        if !header::EXPIRY.holds(self.expiry.into()) {
             return Err(CodecError::Overflow { field: "expiry" });
         }
-        if self.not_before >> Self::EXPIRY_BITS != 0 {
+        if !header::NOT_BEFORE.holds(self.not_before.into()) {
             return Err(CodecError::Overflow {
                 field: "not before",
             });
@@ -146,35 +148,28 @@ impl Header {
     /// ([`Header::check_range`]); one that is not spills into its neighbour.
     #[must_use]
     pub fn pack(&self) -> Fr {
-        Packer::new()
-            .field(self.kind as u128, 8)
-            .field(self.fee_asset.0.into(), 16)
-            .field(self.fee, Self::FEE_BITS)
-            .field(self.expiry.into(), Self::EXPIRY_BITS)
-            .field(self.not_before.into(), Self::EXPIRY_BITS)
-            .finish()
+        header::KIND.place(self.kind as u128)
+            + header::FEE_ASSET.place(self.fee_asset.0.into())
+            + header::FEE.place(self.fee)
+            + header::EXPIRY.place(self.expiry.into())
+            + header::NOT_BEFORE.place(self.not_before.into())
     }
 
     /// Inverse of [`Header::pack`].
     ///
     /// # Errors
-    /// [`CodecError::Kind`] for a reserved kind, [`CodecError::Overflow`] for anything above bit 200.
+    /// [`CodecError::Reserved`] for a reserved kind, [`CodecError::Overflow`] for anything above bit 200.
     pub fn unpack(word: &Fr) -> Result<Self, CodecError> {
-        let mut unpacker = Unpacker::new(word);
-        let kind = Kind::try_from(unpacker.field(8) as u8)?;
-        let fee_asset = AssetId(unpacker.field(16) as u16);
-        let fee = unpacker.field(Self::FEE_BITS);
-        let expiry = unpacker.field(Self::EXPIRY_BITS) as u64;
-        let not_before = unpacker.field(Self::EXPIRY_BITS) as u64;
-        if !unpacker.is_exhausted() {
+        let kind = Kind::try_from(header::KIND.of(word) as u8)?;
+        if !header::LAYOUT.fits(word) {
             return Err(CodecError::Overflow { field: "header" });
         }
         Ok(Self {
             kind,
-            fee_asset,
-            fee,
-            expiry,
-            not_before,
+            fee_asset: AssetId(header::FEE_ASSET.of(word) as u16),
+            fee: header::FEE.of(word),
+            expiry: header::EXPIRY.of(word) as u64,
+            not_before: header::NOT_BEFORE.of(word) as u64,
         })
     }
 }
@@ -195,10 +190,7 @@ impl Withdrawal {
     /// Word 4: pack(asset 16, recipient 160).
     #[must_use]
     pub fn target(&self) -> Fr {
-        Packer::new()
-            .field(self.asset.0.into(), 16)
-            .address(&self.recipient)
-            .finish()
+        target::ASSET.place(self.asset.0.into()) + target::RECIPIENT.place_address(&self.recipient)
     }
 
     /// Words 4 and 5 of a transaction, both 0 without a withdrawal.
@@ -212,30 +204,22 @@ impl Withdrawal {
     /// # Errors
     /// [`CodecError::Overflow`] if target or amount exceed their widths.
     pub fn from_words(words: &[Fr; 2]) -> Result<Option<Self>, CodecError> {
-        let [target, amount] = words;
+        let [packed, amount] = words;
         let zero = Fr::from(0u64);
-        if *target == zero && *amount == zero {
+        if *packed == zero && *amount == zero {
             return Ok(None);
         }
-        let mut unpacker = Unpacker::new(target);
-        let asset = AssetId(unpacker.field(16) as u16);
-        let recipient = unpacker.address();
-        if !unpacker.is_exhausted() {
+        if !target::LAYOUT.fits(packed) {
             return Err(CodecError::Overflow {
                 field: "withdraw target",
             });
         }
-        let mut unpacker = Unpacker::new(amount);
-        let amount = unpacker.field(128);
-        if !unpacker.is_exhausted() {
-            return Err(CodecError::Overflow {
-                field: "withdraw amount",
-            });
-        }
         Ok(Some(Self {
-            asset,
-            recipient,
-            amount,
+            asset: AssetId(target::ASSET.of(packed) as u16),
+            recipient: target::RECIPIENT.address_of(packed),
+            amount: fr_to_u128(amount).ok_or(CodecError::Overflow {
+                field: "withdraw amount",
+            })?,
         }))
     }
 }
@@ -258,7 +242,7 @@ impl Context {
             Domain::Context,
             &[
                 Fr::from(self.chain_id),
-                Packer::new().address(&self.rollup).finish(),
+                fr_from_address(&self.rollup),
                 Fr::from(CONTEXT_VERSION),
             ],
         )
@@ -298,18 +282,20 @@ impl Transaction {
     #[must_use]
     pub fn words(&self, context: &Fr) -> [Fr; WORDS] {
         let mut words = [Fr::from(0u64); WORDS];
-        words[0] = *context;
-        words[1] = self.anchor;
-        words[2] = self.assets_root;
-        words[3] = self.header.pack();
-        words[4..6].copy_from_slice(&Withdrawal::words(self.withdrawal.as_ref()));
-        words[6] = self.terms;
-        words[7] = self.oracle;
-        words[8..11].copy_from_slice(&self.nullifiers);
-        words[11..14].copy_from_slice(&self.commitments);
-        words[14] = self.ephemeral;
-        words[15..24].copy_from_slice(self.audit.as_flattened());
-        words[24..30].copy_from_slice(&self.note_data.to_words());
+        let [target, amount] = Withdrawal::words(self.withdrawal.as_ref());
+        words[word::CONTEXT] = *context;
+        words[word::ANCHOR] = self.anchor;
+        words[word::ASSETS_ROOT] = self.assets_root;
+        words[word::HEADER] = self.header.pack();
+        words[word::TARGET] = target;
+        words[word::AMOUNT] = amount;
+        words[word::TERMS] = self.terms;
+        words[word::ORACLE] = self.oracle;
+        words[word::NULLIFIERS].copy_from_slice(&self.nullifiers);
+        words[word::COMMITMENTS].copy_from_slice(&self.commitments);
+        words[word::EPHEMERAL] = self.ephemeral;
+        words[word::AUDIT].copy_from_slice(self.audit.as_flattened());
+        words[word::NOTE_DATA].copy_from_slice(&self.note_data.to_words());
         words
     }
 
@@ -319,29 +305,25 @@ impl Transaction {
     /// [`CodecError`] if a packed word has bits beyond its fields, the note data is not padded with
     /// zeros, the kind is reserved, or the withdraw words are not 0 in another kind.
     pub fn from_words(words: &[Fr; WORDS]) -> Result<(Fr, Self), CodecError> {
-        let header = Header::unpack(&words[3])?;
-        let withdrawal = Withdrawal::from_words(&[words[4], words[5]])?;
+        let header = Header::unpack(&words[word::HEADER])?;
+        let withdrawal = Withdrawal::from_words(&[words[word::TARGET], words[word::AMOUNT]])?;
         if header.kind != Kind::Withdraw && withdrawal.is_some() {
             return Err(CodecError::UnexpectedWithdrawal);
         }
         let transaction = Self {
-            anchor: words[1],
-            assets_root: words[2],
+            anchor: words[word::ANCHOR],
+            assets_root: words[word::ASSETS_ROOT],
             header,
             withdrawal,
-            terms: words[6],
-            oracle: words[7],
-            nullifiers: [words[8], words[9], words[10]],
-            commitments: [words[11], words[12], words[13]],
-            ephemeral: words[14],
-            audit: [
-                [words[15], words[16], words[17]],
-                [words[18], words[19], words[20]],
-                [words[21], words[22], words[23]],
-            ],
-            note_data: note_data_from_words(&words[24..30])?,
+            terms: words[word::TERMS],
+            oracle: words[word::ORACLE],
+            nullifiers: copied(&words[word::NULLIFIERS]),
+            commitments: copied(&words[word::COMMITMENTS]),
+            ephemeral: words[word::EPHEMERAL],
+            audit: audit_from_words(&words[word::AUDIT]),
+            note_data: note_data_from_words(&words[word::NOTE_DATA])?,
         };
-        Ok((words[0], transaction))
+        Ok((words[word::CONTEXT], transaction))
     }
 
     /// H(TRANSACTION; words): the identity of the transaction and the single public input of its
@@ -356,6 +338,16 @@ impl Transaction {
 #[must_use]
 pub fn digest(words: &[Fr; WORDS]) -> Fr {
     hash(Domain::Transaction, words)
+}
+
+/// The words of a slice that has exactly `N`.
+pub(crate) fn copied<const N: usize>(words: &[Fr]) -> [Fr; N] {
+    std::array::from_fn(|i| words[i])
+}
+
+/// The auditor ciphertexts of the three outputs, from their nine words.
+pub(crate) fn audit_from_words(words: &[Fr]) -> [[Fr; 3]; 3] {
+    std::array::from_fn(|i| copied(&words[3 * i..3 * (i + 1)]))
 }
 
 /// Six words of note data as bytes.

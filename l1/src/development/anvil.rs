@@ -34,7 +34,7 @@ pub enum AnvilError {
     #[error("no free port for anvil: {0}")]
     Port(#[source] io::Error),
     /// The operating system could not start the program.
-    #[error("cannot start {}: {source}", program.display())]
+    #[error("cannot start {}: {source}", .program.display())]
     Start {
         /// The program.
         program: PathBuf,
@@ -200,9 +200,9 @@ pub fn free_port() -> io::Result<u16> {
 
 /// Returns the path of the anvil program, if it is installed.
 ///
-/// The first of these that is a file: the value of `SUBROSA_ANVIL`; the contracts' npm package under
-/// the current directory, the directory in `CARGO_MANIFEST_DIR` (set by `cargo run` and `cargo test`)
-/// or a directory above either; `anvil` in a directory of `PATH`.
+/// Searches in this order: the value of `SUBROSA_ANVIL`; the contracts' npm package under the
+/// current directory, the directory in `CARGO_MANIFEST_DIR` (which `cargo run` and `cargo test`
+/// set), or a directory above either; `anvil` in the directories of `PATH`.
 #[must_use]
 pub fn find_anvil() -> Option<PathBuf> {
     let named = std::env::var_os("SUBROSA_ANVIL").map(PathBuf::from);

@@ -4,9 +4,9 @@ use ark_bn254::Fr;
 
 use super::published::read_shape;
 use super::{BatchHeader, BatchWitness, LinkWitness, Shape, SlotWitness};
-use crate::ledger::State;
-use crate::transaction::wire::{Reader, Writer};
-use crate::transaction::{CodecError, WORDS};
+use crate::encoding::{CodecError, Reader, Writer};
+use crate::state::State;
+use crate::transaction::WORDS;
 use crate::tree::{DEPTH, MerklePath};
 
 /// First byte of an encoded witness.

@@ -5,16 +5,19 @@ use ark_bn254::Fr;
 
 use super::{BatchHeader, HEADER_WORDS, SLOT_WORDS, Shape};
 use crate::asset::AssetId;
-use crate::encryption::NoteData;
-use crate::ledger::Deposit;
-use crate::transaction::wire::{Reader, Writer};
-use crate::transaction::{CodecError, Withdrawal, note_data_from_words};
+use crate::encoding::{CodecError, Reader, Writer};
+use crate::encryption::{NOTE_DATA_LEN, NoteData};
+use crate::layout::{batch_word, calldata, slot_word};
+use crate::state::Deposit;
+use crate::transaction::{Withdrawal, audit_from_words, copied, note_data_from_words};
 
 /// Bytes that a transaction takes in the data: 16 words and 169 bytes of note data.
-pub const DATA_LEN: usize = 16 * 32 + 169;
+pub const DATA_LEN: usize = calldata::TRANSACTION_LEN;
 
 /// Bytes that a withdrawal takes in the data: slot 1, asset 2, recipient 20, amount 16.
-pub const WITHDRAWAL_LEN: usize = 39;
+pub const WITHDRAWAL_LEN: usize = calldata::WITHDRAWAL_LEN;
+
+const _: () = assert!(calldata::NOTE_DATA.end - calldata::NOTE_DATA.start == NOTE_DATA_LEN);
 
 /// First byte of an encoded batch.
 const VERSION: u8 = 1;
@@ -41,12 +44,14 @@ impl PublishedTransaction {
     #[must_use]
     pub fn words(&self) -> [Fr; SLOT_WORDS] {
         let mut words = [Fr::from(0u64); SLOT_WORDS];
-        words[..2].copy_from_slice(&Withdrawal::words(self.withdrawal.as_ref()));
-        words[2..5].copy_from_slice(&self.nullifiers);
-        words[5..8].copy_from_slice(&self.commitments);
-        words[8] = self.ephemeral;
-        words[9..18].copy_from_slice(self.audit.as_flattened());
-        words[18..].copy_from_slice(&self.note_data.to_words());
+        let [target, amount] = Withdrawal::words(self.withdrawal.as_ref());
+        words[slot_word::TARGET] = target;
+        words[slot_word::AMOUNT] = amount;
+        words[slot_word::NULLIFIERS].copy_from_slice(&self.nullifiers);
+        words[slot_word::COMMITMENTS].copy_from_slice(&self.commitments);
+        words[slot_word::EPHEMERAL] = self.ephemeral;
+        words[slot_word::AUDIT].copy_from_slice(self.audit.as_flattened());
+        words[slot_word::NOTE_DATA].copy_from_slice(&self.note_data.to_words());
         words
     }
 
@@ -56,12 +61,15 @@ impl PublishedTransaction {
     /// [`CodecError`] if a withdraw word is beyond its width or note data is not zero padded.
     pub fn from_words(words: &[Fr; SLOT_WORDS]) -> Result<Self, CodecError> {
         Ok(Self {
-            withdrawal: Withdrawal::from_words(&[words[0], words[1]])?,
-            nullifiers: [words[2], words[3], words[4]],
-            commitments: [words[5], words[6], words[7]],
-            ephemeral: words[8],
-            audit: std::array::from_fn(|i| std::array::from_fn(|j| words[9 + 3 * i + j])),
-            note_data: note_data_from_words(&words[18..])?,
+            withdrawal: Withdrawal::from_words(&[
+                words[slot_word::TARGET],
+                words[slot_word::AMOUNT],
+            ])?,
+            nullifiers: copied(&words[slot_word::NULLIFIERS]),
+            commitments: copied(&words[slot_word::COMMITMENTS]),
+            ephemeral: words[slot_word::EPHEMERAL],
+            audit: audit_from_words(&words[slot_word::AUDIT]),
+            note_data: note_data_from_words(&words[slot_word::NOTE_DATA])?,
         })
     }
 
@@ -114,7 +122,7 @@ impl PublishedBatch {
         for deposit in &self.deposits {
             words.extend(deposit.words());
         }
-        words.resize(HEADER_WORDS + 2 * slots, zero);
+        words.resize(HEADER_WORDS + batch_word::DEPOSIT_COUNT * slots, zero);
         for transaction in &self.transactions {
             words.extend(transaction.words());
         }
@@ -135,10 +143,11 @@ impl PublishedBatch {
             });
         }
         let (head, rest) = words.split_at(HEADER_WORDS);
-        let (deposits, slots) = rest.split_at(2 * shape.slots());
+        let (deposits, slots) = rest.split_at(batch_word::DEPOSIT_COUNT * shape.slots());
         let header = BatchHeader::from_words(&std::array::from_fn(|i| head[i]))?;
         check_counts(shape, &header)?;
-        let (deposits, no_deposits) = deposits.split_at(2 * usize::from(header.deposits));
+        let (deposits, no_deposits) =
+            deposits.split_at(batch_word::DEPOSIT_COUNT * usize::from(header.deposits));
         let (slots, no_slots) = slots.split_at(SLOT_WORDS * usize::from(header.transactions));
         let zero = Fr::from(0u64);
         if no_deposits.iter().any(|word| *word != zero) {
@@ -153,7 +162,7 @@ impl PublishedBatch {
             shape,
             header,
             deposits: deposits
-                .chunks_exact(2)
+                .chunks_exact(batch_word::DEPOSIT_COUNT)
                 .map(|words| Deposit::from_words(&[words[0], words[1]]))
                 .collect::<Result<_, _>>()?,
             transactions: slots

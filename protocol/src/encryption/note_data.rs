@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::{AMOUNT_LEN, MEMO_LEN, TAG_LEN};
 use crate::encoding::{fr_to_bytes, serde_bytes};
+use crate::layout::calldata;
 
 /// Bytes of the ciphertext of output 0, which has the memo.
 const FIRST_LEN: usize = AMOUNT_LEN + MEMO_LEN + TAG_LEN;
@@ -22,7 +23,11 @@ const OFFSETS: [usize; 4] = [
 /// Bytes of the note data of a transaction.
 pub const NOTE_DATA_LEN: usize = OFFSETS[3] + 32;
 /// Bytes in a word: as many as always fit in an element.
-const WORD_LEN: usize = 31;
+const WORD_LEN: usize = calldata::NOTE_DATA_WORD_LEN;
+
+/// Bytes of a position's masked next state and its filler. They stand where other transactions
+/// have the ciphertext of output 0.
+pub const OPENING_LEN: usize = FIRST_LEN;
 
 const _: () = assert!(NOTE_DATA_LEN == 169);
 

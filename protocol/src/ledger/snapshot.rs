@@ -1,9 +1,8 @@
 //! Snapshots of the ledger: leaves only, the trees are hashed anew when one is read.
 
 use super::{GENESIS_LEAVES, Ledger, State};
+use crate::encoding::{CodecError, Reader, Writer};
 use crate::nullifier_tree::NullifierTree;
-use crate::transaction::CodecError;
-use crate::transaction::wire::{Reader, Writer};
 use crate::tree::{HistoryTree, NoteTree};
 
 /// First byte of a snapshot.

@@ -4,12 +4,11 @@ use std::fmt;
 
 use super::{Loan, LoanError, Position};
 use crate::asset::AssetId;
+use crate::encoding::{CodecError, Reader, Writer};
 use crate::keys::{Address, AddressError};
 use crate::ledger::MAX_EXPIRY_AHEAD;
 use crate::note::NoteClass;
 use crate::swap::{Exchange, Leg, Salt, Side, Terms, TermsError};
-use crate::transaction::CodecError;
-use crate::transaction::wire::{Reader, Writer};
 
 /// First byte of an encoded agreement.
 const VERSION: u8 = 1;

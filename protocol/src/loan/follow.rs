@@ -2,7 +2,7 @@
 
 use ark_bn254::Fr;
 
-use super::opening::{Filler, Opening};
+use super::disclosure::{Filler, Opening};
 use super::{Debt, Loan, Position, accrue, step_keys};
 use crate::EdwardsAffine;
 use crate::asset::AssetId;

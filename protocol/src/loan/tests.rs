@@ -1,12 +1,12 @@
 use super::*;
 use crate::EdwardsAffine;
+use crate::encoding::CodecError;
 use crate::encryption::{
     EphemeralKey, OutputPlaintext, PublishedOutputs, audit_encrypt, encrypt_outputs, encrypt_step,
     outgoing_records, trial_decrypt,
 };
 use crate::keys::{Seed, ViewingKey, unaudited};
 use crate::swap::{SALT_LEN, Side, TermsError};
-use crate::transaction::CodecError;
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;

@@ -2,9 +2,8 @@
 
 use super::{Exchange, Leg, Salt, Terms, TermsError};
 use crate::asset::AssetId;
+use crate::encoding::{CodecError, Reader, Writer};
 use crate::keys::{ADDRESS_LEN, Address, AddressError};
-use crate::transaction::CodecError;
-use crate::transaction::wire::{Reader, Writer};
 
 /// First byte of encoded terms.
 const VERSION: u8 = 1;

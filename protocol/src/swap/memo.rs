@@ -3,7 +3,7 @@
 
 use super::{Exchange, Leg, SALT_LEN, Salt, Side};
 use crate::asset::AssetId;
-use crate::encryption::{MEMO_LEN, Memo};
+use crate::memo::{MEMO_LEN, Memo};
 use crate::note::NoteClass;
 
 /// First byte of the memo of a leg, by the class of what the other leg delivers and by side. No UTF-8 text

@@ -1,11 +1,11 @@
 use super::*;
 use crate::EdwardsAffine;
+use crate::encoding::CodecError;
 use crate::encryption::{
     EphemeralKey, Memo, OutputPlaintext, PublishedOutputs, audit_encrypt, encrypt_outputs,
     recover_outgoing, trial_decrypt,
 };
 use crate::keys::{Seed, ViewingKey, unaudited};
-use crate::transaction::CodecError;
 use proptest::prelude::*;
 
 fn keys(byte: u8) -> ViewingKey {

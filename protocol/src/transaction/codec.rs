@@ -2,60 +2,14 @@
 
 use ark_bn254::Fr;
 
-use super::wire::{Reader, Writer};
 use super::{Header, Kind, Transaction, Withdrawal};
 use crate::asset::AssetId;
+use crate::encoding::{CodecError, Reader, Writer};
 use crate::encryption::{NOTE_DATA_LEN, NoteData};
 use crate::proof::{PROOF_LEN, ProofBytes};
 
 /// First byte of an encoded transaction.
 const VERSION: u8 = 1;
-
-/// Why bytes or words are not the encoding of a value.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CodecError {
-    /// Wrong number of bytes (or of words).
-    #[error("length is {found}, {expected} expected")]
-    Length {
-        /// Length that the encoding has, as far as it could be read.
-        expected: usize,
-        /// Length that was given.
-        found: usize,
-    },
-    /// Unknown version.
-    #[error("unknown version {0}")]
-    Version(u8),
-    /// A reserved kind.
-    #[error("reserved transaction kind {0}")]
-    Kind(u8),
-    /// An element at or above the modulus, or a flag other than 0 and 1.
-    #[error("{field}: not canonical")]
-    NotCanonical {
-        /// The field concerned.
-        field: &'static str,
-    },
-    /// A value beyond the width of its field.
-    #[error("{field}: beyond its width")]
-    Overflow {
-        /// The field concerned.
-        field: &'static str,
-    },
-    /// Padding bits that are not zero.
-    #[error("{field}: padding is not zero")]
-    Padding {
-        /// The field concerned.
-        field: &'static str,
-    },
-    /// Withdraw fields in a transaction of another kind.
-    #[error("withdraw fields outside a withdrawal")]
-    UnexpectedWithdrawal,
-    /// Counts, order or shape that no batch has.
-    #[error("{field}: impossible value")]
-    Impossible {
-        /// The field concerned.
-        field: &'static str,
-    },
-}
 
 impl Transaction {
     /// Length of the wire form in bytes.

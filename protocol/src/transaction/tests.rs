@@ -90,7 +90,13 @@ fn header_range_and_unpacking() {
     assert_eq!(Header::unpack(&top.pack()), Ok(top));
     let above = top.pack() + Fr::from(1u128 << 100) * Fr::from(1u128 << 100);
     assert_eq!(Header::unpack(&above), overflow("header"));
-    assert_eq!(Header::unpack(&Fr::from(5u64)), Err(CodecError::Kind(5)));
+    assert_eq!(
+        Header::unpack(&Fr::from(5u64)),
+        Err(CodecError::Reserved {
+            field: "kind",
+            value: 5
+        })
+    );
 }
 
 #[test]
@@ -149,7 +155,13 @@ fn wire_form_refuses_what_is_not_canonical() {
     };
     assert_eq!(with(0, &[0]), CodecError::Version(0));
     assert_eq!(with(0, &[2]), CodecError::Version(2));
-    assert_eq!(with(33, &[5]), CodecError::Kind(5));
+    assert_eq!(
+        with(33, &[5]),
+        CodecError::Reserved {
+            field: "kind",
+            value: 5
+        }
+    );
     assert_eq!(with(33, &[3]), CodecError::UnexpectedWithdrawal);
     assert_eq!(with(33, &[4]), CodecError::UnexpectedWithdrawal);
     assert_eq!(with(33, &[1]), CodecError::UnexpectedWithdrawal);

@@ -2,8 +2,58 @@
 
 use ark_bn254::Fr;
 
-use super::CodecError;
-use crate::encoding::{fr_from_bytes, fr_to_bytes};
+use super::{fr_from_bytes, fr_to_bytes};
+
+/// Why bytes or words are not the encoding of a value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CodecError {
+    /// Wrong number of bytes (or of words).
+    #[error("length is {found}, {expected} expected")]
+    Length {
+        /// Length that the encoding has, as far as it could be read.
+        expected: usize,
+        /// Length that was given.
+        found: usize,
+    },
+    /// Unknown version.
+    #[error("unknown version {0}")]
+    Version(u8),
+    /// A value that is reserved for later versions.
+    #[error("{field}: value {value} is reserved")]
+    Reserved {
+        /// The field concerned.
+        field: &'static str,
+        /// Value of the field.
+        value: u8,
+    },
+    /// An element at or above the modulus, or a flag other than 0 and 1.
+    #[error("{field}: not canonical")]
+    NotCanonical {
+        /// The field concerned.
+        field: &'static str,
+    },
+    /// A value beyond the width of its field.
+    #[error("{field}: beyond its width")]
+    Overflow {
+        /// The field concerned.
+        field: &'static str,
+    },
+    /// Padding bits that are not zero.
+    #[error("{field}: padding is not zero")]
+    Padding {
+        /// The field concerned.
+        field: &'static str,
+    },
+    /// Withdraw fields in a transaction of another kind.
+    #[error("withdraw fields outside a withdrawal")]
+    UnexpectedWithdrawal,
+    /// Counts, order or shape that no batch has.
+    #[error("{field}: impossible value")]
+    Impossible {
+        /// The field concerned.
+        field: &'static str,
+    },
+}
 
 /// Appends encoded fields to a buffer.
 pub(crate) struct Writer {

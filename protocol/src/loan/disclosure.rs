@@ -9,18 +9,13 @@ use super::StepKeys;
 use crate::derive;
 use crate::domain::Domain;
 use crate::encoding::fr_to_bytes;
-use crate::encryption::NoteData;
+use crate::encryption::{NoteData, OPENING_LEN};
+use crate::layout::{disclosure_collateral, disclosure_debt, disclosure_word};
 use crate::poseidon::hash3;
 use crate::swap::{SALT_LEN, Salt};
-use crate::transaction::Header;
-use crate::transaction::packing::{Packer, Unpacker};
 
 /// Bits of each word that are masked; the 32 above them are random.
-pub const MASK_BITS: usize = 216;
-
-/// Bytes of the note data that the two words fill, and the random ones behind them: as many as the ciphertext
-/// of output 0 has elsewhere.
-pub const OPENING_LEN: usize = 69;
+pub const MASK_BITS: usize = disclosure_word::SUM.width;
 
 /// What the parties need to follow a position by one step.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,17 +41,13 @@ impl Opening {
     #[must_use]
     pub fn plain(&self) -> [Fr; 2] {
         [
-            Packer::new()
-                .field(self.value, 128)
-                .field(self.accrued.into(), Header::EXPIRY_BITS)
-                .field(self.maturity.into(), Header::EXPIRY_BITS)
-                .finish(),
-            Packer::new()
-                .field(self.debt, 128)
-                .field(self.start.into(), Header::EXPIRY_BITS)
-                .field(self.rate.into(), super::Loan::RATE_BITS)
-                .field(self.market.into(), 8)
-                .finish(),
+            disclosure_collateral::VALUE.place(self.value)
+                + disclosure_collateral::ACCRUED.place(self.accrued.into())
+                + disclosure_collateral::MATURITY.place(self.maturity.into()),
+            disclosure_debt::DEBT.place(self.debt)
+                + disclosure_debt::START.place(self.start.into())
+                + disclosure_debt::RATE.place(self.rate.into())
+                + disclosure_debt::MARKET.place(self.market.into()),
         ]
     }
 
@@ -67,33 +58,26 @@ impl Opening {
         let plain = self.plain();
         std::array::from_fn(|i| {
             let sum = low(&(plain[i] + low(&masks[i])));
-            let mut shift = <Fr as PrimeField>::BigInt::from(filler[i]);
-            shift <<= MASK_BITS as u32;
-            sum + Fr::from_bigint(shift).expect("248 bits are below the modulus")
+            sum + disclosure_word::FILLER.place(filler[i].into())
         })
     }
 
     /// What words 24 and 25 say under these keys. Nothing is proven by it: the commitment decides.
     #[must_use]
     pub fn unseal(words: &[Fr; 2], keys: &StepKeys, cm0: &Fr) -> Self {
-        let above = |word: &Fr| (word.into_bigint() >> MASK_BITS as u32).0[0] as u32;
+        let above = |word: &Fr| disclosure_word::FILLER.of(word) as u32;
         let masks = masks(keys, cm0, words.each_ref().map(above));
-        let modulus = {
-            let mut one = <Fr as PrimeField>::BigInt::from(1u64);
-            one <<= MASK_BITS as u32;
-            Fr::from_bigint(one).expect("217 bits are below the modulus")
-        };
-        let plain: [Fr; 2] =
+        let modulus = disclosure_word::FILLER.place(1);
+        let [first, second]: [Fr; 2] =
             std::array::from_fn(|i| low(&(low(&words[i]) + modulus - low(&masks[i]))));
-        let (mut first, mut second) = (Unpacker::new(&plain[0]), Unpacker::new(&plain[1]));
         Self {
-            value: first.field(128),
-            accrued: first.field(Header::EXPIRY_BITS) as u64,
-            maturity: first.field(Header::EXPIRY_BITS) as u64,
-            debt: second.field(128),
-            start: second.field(Header::EXPIRY_BITS) as u64,
-            rate: second.field(super::Loan::RATE_BITS) as u32,
-            market: second.field(8) as u8,
+            value: disclosure_collateral::VALUE.of(&first),
+            accrued: disclosure_collateral::ACCRUED.of(&first) as u64,
+            maturity: disclosure_collateral::MATURITY.of(&first) as u64,
+            debt: disclosure_debt::DEBT.of(&second),
+            start: disclosure_debt::START.of(&second) as u64,
+            rate: disclosure_debt::RATE.of(&second) as u32,
+            market: disclosure_debt::MARKET.of(&second) as u8,
         }
     }
 }
