@@ -1,31 +1,31 @@
-//! Errors as clients see them: RFC 9457 problem details. This is the one place where a failure gets
-//! its HTTP status.
+//! Errors as clients see them: RFC 9457 problem details. Each failure gets its HTTP status here and
+//! nowhere else.
 
-use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::admission::Refusal;
-use crate::mailbox::MESSAGE_LEN;
-use crate::store::StoreError;
+use crate::{mailbox::MESSAGE_LEN, refusal::Refusal, store::StoreError};
 
 /// A problem detail (RFC 9457).
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct Problem {
-    /// `urn:subrosa:error:` and the code.
+    /// `urn:subrosa:error:` followed by the code.
     #[serde(rename = "type")]
     kind: String,
-    /// The kind of problem in words.
+    /// Name of the problem, in words.
     title: &'static str,
     /// HTTP status.
     status: u16,
-    /// What was wrong with this request.
+    /// The fault of this request.
     detail: String,
     /// Machine-readable code.
     code: &'static str,
-    /// The broken rule, with the code `invalid_transaction`.
+    /// The broken rule; only with the code `invalid_transaction`.
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<String>,
     /// Whether the same request may succeed later.
@@ -50,7 +50,7 @@ impl Problem {
         self
     }
 
-    /// A request that cannot be understood.
+    /// Reports a request that cannot be understood.
     pub(crate) fn malformed(detail: impl Into<String>) -> Self {
         Self::new(
             StatusCode::BAD_REQUEST,
@@ -60,6 +60,7 @@ impl Problem {
         )
     }
 
+    /// Reports a body of more than `limit` bytes.
     pub(crate) fn too_large(limit: usize) -> Self {
         Self::new(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -69,7 +70,7 @@ impl Problem {
         )
     }
 
-    /// A message of another length.
+    /// Reports a message of the wrong length.
     pub(crate) fn message_length(found: usize) -> Self {
         let detail = format!("a message has {MESSAGE_LEN} bytes, this one has {found}");
         if found > MESSAGE_LEN {
@@ -82,16 +83,18 @@ impl Problem {
         }
     }
 
+    /// Reports that the mailbox is full.
     pub(crate) fn mailbox_full() -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "mailbox_full",
             "Mailbox full",
-            "the mailbox holds as many messages as it may, try again later".into(),
+            "the mailbox is full, try again later".into(),
         )
         .retryable()
     }
 
+    /// Reports that `what` does not exist.
     pub(crate) fn not_found(what: &str) -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
@@ -101,25 +104,28 @@ impl Problem {
         )
     }
 
+    /// Reports a method that the path does not have.
     pub(crate) fn method_not_allowed() -> Self {
         Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "method_not_allowed",
             "Method not allowed",
-            "this path does not take this method".into(),
+            "this path does not support this method".into(),
         )
     }
 
+    /// Reports a request beyond the rate limits.
     pub(crate) fn rate_limited() -> Self {
         Self::new(
             StatusCode::TOO_MANY_REQUESTS,
             "rate_limited",
             "Too many requests",
-            "the request rate is above the limit".into(),
+            "the request rate is above the limit, try again later".into(),
         )
         .retryable()
     }
 
+    /// Reports a request that missed its deadline.
     pub(crate) fn timeout() -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -130,6 +136,7 @@ impl Problem {
         .retryable()
     }
 
+    /// Reports that the sequencer cannot serve the request now.
     pub(crate) fn unavailable(detail: String, retryable: bool) -> Self {
         let problem = Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -144,12 +151,13 @@ impl Problem {
         }
     }
 
+    /// Reports a failure of the sequencer.
     pub(crate) fn internal() -> Self {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
             "Internal error",
-            "the sequencer failed; the failure is in its log".into(),
+            "the sequencer failed; its log says why".into(),
         )
     }
 }

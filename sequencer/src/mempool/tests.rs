@@ -1,12 +1,13 @@
 mod schedules;
 mod snapshots;
 
-use rand::SeedableRng;
-use rand::rngs::StdRng;
-use subrosa_protocol::batch::Shape;
-use subrosa_protocol::ledger::{paired, snapshot_of};
-use subrosa_protocol::swap::Side;
-use subrosa_protocol::transaction::{Kind, Transaction};
+use rand::{SeedableRng, rngs::StdRng};
+use subrosa_protocol::{
+    batch::Shape,
+    ledger::{paired, snapshot_of},
+    swap::Side,
+    transaction::{Kind, Transaction},
+};
 
 use super::*;
 use crate::submission::ParsedSubmission;
@@ -44,9 +45,7 @@ fn make(
     terms: u64,
     expiry: u64,
 ) -> Arc<ParsedSubmission> {
-    use subrosa_protocol::asset::AssetId;
-    use subrosa_protocol::encryption::NoteData;
-    use subrosa_protocol::transaction::Header;
+    use subrosa_protocol::{asset::AssetId, encryption::NoteData, transaction::Header};
     let mut rng = StdRng::seed_from_u64(seed);
     let transaction = Transaction {
         anchor: State::genesis().note_root,

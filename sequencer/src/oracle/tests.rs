@@ -1,6 +1,5 @@
 use proptest::prelude::*;
-use subrosa_protocol::asset::AssetId;
-use subrosa_protocol::market::Market;
+use subrosa_protocol::{asset::AssetId, market::Market};
 
 use super::*;
 use crate::ports::{Head, OracleEvent};

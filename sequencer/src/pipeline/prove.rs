@@ -1,20 +1,23 @@
-//! Proving: sealed batches in order, one at a time, from their stored witnesses and the proofs in their
-//! stored submissions.
+//! Proving: the sealed batches in order, one at a time. A job consists of the stored witness and
+//! the proofs in the stored submissions of its batch.
 
-use std::sync::Arc;
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
-use subrosa_protocol::batch::BatchWitness;
-use subrosa_protocol::transaction::Submission;
+use subrosa_protocol::{batch::BatchWitness, transaction::Submission};
 use tokio_util::sync::CancellationToken;
 
 use super::{Backoff, blocking};
-use crate::node::{BatchEventKind, Node};
-use crate::health::Halt;
-use crate::ports::{Progress, ProofJob, ProverError};
-use crate::store::StoreError;
-use crate::store::tables::{Bytes, Jobs, Proofs, Stage, Stages, Submissions};
-use crate::telemetry;
+use crate::{
+    event::BatchEventKind,
+    health::Halt,
+    node::Node,
+    ports::{Progress, ProofJob, ProverError},
+    store::{
+        StoreError,
+        tables::{Bytes, Jobs, Proofs, Stage, Stages, Submissions},
+    },
+    telemetry,
+};
 
 /// Proves until cancelled or halted.
 pub(crate) async fn run(node: Arc<Node>) {
@@ -42,17 +45,14 @@ pub(crate) async fn run(node: Arc<Node>) {
             backoff.reset();
         }
         let token = node.begin_proof();
-        let result = blocking(&node, "prove", move |node| {
-            Ok(prove(node, index, token))
-        })
-        .await;
+        let result = blocking(&node, "prove", move |node| Ok(prove(node, index, token))).await;
         match result {
             Ok(Ok(())) => {
                 node.cursor().prove = index + 1;
                 node.emit(index, BatchEventKind::Proven);
                 node.wake_settle.notify_one();
             }
-            // Shutdown, or the batch was dropped; the loop finds out which.
+            // Shutdown, or the batch was dropped. The loop tells which.
             Ok(Err(Failed::Cancelled)) => {}
             Ok(Err(Failed::Store(detail))) => node.health.halt(Halt::Store { detail }),
             Ok(Err(Failed::Refused(reason))) => node.health.halt(Halt::Prover {
@@ -80,9 +80,9 @@ pub(crate) async fn run(node: Arc<Node>) {
 enum Failed {
     Cancelled,
     Store(String),
-    /// For good.
+    /// The prover refuses the job, and would again.
     Refused(String),
-    /// Perhaps not for good.
+    /// The prover failed. Another attempt may succeed.
     Prover(String),
 }
 
@@ -92,7 +92,7 @@ impl From<StoreError> for Failed {
     }
 }
 
-/// Tells the prover when to stop and the metrics how far it is.
+/// Tells the prover when to stop, and reports its progress to the metrics.
 struct Watched(CancellationToken);
 
 impl Progress for Watched {
@@ -106,7 +106,7 @@ impl Progress for Watched {
     }
 }
 
-/// The job of a sealed batch: what was stored with it.
+/// Reads the job of a sealed batch from the store.
 fn job(node: &Node, index: u64) -> Result<ProofJob, Failed> {
     let broken = |what: &str| Failed::Store(format!("batch {index}: {what}"));
     let bytes = node
@@ -131,6 +131,7 @@ fn job(node: &Node, index: u64) -> Result<ProofJob, Failed> {
     })
 }
 
+/// Proves a batch and stores the proof.
 fn prove(node: &Node, index: u64, token: CancellationToken) -> Result<(), Failed> {
     let started = Instant::now();
     let job = job(node, index)?;
@@ -144,7 +145,7 @@ fn prove(node: &Node, index: u64, token: CancellationToken) -> Result<(), Failed
             ProverError::Failed { reason } => Failed::Prover(reason),
         })?;
     if token.is_cancelled() && !node.cancel.is_cancelled() {
-        // The batch is being dropped; its proof must not be stored beside another batch.
+        // The batch is being dropped. Its proof must not be stored for the batch that replaces it.
         return Err(Failed::Cancelled);
     }
     let mut changes = node.store.change();

@@ -1,11 +1,12 @@
 //! Every reason to refuse a submission, and that accepting is idempotent.
 
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
-use subrosa_protocol::Fr;
-use subrosa_protocol::asset::AssetId;
-use subrosa_protocol::transaction::{Context, Transaction};
+use subrosa_protocol::{
+    Fr,
+    asset::AssetId,
+    transaction::{Context, Transaction},
+};
 
 use crate::support::*;
 

@@ -1,9 +1,11 @@
 //! kill -9 of a whole process: what was answered with 202 is there afterwards, once.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::{
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+    sync::atomic::Ordering,
+    time::Duration,
+};
 
 use subrosa_protocol::swap::Side;
 

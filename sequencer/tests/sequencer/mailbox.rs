@@ -1,17 +1,15 @@
 //! The mailbox over HTTP: one length, bounded, in order, expiring, and seen by nobody's log.
 
-use std::fmt::Write;
-use std::sync::Mutex;
-use std::time::Duration;
+use std::{fmt::Write, sync::Mutex, time::Duration};
 
 use futures::StreamExt;
 use rand::Rng;
-use subrosa_sequencer::MESSAGE_LEN;
-use subrosa_sequencer::store::Store;
-use subrosa_sequencer::store::tables::Messages;
+use subrosa_sequencer::{
+    MESSAGE_LEN,
+    store::{Store, tables::Messages},
+};
 
-use crate::admission::assert_problem;
-use crate::support::*;
+use crate::{admission::assert_problem, support::*};
 
 fn message() -> Vec<u8> {
     let mut message = vec![0; MESSAGE_LEN];

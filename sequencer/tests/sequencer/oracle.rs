@@ -1,28 +1,29 @@
 //! Price snapshots: followed on the chain, named by transactions, one to a batch.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
-use futures::FutureExt;
-use futures::future::BoxFuture;
+use futures::{FutureExt, future::BoxFuture};
 use subrosa_l1::{Account, Client, EmbeddedTransport, L1, deploy, development};
-use subrosa_protocol::Fr;
-use subrosa_protocol::asset::{AssetId, AssetInfo};
-use subrosa_protocol::batch::Shape;
-use subrosa_protocol::ledger::{paired, snapshot_of};
-use subrosa_protocol::market::{Market, Snapshot};
-use subrosa_protocol::swap::Side;
-use subrosa_protocol::transaction::Transaction;
-use subrosa_sequencer::Health;
-use subrosa_sequencer::Word;
-use subrosa_sequencer::adapters::L1Settlement;
-use subrosa_sequencer::ports::*;
-use subrosa_sequencer::store::Store;
-use subrosa_sequencer::store::tables::PriceSnapshots;
+use subrosa_protocol::{
+    Fr,
+    asset::{AssetId, AssetInfo},
+    batch::Shape,
+    ledger::{paired, snapshot_of},
+    market::{Market, Snapshot},
+    swap::Side,
+    transaction::Transaction,
+};
+use subrosa_sequencer::{
+    Health, Word,
+    adapters::L1Settlement,
+    ports::*,
+    store::{Store, tables::PriceSnapshots},
+};
 
-use crate::admission::assert_problem;
-use crate::support::*;
+use crate::{admission::assert_problem, support::*};
 
 fn market() -> Market {
     Market {
@@ -459,8 +460,7 @@ async fn many_snapshots_and_swaps_at_once_all_settle() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_snapshot_is_found_at_start() {
-    use subrosa_sequencer::StartError;
-    use subrosa_sequencer::store::recovery::RecoveryError;
+    use subrosa_sequencer::{StartError, store::recovery::RecoveryError};
     let world = World::new();
     let node = world.start(world.config()).await;
     let snapshot = world.chain.snapshot(1);

@@ -1,12 +1,13 @@
 //! From acceptance to settlement, with restarts and faults at each stage.
 
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use futures::StreamExt;
-use subrosa_protocol::Fr;
-use subrosa_protocol::batch::{PublishedBatch, Shape};
-use subrosa_protocol::encoding::fr_from_bytes;
+use subrosa_protocol::{
+    Fr,
+    batch::{PublishedBatch, Shape},
+    encoding::fr_from_bytes,
+};
 use subrosa_sequencer::{Halt, Health};
 
 use crate::support::*;

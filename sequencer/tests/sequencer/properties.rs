@@ -1,18 +1,23 @@
-//! Random interleavings of submissions, legs of swaps, double spends, deposits, outages, lost receipts,
-//! reorganisations, price snapshots that come and go, changes of the registry, lapses of time and restarts: in the end every accepted
-//! transaction has settled exactly once or was rejected for a reason (a leg may also still wait for its
-//! counterpart), both legs of a swap settled side by side or neither did, and chain and store agree.
+//! Random interleavings of submissions, legs of swaps, double spends, deposits, outages, lost
+//! receipts, reorganisations, price snapshots that come and go, changes of the registry, lapses of
+//! time and restarts: in the end every accepted transaction has settled exactly once or was
+//! rejected for a reason (a leg may also still wait for its counterpart), both legs of a swap
+//! settled side by side or neither did, and chain and store agree.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::atomic::Ordering,
+    time::Duration,
+};
 
 use proptest::prelude::*;
-use subrosa_protocol::Fr;
-use subrosa_protocol::ledger::{paired, snapshot_of};
-use subrosa_protocol::market::Snapshot;
-use subrosa_protocol::swap::Side;
-use subrosa_protocol::transaction::Transaction;
+use subrosa_protocol::{
+    Fr,
+    ledger::{paired, snapshot_of},
+    market::Snapshot,
+    swap::Side,
+    transaction::Transaction,
+};
 use subrosa_sequencer::Health;
 
 use crate::support::*;
@@ -26,7 +31,8 @@ enum Action {
     /// So many, of which some name snapshots.
     Submit(u8),
     Respend,
-    /// A leg of one of few swaps, which may expire soon by the chain's clock and may name a snapshot.
+    /// A leg of one of few swaps, which may expire soon by the chain's clock and may name a
+    /// snapshot.
     Leg(Side, u8, bool, u8),
     /// A transfer that spends a note of some leg.
     SpendLeg(u8),
@@ -99,7 +105,8 @@ async fn play(actions: &[Action]) {
                     if answer.status == 202 {
                         accepted.push(tx);
                     } else {
-                        // The registry may have changed under it; a snapshot may be too new, or gone.
+                        // The registry may have changed under it; a snapshot may be too new, or
+                        // gone.
                         let codes = ["stale_assets", "unknown_snapshot"];
                         assert!(codes.contains(&answer.code()), "{answer:?}");
                     }

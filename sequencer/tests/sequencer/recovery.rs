@@ -3,10 +3,10 @@
 use std::sync::atomic::Ordering;
 
 use subrosa_protocol::Fr;
-use subrosa_sequencer::StartError;
-use subrosa_sequencer::store::Store;
-use subrosa_sequencer::store::recovery::RecoveryError;
-use subrosa_sequencer::store::tables::*;
+use subrosa_sequencer::{
+    RecoveryError, StartError,
+    store::{Store, tables::*},
+};
 
 use crate::support::*;
 
@@ -236,7 +236,7 @@ async fn missing_and_foreign_jobs_are_found() {
         })
         .await,
         RecoveryError::Job {
-            what: "its witness is of another batch",
+            what: "its witness belongs to another batch",
             ..
         }
     );
@@ -252,7 +252,7 @@ async fn missing_and_foreign_jobs_are_found() {
         })
         .await,
         RecoveryError::Job {
-            what: "its witness is of another batch",
+            what: "its witness belongs to another batch",
             ..
         }
     );
@@ -271,8 +271,8 @@ async fn a_sealed_transaction_without_its_proof_is_found() {
     let error = after(tamper).await;
     assert!(matches!(error, StartError::Proof { .. }), "{error:?}");
 
-    // Where proofs are not verified again at start, the prover refuses the batch, and nobody asks it
-    // twice.
+    // Where proofs are not verified again at start, the prover refuses the batch, and nobody asks
+    // it twice.
     let world = filled().await;
     world.prover.blocked.store(false, Ordering::SeqCst);
     let calls = world.prover.calls.load(Ordering::SeqCst);
@@ -365,7 +365,11 @@ async fn snapshots_shorten_the_restart_and_are_checked() {
     node.stop().await;
     {
         let store = Store::open(&world.store()).unwrap();
-        let kept: Vec<u64> = store.all::<Snapshots>().unwrap().into_keys().collect();
+        let kept: Vec<u64> = store
+            .all::<LedgerCheckpoints>()
+            .unwrap()
+            .into_keys()
+            .collect();
         assert_eq!(kept, [3, 5]);
     }
     let node = world.start(config.clone()).await;
@@ -373,11 +377,11 @@ async fn snapshots_shorten_the_restart_and_are_checked() {
     node.stop().await;
     {
         let store = Store::open(&world.store()).unwrap();
-        let mut bytes = store.get::<Snapshots>(&5).unwrap().unwrap();
+        let mut bytes = store.get::<LedgerCheckpoints>(&5).unwrap().unwrap();
         let place = bytes.0.len() - 40;
         bytes.0[place] ^= 1;
-        put::<Snapshots>(&store, &5, &bytes);
+        put::<LedgerCheckpoints>(&store, &5, &bytes);
     }
     let error = world.try_start(config).await.err().unwrap();
-    assert_recovery!(error, RecoveryError::Snapshot { index: 5, .. });
+    assert_recovery!(error, RecoveryError::Checkpoint { index: 5, .. });
 }

@@ -1,27 +1,31 @@
 //! Doubles of the sequencer's ports, and a client. They live in the tests only.
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
-use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::{
+    collections::VecDeque,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
-use futures::FutureExt;
-use futures::future::BoxFuture;
+use futures::{FutureExt, future::BoxFuture};
 use rand::Rng;
-use subrosa_protocol::Fr;
-use subrosa_protocol::asset::{AssetId, AssetInfo, AssetTree};
-use subrosa_protocol::batch::{PublishedBatch, Shape, data_commitment};
-use subrosa_protocol::encoding::fr_to_bytes;
-use subrosa_protocol::encryption::NoteData;
-use subrosa_protocol::keys::unaudited;
-use subrosa_protocol::ledger::{Deposit, Ledger, State};
-use subrosa_protocol::market::{MARKETS, Market, Markets, Snapshot};
-use subrosa_protocol::swap::Side;
-use subrosa_protocol::transaction::{Context, Header, Kind, Transaction, Withdrawal};
-use subrosa_sequencer::ports::*;
-use subrosa_sequencer::{Config, Health, Ports, RunningSequencer, Sequencer, StartError};
+use subrosa_protocol::{
+    Fr,
+    asset::{AssetId, AssetInfo, AssetTree},
+    batch::{PublishedBatch, Shape, data_commitment},
+    encoding::fr_to_bytes,
+    encryption::NoteData,
+    keys::unaudited,
+    ledger::{Deposit, Ledger, State},
+    market::{MARKETS, Market, Markets, Snapshot},
+    swap::Side,
+    transaction::{Context, Header, Kind, Transaction, Withdrawal},
+};
+use subrosa_sequencer::{Config, Health, Ports, RunningSequencer, Sequencer, StartError, ports::*};
 
 pub const CHAIN_ID: u64 = 31337;
 pub const ROLLUP: [u8; 20] = [0x11; 20];
@@ -529,8 +533,8 @@ impl ProofVerifier for Verifier {
     }
 }
 
-/// A prover double: the proof is the commitment's bytes. It refuses a job without a proof, valid for
-/// [`Verifier`], of each transaction. It can be held up or made to fail.
+/// A prover double: the proof is the commitment's bytes. It refuses a job without a proof, valid
+/// for [`Verifier`], of each transaction. It can be held up or made to fail.
 #[derive(Debug, Default)]
 pub struct Prover {
     pub blocked: AtomicBool,

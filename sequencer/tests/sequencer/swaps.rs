@@ -1,16 +1,11 @@
-//! The legs of a swap: paired in any order, settled side by side or not at all, and in nobody's way.
+//! The legs of a swap: paired in any order, settled side by side or not at all, and in nobody's
+//! way.
 
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
-use subrosa_protocol::Fr;
-use subrosa_protocol::batch::Shape;
-use subrosa_protocol::ledger::paired;
-use subrosa_protocol::swap::Side;
-use subrosa_protocol::transaction::Transaction;
+use subrosa_protocol::{Fr, batch::Shape, ledger::paired, swap::Side, transaction::Transaction};
 
-use crate::admission::assert_problem;
-use crate::support::*;
+use crate::{admission::assert_problem, support::*};
 
 /// A transfer that spends a note of another transaction.
 fn spending(world: &World, other: &Transaction) -> Transaction {

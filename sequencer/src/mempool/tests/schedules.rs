@@ -1,6 +1,6 @@
-//! Random schedules against a model of the disk: arrivals of both legs, transfers that spend a leg's note,
-//! time, price snapshots that come and go, sweeps and seals that take two steps with arrivals in between, dropped
-//! batches, crashes.
+//! Random schedules against a model of the disk: arrivals of both legs, transfers that spend a
+//! leg's note, time, price snapshots that come and go, sweeps and seals that take two steps with
+//! arrivals in between, dropped batches, crashes.
 
 use std::collections::BTreeMap;
 

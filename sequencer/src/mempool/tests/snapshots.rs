@@ -2,9 +2,11 @@
 
 use ark_ec::AffineRepr;
 use proptest::prelude::*;
-use subrosa_protocol::EdwardsAffine;
-use subrosa_protocol::asset::AssetId;
-use subrosa_protocol::ledger::{BatchInput, Config, Ledger};
+use subrosa_protocol::{
+    EdwardsAffine,
+    asset::AssetId,
+    ledger::{BatchInput, Config, Ledger},
+};
 
 use super::*;
 
