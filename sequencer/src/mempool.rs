@@ -27,7 +27,7 @@
 //!                 │ take, dead         │ dead_legs,                 │ take, dead
 //!                 ▼                    ▼ displaced, rival           ▼
 //!     ┌──────────────────────────────────────────────────────────────────────┐
-//!     │ leaving: sealed in a batch, or stored as expired or rejected          │
+//!     │ leaving: sealed in a batch, or stored as expired or rejected         │
 //!     └──────────────────────────────────────────────────────────────────────┘
 //! ```
 //!

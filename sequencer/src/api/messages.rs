@@ -39,7 +39,8 @@ pub(super) const MAX_BODY: usize = 4 * MESSAGE_LEN;
     )),
     responses(
         (status = 202, description = "stored", body = PostedBody),
-        (status = 400, description = "`malformed`: the message is too short, or the body has an unknown form", body = Problem),
+        (status = 400, body = Problem,
+            description = "`malformed`: a short message, or a body of unknown form"),
         (status = 413, description = "`too_large`", body = Problem),
         (status = 429, description = "`rate_limited`", body = Problem),
         (status = 503, description = "`mailbox_full`, `unavailable`", body = Problem),

@@ -236,7 +236,8 @@ pub(crate) async fn assets(State(api): State<Api>) -> Json<AssetsBody> {
 /// whenever they read batches.
 #[utoipa::path(get, path = "/v1/oracle", tag = "rollup",
     responses((status = 200, body = OracleBody),
-        (status = 404, description = "`not_found`: the chain has no snapshot yet", body = Problem)))]
+        (status = 404, body = Problem,
+            description = "`not_found`: the chain has no snapshot yet")))]
 pub(crate) async fn oracle(State(api): State<Api>) -> Result<Json<OracleBody>, Problem> {
     let oracle = api.node.oracle();
     let latest = oracle

@@ -31,7 +31,8 @@ struct Listener {
 /// reader was too slow and must read the batches again. `messages` carries `{"head"}`: new messages
 /// are in the mailbox.
 #[utoipa::path(get, path = "/v1/batches/stream", tag = "batches",
-    responses((status = 200, description = "events", content_type = "text/event-stream", body = String),
+    responses((status = 200, description = "events", content_type = "text/event-stream",
+            body = String),
         (status = 503, body = Problem)))]
 pub(crate) async fn stream(
     State(api): State<Api>,

@@ -75,8 +75,8 @@ tables! {
     Stages = "stages": u64 => Stage;
     /// Proofs of batches.
     Proofs = "proofs": u64 => Bytes;
-    /// Witnesses of the batches that have not settled: one half of a proving job. The other half, the
-    /// proofs of the transactions, is in [`Submissions`].
+    /// Witnesses of the batches that have not settled: one half of a proving job. The other half,
+    /// the proofs of the transactions, is in [`Submissions`].
     Jobs = "jobs": u64 => Bytes;
     /// Submissions of recent batches, transaction ‖ proof in slot order. Their proofs go into the
     /// proof of the batch, and the transactions of a dropped batch are sealed anew from them.
