@@ -190,8 +190,9 @@ async fn lost_snapshot(node: &Node, record: &BatchRecord) -> Result<bool, Failur
     Ok(time.is_none())
 }
 
-/// The chain is ahead. Records that our batch has settled, if the batch on the chain is ours: the
-/// state after a batch holds neither its time nor its data, so both commitments are compared.
+/// Records that a batch has settled on a chain that is ahead, if the chain's batch is ours. Both
+/// commitments are compared, because the state after a batch commits neither to its time nor to its
+/// data.
 async fn settled_already(node: &Arc<Node>, index: u64) -> Result<(), Failure> {
     let ours = record(node, index).await?;
     let settled = node
