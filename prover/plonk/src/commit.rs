@@ -12,8 +12,8 @@ use rand::RngCore;
 use rayon::prelude::*;
 
 /// Fills the blinding cells of advice columns as [`prove`](crate::prove) does: column after column,
-/// the last rows of each. A caller can compute the cells of the first columns before the proof, with
-/// a clone of the generator.
+/// the last rows of each. A caller can compute the cells of the first columns before the proof,
+/// with a clone of the generator.
 pub fn fill_blinding<R: RngCore>(mut rng: R, cs: &ConstraintSystem<Fr>, columns: &mut [Vec<Fr>]) {
     let rows = cs.blinding_factors() + 1;
     for column in columns {

@@ -15,7 +15,8 @@ pub(crate) struct Challenges {
     pub(crate) gamma: Fr,
 }
 
-/// Numbering of the columns. The key's columns that distinguish rows come first: see [`Atoms::new`].
+/// Numbering of the columns. The key's columns that distinguish rows come first: see
+/// [`Atoms::new`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Columns {
     fixed: usize,
@@ -103,8 +104,8 @@ pub(crate) fn set_length(cs: &ConstraintSystem<Fr>) -> usize {
     cs.degree().max(3) - 2
 }
 
-/// Refuses circuits that the engine does not support, and circuits whose declared degree is below the
-/// actual one, because their proofs would not verify.
+/// Refuses circuits that the engine does not support, and circuits whose declared degree is below
+/// the actual one, because their proofs would not verify.
 pub(crate) fn check(cs: &ConstraintSystem<Fr>) -> Result<(), EngineError> {
     let unsupported = |what| Err(EngineError::Unsupported(what));
     if cs.num_instance_columns() > 1 {

@@ -1,7 +1,7 @@
 //! The subgroup of the rows and its cosets: transforms between values and coefficients.
 //!
-//! A table holds the twiddles of every stage. A transform recurses into halves until a piece fits in
-//! the first-level cache; halves longer than [`SERIAL`] run on several threads.
+//! A table holds the twiddles of every stage. A transform recurses into halves until a piece fits
+//! in the first-level cache; halves longer than [`SERIAL`] run on several threads.
 
 use halo2curves::bn256::Fr;
 use halo2curves::ff::{Field, PrimeField};
@@ -47,9 +47,9 @@ impl Domain {
         domain
     }
 
-    /// Returns the table of twiddles for the coset of this shift: at `m + j`, for each m = 1, 2, 4 …
-    /// n/2, the shift to the power n/2m times the j-th power of the root of unity of order 2m. The
-    /// butterflies then include the shift at no cost.
+    /// Returns the table of twiddles for the coset of this shift: at `m + j`, for each m = 1, 2, 4
+    /// … n/2, the shift to the power n/2m times the j-th power of the root of unity of order 2m.
+    /// The butterflies then include the shift at no cost.
     pub(crate) fn twiddles(&self, shift: Fr) -> Vec<Fr> {
         let mut twiddles = vec![Fr::ONE; self.n];
         let (mut m, mut shift, mut root) = (self.n / 2, shift, self.omega);

@@ -1,8 +1,9 @@
 //! Conversion of a linear form to a graph with few multiplications.
 //!
-//! Terms with the same factor that depends only on the key (a selector, a coefficient) are collected
-//! in one sum under that factor. Then terms that share another factor are collected greedily. Powers
-//! are chains of squares, and a pair of factors that occurs in several products is multiplied once.
+//! Terms with the same factor that depends only on the key (a selector, a coefficient) are
+//! collected in one sum under that factor. Then terms that share another factor are collected
+//! greedily. Powers are chains of squares, and a pair of factors that occurs in several products is
+//! multiplied once.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -61,8 +62,8 @@ impl Graph {
             .sum()
     }
 
-    /// Makes a node for the product of two factors, as long as two factors occur together in several
-    /// products.
+    /// Makes a node for the product of two factors, as long as two factors occur together in
+    /// several products.
     fn share_pairs(&mut self) {
         loop {
             let mut counts: BTreeMap<(Id, Id), usize> = BTreeMap::new();

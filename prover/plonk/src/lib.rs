@@ -1,16 +1,16 @@
 //! A prover for keys of halo2-axiom: KZG over BN254, opened with SHPLONK.
 //!
-//! [`prove`] writes the same proof as `halo2_proofs::plonk::create_proof_from_advice`, for circuits of
-//! one phase with at most one instance column. It is built for gates with many terms, such as the
-//! matrices of a hash function, and for little memory:
+//! [`prove`] writes the same proof as `halo2_proofs::plonk::create_proof_from_advice`, for circuits
+//! of one phase with at most one instance column. It is built for gates with many terms, such as
+//! the matrices of a hash function, and for little memory:
 //!
 //! * It combines all identities under the challenge symbolically, *before* it evaluates them. Terms
 //!   that identities share are computed once, and a matrix becomes one row of coefficients
 //!   (`symbolic`, `graph`).
 //! * It compiles the result to a list of operations on blocks of rows (`program`).
 //! * The quotient has degree below d − 1 times the number n of rows. It follows from its remainders
-//!   modulo Xⁿ − c for d − 1 values of c, one coset of n rows each (`quotient`). halo2 uses the next
-//!   power of two of cosets, and keeps all of them.
+//!   modulo Xⁿ − c for d − 1 values of c, one coset of n rows each (`quotient`). halo2 uses the
+//!   next power of two of cosets, and keeps all of them.
 //!
 //! | random choice in halo2's proofs | here |
 //! |---|---|
@@ -18,9 +18,9 @@
 //! | order of a lookup's distinct inputs (a hash map's) | ascending |
 //! | polynomial that blinds the quotient (a thread's generator) | seeded by the given generator |
 //!
-//! The last two make halo2's proofs differ from call to call even with the same generator. Given the
-//! same choices, the proofs are equal byte by byte. The prover draws the blinds of commitments to
-//! keep the generator in step, but does not use them: KZG has none.
+//! The last two make halo2's proofs differ from call to call even with the same generator. Given
+//! the same choices, the proofs are equal byte by byte. The prover draws the blinds of commitments
+//! to keep the generator in step, but does not use them: KZG has none.
 //!
 //! ```no_run
 //! use halo2_proofs::plonk::ProvingKey;

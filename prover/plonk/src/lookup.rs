@@ -20,11 +20,12 @@ pub(crate) struct Lookup {
     pub(crate) permuted_table: Vec<Fr>,
 }
 
-/// Permutes inputs and table, without blinding rows. Returns `None` if an input is not in the table.
+/// Permutes inputs and table, without blinding rows. Returns `None` if an input is not in the
+/// table.
 ///
-/// The runs of inputs follow `order`, by default ascending. Entries that start no run fill the other
-/// rows in ascending order, as in halo2. Counting the values is cheaper than sorting them: a table is
-/// small, or most of its rows repeat one entry.
+/// The runs of inputs follow `order`, by default ascending. Entries that start no run fill the
+/// other rows in ascending order, as in halo2. Counting the values is cheaper than sorting them: a
+/// table is small, or most of its rows repeat one entry.
 pub(crate) fn permute(
     input: &[Fr],
     table: &[Fr],

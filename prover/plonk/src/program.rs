@@ -1,7 +1,7 @@
 //! Compilation of a graph to operations on blocks of rows.
 //!
-//! Every operation runs over a whole block before the next begins. This divides the cost of dispatch
-//! by the block's length, and keeps the registers in use in the first two cache levels.
+//! Every operation runs over a whole block before the next begins. This divides the cost of
+//! dispatch by the block's length, and keeps the registers in use in the first two cache levels.
 
 use std::collections::HashMap;
 

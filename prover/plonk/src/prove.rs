@@ -31,8 +31,8 @@ use crate::{EngineError, Progress};
 pub(crate) struct Choices<'a> {
     /// The columns of the key on all cosets, if kept.
     pub(crate) key: Option<&'a KeyCosets>,
-    /// Coefficients of the polynomial that blinds the quotient; random if absent. halo2 does not draw
-    /// them from the given generator, so tests take them from a proof made by halo2.
+    /// Coefficients of the polynomial that blinds the quotient; random if absent. halo2 does not
+    /// draw them from the given generator, so tests take them from a proof made by halo2.
     pub(crate) random: Option<Vec<Fr>>,
     /// Distinct inputs of each lookup in the order of their runs; ascending if absent.
     pub(crate) orders: Option<Vec<Vec<Fr>>>,
@@ -41,8 +41,8 @@ pub(crate) struct Choices<'a> {
 /// Proves a circuit of one phase from its advice columns of `2^k` cells each. Overwrites their last
 /// rows with blinding cells ([`fill_blinding`]).
 ///
-/// With `cosets` kept from an earlier proof under the same key, the proof is the same, but takes less
-/// time and more memory.
+/// With `cosets` kept from an earlier proof under the same key, the proof is the same, but takes
+/// less time and more memory.
 ///
 /// # Errors
 /// See [`EngineError`].

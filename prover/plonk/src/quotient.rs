@@ -1,9 +1,10 @@
 //! The quotient of the combined identities by Xⁿ − 1.
 //!
-//! The quotient is h₀ + Xⁿ·h₁ + … + X^(n(p − 1))·h₍p₋₁₎ with p parts of n coefficients. On the coset
-//! g·H of the rows' subgroup, Xⁿ is the constant c = gⁿ. The identities there, divided by c − 1, are
-//! the values of the polynomial Σ cˡ·hₗ, and p cosets yield p such combinations. The columns of one
-//! coset replace those of the previous one, except those that a caller keeps in [`KeyCosets`].
+//! The quotient is h₀ + Xⁿ·h₁ + … + X^(n(p − 1))·h₍p₋₁₎ with p parts of n coefficients. On the
+//! coset g·H of the rows' subgroup, Xⁿ is the constant c = gⁿ. The identities there, divided by c −
+//! 1, are the values of the polynomial Σ cˡ·hₗ, and p cosets yield p such combinations. The columns
+//! of one coset replace those of the previous one, except those that a caller keeps in
+//! [`KeyCosets`].
 
 use halo2_proofs::plonk::ProvingKey;
 use halo2curves::bn256::{Fr, G1Affine};
@@ -16,8 +17,8 @@ use crate::domain::{Domain, fill_geometric};
 use crate::permutation::CHUNK;
 use crate::program::Program;
 
-/// Returns the shifts of the cosets: powers of a generator of the whole group. Their n-th powers are
-/// distinct and different from 1.
+/// Returns the shifts of the cosets: powers of a generator of the whole group. Their n-th powers
+/// are distinct and different from 1.
 fn shifts(parts: usize) -> Vec<Fr> {
     (1..=parts)
         .map(|power| Fr::MULTIPLICATIVE_GENERATOR.pow_vartime([power as u64]))

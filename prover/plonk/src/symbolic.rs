@@ -1,9 +1,9 @@
 //! Expressions in normal form, and the linear combination of all identities of a circuit.
 //!
 //! An expression is a linear form over **atoms**: queries of columns, products, and sums of several
-//! terms that are factors of a product. Equal atoms have the same number, so a linear combination of
-//! many identities merges the terms they share. In particular, a matrix over the same powers under
-//! the same selector becomes one coefficient per power.
+//! terms that are factors of a product. Equal atoms have the same number, so a linear combination
+//! of many identities merges the terms they share. In particular, a matrix over the same powers
+//! under the same selector becomes one coefficient per power.
 
 use std::collections::{BTreeMap, HashMap};
 
