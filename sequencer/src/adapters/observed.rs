@@ -21,7 +21,8 @@ type Observe = dyn Fn(&ProofJob) -> Arc<dyn Progress> + Send + Sync;
 
 impl ObservedProver {
     /// Wraps a prover. `observe` makes the observer of a job when the job begins. The observer is
-    /// dropped when the proof ends, whatever the outcome. It may cancel the proof, as the caller may.
+    /// dropped when the proof ends, whatever the outcome. It may cancel the proof, as the caller
+    /// may.
     pub fn new(
         prover: Arc<dyn BatchProver>,
         observe: impl Fn(&ProofJob) -> Arc<dyn Progress> + Send + Sync + 'static,

@@ -1,5 +1,5 @@
-//! Proving: sealed batches in order, one at a time, from their stored witnesses and the proofs in their
-//! stored submissions.
+//! Proving: sealed batches in order, one at a time, from their stored witnesses and the proofs in
+//! their stored submissions.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

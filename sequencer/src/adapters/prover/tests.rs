@@ -46,9 +46,10 @@ fn proof(job: &ProofJob) -> BatchProof {
     BatchProof::new(&job.witness, vec![job.index as u8])
 }
 
-fn scripted(
-    prove: impl Fn(&ProofJob, &dyn Progress) -> Result<BatchProof, ProverError> + Send + Sync + 'static,
-) -> LocalProver {
+fn scripted<F>(prove: F) -> LocalProver
+where
+    F: Fn(&ProofJob, &dyn Progress) -> Result<BatchProof, ProverError> + Send + Sync + 'static,
+{
     let threads = NonZeroUsize::new(2);
     LocalProver::with(vec![Shape::S4], Arc::new(prove), threads).unwrap()
 }

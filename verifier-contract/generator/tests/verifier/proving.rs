@@ -146,7 +146,7 @@ fn scalars(vk_data: &[u8]) -> std::ops::Range<usize> {
     header(vk_data, "AT_X") - proof..header(vk_data, "AT_OPENING") - proof
 }
 
-/// Returns instances and proofs that must be refused, derived from an accepted proof.
+/// Checks that the contract refuses every alteration of an accepted proof and its instances.
 pub(crate) fn refuse_all(
     evm: &mut Evm,
     vk_data: &[u8],
