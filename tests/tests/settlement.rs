@@ -18,9 +18,10 @@ use subrosa_protocol::{
     batch::Shape,
     encoding::fr_to_bytes,
     ledger::{BatchInput, Config, Deposit, Ledger},
+    proof::ProofBytes,
     transaction::Transaction,
 };
-use subrosa_prover::{groth16::ProofBytes, progress::Silent};
+use subrosa_prover::progress::Silent;
 use subrosa_tests::{
     Chain, Deployed, Party,
     chain::{DOLLAR, FIRST_INSTITUTION, OPERATOR, account},
@@ -149,7 +150,7 @@ async fn make(l1: &dyn L1) -> anyhow::Result<Fixture> {
             .spend(&alice.note(note)?, &intent, amount, alice.terms())
             .await?;
         transactions.push(submission.transaction);
-        proofs.push(ProofBytes::new(submission.proof));
+        proofs.push(submission.proof);
     }
     let (second, instances) = prove(
         &mut ledger,

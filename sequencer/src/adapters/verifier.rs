@@ -1,7 +1,7 @@
 //! Verification of client proofs with the Groth16 verifier.
 
 use subrosa_protocol::Fr;
-use subrosa_prover::groth16::{ProofBytes as Groth16Bytes, TransactionVerifier};
+use subrosa_prover::groth16::TransactionVerifier;
 
 use crate::ports::{ProofBytes, ProofVerifier};
 
@@ -27,11 +27,7 @@ impl ProofVerifier for Groth16Verifier {
     }
 
     fn verify_batch(&self, items: &[(Fr, ProofBytes)]) -> Vec<bool> {
-        let proofs: Vec<_> = items
-            .iter()
-            .map(|(digest, proof)| (*digest, Groth16Bytes::new(*proof)))
-            .collect();
-        let results = self.0.verify_batch(&proofs);
+        let results = self.0.verify_batch(items);
         results.iter().map(Result::is_ok).collect()
     }
 }

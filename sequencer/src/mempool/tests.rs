@@ -30,13 +30,7 @@ fn pool(capacity: usize, lone_legs: usize) -> Pool {
         lone_legs,
         ..AdmissionConfig::default()
     };
-    let mut pool = Pool::new(
-        &config,
-        view(),
-        HashMap::new(),
-        0,
-        SystemClock::shared(),
-    );
+    let mut pool = Pool::new(&config, view(), HashMap::new(), 0, SystemClock::shared());
     assert!(pool.legs_due(0) && pool.dead_legs(0).is_empty());
     pool
 }

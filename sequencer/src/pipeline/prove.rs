@@ -1,8 +1,9 @@
 //! Proving: the sealed batches in order, one at a time. A job consists of the stored witness and
 //! the proofs in the stored submissions of its batch.
 
-use std::{sync::Arc, time::Instant};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
+use futures::FutureExt;
 use subrosa_protocol::{batch::BatchWitness, transaction::Submission};
 use tokio_util::sync::CancellationToken;
 
@@ -45,21 +46,20 @@ pub(crate) async fn run(node: Arc<Node>) {
             backoff.reset();
         }
         let token = node.begin_proof();
-        let result = blocking(&node, "prove", move |node| Ok(prove(node, index, token))).await;
-        match result {
-            Ok(Ok(())) => {
+        match prove(&node, index, token).await {
+            Ok(()) => {
                 node.cursor().prove = index + 1;
                 node.emit(index, BatchEventKind::Proven);
                 node.wake_settle.notify_one();
             }
             // Shutdown, or the batch was dropped. The loop tells which.
-            Ok(Err(Failed::Cancelled)) => {}
-            Ok(Err(Failed::Store(detail))) => node.health.halt(Halt::Store { detail }),
-            Ok(Err(Failed::Refused(reason))) => node.health.halt(Halt::Prover {
+            Err(Failed::Cancelled) => {}
+            Err(Failed::Store(detail)) => node.health.halt(Halt::Store { detail }),
+            Err(Failed::Refused(reason)) => node.health.halt(Halt::Prover {
                 batch: index,
                 reason,
             }),
-            Ok(Err(Failed::Prover(reason))) => {
+            Err(Failed::Prover(reason)) => {
                 attempts += 1;
                 tracing::error!(batch = index, attempts, reason, "proving failed");
                 if attempts >= node.config.settle.prove_attempts {
@@ -72,7 +72,7 @@ pub(crate) async fn run(node: Arc<Node>) {
                     backoff.pause(&node).await;
                 }
             }
-            Err(halt) => node.health.halt(halt),
+            Err(Failed::Halt(halt)) => node.health.halt(halt),
         }
     }
 }
@@ -84,6 +84,8 @@ enum Failed {
     Refused(String),
     /// The prover failed. Another attempt may succeed.
     Prover(String),
+    /// A task panicked.
+    Halt(Halt),
 }
 
 impl From<StoreError> for Failed {
@@ -92,10 +94,23 @@ impl From<StoreError> for Failed {
     }
 }
 
-/// Tells the prover when to stop, and reports its progress to the metrics.
-struct Watched(CancellationToken);
+impl From<ProverError> for Failed {
+    fn from(error: ProverError) -> Self {
+        match error {
+            ProverError::Cancelled => Self::Cancelled,
+            ProverError::Refused { reason } => Self::Refused(reason),
+            ProverError::Failed { reason } => Self::Prover(reason),
+        }
+    }
+}
 
-impl Progress for Watched {
+/// Name of this stage's work in [`Halt::Task`].
+const TASK: &str = "prove";
+
+/// Reports a proof's progress to metrics and log, and cancels it by a token.
+struct Proving(CancellationToken);
+
+impl Progress for Proving {
     fn phase(&self, name: &str, done: u64, total: u64) {
         telemetry::proving(done, total);
         tracing::debug!(phase = name, done, total, "proving");
@@ -132,26 +147,20 @@ fn job(node: &Node, index: u64) -> Result<ProofJob, Failed> {
 }
 
 /// Proves a batch and stores the proof.
-fn prove(node: &Node, index: u64, token: CancellationToken) -> Result<(), Failed> {
+async fn prove(node: &Arc<Node>, index: u64, token: CancellationToken) -> Result<(), Failed> {
     let started = Instant::now();
-    let job = job(node, index)?;
-    let proof = node
-        .ports
-        .prover
-        .prove(&job, &Watched(token.clone()))
-        .map_err(|error| match error {
-            ProverError::Cancelled => Failed::Cancelled,
-            ProverError::Refused { reason } => Failed::Refused(reason),
-            ProverError::Failed { reason } => Failed::Prover(reason),
-        })?;
+    let job = work(node, move |node| job(node, index)).await?;
+    let proving = Arc::new(Proving(token.clone()));
+    let proof = node.ports.prover.prove(Arc::new(job), proving);
+    let proof = AssertUnwindSafe(proof)
+        .catch_unwind()
+        .await
+        .map_err(|_| Failed::Halt(Halt::Task { task: TASK.into() }))??;
     if token.is_cancelled() && !node.cancel.is_cancelled() {
         // The batch is being dropped. Its proof must not be stored for the batch that replaces it.
         return Err(Failed::Cancelled);
     }
-    let mut changes = node.store.change();
-    changes.put::<Proofs>(&index, &Bytes(proof))?;
-    changes.put::<Stages>(&index, &Stage::Proven)?;
-    changes.commit()?;
+    work(node, move |node| store(node, index, proof)).await?;
     telemetry::stage("proven", started);
     tracing::info!(
         batch = index,
@@ -159,4 +168,23 @@ fn prove(node: &Node, index: u64, token: CancellationToken) -> Result<(), Failed
         "proven"
     );
     Ok(())
+}
+
+/// Stores a proof.
+fn store(node: &Node, index: u64, proof: Vec<u8>) -> Result<(), Failed> {
+    let mut changes = node.store.change();
+    changes.put::<Proofs>(&index, &Bytes(proof))?;
+    changes.put::<Stages>(&index, &Stage::Proven)?;
+    changes.commit()?;
+    Ok(())
+}
+
+/// Runs blocking work on a thread of its own.
+async fn work<T: Send + 'static>(
+    node: &Arc<Node>,
+    work: impl FnOnce(&Node) -> Result<T, Failed> + Send + 'static,
+) -> Result<T, Failed> {
+    blocking(node, TASK, move |node| Ok(work(node)))
+        .await
+        .map_err(Failed::Halt)?
 }

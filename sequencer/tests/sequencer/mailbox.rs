@@ -131,8 +131,7 @@ async fn the_same_message_at_once_is_held_once() {
 fn messages_on_disk(world: &World) -> Option<usize> {
     use rocksdb::{DB, IteratorMode, Options};
     let families = ["default", Messages::NAME];
-    let db =
-        DB::open_cf_for_read_only(&Options::default(), world.store(), families, false).ok()?;
+    let db = DB::open_cf_for_read_only(&Options::default(), world.store(), families, false).ok()?;
     let family = db.cf_handle(Messages::NAME)?;
     Some(db.iterator_cf(family, IteratorMode::Start).count())
 }

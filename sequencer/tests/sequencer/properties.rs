@@ -3,8 +3,8 @@
 //! time and restarts.
 //!
 //! In the end every accepted transaction has settled exactly once or was rejected for a reason; a
-//! leg may also still wait for its counterpart. Both legs of a swap settled side by side, or neither
-//! settled. Chain and store agree.
+//! leg may also still wait for its counterpart. Both legs of a swap settled side by side, or
+//! neither settled. Chain and store agree.
 
 use std::{
     collections::{HashMap, HashSet},

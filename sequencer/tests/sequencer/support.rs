@@ -23,6 +23,7 @@ use subrosa_protocol::{
     keys::unaudited,
     ledger::{Deposit, Ledger, State},
     market::{MARKETS, Market, Markets, Snapshot},
+    proof::PROOF_LEN,
     swap::Side,
     transaction::{Context, Header, Kind, Transaction, Withdrawal},
 };
@@ -542,7 +543,7 @@ impl ProofVerifier for Verifier {
                 while start.elapsed() < self.cost {
                     std::hint::spin_loop();
                 }
-                proof[..32] == fr_to_bytes(digest)
+                proof.as_bytes()[..32] == fr_to_bytes(digest)
             })
             .collect()
     }
@@ -579,33 +580,44 @@ impl BatchProver for Prover {
         Shape::ALL.to_vec()
     }
 
-    fn prove(&self, job: &ProofJob, progress: &dyn Progress) -> Result<Vec<u8>, ProverError> {
-        self.calls.fetch_add(1, Ordering::SeqCst);
-        while self.blocked.load(Ordering::SeqCst) {
-            if progress.cancelled() {
-                return Err(ProverError::Cancelled);
+    fn prove(
+        &self,
+        job: Arc<ProofJob>,
+        progress: Arc<dyn Progress>,
+    ) -> BoxFuture<'_, Result<Vec<u8>, ProverError>> {
+        async move {
+            self.calls.fetch_add(1, Ordering::SeqCst);
+            while self.blocked.load(Ordering::SeqCst) {
+                if progress.cancelled() {
+                    return Err(ProverError::Cancelled);
+                }
+                tokio::time::sleep(Duration::from_millis(2)).await;
             }
-            std::thread::sleep(Duration::from_millis(2));
+            let failures = self.failures.load(Ordering::SeqCst);
+            if failures > 0 {
+                self.failures.store(failures - 1, Ordering::SeqCst);
+                return Err(ProverError::Failed {
+                    reason: "the double fails".into(),
+                });
+            }
+            let active = job.witness.slots.iter().filter(|slot| slot.active);
+            let digests: Vec<_> = active
+                .map(|slot| fr_to_bytes(&subrosa_protocol::transaction::digest(&slot.words)))
+                .collect();
+            let proven: Vec<_> = job
+                .proofs
+                .iter()
+                .map(|proof| &proof.as_bytes()[..32])
+                .collect();
+            if digests != proven {
+                return Err(ProverError::Refused {
+                    reason: "the client proofs are not those of the transactions".into(),
+                });
+            }
+            progress.phase("double", 1, 1);
+            Ok(fr_to_bytes(&job.witness.data_commitment()).to_vec())
         }
-        let failures = self.failures.load(Ordering::SeqCst);
-        if failures > 0 {
-            self.failures.store(failures - 1, Ordering::SeqCst);
-            return Err(ProverError::Failed {
-                reason: "the double fails".into(),
-            });
-        }
-        let active = job.witness.slots.iter().filter(|slot| slot.active);
-        let digests: Vec<_> = active
-            .map(|slot| fr_to_bytes(&subrosa_protocol::transaction::digest(&slot.words)))
-            .collect();
-        let proven: Vec<_> = job.proofs.iter().map(|proof| &proof[..32]).collect();
-        if digests != proven {
-            return Err(ProverError::Refused {
-                reason: "the client proofs are not those of the transactions".into(),
-            });
-        }
-        progress.phase("double", 1, 1);
-        Ok(fr_to_bytes(&job.witness.data_commitment()).to_vec())
+        .boxed()
     }
 }
 

@@ -34,6 +34,7 @@ use subrosa_protocol::{
     keys::{Network, Seed, ViewingKey, unaudited},
     ledger::{BatchInput, Config, Deposit, Ledger, completes},
     market::{MARKETS, Market as Margins, Markets, Snapshot},
+    proof::ProofBytes,
     transaction::{Context, Kind, Submission, Transaction},
 };
 use subrosa_transaction::{Witness, Words};
@@ -470,12 +471,12 @@ impl L1 for Market {
 struct Checked;
 
 impl TransactionProver for Checked {
-    fn prove(&self, words: &Words, witness: &Witness) -> Result<[u8; 128], String> {
+    fn prove(&self, words: &Words, witness: &Witness) -> Result<ProofBytes, String> {
         subrosa_transaction::check(witness, words)
-            .map(|_| [0; 128])
+            .map(|_| ProofBytes::new([0; 128]))
             .map_err(|rule| format!("{rule:?}"))
     }
-    fn verify(&self, _: &Fr, _: &[u8; 128]) -> bool {
+    fn verify(&self, _: &Fr, _: &ProofBytes) -> bool {
         true
     }
 }

@@ -1,8 +1,8 @@
-//! The Groth16 prover: ark-groth16's keys and proofs, our own computation.
+//! The Groth16 prover, for the keys and proofs of ark-groth16.
 //!
-//! Proofs are those of ark-groth16 (libsnark's reduction) for the same randomness. What differs is
-//! that the matrices are not synthesised again, that queries carry no identity points, and that the
-//! five multiplications and the transforms go through a [`Backend`] side by side.
+//! For the same randomness, a proof equals that of ark-groth16 (libsnark's reduction). Unlike
+//! ark-groth16, this prover does not synthesise the matrices again, drops identity points from the
+//! queries, and runs the five multiplications and the transforms in parallel on a [`Backend`].
 
 use ark_bn254::{Bn254, Fr, G1Affine, G2Affine};
 use ark_ec::{AffineRepr, CurveGroup};
@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::matrices::ConstraintMatrices;
 use crate::backend::{Backend, Bases};
 
-/// The points of one query that are not the identity, and which variables they belong to.
+/// The points of one query without identities, with the variables that they belong to.
 #[derive(Debug)]
 struct Query<G> {
     bases: Bases<G>,
@@ -45,18 +45,18 @@ impl<G: AffineRepr<ScalarField = Fr>> Query<G> {
     }
 }
 
-/// Why a proving key cannot be used for a circuit.
+/// A query of the proving key has another length than the circuit requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the {query} query has {found} points where the circuit has {expected}")]
+#[error("the {query} query has {found} points, the circuit requires {expected}")]
 pub struct KeyShapeError {
     query: &'static str,
     found: usize,
     expected: usize,
 }
 
-/// A proving key laid out for proving, with the matrices of its circuit.
+/// A proving key prepared for proving, with the matrices of its circuit.
 #[derive(Debug)]
-pub(crate) struct Engine {
+pub(crate) struct Groth16Prover {
     pub(crate) vk: VerifyingKey<Bn254>,
     pub(crate) matrices: ConstraintMatrices,
     beta_g1: G1Affine,
@@ -68,8 +68,8 @@ pub(crate) struct Engine {
     h: Bases<G1Affine>,
 }
 
-impl Engine {
-    /// Takes a key over. Its queries must have the lengths that the matrices prescribe.
+impl Groth16Prover {
+    /// Prepares a key. Its queries must have the lengths that the matrices require.
     pub(crate) fn new(
         pk: ProvingKey<Bn254>,
         matrices: ConstraintMatrices,
@@ -105,11 +105,11 @@ impl Engine {
         })
     }
 
-    /// The proof of an assignment with blinding r and s. The proof is valid iff the assignment
+    /// Proves an assignment with blinding r and s. The proof is valid if and only if the assignment
     /// satisfies the circuit, which is not checked here.
     ///
     /// # Panics
-    /// If the assignment does not have one value for each variable.
+    /// If the number of values differs from the number of variables.
     pub(crate) fn prove(
         &self,
         backend: &dyn Backend,
@@ -167,7 +167,8 @@ pub(crate) mod tests {
     use ark_snark::SNARK;
     use rand::{SeedableRng, rngs::StdRng};
 
-    /// x ↦ x^(5^rounds) with some booleans and linear combinations on the way; output public.
+    /// x ↦ x^(5^rounds) with some booleans and linear combinations in between. The output is
+    /// public.
     #[derive(Clone)]
     pub(crate) struct Powers {
         pub(crate) rounds: usize,
@@ -230,19 +231,19 @@ pub(crate) mod tests {
         }
     }
 
-    pub(crate) fn engine(rounds: usize, seed: u64) -> (ProvingKey<Bn254>, Engine) {
+    pub(crate) fn prover(rounds: usize, seed: u64) -> (ProvingKey<Bn254>, Groth16Prover) {
         let mut rng = StdRng::seed_from_u64(seed);
         let circuit = Powers { rounds, base: None };
         let pk =
             Groth16::<Bn254>::generate_random_parameters_with_reduction(circuit.clone(), &mut rng)
                 .unwrap();
         let matrices = ConstraintMatrices::synthesize(circuit).unwrap();
-        (pk.clone(), Engine::new(pk, matrices).unwrap())
+        (pk.clone(), Groth16Prover::new(pk, matrices).unwrap())
     }
 
     #[test]
     fn proofs_equal_those_of_ark_groth16_for_the_same_blinding() {
-        let (pk, engine) = engine(60, 1);
+        let (pk, prover) = prover(60, 1);
         let mut rng = StdRng::seed_from_u64(2);
         let circuit = Powers {
             rounds: 60,
@@ -252,7 +253,7 @@ pub(crate) mod tests {
         let expected =
             Groth16::<Bn254>::create_proof_with_reduction(circuit.clone(), &pk, r, s).unwrap();
         let assignment = matrices::assignment(circuit.clone()).unwrap();
-        let proof = engine.prove(&CpuBackend, &assignment, &r, &s);
+        let proof = prover.prove(&CpuBackend, &assignment, &r, &s);
         assert_eq!(proof, expected);
         assert!(Groth16::<Bn254>::verify(&pk.vk, &[circuit.output()], &proof).unwrap());
         assert!(!Groth16::<Bn254>::verify(&pk.vk, &[circuit.output() + Fr::ONE], &proof).unwrap());
@@ -260,26 +261,26 @@ pub(crate) mod tests {
 
     #[test]
     fn an_unsatisfying_assignment_yields_no_valid_proof() {
-        let (pk, engine) = engine(20, 3);
+        let (pk, prover) = prover(20, 3);
         let circuit = Powers {
             rounds: 20,
             base: Some(Fr::from(7u64)),
         };
         let mut assignment = matrices::assignment(circuit.clone()).unwrap();
         assignment[9] += Fr::ONE;
-        let proof = engine.prove(&CpuBackend, &assignment, &Fr::ONE, &Fr::ONE);
+        let proof = prover.prove(&CpuBackend, &assignment, &Fr::ONE, &Fr::ONE);
         assert!(!Groth16::<Bn254>::verify(&pk.vk, &[circuit.output()], &proof).unwrap());
     }
 
     #[test]
     fn a_key_of_another_circuit_is_refused() {
-        let (pk, _) = engine(20, 4);
+        let (pk, _) = prover(20, 4);
         let other = ConstraintMatrices::synthesize(Powers {
             rounds: 21,
             base: None,
         })
         .unwrap();
-        assert_eq!(Engine::new(pk, other).unwrap_err().query, "A");
+        assert_eq!(Groth16Prover::new(pk, other).unwrap_err().query, "A");
     }
 
     #[test]
@@ -293,13 +294,13 @@ pub(crate) mod tests {
         assert_ne!(of(5), of(6));
     }
 
-    /// Timing against ark-groth16 on a dense witness: `cargo test --release -p subrosa-prover --
-    /// --ignored --nocapture compare_with_ark`.
+    /// Compares the time with ark-groth16 on a dense witness: `cargo test --release
+    /// -p subrosa-prover -- --ignored --nocapture compare_with_ark`.
     #[test]
     #[ignore = "a measurement, not a check"]
     fn compare_with_ark() {
         let rounds = 10_000;
-        let (pk, engine) = engine(rounds, 5);
+        let (pk, prover) = prover(rounds, 5);
         let circuit = Powers {
             rounds,
             base: Some(Fr::from(3u64)),
@@ -308,7 +309,7 @@ pub(crate) mod tests {
             let start = std::time::Instant::now();
             let assignment = matrices::assignment(circuit.clone()).unwrap();
             let synthesis = start.elapsed();
-            let ours = engine.prove(&CpuBackend, &assignment, &Fr::ONE, &Fr::ONE);
+            let ours = prover.prove(&CpuBackend, &assignment, &Fr::ONE, &Fr::ONE);
             let total = start.elapsed();
             let start = std::time::Instant::now();
             let theirs = Groth16::<Bn254>::create_proof_with_reduction(
@@ -320,7 +321,7 @@ pub(crate) mod tests {
             .unwrap();
             println!(
                 "{} constraints: ours {total:?} (assignment {synthesis:?}), ark {:?}",
-                engine.matrices.constraints,
+                prover.matrices.constraints,
                 start.elapsed()
             );
             assert_eq!(ours, theirs);

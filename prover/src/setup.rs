@@ -1,11 +1,24 @@
-//! Where keys come from: development keys made on first use and kept in files, and KZG parameters of
+//! The source of keys: development keys made on first use and kept in files, and KZG parameters of
 //! a public ceremony.
 //!
-//! Each key is tied to what it was made for: the manifest holds the hash of the circuit (for a batch
-//! key also of the parameters) and of every file. The batch circuit contains the verifying key of the
-//! transaction circuit: with another one of these, batch keys are made anew. Keys made here are marked `unsafe_development`: the
-//! trapdoor is forgotten at once, but only whoever ran the machine can know that. A node on a chain
-//! with value refuses them.
+//! Each key is tied to its circuit: the manifest holds the hash of the circuit (for a batch key
+//! also of the parameters) and of every file. The batch circuit contains the verifying key of the
+//! transaction circuit, so a new transaction key requires new batch keys.
+//!
+//! Keys made here are marked `unsafe_development`. Their trapdoor is discarded at once, but only
+//! the operator of the machine can know that. A node on a chain with value refuses them.
+//!
+//! ```no_run
+//! use subrosa_prover::progress::Silent;
+//! use subrosa_prover::setup::KeyStore;
+//!
+//! let store = KeyStore::open("keys".as_ref())?;
+//! // Optional: use the parameters of a public ceremony for batch keys.
+//! store.import_srs("kzg_bn254_20.srs".as_ref())?;
+//! let keys = store.transaction(&Silent)?;
+//! println!("{} constraints", keys.constraints());
+//! # Ok::<(), subrosa_prover::setup::SetupError>(())
+//! ```
 
 mod halo2;
 mod padding;
@@ -26,22 +39,22 @@ use subrosa_batch::{BatchCircuit, COMMITTED};
 use subrosa_protocol::batch::Shape;
 use subrosa_transaction::TransactionCircuit;
 
-pub use srs::SrsError;
+pub use srs::{SrsError, check_parameters};
 
 use crate::backend::{Backend, CpuBackend};
 use crate::batch::BatchKeys;
-use crate::engine::Engine;
+use crate::device::Device;
 use crate::groth16::{
-    ConstraintMatrices, Engine as Groth16Engine, KeyError, KeyShapeError, ProveError,
-    TransactionKeys, TransactionVerifier,
+    ConstraintMatrices, Groth16Prover, KeyError, KeyShapeError, ProveError, TransactionKeys,
+    TransactionVerifier,
 };
-use crate::progress::ProgressSink;
+use crate::progress::Progress;
 use store::{Entry, FileRef, Store};
 
-/// Why keys cannot be had.
+/// Why keys could not be loaded or made.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// The file system refused.
+    /// An operation of the file system failed.
     #[error("{}: {source}", path.display())]
     Io {
         /// The file or directory.
@@ -49,7 +62,7 @@ pub enum SetupError {
         /// The reason.
         source: std::io::Error,
     },
-    /// The manifest cannot be understood.
+    /// The manifest is invalid.
     #[error("{}: {reason}", path.display())]
     Manifest {
         /// The manifest.
@@ -57,34 +70,34 @@ pub enum SetupError {
         /// The reason.
         reason: String,
     },
-    /// A file is not what it was when it was written. Deleting the directory makes new development
-    /// keys, which are different ones.
-    #[error("{} does not have the content the manifest states", path.display())]
+    /// The content of a file changed after it was written. New development keys, which differ from
+    /// the old ones, are made if the directory is deleted.
+    #[error("{} does not have the content that the manifest states", path.display())]
     Corrupted {
         /// The file.
         path: PathBuf,
     },
-    /// Keys of a ceremony that were made for another circuit.
+    /// Keys of a ceremony belong to another circuit, and must not be replaced by development keys.
     #[error("the keys {name:?} belong to another circuit, and cannot be replaced here")]
     Outdated {
-        /// Name in the manifest.
+        /// Name of the keys in the manifest.
         name: String,
     },
     /// A circuit could not be synthesised.
     #[error("the circuit could not be synthesised: {0}")]
     Synthesis(#[from] SynthesisError),
-    /// A verifying key that cannot be relied on.
+    /// A verifying key is unsafe or malformed.
     #[error("the verifying key is refused: {0}")]
     Key(#[from] KeyError),
-    /// A proving key that does not fit its circuit.
+    /// A proving key does not fit its circuit.
     #[error("the proving key is refused: {0}")]
     KeyShape(#[from] KeyShapeError),
-    /// A parameter file that is refused.
+    /// A parameter file is refused.
     #[error("{}: {reason}", path.display())]
     Parameters {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Reason of the refusal.
         reason: SrsError,
     },
     /// The padding statement could not be proven.
@@ -93,7 +106,7 @@ pub enum SetupError {
     /// halo2 could not make or read a key.
     #[error("batch key: {0}")]
     Plonk(String),
-    /// The sink cancelled.
+    /// [`Progress::cancelled`] returned true.
     #[error("cancelled")]
     Cancelled,
 }
@@ -112,11 +125,11 @@ impl SetupError {
 pub struct KeyStore {
     store: Store,
     backend: Arc<dyn Backend>,
-    engine: Engine,
+    device: Device,
     loaded: Arc<Mutex<Loaded>>,
 }
 
-/// What somebody still holds need not be loaded again.
+/// Keys that are still in use, which need not be loaded again.
 #[derive(Debug, Default)]
 struct Loaded {
     transaction: Weak<TransactionKeys>,
@@ -124,7 +137,7 @@ struct Loaded {
 }
 
 impl KeyStore {
-    /// Opens a directory, which is created if need be.
+    /// Opens a directory, and creates it if necessary.
     ///
     /// # Errors
     /// [`SetupError::Io`] or [`SetupError::Manifest`].
@@ -135,82 +148,82 @@ impl KeyStore {
     /// As [`KeyStore::open`], with another device for Groth16 proofs.
     ///
     /// # Errors
-    /// As there.
+    /// As [`KeyStore::open`].
     pub fn open_with(dir: &Path, backend: Arc<dyn Backend>) -> Result<Self, SetupError> {
         Ok(Self {
             store: Store::open(dir)?,
             backend,
-            engine: Engine::default(),
+            device: Device::default(),
             loaded: Arc::default(),
         })
     }
 
-    /// The same directory with nothing loaded, whose batch keys prove with this engine.
-    pub fn with_engine(self, engine: Engine) -> Self {
+    /// Returns a store of the same directory whose batch keys prove on this device. Nothing is
+    /// loaded yet.
+    pub fn with_device(self, device: Device) -> Self {
         Self {
-            engine,
+            device,
             loaded: Arc::default(),
             ..self
         }
     }
 
-    /// The keys of the transaction circuit. Development keys are made if there are none, or if those
-    /// there are were made for another version of the circuit.
+    /// Returns the keys of the transaction circuit. Makes development keys if there are no keys, or
+    /// if the development keys belong to another version of the circuit.
     ///
     /// # Errors
     /// See [`SetupError`].
-    pub fn transaction(&self, sink: &dyn ProgressSink) -> Result<Arc<TransactionKeys>, SetupError> {
-        self.transaction_keys(&mut self.loaded(), sink)
+    pub fn transaction(&self, progress: &dyn Progress) -> Result<Arc<TransactionKeys>, SetupError> {
+        self.transaction_keys(&mut self.loaded(), progress)
     }
 
-    /// The verifying key of the transaction circuit alone, for who proves nothing: as
-    /// [`KeyStore::transaction`], but the proving key is not read.
+    /// Returns only the verifying key of the transaction circuit. As [`KeyStore::transaction`], but
+    /// does not read the proving key.
     ///
     /// # Errors
     /// See [`SetupError`].
     pub fn transaction_verifier(
         &self,
-        sink: &dyn ProgressSink,
+        progress: &dyn Progress,
     ) -> Result<TransactionVerifier, SetupError> {
-        self.verifier(&mut self.loaded(), sink)
+        self.verifier(&mut self.loaded(), progress)
     }
 
-    /// The keys of the batch circuit of a shape for the transaction circuit's verifying key, under the
-    /// parameters of [`KeyStore::import_srs`], or under development ones that are made if need be.
-    /// Keys of the transaction circuit are made first if there are none.
+    /// Returns the keys of the batch circuit of a shape, for the transaction circuit's verifying
+    /// key. They use the parameters of [`KeyStore::import_srs`], or else development parameters,
+    /// which are made if necessary. Makes keys of the transaction circuit first if there are none.
     ///
     /// # Errors
     /// See [`SetupError`].
     pub fn batch(
         &self,
         shape: Shape,
-        sink: &dyn ProgressSink,
+        progress: &dyn Progress,
     ) -> Result<Arc<BatchKeys>, SetupError> {
         let mut loaded = self.loaded();
         let held = loaded.batch.get(&shape.slots()).and_then(Weak::upgrade);
         if let Some(keys) = held {
             return Ok(keys);
         }
-        let clients = self.clients(&mut loaded, sink)?;
+        let clients = self.clients(&mut loaded, progress)?;
         let circuit = BatchCircuit::blank(shape, clients.key().clone());
         let name = format!("batch-{}", shape.slots());
         let k = BatchCircuit::k(shape);
-        let (keys, unsafe_development) = self.halo2(&name, &circuit, k, COMMITTED, sink)?;
-        let keys = BatchKeys::new(shape, keys.on(self.engine), clients, unsafe_development)
+        let (keys, unsafe_development) = self.halo2(&name, &circuit, k, COMMITTED, progress)?;
+        let keys = BatchKeys::new(shape, keys.on(self.device), clients, unsafe_development)
             .map_err(|error| SetupError::Plonk(error.to_string()))?;
         let keys = Arc::new(keys);
         loaded.batch.insert(shape.slots(), Arc::downgrade(&keys));
         Ok(keys)
     }
 
-    /// Takes over a file of public KZG parameters (`kzg_bn254_K.srs`, halo2's raw format) after
-    /// checking all of it, and returns its k. Batch keys are made under it from then on; smaller
-    /// parameters are cut from it.
+    /// Checks a file of public KZG parameters (`kzg_bn254_K.srs`, halo2's raw format), copies it to
+    /// the directory and returns its k. Later batch keys use it, or smaller parameters cut from it.
     ///
-    /// That the file is the one of the ceremony is for the caller to know, by its published hash.
+    /// The caller must compare the file with the ceremony's published hash.
     ///
     /// # Errors
-    /// [`SetupError::Parameters`] says what is wrong with the file.
+    /// [`SetupError::Parameters`] with the reason, if the file is invalid.
     pub fn import_srs(&self, path: &Path) -> Result<u32, SetupError> {
         let bytes = std::fs::read(path).map_err(|source| SetupError::io(path, source))?;
         let params = srs::read_checked(&bytes).map_err(|reason| SetupError::Parameters {
@@ -228,15 +241,15 @@ impl KeyStore {
     fn transaction_keys(
         &self,
         loaded: &mut Loaded,
-        sink: &dyn ProgressSink,
+        progress: &dyn Progress,
     ) -> Result<Arc<TransactionKeys>, SetupError> {
         if let Some(keys) = loaded.transaction.upgrade() {
             return Ok(keys);
         }
-        let (engine, unsafe_development) =
-            self.groth16("transaction", TransactionCircuit::blank, sink)?;
+        let (prover, unsafe_development) =
+            self.groth16("transaction", TransactionCircuit::blank, progress)?;
         let keys = Arc::new(TransactionKeys::new(
-            engine,
+            prover,
             unsafe_development,
             self.backend.clone(),
         )?);
@@ -247,12 +260,12 @@ impl KeyStore {
     fn verifier(
         &self,
         loaded: &mut Loaded,
-        sink: &dyn ProgressSink,
+        progress: &dyn Progress,
     ) -> Result<TransactionVerifier, SetupError> {
         if let Some(keys) = loaded.transaction.upgrade() {
             return Ok(keys.verifier().clone());
         }
-        proceed(sink, "transaction circuit")?;
+        proceed(progress, "transaction circuit")?;
         let matrices = ConstraintMatrices::synthesize(TransactionCircuit::blank())?;
         let current = self
             .store
@@ -260,23 +273,24 @@ impl KeyStore {
             .filter(|entry| entry.fingerprint == hex::encode(matrices.fingerprint));
         match current {
             Some(entry) => self.verifier_of(&entry),
-            None => Ok(self.transaction_keys(loaded, sink)?.verifier().clone()),
+            None => Ok(self.transaction_keys(loaded, progress)?.verifier().clone()),
         }
     }
 
-    /// Groth16 keys of a circuit, and whether they are unsafe.
+    /// Returns the Groth16 keys of a circuit, and whether they are unsafe.
     fn groth16<C, F>(
         &self,
         name: &str,
         blank: F,
-        sink: &dyn ProgressSink,
-    ) -> Result<(Groth16Engine, bool), SetupError>
+        progress: &dyn Progress,
+    ) -> Result<(Groth16Prover, bool), SetupError>
     where
         C: ConstraintSynthesizer<Fr>,
         F: Fn() -> C + Sync,
     {
-        proceed(sink, "transaction circuit")?;
-        // The circuit is synthesised while the file is read: the file counts only if it is its.
+        proceed(progress, "transaction circuit")?;
+        // Synthesise the circuit while reading the file. The file is used only if it belongs to the
+        // circuit.
         let stored = || match self.store.entry(name)? {
             Some(entry) => Ok(Some((self.read_groth16(&entry)?, entry))),
             None => Ok::<_, SetupError>(None),
@@ -285,21 +299,21 @@ impl KeyStore {
         let matrices = matrices?;
         let fingerprint = hex::encode(matrices.fingerprint);
         if let Some((pk, entry)) = usable(name, &fingerprint, stored?)? {
-            return Ok((Groth16Engine::new(pk, matrices)?, entry.unsafe_development));
+            return Ok((Groth16Prover::new(pk, matrices)?, entry.unsafe_development));
         }
 
         let held = self.store.exclusive()?;
-        // Somebody else may have made them meanwhile.
+        // Another process may have made them in the meantime.
         if let Some(entry) = self.store.entry(name)?
             && entry.fingerprint == fingerprint
         {
             let pk = self.read_groth16(&entry)?;
-            return Ok((Groth16Engine::new(pk, matrices)?, entry.unsafe_development));
+            return Ok((Groth16Prover::new(pk, matrices)?, entry.unsafe_development));
         }
-        proceed(sink, "transaction setup")?;
+        proceed(progress, "transaction setup")?;
         let pk = Groth16::<Bn254>::generate_random_parameters_with_reduction(blank(), &mut OsRng)?;
         let vk = TransactionVerifier::new(pk.vk.clone(), true)?;
-        proceed(sink, "writing transaction keys")?;
+        proceed(progress, "writing transaction keys")?;
         let files = BTreeMap::from([
             (
                 "pk".to_owned(),
@@ -321,10 +335,10 @@ impl KeyStore {
             files,
         };
         self.store.commit(&held, name, entry)?;
-        Ok((Groth16Engine::new(pk, matrices)?, true))
+        Ok((Groth16Prover::new(pk, matrices)?, true))
     }
 
-    /// Reads a proving key and sees that the verifying key beside it is the same.
+    /// Reads a proving key, and checks that it contains the verifying key stored beside it.
     fn read_groth16(&self, entry: &Entry) -> Result<ProvingKey<Bn254>, SetupError> {
         let file = self.file(entry, "pk")?;
         let bytes = self.store.read(file)?;
@@ -354,22 +368,22 @@ impl KeyStore {
     fn file<'e>(&self, entry: &'e Entry, role: &str) -> Result<&'e FileRef, SetupError> {
         entry.files.get(role).ok_or_else(|| SetupError::Manifest {
             path: PathBuf::from("manifest.json"),
-            reason: format!("an entry without the file {role:?}"),
+            reason: format!("an entry lacks the file {role:?}"),
         })
     }
 }
 
-/// Announces a phase, unless the sink wants to stop.
-fn proceed(sink: &dyn ProgressSink, phase: &str) -> Result<(), SetupError> {
-    if sink.cancelled() {
+/// Reports that a phase begins, unless the caller cancelled.
+fn proceed(progress: &dyn Progress, phase: &str) -> Result<(), SetupError> {
+    if progress.cancelled() {
         return Err(SetupError::Cancelled);
     }
     tracing::debug!(phase, "keys");
-    sink.phase(phase, 0, 0);
+    progress.phase(phase, 0, 0);
     Ok(())
 }
 
-/// A stored key if it belongs to the circuit; `None` if it may be replaced.
+/// Returns a stored key if it belongs to the circuit, or `None` if it may be replaced.
 fn usable<T>(
     name: &str,
     fingerprint: &str,
