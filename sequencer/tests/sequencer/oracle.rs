@@ -1,9 +1,6 @@
 //! Price snapshots: followed on the chain, named by transactions, one in each batch.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::sync::{Arc, atomic::Ordering};
 
 use futures::{FutureExt, future::BoxFuture};
 use subrosa_l1::{Account, Client, EmbeddedTransport, L1, deploy, development};

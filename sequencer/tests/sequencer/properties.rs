@@ -163,7 +163,7 @@ async fn play(actions: &[Action]) {
             Action::Wait => world.chain.polled(3).await,
             Action::Outage => {
                 world.chain.down.store(true, Ordering::SeqCst);
-                world.chain.polled(2).await;
+                world.chain.called(4).await;
                 world.chain.down.store(false, Ordering::SeqCst);
             }
             Action::LoseReceipt => {

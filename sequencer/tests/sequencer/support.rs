@@ -156,8 +156,17 @@ impl Chain {
         self.clock.unix().saturating_add_signed(offset)
     }
 
-    /// Waits until the sequencer has polled the chain `count` more times. All of `count - 1` polls
-    /// then lies between now and the return.
+    /// Waits until the sequencer has called the chain `count` more times, with or without success.
+    pub async fn called(&self, count: usize) {
+        let until = self.calls.load(Ordering::SeqCst) + count;
+        eventually("the chain is called", || {
+            self.calls.load(Ordering::SeqCst) >= until
+        })
+        .await;
+    }
+
+    /// Waits until the sequencer has polled the chain `count` more times. At least `count - 1`
+    /// whole polls happen meanwhile.
     pub async fn polled(&self, count: usize) {
         let until = self.polls.load(Ordering::SeqCst) + count;
         eventually("the chain is polled", || {
