@@ -1,8 +1,8 @@
-//! The heavy operations of a prover, behind one trait.
+//! The costly operations of a Groth16 prover, behind a trait.
 //!
-//! A Groth16 proof is four multi-scalar multiplications in G1, one in G2 and seven Fourier
-//! transforms. Everything else in the prover is bookkeeping, so another device slots in here: it
-//! implements [`Backend`] and keeps the bases it has uploaded by their [`Bases::id`].
+//! A Groth16 proof consists of four multi-scalar multiplications in G1, one in G2 and seven Fourier
+//! transforms. Everything else in the prover is bookkeeping. To support another device, implement
+//! [`Backend`] and keep the uploaded bases by their [`Bases::id`].
 
 mod msm;
 
@@ -14,14 +14,14 @@ use ark_ff::{FftField, Field, PrimeField};
 use ark_poly::{EvaluationDomain, Radix2EvaluationDomain};
 use rayon::prelude::*;
 
-/// Group elements that many multiplications share. Immutable, with an identity of their own.
+/// Group elements that many multiplications share. Immutable; an id identifies the set.
 pub struct Bases<G> {
     id: u64,
     points: Vec<G>,
 }
 
 impl<G> Bases<G> {
-    /// Takes the points over and gives them an identity that no other set in this process has.
+    /// Wraps the points, with an id that is unique in this process.
     pub fn new(points: Vec<G>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Self {
@@ -30,12 +30,12 @@ impl<G> Bases<G> {
         }
     }
 
-    /// The identity of this set: what a device may key its resident copy by.
+    /// Returns the id of this set, under which a device can keep its copy.
     pub fn id(&self) -> u64 {
         self.id
     }
 
-    /// The points, in order.
+    /// Returns the points, in order.
     pub fn points(&self) -> &[G] {
         &self.points
     }
@@ -50,7 +50,7 @@ impl<G> fmt::Debug for Bases<G> {
     }
 }
 
-/// A Fourier transform over the radix-2 domain that has as many elements as the vector.
+/// A Fourier transform over the radix-2 domain of the vector's length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transform {
     /// Coefficients to evaluations over the domain.
@@ -63,34 +63,34 @@ pub enum Transform {
     CosetInverse,
 }
 
-/// The operations a prover spends its time in.
+/// The operations that dominate the time of a proof.
 pub trait Backend: Send + Sync + fmt::Debug {
-    /// A short name for logs and measurements.
+    /// Returns a short name for logs and measurements.
     fn name(&self) -> &'static str;
 
-    /// Σ scalarᵢ·baseᵢ in G1.
+    /// Returns Σ scalarᵢ·baseᵢ in G1.
     ///
     /// # Panics
-    /// If there are not exactly as many scalars as bases.
+    /// If the numbers of scalars and bases differ.
     fn msm_g1(&self, bases: &Bases<G1Affine>, scalars: &[Fr]) -> G1Projective;
 
-    /// Σ scalarᵢ·baseᵢ in G2.
+    /// Returns Σ scalarᵢ·baseᵢ in G2.
     ///
     /// # Panics
-    /// If there are not exactly as many scalars as bases.
+    /// If the numbers of scalars and bases differ.
     fn msm_g2(&self, bases: &Bases<G2Affine>, scalars: &[Fr]) -> G2Projective;
 
-    /// Transforms in place.
+    /// Transforms the values in place.
     ///
     /// # Panics
-    /// If the length is not a power of two that 𝔽 has roots of unity for.
+    /// If the length is not a power of two for which 𝔽 has roots of unity.
     fn transform(&self, kind: Transform, values: &mut Vec<Fr>);
 
-    /// Coefficients of (a·b − c)/Z, where a and b are given by their evaluations over the domain,
-    /// c = a∘b pointwise there, and Z vanishes on the domain.
+    /// Returns the coefficients of (a·b − c)/Z. Here a and b are given by their evaluations over
+    /// the domain, c = a∘b pointwise there, and Z vanishes on the domain.
     ///
-    /// A device that pays for transfers overrides this one and keeps the three polynomials with it
-    /// from the first transform to the last.
+    /// A device with costly transfers overrides this method and keeps the three polynomials in its
+    /// memory from the first transform to the last.
     ///
     /// # Panics
     /// As [`Backend::transform`], or if the lengths differ.
@@ -105,7 +105,7 @@ pub trait Backend: Send + Sync + fmt::Debug {
             || to_coset(&mut a),
             || rayon::join(|| to_coset(&mut b), || to_coset(&mut c)),
         );
-        // Z(g·ωⁱ) = gⁿ − 1 on the whole coset, and g is no n-th root of unity.
+        // Z(g·ωⁱ) = gⁿ − 1 on the whole coset, and g is not an n-th root of unity.
         let vanishing = Fr::GENERATOR.pow([a.len() as u64]) - Fr::ONE;
         let inverse = vanishing
             .inverse()
@@ -119,7 +119,7 @@ pub trait Backend: Send + Sync + fmt::Debug {
     }
 }
 
-/// The processor, with as many threads as the surrounding rayon pool has.
+/// The processor, with the threads of the surrounding rayon pool.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CpuBackend;
 
@@ -154,15 +154,15 @@ impl Backend for CpuBackend {
     }
 }
 
-/// Σ scalarᵢ·baseᵢ in G1 for bases that are used once.
+/// Returns Σ scalarᵢ·baseᵢ in G1 for bases that are used once.
 ///
 /// # Panics
-/// If there are not exactly as many scalars as bases.
+/// If the numbers of scalars and bases differ.
 pub fn msm_g1(bases: &[G1Affine], scalars: &[Fr]) -> G1Projective {
     msm::msm(bases, scalars)
 }
 
-/// The order of 𝔽 in bits, which the window arithmetic relies on.
+/// The window arithmetic relies on the order of 𝔽 having 254 bits.
 const _: () = assert!(Fr::MODULUS_BIT_SIZE == 254);
 
 #[cfg(test)]
@@ -194,7 +194,7 @@ mod tests {
                 .collect();
             let values = scalars(&mut rng, n);
             if n > 30 {
-                // Equal, opposite and absent points take the exceptional branches of addition.
+                // Equal, opposite and identity points take the exceptional branches of addition.
                 points[3] = points[2];
                 points[4] = -points[2];
                 points[5] = G1Affine::identity();

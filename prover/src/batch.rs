@@ -6,7 +6,10 @@
 //! use subrosa_prover::progress::Silent;
 //! use subrosa_prover::setup::KeyStore;
 //!
-//! fn prove(witness: &BatchWitness, clients: &[ProofBytes]) -> Result<(), Box<dyn std::error::Error>> {
+//! fn prove(
+//!     witness: &BatchWitness,
+//!     clients: &[ProofBytes],
+//! ) -> Result<(), Box<dyn std::error::Error>> {
 //!     let store = KeyStore::open("keys".as_ref())?;
 //!     let keys = store.batch(Shape::S4, &Silent)?;
 //!     let proof = keys.prove(witness, clients, &Silent)?;
@@ -53,8 +56,8 @@ pub struct BatchProof {
 }
 
 impl BatchProof {
-    /// Joins a proof with the public statement of the witness that it was made from. Does not verify
-    /// the proof.
+    /// Joins a proof with the public statement of the witness that it was made from. Does not
+    /// verify the proof.
     #[must_use]
     pub fn new(witness: &BatchWitness, proof: Vec<u8>) -> Self {
         Self::with_instances(witness.instances(&witness.challenge()), proof)
@@ -70,8 +73,8 @@ impl BatchProof {
     }
 }
 
-/// Why a batch could not be proven. Every error but [`ProveError::Cancelled`] is final: the same job
-/// fails again.
+/// Why a batch could not be proven. Every error but [`ProveError::Cancelled`] is final: the same
+/// job fails again.
 #[derive(Debug, thiserror::Error)]
 pub enum ProveError {
     /// The shape of the witness differs from that of the keys.
@@ -104,7 +107,8 @@ pub enum ProveError {
     /// halo2 refused the witness.
     #[error("proving failed: {0}")]
     Backend(String),
-    /// The finished proof does not verify: native check and circuit disagree. The proof is discarded.
+    /// The finished proof does not verify: native check and circuit disagree. The proof is
+    /// discarded.
     #[error("the finished proof does not verify under its own key")]
     SelfCheck,
     /// [`Progress::cancelled`] returned true.
@@ -136,8 +140,8 @@ impl From<ClientsError> for ProveError {
 pub struct VerifyError;
 
 impl BatchKeys {
-    /// Joins the parts that [`crate::setup::KeyStore`] loads. `unsafe_development` describes the KZG
-    /// parameters.
+    /// Joins the parts that [`crate::setup::KeyStore`] loads. `unsafe_development` describes the
+    /// KZG parameters.
     pub(crate) fn new(
         shape: Shape,
         keys: PlonkKeys,
@@ -164,8 +168,8 @@ impl BatchKeys {
         self.keys.k()
     }
 
-    /// Whether the KZG parameters or the transaction circuit's keys were made for development. Their
-    /// maker can forge proofs.
+    /// Whether the KZG parameters or the transaction circuit's keys were made for development.
+    /// Their maker can forge proofs.
     pub fn is_unsafe_development(&self) -> bool {
         self.unsafe_development
     }
@@ -184,8 +188,8 @@ impl BatchKeys {
     ///
     /// Checks every rule natively and verifies every client proof first, and verifies the finished
     /// proof last. Phases: `check`, `witness` (the columns that determine the column challenge),
-    /// `commit`, `witness` again (all columns, with the challenge), `prove` followed by the engine's
-    /// own steps, `verify`. `progress` may cancel between any two of them.
+    /// `commit`, `witness` again (all columns, with the challenge), `prove` followed by the
+    /// engine's own steps, `verify`. `progress` may cancel between any two of them.
     ///
     /// A cancelled proof cannot be resumed. The generator that blinded the committed columns ties
     /// the steps together, and it stays in memory only: a second proof with the same blinding under

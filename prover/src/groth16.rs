@@ -1,5 +1,14 @@
 //! Client proofs: Groth16 over BN254 with exactly one public input, the digest of a transaction
 //! (spec: *Transaction*).
+//!
+//! Two functions decode untrusted bytes: [`decode_proof`] and [`TransactionVerifier::from_bytes`].
+//!
+//! ```
+//! use subrosa_prover::groth16::{DecodeError, ProofBytes, ProofPoint, decode_proof};
+//!
+//! let garbage = ProofBytes::new([0xff; 128]);
+//! assert_eq!(decode_proof(&garbage), Err(DecodeError::Point(ProofPoint::A)));
+//! ```
 
 mod matrices;
 mod proof;

@@ -1,10 +1,11 @@
-//! halo2 with KZG on BN254, SHPLONK and the Keccak transcript that L1 follows: keys, proofs and
+//! halo2 with KZG on BN254, SHPLONK and the Keccak transcript of the L1 verifier: keys, proofs and
 //! verification for any circuit with one instance column.
 //!
-//! The last instance is the *column challenge* ζ, which nobody supplies: it is drawn from the
-//! commitments to the first advice columns, and the other columns may depend on it. To halo2 all columns
-//! are of one phase, so a proof is made in two steps: [`PlonkKeys::commit`] to the first columns as they
-//! will be committed to later, blinding included, then [`PlonkKeys::finish`].
+//! The last instance is the *column challenge* ζ. It is not an input: it is drawn from the
+//! commitments to the first advice columns, and the other columns may depend on it. halo2 sees a
+//! circuit of one phase, so a proof takes two steps. [`PlonkKeys::commit`] commits to the first
+//! columns exactly as the proof will, including their blinding; [`PlonkKeys::finish`] makes the
+//! proof.
 
 mod file;
 mod fingerprint;
@@ -34,66 +35,68 @@ use crate::device::Device;
 pub(crate) use file::Stored;
 pub(crate) use fingerprint::fingerprint;
 
-/// A proving key with the parameters it was made under.
+/// A proving key with its parameters.
 #[derive(Debug)]
 pub(crate) struct PlonkKeys {
     params: Arc<ParamsKZG<Bn256>>,
     pk: ProvingKey<G1Affine>,
-    /// Number of advice columns, the first ones, that ζ is drawn from.
+    /// Number of the first advice columns, which determine ζ.
     committed: usize,
     device: Device,
-    /// What the first proof computed of the key alone, for the next ones.
+    /// Cosets of the key's columns, computed by the first proof and kept for the next ones.
     cosets: OnceLock<KeyCosets>,
-    /// The parameters once more, for the GPU.
+    /// Copy of the parameters for the GPU.
     #[cfg(feature = "cuda")]
     gpu: OnceLock<gpu::Params>,
 }
 
-/// Largest memory that is kept of a key between proofs.
+/// Greatest size in bytes of cosets to keep between proofs.
 const KEPT: usize = 4 << 30;
 
-/// Why there is no proof.
+/// Why a proof could not be made.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProveError {
-    /// Not as many columns, or not as many cells in one, as the circuit has.
-    #[error("{found} columns, or one of them, do not fit a circuit of {expected} columns")]
+    /// The number of columns, or the length of one, differs from the circuit's.
+    #[error(
+        "{found} columns do not fit a circuit of {expected} columns, or one has a wrong length"
+    )]
     Columns { expected: usize, found: usize },
-    /// The first columns are not those that ζ was drawn from, or halo2 blinded them otherwise than
-    /// foreseen.
+    /// The first columns are not those that ζ was drawn from, or the prover blinded them in an
+    /// unexpected order.
     #[error(
         "the proof does not begin with the commitments that the column challenge is drawn from"
     )]
     Commitments,
-    /// The proving engine refused, or was told to stop.
+    /// The proving engine refused the inputs, or was cancelled.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// The GPU failed, or lacks memory.
+    /// The GPU failed, or is out of memory.
     #[cfg(feature = "cuda")]
     #[error("GPU: {0}")]
     Gpu(String),
 }
 
-/// The first columns as committed to, and ζ. Serves one proof: a second one with the same blinding
-/// would give the columns away.
+/// The commitments to the first columns, and ζ. Serves one proof only: a second proof with the same
+/// blinding would reveal the columns.
 pub(crate) struct Committed {
-    /// The generator that halo2 is given, in the state in which it blinded the first columns.
+    /// Generator for the proof, in its state before the first columns were blinded.
     rng: ChaCha20Rng,
-    /// With ζ as the last.
+    /// The instances; ζ is the last.
     instances: Vec<Fr>,
     commitments: Vec<G1Affine>,
     challenge: Fr,
 }
 
 impl Committed {
-    /// ζ.
+    /// Returns ζ.
     pub(crate) fn challenge(&self) -> Fr {
         self.challenge
     }
 }
 
 impl PlonkKeys {
-    /// Makes the key of a circuit whose first `committed` advice columns determine ζ. It depends on
-    /// nothing but the circuit and the parameters.
+    /// Makes the key of a circuit whose first `committed` advice columns determine ζ. The key
+    /// depends only on the circuit and the parameters.
     pub(crate) fn generate<C>(
         params: Arc<ParamsKZG<Bn256>>,
         circuit: &C,
@@ -102,12 +105,12 @@ impl PlonkKeys {
     where
         C: Circuit<Fr>,
     {
-        // Selectors stay columns of their own, as the contract's key format has them.
+        // The contract's key format requires a column for each selector.
         let pk = keygen_pk2(&*params, circuit, false)?;
         Ok(Self::new(params, pk, committed))
     }
 
-    /// Joins the parts. Proofs are made on the processor unless [`PlonkKeys::on`] says otherwise.
+    /// Joins the parts. The processor makes the proofs unless [`PlonkKeys::on`] changes that.
     fn new(params: Arc<ParamsKZG<Bn256>>, pk: ProvingKey<G1Affine>, committed: usize) -> Self {
         Self {
             params,
@@ -120,23 +123,23 @@ impl PlonkKeys {
         }
     }
 
-    /// The same keys, proving with this engine.
+    /// Returns the same keys, proving on this device.
     pub(crate) fn on(self, device: Device) -> Self {
         Self { device, ..self }
     }
 
-    /// The parameters.
+    /// Returns the parameters.
     pub(crate) fn params(&self) -> &ParamsKZG<Bn256> {
         &self.params
     }
 
-    /// The verifying key.
+    /// Returns the verifying key.
     pub(crate) fn vk(&self) -> &VerifyingKey<G1Affine> {
         self.pk.get_vk()
     }
 
-    /// Commits to the first columns and draws ζ. The last cells of a column, which halo2 keeps to
-    /// blinding, are overwritten.
+    /// Commits to the first columns and draws ζ. Overwrites the last cells of each column, which
+    /// halo2 reserves for blinding.
     pub(crate) fn commit(
         &self,
         mut columns: Vec<Vec<Fr>>,
@@ -146,7 +149,7 @@ impl PlonkKeys {
         let mut seed = [0; 32];
         OsRng.fill_bytes(&mut seed);
         let rng = ChaCha20Rng::from_seed(seed);
-        // Both engines draw the blinding cells of all columns in order before anything else.
+        // On either device, a proof first draws the blinding cells of all columns in order.
         fill_blinding(&mut rng.clone(), self.vk().cs(), &mut columns);
         let commitments = match self.device {
             Device::Cpu => {
@@ -165,8 +168,8 @@ impl PlonkKeys {
         })
     }
 
-    /// Proves with all columns, the first of them as committed to, the others made for ζ. The progress is asked between
-    /// the steps whether to go on.
+    /// Proves with all columns: the first as committed to, the others made for ζ. `progress` may
+    /// cancel between the steps.
     pub(crate) fn finish(
         &self,
         committed: Committed,
@@ -207,7 +210,7 @@ impl PlonkKeys {
         }
     }
 
-    /// Whether a proof holds for these instances, to the last byte.
+    /// Whether the bytes are a proof for these instances, with no bytes after it.
     pub(crate) fn verify(&self, instances: &[Fr], proof: &[u8]) -> bool {
         let representation = self.vk().transcript_repr();
         let challenge =
@@ -235,18 +238,18 @@ impl PlonkKeys {
             && transcript.finish().is_ok()
     }
 
-    /// log₂ of the number of rows.
+    /// Returns log₂ of the number of rows.
     pub(crate) fn k(&self) -> u32 {
         self.params.k()
     }
 
-    /// The key's cosets, computed once, if they are small enough to keep.
+    /// Returns the key's cosets, computed once, if they are small enough to keep.
     fn cosets(&self) -> Option<&KeyCosets> {
         let keep = KeyCosets::bytes(&self.pk) <= KEPT;
         keep.then(|| self.cosets.get_or_init(|| KeyCosets::new(&self.pk)))
     }
 
-    /// The parameters for the GPU, copied once.
+    /// Returns the parameters for the GPU, copied once.
     #[cfg(feature = "cuda")]
     fn gpu(&self) -> Result<&gpu::Params, ProveError> {
         if let Some(params) = self.gpu.get() {

@@ -1,11 +1,24 @@
-//! Where keys come from: development keys made on first use and kept in files, and KZG parameters of
+//! The source of keys: development keys made on first use and kept in files, and KZG parameters of
 //! a public ceremony.
 //!
-//! Each key is tied to what it was made for: the manifest holds the hash of the circuit (for a batch
-//! key also of the parameters) and of every file. The batch circuit contains the verifying key of the
-//! transaction circuit: with another one of these, batch keys are made anew. Keys made here are marked `unsafe_development`: the
-//! trapdoor is forgotten at once, but only whoever ran the machine can know that. A node on a chain
-//! with value refuses them.
+//! Each key is tied to its circuit: the manifest holds the hash of the circuit (for a batch key
+//! also of the parameters) and of every file. The batch circuit contains the verifying key of the
+//! transaction circuit, so a new transaction key requires new batch keys.
+//!
+//! Keys made here are marked `unsafe_development`. Their trapdoor is discarded at once, but only
+//! the operator of the machine can know that. A node on a chain with value refuses them.
+//!
+//! ```no_run
+//! use subrosa_prover::progress::Silent;
+//! use subrosa_prover::setup::KeyStore;
+//!
+//! let store = KeyStore::open("keys".as_ref())?;
+//! // Optional: use the parameters of a public ceremony for batch keys.
+//! store.import_srs("kzg_bn254_20.srs".as_ref())?;
+//! let keys = store.transaction(&Silent)?;
+//! println!("{} constraints", keys.constraints());
+//! # Ok::<(), subrosa_prover::setup::SetupError>(())
+//! ```
 
 mod halo2;
 mod padding;
@@ -26,7 +39,7 @@ use subrosa_batch::{BatchCircuit, COMMITTED};
 use subrosa_protocol::batch::Shape;
 use subrosa_transaction::TransactionCircuit;
 
-pub use srs::SrsError;
+pub use srs::{SrsError, check_parameters};
 
 use crate::backend::{Backend, CpuBackend};
 use crate::batch::BatchKeys;
@@ -38,10 +51,10 @@ use crate::groth16::{
 use crate::progress::Progress;
 use store::{Entry, FileRef, Store};
 
-/// Why keys cannot be had.
+/// Why keys could not be loaded or made.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// The file system refused.
+    /// An operation of the file system failed.
     #[error("{}: {source}", path.display())]
     Io {
         /// The file or directory.
@@ -49,7 +62,7 @@ pub enum SetupError {
         /// The reason.
         source: std::io::Error,
     },
-    /// The manifest cannot be understood.
+    /// The manifest is invalid.
     #[error("{}: {reason}", path.display())]
     Manifest {
         /// The manifest.
@@ -57,34 +70,34 @@ pub enum SetupError {
         /// The reason.
         reason: String,
     },
-    /// A file is not what it was when it was written. Deleting the directory makes new development
-    /// keys, which are different ones.
-    #[error("{} does not have the content the manifest states", path.display())]
+    /// The content of a file changed after it was written. New development keys, which differ from
+    /// the old ones, are made if the directory is deleted.
+    #[error("{} does not have the content that the manifest states", path.display())]
     Corrupted {
         /// The file.
         path: PathBuf,
     },
-    /// Keys of a ceremony that were made for another circuit.
+    /// Keys of a ceremony belong to another circuit, and must not be replaced by development keys.
     #[error("the keys {name:?} belong to another circuit, and cannot be replaced here")]
     Outdated {
-        /// Name in the manifest.
+        /// Name of the keys in the manifest.
         name: String,
     },
     /// A circuit could not be synthesised.
     #[error("the circuit could not be synthesised: {0}")]
     Synthesis(#[from] SynthesisError),
-    /// A verifying key that cannot be relied on.
+    /// A verifying key is unsafe or malformed.
     #[error("the verifying key is refused: {0}")]
     Key(#[from] KeyError),
-    /// A proving key that does not fit its circuit.
+    /// A proving key does not fit its circuit.
     #[error("the proving key is refused: {0}")]
     KeyShape(#[from] KeyShapeError),
-    /// A parameter file that is refused.
+    /// A parameter file is refused.
     #[error("{}: {reason}", path.display())]
     Parameters {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Reason of the refusal.
         reason: SrsError,
     },
     /// The padding statement could not be proven.
@@ -93,7 +106,7 @@ pub enum SetupError {
     /// halo2 could not make or read a key.
     #[error("batch key: {0}")]
     Plonk(String),
-    /// The progress cancelled.
+    /// [`Progress::cancelled`] returned true.
     #[error("cancelled")]
     Cancelled,
 }
@@ -116,7 +129,7 @@ pub struct KeyStore {
     loaded: Arc<Mutex<Loaded>>,
 }
 
-/// What somebody still holds need not be loaded again.
+/// Keys that are still in use, which need not be loaded again.
 #[derive(Debug, Default)]
 struct Loaded {
     transaction: Weak<TransactionKeys>,
@@ -124,7 +137,7 @@ struct Loaded {
 }
 
 impl KeyStore {
-    /// Opens a directory, which is created if need be.
+    /// Opens a directory, and creates it if necessary.
     ///
     /// # Errors
     /// [`SetupError::Io`] or [`SetupError::Manifest`].
@@ -135,7 +148,7 @@ impl KeyStore {
     /// As [`KeyStore::open`], with another device for Groth16 proofs.
     ///
     /// # Errors
-    /// As there.
+    /// As [`KeyStore::open`].
     pub fn open_with(dir: &Path, backend: Arc<dyn Backend>) -> Result<Self, SetupError> {
         Ok(Self {
             store: Store::open(dir)?,
@@ -145,7 +158,8 @@ impl KeyStore {
         })
     }
 
-    /// The same directory with nothing loaded, whose batch keys prove on this device.
+    /// Returns a store of the same directory whose batch keys prove on this device. Nothing is
+    /// loaded yet.
     pub fn with_device(self, device: Device) -> Self {
         Self {
             device,
@@ -154,8 +168,8 @@ impl KeyStore {
         }
     }
 
-    /// The keys of the transaction circuit. Development keys are made if there are none, or if those
-    /// there are were made for another version of the circuit.
+    /// Returns the keys of the transaction circuit. Makes development keys if there are no keys, or
+    /// if the development keys belong to another version of the circuit.
     ///
     /// # Errors
     /// See [`SetupError`].
@@ -163,8 +177,8 @@ impl KeyStore {
         self.transaction_keys(&mut self.loaded(), progress)
     }
 
-    /// The verifying key of the transaction circuit alone, for who proves nothing: as
-    /// [`KeyStore::transaction`], but the proving key is not read.
+    /// Returns only the verifying key of the transaction circuit. As [`KeyStore::transaction`], but
+    /// does not read the proving key.
     ///
     /// # Errors
     /// See [`SetupError`].
@@ -175,9 +189,9 @@ impl KeyStore {
         self.verifier(&mut self.loaded(), progress)
     }
 
-    /// The keys of the batch circuit of a shape for the transaction circuit's verifying key, under the
-    /// parameters of [`KeyStore::import_srs`], or under development ones that are made if need be.
-    /// Keys of the transaction circuit are made first if there are none.
+    /// Returns the keys of the batch circuit of a shape, for the transaction circuit's verifying
+    /// key. They use the parameters of [`KeyStore::import_srs`], or else development parameters,
+    /// which are made if necessary. Makes keys of the transaction circuit first if there are none.
     ///
     /// # Errors
     /// See [`SetupError`].
@@ -203,14 +217,13 @@ impl KeyStore {
         Ok(keys)
     }
 
-    /// Takes over a file of public KZG parameters (`kzg_bn254_K.srs`, halo2's raw format) after
-    /// checking all of it, and returns its k. Batch keys are made under it from then on; smaller
-    /// parameters are cut from it.
+    /// Checks a file of public KZG parameters (`kzg_bn254_K.srs`, halo2's raw format), copies it to
+    /// the directory and returns its k. Later batch keys use it, or smaller parameters cut from it.
     ///
-    /// That the file is the one of the ceremony is for the caller to know, by its published hash.
+    /// The caller must compare the file with the ceremony's published hash.
     ///
     /// # Errors
-    /// [`SetupError::Parameters`] says what is wrong with the file.
+    /// [`SetupError::Parameters`] with the reason, if the file is invalid.
     pub fn import_srs(&self, path: &Path) -> Result<u32, SetupError> {
         let bytes = std::fs::read(path).map_err(|source| SetupError::io(path, source))?;
         let params = srs::read_checked(&bytes).map_err(|reason| SetupError::Parameters {
@@ -264,7 +277,7 @@ impl KeyStore {
         }
     }
 
-    /// Groth16 keys of a circuit, and whether they are unsafe.
+    /// Returns the Groth16 keys of a circuit, and whether they are unsafe.
     fn groth16<C, F>(
         &self,
         name: &str,
@@ -276,7 +289,8 @@ impl KeyStore {
         F: Fn() -> C + Sync,
     {
         proceed(progress, "transaction circuit")?;
-        // The circuit is synthesised while the file is read: the file counts only if it is its.
+        // Synthesise the circuit while reading the file. The file is used only if it belongs to the
+        // circuit.
         let stored = || match self.store.entry(name)? {
             Some(entry) => Ok(Some((self.read_groth16(&entry)?, entry))),
             None => Ok::<_, SetupError>(None),
@@ -289,7 +303,7 @@ impl KeyStore {
         }
 
         let held = self.store.exclusive()?;
-        // Somebody else may have made them meanwhile.
+        // Another process may have made them in the meantime.
         if let Some(entry) = self.store.entry(name)?
             && entry.fingerprint == fingerprint
         {
@@ -324,7 +338,7 @@ impl KeyStore {
         Ok((Groth16Prover::new(pk, matrices)?, true))
     }
 
-    /// Reads a proving key and sees that the verifying key beside it is the same.
+    /// Reads a proving key, and checks that it contains the verifying key stored beside it.
     fn read_groth16(&self, entry: &Entry) -> Result<ProvingKey<Bn254>, SetupError> {
         let file = self.file(entry, "pk")?;
         let bytes = self.store.read(file)?;
@@ -354,12 +368,12 @@ impl KeyStore {
     fn file<'e>(&self, entry: &'e Entry, role: &str) -> Result<&'e FileRef, SetupError> {
         entry.files.get(role).ok_or_else(|| SetupError::Manifest {
             path: PathBuf::from("manifest.json"),
-            reason: format!("an entry without the file {role:?}"),
+            reason: format!("an entry lacks the file {role:?}"),
         })
     }
 }
 
-/// Announces a phase, unless the progress wants to stop.
+/// Reports that a phase begins, unless the caller cancelled.
 fn proceed(progress: &dyn Progress, phase: &str) -> Result<(), SetupError> {
     if progress.cancelled() {
         return Err(SetupError::Cancelled);
@@ -369,7 +383,7 @@ fn proceed(progress: &dyn Progress, phase: &str) -> Result<(), SetupError> {
     Ok(())
 }
 
-/// A stored key if it belongs to the circuit; `None` if it may be replaced.
+/// Returns a stored key if it belongs to the circuit, or `None` if it may be replaced.
 fn usable<T>(
     name: &str,
     fingerprint: &str,

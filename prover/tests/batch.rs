@@ -160,7 +160,7 @@ fn a_bad_client_proof_is_named_with_its_slot_and_nothing_is_proven() {
             found: 4
         }
     ));
-    // Valid proofs, of each other's transactions.
+    // Valid proofs in each other's slots.
     assert!(matches!(
         refused(&[good[0], good[2], good[1]]),
         ProveError::ClientProof {
@@ -168,7 +168,7 @@ fn a_bad_client_proof_is_named_with_its_slot_and_nothing_is_proven() {
             error: groth16::VerifyError::Invalid
         }
     ));
-    // Bytes that are no points.
+    // Bytes that do not encode points.
     assert!(matches!(
         refused(&[good[0], good[1], ProofBytes::new([0xff; 128])]),
         ProveError::ClientProof {
@@ -179,7 +179,8 @@ fn a_bad_client_proof_is_named_with_its_slot_and_nothing_is_proven() {
     assert!(phases.0.lock().unwrap().iter().all(|p| p == "check 0/6"));
 }
 
-/// Both legs of a swap are proven, beside a transfer, and no batch in which one of them stands otherwise.
+/// A batch with both legs of a swap and a transfer is proven; a batch with the legs in any other
+/// arrangement is refused.
 #[test]
 fn a_swap_is_proven_whole() {
     use subrosa_protocol::transaction::Kind::{SwapA, SwapB, Transfer};
@@ -201,7 +202,7 @@ fn a_swap_is_proven_whole() {
             .map(drop)
             .unwrap_err()
     };
-    // Side B before side A, a transfer between them, and side A behind all others.
+    // Side B before side A, a transfer between them, and side A last.
     for (first, second) in [(0, 1), (1, 2), (0, 2)] {
         let turned = refused(&|witness, proofs| {
             witness.slots.swap(first, second);
@@ -209,7 +210,7 @@ fn a_swap_is_proven_whole() {
         });
         assert!(matches!(turned, ProveError::Rule(Rule::B20)), "{turned}");
     }
-    // One leg alone, the other's place taken by the transfer; counts and proofs follow.
+    // One leg alone, with the transfer in the other's slot. Adjust counts and proofs.
     for alone in [0, 1] {
         let alone = refused(&|witness, proofs| {
             witness.slots.swap(1 - alone, 2);
@@ -221,7 +222,7 @@ fn a_swap_is_proven_whole() {
         });
         assert!(matches!(alone, ProveError::Rule(Rule::B20)), "{alone}");
     }
-    // Side A as the only transaction, before nothing at all.
+    // Side A as the only transaction.
     let only = refused(&|witness, proofs| {
         for slot in &mut witness.slots[1..] {
             slot.active = false;
@@ -231,7 +232,7 @@ fn a_swap_is_proven_whole() {
         proofs.truncate(1);
     });
     assert!(matches!(only, ProveError::Rule(Rule::B20)), "{only}");
-    // Each leg's proof is of its own digest.
+    // Each leg's proof is for its own digest.
     let exchanged = refused(&|_, proofs| proofs.swap(0, 1));
     assert!(
         matches!(exchanged, ProveError::ClientProof { slot: 0, .. }),
@@ -306,7 +307,7 @@ fn times() {
             start.elapsed(),
             keys.k()
         );
-        // Under the transaction key of the same directory.
+        // Use the transaction key of the same directory.
         let block = samples::block(
             shape,
             shape.slots(),

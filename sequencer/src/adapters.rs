@@ -1,4 +1,4 @@
-//! The real prover and the real chain behind the sequencer's ports.
+//! The ports' implementations by the real prover and the real chain.
 
 mod observed;
 mod prover;

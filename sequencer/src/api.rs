@@ -1,4 +1,4 @@
-//! The HTTP interface (book: *Interfaces*, sequencer).
+//! The HTTP interface (spec: *Interfaces*, sequencer).
 
 mod limit;
 mod messages;
@@ -7,34 +7,36 @@ mod routes;
 mod schema;
 mod stream;
 
-use std::any::Any;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::{
+    any::Any,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use axum::Router;
-use axum::extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::{
+    Router,
+    extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State},
+    middleware::{Next, from_fn_with_state},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use limit::{Limiter, Rate};
 use metrics_exporter_prometheus::PrometheusHandle;
+use problem::Problem;
 use tokio::sync::Semaphore;
 use tower::ServiceBuilder;
-use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::request_id::{
-    MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer,
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer},
 };
 use tracing::Instrument;
 use utoipa::OpenApi;
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::admission::AdmissionQueue;
-use crate::node::Node;
-use crate::telemetry;
-use limit::{Limiter, Rate};
-use problem::Problem;
+use crate::{admission::AdmissionQueue, node::Node, telemetry};
 
-/// The interface's description.
+/// The OpenAPI description.
 #[derive(OpenApi)]
 #[openapi(
     info(
@@ -61,7 +63,7 @@ use problem::Problem;
 )]
 struct Description;
 
-/// What handlers share.
+/// The state that the handlers share.
 #[derive(Clone)]
 pub(crate) struct Api {
     pub(crate) node: Arc<Node>,
@@ -73,6 +75,7 @@ pub(crate) struct Api {
 }
 
 impl Api {
+    /// Makes the interface of a sequencer.
     pub(crate) fn new(node: Arc<Node>, queue: AdmissionQueue) -> Self {
         let http = &node.config.http;
         let mailbox = &node.config.mailbox;
@@ -81,11 +84,13 @@ impl Api {
             Rate::over(http.global_rate, seconds),
             Rate::over(http.peer_rate, seconds),
             http.peers,
+            node.clock().now(),
         );
         let message_limiter = Limiter::new(
             Rate::OFF,
             Rate::new(mailbox.rate, f64::from(mailbox.burst)),
             mailbox.peers,
+            node.clock().now(),
         );
         Self {
             streams: Arc::new(Semaphore::new(http.max_streams)),
@@ -97,7 +102,7 @@ impl Api {
         }
     }
 
-    /// The interface as a service.
+    /// Returns the interface as a service.
     pub(crate) fn router(self) -> Router {
         let limited = Router::new()
             .route("/v1/info", get(routes::info))
@@ -115,7 +120,7 @@ impl Api {
                     .layer(DefaultBodyLimit::max(messages::MAX_BODY)),
             )
             .route_layer(from_fn_with_state(self.clone(), rate));
-        // Operators must reach these when everybody else is turned away.
+        // No rate limit: operators must reach these when clients are turned away.
         let operations = Router::new()
             .route("/health", get(routes::health))
             .route("/ready", get(routes::ready))
@@ -142,20 +147,21 @@ fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
     Problem::internal().into_response()
 }
 
+/// Refuses requests beyond the rate limits.
 async fn rate(
     State(api): State<Api>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
     next: Next,
 ) -> Response {
-    if api.limiter.allow(peer.ip(), Instant::now()) {
+    if api.limiter.allow(peer.ip(), api.node.clock().now()) {
         next.run(request).await
     } else {
         Problem::rate_limited().into_response()
     }
 }
 
-/// Deadline, metrics and one log line for each request. Neither bodies nor headers are logged.
+/// Gives each request a deadline, metrics and one log line. Neither bodies nor headers are logged.
 async fn track(State(api): State<Api>, request: Request, next: Next) -> Response {
     let since = Instant::now();
     let route = request

@@ -1,7 +1,9 @@
-//! The pipeline: watch the chain → seal → prove → settle. Each step is stored with one synced write
-//! before the next begins, and each begins from what is stored, so that a restart at any point
-//! goes on where it stood. Deterministic failures halt the pipeline; nothing of the kind is tried
-//! twice. Transient ones are tried again with growing, bounded pauses.
+//! The pipeline: watch the chain → seal → prove → settle.
+//!
+//! Each step is stored with one synced write before the next begins, and each begins from the
+//! stored state, so that a restart at any point continues where the pipeline stopped. A
+//! deterministic failure halts the pipeline and is not retried. A transient failure is retried with
+//! growing, bounded pauses.
 
 mod prove;
 mod rewind;
@@ -9,21 +11,16 @@ mod seal;
 mod settle;
 mod watch;
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use crate::node::Node;
-use crate::health::Halt;
-use crate::ports::SettlementError;
+use std::{sync::Arc, time::Duration};
 
 pub(crate) use prove::run as prove;
 pub(crate) use seal::run as seal;
-#[cfg(test)]
-pub(crate) use seal::withdraw;
 pub(crate) use settle::run as settle;
 pub(crate) use watch::run as watch;
 
-/// Health entry for a chain that does not answer.
+use crate::{health::Halt, node::Node, ports::SettlementError};
+
+/// Name of the health entry of a chain that does not answer.
 const CHAIN: &str = "l1";
 
 /// Growing pauses between attempts.
@@ -34,6 +31,7 @@ struct Backoff {
 }
 
 impl Backoff {
+    /// Starts at the configured first pause.
     fn new(node: &Node) -> Self {
         let first = Duration::from_millis(node.config.settle.backoff_ms);
         Self {
@@ -43,36 +41,37 @@ impl Backoff {
         }
     }
 
+    /// Returns to the first pause.
     fn reset(&mut self) {
         self.next = self.first;
     }
 
-    /// The next pause.
+    /// Returns the next pause and doubles the one after it.
     fn step(&mut self) -> Duration {
         let pause = self.next;
         self.next = (self.next * 2).min(self.longest);
         pause
     }
 
-    /// Waits; false if the sequencer is stopping.
+    /// Waits for the next pause. Returns false if the sequencer is stopping.
     async fn pause(&mut self, node: &Node) -> bool {
         let pause = self.step();
         tokio::select! {
             () = node.cancel.cancelled() => false,
-            () = tokio::time::sleep(pause) => true,
+            () = node.clock().sleep(pause) => true,
         }
     }
 }
 
-/// Why a step did not happen.
+/// The reason why a step did not happen.
 enum Failure {
-    /// It may succeed later.
+    /// The step may succeed later.
     Transient(String),
-    /// It never will.
+    /// The step never succeeds.
     Final(Halt),
 }
 
-/// A failure of a call that only reads: a refusal there is a wrong address or chain.
+/// Classifies the failure of a call that only reads. A refused read means a wrong address or chain.
 fn reading(error: SettlementError, batch: u64) -> Failure {
     match error {
         SettlementError::Unavailable { reason } => Failure::Transient(reason),
@@ -85,14 +84,14 @@ fn reading(error: SettlementError, batch: u64) -> Failure {
     }
 }
 
-/// The chain's clock: its newest block's time, or this machine's time less the tolerated lag where
-/// that is later, since a chain without traffic makes no blocks.
+/// Returns the chain's time: the time of its newest block, or the clock's time minus the tolerated
+/// lag if that is later. A chain without traffic makes no blocks.
 fn chain_time(node: &Node, timestamp: u64) -> u64 {
-    let now = crate::admission::unix_now();
+    let now = node.clock().unix();
     timestamp.max(now.saturating_sub(node.config.settle.clock_lag_s))
 }
 
-/// Runs blocking work; a panic in it halts the pipeline.
+/// Runs blocking work on a thread of its own. A panic of the work halts the pipeline.
 async fn blocking<T: Send + 'static>(
     node: &Arc<Node>,
     task: &'static str,

@@ -2,7 +2,8 @@
 
 use crate::refusal::FinalRejection;
 
-/// The fate of an accepted transaction. The stage of its batch says whether it was proven or settled.
+/// The fate of an accepted transaction. The stage of its batch says whether it was proven or
+/// settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TransactionRecord {
     /// It is in the mempool.

@@ -1,32 +1,42 @@
-//! The check at start: that the store belongs to this deployment and that everything in it agrees
-//! with everything else, and the rebuilding of memory from it. Nothing is repaired: each kind of
-//! disagreement has its own error that names the place.
+//! The check of the store at start, and the rebuilding of memory from it.
+//!
+//! The check makes sure that the store belongs to this deployment and that its tables agree with
+//! each other. It repairs nothing: each kind of disagreement has its own error that names the
+//! place.
 
-use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use rayon::prelude::*;
-use subrosa_protocol::Fr;
-use subrosa_protocol::batch::{BatchWitness, PublishedBatch, data_commitment};
-use subrosa_protocol::ledger::{Deposit, Ledger, ReplayError, State};
-use subrosa_protocol::transaction::digest;
-
-use super::tables::{
-    BatchRecord, Batches, Bytes, Deposits, Identity, Jobs, Mempool, Meta, MetaKey, OracleCursor,
-    PriceSnapshot, PriceSnapshots, Proofs, Snapshots, Stage, Stages, Submissions,
-    TransactionRecord, Transactions, Value,
+use subrosa_protocol::{
+    Fr,
+    batch::{BatchWitness, PublishedBatch, data_commitment},
+    ledger::{Deposit, Ledger, ReplayError, State},
+    transaction::digest,
 };
-use super::{CodecError, SCHEMA, Store, StoreError};
-use crate::node::Cursor;
-use crate::mempool::Sequenced;
-use crate::oracle::{Known, Oracle};
-use crate::submission::ParsedSubmission;
-use crate::wire::{Word, word};
 
-/// Batches checked in parallel at a time.
+use crate::{
+    cursor::Cursor,
+    oracle::{KnownSnapshot, Oracle, OracleCursor},
+    record::TransactionRecord,
+    store::{
+        CodecError, SCHEMA, Store, StoreError,
+        tables::{
+            BatchRecord, Batches, Bytes, Deposits, Identity, Jobs, LedgerCheckpoints, Mempool,
+            Meta, MetaKey, PriceSnapshot, PriceSnapshots, Proofs, Stage, Stages, Submissions,
+            Transactions, Value,
+        },
+    },
+    submission::{ParsedSubmission, Sequenced},
+    wire::{Word, word},
+};
+
+/// Number of batches that are checked in parallel.
 const CHUNK: usize = 64;
 
-/// What is wrong with a store.
+/// The fault in a store.
 #[derive(Debug, thiserror::Error)]
 pub enum RecoveryError {
     /// The store cannot be read.
@@ -37,11 +47,11 @@ pub enum RecoveryError {
     Meta {
         /// The entry.
         entry: &'static str,
-        /// What is wrong.
+        /// The fault in its bytes.
         source: CodecError,
     },
     /// Another version of the program made the store.
-    #[error("the store has schema {found}, this program needs {expected}")]
+    #[error("the store has schema {found}; this program needs schema {expected}")]
     Schema {
         /// Schema of the store.
         found: u64,
@@ -49,43 +59,43 @@ pub enum RecoveryError {
         expected: u64,
     },
     /// The store belongs to another deployment or another circuit.
-    #[error("the store was made for another {what}")]
+    #[error("the store was made for another {what}; use the store of this deployment")]
     Identity {
-        /// What differs: chain id, rollup or verifying key.
+        /// The difference: chain, rollup or transaction circuit.
         what: &'static str,
     },
     /// A batch in the middle is missing.
-    #[error("batch {expected} is missing, batch {found} follows")]
+    #[error("batch {expected} is missing; batch {found} follows")]
     Gap {
         /// The missing batch.
         expected: u64,
-        /// The next one that is there.
+        /// The next batch in the store.
         found: u64,
     },
-    /// A batch does not start where the one before ended.
+    /// A batch does not start in the state in which the previous one ended.
     #[error("batch {index} does not start in the state in which batch {} ended", index - 1)]
     Chain {
         /// Batch index.
         index: u64,
     },
-    /// The published bytes of a batch disagree with its record.
-    #[error("batch {index}: the published data disagree in {what}")]
+    /// The published data of a batch disagree with its record.
+    #[error("batch {index}: record and published data disagree in {what}")]
     Published {
         /// Batch index.
         index: u64,
-        /// What differs.
+        /// The field that differs.
         what: &'static str,
     },
     /// A batch does not apply to the state before it.
-    #[error("batch {index} does not apply: {source}")]
+    #[error("batch {index} does not apply to the state before it: {source}")]
     Replay {
         /// Batch index.
         index: u64,
-        /// Why.
+        /// The ledger's error.
         source: ReplayError,
     },
-    /// A batch leads to another state than its record says.
-    #[error("batch {index} leads to another state than was stored")]
+    /// A batch leads to another state than its record holds.
+    #[error("batch {index} leads to another state than the stored one")]
     State {
         /// Batch index.
         index: u64,
@@ -93,76 +103,81 @@ pub enum RecoveryError {
     /// The stored head is not the state after the last batch.
     #[error("the stored head is not the state after the last batch")]
     Head,
-    /// A snapshot is damaged.
-    #[error("the snapshot at batch {index} is damaged: {reason}")]
-    Snapshot {
+    /// A checkpoint of the ledger is damaged.
+    #[error("the ledger checkpoint at batch {index} is damaged: {reason}")]
+    Checkpoint {
         /// Batch index of its state.
         index: u64,
-        /// What is wrong.
+        /// The fault.
         reason: String,
     },
-    /// Stage, proof, job or submissions of a batch are missing or not its own.
+    /// The stage, proof, job or submissions of a batch are missing or belong to another batch.
     #[error("batch {index}: {what}")]
     Job {
         /// Batch index.
         index: u64,
-        /// What is wrong.
+        /// The fault.
         what: &'static str,
     },
     /// The record of a transaction disagrees with the batch that holds it.
-    #[error("the record of transaction {digest} does not say that batch {batch} holds it")]
+    #[error("batch {batch} holds transaction {digest}, whose record says otherwise")]
     Transaction {
         /// Digest, hex.
         digest: String,
         /// Batch index.
         batch: u64,
     },
-    /// An entry of the mempool is not what was accepted.
+    /// An entry of the mempool is not the submission that was accepted.
     #[error("mempool entry {sequence}: {what}")]
     Mempool {
         /// Sequence number.
         sequence: u64,
-        /// What is wrong.
+        /// The fault.
         what: &'static str,
     },
-    /// A message is in the mailbox that was never given its number.
+    /// A message in the mailbox has a number that was never given.
     #[error("message {sequence} is not below the mailbox's head")]
     Message {
         /// Sequence number.
         sequence: u64,
     },
-    /// A price snapshot is not the one of its digest.
-    #[error("the price snapshot {digest} is damaged")]
+    /// The digest of a price snapshot is not the digest of its contents.
+    #[error("the price snapshot {digest} is damaged: its contents have another digest")]
     PriceSnapshot {
         /// Digest, hex.
         digest: String,
     },
-    /// The deposits that wait are not contiguous.
-    #[error("deposit {expected} is missing, deposit {found} follows")]
+    /// The waiting deposits are not contiguous.
+    #[error("deposit {expected} is missing; deposit {found} follows")]
     Deposits {
         /// The missing deposit.
         expected: u64,
-        /// The next one that is there.
+        /// The next deposit in the store.
         found: u64,
     },
 }
 
-/// Memory as it was before the restart.
+/// The contents of memory before the restart.
 pub(crate) struct Recovered {
+    /// The ledger after the last sealed batch.
     pub(crate) ledger: Ledger,
     /// Time of the last batch.
     pub(crate) time: u64,
+    /// Progress of the stages.
     pub(crate) cursor: Cursor,
+    /// Accepted and unsealed submissions.
     pub(crate) mempool: Vec<Sequenced>,
-    /// Submissions of the batches that are still to be proven.
+    /// Submissions of the batches that are not proven.
     pub(crate) unproven: Vec<Sequenced>,
+    /// Sequence number of the next submission.
     pub(crate) next_sequence: u64,
-    /// Deposits from the state's deposit count on.
+    /// Deposits that no sealed batch consumed.
     pub(crate) deposits: Vec<Deposit>,
+    /// The price oracle as far as it was followed.
     pub(crate) oracle: Oracle,
 }
 
-/// Checks the store and rebuilds memory. An empty store is given its identity first.
+/// Checks the store and rebuilds memory. Writes the identity into an empty store first.
 ///
 /// # Errors
 /// [`RecoveryError`] naming the first disagreement.
@@ -244,7 +259,7 @@ fn check_identity(store: &Store, identity: &Identity) -> Result<State, RecoveryE
     State::decode(&entry(MetaKey::Head, "head")?).map_err(unreadable("head"))
 }
 
-/// Checks each batch by itself and the chain of them. Returns the last one's time.
+/// Checks each batch and the chain of their states. Returns the time of the last batch.
 fn check_batches(store: &Store, head: &State, context: &Fr) -> Result<u64, RecoveryError> {
     let mut previous = State::genesis();
     let mut time = 0;
@@ -326,8 +341,8 @@ fn check_batch(
     Ok(())
 }
 
-/// The ledger before batch `until`: from the newest usable snapshot, then by replaying what was
-/// published, comparing the state after each batch with its record.
+/// Builds the ledger before batch `until`: starts from the newest usable checkpoint, replays the
+/// published batches after it, and compares the state after each batch with its record.
 pub(crate) fn load_ledger(
     store: &Store,
     until: u64,
@@ -335,14 +350,14 @@ pub(crate) fn load_ledger(
 ) -> Result<Ledger, RecoveryError> {
     let mut ledger = Ledger::new();
     let mut newest = None;
-    for entry in store.range::<Snapshots>(&0)? {
+    for entry in store.range::<LedgerCheckpoints>(&0)? {
         let (index, bytes) = entry?;
         if index <= until {
             newest = Some((index, bytes.0));
         }
     }
     if let Some((index, bytes)) = newest {
-        let damaged = |reason: String| RecoveryError::Snapshot { index, reason };
+        let damaged = |reason: String| RecoveryError::Checkpoint { index, reason };
         ledger = Ledger::from_bytes(&bytes).map_err(|error| damaged(error.to_string()))?;
         let record = match index.checked_sub(1) {
             Some(before) => store.get::<Batches>(&before)?,
@@ -373,13 +388,13 @@ pub(crate) fn load_ledger(
     Ok(ledger)
 }
 
-/// What the stages of the batches say.
+/// The result of the check of the stages.
 struct Staged {
-    /// Where each stage stands.
+    /// Progress of the stages.
     cursor: Cursor,
-    /// Submissions of the batches that are still to be proven.
+    /// Submissions of the batches that are not proven.
     unproven: Vec<Sequenced>,
-    /// First sequence number above those of kept submissions.
+    /// First sequence number above those of the kept submissions.
     next_sequence: u64,
 }
 
@@ -395,18 +410,18 @@ fn check_stages(store: &Store, head: &State, context: &Fr) -> Result<Staged, Rec
     if stages.keys().copied().ne(1..last) {
         return Err(RecoveryError::Job {
             index: last,
-            what: "the stages are not those of the batches",
+            what: "the stages do not match the batches",
         });
     }
     for (&index, stage) in &stages {
         let wrong = |what| RecoveryError::Job { index, what };
         match stage {
             Stage::Settled { .. } if cursor.settle < index => {
-                return Err(wrong("settled after an unsettled one"));
+                return Err(wrong("it has settled after a batch that has not"));
             }
             Stage::Settled { .. } => {}
             Stage::Proven if cursor.prove < index => {
-                return Err(wrong("proven after an unproven one"));
+                return Err(wrong("it is proven after a batch that is not"));
             }
             Stage::Proven => cursor.settle = cursor.settle.min(index),
             Stage::Sealed => {
@@ -430,7 +445,7 @@ fn check_stages(store: &Store, head: &State, context: &Fr) -> Result<Staged, Rec
                 .ok_or_else(|| wrong("its witness is missing"))?;
             let witness =
                 BatchWitness::from_bytes(&job.0).map_err(|_| wrong("its witness is unreadable"))?;
-            // The digests are what the proofs in the submissions are about.
+            // The digests are the statements of the proofs in the submissions.
             let active = witness.slots.iter().filter(|slot| slot.active);
             let digests = active.map(|slot| word(&digest(&slot.words)));
             if witness.data_commitment() != record.commitment
@@ -438,7 +453,7 @@ fn check_stages(store: &Store, head: &State, context: &Fr) -> Result<Staged, Rec
                 || witness.new != record.new
                 || digests.ne(record.transactions.iter().copied())
             {
-                return Err(wrong("its witness is of another batch"));
+                return Err(wrong("its witness belongs to another batch"));
             }
         }
         let submissions = store
@@ -454,7 +469,7 @@ fn check_stages(store: &Store, head: &State, context: &Fr) -> Result<Staged, Rec
             }
         }
         if digests != record.transactions {
-            return Err(wrong("its submissions are of another batch"));
+            return Err(wrong("its submissions belong to another batch"));
         }
     }
     let mut next_sequence = 0;
@@ -484,7 +499,7 @@ fn check_mempool(
     let mut mempool = Vec::with_capacity(parsed.len());
     for (sequence, submission) in parsed {
         let wrong = |what| RecoveryError::Mempool { sequence, what };
-        let submission = submission.map_err(|_| wrong("unreadable"))?;
+        let submission = submission.map_err(|_| wrong("it is unreadable"))?;
         let record = store.get::<Transactions>(&submission.id)?;
         if record != Some(TransactionRecord::Pending { sequence }) {
             return Err(wrong("the transaction's record does not say pending"));
@@ -496,10 +511,10 @@ fn check_mempool(
             .zip(&submission.nullifiers)
         {
             if ledger.nullifiers().contains(nf) {
-                return Err(wrong("a nullifier is spent in a sealed batch"));
+                return Err(wrong("a sealed batch spends one of its nullifiers"));
             }
             if !pending.insert(*bytes) {
-                return Err(wrong("a nullifier is in another entry too"));
+                return Err(wrong("another entry has one of its nullifiers"));
             }
         }
         mempool.push((sequence, Arc::new(submission)));
@@ -527,7 +542,7 @@ fn load_oracle(store: &Store) -> Result<Oracle, RecoveryError> {
             return Err(RecoveryError::PriceSnapshot { digest });
         }
         let snapshot = Arc::new(snapshot);
-        known.push(Known {
+        known.push(KnownSnapshot {
             block,
             place,
             id,
@@ -537,7 +552,7 @@ fn load_oracle(store: &Store) -> Result<Oracle, RecoveryError> {
     Ok(Oracle::restored(cursor.unwrap_or_default(), known))
 }
 
-/// Stored deposits from `first` on.
+/// Returns the stored deposits from `first` on.
 pub(crate) fn waiting_deposits(store: &Store, first: u64) -> Result<Vec<Deposit>, RecoveryError> {
     let mut deposits = Vec::new();
     let waiting: BTreeMap<u64, Deposit> =

@@ -1,69 +1,69 @@
-//! Why a submission is not accepted, and why an accepted one can become impossible.
+//! The reasons to refuse a submission, and to reject one that was accepted.
 
 use serde::Serialize;
 use subrosa_protocol::ledger::StatelessError;
 
-/// Why a submission is not accepted. Names what was wrong and repeats no content.
+/// The reason to refuse a submission. It names the fault and repeats no content.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// The bytes are no submission.
+    /// The bytes do not decode to a submission.
     #[error("{detail}")]
     Malformed {
-        /// What is wrong with them.
+        /// The fault.
         detail: String,
     },
     /// The proof is not valid for the transaction's digest under this rollup's context.
     #[error("the proof is not valid for this transaction")]
     InvalidProof,
-    /// A rule that needs no history is broken.
+    /// The transaction breaks a rule that needs no history.
     #[error("the transaction breaks a rule: {rule}")]
     InvalidTransaction {
-        /// The rule.
+        /// Name of the rule.
         rule: String,
     },
-    /// The anchor is no note root of the sealed history.
-    #[error("the anchor is not a root of the history")]
+    /// The anchor is not a note root of the sealed history.
+    #[error("the anchor is not a note root of the sealed history; prove again with a current one")]
     UnknownAnchor,
     /// The assets root is not the current one.
-    #[error("the assets root is not the current one")]
+    #[error("the assets root is not the current one; read the assets and prove again")]
     StaleAssets,
-    /// L1 has taken no such price snapshot, or long since others.
-    #[error("the price snapshot is not known, or no longer")]
+    /// L1 never recorded this price snapshot, or superseded it more than an hour ago.
+    #[error("unknown or outdated price snapshot; prove again with the latest one")]
     UnknownSnapshot,
-    /// Each counterpart that waits for this leg names another price snapshot.
-    #[error("the counterpart names another price snapshot")]
+    /// Every waiting counterpart of this leg names another price snapshot.
+    #[error("the waiting counterpart names another price snapshot")]
     MixedSnapshots,
-    /// It is too early for the transaction.
+    /// The transaction's first second of validity is in the future.
     #[error("the transaction is not valid yet")]
     TooEarly,
-    /// A nullifier is in a sealed batch.
-    #[error("a nullifier is spent")]
+    /// A sealed batch holds one of the nullifiers.
+    #[error("a note is already spent: its nullifier is in a sealed batch")]
     NullifierSpent,
-    /// A nullifier is in a pending transaction.
-    #[error("a nullifier is in a pending transaction")]
+    /// A pending transaction holds one of the nullifiers.
+    #[error("a pending transaction spends one of the notes")]
     NullifierPending,
-    /// The expiry is past.
+    /// The expiry has passed.
     #[error("the transaction has expired")]
     Expired,
     /// The fee is below the minimum.
     #[error("the fee is below the minimum")]
     FeeTooLow,
-    /// Mempool or verification queue are full.
+    /// The mempool or the verification queue is full.
     #[error("the sequencer is busy, try again later")]
     MempoolFull,
-    /// As many legs wait for their counterpart as may, and none of them longer than this one would.
-    #[error("too many legs wait for their counterpart, try again later")]
+    /// The pool of unpaired legs is full, and none of its legs expires later than this one.
+    #[error("too many legs wait for their counterparts, try again later")]
     LegsFull,
-    /// The sequencer is stopping or halted.
-    #[error("the sequencer takes no transactions at present")]
+    /// The sequencer is stopping or has halted.
+    #[error("the sequencer accepts no transactions at present, try again later")]
     Unavailable,
     /// The sequencer failed.
-    #[error("the sequencer failed")]
+    #[error("the sequencer failed; its log says why")]
     Internal,
 }
 
 impl Refusal {
-    /// The error code told to clients.
+    /// Returns the error code that clients see.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Malformed { .. } => "malformed",
@@ -85,7 +85,8 @@ impl Refusal {
         }
     }
 
-    /// The refusal in the metrics, which do not say that a transaction names a price snapshot.
+    /// Returns the label of the refusal in metrics. Metrics do not reveal that a transaction names
+    /// a price snapshot.
     pub(crate) fn metric(&self) -> &'static str {
         match self {
             Self::UnknownSnapshot | Self::MixedSnapshots => "conflict",
@@ -95,7 +96,7 @@ impl Refusal {
 }
 
 impl From<StatelessError> for Refusal {
-    /// Names the rule; the amounts that the ledger's error mentions stay out of answers.
+    /// Keeps the rule's name. The amounts in the ledger's error stay out of answers.
     fn from(error: StatelessError) -> Self {
         let rule = match error {
             StatelessError::FeeTooLow { .. } => return Self::FeeTooLow,
@@ -119,21 +120,21 @@ impl From<StatelessError> for Refusal {
     }
 }
 
-/// Why an accepted transaction can never be included.
+/// The reason why an accepted transaction can never be included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FinalRejection {
-    /// The assets root changed before it was sealed.
+    /// The assets root changed before the transaction was sealed.
     StaleAssets,
     /// Its anchor belongs to a batch that was dropped.
     UnknownAnchor,
-    /// One of its nullifiers was spent by another transaction.
+    /// Another transaction spent one of its nullifiers.
     NullifierSpent,
     /// The ledger refused it.
     InvalidTransaction,
-    /// A leg without its counterpart that gave way to one with an earlier expiry.
+    /// An unpaired leg that an unpaired leg with an earlier expiry replaced.
     Displaced,
-    /// Its price snapshot is gone from the chain.
+    /// L1 no longer has its price snapshot.
     UnknownSnapshot,
 }
 
@@ -147,7 +148,7 @@ impl FinalRejection {
         Self::UnknownSnapshot,
     ];
 
-    /// The error code told to clients.
+    /// Returns the error code that clients see.
     pub fn code(self) -> &'static str {
         match self {
             Self::StaleAssets => "stale_assets",
@@ -159,11 +160,12 @@ impl FinalRejection {
         }
     }
 
-    /// Byte on disk; values are never reused.
+    /// Returns the byte on disk. Values are never reused.
     pub(crate) fn tag(self) -> u8 {
         self as u8
     }
 
+    /// Reads the byte on disk.
     pub(crate) fn from_tag(tag: u8) -> Option<Self> {
         Self::ALL.get(usize::from(tag)).copied()
     }

@@ -1,25 +1,25 @@
-//! The store: RocksDB with typed tables. Everything that must survive a crash is written in synced
-//! write batches, one for each step of the pipeline, so that a step either happened or did not.
+//! The store: RocksDB with typed tables. Each step of the pipeline writes everything that must
+//! survive a crash in one synced write batch, so that the step either happened or did not.
 
 mod codec;
-pub mod recovery;
 pub mod tables;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
+pub use codec::CodecError;
 use rocksdb::{
     BlockBasedOptions, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, Direction,
     IteratorMode, Options, WriteBatch, WriteOptions,
 };
-
-pub use codec::CodecError;
 use tables::{Key, Table, Value};
 
 /// Version of the store's layout.
 pub const SCHEMA: u64 = 2;
 
-/// Why the store could not answer.
+/// The reason why the store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// RocksDB failed.
@@ -27,7 +27,7 @@ pub enum StoreError {
     Database {
         /// Directory of the store.
         path: PathBuf,
-        /// What RocksDB said.
+        /// The error of RocksDB.
         source: rocksdb::Error,
     },
     /// Stored bytes cannot be read.
@@ -35,18 +35,18 @@ pub enum StoreError {
     Codec {
         /// The table.
         table: &'static str,
-        /// What is wrong with the bytes.
+        /// The fault in the bytes.
         source: CodecError,
     },
-    /// The column family does not exist, which means that the directory was changed by hand.
-    #[error("table {table} is missing")]
+    /// The column family does not exist. Somebody changed the directory by hand.
+    #[error("table {table} is missing; the store's directory was changed by hand")]
     Table {
         /// The table.
         table: &'static str,
     },
 }
 
-/// The open store. One process holds it at a time: RocksDB locks the directory.
+/// The open store. RocksDB locks the directory, so that one process holds it at a time.
 pub struct Store {
     db: DB,
     path: PathBuf,
@@ -59,10 +59,10 @@ impl std::fmt::Debug for Store {
 }
 
 impl Store {
-    /// Opens the store, creating it and its tables when they do not exist.
+    /// Opens the store. Creates it and its tables if they do not exist.
     ///
     /// # Errors
-    /// [`StoreError::Database`], for instance when another process holds it.
+    /// [`StoreError::Database`], for instance if another process holds the store.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let mut options = Options::default();
         options.create_if_missing(true);
@@ -105,7 +105,7 @@ impl Store {
             .ok_or(StoreError::Table { table: T::NAME })
     }
 
-    /// The value at a key.
+    /// Returns the value at a key.
     ///
     /// # Errors
     /// [`StoreError`] if the database fails or the value cannot be read.
@@ -124,10 +124,10 @@ impl Store {
             .transpose()
     }
 
-    /// Entries from `from` on, in key order.
+    /// Returns the entries from `from` on, in the order of their keys.
     ///
     /// # Errors
-    /// [`StoreError`] if the database fails; every entry can fail on its own.
+    /// [`StoreError`] if the database fails. Each entry can fail on its own.
     #[allow(clippy::type_complexity)]
     pub fn range<T: Table>(
         &self,
@@ -151,7 +151,7 @@ impl Store {
         }))
     }
 
-    /// A table with integer keys, whole.
+    /// Returns all entries of a table with integer keys.
     ///
     /// # Errors
     /// As [`Store::range`].
@@ -159,7 +159,7 @@ impl Store {
         self.range::<T>(&0)?.collect()
     }
 
-    /// Starts a set of changes that will be applied together.
+    /// Starts a set of changes that are applied together.
     pub fn change(&self) -> Changes<'_> {
         Changes {
             store: self,
@@ -168,7 +168,7 @@ impl Store {
     }
 }
 
-/// Changes that happen together or not at all.
+/// Changes that are applied together or not at all.
 pub struct Changes<'a> {
     store: &'a Store,
     batch: WriteBatch,
@@ -195,7 +195,7 @@ impl Changes<'_> {
         Ok(())
     }
 
-    /// Whether there is nothing to write.
+    /// Whether there are no changes.
     pub fn is_empty(&self) -> bool {
         self.batch.is_empty()
     }
@@ -203,7 +203,7 @@ impl Changes<'_> {
     /// Applies all changes and waits until they are on disk.
     ///
     /// # Errors
-    /// [`StoreError::Database`]; whether the changes are then on disk is unknown.
+    /// [`StoreError::Database`]. It is then unknown whether the changes are on disk.
     pub fn commit(self) -> Result<(), StoreError> {
         let mut options = WriteOptions::default();
         options.set_sync(true);

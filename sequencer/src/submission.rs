@@ -1,4 +1,5 @@
-//! A submission after parsing: transaction, digest and proof bytes (spec: *Transaction*, wire form).
+//! A submission after parsing: transaction, digest and proof bytes (spec: *Transaction*, wire
+//! form).
 
 use std::sync::Arc;
 

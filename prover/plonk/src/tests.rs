@@ -1,4 +1,4 @@
-//! Proofs against halo2's, byte by byte.
+//! Compares proofs with those of halo2, byte by byte.
 
 mod batch;
 mod collapse;
@@ -21,7 +21,7 @@ use rand_chacha::ChaCha20Rng;
 use crate::prove::{Choices, prove_with};
 use crate::{EngineError, KeyCosets, Progress, Silent};
 
-/// A proof of the engine's.
+/// Makes a proof with the engine.
 fn engine(
     params: &ParamsKZG<Bn256>,
     pk: &ProvingKey<G1Affine>,
@@ -63,7 +63,8 @@ fn verifies(
     .is_ok()
 }
 
-/// Compares a proof with halo2's, and verifies the one made without halo2's choices.
+/// Compares a proof with that of halo2 for halo2's random choices, and verifies one with the
+/// engine's own choices.
 fn compare(
     params: &ParamsKZG<Bn256>,
     pk: &ProvingKey<G1Affine>,

@@ -1,8 +1,8 @@
-//! The Groth16 prover: ark-groth16's keys and proofs, our own computation.
+//! The Groth16 prover, for the keys and proofs of ark-groth16.
 //!
-//! Proofs are those of ark-groth16 (libsnark's reduction) for the same randomness. What differs is
-//! that the matrices are not synthesised again, that queries carry no identity points, and that the
-//! five multiplications and the transforms go through a [`Backend`] side by side.
+//! For the same randomness, a proof equals that of ark-groth16 (libsnark's reduction). Unlike
+//! ark-groth16, this prover does not synthesise the matrices again, drops identity points from the
+//! queries, and runs the five multiplications and the transforms in parallel on a [`Backend`].
 
 use ark_bn254::{Bn254, Fr, G1Affine, G2Affine};
 use ark_ec::{AffineRepr, CurveGroup};
@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::matrices::ConstraintMatrices;
 use crate::backend::{Backend, Bases};
 
-/// The points of one query that are not the identity, and which variables they belong to.
+/// The points of one query without identities, with the variables that they belong to.
 #[derive(Debug)]
 struct Query<G> {
     bases: Bases<G>,
@@ -45,16 +45,16 @@ impl<G: AffineRepr<ScalarField = Fr>> Query<G> {
     }
 }
 
-/// Why a proving key cannot be used for a circuit.
+/// A query of the proving key has another length than the circuit requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the {query} query has {found} points where the circuit has {expected}")]
+#[error("the {query} query has {found} points, the circuit requires {expected}")]
 pub struct KeyShapeError {
     query: &'static str,
     found: usize,
     expected: usize,
 }
 
-/// A proving key laid out for proving, with the matrices of its circuit.
+/// A proving key prepared for proving, with the matrices of its circuit.
 #[derive(Debug)]
 pub(crate) struct Groth16Prover {
     pub(crate) vk: VerifyingKey<Bn254>,
@@ -69,7 +69,7 @@ pub(crate) struct Groth16Prover {
 }
 
 impl Groth16Prover {
-    /// Takes a key over. Its queries must have the lengths that the matrices prescribe.
+    /// Prepares a key. Its queries must have the lengths that the matrices require.
     pub(crate) fn new(
         pk: ProvingKey<Bn254>,
         matrices: ConstraintMatrices,
@@ -105,11 +105,11 @@ impl Groth16Prover {
         })
     }
 
-    /// The proof of an assignment with blinding r and s. The proof is valid iff the assignment
+    /// Proves an assignment with blinding r and s. The proof is valid if and only if the assignment
     /// satisfies the circuit, which is not checked here.
     ///
     /// # Panics
-    /// If the assignment does not have one value for each variable.
+    /// If the number of values differs from the number of variables.
     pub(crate) fn prove(
         &self,
         backend: &dyn Backend,
@@ -167,7 +167,8 @@ pub(crate) mod tests {
     use ark_snark::SNARK;
     use rand::{SeedableRng, rngs::StdRng};
 
-    /// x ↦ x^(5^rounds) with some booleans and linear combinations on the way; output public.
+    /// x ↦ x^(5^rounds) with some booleans and linear combinations in between. The output is
+    /// public.
     #[derive(Clone)]
     pub(crate) struct Powers {
         pub(crate) rounds: usize,
@@ -293,8 +294,8 @@ pub(crate) mod tests {
         assert_ne!(of(5), of(6));
     }
 
-    /// Timing against ark-groth16 on a dense witness: `cargo test --release -p subrosa-prover --
-    /// --ignored --nocapture compare_with_ark`.
+    /// Compares the time with ark-groth16 on a dense witness: `cargo test --release
+    /// -p subrosa-prover -- --ignored --nocapture compare_with_ark`.
     #[test]
     #[ignore = "a measurement, not a check"]
     fn compare_with_ark() {

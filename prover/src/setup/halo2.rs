@@ -1,4 +1,4 @@
-//! KZG parameters, and the batch circuit's keys under them.
+//! KZG parameters, and the keys of the batch circuit under them.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,12 +14,12 @@ use super::{KeyStore, SetupError, proceed};
 use crate::halo2::{self, PlonkKeys, Stored};
 use crate::progress::Progress;
 
-/// Enters the fingerprint, so that files of an earlier layout are not taken for keys.
+/// Part of the fingerprint, so that files of an earlier layout are not used as keys.
 const LAYOUT: &[u8] = b"verifying key, fixed and permuted columns";
 
 impl KeyStore {
-    /// halo2 keys of a circuit with 2ᵏ rows, of whose columns the first ones are committed to first, and
-    /// whether they are unsafe.
+    /// Returns the halo2 keys of a circuit with 2ᵏ rows whose first `committed` columns are
+    /// committed to first, and whether the keys are unsafe.
     pub(super) fn halo2<C>(
         &self,
         name: &str,
@@ -83,8 +83,9 @@ impl KeyStore {
         Ok((keys, unsafe_development))
     }
 
-    /// Parameters with 2ᵏ powers, the hash of their file, and whether they are unsafe: imported ones,
-    /// else ones cut from larger imported ones, else development ones.
+    /// Returns parameters with 2ᵏ powers, the hash of their file, and whether they are unsafe.
+    /// Prefers imported parameters, then parameters cut from larger imported ones, then development
+    /// parameters.
     fn parameters(&self, k: u32) -> Result<(Arc<Parameters>, String, bool), SetupError> {
         if let Some(found) = self.stored_parameters(k)? {
             return Ok(found);
@@ -152,8 +153,8 @@ impl KeyStore {
         self.store.stream(file, |reader| srs::stream(reader, k))
     }
 
-    /// Saves parameters. Development ones never replace what is there: another process may already
-    /// have made keys under it.
+    /// Saves parameters. Development parameters never replace existing ones, under which another
+    /// process may already have made keys.
     pub(super) fn save_parameters(
         &self,
         k: u32,

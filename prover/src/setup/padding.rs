@@ -1,5 +1,6 @@
-//! The proof that stands in the empty slots of a batch: one of the padding statement, which is the same
-//! everywhere, under this directory's transaction key. It is made once and kept beside the keys.
+//! The padding proof in the empty slots of a batch. It proves the padding statement, which is the
+//! same everywhere, under this directory's transaction key. It is made once and kept beside the
+//! keys.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -20,8 +21,8 @@ const NAME: &str = "padding";
 const ROLE: &str = "proof";
 
 impl KeyStore {
-    /// The transaction circuit's verifying key with the padding proof, which is verified each time that
-    /// it is read.
+    /// Returns the transaction circuit's verifying key with the padding proof. Verifies the proof
+    /// each time it is read.
     pub(super) fn clients(
         &self,
         loaded: &mut Loaded,
@@ -36,7 +37,7 @@ impl KeyStore {
         }
         let keys = self.transaction_keys(loaded, progress)?;
         let held = self.store.exclusive()?;
-        // Somebody else may have made it meanwhile.
+        // Another process may have made it in the meantime.
         if let Some(clients) = self.stored_padding(&verifier, digest, &fingerprint)? {
             return Ok(clients);
         }
@@ -79,7 +80,7 @@ impl KeyStore {
     }
 }
 
-/// Hash of the verifying key and the statement.
+/// Returns the hash of the verifying key and the statement.
 fn fingerprint(verifier: &TransactionVerifier, digest: &Fr) -> String {
     let mut hasher = Sha256::new();
     hasher.update(verifier.vk_hash());

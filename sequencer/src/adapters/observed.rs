@@ -1,11 +1,12 @@
 //! Wrappers around a batch prover: progress for an operator, and a record of proofs for a report.
 
-use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
-use futures::FutureExt;
-use futures::future::BoxFuture;
+use futures::{FutureExt, future::BoxFuture};
 use subrosa_protocol::batch::Shape;
 use subrosa_prover::batch::BatchProof;
 
@@ -21,7 +22,8 @@ type Observe = dyn Fn(&ProofJob) -> Arc<dyn Progress> + Send + Sync;
 
 impl ObservedProver {
     /// Wraps a prover. `observe` makes the observer of a job when the job begins. The observer is
-    /// dropped when the proof ends, whatever the outcome. It may cancel the proof, as the caller may.
+    /// dropped when the proof ends, whatever the outcome. It may cancel the proof, as the caller
+    /// may.
     pub fn new(
         prover: Arc<dyn BatchProver>,
         observe: impl Fn(&ProofJob) -> Arc<dyn Progress> + Send + Sync + 'static,

@@ -1,14 +1,15 @@
 //! Batch proofs made in this process.
 
-use std::any::Any;
-use std::collections::HashMap;
-use std::fmt;
-use std::num::NonZeroUsize;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::{
+    any::Any,
+    collections::HashMap,
+    fmt,
+    num::NonZeroUsize,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
-use futures::FutureExt;
-use futures::future::BoxFuture;
+use futures::{FutureExt, future::BoxFuture};
 use subrosa_protocol::batch::Shape;
 use subrosa_prover::batch::{BatchKeys, BatchProof, ProveError};
 use tokio::sync::{Mutex, oneshot};

@@ -10,7 +10,7 @@ use crate::ports::{ProofBytes, ProofVerifier};
 pub struct Groth16Verifier(TransactionVerifier);
 
 impl Groth16Verifier {
-    /// A port over the transaction circuit's verifying key.
+    /// Makes a port over the transaction circuit's verifying key.
     #[must_use]
     pub fn new(verifier: TransactionVerifier) -> Self {
         Self(verifier)

@@ -1,51 +1,54 @@
 //! The gathering and verifying stage of admission.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rayon::prelude::*;
 use subrosa_protocol::ledger::stateless;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::commit::{CommitItem, Work};
-use super::{Refusal, Verdict};
-use crate::node::Node;
-use crate::submission::ParsedSubmission;
-use crate::telemetry;
+use super::{
+    Verdict,
+    commit::{CommitItem, Work},
+    reply,
+};
+use crate::{node::Node, refusal::Refusal, submission::ParsedSubmission, telemetry};
 
 /// A submission and the client that waits for its verdict.
 pub(crate) struct Ticket {
     bytes: Vec<u8>,
-    reply: oneshot::Sender<Verdict>,
+    client: oneshot::Sender<Verdict>,
     since: Instant,
 }
 
-/// Where the HTTP interface puts submissions; bounded.
+/// The bounded queue into which the HTTP interface puts submissions.
 #[derive(Clone)]
 pub(crate) struct AdmissionQueue {
     sender: mpsc::Sender<Ticket>,
 }
 
-/// What the gathering task needs.
+/// The receiving end of the queue, for the gathering task.
 pub(crate) struct QueueParts {
     receiver: mpsc::Receiver<Ticket>,
 }
 
 impl AdmissionQueue {
-    /// A queue of at most `capacity` submissions.
+    /// Makes a queue of at most `capacity` submissions.
     pub(crate) fn new(capacity: usize) -> (Self, QueueParts) {
         let (sender, receiver) = mpsc::channel(capacity);
         (Self { sender }, QueueParts { receiver })
     }
 
-    /// Hands a submission in and waits for the verdict. A full queue refuses at once.
+    /// Puts a submission into the queue and waits for the verdict. A full queue refuses at once.
     pub(crate) async fn submit(&self, bytes: Vec<u8>) -> Verdict {
-        let (reply, verdict) = oneshot::channel();
+        let (client, verdict) = oneshot::channel();
         let since = Instant::now();
         let ticket = Ticket {
             bytes,
-            reply,
+            client,
             since,
         };
         match self.sender.try_send(ticket) {
@@ -57,8 +60,8 @@ impl AdmissionQueue {
     }
 }
 
-/// Gathers groups and sends them to the verification threads until cancelled; then refuses what is
-/// left in the queue by dropping it.
+/// Gathers groups and sends them to the verification threads until cancelled. Submissions that are
+/// left in the queue are then dropped, which refuses them.
 pub(crate) async fn run(
     node: Arc<Node>,
     mut parts: QueueParts,
@@ -81,6 +84,8 @@ pub(crate) async fn run(
         };
         let Some(first) = first else { return };
         let mut group = vec![first];
+        // Real time: the pause trades latency for fewer verifications, whatever clock the rest
+        // follows.
         let deadline = tokio::time::sleep(gather);
         tokio::pin!(deadline);
         while group.len() < config.group {
@@ -102,20 +107,13 @@ pub(crate) async fn run(
     }
 }
 
-/// Seconds of Unix time.
-pub(crate) fn unix_now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |elapsed| elapsed.as_secs())
-}
-
-/// A ticket's way through the stage before the proof.
+/// The result of the checks before the proof.
 enum Checked {
-    /// The verdict is known.
+    /// A check failed.
     Refused(Refusal),
-    /// Accepted before; the verdict is its status.
+    /// The submission was accepted before. The answer is its status.
     Known(ParsedSubmission),
-    /// Only the proof is missing.
+    /// All checks passed except that of the proof.
     Unproven(ParsedSubmission),
 }
 
@@ -145,29 +143,30 @@ fn check(node: &Node, bytes: Vec<u8>, now: u64) -> Checked {
     let pool = node.pool();
     match pool.check(&submission) {
         Ok(()) => Checked::Unproven(submission),
-        // It came in through another connection since we asked.
+        // It was accepted through another connection meanwhile.
         Err(_) if pool.contains(&submission.id) => Checked::Known(submission),
         Err(refusal) => Checked::Refused(refusal),
     }
 }
 
+/// Checks a group, verifies its proofs together and hands the valid submissions to the committer.
 fn verify_group(node: &Node, group: Vec<Ticket>, commits: &std::sync::mpsc::SyncSender<Work>) {
-    let now = unix_now();
+    let now = node.clock().unix();
     let checked: Vec<_> = group
         .into_par_iter()
         .map(|ticket| {
             let outcome = check(node, ticket.bytes, now);
-            (outcome, ticket.reply, ticket.since)
+            (outcome, ticket.client, ticket.since)
         })
         .collect();
 
     let mut work = Vec::with_capacity(checked.len());
     let mut unproven = Vec::with_capacity(checked.len());
-    for (outcome, reply, since) in checked {
+    for (outcome, client, since) in checked {
         match outcome {
-            Checked::Refused(refusal) => telemetry::answer(reply, Err(refusal), since),
-            Checked::Known(submission) => work.push(CommitItem::known(submission, reply, since)),
-            Checked::Unproven(submission) => unproven.push((submission, reply, since)),
+            Checked::Refused(refusal) => reply(client, Err(refusal), since),
+            Checked::Known(submission) => work.push(CommitItem::known(submission, client, since)),
+            Checked::Unproven(submission) => unproven.push((submission, client, since)),
         }
     }
     let statements: Vec<_> = unproven
@@ -181,18 +180,18 @@ fn verify_group(node: &Node, group: Vec<Ticket>, commits: &std::sync::mpsc::Sync
             node.ports.verifier.verify_batch(&statements)
         })
     };
-    // A verifier that answers for fewer proofs than it was asked about has verified none.
+    // A verifier that answers for fewer proofs than it was given has verified no proof.
     let complete = verdicts.len() == statements.len();
-    for (place, (submission, reply, since)) in unproven.into_iter().enumerate() {
+    for (place, (submission, client, since)) in unproven.into_iter().enumerate() {
         if complete && verdicts[place] {
-            work.push(CommitItem::verified(submission, reply, since));
+            work.push(CommitItem::verified(submission, client, since));
         } else {
-            telemetry::answer(reply, Err(Refusal::InvalidProof), since);
+            reply(client, Err(Refusal::InvalidProof), since);
         }
     }
     if !work.is_empty() {
-        // The committer outlives this stage unless the process is stopping; dropping the replies
-        // then tells the clients to come back.
+        // It fails only while the process stops: the dropped items then tell their clients to try
+        // again.
         let _ = commits.send(Work(work));
     }
 }

@@ -1,18 +1,18 @@
-//! Errors as clients see them: RFC 9457 problem details. This is the one place where a failure gets
-//! its HTTP status.
+//! Errors as clients see them: RFC 9457 problem details. Each failure gets its HTTP status here and
+//! nowhere else.
 
 use std::borrow::Cow;
 
-use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
 use subrosa_client::sequencer::Problem as ProblemBody;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::admission::Refusal;
-use crate::mailbox::MESSAGE_LEN;
-use crate::store::StoreError;
+use crate::{mailbox::MESSAGE_LEN, refusal::Refusal, store::StoreError};
 
 /// Answer to a request that failed. Its schema is the schema of the body.
 #[derive(Debug, Clone)]
@@ -52,7 +52,7 @@ impl Problem {
         self
     }
 
-    /// A request that cannot be understood.
+    /// Reports a request that cannot be understood.
     pub(crate) fn malformed(detail: impl Into<String>) -> Self {
         Self::new(
             StatusCode::BAD_REQUEST,
@@ -62,6 +62,7 @@ impl Problem {
         )
     }
 
+    /// Reports a body of more than `limit` bytes.
     pub(crate) fn too_large(limit: usize) -> Self {
         Self::new(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -71,7 +72,7 @@ impl Problem {
         )
     }
 
-    /// A message of another length.
+    /// Reports a message of the wrong length.
     pub(crate) fn message_length(found: usize) -> Self {
         let detail = format!("a message has {MESSAGE_LEN} bytes, this one has {found}");
         if found > MESSAGE_LEN {
@@ -83,16 +84,18 @@ impl Problem {
         }
     }
 
+    /// Reports that the mailbox is full.
     pub(crate) fn mailbox_full() -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "mailbox_full",
             "Mailbox full",
-            "the mailbox holds as many messages as it may, try again later".into(),
+            "the mailbox is full, try again later".into(),
         )
         .retryable()
     }
 
+    /// Reports that `what` does not exist.
     pub(crate) fn not_found(what: &str) -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
@@ -102,25 +105,28 @@ impl Problem {
         )
     }
 
+    /// Reports a method that the path does not have.
     pub(crate) fn method_not_allowed() -> Self {
         Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "method_not_allowed",
             "Method not allowed",
-            "this path does not take this method".into(),
+            "this path does not support this method".into(),
         )
     }
 
+    /// Reports a request beyond the rate limits.
     pub(crate) fn rate_limited() -> Self {
         Self::new(
             StatusCode::TOO_MANY_REQUESTS,
             "rate_limited",
             "Too many requests",
-            "the request rate is above the limit".into(),
+            "the request rate is above the limit, try again later".into(),
         )
         .retryable()
     }
 
+    /// Reports a request that missed its deadline.
     pub(crate) fn timeout() -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -131,6 +137,7 @@ impl Problem {
         .retryable()
     }
 
+    /// Reports that the sequencer cannot serve the request now.
     pub(crate) fn unavailable(detail: String, retryable: bool) -> Self {
         let problem = Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -145,12 +152,13 @@ impl Problem {
         }
     }
 
+    /// Reports a failure of the sequencer.
     pub(crate) fn internal() -> Self {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
             "Internal error",
-            "the sequencer failed; the failure is in its log".into(),
+            "the sequencer failed; its log says why".into(),
         )
     }
 }

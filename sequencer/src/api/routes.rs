@@ -1,29 +1,37 @@
-//! The handlers. Whatever touches the store runs on a blocking thread.
+//! The handlers. Work that touches the store runs on a blocking thread.
 
 use std::sync::Arc;
 
-use axum::Json;
-use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{
+        Path, Query, State,
+        rejection::{BytesRejection, PathRejection, QueryRejection},
+    },
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, de::DeserializeOwned};
 use utoipa::IntoParams;
 
-use super::Api;
-use super::problem::Problem;
-use super::schema::{
-    AssetsBody, BatchBody, BatchDetailBody, BatchesBody, HealthBody, InfoBody, OracleBody,
-    SubmissionBody, TransactionBody, transaction_body,
+use super::{
+    Api,
+    problem::Problem,
+    schema::{
+        AssetsBody, BatchBody, BatchDetailBody, BatchesBody, HealthBody, InfoBody, OracleBody,
+        SubmissionBody, TransactionBody, transaction_body,
+    },
 };
-use crate::node::Node;
-use crate::health::Health;
-use crate::status::TransactionStatus;
-use crate::store::StoreError;
-use crate::wire::{bytes_from_hex, fr_hex, hex0x, word_from_hex};
+use crate::{
+    health::Health,
+    node::Node,
+    status::TransactionStatus,
+    store::StoreError,
+    wire::{bytes_from_hex, fr_hex, hex0x, word_from_hex},
+};
 
+/// Runs a read of the store on a blocking thread.
 pub(super) async fn reading<T: Send + 'static>(
     node: &Arc<Node>,
     read: impl FnOnce(&Node) -> Result<T, StoreError> + Send + 'static,
@@ -35,7 +43,7 @@ pub(super) async fn reading<T: Send + 'static>(
         .map_err(Problem::from)
 }
 
-/// A body's bytes: as they are, or as hex in the one field of a JSON object.
+/// Returns the bytes of a body: the body itself, or the hex in the one field of a JSON object.
 pub(super) fn body_bytes<T: DeserializeOwned>(
     headers: &HeaderMap,
     body: Result<Bytes, BytesRejection>,
@@ -61,17 +69,17 @@ pub(super) fn body_bytes<T: DeserializeOwned>(
                 Problem::malformed(format!("the body is not {{\"{name}\":\"0x…\"}}"))
             })?;
             bytes_from_hex(&field(body)).ok_or_else(|| {
-                Problem::malformed(format!("the {name} is not 0x and lower-case hex"))
+                Problem::malformed(format!("the {name} is not lower-case hex after 0x"))
             })
         }
         Some("application/octet-stream") => Ok(body.to_vec()),
         _ => Err(Problem::malformed(
-            "the content type is neither application/octet-stream nor application/json",
+            "the content type must be application/octet-stream or application/json",
         )),
     }
 }
 
-/// Deployment, limits and state.
+/// Returns the deployment, the limits and the state.
 #[utoipa::path(get, path = "/v1/info", tag = "rollup",
     responses((status = 200, body = InfoBody)))]
 pub(crate) async fn info(State(api): State<Api>) -> Json<InfoBody> {
@@ -130,7 +138,7 @@ pub(crate) async fn submit(
     Ok((StatusCode::ACCEPTED, Json(body)).into_response())
 }
 
-/// What became of an accepted transaction.
+/// Returns the status of an accepted transaction.
 #[utoipa::path(get, path = "/v1/transactions/{digest}", tag = "transactions",
     params(("digest" = String, Path, description = "digest, 0x hex")),
     responses((status = 200, body = TransactionBody), (status = 400, body = Problem),
@@ -148,24 +156,25 @@ pub(crate) async fn transaction(
         .ok_or_else(|| Problem::not_found("transaction"))
 }
 
-/// Which batches.
+/// The page of batches to read.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Page {
-    /// First index; 1 if absent.
+    /// First index; 1 by default.
     from: Option<u64>,
-    /// Batches at most.
+    /// Largest number of batches.
     limit: Option<u64>,
 }
 
-/// Published batches in order: all that a wallet needs to scan and to build its own trees.
+/// Returns published batches in order: everything that a wallet needs to scan and to build its own
+/// trees.
 #[utoipa::path(get, path = "/v1/batches", tag = "batches", params(Page),
     responses((status = 200, body = BatchesBody), (status = 400, body = Problem)))]
 pub(crate) async fn batches(
     State(api): State<Api>,
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<BatchesBody>, Problem> {
-    let Query(page) = page.map_err(|_| Problem::malformed("from and limit are integers"))?;
+    let Query(page) = page.map_err(|_| Problem::malformed("from and limit must be integers"))?;
     let http = &api.node.config.http;
     let from = page.from.unwrap_or(1).max(1);
     let limit = page.limit.unwrap_or(http.max_page).clamp(1, http.max_page);
@@ -176,7 +185,7 @@ pub(crate) async fn batches(
         let mut bytes = 0;
         let mut next = from;
         while next < head && (batches.len() as u64) < limit {
-            // Absent when it is dropped at this moment.
+            // Absent if it was dropped a moment ago.
             let Some(view) = node.batch(next, false)? else {
                 break;
             };
@@ -197,7 +206,7 @@ pub(crate) async fn batches(
     Ok(Json(body))
 }
 
-/// One batch with the states around it and its proof.
+/// Returns one batch with the states before and after it and its proof.
 #[utoipa::path(get, path = "/v1/batches/{index}", tag = "batches",
     params(("index" = u64, Path, description = "batch index")),
     responses((status = 200, body = BatchDetailBody), (status = 400, body = Problem),
@@ -206,13 +215,13 @@ pub(crate) async fn batch(
     State(api): State<Api>,
     path: Result<Path<u64>, PathRejection>,
 ) -> Result<Json<BatchDetailBody>, Problem> {
-    let Path(index) = path.map_err(|_| Problem::malformed("the batch index is an integer"))?;
+    let Path(index) = path.map_err(|_| Problem::malformed("the batch index must be an integer"))?;
     let view = reading(&api.node, move |node| node.batch(index, true)).await?;
     view.map(|view| Json(BatchDetailBody::from(&view)))
         .ok_or_else(|| Problem::not_found("batch"))
 }
 
-/// The registry's assets in order of id.
+/// Returns the registered assets in the order of their ids.
 #[utoipa::path(get, path = "/v1/assets", tag = "rollup",
     responses((status = 200, body = AssetsBody)))]
 pub(crate) async fn assets(State(api): State<Api>) -> Json<AssetsBody> {
@@ -223,10 +232,12 @@ pub(crate) async fn assets(State(api): State<Api>) -> Json<AssetsBody> {
     })
 }
 
-/// The latest price snapshot that the chain has. No event tells of another: a wallet asks with its batches.
+/// Returns the latest price snapshot of the chain. No event announces a new one: wallets ask
+/// whenever they read batches.
 #[utoipa::path(get, path = "/v1/oracle", tag = "rollup",
     responses((status = 200, body = OracleBody),
-        (status = 404, description = "`not_found`: none was taken yet", body = Problem)))]
+        (status = 404, body = Problem,
+            description = "`not_found`: the chain has no snapshot yet")))]
 pub(crate) async fn oracle(State(api): State<Api>) -> Result<Json<OracleBody>, Problem> {
     let oracle = api.node.oracle();
     let latest = oracle
@@ -235,7 +246,7 @@ pub(crate) async fn oracle(State(api): State<Api>) -> Result<Json<OracleBody>, P
     Ok(Json(OracleBody::new(&latest.id, &latest.snapshot)))
 }
 
-/// Whether the process lives.
+/// Answers as long as the process lives.
 #[utoipa::path(get, path = "/health", tag = "operations",
     responses((status = 200, body = HealthBody)))]
 pub(crate) async fn health() -> Json<HealthBody> {
@@ -245,7 +256,7 @@ pub(crate) async fn health() -> Json<HealthBody> {
     })
 }
 
-/// Whether the sequencer takes and settles transactions.
+/// Answers whether the sequencer accepts and settles transactions.
 #[utoipa::path(get, path = "/ready", tag = "operations",
     responses((status = 200, body = HealthBody), (status = 503, body = Problem)))]
 pub(crate) async fn ready(State(api): State<Api>) -> Result<Json<HealthBody>, Problem> {
@@ -268,7 +279,7 @@ pub(crate) async fn ready(State(api): State<Api>) -> Result<Json<HealthBody>, Pr
     }
 }
 
-/// Prometheus text.
+/// Returns the metrics in the text format of Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "operations",
     responses((status = 200, body = String, content_type = "text/plain")))]
 pub(crate) async fn metrics(State(api): State<Api>) -> Response {

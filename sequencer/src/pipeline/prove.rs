@@ -1,22 +1,24 @@
-//! Proving: sealed batches in order, one at a time, from their stored witnesses and the proofs in their
-//! stored submissions.
+//! Proving: the sealed batches in order, one at a time. A job consists of the stored witness and
+//! the proofs in the stored submissions of its batch.
 
-use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
-use std::time::Instant;
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use futures::FutureExt;
-use subrosa_protocol::batch::BatchWitness;
-use subrosa_protocol::transaction::Submission;
+use subrosa_protocol::{batch::BatchWitness, transaction::Submission};
 use tokio_util::sync::CancellationToken;
 
 use super::{Backoff, blocking};
-use crate::node::{BatchEventKind, Node};
-use crate::health::Halt;
-use crate::ports::{Progress, ProofJob, ProverError};
-use crate::store::StoreError;
-use crate::store::tables::{Bytes, Jobs, Proofs, Stage, Stages, Submissions};
-use crate::telemetry;
+use crate::{
+    event::BatchEventKind,
+    health::Halt,
+    node::Node,
+    ports::{Progress, ProofJob, ProverError},
+    store::{
+        StoreError,
+        tables::{Bytes, Jobs, Proofs, Stage, Stages, Submissions},
+    },
+    telemetry,
+};
 
 /// Proves until cancelled or halted.
 pub(crate) async fn run(node: Arc<Node>) {
@@ -50,7 +52,7 @@ pub(crate) async fn run(node: Arc<Node>) {
                 node.emit(index, BatchEventKind::Proven);
                 node.wake_settle.notify_one();
             }
-            // Shutdown, or the batch was dropped; the loop finds out which.
+            // Shutdown, or the batch was dropped. The loop tells which.
             Err(Failed::Cancelled) => {}
             Err(Failed::Store(detail)) => node.health.halt(Halt::Store { detail }),
             Err(Failed::Refused(reason)) => node.health.halt(Halt::Prover {
@@ -78,9 +80,9 @@ pub(crate) async fn run(node: Arc<Node>) {
 enum Failed {
     Cancelled,
     Store(String),
-    /// For good.
+    /// The prover refuses the job, and would again.
     Refused(String),
-    /// Perhaps not for good.
+    /// The prover failed. Another attempt may succeed.
     Prover(String),
     /// A task panicked.
     Halt(Halt),
@@ -119,7 +121,7 @@ impl Progress for Proving {
     }
 }
 
-/// The job of a sealed batch: what was stored with it.
+/// Reads the job of a sealed batch from the store.
 fn job(node: &Node, index: u64) -> Result<ProofJob, Failed> {
     let broken = |what: &str| Failed::Store(format!("batch {index}: {what}"));
     let bytes = node
@@ -144,6 +146,7 @@ fn job(node: &Node, index: u64) -> Result<ProofJob, Failed> {
     })
 }
 
+/// Proves a batch and stores the proof.
 async fn prove(node: &Arc<Node>, index: u64, token: CancellationToken) -> Result<(), Failed> {
     let started = Instant::now();
     let job = work(node, move |node| job(node, index)).await?;
@@ -154,7 +157,7 @@ async fn prove(node: &Arc<Node>, index: u64, token: CancellationToken) -> Result
         .await
         .map_err(|_| Failed::Halt(Halt::Task { task: TASK.into() }))??;
     if token.is_cancelled() && !node.cancel.is_cancelled() {
-        // The batch is being dropped; its proof must not be stored beside another batch.
+        // The batch is being dropped. Its proof must not be stored for the batch that replaces it.
         return Err(Failed::Cancelled);
     }
     work(node, move |node| store(node, index, proof)).await?;
@@ -167,6 +170,7 @@ async fn prove(node: &Arc<Node>, index: u64, token: CancellationToken) -> Result
     Ok(())
 }
 
+/// Stores a proof.
 fn store(node: &Node, index: u64, proof: Vec<u8>) -> Result<(), Failed> {
     let mut changes = node.store.change();
     changes.put::<Proofs>(&index, &Bytes(proof))?;
@@ -175,7 +179,7 @@ fn store(node: &Node, index: u64, proof: Vec<u8>) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Runs blocking work on a thread for it.
+/// Runs blocking work on a thread of its own.
 async fn work<T: Send + 'static>(
     node: &Arc<Node>,
     work: impl FnOnce(&Node) -> Result<T, Failed> + Send + 'static,

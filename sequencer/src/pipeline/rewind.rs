@@ -1,22 +1,30 @@
-//! Dropping sealed batches that the contract will never take although they are valid: they became
-//! too old while the chain or the prover was away, or the assets root changed under them. Their
-//! transactions return to their old places in the mempool and are sealed anew; none is lost and,
-//! since nothing of these batches settled, none is doubled.
+//! Dropping sealed batches that the contract never accepts although they are valid: they became too
+//! old while the chain or the prover was away, the assets root changed, or the chain took their
+//! price snapshot back.
+//!
+//! Their transactions return to their old places in the mempool and are sealed anew. No transaction
+//! is lost, and none is doubled, because the batches did not settle.
 
 use std::sync::Arc;
 
 use super::blocking;
-use crate::node::{BatchEventKind, DepositQueue, Node, sealed_view};
-use crate::health::Halt;
-use crate::mempool::Sequenced;
-use crate::store::StoreError;
-use crate::store::recovery::{load_ledger, waiting_deposits};
-use crate::store::tables::{
-    Batches, Bytes, Jobs, Mempool, Meta, MetaKey, Proofs, Snapshots, Stages, Submissions,
-    TransactionRecord, Transactions, Value,
+use crate::{
+    deposits::DepositQueue,
+    event::BatchEventKind,
+    health::Halt,
+    node::{Node, sealed_view},
+    record::TransactionRecord,
+    recovery::{load_ledger, waiting_deposits},
+    store::{
+        StoreError,
+        tables::{
+            Batches, Bytes, Jobs, LedgerCheckpoints, Mempool, Meta, MetaKey, Proofs, Stages,
+            Submissions, Transactions, Value,
+        },
+    },
+    submission::{ParsedSubmission, Sequenced},
+    telemetry,
 };
-use crate::submission::ParsedSubmission;
-use crate::telemetry;
 
 /// Drops all batches from `from` on.
 pub(super) async fn rewind(node: &Arc<Node>, from: u64) -> Result<(), Halt> {
@@ -47,7 +55,7 @@ fn drop_batches(node: &Arc<Node>, from: u64) -> Result<(), Halt> {
         let submissions = store
             .get::<Submissions>(&index)
             .map_err(failed)?
-            .ok_or_else(|| inconsistent(format!("the submissions of batch {index} are gone")))?;
+            .ok_or_else(|| inconsistent(format!("the submissions of batch {index} are missing")))?;
         let mut batch = Vec::with_capacity(submissions.0.len());
         for (sequence, bytes) in submissions.0 {
             let submission = ParsedSubmission::parse(bytes, &node.ledger_config.context)
@@ -60,7 +68,9 @@ fn drop_batches(node: &Arc<Node>, from: u64) -> Result<(), Halt> {
         changes.delete::<Jobs>(&index).map_err(failed)?;
         changes.delete::<Proofs>(&index).map_err(failed)?;
         changes.delete::<Submissions>(&index).map_err(failed)?;
-        changes.delete::<Snapshots>(&(index + 1)).map_err(failed)?;
+        changes
+            .delete::<LedgerCheckpoints>(&(index + 1))
+            .map_err(failed)?;
     }
     for (sequence, submission) in returning.iter().flatten() {
         changes
@@ -73,7 +83,7 @@ fn drop_batches(node: &Arc<Node>, from: u64) -> Result<(), Halt> {
             .put::<Transactions>(&submission.id, &record)
             .map_err(failed)?;
     }
-    // Rebuilt before the write: a failure here leaves the store as it was.
+    // The ledger is rebuilt before the write, so that a failure leaves the store unchanged.
     let ledger = load_ledger(store, from, &node.ledger_config.context)
         .map_err(|error| inconsistent(error.to_string()))?;
     let state = *ledger.state();
@@ -96,11 +106,12 @@ fn drop_batches(node: &Arc<Node>, from: u64) -> Result<(), Halt> {
     let assets_root = pool.view().assets_root;
     pool.dropped(sealed_view(&ledger, assets_root, time));
     for batch in returning {
-        pool.restore_batch(batch)
-            .map_err(|_| inconsistent("a dropped batch conflicts with the mempool".into()))?;
+        pool.restore_batch(batch).map_err(|_| {
+            inconsistent("a dropped batch and the mempool have a nullifier in common".into())
+        })?;
     }
-    telemetry::mempool(pool.census());
-    *node.deposits() = DepositQueue::new(state.deposit_count, deposits);
+    telemetry::mempool(pool.census().queued);
+    *node.deposits() = DepositQueue::new(state.deposit_count, deposits, node.clock().now());
     let mut cursor = node.cursor();
     cursor.seal = from;
     cursor.prove = cursor.prove.min(from);

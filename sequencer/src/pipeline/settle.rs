@@ -1,37 +1,45 @@
-//! Settling: proven batches in order. Before each attempt the chain's own state decides what is due,
-//! so that a batch that settled just before a crash is recorded and not sent again, and one that a
-//! reorganisation took away is sent again.
+//! Settling: the proven batches in order.
+//!
+//! Before each attempt the chain's state decides the next step. A batch that settled just before a
+//! crash is recorded and not sent again. A batch that a reorganisation took away is sent again.
 
-use std::sync::Arc;
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
-use subrosa_protocol::Fr;
-use subrosa_protocol::batch::PublishedBatch;
+use subrosa_protocol::{
+    Fr,
+    batch::{PublishedBatch, data_commitment},
+};
 
-use super::rewind::rewind;
-use super::watch::follow;
-use super::{Backoff, CHAIN, Failure, blocking, chain_time, reading};
-use crate::node::{BatchEventKind, Node};
-use crate::health::Halt;
-use crate::ports::{ProvenBatch, RollupView, SettlementError};
-use crate::store::StoreError;
-use crate::store::tables::{BatchRecord, Batches, Jobs, Proofs, Stage, Stages, Submissions};
-use crate::telemetry;
-use crate::wire::{fr_hex, word};
+use super::{
+    Backoff, CHAIN, Failure, blocking, chain_time, reading, rewind::rewind, watch::follow,
+};
+use crate::{
+    event::BatchEventKind,
+    health::Halt,
+    node::Node,
+    ports::{RollupView, Settlement, SettlementError},
+    store::{
+        StoreError,
+        tables::{BatchRecord, Batches, Jobs, Proofs, Stage, Stages, Submissions},
+    },
+    telemetry,
+    wire::{fr_hex, word},
+};
 
-/// Health entry for a batch that the contract does not take yet.
+/// Name of the health entry of a batch that the contract does not accept yet.
 const EARLY: &str = "settlement_time";
 
-/// Attempts with a batch whose time the chain has not reached before the pipeline halts.
+/// Number of attempts to settle a batch whose time the chain has not reached, before the pipeline
+/// halts.
 const EARLY_ATTEMPTS: u32 = 20;
 
-/// What the next step is.
+/// The outcome of a step.
 enum Step {
     /// Nothing is due.
     Idle,
-    /// Something was done; look again at once.
+    /// Something was done. The next step follows at once.
     Again,
-    /// The contract refused only because its clock is behind.
+    /// The contract refused the batch because the chain's clock is behind.
     Early(String),
 }
 
@@ -61,9 +69,7 @@ pub(crate) async fn run(node: Arc<Node>) {
                 early += 1;
                 if early >= EARLY_ATTEMPTS {
                     let batch = node.cursor().settle;
-                    node
-                        .health
-                        .halt(Halt::SettlementRejected { batch, reason });
+                    node.health.halt(Halt::SettlementRejected { batch, reason });
                 } else {
                     node.health.degrade(EARLY, reason);
                     backoff.pause(&node).await;
@@ -78,6 +84,7 @@ pub(crate) async fn run(node: Arc<Node>) {
     }
 }
 
+/// Compares the chain with the store and does what is due.
 async fn step(node: &Arc<Node>, rewinds: &mut u32) -> Result<Step, Failure> {
     let cursor = *node.cursor();
     let index = cursor.settle;
@@ -91,7 +98,7 @@ async fn step(node: &Arc<Node>, rewinds: &mut u32) -> Result<Step, Failure> {
         if index >= cursor.seal {
             return Err(Failure::Final(Halt::Diverged {
                 batch: index,
-                detail: "the chain has settled a batch that was not sealed here".into(),
+                detail: "the chain settled a batch that was not sealed here".into(),
             }));
         }
         settled_already(node, index).await?;
@@ -102,14 +109,12 @@ async fn step(node: &Arc<Node>, rewinds: &mut u32) -> Result<Step, Failure> {
         tracing::warn!(
             chain = view.batch_index,
             here = index,
-            "the chain went back; settling again"
+            "the chain was reorganised; settling again"
         );
         let from = view.batch_index;
-        blocking(node, "settle", move |node| {
-            unsettle(node, from, index)
-        })
-        .await
-        .map_err(Failure::Final)?;
+        blocking(node, "settle", move |node| unsettle(node, from, index))
+            .await
+            .map_err(Failure::Final)?;
         return Ok(Step::Again);
     }
     if index >= cursor.seal {
@@ -119,7 +124,7 @@ async fn step(node: &Arc<Node>, rewinds: &mut u32) -> Result<Step, Failure> {
     if view.state != record.old.commitment() {
         return Err(Failure::Final(Halt::Diverged {
             batch: index,
-            detail: "the chain's state is not the one the batch starts from".into(),
+            detail: "the chain's state is not the state in which the batch starts".into(),
         }));
     }
     if let Some(why) = stale(node, &view, &record).await? {
@@ -137,6 +142,7 @@ async fn step(node: &Arc<Node>, rewinds: &mut u32) -> Result<Step, Failure> {
     settle(node, index, record, rewinds).await
 }
 
+/// Reads the record of a batch from the store.
 async fn record(node: &Arc<Node>, index: u64) -> Result<BatchRecord, Failure> {
     blocking(node, "settle", move |node| {
         let record = node.store.get::<Batches>(&index);
@@ -149,7 +155,7 @@ async fn record(node: &Arc<Node>, index: u64) -> Result<BatchRecord, Failure> {
     .map_err(Failure::Final)
 }
 
-/// Why the contract would no longer take the batch, although nothing is wrong with it.
+/// Returns the reason why the contract no longer accepts a valid batch, if there is one.
 async fn stale(
     node: &Node,
     view: &RollupView,
@@ -159,7 +165,7 @@ async fn stale(
         return Ok(Some("the assets root has changed"));
     }
     if lost_snapshot(node, record).await? {
-        return Ok(Some("the chain has taken its price snapshot back"));
+        return Ok(Some("the chain no longer has its price snapshot"));
     }
     let head = node
         .ports
@@ -171,8 +177,9 @@ async fn stale(
     Ok((age > node.config.settle.max_age_s).then_some("the batch is too old"))
 }
 
-/// Whether the batch names a price snapshot that the chain does not have. One that is not known here may only be
-/// forgotten: a batch that a reorganisation took away can be old.
+/// Whether the batch names a price snapshot that the chain does not have. The chain is asked about
+/// a snapshot that is unknown here, because it may only be forgotten: a batch that a reorganisation
+/// took away can be old.
 async fn lost_snapshot(node: &Node, record: &BatchRecord) -> Result<bool, Failure> {
     let named = record.oracle;
     if named == Fr::from(0u64) || node.oracle().knows(&word(&named)) {
@@ -183,8 +190,9 @@ async fn lost_snapshot(node: &Node, record: &BatchRecord) -> Result<bool, Failur
     Ok(time.is_none())
 }
 
-/// The chain is ahead. Records that our batch has settled, if the batch on the chain is ours: the
-/// state after a batch holds neither its time nor its data, so both commitments are compared.
+/// Records that a batch has settled on a chain that is ahead, if the chain's batch is ours. Both
+/// commitments are compared, because the state after a batch commits neither to its time nor to its
+/// data.
 async fn settled_already(node: &Arc<Node>, index: u64) -> Result<(), Failure> {
     let ours = record(node, index).await?;
     let settled = node
@@ -194,12 +202,15 @@ async fn settled_already(node: &Arc<Node>, index: u64) -> Result<(), Failure> {
         .await
         .map_err(|error| reading(error, index))?;
     let Some(settled) = settled else {
-        // Its state says so, its log does not yet.
+        // Its state is newer than its log.
         return Err(Failure::Transient(format!(
-            "the chain does not show the batch {index} it has settled"
+            "the chain counts batch {index} as settled but does not show it yet"
         )));
     };
-    let found = (settled.new_state, settled.commitment);
+    let found = (
+        settled.new_state,
+        data_commitment(&settled.published.words()),
+    );
     let sealed = (ours.new.commitment(), ours.commitment);
     if found != sealed {
         let name = |(state, data): (Fr, Fr)| {
@@ -222,6 +233,7 @@ async fn settled_already(node: &Arc<Node>, index: u64) -> Result<(), Failure> {
     mark(node, index, settled.tx).await
 }
 
+/// Sends a proven batch to the contract.
 async fn settle(
     node: &Arc<Node>,
     index: u64,
@@ -243,7 +255,7 @@ async fn settle(
             detail: format!("batch {index}: {error}"),
         })
     })?;
-    let batch = ProvenBatch {
+    let batch = Settlement {
         published,
         old_state: record.old.commitment(),
         new_state: record.new.commitment(),
@@ -273,7 +285,8 @@ async fn settle(
     }
 }
 
-/// A refusal is final unless the chain moved meanwhile: then the next look decides.
+/// Classifies a refusal: it is final unless the chain moved meanwhile. If it did, the next step
+/// decides.
 async fn refused(
     node: &Arc<Node>,
     index: u64,
@@ -281,7 +294,7 @@ async fn refused(
     reason: String,
 ) -> Result<Step, Failure> {
     if record.oracle != Fr::from(0u64) {
-        // It may just have been taken back.
+        // The chain may have taken the snapshot back a moment ago.
         follow(node).await.map(|_| ())?;
     }
     let settlement = &node.ports.settlement;
@@ -305,9 +318,9 @@ async fn refused(
     }))
 }
 
-/// Records that a batch has settled; its job is done.
+/// Records that a batch has settled and ends its job.
 async fn mark(node: &Arc<Node>, index: u64, tx: [u8; 32]) -> Result<(), Failure> {
-    // It may have settled without us while we were still proving it: then its job ends here.
+    // A batch can settle while it is still being proven here. Its proof is then interrupted.
     let gate = if node.cursor().prove <= index {
         Some(node.interrupt_proof().await)
     } else {
@@ -341,7 +354,7 @@ async fn mark(node: &Arc<Node>, index: u64, tx: [u8; 32]) -> Result<(), Failure>
     Ok(())
 }
 
-/// A reorganisation took settled batches away; their proofs are still here.
+/// Records that a reorganisation took settled batches away. Their proofs are still in the store.
 fn unsettle(node: &Arc<Node>, from: u64, until: u64) -> Result<(), Halt> {
     let write = || -> Result<(), StoreError> {
         let mut changes = node.store.change();

@@ -1,4 +1,4 @@
-//! What a start refuses.
+//! The reasons to refuse a start.
 
 use std::sync::atomic::Ordering;
 
@@ -96,7 +96,10 @@ async fn a_silent_chain_is_waited_for() {
     world.chain.down.store(true, Ordering::SeqCst);
     let chain = world.chain.clone();
     tokio::spawn(async move {
-        tokio::time::sleep(std::time::Duration::from_millis(60)).await;
+        eventually("the chain is asked again", || {
+            chain.calls.load(Ordering::SeqCst) >= 2
+        })
+        .await;
         chain.down.store(false, Ordering::SeqCst);
     });
     world.start(world.config()).await.stop().await;

@@ -1,4 +1,4 @@
-//! A circuit of its own, with gates of several degrees, rotations, lookups and copies.
+//! A small test circuit with gates of several degrees, rotations, lookups and copies.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -32,10 +32,11 @@ struct Config {
     instance: Column<Instance>,
 }
 
-/// x ↦ 3·x⁵ + 2·y⁵ + factor, y ↦ x⁵ + 7·y⁵ and running products; small values with their squares looked up.
+/// x ↦ 3·x⁵ + 2·y⁵ + factor, y ↦ x⁵ + 7·y⁵ and running products; a lookup relates small values to
+/// their squares.
 #[derive(Clone, Debug, Default)]
 struct Small {
-    /// Degree declared, if not the actual one.
+    /// Declared degree, if it differs from the actual one.
     degree: Option<usize>,
 }
 
@@ -259,7 +260,7 @@ fn refuses_wrong_sizes() {
     ));
 }
 
-/// Counts steps, and cancels after some.
+/// Counts steps, and cancels after `allowed` of them.
 struct Counter {
     steps: AtomicUsize,
     allowed: usize,
@@ -290,7 +291,7 @@ fn cancels_between_steps() {
     };
     let (proof, steps) = run(usize::MAX);
     assert!(proof.is_ok());
-    // advice, lookups, permutation, interpolation, six parts, commitments, openings, end
+    // Advice, lookups, permutation, interpolation, six parts, commitments, openings, end.
     assert_eq!(steps, 13);
     for allowed in 0..steps {
         let (proof, taken) = run(allowed);
@@ -299,7 +300,7 @@ fn cancels_between_steps() {
     }
 }
 
-/// The first columns' commitments are known from a clone of the generator.
+/// A clone of the generator determines the commitments to the first columns before the proof.
 #[test]
 fn first_columns_beforehand() {
     let (params, pk) = fixture();

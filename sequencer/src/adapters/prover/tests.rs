@@ -1,11 +1,17 @@
-use std::sync::Mutex as StdMutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::{
+    sync::{
+        Mutex as StdMutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
-use subrosa_protocol::Fr;
-use subrosa_protocol::asset::AssetId;
-use subrosa_protocol::batch::BatchWitness;
-use subrosa_protocol::ledger::{BatchInput, Config, Deposit, Ledger};
+use subrosa_protocol::{
+    Fr,
+    asset::AssetId,
+    batch::BatchWitness,
+    ledger::{BatchInput, Config, Deposit, Ledger},
+};
 use subrosa_prover::progress::Silent;
 
 use super::*;
@@ -46,9 +52,10 @@ fn proof(job: &ProofJob) -> BatchProof {
     BatchProof::new(&job.witness, vec![job.index as u8])
 }
 
-fn scripted(
-    prove: impl Fn(&ProofJob, &dyn Progress) -> Result<BatchProof, ProverError> + Send + Sync + 'static,
-) -> LocalProver {
+fn scripted<F>(prove: F) -> LocalProver
+where
+    F: Fn(&ProofJob, &dyn Progress) -> Result<BatchProof, ProverError> + Send + Sync + 'static,
+{
     let threads = NonZeroUsize::new(2);
     LocalProver::with(vec![Shape::S4], Arc::new(prove), threads).unwrap()
 }

@@ -1,0 +1,217 @@
+//! The sequencer as a service: start, tasks and shutdown.
+
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures::FutureExt;
+use subrosa_protocol::ledger;
+use tokio::{net::TcpListener, sync::broadcast, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    admission::{self, AdmissionQueue, Committer},
+    api::Api,
+    config::Config,
+    event::BatchEvent,
+    health::{Halt, Health},
+    node::{Node, Registry},
+    pipeline,
+    ports::Ports,
+    purge,
+    startup::{StartError, check_chain, check_config, io, open_store},
+    telemetry,
+};
+
+/// Time for which requests may finish at shutdown.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Checks configuration, chain and store, resumes the work that was under way, and listens.
+///
+/// # Errors
+/// [`StartError`]. Nothing is left running then.
+pub async fn start(config: Config, ports: Ports) -> Result<RunningSequencer, StartError> {
+    telemetry::recorder();
+    telemetry::halted(false);
+    let context = check_config(&config, &ports)?;
+    let (view, assets) = check_chain(&config, &ports, &context).await?;
+    let (store, mailbox, recovered) = open_store(&config, &ports, context).await?;
+    tracing::info!(
+        next_batch = recovered.cursor.seal,
+        unsettled = recovered.cursor.unsettled(),
+        pending = recovered.mempool.len(),
+        "the store is sound"
+    );
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(io("listening"))?;
+    let ledger_config = ledger::Config {
+        context,
+        fee_asset: view.fee_asset,
+        min_fee: config.min_fee,
+    };
+    let registry = Registry {
+        root: view.assets_root,
+        assets: Arc::new(assets),
+    };
+    let node = Node::new(
+        config,
+        ledger_config,
+        ports,
+        store,
+        mailbox,
+        recovered,
+        registry,
+    );
+    RunningSequencer::run(Arc::new(node), listener)
+}
+
+/// A running sequencer. Dropping it stops nothing; call [`RunningSequencer::stop`].
+pub struct RunningSequencer {
+    addr: SocketAddr,
+    node: Arc<Node>,
+    tasks: Vec<JoinHandle<()>>,
+    server: JoinHandle<()>,
+    committer: Committer,
+    threads: Arc<rayon::ThreadPool>,
+}
+
+impl RunningSequencer {
+    /// Starts the threads and tasks of a sequencer.
+    fn run(node: Arc<Node>, listener: TcpListener) -> Result<Self, StartError> {
+        let addr = listener.local_addr().map_err(io("listening"))?;
+        let threads = Arc::new(verification_threads(&node)?);
+        let (committer, commits) =
+            Committer::start(node.clone()).map_err(io("the storing thread"))?;
+        let (queue, parts) = AdmissionQueue::new(node.config.admission.queue);
+        let cancel = node.cancel.clone();
+        let router = Api::new(node.clone(), queue).router();
+        let server = tokio::spawn(serve(listener, router, cancel.clone()));
+        let admission = admission::run(node.clone(), parts, threads.clone(), commits, cancel);
+        let tasks = vec![
+            supervise(&node, "admission", admission),
+            supervise(&node, "watch", pipeline::watch(node.clone())),
+            supervise(&node, "seal", pipeline::seal(node.clone())),
+            supervise(&node, "prove", pipeline::prove(node.clone())),
+            supervise(&node, "settle", pipeline::settle(node.clone())),
+            supervise(&node, "mailbox", purge::run(node.clone())),
+        ];
+        tracing::info!(%addr, "listening");
+        Ok(Self {
+            addr,
+            node,
+            tasks,
+            server,
+            committer,
+            threads,
+        })
+    }
+
+    /// Returns the address on which it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Returns the token whose cancellation begins the shutdown. [`RunningSequencer::stop`] waits
+    /// for its end.
+    pub fn shutdown(&self) -> CancellationToken {
+        self.node.cancel.clone()
+    }
+
+    /// Returns the present health.
+    pub fn health(&self) -> Health {
+        self.node.health.read()
+    }
+
+    /// Subscribes to the changes of batches from now on.
+    pub fn events(&self) -> broadcast::Receiver<BatchEvent> {
+        self.node.events.subscribe()
+    }
+
+    /// Stops the sequencer: refuses new requests, cancels a proof under way and stores everything
+    /// that was accepted. The store is closed when this returns.
+    pub async fn stop(self) {
+        let Self {
+            node,
+            tasks,
+            server,
+            committer,
+            threads,
+            ..
+        } = self;
+        node.cancel.cancel();
+        let abort = server.abort_handle();
+        if tokio::time::timeout(DRAIN, server).await.is_err() {
+            abort.abort();
+        }
+        for task in tasks {
+            // The supervisor has reported a panic.
+            let _ = task.await;
+        }
+        let joined = tokio::task::spawn_blocking(move || {
+            // The committer ends when the last verification has sent its group.
+            committer.join();
+            drop(threads);
+            close(node);
+        });
+        let _ = joined.await;
+        tracing::info!("stopped");
+    }
+}
+
+/// Makes the threads on which submissions are decoded and verified.
+fn verification_threads(node: &Node) -> Result<rayon::ThreadPool, StartError> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(node.config.admission.threads)
+        .thread_name(|index| format!("admission-{index}"))
+        .panic_handler(|_| tracing::error!("a verification task panicked"))
+        .build()
+        .map_err(|error| io("admission threads")(std::io::Error::other(error)))
+}
+
+/// Waits until the last holder lets go of the node (a connection that closes, a verification that
+/// returns), then closes the store with it.
+fn close(mut node: Arc<Node>) {
+    let deadline = Instant::now() + DRAIN;
+    loop {
+        match Arc::try_unwrap(node) {
+            Ok(node) => return drop(node),
+            Err(_) if Instant::now() > deadline => {
+                tracing::warn!("a task still holds the store; it stays open");
+                return;
+            }
+            Err(shared) => node = shared,
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Runs a task. If the task panics, the pipeline halts instead of standing still unnoticed.
+fn supervise(
+    node: &Arc<Node>,
+    name: &'static str,
+    task: impl Future<Output = ()> + Send + 'static,
+) -> JoinHandle<()> {
+    let node = node.clone();
+    tokio::spawn(async move {
+        if std::panic::AssertUnwindSafe(task)
+            .catch_unwind()
+            .await
+            .is_err()
+        {
+            node.health.halt(Halt::Task { task: name.into() });
+        }
+    })
+}
+
+/// Serves the HTTP interface until cancelled.
+async fn serve(listener: TcpListener, router: axum::Router, cancel: CancellationToken) {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, service)
+        .with_graceful_shutdown(async move { cancel.cancelled().await });
+    if let Err(error) = server.await {
+        tracing::error!(%error, "the HTTP server failed");
+    }
+}
