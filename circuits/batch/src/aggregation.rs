@@ -1,5 +1,5 @@
-//! The clients' proofs in the circuit (spec: *Aggregation*, rules B16 … B19): the transcript over the
-//! cells that the pairing product uses, the multipliers' digits, and the identities modulo q.
+//! The clients' proofs in the circuit (spec: *Aggregation*, rules B16 … B19): the transcript over
+//! the cells that the pairing product uses, the multipliers' digits, and the identities modulo q.
 
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
@@ -18,13 +18,14 @@ use crate::pairing::scalar::{DIGITS, Scalar, lambda};
 use crate::pairing::transcript::{DIGITS_PACKED, MULTIPLIER_BITS, POINT_BITS};
 use crate::rules::Rule;
 
-/// Bits of 𝔽_r.
+/// Bits of an element of 𝔽_r.
 const FIELD_BITS: usize = 254;
 
-// Of an element that is cut in two, both parts are weights.
+// Cutting an element into two halves gives two weights.
 const _: () = assert!(2 * WEIGHT_BITS == FIELD_BITS);
 
-/// The digest that a slot's proof is for: its own, or the padding's if it is inactive.
+/// Returns the digest that a slot's proof is for: its own, or the padding digest if the slot is
+/// inactive.
 pub(crate) fn proven_digest(
     layout: &mut Layout<'_>,
     fixed: &Fixed,
@@ -48,7 +49,7 @@ pub(crate) fn aggregation(
     verify(layout, fixed, &product, digests, column_challenge);
 }
 
-/// Writes a recorded product.
+/// Constrains a recorded product.
 pub(crate) fn verify(
     layout: &mut Layout<'_>,
     fixed: &Fixed,
@@ -109,7 +110,7 @@ pub(crate) fn verify(
     three_limbs(layout, &limbs[1..4], middle);
     assert_zero(layout, &limbs[4..]);
 
-    // A sum has many digit strings: which one is used is fixed here.
+    // A sum has many digit strings; the transcript fixes the one in use.
     words.extend(packed(layout, &emitter, &product.remainders));
     let state = absorb(layout, state, &words);
     point(layout, &emitter, state, &product.combiner);
@@ -135,7 +136,7 @@ fn packed(layout: &mut Layout<'_>, emitter: &Emitter<'_>, values: &[Felt]) -> Ve
     pack(layout, &limbs)
 }
 
-/// Binary digits, as many an element as limbs have bits in one.
+/// Packs binary digits, as many an element as its limbs have bits.
 fn pack_digits(layout: &mut Layout<'_>, digits: &[Wire]) -> Vec<Wire> {
     digits
         .chunks(DIGITS_PACKED)
@@ -162,11 +163,12 @@ fn challenge(layout: &mut Layout<'_>, state: Wire, number: usize) -> Wire {
     layout.hash_wires(Domain::Challenge, &[state, number])
 }
 
-/// Cuts the canonical integer of `value` at bit `width`: (lower part, upper part). The upper part is ranged here; the
-/// lower one is an expression that another constraint has to keep below 2^`width`.
+/// Cuts the canonical integer of `value` at bit `width` and returns (lower part, upper part). The
+/// upper part is range-checked here. The lower part is an expression that another constraint must
+/// keep below 2^`width`.
 ///
-/// The upper part is kept strictly below that of r, so that there is one way to cut; values with the
-/// same upper part as r cannot be cut, of which there are fewer than 2^`width`.
+/// The upper part is strictly below the upper part of r, so that the cut is unique. Values with the
+/// same upper part as r cannot be cut; there are fewer than 2^`width` of them.
 fn cut(layout: &mut Layout<'_>, value: Wire, width: usize) -> (Wire, Wire) {
     let upper = bits(&value.value, width, FIELD_BITS - width);
     let upper = layout.ranged_hint(upper, FIELD_BITS - width);
@@ -203,7 +205,7 @@ fn assert_zero(layout: &mut Layout<'_>, wires: &[Wire]) {
     }
 }
 
-/// The digits of a scalar as flags.
+/// Writes the digits of a scalar as flags.
 fn scalar_digits(layout: &mut Layout<'_>, scalar: &Scalar) -> Vec<[Wire; DIGITS]> {
     scalar
         .windows
@@ -218,7 +220,7 @@ fn scalar_digits(layout: &mut Layout<'_>, scalar: &Scalar) -> Vec<[Wire; DIGITS]
         .collect()
 }
 
-/// Σ 4ʲ·±(d + e·λ), by Horner.
+/// Returns Σ 4ʲ·±(d + e·λ), by Horner's scheme.
 fn scalar_value(layout: &mut Layout<'_>, windows: &[[Wire; DIGITS]]) -> Wire {
     let lambda = to_halo2(&lambda());
     let (two, four) = (Fr::from(2), Fr::from(4));
@@ -243,7 +245,7 @@ fn scalar_value(layout: &mut Layout<'_>, windows: &[[Wire; DIGITS]]) -> Wire {
     sum
 }
 
-/// Weights of [`WEIGHT_BITS`] bits, two from every drawn element.
+/// Draws weights of [`WEIGHT_BITS`] bits, two from every squeezed element.
 fn weights(layout: &mut Layout<'_>, state: Wire, count: usize) -> Vec<Wire> {
     let mut weights = Vec::with_capacity(count + 7);
     for number in 0..count.div_ceil(8) {
@@ -258,8 +260,8 @@ fn weights(layout: &mut Layout<'_>, state: Wire, count: usize) -> Vec<Wire> {
     weights
 }
 
-/// The wire of ζ, which an instance ties. It is not 0: an instance that a verifier leaves out reads as
-/// 0, so that one which forgets to compute ζ accepts nothing.
+/// Writes the wire of ζ, which the instance binds, and constrains it not to be 0. A verifier that
+/// omits an instance reads it as 0; one that forgets to compute ζ therefore accepts nothing.
 pub(crate) fn column_challenge(layout: &mut Layout<'_>, value: Fr) -> Wire {
     layout.rule(Rule::B17);
     let challenge = layout.free(value, Hint::Instance);

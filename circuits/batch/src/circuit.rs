@@ -39,31 +39,31 @@ const _: () = {
     }
 };
 
-/// Rows at the end that the layout leaves to blinding (the proof system needs fewer).
+/// Rows at the end that the layout leaves free for blinding (the proof system needs fewer).
 const RESERVED_ROWS: usize = 16;
 
-/// Public instances of the statement, in order: old state, new state, c, z, y. One more follows: the
-/// column challenge ζ, which a verifier computes from the proof ([`COMMITTED`]).
+/// Number of public instances of the statement, in order: old state, new state, c, z, y. The column
+/// challenge ζ follows; a verifier computes it from the proof ([`COMMITTED`]).
 pub const INSTANCES: usize = 5;
 
-/// The wires that the rest of a circuit may build on.
+/// Wires of the state transition that the rest of the circuit builds on.
 pub struct StateTransition {
     /// Old state, new state, c, z, y.
     pub instances: [Wire; INSTANCES],
-    /// The digest x of each slot; of an inactive one, that of 30 words 0.
+    /// Digest x of each slot; in an inactive slot, the digest of 30 zero words.
     pub digests: Vec<Wire>,
-    /// The flag of each slot.
+    /// Flag of each slot.
     pub active: Vec<Wire>,
 }
 
-/// Rows and cells that each part of the statement takes.
+/// Cells that each part of the statement takes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parts {
-    /// Parts in order with the advice cells written for them.
+    /// Parts in order, with the number of advice cells written for them.
     pub cells: Vec<(&'static str, usize)>,
 }
 
-/// Writes the statement. Returns the wires to expose and the cells of each part.
+/// Writes the state transition. Returns the wires to expose and the cells of each part.
 pub fn state_transition(
     layout: &mut Layout<'_>,
     witness: &BatchWitness,
@@ -128,7 +128,7 @@ pub fn state_transition(
     (transition, parts)
 }
 
-/// The public instances of a witness at the challenge that L1 computes from its words.
+/// Returns the public instances of a witness, at the challenge that L1 computes from its words.
 pub fn instances(witness: &BatchWitness) -> Vec<Fr> {
     witness
         .instances(&witness.challenge())
@@ -137,7 +137,7 @@ pub fn instances(witness: &BatchWitness) -> Vec<Fr> {
         .collect()
 }
 
-/// A witness of all zeros, for key generation.
+/// Returns a witness of all zeros, for key generation.
 fn blank(shape: Shape) -> BatchWitness {
     let zero = ark_bn254::Fr::from(0u64);
     let state = State {
@@ -201,7 +201,7 @@ pub fn well_formed(witness: &BatchWitness) -> bool {
         && witness.note_subtree_path.len() == levels
 }
 
-/// What a batch proof is made from: the state transition and the proof of every slot's transaction,
+/// The statement of a batch proof: the state transition, and the proof of every slot's transaction,
 /// padding included.
 #[derive(Clone, Debug)]
 pub struct Statement {
@@ -211,27 +211,27 @@ pub struct Statement {
     pub proofs: Vec<ClientProof>,
 }
 
-/// The batch circuit of a shape, with a witness for proving and without one for key generation.
+/// The batch circuit of a shape, with a witness for proving or without one for key generation.
 #[derive(Clone, Debug)]
 pub struct BatchCircuit {
     /// Number of slots.
     pub shape: Shape,
-    /// The clients' verifying key.
+    /// Verifying key of the clients.
     pub key: Arc<ClientKey>,
-    /// What is proven; of the same shape.
+    /// Statement to prove; it has the same shape.
     pub statement: Option<Arc<Statement>>,
-    /// ζ, the column challenge, where the circuit is written as a whole; a prover gives it to
+    /// Column challenge ζ, if the circuit is written as a whole; a prover passes it to
     /// [`Recorded::advice`].
     pub challenge: Fr,
     #[cfg(test)]
     pub(crate) tamper: Option<crate::layout::Tamper>,
-    /// Leaves the clients' proofs out, for tests of the state transition.
+    /// Leaves out the clients' proofs, for tests of the state transition.
     #[cfg(test)]
     pub(crate) bare: bool,
 }
 
 impl BatchCircuit {
-    /// The circuit with a witness.
+    /// Creates the circuit with a witness.
     pub fn new(key: Arc<ClientKey>, statement: Arc<Statement>) -> BatchCircuit {
         BatchCircuit {
             shape: statement.witness.shape,
@@ -245,7 +245,7 @@ impl BatchCircuit {
         }
     }
 
-    /// The circuit of a shape, for key generation.
+    /// Creates the circuit of a shape without a witness, for key generation.
     pub fn blank(shape: Shape, key: Arc<ClientKey>) -> BatchCircuit {
         BatchCircuit {
             shape,
@@ -259,8 +259,8 @@ impl BatchCircuit {
         }
     }
 
-    /// Records the product of pairings over the statement's proofs, which does not depend on ζ. `None` if
-    /// there is no statement, or one with lists of the wrong length.
+    /// Records the product of pairings over the statement's proofs; it does not depend on ζ.
+    /// Returns `None` without a statement, or if a list of the statement has the wrong length.
     pub fn record(&self) -> Option<Recorded<'_>> {
         let statement = self.statement.as_deref()?;
         if !self.takes(&statement.witness, &statement.proofs) {
@@ -284,7 +284,7 @@ impl BatchCircuit {
         })
     }
 
-    /// log₂ of the number of rows.
+    /// Returns log₂ of the number of rows.
     pub fn k(shape: Shape) -> u32 {
         match shape {
             Shape::S4 => 16,
@@ -293,12 +293,12 @@ impl BatchCircuit {
         }
     }
 
-    /// Rows that the layout may use.
+    /// Returns the number of rows that the layout may use.
     pub fn rows(shape: Shape) -> usize {
         (1 << Self::k(shape)) - RESERVED_ROWS
     }
 
-    /// log₂ of the rows of this very circuit.
+    /// Returns log₂ of the number of rows of this circuit.
     #[cfg(test)]
     pub(crate) fn height(&self) -> u32 {
         match (self.bare, self.shape) {
@@ -314,7 +314,7 @@ impl BatchCircuit {
         Self::k(self.shape)
     }
 
-    /// Rows that the layout of this very circuit may use.
+    /// Returns the number of rows that the layout of this circuit may use.
     fn usable(&self) -> usize {
         (1 << self.height()) - RESERVED_ROWS
     }
@@ -333,7 +333,7 @@ impl BatchCircuit {
         well_formed(witness) && witness.shape == self.shape && self.complete(proofs)
     }
 
-    /// Writes the circuit on a sheet; `None` if the witness has lists of the wrong length.
+    /// Writes the circuit on a sheet; returns `None` if a list of the witness has the wrong length.
     pub fn write<'s>(&self, sheet: &'s mut dyn Sheet) -> Option<Written<'s>> {
         self.write_with(sheet, self.challenge, None)
     }
@@ -429,8 +429,8 @@ impl BatchCircuit {
     }
 }
 
-/// A statement whose product of pairings is recorded: what both writings of its columns need, the first
-/// for the commitments that ζ is drawn from, the second under ζ.
+/// A statement with its recorded product of pairings. Its columns are written twice: first for the
+/// commitments that ζ is drawn from, then under ζ.
 pub struct Recorded<'c> {
     circuit: &'c BatchCircuit,
     fixed: Fixed,
@@ -438,7 +438,8 @@ pub struct Recorded<'c> {
 }
 
 impl Recorded<'_> {
-    /// The columns that a prover commits to first, `2^k` cells each; ζ is drawn from the commitments.
+    /// Returns the columns that a prover commits to first, `2^k` cells each; ζ is drawn from the
+    /// commitments.
     pub fn committed(&self) -> Vec<Vec<Fr>> {
         let mut sheet = Columns::new(self.circuit.shape, COMMITTED);
         let mut layout = Layout::new(&mut sheet, self.circuit.usable());
@@ -446,8 +447,9 @@ impl Recorded<'_> {
         sheet.0
     }
 
-    /// All advice columns under the column challenge, `2^k` cells each, in the order of the constraint
-    /// system. `None` if the circuit does not fit its rows, which a test excludes for each shape.
+    /// Returns all advice columns under the column challenge, `2^k` cells each, in the order of the
+    /// constraint system. Returns `None` if the circuit does not fit its rows; a test excludes this
+    /// for each shape.
     pub fn advice(&self, challenge: Fr) -> Option<Vec<Vec<Fr>>> {
         let mut sheet = Columns::new(self.circuit.shape, column::ALL);
         self.circuit.write_with(&mut sheet, challenge, Some(self))?;
@@ -455,21 +457,21 @@ impl Recorded<'_> {
     }
 }
 
-/// What writing a circuit leaves.
+/// A written circuit.
 pub struct Written<'s> {
-    /// The writer, with counts and labels.
+    /// Writer, with counts and labels.
     pub layout: Layout<'s>,
-    /// The exposed wires.
+    /// Exposed wires.
     pub transition: StateTransition,
-    /// ζ, which follows the five instances.
+    /// Column challenge ζ, which follows the five instances.
     pub challenge: Wire,
-    /// Rows of the state transition alone, as [`Layout::rows`].
+    /// Rows of the state transition alone, as in [`Layout::rows`].
     pub transition_rows: (usize, usize),
     /// Cells of each part.
     pub parts: Parts,
 }
 
-/// The first advice columns in memory.
+/// The first advice columns, in memory.
 struct Columns(Vec<Vec<Fr>>);
 
 impl Columns {

@@ -1,10 +1,10 @@
-//! Where cells go. One region from row 0, written by two cursors: permutations grow from the top;
-//! arithmetic (cells 1–8) and ranges (cell 9) share rows that grow from the bottom.
+//! Placement of cells. There is one region from row 0, written by two cursors: permutations grow
+//! from the top; arithmetic (cells 1–8) and ranges (cell 9) share rows that grow from the bottom.
 //!
-//! Every value in the circuit enters in one of four ways, and each is counted: a **copy** of an
-//! existing wire, a **hint** (a new witness, named by what will constrain it), a value **derived**
-//! by a gate, or a constant that a gate fixes. The rule in force when a cell is written labels it, so
-//! that a failing constraint names its rule.
+//! Every value enters the circuit in one of four ways, and each is counted: a **copy** of an
+//! existing wire, a **hint** (a new witness, labelled by the constraint that will bind it), a value
+//! **derived** by a gate, or a constant that a gate fixes. Each cell is labelled with the rule
+//! under which it is written, so that a failing constraint names its rule.
 
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
@@ -12,7 +12,7 @@ use halo2curves::ff::Field;
 use crate::config::{Step, column};
 use crate::rules::Rule;
 
-/// Where cells are written: a halo2 region, or a grid in memory.
+/// Target of a layout: a halo2 region, or a grid in memory.
 pub trait Sheet {
     /// Writes an advice cell.
     fn advice(&mut self, column: usize, row: usize, value: Fr);
@@ -24,7 +24,7 @@ pub trait Sheet {
     fn equal(&mut self, left: (usize, usize), right: (usize, usize));
 }
 
-/// A sheet that keeps nothing.
+/// A sheet that discards everything.
 pub(crate) struct Blank;
 
 impl Sheet for Blank {
@@ -60,35 +60,35 @@ impl Selector {
     pub const COUNT: usize = 8;
 }
 
-/// A cell with its value.
+/// A cell and its value.
 #[derive(Clone, Copy, Debug)]
 pub struct Wire {
-    /// Its value under this witness.
+    /// Value under this witness.
     pub value: Fr,
-    /// Its advice column.
+    /// Advice column.
     pub column: usize,
-    /// Its row.
+    /// Row.
     pub row: usize,
 }
 
-/// Why a cell may hold a fresh witness: what constrains it.
+/// Reason why a cell may hold a fresh witness: the constraint that binds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Hint {
     /// A word that a hash absorbs; the hash is tied to a state, a root or the data commitment.
     Hashed,
-    /// A position bit; the Merkle gate makes it boolean, the root ties it.
+    /// A bit of a leaf index. The Merkle gate makes it boolean; the root binds it.
     Bit,
-    /// A sibling; the root ties it.
+    /// A sibling; the root binds it.
     Sibling,
-    /// A value that a lookup bounds and an arithmetic gate ties.
+    /// A value bounded by a lookup and bound by an arithmetic gate.
     Ranged,
-    /// A flag or a small value that arithmetic gates tie.
+    /// A flag or a small value that arithmetic gates bind.
     Arithmetic,
-    /// The evaluation point, and the column challenge; the instance ties them.
+    /// The evaluation point or the column challenge; the instance binds them.
     Instance,
-    /// A piece of a limb: the multiset argument bounds it, its limb's evaluation ties it.
+    /// A piece of a limb. The multiset argument bounds it; the evaluation of its limb binds it.
     Piece,
-    /// How often an entry of the table occurs; the multiset argument ties it.
+    /// The multiplicity of a table entry; the multiset argument binds it.
     Multiplicity,
 }
 
@@ -106,7 +106,7 @@ impl Hint {
     ];
 }
 
-/// What a gadget takes: an existing wire, which is copied, or a fresh hint.
+/// Input of a gadget: an existing wire, which is copied, or a fresh hint.
 #[derive(Clone, Copy, Debug)]
 pub enum Input {
     /// An existing value.
@@ -121,57 +121,58 @@ impl From<Wire> for Input {
     }
 }
 
-/// How many cells entered in each way.
+/// Number of cells that entered in each way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Census {
-    /// Copies of existing wires.
+    /// Number of copies of existing wires.
     pub copies: usize,
-    /// Fresh hints, by [`Hint`].
+    /// Number of fresh hints, by [`Hint`].
     pub hints: [usize; 8],
-    /// Values that a gate derives.
+    /// Number of values that a gate derives.
     pub derived: usize,
-    /// Looked-up cells.
+    /// Number of looked-up cells.
     pub lookups: usize,
-    /// Permutations.
+    /// Number of permutations.
     pub permutations: usize,
-    /// Arithmetic rows, weighted products among them.
+    /// Number of arithmetic rows, weighted products included.
     pub arithmetic: usize,
-    /// Weighted products.
+    /// Number of weighted products.
     pub weighted: usize,
 }
 
 impl Census {
-    /// Advice cells written.
+    /// Returns the number of advice cells written.
     pub fn cells(&self) -> usize {
         self.copies + self.hints.iter().sum::<usize>() + self.derived
     }
 }
 
-/// What is known of cells beyond their values.
+/// Labels of the cells written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Labels {
-    /// By row and column, the number of the rule in force when the cell was written; 0 if none was.
+    /// Number of the rule under which each cell was written, by row and column; 0 for an unwritten
+    /// cell.
     pub rules: Vec<[u8; column::ALL]>,
     /// Column, row and kind of each hint, in order.
     pub hints: Vec<(usize, usize, Hint)>,
 }
 
-/// A change to one cell, for tests: `delta` is added to the value that would be written there, and
-/// whatever is computed from it afterwards follows.
+/// A change to one cell, for tests. `delta` is added to the value that would be written there;
+/// everything computed from it afterwards follows.
 #[derive(Clone, Copy, Debug)]
 pub struct Tamper {
     /// Advice column.
     pub column: usize,
     /// Row.
     pub row: usize,
-    /// What is added.
+    /// Difference to add.
     pub delta: Fr,
 }
 
-/// The writer.
+/// Writer of cells.
 pub struct Layout<'s> {
     sheet: &'s mut dyn Sheet,
-    /// Next row of the permutation area: an input row, perhaps with an output in cells 0–4.
+    /// Next row of the permutation area: an input row, possibly with an output in cells 0–4.
     pub(crate) main: usize,
     /// Whether cells 0–4 of that row hold the output of a permutation.
     pub(crate) occupied: bool,
@@ -188,7 +189,7 @@ pub struct Layout<'s> {
 }
 
 impl<'s> Layout<'s> {
-    /// A writer on rows 0 … `rows` − 1 of `sheet`.
+    /// Creates a writer on rows 0 … `rows` − 1 of `sheet`.
     pub fn new(sheet: &'s mut dyn Sheet, rows: usize) -> Layout<'s> {
         Layout {
             sheet,
@@ -207,18 +208,18 @@ impl<'s> Layout<'s> {
         }
     }
 
-    /// Changes one cell while writing; a circuit so written is false.
+    /// Changes one cell while writing; the circuit then states something false.
     #[cfg(test)]
     pub(crate) fn tamper(&mut self, tamper: Tamper) {
         self.tamper = Some(tamper);
     }
 
-    /// Labels what is written from here on.
+    /// Sets the rule that labels the following cells.
     pub fn rule(&mut self, rule: Rule) {
         self.rule = rule;
     }
 
-    /// What was written.
+    /// Returns the counts so far.
     pub fn census(&self) -> Census {
         self.census
     }
@@ -230,7 +231,7 @@ impl<'s> Layout<'s> {
         }
     }
 
-    /// Writes the table alone, where no value modulo q is.
+    /// Writes the table alone, for circuits without values modulo q.
     #[cfg(test)]
     pub(crate) fn table(&mut self) {
         for entry in 1..1 << crate::config::TABLE_BITS {
@@ -238,39 +239,39 @@ impl<'s> Layout<'s> {
         }
     }
 
-    /// Notes how many rows from the top the values modulo q take.
+    /// Records how many rows from the top the values modulo q take.
     pub(crate) fn foreign_rows(&mut self, rows: usize) {
         self.foreign = rows;
     }
 
-    /// Rows from the top that the values modulo q take.
+    /// Returns the number of rows from the top that the values modulo q take.
     pub(crate) fn foreign_height(&self) -> usize {
         self.foreign
     }
 
-    /// All rows.
+    /// Returns the number of all rows.
     pub(crate) fn height(&self) -> usize {
         self.labels.len()
     }
 
-    /// Counts the weighted products.
+    /// Counts a weighted product.
     pub(crate) fn count_weighted(&mut self) {
         self.census.weighted += 1;
     }
 
-    /// Rows in use: those of permutations, and those from the bottom.
+    /// Returns the number of rows in use by permutations, and from the bottom.
     pub fn rows(&self) -> (usize, usize) {
         let bottom = self.labels.len() - self.arithmetic.min(self.range);
         (self.main + 1, bottom)
     }
 
-    /// Whether the two areas are disjoint, and the values modulo q end before the boundary.
+    /// Whether the two areas are disjoint and the values modulo q end before the boundary.
     pub fn fits(&self) -> bool {
         let (top, bottom) = self.rows();
         top + bottom <= self.labels.len() && self.foreign + 2 <= self.labels.len()
     }
 
-    /// Which rule each cell was written under, and where the hints are.
+    /// Returns the rule of each cell, and the hints.
     pub fn into_labels(self) -> Labels {
         Labels {
             rules: self.labels,
@@ -326,7 +327,7 @@ impl<'s> Layout<'s> {
             .equal((left.column, left.row), (right.column, right.row));
     }
 
-    /// Writes a constant or coefficient.
+    /// Writes a constant or coefficient, unless it is 0.
     pub fn constant_cell(&mut self, column: usize, row: usize, value: Fr) {
         if !bool::from(value.is_zero()) {
             self.sheet.constant(column, row, value);
@@ -338,39 +339,39 @@ impl<'s> Layout<'s> {
         self.sheet.select(selector, row, value);
     }
 
-    /// Marks an input row.
+    /// Marks a row with its kind.
     pub fn step(&mut self, row: usize, step: Step) {
         self.select(Selector::Step, row, Fr::from(step as u64));
     }
 
-    /// A free arithmetic row.
+    /// Returns a free arithmetic row.
     pub(crate) fn arithmetic_row(&mut self) -> usize {
         self.census.arithmetic += 1;
         self.arithmetic = self.arithmetic.saturating_sub(1);
         self.arithmetic
     }
 
-    /// The first of `count` consecutive free cells of the looked-up column.
+    /// Returns the first of `count` consecutive free cells of the looked-up column.
     pub(crate) fn range_rows(&mut self, count: usize) -> usize {
         self.census.lookups += count;
         self.range = self.range.saturating_sub(count);
         self.range
     }
 
-    /// A fresh witness in a cell of its own, which only copies of it constrain: it takes cell 9 of a
-    /// row whose looked-up factor stays 0.
+    /// Writes a fresh witness into a cell of its own, which only copies of it constrain: cell 9 of
+    /// a row whose lookup factor stays 0.
     pub(crate) fn free(&mut self, value: Fr, hint: Hint) -> Wire {
         self.range = self.range.saturating_sub(1);
         let row = self.range;
         self.hint(9, row, value, hint)
     }
 
-    /// A word that the data commitment or an arithmetic gate ties.
+    /// Writes a word that the data commitment or an arithmetic gate binds.
     pub(crate) fn free_word(&mut self, value: Fr) -> Wire {
         self.free(value, Hint::Arithmetic)
     }
 
-    /// A flag, not yet constrained to be 0 or 1.
+    /// Writes a flag, not yet constrained to be 0 or 1.
     pub(crate) fn free_flag(&mut self, value: bool) -> Wire {
         self.free(Fr::from(u64::from(value)), Hint::Arithmetic)
     }
@@ -379,7 +380,7 @@ impl<'s> Layout<'s> {
         self.census.permutations += 1;
     }
 
-    /// A wire that is 0.
+    /// Returns a wire that is 0.
     pub fn zero(&mut self) -> Wire {
         if let Some(wire) = self.zero {
             return wire;
@@ -389,7 +390,7 @@ impl<'s> Layout<'s> {
         wire
     }
 
-    /// A wire that is 1.
+    /// Returns a wire that is 1.
     pub fn one(&mut self) -> Wire {
         if let Some(wire) = self.one {
             return wire;

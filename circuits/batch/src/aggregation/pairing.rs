@@ -1,19 +1,19 @@
-//! Verification of the clients' Groth16 proofs (spec: *Aggregation*): one product of pairings,
+//! Verification of the clients' Groth16 proofs (spec: *Aggregation*) as one product of pairings,
 //!
 //! ∏ e(rᵢ·Aᵢ, Bᵢ) · e(−Σrᵢ·α, β) · e(−Σrᵢ·(IC₀ + xᵢ·IC₁), γ) · e(−Σrᵢ·Cᵢ, δ) = 1,
 //!
 //! with random rᵢ. The modules record it as values and identities modulo q:
 //!
-//! | module | |
+//! | module | contents |
 //! |---|---|
-//! | [`fixed`] | what is constant: the key, its tables, its lines |
+//! | [`fixed`] | constants: the key, its tables, its lines |
 //! | [`scalar`] | multipliers as digits |
 //! | [`g1`] | points, tables, multiplication |
-//! | [`lines`] | the lines of the Miller loop, and the subgroup check that they end with |
+//! | [`lines`] | the twist, the lines of the Miller loop, and the subgroup check at its end |
 //! | [`tower`] | 𝔽_q¹² as polynomials, the product of all lines, its quotients |
-//! | [`residue`] | the residue witness that stands for the final exponentiation |
+//! | [`residue`] | the residue witness that replaces the final exponentiation |
 //! | [`transcript`] | the challenges |
-//! | [`product`] | all of it together |
+//! | [`product`] | the whole product |
 
 pub(crate) mod fixed;
 pub(crate) mod g1;

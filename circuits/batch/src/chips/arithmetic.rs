@@ -1,5 +1,5 @@
-//! The arithmetic gate: in one row,
-//! `cell5 = cell1·(c1·cell2 + c2·cell3) + c3·cell3 + c4·cell4 + c5 + c6·cell6 + c7·cell7 + c8·cell8`.
+//! The arithmetic gate. One row computes `cell5 = cell1·(c1·cell2 + c2·cell3) + c3·cell3 + c4·cell4
+//! + c5 + c6·cell6 + c7·cell7 + c8·cell8`.
 
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
@@ -7,13 +7,13 @@ use halo2curves::ff::Field;
 use crate::config::Step;
 use crate::layout::{Layout, Wire};
 
-/// Where the result goes.
+/// Destination of a row's result: a new cell, or a copy of an existing wire.
 enum Result {
     New,
     Equal(Wire),
 }
 
-/// Products of one row: `first·(c1·second + c2·third)`.
+/// Product terms of one row: `first·(c1·second + c2·third)`.
 struct Product {
     first: Wire,
     second: Wire,
@@ -21,7 +21,7 @@ struct Product {
     weights: [Fr; 3],
 }
 
-/// Places of linear terms: cell and coefficient column.
+/// Cells that take linear terms; the coefficient is in the constant column of the same number.
 const LINEAR: [usize; 5] = [3, 4, 6, 7, 8];
 
 impl Layout<'_> {
@@ -63,7 +63,7 @@ impl Layout<'_> {
         }
     }
 
-    /// A fixed value.
+    /// Returns a wire with a fixed value.
     pub fn constant(&mut self, value: Fr) -> Wire {
         self.gate(None, &[], value, Result::New)
     }
@@ -71,7 +71,7 @@ impl Layout<'_> {
     fn fold<'t>(&mut self, terms: &'t [(Fr, Wire)]) -> (Option<Wire>, &'t [(Fr, Wire)]) {
         let mut rest = terms;
         let mut sum: Option<Wire> = None;
-        // Five terms fit one row; of longer sums all but the last row pass a partial sum on.
+        // Five terms fit into one row. Longer sums carry a partial sum from row to row.
         while rest.len() + usize::from(sum.is_some()) > LINEAR.len() {
             let take = LINEAR.len() - usize::from(sum.is_some());
             let mut row: Vec<(Fr, Wire)> = sum.iter().map(|wire| (Fr::ONE, *wire)).collect();
@@ -89,7 +89,7 @@ impl Layout<'_> {
         self.gate(None, &row, constant, result)
     }
 
-    /// Σ weightᵢ·wireᵢ + constant.
+    /// Returns Σ weightᵢ·wireᵢ + constant.
     pub fn linear(&mut self, terms: &[(Fr, Wire)], constant: Fr) -> Wire {
         self.last_row(terms, constant, Result::New)
     }
@@ -99,17 +99,17 @@ impl Layout<'_> {
         self.last_row(terms, constant, Result::Equal(out));
     }
 
-    /// Constrains `expected` to be `value`.
+    /// Constrains `value` and `expected` to be equal.
     pub fn assert_equal(&mut self, value: Wire, expected: Wire) {
         self.assert_linear(&[(Fr::ONE, value)], Fr::ZERO, expected);
     }
 
-    /// Constrains a·b to be `expected`.
+    /// Constrains a·b to equal `expected`.
     pub fn assert_product(&mut self, a: Wire, b: Wire, expected: Wire) {
         self.gate(Some(product(a, b)), &[], Fr::ZERO, Result::Equal(expected));
     }
 
-    /// weight·a·b + Σ weightᵢ·wireᵢ + constant, with at most five linear terms.
+    /// Returns weight·a·b + Σ weightᵢ·wireᵢ + constant, with at most five linear terms.
     pub(crate) fn combine(
         &mut self,
         (weight, a, b): (Fr, Wire, Wire),
@@ -121,31 +121,31 @@ impl Layout<'_> {
         self.gate(Some(product), linear, constant, Result::New)
     }
 
-    /// a·b.
+    /// Returns a·b.
     pub fn mul(&mut self, a: Wire, b: Wire) -> Wire {
         self.mul_add(a, b, None)
     }
 
-    /// a·b + c.
+    /// Returns a·b + c.
     pub fn mul_add(&mut self, a: Wire, b: Wire, c: Option<Wire>) -> Wire {
         let product = product(a, b);
         let linear: Vec<(Fr, Wire)> = c.iter().map(|wire| (Fr::ONE, *wire)).collect();
         self.gate(Some(product), &linear, Fr::ZERO, Result::New)
     }
 
-    /// c − a·b.
+    /// Returns c − a·b.
     pub fn sub_mul(&mut self, c: Wire, a: Wire, b: Wire) -> Wire {
         let mut product = product(a, b);
         product.weights[0] = -Fr::ONE;
         self.gate(Some(product), &[(Fr::ONE, c)], Fr::ZERO, Result::New)
     }
 
-    /// `flag ? yes : no`, the flag being 0 or 1 by another constraint.
+    /// Returns `yes` if `flag` is 1 and `no` if it is 0. Another constraint must make `flag` a bit.
     pub fn choose(&mut self, flag: Wire, yes: Wire, no: Wire) -> Wire {
         self.gate(Some(choice(flag, yes, no)), &[], Fr::ZERO, Result::New)
     }
 
-    /// Where `flag` is 1, constrains `value` to be `expected`; nothing where it is 0.
+    /// Constrains `value` to equal `expected` if `flag` is 1; has no effect if `flag` is 0.
     pub fn assert_equal_if(&mut self, flag: Wire, value: Wire, expected: Wire) {
         self.gate(
             Some(choice(flag, value, expected)),
@@ -155,12 +155,12 @@ impl Layout<'_> {
         );
     }
 
-    /// Where `flag` is 0, constrains `value` to be 0.
+    /// Constrains `value` to be 0 if `flag` is 0.
     pub fn assert_zero_unless(&mut self, flag: Wire, value: Wire) {
         self.assert_product(flag, value, value);
     }
 
-    /// Constrains `value` to be 0 or `other`: value·(value − other) = 0.
+    /// Constrains `value` to be 0 or equal to `other`: value·(value − other) = 0.
     pub fn assert_zero_or(&mut self, other: Wire, value: Wire) {
         let zero = self.zero();
         let product = Product {
@@ -172,7 +172,7 @@ impl Layout<'_> {
         self.gate(Some(product), &[], Fr::ZERO, Result::Equal(zero));
     }
 
-    /// Constrains `flag` to be 0 or 1, and 0 unless `bound` is 1 (itself 0 or 1).
+    /// Constrains `flag` to be 0 or 1, and to be 0 unless the bit `bound` is 1.
     pub fn assert_flag(&mut self, flag: Wire, bound: Option<Wire>) {
         self.assert_zero_unless(flag, flag);
         if let Some(bound) = bound {
@@ -181,7 +181,7 @@ impl Layout<'_> {
     }
 }
 
-/// a·b.
+/// Returns the product a·b.
 fn product(a: Wire, b: Wire) -> Product {
     Product {
         first: a,
@@ -191,7 +191,7 @@ fn product(a: Wire, b: Wire) -> Product {
     }
 }
 
-/// flag·(yes − no) + no.
+/// Returns the product flag·(yes − no) + no.
 fn choice(flag: Wire, yes: Wire, no: Wire) -> Product {
     Product {
         first: flag,

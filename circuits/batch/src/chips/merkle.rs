@@ -1,6 +1,6 @@
-//! Paths in trees of arity 4 (spec: *Trees and state*). A level is one permutation whose input row
-//! holds the child in cell 1, the two bits of its place in cells 5–6 (low first) and its three siblings,
-//! in child order, in cells 7–9.
+//! Paths in trees of arity 4 (spec: *Trees and state*). A level is one permutation. Its input row
+//! holds the child in cell 1, the two bits of the child's place in cells 5–6 (low bit first) and
+//! the three siblings, in child order, in cells 7–9.
 
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
@@ -11,25 +11,25 @@ use crate::convert::{power_of_two, to_halo2};
 use crate::layout::{Hint, Input, Layout, Wire};
 use crate::schedule::Schedule;
 
-/// One level of a path as wires.
+/// One level of a path, on wires.
 #[derive(Clone, Copy, Debug)]
 pub struct Level {
-    /// The place of the child, low bit first.
+    /// Place of the child, low bit first.
     pub bits: [Wire; 2],
-    /// Its siblings in child order.
+    /// Siblings of the child, in child order.
     pub siblings: [Wire; 3],
 }
 
-/// One level of a path as inputs.
+/// One level of a path, as inputs.
 #[derive(Clone, Copy, Debug)]
 pub struct LevelInput {
-    /// The place of the child, low bit first.
+    /// Place of the child, low bit first.
     pub bits: [Input; 2],
-    /// Its siblings in child order.
+    /// Siblings of the child, in child order.
     pub siblings: [Input; 3],
 }
 
-/// The path of an index with its siblings from the leaf up, all as fresh hints.
+/// Returns the path of an index, with its siblings from the leaf up, as fresh hints.
 pub fn hinted_path(index: u64, siblings: &[[Fr; 3]]) -> Vec<LevelInput> {
     siblings
         .iter()
@@ -44,7 +44,7 @@ pub fn hinted_path(index: u64, siblings: &[[Fr; 3]]) -> Vec<LevelInput> {
         .collect()
 }
 
-/// A path that is there already: every cell is copied.
+/// Returns an existing path as inputs: every cell is copied.
 pub fn same_path(path: &[Level]) -> Vec<LevelInput> {
     path.iter()
         .map(|level| LevelInput {
@@ -54,7 +54,7 @@ pub fn same_path(path: &[Level]) -> Vec<LevelInput> {
         .collect()
 }
 
-/// A path at a place that is there already, with new siblings.
+/// Returns a path with the place of an existing one and new siblings.
 pub fn path_at(place: &[Level], siblings: &[[Fr; 3]]) -> Vec<LevelInput> {
     place
         .iter()
@@ -66,7 +66,7 @@ pub fn path_at(place: &[Level], siblings: &[[Fr; 3]]) -> Vec<LevelInput> {
         .collect()
 }
 
-/// Terms of Σ digitᵢ·4ⁱ over a path's bits.
+/// Returns the terms of Σ digitᵢ·4ⁱ over a path's bits.
 pub fn index_terms(path: &[Level]) -> Vec<(Fr, Wire)> {
     path.iter()
         .enumerate()
@@ -74,7 +74,7 @@ pub fn index_terms(path: &[Level]) -> Vec<(Fr, Wire)> {
         .collect()
 }
 
-/// The four children in order.
+/// Returns the four children in order.
 fn place(child: Fr, bits: [Fr; 2], s: [Fr; 3]) -> [Fr; 4] {
     let both = bits[0] * bits[1];
     let p = [
@@ -92,14 +92,14 @@ fn place(child: Fr, bits: [Fr; 2], s: [Fr; 3]) -> [Fr; 4] {
 }
 
 impl Layout<'_> {
-    /// The node above `leaf` at the end of `path`, and the path's cells.
+    /// Returns the node above `leaf` at the end of `path`, and the path's cells.
     pub fn climb(&mut self, leaf: Wire, path: &[LevelInput]) -> (Wire, Vec<Level>) {
         let schedule = Schedule::get();
         let capacity = to_halo2(&Domain::Node.capacity(4));
         let mut child = leaf;
         let mut levels = Vec::with_capacity(path.len());
         for input in path {
-            // The output of the permutation just written is in place already.
+            // The output of the permutation just written is already in place.
             if !(self.occupied && (child.column, child.row) == (1, self.main)) {
                 let row = self.input_row(true);
                 child = self.copy(1, row, child);

@@ -1,6 +1,6 @@
-//! The sponge (spec: *Notation and hashing*). A permutation takes an input row and ten rows of its own;
-//! its output is in cells 0–4 of the row after them, which is also the next input row. Cells 6–9
-//! of an input row hold the absorbed chunk.
+//! The Poseidon sponge (spec: *Notation and hashing*). A permutation takes an input row and ten
+//! rows of its own. Its output is in cells 0–4 of the row after them, which is also the next input
+//! row. Cells 6–9 of an input row hold the absorbed chunk.
 
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
@@ -12,16 +12,16 @@ use crate::convert::to_halo2;
 use crate::layout::{Input, Layout, Selector, Wire};
 use crate::schedule::{ROWS, RowKind, Schedule, row_kind};
 
-/// A hash with the cells of its message.
+/// A hash, with the cells of its message.
 pub struct Hashed {
     /// Element 1 of the final state.
     pub output: Wire,
-    /// The message cells, padding left out.
+    /// Message cells, without padding.
     pub message: Vec<Wire>,
 }
 
 impl Layout<'_> {
-    /// The input row that comes next, without an output in it if `fresh`.
+    /// Returns the next input row; if `fresh`, one without an output in it.
     pub(crate) fn input_row(&mut self, fresh: bool) -> usize {
         if fresh && self.occupied {
             self.main += 1;
@@ -30,8 +30,7 @@ impl Layout<'_> {
         self.main
     }
 
-    /// Writes the ten rows after input row `row` for the given input state, and the output state
-    /// after them.
+    /// Writes the ten rows after input row `row` for the given input state, then the output state.
     pub(crate) fn permute(&mut self, row: usize, state: [Fr; WIDTH]) -> [Wire; WIDTH] {
         let schedule = Schedule::get();
         self.count_permutation();
@@ -56,7 +55,7 @@ impl Layout<'_> {
         std::array::from_fn(|column| self.derived(column, at, output[column]))
     }
 
-    /// H(domain; message).
+    /// Returns H(domain; message) and the message cells.
     pub fn hash(&mut self, domain: Domain, message: &[Input]) -> Hashed {
         let (state, message) = self.sponge(domain, message);
         Hashed {
@@ -65,14 +64,15 @@ impl Layout<'_> {
         }
     }
 
-    /// All four elements of rate after H(domain; message) has absorbed its message; the first is the hash.
+    /// Returns all four rate elements after H(domain; message) has absorbed its message. The first
+    /// is the hash.
     pub(crate) fn squeeze(&mut self, domain: Domain, message: &[Wire]) -> [Wire; RATE] {
         let message: Vec<Input> = message.iter().map(|wire| Input::Wire(*wire)).collect();
         let (state, _) = self.sponge(domain, &message);
         std::array::from_fn(|i| state[1 + i])
     }
 
-    /// The state after absorbing a message, and the cells of the message.
+    /// Returns the state after absorbing a message, and the message cells.
     fn sponge(&mut self, domain: Domain, message: &[Input]) -> ([Wire; WIDTH], Vec<Wire>) {
         let schedule = Schedule::get();
         let capacity = to_halo2(&domain.capacity(message.len()));
@@ -114,7 +114,7 @@ impl Layout<'_> {
         (output.expect("a message has at least one word"), words)
     }
 
-    /// H(domain; message) of existing wires.
+    /// Returns H(domain; message) of existing wires.
     pub fn hash_wires(&mut self, domain: Domain, message: &[Wire]) -> Wire {
         let message: Vec<Input> = message.iter().map(|wire| Input::Wire(*wire)).collect();
         self.hash(domain, &message).output

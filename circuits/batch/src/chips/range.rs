@@ -1,6 +1,6 @@
-//! Ranges: a value is cut into 13-bit pieces by running quotients in one column,
-//! `z₀ = value, zᵢ₊₁ = (zᵢ − pieceᵢ) / 2^13`, each piece and the last quotient looked up. Where the
-//! width is not a multiple of 13 the last quotient is looked up once more, scaled to fill the table.
+//! Ranges. Running quotients in one column cut a value into 13-bit pieces: `z₀ = value, zᵢ₊₁ = (zᵢ
+//! − pieceᵢ) / 2^13`. Each piece and the last quotient is looked up. If the width is not a multiple
+//! of 13, the last quotient is looked up once more, scaled to fill the table.
 
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
@@ -10,7 +10,7 @@ use crate::convert::{bits, power_of_two};
 use crate::layout::{Hint, Input, Layout, Selector, Wire};
 
 impl Layout<'_> {
-    /// Constrains `value` to `0 … 2^width − 1` as an integer; `width` from 1 to 247, so that the
+    /// Constrains `value` to `0 … 2^width − 1` as an integer. `width` is from 1 to 247, so that the
     /// recomposition cannot wrap the modulus.
     pub fn range(&mut self, value: Input, width: usize) -> Wire {
         assert!((1..=247).contains(&width), "a range below the modulus");
@@ -39,7 +39,7 @@ impl Layout<'_> {
         wire
     }
 
-    /// A fresh witness of `width` bits.
+    /// Writes a fresh witness of `width` bits.
     pub fn ranged_hint(&mut self, value: Fr, width: usize) -> Wire {
         self.range(Input::Hint(value, Hint::Ranged), width)
     }

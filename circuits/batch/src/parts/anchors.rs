@@ -1,4 +1,4 @@
-//! B4: each active slot's anchor is a leaf of the old history tree.
+//! B4: the anchor of each active slot is a leaf of the old history tree.
 
 use halo2curves::bn256::Fr;
 use subrosa_protocol::tree::{DEPTH, MerklePath};
@@ -22,7 +22,7 @@ pub(crate) fn siblings(levels: &[[ark_bn254::Fr; 3]]) -> Vec<[Fr; 3]> {
         .collect()
 }
 
-/// Membership of the slot's anchor under `history_root`, if the slot is active.
+/// Constrains the slot's anchor to be a leaf under `history_root` if the slot is active.
 pub fn anchor(
     layout: &mut Layout<'_>,
     slot: &SlotWires,

@@ -12,17 +12,17 @@ use crate::rules::Rule;
 use crate::slot::SlotWires;
 use crate::state::StateWires;
 
-/// A deposit slot as wires.
+/// A deposit slot on wires.
 pub struct DepositWires {
-    /// 1 if a deposit is here.
+    /// 1 if the slot holds a deposit, else 0.
     pub active: Wire,
-    /// packed and inner; 0 if none is.
+    /// Packed word and inner hash of the deposited note; 0 in an empty slot.
     pub words: [Wire; 2],
-    /// H(NOTE; packed, inner), 0 if none is.
+    /// H(NOTE; packed, inner), or 0 in an empty slot.
     commitment: Wire,
 }
 
-/// The deposit slots; those with a deposit come first.
+/// Writes the deposit slots (rules B2, B8). Filled slots come first.
 pub fn deposits(layout: &mut Layout<'_>, witness: &BatchWitness) -> Vec<DepositWires> {
     let mut previous = None;
     let mut deposits = Vec::with_capacity(witness.deposits.len());
@@ -50,7 +50,7 @@ pub fn deposits(layout: &mut Layout<'_>, witness: &BatchWitness) -> Vec<DepositW
     deposits
 }
 
-/// Appends three commitments and one deposit a slot at `place`.
+/// Constrains three commitments and one deposit a slot to be appended at `place`.
 pub fn commitments(
     layout: &mut Layout<'_>,
     witness: &BatchWitness,

@@ -1,4 +1,4 @@
-//! B14: the data words, their commitment c = H(DATA; words) and their value y = Σ wᵢ·zⁱ.
+//! B14: the data words, their commitment c = H(DATA; words) and their evaluation y = Σ wᵢ·zⁱ.
 
 use halo2curves::bn256::Fr;
 use subrosa_protocol::domain::Domain;
@@ -9,17 +9,18 @@ use crate::rules::Rule;
 use crate::slot::SlotWires;
 use crate::state::HeaderWires;
 
-/// The commitment and the evaluation.
+/// Commitment and evaluation of the data words.
 pub struct DataWires {
-    /// c.
+    /// Commitment c.
     pub commitment: Wire,
-    /// z, which the instance fixes.
+    /// Challenge z, bound by the instance.
     pub challenge: Wire,
-    /// y.
+    /// Evaluation y.
     pub evaluation: Wire,
 }
 
-/// All data words in the order of the specification, as the wires that the other rules use.
+/// Returns all data words in the order of the specification. They are the wires that the other
+/// rules use.
 pub fn words(header: &HeaderWires, deposits: &[DepositWires], slots: &[SlotWires]) -> Vec<Wire> {
     let mut words = header.words.to_vec();
     for deposit in deposits {
@@ -31,7 +32,7 @@ pub fn words(header: &HeaderWires, deposits: &[DepositWires], slots: &[SlotWires
     words
 }
 
-/// Hash and evaluation of the words at `z`.
+/// Constrains the hash of the words and their evaluation at `z`.
 pub fn data(layout: &mut Layout<'_>, words: &[Wire], z: Fr) -> DataWires {
     layout.rule(Rule::B14);
     let commitment = layout.hash_wires(Domain::Data, words);

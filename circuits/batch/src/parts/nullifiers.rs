@@ -1,12 +1,12 @@
-//! The nullifier tree (rules B6, B7; spec: *Trees and state*, nullifier tree).
+//! The nullifier tree: rules B6 and B7 (spec: *Trees and state*, nullifier tree).
 //!
-//! First the subtree of all new leaves (nf, hint) is appended, then each nullifier is linked: its
-//! low leaf (v, n) with v < nf < n and n = hint becomes (v, nf).
+//! First the subtree of all new leaves (nf, hint) is appended. Then each nullifier is linked: its
+//! low leaf (v, n), with v < nf < n and n = hint, becomes (v, nf).
 //!
-//! **Comparison.** v, d₁ = nf − v − 1, d₂ = n − nf − 1 and d₃ = r − 1 − n are cut into two limbs of
-//! 130 bits each, looked up. The limbs of all four add up, as integers, to r − 3, so that
-//! v + d₁ + 1 and v + d₁ + d₂ + 2, which the field identifies with nf and n, are their canonical
-//! integers, and v < nf < n ≤ r − 1. In an inactive slot the identities with nf and n are void.
+//! **Comparison.** v, d₁ = nf − v − 1, d₂ = n − nf − 1 and d₃ = r − 1 − n are each cut into two
+//! looked-up limbs of 130 bits. As integers, the limbs of all four add up to r − 3. Therefore v +
+//! d₁ + 1 and v + d₁ + d₂ + 2, which equal nf and n in the field, are their canonical integers, and
+//! v < nf < n ≤ r − 1. In an inactive slot the equations for nf and n do not apply.
 
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
@@ -38,7 +38,7 @@ pub(crate) fn subtree(layout: &mut Layout<'_>, leaves: Vec<Wire>) -> Wire {
     nodes[0]
 }
 
-/// The new leaf of a nullifier: H(NULLIFIER_LEAF; nf, hint), or 0 in an inactive slot. Returns it and
+/// Returns the new leaf of a nullifier, H(NULLIFIER_LEAF; nf, hint) or 0 in an inactive slot, and
 /// the hint.
 fn leaf(layout: &mut Layout<'_>, slot: &SlotWires, nullifier: Wire, hint: Fr) -> (Wire, Wire) {
     let message = [nullifier.into(), Input::Hint(hint, Hint::Hashed)];
@@ -47,7 +47,7 @@ fn leaf(layout: &mut Layout<'_>, slot: &SlotWires, nullifier: Wire, hint: Fr) ->
     (leaf, hashed.message[1])
 }
 
-/// B6: appends the new leaves. Returns the root with them, the hints, and the subtree's place.
+/// B6: appends the new leaves. Returns the new root, the hints, and the path to the subtree.
 fn append(
     layout: &mut Layout<'_>,
     witness: &BatchWitness,
@@ -78,7 +78,7 @@ fn append(
     (after, hints, place)
 }
 
-/// Two limbs of 130 bits.
+/// Witnesses a value as two limbs of 130 bits.
 fn limbs(layout: &mut Layout<'_>, value: Fr) -> [Wire; 2] {
     let low = layout.ranged_hint(bits(&value, 0, LIMB), LIMB);
     let high = layout.ranged_hint(bits(&value, LIMB, 254 - LIMB), LIMB);
@@ -117,8 +117,8 @@ pub(crate) fn compare(
     );
     layout.assert_equal_if(active, above_nullifier, next);
 
-    // Σ low limbs = (r − 3) mod 2^130 + carry·2^130 and Σ high limbs + carry = (r − 3) >> 130: all terms are
-    // far below r, so that both hold over the integers.
+    // Σ low limbs = (r − 3) mod 2^130 + carry·2^130, and Σ high limbs + carry = (r − 3) >> 130. All
+    // terms are far below r, so both equations hold over the integers.
     let low_bound = bits(&bound, 0, LIMB);
     let high_bound = bits(&bound, LIMB, 254 - LIMB);
     let low_sum = v[0].value + d1[0].value + d2[0].value + d3[0].value;
@@ -146,7 +146,7 @@ pub(crate) fn compare(
     );
 }
 
-/// Links one nullifier under `root`; returns the next root.
+/// Links one nullifier under `root` and returns the next root.
 fn link(
     layout: &mut Layout<'_>,
     active: Wire,
@@ -168,8 +168,8 @@ fn link(
     layout.choose(active, after, root)
 }
 
-/// B6 and B7: appends and links all nullifiers. Returns the place of the subtree, whose bits the
-/// note tree shares.
+/// B6 and B7: appends and links all nullifiers. Returns the path to the subtree; the note tree
+/// shares its bits.
 pub fn nullifiers(
     layout: &mut Layout<'_>,
     witness: &BatchWitness,
@@ -189,7 +189,7 @@ pub fn nullifiers(
     place
 }
 
-/// Path of the note subtree at the same place.
+/// Returns the path of the note subtree, which has the same index.
 pub(crate) fn note_path(
     witness: &BatchWitness,
     place: &[Level],

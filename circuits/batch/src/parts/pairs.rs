@@ -1,4 +1,4 @@
-//! B20: the legs of a swap stand side by side.
+//! B20: the two legs of a swap occupy neighbouring slots.
 
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
@@ -7,8 +7,9 @@ use crate::layout::{Layout, Wire};
 use crate::rules::Rule;
 use crate::slot::SlotWires;
 
-/// Side A in a slot if and only if side B in the next one, and then of the same terms: the very words that both
-/// digests absorb. Before the first slot there is no side A, behind the last one no side B.
+/// Constrains side A in a slot to be followed by side B of the same terms, and side B to follow
+/// side A. The terms are the words that both digests absorb. The first slot is not side B, and the
+/// last slot is not side A.
 pub fn pairs(layout: &mut Layout<'_>, slots: &[SlotWires]) {
     layout.rule(Rule::B20);
     let nothing = |layout: &mut Layout<'_>, flag: Wire| {

@@ -1,7 +1,7 @@
-//! One transaction slot (rules B2, B3, B5, B15, B21, B22): flag, words, digest, header fields. What its
-//! neighbours have to do with it (B20) is in `pairs`.
+//! One transaction slot: flag, words, digest and header fields (rules B2, B3, B5, B10, B15, B21,
+//! B22). Rule B20, on neighbouring slots, is in `pairs`.
 //!
-//! The words of an inactive slot are all 0; its proof is for the padding's digest instead.
+//! All words of an inactive slot are 0. Its proof is for the padding digest.
 
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
@@ -14,50 +14,51 @@ use crate::layout::{Hint, Input, Layout, Wire};
 use crate::rules::Rule;
 use crate::state::HeaderWires;
 
-/// A transaction slot as wires.
+/// A transaction slot on wires.
 pub struct SlotWires {
-    /// 1 if a transaction is here.
+    /// 1 if the slot holds a transaction, else 0.
     pub active: Wire,
-    /// Its 30 words, the cells that the digest absorbs.
+    /// The 30 words: the cells that the digest absorbs.
     pub words: [Wire; WORDS],
-    /// The digest x: the public input of the client's proof.
+    /// Digest x, the public input of the client's proof.
     pub digest: Wire,
-    /// Its fee, 96 bits; 0 if inactive.
+    /// Fee, 96 bits; 0 in an inactive slot.
     pub fee: Wire,
-    /// 1 if it is side A of a swap.
+    /// 1 if the transaction is side A of a swap, else 0.
     pub side_a: Wire,
-    /// 1 if it is side B of a swap.
+    /// 1 if the transaction is side B of a swap, else 0.
     pub side_b: Wire,
 }
 
 impl SlotWires {
-    /// Word 1.
+    /// Note root that the transaction was proven against.
     pub fn anchor(&self) -> Wire {
         self.words[1]
     }
 
-    /// Word 6.
+    /// Digest of the swap's terms.
     pub fn terms(&self) -> Wire {
         self.words[6]
     }
 
-    /// Words 8–10.
+    /// The three nullifiers.
     pub fn nullifiers(&self) -> &[Wire] {
         &self.words[8..11]
     }
 
-    /// Words 11–13.
+    /// The three commitments.
     pub fn commitments(&self) -> &[Wire] {
         &self.words[11..14]
     }
 
-    /// The data words: 4, 5 and 8–29.
+    /// The words that are published as data: withdrawal target, amount, and all from the nullifiers
+    /// on.
     pub fn data(&self) -> impl Iterator<Item = Wire> + '_ {
         self.words[4..6].iter().chain(&self.words[8..]).copied()
     }
 }
 
-/// A slot whose predecessor has the flag `previous`.
+/// Writes a slot. `previous` is the flag of the slot before it.
 pub fn slot(
     layout: &mut Layout<'_>,
     witness: &SlotWitness,
@@ -85,8 +86,8 @@ pub fn slot(
         }
     }
 
-    // Word 3: kind, fee asset, fee, expiry and not before; all 0 in an inactive slot, since each is bounded and their
-    // weighted sum is 0.
+    // Kind, fee asset, fee, expiry and not-before. In an inactive slot all are 0, because each is
+    // bounded and their weighted sum is 0.
     let packed = words[3].value;
     let stated = bits(&packed, 0, 8);
     let flags = std::array::from_fn(|i| Fr::from(u64::from(stated == Fr::from(2 + i as u64))));
@@ -115,8 +116,8 @@ pub fn slot(
     layout.rule(Rule::B21);
     layout.assert_zero_or(header.oracle(), words[7]);
 
-    // Kind 2 ⇔ amount ≠ 0, and nothing is withdrawn otherwise: the client's statement, held here
-    // too, because L1 pays by these two words.
+    // Kind 2 ⇔ amount ≠ 0, and any other kind withdraws nothing. The client's statement says so
+    // too; it is repeated here because L1 pays by these two words.
     layout.rule(Rule::B15);
     let (target, amount) = (words[4], words[5]);
     layout.assert_zero_unless(withdraws, target);
@@ -134,20 +135,21 @@ pub fn slot(
     }
 }
 
-/// What a transaction is, as wires.
+/// Kind of a transaction on wires.
 pub(crate) struct KindWires {
     /// The kind, 1 to 4; 0 in an inactive slot.
     pub(crate) kind: Wire,
-    /// 1 if it is 2.
+    /// 1 if the kind is 2 (withdrawal), else 0.
     pub(crate) withdraws: Wire,
-    /// 1 if it is 3.
+    /// 1 if the kind is 3 (side A), else 0.
     pub(crate) side_a: Wire,
-    /// 1 if it is 4.
+    /// 1 if the kind is 4 (side B), else 0.
     pub(crate) side_b: Wire,
 }
 
-/// The kind as 1, or 2, 3, 4 by one flag each. At most one is set: 4 is also 1 + 1 + 2, and a side B that is
-/// told as a withdrawal and side A would be neither leg nor payment.
+/// Constrains the kind of a slot: 1 without a flag, or 2, 3, 4 by one flag each. At most one flag
+/// may be set. Otherwise 4 could also be stated as 1 + 1 + 2, and a side B that claims to be a
+/// withdrawal and side A would escape the rules of both.
 pub(crate) fn kind(layout: &mut Layout<'_>, active: Wire, stated: Fr, flags: [Fr; 3]) -> KindWires {
     let flags = flags.map(|flag| {
         let flag = layout.free_word(flag);
@@ -176,8 +178,8 @@ pub(crate) fn kind(layout: &mut Layout<'_>, active: Wire, stated: Fr, flags: [Fr
     }
 }
 
-/// Fee, expiry and not before of the header word `packed`, stated by the prover. 200 bits in all do not wrap, so
-/// that in range there is one way to state them.
+/// Witnesses fee, expiry and not-before of the header word `packed`. The fields take 200 bits
+/// together, so their sum does not wrap, and the ranges leave one way to state them.
 pub(crate) fn unpack(
     layout: &mut Layout<'_>,
     kind: Wire,
@@ -202,7 +204,8 @@ pub(crate) fn unpack(
     [fee, expiry, not_before]
 }
 
-/// B10: the fee total is the sum of the fees. At most 64 values below 2^96 cannot wrap.
+/// B10: constrains the fee total to be the sum of the fees. At most 64 values below 2^96 cannot
+/// wrap.
 pub fn fee_total(layout: &mut Layout<'_>, header: &HeaderWires, slots: &[SlotWires]) {
     layout.rule(Rule::B10);
     let terms: Vec<(Fr, Wire)> = slots.iter().map(|slot| (Fr::ONE, slot.fee)).collect();

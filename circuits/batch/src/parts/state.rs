@@ -1,4 +1,4 @@
-//! States before and after, and the header words (rules B1, B9, B11, B12, B13).
+//! Old and new state (rules B1, B9, B11, B12, B13).
 
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
@@ -11,7 +11,7 @@ use crate::layout::{Hint, Input, Layout, Wire};
 use crate::merkle_chip::{Level, hinted_path, index_terms, same_path};
 use crate::rules::Rule;
 
-/// A state as wires.
+/// A state on wires.
 #[derive(Clone, Copy, Debug)]
 pub struct StateWires {
     /// Root of the note tree.
@@ -20,17 +20,17 @@ pub struct StateWires {
     pub nullifier_root: Wire,
     /// Root of the history tree.
     pub history_root: Wire,
-    /// Places used.
+    /// Number of leaf indices used in the note tree.
     pub leaf_count: Wire,
     /// Index of the next history leaf.
     pub batch_index: Wire,
-    /// Deposits consumed.
+    /// Number of deposits consumed.
     pub deposit_count: Wire,
     /// H(STATE; the six words).
     pub commitment: Wire,
 }
 
-/// The header words and the parts of the info word.
+/// The header words, and the fields of the info word.
 pub struct HeaderWires {
     /// Data words 0–7.
     pub words: [Wire; HEADER_WORDS],
@@ -78,7 +78,7 @@ impl HeaderWires {
     }
 }
 
-/// The six words of a state and their hash, under the rule in force.
+/// Writes the six words of a state and their hash, under the current rule.
 pub fn state(layout: &mut Layout<'_>, state: &State) -> StateWires {
     let words = state
         .words()
@@ -103,9 +103,9 @@ pub fn state(layout: &mut Layout<'_>, state: &State) -> StateWires {
     }
 }
 
-/// Header words. They enter as free words: the data commitment ties them all, L1 compares context and assets root
-/// with its own and the oracle word with the snapshots it knows, and the rules below tie the others to the states
-/// and slots.
+/// Writes the header words as free words. The data commitment binds all of them. L1 compares
+/// context and assets root with its own, and the oracle word with the snapshots it knows. The rules
+/// below tie the other words to the states and slots.
 pub fn header(layout: &mut Layout<'_>, header: &BatchHeader) -> HeaderWires {
     layout.rule(Rule::B14);
     let words = header.words();
@@ -129,8 +129,8 @@ pub fn header(layout: &mut Layout<'_>, header: &BatchHeader) -> HeaderWires {
     }
 }
 
-/// B2: the info word packs the counts of active slots and of deposits with time, fee asset and
-/// recipient. Counts are sums of at most N flags.
+/// B2: constrains the info word to pack time, number of transactions, number of deposits, fee asset
+/// and fee recipient. Both numbers are sums of at most N flags. Returns the number of deposits.
 pub fn counts(
     layout: &mut Layout<'_>,
     header: &HeaderWires,
@@ -160,8 +160,8 @@ pub fn counts(
     deposits
 }
 
-/// B9: start is a multiple of 4N given by `place`, the digits of the subtree's index; it lies fewer than
-/// 4N places after the old leaf count; the new leaf count is 4N further.
+/// B9: constrains `start` to be the multiple of 4N that `place`, the digits of the subtree's index,
+/// gives. It is less than 4N above the old leaf count, and the new leaf count is `start` + 4N.
 pub fn leaf_counts(
     layout: &mut Layout<'_>,
     witness: &BatchWitness,
@@ -190,7 +190,8 @@ pub fn leaf_counts(
     );
 }
 
-/// B11: the first deposit is the old count, and the count grows by the deposits.
+/// B11: constrains the first deposit to be the old count, and the new count to be the old one plus
+/// the deposits.
 pub fn deposit_counts(
     layout: &mut Layout<'_>,
     header: &HeaderWires,
@@ -207,7 +208,8 @@ pub fn deposit_counts(
     );
 }
 
-/// B12: at history index = batch index, 0 is replaced by the new note root; the index grows by one.
+/// B12: at the history index equal to the batch index, the new note root replaces 0, and the batch
+/// index grows by one.
 pub fn history(
     layout: &mut Layout<'_>,
     witness: &BatchWitness,

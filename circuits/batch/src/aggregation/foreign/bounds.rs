@@ -1,5 +1,5 @@
-//! Sizes that keep a group's statement over the integers (spec: *Aggregation*, bounds). What
-//! follows from the first five is derived again, and checked by the test below.
+//! Sizes that keep a group's statement over the integers (spec: *Aggregation*, bounds). The first
+//! five are chosen; the test below derives the others and checks them.
 
 use crate::config::TABLE_BITS;
 use crate::foreign::limbs::{LIMB_BITS, LIMBS};
@@ -8,19 +8,19 @@ use crate::foreign::limbs::{LIMB_BITS, LIMBS};
 pub(crate) const WEIGHT_BITS: usize = 127;
 /// Largest Σ |c| over the products of a group.
 pub(crate) const GROUP_PRODUCTS: u64 = 1 << 12;
-/// Most weights in a group.
+/// Largest number of weights in a group.
 pub(crate) const GROUP_WEIGHTS: usize = 640;
 /// Largest Σ |c| over the linear terms of a row.
 pub(crate) const ROW_LINEAR: u64 = 20;
 /// Limbs of the quotient K.
 pub(crate) const QUOTIENT_LIMBS: usize = 8;
-/// The quotient is kept non-negative by 2^this.
+/// The quotient is kept non-negative by adding 2 to this power.
 pub(crate) const QUOTIENT_OFFSET_BITS: usize = 410;
-/// Pieces of a carry.
+/// Number of pieces of a carry.
 pub(crate) const CARRY_PIECES: usize = 15;
 /// Bits of a carry, offset included.
 pub(crate) const CARRY_BITS: usize = CARRY_PIECES * TABLE_BITS;
-/// A carry is kept non-negative by 2^this.
+/// A carry is kept non-negative by adding 2 to this power.
 pub(crate) const CARRY_OFFSET_BITS: usize = CARRY_BITS - 1;
 /// Number of carries: the statement has degree LIMBS + QUOTIENT_LIMBS − 2.
 pub(crate) const CARRIES: usize = LIMBS + QUOTIENT_LIMBS - 2;
@@ -33,7 +33,7 @@ mod tests {
     use ark_ff::PrimeField;
     use num_bigint::BigUint;
 
-    /// The size of every coefficient and every carry, from the sizes of what they are made of.
+    /// Derives the size of every coefficient and every carry from the sizes of its parts.
     #[test]
     fn sizes_follow_from_the_layout() {
         let power = |bits: usize| BigUint::from(1u8) << bits;
@@ -42,8 +42,9 @@ mod tests {
         let q: BigUint = ark_bn254::Fq::MODULUS.into();
         let r: BigUint = ark_bn254::Fr::MODULUS.into();
 
-        // A coefficient of Σ uₘ·Fₘ: at most LIMBS limb products for each product, and the linear terms
-        // and constants. An identity has at most a row for every product, and two without any.
+        // A coefficient of Σ uₘ·Fₘ: at most LIMBS limb products for each product, plus the linear
+        // terms and constants. An identity has at most one row for every product, or two rows
+        // without products.
         let rows = BigUint::from(GROUP_PRODUCTS + 2 * GROUP_WEIGHTS as u64);
         let linear = &rows * (ROW_LINEAR + 1) * &limb;
         let products = BigUint::from(GROUP_PRODUCTS) * BigUint::from(LIMBS) * &limb * &limb;
@@ -57,7 +58,7 @@ mod tests {
             carry = ((&carry + &difference) >> LIMB_BITS) + 1u8;
         }
         assert!(carry < power(CARRY_OFFSET_BITS), "carries fit their range");
-        // |Pₗ − Cₗ₋₁ + 2⁵²·Cₗ| < r for any carries in range: equality mod r is equality.
+        // |Pₗ − Cₗ₋₁ + 2⁵²·Cₗ| < r for all carries in range, so equality mod r is equality.
         let wide = &difference + power(CARRY_BITS) + (power(CARRY_BITS) << LIMB_BITS);
         assert!(wide < r, "no coefficient wraps");
 
@@ -66,7 +67,7 @@ mod tests {
         let largest = &weight
             * (BigUint::from(GROUP_PRODUCTS) * &value * &value + &rows * (ROW_LINEAR + 1) * &value);
         assert!(largest / &q < power(QUOTIENT_OFFSET_BITS));
-        // Any residue has a representation.
+        // Every residue has a representation.
         assert!(q < power(LIMBS * LIMB_BITS));
     }
 }

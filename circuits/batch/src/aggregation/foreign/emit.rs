@@ -1,8 +1,9 @@
-//! A trace in the circuit.
+//! Writes a trace into the circuit, in three steps.
 //!
-//! Pieces and their multiplicities come first ([`Emitter::place`]): from there on limbs of exposed values are cells. When the
-//! weights are known, [`Emitter::divide`] writes every group's quotient and carries; when σ is, [`Emitter::check`] writes
-//! evaluations, the multiset argument and the groups.
+//! [`Emitter::place`] writes pieces and their multiplicities; from then on the limbs of exposed
+//! values are cells. [`Emitter::divide`] needs the weights and writes the quotient and carries of
+//! every group. [`Emitter::check`] needs σ and writes evaluations, the multiset argument and the
+//! groups.
 
 use std::collections::HashMap;
 
@@ -22,31 +23,31 @@ use crate::foreign::trace::{Bit, Chosen, Operand, Row, Trace};
 use crate::layout::{Hint, Layout, Selector, Wire};
 use crate::rules::Rule;
 
-/// First row of the multiset argument: the instances are above it.
+/// First row of the multiset argument, below the instances.
 const LIVE: usize = INSTANCES + 1;
-/// First row of the first value: the boundary takes two.
+/// First row of the first value; the boundary takes two rows.
 const FIRST: usize = LIVE + 2;
 
-/// Quotient and carries as cells, offsets included.
+/// Quotient and carries of a group as cells, offsets included.
 struct DivisionWires {
     quotient: [Wire; QUOTIENT_LIMBS],
     carries: [Wire; CARRIES],
 }
 
-/// Writes one trace.
+/// Writer of one trace.
 pub(crate) struct Emitter<'t> {
     trace: &'t Trace,
     groups: Vec<Group>,
     pieces: Vec<[u64; PIECES]>,
-    /// How often each entry of the table occurs among them.
+    /// Number of occurrences of each table entry among the pieces.
     multiplicities: Vec<u64>,
     divisions: Vec<DivisionWires>,
 }
 
-/// The binary digits of all scalars as cells.
+/// Binary digits of all scalars, as cells.
 pub(crate) type Digits = Vec<Vec<[Wire; crate::pairing::scalar::DIGITS]>>;
 
-/// What operands become, once σ is known.
+/// Operands as wires, once σ is known.
 struct Operands<'t> {
     trace: &'t Trace,
     powers: Vec<Wire>,
@@ -56,8 +57,8 @@ struct Operands<'t> {
 }
 
 impl<'t> Emitter<'t> {
-    /// Writes the columns that ζ is drawn from, the pieces of all values and their multiplicities, and the
-    /// limbs of exposed values.
+    /// Writes the columns that ζ is drawn from (the pieces of all values and their multiplicities)
+    /// and the limbs of exposed values.
     pub(crate) fn place(layout: &mut Layout<'_>, trace: &'t Trace) -> Emitter<'t> {
         let rows = layout.height() - 2;
         let mut all = vec![[0; PIECES]; rows];
@@ -65,7 +66,7 @@ impl<'t> Emitter<'t> {
             for (i, limb) in limbs.iter().enumerate() {
                 let row = FIRST + LIMBS * number + i;
                 let pieces = pieces(*limb);
-                // A circuit that does not fit is refused by the layout's own count.
+                // The layout's own count refuses a circuit that does not fit.
                 let Some(place) = all.get_mut(row) else {
                     continue;
                 };
@@ -79,7 +80,7 @@ impl<'t> Emitter<'t> {
                 }
             }
         }
-        // What no value takes holds the integer 0, which counts like any piece.
+        // Rows without a value hold the integer 0, which counts like any other piece.
         let used = FIRST + LIMBS * trace.len();
         for row in (LIVE..FIRST).chain(used..rows) {
             for place in 0..PIECES {
@@ -105,7 +106,7 @@ impl<'t> Emitter<'t> {
         }
     }
 
-    /// The limbs of an exposed value.
+    /// Returns the limbs of an exposed value.
     pub(crate) fn limbs(&self, value: &crate::foreign::trace::Felt) -> [Wire; LIMBS] {
         let Operand::Value { segment, index } = value.at else {
             panic!("only values have limbs of their own");
@@ -119,12 +120,13 @@ impl<'t> Emitter<'t> {
         })
     }
 
-    /// Number of weights that the groups share.
+    /// Returns the number of weights that the groups share.
     pub(crate) fn weights(&self) -> usize {
         weights(&self.groups)
     }
 
-    /// Writes quotient and carries of every group, and returns what a challenge has to absorb of them.
+    /// Writes the quotient and carries of every group and returns the words that a challenge must
+    /// absorb.
     pub(crate) fn divide(&mut self, layout: &mut Layout<'_>, weights: &[Wire]) -> Vec<Wire> {
         let values: Vec<Fr> = weights.iter().map(|wire| wire.value).collect();
         let divisions: Vec<Division> = divide_all(self.trace, &self.groups, &values);
@@ -163,7 +165,7 @@ impl<'t> Emitter<'t> {
         }
     }
 
-    /// σ in every row, and the running sum.
+    /// Writes σ into every row, and the running sum.
     fn multiset(&self, layout: &mut Layout<'_>, point: Fr) {
         let rows = self.pieces.len();
         let mut inverses: Vec<Fr> = (0..1u64 << TABLE_BITS)
@@ -191,7 +193,8 @@ impl<'t> Emitter<'t> {
         layout.derived(column::BALANCE, rows, balance);
     }
 
-    /// σ enters at the first row; the running sum is 0 there and at the last.
+    /// Writes the boundary rows: σ enters at the first one, and the running sum is 0 there and at
+    /// the last.
     fn boundaries(&self, layout: &mut Layout<'_>, point: Wire) {
         let zero = layout.zero();
         let last = self.pieces.len();
@@ -208,7 +211,7 @@ impl<'t> Emitter<'t> {
         }
     }
 
-    /// One group: the weighted rows, the last of which takes the right side off and must leave 0.
+    /// Writes one group: its weighted rows. The last row subtracts the right side and must leave 0.
     fn group(
         &self,
         layout: &mut Layout<'_>,
@@ -217,7 +220,7 @@ impl<'t> Emitter<'t> {
         operands: &mut Operands<'_>,
         right: Wire,
     ) {
-        // Selections and constants write rows of their own, so that they come before.
+        // Selections and constants write rows of their own, so they come first.
         let mut rows = Vec::new();
         for (segment, identity, first) in &group.members {
             let all = &self.trace.segments[*segment].rows;
@@ -248,12 +251,12 @@ impl<'t> Emitter<'t> {
     }
 }
 
-/// The cells of a row of a group, in order.
+/// Returns the cells of a row of a group, in order.
 fn cells(a: [Wire; 2], b: [Wire; 2], d: [Wire; 2], u: [Wire; 2]) -> [Wire; 8] {
     [a[0], a[1], b[0], b[1], d[0], d[1], u[0], u[1]]
 }
 
-/// Four limbs an element.
+/// Packs limbs, four an element.
 pub(crate) fn pack(layout: &mut Layout<'_>, limbs: &[Wire]) -> Vec<Wire> {
     limbs
         .chunks(crate::pairing::transcript::PACKED)
@@ -268,7 +271,7 @@ pub(crate) fn pack(layout: &mut Layout<'_>, limbs: &[Wire]) -> Vec<Wire> {
         .collect()
 }
 
-/// What is the same in the right side of every group.
+/// Terms that the right sides of all groups share.
 struct OffsetWires {
     /// q(σ).
     modulus: Wire,
@@ -300,7 +303,7 @@ impl OffsetWires {
         }
     }
 
-    /// K(σ)·q(σ) + (σ − 2⁵²)·C(σ).
+    /// Returns K(σ)·q(σ) + (σ − 2⁵²)·C(σ).
     fn right_side(
         &self,
         layout: &mut Layout<'_>,
@@ -318,7 +321,7 @@ impl OffsetWires {
     }
 }
 
-/// Σ coefficientⱼ·pointʲ.
+/// Returns Σ coefficientⱼ·pointʲ.
 fn horner(layout: &mut Layout<'_>, point: Wire, coefficients: &[Wire]) -> Wire {
     let (last, rest) = coefficients.split_last().expect("at least one coefficient");
     rest.iter().rev().fold(*last, |sum, coefficient| {
@@ -433,7 +436,7 @@ impl<'t> Operands<'t> {
 }
 
 impl Layout<'_> {
-    /// Makes wires the instances, in order, each under its rule.
+    /// Exposes wires as the instances, in order, each under its rule.
     pub(crate) fn expose(&mut self, wires: &[Wire], rules: &[Rule]) {
         for (row, (wire, rule)) in wires.iter().zip(rules).enumerate() {
             self.rule(*rule);
@@ -443,8 +446,9 @@ impl Layout<'_> {
         }
     }
 
-    /// A row of a group (see [`Row`]) with the cells of a, b, d and u. `before` is the sum of the rows before it in the group, which is in the
-    /// row below; the last row must leave 0. Returns the sum.
+    /// Writes a row of a group (see [`Row`]) with the cells of a, b, d and u, and returns the sum.
+    /// `before` is the sum of the group's earlier rows, held in the row below. The last row must
+    /// leave 0.
     fn weighted_row(&mut self, row: &Row, cells: [Wire; 8], before: Option<Fr>, last: bool) -> Fr {
         let at = self.arithmetic_row();
         self.count_weighted();
@@ -469,7 +473,7 @@ impl Layout<'_> {
         let first = p0 * a0 * b0 + p1 * a1 * b1 + l0 * d0 + l1 * d1 + constant;
         let second = p2 * (a0 * b1 + a1 * b0) + l2 * d1;
         let sum = before.unwrap_or(Fr::ZERO) + u0 * first + u1 * second;
-        // What the last row leaves is 0 by its gate; there is no cell for it.
+        // The gate of the last row forces its sum to be 0; there is no cell for it.
         if last {
             return Fr::ZERO;
         }

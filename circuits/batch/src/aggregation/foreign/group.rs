@@ -1,4 +1,5 @@
-//! Groups of identities, and what makes a group a statement over the integers.
+//! Groups of identities, and the quotient and carries that make a group a statement over the
+//! integers.
 
 use ark_bn254::Fq;
 use ark_ff::PrimeField;
@@ -15,14 +16,14 @@ use crate::foreign::bounds::{
 use crate::foreign::limbs::{LIMB_BITS, LIMBS, integer, limbs_of};
 use crate::foreign::trace::{Identity, Row, Trace};
 
-/// Identities that share a quotient and carries, each with its segment and the place of its first weight.
+/// Identities that share a quotient and carries.
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
     /// Segment, identity, number of its first weight.
     pub(crate) members: Vec<(usize, Identity, usize)>,
 }
 
-/// Cuts all identities, in order, into groups that keep the bounds.
+/// Cuts all identities, in order, into groups within the bounds.
 pub(crate) fn groups(trace: &Trace) -> Vec<Group> {
     let mut groups = Vec::new();
     let mut members = Vec::new();
@@ -31,7 +32,7 @@ pub(crate) fn groups(trace: &Trace) -> Vec<Group> {
         for identity in &segment.identities {
             let rows = &segment.rows[identity.first..identity.first + identity.rows];
             let heavy: u64 = rows.iter().map(Row::weight).sum();
-            // What the bounds assume of every identity, whatever it is.
+            // The bounds assume this of every identity.
             assert!(heavy <= GROUP_PRODUCTS && identity.weights <= GROUP_WEIGHTS);
             assert!(identity.rows as u64 <= heavy + 2 * identity.weights as u64);
             assert!(rows.iter().all(|row| row.linear_weight() <= ROW_LINEAR));
@@ -50,7 +51,7 @@ pub(crate) fn groups(trace: &Trace) -> Vec<Group> {
     groups
 }
 
-/// Number of weights that the largest of the groups takes.
+/// Returns the number of weights of the largest group.
 pub(crate) fn weights(groups: &[Group]) -> usize {
     let of = |group: &Group| {
         let (_, identity, first) = group.members.last().expect("no group is empty");
@@ -59,7 +60,7 @@ pub(crate) fn weights(groups: &[Group]) -> usize {
     groups.iter().map(of).max().unwrap_or(0)
 }
 
-/// K and C of a group, with their offsets.
+/// Quotient K and carries C of a group, with their offsets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Division {
     /// Limbs of K + 2^[`QUOTIENT_OFFSET_BITS`].
@@ -68,10 +69,10 @@ pub(crate) struct Division {
     pub(crate) carries: [Fr; CARRIES],
 }
 
-/// Coefficients of a product of two values.
+/// Number of coefficients of a product of two values.
 const COEFFICIENTS: usize = 2 * LIMBS - 1;
 
-/// Coefficients of the two coordinates of a row.
+/// Returns the coefficients of the two coordinates of a row.
 fn coefficients(trace: &Trace, row: &Row) -> [[i128; COEFFICIENTS]; 2] {
     let mut out = [[0i128; COEFFICIENTS]; 2];
     let [a, b, d] = [row.a, row.b, row.d].map(|pair| pair.map(|operand| trace.limbs(operand)));
@@ -99,7 +100,7 @@ fn coefficients(trace: &Trace, row: &Row) -> [[i128; COEFFICIENTS]; 2] {
     out
 }
 
-/// The integer of least magnitude in a class modulo r.
+/// Returns the integer of least magnitude in a class modulo r.
 fn centred(value: &Fr) -> BigInt {
     let unsigned = |value: &Fr| {
         let digits = words(value).map(|word| [word as u32, (word >> 32) as u32]);
@@ -113,7 +114,7 @@ fn centred(value: &Fr) -> BigInt {
     }
 }
 
-/// The element of an integer.
+/// Converts an integer to a field element.
 fn element(value: &BigInt) -> Fr {
     let magnitude = value
         .magnitude()
@@ -136,8 +137,8 @@ fn floor_shift(value: &BigInt) -> BigInt {
     value >> LIMB_BITS
 }
 
-/// Divides the weighted sum of a group by q. Where an identity does not hold there is a remainder,
-/// which is dropped: the constraints then fail.
+/// Divides the weighted sum of a group by q. If an identity does not hold, there is a remainder. It
+/// is dropped, and the constraints then fail.
 pub(crate) fn divide(trace: &Trace, group: &Group, weights: &[Fr]) -> Division {
     let mut sums = [Fr::ZERO; COEFFICIENTS];
     for (segment, identity, first) in &group.members {
@@ -166,7 +167,7 @@ pub(crate) fn divide(trace: &Trace, group: &Group, weights: &[Fr]) -> Division {
     let offset = BigInt::from(1u8) << QUOTIENT_OFFSET_BITS;
     let mut shifted = value / &q + offset;
     let mask = (BigInt::from(1u8) << LIMB_BITS) - 1u8;
-    // K itself has the limbs of the shifted one less those of the offset.
+    // K itself has the limbs of the shifted quotient minus the limbs of the offset.
     let mut quotient = Vec::with_capacity(QUOTIENT_LIMBS);
     for place in 0..QUOTIENT_LIMBS {
         let limb = if place + 1 < QUOTIENT_LIMBS {
@@ -201,7 +202,7 @@ pub(crate) fn divide(trace: &Trace, group: &Group, weights: &[Fr]) -> Division {
     }
 }
 
-/// All groups in parallel.
+/// Divides all groups in parallel.
 pub(crate) fn divide_all(trace: &Trace, groups: &[Group], weights: &[Fr]) -> Vec<Division> {
     groups
         .par_iter()
@@ -209,7 +210,7 @@ pub(crate) fn divide_all(trace: &Trace, groups: &[Group], weights: &[Fr]) -> Vec
         .collect()
 }
 
-/// Limbs of q.
+/// Returns the limbs of q.
 pub(crate) fn modulus_limbs() -> [u64; LIMBS] {
     let mut limbs = limbs_of(&-Fq::from(1u64));
     limbs[0] += 1;

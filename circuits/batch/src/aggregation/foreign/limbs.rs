@@ -1,4 +1,4 @@
-//! The limbs of a value.
+//! Limbs of values modulo q, and their pieces.
 
 use ark_bn254::Fq;
 use ark_ff::PrimeField;
@@ -8,22 +8,22 @@ use crate::config::TABLE_BITS;
 
 /// Bits of a limb.
 pub(crate) const LIMB_BITS: usize = 52;
-/// Limbs of a value.
+/// Number of limbs of a value.
 pub(crate) const LIMBS: usize = 5;
-/// Looked-up pieces of a limb.
+/// Number of looked-up pieces of a limb.
 pub(crate) const PIECES: usize = 4;
 
 const _: () = assert!(PIECES * TABLE_BITS == LIMB_BITS);
 
-/// The limbs of a value, least significant first, each below 2⁵².
+/// Limbs of a value, least significant first, each below 2⁵².
 pub(crate) type Limbs = [u64; LIMBS];
 
-/// The canonical representation.
+/// Returns the limbs of the canonical representation.
 pub(crate) fn limbs_of(value: &Fq) -> Limbs {
     split(value.into_bigint().0)
 }
 
-/// A 256-bit integer in limbs.
+/// Splits a 256-bit integer into limbs.
 pub(crate) fn split(words: [u64; 4]) -> Limbs {
     std::array::from_fn(|i| {
         let (word, bit) = (i * LIMB_BITS / 64, i * LIMB_BITS % 64);
@@ -36,12 +36,12 @@ pub(crate) fn split(words: [u64; 4]) -> Limbs {
     })
 }
 
-/// The pieces of a limb, least significant first.
+/// Splits a limb into pieces, least significant first.
 pub(crate) fn pieces(limb: u64) -> [u64; PIECES] {
     std::array::from_fn(|i| (limb >> (TABLE_BITS * i)) & ((1 << TABLE_BITS) - 1))
 }
 
-/// An integer as a field element.
+/// Converts an integer to a field element.
 pub(crate) fn integer(value: i128) -> Fr {
     let magnitude = value.unsigned_abs();
     let magnitude = Fr::from_raw([magnitude as u64, (magnitude >> 64) as u64, 0, 0]);
@@ -85,7 +85,8 @@ mod tests {
             let expected = BigUint::from_bytes_le(&ark_ff::BigInt::new(words).to_bytes_le());
             prop_assert_eq!(join(&limbs), expected);
             for limb in limbs {
-                let sum = pieces(limb).iter().rev().fold(0, |sum, piece| (sum << TABLE_BITS) + piece);
+                let digits = pieces(limb);
+                let sum = digits.iter().rev().fold(0, |sum, piece| (sum << TABLE_BITS) + piece);
                 prop_assert_eq!(sum, limb);
             }
         }

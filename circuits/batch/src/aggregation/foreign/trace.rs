@@ -1,43 +1,43 @@
 //! Values and identities modulo q, recorded while they are computed.
 //!
-//! A [`Trace`] is a list of [`Segment`]s. Segments are recorded independently of each other, in
-//! parallel where they belong to different proofs; what they contain depends on nothing but their
-//! place in the list, so that key generation, which has no witness, records the same structure.
+//! A [`Trace`] is a list of [`Segment`]s. Segments are recorded independently, those of different
+//! proofs in parallel. The structure of a segment depends only on its place in the list; key
+//! generation, which has no witness, therefore records the same structure.
 
 use ark_bn254::Fq;
 use ark_ff::AdditiveGroup;
 
 use crate::foreign::limbs::{LIMBS, Limbs, limbs_of};
 
-/// Where an operand of an identity comes from.
+/// Source of an operand of an identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Operand {
     /// The integer 0.
     Zero,
     /// A recorded value.
     Value {
-        /// Its segment.
+        /// Number of its segment.
         segment: u16,
-        /// Its place there.
+        /// Index in the segment.
         index: u32,
     },
-    /// A constant of the circuit, by its place in [`Constants`].
+    /// A constant of the circuit, by its index in [`Constants`].
     Constant(u32),
-    /// A selection by digits of a scalar.
+    /// An option selected by digits of a scalar.
     Chosen {
-        /// Its segment.
+        /// Number of its segment.
         segment: u16,
-        /// Its place there.
+        /// Index in the segment.
         index: u32,
     },
 }
 
-/// An element of 𝔽_q with where it is recorded.
+/// An element of 𝔽_q and where it is recorded.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Felt {
-    /// Its value under this witness.
+    /// Value under this witness.
     pub(crate) value: Fq,
-    /// Its place.
+    /// Where it is recorded.
     pub(crate) at: Operand,
 }
 
@@ -61,22 +61,22 @@ pub(crate) struct Bit {
     pub(crate) place: usize,
 }
 
-/// One of eight elements, perhaps negated as an integer.
+/// A selection of one of eight elements, possibly negated as an integer.
 #[derive(Clone, Debug)]
 pub(crate) struct Chosen {
-    /// The elements; bit i of the index is digit i.
+    /// Elements to select from; bit i of the index is digit i.
     pub(crate) options: [Operand; 8],
-    /// The three digits.
+    /// The three digits of the index.
     pub(crate) digits: [Bit; 3],
-    /// The digit that negates.
+    /// Digit that negates the element, if any.
     pub(crate) sign: Option<Bit>,
-    /// The index under this witness.
+    /// Index under this witness.
     pub(crate) index: usize,
-    /// Whether it is negated under this witness.
+    /// Whether the element is negated under this witness.
     pub(crate) negative: bool,
 }
 
-/// A part of an identity that takes one row:
+/// One row of an identity:
 /// u₀·(p₀·a₀b₀ + p₁·a₁b₁ + l₀·d₀ + l₁·d₁ + c) + u₁·(p₂·(a₀b₁ + a₁b₀) + l₂·d₁).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row {
@@ -104,37 +104,37 @@ impl Row {
         d: [Operand::Zero; 2],
     };
 
-    /// Σ |c| over its products, the two identities of 𝔽_q² counted together.
+    /// Returns Σ |c| over the products, summed over both identities of 𝔽_q².
     pub(crate) fn weight(&self) -> u64 {
         let [p0, p1, p2] = self.products.map(|p| u64::from(p.unsigned_abs()));
         p0 + p1 + 2 * p2
     }
 
-    /// Σ |c| over its linear terms.
+    /// Returns Σ |c| over the linear terms.
     pub(crate) fn linear_weight(&self) -> u64 {
         let weights = self.linear.map(|c| u64::from(c.unsigned_abs()));
         weights.iter().sum()
     }
 }
 
-/// Consecutive rows that sum to 0 modulo q, with as many weights as it has coordinates.
+/// Consecutive rows that sum to 0 modulo q, with one weight a coordinate.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Identity {
     /// First row.
     pub(crate) first: usize,
     /// Number of rows.
     pub(crate) rows: usize,
-    /// 1 in 𝔽_q, 2 in 𝔽_q².
+    /// Number of coordinates: 1 in 𝔽_q, 2 in 𝔽_q².
     pub(crate) weights: usize,
 }
 
-/// What is recorded in one go.
+/// Values and identities that are recorded together.
 #[derive(Clone, Debug)]
 pub(crate) struct Segment {
     number: u16,
     /// Values.
     pub(crate) values: Vec<Limbs>,
-    /// Whether the limbs of a value are needed one by one.
+    /// Whether the limbs of a value are needed as cells.
     pub(crate) exposed: Vec<bool>,
     /// Selections.
     pub(crate) chosen: Vec<Chosen>,
@@ -142,12 +142,12 @@ pub(crate) struct Segment {
     pub(crate) rows: Vec<Row>,
     /// Identities.
     pub(crate) identities: Vec<Identity>,
-    /// The first identity that does not hold under this witness.
+    /// Index of the first identity that does not hold under this witness.
     pub(crate) broken: Option<usize>,
 }
 
 impl Segment {
-    /// An empty segment that will have this number in its trace.
+    /// Creates an empty segment with its number in the trace.
     pub(crate) fn new(number: usize) -> Segment {
         Segment {
             number: u16::try_from(number).expect("a trace has few segments"),
@@ -164,7 +164,7 @@ impl Segment {
         self.limbs(limbs_of(&value), value, exposed)
     }
 
-    /// A new value in a given representation.
+    /// Records a value in a given representation.
     pub(crate) fn limbs(&mut self, limbs: Limbs, value: Fq, exposed: bool) -> Felt {
         let index = u32::try_from(self.values.len()).expect("a segment has few values");
         self.values.push(limbs);
@@ -178,22 +178,22 @@ impl Segment {
         }
     }
 
-    /// A new value, which identities have to determine.
+    /// Records a value; identities must determine it.
     pub(crate) fn value(&mut self, value: Fq) -> Felt {
         self.push(value, false)
     }
 
-    /// A new value whose limbs are cells.
+    /// Records a value whose limbs are cells.
     pub(crate) fn exposed(&mut self, value: Fq) -> Felt {
         self.push(value, true)
     }
 
-    /// A new element of 𝔽_q².
+    /// Records an element of 𝔽_q².
     pub(crate) fn value2(&mut self, value: &ark_bn254::Fq2) -> Felt2 {
         [self.value(value.c0), self.value(value.c1)]
     }
 
-    /// A selection among `options`.
+    /// Records a selection among `options`.
     pub(crate) fn choose(
         &mut self,
         options: &[Felt; 8],
@@ -220,7 +220,7 @@ impl Segment {
         }
     }
 
-    /// Σ c·a·b + Σ c·d + constant ≡ 0 in 𝔽_q.
+    /// Records the identity Σ c·a·b + Σ c·d + constant ≡ 0 in 𝔽_q.
     pub(crate) fn zero(
         &mut self,
         products: &[(i8, Felt, Felt)],
@@ -248,7 +248,7 @@ impl Segment {
         self.identity(first, count, 1, sum == Fq::ZERO);
     }
 
-    /// Σ c·a·b + Σ c·d ≡ 0 in 𝔽_q².
+    /// Records the identity Σ c·a·b + Σ c·d ≡ 0 in 𝔽_q².
     pub(crate) fn zero2(&mut self, products: &[(i8, Felt2, Felt2)], linear: &[(i8, Felt2)]) {
         let count = products.len().max(linear.len());
         let first = self.rows.len();
@@ -280,7 +280,7 @@ impl Segment {
     }
 }
 
-/// A small integer in 𝔽_q.
+/// Converts a small integer to an element of 𝔽_q.
 pub(crate) fn small(value: i8) -> Fq {
     let magnitude = Fq::from(value.unsigned_abs());
     if value < 0 { -magnitude } else { magnitude }
@@ -290,12 +290,12 @@ fn small2(value: i8) -> ark_bn254::Fq2 {
     ark_bn254::Fq2::new(small(value), Fq::ZERO)
 }
 
-/// The value of an element of 𝔽_q².
+/// Returns the value of an element of 𝔽_q².
 pub(crate) fn element2(felt: &Felt2) -> ark_bn254::Fq2 {
     ark_bn254::Fq2::new(felt[0].value, felt[1].value)
 }
 
-/// Constants of 𝔽_q that a circuit fixes, each once.
+/// Constants of 𝔽_q that a circuit fixes, each listed once.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Constants {
     values: Vec<Fq>,
@@ -303,7 +303,7 @@ pub(crate) struct Constants {
 }
 
 impl Constants {
-    /// The element as a constant.
+    /// Returns the element as a constant.
     pub(crate) fn of(&mut self, value: Fq) -> Felt {
         if value == Fq::ZERO {
             return ZERO;
@@ -319,33 +319,33 @@ impl Constants {
         }
     }
 
-    /// The element of 𝔽_q² as two constants.
+    /// Returns the element of 𝔽_q² as two constants.
     pub(crate) fn of2(&mut self, value: &ark_bn254::Fq2) -> Felt2 {
         [self.of(value.c0), self.of(value.c1)]
     }
 
-    /// All, in order.
+    /// Returns all constants in order.
     pub(crate) fn values(&self) -> &[Fq] {
         &self.values
     }
 }
 
-/// All that is recorded.
+/// A complete recording.
 #[derive(Clone, Debug)]
 pub(crate) struct Trace {
-    /// The segments, by their numbers.
+    /// Segments, in the order of their numbers.
     pub(crate) segments: Vec<Segment>,
-    /// The constants.
+    /// Limbs of the constants.
     pub(crate) constants: Vec<Limbs>,
     /// Number of values before each segment.
     offsets: Vec<usize>,
 }
 
 impl Trace {
-    /// Puts segments together.
+    /// Joins segments.
     ///
     /// # Panics
-    /// If a segment does not stand where its number says, which is a defect.
+    /// If a segment's number is not its place in the list, which is a defect.
     pub(crate) fn new(segments: Vec<Segment>, constants: &Constants) -> Trace {
         let mut offsets = Vec::with_capacity(segments.len() + 1);
         let mut values = 0;
@@ -362,24 +362,24 @@ impl Trace {
         }
     }
 
-    /// Number of values.
+    /// Returns the number of values.
     pub(crate) fn len(&self) -> usize {
         self.offsets[self.segments.len()]
     }
 
-    /// Place of a value among all values.
+    /// Returns the index of a value among all values.
     pub(crate) fn place(&self, segment: u16, index: u32) -> usize {
         self.offsets[usize::from(segment)] + index as usize
     }
 
-    /// The values in order, with whether their limbs are exposed.
+    /// Returns the values in order, each with whether its limbs are exposed.
     pub(crate) fn values(&self) -> impl Iterator<Item = (&Limbs, bool)> {
         self.segments
             .iter()
             .flat_map(|segment| segment.values.iter().zip(segment.exposed.iter().copied()))
     }
 
-    /// The integer polynomial of an operand.
+    /// Returns the integer polynomial of an operand.
     pub(crate) fn limbs(&self, operand: Operand) -> [i64; LIMBS] {
         match operand {
             Operand::Zero => [0; LIMBS],

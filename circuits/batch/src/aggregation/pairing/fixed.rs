@@ -1,5 +1,5 @@
-//! What the circuit fixes of the clients' key: its points, tables of their multiples, and the lines of
-//! β, γ and δ.
+//! Constants that the circuit takes from the clients' key: its points, tables of their multiples,
+//! and the lines of β, γ and δ.
 
 use ark_bn254::{Config, Fq, Fq2, Fr, G1Affine, G2Affine, g2};
 use ark_ec::AffineRepr;
@@ -18,45 +18,45 @@ use crate::pairing::tower::{FROBENIUS, frobenius_coefficients};
 /// Constants of the twist and of ψ on it.
 #[derive(Clone, Debug)]
 pub(crate) struct Twist {
-    /// 3/ξ.
+    /// 3/ξ, the coefficient of the twist.
     pub(crate) b: Felt2,
-    /// ψ(x, y) = (conj(x)·this, …
+    /// Factor of x in ψ(x, y) = (conj(x)·psi_x, conj(y)·psi_y).
     pub(crate) psi_x: Felt2,
-    /// … conj(y)·this).
+    /// Factor of y in ψ.
     pub(crate) psi_y: Felt2,
-    /// ψ²(x, y) = (x·this, −y).
+    /// Factor of x in ψ²(x, y) = (x·psi2_x, −y).
     pub(crate) psi2_x: Felt,
-    /// ψ³(x, y) = (conj(x)·this, …
+    /// Factor of x in ψ³(x, y) = (conj(x)·psi3_x, conj(y)·psi3_y).
     pub(crate) psi3_x: Felt2,
-    /// … conj(y)·this).
+    /// Factor of y in ψ³.
     pub(crate) psi3_y: Felt2,
 }
 
-/// All that is fixed.
+/// All constants of the pairing product.
 #[derive(Clone, Debug)]
 pub(crate) struct Fixed {
-    /// The constants behind the elements here.
+    /// Table of the constants that the elements here refer to.
     pub(crate) constants: Constants,
     /// 1.
     pub(crate) one: Felt,
-    /// The endomorphism's constant.
+    /// Constant of the endomorphism φ.
     pub(crate) beta: Felt,
-    /// The twist.
+    /// Constants of the twist.
     pub(crate) twist: Twist,
     /// Tables of α, IC₀ and IC₁.
     pub(crate) tables: [Table; 3],
     /// Lines of β, γ and δ.
     pub(crate) lines: [Vec<Line>; 3],
-    /// Coefficients of wᵏ^(q^e), for e = 1, 2, 3, as pairs (power of w, coefficient).
+    /// Nonzero coefficients of wᵏ^(q^e) for e = 1, 2, 3, as pairs (power of w, coefficient).
     pub(crate) frobenius: [Vec<Vec<(usize, Felt)>>; FROBENIUS],
-    /// The digest that stands in empty slots.
+    /// Digest proven in empty slots.
     pub(crate) padding: Fr,
-    /// A hash of the key.
+    /// Hash of the key.
     pub(crate) identity: Fr,
 }
 
 impl Fixed {
-    /// Derives everything from a key.
+    /// Derives all constants from a key.
     pub(crate) fn new(key: &ClientKey) -> Fixed {
         let mut constants = Constants::default();
         let psi_x = Config::TWIST_MUL_BY_Q_X;
@@ -112,7 +112,7 @@ fn constant_point(constants: &mut Constants, point: &G1Affine) -> Point {
     }
 }
 
-/// The multiples of a base that a window selects from, in the order of [`Table`].
+/// Returns the multiples of a base that a window selects from, in the order of [`Table`].
 pub(crate) fn table(base: &G1Affine) -> [G1Affine; 8] {
     std::array::from_fn(|index| {
         let odd = |three: bool| Fr::from(if three { 3u64 } else { 1 });
@@ -123,7 +123,7 @@ pub(crate) fn table(base: &G1Affine) -> [G1Affine; 8] {
 }
 
 fn constant_lines(constants: &mut Constants, point: &G2Affine, twist: &Twist) -> Vec<Line> {
-    // The recorded values are dropped: only the numbers count.
+    // The recorded values are dropped; only the numbers count.
     let (x, y) = point.xy().unwrap_or_default();
     let mut scratch = Segment::new(0);
     let (x, y) = (constants.of2(&x), constants.of2(&y));

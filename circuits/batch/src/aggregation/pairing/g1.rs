@@ -1,7 +1,7 @@
 //! Points of G1 in affine coordinates, by hinted slopes.
 //!
-//! Nothing here is complete: equal or opposite points leave a slope free. Each caller says why its
-//! points are neither.
+//! The formulas are incomplete: equal or opposite points leave a slope unconstrained. Each caller
+//! states why its points are neither.
 
 use ark_bn254::Fq;
 use ark_ff::{AdditiveGroup, Field};
@@ -18,34 +18,34 @@ pub(crate) struct Point {
     pub(crate) y: Felt,
 }
 
-/// d·P + e·φ(P) for |d|, |e| ∈ {1, 3}, d > 0: bit 0 of the index says |d| = 3, bit 1 e < 0, bit 2
-/// |e| = 3.
+/// The multiples d·P + e·φ(P) for |d|, |e| ∈ {1, 3} and d > 0. Bit 0 of the index means |d| = 3,
+/// bit 1 means e < 0, bit 2 means |e| = 3.
 pub(crate) type Table = [Point; 8];
 
 /// A table and the multiplier that selects from it.
 pub(crate) struct Term<'a> {
-    /// The multiples.
+    /// Table of multiples.
     pub(crate) table: &'a Table,
-    /// The multiplier.
+    /// Multiplier.
     pub(crate) scalar: &'a Scalar,
-    /// The multiplier's number among all.
+    /// Number of the multiplier among all multipliers.
     pub(crate) number: usize,
 }
 
 fn ratio(numerator: Fq, denominator: Fq) -> Fq {
-    // There is no inverse in the blank witness of key generation alone.
+    // Only the blank witness of key generation has no inverse here.
     numerator * denominator.inverse().unwrap_or_default()
 }
 
 impl Segment {
-    /// y² = x³ + 3.
+    /// Records y² = x³ + 3.
     pub(crate) fn on_curve(&mut self, point: &Point) {
         let square = self.value(point.x.value.square());
         self.zero(&[(1, point.x, point.x)], &[(-1, square)], 0);
         self.zero(&[(1, point.y, point.y), (-1, square, point.x)], &[], -3);
     }
 
-    /// 2·P; P has odd order.
+    /// Records 2·P; P has odd order.
     pub(crate) fn double(&mut self, p: &Point) -> Point {
         let (x, y) = (p.x.value, p.y.value);
         let slope = self.value(ratio(x.square() * Fq::from(3u64), y.double()));
@@ -55,13 +55,13 @@ impl Segment {
         self.third(p, slope, x3)
     }
 
-    /// P + s·Q for s = ±1 and P ≠ ±Q.
+    /// Records P + s·Q for s = ±1 and P ≠ ±Q.
     pub(crate) fn add(&mut self, p: &Point, q: &Point, s: i8) -> Point {
         let (slope, x3) = self.chord(p, q, s);
         self.third(p, slope, x3)
     }
 
-    /// Slope and third x of the line through P and s·Q.
+    /// Records slope and third x of the line through P and s·Q.
     fn chord(&mut self, p: &Point, q: &Point, s: i8) -> (Felt, Felt) {
         let qy = if s < 0 { -q.y.value } else { q.y.value };
         let slope = self.value(ratio(p.y.value - qy, p.x.value - q.x.value));
@@ -72,7 +72,7 @@ impl Segment {
         (slope, x3)
     }
 
-    /// The sum, given slope and x: y₃ = slope·(x − x₃) − y.
+    /// Records the sum, given slope and x₃: y₃ = slope·(x − x₃) − y.
     fn third(&mut self, p: &Point, slope: Felt, x3: Felt) -> Point {
         let y3 = self.value(slope.value * (p.x.value - x3.value) - p.y.value);
         let products = [(1, slope, p.x), (-1, slope, x3)];
@@ -80,7 +80,7 @@ impl Segment {
         Point { x: x3, y: y3 }
     }
 
-    /// (P + Q) + P, without the y of P + Q; P ≠ ±Q and P + Q ≠ ±P.
+    /// Records (P + Q) + P without the y of P + Q, for P ≠ ±Q and P + Q ≠ ±P.
     fn add_twice(&mut self, p: &Point, q: &Point) -> Point {
         let (first, middle) = self.chord(p, q, 1);
         // Slope of the line through P + Q and P: −first − 2y/(x_(P+Q) − x).
@@ -102,15 +102,16 @@ impl Segment {
         self.third(p, slope, x3)
     }
 
-    /// φ(P) = (β·x, y).
+    /// Records φ(P) = (β·x, y).
     fn endomorphism(&mut self, p: &Point, beta: Felt) -> Point {
         let x = self.value(p.x.value * beta.value);
         self.zero(&[(1, p.x, beta)], &[(-1, x)], 0);
         Point { x, y: p.y }
     }
 
-    /// The table of P, a point of order r. No addition here is exceptional: the summands are s + t·λ times
-    /// P for different (s, t) whose difference and sum are shorter than the lattice's vectors.
+    /// Records the table of P, a point of order r. No addition here is exceptional: the summands
+    /// are (s + t·λ)·P for different (s, t) whose difference and sum are shorter than the lattice's
+    /// vectors.
     pub(crate) fn table(&mut self, p: &Point, beta: Felt) -> Table {
         let two = self.double(p);
         let three = self.add(&two, p, 1);
@@ -122,7 +123,7 @@ impl Segment {
         })
     }
 
-    /// The multiple that a window selects.
+    /// Records the multiple that a window selects.
     pub(crate) fn select(&mut self, term: &Term<'_>, window: usize) -> Point {
         let [three, minus, e_three, negative] = term.scalar.windows[window];
         let index = usize::from(three) + 2 * usize::from(minus) + 4 * usize::from(e_three);
@@ -140,13 +141,14 @@ impl Segment {
         }
     }
 
-    /// Σ scalarᵢ·Pᵢ over one or two bases.
+    /// Records Σ scalarᵢ·Pᵢ over one or two bases.
     ///
-    /// For a random multiplier no addition is exceptional, by parity (see [`crate::pairing::scalar`]). The digits of
-    /// Σrᵢ are a prover's choice among those of one value, and long enough for a prefix to reach
-    /// the lattice; but a prefix that makes an addition exceptional in the last windows forces Σrᵢ ≡ s + t·λ
-    /// with small odd s and t, while over an even number of slots it is s + t·λ with small *even* s and t.
-    /// Where there are two bases, it would have to happen to the first alike.
+    /// For a random multiplier no addition is exceptional, by parity (see the module `scalar`). The
+    /// digits of Σrᵢ are the prover's choice among those of one value, and long enough for a prefix
+    /// to reach the lattice. But a prefix that makes an addition exceptional in the last windows
+    /// forces Σrᵢ ≡ s + t·λ with small odd s and t. Over an even number of slots, Σrᵢ is s + t·λ
+    /// with small *even* s and t. With two bases, the first base alone would have to meet such a
+    /// case.
     pub(crate) fn multiply(&mut self, terms: &[Term<'_>]) -> Point {
         let windows = terms[0].scalar.windows.len();
         let mut sum = self.select(&terms[0], windows - 1);
@@ -166,9 +168,9 @@ impl Segment {
         sum
     }
 
-    /// Σ scalarᵢ·Pᵢ + H for many points of a prover's choice: the ladder starts at H, a point that
-    /// was drawn after them, and every window takes 3·H off again, so that all that is ever added to
-    /// a sum differs from it by a multiple of H.
+    /// Records Σ scalarᵢ·Pᵢ + H for many points of the prover's choice. The ladder starts at H, a
+    /// point that is drawn after them, and every window subtracts 3·H again. Every point that is
+    /// added to a sum therefore differs from it by a multiple of H.
     pub(crate) fn sum(&mut self, terms: &[Term<'_>], offset: &Point) -> Point {
         let windows = terms[0].scalar.windows.len();
         let two = self.double(offset);

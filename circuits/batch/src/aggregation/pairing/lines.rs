@@ -1,18 +1,18 @@
 //! The lines of the optimal ate Miller loop over the twist E': y² = x³ + 3/ξ.
 //!
-//! A line y = λ·x − μ meets the twist in T, Q and −(T + Q). With T's own y eliminated (it is on
-//! the line before), a step is three identities of 𝔽_q² in (λ, μ, x_T):
+//! A line y = λ·x − μ meets the twist in T, Q and −(T + Q). The y coordinate of T is eliminated,
+//! because T is on the previous line. A step is then three identities of 𝔽_q² in (λ, μ, x_T):
 //!
 //! | step | identities |
 //! |---|---|
-//! | both | μ' + μ = (λ' + λ)·x, where (λ', μ') is the line before, which has the y of T |
+//! | both | μ' + μ = (λ' + λ)·x, where (λ', μ') is the previous line, which determines the y of T |
 //! | doubling | x² + 2·x·x₃ = 2·λ·μ and λ² = x₃ + 2x |
 //! | adding (x_Q, y_Q) | y_Q = λ·x_Q − μ and λ² = x₃ + x + x_Q |
 //!
 //! The chain is \[6x+2\]B by the digits of the loop, then ψ(B), then −ψ²(B). The last sum must be
-//! −ψ³(B), which holds for points of the r-subgroup and no others; and for no point of the twist but the
-//! identity does any step add equal or opposite points or double one of order two. Both are properties of the
-//! chain, shown by `residue`'s tests.
+//! −ψ³(B), which holds exactly for the points of the r-subgroup. For every point of the twist
+//! except the identity, no step adds equal or opposite points or doubles a point of order two. The
+//! tests of `residue` show both properties of the chain.
 
 use ark_bn254::Fq2;
 use ark_ff::{AdditiveGroup, Field};
@@ -21,25 +21,25 @@ use crate::foreign::trace::{Felt2, Segment, element2};
 use crate::pairing::fixed::Twist;
 use crate::pairing::residue::ATE;
 
-/// λ and μ of a line.
+/// Slope λ and intercept μ of a line.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Line {
-    /// λ.
+    /// Slope λ.
     pub(crate) slope: Felt2,
-    /// μ = λ·x − y.
+    /// Intercept μ = λ·x − y.
     pub(crate) intercept: Felt2,
 }
 
-/// What the loop does between two squarings.
+/// Step of the loop between two squarings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Step {
     /// Digit of 6x + 2.
     pub(crate) digit: i8,
-    /// Number of the doubling's line; the addition's follows.
+    /// Number of the doubling's line; the addition's line follows it.
     pub(crate) line: usize,
 }
 
-/// The steps, and the number of all lines: those of the steps, then of ψ(B) and of −ψ²(B).
+/// Returns the steps and the number of all lines: those of the steps, then of ψ(B) and of −ψ²(B).
 pub(crate) fn steps() -> (Vec<Step>, usize) {
     let mut line = 0;
     let steps = ATE
@@ -57,11 +57,11 @@ pub(crate) fn steps() -> (Vec<Step>, usize) {
 }
 
 fn ratio(numerator: Fq2, denominator: Fq2) -> Fq2 {
-    // There is no inverse in the blank witness of key generation alone.
+    // Only the blank witness of key generation has no inverse here.
     numerator * denominator.inverse().unwrap_or_default()
 }
 
-/// A point of the twist with the line, the y of which is the point's: y = sign·(λx − μ).
+/// A point of the twist, and the line that determines its y: y = sign·(λx − μ).
 struct Walk<'s> {
     segment: &'s mut Segment,
     x: Felt2,
@@ -78,7 +78,7 @@ impl Walk<'_> {
             intercept: self.segment.value2(&intercept),
         };
         match self.before {
-            // The line before has −y.
+            // The previous line has −y.
             Some(before) => self.segment.zero2(
                 &[(-1, before.slope, self.x), (-1, line.slope, self.x)],
                 &[(1, before.intercept), (1, line.intercept)],
@@ -116,7 +116,7 @@ impl Walk<'_> {
         self.step_to(line, x3);
     }
 
-    /// The line through the point and (qx, sign·qy).
+    /// Records the line through the point and (qx, sign·qy).
     fn chord(&mut self, qx: Felt2, qy: Felt2, sign: i8, base: Felt2) -> Line {
         let y = element2(&qy) * if sign < 0 { -Fq2::ONE } else { Fq2::ONE };
         let slope = ratio(self.y - y, element2(&self.x) - element2(&qx));
@@ -140,14 +140,14 @@ impl Walk<'_> {
 }
 
 impl Segment {
-    /// y² = x³ + 3/ξ.
+    /// Records y² = x³ + 3/ξ.
     pub(crate) fn on_twist(&mut self, x: Felt2, y: Felt2, twist: &Twist) {
         let square = self.value2(&element2(&x).square());
         self.zero2(&[(1, x, x)], &[(-1, square)]);
         self.zero2(&[(1, y, y), (-1, square, x)], &[(-1, twist.b)]);
     }
 
-    /// (conj(x)·c) as a new value.
+    /// Records conj(x)·c as a new value.
     fn conjugate_product(&mut self, x: Felt2, c: Felt2) -> Felt2 {
         let mut conjugate = element2(&x);
         conjugate.conjugate_in_place();
@@ -158,7 +158,7 @@ impl Segment {
         out
     }
 
-    /// All lines of the loop for B = (x, y), a point of the twist, and the constraint that it lies in the
+    /// Records all lines of the loop for B = (x, y), a point of the twist, and constrains B to the
     /// r-subgroup.
     pub(crate) fn lines(&mut self, x: Felt2, y: Felt2, twist: &Twist) -> Vec<Line> {
         let psi_x = self.conjugate_product(x, twist.psi_x);

@@ -1,33 +1,33 @@
-//! Residue witnesses for BN254 pairing products (native computation).
+//! Residue witnesses for BN254 pairing products, computed natively.
 //!
-//! A product of pairings equals one exactly when the product `f` of the Miller loops lies in the
+//! A product of pairings equals one exactly if the product `f` of the Miller loops lies in the
 //! kernel of the final exponentiation `f ↦ f^h`, `h = (q¹² − 1)/r`. Novakovic and Eagen ("On
-//! Proving Pairings", IACR ePrint 2024/640, section 4, with λ for BN254 in 4.3)
-//! replace that exponentiation by a witness: with
+//! Proving Pairings", IACR ePrint 2024/640, section 4, with λ for BN254 in 4.3) replace the
+//! exponentiation by a witness. With
 //!
 //! > λ = 6x + 2 + q − q² + q³  (a multiple of `r`; the exponent of the optimal ate pairing),
 //!
-//! the equation `f · s = c^λ`, with `c ≠ 0` and `s^h = 1`, gives `f^h = 1`, because `r` divides λ
+//! the equation `f · s = c^λ`, with `c ≠ 0` and `s^h = 1`, implies `f^h = 1`, because `r` divides λ
 //! and so `(c^λ)^h = (c^(q¹² − 1))^(λ/r) = 1`. Conversely, write λ = r·m. Then `gcd(r, h) = 1`,
-//! `gcd(m, h) = 3` and `9 ∤ m`, so of the elements of the kernel (cyclic, of order `h`) precisely
-//! the cubes are λ-th powers, and a factor `s = w₀^k` with `w₀` a fixed non-cube of the kernel
-//! and `k < 3` makes every `f` of the kernel one.
+//! `gcd(m, h) = 3` and `9 ∤ m`. The kernel is cyclic of order `h`, so exactly its cubes are λ-th
+//! powers. A factor `s = w₀^k`, with `w₀` a fixed non-cube of the kernel and `k < 3`, turns every
+//! `f` of the kernel into one.
 //!
 //! # The factor `w₀ = w²`
 //!
 //! The paper takes a 27th root of unity. Here `w₀ = w² = v`, one of the twelve basis elements of
-//! `F_q¹² = F_q[w]/(w¹² − 18w⁶ + 82)`: it lies in the subfield `F_q⁶ = F_q[v]`, whose nonzero
-//! elements are all in the kernel (`q⁶ − 1` divides `h`, since `r` divides `q⁶ + 1`), and it is
-//! not a cube of `F_q¹²` (tested). So the factor is `1`, `w²` or `w⁴`, a shift of
-//! coefficients. Moreover *every* nonzero `s₀ + s₁w² + s₂w⁴` with `sᵢ` in `F_q` is a sound factor,
-//! and `f · s = c^λ` with `c ≠ 0` implies `s ≠ 0`: a verifier that knows `c ≠ 0` need not constrain
-//! the `sᵢ` at all.
+//! `F_q¹² = F_q[w]/(w¹² − 18w⁶ + 82)`. It lies in the subfield `F_q⁶ = F_q[v]`, whose nonzero
+//! elements are all in the kernel (`q⁶ − 1` divides `h`, since `r` divides `q⁶ + 1`), and it is not
+//! a cube of `F_q¹²` (tested). So the factor is `1`, `w²` or `w⁴`, a shift of coefficients.
+//! Moreover *every* nonzero `s₀ + s₁w² + s₂w⁴` with `sᵢ` in `F_q` is a sound factor, and `f · s =
+//! c^λ` with `c ≠ 0` implies `s ≠ 0`. A verifier that knows `c ≠ 0` need not constrain the `sᵢ` at
+//! all.
 //!
 //! # The optimal ate chain over all of `E'(F_q²)`
 //!
-//! The tests of this module also show that the chain of [`ATE`] on the twist, with the two last
-//! steps `T + ψ(B)` and the line through `T` and `−ψ²(B)`, meets no exceptional case of affine
-//! addition or doubling, whatever point `B ≠ O` of `E'(F_q²)` it starts from, and that it ends with
+//! The tests of this module also show two properties of the chain of [`ATE`] on the twist, with its
+//! last two steps `T + ψ(B)` and the line through `T` and `−ψ²(B)`. From any point `B ≠ O` of
+//! `E'(F_q²)` it meets no exceptional case of affine addition or doubling. And it ends with
 //! `[6x+2]B + ψ(B) − ψ²(B) = −ψ³(B)` exactly for the points `B` of the subgroup of order `r`.
 
 use std::sync::OnceLock;
@@ -39,11 +39,11 @@ use ark_ff::{AdditiveGroup, Field};
 /// Number of digits in [`ATE`].
 pub(crate) const ATE_LEN: usize = <Config as BnConfig>::ATE_LOOP_COUNT.len() - 1;
 
-/// Signed binary digits of `6x + 2`, the most significant first, without the top digit (a one).
+/// Signed binary digits of `6x + 2`, most significant first, without the top digit (a one).
 ///
-/// These are the digits of `ark_bn254::Config::ATE_LOOP_COUNT`, which has the least significant
-/// first: a Miller loop starts with `T = B`, and for each digit `d` of this array doubles `T` and
-/// then adds `d·B` if `d` is not zero.
+/// They are the digits of `ark_bn254::Config::ATE_LOOP_COUNT`, which has the least significant
+/// first. A Miller loop starts with `T = B`. For each digit `d` of this array it doubles `T`, then
+/// adds `d·B` if `d` is not zero.
 pub(crate) const ATE: [i8; ATE_LEN] = ate_digits();
 
 const fn ate_digits() -> [i8; ATE_LEN] {
@@ -57,12 +57,11 @@ const fn ate_digits() -> [i8; ATE_LEN] {
     digits
 }
 
-/// `6x + 2`, in 64-bit limbs, the least significant first.
+/// `6x + 2`, in 64-bit limbs, least significant first.
 const SIX_X_PLUS_TWO: [u64; 2] = [0x9d79_7039_be76_3ba8, 1];
 
-/// The exponent `E` with `λ·E ≡ 1 (mod h/27)` and `E ≡ 0 (mod 27)`, `h = (q¹² − 1)/r`, in base
-/// `q`: eleven digits, the least significant first, each in 64-bit limbs, again the least
-/// significant first.
+/// Exponent `E` with `λ·E ≡ 1 (mod h/27)` and `E ≡ 0 (mod 27)`, `h = (q¹² − 1)/r`, in base `q`:
+/// eleven digits, least significant first, each in 64-bit limbs, least significant first.
 const INVERSE_LAMBDA: [[u64; 4]; 11] = [
     [
         0x48f6e052d8c5c958,
@@ -135,11 +134,11 @@ const INVERSE_LAMBDA: [[u64; 4]; 11] = [
 /// Order of the 3-Sylow subgroup of `F_q¹²*` (and of the kernel of the final exponentiation).
 const SYLOW: usize = 27;
 
-/// The coefficients of `f` with respect to `1, w, …, w¹¹`, where
-/// `F_q¹² = F_q[w]/(w¹² − 18w⁶ + 82)`.
+/// Returns the coefficients of `f` with respect to `1, w, …, w¹¹`, where `F_q¹² = F_q[w]/(w¹² −
+/// 18w⁶ + 82)`.
 ///
-/// Arkworks has the tower `F_q²[v]/(v³ − ξ)[w]/(w² − v)` with `ξ = 9 + u = w⁶`. The `F_q²`
-/// coefficient `a + b·u` of `w^j` in it is `(a − 9b)·w^j + b·w^(j+6)`.
+/// Arkworks has the tower `F_q²[v]/(v³ − ξ)[w]/(w² − v)` with `ξ = 9 + u = w⁶`. Its `F_q²`
+/// coefficient `a + b·u` of `w^j` is `(a − 9b)·w^j + b·w^(j+6)`.
 pub(crate) fn coefficients(f: &Fq12) -> [Fq; 12] {
     let tower = [f.c0.c0, f.c1.c0, f.c0.c1, f.c1.c1, f.c0.c2, f.c1.c2];
     let mut result = [Fq::ZERO; 12];
@@ -150,7 +149,8 @@ pub(crate) fn coefficients(f: &Fq12) -> [Fq; 12] {
     result
 }
 
-/// The element with the given coefficients of `1, w, …, w¹¹`: the inverse of [`coefficients`].
+/// Returns the element with the given coefficients of `1, w, …, w¹¹`; the inverse of
+/// [`coefficients`].
 pub(crate) fn from_coefficients(coefficients: &[Fq; 12]) -> Fq12 {
     let a = |j: usize| {
         let high = coefficients[j + 6];
@@ -163,7 +163,7 @@ fn times_nine(a: Fq) -> Fq {
     a.double().double().double() + a
 }
 
-/// The factor `w₀ = w²` of the module's description.
+/// Returns the factor `w₀ = w²` of the module's description.
 ///
 /// It is not a cube in `F_q¹²`, and `w₀^((q¹² − 1)/r) = 1`. It has one nonzero coefficient, a one
 /// at `w²`.
@@ -172,30 +172,30 @@ pub(crate) fn shift_generator() -> Fq12 {
     Fq12::new(v, Fq6::ZERO)
 }
 
-/// `c^λ` with `λ = 6x + 2 + q − q² + q³`, or `None` for `c = 0`.
+/// Returns `c^λ` with `λ = 6x + 2 + q − q² + q³`, or `None` for `c = 0`.
 pub(crate) fn lambda_power(c: &Fq12) -> Option<Fq12> {
     let inverse = c.frobenius_map(2).inverse()?;
     Some(c.pow(SIX_X_PLUS_TWO) * c.frobenius_map(1) * c.frobenius_map(3) * inverse)
 }
 
-/// A residue witness: `(c, k)`, `k < 3`, with `f · w₀^k = c^λ`, for `w₀` of [`shift_generator`].
+/// Computes a residue witness `(c, k)`, `k < 3`, with `f · w₀^k = c^λ`, for `w₀` of
+/// [`shift_generator`].
 ///
-/// It exists precisely if `f^((q¹² − 1)/r) = 1`; for any other `f` (zero too) the result is
-/// `None`. `k` is determined by `f`, and so is `c` up to factors `ζ` with `ζ^λ = 1`. Time depends
-/// on `f`: the values are not meant to be secret.
+/// A witness exists exactly if `f^((q¹² − 1)/r) = 1`; for any other `f`, zero included, the result
+/// is `None`. `f` determines `k`, and determines `c` up to factors `ζ` with `ζ^λ = 1`. The time
+/// depends on `f`: the values are not meant to be secret.
 ///
 /// # Method
 ///
-/// The power `c₀ = f^E`, with `E` the inverse of λ modulo `h/27` and zero modulo 27, is a λ-th
-/// root of `f` but for the 3-Sylow component: `f = c₀^λ · g^i`, with `g = w₀^(1 − λE)`, a
-/// generator of the Sylow subgroup (as `w₀` is not a cube), and `i` found by comparison with its
-/// 27 elements. Exponents of `g` count modulo 27, where λ ≡ 3. Hence, with `k` such that
-/// `i + k = 3j`,
+/// The power `c₀ = f^E`, with `E` the inverse of λ modulo `h/27` and zero modulo 27, is a λ-th root
+/// of `f` except for the 3-Sylow component: `f = c₀^λ · g^i`, where `g = w₀^(1 − λE)` generates the
+/// Sylow subgroup (as `w₀` is not a cube) and `i` is found by comparison with its 27 elements.
+/// Exponents of `g` count modulo 27, where λ ≡ 3. Hence, with `k` such that `i + k = 3j`,
 ///
 /// > f · w₀^k = c₀^λ · g^i · (w₀^E)^(λk) · g^k = (c₀ · (w₀^E)^k · g^j)^λ.
 ///
-/// If there is no such `i`, then `f` is not in the kernel: every kernel element has one. And
-/// where there is one the equation holds whatever `f` is, so that `f` is in the kernel.
+/// If there is no such `i`, then `f` is not in the kernel, because every kernel element has one. If
+/// there is one, the equation holds whatever `f` is, so `f` is in the kernel.
 pub(crate) fn witness(f: &Fq12) -> Option<(Fq12, usize)> {
     let constants = constants();
     let mut c = inverse_lambda_power(f);
@@ -206,11 +206,11 @@ pub(crate) fn witness(f: &Fq12) -> Option<(Fq12, usize)> {
     for _ in 0..k {
         c *= constants.shift_root;
     }
-    // `j` is at most 9, inside of the table of 27.
+    // `j` is at most 9, within the table of 27.
     Some((c * constants.sylow[j], k))
 }
 
-/// What [`witness`] knows about `w₀`.
+/// Constants of [`witness`] that depend on `w₀`.
 struct Constants {
     /// `w₀^E`.
     shift_root: Fq12,
@@ -218,13 +218,13 @@ struct Constants {
     sylow: [Fq12; SYLOW],
 }
 
-/// The constants, computed by the first call.
+/// Returns the constants, computed by the first call.
 fn constants() -> &'static Constants {
     static CONSTANTS: OnceLock<Constants> = OnceLock::new();
     CONSTANTS.get_or_init(|| {
         let shift = shift_generator();
         let shift_root = inverse_lambda_power(&shift);
-        // Neither is zero, being powers of w₀, so the fallback is never taken.
+        // Both are powers of w₀ and not zero, so the fallback is never taken.
         let g = lambda_power(&shift_root)
             .and_then(|power| power.inverse())
             .map_or(Fq12::ONE, |inverse| shift * inverse);
@@ -236,10 +236,10 @@ fn constants() -> &'static Constants {
     })
 }
 
-/// `f^E`, with `E` from [`INVERSE_LAMBDA`].
+/// Returns `f^E`, with `E` from [`INVERSE_LAMBDA`].
 ///
-/// The base-`q` digits of `E` are exponents of the conjugates of `f`, and all the powers share one
-/// chain of squarings, with windows of four bits.
+/// The base-`q` digits of `E` are exponents of the conjugates of `f`. All powers share one chain of
+/// squarings, with windows of four bits.
 fn inverse_lambda_power(f: &Fq12) -> Fq12 {
     const WINDOW: usize = 4;
     let mut table = [Fq12::ONE; 1 << WINDOW];
@@ -274,11 +274,11 @@ mod tests {
     use num_bigint::{BigInt, BigUint, Sign};
     use num_traits::{One, Signed};
 
-    /// The constants `(γ, δ)` of `ψ^power`: it maps `(X, Y)` to `(γ·X̄, δ·Ȳ)`, where the bar is
-    /// conjugation of `F_q²` for an odd `power` and the identity for an even one.
+    /// Returns the constants `(γ, δ)` of `ψ^power`, which maps `(X, Y)` to `(γ·X̄, δ·Ȳ)`. The bar
+    /// is conjugation of `F_q²` for an odd `power` and the identity for an even one.
     ///
-    /// ψ is the untwist–Frobenius–twist endomorphism of `E'`: `γ = ξ^((q−1)/3)`, `δ = ξ^((q−1)/2)` for
-    /// `power = 1`.
+    /// ψ is the untwist–Frobenius–twist endomorphism of `E'`: `γ = ξ^((q−1)/3)`, `δ = ξ^((q−1)/2)`
+    /// for `power = 1`.
     fn psi_constants(power: usize) -> (Fq2, Fq2) {
         let first = (
             <Config as BnConfig>::TWIST_MUL_BY_Q_X,
@@ -294,7 +294,7 @@ mod tests {
         result
     }
 
-    /// `ψ^power` of the affine point `(X, Y)` of the twist `E'`.
+    /// Applies `ψ^power` to the affine point `(X, Y)` of the twist `E'`.
     fn psi_power(point: &(Fq2, Fq2), power: usize) -> (Fq2, Fq2) {
         let (gamma, delta) = psi_constants(power);
         (
@@ -303,17 +303,18 @@ mod tests {
         )
     }
 
-    /// `ψ` of an affine point of the twist; on the subgroup of order `r` it multiplies by `q`.
+    /// Applies `ψ` to an affine point of the twist; on the subgroup of order `r` it multiplies by
+    /// `q`.
     fn psi(point: &(Fq2, Fq2)) -> (Fq2, Fq2) {
         psi_power(point, 1)
     }
 
-    /// `ψ²` of an affine point of the twist.
+    /// Applies `ψ²` to an affine point of the twist.
     fn psi2(point: &(Fq2, Fq2)) -> (Fq2, Fq2) {
         psi_power(point, 2)
     }
 
-    /// `ψ³` of an affine point of the twist.
+    /// Applies `ψ³` to an affine point of the twist.
     fn psi3(point: &(Fq2, Fq2)) -> (Fq2, Fq2) {
         psi_power(point, 3)
     }
@@ -337,7 +338,7 @@ mod tests {
         BigUint::from(X) * 6u32 + 2u32 + &q + q.pow(3) - q.pow(2)
     }
 
-    /// `(q^12 - 1)/r`
+    /// Returns `(q^12 - 1)/r`.
     fn h() -> BigUint {
         (q().pow(12) - 1u32) / r()
     }
@@ -468,7 +469,7 @@ mod tests {
         assert_eq!(lambda_power(&Fq12::ZERO), None);
     }
 
-    /// A Miller loop product for e(aP, bQ) e(-abP, Q).
+    /// Returns a Miller loop product for e(aP, bQ) e(-abP, Q).
     fn one(rng: &mut StdRng) -> Fq12 {
         let (p, q) = (G1Projective::rand(rng), G2Projective::rand(rng));
         let (a, b) = (Fr::rand(rng), Fr::rand(rng));
@@ -506,7 +507,7 @@ mod tests {
         for _ in 0..50 {
             check(&pow(&Fq12::rand(rng), &r()));
         }
-        // All of the Sylow subgroup, with and without another component.
+        // All elements of the Sylow subgroup, with and without another component.
         let f = one(rng);
         for g in constants().sylow {
             check(&g);
@@ -523,7 +524,7 @@ mod tests {
         for _ in 0..50 {
             assert_eq!(witness(&Fq12::rand(rng)), None);
         }
-        // A pairing product that isn't one, and an r-th root of unity.
+        // A pairing product that is not one, and an r-th root of unity.
         let (p, q) = (G1Affine::rand(rng), G2Affine::rand(rng));
         assert_eq!(witness(&Bn254::miller_loop(p, q).0), None);
         assert_eq!(witness(&Bn254::pairing(p, q).0), None);
@@ -575,7 +576,7 @@ mod tests {
             Self(&self.0 - &other.0, &self.1 - &other.1)
         }
 
-        /// (a + b psi)(a + b t - b psi)
+        /// Returns (a + b psi)(a + b t - b psi).
         fn norm(&self) -> BigUint {
             let Self(a, b) = self;
             let norm: BigInt = a * a + a * b * trace() + b * b * BigInt::from(q());
@@ -583,8 +584,8 @@ mod tests {
             norm.magnitude().clone()
         }
 
-        /// Of the norm and the order of E'(F_q^2). An endomorphism with 1 here maps no point of
-        /// E'(F_q^2) but O to O.
+        /// Returns the gcd of the norm and the order of E'(F_q^2). An endomorphism with gcd 1 maps
+        /// only O of E'(F_q^2) to O.
         fn gcd(&self) -> BigUint {
             gcd(&self.norm(), &twist_order())
         }
@@ -594,7 +595,7 @@ mod tests {
         }
     }
 
-    /// #E'(F_q^2) = r (2q - r)
+    /// Returns #E'(F_q^2) = r (2q - r).
     fn twist_order() -> BigUint {
         r() * (q() * 2u32 - r())
     }
@@ -617,7 +618,7 @@ mod tests {
         result
     }
 
-    /// A random point of E'(F_q^2), which but for a negligible probability is outside the
+    /// Returns a random point of E'(F_q^2); except with negligible probability it is outside the
     /// subgroup of order r.
     fn twist_point(rng: &mut StdRng) -> G2Affine {
         loop {
@@ -676,7 +677,7 @@ mod tests {
         let one = BigUint::one();
         let order = twist_order();
         assert_eq!(&order % 2u32, one);
-        // [k]B is not O, for any B != O; as the order is odd, it isn't of order two either.
+        // [k]B is not O for any B != O; as the order is odd, it has not order two either.
         let assert_nonzero = |k: i128| {
             let k = BigInt::from(k);
             assert!(!k.is_zero());
@@ -716,8 +717,9 @@ mod tests {
             .plus(&Endomorphism::psi(1))
             .minus(&Endomorphism::psi(2))
             .plus(&Endomorphism::psi(3));
-        // The kernel on E'(F_q^2) is annihilated by gcd = r, and r divides the order just once: it
-        // is in the one subgroup of order r, where ψ = q makes the endomorphism λ = 0 mod r.
+        // The kernel on E'(F_q^2) is annihilated by gcd = r, and r divides the order exactly once.
+        // So the kernel is in the one subgroup of order r, where ψ = q makes the endomorphism λ = 0
+        // mod r.
         assert_eq!(closing.gcd(), r());
         assert_ne!(twist_order() % r().pow(2), BigUint::ZERO);
         assert_eq!(lambda() % r(), BigUint::ZERO);
@@ -750,7 +752,7 @@ mod tests {
             let point = twist_point(rng);
             assert!(!evaluate(&point));
             assert!(evaluate(&times(&cofactor, &point).into_affine()));
-            // Outside of the subgroup, of an order that divides the cofactor; also of small order.
+            // Outside the subgroup, of an order that divides the cofactor; also of small order.
             let outside = times(&BigInt::from(r()), &point).into_affine();
             assert!(!outside.is_zero() && !evaluate(&outside));
             for prime in small {

@@ -1,8 +1,8 @@
 //! Multipliers of points in G1, in windows of four binary digits.
 //!
-//! A window stands for ±(d + e·λ), d ∈ {1, 3}, e ∈ {±1, ±3}, where λ·P = φ(P) is the endomorphism; a
-//! scalar is Σ 4ʲ·windowⱼ. Every digit is odd, so that no window adds the identity and, as
-//! long as the two coordinates stay below the shortest vector of the lattice {(s, t) : s + t·λ ≡ 0},
+//! A window represents ±(d + e·λ) with d ∈ {1, 3} and e ∈ {±1, ±3}, where λ·P = φ(P) is the
+//! endomorphism. A scalar is Σ 4ʲ·windowⱼ. Every digit is odd, so no window adds the identity. As
+//! long as both coordinates stay below the shortest vector of the lattice {(s, t) : s + t·λ ≡ 0},
 //! no addition of the ladder meets equal or opposite points: one side is even, the other odd.
 
 use ark_bn254::{Fr, g1};
@@ -10,19 +10,19 @@ use ark_ec::scalar_mul::glv::GLVConfig;
 use ark_ff::{AdditiveGroup, BigInteger, PrimeField};
 use num_bigint::{BigInt, BigUint, Sign};
 
-/// Binary digits of a window: |d| = 3, e < 0, |e| = 3, and whether the whole is negated.
+/// Binary digits of a window: |d| = 3, e < 0, |e| = 3, and whether the window is negated.
 pub(crate) const DIGITS: usize = 4;
-/// Windows of a random multiplier: 128 bits.
+/// Number of windows of a random multiplier of 128 bits.
 pub(crate) const RANDOM_WINDOWS: usize = 32;
-/// Windows that hold any multiplier.
+/// Number of windows that hold any multiplier.
 pub(crate) const FULL_WINDOWS: usize = 66;
 
-/// λ: multiplication by it is φ(x, y) = (β·x, y).
+/// Returns λ; multiplication by λ is φ(x, y) = (β·x, y).
 pub(crate) fn lambda() -> Fr {
     g1::Config::LAMBDA
 }
 
-/// β.
+/// Returns β.
 pub(crate) fn beta() -> ark_bn254::Fq {
     g1::Config::ENDO_COEFFS[0]
 }
@@ -30,12 +30,12 @@ pub(crate) fn beta() -> ark_bn254::Fq {
 /// A multiplier, least significant window first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Scalar {
-    /// Its windows.
+    /// Windows of four digits.
     pub(crate) windows: Vec<[bool; DIGITS]>,
 }
 
 impl Scalar {
-    /// 128 bits as they come, four a window.
+    /// Takes 128 bits as digits, four a window.
     pub(crate) fn random(bits: u128) -> Scalar {
         Scalar {
             windows: (0..RANDOM_WINDOWS)
@@ -44,7 +44,7 @@ impl Scalar {
         }
     }
 
-    /// Digits of any scalar.
+    /// Returns the digits of any scalar.
     pub(crate) fn full(value: &Fr) -> Scalar {
         let (s, t) = odd_decomposition(value);
         let digits = |value: &BigInt| {
@@ -69,7 +69,7 @@ impl Scalar {
         }
     }
 
-    /// Its value mod r.
+    /// Returns the value mod r.
     pub(crate) fn value(&self) -> Fr {
         self.windows.iter().rev().fold(Fr::ZERO, |sum, window| {
             sum.double().double() + window_value(window)
@@ -77,7 +77,7 @@ impl Scalar {
     }
 }
 
-/// ±(d + e·λ).
+/// Returns ±(d + e·λ).
 pub(crate) fn window_value([three, minus, e_three, negative]: &[bool; DIGITS]) -> Fr {
     let odd = |three: bool| Fr::from(if three { 3u64 } else { 1 });
     let e = odd(*e_three) * lambda();
@@ -85,7 +85,7 @@ pub(crate) fn window_value([three, minus, e_three, negative]: &[bool; DIGITS]) -
     if *negative { -value } else { value }
 }
 
-/// s + t·λ ≡ value, both odd and of about half its length.
+/// Returns (s, t) with s + t·λ ≡ value, both odd and about half as long as `value`.
 fn odd_decomposition(value: &Fr) -> (BigInt, BigInt) {
     let signed = |(positive, magnitude): (bool, Fr)| {
         let magnitude: BigUint = magnitude.into_bigint().into();
@@ -98,7 +98,7 @@ fn odd_decomposition(value: &Fr) -> (BigInt, BigInt) {
         let sign = if positive { Sign::Plus } else { Sign::Minus };
         BigInt::from_bytes_le(sign, &magnitude.to_bytes_le())
     });
-    // The lattice's vectors are independent mod 2, its determinant being r.
+    // The lattice's vectors are independent mod 2, because the determinant is r.
     let odd = |value: &BigInt| value.bit(0);
     for (i, j) in [(0u8, 0u8), (1, 0), (0, 1), (1, 1)] {
         let s = &s + &a * i + &c * j;
@@ -131,8 +131,8 @@ mod tests {
         assert_eq!(lambda().square() + lambda() + Fr::ONE, Fr::ZERO);
     }
 
-    /// 128 bits are 128 bits of freedom: the map to 𝔽_r is injective, since two different pairs of
-    /// digit strings differ by a vector shorter than any of the lattice.
+    /// The map from 128 bits to 𝔽_r is injective: two different pairs of digit strings differ by a
+    /// vector shorter than any vector of the lattice.
     #[test]
     fn random_multipliers_are_distinct() {
         let mut rng = rand_chacha::ChaCha20Rng::seed_from_u64(42);

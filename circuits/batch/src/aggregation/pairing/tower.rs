@@ -1,21 +1,21 @@
-//! 𝔽_q¹² as 𝔽_q\[w\]/(w¹² − 18w⁶ + 82), where u = w⁶ − 9, and polynomials over 𝔽_q before they are
-//! reduced: the product of all lines of a step is one such polynomial, and what it has beyond its
-//! remainder is a multiple of the modulus. That is checked at one random point.
+//! 𝔽_q¹² as 𝔽_q\[w\]/(w¹² − 18w⁶ + 82), where u = w⁶ − 9, and unreduced polynomials over 𝔽_q. The
+//! product of all lines of a step is one such polynomial. It differs from its remainder by a
+//! multiple of the modulus, which is checked at one random point.
 
 use ark_bn254::{Fq, Fq12};
 use ark_ff::{AdditiveGroup, Field};
 
 use crate::pairing::residue::coefficients;
 
-/// Coefficients of an element.
+/// Number of coefficients of an element.
 pub(crate) const DEGREE: usize = 12;
-/// Powers of the Frobenius map that the residue witness takes.
+/// Number of powers of the Frobenius map that the residue witness takes.
 pub(crate) const FROBENIUS: usize = 3;
 
 /// A polynomial, lowest coefficient first.
 pub(crate) type Polynomial = Vec<Fq>;
 
-/// a·b.
+/// Returns a·b.
 pub(crate) fn multiply(a: &[Fq], b: &[Fq]) -> Polynomial {
     let mut product = vec![Fq::ZERO; a.len() + b.len() - 1];
     for (i, a) in a.iter().enumerate() {
@@ -28,7 +28,7 @@ pub(crate) fn multiply(a: &[Fq], b: &[Fq]) -> Polynomial {
     product
 }
 
-/// a·(1 + Σ cᵢ·wⁱ) for a sparse line.
+/// Returns a·(1 + Σ cᵢ·wⁱ) for a sparse line.
 pub(crate) fn multiply_line(a: &[Fq], line: &SparseLine) -> Polynomial {
     let mut product = a.to_vec();
     product.resize(a.len() + 9, Fq::ZERO);
@@ -40,10 +40,10 @@ pub(crate) fn multiply_line(a: &[Fq], line: &SparseLine) -> Polynomial {
     product
 }
 
-/// The coefficients of w, w³, w⁷ and w⁹ of a line.
+/// Coefficients of w, w³, w⁷ and w⁹ of a line.
 pub(crate) type SparseLine = [(usize, Fq); 4];
 
-/// Quotient and remainder by w¹² − 18w⁶ + 82.
+/// Returns quotient and remainder by w¹² − 18w⁶ + 82.
 pub(crate) fn divide(polynomial: &[Fq]) -> (Polynomial, [Fq; DEGREE]) {
     let mut rest = polynomial.to_vec();
     rest.resize(rest.len().max(DEGREE), Fq::ZERO);
@@ -59,7 +59,7 @@ pub(crate) fn divide(polynomial: &[Fq]) -> (Polynomial, [Fq; DEGREE]) {
     (quotient, remainder)
 }
 
-/// (wᵏ)^(q^e) for k = 0 … 11, the nonzero coefficients of each.
+/// Returns the nonzero coefficients of (wᵏ)^(q^e) for k = 0 … 11.
 pub(crate) fn frobenius_coefficients(e: usize) -> Vec<Vec<(usize, Fq)>> {
     (0..DEGREE)
         .map(|k| {

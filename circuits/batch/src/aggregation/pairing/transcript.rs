@@ -1,9 +1,9 @@
-//! The challenges of the aggregation, natively; the circuit computes the same from its cells
-//! ([`crate::aggregation`]). Everything that a challenge must not know is absorbed before it:
+//! The challenges of the aggregation, computed natively; the module `aggregation` computes the same
+//! from its cells. A state absorbs everything that its challenges must not influence:
 //!
-//! | state | absorbs | gives |
+//! | state | absorbs | yields |
 //! |---|---|---|
-//! | t₁ | the key, and of every slot A, B, C and the digest | multipliers rᵢ, the offset H |
+//! | t₁ | the key, and A, B, C and the digest of every slot | multipliers rᵢ, the offset H |
 //! | t₂ | the digits of Σrᵢ and Σrᵢxᵢ, the shift, c, 1/c, all remainders | κ, which combines the quotients |
 //! | t₃ | the combined quotient | z, the point of the identities of 𝔽_q¹² |
 //! | t₄ | ζ, drawn from the commitments to all pieces | weights u of the identities mod q |
@@ -17,16 +17,16 @@ use subrosa_protocol::poseidon::hash;
 use crate::foreign::limbs::{LIMB_BITS, Limbs};
 use crate::pairing::scalar::Scalar;
 
-/// Limbs that one element of 𝔽_r takes, injectively.
+/// Number of limbs that are packed, injectively, into one element of 𝔽_r.
 pub(crate) const PACKED: usize = 4;
-/// Binary digits that one element takes.
+/// Number of binary digits that are packed into one element.
 pub(crate) const DIGITS_PACKED: usize = PACKED * LIMB_BITS;
 /// Bits of the challenges κ and z.
 pub(crate) const POINT_BITS: usize = 3 * LIMB_BITS;
 /// Bits of a random multiplier.
 pub(crate) const MULTIPLIER_BITS: usize = 128;
 
-/// The limbs of values, one after the other, four an element; the last is filled with zeros.
+/// Packs the limbs of values in sequence, four an element; the last element is filled with zeros.
 pub(crate) fn pack(values: &[Limbs]) -> Vec<Fr> {
     values
         .as_flattened()
@@ -45,7 +45,7 @@ pub(crate) fn pack(values: &[Limbs]) -> Vec<Fr> {
         .collect()
 }
 
-/// The digits of a scalar, from its least significant window on.
+/// Packs the digits of a scalar, from its least significant window on.
 pub(crate) fn pack_digits(scalar: &Scalar) -> Vec<Fr> {
     scalar
         .windows
@@ -55,7 +55,7 @@ pub(crate) fn pack_digits(scalar: &Scalar) -> Vec<Fr> {
         .collect()
 }
 
-/// The state after absorbing.
+/// Returns the state after absorbing a message.
 pub(crate) fn absorb(state: &Fr, message: &[Fr]) -> Fr {
     let words: Vec<Fr> = std::iter::once(*state)
         .chain(message.iter().copied())
@@ -63,12 +63,12 @@ pub(crate) fn absorb(state: &Fr, message: &[Fr]) -> Fr {
     hash(Domain::Transcript, &words)
 }
 
-/// Challenge `number` of a state.
+/// Returns challenge `number` of a state.
 pub(crate) fn challenge(state: &Fr, number: usize) -> Fr {
     hash(Domain::Challenge, &[*state, Fr::from(number as u64)])
 }
 
-/// The lowest bits of a challenge, at most 192.
+/// Returns the lowest `bits` of a challenge, at most 192.
 pub(crate) fn low(value: &Fr, bits: usize) -> [u64; 4] {
     let mut words = value.into_bigint().0;
     for (i, word) in words.iter_mut().enumerate() {
