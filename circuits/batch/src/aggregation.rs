@@ -1,22 +1,74 @@
 //! The clients' proofs in the circuit (spec: *Aggregation*, rules B16 … B19): the transcript over
 //! the cells that the pairing product uses, the multipliers' digits, and the identities modulo q.
 
+//!
+//! The module [`pairing`] records the verification natively; [`foreign`] is the arithmetic modulo q.
+
+pub(crate) mod foreign;
+pub(crate) mod pairing;
+
+use ark_bn254::{Bn254, G1Affine};
+use ark_ec::pairing::Pairing;
+use ark_ec::{AffineRepr, CurveGroup};
+use ark_ff::Zero;
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
+use subrosa_protocol::batch::SlotWitness;
 use subrosa_protocol::domain::Domain;
+use subrosa_protocol::transaction::digest;
 
-use crate::client::ClientProof;
+use crate::client::{ClientKey, ClientProof};
 use crate::convert::{bits, from_halo2, limbs as words, power_of_two, shift_right, to_halo2};
-use crate::foreign::bounds::WEIGHT_BITS;
-use crate::foreign::emit::{Digits, Emitter, pack};
-use crate::foreign::limbs::LIMB_BITS;
-use crate::foreign::trace::Felt;
 use crate::layout::{Hint, Input, Layout, Wire};
-use crate::pairing::fixed::Fixed;
-use crate::pairing::product::Product;
-use crate::pairing::scalar::{DIGITS, Scalar, lambda};
-use crate::pairing::transcript::{DIGITS_PACKED, MULTIPLIER_BITS, POINT_BITS};
 use crate::rules::Rule;
+use foreign::bounds::WEIGHT_BITS;
+use foreign::emit::{Digits, Emitter, pack};
+use foreign::limbs::LIMB_BITS;
+use foreign::trace::{DIGITS, Felt};
+use pairing::fixed::Fixed;
+use pairing::product::Product;
+use pairing::scalar::{Scalar, lambda};
+use pairing::transcript::{DIGITS_PACKED, MULTIPLIER_BITS, POINT_BITS};
+
+/// Checks B19 natively: a valid proof for every slot; B2 unless there is one proof for every slot.
+pub(crate) fn check(
+    key: &ClientKey,
+    slots: &[SlotWitness],
+    proofs: &[ClientProof],
+) -> Result<(), Rule> {
+    if slots.len() != proofs.len() {
+        return Err(Rule::B2);
+    }
+    for (slot, proof) in slots.iter().zip(proofs) {
+        let digest = if slot.active {
+            digest(&slot.words)
+        } else {
+            key.padding
+        };
+        if !verifies(key, &digest, proof) {
+            return Err(Rule::B19);
+        }
+    }
+    Ok(())
+}
+
+/// Whether e(A, B) = e(α, β)·e(IC₀ + x·IC₁, γ)·e(C, δ), with A, B and C points of the groups other
+/// than the identity.
+pub(crate) fn verifies(key: &ClientKey, digest: &ark_bn254::Fr, proof: &ClientProof) -> bool {
+    let g1 = |point: &G1Affine| !point.is_zero() && point.is_on_curve();
+    let g2 = !proof.b.is_zero()
+        && proof.b.is_on_curve()
+        && proof.b.is_in_correct_subgroup_assuming_on_curve();
+    if !(g1(&proof.a) && g1(&proof.c) && g2) {
+        return false;
+    }
+    let inputs = (key.inputs[0] + key.inputs[1] * digest).into_affine();
+    let product = Bn254::multi_pairing(
+        [-proof.a, key.alpha, inputs, proof.c],
+        [proof.b, key.beta, key.gamma, key.delta],
+    );
+    product.is_zero()
+}
 
 /// Bits of an element of 𝔽_r.
 const FIELD_BITS: usize = 254;

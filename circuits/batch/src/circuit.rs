@@ -7,30 +7,29 @@ use halo2_proofs::circuit::{Cell, Layouter, Region, SimpleFloorPlanner, Value};
 use halo2_proofs::plonk::{Circuit, ConstraintSystem, Error};
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
-use subrosa_protocol::asset::AssetId;
-use subrosa_protocol::batch::{BatchHeader, BatchWitness, LinkWitness, Shape, SlotWitness};
-use subrosa_protocol::ledger::State;
-use subrosa_protocol::transaction::{WORDS, digest};
-use subrosa_protocol::tree::{DEPTH, MerklePath};
+use subrosa_protocol::batch::{BatchWitness, Shape};
+use subrosa_protocol::transaction::digest;
 
+use crate::aggregation::foreign::emit::Emitter;
+use crate::aggregation::pairing::fixed::Fixed;
+use crate::aggregation::pairing::product::Product;
 use crate::aggregation::{aggregation, column_challenge, proven_digest, verify};
-use crate::anchors::anchor;
 use crate::client::{ClientKey, ClientProof};
-use crate::commitments::{commitments, deposits};
-use crate::config::{COMMITTED, Config, column};
+use crate::config::{COMMITTED, Config, INSTANCES, column};
 use crate::convert::to_halo2;
-use crate::data::{data, words};
-use crate::foreign::emit::Emitter;
 use crate::layout::{Layout, Selector, Sheet, Wire};
-use crate::nullifiers::nullifiers;
-use crate::pairing::fixed::Fixed;
-use crate::pairing::product::Product;
-use crate::pairs::pairs;
+use crate::parts::anchors::anchor;
+use crate::parts::commitments::{commitments, deposits};
+use crate::parts::data::{data, words};
+use crate::parts::header::{counts, header};
+use crate::parts::nullifiers::nullifiers;
+use crate::parts::pairs::pairs;
+use crate::parts::slot::{SlotWires, fee_total, slot};
+use crate::parts::state::{deposit_counts, history, leaf_counts, state};
 use crate::rules::Rule;
-use crate::slot::{SlotWires, fee_total, slot};
-use crate::state::{counts, deposit_counts, header, history, leaf_counts, state};
+use crate::witness::{blank, well_formed};
 
-// The multiplier of α is safe only over an even number of slots (`crate::pairing::g1`).
+// The multiplier of α is safe only over an even number of slots (`crate::aggregation::pairing::g1`).
 const _: () = {
     let mut i = 0;
     while i < Shape::ALL.len() {
@@ -42,29 +41,25 @@ const _: () = {
 /// Rows at the end that the layout leaves free for blinding (the proof system needs fewer).
 const RESERVED_ROWS: usize = 16;
 
-/// Number of public instances of the statement, in order: old state, new state, c, z, y. The column
-/// challenge ζ follows; a verifier computes it from the proof ([`COMMITTED`]).
-pub const INSTANCES: usize = 5;
-
 /// Wires of the state transition that the rest of the circuit builds on.
-pub struct StateTransition {
+pub(crate) struct StateTransition {
     /// Old state, new state, c, z, y.
-    pub instances: [Wire; INSTANCES],
+    pub(crate) instances: [Wire; INSTANCES],
     /// Digest x of each slot; in an inactive slot, the digest of 30 zero words.
-    pub digests: Vec<Wire>,
+    pub(crate) digests: Vec<Wire>,
     /// Flag of each slot.
-    pub active: Vec<Wire>,
+    pub(crate) active: Vec<Wire>,
 }
 
 /// Cells that each part of the statement takes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Parts {
+pub(crate) struct Parts {
     /// Parts in order, with the number of advice cells written for them.
-    pub cells: Vec<(&'static str, usize)>,
+    pub(crate) cells: Vec<(&'static str, usize)>,
 }
 
 /// Writes the state transition. Returns the wires to expose and the cells of each part.
-pub fn state_transition(
+pub(crate) fn state_transition(
     layout: &mut Layout<'_>,
     witness: &BatchWitness,
 ) -> (StateTransition, Parts) {
@@ -135,70 +130,6 @@ pub fn instances(witness: &BatchWitness) -> Vec<Fr> {
         .iter()
         .map(to_halo2)
         .collect()
-}
-
-/// Returns a witness of all zeros, for key generation.
-fn blank(shape: Shape) -> BatchWitness {
-    let zero = ark_bn254::Fr::from(0u64);
-    let state = State {
-        note_root: zero,
-        nullifier_root: zero,
-        history_root: zero,
-        leaf_count: 0,
-        batch_index: 0,
-        deposit_count: 0,
-    };
-    let path = MerklePath {
-        index: 0,
-        siblings: [[zero; 3]; DEPTH],
-    };
-    let link = LinkWitness {
-        low_value: zero,
-        low_next: zero,
-        path: path.clone(),
-        hint: zero,
-    };
-    let slot = SlotWitness {
-        active: false,
-        words: [zero; WORDS],
-        anchor_path: path.clone(),
-        links: [link.clone(), link.clone(), link],
-    };
-    let subtree = vec![[zero; 3]; DEPTH - shape.subtree_level()];
-    BatchWitness {
-        shape,
-        old: state,
-        new: state,
-        header: BatchHeader {
-            context: zero,
-            assets_root: zero,
-            time: 0,
-            transactions: 0,
-            deposits: 0,
-            fee_asset: AssetId(0),
-            fee_recipient: [0; 20],
-            fee_total: 0,
-            first_deposit: 0,
-            oracle: zero,
-            batch_index: 0,
-            start: 0,
-        },
-        deposits: vec![[zero; 2]; shape.slots()],
-        slots: vec![slot; shape.slots()],
-        nullifier_subtree_path: subtree.clone(),
-        note_subtree_path: subtree,
-        history_append_path: path,
-    }
-}
-
-/// Whether the lists of a witness have the lengths that its shape demands.
-pub fn well_formed(witness: &BatchWitness) -> bool {
-    let slots = witness.shape.slots();
-    let levels = DEPTH - witness.shape.subtree_level();
-    witness.slots.len() == slots
-        && witness.deposits.len() == slots
-        && witness.nullifier_subtree_path.len() == levels
-        && witness.note_subtree_path.len() == levels
 }
 
 /// The statement of a batch proof: the state transition, and the proof of every slot's transaction,
@@ -334,7 +265,7 @@ impl BatchCircuit {
     }
 
     /// Writes the circuit on a sheet; returns `None` if a list of the witness has the wrong length.
-    pub fn write<'s>(&self, sheet: &'s mut dyn Sheet) -> Option<Written<'s>> {
+    pub(crate) fn write<'s>(&self, sheet: &'s mut dyn Sheet) -> Option<Written<'s>> {
         self.write_with(sheet, self.challenge, None)
     }
 
@@ -458,17 +389,17 @@ impl Recorded<'_> {
 }
 
 /// A written circuit.
-pub struct Written<'s> {
+pub(crate) struct Written<'s> {
     /// Writer, with counts and labels.
-    pub layout: Layout<'s>,
+    pub(crate) layout: Layout<'s>,
     /// Exposed wires.
-    pub transition: StateTransition,
+    pub(crate) transition: StateTransition,
     /// Column challenge ζ, which follows the five instances.
-    pub challenge: Wire,
+    pub(crate) challenge: Wire,
     /// Rows of the state transition alone, as in [`Layout::rows`].
-    pub transition_rows: (usize, usize),
+    pub(crate) transition_rows: (usize, usize),
     /// Cells of each part.
-    pub parts: Parts,
+    pub(crate) parts: Parts,
 }
 
 /// The first advice columns, in memory.

@@ -7,8 +7,7 @@ use ark_groth16::{Proof, VerifyingKey};
 use subrosa_protocol::domain::Domain;
 use subrosa_protocol::poseidon::hash;
 
-use crate::foreign::limbs::{Limbs, limbs_of};
-use crate::pairing::transcript::pack;
+use crate::aggregation::foreign::limbs::{Limbs, limbs_of, pack};
 
 /// Verifying key of the transaction circuit. The batch circuit fixes it: another key means another
 /// batch circuit, with other keys on L1.

@@ -32,72 +32,77 @@ use halo2_proofs::poly::Rotation;
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
 
-use crate::foreign::limbs::PIECES;
 use crate::schedule::{COLUMNS, Schedule};
 
 /// Bits of a looked-up piece.
-pub const TABLE_BITS: usize = 13;
+pub(crate) const TABLE_BITS: usize = 13;
+/// Number of looked-up pieces of a limb modulo q; each has a column.
+pub(crate) const PIECES: usize = 4;
+
+/// Number of public instances of the statement, in order: old state, new state, c, z, y. The column
+/// challenge ζ follows; a verifier computes it from the proof ([`COMMITTED`]).
+pub const INSTANCES: usize = 5;
 
 /// Degree of the constraint system: x⁵ under a selector of two kinds. It must be declared. Otherwise
 /// the proof system assumes at most 5, whatever the gates are, and makes proofs that do not verify.
-pub const DEGREE: usize = 7;
+pub(crate) const DEGREE: usize = 7;
 
 /// Names of the gates, as a failing constraint reports them.
-pub mod gate {
+pub(crate) mod gate {
     /// First of two full rounds in a row.
-    pub const FULL_FIRST: &str = "full round, first";
+    pub(crate) const FULL_FIRST: &str = "full round, first";
     /// Second of two full rounds in a row.
-    pub const FULL_SECOND: &str = "full round, second";
+    pub(crate) const FULL_SECOND: &str = "full round, second";
     /// Second full round that leads into the partial rounds.
-    pub const ENTRY: &str = "full round, into partial rounds";
+    pub(crate) const ENTRY: &str = "full round, into partial rounds";
     /// Last five partial rounds of a row.
-    pub const PARTIAL_FIRST: &str = "partial rounds, this row";
+    pub(crate) const PARTIAL_FIRST: &str = "partial rounds, this row";
     /// First five partial rounds of the next row.
-    pub const PARTIAL_SECOND: &str = "partial rounds, next row";
+    pub(crate) const PARTIAL_SECOND: &str = "partial rounds, next row";
     /// State after the partial rounds.
-    pub const EXIT: &str = "partial rounds, into full rounds";
+    pub(crate) const EXIT: &str = "partial rounds, into full rounds";
     /// Sponge absorption.
-    pub const ABSORB: &str = "absorb";
+    pub(crate) const ABSORB: &str = "absorb";
     /// One level of a Merkle path.
-    pub const MERKLE: &str = "merkle step";
+    pub(crate) const MERKLE: &str = "merkle step";
     /// Products and linear combinations.
-    pub const ARITHMETIC: &str = "arithmetic";
+    pub(crate) const ARITHMETIC: &str = "arithmetic";
     /// The lookup.
-    pub const RANGE: &str = "range";
+    pub(crate) const RANGE: &str = "range";
     /// Weighted products of evaluations.
-    pub const WEIGHTED: &str = "weighted product";
+    pub(crate) const WEIGHTED: &str = "weighted product";
     /// Limbs and their polynomial at σ.
-    pub const EVALUATION: &str = "evaluation";
+    pub(crate) const EVALUATION: &str = "evaluation";
     /// Boundary of the multiset argument: σ enters, and the running sum begins and ends.
-    pub const BOUNDARY: &str = "boundary";
+    pub(crate) const BOUNDARY: &str = "boundary";
     /// Public inputs.
-    pub const INSTANCE: &str = "instance";
+    pub(crate) const INSTANCE: &str = "instance";
     /// σ is the same in every row.
-    pub const POINT: &str = "point";
+    pub(crate) const POINT: &str = "point";
     /// Every piece is an entry of the table.
-    pub const BALANCE: &str = "balance";
+    pub(crate) const BALANCE: &str = "balance";
 }
 
 /// Column numbers in a layout. The general columns are 0 … 9.
-pub mod column {
+pub(crate) mod column {
     use super::{COLUMNS, PIECES};
 
     /// First of the columns of pieces.
-    pub const PIECE: usize = COLUMNS;
+    pub(crate) const PIECE: usize = COLUMNS;
     /// Column of multiplicities.
-    pub const MULTIPLICITY: usize = PIECE + PIECES;
+    pub(crate) const MULTIPLICITY: usize = PIECE + PIECES;
     /// Column of evaluations.
-    pub const EVALUATION: usize = MULTIPLICITY + 1;
+    pub(crate) const EVALUATION: usize = MULTIPLICITY + 1;
     /// Column of σ.
-    pub const POINT: usize = EVALUATION + 1;
+    pub(crate) const POINT: usize = EVALUATION + 1;
     /// Column of running sums.
-    pub const BALANCE: usize = POINT + 1;
+    pub(crate) const BALANCE: usize = POINT + 1;
     /// Number of columns.
-    pub const ALL: usize = BALANCE + 1;
+    pub(crate) const ALL: usize = BALANCE + 1;
 
     /// Returns the layout's number of an advice column of the constraint system, where the
     /// committed ones come first.
-    pub fn of_advice(index: usize) -> usize {
+    pub(crate) fn of_advice(index: usize) -> usize {
         let committed = super::COMMITTED;
         if index < committed {
             PIECE + index
@@ -109,7 +114,7 @@ pub mod column {
     }
 
     /// Returns the constraint system's number of a column of the layout.
-    pub fn to_advice(place: usize) -> usize {
+    pub(crate) fn to_advice(place: usize) -> usize {
         if place < COLUMNS {
             place + super::COMMITTED
         } else if place < EVALUATION {
@@ -122,7 +127,7 @@ pub mod column {
 
 /// Kind of a row, in the `step` column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub(crate) enum Step {
     /// The next row starts a permutation on (kept state +) the chunk in cells 6–9.
     Absorb = 1,
     /// The next row starts the hash of four children, one of which is cell 1.
@@ -137,7 +142,7 @@ pub const COMMITTED: usize = PIECES + 1;
 
 /// Kind of a row, in the `foreign` column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Foreign {
+pub(crate) enum Foreign {
     /// The evaluation is the limb.
     Limb = 1,
     /// The evaluation is the limb plus σ times the evaluation in the next row.
@@ -152,27 +157,27 @@ pub enum Foreign {
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Advice columns, by their numbers in a layout.
-    pub advice: [Column<Advice>; column::ALL],
+    pub(crate) advice: [Column<Advice>; column::ALL],
     /// Round constants and coefficients.
-    pub constants: [Column<Fixed>; COLUMNS],
+    pub(crate) constants: [Column<Fixed>; COLUMNS],
     /// Selector of full rounds.
-    pub full: Column<Fixed>,
+    pub(crate) full: Column<Fixed>,
     /// Selector of partial rounds.
-    pub partial: Column<Fixed>,
+    pub(crate) partial: Column<Fixed>,
     /// Selector of absorption, Merkle steps and arithmetic.
-    pub step: Column<Fixed>,
+    pub(crate) step: Column<Fixed>,
     /// Factor of the looked-up value.
-    pub range: Column<Fixed>,
+    pub(crate) range: Column<Fixed>,
     /// Selector of weighted products.
-    pub weighted: Column<Fixed>,
+    pub(crate) weighted: Column<Fixed>,
     /// Selector of evaluations.
-    pub foreign: Column<Fixed>,
+    pub(crate) foreign: Column<Fixed>,
     /// Selector of the rows of the multiset argument.
-    pub live: Column<Fixed>,
+    pub(crate) live: Column<Fixed>,
     /// Table of 13-bit integers; 0 in the rows below it.
-    pub table: Column<Fixed>,
+    pub(crate) table: Column<Fixed>,
     /// The public inputs.
-    pub instance: Column<Instance>,
+    pub(crate) instance: Column<Instance>,
 }
 
 type E = Expression<Fr>;

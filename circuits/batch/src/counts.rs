@@ -7,8 +7,7 @@ use subrosa_protocol::batch::Shape;
 
 use crate::circuit::BatchCircuit;
 use crate::client::ClientKey;
-use crate::config::TABLE_BITS;
-use crate::foreign::limbs::PIECES;
+use crate::config::{PIECES, TABLE_BITS};
 use crate::layout::Blank;
 use crate::schedule::COLUMNS;
 

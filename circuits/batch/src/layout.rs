@@ -9,11 +9,11 @@
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
 
-use crate::config::{Step, column};
+use crate::config::{Foreign, Step, column};
 use crate::rules::Rule;
 
 /// Target of a layout: a halo2 region, or a grid in memory.
-pub trait Sheet {
+pub(crate) trait Sheet {
     /// Writes an advice cell.
     fn advice(&mut self, column: usize, row: usize, value: Fr);
     /// Writes a round constant or coefficient.
@@ -36,7 +36,7 @@ impl Sheet for Blank {
 
 /// The selector columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Selector {
+pub(crate) enum Selector {
     /// Full rounds.
     Full,
     /// Partial rounds.
@@ -57,23 +57,23 @@ pub enum Selector {
 
 impl Selector {
     /// Number of selector columns.
-    pub const COUNT: usize = 8;
+    pub(crate) const COUNT: usize = 8;
 }
 
 /// A cell and its value.
 #[derive(Clone, Copy, Debug)]
-pub struct Wire {
+pub(crate) struct Wire {
     /// Value under this witness.
-    pub value: Fr,
+    pub(crate) value: Fr,
     /// Advice column.
-    pub column: usize,
+    pub(crate) column: usize,
     /// Row.
-    pub row: usize,
+    pub(crate) row: usize,
 }
 
 /// Reason why a cell may hold a fresh witness: the constraint that binds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Hint {
+pub(crate) enum Hint {
     /// A word that a hash absorbs; the hash is tied to a state, a root or the data commitment.
     Hashed,
     /// A bit of a leaf index. The Merkle gate makes it boolean; the root binds it.
@@ -94,7 +94,7 @@ pub enum Hint {
 
 impl Hint {
     /// All kinds of hint.
-    pub const ALL: [Hint; 8] = [
+    pub(crate) const ALL: [Hint; 8] = [
         Hint::Hashed,
         Hint::Bit,
         Hint::Sibling,
@@ -108,7 +108,7 @@ impl Hint {
 
 /// Input of a gadget: an existing wire, which is copied, or a fresh hint.
 #[derive(Clone, Copy, Debug)]
-pub enum Input {
+pub(crate) enum Input {
     /// An existing value.
     Wire(Wire),
     /// A new witness.
@@ -123,54 +123,54 @@ impl From<Wire> for Input {
 
 /// Number of cells that entered in each way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Census {
+pub(crate) struct Census {
     /// Number of copies of existing wires.
-    pub copies: usize,
+    pub(crate) copies: usize,
     /// Number of fresh hints, by [`Hint`].
-    pub hints: [usize; 8],
+    pub(crate) hints: [usize; 8],
     /// Number of values that a gate derives.
-    pub derived: usize,
+    pub(crate) derived: usize,
     /// Number of looked-up cells.
-    pub lookups: usize,
+    pub(crate) lookups: usize,
     /// Number of permutations.
-    pub permutations: usize,
+    pub(crate) permutations: usize,
     /// Number of arithmetic rows, weighted products included.
-    pub arithmetic: usize,
+    pub(crate) arithmetic: usize,
     /// Number of weighted products.
-    pub weighted: usize,
+    pub(crate) weighted: usize,
 }
 
 impl Census {
     /// Returns the number of advice cells written.
-    pub fn cells(&self) -> usize {
+    pub(crate) fn cells(&self) -> usize {
         self.copies + self.hints.iter().sum::<usize>() + self.derived
     }
 }
 
 /// Labels of the cells written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Labels {
+pub(crate) struct Labels {
     /// Number of the rule under which each cell was written, by row and column; 0 for an unwritten
     /// cell.
-    pub rules: Vec<[u8; column::ALL]>,
+    pub(crate) rules: Vec<[u8; column::ALL]>,
     /// Column, row and kind of each hint, in order.
-    pub hints: Vec<(usize, usize, Hint)>,
+    pub(crate) hints: Vec<(usize, usize, Hint)>,
 }
 
 /// A change to one cell, for tests. `delta` is added to the value that would be written there;
 /// everything computed from it afterwards follows.
 #[derive(Clone, Copy, Debug)]
-pub struct Tamper {
+pub(crate) struct Tamper {
     /// Advice column.
-    pub column: usize,
+    pub(crate) column: usize,
     /// Row.
-    pub row: usize,
+    pub(crate) row: usize,
     /// Difference to add.
-    pub delta: Fr,
+    pub(crate) delta: Fr,
 }
 
 /// Writer of cells.
-pub struct Layout<'s> {
+pub(crate) struct Layout<'s> {
     sheet: &'s mut dyn Sheet,
     /// Next row of the permutation area: an input row, possibly with an output in cells 0–4.
     pub(crate) main: usize,
@@ -190,7 +190,7 @@ pub struct Layout<'s> {
 
 impl<'s> Layout<'s> {
     /// Creates a writer on rows 0 … `rows` − 1 of `sheet`.
-    pub fn new(sheet: &'s mut dyn Sheet, rows: usize) -> Layout<'s> {
+    pub(crate) fn new(sheet: &'s mut dyn Sheet, rows: usize) -> Layout<'s> {
         Layout {
             sheet,
             main: 0,
@@ -215,12 +215,12 @@ impl<'s> Layout<'s> {
     }
 
     /// Sets the rule that labels the following cells.
-    pub fn rule(&mut self, rule: Rule) {
+    pub(crate) fn rule(&mut self, rule: Rule) {
         self.rule = rule;
     }
 
     /// Returns the counts so far.
-    pub fn census(&self) -> Census {
+    pub(crate) fn census(&self) -> Census {
         self.census
     }
 
@@ -260,19 +260,19 @@ impl<'s> Layout<'s> {
     }
 
     /// Returns the number of rows in use by permutations, and from the bottom.
-    pub fn rows(&self) -> (usize, usize) {
+    pub(crate) fn rows(&self) -> (usize, usize) {
         let bottom = self.labels.len() - self.arithmetic.min(self.range);
         (self.main + 1, bottom)
     }
 
     /// Whether the two areas are disjoint and the values modulo q end before the boundary.
-    pub fn fits(&self) -> bool {
+    pub(crate) fn fits(&self) -> bool {
         let (top, bottom) = self.rows();
         top + bottom <= self.labels.len() && self.foreign + 2 <= self.labels.len()
     }
 
     /// Returns the rule of each cell, and the hints.
-    pub fn into_labels(self) -> Labels {
+    pub(crate) fn into_labels(self) -> Labels {
         Labels {
             rules: self.labels,
             hints: self.hinted,
@@ -293,14 +293,14 @@ impl<'s> Layout<'s> {
     }
 
     /// Writes a fresh witness.
-    pub fn hint(&mut self, column: usize, row: usize, value: Fr, hint: Hint) -> Wire {
+    pub(crate) fn hint(&mut self, column: usize, row: usize, value: Fr, hint: Hint) -> Wire {
         self.census.hints[hint as usize] += 1;
         self.hinted.push((column, row, hint));
         self.put(column, row, value)
     }
 
     /// Copies a wire into a cell.
-    pub fn copy(&mut self, column: usize, row: usize, wire: Wire) -> Wire {
+    pub(crate) fn copy(&mut self, column: usize, row: usize, wire: Wire) -> Wire {
         self.census.copies += 1;
         let copy = self.put(column, row, wire.value);
         self.equal(copy, wire);
@@ -308,13 +308,13 @@ impl<'s> Layout<'s> {
     }
 
     /// Writes a value that a gate derives.
-    pub fn derived(&mut self, column: usize, row: usize, value: Fr) -> Wire {
+    pub(crate) fn derived(&mut self, column: usize, row: usize, value: Fr) -> Wire {
         self.census.derived += 1;
         self.put(column, row, value)
     }
 
     /// Copies a wire, or writes a hint.
-    pub fn input(&mut self, column: usize, row: usize, input: Input) -> Wire {
+    pub(crate) fn input(&mut self, column: usize, row: usize, input: Input) -> Wire {
         match input {
             Input::Wire(wire) => self.copy(column, row, wire),
             Input::Hint(value, hint) => self.hint(column, row, value, hint),
@@ -322,25 +322,25 @@ impl<'s> Layout<'s> {
     }
 
     /// Constrains two wires to be equal.
-    pub fn equal(&mut self, left: Wire, right: Wire) {
+    pub(crate) fn equal(&mut self, left: Wire, right: Wire) {
         self.sheet
             .equal((left.column, left.row), (right.column, right.row));
     }
 
     /// Writes a constant or coefficient, unless it is 0.
-    pub fn constant_cell(&mut self, column: usize, row: usize, value: Fr) {
+    pub(crate) fn constant_cell(&mut self, column: usize, row: usize, value: Fr) {
         if !bool::from(value.is_zero()) {
             self.sheet.constant(column, row, value);
         }
     }
 
     /// Writes a selector.
-    pub fn select(&mut self, selector: Selector, row: usize, value: Fr) {
+    pub(crate) fn select(&mut self, selector: Selector, row: usize, value: Fr) {
         self.sheet.select(selector, row, value);
     }
 
     /// Marks a row with its kind.
-    pub fn step(&mut self, row: usize, step: Step) {
+    pub(crate) fn step(&mut self, row: usize, step: Step) {
         self.select(Selector::Step, row, Fr::from(step as u64));
     }
 
@@ -380,8 +380,18 @@ impl<'s> Layout<'s> {
         self.census.permutations += 1;
     }
 
+    /// Exposes wires as the instances, in order, each under its rule.
+    pub(crate) fn expose(&mut self, wires: &[Wire], rules: &[Rule]) {
+        for (row, (wire, rule)) in wires.iter().zip(rules).enumerate() {
+            self.rule(*rule);
+            let kind = Fr::from(Foreign::Instance as u64);
+            self.select(Selector::Foreign, row, kind);
+            self.copy(column::EVALUATION, row, *wire);
+        }
+    }
+
     /// Returns a wire that is 0.
-    pub fn zero(&mut self) -> Wire {
+    pub(crate) fn zero(&mut self) -> Wire {
         if let Some(wire) = self.zero {
             return wire;
         }
@@ -391,7 +401,7 @@ impl<'s> Layout<'s> {
     }
 
     /// Returns a wire that is 1.
-    pub fn one(&mut self) -> Wire {
+    pub(crate) fn one(&mut self) -> Wire {
         if let Some(wire) = self.one {
             return wire;
         }

@@ -16,15 +16,15 @@ use subrosa_protocol::poseidon::{self, FULL_ROUNDS, PARTIAL_ROUNDS, WIDTH};
 use crate::convert::to_halo2;
 
 /// Number of rows of a permutation between its input row and its output row.
-pub const ROWS: usize = 10;
+pub(crate) const ROWS: usize = 10;
 /// Number of cells in a row.
-pub const COLUMNS: usize = 10;
+pub(crate) const COLUMNS: usize = 10;
 /// Number of rows of partial rounds, ten rounds each.
-pub const PARTIAL_ROWS: usize = PARTIAL_ROUNDS / COLUMNS;
+pub(crate) const PARTIAL_ROWS: usize = PARTIAL_ROUNDS / COLUMNS;
 
 /// Kind of a row of the permutation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RowKind {
+pub(crate) enum RowKind {
     /// Two full rounds.
     Full,
     /// Two full rounds, the second of which leads into the partial rounds.
@@ -36,7 +36,7 @@ pub enum RowKind {
 }
 
 /// Returns the kind of row `index` of the permutation.
-pub fn row_kind(index: usize) -> RowKind {
+pub(crate) fn row_kind(index: usize) -> RowKind {
     match index {
         1 => RowKind::Entry,
         7 => RowKind::Exit,
@@ -47,27 +47,27 @@ pub fn row_kind(index: usize) -> RowKind {
 
 /// Linear maps and constants of the layout.
 #[derive(Clone, Debug)]
-pub struct Schedule {
+pub(crate) struct Schedule {
     /// The MDS matrix.
-    pub mds: [[Fr; WIDTH]; WIDTH],
+    pub(crate) mds: [[Fr; WIDTH]; WIDTH],
     /// Map from the fifth powers of the last full round to the first five partial S-box inputs.
-    pub entry: [[Fr; WIDTH]; WIDTH],
+    pub(crate) entry: [[Fr; WIDTH]; WIDTH],
     /// Weight of `y_k` in `u_(k+1+i)` for i = 0 … 3, within the entry.
-    pub response: [Fr; 4],
+    pub(crate) response: [Fr; 4],
     /// Weights of `u_(j+1) … u_(j+4)` in `u_(j+5)`.
-    pub recurrence_u: [Fr; 4],
+    pub(crate) recurrence_u: [Fr; 4],
     /// Weights of `y_j … y_(j+4)` in `u_(j+5)`.
-    pub recurrence_y: [Fr; WIDTH],
+    pub(crate) recurrence_y: [Fr; WIDTH],
     /// Map to the state after the partial rounds: weights of `u_56 … u_59`, then of `y_55 … y_59`.
-    pub exit: [[Fr; 9]; WIDTH],
+    pub(crate) exit: [[Fr; 9]; WIDTH],
     /// Constants of the first round, which the row before the permutation adds.
-    pub first: [Fr; WIDTH],
+    pub(crate) first: [Fr; WIDTH],
     /// Constants of each row: five for the next row's cells 0–4, five for its own cells 5–9.
-    pub constants: [[Fr; COLUMNS]; ROWS],
+    pub(crate) constants: [[Fr; COLUMNS]; ROWS],
 }
 
 /// Returns x⁵.
-pub fn fifth_power(x: Fr) -> Fr {
+pub(crate) fn fifth_power(x: Fr) -> Fr {
     let square = x.square();
     square.square() * x
 }
@@ -116,7 +116,7 @@ fn invert(matrix: &Matrix) -> Matrix {
 
 impl Schedule {
     /// Returns the schedule of the protocol's parameters, derived once.
-    pub fn get() -> &'static Schedule {
+    pub(crate) fn get() -> &'static Schedule {
         static SCHEDULE: OnceLock<Schedule> = OnceLock::new();
         SCHEDULE.get_or_init(Schedule::derive)
     }
@@ -295,7 +295,7 @@ impl Schedule {
 
     /// Returns all cells of a permutation, its ten rows and its output state. `inputs` are the
     /// first S-box inputs: the input state plus `first`.
-    pub fn trace(&self, inputs: [Fr; WIDTH]) -> ([[Fr; COLUMNS]; ROWS], [Fr; WIDTH]) {
+    pub(crate) fn trace(&self, inputs: [Fr; WIDTH]) -> ([[Fr; COLUMNS]; ROWS], [Fr; WIDTH]) {
         let mut rows = [[Fr::ZERO; COLUMNS]; ROWS];
         let mut left = inputs;
         for (index, row) in rows.iter_mut().enumerate() {

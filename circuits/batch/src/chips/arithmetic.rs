@@ -64,7 +64,7 @@ impl Layout<'_> {
     }
 
     /// Returns a wire with a fixed value.
-    pub fn constant(&mut self, value: Fr) -> Wire {
+    pub(crate) fn constant(&mut self, value: Fr) -> Wire {
         self.gate(None, &[], value, Result::New)
     }
 
@@ -90,22 +90,22 @@ impl Layout<'_> {
     }
 
     /// Returns Σ weightᵢ·wireᵢ + constant.
-    pub fn linear(&mut self, terms: &[(Fr, Wire)], constant: Fr) -> Wire {
+    pub(crate) fn linear(&mut self, terms: &[(Fr, Wire)], constant: Fr) -> Wire {
         self.last_row(terms, constant, Result::New)
     }
 
     /// Constrains `out` to Σ weightᵢ·wireᵢ + constant.
-    pub fn assert_linear(&mut self, terms: &[(Fr, Wire)], constant: Fr, out: Wire) {
+    pub(crate) fn assert_linear(&mut self, terms: &[(Fr, Wire)], constant: Fr, out: Wire) {
         self.last_row(terms, constant, Result::Equal(out));
     }
 
     /// Constrains `value` and `expected` to be equal.
-    pub fn assert_equal(&mut self, value: Wire, expected: Wire) {
+    pub(crate) fn assert_equal(&mut self, value: Wire, expected: Wire) {
         self.assert_linear(&[(Fr::ONE, value)], Fr::ZERO, expected);
     }
 
     /// Constrains a·b to equal `expected`.
-    pub fn assert_product(&mut self, a: Wire, b: Wire, expected: Wire) {
+    pub(crate) fn assert_product(&mut self, a: Wire, b: Wire, expected: Wire) {
         self.gate(Some(product(a, b)), &[], Fr::ZERO, Result::Equal(expected));
     }
 
@@ -122,31 +122,31 @@ impl Layout<'_> {
     }
 
     /// Returns a·b.
-    pub fn mul(&mut self, a: Wire, b: Wire) -> Wire {
+    pub(crate) fn mul(&mut self, a: Wire, b: Wire) -> Wire {
         self.mul_add(a, b, None)
     }
 
     /// Returns a·b + c.
-    pub fn mul_add(&mut self, a: Wire, b: Wire, c: Option<Wire>) -> Wire {
+    pub(crate) fn mul_add(&mut self, a: Wire, b: Wire, c: Option<Wire>) -> Wire {
         let product = product(a, b);
         let linear: Vec<(Fr, Wire)> = c.iter().map(|wire| (Fr::ONE, *wire)).collect();
         self.gate(Some(product), &linear, Fr::ZERO, Result::New)
     }
 
     /// Returns c − a·b.
-    pub fn sub_mul(&mut self, c: Wire, a: Wire, b: Wire) -> Wire {
+    pub(crate) fn sub_mul(&mut self, c: Wire, a: Wire, b: Wire) -> Wire {
         let mut product = product(a, b);
         product.weights[0] = -Fr::ONE;
         self.gate(Some(product), &[(Fr::ONE, c)], Fr::ZERO, Result::New)
     }
 
     /// Returns `yes` if `flag` is 1 and `no` if it is 0. Another constraint must make `flag` a bit.
-    pub fn choose(&mut self, flag: Wire, yes: Wire, no: Wire) -> Wire {
+    pub(crate) fn choose(&mut self, flag: Wire, yes: Wire, no: Wire) -> Wire {
         self.gate(Some(choice(flag, yes, no)), &[], Fr::ZERO, Result::New)
     }
 
     /// Constrains `value` to equal `expected` if `flag` is 1; has no effect if `flag` is 0.
-    pub fn assert_equal_if(&mut self, flag: Wire, value: Wire, expected: Wire) {
+    pub(crate) fn assert_equal_if(&mut self, flag: Wire, value: Wire, expected: Wire) {
         self.gate(
             Some(choice(flag, value, expected)),
             &[],
@@ -156,12 +156,12 @@ impl Layout<'_> {
     }
 
     /// Constrains `value` to be 0 if `flag` is 0.
-    pub fn assert_zero_unless(&mut self, flag: Wire, value: Wire) {
+    pub(crate) fn assert_zero_unless(&mut self, flag: Wire, value: Wire) {
         self.assert_product(flag, value, value);
     }
 
     /// Constrains `value` to be 0 or equal to `other`: value·(value − other) = 0.
-    pub fn assert_zero_or(&mut self, other: Wire, value: Wire) {
+    pub(crate) fn assert_zero_or(&mut self, other: Wire, value: Wire) {
         let zero = self.zero();
         let product = Product {
             first: value,
@@ -173,7 +173,7 @@ impl Layout<'_> {
     }
 
     /// Constrains `flag` to be 0 or 1, and to be 0 unless the bit `bound` is 1.
-    pub fn assert_flag(&mut self, flag: Wire, bound: Option<Wire>) {
+    pub(crate) fn assert_flag(&mut self, flag: Wire, bound: Option<Wire>) {
         self.assert_zero_unless(flag, flag);
         if let Some(bound) = bound {
             self.assert_zero_unless(bound, flag);

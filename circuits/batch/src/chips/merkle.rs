@@ -5,6 +5,7 @@
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
 use subrosa_protocol::domain::Domain;
+use subrosa_protocol::tree::{DEPTH, MerklePath};
 
 use crate::config::Step;
 use crate::convert::{power_of_two, to_halo2};
@@ -13,24 +14,24 @@ use crate::schedule::Schedule;
 
 /// One level of a path, on wires.
 #[derive(Clone, Copy, Debug)]
-pub struct Level {
+pub(crate) struct Level {
     /// Place of the child, low bit first.
-    pub bits: [Wire; 2],
+    pub(crate) bits: [Wire; 2],
     /// Siblings of the child, in child order.
-    pub siblings: [Wire; 3],
+    pub(crate) siblings: [Wire; 3],
 }
 
 /// One level of a path, as inputs.
 #[derive(Clone, Copy, Debug)]
-pub struct LevelInput {
+pub(crate) struct LevelInput {
     /// Place of the child, low bit first.
-    pub bits: [Input; 2],
+    pub(crate) bits: [Input; 2],
     /// Siblings of the child, in child order.
-    pub siblings: [Input; 3],
+    pub(crate) siblings: [Input; 3],
 }
 
 /// Returns the path of an index, with its siblings from the leaf up, as fresh hints.
-pub fn hinted_path(index: u64, siblings: &[[Fr; 3]]) -> Vec<LevelInput> {
+pub(crate) fn hinted_path(index: u64, siblings: &[[Fr; 3]]) -> Vec<LevelInput> {
     siblings
         .iter()
         .enumerate()
@@ -44,8 +45,21 @@ pub fn hinted_path(index: u64, siblings: &[[Fr; 3]]) -> Vec<LevelInput> {
         .collect()
 }
 
+/// Returns a protocol path as fresh hints.
+pub(crate) fn hinted(path: &MerklePath<DEPTH>) -> Vec<LevelInput> {
+    hinted_path(path.index, &siblings(&path.siblings))
+}
+
+/// Converts siblings to the circuit's field.
+pub(crate) fn siblings(levels: &[[ark_bn254::Fr; 3]]) -> Vec<[Fr; 3]> {
+    levels
+        .iter()
+        .map(|level| level.map(|sibling| to_halo2(&sibling)))
+        .collect()
+}
+
 /// Returns an existing path as inputs: every cell is copied.
-pub fn same_path(path: &[Level]) -> Vec<LevelInput> {
+pub(crate) fn same_path(path: &[Level]) -> Vec<LevelInput> {
     path.iter()
         .map(|level| LevelInput {
             bits: level.bits.map(Input::Wire),
@@ -55,7 +69,7 @@ pub fn same_path(path: &[Level]) -> Vec<LevelInput> {
 }
 
 /// Returns a path with the place of an existing one and new siblings.
-pub fn path_at(place: &[Level], siblings: &[[Fr; 3]]) -> Vec<LevelInput> {
+pub(crate) fn path_at(place: &[Level], siblings: &[[Fr; 3]]) -> Vec<LevelInput> {
     place
         .iter()
         .zip(siblings)
@@ -67,7 +81,7 @@ pub fn path_at(place: &[Level], siblings: &[[Fr; 3]]) -> Vec<LevelInput> {
 }
 
 /// Returns the terms of Σ digitᵢ·4ⁱ over a path's bits.
-pub fn index_terms(path: &[Level]) -> Vec<(Fr, Wire)> {
+pub(crate) fn index_terms(path: &[Level]) -> Vec<(Fr, Wire)> {
     path.iter()
         .enumerate()
         .flat_map(|(level, step)| [0, 1].map(|bit| (power_of_two(2 * level + bit), step.bits[bit])))
@@ -93,7 +107,7 @@ fn place(child: Fr, bits: [Fr; 2], s: [Fr; 3]) -> [Fr; 4] {
 
 impl Layout<'_> {
     /// Returns the node above `leaf` at the end of `path`, and the path's cells.
-    pub fn climb(&mut self, leaf: Wire, path: &[LevelInput]) -> (Wire, Vec<Level>) {
+    pub(crate) fn climb(&mut self, leaf: Wire, path: &[LevelInput]) -> (Wire, Vec<Level>) {
         let schedule = Schedule::get();
         let capacity = to_halo2(&Domain::Node.capacity(4));
         let mut child = leaf;

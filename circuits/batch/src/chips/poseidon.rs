@@ -13,11 +13,11 @@ use crate::layout::{Input, Layout, Selector, Wire};
 use crate::schedule::{ROWS, RowKind, Schedule, row_kind};
 
 /// A hash, with the cells of its message.
-pub struct Hashed {
+pub(crate) struct Hashed {
     /// Element 1 of the final state.
-    pub output: Wire,
+    pub(crate) output: Wire,
     /// Message cells, without padding.
-    pub message: Vec<Wire>,
+    pub(crate) message: Vec<Wire>,
 }
 
 impl Layout<'_> {
@@ -56,7 +56,7 @@ impl Layout<'_> {
     }
 
     /// Returns H(domain; message) and the message cells.
-    pub fn hash(&mut self, domain: Domain, message: &[Input]) -> Hashed {
+    pub(crate) fn hash(&mut self, domain: Domain, message: &[Input]) -> Hashed {
         let (state, message) = self.sponge(domain, message);
         Hashed {
             output: state[1],
@@ -115,7 +115,7 @@ impl Layout<'_> {
     }
 
     /// Returns H(domain; message) of existing wires.
-    pub fn hash_wires(&mut self, domain: Domain, message: &[Wire]) -> Wire {
+    pub(crate) fn hash_wires(&mut self, domain: Domain, message: &[Wire]) -> Wire {
         let message: Vec<Input> = message.iter().map(|wire| Input::Wire(*wire)).collect();
         self.hash(domain, &message).output
     }

@@ -12,7 +12,7 @@ use crate::layout::{Hint, Input, Layout, Selector, Wire};
 impl Layout<'_> {
     /// Constrains `value` to `0 … 2^width − 1` as an integer. `width` is from 1 to 247, so that the
     /// recomposition cannot wrap the modulus.
-    pub fn range(&mut self, value: Input, width: usize) -> Wire {
+    pub(crate) fn range(&mut self, value: Input, width: usize) -> Wire {
         assert!((1..=247).contains(&width), "a range below the modulus");
         let pieces = width.div_ceil(TABLE_BITS);
         let rest = width - TABLE_BITS * (pieces - 1);
@@ -40,7 +40,7 @@ impl Layout<'_> {
     }
 
     /// Writes a fresh witness of `width` bits.
-    pub fn ranged_hint(&mut self, value: Fr, width: usize) -> Wire {
+    pub(crate) fn ranged_hint(&mut self, value: Fr, width: usize) -> Wire {
         self.range(Input::Hint(value, Hint::Ranged), width)
     }
 }

@@ -1,27 +1,39 @@
 //! B14: the data words, their commitment c = H(DATA; words) and their evaluation y = Σ wᵢ·zⁱ.
 
 use halo2curves::bn256::Fr;
+use subrosa_protocol::batch::BatchWitness;
 use subrosa_protocol::domain::Domain;
 
-use crate::commitments::DepositWires;
+use super::native::require;
 use crate::layout::{Hint, Layout, Wire};
+use crate::parts::commitments::DepositWires;
+use crate::parts::header::HeaderWires;
+use crate::parts::slot::SlotWires;
 use crate::rules::Rule;
-use crate::slot::SlotWires;
-use crate::state::HeaderWires;
+
+/// Checks B14 natively against the instances `[old state, new state, c, z, y]`.
+pub(crate) fn check(witness: &BatchWitness, instances: &[ark_bn254::Fr; 5]) -> Result<(), Rule> {
+    let expected = witness.instances(&instances[3]);
+    require(instances[2..] == expected[2..], Rule::B14)
+}
 
 /// Commitment and evaluation of the data words.
-pub struct DataWires {
+pub(crate) struct DataWires {
     /// Commitment c.
-    pub commitment: Wire,
+    pub(crate) commitment: Wire,
     /// Challenge z, bound by the instance.
-    pub challenge: Wire,
+    pub(crate) challenge: Wire,
     /// Evaluation y.
-    pub evaluation: Wire,
+    pub(crate) evaluation: Wire,
 }
 
 /// Returns all data words in the order of the specification. They are the wires that the other
 /// rules use.
-pub fn words(header: &HeaderWires, deposits: &[DepositWires], slots: &[SlotWires]) -> Vec<Wire> {
+pub(crate) fn words(
+    header: &HeaderWires,
+    deposits: &[DepositWires],
+    slots: &[SlotWires],
+) -> Vec<Wire> {
     let mut words = header.words.to_vec();
     for deposit in deposits {
         words.extend(deposit.words);
@@ -33,7 +45,7 @@ pub fn words(header: &HeaderWires, deposits: &[DepositWires], slots: &[SlotWires
 }
 
 /// Constrains the hash of the words and their evaluation at `z`.
-pub fn data(layout: &mut Layout<'_>, words: &[Wire], z: Fr) -> DataWires {
+pub(crate) fn data(layout: &mut Layout<'_>, words: &[Wire], z: Fr) -> DataWires {
     layout.rule(Rule::B14);
     let commitment = layout.hash_wires(Domain::Data, words);
     let challenge = layout.free(z, Hint::Instance);

@@ -8,34 +8,73 @@
 //! d₁ + 1 and v + d₁ + d₂ + 2, which equal nf and n in the field, are their canonical integers, and
 //! v < nf < n ≤ r − 1. In an inactive slot the equations for nf and n do not apply.
 
+use ark_ff::{PrimeField, Zero};
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
 use subrosa_protocol::batch::{BatchWitness, LinkWitness};
 use subrosa_protocol::domain::Domain;
+use subrosa_protocol::poseidon;
 use subrosa_protocol::tree::empty_root;
 
-use crate::anchors::{hinted, siblings};
+use super::native::{active, require};
+use super::subtree;
+use crate::chips::merkle::{Level, hinted, hinted_path, same_path, siblings};
 use crate::config::TABLE_BITS;
 use crate::convert::{bits, power_of_two, to_halo2};
 use crate::layout::{Hint, Input, Layout, Wire};
-use crate::merkle_chip::{Level, hinted_path, path_at, same_path};
+use crate::parts::slot::SlotWires;
+use crate::parts::state::StateWires;
 use crate::rules::Rule;
-use crate::slot::SlotWires;
-use crate::state::StateWires;
 
 /// Bits of a limb.
 const LIMB: usize = 10 * TABLE_BITS;
 
-/// The hash of the four wires of each node, up to the root of a subtree.
-pub(crate) fn subtree(layout: &mut Layout<'_>, leaves: Vec<Wire>) -> Wire {
-    let mut nodes = leaves;
-    while nodes.len() > 1 {
-        nodes = nodes
-            .chunks(4)
-            .map(|children| layout.hash_wires(Domain::Node, children))
-            .collect();
+/// Checks B6 and B7 natively: the new leaves, then the links in order.
+pub(crate) fn check(witness: &BatchWitness) -> Result<(), Rule> {
+    let mut root = appended(witness).ok_or(Rule::B6)?;
+    for slot in active(witness) {
+        for (i, link) in slot.links.iter().enumerate() {
+            root = linked(link, &slot.words[8 + i], &root).ok_or(Rule::B7)?;
+        }
     }
-    nodes[0]
+    require(root == witness.new.nullifier_root, Rule::B7)
+}
+
+/// Returns the root with the new nullifier leaves, or `None` if they do not replace an empty
+/// subtree.
+fn appended(witness: &BatchWitness) -> Option<ark_bn254::Fr> {
+    let zero = ark_bn254::Fr::zero();
+    let leaves = witness.slots.iter().flat_map(|slot| {
+        let leaf = |i: usize| {
+            if slot.active {
+                let message = [slot.words[8 + i], slot.links[i].hint];
+                poseidon::hash(Domain::NullifierLeaf, &message)
+            } else {
+                zero
+            }
+        };
+        [leaf(0), leaf(1), leaf(2), zero]
+    });
+    let root = subtree::root(leaves.collect());
+    let path = &witness.nullifier_subtree_path;
+    subtree::replace(witness, root, path, &witness.old.nullifier_root)
+}
+
+/// Returns the root after a link, or `None` if the link is not valid under `root`.
+fn linked(
+    link: &LinkWitness,
+    nullifier: &ark_bn254::Fr,
+    root: &ark_bn254::Fr,
+) -> Option<ark_bn254::Fr> {
+    let leaf = |next: &ark_bn254::Fr| {
+        let message = [link.low_value, *next];
+        poseidon::hash(Domain::NullifierLeaf, &message)
+    };
+    let holds = link.path.root(leaf(&link.low_next)) == *root
+        && link.low_value.into_bigint() < nullifier.into_bigint()
+        && nullifier.into_bigint() < link.low_next.into_bigint()
+        && link.low_next == link.hint;
+    holds.then(|| link.path.root(leaf(nullifier)))
 }
 
 /// Returns the new leaf of a nullifier, H(NULLIFIER_LEAF; nf, hint) or 0 in an inactive slot, and
@@ -67,7 +106,7 @@ fn append(
         leaves.push(zero);
         hints.push(pairs.map(|(_, hint)| hint));
     }
-    let root = subtree(layout, leaves);
+    let root = subtree::constrain_root(layout, leaves);
     let level = witness.shape.subtree_level();
     let empty = layout.constant(to_halo2(&empty_root(level)));
     let index = witness.header.start / witness.shape.leaves() as u64;
@@ -170,7 +209,7 @@ fn link(
 
 /// B6 and B7: appends and links all nullifiers. Returns the path to the subtree; the note tree
 /// shares its bits.
-pub fn nullifiers(
+pub(crate) fn nullifiers(
     layout: &mut Layout<'_>,
     witness: &BatchWitness,
     slots: &[SlotWires],
@@ -187,12 +226,4 @@ pub fn nullifiers(
     }
     layout.assert_equal(root, new.nullifier_root);
     place
-}
-
-/// Returns the path of the note subtree, which has the same index.
-pub(crate) fn note_path(
-    witness: &BatchWitness,
-    place: &[Level],
-) -> Vec<crate::merkle_chip::LevelInput> {
-    path_at(place, &siblings(&witness.note_subtree_path))
 }

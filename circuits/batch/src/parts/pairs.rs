@@ -2,15 +2,34 @@
 
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
+use subrosa_protocol::batch::{BatchWitness, SlotWitness};
 
+use super::native::{field, require};
 use crate::layout::{Layout, Wire};
+use crate::parts::slot::SlotWires;
 use crate::rules::Rule;
-use crate::slot::SlotWires;
+
+/// Checks B20 natively: at every border between slots, the ends included, side A stands before it
+/// if and only if side B of the same terms stands behind it.
+pub(crate) fn check(witness: &BatchWitness) -> Result<(), Rule> {
+    let slots = &witness.slots;
+    let is = |slot: Option<&SlotWitness>, kind: u128| {
+        slot.is_some_and(|slot| field(&slot.words[3], 0, 8) == kind)
+    };
+    for border in 0..=slots.len() {
+        let before = border.checked_sub(1).and_then(|index| slots.get(index));
+        let behind = slots.get(border);
+        let side_a = is(before, 3);
+        let agreed = before.map(|slot| slot.words[6]) == behind.map(|slot| slot.words[6]);
+        require(side_a == is(behind, 4) && (!side_a || agreed), Rule::B20)?;
+    }
+    Ok(())
+}
 
 /// Constrains side A in a slot to be followed by side B of the same terms, and side B to follow
 /// side A. The terms are the words that both digests absorb. The first slot is not side B, and the
 /// last slot is not side A.
-pub fn pairs(layout: &mut Layout<'_>, slots: &[SlotWires]) {
+pub(crate) fn pairs(layout: &mut Layout<'_>, slots: &[SlotWires]) {
     layout.rule(Rule::B20);
     let nothing = |layout: &mut Layout<'_>, flag: Wire| {
         layout.assert_linear(&[], Fr::ZERO, flag);

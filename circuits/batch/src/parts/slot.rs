@@ -3,63 +3,144 @@
 //!
 //! All words of an inactive slot are 0. Its proof is for the padding digest.
 
+use ark_ff::Zero;
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
-use subrosa_protocol::batch::SlotWitness;
+use subrosa_protocol::batch::{BatchWitness, SlotWitness};
 use subrosa_protocol::domain::Domain;
-use subrosa_protocol::transaction::WORDS;
+use subrosa_protocol::transaction::{Header, WORDS};
 
+use super::native::{active, field, require};
 use crate::convert::{bits, power_of_two, to_halo2};
 use crate::layout::{Hint, Input, Layout, Wire};
+use crate::parts::header::HeaderWires;
 use crate::rules::Rule;
-use crate::state::HeaderWires;
+use crate::witness::well_formed;
+
+/// Checks B2 natively: the numbers of slots, the active ones first and of known kinds, the others
+/// all zero.
+pub(crate) fn check_slots(witness: &BatchWitness) -> Result<(), Rule> {
+    require(well_formed(witness), Rule::B2)?;
+    let slots = witness.shape.slots();
+    let active = usize::from(witness.header.transactions);
+    let deposits = usize::from(witness.header.deposits);
+    require(active <= slots && deposits <= slots, Rule::B2)?;
+    for (index, slot) in witness.slots.iter().enumerate() {
+        require(slot.active == (index < active), Rule::B2)?;
+        let expected = if slot.active {
+            (1..=4).contains(&field(&slot.words[3], 0, 8))
+        } else {
+            slot.words == [ark_bn254::Fr::zero(); WORDS]
+        };
+        require(expected, Rule::B2)?;
+    }
+    Ok(())
+}
+
+/// Checks B3 natively: context, assets root, header fields and fee asset of the active slots.
+pub(crate) fn check_words(witness: &BatchWitness) -> Result<(), Rule> {
+    let header = &witness.header;
+    for slot in active(witness) {
+        let [context, _, assets_root, packed] = [0, 1, 2, 3].map(|i: usize| slot.words[i]);
+        let holds = context == header.context && assets_root == header.assets_root;
+        require(holds, Rule::B3)?;
+        let stated = Header::unpack(&packed).map_err(|_| Rule::B3)?;
+        require(stated.fee_asset == header.fee_asset, Rule::B3)?;
+    }
+    Ok(())
+}
+
+/// Checks B5 and B22 natively: the batch's time is within the window of every active slot.
+pub(crate) fn check_times(witness: &BatchWitness) -> Result<(), Rule> {
+    let time = u128::from(witness.header.time);
+    require(time >> 40 == 0, Rule::B5)?;
+    for slot in active(witness) {
+        require(time <= field(&slot.words[3], 120, 40), Rule::B5)?;
+    }
+    for slot in active(witness) {
+        require(field(&slot.words[3], 160, 40) <= time, Rule::B22)?;
+    }
+    Ok(())
+}
+
+/// Checks B21 natively: active slots name the batch's price snapshot or no snapshot.
+pub(crate) fn check_snapshots(witness: &BatchWitness) -> Result<(), Rule> {
+    for slot in active(witness) {
+        let oracle = slot.words[7];
+        require(
+            oracle.is_zero() || oracle == witness.header.oracle,
+            Rule::B21,
+        )?;
+    }
+    Ok(())
+}
+
+/// Checks B10 natively.
+pub(crate) fn check_fee_total(witness: &BatchWitness) -> Result<(), Rule> {
+    let fees: u128 = active(witness)
+        .map(|slot| field(&slot.words[3], 24, 96))
+        .sum();
+    require(witness.header.fee_total == fees, Rule::B10)
+}
+
+/// Checks B15 natively: a withdrawal has an amount, and any other kind has neither amount nor
+/// target.
+pub(crate) fn check_withdrawals(witness: &BatchWitness) -> Result<(), Rule> {
+    for slot in active(witness) {
+        let withdraws = field(&slot.words[3], 0, 8) == 2;
+        let stated = !slot.words[5].is_zero();
+        let holds = withdraws == stated && (withdraws || slot.words[4].is_zero());
+        require(holds, Rule::B15)?;
+    }
+    Ok(())
+}
 
 /// A transaction slot on wires.
-pub struct SlotWires {
+pub(crate) struct SlotWires {
     /// 1 if the slot holds a transaction, else 0.
-    pub active: Wire,
+    pub(crate) active: Wire,
     /// The 30 words: the cells that the digest absorbs.
-    pub words: [Wire; WORDS],
+    pub(crate) words: [Wire; WORDS],
     /// Digest x, the public input of the client's proof.
-    pub digest: Wire,
+    pub(crate) digest: Wire,
     /// Fee, 96 bits; 0 in an inactive slot.
-    pub fee: Wire,
+    pub(crate) fee: Wire,
     /// 1 if the transaction is side A of a swap, else 0.
-    pub side_a: Wire,
+    pub(crate) side_a: Wire,
     /// 1 if the transaction is side B of a swap, else 0.
-    pub side_b: Wire,
+    pub(crate) side_b: Wire,
 }
 
 impl SlotWires {
     /// Note root that the transaction was proven against.
-    pub fn anchor(&self) -> Wire {
+    pub(crate) fn anchor(&self) -> Wire {
         self.words[1]
     }
 
     /// Digest of the swap's terms.
-    pub fn terms(&self) -> Wire {
+    pub(crate) fn terms(&self) -> Wire {
         self.words[6]
     }
 
     /// The three nullifiers.
-    pub fn nullifiers(&self) -> &[Wire] {
+    pub(crate) fn nullifiers(&self) -> &[Wire] {
         &self.words[8..11]
     }
 
     /// The three commitments.
-    pub fn commitments(&self) -> &[Wire] {
+    pub(crate) fn commitments(&self) -> &[Wire] {
         &self.words[11..14]
     }
 
     /// The words that are published as data: withdrawal target, amount, and all from the nullifiers
     /// on.
-    pub fn data(&self) -> impl Iterator<Item = Wire> + '_ {
+    pub(crate) fn data(&self) -> impl Iterator<Item = Wire> + '_ {
         self.words[4..6].iter().chain(&self.words[8..]).copied()
     }
 }
 
 /// Writes a slot. `previous` is the flag of the slot before it.
-pub fn slot(
+pub(crate) fn slot(
     layout: &mut Layout<'_>,
     witness: &SlotWitness,
     header: &HeaderWires,
@@ -206,7 +287,7 @@ pub(crate) fn unpack(
 
 /// B10: constrains the fee total to be the sum of the fees. At most 64 values below 2^96 cannot
 /// wrap.
-pub fn fee_total(layout: &mut Layout<'_>, header: &HeaderWires, slots: &[SlotWires]) {
+pub(crate) fn fee_total(layout: &mut Layout<'_>, header: &HeaderWires, slots: &[SlotWires]) {
     layout.rule(Rule::B10);
     let terms: Vec<(Fr, Wire)> = slots.iter().map(|slot| (Fr::ONE, slot.fee)).collect();
     layout.assert_linear(&terms, Fr::ZERO, header.fee_total());

@@ -19,15 +19,15 @@ use super::failures::mock;
 use super::grid::Grid;
 use super::scenario::witness;
 use crate::aggregation;
+use crate::aggregation::foreign::limbs::{LIMB_BITS, LIMBS};
+use crate::aggregation::foreign::trace::{Operand, Segment, small};
+use crate::aggregation::pairing::fixed::Fixed;
+use crate::aggregation::pairing::product::{Choices, Product, SHIFTS};
+use crate::aggregation::pairing::residue;
+use crate::aggregation::pairing::tower::DEGREE;
 use crate::config::{COMMITTED, column};
 use crate::convert::to_halo2;
-use crate::foreign::limbs::{LIMB_BITS, LIMBS};
-use crate::foreign::trace::{Operand, Segment, small};
 use crate::layout::{Hint, Tamper};
-use crate::pairing::fixed::Fixed;
-use crate::pairing::product::{Choices, Product, SHIFTS};
-use crate::pairing::residue;
-use crate::pairing::tower::DEGREE;
 use crate::{BatchCircuit, ClientProof, Rule, Statement, check_proofs, instances};
 
 /// Rows for one proof.
@@ -115,7 +115,7 @@ fn identities_agree_with_arks_pairing() {
                 .any(|part| part.broken.is_some());
             (
                 !broken,
-                crate::check::verifies(&clients.key, &digest, &proof),
+                aggregation::verifies(&clients.key, &digest, &proof),
             )
         })
         .collect();
@@ -469,7 +469,10 @@ mod forgeries {
         };
         let limbs = &mut product.trace.segments[usize::from(segment)].values[index as usize];
         let mut carry = 0;
-        for (limb, q) in limbs.iter_mut().zip(crate::foreign::group::modulus_limbs()) {
+        for (limb, q) in limbs
+            .iter_mut()
+            .zip(crate::aggregation::foreign::group::modulus_limbs())
+        {
             let sum = *limb + q + carry;
             *limb = sum & ((1 << LIMB_BITS) - 1);
             carry = sum >> LIMB_BITS;
@@ -648,7 +651,7 @@ fn a_forgotten_column_challenge_is_refused() {
 /// ladder exceptional have odd ones: the two never meet.
 #[test]
 fn sums_of_multipliers_are_even() {
-    use crate::pairing::scalar::{Scalar, lambda};
+    use crate::aggregation::pairing::scalar::{Scalar, lambda};
     use rand::Rng;
     let mut rng = rng(85);
     for slots in [4usize, 16, 64] {

@@ -11,11 +11,11 @@ use proptest::prelude::*;
 
 use super::grid::Grid;
 use crate::Rule;
+use crate::aggregation::foreign::bounds::WEIGHT_BITS;
+use crate::aggregation::foreign::emit::Emitter;
+use crate::aggregation::foreign::limbs::{LIMB_BITS, LIMBS, Limbs};
+use crate::aggregation::foreign::trace::{Constants, Felt, Segment, Trace};
 use crate::config::column;
-use crate::foreign::bounds::WEIGHT_BITS;
-use crate::foreign::emit::Emitter;
-use crate::foreign::limbs::{LIMB_BITS, LIMBS, Limbs};
-use crate::foreign::trace::{Constants, Felt, Segment, Trace};
 use crate::layout::{Hint, Layout, Tamper};
 
 /// Rows for the table and some arithmetic.

@@ -8,8 +8,8 @@ use halo2curves::ff::Field;
 use rayon::prelude::*;
 
 use super::failures::{labelled_column, rule};
-use crate::circuit::{BatchCircuit, INSTANCES};
-use crate::config::{Config, TABLE_BITS, column, gate};
+use crate::circuit::BatchCircuit;
+use crate::config::{Config, INSTANCES, TABLE_BITS, column, gate};
 use crate::convert::limbs;
 use crate::layout::{Census, Labels, Layout, Selector, Sheet};
 use crate::rules::Rule;

@@ -419,7 +419,7 @@ const UNITS: [(Kind, u64); 5] = [
 /// parser of "a transfer, or A and B of one swap" accepts.
 #[test]
 fn b20_every_schedule_of_four() {
-    use crate::slot::SlotWires;
+    use crate::parts::slot::SlotWires;
     use halo2curves::bn256::Fr as Cell;
 
     fn parses(schedule: &[usize]) -> bool {
@@ -451,7 +451,7 @@ fn b20_every_schedule_of_four() {
             become_kind(&mut witness, slot, *kind);
             witness.slots[slot].words[6] = Fr::from(*terms);
         }
-        let native = crate::check::pairs(&witness);
+        let native = crate::parts::pairs::check(&witness);
         assert_eq!(native.is_ok(), expected, "{schedule:?}");
 
         let grid = Grid::build(60, |layout| {
@@ -468,7 +468,7 @@ fn b20_every_schedule_of_four() {
                     side_b: layout.free_flag(kind == Kind::SwapB),
                 }
             });
-            crate::pairs::pairs(layout, &slots);
+            crate::parts::pairs::pairs(layout, &slots);
         });
         let refused = BTreeSet::from([Rule::B20]);
         let failures = grid.failures(&[]);
@@ -499,7 +499,7 @@ fn b2_kinds_have_one_set_of_flags() {
                 let grid = Grid::build(40, |layout| {
                     layout.rule(Rule::B2);
                     let active = layout.free_flag(active);
-                    crate::slot::kind(layout, active, Cell::from(kind), flags);
+                    crate::parts::slot::kind(layout, active, Cell::from(kind), flags);
                 });
                 let known = if active { 1..=4 } else { 0..=0 };
                 let told = [2, 3, 4].map(|of| Cell::from(u64::from(of == kind)));
@@ -546,7 +546,7 @@ fn b3_header_is_unpacked_in_one_way() {
             layout.rule(Rule::B3);
             let [kind, fee_asset, packed] =
                 [Cell::ONE, Cell::from(7), packed].map(|value| layout.free_word(value));
-            crate::slot::unpack(layout, kind, fee_asset, stated, packed);
+            crate::parts::slot::unpack(layout, kind, fee_asset, stated, packed);
         });
         grid.failures(&[]).is_empty()
     };
@@ -767,7 +767,7 @@ fn b7_comparison_is_that_of_integers() {
                         let active = layout.free_flag(active);
                         let [low, nullifier, next] =
                             [low, nullifier, next].map(|value| layout.free_word(*value));
-                        crate::nullifiers::compare(layout, active, low, nullifier, next);
+                        crate::parts::nullifiers::compare(layout, active, low, nullifier, next);
                     });
                     let holds = if active { between } else { idle };
                     assert_eq!(grid.failures(&[]).is_empty(), holds);
@@ -804,7 +804,7 @@ fn ranges_hold_their_width() {
 /// A Merkle step places the child as the protocol does, and its bits are bits.
 #[test]
 fn merkle_places() {
-    use crate::merkle_chip::hinted_path;
+    use crate::chips::merkle::hinted_path;
     use halo2curves::bn256::Fr;
     let siblings: Vec<[Fr; 3]> = (0..4)
         .map(|level| [1, 2, 3].map(|i| Fr::from(10 * level + i)))

@@ -1,8 +1,8 @@
 //! Sizes that keep a group's statement over the integers (spec: *Aggregation*, bounds). The first
 //! five are chosen; the test below derives the others and checks them.
 
+use crate::aggregation::foreign::limbs::{LIMB_BITS, LIMBS};
 use crate::config::TABLE_BITS;
-use crate::foreign::limbs::{LIMB_BITS, LIMBS};
 
 /// Bits of a weight u.
 pub(crate) const WEIGHT_BITS: usize = 127;
@@ -14,13 +14,13 @@ pub(crate) const GROUP_WEIGHTS: usize = 640;
 pub(crate) const ROW_LINEAR: u64 = 20;
 /// Limbs of the quotient K.
 pub(crate) const QUOTIENT_LIMBS: usize = 8;
-/// The quotient is kept non-negative by adding 2 to this power.
+/// Exponent of the power of two that keeps the quotient non-negative.
 pub(crate) const QUOTIENT_OFFSET_BITS: usize = 410;
 /// Number of pieces of a carry.
 pub(crate) const CARRY_PIECES: usize = 15;
 /// Bits of a carry, offset included.
 pub(crate) const CARRY_BITS: usize = CARRY_PIECES * TABLE_BITS;
-/// A carry is kept non-negative by adding 2 to this power.
+/// Exponent of the power of two that keeps a carry non-negative.
 pub(crate) const CARRY_OFFSET_BITS: usize = CARRY_BITS - 1;
 /// Number of carries: the statement has degree LIMBS + QUOTIENT_LIMBS − 2.
 pub(crate) const CARRIES: usize = LIMBS + QUOTIENT_LIMBS - 2;

@@ -11,15 +11,16 @@ use halo2curves::bn256::Fr;
 use halo2curves::ff::BatchInvert;
 use halo2curves::ff::Field;
 
-use crate::circuit::INSTANCES;
-use crate::config::{Foreign, TABLE_BITS, column};
-use crate::convert::power_of_two;
-use crate::foreign::bounds::{
+use crate::aggregation::foreign::bounds::{
     CARRIES, CARRY_BITS, CARRY_OFFSET_BITS, QUOTIENT_LIMBS, QUOTIENT_OFFSET_BITS,
 };
-use crate::foreign::group::{Division, Group, divide_all, groups, modulus_limbs, weights};
-use crate::foreign::limbs::{LIMB_BITS, LIMBS, PIECES, integer, pieces};
-use crate::foreign::trace::{Bit, Chosen, Operand, Row, Trace};
+use crate::aggregation::foreign::group::{
+    Division, Group, divide_all, groups, modulus_limbs, weights,
+};
+use crate::aggregation::foreign::limbs::{LIMB_BITS, LIMBS, PACKED, integer, pieces};
+use crate::aggregation::foreign::trace::{Bit, Chosen, DIGITS, Felt, Operand, Row, Trace};
+use crate::config::{Foreign, INSTANCES, PIECES, TABLE_BITS, column};
+use crate::convert::power_of_two;
 use crate::layout::{Hint, Layout, Selector, Wire};
 use crate::rules::Rule;
 
@@ -45,7 +46,7 @@ pub(crate) struct Emitter<'t> {
 }
 
 /// Binary digits of all scalars, as cells.
-pub(crate) type Digits = Vec<Vec<[Wire; crate::pairing::scalar::DIGITS]>>;
+pub(crate) type Digits = Vec<Vec<[Wire; DIGITS]>>;
 
 /// Operands as wires, once σ is known.
 struct Operands<'t> {
@@ -107,7 +108,7 @@ impl<'t> Emitter<'t> {
     }
 
     /// Returns the limbs of an exposed value.
-    pub(crate) fn limbs(&self, value: &crate::foreign::trace::Felt) -> [Wire; LIMBS] {
+    pub(crate) fn limbs(&self, value: &Felt) -> [Wire; LIMBS] {
         let Operand::Value { segment, index } = value.at else {
             panic!("only values have limbs of their own");
         };
@@ -259,7 +260,7 @@ fn cells(a: [Wire; 2], b: [Wire; 2], d: [Wire; 2], u: [Wire; 2]) -> [Wire; 8] {
 /// Packs limbs, four an element.
 pub(crate) fn pack(layout: &mut Layout<'_>, limbs: &[Wire]) -> Vec<Wire> {
     limbs
-        .chunks(crate::pairing::transcript::PACKED)
+        .chunks(PACKED)
         .map(|limbs| {
             let terms: Vec<(Fr, Wire)> = limbs
                 .iter()
@@ -436,16 +437,6 @@ impl<'t> Operands<'t> {
 }
 
 impl Layout<'_> {
-    /// Exposes wires as the instances, in order, each under its rule.
-    pub(crate) fn expose(&mut self, wires: &[Wire], rules: &[Rule]) {
-        for (row, (wire, rule)) in wires.iter().zip(rules).enumerate() {
-            self.rule(*rule);
-            let kind = Fr::from(Foreign::Instance as u64);
-            self.select(Selector::Foreign, row, kind);
-            self.copy(column::EVALUATION, row, *wire);
-        }
-    }
-
     /// Writes a row of a group (see [`Row`]) with the cells of a, b, d and u, and returns the sum.
     /// `before` is the sum of the group's earlier rows, held in the row below. The last row must
     /// leave 0.

@@ -8,13 +8,13 @@ use halo2curves::ff::Field;
 use num_bigint::{BigInt, BigUint, Sign};
 use rayon::prelude::*;
 
-use crate::convert::{limbs as words, power_of_two};
-use crate::foreign::bounds::{
+use crate::aggregation::foreign::bounds::{
     CARRIES, CARRY_OFFSET_BITS, GROUP_PRODUCTS, GROUP_WEIGHTS, QUOTIENT_LIMBS,
     QUOTIENT_OFFSET_BITS, ROW_LINEAR,
 };
-use crate::foreign::limbs::{LIMB_BITS, LIMBS, integer, limbs_of};
-use crate::foreign::trace::{Identity, Row, Trace};
+use crate::aggregation::foreign::limbs::{LIMB_BITS, LIMBS, integer, limbs_of};
+use crate::aggregation::foreign::trace::{Identity, Row, Trace};
+use crate::convert::{limbs as words, power_of_two};
 
 /// Identities that share a quotient and carries.
 #[derive(Clone, Debug)]

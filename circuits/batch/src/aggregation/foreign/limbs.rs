@@ -1,17 +1,17 @@
 //! Limbs of values modulo q, and their pieces.
 
 use ark_bn254::Fq;
-use ark_ff::PrimeField;
+use ark_ff::{BigInt, PrimeField};
 use halo2curves::bn256::Fr;
 
-use crate::config::TABLE_BITS;
+use crate::config::{PIECES, TABLE_BITS};
 
 /// Bits of a limb.
 pub(crate) const LIMB_BITS: usize = 52;
 /// Number of limbs of a value.
 pub(crate) const LIMBS: usize = 5;
-/// Number of looked-up pieces of a limb.
-pub(crate) const PIECES: usize = 4;
+/// Number of limbs that are packed, injectively, into one element of 𝔽_r.
+pub(crate) const PACKED: usize = 4;
 
 const _: () = assert!(PIECES * TABLE_BITS == LIMB_BITS);
 
@@ -39,6 +39,25 @@ pub(crate) fn split(words: [u64; 4]) -> Limbs {
 /// Splits a limb into pieces, least significant first.
 pub(crate) fn pieces(limb: u64) -> [u64; PIECES] {
     std::array::from_fn(|i| (limb >> (TABLE_BITS * i)) & ((1 << TABLE_BITS) - 1))
+}
+
+/// Packs the limbs of values in sequence, four an element; the last element is filled with zeros.
+pub(crate) fn pack(values: &[Limbs]) -> Vec<ark_bn254::Fr> {
+    values
+        .as_flattened()
+        .chunks(PACKED)
+        .map(|limbs| {
+            let mut words = [0u64; 4];
+            for (i, limb) in limbs.iter().enumerate() {
+                let (word, bit) = (i * LIMB_BITS / 64, i * LIMB_BITS % 64);
+                words[word] |= limb << bit;
+                if bit > 64 - LIMB_BITS {
+                    words[word + 1] |= limb >> (64 - bit);
+                }
+            }
+            ark_bn254::Fr::from_bigint(BigInt::new(words)).expect("208 bits are below r")
+        })
+        .collect()
 }
 
 /// Converts an integer to a field element.
@@ -75,6 +94,20 @@ mod tests {
             assert!(limbs.iter().all(|limb| limb >> LIMB_BITS == 0));
             let words: BigUint = value.into_bigint().into();
             assert_eq!(join(&limbs), words);
+        }
+    }
+
+    #[test]
+    fn packing_is_positional() {
+        let values: [Limbs; 2] = [[1, 2, 3, (1 << 52) - 1, 5], [6, 7, 8, 9, 1 << 51]];
+        let packed = pack(&values);
+        assert_eq!(packed.len(), 3);
+        for (word, limbs) in packed.iter().zip(values.as_flattened().chunks(4)) {
+            let expected = limbs
+                .iter()
+                .rev()
+                .fold(BigUint::from(0u8), |sum, limb| (sum << LIMB_BITS) + *limb);
+            assert_eq!(BigUint::from(word.into_bigint()), expected);
         }
     }
 

@@ -7,7 +7,7 @@
 use ark_bn254::Fq;
 use ark_ff::AdditiveGroup;
 
-use crate::foreign::limbs::{LIMBS, Limbs, limbs_of};
+use crate::aggregation::foreign::limbs::{LIMBS, Limbs, limbs_of};
 
 /// Source of an operand of an identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,6 +49,9 @@ pub(crate) const ZERO: Felt = Felt {
 
 /// An element of 𝔽_q² = 𝔽_q\[u\]/(u² + 1).
 pub(crate) type Felt2 = [Felt; 2];
+
+/// Binary digits of a window of a scalar: three select among eight elements, the fourth negates.
+pub(crate) const DIGITS: usize = 4;
 
 /// One binary digit of a recorded scalar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,36 +1,16 @@
 //! Constants that the circuit takes from the clients' key: its points, tables of their multiples,
 //! and the lines of β, γ and δ.
 
-use ark_bn254::{Config, Fq, Fq2, Fr, G1Affine, G2Affine, g2};
-use ark_ec::AffineRepr;
-use ark_ec::CurveGroup;
-use ark_ec::bn::BnConfig;
-use ark_ec::short_weierstrass::SWCurveConfig;
+use ark_bn254::{Fq, Fr, G1Affine, G2Affine};
+use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::Field;
 
+use crate::aggregation::foreign::trace::{Constants, Felt, Segment};
+use crate::aggregation::pairing::g1::{Point, Table};
+use crate::aggregation::pairing::lines::{Line, Twist};
+use crate::aggregation::pairing::scalar::{beta, lambda};
+use crate::aggregation::pairing::tower::{FROBENIUS, frobenius_coefficients};
 use crate::client::ClientKey;
-use crate::foreign::trace::{Constants, Felt, Felt2, Segment};
-use crate::pairing::g1::{Point, Table};
-use crate::pairing::lines::Line;
-use crate::pairing::scalar::{beta, lambda};
-use crate::pairing::tower::{FROBENIUS, frobenius_coefficients};
-
-/// Constants of the twist and of ψ on it.
-#[derive(Clone, Debug)]
-pub(crate) struct Twist {
-    /// 3/ξ, the coefficient of the twist.
-    pub(crate) b: Felt2,
-    /// Factor of x in ψ(x, y) = (conj(x)·psi_x, conj(y)·psi_y).
-    pub(crate) psi_x: Felt2,
-    /// Factor of y in ψ.
-    pub(crate) psi_y: Felt2,
-    /// Factor of x in ψ²(x, y) = (x·psi2_x, −y).
-    pub(crate) psi2_x: Felt,
-    /// Factor of x in ψ³(x, y) = (conj(x)·psi3_x, conj(y)·psi3_y).
-    pub(crate) psi3_x: Felt2,
-    /// Factor of y in ψ³.
-    pub(crate) psi3_y: Felt2,
-}
 
 /// All constants of the pairing product.
 #[derive(Clone, Debug)]
@@ -59,20 +39,7 @@ impl Fixed {
     /// Derives all constants from a key.
     pub(crate) fn new(key: &ClientKey) -> Fixed {
         let mut constants = Constants::default();
-        let psi_x = Config::TWIST_MUL_BY_Q_X;
-        let psi_y = Config::TWIST_MUL_BY_Q_Y;
-        let norm = |value: Fq2| value.c0.square() + value.c1.square();
-        let (psi2_x, psi2_y) = (norm(psi_x), norm(psi_y));
-        assert_eq!(psi2_y, -Fq::ONE, "ψ² negates y");
-        let scale = |value: Fq2, factor: Fq| Fq2::new(value.c0 * factor, value.c1 * factor);
-        let twist = Twist {
-            b: constants.of2(&g2::Config::COEFF_B),
-            psi_x: constants.of2(&psi_x),
-            psi_y: constants.of2(&psi_y),
-            psi2_x: constants.of(psi2_x),
-            psi3_x: constants.of2(&scale(psi_x, psi2_x)),
-            psi3_y: constants.of2(&scale(psi_y, psi2_y)),
-        };
+        let twist = Twist::new(&mut constants);
         let bases = [key.alpha, key.inputs[0], key.inputs[1]];
         let tables =
             bases.map(|base| table(&base).map(|point| constant_point(&mut constants, &point)));

@@ -6,8 +6,8 @@
 use ark_bn254::Fq;
 use ark_ff::{AdditiveGroup, Field};
 
-use crate::foreign::trace::{Bit, Felt, Segment};
-use crate::pairing::scalar::Scalar;
+use crate::aggregation::foreign::trace::{Bit, Felt, Segment};
+use crate::aggregation::pairing::scalar::Scalar;
 
 /// A point that is not the identity.
 #[derive(Clone, Copy, Debug)]

@@ -14,12 +14,52 @@
 //! except the identity, no step adds equal or opposite points or doubles a point of order two. The
 //! tests of `residue` show both properties of the chain.
 
-use ark_bn254::Fq2;
+use std::ops::Range;
+
+use ark_bn254::{Config, Fq, Fq2, g2};
+use ark_ec::bn::BnConfig;
+use ark_ec::short_weierstrass::SWCurveConfig;
 use ark_ff::{AdditiveGroup, Field};
 
-use crate::foreign::trace::{Felt2, Segment, element2};
-use crate::pairing::fixed::Twist;
-use crate::pairing::residue::ATE;
+use crate::aggregation::foreign::trace::{Constants, Felt, Felt2, Segment, ZERO, element2};
+use crate::aggregation::pairing::residue::ATE;
+
+/// Constants of the twist and of ψ on it.
+#[derive(Clone, Debug)]
+pub(crate) struct Twist {
+    /// 3/ξ, the coefficient of the twist.
+    pub(crate) b: Felt2,
+    /// Factor of x in ψ(x, y) = (conj(x)·psi_x, conj(y)·psi_y).
+    pub(crate) psi_x: Felt2,
+    /// Factor of y in ψ.
+    pub(crate) psi_y: Felt2,
+    /// Factor of x in ψ²(x, y) = (x·psi2_x, −y).
+    pub(crate) psi2_x: Felt,
+    /// Factor of x in ψ³(x, y) = (conj(x)·psi3_x, conj(y)·psi3_y).
+    pub(crate) psi3_x: Felt2,
+    /// Factor of y in ψ³.
+    pub(crate) psi3_y: Felt2,
+}
+
+impl Twist {
+    /// Adds the twist's constants to the circuit's.
+    pub(crate) fn new(constants: &mut Constants) -> Twist {
+        let psi_x = Config::TWIST_MUL_BY_Q_X;
+        let psi_y = Config::TWIST_MUL_BY_Q_Y;
+        let norm = |value: Fq2| value.c0.square() + value.c1.square();
+        let (psi2_x, psi2_y) = (norm(psi_x), norm(psi_y));
+        assert_eq!(psi2_y, -Fq::ONE, "ψ² negates y");
+        let scale = |value: Fq2, factor: Fq| Fq2::new(value.c0 * factor, value.c1 * factor);
+        Twist {
+            b: constants.of2(&g2::Config::COEFF_B),
+            psi_x: constants.of2(&psi_x),
+            psi_y: constants.of2(&psi_y),
+            psi2_x: constants.of(psi2_x),
+            psi3_x: constants.of2(&scale(psi_x, psi2_x)),
+            psi3_y: constants.of2(&scale(psi_y, psi2_y)),
+        }
+    }
+}
 
 /// Slope λ and intercept μ of a line.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +79,13 @@ pub(crate) struct Step {
     pub(crate) line: usize,
 }
 
+impl Step {
+    /// Returns the numbers of the step's lines.
+    pub(crate) fn lines(&self) -> Range<usize> {
+        self.line..self.line + if self.digit == 0 { 1 } else { 2 }
+    }
+}
+
 /// Returns the steps and the number of all lines: those of the steps, then of ψ(B) and of −ψ²(B).
 pub(crate) fn steps() -> (Vec<Step>, usize) {
     let mut line = 0;
@@ -49,7 +96,7 @@ pub(crate) fn steps() -> (Vec<Step>, usize) {
                 digit: *digit,
                 line,
             };
-            line += if *digit == 0 { 1 } else { 2 };
+            line = step.lines().end;
             step
         })
         .collect();
@@ -164,7 +211,7 @@ impl Segment {
         let psi_x = self.conjugate_product(x, twist.psi_x);
         let psi_y = self.conjugate_product(y, twist.psi_y);
         // ψ²(B) = (n·x, −y).
-        let psi2_x = element2(&x) * element2(&[twist.psi2_x, crate::foreign::trace::ZERO]);
+        let psi2_x = element2(&x) * element2(&[twist.psi2_x, ZERO]);
         let psi2_x = self.value2(&psi2_x);
         for i in 0..2 {
             self.zero(&[(1, x[i], twist.psi2_x)], &[(-1, psi2_x[i])], 0);

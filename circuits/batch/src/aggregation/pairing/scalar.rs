@@ -10,8 +10,8 @@ use ark_ec::scalar_mul::glv::GLVConfig;
 use ark_ff::{AdditiveGroup, BigInteger, PrimeField};
 use num_bigint::{BigInt, BigUint, Sign};
 
-/// Binary digits of a window: |d| = 3, e < 0, |e| = 3, and whether the window is negated.
-pub(crate) const DIGITS: usize = 4;
+use crate::aggregation::foreign::trace::DIGITS;
+
 /// Number of windows of a random multiplier of 128 bits.
 pub(crate) const RANDOM_WINDOWS: usize = 32;
 /// Number of windows that hold any multiplier.
@@ -28,6 +28,8 @@ pub(crate) fn beta() -> ark_bn254::Fq {
 }
 
 /// A multiplier, least significant window first.
+///
+/// The digits of a window are: |d| = 3, e < 0, |e| = 3, and whether the window is negated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Scalar {
     /// Windows of four digits.

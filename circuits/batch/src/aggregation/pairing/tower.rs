@@ -5,7 +5,7 @@
 use ark_bn254::{Fq, Fq12};
 use ark_ff::{AdditiveGroup, Field};
 
-use crate::pairing::residue::coefficients;
+use crate::aggregation::pairing::residue::coefficients;
 
 /// Number of coefficients of an element.
 pub(crate) const DEGREE: usize = 12;
@@ -65,7 +65,7 @@ pub(crate) fn frobenius_coefficients(e: usize) -> Vec<Vec<(usize, Fq)>> {
         .map(|k| {
             let mut unit = [Fq::ZERO; DEGREE];
             unit[k] = Fq::ONE;
-            let mut element: Fq12 = crate::pairing::residue::from_coefficients(&unit);
+            let mut element: Fq12 = crate::aggregation::pairing::residue::from_coefficients(&unit);
             element.frobenius_map_in_place(e);
             let image = coefficients(&element);
             (0..DEGREE)
@@ -79,7 +79,7 @@ pub(crate) fn frobenius_coefficients(e: usize) -> Vec<Vec<(usize, Fq)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pairing::residue::from_coefficients;
+    use crate::aggregation::pairing::residue::from_coefficients;
     use ark_ff::UniformRand;
     use rand::SeedableRng;
 

@@ -14,36 +14,15 @@ use ark_ff::{BigInt, BigInteger, PrimeField};
 use subrosa_protocol::domain::Domain;
 use subrosa_protocol::poseidon::hash;
 
-use crate::foreign::limbs::{LIMB_BITS, Limbs};
-use crate::pairing::scalar::Scalar;
+use crate::aggregation::foreign::limbs::{LIMB_BITS, PACKED};
+use crate::aggregation::pairing::scalar::Scalar;
 
-/// Number of limbs that are packed, injectively, into one element of 𝔽_r.
-pub(crate) const PACKED: usize = 4;
 /// Number of binary digits that are packed into one element.
 pub(crate) const DIGITS_PACKED: usize = PACKED * LIMB_BITS;
 /// Bits of the challenges κ and z.
 pub(crate) const POINT_BITS: usize = 3 * LIMB_BITS;
 /// Bits of a random multiplier.
 pub(crate) const MULTIPLIER_BITS: usize = 128;
-
-/// Packs the limbs of values in sequence, four an element; the last element is filled with zeros.
-pub(crate) fn pack(values: &[Limbs]) -> Vec<Fr> {
-    values
-        .as_flattened()
-        .chunks(PACKED)
-        .map(|limbs| {
-            let mut words = [0u64; 4];
-            for (i, limb) in limbs.iter().enumerate() {
-                let (word, bit) = (i * LIMB_BITS / 64, i * LIMB_BITS % 64);
-                words[word] |= limb << bit;
-                if bit > 64 - LIMB_BITS {
-                    words[word + 1] |= limb >> (64 - bit);
-                }
-            }
-            Fr::from_bigint(BigInt::new(words)).expect("208 bits are below r")
-        })
-        .collect()
-}
 
 /// Packs the digits of a scalar, from its least significant window on.
 pub(crate) fn pack_digits(scalar: &Scalar) -> Vec<Fr> {
@@ -78,24 +57,4 @@ pub(crate) fn low(value: &Fr, bits: usize) -> [u64; 4] {
         }
     }
     words
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use num_bigint::BigUint;
-
-    #[test]
-    fn packing_is_positional() {
-        let values: [Limbs; 2] = [[1, 2, 3, (1 << 52) - 1, 5], [6, 7, 8, 9, 1 << 51]];
-        let packed = pack(&values);
-        assert_eq!(packed.len(), 3);
-        for (word, limbs) in packed.iter().zip(values.as_flattened().chunks(4)) {
-            let expected = limbs
-                .iter()
-                .rev()
-                .fold(BigUint::from(0u8), |sum, limb| (sum << LIMB_BITS) + *limb);
-            assert_eq!(BigUint::from(word.into_bigint()), expected);
-        }
-    }
 }

@@ -1,0 +1,115 @@
+//! The header words and the fields of the info word (rules B2, B3, B5, B14).
+
+use halo2curves::bn256::Fr;
+use halo2curves::ff::Field;
+use subrosa_protocol::batch::{BatchHeader, HEADER_WORDS};
+use subrosa_protocol::encoding::fr_from_bytes;
+
+use crate::convert::{power_of_two, to_halo2};
+use crate::layout::{Layout, Wire};
+use crate::rules::Rule;
+
+/// The header words, and the fields of the info word.
+pub(crate) struct HeaderWires {
+    /// Data words 0–7.
+    pub(crate) words: [Wire; HEADER_WORDS],
+    /// Unix time in seconds, 40 bits.
+    pub(crate) time: Wire,
+    /// Asset of all fees, 16 bits.
+    pub(crate) fee_asset: Wire,
+    fee_recipient: Wire,
+}
+
+impl HeaderWires {
+    /// Context word of the deployment.
+    pub(crate) fn context(&self) -> Wire {
+        self.words[0]
+    }
+
+    /// Root of the asset tree.
+    pub(crate) fn assets_root(&self) -> Wire {
+        self.words[1]
+    }
+
+    /// Sum of the fees.
+    pub(crate) fn fee_total(&self) -> Wire {
+        self.words[3]
+    }
+
+    /// Index of the first deposit consumed.
+    pub(crate) fn first_deposit(&self) -> Wire {
+        self.words[4]
+    }
+
+    /// Digest of the price snapshot that transactions may name, or 0.
+    pub(crate) fn oracle(&self) -> Wire {
+        self.words[5]
+    }
+
+    /// Index of the batch.
+    pub(crate) fn batch_index(&self) -> Wire {
+        self.words[6]
+    }
+
+    /// Index of the first leaf appended.
+    pub(crate) fn start(&self) -> Wire {
+        self.words[7]
+    }
+}
+
+/// Writes the header words as free words. The data commitment binds all of them. L1 compares
+/// context and assets root with its own, and the oracle word with the snapshots it knows. The rules
+/// below tie the other words to the states and slots.
+pub(crate) fn header(layout: &mut Layout<'_>, header: &BatchHeader) -> HeaderWires {
+    layout.rule(Rule::B14);
+    let words = header.words();
+    let words: [Wire; HEADER_WORDS] =
+        std::array::from_fn(|i| layout.free_word(to_halo2(&words[i])));
+    let recipient = {
+        let mut bytes = [0u8; 32];
+        bytes[12..].copy_from_slice(&header.fee_recipient);
+        fr_from_bytes(&bytes).expect("160 bits are below the modulus")
+    };
+    let fee_recipient = layout.ranged_hint(to_halo2(&recipient), 160);
+    layout.rule(Rule::B5);
+    let time = layout.ranged_hint(Fr::from(header.time), 40);
+    layout.rule(Rule::B3);
+    let fee_asset = layout.ranged_hint(Fr::from(u64::from(header.fee_asset.0)), 16);
+    HeaderWires {
+        words,
+        time,
+        fee_asset,
+        fee_recipient,
+    }
+}
+
+/// B2: constrains the info word to pack time, number of transactions, number of deposits, fee asset
+/// and fee recipient. Both numbers are sums of at most N flags. Returns the number of deposits.
+pub(crate) fn counts(
+    layout: &mut Layout<'_>,
+    header: &HeaderWires,
+    active: &[Wire],
+    deposited: &[Wire],
+) -> Wire {
+    layout.rule(Rule::B2);
+    let sum = |flags: &[Wire]| {
+        flags
+            .iter()
+            .map(|flag| (Fr::ONE, *flag))
+            .collect::<Vec<_>>()
+    };
+    let transactions = layout.linear(&sum(active), Fr::ZERO);
+    let deposits = layout.linear(&sum(deposited), Fr::ZERO);
+    layout.assert_linear(
+        &[
+            (Fr::ONE, header.time),
+            (power_of_two(40), transactions),
+            (power_of_two(56), deposits),
+            (power_of_two(72), header.fee_asset),
+            (power_of_two(88), header.fee_recipient),
+        ],
+        Fr::ZERO,
+        header.words[2],
+    );
+    deposits
+}
