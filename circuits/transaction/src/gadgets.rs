@@ -1,7 +1,7 @@
-//! Gadgets: constraints that know nothing of transactions.
+//! Gadgets: constraints without knowledge of transactions.
 //!
-//! All of them work on [`Num`], a linear combination of wires that carries its value, through a
-//! [`Builder`]. Linear operations are free; a multiplication by a constant is never a constraint.
+//! They all work on [`Num`], a linear combination of wires that carries its value, through a
+//! [`Builder`]. Linear operations are free; a multiplication by a constant costs no constraint.
 
 mod builder;
 pub(crate) mod edwards;

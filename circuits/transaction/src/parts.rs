@@ -1,4 +1,4 @@
-//! The rules, by part. Each file holds a part's native check beside its constraints.
+//! Rules, by part. Each file holds a part's native check beside its constraints.
 
 pub(crate) mod audit;
 pub(crate) mod balance;
@@ -9,3 +9,4 @@ pub(crate) mod notes;
 pub(crate) mod signature;
 pub(crate) mod slots;
 pub(crate) mod swap;
+pub(crate) mod wires;

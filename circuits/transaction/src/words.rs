@@ -1,4 +1,4 @@
-//! Where things stand in the 30 words, and the fields of the packed ones.
+//! Places of the 30 words, and the fields of the packed ones.
 
 use crate::gadgets::range::cut;
 use ark_bn254::Fr;
@@ -6,7 +6,7 @@ use ark_ff::{BigInteger, PrimeField};
 use subrosa_protocol::swap::Side;
 use subrosa_protocol::transaction::{Kind, WORDS};
 
-/// The words of a transaction (spec: *Transaction*, Words).
+/// Words of a transaction (spec: *Transaction*, Words).
 pub type Words = [Fr; WORDS];
 
 pub(crate) const ANCHOR: usize = 1;
@@ -20,7 +20,7 @@ pub(crate) const NULLIFIERS: usize = 8;
 pub(crate) const COMMITMENTS: usize = 11;
 pub(crate) const EPHEMERAL: usize = 14;
 pub(crate) const AUDIT: usize = 15;
-pub(crate) const OPENING: usize = 24;
+pub(crate) const DISCLOSURE: usize = 24;
 
 pub(crate) const KIND_BITS: usize = 8;
 pub(crate) const ASSET_BITS: usize = 16;
@@ -29,8 +29,8 @@ pub(crate) const EXPIRY_BITS: usize = 40;
 pub(crate) const RECIPIENT_BITS: usize = 160;
 pub(crate) const VALUE_BITS: usize = 128;
 
-/// Fields of the words 3 and 4. The last field of each word holds all bits that remain, so that
-/// every element has fields, and repacking them gives it back.
+/// Fields of the header and target words. The last field of each word holds all remaining bits, so
+/// every element has fields, and repacking them restores it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Fields {
     pub(crate) kind: Fr,
@@ -43,7 +43,7 @@ pub(crate) struct Fields {
 }
 
 impl Fields {
-    /// Splits the words 3 and 4.
+    /// Splits the header and target words.
     pub(crate) fn of(words: &Words) -> Self {
         let header = words[HEADER];
         let target = words[TARGET];
@@ -58,7 +58,7 @@ impl Fields {
         }
     }
 
-    /// The side of a swap's leg, by the kind.
+    /// Returns the side of a swap's leg, by the kind.
     pub(crate) fn side(&self) -> Option<Side> {
         Side::BOTH
             .into_iter()
@@ -71,13 +71,13 @@ pub(crate) const FEE_AT: usize = FEE_ASSET_AT + ASSET_BITS;
 pub(crate) const EXPIRY_AT: usize = FEE_AT + FEE_BITS;
 pub(crate) const NOT_BEFORE_AT: usize = EXPIRY_AT + EXPIRY_BITS;
 
-/// 2^exponent.
+/// Returns 2^exponent.
 pub(crate) fn power_of_two(exponent: usize) -> Fr {
     use ark_ff::Field;
     Fr::from(2u64).pow([exponent as u64])
 }
 
-/// True if the integer that represents `value` is below 2^width.
+/// Whether the integer of `value` is below 2^width.
 pub(crate) fn fits(value: Fr, width: usize) -> bool {
     value.into_bigint().num_bits() as usize <= width
 }

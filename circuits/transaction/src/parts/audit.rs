@@ -4,8 +4,8 @@ use crate::Rule;
 use crate::gadgets::edwards::{Digits, SCALAR_BITS, mul, mul_generator, on_curve};
 use crate::gadgets::range::bit_wires;
 use crate::gadgets::{Builder, Num, Synthesis, poseidon};
-use crate::parts::notes::NotesWires;
 use crate::parts::slots::{Choices, SlotWires};
+use crate::parts::wires::NotesWires;
 use crate::raw::RawWitness;
 use crate::witness::{ARITY, Witness};
 use crate::words::{AUDIT, COMMITMENTS, EPHEMERAL, Words};
@@ -16,7 +16,7 @@ use ark_ff::PrimeField;
 use subrosa_protocol::domain::Domain;
 use subrosa_protocol::poseidon::hash3;
 
-/// The native rules.
+/// Checks T14 and T15 natively.
 pub(crate) fn check(witness: &Witness, words: &Words, sender: Fr) -> Result<(), Rule> {
     let esk = witness.esk.into_bigint();
     let ephemeral = EdwardsAffine::generator().mul_bigint(esk).into_affine();
@@ -47,7 +47,7 @@ pub(crate) fn check(witness: &Witness, words: &Words, sender: Fr) -> Result<(), 
     Ok(())
 }
 
-/// The constraints. One shared secret a slot serves all outputs of its asset.
+/// Constrains T14 and T15. One shared secret a slot serves all outputs of its asset.
 pub(crate) fn constrain(
     b: &mut Builder,
     raw: &RawWitness,

@@ -3,6 +3,7 @@
 use crate::Rule;
 use crate::gadgets::range::range;
 use crate::gadgets::{Builder, Num, Synthesis, inverse_or_zero};
+use crate::parts::wires::HeaderWires;
 use crate::raw::RawWitness;
 use crate::words::{
     AMOUNT, ASSET_BITS, EXPIRY_AT, EXPIRY_BITS, FEE_ASSET_AT, FEE_AT, FEE_BITS, Fields, HEADER,
@@ -11,7 +12,7 @@ use crate::words::{
 use ark_bn254::Fr;
 use ark_ff::Zero;
 
-/// The native rule.
+/// Checks T1 and the ranges of T7 natively. Returns the fields.
 pub(crate) fn check(words: &Words) -> Result<Fields, Rule> {
     let fields = Fields::of(words);
     if ![0u64, 1, 2, 3, 4].map(Fr::from).contains(&fields.kind) {
@@ -26,30 +27,7 @@ pub(crate) fn check(words: &Words) -> Result<Fields, Rule> {
     Ok(fields)
 }
 
-/// The fields of the header and of the target, in range.
-pub(crate) struct HeaderWires {
-    /// In range by T11: it is the id of a slot.
-    pub(crate) fee_asset: Num,
-    pub(crate) fee: Num,
-    pub(crate) expiry: Num,
-    pub(crate) not_before: Num,
-    /// In range by T12: it is the id of a slot, or zero.
-    pub(crate) target_asset: Num,
-    pub(crate) recipient: Num,
-    pub(crate) amount: Num,
-    /// 1 if the kind is 1, else 0.
-    pub(crate) transfers: Num,
-    /// 1 if the kind is 2, else 0.
-    pub(crate) withdraws: Num,
-    /// 1 if the kind is 0, else 0.
-    pub(crate) no_op: Num,
-    /// 1 if the kind is 3, else 0.
-    pub(crate) swap_a: Num,
-    /// 1 if the kind is 4, else 0.
-    pub(crate) swap_b: Num,
-}
-
-/// The constraints.
+/// Constrains T1 and the ranges of T7.
 pub(crate) fn constrain(
     b: &mut Builder,
     raw: &RawWitness,
@@ -61,14 +39,14 @@ pub(crate) fn constrain(
     let one = b.one();
     let zero = b.constant(Fr::zero());
     let kind = b.witness(fields.kind)?;
-    // The falling powers of the kind; the fifth is zero.
+    // Falling powers of the kind; the fifth is zero.
     let below = |b: &Builder, n: u64| kind.minus(&b.constant(Fr::from(n)));
     let second = b.mul(&kind, &below(b, 1))?;
     let third = b.mul(&second, &below(b, 2))?;
     let fourth = b.mul(&third, &below(b, 3))?;
     b.enforce(&fourth, &below(b, 4), &zero)?;
-    // Newton's interpolation: the polynomial of degree 4 that is 1 at j and 0 at the other kinds is
-    // Σ (−1)^(m−j)·C(m, j)/m! · (m-th falling power) over m ≥ j.
+    // By Newton's interpolation, the polynomial of degree 4 that is 1 at j and 0 at the other kinds
+    // is Σ (−1)^(m−j)·C(m, j)/m! · (m-th falling power) over m ≥ j.
     let over = |number: &Num, n: u64| number.times(inverse_or_zero(Fr::from(n)));
     let no_op = one
         .minus(&kind)

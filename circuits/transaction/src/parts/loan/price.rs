@@ -1,10 +1,9 @@
-//! A fresh price, where the step uses one: T17 (spec: *Collateral*, Markets and prices).
+//! A fresh price, if the step uses one: T17 (spec: *Collateral*, Markets and prices).
 
-use super::state::LoanWires;
 use crate::Rule;
 use crate::gadgets::range::{cut, range};
 use crate::gadgets::{Builder, Num, Synthesis, inverse_or_zero, merkle, poseidon};
-use crate::parts::header::HeaderWires;
+use crate::parts::wires::{HeaderWires, LoanWires, MarketWires};
 use crate::raw::RawWitness;
 use crate::witness::{LoanWitness, Step, Witness};
 use crate::words::{EXPIRY_BITS, Fields, ORACLE, Words, power_of_two};
@@ -19,7 +18,7 @@ const NARROW: usize = 16;
 /// Bits of a margin and of the maximum age.
 const WIDE: usize = 24;
 
-/// The native rule: market and price, where the step uses one.
+/// Checks T17 natively. Returns market and price, or `None` if the step uses no price.
 pub(super) fn check<'a>(
     step: &'a LoanWitness,
     witness: &Witness,
@@ -49,20 +48,7 @@ pub(super) fn check<'a>(
     Ok(Some((market, price)))
 }
 
-/// A market and its price. They mean something only where the step uses a price, and are in range always.
-pub(crate) struct MarketWires {
-    /// 1 if the lender needs no price, so long after maturity.
-    pub(crate) lapses: Num,
-    /// 1 if the borrower's step is legal by the initial margin.
-    pub(crate) covered: Num,
-    pub(crate) price: Num,
-    pub(crate) haircut: Num,
-    pub(crate) initial: Num,
-    pub(crate) maintenance: Num,
-    pub(crate) bonus: Num,
-}
-
-/// The constraints.
+/// Constrains T17, and the flags of T28 and T31 that decide whether a price is used.
 pub(super) fn constrain(
     b: &mut Builder,
     raw: &RawWitness,
@@ -89,7 +75,7 @@ pub(super) fn constrain(
 
     b.enter(Rule::T17);
     let seizes = loan.liquidates.minus(&lapses);
-    let priced = loan.opens.plus(&seizes).plus(&covered);
+    let priced = loan.is_opening.plus(&seizes).plus(&covered);
     let time = b.witness(hints.time)?;
     let market_root = b.witness(hints.market_root)?;
     let mut message = vec![time.clone(), market_root.clone()];
@@ -109,7 +95,7 @@ pub(super) fn constrain(
     let maintenance = field(b, hints.maintenance, WIDE)?;
     let bonus = field(b, hints.bonus, NARROW)?;
     let max_age = field(b, hints.max_age, WIDE)?;
-    // Of the loan's own assets: no other market has this word.
+    // The word fixes the loan's two assets; the market must be theirs.
     let word = loan
         .collateral
         .plus(&loan.debt.times(power_of_two(16)))
@@ -121,7 +107,8 @@ pub(super) fn constrain(
     let root = merkle::root(b, &word, &loan.market_bits, &hints.siblings)?;
     b.enforce(&priced, &root.minus(&market_root), &zero)?;
 
-    // The number's lowest bit is the place in a word, the others are the word.
+    // The lowest bit of the market's number selects the half of a word, the other bits select the
+    // word.
     let mut level = message.split_off(2);
     for bit in &loan.market_bits[1..] {
         let pairs = level.chunks_exact(2);
@@ -137,7 +124,7 @@ pub(super) fn constrain(
     let high = field(b, cut(word.value(), width, width), width)?;
     b.equal(&low.plus(&high.times(power_of_two(width))), word)?;
     let price = b.select(&loan.market_bits[0], &high, &low)?;
-    // Not 0; where no price is used the inverse is held at zero.
+    // The price is not 0. If no price is used, the inverse is held at zero.
     let used = b.mul(&priced, &price)?;
     let inverse = b.witness(inverse_or_zero(used.value()))?;
     b.enforce(&used, &inverse, &priced)?;
@@ -145,7 +132,7 @@ pub(super) fn constrain(
 
     let left = b.mul(&priced, &time.plus(&max_age).minus(&header.expiry))?;
     range(b, &left, EXPIRY_BITS + 1)?;
-    // No price of before the loan.
+    // The price must not predate the loan.
     let since = b.mul(&seizes.plus(&covered), &time.minus(&loan.start))?;
     range(b, &since, EXPIRY_BITS)?;
     Ok(MarketWires {
