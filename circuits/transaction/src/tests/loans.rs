@@ -1,4 +1,4 @@
-//! Loans over their lives: random steps at random prices, held to a model that is written down apart.
+//! Loans over their lives: random steps at random prices, compared with an independent model.
 
 use super::{broken, rng};
 use crate::Rule;
@@ -12,18 +12,18 @@ use subrosa_protocol::loan::{Debt, Position};
 
 const ONE: u128 = 1_000_000_000_000_000_000;
 
-/// What an actor tries.
+/// An attempted step.
 #[derive(Clone, Debug)]
 struct Try {
-    /// The lender liquidates; otherwise the borrower adjusts.
+    /// Whether the lender liquidates; otherwise the borrower adjusts.
     liquidates: bool,
-    /// Collateral after the step, as a place around a boundary of the model and a distance from it.
+    /// Collateral after the step: number of a boundary of the model, and a distance from it.
     left: (u8, i8),
-    /// Repaid: a place and a distance.
+    /// Repaid amount: number of a boundary, and a distance from it.
     repaid: (u8, i8),
-    /// The price, in hundredths; none.
+    /// Price in hundredths, if there is a price.
     price: Option<u16>,
-    /// Seconds from the last step.
+    /// Seconds since the last step.
     passed: u32,
 }
 
@@ -72,13 +72,13 @@ impl Model {
         debt.amount + small(&ceil(&due, &big(1_000_000 * 31_536_000)))
     }
 
-    /// The least collateral that covers a debt.
+    /// Returns the least collateral that covers a debt.
     fn needed(&self, price: u128, debt: u128, margin: u128) -> u128 {
         let unit = big(price) * (10_000 - self.haircut);
         small(&ceil(&(big(debt) * margin * ONE), &unit))
     }
 
-    /// The most that a lender may take.
+    /// Returns the most that a lender may take.
     fn claim(&self, price: u128, debt: u128) -> u128 {
         small(&ceil(
             &(big(debt) * (10_000 + self.bonus) * ONE),
@@ -87,7 +87,7 @@ impl Model {
     }
 }
 
-/// One of the amounts that matter, or its neighbour.
+/// Returns one of the amounts that matter, or a neighbour of it.
 fn around(places: &[u128], (place, off): (u8, i8)) -> u128 {
     let at = places[usize::from(place) % places.len()];
     at.saturating_add_signed(i128::from(off))

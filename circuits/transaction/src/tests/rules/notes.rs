@@ -85,9 +85,9 @@ fn t3_another_anchor_sibling_or_position() {
     forger.witness.inputs[0].path.siblings[15][2] += Fr::one();
     forger.breaks_only(Rule::T3);
 
-    // The same note under a position of choice would have a second nullifier.
+    // The same note under another leaf index would have a second nullifier.
     let mut forger = Forger::transfer();
-    forger.witness.inputs[0].position += 1;
+    forger.witness.inputs[0].leaf_index += 1;
     forger.witness.inputs[0].path.index += 1;
     forger.reseal().breaks_only(Rule::T3);
 }
@@ -95,7 +95,7 @@ fn t3_another_anchor_sibling_or_position() {
 #[test]
 fn t3_position_out_of_range() {
     for (mut forger, input) in [(Forger::transfer(), 0), (Forger::transfer(), 1)] {
-        forger.witness.inputs[input].position += 1 << 32;
+        forger.witness.inputs[input].leaf_index += 1 << 32;
         forger.witness.inputs[input].path.index += 1 << 32;
         forger.reseal().breaks_only(Rule::T3);
     }
@@ -103,7 +103,7 @@ fn t3_position_out_of_range() {
 
 #[test]
 fn t3_dummy_flag_is_a_boolean() {
-    // Neither real nor dummy: the tag of the nullifier would be a third one.
+    // Neither real nor dummy: the nullifier would have a third tag.
     Forger::transfer().breaks_on_wires(
         |raw| raw.inputs[1].dummy = Fr::from(2u64),
         &[Rule::T3, Rule::T4],
@@ -118,23 +118,23 @@ fn t4_wrong_nullifiers() {
             .audit()
             .breaks_only(Rule::T4);
     }
-    // A spent note that publishes the nullifier of a dummy could be spent again.
+    // A spent note with the nullifier of a dummy could be spent again.
     let mut forger = Forger::transfer();
     let input = forger.witness.inputs[0].clone();
     let (nk, commitment) = (forger.witness.nk, input.note.commitment());
-    forger.words[NULLIFIERS] = dummy_nullifier(&nk, &commitment, input.position);
+    forger.words[NULLIFIERS] = dummy_nullifier(&nk, &commitment, input.leaf_index);
     forger.breaks_only(Rule::T4);
-    // A dummy that publishes a real nullifier could block another's note.
+    // A dummy with a real nullifier could block another owner's note.
     let mut forger = Forger::transfer();
     let input = forger.witness.inputs[1].clone();
     let commitment = input.note.commitment();
-    forger.words[NULLIFIERS + 1] = nullifier(&nk, &commitment, input.position);
+    forger.words[NULLIFIERS + 1] = nullifier(&nk, &commitment, input.leaf_index);
     forger.breaks_only(Rule::T4);
-    // As does one of another position.
+    // So could the nullifier of another leaf index.
     let mut forger = Forger::transfer();
     let input = forger.witness.inputs[0].clone();
     let commitment = input.note.commitment();
-    forger.words[NULLIFIERS] = nullifier(&nk, &commitment, input.position + 1);
+    forger.words[NULLIFIERS] = nullifier(&nk, &commitment, input.leaf_index + 1);
     forger.breaks_only(Rule::T4);
 }
 
@@ -181,7 +181,7 @@ fn t7_fields_out_of_range() {
 
 #[test]
 fn t7_negative_output() {
-    // The other output is worth more by what this one is worth less than nothing.
+    // One output gains the value by which another is negative.
     let one = Fr::one();
     let mut forger = Forger::transfer();
     forger.witness.outputs[1].note.value += 1;
@@ -219,7 +219,7 @@ fn t7_input_unpacked_otherwise() {
 
 #[test]
 fn t7_header_unpacked_otherwise() {
-    // A fee of 2⁹⁶ more and an expiry of one less are the same word.
+    // A fee higher by 2⁹⁶ and an expiry lower by one give the same word.
     let mut forger = Forger::transfer();
     forger.witness.inputs[0].note.value += 1 << 96;
     forger.plant().reseal();
