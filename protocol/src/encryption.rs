@@ -32,7 +32,7 @@ pub use crate::memo::{MEMO_LEN, Memo, MemoError};
 pub use crate::swap::Delivery;
 pub use audit::{AuditRecord, audit_decrypt, audit_encrypt, auditor_shared};
 pub use ladder::ivk_shared;
-pub use note_data::{NOTE_DATA_LEN, NoteData, NoteDataError, OPENING_LEN};
+pub use note_data::{DISCLOSURE_LEN, NOTE_DATA_LEN, NoteData, NoteDataError};
 pub use scan::Scanner;
 
 /// Bytes of an authentication tag.
@@ -230,10 +230,10 @@ pub fn encrypt_step(
     ephemeral: &EphemeralKey,
     ovk: &[u8; 32],
     outputs: &[OutputPlaintext; 3],
-    opening: &[u8; OPENING_LEN],
+    disclosure: &[u8; DISCLOSURE_LEN],
 ) -> NoteData {
     let mut data = NoteData([0; NOTE_DATA_LEN]);
-    data.ciphertext_mut(0).copy_from_slice(opening);
+    data.ciphertext_mut(0).copy_from_slice(disclosure);
     encrypt(&mut data, ephemeral, 1..3, outputs, &Memo::default());
     seal_outgoing(&mut data, ephemeral, ovk, &outputs[0]);
     data

@@ -3,9 +3,9 @@
 //! [`Ledger::execute`] is the transition: the sequencer runs it and the batch witness comes from it.
 //! [`Ledger::replay`] follows what L1 published, for wallets, auditors and recovery.
 
+mod checkpoint;
 mod execute;
 mod rules;
-mod snapshot;
 
 use ark_bn254::Fr;
 use serde::{Deserialize, Serialize};
@@ -16,12 +16,12 @@ use crate::tree::{HistoryTree, NoteTree};
 
 pub use crate::state::{Deposit, GENESIS_LEAVES, State};
 
+pub use checkpoint::CheckpointError;
 pub use execute::{BatchInput, ExecuteError, ReplayError};
 pub use rules::{
     HistoricalError, MAX_EXPIRY_AHEAD, MixedSnapshots, StatelessError, UnpairedLeg, completes,
     paired, snapshot_of, stateless, well_formed,
 };
-pub use snapshot::SnapshotError;
 
 /// What a deployment fixes for the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

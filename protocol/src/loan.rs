@@ -27,13 +27,13 @@ use crate::note::{Note, NoteClass};
 use crate::poseidon::{hash, hash3};
 use crate::swap::Salt;
 
-pub use crate::encryption::OPENING_LEN;
+pub use crate::encryption::DISCLOSURE_LEN;
 pub use agreement::{Agreement, AgreementDecodeError};
 pub use arithmetic::{
     IMPROVEMENT, LAPSE, RATE_PERIOD, accrue, covers, improves, interest, most_seizable, needed,
     seizable,
 };
-pub use disclosure::{Filler, MASK_BITS, Opening};
+pub use disclosure::{Filler, MASK_BITS, StateDisclosure};
 pub use follow::{End, Successor};
 
 /// What is agreed. Its `Debug` form shows nothing.
@@ -233,7 +233,7 @@ impl Loan {
 
     /// The debt when the loan is opened.
     #[must_use]
-    pub fn opening_debt(&self) -> Debt {
+    pub fn origination_debt(&self) -> Debt {
         Debt {
             amount: self.principal,
             accrued: self.start,

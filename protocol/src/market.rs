@@ -206,7 +206,7 @@ impl Markets {
 /// A price is in base units of the debt asset for 10¹⁸ base units of the collateral asset, rounded down,
 /// below 2¹²⁰; 0 is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Snapshot {
+pub struct PriceSnapshot {
     /// Unix time in seconds at which L1 took it.
     pub time: u64,
     /// The markets then.
@@ -215,7 +215,7 @@ pub struct Snapshot {
     pub prices: [u128; MARKETS],
 }
 
-impl Snapshot {
+impl PriceSnapshot {
     /// The words of prices: that of market 2i below that of market 2i + 1.
     #[must_use]
     pub fn price_words(&self) -> [Fr; PRICE_WORDS] {
@@ -259,7 +259,7 @@ impl Snapshot {
 
     /// The market with this number and its price, if it has one.
     #[must_use]
-    pub fn priced(&self, id: u8) -> Option<(&Market, u128)> {
+    pub fn market_with_price(&self, id: u8) -> Option<(&Market, u128)> {
         let price = *self.prices.get(usize::from(id))?;
         (price != 0).then_some((self.markets.get(id)?, price))
     }

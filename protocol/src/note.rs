@@ -95,8 +95,8 @@ impl Note {
 
     /// The nullifier of this note at a leaf of the note tree.
     #[must_use]
-    pub fn nullifier(&self, nk: &Fr, position: u64) -> Fr {
-        nullifier(nk, &self.commitment(), position)
+    pub fn nullifier(&self, nk: &Fr, leaf_index: u64) -> Fr {
+        nullifier(nk, &self.commitment(), leaf_index)
     }
 }
 
@@ -141,14 +141,14 @@ pub fn commit(packed: &Fr, inner: &Fr) -> Fr {
 
 /// nf = H(NULLIFIER; nk, cm, position).
 #[must_use]
-pub fn nullifier(nk: &Fr, cm: &Fr, position: u64) -> Fr {
-    poseidon::hash(Domain::Nullifier, &[*nk, *cm, Fr::from(position)])
+pub fn nullifier(nk: &Fr, cm: &Fr, leaf_index: u64) -> Fr {
+    poseidon::hash(Domain::Nullifier, &[*nk, *cm, Fr::from(leaf_index)])
 }
 
 /// The nullifier that a dummy input publishes: H(NULLIFIER_DUMMY; nk, cm, position).
 #[must_use]
-pub fn dummy_nullifier(nk: &Fr, cm: &Fr, position: u64) -> Fr {
-    poseidon::hash(Domain::NullifierDummy, &[*nk, *cm, Fr::from(position)])
+pub fn dummy_nullifier(nk: &Fr, cm: &Fr, leaf_index: u64) -> Fr {
+    poseidon::hash(Domain::NullifierDummy, &[*nk, *cm, Fr::from(leaf_index)])
 }
 
 #[cfg(test)]

@@ -263,7 +263,7 @@ pub struct Transaction {
     /// Digest of the swap's terms ([`crate::swap::Terms::digest`]) in a leg; otherwise random, so that nobody finds
     /// out by guessing the rest what a digest is of.
     pub terms: Fr,
-    /// Digest of a price snapshot ([`crate::market::Snapshot::digest`]), or 0.
+    /// Digest of a price snapshot ([`crate::market::PriceSnapshot::digest`]), or 0.
     pub oracle: Fr,
     /// Nullifiers of the inputs.
     pub nullifiers: [Fr; 3],

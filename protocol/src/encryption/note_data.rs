@@ -27,7 +27,7 @@ const WORD_LEN: usize = calldata::NOTE_DATA_WORD_LEN;
 
 /// Bytes of a position's masked next state and its filler. They stand where other transactions
 /// have the ciphertext of output 0.
-pub const OPENING_LEN: usize = FIRST_LEN;
+pub const DISCLOSURE_LEN: usize = FIRST_LEN;
 
 const _: () = assert!(NOTE_DATA_LEN == 169);
 
@@ -88,7 +88,7 @@ impl NoteData {
     /// Words 24 and 25: the opening of output 0, where the transaction is a step of a position
     /// (spec: *Collateral*).
     #[must_use]
-    pub fn opening_words(&self) -> [Fr; 2] {
+    pub fn disclosure_words(&self) -> [Fr; 2] {
         let [first, second, ..] = self.to_words();
         [first, second]
     }

@@ -361,7 +361,7 @@ fn snapshots_restore_and_name_what_does_not_match() {
         bytes[at] = value;
         Ledger::from_bytes(&bytes).unwrap_err()
     };
-    let codec = |error| SnapshotError::Codec(error);
+    let codec = |error| CheckpointError::Codec(error);
     assert_eq!(corrupt(0, 2), codec(CodecError::Version(2)));
     assert_eq!(
         corrupt(1 + 3 * 32, 1),
@@ -369,21 +369,21 @@ fn snapshots_restore_and_name_what_does_not_match() {
             field: "leaf count"
         })
     );
-    assert_eq!(corrupt(4 * 32, 48), SnapshotError::Mismatch("leaf count"));
+    assert_eq!(corrupt(4 * 32, 48), CheckpointError::Mismatch("leaf count"));
     let notes = 1 + 6 * 32;
     let members = notes + 8 + 32 * 32;
     let history = members + 16 + 7 * 40;
     assert_eq!(
         corrupt(notes + 8 + 17 * 32 - 1, 1),
-        SnapshotError::Mismatch("note tree")
+        CheckpointError::Mismatch("note tree")
     );
     assert_eq!(
         corrupt(members + 16 + 40 + 7, 31),
-        SnapshotError::Mismatch("nullifier tree")
+        CheckpointError::Mismatch("nullifier tree")
     );
     assert_eq!(
         corrupt(history + 8 + 63, 1),
-        SnapshotError::Mismatch("history tree")
+        CheckpointError::Mismatch("history tree")
     );
     assert_eq!(
         corrupt(history + 8 + 32, 0xff),
@@ -393,12 +393,12 @@ fn snapshots_restore_and_name_what_does_not_match() {
     long.push(0);
     assert!(matches!(
         Ledger::from_bytes(&long),
-        Err(SnapshotError::Codec(CodecError::Length { .. }))
+        Err(CheckpointError::Codec(CodecError::Length { .. }))
     ));
     for cut in [0, 1, 100, bytes.len() - 1] {
         assert!(matches!(
             Ledger::from_bytes(&bytes[..cut]),
-            Err(SnapshotError::Codec(CodecError::Length { .. }))
+            Err(CheckpointError::Codec(CodecError::Length { .. }))
         ));
     }
 }

@@ -70,7 +70,7 @@ impl Agreement {
     pub fn position(&self) -> Position {
         Position {
             collateral: self.collateral,
-            debt: self.loan.opening_debt(),
+            debt: self.loan.origination_debt(),
         }
     }
 
@@ -87,7 +87,7 @@ impl Agreement {
         };
         let lent = Leg::cash(loan.debt, loan.principal);
         let zero = ark_bn254::Fr::from(0u64);
-        let aux = loan.aux(&loan.opening_debt());
+        let aux = loan.aux(&loan.origination_debt());
         let (legs, receivers, aux) = match self.borrower_side {
             Side::A => ([secured, lent], [loan.lender, loan.borrower], [aux, zero]),
             Side::B => ([lent, secured], [loan.borrower, loan.lender], [zero, aux]),

@@ -9,7 +9,7 @@ use super::StepKeys;
 use crate::derive;
 use crate::domain::Domain;
 use crate::encoding::fr_to_bytes;
-use crate::encryption::{NoteData, OPENING_LEN};
+use crate::encryption::{DISCLOSURE_LEN, NoteData};
 use crate::layout::{disclosure_collateral, disclosure_debt, disclosure_word};
 use crate::poseidon::hash3;
 use crate::swap::{SALT_LEN, Salt};
@@ -19,7 +19,7 @@ pub const MASK_BITS: usize = disclosure_word::SUM.width;
 
 /// What the parties need to follow a position by one step.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Opening {
+pub struct StateDisclosure {
     /// Value of output 0: the collateral that is left.
     pub value: u128,
     /// Until when interest is in the debt.
@@ -36,10 +36,10 @@ pub struct Opening {
     pub market: u8,
 }
 
-impl Opening {
+impl StateDisclosure {
     /// The two plaintexts: pack(value 128, accrued to 40, maturity 40) and pack(debt 128, start 40, rate 24, market 8).
     #[must_use]
-    pub fn plain(&self) -> [Fr; 2] {
+    pub fn plaintexts(&self) -> [Fr; 2] {
         [
             disclosure_collateral::VALUE.place(self.value)
                 + disclosure_collateral::ACCRUED.place(self.accrued.into())
@@ -55,7 +55,7 @@ impl Opening {
     #[must_use]
     pub fn seal(&self, keys: &StepKeys, cm0: &Fr, filler: [u32; 2]) -> [Fr; 2] {
         let masks = masks(keys, cm0, filler);
-        let plain = self.plain();
+        let plain = self.plaintexts();
         std::array::from_fn(|i| {
             let sum = low(&(plain[i] + low(&masks[i])));
             sum + disclosure_word::FILLER.place(filler[i].into())
@@ -82,13 +82,13 @@ impl Opening {
     }
 }
 
-impl fmt::Debug for Opening {
+impl fmt::Debug for StateDisclosure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Opening(..)")
+        f.write_str("StateDisclosure(..)")
     }
 }
 
-/// What of the first [`OPENING_LEN`] bytes of note data is no masked opening: 32 bits above each mask, and 7 bytes. It
+/// What of the first [`DISCLOSURE_LEN`] bytes of note data is no masked opening: 32 bits above each mask, and 7 bytes. It
 /// is a function of what is sent, so that an attempt made again is the same, as that of a payment is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Filler([u8; FILLER_LEN]);
@@ -99,8 +99,13 @@ const FILLER_LEN: usize = 15;
 impl Filler {
     /// That of a step: B("filler"; ovk, E.y, cm₀, plaintexts).
     #[must_use]
-    pub fn of_step(ovk: &[u8; 32], ephemeral: &Fr, cm0: &Fr, opening: &Opening) -> Self {
-        let [first, second] = opening.plain().map(|plain| fr_to_bytes(&plain));
+    pub fn for_step(
+        ovk: &[u8; 32],
+        ephemeral: &Fr,
+        cm0: &Fr,
+        disclosure: &StateDisclosure,
+    ) -> Self {
+        let [first, second] = disclosure.plaintexts().map(|plain| fr_to_bytes(&plain));
         let parts: [&[u8]; 5] = [
             ovk,
             &fr_to_bytes(ephemeral),
@@ -114,7 +119,7 @@ impl Filler {
     /// That of an opening: the first 15 bytes of the salt, XORed with B("loan-salt"; ovk, E.y, cm₀). With it the borrower finds
     /// from its seed alone the loan that it opened, whatever the lender has sent.
     #[must_use]
-    pub fn of_salt(ovk: &[u8; 32], ephemeral: &Fr, cm0: &Fr, salt: &Salt) -> Self {
+    pub fn for_origination(ovk: &[u8; 32], ephemeral: &Fr, cm0: &Fr, salt: &Salt) -> Self {
         let pad = Self::pad(ovk, ephemeral, cm0);
         Self(std::array::from_fn(|i| pad[i] ^ salt.as_bytes()[i]))
     }
@@ -127,7 +132,7 @@ impl Filler {
         cm0: &Fr,
     ) -> impl Iterator<Item = Salt> {
         let pad = Self::pad(ovk, ephemeral, cm0);
-        let sealed = [&data.0[0..4], &data.0[31..35], &data.0[62..OPENING_LEN]].concat();
+        let sealed = [&data.0[0..4], &data.0[31..35], &data.0[62..DISCLOSURE_LEN]].concat();
         let mut salt = [0; SALT_LEN];
         for (byte, (pad, sealed)) in salt.iter_mut().zip(pad.iter().zip(sealed)) {
             *byte = pad ^ sealed;
@@ -157,8 +162,8 @@ impl Filler {
 
     /// The first bytes of note data with these words 24 and 25, sealed with this filler.
     #[must_use]
-    pub fn bytes(&self, words: &[Fr; 2]) -> [u8; OPENING_LEN] {
-        let mut bytes = [0; OPENING_LEN];
+    pub fn bytes(&self, words: &[Fr; 2]) -> [u8; DISCLOSURE_LEN] {
+        let mut bytes = [0; DISCLOSURE_LEN];
         let (pieces, rest) = bytes.split_at_mut(62);
         for (piece, word) in pieces.chunks_exact_mut(31).zip(words) {
             piece.copy_from_slice(&fr_to_bytes(word)[1..]);

@@ -2,7 +2,7 @@
 
 use ark_bn254::Fr;
 
-use super::disclosure::{Filler, Opening};
+use super::disclosure::{Filler, StateDisclosure};
 use super::{Debt, Loan, Position, accrue, step_keys};
 use crate::EdwardsAffine;
 use crate::asset::AssetId;
@@ -40,15 +40,16 @@ impl Loan {
         let sequence = before.debt.sequence.checked_add(1)?;
         let keys = step_keys(&self.salt, sequence);
         let [cm0, cm1, _] = published.commitments;
-        let opening = Opening::unseal(&published.note_data.opening_words(), &keys, &cm0);
+        let disclosure =
+            StateDisclosure::unseal(&published.note_data.disclosure_words(), &keys, &cm0);
         let debt = Debt {
-            amount: opening.debt,
-            accrued: opening.accrued,
+            amount: disclosure.debt,
+            accrued: disclosure.accrued,
             sequence,
         };
         let open = debt.amount != 0;
         let position = Position {
-            collateral: opening.value,
+            collateral: disclosure.value,
             debt,
         };
         let note = self.successor(&position, keys.rcm);
@@ -56,8 +57,8 @@ impl Loan {
             return None;
         }
         // It is accrued to no later than what it says, and if that is no later than before there is no interest.
-        let owed = self.owed(&before.debt, opening.accrued)?;
-        let repaid = owed.checked_sub(opening.debt)?;
+        let owed = self.owed(&before.debt, disclosure.accrued)?;
+        let repaid = owed.checked_sub(disclosure.debt)?;
         let payment = self.repayment(repaid, keys.repayment);
         let paid = payment.commitment() == cm1;
         let repayment = (repaid != 0 && paid).then_some(payment);
@@ -88,24 +89,24 @@ impl Loan {
             return None;
         }
         let cm0: Fr = published.commitments[0];
-        let words = published.note_data.opening_words();
-        let opening = Opening::unseal(&words, &step_keys(&exchange.salt, 0), &cm0);
+        let words = published.note_data.disclosure_words();
+        let disclosure = StateDisclosure::unseal(&words, &step_keys(&exchange.salt, 0), &cm0);
         let loan = Self {
             borrower,
             lender,
             collateral: secured.asset,
             debt: lent.asset,
             principal: lent.value,
-            rate: opening.rate,
-            start: opening.start,
-            maturity: opening.maturity,
-            market: opening.market,
+            rate: disclosure.rate,
+            start: disclosure.start,
+            maturity: disclosure.maturity,
+            market: disclosure.market,
             salt: exchange.salt.clone(),
         };
         loan.check().ok()?;
         let position = Position {
             collateral: secured.value,
-            debt: loan.opening_debt(),
+            debt: loan.origination_debt(),
         };
         let note = loan.note(&position, exchange.blindings()[side.index()]);
         (note.commitment() == cm0).then_some((loan, position, note))
@@ -123,7 +124,7 @@ impl Loan {
         debts: &[AssetId],
     ) -> Option<(Self, Position, Note)> {
         let cm0 = published.commitments[0];
-        let words = published.note_data.opening_words();
+        let words = published.note_data.disclosure_words();
         let records = outgoing_records(&keys.ovk, published, audit, auditors);
         let (lender, record) = records
             .into_iter()
@@ -135,12 +136,12 @@ impl Loan {
         };
         Filler::salts(&published.note_data, &keys.ovk, &published.ephemeral, &cm0).find_map(
             |salt| {
-                let opening = Opening::unseal(&words, &step_keys(&salt, 0), &cm0);
-                if opening.value != record.value {
+                let disclosure = StateDisclosure::unseal(&words, &step_keys(&salt, 0), &cm0);
+                if disclosure.value != record.value {
                     return None;
                 }
                 debts.iter().find_map(|debt| {
-                    let lent = Leg::cash(*debt, opening.debt);
+                    let lent = Leg::cash(*debt, disclosure.debt);
                     Side::BOTH.into_iter().find_map(|side| {
                         let legs = match side {
                             Side::A => [secured, lent],
@@ -157,8 +158,8 @@ impl Loan {
 
     /// What the opening of a state says of this loan; `value` is that of output 0.
     #[must_use]
-    pub fn opening(&self, value: u128, debt: &Debt) -> Opening {
-        Opening {
+    pub fn disclosure(&self, value: u128, debt: &Debt) -> StateDisclosure {
+        StateDisclosure {
             value,
             accrued: debt.accrued,
             maturity: self.maturity,

@@ -61,7 +61,7 @@ fn every_part_of_a_loan_changes_its_keys_and_every_part_of_a_state_its_aux() {
         assert!(!seen.contains(&keys.digest) && !seen.contains(&keys.nk));
         seen.extend([keys.digest, keys.nk]);
     }
-    let debt = base.opening_debt();
+    let debt = base.origination_debt();
     let mut seen = vec![base.aux(&debt)];
     let mut other = base.clone();
     other.principal += 1;
@@ -185,12 +185,12 @@ fn an_opening_is_a_swap_whose_terms_hold_the_loan() {
 #[test]
 fn nothing_shows_in_debug() {
     let agreement = agreement();
-    let opening = loan().opening(5, &loan().opening_debt());
+    let disclosure = loan().disclosure(5, &loan().origination_debt());
     let shown = format!(
-        "{agreement:?} {:?} {:?} {:?} {opening:?}",
+        "{agreement:?} {:?} {:?} {:?} {disclosure:?}",
         agreement.loan,
         agreement.position(),
-        loan().opening_debt()
+        loan().origination_debt()
     );
     assert!(!shown.chars().any(|c| c.is_ascii_digit()), "{shown}");
 }
@@ -265,18 +265,18 @@ proptest! {
         market: u8, sequence: u32, cm: u64, filler: [u32; 2],
     ) {
         let [accrued, maturity, start] = times;
-        let opening = Opening { value, accrued, maturity, debt, start, rate, market };
+        let disclosure = StateDisclosure { value, accrued, maturity, debt, start, rate, market };
         let keys = step_keys(&loan().salt, sequence);
         let cm = Fr::from(cm);
-        let words = opening.seal(&keys, &cm, filler);
-        prop_assert_eq!(Opening::unseal(&words, &keys, &cm), opening);
-        prop_assert_ne!(Opening::unseal(&words, &keys, &(cm + Fr::from(1u64))), opening);
+        let words = disclosure.seal(&keys, &cm, filler);
+        prop_assert_eq!(StateDisclosure::unseal(&words, &keys, &cm), disclosure);
+        prop_assert_ne!(StateDisclosure::unseal(&words, &keys, &(cm + Fr::from(1u64))), disclosure);
         let other = step_keys(&loan().salt, sequence.wrapping_add(1));
-        prop_assert_ne!(Opening::unseal(&words, &other, &cm), opening);
+        prop_assert_ne!(StateDisclosure::unseal(&words, &other, &cm), disclosure);
         // The filler stands above the mask, and the words fit 31 bytes. It is in the mask.
-        let bytes = Filler::of_salt(&[7; 32], &cm, &cm, &loan().salt).bytes(&words);
+        let bytes = Filler::for_origination(&[7; 32], &cm, &cm, &loan().salt).bytes(&words);
         prop_assert_eq!(u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]), filler[0]);
-        let other = opening.seal(&keys, &cm, filler.map(|f| f.wrapping_add(1)));
+        let other = disclosure.seal(&keys, &cm, filler.map(|f| f.wrapping_add(1)));
         prop_assert_ne!(&bytes[4..31], &crate::encoding::fr_to_bytes(&other[0])[5..]);
     }
 }
@@ -287,7 +287,7 @@ fn publish(
     nullifier: Fr,
     first: OutputPlaintext,
     second: Option<OutputPlaintext>,
-    seal: impl Fn(&EphemeralKey) -> [u8; OPENING_LEN],
+    seal: impl Fn(&EphemeralKey) -> [u8; DISCLOSURE_LEN],
 ) -> (PublishedOutputs, [Fr; 3]) {
     let nullifiers = [nullifier, Fr::from(12u64), Fr::from(13u64)];
     let ephemeral = EphemeralKey::new(&actor.ovk, &nullifiers);
@@ -364,10 +364,10 @@ fn step(
             recipient: loan.lender,
             note: Note::cash(loan.debt, repaid, loan.lender.owner, keys.repayment),
         });
-    let (opening, cm0) = (loan.opening(value, &debt), note.commitment());
+    let (disclosure, cm0) = (loan.disclosure(value, &debt), note.commitment());
     let seal = |ephemeral: &EphemeralKey| {
-        let filler = Filler::of_step(&actor.ovk, &ephemeral.y(), &cm0, &opening);
-        filler.bytes(&opening.seal(&keys, &cm0, filler.words()))
+        let filler = Filler::for_step(&actor.ovk, &ephemeral.y(), &cm0, &disclosure);
+        filler.bytes(&disclosure.seal(&keys, &cm0, filler.words()))
     };
     let nullifier = Fr::from(1000u64);
     let (published, _) = publish(
@@ -459,11 +459,11 @@ fn both_parties_find_a_loan_again_from_their_keys_and_what_was_published() {
         let (borrower, lender) = (keys(1), keys(2));
         let terms = agreement.terms().unwrap();
         let position = terms.delivery(borrower_side);
-        let opening = loan.opening(agreement.collateral, &loan.opening_debt());
+        let disclosure = loan.disclosure(agreement.collateral, &loan.origination_debt());
         let cm0 = position.commitment();
         let seal = |ephemeral: &EphemeralKey| {
-            let filler = Filler::of_salt(&borrower.ovk, &ephemeral.y(), &cm0, &loan.salt);
-            filler.bytes(&opening.seal(&step_keys(&loan.salt, 0), &cm0, filler.words()))
+            let filler = Filler::for_origination(&borrower.ovk, &ephemeral.y(), &cm0, &loan.salt);
+            filler.bytes(&disclosure.seal(&step_keys(&loan.salt, 0), &cm0, filler.words()))
         };
         let first = OutputPlaintext {
             recipient: loan.lender,
@@ -586,12 +586,13 @@ fn two_attempts_at_one_step_are_not_masked_alike() {
     };
     let [one, other] = [time, time + 1].map(close);
     assert_eq!(one.commitments[0], other.commitments[0]);
-    let differs = |i: usize| one.note_data.opening_words()[i] != other.note_data.opening_words()[i];
+    let differs =
+        |i: usize| one.note_data.disclosure_words()[i] != other.note_data.disclosure_words()[i];
     assert!(differs(0) && differs(1));
     // The same attempt made again is the same.
     assert_eq!(
-        close(time).note_data.0[..OPENING_LEN],
-        one.note_data.0[..OPENING_LEN]
+        close(time).note_data.0[..DISCLOSURE_LEN],
+        one.note_data.0[..DISCLOSURE_LEN]
     );
     let mut rng = ChaCha20Rng::seed_from_u64(1);
     let mut plain = Vec::new();
@@ -599,8 +600,8 @@ fn two_attempts_at_one_step_are_not_masked_alike() {
     for added in 0..20u128 {
         let value = before.collateral + added * rng.gen_range(1..1000);
         let (published, debt) = step(&loan, &before, &keys(1), time, value, Some(0));
-        plain.push(loan.opening(value, &debt).plain()[1]);
-        sealed.push(published.note_data.opening_words()[1]);
+        plain.push(loan.disclosure(value, &debt).plaintexts()[1]);
+        sealed.push(published.note_data.disclosure_words()[1]);
     }
     plain.dedup();
     assert_eq!(plain.len(), 1, "all say the same in the second word");

@@ -10,7 +10,7 @@ const VERSION: u8 = 1;
 
 /// Why a snapshot is no ledger.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SnapshotError {
+pub enum CheckpointError {
     /// The bytes are not canonical.
     #[error(transparent)]
     Codec(#[from] CodecError),
@@ -46,8 +46,8 @@ impl Ledger {
     /// the state.
     ///
     /// # Errors
-    /// [`SnapshotError`]; the error names what does not match.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, SnapshotError> {
+    /// [`CheckpointError`]; the error names what does not match.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, CheckpointError> {
         let mut input = Reader::new(bytes);
         let version = input.u8()?;
         if version != VERSION {
@@ -73,19 +73,19 @@ impl Ledger {
         let used = notes.len() as u64;
         let genesis = state.batch_index == 1 && used == 0 && places == GENESIS_LEAVES;
         if places != state.leaf_count || (used != places && !genesis) {
-            return Err(SnapshotError::Mismatch("leaf count"));
+            return Err(CheckpointError::Mismatch("leaf count"));
         }
         let notes = NoteTree::from_leaves(notes)
             .ok()
             .filter(|tree| tree.root() == state.note_root)
-            .ok_or(SnapshotError::Mismatch("note tree"))?;
+            .ok_or(CheckpointError::Mismatch("note tree"))?;
         let nullifiers = NullifierTree::from_members(places, &members)
             .filter(|tree| tree.root() == state.nullifier_root)
-            .ok_or(SnapshotError::Mismatch("nullifier tree"))?;
+            .ok_or(CheckpointError::Mismatch("nullifier tree"))?;
         let history = HistoryTree::from_leaves(history)
             .ok()
             .filter(|tree| tree.root() == state.history_root && tree.len() == state.batch_index)
-            .ok_or(SnapshotError::Mismatch("history tree"))?;
+            .ok_or(CheckpointError::Mismatch("history tree"))?;
         Ok(Self {
             notes,
             nullifiers,
