@@ -116,8 +116,8 @@ pub mod word {
     pub const COUNT: usize = NOTE_DATA.end;
 }
 
-/// Indices of the header words of a batch. The words of the deposit slots follow them, then those
-/// of the transaction slots.
+/// Indices of the header words of a batch. The words of the deposit slots and then those of the
+/// transaction slots follow.
 pub mod batch_word {
     /// Context word of the deployment.
     pub const CONTEXT: usize = 0;
@@ -239,7 +239,7 @@ layout! {
 }
 
 layout! {
-    /// Word 4 of a transaction: what a withdrawal pays and to whom.
+    /// Word 4 of a transaction: asset and recipient of a withdrawal.
     target {
         /// Asset that leaves the rollup.
         ASSET: super::ASSET_BITS,

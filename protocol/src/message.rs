@@ -1,7 +1,7 @@
 //! Sealed messages between wallets (spec: *Swaps*, Negotiation).
 //!
-//! All are of one length and look like random bytes to everyone but the recipient, who also learns from
-//! whom each one is. Whoever carries them learns neither.
+//! All messages have one length and look like random bytes to everyone but the recipient. The
+//! recipient learns the sender of each; the carrier learns neither.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ use crate::encoding::{fr_from_bytes, fr_to_bytes, point_to_bytes};
 use crate::encryption::{honest_ephemeral, ivk_shared};
 use crate::keys::{ADDRESS_LEN, Address, ViewingKey, derive_nonzero};
 
-/// Bytes of every message.
+/// Bytes of a message.
 pub const MESSAGE_LEN: usize = 1024;
 
 const POINT_LEN: usize = 32;
@@ -29,15 +29,15 @@ const AUTHENTICATOR_AT: usize = ADDRESS_LEN;
 const LENGTH_AT: usize = AUTHENTICATOR_AT + AUTHENTICATOR_LEN;
 const PAYLOAD_AT: usize = LENGTH_AT + 2;
 
-/// Most bytes of a payload.
+/// Maximum bytes of a payload.
 pub const PAYLOAD_LEN: usize = BODY_LEN - PAYLOAD_AT;
 
-/// A payload that does not fit a message.
+/// Error of a payload that does not fit a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("payload has {0} bytes, at most {PAYLOAD_LEN} fit")]
+#[error("payload has {0} bytes; at most {PAYLOAD_LEN} fit")]
 pub struct PayloadTooLong(pub usize);
 
-/// A message as it is carried: opaque.
+/// A message in transit: opaque bytes.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct SealedMessage(pub [u8; MESSAGE_LEN]);
 
@@ -47,13 +47,13 @@ impl fmt::Debug for SealedMessage {
     }
 }
 
-/// A message that was opened. Its `Debug` form shows nothing.
+/// An opened message. Its `Debug` form shows nothing.
 #[derive(Clone, PartialEq, Eq)]
 pub struct OpenedMessage {
-    /// Who wrote it, as far as the recipient can tell: whoever holds the ivk of this address, or the
-    /// recipient.
+    /// Sender, as far as the recipient can tell: the holder of the ivk of this address, or the
+    /// recipient itself.
     pub sender: Address,
-    /// What was written.
+    /// Contents of the message.
     pub payload: Vec<u8>,
 }
 
@@ -72,7 +72,7 @@ impl Drop for OpenedMessage {
 /// Seals a payload from the holder of `sender` to an address.
 ///
 /// # Errors
-/// [`PayloadTooLong`].
+/// [`PayloadTooLong`] if the payload exceeds [`PAYLOAD_LEN`].
 pub fn seal(
     sender: &ViewingKey,
     recipient: &Address,
@@ -107,7 +107,7 @@ pub fn seal(
     Ok(message)
 }
 
-/// Opens a message that is for this key. `None` if it is not, whatever else may be wrong with it.
+/// Opens a message for this key. `None` if the message is for another key or malformed.
 #[must_use]
 pub fn open(keys: &ViewingKey, message: &SealedMessage) -> Option<OpenedMessage> {
     let (ephemeral, sealed) = message.0.split_first_chunk::<POINT_LEN>()?;
@@ -139,14 +139,14 @@ pub fn open(keys: &ViewingKey, message: &SealedMessage) -> Option<OpenedMessage>
     })
 }
 
-/// B("message"; S.y, E.y, pk) → 32.
+/// Returns the cipher with the key B("message"; S.y, E.y, pk) → 32.
 fn cipher(shared: &[u8; 32], ephemeral: &[u8; 32], recipient: &EdwardsAffine) -> ChaCha20Poly1305 {
     let pk = point_to_bytes(recipient);
     let key = Zeroizing::new(derive::bytes32("message", &[shared, ephemeral, &pk]));
     ChaCha20Poly1305::new((&*key).into())
 }
 
-/// B("message-sender"; T.y, S.y, E.y, recipient, body without the authenticator) → 32.
+/// Returns B("message-sender"; T.y, S.y, E.y, recipient, body without the authenticator) → 32.
 fn authenticator(
     proper: &[u8; 32],
     shared: &[u8; 32],
@@ -230,8 +230,8 @@ mod tests {
         assert!(equal < 40, "{equal} of 1,024 bytes are equal");
     }
 
-    /// Seals a body to key 2 as anybody can who does not know the claimed sender's ivk: with a static secret of
-    /// the forger's own, and any ephemeral point whose shared secret the forger knows.
+    /// Seals a body to key 2 without the claimed sender's ivk, as anybody can: with a static secret
+    /// of the forger, and any ephemeral point whose shared secret the forger knows.
     fn forge_under(
         (ephemeral, shared): ([u8; POINT_LEN], [u8; 32]),
         claimed: &ViewingKey,
@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn an_ephemeral_point_outside_the_subgroup_is_refused() {
-        // y = 0 is of order four: the shared secret would be known to all.
+        // y = 0 has order four: everybody would know the shared secret.
         let y = crate::Fr::from(0u64);
         assert!(lift_y(y, false).is_some());
         assert!(open(&keys(2), &SealedMessage([0; MESSAGE_LEN])).is_none());

@@ -37,8 +37,8 @@ pub(crate) fn assets_root() -> Fr {
     Fr::from(77u64)
 }
 
-/// A transaction that passes every rule that needs no proof; its nullifiers and commitments are
-/// random, which is all that the ledger sees of notes.
+/// Makes a transaction that passes every rule that needs no proof. Nullifiers and commitments are
+/// random; the ledger sees nothing else of notes.
 pub(crate) fn transaction(rng: &mut ChaCha20Rng, anchor: Fr, withdraw: bool) -> Transaction {
     use ark_ec::AffineRepr;
     let ephemeral: EdwardsProjective =
@@ -92,7 +92,7 @@ pub(crate) fn input(
     }
 }
 
-/// A ledger with some batches behind it.
+/// Makes a ledger after some batches.
 fn seeded(rng: &mut ChaCha20Rng) -> Ledger {
     let mut ledger = Ledger::new();
     let anchor = ledger.state().note_root;
@@ -106,7 +106,7 @@ fn seeded(rng: &mut ChaCha20Rng) -> Ledger {
 
 #[test]
 fn a_batch_does_not_anchor_in_itself() {
-    // The root after the batch is not known to it: B4 speaks of the old history.
+    // A batch does not know the root that follows it: B4 refers to the old history.
     let rng = &mut rng(4);
     let mut ledger = Ledger::new();
     let mut ahead = ledger.clone();

@@ -144,7 +144,7 @@ fn the_wire_form_is_strict() {
         Agreement::from_bytes(&other),
         Err(TermsError::Nothing(Side::B).into())
     );
-    // Interest runs from about the opening on.
+    // Interest runs from about the time of the origination.
     for (start, fits) in [(0, true), (86_400, true), (-1i64, false), (86_401, false)] {
         let mut other = agreement();
         other.loan.start = other.expiry.checked_sub_signed(start).unwrap();
@@ -209,7 +209,7 @@ fn interest_is_simple_and_rounded_up() {
     assert_eq!(interest(1_000_000, 1, year + 1), Some(2));
     assert_eq!(accrue(100, 50_000, 10, 5), Some(100));
     assert_eq!(accrue(u128::MAX, 1, 0, 1), None);
-    // The largest of a loan, for 3,900 years.
+    // The largest loan, for 3,900 years.
     let most = (1 << 112) - 1;
     assert!(accrue(most, (1 << 24) - 1, 0, 3_900 * year).is_some());
 }
@@ -273,7 +273,8 @@ proptest! {
         prop_assert_ne!(StateDisclosure::unseal(&words, &keys, &(cm + Fr::from(1u64))), disclosure);
         let other = step_keys(&loan().salt, sequence.wrapping_add(1));
         prop_assert_ne!(StateDisclosure::unseal(&words, &other, &cm), disclosure);
-        // The filler stands above the mask, and the words fit 31 bytes. It is in the mask.
+        // The filler stands above the mask, and the words fit 31 bytes. The mask depends on the
+        // filler.
         let bytes = Filler::for_origination(&[7; 32], &cm, &cm, &loan().salt).bytes(&words);
         prop_assert_eq!(u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]), filler[0]);
         let other = disclosure.seal(&keys, &cm, filler.map(|f| f.wrapping_add(1)));
@@ -281,7 +282,7 @@ proptest! {
     }
 }
 
-/// What a step publishes: outputs of these notes by `actor`.
+/// Publishes a step by `actor` with these notes as outputs.
 fn publish(
     actor: &ViewingKey,
     nullifier: Fr,
@@ -326,7 +327,7 @@ fn publish(
     (published, audit)
 }
 
-/// The step that leaves `value` of collateral and repays; `ends` if it leaves no debt.
+/// Makes the step that leaves `value` of collateral and repays. With `ends` it leaves no debt.
 fn step(
     loan: &Loan,
     before: &Position,
@@ -387,7 +388,7 @@ fn both_parties_follow_every_step() {
     let time = loan.start + 86_400;
     let owed = loan.owed(&before.debt, time).unwrap();
 
-    // A top-up: no repayment, the interest is in the debt.
+    // A top-up without repayment: the debt includes the interest.
     let (published, debt) = step(
         &loan,
         &before,
@@ -407,7 +408,8 @@ fn both_parties_follow_every_step() {
     assert_eq!(debt.amount, owed);
     assert_eq!(debt.sequence, 1);
 
-    // A repayment before the time to which the debt is accrued: no interest twice, none back.
+    // A repayment before the time to which the debt is accrued neither charges interest twice nor
+    // refunds it.
     let (published, debt) = step(
         &loan,
         &position,
@@ -422,7 +424,7 @@ fn both_parties_follow_every_step() {
     assert_eq!(found.repayment.unwrap().value, 7);
     let position = found.position.unwrap();
 
-    // Both ends.
+    // Both ends of a loan.
     let (published, debt) = step(
         &loan,
         &position,
@@ -441,7 +443,7 @@ fn both_parties_follow_every_step() {
     assert_eq!((found.end, found.repayment), (Some(End::Liquidated), None));
     assert_eq!((found.note.class, found.note.value), (NoteClass::Cash, 11));
 
-    // A transaction that is none, or a step on another state.
+    // A transaction that is not a step, and a step on another state.
     assert_eq!(loan.follow(&before, &published), None);
     let mut other = loan.clone();
     other.salt = Salt::from_bytes([1; SALT_LEN]);
@@ -495,7 +497,8 @@ fn both_parties_find_a_loan_again_from_their_keys_and_what_was_published() {
             note_data: encrypt_outputs(&ephemeral, &lender.ovk, &outputs, &memo),
         };
 
-        // The borrower opens what it was lent, which names the exchange; its own leg names the lender.
+        // The borrower opens the lender's delivery, which names the exchange; its own leg names the
+        // lender.
         let found = trial_decrypt(&borrower, &lent).remove(0);
         let delivery = found.delivery.unwrap();
         assert_eq!(delivery.exchange, terms.exchange);
@@ -516,7 +519,7 @@ fn both_parties_find_a_loan_again_from_their_keys_and_what_was_published() {
         let expected = (loan.clone(), agreement.position(), position);
         assert_eq!(again, Some(expected.clone()));
         assert!(recipients(&lender.ovk).is_empty());
-        // Or without the lender's delivery, which nothing proves to be readable.
+        // Recovery without the lender's delivery, which no proof guarantees to be readable.
         let debts = [2u16, 5, 6].map(AssetId);
         let own = |keys: &ViewingKey, debts: &[AssetId]| {
             Loan::recover_own(keys, &secured, &audit, &auditors, debts)
@@ -544,7 +547,7 @@ fn both_parties_find_a_loan_again_from_their_keys_and_what_was_published() {
             &secured,
         );
         assert_eq!(again, Some(expected));
-        // Not by another lender, nor from the wrong leg.
+        // Recovery fails for another lender, and from the wrong leg.
         let exchange = &terms.exchange;
         assert_eq!(
             Loan::recover(
@@ -578,7 +581,7 @@ fn two_attempts_at_one_step_are_not_masked_alike() {
     let loan = loan();
     let before = agreement().position();
     let time = loan.start + 1;
-    // Two ends that leave the same cash at other times.
+    // Two ends that leave the same cash at different times.
     let close = |time| {
         let owed = loan.owed(&before.debt, time).unwrap();
         let (published, _) = step(&loan, &before, &keys(1), time, 7, Some(owed));
@@ -589,7 +592,7 @@ fn two_attempts_at_one_step_are_not_masked_alike() {
     let differs =
         |i: usize| one.note_data.disclosure_words()[i] != other.note_data.disclosure_words()[i];
     assert!(differs(0) && differs(1));
-    // The same attempt made again is the same.
+    // A repeated attempt is identical.
     assert_eq!(
         close(time).note_data.0[..DISCLOSURE_LEN],
         one.note_data.0[..DISCLOSURE_LEN]

@@ -31,7 +31,7 @@ const ORDER: usize = WIDTH - 1;
 type Vector = [Fr; ORDER];
 type Matrix = [[Fr; ORDER]; ORDER];
 
-/// The constants of the recurrence.
+/// Constants of the recurrence.
 pub(super) struct PartialRounds {
     /// For x̃₁ … x̃₄: coefficients of w₀ (four), then of s̃₀, s̃₁ and s̃₂ (zero where they are not yet
     /// due), then the constant.
@@ -63,7 +63,7 @@ impl PartialRounds {
         let mut h = vec![m];
         h.extend(rows.iter().map(|row| dot(row, &b)));
 
-        // The constants' share: the system run with s = 0 and w₀ = 0.
+        // The share of the constants: the system run with s = 0 and w₀ = 0.
         let constants = &parameters.round_constants[FULL_ROUNDS / 2..];
         let mut x_share = vec![Fr::zero()];
         let mut w_share: Vector = [Fr::zero(); ORDER];
@@ -147,8 +147,8 @@ impl PartialRounds {
         }
     }
 
-    /// From the state before the first partial S-box to the state before the next full round's
-    /// S-boxes, constants added in both.
+    /// Takes the state from before the first partial S-box to before the S-boxes of the next full
+    /// round. Both states include their constants.
     #[inline]
     pub(super) fn apply(&self, state: &mut [Fr; WIDTH]) {
         // Windows of the last four x̃, and of the four s̃ before the newest.
@@ -206,7 +206,7 @@ fn product(a: &Matrix, b: &Matrix) -> Matrix {
     std::array::from_fn(|i| row_times(&a[i], b))
 }
 
-/// Coefficients aᵢ with A⁴ = Σ aᵢ·Aⁱ (Faddeev–LeVerrier).
+/// Returns coefficients aᵢ with A⁴ = Σ aᵢ·Aⁱ (Faddeev–LeVerrier).
 fn cayley_hamilton(a: &Matrix) -> Vector {
     let mut coefficients = [Fr::zero(); ORDER];
     let mut power = *a;
@@ -222,7 +222,7 @@ fn cayley_hamilton(a: &Matrix) -> Vector {
     coefficients
 }
 
-/// Gauss–Jordan.
+/// Inverts a matrix (Gauss–Jordan).
 fn invert(a: &Matrix) -> Matrix {
     let mut left = *a;
     let mut right: Matrix =

@@ -31,7 +31,7 @@ fn terms() -> Terms {
     .unwrap()
 }
 
-/// A change to terms, and whether the deliveries' blindings move with it.
+/// An edit of terms, and whether it changes the blindings of the deliveries.
 type Edit = (fn(&mut Terms), bool);
 
 #[test]
@@ -167,7 +167,7 @@ proptest! {
     }
 }
 
-/// A leg's outputs, as `sender` publishes them: the delivery, and two outputs to itself.
+/// Publishes a leg of `sender`: the delivery, and two outputs to itself.
 fn leg(sender: &ViewingKey, side: Side, memo: &Memo) -> (PublishedOutputs, [Fr; 3]) {
     let terms = terms();
     let nullifiers = [11u64, 12, 13].map(Fr::from);
@@ -216,7 +216,7 @@ fn a_receiver_opens_a_delivery_without_the_terms() {
         assert_eq!(found[0].note, terms.delivery(side));
         let delivery = found[0].delivery.as_ref().unwrap();
         assert_eq!((delivery.side, &delivery.exchange), (side, &terms.exchange));
-        // The sender finds its two own outputs, which are no deliveries.
+        // The sender finds its own two outputs, which are not deliveries.
         let own = trial_decrypt(&keys(sender), &published);
         assert_eq!(own.len(), 2);
         assert!(own.iter().all(|note| note.delivery.is_none()));

@@ -9,7 +9,7 @@ use super::*;
 use crate::batch::BatchWitness;
 use crate::nullifier_tree::{leaf, maximum};
 
-/// What the specification says of a ledger, kept as plain lists.
+/// The ledger of the specification, kept as plain lists.
 struct Model {
     notes: Vec<Fr>,
     nullifiers: BTreeSet<(ark_ff::BigInt<4>, u64)>,
@@ -74,7 +74,7 @@ fn root(leaves: Vec<Fr>) -> Fr {
     AppendTree::<DEPTH>::from_leaves(leaves).unwrap().root()
 }
 
-/// Everything that the batch circuit will ask of the witness but the links, which
+/// Checks everything that the batch circuit checks of the witness except the links, which
 /// `nullifier_tree::tests` follows.
 fn check_witness(witness: &BatchWitness, batch: &BatchInput) {
     use crate::tree::fold;
