@@ -2,10 +2,24 @@
 
 use ark_bn254::Fr;
 
-/// Domain of a hash. The discriminant is the tag of the specification.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u64)]
-pub enum Domain {
+/// Declares the domains and their list.
+macro_rules! domains {
+    ($($(#[$doc:meta])* $domain:ident = $tag:literal,)+) => {
+        /// Domain of a hash. The discriminant is the tag of the specification.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u64)]
+        pub enum Domain {
+            $($(#[$doc])* $domain = $tag,)+
+        }
+
+        impl Domain {
+            /// Every domain, in the order of the tags.
+            pub const ALL: [Self; [$($tag),+].len()] = [$(Self::$domain),+];
+        }
+    };
+}
+
+domains! {
     /// Inner node of any tree: four children.
     Node = 1,
     /// Owner of notes: ak.x, ak.y, nk.
@@ -59,35 +73,6 @@ pub enum Domain {
 }
 
 impl Domain {
-    /// Every domain, in the order of the tags.
-    pub const ALL: [Self; 25] = [
-        Self::Node,
-        Self::Owner,
-        Self::NoteInner,
-        Self::Note,
-        Self::Nullifier,
-        Self::NullifierDummy,
-        Self::AssetLeaf,
-        Self::NullifierLeaf,
-        Self::Transaction,
-        Self::Signature,
-        Self::Audit,
-        Self::Context,
-        Self::State,
-        Self::Data,
-        Self::ClientProof,
-        Self::Transcript,
-        Self::Challenge,
-        Self::Weights,
-        Self::Terms,
-        Self::Delivery,
-        Self::Loan,
-        Self::Position,
-        Self::Step,
-        Self::Opening,
-        Self::Snapshot,
-    ];
-
     /// Returns the first element of the state before a message of `len` elements is absorbed: tag +
     /// len·2⁶⁴.
     #[must_use]

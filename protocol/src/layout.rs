@@ -16,7 +16,7 @@
 //! | [`note`], [`asset`] | the packed part of a note, and of a leaf of the asset tree |
 //! | [`market`], [`prices`] | a market's parameters, and the prices of two markets |
 //! | [`loan`], [`debt`] | a loan's parameters, and its debt |
-//! | [`disclosure_collateral`], [`disclosure_debt`] | the two plaintexts of a position's next state |
+//! | [`disclosure_collateral`], [`disclosure_debt`] | plaintexts of a position's next state |
 //! | [`disclosure_word`] | a masked word of a position's next state |
 
 mod field;

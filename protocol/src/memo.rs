@@ -82,7 +82,13 @@ impl FromStr for Memo {
 /// Whether a character can control a terminal, reorder surrounding text, or be invisible.
 fn deceives(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+        || matches!(
+            c,
+            '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{2069}'
+                | '\u{feff}'
+        )
 }
 
 /// Shows the memo to people. U+FFFD replaces bytes that are not UTF-8 and characters that could

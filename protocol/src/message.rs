@@ -88,7 +88,7 @@ pub fn seal(
     let ephemeral = fr_to_bytes(&(EdwardsAffine::generator() * esk).into_affine().y);
     let shared = Zeroizing::new(fr_to_bytes(&(recipient.pk * esk).into_affine().y));
     esk.zeroize();
-    let proper = Zeroizing::new(fr_to_bytes(&(recipient.pk * sender.ivk).into_affine().y));
+    let static_shared = Zeroizing::new(fr_to_bytes(&(recipient.pk * sender.ivk).into_affine().y));
 
     let mut message = SealedMessage([0; MESSAGE_LEN]);
     message.0[..POINT_LEN].copy_from_slice(&ephemeral);
@@ -98,7 +98,7 @@ pub fn seal(
     body[..ADDRESS_LEN].copy_from_slice(&sender.address().to_bytes());
     body[LENGTH_AT..PAYLOAD_AT].copy_from_slice(&(payload.len() as u16).to_be_bytes());
     body[PAYLOAD_AT..PAYLOAD_AT + payload.len()].copy_from_slice(payload);
-    let authenticator = authenticator(&proper, &shared, &ephemeral, recipient, body);
+    let authenticator = authenticator(&static_shared, &shared, &ephemeral, recipient, body);
     body[AUTHENTICATOR_AT..LENGTH_AT].copy_from_slice(&authenticator);
     let sealed = cipher(&shared, &ephemeral, &recipient.pk)
         .encrypt_in_place_detached(&Nonce::default(), &[], body)
@@ -123,8 +123,8 @@ pub fn open(keys: &ViewingKey, message: &SealedMessage) -> Option<OpenedMessage>
         return None;
     }
     let sender = Address::from_bytes(body.first_chunk()?).ok()?;
-    let proper = Zeroizing::new(fr_to_bytes(&(sender.pk * keys.ivk).into_affine().y));
-    let expected = authenticator(&proper, &shared, ephemeral, &keys.address(), &*body);
+    let static_shared = Zeroizing::new(fr_to_bytes(&(sender.pk * keys.ivk).into_affine().y));
+    let expected = authenticator(&static_shared, &shared, ephemeral, &keys.address(), &*body);
     if !bool::from(expected.ct_eq(&body[AUTHENTICATOR_AT..LENGTH_AT])) {
         return None;
     }
@@ -148,7 +148,7 @@ fn cipher(shared: &[u8; 32], ephemeral: &[u8; 32], recipient: &EdwardsAffine) ->
 
 /// Returns B("message-sender"; T.y, S.y, E.y, recipient, body without the authenticator) → 32.
 fn authenticator(
-    proper: &[u8; 32],
+    static_shared: &[u8; 32],
     shared: &[u8; 32],
     ephemeral: &[u8; 32],
     recipient: &Address,
@@ -157,7 +157,7 @@ fn authenticator(
     derive::bytes32(
         "message-sender",
         &[
-            proper,
+            static_shared,
             shared,
             ephemeral,
             &recipient.to_bytes(),
@@ -191,7 +191,9 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
         #[test]
-        fn the_recipient_opens_and_knows_the_sender(payload in proptest::collection::vec(any::<u8>(), 0..=PAYLOAD_LEN)) {
+        fn the_recipient_opens_and_knows_the_sender(
+            payload in proptest::collection::vec(any::<u8>(), 0..=PAYLOAD_LEN),
+        ) {
             let message = sealed(&payload);
             let opened = open(&keys(2), &message).unwrap();
             prop_assert_eq!(opened.sender, keys(1).address());
@@ -238,11 +240,11 @@ mod tests {
         edit: impl Fn(&mut [u8; BODY_LEN]),
     ) -> SealedMessage {
         let recipient = keys(2).address();
-        let proper = fr_to_bytes(&(recipient.pk * claimed.ivk).into_affine().y);
+        let static_shared = fr_to_bytes(&(recipient.pk * claimed.ivk).into_affine().y);
         let mut body = [0; BODY_LEN];
         body[..ADDRESS_LEN].copy_from_slice(&keys(1).address().to_bytes());
         edit(&mut body);
-        let authenticator = authenticator(&proper, &shared, &ephemeral, &recipient, &body);
+        let authenticator = authenticator(&static_shared, &shared, &ephemeral, &recipient, &body);
         body[AUTHENTICATOR_AT..LENGTH_AT].copy_from_slice(&authenticator);
         let tag = cipher(&shared, &ephemeral, &recipient.pk)
             .encrypt_in_place_detached(&Nonce::default(), &[], &mut body)

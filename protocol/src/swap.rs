@@ -220,7 +220,8 @@ pub struct Terms {
     pub receivers: [Address; 2],
     /// aux of the deliveries of side A and of side B: 0 for cash.
     pub aux: [Fr; 2],
-    /// Last second of Unix time, inclusive, at which the swap may settle; also the expiry of both legs.
+    /// Last second of Unix time, inclusive, at which the swap may settle. Both legs have this
+    /// expiry.
     pub expiry: u64,
 }
 

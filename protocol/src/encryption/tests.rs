@@ -408,7 +408,9 @@ fn words_of_note_data_are_canonical() {
 
 proptest! {
     #[test]
-    fn words_of_note_data_round_trip(bytes in proptest::collection::vec(any::<u8>(), NOTE_DATA_LEN)) {
+    fn words_of_note_data_round_trip(
+        bytes in proptest::collection::vec(any::<u8>(), NOTE_DATA_LEN),
+    ) {
         let data = NoteData(bytes.try_into().unwrap());
         let words = data.to_words();
         prop_assert_eq!(NoteData::from_words(&words), Ok(data));

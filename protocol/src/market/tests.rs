@@ -125,7 +125,8 @@ fn words_of_prices_that_are_too_wide_are_refused() {
 proptest! {
     #[test]
     fn words_round_trip(
-        assets: [u16; 2], haircut in 0u16..10_000, margins in [10_000u32..1 << 24, 10_000u32..1 << 24],
+        assets: [u16; 2], haircut in 0u16..10_000,
+        margins in [10_000u32..1 << 24, 10_000u32..1 << 24],
         bonus in 0u16..=10_000, max_age in 1u32..1 << 24,
     ) {
         let [a, b] = margins;

@@ -143,7 +143,8 @@ fn nothing_shows_in_debug() {
 proptest! {
     #[test]
     fn encodings_and_memos_round_trip(
-        assets in any::<[u16; 2]>(), values in any::<[u128; 2]>(), salt: [u8; SALT_LEN], expiry in 0u64..1 << 40,
+        assets in any::<[u16; 2]>(), values in any::<[u128; 2]>(),
+        salt: [u8; SALT_LEN], expiry in 0u64..1 << 40,
     ) {
         let legs = [0, 1].map(|i| Leg::cash(AssetId(assets[i]), values[i]));
         let exchange = Exchange { legs, salt: Salt::from_bytes(salt) };

@@ -214,7 +214,11 @@ fn a_header_out_of_range_has_no_encoding() {
 proptest! {
     /// Bytes that decode encode to themselves.
     #[test]
-    fn decoding_is_canonical(seed: u64, withdraw: bool, flips in prop::collection::vec((0usize..873, 1u8..), 0..4)) {
+    fn decoding_is_canonical(
+        seed: u64,
+        withdraw: bool,
+        flips in prop::collection::vec((0usize..873, 1u8..), 0..4),
+    ) {
         let tx = transaction(&mut rng(seed), Fr::rand(&mut rng(seed)), withdraw);
         let mut bytes = tx.to_bytes();
         for (at, flip) in flips {

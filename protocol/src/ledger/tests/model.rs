@@ -160,7 +160,9 @@ proptest! {
     #[test]
     fn execution_and_replay_match_the_model(
         seed in any::<u64>(),
-        batches in prop::collection::vec((0usize..2, 0usize..=16, 0usize..=16, any::<bool>()), 1..5),
+        batches in prop::collection::vec(
+            (0usize..2, 0usize..=16, 0usize..=16, any::<bool>()), 1..5,
+        ),
     ) {
         let rng = &mut rng(seed);
         let mut ledger = Ledger::new();

@@ -160,7 +160,9 @@ proptest! {
         fn parses(choices: &[u8]) -> bool {
             match choices {
                 [] => true,
-                [TRANSFER, rest @ ..] | [A, B, rest @ ..] | [OTHER_A, OTHER_B, rest @ ..] => parses(rest),
+                [TRANSFER, rest @ ..]
+                | [A, B, rest @ ..]
+                | [OTHER_A, OTHER_B, rest @ ..] => parses(rest),
                 _ => false,
             }
         }
