@@ -116,7 +116,7 @@ fn header_words_round_trip_and_refuse_stray_bits() {
 }
 
 #[test]
-fn published_words_refuse_what_no_batch_says() {
+fn published_words_refuse_impossible_batches() {
     let (witness, _) = sample();
     let words = witness.data_words();
     let published = PublishedBatch::from_words(Shape::S4, &words).unwrap();

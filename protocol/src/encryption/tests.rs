@@ -464,7 +464,7 @@ fn one_key_never_seals_two_memos() {
 }
 
 #[test]
-fn memos_cannot_reorder_what_stands_around_them() {
+fn memos_cannot_reorder_surrounding_text() {
     let memo: Memo = "pay \u{202e}001\u{200b}\u{feff}".parse().unwrap();
     assert_eq!(memo.to_string(), "pay \u{fffd}001\u{fffd}\u{fffd}");
 }

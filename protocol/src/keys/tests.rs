@@ -288,7 +288,7 @@ fn nonces_depend_on_key_digest_and_randomness() {
 }
 
 #[test]
-fn unaudited_is_the_first_point_that_hashing_finds() {
+fn unaudited_is_the_first_point_found_by_hashing() {
     let n = unaudited();
     assert_eq!(crate::encoding::check_point(&n), Ok(()));
     let mut counter = 0u32;

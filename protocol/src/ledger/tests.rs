@@ -257,7 +257,7 @@ fn deposit_words_round_trip_and_are_strict() {
 }
 
 #[test]
-fn replay_refuses_what_does_not_continue_the_ledger() {
+fn replay_refuses_batches_that_do_not_continue_the_ledger() {
     let rng = &mut rng(9);
     let mut ledger = seeded(rng);
     let mut follower = ledger.clone();
@@ -334,7 +334,7 @@ fn replay_refuses_what_does_not_continue_the_ledger() {
 }
 
 #[test]
-fn snapshots_restore_and_name_what_does_not_match() {
+fn checkpoints_restore_or_name_the_part_that_does_not_match() {
     let rng = &mut rng(10);
     let genesis = Ledger::new();
     assert_eq!(

@@ -79,7 +79,7 @@ fn every_part_of_a_loan_changes_its_keys_and_every_part_of_a_state_its_aux() {
 }
 
 #[test]
-fn loans_that_make_no_sense_are_refused_by_name() {
+fn invalid_loans_are_refused_by_name() {
     let refuse = |edit: fn(&mut Agreement)| {
         let mut agreement = agreement();
         edit(&mut agreement);
@@ -161,7 +161,7 @@ fn the_wire_form_is_strict() {
 }
 
 #[test]
-fn an_opening_is_a_swap_whose_terms_hold_the_loan() {
+fn an_origination_is_a_swap_whose_terms_hold_the_loan() {
     for borrower_side in Side::BOTH {
         let agreement = Agreement {
             borrower_side,
@@ -260,7 +260,7 @@ proptest! {
     }
 
     #[test]
-    fn openings_round_trip_under_their_key_and_commitment_only(
+    fn disclosures_round_trip_under_their_key_and_commitment_only(
         value: u128, debt: u128,
         times in [0u64..1 << 40, 0u64..1 << 40, 0u64..1 << 40], rate in 0u32..1 << 24,
         market: u8, sequence: u32, cm: u64, filler: [u32; 2],
@@ -452,7 +452,7 @@ fn both_parties_follow_every_step() {
 }
 
 #[test]
-fn both_parties_find_a_loan_again_from_their_keys_and_what_was_published() {
+fn both_parties_recover_a_loan_from_their_keys_and_published_data() {
     for borrower_side in Side::BOTH {
         let agreement = Agreement {
             borrower_side,

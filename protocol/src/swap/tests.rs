@@ -68,7 +68,7 @@ fn every_part_changes_the_digest_and_every_part_of_an_exchange_both_deliveries()
 }
 
 #[test]
-fn terms_that_make_no_sense_are_refused_by_name() {
+fn invalid_terms_are_refused_by_name() {
     let refuse = |edit: fn(&mut Terms)| {
         let mut terms = terms();
         edit(&mut terms);
@@ -225,7 +225,7 @@ fn a_receiver_opens_a_delivery_without_the_terms() {
 }
 
 #[test]
-fn a_sender_reads_from_its_own_leg_what_it_was_to_receive() {
+fn a_sender_reads_the_counterpart_from_its_own_leg() {
     let terms = terms();
     let auditors: [EdwardsAffine; 1] = [unaudited()];
     for (side, sender) in [(Side::A, 1), (Side::B, 2)] {

@@ -145,7 +145,7 @@ fn wire_form_is_exact() {
 }
 
 #[test]
-fn wire_form_refuses_what_is_not_canonical() {
+fn wire_form_refuses_noncanonical_fields() {
     let bytes = sample(true).to_bytes();
     let with = |at: usize, value: &[u8]| {
         let mut bytes = bytes.clone();
