@@ -1,27 +1,26 @@
-//! Snapshots of the ledger: leaves only, the trees are hashed anew when one is read.
+//! Checkpoints of the ledger. They hold only leaves; the trees are hashed again on reading.
 
 use super::{GENESIS_LEAVES, Ledger, State};
+use crate::encoding::{CodecError, Reader, Writer};
 use crate::nullifier_tree::NullifierTree;
-use crate::transaction::CodecError;
-use crate::transaction::wire::{Reader, Writer};
 use crate::tree::{HistoryTree, NoteTree};
 
-/// First byte of a snapshot.
+/// First byte of a checkpoint.
 const VERSION: u8 = 1;
 
-/// Why a snapshot is no ledger.
+/// Reason why a checkpoint does not restore a ledger.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SnapshotError {
+pub enum CheckpointError {
     /// The bytes are not canonical.
     #[error(transparent)]
     Codec(#[from] CodecError),
-    /// The trees that the leaves hash to are not those of the state.
+    /// The leaves do not hash to the roots of the state.
     #[error("{0} does not match the state")]
     Mismatch(&'static str),
 }
 
 impl Ledger {
-    /// Versioned encoding of the state and of all leaves; integers and elements big-endian.
+    /// Encodes the state and all leaves with a version; integers and elements are big-endian.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let leaves = self.notes.len() + 2 * self.nullifiers.len() + self.history.len();
@@ -43,12 +42,12 @@ impl Ledger {
         out.finish()
     }
 
-    /// Inverse of [`Ledger::to_bytes`]. Hashes all trees anew, in parallel, and compares them with
-    /// the state.
+    /// Decodes a checkpoint; inverse of [`Ledger::to_bytes`]. Hashes all trees again, in parallel,
+    /// and compares them with the state.
     ///
     /// # Errors
-    /// [`SnapshotError`]; the error names what does not match.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, SnapshotError> {
+    /// [`CheckpointError`] naming the part that does not match.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, CheckpointError> {
         let mut input = Reader::new(bytes);
         let version = input.u8()?;
         if version != VERSION {
@@ -70,23 +69,23 @@ impl Ledger {
         let history = elements(&mut input, "history")?;
         input.finish()?;
 
-        // Before the first batch the note tree is empty, while the leaf count is not 0.
+        // Before the first batch the note tree is empty, although the leaf count is not 0.
         let used = notes.len() as u64;
         let genesis = state.batch_index == 1 && used == 0 && places == GENESIS_LEAVES;
         if places != state.leaf_count || (used != places && !genesis) {
-            return Err(SnapshotError::Mismatch("leaf count"));
+            return Err(CheckpointError::Mismatch("leaf count"));
         }
         let notes = NoteTree::from_leaves(notes)
             .ok()
             .filter(|tree| tree.root() == state.note_root)
-            .ok_or(SnapshotError::Mismatch("note tree"))?;
+            .ok_or(CheckpointError::Mismatch("note tree"))?;
         let nullifiers = NullifierTree::from_members(places, &members)
             .filter(|tree| tree.root() == state.nullifier_root)
-            .ok_or(SnapshotError::Mismatch("nullifier tree"))?;
+            .ok_or(CheckpointError::Mismatch("nullifier tree"))?;
         let history = HistoryTree::from_leaves(history)
             .ok()
             .filter(|tree| tree.root() == state.history_root && tree.len() == state.batch_index)
-            .ok_or(SnapshotError::Mismatch("history tree"))?;
+            .ok_or(CheckpointError::Mismatch("history tree"))?;
         Ok(Self {
             notes,
             nullifiers,

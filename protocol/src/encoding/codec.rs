@@ -1,9 +1,59 @@
-//! Reading and writing of canonical, length-checked encodings.
+//! Writers and readers of canonical, length-checked encodings.
 
 use ark_bn254::Fr;
 
-use super::CodecError;
-use crate::encoding::{fr_from_bytes, fr_to_bytes};
+use super::{fr_from_bytes, fr_to_bytes};
+
+/// Reason why bytes or words do not encode a value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CodecError {
+    /// Wrong number of bytes or words.
+    #[error("expected length {expected}, found {found}")]
+    Length {
+        /// Length of the encoding, as far as it could be read.
+        expected: usize,
+        /// Length of the input.
+        found: usize,
+    },
+    /// Unknown version.
+    #[error("unknown version {0}")]
+    Version(u8),
+    /// A value that is reserved for later versions.
+    #[error("{field}: value {value} is reserved")]
+    Reserved {
+        /// Name of the field.
+        field: &'static str,
+        /// Value of the field.
+        value: u8,
+    },
+    /// An element at or above the modulus, or a flag other than 0 and 1.
+    #[error("{field}: encoding is not canonical")]
+    NotCanonical {
+        /// Name of the field.
+        field: &'static str,
+    },
+    /// A value that exceeds the width of its field.
+    #[error("{field}: value exceeds the width of the field")]
+    Overflow {
+        /// Name of the field.
+        field: &'static str,
+    },
+    /// Padding bits that are not zero.
+    #[error("{field}: padding is not zero")]
+    Padding {
+        /// Name of the field.
+        field: &'static str,
+    },
+    /// Nonzero withdrawal fields in a transaction of another kind.
+    #[error("withdrawal fields in a transaction of another kind")]
+    UnexpectedWithdrawal,
+    /// Counts, an order or a shape that no batch can have.
+    #[error("{field}: value is impossible in a batch")]
+    Impossible {
+        /// Name of the field.
+        field: &'static str,
+    },
+}
 
 /// Appends encoded fields to a buffer.
 pub(crate) struct Writer {
@@ -31,7 +81,7 @@ impl Writer {
         }
     }
 
-    /// The low `len` bytes of `value`, big-endian. The caller has checked that the value fits.
+    /// Writes the low `len` bytes of `value`, big-endian. The caller checks that the value fits.
     pub(crate) fn integer(&mut self, value: u128, len: usize) {
         debug_assert!(len == 16 || value >> (8 * len) == 0);
         self.bytes
@@ -43,7 +93,7 @@ impl Writer {
     }
 }
 
-/// Takes encoded fields off the front of a slice. Each error names the field.
+/// Takes encoded fields from the front of a slice. Each error names the field.
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
     total: usize,
@@ -90,7 +140,7 @@ impl<'a> Reader<'a> {
         Ok(elements)
     }
 
-    /// An unsigned integer of `len` ≤ 16 bytes, big-endian.
+    /// Reads an unsigned integer of `len` ≤ 16 bytes, big-endian.
     pub(crate) fn integer(&mut self, len: usize) -> Result<u128, CodecError> {
         let mut bytes = [0u8; 16];
         bytes[16 - len..].copy_from_slice(self.take(len)?);
@@ -117,12 +167,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// All that is left.
+    /// Returns the remaining bytes.
     pub(crate) fn rest(self) -> &'a [u8] {
         self.rest
     }
 
-    /// Refuses trailing bytes.
+    /// Checks that no bytes remain.
     pub(crate) fn finish(self) -> Result<(), CodecError> {
         if self.rest.is_empty() {
             return Ok(());
