@@ -5,17 +5,17 @@
 //! it any assignment without the native check in between.
 
 use crate::gadgets::edwards::SCALAR_BITS;
-use crate::gadgets::range::cut;
 use crate::witness::{ARITY, ASSET_DEPTH, LoanWitness, NOTE_DEPTH, Step, Witness};
-use crate::words::{DISCLOSURE, Fields, Words};
+use crate::words::{DISCLOSURE, Fields, Words, from_field};
 use ark_bn254::Fr;
 use ark_ed_on_bn254::EdwardsAffine;
 use ark_ff::{BigInteger, PrimeField, Zero};
 use std::fmt;
 use subrosa_protocol::Scalar;
 use subrosa_protocol::encoding::fr_from_u128;
-use subrosa_protocol::loan::{Debt, MASK_BITS, covers, improves};
-use subrosa_protocol::market::{MARKET_DEPTH, Market, PRICE_WORDS, Snapshot};
+use subrosa_protocol::layout::disclosure_word;
+use subrosa_protocol::loan::{Debt, covers, improves};
+use subrosa_protocol::market::{MARKET_DEPTH, Market, PRICE_WORDS, PriceSnapshot};
 use subrosa_protocol::note::Note;
 use subrosa_protocol::transaction::WORDS;
 use zeroize::Zeroize;
@@ -125,7 +125,7 @@ impl RawLoan {
         // The hints of an unused price stay zero.
         let snapshot = step.snapshot.as_ref().filter(|_| priced);
         let maintained = snapshot
-            .and_then(|snapshot| snapshot.priced(loan.market))
+            .and_then(|snapshot| snapshot.market_with_price(loan.market))
             .is_some_and(|(market, price)| {
                 let margin = market.maintenance;
                 covers(collateral[0], price, market.haircut, step.owed, margin)
@@ -152,7 +152,8 @@ impl RawLoan {
             owed: fr_from_u128(step.owed),
             after: RawDebt::new(&step.after),
             prices: snapshot.map_or_else(RawPrices::default, |s| RawPrices::new(s, loan.market)),
-            filler: [0, 1].map(|i| cut(words[DISCLOSURE + i], MASK_BITS, 256)),
+            filler: [0, 1]
+                .map(|i| from_field(words[DISCLOSURE.start + i], disclosure_word::FILLER)),
         }
     }
 }
@@ -168,7 +169,7 @@ impl RawDebt {
 }
 
 impl RawPrices {
-    fn new(snapshot: &Snapshot, id: u8) -> Self {
+    fn new(snapshot: &PriceSnapshot, id: u8) -> Self {
         let [time, market_root, words @ ..] = snapshot.words();
         let market = snapshot.markets.get(id).copied();
         let field =

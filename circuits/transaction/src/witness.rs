@@ -8,7 +8,7 @@ use subrosa_protocol::Scalar;
 use subrosa_protocol::asset::AssetInfo;
 use subrosa_protocol::keys::Signature;
 use subrosa_protocol::loan::{Debt, LAPSE, Loan, improves};
-use subrosa_protocol::market::Snapshot;
+use subrosa_protocol::market::PriceSnapshot;
 use subrosa_protocol::note::Note;
 use subrosa_protocol::tree::MerklePath;
 use zeroize::Zeroize;
@@ -95,7 +95,7 @@ pub struct LoanWitness {
     /// Debt after the step.
     pub after: Debt,
     /// Prices, if the step needs one.
-    pub snapshot: Option<Snapshot>,
+    pub snapshot: Option<PriceSnapshot>,
 }
 
 impl LoanWitness {

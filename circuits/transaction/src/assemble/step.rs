@@ -3,8 +3,8 @@
 use crate::witness::{LoanWitness, Step};
 use std::fmt;
 use subrosa_protocol::encryption::{EphemeralKey, OutputPlaintext};
-use subrosa_protocol::loan::{Debt, Filler, Loan, OPENING_LEN, Position, step_keys};
-use subrosa_protocol::market::Snapshot;
+use subrosa_protocol::loan::{DISCLOSURE_LEN, Debt, Filler, Loan, Position, step_keys};
+use subrosa_protocol::market::PriceSnapshot;
 use subrosa_protocol::note::Note;
 use subrosa_protocol::transaction::Header;
 
@@ -20,7 +20,7 @@ pub struct LoanStep {
     /// Debt that remains of the owed amount.
     pub debt: u128,
     /// Prices, if the step needs one.
-    pub snapshot: Option<Snapshot>,
+    pub snapshot: Option<PriceSnapshot>,
 }
 
 impl LoanStep {
@@ -29,7 +29,7 @@ impl LoanStep {
     pub(super) fn witness(&self, header: &Header) -> Option<LoanWitness> {
         let loan = &self.loan;
         let before = match self.step {
-            Step::Open => &loan.opening_debt(),
+            Step::Open => &loan.origination_debt(),
             Step::Adjust | Step::Liquidate => &self.before,
         };
         let time = match self.step {
@@ -41,7 +41,7 @@ impl LoanStep {
         let after = match time {
             None => Debt {
                 amount: self.debt,
-                ..loan.opening_debt()
+                ..loan.origination_debt()
             },
             Some(time) => Debt {
                 amount: self.debt,
@@ -93,14 +93,14 @@ impl LoanWitness {
         made: &Note,
         ephemeral: &EphemeralKey,
         ovk: &[u8; 32],
-    ) -> [u8; OPENING_LEN] {
+    ) -> [u8; DISCLOSURE_LEN] {
         let keys = step_keys(&self.loan.salt, self.after.sequence);
         let cm0 = made.commitment();
-        let disclosure = self.loan.opening(made.value, &self.after);
+        let disclosure = self.loan.disclosure(made.value, &self.after);
         let filler = match self.step {
-            Step::Open => Filler::of_salt(ovk, &ephemeral.y(), &cm0, &self.loan.salt),
+            Step::Open => Filler::for_origination(ovk, &ephemeral.y(), &cm0, &self.loan.salt),
             Step::Adjust | Step::Liquidate => {
-                Filler::of_step(ovk, &ephemeral.y(), &cm0, &disclosure)
+                Filler::for_step(ovk, &ephemeral.y(), &cm0, &disclosure)
             }
         };
         filler.bytes(&disclosure.seal(&keys, &cm0, filler.words()))

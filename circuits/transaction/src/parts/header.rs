@@ -5,12 +5,10 @@ use crate::gadgets::range::range;
 use crate::gadgets::{Builder, Num, Synthesis, inverse_or_zero};
 use crate::parts::wires::HeaderWires;
 use crate::raw::RawWitness;
-use crate::words::{
-    AMOUNT, ASSET_BITS, EXPIRY_AT, EXPIRY_BITS, FEE_ASSET_AT, FEE_AT, FEE_BITS, Fields, HEADER,
-    NOT_BEFORE_AT, RECIPIENT_BITS, TARGET, VALUE_BITS, Words, fits, power_of_two,
-};
+use crate::words::{AMOUNT, Fields, HEADER, TARGET, VALUE_BITS, Words, fits, pack};
 use ark_bn254::Fr;
 use ark_ff::Zero;
+use subrosa_protocol::layout::{header, target};
 
 /// Checks T1 and the ranges of T7 natively. Returns the fields.
 pub(crate) fn check(words: &Words) -> Result<Fields, Rule> {
@@ -18,8 +16,8 @@ pub(crate) fn check(words: &Words) -> Result<Fields, Rule> {
     if ![0u64, 1, 2, 3, 4].map(Fr::from).contains(&fields.kind) {
         return Err(Rule::T1);
     }
-    if !fits(fields.not_before, EXPIRY_BITS)
-        || !fits(fields.recipient, RECIPIENT_BITS)
+    if !fits(fields.not_before, header::NOT_BEFORE.width)
+        || !fits(fields.recipient, target::RECIPIENT.width)
         || !fits(words[AMOUNT], VALUE_BITS)
     {
         return Err(Rule::T7);
@@ -69,20 +67,25 @@ pub(crate) fn constrain(
     let fee = b.witness(fields.fee)?;
     let expiry = b.witness(fields.expiry)?;
     let not_before = b.witness(fields.not_before)?;
-    let header = kind
-        .plus(&fee_asset.times(power_of_two(FEE_ASSET_AT)))
-        .plus(&fee.times(power_of_two(FEE_AT)))
-        .plus(&expiry.times(power_of_two(EXPIRY_AT)))
-        .plus(&not_before.times(power_of_two(NOT_BEFORE_AT)));
-    b.equal(&header, &words[HEADER])?;
-    range(b, &fee, FEE_BITS)?;
-    range(b, &expiry, EXPIRY_BITS)?;
-    range(b, &not_before, EXPIRY_BITS)?;
+    let packed = pack([
+        (header::KIND, &kind),
+        (header::FEE_ASSET, &fee_asset),
+        (header::FEE, &fee),
+        (header::EXPIRY, &expiry),
+        (header::NOT_BEFORE, &not_before),
+    ]);
+    b.equal(&packed, &words[HEADER])?;
+    range(b, &fee, header::FEE.width)?;
+    range(b, &expiry, header::EXPIRY.width)?;
+    range(b, &not_before, header::NOT_BEFORE.width)?;
     let target_asset = b.witness(fields.target_asset)?;
     let recipient = b.witness(fields.recipient)?;
-    let target = target_asset.plus(&recipient.times(power_of_two(ASSET_BITS)));
-    b.equal(&target, &words[TARGET])?;
-    range(b, &recipient, RECIPIENT_BITS)?;
+    let packed = pack([
+        (target::ASSET, &target_asset),
+        (target::RECIPIENT, &recipient),
+    ]);
+    b.equal(&packed, &words[TARGET])?;
+    range(b, &recipient, target::RECIPIENT.width)?;
     range(b, &words[AMOUNT], VALUE_BITS)?;
 
     Ok(HeaderWires {

@@ -54,7 +54,7 @@ pub(crate) fn check(witness: &Witness, words: &Words) -> Result<Fr, Rule> {
         } else {
             nullifier(&nk, &commitment, input.leaf_index)
         };
-        if words[NULLIFIERS + i] != expected {
+        if words[NULLIFIERS.start + i] != expected {
             return Err(Rule::T4);
         }
         if input.dummy && input.note.value != 0 {
@@ -62,7 +62,9 @@ pub(crate) fn check(witness: &Witness, words: &Words) -> Result<Fr, Rule> {
         }
     }
     for (i, output) in witness.outputs.iter().enumerate() {
-        if (i != 0 && !cash(&output.note)) || words[COMMITMENTS + i] != output.note.commitment() {
+        if (i != 0 && !cash(&output.note))
+            || words[COMMITMENTS.start + i] != output.note.commitment()
+        {
             return Err(Rule::T6);
         }
     }
@@ -131,7 +133,7 @@ pub(crate) fn constrain(
         let message = [key, commitment, leaf_index];
         let domains = [Domain::Nullifier, Domain::NullifierDummy];
         let nullifier = poseidon::hash_under(b, &dummy, domains, &message)?;
-        b.equal(&nullifier, &words[NULLIFIERS + i])?;
+        b.equal(&nullifier, &words[NULLIFIERS.start + i])?;
 
         b.enter(Rule::T5);
         b.enforce(&dummy, &note.value, &zero)?;
@@ -149,7 +151,7 @@ pub(crate) fn constrain(
             b.zero(&note.aux)?;
         }
         let commitment = note.commitment(b)?;
-        b.equal(&commitment, &words[COMMITMENTS + i])?;
+        b.equal(&commitment, &words[COMMITMENTS.start + i])?;
 
         b.enter(Rule::T7);
         range(b, &note.value, VALUE_BITS)?;

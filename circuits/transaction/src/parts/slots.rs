@@ -7,17 +7,18 @@ use crate::gadgets::{Builder, Num, Synthesis, inverse_or_zero, merkle, poseidon}
 use crate::parts::wires::HeaderWires;
 use crate::raw::RawWitness;
 use crate::witness::{ARITY, AssetSlot, Witness};
-use crate::words::{AMOUNT, ASSET_BITS, ASSETS, Fields, Words, power_of_two};
+use crate::words::{AMOUNT, ASSETS_ROOT, Fields, Words, pack};
 use ark_bn254::Fr;
 use ark_ff::Zero;
 use subrosa_protocol::domain::Domain;
+use subrosa_protocol::layout::asset;
 use subrosa_protocol::note::Note;
 
 /// Checks T8 natively.
 pub(crate) fn check(witness: &Witness, words: &Words) -> Result<(), Rule> {
     for slot in &witness.slots {
         let at_id = slot.path.index == u64::from(slot.info.id.0);
-        if !at_id || slot.path.root(slot.info.leaf()) != words[ASSETS] {
+        if !at_id || slot.path.root(slot.info.leaf()) != words[ASSETS_ROOT] {
             return Err(Rule::T8);
         }
     }
@@ -78,9 +79,9 @@ pub(crate) fn constrain(
     let mut slots = Vec::with_capacity(ARITY);
     for slot in &raw.slots {
         let id = b.witness(slot.id)?;
-        let bits = range(b, &id, ASSET_BITS)?;
+        let bits = range(b, &id, asset::ID.width)?;
         let rest = b.witness(slot.rest)?;
-        let packed = id.plus(&rest.times(power_of_two(ASSET_BITS)));
+        let packed = pack([(asset::ID, &id), (asset::TOKEN, &rest)]);
         let auditor = Point {
             x: b.witness(slot.auditor[0])?,
             y: b.witness(slot.auditor[1])?,
@@ -88,7 +89,7 @@ pub(crate) fn constrain(
         let message = [packed, auditor.x.clone(), auditor.y.clone()];
         let leaf = poseidon::hash(b, Domain::AssetLeaf, &message)?;
         let root = merkle::root(b, &leaf, &bits, &slot.siblings)?;
-        b.equal(&root, &words[ASSETS])?;
+        b.equal(&root, &words[ASSETS_ROOT])?;
         slots.push(SlotWires { id, auditor });
     }
     Ok(three(slots))

@@ -6,11 +6,9 @@ use crate::gadgets::range::range;
 use crate::gadgets::{Builder, Num, Synthesis, poseidon};
 use crate::raw::{RawDebt, RawNote};
 use crate::witness::ARITY;
-use crate::words::{EXPIRY_BITS, VALUE_BITS, power_of_two};
+use crate::words::pack;
 use subrosa_protocol::domain::Domain;
-
-/// Bits of a sequence number.
-const SEQUENCE_BITS: usize = 32;
+use subrosa_protocol::layout::{debt as debt_fields, note as note_fields};
 
 /// Fields of header and target, in range.
 pub(crate) struct HeaderWires {
@@ -53,9 +51,11 @@ impl NoteWires {
         let class = b.witness(note.class)?;
         let asset = b.witness(note.asset)?;
         let value = b.witness(note.value)?;
-        let packed = class
-            .plus(&asset.times(power_of_two(8)))
-            .plus(&value.times(power_of_two(24)));
+        let packed = pack([
+            (note_fields::CLASS, &class),
+            (note_fields::ASSET, &asset),
+            (note_fields::VALUE, &value),
+        ]);
         Ok(Self {
             owner: b.witness(note.owner)?,
             aux: b.witness(note.aux)?,
@@ -106,17 +106,19 @@ impl DebtWires {
             accrued: b.witness(debt.accrued)?,
             sequence: b.witness(debt.sequence)?,
         };
-        range(b, &debt.amount, VALUE_BITS)?;
-        range(b, &debt.accrued, EXPIRY_BITS)?;
-        range(b, &debt.sequence, SEQUENCE_BITS)?;
+        range(b, &debt.amount, debt_fields::AMOUNT.width)?;
+        range(b, &debt.accrued, debt_fields::ACCRUED.width)?;
+        range(b, &debt.sequence, debt_fields::SEQUENCE.width)?;
         Ok(debt)
     }
 
     /// Returns the packed word.
     pub(crate) fn packed(&self) -> Num {
-        self.amount
-            .plus(&self.accrued.times(power_of_two(VALUE_BITS)))
-            .plus(&self.sequence.times(power_of_two(VALUE_BITS + EXPIRY_BITS)))
+        pack([
+            (debt_fields::AMOUNT, &self.amount),
+            (debt_fields::ACCRUED, &self.accrued),
+            (debt_fields::SEQUENCE, &self.sequence),
+        ])
     }
 }
 

@@ -9,7 +9,7 @@ use ark_std::rand::{CryptoRng, Rng, RngCore};
 use subrosa_protocol::asset::AssetId;
 use subrosa_protocol::keys::{Seed, ViewingKey};
 use subrosa_protocol::loan::{Agreement, Debt, Loan, Position, most_seizable, needed};
-use subrosa_protocol::market::{MARKETS, Market, Markets, PRICE_SCALE, Snapshot};
+use subrosa_protocol::market::{MARKETS, Market, Markets, PRICE_SCALE, PriceSnapshot};
 use subrosa_protocol::swap::{Salt, Side, Terms};
 use subrosa_protocol::transaction::Kind;
 use subrosa_protocol::tree::NoteTree;
@@ -86,7 +86,7 @@ pub(crate) struct Plan {
     pub(crate) left: u128,
     /// Debt after the step.
     pub(crate) debt: u128,
-    pub(crate) snapshot: Option<Snapshot>,
+    pub(crate) snapshot: Option<PriceSnapshot>,
     /// Other notes to spend.
     pub(crate) spent: Vec<(AssetId, u128)>,
     pub(crate) fee: u128,
@@ -107,7 +107,7 @@ impl Plan {
             collateral: cover(loan.principal, MARKET.initial) + loan.principal,
             debt: Debt {
                 sequence: rng.gen_range(0..1000),
-                ..loan.opening_debt()
+                ..loan.origination_debt()
             },
         };
         let fee = rng.gen_range(1..1u128 << 60);
@@ -232,7 +232,7 @@ impl Plan {
             oracle: self
                 .snapshot
                 .as_ref()
-                .map_or(Fr::from(0u64), Snapshot::digest),
+                .map_or(Fr::from(0u64), PriceSnapshot::digest),
         };
         let contents = Contents {
             kind: if opens {
@@ -261,9 +261,9 @@ impl Plan {
 }
 
 /// Returns the number of the loan's market, and a snapshot in which the market has a price of 2.
-fn random_snapshot(rng: &mut impl RngCore) -> (u8, Snapshot) {
+fn random_snapshot(rng: &mut impl RngCore) -> (u8, PriceSnapshot) {
     let id = rng.gen_range(0..MARKETS as u8);
-    let mut snapshot = Snapshot {
+    let mut snapshot = PriceSnapshot {
         time: SAMPLE_EXPIRY - 100,
         markets: Markets::default(),
         prices: std::array::from_fn(|_| rng.gen_range(1..1 << 119)),

@@ -7,14 +7,13 @@ use crate::gadgets::{Builder, Num, Synthesis, poseidon};
 use crate::parts::wires::{LoanWires, NotesWires};
 use crate::raw::RawWitness;
 use crate::witness::{LoanWitness, Step, Witness};
-use crate::words::{COMMITMENTS, DISCLOSURE, EXPIRY_BITS, VALUE_BITS, Words, power_of_two};
+use crate::words::{COMMITMENTS, DISCLOSURE, Words, from_field, pack, power_of_two};
 use ark_bn254::Fr;
 use ark_ff::{PrimeField, Zero};
 use subrosa_protocol::domain::Domain;
-use subrosa_protocol::loan::{Loan, MASK_BITS, step_keys};
-
-/// Bits above a mask, which the sender chooses freely.
-const FILLER_BITS: usize = 32;
+use subrosa_protocol::layout::disclosure_word::{FILLER, SUM};
+use subrosa_protocol::layout::{disclosure_collateral, disclosure_debt};
+use subrosa_protocol::loan::step_keys;
 
 /// Checks T33 natively.
 pub(super) fn check(step: &LoanWitness, witness: &Witness, words: &Words) -> Result<(), Rule> {
@@ -26,12 +25,12 @@ pub(super) fn check(step: &LoanWitness, witness: &Witness, words: &Words) -> Res
         return Err(Rule::T33);
     }
     let mut filler = [0; 2];
-    for (filler, word) in filler.iter_mut().zip(&words[DISCLOSURE..]) {
-        let above = cut(*word, MASK_BITS, 256).into_bigint();
+    for (filler, word) in filler.iter_mut().zip(&words[DISCLOSURE]) {
+        let above = from_field(*word, FILLER).into_bigint();
         *filler = u32::try_from(above.0[0]).map_err(|_| Rule::T33)?;
     }
-    let disclosure = loan.opening(made.value, &step.after);
-    if disclosure.seal(&keys, &words[COMMITMENTS], filler) != words[DISCLOSURE..DISCLOSURE + 2] {
+    let disclosure = loan.disclosure(made.value, &step.after);
+    if disclosure.seal(&keys, &words[COMMITMENTS.start], filler) != words[DISCLOSURE] {
         return Err(Rule::T33);
     }
     Ok(())
@@ -51,36 +50,37 @@ pub(super) fn constrain(
     let [made, ..] = &notes.outputs;
     b.enforce(&loan.spends, &made.rcm.minus(&loan.keys.rcm), &zero)?;
 
-    let mut message = vec![loan.keys.key.clone(), words[COMMITMENTS].clone()];
+    let mut message = vec![loan.keys.key.clone(), words[COMMITMENTS.start].clone()];
     for filler in &raw.loan.filler {
         let filler = b.witness(*filler)?;
-        range(b, &filler, FILLER_BITS)?;
+        range(b, &filler, FILLER.width)?;
         message.push(filler);
     }
     let [first, second, _] = poseidon::hash3(b, Domain::Opening, &message)?;
-    let at = |number: &Num, bit: usize| number.times(power_of_two(bit));
-    let next = VALUE_BITS + EXPIRY_BITS;
     let plain = [
-        made.value
-            .plus(&at(&loan.after.accrued, VALUE_BITS))
-            .plus(&at(&loan.maturity, next)),
-        loan.after
-            .amount
-            .plus(&at(&loan.start, VALUE_BITS))
-            .plus(&at(&loan.rate, next))
-            .plus(&at(&loan.market, next + Loan::RATE_BITS as usize)),
+        pack([
+            (disclosure_collateral::VALUE, &made.value),
+            (disclosure_collateral::ACCRUED, &loan.after.accrued),
+            (disclosure_collateral::MATURITY, &loan.maturity),
+        ]),
+        pack([
+            (disclosure_debt::DEBT, &loan.after.amount),
+            (disclosure_debt::START, &loan.start),
+            (disclosure_debt::RATE, &loan.rate),
+            (disclosure_debt::MARKET, &loan.market),
+        ]),
     ];
     for (i, (plain, mask)) in plain.iter().zip([first, second]).enumerate() {
         let bits = canonical_bits(b, &mask)?;
-        let sum = plain.plus(&recompose(b, &bits[..MASK_BITS]));
+        let sum = plain.plus(&recompose(b, &bits[..SUM.width]));
         // Plaintext and mask are each below 2^216, so the carry is one bit.
-        let masked = b.witness(cut(sum.value(), 0, MASK_BITS))?;
-        range(b, &masked, MASK_BITS)?;
-        let carry = b.witness(cut(sum.value(), MASK_BITS, 1))?;
+        let masked = b.witness(cut(sum.value(), 0, SUM.width))?;
+        range(b, &masked, SUM.width)?;
+        let carry = b.witness(cut(sum.value(), SUM.width, 1))?;
         b.boolean(&carry)?;
-        b.equal(&masked.plus(&at(&carry, MASK_BITS)), &sum)?;
-        let word = masked.plus(&at(&message[2 + i], MASK_BITS));
-        b.enforce(&active, &words[DISCLOSURE + i].minus(&word), &zero)?;
+        b.equal(&masked.plus(&carry.times(power_of_two(SUM.width))), &sum)?;
+        let word = pack([(SUM, &masked), (FILLER, &message[2 + i])]);
+        b.enforce(&active, &words[DISCLOSURE.start + i].minus(&word), &zero)?;
     }
     Ok(())
 }

@@ -7,9 +7,10 @@ use crate::gadgets::{Builder, Num, Synthesis, inverse_or_zero};
 use crate::parts::wires::{CounterWires, HeaderWires, LoanWires, MarketWires, NotesWires};
 use crate::raw::RawWitness;
 use crate::witness::{LoanWitness, Step, Witness};
-use crate::words::{EXPIRY_BITS, Fields, VALUE_BITS, power_of_two};
+use crate::words::{Fields, TIME_BITS, VALUE_BITS, pack};
 use ark_bn254::Fr;
 use ark_ff::{PrimeField, Zero};
+use subrosa_protocol::layout::note as fields;
 use subrosa_protocol::loan::{IMPROVEMENT, covers, seizable, step_keys};
 use subrosa_protocol::market::{BASIS, Market, PRICE_BITS, PRICE_SCALE};
 use subrosa_protocol::note::{NoteClass, pack};
@@ -212,7 +213,7 @@ pub(super) fn constrain(
         &needs.plus(&loan.is_opening),
         &loan.maturity.minus(&header.expiry),
     )?;
-    range(b, &left, EXPIRY_BITS)?;
+    range(b, &left, TIME_BITS)?;
 
     b.enter(Rule::T30);
     let lent = cash(&loan.debt, &loan.principal);
@@ -235,7 +236,7 @@ pub(super) fn constrain(
     b.enforce(&below, &covers, &zero)?;
     let due = loan.liquidates.minus(&below);
     let overdue = b.mul(&due, &header.not_before.minus(&loan.maturity).minus(&one))?;
-    range(b, &overdue, EXPIRY_BITS)?;
+    range(b, &overdue, TIME_BITS)?;
 
     b.enter(Rule::T32);
     b.enforce(&loan.liquidates, &loan.after.amount, &zero)?;
@@ -244,10 +245,7 @@ pub(super) fn constrain(
 
 /// Returns the packed part of cash.
 fn cash(asset: &Num, value: &Num) -> Num {
-    let class = 8;
-    asset
-        .times(power_of_two(class))
-        .plus(&value.times(power_of_two(class + 16)))
+    pack([(fields::ASSET, asset), (fields::VALUE, value)])
 }
 
 /// Returns 1 if the margin of the step covers the debt, else 0. A liquidation is held to the

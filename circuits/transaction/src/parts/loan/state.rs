@@ -6,14 +6,15 @@ use crate::gadgets::{Builder, Num, Synthesis, inverse_or_zero, poseidon};
 use crate::parts::wires::{DebtWires, HeaderWires, LoanWires, NotesWires, StepWires};
 use crate::raw::RawWitness;
 use crate::witness::{LoanWitness, Step, Witness};
-use crate::words::{ASSET_BITS, EXPIRY_BITS, Fields, VALUE_BITS, power_of_two};
+use crate::words::{Fields, TIME_BITS, VALUE_BITS, pack};
 use ark_bn254::Fr;
 use ark_ff::{One, PrimeField, Zero};
 use subrosa_protocol::domain::Domain;
+use subrosa_protocol::layout::{header, loan as parameters};
 use subrosa_protocol::loan::{Loan, RATE_PERIOD, accrue};
 use subrosa_protocol::market::MARKETS;
 use subrosa_protocol::note::NoteClass;
-use subrosa_protocol::transaction::{Header, Kind};
+use subrosa_protocol::transaction::Kind;
 
 /// Bits of a market's number.
 pub(super) const MARKET_BITS: usize = MARKETS.trailing_zeros() as usize;
@@ -23,11 +24,10 @@ const INTEREST_BITS: usize = 148;
 const PERIOD_BITS: usize = 45;
 
 // All times here have as many bits as the header's times.
-const _: () = assert!(Header::EXPIRY_BITS as usize == EXPIRY_BITS);
+const _: () = assert!(header::EXPIRY.width == TIME_BITS && header::NOT_BEFORE.width == TIME_BITS);
 const _: () = assert!(1 << PERIOD_BITS > RATE_PERIOD && 1 << (PERIOD_BITS - 1) <= RATE_PERIOD);
-const _: () = assert!(
-    VALUE_BITS + Loan::RATE_BITS as usize + EXPIRY_BITS - (PERIOD_BITS - 1) <= INTEREST_BITS
-);
+const _: () =
+    assert!(VALUE_BITS + parameters::RATE.width + TIME_BITS - (PERIOD_BITS - 1) <= INTEREST_BITS);
 
 /// Checks T22, T23 and T26 natively. Returns the step, if there is one.
 pub(super) fn check<'a>(
@@ -84,7 +84,7 @@ fn check_loan(step: &LoanWitness, witness: &Witness) -> Result<(), Rule> {
     let in_range = usize::from(loan.market) < MARKETS
         && loan.rate >> Loan::RATE_BITS == 0
         && loan.principal >> Loan::PRINCIPAL_BITS == 0
-        && !times.into_iter().any(|time| wide(time, EXPIRY_BITS));
+        && !times.into_iter().any(|time| wide(time, TIME_BITS));
     let spent_aux = if is_opening {
         Fr::zero()
     } else {
@@ -160,18 +160,20 @@ pub(crate) fn constrain(
     let market = b.witness(hints.market)?;
     let salt = b.witness(raw.salt)?;
     // The collateral asset is a note's (below), and that is a slot's.
-    range(b, &debt, ASSET_BITS)?;
+    range(b, &debt, parameters::DEBT.width)?;
     range(b, &principal, Loan::PRINCIPAL_BITS as usize)?;
-    range(b, &rate, Loan::RATE_BITS as usize)?;
-    range(b, &start, EXPIRY_BITS)?;
-    range(b, &maturity, EXPIRY_BITS)?;
+    range(b, &rate, parameters::RATE.width)?;
+    range(b, &start, parameters::START.width)?;
+    range(b, &maturity, parameters::MATURITY.width)?;
     let market_bits = range(b, &market, MARKET_BITS)?;
-    let packed = collateral
-        .plus(&debt.times(power_of_two(16)))
-        .plus(&market.times(power_of_two(32)))
-        .plus(&rate.times(power_of_two(40)))
-        .plus(&start.times(power_of_two(64)))
-        .plus(&maturity.times(power_of_two(104)));
+    let packed = pack([
+        (parameters::COLLATERAL, &collateral),
+        (parameters::DEBT, &debt),
+        (parameters::MARKET, &market),
+        (parameters::RATE, &rate),
+        (parameters::START, &start),
+        (parameters::MATURITY, &maturity),
+    ]);
     let message = [borrower.clone(), lender.clone(), packed, salt.clone()];
     let [digest, nk, _] = poseidon::hash3(b, Domain::Loan, &message)?;
     let before = DebtWires::new(b, &hints.before)?;
@@ -239,7 +241,7 @@ fn accrue_on_wires(b: &mut Builder, header: &HeaderWires, loan: &LoanWires) -> S
         .plus(&later)
         .minus(&elapsed)
         .minus(&one);
-    range(b, &claimed, EXPIRY_BITS)?;
+    range(b, &claimed, TIME_BITS)?;
 
     // interest·period = debt·rate·elapsed + rest with 0 ≤ rest < period: the interest is rounded
     // up.

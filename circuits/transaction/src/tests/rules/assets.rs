@@ -4,16 +4,19 @@ use super::Forger;
 use crate::raw::RawWitness;
 use crate::samples::SAMPLE_ASSETS;
 use crate::tests::broken;
-use crate::words::{AMOUNT, ASSETS, HEADER, TARGET};
+use crate::words::{AMOUNT, ASSETS_ROOT, HEADER, TARGET};
 use crate::{Rule, check};
 use ark_bn254::Fr;
 use ark_ff::{One, Zero};
 use subrosa_protocol::asset::AssetId;
 use subrosa_protocol::keys::{AuditorKey, Seed};
+use subrosa_protocol::layout::{header, target};
 
 #[test]
 fn t8_asset_that_is_not_in_the_tree() {
-    Forger::transfer().add(ASSETS, 1, 0).breaks_only(Rule::T8);
+    Forger::transfer()
+        .add(ASSETS_ROOT, 1, 0)
+        .breaks_only(Rule::T8);
     for slot in 0..3 {
         // An auditor chosen by the sender.
         let mut forger = Forger::of_three();
@@ -88,7 +91,9 @@ fn t10_value_out_of_nothing() {
     let mut forger = Forger::transfer();
     forger.witness.outputs[1].note.value -= 1;
     forger.reseal().breaks_only(Rule::T10);
-    Forger::transfer().add(HEADER, 1, 24).breaks_only(Rule::T10);
+    Forger::transfer()
+        .add(HEADER, 1, header::FEE.offset)
+        .breaks_only(Rule::T10);
     Forger::withdraw().add(AMOUNT, 1, 0).breaks_only(Rule::T10);
 }
 
@@ -113,7 +118,9 @@ fn t11_fee_in_another_asset() {
     forger.witness.outputs[2].note.value -= fee;
     forger.reseal().breaks_only(Rule::T11);
     // The header names another asset than the slot's.
-    Forger::transfer().add(HEADER, 3, 8).breaks_only(Rule::T11);
+    Forger::transfer()
+        .add(HEADER, 3, header::FEE_ASSET.offset)
+        .breaks_only(Rule::T11);
     // No slot pays.
     let mut forger = Forger::transfer();
     forger.witness.fee_slot = 3;
@@ -149,7 +156,9 @@ fn t12_withdrawal_words_of_another_kind() {
     forger.words[AMOUNT] = Fr::one();
     forger.breaks_first(Rule::T12);
     Forger::transfer().add(TARGET, 3, 0).breaks_only(Rule::T12);
-    Forger::transfer().add(TARGET, 1, 16).breaks_only(Rule::T12);
+    Forger::transfer()
+        .add(TARGET, 1, target::RECIPIENT.offset)
+        .breaks_only(Rule::T12);
     // A withdrawal that claims to be a transfer.
     Forger::withdraw()
         .add(HEADER, -1, 0)
@@ -168,7 +177,7 @@ fn t16_padding_that_moves() {
     forger.plant().reseal().breaks_only(Rule::T16);
     // A fee, or an output, out of nothing also breaks T10.
     let mut forger = Forger::padding();
-    forger.add(HEADER, 1, 24);
+    forger.add(HEADER, 1, header::FEE.offset);
     let digest = forger.sign();
     let raw = RawWitness::new(&forger.words, digest, &forger.witness);
     assert_eq!(broken(raw), [Rule::T10, Rule::T16]);

@@ -6,6 +6,7 @@
 
 mod assets;
 mod keys;
+mod legality;
 mod loan;
 mod notes;
 mod swap;
@@ -17,7 +18,7 @@ use crate::samples::Sample;
 use crate::tests::{broken, rng};
 use crate::witness::Step;
 use crate::words::{
-    ANCHOR, ASSETS, AUDIT, COMMITMENTS, EPHEMERAL, NULLIFIERS, DISCLOSURE, Words, power_of_two,
+    ANCHOR, ASSETS_ROOT, AUDIT, COMMITMENTS, DISCLOSURE, EPHEMERAL, NULLIFIERS, Words, power_of_two,
 };
 use crate::{Rule, Witness, check, samples};
 use ark_bn254::Fr;
@@ -107,7 +108,7 @@ impl Forger {
         for slot in &mut self.witness.slots {
             slot.path = self.assets.path(slot.info.id).unwrap();
         }
-        self.words[ASSETS] = self.assets.root();
+        self.words[ASSETS_ROOT] = self.assets.root();
         self
     }
 
@@ -117,18 +118,18 @@ impl Forger {
         let pair = pair.map(|loan| loan.loan.keys().nk);
         for (i, input) in self.witness.inputs.iter().enumerate() {
             let nk = pair.filter(|_| i == 0).unwrap_or(self.witness.nk);
-            self.words[NULLIFIERS + i] = input_nullifier(input, &nk);
+            self.words[NULLIFIERS.start + i] = input_nullifier(input, &nk);
         }
         for (i, output) in self.witness.outputs.iter().enumerate() {
-            self.words[COMMITMENTS + i] = output.note.commitment();
+            self.words[COMMITMENTS.start + i] = output.note.commitment();
         }
         if let Some(step) = &self.witness.loan {
             let keys = step_keys(&step.loan.salt, step.after.sequence);
-            let opening = step
+            let disclosure = step
                 .loan
-                .opening(self.witness.outputs[0].note.value, &step.after);
-            let sealed = opening.seal(&keys, &self.words[COMMITMENTS], [8, 9]);
-            self.words[DISCLOSURE..DISCLOSURE + 2].copy_from_slice(&sealed);
+                .disclosure(self.witness.outputs[0].note.value, &step.after);
+            let sealed = disclosure.seal(&keys, &self.words[COMMITMENTS.start], [8, 9]);
+            self.words[DISCLOSURE].copy_from_slice(&sealed);
         }
         self
     }
@@ -141,10 +142,10 @@ impl Forger {
         for i in 0..3 {
             let slot = &self.witness.slots[usize::from(self.witness.output_slots[i])];
             let shared = (slot.info.auditor * esk).into_affine().y;
-            let pads = hash3(Domain::Audit, &[shared, self.words[COMMITMENTS + i]]);
+            let pads = hash3(Domain::Audit, &[shared, self.words[COMMITMENTS.start + i]]);
             let note = &self.witness.outputs[i].note;
             for (j, plain) in [note.packed(), note.owner, sender].into_iter().enumerate() {
-                self.words[AUDIT + 3 * i + j] = plain + pads[j];
+                self.words[AUDIT.start + 3 * i + j] = plain + pads[j];
             }
         }
         self

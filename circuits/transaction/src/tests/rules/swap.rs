@@ -6,12 +6,13 @@ use crate::parts::digest::digest;
 use crate::raw::RawWitness;
 use crate::samples::{self, SAMPLE_ASSETS};
 use crate::tests::{broken, rng};
-use crate::words::{HEADER, ORACLE, TERMS};
+use crate::words::{HEADER, ORACLE, TERMS, power_of_two};
 use ark_bn254::Fr;
 use ark_ff::{One, Zero};
 use subrosa_protocol::domain::Domain;
 use subrosa_protocol::encryption::{EphemeralKey, Memo, OutputPlaintext};
 use subrosa_protocol::keys::ViewingKey;
+use subrosa_protocol::layout::{header, note, target};
 use subrosa_protocol::poseidon::{hash, hash3};
 use subrosa_protocol::swap::Side;
 use subrosa_protocol::transaction::{Header, Kind};
@@ -88,15 +89,17 @@ fn t19_terms_of_another_swap() {
         forger.words[TERMS] = Fr::zero();
         forger.breaks_only(Rule::T19);
         // Another expiry than the terms': one party could outlive the other's leg.
-        Forger::leg(side).add(HEADER, 1, 120).breaks_only(Rule::T19);
         Forger::leg(side)
-            .add(HEADER, -1, 120)
+            .add(HEADER, 1, header::EXPIRY.offset)
+            .breaks_only(Rule::T19);
+        Forger::leg(side)
+            .add(HEADER, -1, header::EXPIRY.offset)
             .breaks_only(Rule::T19);
         // Another amount, receiver or salt of the other leg, blinded to match, so that only the
         // terms differ.
         let edits: [fn(&mut crate::CounterLeg); 4] = [
             |counter| counter.aux += Fr::one(),
-            |counter| counter.packed += Fr::from(1u64 << 24),
+            |counter| counter.packed += power_of_two(note::VALUE.offset),
             |counter| counter.owner += Fr::one(),
             |counter| counter.salt += Fr::one(),
         ];
@@ -243,7 +246,7 @@ fn t12_a_leg_withdraws_nothing() {
         forger.add(AMOUNT, 1, 0);
         forger.breaks_first(Rule::T12);
         let mut forger = Forger::leg(side);
-        forger.add(TARGET, 1, 16);
+        forger.add(TARGET, 1, target::RECIPIENT.offset);
         forger.breaks_first(Rule::T12);
     }
 }
