@@ -4,6 +4,7 @@
 use ark_ff::{BigInt, PrimeField as _};
 use halo2curves::bn256::Fr;
 use halo2curves::ff::PrimeField as _;
+use subrosa_protocol::layout::Field;
 
 /// Converts to a halo2 field element.
 pub fn to_halo2(value: &ark_bn254::Fr) -> Fr {
@@ -54,6 +55,11 @@ pub(crate) fn bits(value: &Fr, from: usize, width: usize) -> Fr {
         }
     }
     Fr::from_raw(shifted)
+}
+
+/// Returns the weight of a field in a packed word.
+pub(crate) fn at(field: Field) -> Fr {
+    power_of_two(field.offset)
 }
 
 /// Returns 2^`exponent`.

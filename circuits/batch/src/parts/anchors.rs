@@ -1,6 +1,7 @@
 //! B4: the anchor of each active slot is a leaf of the old history tree.
 
 use subrosa_protocol::batch::BatchWitness;
+use subrosa_protocol::layout::word;
 use subrosa_protocol::tree::{DEPTH, MerklePath};
 
 use super::native::{active, require};
@@ -12,7 +13,7 @@ use crate::rules::Rule;
 /// Checks B4 natively.
 pub(crate) fn check(witness: &BatchWitness) -> Result<(), Rule> {
     for slot in active(witness) {
-        let root = slot.anchor_path.root(slot.words[1]);
+        let root = slot.anchor_path.root(slot.words[word::ANCHOR]);
         require(root == witness.old.history_root, Rule::B4)?;
     }
     Ok(())

@@ -3,6 +3,7 @@
 use ark_ff::Zero;
 use subrosa_protocol::batch::BatchWitness;
 use subrosa_protocol::domain::Domain;
+use subrosa_protocol::layout::word;
 use subrosa_protocol::poseidon::hash;
 use subrosa_protocol::tree::empty_root;
 
@@ -29,7 +30,8 @@ pub(crate) fn check(witness: &BatchWitness) -> Result<(), Rule> {
         } else {
             zero
         };
-        [slot.words[11], slot.words[12], slot.words[13], deposit]
+        let [a, b, c] = std::array::from_fn(|i| slot.words[word::COMMITMENTS.start + i]);
+        [a, b, c, deposit]
     });
     let root = subtree::root(leaves.collect());
     let path = &witness.note_subtree_path;

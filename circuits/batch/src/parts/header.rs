@@ -3,15 +3,16 @@
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
 use subrosa_protocol::batch::{BatchHeader, HEADER_WORDS};
-use subrosa_protocol::encoding::fr_from_bytes;
+use subrosa_protocol::encoding::fr_from_address;
+use subrosa_protocol::layout::{batch_word, info};
 
-use crate::convert::{power_of_two, to_halo2};
+use crate::convert::{at, to_halo2};
 use crate::layout::{Layout, Wire};
 use crate::rules::Rule;
 
 /// The header words, and the fields of the info word.
 pub(crate) struct HeaderWires {
-    /// Data words 0–7.
+    /// The header words, which are the first data words.
     pub(crate) words: [Wire; HEADER_WORDS],
     /// Unix time in seconds, 40 bits.
     pub(crate) time: Wire,
@@ -23,37 +24,37 @@ pub(crate) struct HeaderWires {
 impl HeaderWires {
     /// Context word of the deployment.
     pub(crate) fn context(&self) -> Wire {
-        self.words[0]
+        self.words[batch_word::CONTEXT]
     }
 
     /// Root of the asset tree.
     pub(crate) fn assets_root(&self) -> Wire {
-        self.words[1]
+        self.words[batch_word::ASSETS_ROOT]
     }
 
     /// Sum of the fees.
     pub(crate) fn fee_total(&self) -> Wire {
-        self.words[3]
+        self.words[batch_word::FEE_TOTAL]
     }
 
     /// Index of the first deposit consumed.
     pub(crate) fn first_deposit(&self) -> Wire {
-        self.words[4]
+        self.words[batch_word::FIRST_DEPOSIT]
     }
 
     /// Digest of the price snapshot that transactions may name, or 0.
     pub(crate) fn oracle(&self) -> Wire {
-        self.words[5]
+        self.words[batch_word::ORACLE]
     }
 
     /// Index of the batch.
     pub(crate) fn batch_index(&self) -> Wire {
-        self.words[6]
+        self.words[batch_word::BATCH_INDEX]
     }
 
     /// Index of the first leaf appended.
     pub(crate) fn start(&self) -> Wire {
-        self.words[7]
+        self.words[batch_word::START]
     }
 }
 
@@ -65,16 +66,13 @@ pub(crate) fn header(layout: &mut Layout<'_>, header: &BatchHeader) -> HeaderWir
     let words = header.words();
     let words: [Wire; HEADER_WORDS] =
         std::array::from_fn(|i| layout.free_word(to_halo2(&words[i])));
-    let recipient = {
-        let mut bytes = [0u8; 32];
-        bytes[12..].copy_from_slice(&header.fee_recipient);
-        fr_from_bytes(&bytes).expect("160 bits are below the modulus")
-    };
-    let fee_recipient = layout.ranged_hint(to_halo2(&recipient), 160);
+    let recipient = fr_from_address(&header.fee_recipient);
+    let fee_recipient = layout.ranged_hint(to_halo2(&recipient), info::FEE_RECIPIENT.width);
     layout.rule(Rule::B5);
-    let time = layout.ranged_hint(Fr::from(header.time), 40);
+    let time = layout.ranged_hint(Fr::from(header.time), info::TIME.width);
     layout.rule(Rule::B3);
-    let fee_asset = layout.ranged_hint(Fr::from(u64::from(header.fee_asset.0)), 16);
+    let fee_asset = Fr::from(u64::from(header.fee_asset.0));
+    let fee_asset = layout.ranged_hint(fee_asset, info::FEE_ASSET.width);
     HeaderWires {
         words,
         time,
@@ -102,14 +100,14 @@ pub(crate) fn counts(
     let deposits = layout.linear(&sum(deposited), Fr::ZERO);
     layout.assert_linear(
         &[
-            (Fr::ONE, header.time),
-            (power_of_two(40), transactions),
-            (power_of_two(56), deposits),
-            (power_of_two(72), header.fee_asset),
-            (power_of_two(88), header.fee_recipient),
+            (at(info::TIME), header.time),
+            (at(info::TRANSACTIONS), transactions),
+            (at(info::DEPOSITS), deposits),
+            (at(info::FEE_ASSET), header.fee_asset),
+            (at(info::FEE_RECIPIENT), header.fee_recipient),
         ],
         Fr::ZERO,
-        header.words[2],
+        header.words[batch_word::INFO],
     );
     deposits
 }

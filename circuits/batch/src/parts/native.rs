@@ -1,8 +1,7 @@
 //! Helpers of the native checks.
 
-use ark_bn254::Fr;
-use ark_ff::PrimeField;
 use subrosa_protocol::batch::{BatchWitness, SlotWitness};
+use subrosa_protocol::layout::{header, word};
 
 use crate::rules::Rule;
 
@@ -16,11 +15,7 @@ pub(super) fn active(witness: &BatchWitness) -> impl Iterator<Item = &SlotWitnes
     witness.slots.iter().filter(|slot| slot.active)
 }
 
-/// Returns `width` ≤ 128 bits of the integer of `word`, from bit `from` on.
-pub(super) fn field(word: &Fr, from: usize, width: usize) -> u128 {
-    let limbs = word.into_bigint().0;
-    (0..width).fold(0, |value, i| {
-        let at = from + i;
-        value | (u128::from((limbs[at / 64] >> (at % 64)) & 1) << i)
-    })
+/// Returns the number of the kind that a slot's header word states.
+pub(super) fn kind(slot: &SlotWitness) -> u128 {
+    header::KIND.of(&slot.words[word::HEADER])
 }

@@ -13,6 +13,7 @@ use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
 use subrosa_protocol::batch::{BatchWitness, LinkWitness};
 use subrosa_protocol::domain::Domain;
+use subrosa_protocol::layout::word;
 use subrosa_protocol::poseidon;
 use subrosa_protocol::tree::empty_root;
 
@@ -34,7 +35,7 @@ pub(crate) fn check(witness: &BatchWitness) -> Result<(), Rule> {
     let mut root = appended(witness).ok_or(Rule::B6)?;
     for slot in active(witness) {
         for (i, link) in slot.links.iter().enumerate() {
-            root = linked(link, &slot.words[8 + i], &root).ok_or(Rule::B7)?;
+            root = linked(link, &slot.words[word::NULLIFIERS.start + i], &root).ok_or(Rule::B7)?;
         }
     }
     require(root == witness.new.nullifier_root, Rule::B7)
@@ -47,7 +48,7 @@ fn appended(witness: &BatchWitness) -> Option<ark_bn254::Fr> {
     let leaves = witness.slots.iter().flat_map(|slot| {
         let leaf = |i: usize| {
             if slot.active {
-                let message = [slot.words[8 + i], slot.links[i].hint];
+                let message = [slot.words[word::NULLIFIERS.start + i], slot.links[i].hint];
                 poseidon::hash(Domain::NullifierLeaf, &message)
             } else {
                 zero

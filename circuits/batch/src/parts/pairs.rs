@@ -3,8 +3,10 @@
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
 use subrosa_protocol::batch::{BatchWitness, SlotWitness};
+use subrosa_protocol::layout::word;
+use subrosa_protocol::transaction::Kind;
 
-use super::native::{field, require};
+use super::native::{kind, require};
 use crate::layout::{Layout, Wire};
 use crate::parts::slot::SlotWires;
 use crate::rules::Rule;
@@ -13,15 +15,19 @@ use crate::rules::Rule;
 /// if and only if side B of the same terms stands behind it.
 pub(crate) fn check(witness: &BatchWitness) -> Result<(), Rule> {
     let slots = &witness.slots;
-    let is = |slot: Option<&SlotWitness>, kind: u128| {
-        slot.is_some_and(|slot| field(&slot.words[3], 0, 8) == kind)
+    let is = |slot: Option<&SlotWitness>, side: Kind| {
+        slot.is_some_and(|slot| kind(slot) == side as u128)
     };
+    let terms = |slot: &SlotWitness| slot.words[word::TERMS];
     for border in 0..=slots.len() {
         let before = border.checked_sub(1).and_then(|index| slots.get(index));
         let behind = slots.get(border);
-        let side_a = is(before, 3);
-        let agreed = before.map(|slot| slot.words[6]) == behind.map(|slot| slot.words[6]);
-        require(side_a == is(behind, 4) && (!side_a || agreed), Rule::B20)?;
+        let side_a = is(before, Kind::SwapA);
+        let agreed = before.map(terms) == behind.map(terms);
+        require(
+            side_a == is(behind, Kind::SwapB) && (!side_a || agreed),
+            Rule::B20,
+        )?;
     }
     Ok(())
 }

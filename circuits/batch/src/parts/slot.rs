@@ -8,10 +8,11 @@ use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
 use subrosa_protocol::batch::{BatchWitness, SlotWitness};
 use subrosa_protocol::domain::Domain;
-use subrosa_protocol::transaction::{Header, WORDS};
+use subrosa_protocol::layout::{Field, TIME_BITS, header as header_fields, info, word};
+use subrosa_protocol::transaction::{Header, Kind, WORDS};
 
-use super::native::{active, field, require};
-use crate::convert::{bits, power_of_two, to_halo2};
+use super::native::{active, kind as kind_of, require};
+use crate::convert::{at, bits, to_halo2};
 use crate::layout::{Hint, Input, Layout, Wire};
 use crate::parts::header::HeaderWires;
 use crate::rules::Rule;
@@ -28,7 +29,7 @@ pub(crate) fn check_slots(witness: &BatchWitness) -> Result<(), Rule> {
     for (index, slot) in witness.slots.iter().enumerate() {
         require(slot.active == (index < active), Rule::B2)?;
         let expected = if slot.active {
-            (1..=4).contains(&field(&slot.words[3], 0, 8))
+            (Kind::Transfer as u128..=Kind::SwapB as u128).contains(&kind_of(slot))
         } else {
             slot.words == [ark_bn254::Fr::zero(); WORDS]
         };
@@ -41,10 +42,10 @@ pub(crate) fn check_slots(witness: &BatchWitness) -> Result<(), Rule> {
 pub(crate) fn check_words(witness: &BatchWitness) -> Result<(), Rule> {
     let header = &witness.header;
     for slot in active(witness) {
-        let [context, _, assets_root, packed] = [0, 1, 2, 3].map(|i: usize| slot.words[i]);
-        let holds = context == header.context && assets_root == header.assets_root;
+        let holds = slot.words[word::CONTEXT] == header.context
+            && slot.words[word::ASSETS_ROOT] == header.assets_root;
         require(holds, Rule::B3)?;
-        let stated = Header::unpack(&packed).map_err(|_| Rule::B3)?;
+        let stated = Header::unpack(&slot.words[word::HEADER]).map_err(|_| Rule::B3)?;
         require(stated.fee_asset == header.fee_asset, Rule::B3)?;
     }
     Ok(())
@@ -53,12 +54,14 @@ pub(crate) fn check_words(witness: &BatchWitness) -> Result<(), Rule> {
 /// Checks B5 and B22 natively: the batch's time is within the window of every active slot.
 pub(crate) fn check_times(witness: &BatchWitness) -> Result<(), Rule> {
     let time = u128::from(witness.header.time);
-    require(time >> 40 == 0, Rule::B5)?;
+    require(info::TIME.holds(time), Rule::B5)?;
     for slot in active(witness) {
-        require(time <= field(&slot.words[3], 120, 40), Rule::B5)?;
+        let expiry = header_fields::EXPIRY.of(&slot.words[word::HEADER]);
+        require(time <= expiry, Rule::B5)?;
     }
     for slot in active(witness) {
-        require(field(&slot.words[3], 160, 40) <= time, Rule::B22)?;
+        let not_before = header_fields::NOT_BEFORE.of(&slot.words[word::HEADER]);
+        require(not_before <= time, Rule::B22)?;
     }
     Ok(())
 }
@@ -66,7 +69,7 @@ pub(crate) fn check_times(witness: &BatchWitness) -> Result<(), Rule> {
 /// Checks B21 natively: active slots name the batch's price snapshot or no snapshot.
 pub(crate) fn check_snapshots(witness: &BatchWitness) -> Result<(), Rule> {
     for slot in active(witness) {
-        let oracle = slot.words[7];
+        let oracle = slot.words[word::ORACLE];
         require(
             oracle.is_zero() || oracle == witness.header.oracle,
             Rule::B21,
@@ -78,7 +81,7 @@ pub(crate) fn check_snapshots(witness: &BatchWitness) -> Result<(), Rule> {
 /// Checks B10 natively.
 pub(crate) fn check_fee_total(witness: &BatchWitness) -> Result<(), Rule> {
     let fees: u128 = active(witness)
-        .map(|slot| field(&slot.words[3], 24, 96))
+        .map(|slot| header_fields::FEE.of(&slot.words[word::HEADER]))
         .sum();
     require(witness.header.fee_total == fees, Rule::B10)
 }
@@ -87,9 +90,9 @@ pub(crate) fn check_fee_total(witness: &BatchWitness) -> Result<(), Rule> {
 /// target.
 pub(crate) fn check_withdrawals(witness: &BatchWitness) -> Result<(), Rule> {
     for slot in active(witness) {
-        let withdraws = field(&slot.words[3], 0, 8) == 2;
-        let stated = !slot.words[5].is_zero();
-        let holds = withdraws == stated && (withdraws || slot.words[4].is_zero());
+        let withdraws = kind_of(slot) == Kind::Withdraw as u128;
+        let stated = !slot.words[word::AMOUNT].is_zero();
+        let holds = withdraws == stated && (withdraws || slot.words[word::TARGET].is_zero());
         require(holds, Rule::B15)?;
     }
     Ok(())
@@ -114,28 +117,31 @@ pub(crate) struct SlotWires {
 impl SlotWires {
     /// Note root that the transaction was proven against.
     pub(crate) fn anchor(&self) -> Wire {
-        self.words[1]
+        self.words[word::ANCHOR]
     }
 
     /// Digest of the swap's terms.
     pub(crate) fn terms(&self) -> Wire {
-        self.words[6]
+        self.words[word::TERMS]
     }
 
     /// The three nullifiers.
     pub(crate) fn nullifiers(&self) -> &[Wire] {
-        &self.words[8..11]
+        &self.words[word::NULLIFIERS]
     }
 
     /// The three commitments.
     pub(crate) fn commitments(&self) -> &[Wire] {
-        &self.words[11..14]
+        &self.words[word::COMMITMENTS]
     }
 
     /// The words that are published as data: withdrawal target, amount, and all from the nullifiers
     /// on.
     pub(crate) fn data(&self) -> impl Iterator<Item = Wire> + '_ {
-        self.words[4..6].iter().chain(&self.words[8..]).copied()
+        word::PUBLISHED
+            .into_iter()
+            .flat_map(|run| &self.words[run])
+            .copied()
     }
 }
 
@@ -157,21 +163,23 @@ pub(crate) fn slot(
     let hashed = layout.hash(Domain::Transaction, &message);
     let words: [Wire; WORDS] = std::array::from_fn(|i| hashed.message[i]);
 
-    layout.assert_product(active, header.context(), words[0]);
-    layout.assert_product(active, header.assets_root(), words[2]);
+    layout.assert_product(active, header.context(), words[word::CONTEXT]);
+    layout.assert_product(active, header.assets_root(), words[word::ASSETS_ROOT]);
 
     layout.rule(Rule::B2);
     for (index, word) in words.iter().enumerate() {
-        if ![0, 2].contains(&index) {
+        if ![word::CONTEXT, word::ASSETS_ROOT].contains(&index) {
             layout.assert_zero_unless(active, *word);
         }
     }
 
     // Kind, fee asset, fee, expiry and not-before. In an inactive slot all are 0, because each is
     // bounded and their weighted sum is 0.
-    let packed = words[3].value;
-    let stated = bits(&packed, 0, 8);
-    let flags = std::array::from_fn(|i| Fr::from(u64::from(stated == Fr::from(2 + i as u64))));
+    let packed = words[word::HEADER];
+    let value = |field: Field| bits(&packed.value, field.offset, field.width);
+    let stated = value(header_fields::KIND);
+    let flags = [Kind::Withdraw, Kind::SwapA, Kind::SwapB]
+        .map(|kind| Fr::from(u64::from(stated == Fr::from(kind as u64))));
     let KindWires {
         kind,
         withdraws,
@@ -180,27 +188,32 @@ pub(crate) fn slot(
     } = kind(layout, active, stated, flags);
     layout.rule(Rule::B3);
     let fee_asset = layout.mul(active, header.fee_asset);
-    let stated = [(24, 96), (120, 40), (160, 40)].map(|(from, width)| bits(&packed, from, width));
-    let [fee, expiry, not_before] = unpack(layout, kind, fee_asset, stated, words[3]);
+    let stated = [
+        header_fields::FEE,
+        header_fields::EXPIRY,
+        header_fields::NOT_BEFORE,
+    ]
+    .map(value);
+    let [fee, expiry, not_before] = unpack(layout, kind, fee_asset, stated, packed);
 
     layout.rule(Rule::B5);
     let left = layout.sub_mul(expiry, active, header.time);
-    layout.range(left.into(), 40);
+    layout.range(left.into(), TIME_BITS);
     layout.rule(Rule::B22);
     let passed = layout.combine(
         (Fr::ONE, active, header.time),
         &[(-Fr::ONE, not_before)],
         Fr::ZERO,
     );
-    layout.range(passed.into(), 40);
+    layout.range(passed.into(), TIME_BITS);
 
     layout.rule(Rule::B21);
-    layout.assert_zero_or(header.oracle(), words[7]);
+    layout.assert_zero_or(header.oracle(), words[word::ORACLE]);
 
     // Kind 2 ⇔ amount ≠ 0, and any other kind withdraws nothing. The client's statement says so
     // too; it is repeated here because L1 pays by these two words.
     layout.rule(Rule::B15);
-    let (target, amount) = (words[4], words[5]);
+    let (target, amount) = (words[word::TARGET], words[word::AMOUNT]);
     layout.assert_zero_unless(withdraws, target);
     layout.assert_zero_unless(withdraws, amount);
     let inverse = layout.free_word(amount.value.invert().unwrap_or(Fr::ZERO));
@@ -268,16 +281,16 @@ pub(crate) fn unpack(
     [fee, expiry, not_before]: [Fr; 3],
     packed: Wire,
 ) -> [Wire; 3] {
-    let fee = layout.ranged_hint(fee, 96);
-    let expiry = layout.ranged_hint(expiry, 40);
-    let not_before = layout.ranged_hint(not_before, 40);
+    let fee = layout.ranged_hint(fee, header_fields::FEE.width);
+    let expiry = layout.ranged_hint(expiry, header_fields::EXPIRY.width);
+    let not_before = layout.ranged_hint(not_before, header_fields::NOT_BEFORE.width);
     layout.assert_linear(
         &[
-            (Fr::ONE, kind),
-            (power_of_two(8), fee_asset),
-            (power_of_two(24), fee),
-            (power_of_two(120), expiry),
-            (power_of_two(160), not_before),
+            (at(header_fields::KIND), kind),
+            (at(header_fields::FEE_ASSET), fee_asset),
+            (at(header_fields::FEE), fee),
+            (at(header_fields::EXPIRY), expiry),
+            (at(header_fields::NOT_BEFORE), not_before),
         ],
         Fr::ZERO,
         packed,

@@ -6,6 +6,7 @@ use halo2curves::ff::Field;
 use subrosa_protocol::batch::BatchWitness;
 use subrosa_protocol::domain::Domain;
 use subrosa_protocol::ledger::State;
+use subrosa_protocol::tree::DEPTH;
 
 use super::native::require;
 use crate::chips::merkle::{Level, hinted, index_terms, same_path};
@@ -19,6 +20,9 @@ use crate::rules::Rule;
 pub(crate) fn check(state: &State, instance: &ark_bn254::Fr, rule: Rule) -> Result<(), Rule> {
     require(state.commitment() == *instance, rule)
 }
+
+/// Bits of a leaf index of the note tree.
+const LEAF_INDEX_BITS: usize = 2 * DEPTH;
 
 /// A state on wires.
 #[derive(Clone, Copy, Debug)]
@@ -69,7 +73,7 @@ pub(crate) fn check_leaf_counts(witness: &BatchWitness) -> Result<(), Rule> {
     let leaves = witness.shape.leaves() as u64;
     let start = witness.header.start;
     let holds = start.is_multiple_of(leaves)
-        && start >> 32 == 0
+        && start >> LEAF_INDEX_BITS == 0
         && start >= witness.old.leaf_count
         && start - witness.old.leaf_count < leaves
         && witness.new.leaf_count == start + leaves;
