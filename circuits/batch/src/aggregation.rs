@@ -2,7 +2,7 @@
 //! the cells that the pairing product uses, the multipliers' digits, and the identities modulo q.
 
 //!
-//! The module [`pairing`] records the verification natively; [`foreign`] is the arithmetic modulo q.
+//! The module [`pairing`] records the verification natively; [`foreign`] is the arithmetic mod q.
 
 pub(crate) mod foreign;
 pub(crate) mod pairing;
@@ -188,7 +188,7 @@ fn packed(layout: &mut Layout<'_>, emitter: &Emitter<'_>, values: &[Felt]) -> Ve
     pack(layout, &limbs)
 }
 
-/// Packs binary digits, as many an element as its limbs have bits.
+/// Packs binary digits, [`DIGITS_PACKED`] an element.
 fn pack_digits(layout: &mut Layout<'_>, digits: &[Wire]) -> Vec<Wire> {
     digits
         .chunks(DIGITS_PACKED)

@@ -29,7 +29,7 @@ use crate::parts::state::{deposit_counts, history, leaf_counts, state};
 use crate::rules::Rule;
 use crate::witness::{blank, well_formed};
 
-// The multiplier of α is safe only over an even number of slots (`crate::aggregation::pairing::g1`).
+// The multiplier of α is safe only over an even number of slots (see the module `g1`).
 const _: () = {
     let mut i = 0;
     while i < Shape::ALL.len() {

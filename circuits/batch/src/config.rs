@@ -43,8 +43,8 @@ pub(crate) const PIECES: usize = 4;
 /// challenge ζ follows; a verifier computes it from the proof ([`COMMITTED`]).
 pub const INSTANCES: usize = 5;
 
-/// Degree of the constraint system: x⁵ under a selector of two kinds. It must be declared. Otherwise
-/// the proof system assumes at most 5, whatever the gates are, and makes proofs that do not verify.
+/// Degree of the constraint system: x⁵ under a selector of two kinds. It must be declared: by
+/// default the proof system assumes at most 5 and makes proofs that do not verify.
 pub(crate) const DEGREE: usize = 7;
 
 /// Names of the gates, as a failing constraint reports them.

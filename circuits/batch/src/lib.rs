@@ -10,8 +10,9 @@
 //! | 4 | y, the data words evaluated at z |
 //! | 5 | ζ, the column challenge, which every verifier computes from the proof |
 //!
-//! [`BatchCircuit`] is the statement for a prover or for a setup. [`check()`] and [`check_proofs()`]
-//! are the same statement computed natively; they return the rule that a witness breaks.
+//! [`BatchCircuit`] is the statement for a prover or for a setup. [`check()`] and
+//! [`check_proofs()`] are the same statement computed natively; they return the rule that a witness
+//! breaks.
 //!
 //! | module | contents |
 //! |---|---|

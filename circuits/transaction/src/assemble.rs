@@ -42,7 +42,7 @@ pub struct Draft {
     pub assets: [AssetId; ARITY],
     /// Memo for the recipient of output 0. A leg takes the memo of its terms instead.
     pub memo: Memo,
-    /// Terms of a leg, for kinds 3 and 4. They then determine output 0, whatever `outputs` says.
+    /// Terms of a leg, for kinds 3 and 4. They then determine output 0 instead of `outputs`.
     pub terms: Option<Terms>,
     /// Step on a position. If the step spends a position, output 0 is its successor, with the value
     /// of output 0 in `outputs`.
@@ -128,8 +128,8 @@ impl Draft {
         Some((transaction, witness))
     }
 
-    /// Returns side and terms of a leg, `Some(None)` for any other kind, and `None` if kind and terms
-    /// do not fit.
+    /// Returns side and terms of a leg, `Some(None)` for any other kind, and `None` if kind and
+    /// terms do not fit.
     fn leg(&self) -> Option<Option<(Side, &Terms)>> {
         match (self.header.kind.side(), &self.terms) {
             (Some(side), Some(terms)) => Some(Some((side, terms))),
@@ -178,7 +178,8 @@ impl Draft {
         plain
     }
 
-    /// Chooses a slot for everything that moves; `None` if an asset is not registered or has no slot.
+    /// Chooses a slot for everything that moves. Returns `None` if an asset is not registered or has
+    /// no slot.
     fn choose_slots(
         &self,
         plain: &[OutputPlaintext; ARITY],
@@ -222,7 +223,8 @@ struct ChosenSlots {
     withdrawal: u8,
 }
 
-/// Encrypts the outputs to the auditors of their assets; `None` if an asset is not registered.
+/// Encrypts the outputs to the auditors of their assets. Returns `None` if an asset is not
+/// registered.
 fn audit_words(
     plain: &[OutputPlaintext; ARITY],
     ephemeral: &EphemeralKey,

@@ -22,7 +22,7 @@ pub enum Rule {
     T1,
     /// Keys and ownership of the inputs.
     #[error(
-        "T2: ak is on the curve, and every input except a position is cash of the owner of ak and nk"
+        "T2: ak is on the curve; every input except a position is cash of the owner of ak and nk"
     )]
     T2,
     /// Membership of real inputs.
@@ -99,7 +99,7 @@ pub enum Rule {
     T24,
     /// Owner of the successor.
     #[error(
-        "T25: output 0 belongs to the lender as a position, else to the borrower; the sequence is the next"
+        "T25: a position in output 0 is the lender's, cash the borrower's; the sequence is the next"
     )]
     T25,
     /// Interest.

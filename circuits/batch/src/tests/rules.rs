@@ -367,9 +367,9 @@ fn become_kind(witness: &mut BatchWitness, slot: usize, kind: Kind) {
     edit_header(witness, slot, |header| header.kind = kind);
 }
 
-/// A prover chooses the flags of the kinds; only the true ones pass. In particular 4 = 1 + 1 + 2 must
-/// not pass, a side B that claims to be a withdrawal and side A; nor 4 = 1 − 1 + 2·2, which claims
-/// side A twice minus a withdrawal.
+/// A prover chooses the flags of the kinds; only the true ones pass. In particular 4 = 1 + 1 + 2
+/// must not pass, a side B that claims to be a withdrawal and side A; nor 4 = 1 − 1 + 2·2, which
+/// claims side A twice minus a withdrawal.
 #[test]
 fn b2_kinds_have_one_set_of_flags() {
     use halo2curves::bn256::Fr as Cell;

@@ -122,8 +122,8 @@ impl Plan {
             .owed(&before.debt, time)
             .expect("samples are far below 2^128");
         if case == LoanCase::Liquidate {
-            // At 0.68 a unit the collateral, 1.66 for each unit of debt, counts for 1.07; the margin
-            // requires 1.10.
+            // At 0.68 a unit the collateral, 1.66 for each unit of debt, counts for 1.07; the
+            // margin requires 1.10.
             snapshot.prices[usize::from(market)] = 68 * (ONE / 100);
         }
         let price = snapshot.prices[usize::from(market)];

@@ -1,7 +1,7 @@
 //! Values and identities modulo q, recorded while they are computed.
 //!
-//! A [`Trace`] is a list of [`Segment`]s. Segments are recorded independently, those of different
-//! proofs in parallel. The structure of a segment depends only on its place in the list; key
+//! A [`Trace`] is a list of [`Segment`]s. Segments are recorded independently, and segments of
+//! different proofs in parallel. The structure of a segment depends only on its place in the list; key
 //! generation, which has no witness, therefore records the same structure.
 
 use ark_bn254::Fq;
@@ -37,7 +37,7 @@ pub(crate) enum Operand {
 pub(crate) struct Felt {
     /// Value under this witness.
     pub(crate) value: Fq,
-    /// Where it is recorded.
+    /// Source of the element in a trace.
     pub(crate) at: Operand,
 }
 

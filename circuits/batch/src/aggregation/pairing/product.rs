@@ -179,8 +179,8 @@ fn record_points(fixed: &Fixed, proofs: &[ClientProof]) -> (Vec<Segment>, Vec<Po
     recorded.into_iter().unzip()
 }
 
-/// Stage 2: draws the multipliers from points and digests. Returns the transcript's state t₁ and the
-/// multipliers, followed by Σrᵢ and Σrᵢxᵢ.
+/// Stage 2: draws the multipliers from points and digests. Returns the transcript's state t₁ and
+/// the multipliers, followed by Σrᵢ and Σrᵢxᵢ.
 fn draw_multipliers(
     fixed: &Fixed,
     points: &[Points],
@@ -358,8 +358,8 @@ struct Drawn {
     at: Evaluation,
 }
 
-/// Stage 5: records the powers of the loop, draws κ from them, records the combined quotient, draws z
-/// from it and records the values at z, all in one segment.
+/// Stage 5: records the powers of the loop, draws κ from them, records the combined quotient, draws
+/// z from it and records the values at z, all in one segment.
 fn record_powers(
     segments: &mut Vec<Segment>,
     fixed: &Fixed,

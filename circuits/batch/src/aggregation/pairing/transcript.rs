@@ -4,7 +4,7 @@
 //! | state | absorbs | yields |
 //! |---|---|---|
 //! | t₁ | the key, and A, B, C and the digest of every slot | multipliers rᵢ, the offset H |
-//! | t₂ | the digits of Σrᵢ and Σrᵢxᵢ, the shift, c, 1/c, all remainders | κ, which combines the quotients |
+//! | t₂ | digits of Σrᵢ and Σrᵢxᵢ, shift, c, 1/c, all remainders | κ, to combine the quotients |
 //! | t₃ | the combined quotient | z, the point of the identities of 𝔽_q¹² |
 //! | t₄ | ζ, drawn from the commitments to all pieces | weights u of the identities mod q |
 //! | σ | quotients and carries of the groups | the point of the integer polynomials |

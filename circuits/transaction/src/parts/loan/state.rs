@@ -4,7 +4,7 @@ use crate::Rule;
 use crate::gadgets::range::range;
 use crate::gadgets::{Builder, Num, Synthesis, inverse_or_zero, poseidon};
 use crate::parts::wires::{DebtWires, HeaderWires, LoanWires, NotesWires, StepWires};
-use crate::raw::RawWitness;
+use crate::raw::{RawLoan, RawWitness};
 use crate::witness::{LoanWitness, Step, Witness};
 use crate::words::{Fields, TIME_BITS, VALUE_BITS, pack};
 use ark_bn254::Fr;
@@ -131,21 +131,9 @@ pub(crate) fn constrain(
     let one = b.one();
     let hints = &raw.loan;
 
-    b.enter(Rule::T22);
-    let flag = |b: &mut Builder, value: Fr| {
-        let flag = b.witness(value)?;
-        b.boolean(&flag)?;
-        Synthesis::Ok(flag)
-    };
-    let is_opening = flag(b, hints.is_opening)?;
-    let spends = flag(b, hints.spends)?;
-    let liquidates = flag(b, hints.liquidates)?;
-    let leg = header.swap_a.plus(&header.swap_b);
-    b.enforce(&is_opening, &one.minus(&leg), &zero)?;
-    b.enforce(&spends, &one.minus(&header.transfers), &zero)?;
-    b.enforce(&liquidates, &one.minus(&spends), &zero)?;
+    let [is_opening, spends, liquidates] = constrain_kind(b, hints, header)?;
     let adjusts = spends.minus(&liquidates);
-    // No kind allows both, so the sum is a flag too.
+    // A kind that allows one excludes the other, so the sum is a flag too.
     let active = is_opening.plus(&spends);
 
     b.enter(Rule::T23);
@@ -222,6 +210,26 @@ pub(crate) fn constrain(
     };
     accrue_on_wires(b, header, &loan)?;
     Ok(loan)
+}
+
+/// Constrains the flags of T22: a position is created, spent, spent by the lender.
+fn constrain_kind(b: &mut Builder, hints: &RawLoan, header: &HeaderWires) -> Synthesis<[Num; 3]> {
+    let zero = b.constant(Fr::zero());
+    let one = b.one();
+    b.enter(Rule::T22);
+    let flag = |b: &mut Builder, value: Fr| {
+        let flag = b.witness(value)?;
+        b.boolean(&flag)?;
+        Synthesis::Ok(flag)
+    };
+    let is_opening = flag(b, hints.is_opening)?;
+    let spends = flag(b, hints.spends)?;
+    let liquidates = flag(b, hints.liquidates)?;
+    let leg = header.swap_a.plus(&header.swap_b);
+    b.enforce(&is_opening, &one.minus(&leg), &zero)?;
+    b.enforce(&spends, &one.minus(&header.transfers), &zero)?;
+    b.enforce(&liquidates, &one.minus(&spends), &zero)?;
+    Ok([is_opening, spends, liquidates])
 }
 
 /// Constrains T26.

@@ -121,7 +121,7 @@ fn t11_fee_in_another_asset() {
     Forger::transfer()
         .add(HEADER, 3, header::FEE_ASSET.offset)
         .breaks_only(Rule::T11);
-    // No slot pays.
+    // The fee has no slot.
     let mut forger = Forger::transfer();
     forger.witness.fee_slot = 3;
     forger.breaks_first(Rule::T11);

@@ -158,7 +158,7 @@ fn t30_a_loan_that_began_long_ago() {
     };
     begun(1_000, true).holds();
     begun(1_000, false).breaks_only(Rule::T30);
-    // Whatever is claimed to have been owed before.
+    // Claims about the amount owed before do not help.
     let mut forger = begun(1_000, false);
     let stepped = forger.witness.loan.as_mut().unwrap();
     stepped.before.accrued = SAMPLE_EXPIRY;

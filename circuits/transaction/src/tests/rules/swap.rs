@@ -40,7 +40,7 @@ pub(super) fn terms_words(forger: &Forger, side: Side) -> [Fr; 8] {
     ]
 }
 
-/// Sets the terms to those of the leg as it now is.
+/// Recomputes the terms from the leg as it now is.
 pub(super) fn agree(forger: &mut Forger, side: Side) -> &mut Forger {
     forger.words[TERMS] = hash(Domain::Terms, &terms_words(forger, side));
     forger
