@@ -1,4 +1,5 @@
-//! Times of the primitives that budgets are stated for, on one core. `cargo bench -p subrosa-protocol`.
+//! Times of the primitives for which budgets are stated, on one core. Run
+//! `cargo bench -p subrosa-protocol`.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -28,7 +29,7 @@ fn time(name: &str, units: u32, mut work: impl FnMut()) {
     );
 }
 
-/// A transaction that pays `payee`, with a nullifier of its own.
+/// Makes a transaction that pays `payee`, with its own nullifiers.
 fn transaction(number: u64, payee: Address, sender: &ViewingKey) -> PublishedOutputs {
     let nullifiers = [1, 2, 3].map(|i| Fr::from(number * 4 + i));
     let ephemeral = EphemeralKey::new(&sender.ovk, &nullifiers);

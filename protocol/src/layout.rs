@@ -16,7 +16,7 @@
 //! | [`note`], [`asset`] | the packed part of a note, and of a leaf of the asset tree |
 //! | [`market`], [`prices`] | a market's parameters, and the prices of two markets |
 //! | [`loan`], [`debt`] | a loan's parameters, and its debt |
-//! | [`disclosure_collateral`], [`disclosure_debt`] | the two plaintexts of a position's next state |
+//! | [`disclosure_collateral`], [`disclosure_debt`] | plaintexts of a position's next state |
 //! | [`disclosure_word`] | a masked word of a position's next state |
 
 mod field;
@@ -116,8 +116,8 @@ pub mod word {
     pub const COUNT: usize = NOTE_DATA.end;
 }
 
-/// Indices of the header words of a batch. The words of the deposit slots follow them, then those
-/// of the transaction slots.
+/// Indices of the header words of a batch. The words of the deposit slots and then those of the
+/// transaction slots follow.
 pub mod batch_word {
     /// Context word of the deployment.
     pub const CONTEXT: usize = 0;
@@ -239,7 +239,7 @@ layout! {
 }
 
 layout! {
-    /// Word 4 of a transaction: what a withdrawal pays and to whom.
+    /// Word 4 of a transaction: asset and recipient of a withdrawal.
     target {
         /// Asset that leaves the rollup.
         ASSET: super::ASSET_BITS,

@@ -1,11 +1,11 @@
 //! The state transition (spec: *Trees and state*, *Transaction*, *Batch*).
 //!
-//! [`Ledger::execute`] is the transition: the sequencer runs it and the batch witness comes from it.
-//! [`Ledger::replay`] follows what L1 published, for wallets, auditors and recovery.
+//! [`Ledger::execute`] is the transition: the sequencer runs it, and it makes the batch witness.
+//! [`Ledger::replay`] follows the batches that L1 published, for wallets, auditors and recovery.
 
+mod checkpoint;
 mod execute;
 mod rules;
-mod snapshot;
 
 use ark_bn254::Fr;
 use serde::{Deserialize, Serialize};
@@ -16,22 +16,22 @@ use crate::tree::{HistoryTree, NoteTree};
 
 pub use crate::state::{Deposit, GENESIS_LEAVES, State};
 
+pub use checkpoint::CheckpointError;
 pub use execute::{BatchInput, ExecuteError, ReplayError};
 pub use rules::{
     HistoricalError, MAX_EXPIRY_AHEAD, MixedSnapshots, StatelessError, UnpairedLeg, completes,
     paired, snapshot_of, stateless, well_formed,
 };
-pub use snapshot::SnapshotError;
 
-/// What a deployment fixes for the ledger.
+/// Parameters that a deployment fixes for the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Config {
-    /// Context word, [`crate::transaction::Context::word`].
+    /// Context word ([`crate::transaction::Context::word`]).
     #[serde(with = "crate::encoding::serde_fr")]
     pub context: Fr,
     /// Asset in which fees are paid.
     pub fee_asset: AssetId,
-    /// Least fee in base units.
+    /// Minimum fee in base units.
     pub min_fee: u128,
 }
 
@@ -51,7 +51,7 @@ impl Default for Ledger {
 }
 
 impl Ledger {
-    /// The ledger before the first batch.
+    /// Creates the ledger before the first batch.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -62,25 +62,25 @@ impl Ledger {
         }
     }
 
-    /// The current state.
+    /// Returns the current state.
     #[must_use]
     pub fn state(&self) -> &State {
         &self.state
     }
 
-    /// The note tree.
+    /// Returns the note tree.
     #[must_use]
     pub fn notes(&self) -> &NoteTree {
         &self.notes
     }
 
-    /// The nullifier tree.
+    /// Returns the nullifier tree.
     #[must_use]
     pub fn nullifiers(&self) -> &NullifierTree {
         &self.nullifiers
     }
 
-    /// The note roots that transactions may use as anchors.
+    /// Returns the note roots that transactions may use as anchors.
     #[must_use]
     pub fn history(&self) -> &HistoryTree {
         &self.history

@@ -1,4 +1,4 @@
-//! The memo: what a sender writes to the recipient of output 0.
+//! Memos: messages of senders to the recipients of output 0.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,22 +9,22 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 /// Bytes of a memo.
 pub const MEMO_LEN: usize = 35;
 
-/// Why a text cannot be a memo.
+/// Reason why a text cannot be a memo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum MemoError {
     /// The text is too long.
-    #[error("memo has {0} bytes, at most {MEMO_LEN} fit")]
+    #[error("memo has {0} bytes; at most {MEMO_LEN} fit")]
     TooLong(usize),
-    /// The text holds a zero character, which would be taken for padding.
-    #[error("memo holds a zero character")]
+    /// The text contains a zero character, which would read as padding.
+    #[error("memo contains a zero character")]
     Zero,
 }
 
-/// UTF-8, zero padded to 35 bytes. A received memo holds whatever bytes its sender chose.
+/// Memo: UTF-8, zero-padded to 35 bytes. A received memo holds any bytes that its sender chose.
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct Memo([u8; MEMO_LEN]);
 
-/// The empty memo.
+/// Returns the empty memo.
 impl Default for Memo {
     fn default() -> Self {
         Self([0; MEMO_LEN])
@@ -32,31 +32,31 @@ impl Default for Memo {
 }
 
 impl Memo {
-    /// The memo with these bytes, as received.
+    /// Wraps the bytes of a received memo.
     #[must_use]
     pub fn from_bytes(bytes: [u8; MEMO_LEN]) -> Self {
         Self(bytes)
     }
 
-    /// All 35 bytes.
+    /// Returns all 35 bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; MEMO_LEN] {
         &self.0
     }
 
-    /// The bytes before the padding.
+    /// Returns the bytes before the padding.
     fn content(&self) -> &[u8] {
         let end = self.0.iter().rposition(|byte| *byte != 0);
         &self.0[..end.map_or(0, |last| last + 1)]
     }
 
-    /// Whether nothing was written.
+    /// Whether the memo is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.content().is_empty()
     }
 
-    /// The text, if the sender wrote UTF-8.
+    /// Returns the text, if the sender wrote UTF-8.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         std::str::from_utf8(self.content()).ok()
@@ -79,13 +79,20 @@ impl FromStr for Memo {
     }
 }
 
-/// Whether a character would control a terminal, reorder what stands around it, or not be seen at all.
+/// Whether a character can control a terminal, reorder surrounding text, or be invisible.
 fn deceives(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+        || matches!(
+            c,
+            '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{2069}'
+                | '\u{feff}'
+        )
 }
 
-/// For people: what is not UTF-8 and what would deceive them is shown as U+FFFD.
+/// Shows the memo to people. U+FFFD replaces bytes that are not UTF-8 and characters that could
+/// deceive.
 impl fmt::Display for Memo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = String::from_utf8_lossy(self.content());

@@ -14,7 +14,7 @@ use crate::tree::{DEPTH, HistoryTree, empty_root};
 /// Leaf count before the first batch.
 pub const GENESIS_LEAVES: u64 = 4;
 
-/// The six words that L1 holds a commitment to.
+/// State of the rollup: the six words to which L1 holds a commitment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
     /// Root of the note tree.
@@ -30,12 +30,12 @@ pub struct State {
     pub leaf_count: u64,
     /// Index of the next history leaf.
     pub batch_index: u64,
-    /// Deposits consumed.
+    /// Number of consumed deposits.
     pub deposit_count: u64,
 }
 
 impl State {
-    /// The state before the first batch.
+    /// Returns the state before the first batch.
     #[must_use]
     pub fn genesis() -> Self {
         Self {
@@ -48,7 +48,7 @@ impl State {
         }
     }
 
-    /// The six words, in the order of the specification.
+    /// Returns the six words, in the order of the specification.
     #[must_use]
     pub fn words(&self) -> [Fr; 6] {
         [
@@ -61,14 +61,14 @@ impl State {
         ]
     }
 
-    /// H(STATE; words).
+    /// Returns H(STATE; words).
     #[must_use]
     pub fn commitment(&self) -> Fr {
         hash(Domain::State, &self.words())
     }
 }
 
-/// A deposit of the vault's queue: asset and credited amount are public, the owner is not.
+/// A deposit in the vault's queue. Its asset and credited amount are public, its owner is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deposit {
     /// Asset deposited.
@@ -81,13 +81,13 @@ pub struct Deposit {
 }
 
 impl Deposit {
-    /// The data words (packed, inner); the class is cash.
+    /// Returns the data words (packed, inner); the class is cash.
     #[must_use]
     pub fn words(&self) -> [Fr; 2] {
         [pack(NoteClass::Cash, self.asset, self.value), self.inner]
     }
 
-    /// Inverse of [`Deposit::words`].
+    /// Reads a deposit from its data words; inverse of [`Deposit::words`].
     ///
     /// # Errors
     /// [`CodecError::Overflow`] if packed has bits beyond its fields, [`CodecError::Impossible`] if
@@ -108,7 +108,7 @@ impl Deposit {
         })
     }
 
-    /// Commitment H(NOTE; packed, inner) of the note that the deposit becomes.
+    /// Returns the commitment H(NOTE; packed, inner) of the note that the deposit becomes.
     #[must_use]
     pub fn commitment(&self) -> Fr {
         hash(Domain::Note, &self.words())

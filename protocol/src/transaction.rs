@@ -22,7 +22,7 @@ pub const WORDS: usize = word::COUNT;
 /// Version of the context word.
 const CONTEXT_VERSION: u64 = 1;
 
-/// What a transaction does. Values from 5 are reserved.
+/// Kind of a transaction. Values from 5 are reserved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[repr(u8)]
@@ -31,16 +31,16 @@ pub enum Kind {
     NoOp = 0,
     /// Moves value between notes.
     Transfer = 1,
-    /// Moves value between notes, and some of it out to an L1 address.
+    /// Moves value between notes, and some of it to an L1 address.
     Withdraw = 2,
-    /// Side A of a swap: delivers what the terms say, and settles only together with side B.
+    /// Side A of a swap: makes the delivery of the terms, and settles only together with side B.
     SwapA = 3,
     /// Side B of a swap.
     SwapB = 4,
 }
 
 impl Kind {
-    /// The kind of a swap's leg on one side.
+    /// Returns the kind of a swap's leg on one side.
     #[must_use]
     pub const fn leg(side: Side) -> Self {
         match side {
@@ -49,7 +49,7 @@ impl Kind {
         }
     }
 
-    /// The side of a swap that a leg is on; nothing for the other kinds.
+    /// Returns the side of a swap's leg. `None` for the other kinds.
     #[must_use]
     pub const fn side(self) -> Option<Side> {
         match self {
@@ -81,15 +81,17 @@ impl TryFrom<u8> for Kind {
 /// Word 3: kind, fee and times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Header {
-    /// What the transaction does.
+    /// Kind of the transaction.
     pub kind: Kind,
     /// Asset in which the fee is paid.
     pub fee_asset: AssetId,
     /// Fee in base units of the fee asset, below 2⁹⁶.
     pub fee: u128,
-    /// Last second of Unix time, inclusive, at which a batch may contain this; below 2⁴⁰.
+    /// Last second of Unix time, inclusive, at which a batch may contain the transaction; below
+    /// 2⁴⁰.
     pub expiry: u64,
-    /// First second of Unix time, inclusive, at which a batch may contain this; below 2⁴⁰.
+    /// First second of Unix time, inclusive, at which a batch may contain the transaction; below
+    /// 2⁴⁰.
     pub not_before: u64,
 }
 
@@ -99,7 +101,7 @@ impl Header {
     /// Bits of the expiry and of `not_before`.
     pub const EXPIRY_BITS: u32 = header::EXPIRY.width as u32;
 
-    /// A header whose fields are in range, valid from the beginning of time.
+    /// Makes a header without a lower time bound and checks its ranges.
     ///
     /// # Errors
     /// [`CodecError::Overflow`] if fee or expiry exceed their widths.
@@ -115,7 +117,7 @@ impl Header {
         Ok(header)
     }
 
-    /// The header, valid from a second of Unix time on.
+    /// Sets the first second of Unix time at which the transaction is valid.
     ///
     /// # Errors
     /// [`CodecError::Overflow`] if the time exceeds its width.
@@ -125,10 +127,10 @@ impl Header {
         Ok(self)
     }
 
-    /// Whether fee and times fit their widths.
+    /// Checks that fee and times fit their widths.
     ///
     /// # Errors
-    /// [`CodecError::Overflow`] naming the field that does not.
+    /// [`CodecError::Overflow`] naming the field that does not fit.
     pub fn check_range(&self) -> Result<(), CodecError> {
         if !header::FEE.holds(self.fee) {
             return Err(CodecError::Overflow { field: "fee" });
@@ -144,8 +146,10 @@ impl Header {
         Ok(())
     }
 
-    /// pack(kind 8, fee asset 16, fee 96, expiry 40, not before 40). Fields are taken to be in range
-    /// ([`Header::check_range`]); one that is not spills into its neighbour.
+    /// Returns pack(kind 8, fee asset 16, fee 96, expiry 40, not before 40).
+    ///
+    /// The fields must be in range ([`Header::check_range`]); a field out of range spills into its
+    /// neighbour.
     #[must_use]
     pub fn pack(&self) -> Fr {
         header::KIND.place(self.kind as u128)
@@ -155,10 +159,10 @@ impl Header {
             + header::NOT_BEFORE.place(self.not_before.into())
     }
 
-    /// Inverse of [`Header::pack`].
+    /// Reads a header from its word; inverse of [`Header::pack`].
     ///
     /// # Errors
-    /// [`CodecError::Reserved`] for a reserved kind, [`CodecError::Overflow`] for anything above bit 200.
+    /// [`CodecError::Reserved`] for a reserved kind, [`CodecError::Overflow`] for bits from 200 up.
     pub fn unpack(word: &Fr) -> Result<Self, CodecError> {
         let kind = Kind::try_from(header::KIND.of(word) as u8)?;
         if !header::LAYOUT.fits(word) {
@@ -174,10 +178,10 @@ impl Header {
     }
 }
 
-/// Words 4 and 5: what leaves the rollup, and to whom.
+/// Words 4 and 5: a withdrawal from the rollup to L1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Withdrawal {
-    /// Asset that leaves.
+    /// Asset that leaves the rollup.
     pub asset: AssetId,
     /// L1 account that is credited.
     #[serde(with = "crate::encoding::serde_bytes")]
@@ -187,19 +191,20 @@ pub struct Withdrawal {
 }
 
 impl Withdrawal {
-    /// Word 4: pack(asset 16, recipient 160).
+    /// Returns word 4: pack(asset 16, recipient 160).
     #[must_use]
     pub fn target(&self) -> Fr {
         target::ASSET.place(self.asset.0.into()) + target::RECIPIENT.place_address(&self.recipient)
     }
 
-    /// Words 4 and 5 of a transaction, both 0 without a withdrawal.
+    /// Returns words 4 and 5 of a transaction. Both are 0 without a withdrawal.
     #[must_use]
     pub fn words(withdrawal: Option<&Self>) -> [Fr; 2] {
         withdrawal.map_or([Fr::from(0u64); 2], |w| [w.target(), Fr::from(w.amount)])
     }
 
-    /// Inverse of [`Withdrawal::words`]: nothing if both words are 0.
+    /// Reads a withdrawal from its words; inverse of [`Withdrawal::words`]. Returns `None` if both
+    /// words are 0.
     ///
     /// # Errors
     /// [`CodecError::Overflow`] if target or amount exceed their widths.
@@ -224,7 +229,7 @@ impl Withdrawal {
     }
 }
 
-/// The deployment that a transaction is for.
+/// Deployment for which a transaction is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Context {
     /// L1 chain id.
@@ -235,7 +240,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// Word 0: H(CONTEXT; chain id, rollup address, version).
+    /// Returns word 0: H(CONTEXT; chain id, rollup address, version).
     #[must_use]
     pub fn word(&self) -> Fr {
         hash(
@@ -249,21 +254,21 @@ impl Context {
     }
 }
 
-/// A transaction, without its proof and without the context that its receiver knows.
+/// A transaction without its proof and without the context word, which its receiver knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transaction {
-    /// A note root of the history; inputs are members under it.
+    /// A note root of the history, under which the inputs are members.
     pub anchor: Fr,
     /// Root of the asset tree.
     pub assets_root: Fr,
     /// Kind, fee, times.
     pub header: Header,
-    /// What leaves the rollup; present iff the kind is [`Kind::Withdraw`].
+    /// Withdrawal from the rollup; present if and only if the kind is [`Kind::Withdraw`].
     pub withdrawal: Option<Withdrawal>,
-    /// Digest of the swap's terms ([`crate::swap::Terms::digest`]) in a leg; otherwise random, so that nobody finds
-    /// out by guessing the rest what a digest is of.
+    /// Digest of the swap's terms ([`crate::swap::Terms::digest`]) in a leg. In other kinds a
+    /// random element, so that nobody can find the contents behind a digest by guessing.
     pub terms: Fr,
-    /// Digest of a price snapshot ([`crate::market::Snapshot::digest`]), or 0.
+    /// Digest of a price snapshot ([`crate::market::PriceSnapshot::digest`]), or 0.
     pub oracle: Fr,
     /// Nullifiers of the inputs.
     pub nullifiers: [Fr; 3],
@@ -278,7 +283,7 @@ pub struct Transaction {
 }
 
 impl Transaction {
-    /// The 30 words under a context word.
+    /// Returns the 30 words under a context word.
     #[must_use]
     pub fn words(&self, context: &Fr) -> [Fr; WORDS] {
         let mut words = [Fr::from(0u64); WORDS];
@@ -299,11 +304,11 @@ impl Transaction {
         words
     }
 
-    /// The context word and the transaction that `words` are of.
+    /// Reads the context word and the transaction from `words`.
     ///
     /// # Errors
-    /// [`CodecError`] if a packed word has bits beyond its fields, the note data is not padded with
-    /// zeros, the kind is reserved, or the withdraw words are not 0 in another kind.
+    /// [`CodecError`] if a packed word has bits beyond its fields, the padding of the note data is
+    /// not zero, the kind is reserved, or the withdrawal words are not 0 in another kind.
     pub fn from_words(words: &[Fr; WORDS]) -> Result<(Fr, Self), CodecError> {
         let header = Header::unpack(&words[word::HEADER])?;
         let withdrawal = Withdrawal::from_words(&[words[word::TARGET], words[word::AMOUNT]])?;
@@ -326,31 +331,31 @@ impl Transaction {
         Ok((words[word::CONTEXT], transaction))
     }
 
-    /// H(TRANSACTION; words): the identity of the transaction and the single public input of its
-    /// proof.
+    /// Returns H(TRANSACTION; words): the identity of the transaction and the single public input
+    /// of its proof.
     #[must_use]
     pub fn digest(&self, context: &Fr) -> Fr {
         digest(&self.words(context))
     }
 }
 
-/// H(TRANSACTION; words).
+/// Returns H(TRANSACTION; words).
 #[must_use]
 pub fn digest(words: &[Fr; WORDS]) -> Fr {
     hash(Domain::Transaction, words)
 }
 
-/// The words of a slice that has exactly `N`.
+/// Copies a slice of exactly `N` words.
 pub(crate) fn copied<const N: usize>(words: &[Fr]) -> [Fr; N] {
     std::array::from_fn(|i| words[i])
 }
 
-/// The auditor ciphertexts of the three outputs, from their nine words.
+/// Groups the nine auditor words into the ciphertexts of the three outputs.
 pub(crate) fn audit_from_words(words: &[Fr]) -> [[Fr; 3]; 3] {
     std::array::from_fn(|i| copied(&words[3 * i..3 * (i + 1)]))
 }
 
-/// Six words of note data as bytes.
+/// Reads note data from six words.
 pub(crate) fn note_data_from_words(words: &[Fr]) -> Result<NoteData, CodecError> {
     let words: [Fr; 6] = words.try_into().map_err(|_| CodecError::Length {
         expected: 6,

@@ -1,18 +1,18 @@
-//! Reading and writing of canonical, length-checked encodings.
+//! Writers and readers of canonical, length-checked encodings.
 
 use ark_bn254::Fr;
 
 use super::{fr_from_bytes, fr_to_bytes};
 
-/// Why bytes or words are not the encoding of a value.
+/// Reason why bytes or words do not encode a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CodecError {
-    /// Wrong number of bytes (or of words).
-    #[error("length is {found}, {expected} expected")]
+    /// Wrong number of bytes or words.
+    #[error("expected length {expected}, found {found}")]
     Length {
-        /// Length that the encoding has, as far as it could be read.
+        /// Length of the encoding, as far as it could be read.
         expected: usize,
-        /// Length that was given.
+        /// Length of the input.
         found: usize,
     },
     /// Unknown version.
@@ -21,36 +21,36 @@ pub enum CodecError {
     /// A value that is reserved for later versions.
     #[error("{field}: value {value} is reserved")]
     Reserved {
-        /// The field concerned.
+        /// Name of the field.
         field: &'static str,
         /// Value of the field.
         value: u8,
     },
     /// An element at or above the modulus, or a flag other than 0 and 1.
-    #[error("{field}: not canonical")]
+    #[error("{field}: encoding is not canonical")]
     NotCanonical {
-        /// The field concerned.
+        /// Name of the field.
         field: &'static str,
     },
-    /// A value beyond the width of its field.
-    #[error("{field}: beyond its width")]
+    /// A value that exceeds the width of its field.
+    #[error("{field}: value exceeds the width of the field")]
     Overflow {
-        /// The field concerned.
+        /// Name of the field.
         field: &'static str,
     },
     /// Padding bits that are not zero.
     #[error("{field}: padding is not zero")]
     Padding {
-        /// The field concerned.
+        /// Name of the field.
         field: &'static str,
     },
-    /// Withdraw fields in a transaction of another kind.
-    #[error("withdraw fields outside a withdrawal")]
+    /// Nonzero withdrawal fields in a transaction of another kind.
+    #[error("withdrawal fields in a transaction of another kind")]
     UnexpectedWithdrawal,
-    /// Counts, order or shape that no batch has.
-    #[error("{field}: impossible value")]
+    /// Counts, an order or a shape that no batch can have.
+    #[error("{field}: value is impossible in a batch")]
     Impossible {
-        /// The field concerned.
+        /// Name of the field.
         field: &'static str,
     },
 }
@@ -81,7 +81,7 @@ impl Writer {
         }
     }
 
-    /// The low `len` bytes of `value`, big-endian. The caller has checked that the value fits.
+    /// Writes the low `len` bytes of `value`, big-endian. The caller checks that the value fits.
     pub(crate) fn integer(&mut self, value: u128, len: usize) {
         debug_assert!(len == 16 || value >> (8 * len) == 0);
         self.bytes
@@ -93,7 +93,7 @@ impl Writer {
     }
 }
 
-/// Takes encoded fields off the front of a slice. Each error names the field.
+/// Takes encoded fields from the front of a slice. Each error names the field.
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
     total: usize,
@@ -140,7 +140,7 @@ impl<'a> Reader<'a> {
         Ok(elements)
     }
 
-    /// An unsigned integer of `len` ≤ 16 bytes, big-endian.
+    /// Reads an unsigned integer of `len` ≤ 16 bytes, big-endian.
     pub(crate) fn integer(&mut self, len: usize) -> Result<u128, CodecError> {
         let mut bytes = [0u8; 16];
         bytes[16 - len..].copy_from_slice(self.take(len)?);
@@ -167,12 +167,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// All that is left.
+    /// Returns the remaining bytes.
     pub(crate) fn rest(self) -> &'a [u8] {
         self.rest
     }
 
-    /// Refuses trailing bytes.
+    /// Checks that no bytes remain.
     pub(crate) fn finish(self) -> Result<(), CodecError> {
         if self.rest.is_empty() {
             return Ok(());

@@ -1,4 +1,5 @@
-//! The opening of a position's next state, masked in words 24 and 25 (spec: *Collateral*, Position).
+//! Disclosure of a position's next state to its parties, masked in words 24 and 25 (spec:
+//! *Collateral*, Position).
 
 use std::fmt;
 
@@ -9,37 +10,38 @@ use super::StepKeys;
 use crate::derive;
 use crate::domain::Domain;
 use crate::encoding::fr_to_bytes;
-use crate::encryption::{NoteData, OPENING_LEN};
+use crate::encryption::{DISCLOSURE_LEN, NoteData};
 use crate::layout::{disclosure_collateral, disclosure_debt, disclosure_word};
 use crate::poseidon::hash3;
 use crate::swap::{SALT_LEN, Salt};
 
-/// Bits of each word that are masked; the 32 above them are random.
+/// Number of masked bits in each word. The 32 bits above them are filler.
 pub const MASK_BITS: usize = disclosure_word::SUM.width;
 
-/// What the parties need to follow a position by one step.
+/// Data that the parties need to follow a position by one step.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Opening {
-    /// Value of output 0: the collateral that is left.
+pub struct StateDisclosure {
+    /// Value of output 0: the collateral that remains.
     pub value: u128,
-    /// Until when interest is in the debt.
+    /// Second of Unix time up to which the debt includes interest.
     pub accrued: u64,
-    /// The loan's maturity.
+    /// Maturity of the loan.
     pub maturity: u64,
-    /// Debt that is left.
+    /// Debt that remains.
     pub debt: u128,
-    /// The loan's start.
+    /// Start of the loan.
     pub start: u64,
-    /// The loan's rate.
+    /// Rate of the loan.
     pub rate: u32,
-    /// The loan's market.
+    /// Market of the loan.
     pub market: u8,
 }
 
-impl Opening {
-    /// The two plaintexts: pack(value 128, accrued to 40, maturity 40) and pack(debt 128, start 40, rate 24, market 8).
+impl StateDisclosure {
+    /// Returns the two plaintexts: pack(value 128, accrued to 40, maturity 40) and pack(debt 128,
+    /// start 40, rate 24, market 8).
     #[must_use]
-    pub fn plain(&self) -> [Fr; 2] {
+    pub fn plaintexts(&self) -> [Fr; 2] {
         [
             disclosure_collateral::VALUE.place(self.value)
                 + disclosure_collateral::ACCRUED.place(self.accrued.into())
@@ -51,18 +53,20 @@ impl Opening {
         ]
     }
 
-    /// Words 24 and 25: the plaintexts, masked under the commitment of output 0 and `filler`, which stands above.
+    /// Returns words 24 and 25: the plaintexts, masked under the commitment of output 0 and
+    /// `filler`, with the filler above the masked bits.
     #[must_use]
     pub fn seal(&self, keys: &StepKeys, cm0: &Fr, filler: [u32; 2]) -> [Fr; 2] {
         let masks = masks(keys, cm0, filler);
-        let plain = self.plain();
+        let plain = self.plaintexts();
         std::array::from_fn(|i| {
             let sum = low(&(plain[i] + low(&masks[i])));
             sum + disclosure_word::FILLER.place(filler[i].into())
         })
     }
 
-    /// What words 24 and 25 say under these keys. Nothing is proven by it: the commitment decides.
+    /// Unmasks words 24 and 25 with these keys. The result is unverified: check it against the
+    /// commitment.
     #[must_use]
     pub fn unseal(words: &[Fr; 2], keys: &StepKeys, cm0: &Fr) -> Self {
         let above = |word: &Fr| disclosure_word::FILLER.of(word) as u32;
@@ -82,14 +86,17 @@ impl Opening {
     }
 }
 
-impl fmt::Debug for Opening {
+impl fmt::Debug for StateDisclosure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Opening(..)")
+        f.write_str("StateDisclosure(..)")
     }
 }
 
-/// What of the first [`OPENING_LEN`] bytes of note data is no masked opening: 32 bits above each mask, and 7 bytes. It
-/// is a function of what is sent, so that an attempt made again is the same, as that of a payment is.
+/// Bytes around the masked words in the first [`DISCLOSURE_LEN`] bytes of note data: 32 bits above
+/// each mask, and 7 bytes at the end.
+///
+/// The filler is a function of the transaction's contents, so that a repeated attempt is identical,
+/// as for a payment.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Filler([u8; FILLER_LEN]);
 
@@ -97,10 +104,15 @@ pub struct Filler([u8; FILLER_LEN]);
 const FILLER_LEN: usize = 15;
 
 impl Filler {
-    /// That of a step: B("filler"; ovk, E.y, cm₀, plaintexts).
+    /// Derives the filler of a step: B("filler"; ovk, E.y, cm₀, plaintexts).
     #[must_use]
-    pub fn of_step(ovk: &[u8; 32], ephemeral: &Fr, cm0: &Fr, opening: &Opening) -> Self {
-        let [first, second] = opening.plain().map(|plain| fr_to_bytes(&plain));
+    pub fn for_step(
+        ovk: &[u8; 32],
+        ephemeral: &Fr,
+        cm0: &Fr,
+        disclosure: &StateDisclosure,
+    ) -> Self {
+        let [first, second] = disclosure.plaintexts().map(|plain| fr_to_bytes(&plain));
         let parts: [&[u8]; 5] = [
             ovk,
             &fr_to_bytes(ephemeral),
@@ -111,15 +123,17 @@ impl Filler {
         Self(head(&derive::bytes32("filler", &parts)))
     }
 
-    /// That of an opening: the first 15 bytes of the salt, XORed with B("loan-salt"; ovk, E.y, cm₀). With it the borrower finds
-    /// from its seed alone the loan that it opened, whatever the lender has sent.
+    /// Derives the filler of an origination: the first 15 bytes of the salt, XORed with
+    /// B("loan-salt"; ovk, E.y, cm₀).
+    ///
+    /// With it the borrower finds its loan from its seed alone, whatever the lender sent.
     #[must_use]
-    pub fn of_salt(ovk: &[u8; 32], ephemeral: &Fr, cm0: &Fr, salt: &Salt) -> Self {
+    pub fn for_origination(ovk: &[u8; 32], ephemeral: &Fr, cm0: &Fr, salt: &Salt) -> Self {
         let pad = Self::pad(ovk, ephemeral, cm0);
         Self(std::array::from_fn(|i| pad[i] ^ salt.as_bytes()[i]))
     }
 
-    /// The salts whose first 15 bytes an opening's filler holds.
+    /// Returns the salts whose first 15 bytes the filler of an origination holds.
     pub(super) fn salts(
         data: &NoteData,
         ovk: &[u8; 32],
@@ -127,7 +141,7 @@ impl Filler {
         cm0: &Fr,
     ) -> impl Iterator<Item = Salt> {
         let pad = Self::pad(ovk, ephemeral, cm0);
-        let sealed = [&data.0[0..4], &data.0[31..35], &data.0[62..OPENING_LEN]].concat();
+        let sealed = [&data.0[0..4], &data.0[31..35], &data.0[62..DISCLOSURE_LEN]].concat();
         let mut salt = [0; SALT_LEN];
         for (byte, (pad, sealed)) in salt.iter_mut().zip(pad.iter().zip(sealed)) {
             *byte = pad ^ sealed;
@@ -139,13 +153,13 @@ impl Filler {
         })
     }
 
-    /// B("loan-salt"; ovk, E.y, cm₀).
+    /// Returns the first bytes of B("loan-salt"; ovk, E.y, cm₀).
     fn pad(ovk: &[u8; 32], ephemeral: &Fr, cm0: &Fr) -> [u8; FILLER_LEN] {
         let parts: [&[u8]; 3] = [ovk, &fr_to_bytes(ephemeral), &fr_to_bytes(cm0)];
         head(&derive::bytes32("loan-salt", &parts))
     }
 
-    /// The bits above the two masks.
+    /// Returns the bits above the two masks.
     #[must_use]
     pub fn words(&self) -> [u32; 2] {
         [0, 4].map(|at| {
@@ -155,10 +169,11 @@ impl Filler {
         })
     }
 
-    /// The first bytes of note data with these words 24 and 25, sealed with this filler.
+    /// Returns the first bytes of note data with these words 24 and 25, which were sealed with this
+    /// filler.
     #[must_use]
-    pub fn bytes(&self, words: &[Fr; 2]) -> [u8; OPENING_LEN] {
-        let mut bytes = [0; OPENING_LEN];
+    pub fn bytes(&self, words: &[Fr; 2]) -> [u8; DISCLOSURE_LEN] {
+        let mut bytes = [0; DISCLOSURE_LEN];
         let (pieces, rest) = bytes.split_at_mut(62);
         for (piece, word) in pieces.chunks_exact_mut(31).zip(words) {
             piece.copy_from_slice(&fr_to_bytes(word)[1..]);
@@ -178,14 +193,14 @@ fn head(bytes: &[u8; 32]) -> [u8; FILLER_LEN] {
     std::array::from_fn(|i| bytes[i])
 }
 
-/// The first two outputs of H(OPENING; key, cm₀, f₁, f₂).
+/// Returns the masks: the first two outputs of H(OPENING; key, cm₀, f₁, f₂).
 fn masks(keys: &StepKeys, cm0: &Fr, filler: [u32; 2]) -> [Fr; 2] {
     let [f1, f2] = filler.map(Fr::from);
     let [first, second, _] = hash3(Domain::Opening, &[keys.key, *cm0, f1, f2]);
     [first, second]
 }
 
-/// The lowest [`MASK_BITS`] bits.
+/// Returns the lowest [`MASK_BITS`] bits.
 fn low(element: &Fr) -> Fr {
     let mut bits = element.into_bigint().to_bits_le();
     bits.truncate(MASK_BITS);

@@ -8,19 +8,19 @@ use crate::asset::AssetId;
 use crate::memo::Memo;
 use crate::note::Note;
 
-/// A note that a swap's leg delivered: its blinding is that of the exchange.
+/// A note that a swap's leg delivered, blinded by the exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// The side that delivered it.
+    /// Side that delivered the note.
     pub side: Side,
-    /// What was exchanged, as far as the deliverer says so truly: the delivered leg and the salt are in the
-    /// commitment, and so is what the other leg should be.
+    /// Exchange, as the deliverer states it. The commitment binds the delivered leg, the salt and
+    /// the stated counterpart.
     pub exchange: Exchange,
 }
 
 impl Delivery {
-    /// Returns the cash note with this commitment that a leg delivered to `owner`, and its delivery:
-    /// `memo` names the exchange, which blinds the note. `None` if the commitment is of another note.
+    /// Opens the cash note with this commitment that a leg delivered to `owner`. `memo` names the
+    /// exchange, which blinds the note. `None` if the commitment is of another note.
     #[must_use]
     pub fn open(
         commitment: &Fr,

@@ -16,10 +16,10 @@ impl Transaction {
     pub const ENCODED_LEN: usize =
         1 + 32 + (1 + 2 + 12 + 5 + 5) + (2 + 20 + 16) + 32 * (3 + 3 + 3 + 1 + 9) + NOTE_DATA_LEN;
 
-    /// Wire form; integers and elements big-endian.
+    /// Encodes the transaction; integers and elements are big-endian.
     ///
     /// # Panics
-    /// If fee or a time is out of range (see [`Header::check_range`]): there is no such encoding.
+    /// If fee or a time is out of range (see [`Header::check_range`]), which has no encoding.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         self.header
@@ -50,7 +50,7 @@ impl Transaction {
         out.finish()
     }
 
-    /// Inverse of [`Transaction::to_bytes`]; accepts no other encoding.
+    /// Decodes a transaction; inverse of [`Transaction::to_bytes`]. Accepts no other encoding.
     ///
     /// # Errors
     /// [`CodecError`] naming the first field that is not canonical.
@@ -79,7 +79,7 @@ impl Transaction {
             recipient: input.array()?,
             amount: input.integer(16)?,
         };
-        // All-zero withdraw fields read as "none" in every kind, so that words and bytes agree.
+        // All-zero withdrawal fields read as `None` in every kind, so that words and bytes agree.
         let withdrawal = (withdrawal != NOTHING).then_some(withdrawal);
         if header.kind != Kind::Withdraw && withdrawal.is_some() {
             return Err(CodecError::UnexpectedWithdrawal);
@@ -112,20 +112,21 @@ impl Transaction {
     }
 }
 
-/// What absent withdraw fields read as.
+/// Reading of absent withdrawal fields.
 const NOTHING: Withdrawal = Withdrawal {
     asset: AssetId(0),
     recipient: [0; 20],
     amount: 0,
 };
 
-/// A transaction with its proof, as a client sends it. The proof bytes are opaque here: their
-/// points are checked where proofs are verified.
+/// A transaction with its proof, as a client sends it. The proof bytes are opaque here; the
+/// verifier of proofs checks their points.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Submission {
-    /// What is proven.
+    /// Proven transaction.
     pub transaction: Transaction,
-    /// Compressed Groth16 proof. Never an identity: such proofs can be re-randomised.
+    /// Compressed Groth16 proof. Its bytes never identify a transaction, because anybody can
+    /// re-randomise a proof.
     pub proof: ProofBytes,
 }
 
@@ -133,7 +134,7 @@ impl Submission {
     /// Length of the wire form in bytes.
     pub const ENCODED_LEN: usize = Transaction::ENCODED_LEN + PROOF_LEN;
 
-    /// The transaction's wire form followed by the proof.
+    /// Encodes the transaction's wire form followed by the proof.
     ///
     /// # Panics
     /// As [`Transaction::to_bytes`].
@@ -144,7 +145,7 @@ impl Submission {
         bytes
     }
 
-    /// Inverse of [`Submission::to_bytes`].
+    /// Decodes a submission; inverse of [`Submission::to_bytes`].
     ///
     /// # Errors
     /// [`CodecError`] as [`Transaction::from_bytes`].

@@ -119,7 +119,7 @@ fn words_with_stray_bits_are_refused() {
         refuse(29, words[29] + Fr::from(1u64)),
         CodecError::Padding { field: "note data" }
     );
-    // Kind 1 with a target, with an amount.
+    // Kind 1 with a target, then with an amount.
     let transfer = words[3] - Fr::from(1u64);
     assert_eq!(refuse(3, transfer), CodecError::UnexpectedWithdrawal);
 }
@@ -146,7 +146,7 @@ fn wire_form_is_exact() {
 }
 
 #[test]
-fn wire_form_refuses_what_is_not_canonical() {
+fn wire_form_refuses_noncanonical_fields() {
     let bytes = sample(true).to_bytes();
     let with = |at: usize, value: &[u8]| {
         let mut bytes = bytes.clone();
@@ -213,9 +213,13 @@ fn a_header_out_of_range_has_no_encoding() {
 }
 
 proptest! {
-    /// Whatever bytes decode, encode to themselves.
+    /// Bytes that decode encode to themselves.
     #[test]
-    fn decoding_is_canonical(seed: u64, withdraw: bool, flips in prop::collection::vec((0usize..873, 1u8..), 0..4)) {
+    fn decoding_is_canonical(
+        seed: u64,
+        withdraw: bool,
+        flips in prop::collection::vec((0usize..873, 1u8..), 0..4),
+    ) {
         let tx = transaction(&mut rng(seed), Fr::rand(&mut rng(seed)), withdraw);
         let mut bytes = tx.to_bytes();
         for (at, flip) in flips {
