@@ -35,7 +35,7 @@ pub struct OwnedNote {
     /// The note.
     pub note: Note,
     /// Its leaf index.
-    pub position: u64,
+    pub leaf_index: u64,
     /// The batch that created it.
     pub batch: u64,
     /// Its nullifier.
@@ -343,13 +343,13 @@ impl Chain {
         Ok(())
     }
 
-    fn own(&mut self, note: Note, position: u64, batch: u64) {
-        let nullifier = nullifier(&self.keys.nk, &note.commitment(), position);
+    fn own(&mut self, note: Note, leaf_index: u64, batch: u64) {
+        let nullifier = nullifier(&self.keys.nk, &note.commitment(), leaf_index);
         self.by_nullifier
             .insert(fr_to_bytes(&nullifier), self.notes.len());
         self.notes.push(OwnedNote {
             note,
-            position,
+            leaf_index,
             batch,
             nullifier,
             spent: None,
@@ -496,7 +496,7 @@ impl Chain {
                 from: Some(from),
                 memo: None,
             };
-            incoming.insert(position(batch, slot, 0), found);
+            incoming.insert(leaf_index(batch, slot, 0), found);
         }
     }
 
@@ -509,7 +509,7 @@ impl Chain {
             let commitment = fr_to_bytes(&transaction.commitments[0]);
             if let Some((note, from)) = self.deliveries.get(&commitment) {
                 incoming
-                    .entry(position(batch, slot, 0))
+                    .entry(leaf_index(batch, slot, 0))
                     .or_insert(Incoming {
                         note: *note,
                         slot,
@@ -523,7 +523,7 @@ impl Chain {
     fn find_outputs(&self, batch: &PublishedBatch, incoming: &mut BTreeMap<u64, Incoming>) {
         let published: Vec<_> = batch.transactions.iter().map(outputs).collect();
         for found in self.scanner.scan(&published) {
-            let at = position(batch, found.transaction, found.index as u64);
+            let at = leaf_index(batch, found.transaction, found.index as u64);
             incoming.entry(at).or_insert(Incoming {
                 note: found.note,
                 slot: found.transaction,
@@ -563,7 +563,7 @@ impl Chain {
 }
 
 /// Leaf index of an output.
-fn position(batch: &PublishedBatch, slot: usize, output: u64) -> u64 {
+fn leaf_index(batch: &PublishedBatch, slot: usize, output: u64) -> u64 {
     batch.header.start + 4 * slot as u64 + output
 }
 

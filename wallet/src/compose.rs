@@ -20,7 +20,7 @@ use thiserror::Error;
 
 use crate::{
     chain::{Chain, OwnedNote},
-    loans::{Action, Ground, HeldLoan, Plan, Role, StepError, plan},
+    loans::{Action, HeldLoan, Plan, Role, StepContext, StepError, plan},
     select::{Selection, select},
 };
 
@@ -59,7 +59,7 @@ pub enum Intent {
 
 /// What a transaction has to name besides its contents.
 #[derive(Clone, Copy, Debug)]
-pub struct Terms {
+pub struct Envelope {
     /// Word 0.
     pub context: Fr,
     /// The rollup's fee asset.
@@ -74,7 +74,7 @@ pub struct Terms {
     /// The latest price snapshot, which every transaction names.
     pub snapshot: Option<Snapshot>,
     /// Whether it is to name none nevertheless: a swap's leg whose counterpart names another one.
-    pub silent: bool,
+    pub omit_snapshot: bool,
 }
 
 /// Why nothing could be composed.
@@ -118,7 +118,7 @@ pub struct Composer<'a> {
     /// Our spending key.
     pub spend: &'a SpendKey,
     /// Fee, expiry and context.
-    pub terms: Terms,
+    pub envelope: Envelope,
 }
 
 /// Inputs, and outputs as (recipient, asset, value).
@@ -153,28 +153,23 @@ impl Composer<'_> {
         spendable: impl Fn(&OwnedNote) -> bool,
         rng: &mut (impl RngCore + CryptoRng),
     ) -> Result<Composed, ComposeError> {
-        let (layout, frame) = match intent {
-            Intent::Step { loan, action } => {
-                let plan = plan::plan(loan, action, &self.ground())?;
-                let layout = self.lay_out_step(loan, &plan, &spendable)?;
-                (layout, self.stepping(plan))
-            }
-            _ => {
-                let frame = self.frame(intent, asset, amount)?;
-                (self.lay_out(intent, asset, amount, spendable)?, frame)
-            }
-        };
+        let frame = self.frame(intent, asset, amount)?;
+        let (layout, plan) = self.lay_out(intent, asset, amount, spendable)?;
         let merges = layout.merges;
-        let frame = if merges { self.plain() } else { frame };
-        let Terms {
+        let frame = match plan {
+            _ if merges => self.plain(),
+            Some(plan) => self.step_frame(plan),
+            None => frame,
+        };
+        let Envelope {
             context,
             fee_asset,
             fee,
             snapshot,
-            silent,
+            omit_snapshot,
             ..
-        } = self.terms;
-        let named = snapshot.filter(|_| !silent || frame.loan.is_some());
+        } = self.envelope;
+        let named = snapshot.filter(|_| !omit_snapshot || frame.loan.is_some());
         let header = Header::new(frame.kind, fee_asset, fee, frame.expiry)
             .and_then(|header| header.valid_from(frame.not_before))
             .map_err(|_| ComposeError::OutOfRange)?;
@@ -210,12 +205,12 @@ impl Composer<'_> {
     }
 
     /// On what steps are planned.
-    fn ground(&self) -> Ground<'_> {
-        Ground {
-            snapshot: self.terms.snapshot.as_ref(),
+    fn step_context(&self) -> StepContext<'_> {
+        StepContext {
+            snapshot: self.envelope.snapshot.as_ref(),
             last: self.chain.time(),
-            now: self.terms.now,
-            expiry: self.terms.expiry,
+            now: self.envelope.now,
+            expiry: self.envelope.expiry,
         }
     }
 
@@ -224,7 +219,7 @@ impl Composer<'_> {
         Frame {
             kind: Kind::Transfer,
             not_before: self.chain.time(),
-            expiry: self.terms.expiry,
+            expiry: self.envelope.expiry,
             withdrawal: None,
             memo: Memo::default(),
             terms: None,
@@ -232,7 +227,7 @@ impl Composer<'_> {
         }
     }
 
-    fn stepping(&self, plan: Plan) -> Frame {
+    fn step_frame(&self, plan: Plan) -> Frame {
         Frame {
             not_before: plan.not_before,
             expiry: plan.expiry,
@@ -260,12 +255,12 @@ impl Composer<'_> {
             },
             Intent::Leg { terms, side } => self.leg((**terms).clone(), *side, (asset, amount))?,
             Intent::Open(agreement) => {
-                let (terms, side, role) = self.opening(agreement)?;
+                let (terms, side, role) = self.origination(agreement)?;
                 let frame = self.leg(terms, side, (asset, amount))?;
                 let loan = match role {
-                    Role::Borrower => Some(plan::opening(agreement, &self.ground())?),
+                    Role::Borrower => Some(plan::originate(agreement, &self.step_context())?),
                     Role::Lender => {
-                        self.ground().market(&agreement.loan)?;
+                        self.step_context().market(&agreement.loan)?;
                         None
                     }
                 };
@@ -295,7 +290,10 @@ impl Composer<'_> {
     }
 
     /// The terms of an opening, our side of it and our role, if it makes sense and is ours.
-    fn opening(&self, agreement: &Agreement) -> Result<(swap::Terms, Side, Role), ComposeError> {
+    fn origination(
+        &self,
+        agreement: &Agreement,
+    ) -> Result<(swap::Terms, Side, Role), ComposeError> {
         agreement.check().map_err(|_| ComposeError::Foreign)?;
         let role = Role::of(&self.keys.owner, &agreement.loan).ok_or(ComposeError::Foreign)?;
         let side = match role {
@@ -317,19 +315,18 @@ impl Composer<'_> {
         amount: u128,
         spendable: impl Fn(&OwnedNote) -> bool,
     ) -> Result<(Vec<OwnedNote>, bool), ComposeError> {
-        let layout = self.lay_out(intent, asset, amount, spendable)?;
+        let (layout, _) = self.lay_out(intent, asset, amount, spendable)?;
         Ok((layout.inputs, layout.merges))
     }
 
+    /// Lays out the inputs and outputs of an intent, with the plan if it is a step.
     fn lay_out(
         &self,
         intent: &Intent,
         asset: AssetId,
         amount: u128,
         spendable: impl Fn(&OwnedNote) -> bool,
-    ) -> Result<Layout, ComposeError> {
-        let held = |of: AssetId| self.held(of, &spendable);
-        let Terms { fee_asset, fee, .. } = self.terms;
+    ) -> Result<(Layout, Option<Plan>), ComposeError> {
         let own = self.keys.address();
         // A withdrawal's amount leaves; its first output is change like the others.
         let (payee, paid) = match intent {
@@ -337,14 +334,30 @@ impl Composer<'_> {
             Intent::Withdraw { .. } => (own, 0),
             Intent::Leg { terms, side } => (*terms.receiver(*side), amount),
             Intent::Open(agreement) => {
-                let (terms, side, _) = self.opening(agreement)?;
+                let (terms, side, _) = self.origination(agreement)?;
                 (*terms.receiver(side), amount)
             }
             Intent::Step { loan, action } => {
-                let plan = plan::plan(loan, action, &self.ground())?;
-                return self.lay_out_step(loan, &plan, &spendable);
+                let plan = plan::plan(loan, action, &self.step_context())?;
+                let layout = self.lay_out_step(loan, &plan, &spendable)?;
+                return Ok((layout, Some(plan)));
             }
         };
+        let layout = self.lay_out_payment((payee, paid), asset, amount, &spendable)?;
+        Ok((layout, None))
+    }
+
+    /// Lays out a payment, withdrawal or leg: `paid` goes to `payee`, the rest of `amount` leaves.
+    fn lay_out_payment(
+        &self,
+        (payee, paid): (Address, u128),
+        asset: AssetId,
+        amount: u128,
+        spendable: &impl Fn(&OwnedNote) -> bool,
+    ) -> Result<Layout, ComposeError> {
+        let held = |of: AssetId| self.held(of, spendable);
+        let Envelope { fee_asset, fee, .. } = self.envelope;
+        let own = self.keys.address();
         let assets = [asset, fee_asset, fee_asset];
         if asset == fee_asset {
             let notes = held(asset);
@@ -421,7 +434,7 @@ impl Composer<'_> {
         chosen: &[usize],
         fee_note: Option<OwnedNote>,
     ) -> Result<Layout, ComposeError> {
-        let Terms { fee_asset, fee, .. } = self.terms;
+        let Envelope { fee_asset, fee, .. } = self.envelope;
         let own = self.keys.address();
         let (mut inputs, total) = take(notes, chosen)?;
         let asset = inputs.first().ok_or(ComposeError::Insufficient)?.note.asset;
@@ -448,12 +461,12 @@ impl Composer<'_> {
             .chain
             .ledger()
             .notes()
-            .path(owned.position)
+            .path(owned.leaf_index)
             .ok_or(ComposeError::Insufficient)?;
         Ok(InputWitness {
             dummy: false,
             note: owned.note,
-            position: owned.position,
+            position: owned.leaf_index,
             path,
         })
     }

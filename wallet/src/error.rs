@@ -1,12 +1,13 @@
 //! Failures of the wallet and their one mapping to HTTP.
 
-use serde::{Deserialize, Serialize};
 use subrosa_l1::L1Error;
 use thiserror::Error;
 
+pub use crate::failure::Failure;
+
 use crate::{
     amount::AmountError, compose::ComposeError, loans::StepError, negotiation::book::Refusal,
-    sequencer::SequencerError,
+    sequencer::SequencerError, store::StoreError,
 };
 
 /// Why the wallet refused or could not do something. Messages name what was wrong but never repeat an
@@ -54,13 +55,24 @@ pub enum WalletError {
     L1(#[from] L1Error),
     /// The wallet's state could not be kept.
     #[error("the wallet's state could not be stored: {0}")]
-    Store(#[from] crate::store::StoreError),
+    Store(#[from] StoreError),
     /// The published batches contradict each other or L1.
     #[error("the published chain is inconsistent: {0}")]
     Chain(String),
     /// A proof could not be made from a composed transaction: a defect.
     #[error("the transaction could not be proven: {0}")]
     Prover(String),
+    /// Wallet and sequencer use different keys of the transaction circuit.
+    #[error(
+        "the wallet proves with the transaction key {ours}, but the sequencer verifies with \
+         {theirs}: start the wallet with the sequencer's keys (--keys)"
+    )]
+    KeyMismatch {
+        /// Hash of our verifying key, 0x hex.
+        ours: String,
+        /// Hash of the sequencer's verifying key, 0x hex.
+        theirs: String,
+    },
     /// The wallet's worker has stopped.
     #[error("the wallet is shutting down")]
     Stopped,
@@ -117,6 +129,7 @@ impl WalletError {
             Self::Sequencer(e) if e.is_transient() => ("sequencer_unavailable", 502, true),
             Self::L1(e) if e.is_transient() => ("l1_unavailable", 502, true),
             Self::Sequencer(_) | Self::L1(_) => ("rejected", 422, false),
+            Self::KeyMismatch { .. } => ("key_mismatch", 503, false),
             Self::Stopped => ("stopping", 503, true),
             Self::Store(_) | Self::Chain(_) | Self::Prover(_) => ("internal", 500, false),
         }
@@ -137,15 +150,4 @@ impl WalletError {
             detail: self.to_string(),
         }
     }
-}
-
-/// A final failure.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Failure {
-    /// The interface's code.
-    pub code: String,
-    /// The sequencer's or the contract's own code, where it was theirs.
-    pub reason: Option<String>,
-    /// For people.
-    pub detail: String,
 }

@@ -13,4 +13,4 @@ mod tests;
 
 pub use health::Health;
 pub use held::{HeldLoan, Role};
-pub use plan::{Action, Ground, Plan, StepError};
+pub use plan::{Action, Plan, StepContext, StepError};

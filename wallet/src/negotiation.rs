@@ -10,7 +10,6 @@
 pub mod book;
 pub mod deal;
 pub mod events;
-mod id;
 pub mod payload;
 pub mod records;
 mod stored;
@@ -19,9 +18,10 @@ mod tests;
 
 pub use book::{Book, Letter};
 pub use deal::Deal;
-pub use id::Id;
 pub use payload::{Fixed, Payload};
-pub use records::{Direction, Quote, QuoteStatus, Rfq, RfqStatus, SwapStatus};
+pub use records::{Direction, Quote, QuoteStatus, Rfq, RfqStatus, SwapStatus, Times};
+
+pub use crate::id::Id;
 
 /// Seconds after `valid until` within which the maker still takes an acceptance: what a message needs to
 /// arrive, and clocks to differ. The taker never uses them.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{error::Failure, loans::Action, negotiation::Id};
+use crate::{decimal, failure::Failure, id::Id, loans::Action};
 
 /// What was asked for.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,26 +137,6 @@ impl std::fmt::Debug for Operation {
             .field("id", &self.id)
             .field("progress", &self.progress)
             .finish_non_exhaustive()
-    }
-}
-
-/// u128 as a decimal string: JSON numbers lose precision.
-pub(crate) mod decimal {
-    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
-
-    pub(crate) fn serialize<S: Serializer>(
-        amount: &u128,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(amount)
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<u128, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(D::Error::custom)
     }
 }
 

@@ -21,7 +21,7 @@ pub enum Selection {
 #[must_use]
 pub fn select(notes: &[OwnedNote], amount: u128, limit: usize) -> Selection {
     let mut by_value: Vec<usize> = (0..notes.len()).collect();
-    by_value.sort_by_key(|&i| std::cmp::Reverse((notes[i].note.value, notes[i].position)));
+    by_value.sort_by_key(|&i| std::cmp::Reverse((notes[i].note.value, notes[i].leaf_index)));
     let value = |i: &usize| notes[*i].note.value;
     if let Some(one) = by_value.iter().rev().find(|i| value(i) >= amount) {
         return Selection::Enough(vec![*one]);
@@ -54,9 +54,9 @@ mod tests {
         let zero = Fr::from(0u64);
         (0u64..)
             .zip(values)
-            .map(|(position, value)| OwnedNote {
+            .map(|(leaf_index, value)| OwnedNote {
                 note: Note::cash(AssetId(0), *value, zero, zero),
-                position,
+                leaf_index,
                 batch: 1,
                 nullifier: zero,
                 spent: None,

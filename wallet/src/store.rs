@@ -18,7 +18,8 @@ use subrosa_protocol::{derive, keys::Seed};
 use thiserror::Error;
 
 use crate::{
-    negotiation::{Book, Id},
+    id::Id,
+    negotiation::{Book, Quote},
     operation::Operation,
 };
 
@@ -102,6 +103,23 @@ pub(crate) struct State {
     /// Where the correspondence stands.
     #[serde(default)]
     pub(crate) mail: Mail,
+}
+
+impl State {
+    /// Returns the operation with this id.
+    pub(crate) fn operation(&self, id: &str) -> Option<&Operation> {
+        self.operations.iter().find(|o| o.id == id)
+    }
+
+    /// Returns the operation with this id, to change it.
+    pub(crate) fn operation_mut(&mut self, id: &str) -> Option<&mut Operation> {
+        self.operations.iter_mut().find(|o| o.id == id)
+    }
+
+    /// Returns the operation that carries our leg of a quote.
+    pub(crate) fn carrier(&self, quote: &Quote) -> Option<&Operation> {
+        self.operation(quote.operation.as_ref()?)
+    }
 }
 
 /// The file.

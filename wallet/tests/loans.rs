@@ -492,7 +492,7 @@ fn an_opening_is_signed_only_if_it_is_ours_and_legal() {
     }
 }
 
-/// A batch with a step is taken back, and another step settles in its place: whoever reads the chain again sees that one.
+/// A batch with a step is taken back, and another step settles in its leaf_index: whoever reads the chain again sees that one.
 #[test]
 fn a_step_that_is_taken_back_never_was() {
     let mut scene = Scene::opened(Side::A, GOLD, DOLLAR);
@@ -578,9 +578,12 @@ fn a_leg_of_somebody_else_opens_no_loan_of_ours() {
         let ovk = &scene.world.party(1).keys.ovk;
         transaction.ephemeral = EphemeralKey::new(ovk, &transaction.nullifiers).y();
     }
-    let place = chain.loans()[0].place;
+    let leaf_index = chain.loans()[0].leaf_index;
     chain.apply(&again, &[]).unwrap();
-    assert_eq!((chain.loans().len(), chain.loans()[0].place), (1, place));
+    assert_eq!(
+        (chain.loans().len(), chain.loans()[0].leaf_index),
+        (1, leaf_index)
+    );
 }
 
 #[test]

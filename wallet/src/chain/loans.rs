@@ -14,7 +14,7 @@ use subrosa_protocol::{
     swap::{Exchange, Leg, Side},
 };
 
-use super::{Chain, Incoming, Movement, MovementKind, outputs, position};
+use super::{Chain, Incoming, Movement, MovementKind, leaf_index, outputs};
 use crate::loans::{HeldLoan, Role};
 
 /// Openings that a batch holds, by slot.
@@ -94,14 +94,14 @@ impl Chain {
                     ended.end = step.end;
                     ended.batch = index;
                     if held.role == Role::Borrower && step.note.value != 0 {
-                        self.own(step.note, position(batch, slot, 0), index);
+                        self.own(step.note, leaf_index(batch, slot, 0), index);
                     }
                 }
             }
             if let Some(repayment) = step.repayment
                 && held.role == Role::Lender
             {
-                self.own(repayment, position(batch, slot, 1), index);
+                self.own(repayment, leaf_index(batch, slot, 1), index);
             }
         }
         stepped
@@ -118,8 +118,8 @@ impl Chain {
         note: Note,
     ) {
         let held = &mut self.loans[at];
-        held.place = position(batch, slot, 0);
-        held.nullifier = nullifier(&held.loan.keys().nk, &note.commitment(), held.place);
+        held.leaf_index = leaf_index(batch, slot, 0);
+        held.nullifier = nullifier(&held.loan.keys().nk, &note.commitment(), held.leaf_index);
         held.position = state;
         held.note = note;
         held.batch = index;
@@ -241,7 +241,7 @@ impl Chain {
                     from: Some(loan.lender),
                     memo: None,
                 };
-                incoming.insert(position(batch, beside, 0), principal);
+                incoming.insert(leaf_index(batch, beside, 0), principal);
             }
         }
         openings.insert(slot, found);
@@ -291,12 +291,12 @@ impl Chain {
             if self.loans_by_id.contains_key(&loan.id()) {
                 continue;
             }
-            let place = position(batch, slot, 0);
-            let nullifier = nullifier(&loan.keys().nk, &note.commitment(), place);
+            let leaf_index = leaf_index(batch, slot, 0);
+            let nullifier = nullifier(&loan.keys().nk, &note.commitment(), leaf_index);
             let held = HeldLoan {
                 role,
                 nullifier,
-                place,
+                leaf_index,
                 note,
                 opened: batch.header.time,
                 batch: index,

@@ -30,14 +30,14 @@ impl Composer<'_> {
         spendable: &impl Fn(&OwnedNote) -> bool,
     ) -> Result<Layout, ComposeError> {
         let loan = &held.loan;
-        let (fee_asset, fee) = (self.terms.fee_asset, self.terms.fee);
+        let (fee_asset, fee) = (self.envelope.fee_asset, self.envelope.fee);
         let own = self.keys.address();
         let flows = flows(loan.collateral, plan, (fee_asset, fee))?;
         let short = |flow: &&Flow| flow.out > flow.back;
         let limit = ARITY - 1 - usize::from(flows.iter().filter(short).count() > 1);
         let mut inputs = vec![OwnedNote {
             note: held.note,
-            position: held.place,
+            leaf_index: held.leaf_index,
             batch: held.batch,
             nullifier: held.nullifier,
             spent: None,
@@ -85,7 +85,7 @@ impl Composer<'_> {
         notes: &[OwnedNote],
         spendable: &impl Fn(&OwnedNote) -> bool,
     ) -> Result<Layout, ComposeError> {
-        let (fee_asset, fee) = (self.terms.fee_asset, self.terms.fee);
+        let (fee_asset, fee) = (self.envelope.fee_asset, self.envelope.fee);
         let asset = notes.first().ok_or(ComposeError::Insufficient)?.note.asset;
         if asset == fee_asset {
             return self.merge_largest(notes, ARITY);
@@ -109,7 +109,7 @@ impl Composer<'_> {
         &self,
         spendable: &impl Fn(&OwnedNote) -> bool,
     ) -> Result<Layout, ComposeError> {
-        let (fee_asset, fee) = (self.terms.fee_asset, self.terms.fee);
+        let (fee_asset, fee) = (self.envelope.fee_asset, self.envelope.fee);
         let own = self.keys.address();
         let notes = self.held(fee_asset, spendable);
         let need = fee.checked_mul(2).ok_or(ComposeError::OutOfRange)?;

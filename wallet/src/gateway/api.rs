@@ -5,15 +5,14 @@ use std::sync::Arc;
 use axum::{
     Json,
     body::Bytes,
-    extract::{OriginalUri, Path, Query, State},
-    http::{HeaderMap, StatusCode},
+    extract::{Path, Query, State},
 };
 use serde::Deserialize;
 use subrosa_protocol::encryption::Memo;
 use utoipa::IntoParams;
 
 use super::{
-    body::{Answer, idempotency, parse},
+    body::{Accepted, Answer, Command, accepted, parse},
     problem::Problem,
     views::{
         AddressView, BalanceView, ClaimRequest, ClaimView, DepositRequest, HistoryView,
@@ -45,16 +44,12 @@ pub(super) async fn address(State(wallet): State<Arc<Wallet>>) -> Json<AddressVi
 )]
 pub(super) async fn deposit(
     State(wallet): State<Arc<Wallet>>,
-    headers: HeaderMap,
-    uri: OriginalUri,
-    body: Bytes,
-) -> Answer<(StatusCode, Json<OperationView>)> {
-    let request: DepositRequest = parse(&body)?;
-    let key = idempotency(&headers, &uri, &body)?;
+    Command { body: request, key }: Command<DepositRequest>,
+) -> Answer<Accepted<OperationView>> {
     let asset = wallet.asset(&request.asset).await?;
     let amount = amount::parse(&request.amount, asset.token.decimals)?;
     let (operation, _) = wallet.deposit(asset.id, amount, key).await?;
-    Ok((StatusCode::ACCEPTED, Json(operation.into())))
+    accepted(operation)
 }
 
 /// Starts a confidential payment.
@@ -66,12 +61,8 @@ pub(super) async fn deposit(
 )]
 pub(super) async fn transfer(
     State(wallet): State<Arc<Wallet>>,
-    headers: HeaderMap,
-    uri: OriginalUri,
-    body: Bytes,
-) -> Answer<(StatusCode, Json<OperationView>)> {
-    let request: TransferRequest = parse(&body)?;
-    let key = idempotency(&headers, &uri, &body)?;
+    Command { body: request, key }: Command<TransferRequest>,
+) -> Answer<Accepted<OperationView>> {
     let asset = wallet.asset(&request.asset).await?;
     let amount = amount::parse(&request.amount, asset.token.decimals)?;
     request
@@ -83,7 +74,7 @@ pub(super) async fn transfer(
         memo: request.memo,
     };
     let operation = wallet.start(intent, asset.id, amount, key).await?;
-    Ok((StatusCode::ACCEPTED, Json(operation.into())))
+    accepted(operation)
 }
 
 /// Starts a payment out to L1.
@@ -95,12 +86,8 @@ pub(super) async fn transfer(
 )]
 pub(super) async fn withdraw(
     State(wallet): State<Arc<Wallet>>,
-    headers: HeaderMap,
-    uri: OriginalUri,
-    body: Bytes,
-) -> Answer<(StatusCode, Json<OperationView>)> {
-    let request: WithdrawalRequest = parse(&body)?;
-    let key = idempotency(&headers, &uri, &body)?;
+    Command { body: request, key }: Command<WithdrawalRequest>,
+) -> Answer<Accepted<OperationView>> {
     let asset = wallet.asset(&request.asset).await?;
     let amount = amount::parse(&request.amount, asset.token.decimals)?;
     let recipient = match &request.to {
@@ -118,7 +105,7 @@ pub(super) async fn withdraw(
         to: format!("0x{}", hex::encode(recipient)),
     };
     let operation = wallet.start(intent, asset.id, amount, key).await?;
-    Ok((StatusCode::ACCEPTED, Json(operation.into())))
+    accepted(operation)
 }
 
 /// Claims what the vault owes to the institution's L1 account.

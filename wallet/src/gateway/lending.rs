@@ -4,13 +4,11 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    body::Bytes,
-    extract::{OriginalUri, Path, State},
-    http::{HeaderMap, StatusCode},
+    extract::{Path, State},
 };
 
 use super::{
-    body::{Answer, Keyed, idempotency, parse},
+    body::{Accepted, Answer, Command, Keyed, accepted},
     lending_views::{CollateralRequest, LoanRequest, LoanView, MarketView, RepayRequest, RoleName},
     problem::Problem,
     trading::id,
@@ -39,12 +37,8 @@ pub(super) async fn markets(State(wallet): State<Arc<Wallet>>) -> Json<Vec<Marke
 )]
 pub(super) async fn propose(
     State(wallet): State<Arc<Wallet>>,
-    headers: HeaderMap,
-    uri: OriginalUri,
-    body: Bytes,
-) -> Answer<(StatusCode, Json<LoanView>)> {
-    let request: LoanRequest = parse(&body)?;
-    let key = idempotency(&headers, &uri, &body)?;
+    Command { body: request, key }: Command<LoanRequest>,
+) -> Answer<Accepted<LoanView>> {
     let collateral = wallet.asset(&request.collateral.asset).await?;
     let debt = wallet.asset(&request.debt.asset).await?;
     let secured = amount::parse(&request.collateral.amount, collateral.token.decimals)?;
@@ -64,7 +58,7 @@ pub(super) async fn propose(
         settle_within: request.settle_within,
     };
     let line = wallet.propose_loan(order, key).await?;
-    Ok((StatusCode::ACCEPTED, Json(line.into())))
+    accepted(line)
 }
 
 /// Loans and proposals, oldest first.
@@ -98,9 +92,9 @@ pub(super) async fn accept(
     State(wallet): State<Arc<Wallet>>,
     Path(name): Path<String>,
     Keyed(key): Keyed,
-) -> Answer<(StatusCode, Json<LoanView>)> {
+) -> Answer<Accepted<LoanView>> {
     let line = wallet.accept_loan(&id(&name)?, key).await?;
-    Ok((StatusCode::ACCEPTED, Json(line.into())))
+    accepted(line)
 }
 
 /// Says no to a proposal that was received.
@@ -144,12 +138,8 @@ pub(super) async fn cancel(
 pub(super) async fn collateral(
     State(wallet): State<Arc<Wallet>>,
     Path(name): Path<String>,
-    headers: HeaderMap,
-    uri: OriginalUri,
-    body: Bytes,
-) -> Answer<(StatusCode, Json<LoanView>)> {
-    let request: CollateralRequest = parse(&body)?;
-    let key = idempotency(&headers, &uri, &body)?;
+    Command { body: request, key }: Command<CollateralRequest>,
+) -> Answer<Accepted<LoanView>> {
     let id = id(&name)?;
     let decimals = wallet.loan(&id).await?.collateral.asset.token.decimals;
     let action = match (&request.add, &request.release) {
@@ -165,7 +155,7 @@ pub(super) async fn collateral(
         }
     };
     let line = wallet.step(&id, action, key).await?;
-    Ok((StatusCode::ACCEPTED, Json(line.into())))
+    accepted(line)
 }
 
 /// Pays part of the debt: by the borrower.
@@ -179,19 +169,15 @@ pub(super) async fn collateral(
 pub(super) async fn repay(
     State(wallet): State<Arc<Wallet>>,
     Path(name): Path<String>,
-    headers: HeaderMap,
-    uri: OriginalUri,
-    body: Bytes,
-) -> Answer<(StatusCode, Json<LoanView>)> {
-    let request: RepayRequest = parse(&body)?;
-    let key = idempotency(&headers, &uri, &body)?;
+    Command { body: request, key }: Command<RepayRequest>,
+) -> Answer<Accepted<LoanView>> {
     let id = id(&name)?;
     let decimals = wallet.loan(&id).await?.debt.asset.token.decimals;
     let action = Action::Repay {
         amount: amount::parse(&request.amount, decimals)?,
     };
     let line = wallet.step(&id, action, key).await?;
-    Ok((StatusCode::ACCEPTED, Json(line.into())))
+    accepted(line)
 }
 
 /// Pays all that is owed and takes the collateral back: by the borrower.
@@ -205,9 +191,9 @@ pub(super) async fn close(
     State(wallet): State<Arc<Wallet>>,
     Path(name): Path<String>,
     Keyed(key): Keyed,
-) -> Answer<(StatusCode, Json<LoanView>)> {
+) -> Answer<Accepted<LoanView>> {
     let line = wallet.step(&id(&name)?, Action::Close, key).await?;
-    Ok((StatusCode::ACCEPTED, Json(line.into())))
+    accepted(line)
 }
 
 /// Takes what is owed out of the collateral, below the maintenance margin or after maturity: by the lender.
@@ -221,7 +207,7 @@ pub(super) async fn liquidate(
     State(wallet): State<Arc<Wallet>>,
     Path(name): Path<String>,
     Keyed(key): Keyed,
-) -> Answer<(StatusCode, Json<LoanView>)> {
+) -> Answer<Accepted<LoanView>> {
     let line = wallet.step(&id(&name)?, Action::Liquidate, key).await?;
-    Ok((StatusCode::ACCEPTED, Json(line.into())))
+    accepted(line)
 }

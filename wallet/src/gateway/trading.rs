@@ -4,14 +4,12 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    body::Bytes,
-    extract::{OriginalUri, Path, State},
-    http::{HeaderMap, StatusCode},
+    extract::{Path, State},
 };
 use subrosa_protocol::swap::Leg;
 
 use super::{
-    body::{Answer, Keyed, idempotency, parse},
+    body::{Accepted, Answer, Command, Keyed, accepted},
     problem::Problem,
     trading_views::{
         AmountRequest, QuoteRequest, QuoteView, RfqRequest, RfqView, SwapRequest, SwapView,
@@ -47,12 +45,8 @@ async fn leg(wallet: &Wallet, request: &AmountRequest) -> Answer<Leg> {
 )]
 pub(super) async fn request(
     State(wallet): State<Arc<Wallet>>,
-    headers: HeaderMap,
-    uri: OriginalUri,
-    body: Bytes,
-) -> Answer<(StatusCode, Json<RfqView>)> {
-    let request: RfqRequest = parse(&body)?;
-    let key = idempotency(&headers, &uri, &body)?;
+    Command { body: request, key }: Command<RfqRequest>,
+) -> Answer<Accepted<RfqView>> {
     let give = wallet.asset(&request.give.asset).await?;
     let want = wallet.asset(&request.want.asset).await?;
     let (fixed, amount) = match (&request.give.amount, &request.want.amount) {
@@ -72,7 +66,7 @@ pub(super) async fn request(
         expires_in: request.expires_in,
     };
     let line = wallet.inquire(inquiry, key).await?;
-    Ok((StatusCode::ACCEPTED, Json(line.into())))
+    accepted(line)
 }
 
 /// Requests for quotes, made and received, oldest first.
@@ -135,14 +129,10 @@ pub(super) async fn cancel_rfq(
 )]
 pub(super) async fn quote(
     State(wallet): State<Arc<Wallet>>,
-    headers: HeaderMap,
-    uri: OriginalUri,
-    body: Bytes,
-) -> Answer<(StatusCode, Json<QuoteView>)> {
-    let request: QuoteRequest = parse(&body)?;
-    let key = idempotency(&headers, &uri, &body)?;
+    Command { body: request, key }: Command<QuoteRequest>,
+) -> Answer<Accepted<QuoteView>> {
     let line = wallet.quote(order(&wallet, request).await?, key).await?;
-    Ok((StatusCode::ACCEPTED, Json(line.into())))
+    accepted(line)
 }
 
 /// What a firm offer's body asks for.
@@ -193,9 +183,9 @@ pub(super) async fn accept(
     State(wallet): State<Arc<Wallet>>,
     Path(name): Path<String>,
     Keyed(key): Keyed,
-) -> Answer<(StatusCode, Json<SwapView>)> {
+) -> Answer<Accepted<SwapView>> {
     let line = wallet.accept(&id(&name)?, key).await?;
-    Ok((StatusCode::ACCEPTED, Json(line.into())))
+    accepted(line)
 }
 
 /// Says no to a quote that was received.
@@ -238,16 +228,12 @@ pub(super) async fn cancel_quote(
 )]
 pub(super) async fn propose(
     State(wallet): State<Arc<Wallet>>,
-    headers: HeaderMap,
-    uri: OriginalUri,
-    body: Bytes,
-) -> Answer<(StatusCode, Json<SwapView>)> {
-    let request: SwapRequest = parse(&body)?;
-    let key = idempotency(&headers, &uri, &body)?;
+    Command { body: request, key }: Command<SwapRequest>,
+) -> Answer<Accepted<SwapView>> {
     let line = wallet
         .quote(order(&wallet, request.into()).await?, key)
         .await?;
-    Ok((StatusCode::ACCEPTED, Json(line.into())))
+    accepted(line)
 }
 
 /// Swaps, oldest first: quotes that were accepted, and firm offers without a request.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use subrosa_protocol::loan::{covers, needed};
 
-use super::{Ground, HeldLoan};
+use super::{HeldLoan, StepContext};
 
 /// Margins of an open loan. Its `Debug` form shows nothing.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,18 +29,18 @@ pub struct Health {
 impl Health {
     /// The margins of an open loan now; `None` without a price of its market.
     #[must_use]
-    pub fn of(held: &HeldLoan, ground: &Ground<'_>) -> Option<Self> {
+    pub fn of(held: &HeldLoan, context: &StepContext<'_>) -> Option<Self> {
         if held.end.is_some() {
             return None;
         }
         let (loan, debt) = (&held.loan, &held.position.debt);
         let collateral = held.position.collateral;
-        let (market, price, last) = ground.price(loan).ok()?;
-        let now = ground.now.max(ground.last);
+        let (market, price, last) = context.price(loan).ok()?;
+        let now = context.now.max(context.last);
         let owed = loan.owed(debt, now)?;
         let meets = |margin| covers(collateral, price, market.haircut, owed, margin);
         // What a step leaves is owed until it expires.
-        let expiry = ground.expiry.min(loan.maturity).min(last).max(now);
+        let expiry = context.expiry.min(loan.maturity).min(last).max(now);
         let needed = needed(
             price,
             market.haircut,
@@ -49,13 +49,13 @@ impl Health {
         );
         let covered = meets(market.initial);
         Some(Self {
-            time: ground.snapshot?.time,
+            time: context.snapshot?.time,
             price,
             ratio: largest(meets),
             covered,
             // At no price of before the loan.
-            liquidatable: ground.snapshot?.time >= loan.start
-                && (!meets(market.maintenance) || ground.now > loan.maturity),
+            liquidatable: context.snapshot?.time >= loan.start
+                && (!meets(market.maintenance) || context.now > loan.maturity),
             required_top_up: if covered {
                 Some(0)
             } else {

@@ -53,7 +53,7 @@ pub struct HeldLoan {
     /// The position's note.
     pub note: Note,
     /// Leaf index of the note.
-    pub place: u64,
+    pub leaf_index: u64,
     /// The nullifier of the note.
     pub nullifier: Fr,
     /// Time of the batch that opened it, Unix seconds.

@@ -13,7 +13,7 @@ use subrosa_transaction::{LoanStep, Step};
 use thiserror::Error;
 
 use super::{HeldLoan, Role};
-use crate::operation::decimal;
+use crate::decimal;
 
 /// Seconds for which a transaction should be valid at least: with less it is not worth proving.
 const SHORTEST: u64 = 20;
@@ -111,7 +111,7 @@ pub enum StepError {
 
 /// On what a step is planned.
 #[derive(Clone, Copy, Debug)]
-pub struct Ground<'a> {
+pub struct StepContext<'a> {
     /// The latest price snapshot that is known.
     pub snapshot: Option<&'a Snapshot>,
     /// Time of the last batch that was read; no later batch has an earlier one.
@@ -147,7 +147,7 @@ impl fmt::Debug for Plan {
     }
 }
 
-impl Ground<'_> {
+impl StepContext<'_> {
     /// The market of a loan in the latest snapshot, whatever its price.
     ///
     /// # Errors
@@ -187,19 +187,19 @@ impl Ground<'_> {
 ///
 /// # Errors
 /// [`StepError`] naming the rule that it would break.
-pub fn opening(agreement: &Agreement, ground: &Ground<'_>) -> Result<LoanStep, StepError> {
+pub fn originate(agreement: &Agreement, context: &StepContext<'_>) -> Result<LoanStep, StepError> {
     let loan = &agreement.loan;
-    let (_, _, last) = ground.fresh(loan, 0)?;
+    let (_, _, last) = context.fresh(loan, 0)?;
     if agreement.expiry > last {
         return Err(StepError::NoPrice);
     }
-    secured(agreement, ground)?;
+    secured(agreement, context)?;
     Ok(LoanStep {
         step: Step::Open,
         loan: loan.clone(),
         before: loan.opening_debt(),
         debt: loan.principal,
-        snapshot: ground.snapshot.copied(),
+        snapshot: context.snapshot.copied(),
     })
 }
 
@@ -207,9 +207,9 @@ pub fn opening(agreement: &Agreement, ground: &Ground<'_>) -> Result<LoanStep, S
 ///
 /// # Errors
 /// [`StepError`] naming the rule that it would break.
-pub fn secured(agreement: &Agreement, ground: &Ground<'_>) -> Result<(), StepError> {
+pub fn secured(agreement: &Agreement, context: &StepContext<'_>) -> Result<(), StepError> {
     let loan = &agreement.loan;
-    let (market, price, _) = ground.price(loan)?;
+    let (market, price, _) = context.price(loan)?;
     if agreement.expiry > loan.maturity {
         return Err(StepError::Due);
     }
@@ -228,7 +228,11 @@ pub fn secured(agreement: &Agreement, ground: &Ground<'_>) -> Result<(), StepErr
 ///
 /// # Errors
 /// [`StepError`] naming the rule that it would break.
-pub fn plan(held: &HeldLoan, action: &Action, ground: &Ground<'_>) -> Result<Plan, StepError> {
+pub fn plan(
+    held: &HeldLoan,
+    action: &Action,
+    context: &StepContext<'_>,
+) -> Result<Plan, StepError> {
     if held.end.is_some() {
         return Err(StepError::Ended);
     }
@@ -236,11 +240,11 @@ pub fn plan(held: &HeldLoan, action: &Action, ground: &Ground<'_>) -> Result<Pla
         return Err(StepError::NotOurs);
     }
     match action {
-        Action::Add { amount } => adjust(held, [*amount, 0, 0], ground),
-        Action::Release { amount } => adjust(held, [0, *amount, 0], ground),
-        Action::Repay { amount } => adjust(held, [0, 0, *amount], ground),
-        Action::Close => close(held, ground),
-        Action::Liquidate => liquidate(held, ground),
+        Action::Add { amount } => adjust(held, [*amount, 0, 0], context),
+        Action::Release { amount } => adjust(held, [0, *amount, 0], context),
+        Action::Repay { amount } => adjust(held, [0, 0, *amount], context),
+        Action::Close => close(held, context),
+        Action::Liquidate => liquidate(held, context),
     }
 }
 
@@ -249,9 +253,9 @@ fn owed(loan: &Loan, debt: &Debt, time: u64) -> Result<u128, StepError> {
     loan.owed(debt, time).ok_or(StepError::OutOfRange)
 }
 
-fn close(held: &HeldLoan, ground: &Ground<'_>) -> Result<Plan, StepError> {
+fn close(held: &HeldLoan, context: &StepContext<'_>) -> Result<Plan, StepError> {
     let (loan, before) = (&held.loan, held.position.debt);
-    let repaid = owed(loan, &before, ground.expiry)?;
+    let repaid = owed(loan, &before, context.expiry)?;
     Ok(Plan {
         step: LoanStep {
             step: Step::Adjust,
@@ -260,8 +264,8 @@ fn close(held: &HeldLoan, ground: &Ground<'_>) -> Result<Plan, StepError> {
             debt: 0,
             snapshot: None,
         },
-        not_before: ground.last,
-        expiry: ground.expiry,
+        not_before: context.last,
+        expiry: context.expiry,
         left: held.position.collateral,
         released: 0,
         paid: Some((loan.debt, repaid)),
@@ -273,7 +277,7 @@ fn close(held: &HeldLoan, ground: &Ground<'_>) -> Result<Plan, StepError> {
 fn adjust(
     held: &HeldLoan,
     [added, released, repaid]: [u128; 3],
-    ground: &Ground<'_>,
+    context: &StepContext<'_>,
 ) -> Result<Plan, StepError> {
     let (loan, before) = (&held.loan, held.position.debt);
     let collateral = held.position.collateral;
@@ -281,8 +285,8 @@ fn adjust(
         .checked_add(added)
         .and_then(|sum| sum.checked_sub(released))
         .ok_or(StepError::OutOfRange)?;
-    let until = ground.expiry.min(loan.maturity);
-    if until <= ground.now.max(ground.last) {
+    let until = context.expiry.min(loan.maturity);
+    if until <= context.now.max(context.last) {
         return Err(StepError::Due);
     }
     let ending = |expiry: u64, snapshot: Option<Snapshot>| {
@@ -299,7 +303,7 @@ fn adjust(
                 debt,
                 snapshot,
             },
-            not_before: ground.last,
+            not_before: context.last,
             expiry,
             left,
             released,
@@ -320,11 +324,11 @@ fn adjust(
     } else {
         StepError::NotCovered
     };
-    let (market, price, last) = match ground.fresh(loan, loan.start) {
+    let (market, price, last) = match context.fresh(loan, loan.start) {
         Err(_) if released == 0 => return Err(refused),
         priced => priced?,
     };
-    let (plan, _) = ending(until.min(last), ground.snapshot.copied())?;
+    let (plan, _) = ending(until.min(last), context.snapshot.copied())?;
     let margin = market.initial;
     if covers(left, price, market.haircut, plan.step.debt, margin) {
         Ok(plan)
@@ -333,21 +337,21 @@ fn adjust(
     }
 }
 
-fn liquidate(held: &HeldLoan, ground: &Ground<'_>) -> Result<Plan, StepError> {
+fn liquidate(held: &HeldLoan, context: &StepContext<'_>) -> Result<Plan, StepError> {
     let (loan, before) = (&held.loan, held.position.debt);
     let collateral = held.position.collateral;
     let lapsed = loan.maturity.saturating_add(LAPSE);
-    let (market, price, last) = match ground.fresh(loan, loan.start) {
+    let (market, price, last) = match context.fresh(loan, loan.start) {
         Ok(priced) => priced,
         // So long after maturity a price is not waited for.
-        Err(_) if ground.now > lapsed => return seize_all(held, lapsed + 1, ground),
+        Err(_) if context.now > lapsed => return seize_all(held, lapsed + 1, context),
         Err(none) => return Err(none),
     };
-    let due = ground.now > loan.maturity;
+    let due = context.now > loan.maturity;
     let not_before = if due {
-        ground.last.max(loan.maturity + 1)
+        context.last.max(loan.maturity + 1)
     } else {
-        ground.last
+        context.last
     };
     let owed = owed(loan, &before, not_before)?;
     if !due && covers(collateral, price, market.haircut, owed, market.maintenance) {
@@ -360,10 +364,10 @@ fn liquidate(held: &HeldLoan, ground: &Ground<'_>) -> Result<Plan, StepError> {
             loan: loan.clone(),
             before,
             debt: 0,
-            snapshot: ground.snapshot.copied(),
+            snapshot: context.snapshot.copied(),
         },
         not_before,
-        expiry: ground.expiry.min(last),
+        expiry: context.expiry.min(last),
         left: collateral - seized,
         released: seized,
         paid: None,
@@ -372,8 +376,8 @@ fn liquidate(held: &HeldLoan, ground: &Ground<'_>) -> Result<Plan, StepError> {
 }
 
 /// All of the collateral, at no price.
-fn seize_all(held: &HeldLoan, from: u64, ground: &Ground<'_>) -> Result<Plan, StepError> {
-    let not_before = ground.last.max(from);
+fn seize_all(held: &HeldLoan, from: u64, context: &StepContext<'_>) -> Result<Plan, StepError> {
+    let not_before = context.last.max(from);
     owed(&held.loan, &held.position.debt, not_before)?;
     Ok(Plan {
         step: LoanStep {
@@ -384,7 +388,7 @@ fn seize_all(held: &HeldLoan, from: u64, ground: &Ground<'_>) -> Result<Plan, St
             snapshot: None,
         },
         not_before,
-        expiry: ground.expiry,
+        expiry: context.expiry,
         left: 0,
         released: held.position.collateral,
         paid: None,

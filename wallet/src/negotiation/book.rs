@@ -17,7 +17,7 @@ use super::{
     Deal, GRACE, Id, MAX_ANSWERS,
     events::Events,
     payload::{Offer, Payload, Proposal, Request},
-    records::{Direction, Quote, QuoteStatus, Rfq, RfqStatus},
+    records::{Direction, Quote, QuoteStatus, Rfq, RfqStatus, Times},
 };
 
 /// A message to be sent. Its `Debug` form says of what type.
@@ -100,7 +100,7 @@ pub struct NewOffer {
     /// Our side.
     pub maker: Side,
     /// Seconds that it may be accepted, and that its legs may settle after that.
-    pub times: (u64, u64),
+    pub times: Times,
     /// Nullifiers of the notes that are kept for it. None if they have to be prepared first.
     pub notes: Option<Vec<[u8; 32]>>,
 }
@@ -254,7 +254,7 @@ impl Book {
             counterparty: offer.counterparty,
             deal: offer.deal,
             maker: offer.maker,
-            valid_until: now.saturating_add(offer.times.0),
+            valid_until: now.saturating_add(offer.times.valid_for),
             status: QuoteStatus::Preparing,
             created: now,
             notes: Vec::new(),
@@ -297,8 +297,8 @@ impl Book {
         let terms = quote.deal.terms();
         let start = quote.deal.agreement().map_or(0, |a| a.loan.start);
         let begun = (start, terms.expiry);
-        quote.valid_until = now.saturating_add(quote.times.0);
-        let expiry = quote.valid_until.saturating_add(quote.times.1);
+        quote.valid_until = now.saturating_add(quote.times.valid_for);
+        let expiry = quote.valid_until.saturating_add(quote.times.settle_within);
         quote.deal.begin(now, expiry);
         if quote
             .deal

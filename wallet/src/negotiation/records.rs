@@ -11,8 +11,9 @@ use subrosa_protocol::{
 
 use super::{Deal, Fixed, GRACE, Id, PREPARING, payload::Request, stored};
 use crate::{
-    error::Failure,
-    operation::{Operation, Progress, decimal},
+    decimal,
+    failure::Failure,
+    operation::{Operation, Progress},
 };
 
 /// Who made a request or a quote.
@@ -244,6 +245,31 @@ impl Rfq {
     }
 }
 
+/// Lifetimes of a firm offer, seconds. Stored as a pair.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "(u64, u64)", into = "(u64, u64)")]
+pub struct Times {
+    /// Time within which the offer can be accepted, from when it is sent.
+    pub valid_for: u64,
+    /// Time after that within which the legs can settle.
+    pub settle_within: u64,
+}
+
+impl From<(u64, u64)> for Times {
+    fn from((valid_for, settle_within): (u64, u64)) -> Self {
+        Self {
+            valid_for,
+            settle_within,
+        }
+    }
+}
+
+impl From<Times> for (u64, u64) {
+    fn from(times: Times) -> Self {
+        (times.valid_for, times.settle_within)
+    }
+}
+
 /// A quote, and the swap that it becomes; or a proposal, and the loan that it opens.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Quote {
@@ -272,7 +298,7 @@ pub struct Quote {
     #[serde(with = "stored::nullifiers")]
     pub notes: Vec<[u8; 32]>,
     /// Seconds that it may be accepted, and that its legs may settle after that, once it is prepared.
-    pub times: (u64, u64),
+    pub times: Times,
     /// The operation that carries our leg.
     pub operation: Option<String>,
     /// Whether its maker took it back when it was accepted already.

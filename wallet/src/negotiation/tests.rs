@@ -65,7 +65,7 @@ fn made(byte: u8, rfq: Option<Id>, notes: Option<Vec<[u8; 32]>>) -> NewOffer {
         counterparty: address(2),
         deal: Deal::swap(terms),
         maker,
-        times: (60, 600),
+        times: (60, 600).into(),
         notes,
     }
 }
@@ -973,7 +973,7 @@ mod proposals {
             counterparty: address(2),
             deal: Deal::loan(agreement(9)).unwrap(),
             maker: Side::B,
-            times: (60, 600),
+            times: (60, 600).into(),
             notes: None,
         };
         assert!(book.offer(offer, NOW).unwrap().is_empty());
@@ -1000,7 +1000,7 @@ mod proposals {
             counterparty: address(2),
             deal: Deal::loan(agreement(9)).unwrap(),
             maker: Side::B,
-            times: (60, 600),
+            times: (60, 600).into(),
             notes: None,
         };
         assert!(book.offer(offer, NOW).unwrap().is_empty());

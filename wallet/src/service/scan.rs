@@ -41,7 +41,9 @@ impl Wallet {
                 continue;
             }
             if entry.index != inner.chain.batch_index() {
-                return Err(contradiction("the sequencer left out the batches before it"));
+                return Err(contradiction(
+                    "the sequencer left out the batches before it",
+                ));
             }
             inner
                 .chain

@@ -6,7 +6,7 @@ use super::{
     super::{
         Deal, GRACE, HELD, HORIZON, Id, MAX_ANSWERS, MAX_OF_ONE, MAX_RECEIVED,
         payload::{Payload, Proposal, Request},
-        records::{Direction, Quote, QuoteStatus, Rfq, RfqStatus},
+        records::{Direction, Quote, QuoteStatus, Rfq, RfqStatus, Times},
     },
     Book, Dropped, Letter, Reaction, Reading,
 };
@@ -156,7 +156,7 @@ impl Book {
             status: QuoteStatus::Offered,
             created: reading.now,
             notes: Vec::new(),
-            times: (0, 0),
+            times: Times::default(),
             operation: None,
             withdrawn: false,
             answered: false,
