@@ -7,18 +7,13 @@ mod market;
 
 use std::{
     sync::{Arc, atomic::Ordering},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use market::{DOLLAR, GOLD, Market, Party, priced};
 use serde_json::{Value, json};
 
 const YEAR: u64 = 365 * 86_400;
-
-fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.unwrap().as_secs()
-}
 
 struct Scene {
     market: Arc<Market>,
@@ -59,17 +54,17 @@ impl Scene {
 
     /// The same, so many seconds ago.
     async fn price_of(&self, cents: u128, ago: u64) {
-        self.market.price_gold(cents, ago);
-        let shown = subrosa_wallet::amount::format(cents, 2);
+        let time = self.market.price_gold(cents, ago);
+        let shown = (json!(subrosa_wallet::amount::format(cents, 2)), json!(time));
         for party in [&self.north, &self.south] {
             let mut known = false;
             for _ in 0..100 {
                 let markets = party.get("/v1/markets").await;
-                known = markets[0]["price"] == json!(shown);
+                known = (&markets[0]["price"], &markets[0]["time"]) == (&shown.0, &shown.1);
                 if known {
                     break;
                 }
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                self.market.tick().await;
             }
             assert!(known);
         }
@@ -85,7 +80,7 @@ impl Scene {
         json!({
             "role": role, "with": with,
             "collateral": priced(GOLD, "3"), "debt": priced(DOLLAR, "6"),
-            "rate_ppm": 50_000, "maturity": now() + YEAR,
+            "rate_ppm": 50_000, "maturity": self.market.now() + YEAR,
         })
     }
 
@@ -132,7 +127,7 @@ async fn sees(party: &Party, id: &str, field: &str, wanted: &Value) -> Value {
         if seen.pointer(field) == Some(wanted) {
             return seen;
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        party.tick().await;
     }
     panic!("{field} does not become {wanted}: {seen}");
 }
@@ -151,9 +146,7 @@ async fn told(party: &Party, id: &str, count: usize) -> Vec<Value> {
         if ours.len() >= count {
             return ours;
         }
-        let chunk = tokio::time::timeout(Duration::from_secs(20), response.chunk());
-        let chunk = chunk.await.unwrap_or_else(|_| panic!("only {ours:?}"));
-        text += std::str::from_utf8(&chunk.unwrap().unwrap()).unwrap();
+        text += &party.chunk(&mut response).await;
     }
 }
 
@@ -199,8 +192,16 @@ async fn a_loan_from_its_proposal_to_its_end() {
         ("market", json!(16), (409, "no_market")),
         ("with", json!(south.address()), (422, "bad_address")),
         ("rate_ppm", json!(1 << 24), (400, "malformed")),
-        ("maturity", json!(now() + 100), (400, "malformed")),
-        ("maturity", json!(now() - 100), (400, "malformed")),
+        (
+            "maturity",
+            json!(scene.market.now() + 100),
+            (400, "malformed"),
+        ),
+        (
+            "maturity",
+            json!(scene.market.now() - 100),
+            (400, "malformed"),
+        ),
         ("role", json!("broker"), (400, "malformed")),
         ("valid_for", json!(86_400), (400, "malformed")),
     ] {
@@ -263,8 +264,7 @@ async fn a_loan_from_its_proposal_to_its_end() {
     let half = json!({ "release": "0.5" });
     let early = south.refused(&act(id, "collateral"), &half).await;
     assert_eq!(early, (409, "no_price".into()));
-    scene.market.price_gold(400, 0);
-    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    scene.price(400).await;
     let healthy = north.refused(&act(id, "liquidate"), &json!({})).await;
     assert_eq!(healthy, (409, "not_liquidatable".into()));
     for (body, refusal) in [
@@ -370,8 +370,7 @@ async fn a_proposal_is_declined_withdrawn_or_over() {
     scene.price(200).await;
     let thin = south.refused(&act(&id, "accept"), &json!({})).await;
     assert_eq!(thin, (409, "not_covered".into()));
-    scene.market.price_gold(400, 4_000);
-    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    scene.price_of(400, 4_000).await;
     let stale = south.refused(&act(&id, "accept"), &json!({})).await;
     assert_eq!(stale, (409, "no_price".into()));
     assert_eq!(north.get("/v1/loans").await.as_array().unwrap().len(), 4);
@@ -410,7 +409,7 @@ async fn a_margin_call_is_told_once_for_each_fall() {
     let north = scene.reopen("north", 1).await;
     north.shows(&loan(&id), "open").await;
     sees(&north, &id, "/health/margin_call", &json!(true)).await;
-    tokio::time::sleep(Duration::from_millis(600)).await;
+    scene.market.ticks(4).await;
     assert_eq!(calls(&told(&north, &id, 7).await).len(), 2);
 }
 
@@ -429,7 +428,9 @@ async fn a_lender_that_watches_liquidates_once() {
         let ended = party.shows(&loan(&id), "liquidated").await;
         assert_eq!(ended["collateral"]["amount"], "0");
     }
-    tokio::time::sleep(Duration::from_millis(600)).await;
+    // Beyond the pause after which a failed liquidation would be tried again.
+    scene.market.clock.advance(Duration::from_secs(60));
+    scene.market.ticks(4).await;
     assert_eq!(scene.market.batches(), batches + 1);
     let seized = kinds(north).await.pop().unwrap();
     let left = kinds(south).await.pop().unwrap();

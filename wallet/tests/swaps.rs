@@ -8,7 +8,6 @@ mod market;
 use std::{
     path::Path,
     sync::{Arc, atomic::Ordering},
-    time::Duration,
 };
 
 use market::{DOLLAR, FEE, GOLD, Market, Party, SYMBOLS, priced, read_events, units};
@@ -246,7 +245,7 @@ async fn events_are_numbered_and_can_be_taken_up_again() {
     north.start(&accept(&quote), &json!({})).await;
     north.shows(&swap(&quote), "settled").await;
 
-    let events = read_events(live, 6).await;
+    let events = read_events(north, live, 6).await;
     assert!(
         events
             .iter()
@@ -260,9 +259,9 @@ async fn events_are_numbered_and_can_be_taken_up_again() {
     };
     assert!(told("rfq", "open") && told("rfq", "closed") && told("quote", "offered"));
     assert!(told("quote", "accepted") && told("swap", "agreed"));
-    let again = read_events(north.stream("/v1/events", Some(2)).await, 1).await;
+    let again = read_events(north, north.stream("/v1/events", Some(2)).await, 1).await;
     assert_eq!(again[0], events[2]);
-    let again = read_events(north.stream("/v1/events?from=4", None).await, 1).await;
+    let again = read_events(north, north.stream("/v1/events?from=4", None).await, 1).await;
     assert_eq!(again[0], events[3]);
 
     let bare = reqwest::get(north.stream("/v1/events", None).await.url().clone())
@@ -343,13 +342,7 @@ async fn a_leg_that_stays_alone_expires() {
         "it is signed: until L1's time is past it, it counts"
     );
     scene.market.ahead.store(3_700, Ordering::Relaxed);
-    for _ in 0..100 {
-        if north.holds(DOLLAR).await == before {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("notes are held for ever");
+    north.comes_to_hold(DOLLAR, before).await;
 }
 
 /// A mailbox that takes nothing for a while, and restarts at every step: nothing is lost, nothing done twice.
@@ -391,13 +384,7 @@ async fn restarts_and_a_closed_mailbox_lose_nothing() {
 
     // A mailbox that begins anew is read anew; a wallet with nothing but its seed has what it traded.
     let restored = scene.reopen("elsewhere", 1).await;
-    for _ in 0..100 {
-        if restored.holds(GOLD).await.0 == units(GOLD, "3") {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("a restored wallet does not find what it received");
+    restored.comes_to_hold(GOLD, (units(GOLD, "3"), 0)).await;
 }
 
 /// Notes that are too many are merged before the offer leaves; on the other side, after the acceptance.
@@ -593,11 +580,5 @@ async fn nothing_is_promised_twice_at_once() {
         south.shows(&format!("/v1/{kind}/{id}"), "settled").await;
     }
     assert_eq!(south.holds(GOLD).await, (0, 0));
-    for _ in 0..100 {
-        if north.holds(GOLD).await == (units(GOLD, "3"), 0) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("what was delivered is not there");
+    north.comes_to_hold(GOLD, (units(GOLD, "3"), 0)).await;
 }

@@ -15,7 +15,7 @@ use subrosa_protocol::{
 };
 use subrosa_wallet::{
     chain::{Chain, OwnedNote},
-    compose::{ComposeError, Composed, Composer, Intent, Terms},
+    compose::{ComposeError, Composed, Composer, Envelope, Intent},
 };
 
 pub(crate) const DOLLAR: AssetId = AssetId(0);
@@ -135,14 +135,14 @@ impl World {
             assets: &self.assets,
             keys: &from.keys,
             spend: &from.spend,
-            terms: Terms {
+            envelope: Envelope {
                 context: self.context,
                 fee_asset: DOLLAR,
                 fee: FEE,
                 expiry: self.time + 60,
                 now: self.time,
                 snapshot: self.snapshot,
-                silent: false,
+                omit_snapshot: false,
             },
         };
         let composed = composer.compose(intent, asset, amount, spendable, &mut self.rng)?;
