@@ -1,4 +1,4 @@
-//! Failures of the wallet and their one mapping to HTTP.
+//! Errors of the wallet, and their single mapping to HTTP.
 
 use subrosa_l1::L1Error;
 use thiserror::Error;
@@ -10,20 +10,20 @@ use crate::{
     sequencer::SequencerError, store::StoreError,
 };
 
-/// Why the wallet refused or could not do something. Messages name what was wrong but never repeat an
-/// amount, asset, address or memo: they end up in logs.
+/// Reason why the wallet refused or failed. Messages say what happened and what to do. They never
+/// repeat an amount, asset, address or memo, because they end up in logs.
 #[derive(Debug, Error)]
 pub enum WalletError {
-    /// The request is not what the interface describes.
+    /// The request does not match the interface.
     #[error("malformed request: {0}")]
     Malformed(String),
     /// No asset has this symbol or id.
     #[error("no registered asset has this symbol or id")]
     UnknownAsset,
-    /// The amount cannot be read exactly.
+    /// The amount cannot be parsed exactly.
     #[error(transparent)]
     BadAmount(#[from] AmountError),
-    /// The recipient's address cannot be read.
+    /// An address cannot be parsed, or must not be used here.
     #[error("the recipient's address is not valid: {0}")]
     BadAddress(String),
     /// The memo is too long or has a zero character.
@@ -35,31 +35,31 @@ pub enum WalletError {
     /// The bearer token is missing or wrong.
     #[error("a bearer token is required")]
     Unauthorized,
-    /// The idempotency key came before with another request.
+    /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request")]
     IdempotencyConflict,
-    /// Nothing has this id.
+    /// No object has this id.
     #[error("not found")]
     NotFound,
-    /// What is asked does not fit where things stand.
+    /// The request does not fit the object's state.
     #[error("{0}")]
     WrongState(&'static str),
-    /// A step on a loan, or its opening, is not legal now.
+    /// The step on a loan, or its opening, is not legal now.
     #[error("{0}")]
     Step(#[from] StepError),
-    /// The sequencer did not do what it was asked.
+    /// The sequencer refused or failed.
     #[error(transparent)]
     Sequencer(#[from] SequencerError),
-    /// L1 did not do what it was asked.
+    /// L1 refused or failed.
     #[error(transparent)]
     L1(#[from] L1Error),
-    /// The wallet's state could not be kept.
+    /// The wallet's state could not be read or stored.
     #[error("the wallet's state could not be stored: {0}")]
     Store(#[from] StoreError),
     /// The published batches contradict each other or L1.
     #[error("the published chain is inconsistent: {0}")]
     Chain(String),
-    /// A proof could not be made from a composed transaction: a defect.
+    /// No valid proof could be made of a composed transaction: a defect.
     #[error("the transaction could not be proven: {0}")]
     Prover(String),
     /// Wallet and sequencer use different keys of the transaction circuit.
@@ -101,7 +101,7 @@ impl From<Refusal> for WalletError {
 }
 
 impl WalletError {
-    /// The code of the interface, the HTTP status, and whether trying again can help.
+    /// Returns the code of the interface, the HTTP status, and whether a retry can help.
     #[must_use]
     pub fn classify(&self) -> (&'static str, u16, bool) {
         match self {
@@ -135,7 +135,7 @@ impl WalletError {
         }
     }
 
-    /// The failure as an operation keeps it.
+    /// Returns the failure that an operation stores.
     #[must_use]
     pub fn failure(&self) -> Failure {
         let (code, _, _) = self.classify();

@@ -1,5 +1,5 @@
-//! Two wallets, from a request to a swap that is settled, through their gateways. Everything between them is
-//! in memory; the statement's native check stands for its proof.
+//! Two wallets, from a request to a settled swap, through their gateways. Everything between them
+//! is in memory; the statement's native check stands for its proof.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -24,7 +24,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// North has dollars, south gold and a dollar note for fees.
+    /// North has dollars; south has gold and a dollar note for fees.
     async fn new() -> Self {
         let (market, sequencer) = Market::open().await;
         let directory = tempfile::tempdir().unwrap();
@@ -51,7 +51,7 @@ impl Scene {
         Party::open(&self.market, &self.sequencer, Path::new(&path), seed).await
     }
 
-    /// North asks for 3 gold and names what it would give; south has the request.
+    /// North asks for 3 gold for 10 dollars, and south receives the request.
     async fn asked(&self) -> String {
         let body = json!({
             "counterparties": [self.south.address()],
@@ -73,7 +73,7 @@ impl Scene {
         })
     }
 
-    /// South's quote of 3 gold for 10 dollars, arrived at north.
+    /// South quotes 3 gold for 10 dollars, and north receives the quote.
     async fn quoted(&self, valid_for: u64, settle_within: u64) -> String {
         let rfq = self.asked().await;
         let body = Self::answer(&rfq, valid_for, settle_within);
@@ -93,7 +93,7 @@ fn swap(quote: &str) -> String {
     format!("/v1/swaps/{quote}")
 }
 
-/// Ten units of an asset of 6 decimals for three of one of 18, to the last unit.
+/// Ten units of an asset with 6 decimals for three of one with 18, exact to the last unit.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_swap_is_exact() {
     let scene = Scene::new().await;
@@ -144,7 +144,7 @@ async fn a_swap_is_exact() {
         south.refused("/v1/quotes", &unfit).await,
         (400, "malformed".into())
     );
-    // A key answers once, and for one request only.
+    // A key answers its first request only.
     let body = Scene::answer(&rfq, 60, 600);
     let (status, first) = south.post_keyed("/v1/quotes", "k", &body).await;
     assert_eq!((status, &first["status"]), (202, &json!("offered")));
@@ -218,7 +218,7 @@ async fn a_swap_is_exact() {
         }
     }
 
-    // Both legs are of one digest and one expiry, that of the terms.
+    // Both legs have the digest and the expiry of the terms.
     let legs = market.legs();
     assert_eq!(legs.len(), 2);
     assert_eq!(legs[0].terms, legs[1].terms);
@@ -269,13 +269,13 @@ async fn events_are_numbered_and_can_be_taken_up_again() {
         .unwrap();
     assert_eq!(bare.status(), 401);
     assert_eq!(north.stream("/v1/events?from=x", None).await.status(), 400);
-    // One that is being read does not keep the gateway from stopping.
+    // An open stream does not keep the gateway from stopping.
     let open = north.stream("/v1/events", None).await;
     scene.north.stop().await;
     drop(open);
 }
 
-/// What is promised is promised once, and free again when the quote ends: withdrawn, declined, or over.
+/// Notes are promised once, and free again when the quote is cancelled, declined or expired.
 #[tokio::test(flavor = "multi_thread")]
 async fn notes_are_promised_once_and_come_back() {
     let scene = Scene::new().await;
@@ -324,8 +324,8 @@ async fn notes_are_promised_once_and_come_back() {
     assert!(scene.market.legs().is_empty());
 }
 
-/// A maker that is gone: the taker's leg waits, expires, and its notes are free when L1's clock says that it
-/// can no longer be included.
+/// The maker is gone. The taker's leg waits and expires, and its notes are free once L1's clock
+/// rules out its inclusion.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_leg_that_stays_alone_expires() {
     let mut scene = Scene::new().await;
@@ -345,7 +345,8 @@ async fn a_leg_that_stays_alone_expires() {
     north.comes_to_hold(DOLLAR, before).await;
 }
 
-/// A mailbox that takes nothing for a while, and restarts at every step: nothing is lost, nothing done twice.
+/// The mailbox fails for a while, and the wallets restart at every step. Nothing is lost or done
+/// twice.
 #[tokio::test(flavor = "multi_thread")]
 async fn restarts_and_a_closed_mailbox_lose_nothing() {
     let mut scene = Scene::new().await;
@@ -382,12 +383,12 @@ async fn restarts_and_a_closed_mailbox_lose_nothing() {
     }
     assert_eq!(scene.market.legs().len(), 2, "each leg was made once");
 
-    // A mailbox that begins anew is read anew; a wallet with nothing but its seed has what it traded.
+    // A wallet restored from its seed alone finds what it traded.
     let restored = scene.reopen("elsewhere", 1).await;
     restored.comes_to_hold(GOLD, (units(GOLD, "3"), 0)).await;
 }
 
-/// Notes that are too many are merged before the offer leaves; on the other side, after the acceptance.
+/// The maker merges notes before the offer leaves, the taker after the acceptance.
 #[tokio::test(flavor = "multi_thread")]
 async fn notes_are_merged_first() {
     let (market, sequencer) = Market::open().await;
@@ -418,7 +419,7 @@ async fn notes_are_merged_first() {
     assert_eq!(south.holds(GOLD).await, (units(GOLD, "0.5"), 0));
 }
 
-/// Noise, and messages that say nonsense, do no harm.
+/// Noise and undecodable messages do no harm.
 #[tokio::test(flavor = "multi_thread")]
 async fn noise_in_the_mailbox_does_no_harm() {
     let scene = Scene::new().await;
@@ -438,7 +439,7 @@ async fn noise_in_the_mailbox_does_no_harm() {
         scene.market.post(sealed.unwrap().0.to_vec());
     }
     let quote = scene.quoted(60, 600).await;
-    // All that was said, said again.
+    // Repeat every message.
     for message in scene.market.messages() {
         scene.market.post(message);
     }
@@ -450,7 +451,7 @@ async fn noise_in_the_mailbox_does_no_harm() {
     assert_eq!(scene.market.batches(), 5, "four deposits and a swap");
 }
 
-/// Every path of the interface is described, with an example where something is sent.
+/// The OpenAPI description has every path, and an example for every body.
 #[test]
 fn the_description_is_complete() {
     let document = serde_json::to_value(subrosa_wallet::gateway::openapi()).unwrap();
@@ -484,7 +485,8 @@ fn the_description_is_complete() {
     }
 }
 
-/// The maker withdraws while the acceptance is under way: the maker's word counts, the taker's leg stays alone.
+/// The maker cancels while the acceptance is under way. The cancellation counts, and the taker's
+/// leg stays unpaired.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_acceptance_that_crosses_a_withdrawal_comes_to_nothing() {
     let scene = Scene::new().await;
@@ -503,7 +505,7 @@ async fn an_acceptance_that_crosses_a_withdrawal_comes_to_nothing() {
     assert_eq!(scene.market.legs().len(), 1);
 }
 
-/// A leg whose ground moved is made again, of the same terms and the same notes.
+/// A stale leg is made again, with the same terms and the same notes.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_leg_is_made_again_of_the_same_notes() {
     let scene = Scene::new().await;
@@ -533,8 +535,8 @@ async fn a_leg_is_made_again_of_the_same_notes() {
     );
 }
 
-/// Quotes and payments asked for at the same time from the same few notes: what is taken is carried through, and
-/// nothing is promised twice.
+/// Concurrent quotes and payments from the same few notes. Accepted requests are carried through,
+/// and nothing is promised twice.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_promised_twice_at_once() {
     let (market, sequencer) = Market::open().await;

@@ -1,4 +1,4 @@
-//! How a step on a position is laid out: the position, at most two notes of cash beside it, and change.
+//! Layout of a step on a position: the position, at most two notes of cash next to it, and change.
 
 use subrosa_protocol::asset::AssetId;
 use subrosa_transaction::ARITY;
@@ -10,19 +10,21 @@ use crate::{
     select::{Selection, select},
 };
 
-/// What moves of one asset.
+/// Amounts of one asset that a step moves.
 struct Flow {
     asset: AssetId,
-    /// What the step and the fee take.
+    /// Amount that the step and the fee take.
     out: u128,
-    /// What comes out of the position.
+    /// Amount that comes out of the position.
     back: u128,
 }
 
 impl Composer<'_> {
-    /// The layout of a step. One note pays for it and one more the fee, or up to two for both if they are of one asset;
-    /// where notes are not so, they are merged first. Output 1 is the repayment, so that a step that repays has room for
-    /// one change only: a note of exactly the fee is made first where two would be left.
+    /// Lays out a step. One note pays for the step and one for the fee, or up to two notes for both
+    /// if they are in the same asset. If no such notes exist, notes are merged first.
+    ///
+    /// Output 1 is the repayment. A step that repays therefore has room for only one change, and a
+    /// note of exactly the fee is made first if there would be two.
     pub(super) fn lay_out_step(
         &self,
         held: &HeldLoan,
@@ -79,7 +81,7 @@ impl Composer<'_> {
         })
     }
 
-    /// Merges notes of one asset of which none alone is enough.
+    /// Merges notes of one asset if no single note suffices.
     fn merge_for_step(
         &self,
         notes: &[OwnedNote],
@@ -104,7 +106,7 @@ impl Composer<'_> {
         }
     }
 
-    /// Splits a note of exactly the fee off others, to ourselves.
+    /// Splits off a note of exactly the fee, to ourselves.
     fn make_fee_note(
         &self,
         spendable: &impl Fn(&OwnedNote) -> bool,
@@ -132,7 +134,7 @@ impl Composer<'_> {
     }
 }
 
-/// What a step and its fee move, by asset.
+/// Returns the amounts that a step and its fee move, by asset.
 fn flows(
     collateral: AssetId,
     plan: &Plan,

@@ -1,4 +1,4 @@
-//! Handlers of deposits, payments and what the institution holds, one for each path.
+//! Handlers of deposits, payments, balances and history, one for each path.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ use crate::{
     service::{Wallet, parse_account},
 };
 
-/// The institution's address and L1 account.
+/// Returns the institution's address and L1 account.
 #[utoipa::path(get, path = "/v1/address", responses((status = 200, body = AddressView)))]
 pub(super) async fn address(State(wallet): State<Arc<Wallet>>) -> Json<AddressView> {
     Json(AddressView {
@@ -35,7 +35,7 @@ pub(super) async fn address(State(wallet): State<Arc<Wallet>>) -> Json<AddressVi
     })
 }
 
-/// Deposits from the institution's L1 account; answers when L1 has queued it.
+/// Deposits from the institution's L1 account. Answers when L1 has queued the deposit.
 #[utoipa::path(
     post,
     path = "/v1/deposits",
@@ -108,7 +108,7 @@ pub(super) async fn withdraw(
     accepted(operation)
 }
 
-/// Claims what the vault owes to the institution's L1 account.
+/// Claims the institution's credit in the vault.
 #[utoipa::path(
     post,
     path = "/v1/claims",
@@ -128,7 +128,7 @@ pub(super) async fn claim(
     }))
 }
 
-/// Balances of all assets.
+/// Returns the balances of all assets.
 #[utoipa::path(get, path = "/v1/balances", responses((status = 200, body = [BalanceView])))]
 pub(super) async fn balances(State(wallet): State<Arc<Wallet>>) -> Answer<Json<Vec<BalanceView>>> {
     Ok(Json(
@@ -149,7 +149,7 @@ pub(super) struct Since {
     from: u64,
 }
 
-/// Movements, oldest first.
+/// Returns the movements, oldest first.
 #[utoipa::path(get, path = "/v1/history", params(Since), responses((status = 200, body = [HistoryView])))]
 pub(super) async fn history(
     State(wallet): State<Arc<Wallet>>,
@@ -165,7 +165,7 @@ pub(super) async fn history(
     )
 }
 
-/// One operation.
+/// Returns an operation.
 #[utoipa::path(
     get,
     path = "/v1/operations/{id}",

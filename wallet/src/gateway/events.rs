@@ -1,4 +1,4 @@
-//! The stream of what changed.
+//! The stream of events.
 
 use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
 
@@ -17,33 +17,33 @@ use utoipa::{IntoParams, ToSchema};
 use super::{body::Answer, problem::Problem};
 use crate::{error::WalletError, negotiation::events::Event, service::Wallet};
 
-/// How often a silent stream says that it is there.
+/// Interval of keep-alive comments on a silent stream.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Since {
-    /// First event to send; the oldest that is kept if absent. `Last-Event-ID` goes before it.
+    /// First event to send; by default the oldest one kept. `Last-Event-ID` takes precedence.
     #[param(example = 1u64)]
     from: Option<u64>,
 }
 
-/// What an event says; its type and its number stand beside it.
+/// Data of an event. Type and number are fields of the stream.
 #[derive(Serialize, ToSchema)]
 pub(super) struct EventView {
-    /// Of the request, the quote, the swap or the loan.
+    /// Id of the request, quote, swap or loan.
     #[schema(example = "9f86d081884c7d659a2feaa0c55ad015")]
     id: String,
-    /// What it is: `rfq`, `quote`, `swap` or `loan`.
+    /// Kind of the object: `rfq`, `quote`, `swap` or `loan`.
     #[schema(example = "swap")]
     object: &'static str,
-    /// What it has become.
+    /// New status of the object.
     #[schema(example = "settled")]
     status: String,
     /// Unix seconds.
     #[schema(example = 1_800_000_000u64)]
     time: u64,
-    /// Of a margin call: the least collateral that makes the loan covered again, in display units.
+    /// For a margin call, the least collateral that makes the loan covered again, in display units.
     #[serde(skip_serializing_if = "Option::is_none")]
     required_top_up: Option<String>,
 }
@@ -56,8 +56,9 @@ struct Reader {
     ready: VecDeque<Event>,
 }
 
-/// Changes of requests, quotes, swaps and loans as server-sent events (`rfq`, `quote`, `swap`, `loan`), numbered from 1. The last
-/// 1,000 are kept: a reader that comes back with `Last-Event-ID`, or `from`, misses none of them.
+/// Streams changes of requests, quotes, swaps and loans as server-sent events (`rfq`, `quote`,
+/// `swap`, `loan`), numbered from 1. The last 1,000 are kept: a reader that returns with
+/// `Last-Event-ID`, or `from`, misses none of them.
 #[utoipa::path(
     get,
     path = "/v1/events",
@@ -87,7 +88,7 @@ pub(super) async fn events(
         None => since.from.unwrap_or(1),
     };
     let newest = wallet.newest_event();
-    // Numbers that were never given begin with the next one that is.
+    // Numbers beyond the newest event start at the next event.
     let next = from.min(newest.borrow().saturating_add(1));
     let reader = Reader {
         wallet,
@@ -104,7 +105,7 @@ pub(super) async fn events(
 }
 
 impl Reader {
-    /// The next event; nothing when the gateway stops.
+    /// Returns the next event; `None` when the gateway stops.
     async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some(event) = self.ready.pop_front() {

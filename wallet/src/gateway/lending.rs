@@ -20,14 +20,14 @@ use crate::{
     service::{LoanOrder, Wallet},
 };
 
-/// Markets of the latest price snapshot.
+/// Returns the markets of the latest price snapshot.
 #[utoipa::path(get, path = "/v1/markets", responses((status = 200, body = [MarketView])))]
 pub(super) async fn markets(State(wallet): State<Arc<Wallet>>) -> Json<Vec<MarketView>> {
     let lines = wallet.markets().await;
     Json(lines.into_iter().map(Into::into).collect())
 }
 
-/// Makes a firm proposal of a loan. Its notes are kept for it until it ends.
+/// Makes a firm proposal of a loan. Its notes are reserved until it ends.
 #[utoipa::path(
     post,
     path = "/v1/loans",
@@ -61,13 +61,13 @@ pub(super) async fn propose(
     accepted(line)
 }
 
-/// Loans and proposals, oldest first.
+/// Returns loans and proposals, oldest first.
 #[utoipa::path(get, path = "/v1/loans", responses((status = 200, body = [LoanView])))]
 pub(super) async fn loans(State(wallet): State<Arc<Wallet>>) -> Json<Vec<LoanView>> {
     Json(wallet.loans().await.into_iter().map(Into::into).collect())
 }
 
-/// One loan, or a proposal.
+/// Returns a loan, or a proposal.
 #[utoipa::path(
     get,
     path = "/v1/loans/{id}",
@@ -81,7 +81,7 @@ pub(super) async fn loan(
     Ok(Json(wallet.loan(&id(&name)?).await?.into()))
 }
 
-/// Takes a proposal that was received. The institution's own leg of the opening is made at once.
+/// Accepts a proposal that was received. The institution's own leg of the opening starts at once.
 #[utoipa::path(
     post,
     path = "/v1/loans/{id}/accept",
@@ -97,7 +97,7 @@ pub(super) async fn accept(
     accepted(line)
 }
 
-/// Says no to a proposal that was received.
+/// Declines a proposal that was received.
 #[utoipa::path(
     post,
     path = "/v1/loans/{id}/decline",
@@ -112,7 +112,7 @@ pub(super) async fn decline(
     Ok(Json(wallet.decline_loan(&id(&name)?, key).await?.into()))
 }
 
-/// Takes a proposal back that was made and is not accepted yet.
+/// Cancels a proposal of the institution that is not accepted yet.
 #[utoipa::path(
     post,
     path = "/v1/loans/{id}/cancel",
@@ -127,7 +127,7 @@ pub(super) async fn cancel(
     Ok(Json(wallet.cancel_loan(&id(&name)?, key).await?.into()))
 }
 
-/// Adds collateral to a loan, or releases some of it: by the borrower.
+/// Adds collateral to a loan, or releases some. Only the borrower can.
 #[utoipa::path(
     post,
     path = "/v1/loans/{id}/collateral",
@@ -158,7 +158,7 @@ pub(super) async fn collateral(
     accepted(line)
 }
 
-/// Pays part of the debt: by the borrower.
+/// Pays part of the debt. Only the borrower can.
 #[utoipa::path(
     post,
     path = "/v1/loans/{id}/repay",
@@ -180,7 +180,7 @@ pub(super) async fn repay(
     accepted(line)
 }
 
-/// Pays all that is owed and takes the collateral back: by the borrower.
+/// Pays the whole debt and takes the collateral back. Only the borrower can.
 #[utoipa::path(
     post,
     path = "/v1/loans/{id}/close",
@@ -196,7 +196,8 @@ pub(super) async fn close(
     accepted(line)
 }
 
-/// Takes what is owed out of the collateral, below the maintenance margin or after maturity: by the lender.
+/// Takes the debt out of the collateral, below the maintenance margin or after maturity. Only the
+/// lender can.
 #[utoipa::path(
     post,
     path = "/v1/loans/{id}/liquidate",

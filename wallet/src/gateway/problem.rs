@@ -1,4 +1,4 @@
-//! Failures as RFC 9457 problem details.
+//! Errors as RFC 9457 problem details.
 
 use axum::{
     http::{HeaderValue, StatusCode, header::CONTENT_TYPE},
@@ -14,11 +14,11 @@ pub(super) struct Problem {
     /// `urn:subrosa:error:<code>`
     #[serde(rename = "type")]
     kind: String,
-    /// Short and constant for the code.
+    /// Short title, constant for the code.
     title: String,
     /// HTTP status.
     status: u16,
-    /// What was wrong with this request.
+    /// The fault of this request.
     detail: String,
     /// Stable code.
     code: &'static str,

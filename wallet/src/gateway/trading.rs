@@ -22,7 +22,7 @@ use crate::{
     service::{Inquiry, Occasion, Order, Wallet},
 };
 
-/// A path's id. What is none names nothing.
+/// Parses an id in a path. A text that is not an id names nothing.
 pub(super) fn id(text: &str) -> Answer<Id> {
     text.parse().map_err(|_| WalletError::NotFound)
 }
@@ -35,7 +35,7 @@ async fn leg(wallet: &Wallet, request: &AmountRequest) -> Answer<Leg> {
     ))
 }
 
-/// Asks counterparties for quotes: what they would give for an amount, or want for one.
+/// Asks counterparties for quotes, with the amount to give or the amount to receive fixed.
 #[utoipa::path(
     post,
     path = "/v1/rfqs",
@@ -69,13 +69,13 @@ pub(super) async fn request(
     accepted(line)
 }
 
-/// Requests for quotes, made and received, oldest first.
+/// Returns requests for quotes, made and received, oldest first.
 #[utoipa::path(get, path = "/v1/rfqs", responses((status = 200, body = [RfqView])))]
 pub(super) async fn rfqs(State(wallet): State<Arc<Wallet>>) -> Json<Vec<RfqView>> {
     Json(wallet.rfqs().await.into_iter().map(Into::into).collect())
 }
 
-/// One request for quotes.
+/// Returns a request for quotes.
 #[utoipa::path(
     get,
     path = "/v1/rfqs/{id}",
@@ -89,7 +89,7 @@ pub(super) async fn rfq(
     Ok(Json(wallet.rfq(&id(&name)?).await?.into()))
 }
 
-/// Says no to a request that was received.
+/// Declines a request that was received.
 #[utoipa::path(
     post,
     path = "/v1/rfqs/{id}/decline",
@@ -104,7 +104,7 @@ pub(super) async fn decline_rfq(
     Ok(Json(wallet.decline_rfq(&id(&name)?, key).await?.into()))
 }
 
-/// Takes a request back that was sent. Quotes to it are declined.
+/// Cancels a request of the institution. Quotes to it are declined.
 #[utoipa::path(
     post,
     path = "/v1/rfqs/{id}/cancel",
@@ -119,7 +119,7 @@ pub(super) async fn cancel_rfq(
     Ok(Json(wallet.cancel_rfq(&id(&name)?, key).await?.into()))
 }
 
-/// Makes a firm offer. Its notes are kept for it until it ends.
+/// Makes a firm offer of a swap. Its notes are reserved until it ends.
 #[utoipa::path(
     post,
     path = "/v1/quotes",
@@ -135,7 +135,7 @@ pub(super) async fn quote(
     accepted(line)
 }
 
-/// What a firm offer's body asks for.
+/// Builds the order that a firm offer's body asks for.
 async fn order(wallet: &Wallet, request: QuoteRequest) -> Answer<Order> {
     let occasion = match (request.rfq, request.to) {
         (Some(rfq), None) => Occasion::Rfq(id(&rfq)?),
@@ -151,14 +151,14 @@ async fn order(wallet: &Wallet, request: QuoteRequest) -> Answer<Order> {
     })
 }
 
-/// Quotes, made and received, oldest first.
+/// Returns quotes, made and received, oldest first.
 #[utoipa::path(get, path = "/v1/quotes", responses((status = 200, body = [QuoteView])))]
 pub(super) async fn quotes(State(wallet): State<Arc<Wallet>>) -> Json<Vec<QuoteView>> {
     let lines = wallet.quotes(false).await;
     Json(lines.into_iter().map(Into::into).collect())
 }
 
-/// One quote.
+/// Returns a quote.
 #[utoipa::path(
     get,
     path = "/v1/quotes/{id}",
@@ -172,7 +172,7 @@ pub(super) async fn quote_by_id(
     Ok(Json(wallet.quote_by_id(&id(&name)?).await?.into()))
 }
 
-/// Takes a quote that was received: the swap. The institution's own leg is made at once.
+/// Accepts a quote that was received. The institution's own leg of the swap starts at once.
 #[utoipa::path(
     post,
     path = "/v1/quotes/{id}/accept",
@@ -188,7 +188,7 @@ pub(super) async fn accept(
     accepted(line)
 }
 
-/// Says no to a quote that was received.
+/// Declines a quote that was received.
 #[utoipa::path(
     post,
     path = "/v1/quotes/{id}/decline",
@@ -203,7 +203,7 @@ pub(super) async fn decline_quote(
     Ok(Json(wallet.decline_quote(&id(&name)?, key).await?.into()))
 }
 
-/// Takes a quote back that was made and is not accepted yet.
+/// Cancels a quote of the institution that is not accepted yet.
 #[utoipa::path(
     post,
     path = "/v1/quotes/{id}/cancel",
@@ -218,7 +218,7 @@ pub(super) async fn cancel_quote(
     Ok(Json(wallet.cancel_quote(&id(&name)?, key).await?.into()))
 }
 
-/// Makes a firm offer without a request before it, shown as a swap.
+/// Makes a firm offer of a swap without a request. The answer shows it as a swap.
 #[utoipa::path(
     post,
     path = "/v1/swaps",
@@ -236,14 +236,14 @@ pub(super) async fn propose(
     accepted(line)
 }
 
-/// Swaps, oldest first: quotes that were accepted, and firm offers without a request.
+/// Returns swaps, oldest first: accepted quotes, and firm offers without a request.
 #[utoipa::path(get, path = "/v1/swaps", responses((status = 200, body = [SwapView])))]
 pub(super) async fn swaps(State(wallet): State<Arc<Wallet>>) -> Json<Vec<SwapView>> {
     let lines = wallet.quotes(true).await;
     Json(lines.into_iter().map(Into::into).collect())
 }
 
-/// One swap; its id is the quote's.
+/// Returns a swap. Its id is the quote's.
 #[utoipa::path(
     get,
     path = "/v1/swaps/{id}",

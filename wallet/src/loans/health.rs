@@ -1,4 +1,4 @@
-//! How well a loan is secured at the latest price.
+//! Margins of a loan at the latest price.
 
 use std::fmt;
 
@@ -9,25 +9,25 @@ use super::{HeldLoan, StepContext};
 /// Margins of an open loan. Its `Debug` form shows nothing.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Health {
-    /// When the price was taken, Unix seconds.
+    /// Time of the price, Unix seconds.
     pub time: u64,
     /// Base units of debt that 10¹⁸ base units of collateral are worth.
     pub price: u128,
-    /// What the collateral counts for, in basis points of what is owed, rounded down.
+    /// Value of the collateral after the haircut, in basis points of the debt, rounded down.
     pub ratio: u32,
-    /// Whether the initial margin covers what is owed.
+    /// Whether the initial margin covers the debt.
     pub covered: bool,
-    /// Whether the maintenance margin does not, or the loan is due.
+    /// Whether the lender may liquidate: the maintenance margin is missed, or the loan is due.
     pub liquidatable: bool,
-    /// The least collateral that a step has to add for the initial margin to cover the debt, base units. `None` if
-    /// no amount would do.
+    /// Least collateral to add for the initial margin to cover the debt when the step expires, base
+    /// units. `None` if no amount suffices.
     pub required_top_up: Option<u128>,
-    /// The most collateral that a step may release, base units.
+    /// Most collateral that a step may release, base units.
     pub releasable: u128,
 }
 
 impl Health {
-    /// The margins of an open loan now; `None` without a price of its market.
+    /// Returns the margins of an open loan now. `None` without a price of its market.
     #[must_use]
     pub fn of(held: &HeldLoan, context: &StepContext<'_>) -> Option<Self> {
         if held.end.is_some() {
@@ -39,7 +39,7 @@ impl Health {
         let now = context.now.max(context.last);
         let owed = loan.owed(debt, now)?;
         let meets = |margin| covers(collateral, price, market.haircut, owed, margin);
-        // What a step leaves is owed until it expires.
+        // The initial margin must cover the debt until the step expires.
         let expiry = context.expiry.min(loan.maturity).min(last).max(now);
         let needed = needed(
             price,
@@ -53,7 +53,7 @@ impl Health {
             price,
             ratio: largest(meets),
             covered,
-            // At no price of before the loan.
+            // A price older than the loan's start cannot be used.
             liquidatable: context.snapshot?.time >= loan.start
                 && (!meets(market.maintenance) || context.now > loan.maturity),
             required_top_up: if covered {
@@ -66,7 +66,8 @@ impl Health {
     }
 }
 
-/// The largest margin that is met: those that are, are all below those that are not.
+/// Returns the largest margin that is met. `meets` must be monotone: true up to some margin and
+/// false above it.
 fn largest(meets: impl Fn(u32) -> bool) -> u32 {
     let (mut met, mut missed) = (0u32, u32::MAX);
     while missed - met > 1 {

@@ -1,5 +1,6 @@
-//! A step on a position before it is composed: what it moves and how long it is valid, or the rule of the transaction
-//! circuit that it would break (specification: *Collateral*, Steps). Nothing is proven that is refused here.
+//! Planning a step on a position before it is composed: its amounts and its validity, or the rule
+//! of the transaction circuit that it would break (spec: *Collateral*, Steps). The wallet proves no
+//! step that is refused here.
 
 use std::fmt;
 
@@ -15,39 +16,39 @@ use thiserror::Error;
 use super::{HeldLoan, Role};
 use crate::decimal;
 
-/// Seconds for which a transaction should be valid at least: with less it is not worth proving.
+/// Shortest remaining validity, seconds, for which a transaction is worth proving.
 const SHORTEST: u64 = 20;
 
-/// What to do to a position. Amounts are in base units.
+/// A step on a position. Amounts are in base units.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", tag = "action")]
 pub enum Action {
     /// The borrower adds collateral.
     Add {
-        /// So much of it.
+        /// Collateral to add.
         #[serde(with = "decimal")]
         amount: u128,
     },
     /// The borrower takes collateral out.
     Release {
-        /// So much of it.
+        /// Collateral to release.
         #[serde(with = "decimal")]
         amount: u128,
     },
     /// The borrower pays part of the debt.
     Repay {
-        /// So much of it.
+        /// Debt to pay.
         #[serde(with = "decimal")]
         amount: u128,
     },
-    /// The borrower pays all that is owed and takes the collateral back.
+    /// The borrower pays the whole debt and takes the collateral back.
     Close,
-    /// The lender takes what it is owed out of the collateral.
+    /// The lender takes the debt out of the collateral.
     Liquidate,
 }
 
 impl Action {
-    /// Whose step it is.
+    /// Returns the party that makes the step.
     #[must_use]
     pub const fn actor(&self) -> Role {
         match self {
@@ -69,60 +70,61 @@ impl fmt::Debug for Action {
     }
 }
 
-/// Why a step is not legal now, with the rule that it would break. Nothing of the loan is in it.
+/// Reason why a step is not legal now, with the rule that it would break. It names no amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum StepError {
-    /// There is no snapshot, it has no price for the market, or it is too old.
+    /// There is no snapshot, it has no price for the market, or the price is too old.
     #[error("T17: the market has no price that is fresh enough")]
     NoPrice,
     /// The latest snapshot has no such market of these assets.
     #[error("T17: there is no such market of these assets")]
     NoMarket,
-    /// The step is for the other party to make.
+    /// The other party must make the step.
     #[error("T24: the step is for the other party to make")]
     NotOurs,
-    /// As much as is owed, or more.
+    /// The repayment is the whole debt or more.
     #[error("T27: the repayment is not below what is owed; close the loan to pay all of it")]
     TooMuch,
-    /// Less collateral would be left than the initial margin asks for.
+    /// The initial margin would not cover the debt after the step.
     #[error("T28: the initial margin does not cover the debt with what would be left")]
     NotCovered,
-    /// It adds or repays too little to be legal at any price, and is not covered either.
+    /// The step adds or repays too little to be legal without a price, and the initial margin does
+    /// not cover the debt.
     #[error(
         "T28: less than a 256th is added or repaid, and the initial margin does not cover the debt"
     )]
     TooSmall,
-    /// The maturity is over, or so near that no transaction would settle before it.
+    /// The loan has matured, or matures too soon for a transaction to settle.
     #[error("T29: the loan is due; it can only be closed or liquidated")]
     Due,
-    /// The collateral does not cover the principal, with its interest until the opening, by the initial margin.
+    /// The initial margin does not cover the principal with its interest until the opening.
     #[error("T30: the initial margin does not cover the principal")]
     Unsecured,
-    /// Neither is the maintenance margin missed, nor the loan due.
+    /// The maintenance margin is met, and the loan is not due.
     #[error("T31: the maintenance margin covers the debt, and the loan is not due")]
     NotLiquidatable,
     /// The loan has ended.
     #[error("the loan has ended")]
     Ended,
-    /// An amount is beyond its width, or more than there is.
+    /// An amount is too large for its field, or larger than the collateral.
     #[error("T7: an amount is out of range")]
     OutOfRange,
 }
 
-/// On what a step is planned.
+/// Prices and times on which a step is planned.
 #[derive(Clone, Copy, Debug)]
 pub struct StepContext<'a> {
-    /// The latest price snapshot that is known.
+    /// Latest known price snapshot.
     pub snapshot: Option<&'a Snapshot>,
-    /// Time of the last batch that was read; no later batch has an earlier one.
+    /// Time of the last batch that was read. Later batches have no earlier time.
     pub last: u64,
     /// Now, Unix seconds.
     pub now: u64,
-    /// The usual expiry of a transaction.
+    /// Usual expiry of a transaction.
     pub expiry: u64,
 }
 
-/// A step that is legal. Its `Debug` form shows nothing of it.
+/// A legal step. Its `Debug` form shows none of its amounts.
 #[derive(Clone)]
 pub struct Plan {
     /// The step, as the circuit takes it.
@@ -135,9 +137,9 @@ pub struct Plan {
     pub left: u128,
     /// Collateral that goes to the actor.
     pub released: u128,
-    /// What is paid beside the fee: collateral that is added, or debt.
+    /// Amount paid besides the fee: collateral to add, or debt to pay.
     pub paid: Option<(AssetId, u128)>,
-    /// What of it goes to the lender.
+    /// Part of it that goes to the lender.
     pub repaid: u128,
 }
 
@@ -148,10 +150,11 @@ impl fmt::Debug for Plan {
 }
 
 impl StepContext<'_> {
-    /// The market of a loan in the latest snapshot, whatever its price.
+    /// Returns the market of a loan in the latest snapshot, whether or not it has a price.
     ///
     /// # Errors
-    /// [`StepError::NoPrice`] without a snapshot, [`StepError::NoMarket`] if it has no such market of these assets.
+    /// [`StepError::NoPrice`] without a snapshot, [`StepError::NoMarket`] if it has no such market
+    /// of these assets.
     pub fn market(&self, loan: &Loan) -> Result<&Market, StepError> {
         let snapshot = self.snapshot.ok_or(StepError::NoPrice)?;
         let market = snapshot.markets.get(loan.market);
@@ -160,7 +163,7 @@ impl StepContext<'_> {
             .ok_or(StepError::NoMarket)
     }
 
-    /// The market of a loan, its price, and the last second at which that is fresh.
+    /// Returns the market of a loan, its price, and the last second at which the price is fresh.
     ///
     /// # Errors
     /// [`StepError::NoPrice`] or [`StepError::NoMarket`].
@@ -172,7 +175,8 @@ impl StepContext<'_> {
         Ok((market, price, last))
     }
 
-    /// The same, for a transaction that is to settle under the price; `since` is the earliest that it may be of.
+    /// Returns the same for a transaction that must settle under the price. The snapshot must not
+    /// be older than `since`.
     fn fresh(&self, loan: &Loan, since: u64) -> Result<(&Market, u128, u64), StepError> {
         let priced = self.price(loan)?;
         let early = self.snapshot.is_none_or(|taken| taken.time < since);
@@ -183,7 +187,7 @@ impl StepContext<'_> {
     }
 }
 
-/// What the borrower's leg of an opening proves.
+/// Returns the step that the borrower's leg of an opening proves.
 ///
 /// # Errors
 /// [`StepError`] naming the rule that it would break.
@@ -203,7 +207,7 @@ pub fn originate(agreement: &Agreement, context: &StepContext<'_>) -> Result<Loa
     })
 }
 
-/// Whether an agreement could be signed by its borrower at the latest price, however old that is.
+/// Checks whether the borrower could sign an agreement at the latest price, whatever its age.
 ///
 /// # Errors
 /// [`StepError`] naming the rule that it would break.
@@ -214,7 +218,7 @@ pub fn secured(agreement: &Agreement, context: &StepContext<'_>) -> Result<(), S
         return Err(StepError::Due);
     }
     let collateral = agreement.collateral;
-    // What will be owed at the last moment at which it may be opened.
+    // The debt at the last second at which the loan may be opened.
     let owed = owed(loan, &loan.opening_debt(), agreement.expiry)?;
     let margin = market.initial;
     if covers(collateral, price, market.haircut, owed, margin) {
@@ -224,7 +228,7 @@ pub fn secured(agreement: &Agreement, context: &StepContext<'_>) -> Result<(), S
     }
 }
 
-/// The step that does `action` to a position.
+/// Plans the step that does `action` to a position.
 ///
 /// # Errors
 /// [`StepError`] naming the rule that it would break.
@@ -248,7 +252,7 @@ pub fn plan(
     }
 }
 
-/// What is owed of a debt at a time.
+/// Returns the debt with its interest at a time.
 fn owed(loan: &Loan, debt: &Debt, time: u64) -> Result<u128, StepError> {
     loan.owed(debt, time).ok_or(StepError::OutOfRange)
 }
@@ -273,7 +277,8 @@ fn close(held: &HeldLoan, context: &StepContext<'_>) -> Result<Plan, StepError> 
     })
 }
 
-/// Adds, releases and repays. Without a price if the step improves the position at any, under one if not.
+/// Plans an add, a release or a repayment. It uses no price if the step improves the position at
+/// any price.
 fn adjust(
     held: &HeldLoan,
     [added, released, repaid]: [u128; 3],
@@ -318,7 +323,7 @@ fn adjust(
     if improves([collateral, left], owed, repaid) {
         return Ok(plan);
     }
-    // Without it the step is legal at no price, and too small is what is wrong with it.
+    // Without a release, the step is too small to be legal without a price.
     let refused = if released == 0 {
         StepError::TooSmall
     } else {
@@ -343,7 +348,7 @@ fn liquidate(held: &HeldLoan, context: &StepContext<'_>) -> Result<Plan, StepErr
     let lapsed = loan.maturity.saturating_add(LAPSE);
     let (market, price, last) = match context.fresh(loan, loan.start) {
         Ok(priced) => priced,
-        // So long after maturity a price is not waited for.
+        // So long after maturity, the lender need not wait for a price.
         Err(_) if context.now > lapsed => return seize_all(held, lapsed + 1, context),
         Err(none) => return Err(none),
     };
@@ -375,7 +380,7 @@ fn liquidate(held: &HeldLoan, context: &StepContext<'_>) -> Result<Plan, StepErr
     })
 }
 
-/// All of the collateral, at no price.
+/// Plans the seizure of all collateral, without a price.
 fn seize_all(held: &HeldLoan, from: u64, context: &StepContext<'_>) -> Result<Plan, StepError> {
     let not_before = context.last.max(from);
     owed(&held.loan, &held.position.debt, not_before)?;

@@ -1,4 +1,5 @@
-//! Plans and margins at every price and amount: what is planned is legal by the rules, what is legal is planned.
+//! Plans and margins at random prices and amounts: every plan is legal by the rules, and the
+//! margins agree with the plans.
 
 use proptest::prelude::*;
 use subrosa_protocol::{
@@ -82,7 +83,7 @@ fn context(snapshot: &Snapshot) -> StepContext<'_> {
     }
 }
 
-/// Whether a planned step keeps the rules T17 and T26 to T32, seen from what it says.
+/// Whether a planned step obeys the rules T17 and T26 to T32.
 fn legal(held: &HeldLoan, plan: &super::Plan, snapshot: &Snapshot) -> bool {
     let market = snapshot.markets.get(0).unwrap();
     let (loan, before) = (&held.loan, &held.position);
@@ -146,7 +147,8 @@ proptest! {
         }
     }
 
-    /// What is said to be required and releasable is so to the last unit, and the margins agree with the steps.
+    /// The required and the releasable amount are exact to the last unit, and the margins agree
+    /// with the steps.
     #[test]
     fn margins_say_what_steps_may_do(
         collateral in 1u128..1 << 70, debt in 1u128..1 << 70, price in 1u128 << 40..1 << 70,
@@ -167,7 +169,7 @@ proptest! {
             prop_assert_eq!(health.releasable, 0);
             let (topped, short) = (with(required), with(required - 1));
             prop_assert!(Health::of(&topped, &context).unwrap().covered);
-            // Of what is owed when the step expires, which is no less than now.
+            // The step is judged by the debt at its expiry, which is no smaller than the debt now.
             let release = Action::Release { amount: 1 };
             prop_assert!(plan::plan(&short, &release, &context).is_err());
             let add = Action::Add { amount: required };

@@ -73,13 +73,13 @@ pub(crate) struct Market {
     floor: Mutex<Floor>,
     assets: AssetTree,
     context: Fr,
-    /// Whether the next leg is refused, as if its anchor were unknown.
+    /// Whether the next leg is refused with `unknown_anchor`.
     pub(crate) refuse_leg: AtomicBool,
-    /// Whether the mailbox takes and gives messages.
+    /// Whether the mailbox accepts messages.
     pub(crate) mailbox: AtomicBool,
     /// Seconds by which L1's clock is ahead.
     pub(crate) ahead: AtomicU64,
-    /// Whether wallets that are opened liquidate by themselves.
+    /// Whether wallets opened from now on liquidate by themselves.
     pub(crate) watch: AtomicBool,
     /// Whether the sequencer answers the question for its keys.
     pub(crate) reachable: AtomicBool,
@@ -186,7 +186,7 @@ impl Market {
         self.floor().messages.clone()
     }
 
-    /// Legs that arrived, lone ones included.
+    /// Returns the legs that arrived, including unpaired ones.
     pub(crate) fn legs(&self) -> Vec<Transaction> {
         self.floor().legs.clone()
     }
@@ -237,7 +237,7 @@ impl Market {
         floor.published.push((witness.published().unwrap(), state));
     }
 
-    /// All transactions that were taken, with the time of each.
+    /// Returns all accepted transactions, each with its time.
     pub(crate) fn taken(&self) -> Vec<(u64, Transaction)> {
         self.floor().taken.clone()
     }
@@ -297,7 +297,7 @@ fn hex0x(bytes: &[u8]) -> String {
 
 type Shared = State<Arc<Market>>;
 
-/// Whether two legs name two snapshots.
+/// Whether two legs name different snapshots.
 fn mixed(one: &Transaction, other: &Transaction) -> bool {
     let none = Fr::from(0u64);
     one.oracle != other.oracle && one.oracle != none && other.oracle != none
@@ -656,7 +656,7 @@ impl Party {
         (answer.status().as_u16(), answer.json().await.unwrap())
     }
 
-    /// A POST that is taken: the id.
+    /// Sends a POST that must succeed, and returns the id in the answer.
     pub(crate) async fn start(&self, path: &str, body: &Value) -> String {
         let (status, answer) = self.post(path, body).await;
         assert!(status < 300, "{path}: {status} {answer}");
@@ -669,7 +669,7 @@ impl Party {
         (status, answer["code"].as_str().unwrap().to_owned())
     }
 
-    /// Waits until the object is there with this status.
+    /// Waits until the object exists with this status.
     pub(crate) async fn shows(&self, path: &str, wanted: &str) -> Value {
         let mut seen = Value::Null;
         for _ in 0..600 {
@@ -721,7 +721,7 @@ impl Party {
         self.shows(&format!("/v1/operations/{id}"), "settled").await;
     }
 
-    /// Spendable and pending base units.
+    /// Returns spendable and pending base units.
     pub(crate) async fn holds(&self, asset: usize) -> (u128, u128) {
         let balances = self.get("/v1/balances").await;
         let line = &balances.as_array().unwrap()[asset];

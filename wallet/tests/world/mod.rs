@@ -1,5 +1,5 @@
-//! A ledger with its published batches, and parties that follow it with their own keys. No proofs are made:
-//! `subrosa_transaction::check` stands for them.
+//! A ledger with its published batches, and parties that follow it with their own keys. The native
+//! check `subrosa_transaction::check` stands for proofs.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
@@ -36,7 +36,7 @@ pub(crate) struct World {
     pub(crate) snapshot: Option<Snapshot>,
 }
 
-/// A wallet's keys and view.
+/// A wallet's keys and view of the chain.
 pub(crate) struct Party {
     pub(crate) keys: ViewingKey,
     pub(crate) spend: SpendKey,

@@ -1,4 +1,4 @@
-//! What counterparties write, and what it leads to.
+//! Messages from counterparties, and their consequences.
 
 use subrosa_protocol::{keys::Address, swap::Side};
 
@@ -21,10 +21,10 @@ struct Received {
 }
 
 impl Book {
-    /// Takes a message in. One that came before changes nothing.
+    /// Takes a message in. A repeated message changes nothing.
     ///
     /// # Errors
-    /// [`Dropped`] if it is not one that its sender may send now; nothing is changed then.
+    /// [`Dropped`] if its sender may not send it now; nothing is changed then.
     pub fn receive(
         &mut self,
         from: &Address,
@@ -78,8 +78,8 @@ impl Book {
         Ok(changed())
     }
 
-    /// A proposal is a quote of the swap that opens the loan. Its name is the loan's, so that nobody gives two loans one
-    /// salt.
+    /// Takes a proposal in, as a quote of the swap that opens the loan. Its id must be the loan's
+    /// name, so that no two loans share a salt.
     fn on_proposal(
         &mut self,
         from: &Address,
@@ -100,8 +100,9 @@ impl Book {
                 "a loan that makes no sense, or is due before it may be opened",
             ));
         }
-        // Its maker begins it when it sends it, and no message is held for longer than an hour. Of later, no price could
-        // be used against the borrower; of earlier, prices of before the opening could.
+        // The maker sets `start` when it sends the proposal, and the mailbox keeps messages for an
+        // hour. A later `start` would bar every current price; an earlier one would admit prices
+        // from before the opening.
         let earliest = reading.now.saturating_sub(HELD + GRACE);
         if !(earliest..=reading.now.saturating_add(GRACE)).contains(&loan.start) {
             return Err(Dropped::Unfit("a loan that does not begin now"));
@@ -178,8 +179,8 @@ impl Book {
         Ok(changed())
     }
 
-    /// Makes room for a request. What is not answered and ends last gives way to what ends earlier: a flood that wants to
-    /// stay has to be short.
+    /// Makes room for a request. If the book is full, an earlier expiry displaces the unanswered
+    /// request with the latest expiry, so that a flood must be short-lived to stay.
     fn room_for_request(&mut self, from: &Address, expiry: u64) -> Result<(), Dropped> {
         let open = self
             .rfqs
@@ -204,7 +205,7 @@ impl Book {
         Ok(())
     }
 
-    /// Makes room for a quote that nobody asked for, in the same way.
+    /// Makes room for a quote without a request, in the same way.
     fn room_for_quote(&mut self, from: &Address, valid_until: u64) -> Result<(), Dropped> {
         let unasked = self.quotes.values_mut().filter(|quote| {
             quote.direction == Direction::Incoming && quote.is_open() && quote.rfq.is_none()
@@ -230,8 +231,8 @@ impl Book {
         Ok(())
     }
 
-    /// Whether an answer has its request and room. One that comes too late is declined, so that its
-    /// maker's notes are free again.
+    /// Checks that an answer has its request and that there is room for it. A late answer is
+    /// declined, so that its maker's notes are free again.
     fn refuse_answer(&self, id: &Id, quote: &Quote) -> Result<Option<Reaction>, Dropped> {
         let asked = self.rfqs.get(id).filter(|rfq| {
             rfq.direction == Direction::Outgoing
@@ -291,7 +292,7 @@ impl Book {
                     ..changed()
                 })
             }
-            // Too late. Who accepted learns it sooner than by its leg's expiry.
+            // A late acceptance. The answer reaches the taker sooner than its leg's expiry would.
             _ if quote.answered => Err(Dropped::Unfit("an acceptance that was answered")),
             _ => {
                 quote.answered = true;
