@@ -6,10 +6,10 @@ use thiserror::Error;
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 pub enum AmountError {
     /// The text is not digits with at most one point between them.
-    #[error("an amount is digits with at most one decimal point, such as 1250.50")]
+    #[error("write the amount as digits with at most one decimal point, such as 1250.50")]
     Malformed,
     /// The text has more decimals than the asset.
-    #[error("the asset has {decimals} decimals; the amount has more")]
+    #[error("the amount has more decimals than the asset, which has {decimals}")]
     TooPrecise {
         /// Decimals of the asset.
         decimals: u8,
@@ -18,7 +18,7 @@ pub enum AmountError {
     #[error("the amount is too large")]
     TooLarge,
     /// The amount is zero.
-    #[error("the amount is zero")]
+    #[error("the amount must not be zero")]
     Zero,
 }
 
@@ -29,7 +29,7 @@ pub enum AmountError {
 pub fn parse(text: &str, decimals: u8) -> Result<u128, AmountError> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    // 2¹²⁸ has 39 digits, and tokens have up to 18 decimals. Longer texts are noise, not amounts.
+    // 2¹²⁸ has 39 digits, and tokens have up to 18 decimals: longer texts are not amounts.
     if !digits(whole) || !digits(fraction) || text.len() > 80 {
         return Err(AmountError::Malformed);
     }

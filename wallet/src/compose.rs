@@ -89,7 +89,7 @@ pub enum ComposeError {
     #[error("the asset is not registered")]
     UnknownAsset,
     /// Asset and amount are not those of the terms, or the other side's delivery is not ours.
-    #[error("the terms of the swap are not ours to sign")]
+    #[error("the terms do not fit this wallet's leg, so it does not sign them")]
     Foreign,
     /// A header field is out of range.
     #[error("the fee or the expiry is out of range")]

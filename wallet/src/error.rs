@@ -18,28 +18,31 @@ pub enum WalletError {
     #[error("malformed request: {0}")]
     Malformed(String),
     /// No asset has this symbol or id.
-    #[error("no registered asset has this symbol or id")]
+    #[error("no registered asset has this symbol or id; see /v1/balances")]
     UnknownAsset,
     /// The amount cannot be parsed exactly.
     #[error(transparent)]
     BadAmount(#[from] AmountError),
     /// An address cannot be parsed, or must not be used here.
-    #[error("the recipient's address is not valid: {0}")]
+    #[error("the address is not valid: {0}")]
     BadAddress(String),
     /// The memo is too long or has a zero character.
     #[error("{0}")]
     MemoTooLong(String),
     /// Notes and pending change do not cover amount and fee.
-    #[error("the balance does not cover the amount and the fee")]
+    #[error(
+        "the spendable and pending balance does not cover the amount and the fee; notes of \
+         failed transactions stay reserved until those expire"
+    )]
     InsufficientFunds,
     /// The bearer token is missing or wrong.
-    #[error("a bearer token is required")]
+    #[error("send the gateway's token as Authorization: Bearer <token>")]
     Unauthorized,
     /// The idempotency key was used for another request.
-    #[error("the idempotency key was used for another request")]
+    #[error("the idempotency key was used for another request; choose a new key")]
     IdempotencyConflict,
     /// No object has this id.
-    #[error("not found")]
+    #[error("nothing has this id")]
     NotFound,
     /// The request does not fit the object's state.
     #[error("{0}")]
@@ -54,10 +57,10 @@ pub enum WalletError {
     #[error(transparent)]
     L1(#[from] L1Error),
     /// The wallet's state could not be read or stored.
-    #[error("the wallet's state could not be stored: {0}")]
+    #[error("the wallet's state could not be read or stored: {0}")]
     Store(#[from] StoreError),
     /// The published batches contradict each other or L1.
-    #[error("the published chain is inconsistent: {0}")]
+    #[error("the sequencer's data cannot be used: {0}")]
     Chain(String),
     /// No valid proof could be made of a composed transaction: a defect.
     #[error("the transaction could not be proven: {0}")]

@@ -109,7 +109,7 @@ impl Gateway {
                 .with_graceful_shutdown(async move { serve_stop.cancelled().await })
                 .await;
             if let Err(error) = served {
-                tracing::error!("the gateway stopped: {error}");
+                tracing::error!("the gateway stopped serving: {error}");
             }
         });
         Ok(Self {

@@ -48,7 +48,7 @@ impl fmt::Debug for Id {
 
 /// Error for a text that is not an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an id is 32 hex digits")]
+#[error("an id must be 32 lower-case hex digits, not all zero")]
 pub struct IdError;
 
 impl FromStr for Id {

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 #[derive(Debug, Error)]
 pub enum KeystoreError {
     /// The file exists; a key file is never overwritten.
-    #[error("{0} exists already; a key file is never overwritten")]
+    #[error("{0} exists; choose another path, a key file is never overwritten")]
     Exists(PathBuf),
     /// The operating system failed.
     #[error("{path}: {source}")]
@@ -30,10 +30,10 @@ pub enum KeystoreError {
     #[error("{0} is not a Subrosa key file of version 1")]
     Malformed(PathBuf),
     /// The passphrase is wrong or the file was altered.
-    #[error("the passphrase does not open {0}")]
+    #[error("the passphrase is wrong for {0}, or the file was altered")]
     WrongPassphrase(PathBuf),
     /// The decrypted seed has another address than the file states.
-    #[error("{0} states another address than its seed has")]
+    #[error("{0} was altered: its seed has another address than the file states")]
     WrongAddress(PathBuf),
 }
 

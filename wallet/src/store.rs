@@ -39,7 +39,9 @@ pub enum StoreError {
         source: std::io::Error,
     },
     /// The file does not open under this seed: it is another wallet's, or altered.
-    #[error("{0} does not open under this wallet's seed")]
+    #[error(
+        "{0} does not open with this wallet's seed: it belongs to another wallet, or was altered"
+    )]
     Foreign(PathBuf),
     /// The file opened but does not hold a wallet's state.
     #[error("{0} does not hold a wallet's state")]

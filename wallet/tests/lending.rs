@@ -488,6 +488,8 @@ async fn steps_are_sent_as_payments_are() {
     }
 }
 
+/// The price changes between the two legs. The second party makes its leg again: without a snapshot
+/// if it needs no price, otherwise with the earlier one.
 #[tokio::test(flavor = "multi_thread")]
 async fn legs_that_name_two_snapshots_come_together() {
     for borrower_proposes in [false, true] {

@@ -104,12 +104,18 @@ async fn a_swap_is_exact() {
         ..
     } = &scene;
 
-    let fine = json!({ "with": south.address(), "give": priced(DOLLAR, "10.0000001"), "want": priced(GOLD, "3") });
+    let fine = json!({
+        "with": south.address(), "give": priced(DOLLAR, "10.0000001"), "want": priced(GOLD, "3"),
+    });
     assert_eq!(
         north.refused("/v1/swaps", &fine).await,
         (422, "bad_amount".into())
     );
-    let float = json!({ "with": south.address(), "give": { "asset": "dUSD", "amount": 10.5 }, "want": priced(GOLD, "3") });
+    let float = json!({
+        "with": south.address(),
+        "give": { "asset": "dUSD", "amount": 10.5 },
+        "want": priced(GOLD, "3"),
+    });
     assert_eq!(
         north.refused("/v1/swaps", &float).await,
         (400, "malformed".into())
@@ -120,12 +126,17 @@ async fn a_swap_is_exact() {
         north.refused("/v1/swaps", &own).await,
         (422, "bad_address".into())
     );
-    let same = json!({ "with": south.address(), "give": priced(DOLLAR, "10"), "want": priced(DOLLAR, "3") });
+    let same = json!({
+        "with": south.address(), "give": priced(DOLLAR, "10"), "want": priced(DOLLAR, "3"),
+    });
     assert_eq!(
         north.refused("/v1/swaps", &same).await,
         (400, "malformed".into())
     );
-    let long = json!({ "with": south.address(), "give": priced(DOLLAR, "10"), "want": priced(GOLD, "3"), "valid_for": 86_400 });
+    let long = json!({
+        "with": south.address(), "give": priced(DOLLAR, "10"), "want": priced(GOLD, "3"),
+        "valid_for": 86_400,
+    });
     assert_eq!(
         north.refused("/v1/swaps", &long).await,
         (400, "malformed".into())
@@ -402,7 +413,9 @@ async fn notes_are_merged_first() {
     for _ in 0..2 {
         south.deposit(DOLLAR, "1").await;
     }
-    let offer = json!({ "with": north.address(), "give": priced(GOLD, "3.5"), "want": priced(DOLLAR, "10") });
+    let offer = json!({
+        "with": north.address(), "give": priced(GOLD, "3.5"), "want": priced(DOLLAR, "10"),
+    });
     let (status, answer) = south.post("/v1/swaps", &offer).await;
     assert_eq!(status, 202);
     let id = answer["id"].as_str().unwrap();

@@ -40,7 +40,11 @@ pub(super) async fn address(State(wallet): State<Arc<Wallet>>) -> Json<AddressVi
     post,
     path = "/v1/deposits",
     request_body = DepositRequest,
-    responses((status = 202, body = OperationView), (status = 422, body = Problem), (status = 502, body = Problem))
+    responses(
+        (status = 202, body = OperationView),
+        (status = 422, body = Problem),
+        (status = 502, body = Problem)
+    )
 )]
 pub(super) async fn deposit(
     State(wallet): State<Arc<Wallet>>,
@@ -57,7 +61,11 @@ pub(super) async fn deposit(
     post,
     path = "/v1/transfers",
     request_body = TransferRequest,
-    responses((status = 202, body = OperationView), (status = 409, body = Problem), (status = 422, body = Problem))
+    responses(
+        (status = 202, body = OperationView),
+        (status = 409, body = Problem),
+        (status = 422, body = Problem)
+    )
 )]
 pub(super) async fn transfer(
     State(wallet): State<Arc<Wallet>>,
@@ -82,7 +90,11 @@ pub(super) async fn transfer(
     post,
     path = "/v1/withdrawals",
     request_body = WithdrawalRequest,
-    responses((status = 202, body = OperationView), (status = 409, body = Problem), (status = 422, body = Problem))
+    responses(
+        (status = 202, body = OperationView),
+        (status = 409, body = Problem),
+        (status = 422, body = Problem)
+    )
 )]
 pub(super) async fn withdraw(
     State(wallet): State<Arc<Wallet>>,
@@ -96,7 +108,7 @@ pub(super) async fn withdraw(
             .filter(|account| *account != [0; 20])
             .ok_or_else(|| {
                 WalletError::BadAddress(
-                    "an L1 account is 0x and 40 hex digits, not all zero".into(),
+                    "write an L1 account as 0x and 40 hex digits, not all zero".into(),
                 )
             })?,
         None => wallet.account(),
@@ -113,7 +125,11 @@ pub(super) async fn withdraw(
     post,
     path = "/v1/claims",
     request_body = ClaimRequest,
-    responses((status = 200, body = ClaimView), (status = 422, body = Problem), (status = 502, body = Problem))
+    responses(
+        (status = 200, body = ClaimView),
+        (status = 422, body = Problem),
+        (status = 502, body = Problem)
+    )
 )]
 pub(super) async fn claim(
     State(wallet): State<Arc<Wallet>>,
@@ -150,7 +166,12 @@ pub(super) struct Since {
 }
 
 /// Returns the movements, oldest first.
-#[utoipa::path(get, path = "/v1/history", params(Since), responses((status = 200, body = [HistoryView])))]
+#[utoipa::path(
+    get,
+    path = "/v1/history",
+    params(Since),
+    responses((status = 200, body = [HistoryView]))
+)]
 pub(super) async fn history(
     State(wallet): State<Arc<Wallet>>,
     Query(since): Query<Since>,

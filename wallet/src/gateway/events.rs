@@ -62,10 +62,17 @@ struct Reader {
 #[utoipa::path(
     get,
     path = "/v1/events",
-    params(Since, ("Last-Event-ID" = Option<u64>, Header, description = "the last event that was read")),
+    params(
+        Since,
+        ("Last-Event-ID" = Option<u64>, Header, description = "the last event that was read")
+    ),
     responses(
         (status = 200, body = EventView, content_type = "text/event-stream",
-            example = json!("id: 7\nevent: swap\ndata: {\"id\":\"9f86d081884c7d659a2feaa0c55ad015\",\"object\":\"swap\",\"status\":\"settled\",\"time\":1800000000}\n\n")),
+            example = json!(concat!(
+                "id: 7\nevent: swap\n",
+                "data: {\"id\":\"9f86d081884c7d659a2feaa0c55ad015\",\"object\":\"swap\",",
+                "\"status\":\"settled\",\"time\":1800000000}\n\n"
+            ))),
         (status = 400, body = Problem),
         (status = 401, body = Problem)
     )
@@ -77,14 +84,14 @@ pub(super) async fn events(
     since: Result<Query<Since>, QueryRejection>,
 ) -> Answer<Sse<impl Stream<Item = Result<Line, Infallible>>>> {
     let malformed = |what: &str| WalletError::Malformed(what.to_owned());
-    let Query(since) = since.map_err(|_| malformed("from is a number"))?;
+    let Query(since) = since.map_err(|_| malformed("from must be a number"))?;
     let from = match headers.get("last-event-id") {
         Some(last) => last
             .to_str()
             .ok()
             .and_then(|text| text.parse::<u64>().ok())
             .and_then(|last| last.checked_add(1))
-            .ok_or_else(|| malformed("Last-Event-ID is a number"))?,
+            .ok_or_else(|| malformed("Last-Event-ID must be a number"))?,
         None => since.from.unwrap_or(1),
     };
     let newest = wallet.newest_event();

@@ -33,7 +33,12 @@ pub(super) async fn markets(State(wallet): State<Arc<Wallet>>) -> Json<Vec<Marke
     path = "/v1/loans",
     request_body = LoanRequest,
     params(("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 202, body = LoanView), (status = 400, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem))
+    responses(
+        (status = 202, body = LoanView),
+        (status = 400, body = Problem),
+        (status = 409, body = Problem),
+        (status = 422, body = Problem)
+    )
 )]
 pub(super) async fn propose(
     State(wallet): State<Arc<Wallet>>,
@@ -85,8 +90,16 @@ pub(super) async fn loan(
 #[utoipa::path(
     post,
     path = "/v1/loans/{id}/accept",
-    params(("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"), ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 202, body = LoanView), (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem))
+    params(
+        ("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"),
+        ("Idempotency-Key" = Option<String>, Header)
+    ),
+    responses(
+        (status = 202, body = LoanView),
+        (status = 404, body = Problem),
+        (status = 409, body = Problem),
+        (status = 422, body = Problem)
+    )
 )]
 pub(super) async fn accept(
     State(wallet): State<Arc<Wallet>>,
@@ -101,8 +114,15 @@ pub(super) async fn accept(
 #[utoipa::path(
     post,
     path = "/v1/loans/{id}/decline",
-    params(("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"), ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 200, body = LoanView), (status = 404, body = Problem), (status = 409, body = Problem))
+    params(
+        ("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"),
+        ("Idempotency-Key" = Option<String>, Header)
+    ),
+    responses(
+        (status = 200, body = LoanView),
+        (status = 404, body = Problem),
+        (status = 409, body = Problem)
+    )
 )]
 pub(super) async fn decline(
     State(wallet): State<Arc<Wallet>>,
@@ -116,8 +136,15 @@ pub(super) async fn decline(
 #[utoipa::path(
     post,
     path = "/v1/loans/{id}/cancel",
-    params(("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"), ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 200, body = LoanView), (status = 404, body = Problem), (status = 409, body = Problem))
+    params(
+        ("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"),
+        ("Idempotency-Key" = Option<String>, Header)
+    ),
+    responses(
+        (status = 200, body = LoanView),
+        (status = 404, body = Problem),
+        (status = 409, body = Problem)
+    )
 )]
 pub(super) async fn cancel(
     State(wallet): State<Arc<Wallet>>,
@@ -132,8 +159,16 @@ pub(super) async fn cancel(
     post,
     path = "/v1/loans/{id}/collateral",
     request_body = CollateralRequest,
-    params(("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"), ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 202, body = LoanView), (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem))
+    params(
+        ("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"),
+        ("Idempotency-Key" = Option<String>, Header)
+    ),
+    responses(
+        (status = 202, body = LoanView),
+        (status = 404, body = Problem),
+        (status = 409, body = Problem),
+        (status = 422, body = Problem)
+    )
 )]
 pub(super) async fn collateral(
     State(wallet): State<Arc<Wallet>>,
@@ -150,7 +185,7 @@ pub(super) async fn collateral(
             amount: amount::parse(text, decimals)?,
         },
         _ => {
-            let exactly = "add or release, and not both";
+            let exactly = "state either add or release, not both";
             return Err(WalletError::Malformed(exactly.into()));
         }
     };
@@ -163,8 +198,16 @@ pub(super) async fn collateral(
     post,
     path = "/v1/loans/{id}/repay",
     request_body = RepayRequest,
-    params(("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"), ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 202, body = LoanView), (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem))
+    params(
+        ("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"),
+        ("Idempotency-Key" = Option<String>, Header)
+    ),
+    responses(
+        (status = 202, body = LoanView),
+        (status = 404, body = Problem),
+        (status = 409, body = Problem),
+        (status = 422, body = Problem)
+    )
 )]
 pub(super) async fn repay(
     State(wallet): State<Arc<Wallet>>,
@@ -184,8 +227,16 @@ pub(super) async fn repay(
 #[utoipa::path(
     post,
     path = "/v1/loans/{id}/close",
-    params(("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"), ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 202, body = LoanView), (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem))
+    params(
+        ("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"),
+        ("Idempotency-Key" = Option<String>, Header)
+    ),
+    responses(
+        (status = 202, body = LoanView),
+        (status = 404, body = Problem),
+        (status = 409, body = Problem),
+        (status = 422, body = Problem)
+    )
 )]
 pub(super) async fn close(
     State(wallet): State<Arc<Wallet>>,
@@ -201,8 +252,16 @@ pub(super) async fn close(
 #[utoipa::path(
     post,
     path = "/v1/loans/{id}/liquidate",
-    params(("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"), ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 202, body = LoanView), (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem))
+    params(
+        ("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"),
+        ("Idempotency-Key" = Option<String>, Header)
+    ),
+    responses(
+        (status = 202, body = LoanView),
+        (status = 404, body = Problem),
+        (status = 409, body = Problem),
+        (status = 422, body = Problem)
+    )
 )]
 pub(super) async fn liquidate(
     State(wallet): State<Arc<Wallet>>,

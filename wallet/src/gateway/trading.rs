@@ -41,7 +41,12 @@ async fn leg(wallet: &Wallet, request: &AmountRequest) -> Answer<Leg> {
     path = "/v1/rfqs",
     request_body = RfqRequest,
     params(("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 202, body = RfqView), (status = 400, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem))
+    responses(
+        (status = 202, body = RfqView),
+        (status = 400, body = Problem),
+        (status = 409, body = Problem),
+        (status = 422, body = Problem)
+    )
 )]
 pub(super) async fn request(
     State(wallet): State<Arc<Wallet>>,
@@ -53,7 +58,7 @@ pub(super) async fn request(
         (Some(given), None) => (Fixed::Given, amount::parse(given, give.token.decimals)?),
         (None, Some(wanted)) => (Fixed::Wanted, amount::parse(wanted, want.token.decimals)?),
         _ => {
-            let exactly = "give or want has an amount, and not both";
+            let exactly = "state the amount of either give or want, not of both";
             return Err(WalletError::Malformed(exactly.into()));
         }
     };
@@ -93,8 +98,15 @@ pub(super) async fn rfq(
 #[utoipa::path(
     post,
     path = "/v1/rfqs/{id}/decline",
-    params(("id" = String, Path, example = "3a7bd3e2360a3d29eea436fcfb7e44c7"), ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 200, body = RfqView), (status = 404, body = Problem), (status = 409, body = Problem))
+    params(
+        ("id" = String, Path, example = "3a7bd3e2360a3d29eea436fcfb7e44c7"),
+        ("Idempotency-Key" = Option<String>, Header)
+    ),
+    responses(
+        (status = 200, body = RfqView),
+        (status = 404, body = Problem),
+        (status = 409, body = Problem)
+    )
 )]
 pub(super) async fn decline_rfq(
     State(wallet): State<Arc<Wallet>>,
@@ -108,8 +120,15 @@ pub(super) async fn decline_rfq(
 #[utoipa::path(
     post,
     path = "/v1/rfqs/{id}/cancel",
-    params(("id" = String, Path, example = "3a7bd3e2360a3d29eea436fcfb7e44c7"), ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 200, body = RfqView), (status = 404, body = Problem), (status = 409, body = Problem))
+    params(
+        ("id" = String, Path, example = "3a7bd3e2360a3d29eea436fcfb7e44c7"),
+        ("Idempotency-Key" = Option<String>, Header)
+    ),
+    responses(
+        (status = 200, body = RfqView),
+        (status = 404, body = Problem),
+        (status = 409, body = Problem)
+    )
 )]
 pub(super) async fn cancel_rfq(
     State(wallet): State<Arc<Wallet>>,
@@ -125,7 +144,13 @@ pub(super) async fn cancel_rfq(
     path = "/v1/quotes",
     request_body = QuoteRequest,
     params(("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 202, body = QuoteView), (status = 400, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem))
+    responses(
+        (status = 202, body = QuoteView),
+        (status = 400, body = Problem),
+        (status = 404, body = Problem),
+        (status = 409, body = Problem),
+        (status = 422, body = Problem)
+    )
 )]
 pub(super) async fn quote(
     State(wallet): State<Arc<Wallet>>,
@@ -140,7 +165,11 @@ async fn order(wallet: &Wallet, request: QuoteRequest) -> Answer<Order> {
     let occasion = match (request.rfq, request.to) {
         (Some(rfq), None) => Occasion::Rfq(id(&rfq)?),
         (None, Some(to)) => Occasion::To(to),
-        _ => return Err(WalletError::Malformed("rfq or to, and not both".into())),
+        _ => {
+            return Err(WalletError::Malformed(
+                "state either rfq or to, not both".into(),
+            ));
+        }
     };
     Ok(Order {
         occasion,
@@ -176,8 +205,16 @@ pub(super) async fn quote_by_id(
 #[utoipa::path(
     post,
     path = "/v1/quotes/{id}/accept",
-    params(("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"), ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 202, body = SwapView), (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem))
+    params(
+        ("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"),
+        ("Idempotency-Key" = Option<String>, Header)
+    ),
+    responses(
+        (status = 202, body = SwapView),
+        (status = 404, body = Problem),
+        (status = 409, body = Problem),
+        (status = 422, body = Problem)
+    )
 )]
 pub(super) async fn accept(
     State(wallet): State<Arc<Wallet>>,
@@ -192,8 +229,15 @@ pub(super) async fn accept(
 #[utoipa::path(
     post,
     path = "/v1/quotes/{id}/decline",
-    params(("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"), ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 200, body = QuoteView), (status = 404, body = Problem), (status = 409, body = Problem))
+    params(
+        ("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"),
+        ("Idempotency-Key" = Option<String>, Header)
+    ),
+    responses(
+        (status = 200, body = QuoteView),
+        (status = 404, body = Problem),
+        (status = 409, body = Problem)
+    )
 )]
 pub(super) async fn decline_quote(
     State(wallet): State<Arc<Wallet>>,
@@ -207,8 +251,15 @@ pub(super) async fn decline_quote(
 #[utoipa::path(
     post,
     path = "/v1/quotes/{id}/cancel",
-    params(("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"), ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 200, body = QuoteView), (status = 404, body = Problem), (status = 409, body = Problem))
+    params(
+        ("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"),
+        ("Idempotency-Key" = Option<String>, Header)
+    ),
+    responses(
+        (status = 200, body = QuoteView),
+        (status = 404, body = Problem),
+        (status = 409, body = Problem)
+    )
 )]
 pub(super) async fn cancel_quote(
     State(wallet): State<Arc<Wallet>>,
@@ -224,7 +275,12 @@ pub(super) async fn cancel_quote(
     path = "/v1/swaps",
     request_body = SwapRequest,
     params(("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 202, body = SwapView), (status = 400, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem))
+    responses(
+        (status = 202, body = SwapView),
+        (status = 400, body = Problem),
+        (status = 409, body = Problem),
+        (status = 422, body = Problem)
+    )
 )]
 pub(super) async fn propose(
     State(wallet): State<Arc<Wallet>>,

@@ -74,40 +74,43 @@ impl fmt::Debug for Action {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum StepError {
     /// There is no snapshot, it has no price for the market, or the price is too old.
-    #[error("T17: the market has no price that is fresh enough")]
+    #[error("T17: the market has no fresh price; try again when the oracle has one")]
     NoPrice,
     /// The latest snapshot has no such market of these assets.
-    #[error("T17: there is no such market of these assets")]
+    #[error("T17: no market has this collateral and debt; see /v1/markets")]
     NoMarket,
     /// The other party must make the step.
-    #[error("T24: the step is for the other party to make")]
+    #[error("T24: only the other party can make this step")]
     NotOurs,
     /// The repayment is the whole debt or more.
-    #[error("T27: the repayment is not below what is owed; close the loan to pay all of it")]
+    #[error("T27: the repayment is the whole debt or more; close the loan instead")]
     TooMuch,
     /// The initial margin would not cover the debt after the step.
-    #[error("T28: the initial margin does not cover the debt with what would be left")]
+    #[error("T28: the remaining collateral would not cover the debt at the initial margin")]
     NotCovered,
     /// The step adds or repays too little to be legal without a price, and the initial margin does
     /// not cover the debt.
     #[error(
-        "T28: less than a 256th is added or repaid, and the initial margin does not cover the debt"
+        "T28: the step adds or repays less than a 256th, and the collateral does not cover the \
+         debt at the initial margin; add or repay more"
     )]
     TooSmall,
     /// The loan has matured, or matures too soon for a transaction to settle.
     #[error("T29: the loan is due; it can only be closed or liquidated")]
     Due,
     /// The initial margin does not cover the principal with its interest until the opening.
-    #[error("T30: the initial margin does not cover the principal")]
+    #[error("T30: the collateral does not cover the principal at the initial margin")]
     Unsecured,
     /// The maintenance margin is met, and the loan is not due.
-    #[error("T31: the maintenance margin covers the debt, and the loan is not due")]
+    #[error(
+        "T31: the loan is not due, and its collateral covers the debt at the maintenance margin"
+    )]
     NotLiquidatable,
     /// The loan has ended.
     #[error("the loan has ended")]
     Ended,
     /// An amount is too large for its field, or larger than the collateral.
-    #[error("T7: an amount is out of range")]
+    #[error("T7: an amount is too large")]
     OutOfRange,
 }
 

@@ -130,8 +130,12 @@ fn action() -> impl Strategy<Value = Action> {
 proptest! {
     #[test]
     fn what_is_planned_is_legal(
-        action in action(), collateral in 1u128..1 << 70, debt in 1u128..1 << 70, price in 1u128..1 << 70,
-        maturity in prop_oneof![NOW - 500..NOW + 5_000, Just(NOW - 1), Just(NOW), Just(NOW + 1)], age in 0u64..700,
+        action in action(),
+        collateral in 1u128..1 << 70,
+        debt in 1u128..1 << 70,
+        price in 1u128..1 << 70,
+        maturity in prop_oneof![NOW - 500..NOW + 5_000, Just(NOW - 1), Just(NOW), Just(NOW + 1)],
+        age in 0u64..700,
     ) {
         let snapshot = snapshot(price, NOW - age);
         let held = held(action.actor(), collateral, debt, maturity);
@@ -183,7 +187,10 @@ proptest! {
         }
         let owed = held.loan.owed(&held.position.debt, NOW).unwrap();
         prop_assert!(covers(collateral, price, 700, owed, health.ratio));
-        prop_assert!(!covers(collateral, price, 700, owed, health.ratio.saturating_add(1)) || health.ratio == u32::MAX - 1);
+        let next = health.ratio.saturating_add(1);
+        prop_assert!(
+            !covers(collateral, price, 700, owed, next) || health.ratio == u32::MAX - 1
+        );
     }
 }
 

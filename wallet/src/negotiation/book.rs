@@ -35,13 +35,13 @@ pub struct Letter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The book has no object with this id.
-    #[error("not found")]
+    #[error("nothing has this id")]
     NotFound,
     /// The request does not fit the object's state.
     #[error("{0}")]
     WrongState(&'static str),
     /// A quote does not answer the request it names.
-    #[error("the quote does not fit the request's assets or its fixed amount")]
+    #[error("give and want must have the request's assets and its fixed amount")]
     Mismatch,
     /// The limit for objects of this kind is reached.
     #[error("{0}")]
@@ -52,13 +52,13 @@ pub enum Refusal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Dropped {
     /// The message is from ourselves.
-    #[error("from ourselves")]
+    #[error("it is from ourselves")]
     Own,
     /// The sender may not say this, or not in the object's present state.
     #[error("{0}")]
     Unfit(&'static str),
     /// A limit is reached.
-    #[error("too many")]
+    #[error("too many of its kind are open")]
     Full,
 }
 
@@ -235,7 +235,9 @@ impl Book {
         match (rfq.direction, rfq.status, rfq.counterparties.first()) {
             (Direction::Incoming, RfqStatus::Open, Some(party)) => Ok((rfq, party.address)),
             (Direction::Incoming, ..) => Err(Refusal::WrongState("the request is no longer open")),
-            _ => Err(Refusal::WrongState("the request is our own")),
+            _ => Err(Refusal::WrongState(
+                "the request is our own; wait for quotes to it",
+            )),
         }
     }
 
@@ -271,7 +273,9 @@ impl Book {
             }
             let open = request.quotes.iter().filter_map(|id| self.quotes.get(id));
             if open.filter(|quote| quote.is_open()).count() >= MAX_ANSWERS {
-                return Err(Refusal::TooMany("too many open quotes to this request"));
+                return Err(Refusal::TooMany(
+                    "too many quotes to this request are open; cancel one",
+                ));
             }
         }
         if let Some(rfq) = quote.rfq.and_then(|id| self.rfqs.get_mut(&id)) {
@@ -307,7 +311,7 @@ impl Book {
         {
             quote.deal.begin(begun.0, begun.1);
             return Err(Refusal::WrongState(
-                "the loan is due before it could be opened",
+                "the loan would be due before it could be opened",
             ));
         }
         quote.notes = notes;
@@ -339,10 +343,14 @@ impl Book {
     pub fn acceptable(&self, id: &Id, now: u64) -> Result<&Quote, Refusal> {
         let quote = self.quotes.get(id).ok_or(Refusal::NotFound)?;
         if quote.direction != Direction::Incoming {
-            return Err(Refusal::WrongState("the quote is our own"));
+            return Err(Refusal::WrongState(
+                "the offer is our own; only its receiver can accept it",
+            ));
         }
         if quote.status != QuoteStatus::Offered || now >= quote.over() {
-            return Err(Refusal::WrongState("the quote can no longer be accepted"));
+            return Err(Refusal::WrongState(
+                "the offer has expired or ended; it can no longer be accepted",
+            ));
         }
         Ok(quote)
     }
@@ -423,7 +431,7 @@ impl Book {
         let quote = self.quotes.get_mut(id).ok_or(Refusal::NotFound)?;
         if quote.direction != Direction::Incoming || quote.status != QuoteStatus::Offered {
             return Err(Refusal::WrongState(
-                "only an open quote that was received is declined",
+                "only an open offer that was received can be declined",
             ));
         }
         quote.status = QuoteStatus::Declined;
@@ -442,7 +450,7 @@ impl Book {
         let quote = self.quotes.get_mut(id).ok_or(Refusal::NotFound)?;
         if !quote.promises() {
             return Err(Refusal::WrongState(
-                "only a quote of our own that is not accepted is cancelled",
+                "only an open offer of our own can be cancelled",
             ));
         }
         let known = quote.status == QuoteStatus::Offered;
@@ -491,7 +499,7 @@ impl Book {
         let rfq = self.rfqs.get(id).ok_or(Refusal::NotFound)?;
         if rfq.direction != Direction::Outgoing || rfq.status != RfqStatus::Open {
             return Err(Refusal::WrongState(
-                "only an open request of our own is cancelled",
+                "only an open request of our own can be cancelled",
             ));
         }
         Ok(self.end_request(id, RfqStatus::Cancelled, None))

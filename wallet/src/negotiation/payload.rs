@@ -102,7 +102,7 @@ impl fmt::Debug for Payload {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PayloadError {
     /// The length does not fit the type.
-    #[error("a payload of another length")]
+    #[error("the length does not fit the type")]
     Length,
     /// The version is not 1.
     #[error("unknown version {0}")]
@@ -389,7 +389,13 @@ mod tests {
 
         /// Noise that decodes encodes to the same bytes: there is only one encoding.
         #[test]
-        fn noise_is_refused_or_canonical(bytes in proptest::collection::vec(any::<u8>(), 0..300), code in 1u8..=6, payload in payload(), at in any::<prop::sample::Index>(), to: u8) {
+        fn noise_is_refused_or_canonical(
+            bytes in proptest::collection::vec(any::<u8>(), 0..300),
+            code in 1u8..=6,
+            payload in payload(),
+            at in any::<prop::sample::Index>(),
+            to: u8,
+        ) {
             let mut headed = bytes;
             if headed.len() >= 2 {
                 headed[..2].copy_from_slice(&[VERSION, code]);

@@ -308,14 +308,20 @@ async fn oracle(State(market): Shared) -> (StatusCode, Json<Value>) {
         let none = json!({ "code": "not_found", "retryable": false });
         return (StatusCode::NOT_FOUND, Json(none));
     };
-    let markets: Vec<Option<Value>> = snapshot.markets.0.iter().map(|market| {
-        market.map(|m| {
-            json!({
-                "collateral": m.collateral.0, "debt": m.debt.0, "haircut": m.haircut, "initial": m.initial,
-                "maintenance": m.maintenance, "bonus": m.bonus, "max_age": m.max_age,
+    let markets: Vec<Option<Value>> = snapshot
+        .markets
+        .0
+        .iter()
+        .map(|market| {
+            market.map(|m| {
+                json!({
+                    "collateral": m.collateral.0, "debt": m.debt.0, "haircut": m.haircut,
+                    "initial": m.initial, "maintenance": m.maintenance, "bonus": m.bonus,
+                    "max_age": m.max_age,
+                })
             })
         })
-    }).collect();
+        .collect();
     let prices = snapshot
         .prices
         .map(|price| (price != 0).then(|| price.to_string()));

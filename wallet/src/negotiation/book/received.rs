@@ -60,17 +60,19 @@ impl Book {
         reading: &Reading<'_>,
     ) -> Result<Reaction, Dropped> {
         if self.rfqs.contains_key(&request.id) {
-            return Err(Dropped::Unfit("a request that is known"));
+            return Err(Dropped::Unfit("a request whose id is in use"));
         }
         let latest = reading.now.saturating_add(HORIZON);
         if request.expiry < reading.now || request.expiry > latest {
-            return Err(Dropped::Unfit("a request that is over, or far ahead"));
+            return Err(Dropped::Unfit(
+                "a request that has expired, or expires too late",
+            ));
         }
         if ![request.given, request.wanted]
             .into_iter()
             .all(reading.registered)
         {
-            return Err(Dropped::Unfit("a request in an unknown asset"));
+            return Err(Dropped::Unfit("a request in an unregistered asset"));
         }
         self.room_for_request(from, request.expiry)?;
         let rfq = Rfq::new(request, Direction::Incoming, vec![*from], reading.now);
@@ -93,11 +95,11 @@ impl Book {
         } = proposal;
         let loan = &agreement.loan;
         if *id.as_bytes() != loan.id() {
-            return Err(Dropped::Unfit("a proposal of another name than its loan's"));
+            return Err(Dropped::Unfit("a proposal whose id is not its loan's name"));
         }
         if agreement.check().is_err() || loan.maturity < agreement.expiry {
             return Err(Dropped::Unfit(
-                "a loan that makes no sense, or is due before it may be opened",
+                "an invalid loan, or one that is due before it can be opened",
             ));
         }
         // The maker sets `start` when it sends the proposal, and the mailbox keeps messages for an
@@ -105,14 +107,17 @@ impl Book {
         // from before the opening.
         let earliest = reading.now.saturating_sub(HELD + GRACE);
         if !(earliest..=reading.now.saturating_add(GRACE)).contains(&loan.start) {
-            return Err(Dropped::Unfit("a loan that does not begin now"));
+            return Err(Dropped::Unfit(
+                "a loan whose start is not the time of the proposal",
+            ));
         }
         let maker = if loan.borrower == *from {
             agreement.borrower_side
         } else {
             agreement.borrower_side.other()
         };
-        let deal = Deal::loan(agreement).map_err(|_| Dropped::Unfit("a loan of no terms"))?;
+        let deal =
+            Deal::loan(agreement).map_err(|_| Dropped::Unfit("a loan that no swap can open"))?;
         let offer = Received {
             id,
             request: None,
@@ -130,22 +135,26 @@ impl Book {
         reading: &Reading<'_>,
     ) -> Result<Reaction, Dropped> {
         if self.quotes.contains_key(&offer.id) {
-            return Err(Dropped::Unfit("a quote that is known"));
+            return Err(Dropped::Unfit("a quote whose id is in use"));
         }
         let (maker, terms) = (offer.maker, offer.deal.terms());
         if terms.receiver(maker) != reading.own || terms.receiver(maker.other()) != from {
-            return Err(Dropped::Unfit("a quote between others"));
+            return Err(Dropped::Unfit(
+                "a quote whose parties are not its sender and us",
+            ));
         }
         let latest = reading.now.saturating_add(HORIZON);
         if offer.valid_until < reading.now
             || terms.expiry < offer.valid_until
             || terms.expiry > latest
         {
-            return Err(Dropped::Unfit("a quote that is over, or far ahead"));
+            return Err(Dropped::Unfit(
+                "a quote that has expired, or expires too late",
+            ));
         }
         let assets = terms.exchange.legs.each_ref().map(|leg| leg.asset);
         if !assets.into_iter().all(reading.registered) {
-            return Err(Dropped::Unfit("a quote in an unknown asset"));
+            return Err(Dropped::Unfit("a quote in an unregistered asset"));
         }
         let quote = Quote {
             id: offer.id,
@@ -242,7 +251,7 @@ impl Book {
                     .any(|party| party.address == quote.counterparty)
         });
         let rfq = asked.ok_or(Dropped::Unfit(
-            "a quote to a request that its maker did not get",
+            "a quote to a request that its sender did not receive",
         ))?;
         if !rfq.fits(quote.gives(), quote.wants()) {
             return Err(Dropped::Unfit("a quote that does not fit its request"));
@@ -277,10 +286,14 @@ impl Book {
             .quotes
             .get_mut(id)
             .filter(|quote| quote.direction == Direction::Outgoing && quote.counterparty == *from);
-        let quote = quote.ok_or(Dropped::Unfit("an acceptance of no quote to its sender"))?;
+        let quote = quote.ok_or(Dropped::Unfit(
+            "an acceptance of a quote that its sender does not have",
+        ))?;
         match quote.status {
-            QuoteStatus::Preparing => Err(Dropped::Unfit("an acceptance before the offer")),
-            QuoteStatus::Accepted => Err(Dropped::Unfit("an acceptance that is known")),
+            QuoteStatus::Preparing => {
+                Err(Dropped::Unfit("an acceptance of a quote that was not sent"))
+            }
+            QuoteStatus::Accepted => Err(Dropped::Unfit("a repeated acceptance")),
             QuoteStatus::Offered if reading.now < quote.over() => {
                 quote.status = QuoteStatus::Accepted;
                 quote.operation = Some(reading.operation.to_owned());
@@ -293,7 +306,7 @@ impl Book {
                 })
             }
             // A late acceptance. The answer reaches the taker sooner than its leg's expiry would.
-            _ if quote.answered => Err(Dropped::Unfit("an acceptance that was answered")),
+            _ if quote.answered => Err(Dropped::Unfit("a repeated late acceptance")),
             _ => {
                 quote.answered = true;
                 if quote.status == QuoteStatus::Offered {
@@ -318,7 +331,7 @@ impl Book {
             .filter(|quote| quote.direction == Direction::Outgoing && quote.counterparty == *from);
         if let Some(quote) = quote {
             if quote.status != QuoteStatus::Offered {
-                return Err(Dropped::Unfit("a refusal of a quote that is not open"));
+                return Err(Dropped::Unfit("a decline of a quote that is not open"));
             }
             quote.status = QuoteStatus::Declined;
             return Ok(changed());
@@ -327,12 +340,14 @@ impl Book {
             .rfqs
             .get_mut(id)
             .filter(|rfq| rfq.direction == Direction::Outgoing && rfq.status == RfqStatus::Open)
-            .ok_or(Dropped::Unfit("a refusal of nothing that is open"))?;
+            .ok_or(Dropped::Unfit(
+                "a decline of an unknown quote or request, or of one that is not open",
+            ))?;
         let party = rfq
             .counterparty(from)
             .filter(|party| !party.declined)
             .ok_or(Dropped::Unfit(
-                "a refusal by somebody who was not asked, or again",
+                "a decline by a party that was not asked, or a repeated one",
             ))?;
         party.declined = true;
         let quoted = rfq.quotes.iter().filter_map(|id| self.quotes.get(id));
@@ -361,7 +376,7 @@ impl Book {
                         ..changed()
                     })
                 }
-                _ => Err(Dropped::Unfit("a withdrawal of a quote that is not open")),
+                _ => Err(Dropped::Unfit("a cancellation of a quote that is not open")),
             };
         }
         let rfq = self.rfqs.get_mut(id).filter(|rfq| {
@@ -372,7 +387,9 @@ impl Book {
                     .iter()
                     .any(|party| party.address == *from)
         });
-        let rfq = rfq.ok_or(Dropped::Unfit("a withdrawal of nothing that is open"))?;
+        let rfq = rfq.ok_or(Dropped::Unfit(
+            "a cancellation of an unknown quote or request, or of one that is not open",
+        ))?;
         rfq.status = RfqStatus::Cancelled;
         Ok(changed())
     }
