@@ -255,8 +255,8 @@ impl Wallet {
 
     /// Follows the number of turns that the worker has finished since the start.
     ///
-    /// A turn reads the chain and moves every operation as far as it goes. When the number
-    /// changes, the next turn is due [250 ms later](subrosa_clock::Clock::sleep) at the latest.
+    /// A turn reads the chain and moves every operation as far as it goes. The next turn begins
+    /// when a request wakes the worker, or when the clock has moved on by 250 ms.
     #[must_use]
     pub fn turns(&self) -> watch::Receiver<u64> {
         self.turns.subscribe()
