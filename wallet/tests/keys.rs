@@ -4,7 +4,7 @@
 
 mod market;
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::atomic::Ordering;
 
 use market::{DOLLAR, FEE, KEY, Market, Party, units};
 use serde_json::{Value, json};
