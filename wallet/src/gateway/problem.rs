@@ -1,4 +1,4 @@
-//! Failures as RFC 9457 problem details.
+//! Errors as RFC 9457 problem details.
 
 use axum::{
     http::{HeaderValue, StatusCode, header::CONTENT_TYPE},

@@ -1,47 +1,49 @@
-//! What the gateway asks of the wallet about loans: proposals, acceptances, and steps on what is open.
+//! Loans: proposals, decisions on them, and steps on open loans.
 
-use rand::{RngCore as _, rngs::OsRng};
+pub(super) mod view;
+pub(super) mod watch;
+
+use rand::rngs::OsRng;
 use subrosa_protocol::{
     asset::AssetId,
+    keys::Address,
     loan::{Agreement, Loan, LoanError},
-    swap::{Salt, Side},
+    swap::Salt,
 };
 
 use super::{
-    Inner, LIFETIME, Wallet,
-    ask::{recall_id, remember},
-    lent::{LoanLine, loan_line},
-    new_id, now,
-    prepare::leg_of,
-    trade::{Key, offer_times, parse_id},
+    Inner, Key, LIFETIME, Wallet,
+    offers::{Offer, check_times, own_address, random_side, refused_terms},
+    operations::idempotency::{recall_id, remember},
 };
 use crate::{
     amount::AmountError,
     error::WalletError,
-    loans::{Action, Ground, HeldLoan, Role, StepError, plan},
-    negotiation::{Book, Deal, Id, Letter, book::NewOffer, book::Refusal},
+    loans::{Action, HeldLoan, Role, StepContext, StepError, plan},
+    negotiation::{Book, Deal, Id, Letter, Quote, Times, book::Refusal},
     operation::{Operation, Request},
 };
+use view::{LoanLine, loan_line};
 
 /// A firm offer of a loan, as the institution makes it.
 pub struct LoanOrder {
-    /// Which party the institution is to be.
+    /// Role of the institution.
     pub role: Role,
-    /// The other party's address, as a text.
+    /// Address of the other party, encoded.
     pub with: String,
-    /// What secures: asset and base units.
+    /// Collateral: asset and base units.
     pub collateral: (AssetId, u128),
-    /// What is lent: asset and base units.
+    /// Principal: asset and base units.
     pub debt: (AssetId, u128),
-    /// Millionths a year.
+    /// Interest, millionths a year.
     pub rate: u32,
     /// Unix seconds.
     pub maturity: u64,
-    /// The market; that of the two assets if it is not said.
+    /// Market of the loan; by default the first market between the two assets.
     pub market: Option<u8>,
-    /// Seconds that the proposal may be accepted.
+    /// Seconds within which the proposal can be accepted.
     pub valid_for: u64,
-    /// Seconds that the loan may be opened after that.
+    /// Seconds after that within which the loan can be opened.
     pub settle_within: u64,
 }
 
@@ -51,75 +53,75 @@ impl std::fmt::Debug for LoanOrder {
     }
 }
 
-/// On what steps are planned now.
-pub(super) fn ground(inner: &Inner) -> Ground<'_> {
-    let now = now();
-    Ground {
-        snapshot: inner.snapshot.as_ref(),
-        last: inner.chain.time(),
-        now,
-        expiry: now + LIFETIME,
+impl Inner {
+    /// Returns the prices and times on which a step is planned at `now`.
+    fn step_context(&self, now: u64) -> StepContext<'_> {
+        StepContext {
+            snapshot: self.snapshot.as_ref(),
+            last: self.chain.time(),
+            now,
+            expiry: now + LIFETIME,
+        }
     }
-}
 
-/// The operation of a step on a loan that is on its way.
-pub(super) fn stepping<'a>(inner: &'a Inner, id: &Id) -> Option<&'a Operation> {
-    let mut newest = inner.state.operations.iter().rev();
-    newest.find(|operation| {
-        let step = matches!(&operation.request, Request::Step { loan, .. } if loan == id);
-        step && operation.progress.is_open()
-    })
+    /// Returns the open operation of a step on a loan, if there is one.
+    fn open_step(&self, id: &Id) -> Option<&Operation> {
+        let mut newest = self.state.operations.iter().rev();
+        newest.find(|operation| {
+            let step = matches!(&operation.request, Request::Step { loan, .. } if loan == id);
+            step && operation.progress.is_open()
+        })
+    }
 }
 
 /// Proposals.
 impl Wallet {
-    /// Makes a firm offer of a loan, and keeps notes for it. If they have to be merged first, it is sent when they are.
+    /// Makes a firm offer of a loan and reserves notes for it. If notes have to be merged first,
+    /// the offer is sent when they are.
     ///
     /// # Errors
-    /// [`WalletError`] naming what is wrong; nothing is kept or sent then.
+    /// [`WalletError`] naming the fault; nothing is stored or sent then.
     pub async fn propose_loan(&self, order: LoanOrder, key: Key) -> Result<LoanLine, WalletError> {
         let mut inner = self.inner.lock().await;
-        if let Some(id) = recall_id(&inner.state, key.as_ref())? {
-            return loan_line(self, &inner, &parse_id(&id)?);
+        if let Some(id) = recall_id(&inner.state, &key)? {
+            return loan_line(self, &inner, &id);
         }
-        offer_times(order.valid_for, order.settle_within)?;
-        let now = now();
+        let times = Times {
+            valid_for: order.valid_for,
+            settle_within: order.settle_within,
+        };
+        check_times(times)?;
+        let now = self.now();
         inner.state.book.tick(now);
         let (id, counterparty, agreement) = self.agreement(&inner, &order, now)?;
-        let ground = ground(&inner);
+        let context = inner.step_context(now);
         match order.role {
-            Role::Borrower => plan::secured(&agreement, &ground)?,
-            Role::Lender => ground.market(&agreement.loan).map(|_| ())?,
+            Role::Borrower => plan::secured(&agreement, &context)?,
+            Role::Lender => context.market(&agreement.loan).map(|_| ())?,
         }
         let maker = match order.role {
             Role::Borrower => agreement.borrower_side,
             Role::Lender => agreement.borrower_side.other(),
         };
-        let intent = crate::compose::Intent::Open(Box::new(agreement.clone()));
-        let deal = Deal::loan(agreement).map_err(super::trade::refused_terms)?;
-        let leg = *deal.terms().exchange.leg(maker);
-        let notes = self.choose(&inner, &intent, &leg)?;
-        let offer = NewOffer {
+        let offer = Offer {
             id,
             rfq: None,
             counterparty,
-            deal,
+            deal: Deal::loan(agreement).map_err(refused_terms)?,
             maker,
-            times: (order.valid_for, order.settle_within),
-            notes,
+            times,
         };
-        let letters = inner.state.book.offer(offer, now)?;
-        self.conclude(&mut inner, letters, key, &id)?;
+        self.offer(&mut inner, offer, key, now)?;
         loan_line(self, &inner, &id)
     }
 
-    /// The agreement that an order asks for, its name, and with whom it is.
+    /// Returns the agreement that an order asks for, its loan's name, and the other party.
     fn agreement(
         &self,
         inner: &Inner,
         order: &LoanOrder,
         now: u64,
-    ) -> Result<(Id, subrosa_protocol::keys::Address, Agreement), WalletError> {
+    ) -> Result<(Id, Address, Agreement), WalletError> {
         let counterparty = self.counterparty(&order.with)?;
         let own = self.keys.address();
         let (borrower, lender) = match order.role {
@@ -147,53 +149,50 @@ impl Wallet {
         loan.check().map_err(refused_loan)?;
         let expiry = now + order.valid_for + order.settle_within;
         if order.maturity < expiry {
-            let early = "maturity: before the loan's opening has to settle";
+            let early = "maturity must be after valid_for and settle_within, \
+                         so that the loan can be opened before it is due";
             return Err(WalletError::Malformed(early.into()));
         }
         let id = Id::from_bytes(loan.id()).ok_or(WalletError::NotFound)?;
         let agreement = Agreement {
             loan,
             collateral: order.collateral.1,
-            // Which side one is on means nothing, and is to say nothing.
-            borrower_side: Side::BOTH[(OsRng.next_u32() & 1) as usize],
+            borrower_side: random_side(),
             expiry,
         };
         Ok((id, counterparty, agreement))
     }
 
-    /// Takes a proposal: its notes are held, the counterparty is told, and our leg is made at once.
+    /// Accepts a proposal: reserves notes, tells the counterparty, and starts our leg.
     ///
     /// # Errors
-    /// [`WalletError`] naming what is wrong; nothing is kept or sent then.
+    /// [`WalletError`] naming the fault; nothing is stored or sent then.
     pub async fn accept_loan(&self, id: &Id, key: Key) -> Result<LoanLine, WalletError> {
         let mut inner = self.inner.lock().await;
-        if let Some(id) = recall_id(&inner.state, key.as_ref())? {
-            return loan_line(self, &inner, &parse_id(&id)?);
-        }
-        let now = now();
-        let quote = inner.state.book.acceptable(id, now)?.clone();
-        let agreement = quote.deal.agreement().ok_or(WalletError::NotFound)?;
-        // Of a wallet that was restored only the chain remembers which names were used.
-        if inner.chain.loan(&agreement.loan.id()).is_some() {
-            return Err(Refusal::WrongState("a loan of this name was opened before").into());
-        }
-        let ground = ground(&inner);
-        match Role::of(&self.keys.owner, &agreement.loan) {
-            Some(Role::Borrower) => plan::opening(agreement, &ground).map(|_| ())?,
-            Some(Role::Lender) => ground.market(&agreement.loan).map(|_| ())?,
-            None => return Err(WalletError::NotFound),
-        }
-        let notes = self.choose(&inner, &leg_of(&quote), quote.gives())?;
-        let letters = inner
-            .state
-            .book
-            .accept(id, &new_id(), notes.unwrap_or_default(), now)?;
-        self.start_leg(&mut inner, id)?;
-        self.conclude(&mut inner, letters, key, id)?;
+        self.accept_offer(&mut inner, id, key, |inner, quote| {
+            self.check_proposal(inner, quote)
+        })?;
         loan_line(self, &inner, id)
     }
 
-    /// Says no to a proposal that was received.
+    /// Checks a proposal before it is accepted: its name must be new, and its opening legal for us.
+    fn check_proposal(&self, inner: &Inner, quote: &Quote) -> Result<(), WalletError> {
+        let agreement = quote.deal.agreement().ok_or(WalletError::NotFound)?;
+        // A restored wallet learns only from the chain which names were used.
+        if inner.chain.loan(&agreement.loan.id()).is_some() {
+            let used = "a loan with this id was opened before; ask for a new proposal";
+            return Err(WalletError::WrongState(used));
+        }
+        let context = inner.step_context(self.now());
+        match Role::of(&self.keys.owner, &agreement.loan) {
+            Some(Role::Borrower) => plan::originate(agreement, &context).map(|_| ())?,
+            Some(Role::Lender) => context.market(&agreement.loan).map(|_| ())?,
+            None => return Err(WalletError::NotFound),
+        }
+        Ok(())
+    }
+
+    /// Declines a proposal that was received.
     ///
     /// # Errors
     /// [`WalletError::NotFound`] or [`WalletError::WrongState`].
@@ -202,7 +201,7 @@ impl Wallet {
             .await
     }
 
-    /// Takes a proposal of our own back.
+    /// Cancels a proposal of our own.
     ///
     /// # Errors
     /// [`WalletError::NotFound`] or [`WalletError::WrongState`].
@@ -229,19 +228,20 @@ impl Wallet {
 
 /// Steps.
 impl Wallet {
-    /// Starts a step on a loan that is open.
+    /// Starts a step on an open loan.
     ///
     /// # Errors
-    /// [`WalletError`] naming what is wrong, a rule that the step would break among it; nothing is kept then.
+    /// [`WalletError`] naming the fault, or the rule that the step would break; nothing is stored
+    /// then.
     pub async fn step(&self, id: &Id, action: Action, key: Key) -> Result<LoanLine, WalletError> {
         let mut inner = self.inner.lock().await;
-        if let Some(id) = recall_id(&inner.state, key.as_ref())? {
-            return loan_line(self, &inner, &parse_id(&id)?);
+        if let Some(id) = recall_id(&inner.state, &key)? {
+            return loan_line(self, &inner, &id);
         }
         let Some(held) = inner.chain.loan(id.as_bytes()).cloned() else {
             let proposed = inner.state.book.quote(id);
             return Err(match proposed.filter(|quote| quote.is_loan()) {
-                Some(_) => WalletError::WrongState("the loan is not open"),
+                Some(_) => WalletError::WrongState("the loan is not open yet"),
                 None => WalletError::NotFound,
             });
         };
@@ -252,20 +252,21 @@ impl Wallet {
         loan_line(self, &inner, id)
     }
 
-    /// Starts the operation of a step, if it is legal now and covered. The caller stores the state.
-    pub(super) fn begin_step(
+    /// Starts the operation of a step, if the step is legal now and the balance covers it. The
+    /// caller stores the state.
+    fn begin_step(
         &self,
         inner: &mut Inner,
         held: &HeldLoan,
         id: &Id,
         action: Action,
     ) -> Result<(), WalletError> {
-        if stepping(inner, id).is_some() {
+        if inner.open_step(id).is_some() {
             return Err(WalletError::WrongState(
-                "another step on the loan is on its way",
+                "another step on this loan is not settled yet; wait for it",
             ));
         }
-        let plan = plan::plan(held, &action, &ground(inner))?;
+        let plan = plan::plan(held, &action, &inner.step_context(self.now()))?;
         let (asset, amount) = plan.paid.unwrap_or((held.loan.collateral, 0));
         if !self.covers(inner, asset, amount) {
             return Err(WalletError::InsufficientFunds);
@@ -281,9 +282,10 @@ impl Wallet {
     }
 }
 
+/// Maps a refused loan to the error that the user sees.
 fn refused_loan(error: LoanError) -> WalletError {
     match error {
-        LoanError::SameOwner => WalletError::BadAddress("it is the institution's own".into()),
+        LoanError::SameOwner => own_address(),
         LoanError::Principal => AmountError::TooLarge.into(),
         LoanError::Market => StepError::NoMarket.into(),
         LoanError::SameAsset | LoanError::Rate | LoanError::Times => {

@@ -3,18 +3,14 @@
 use std::collections::BTreeSet;
 
 use subrosa_protocol::{
-    asset::AssetId,
     loan::{End, Loan},
     market::Market,
 };
 
-use super::{
-    Inner, Priced, ShownAsset, Wallet,
-    lending::{ground, stepping},
-    now,
-};
+use super::super::{AssetAmount, Inner, ShownAsset, Wallet};
 use crate::{
-    error::{Failure, WalletError},
+    error::WalletError,
+    failure::Failure,
     loans::{Health, HeldLoan, Role},
     negotiation::{Id, Quote, QuoteStatus, SwapStatus, records::Standing},
 };
@@ -22,31 +18,32 @@ use crate::{
 /// A loan, or a proposal of one, as the gateway shows it.
 #[derive(Clone)]
 pub struct LoanLine {
-    /// Its name.
+    /// Name of the loan.
     pub id: Id,
-    /// Which party the institution is.
+    /// Role of the institution.
     pub role: Role,
-    /// Address of the other party.
+    /// Address of the other party, encoded.
     pub counterparty: String,
-    /// What secures it now.
-    pub collateral: Priced,
+    /// Collateral in the position now.
+    pub collateral: AssetAmount,
     /// The principal.
-    pub debt: Priced,
-    /// What is owed now, base units of the debt; 0 when it ended, `None` before it is opened.
+    pub debt: AssetAmount,
+    /// Debt now, base units; 0 after the end, `None` before the opening.
     pub owed: Option<u128>,
-    /// What was agreed.
+    /// The agreed loan.
     pub loan: Loan,
-    /// Last second at which it may be opened, of a loan that was negotiated with this wallet's memory.
+    /// Last second at which it can be opened. `None` if a restored wallet found the loan on the
+    /// chain.
     pub expiry: Option<u64>,
-    /// The operation of the step that is on its way; before the opening, of our leg.
+    /// The operation of the open step; before the opening, the operation of our leg.
     pub operation: Option<String>,
-    /// The batch of the last step.
+    /// Batch of the last step.
     pub batch: Option<u64>,
-    /// How well it is secured, while it is open and there is a price.
+    /// Margins, while the loan is open and its market has a price.
     pub health: Option<Health>,
-    /// Where it stands.
+    /// Status in the interface.
     pub status: &'static str,
-    /// Why it was not opened.
+    /// The reason why it was not opened.
     pub failure: Option<Failure>,
     /// Unix seconds.
     pub created: u64,
@@ -55,17 +52,17 @@ pub struct LoanLine {
 /// A market of the latest snapshot as the gateway shows it.
 #[derive(Clone)]
 pub struct MarketLine {
-    /// Its number.
+    /// Number of the market.
     pub id: u8,
-    /// What secures.
+    /// Asset of the collateral.
     pub collateral: ShownAsset,
-    /// What is owed.
+    /// Asset of the debt.
     pub debt: ShownAsset,
-    /// Margins.
+    /// Margins and limits.
     pub market: Market,
     /// Base units of debt that 10¹⁸ base units of collateral are worth.
     pub price: Option<u128>,
-    /// When the snapshot was taken, Unix seconds.
+    /// Time of the snapshot, Unix seconds.
     pub time: u64,
 }
 
@@ -87,7 +84,7 @@ impl std::fmt::Debug for MarketLine {
 }
 
 impl Wallet {
-    /// All loans and proposals, oldest first.
+    /// Returns all loans and proposals, oldest first.
     pub async fn loans(&self) -> Vec<LoanLine> {
         let inner = self.inner.lock().await;
         let held = inner.chain.loans().iter();
@@ -102,7 +99,7 @@ impl Wallet {
         lines
     }
 
-    /// A loan, or a proposal.
+    /// Returns a loan or a proposal.
     ///
     /// # Errors
     /// [`WalletError::NotFound`].
@@ -110,21 +107,20 @@ impl Wallet {
         loan_line(self, &*self.inner.lock().await, id)
     }
 
-    /// Markets of the latest snapshot.
+    /// Returns the markets of the latest snapshot.
     pub async fn markets(&self) -> Vec<MarketLine> {
         let inner = self.inner.lock().await;
         let Some(snapshot) = &inner.snapshot else {
             return Vec::new();
         };
-        let shown = |asset| shown(&inner, asset);
         let markets = (0u8..).zip(&snapshot.markets.0);
         markets
             .filter_map(|(id, market)| {
                 let market = (*market)?;
                 Some(MarketLine {
                     id,
-                    collateral: shown(market.collateral)?,
-                    debt: shown(market.debt)?,
+                    collateral: inner.shown_asset(market.collateral)?,
+                    debt: inner.shown_asset(market.debt)?,
                     price: snapshot.priced(id).map(|(_, price)| price),
                     time: snapshot.time,
                     market,
@@ -134,12 +130,7 @@ impl Wallet {
     }
 }
 
-fn shown(inner: &Inner, asset: AssetId) -> Option<ShownAsset> {
-    let mut all = inner.shown.iter();
-    all.find(|shown| shown.id == asset).cloned()
-}
-
-/// A loan as the chain shows it, or else as it was negotiated.
+/// Returns a loan as the chain shows it, or else as it was negotiated.
 pub(super) fn loan_line(wallet: &Wallet, inner: &Inner, id: &Id) -> Result<LoanLine, WalletError> {
     let held = inner.chain.loan(id.as_bytes());
     let quote = inner.state.book.quote(id).filter(|quote| quote.is_loan());
@@ -163,7 +154,7 @@ fn open_line(
         Some(End::Liquidated) => ("liquidated", 0),
         None => (
             "open",
-            loan.owed(&held.position.debt, now().max(inner.chain.time()))?,
+            loan.owed(&held.position.debt, wallet.now().max(inner.chain.time()))?,
         ),
     };
     let left = match held.end {
@@ -174,20 +165,14 @@ fn open_line(
         id: *id,
         role: held.role,
         counterparty: held.counterparty().encode(wallet.network),
-        collateral: Priced {
-            asset: shown(inner, loan.collateral)?,
-            amount: Some(left),
-        },
-        debt: Priced {
-            asset: shown(inner, loan.debt)?,
-            amount: Some(loan.principal),
-        },
+        collateral: inner.shown_amount(loan.collateral, Some(left))?,
+        debt: inner.shown_amount(loan.debt, Some(loan.principal))?,
         owed: Some(owed),
         loan: loan.clone(),
         expiry: quote.map(|quote| quote.deal.terms().expiry),
-        operation: stepping(inner, id).map(|operation| operation.id.clone()),
+        operation: inner.open_step(id).map(|operation| operation.id.clone()),
         batch: Some(held.batch),
-        health: Health::of(held, &ground(inner)),
+        health: Health::of(held, &inner.step_context(wallet.now())),
         status,
         failure: None,
         created: quote.map_or(held.opened, |quote| quote.created),
@@ -197,16 +182,14 @@ fn open_line(
 fn proposed_line(wallet: &Wallet, inner: &Inner, quote: &Quote) -> Option<LoanLine> {
     let agreement = quote.deal.agreement()?;
     let loan = &agreement.loan;
-    let carrier = quote.operation.as_ref();
-    let carrier = carrier.and_then(|id| inner.state.operations.iter().find(|o| o.id == *id));
     let Standing {
         status, failure, ..
-    } = quote.swap(carrier);
+    } = quote.swap(inner.state.carrier(quote));
     let status = match status {
         SwapStatus::Offered if quote.status == QuoteStatus::Preparing => "preparing",
         SwapStatus::Offered => "proposed",
         SwapStatus::Agreed => "agreed",
-        // In a batch, but the chain is not read that far.
+        // A batch includes it, but the wallet has not read that batch yet.
         SwapStatus::Submitted | SwapStatus::Included | SwapStatus::Settled => "submitted",
         SwapStatus::Declined => "declined",
         SwapStatus::Cancelled => "cancelled",
@@ -217,14 +200,8 @@ fn proposed_line(wallet: &Wallet, inner: &Inner, quote: &Quote) -> Option<LoanLi
         id: quote.id,
         role: Role::of(&wallet.keys.owner, loan)?,
         counterparty: quote.counterparty.encode(wallet.network),
-        collateral: Priced {
-            asset: shown(inner, loan.collateral)?,
-            amount: Some(agreement.collateral),
-        },
-        debt: Priced {
-            asset: shown(inner, loan.debt)?,
-            amount: Some(loan.principal),
-        },
+        collateral: inner.shown_amount(loan.collateral, Some(agreement.collateral))?,
+        debt: inner.shown_amount(loan.debt, Some(loan.principal))?,
         owed: None,
         loan: loan.clone(),
         expiry: Some(agreement.expiry),

@@ -1,27 +1,26 @@
-//! What may still become of signed transactions, and what follows for notes and balances.
+//! The possible fates of signed transactions, and their consequences for notes and balances.
 
 use std::collections::HashSet;
 
 use subrosa_protocol::asset::AssetId;
 
-use super::Inner;
+use super::super::Inner;
 use crate::{
     chain::Chain,
-    error::Failure,
+    failure::Failure,
     operation::{Attempt, Operation, Progress, Request},
-    sequencer::Info,
 };
 
-/// What may still become of a signed transaction.
+/// The fate of a signed transaction, as far as the chain decides it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
-    /// It is in this batch.
+    /// This batch includes it.
     Included(u64),
     /// Another transaction spent one of its notes.
     Superseded,
-    /// No batch can hold it any more.
+    /// No batch can include it any more.
     Expired,
-    /// It can still be included.
+    /// A batch can still include it.
     Live,
 }
 
@@ -41,7 +40,7 @@ fn fate(attempt: &Attempt, chain: &Chain, l1_time: u64) -> Fate {
     }
 }
 
-/// Where an operation stands in view of the chain.
+/// Returns the progress of an operation in view of the chain.
 pub(super) fn advance(
     operation: &Operation,
     chain: &Chain,
@@ -72,29 +71,28 @@ pub(super) fn advance(
     if let Some(batch) = included {
         return found(batch);
     }
-    let failed = |code: &str, detail: &str| {
-        Progress::Failed(Failure {
-            code: code.into(),
-            reason: None,
-            detail: detail.into(),
-        })
-    };
+    let failed = |code: &str, detail: &str| Progress::Failed(Failure::new(code, detail));
     match current {
-        // The batch was sealed anew; the sequencer still has the transaction.
+        // The batch was sealed again; the sequencer still has the transaction.
         Progress::Included { .. } | Progress::Settled { .. } => Progress::Submitted,
         Progress::Proven | Progress::Submitted => match fates().next_back() {
-            // Nothing of this operation can happen any more, so that it may start afresh.
+            // None of the operation's transactions can be included any more: start again.
             Some(Fate::Superseded) if starts_afresh(&operation.request) => Progress::Queued,
             Some(Fate::Superseded) => failed("superseded", "another transaction spent its notes"),
-            Some(Fate::Expired) => failed("expired", "it was not included before its expiry"),
+            Some(Fate::Expired) => failed("expired", EXPIRED),
             _ => current,
         },
         other => other,
     }
 }
 
-/// Whether another transaction may take the place of one whose notes were spent. A leg is signed once: made
-/// again of other notes it would be another swap, should a batch be taken back.
+/// Detail of a failure with the code `expired`.
+pub(super) const EXPIRED: &str = "no batch included the transaction before it expired; try again";
+
+/// Whether a new transaction may replace one whose notes were spent.
+///
+/// A leg is signed only once. A second leg from other notes could settle a second swap if a batch
+/// is taken back.
 fn starts_afresh(request: &Request) -> bool {
     matches!(
         request,
@@ -102,10 +100,12 @@ fn starts_afresh(request: &Request) -> bool {
     )
 }
 
-/// Nullifiers of transactions that can still be included, of the one that is being proven, and of what quotes
-/// and agreed swaps promise, but for those of operation `except`. A failed merge
-/// holds nothing: whichever of it and a later transaction is included, nothing is paid twice.
-pub(super) fn held_nullifiers(inner: &Inner, except: Option<&str>) -> HashSet<[u8; 32]> {
+/// Returns the nullifiers of reserved notes.
+///
+/// Notes are reserved by transactions that can still be included, by the transaction that is being
+/// proven, and by quotes and agreed swaps. Notes of operation `except` are left out. A failed
+/// merge reserves nothing: whether it or a later transaction is included, nothing is paid twice.
+pub(in super::super) fn held_nullifiers(inner: &Inner, except: Option<&str>) -> HashSet<[u8; 32]> {
     let operations = inner.state.operations.iter();
     operations
         .filter(|o| Some(o.id.as_str()) != except)
@@ -119,12 +119,15 @@ pub(super) fn held_nullifiers(inner: &Inner, except: Option<&str>) -> HashSet<[u
 }
 
 fn is_open(inner: &Inner, operation: &str) -> bool {
-    let mut operations = inner.state.operations.iter();
-    operations.any(|o| o.id == operation && o.progress.is_open())
+    let operation = inner.state.operation(operation);
+    operation.is_some_and(|operation| operation.progress.is_open())
 }
 
-/// Which notes an operation may spend. If a transaction signed for it can still be included, only that one's
-/// notes: so a second one excludes the first, and nothing is paid twice. A leg whose notes were chosen has those.
+/// Returns which notes an operation may spend.
+///
+/// If a transaction signed for it can still be included, only that transaction's notes: a second
+/// transaction then excludes the first, and nothing is paid twice. If notes were chosen for a leg,
+/// only those.
 pub(super) fn spendable(
     inner: &Inner,
     operation: &Operation,
@@ -141,7 +144,7 @@ pub(super) fn spendable(
     }
 }
 
-/// The notes that a leg's quote keeps for it, once they are chosen.
+/// Returns the notes that a leg's quote keeps for it, once they are chosen.
 pub(super) fn promised(inner: &Inner, operation: &Operation) -> Option<Vec<[u8; 32]>> {
     let Request::Leg { swap } = &operation.request else {
         return None;
@@ -150,9 +153,9 @@ pub(super) fn promised(inner: &Inner, operation: &Operation) -> Option<Vec<[u8; 
     (!notes.is_empty()).then(|| notes.clone())
 }
 
-/// Whether an operation may still bring notes: change, or a merged one. A leg may not: whether it happens is
-/// for another to say.
-pub(super) fn brings_notes(operation: &Operation) -> bool {
+/// Whether an operation can still bring notes: change, or a merged note. A leg cannot, since the
+/// counterparty decides whether it happens.
+pub(in super::super) fn brings_notes(operation: &Operation) -> bool {
     operation.progress.is_open()
         && !matches!(
             operation.request,
@@ -160,7 +163,7 @@ pub(super) fn brings_notes(operation: &Operation) -> bool {
         )
 }
 
-/// Whether an operation's payment may still leave.
+/// Whether an operation's payment can still leave.
 fn may_leave(inner: &Inner, operation: &Operation) -> bool {
     let live = |attempt: &Attempt| fate(attempt, &inner.chain, inner.l1_time) == Fate::Live;
     operation.progress.is_open()
@@ -169,9 +172,14 @@ fn may_leave(inner: &Inner, operation: &Operation) -> bool {
             && operation.attempts.iter().any(live))
 }
 
-/// What will be left of an asset when all open operations are done and all quotes taken, at `fee` for each leg,
-/// not counting what others may pay us.
-pub(super) fn projected(inner: &Inner, info: &Info, fee: u128, asset: AssetId) -> u128 {
+/// Returns the balance of an asset after all open operations and all open quotes, with `fee` for
+/// each leg. Payments from others are not counted.
+pub(in super::super) fn projected(
+    inner: &Inner,
+    fee_asset: AssetId,
+    fee: u128,
+    asset: AssetId,
+) -> u128 {
     let held = inner
         .chain
         .notes()
@@ -195,7 +203,7 @@ pub(super) fn projected(inner: &Inner, info: &Info, fee: u128, asset: AssetId) -
                 }
                 _ => 0,
             };
-            let fee = if info.fee_asset == asset { o.fee } else { 0 };
+            let fee = if fee_asset == asset { o.fee } else { 0 };
             out.saturating_add(fee)
         })
         .chain(
@@ -207,7 +215,7 @@ pub(super) fn projected(inner: &Inner, info: &Info, fee: u128, asset: AssetId) -
                 .map(|quote| {
                     let leg = quote.gives();
                     let out = if leg.asset == asset { leg.value } else { 0 };
-                    let fee = if info.fee_asset == asset { fee } else { 0 };
+                    let fee = if fee_asset == asset { fee } else { 0 };
                     out.saturating_add(fee)
                 }),
         )

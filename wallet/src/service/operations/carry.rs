@@ -8,26 +8,31 @@ use subrosa_protocol::{
 };
 
 use super::{
-    Inner, LIFETIME, MAX_ATTEMPTS, Wallet,
-    fate::{advance, promised, spendable},
-    new_id, now, parse_account,
-    prepare::leg_of,
-    watching::{MIXED, named, tell},
+    super::{
+        Inner, LIFETIME, MAX_ATTEMPTS, Wallet, loans::watch::publish_loans, new_id,
+        offers::notes::leg_of, parse_account,
+    },
+    fate::{EXPIRED, advance, promised, spendable},
+    snapshot::{MIXED, SnapshotChoice, snapshot_for},
 };
 use crate::{
     chain::OwnedNote,
-    compose::{ComposeError, Composed, Composer, Intent, Terms},
-    error::{Failure, WalletError},
+    compose::{ComposeError, Composed, Composer, Envelope, Intent},
+    error::WalletError,
+    failure::Failure,
     loans::StepError,
     negotiation::Book,
     operation::{Attempt, Operation, Progress, Request},
     sequencer::SequencerError,
+    store::State,
 };
 
 impl Wallet {
-    /// Moves operations on that the chain has caught up with, or that can no longer happen. What the chain
-    /// holds overrides what the sequencer said: a transaction that it called refused may be there.
-    pub(super) async fn follow(&self) -> Result<(), WalletError> {
+    /// Moves operations on that the chain has caught up with, or that can no longer happen.
+    ///
+    /// The chain overrides the sequencer's answers: a batch may include a transaction that the
+    /// sequencer called refused.
+    pub(in super::super) async fn follow(&self) -> Result<(), WalletError> {
         let mut inner = self.inner.lock().await;
         let Inner {
             chain,
@@ -37,15 +42,14 @@ impl Wallet {
             ..
         } = &mut *inner;
         let mut changed = false;
-        let now = now();
+        let now = self.now();
         for operation in &mut state.operations {
             let mut next = advance(operation, chain, *settled, *l1_time);
             if next == Progress::Queued && leg_is_over(&state.book, operation, now) {
-                next = Progress::Failed(Failure {
-                    code: "expired".into(),
-                    reason: None,
-                    detail: "the swap's time was over before its leg was made".into(),
-                });
+                next = Progress::Failed(Failure::new(
+                    "expired",
+                    "the swap expired before its leg was made; agree on a new one",
+                ));
             }
             if next != operation.progress {
                 if !next.is_open() || next == Progress::Queued {
@@ -60,7 +64,7 @@ impl Wallet {
             .withdraw_broken(|nf| chain.owns(nf) && chain.spent(nf).is_none());
         changed |= !letters.is_empty();
         self.enqueue(&mut inner, letters)?;
-        changed |= tell(&mut inner);
+        changed |= publish_loans(&mut inner, now);
         if changed {
             self.save(&mut inner)?;
             self.mail.notify_one();
@@ -68,9 +72,9 @@ impl Wallet {
         Ok(())
     }
 
-    /// Asks the sequencer about accepted transactions that no batch holds yet: it may have had to drop one,
-    /// because the asset root moved or the expiry passed.
-    pub(super) async fn watch_submitted(&self) -> Result<(), WalletError> {
+    /// Asks the sequencer about accepted transactions that no batch includes yet. It may have
+    /// dropped one because the asset root changed or the transaction expired.
+    pub(in super::super) async fn watch_submitted(&self) -> Result<(), WalletError> {
         let waiting: Vec<(String, String)> = {
             let inner = self.inner.lock().await;
             inner
@@ -89,26 +93,26 @@ impl Wallet {
         Ok(())
     }
 
-    /// The sequencer does not take a transaction. If its ground moved, it is composed again from the same
-    /// notes; otherwise the operation fails, and its notes are held until the transaction can no longer
-    /// be included.
+    /// Handles a transaction that the sequencer rejected or dropped.
+    ///
+    /// If it became stale, it is composed again from the same notes. Otherwise the operation
+    /// fails; its notes stay reserved until the transaction can no longer be included.
     async fn dropped(&self, id: &str, code: String) -> Result<(), WalletError> {
         self.refresh_assets().await?;
         let again = {
             let inner = self.inner.lock().await;
             let root = hex_word(&fr_to_bytes(&inner.assets.root()));
-            let operation = inner.state.operations.iter().find(|o| o.id == id);
-            operation.is_some_and(|o| {
-                let moved = match code.as_str() {
+            inner.state.operation(id).is_some_and(|o| {
+                let stale = match code.as_str() {
                     "stale_assets" => o.attempts.last().is_some_and(|a| a.assets_root != root),
                     "unknown_anchor" | "unknown_snapshot" => true,
-                    // Two legs name one price snapshot, or one of them none.
+                    // Both legs must name the same snapshot, or one of them none.
                     MIXED => matches!(o.request, Request::Leg { .. }),
-                    // It was not refused for anything in it.
+                    // The leg only lost its place in the pool; nothing in it is wrong.
                     "displaced" => matches!(o.request, Request::Leg { .. }),
                     _ => false,
                 };
-                moved && o.request != Request::Merge && o.attempts.len() < MAX_ATTEMPTS
+                stale && o.request != Request::Merge && o.attempts.len() < MAX_ATTEMPTS
             })
         };
         if again {
@@ -121,54 +125,41 @@ impl Wallet {
                 .await;
         }
         let failure = match code.as_str() {
-            "expired" => Failure {
-                code,
-                reason: None,
-                detail: "it was not included before its expiry".into(),
-            },
+            "expired" => Failure::new("expired", EXPIRED),
             _ => Failure {
-                code: "rejected".into(),
+                detail: rejection(&code),
                 reason: Some(code),
-                detail: "the sequencer does not take the transaction".into(),
+                code: "rejected".into(),
             },
         };
         self.fail(id, failure).await
     }
 
-    pub(super) async fn to_submit(&self) -> Vec<String> {
-        let inner = self.inner.lock().await;
-        let proven = inner.state.operations.iter();
-        proven
-            .filter(|o| o.progress == Progress::Proven && o.waiting_for.is_none())
-            .map(|o| o.id.clone())
-            .collect()
-    }
-
-    /// What composes from our notes, with a transaction's fee.
-    pub(super) fn composer<'a>(&'a self, inner: &'a Inner, fee: u128) -> Composer<'a> {
+    /// Returns a composer of our notes, with a transaction's fee.
+    pub(in super::super) fn composer<'a>(&'a self, inner: &'a Inner, fee: u128) -> Composer<'a> {
+        let now = self.now();
         Composer {
             chain: &inner.chain,
             assets: &inner.assets,
             keys: &self.keys,
             spend: &self.spend,
-            terms: Terms {
-                context: self.info.context,
-                fee_asset: self.info.fee_asset,
+            envelope: Envelope {
+                context: self.context,
+                fee_asset: self.fee_asset,
                 fee,
-                expiry: now() + LIFETIME,
-                now: now(),
+                expiry: now + LIFETIME,
+                now,
                 snapshot: inner.snapshot,
-                silent: false,
+                omit_snapshot: false,
             },
         }
     }
 
-    /// Composes and proves a queued operation. False if it has to wait for notes.
-    pub(super) async fn prove(self: &Arc<Self>, id: &str) -> Result<bool, WalletError> {
+    /// Composes and proves a queued operation. Returns whether it is ready to be submitted.
+    pub(in super::super) async fn prove(self: &Arc<Self>, id: &str) -> Result<bool, WalletError> {
         let (operation, composed) = {
             let mut inner = self.inner.lock().await;
-            let Some(operation) = inner.state.operations.iter().find(|o| o.id == id).cloned()
-            else {
+            let Some(operation) = inner.state.operation(id).cloned() else {
                 return Ok(false);
             };
             let spendable = spendable(&inner, &operation);
@@ -181,7 +172,10 @@ impl Wallet {
                 }
             };
             let mut composer = self.composer(&inner, operation.fee);
-            (composer.terms.snapshot, composer.terms.silent) = named(&inner, &operation);
+            match snapshot_for(&inner, &operation) {
+                SnapshotChoice::Name(snapshot) => composer.envelope.snapshot = Some(snapshot),
+                SnapshotChoice::Omit => composer.envelope.omit_snapshot = true,
+            }
             let composed = composer.compose(
                 &intent,
                 AssetId(operation.asset),
@@ -199,7 +193,7 @@ impl Wallet {
             Err(ComposeError::Insufficient) => {
                 return self.wait_for_notes(&operation).await.map(|()| false);
             }
-            // A newer price may come before the opening's time is over.
+            // A fresher price may come before the loan's opening expires.
             Err(ComposeError::Step(StepError::NoPrice))
                 if matches!(operation.request, Request::Leg { .. }) =>
             {
@@ -226,23 +220,29 @@ impl Wallet {
         let mut inner = self.inner.lock().await;
         inner.proving.clear();
         let Inner { state, chain, .. } = &mut *inner;
-        let queued = state.operations.iter_mut().find(|o| o.id == id);
-        // It may have been called off meanwhile.
+        let State {
+            operations, book, ..
+        } = state;
+        let queued = operations.iter_mut().find(|o| o.id == id);
+        // The operation may have been called off while it was proven.
         let Some(operation) = queued.filter(|o| o.progress == Progress::Queued) else {
             return Ok(false);
         };
         if let Request::Leg { swap } = &operation.request {
             let notes = attempt.nullifiers;
             let ours = notes.into_iter().filter(|nf| chain.owns(nf)).collect();
-            state.book.pin(swap, ours);
+            book.pin(swap, ours);
         }
         operation.prove(attempt, submission);
         self.save(&mut inner)?;
         Ok(true)
     }
 
-    /// Proves what was composed: the attempt, and the submission. Until it is kept, its notes are held.
-    pub(super) async fn prove_composed(
+    /// Proves a composed transaction and checks the proof. Returns the attempt and the submission.
+    ///
+    /// The notes stay reserved as being proven until the caller stores the attempt. If the proof
+    /// fails the check, the notes are free again: nothing was sent.
+    pub(in super::super) async fn prove_composed(
         self: &Arc<Self>,
         composed: Composed,
     ) -> Result<(Attempt, Vec<u8>), WalletError> {
@@ -251,10 +251,17 @@ impl Wallet {
             witness,
             ..
         } = composed;
-        let words = transaction.words(&self.info.context);
-        let digest = transaction.digest(&self.info.context);
+        let words = transaction.words(&self.context);
+        let digest = transaction.digest(&self.context);
         let wallet = Arc::clone(self);
-        let proof = tokio::task::spawn_blocking(move || wallet.prover.prove(&words, &witness));
+        let proof = tokio::task::spawn_blocking(move || {
+            let proof = wallet.prover.prove(&words, &witness)?;
+            if wallet.prover.verify(&digest, &proof) {
+                Ok(proof)
+            } else {
+                Err("the proof does not verify under the wallet's own key".to_owned())
+            }
+        });
         let proof = match proof.await {
             Ok(Ok(proof)) => proof,
             failed => {
@@ -275,8 +282,8 @@ impl Wallet {
         Ok((attempt, submission))
     }
 
-    /// Keeps and submits a merge that something like `parent` waits for.
-    pub(super) async fn start_merge(
+    /// Stores and submits a merge for an operation like `parent`, which waits for it.
+    pub(in super::super) async fn start_merge(
         &self,
         parent: Operation,
         attempt: Attempt,
@@ -285,7 +292,7 @@ impl Wallet {
         let mut merge = Operation {
             id: new_id(),
             request: Request::Merge,
-            created: now(),
+            created: self.now(),
             attempts: Vec::new(),
             ..parent
         };
@@ -299,11 +306,11 @@ impl Wallet {
         self.submit(&id).await
     }
 
-    /// Leaves an operation queued while others may still bring it notes, and fails it when none can.
+    /// Leaves an operation queued while others can still bring it notes; otherwise fails it.
     async fn wait_for_notes(&self, waiting: &Operation) -> Result<(), WalletError> {
         let may_come = {
             let inner = self.inner.lock().await;
-            // A leg whose notes were chosen has no others.
+            // A leg whose notes were chosen can use no others.
             promised(&inner, waiting).is_none()
                 && inner
                     .state
@@ -319,8 +326,16 @@ impl Wallet {
         }
     }
 
-    pub(super) fn intent(&self, inner: &Inner, request: &Request) -> Result<Intent, WalletError> {
-        let malformed = |_| WalletError::Malformed("a stored operation".into());
+    /// Parses a request into the intent that its transaction carries out.
+    ///
+    /// # Errors
+    /// [`WalletError`] if the request makes no sense, or not any more.
+    pub(in super::super) fn intent(
+        &self,
+        inner: &Inner,
+        request: &Request,
+    ) -> Result<Intent, WalletError> {
+        let malformed = |_| WalletError::Malformed("the stored L1 account is not valid".into());
         match request {
             Request::Transfer { to, memo } => Ok(Intent::Transfer {
                 to: Address::decode(to, self.network)
@@ -336,7 +351,7 @@ impl Wallet {
             }),
             Request::Leg { swap } => {
                 let quote = inner.state.book.quote(swap).ok_or(WalletError::NotFound)?;
-                Ok(leg_of(quote))
+                Ok(leg_of(&quote.deal, quote.side()))
             }
             Request::Step {
                 loan,
@@ -345,65 +360,63 @@ impl Wallet {
             } => {
                 let held = inner.chain.loan(loan.as_bytes());
                 let held = held.filter(|held| held.end.is_none() && held.sequence() == *sequence);
-                let moved =
-                    WalletError::WrongState("the loan has changed since the step was asked");
+                let stale = WalletError::WrongState(
+                    "the loan has changed since the step was requested; request it again",
+                );
                 Ok(Intent::Step {
-                    loan: Box::new(held.cloned().ok_or(moved)?),
+                    loan: Box::new(held.cloned().ok_or(stale)?),
                     action: *action,
                 })
             }
             Request::Deposit { .. } | Request::Merge => Err(WalletError::Malformed(
-                "nothing to compose for this operation".into(),
+                "deposits and merges have no intent of their own".into(),
             )),
         }
     }
 
-    /// Sends a proven operation. Transient failures leave it proven; a moved ground queues it again.
-    pub(super) async fn submit(&self, id: &str) -> Result<(), WalletError> {
+    /// Sends a proven operation. A transient failure leaves it proven; a stale one is queued again.
+    pub(in super::super) async fn submit(&self, id: &str) -> Result<(), WalletError> {
         let bytes = {
             let mut inner = self.inner.lock().await;
-            // What is not on disk does not leave: after a restart it would be made again from other notes.
+            // Nothing leaves before it is on disk: after a restart the wallet would make the
+            // transaction again from other notes.
             if inner.unsaved {
                 self.save(&mut inner)?;
             }
-            let operation = inner.state.operations.iter().find(|o| o.id == id);
+            let operation = inner.state.operation(id);
             let Some(hex) = operation.and_then(|o| o.submission.as_ref()) else {
                 return Ok(());
             };
-            hex::decode(hex).map_err(|_| WalletError::Malformed("a stored submission".into()))?
+            let malformed = |_| WalletError::Malformed("the stored submission is not hex".into());
+            hex::decode(hex).map_err(malformed)?
         };
         match self.client.submit(bytes).await {
             Ok(()) => {
                 self.update(id, |operation| operation.progress = Progress::Submitted)
                     .await
             }
-            // No room for a leg must not hold up what there is room for.
+            // A full pool of legs must not hold up other transactions.
             Err(SequencerError::Refused { code, .. }) if code == "legs_full" => Ok(()),
             Err(error) if error.is_transient() => Err(error.into()),
             Err(SequencerError::Refused { code, .. }) => self.dropped(id, code).await,
             Err(error) => self.fail(id, WalletError::from(error).failure()).await,
         }
     }
+}
 
-    pub(super) async fn update(
-        &self,
-        id: &str,
-        change: impl FnOnce(&mut Operation),
-    ) -> Result<(), WalletError> {
-        let mut inner = self.inner.lock().await;
-        if let Some(operation) = inner.state.operations.iter_mut().find(|o| o.id == id) {
-            change(operation);
+/// Returns the detail of a failure by the sequencer's code: what happened and what to do.
+fn rejection(code: &str) -> String {
+    let advice = match code {
+        "invalid_proof" => {
+            "the sequencer rejected the proof; start the wallet with the sequencer's keys (--keys)"
         }
-        self.save(&mut inner)
-    }
-
-    pub(super) async fn fail(&self, id: &str, failure: Failure) -> Result<(), WalletError> {
-        self.update(id, |operation| {
-            operation.progress = Progress::Failed(failure);
-            operation.submission = None;
-        })
-        .await
-    }
+        "nullifier_pending" | "nullifier_spent" => {
+            "another transaction spends the same notes; \
+             check that no second wallet runs with this seed"
+        }
+        _ => "the sequencer rejected the transaction",
+    };
+    format!("{advice}. The notes stay reserved until the transaction expires; then try again")
 }
 
 /// Whether a leg can no longer be made in time.
@@ -415,13 +428,13 @@ fn leg_is_over(book: &Book, operation: &Operation, now: u64) -> bool {
         .is_none_or(|quote| now > quote.deal.terms().expiry)
 }
 
-/// Keeps the notes of what is about to be proven from other uses.
-pub(super) fn hold(inner: &mut Inner, composed: &Composed) {
+/// Reserves the notes of a transaction that is about to be proven.
+pub(in super::super) fn hold(inner: &mut Inner, composed: &Composed) {
     let nullifiers = &composed.transaction.nullifiers;
     inner.proving = nullifiers.iter().map(fr_to_bytes).collect();
 }
 
-/// 0x hex.
+/// Writes 0x-prefixed hex.
 fn hex_word(bytes: &[u8; 32]) -> String {
     format!("0x{}", hex::encode(bytes))
 }

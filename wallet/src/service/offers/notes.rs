@@ -1,41 +1,46 @@
-//! Notes for quotes: chosen at once where they are there, merged first where they are too many.
+//! Notes for offers: chosen at once if possible, otherwise merged first.
 
 use std::sync::Arc;
 
 use rand::rngs::OsRng;
-use subrosa_protocol::{encoding::fr_to_bytes, swap::Leg};
+use subrosa_protocol::{
+    encoding::fr_to_bytes,
+    swap::{Leg, Side},
+};
 
-use super::{
+use super::super::{
     Inner, Wallet,
-    carry::hold,
-    fate::{brings_notes, held_nullifiers},
+    operations::{
+        carry::hold,
+        fate::{brings_notes, held_nullifiers},
+    },
 };
 use crate::{
     chain::OwnedNote,
     compose::{ComposeError, Composed, Intent},
     error::WalletError,
-    negotiation::{Id, QuoteStatus, records::Quote},
+    negotiation::{Deal, Id, Quote, QuoteStatus},
     operation::Request,
 };
 
-/// What a quote that is being prepared needs next.
+/// The next step of a quote that is being prepared.
 enum Step {
-    /// Nothing can be done now.
+    /// Wait for change or a merge.
     Wait,
-    /// Its notes are there.
+    /// Send it: these are its notes.
     Ready(Vec<[u8; 32]>),
-    /// A merge.
+    /// Merge notes.
     Merge(Box<Composed>),
-    /// It will not get them.
+    /// Give up: its notes will not come.
     Never,
 }
 
 impl Wallet {
-    /// The notes that a leg would spend, of those that nothing else holds. None if it has to wait: for a merge,
-    /// or for change that is on its way.
+    /// Chooses the notes for a leg among those that nothing else has reserved. Returns `None` if
+    /// the leg has to wait for a merge or for change.
     ///
     /// # Errors
-    /// [`WalletError::InsufficientFunds`] if what the institution has or is about to get back is not enough.
+    /// [`WalletError::InsufficientFunds`] if the balance and the expected change do not cover it.
     pub(super) fn choose(
         &self,
         inner: &Inner,
@@ -46,7 +51,7 @@ impl Wallet {
             return Err(WalletError::InsufficientFunds);
         }
         let held = held_nullifiers(inner, None);
-        let chosen = self.composer(inner, self.fee).choose(
+        let chosen = self.composer(inner, self.fee()).choose(
             intent,
             leg.asset,
             leg.value,
@@ -62,8 +67,8 @@ impl Wallet {
         }
     }
 
-    /// Carries quotes on whose notes are not there yet.
-    pub(super) async fn prepare_quotes(self: &Arc<Self>) -> Result<(), WalletError> {
+    /// Moves quotes on whose notes are not ready yet, oldest first.
+    pub(in super::super) async fn prepare_quotes(self: &Arc<Self>) -> Result<(), WalletError> {
         let preparing: Vec<Id> = {
             let inner = self.inner.lock().await;
             let quotes = inner.state.book.quotes();
@@ -85,15 +90,15 @@ impl Wallet {
         let Some(quote) = quote.filter(|quote| quote.status == QuoteStatus::Preparing) else {
             return Ok(());
         };
-        let (leg, intent) = (*quote.gives(), leg_of(quote));
+        let (leg, intent) = (*quote.gives(), leg_of(&quote.deal, quote.side()));
         match self.next_step(&inner, &intent, &leg) {
             Step::Wait => Ok(()),
             Step::Ready(notes) => {
-                let letter = match inner.state.book.offered(id, notes, super::now()) {
+                let letter = match inner.state.book.offered(id, notes, self.now()) {
                     Ok(letter) => letter,
-                    // Its notes took too long to be made ready.
+                    // The merge took too long for the loan's maturity.
                     Err(refusal) => {
-                        tracing::info!("an offer is given up: {refusal}");
+                        tracing::info!("an offer is cancelled: {refusal}");
                         return self.give_up(&mut inner, id);
                     }
                 };
@@ -109,7 +114,7 @@ impl Wallet {
                 let parent = self.new_operation(Request::Merge, leg.asset, leg.value);
                 let (attempt, submission) = match self.prove_composed(*composed).await {
                     Ok(proven) => proven,
-                    // It would fail again.
+                    // Another attempt would fail in the same way.
                     Err(WalletError::Prover(reason)) => {
                         tracing::error!("notes for a quote cannot be merged: {reason}");
                         return self.give_up(&mut *self.inner.lock().await, id);
@@ -121,7 +126,7 @@ impl Wallet {
         }
     }
 
-    /// A quote that was not sent is taken back; it may have been already.
+    /// Cancels a quote that was not sent. Does nothing if it was cancelled before.
     fn give_up(&self, inner: &mut Inner, id: &Id) -> Result<(), WalletError> {
         match inner.state.book.cancel_quote(id) {
             Ok(letters) => self.enqueue(inner, letters)?,
@@ -133,7 +138,7 @@ impl Wallet {
     fn next_step(&self, inner: &Inner, intent: &Intent, leg: &Leg) -> Step {
         let held = held_nullifiers(inner, None);
         let spendable = |note: &OwnedNote| !held.contains(&fr_to_bytes(&note.nullifier));
-        let composer = self.composer(inner, self.fee);
+        let composer = self.composer(inner, self.fee());
         let merge = match composer.choose(intent, leg.asset, leg.value, spendable) {
             Ok((notes, false)) => return Step::Ready(nullifiers(&notes)),
             Ok((_, true)) => composer.compose(intent, leg.asset, leg.value, spendable, &mut OsRng),
@@ -149,13 +154,13 @@ impl Wallet {
     }
 }
 
-/// The intent of our leg of a quote, or of a proposal.
-pub(super) fn leg_of(quote: &Quote) -> Intent {
-    match quote.deal.agreement() {
+/// Returns the intent of our leg, on `side`, of a swap or of a loan's opening.
+pub(in super::super) fn leg_of(deal: &Deal, side: Side) -> Intent {
+    match deal.agreement() {
         Some(agreement) => Intent::Open(Box::new(agreement.clone())),
         None => Intent::Leg {
-            terms: Box::new(quote.deal.terms().clone()),
-            side: quote.side(),
+            terms: Box::new(deal.terms().clone()),
+            side,
         },
     }
 }

@@ -1,53 +1,44 @@
 //! Requests, quotes and swaps as the gateway shows them.
 
-use subrosa_protocol::{asset::AssetId, swap::Leg};
+use subrosa_protocol::swap::Leg;
 use tokio::sync::watch;
 
-use super::{Inner, ShownAsset, Wallet};
+use super::super::{AssetAmount, Inner, Wallet};
 use crate::{
     error::WalletError,
     negotiation::{Id, Quote, Rfq, events::Event, records::Standing},
 };
 
-/// An asset with an amount, base units, where there is one.
-#[derive(Clone)]
-pub struct Priced {
-    /// The asset.
-    pub asset: ShownAsset,
-    /// Base units.
-    pub amount: Option<u128>,
-}
-
 /// A request as the gateway shows it.
 #[derive(Clone)]
 pub struct RfqLine {
-    /// What is kept of it.
+    /// The stored request.
     pub rfq: Rfq,
-    /// Addresses.
+    /// Addresses of the counterparties, encoded.
     pub counterparties: Vec<String>,
-    /// What the institution would give.
-    pub give: Priced,
-    /// What it would receive.
-    pub want: Priced,
+    /// Asset that the institution would give.
+    pub give: AssetAmount,
+    /// Asset that it would receive.
+    pub want: AssetAmount,
 }
 
 /// A quote, and the swap that it becomes, as the gateway shows it.
 #[derive(Clone)]
 pub struct QuoteLine {
-    /// What is kept of it.
+    /// The stored quote.
     pub quote: Quote,
-    /// Address.
+    /// Address of the counterparty, encoded.
     pub counterparty: String,
-    /// What the institution delivers.
-    pub give: Priced,
-    /// What it receives.
-    pub want: Priced,
-    /// Where the swap stands.
+    /// Amount that the institution delivers.
+    pub give: AssetAmount,
+    /// Amount that it receives.
+    pub want: AssetAmount,
+    /// Progress of the swap.
     pub standing: Standing,
 }
 
 impl Wallet {
-    /// All requests, oldest first.
+    /// Returns all requests, oldest first.
     pub async fn rfqs(&self) -> Vec<RfqLine> {
         let inner = self.inner.lock().await;
         let mut rfqs: Vec<&Rfq> = inner.state.book.rfqs().collect();
@@ -57,7 +48,7 @@ impl Wallet {
             .collect()
     }
 
-    /// A request.
+    /// Returns a request.
     ///
     /// # Errors
     /// [`WalletError::NotFound`].
@@ -65,7 +56,7 @@ impl Wallet {
         rfq_line(self, &*self.inner.lock().await, id)
     }
 
-    /// All quotes, oldest first; only those that are swaps, if asked so.
+    /// Returns all quotes, or only those that are shown as swaps, oldest first.
     pub async fn quotes(&self, swaps: bool) -> Vec<QuoteLine> {
         let inner = self.inner.lock().await;
         let quotes = inner.state.book.quotes();
@@ -79,7 +70,7 @@ impl Wallet {
             .collect()
     }
 
-    /// A quote.
+    /// Returns a quote.
     ///
     /// # Errors
     /// [`WalletError::NotFound`].
@@ -87,7 +78,7 @@ impl Wallet {
         quote_line(self, &*self.inner.lock().await, id)
     }
 
-    /// Events from a number on, as far as they are kept, and the number of the newest.
+    /// Returns the stored events from number `from` on.
     pub async fn events(&self, from: u64) -> Vec<Event> {
         self.inner.lock().await.state.book.events().from(from)
     }
@@ -99,46 +90,38 @@ impl Wallet {
     }
 }
 
-fn priced(inner: &Inner, (asset, amount): (AssetId, Option<u128>)) -> Option<Priced> {
-    let asset = inner
-        .shown
-        .iter()
-        .find(|shown| shown.id == asset)
-        .cloned()?;
-    Some(Priced { asset, amount })
-}
-
 fn show_rfq(wallet: &Wallet, inner: &Inner, rfq: &Rfq) -> Option<RfqLine> {
     let parties = rfq.counterparties.iter();
+    let ((given, offered), (wanted, asked)) = (rfq.gives(), rfq.wants());
     Some(RfqLine {
         counterparties: parties
             .map(|party| party.address.encode(wallet.network))
             .collect(),
-        give: priced(inner, rfq.gives())?,
-        want: priced(inner, rfq.wants())?,
+        give: inner.shown_amount(given, offered)?,
+        want: inner.shown_amount(wanted, asked)?,
         rfq: rfq.clone(),
     })
 }
 
 fn show_quote(wallet: &Wallet, inner: &Inner, quote: &Quote) -> Option<QuoteLine> {
-    let leg = |leg: &Leg| priced(inner, (leg.asset, Some(leg.value)));
-    let carrier = quote.operation.as_ref();
-    let carrier = carrier.and_then(|id| inner.state.operations.iter().find(|o| o.id == *id));
+    let leg = |leg: &Leg| inner.shown_amount(leg.asset, Some(leg.value));
     Some(QuoteLine {
         counterparty: quote.counterparty.encode(wallet.network),
         give: leg(quote.gives())?,
         want: leg(quote.wants())?,
-        standing: quote.swap(carrier),
+        standing: quote.swap(inner.state.carrier(quote)),
         quote: quote.clone(),
     })
 }
 
+/// Returns a request as it is shown.
 pub(super) fn rfq_line(wallet: &Wallet, inner: &Inner, id: &Id) -> Result<RfqLine, WalletError> {
     let rfq = inner.state.book.rfq(id);
     rfq.and_then(|rfq| show_rfq(wallet, inner, rfq))
         .ok_or(WalletError::NotFound)
 }
 
+/// Returns a quote as it is shown. Proposals of loans are left out.
 pub(super) fn quote_line(
     wallet: &Wallet,
     inner: &Inner,

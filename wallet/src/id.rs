@@ -1,16 +1,16 @@
-//! Names of requests and quotes.
+//! Names of requests, quotes and loans.
 
 use std::{fmt, str::FromStr};
 
 use rand::{CryptoRng, RngCore};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-/// 16 bytes that name a request, or a quote and the swap that it becomes, to both parties. Not all zero.
+/// 16 bytes, not all zero, by which both parties name a request, a quote with its swap, or a loan.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Id([u8; 16]);
 
 impl Id {
-    /// A fresh id.
+    /// Makes a fresh id.
     pub fn random(rng: &mut (impl RngCore + CryptoRng)) -> Self {
         loop {
             let mut bytes = [0; 16];
@@ -21,13 +21,13 @@ impl Id {
         }
     }
 
-    /// The id with these bytes; nothing has the one of zeros.
+    /// Makes the id with these bytes. Returns `None` for all zeros, which name nothing.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 16]) -> Option<Self> {
         (bytes != [0; 16]).then_some(Self(bytes))
     }
 
-    /// The bytes.
+    /// Returns the bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
@@ -46,9 +46,9 @@ impl fmt::Debug for Id {
     }
 }
 
-/// A text that is no id.
+/// Error for a text that is not an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an id is 32 hex digits")]
+#[error("an id must be 32 lower-case hex digits, not all zero")]
 pub struct IdError;
 
 impl FromStr for Id {
@@ -57,7 +57,7 @@ impl FromStr for Id {
     fn from_str(text: &str) -> Result<Self, IdError> {
         let mut bytes = [0; 16];
         hex::decode_to_slice(text, &mut bytes).map_err(|_| IdError)?;
-        // One text for each id: upper case is none.
+        // Each id has one text: upper-case digits are refused.
         let id = Self::from_bytes(bytes).ok_or(IdError)?;
         if id.to_string() == text {
             Ok(id)
