@@ -2,14 +2,19 @@
 CARGO ?= cargo
 L1 ?= embedded
 SCENARIO ?= transfer
+FUZZ_SECONDS ?= 20
 SUBROSA = target/release/subrosa
 
-.PHONY: help build demo test test-rust test-contracts test-snarkjs check-cuda lint audit contracts bench clean
+.PHONY: help build demo test test-rust test-crates test-e2e test-contracts test-snarkjs fuzz \
+	check-cuda lint book audit contracts bench clean
 
 help:
 	@echo "make demo [L1=anvil] [SCENARIO=swap|collateral]"
 	@echo "                       build and run the demonstration"
-	@echo "make test              everything: lints, Rust, contracts, snarkjs, end to end"
+	@echo "make test              everything: lints, book, contracts, Rust, end to end, snarkjs, fuzz targets"
+	@echo "make lint              formatting, clippy, rustdoc, wording"
+	@echo "make book              the specification as a book in target/book, with a check of all links"
+	@echo "make fuzz [FUZZ_SECONDS=20] fuzz the decoders of untrusted bytes (needs nightly Rust, cargo-fuzz)"
 	@echo "make check-cuda        build and lint the GPU engine (no GPU needed; nvcc from pip if there is none)"
 	@echo "make contracts         recompile the contracts and their committed artifacts"
 	@echo "make bench             measure and write benches/results/"
@@ -22,23 +27,39 @@ demo: build
 	@if [ "$(L1)" = anvil ]; then scripts/prepare --contracts; fi
 	@$(SUBROSA) demo --scenario $(SCENARIO) --l1 $(L1)
 
-test: lint audit test-contracts test-rust test-snarkjs
+test: lint book audit test-contracts test-rust test-snarkjs fuzz
 
 lint:
+	@scripts/prepare --documents
+	scripts/check-words
 	@scripts/prepare
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --release --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --release --locked --workspace --no-deps
 
+book:
+	scripts/book
+
 audit:
 	@scripts/prepare --contracts
 	@scripts/audit
 
-# The whole workspace is built at once: with fewer packages cargo would choose other features and build twice.
+# The whole workspace is built at once: with fewer packages cargo would choose other features and
+# build twice.
 test-rust:
 	@scripts/prepare --contracts
 	$(CARGO) build --release --locked --workspace
 	$(CARGO) test --release --locked --workspace
+
+# The two halves of test-rust, for jobs on separate machines.
+test-crates:
+	@scripts/prepare --contracts
+	$(CARGO) test --release --locked --workspace --exclude subrosa-tests
+
+test-e2e:
+	@scripts/prepare --contracts
+	$(CARGO) build --release --locked -p subrosa
+	$(CARGO) test --release --locked -p subrosa-tests
 
 test-contracts:
 	@scripts/prepare --contracts
@@ -47,6 +68,11 @@ test-contracts:
 test-snarkjs:
 	@scripts/prepare --contracts
 	prover/snarkjs/verify.sh
+
+# Runs each fuzz target for a while; says so and does nothing without nightly Rust and cargo-fuzz.
+# `cargo test` runs the same targets on recorded and random bytes, on stable Rust.
+fuzz:
+	@scripts/fuzz $(FUZZ_SECONDS)
 
 # Not part of `test`: it wants nvcc, which pip downloads, and builds the prover a second time.
 check-cuda:

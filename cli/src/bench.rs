@@ -27,12 +27,9 @@ use subrosa_prover::{
 };
 use subrosa_transaction::samples::{self, SAMPLE_ASSETS, Sample};
 
-use crate::{
-    keys::Keys,
-    progress::counter,
-    proofs::verification_gas,
-    system::{median, peak_rss_bytes, reset_peak_rss, rounded},
-};
+use subrosa_node::{Keys, progress::counter, proofs::verification_gas};
+
+use crate::system::{median, peak_rss_bytes, reset_peak_rss, rounded};
 
 /// What to measure.
 #[derive(clap::Subcommand)]

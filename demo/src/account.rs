@@ -15,7 +15,7 @@ use super::{
     instructions::{Instruction, Kind},
     world::{FEE, FEE_SYMBOL, World},
 };
-use crate::progress::counter;
+use subrosa_node::progress::counter;
 
 /// How long one instruction may wait for the funds that earlier ones bring.
 const PATIENCE: Duration = Duration::from_secs(240);

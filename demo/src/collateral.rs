@@ -29,7 +29,7 @@ pub(super) use self::{
     path::{DECIMALS as PRICE_DECIMALS, Day},
 };
 use super::world::World;
-use crate::progress::counter;
+use subrosa_node::progress::counter;
 
 /// The least length of a day of the path.
 const STEP: Duration = Duration::from_secs(15);

@@ -12,7 +12,7 @@ use super::{
     trades::{Course, Fixed, Trade},
     world::World,
 };
-use crate::progress::counter;
+use subrosa_node::progress::counter;
 
 /// Trades that are negotiated at once.
 const DESKS: usize = 12;

@@ -22,7 +22,7 @@ use self::{
     world::{Cast, Token, World},
 };
 use crate::chain::ChainKind;
-use crate::keys::Keys;
+use subrosa_node::Keys;
 
 /// The committed instructions, so that the binary demonstrates from anywhere.
 const PAYMENTS: &str = include_str!("../demo/payments.csv");

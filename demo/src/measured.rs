@@ -1,11 +1,10 @@
 //! What settlement cost, noted on the way to L1.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::BoxFuture;
 use subrosa_protocol::{Fr, asset::AssetInfo};
 use subrosa_sequencer::{
-    adapters::L1Settlement,
     ports::{
         Head, OracleLog, ProvenBatch, QueuedDeposit, RollupView, SettledBatch, SettlementError,
         SettlementLayer, SettlementReceipt,
@@ -24,13 +23,13 @@ pub(super) struct Settled {
 
 /// Passes calls on and notes what settlement cost.
 pub(super) struct Measured {
-    inner: L1Settlement,
+    inner: Arc<dyn SettlementLayer>,
     settled: Mutex<Vec<Settled>>,
 }
 
 impl Measured {
     /// Measures what goes through `inner`.
-    pub(super) fn new(inner: L1Settlement) -> Self {
+    pub(super) fn new(inner: Arc<dyn SettlementLayer>) -> Self {
         Self {
             inner,
             settled: Mutex::default(),

@@ -96,8 +96,8 @@ pub(super) async fn line(world: &World, scenario: &str, more: Value) -> anyhow::
     let count = transactions as f64;
     let gas: u64 = settled.iter().map(|b| b.gas_used).sum();
     let data: u64 = settled.iter().map(|b| b.data_bytes).sum();
-    let made = world.batch_proofs();
-    let proving: Vec<f64> = made.iter().map(|m| m.seconds).collect();
+    let times = world.batch_proof_times();
+    let proving: Vec<f64> = times.iter().map(|t| t.elapsed.as_secs_f64()).collect();
     let mut line = json!({
         "scenario": scenario,
         "transactions": transactions,

@@ -13,15 +13,20 @@ use alloy_primitives::{Address, U256};
 use alloy_sol_types::SolCall as _;
 use anyhow::{Context as _, ensure};
 use indicatif::MultiProgress;
-use rand::rngs::OsRng;
 use secrecy::SecretString;
 use serde::Deserialize;
+use serde_json::json;
 use subrosa_l1::{
-    Account, Client, L1,
-    contracts::Rollup,
-    deploy::{DeployConfig, Deployment, NewAsset, NewShape, deploy, development_token, mint},
-    development,
-    transport::Transport,
+    Account, At, L1, Transport, contracts::Rollup as RollupContract, deploy::Deployment, development,
+};
+use subrosa_node::{
+    Keys, Rollup,
+    accounts::{DEPLOYER, FIRST_INSTITUTION, OPERATOR},
+    progress::spinner,
+    proofs::{TimedProver, verification_gas},
+    sequencer::{self, SequencerKeys, configure},
+    setup,
+    wallet::{self, Home, StartedWallet, WalletSettings},
 };
 use subrosa_protocol::{
     asset::AssetId,
@@ -29,24 +34,19 @@ use subrosa_protocol::{
     encoding::fr_to_bytes,
     keys::{AuditorKey, Network, Seed},
 };
-use subrosa_prover::groth16::TransactionKeys;
+use subrosa_prover::{batch::BatchKeys, groth16::TransactionKeys};
 use subrosa_sequencer::{
-    Config, Ports, RunningSequencer, Sequencer,
-    adapters::{Groth16Verifier, L1Settlement},
+    RunningSequencer,
+    adapters::{LatestProof, ProofTime, RecordingProver},
 };
-use subrosa_wallet::{Gateway, Token as Bearer, Wallet, WalletConfig, Watch, amount, keystore};
+use subrosa_wallet::{Watch, amount};
 
 use super::{
     gateway::{Asset, GatewayClient},
     instructions::{Instruction, Kind, institutions},
     measured::{Measured, Settled},
 };
-use crate::{
-    chain::{Chain, ChainKind},
-    keys::Keys,
-    progress::{Phases, spinner},
-    proofs::{Made, ShownProver, TimedProver, verification_gas},
-};
+use crate::chain::{Chain, ChainKind};
 
 /// The fee of a transaction, base units of the fee asset: 0.05 dUSD.
 pub(super) const FEE: u128 = 50_000;
@@ -68,8 +68,6 @@ const SHAPES: [Shape; 2] = [Shape::S4, Shape::S16];
 const AUDITOR_SEED: [u8; 32] = *b"unsafe development auditor seed!";
 /// **Unsafe**: opens the key files of a demonstration.
 const PASSPHRASE: &str = "development";
-/// First development account of the institutions; those before are deployer, sequencer and guardian.
-const FIRST_INSTITUTION: usize = 3;
 
 /// What a scenario wants of its deployment.
 pub(super) struct Cast<'a> {
@@ -87,14 +85,15 @@ pub(super) struct Cast<'a> {
 pub(super) struct World {
     chain: Chain,
     deployer: Account,
+    rollup: Rollup,
     deployment: Deployment,
     l1: Arc<dyn L1>,
     sequencer: RunningSequencer,
     measured: Arc<Measured>,
-    batch_prover: Arc<ShownProver>,
+    batch_prover: Arc<RecordingProver>,
     client_prover: Arc<TimedProver<TransactionKeys>>,
     gateways: Vec<(String, GatewayClient)>,
-    served: Vec<Gateway>,
+    served: Vec<StartedWallet>,
     assets: Vec<Asset>,
 }
 
@@ -117,70 +116,52 @@ impl World {
         let bar = spinner(bars, "deploying the contracts");
         let chain = Chain::start(kind).await?;
         let accounts = development::accounts();
-        let deployer = accounts[0].clone();
-        let contracts = deploy_tokens(&chain, &deployer, tokens).await?;
+        let deployer = accounts[DEPLOYER].clone();
         let auditor = AuditorKey::from_seed(&Seed::from_bytes(AUDITOR_SEED)).public();
-        let config = DeployConfig {
-            sequencer: accounts[1].address(),
-            guardian: accounts[2].address(),
-            fee_asset: AssetId(0),
-            assets: tokens
-                .iter()
-                .zip(&contracts)
-                .map(|(token, address)| NewAsset {
-                    token: *address,
-                    auditor: token.audited.then_some(auditor),
-                    flags: 0,
-                })
-                .collect(),
-            shapes: batch_keys
-                .iter()
-                .map(|keys| NewShape {
-                    shape: keys.shape(),
-                    vk_data: keys.vk_data().to_vec(),
-                    unsafe_development: keys.is_unsafe_development(),
-                })
-                .collect(),
-        };
-        let deployment = deploy(&chain.transport, &deployer, &config).await?;
+        let deployable: Vec<setup::Token> = tokens
+            .iter()
+            .map(|token| setup::Token {
+                name: token.name,
+                symbol: token.symbol,
+                decimals: token.decimals,
+                auditor: token.audited.then_some(auditor),
+            })
+            .collect();
+        let setup::Deployed {
+            contracts: deployment,
+            tokens: contracts,
+        } = setup::deploy(&chain.transport, &deployable, &batch_keys).await?;
         bar.finish_with_message("contracts deployed");
 
-        let client = |operator| -> Arc<dyn L1> {
-            Arc::new(Client::new(
-                chain.transport.clone(),
-                deployment.contracts,
-                operator,
-            ))
-        };
-        let l1 = client(Some(accounts[1].clone()));
-        let measured = Arc::new(Measured::new(L1Settlement::new(l1.clone())));
-        let batch_prover = Arc::new(ShownProver::new(batch_keys, bars.clone()));
-        let mut config = Config::new(
-            data.join("sequencer"),
-            l1.chain_id().await?,
-            deployment.contracts.rollup.into_array(),
-            deployment.contracts.vault.into_array(),
-        );
-        config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        config.fee_recipient = accounts[1].address().into_array();
-        config.min_fee = FEE;
-        config.seal.shapes = SHAPES.to_vec();
-        config.seal.max_wait_ms = seal_ms;
-        config.seal.deposit_wait_ms = 1_500;
-        config.settle.poll_ms = 200;
-        // All institutions are one peer here.
-        config.mailbox.rate = 0;
+        let rollup = Rollup::new(chain.transport.clone(), deployment.contracts).await?;
+        let l1 = rollup.client(None);
+        let operator = accounts[OPERATOR].clone();
         std::fs::create_dir_all(data)?;
-        let ports = Ports {
-            verifier: Arc::new(Groth16Verifier::new(client_keys.verifier().clone())),
-            prover: batch_prover.clone(),
-            settlement: measured.clone(),
+        let settings = json!({
+            "listen": "127.0.0.1:0",
+            "store": data.join("sequencer"),
+            "min_fee": FEE.to_string(),
+            "seal": { "max_wait_ms": seal_ms, "deposit_wait_ms": 1_500 },
+            "settle": { "poll_ms": 200 },
+            // All institutions are one peer here.
+            "mailbox": { "rate": 0 },
+        });
+        let config = configure(&rollup, operator.address(), None, settings).await?;
+        let sequencer_keys = SequencerKeys {
+            verifier: client_keys.verifier().clone(),
+            batch: batch_keys,
         };
-        let sequencer = Sequencer::start(config, ports).await?;
+        let mut ports = sequencer::ports(&rollup, operator, sequencer_keys, bars)?;
+        let batch_prover = Arc::new(RecordingProver::new(ports.prover));
+        let measured = Arc::new(Measured::new(ports.settlement));
+        ports.prover = batch_prover.clone();
+        ports.settlement = measured.clone();
+        let sequencer = subrosa_sequencer::start(config, ports).await?;
 
         let mut world = Self {
             client_prover: Arc::new(TimedProver::new(client_keys)),
             deployer,
+            rollup,
             deployment,
             l1,
             sequencer,
@@ -230,14 +211,7 @@ impl World {
                 }
             }
             if total > 0 {
-                mint(
-                    &self.chain.transport,
-                    &self.deployer,
-                    *token,
-                    account.address(),
-                    total,
-                )
-                .await?;
+                setup::mint(&self.chain.transport, *token, account.address(), total).await?;
             }
         }
         Ok(())
@@ -250,42 +224,34 @@ impl World {
         data: &Path,
         watching: bool,
     ) -> anyhow::Result<()> {
-        let directory = data.join(name);
-        std::fs::create_dir_all(&directory)?;
-        let key_file = directory.join("key.json");
-        let seed = tokio::task::spawn_blocking(move || -> anyhow::Result<Seed> {
-            let passphrase = SecretString::from(PASSPHRASE);
-            if key_file.exists() {
-                return Ok(keystore::open(&key_file, &passphrase)?.0);
-            }
-            let seed = Seed::random(&mut OsRng);
-            keystore::create(&key_file, &seed, Network::Development, &passphrase)?;
-            Ok(seed)
-        })
-        .await??;
-        let config = WalletConfig {
-            directory: directory.clone(),
-            network: Network::Development,
+        let home = Home::new(data.join(name));
+        let unlocked = {
+            let home = home.clone();
+            tokio::task::spawn_blocking(move || -> anyhow::Result<_> {
+                let passphrase = SecretString::from(PASSPHRASE);
+                if !home.is_initialised() {
+                    home.init(None, Network::Development, &passphrase)?;
+                }
+                home.unlock(&passphrase)
+            })
+            .await??
+        };
+        let settings = WalletSettings {
             sequencer: format!("http://{}", self.sequencer.addr()),
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             fee: FEE,
             watch: Watch {
                 liquidate: watching,
             },
         };
-        let l1: Arc<dyn L1> = Arc::new(Client::new(
-            self.chain.transport.clone(),
-            self.deployment.contracts,
-            None,
-        ));
-        let wallet = Wallet::open(config, &seed, l1, account, self.client_prover.clone()).await?;
-        let token = Bearer::load_or_create(&directory.join("token"))?;
-        let gateway =
-            Gateway::start(wallet, SocketAddr::from(([127, 0, 0, 1], 0)), token.clone()).await?;
+        let prover = self.client_prover.clone();
+        let wallet =
+            wallet::start(&home, &unlocked, &self.rollup, account, prover, settings).await?;
         self.gateways.push((
             name.to_owned(),
-            GatewayClient::new(gateway.address, token.expose())?,
+            GatewayClient::new(wallet.gateway.address, wallet.token.expose())?,
         ));
-        self.served.push(gateway);
+        self.served.push(wallet);
         Ok(())
     }
 
@@ -326,9 +292,13 @@ impl World {
         self.measured.settled()
     }
 
-    /// Batch proofs that were made.
-    pub(super) fn batch_proofs(&self) -> Vec<Made> {
-        self.batch_prover.made()
+    /// Returns the time that each batch proof took.
+    pub(super) fn batch_proof_times(&self) -> Vec<ProofTime> {
+        self.batch_prover.times()
+    }
+
+    fn latest_proof(&self) -> anyhow::Result<LatestProof> {
+        self.batch_prover.latest().context("no batch was proven")
     }
 
     /// Wall time of each client proof.
@@ -371,8 +341,7 @@ impl World {
 
     /// That the last proven state is the one that L1 holds.
     pub(super) async fn check_root(&self) -> anyhow::Result<()> {
-        let made = self.batch_proofs();
-        let last = made.last().context("no batch was proven")?;
+        let last = self.latest_proof()?;
         let state = self.l1.rollup().await?.state;
         ensure!(
             last.proof.new_state == state,
@@ -384,9 +353,8 @@ impl World {
     /// Gas of verifying the last proof: a transaction straight to the verifier, without what every
     /// transaction pays for itself and its calldata.
     pub(super) async fn verify_gas(&self) -> anyhow::Result<u64> {
-        let made = self.batch_proofs();
-        let last = made.last().context("no batch was proven")?;
-        let call = Rollup::shapeOfCall {
+        let last = self.latest_proof()?;
+        let call = RollupContract::shapeOfCall {
             shape: U256::from(last.shape.slots()),
         };
         let answer = self
@@ -396,9 +364,10 @@ impl World {
                 "shapeOf",
                 self.deployment.contracts.rollup,
                 call.abi_encode().into(),
+                At::Latest,
             )
             .await?;
-        let shape = Rollup::shapeOfCall::abi_decode_returns(&answer)?;
+        let shape = RollupContract::shapeOfCall::abi_decode_returns(&answer)?;
         let (execution, _) = verification_gas(
             &self.chain.transport,
             &self.deployer,
@@ -428,8 +397,8 @@ impl World {
 
     /// Ends everything that was started.
     pub(super) async fn stop(self) {
-        for gateway in self.served {
-            gateway.stop().await;
+        for wallet in self.served {
+            wallet.gateway.stop().await;
         }
         self.sequencer.stop().await;
     }
@@ -438,55 +407,8 @@ impl World {
 async fn load_keys(
     keys: &Keys,
     bars: &MultiProgress,
-) -> anyhow::Result<(
-    Arc<TransactionKeys>,
-    Vec<Arc<subrosa_prover::batch::BatchKeys>>,
-)> {
-    let keys = keys.clone();
-    let bars = bars.clone();
-    tokio::task::spawn_blocking(move || {
-        let store = keys.open_to_prove()?;
-        let phases = Phases::new(&bars, "keys of the transaction circuit");
-        let transaction = store.transaction(&phases)?;
-        phases.finish(if transaction.is_unsafe_development() {
-            "ready (unsafe development keys)"
-        } else {
-            "ready"
-        });
-        let mut batch = Vec::new();
-        for shape in SHAPES {
-            let phases = Phases::new(
-                &bars,
-                format!("keys of the batch circuit, {} slots", shape.slots()),
-            );
-            let keys = store.batch(shape, &phases)?;
-            phases.finish(if keys.is_unsafe_development() {
-                "ready (unsafe development keys)"
-            } else {
-                "ready"
-            });
-            batch.push(keys);
-        }
-        Ok((transaction, batch))
-    })
-    .await?
-}
-
-async fn deploy_tokens(
-    chain: &Chain,
-    deployer: &Account,
-    tokens: &[Token],
-) -> anyhow::Result<Vec<Address>> {
-    let transport: &dyn Transport = &chain.transport;
-    let mut contracts = Vec::new();
-    for token in tokens {
-        let Token {
-            name,
-            symbol,
-            decimals,
-            ..
-        } = *token;
-        contracts.push(development_token(transport, deployer, name, symbol, decimals).await?);
-    }
-    Ok(contracts)
+) -> anyhow::Result<(Arc<TransactionKeys>, Vec<Arc<BatchKeys>>)> {
+    let (keys, bars) = (keys.clone(), bars.clone());
+    tokio::task::spawn_blocking(move || Ok((keys.transaction(&bars)?, keys.batch(&SHAPES, &bars)?)))
+        .await?
 }

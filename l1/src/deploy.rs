@@ -13,7 +13,7 @@ use crate::{
         PriceOracle, Rollup,
     },
     error::L1Error,
-    transport::{Outgoing, Transport},
+    transport::{At, Outgoing, Transport},
     words::to_word,
 };
 
@@ -229,7 +229,12 @@ pub async fn deploy(
         .await?;
     let vault = Rollup::vaultCall::abi_decode_returns(
         &transport
-            .call("vault", rollup, Rollup::vaultCall {}.abi_encode().into())
+            .call(
+                "vault",
+                rollup,
+                Rollup::vaultCall {}.abi_encode().into(),
+                At::Latest,
+            )
             .await?,
     )
     .map_err(|e| L1Error::Protocol(format!("vault: {e}")))?;

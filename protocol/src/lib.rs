@@ -10,7 +10,7 @@
 //! | [`keys`] | *Keys and addresses* |
 //! | [`note`], [`encryption`] | *Notes* |
 //! | [`tree`], [`nullifier_tree`], [`asset`] | *Trees and state* |
-//! | [`transaction`] | *Transaction* |
+//! | [`transaction`], [`proof`] | *Transaction* |
 //! | [`swap`], [`message`] | *Swaps* |
 //! | [`loan`], [`market`] | *Collateral* |
 //! | [`batch`], [`ledger`] | *Batch*, *Trees and state* |
@@ -29,6 +29,7 @@ pub mod message;
 pub mod note;
 pub mod nullifier_tree;
 pub mod poseidon;
+pub mod proof;
 pub mod swap;
 pub mod transaction;
 pub mod tree;

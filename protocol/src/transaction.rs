@@ -13,7 +13,7 @@ use crate::encryption::{NoteData, NoteDataError};
 use crate::poseidon::hash;
 use crate::swap::Side;
 
-pub use codec::{CodecError, PROOF_LEN, Submission};
+pub use codec::{CodecError, Submission};
 
 use packing::{Packer, Unpacker};
 

@@ -1,4 +1,4 @@
-//! Batch proofs and the job queue with the real circuit.
+//! Batch proofs of the real circuit.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -11,12 +11,10 @@ use ark_ff::Field;
 use rand::SeedableRng;
 use subrosa_batch::Rule;
 use subrosa_protocol::batch::{BatchWitness, Shape};
+use subrosa_protocol::proof::ProofBytes;
 use subrosa_prover::batch::{BatchKeys, BatchProof, ProveError, VerifyError};
-use subrosa_prover::groth16::{self, ProofBytes};
-use subrosa_prover::job::{
-    InProcessWorker, Job, JobEvent, JobQueue, ProofWorker, QueueConfig, SubmitError,
-};
-use subrosa_prover::progress::{ProgressSink, Silent};
+use subrosa_prover::groth16;
+use subrosa_prover::progress::{Progress, Silent};
 use subrosa_transaction::samples;
 use support::Proven;
 
@@ -34,8 +32,8 @@ fn witness() -> BatchWitness {
     batch().witness.clone()
 }
 
-fn prove(witness: &BatchWitness, sink: &dyn ProgressSink) -> Result<BatchProof, ProveError> {
-    keys().prove(witness, &batch().proofs, sink)
+fn prove(witness: &BatchWitness, progress: &dyn Progress) -> Result<BatchProof, ProveError> {
+    keys().prove(witness, &batch().proofs, progress)
 }
 
 fn proven() -> &'static BatchProof {
@@ -75,7 +73,7 @@ fn proven() -> &'static BatchProof {
 #[derive(Default)]
 struct Phases(Mutex<Vec<String>>);
 
-impl ProgressSink for Phases {
+impl Progress for Phases {
     fn phase(&self, name: &str, done: u64, total: u64) {
         self.0
             .lock()
@@ -258,154 +256,11 @@ fn the_clients_key_is_the_transaction_key_with_the_padding_digest() {
     assert_eq!(*keys().client_key(), expected);
 }
 
-/// A worker that does what a test says, without proving.
-struct Scripted {
-    /// Held by the test while the worker is to wait.
-    gate: Mutex<()>,
-}
-
-impl Scripted {
-    /// The job that goes on until it is told to stop.
-    const UNTIL_CANCELLED: u64 = 12;
-}
-
-impl ProofWorker for Scripted {
-    fn prove(&self, job: &Job, sink: &dyn ProgressSink) -> Result<BatchProof, ProveError> {
-        sink.phase("waiting", 0, 0);
-        drop(self.gate.lock().unwrap());
-        while job.id == Self::UNTIL_CANCELLED && !sink.cancelled() {
-            std::thread::yield_now();
-        }
-        match job.id {
-            13 => panic!("thirteen"),
-            14 => Err(ProveError::Rule(Rule::B7)),
-            _ if sink.cancelled() => Err(ProveError::Cancelled),
-            _ => Ok(BatchProof {
-                proof: vec![job.id as u8],
-                commitment: Fr::ONE,
-                new_state: Fr::ONE,
-                instances: [Fr::ONE; 5],
-            }),
-        }
-    }
-}
-
-fn job(id: u64) -> Job {
-    Job {
-        id,
-        shape: Shape::S4,
-        witness: witness(),
-        proofs: batch().proofs.clone(),
-    }
-}
-
-fn scripted(capacity: usize) -> (Arc<Scripted>, JobQueue) {
-    let worker = Arc::new(Scripted {
-        gate: Mutex::new(()),
-    });
-    let config = QueueConfig {
-        capacity,
-        ..QueueConfig::default()
-    };
-    let queue = JobQueue::start(worker.clone(), config).unwrap();
-    (worker, queue)
-}
-
-#[test]
-fn the_queue_is_bounded_in_order_and_knows_its_jobs() {
-    let (worker, queue) = scripted(2);
-    let mut events = queue.subscribe();
-    let gate = worker.gate.lock().unwrap();
-    let first = queue.submit(job(1)).unwrap();
-    // Wait until the worker has taken it, so that two places are free.
-    while !matches!(events.blocking_recv(), Ok(JobEvent::Progress { id: 1, .. })) {}
-    let second = queue.submit(job(2)).unwrap();
-    let third = queue.submit(job(3)).unwrap();
-    assert_eq!(queue.submit(job(4)).unwrap_err(), SubmitError::Full);
-    assert_eq!(queue.submit(job(2)).unwrap_err(), SubmitError::Duplicate(2));
-    assert_eq!(queue.len(), 3);
-
-    assert!(queue.cancel(2));
-    assert!(!queue.cancel(9));
-    drop(gate);
-    assert_eq!(first.wait_blocking().unwrap().proof, [1]);
-    assert!(matches!(second.wait_blocking(), Err(ProveError::Cancelled)));
-    assert_eq!(third.wait_blocking().unwrap().proof, [3]);
-    assert!(queue.is_empty());
-
-    let mut ends = Vec::new();
-    while let Ok(event) = events.try_recv() {
-        match event {
-            JobEvent::Finished { id, .. } => ends.push((id, "finished")),
-            JobEvent::Cancelled { id } => ends.push((id, "cancelled")),
-            _ => {}
-        }
-    }
-    assert_eq!(ends, [(1, "finished"), (2, "cancelled"), (3, "finished")]);
-    // A finished job can be submitted again, as after a restart.
-    assert!(queue.submit(job(1)).unwrap().wait_blocking().is_ok());
-}
-
-#[test]
-fn failures_are_final_and_do_not_stop_the_queue() {
-    let (_, queue) = scripted(4);
-    let mut events = queue.subscribe();
-    let panicking = queue.submit(job(13)).unwrap();
-    let failing = queue.submit(job(14)).unwrap();
-    let good = queue.submit(job(15)).unwrap();
-    assert!(matches!(
-        panicking.wait_blocking(),
-        Err(ProveError::Panicked(message)) if message == "thirteen"
-    ));
-    assert!(matches!(
-        failing.wait_blocking(),
-        Err(ProveError::Rule(Rule::B7))
-    ));
-    assert_eq!(good.wait_blocking().unwrap().proof, [15]);
-    let mut failed = Vec::new();
-    while let Ok(event) = events.try_recv() {
-        if let JobEvent::Failed { id, error } = event {
-            failed.push((id, error));
-        }
-    }
-    assert_eq!(failed.len(), 2);
-    assert!(failed[1].1.contains("B7"));
-}
-
-#[test]
-fn shutdown_cancels_what_runs_and_what_waits() {
-    let (_, queue) = scripted(2);
-    let mut events = queue.subscribe();
-    let running = queue.submit(job(Scripted::UNTIL_CANCELLED)).unwrap();
-    while !matches!(events.blocking_recv(), Ok(JobEvent::Progress { .. })) {}
-    let waiting = queue.submit(job(2)).unwrap();
-    queue.shutdown();
-    assert!(matches!(
-        running.wait_blocking(),
-        Err(ProveError::Cancelled)
-    ));
-    assert!(matches!(
-        waiting.wait_blocking(),
-        Err(ProveError::Cancelled)
-    ));
-}
-
-#[test]
-fn a_job_is_proven_in_process() {
-    let queue = JobQueue::start(
-        Arc::new(InProcessWorker::new(support::keys())),
-        QueueConfig::default(),
-    )
-    .unwrap();
-    let proof = queue.submit(job(1)).unwrap().wait_blocking().unwrap();
-    assert_eq!(keys().verify(&proof.instances, &proof.proof), Ok(()));
-}
-
 #[test]
 fn a_proof_stops_between_two_phases() {
     /// Cancels as the `n`-th phase begins.
     struct StopAt(usize, Mutex<usize>);
-    impl ProgressSink for StopAt {
+    impl Progress for StopAt {
         fn phase(&self, _: &str, _: u64, _: u64) {
             *self.1.lock().unwrap() += 1;
         }
@@ -478,7 +333,7 @@ fn times() {
 /// Prints how long each phase took.
 struct Timed(Mutex<(std::time::Instant, String)>);
 
-impl ProgressSink for Timed {
+impl Progress for Timed {
     fn phase(&self, name: &str, _: u64, _: u64) {
         let mut last = self.0.lock().unwrap();
         if !last.1.is_empty() {

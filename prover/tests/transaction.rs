@@ -14,10 +14,11 @@ use ark_serialize::CanonicalSerialize;
 use ark_snark::SNARK;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use subrosa_protocol::proof::{PROOF_LEN, ProofBytes, ProofLengthError};
 use subrosa_protocol::swap::Side;
 use subrosa_prover::groth16::{
-    DecodeError, KeyError, PROOF_LEN, ProofBytes, ProofPoint, ProveError, TransactionKeys,
-    TransactionVerifier, VerifyError, export_snarkjs,
+    DecodeError, KeyError, ProofPoint, ProveError, TransactionKeys, TransactionVerifier,
+    VerifyError, decode_proof, encode_proof, export_snarkjs,
 };
 use subrosa_prover::progress::Silent;
 use subrosa_transaction::samples::LoanCase;
@@ -66,7 +67,7 @@ fn samples_of_every_kind_prove_and_verify() {
         assert_eq!(keys().verify(&digest, &proof), Ok(()));
         // The verifier we do not own agrees.
         let vk = keys().verifier().key();
-        assert!(Groth16::<Bn254>::verify(vk, &[digest], &proof.decode().unwrap()).unwrap());
+        assert!(Groth16::<Bn254>::verify(vk, &[digest], &decode_proof(&proof).unwrap()).unwrap());
         // Proofs are blinded: the same statement has another proof each time.
         assert_ne!(keys().prove(&sample.words, &sample.witness).unwrap(), proof);
     }
@@ -171,7 +172,7 @@ fn every_flipped_bit_is_rejected() {
 #[test]
 fn malformed_proofs_are_named() {
     let (digest, proof) = shared()[0];
-    let decoded = proof.decode().unwrap();
+    let decoded = decode_proof(&proof).unwrap();
     let verify = |bytes: [u8; PROOF_LEN]| keys().verify(&digest, &ProofBytes::new(bytes));
     let malformed = |error| Err(VerifyError::Malformed(error));
 
@@ -200,7 +201,7 @@ fn malformed_proofs_are_named() {
         ),
     ] {
         assert_eq!(
-            verify(*ProofBytes::encode(&proof).as_bytes()),
+            verify(*encode_proof(&proof).as_bytes()),
             malformed(DecodeError::Identity(point))
         );
     }
@@ -250,7 +251,7 @@ fn malformed_proofs_are_named() {
     for length in [0, PROOF_LEN - 1, PROOF_LEN + 1] {
         assert_eq!(
             ProofBytes::try_from(&vec![0; length][..]),
-            Err(DecodeError::Length(length))
+            Err(ProofLengthError(length))
         );
     }
 }
@@ -294,9 +295,9 @@ fn a_batch_names_the_bad_ones() {
     let mut cancelling = good.to_vec();
     let shift = G1Affine::generator();
     for (place, shift) in [(0, shift), (1, -shift)] {
-        let mut proof = cancelling[place].1.decode().unwrap();
+        let mut proof = decode_proof(&cancelling[place].1).unwrap();
         proof.c = (proof.c + shift).into();
-        cancelling[place].1 = ProofBytes::encode(&proof);
+        cancelling[place].1 = encode_proof(&proof);
     }
     let results = keys().verify_batch(&cancelling);
     assert_eq!(results[0], Err(VerifyError::Invalid));
@@ -375,7 +376,7 @@ fn unreliable_verifying_keys_are_refused() {
 #[test]
 fn snarkjs_files_have_its_layout() {
     let (digest, proof) = shared()[2];
-    let proof = proof.decode().unwrap();
+    let proof = decode_proof(&proof).unwrap();
     let files = export_snarkjs(keys().verifier().key(), &proof, &digest);
     assert_eq!(files.verification_key["nPublic"], 1);
     assert_eq!(files.verification_key["IC"].as_array().unwrap().len(), 2);

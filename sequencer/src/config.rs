@@ -6,10 +6,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use subrosa_l1::development::is_development_chain;
 use subrosa_protocol::batch::Shape;
 
 /// Seconds that the mailbox may be told to hold a message: 30 days.
 const MAX_TTL_S: u64 = 30 * 24 * 60 * 60;
+
+/// Confirmations that a deposit needs on a chain that is not a development chain, by default.
+const DEPOSIT_CONFIRMATIONS: u64 = 12;
 
 /// Configuration of one sequencer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -150,6 +154,10 @@ impl Default for SealConfig {
 pub struct SettleConfig {
     /// How often the chain is asked for deposits and roots, in milliseconds.
     pub poll_ms: u64,
+    /// Confirmations that a deposit needs before it is sealed; 1 is a deposit in the newest
+    /// block. If absent, 1 on development chains and 12 on all others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deposit_confirmations: Option<u64>,
     /// First pause after a transient failure, in milliseconds; doubles each time.
     pub backoff_ms: u64,
     /// Longest pause between attempts, in milliseconds.
@@ -175,6 +183,7 @@ impl Default for SettleConfig {
     fn default() -> Self {
         Self {
             poll_ms: 1_000,
+            deposit_confirmations: None,
             backoff_ms: 200,
             backoff_max_ms: 30_000,
             prove_attempts: 2,
@@ -306,6 +315,9 @@ impl Config {
         if self.settle.poll_ms == 0 {
             return field("settle.poll_ms", "must be at least 1");
         }
+        if self.settle.deposit_confirmations == Some(0) {
+            return field("settle.deposit_confirmations", "must be at least 1");
+        }
         if self.settle.backoff_ms == 0 || self.settle.backoff_max_ms < self.settle.backoff_ms {
             return field(
                 "settle.backoff_ms",
@@ -334,6 +346,16 @@ impl Config {
             return field("mailbox.max_page", "must be at least 1");
         }
         Ok(())
+    }
+
+    /// Returns the confirmations that a deposit needs before it is sealed.
+    pub(crate) fn deposit_confirmations(&self) -> u64 {
+        let default = if is_development_chain(self.chain_id) {
+            1
+        } else {
+            DEPOSIT_CONFIRMATIONS
+        };
+        self.settle.deposit_confirmations.unwrap_or(default)
     }
 
     pub(crate) fn poll(&self) -> Duration {

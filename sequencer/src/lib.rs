@@ -22,7 +22,7 @@ pub mod adapters;
 mod admission;
 mod api;
 pub mod config;
-mod engine;
+mod node;
 mod health;
 mod mailbox;
 mod mempool;
@@ -38,7 +38,7 @@ mod wire;
 
 pub use admission::{FinalRejection, Refusal};
 pub use config::Config;
-pub use engine::{BatchEvent, BatchEventKind};
+pub use node::{BatchEvent, BatchEventKind};
 pub use health::{Halt, Health};
 pub use mailbox::MESSAGE_LEN;
 pub use ports::Ports;

@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::admission::unix_now;
 use crate::config::MailboxConfig;
-use crate::engine::Engine;
+use crate::node::Node;
 use crate::health::Halt;
 use crate::store::recovery::RecoveryError;
 use crate::store::tables::{Bytes, MessageRecord, Messages, Meta, MetaKey};
@@ -235,25 +235,25 @@ fn purge(shelf: &mut Shelf, store: &Store, now: u64) -> Result<(), StoreError> {
 }
 
 /// Deletes what has expired until cancelled.
-pub(crate) async fn run(engine: Arc<Engine>) {
-    let pause = Duration::from_secs(engine.config.mailbox.ttl_s) / 8;
+pub(crate) async fn run(node: Arc<Node>) {
+    let pause = Duration::from_secs(node.config.mailbox.ttl_s) / 8;
     let pause = pause.clamp(PURGE.0, PURGE.1);
     loop {
         tokio::select! {
-            () = engine.cancel.cancelled() => return,
+            () = node.cancel.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
         }
-        if engine.health.halted_by_store() {
+        if node.health.halted_by_store() {
             return;
         }
-        let shared = engine.clone();
+        let shared = node.clone();
         let purged = tokio::task::spawn_blocking(move || {
             purge(&mut shared.mailbox.shelf(), &shared.store, unix_now())
         });
         match purged.await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => engine.halt_on_store(&error),
-            Err(_) => engine.health.halt(Halt::Task {
+            Ok(Err(error)) => node.halt_on_store(&error),
+            Err(_) => node.health.halt(Halt::Task {
                 task: "mailbox".into(),
             }),
         }

@@ -11,12 +11,8 @@ use subrosa_protocol::batch::{BatchWitness, PublishedBatch, Shape};
 use subrosa_protocol::ledger::Deposit;
 use subrosa_protocol::market::PRICE_WORDS;
 
-/// Length in bytes of a client proof: A (32), B (64), C (32).
-pub const PROOF_LEN: usize = 128;
-
-/// A client proof as it arrived; no point of it has been checked yet. A Groth16 proof can be
-/// re-randomised, so these bytes identify nothing.
-pub type ProofBytes = [u8; PROOF_LEN];
+pub use subrosa_protocol::proof::ProofBytes;
+pub use subrosa_prover::progress::Progress;
 
 /// Verifies client proofs against the transaction circuit's verifying key.
 pub trait ProofVerifier: Send + Sync + 'static {
@@ -31,56 +27,59 @@ pub trait ProofVerifier: Send + Sync + 'static {
     fn verify_batch(&self, items: &[(Fr, ProofBytes)]) -> Vec<bool>;
 }
 
-/// One batch to prove.
+/// A batch to prove.
 #[derive(Debug)]
 pub struct ProofJob {
-    /// The batch index.
+    /// Index of the batch, which identifies the job. After batches were dropped, a later job may
+    /// have the same index and another witness.
     pub index: u64,
-    /// What the batch circuit needs to know of the state transition.
+    /// The private inputs of the batch circuit.
     pub witness: BatchWitness,
     /// The proofs of the batch's transactions, in slot order: the batch circuit verifies them.
     pub proofs: Vec<ProofBytes>,
 }
 
-/// Receives a proof's progress and tells the prover when to give up.
-pub trait Progress: Send + Sync {
-    /// Reports that `done` of `total` steps of phase `name` are finished.
-    fn phase(&self, name: &str, done: u64, total: u64);
-    /// Whether the result is no longer wanted.
-    fn cancelled(&self) -> bool;
-}
-
 /// Why a batch could not be proven.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProverError {
-    /// [`Progress::cancelled`] answered true.
+    /// [`Progress::cancelled`] returned true.
     #[error("proving was cancelled")]
     Cancelled,
-    /// The prover refuses the job, as it will each time: the witness breaks a rule, or a transaction has
-    /// no valid proof.
+    /// The prover refuses the job, now and every time: the witness breaks a rule, or a transaction
+    /// has no valid proof.
     #[error("the job is refused: {reason}")]
     Refused {
-        /// What is wrong with it.
+        /// Reason of the refusal.
         reason: String,
     },
     /// The prover failed; the same job would most likely fail again.
     #[error("proving failed: {reason}")]
     Failed {
-        /// What the prover said.
+        /// The prover's message.
         reason: String,
     },
 }
 
-/// Proves batches.
+/// Proves batches, in this process or elsewhere.
+///
+/// Several jobs may be under way at once, and may finish in any order. A prover keeps no finished
+/// proof: the result belongs to the caller, who submits unproven batches again after a restart.
 pub trait BatchProver: Send + Sync + 'static {
-    /// Shapes this prover has keys for.
+    /// Returns the shapes that this prover has keys for.
     fn shapes(&self) -> Vec<Shape>;
-    /// Proves one batch; blocks for seconds to minutes, on a blocking thread.
+
+    /// Proves one batch and returns the proof in the contract's encoding; takes seconds to minutes.
+    ///
+    /// The work begins when the future is first polled. Dropping the future cancels the job.
     ///
     /// # Errors
-    /// [`ProverError::Cancelled`] when `progress` asked for it, [`ProverError::Refused`] for a job that
-    /// can never be proven, [`ProverError::Failed`] otherwise.
-    fn prove(&self, job: &ProofJob, progress: &dyn Progress) -> Result<Vec<u8>, ProverError>;
+    /// [`ProverError::Cancelled`] when `progress` asked for it, [`ProverError::Refused`] for a job
+    /// that can never be proven, [`ProverError::Failed`] otherwise.
+    fn prove(
+        &self,
+        job: Arc<ProofJob>,
+        progress: Arc<dyn Progress>,
+    ) -> BoxFuture<'_, Result<Vec<u8>, ProverError>>;
 }
 
 /// The newest block of the settlement layer.
@@ -199,6 +198,8 @@ pub struct SettlementReceipt {
 pub struct SettledBatch {
     /// State commitment after the batch.
     pub new_state: Fr,
+    /// c = H(DATA; words).
+    pub commitment: Fr,
     /// Transaction hash that settled it.
     pub tx: [u8; 32],
 }
@@ -234,6 +235,9 @@ pub trait SettlementLayer: Send + Sync + 'static {
     fn head(&self) -> BoxFuture<'_, Result<Head, SettlementError>>;
     /// What the rollup contract holds.
     fn rollup(&self) -> BoxFuture<'_, Result<RollupView, SettlementError>>;
+    /// Returns the length of the deposit queue as of the block that has `confirmations`
+    /// confirmations; the newest block has 1.
+    fn deposits_mined(&self, confirmations: u64) -> BoxFuture<'_, Result<u64, SettlementError>>;
     /// Deposits with index ≥ `from`, in order, at most `limit`.
     fn deposits(
         &self,

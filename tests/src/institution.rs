@@ -29,7 +29,8 @@ pub struct Institution {
     pub seed: Seed,
     /// Its L1 account.
     pub account: Account,
-    gateway: Gateway,
+    /// Absent where the gateway runs in a process of its own.
+    gateway: Option<Gateway>,
     client: GatewayClient,
 }
 
@@ -80,11 +81,21 @@ impl Institution {
         let gateway =
             Gateway::start(wallet, SocketAddr::from(([127, 0, 0, 1], 0)), token.clone()).await?;
         let base = format!("http://{}", gateway.address);
+        let mut institution = Self::at(&base, token.expose(), seed, account)?;
+        institution.gateway = Some(gateway);
+        Ok(institution)
+    }
+
+    /// Uses the gateway at `base`, which another process serves.
+    ///
+    /// # Errors
+    /// If the HTTP client cannot be built.
+    pub fn at(base: &str, token: &str, seed: Seed, account: Account) -> anyhow::Result<Self> {
         Ok(Self {
             seed,
             account,
-            gateway,
-            client: GatewayClient::new(&base, token.expose())?,
+            gateway: None,
+            client: GatewayClient::new(base, token)?,
         })
     }
 
@@ -106,9 +117,11 @@ impl Institution {
         &self.client
     }
 
-    /// Stops gateway and wallet.
+    /// Stops gateway and wallet, if this process runs them.
     pub async fn stop(self) {
-        self.gateway.stop().await;
+        if let Some(gateway) = self.gateway {
+            gateway.stop().await;
+        }
     }
 
     /// Returns the body of a successful GET.

@@ -7,11 +7,7 @@ use std::{
 
 use subrosa_protocol::batch::Shape;
 use subrosa_prover::{
-    batch::{BatchKeys, BatchProof, ProveError},
-    groth16::TransactionKeys,
-    job::{Job, ProofWorker},
-    progress::{ProgressSink, Silent},
-    setup::KeyStore,
+    batch::BatchKeys, groth16::TransactionKeys, progress::Silent, setup::KeyStore,
 };
 
 /// Keys of the transaction circuit and of batches of four, the one shape that the tests seal.
@@ -56,14 +52,4 @@ pub fn keys() -> &'static Keys {
                 .expect("keys of the batch circuit"),
         }
     })
-}
-
-/// Proves with [`keys`].
-#[derive(Debug)]
-pub struct Worker;
-
-impl ProofWorker for Worker {
-    fn prove(&self, job: &Job, sink: &dyn ProgressSink) -> Result<BatchProof, ProveError> {
-        keys().batch.prove(&job.witness, &job.proofs, sink)
-    }
 }

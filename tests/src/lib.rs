@@ -9,6 +9,7 @@ pub mod institution;
 pub mod keys;
 pub mod party;
 pub mod prices;
+pub mod processes;
 pub mod world;
 
 pub use api::Api;

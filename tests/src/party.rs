@@ -60,10 +60,7 @@ pub async fn prove(
 ) -> anyhow::Result<Submission> {
     let proof =
         tokio::task::spawn_blocking(move || keys().transaction.prove(&words, &witness)).await??;
-    Ok(Submission {
-        transaction,
-        proof: *proof.as_bytes(),
-    })
+    Ok(Submission { transaction, proof })
 }
 
 impl Party {

@@ -6,13 +6,13 @@ use subrosa_l1::L1;
 use subrosa_protocol::{batch::Shape, keys::Seed};
 use subrosa_sequencer::{
     Config, Ports, RunningSequencer, Sequencer,
-    adapters::{Groth16Verifier, L1Settlement, WorkerProver},
+    adapters::{Groth16Verifier, L1Settlement, LocalProver},
 };
 
 use crate::{
     Api, Institution,
     chain::{Chain, Deployed, FIRST_INSTITUTION, OPERATOR, account},
-    keys::{Worker, keys},
+    keys::keys,
 };
 
 /// The least fee, base units of the fee asset.
@@ -95,7 +95,7 @@ impl World {
         adjust(&mut config);
         let ports = Ports {
             verifier: Arc::new(Groth16Verifier::new(keys().transaction.verifier().clone())),
-            prover: Arc::new(WorkerProver::new(Arc::new(Worker), vec![Shape::S4], None)?),
+            prover: Arc::new(LocalProver::new([keys().batch.clone()], None)?),
             settlement: Arc::new(L1Settlement::new(l1.clone())),
         };
         let sequencer = Sequencer::start(config, ports).await?;

@@ -6,9 +6,7 @@ use super::wire::{Reader, Writer};
 use super::{Header, Kind, Transaction, Withdrawal};
 use crate::asset::AssetId;
 use crate::encryption::{NOTE_DATA_LEN, NoteData};
-
-/// Length of a client proof: A (32), B (64), C (32), compressed.
-pub const PROOF_LEN: usize = 128;
+use crate::proof::{PROOF_LEN, ProofBytes};
 
 /// First byte of an encoded transaction.
 const VERSION: u8 = 1;
@@ -174,7 +172,7 @@ pub struct Submission {
     /// What is proven.
     pub transaction: Transaction,
     /// Compressed Groth16 proof. Never an identity: such proofs can be re-randomised.
-    pub proof: [u8; PROOF_LEN],
+    pub proof: ProofBytes,
 }
 
 impl Submission {
@@ -188,7 +186,7 @@ impl Submission {
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = self.transaction.to_bytes();
-        bytes.extend_from_slice(&self.proof);
+        bytes.extend_from_slice(self.proof.as_bytes());
         bytes
     }
 
@@ -207,7 +205,7 @@ impl Submission {
         let mut input = Reader::new(proof);
         Ok(Self {
             transaction: Transaction::from_bytes(transaction)?,
-            proof: input.array()?,
+            proof: ProofBytes::new(input.array()?),
         })
     }
 }

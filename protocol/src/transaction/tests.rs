@@ -3,6 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::ledger::tests::{config, rng, transaction};
+use crate::proof::ProofBytes;
 
 fn sample(withdraw: bool) -> Transaction {
     transaction(&mut rng(1), Fr::from(5u64), withdraw)
@@ -176,11 +177,11 @@ fn wire_form_refuses_what_is_not_canonical() {
 fn submission_is_the_transaction_then_the_proof() {
     let submission = Submission {
         transaction: sample(false),
-        proof: std::array::from_fn(|i| i as u8),
+        proof: ProofBytes::new(std::array::from_fn(|i| i as u8)),
     };
     let bytes = submission.to_bytes();
     assert_eq!((bytes.len(), Submission::ENCODED_LEN), (1001, 1001));
-    assert_eq!(bytes[873..], submission.proof);
+    assert_eq!(bytes[873..], *submission.proof.as_bytes());
     assert_eq!(Submission::from_bytes(&bytes), Ok(submission));
     assert!(matches!(
         Submission::from_bytes(&bytes[..995]),

@@ -29,6 +29,7 @@ mod lookup;
 mod opening;
 mod permutation;
 mod program;
+mod progress;
 mod prove;
 mod quotient;
 mod symbolic;
@@ -36,29 +37,9 @@ mod symbolic;
 mod tests;
 
 pub use commit::{commit_columns, fill_blinding};
+pub use progress::{Progress, Silent};
 pub use prove::prove;
 pub use quotient::KeyCosets;
-
-/// Watches a proof being made.
-pub trait Observer: Sync {
-    /// A phase is about to begin its step `done` of `total`; a step `total` of `total` ends the proof.
-    fn phase(&self, name: &'static str, done: u64, total: u64);
-
-    /// Whether to stop. Asked before every step.
-    fn cancelled(&self) -> bool;
-}
-
-/// An observer that looks away.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Unobserved;
-
-impl Observer for Unobserved {
-    fn phase(&self, _: &'static str, _: u64, _: u64) {}
-
-    fn cancelled(&self) -> bool {
-        false
-    }
-}
 
 /// Why there is no proof.
 #[derive(Debug, thiserror::Error)]

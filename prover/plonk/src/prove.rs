@@ -23,7 +23,7 @@ use crate::permutation::{CHUNK, product};
 use crate::program::Program;
 use crate::quotient::{KeyCosets, key_polynomials, quotient};
 use crate::symbolic::{Linear, combine};
-use crate::{EngineError, Observer};
+use crate::{EngineError, Progress};
 
 /// What a proof is made with beside its statement.
 #[derive(Clone, Debug, Default)]
@@ -49,7 +49,7 @@ pub fn prove<E, T, R>(
     advice: Vec<Vec<Fr>>,
     rng: R,
     transcript: &mut T,
-    observer: &dyn Observer,
+    progress: &dyn Progress,
 ) -> Result<(), EngineError>
 where
     E: EncodedChallenge<G1Affine>,
@@ -61,28 +61,28 @@ where
         ..Choices::default()
     };
     prove_with(
-        params, pk, instances, advice, rng, transcript, observer, &choices,
+        params, pk, instances, advice, rng, transcript, progress, &choices,
     )
 }
 
-/// Tells the observer of phases, and the log of their times.
-struct Progress<'a> {
-    observer: &'a dyn Observer,
+/// Reports the phases, and logs how long each took.
+struct Phases<'a> {
+    progress: &'a dyn Progress,
     current: &'static str,
     since: Instant,
 }
 
-impl Progress<'_> {
+impl Phases<'_> {
     fn step(&mut self, name: &'static str, done: u64, total: u64) -> Result<(), EngineError> {
         if name != self.current || done == total {
             tracing::debug!(phase = self.current, time = ?self.since.elapsed(), "done");
             self.current = name;
             self.since = Instant::now();
         }
-        if self.observer.cancelled() {
+        if self.progress.cancelled() {
             return Err(EngineError::Cancelled);
         }
-        self.observer.phase(name, done, total);
+        self.progress.phase(name, done, total);
         Ok(())
     }
 }
@@ -104,7 +104,7 @@ pub(crate) fn prove_with<E, T, R>(
     mut advice: Vec<Vec<Fr>>,
     mut rng: R,
     transcript: &mut T,
-    observer: &dyn Observer,
+    progress: &dyn Progress,
     choices: &Choices<'_>,
 ) -> Result<(), EngineError>
 where
@@ -118,13 +118,13 @@ where
     if choices.key.is_some_and(|key| !key.fit(pk)) {
         return Err(EngineError::Cosets);
     }
-    let mut progress = Progress {
-        observer,
+    let mut phases = Phases {
+        progress,
         current: "start",
         since: Instant::now(),
     };
 
-    progress.step("advice", 0, 1)?;
+    phases.step("advice", 0, 1)?;
     let domain = Domain::new(params.k());
     pk.get_vk().hash_into(transcript)?;
     for value in instances {
@@ -140,7 +140,7 @@ where
         lookups: vec![],
     };
 
-    progress.step("lookups", 0, 1)?;
+    phases.step("lookups", 0, 1)?;
     let theta = *transcript.squeeze_challenge_scalar::<()>();
     let mut lookups = vec![];
     for index in 0..cs.lookups().len() {
@@ -155,7 +155,7 @@ where
         lookups.push(lookup);
     }
 
-    progress.step("permutation", 0, 1)?;
+    phases.step("permutation", 0, 1)?;
     let beta = *transcript.squeeze_challenge_scalar::<()>();
     let gamma = *transcript.squeeze_challenge_scalar::<()>();
     witness.sets = running_products(&domain, pk, &witness, beta, gamma, &mut rng);
@@ -172,7 +172,7 @@ where
     let random = random.unwrap_or_else(|| random_polynomial(&mut rng, domain.n));
     transcript.write_point(commit_polynomials(params, &[&random])[0])?;
 
-    progress.step("interpolation", 0, 1)?;
+    phases.step("interpolation", 0, 1)?;
     let y = *transcript.squeeze_challenge_scalar::<()>();
     let columns = witness
         .advice
@@ -191,18 +191,18 @@ where
     let identities = forms.identities(&challenges)?;
     let program = compile(&mut forms, &combine(&identities, y));
     let polynomials = polynomials(pk, &witness);
-    let step = |part| progress.step("quotient", part as u64, parts as u64);
+    let step = |part| phases.step("quotient", part as u64, parts as u64);
     let point = forms.columns.point();
     let room = (parts, choices.key);
     let quotient = quotient(&domain, &program, &polynomials, point, room, step)?;
 
-    progress.step("commitments", 0, 1)?;
+    phases.step("commitments", 0, 1)?;
     let pieces: Vec<&[Fr]> = quotient.iter().map(Vec::as_slice).collect();
     for point in commit_polynomials(params, &pieces) {
         transcript.write_point(point)?;
     }
 
-    progress.step("openings", 0, 1)?;
+    phases.step("openings", 0, 1)?;
     let x = *transcript.squeeze_challenge_scalar::<()>();
     let xn = x.pow_vartime([domain.n as u64]);
     let powers = std::iter::successors(Some(Fr::ONE), |power| Some(*power * xn));
@@ -220,7 +220,7 @@ where
         transcript.write_scalar(opened.value(query.polynomial, query.point))?;
     }
     opened.prove(params, transcript)?;
-    progress.step("openings", 1, 1)
+    phases.step("openings", 1, 1)
 }
 
 /// Checks the sizes of everything; the instance columns.

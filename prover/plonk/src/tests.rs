@@ -19,7 +19,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 
 use crate::prove::{Choices, prove_with};
-use crate::{EngineError, KeyCosets, Observer, Unobserved};
+use crate::{EngineError, KeyCosets, Progress, Silent};
 
 /// A proof of the engine's.
 fn engine(
@@ -28,7 +28,7 @@ fn engine(
     instances: &[Fr],
     advice: Vec<Vec<Fr>>,
     seed: u64,
-    observer: &dyn Observer,
+    progress: &dyn Progress,
     choices: &Choices<'_>,
 ) -> Result<Vec<u8>, EngineError> {
     let mut transcript = Blake2bWrite::<_, G1Affine, Challenge255<_>>::init(vec![]);
@@ -40,7 +40,7 @@ fn engine(
         advice,
         rng,
         &mut transcript,
-        observer,
+        progress,
         choices,
     )?;
     Ok(transcript.finalize())
@@ -75,16 +75,7 @@ fn compare(
     println!("halo2: {:?}", start.elapsed());
     let start = std::time::Instant::now();
     let prove = |choices: &Choices<'_>| {
-        engine(
-            params,
-            pk,
-            instances,
-            advice.to_vec(),
-            9,
-            &Unobserved,
-            choices,
-        )
-        .unwrap()
+        engine(params, pk, instances, advice.to_vec(), 9, &Silent, choices).unwrap()
     };
     let same = prove(&choices);
     println!("engine: {:?}", start.elapsed());

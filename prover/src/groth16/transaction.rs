@@ -7,12 +7,13 @@ use ark_ff::{One, UniformRand};
 use ark_groth16::Proof;
 use ark_relations::gr1cs::SynthesisError;
 use rand::rngs::OsRng;
+use subrosa_protocol::proof::ProofBytes;
 use subrosa_transaction::{Rule, TransactionCircuit, Witness, check};
 use zeroize::Zeroizing;
 
-use super::engine::Engine;
 use super::matrices;
-use super::proof::ProofBytes;
+use super::proof::encode_proof;
+use super::prover::Groth16Prover;
 use super::verifier::{KeyError, TransactionVerifier, VerifyError};
 use crate::backend::Backend;
 
@@ -37,7 +38,7 @@ pub enum ProveError {
 /// A proving key for transactions with its circuit's matrices and the verifying key.
 #[derive(Debug)]
 pub struct TransactionKeys {
-    engine: Engine,
+    prover: Groth16Prover,
     verifier: TransactionVerifier,
     backend: Arc<dyn Backend>,
 }
@@ -45,13 +46,13 @@ pub struct TransactionKeys {
 impl TransactionKeys {
     /// Joins the parts that [`crate::setup::KeyStore`] loads.
     pub(crate) fn new(
-        engine: Engine,
+        prover: Groth16Prover,
         unsafe_development: bool,
         backend: Arc<dyn Backend>,
     ) -> Result<Self, KeyError> {
-        let verifier = TransactionVerifier::new(engine.vk.clone(), unsafe_development)?;
+        let verifier = TransactionVerifier::new(prover.vk.clone(), unsafe_development)?;
         Ok(Self {
-            engine,
+            prover,
             verifier,
             backend,
         })
@@ -74,12 +75,12 @@ impl TransactionKeys {
 
     /// Constraints of the circuit.
     pub fn constraints(&self) -> usize {
-        self.engine.matrices.constraints
+        self.prover.matrices.constraints
     }
 
     /// SHA-256 of the circuit's constraint matrices.
     pub fn circuit_fingerprint(&self) -> [u8; 32] {
-        self.engine.matrices.fingerprint
+        self.prover.matrices.fingerprint
     }
 
     /// Proves the transaction with these words, after checking every rule natively.
@@ -91,7 +92,7 @@ impl TransactionKeys {
         let digest = check(witness, words).map_err(ProveError::Rule)?;
         let circuit = TransactionCircuit::new(words, witness);
         let assignment = matrices::assignment(circuit)?;
-        let shape = &self.engine.matrices;
+        let shape = &self.prover.matrices;
         if assignment.len() != shape.instance_variables + shape.witness_variables
             || assignment[..2] != [Fr::one(), digest]
         {
@@ -99,7 +100,7 @@ impl TransactionKeys {
         }
         let proof = self.blind(&assignment);
         if self.verifier.holds(&digest, &proof) {
-            Ok(ProofBytes::encode(&proof))
+            Ok(encode_proof(&proof))
         } else {
             Err(ProveError::SelfCheck)
         }
@@ -108,7 +109,7 @@ impl TransactionKeys {
     fn blind(&self, assignment: &[Fr]) -> Proof<ark_bn254::Bn254> {
         let r = Zeroizing::new(Fr::rand(&mut OsRng));
         let s = Zeroizing::new(Fr::rand(&mut OsRng));
-        self.engine.prove(&*self.backend, assignment, &r, &s)
+        self.prover.prove(&*self.backend, assignment, &r, &s)
     }
 
     /// Verifies a proof: [`TransactionVerifier::verify`].

@@ -11,8 +11,9 @@ use rand::rngs::OsRng;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use subrosa_batch::ClientKey;
+use subrosa_protocol::proof::ProofBytes;
 
-use super::proof::{DecodeError, ProofBytes};
+use super::proof::{DecodeError, decode_proof};
 use crate::backend;
 
 /// Why a proof was not accepted.
@@ -136,7 +137,7 @@ impl TransactionVerifier {
     /// # Errors
     /// [`VerifyError::Malformed`] for bytes that are no proof, else [`VerifyError::Invalid`].
     pub fn verify(&self, digest: &Fr, proof: &ProofBytes) -> Result<(), VerifyError> {
-        let proof = proof.decode()?;
+        let proof = decode_proof(proof)?;
         if self.holds(digest, &proof) {
             Ok(())
         } else {
@@ -151,8 +152,10 @@ impl TransactionVerifier {
     /// A false proof passes with probability at most 2⁻¹²⁷ (the coefficients come from the operating
     /// system after the proofs are fixed).
     pub fn verify_batch(&self, proofs: &[(Fr, ProofBytes)]) -> Vec<Result<(), VerifyError>> {
-        let decoded: Vec<Result<Proof<Bn254>, DecodeError>> =
-            proofs.par_iter().map(|(_, proof)| proof.decode()).collect();
+        let decoded: Vec<Result<Proof<Bn254>, DecodeError>> = proofs
+            .par_iter()
+            .map(|(_, proof)| decode_proof(proof))
+            .collect();
         let sound: Vec<(&Fr, &Proof<Bn254>)> = proofs
             .iter()
             .zip(&decoded)

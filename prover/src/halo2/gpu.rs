@@ -31,7 +31,7 @@ use halo2curves::bn256::{Bn256, Fr, G1, G1Affine};
 use halo2curves::group::Curve;
 use openvm_cuda_common::copy::MemCopyH2D;
 use rand_chacha::ChaCha20Rng;
-use subrosa_plonk::{EngineError, Observer};
+use subrosa_plonk::{EngineError, Progress};
 use subrosa_verifier_generator::transcript::{KeccakChallenge, KeccakWrite};
 
 use super::ProveError;
@@ -79,7 +79,7 @@ impl Params {
         })
     }
 
-    /// Proves with all columns. The observer is asked at the beginning only: the crate knows no steps.
+    /// Proves with all columns. The progress is asked at the beginning only: the crate knows no steps.
     pub(super) fn prove(
         &self,
         pk: &ProvingKey<G1Affine>,
@@ -87,12 +87,12 @@ impl Params {
         advice: Vec<Vec<Fr>>,
         rng: ChaCha20Rng,
         transcript: &mut KeccakWrite<Vec<u8>>,
-        observer: &dyn Observer,
+        progress: &dyn Progress,
     ) -> Result<(), ProveError> {
-        if observer.cancelled() {
+        if progress.cancelled() {
             return Err(EngineError::Cancelled.into());
         }
-        observer.phase("gpu", 0, 1);
+        progress.phase("gpu", 0, 1);
         guarded(|| {
             let columns = advice
                 .iter()
@@ -114,7 +114,7 @@ impl Params {
             >(&self.0, pk, &[instances], columns, rng, transcript)
             .map_err(|error| ProveError::Gpu(error.to_string()))
         })?;
-        observer.phase("gpu", 1, 1);
+        progress.phase("gpu", 1, 1);
         Ok(())
     }
 }

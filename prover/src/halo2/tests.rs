@@ -2,7 +2,7 @@ use super::*;
 use halo2_proofs::circuit::{Layouter, SimpleFloorPlanner, Value};
 use halo2_proofs::plonk::{Advice, Assigned, Column, ConstraintSystem, Fixed, Instance, Selector};
 use halo2_proofs::poly::Rotation;
-use subrosa_plonk::Unobserved;
+use subrosa_plonk::Silent;
 
 /// out = Πᵢ (x + cᵢ) for constants c₁ … c_rows, x private. The instances are out and, below it in the
 /// column of products, the column challenge.
@@ -40,8 +40,7 @@ impl Products {
         let first = columns[..keys.committed].to_vec();
         let committed = keys.commit(first, &[self.output()]).unwrap();
         columns[1][self.constants.len() + 1] = committed.challenge();
-        keys.finish(committed, columns.to_vec(), &Unobserved)
-            .unwrap()
+        keys.finish(committed, columns.to_vec(), &Silent).unwrap()
     }
 }
 
@@ -194,20 +193,18 @@ fn columns_that_are_not_those_committed_to_give_no_proof() {
     // A cell that no gate looks at.
     columns[0][40] = Fr::from(1);
     assert!(matches!(
-        keys.finish(committed, columns.to_vec(), &Unobserved),
+        keys.finish(committed, columns.to_vec(), &Silent),
         Err(ProveError::Commitments)
     ));
     // A challenge that is not the one of these commitments.
     let committed = commit(&columns[0]).unwrap();
     columns[1][3] = committed.challenge() + Fr::from(1);
-    let proof = keys
-        .finish(committed, columns.to_vec(), &Unobserved)
-        .unwrap();
+    let proof = keys.finish(committed, columns.to_vec(), &Silent).unwrap();
     assert!(!keys.verify(&instances, &proof));
 
     let committed = commit(&columns[0]).unwrap();
     assert!(matches!(
-        keys.finish(committed, columns[..1].to_vec(), &Unobserved),
+        keys.finish(committed, columns[..1].to_vec(), &Silent),
         Err(ProveError::Columns {
             expected: 2,
             found: 1
@@ -275,7 +272,7 @@ fn the_fingerprint_follows_the_circuit_and_not_the_witness() {
 #[test]
 #[cfg(feature = "cuda")]
 fn the_gpu_proves_under_the_same_keys() {
-    use crate::engine::EngineChoice;
+    use crate::device::DeviceChoice;
 
     let circuit = Products {
         constants: (1..1000).collect(),
@@ -285,22 +282,20 @@ fn the_gpu_proves_under_the_same_keys() {
     let keys = PlonkKeys::generate(params, &circuit.without_witnesses(), 1).unwrap();
     let mut columns = circuit.columns(keys.k());
     let instances = [circuit.output()];
-    let keys = keys.on(EngineChoice::Cuda.select().unwrap());
+    let keys = keys.on(DeviceChoice::Cuda.select().unwrap());
     let committed = keys.commit(vec![columns[0].clone()], &instances).unwrap();
     // A proof under other columns than those committed to does not begin as it should.
     let mut other = columns.clone();
     other[0][5000] += Fr::from(1);
     let lie = keys.commit(vec![other[0].clone()], &instances).unwrap();
     assert!(matches!(
-        keys.finish(lie, columns.to_vec(), &Unobserved),
+        keys.finish(lie, columns.to_vec(), &Silent),
         Err(ProveError::Commitments)
     ));
     columns[1][circuit.constants.len() + 1] = committed.challenge();
-    let proof = keys
-        .finish(committed, columns.to_vec(), &Unobserved)
-        .unwrap();
+    let proof = keys.finish(committed, columns.to_vec(), &Silent).unwrap();
     assert!(keys.verify(&instances, &proof));
-    let keys = keys.on(EngineChoice::Cpu.select().unwrap());
+    let keys = keys.on(DeviceChoice::Cpu.select().unwrap());
     assert!(keys.verify(&instances, &proof));
     assert!(keys.verify(&instances, &circuit.prove(&keys)));
 }

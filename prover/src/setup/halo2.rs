@@ -12,7 +12,7 @@ use super::srs::{self, Parameters};
 use super::store::{Entry, FileRef};
 use super::{KeyStore, SetupError, proceed};
 use crate::halo2::{self, PlonkKeys, Stored};
-use crate::progress::ProgressSink;
+use crate::progress::Progress;
 
 /// Enters the fingerprint, so that files of an earlier layout are not taken for keys.
 const LAYOUT: &[u8] = b"verifying key, fixed and permuted columns";
@@ -26,15 +26,15 @@ impl KeyStore {
         circuit: &C,
         k: u32,
         committed: usize,
-        sink: &dyn ProgressSink,
+        progress: &dyn Progress,
     ) -> Result<(PlonkKeys, bool), SetupError>
     where
         C: Circuit<bn256::Fr> + Sync,
     {
         let failed = |error: &dyn std::fmt::Display| SetupError::Plonk(error.to_string());
-        proceed(sink, "KZG parameters")?;
+        proceed(progress, "KZG parameters")?;
         let (params, params_hash, unsafe_development) = self.parameters(k)?;
-        proceed(sink, "batch circuit")?;
+        proceed(progress, "batch circuit")?;
         let circuit_hash = halo2::fingerprint(circuit, k).map_err(|error| failed(&error))?;
         let mut hasher = Sha256::new();
         hasher.update(LAYOUT);
@@ -54,7 +54,7 @@ impl KeyStore {
                 .stream(columns, |columns| Stored::read(circuit, &vk, columns))?;
             Ok(Some(stored.assemble(params.clone(), committed)))
         };
-        proceed(sink, "reading batch keys")?;
+        proceed(progress, "reading batch keys")?;
         if let Some(keys) = read(&params)? {
             return Ok((keys, unsafe_development));
         }
@@ -62,10 +62,10 @@ impl KeyStore {
         if let Some(keys) = read(&params)? {
             return Ok((keys, unsafe_development));
         }
-        proceed(sink, "making batch keys")?;
+        proceed(progress, "making batch keys")?;
         let keys =
             PlonkKeys::generate(params, circuit, committed).map_err(|error| failed(&error))?;
-        proceed(sink, "writing batch keys")?;
+        proceed(progress, "writing batch keys")?;
         let vk = self
             .store
             .write(&held, &format!("{name}-vk"), |writer| keys.write_vk(writer))?;

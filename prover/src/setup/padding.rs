@@ -14,7 +14,7 @@ use super::store::Entry;
 use super::{KeyStore, Loaded, SetupError, proceed};
 use crate::clients::Clients;
 use crate::groth16::{ProofBytes, TransactionVerifier};
-use crate::progress::ProgressSink;
+use crate::progress::Progress;
 
 const NAME: &str = "padding";
 const ROLE: &str = "proof";
@@ -25,22 +25,22 @@ impl KeyStore {
     pub(super) fn clients(
         &self,
         loaded: &mut Loaded,
-        sink: &dyn ProgressSink,
+        progress: &dyn Progress,
     ) -> Result<Clients, SetupError> {
-        let verifier = self.verifier(loaded, sink)?;
+        let verifier = self.verifier(loaded, progress)?;
         let (words, witness) = padding_statement();
         let digest = transaction::digest(&words);
         let fingerprint = fingerprint(&verifier, &digest);
         if let Some(clients) = self.stored_padding(&verifier, digest, &fingerprint)? {
             return Ok(clients);
         }
-        let keys = self.transaction_keys(loaded, sink)?;
+        let keys = self.transaction_keys(loaded, progress)?;
         let held = self.store.exclusive()?;
         // Somebody else may have made it meanwhile.
         if let Some(clients) = self.stored_padding(&verifier, digest, &fingerprint)? {
             return Ok(clients);
         }
-        proceed(sink, "padding proof")?;
+        proceed(progress, "padding proof")?;
         let proof = keys.prove(&words, &witness)?;
         let file = self
             .store
@@ -68,11 +68,11 @@ impl KeyStore {
         let file = self.file(&entry, ROLE)?;
         let bytes = self.store.read(file)?;
         let clients = ProofBytes::try_from(&bytes[..])
-            .map_err(Into::into)
-            .and_then(|proof| Clients::new(verifier.clone(), digest, &proof));
+            .ok()
+            .and_then(|proof| Clients::new(verifier.clone(), digest, &proof).ok());
         match clients {
-            Ok(clients) => Ok(Some(clients)),
-            Err(_) => Err(SetupError::Corrupted {
+            Some(clients) => Ok(Some(clients)),
+            None => Err(SetupError::Corrupted {
                 path: PathBuf::from(&file.name),
             }),
         }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::backend::CpuBackend;
-use crate::groth16::engine_tests::Powers;
+use crate::groth16::prover_tests::Powers;
 use crate::halo2::tests::Products;
 use crate::progress::Silent;
 use ark_ff::{Field, UniformRand};
@@ -28,7 +28,7 @@ fn groth16(store: &KeyStore, rounds: usize) -> Result<(Groth16Engine, bool), Set
 #[derive(Default)]
 struct Counting(Mutex<BTreeMap<String, usize>>);
 
-impl ProgressSink for Counting {
+impl Progress for Counting {
     fn phase(&self, name: &str, _: u64, _: u64) {
         *self.0.lock().unwrap().entry(name.to_owned()).or_default() += 1;
     }
@@ -188,7 +188,7 @@ fn concurrent_first_use_makes_one_key() {
     let keys = dir.path().join("keys");
     let setups = AtomicUsize::new(0);
     struct Setups<'a>(&'a AtomicUsize);
-    impl ProgressSink for Setups<'_> {
+    impl Progress for Setups<'_> {
         fn phase(&self, name: &str, _: u64, _: u64) {
             if name == "transaction setup" {
                 self.0.fetch_add(1, Ordering::SeqCst);
@@ -200,8 +200,8 @@ fn concurrent_first_use_makes_one_key() {
             .map(|_| {
                 scope.spawn(|| {
                     let store = KeyStore::open(&keys).unwrap();
-                    let sink = Setups(&setups);
-                    store.groth16("powers", powers(30), &sink).unwrap().0.vk
+                    let progress = Setups(&setups);
+                    store.groth16("powers", powers(30), &progress).unwrap().0.vk
                 })
             })
             .collect();
@@ -214,7 +214,7 @@ fn concurrent_first_use_makes_one_key() {
 #[test]
 fn setup_stops_when_asked() {
     struct Stop;
-    impl ProgressSink for Stop {
+    impl Progress for Stop {
         fn phase(&self, _: &str, _: u64, _: u64) {}
         fn cancelled(&self) -> bool {
             true

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use subrosa_protocol::batch::{BatchWitness, Shape};
-use subrosa_prover::groth16::ProofBytes;
+use subrosa_protocol::proof::ProofBytes;
 use subrosa_prover::progress::Silent;
 use subrosa_prover::setup::KeyStore;
 use subrosa_transaction::samples;

@@ -7,7 +7,7 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use super::{Accepted, Refusal, Verdict};
-use crate::engine::Engine;
+use crate::node::Node;
 use crate::mempool::{Reserved, removed};
 use crate::store::StoreError;
 use crate::store::tables::{Bytes, Mempool, TransactionRecord, Transactions};
@@ -70,11 +70,11 @@ impl Committer {
     ///
     /// # Errors
     /// If the system gives no thread.
-    pub(crate) fn start(engine: Arc<Engine>) -> std::io::Result<(Self, SyncSender<Work>)> {
+    pub(crate) fn start(node: Arc<Node>) -> std::io::Result<(Self, SyncSender<Work>)> {
         let (sender, receiver) = sync_channel(MAX_WAITING);
         let thread = std::thread::Builder::new()
             .name("admission-store".into())
-            .spawn(move || run(&engine, &receiver))?;
+            .spawn(move || run(&node, &receiver))?;
         Ok((Self { thread }, sender))
     }
 
@@ -85,7 +85,7 @@ impl Committer {
     }
 }
 
-fn run(engine: &Engine, receiver: &Receiver<Work>) {
+fn run(node: &Node, receiver: &Receiver<Work>) {
     while let Ok(Work(mut items)) = receiver.recv() {
         while items.len() < MAX_COMMIT {
             match receiver.try_recv() {
@@ -93,12 +93,12 @@ fn run(engine: &Engine, receiver: &Receiver<Work>) {
                 Err(_) => break,
             }
         }
-        commit(engine, items);
+        commit(node, items);
     }
 }
 
-fn commit(engine: &Engine, items: Vec<CommitItem>) {
-    if engine.health.halted_by_store() {
+fn commit(node: &Node, items: Vec<CommitItem>) {
+    if node.health.halted_by_store() {
         for item in items {
             telemetry::answer(item.reply, Err(Refusal::Unavailable), item.since);
         }
@@ -109,7 +109,7 @@ fn commit(engine: &Engine, items: Vec<CommitItem>) {
     let mut stored = Vec::new();
     let mut refused = Vec::new();
     {
-        let mut pool = engine.pool();
+        let mut pool = node.pool();
         for item in items {
             if item.known || pool.contains(&item.submission.id) {
                 waiting.push((item, false));
@@ -127,18 +127,18 @@ fn commit(engine: &Engine, items: Vec<CommitItem>) {
     for (item, refusal) in refused {
         // The nullifiers may be spent by this very transaction: accepted through another
         // connection and sealed while its proof was verified here.
-        match engine.is_known(&item.submission.id) {
+        match node.is_known(&item.submission.id) {
             Ok(true) => waiting.push((item, false)),
             Ok(false) => telemetry::answer(item.reply, Err(refusal), item.since),
             Err(error) => {
-                engine.halt_on_store(&error);
+                node.halt_on_store(&error);
                 telemetry::answer(item.reply, Err(Refusal::Internal), item.since);
             }
         }
     }
-    let result = telemetry::storing(|| write(engine, &stored));
+    let result = telemetry::storing(|| write(node, &stored));
     {
-        let mut pool = engine.pool();
+        let mut pool = node.pool();
         let sequences = stored.iter().map(|(reserved, _)| reserved.sequence);
         if result.is_ok() {
             sequences.for_each(|sequence| pool.confirm(sequence));
@@ -151,7 +151,7 @@ fn commit(engine: &Engine, items: Vec<CommitItem>) {
         Ok(()) => stored
             .iter()
             .for_each(|(reserved, _)| removed::report(&reserved.dropped)),
-        Err(error) => engine.halt_on_store(error),
+        Err(error) => node.halt_on_store(error),
     }
     for (item, fresh) in waiting {
         let verdict = if result.is_err() {
@@ -168,16 +168,16 @@ fn commit(engine: &Engine, items: Vec<CommitItem>) {
         telemetry::answer(item.reply, verdict, item.since);
     }
     if !stored.is_empty() {
-        engine.wake_seal.notify_one();
+        node.wake_seal.notify_one();
     }
 }
 
 /// In order: a leg that came in with this group may already have given way to a later one.
-fn write(engine: &Engine, stored: &[(Reserved, Arc<ParsedSubmission>)]) -> Result<(), StoreError> {
+fn write(node: &Node, stored: &[(Reserved, Arc<ParsedSubmission>)]) -> Result<(), StoreError> {
     if stored.is_empty() {
         return Ok(());
     }
-    let mut changes = engine.store.change();
+    let mut changes = node.store.change();
     for (Reserved { sequence, dropped }, submission) in stored {
         removed::write(&mut changes, dropped)?;
         changes.put::<Mempool>(sequence, &Bytes(submission.bytes.clone()))?;

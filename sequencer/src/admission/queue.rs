@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::commit::{CommitItem, Work};
 use super::{Refusal, Verdict};
-use crate::engine::Engine;
+use crate::node::Node;
 use crate::submission::ParsedSubmission;
 use crate::telemetry;
 
@@ -60,13 +60,13 @@ impl AdmissionQueue {
 /// Gathers groups and sends them to the verification threads until cancelled; then refuses what is
 /// left in the queue by dropping it.
 pub(crate) async fn run(
-    engine: Arc<Engine>,
+    node: Arc<Node>,
     mut parts: QueueParts,
     threads: Arc<rayon::ThreadPool>,
     commits: std::sync::mpsc::SyncSender<Work>,
     cancel: CancellationToken,
 ) {
-    let config = engine.config.admission.clone();
+    let config = node.config.admission.clone();
     let gather = Duration::from_micros(config.gather_us);
     let permits = Arc::new(Semaphore::new(config.parallel_groups));
     loop {
@@ -93,10 +93,10 @@ pub(crate) async fn run(
                 () = &mut deadline => break,
             }
         }
-        let engine = engine.clone();
+        let node = node.clone();
         let commits = commits.clone();
         threads.spawn(move || {
-            verify_group(&engine, group, &commits);
+            verify_group(&node, group, &commits);
             drop(permit);
         });
     }
@@ -119,8 +119,8 @@ enum Checked {
     Unproven(ParsedSubmission),
 }
 
-fn check(engine: &Engine, bytes: Vec<u8>, now: u64) -> Checked {
-    let submission = match ParsedSubmission::parse(bytes, &engine.ledger_config.context) {
+fn check(node: &Node, bytes: Vec<u8>, now: u64) -> Checked {
+    let submission = match ParsedSubmission::parse(bytes, &node.ledger_config.context) {
         Ok(submission) => submission,
         Err(error) => {
             return Checked::Refused(Refusal::Malformed {
@@ -128,21 +128,21 @@ fn check(engine: &Engine, bytes: Vec<u8>, now: u64) -> Checked {
             });
         }
     };
-    match engine.is_known(&submission.id) {
+    match node.is_known(&submission.id) {
         Ok(true) => return Checked::Known(submission),
         Ok(false) => {}
         Err(error) => {
-            engine.halt_on_store(&error);
+            node.halt_on_store(&error);
             return Checked::Refused(Refusal::Internal);
         }
     }
-    if engine.health.is_halted() {
+    if node.health.is_halted() {
         return Checked::Refused(Refusal::Unavailable);
     }
-    if let Err(error) = stateless(&submission.transaction, &engine.ledger_config, now) {
+    if let Err(error) = stateless(&submission.transaction, &node.ledger_config, now) {
         return Checked::Refused(error.into());
     }
-    let pool = engine.pool();
+    let pool = node.pool();
     match pool.check(&submission) {
         Ok(()) => Checked::Unproven(submission),
         // It came in through another connection since we asked.
@@ -151,12 +151,12 @@ fn check(engine: &Engine, bytes: Vec<u8>, now: u64) -> Checked {
     }
 }
 
-fn verify_group(engine: &Engine, group: Vec<Ticket>, commits: &std::sync::mpsc::SyncSender<Work>) {
+fn verify_group(node: &Node, group: Vec<Ticket>, commits: &std::sync::mpsc::SyncSender<Work>) {
     let now = unix_now();
     let checked: Vec<_> = group
         .into_par_iter()
         .map(|ticket| {
-            let outcome = check(engine, ticket.bytes, now);
+            let outcome = check(node, ticket.bytes, now);
             (outcome, ticket.reply, ticket.since)
         })
         .collect();
@@ -178,7 +178,7 @@ fn verify_group(engine: &Engine, group: Vec<Ticket>, commits: &std::sync::mpsc::
         Vec::new()
     } else {
         telemetry::verifying(statements.len(), || {
-            engine.ports.verifier.verify_batch(&statements)
+            node.ports.verifier.verify_batch(&statements)
         })
     };
     // A verifier that answers for fewer proofs than it was asked about has verified none.

@@ -54,21 +54,21 @@ pub(crate) async fn post(
     let message: [u8; MESSAGE_LEN] = bytes
         .try_into()
         .map_err(|bytes: Vec<u8>| Problem::message_length(bytes.len()))?;
-    let engine = api.engine.clone();
-    if engine.health.halted_by_store() {
+    let node = api.node.clone();
+    if node.health.halted_by_store() {
         return Err(Problem::unavailable("the store failed".into(), true));
     }
-    let permit = engine.mailbox.permit().ok_or_else(|| {
+    let permit = node.mailbox.permit().ok_or_else(|| {
         let detail = "too many messages are being stored";
         Problem::unavailable(detail.into(), true)
     })?;
     let posted = tokio::task::spawn_blocking(move || {
         let _permit = permit;
-        let posted = engine.mailbox.post(&engine.store, message, unix_now());
+        let posted = node.mailbox.post(&node.store, message, unix_now());
         posted.map_err(|error| match error {
             PostError::Full => Problem::mailbox_full(),
             PostError::Store(error) => {
-                engine.halt_on_store(&error);
+                node.halt_on_store(&error);
                 error.into()
             }
         })
@@ -100,8 +100,8 @@ pub(crate) async fn read(
     let Query(page) = page.map_err(|_| Problem::malformed("from and limit are integers"))?;
     let from = page.from.unwrap_or(0);
     let limit = page.limit.unwrap_or(u64::MAX);
-    let page = reading(&api.engine, move |engine| {
-        engine.mailbox.read(&engine.store, from, limit, unix_now())
+    let page = reading(&api.node, move |node| {
+        node.mailbox.read(&node.store, from, limit, unix_now())
     })
     .await?;
     let messages = page.messages.iter();

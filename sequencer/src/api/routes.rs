@@ -18,18 +18,18 @@ use super::schema::{
     AssetsBody, BatchBody, BatchDetailBody, BatchesBody, HealthBody, InfoBody, OracleBody,
     SubmissionBody, TransactionBody, transaction_body,
 };
-use crate::engine::Engine;
+use crate::node::Node;
 use crate::health::Health;
 use crate::status::TransactionStatus;
 use crate::store::StoreError;
 use crate::wire::{bytes_from_hex, fr_hex, hex0x, word_from_hex};
 
 pub(super) async fn reading<T: Send + 'static>(
-    engine: &Arc<Engine>,
-    read: impl FnOnce(&Engine) -> Result<T, StoreError> + Send + 'static,
+    node: &Arc<Node>,
+    read: impl FnOnce(&Node) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, Problem> {
-    let engine = engine.clone();
-    tokio::task::spawn_blocking(move || read(&engine))
+    let node = node.clone();
+    tokio::task::spawn_blocking(move || read(&node))
         .await
         .map_err(|_| Problem::internal())?
         .map_err(Problem::from)
@@ -75,24 +75,24 @@ pub(super) fn body_bytes<T: DeserializeOwned>(
 #[utoipa::path(get, path = "/v1/info", tag = "rollup",
     responses((status = 200, body = InfoBody)))]
 pub(crate) async fn info(State(api): State<Api>) -> Json<InfoBody> {
-    let engine = &api.engine;
-    let config = &engine.config;
+    let node = &api.node;
+    let config = &node.config;
     let (state, assets_root) = {
-        let pool = engine.pool();
+        let pool = node.pool();
         (pool.view().state, pool.view().assets_root)
     };
     Json(InfoBody {
         chain_id: config.chain_id,
         rollup: hex0x(&config.rollup),
         vault: hex0x(&config.vault),
-        context: fr_hex(&engine.ledger_config.context),
-        fee_asset: engine.ledger_config.fee_asset.0,
+        context: fr_hex(&node.ledger_config.context),
+        fee_asset: node.ledger_config.fee_asset.0,
         min_fee: config.min_fee.to_string(),
         shapes: config.seal.shapes.iter().map(|s| s.slots()).collect(),
-        transaction_key_hash: hex0x(&engine.ports.verifier.key_hash()),
+        transaction_key_hash: hex0x(&node.ports.verifier.key_hash()),
         assets_root: fr_hex(&assets_root),
         state: (&state).into(),
-        settled_below: engine.cursor().settle,
+        settled_below: node.cursor().settle,
     })
 }
 
@@ -114,7 +114,7 @@ pub(crate) async fn submit(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    let limit = api.engine.config.http.max_body;
+    let limit = api.node.config.http.max_body;
     let json = |body: SubmissionBody| body.submission;
     let bytes = body_bytes(&headers, body, limit, "submission", json)?;
     let accepted = api.queue.submit(bytes).await?;
@@ -122,7 +122,7 @@ pub(crate) async fn submit(
     let status = if accepted.pending {
         TransactionStatus::Pending
     } else {
-        reading(&api.engine, move |engine| engine.status(&digest))
+        reading(&api.node, move |node| node.status(&digest))
             .await?
             .ok_or_else(Problem::internal)?
     };
@@ -142,7 +142,7 @@ pub(crate) async fn transaction(
     let Path(text) = path.map_err(|_| Problem::malformed("the digest is unreadable"))?;
     let digest = word_from_hex(&text)
         .ok_or_else(|| Problem::malformed("the digest is not a field element in 0x hex"))?;
-    let status = reading(&api.engine, move |engine| engine.status(&digest)).await?;
+    let status = reading(&api.node, move |node| node.status(&digest)).await?;
     status
         .map(|status| Json(transaction_body(&digest, status)))
         .ok_or_else(|| Problem::not_found("transaction"))
@@ -166,18 +166,18 @@ pub(crate) async fn batches(
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<BatchesBody>, Problem> {
     let Query(page) = page.map_err(|_| Problem::malformed("from and limit are integers"))?;
-    let http = &api.engine.config.http;
+    let http = &api.node.config.http;
     let from = page.from.unwrap_or(1).max(1);
     let limit = page.limit.unwrap_or(http.max_page).clamp(1, http.max_page);
     let max_bytes = http.max_page_bytes;
-    let body = reading(&api.engine, move |engine| {
-        let head = engine.cursor().seal;
+    let body = reading(&api.node, move |node| {
+        let head = node.cursor().seal;
         let mut batches = Vec::new();
         let mut bytes = 0;
         let mut next = from;
         while next < head && (batches.len() as u64) < limit {
             // Absent when it is dropped at this moment.
-            let Some(view) = engine.batch(next, false)? else {
+            let Some(view) = node.batch(next, false)? else {
                 break;
             };
             bytes += view.record.published.len();
@@ -207,7 +207,7 @@ pub(crate) async fn batch(
     path: Result<Path<u64>, PathRejection>,
 ) -> Result<Json<BatchDetailBody>, Problem> {
     let Path(index) = path.map_err(|_| Problem::malformed("the batch index is an integer"))?;
-    let view = reading(&api.engine, move |engine| engine.batch(index, true)).await?;
+    let view = reading(&api.node, move |node| node.batch(index, true)).await?;
     view.map(|view| Json(BatchDetailBody::from(&view)))
         .ok_or_else(|| Problem::not_found("batch"))
 }
@@ -216,7 +216,7 @@ pub(crate) async fn batch(
 #[utoipa::path(get, path = "/v1/assets", tag = "rollup",
     responses((status = 200, body = AssetsBody)))]
 pub(crate) async fn assets(State(api): State<Api>) -> Json<AssetsBody> {
-    let registry = api.engine.registry();
+    let registry = api.node.registry();
     Json(AssetsBody {
         assets: registry.assets.iter().map(Into::into).collect(),
         root: fr_hex(&registry.root),
@@ -228,7 +228,7 @@ pub(crate) async fn assets(State(api): State<Api>) -> Json<AssetsBody> {
     responses((status = 200, body = OracleBody),
         (status = 404, description = "`not_found`: none was taken yet", body = Problem)))]
 pub(crate) async fn oracle(State(api): State<Api>) -> Result<Json<OracleBody>, Problem> {
-    let oracle = api.engine.oracle();
+    let oracle = api.node.oracle();
     let latest = oracle
         .latest()
         .ok_or_else(|| Problem::not_found("price snapshot"))?;
@@ -249,7 +249,7 @@ pub(crate) async fn health() -> Json<HealthBody> {
 #[utoipa::path(get, path = "/ready", tag = "operations",
     responses((status = 200, body = HealthBody), (status = 503, body = Problem)))]
 pub(crate) async fn ready(State(api): State<Api>) -> Result<Json<HealthBody>, Problem> {
-    match api.engine.health.read() {
+    match api.node.health.read() {
         Health::Running => Ok(Json(HealthBody {
             status: "ok".to_owned(),
             degraded: Vec::new(),

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Api;
 use super::problem::Problem;
-use crate::engine::{BatchEvent, BatchEventKind};
+use crate::node::{BatchEvent, BatchEventKind};
 use crate::wire::hex0x;
 
 struct Listener {
@@ -38,9 +38,9 @@ pub(crate) async fn stream(
         .try_acquire_owned()
         .map_err(|_| Problem::unavailable("too many streams are open".into(), true))?;
     let listener = Listener {
-        events: api.engine.events.subscribe(),
-        messages: api.engine.mailbox.subscribe(),
-        cancel: api.engine.cancel.clone(),
+        events: api.node.events.subscribe(),
+        messages: api.node.mailbox.subscribe(),
+        cancel: api.node.cancel.clone(),
         _permit: permit,
     };
     let events = futures::stream::unfold(listener, |mut listener| async move {

@@ -12,7 +12,7 @@ use subrosa_protocol::swap::Side;
 
 use super::{CHAIN, Failure, blocking, chain_time, reading};
 use crate::admission::{FinalRejection, unix_now};
-use crate::engine::{BatchEventKind, Engine};
+use crate::node::{BatchEventKind, Node};
 use crate::health::Halt;
 use crate::mempool::{Removed, Sequenced, removed};
 use crate::store::StoreError;
@@ -27,38 +27,38 @@ use crate::wire::Word;
 const SNAPSHOTS: usize = 2;
 
 /// Seals until cancelled or halted.
-pub(crate) async fn run(engine: Arc<Engine>) {
-    let tick = Duration::from_millis((engine.config.seal.max_wait_ms / 8).clamp(5, 100));
+pub(crate) async fn run(node: Arc<Node>) {
+    let tick = Duration::from_millis((node.config.seal.max_wait_ms / 8).clamp(5, 100));
     loop {
         tokio::select! {
-            () = engine.cancel.cancelled() => return,
-            () = engine.wake_seal.notified() => {}
+            () = node.cancel.cancelled() => return,
+            () = node.wake_seal.notified() => {}
             () = tokio::time::sleep(tick) => {}
         }
-        if engine.health.is_halted() {
+        if node.health.is_halted() {
             return;
         }
-        if engine.pool().legs_due(unix_now())
-            && let Err(halt) = sweep_legs(&engine).await
+        if node.pool().legs_due(unix_now())
+            && let Err(halt) = sweep_legs(&node).await
         {
-            engine.health.halt(halt);
+            node.health.halt(halt);
             return;
         }
-        if !due(&engine) {
+        if !due(&node) {
             continue;
         }
-        match attempt(&engine).await {
+        match attempt(&node).await {
             Ok(()) => {}
             Err(Failure::Transient(reason)) => {
-                engine.health.degrade(CHAIN, reason);
+                node.health.degrade(CHAIN, reason);
                 // The watcher finds out when the chain is back.
                 tokio::select! {
-                    () = engine.cancel.cancelled() => return,
-                    () = tokio::time::sleep(engine.config.poll()) => {}
+                    () = node.cancel.cancelled() => return,
+                    () = tokio::time::sleep(node.config.poll()) => {}
                 }
             }
             Err(Failure::Final(halt)) => {
-                engine.health.halt(halt);
+                node.health.halt(halt);
                 return;
             }
         }
@@ -67,38 +67,38 @@ pub(crate) async fn run(engine: Arc<Engine>) {
 
 /// Drops the lone legs that can never be sealed: when it is time for it, whatever the chain does and
 /// whether or not anything is to be sealed.
-pub(super) async fn sweep_legs(engine: &Arc<Engine>) -> Result<(), Halt> {
-    let _gate = engine.seal_gate.lock().await;
-    blocking(engine, "seal", |engine| {
-        let dead = engine.pool().dead_legs(unix_now());
-        remove(engine, &dead)
+pub(super) async fn sweep_legs(node: &Arc<Node>) -> Result<(), Halt> {
+    let _gate = node.seal_gate.lock().await;
+    blocking(node, "seal", |node| {
+        let dead = node.pool().dead_legs(unix_now());
+        remove(node, &dead)
     })
     .await
 }
 
 /// The largest enabled shape.
-fn largest(engine: &Engine) -> usize {
-    let shapes = engine.config.seal.shapes.iter();
+fn largest(node: &Node) -> usize {
+    let shapes = node.config.seal.shapes.iter();
     shapes.map(|shape| shape.slots()).max().unwrap_or(0)
 }
 
 /// Whether it is time to seal. Also true when only something has to be swept out; an attempt that
 /// finds nothing to seal seals nothing.
-fn due(engine: &Engine) -> bool {
-    let config = &engine.config.seal;
-    let cursor = *engine.cursor();
+fn due(node: &Node) -> bool {
+    let config = &node.config.seal;
+    let cursor = *node.cursor();
     telemetry::unsettled(cursor.seal - cursor.settle);
     if cursor.seal - cursor.settle >= config.max_unsettled {
         return false;
     }
-    let full = largest(engine);
+    let full = largest(node);
     let (ready, oldest) = {
-        let pool = engine.pool();
-        let time = chain_time(engine, engine.seen_time()).max(pool.view().time);
+        let pool = node.pool();
+        let time = chain_time(node, node.seen_time()).max(pool.view().time);
         pool.waiting(full, time)
     };
     let (deposits, oldest_deposit) = {
-        let queue = engine.deposits();
+        let queue = node.deposits();
         (queue.len(), queue.oldest())
     };
     let waited = |since: Option<Duration>, ms: u64| {
@@ -111,35 +111,35 @@ fn due(engine: &Engine) -> bool {
         || waited(oldest_deposit, config.deposit_wait_ms)
 }
 
-async fn attempt(engine: &Arc<Engine>) -> Result<(), Failure> {
-    let gate = engine.seal_gate.lock().await;
-    let at = engine.cursor().seal;
-    let settlement = &engine.ports.settlement;
+async fn attempt(node: &Arc<Node>) -> Result<(), Failure> {
+    let gate = node.seal_gate.lock().await;
+    let at = node.cursor().seal;
+    let settlement = &node.ports.settlement;
     let head = settlement
         .head()
         .await
         .map_err(|error| reading(error, at))?;
-    engine.saw_time(head.timestamp);
+    node.saw_time(head.timestamp);
     let view = settlement
         .rollup()
         .await
         .map_err(|error| reading(error, at))?;
     let time = {
-        let mut pool = engine.pool();
+        let mut pool = node.pool();
         pool.set_assets_root(view.assets_root);
-        chain_time(engine, head.timestamp)
+        chain_time(node, head.timestamp)
             .max(view.last_time)
             .max(pool.view().time)
     };
-    let sealed = blocking(engine, "seal", move |engine| {
-        seal(engine, time, view.assets_root)
+    let sealed = blocking(node, "seal", move |node| {
+        seal(node, time, view.assets_root)
     })
     .await
     .map_err(Failure::Final)?;
     drop(gate);
     if let Some(index) = sealed {
-        engine.emit(index, BatchEventKind::Sealed);
-        engine.wake_prove.notify_one();
+        node.emit(index, BatchEventKind::Sealed);
+        node.wake_prove.notify_one();
     }
     Ok(())
 }
@@ -152,36 +152,36 @@ fn failed(error: StoreError) -> Halt {
 
 /// Sweeps out what can no longer be sealed, then seals one batch if there is anything to seal.
 /// Returns its index.
-fn seal(engine: &Arc<Engine>, time: u64, assets_root: Fr) -> Result<Option<u64>, Halt> {
+fn seal(node: &Arc<Node>, time: u64, assets_root: Fr) -> Result<Option<u64>, Halt> {
     let dead = {
-        let mut pool = engine.pool();
+        let mut pool = node.pool();
         let mut dead = pool.dead(time);
         // Lone legs too: what an anchor that is gone makes impossible stays so when the same batch is
         // sealed anew, or of two legs one might have passed over the other and both wait for ever.
         dead.extend(pool.dead_legs(unix_now()));
         dead
     };
-    remove(engine, &dead)?;
+    remove(node, &dead)?;
 
     let started = Instant::now();
-    let limit = largest(engine);
-    let mut chosen = engine.pool().take(limit, time);
+    let limit = largest(node);
+    let mut chosen = node.pool().take(limit, time);
     let taken: Vec<u64> = chosen.iter().map(|(sequence, _)| *sequence).collect();
-    let deposits = engine.deposits().front(limit);
+    let deposits = node.deposits().front(limit);
     let mut refused: Vec<Removed> = Vec::new();
-    let mut ledger = engine.ledger();
+    let mut ledger = node.ledger();
     // Taken out by the ledger's verdict only: it is the law, admission merely foresees it.
     let (witness, shape) = loop {
         if chosen.is_empty() && deposits.is_empty() {
             drop(ledger);
-            remove(engine, &refused)?;
+            remove(node, &refused)?;
             return Ok(None);
         }
-        let shape = fitting(engine, chosen.len().max(deposits.len()))?;
+        let shape = fitting(node, chosen.len().max(deposits.len()))?;
         let input = BatchInput {
             shape,
             time,
-            fee_recipient: engine.config.fee_recipient,
+            fee_recipient: node.config.fee_recipient,
             assets_root,
             transactions: chosen
                 .iter()
@@ -189,11 +189,11 @@ fn seal(engine: &Arc<Engine>, time: u64, assets_root: Fr) -> Result<Option<u64>,
                 .collect(),
             deposits: deposits.clone(),
         };
-        match ledger.execute(input, &engine.ledger_config) {
+        match ledger.execute(input, &node.ledger_config) {
             Ok(witness) => break (witness, shape),
             Err(error) => {
                 let Some((slot, record)) = blame(&error) else {
-                    engine.pool().give_back(taken);
+                    node.pool().give_back(taken);
                     return Err(Halt::Ledger {
                         detail: error.to_string(),
                     });
@@ -202,7 +202,7 @@ fn seal(engine: &Arc<Engine>, time: u64, assets_root: Fr) -> Result<Option<u64>,
             }
         }
     };
-    let snapshot = match engine.config.settle.snapshot_every {
+    let snapshot = match node.config.settle.snapshot_every {
         0 => None,
         every => (witness.header.batch_index % every == 0).then(|| ledger.to_bytes()),
     };
@@ -217,8 +217,8 @@ fn seal(engine: &Arc<Engine>, time: u64, assets_root: Fr) -> Result<Option<u64>,
         snapshot,
     };
     // From here on memory is ahead of the disk: a failure halts.
-    sealed.write(engine).map_err(failed)?;
-    sealed.apply(engine);
+    sealed.write(node).map_err(failed)?;
+    sealed.apply(node);
     telemetry::stage("sealed", started);
     tracing::info!(
         batch = index,
@@ -245,8 +245,8 @@ pub(crate) fn withdraw(chosen: &mut Vec<Sequenced>, slot: usize) -> Sequenced {
 }
 
 /// The smallest enabled shape with so many slots.
-fn fitting(engine: &Engine, slots: usize) -> Result<Shape, Halt> {
-    let shapes = engine.config.seal.shapes.iter().copied();
+fn fitting(node: &Node, slots: usize) -> Result<Shape, Halt> {
+    let shapes = node.config.seal.shapes.iter().copied();
     shapes
         .filter(|shape| shape.slots() >= slots)
         .min_by_key(|shape| shape.slots())
@@ -285,14 +285,14 @@ fn blame(error: &ExecuteError) -> Option<(usize, TransactionRecord)> {
 }
 
 /// Stores the fate of submissions that leave without a batch, then lets them go.
-fn remove(engine: &Engine, going: &[Removed]) -> Result<(), Halt> {
+fn remove(node: &Node, going: &[Removed]) -> Result<(), Halt> {
     if going.is_empty() {
         return Ok(());
     }
-    let mut changes = engine.store.change();
+    let mut changes = node.store.change();
     removed::write(&mut changes, going).map_err(failed)?;
     changes.commit().map_err(failed)?;
-    let mut pool = engine.pool();
+    let mut pool = node.pool();
     pool.remove(going.iter().map(|((sequence, _), _)| *sequence));
     telemetry::mempool(pool.census());
     drop(pool);
@@ -312,7 +312,7 @@ struct Sealed {
 impl Sealed {
     /// One synced write: the batch, its job, its submissions, the fate of its transactions, the
     /// mempool without them, and the new head.
-    fn write(&self, engine: &Engine) -> Result<(), StoreError> {
+    fn write(&self, node: &Node) -> Result<(), StoreError> {
         let witness = &self.witness;
         let index = witness.header.batch_index;
         let published = witness.published().map_err(|_| StoreError::Codec {
@@ -336,7 +336,7 @@ impl Sealed {
                 .map(|(sequence, submission)| (*sequence, submission.bytes.clone()))
                 .collect(),
         );
-        let mut changes = engine.store.change();
+        let mut changes = node.store.change();
         changes.put::<Batches>(&index, &record)?;
         changes.put::<Stages>(&index, &Stage::Sealed)?;
         changes.put::<Jobs>(&index, &Bytes(witness.to_bytes()))?;
@@ -349,7 +349,7 @@ impl Sealed {
         removed::write(&mut changes, &self.refused)?;
         changes.put::<Meta>(&MetaKey::Head, &Bytes(witness.new.encode()))?;
         if let Some(bytes) = &self.snapshot {
-            let kept: Vec<u64> = engine
+            let kept: Vec<u64> = node
                 .store
                 .range::<Snapshots>(&0)?
                 .map(|entry| entry.map(|(key, _)| key))
@@ -363,10 +363,10 @@ impl Sealed {
     }
 
     /// Moves memory on to what is now on disk.
-    fn apply(&self, engine: &Engine) {
+    fn apply(&self, node: &Node) {
         let witness = &self.witness;
         {
-            let mut pool = engine.pool();
+            let mut pool = node.pool();
             let nullifiers = self.chosen.iter().flat_map(|(_, s)| s.nullifiers);
             let leaving = self.chosen.iter().map(|(sequence, _)| *sequence);
             pool.sealed(
@@ -378,10 +378,10 @@ impl Sealed {
             pool.remove(self.refused.iter().map(|((sequence, _), _)| *sequence));
             telemetry::mempool(pool.census());
         }
-        engine
+        node
             .deposits()
             .consume(usize::from(witness.header.deposits));
-        engine.cursor().seal = witness.new.batch_index;
+        node.cursor().seal = witness.new.batch_index;
         telemetry::transactions("included", self.chosen.len());
         removed::report(&self.refused);
     }

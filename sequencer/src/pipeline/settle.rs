@@ -11,13 +11,13 @@ use subrosa_protocol::batch::PublishedBatch;
 use super::rewind::rewind;
 use super::watch::follow;
 use super::{Backoff, CHAIN, Failure, blocking, chain_time, reading};
-use crate::engine::{BatchEventKind, Engine};
+use crate::node::{BatchEventKind, Node};
 use crate::health::Halt;
 use crate::ports::{ProvenBatch, RollupView, SettlementError};
 use crate::store::StoreError;
 use crate::store::tables::{BatchRecord, Batches, Jobs, Proofs, Stage, Stages, Submissions};
 use crate::telemetry;
-use crate::wire::word;
+use crate::wire::{fr_hex, word};
 
 /// Health entry for a batch that the contract does not take yet.
 const EARLY: &str = "settlement_time";
@@ -36,52 +36,52 @@ enum Step {
 }
 
 /// Settles until cancelled or halted.
-pub(crate) async fn run(engine: Arc<Engine>) {
-    let mut backoff = Backoff::new(&engine);
+pub(crate) async fn run(node: Arc<Node>) {
+    let mut backoff = Backoff::new(&node);
     let mut rewinds = 0;
     let mut early = 0;
     loop {
-        if engine.cancel.is_cancelled() || engine.health.is_halted() {
+        if node.cancel.is_cancelled() || node.health.is_halted() {
             return;
         }
-        match step(&engine, &mut rewinds).await {
+        match step(&node, &mut rewinds).await {
             Ok(Step::Again) => {
                 backoff.reset();
                 early = 0;
-                engine.health.restore(EARLY);
+                node.health.restore(EARLY);
             }
             Ok(Step::Idle) => {
                 backoff.reset();
                 tokio::select! {
-                    () = engine.cancel.cancelled() => return,
-                    () = engine.wake_settle.notified() => {}
+                    () = node.cancel.cancelled() => return,
+                    () = node.wake_settle.notified() => {}
                 }
             }
             Ok(Step::Early(reason)) => {
                 early += 1;
                 if early >= EARLY_ATTEMPTS {
-                    let batch = engine.cursor().settle;
-                    engine
+                    let batch = node.cursor().settle;
+                    node
                         .health
                         .halt(Halt::SettlementRejected { batch, reason });
                 } else {
-                    engine.health.degrade(EARLY, reason);
-                    backoff.pause(&engine).await;
+                    node.health.degrade(EARLY, reason);
+                    backoff.pause(&node).await;
                 }
             }
             Err(Failure::Transient(reason)) => {
-                engine.health.degrade(CHAIN, reason);
-                backoff.pause(&engine).await;
+                node.health.degrade(CHAIN, reason);
+                backoff.pause(&node).await;
             }
-            Err(Failure::Final(halt)) => engine.health.halt(halt),
+            Err(Failure::Final(halt)) => node.health.halt(halt),
         }
     }
 }
 
-async fn step(engine: &Arc<Engine>, rewinds: &mut u32) -> Result<Step, Failure> {
-    let cursor = *engine.cursor();
+async fn step(node: &Arc<Node>, rewinds: &mut u32) -> Result<Step, Failure> {
+    let cursor = *node.cursor();
     let index = cursor.settle;
-    let view = engine
+    let view = node
         .ports
         .settlement
         .rollup()
@@ -94,7 +94,7 @@ async fn step(engine: &Arc<Engine>, rewinds: &mut u32) -> Result<Step, Failure> 
                 detail: "the chain has settled a batch that was not sealed here".into(),
             }));
         }
-        settled_already(engine, index).await?;
+        settled_already(node, index).await?;
         *rewinds = 0;
         return Ok(Step::Again);
     }
@@ -105,8 +105,8 @@ async fn step(engine: &Arc<Engine>, rewinds: &mut u32) -> Result<Step, Failure> 
             "the chain went back; settling again"
         );
         let from = view.batch_index;
-        blocking(engine, "settle", move |engine| {
-            unsettle(engine, from, index)
+        blocking(node, "settle", move |node| {
+            unsettle(node, from, index)
         })
         .await
         .map_err(Failure::Final)?;
@@ -115,31 +115,31 @@ async fn step(engine: &Arc<Engine>, rewinds: &mut u32) -> Result<Step, Failure> 
     if index >= cursor.seal {
         return Ok(Step::Idle);
     }
-    let record = record(engine, index).await?;
+    let record = record(node, index).await?;
     if view.state != record.old.commitment() {
         return Err(Failure::Final(Halt::Diverged {
             batch: index,
             detail: "the chain's state is not the one the batch starts from".into(),
         }));
     }
-    if let Some(why) = stale(engine, &view, &record).await? {
+    if let Some(why) = stale(node, &view, &record).await? {
         *rewinds += 1;
-        if *rewinds > engine.config.settle.max_rewinds {
+        if *rewinds > node.config.settle.max_rewinds {
             return Err(Failure::Final(Halt::Rewinds { times: *rewinds }));
         }
         tracing::warn!(batch = index, why, "dropping unsettled batches");
-        rewind(engine, index).await.map_err(Failure::Final)?;
+        rewind(node, index).await.map_err(Failure::Final)?;
         return Ok(Step::Again);
     }
     if index >= cursor.prove {
         return Ok(Step::Idle);
     }
-    settle(engine, index, record, rewinds).await
+    settle(node, index, record, rewinds).await
 }
 
-async fn record(engine: &Arc<Engine>, index: u64) -> Result<BatchRecord, Failure> {
-    blocking(engine, "settle", move |engine| {
-        let record = engine.store.get::<Batches>(&index);
+async fn record(node: &Arc<Node>, index: u64) -> Result<BatchRecord, Failure> {
+    blocking(node, "settle", move |node| {
+        let record = node.store.get::<Batches>(&index);
         record
             .map_err(|error| error.to_string())
             .and_then(|record| record.ok_or_else(|| format!("batch {index} is missing")))
@@ -151,42 +151,43 @@ async fn record(engine: &Arc<Engine>, index: u64) -> Result<BatchRecord, Failure
 
 /// Why the contract would no longer take the batch, although nothing is wrong with it.
 async fn stale(
-    engine: &Engine,
+    node: &Node,
     view: &RollupView,
     record: &BatchRecord,
 ) -> Result<Option<&'static str>, Failure> {
     if view.assets_root != record.assets_root {
         return Ok(Some("the assets root has changed"));
     }
-    if lost_snapshot(engine, record).await? {
+    if lost_snapshot(node, record).await? {
         return Ok(Some("the chain has taken its price snapshot back"));
     }
-    let head = engine
+    let head = node
         .ports
         .settlement
         .head()
         .await
         .map_err(|error| reading(error, record.old.batch_index))?;
-    let age = chain_time(engine, head.timestamp).saturating_sub(record.time);
-    Ok((age > engine.config.settle.max_age_s).then_some("the batch is too old"))
+    let age = chain_time(node, head.timestamp).saturating_sub(record.time);
+    Ok((age > node.config.settle.max_age_s).then_some("the batch is too old"))
 }
 
 /// Whether the batch names a price snapshot that the chain does not have. One that is not known here may only be
 /// forgotten: a batch that a reorganisation took away can be old.
-async fn lost_snapshot(engine: &Engine, record: &BatchRecord) -> Result<bool, Failure> {
+async fn lost_snapshot(node: &Node, record: &BatchRecord) -> Result<bool, Failure> {
     let named = record.oracle;
-    if named == Fr::from(0u64) || engine.oracle().knows(&word(&named)) {
+    if named == Fr::from(0u64) || node.oracle().knows(&word(&named)) {
         return Ok(false);
     }
-    let time = engine.ports.settlement.snapshot_time(&named).await;
+    let time = node.ports.settlement.snapshot_time(&named).await;
     let time = time.map_err(|error| reading(error, record.old.batch_index))?;
     Ok(time.is_none())
 }
 
-/// The chain is ahead: if it settled our batch, that is recorded.
-async fn settled_already(engine: &Arc<Engine>, index: u64) -> Result<(), Failure> {
-    let ours = record(engine, index).await?;
-    let settled = engine
+/// The chain is ahead. Records that our batch has settled, if the batch on the chain is ours: the
+/// state after a batch holds neither its time nor its data, so both commitments are compared.
+async fn settled_already(node: &Arc<Node>, index: u64) -> Result<(), Failure> {
+    let ours = record(node, index).await?;
+    let settled = node
         .ports
         .settlement
         .settled_batch(index)
@@ -198,25 +199,38 @@ async fn settled_already(engine: &Arc<Engine>, index: u64) -> Result<(), Failure
             "the chain does not show the batch {index} it has settled"
         )));
     };
-    if settled.new_state != ours.new.commitment() {
+    let found = (settled.new_state, settled.commitment);
+    let sealed = (ours.new.commitment(), ours.commitment);
+    if found != sealed {
+        let name = |(state, data): (Fr, Fr)| {
+            format!(
+                "state {} and data commitment {}",
+                fr_hex(&state),
+                fr_hex(&data)
+            )
+        };
         return Err(Failure::Final(Halt::Diverged {
             batch: index,
-            detail: "the chain has settled another batch in its place".into(),
+            detail: format!(
+                "the chain settled a batch with {}; the batch sealed here has {}",
+                name(found),
+                name(sealed)
+            ),
         }));
     }
     tracing::info!(batch = index, "found settled on the chain");
-    mark(engine, index, settled.tx).await
+    mark(node, index, settled.tx).await
 }
 
 async fn settle(
-    engine: &Arc<Engine>,
+    node: &Arc<Node>,
     index: u64,
     record: BatchRecord,
     rewinds: &mut u32,
 ) -> Result<Step, Failure> {
     let started = Instant::now();
-    let proof = blocking(engine, "settle", move |engine| {
-        let proof = engine.store.get::<Proofs>(&index);
+    let proof = blocking(node, "settle", move |node| {
+        let proof = node.store.get::<Proofs>(&index);
         proof
             .map_err(|error| error.to_string())
             .and_then(|proof| proof.ok_or_else(|| format!("the proof of batch {index} is missing")))
@@ -236,10 +250,10 @@ async fn settle(
         commitment: record.commitment,
         proof: proof.0,
     };
-    match engine.ports.settlement.settle(&batch).await {
+    match node.ports.settlement.settle(&batch).await {
         Ok(receipt) => {
             telemetry::settlement(receipt.gas_used, receipt.calldata_bytes);
-            mark(engine, index, receipt.tx).await?;
+            mark(node, index, receipt.tx).await?;
             telemetry::stage("settled", started);
             tracing::info!(
                 batch = index,
@@ -255,22 +269,22 @@ async fn settle(
             batch: index,
             reason,
         })),
-        Err(SettlementError::Rejected { reason }) => refused(engine, index, &record, reason).await,
+        Err(SettlementError::Rejected { reason }) => refused(node, index, &record, reason).await,
     }
 }
 
 /// A refusal is final unless the chain moved meanwhile: then the next look decides.
 async fn refused(
-    engine: &Arc<Engine>,
+    node: &Arc<Node>,
     index: u64,
     record: &BatchRecord,
     reason: String,
 ) -> Result<Step, Failure> {
     if record.oracle != Fr::from(0u64) {
         // It may just have been taken back.
-        follow(engine).await.map(|_| ())?;
+        follow(node).await.map(|_| ())?;
     }
-    let settlement = &engine.ports.settlement;
+    let settlement = &node.ports.settlement;
     let view = settlement
         .rollup()
         .await
@@ -279,7 +293,7 @@ async fn refused(
         .head()
         .await
         .map_err(|error| reading(error, index))?;
-    if view.batch_index != index || stale(engine, &view, record).await?.is_some() {
+    if view.batch_index != index || stale(node, &view, record).await?.is_some() {
         return Ok(Step::Again);
     }
     if head.timestamp < record.time {
@@ -292,19 +306,19 @@ async fn refused(
 }
 
 /// Records that a batch has settled; its job is done.
-async fn mark(engine: &Arc<Engine>, index: u64, tx: [u8; 32]) -> Result<(), Failure> {
+async fn mark(node: &Arc<Node>, index: u64, tx: [u8; 32]) -> Result<(), Failure> {
     // It may have settled without us while we were still proving it: then its job ends here.
-    let gate = if engine.cursor().prove <= index {
-        Some(engine.interrupt_proof().await)
+    let gate = if node.cursor().prove <= index {
+        Some(node.interrupt_proof().await)
     } else {
         None
     };
-    blocking(engine, "settle", move |engine| {
+    blocking(node, "settle", move |node| {
         let write = || -> Result<(), StoreError> {
-            let mut changes = engine.store.change();
+            let mut changes = node.store.change();
             changes.put::<Stages>(&index, &Stage::Settled { tx })?;
             changes.delete::<Jobs>(&index)?;
-            let kept = engine.config.settle.retain_submissions;
+            let kept = node.config.settle.retain_submissions;
             if let Some(old) = index.checked_sub(kept) {
                 changes.delete::<Submissions>(&old)?;
             }
@@ -317,20 +331,20 @@ async fn mark(engine: &Arc<Engine>, index: u64, tx: [u8; 32]) -> Result<(), Fail
     .await
     .map_err(Failure::Final)?;
     {
-        let mut cursor = engine.cursor();
+        let mut cursor = node.cursor();
         cursor.settle = index + 1;
         cursor.prove = cursor.prove.max(index + 1);
     }
     drop(gate);
-    engine.emit(index, BatchEventKind::Settled { tx });
-    engine.wake_seal.notify_one();
+    node.emit(index, BatchEventKind::Settled { tx });
+    node.wake_seal.notify_one();
     Ok(())
 }
 
 /// A reorganisation took settled batches away; their proofs are still here.
-fn unsettle(engine: &Arc<Engine>, from: u64, until: u64) -> Result<(), Halt> {
+fn unsettle(node: &Arc<Node>, from: u64, until: u64) -> Result<(), Halt> {
     let write = || -> Result<(), StoreError> {
-        let mut changes = engine.store.change();
+        let mut changes = node.store.change();
         for index in from..until {
             changes.put::<Stages>(&index, &Stage::Proven)?;
         }
@@ -339,9 +353,9 @@ fn unsettle(engine: &Arc<Engine>, from: u64, until: u64) -> Result<(), Halt> {
     write().map_err(|error| Halt::Store {
         detail: error.to_string(),
     })?;
-    engine.cursor().settle = from;
+    node.cursor().settle = from;
     for index in from..until {
-        engine.emit(index, BatchEventKind::Proven);
+        node.emit(index, BatchEventKind::Proven);
     }
     Ok(())
 }

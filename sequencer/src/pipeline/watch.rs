@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::seal::sweep_legs;
 use super::{Backoff, CHAIN, Failure, blocking, chain_time, reading};
 use crate::admission::unix_now;
-use crate::engine::{Engine, Registry};
+use crate::node::{Node, Registry};
 use crate::health::Halt;
 use crate::oracle::{LogError, Oracle};
 use crate::ports::{OracleLog, QueuedDeposit};
@@ -29,33 +29,33 @@ const NOT_ITS_DIGEST: &str = "the digest of a price snapshot is not that of its 
 const ORACLE_LAG: u64 = 1_024;
 
 /// Polls until cancelled or halted.
-pub(crate) async fn run(engine: Arc<Engine>) {
-    let mut backoff = Backoff::new(&engine);
+pub(crate) async fn run(node: Arc<Node>) {
+    let mut backoff = Backoff::new(&node);
     let mut oracle = Following {
-        backoff: Backoff::new(&engine),
+        backoff: Backoff::new(&node),
         due: Instant::now(),
     };
     loop {
-        let result = poll(&engine, &mut oracle).await;
+        let result = poll(&node, &mut oracle).await;
         let again = match result {
             Ok(()) => {
                 backoff.reset();
-                engine.health.restore(CHAIN);
+                node.health.restore(CHAIN);
                 tokio::select! {
-                    () = engine.cancel.cancelled() => false,
-                    () = tokio::time::sleep(engine.config.poll()) => true,
+                    () = node.cancel.cancelled() => false,
+                    () = tokio::time::sleep(node.config.poll()) => true,
                 }
             }
             Err(Failure::Transient(reason)) => {
-                engine.health.degrade(CHAIN, reason);
-                backoff.pause(&engine).await
+                node.health.degrade(CHAIN, reason);
+                backoff.pause(&node).await
             }
             Err(Failure::Final(halt)) => {
-                engine.health.halt(halt);
+                node.health.halt(halt);
                 false
             }
         };
-        if !again || engine.health.is_halted() {
+        if !again || node.health.is_halted() {
             return;
         }
     }
@@ -67,34 +67,42 @@ struct Following {
     due: Instant,
 }
 
-async fn poll(engine: &Arc<Engine>, oracle: &mut Following) -> Result<(), Failure> {
-    let at = engine.cursor().seal;
-    let view = engine
+async fn poll(node: &Arc<Node>, oracle: &mut Following) -> Result<(), Failure> {
+    let at = node.cursor().seal;
+    let view = node
         .ports
         .settlement
         .rollup()
         .await
         .map_err(|error| reading(error, at))?;
-    engine.pool().set_assets_root(view.assets_root);
-    if engine.registry().root != view.assets_root {
-        let assets = engine
+    node.pool().set_assets_root(view.assets_root);
+    if node.registry().root != view.assets_root {
+        let assets = node
             .ports
             .settlement
             .assets()
             .await
             .map_err(|error| reading(error, at))?;
-        engine.set_registry(Registry {
+        node.set_registry(Registry {
             root: view.assets_root,
             assets: Arc::new(assets),
         });
     }
+    // A deposit with too few confirmations can still disappear or move in the queue, and a batch
+    // that holds it would never settle.
+    let confirmed = node
+        .ports
+        .settlement
+        .deposits_mined(node.config.deposit_confirmations())
+        .await
+        .map_err(|error| reading(error, at))?;
     loop {
-        let from = engine.deposits().next();
-        if view.queued_deposits <= from {
+        let from = node.deposits().next();
+        if confirmed <= from {
             break;
         }
-        let limit = PAGE.min(view.queued_deposits - from);
-        let page = engine
+        let limit = PAGE.min(confirmed - from);
+        let page = node
             .ports
             .settlement
             .deposits(from, limit)
@@ -105,62 +113,62 @@ async fn poll(engine: &Arc<Engine>, oracle: &mut Following) -> Result<(), Failur
             return Err(Failure::Transient("the deposit queue was cut short".into()));
         }
         // Dropping batches rewrites the queue; the gate keeps the two apart.
-        let gate = engine.seal_gate.lock().await;
-        blocking(engine, "watch", move |engine| store(engine, page))
+        let gate = node.seal_gate.lock().await;
+        blocking(node, "watch", move |node| store(node, page))
             .await
             .map_err(Failure::Final)?;
         drop(gate);
     }
-    telemetry::deposits_waiting(engine.deposits().len());
+    telemetry::deposits_waiting(node.deposits().len());
     if oracle.due <= Instant::now() {
-        match follow(engine).await {
+        match follow(node).await {
             Ok(refused) => {
                 oracle.backoff.reset();
                 match refused {
-                    0 => engine.health.restore(ORACLE),
-                    _ => engine.health.degrade(ORACLE, NOT_ITS_DIGEST.into()),
+                    0 => node.health.restore(ORACLE),
+                    _ => node.health.degrade(ORACLE, NOT_ITS_DIGEST.into()),
                 }
             }
             Err(Failure::Transient(reason)) => {
-                engine.health.degrade(ORACLE, reason);
+                node.health.degrade(ORACLE, reason);
                 oracle.due = Instant::now() + oracle.backoff.step();
             }
             Err(halt) => return Err(halt),
         }
     }
-    engine.wake_settle.notify_one();
-    engine.wake_seal.notify_one();
+    node.wake_settle.notify_one();
+    node.wake_seal.notify_one();
     Ok(())
 }
 
 /// Follows the oracle's log to its end. Returns how many snapshots in its newest part are none.
-pub(super) async fn follow(engine: &Arc<Engine>) -> Result<usize, Failure> {
-    let _gate = engine.oracle_gate.lock().await;
-    let from = engine.oracle().cursor().from;
-    let log = engine.ports.settlement.oracle_log(from).await;
+pub(super) async fn follow(node: &Arc<Node>) -> Result<usize, Failure> {
+    let _gate = node.oracle_gate.lock().await;
+    let from = node.oracle().cursor().from;
+    let log = node.ports.settlement.oracle_log(from).await;
     let log = log.map_err(|error| Failure::Transient(error.to_string()))?;
-    engine.saw_time(log.head.timestamp);
-    if engine.pool().legs_due(unix_now()) {
+    node.saw_time(log.head.timestamp);
+    if node.pool().legs_due(unix_now()) {
         // What ended with a snapshot that the chain took back stays so when it takes it again, or of two legs
         // one might have passed over the other and both wait for ever.
-        sweep_legs(engine).await.map_err(Failure::Final)?;
+        sweep_legs(node).await.map_err(Failure::Final)?;
     }
     // Nothing moves from the mempool into a batch, or back, while it is asked what they name.
-    let _sealing = engine.seal_gate.lock().await;
-    blocking(engine, "watch", move |engine| follow_log(engine, &log))
+    let _sealing = node.seal_gate.lock().await;
+    blocking(node, "watch", move |node| follow_log(node, &log))
         .await
         .map_err(Failure::Final)?
         .map_err(|error| Failure::Transient(error.to_string()))
 }
 
-fn follow_log(engine: &Engine, log: &OracleLog) -> Result<Result<usize, LogError>, Halt> {
-    let clock = chain_time(engine, log.head.timestamp);
-    let before = engine.oracle();
+fn follow_log(node: &Node, log: &OracleLog) -> Result<Result<usize, LogError>, Halt> {
+    let clock = chain_time(node, log.head.timestamp);
+    let before = node.oracle();
     let (mut next, refused) = match before.follow(log, clock) {
         Ok(followed) => followed,
         Err(LogError::Behind) => return Ok(Err(LogError::Behind)),
         Err(error) => {
-            engine.set_oracle(before.anew());
+            node.set_oracle(before.anew());
             return Ok(Err(error));
         }
     };
@@ -169,34 +177,34 @@ fn follow_log(engine: &Engine, log: &OracleLog) -> Result<Result<usize, LogError
     };
     let outdated = next.outdated(clock);
     if !outdated.is_empty() {
-        let kept = unsettled_snapshots(engine).map_err(failed)?;
-        next.forget(&engine.pool().forget_snapshots(outdated, &kept));
+        let kept = unsettled_snapshots(node).map_err(failed)?;
+        next.forget(&node.pool().forget_snapshots(outdated, &kept));
     }
     let changed = next.known() != before.known();
     if changed || next.is_ahead(ORACLE_LAG) {
-        write_oracle(engine, &before, &next).map_err(failed)?;
+        write_oracle(node, &before, &next).map_err(failed)?;
         next.stored();
     }
     if changed {
-        engine.pool().set_snapshots(next.times());
+        node.pool().set_snapshots(next.times());
         tracing::info!(known = next.known().len(), "price snapshots");
     }
-    engine.set_oracle(next);
+    node.set_oracle(next);
     Ok(Ok(refused))
 }
 
 /// What unsettled batches name: their transactions may have to be sealed anew.
-fn unsettled_snapshots(engine: &Engine) -> Result<Vec<Word>, StoreError> {
-    let settle = engine.cursor().settle;
-    let batches = engine.store.range::<Batches>(&settle)?;
+fn unsettled_snapshots(node: &Node) -> Result<Vec<Word>, StoreError> {
+    let settle = node.cursor().settle;
+    let batches = node.store.range::<Batches>(&settle)?;
     batches
         .map(|batch| batch.map(|(_, record)| word(&record.oracle)))
         .collect()
 }
 
 /// One synced write: the snapshots that are new, those that are gone, and the place in the log.
-fn write_oracle(engine: &Engine, before: &Oracle, next: &Oracle) -> Result<(), StoreError> {
-    let mut changes = engine.store.change();
+fn write_oracle(node: &Node, before: &Oracle, next: &Oracle) -> Result<(), StoreError> {
+    let mut changes = node.store.change();
     let ids: HashSet<Word> = next.known().iter().map(|known| known.id).collect();
     for gone in before
         .known()
@@ -212,12 +220,12 @@ fn write_oracle(engine: &Engine, before: &Oracle, next: &Oracle) -> Result<(), S
     changes.commit()
 }
 
-fn store(engine: &Engine, page: Vec<QueuedDeposit>) -> Result<(), Halt> {
-    let expected = engine.deposits().next();
+fn store(node: &Node, page: Vec<QueuedDeposit>) -> Result<(), Halt> {
+    let expected = node.deposits().next();
     let failed = |error: crate::store::StoreError| Halt::Store {
         detail: error.to_string(),
     };
-    let mut changes = engine.store.change();
+    let mut changes = node.store.change();
     for (expected, deposit) in (expected..).zip(&page) {
         if deposit.index != expected {
             return Err(Halt::DepositGap {
@@ -230,7 +238,7 @@ fn store(engine: &Engine, page: Vec<QueuedDeposit>) -> Result<(), Halt> {
             .map_err(failed)?;
     }
     changes.commit().map_err(failed)?;
-    let mut queue = engine.deposits();
+    let mut queue = node.deposits();
     for deposit in page {
         queue.push(deposit.deposit);
     }

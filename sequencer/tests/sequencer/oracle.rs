@@ -502,6 +502,9 @@ impl SettlementLayer for Contracts {
         }
         .boxed()
     }
+    fn deposits_mined(&self, confirmations: u64) -> BoxFuture<'_, Result<u64, SettlementError>> {
+        self.0.deposits_mined(confirmations)
+    }
     fn deposits(
         &self,
         from: u64,

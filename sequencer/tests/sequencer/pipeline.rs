@@ -108,6 +108,36 @@ async fn deposits_alone_are_sealed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_deposit_is_sealed_once_it_has_its_confirmations() {
+    let world = World::new();
+    let mut config = world.config();
+    config.settle.deposit_confirmations = Some(3);
+    let node = world.start(config).await;
+    world.chain.deposit(1);
+    for confirmations in 1..3 {
+        world.chain.polled(3).await;
+        let read = world.chain.deposit_reads.load(Ordering::SeqCst);
+        assert_eq!(read, 0, "{confirmations}");
+        world.chain.with(|chain| chain.block += 1);
+    }
+    eventually("the deposit settles", || {
+        world.chain.with(|c| c.state.deposit_count == 1)
+    })
+    .await;
+    // A second deposit waits for its own confirmations.
+    let read = world.chain.deposit_reads.load(Ordering::SeqCst);
+    world.chain.deposit(2);
+    world.chain.polled(3).await;
+    assert_eq!(world.chain.deposit_reads.load(Ordering::SeqCst), read);
+    world.chain.with(|chain| chain.block += 2);
+    eventually("the second deposit settles", || {
+        world.chain.with(|c| c.state.deposit_count == 2)
+    })
+    .await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_sealed_without_a_reason() {
     let world = World::new();
     let node = world.start(world.config()).await;
@@ -376,6 +406,33 @@ async fn a_chain_with_another_history_halts() {
     node.submit(&world.transaction()).await;
     let halt = node.until_halted().await;
     assert!(matches!(halt, Halt::Diverged { batch: 2, .. }), "{halt:?}");
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_settled_batch_with_other_data_and_our_state_halts() {
+    let world = World::new();
+    world
+        .chain
+        .with(|chain| chain.faults.push_back(Fault::SettleOlderVersion));
+    let node = world.start(world.config()).await;
+    let tx = world.transaction();
+    node.submit(&tx).await;
+    let halt = node.until_halted().await;
+    let Halt::Diverged { batch: 1, detail } = &halt else {
+        panic!("{halt:?}");
+    };
+    let ours = node.get("/v1/batches/1").await.body;
+    let theirs = world.chain.with(|chain| {
+        let published = chain.settled[0].words();
+        hex_fr(&subrosa_protocol::batch::data_commitment(&published))
+    });
+    assert_eq!(ours["status"], "proven", "it is not recorded as settled");
+    assert!(
+        detail.contains(ours["commitment"].as_str().unwrap()),
+        "{detail}"
+    );
+    assert!(detail.contains(&theirs), "{detail}");
     node.stop().await;
 }
 

@@ -129,11 +129,12 @@ fn configurations_are_read_and_checked() {
     let mut wrong = text;
     wrong["rollup"] = "0x11".into();
     assert!(serde_json::from_value::<Config>(wrong).is_err());
-    let changes: [fn(&mut Config); 6] = [
+    let changes: [fn(&mut Config); 7] = [
         |config| config.seal.shapes.clear(),
         |config| config.seal.max_unsettled = 0,
         |config| config.admission.group = 0,
         |config| config.settle.poll_ms = 0,
+        |config| config.settle.deposit_confirmations = Some(0),
         |config| config.settle.max_age_s = 3_600,
         |config| config.settle.backoff_max_ms = 0,
     ];

@@ -43,6 +43,7 @@ use subrosa_protocol::{
     ledger::{BatchInput, Config, Deposit, Ledger, completes},
     market::{MARKETS, Market as Margins, Markets, Snapshot},
     message::MESSAGE_LEN,
+    proof::ProofBytes,
     transaction::{Context, Kind, Submission, Transaction},
 };
 use subrosa_transaction::{Witness, Words};
@@ -431,6 +432,9 @@ impl L1 for Market {
     async fn deposits(&self, _: u64, _: u64) -> Result<Vec<QueuedDeposit>, L1Error> {
         Ok(Vec::new())
     }
+    async fn deposits_mined(&self, _: u64) -> Result<u64, L1Error> {
+        Ok(self.floor().queued)
+    }
     async fn assets(&self) -> Result<Vec<AssetInfo>, L1Error> {
         Ok(self.assets.iter().copied().collect())
     }
@@ -505,12 +509,12 @@ impl L1 for Market {
 struct Checked;
 
 impl TransactionProver for Checked {
-    fn prove(&self, words: &Words, witness: &Witness) -> Result<[u8; 128], String> {
+    fn prove(&self, words: &Words, witness: &Witness) -> Result<ProofBytes, String> {
         subrosa_transaction::check(witness, words)
-            .map(|_| [0; 128])
+            .map(|_| ProofBytes::new([0; 128]))
             .map_err(|rule| format!("{rule:?}"))
     }
-    fn verify(&self, _: &Fr, _: &[u8; 128]) -> bool {
+    fn verify(&self, _: &Fr, _: &ProofBytes) -> bool {
         true
     }
 }

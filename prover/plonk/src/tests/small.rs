@@ -17,7 +17,7 @@ use rand_chacha::ChaCha20Rng;
 
 use super::{compare, engine};
 use crate::prove::Choices;
-use crate::{EngineError, Observer, Unobserved, commit_columns, fill_blinding};
+use crate::{EngineError, Progress, Silent, commit_columns, fill_blinding};
 
 const K: u32 = 7;
 const STEPS: usize = 40;
@@ -213,15 +213,7 @@ fn same_bytes_in_higher_degree() {
 fn refuses_undeclared_degree() {
     let (params, pk) = keys(K, Some(4));
     let choices = Choices::default();
-    let error = engine(
-        &params,
-        &pk,
-        &instances(),
-        advice(),
-        1,
-        &Unobserved,
-        &choices,
-    );
+    let error = engine(&params, &pk, &instances(), advice(), 1, &Silent, &choices);
     assert!(matches!(
         error,
         Err(EngineError::Degree {
@@ -236,7 +228,7 @@ fn refuses_wrong_sizes() {
     let (params, pk) = fixture();
     let choices = Choices::default();
     let prove = |params, instances: &[Fr], advice| {
-        engine(params, pk, instances, advice, 1, &Unobserved, &choices)
+        engine(params, pk, instances, advice, 1, &Silent, &choices)
     };
     let small = ParamsKZG::setup(K - 1, ChaCha20Rng::seed_from_u64(1));
     assert!(matches!(
@@ -273,8 +265,8 @@ struct Counter {
     allowed: usize,
 }
 
-impl Observer for Counter {
-    fn phase(&self, _: &'static str, done: u64, total: u64) {
+impl Progress for Counter {
+    fn phase(&self, _: &str, done: u64, total: u64) {
         assert!(done <= total);
         self.steps.fetch_add(1, Ordering::Relaxed);
     }
@@ -318,7 +310,7 @@ fn first_columns_beforehand() {
     let columns: Vec<&[Fr]> = first.iter().map(Vec::as_slice).collect();
     let commitments = commit_columns(params, &columns);
     let choices = Choices::default();
-    let proof = engine(params, pk, &instances(), advice(), 5, &Unobserved, &choices).unwrap();
+    let proof = engine(params, pk, &instances(), advice(), 5, &Silent, &choices).unwrap();
     use halo2curves::group::GroupEncoding;
     for (index, commitment) in commitments.iter().enumerate() {
         assert_eq!(
