@@ -1,4 +1,4 @@
-//! Carrying the instructions out, and checking afterwards that every unit is accounted for.
+//! Payment instructions, and the check at the end that every unit is accounted for.
 
 use std::{
     collections::BTreeMap,
@@ -6,28 +6,37 @@ use std::{
 };
 
 use anyhow::{Context as _, bail, ensure};
-use indicatif::MultiProgress;
+use subrosa_client::{
+    ClientError, GatewayClient,
+    gateway::{
+        AssetView, BalanceView, ClaimRequest, DepositRequest, OperationView, TransferRequest,
+        WithdrawalRequest,
+    },
+};
 use subrosa_protocol::asset::AssetId;
 use subrosa_wallet::amount;
 
-use super::{
-    gateway::{Asset, Balance, GatewayClient, Outcome},
+use crate::{
+    desk::may_pass,
     instructions::{Instruction, Kind},
+    progress::Bars,
     world::{FEE, FEE_SYMBOL, World},
 };
-use subrosa_node::progress::counter;
 
-/// How long one instruction may wait for the funds that earlier ones bring.
+/// Longest wait of one instruction for the funds that earlier ones bring, and of all for L1.
 const PATIENCE: Duration = Duration::from_secs(240);
+const POLL: Duration = Duration::from_millis(250);
+/// Unsettled instructions that an error names.
+const NAMED: usize = 10;
 
-/// Who holds what, per institution in the order of the world and per asset.
-pub(super) struct Snapshot {
+/// Holdings of every institution in every asset, in the order of the world.
+pub(crate) struct Snapshot {
     /// Name, asset, inside (base units), on L1 (base units).
-    pub(super) holdings: Vec<(String, Asset, u128, u128)>,
+    pub(crate) holdings: Vec<(String, AssetView, u128, u128)>,
 }
 
-/// Base units of an amount that a gateway states.
-pub(super) fn units(text: &str, asset: &Asset) -> anyhow::Result<u128> {
+/// Returns the base units of an amount that a gateway states.
+pub(crate) fn units(text: &str, asset: &AssetView) -> anyhow::Result<u128> {
     match amount::parse(text, asset.decimals) {
         Ok(units) => Ok(units),
         Err(amount::AmountError::Zero) => Ok(0),
@@ -36,10 +45,10 @@ pub(super) fn units(text: &str, asset: &Asset) -> anyhow::Result<u128> {
 }
 
 /// Reads all balances through the gateways.
-pub(super) async fn take(world: &World) -> anyhow::Result<Snapshot> {
+pub(crate) async fn take(world: &World) -> anyhow::Result<Snapshot> {
     let mut holdings = Vec::new();
     for (name, gateway) in world.gateways() {
-        for Balance {
+        for BalanceView {
             asset,
             spendable,
             pending,
@@ -55,74 +64,101 @@ pub(super) async fn take(world: &World) -> anyhow::Result<Snapshot> {
     Ok(Snapshot { holdings })
 }
 
-/// Posts every instruction in order and waits until L1 has settled all of them, then claims what was
-/// withdrawn.
-pub(super) async fn carry_out(
+/// Instruction that a gateway has accepted.
+struct Accepted<'a> {
+    number: usize,
+    instruction: &'a Instruction,
+    gateway: &'a GatewayClient,
+    operation: OperationView,
+}
+
+impl Accepted<'_> {
+    fn describe(&self) -> String {
+        format!(
+            "instruction {} ({}) is {}",
+            self.number,
+            self.instruction.describe(),
+            self.operation.status
+        )
+    }
+}
+
+/// Posts every instruction in order, waits until L1 has settled all of them, then claims the
+/// withdrawals.
+pub(crate) async fn carry_out(
     world: &World,
     instructions: &[Instruction],
-    bars: &MultiProgress,
+    bars: &Bars,
 ) -> anyhow::Result<()> {
-    let posted = counter(bars, "instructions accepted", instructions.len() as u64);
-    let settled = counter(
-        bars,
-        "instructions settled on L1",
-        instructions.len() as u64,
-    );
-    let mut open: Vec<(&GatewayClient, String)> = Vec::new();
-    for (number, instruction) in instructions.iter().enumerate() {
+    let total = instructions.len() as u64;
+    let posted = bars.counter("instructions accepted", total);
+    let settled = bars.counter("instructions settled on L1", total);
+    let mut open = Vec::new();
+    for (number, instruction) in (1..).zip(instructions) {
         let gateway = world.gateway(&instruction.from)?;
         let key = format!("demo-{number}");
         let since = Instant::now();
         let operation = loop {
-            match post(world, gateway, &key, instruction).await? {
+            match post(world, gateway, &key, instruction).await {
                 Ok(operation) => break operation,
                 // Funds that an earlier instruction brings arrive with the next batch.
-                Err(problem)
-                    if (problem.retryable || problem.code == "insufficient_funds")
-                        && since.elapsed() < PATIENCE =>
-                {
-                    tokio::time::sleep(Duration::from_millis(250)).await;
+                Err(error) if may_pass(&error) && since.elapsed() < PATIENCE => {
+                    tokio::time::sleep(POLL).await;
                 }
-                Err(problem) => {
-                    bail!(
-                        "instruction {} was refused: {} ({})",
-                        number + 1,
-                        problem.code,
-                        problem.detail
-                    )
-                }
+                Err(error) => bail!(
+                    "instruction {number} ({}) was refused: {error} ({})",
+                    instruction.describe(),
+                    error.detail()
+                ),
             }
         };
-        open.push((gateway, operation.id));
-        posted.inc(1);
+        open.push(Accepted {
+            number,
+            instruction,
+            gateway,
+            operation,
+        });
+        posted.inc();
     }
     posted.finish();
     let since = Instant::now();
     while !open.is_empty() {
         let mut left = Vec::new();
-        for (gateway, id) in open {
-            let operation = gateway.operation(&id).await?;
-            match operation.status.as_str() {
-                "settled" => settled.inc(1),
-                "failed" => bail!("an accepted instruction failed: {:?}", operation.failure),
-                _ => left.push((gateway, id)),
+        for mut accepted in open {
+            accepted.operation = accepted.gateway.operation(&accepted.operation.id).await?;
+            match accepted.operation.status.as_str() {
+                "settled" => settled.inc(),
+                "failed" => bail!("{}: {:?}", accepted.describe(), accepted.operation.failure),
+                _ => left.push(accepted),
             }
         }
         open = left;
-        ensure!(
-            since.elapsed() < PATIENCE,
-            "{} instructions did not settle in time",
-            open.len()
-        );
+        if since.elapsed() >= PATIENCE && !open.is_empty() {
+            let mut names: Vec<String> = open.iter().take(NAMED).map(Accepted::describe).collect();
+            if open.len() > NAMED {
+                names.push(format!("and {} more", open.len() - NAMED));
+            }
+            bail!(
+                "{} instructions did not settle within {} s: {}",
+                open.len(),
+                PATIENCE.as_secs(),
+                names.join("; ")
+            );
+        }
         if !open.is_empty() {
-            tokio::time::sleep(Duration::from_millis(250)).await;
+            tokio::time::sleep(POLL).await;
         }
     }
     settled.finish();
-    for (_, gateway) in world.gateways() {
+    for (name, gateway) in world.gateways() {
         for balance in gateway.balances().await? {
             if balance.claimable != "0" {
-                gateway.claim(&balance.asset.symbol).await?;
+                let asset = balance.asset.symbol;
+                let claim = ClaimRequest { asset };
+                gateway
+                    .claim(&claim)
+                    .await
+                    .with_context(|| format!("{name} claims its {}", claim.asset))?;
             }
         }
     }
@@ -134,7 +170,7 @@ async fn post(
     gateway: &GatewayClient,
     key: &str,
     instruction: &Instruction,
-) -> anyhow::Result<Outcome> {
+) -> Result<OperationView, ClientError> {
     let Instruction {
         kind,
         to,
@@ -142,23 +178,40 @@ async fn post(
         amount,
         memo,
         ..
-    } = instruction;
+    } = instruction.clone();
     match kind {
-        Kind::Deposit => gateway.deposit(key, asset, amount).await,
-        Kind::Transfer => {
-            let address = world.gateway(to)?.address().await?;
-            gateway.transfer(key, asset, amount, &address, memo).await
+        Kind::Deposit => {
+            let request = DepositRequest { asset, amount };
+            gateway.deposit(&request, Some(key)).await
         }
-        Kind::Withdrawal => gateway.withdraw(key, asset, amount).await,
+        Kind::Transfer => {
+            let unknown = |error: anyhow::Error| ClientError::Protocol(error.to_string());
+            let payee = world.gateway(&to).map_err(unknown)?;
+            let request = TransferRequest {
+                asset,
+                amount,
+                to: payee.address().await?.address,
+                memo,
+            };
+            gateway.transfer(&request, Some(key)).await
+        }
+        Kind::Withdrawal => {
+            let request = WithdrawalRequest {
+                asset,
+                amount,
+                to: None,
+            };
+            gateway.withdraw(&request, Some(key)).await
+        }
     }
 }
 
-/// What is delivered in a swap: from whom, to whom, symbol and amount in display units.
-pub(super) type Delivery<'a> = (&'a str, &'a str, &'a str, &'a str);
+/// Delivery of a swap: giver, receiver, symbol and amount in display units.
+pub(crate) type Delivery<'a> = (&'a str, &'a str, &'a str, &'a str);
 
-/// Compares what the institutions hold now with what the instructions and the deliveries, read
-/// independently, say, and the vault with the sum of what is inside.
-pub(super) async fn reconcile(
+/// Compares the present holdings with those that follow from the instructions and the deliveries, and
+/// the vault with the sum of all holdings inside.
+pub(crate) async fn reconcile(
     world: &World,
     instructions: &[Instruction],
     deliveries: &[Delivery<'_>],
@@ -172,18 +225,12 @@ pub(super) async fn reconcile(
         for asset in world.assets() {
             expected.insert((name.clone(), asset.symbol.clone()), (0, 0));
         }
-        let paid = gateway
-            .history()
-            .await?
+        let paying = ["sent", "withdrawal", "merge", "delivered"];
+        let history = gateway.history(0).await?;
+        let lines = history
             .iter()
-            .filter(|line| {
-                matches!(
-                    line.kind.as_str(),
-                    "sent" | "withdrawal" | "merge" | "delivered"
-                )
-            })
-            .count() as u128
-            * FEE;
+            .filter(|line| paying.contains(&line.kind.as_str()));
+        let paid = lines.count() as u128 * FEE;
         fees += paid;
         if let Some(change) = expected.get_mut(&(name.clone(), FEE_SYMBOL.to_owned())) {
             change.0 -= paid as i128;
@@ -232,21 +279,26 @@ pub(super) async fn reconcile(
         );
     }
     vaulted(world, after, fees).await?;
-    Ok("every unit is accounted for: institutions, vault and fees agree; L1's root is the wallets' root".into())
+    Ok(
+        "every unit is accounted for: institutions, vault and fees agree; L1's root is the \
+         root of the sequencer's last batch"
+            .into(),
+    )
 }
 
-/// Compares what each institution holds now with what it held and what its wallet's history says came and went; what
-/// all hold together with what they held, less the fees that the batches say; and the vault with what is inside. For
-/// scenarios in which prices and time decide how much moves; no position may be open.
-pub(super) async fn conserve(
+/// Compares three things for a scenario in which prices and time decide how much moves: the change of
+/// each institution's holdings with its wallet's history; the change of all holdings with the fees in
+/// the batches; and the vault with the sum of all holdings inside. No position may be open.
+pub(crate) async fn conserve(
     world: &World,
     before: &Snapshot,
     after: &Snapshot,
 ) -> anyhow::Result<String> {
-    let fees: u128 = world.settled().iter().map(|batch| batch.fees).sum();
+    let settled = world.settled().await?;
+    let fees: u128 = settled.iter().map(|batch| batch.header.fee_total).sum();
     let mut moved: BTreeMap<(String, u16), i128> = BTreeMap::new();
     for (name, gateway) in world.gateways() {
-        for line in gateway.history().await? {
+        for line in gateway.history(0).await? {
             let value = units(&line.amount, &line.asset)? as i128;
             let value = match line.kind.as_str() {
                 "deposit" | "received" | "released" | "seized" => value,
@@ -264,7 +316,7 @@ pub(super) async fn conserve(
             }
             let (name, change) = (&old.0, new.2 as i128 - old.2 as i128);
             let history = moved.get(&(name.clone(), asset.id)).copied().unwrap_or(0);
-            // Who paid which fee no history says: the fee asset is compared in total.
+            // No history says who paid which fee: the fee asset is compared in total.
             ensure!(
                 change == history || asset.symbol == FEE_SYMBOL,
                 "{name} has {change} more of {} inside, and {history} by its history",
@@ -277,15 +329,20 @@ pub(super) async fn conserve(
         let paid = if asset.symbol == FEE_SYMBOL { fees } else { 0 };
         ensure!(
             held == holds + paid && told == -(paid as i128),
-            "the institutions hold {holds} of {} and paid {paid}; they held {held}, and {told} is in no history",
+            "the institutions hold {holds} of {} and paid {paid} in fees; they held {held}, and no \
+             history explains {told}",
             asset.symbol
         );
     }
     vaulted(world, after, fees).await?;
-    Ok("no unit came or went: histories, institutions, vault and fees agree; L1's root is the wallets' root".into())
+    Ok(
+        "no unit came or went: histories, institutions, vault and fees agree; L1's root is the \
+         root of the sequencer's last batch"
+            .into(),
+    )
 }
 
-/// That the vault holds what is inside and the fees, and L1 the last state.
+/// Checks that the vault holds the sum of all holdings inside and the fees, and L1 the last state.
 async fn vaulted(world: &World, after: &Snapshot, fees: u128) -> anyhow::Result<()> {
     for asset in world.assets() {
         let inside: u128 = after

@@ -4,66 +4,88 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 use futures::{StreamExt as _, future::join, stream};
-use indicatif::{MultiProgress, ProgressBar};
+use subrosa_client::{
+    ClientError, GatewayClient,
+    gateway::{AmountRequest, QuoteRequest, QuoteView, RfqRequest, SwapRequest, SwapView},
+};
 
-use super::{
+use crate::{
     account::Delivery,
-    gateway::{Amount, GatewayClient, Problem, Quote, Swap},
+    progress::Bars,
+    requests::{amount, open_amount},
     trades::{Course, Fixed, Trade},
     world::World,
 };
-use subrosa_node::progress::counter;
 
 /// Trades that are negotiated at once.
 const DESKS: usize = 12;
-/// How long a trade may wait for notes, messages and batches.
+/// Longest wait of a trade for notes, messages and batches.
 const PATIENCE: Duration = Duration::from_secs(420);
 const POLL: Duration = Duration::from_millis(150);
-/// Seconds that a request stands, and that a quote may be accepted; then that its legs may settle.
-const OPEN: (u64, u64, u64) = (600, 400, 600);
-/// The same for quotes that are meant to run out.
-const SHORT: (u64, u64, u64) = (600, 10, 10);
 
-/// How a trade ended.
+/// Times of a negotiation, in seconds.
+#[derive(Clone, Copy)]
+struct Times {
+    /// Life of the request.
+    request: u64,
+    /// Time in which the quote may be accepted.
+    quote: u64,
+    /// Time after that in which the legs may settle.
+    settle: u64,
+}
+
+const OPEN: Times = Times {
+    request: 600,
+    quote: 400,
+    settle: 600,
+};
+/// For quotes that are meant to expire.
+const SHORT: Times = Times {
+    request: 600,
+    quote: 10,
+    settle: 10,
+};
+
+/// End of a trade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(crate) enum End {
     /// Both deliveries are on L1.
     Settled,
-    /// The quote was declined, or the request.
+    /// The quote or the request was declined.
     Declined,
     /// The quote was withdrawn.
     Cancelled,
-    /// Time ran out: of the quote, or of a leg whose counterpart never came.
+    /// Time ran out for the quote, or for a leg whose counterpart never came.
     Expired,
 }
 
-/// A trade and its end.
-pub(super) struct Outcome {
+/// Trade and its end.
+pub(crate) struct Outcome {
     /// The trade. Its quoter is the one whose quote was taken.
-    pub(super) trade: Trade,
+    pub(crate) trade: Trade,
     /// How it ended.
-    pub(super) end: End,
-    /// From the acceptance to the batch, for settled ones.
-    pub(super) latency: Option<Duration>,
-    /// Offers that were refused because their notes had been promised.
-    pub(super) lost_races: usize,
+    pub(crate) end: End,
+    /// Time from the acceptance to the batch, for settled trades.
+    pub(crate) latency: Option<Duration>,
+    /// Acceptances that were refused because their notes had been promised.
+    pub(crate) lost_races: usize,
 }
 
 /// Carries out all trades, a few at a time, in the order of the file.
-pub(super) async fn carry_out(
+pub(crate) async fn carry_out(
     world: &World,
     trades: &[Trade],
-    bars: &MultiProgress,
+    bars: &Bars,
 ) -> anyhow::Result<Vec<Outcome>> {
-    let bar = counter(bars, "trades ended", trades.len() as u64);
+    let bar = bars.counter("trades ended", trades.len() as u64);
     let mut outcomes: Vec<(usize, anyhow::Result<Outcome>)> = stream::iter(trades.iter().zip(1..))
         .map(|(trade, number)| {
-            let bar: ProgressBar = bar.clone();
+            let bar = &bar;
             async move {
                 let outcome = negotiate(world, trade, number)
                     .await
-                    .with_context(|| format!("trade {number}"));
-                bar.inc(1);
+                    .with_context(|| format!("trade {number} ({})", trade.describe()));
+                bar.inc();
                 (number, outcome)
             }
         })
@@ -72,11 +94,21 @@ pub(super) async fn carry_out(
         .await;
     bar.finish();
     outcomes.sort_by_key(|(number, _)| *number);
-    outcomes.into_iter().map(|(_, outcome)| outcome).collect()
+    let (ended, failed): (Vec<_>, Vec<_>) = outcomes
+        .into_iter()
+        .map(|(_, outcome)| outcome)
+        .partition(Result::is_ok);
+    // All failures are named, not only the first.
+    let failed: Vec<String> = failed
+        .into_iter()
+        .filter_map(|outcome| outcome.err().map(|error| format!("{error:#}")))
+        .collect();
+    ensure!(failed.is_empty(), "{}", failed.join("; "));
+    Ok(ended.into_iter().flatten().collect())
 }
 
-/// What settled trades delivered.
-pub(super) fn deliveries(outcomes: &[Outcome]) -> Vec<Delivery<'_>> {
+/// Returns the deliveries of the settled trades.
+pub(crate) fn deliveries(outcomes: &[Outcome]) -> Vec<Delivery<'_>> {
     let settled = outcomes.iter().filter(|o| o.end == End::Settled);
     settled
         .flat_map(|Outcome { trade: t, .. }| {
@@ -89,7 +121,7 @@ pub(super) fn deliveries(outcomes: &[Outcome]) -> Vec<Delivery<'_>> {
         .collect()
 }
 
-/// One side of a trade: a gateway and its institution.
+/// One side of a trade: an institution and its gateway.
 struct Party<'a> {
     name: &'a str,
     gateway: &'a GatewayClient,
@@ -107,7 +139,7 @@ impl<'a> Party<'a> {
 struct Negotiation<'a> {
     trade: &'a Trade,
     number: usize,
-    /// How often it began again.
+    /// Number of times that it began again.
     attempt: usize,
     requester: Party<'a>,
 }
@@ -148,22 +180,22 @@ async fn negotiate(world: &World, trade: &Trade, number: usize) -> anyhow::Resul
         Course::Decline => {
             let quote = negotiation.ask_and_quote(&quoter, OPEN).await?;
             let gateway = negotiation.requester.gateway;
-            expect(gateway.decide("quotes", &quote.id, "decline").await?)?;
+            expect(gateway.decline_quote(&quote.id, None).await)?;
             reached(quoter.gateway, &quote.id, "declined").await?;
             outcome.end = End::Declined;
         }
         Course::Refuse => {
-            let rfq = negotiation.ask(&[&quoter], OPEN.0).await?;
+            let rfq = negotiation.ask(&[&quoter], OPEN.request).await?;
             arrived(quoter.gateway, &rfq).await?;
-            expect(quoter.gateway.decide("rfqs", &rfq, "decline").await?)?;
+            expect(quoter.gateway.decline_rfq(&rfq, None).await)?;
             outcome.end = End::Declined;
         }
         Course::Cancel => {
             let quote = negotiation.ask_and_quote(&quoter, OPEN).await?;
-            expect(quoter.gateway.decide("quotes", &quote.id, "cancel").await?)?;
+            expect(quoter.gateway.cancel_quote(&quote.id, None).await)?;
             reached(negotiation.requester.gateway, &quote.id, "cancelled").await?;
-            match negotiation.try_accept(&quote.id).await? {
-                Err(problem) => ensure!(problem.code == "wrong_state", "{}", problem.code),
+            match negotiation.try_accept(&quote.id).await {
+                Err(error) => ensure!(error.is_refusal("wrong_state"), "{error}"),
                 Ok(_) => bail!("a quote that was withdrawn could be accepted"),
             }
             outcome.end = End::Cancelled;
@@ -187,37 +219,35 @@ impl Negotiation<'_> {
         format!("trade-{}-{}-{step}", self.number, self.attempt)
     }
 
-    fn legs(&self) -> (Amount<'_>, Amount<'_>) {
+    /// Returns what the requester gives and what it wants.
+    fn legs(&self) -> (AmountRequest, AmountRequest) {
         let t = self.trade;
         (
-            Amount {
-                asset: &t.give,
-                amount: Some(&t.give_amount),
-            },
-            Amount {
-                asset: &t.want,
-                amount: Some(&t.want_amount),
-            },
+            amount(&t.give, &t.give_amount),
+            amount(&t.want, &t.want_amount),
         )
     }
 
-    /// Sends a request. Answers its id.
+    /// Sends a request for quotes. Returns its id.
     async fn ask(&self, quoters: &[&Party<'_>], expires_in: u64) -> anyhow::Result<String> {
-        let (mut give, mut want) = self.legs();
-        match self.trade.fixed {
-            Fixed::Give => want.amount = None,
-            Fixed::Want => give.amount = None,
-        }
-        let mut addresses = Vec::new();
+        let t = self.trade;
+        let (given, wanted) = match t.fixed {
+            Fixed::Give => (Some(t.give_amount.as_str()), None),
+            Fixed::Want => (None, Some(t.want_amount.as_str())),
+        };
+        let mut counterparties = Vec::new();
         for quoter in quoters {
-            addresses.push(quoter.gateway.address().await?);
+            counterparties.push(quoter.gateway.address().await?.address);
         }
-        let rfq = self
-            .requester
-            .gateway
-            .request(&self.key("rfq"), &addresses, give, want, expires_in)
-            .await?;
-        Ok(expect(rfq)?.id)
+        let request = RfqRequest {
+            counterparties,
+            give: open_amount(&t.give, given),
+            want: open_amount(&t.want, wanted),
+            expires_in,
+        };
+        let key = self.key("rfq");
+        let rfq = self.requester.gateway.request_quotes(&request, Some(&key));
+        Ok(expect(rfq.await)?.id)
     }
 
     /// Quotes on a request when it has arrived and the notes are there.
@@ -225,40 +255,40 @@ impl Negotiation<'_> {
         &self,
         quoter: &Party<'_>,
         rfq: &str,
-        times: (u64, u64, u64),
-    ) -> anyhow::Result<Quote> {
+        times: Times,
+    ) -> anyhow::Result<QuoteView> {
         arrived(quoter.gateway, rfq).await?;
         let (give, want) = self.legs();
         let key = self.key(&format!("quote-{}", quoter.name));
-        let quote = with_funds(|| {
-            quoter
-                .gateway
-                .quote(&key, rfq, want, give, (times.1, times.2))
-        })
-        .await?;
+        let request = QuoteRequest {
+            rfq: Some(rfq.to_owned()),
+            to: None,
+            give: want,
+            want: give,
+            valid_for: times.quote,
+            settle_within: times.settle,
+        };
+        let quote = with_funds(|| quoter.gateway.quote(&request, Some(&key))).await?;
         self.offered(&quote.id).await?;
         Ok(quote)
     }
 
-    async fn ask_and_quote(
-        &self,
-        quoter: &Party<'_>,
-        times: (u64, u64, u64),
-    ) -> anyhow::Result<Quote> {
-        let rfq = self.ask(&[quoter], times.0).await?;
+    async fn ask_and_quote(&self, quoter: &Party<'_>, times: Times) -> anyhow::Result<QuoteView> {
+        let rfq = self.ask(&[quoter], times.request).await?;
         self.quote(quoter, &rfq, times).await
     }
 
-    async fn offer_unasked(&self, quoter: &Party<'_>) -> anyhow::Result<Swap> {
-        let to = self.requester.gateway.address().await?;
+    async fn offer_unasked(&self, quoter: &Party<'_>) -> anyhow::Result<SwapView> {
         let (give, want) = self.legs();
+        let request = SwapRequest {
+            with: self.requester.gateway.address().await?.address,
+            give: want,
+            want: give,
+            valid_for: OPEN.quote,
+            settle_within: OPEN.settle,
+        };
         let key = self.key("offer");
-        with_funds(|| {
-            quoter
-                .gateway
-                .propose(&key, &to, want, give, (OPEN.1, OPEN.2))
-        })
-        .await
+        with_funds(|| quoter.gateway.propose_swap(&request, Some(&key))).await
     }
 
     /// Waits until the requester has an offer.
@@ -266,47 +296,45 @@ impl Negotiation<'_> {
         reached(self.requester.gateway, id, "offered").await
     }
 
-    async fn try_accept(&self, id: &str) -> anyhow::Result<Result<Swap, Problem>> {
-        self.requester
-            .gateway
-            .accept(&self.key(&format!("accept-{id}")), id)
-            .await
+    async fn try_accept(&self, id: &str) -> Result<SwapView, ClientError> {
+        let key = self.key(&format!("accept-{id}"));
+        self.requester.gateway.accept_quote(id, Some(&key)).await
     }
 
-    async fn accept(&self, id: &str) -> anyhow::Result<Swap> {
+    async fn accept(&self, id: &str) -> anyhow::Result<SwapView> {
         with_funds(|| self.try_accept(id)).await
     }
 
-    /// The quote is withdrawn while it is being accepted: the requester's leg then waits alone, until it expires.
-    /// Where the requester's notes were in use, and nothing could cross, it begins again.
+    /// Withdraws the quote while it is being accepted: the requester's leg then waits alone until it
+    /// expires. Begins again where the requester's notes were in use, because nothing crossed.
     async fn cross(&mut self, quoter: &Party<'_>) -> anyhow::Result<(End, Option<Duration>)> {
         let since = Instant::now();
         while since.elapsed() < PATIENCE {
             let quote = self.ask_and_quote(quoter, SHORT).await?;
             let (accepted, cancelled) = join(
                 self.try_accept(&quote.id),
-                quoter.gateway.decide("quotes", &quote.id, "cancel"),
+                quoter.gateway.cancel_quote(&quote.id, None),
             )
             .await;
-            match (accepted?, cancelled?) {
+            match (accepted, cancelled) {
                 (Ok(swap), _) => return self.conclude(quoter, &swap).await,
-                (Err(problem), Ok(())) if problem.code == "wrong_state" => {
+                (Err(error), Ok(_)) if error.is_refusal("wrong_state") => {
                     return Ok((End::Cancelled, None));
                 }
-                (Err(problem), Ok(())) if problem.code == "insufficient_funds" => self.attempt += 1,
-                (Err(problem), _) => bail!("refused: {} ({})", problem.code, problem.detail),
+                (Err(error), Ok(_)) if error.is_refusal("insufficient_funds") => self.attempt += 1,
+                (Err(error), _) => bail!("{error} ({})", error.detail()),
             }
         }
         bail!("the requester's notes were never free")
     }
 
-    /// Two quoters, one acceptance that the requester's notes cover.
+    /// Lets two quoters answer one request, and accepts both quotes with notes for one.
     async fn race<'p>(
         &self,
         quoter: &'p Party<'p>,
         rival: &'p Party<'p>,
     ) -> anyhow::Result<(&'p Party<'p>, Option<Duration>)> {
-        let rfq = self.ask(&[quoter, rival], OPEN.0).await?;
+        let rfq = self.ask(&[quoter, rival], OPEN.request).await?;
         let (first, second) = join(
             self.quote(quoter, &rfq, OPEN),
             self.quote(rival, &rfq, OPEN),
@@ -314,38 +342,42 @@ impl Negotiation<'_> {
         .await;
         let (first, second) = (first?, second?);
         let (one, other) = join(self.try_accept(&first.id), self.try_accept(&second.id)).await;
-        let (winner, taken, loser, left, problem) = match (one?, other?) {
-            (Ok(swap), Err(problem)) => (quoter, swap, rival, second, problem),
-            (Err(problem), Ok(swap)) => (rival, swap, quoter, first, problem),
+        let (winner, taken, loser, left, error) = match (one, other) {
+            (Ok(swap), Err(error)) => (quoter, swap, rival, second, error),
+            (Err(error), Ok(swap)) => (rival, swap, quoter, first, error),
             (Ok(_), Ok(_)) => bail!("the same notes were promised twice"),
-            (Err(problem), Err(_)) => bail!("neither acceptance was taken: {}", problem.code),
+            (Err(error), Err(_)) => bail!("neither acceptance was taken: {error}"),
         };
         ensure!(
-            ["insufficient_funds", "wrong_state"].contains(&problem.code.as_str()),
-            "the second acceptance was refused for {}",
-            problem.code
+            error.is_refusal("insufficient_funds") || error.is_refusal("wrong_state"),
+            "the second acceptance was refused for another reason: {error}"
         );
-        // What cannot be accepted is declined, so that the other side's notes are free again.
+        // A quote that cannot be accepted is declined, so that the other side's notes are free again.
         let gateway = self.requester.gateway;
-        if gateway.quote_status(&left.id).await?.as_deref() == Some("offered") {
-            expect(gateway.decide("quotes", &left.id, "decline").await?)?;
+        let loser_quote = gateway.find_quote(&left.id).await?;
+        if loser_quote.is_some_and(|quote| quote.status == "offered") {
+            expect(gateway.decline_quote(&left.id, None).await)?;
         }
         reached(loser.gateway, &left.id, "declined").await?;
         Ok((winner, self.settle(winner, &taken).await?))
     }
 
-    /// Follows a swap that must settle. How long it took to be in a batch.
-    async fn settle(&self, quoter: &Party<'_>, swap: &Swap) -> anyhow::Result<Option<Duration>> {
+    /// Follows a swap that must settle. Returns the time until it was in a batch.
+    async fn settle(
+        &self,
+        quoter: &Party<'_>,
+        swap: &SwapView,
+    ) -> anyhow::Result<Option<Duration>> {
         let (end, latency) = self.conclude(quoter, swap).await?;
         ensure!(end == End::Settled, "ended {end:?}");
         Ok(latency)
     }
 
-    /// Follows a swap on both sides to its end: it must be the same one.
+    /// Follows a swap on both sides to its end, which must be the same on both.
     async fn conclude(
         &self,
         quoter: &Party<'_>,
-        swap: &Swap,
+        swap: &SwapView,
     ) -> anyhow::Result<(End, Option<Duration>)> {
         let since = Instant::now();
         let mut included = None;
@@ -368,9 +400,10 @@ impl Negotiation<'_> {
                 }
                 (ours, theirs) => ensure!(
                     since.elapsed() < PATIENCE,
-                    "still {ours} for {} and {theirs} for {}",
+                    "still {ours} for {} and {theirs} for {} after {} s",
                     self.requester.name,
-                    quoter.name
+                    quoter.name,
+                    PATIENCE.as_secs()
                 ),
             }
             tokio::time::sleep(POLL).await;
@@ -378,10 +411,10 @@ impl Negotiation<'_> {
     }
 }
 
-/// Waits until a request has arrived.
+/// Waits until a request for quotes has arrived.
 async fn arrived(gateway: &GatewayClient, rfq: &str) -> anyhow::Result<()> {
     let since = Instant::now();
-    while gateway.rfq_status(rfq).await?.is_none() {
+    while gateway.rfq(rfq).await?.is_none() {
         ensure!(since.elapsed() < PATIENCE, "a request did not arrive");
         tokio::time::sleep(POLL).await;
     }
@@ -392,38 +425,41 @@ async fn arrived(gateway: &GatewayClient, rfq: &str) -> anyhow::Result<()> {
 async fn reached(gateway: &GatewayClient, quote: &str, wanted: &str) -> anyhow::Result<()> {
     let since = Instant::now();
     loop {
-        let status = gateway.quote_status(quote).await?;
+        let status = gateway.find_quote(quote).await?.map(|quote| quote.status);
         if status.as_deref() == Some(wanted) {
             return Ok(());
         }
         ensure!(
             since.elapsed() < PATIENCE,
-            "a quote is {status:?}, not {wanted}"
+            "a quote is {}, not {wanted}",
+            status.as_deref().unwrap_or("unknown")
         );
         tokio::time::sleep(POLL).await;
     }
 }
 
+/// Whether waiting can help: funds may be on their way, or the service asks to try again.
+pub(crate) fn may_pass(error: &ClientError) -> bool {
+    let refused = error.code().is_some();
+    refused && (error.is_transient() || error.is_refusal("insufficient_funds"))
+}
+
 /// Tries until the notes are there that earlier trades and deposits bring.
-pub(super) async fn with_funds<T, F>(attempt: impl Fn() -> F) -> anyhow::Result<T>
+pub(crate) async fn with_funds<T, F>(attempt: impl Fn() -> F) -> anyhow::Result<T>
 where
-    F: Future<Output = anyhow::Result<Result<T, Problem>>>,
+    F: Future<Output = Result<T, ClientError>>,
 {
     let since = Instant::now();
     loop {
-        match attempt().await? {
-            Ok(done) => return Ok(done),
-            Err(problem)
-                if (problem.retryable || problem.code == "insufficient_funds")
-                    && since.elapsed() < PATIENCE =>
-            {
+        match attempt().await {
+            Err(error) if may_pass(&error) && since.elapsed() < PATIENCE => {
                 tokio::time::sleep(POLL).await;
             }
-            Err(problem) => bail!("refused: {} ({})", problem.code, problem.detail),
+            answer => return expect(answer),
         }
     }
 }
 
-fn expect<T>(answer: Result<T, Problem>) -> anyhow::Result<T> {
-    answer.map_err(|problem| anyhow::anyhow!("refused: {} ({})", problem.code, problem.detail))
+fn expect<T>(answer: Result<T, ClientError>) -> anyhow::Result<T> {
+    answer.map_err(|error| anyhow::anyhow!("{error} ({})", error.detail()))
 }

@@ -1,4 +1,4 @@
-//! Payment instructions: what the institutions want done, in order.
+//! Payment instructions: deposits, transfers and withdrawals of the institutions, in order.
 
 use anyhow::{Context as _, bail, ensure};
 use serde::Deserialize;
@@ -6,7 +6,7 @@ use serde::Deserialize;
 /// Kind of an instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// From the institution's L1 account into the rollup.
     Deposit,
     /// To another institution.
@@ -18,23 +18,41 @@ pub(super) enum Kind {
 /// One line of the file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Instruction {
-    /// What to do.
-    pub(super) kind: Kind,
-    /// The institution that does it.
-    pub(super) from: String,
+pub(crate) struct Instruction {
+    /// Its kind.
+    pub(crate) kind: Kind,
+    /// The institution that carries it out.
+    pub(crate) from: String,
     /// The payee, of a transfer.
-    pub(super) to: String,
+    pub(crate) to: String,
     /// The token's symbol.
-    pub(super) asset: String,
+    pub(crate) asset: String,
     /// In display units.
-    pub(super) amount: String,
+    pub(crate) amount: String,
     /// For the payee.
-    pub(super) memo: String,
+    pub(crate) memo: String,
+}
+
+impl Instruction {
+    /// Describes the instruction in a few words.
+    pub(crate) fn describe(&self) -> String {
+        let Self {
+            from,
+            to,
+            asset,
+            amount,
+            ..
+        } = self;
+        match self.kind {
+            Kind::Deposit => format!("{from} deposits {amount} {asset}"),
+            Kind::Transfer => format!("{from} pays {amount} {asset} to {to}"),
+            Kind::Withdrawal => format!("{from} withdraws {amount} {asset}"),
+        }
+    }
 }
 
 /// Reads a file of instructions.
-pub(super) fn parse(text: &str) -> anyhow::Result<Vec<Instruction>> {
+pub(crate) fn parse(text: &str) -> anyhow::Result<Vec<Instruction>> {
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
         .from_reader(text.as_bytes());
@@ -55,8 +73,8 @@ pub(super) fn parse(text: &str) -> anyhow::Result<Vec<Instruction>> {
     Ok(instructions)
 }
 
-/// The institutions named, in order of appearance.
-pub(super) fn institutions(instructions: &[Instruction]) -> Vec<String> {
+/// Returns the institutions in order of appearance.
+pub(crate) fn institutions(instructions: &[Instruction]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for name in instructions.iter().flat_map(|i| [&i.from, &i.to]) {
         if !name.is_empty() && !names.contains(name) {

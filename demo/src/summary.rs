@@ -1,77 +1,72 @@
-//! What the demonstration shows at its end.
+//! Output at the end of a demonstration.
 
 use anyhow::ensure;
 use comfy_table::{CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
 use serde_json::{Value, json};
+use subrosa_node::system::{median, peak_rss_bytes, rounded};
 use subrosa_wallet::amount::format;
 
-use super::{
+use crate::{
     account::Snapshot,
     desk::{End, Outcome},
     world::World,
 };
-use crate::system::{median, peak_rss_bytes, rounded};
 
-/// Balances before and after.
-pub(super) fn table(before: &Snapshot, after: &Snapshot) -> Table {
+/// Returns a table with a header and some columns aligned to the right.
+pub(crate) fn aligned(header: &[&str], right: &[usize], rows: Vec<Vec<String>>) -> Table {
     let mut table = Table::new();
-    table.load_preset(UTF8_FULL_CONDENSED).set_header([
+    table.load_preset(UTF8_FULL_CONDENSED).set_header(header);
+    table.add_rows(rows);
+    for column in right {
+        if let Some(column) = table.column_mut(*column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+/// Shows the balances before and after.
+pub(crate) fn table(before: &Snapshot, after: &Snapshot) -> Table {
+    let header = [
         "institution",
         "asset",
         "inside before",
         "on L1 before",
         "inside after",
         "on L1 after",
-    ]);
-    for (old, new) in before.holdings.iter().zip(&after.holdings) {
+    ];
+    let rows = before.holdings.iter().zip(&after.holdings);
+    let rows = rows.map(|(old, new)| {
         let show = |units| format(units, old.1.decimals);
-        table.add_row([
+        vec![
             old.0.clone(),
             old.1.symbol.clone(),
             show(old.2),
             show(old.3),
             show(new.2),
             show(new.3),
-        ]);
-    }
-    for column in 2..6 {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table
+        ]
+    });
+    aligned(&header, &[2, 3, 4, 5], rows.collect())
 }
 
-/// Every trade and what became of it.
-pub(super) fn trades(outcomes: &[Outcome]) -> Table {
-    let mut table = Table::new();
-    table.load_preset(UTF8_FULL_CONDENSED).set_header([
-        "requester",
-        "gives",
-        "quoter",
-        "gives",
-        "ended",
-    ]);
-    for Outcome { trade, end, .. } in outcomes {
-        let give = |amount: &str, asset: &str| format!("{amount} {asset}");
-        table.add_row([
+/// Shows every trade and its end.
+pub(crate) fn trades(outcomes: &[Outcome]) -> Table {
+    let header = ["requester", "gives", "quoter", "gives", "ended"];
+    let rows = outcomes.iter().map(|Outcome { trade, end, .. }| {
+        vec![
             trade.requester.clone(),
-            give(&trade.give_amount, &trade.give),
+            format!("{} {}", trade.give_amount, trade.give),
             trade.quoter.clone(),
-            give(&trade.want_amount, &trade.want),
+            format!("{} {}", trade.want_amount, trade.want),
             format!("{end:?}").to_lowercase(),
-        ]);
-    }
-    for column in [1, 3] {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table
+        ]
+    });
+    aligned(&header, &[1, 3], rows.collect())
 }
 
-/// What the line of JSON says of swaps.
-pub(super) fn swaps(outcomes: &[Outcome]) -> Value {
+/// Returns the figures of swaps for the line of JSON.
+pub(crate) fn swaps(outcomes: &[Outcome]) -> Value {
     let ended = |as_: End| outcomes.iter().filter(|o| o.end == as_).count();
     let latencies: Vec<f64> = outcomes
         .iter()
@@ -88,16 +83,18 @@ pub(super) fn swaps(outcomes: &[Outcome]) -> Value {
     })
 }
 
-/// The line of JSON: every figure is of this run. `more` are the figures of the scenario alone.
-pub(super) async fn line(world: &World, scenario: &str, more: Value) -> anyhow::Result<String> {
-    let settled = world.settled();
-    let transactions: usize = settled.iter().map(|b| b.transactions).sum();
+/// Returns the line of JSON with the figures of this run. `more` are the figures of this scenario
+/// alone. Where services are processes of their own, their proving times are as their metrics have
+/// them, and the peak memory is of this process.
+pub(crate) async fn line(world: &World, scenario: &str, more: Value) -> anyhow::Result<String> {
+    let settled = world.settled().await?;
+    let transactions: usize = settled.iter().map(|b| b.transactions.len()).sum();
     ensure!(transactions > 0, "no transaction settled");
     let count = transactions as f64;
-    let gas: u64 = settled.iter().map(|b| b.gas_used).sum();
-    let data: u64 = settled.iter().map(|b| b.data_bytes).sum();
-    let times = world.batch_proof_times();
-    let proving: Vec<f64> = times.iter().map(|t| t.elapsed.as_secs_f64()).collect();
+    let data: usize = settled
+        .iter()
+        .map(|b| b.transaction_data().len() + b.withdrawal_data().len())
+        .sum();
     let mut line = json!({
         "scenario": scenario,
         "transactions": transactions,
@@ -105,13 +102,22 @@ pub(super) async fn line(world: &World, scenario: &str, more: Value) -> anyhow::
         "settled": true,
         "l1_state_root": world.l1_state_root().await?,
         "verify_gas": world.verify_gas().await?,
-        "gas_per_transaction": rounded(gas as f64 / count, 0),
+        "gas_per_transaction": rounded(world.settlement_gas().await? / count, 0),
         "data_bytes_per_transaction": rounded(data as f64 / count, 1),
-        "client_prove_ms_median": rounded(median(&world.client_proof_ms()), 1),
-        "batch_prove_s_median": rounded(median(&proving), 3),
         "peak_rss_bytes": peak_rss_bytes(),
     });
+    let times = world.times().await?;
+    let times = [
+        ("client_prove_ms_median", times.client_ms_median, 1),
+        ("batch_prove_s_median", times.batch_s_median, 3),
+        ("batch_prove_s_mean", times.batch_s_mean, 3),
+    ];
     if let (Value::Object(line), Value::Object(more)) = (&mut line, more) {
+        for (name, time, decimals) in times {
+            if let Some(time) = time {
+                line.insert(name.to_owned(), json!(rounded(time, decimals)));
+            }
+        }
         line.extend(more);
     }
     Ok(line.to_string())

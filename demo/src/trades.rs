@@ -1,17 +1,17 @@
-//! Trades: who asks whom for what, and what becomes of it.
+//! Trades: the parties, the amounts, and the course that the negotiation takes.
 
 use anyhow::{Context as _, ensure};
 use serde::Deserialize;
 
-/// What the parties do.
+/// Course of a negotiation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Course {
+pub(crate) enum Course {
     /// A request, a quote, an acceptance.
     Settle,
     /// The quoter offers unasked, and the requester accepts.
     Firm,
-    /// Two quotes to one request, and the requester, who has notes for one only, accepts both at once.
+    /// Two quotes answer one request. The requester has notes for one, and accepts both at once.
     Race,
     /// The requester declines the quote.
     Decline,
@@ -25,42 +25,52 @@ pub(super) enum Course {
     Lapse,
 }
 
-/// Which amount a request names.
+/// Side of the request whose amount is fixed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Fixed {
-    /// That of what the requester gives.
+pub(crate) enum Fixed {
+    /// The amount that the requester gives.
     Give,
-    /// That of what the requester wants.
+    /// The amount that the requester wants.
     Want,
 }
 
 /// One line of the file, from the requester's side.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Trade {
-    /// Who asks.
-    pub(super) requester: String,
-    /// Who answers.
-    pub(super) quoter: String,
-    /// Who answers as well, in a race.
-    pub(super) rival: String,
-    /// Symbol of what the requester gives.
-    pub(super) give: String,
-    /// How much, in display units.
-    pub(super) give_amount: String,
-    /// Symbol of what the requester wants.
-    pub(super) want: String,
-    /// How much, in display units.
-    pub(super) want_amount: String,
-    /// Which of the amounts the request names.
-    pub(super) fixed: Fixed,
-    /// What becomes of it.
-    pub(super) course: Course,
+pub(crate) struct Trade {
+    /// Institution that requests a quote.
+    pub(crate) requester: String,
+    /// Institution that quotes.
+    pub(crate) quoter: String,
+    /// Second institution that quotes, in a race.
+    pub(crate) rival: String,
+    /// Symbol of the asset that the requester gives.
+    pub(crate) give: String,
+    /// Its amount, in display units.
+    pub(crate) give_amount: String,
+    /// Symbol of the asset that the requester wants.
+    pub(crate) want: String,
+    /// Its amount, in display units.
+    pub(crate) want_amount: String,
+    /// Side of the request whose amount is fixed.
+    pub(crate) fixed: Fixed,
+    /// Course of the negotiation.
+    pub(crate) course: Course,
+}
+
+impl Trade {
+    /// Describes the trade in a few words.
+    pub(crate) fn describe(&self) -> String {
+        format!(
+            "{} gives {} {} to {} for {} {}",
+            self.requester, self.give_amount, self.give, self.quoter, self.want_amount, self.want
+        )
+    }
 }
 
 /// Reads a file of trades.
-pub(super) fn parse(text: &str) -> anyhow::Result<Vec<Trade>> {
+pub(crate) fn parse(text: &str) -> anyhow::Result<Vec<Trade>> {
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
         .from_reader(text.as_bytes());
@@ -83,7 +93,7 @@ mod tests {
 
     #[test]
     fn the_committed_trades_are_of_every_course() {
-        let trades = parse(crate::demo::TRADES).unwrap();
+        let trades = parse(crate::TRADES).unwrap();
         let of = |course| trades.iter().filter(|t| t.course == course).count();
         assert!(of(Course::Settle) + of(Course::Firm) >= 20);
         for course in [

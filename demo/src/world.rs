@@ -1,9 +1,9 @@
-//! The deployment that a demonstration runs: chain, contracts, sequencer, one wallet an institution.
+//! The deployment of a demonstration: chain, contracts, sequencer, and a wallet for each institution.
 
 mod oracle;
+mod services;
 
 use std::{
-    net::SocketAddr,
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
@@ -12,167 +12,148 @@ use std::{
 use alloy_primitives::{Address, U256};
 use alloy_sol_types::SolCall as _;
 use anyhow::{Context as _, ensure};
-use indicatif::MultiProgress;
-use secrecy::SecretString;
-use serde::Deserialize;
-use serde_json::json;
+use subrosa_client::{GatewayClient, SequencerClient, gateway::AssetView};
 use subrosa_l1::{
-    Account, At, L1, Transport, contracts::Rollup as RollupContract, deploy::Deployment, development,
+    Account, At, L1, Transport as _, contracts::Rollup as RollupContract, deploy::Deployment,
+    development,
 };
 use subrosa_node::{
     Keys, Rollup,
-    accounts::{DEPLOYER, FIRST_INSTITUTION, OPERATOR},
-    progress::spinner,
-    proofs::{TimedProver, verification_gas},
-    sequencer::{self, SequencerKeys, configure},
+    accounts::{DEPLOYER, FIRST_INSTITUTION},
+    proofs::verification_gas,
     setup,
-    wallet::{self, Home, StartedWallet, WalletSettings},
 };
 use subrosa_protocol::{
     asset::AssetId,
-    batch::Shape,
-    encoding::fr_to_bytes,
-    keys::{AuditorKey, Network, Seed},
+    batch::{PublishedBatch, Shape, challenge, data_commitment, evaluate},
+    encoding::{fr_from_hex, fr_to_hex},
+    keys::{AuditorKey, Seed},
 };
-use subrosa_prover::{batch::BatchKeys, groth16::TransactionKeys};
-use subrosa_sequencer::{
-    RunningSequencer,
-    adapters::{LatestProof, ProofTime, RecordingProver},
+use subrosa_prover::{
+    batch::{BatchKeys, BatchProof},
+    groth16::TransactionKeys,
 };
-use subrosa_wallet::{Watch, amount};
+use subrosa_wallet::amount;
 
-use super::{
-    gateway::{Asset, GatewayClient},
+use self::services::Services;
+pub(crate) use self::services::Times;
+use crate::{
+    chain::{Chain, ChainKind},
     instructions::{Instruction, Kind, institutions},
-    measured::{Measured, Settled},
+    progress::Bars,
 };
-use crate::chain::{Chain, ChainKind};
 
-/// The fee of a transaction, base units of the fee asset: 0.05 dUSD.
-pub(super) const FEE: u128 = 50_000;
-/// The token in which fees are paid; asset 0.
-pub(super) const FEE_SYMBOL: &str = "dUSD";
-/// A token of a scenario. Their order is that of the asset ids.
-pub(super) struct Token {
-    pub(super) name: &'static str,
-    pub(super) symbol: &'static str,
-    pub(super) decimals: u8,
-    /// Whether an auditor reads its movements.
-    pub(super) audited: bool,
-}
-/// How long the last batches may take to L1.
+/// Fee of a transaction, base units of the fee asset: 0.05 dUSD.
+pub(crate) const FEE: u128 = 50_000;
+/// Token in which fees are paid; asset 0.
+pub(crate) const FEE_SYMBOL: &str = "dUSD";
+/// Longest wait for the last batches to settle on L1.
 const SETTLEMENT: Duration = Duration::from_secs(240);
-/// The shapes that are sealed.
+/// Shapes that are sealed.
 const SHAPES: [Shape; 2] = [Shape::S4, Shape::S16];
 /// **Unsafe**: the auditor of development assets.
 const AUDITOR_SEED: [u8; 32] = *b"unsafe development auditor seed!";
-/// **Unsafe**: opens the key files of a demonstration.
-const PASSPHRASE: &str = "development";
+/// Metric with the gas that settlement used.
+const SETTLEMENT_GAS: &str = "subrosa_sequencer_settlement_gas_total";
 
-/// What a scenario wants of its deployment.
-pub(super) struct Cast<'a> {
-    /// Its tokens, in the order of their ids.
-    pub(super) tokens: &'a [Token],
-    /// How long a batch waits for more transactions.
-    pub(super) seal_ms: u64,
-    /// Name the institutions, and what each is going to deposit.
-    pub(super) instructions: &'a [Instruction],
-    /// Institutions whose wallets liquidate by themselves.
-    pub(super) watching: &'a [&'a str],
+/// Token of a scenario. The order of tokens is the order of the asset ids.
+#[derive(Clone, Copy)]
+pub(crate) struct Token {
+    pub(crate) name: &'static str,
+    pub(crate) symbol: &'static str,
+    pub(crate) decimals: u8,
+    /// Whether an auditor reads its movements.
+    pub(crate) audited: bool,
 }
 
-/// A running deployment.
-pub(super) struct World {
+/// How a deployment runs.
+#[derive(Clone, Copy)]
+pub(crate) struct Setting {
+    /// Kind of chain.
+    pub(crate) kind: ChainKind,
+    /// Whether each service is a process of its own.
+    pub(crate) processes: bool,
+}
+
+/// Requirements of a scenario.
+#[derive(Clone, Copy)]
+pub(crate) struct Cast<'a> {
+    /// Its tokens, in the order of their ids.
+    pub(crate) tokens: &'a [Token],
+    /// Time that a batch waits for more transactions.
+    pub(crate) seal_ms: u64,
+    /// Instructions that name the institutions and their deposits.
+    pub(crate) instructions: &'a [Instruction],
+    /// Institutions whose wallets liquidate by themselves.
+    pub(crate) watching: &'a [&'a str],
+}
+
+/// Running deployment.
+pub(crate) struct World {
+    // Services are dropped, and their processes ended, before the chain that they use.
+    services: Services,
     chain: Chain,
     deployer: Account,
-    rollup: Rollup,
     deployment: Deployment,
     l1: Arc<dyn L1>,
-    sequencer: RunningSequencer,
-    measured: Arc<Measured>,
-    batch_prover: Arc<RecordingProver>,
-    client_prover: Arc<TimedProver<TransactionKeys>>,
+    sequencer: SequencerClient,
     gateways: Vec<(String, GatewayClient)>,
-    served: Vec<StartedWallet>,
-    assets: Vec<Asset>,
+    assets: Vec<AssetView>,
+}
+
+/// Verified proof of the last batch that L1 has accepted.
+struct LastBatch {
+    shape: Shape,
+    proof: BatchProof,
 }
 
 impl World {
-    /// Starts everything. See the module's description.
-    pub(super) async fn start(
+    /// Starts chain, contracts, sequencer and wallets. Their state is under `data`.
+    pub(crate) async fn start(
         keys: &Keys,
         data: &Path,
-        kind: ChainKind,
+        setting: Setting,
         cast: &Cast<'_>,
-        bars: &MultiProgress,
+        bars: &Bars,
     ) -> anyhow::Result<Self> {
-        let Cast {
-            tokens,
-            seal_ms,
-            instructions,
-            watching,
-        } = *cast;
+        ensure!(
+            !setting.processes || setting.kind == ChainKind::Anvil,
+            "separate processes cannot reach a chain inside this one: use --l1 anvil"
+        );
         let (client_keys, batch_keys) = load_keys(keys, bars).await?;
-        let bar = spinner(bars, "deploying the contracts");
-        let chain = Chain::start(kind).await?;
-        let accounts = development::accounts();
-        let deployer = accounts[DEPLOYER].clone();
-        let auditor = AuditorKey::from_seed(&Seed::from_bytes(AUDITOR_SEED)).public();
-        let deployable: Vec<setup::Token> = tokens
-            .iter()
-            .map(|token| setup::Token {
-                name: token.name,
-                symbol: token.symbol,
-                decimals: token.decimals,
-                auditor: token.audited.then_some(auditor),
-            })
-            .collect();
+        let bar = bars.spinner("deploying the contracts");
+        let chain = Chain::start(setting.kind).await?;
         let setup::Deployed {
             contracts: deployment,
-            tokens: contracts,
-        } = setup::deploy(&chain.transport, &deployable, &batch_keys).await?;
-        bar.finish_with_message("contracts deployed");
+            tokens,
+        } = deploy(&chain, cast.tokens, &batch_keys).await?;
+        bar.finish("contracts deployed");
 
         let rollup = Rollup::new(chain.transport.clone(), deployment.contracts).await?;
-        let l1 = rollup.client(None);
-        let operator = accounts[OPERATOR].clone();
-        std::fs::create_dir_all(data)?;
-        let settings = json!({
-            "listen": "127.0.0.1:0",
-            "store": data.join("sequencer"),
-            "min_fee": FEE.to_string(),
-            "seal": { "max_wait_ms": seal_ms, "deposit_wait_ms": 1_500 },
-            "settle": { "poll_ms": 200 },
-            // All institutions are one peer here.
-            "mailbox": { "rate": 0 },
-        });
-        let config = configure(&rollup, operator.address(), None, settings).await?;
-        let sequencer_keys = SequencerKeys {
-            verifier: client_keys.verifier().clone(),
-            batch: batch_keys,
+        let bar = bars.spinner("starting the sequencer");
+        let plan = services::Plan {
+            keys,
+            data,
+            rollup: &rollup,
+            cast,
+            url: chain.url().filter(|_| setting.processes),
         };
-        let mut ports = sequencer::ports(&rollup, operator, sequencer_keys, bars)?;
-        let batch_prover = Arc::new(RecordingProver::new(ports.prover));
-        let measured = Arc::new(Measured::new(ports.settlement));
-        ports.prover = batch_prover.clone();
-        ports.settlement = measured.clone();
-        let sequencer = subrosa_sequencer::start(config, ports).await?;
+        let (services, sequencer) = Services::start(&plan, client_keys, batch_keys, bars).await?;
+        bar.finish("the sequencer is up");
 
+        let accounts = development::accounts();
         let mut world = Self {
-            client_prover: Arc::new(TimedProver::new(client_keys)),
-            deployer,
-            rollup,
+            services,
+            deployer: accounts[DEPLOYER].clone(),
             deployment,
-            l1,
+            l1: rollup.client(None),
             sequencer,
-            measured,
-            batch_prover,
             gateways: Vec::new(),
-            served: Vec::new(),
-            assets: tokens
+            assets: cast
+                .tokens
                 .iter()
                 .zip(0u16..)
-                .map(|(token, id)| Asset {
+                .map(|(token, id)| AssetView {
                     id,
                     symbol: token.symbol.to_owned(),
                     decimals: token.decimals,
@@ -180,22 +161,25 @@ impl World {
                 .collect(),
             chain,
         };
-        let bar = spinner(bars, "starting the wallets");
-        for (number, name) in institutions(instructions).iter().enumerate() {
+        let bar = bars.spinner("starting the wallets");
+        for (number, name) in institutions(cast.instructions).iter().enumerate() {
+            let number = FIRST_INSTITUTION + number;
             let account = accounts
-                .get(FIRST_INSTITUTION + number)
-                .context("too many institutions")?
-                .clone();
-            world.fund(name, &account, &contracts, instructions).await?;
+                .get(number)
+                .with_context(|| format!("there is no development account left for {name}"))?;
             world
-                .open_wallet(name, account, data, watching.contains(&name.as_str()))
+                .fund(name, account, &tokens, cast.instructions)
                 .await?;
+            let sequencer = world.sequencer.base().to_owned();
+            let opened = world.services.open_wallet(&plan, name, number, &sequencer);
+            let gateway = opened.await.with_context(|| format!("wallet of {name}"))?;
+            world.gateways.push((name.clone(), gateway));
         }
-        bar.finish_with_message("wallets and sequencer are up");
+        bar.finish("wallets and sequencer are up");
         Ok(world)
     }
 
-    /// Mints on L1 what the institution is going to deposit.
+    /// Mints on L1 the total that the institution is going to deposit.
     async fn fund(
         &self,
         name: &str,
@@ -217,143 +201,130 @@ impl World {
         Ok(())
     }
 
-    async fn open_wallet(
-        &mut self,
-        name: &str,
-        account: Account,
-        data: &Path,
-        watching: bool,
-    ) -> anyhow::Result<()> {
-        let home = Home::new(data.join(name));
-        let unlocked = {
-            let home = home.clone();
-            tokio::task::spawn_blocking(move || -> anyhow::Result<_> {
-                let passphrase = SecretString::from(PASSPHRASE);
-                if !home.is_initialised() {
-                    home.init(None, Network::Development, &passphrase)?;
-                }
-                home.unlock(&passphrase)
-            })
-            .await??
-        };
-        let settings = WalletSettings {
-            sequencer: format!("http://{}", self.sequencer.addr()),
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            fee: FEE,
-            watch: Watch {
-                liquidate: watching,
-            },
-        };
-        let prover = self.client_prover.clone();
-        let wallet =
-            wallet::start(&home, &unlocked, &self.rollup, account, prover, settings).await?;
-        self.gateways.push((
-            name.to_owned(),
-            GatewayClient::new(wallet.gateway.address, wallet.token.expose())?,
-        ));
-        self.served.push(wallet);
-        Ok(())
-    }
-
-    /// All institutions with their gateways.
-    pub(super) fn gateways(&self) -> &[(String, GatewayClient)] {
+    /// Returns all institutions with their gateways.
+    pub(crate) fn gateways(&self) -> &[(String, GatewayClient)] {
         &self.gateways
     }
 
-    /// An institution's gateway.
-    pub(super) fn gateway(&self, name: &str) -> anyhow::Result<&GatewayClient> {
+    /// Returns an institution's gateway.
+    pub(crate) fn gateway(&self, name: &str) -> anyhow::Result<&GatewayClient> {
         let found = self.gateways.iter().find(|(of, _)| of == name);
         found
             .map(|(_, gateway)| gateway)
             .with_context(|| format!("no institution is called {name}"))
     }
 
-    /// The assets in order of id.
-    pub(super) fn assets(&self) -> &[Asset] {
+    /// Returns the assets in order of id.
+    pub(crate) fn assets(&self) -> &[AssetView] {
         &self.assets
     }
 
-    /// The asset with this symbol.
-    pub(super) fn asset(&self, symbol: &str) -> anyhow::Result<&Asset> {
+    /// Returns the asset with this symbol.
+    pub(crate) fn asset(&self, symbol: &str) -> anyhow::Result<&AssetView> {
         let found = self.assets.iter().find(|asset| asset.symbol == symbol);
         found.with_context(|| format!("no asset is called {symbol}"))
     }
 
-    /// What the vault holds of an asset.
-    pub(super) async fn vault_balance(&self, asset: AssetId) -> anyhow::Result<u128> {
+    /// Returns the vault's balance of an asset.
+    pub(crate) async fn vault_balance(&self, asset: AssetId) -> anyhow::Result<u128> {
         Ok(self
             .l1
             .token_balance(self.deployment.contracts.vault.into_array(), asset)
             .await?)
     }
 
-    /// Batches that L1 accepted, in order.
-    pub(super) fn settled(&self) -> Vec<Settled> {
-        self.measured.settled()
+    /// Reads the batches that L1 has accepted from its calldata, in order.
+    pub(crate) async fn settled(&self) -> anyhow::Result<Vec<PublishedBatch>> {
+        let next = self.l1.rollup().await?.batch_index;
+        let mut batches = Vec::new();
+        for index in 1..next {
+            let batch = self.l1.settled_batch(index).await?;
+            let batch = batch.with_context(|| format!("L1 does not show batch {index}"))?;
+            batches.push(batch.published);
+        }
+        Ok(batches)
     }
 
-    /// Returns the time that each batch proof took.
-    pub(super) fn batch_proof_times(&self) -> Vec<ProofTime> {
-        self.batch_prover.times()
+    /// Returns the gas that settlement used so far, as the sequencer counts it.
+    pub(crate) async fn settlement_gas(&self) -> anyhow::Result<f64> {
+        metric(&self.sequencer.metrics().await?, SETTLEMENT_GAS)
     }
 
-    fn latest_proof(&self) -> anyhow::Result<LatestProof> {
-        self.batch_prover.latest().context("no batch was proven")
-    }
-
-    /// Wall time of each client proof.
-    pub(super) fn client_proof_ms(&self) -> Vec<f64> {
-        self.client_prover.milliseconds()
+    /// Returns the times of proofs, as far as they can be seen.
+    pub(crate) async fn times(&self) -> anyhow::Result<Times> {
+        self.services.times(&self.sequencer).await
     }
 
     /// Waits until L1 has settled every batch that is published.
-    pub(super) async fn settle_all(&self) -> anyhow::Result<()> {
-        #[derive(Deserialize)]
-        struct Published {
-            head: u64,
-        }
+    pub(crate) async fn settle_all(&self) -> anyhow::Result<()> {
         let since = Instant::now();
-        let base = format!("http://{}/v1/batches", self.sequencer.addr());
         loop {
-            let answer = reqwest::get(format!("{base}?limit=1")).await?;
-            let Published { head } = answer.error_for_status()?.json().await?;
-            // Both are the index of the batch that is next.
+            // Both are the index of the next batch.
             let next = self.l1.rollup().await?.batch_index;
+            let head = self.sequencer.batches(next).await?.head;
             if next >= head {
                 return Ok(());
             }
             ensure!(
                 since.elapsed() < SETTLEMENT,
-                "L1 waits for batch {next}, and the sequencer is at {head}"
+                "batches {next} to {} did not settle within {} s",
+                head - 1,
+                SETTLEMENT.as_secs()
             );
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
     }
 
-    /// The state commitment that the contract holds.
-    pub(super) async fn l1_state_root(&self) -> anyhow::Result<String> {
-        let state = self.l1.rollup().await?.state;
-        Ok(format!(
-            "0x{}",
-            alloy_primitives::hex::encode(fr_to_bytes(&state))
-        ))
+    /// Returns the state commitment in the contract, `0x` hex.
+    pub(crate) async fn l1_state_root(&self) -> anyhow::Result<String> {
+        Ok(fr_to_hex(&self.l1.rollup().await?.state))
     }
 
-    /// That the last proven state is the one that L1 holds.
-    pub(super) async fn check_root(&self) -> anyhow::Result<()> {
-        let last = self.latest_proof()?;
+    /// Checks that L1 holds the state after its last batch, as the sequencer computed it.
+    pub(crate) async fn check_root(&self) -> anyhow::Result<()> {
+        let last = self.last_batch().await?;
         let state = self.l1.rollup().await?.state;
         ensure!(
             last.proof.new_state == state,
-            "L1 holds another state than the last batch proven"
+            "L1 holds another state than the last batch that was proven"
         );
         Ok(())
     }
 
-    /// Gas of verifying the last proof: a transaction straight to the verifier, without what every
-    /// transaction pays for itself and its calldata.
-    pub(super) async fn verify_gas(&self) -> anyhow::Result<u64> {
-        let last = self.latest_proof()?;
+    /// Reads the last batch that L1 has accepted, with its proof, from the sequencer.
+    async fn last_batch(&self) -> anyhow::Result<LastBatch> {
+        let next = self.l1.rollup().await?.batch_index;
+        let index = next.checked_sub(1).filter(|index| *index > 0);
+        let index = index.context("no batch has settled")?;
+        let detail = self.sequencer.batch(index).await?;
+        let detail = detail.with_context(|| format!("the sequencer lacks batch {index}"))?;
+        let published = PublishedBatch::from_bytes(&detail.batch.data()?)?;
+        let proof = detail.proof.context("a settled batch has no proof")?;
+        let words = published.words();
+        let commitment = data_commitment(&words);
+        let z = challenge(&commitment, &words);
+        let new_state = fr_from_hex(&detail.batch.new_state)?;
+        Ok(LastBatch {
+            shape: published.shape,
+            proof: BatchProof {
+                proof: alloy_primitives::hex::decode(proof)?,
+                commitment,
+                new_state,
+                instances: [
+                    fr_from_hex(&detail.batch.old_state)?,
+                    new_state,
+                    commitment,
+                    z,
+                    evaluate(&words, &z),
+                ],
+            },
+        })
+    }
+
+    /// Measures the gas of verifying the last proof in a transaction straight to the verifier, without
+    /// the gas that every transaction pays for itself and its calldata.
+    pub(crate) async fn verify_gas(&self) -> anyhow::Result<u64> {
+        let last = self.last_batch().await?;
         let call = RollupContract::shapeOfCall {
             shape: U256::from(last.shape.slots()),
         };
@@ -379,36 +350,81 @@ impl World {
         Ok(execution)
     }
 
-    /// Where everything listens, for `--stay`.
-    pub(super) fn directions(&self) -> String {
-        let mut text = format!("sequencer http://{}/docs\n", self.sequencer.addr());
+    /// Lists the addresses of all services, for `--stay`.
+    pub(crate) fn directions(&self) -> String {
+        let mut text = format!("sequencer {}/docs\n", self.sequencer.base());
         for (name, gateway) in &self.gateways {
             text.push_str(&format!("wallet of {name} {}/docs\n", gateway.base()));
         }
-        if let Some(url) = &self.chain.url {
+        if let Some(url) = self.chain.url() {
             text.push_str(&format!(
                 "L1 {url}\ncast call {} 'state()(uint256)' --rpc-url {url}\n",
                 self.deployment.contracts.rollup
             ));
         }
-        text.push_str("interrupt to end");
+        for log in self.services.logs() {
+            text.push_str(&format!("log {}\n", log.display()));
+        }
+        text.push_str("interrupt (Ctrl-C) to end");
         text
     }
 
-    /// Ends everything that was started.
-    pub(super) async fn stop(self) {
-        for wallet in self.served {
-            wallet.gateway.stop().await;
-        }
-        self.sequencer.stop().await;
+    /// Ends everything that was started, wallets first.
+    pub(crate) async fn stop(self) {
+        self.services.stop().await;
     }
+}
+
+/// Reads a metric without labels from the text form of Prometheus.
+fn metric(text: &str, name: &str) -> anyhow::Result<f64> {
+    let value = text
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    let value = value.with_context(|| format!("the sequencer has no metric {name}"))?;
+    Ok(value.trim().parse()?)
 }
 
 async fn load_keys(
     keys: &Keys,
-    bars: &MultiProgress,
+    bars: &Bars,
 ) -> anyhow::Result<(Arc<TransactionKeys>, Vec<Arc<BatchKeys>>)> {
-    let (keys, bars) = (keys.clone(), bars.clone());
-    tokio::task::spawn_blocking(move || Ok((keys.transaction(&bars)?, keys.batch(&SHAPES, &bars)?)))
-        .await?
+    let bar = bars.spinner("loading or making the keys");
+    let (keys, shown) = (keys.clone(), bars.inner().clone());
+    let loaded = tokio::task::spawn_blocking(move || -> anyhow::Result<_> {
+        Ok((keys.transaction(&shown)?, keys.batch(&SHAPES, &shown)?))
+    })
+    .await??;
+    bar.finish("keys are ready");
+    Ok(loaded)
+}
+
+async fn deploy(
+    chain: &Chain,
+    tokens: &[Token],
+    shapes: &[Arc<BatchKeys>],
+) -> anyhow::Result<setup::Deployed> {
+    let auditor = AuditorKey::from_seed(&Seed::from_bytes(AUDITOR_SEED)).public();
+    let deployable: Vec<setup::Token> = tokens
+        .iter()
+        .map(|token| setup::Token {
+            name: token.name,
+            symbol: token.symbol,
+            decimals: token.decimals,
+            auditor: token.audited.then_some(auditor),
+        })
+        .collect();
+    setup::deploy(&chain.transport, &deployable, shapes).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_metric_is_found_by_its_whole_name() {
+        let text = "# TYPE a counter\na_b 3\na{c=\"d\"} 4\na 5.5\n";
+        assert!((metric(text, "a").unwrap() - 5.5).abs() < 1e-9);
+        assert!((metric(text, "a_b").unwrap() - 3.0).abs() < 1e-9);
+        assert!(metric(text, "b").is_err());
+    }
 }

@@ -3,16 +3,15 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::Context as _;
+use subrosa_client::{ClientError, GatewayClient};
 use tokio::{sync::watch, task::JoinHandle};
 
-use crate::demo::gateway::GatewayClient;
-
-/// How long a reader that was cut off waits before it comes back.
+/// Wait of a reader that was cut off before it opens the stream again.
 const AGAIN: Duration = Duration::from_millis(500);
-/// How long a call may take from the price to the event.
+/// Longest time from the price to the event.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How often each loan was called.
+/// Number of calls of each loan.
 type Counts = BTreeMap<String, usize>;
 
 /// Follows one institution's events until it is dropped.
@@ -37,12 +36,12 @@ impl Calls {
         Self { counts, reader }
     }
 
-    /// How often a loan was called.
+    /// Returns how often a loan was called.
     pub(super) fn of(&self, loan: &str) -> usize {
         self.counts.borrow().get(loan).copied().unwrap_or(0)
     }
 
-    /// Waits until a loan was called so often.
+    /// Waits until a loan was called `count` times.
     pub(super) async fn reach(&self, loan: &str, count: usize) -> anyhow::Result<()> {
         let mut counts = self.counts.clone();
         let called = counts.wait_for(|counts| counts.get(loan).is_some_and(|n| *n >= count));
@@ -63,10 +62,11 @@ async fn read(
     gateway: &GatewayClient,
     next: &mut u64,
     counts: &watch::Sender<Counts>,
-) -> anyhow::Result<()> {
+) -> Result<(), ClientError> {
     let mut events = gateway.events(*next).await?;
-    while let Some(event) = events.next().await? {
-        *next = event.number + 1;
+    while let Some(numbered) = events.next().await? {
+        *next = numbered.number + 1;
+        let event = numbered.event;
         if event.object == "loan" && event.status == "margin_call" {
             counts.send_modify(|counts| *counts.entry(event.id).or_default() += 1);
         }

@@ -1,11 +1,16 @@
-//! The parties of the loans: each acts through its own wallet's gateway, on what that shows.
+//! The parties of the loans. Each acts through its own wallet's gateway, on the state that it shows.
 
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use anyhow::{Context as _, bail, ensure};
+use alloy_primitives::U256;
+use anyhow::{Context as _, ensure};
+use subrosa_client::{
+    GatewayClient,
+    gateway::{AssetView, CollateralRequest, LoanRequest, LoanView, RepayRequest, RoleName},
+};
 use subrosa_protocol::{
     loan::covers,
     market::{Market, Snapshot},
@@ -21,21 +26,18 @@ use super::{
     path::Day,
     sizing,
 };
-use crate::demo::{
-    account::units,
-    desk::with_funds,
-    gateway::{Amount, Asset, GatewayClient, Loan, Proposal},
-    world::World,
-};
+use crate::{account::units, desk::with_funds, requests::amount, world::World};
 
-/// How long a step of a loan may take, with its proof and its batch, and how long after the last day a maturity is waited
-/// for.
+/// Longest time of a step of a loan, with its proof and its batch, and longest wait after the last day
+/// for a maturity.
 pub(super) const PATIENCE: Duration = Duration::from_secs(240);
 const POLL: Duration = Duration::from_millis(200);
-/// Seconds that a proposal may be accepted, and then that it may settle.
-const OPEN: (u64, u64) = (90, 240);
+/// Seconds that a proposal may be accepted.
+const VALID_FOR: u64 = 90;
+/// Seconds after that in which the opening may settle.
+const SETTLE_WITHIN: u64 = 240;
 
-/// What all loans share.
+/// World, events and markets, shared by all loans.
 pub(super) struct Desk<'a> {
     world: &'a World,
     calls: BTreeMap<&'a str, Calls>,
@@ -57,11 +59,16 @@ impl<'a> Desk<'a> {
 }
 
 impl Desk<'_> {
-    /// Waits until every wallet knows a price of this time: both legs of an opening must name the same.
+    /// Waits until every wallet knows a price of this time or a later one: both legs of an opening must
+    /// name the same snapshot.
     pub(super) async fn know(&self, time: u64) -> anyhow::Result<()> {
         let since = Instant::now();
         for (name, gateway) in self.world.gateways() {
-            while gateway.priced().await? < Some(time) {
+            loop {
+                let markets = gateway.markets().await?;
+                if markets.first().is_some_and(|market| market.time >= time) {
+                    break;
+                }
                 ensure!(since.elapsed() < PATIENCE, "{name} does not see the price");
                 tokio::time::sleep(POLL).await;
             }
@@ -70,7 +77,7 @@ impl Desk<'_> {
     }
 }
 
-/// What the position held when it was last seen open, base units.
+/// Amounts of the position when it was last seen open, base units.
 #[derive(Clone, Copy, Default)]
 struct Position {
     collateral: u128,
@@ -84,18 +91,18 @@ pub(super) struct Followed<'a> {
     lender: &'a GatewayClient,
     borrower: &'a GatewayClient,
     calls: &'a Calls,
-    collateral: &'a Asset,
-    debt: &'a Asset,
+    collateral: &'a AssetView,
+    debt: &'a AssetView,
     market: Market,
     /// Number of the market.
     place: usize,
-    /// When it is agreed.
+    /// Set when the loan is agreed.
     id: Option<String>,
     maturity: u64,
     last: Position,
     /// Whether it is below its initial margin, and its borrower knows.
     called: bool,
-    /// Number of its steps, so that each has a key.
+    /// Number of steps so far, so that each has its own key.
     steps: usize,
     sums: Sums,
     end: Option<(End, String)>,
@@ -144,7 +151,7 @@ impl<'a> Followed<'a> {
         self.end.is_some()
     }
 
-    /// How it ended, and what happened before.
+    /// Returns its end, and the events before.
     pub(super) fn outcome(self) -> anyhow::Result<Outcome> {
         let (end, day) = self
             .end
@@ -159,11 +166,15 @@ impl<'a> Followed<'a> {
         })
     }
 
-    /// A day of the path: what its price and its date ask of the parties.
+    /// Lets the parties do what the day's price and date ask of them.
     pub(super) async fn day(&mut self, day: &Day, snapshot: &Snapshot) -> anyhow::Result<()> {
-        self.play(day, snapshot)
-            .await
-            .with_context(|| format!("loan {} on {}", self.number, day.label))
+        self.play(day, snapshot).await.with_context(|| {
+            let LoanLine {
+                lender, borrower, ..
+            } = self.line;
+            let number = self.number;
+            format!("loan {number} of {lender} to {borrower} on {}", day.label)
+        })
     }
 
     /// Waits for the maturity of a loan that has not ended.
@@ -174,7 +185,7 @@ impl<'a> Followed<'a> {
         let left = Duration::from_secs((self.maturity + 1).saturating_sub(now()));
         ensure!(
             left < PATIENCE,
-            "loan {} is left open after the last day",
+            "loan {} is open after the last day, and its maturity is too far away",
             self.number
         );
         tokio::time::sleep(left).await;
@@ -226,32 +237,28 @@ impl<'a> Followed<'a> {
         format!("loan-{}-{}-{step}", self.number, self.steps)
     }
 
-    /// One proposes, the other accepts: lenders the loans of odd numbers, borrowers those of even ones.
+    /// Lets one party propose and the other accept. Lenders propose the loans with odd numbers, borrowers
+    /// those with even ones.
     async fn open(&mut self) -> anyhow::Result<()> {
         let line = self.line;
         let (proposer, other, role) = match self.number % 2 {
-            0 => (self.borrower, self.lender, "borrower"),
-            _ => (self.lender, self.borrower, "lender"),
+            0 => (self.borrower, self.lender, RoleName::Borrower),
+            _ => (self.lender, self.borrower, RoleName::Lender),
         };
-        let with = other.address().await?;
         self.maturity = now() + u64::from(line.term) * STEP.as_secs();
-        let proposal = Proposal {
+        let proposal = LoanRequest {
             role,
-            with: &with,
-            collateral: Amount {
-                asset: &line.collateral,
-                amount: Some(&line.collateral_amount),
-            },
-            debt: Amount {
-                asset: &line.debt,
-                amount: Some(&line.principal),
-            },
+            with: other.address().await?.address,
+            collateral: amount(&line.collateral, &line.collateral_amount),
+            debt: amount(&line.debt, &line.principal),
             rate_ppm: line.rate_ppm,
             maturity: self.maturity,
-            times: OPEN,
+            market: None,
+            valid_for: VALID_FOR,
+            settle_within: SETTLE_WITHIN,
         };
         let key = self.key("propose");
-        let loan = with_funds(|| proposer.propose_loan(&key, &proposal)).await?;
+        let loan = with_funds(|| proposer.propose_loan(&proposal, Some(&key))).await?;
         let since = Instant::now();
         while other
             .loan(&loan.id)
@@ -262,7 +269,7 @@ impl<'a> Followed<'a> {
             tokio::time::sleep(POLL).await;
         }
         let key = self.key("accept");
-        with_funds(|| other.step(&key, &loan.id, "accept")).await?;
+        with_funds(|| other.accept_loan(&loan.id, Some(&key))).await?;
         self.id = Some(loan.id.clone());
         self.last = Position {
             collateral: units(&line.collateral_amount, self.collateral)?,
@@ -271,8 +278,9 @@ impl<'a> Followed<'a> {
         self.agree(&loan.id, "open", |_| true).await
     }
 
-    /// Waits until both sides show a loan at a price of this time. `None` if the lender's wallet has liquidated it.
-    async fn priced(&mut self, id: &str, time: u64) -> anyhow::Result<Option<Loan>> {
+    /// Waits until both sides show the loan at a price of this time or a later one. Returns `None` if the
+    /// lender's wallet has liquidated it.
+    async fn priced(&mut self, id: &str, time: u64) -> anyhow::Result<Option<LoanView>> {
         let since = Instant::now();
         loop {
             let (lent, owed) = self.both(id).await?;
@@ -280,7 +288,7 @@ impl<'a> Followed<'a> {
                 return Ok(None);
             }
             self.remember(&lent)?;
-            let fresh = |loan: &Loan| {
+            let fresh = |loan: &LoanView| {
                 let time_of = loan.health.as_ref().map(|health| health.time);
                 loan.status == "open" && time_of >= Some(time)
             };
@@ -297,8 +305,8 @@ impl<'a> Followed<'a> {
         }
     }
 
-    /// The loan as the lender's and as the borrower's gateway show it.
-    async fn both(&self, id: &str) -> anyhow::Result<(Loan, Loan)> {
+    /// Returns the loan as the lender's and as the borrower's gateway show it.
+    async fn both(&self, id: &str) -> anyhow::Result<(LoanView, LoanView)> {
         let missing = "a gateway does not know the loan any more";
         Ok((
             self.lender.loan(id).await?.context(missing)?,
@@ -306,15 +314,16 @@ impl<'a> Followed<'a> {
         ))
     }
 
-    fn remember(&mut self, loan: &Loan) -> anyhow::Result<()> {
+    fn remember(&mut self, loan: &LoanView) -> anyhow::Result<()> {
+        let collateral = loan.collateral.amount.as_deref();
         self.last = Position {
-            collateral: units(&loan.collateral.amount, self.collateral)?,
+            collateral: units(collateral.unwrap_or("0"), self.collateral)?,
             owed: units(loan.owed.as_deref().unwrap_or("0"), self.debt)?,
         };
         Ok(())
     }
 
-    /// Waits until both sides show a status, and a position as it must be.
+    /// Waits until both sides show a status, and a position that passes a check.
     async fn agree(
         &mut self,
         id: &str,
@@ -354,7 +363,7 @@ impl<'a> Followed<'a> {
         }
     }
 
-    /// The borrower answers a margin call in its manner.
+    /// Lets the borrower react to a margin call.
     async fn meet(
         &mut self,
         id: &str,
@@ -366,9 +375,13 @@ impl<'a> Followed<'a> {
             OnCall::TopUp => {
                 let required = required.context("no collateral would do")?;
                 let amount = sizing::top_up(units(required, self.collateral)?, collateral);
-                let (key, text) = (self.key("add"), format(amount, self.collateral.decimals));
+                let key = self.key("add");
+                let request = CollateralRequest {
+                    add: Some(format(amount, self.collateral.decimals)),
+                    release: None,
+                };
                 let borrower = self.borrower;
-                with_funds(|| borrower.adjust(&key, id, "add", &text)).await?;
+                with_funds(|| borrower.change_collateral(id, &request, Some(&key))).await?;
                 self.agree(id, "open", |new| new.collateral == collateral + amount)
                     .await?;
                 self.sums.added += amount;
@@ -387,12 +400,13 @@ impl<'a> Followed<'a> {
 
     async fn release(&mut self, id: &str, amount: u128) -> anyhow::Result<()> {
         let collateral = self.last.collateral;
-        let (key, text) = (
-            self.key("release"),
-            format(amount, self.collateral.decimals),
-        );
+        let key = self.key("release");
+        let request = CollateralRequest {
+            add: None,
+            release: Some(format(amount, self.collateral.decimals)),
+        };
         let borrower = self.borrower;
-        with_funds(|| borrower.adjust(&key, id, "release", &text)).await?;
+        with_funds(|| borrower.change_collateral(id, &request, Some(&key))).await?;
         self.agree(id, "open", |new| new.collateral + amount == collateral)
             .await?;
         self.sums.released += amount;
@@ -401,9 +415,12 @@ impl<'a> Followed<'a> {
 
     async fn repay(&mut self, id: &str, amount: u128) -> anyhow::Result<()> {
         let owed = self.last.owed;
-        let (key, text) = (self.key("repay"), format(amount, self.debt.decimals));
+        let key = self.key("repay");
+        let request = RepayRequest {
+            amount: format(amount, self.debt.decimals),
+        };
         let borrower = self.borrower;
-        with_funds(|| borrower.repay(&key, id, &text)).await?;
+        with_funds(|| borrower.repay(id, &request, Some(&key))).await?;
         // Interest runs meanwhile, and is far less than half of any repayment.
         self.agree(id, "open", |new| new.owed + amount / 2 < owed)
             .await?;
@@ -414,13 +431,13 @@ impl<'a> Followed<'a> {
     async fn close(&mut self, id: &str, day: &Day) -> anyhow::Result<()> {
         let key = self.key("close");
         let borrower = self.borrower;
-        with_funds(|| borrower.step(&key, id, "close")).await?;
+        with_funds(|| borrower.close_loan(id, Some(&key))).await?;
         self.agree(id, "closed", |_| true).await?;
         self.end = Some((End::Closed, day.label.clone()));
         Ok(())
     }
 
-    /// The lender takes what is its due, by itself or when it is told to.
+    /// Lets the lender liquidate, by itself or when it is told to.
     async fn liquidate(&mut self, id: &str, day: &Day, snapshot: &Snapshot) -> anyhow::Result<()> {
         let Position { collateral, owed } = self.last;
         let price = self.price(snapshot);
@@ -438,7 +455,7 @@ impl<'a> Followed<'a> {
         if !WATCHING.contains(&self.line.lender.as_str()) {
             let key = self.key("liquidate");
             let lender = self.lender;
-            with_funds(|| lender.step(&key, id, "liquidate")).await?;
+            with_funds(|| lender.liquidate(id, Some(&key))).await?;
         }
         self.agree(id, "liquidated", |_| true).await?;
         if secured {
@@ -463,12 +480,8 @@ impl<'a> Followed<'a> {
     }
 }
 
-/// What a collateral is worth at a price, rounded down.
+/// Returns the value of a collateral at a price, rounded down.
 fn worth(collateral: u128, price: u128) -> anyhow::Result<u128> {
-    let product = alloy_primitives::U256::from(collateral) * alloy_primitives::U256::from(price);
-    let value = product / alloy_primitives::U256::from(10u64.pow(18));
-    match u128::try_from(value) {
-        Ok(value) => Ok(value),
-        Err(_) => bail!("a collateral is worth more than 128 bits tell"),
-    }
+    let value = U256::from(collateral) * U256::from(price) / U256::from(10u64.pow(18));
+    u128::try_from(value).context("a collateral is worth more than 128 bits can tell")
 }

@@ -1,31 +1,31 @@
-//! Loans: who lends whom what against what, how the borrower behaves, and how it must end.
+//! Loans: the parties, the terms, the borrower's behaviour, and the end that is expected.
 
 use anyhow::{Context as _, ensure};
 use serde::Deserialize;
 
 use super::path::Day;
 
-/// What a borrower does on a margin call.
+/// Reaction of a borrower to a margin call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum OnCall {
-    /// Adds what is required and a cushion.
+    /// Adds the required collateral and a cushion.
     TopUp,
-    /// Repays as much as makes it covered with a cushion.
+    /// Repays enough to make the loan covered, with a cushion.
     Repay,
-    /// Nothing.
+    /// Does nothing.
     Ignore,
 }
 
-/// How a loan ends.
+/// End of a loan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum End {
     /// The borrower repaid and has the collateral back.
     Closed,
-    /// Below the maintenance margin; what was seized is worth the debt.
+    /// Below the maintenance margin; the seized collateral is worth the debt.
     Liquidated,
-    /// Below the maintenance margin; what was seized is worth less than the debt.
+    /// Below the maintenance margin; the seized collateral is worth less than the debt.
     Lost,
     /// Not repaid at maturity, and covered.
     Matured,
@@ -42,17 +42,17 @@ impl End {
     }
 }
 
-/// One line of the file. Days are those of the price path.
+/// One line of the file. Days are days of the price path.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LoanLine {
     pub(super) lender: String,
     pub(super) borrower: String,
-    /// Symbol of what secures.
+    /// Symbol of the collateral.
     pub(super) collateral: String,
     /// In display units.
     pub(super) collateral_amount: String,
-    /// Symbol of what is lent.
+    /// Symbol of the asset that is lent.
     pub(super) debt: String,
     /// In display units.
     pub(super) principal: String,
@@ -62,17 +62,17 @@ pub(super) struct LoanLine {
     pub(super) opens: String,
     /// Steps of the path from there to maturity, each of the least length.
     pub(super) term: u32,
-    /// What the borrower does on margin calls.
+    /// The borrower's reaction to margin calls.
     pub(super) on_call: OnCall,
-    /// Day on which the borrower takes back half of what may be released, if any.
+    /// Day on which the borrower takes back half of the collateral that may be released, if any.
     pub(super) releases: Option<String>,
-    /// Day on which the borrower repays a part uncalled, if any.
+    /// Day on which the borrower repays a part without a call, if any.
     pub(super) repays: Option<String>,
-    /// How much then, in display units.
+    /// Amount of that repayment, in display units.
     pub(super) repayment: Option<String>,
     /// Day on which the borrower repays all, if any.
     pub(super) closes: Option<String>,
-    /// How many margin calls there must be.
+    /// Number of margin calls that there must be.
     pub(super) calls: usize,
     /// How it must end.
     pub(super) end: End,
@@ -88,7 +88,7 @@ pub(super) fn parse(text: &str, days: &[Day]) -> anyhow::Result<Vec<LoanLine>> {
         let row: LoanLine = row.with_context(|| format!("loans, line {line}"))?;
         let index = |label: &str| {
             let found = days.iter().position(|day| day.label == label);
-            found.with_context(|| format!("loans, line {line}: {label} is no day of the path"))
+            found.with_context(|| format!("loans, line {line}: {label} is not a day of the path"))
         };
         let opens = index(&row.opens)?;
         for later in [&row.releases, &row.repays, &row.closes]
@@ -106,7 +106,7 @@ pub(super) fn parse(text: &str, days: &[Day]) -> anyhow::Result<Vec<LoanLine>> {
         );
         ensure!(
             row.closes.is_some() == (row.end == End::Closed),
-            "loans, line {line}: who closes on a day ends so, and nobody else"
+            "loans, line {line}: a loan has a day of closing if and only if it ends closed"
         );
         loans.push(row);
     }

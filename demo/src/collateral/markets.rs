@@ -1,4 +1,4 @@
-//! Markets: what a loan must be secured with.
+//! Markets: the margins that a loan must keep.
 
 use anyhow::{Context as _, ensure};
 use serde::Deserialize;
@@ -7,11 +7,11 @@ use subrosa_protocol::market::{MARKETS, Market};
 /// One line of the file; the first is market 0. Factors are in basis points.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::demo) struct MarketLine {
-    /// Symbol of what secures.
-    pub(in crate::demo) collateral: String,
-    /// Symbol of what is owed.
-    pub(in crate::demo) debt: String,
+pub(crate) struct MarketLine {
+    /// Symbol of the collateral.
+    pub(crate) collateral: String,
+    /// Symbol of the asset that is owed.
+    pub(crate) debt: String,
     haircut: u16,
     initial: u32,
     maintenance: u32,
@@ -21,8 +21,8 @@ pub(in crate::demo) struct MarketLine {
 }
 
 impl MarketLine {
-    /// The market, when it is known what id a symbol has.
-    pub(in crate::demo) fn market(
+    /// Returns the market. `id` gives the asset id of a symbol.
+    pub(crate) fn market(
         &self,
         id: impl Fn(&str) -> anyhow::Result<u16>,
     ) -> anyhow::Result<Market> {
@@ -53,13 +53,13 @@ pub(super) fn parse(text: &str) -> anyhow::Result<Vec<MarketLine>> {
             markets
                 .iter()
                 .all(|m| (&m.collateral, &m.debt) != (&row.collateral, &row.debt)),
-            "markets, line {line}: these assets have a market"
+            "markets, line {line}: these assets have a market already"
         );
         markets.push(row);
     }
     ensure!(
         (1..=MARKETS).contains(&markets.len()),
-        "there are {} markets",
+        "there are {} markets, not 1 to {MARKETS}",
         markets.len()
     );
     Ok(markets)

@@ -1,5 +1,5 @@
-//! What must become of the committed loans on the committed path, by the protocol's arithmetic and without a deployment.
-//! Interest is left out: what it adds in the minutes of a demonstration must decide nothing.
+//! A model of the committed loans on the committed path, by the protocol's arithmetic and without a
+//! deployment. It leaves interest out: the interest of some minutes must decide nothing.
 
 use subrosa_protocol::{
     loan::{covers, needed},
@@ -14,9 +14,9 @@ use super::{
     path::Day,
     sizing,
 };
-use crate::demo::{LOANS, MARKETS, PRICES, RESERVES, TOKENS, instructions, world::Token};
+use crate::{LOANS, MARKETS, PRICES, RESERVES, TOKENS, instructions, world::Token};
 
-/// How far from a threshold every ratio must stay.
+/// Least distance of every ratio from a threshold.
 const CLEAR: f64 = 0.001;
 
 fn portfolio() -> Portfolio {
@@ -39,7 +39,8 @@ fn market_of(portfolio: &Portfolio, loan: &LoanLine) -> Market {
     found.next().unwrap().market(id).unwrap()
 }
 
-/// Base units of the debt asset for 10¹⁸ base units of the collateral asset, as L1 rounds it.
+/// Returns the base units of the debt asset for 10¹⁸ base units of the collateral asset, rounded as on
+/// L1.
 fn price(loan: &LoanLine, day: &Day) -> u128 {
     let raised = 18 + u32::from(token(&loan.debt).decimals);
     let lowered = u32::from(token(&loan.collateral).decimals);
@@ -49,7 +50,7 @@ fn price(loan: &LoanLine, day: &Day) -> u128 {
 struct Course {
     calls: usize,
     end: Option<End>,
-    /// The least distance of a ratio from a threshold.
+    /// Least distance of a ratio from a threshold.
     closest: f64,
 }
 
@@ -119,7 +120,7 @@ fn course(portfolio: &Portfolio, loan: &LoanLine) -> Course {
         }
         last = step;
     }
-    // A maturity soon after the last day is waited for.
+    // The demonstration waits for a maturity soon after the last day.
     if STEP * (loan.term - last) < PATIENCE {
         course.end = Some(End::Matured);
     }
@@ -159,7 +160,7 @@ fn the_committed_loans_show_everything() {
     assert!(loans.iter().any(|l| l.repays.is_some()));
 }
 
-/// Nobody promises more of an asset than it has, or is lent.
+/// No institution promises more of an asset than it deposits.
 #[test]
 fn the_committed_reserves_cover_the_loans() {
     let portfolio = portfolio();

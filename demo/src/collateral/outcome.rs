@@ -1,21 +1,22 @@
-//! What became of the loans, and whether it is what the file says.
+//! Outcomes of the loans, and their comparison with the file.
 
 use std::collections::BTreeMap;
 
 use anyhow::ensure;
-use comfy_table::{CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
+use comfy_table::Table;
 use serde_json::{Value, json};
+use subrosa_client::gateway::AssetView;
 use subrosa_wallet::amount::format;
 
 use super::loans::{End, LoanLine};
-use crate::demo::gateway::Asset;
+use crate::summary::aligned;
 
-/// What happened to a loan, amounts in base units.
+/// Events of a loan, amounts in base units.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sums {
     /// Margin calls.
     pub(super) calls: usize,
-    /// Those that the borrower met.
+    /// Margin calls that the borrower met.
     pub(super) met: usize,
     /// Collateral that was added.
     pub(super) added: u128,
@@ -23,25 +24,24 @@ pub(super) struct Sums {
     pub(super) released: u128,
     /// Debt that was repaid before the end.
     pub(super) repaid: u128,
-    /// Debt beyond the value of what was seized.
+    /// Debt beyond the value of the seized collateral.
     pub(super) loss: u128,
 }
 
-/// A loan and its end.
-pub(in crate::demo) struct Outcome {
+/// Loan and its end.
+pub(crate) struct Outcome {
     pub(super) line: LoanLine,
-    pub(super) collateral: Asset,
-    pub(super) debt: Asset,
+    pub(super) collateral: AssetView,
+    pub(super) debt: AssetView,
     pub(super) sums: Sums,
     pub(super) end: End,
     /// The day on which it ended.
     pub(super) day: String,
 }
 
-/// Every loan and what became of it.
-pub(in crate::demo) fn table(outcomes: &[Outcome]) -> Table {
-    let mut table = Table::new();
-    table.load_preset(UTF8_FULL_CONDENSED).set_header([
+/// Shows every loan and its end.
+pub(crate) fn table(outcomes: &[Outcome]) -> Table {
+    let header = [
         "lender",
         "borrower",
         "principal",
@@ -53,8 +53,8 @@ pub(in crate::demo) fn table(outcomes: &[Outcome]) -> Table {
         "repaid",
         "ended",
         "lender's loss",
-    ]);
-    for outcome in outcomes {
+    ];
+    let rows = outcomes.iter().map(|outcome| {
         let Outcome {
             line,
             sums,
@@ -62,11 +62,11 @@ pub(in crate::demo) fn table(outcomes: &[Outcome]) -> Table {
             debt,
             ..
         } = outcome;
-        let show = |units: u128, asset: &Asset| match units {
+        let show = |units: u128, asset: &AssetView| match units {
             0 => String::new(),
             _ => format!("{} {}", format(units, asset.decimals), asset.symbol),
         };
-        table.add_row([
+        vec![
             line.lender.clone(),
             line.borrower.clone(),
             format!("{} {}", line.principal, line.debt),
@@ -78,18 +78,13 @@ pub(in crate::demo) fn table(outcomes: &[Outcome]) -> Table {
             show(sums.repaid, debt),
             format!("{}: {}", outcome.day, outcome.end.name()),
             show(sums.loss, debt),
-        ]);
-    }
-    for column in [2, 3, 6, 7, 8, 10] {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table
+        ]
+    });
+    aligned(&header, &[2, 3, 6, 7, 8, 10], rows.collect())
 }
 
-/// What the line of JSON says of loans.
-pub(in crate::demo) fn figures(outcomes: &[Outcome]) -> Value {
+/// Returns the figures of loans for the line of JSON.
+pub(crate) fn figures(outcomes: &[Outcome]) -> Value {
     let count = |what: &dyn Fn(&Outcome) -> bool| outcomes.iter().filter(|o| what(o)).count();
     let sum = |what: &dyn Fn(&Sums) -> usize| outcomes.iter().map(|o| what(&o.sums)).sum::<usize>();
     let mut losses: BTreeMap<&str, (u128, u8)> = BTreeMap::new();
@@ -114,8 +109,8 @@ pub(in crate::demo) fn figures(outcomes: &[Outcome]) -> Value {
     })
 }
 
-/// That every loan was called as often, and ended, as the file says.
-pub(in crate::demo) fn check(outcomes: &[Outcome]) -> anyhow::Result<()> {
+/// Checks that every loan had the margin calls and the end that the file names.
+pub(crate) fn check(outcomes: &[Outcome]) -> anyhow::Result<()> {
     let mut wrong = Vec::new();
     for (
         number,
@@ -145,13 +140,14 @@ pub(in crate::demo) fn check(outcomes: &[Outcome]) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::collateral::{Portfolio, loans::OnCall};
-    use crate::demo::{LOANS, MARKETS, PRICES};
+    use crate::collateral::{Portfolio, loans::OnCall};
+    use crate::{LOANS, MARKETS, PRICES};
 
-    /// The committed loans, each ended as the file says, with a loss of 1,500 base units where there is one.
+    /// Returns the committed loans, each with the end that the file names, and a loss of 1,500 base
+    /// units where there is a loss.
     fn as_the_file_says() -> Vec<Outcome> {
         let portfolio = Portfolio::parse(PRICES, MARKETS, LOANS).unwrap();
-        let asset = |symbol: &str, decimals| Asset {
+        let asset = |symbol: &str, decimals| AssetView {
             id: 0,
             symbol: symbol.to_owned(),
             decimals,

@@ -1,4 +1,4 @@
-//! The price path: what each asset is worth, day by day.
+//! The price path: the value of each asset, day by day.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,12 @@ use serde::Deserialize;
 use subrosa_wallet::amount;
 
 /// Decimals of a price in the file, and of the feeds that answer it.
-pub(in crate::demo) const DECIMALS: u8 = 12;
+pub(crate) const DECIMALS: u8 = 12;
 
-/// What kind of market a day belongs to.
+/// Mood of the market on a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(in crate::demo) enum Phase {
+pub(crate) enum Phase {
     /// Small moves.
     Calm,
     /// Moves that add up.
@@ -33,15 +33,16 @@ impl Phase {
 
 /// One line of the file.
 #[derive(Clone, Debug)]
-pub(in crate::demo) struct Day {
+pub(crate) struct Day {
     /// Its name, by which the loans refer to it.
     pub(super) label: String,
     pub(super) phase: Phase,
-    /// By symbol: the common unit for one of the asset, with [`DECIMALS`] decimals.
-    pub(in crate::demo) prices: BTreeMap<String, u128>,
+    /// Price by symbol: common units for one unit of the asset, with [`DECIMALS`] decimals.
+    pub(crate) prices: BTreeMap<String, u128>,
 }
 
-/// Reads a file of days: `day`, `phase` and a column for each asset. Lines that begin with `#` are remarks.
+/// Reads a file of days: `day`, `phase` and a column for each asset. Lines that begin with `#` are
+/// remarks.
 pub(super) fn parse(text: &str) -> anyhow::Result<Vec<Day>> {
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
@@ -69,7 +70,7 @@ pub(super) fn parse(text: &str) -> anyhow::Result<Vec<Day>> {
         }
         ensure!(
             days.iter().all(|day| day.label != label),
-            "prices, line {line}: {label} was there before"
+            "prices, line {line}: {label} occurs twice"
         );
         days.push(Day {
             label,
@@ -84,9 +85,9 @@ pub(super) fn parse(text: &str) -> anyhow::Result<Vec<Day>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::PRICES;
+    use crate::PRICES;
 
-    /// What one of `asset` is worth in `unit`, day by day.
+    /// Returns the value of one unit of `asset` in `unit`, day by day.
     fn worth(days: &[Day], asset: &str, unit: &str) -> Vec<f64> {
         let price = |day: &Day| day.prices[asset] as f64 / day.prices[unit] as f64;
         days.iter().map(price).collect()
@@ -107,7 +108,7 @@ mod tests {
         let euro = moves(&days, "dEUR", "dUSD");
         let calm = |(phase, change): &(Phase, f64)| *phase != Phase::Calm || change.abs() < 0.005;
         assert!(euro.iter().all(calm));
-        // The trend takes the euro down by more than a twentieth, and no day of it by more than a fiftieth.
+        // The trend takes the euro down by more than 5 %, and no day of it by more than 2 %.
         let worth = worth(&days, "dEUR", "dUSD");
         let falling: Vec<usize> = (0..days.len())
             .take_while(|i| days[*i].phase != Phase::Crash)
@@ -126,13 +127,12 @@ mod tests {
             .min_by(|a, b| a.1.total_cmp(&b.1));
         let (phase, change) = worst.unwrap();
         assert_eq!(phase, Phase::Crash);
-        // From a loan that is covered by its initial margin (104 %, of 99 % of the value) to one that is not
-        // covered at all.
+        // It takes a loan from its initial margin (104 %, of 99 % of the value) to below its debt.
         assert!(1.04 / 0.99 * (1.0 + change) < 1.0, "{change}");
     }
 
     #[test]
-    fn what_is_no_path_is_refused() {
+    fn a_malformed_path_is_refused() {
         let head = "# remark\nday,phase,dUSD\n";
         assert!(parse(&format!("{head}a,calm,1\nb,crash,0.5\n")).is_ok());
         assert!(parse(&format!("{head}a,calm,1\na,calm,1\n")).is_err());

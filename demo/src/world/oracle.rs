@@ -1,28 +1,27 @@
-//! The price feeds and markets of a deployment, and the snapshots that are taken of them.
+//! Price feeds and markets of a deployment, and the price snapshots that L1 records of them.
 
 use std::time::{Duration, Instant};
 
 use alloy_primitives::Address;
 use anyhow::{Context as _, ensure};
-use serde::Deserialize;
 use subrosa_l1::deploy::{NewFeed, development_feed, set_answer, set_feed, set_market};
-use subrosa_protocol::{asset::AssetId, encoding::fr_to_bytes, market::Snapshot};
+use subrosa_protocol::{asset::AssetId, encoding::fr_to_hex, market::Snapshot};
 
 use super::World;
-use crate::demo::collateral::{Day, MarketLine, PRICE_DECIMALS};
+use crate::collateral::{Day, MarketLine, PRICE_DECIMALS};
 
-/// How old an answer may be, in seconds: every day of the path has new ones.
+/// Greatest age of an answer, in seconds: every day of the path has new ones.
 const HEARTBEAT: u64 = 3600;
-/// How long a snapshot may take from L1 to the sequencer.
+/// Longest wait for a snapshot to get from L1 to the sequencer.
 const PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(150);
 
 /// A feed for each asset that has a price.
-pub(in crate::demo) struct Feeds(Vec<(String, Address)>);
+pub(crate) struct Feeds(Vec<(String, Address)>);
 
 impl World {
     /// Deploys a feed for every asset of the day and lists the markets.
-    pub(in crate::demo) async fn list_markets(
+    pub(crate) async fn list_markets(
         &self,
         markets: &[MarketLine],
         day: &Day,
@@ -49,22 +48,23 @@ impl World {
         Ok(Feeds(feeds))
     }
 
-    /// Makes the feeds answer a day's prices, takes a snapshot and waits until the sequencer serves it.
-    pub(in crate::demo) async fn publish(
-        &self,
-        feeds: &Feeds,
-        day: &Day,
-    ) -> anyhow::Result<Snapshot> {
+    /// Sets the feeds to a day's prices, has L1 record a snapshot and waits until the sequencer serves
+    /// it.
+    pub(crate) async fn publish(&self, feeds: &Feeds, day: &Day) -> anyhow::Result<Snapshot> {
         let (transport, deployer) = (&self.chain.transport, &self.deployer);
         for (symbol, feed) in &feeds.0 {
             let price = *day.prices.get(symbol).context("a price is missing")?;
             set_answer(transport, deployer, *feed, answer(price)?).await?;
         }
         self.l1.take_snapshot(deployer).await?;
-        let taken = self.l1.snapshot().await?.context("L1 took no snapshot")?;
-        let digest = format!("0x{}", hex::encode(fr_to_bytes(&taken.digest())));
+        let taken = self.l1.snapshot().await?.context("L1 has no snapshot")?;
+        let digest = fr_to_hex(&taken.digest());
         let since = Instant::now();
-        while self.served_digest().await?.as_deref() != Some(digest.as_str()) {
+        loop {
+            let served = self.sequencer.oracle().await?;
+            if served.is_some_and(|served| served.digest == digest) {
+                return Ok(taken);
+            }
             ensure!(
                 since.elapsed() < PATIENCE,
                 "the sequencer does not serve the snapshot of {}",
@@ -72,25 +72,9 @@ impl World {
             );
             tokio::time::sleep(POLL).await;
         }
-        Ok(taken)
-    }
-
-    /// Digest of the snapshot that the sequencer serves, if there is one.
-    async fn served_digest(&self) -> anyhow::Result<Option<String>> {
-        #[derive(Deserialize)]
-        struct Served {
-            digest: String,
-        }
-        let url = format!("http://{}/v1/oracle", self.sequencer.addr());
-        let response = reqwest::get(url).await?;
-        if response.status() == reqwest::StatusCode::NOT_FOUND {
-            return Ok(None);
-        }
-        let served: Served = response.error_for_status()?.json().await?;
-        Ok(Some(served.digest))
     }
 }
 
 fn answer(price: u128) -> anyhow::Result<i128> {
-    i128::try_from(price).context("a price is beyond what feeds answer")
+    i128::try_from(price).context("a price is greater than a feed can answer")
 }
