@@ -82,7 +82,8 @@ impl Admission {
 /// Admits `submissions` in groups and returns the figures.
 ///
 /// # Errors
-/// If there are fewer than a group, keys are missing and cannot be made, or a submission is refused.
+/// If there are fewer than a group, keys are missing and cannot be made, or a submission is
+/// refused.
 pub fn figures(keys: &Keys, submissions: usize) -> anyhow::Result<Value> {
     ensure!(submissions >= GROUP, "at least {GROUP} submissions");
     let admission = Admission::new(keys)?;

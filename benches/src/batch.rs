@@ -37,7 +37,8 @@ pub struct FullBatch {
 }
 
 impl FullBatch {
-    /// Makes a batch that the ledger accepts. Every slot has its own transaction with its own proof.
+    /// Makes a batch that the ledger accepts. Every slot has its own transaction with its own
+    /// proof.
     ///
     /// # Errors
     /// If a client proof fails.

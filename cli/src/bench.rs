@@ -28,8 +28,8 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// The sequencer's admission work: decoding, rules and proof verification, in groups of 64 on all
-    /// cores.
+    /// The sequencer's admission work: decoding, rules and proof verification, in groups of 64 on
+    /// all cores.
     Admission {
         /// Number of submissions.
         #[arg(long, default_value_t = 2048)]

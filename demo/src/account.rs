@@ -209,8 +209,8 @@ async fn post(
 /// Delivery of a swap: giver, receiver, symbol and amount in display units.
 pub(crate) type Delivery<'a> = (&'a str, &'a str, &'a str, &'a str);
 
-/// Compares the present holdings with those that follow from the instructions and the deliveries, and
-/// the vault with the sum of all holdings inside.
+/// Compares the present holdings with those that follow from the instructions and the deliveries,
+/// and the vault with the sum of all holdings inside.
 pub(crate) async fn reconcile(
     world: &World,
     instructions: &[Instruction],
@@ -286,9 +286,9 @@ pub(crate) async fn reconcile(
     )
 }
 
-/// Compares three things for a scenario in which prices and time decide how much moves: the change of
-/// each institution's holdings with its wallet's history; the change of all holdings with the fees in
-/// the batches; and the vault with the sum of all holdings inside. No position may be open.
+/// Compares three things for a scenario in which prices and time decide how much moves: the change
+/// of each institution's holdings with its wallet's history; the change of all holdings with the
+/// fees in the batches; and the vault with the sum of all holdings inside. No position may be open.
 pub(crate) async fn conserve(
     world: &World,
     before: &Snapshot,

@@ -1,8 +1,9 @@
-//! The collateral scenario: a portfolio of secured loans on a path of prices, carried out through the
-//! wallets' gateways.
+//! The collateral scenario: a portfolio of secured loans on a path of prices, carried out through
+//! the wallets' gateways.
 //!
-//! The services keep real time. A day of the path takes at least [`STEP`], and longer if its batches
-//! do. Maturities are whole steps away. Interest runs by the second, at rates that make it visible.
+//! The services keep real time. A day of the path takes at least [`STEP`], and longer if its
+//! batches do. Maturities are whole steps away. Interest runs by the second, at rates that make it
+//! visible.
 
 mod calls;
 mod desk;

@@ -1,4 +1,5 @@
-//! The trading desks: every trade of the file, negotiated and settled through the wallets' gateways.
+//! The trading desks: every trade of the file, negotiated and settled through the wallets'
+//! gateways.
 
 use std::time::{Duration, Instant};
 
@@ -305,8 +306,8 @@ impl Negotiation<'_> {
         with_funds(|| self.try_accept(id)).await
     }
 
-    /// Withdraws the quote while it is being accepted: the requester's leg then waits alone until it
-    /// expires. Begins again where the requester's notes were in use, because nothing crossed.
+    /// Withdraws the quote while it is being accepted: the requester's leg then waits alone until
+    /// it expires. Begins again where the requester's notes were in use, because nothing crossed.
     async fn cross(&mut self, quoter: &Party<'_>) -> anyhow::Result<(End, Option<Duration>)> {
         let since = Instant::now();
         while since.elapsed() < PATIENCE {
@@ -352,7 +353,8 @@ impl Negotiation<'_> {
             error.is_refusal("insufficient_funds") || error.is_refusal("wrong_state"),
             "the second acceptance was refused for another reason: {error}"
         );
-        // A quote that cannot be accepted is declined, so that the other side's notes are free again.
+        // A quote that cannot be accepted is declined, so that the other side's notes are free
+        // again.
         let gateway = self.requester.gateway;
         let loser_quote = gateway.find_quote(&left.id).await?;
         if loser_quote.is_some_and(|quote| quote.status == "offered") {

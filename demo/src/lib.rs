@@ -109,12 +109,12 @@ pub struct Arguments {
     /// process logs to a file in the data directory.
     #[arg(long)]
     processes: bool,
-    /// Payment instructions (CSV: kind,from,to,asset,amount,memo) instead of the committed ones. The
-    /// other scenarios carry them out before the trades or the loans.
+    /// Payment instructions (CSV: kind,from,to,asset,amount,memo) instead of the committed ones.
+    /// The other scenarios carry them out before the trades or the loans.
     #[arg(long)]
     payments: Option<PathBuf>,
-    /// Trades (CSV: requester,quoter,rival,give,give_amount,want,want_amount,fixed,course) instead of
-    /// the committed ones.
+    /// Trades (CSV: requester,quoter,rival,give,give_amount,want,want_amount,fixed,course) instead
+    /// of the committed ones.
     #[arg(long)]
     trades: Option<PathBuf>,
     /// Path of prices (CSV: day,phase and a column for each asset) instead of the committed one.
@@ -171,9 +171,9 @@ impl Play {
         Ok((instructions::parse(&instructions)?, play))
     }
 
-    /// Returns what the scenario needs of a deployment. The transfers need the first two tokens only.
-    /// Trades come a few at a time from each desk, so their batches wait longer: one larger batch is
-    /// proven in less time than several small ones.
+    /// Returns what the scenario needs of a deployment. The transfers need the first two tokens
+    /// only. Trades come a few at a time from each desk, so their batches wait longer: one larger
+    /// batch is proven in less time than several small ones.
     fn cast<'a>(&self, instructions: &'a [Instruction]) -> Cast<'a> {
         let (tokens, seal_ms, watching): (_, _, &[&str]) = match self {
             Self::Transfer => (&TOKENS[..2], 1_500, &[]),
@@ -280,8 +280,8 @@ async fn perform(
     summary::line(world, arguments.scenario.name(), figures).await
 }
 
-/// Plays the part after the instructions, checks the accounts and prints them. Returns the figures of
-/// this scenario alone.
+/// Plays the part after the instructions, checks the accounts and prints them. Returns the figures
+/// of this scenario alone.
 async fn carry_out(
     world: &World,
     play: &Play,

@@ -48,8 +48,8 @@ impl Process {
         })
     }
 
-    /// Waits until the service says on which address it listens, and returns its base URL. `before` is
-    /// the text before the URL in its log.
+    /// Waits until the service says on which address it listens, and returns its base URL. `before`
+    /// is the text before the URL in its log.
     pub(crate) async fn base(&mut self, before: &str) -> anyhow::Result<String> {
         let started = Instant::now();
         loop {

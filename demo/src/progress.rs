@@ -108,7 +108,8 @@ impl Counter {
         self.tell(true);
     }
 
-    /// Prints a line where there is no bar, but not more often than [`BETWEEN_LINES`] unless it must.
+    /// Prints a line where there is no bar, but not more often than [`BETWEEN_LINES`] unless it
+    /// must.
     fn tell(&self, must: bool) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let due = last.is_none_or(|last| last.elapsed() >= BETWEEN_LINES);

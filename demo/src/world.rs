@@ -1,4 +1,5 @@
-//! The deployment of a demonstration: chain, contracts, sequencer, and a wallet for each institution.
+//! The deployment of a demonstration: chain, contracts, sequencer, and a wallet for each
+//! institution.
 
 mod oracle;
 mod services;
@@ -321,8 +322,8 @@ impl World {
         })
     }
 
-    /// Measures the gas of verifying the last proof in a transaction straight to the verifier, without
-    /// the gas that every transaction pays for itself and its calldata.
+    /// Measures the gas of verifying the last proof in a transaction straight to the verifier,
+    /// without the gas that every transaction pays for itself and its calldata.
     pub(crate) async fn verify_gas(&self) -> anyhow::Result<u64> {
         let last = self.last_batch().await?;
         let call = RollupContract::shapeOfCall {

@@ -1,5 +1,5 @@
-//! The sequencer's HTTP interface as tests use it: the client of the crate `subrosa-client`, and raw
-//! JSON for answers that a test compares field by field.
+//! The sequencer's HTTP interface as tests use it: the client of the crate `subrosa-client`, and
+//! raw JSON for answers that a test compares field by field.
 
 use anyhow::{Context as _, ensure};
 use serde_json::Value;

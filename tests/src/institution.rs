@@ -219,8 +219,8 @@ impl Institution {
     }
 
     /// Requests a quote from `of` and has `of` make it: this institution gives a fixed amount and
-    /// wants another asset. `seconds` is how long the quote may be accepted, and how long its legs may
-    /// settle after that. Returns the id of the quote when it has arrived.
+    /// wants another asset. `seconds` is how long the quote may be accepted, and how long its legs
+    /// may settle after that. Returns the id of the quote when it has arrived.
     ///
     /// # Errors
     /// If either gateway refuses.

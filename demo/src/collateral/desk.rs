@@ -1,4 +1,5 @@
-//! The parties of the loans. Each acts through its own wallet's gateway, on the state that it shows.
+//! The parties of the loans. Each acts through its own wallet's gateway, on the state that it
+//! shows.
 
 use std::{
     collections::BTreeMap,
@@ -28,8 +29,8 @@ use super::{
 };
 use crate::{account::units, desk::with_funds, requests::amount, world::World};
 
-/// Longest time of a step of a loan, with its proof and its batch, and longest wait after the last day
-/// for a maturity.
+/// Longest time of a step of a loan, with its proof and its batch, and longest wait after the last
+/// day for a maturity.
 pub(super) const PATIENCE: Duration = Duration::from_secs(240);
 const POLL: Duration = Duration::from_millis(200);
 /// Seconds that a proposal may be accepted.
@@ -59,8 +60,8 @@ impl<'a> Desk<'a> {
 }
 
 impl Desk<'_> {
-    /// Waits until every wallet knows a price of this time or a later one: both legs of an opening must
-    /// name the same snapshot.
+    /// Waits until every wallet knows a price of this time or a later one: both legs of an opening
+    /// must name the same snapshot.
     pub(super) async fn know(&self, time: u64) -> anyhow::Result<()> {
         let since = Instant::now();
         for (name, gateway) in self.world.gateways() {
@@ -237,8 +238,8 @@ impl<'a> Followed<'a> {
         format!("loan-{}-{}-{step}", self.number, self.steps)
     }
 
-    /// Lets one party propose and the other accept. Lenders propose the loans with odd numbers, borrowers
-    /// those with even ones.
+    /// Lets one party propose and the other accept. Lenders propose the loans with odd numbers,
+    /// borrowers those with even ones.
     async fn open(&mut self) -> anyhow::Result<()> {
         let line = self.line;
         let (proposer, other, role) = match self.number % 2 {
@@ -278,8 +279,8 @@ impl<'a> Followed<'a> {
         self.agree(&loan.id, "open", |_| true).await
     }
 
-    /// Waits until both sides show the loan at a price of this time or a later one. Returns `None` if the
-    /// lender's wallet has liquidated it.
+    /// Waits until both sides show the loan at a price of this time or a later one. Returns `None`
+    /// if the lender's wallet has liquidated it.
     async fn priced(&mut self, id: &str, time: u64) -> anyhow::Result<Option<LoanView>> {
         let since = Instant::now();
         loop {

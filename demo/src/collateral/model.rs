@@ -39,8 +39,8 @@ fn market_of(portfolio: &Portfolio, loan: &LoanLine) -> Market {
     found.next().unwrap().market(id).unwrap()
 }
 
-/// Returns the base units of the debt asset for 10¹⁸ base units of the collateral asset, rounded as on
-/// L1.
+/// Returns the base units of the debt asset for 10¹⁸ base units of the collateral asset, rounded as
+/// on L1.
 fn price(loan: &LoanLine, day: &Day) -> u128 {
     let raised = 18 + u32::from(token(&loan.debt).decimals);
     let lowered = u32::from(token(&loan.collateral).decimals);

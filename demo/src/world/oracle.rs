@@ -48,8 +48,8 @@ impl World {
         Ok(Feeds(feeds))
     }
 
-    /// Sets the feeds to a day's prices, has L1 record a snapshot and waits until the sequencer serves
-    /// it.
+    /// Sets the feeds to a day's prices, has L1 record a snapshot and waits until the sequencer
+    /// serves it.
     pub(crate) async fn publish(&self, feeds: &Feeds, day: &Day) -> anyhow::Result<Snapshot> {
         let (transport, deployer) = (&self.chain.transport, &self.deployer);
         for (symbol, feed) in &feeds.0 {

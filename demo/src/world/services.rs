@@ -138,8 +138,8 @@ impl Services {
         Ok((services, SequencerClient::new(&base)?))
     }
 
-    /// Opens an institution's wallet, makes it first where there is none, and returns a client of its
-    /// gateway. `account` is the number of its development account.
+    /// Opens an institution's wallet, makes it first where there is none, and returns a client of
+    /// its gateway. `account` is the number of its development account.
     pub(super) async fn open_wallet(
         &mut self,
         plan: &Plan<'_>,

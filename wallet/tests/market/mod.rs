@@ -1,5 +1,6 @@
-//! A market for tests: a ledger with a sequencer's HTTP interface and L1's view of it, in memory. It seals what
-//! arrives at once, legs of a swap side by side, and checks every transaction natively in place of proofs.
+//! A market for tests: a ledger with a sequencer's HTTP interface and L1's view of it, in memory.
+//! It seals what arrives at once, legs of a swap side by side, and checks every transaction
+//! natively in place of proofs.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
@@ -156,7 +157,8 @@ impl Market {
         self.floor().published.len()
     }
 
-    /// A snapshot in which a unit of gold is worth so many cents, taken `ago` seconds ago; gold secures dollars in market 2.
+    /// A snapshot in which a unit of gold is worth so many cents, taken `ago` seconds ago; gold
+    /// secures dollars in market 2.
     pub(crate) fn price_gold(&self, cents: u128, ago: u64) {
         let mut snapshot = Snapshot {
             time: now() - ago,
