@@ -1,26 +1,36 @@
-//! Client proofs.
+//! Client proofs of each kind of transaction, and their verification alone and in groups.
 
-use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use subrosa_benches::{client::Client, keys};
 
 fn client(c: &mut Criterion) {
     let mut client = Client::new(&keys()).expect("keys of the transaction circuit");
-    let samples: Vec<_> = (0..10).map(|_| client.sample()).collect();
-    let mut turn = samples.iter().cycle();
-    let mut group = c.benchmark_group("client");
+    let kinds = client.kinds();
+    let mut group = c.benchmark_group("client proof");
     group.sample_size(10);
-    group.bench_function("proof", |b| {
-        b.iter_batched(
-            || turn.next().expect("an endless iterator"),
-            |sample| client.prove(sample).expect("a proof"),
-            BatchSize::PerIteration,
-        );
+    for (name, sample) in &kinds {
+        group.bench_function(*name, |b| {
+            b.iter(|| client.prove(sample).expect("a proof"));
+        });
+    }
+    group.finish();
+
+    let (_, sample) = &kinds[0];
+    let proof = client.prove(sample).expect("a proof");
+    let mut group = c.benchmark_group("verification");
+    group.bench_function("alone", |b| {
+        b.iter(|| client.verify(sample, &proof).expect("a valid proof"));
     });
-    let proof = client.prove(&samples[0]).expect("a proof");
-    group.sample_size(100);
-    group.bench_function("verification", |b| {
-        b.iter(|| client.verify(&samples[0], &proof).expect("a valid proof"));
-    });
+    for count in [16, 64, 256, 1024] {
+        group.throughput(Throughput::Elements(count as u64));
+        group.bench_function(format!("in a group of {count}"), |b| {
+            b.iter(|| {
+                client
+                    .verify_group(sample, &proof, count)
+                    .expect("valid proofs");
+            });
+        });
+    }
     group.finish();
 }
 

@@ -11,6 +11,7 @@ use subrosa_node::{
     progress::counter,
     system::{median, peak_rss_bytes, rounded},
 };
+use subrosa_protocol::swap::Side;
 use subrosa_prover::{
     groth16::{PROOF_LEN, ProofBytes, TransactionKeys},
     progress::Silent,
@@ -47,6 +48,18 @@ impl Client {
         }
     }
 
+    /// Makes one sample of each kind, with its name.
+    pub fn kinds(&mut self) -> [(&'static str, Sample); 5] {
+        let rng = &mut self.rng;
+        [
+            ("transfer", samples::transfer(rng)),
+            ("transfer of three assets", samples::transfer_of_three(rng)),
+            ("withdrawal", samples::withdraw(rng)),
+            ("padding", samples::padding(rng)),
+            ("leg of a swap", samples::swap_leg(Side::A, rng)),
+        ]
+    }
+
     /// Proves a sample.
     ///
     /// # Errors
@@ -62,6 +75,23 @@ impl Client {
     pub fn verify(&self, sample: &Sample, proof: &ProofBytes) -> anyhow::Result<()> {
         let digest = sample.transaction.digest(&samples::context());
         Ok(self.keys.verify(&digest, proof)?)
+    }
+
+    /// Verifies the proof of a sample `count` times in one group, as the sequencer does.
+    ///
+    /// # Errors
+    /// If the proof is not valid.
+    pub fn verify_group(
+        &self,
+        sample: &Sample,
+        proof: &ProofBytes,
+        count: usize,
+    ) -> anyhow::Result<()> {
+        let digest = sample.transaction.digest(&samples::context());
+        for result in self.keys.verify_batch(&vec![(digest, *proof); count]) {
+            result?;
+        }
+        Ok(())
     }
 }
 
