@@ -132,12 +132,14 @@ impl World {
 
         let rollup = Rollup::new(chain.transport.clone(), deployment.contracts).await?;
         let bar = bars.spinner("starting the sequencer");
+        let url = chain.url().filter(|_| setting.processes);
+        let url = url.map(ToOwned::to_owned);
         let plan = services::Plan {
             keys,
             data,
             rollup: &rollup,
             cast,
-            url: chain.url().filter(|_| setting.processes),
+            url: url.as_deref(),
         };
         let (services, sequencer) = Services::start(&plan, client_keys, batch_keys, bars).await?;
         bar.finish("the sequencer is up");

@@ -159,7 +159,7 @@ impl Services {
                 let directory = text(home.directory())?;
                 if !home.is_initialised() {
                     let init = ["wallet", "init", "--development", "--directory"];
-                    let mut arguments: Vec<String> = init.map(Into::into).into();
+                    let mut arguments = init.map(String::from).to_vec();
                     arguments.push(directory.clone());
                     tokio::task::spawn_blocking(move || process::run(&arguments, &environment))
                         .await??;
