@@ -1,13 +1,10 @@
 //! `subrosa`: the one binary. It composes the crates below and holds no rules of its own.
 
 mod bench;
-mod chain;
-mod demo;
 mod keys;
 mod prover;
 mod sequencer;
 mod setup;
-mod system;
 mod wallet;
 
 use clap::{Parser, Subcommand};
@@ -32,8 +29,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run a whole deployment in this process on a file of payment instructions.
-    Demo(demo::Arguments),
+    /// Run a whole deployment and play a file of payments, of trades or of loans on it.
+    Demo(subrosa_demo::Arguments),
     /// Order, batch and settle transactions.
     Sequencer(sequencer::Arguments),
     /// Keys and gateway of one institution.
@@ -71,7 +68,7 @@ fn main() -> anyhow::Result<()> {
     let keys = Keys::from(cli.keys);
     runtime.block_on(async {
         match cli.command {
-            Command::Demo(arguments) => demo::run(&keys, arguments).await,
+            Command::Demo(arguments) => subrosa_demo::run(&keys, arguments).await,
             Command::Sequencer(arguments) => sequencer::run(&keys, arguments).await,
             Command::Wallet(command) => wallet::run(&keys, command).await,
             Command::Prover(command) => prover::run(&keys, command),

@@ -112,8 +112,8 @@ pub(crate) async fn refusal(response: Response) -> ClientError {
     }
 }
 
-/// Reads the body of a successful answer. The error says where the body is wrong and repeats nothing
-/// of it.
+/// Reads the body of a successful answer. The error says where the body is wrong and repeats
+/// nothing of it.
 pub(crate) async fn body<T: DeserializeOwned>(response: Response) -> Result<T, ClientError> {
     let body = response.bytes().await?;
     serde_json::from_slice(&body).map_err(|error| {
@@ -129,7 +129,8 @@ mod tests {
     fn a_problem_of_either_service_is_read() {
         let problem: AnyProblem = serde_json::from_str(
             r#"{"type":"urn:subrosa:error:invalid_transaction","title":"Invalid transaction",
-                "status":422,"detail":"…","code":"invalid_transaction","rule":"T7","retryable":false}"#,
+                "status":422,"detail":"…","code":"invalid_transaction","rule":"T7",
+                "retryable":false}"#,
         )
         .unwrap();
         assert_eq!(problem.rule.as_deref(), Some("T7"));

@@ -2,12 +2,13 @@
 //!
 //! | Module | Interface | Client |
 //! |---|---|---|
-//! | [`sequencer`] | `/v1/…` of the sequencer: submissions, batches, messages, prices | [`SequencerClient`] |
-//! | [`gateway`] | `/v1/…` of a wallet gateway: payments, swaps, loans | [`GatewayClient`] |
+//! | [`sequencer`] | the sequencer: submissions, batches, messages, prices | [`SequencerClient`] |
+//! | [`gateway`] | a wallet gateway: payments, swaps, loans | [`GatewayClient`] |
 //!
 //! The services build their answers from the same types, and describe them in their OpenAPI
 //! documents (`/openapi.json`). Amounts of the gateway are decimal strings in the asset's display
-//! unit. Field elements, hashes and bytes are `0x` and lower-case hex digits. Times are Unix seconds.
+//! unit. Field elements, hashes and bytes are `0x` and lower-case hex digits. Times are Unix
+//! seconds.
 //!
 //! A failed call is a [`ClientError`]: the service refused the request with an RFC 9457 problem,
 //! could not be reached, or answered something that the interface does not describe.

@@ -49,7 +49,8 @@ impl SequencerClient {
         self.service.base()
     }
 
-    /// Prepares a request to a path such as `/v1/info`, for whatever the other methods do not cover.
+    /// Prepares a request to a path such as `/v1/info`, for whatever the other methods do not
+    /// cover.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.service.request(method, path)
     }
@@ -91,7 +92,8 @@ impl SequencerClient {
             .await
     }
 
-    /// Returns a page of batches from index `from` on. The sequencer chooses the length of the page.
+    /// Returns a page of batches from index `from` on. The sequencer chooses the length of the
+    /// page.
     ///
     /// # Errors
     /// [`ClientError`].
@@ -141,8 +143,8 @@ impl SequencerClient {
         body(self.service.post_bytes("/v1/messages", message).await?).await
     }
 
-    /// Returns at most `limit` messages of the mailbox from number `from` on. Everybody reads all of
-    /// them, so the question tells the sequencer nothing.
+    /// Returns at most `limit` messages of the mailbox from number `from` on. Everybody reads all
+    /// of them, so the question tells the sequencer nothing.
     ///
     /// # Errors
     /// [`ClientError`].

@@ -12,6 +12,7 @@
 //! | [`wallet`] | key file, configuration and start of a wallet behind its gateway |
 //! | [`setup`] | development deployments |
 //! | [`config`], [`progress`], [`interrupt`] | layered settings, progress bars, signals |
+//! | [`system`] | facts about this process, and summaries of figures |
 
 pub mod accounts;
 pub mod config;
@@ -22,6 +23,7 @@ pub mod progress;
 pub mod proofs;
 pub mod sequencer;
 pub mod setup;
+pub mod system;
 pub mod wallet;
 
 pub use deployment::{Deployment, Rollup};

@@ -113,7 +113,7 @@ async fn separate_processes_pay_trade_and_withdraw() -> anyhow::Result<()> {
     let scratch = tempfile::tempdir()?;
     let directory = scratch.path();
     let file = directory.join("deployment.toml");
-    let url = chain.url.clone().context("anvil has an endpoint")?;
+    let url = chain.url().context("anvil has an endpoint")?.to_owned();
     let deployment = deploy(&binary, &url, &file)?;
     let settings = directory.join("sequencer.toml");
     std::fs::write(&settings, SETTINGS)?;

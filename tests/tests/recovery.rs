@@ -202,7 +202,7 @@ impl Ground {
         let Some(chain) = Chain::anvil().await? else {
             return Ok(None);
         };
-        let url = chain.url.clone().context("anvil has an endpoint")?;
+        let url = chain.url().context("anvil has an endpoint")?.to_owned();
         let directory = tempfile::tempdir()?;
         let deployment = deploy(&binary, &url, &directory.path().join("deployment.toml"))?;
         let contracts = Contracts {

@@ -1,5 +1,5 @@
-//! The sequencer, as the wallet uses it: the answers of [`subrosa_client::SequencerClient`] as types
-//! of the protocol.
+//! The sequencer, as the wallet uses it: the answers of [`subrosa_client::SequencerClient`] as
+//! types of the protocol.
 
 use subrosa_protocol::{Fr, asset::AssetId, market::Snapshot, message::SealedMessage};
 
@@ -113,8 +113,8 @@ impl SequencerClient {
         })
     }
 
-    /// Returns the latest price snapshot that L1 has recorded, if there is one. Everybody asks for the
-    /// same, so the question tells the sequencer nothing.
+    /// Returns the latest price snapshot that L1 has recorded, if there is one. Everybody asks for
+    /// the same, so the question tells the sequencer nothing.
     ///
     /// # Errors
     /// [`SequencerError`], also if the contents do not have the stated digest.

@@ -24,7 +24,7 @@ pub struct EventView {
     /// Unix seconds.
     #[schema(example = 1_800_000_000u64)]
     pub time: u64,
-    /// Of a margin call: the least collateral that makes the loan covered again, in display units.
+    /// Least collateral that makes the loan covered again, in display units; only on a margin call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub required_top_up: Option<String>,
 }

@@ -161,8 +161,8 @@ pub struct LoanView {
     pub maturity: u64,
     /// The market's number.
     pub market: u8,
-    /// Last second at which it may be opened, Unix time; null after a restore. Not final while it is
-    /// prepared.
+    /// Last second at which it may be opened, Unix time; null after a restore. Not final while it
+    /// is prepared.
     pub expiry: Option<u64>,
     /// The operation of the step that is on its way; before the opening, of the institution's own
     /// leg.
@@ -277,8 +277,8 @@ impl GatewayClient {
         self.act(id, "close", key).await
     }
 
-    /// Takes the debt out of the collateral, below the maintenance margin or after maturity. Only the
-    /// lender may.
+    /// Takes the debt out of the collateral, below the maintenance margin or after maturity. Only
+    /// the lender may.
     ///
     /// # Errors
     /// [`ClientError`].

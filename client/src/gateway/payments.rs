@@ -147,8 +147,8 @@ pub struct HistoryView {
     pub asset: AssetView,
     /// In display units.
     pub amount: String,
-    /// Payee's address or L1 account, or the other party of a swap. A received payment does not tell
-    /// its sender.
+    /// Payee's address or L1 account, or the other party of a swap. A received payment does not
+    /// tell its sender.
     pub counterparty: Option<String>,
     /// The memo of a payment.
     pub memo: Option<String>,

@@ -238,8 +238,8 @@ pub struct SwapView {
     pub operation: Option<String>,
     /// The batch that holds both legs.
     pub batch: Option<u64>,
-    /// `offered`, `agreed`, `submitted`, `included`, `settled`, `declined`, `cancelled`, `expired` or
-    /// `failed`.
+    /// `offered`, `agreed`, `submitted`, `included`, `settled`, `declined`, `cancelled`, `expired`
+    /// or `failed`.
     pub status: String,
     /// Why it failed.
     pub failure: Option<Failure>,

@@ -52,7 +52,8 @@ impl BatchEvents {
         Self { frames }
     }
 
-    /// Waits for the next event. Returns `None` when the stream ends. Skips events of unknown kinds.
+    /// Waits for the next event. Returns `None` when the stream ends. Skips events of unknown
+    /// kinds.
     ///
     /// # Errors
     /// [`ClientError::Unavailable`] if the connection breaks, [`ClientError::Protocol`] if an event

@@ -22,10 +22,18 @@ use axum::{
     body::Bytes,
     extract::{Path as Segment, Query, State},
     http::StatusCode,
+    response::{IntoResponse as _, Response},
     routing::{get, post},
 };
 use serde_json::{Value, json};
 use subrosa_clock::{Clock as _, VirtualClock};
+use subrosa_client::{
+    GatewayClient, Method, RequestBuilder,
+    sequencer::{
+        BatchBody, BatchesBody, InfoBody, MessageBody, MessagesBody, OracleBody, PostedBody,
+        Problem, StateBody, TransactionBody,
+    },
+};
 use subrosa_l1::{
     Accepted, Account, Contracts, DepositReceipt, Head, L1, L1Error, OracleLog, QueuedDeposit,
     Receipt, RollupView, SettledBatch, Settlement, TokenMetadata,
@@ -34,10 +42,11 @@ use subrosa_protocol::{
     Fr,
     asset::{AssetId, AssetInfo, AssetTree},
     batch::{PublishedBatch, Shape, data_commitment},
-    encoding::fr_to_bytes,
+    encoding::{fr_to_bytes, fr_to_hex},
     keys::{Network, Seed, ViewingKey, unaudited},
     ledger::{BatchInput, Config, Deposit, Ledger, completes},
     market::{MARKETS, Market as Margins, Markets, Snapshot},
+    message::MESSAGE_LEN,
     proof::ProofBytes,
     transaction::{Context, Kind, Submission, Transaction},
 };
@@ -304,78 +313,93 @@ fn mixed(one: &Transaction, other: &Transaction) -> bool {
     one.oracle != other.oracle && one.oracle != none && other.oracle != none
 }
 
-async fn oracle(State(market): Shared) -> (StatusCode, Json<Value>) {
-    let Some(snapshot) = market.floor().snapshot else {
-        let none = json!({ "code": "not_found", "retryable": false });
-        return (StatusCode::NOT_FOUND, Json(none));
+/// Answer of an unsuccessful request, as far as a wallet reads it.
+fn problem(status: StatusCode, code: &str, retryable: bool) -> Response {
+    let body = Problem {
+        kind: format!("urn:subrosa:error:{code}"),
+        title: code.to_owned(),
+        status: status.as_u16(),
+        detail: String::new(),
+        code: code.to_owned(),
+        rule: None,
+        retryable,
     };
-    let markets: Vec<Option<Value>> = snapshot
-        .markets
-        .0
-        .iter()
-        .map(|market| {
-            market.map(|m| {
-                json!({
-                    "collateral": m.collateral.0, "debt": m.debt.0, "haircut": m.haircut,
-                    "initial": m.initial, "maintenance": m.maintenance, "bonus": m.bonus,
-                    "max_age": m.max_age,
-                })
-            })
-        })
-        .collect();
-    let prices = snapshot
-        .prices
-        .map(|price| (price != 0).then(|| price.to_string()));
-    let body = json!({
-        "digest": hex0x(&fr_to_bytes(&snapshot.digest())),
-        "time": snapshot.time,
-        "markets": markets,
-        "prices": prices,
-    });
-    (StatusCode::OK, Json(body))
+    (status, Json(body)).into_response()
 }
 
-async fn info(State(market): Shared) -> (StatusCode, Json<Value>) {
-    if !market.reachable.load(Ordering::Relaxed) {
-        return (StatusCode::SERVICE_UNAVAILABLE, Json(Value::Null));
+async fn oracle(State(market): Shared) -> Response {
+    match &market.floor().snapshot {
+        Some(snapshot) => Json(OracleBody::from(snapshot)).into_response(),
+        None => problem(StatusCode::NOT_FOUND, "not_found", false),
     }
-    let body = json!({
-        "context": hex0x(&fr_to_bytes(&market.context)),
-        "fee_asset": 0,
-        "min_fee": FEE.to_string(),
-        "transaction_key_hash": hex0x(&[market.key.load(Ordering::Relaxed); 32]),
-    });
-    (StatusCode::OK, Json(body))
 }
 
-async fn batches(State(market): Shared, Query(query): Query<HashMap<String, u64>>) -> Json<Value> {
+async fn info(State(market): Shared) -> Response {
+    if !market.reachable.load(Ordering::Relaxed) {
+        return problem(StatusCode::SERVICE_UNAVAILABLE, "stopping", true);
+    }
+    let floor = market.floor();
+    let body = InfoBody {
+        chain_id: 31337,
+        rollup: hex0x(&[7; 20]),
+        vault: hex0x(&[8; 20]),
+        context: fr_to_hex(&market.context),
+        fee_asset: 0,
+        min_fee: FEE.to_string(),
+        shapes: vec![Shape::S4.slots()],
+        transaction_key_hash: hex0x(&[market.key.load(Ordering::Relaxed); 32]),
+        assets_root: fr_to_hex(&market.assets.root()),
+        state: StateBody::from(floor.ledger.state()),
+        settled_below: floor.published.len() as u64 + 1,
+    };
+    Json(body).into_response()
+}
+
+async fn batches(
+    State(market): Shared,
+    Query(query): Query<HashMap<String, u64>>,
+) -> Json<BatchesBody> {
     let floor = market.floor();
     let from = query["from"].max(1) as usize;
-    let entries: Vec<Value> = (from..=floor.published.len())
-        .map(|index| {
-            let published = hex0x(&floor.published[index - 1].0.to_bytes());
-            json!({ "index": index, "published": published })
-        })
-        .collect();
-    Json(json!({ "batches": entries }))
+    let head = floor.published.len() as u64 + 1;
+    let batches = (from..=floor.published.len()).map(|index| {
+        let (published, new_state) = &floor.published[index - 1];
+        BatchBody {
+            index: index as u64,
+            status: "settled".to_owned(),
+            shape: Shape::S4.slots(),
+            time: 0,
+            transactions: Vec::new(),
+            published: hex0x(&published.to_bytes()),
+            commitment: fr_to_hex(&data_commitment(&published.words())),
+            old_state: String::new(),
+            new_state: fr_to_hex(new_state),
+            l1_transaction: None,
+        }
+    });
+    Json(BatchesBody {
+        batches: batches.collect(),
+        next: head.max(from as u64),
+        head,
+    })
 }
 
-async fn submit(State(market): Shared, body: Bytes) -> (StatusCode, Json<Value>) {
+async fn submit(State(market): Shared, body: Bytes) -> Response {
     let submission = Submission::from_bytes(&body).unwrap();
+    let digest = fr_to_bytes(&submission.transaction.digest(&market.context));
     if !market.admits.load(Ordering::Relaxed) {
-        let stopping = json!({ "code": "stopping", "retryable": true });
-        return (StatusCode::SERVICE_UNAVAILABLE, Json(stopping));
+        return problem(StatusCode::SERVICE_UNAVAILABLE, "stopping", true);
     }
     match market.admit(submission.transaction) {
-        Ok(()) => (StatusCode::ACCEPTED, Json(json!({}))),
-        Err(code) => (
-            StatusCode::CONFLICT,
-            Json(json!({ "code": code, "retryable": false })),
-        ),
+        Ok(()) => {
+            let accepted = TransactionBody::new(&digest, "pending");
+            (StatusCode::ACCEPTED, Json(accepted)).into_response()
+        }
+        Err(code) => problem(StatusCode::CONFLICT, code, false),
     }
 }
 
-async fn status(State(market): Shared, Segment(digest): Segment<String>) -> Json<Value> {
+async fn status(State(market): Shared, Segment(digest): Segment<String>) -> Json<TransactionBody> {
     let mut floor = market.floor();
     let over = floor
         .refused
@@ -385,37 +409,44 @@ async fn status(State(market): Shared, Segment(digest): Segment<String>) -> Json
         floor.lone.retain(|lone| lone.header.expiry >= market.now());
     }
     let status = if over { "expired" } else { "pending" };
-    Json(json!({ "status": status }))
+    Json(TransactionBody {
+        digest,
+        ..TransactionBody::new(&[0; 32], status)
+    })
 }
 
-async fn leave(State(market): Shared, body: Bytes) -> (StatusCode, Json<Value>) {
+async fn leave(State(market): Shared, body: Bytes) -> Response {
     if !market.mailbox.load(Ordering::Relaxed) {
-        let full = json!({ "code": "mailbox_full", "retryable": true });
-        return (StatusCode::SERVICE_UNAVAILABLE, Json(full));
+        return problem(StatusCode::SERVICE_UNAVAILABLE, "mailbox_full", true);
     }
-    assert_eq!(body.len(), 1_024);
+    assert_eq!(body.len(), MESSAGE_LEN);
     let mut floor = market.floor();
     if !floor.messages.contains(&body.to_vec()) {
         floor.messages.push(body.to_vec());
     }
-    (
-        StatusCode::ACCEPTED,
-        Json(json!({ "expires": market.now() + 3_600 })),
-    )
+    let posted = PostedBody {
+        expires: market.now() + 3_600,
+    };
+    (StatusCode::ACCEPTED, Json(posted)).into_response()
 }
 
-async fn read(State(market): Shared, Query(query): Query<HashMap<String, u64>>) -> Json<Value> {
+async fn read(
+    State(market): Shared,
+    Query(query): Query<HashMap<String, u64>>,
+) -> Json<MessagesBody> {
     let floor = market.floor();
     let head = floor.messages.len() as u64;
     let from = query["from"].min(head);
     let next = (from + query["limit"]).min(head);
-    let entries: Vec<Value> = (from..next)
-        .map(|at| {
-            let message = hex0x(&floor.messages[at as usize]);
-            json!({ "sequence": at, "message": message })
-        })
-        .collect();
-    Json(json!({ "messages": entries, "next": next, "head": head }))
+    let messages = (from..next).map(|sequence| MessageBody {
+        sequence,
+        message: hex0x(&floor.messages[sequence as usize]),
+    });
+    Json(MessagesBody {
+        messages: messages.collect(),
+        next,
+        head,
+    })
 }
 
 fn never<T>() -> Result<T, L1Error> {
@@ -552,10 +583,8 @@ impl TransactionProver for Checked {
 
 pub(crate) struct Party {
     pub(crate) keys: ViewingKey,
-    base: String,
-    token: Token,
     gateway: Option<Gateway>,
-    http: reqwest::Client,
+    client: GatewayClient,
     market: Arc<Market>,
     number: u64,
 }
@@ -598,12 +627,11 @@ impl Party {
         let token = Token::load_or_create(&directory.join("token")).unwrap();
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let gateway = Gateway::start(wallet, listen, token.clone()).await.unwrap();
+        let base = format!("http://{}", gateway.address);
         Ok(Self {
             keys: ViewingKey::from_seed(&seed),
-            base: format!("http://{}", gateway.address),
-            token,
             gateway: Some(gateway),
-            http: reqwest::Client::new(),
+            client: GatewayClient::new(&base, token.expose()).unwrap(),
             market: Arc::clone(market),
             number,
         })
@@ -611,8 +639,9 @@ impl Party {
 
     pub(crate) async fn stop(&mut self) {
         self.market.turns.lock().unwrap().remove(&self.number);
-        // The gateway would wait for open connections.
-        self.http = reqwest::Client::new();
+        // The gateway would wait for connections that are kept open.
+        let base = self.client.base().to_owned();
+        self.client = GatewayClient::new(&base, "").unwrap();
         let stopped = self.gateway.take().unwrap().stop();
         tokio::time::timeout(Duration::from_secs(20), stopped)
             .await
@@ -623,14 +652,13 @@ impl Party {
         self.keys.address().encode(Network::Development)
     }
 
-    pub(crate) async fn try_get(&self, path: &str) -> (u16, Value) {
-        let request = self.http.get(format!("{}{path}", self.base));
-        let answer = request
-            .bearer_auth(self.token.expose())
-            .send()
-            .await
-            .unwrap();
+    async fn answer(request: RequestBuilder) -> (u16, Value) {
+        let answer = request.send().await.unwrap();
         (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    pub(crate) async fn try_get(&self, path: &str) -> (u16, Value) {
+        Self::answer(self.client.request(Method::GET, path)).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Value {
@@ -639,31 +667,21 @@ impl Party {
         body
     }
 
-    pub(crate) async fn stream(&self, path: &str, last: Option<u64>) -> reqwest::Response {
-        let mut request = self.http.get(format!("{}{path}", self.base));
+    pub(crate) async fn stream(&self, path: &str, last: Option<u64>) -> subrosa_client::Response {
+        let mut request = self.client.request(Method::GET, path);
         if let Some(last) = last {
             request = request.header("Last-Event-ID", last.to_string());
         }
-        request
-            .bearer_auth(self.token.expose())
-            .send()
-            .await
-            .unwrap()
+        request.send().await.unwrap()
     }
 
     pub(crate) async fn post_keyed(&self, path: &str, key: &str, body: &Value) -> (u16, Value) {
-        let request = self.http.post(format!("{}{path}", self.base));
-        let request = request.header("Idempotency-Key", key);
-        let answer = request.bearer_auth(self.token.expose()).json(body);
-        let answer = answer.send().await.unwrap();
-        (answer.status().as_u16(), answer.json().await.unwrap())
+        let request = self.client.request(Method::POST, path);
+        Self::answer(request.header("Idempotency-Key", key).json(body)).await
     }
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
-        let request = self.http.post(format!("{}{path}", self.base));
-        let answer = request.bearer_auth(self.token.expose()).json(body);
-        let answer = answer.send().await.unwrap();
-        (answer.status().as_u16(), answer.json().await.unwrap())
+        Self::answer(self.client.request(Method::POST, path).json(body)).await
     }
 
     /// Sends a POST that must succeed, and returns the id in the answer.
@@ -754,7 +772,7 @@ pub(crate) fn priced(asset: usize, amount: &str) -> Value {
 /// Reads a stream up to a number of events.
 pub(crate) async fn read_events(
     party: &Party,
-    mut response: reqwest::Response,
+    mut response: subrosa_client::Response,
     count: usize,
 ) -> Vec<(u64, String, Value)> {
     assert_eq!(response.status(), 200);
