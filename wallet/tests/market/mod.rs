@@ -26,7 +26,6 @@ use axum::{
     routing::{get, post},
 };
 use serde_json::{Value, json};
-use subrosa_clock::{Clock as _, VirtualClock};
 use subrosa_client::{
     GatewayClient, Method, RequestBuilder,
     sequencer::{
@@ -34,6 +33,7 @@ use subrosa_client::{
         Problem, StateBody, TransactionBody,
     },
 };
+use subrosa_clock::{Clock as _, VirtualClock};
 use subrosa_l1::{
     Accepted, Account, Contracts, DepositReceipt, Head, L1, L1Error, OracleLog, QueuedDeposit,
     Receipt, RollupView, SettledBatch, Settlement, TokenMetadata,
