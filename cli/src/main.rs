@@ -17,7 +17,7 @@ use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberI
 struct Cli {
     #[command(flatten)]
     keys: keys::KeyFlags,
-    /// What to log, as in `info,subrosa_sequencer=debug`; logs go to standard error.
+    /// Log filter, such as `info,subrosa_sequencer=debug`. Logs go to standard error.
     #[arg(long, global = true, env = "SUBROSA_LOG", default_value = "warn")]
     log: String,
     /// Logs as JSON lines.

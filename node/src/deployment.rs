@@ -9,7 +9,7 @@ use subrosa_l1::{Account, Client, Contracts, L1, RpcTransport, Transport, develo
 
 use crate::config::layered;
 
-/// Where L1 and its contracts are: the TOML that `subrosa setup deploy` prints.
+/// The deployment file: L1 endpoint, chain and contracts, as `subrosa setup deploy` prints them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deployment {
     /// JSON-RPC endpoint of L1.

@@ -14,7 +14,7 @@ use subrosa_prover::{
 
 use crate::{Rollup, progress::Phases};
 
-/// Where keys are kept, and what makes batch proofs with them.
+/// The directory of the keys, and the device that makes batch proofs with them.
 #[derive(Clone, Debug)]
 pub struct Keys {
     /// Directory of keys and parameters.
