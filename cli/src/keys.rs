@@ -1,37 +1,34 @@
-//! Where keys are kept, and what proves with them.
+//! Flags of every command: where keys are, and what proves with them.
 
 use std::path::PathBuf;
 
-use subrosa_prover::{
-    engine::EngineChoice,
-    setup::{KeyStore, SetupError},
-};
+use subrosa_node::Keys;
+use subrosa_prover::device::DeviceChoice;
 
 /// Flags of every command.
+///
+/// The field names are the flags' ids, and a flag of a command with the id of a global flag takes
+/// the global one's value over: no command may have an argument with one of these names.
 #[derive(Clone, clap::Args)]
-pub(crate) struct Keys {
-    /// Where keys and parameters are kept.
+pub(crate) struct KeyFlags {
+    /// Directory of keys and parameters.
     #[arg(
-        long = "keys",
+        long,
         global = true,
         env = "SUBROSA_KEYS",
         default_value = ".subrosa/keys"
     )]
-    directory: PathBuf,
-    /// What makes batch proofs: auto (the GPU if the build knows one and it is there), cpu or cuda.
+    keys: PathBuf,
+    /// Device for batch proofs: auto (a GPU if the build supports one and it is there), cpu, cuda.
     #[arg(long, global = true, env = "SUBROSA_ENGINE", default_value = "auto")]
-    engine: EngineChoice,
+    engine: DeviceChoice,
 }
 
-impl Keys {
-    /// The key store, for who makes no batch proofs.
-    pub(crate) fn open(&self) -> Result<KeyStore, SetupError> {
-        KeyStore::open(&self.directory)
-    }
-
-    /// The key store with the engine that was asked for.
-    pub(crate) fn open_to_prove(&self) -> anyhow::Result<KeyStore> {
-        let engine = self.engine.select()?;
-        Ok(self.open()?.with_engine(engine))
+impl From<KeyFlags> for Keys {
+    fn from(flags: KeyFlags) -> Self {
+        Self {
+            directory: flags.keys,
+            engine: flags.engine,
+        }
     }
 }

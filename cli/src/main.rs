@@ -1,17 +1,14 @@
 //! `subrosa`: the one binary. It composes the crates below and holds no rules of its own.
 
 mod bench;
-mod chain;
-mod config;
-mod demo;
 mod keys;
-mod progress;
-mod proofs;
-mod run;
+mod prover;
+mod sequencer;
 mod setup;
-mod system;
+mod wallet;
 
 use clap::{Parser, Subcommand};
+use subrosa_node::Keys;
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 /// Confidential transfers between institutions, settled on an EVM chain with zero-knowledge proofs.
@@ -19,8 +16,8 @@ use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberI
 #[command(version, about, propagate_version = true)]
 struct Cli {
     #[command(flatten)]
-    keys: keys::Keys,
-    /// What to log, as in `info,subrosa_sequencer=debug`; logs go to standard error.
+    keys: keys::KeyFlags,
+    /// Log filter, such as `info,subrosa_sequencer=debug`. Logs go to standard error.
     #[arg(long, global = true, env = "SUBROSA_LOG", default_value = "warn")]
     log: String,
     /// Logs as JSON lines.
@@ -32,16 +29,16 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run a whole deployment in this process on a file of payment instructions.
-    Demo(demo::Arguments),
+    /// Run a whole deployment and play a file of payments, of trades or of loans on it.
+    Demo(subrosa_demo::Arguments),
     /// Order, batch and settle transactions.
-    Sequencer(run::SequencerArguments),
+    Sequencer(sequencer::Arguments),
     /// Keys and gateway of one institution.
     #[command(subcommand)]
-    Wallet(run::WalletCommand),
+    Wallet(wallet::Command),
     /// Prove and verify batches from files.
     #[command(subcommand)]
-    Prover(run::ProverCommand),
+    Prover(prover::Command),
     /// Make or import keys and parameters, deploy contracts on a development chain.
     #[command(subcommand)]
     Setup(setup::Command),
@@ -68,14 +65,67 @@ fn main() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
+    let keys = Keys::from(cli.keys);
     runtime.block_on(async {
         match cli.command {
-            Command::Demo(arguments) => demo::run(&cli.keys, arguments).await,
-            Command::Sequencer(arguments) => run::sequencer(&cli.keys, arguments).await,
-            Command::Wallet(command) => run::wallet(&cli.keys, command).await,
-            Command::Prover(command) => run::prover(&cli.keys, command),
-            Command::Setup(command) => setup::run(&cli.keys, command).await,
-            Command::Bench(command) => bench::run(&cli.keys, command).await,
+            Command::Demo(arguments) => subrosa_demo::run(&keys, arguments).await,
+            Command::Sequencer(arguments) => sequencer::run(&keys, arguments).await,
+            Command::Wallet(command) => wallet::run(&keys, command).await,
+            Command::Prover(command) => prover::run(&keys, command),
+            Command::Setup(command) => setup::run(&keys, command).await,
+            Command::Bench(command) => bench::run(&keys, command).await,
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashSet, path::PathBuf};
+
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    /// Visits a command and those below it.
+    fn visit(command: &clap::Command, seen: &mut dyn FnMut(&clap::Command)) {
+        seen(command);
+        for below in command.get_subcommands() {
+            visit(below, seen);
+        }
+    }
+
+    #[test]
+    fn no_argument_of_a_command_has_the_id_of_a_global_flag() {
+        let root = Cli::command();
+        let globals: HashSet<String> = root
+            .get_arguments()
+            .filter(|argument| argument.is_global_set())
+            .map(|argument| argument.get_id().to_string())
+            .collect();
+        assert!(globals.contains("keys") && globals.contains("engine"));
+        for below in root.get_subcommands() {
+            visit(below, &mut |command| {
+                for argument in command.get_arguments() {
+                    assert!(
+                        !globals.contains(argument.get_id().as_str()),
+                        "{}: --{}",
+                        command.get_name(),
+                        argument.get_id()
+                    );
+                }
+            });
+        }
+    }
+
+    #[test]
+    fn the_directory_of_a_wallet_is_not_the_directory_of_the_keys() {
+        let run = ["wallet", "run", "--directory", "w", "--deployment", "d"];
+        for line in [
+            [&["subrosa", "--keys", "k"], &run[..]].concat(),
+            [&["subrosa"], &run[..], &["--keys", "k"]].concat(),
+        ] {
+            let cli = Cli::try_parse_from(line).expect("the flags parse");
+            assert_eq!(Keys::from(cli.keys).directory, PathBuf::from("k"));
+        }
+    }
 }

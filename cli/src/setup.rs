@@ -1,24 +1,37 @@
 //! `subrosa setup`: keys, parameters, development deployments.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
-use alloy_primitives::Address;
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use indicatif::MultiProgress;
-use subrosa_l1::{
-    RpcTransport, Transport as _,
-    deploy::{DeployConfig, NewAsset, NewShape, deploy, development_token, mint},
-    development,
+use subrosa_l1::{RpcTransport, Transport, development};
+use subrosa_node::{
+    Deployment, Keys,
+    accounts::FIRST_INSTITUTION,
+    setup::{Token, deploy, mint},
 };
-use subrosa_protocol::{asset::AssetId, batch::Shape};
+use subrosa_protocol::batch::Shape;
 
-use crate::keys::Keys;
-use crate::progress::Phases;
+/// The tokens that `subrosa setup deploy` makes, in the order of the asset ids.
+const TOKENS: [Token; 2] = [
+    Token {
+        name: "Development dollar",
+        symbol: "dUSD",
+        decimals: 6,
+        auditor: None,
+    },
+    Token {
+        name: "Development gold",
+        symbol: "dXAU",
+        decimals: 18,
+        auditor: None,
+    },
+];
 
-/// What to set up.
+/// `subrosa setup …`
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
-    /// Make (unsafe, for development) or load the keys of both circuits.
+    /// Load the keys of both circuits, or make (unsafe, for development) those that are missing.
     Keys {
         /// Shapes of the batch circuit, by slots.
         #[arg(long, value_delimiter = ',', default_value = "4,16")]
@@ -26,18 +39,19 @@ pub(crate) enum Command {
     },
     /// Check a file of public KZG parameters and use it for batch keys from now on.
     ImportSrs {
-        /// The file, `kzg_bn254_K.srs`.
+        /// File to read, `kzg_bn254_K.srs`.
         file: PathBuf,
     },
-    /// Deploy contracts with two development tokens on a development chain, and print where as TOML.
+    /// Deploy the contracts with two development tokens on a development chain, and print the
+    /// deployment file (TOML).
     Deploy {
-        /// JSON-RPC endpoint.
+        /// JSON-RPC endpoint of a development chain; `anvil` serves one at the default.
         #[arg(long, default_value = "http://127.0.0.1:8545")]
         l1: String,
         /// Shapes to register, by slots.
         #[arg(long, value_delimiter = ',', default_value = "4,16")]
         slots: Vec<usize>,
-        /// Mint so many display units of each token to each development account from the fourth on.
+        /// Display units of each token to mint to each development account from the fourth on.
         #[arg(long, default_value_t = 1_000_000_000)]
         mint: u64,
     },
@@ -50,27 +64,21 @@ fn shapes(slots: &[usize]) -> anyhow::Result<Vec<Shape>> {
         .collect()
 }
 
-/// Runs the command.
+/// Runs a setup command.
 pub(crate) async fn run(keys: &Keys, command: Command) -> anyhow::Result<()> {
     let bars = MultiProgress::new();
     match command {
         Command::Keys { slots } => {
-            let store = keys.open()?;
-            let phases = Phases::new(&bars, "transaction circuit");
-            let transaction = store.transaction(&phases)?;
-            phases.clear();
+            let transaction = keys.transaction(&bars)?;
             println!(
                 "transaction: verifying key {}, unsafe development: {}",
                 hex::encode(transaction.vk_hash()),
                 transaction.is_unsafe_development()
             );
-            for shape in shapes(&slots)? {
-                let phases = Phases::new(&bars, format!("batch circuit, {} slots", shape.slots()));
-                let batch = store.batch(shape, &phases)?;
-                phases.clear();
+            for batch in keys.batch(&shapes(&slots)?, &bars)? {
                 println!(
                     "batch of {}: k = {}, unsafe development: {}",
-                    shape.slots(),
+                    batch.shape().slots(),
                     batch.k(),
                     batch.is_unsafe_development()
                 );
@@ -83,75 +91,41 @@ pub(crate) async fn run(keys: &Keys, command: Command) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Deploy { l1, slots, mint } => {
-            development_deployment(keys, &l1, &shapes(&slots)?, mint, &bars).await
+            let deployment = deploy_on(keys, l1, &shapes(&slots)?, mint, &bars).await?;
+            print!("{}", deployment.to_toml()?);
+            Ok(())
         }
     }
 }
 
-async fn development_deployment(
+async fn deploy_on(
     keys: &Keys,
-    l1: &str,
+    l1: String,
     shapes: &[Shape],
     units: u64,
     bars: &MultiProgress,
-) -> anyhow::Result<()> {
-    let transport = RpcTransport::new(l1)?;
-    let chain_id = transport.chain_id().await?;
-    ensure!(
-        development::is_development_chain(chain_id),
-        "chain {chain_id} is not a development chain; deploy there through governance"
-    );
-    let accounts = development::accounts();
-    let mut new_shapes = Vec::new();
-    for shape in shapes {
-        let phases = Phases::new(bars, format!("batch circuit, {} slots", shape.slots()));
-        let batch = keys.open()?.batch(*shape, &phases)?;
-        phases.clear();
-        new_shapes.push(NewShape {
-            shape: *shape,
-            vk_data: batch.vk_data().to_vec(),
-            unsafe_development: batch.is_unsafe_development(),
-        });
-    }
-    let mut tokens: Vec<Address> = Vec::new();
-    for (name, symbol, decimals) in [
-        ("Development dollar", "dUSD", 6u8),
-        ("Development gold", "dXAU", 18),
-    ] {
-        let token = development_token(&transport, &accounts[0], name, symbol, decimals).await?;
-        for account in &accounts[3..] {
-            let amount = u128::from(units) * 10u128.pow(u32::from(decimals));
-            self::mint(&transport, &accounts[0], token, account.address(), amount).await?;
+) -> anyhow::Result<Deployment> {
+    let transport: Arc<dyn Transport> = Arc::new(RpcTransport::new(&l1)?);
+    let chain_id = transport.chain_id().await.with_context(|| {
+        format!(
+            "no chain answers at {l1}: start one first, such as anvil (after `scripts/prepare \
+             --contracts`: verifier-contract/node_modules/.bin/anvil), or name it with --l1"
+        )
+    })?;
+    let batch = keys.batch(shapes, bars)?;
+    let deployed = deploy(&transport, &TOKENS, &batch).await?;
+    for (token, address) in TOKENS.iter().zip(&deployed.tokens) {
+        let amount = u128::from(units) * 10u128.pow(u32::from(token.decimals));
+        for account in &development::accounts()[FIRST_INSTITUTION..] {
+            mint(&transport, *address, account.address(), amount).await?;
         }
-        tokens.push(token);
     }
-    let config = DeployConfig {
-        sequencer: accounts[1].address(),
-        guardian: accounts[2].address(),
-        fee_asset: AssetId(0),
-        assets: tokens
-            .iter()
-            .map(|token| NewAsset {
-                token: *token,
-                auditor: None,
-                flags: 0,
-            })
-            .collect(),
-        shapes: new_shapes,
-    };
-    let deployment = deploy(&transport, &accounts[0], &config).await?;
-    println!("l1 = {l1:?}\nchain_id = {chain_id}");
-    println!(
-        "rollup = {:?}",
-        deployment.contracts.rollup.to_string().to_lowercase()
-    );
-    println!(
-        "vault = {:?}",
-        deployment.contracts.vault.to_string().to_lowercase()
-    );
-    println!(
-        "registry = {:?}",
-        deployment.contracts.registry.to_string().to_lowercase()
-    );
-    Ok(())
+    let contracts = deployed.contracts.contracts;
+    Ok(Deployment {
+        l1,
+        chain_id,
+        rollup: contracts.rollup,
+        vault: contracts.vault,
+        registry: contracts.registry,
+    })
 }

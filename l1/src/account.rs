@@ -6,14 +6,14 @@ use zeroize::Zeroize as _;
 
 use crate::error::L1Error;
 
-/// A secp256k1 account. The key is held by the signer, which zeroizes it; `Debug` shows the address only.
+/// A secp256k1 account. The signer holds the key and zeroizes it; `Debug` shows the address only.
 #[derive(Clone)]
 pub struct Account {
     signer: PrivateKeySigner,
 }
 
 impl Account {
-    /// From 32 secret bytes.
+    /// Builds an account from its 32 secret bytes, big-endian.
     ///
     /// # Errors
     /// [`L1Error::Protocol`] if the bytes are zero or not below the curve order.
@@ -25,7 +25,7 @@ impl Account {
         signer.map(|signer| Self { signer })
     }
 
-    /// A fresh random account.
+    /// Builds an account with a random key.
     #[must_use]
     pub fn random() -> Self {
         Self {
@@ -33,13 +33,13 @@ impl Account {
         }
     }
 
-    /// The account's address.
+    /// Returns the account's address.
     #[must_use]
     pub fn address(&self) -> Address {
         self.signer.address()
     }
 
-    /// The signer, for the RPC transport.
+    /// Returns the signer, for the RPC transport.
     pub(crate) fn signer(&self) -> &PrivateKeySigner {
         &self.signer
     }

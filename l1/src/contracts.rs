@@ -1,8 +1,9 @@
-//! Typed bindings, made from the committed artifacts, so that building needs no Solidity compiler.
+//! Typed bindings of the contracts, generated from the committed artifacts: a build needs no
+//! Solidity compiler.
 
 #![allow(
     missing_docs,
-    reason = "the macro's output documents itself in Solidity's NatSpec"
+    reason = "the contracts are documented in Solidity's NatSpec"
 )]
 #![allow(clippy::all, unreachable_pub, reason = "generated code")]
 
@@ -34,8 +35,19 @@ sol!(
     "../verifier-contract/artifacts/DevelopmentFeed.json"
 );
 
-/// The name of a contract's custom error, of a plain `revert("…")`, or the raw selector. Arguments
-/// are left out: they may be amounts.
+sol! {
+    /// The part of ERC-20 that wallets need.
+    interface Erc20 {
+        function approve(address spender, uint256 amount) external returns (bool);
+        function allowance(address owner, address spender) external view returns (uint256);
+        function balanceOf(address owner) external view returns (uint256);
+        function symbol() external view returns (string memory);
+        function decimals() external view returns (uint8);
+    }
+}
+
+/// Returns the name of a contract's custom error, the text of a plain `revert("…")`, or the raw
+/// selector. Arguments are left out because they may be amounts.
 pub(crate) fn error_name(data: &[u8]) -> String {
     let Some(selector) = data.first_chunk::<4>() else {
         return "reverted without a reason".into();

@@ -1,4 +1,4 @@
-//! Deployment of the contracts over any transport.
+//! Deployment of the contracts, and of tokens and price feeds for development, over any transport.
 
 use alloy_primitives::{Address, B256, Bytes, I256, U256, Uint};
 use alloy_sol_types::{SolCall, SolConstructor};
@@ -13,74 +13,74 @@ use crate::{
         PriceOracle, Rollup,
     },
     error::L1Error,
-    transport::{Outgoing, Transport},
+    transport::{At, Outgoing, Transport},
     words::to_word,
 };
 
 /// An asset to register at deployment.
 #[derive(Debug, Clone)]
 pub struct NewAsset {
-    /// The token; zero is ether.
+    /// Address of the token; zero for ether.
     pub token: Address,
-    /// Its auditor's key, or none.
+    /// Key of its auditor; `None` for an unaudited asset.
     pub auditor: Option<EdwardsAffine>,
-    /// Policy flags of the leaf.
+    /// Policy flags of its leaf in the asset tree.
     pub flags: u8,
 }
 
 /// A shape to register at deployment.
 #[derive(Debug, Clone)]
 pub struct NewShape {
-    /// Its size; also its id.
+    /// Its size, which is its id as well.
     pub shape: Shape,
-    /// Payload of the verifying key's data contract.
+    /// Verifying key, as the payload of a data contract.
     pub vk_data: Vec<u8>,
-    /// Whether the key comes from an unsafe setup.
+    /// Whether the key comes from an unsafe setup. Only development chains accept it.
     pub unsafe_development: bool,
 }
 
-/// Where an asset's price comes from.
+/// Source of an asset's price.
 #[derive(Debug, Clone, Copy)]
 pub struct NewFeed {
-    /// The asset.
+    /// Id of the asset.
     pub asset: AssetId,
-    /// Its aggregator. All feeds of a deployment quote in one common unit.
+    /// Address of the aggregator. All feeds of a deployment quote in the same unit.
     pub feed: Address,
-    /// How old an answer may be, in seconds, below 2⁴⁰.
+    /// Maximum age of an answer in seconds, below 2⁴⁰.
     pub heartbeat: u64,
-    /// The feed answers for 10^`token_decimals` base units.
+    /// Decimals of the token: an answer is the price of 10^`token_decimals` base units.
     pub token_decimals: u8,
 }
 
-/// What to deploy.
+/// Contents of a deployment.
 #[derive(Debug, Clone)]
 pub struct DeployConfig {
-    /// The account that may submit batches.
+    /// Account that may submit batches.
     pub sequencer: Address,
-    /// The account that may pause deposits.
+    /// Account that may pause deposits.
     pub guardian: Address,
-    /// The asset fees are paid in; an index into `assets`.
+    /// Asset in which fees are paid, an index into `assets`.
     pub fee_asset: AssetId,
-    /// Assets in the order of their ids.
+    /// Assets to register, in the order of their ids.
     pub assets: Vec<NewAsset>,
-    /// Shapes.
+    /// Shapes to register.
     pub shapes: Vec<NewShape>,
 }
 
-/// What was deployed.
+/// Addresses of a deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Deployment {
-    /// The contracts that clients talk to.
+    /// Contracts that clients use.
     pub contracts: Contracts,
-    /// The timelock that owns them.
+    /// Timelock that owns the contracts.
     pub governance: Address,
-    /// The price oracle, which has neither markets nor feeds yet.
+    /// Price oracle. [`deploy`] gives it neither markets nor feeds.
     pub oracle: Address,
-    /// The verifier.
+    /// Verifier of batch proofs.
     pub verifier: Address,
 }
 
-/// Sends transactions as the deployer.
+/// Sends transactions from the deployer's account.
 struct Deployer<'a> {
     transport: &'a dyn Transport,
     account: &'a Account,
@@ -103,7 +103,7 @@ impl Deployer<'_> {
         let mined = self.transport.send(self.account, outgoing).await?;
         mined
             .created
-            .ok_or_else(|| L1Error::Protocol(format!("{operation} created nothing")))
+            .ok_or_else(|| L1Error::Protocol(format!("{operation}: no contract was created")))
     }
 
     async fn execute(
@@ -124,7 +124,8 @@ impl Deployer<'_> {
             .map(|_| ())
     }
 
-    /// Schedules and executes one call through a timelock without delay.
+    /// Schedules and executes one call through a timelock without delay. Calls that are otherwise
+    /// equal need different salts.
     async fn govern(
         &self,
         governance: Address,
@@ -153,116 +154,74 @@ impl Deployer<'_> {
         self.execute("execute", governance, execute.abi_encode().into())
             .await
     }
-}
 
-/// Init code whose deployed code is `0x00 ‖ payload`: the leading STOP keeps anybody from running it.
-#[must_use]
-pub fn data_contract(payload: &[u8]) -> Bytes {
-    let length = u16::try_from(payload.len() + 1)
-        .unwrap_or(u16::MAX)
-        .to_be_bytes();
-    // PUSH2 length, DUP1, PUSH1 10, PUSH0→(RETURNDATASIZE), CODECOPY, PUSH0, RETURN.
-    let mut code = vec![
-        0x61, length[0], length[1], 0x80, 0x60, 0x0a, 0x3d, 0x39, 0x3d, 0xf3,
-    ];
-    code.push(0x00);
-    code.extend_from_slice(payload);
-    code.into()
-}
-
-/// Deploys everything on a development chain, where governance has no delay. On other chains the
-/// contracts enforce a delay of days, so that this ends with the first governance call rejected:
-/// deploy there in the two steps that the operator's handbook describes.
-///
-/// # Errors
-/// [`L1Error`] of the first call that fails; what was deployed before stays, unused.
-pub async fn deploy(
-    transport: &dyn Transport,
-    account: &Account,
-    config: &DeployConfig,
-) -> Result<Deployment, L1Error> {
-    let deployer = Deployer { transport, account };
-    let accounts = vec![account.address()];
-    let arguments = Governance::constructorCall {
-        minDelay: U256::ZERO,
-        proposers: accounts.clone(),
-        executors: accounts,
-    };
-    let governance = deployer
-        .create("Governance", &Governance::BYTECODE, &arguments.abi_encode())
-        .await?;
-    let poseidon = deployer
-        .create("Poseidon", &Poseidon::BYTECODE, &[])
-        .await?;
-    let arguments = AssetRegistry::constructorCall {
-        poseidon_: poseidon,
-        governance,
-    };
-    let registry = deployer
-        .create(
-            "AssetRegistry",
-            &AssetRegistry::BYTECODE,
-            &arguments.abi_encode(),
-        )
-        .await?;
-    let arguments = PriceOracle::constructorCall {
-        registry_: registry,
-        governance,
-    };
-    let oracle = deployer
-        .create(
-            "PriceOracle",
-            &PriceOracle::BYTECODE,
-            &arguments.abi_encode(),
-        )
-        .await?;
-    let arguments = Rollup::constructorCall {
-        registry_: registry,
-        oracle_: oracle,
-        governance,
-        sequencer_: config.sequencer,
-        guardian: config.guardian,
-        feeAsset_: config.fee_asset.0,
-    };
-    let rollup = deployer
-        .create("Rollup", &Rollup::BYTECODE, &arguments.abi_encode())
-        .await?;
-    let vault = Rollup::vaultCall::abi_decode_returns(
-        &transport
-            .call("vault", rollup, Rollup::vaultCall {}.abi_encode().into())
-            .await?,
-    )
-    .map_err(|e| L1Error::Protocol(format!("vault: {e}")))?;
-    let verifier = deployer
-        .create("BatchVerifier", &BatchVerifier::BYTECODE, &[])
-        .await?;
-
-    let mut salt = 0;
-    for asset in &config.assets {
-        let data = match asset.auditor {
-            Some(key) => {
-                check_point(&key).map_err(|e| L1Error::Protocol(format!("an auditor key: {e}")))?;
-                AssetRegistry::registerCall {
-                    token: asset.token,
-                    auditorX: to_word(&key.x),
-                    auditorY: to_word(&key.y),
-                    flags: asset.flags,
-                }
-                .abi_encode()
-            }
-            None => AssetRegistry::registerUnauditedCall {
-                token: asset.token,
-                flags: asset.flags,
-            }
-            .abi_encode(),
+    /// Creates the contracts, which know neither assets nor shapes yet.
+    async fn contracts(&self, config: &DeployConfig) -> Result<Deployment, L1Error> {
+        let accounts = vec![self.account.address()];
+        let arguments = Governance::constructorCall {
+            minDelay: U256::ZERO,
+            proposers: accounts.clone(),
+            executors: accounts,
         };
-        deployer
-            .govern(governance, registry, data.into(), salt)
+        let governance = self
+            .create("Governance", &Governance::BYTECODE, &arguments.abi_encode())
             .await?;
-        salt += 1;
+        let poseidon = self.create("Poseidon", &Poseidon::BYTECODE, &[]).await?;
+        let arguments = AssetRegistry::constructorCall {
+            poseidon_: poseidon,
+            governance,
+        };
+        let code = &AssetRegistry::BYTECODE;
+        let registry = self
+            .create("AssetRegistry", code, &arguments.abi_encode())
+            .await?;
+        let arguments = PriceOracle::constructorCall {
+            registry_: registry,
+            governance,
+        };
+        let code = &PriceOracle::BYTECODE;
+        let oracle = self
+            .create("PriceOracle", code, &arguments.abi_encode())
+            .await?;
+        let arguments = Rollup::constructorCall {
+            registry_: registry,
+            oracle_: oracle,
+            governance,
+            sequencer_: config.sequencer,
+            guardian: config.guardian,
+            feeAsset_: config.fee_asset.0,
+        };
+        let rollup = self
+            .create("Rollup", &Rollup::BYTECODE, &arguments.abi_encode())
+            .await?;
+        let vault = self.vault(rollup).await?;
+        let verifier = self
+            .create("BatchVerifier", &BatchVerifier::BYTECODE, &[])
+            .await?;
+        Ok(Deployment {
+            contracts: Contracts {
+                rollup,
+                vault,
+                registry,
+            },
+            governance,
+            oracle,
+            verifier,
+        })
     }
-    for shape in &config.shapes {
-        let vk_data = deployer
+
+    /// Reads the address of the vault, which the rollup created.
+    async fn vault(&self, rollup: Address) -> Result<Address, L1Error> {
+        let call = Rollup::vaultCall {}.abi_encode().into();
+        let answer = self.transport.call("vault", rollup, call, At::Latest);
+        Rollup::vaultCall::abi_decode_returns(&answer.await?)
+            .map_err(|e| L1Error::Protocol(format!("vault: {e}")))
+    }
+
+    /// Creates the data contract of a shape's verifying key. Returns the call that registers the
+    /// shape.
+    async fn shape(&self, verifier: Address, shape: &NewShape) -> Result<Bytes, L1Error> {
+        let vk_data = self
             .create("vkData", &data_contract(&shape.vk_data), &[])
             .await?;
         let call = Rollup::registerShapeCall {
@@ -272,21 +231,76 @@ pub async fn deploy(
             vkData: vk_data,
             unsafeDevelopment: shape.unsafe_development,
         };
-        deployer
-            .govern(governance, rollup, call.abi_encode().into(), salt)
-            .await?;
+        Ok(call.abi_encode().into())
+    }
+}
+
+/// Returns the call that registers an asset.
+fn register_asset(asset: &NewAsset) -> Result<Bytes, L1Error> {
+    let Some(key) = asset.auditor else {
+        let call = AssetRegistry::registerUnauditedCall {
+            token: asset.token,
+            flags: asset.flags,
+        };
+        return Ok(call.abi_encode().into());
+    };
+    check_point(&key).map_err(|e| L1Error::Protocol(format!("an auditor key: {e}")))?;
+    let call = AssetRegistry::registerCall {
+        token: asset.token,
+        auditorX: to_word(&key.x),
+        auditorY: to_word(&key.y),
+        flags: asset.flags,
+    };
+    Ok(call.abi_encode().into())
+}
+
+/// Returns init code whose deployed code is `0x00 ‖ payload`.
+///
+/// The leading byte is the instruction STOP: a call of the contract does nothing.
+#[must_use]
+pub fn data_contract(payload: &[u8]) -> Bytes {
+    let length = u16::try_from(payload.len() + 1)
+        .unwrap_or(u16::MAX)
+        .to_be_bytes();
+    // PUSH2 length, DUP1, PUSH1 10, RETURNDATASIZE (0), CODECOPY, RETURNDATASIZE (0), RETURN.
+    let mut code = vec![
+        0x61, length[0], length[1], 0x80, 0x60, 0x0a, 0x3d, 0x39, 0x3d, 0xf3,
+    ];
+    code.push(0x00);
+    code.extend_from_slice(payload);
+    code.into()
+}
+
+/// Deploys everything on a development chain, where governance has no delay.
+///
+/// On other chains the contracts enforce a delay of days, and this function fails at the first call
+/// of governance. There, governance must schedule and, after its delay, execute each call.
+///
+/// # Errors
+/// [`L1Error`] of the first call that fails. The contracts created before it stay, unused.
+pub async fn deploy(
+    transport: &dyn Transport,
+    account: &Account,
+    config: &DeployConfig,
+) -> Result<Deployment, L1Error> {
+    let deployer = Deployer { transport, account };
+    let deployment = deployer.contracts(config).await?;
+    let governance = deployment.governance;
+    let Contracts {
+        rollup, registry, ..
+    } = deployment.contracts;
+    let mut salt = 0;
+    for asset in &config.assets {
+        let data = register_asset(asset)?;
+        deployer.govern(governance, registry, data, salt).await?;
         salt += 1;
     }
-    Ok(Deployment {
-        contracts: Contracts {
-            rollup,
-            vault,
-            registry,
-        },
-        governance,
-        oracle,
-        verifier,
-    })
+    for shape in &config.shapes {
+        let data = deployer.shape(deployment.verifier, shape).await?;
+        deployer.govern(governance, rollup, data, salt).await?;
+        salt += 1;
+    }
+    Ok(deployment)
 }
 
 /// Deploys a development token.
@@ -334,7 +348,7 @@ pub async fn mint(
         .await
 }
 
-/// Deploys a price feed that answers what `account` says.
+/// Deploys a price feed whose answer `account` sets; `answer` is the first.
 ///
 /// # Errors
 /// [`L1Error::Rejected`] off development chains.
@@ -357,10 +371,10 @@ pub async fn development_feed(
         .await
 }
 
-/// Makes a development feed answer `answer` from now on.
+/// Sets the answer of a development feed.
 ///
 /// # Errors
-/// [`L1Error`] if the call fails, as it does for all but the account that deployed the feed.
+/// [`L1Error`] if the call fails. It fails for all accounts but the one that deployed the feed.
 pub async fn set_answer(
     transport: &dyn Transport,
     account: &Account,
@@ -375,7 +389,7 @@ pub async fn set_answer(
         .await
 }
 
-/// Sets an asset's feed, on a development chain, where governance has no delay.
+/// Sets an asset's feed on a development chain, where governance has no delay.
 ///
 /// # Errors
 /// [`L1Error`] of the call that fails.
@@ -386,7 +400,7 @@ pub async fn set_feed(
     feed: &NewFeed,
 ) -> Result<(), L1Error> {
     let heartbeat = Uint::try_from(feed.heartbeat)
-        .map_err(|_| L1Error::Protocol("a heartbeat exceeds 40 bits".into()))?;
+        .map_err(|_| L1Error::Protocol("the feed's heartbeat exceeds 40 bits".into()))?;
     let call = PriceOracle::setFeedCall {
         asset: feed.asset.0,
         feed: feed.feed,
@@ -396,7 +410,7 @@ pub async fn set_feed(
     govern_oracle(transport, account, deployment, call.abi_encode().into()).await
 }
 
-/// Sets or replaces a market, on a development chain, where governance has no delay.
+/// Sets or replaces a market on a development chain, where governance has no delay.
 ///
 /// # Errors
 /// [`L1Error`] of the call that fails.
@@ -408,7 +422,8 @@ pub async fn set_market(
     market: &Market,
 ) -> Result<(), L1Error> {
     let wide = |value: u32| {
-        Uint::try_from(value).map_err(|_| L1Error::Protocol("a market exceeds 24 bits".into()))
+        Uint::try_from(value)
+            .map_err(|_| L1Error::Protocol("a margin or age of the market exceeds 24 bits".into()))
     };
     let call = PriceOracle::setMarketCall {
         id,
@@ -431,7 +446,7 @@ async fn govern_oracle(
     deployment: &Deployment,
     data: Bytes,
 ) -> Result<(), L1Error> {
-    // The same change may be made again later: it is another operation if its salt is another.
+    // The timelock executes each operation once. A new salt makes an equal change a new operation.
     let salt = transport.head().await?.number;
     Deployer { transport, account }
         .govern(deployment.governance, deployment.oracle, data, salt)

@@ -1,10 +1,19 @@
-//! Well-known development accounts. **Unsafe**: everybody knows these keys.
+//! Development chains: their ids, their well-known accounts, and the anvil node.
+//!
+//! **Unsafe**: everybody knows the keys of these accounts.
 
 use alloy_primitives::hex;
 
 use crate::account::Account;
 
-/// The first ten keys of the mnemonic "test test … junk", which development nodes fund at genesis.
+mod anvil;
+
+pub use anvil::{Anvil, AnvilError, AnvilOptions, Mining, find_anvil, free_port};
+
+/// Ids of the development chains: geth's `--dev` and anvil's.
+const CHAIN_IDS: [u64; 2] = [1337, 31337];
+
+/// First ten keys of the mnemonic "test test … junk", which development nodes fund at genesis.
 const KEYS: [[u8; 32]; 10] = [
     hex!("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"),
     hex!("59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d"),
@@ -18,13 +27,14 @@ const KEYS: [[u8; 32]; 10] = [
     hex!("2a871d0798f97d79848a013d4936a73bf4cc922c825d33c1cf7073dff6d409c6"),
 ];
 
-/// Whether a chain id is a development one, where unsafe keys are allowed.
+/// Whether this is the id of a development chain, where unsafe keys are allowed.
 #[must_use]
-pub fn is_development_chain(chain_id: u64) -> bool {
-    chain_id == 31337 || chain_id == 1337
+pub const fn is_development_chain(chain_id: u64) -> bool {
+    let [geth, anvil] = CHAIN_IDS;
+    chain_id == geth || chain_id == anvil
 }
 
-/// The well-known accounts, in order.
+/// Returns the well-known accounts, in order.
 ///
 /// # Panics
 /// Never: the keys are constants in range.

@@ -1,8 +1,8 @@
-//! An L1 in process: revm over an in-memory database, one block a transaction.
+//! A chain in this process: revm over an in-memory database, one block for each transaction.
 //!
-//! It runs the real contracts with the real gas schedule (Prague), so that a development machine
-//! needs no node. Its clock is the system's. It has no signatures: whoever holds the handle may send
-//! as any [`Account`] it holds, which is why it exists only under the development chain id.
+//! It runs the real contracts with the real gas schedule (Prague); a development machine needs no
+//! node. Its clock is the system's. It checks no signatures: a holder of the chain can send as any
+//! [`Account`]. Therefore it has a development chain id only.
 
 use std::{
     collections::HashMap,
@@ -12,32 +12,42 @@ use std::{
 
 use alloy_primitives::{Address, B256, Bytes, Log, TxKind, U256, keccak256};
 use revm::{
-    Context, ExecuteCommitEvm, ExecuteEvm, MainBuilder, MainContext,
+    Context, DatabaseCommit, DatabaseRef, ExecuteEvm, MainBuilder, MainContext,
     context::{
         BlockEnv, CfgEnv, TxEnv,
         result::{ExecutionResult, Output},
     },
     database::{CacheDB, EmptyDB},
     primitives::hardfork::SpecId,
-    state::AccountInfo,
+    state::{AccountInfo, EvmState},
 };
 
 use crate::{
     account::Account,
     contracts::error_name,
     error::L1Error,
-    transport::{FoundLog, Head, Mined, Outgoing, Transport},
+    transport::{At, FoundLog, Head, Mined, Outgoing, Transport},
 };
 
-/// Chain id of the embedded L1: the development id that anvil uses as well.
+/// Chain id of the embedded chain: the development id that anvil uses as well.
 pub const CHAIN_ID: u64 = 31337;
-/// Gas limit of a block, and of a transaction.
+/// Gas limit of a block, and of each transaction.
 const GAS_LIMIT: u64 = 36_000_000;
+
+/// Values that a block replaced. They restore the state before it.
+struct Replaced {
+    /// Time of the previous block.
+    timestamp: u64,
+    accounts: Vec<(Address, AccountInfo)>,
+    slots: Vec<(Address, U256, U256)>,
+}
 
 struct Chain {
     db: CacheDB<EmptyDB>,
     number: u64,
     timestamp: u64,
+    /// One entry for each block, from block 1 on.
+    replaced: Vec<Replaced>,
     logs: Vec<FoundLog>,
     calldata: HashMap<B256, Bytes>,
 }
@@ -60,7 +70,7 @@ fn now() -> u64 {
 }
 
 impl EmbeddedTransport {
-    /// A new chain on which each of `funded` holds 10,000 ether.
+    /// Starts a chain on which each of `funded` holds 10,000 ether.
     #[must_use]
     pub fn new(funded: &[Address]) -> Self {
         let mut db = CacheDB::new(EmptyDB::default());
@@ -79,6 +89,7 @@ impl EmbeddedTransport {
                 db,
                 number: 0,
                 timestamp: now(),
+                replaced: Vec::new(),
                 logs: Vec::new(),
                 calldata: HashMap::new(),
             }),
@@ -86,8 +97,8 @@ impl EmbeddedTransport {
     }
 
     fn with<T>(&self, f: impl FnOnce(&mut Chain) -> T) -> T {
-        // A panic while the lock was held leaves at worst a half-recorded log; the database itself is
-        // committed by revm in one step, so going on is sound.
+        // A panic under the lock can leave incomplete logs. The database stays sound, because revm
+        // commits a transaction in one step.
         let mut chain = self
             .chain
             .lock()
@@ -103,10 +114,10 @@ impl Chain {
         cfg
     }
 
-    fn block(&self, number: u64) -> BlockEnv {
+    fn block(number: u64, timestamp: u64) -> BlockEnv {
         BlockEnv {
             number: U256::from(number),
-            timestamp: U256::from(self.timestamp.max(now())),
+            timestamp: U256::from(timestamp),
             gas_limit: GAS_LIMIT,
             basefee: 0,
             prevrandao: Some(keccak256(number.to_be_bytes())),
@@ -143,17 +154,27 @@ impl Chain {
     }
 
     fn call(
-        &mut self,
+        &self,
         operation: &'static str,
         to: Address,
         data: Bytes,
+        at: At,
     ) -> Result<Bytes, L1Error> {
+        let number = match at {
+            At::Latest => self.number,
+            At::Block(number) if number <= self.number => number,
+            At::Block(number) => {
+                return Err(L1Error::Unavailable(format!(
+                    "block {number} is not mined yet"
+                )));
+            }
+        };
+        let (db, timestamp) = self.state_after(number)?;
         let env = Self::environment(Address::ZERO, Some(to), data, U256::ZERO, 0);
-        let block = self.block(self.number);
         let mut evm = Context::mainnet()
-            .with_db(&mut self.db)
+            .with_db(db)
             .with_cfg(Self::cfg())
-            .with_block(block)
+            .with_block(Self::block(number, timestamp))
             .build_mainnet();
         let result = evm
             .transact(env)
@@ -165,27 +186,68 @@ impl Chain {
         }
     }
 
+    /// Returns the state after the block `number`, and its time. The newest block's time is now.
+    fn state_after(&self, number: u64) -> Result<(CacheDB<&CacheDB<EmptyDB>>, u64), L1Error> {
+        let mut db = CacheDB::new(&self.db);
+        let mut timestamp = self.timestamp.max(now());
+        let first = usize::try_from(number).unwrap_or(usize::MAX);
+        for replaced in self.replaced.iter().skip(first).rev() {
+            timestamp = replaced.timestamp;
+            for (address, info) in &replaced.accounts {
+                db.insert_account_info(*address, info.clone());
+            }
+            for (address, slot, value) in &replaced.slots {
+                db.insert_account_storage(*address, *slot, *value)
+                    .map_err(|e| L1Error::Protocol(e.to_string()))?;
+            }
+        }
+        Ok((db, timestamp))
+    }
+
+    /// Commits a block's changes and keeps the values that they replace.
+    fn mine(&mut self, changes: EvmState, timestamp: u64) -> Result<(), L1Error> {
+        let mut replaced = Replaced {
+            timestamp: self.timestamp,
+            accounts: Vec::new(),
+            slots: Vec::new(),
+        };
+        let failed = |e: std::convert::Infallible| L1Error::Protocol(e.to_string());
+        for (address, account) in &changes {
+            let info = self.db.basic_ref(*address).map_err(failed)?;
+            replaced.accounts.push((*address, info.unwrap_or_default()));
+            for (slot, _) in account.changed_storage_slots() {
+                let value = self.db.storage_ref(*address, *slot).map_err(failed)?;
+                replaced.slots.push((*address, *slot, value));
+            }
+        }
+        self.db.commit(changes);
+        self.replaced.push(replaced);
+        self.number += 1;
+        self.timestamp = timestamp;
+        Ok(())
+    }
+
     fn send(&mut self, from: Address, outgoing: Outgoing) -> Result<Mined, L1Error> {
         let nonce = self.nonce(from);
         let data = outgoing.data.clone();
         let env = Self::environment(from, outgoing.to, outgoing.data, outgoing.value, nonce);
         let number = self.number + 1;
-        let block = self.block(number);
-        let timestamp = block.timestamp.saturating_to();
-        let mut evm = Context::mainnet()
-            .with_db(&mut self.db)
-            .with_cfg(Self::cfg())
-            .with_block(block)
-            .build_mainnet();
-        let result = evm
-            .transact_commit(env)
-            .map_err(|e| L1Error::Protocol(e.to_string()))?;
-        self.number = number;
-        self.timestamp = timestamp;
+        let timestamp = self.timestamp.max(now());
+        let executed = {
+            let mut evm = Context::mainnet()
+                .with_db(&mut self.db)
+                .with_cfg(Self::cfg())
+                .with_block(Self::block(number, timestamp))
+                .build_mainnet();
+            evm.transact(env)
+                .map_err(|e| L1Error::Protocol(e.to_string()))?
+        };
+        self.mine(executed.state, timestamp)?;
+        let result = executed.result;
         let gas_used = result.tx_gas_used();
         match result {
             ExecutionResult::Success { logs, output, .. } => {
-                // Unique, since the sender's nonce is in it; there is no signature to hash.
+                // The sender's nonce makes it unique. There is no signature to hash.
                 let hash = keccak256([from.as_slice(), &nonce.to_be_bytes(), &data].concat());
                 let created = match output {
                     Output::Create(_, address) => address,
@@ -237,8 +299,9 @@ impl Transport for EmbeddedTransport {
         operation: &'static str,
         to: Address,
         data: Bytes,
+        at: At,
     ) -> Result<Bytes, L1Error> {
-        self.with(|chain| chain.call(operation, to, data))
+        self.with(|chain| chain.call(operation, to, data, at))
     }
 
     async fn send(&self, from: &Account, outgoing: Outgoing) -> Result<Mined, L1Error> {

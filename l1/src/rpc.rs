@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use alloy::{
-    eips::BlockNumberOrTag,
+    eips::{BlockId, BlockNumberOrTag},
     network::{EthereumWallet, TransactionBuilder},
     providers::{DynProvider, Provider, ProviderBuilder},
     rpc::types::{Filter, TransactionRequest},
@@ -15,13 +15,13 @@ use crate::{
     account::Account,
     contracts::error_name,
     error::L1Error,
-    transport::{FoundLog, Head, Mined, Outgoing, Transport},
+    transport::{At, FoundLog, Head, Mined, Outgoing, Transport},
 };
 
-/// How long to wait for a transaction to be mined.
+/// Time within which a sent transaction must be mined.
 const MINING_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// A JSON-RPC node.
+/// A chain behind a JSON-RPC node.
 #[derive(Clone)]
 pub struct RpcTransport {
     url: reqwest::Url,
@@ -38,16 +38,28 @@ impl std::fmt::Debug for RpcTransport {
 }
 
 impl RpcTransport {
-    /// Connects lazily to `url`.
+    /// Builds a transport. It connects to `url` with the first request.
     ///
     /// # Errors
-    /// [`L1Error::Protocol`] if `url` is not a URL.
+    /// [`L1Error::Protocol`] if `url` is malformed.
     pub fn new(url: &str) -> Result<Self, L1Error> {
         let url: reqwest::Url = url
             .parse()
-            .map_err(|_| L1Error::Protocol("the L1 endpoint is not a URL".into()))?;
+            .map_err(|_| L1Error::Protocol("the L1 endpoint is not a valid URL".into()))?;
         let provider = ProviderBuilder::new().connect_http(url.clone()).erased();
         Ok(Self { url, provider })
+    }
+
+    /// Sends a request that the typed calls do not cover, such as those of development nodes.
+    pub(crate) async fn request(
+        &self,
+        method: &'static str,
+        params: serde_json::Value,
+    ) -> Result<serde_json::Value, L1Error> {
+        self.provider
+            .raw_request(method.into(), params)
+            .await
+            .map_err(|e| failure(method, e))
     }
 
     fn with_wallet(&self, account: &Account) -> DynProvider {
@@ -55,6 +67,13 @@ impl RpcTransport {
             .wallet(EthereumWallet::from(account.signer().clone()))
             .connect_http(self.url.clone())
             .erased()
+    }
+}
+
+fn block_id(at: At) -> BlockId {
+    match at {
+        At::Latest => BlockId::latest(),
+        At::Block(number) => BlockId::number(number),
     }
 }
 
@@ -104,10 +123,13 @@ impl Transport for RpcTransport {
         operation: &'static str,
         to: Address,
         data: Bytes,
+        at: At,
     ) -> Result<Bytes, L1Error> {
         let request = TransactionRequest::default().with_to(to).with_input(data);
+        // Without a block, alloy asks for the pending one.
         self.provider
             .call(request)
+            .block(block_id(at))
             .await
             .map_err(|e| failure(operation, e))
     }
@@ -122,9 +144,16 @@ impl Transport for RpcTransport {
             Some(to) => request.with_to(to),
             None => request.with_kind(alloy_primitives::TxKind::Create),
         };
+        // Estimated here because alloy estimates on the pending block.
+        let gas = self
+            .provider
+            .estimate_gas(request.clone())
+            .block(block_id(At::Latest))
+            .await
+            .map_err(|e| failure(operation, e))?;
         let receipt = self
             .with_wallet(from)
-            .send_transaction(request)
+            .send_transaction(request.with_gas_limit(gas))
             .await
             .map_err(|e| failure(operation, e))?
             .with_timeout(Some(MINING_TIMEOUT))
@@ -134,7 +163,7 @@ impl Transport for RpcTransport {
         if !receipt.status() {
             return Err(L1Error::Rejected {
                 operation,
-                reason: "reverted when mined".into(),
+                reason: "it reverted when it was mined".into(),
             });
         }
         Ok(Mined {
@@ -157,7 +186,10 @@ impl Transport for RpcTransport {
         topics: Vec<B256>,
         from: u64,
     ) -> Result<Vec<FoundLog>, L1Error> {
-        let mut filter = Filter::new().address(address).from_block(from);
+        let mut filter = Filter::new()
+            .address(address)
+            .from_block(from)
+            .to_block(BlockNumberOrTag::Latest);
         for (place, topic) in topics.into_iter().enumerate().take(4) {
             filter.topics[place] = topic.into();
         }
@@ -166,11 +198,11 @@ impl Transport for RpcTransport {
             .get_logs(&filter)
             .await
             .map_err(|e| failure("logs", e))?;
+        let pending = || L1Error::Protocol("the node returned a pending transaction's log".into());
         logs.into_iter()
             .map(|log| {
-                let place = log.transaction_hash.zip(log.block_number);
-                let (transaction, block) =
-                    place.ok_or_else(|| L1Error::Protocol("a pending log".into()))?;
+                let mined = log.transaction_hash.zip(log.block_number);
+                let (transaction, block) = mined.ok_or_else(pending)?;
                 Ok(FoundLog {
                     log: log.inner,
                     block,
@@ -187,12 +219,15 @@ impl Transport for RpcTransport {
             .get_transaction_by_hash(transaction)
             .await
             .map_err(|e| failure("calldata", e))?;
-        Ok(found.map(|t| t.input().clone()))
+        Ok(found
+            .filter(|t| t.block_number.is_some())
+            .map(|t| t.input().clone()))
     }
 
     async fn ether(&self, owner: Address) -> Result<U256, L1Error> {
         self.provider
             .get_balance(owner)
+            .latest()
             .await
             .map_err(|e| failure("balance", e))
     }

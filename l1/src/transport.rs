@@ -1,28 +1,40 @@
-//! The narrow waist between the typed client and a chain: calls, transactions, logs.
+//! The interface between the typed client and a chain: calls, transactions, logs.
 
 use alloy_primitives::{Address, B256, Bytes, Log, U256};
 
 use crate::{account::Account, error::L1Error};
 
-/// The newest block.
+/// Newest mined block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
-    /// Height.
+    /// Block number.
     pub number: u64,
-    /// Unix seconds.
+    /// Its time, in Unix seconds.
     pub timestamp: u64,
+}
+
+/// Block whose state a call reads.
+///
+/// Both variants name a mined block. The pending block has no variant: it holds transactions that
+/// their senders can still replace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum At {
+    /// Newest mined block.
+    Latest,
+    /// Block with this number. Calls whose answers must agree name the same block.
+    Block(u64),
 }
 
 /// A transaction to send.
 #[derive(Debug, Clone)]
 pub struct Outgoing {
-    /// What it does, for error messages.
+    /// Name of the operation, for error messages.
     pub operation: &'static str,
-    /// Callee; `None` creates a contract.
+    /// Contract or account called; `None` creates a contract.
     pub to: Option<Address>,
-    /// Calldata, or init code.
+    /// Calldata, or the init code of the contract to create.
     pub data: Bytes,
-    /// Wei sent along.
+    /// Wei sent with it.
     pub value: U256,
 }
 
@@ -35,49 +47,51 @@ pub struct Mined {
     pub block: u64,
     /// Gas used, refunds included.
     pub gas_used: u64,
-    /// The contract created, if it created one.
+    /// Address of the contract that it created, if it created one.
     pub created: Option<Address>,
-    /// Logs of the transaction.
+    /// Logs that it emitted.
     pub logs: Vec<Log>,
 }
 
-/// A log and the transaction that emitted it.
+/// A log, with the transaction that emitted it.
 #[derive(Debug, Clone)]
 pub struct FoundLog {
     /// The log.
     pub log: Log,
-    /// Its block.
+    /// Number of its block.
     pub block: u64,
     /// Hash of its transaction.
     pub transaction: B256,
 }
 
-/// A chain: embedded or behind JSON-RPC. Everything typed is built on these six calls.
+/// A chain, embedded or behind JSON-RPC. The typed client needs nothing else of it.
 #[async_trait::async_trait]
 pub trait Transport: Send + Sync + 'static {
-    /// EIP-155 chain id.
+    /// Returns the EIP-155 chain id.
     async fn chain_id(&self) -> Result<u64, L1Error>;
-    /// The newest block.
+    /// Returns the newest mined block.
     async fn head(&self) -> Result<Head, L1Error>;
-    /// Executes a read-only call on the newest state.
+    /// Executes a read-only call on the state after the block `at`.
     async fn call(
         &self,
         operation: &'static str,
         to: Address,
         data: Bytes,
+        at: At,
     ) -> Result<Bytes, L1Error>;
-    /// Sends a transaction and waits until it is mined; a revert is [`L1Error::Rejected`].
+    /// Sends a transaction and waits until it is mined. A revert is [`L1Error::Rejected`].
     async fn send(&self, from: &Account, outgoing: Outgoing) -> Result<Mined, L1Error>;
-    /// Logs of `address` whose first topics are `topics`, from block `from` on, oldest first.
+    /// Returns the logs of `address` whose first topics are `topics`, from block `from` to the
+    /// newest mined block, oldest first.
     async fn logs(
         &self,
         address: Address,
         topics: Vec<B256>,
         from: u64,
     ) -> Result<Vec<FoundLog>, L1Error>;
-    /// Calldata of a mined transaction.
+    /// Returns the calldata of a mined transaction; `None` if it is unknown or not mined.
     async fn calldata(&self, transaction: B256) -> Result<Option<Bytes>, L1Error>;
-    /// Wei held by an account.
+    /// Returns the wei that an account holds in the newest mined block.
     async fn ether(&self, owner: Address) -> Result<U256, L1Error>;
 }
 
@@ -96,8 +110,9 @@ impl<T: Transport + ?Sized> Transport for std::sync::Arc<T> {
         operation: &'static str,
         to: Address,
         data: Bytes,
+        at: At,
     ) -> Result<Bytes, L1Error> {
-        (**self).call(operation, to, data).await
+        (**self).call(operation, to, data, at).await
     }
 
     async fn send(&self, from: &Account, outgoing: Outgoing) -> Result<Mined, L1Error> {

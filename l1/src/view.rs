@@ -1,4 +1,4 @@
-//! What the contracts hold, in the protocol's types.
+//! The contracts' state and events, in the protocol's types.
 
 use subrosa_protocol::{
     Fr,
@@ -10,111 +10,111 @@ use subrosa_protocol::{
 
 use crate::transport::Head;
 
-/// The rollup contract's state and its surroundings, read at one moment.
+/// The rollup contract's state and its surroundings, as of one block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RollupView {
     /// Commitment of the settled state.
     pub state: Fr,
     /// Index of the next batch; 1 at genesis.
     pub batch_index: u64,
-    /// Deposits that settled batches consumed.
+    /// Number of deposits that settled batches consumed.
     pub deposit_count: u64,
-    /// Deposits ever queued.
+    /// Number of deposits ever queued.
     pub queued_deposits: u64,
     /// Root of the asset tree.
     pub assets_root: Fr,
     /// Word 0 of every transaction.
     pub context: Fr,
-    /// The asset fees are paid in.
+    /// Asset in which fees are paid.
     pub fee_asset: AssetId,
     /// Time of the last batch, Unix seconds.
     pub last_time: u64,
-    /// Registered and not retired shapes.
+    /// Shapes that are registered and not retired, in rising order of size.
     pub shapes: Vec<Shape>,
 }
 
-/// A deposit in the vault's queue.
+/// Deposit in the vault's queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueuedDeposit {
-    /// Place in the queue, from 0.
+    /// Index in the queue, from 0.
     pub index: u64,
-    /// What it states.
+    /// Its contents.
     pub deposit: Deposit,
 }
 
-/// A proven batch, ready to be settled.
+/// A proven batch, ready to settle.
 #[derive(Debug, Clone)]
 pub struct Settlement {
-    /// The data to publish.
+    /// Data to publish.
     pub published: PublishedBatch,
-    /// Commitment of the state it starts from.
+    /// Commitment to the state before the batch.
     pub old_state: Fr,
-    /// Commitment of the state it leads to.
+    /// Commitment to the state after the batch.
     pub new_state: Fr,
     /// c, the Poseidon commitment to the data words.
     pub commitment: Fr,
-    /// The halo2 proof.
+    /// Bytes of the halo2 proof.
     pub proof: Vec<u8>,
 }
 
-/// What L1 says of a batch that it accepted.
+/// Commitments that L1 recorded for a batch when it accepted it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Accepted {
-    /// State commitment after it.
+    /// Commitment to the state after the batch.
     pub new_state: Fr,
-    /// c, the Poseidon commitment to its data words.
+    /// c, the Poseidon commitment to the batch's data words.
     pub data_commitment: Fr,
 }
 
-/// A batch as L1 remembers it.
+/// A settled batch, rebuilt from L1 data.
 #[derive(Debug, Clone)]
 pub struct SettledBatch {
-    /// Its data, from calldata.
+    /// Its published data, from calldata and the deposit queue.
     pub published: PublishedBatch,
-    /// State commitment after it.
+    /// Commitment to the state after the batch.
     pub new_state: Fr,
     /// Hash of the L1 transaction.
     pub tx: [u8; 32],
 }
 
-/// What the price oracle's log holds from some block on.
+/// The price oracle's log from some block on.
 #[derive(Debug, Clone)]
 pub struct OracleLog {
-    /// The newest block, read before the log.
+    /// Newest block, read before the log: the log is complete up to it.
     pub head: Head,
-    /// Oldest first.
+    /// Changes, oldest first.
     pub events: Vec<OracleEvent>,
 }
 
-/// A change of the price oracle, in a block.
+/// A change of the price oracle, with its block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OracleEvent {
-    /// The block.
+    /// Block number.
     pub block: u64,
-    /// What changed.
+    /// The change.
     pub change: OracleChange,
 }
 
-/// What changes in the price oracle, as the event says it; nothing of it is checked.
+/// A change of the price oracle, as its event states it. Unverified: no digest or root is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(clippy::large_enum_variant, reason = "most are snapshots")]
+#[allow(clippy::large_enum_variant, reason = "most changes are snapshots")]
 pub enum OracleChange {
-    /// A market's word was set; 0 is none.
+    /// A market was set or removed.
     Market {
-        /// Its number.
+        /// Number of the market.
         id: u8,
-        /// The word.
+        /// The market's word; 0 if it was removed.
         word: Fr,
     },
-    /// A snapshot was taken, of the markets as they were.
+    /// A price snapshot was taken, over the markets of that time.
     Snapshot {
-        /// Its digest.
+        /// Digest of the snapshot.
         digest: Fr,
-        /// When, Unix seconds.
+        /// Its time, in Unix seconds.
         time: u64,
         /// Root of the markets' words.
         market_root: Fr,
-        /// The words of prices.
+        /// Words of the prices.
         prices: [Fr; PRICE_WORDS],
     },
 }
@@ -135,19 +135,19 @@ pub struct Receipt {
 /// A mined deposit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DepositReceipt {
-    /// Place in the queue.
+    /// Index in the queue.
     pub index: u64,
-    /// What the vault received and credited, in the token's smallest unit.
+    /// Amount that the vault received and credited, in base units.
     pub credited: u128,
     /// Transaction hash.
     pub tx: [u8; 32],
 }
 
-/// How a token shows its amounts.
+/// Symbol of a token, and scale of its amounts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenMetadata {
-    /// Short name.
+    /// Short name, e.g. `ETH`.
     pub symbol: String,
-    /// Decimals of the display unit.
+    /// Decimals: one display unit is 10^decimals base units.
     pub decimals: u8,
 }

@@ -8,18 +8,18 @@ use subrosa_protocol::{
 
 use crate::error::L1Error;
 
-/// A field element as an EVM word.
+/// Returns a field element as an EVM word.
 pub(crate) fn to_word(element: &Fr) -> U256 {
     U256::from_be_bytes(fr_to_bytes(element))
 }
 
-/// An EVM word as a field element; a word ≥ r cannot have come from our contracts.
+/// Returns an EVM word as a field element. These contracts never return a word ≥ r.
 pub(crate) fn from_word(word: U256) -> Result<Fr, L1Error> {
     fr_from_bytes(&word.to_be_bytes::<32>())
-        .map_err(|_| L1Error::Protocol("a word is not below the scalar modulus".into()))
+        .map_err(|_| L1Error::Protocol("a word exceeds the scalar field".into()))
 }
 
-/// As [`from_word`], of several.
+/// Converts several words as [`from_word`] does.
 pub(crate) fn from_words<const N: usize>(words: &[U256; N]) -> Result<[Fr; N], L1Error> {
     let mut elements = [Fr::default(); N];
     for (element, word) in elements.iter_mut().zip(words) {

@@ -1,4 +1,5 @@
-//! The price oracle through the client, on the chain in process: what L1 says is what the protocol hashes.
+//! The price oracle through the client on the embedded chain: L1 and the protocol hash the same
+//! snapshots.
 
 #![allow(missing_docs, reason = "a test")]
 
@@ -96,8 +97,15 @@ fn market() -> Market {
     }
 }
 
+fn rejected(operation: &'static str, reason: &str) -> L1Error {
+    L1Error::Rejected {
+        operation,
+        reason: reason.into(),
+    }
+}
+
 #[tokio::test]
-async fn snapshots_are_the_protocols() {
+async fn snapshots_hash_as_in_the_protocol() {
     let world = World::new().await.unwrap();
     assert_eq!(world.client.snapshot().await.unwrap(), None);
     world.feed(DOLLAR, 6, 100_000_000).await.unwrap();
@@ -112,7 +120,7 @@ async fn snapshots_are_the_protocols() {
 
     let anybody = development::accounts().remove(7);
     world.client.take_snapshot(&anybody).await.unwrap();
-    // That its digest is the one under which L1 knows it was checked on reading.
+    // The client compares the snapshot's digest with L1's when it reads it.
     let first = world.client.snapshot().await.unwrap().unwrap();
     let mut prices = [0; MARKETS];
     prices[0] = 2_345_678_912;
@@ -145,7 +153,8 @@ async fn snapshots_are_the_protocols() {
     let newer = world.client.oracle_log(last + 1).await.unwrap();
     assert_eq!(newer.events, []);
 
-    // A change of a market is in the next snapshot only; a feed without an answer is one without price.
+    // A change of a market affects the next snapshot only. A feed with a negative answer gives no
+    // price.
     let stricter = Market {
         haircut: 1_000,
         ..market()
@@ -162,24 +171,21 @@ async fn snapshots_are_the_protocols() {
     let still = world.client.snapshot_time(&first.digest()).await.unwrap();
     assert_eq!(still, Some(first.time));
 
-    // The same change once more is another operation of governance.
+    // An equal change is a new operation of governance each time.
     world.market(0, &market()).await.unwrap();
     world.market(0, &market()).await.unwrap();
 }
 
 #[tokio::test]
-async fn refusals_have_names() {
+async fn rejections_have_names() {
     let world = World::new().await.unwrap();
     let same = Market {
         debt: GOLD,
         ..market()
     };
-    // The timelock passes on what the oracle says.
+    // The timelock passes the oracle's error on.
     let refused = world.market(0, &same).await.unwrap_err();
-    assert!(
-        matches!(&refused, L1Error::Rejected { operation: "execute", reason } if reason == "SameAsset"),
-        "{refused}"
-    );
+    assert_eq!(refused, rejected("execute", "SameAsset"));
     let stranger = development::accounts().remove(5);
     let feed = development_feed(&*world.transport, &world.owner, 8, 1)
         .await
@@ -187,8 +193,5 @@ async fn refusals_have_names() {
     let refused = set_answer(&*world.transport, &stranger, feed, 2)
         .await
         .unwrap_err();
-    assert!(
-        matches!(&refused, L1Error::Rejected { reason, .. } if reason == "OwnableUnauthorizedAccount"),
-        "{refused}"
-    );
+    assert_eq!(refused, rejected("setAnswer", "OwnableUnauthorizedAccount"));
 }

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::Domain;
 use crate::encoding::{serde_bytes, serde_point};
+use crate::layout::asset as fields;
 use crate::poseidon::hash;
-use crate::transaction::packing::Packer;
 use crate::tree::{AppendTree, MerklePath};
 
 /// Depth of the asset tree.
@@ -28,12 +28,12 @@ impl std::fmt::Display for AssetId {
     }
 }
 
-/// What a leaf of the asset tree states.
+/// Contents of a leaf of the asset tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AssetInfo {
-    /// Position in the tree.
+    /// Index of the leaf, which is the asset's id.
     pub id: AssetId,
-    /// L1 address of the token; zero is the chain's own coin.
+    /// L1 address of the token; zero for the chain's own coin.
     #[serde(with = "serde_bytes")]
     pub token: [u8; 20],
     /// Reserved flags.
@@ -44,17 +44,15 @@ pub struct AssetInfo {
 }
 
 impl AssetInfo {
-    /// pack(asset 16, token 160, flags 8).
+    /// Returns pack(asset 16, token 160, flags 8).
     #[must_use]
     pub fn packed(&self) -> Fr {
-        Packer::new()
-            .field(self.id.0.into(), 16)
-            .address(&self.token)
-            .field(self.flags.into(), 8)
-            .finish()
+        fields::ID.place(self.id.0.into())
+            + fields::TOKEN.place_address(&self.token)
+            + fields::FLAGS.place(self.flags.into())
     }
 
-    /// H(ASSET_LEAF; packed, auditor.x, auditor.y).
+    /// Returns the leaf H(ASSET_LEAF; packed, auditor.x, auditor.y).
     #[must_use]
     pub fn leaf(&self) -> Fr {
         hash(
@@ -78,7 +76,7 @@ impl Default for AssetTree {
 }
 
 impl AssetTree {
-    /// No assets.
+    /// Creates an empty tree.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -87,37 +85,37 @@ impl AssetTree {
         }
     }
 
-    /// Adds an asset, or replaces what was registered under its id. Returns what was there before.
+    /// Adds an asset, or replaces the one registered under its id. Returns the replaced entry.
     pub fn insert(&mut self, info: AssetInfo) -> Option<AssetInfo> {
         self.tree.write(&[(info.id.0.into(), info.leaf())]);
         self.infos.insert(info.id, info)
     }
 
-    /// The asset with this id.
+    /// Returns the asset with this id.
     #[must_use]
     pub fn get(&self, id: AssetId) -> Option<&AssetInfo> {
         self.infos.get(&id)
     }
 
-    /// Root of the tree.
+    /// Returns the root of the tree.
     #[must_use]
     pub fn root(&self) -> Fr {
         self.tree.root()
     }
 
-    /// Path of a registered asset's leaf.
+    /// Returns the path of a registered asset's leaf.
     #[must_use]
     pub fn path(&self, id: AssetId) -> Option<MerklePath<ASSET_DEPTH>> {
         self.infos.get(&id)?;
         self.tree.path(id.0.into())
     }
 
-    /// Assets in the order of their ids.
+    /// Iterates over the assets in the order of their ids.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &AssetInfo> + '_ {
         self.infos.values()
     }
 
-    /// Number of assets.
+    /// Returns the number of assets.
     #[must_use]
     pub fn len(&self) -> usize {
         self.infos.len()

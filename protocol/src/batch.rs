@@ -10,21 +10,21 @@ use sha3::{Digest, Keccak256};
 
 use crate::asset::AssetId;
 use crate::domain::Domain;
-use crate::encoding::fr_to_bytes;
-use crate::ledger::State;
+use crate::encoding::{CodecError, fr_to_bytes, fr_to_u128};
+use crate::layout::{batch_word, info, slot_word, word};
 use crate::poseidon::hash;
-use crate::transaction::packing::{Packer, Unpacker};
-use crate::transaction::{CodecError, WORDS};
+use crate::state::State;
+use crate::transaction::WORDS;
 use crate::tree::{DEPTH, MerklePath};
 
 pub use crate::nullifier_tree::LinkWitness;
 pub use published::{DATA_LEN, PublishedBatch, PublishedTransaction, WITHDRAWAL_LEN};
 
-/// Data words before the deposits.
-pub const HEADER_WORDS: usize = 8;
+/// Number of data words before the deposits.
+pub const HEADER_WORDS: usize = batch_word::COUNT;
 
-/// Data words of a transaction slot.
-pub const SLOT_WORDS: usize = 24;
+/// Number of data words of a transaction slot.
+pub const SLOT_WORDS: usize = slot_word::COUNT;
 
 /// Number of transaction slots, which is also the number of deposit slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -42,7 +42,7 @@ impl Shape {
     /// All shapes, smallest first.
     pub const ALL: [Self; 3] = [Self::S4, Self::S16, Self::S64];
 
-    /// Number N of slots.
+    /// Returns the number N of slots.
     #[must_use]
     pub const fn slots(self) -> usize {
         match self {
@@ -52,7 +52,7 @@ impl Shape {
         }
     }
 
-    /// The shape with so many slots.
+    /// Returns the shape with this number of slots.
     #[must_use]
     pub const fn from_slots(slots: usize) -> Option<Self> {
         match slots {
@@ -63,7 +63,7 @@ impl Shape {
         }
     }
 
-    /// The smallest shape that holds so many transactions and deposits.
+    /// Returns the smallest shape that holds this many transactions and deposits.
     #[must_use]
     pub fn fitting(transactions: usize, deposits: usize) -> Option<Self> {
         Self::ALL
@@ -71,25 +71,27 @@ impl Shape {
             .find(|shape| transactions.max(deposits) <= shape.slots())
     }
 
-    /// Number W(N) = 8 + 2N + 24N of data words.
+    /// Returns the number W(N) = 8 + 2N + 24N of data words.
     #[must_use]
     pub const fn words_len(self) -> usize {
-        HEADER_WORDS + (2 + SLOT_WORDS) * self.slots()
+        HEADER_WORDS + (batch_word::DEPOSIT_COUNT + SLOT_WORDS) * self.slots()
     }
 
-    /// Leaves 4N that a batch appends to the note tree and to the nullifier tree.
+    /// Returns the number 4N of leaves that a batch appends to the note tree and to the nullifier
+    /// tree.
     #[must_use]
     pub const fn leaves(self) -> usize {
         4 * self.slots()
     }
 
-    /// Height of the subtree that a batch appends: 4^height = 4N.
+    /// Returns the height of the subtree that a batch appends: 4^height = 4N.
     #[must_use]
     pub const fn subtree_level(self) -> usize {
         (self.leaves().trailing_zeros() / 2) as usize
     }
 
-    /// Index of the first leaf that a batch appends: the leaf count rounded up to a multiple of 4N.
+    /// Returns the index of the first leaf that a batch appends: the leaf count rounded up to a
+    /// multiple of 4N.
     #[must_use]
     pub const fn start(self, leaf_count: u64) -> u64 {
         leaf_count.next_multiple_of(self.leaves() as u64)
@@ -102,7 +104,7 @@ impl std::fmt::Display for Shape {
     }
 }
 
-/// What the first eight data words say.
+/// Header of a batch: its first eight data words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BatchHeader {
     /// Context word of the deployment.
@@ -124,126 +126,127 @@ pub struct BatchHeader {
     pub fee_recipient: [u8; 20],
     /// Sum of the fees.
     pub fee_total: u128,
-    /// Index, in the vault's queue, of the first deposit: the old state's deposit count.
+    /// Index of the first deposit in the vault's queue: the old state's deposit count.
     pub first_deposit: u64,
     /// Digest of the price snapshot that the transactions may name, or 0.
     #[serde(with = "crate::encoding::serde_fr")]
     pub oracle: Fr,
     /// Index of the batch: the old state's batch index.
     pub batch_index: u64,
-    /// Index of the first leaf that is appended.
+    /// Index of the first leaf that the batch appends.
     pub start: u64,
 }
 
 impl BatchHeader {
     /// Bits of the time.
-    pub const TIME_BITS: u32 = 40;
+    pub const TIME_BITS: u32 = info::TIME.width as u32;
 
-    /// Place, within the four leaves of a slot, of the slot's deposit.
+    /// Place of a slot's deposit within the four leaves of the slot.
     pub const DEPOSIT_PLACE: usize = 3;
 
-    /// Position, in the note tree, of output `place` of a slot (0, 1, 2) or of its deposit
-    /// ([`BatchHeader::DEPOSIT_PLACE`]).
+    /// Returns the leaf index, in the note tree, of output `place` (0, 1, 2) of a slot or of its
+    /// deposit ([`BatchHeader::DEPOSIT_PLACE`]).
     #[must_use]
     pub fn leaf_index(&self, slot: usize, place: usize) -> u64 {
         self.start + 4 * slot as u64 + place as u64
     }
 
-    /// Word 2: pack(time 40, transactions 16, deposits 16, fee asset 16, fee recipient 160).
+    /// Returns word 2: pack(time 40, transactions 16, deposits 16, fee asset 16, fee recipient
+    /// 160).
     #[must_use]
     pub fn info(&self) -> Fr {
-        Packer::new()
-            .field(self.time.into(), Self::TIME_BITS)
-            .field(self.transactions.into(), 16)
-            .field(self.deposits.into(), 16)
-            .field(self.fee_asset.0.into(), 16)
-            .address(&self.fee_recipient)
-            .finish()
+        info::TIME.place(self.time.into())
+            + info::TRANSACTIONS.place(self.transactions.into())
+            + info::DEPOSITS.place(self.deposits.into())
+            + info::FEE_ASSET.place(self.fee_asset.0.into())
+            + info::FEE_RECIPIENT.place_address(&self.fee_recipient)
     }
 
-    /// Words 0–7.
+    /// Returns words 0–7.
     #[must_use]
     pub fn words(&self) -> [Fr; HEADER_WORDS] {
-        [
-            self.context,
-            self.assets_root,
-            self.info(),
-            Fr::from(self.fee_total),
-            Fr::from(self.first_deposit),
-            self.oracle,
-            Fr::from(self.batch_index),
-            Fr::from(self.start),
-        ]
+        let mut words = [Fr::from(0u64); HEADER_WORDS];
+        words[batch_word::CONTEXT] = self.context;
+        words[batch_word::ASSETS_ROOT] = self.assets_root;
+        words[batch_word::INFO] = self.info();
+        words[batch_word::FEE_TOTAL] = Fr::from(self.fee_total);
+        words[batch_word::FIRST_DEPOSIT] = Fr::from(self.first_deposit);
+        words[batch_word::ORACLE] = self.oracle;
+        words[batch_word::BATCH_INDEX] = Fr::from(self.batch_index);
+        words[batch_word::START] = Fr::from(self.start);
+        words
     }
 
-    /// Inverse of [`BatchHeader::words`].
+    /// Reads a header from its words; inverse of [`BatchHeader::words`].
     ///
     /// # Errors
-    /// [`CodecError::Overflow`] naming the word that is beyond its width.
+    /// [`CodecError::Overflow`] naming the word that exceeds its width.
     pub fn from_words(words: &[Fr; HEADER_WORDS]) -> Result<Self, CodecError> {
-        let mut info = Unpacker::new(&words[2]);
+        let packed = &words[batch_word::INFO];
         let header = Self {
-            context: words[0],
-            assets_root: words[1],
-            time: info.field(Self::TIME_BITS) as u64,
-            transactions: info.field(16) as u16,
-            deposits: info.field(16) as u16,
-            fee_asset: AssetId(info.field(16) as u16),
-            fee_recipient: info.address(),
-            fee_total: narrow(&words[3], 128, "fee total")?,
-            first_deposit: narrow(&words[4], 64, "first deposit")? as u64,
-            oracle: words[5],
-            batch_index: narrow(&words[6], 64, "batch index")? as u64,
-            start: narrow(&words[7], 64, "start")? as u64,
+            context: words[batch_word::CONTEXT],
+            assets_root: words[batch_word::ASSETS_ROOT],
+            time: info::TIME.of(packed) as u64,
+            transactions: info::TRANSACTIONS.of(packed) as u16,
+            deposits: info::DEPOSITS.of(packed) as u16,
+            fee_asset: AssetId(info::FEE_ASSET.of(packed) as u16),
+            fee_recipient: info::FEE_RECIPIENT.address_of(packed),
+            fee_total: narrow(&words[batch_word::FEE_TOTAL], "fee total")?,
+            first_deposit: narrow(&words[batch_word::FIRST_DEPOSIT], "first deposit")?,
+            oracle: words[batch_word::ORACLE],
+            batch_index: narrow(&words[batch_word::BATCH_INDEX], "batch index")?,
+            start: narrow(&words[batch_word::START], "start")?,
         };
-        if !info.is_exhausted() {
+        if !info::LAYOUT.fits(packed) {
             return Err(CodecError::Overflow { field: "info" });
         }
         Ok(header)
     }
 }
 
-fn narrow(word: &Fr, bits: u32, field: &'static str) -> Result<u128, CodecError> {
-    let mut unpacker = Unpacker::new(word);
-    let value = unpacker.field(bits);
-    if unpacker.is_exhausted() {
-        Ok(value)
-    } else {
-        Err(CodecError::Overflow { field })
-    }
+/// Reads the integer of a word as a type that may be narrower.
+fn narrow<T: TryFrom<u128>>(word: &Fr, field: &'static str) -> Result<T, CodecError> {
+    fr_to_u128(word)
+        .and_then(|value| value.try_into().ok())
+        .ok_or(CodecError::Overflow { field })
 }
 
 /// One transaction slot of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlotWitness {
-    /// Whether a transaction is here.
+    /// Whether the slot holds a transaction.
     pub active: bool,
-    /// Its 30 words; all 0 if inactive.
+    /// The 30 words of the transaction; all 0 in an inactive slot.
     pub words: [Fr; WORDS],
-    /// Path of its anchor in the old history tree; of index 0 if inactive.
+    /// Path of the anchor in the old history tree; of index 0 in an inactive slot.
     pub anchor_path: MerklePath<DEPTH>,
-    /// Links of its nullifiers; see [`LinkWitness`] for inactive slots.
+    /// Links of the nullifiers; see [`LinkWitness`] for inactive slots.
     pub links: [LinkWitness; 3],
 }
 
 impl SlotWitness {
-    /// The 24 data words of the slot: words 4, 5 and 8–29.
+    /// Returns the 24 data words of the slot: words 4, 5 and 8–29.
     #[must_use]
     pub fn data_words(&self) -> [Fr; SLOT_WORDS] {
         data_words_of(&self.words)
     }
 }
 
-/// Words 4, 5 and 8–29 of a transaction.
+/// Returns words 4, 5 and 8–29 of a transaction.
 #[must_use]
 pub fn data_words_of(words: &[Fr; WORDS]) -> [Fr; SLOT_WORDS] {
-    std::array::from_fn(|i| if i < 2 { words[4 + i] } else { words[6 + i] })
+    let [withdrawal, rest] = word::PUBLISHED;
+    let mut published = [Fr::from(0u64); SLOT_WORDS];
+    let (head, tail) = published.split_at_mut(withdrawal.len());
+    head.copy_from_slice(&words[withdrawal]);
+    tail.copy_from_slice(&words[rest]);
+    published
 }
 
-/// Everything that the batch circuit needs to know of one state transition.
+/// Witness of one state transition, complete for the batch circuit.
 ///
-/// Values are public to be assembled in tests of false statements; [`crate::ledger::Ledger::execute`]
-/// makes true ones.
+/// [`crate::ledger::Ledger::execute`] makes true witnesses. The fields are public so that tests can
+/// assemble false ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BatchWitness {
     /// Number of slots.
@@ -258,16 +261,16 @@ pub struct BatchWitness {
     pub deposits: Vec<[Fr; 2]>,
     /// N transaction slots.
     pub slots: Vec<SlotWitness>,
-    /// Siblings of the appended nullifier subtree, from its root upwards, in the old tree.
+    /// Siblings of the appended nullifier subtree in the old tree, from its root upwards.
     pub nullifier_subtree_path: Vec<[Fr; 3]>,
-    /// Siblings of the appended note subtree, from its root upwards, in the old tree.
+    /// Siblings of the appended note subtree in the old tree, from its root upwards.
     pub note_subtree_path: Vec<[Fr; 3]>,
-    /// Path, in the old history tree, of the place that takes the new note root.
+    /// Path, in the old history tree, of the leaf that takes the new note root.
     pub history_append_path: MerklePath<DEPTH>,
 }
 
 impl BatchWitness {
-    /// The W(N) data words.
+    /// Returns the W(N) data words.
     #[must_use]
     pub fn data_words(&self) -> Vec<Fr> {
         let mut words = Vec::with_capacity(self.shape.words_len());
@@ -279,20 +282,20 @@ impl BatchWitness {
         words
     }
 
-    /// c = H(DATA; data words).
+    /// Returns the data commitment c = H(DATA; data words).
     #[must_use]
     pub fn data_commitment(&self) -> Fr {
         data_commitment(&self.data_words())
     }
 
-    /// z as L1 computes it from this batch's words.
+    /// Returns the challenge z that L1 computes from this batch's words.
     #[must_use]
     pub fn challenge(&self) -> Fr {
         let words = self.data_words();
         challenge(&data_commitment(&words), &words)
     }
 
-    /// The public instances `[old state, new state, c, z, y]` at a challenge z.
+    /// Returns the public instances `[old state, new state, c, z, y]` at a challenge z.
     #[must_use]
     pub fn instances(&self, z: &Fr) -> [Fr; 5] {
         let words = self.data_words();
@@ -305,23 +308,22 @@ impl BatchWitness {
         ]
     }
 
-    /// What L1's data says of this batch.
+    /// Returns the batch as L1's data states it.
     ///
     /// # Errors
-    /// [`CodecError`] if the words are not those of any batch, which is never so for a witness that
-    /// the ledger made.
+    /// [`CodecError`] if the words do not encode a batch. Witnesses that the ledger made always do.
     pub fn published(&self) -> Result<PublishedBatch, CodecError> {
         PublishedBatch::from_words(self.shape, &self.data_words())
     }
 }
 
-/// c = H(DATA; words).
+/// Returns the data commitment c = H(DATA; words).
 #[must_use]
 pub fn data_commitment(words: &[Fr]) -> Fr {
     hash(Domain::Data, words)
 }
 
-/// z = keccak256(c ‖ keccak256(words)) mod r, all as 32-byte big-endian.
+/// Returns the challenge z = keccak256(c ‖ keccak256(words)) mod r, all as 32 bytes big-endian.
 #[must_use]
 pub fn challenge(c: &Fr, words: &[Fr]) -> Fr {
     let mut inner = Keccak256::new();
@@ -335,7 +337,7 @@ pub fn challenge(c: &Fr, words: &[Fr]) -> Fr {
     Fr::from_be_bytes_mod_order(&outer)
 }
 
-/// y = Σ wᵢ·zⁱ.
+/// Returns y = Σ wᵢ·zⁱ.
 #[must_use]
 pub fn evaluate(words: &[Fr], z: &Fr) -> Fr {
     words

@@ -6,9 +6,9 @@ use ark_ff::PrimeField;
 use blake2::{Blake2b512, Digest};
 use zeroize::Zeroizing;
 
-/// `B(label; parts…)`: BLAKE2b-512 over `"subrosa/v1/" ‖ label ‖ 0x00 ‖ parts…`.
+/// Returns `B(label; parts…)`: BLAKE2b-512 over `"subrosa/v1/" ‖ label ‖ 0x00 ‖ parts…`.
 ///
-/// For an unambiguous input each part has a length that the label fixes.
+/// The label must fix the length of each part, so that the input is unambiguous.
 #[must_use]
 pub fn bytes(label: &str, parts: &[&[u8]]) -> Zeroizing<[u8; 64]> {
     let mut hash = Blake2b512::new();
@@ -23,19 +23,19 @@ pub fn bytes(label: &str, parts: &[&[u8]]) -> Zeroizing<[u8; 64]> {
     out
 }
 
-/// `B(label; parts…) → 𝔽`: the 64 bytes, read big-endian, modulo r.
+/// Returns `B(label; parts…) → 𝔽`: the 64 bytes, read big-endian, modulo r.
 #[must_use]
 pub fn field(label: &str, parts: &[&[u8]]) -> Fr {
     Fr::from_be_bytes_mod_order(&*bytes(label, parts))
 }
 
-/// `B(label; parts…) → 𝔽ℓ`: the 64 bytes, read big-endian, modulo ℓ.
+/// Returns `B(label; parts…) → 𝔽ℓ`: the 64 bytes, read big-endian, modulo ℓ.
 #[must_use]
 pub fn scalar(label: &str, parts: &[&[u8]]) -> Scalar {
     Scalar::from_be_bytes_mod_order(&*bytes(label, parts))
 }
 
-/// `B(label; parts…) → 32`: the first 32 bytes.
+/// Returns `B(label; parts…) → 32`: the first 32 bytes.
 #[must_use]
 pub fn bytes32(label: &str, parts: &[&[u8]]) -> [u8; 32] {
     let mut out = [0; 32];

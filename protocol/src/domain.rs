@@ -2,10 +2,24 @@
 
 use ark_bn254::Fr;
 
-/// What a hash is of. The discriminant is the tag of the specification.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u64)]
-pub enum Domain {
+/// Declares the domains and their list.
+macro_rules! domains {
+    ($($(#[$doc:meta])* $domain:ident = $tag:literal,)+) => {
+        /// Domain of a hash. The discriminant is the tag of the specification.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u64)]
+        pub enum Domain {
+            $($(#[$doc])* $domain = $tag,)+
+        }
+
+        impl Domain {
+            /// Every domain, in the order of the tags.
+            pub const ALL: [Self; [$($tag),+].len()] = [$(Self::$domain),+];
+        }
+    };
+}
+
+domains! {
     /// Inner node of any tree: four children.
     Node = 1,
     /// Owner of notes: ak.x, ak.y, nk.
@@ -14,9 +28,9 @@ pub enum Domain {
     NoteInner = 3,
     /// Note commitment: packed, inner.
     Note = 4,
-    /// Nullifier of a note: nk, cm, position.
+    /// Nullifier of a note: nk, cm, leaf index.
     Nullifier = 5,
-    /// Nullifier of a dummy input: nk, cm, position.
+    /// Nullifier of a dummy input: nk, cm, leaf index.
     NullifierDummy = 6,
     /// Leaf of the asset tree: packed, auditor.x, auditor.y.
     AssetLeaf = 7,
@@ -36,7 +50,7 @@ pub enum Domain {
     Data = 14,
     /// A client's proof with its digest: packed coordinates, digest.
     ClientProof = 15,
-    /// State of the aggregation's transcript: state before, what is absorbed.
+    /// State of the aggregation's transcript: previous state, absorbed value.
     Transcript = 16,
     /// A challenge of the aggregation: state, number.
     Challenge = 17,
@@ -48,48 +62,19 @@ pub enum Domain {
     Delivery = 20,
     /// A loan: borrower, lender, packed loan, salt; two outputs.
     Loan = 21,
-    /// What a position holds besides its collateral: loan, principal, packed state.
+    /// aux of a position: loan, principal, packed debt.
     Position = 22,
     /// Secrets of a position's step: salt, sequence; three outputs.
     Step = 23,
-    /// Masks of a position's opening: key, cm₀, filler; two outputs.
+    /// Masks of a state disclosure: key, cm₀, filler; two outputs.
     Opening = 24,
     /// A price snapshot: time, market root, eight words of prices.
     Snapshot = 25,
 }
 
 impl Domain {
-    /// Every domain, in the order of the tags.
-    pub const ALL: [Self; 25] = [
-        Self::Node,
-        Self::Owner,
-        Self::NoteInner,
-        Self::Note,
-        Self::Nullifier,
-        Self::NullifierDummy,
-        Self::AssetLeaf,
-        Self::NullifierLeaf,
-        Self::Transaction,
-        Self::Signature,
-        Self::Audit,
-        Self::Context,
-        Self::State,
-        Self::Data,
-        Self::ClientProof,
-        Self::Transcript,
-        Self::Challenge,
-        Self::Weights,
-        Self::Terms,
-        Self::Delivery,
-        Self::Loan,
-        Self::Position,
-        Self::Step,
-        Self::Opening,
-        Self::Snapshot,
-    ];
-
-    /// The first element of the state before a message of `len` elements is absorbed:
-    /// tag + len·2⁶⁴.
+    /// Returns the first element of the state before a message of `len` elements is absorbed: tag +
+    /// len·2⁶⁴.
     #[must_use]
     pub fn capacity(self, len: usize) -> Fr {
         Fr::from(u128::from(self as u64) | ((len as u128) << 64))

@@ -1,6 +1,7 @@
-//! Canonical byte encodings (spec: *Notation and hashing*): 32 bytes, big-endian, for elements of
-//! both fields; points as y with the parity of x in bit 255. A decoder accepts exactly what an
-//! encoder can produce.
+//! Canonical byte encodings (spec: *Notation and hashing*).
+//!
+//! Elements of both fields take 32 bytes, big-endian. Points are encoded as y, with the parity of x
+//! in bit 255. A decoder accepts exactly the outputs of its encoder.
 
 use ark_bn254::Fr;
 use ark_ec::AffineRepr;
@@ -9,15 +10,18 @@ use ark_ed_on_bn254::{EdwardsAffine, EdwardsConfig, Fr as Scalar};
 use ark_ff::{BigInt, BigInteger, Field, One, PrimeField, Zero};
 use thiserror::Error;
 
+mod codec;
 #[cfg(test)]
 mod tests;
 mod text;
 
+pub use codec::CodecError;
+pub(crate) use codec::{Reader, Writer};
 pub use text::{
     fr_from_hex, fr_to_hex, serde_bytes, serde_fr, serde_fr_array, serde_fr_vec, serde_point,
 };
 
-/// Why bytes are not the encoding of anything.
+/// Reason why bytes do not decode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum DecodeError {
     /// The integer is not below the modulus of the field.
@@ -32,8 +36,8 @@ pub enum DecodeError {
     /// The point is the identity.
     #[error("point is the identity")]
     Identity,
-    /// The text is not `0x` and exactly the expected number of hexadecimal digits.
-    #[error("not 0x-prefixed hexadecimal of the expected length")]
+    /// The text is not `0x` followed by the expected number of hexadecimal digits.
+    #[error("text is not 0x followed by the expected number of hexadecimal digits")]
     NotHex,
 }
 
@@ -55,7 +59,7 @@ fn limbs_from_bytes(bytes: &[u8; 32]) -> BigInt<4> {
     BigInt(limbs)
 }
 
-/// An element of 𝔽 as 32 bytes, big-endian.
+/// Encodes an element of 𝔽 as 32 bytes, big-endian.
 #[must_use]
 pub fn fr_to_bytes(x: &Fr) -> [u8; 32] {
     limbs_to_bytes(x.into_bigint())
@@ -69,7 +73,7 @@ pub fn fr_from_bytes(bytes: &[u8; 32]) -> Result<Fr, DecodeError> {
     Fr::from_bigint(limbs_from_bytes(bytes)).ok_or(DecodeError::NotCanonical)
 }
 
-/// An element of 𝔽ℓ as 32 bytes, big-endian.
+/// Encodes an element of 𝔽ℓ as 32 bytes, big-endian.
 #[must_use]
 pub fn scalar_to_bytes(x: &Scalar) -> [u8; 32] {
     limbs_to_bytes(x.into_bigint())
@@ -83,13 +87,19 @@ pub fn scalar_from_bytes(bytes: &[u8; 32]) -> Result<Scalar, DecodeError> {
     Scalar::from_bigint(limbs_from_bytes(bytes)).ok_or(DecodeError::NotCanonical)
 }
 
-/// The element that is `x` as an integer.
+/// Returns the element whose integer is `x`.
 #[must_use]
 pub fn fr_from_u128(x: u128) -> Fr {
     Fr::from(x)
 }
 
-/// The integer value of `x` if it is below 2¹²⁸.
+/// Returns the element whose integer is an L1 address, read big-endian.
+#[must_use]
+pub fn fr_from_address(address: &[u8; 20]) -> Fr {
+    Fr::from_be_bytes_mod_order(address)
+}
+
+/// Returns the integer of `x` if it is below 2¹²⁸.
 #[must_use]
 pub fn fr_to_u128(x: &Fr) -> Option<u128> {
     match x.into_bigint().0 {
@@ -98,15 +108,15 @@ pub fn fr_to_u128(x: &Fr) -> Option<u128> {
     }
 }
 
-/// x² of the points with this y coordinate, if that is a value of the field: (1 − y²) / (1 − d·y²).
-/// The denominator is never zero, as d is not a square.
+/// Returns x² of the points with this y coordinate: (1 − y²) / (1 − d·y²). The denominator is never
+/// zero, because d is not a square.
 pub(crate) fn x_squared(y: &Fr) -> Option<Fr> {
     let y2 = y.square();
     let denominator = Fr::one() - EdwardsConfig::COEFF_D * y2;
     Some((Fr::one() - y2) * denominator.inverse()?)
 }
 
-/// The point of the curve with this y coordinate and an x of this parity, in any subgroup.
+/// Returns the curve point with this y coordinate and this parity of x, in any subgroup.
 pub(crate) fn lift_y(y: Fr, odd: bool) -> Option<EdwardsAffine> {
     let x = x_squared(&y)?.sqrt()?;
     if x.is_zero() && odd {
@@ -120,7 +130,7 @@ pub(crate) fn lift_y(y: Fr, odd: bool) -> Option<EdwardsAffine> {
     Some(EdwardsAffine::new_unchecked(x, y))
 }
 
-/// A point as 32 bytes: y big-endian, bit 255 set if x is odd.
+/// Encodes a point as 32 bytes: y big-endian, bit 255 set if x is odd.
 #[must_use]
 pub fn point_to_bytes(point: &EdwardsAffine) -> [u8; 32] {
     let mut out = fr_to_bytes(&point.y);
@@ -130,11 +140,11 @@ pub fn point_to_bytes(point: &EdwardsAffine) -> [u8; 32] {
     out
 }
 
-/// Reads a point of the prime subgroup, other than the identity.
+/// Reads a point of the prime subgroup other than the identity.
 ///
 /// # Errors
-/// A [`DecodeError`] for y ≥ r, for a y without x, for a set sign bit at x = 0, for points
-/// outside the prime subgroup and for the identity.
+/// A [`DecodeError`] for y ≥ r, for a y without x, for a set sign bit at x = 0, for points outside
+/// the prime subgroup and for the identity.
 pub fn point_from_bytes(bytes: &[u8; 32]) -> Result<EdwardsAffine, DecodeError> {
     let mut y = *bytes;
     let odd = y[0] & 0x80 != 0;
@@ -144,10 +154,10 @@ pub fn point_from_bytes(bytes: &[u8; 32]) -> Result<EdwardsAffine, DecodeError> 
     Ok(point)
 }
 
-/// Checks that a point from outside is on the curve, in the prime subgroup and not the identity.
+/// Checks that an untrusted point is on the curve, in the prime subgroup and not the identity.
 ///
 /// # Errors
-/// The [`DecodeError`] that says which of the three fails.
+/// The [`DecodeError`] that names the failed check.
 pub fn check_point(point: &EdwardsAffine) -> Result<(), DecodeError> {
     if !point.is_on_curve() {
         return Err(DecodeError::NotOnCurve);

@@ -1,9 +1,9 @@
 //! Encryption of notes to recipients, to the sender's later self and to auditors (spec: *Notes*,
 //! *Encryption* and *Auditor ciphertext*).
 //!
-//! One ephemeral key serves a transaction. Only its y coordinate is published; shared secrets are
-//! used by their y coordinates alone, so that the sign of E never matters and a recipient needs only
-//! the Montgomery ladder.
+//! A transaction has one ephemeral key, of which it publishes only the y coordinate. Shared secrets
+//! are used by their y coordinates alone. Therefore the sign of E never matters, and a recipient
+//! needs only the Montgomery ladder.
 
 use std::fmt;
 
@@ -18,22 +18,21 @@ use crate::asset::AssetId;
 use crate::derive;
 use crate::encoding::{check_point, fr_to_bytes, lift_y, point_from_bytes, point_to_bytes};
 use crate::keys::{Address, ViewingKey, derive_nonzero};
-use crate::loan::OPENING_LEN;
 use crate::note::Note;
-use crate::swap::{Exchange, Leg, Side};
+use crate::swap::{Exchange, Side};
 
 mod audit;
 mod ladder;
-mod memo;
 mod note_data;
 mod scan;
 #[cfg(test)]
 mod tests;
 
+pub use crate::memo::{MEMO_LEN, Memo, MemoError};
+pub use crate::swap::Delivery;
 pub use audit::{AuditRecord, audit_decrypt, audit_encrypt, auditor_shared};
 pub use ladder::ivk_shared;
-pub use memo::{MEMO_LEN, Memo, MemoError};
-pub use note_data::{NOTE_DATA_LEN, NoteData, NoteDataError};
+pub use note_data::{DISCLOSURE_LEN, NOTE_DATA_LEN, NoteData, NoteDataError};
 pub use scan::Scanner;
 
 /// Bytes of an authentication tag.
@@ -41,7 +40,8 @@ const TAG_LEN: usize = 16;
 /// Bytes of the asset and the value in a plaintext.
 const AMOUNT_LEN: usize = 2 + 16;
 
-/// The key from which all shared secrets of one transaction come: esk and E = esk·G.
+/// Ephemeral key of a transaction: esk and E = esk·G. All shared secrets of the transaction derive
+/// from it.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct EphemeralKey {
     esk: Scalar,
@@ -50,9 +50,12 @@ pub struct EphemeralKey {
 }
 
 impl EphemeralKey {
-    /// esk = B("esk"; ovk, nf₀, nf₁, nf₂). Of transactions with the same three nullifiers only one can ever
-    /// be included, but several may be *sent* (a payment that expired and is made again): they share esk, so
-    /// every key below must depend on the commitment, and the commitment on all that the key seals.
+    /// Derives esk = B("esk"; ovk, nf₀, nf₁, nf₂).
+    ///
+    /// Only one transaction with the same three nullifiers can be included, but several may be
+    /// *sent*, for example when a payment expired and is made again. They share esk. Therefore
+    /// every key below depends on the commitment, and the commitment depends on everything that the
+    /// key seals.
     #[must_use]
     pub fn new(ovk: &[u8; 32], nullifiers: &[Fr; 3]) -> Self {
         let [nf0, nf1, nf2] = nullifiers.map(|nf| fr_to_bytes(&nf));
@@ -61,24 +64,24 @@ impl EphemeralKey {
         Self { esk, public }
     }
 
-    /// esk, for the witness of the transaction's proof.
+    /// Returns esk, for the witness of the transaction's proof.
     #[must_use]
     pub fn scalar(&self) -> &Scalar {
         &self.esk
     }
 
-    /// E = esk·G.
+    /// Returns E = esk·G.
     pub fn public(&self) -> EdwardsAffine {
         self.public
     }
 
-    /// E.y, word 14 of the transaction.
+    /// Returns E.y, word 14 of the transaction.
     #[must_use]
     pub fn y(&self) -> Fr {
         self.public.y
     }
 
-    /// The y coordinate of esk·P, for a point P of the prime subgroup.
+    /// Returns the y coordinate of esk·P, for a point P of the prime subgroup.
     #[must_use]
     pub fn shared(&self, point: &EdwardsAffine) -> Fr {
         (*point * self.esk).into_affine().y
@@ -91,9 +94,12 @@ impl fmt::Debug for EphemeralKey {
     }
 }
 
-/// rcmᵢ = B("rcm"; Sᵢ.y, nf₀, i, memo): the blinding of output `index`, known to both sides of the shared
-/// secret. The memo (empty but for output 0) is in it so that cmᵢ, and with it the one-time key Kᵢ,
-/// differs wherever the plaintext does, also between attempts at one payment from the same inputs.
+/// Returns rcmᵢ = B("rcm"; Sᵢ.y, nf₀, i, memo): the blinding of output `index`, known to both sides
+/// of the shared secret.
+///
+/// Only output 0 has a memo; the memo of the others is empty. The blinding depends on it so that
+/// cmᵢ, and with it the one-time key Kᵢ, differs wherever the plaintext does, even between attempts
+/// at one payment from the same inputs.
 #[must_use]
 pub fn rcm(shared_y: &Fr, nullifier0: &Fr, index: u8, memo: &Memo) -> Fr {
     let shared = Zeroizing::new(fr_to_bytes(shared_y));
@@ -108,14 +114,14 @@ pub fn rcm(shared_y: &Fr, nullifier0: &Fr, index: u8, memo: &Memo) -> Fr {
     )
 }
 
-/// What a transaction publishes about its outputs, as far as a recipient needs it.
+/// The published outputs of a transaction, as far as a recipient needs them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublishedOutputs {
-    /// E.y.
+    /// y of the ephemeral point E.
     pub ephemeral: Fr,
-    /// nf₀ … nf₂. Recipients use the first, the sender all.
+    /// Nullifiers nf₀ … nf₂. Recipients use the first, the sender uses all.
     pub nullifiers: [Fr; 3],
-    /// cm₀ … cm₂.
+    /// Commitments cm₀ … cm₂.
     pub commitments: [Fr; 3],
     /// The 169 bytes of ciphertexts.
     pub note_data: NoteData,
@@ -124,15 +130,18 @@ pub struct PublishedOutputs {
 /// An output as its sender encrypts it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutputPlaintext {
-    /// To whom.
+    /// Address that the output is encrypted to.
     pub recipient: Address,
-    /// The note; its rcm is [`rcm`] of the shared secret with `recipient`, or that of an exchange.
+    /// The note. Its rcm is [`rcm`] of the shared secret with `recipient`, or comes from an
+    /// exchange.
     pub note: Note,
 }
 
 impl OutputPlaintext {
-    /// The cash that a swap's leg delivers. Whoever knows the exchange knows the blinding; the ciphertext, with
-    /// [`Exchange::memo`] as its memo, is for the recipient's later self.
+    /// Returns the cash that a swap's leg delivers.
+    ///
+    /// Whoever knows the exchange knows the blinding. The ciphertext, with [`Exchange::memo`] as
+    /// its memo, is for the recipient's later self.
     #[must_use]
     pub fn delivery(exchange: &Exchange, side: Side, recipient: Address) -> Self {
         Self {
@@ -141,9 +150,11 @@ impl OutputPlaintext {
         }
     }
 
-    /// The output `index` of the transaction with this ephemeral key that pays a cash note to
-    /// `recipient`, its blinding derived as the specification says. `memo` is what [`encrypt_outputs`] will
-    /// seal; it is left out of outputs 1 and 2, which have none.
+    /// Returns output `index` of the transaction with this ephemeral key: a cash note to
+    /// `recipient`, with the blinding of [`rcm`].
+    ///
+    /// `memo` is the memo that [`encrypt_outputs`] seals. It is ignored for outputs 1 and 2, which
+    /// have none.
     #[must_use]
     pub fn cash(
         ephemeral: &EphemeralKey,
@@ -164,41 +175,31 @@ impl OutputPlaintext {
     }
 }
 
-/// A note that a viewing key could open.
+/// A note that a viewing key opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecryptedNote {
-    /// Which of the scanned transactions, by its place in the slice; 0 if only one was tried.
+    /// Index of the transaction in the scanned slice; 0 if only one was tried.
     pub transaction: usize,
-    /// Which output, 0 to 2.
+    /// Index of the output, 0 to 2.
     pub index: usize,
-    /// The note, its commitment checked.
+    /// The note. Its commitment was checked.
     pub note: Note,
-    /// What the sender wrote; only output 0 has a memo.
+    /// Memo of the sender. Only output 0 has one.
     pub memo: Option<Memo>,
-    /// What the note is half of, if it is the delivery of a swap's leg.
+    /// Exchange behind the note, if a swap's leg delivered it.
     pub delivery: Option<Delivery>,
 }
 
-/// A note that a swap's leg delivered: its blinding is that of the exchange.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Delivery {
-    /// The side that delivered it.
-    pub side: Side,
-    /// What was exchanged, as far as the deliverer says so truly: the delivered leg and the salt are in the
-    /// commitment, and so is what the other leg should be.
-    pub exchange: Exchange,
-}
-
-/// One output of a transaction, to be tried alone.
+/// One output of a transaction, for trial decryption of it alone.
 #[derive(Clone, Copy, Debug)]
 pub struct OutputContext<'a> {
-    /// The transaction's outputs.
+    /// Outputs of the transaction.
     pub published: &'a PublishedOutputs,
-    /// Which of them, 0 to 2.
+    /// Index of the output, 0 to 2.
     pub index: usize,
 }
 
-/// Kᵢ = B("note"; Sᵢ.y, E.y, cmᵢ, i) → 32.
+/// Returns the cipher with the key Kᵢ = B("note"; Sᵢ.y, E.y, cmᵢ, i) → 32.
 fn cipher(shared_y: &[u8; 32], ephemeral: &[u8; 32], cm: &Fr, index: u8) -> ChaCha20Poly1305 {
     let key = Zeroizing::new(derive::bytes32(
         "note",
@@ -207,8 +208,8 @@ fn cipher(shared_y: &[u8; 32], ephemeral: &[u8; 32], cm: &Fr, index: u8) -> ChaC
     ChaCha20Poly1305::new((&*key).into())
 }
 
-/// B("outgoing"; ovk, E.y, cm₀, ct₀) → 32. The ciphertext is in it because it, and not the commitment, depends on the
-/// pk that the pad covers.
+/// Returns B("outgoing"; ovk, E.y, cm₀, ct₀) → 32. The pad covers pk. It depends on the ciphertext
+/// because the ciphertext depends on pk, and the commitment does not.
 fn outgoing_pad(ovk: &[u8; 32], ephemeral: &Fr, cm0: &Fr, ct0: &[u8]) -> [u8; 32] {
     derive::bytes32(
         "outgoing",
@@ -234,17 +235,19 @@ pub fn encrypt_outputs(
     data
 }
 
-/// The note data of a position's step: its opening in place of the ciphertext of output 0
-/// ([`crate::loan::Filler::bytes`]), outputs 1 and 2 and the outgoing copy as ever.
+/// Encrypts the outputs of a step on a position.
+///
+/// The state disclosure ([`crate::loan::Filler::bytes`]) takes the place of the ciphertext of
+/// output 0. Outputs 1 and 2 and the outgoing copy are as in [`encrypt_outputs`].
 #[must_use]
 pub fn encrypt_step(
     ephemeral: &EphemeralKey,
     ovk: &[u8; 32],
     outputs: &[OutputPlaintext; 3],
-    opening: &[u8; OPENING_LEN],
+    disclosure: &[u8; DISCLOSURE_LEN],
 ) -> NoteData {
     let mut data = NoteData([0; NOTE_DATA_LEN]);
-    data.ciphertext_mut(0).copy_from_slice(opening);
+    data.ciphertext_mut(0).copy_from_slice(disclosure);
     encrypt(&mut data, ephemeral, 1..3, outputs, &Memo::default());
     seal_outgoing(&mut data, ephemeral, ovk, &outputs[0]);
     data
@@ -289,7 +292,8 @@ fn seal_outgoing(
     *data.outgoing_mut() = xor(point_to_bytes(&first.recipient.pk), pad);
 }
 
-/// Asset, value and memo of an output, if the tag verifies under this shared secret.
+/// Decrypts asset, value and memo of an output. `None` if the tag does not verify under this shared
+/// secret.
 fn open(
     published: &PublishedOutputs,
     index: usize,
@@ -322,8 +326,8 @@ fn open(
     ))
 }
 
-/// The cash note of output 0, 1 or 2 with this commitment, its blinding either that of the shared secret or, for
-/// output 0 of a swap's leg, that of the exchange in the memo.
+/// Returns the cash note with this commitment, with the blinding of the shared secret or, for
+/// output 0 of a swap's leg, the blinding of the exchange in the memo.
 fn note_of(
     commitment: &Fr,
     (asset, value): (AssetId, u128),
@@ -335,12 +339,11 @@ fn note_of(
     if note.commitment() == *commitment {
         return Some((note, None));
     }
-    let (side, exchange) = Exchange::from_memo(Leg::cash(asset, value), memo)?;
-    let note = exchange.delivery(side, owner);
-    (note.commitment() == *commitment).then_some((note, Some(Delivery { side, exchange })))
+    let (note, delivery) = Delivery::open(commitment, (asset, value), owner, memo)?;
+    Some((note, Some(delivery)))
 }
 
-/// The note of an output that belongs to `owner`, if tag and commitment say so.
+/// Opens the note of an output for `owner`, if tag and commitment match.
 fn open_note(
     published: &PublishedOutputs,
     index: usize,
@@ -363,15 +366,16 @@ fn open_note(
     })
 }
 
-/// Whether E.y is that of a point of the prime subgroup. Asked only of transactions that hold a note
-/// for the key: a proven transaction always passes, and a forged one (say, with E on the twist or of
-/// small order, made to learn ivk from whether a note is accepted) is turned away like one that is not
-/// ours.
+/// Whether E.y belongs to a point of the prime subgroup.
+///
+/// Callers check this only for transactions that hold a note for the key. A proven transaction
+/// always passes. A forged one could have E on the twist or of small order, made to learn ivk from
+/// whether a note is accepted; it must look like a transaction for another key.
 pub(crate) fn honest_ephemeral(y: &Fr) -> bool {
     lift_y(*y, false).is_some_and(|point| check_point(&point).is_ok())
 }
 
-/// The notes among `outputs` (indices) of a transaction whose shared secret is known.
+/// Opens the notes among `outputs` (indices) of a transaction whose shared secret is known.
 fn open_outputs(
     published: &PublishedOutputs,
     outputs: std::ops::Range<usize>,
@@ -392,7 +396,7 @@ fn open_outputs(
     found
 }
 
-/// Tries one output. `None` if it is not for this key, whatever else may be wrong with it, or if the
+/// Tries to decrypt one output. `None` if the output is not for this key or is malformed, or if the
 /// index is above 2.
 #[must_use]
 pub fn decrypt_output(keys: &ViewingKey, output: &OutputContext<'_>) -> Option<DecryptedNote> {
@@ -404,7 +408,7 @@ pub fn decrypt_output(keys: &ViewingKey, output: &OutputContext<'_>) -> Option<D
     open_outputs(output.published, range, &shared, &keys.owner).pop()
 }
 
-/// The notes for this key in one transaction. For many transactions use [`Scanner`].
+/// Returns the notes for this key in one transaction. For many transactions use [`Scanner`].
 #[must_use]
 pub fn trial_decrypt(keys: &ViewingKey, published: &PublishedOutputs) -> Vec<DecryptedNote> {
     match ivk_shared(&keys.ivk, &published.ephemeral) {
@@ -413,22 +417,24 @@ pub fn trial_decrypt(keys: &ViewingKey, published: &PublishedOutputs) -> Vec<Dec
     }
 }
 
-/// A payment that a viewing key made, reopened from what was published.
+/// A payment of a viewing key, reopened from published data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutgoingNote {
-    /// To whom output 0 went.
+    /// Recipient of output 0.
     pub recipient: Address,
-    /// The note, its commitment checked.
+    /// The note. Its commitment was checked.
     pub note: Note,
-    /// What was written to the recipient.
+    /// Memo to the recipient.
     pub memo: Memo,
-    /// What the note is half of, if it is the delivery of a swap's leg.
+    /// Exchange behind the note, if it is the delivery of a swap's leg.
     pub delivery: Option<Delivery>,
 }
 
-/// To whom output 0 of a transaction went that the holder of `ovk` sent, and what the auditor's words say of it, by each
-/// auditor key that fits: what can be told of it where its ciphertext is an opening ([`encrypt_step`]). Nothing is proven by
-/// it; the note's commitment decides. Empty if the transaction is not from `ovk`.
+/// Returns, for a transaction sent by `ovk`, the recipient of output 0 with the contents of its
+/// audit words under each auditor key that opens them.
+///
+/// Needed where a state disclosure replaces the ciphertext ([`encrypt_step`]). The result is
+/// unverified: compare it with the note's commitment. Empty if the transaction is not from `ovk`.
 pub(crate) fn outgoing_records(
     ovk: &[u8; 32],
     published: &PublishedOutputs,
@@ -454,7 +460,7 @@ pub(crate) fn outgoing_records(
         .collect()
 }
 
-/// The encryption key of output 0's recipient, from the outgoing copy.
+/// Returns the encryption key of output 0's recipient, from the outgoing copy.
 fn outgoing_pk(ovk: &[u8; 32], published: &PublishedOutputs) -> Option<EdwardsAffine> {
     let cm0 = &published.commitments[0];
     let ct0 = published.note_data.ciphertext(0);
@@ -462,9 +468,11 @@ fn outgoing_pk(ovk: &[u8; 32], published: &PublishedOutputs) -> Option<EdwardsAf
     point_from_bytes(&xor(*published.note_data.outgoing(), pad)).ok()
 }
 
-/// Reopens output 0 of a transaction that the holder of `ovk` sent. `audit` are the three auditor words of
-/// output 0 and `auditors` the auditor keys to try (those that the note's asset has had); the right one
-/// shows by the commitment. `None` if the transaction is not from `ovk` or no auditor key fits.
+/// Reopens output 0 of a transaction that the holder of `ovk` sent.
+///
+/// `audit` holds the three auditor words of output 0. `auditors` holds the auditor keys to try,
+/// which are those that the note's asset has had; the commitment shows the right one. `None` if the
+/// transaction is not from `ovk` or no auditor key fits.
 #[must_use]
 pub fn recover_outgoing(
     ovk: &[u8; 32],

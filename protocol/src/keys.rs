@@ -32,28 +32,28 @@ mod tests;
 pub use address::{ADDRESS_LEN, Address, AddressError, Network};
 pub use signature::{SIGNATURE_LEN, Signature};
 
-/// Why a derived scalar may be used unchecked: "nonzero" in the specification's table of keys.
+/// Reason why derived scalars are used unchecked: "nonzero" in the specification's table of keys.
 const NEVER_ZERO: &str = "a hash is 0 modulo ℓ with probability 2⁻²⁵¹";
 
-/// The secret from which an institution's keys derive: 32 random bytes.
+/// Secret from which an institution's keys derive: 32 random bytes.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct Seed([u8; 32]);
 
 impl Seed {
-    /// A fresh seed.
+    /// Generates a seed.
     pub fn random(rng: &mut (impl RngCore + CryptoRng)) -> Self {
         let mut bytes = [0; 32];
         rng.fill_bytes(&mut bytes);
         Self(bytes)
     }
 
-    /// The seed with these bytes, which must have been random when they were made.
+    /// Wraps the bytes of a seed, which must have been random when they were made.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// The 32 bytes, for storage under encryption.
+    /// Returns the 32 bytes, for storage under encryption.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -66,7 +66,7 @@ impl fmt::Debug for Seed {
     }
 }
 
-/// A scalar from the hash, not zero.
+/// Derives a nonzero scalar from the hash.
 ///
 /// # Panics
 /// If the hash is 0 modulo ℓ, which has probability 2⁻²⁵¹.
@@ -80,7 +80,7 @@ fn times_generator(scalar: &Scalar) -> EdwardsAffine {
     (EdwardsAffine::generator() * scalar).into_affine()
 }
 
-/// The key that authorises spending: ask. It may live apart from everything else.
+/// Spending key ask, which authorises payments. It can be kept apart from all other keys.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct SpendKey {
     ask: Scalar,
@@ -89,7 +89,7 @@ pub struct SpendKey {
 }
 
 impl SpendKey {
-    /// ask = B("ask"; seed).
+    /// Derives ask = B("ask"; seed).
     #[must_use]
     pub fn from_seed(seed: &Seed) -> Self {
         let ask = derive_nonzero("ask", &[&seed.0]);
@@ -99,13 +99,15 @@ impl SpendKey {
         }
     }
 
-    /// ak = ask·G, the key that verifies signatures.
+    /// Returns ak = ask·G, the key that verifies signatures.
     pub fn public(&self) -> EdwardsAffine {
         self.ak
     }
 
-    /// Signs a transaction digest. The nonce depends on the key, on the digest and on 32 fresh bytes,
-    /// so that neither a repeated nor a predictable generator reveals the key.
+    /// Signs a transaction digest.
+    ///
+    /// The nonce depends on the key, on the digest and on 32 fresh bytes, so that neither a
+    /// repeated nor a predictable generator reveals the key.
     pub fn sign(&self, digest: &Fr, rng: &mut (impl RngCore + CryptoRng)) -> Signature {
         signature::sign(&self.ask, &self.ak, digest, rng)
     }
@@ -117,27 +119,27 @@ impl fmt::Debug for SpendKey {
     }
 }
 
-/// The full viewing key: sees all notes, coming and going, and can prove, but not sign.
+/// Full viewing key. It opens all notes received and sent, and can prove, but not sign.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct ViewingKey {
-    /// ask·G.
+    /// ask·G, the key that verifies signatures.
     #[zeroize(skip)]
     pub ak: EdwardsAffine,
-    /// The nullifier key.
+    /// Nullifier key.
     pub nk: Fr,
-    /// The incoming viewing key: decrypts what was sent to this address.
+    /// Incoming viewing key: decrypts outputs sent to this address.
     pub ivk: Scalar,
-    /// The outgoing viewing key: reopens what this key sent.
+    /// Outgoing viewing key: reopens outputs that this key sent.
     pub ovk: [u8; 32],
-    /// H(OWNER; ak.x, ak.y, nk): what notes of this key are owned by.
+    /// Owner of this key's notes: H(OWNER; ak.x, ak.y, nk).
     pub owner: Fr,
-    /// ivk·G: the encryption key.
+    /// Encryption key ivk·G.
     #[zeroize(skip)]
     pub pk: EdwardsAffine,
 }
 
 impl ViewingKey {
-    /// The viewing key of a seed: nk = B("nk"; seed), and ak that of [`SpendKey::from_seed`].
+    /// Derives the viewing key of a seed: nk = B("nk"; seed), and ak of [`SpendKey::from_seed`].
     #[must_use]
     pub fn from_seed(seed: &Seed) -> Self {
         Self::from_parts(
@@ -146,7 +148,7 @@ impl ViewingKey {
         )
     }
 
-    /// The viewing key of ak, a point that the decoder accepts, and nk.
+    /// Derives the viewing key of nk and ak, a point that the decoder accepts.
     #[must_use]
     pub fn from_parts(ak: EdwardsAffine, nk: Fr) -> Self {
         let ak_bytes = point_to_bytes(&ak);
@@ -164,7 +166,7 @@ impl ViewingKey {
         }
     }
 
-    /// What others need to pay this key.
+    /// Returns the address at which this key is paid.
     #[must_use]
     pub fn address(&self) -> Address {
         Address {
@@ -173,7 +175,8 @@ impl ViewingKey {
         }
     }
 
-    /// The rcm of this key's deposit to itself with the given index: B("deposit"; ovk, index).
+    /// Returns the rcm of this key's deposit to itself with the given index: B("deposit"; ovk,
+    /// index).
     #[must_use]
     pub fn deposit_rcm(&self, index: u64) -> Fr {
         derive::field("deposit", &[&self.ovk, &index.to_be_bytes()])
@@ -186,24 +189,24 @@ impl fmt::Debug for ViewingKey {
     }
 }
 
-/// owner = H(OWNER; ak.x, ak.y, nk).
+/// Returns owner = H(OWNER; ak.x, ak.y, nk).
 #[must_use]
 pub fn owner(ak: &EdwardsAffine, nk: &Fr) -> Fr {
     poseidon::hash(Domain::Owner, &[ak.x, ak.y, *nk])
 }
 
-/// The secret key of an asset's auditor.
+/// Secret key of an asset's auditor.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct AuditorKey(Scalar);
 
 impl AuditorKey {
-    /// The auditor key of a seed: B("auditor"; seed) → 𝔽ℓ.
+    /// Derives the auditor key of a seed: B("auditor"; seed) → 𝔽ℓ.
     #[must_use]
     pub fn from_seed(seed: &Seed) -> Self {
         Self(derive_nonzero("auditor", &[&seed.0]))
     }
 
-    /// Reads the scalar, 32 bytes big-endian.
+    /// Reads the scalar from 32 bytes, big-endian.
     ///
     /// # Errors
     /// [`DecodeError::NotCanonical`] if it is ≥ ℓ, [`DecodeError::Identity`] if it is zero.
@@ -215,18 +218,18 @@ impl AuditorKey {
         Ok(Self(scalar))
     }
 
-    /// The scalar, 32 bytes big-endian, for storage under encryption.
+    /// Returns the scalar as 32 bytes, big-endian, for storage under encryption.
     #[must_use]
     pub fn to_bytes(&self) -> zeroize::Zeroizing<[u8; 32]> {
         zeroize::Zeroizing::new(scalar_to_bytes(&self.0))
     }
 
-    /// A, what an asset's leaf carries.
+    /// Returns the public key A, which the asset's leaf carries.
     pub fn public(&self) -> EdwardsAffine {
         times_generator(&self.0)
     }
 
-    /// The secret scalar, for the shared secret with an ephemeral key.
+    /// Returns the secret scalar, for the shared secret with an ephemeral key.
     pub(crate) fn scalar(&self) -> &Scalar {
         &self.0
     }
@@ -238,8 +241,8 @@ impl fmt::Debug for AuditorKey {
     }
 }
 
-/// N, the auditor key of an asset without an auditor: a point whose discrete logarithm nobody knows,
-/// found by hashing to the curve (spec: *Notes*, *Auditor ciphertext*).
+/// Returns N, the auditor key of an asset without an auditor: a point whose discrete logarithm
+/// nobody knows, found by hashing to the curve (spec: *Notes*, *Auditor ciphertext*).
 pub fn unaudited() -> EdwardsAffine {
     static POINT: OnceLock<EdwardsAffine> = OnceLock::new();
     *POINT.get_or_init(|| {

@@ -1,13 +1,15 @@
-//! Secured loans between two owners, and the positions that hold their collateral (spec: *Collateral*).
+//! Secured loans between two owners, and the positions that hold their collateral (spec:
+//! *Collateral*).
 //!
-//! A position is a note that neither party owns alone: its blinding, its nullifier and the encryption of its
-//! contents come from a salt that both know, and it moves only as the rules of the transaction circuit allow. This
-//! module is what both parties compute outside the circuit, and the circuit inside it.
+//! A position is a note that neither party owns alone. Its blinding, its nullifier and the
+//! encryption of its contents derive from a salt that both parties know, and only steps that the
+//! transaction circuit allows can move it. Both parties compute the functions of this module
+//! outside the circuit; the circuit computes the same ones.
 
 mod agreement;
 mod arithmetic;
+mod disclosure;
 mod follow;
-mod opening;
 #[cfg(test)]
 mod tests;
 
@@ -21,33 +23,33 @@ use crate::derive;
 use crate::domain::Domain;
 use crate::encoding::fr_from_u128;
 use crate::keys::Address;
+use crate::layout::{debt, loan as fields};
 use crate::market::MARKETS;
 use crate::note::{Note, NoteClass};
 use crate::poseidon::{hash, hash3};
 use crate::swap::Salt;
-use crate::transaction::Header;
-use crate::transaction::packing::Packer;
 
+pub use crate::encryption::DISCLOSURE_LEN;
 pub use agreement::{Agreement, AgreementDecodeError};
 pub use arithmetic::{
     IMPROVEMENT, LAPSE, RATE_PERIOD, accrue, covers, improves, interest, most_seizable, needed,
     seizable,
 };
+pub use disclosure::{Filler, MASK_BITS, StateDisclosure};
 pub use follow::{End, Successor};
-pub use opening::{Filler, MASK_BITS, OPENING_LEN, Opening};
 
-/// What is agreed. Its `Debug` form shows nothing.
+/// Terms of a loan. Its `Debug` form shows nothing.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Loan {
-    /// Who owes.
+    /// Party that owes the debt.
     pub borrower: Address,
-    /// Who is owed.
+    /// Party to whom the debt is owed.
     pub lender: Address,
-    /// What secures.
+    /// Asset of the collateral.
     pub collateral: AssetId,
-    /// What is owed.
+    /// Asset of the debt.
     pub debt: AssetId,
-    /// What the lender delivers, in base units; below 2¹¹².
+    /// Amount that the lender delivers, in base units; below 2¹¹².
     pub principal: u128,
     /// Simple interest, in millionths a year of 365 days; below 2²⁴.
     pub rate: u32,
@@ -57,54 +59,55 @@ pub struct Loan {
     pub maturity: u64,
     /// Number of the market whose margins and price apply.
     pub market: u8,
-    /// The secret of the pair: that of the swap that opens the loan.
+    /// Shared secret of the two parties: the salt of the swap that originates the loan.
     pub salt: Salt,
 }
 
-/// Why terms are those of no loan that anybody should agree to.
+/// Reason why terms do not make a sensible loan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LoanError {
-    /// Both parties are one owner.
+    /// Both parties are the same owner.
     #[error("borrower and lender are the same owner")]
     SameOwner,
-    /// Debt and collateral are one asset.
+    /// Debt and collateral are the same asset.
     #[error("collateral and debt are the same asset")]
     SameAsset,
-    /// Nothing is lent, or more than a position can hold.
-    #[error("principal is 0 or not below 2^112")]
+    /// The principal is 0, or larger than a position can hold.
+    #[error("principal must be from 1 to 2^112 - 1")]
     Principal,
     /// The rate does not fit its field.
-    #[error("rate is not below 2^24")]
+    #[error("rate must be below 2^24")]
     Rate,
-    /// The loan ends before it begins, or a time does not fit its field.
-    #[error("maturity is not after start, or out of range")]
+    /// The maturity is not after the start, or a time does not fit its field.
+    #[error("maturity must be after start and below 2^40")]
     Times,
-    /// There is no such market.
-    #[error("market is not below 16")]
+    /// No market has this number.
+    #[error("market number must be below 16")]
     Market,
 }
 
-/// What only the two parties can compute of a loan.
+/// Values of a loan that only the two parties can compute.
 #[derive(Clone, Copy, PartialEq, Eq, Zeroize)]
 pub struct LoanKeys {
-    /// L, the digest of the loan.
+    /// Digest L of the loan.
     pub digest: Fr,
-    /// The nullifier key of the pair.
+    /// Nullifier key of the pair.
     pub nk: Fr,
 }
 
-/// The secrets of the state that a step makes.
+/// Secrets of the state that a step makes.
 #[derive(Clone, Copy, PartialEq, Eq, Zeroize)]
 pub struct StepKeys {
     /// Blinding of output 0.
     pub rcm: Fr,
     /// Blinding of a repayment, output 1.
     pub repayment: Fr,
-    /// From which the masks of the opening come.
+    /// Key from which the masks of the state disclosure derive.
     pub key: Fr,
 }
 
-/// (rcm₀, rcm₁, key) = H(STEP; salt, sequence) of the step that leads to the state of this sequence.
+/// Returns (rcm₀, rcm₁, key) = H(STEP; salt, sequence) of the step that leads to the state with
+/// this sequence.
 #[must_use]
 pub fn step_keys(salt: &Salt, sequence: u32) -> StepKeys {
     let [rcm, repayment, key] = hash3(Domain::Step, &[salt.element(), Fr::from(sequence)]);
@@ -115,26 +118,24 @@ pub fn step_keys(salt: &Salt, sequence: u32) -> StepKeys {
     }
 }
 
-/// What is owed, and how often it has changed.
+/// Debt of a position and the number of its changes.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Debt {
     /// Amount in base units of the debt asset.
     pub amount: u128,
-    /// Until when interest is in it: second of Unix time.
+    /// Second of Unix time up to which the amount includes interest.
     pub accrued: u64,
-    /// Number of steps since the opening.
+    /// Number of steps since the origination.
     pub sequence: u32,
 }
 
 impl Debt {
-    /// pack(debt 128, accrued to 40, sequence 32).
+    /// Returns pack(debt 128, accrued to 40, sequence 32).
     #[must_use]
     pub fn packed(&self) -> Fr {
-        Packer::new()
-            .field(self.amount, 128)
-            .field(self.accrued.into(), Header::EXPIRY_BITS)
-            .field(self.sequence.into(), 32)
-            .finish()
+        debt::AMOUNT.place(self.amount)
+            + debt::ACCRUED.place(self.accrued.into())
+            + debt::SEQUENCE.place(self.sequence.into())
     }
 }
 
@@ -144,12 +145,12 @@ impl fmt::Debug for Debt {
     }
 }
 
-/// The state of a loan that is open. Its `Debug` form shows nothing.
+/// State of an open loan. Its `Debug` form shows nothing.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Position {
     /// Amount in base units of the collateral asset.
     pub collateral: u128,
-    /// What is owed.
+    /// Debt that is owed.
     pub debt: Debt,
 }
 
@@ -163,9 +164,9 @@ impl Loan {
     /// Bits of the principal.
     pub const PRINCIPAL_BITS: u32 = 112;
     /// Bits of the rate.
-    pub const RATE_BITS: u32 = 24;
+    pub const RATE_BITS: u32 = fields::RATE.width as u32;
 
-    /// Whether the terms make sense.
+    /// Checks that the terms make sense.
     ///
     /// # Errors
     /// The first [`LoanError`].
@@ -179,10 +180,10 @@ impl Loan {
         if self.principal == 0 || self.principal >> Self::PRINCIPAL_BITS != 0 {
             return Err(LoanError::Principal);
         }
-        if self.rate >> Self::RATE_BITS != 0 {
+        if !fields::RATE.holds(self.rate.into()) {
             return Err(LoanError::Rate);
         }
-        if self.maturity <= self.start || self.maturity >> Header::EXPIRY_BITS != 0 {
+        if self.maturity <= self.start || !fields::MATURITY.holds(self.maturity.into()) {
             return Err(LoanError::Times);
         }
         if usize::from(self.market) >= MARKETS {
@@ -191,27 +192,26 @@ impl Loan {
         Ok(())
     }
 
-    /// The loan's name among its parties: the first 16 bytes of B("loan"; salt).
+    /// Returns the name of the loan among its parties: the first 16 bytes of B("loan"; salt).
     #[must_use]
     pub fn id(&self) -> [u8; 16] {
         let bytes = derive::bytes32("loan", &[self.salt.as_bytes()]);
         std::array::from_fn(|i| bytes[i])
     }
 
-    /// pack(collateral asset 16, debt asset 16, market 8, rate 24, start 40, maturity 40).
+    /// Returns pack(collateral asset 16, debt asset 16, market 8, rate 24, start 40, maturity 40).
     #[must_use]
     pub fn packed(&self) -> Fr {
-        Packer::new()
-            .field(self.collateral.0.into(), 16)
-            .field(self.debt.0.into(), 16)
-            .field(self.market.into(), 8)
-            .field(self.rate.into(), Self::RATE_BITS)
-            .field(self.start.into(), Header::EXPIRY_BITS)
-            .field(self.maturity.into(), Header::EXPIRY_BITS)
-            .finish()
+        fields::COLLATERAL.place(self.collateral.0.into())
+            + fields::DEBT.place(self.debt.0.into())
+            + fields::MARKET.place(self.market.into())
+            + fields::RATE.place(self.rate.into())
+            + fields::START.place(self.start.into())
+            + fields::MATURITY.place(self.maturity.into())
     }
 
-    /// (L, nk of the pair): the first two outputs of H(LOAN; borrower, lender, packed, salt).
+    /// Returns (L, nk of the pair): the first two outputs of H(LOAN; borrower, lender, packed,
+    /// salt).
     #[must_use]
     pub fn keys(&self) -> LoanKeys {
         let message = [
@@ -224,7 +224,7 @@ impl Loan {
         LoanKeys { digest, nk }
     }
 
-    /// aux of the position with this debt: H(POSITION; L, principal, packed debt).
+    /// Returns aux of the position with this debt: H(POSITION; L, principal, packed debt).
     #[must_use]
     pub fn aux(&self, debt: &Debt) -> Fr {
         let message = [
@@ -235,9 +235,9 @@ impl Loan {
         hash(Domain::Position, &message)
     }
 
-    /// The debt when the loan is opened.
+    /// Returns the debt at the origination of the loan.
     #[must_use]
-    pub fn opening_debt(&self) -> Debt {
+    pub fn origination_debt(&self) -> Debt {
         Debt {
             amount: self.principal,
             accrued: self.start,
@@ -245,7 +245,7 @@ impl Loan {
         }
     }
 
-    /// The note of a position, under its blinding.
+    /// Returns the note of a position with this blinding.
     #[must_use]
     pub fn note(&self, position: &Position, rcm: Fr) -> Note {
         Note {
@@ -258,7 +258,8 @@ impl Loan {
         }
     }
 
-    /// Output 0 of a step, under its blinding: the position, or without debt cash of the borrower's.
+    /// Returns output 0 of a step with this blinding: the position, or cash of the borrower if no
+    /// debt remains.
     #[must_use]
     pub fn successor(&self, state: &Position, rcm: Fr) -> Note {
         if state.debt.amount == 0 {
@@ -268,13 +269,13 @@ impl Loan {
         }
     }
 
-    /// Output 1 of a step that repays so much, under its blinding: cash of the lender's.
+    /// Returns output 1 of a step that repays `repaid`, with this blinding: cash of the lender.
     #[must_use]
     pub fn repayment(&self, repaid: u128, rcm: Fr) -> Note {
         Note::cash(self.debt, repaid, self.lender.owner, rcm)
     }
 
-    /// What is owed of a debt at a time; `None` from 2¹²⁸ up.
+    /// Returns the debt at a time, interest included. `None` from 2¹²⁸ up.
     #[must_use]
     pub fn owed(&self, debt: &Debt, time: u64) -> Option<u128> {
         accrue(debt.amount, self.rate, debt.accrued, time)

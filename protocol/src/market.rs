@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::asset::AssetId;
 use crate::domain::Domain;
+use crate::encoding::CodecError;
+use crate::layout::{self, market as fields, snapshot_word};
 use crate::poseidon::hash;
-use crate::transaction::CodecError;
-use crate::transaction::packing::{Packer, Unpacker};
 use crate::tree::{ARITY, MerklePath, node};
 
 /// Number of markets.
@@ -17,65 +17,62 @@ pub const MARKETS: usize = 16;
 /// Depth of the tree of markets.
 pub const MARKET_DEPTH: usize = 2;
 
-/// Words of prices in a snapshot, two to a word.
+/// Number of price words in a snapshot; a word holds two prices.
 pub const PRICE_WORDS: usize = MARKETS / 2;
 
 /// Bits of a price.
-pub const PRICE_BITS: u32 = 120;
+pub const PRICE_BITS: u32 = layout::PRICE_BITS as u32;
 
-/// Base units of collateral that a price is of: 10¹⁸.
+/// Amount of collateral to which a price refers, in base units: 10¹⁸.
 pub const PRICE_SCALE: u64 = 1_000_000_000_000_000_000;
 
 /// One in basis points.
 pub const BASIS: u32 = 10_000;
 
-/// How loans of one asset against another are secured. Factors are in basis points.
+/// Parameters of loans of one asset against another. Factors are in basis points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Market {
-    /// Asset that secures.
+    /// Asset of the collateral.
     pub collateral: AssetId,
-    /// Asset that is owed.
+    /// Asset of the debt.
     pub debt: AssetId,
-    /// What of the collateral's value does not count; below [`BASIS`].
+    /// Part of the collateral's value that does not count; below [`BASIS`].
     pub haircut: u16,
-    /// Margin on opening and releasing, below 2²⁴.
+    /// Margin required to originate a loan and to release collateral; below 2²⁴.
     pub initial: u32,
     /// Margin below which a lender may liquidate; from [`BASIS`] to `initial`.
     pub maintenance: u32,
-    /// What a liquidating lender takes above the debt; at most [`BASIS`].
+    /// Part of the debt that a liquidating lender takes in addition; at most [`BASIS`].
     pub bonus: u16,
-    /// How old a snapshot may be, in seconds; below 2²⁴.
+    /// Maximum age of a price snapshot, in seconds; below 2²⁴.
     pub max_age: u32,
 }
 
-/// Why parameters are those of no market.
+/// Reason why parameters do not make a market.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MarketError {
-    /// One asset on both sides.
-    #[error("collateral and debt are one asset")]
+    /// Collateral and debt are the same asset.
+    #[error("collateral and debt are the same asset")]
     SameAsset,
-    /// The haircut takes everything.
-    #[error("haircut is not below 10000")]
+    /// The haircut is the whole value.
+    #[error("haircut must be below 10000")]
     Haircut,
-    /// The margins are not 10000 ≤ maintenance ≤ initial < 2²⁴.
-    #[error("margins are not 10000 <= maintenance <= initial < 2^24")]
+    /// The margins violate 10000 ≤ maintenance ≤ initial < 2²⁴.
+    #[error("margins must satisfy 10000 <= maintenance <= initial < 2^24")]
     Margins,
-    /// The bonus is above the debt.
-    #[error("bonus is above 10000")]
+    /// The bonus exceeds the debt.
+    #[error("bonus must be at most 10000")]
     Bonus,
-    /// The age is 0 or beyond its width.
-    #[error("maximum age is 0 or not below 2^24")]
+    /// The maximum age is 0 or exceeds its width.
+    #[error("maximum age must be from 1 to 2^24 - 1")]
     MaxAge,
-    /// Not the word of any market.
+    /// The word does not encode a market.
     #[error(transparent)]
     Codec(#[from] CodecError),
 }
 
 impl Market {
-    /// Bits of a margin and of the maximum age.
-    const WIDE: u32 = 24;
-
-    /// Whether the parameters make sense.
+    /// Checks that the parameters make sense.
     ///
     /// # Errors
     /// The first [`MarketError`].
@@ -87,50 +84,48 @@ impl Market {
             return Err(MarketError::Haircut);
         }
         let ordered = BASIS <= self.maintenance && self.maintenance <= self.initial;
-        if !ordered || self.initial >> Self::WIDE != 0 {
+        if !ordered || !fields::INITIAL.holds(self.initial.into()) {
             return Err(MarketError::Margins);
         }
         if u32::from(self.bonus) > BASIS {
             return Err(MarketError::Bonus);
         }
-        if self.max_age == 0 || self.max_age >> Self::WIDE != 0 {
+        if self.max_age == 0 || !fields::MAX_AGE.holds(self.max_age.into()) {
             return Err(MarketError::MaxAge);
         }
         Ok(())
     }
 
-    /// pack(collateral 16, debt 16, haircut 16, initial 24, maintenance 24, bonus 16, maximum age 24).
+    /// Returns pack(collateral 16, debt 16, haircut 16, initial 24, maintenance 24, bonus 16,
+    /// maximum age 24).
     #[must_use]
     pub fn word(&self) -> Fr {
-        Packer::new()
-            .field(self.collateral.0.into(), 16)
-            .field(self.debt.0.into(), 16)
-            .field(self.haircut.into(), 16)
-            .field(self.initial.into(), Self::WIDE)
-            .field(self.maintenance.into(), Self::WIDE)
-            .field(self.bonus.into(), 16)
-            .field(self.max_age.into(), Self::WIDE)
-            .finish()
+        fields::COLLATERAL.place(self.collateral.0.into())
+            + fields::DEBT.place(self.debt.0.into())
+            + fields::HAIRCUT.place(self.haircut.into())
+            + fields::INITIAL.place(self.initial.into())
+            + fields::MAINTENANCE.place(self.maintenance.into())
+            + fields::BONUS.place(self.bonus.into())
+            + fields::MAX_AGE.place(self.max_age.into())
     }
 
-    /// Inverse of [`Market::word`].
+    /// Reads a market from its word; inverse of [`Market::word`].
     ///
     /// # Errors
     /// [`MarketError`] if no market has this word.
     pub fn from_word(word: &Fr) -> Result<Self, MarketError> {
-        let mut fields = Unpacker::new(word);
-        let market = Self {
-            collateral: AssetId(fields.field(16) as u16),
-            debt: AssetId(fields.field(16) as u16),
-            haircut: fields.field(16) as u16,
-            initial: fields.field(Self::WIDE) as u32,
-            maintenance: fields.field(Self::WIDE) as u32,
-            bonus: fields.field(16) as u16,
-            max_age: fields.field(Self::WIDE) as u32,
-        };
-        if !fields.is_exhausted() {
+        if !fields::LAYOUT.fits(word) {
             return Err(CodecError::Overflow { field: "market" }.into());
         }
+        let market = Self {
+            collateral: AssetId(fields::COLLATERAL.of(word) as u16),
+            debt: AssetId(fields::DEBT.of(word) as u16),
+            haircut: fields::HAIRCUT.of(word) as u16,
+            initial: fields::INITIAL.of(word) as u32,
+            maintenance: fields::MAINTENANCE.of(word) as u32,
+            bonus: fields::BONUS.of(word) as u16,
+            max_age: fields::MAX_AGE.of(word) as u32,
+        };
         market.check()?;
         Ok(market)
     }
@@ -141,17 +136,17 @@ impl Market {
 pub struct Markets(pub [Option<Market>; MARKETS]);
 
 impl Markets {
-    /// The words, 0 where there is no market.
+    /// Returns the words, 0 for numbers without a market.
     #[must_use]
     pub fn words(&self) -> [Fr; MARKETS] {
         self.0
             .map(|market| market.map_or(Fr::zero(), |market| market.word()))
     }
 
-    /// Inverse of [`Markets::words`].
+    /// Reads the markets from their words; inverse of [`Markets::words`].
     ///
     /// # Errors
-    /// [`MarketError`] if a word is that of no market.
+    /// [`MarketError`] if a word is neither 0 nor the word of a market.
     pub fn from_words(words: &[Fr; MARKETS]) -> Result<Self, MarketError> {
         let mut markets = Self::default();
         for (market, word) in markets.0.iter_mut().zip(words) {
@@ -162,13 +157,13 @@ impl Markets {
         Ok(markets)
     }
 
-    /// The market with this number.
+    /// Returns the market with this number.
     #[must_use]
     pub fn get(&self, id: u8) -> Option<&Market> {
         self.0.get(usize::from(id))?.as_ref()
     }
 
-    /// The numbers of the markets in which `collateral` secures a debt in `debt`.
+    /// Iterates over the numbers of the markets in which `collateral` secures a debt in `debt`.
     pub fn between(&self, collateral: AssetId, debt: AssetId) -> impl Iterator<Item = u8> + '_ {
         (0u8..).zip(&self.0).filter_map(move |(id, market)| {
             let market = market.as_ref()?;
@@ -176,13 +171,13 @@ impl Markets {
         })
     }
 
-    /// Root of the tree of the words.
+    /// Returns the root of the tree of the words.
     #[must_use]
     pub fn root(&self) -> Fr {
         node(&self.parents())
     }
 
-    /// Path of the word with this number; `None` from [`MARKETS`] up.
+    /// Returns the path of the word with this number. `None` from [`MARKETS`] up.
     #[must_use]
     pub fn path(&self, id: u8) -> Option<MerklePath<MARKET_DEPTH>> {
         let index = usize::from(id);
@@ -207,69 +202,66 @@ impl Markets {
     }
 }
 
-/// The prices of all markets at one time.
+/// Prices of all markets at one time.
 ///
-/// A price is in base units of the debt asset for 10¹⁸ base units of the collateral asset, rounded down,
-/// below 2¹²⁰; 0 is none.
+/// A price is in base units of the debt asset for 10¹⁸ base units of the collateral asset, rounded
+/// down, below 2¹²⁰. The price 0 means that the market has no price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Snapshot {
-    /// Unix time in seconds at which L1 took it.
+pub struct PriceSnapshot {
+    /// Unix time in seconds at which L1 took the snapshot.
     pub time: u64,
-    /// The markets then.
+    /// Markets at that time.
     pub markets: Markets,
-    /// The prices.
+    /// Prices by market number.
     pub prices: [u128; MARKETS],
 }
 
-impl Snapshot {
-    /// The words of prices: that of market 2i below that of market 2i + 1.
+impl PriceSnapshot {
+    /// Returns the price words: the price of market 2i in the low bits, the price of market 2i + 1
+    /// above it.
     #[must_use]
     pub fn price_words(&self) -> [Fr; PRICE_WORDS] {
         std::array::from_fn(|i| {
-            Packer::new()
-                .field(self.prices[2 * i], PRICE_BITS)
-                .field(self.prices[2 * i + 1], PRICE_BITS)
-                .finish()
+            layout::prices::EVEN.place(self.prices[2 * i])
+                + layout::prices::ODD.place(self.prices[2 * i + 1])
         })
     }
 
-    /// The prices that words hold.
+    /// Reads the prices from their words.
     ///
     /// # Errors
-    /// [`CodecError::Overflow`] if a word is beyond its width.
+    /// [`CodecError::Overflow`] if a word exceeds its width.
     pub fn prices_from_words(words: &[Fr; PRICE_WORDS]) -> Result<[u128; MARKETS], CodecError> {
         let mut prices = [0; MARKETS];
         for (pair, word) in prices.chunks_exact_mut(2).zip(words) {
-            let mut fields = Unpacker::new(word);
-            pair[0] = fields.field(PRICE_BITS);
-            pair[1] = fields.field(PRICE_BITS);
-            if !fields.is_exhausted() {
+            if !layout::prices::LAYOUT.fits(word) {
                 return Err(CodecError::Overflow { field: "price" });
             }
+            pair[0] = layout::prices::EVEN.of(word);
+            pair[1] = layout::prices::ODD.of(word);
         }
         Ok(prices)
     }
 
-    /// What is hashed: time, market root, words of prices.
+    /// Returns the hashed words: time, market root, price words.
     #[must_use]
-    pub fn words(&self) -> [Fr; 2 + PRICE_WORDS] {
-        let prices = self.price_words();
-        std::array::from_fn(|i| match i {
-            0 => Fr::from(self.time),
-            1 => self.markets.root(),
-            _ => prices[i - 2],
-        })
+    pub fn words(&self) -> [Fr; snapshot_word::COUNT] {
+        let mut words = [Fr::zero(); snapshot_word::COUNT];
+        words[snapshot_word::TIME] = Fr::from(self.time);
+        words[snapshot_word::MARKET_ROOT] = self.markets.root();
+        words[snapshot_word::PRICES].copy_from_slice(&self.price_words());
+        words
     }
 
-    /// H(SNAPSHOT; words): the oracle word of a transaction that uses it.
+    /// Returns H(SNAPSHOT; words): the oracle word of a transaction that names this snapshot.
     #[must_use]
     pub fn digest(&self) -> Fr {
         hash(Domain::Snapshot, &self.words())
     }
 
-    /// The market with this number and its price, if it has one.
+    /// Returns the market with this number and its price. `None` if it has no price.
     #[must_use]
-    pub fn priced(&self, id: u8) -> Option<(&Market, u128)> {
+    pub fn market_with_price(&self, id: u8) -> Option<(&Market, u128)> {
         let price = *self.prices.get(usize::from(id))?;
         (price != 0).then_some((self.markets.get(id)?, price))
     }

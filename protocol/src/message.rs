@@ -1,7 +1,7 @@
 //! Sealed messages between wallets (spec: *Swaps*, Negotiation).
 //!
-//! All are of one length and look like random bytes to everyone but the recipient, who also learns from
-//! whom each one is. Whoever carries them learns neither.
+//! All messages have one length and look like random bytes to everyone but the recipient. The
+//! recipient learns the sender of each; the carrier learns neither.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ use crate::encoding::{fr_from_bytes, fr_to_bytes, point_to_bytes};
 use crate::encryption::{honest_ephemeral, ivk_shared};
 use crate::keys::{ADDRESS_LEN, Address, ViewingKey, derive_nonzero};
 
-/// Bytes of every message.
+/// Bytes of a message.
 pub const MESSAGE_LEN: usize = 1024;
 
 const POINT_LEN: usize = 32;
@@ -29,15 +29,15 @@ const AUTHENTICATOR_AT: usize = ADDRESS_LEN;
 const LENGTH_AT: usize = AUTHENTICATOR_AT + AUTHENTICATOR_LEN;
 const PAYLOAD_AT: usize = LENGTH_AT + 2;
 
-/// Most bytes of a payload.
+/// Maximum bytes of a payload.
 pub const PAYLOAD_LEN: usize = BODY_LEN - PAYLOAD_AT;
 
-/// A payload that does not fit a message.
+/// Error of a payload that does not fit a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("payload has {0} bytes, at most {PAYLOAD_LEN} fit")]
+#[error("payload has {0} bytes; at most {PAYLOAD_LEN} fit")]
 pub struct PayloadTooLong(pub usize);
 
-/// A message as it is carried: opaque.
+/// A message in transit: opaque bytes.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct SealedMessage(pub [u8; MESSAGE_LEN]);
 
@@ -47,13 +47,13 @@ impl fmt::Debug for SealedMessage {
     }
 }
 
-/// A message that was opened. Its `Debug` form shows nothing.
+/// An opened message. Its `Debug` form shows nothing.
 #[derive(Clone, PartialEq, Eq)]
 pub struct OpenedMessage {
-    /// Who wrote it, as far as the recipient can tell: whoever holds the ivk of this address, or the
-    /// recipient.
+    /// Sender, as far as the recipient can tell: the holder of the ivk of this address, or the
+    /// recipient itself.
     pub sender: Address,
-    /// What was written.
+    /// Contents of the message.
     pub payload: Vec<u8>,
 }
 
@@ -72,7 +72,7 @@ impl Drop for OpenedMessage {
 /// Seals a payload from the holder of `sender` to an address.
 ///
 /// # Errors
-/// [`PayloadTooLong`].
+/// [`PayloadTooLong`] if the payload exceeds [`PAYLOAD_LEN`].
 pub fn seal(
     sender: &ViewingKey,
     recipient: &Address,
@@ -88,7 +88,7 @@ pub fn seal(
     let ephemeral = fr_to_bytes(&(EdwardsAffine::generator() * esk).into_affine().y);
     let shared = Zeroizing::new(fr_to_bytes(&(recipient.pk * esk).into_affine().y));
     esk.zeroize();
-    let proper = Zeroizing::new(fr_to_bytes(&(recipient.pk * sender.ivk).into_affine().y));
+    let static_shared = Zeroizing::new(fr_to_bytes(&(recipient.pk * sender.ivk).into_affine().y));
 
     let mut message = SealedMessage([0; MESSAGE_LEN]);
     message.0[..POINT_LEN].copy_from_slice(&ephemeral);
@@ -98,7 +98,7 @@ pub fn seal(
     body[..ADDRESS_LEN].copy_from_slice(&sender.address().to_bytes());
     body[LENGTH_AT..PAYLOAD_AT].copy_from_slice(&(payload.len() as u16).to_be_bytes());
     body[PAYLOAD_AT..PAYLOAD_AT + payload.len()].copy_from_slice(payload);
-    let authenticator = authenticator(&proper, &shared, &ephemeral, recipient, body);
+    let authenticator = authenticator(&static_shared, &shared, &ephemeral, recipient, body);
     body[AUTHENTICATOR_AT..LENGTH_AT].copy_from_slice(&authenticator);
     let sealed = cipher(&shared, &ephemeral, &recipient.pk)
         .encrypt_in_place_detached(&Nonce::default(), &[], body)
@@ -107,7 +107,7 @@ pub fn seal(
     Ok(message)
 }
 
-/// Opens a message that is for this key. `None` if it is not, whatever else may be wrong with it.
+/// Opens a message for this key. `None` if the message is for another key or malformed.
 #[must_use]
 pub fn open(keys: &ViewingKey, message: &SealedMessage) -> Option<OpenedMessage> {
     let (ephemeral, sealed) = message.0.split_first_chunk::<POINT_LEN>()?;
@@ -123,8 +123,8 @@ pub fn open(keys: &ViewingKey, message: &SealedMessage) -> Option<OpenedMessage>
         return None;
     }
     let sender = Address::from_bytes(body.first_chunk()?).ok()?;
-    let proper = Zeroizing::new(fr_to_bytes(&(sender.pk * keys.ivk).into_affine().y));
-    let expected = authenticator(&proper, &shared, ephemeral, &keys.address(), &*body);
+    let static_shared = Zeroizing::new(fr_to_bytes(&(sender.pk * keys.ivk).into_affine().y));
+    let expected = authenticator(&static_shared, &shared, ephemeral, &keys.address(), &*body);
     if !bool::from(expected.ct_eq(&body[AUTHENTICATOR_AT..LENGTH_AT])) {
         return None;
     }
@@ -139,16 +139,16 @@ pub fn open(keys: &ViewingKey, message: &SealedMessage) -> Option<OpenedMessage>
     })
 }
 
-/// B("message"; S.y, E.y, pk) → 32.
+/// Returns the cipher with the key B("message"; S.y, E.y, pk) → 32.
 fn cipher(shared: &[u8; 32], ephemeral: &[u8; 32], recipient: &EdwardsAffine) -> ChaCha20Poly1305 {
     let pk = point_to_bytes(recipient);
     let key = Zeroizing::new(derive::bytes32("message", &[shared, ephemeral, &pk]));
     ChaCha20Poly1305::new((&*key).into())
 }
 
-/// B("message-sender"; T.y, S.y, E.y, recipient, body without the authenticator) → 32.
+/// Returns B("message-sender"; T.y, S.y, E.y, recipient, body without the authenticator) → 32.
 fn authenticator(
-    proper: &[u8; 32],
+    static_shared: &[u8; 32],
     shared: &[u8; 32],
     ephemeral: &[u8; 32],
     recipient: &Address,
@@ -157,7 +157,7 @@ fn authenticator(
     derive::bytes32(
         "message-sender",
         &[
-            proper,
+            static_shared,
             shared,
             ephemeral,
             &recipient.to_bytes(),
@@ -191,7 +191,9 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
         #[test]
-        fn the_recipient_opens_and_knows_the_sender(payload in proptest::collection::vec(any::<u8>(), 0..=PAYLOAD_LEN)) {
+        fn the_recipient_opens_and_knows_the_sender(
+            payload in proptest::collection::vec(any::<u8>(), 0..=PAYLOAD_LEN),
+        ) {
             let message = sealed(&payload);
             let opened = open(&keys(2), &message).unwrap();
             prop_assert_eq!(opened.sender, keys(1).address());
@@ -230,19 +232,19 @@ mod tests {
         assert!(equal < 40, "{equal} of 1,024 bytes are equal");
     }
 
-    /// Seals a body to key 2 as anybody can who does not know the claimed sender's ivk: with a static secret of
-    /// the forger's own, and any ephemeral point whose shared secret the forger knows.
+    /// Seals a body to key 2 without the claimed sender's ivk, as anybody can: with a static secret
+    /// of the forger, and any ephemeral point whose shared secret the forger knows.
     fn forge_under(
         (ephemeral, shared): ([u8; POINT_LEN], [u8; 32]),
         claimed: &ViewingKey,
         edit: impl Fn(&mut [u8; BODY_LEN]),
     ) -> SealedMessage {
         let recipient = keys(2).address();
-        let proper = fr_to_bytes(&(recipient.pk * claimed.ivk).into_affine().y);
+        let static_shared = fr_to_bytes(&(recipient.pk * claimed.ivk).into_affine().y);
         let mut body = [0; BODY_LEN];
         body[..ADDRESS_LEN].copy_from_slice(&keys(1).address().to_bytes());
         edit(&mut body);
-        let authenticator = authenticator(&proper, &shared, &ephemeral, &recipient, &body);
+        let authenticator = authenticator(&static_shared, &shared, &ephemeral, &recipient, &body);
         body[AUTHENTICATOR_AT..LENGTH_AT].copy_from_slice(&authenticator);
         let tag = cipher(&shared, &ephemeral, &recipient.pk)
             .encrypt_in_place_detached(&Nonce::default(), &[], &mut body)
@@ -280,7 +282,7 @@ mod tests {
 
     #[test]
     fn an_ephemeral_point_outside_the_subgroup_is_refused() {
-        // y = 0 is of order four: the shared secret would be known to all.
+        // y = 0 has order four: everybody would know the shared secret.
         let y = crate::Fr::from(0u64);
         assert!(lift_y(y, false).is_some());
         assert!(open(&keys(2), &SealedMessage([0; MESSAGE_LEN])).is_none());

@@ -3,31 +3,31 @@
 use std::fmt;
 
 use ark_bn254::Fr;
-use ark_ff::{PrimeField, Zero};
+use ark_ff::Zero;
 use thiserror::Error;
 
 use crate::asset::AssetId;
 use crate::domain::Domain;
-use crate::encoding::fr_from_u128;
+use crate::layout::note as fields;
 use crate::poseidon;
 
-/// What kind of claim a note is.
+/// Class of a note: the kind of claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum NoteClass {
     /// An amount of an asset; aux is 0.
     Cash = 0,
-    /// The collateral of a loan (spec: *Collateral*); aux is the digest of loan and state.
+    /// Collateral of a loan (spec: *Collateral*); aux is the digest of loan and debt.
     Position = 1,
 }
 
-/// Why an element is not the packed part of a note.
+/// Reason why an element is not the packed part of a note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum UnpackError {
     /// The integer has bits above class, asset and value.
     #[error("packed note has more than 152 bits")]
     TooWide,
-    /// The class is none that is known.
+    /// No class has this number.
     #[error("unknown note class {0}")]
     Class(u8),
 }
@@ -47,22 +47,22 @@ impl TryFrom<u8> for NoteClass {
 /// A note with all its secrets. Its `Debug` form shows nothing.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Note {
-    /// What kind of claim it is.
+    /// Kind of the claim.
     pub class: NoteClass,
-    /// The asset it is a claim on.
+    /// Asset of the claim.
     pub asset: AssetId,
-    /// The amount, in the asset's smallest unit.
+    /// Amount in base units.
     pub value: u128,
-    /// Who may spend it.
+    /// Owner, who may spend the note.
     pub owner: Fr,
-    /// Class-dependent contents; 0 for cash.
+    /// Contents that depend on the class; 0 for cash.
     pub aux: Fr,
-    /// Blinds the commitment.
+    /// Blinding of the commitment.
     pub rcm: Fr,
 }
 
 impl Note {
-    /// A note of class cash.
+    /// Returns a cash note.
     #[must_use]
     pub fn cash(asset: AssetId, value: u128, owner: Fr, rcm: Fr) -> Self {
         Self {
@@ -75,28 +75,28 @@ impl Note {
         }
     }
 
-    /// class + asset·2⁸ + value·2²⁴.
+    /// Returns the packed part: class + asset·2⁸ + value·2²⁴.
     #[must_use]
     pub fn packed(&self) -> Fr {
         pack(self.class, self.asset, self.value)
     }
 
-    /// H(NOTE_INNER; owner, aux, rcm).
+    /// Returns the inner part: H(NOTE_INNER; owner, aux, rcm).
     #[must_use]
     pub fn inner(&self) -> Fr {
         inner(&self.owner, &self.aux, &self.rcm)
     }
 
-    /// cm = H(NOTE; packed, inner).
+    /// Returns the commitment cm = H(NOTE; packed, inner).
     #[must_use]
     pub fn commitment(&self) -> Fr {
         commit(&self.packed(), &self.inner())
     }
 
-    /// The nullifier of this note at a leaf of the note tree.
+    /// Returns the nullifier of this note at a leaf of the note tree.
     #[must_use]
-    pub fn nullifier(&self, nk: &Fr, position: u64) -> Fr {
-        nullifier(nk, &self.commitment(), position)
+    pub fn nullifier(&self, nk: &Fr, leaf_index: u64) -> Fr {
+        nullifier(nk, &self.commitment(), leaf_index)
     }
 }
 
@@ -106,55 +106,55 @@ impl fmt::Debug for Note {
     }
 }
 
-/// class + asset·2⁸ + value·2²⁴.
+/// Returns class + asset·2⁸ + value·2²⁴.
 #[must_use]
 pub fn pack(class: NoteClass, asset: AssetId, value: u128) -> Fr {
-    let low = u64::from(class as u8) + (u64::from(asset.0) << 8);
-    Fr::from(low) + fr_from_u128(value) * Fr::from(1u64 << 24)
+    fields::CLASS.place(class as u128)
+        + fields::ASSET.place(asset.0.into())
+        + fields::VALUE.place(value)
 }
 
-/// The class, asset and value that [`pack`] packed.
+/// Returns the class, asset and value of a packed part; inverse of [`pack`].
 ///
 /// # Errors
-/// [`UnpackError`] if no note packs to this element.
+/// [`UnpackError`] if the element is not the packed part of a note.
 pub fn unpack(packed: &Fr) -> Result<(NoteClass, AssetId, u128), UnpackError> {
-    let [l0, l1, l2, l3] = packed.into_bigint().0;
-    if l3 != 0 || l2 >> 24 != 0 {
+    if !fields::LAYOUT.fits(packed) {
         return Err(UnpackError::TooWide);
     }
-    let class = NoteClass::try_from(l0 as u8)?;
-    let asset = AssetId((l0 >> 8) as u16);
-    let value = (u128::from(l0) >> 24) | (u128::from(l1) << 40) | (u128::from(l2) << 104);
-    Ok((class, asset, value))
+    let class = NoteClass::try_from(fields::CLASS.of(packed) as u8)?;
+    let asset = AssetId(fields::ASSET.of(packed) as u16);
+    Ok((class, asset, fields::VALUE.of(packed)))
 }
 
-/// inner = H(NOTE_INNER; owner, aux, rcm).
+/// Returns inner = H(NOTE_INNER; owner, aux, rcm).
 #[must_use]
 pub fn inner(owner: &Fr, aux: &Fr, rcm: &Fr) -> Fr {
     poseidon::hash(Domain::NoteInner, &[*owner, *aux, *rcm])
 }
 
-/// cm = H(NOTE; packed, inner).
+/// Returns cm = H(NOTE; packed, inner).
 #[must_use]
 pub fn commit(packed: &Fr, inner: &Fr) -> Fr {
     poseidon::hash(Domain::Note, &[*packed, *inner])
 }
 
-/// nf = H(NULLIFIER; nk, cm, position).
+/// Returns nf = H(NULLIFIER; nk, cm, leaf index).
 #[must_use]
-pub fn nullifier(nk: &Fr, cm: &Fr, position: u64) -> Fr {
-    poseidon::hash(Domain::Nullifier, &[*nk, *cm, Fr::from(position)])
+pub fn nullifier(nk: &Fr, cm: &Fr, leaf_index: u64) -> Fr {
+    poseidon::hash(Domain::Nullifier, &[*nk, *cm, Fr::from(leaf_index)])
 }
 
-/// The nullifier that a dummy input publishes: H(NULLIFIER_DUMMY; nk, cm, position).
+/// Returns the nullifier that a dummy input publishes: H(NULLIFIER_DUMMY; nk, cm, leaf index).
 #[must_use]
-pub fn dummy_nullifier(nk: &Fr, cm: &Fr, position: u64) -> Fr {
-    poseidon::hash(Domain::NullifierDummy, &[*nk, *cm, Fr::from(position)])
+pub fn dummy_nullifier(nk: &Fr, cm: &Fr, leaf_index: u64) -> Fr {
+    poseidon::hash(Domain::NullifierDummy, &[*nk, *cm, Fr::from(leaf_index)])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::encoding::fr_from_u128;
     use ark_ff::One;
     use proptest::prelude::*;
 

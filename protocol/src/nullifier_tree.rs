@@ -1,7 +1,7 @@
 //! The indexed nullifier tree (spec: *Trees and state*, nullifier tree).
 //!
-//! A leaf (value, next) asserts that no member lies strictly between. Members are kept ordered
-//! beside the tree, so that the low leaf of a new nullifier is one look-up.
+//! A leaf (value, next) asserts that no member lies strictly between the two. The members are also
+//! kept in order beside the tree, so that one look-up finds the low leaf of a new nullifier.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,27 +13,29 @@ use crate::domain::Domain;
 use crate::poseidon::hash;
 use crate::tree::{AppendTree, DEPTH, MerklePath, TreeError};
 
-/// Why nullifiers cannot be inserted. Slots and inputs count from 0.
+/// Reason why nullifiers cannot be inserted. Slots and inputs count from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NullifierError {
-    /// 0 and r − 1 bound the tree and are no nullifiers.
-    #[error("slot {slot}, input {input}: reserved value")]
+    /// The values 0 and r − 1, which bound the tree.
+    #[error("slot {slot}, input {input}: nullifier is a reserved value")]
     Reserved {
         /// Slot of the batch.
         slot: usize,
         /// Input of the transaction.
         input: usize,
     },
-    /// The nullifier is a member already.
-    #[error("slot {slot}, input {input}: nullifier is known")]
+    /// The nullifier is already a member.
+    #[error("slot {slot}, input {input}: nullifier is already spent")]
     Known {
         /// Slot of the batch.
         slot: usize,
         /// Input of the transaction.
         input: usize,
     },
-    /// The nullifier occurs before in the same batch.
-    #[error("slot {slot}, input {input}: nullifier occurs in slot {first_slot} of the batch")]
+    /// The nullifier occurs twice in the batch.
+    #[error(
+        "slot {slot}, input {input}: nullifier already occurs in slot {first_slot} of the batch"
+    )]
     Repeated {
         /// Slot of the second occurrence.
         slot: usize,
@@ -42,50 +44,50 @@ pub enum NullifierError {
         /// Slot of the first occurrence.
         first_slot: usize,
     },
-    /// The leaves do not fit there.
+    /// The tree cannot take the leaves.
     #[error(transparent)]
     Tree(#[from] TreeError),
 }
 
-/// H(NULLIFIER_LEAF; value, next).
+/// Returns the leaf H(NULLIFIER_LEAF; value, next).
 #[must_use]
 pub fn leaf(value: &Fr, next: &Fr) -> Fr {
     hash(Domain::NullifierLeaf, &[*value, *next])
 }
 
-/// r − 1, the `next` of the greatest member.
+/// Returns r − 1, the `next` of the greatest member.
 #[must_use]
 pub fn maximum() -> Fr {
     -Fr::from(1u64)
 }
 
-/// What it takes to link one nullifier: the low leaf before the link, and its place.
+/// Witness of the link of one nullifier: the low leaf before the link, and its path.
 ///
 /// In a slot without an active transaction it is leaf 0 as it stands at that moment, unchanged,
-/// with hint 0: a circuit can then treat all slots alike.
+/// with hint 0. A circuit can then treat all slots alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkWitness {
     /// Value v of the low leaf, below the nullifier.
     pub low_value: Fr,
     /// Next n of the low leaf before the link, above the nullifier.
     pub low_next: Fr,
-    /// Path of the low leaf at the moment of the link: all leaves of the batch are in the tree, and
-    /// the links of earlier inputs are made.
+    /// Path of the low leaf at the moment of the link, after all leaves of the batch are appended
+    /// and the links of earlier inputs are made.
     pub path: MerklePath<DEPTH>,
-    /// `next` that the nullifier's own leaf was appended with; equals `low_next`. 0 if inactive.
+    /// `next` in the nullifier's own leaf as appended; equals `low_next`. 0 in an inactive slot.
     pub hint: Fr,
 }
 
-/// What it takes to follow one insertion into the tree.
+/// Witness of one insertion into the tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NullifierInsertion {
-    /// Root before.
+    /// Root before the insertion.
     pub root_before: Fr,
     /// Root with the new leaves appended, before any link.
     pub root_appended: Fr,
     /// Root after all links.
     pub root_after: Fr,
-    /// Siblings of the appended subtree, from its root upwards, before it was appended.
+    /// Siblings of the appended subtree before it was appended, from its root upwards.
     pub subtree_path: Vec<[Fr; 3]>,
     /// Leaves of the appended subtree.
     pub leaves: Vec<Fr>,
@@ -93,14 +95,14 @@ pub struct NullifierInsertion {
     pub links: Vec<[LinkWitness; 3]>,
 }
 
-/// A member's leaf.
+/// Leaf of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Member {
     index: u64,
     next: Fr,
 }
 
-/// One planned link; `nullifier` is absent in an inactive slot.
+/// A planned link. `nullifier` is absent in an inactive slot.
 struct Link {
     low_index: u64,
     low_value: Fr,
@@ -122,18 +124,17 @@ impl Default for NullifierTree {
 }
 
 impl NullifierTree {
-    /// The tree with its leaf 0, (0, r − 1), alone. Places 1–3 count as used.
+    /// Creates the tree with leaf 0, (0, r − 1), as its only member. Places 1–3 count as used.
     #[must_use]
     pub fn new() -> Self {
         Self::from_members(4, &[(0, Fr::from(0u64))]).expect("one member fits")
     }
 
-    /// The tree of `len` places that holds these members (index, value), in ascending order of
-    /// values, the first being (0, 0). Every `next` follows from the order.
+    /// Builds the tree of `len` places that holds these members (index, value). The members must be
+    /// in ascending order of values, the first being (0, 0). Each `next` follows from the order.
     ///
-    /// # Errors
-    /// Nothing if the members are not so ordered, an index is used twice or is not below `len`, or
-    /// `len` exceeds the capacity.
+    /// Returns `None` if the members are out of order, an index is used twice or is not below
+    /// `len`, or `len` exceeds the capacity.
     #[must_use]
     pub fn from_members(len: u64, entries: &[(u64, Fr)]) -> Option<Self> {
         if len > AppendTree::<DEPTH>::CAPACITY || entries.first()? != &(0, Fr::from(0u64)) {
@@ -167,40 +168,43 @@ impl NullifierTree {
         })
     }
 
-    /// Members (index, value) in ascending order of values: what
-    /// [`NullifierTree::from_members`] takes.
+    /// Iterates over the members (index, value) in ascending order of values, the input of
+    /// [`NullifierTree::from_members`].
     pub fn members(&self) -> impl Iterator<Item = (u64, Fr)> + '_ {
         self.members
             .iter()
             .map(|(value, member)| (member.index, from_key(value)))
     }
 
-    /// Root of the tree.
+    /// Returns the root of the tree.
     #[must_use]
     pub fn root(&self) -> Fr {
         self.tree.root()
     }
 
-    /// Number of places in use, gaps included.
+    /// Returns the number of places in use, gaps included.
     #[must_use]
     pub fn len(&self) -> u64 {
         self.tree.len()
     }
 
-    /// Never: leaf 0 is always there.
+    /// Always false: leaf 0 is always a member.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.tree.is_empty()
     }
 
-    /// Whether `value` is a member. 0 is, as the value of leaf 0.
+    /// Whether `value` is a member. 0 is a member, as the value of leaf 0.
     #[must_use]
     pub fn contains(&self, value: &Fr) -> bool {
         self.members.contains_key(&value.into_bigint())
     }
 
-    /// Appends the subtree of new leaves at `start`, four places a slot, and links the nullifiers of
-    /// all slots in order. `slots` has a power of four of entries, `None` where no transaction is.
+    /// Appends the subtree of new leaves at `start`, four places for each slot, and links the
+    /// nullifiers of all slots in order.
+    ///
+    /// The number of `slots` is a power of four. An entry is `None` in a slot without a
+    /// transaction.
     ///
     /// # Errors
     /// [`NullifierError`]; the tree is then unchanged.
@@ -250,14 +254,15 @@ impl NullifierTree {
         })
     }
 
-    /// As [`NullifierTree::append_and_link`], without the witness: each node is hashed once.
+    /// Inserts as [`NullifierTree::append_and_link`] does, without the witness, and hashes each
+    /// node only once.
     ///
     /// # Errors
     /// [`NullifierError`]; the tree is then unchanged.
     pub fn insert(&mut self, start: u64, slots: &[Option<[Fr; 3]>]) -> Result<(), NullifierError> {
         self.check(start, slots)?;
         let (_, links) = self.plan(start, slots);
-        // The plan's map holds every leaf in its final form.
+        // The plan left the final contents of every leaf in `members`.
         let mut touched: HashMap<u64, (Fr, Fr)> = HashMap::new();
         for value in links
             .iter()
@@ -280,7 +285,7 @@ impl NullifierTree {
         Ok(())
     }
 
-    /// Everything that can be wrong with an insertion.
+    /// Checks everything that can fail in an insertion.
     pub(crate) fn check(
         &self,
         start: u64,
@@ -309,7 +314,7 @@ impl NullifierTree {
     }
 
     /// Links all checked nullifiers among the members. Returns the leaves to append, which carry
-    /// the `next` of the moment of their link, and the links in order.
+    /// the `next` at the moment of their link, and the links in order.
     fn plan(&mut self, start: u64, slots: &[Option<[Fr; 3]>]) -> (Vec<Fr>, Vec<Link>) {
         let zero = Fr::from(0u64);
         let mut contents: Vec<Option<(Fr, Fr)>> = vec![None; 4 * slots.len()];

@@ -1,8 +1,8 @@
 //! The protocol hash: Poseidon over the BN254 scalar field (spec: *Notation and hashing*).
 //!
-//! Width 5, 8 full and 60 partial rounds, S-box x⁵, with circomlib's published parameters. The
-//! plain parameters ([`parameters`]) are what circuits use; [`permute`] computes the same function by
-//! a faster form of the partial rounds that is derived from them at first use.
+//! Width 5, 8 full and 60 partial rounds, S-box x⁵, with circomlib's published parameters. Circuits
+//! use the plain parameters ([`parameters`]). [`permute`] computes the same function with a faster
+//! form of the partial rounds, which is derived from the parameters at first use.
 
 use std::sync::OnceLock;
 
@@ -22,23 +22,23 @@ use wide::dot;
 pub const WIDTH: usize = 5;
 /// Message elements absorbed by one permutation.
 pub const RATE: usize = 4;
-/// Rounds with an S-box on every element, half of them first and half of them last.
+/// Rounds with an S-box on every element: half at the start, half at the end.
 pub const FULL_ROUNDS: usize = 8;
-/// Rounds between them with an S-box on element 0 alone.
+/// Rounds between them, with an S-box on element 0 alone.
 pub const PARTIAL_ROUNDS: usize = 60;
-/// All rounds.
+/// Number of rounds.
 pub const ROUNDS: usize = FULL_ROUNDS + PARTIAL_ROUNDS;
 
-/// The plain parameters of the permutation.
+/// Plain parameters of the permutation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parameters {
-    /// What each of the 68 rounds adds to the state before its S-boxes.
+    /// Constants that each of the 68 rounds adds to the state before its S-boxes.
     pub round_constants: Vec<[Fr; WIDTH]>,
     /// `new_state[i] = Σ_j mds[i][j] · state[j]`.
     pub mds: [[Fr; WIDTH]; WIDTH],
 }
 
-/// The parameters of the protocol, generated once by the Grain LFSR of the reference
+/// Returns the parameters of the protocol, generated once by the Grain LFSR of the reference
 /// implementation.
 pub fn parameters() -> &'static Parameters {
     static PARAMETERS: OnceLock<Parameters> = OnceLock::new();
@@ -50,7 +50,7 @@ fn partial_rounds() -> &'static PartialRounds {
     PARTIAL.get_or_init(|| PartialRounds::derive(parameters()))
 }
 
-/// x⁵.
+/// Returns x⁵.
 #[inline]
 fn sbox(x: Fr) -> Fr {
     x.square().square() * x
@@ -68,7 +68,7 @@ fn add(state: &mut [Fr; WIDTH], constants: &[Fr; WIDTH]) {
     }
 }
 
-/// The permutation π, in place.
+/// Applies the permutation π in place.
 pub fn permute(state: &mut [Fr; WIDTH]) {
     let Parameters {
         round_constants,
@@ -81,7 +81,7 @@ pub fn permute(state: &mut [Fr; WIDTH]) {
         add(state, constants);
     }
     partial_rounds().apply(state);
-    // The partial rounds end with the constants of the next full round already added.
+    // The partial rounds already add the constants of the next full round.
     for constants in &round_constants[half + PARTIAL_ROUNDS + 1..] {
         *state = mix(mds, &state.map(sbox));
         add(state, constants);
@@ -89,8 +89,8 @@ pub fn permute(state: &mut [Fr; WIDTH]) {
     *state = mix(mds, &state.map(sbox));
 }
 
-/// The permutation π exactly as the specification states it. Slower than [`permute`] and equal to it; for
-/// tests and for readers.
+/// Applies the permutation π exactly as the specification states it. It equals [`permute`] and is
+/// slower; for tests and for readers.
 pub fn permute_plain(state: &mut [Fr; WIDTH]) {
     let Parameters {
         round_constants,
@@ -111,7 +111,7 @@ pub fn permute_plain(state: &mut [Fr; WIDTH]) {
     }
 }
 
-/// The state after all of `message` is absorbed under `domain`.
+/// Returns the state after `message` is absorbed under `domain`.
 fn absorb(domain: Domain, message: &[Fr]) -> [Fr; WIDTH] {
     let mut state = [Fr::zero(); WIDTH];
     state[0] = domain.capacity(message.len());
@@ -124,17 +124,17 @@ fn absorb(domain: Domain, message: &[Fr]) -> [Fr; WIDTH] {
     state
 }
 
-/// `H(domain; message)`.
+/// Returns `H(domain; message)`.
 ///
-/// The message has at least one element; the hash of an empty one is not defined by the specification
-/// (this function returns 0 for it, which no message is known to hash to).
+/// The message must have at least one element. The specification does not define the hash of an
+/// empty message; this function returns 0 for it, and no message is known to hash to 0.
 #[must_use]
 pub fn hash(domain: Domain, message: &[Fr]) -> Fr {
     absorb(domain, message)[1]
 }
 
-/// The first, second and third output of `H(domain; message)`: elements 1, 2 and 3 of the final
-/// state.
+/// Returns the first, second and third output of `H(domain; message)`: elements 1, 2 and 3 of the
+/// final state.
 #[must_use]
 pub fn hash3(domain: Domain, message: &[Fr]) -> [Fr; 3] {
     let state = absorb(domain, message);

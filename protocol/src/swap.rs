@@ -1,10 +1,12 @@
 //! Swaps: two deliveries that settle together (spec: *Swaps*).
 //!
-//! Each party proves its own leg. What binds the legs is the digest of the terms, which both carry, and
-//! what lets a party spend what it receives is the salt in them: the blindings of both deliveries come
-//! from it, so that a leg that delivers a note its owner cannot open is not provable.
+//! Each party proves its own leg. Both legs carry the digest of the terms, which binds them
+//! together. The terms contain a salt from which the blindings of both deliveries derive. Therefore
+//! each party can spend what it receives: a leg whose delivery its new owner could not open is not
+//! provable.
 
 mod codec;
+mod delivery;
 mod memo;
 #[cfg(test)]
 mod tests;
@@ -20,29 +22,30 @@ use crate::asset::AssetId;
 use crate::domain::Domain;
 use crate::encoding::fr_from_u128;
 use crate::keys::Address;
+use crate::layout::header;
 use crate::note::{Note, NoteClass, pack};
 use crate::poseidon::{hash, hash3};
-use crate::transaction::Header;
 
 pub use codec::TermsDecodeError;
+pub use delivery::Delivery;
 
 /// Bytes of a salt.
 pub const SALT_LEN: usize = 16;
 
-/// One of the two legs of a swap. Which party takes which side means nothing.
+/// One of the two legs of a swap. Either party can take either side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Side {
-    /// The leg that stands first in a batch.
+    /// Leg that stands first in a batch.
     A,
-    /// The leg that stands directly after it.
+    /// Leg that stands directly after it.
     B,
 }
 
 impl Side {
-    /// Both, in order.
+    /// Both sides, in order.
     pub const BOTH: [Self; 2] = [Self::A, Self::B];
 
-    /// The other side.
+    /// Returns the other side.
     #[must_use]
     pub const fn other(self) -> Self {
         match self {
@@ -51,38 +54,38 @@ impl Side {
         }
     }
 
-    /// 0 or 1: the place in a pair.
+    /// Returns the place in a pair, 0 or 1.
     #[must_use]
     pub const fn index(self) -> usize {
         self as usize
     }
 }
 
-/// What blinds a swap: 16 bytes that nobody but the two parties knows. Fresh for every offer.
+/// Salt that blinds a swap: 16 bytes that only the two parties know, fresh for every offer.
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct Salt([u8; SALT_LEN]);
 
 impl Salt {
-    /// A fresh salt.
+    /// Generates a salt.
     pub fn random(rng: &mut (impl RngCore + CryptoRng)) -> Self {
         let mut bytes = [0; SALT_LEN];
         rng.fill_bytes(&mut bytes);
         Self(bytes)
     }
 
-    /// The salt with these bytes.
+    /// Wraps the bytes of a salt.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; SALT_LEN]) -> Self {
         Self(bytes)
     }
 
-    /// The bytes.
+    /// Returns the bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; SALT_LEN] {
         &self.0
     }
 
-    /// The bytes read as an integer, big-endian.
+    /// Returns the bytes as an integer, read big-endian.
     #[must_use]
     pub fn element(&self) -> Fr {
         fr_from_u128(u128::from_be_bytes(self.0))
@@ -95,19 +98,19 @@ impl fmt::Debug for Salt {
     }
 }
 
-/// What one side delivers.
+/// Delivery of one side.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Leg {
-    /// Cash, or the position that opens a loan.
+    /// Class of the note: cash, or the position that originates a loan.
     pub class: NoteClass,
-    /// Asset.
+    /// Asset of the note.
     pub asset: AssetId,
     /// Amount in base units.
     pub value: u128,
 }
 
 impl Leg {
-    /// Cash.
+    /// Returns a delivery of cash.
     #[must_use]
     pub const fn cash(asset: AssetId, value: u128) -> Self {
         Self {
@@ -117,7 +120,7 @@ impl Leg {
         }
     }
 
-    /// The packed part of the note that is delivered.
+    /// Returns the packed part of the delivered note.
     #[must_use]
     pub fn packed(&self) -> Fr {
         pack(self.class, self.asset, self.value)
@@ -131,24 +134,25 @@ impl fmt::Debug for Leg {
     }
 }
 
-/// What is exchanged for what, under which salt: all that the blindings depend on. Its `Debug` form shows
+/// Both deliveries and the salt: everything on which the blindings depend. Its `Debug` form shows
 /// nothing.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Exchange {
-    /// What side A and side B deliver.
+    /// Deliveries of side A and of side B.
     pub legs: [Leg; 2],
-    /// The secret of the two parties.
+    /// Shared secret of the two parties.
     pub salt: Salt,
 }
 
 impl Exchange {
-    /// What a side delivers.
+    /// Returns the delivery of a side.
     #[must_use]
     pub fn leg(&self, side: Side) -> &Leg {
         &self.legs[side.index()]
     }
 
-    /// The blindings of both deliveries: the first two outputs of H(DELIVERY; salt, packed A, packed B).
+    /// Returns the blindings of both deliveries: the first two outputs of H(DELIVERY; salt, packed
+    /// A, packed B).
     #[must_use]
     pub fn blindings(&self) -> [Fr; 2] {
         let [a, b] = self.legs.map(|leg| leg.packed());
@@ -156,13 +160,13 @@ impl Exchange {
         [first, second]
     }
 
-    /// The note that a side delivers to `receiver`, an owner, if it is cash.
+    /// Returns the note that a side delivers to the owner `receiver`, if the delivery is cash.
     #[must_use]
     pub fn delivery(&self, side: Side, receiver: &Fr) -> Note {
         self.delivery_with(side, receiver, &Fr::zero())
     }
 
-    /// The note that a side delivers to `receiver`, an owner; `aux` is 0 for cash.
+    /// Returns the note that a side delivers to the owner `receiver`; `aux` is 0 for cash.
     #[must_use]
     pub fn delivery_with(&self, side: Side, receiver: &Fr, aux: &Fr) -> Note {
         let leg = self.leg(side);
@@ -183,44 +187,46 @@ impl fmt::Debug for Exchange {
     }
 }
 
-/// Why terms are no swap that anybody should agree to.
+/// Reason why terms do not make a sensible swap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TermsError {
     /// A side delivers nothing.
     #[error("side {0:?} delivers nothing")]
     Nothing(Side),
-    /// Both sides deliver one asset.
+    /// Both sides deliver the same asset.
     #[error("both sides deliver the same asset")]
     SameAsset,
-    /// Both deliveries go to one owner.
-    #[error("both deliveries go to the same owner")]
+    /// The same owner receives both deliveries.
+    #[error("the same owner receives both deliveries")]
     SameOwner,
     /// The expiry does not fit its field.
-    #[error("expiry is out of range")]
+    #[error("expiry must be below 2^40")]
     Expiry,
     /// Both sides deliver a position.
     #[error("both sides deliver a position")]
     Positions,
-    /// Cash has an aux, or a position has none.
-    #[error("aux of side {0:?} is not of what it delivers")]
+    /// The aux of a delivery does not fit its class: it must be 0 for cash and nonzero for a
+    /// position.
+    #[error("aux of side {0:?} must be 0 for cash and nonzero for a position")]
     Aux(Side),
 }
 
-/// Terms that two parties agree on. Its `Debug` form shows nothing.
+/// Terms agreed by two parties. Its `Debug` form shows nothing.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Terms {
-    /// What is exchanged.
+    /// Deliveries and salt.
     pub exchange: Exchange,
-    /// Who receives what side A and side B deliver.
+    /// Receivers of the deliveries of side A and of side B.
     pub receivers: [Address; 2],
-    /// aux of what side A and side B deliver: 0 for cash.
+    /// aux of the deliveries of side A and of side B: 0 for cash.
     pub aux: [Fr; 2],
-    /// Last second of Unix time, inclusive, at which the swap may settle; also the expiry of both legs.
+    /// Last second of Unix time, inclusive, at which the swap may settle. Both legs have this
+    /// expiry.
     pub expiry: u64,
 }
 
 impl Terms {
-    /// Terms of cash against cash that make sense.
+    /// Makes terms of cash against cash and checks that they make sense.
     ///
     /// # Errors
     /// The first [`TermsError`].
@@ -232,7 +238,7 @@ impl Terms {
         Self::with_aux(exchange, receivers, [Fr::from(0u64); 2], expiry)
     }
 
-    /// Terms that make sense, with the aux of what each side delivers.
+    /// Makes terms with the aux of each delivery and checks that they make sense.
     ///
     /// # Errors
     /// The first [`TermsError`].
@@ -254,7 +260,7 @@ impl Terms {
         if receivers[0].owner == receivers[1].owner {
             return Err(TermsError::SameOwner);
         }
-        if expiry >> Header::EXPIRY_BITS != 0 {
+        if !header::EXPIRY.holds(expiry.into()) {
             return Err(TermsError::Expiry);
         }
         let cash = |side: Side| exchange.leg(side).class == NoteClass::Cash;
@@ -275,7 +281,8 @@ impl Terms {
         })
     }
 
-    /// What is hashed: packed, receiving owner and aux of leg A, of leg B, expiry, salt.
+    /// Returns the hashed words: packed, receiving owner and aux of leg A, the same of leg B,
+    /// expiry, salt.
     #[must_use]
     pub fn words(&self) -> [Fr; 8] {
         let [a, b] = self.exchange.legs.map(|leg| leg.packed());
@@ -291,19 +298,19 @@ impl Terms {
         ]
     }
 
-    /// H(TERMS; words): word 6 of both legs.
+    /// Returns H(TERMS; words): word 6 of both legs.
     #[must_use]
     pub fn digest(&self) -> Fr {
         hash(Domain::Terms, &self.words())
     }
 
-    /// Who receives what a side delivers.
+    /// Returns the receiver of a side's delivery.
     #[must_use]
     pub fn receiver(&self, side: Side) -> &Address {
         &self.receivers[side.index()]
     }
 
-    /// The side whose delivery an owner receives, if it receives one.
+    /// Returns the side whose delivery an owner receives, if it receives one.
     #[must_use]
     pub fn received_by(&self, owner: &Fr) -> Option<Side> {
         Side::BOTH
@@ -311,7 +318,7 @@ impl Terms {
             .find(|side| self.receiver(*side).owner == *owner)
     }
 
-    /// The note that a side delivers.
+    /// Returns the note that a side delivers.
     #[must_use]
     pub fn delivery(&self, side: Side) -> Note {
         self.exchange

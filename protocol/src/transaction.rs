@@ -1,29 +1,28 @@
 //! Transactions: words, digest and wire form (spec: *Transaction*).
 
 mod codec;
-pub(crate) mod packing;
-pub(crate) mod wire;
 
 use ark_bn254::Fr;
 use serde::{Deserialize, Serialize};
 
 use crate::asset::AssetId;
 use crate::domain::Domain;
+use crate::encoding::{fr_from_address, fr_to_u128};
 use crate::encryption::{NoteData, NoteDataError};
+use crate::layout::{header, target, word};
 use crate::poseidon::hash;
 use crate::swap::Side;
 
-pub use codec::{CodecError, PROOF_LEN, Submission};
-
-use packing::{Packer, Unpacker};
+pub use crate::encoding::CodecError;
+pub use codec::Submission;
 
 /// Number of words of a transaction.
-pub const WORDS: usize = 30;
+pub const WORDS: usize = word::COUNT;
 
 /// Version of the context word.
 const CONTEXT_VERSION: u64 = 1;
 
-/// What a transaction does. Values from 5 are reserved.
+/// Kind of a transaction. Values from 5 are reserved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[repr(u8)]
@@ -32,16 +31,16 @@ pub enum Kind {
     NoOp = 0,
     /// Moves value between notes.
     Transfer = 1,
-    /// Moves value between notes, and some of it out to an L1 address.
+    /// Moves value between notes, and some of it to an L1 address.
     Withdraw = 2,
-    /// Side A of a swap: delivers what the terms say, and settles only together with side B.
+    /// Side A of a swap: makes the delivery of the terms, and settles only together with side B.
     SwapA = 3,
     /// Side B of a swap.
     SwapB = 4,
 }
 
 impl Kind {
-    /// The kind of a swap's leg on one side.
+    /// Returns the kind of a swap's leg on one side.
     #[must_use]
     pub const fn leg(side: Side) -> Self {
         match side {
@@ -50,7 +49,7 @@ impl Kind {
         }
     }
 
-    /// The side of a swap that a leg is on; nothing for the other kinds.
+    /// Returns the side of a swap's leg. `None` for the other kinds.
     #[must_use]
     pub const fn side(self) -> Option<Side> {
         match self {
@@ -71,7 +70,10 @@ impl TryFrom<u8> for Kind {
             2 => Ok(Self::Withdraw),
             3 => Ok(Self::SwapA),
             4 => Ok(Self::SwapB),
-            _ => Err(CodecError::Kind(value)),
+            _ => Err(CodecError::Reserved {
+                field: "kind",
+                value,
+            }),
         }
     }
 }
@@ -79,25 +81,27 @@ impl TryFrom<u8> for Kind {
 /// Word 3: kind, fee and times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Header {
-    /// What the transaction does.
+    /// Kind of the transaction.
     pub kind: Kind,
     /// Asset in which the fee is paid.
     pub fee_asset: AssetId,
     /// Fee in base units of the fee asset, below 2⁹⁶.
     pub fee: u128,
-    /// Last second of Unix time, inclusive, at which a batch may contain this; below 2⁴⁰.
+    /// Last second of Unix time, inclusive, at which a batch may contain the transaction; below
+    /// 2⁴⁰.
     pub expiry: u64,
-    /// First second of Unix time, inclusive, at which a batch may contain this; below 2⁴⁰.
+    /// First second of Unix time, inclusive, at which a batch may contain the transaction; below
+    /// 2⁴⁰.
     pub not_before: u64,
 }
 
 impl Header {
     /// Bits of the fee.
-    pub const FEE_BITS: u32 = 96;
+    pub const FEE_BITS: u32 = header::FEE.width as u32;
     /// Bits of the expiry and of `not_before`.
-    pub const EXPIRY_BITS: u32 = 40;
+    pub const EXPIRY_BITS: u32 = header::EXPIRY.width as u32;
 
-    /// A header whose fields are in range, valid from the beginning of time.
+    /// Makes a header without a lower time bound and checks its ranges.
     ///
     /// # Errors
     /// [`CodecError::Overflow`] if fee or expiry exceed their widths.
@@ -113,7 +117,7 @@ impl Header {
         Ok(header)
     }
 
-    /// The header, valid from a second of Unix time on.
+    /// Sets the first second of Unix time at which the transaction is valid.
     ///
     /// # Errors
     /// [`CodecError::Overflow`] if the time exceeds its width.
@@ -123,18 +127,18 @@ impl Header {
         Ok(self)
     }
 
-    /// Whether fee and times fit their widths.
+    /// Checks that fee and times fit their widths.
     ///
     /// # Errors
-    /// [`CodecError::Overflow`] naming the field that does not.
+    /// [`CodecError::Overflow`] naming the field that does not fit.
     pub fn check_range(&self) -> Result<(), CodecError> {
-        if self.fee >> Self::FEE_BITS != 0 {
+        if !header::FEE.holds(self.fee) {
             return Err(CodecError::Overflow { field: "fee" });
         }
-        if self.expiry >> Self::EXPIRY_BITS != 0 {
+        if !header::EXPIRY.holds(self.expiry.into()) {
             return Err(CodecError::Overflow { field: "expiry" });
         }
-        if self.not_before >> Self::EXPIRY_BITS != 0 {
+        if !header::NOT_BEFORE.holds(self.not_before.into()) {
             return Err(CodecError::Overflow {
                 field: "not before",
             });
@@ -142,47 +146,42 @@ impl Header {
         Ok(())
     }
 
-    /// pack(kind 8, fee asset 16, fee 96, expiry 40, not before 40). Fields are taken to be in range
-    /// ([`Header::check_range`]); one that is not spills into its neighbour.
+    /// Returns pack(kind 8, fee asset 16, fee 96, expiry 40, not before 40).
+    ///
+    /// The fields must be in range ([`Header::check_range`]); a field out of range spills into its
+    /// neighbour.
     #[must_use]
     pub fn pack(&self) -> Fr {
-        Packer::new()
-            .field(self.kind as u128, 8)
-            .field(self.fee_asset.0.into(), 16)
-            .field(self.fee, Self::FEE_BITS)
-            .field(self.expiry.into(), Self::EXPIRY_BITS)
-            .field(self.not_before.into(), Self::EXPIRY_BITS)
-            .finish()
+        header::KIND.place(self.kind as u128)
+            + header::FEE_ASSET.place(self.fee_asset.0.into())
+            + header::FEE.place(self.fee)
+            + header::EXPIRY.place(self.expiry.into())
+            + header::NOT_BEFORE.place(self.not_before.into())
     }
 
-    /// Inverse of [`Header::pack`].
+    /// Reads a header from its word; inverse of [`Header::pack`].
     ///
     /// # Errors
-    /// [`CodecError::Kind`] for a reserved kind, [`CodecError::Overflow`] for anything above bit 200.
+    /// [`CodecError::Reserved`] for a reserved kind, [`CodecError::Overflow`] for bits from 200 up.
     pub fn unpack(word: &Fr) -> Result<Self, CodecError> {
-        let mut unpacker = Unpacker::new(word);
-        let kind = Kind::try_from(unpacker.field(8) as u8)?;
-        let fee_asset = AssetId(unpacker.field(16) as u16);
-        let fee = unpacker.field(Self::FEE_BITS);
-        let expiry = unpacker.field(Self::EXPIRY_BITS) as u64;
-        let not_before = unpacker.field(Self::EXPIRY_BITS) as u64;
-        if !unpacker.is_exhausted() {
+        let kind = Kind::try_from(header::KIND.of(word) as u8)?;
+        if !header::LAYOUT.fits(word) {
             return Err(CodecError::Overflow { field: "header" });
         }
         Ok(Self {
             kind,
-            fee_asset,
-            fee,
-            expiry,
-            not_before,
+            fee_asset: AssetId(header::FEE_ASSET.of(word) as u16),
+            fee: header::FEE.of(word),
+            expiry: header::EXPIRY.of(word) as u64,
+            not_before: header::NOT_BEFORE.of(word) as u64,
         })
     }
 }
 
-/// Words 4 and 5: what leaves the rollup, and to whom.
+/// Words 4 and 5: a withdrawal from the rollup to L1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Withdrawal {
-    /// Asset that leaves.
+    /// Asset that leaves the rollup.
     pub asset: AssetId,
     /// L1 account that is credited.
     #[serde(with = "crate::encoding::serde_bytes")]
@@ -192,55 +191,45 @@ pub struct Withdrawal {
 }
 
 impl Withdrawal {
-    /// Word 4: pack(asset 16, recipient 160).
+    /// Returns word 4: pack(asset 16, recipient 160).
     #[must_use]
     pub fn target(&self) -> Fr {
-        Packer::new()
-            .field(self.asset.0.into(), 16)
-            .address(&self.recipient)
-            .finish()
+        target::ASSET.place(self.asset.0.into()) + target::RECIPIENT.place_address(&self.recipient)
     }
 
-    /// Words 4 and 5 of a transaction, both 0 without a withdrawal.
+    /// Returns words 4 and 5 of a transaction. Both are 0 without a withdrawal.
     #[must_use]
     pub fn words(withdrawal: Option<&Self>) -> [Fr; 2] {
         withdrawal.map_or([Fr::from(0u64); 2], |w| [w.target(), Fr::from(w.amount)])
     }
 
-    /// Inverse of [`Withdrawal::words`]: nothing if both words are 0.
+    /// Reads a withdrawal from its words; inverse of [`Withdrawal::words`]. Returns `None` if both
+    /// words are 0.
     ///
     /// # Errors
     /// [`CodecError::Overflow`] if target or amount exceed their widths.
     pub fn from_words(words: &[Fr; 2]) -> Result<Option<Self>, CodecError> {
-        let [target, amount] = words;
+        let [packed, amount] = words;
         let zero = Fr::from(0u64);
-        if *target == zero && *amount == zero {
+        if *packed == zero && *amount == zero {
             return Ok(None);
         }
-        let mut unpacker = Unpacker::new(target);
-        let asset = AssetId(unpacker.field(16) as u16);
-        let recipient = unpacker.address();
-        if !unpacker.is_exhausted() {
+        if !target::LAYOUT.fits(packed) {
             return Err(CodecError::Overflow {
                 field: "withdraw target",
             });
         }
-        let mut unpacker = Unpacker::new(amount);
-        let amount = unpacker.field(128);
-        if !unpacker.is_exhausted() {
-            return Err(CodecError::Overflow {
-                field: "withdraw amount",
-            });
-        }
         Ok(Some(Self {
-            asset,
-            recipient,
-            amount,
+            asset: AssetId(target::ASSET.of(packed) as u16),
+            recipient: target::RECIPIENT.address_of(packed),
+            amount: fr_to_u128(amount).ok_or(CodecError::Overflow {
+                field: "withdraw amount",
+            })?,
         }))
     }
 }
 
-/// The deployment that a transaction is for.
+/// Deployment for which a transaction is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Context {
     /// L1 chain id.
@@ -251,35 +240,35 @@ pub struct Context {
 }
 
 impl Context {
-    /// Word 0: H(CONTEXT; chain id, rollup address, version).
+    /// Returns word 0: H(CONTEXT; chain id, rollup address, version).
     #[must_use]
     pub fn word(&self) -> Fr {
         hash(
             Domain::Context,
             &[
                 Fr::from(self.chain_id),
-                Packer::new().address(&self.rollup).finish(),
+                fr_from_address(&self.rollup),
                 Fr::from(CONTEXT_VERSION),
             ],
         )
     }
 }
 
-/// A transaction, without its proof and without the context that its receiver knows.
+/// A transaction without its proof and without the context word, which its receiver knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transaction {
-    /// A note root of the history; inputs are members under it.
+    /// A note root of the history, under which the inputs are members.
     pub anchor: Fr,
     /// Root of the asset tree.
     pub assets_root: Fr,
     /// Kind, fee, times.
     pub header: Header,
-    /// What leaves the rollup; present iff the kind is [`Kind::Withdraw`].
+    /// Withdrawal from the rollup; present if and only if the kind is [`Kind::Withdraw`].
     pub withdrawal: Option<Withdrawal>,
-    /// Digest of the swap's terms ([`crate::swap::Terms::digest`]) in a leg; otherwise random, so that nobody finds
-    /// out by guessing the rest what a digest is of.
+    /// Digest of the swap's terms ([`crate::swap::Terms::digest`]) in a leg. In other kinds a
+    /// random element, so that nobody can find the contents behind a digest by guessing.
     pub terms: Fr,
-    /// Digest of a price snapshot ([`crate::market::Snapshot::digest`]), or 0.
+    /// Digest of a price snapshot ([`crate::market::PriceSnapshot::digest`]), or 0.
     pub oracle: Fr,
     /// Nullifiers of the inputs.
     pub nullifiers: [Fr; 3],
@@ -294,71 +283,79 @@ pub struct Transaction {
 }
 
 impl Transaction {
-    /// The 30 words under a context word.
+    /// Returns the 30 words under a context word.
     #[must_use]
     pub fn words(&self, context: &Fr) -> [Fr; WORDS] {
         let mut words = [Fr::from(0u64); WORDS];
-        words[0] = *context;
-        words[1] = self.anchor;
-        words[2] = self.assets_root;
-        words[3] = self.header.pack();
-        words[4..6].copy_from_slice(&Withdrawal::words(self.withdrawal.as_ref()));
-        words[6] = self.terms;
-        words[7] = self.oracle;
-        words[8..11].copy_from_slice(&self.nullifiers);
-        words[11..14].copy_from_slice(&self.commitments);
-        words[14] = self.ephemeral;
-        words[15..24].copy_from_slice(self.audit.as_flattened());
-        words[24..30].copy_from_slice(&self.note_data.to_words());
+        let [target, amount] = Withdrawal::words(self.withdrawal.as_ref());
+        words[word::CONTEXT] = *context;
+        words[word::ANCHOR] = self.anchor;
+        words[word::ASSETS_ROOT] = self.assets_root;
+        words[word::HEADER] = self.header.pack();
+        words[word::TARGET] = target;
+        words[word::AMOUNT] = amount;
+        words[word::TERMS] = self.terms;
+        words[word::ORACLE] = self.oracle;
+        words[word::NULLIFIERS].copy_from_slice(&self.nullifiers);
+        words[word::COMMITMENTS].copy_from_slice(&self.commitments);
+        words[word::EPHEMERAL] = self.ephemeral;
+        words[word::AUDIT].copy_from_slice(self.audit.as_flattened());
+        words[word::NOTE_DATA].copy_from_slice(&self.note_data.to_words());
         words
     }
 
-    /// The context word and the transaction that `words` are of.
+    /// Reads the context word and the transaction from `words`.
     ///
     /// # Errors
-    /// [`CodecError`] if a packed word has bits beyond its fields, the note data is not padded with
-    /// zeros, the kind is reserved, or the withdraw words are not 0 in another kind.
+    /// [`CodecError`] if a packed word has bits beyond its fields, the padding of the note data is
+    /// not zero, the kind is reserved, or the withdrawal words are not 0 in another kind.
     pub fn from_words(words: &[Fr; WORDS]) -> Result<(Fr, Self), CodecError> {
-        let header = Header::unpack(&words[3])?;
-        let withdrawal = Withdrawal::from_words(&[words[4], words[5]])?;
+        let header = Header::unpack(&words[word::HEADER])?;
+        let withdrawal = Withdrawal::from_words(&[words[word::TARGET], words[word::AMOUNT]])?;
         if header.kind != Kind::Withdraw && withdrawal.is_some() {
             return Err(CodecError::UnexpectedWithdrawal);
         }
         let transaction = Self {
-            anchor: words[1],
-            assets_root: words[2],
+            anchor: words[word::ANCHOR],
+            assets_root: words[word::ASSETS_ROOT],
             header,
             withdrawal,
-            terms: words[6],
-            oracle: words[7],
-            nullifiers: [words[8], words[9], words[10]],
-            commitments: [words[11], words[12], words[13]],
-            ephemeral: words[14],
-            audit: [
-                [words[15], words[16], words[17]],
-                [words[18], words[19], words[20]],
-                [words[21], words[22], words[23]],
-            ],
-            note_data: note_data_from_words(&words[24..30])?,
+            terms: words[word::TERMS],
+            oracle: words[word::ORACLE],
+            nullifiers: copied(&words[word::NULLIFIERS]),
+            commitments: copied(&words[word::COMMITMENTS]),
+            ephemeral: words[word::EPHEMERAL],
+            audit: audit_from_words(&words[word::AUDIT]),
+            note_data: note_data_from_words(&words[word::NOTE_DATA])?,
         };
-        Ok((words[0], transaction))
+        Ok((words[word::CONTEXT], transaction))
     }
 
-    /// H(TRANSACTION; words): the identity of the transaction and the single public input of its
-    /// proof.
+    /// Returns H(TRANSACTION; words): the identity of the transaction and the single public input
+    /// of its proof.
     #[must_use]
     pub fn digest(&self, context: &Fr) -> Fr {
         digest(&self.words(context))
     }
 }
 
-/// H(TRANSACTION; words).
+/// Returns H(TRANSACTION; words).
 #[must_use]
 pub fn digest(words: &[Fr; WORDS]) -> Fr {
     hash(Domain::Transaction, words)
 }
 
-/// Six words of note data as bytes.
+/// Copies a slice of exactly `N` words.
+pub(crate) fn copied<const N: usize>(words: &[Fr]) -> [Fr; N] {
+    std::array::from_fn(|i| words[i])
+}
+
+/// Groups the nine auditor words into the ciphertexts of the three outputs.
+pub(crate) fn audit_from_words(words: &[Fr]) -> [[Fr; 3]; 3] {
+    std::array::from_fn(|i| copied(&words[3 * i..3 * (i + 1)]))
+}
+
+/// Reads note data from six words.
 pub(crate) fn note_data_from_words(words: &[Fr]) -> Result<NoteData, CodecError> {
     let words: [Fr; 6] = words.try_into().map_err(|_| CodecError::Length {
         expected: 6,

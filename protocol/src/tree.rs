@@ -1,8 +1,8 @@
 //! Merkle trees of arity 4 (spec: *Trees and state*).
 //!
 //! A node is H(NODE; c₀, c₁, c₂, c₃), an empty leaf is 0, and empty subtrees hash upwards from it.
-//! Trees keep every node up to the last leaf in memory, one vector a level: the gaps that aligned
-//! starts leave hold the empty roots.
+//! Trees keep every node up to the last leaf in memory, one vector for each level. The gaps left by
+//! aligned starts hold the empty roots.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -13,43 +13,43 @@ use rayon::prelude::*;
 use crate::domain::Domain;
 use crate::poseidon::hash;
 
-/// Children of a node.
+/// Number of children of a node.
 pub const ARITY: usize = 4;
 
 /// Depth of the note, nullifier and history trees.
 pub const DEPTH: usize = 16;
 
-/// Why a tree cannot take leaves.
+/// Reason why a tree cannot take leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TreeError {
     /// The number of leaves is not a power of four, or the start is not a multiple of it.
-    #[error("{leaves} leaves at {start} are not a subtree")]
+    #[error("{leaves} leaves at index {start} do not form a subtree")]
     NotASubtree {
-        /// First index.
+        /// Index of the first leaf.
         start: u64,
         /// Number of leaves.
         leaves: usize,
     },
-    /// The places are taken.
+    /// The leaves would overwrite places in use.
     #[error("leaf {start} is before the end of the tree, {len}")]
     Occupied {
-        /// First index.
+        /// Index of the first leaf.
         start: u64,
         /// Length of the tree.
         len: u64,
     },
-    /// The tree ends before the last leaf.
+    /// The capacity of the tree is too small for the leaves.
     #[error("the tree is full")]
     Full,
 }
 
-/// H(NODE; children).
+/// Returns the node H(NODE; children).
 #[must_use]
 pub fn node(children: &[Fr; ARITY]) -> Fr {
     hash(Domain::Node, children)
 }
 
-/// Root of an empty subtree of height `level` (0: the empty leaf).
+/// Returns the root of an empty subtree of height `level` (0: the empty leaf).
 ///
 /// # Panics
 /// If `level` exceeds [`DEPTH`].
@@ -65,8 +65,8 @@ pub fn empty_root(level: usize) -> Fr {
     })[level]
 }
 
-/// Folds a node at `index` of its level up along `siblings`, lowest level first. Siblings stand in
-/// child order with the own place left out.
+/// Folds a node at `index` of its level up along `siblings`, lowest level first. Siblings are in
+/// child order without the node's own place.
 #[must_use]
 pub fn fold(mut index: u64, mut hash: Fr, siblings: &[[Fr; ARITY - 1]]) -> Fr {
     for level in siblings {
@@ -76,7 +76,7 @@ pub fn fold(mut index: u64, mut hash: Fr, siblings: &[[Fr; ARITY - 1]]) -> Fr {
     hash
 }
 
-/// The four children of a parent, of which `own` is at `index` and the others are `siblings`.
+/// Returns the four children of a parent: `own` at `index`, and the others from `siblings`.
 #[must_use]
 pub fn children(index: u64, own: Fr, siblings: &[Fr; ARITY - 1]) -> [Fr; ARITY] {
     let place = (index % ARITY as u64) as usize;
@@ -91,12 +91,12 @@ pub fn children(index: u64, own: Fr, siblings: &[Fr; ARITY - 1]) -> [Fr; ARITY] 
 pub struct MerklePath<const D: usize> {
     /// Index of the leaf.
     pub index: u64,
-    /// Siblings, leaf level first, each level in child order with the own place left out.
+    /// Siblings, leaf level first, each level in child order without the leaf's own place.
     pub siblings: [[Fr; ARITY - 1]; D],
 }
 
 impl<const D: usize> MerklePath<D> {
-    /// Root of the tree in which `leaf` is at this place.
+    /// Returns the root of the tree in which `leaf` stands at this place.
     #[must_use]
     pub fn root(&self, leaf: Fr) -> Fr {
         fold(self.index, leaf, &self.siblings)
@@ -123,7 +123,7 @@ impl<const D: usize> AppendTree<D> {
     /// Number of places.
     pub const CAPACITY: u64 = (ARITY as u64).pow(D as u32);
 
-    /// A tree without leaves.
+    /// Creates a tree without leaves.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -131,7 +131,7 @@ impl<const D: usize> AppendTree<D> {
         }
     }
 
-    /// The tree with these leaves, gaps included as zeros. Hashes in parallel.
+    /// Builds the tree with these leaves, gaps included as zeros. Hashes in parallel.
     ///
     /// # Errors
     /// [`TreeError::Full`] if there are more leaves than places.
@@ -159,7 +159,7 @@ impl<const D: usize> AppendTree<D> {
         Ok(Self { levels })
     }
 
-    /// One past the last place that was ever appended or written.
+    /// Returns the index after the last place that was ever appended or written.
     #[must_use]
     pub fn len(&self) -> u64 {
         self.levels[0].len() as u64
@@ -171,25 +171,26 @@ impl<const D: usize> AppendTree<D> {
         self.levels[0].is_empty()
     }
 
-    /// Root of the tree.
+    /// Returns the root of the tree.
     #[must_use]
     pub fn root(&self) -> Fr {
         self.node_at(D, 0)
     }
 
-    /// All leaves up to the last, gaps included as zeros: what [`AppendTree::from_leaves`] takes.
+    /// Returns all leaves up to the last, gaps included as zeros: the input of
+    /// [`AppendTree::from_leaves`].
     #[must_use]
     pub fn leaves(&self) -> &[Fr] {
         &self.levels[0]
     }
 
-    /// The leaf at `index`; 0 where nothing was written.
+    /// Returns the leaf at `index`; 0 if nothing was written there.
     #[must_use]
     pub fn leaf(&self, index: u64) -> Fr {
         self.node_at(0, index)
     }
 
-    /// The node at `index` of `level` (0: leaves, `D`: root).
+    /// Returns the node at `index` of `level` (0: leaves, `D`: root).
     ///
     /// # Panics
     /// If `level` exceeds `D`.
@@ -201,7 +202,7 @@ impl<const D: usize> AppendTree<D> {
             .unwrap_or_else(|| empty_root(level))
     }
 
-    /// Path of the place `index`, written or not; nothing beyond the tree's capacity.
+    /// Returns the path of the place `index`, written or not. `None` beyond the capacity.
     #[must_use]
     pub fn path(&self, index: u64) -> Option<MerklePath<D>> {
         if index >= Self::CAPACITY {
@@ -214,8 +215,8 @@ impl<const D: usize> AppendTree<D> {
         Some(MerklePath { index, siblings })
     }
 
-    /// Siblings from the root of a subtree upwards: the subtree is the `index`-th of height `level`.
-    /// `D − level` entries.
+    /// Returns the `D − level` siblings from the root of a subtree upwards. The subtree is the
+    /// `index`-th of height `level`.
     ///
     /// # Panics
     /// If `level` exceeds `D`.
@@ -226,8 +227,8 @@ impl<const D: usize> AppendTree<D> {
             .collect()
     }
 
-    /// Appends a subtree: a power of four of leaves, at a multiple of their number at or after
-    /// [`AppendTree::len`]. Places in between stay empty.
+    /// Appends a subtree at `start`. The number of leaves must be a power of four, and `start` a
+    /// multiple of it at or after [`AppendTree::len`]. Places in between stay empty.
     ///
     /// # Errors
     /// [`TreeError`]; the tree is then unchanged.
@@ -238,7 +239,7 @@ impl<const D: usize> AppendTree<D> {
         Ok(())
     }
 
-    /// Whether [`AppendTree::append_subtree`] of so many leaves would succeed.
+    /// Checks that [`AppendTree::append_subtree`] of this many leaves would succeed.
     ///
     /// # Errors
     /// The [`TreeError`] that it would return.
@@ -260,8 +261,8 @@ impl<const D: usize> AppendTree<D> {
         Ok(())
     }
 
-    /// Sets leaves and recomputes their ancestors, each once, level by level in parallel. Of two
-    /// updates of one place the last counts.
+    /// Sets leaves and recomputes their ancestors, each once, level by level in parallel. If two
+    /// updates have the same place, the last one counts.
     ///
     /// # Panics
     /// If an index is beyond the tree's capacity.
@@ -293,12 +294,12 @@ impl<const D: usize> AppendTree<D> {
         }
     }
 
-    /// Applies changes of single leaves one after another and returns, for each, the path of its
-    /// place just before it (which is also the path just after). `None` changes nothing and only
+    /// Applies changes of single leaves one after another. Returns, for each change, the path of
+    /// its place just before it, which is also the path just after. `None` changes nothing and only
     /// reads the path.
     ///
-    /// The changes depend on each other only through the nodes that they share, so each level is
-    /// replayed in order but hashed in parallel.
+    /// The changes depend on each other only through shared nodes. Therefore each level is replayed
+    /// in order but hashed in parallel.
     ///
     /// # Panics
     /// If an index is not below [`AppendTree::len`].
@@ -343,7 +344,7 @@ impl<const D: usize> AppendTree<D> {
         }
     }
 
-    /// The children, at `level`, of the node `parent` one level up.
+    /// Returns the children, at `level`, of the node `parent` one level up.
     fn group(&self, level: usize, parent: u64) -> [Fr; ARITY] {
         std::array::from_fn(|i| self.node_at(level, parent * ARITY as u64 + i as u64))
     }
@@ -355,11 +356,11 @@ impl<const D: usize> AppendTree<D> {
     }
 }
 
-/// The note roots after each batch, which are the anchors that transactions may use.
+/// Note roots after each batch: the anchors that transactions may use.
 #[derive(Clone, Debug)]
 pub struct HistoryTree {
     tree: AppendTree<DEPTH>,
-    /// First index at which each root stands.
+    /// First index of each root.
     index: HashMap<Fr, u64>,
 }
 
@@ -370,7 +371,7 @@ impl Default for HistoryTree {
 }
 
 impl HistoryTree {
-    /// The history before the first batch: the empty note root at index 0.
+    /// Creates the history before the first batch: the empty note root at index 0.
     #[must_use]
     pub fn new() -> Self {
         let mut history = Self {
@@ -381,7 +382,7 @@ impl HistoryTree {
         history
     }
 
-    /// The history with these roots, the first of which is the empty note root.
+    /// Builds the history with these roots, the first of which is the empty note root.
     ///
     /// # Errors
     /// [`TreeError::Full`] if there are more roots than places.
@@ -407,43 +408,43 @@ impl HistoryTree {
         index
     }
 
-    /// Number of roots: the batch index of the next batch.
+    /// Returns the number of roots, which is the batch index of the next batch.
     #[must_use]
     pub fn len(&self) -> u64 {
         self.tree.len()
     }
 
-    /// Never: the history starts with the empty note root.
+    /// Always false: the history starts with the empty note root.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.tree.is_empty()
     }
 
-    /// Root of the history tree.
+    /// Returns the root of the history tree.
     #[must_use]
     pub fn root(&self) -> Fr {
         self.tree.root()
     }
 
-    /// Whether some batch ended with this note root.
+    /// Whether a batch ended with this note root.
     #[must_use]
     pub fn contains(&self, note_root: &Fr) -> bool {
         self.index.contains_key(note_root)
     }
 
-    /// Path of the first place that holds this note root.
+    /// Returns the path of the first place that holds this note root.
     #[must_use]
     pub fn path_of(&self, note_root: &Fr) -> Option<MerklePath<DEPTH>> {
         self.tree.path(*self.index.get(note_root)?)
     }
 
-    /// Path of the place `index`, written or not.
+    /// Returns the path of the place `index`, written or not.
     #[must_use]
     pub fn path(&self, index: u64) -> Option<MerklePath<DEPTH>> {
         self.tree.path(index)
     }
 
-    /// All note roots in order.
+    /// Returns all note roots in order.
     #[must_use]
     pub fn leaves(&self) -> &[Fr] {
         self.tree.leaves()

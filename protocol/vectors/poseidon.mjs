@@ -1,9 +1,9 @@
-// Makes poseidon.json: test vectors of the permutation from an implementation that is not ours.
+// Makes poseidon.json: test vectors of the permutation from an independent implementation.
 //
 //   npm install circomlibjs@0.1.7        (in a folder outside the repository)
 //   node poseidon.mjs FOLDER > poseidon.json
 //
-// circomlibjs 0.1.7 has two implementations, the plain one and an optimised one; each output is
+// circomlibjs 0.1.7 has a plain and an optimised implementation; each output is
 // computed by both and compared. The constants are those it publishes for width 5.
 
 import { createRequire } from "node:module";
@@ -26,7 +26,7 @@ const WIDTH = 5;
 const R = 21888242871839275222246405745257275088548364400416034343698204186575808495617n;
 const hex = (x) => "0x" + BigInt(x).toString(16).padStart(64, "0");
 
-// Elements without structure, the same on every run.
+// Unstructured elements, the same on every run.
 let counter = 0;
 const drawn = () => BigInt("0x" + createHash("sha512").update(`poseidon ${counter++}`).digest("hex")) % R;
 
@@ -37,7 +37,7 @@ const states = [
   [R - 1n, R - 1n, R - 1n, R - 1n, R - 1n],
   [0n, R - 1n, 0n, R - 1n, 0n],
 ];
-// One element of the state set at a time.
+// States with one nonzero element.
 for (let i = 0; i < WIDTH; i++) {
   for (const value of [1n, R - 1n]) states.push([0, 1, 2, 3, 4].map((j) => (i === j ? value : 0n)));
 }

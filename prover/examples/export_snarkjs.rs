@@ -8,7 +8,7 @@ use std::path::Path;
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use subrosa_prover::groth16::export_snarkjs;
+use subrosa_prover::groth16::{decode_proof, export_snarkjs};
 use subrosa_prover::progress::Silent;
 use subrosa_prover::setup::KeyStore;
 use subrosa_transaction::samples;
@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let keys = KeyStore::open(Path::new(&keys))?.transaction(&Silent)?;
     let sample = samples::transfer(&mut StdRng::seed_from_u64(1));
     let digest = sample.transaction.digest(&samples::context());
-    let proof = keys.prove(&sample.words, &sample.witness)?.decode()?;
+    let proof = decode_proof(&keys.prove(&sample.words, &sample.witness)?)?;
     let files = export_snarkjs(keys.verifier().key(), &proof, &digest);
 
     let out = Path::new(&out);

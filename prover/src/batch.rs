@@ -1,4 +1,22 @@
-//! Batch proofs (spec: *Batch*): keys of one shape, proving, verification.
+//! Batch proofs (spec: *Batch*): the keys of one shape, proving and verification.
+//!
+//! ```no_run
+//! use subrosa_protocol::batch::{BatchWitness, Shape};
+//! use subrosa_protocol::proof::ProofBytes;
+//! use subrosa_prover::progress::Silent;
+//! use subrosa_prover::setup::KeyStore;
+//!
+//! fn prove(
+//!     witness: &BatchWitness,
+//!     clients: &[ProofBytes],
+//! ) -> Result<(), Box<dyn std::error::Error>> {
+//!     let store = KeyStore::open("keys".as_ref())?;
+//!     let keys = store.batch(Shape::S4, &Silent)?;
+//!     let proof = keys.prove(witness, clients, &Silent)?;
+//!     keys.verify(&proof.instances, &proof.proof)?;
+//!     Ok(())
+//! }
+//! ```
 
 use std::sync::Arc;
 
@@ -7,11 +25,12 @@ use halo2curves::bn256;
 use subrosa_batch::convert::to_halo2;
 use subrosa_batch::{BatchCircuit, COMMITTED, ClientKey, Rule, Statement, check};
 use subrosa_protocol::batch::{BatchWitness, Shape};
+use subrosa_protocol::proof::ProofBytes;
 
-use crate::clients::Clients;
-use crate::groth16::{self, ProofBytes};
+use crate::clients::{Clients, ClientsError};
+use crate::groth16;
 use crate::halo2::{self, PlonkKeys};
-use crate::progress::ProgressSink;
+use crate::progress::Progress;
 
 /// Keys of the batch circuit of one shape.
 #[derive(Debug)]
@@ -23,24 +42,43 @@ pub struct BatchKeys {
     unsafe_development: bool,
 }
 
-/// A proof that a batch moves the state by the rules, with what it says publicly.
+/// A proof that a batch moves the state by the rules, with its public statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BatchProof {
-    /// The proof as L1 takes it.
+    /// The proof in the encoding of the L1 contract.
     pub proof: Vec<u8>,
     /// c, the commitment to the data words.
     pub commitment: Fr,
-    /// The state commitment after the batch.
+    /// State commitment after the batch.
     pub new_state: Fr,
     /// Old state, new state, c, z, y.
     pub instances: [Fr; 5],
 }
 
-/// Why there is no proof. All but [`ProveError::Cancelled`] are final: the same job fails again.
+impl BatchProof {
+    /// Joins a proof with the public statement of the witness that it was made from. Does not
+    /// verify the proof.
+    #[must_use]
+    pub fn new(witness: &BatchWitness, proof: Vec<u8>) -> Self {
+        Self::with_instances(witness.instances(&witness.challenge()), proof)
+    }
+
+    fn with_instances(instances: [Fr; 5], proof: Vec<u8>) -> Self {
+        Self {
+            proof,
+            commitment: instances[2],
+            new_state: instances[1],
+            instances,
+        }
+    }
+}
+
+/// Why a batch could not be proven. Every error but [`ProveError::Cancelled`] is final: the same
+/// job fails again.
 #[derive(Debug, thiserror::Error)]
 pub enum ProveError {
-    /// The witness has another shape than the keys.
-    #[error("a batch of {found} slots for keys of {expected}")]
+    /// The shape of the witness differs from that of the keys.
+    #[error("the batch has {found} slots, the keys are for {expected}")]
     Shape {
         /// Slots of the keys.
         expected: usize,
@@ -50,7 +88,7 @@ pub enum ProveError {
     /// The witness breaks a rule of the batch.
     #[error("the batch violates rule {0}")]
     Rule(Rule),
-    /// Not one proof for each transaction of the batch.
+    /// The number of client proofs differs from the number of transactions.
     #[error("{found} client proofs for {expected} transactions")]
     ClientProofs {
         /// Transactions of the batch.
@@ -58,27 +96,22 @@ pub enum ProveError {
         /// Proofs given.
         found: usize,
     },
-    /// A client's proof does not decode, or does not hold for the transaction in its slot.
+    /// A client proof does not decode, or does not hold for the transaction in its slot.
     #[error("the client proof of slot {slot}: {error}")]
     ClientProof {
-        /// The slot, from 0.
+        /// Index of the slot, from 0.
         slot: usize,
-        /// What is wrong with the proof.
+        /// Reason of the refusal.
         error: groth16::VerifyError,
     },
     /// halo2 refused the witness.
     #[error("proving failed: {0}")]
     Backend(String),
-    /// The finished proof does not verify: native check and circuit disagree. Never handed out.
+    /// The finished proof does not verify: native check and circuit disagree. The proof is
+    /// discarded.
     #[error("the finished proof does not verify under its own key")]
     SelfCheck,
-    /// The keys could not be had.
-    #[error("keys: {0}")]
-    Keys(String),
-    /// The prover panicked, which is a defect.
-    #[error("the prover failed: {0}")]
-    Panicked(String),
-    /// The sink cancelled.
+    /// [`Progress::cancelled`] returned true.
     #[error("cancelled")]
     Cancelled,
 }
@@ -92,14 +125,23 @@ impl From<halo2::ProveError> for ProveError {
     }
 }
 
+impl From<ClientsError> for ProveError {
+    fn from(error: ClientsError) -> Self {
+        match error {
+            ClientsError::Count { expected, found } => Self::ClientProofs { expected, found },
+            ClientsError::Proof { slot, error } => Self::ClientProof { slot, error },
+        }
+    }
+}
+
 /// The proof does not hold for these instances under these keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the batch proof does not verify for these instances")]
 pub struct VerifyError;
 
 impl BatchKeys {
-    /// Joins the parts that [`crate::setup::KeyStore`] loads. `unsafe_development` is of the KZG
-    /// parameters.
+    /// Joins the parts that [`crate::setup::KeyStore`] loads. `unsafe_development` describes the
+    /// KZG parameters.
     pub(crate) fn new(
         shape: Shape,
         keys: PlonkKeys,
@@ -116,38 +158,42 @@ impl BatchKeys {
         })
     }
 
-    /// The shape these keys are for.
+    /// Returns the shape that these keys prove.
     pub fn shape(&self) -> Shape {
         self.shape
     }
 
-    /// log₂ of the circuit's rows.
+    /// Returns log₂ of the number of rows of the circuit.
     pub fn k(&self) -> u32 {
         self.keys.k()
     }
 
-    /// Whether the KZG parameters or the transaction circuit's keys were made for development: whoever
-    /// made them can forge proofs.
+    /// Whether the KZG parameters or the transaction circuit's keys were made for development.
+    /// Their maker can forge proofs.
     pub fn is_unsafe_development(&self) -> bool {
         self.unsafe_development
     }
 
-    /// The clients' verifying key, a constant of the circuit.
+    /// Returns the clients' verifying key, a constant of the circuit.
     pub fn client_key(&self) -> &ClientKey {
         self.clients.key()
     }
 
-    /// The verifying key as the code of the contract that holds it on L1.
+    /// Returns the verifying key as the code of the contract that stores it on L1.
     pub fn vk_data(&self) -> &[u8] {
         &self.vk_data
     }
 
-    /// Proves a batch from its witness and the proofs of its transactions, one for each in slot order.
+    /// Proves a batch from its witness and the proofs of its transactions in slot order.
     ///
-    /// Every rule is checked natively and every client proof is verified first; the finished proof is
-    /// verified last. Phases: `check`, `witness` (the columns that the column challenge is drawn from),
-    /// `commit`, `witness` again (all columns, with the challenge), `prove` with the engine's own steps, `verify`; the
-    /// sink may cancel between any two.
+    /// Checks every rule natively and verifies every client proof first, and verifies the finished
+    /// proof last. Phases: `check`, `witness` (the columns that determine the column challenge),
+    /// `commit`, `witness` again (all columns, with the challenge), `prove` followed by the
+    /// engine's own steps, `verify`. `progress` may cancel between any two of them.
+    ///
+    /// A cancelled proof cannot be resumed. The generator that blinded the committed columns ties
+    /// the steps together, and it stays in memory only: a second proof with the same blinding under
+    /// another challenge would reveal the columns.
     ///
     /// # Errors
     /// See [`ProveError`].
@@ -155,7 +201,7 @@ impl BatchKeys {
         &self,
         witness: &BatchWitness,
         proofs: &[ProofBytes],
-        sink: &dyn ProgressSink,
+        progress: &dyn Progress,
     ) -> Result<BatchProof, ProveError> {
         if witness.shape != self.shape {
             return Err(ProveError::Shape {
@@ -163,7 +209,7 @@ impl BatchKeys {
                 found: witness.shape.slots(),
             });
         }
-        phase(sink, "check", 0)?;
+        begin(progress, "check", 0)?;
         let instances = witness.instances(&witness.challenge());
         check(witness, &instances).map_err(ProveError::Rule)?;
         let proofs = self.clients.proofs(witness, proofs)?;
@@ -173,35 +219,30 @@ impl BatchKeys {
         };
         let circuit = BatchCircuit::new(self.clients.key().clone(), Arc::new(statement));
         let misshapen =
-            || ProveError::Backend("the circuit does not take the statement".to_owned());
+            || ProveError::Backend("the circuit does not accept the statement".to_owned());
 
-        phase(sink, "witness", 1)?;
+        begin(progress, "witness", 1)?;
         let recorded = circuit.record().ok_or_else(misshapen)?;
         let columns = recorded.committed();
-        phase(sink, "commit", 2)?;
+        begin(progress, "commit", 2)?;
         let committed = self
             .keys
             .commit(columns, &instances.map(|word| to_halo2(&word)))?;
-        phase(sink, "witness", 3)?;
+        begin(progress, "witness", 3)?;
         let columns = recorded
             .advice(committed.challenge())
             .ok_or_else(misshapen)?;
         drop(recorded);
-        phase(sink, "prove", 4)?;
-        let proof = self.keys.finish(committed, columns, &Steps(sink))?;
-        phase(sink, "verify", 5)?;
+        begin(progress, "prove", 4)?;
+        let proof = self.keys.finish(committed, columns, progress)?;
+        begin(progress, "verify", 5)?;
         self.verify(&instances, &proof)
             .map_err(|VerifyError| ProveError::SelfCheck)?;
-        sink.phase("verify", PHASES, PHASES);
-        Ok(BatchProof {
-            proof,
-            commitment: instances[2],
-            new_state: instances[1],
-            instances,
-        })
+        progress.phase("verify", PHASES, PHASES);
+        Ok(BatchProof::with_instances(instances, proof))
     }
 
-    /// Verifies a proof for [old state, new state, c, z, y].
+    /// Verifies a proof for the instances [old state, new state, c, z, y]. Accepts any bytes.
     ///
     /// # Errors
     /// [`VerifyError`] for anything but a valid proof.
@@ -215,25 +256,14 @@ impl BatchKeys {
     }
 }
 
+/// Number of phases of a batch proof.
 const PHASES: u64 = 6;
 
-/// Hands the engine's steps on to a sink, which can stop the proof between any two.
-struct Steps<'s>(&'s dyn ProgressSink);
-
-impl subrosa_plonk::Observer for Steps<'_> {
-    fn phase(&self, name: &'static str, done: u64, total: u64) {
-        self.0.phase(name, done, total);
-    }
-
-    fn cancelled(&self) -> bool {
-        self.0.cancelled()
-    }
-}
-
-fn phase(sink: &dyn ProgressSink, name: &str, done: u64) -> Result<(), ProveError> {
-    if sink.cancelled() {
+/// Reports that phase `name` begins, unless the caller cancelled.
+fn begin(progress: &dyn Progress, name: &str, done: u64) -> Result<(), ProveError> {
+    if progress.cancelled() {
         return Err(ProveError::Cancelled);
     }
-    sink.phase(name, done, PHASES);
+    progress.phase(name, done, PHASES);
     Ok(())
 }

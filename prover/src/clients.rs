@@ -1,16 +1,15 @@
-//! What a batch proof says of the clients: that each transaction of the batch has a valid proof under
-//! the transaction circuit's key. The batch circuit verifies one proof a slot; a slot without a
-//! transaction gets the padding proof.
+//! The client proofs inside a batch proof. The batch circuit verifies one proof a slot under the
+//! transaction circuit's key; a slot without a transaction gets the padding proof.
 
 use std::sync::Arc;
 
 use ark_bn254::Fr;
 use subrosa_batch::{ClientKey, ClientProof};
 use subrosa_protocol::batch::BatchWitness;
+use subrosa_protocol::proof::ProofBytes;
 use subrosa_protocol::transaction;
 
-use crate::batch::ProveError;
-use crate::groth16::{ProofBytes, TransactionVerifier, VerifyError};
+use crate::groth16::{TransactionVerifier, VerifyError, decode_proof};
 
 /// The clients' verifying key with the padding proof.
 #[derive(Clone, Debug)]
@@ -20,8 +19,17 @@ pub(crate) struct Clients {
     padding: ClientProof,
 }
 
+/// Why the client proofs of a batch are refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ClientsError {
+    /// The number of proofs differs from the number of transactions.
+    Count { expected: usize, found: usize },
+    /// The proof of the transaction in this slot is invalid.
+    Proof { slot: usize, error: VerifyError },
+}
+
 impl Clients {
-    /// Takes the padding proof over after verifying it.
+    /// Verifies the padding proof of the padding statement's `digest`, and keeps it.
     pub(crate) fn new(
         verifier: TransactionVerifier,
         digest: Fr,
@@ -30,32 +38,32 @@ impl Clients {
         verifier.verify(&digest, padding)?;
         Ok(Self {
             key: Arc::new(verifier.client_key(digest)),
-            padding: ClientProof::from(&padding.decode()?),
+            padding: ClientProof::from(&decode_proof(padding)?),
             verifier,
         })
     }
 
-    /// The constant of the batch circuit.
+    /// Returns the key as the constant of the batch circuit.
     pub(crate) fn key(&self) -> &Arc<ClientKey> {
         &self.key
     }
 
-    /// The verifying key.
+    /// Returns the verifying key.
     pub(crate) fn verifier(&self) -> &TransactionVerifier {
         &self.verifier
     }
 
-    /// The proofs of all slots from those of the transactions, in slot order, after verifying them
-    /// together. Active slots come first, which the native check has seen to.
+    /// Verifies the proofs of the transactions together, in slot order, and returns the proofs of
+    /// all slots. The native check has established that the active slots come first.
     pub(crate) fn proofs(
         &self,
         witness: &BatchWitness,
         proofs: &[ProofBytes],
-    ) -> Result<Vec<ClientProof>, ProveError> {
+    ) -> Result<Vec<ClientProof>, ClientsError> {
         let active = witness.slots.iter().filter(|slot| slot.active);
         let expected = active.clone().count();
         if proofs.len() != expected {
-            return Err(ProveError::ClientProofs {
+            return Err(ClientsError::Count {
                 expected,
                 found: proofs.len(),
             });
@@ -67,9 +75,9 @@ impl Clients {
         let verdicts = self.verifier.verify_batch(&statements);
         let mut all = Vec::with_capacity(witness.slots.len());
         for (slot, (proof, verdict)) in proofs.iter().zip(verdicts).enumerate() {
-            let refused = |error| ProveError::ClientProof { slot, error };
+            let refused = |error| ClientsError::Proof { slot, error };
             verdict.map_err(refused)?;
-            let proof = proof.decode().map_err(|error| refused(error.into()))?;
+            let proof = decode_proof(proof).map_err(|error| refused(error.into()))?;
             all.push(ClientProof::from(&proof));
         }
         all.resize(witness.slots.len(), self.padding);

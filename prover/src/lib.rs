@@ -1,21 +1,36 @@
-//! Backends, keys, proving and verification.
+//! Keys, proofs and verification.
 //!
-//! - [`groth16`]: client proofs of transactions, made by a wallet, verified by a sequencer;
-//! - [`batch`]: halo2 proofs that a batch moved the state by the rules, verified by L1;
-//! - [`setup`]: where the keys of both come from, and the files they are kept in;
-//! - [`engine`]: what makes batch proofs, processor or GPU;
-//! - [`job`]: batch proofs as queued, cancellable jobs;
-//! - [`backend`]: the heavy operations of Groth16 behind a trait, for other devices than the processor.
+//! - [`groth16`]: client proofs of transactions. A wallet makes them, a sequencer verifies them.
+//! - [`batch`]: halo2 proofs that a batch moved the state by the rules. L1 verifies them.
+//! - [`setup`]: the keys of both, and the files that hold them.
+//! - [`device`]: the processor or GPU that makes batch proofs.
+//! - [`backend`]: the costly operations of Groth16 behind a trait, for devices other than the
+//!   processor.
+//! - [`progress`]: progress and cancellation of long operations.
 //!
-//! No proof leaves this crate unverified, and no proof is attempted of a statement that its native
-//! check rejects: an error names the rule that is broken.
+//! Every proof is verified before it leaves this crate. A statement is proven only after its native
+//! check: if the check fails, the error names the broken rule.
+//!
+//! ```no_run
+//! use subrosa_prover::progress::Silent;
+//! use subrosa_prover::setup::KeyStore;
+//! use subrosa_transaction::{Witness, Words};
+//!
+//! fn prove(words: &Words, witness: &Witness) -> Result<(), Box<dyn std::error::Error>> {
+//!     // Makes development keys on first use.
+//!     let keys = KeyStore::open("keys".as_ref())?.transaction(&Silent)?;
+//!     let proof = keys.prove(words, witness)?;
+//!     let digest = subrosa_protocol::transaction::digest(words);
+//!     keys.verify(&digest, &proof)?;
+//!     Ok(())
+//! }
+//! ```
 
 pub mod backend;
 pub mod batch;
 mod clients;
-pub mod engine;
+pub mod device;
 pub mod groth16;
 mod halo2;
-pub mod job;
 pub mod progress;
 pub mod setup;

@@ -1,4 +1,4 @@
-//! Batch proofs and the job queue with the real circuit.
+//! Batch proofs of the real circuit.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -11,12 +11,10 @@ use ark_ff::Field;
 use rand::SeedableRng;
 use subrosa_batch::Rule;
 use subrosa_protocol::batch::{BatchWitness, Shape};
+use subrosa_protocol::proof::ProofBytes;
 use subrosa_prover::batch::{BatchKeys, BatchProof, ProveError, VerifyError};
-use subrosa_prover::groth16::{self, ProofBytes};
-use subrosa_prover::job::{
-    InProcessWorker, Job, JobEvent, JobQueue, ProofWorker, QueueConfig, SubmitError,
-};
-use subrosa_prover::progress::{ProgressSink, Silent};
+use subrosa_prover::groth16;
+use subrosa_prover::progress::{Progress, Silent};
 use subrosa_transaction::samples;
 use support::Proven;
 
@@ -34,8 +32,8 @@ fn witness() -> BatchWitness {
     batch().witness.clone()
 }
 
-fn prove(witness: &BatchWitness, sink: &dyn ProgressSink) -> Result<BatchProof, ProveError> {
-    keys().prove(witness, &batch().proofs, sink)
+fn prove(witness: &BatchWitness, progress: &dyn Progress) -> Result<BatchProof, ProveError> {
+    keys().prove(witness, &batch().proofs, progress)
 }
 
 fn proven() -> &'static BatchProof {
@@ -75,7 +73,7 @@ fn proven() -> &'static BatchProof {
 #[derive(Default)]
 struct Phases(Mutex<Vec<String>>);
 
-impl ProgressSink for Phases {
+impl Progress for Phases {
     fn phase(&self, name: &str, done: u64, total: u64) {
         self.0
             .lock()
@@ -162,7 +160,7 @@ fn a_bad_client_proof_is_named_with_its_slot_and_nothing_is_proven() {
             found: 4
         }
     ));
-    // Valid proofs, of each other's transactions.
+    // Valid proofs in each other's slots.
     assert!(matches!(
         refused(&[good[0], good[2], good[1]]),
         ProveError::ClientProof {
@@ -170,7 +168,7 @@ fn a_bad_client_proof_is_named_with_its_slot_and_nothing_is_proven() {
             error: groth16::VerifyError::Invalid
         }
     ));
-    // Bytes that are no points.
+    // Bytes that do not encode points.
     assert!(matches!(
         refused(&[good[0], good[1], ProofBytes::new([0xff; 128])]),
         ProveError::ClientProof {
@@ -181,7 +179,8 @@ fn a_bad_client_proof_is_named_with_its_slot_and_nothing_is_proven() {
     assert!(phases.0.lock().unwrap().iter().all(|p| p == "check 0/6"));
 }
 
-/// Both legs of a swap are proven, beside a transfer, and no batch in which one of them stands otherwise.
+/// A batch with both legs of a swap and a transfer is proven; a batch with the legs in any other
+/// arrangement is refused.
 #[test]
 fn a_swap_is_proven_whole() {
     use subrosa_protocol::transaction::Kind::{SwapA, SwapB, Transfer};
@@ -203,7 +202,7 @@ fn a_swap_is_proven_whole() {
             .map(drop)
             .unwrap_err()
     };
-    // Side B before side A, a transfer between them, and side A behind all others.
+    // Side B before side A, a transfer between them, and side A last.
     for (first, second) in [(0, 1), (1, 2), (0, 2)] {
         let turned = refused(&|witness, proofs| {
             witness.slots.swap(first, second);
@@ -211,7 +210,7 @@ fn a_swap_is_proven_whole() {
         });
         assert!(matches!(turned, ProveError::Rule(Rule::B20)), "{turned}");
     }
-    // One leg alone, the other's place taken by the transfer; counts and proofs follow.
+    // One leg alone, with the transfer in the other's slot. Adjust counts and proofs.
     for alone in [0, 1] {
         let alone = refused(&|witness, proofs| {
             witness.slots.swap(1 - alone, 2);
@@ -223,7 +222,7 @@ fn a_swap_is_proven_whole() {
         });
         assert!(matches!(alone, ProveError::Rule(Rule::B20)), "{alone}");
     }
-    // Side A as the only transaction, before nothing at all.
+    // Side A as the only transaction.
     let only = refused(&|witness, proofs| {
         for slot in &mut witness.slots[1..] {
             slot.active = false;
@@ -233,7 +232,7 @@ fn a_swap_is_proven_whole() {
         proofs.truncate(1);
     });
     assert!(matches!(only, ProveError::Rule(Rule::B20)), "{only}");
-    // Each leg's proof is of its own digest.
+    // Each leg's proof is for its own digest.
     let exchanged = refused(&|_, proofs| proofs.swap(0, 1));
     assert!(
         matches!(exchanged, ProveError::ClientProof { slot: 0, .. }),
@@ -258,154 +257,11 @@ fn the_clients_key_is_the_transaction_key_with_the_padding_digest() {
     assert_eq!(*keys().client_key(), expected);
 }
 
-/// A worker that does what a test says, without proving.
-struct Scripted {
-    /// Held by the test while the worker is to wait.
-    gate: Mutex<()>,
-}
-
-impl Scripted {
-    /// The job that goes on until it is told to stop.
-    const UNTIL_CANCELLED: u64 = 12;
-}
-
-impl ProofWorker for Scripted {
-    fn prove(&self, job: &Job, sink: &dyn ProgressSink) -> Result<BatchProof, ProveError> {
-        sink.phase("waiting", 0, 0);
-        drop(self.gate.lock().unwrap());
-        while job.id == Self::UNTIL_CANCELLED && !sink.cancelled() {
-            std::thread::yield_now();
-        }
-        match job.id {
-            13 => panic!("thirteen"),
-            14 => Err(ProveError::Rule(Rule::B7)),
-            _ if sink.cancelled() => Err(ProveError::Cancelled),
-            _ => Ok(BatchProof {
-                proof: vec![job.id as u8],
-                commitment: Fr::ONE,
-                new_state: Fr::ONE,
-                instances: [Fr::ONE; 5],
-            }),
-        }
-    }
-}
-
-fn job(id: u64) -> Job {
-    Job {
-        id,
-        shape: Shape::S4,
-        witness: witness(),
-        proofs: batch().proofs.clone(),
-    }
-}
-
-fn scripted(capacity: usize) -> (Arc<Scripted>, JobQueue) {
-    let worker = Arc::new(Scripted {
-        gate: Mutex::new(()),
-    });
-    let config = QueueConfig {
-        capacity,
-        ..QueueConfig::default()
-    };
-    let queue = JobQueue::start(worker.clone(), config).unwrap();
-    (worker, queue)
-}
-
-#[test]
-fn the_queue_is_bounded_in_order_and_knows_its_jobs() {
-    let (worker, queue) = scripted(2);
-    let mut events = queue.subscribe();
-    let gate = worker.gate.lock().unwrap();
-    let first = queue.submit(job(1)).unwrap();
-    // Wait until the worker has taken it, so that two places are free.
-    while !matches!(events.blocking_recv(), Ok(JobEvent::Progress { id: 1, .. })) {}
-    let second = queue.submit(job(2)).unwrap();
-    let third = queue.submit(job(3)).unwrap();
-    assert_eq!(queue.submit(job(4)).unwrap_err(), SubmitError::Full);
-    assert_eq!(queue.submit(job(2)).unwrap_err(), SubmitError::Duplicate(2));
-    assert_eq!(queue.len(), 3);
-
-    assert!(queue.cancel(2));
-    assert!(!queue.cancel(9));
-    drop(gate);
-    assert_eq!(first.wait_blocking().unwrap().proof, [1]);
-    assert!(matches!(second.wait_blocking(), Err(ProveError::Cancelled)));
-    assert_eq!(third.wait_blocking().unwrap().proof, [3]);
-    assert!(queue.is_empty());
-
-    let mut ends = Vec::new();
-    while let Ok(event) = events.try_recv() {
-        match event {
-            JobEvent::Finished { id, .. } => ends.push((id, "finished")),
-            JobEvent::Cancelled { id } => ends.push((id, "cancelled")),
-            _ => {}
-        }
-    }
-    assert_eq!(ends, [(1, "finished"), (2, "cancelled"), (3, "finished")]);
-    // A finished job can be submitted again, as after a restart.
-    assert!(queue.submit(job(1)).unwrap().wait_blocking().is_ok());
-}
-
-#[test]
-fn failures_are_final_and_do_not_stop_the_queue() {
-    let (_, queue) = scripted(4);
-    let mut events = queue.subscribe();
-    let panicking = queue.submit(job(13)).unwrap();
-    let failing = queue.submit(job(14)).unwrap();
-    let good = queue.submit(job(15)).unwrap();
-    assert!(matches!(
-        panicking.wait_blocking(),
-        Err(ProveError::Panicked(message)) if message == "thirteen"
-    ));
-    assert!(matches!(
-        failing.wait_blocking(),
-        Err(ProveError::Rule(Rule::B7))
-    ));
-    assert_eq!(good.wait_blocking().unwrap().proof, [15]);
-    let mut failed = Vec::new();
-    while let Ok(event) = events.try_recv() {
-        if let JobEvent::Failed { id, error } = event {
-            failed.push((id, error));
-        }
-    }
-    assert_eq!(failed.len(), 2);
-    assert!(failed[1].1.contains("B7"));
-}
-
-#[test]
-fn shutdown_cancels_what_runs_and_what_waits() {
-    let (_, queue) = scripted(2);
-    let mut events = queue.subscribe();
-    let running = queue.submit(job(Scripted::UNTIL_CANCELLED)).unwrap();
-    while !matches!(events.blocking_recv(), Ok(JobEvent::Progress { .. })) {}
-    let waiting = queue.submit(job(2)).unwrap();
-    queue.shutdown();
-    assert!(matches!(
-        running.wait_blocking(),
-        Err(ProveError::Cancelled)
-    ));
-    assert!(matches!(
-        waiting.wait_blocking(),
-        Err(ProveError::Cancelled)
-    ));
-}
-
-#[test]
-fn a_job_is_proven_in_process() {
-    let queue = JobQueue::start(
-        Arc::new(InProcessWorker::new(support::keys())),
-        QueueConfig::default(),
-    )
-    .unwrap();
-    let proof = queue.submit(job(1)).unwrap().wait_blocking().unwrap();
-    assert_eq!(keys().verify(&proof.instances, &proof.proof), Ok(()));
-}
-
 #[test]
 fn a_proof_stops_between_two_phases() {
     /// Cancels as the `n`-th phase begins.
     struct StopAt(usize, Mutex<usize>);
-    impl ProgressSink for StopAt {
+    impl Progress for StopAt {
         fn phase(&self, _: &str, _: u64, _: u64) {
             *self.1.lock().unwrap() += 1;
         }
@@ -451,7 +307,7 @@ fn times() {
             start.elapsed(),
             keys.k()
         );
-        // Under the transaction key of the same directory.
+        // Use the transaction key of the same directory.
         let block = samples::block(
             shape,
             shape.slots(),
@@ -478,7 +334,7 @@ fn times() {
 /// Prints how long each phase took.
 struct Timed(Mutex<(std::time::Instant, String)>);
 
-impl ProgressSink for Timed {
+impl Progress for Timed {
     fn phase(&self, name: &str, _: u64, _: u64) {
         let mut last = self.0.lock().unwrap();
         if !last.1.is_empty() {

@@ -1,4 +1,4 @@
-//! Client proofs of real statements: what is proven verifies, and nothing else does.
+//! Client proofs of real statements: honest proofs verify, altered ones do not.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -14,10 +14,11 @@ use ark_serialize::CanonicalSerialize;
 use ark_snark::SNARK;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use subrosa_protocol::proof::{PROOF_LEN, ProofBytes, ProofLengthError};
 use subrosa_protocol::swap::Side;
 use subrosa_prover::groth16::{
-    DecodeError, KeyError, PROOF_LEN, ProofBytes, ProofPoint, ProveError, TransactionKeys,
-    TransactionVerifier, VerifyError, export_snarkjs,
+    DecodeError, KeyError, ProofPoint, ProveError, TransactionKeys, TransactionVerifier,
+    VerifyError, decode_proof, encode_proof, export_snarkjs,
 };
 use subrosa_prover::progress::Silent;
 use subrosa_transaction::samples::LoanCase;
@@ -41,7 +42,7 @@ fn proven(seed: u64) -> (Fr, ProofBytes) {
     (sample.transaction.digest(&samples::context()), proof)
 }
 
-/// Proofs are the slow part, and most tests can share them.
+/// Returns proofs that most tests share, because proving is slow.
 fn shared() -> &'static [(Fr, ProofBytes)] {
     static PROOFS: OnceLock<Vec<(Fr, ProofBytes)>> = OnceLock::new();
     PROOFS.get_or_init(|| (0..5).map(proven).collect())
@@ -64,9 +65,9 @@ fn samples_of_every_kind_prove_and_verify() {
         let digest = sample.transaction.digest(&samples::context());
         let proof = keys().prove(&sample.words, &sample.witness).unwrap();
         assert_eq!(keys().verify(&digest, &proof), Ok(()));
-        // The verifier we do not own agrees.
+        // ark-groth16's own verifier agrees.
         let vk = keys().verifier().key();
-        assert!(Groth16::<Bn254>::verify(vk, &[digest], &proof.decode().unwrap()).unwrap());
+        assert!(Groth16::<Bn254>::verify(vk, &[digest], &decode_proof(&proof).unwrap()).unwrap());
         // Proofs are blinded: the same statement has another proof each time.
         assert_ne!(keys().prove(&sample.words, &sample.witness).unwrap(), proof);
     }
@@ -116,7 +117,7 @@ fn a_leg_other_than_the_terms_yields_its_rule_and_no_proof() {
         let error = refused(&words, &sample.witness);
         assert!(matches!(error, ProveError::Rule(Rule::T19)), "{error}");
 
-        // The kind of the other side; nothing else is changed.
+        // Change the kind to that of the other side, and nothing else.
         let mut words = sample.words;
         words[3] += match side {
             Side::A => Fr::ONE,
@@ -155,7 +156,7 @@ fn proofs_hold_for_their_own_digest_only() {
 fn every_flipped_bit_is_rejected() {
     let (digest, proof) = shared()[0];
     for bit in 0..PROOF_LEN * 8 {
-        // All bits of the last bytes, where flags live; every third elsewhere.
+        // All bits of the last bytes, which contain flags; every third bit elsewhere.
         if bit % 3 != 0 && ![31, 95, 127].contains(&(bit / 8)) {
             continue;
         }
@@ -171,7 +172,7 @@ fn every_flipped_bit_is_rejected() {
 #[test]
 fn malformed_proofs_are_named() {
     let (digest, proof) = shared()[0];
-    let decoded = proof.decode().unwrap();
+    let decoded = decode_proof(&proof).unwrap();
     let verify = |bytes: [u8; PROOF_LEN]| keys().verify(&digest, &ProofBytes::new(bytes));
     let malformed = |error| Err(VerifyError::Malformed(error));
 
@@ -200,12 +201,12 @@ fn malformed_proofs_are_named() {
         ),
     ] {
         assert_eq!(
-            verify(*ProofBytes::encode(&proof).as_bytes()),
+            verify(*encode_proof(&proof).as_bytes()),
             malformed(DecodeError::Identity(point))
         );
     }
 
-    // x + q instead of x, where 254 bits have room for it.
+    // x + q instead of x, if it fits in 254 bits.
     let mut bytes = *proof.as_bytes();
     let q = ark_bn254::Fq::MODULUS.0;
     let mut carry = 0u128;
@@ -250,7 +251,7 @@ fn malformed_proofs_are_named() {
     for length in [0, PROOF_LEN - 1, PROOF_LEN + 1] {
         assert_eq!(
             ProofBytes::try_from(&vec![0; length][..]),
-            Err(DecodeError::Length(length))
+            Err(ProofLengthError(length))
         );
     }
 }
@@ -272,12 +273,12 @@ fn a_batch_names_the_bad_ones() {
     assert_eq!(keys().verify_batch(&good[..1]), vec![Ok(())]);
     assert!(keys().verify_batch(&[]).is_empty());
 
-    // Two proofs that hold, for each other's digests.
+    // Exchange the digests of two valid proofs.
     let mut swapped = good.to_vec();
     let digest = swapped[1].0;
     swapped[1].0 = swapped[3].0;
     swapped[3].0 = digest;
-    // Bytes that are no proof.
+    // Bytes that do not encode a proof.
     swapped[4].1 = ProofBytes::new([7; PROOF_LEN]);
     let results = keys().verify_batch(&swapped);
     assert_eq!(results[0], Ok(()));
@@ -286,7 +287,7 @@ fn a_batch_names_the_bad_ones() {
     assert_eq!(results[3], Err(VerifyError::Invalid));
     assert!(matches!(results[4], Err(VerifyError::Malformed(_))));
 
-    // The same statement twice is no reason to reject.
+    // The same statement may occur twice.
     let twice = [good[0], good[0]];
     assert_eq!(keys().verify_batch(&twice), vec![Ok(()); 2]);
 
@@ -294,9 +295,9 @@ fn a_batch_names_the_bad_ones() {
     let mut cancelling = good.to_vec();
     let shift = G1Affine::generator();
     for (place, shift) in [(0, shift), (1, -shift)] {
-        let mut proof = cancelling[place].1.decode().unwrap();
+        let mut proof = decode_proof(&cancelling[place].1).unwrap();
         proof.c = (proof.c + shift).into();
-        cancelling[place].1 = ProofBytes::encode(&proof);
+        cancelling[place].1 = encode_proof(&proof);
     }
     let results = keys().verify_batch(&cancelling);
     assert_eq!(results[0], Err(VerifyError::Invalid));
@@ -313,7 +314,7 @@ fn keys_of_another_setup_reject() {
     assert!(other.is_unsafe_development());
     let (digest, proof) = shared()[0];
     assert_eq!(other.verify(&digest, &proof), Err(VerifyError::Invalid));
-    // The verifier alone reads the same key.
+    // Reading only the verifying key returns the same key.
     let again = store.transaction_verifier(&Silent).unwrap();
     assert_eq!(again.vk_hash(), other.vk_hash());
 }
@@ -375,7 +376,7 @@ fn unreliable_verifying_keys_are_refused() {
 #[test]
 fn snarkjs_files_have_its_layout() {
     let (digest, proof) = shared()[2];
-    let proof = proof.decode().unwrap();
+    let proof = decode_proof(&proof).unwrap();
     let files = export_snarkjs(keys().verifier().key(), &proof, &digest);
     assert_eq!(files.verification_key["nPublic"], 1);
     assert_eq!(files.verification_key["IC"].as_array().unwrap().len(), 2);

@@ -1,15 +1,17 @@
 //! The sequencer's configuration. Every field has a default except those that name the deployment,
-//! so that a configuration file holds what differs and nothing else.
+//! so that a configuration file holds only what differs.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::time::Duration;
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
+use subrosa_l1::development::is_development_chain;
 use subrosa_protocol::batch::Shape;
 
-/// Seconds that the mailbox may be told to hold a message: 30 days.
+/// Longest time to live of a message, in seconds: 30 days.
 const MAX_TTL_S: u64 = 30 * 24 * 60 * 60;
+
+/// Confirmations that a deposit needs on a chain that is not a development chain, by default.
+const DEPOSIT_CONFIRMATIONS: u64 = 12;
 
 /// Configuration of one sequencer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -25,13 +27,13 @@ pub struct Config {
     /// Address of the rollup contract, `0x` hex.
     #[serde(with = "address_hex")]
     pub rollup: [u8; 20],
-    /// Address of the vault, `0x` hex; only told to clients.
+    /// Address of the vault, `0x` hex. The sequencer only tells it to clients.
     #[serde(with = "address_hex")]
     pub vault: [u8; 20],
-    /// L1 account credited with the fees of batches, `0x` hex.
+    /// L1 account that is credited with the fees of batches, `0x` hex.
     #[serde(with = "address_hex")]
     pub fee_recipient: [u8; 20],
-    /// Smallest accepted fee, base units of the fee asset, decimal string in files.
+    /// Smallest accepted fee, in base units of the fee asset; a decimal string in files.
     #[serde(default, with = "decimal")]
     pub min_fee: u128,
     /// Admission settings.
@@ -52,7 +54,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// A configuration with the defaults for everything that does not name the deployment.
+    /// Makes a configuration with defaults for everything that does not name the deployment.
     pub fn new(store: PathBuf, chain_id: u64, rollup: [u8; 20], vault: [u8; 20]) -> Self {
         Self {
             listen: Self::default_listen(),
@@ -75,25 +77,26 @@ impl Config {
     }
 }
 
-/// How submissions are admitted.
+/// Settings of admission.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AdmissionConfig {
-    /// Transactions the mempool holds at most.
+    /// Largest number of transactions in the mempool.
     pub mempool_capacity: usize,
-    /// Legs of swaps that are held for their counterpart at most, beside the mempool's capacity.
+    /// Largest number of unpaired legs of swaps, beside the mempool's capacity.
     pub lone_legs: usize,
-    /// Submissions waiting for verification at most; beyond it clients are told to come back.
+    /// Largest number of submissions that wait for verification. Beyond it, clients are told to
+    /// try again later.
     pub queue: usize,
-    /// Submissions verified together at most.
+    /// Largest number of submissions that are verified together.
     pub group: usize,
-    /// Time a group waits for further submissions, in microseconds.
+    /// Time for which a group waits for further submissions, in microseconds.
     pub gather_us: u64,
-    /// Groups verified at the same time.
+    /// Number of groups that are verified at the same time.
     pub parallel_groups: usize,
-    /// Threads for decoding and verification; 0 takes one per core.
+    /// Number of threads for decoding and verification; 0 takes one per core.
     pub threads: usize,
-    /// Verify the proofs of a reloaded mempool again at start.
+    /// Whether a start verifies the proofs of reloaded submissions again.
     pub reverify_on_start: bool,
 }
 
@@ -112,22 +115,24 @@ impl Default for AdmissionConfig {
     }
 }
 
-/// When a batch is sealed and in which shape.
+/// Settings of sealing: the time and the shape of a batch.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SealConfig {
-    /// Shapes this sequencer seals, by number of slots (4, 16, 64).
+    /// Shapes that this sequencer seals, by number of slots (4, 16, 64).
     #[serde(with = "shape_list")]
     pub shapes: Vec<Shape>,
-    /// A batch is sealed when its oldest transaction has waited this long, in milliseconds.
+    /// Time for which the oldest transaction waits before a batch of at least `min_transactions`
+    /// is sealed, in milliseconds.
     pub max_wait_ms: u64,
-    /// … if it would hold at least this many transactions.
+    /// Number of transactions for which `max_wait_ms` is enough.
     pub min_transactions: usize,
-    /// With fewer, it is sealed after this long, in milliseconds.
+    /// Time for which the oldest transaction waits before a smaller batch is sealed, in
+    /// milliseconds.
     pub patience_ms: u64,
-    /// Deposits alone are sealed after this long, in milliseconds.
+    /// Time for which the oldest deposit waits before deposits are sealed alone, in milliseconds.
     pub deposit_wait_ms: u64,
-    /// Sealed and unsettled batches at most; sealing waits beyond.
+    /// Largest number of sealed and unsettled batches. Beyond it, sealing waits.
     pub max_unsettled: u64,
 }
 
@@ -144,30 +149,36 @@ impl Default for SealConfig {
     }
 }
 
-/// How batches reach the chain.
+/// Settings of proving and settlement.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SettleConfig {
-    /// How often the chain is asked for deposits and roots, in milliseconds.
+    /// Pause between two polls of the chain, in milliseconds.
     pub poll_ms: u64,
-    /// First pause after a transient failure, in milliseconds; doubles each time.
+    /// Confirmations that a deposit needs before it is sealed. A deposit in the newest block has
+    /// 1. The default is 1 on development chains and 12 on all others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deposit_confirmations: Option<u64>,
+    /// First pause after a transient failure, in milliseconds. The pause doubles each time.
     pub backoff_ms: u64,
     /// Longest pause between attempts, in milliseconds.
     pub backoff_max_ms: u64,
-    /// Attempts at proving one batch before the pipeline halts.
+    /// Number of attempts to prove one batch before the pipeline halts.
     pub prove_attempts: u32,
     /// Seconds by which the chain's newest block may lag behind this machine's clock. A quiet
-    /// development chain makes no blocks, so the batch time is never older than now minus this.
+    /// development chain makes no blocks, so the batch time is never older than now minus this
+    /// lag.
     pub clock_lag_s: u64,
-    /// A batch older than this when it would settle is dropped and sealed anew, in seconds.
-    /// The contract refuses after 3600.
+    /// Age from which an unsettled batch is dropped and sealed anew, in seconds. The contract
+    /// refuses batches older than 3600.
     pub max_age_s: u64,
-    /// Times in a row that batches are dropped and sealed anew before the pipeline halts.
+    /// Number of times in a row that batches are dropped and sealed anew before the pipeline
+    /// halts.
     pub max_rewinds: u32,
-    /// Settled batches for which the submissions are kept.
+    /// Number of settled batches whose submissions are kept.
     pub retain_submissions: u64,
-    /// A snapshot of the ledger is stored after every so many batches, so that a restart does not
-    /// replay all of them; 0 stores none.
+    /// Number of batches between two checkpoints of the ledger in the store. A restart replays
+    /// only the batches after the last checkpoint. 0 stores no checkpoint.
     pub snapshot_every: u64,
 }
 
@@ -175,6 +186,7 @@ impl Default for SettleConfig {
     fn default() -> Self {
         Self {
             poll_ms: 1_000,
+            deposit_confirmations: None,
             backoff_ms: 200,
             backoff_max_ms: 30_000,
             prove_attempts: 2,
@@ -191,23 +203,24 @@ impl Default for SettleConfig {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HttpConfig {
-    /// Time to answer a request, in milliseconds; streams excepted.
+    /// Time to answer a request, in milliseconds. It does not apply to streams.
     pub timeout_ms: u64,
-    /// Body bytes at most.
+    /// Largest body, in bytes.
     pub max_body: usize,
-    /// Requests a second from everybody together; 0 switches the limit off.
+    /// Requests a second from all peers together; 0 switches the limit off.
     pub global_rate: u32,
     /// Requests a second from one peer address; 0 switches the limit off.
     pub peer_rate: u32,
-    /// Seconds of rate that may be used at once.
+    /// Burst: the seconds of rate that may be used at once.
     pub burst_s: u32,
-    /// Peer addresses remembered by the limiter at most.
+    /// Largest number of peer addresses that the limiter remembers.
     pub peers: usize,
-    /// Event streams open at the same time at most.
+    /// Largest number of open event streams.
     pub max_streams: usize,
-    /// Batches in one answer at most.
+    /// Largest number of batches in one answer.
     pub max_page: u64,
-    /// Bytes of published data in one answer at most; the first batch is always given.
+    /// Largest size of the published data in one answer, in bytes. An answer always holds its
+    /// first batch.
     pub max_page_bytes: usize,
 }
 
@@ -227,22 +240,22 @@ impl Default for HttpConfig {
     }
 }
 
-/// What the mailbox holds, and how fast it takes it.
+/// Capacity and rate limits of the mailbox.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MailboxConfig {
-    /// Seconds for which a message is held.
+    /// Time to live of a message, in seconds.
     pub ttl_s: u64,
-    /// Messages held at most, of 1 KiB each.
+    /// Largest number of messages, of 1 KiB each.
     pub capacity: usize,
-    /// Messages a second from one peer; 0 switches the limit off. Each request counts for
-    /// `http.peer_rate` as well.
+    /// Messages a second from one peer; 0 switches the limit off. Each request also counts towards
+    /// `http.peer_rate`.
     pub rate: u32,
-    /// Messages from one peer at once, after a pause.
+    /// Burst: the messages that one peer may leave at once after a pause.
     pub burst: u32,
-    /// Peers remembered by the limiter at most.
+    /// Largest number of peers that the limiter remembers.
     pub peers: usize,
-    /// Messages in one answer at most.
+    /// Largest number of messages in one answer.
     pub max_page: u64,
 }
 
@@ -259,28 +272,28 @@ impl Default for MailboxConfig {
     }
 }
 
-/// What is wrong with a configuration.
+/// The fault in a configuration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// A field must not have this value.
+    /// A field has a forbidden value.
     #[error("{field}: {reason}")]
     Field {
         /// Path of the field.
         field: &'static str,
-        /// What it must be.
+        /// The requirement that the value breaks.
         reason: &'static str,
     },
 }
 
 impl Config {
-    /// Checks what the types cannot say.
+    /// Checks the ranges that the types do not express.
     ///
     /// # Errors
-    /// The first field that is out of range.
+    /// [`ConfigError`] naming the first field that is out of range.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let field = |field, reason| Err(ConfigError::Field { field, reason });
         if self.seal.shapes.is_empty() {
-            return field("seal.shapes", "at least one shape is needed");
+            return field("seal.shapes", "must name at least one shape");
         }
         if self.seal.max_unsettled == 0 {
             return field("seal.max_unsettled", "must be at least 1");
@@ -305,6 +318,9 @@ impl Config {
         }
         if self.settle.poll_ms == 0 {
             return field("settle.poll_ms", "must be at least 1");
+        }
+        if self.settle.deposit_confirmations == Some(0) {
+            return field("settle.deposit_confirmations", "must be at least 1");
         }
         if self.settle.backoff_ms == 0 || self.settle.backoff_max_ms < self.settle.backoff_ms {
             return field(
@@ -336,6 +352,17 @@ impl Config {
         Ok(())
     }
 
+    /// Returns the confirmations that a deposit needs before it is sealed.
+    pub(crate) fn deposit_confirmations(&self) -> u64 {
+        let default = if is_development_chain(self.chain_id) {
+            1
+        } else {
+            DEPOSIT_CONFIRMATIONS
+        };
+        self.settle.deposit_confirmations.unwrap_or(default)
+    }
+
+    /// Returns the pause between two polls of the chain.
     pub(crate) fn poll(&self) -> Duration {
         Duration::from_millis(self.settle.poll_ms)
     }

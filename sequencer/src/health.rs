@@ -1,35 +1,39 @@
-//! The sequencer's health: running, degraded (something outside does not answer; it goes on by
-//! itself) or halted (a person must look; nothing is retried).
+//! The sequencer's health: running, degraded (something outside does not answer, and the sequencer
+//! keeps trying) or halted (the pipeline retries nothing, and an operator must act).
 
-use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use crate::telemetry;
 
-/// Why the pipeline halted.
+/// The reason why the pipeline halted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Halt {
-    /// The store failed; what is on disk is no longer known to this process.
+    /// The store failed. This process no longer knows the state of the disk.
     #[error("the store failed: {detail}")]
     Store {
-        /// What the store said.
+        /// The store's error.
         detail: String,
     },
-    /// The contract refused a batch for a reason that will not pass.
+    /// The contract refused a batch for a reason that does not pass.
     #[error("the contract rejected batch {batch}: {reason}")]
     SettlementRejected {
         /// Batch index.
         batch: u64,
-        /// The revert's name.
+        /// Name of the revert.
         reason: String,
     },
-    /// The chain's state is not one of ours.
+    /// The chain holds a history that this sequencer did not make.
     #[error("the chain and this sequencer disagree at batch {batch}: {detail}")]
     Diverged {
         /// Batch index.
         batch: u64,
-        /// How they differ.
+        /// The difference.
         detail: String,
     },
     /// A batch cannot be proven.
@@ -37,39 +41,39 @@ pub enum Halt {
     Prover {
         /// Batch index.
         batch: u64,
-        /// What the prover said.
+        /// The prover's error.
         reason: String,
     },
-    /// Batches age faster than they settle.
+    /// Batches became stale faster than they settled.
     #[error("batches were sealed anew {times} times in a row and still did not settle")]
     Rewinds {
-        /// How often.
+        /// Number of times in a row.
         times: u32,
     },
-    /// The ledger can take no further batch.
+    /// The ledger accepts no further batch.
     #[error("the ledger refused a batch: {detail}")]
     Ledger {
-        /// What it said.
+        /// The ledger's error.
         detail: String,
     },
-    /// The vault's deposit queue changed behind us.
+    /// The vault's deposit queue skipped an index.
     #[error("the deposit queue is not contiguous: expected {expected}, got {found}")]
     DepositGap {
         /// Index expected next.
         expected: u64,
-        /// Index the chain gave.
+        /// Index that the chain gave.
         found: u64,
     },
     /// A task of the pipeline ended unexpectedly.
     #[error("a task of the pipeline failed: {task}")]
     Task {
-        /// Its name.
+        /// Name of the task.
         task: String,
     },
 }
 
 impl Halt {
-    /// A stable name of the reason.
+    /// Returns the stable name of the reason.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Store { .. } => "store_failed",
@@ -84,18 +88,18 @@ impl Halt {
     }
 }
 
-/// What `/ready` tells.
+/// The answer of `/ready`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Health {
-    /// All is well.
+    /// Everything works.
     Running,
-    /// Something outside does not answer: name → what was seen.
+    /// Something outside does not answer: names with their last failures.
     Degraded(BTreeMap<&'static str, String>),
-    /// The pipeline stands still until a person looks.
+    /// The pipeline stands still until an operator acts.
     Halted(Halt),
 }
 
-/// Where tasks report and the interface reads.
+/// The board on which tasks report health, and from which the interface reads it.
 #[derive(Debug, Default)]
 pub(crate) struct HealthBoard {
     halt: Mutex<Option<Halt>>,
@@ -104,7 +108,7 @@ pub(crate) struct HealthBoard {
 }
 
 impl HealthBoard {
-    /// Halts the pipeline. The first reason stays.
+    /// Halts the pipeline. The first reason is kept.
     pub(crate) fn halt(&self, reason: Halt) {
         if matches!(reason, Halt::Store { .. }) {
             self.store_failed.store(true, Ordering::SeqCst);
@@ -117,6 +121,7 @@ impl HealthBoard {
         }
     }
 
+    /// Whether the pipeline has halted.
     pub(crate) fn is_halted(&self) -> bool {
         self.halt
             .lock()
@@ -124,11 +129,12 @@ impl HealthBoard {
             .is_some()
     }
 
-    /// Whether nothing may be written any more.
+    /// Whether the store failed, so that nothing may be written any more.
     pub(crate) fn halted_by_store(&self) -> bool {
         self.store_failed.load(Ordering::SeqCst)
     }
 
+    /// Reports that `what` fails.
     pub(crate) fn degrade(&self, what: &'static str, detail: String) {
         let mut degraded = self.degraded.lock().expect("no holder of this lock panics");
         if degraded.insert(what, detail.clone()).is_none() {
@@ -136,6 +142,7 @@ impl HealthBoard {
         }
     }
 
+    /// Reports that `what` works.
     pub(crate) fn restore(&self, what: &'static str) {
         let mut degraded = self.degraded.lock().expect("no holder of this lock panics");
         if degraded.remove(what).is_some() {
@@ -143,6 +150,7 @@ impl HealthBoard {
         }
     }
 
+    /// Returns the present health.
     pub(crate) fn read(&self) -> Health {
         let halt = self.halt.lock().expect("no holder of this lock panics");
         if let Some(reason) = halt.as_ref() {

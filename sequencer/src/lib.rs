@@ -1,48 +1,107 @@
-//! The sequencer: takes transactions, orders them into batches, has the batches proven and settles
-//! them.
+//! The sequencer: accepts transactions, orders them into batches, has the batches proven and
+//! settles them.
+//!
+//! # Flow
 //!
 //! ```text
-//! api → admission (decode, rules, proofs; own threads) → mempool → seal (ledger, one synced write)
-//!     → prove (stored, resumable job) → settle (in order) → L1 → watch
+//!  HTTP ──▶ api ──▶ admission ──▶ mempool ──▶ seal ──▶ prove ──▶ settle ──▶ L1
+//!                  (decode,      (order,     (ledger,  (stored,   (in order)  │
+//!                   rules,        pairs)      one       resumable             │
+//!                   proofs)                   synced    job)                  │
+//!                                             write)                          │
+//!                                               ▲                             │
+//!                                               └── watch ◀───────────────────┘
+//!                                                   (deposits, assets, prices)
 //! ```
 //!
-//! The legs of a swap are paired in the mempool, and wait there for each other; a batch has one price snapshot
-//! of those that the chain's oracle has taken. Beside all that stands the mailbox, in which wallets negotiate.
+//! - `api` is the HTTP interface (spec: *Interfaces*, sequencer). `admission` checks submissions on
+//!   threads of its own and stores the valid ones.
+//! - `mempool` orders the accepted transactions. It pairs the legs of swaps, and gives each batch
+//!   one price snapshot of those that the chain's oracle has recorded.
+//! - `pipeline` watches L1, seals, proves and settles. Each step is stored before the next begins
+//!   ([`store`]), so that a crash between two steps loses nothing and doubles nothing.
+//! - `mailbox` stands beside all this: wallets negotiate through it.
 //!
-//! The core knows the outside only through [`ports`]; [`adapters`] connects the real prover and the
-//! real chain. Every step is stored before the next begins ([`store`]), so that a crash between any
-//! two loses and doubles nothing. The state transition itself is `subrosa_protocol::ledger`: nothing
-//! here decides what is valid.
+//! The state transition is `subrosa_protocol::ledger`. No other rule of validity is decided here.
 //!
-//! What rests on the sequencer: liveness (book: *Introduction*). That each included transaction has a
-//! valid proof is part of what the batch circuit proves; a transaction's proof therefore stays with it
-//! from admission until its batch is proven.
+//! # Assumptions
+//!
+//! - Liveness rests on the sequencer (spec: *Introduction*), safety does not: the batch proof
+//!   covers the proof of each included transaction. A transaction's proof is therefore kept from
+//!   admission until its batch is proven.
+//! - One process holds the store. At start it is checked against itself and against the deployment;
+//!   a store that disagrees is refused, never repaired.
+//! - L1 may be slow, behind or reorganised. A deposit is sealed only after a configurable number of
+//!   confirmations. The pipeline halts, and an operator must act, only if L1 contradicts the store
+//!   or refuses a batch for good.
+//! - The outside is reached only through [`ports`]; [`adapters`] implements them with the real
+//!   prover and the real chain. All waiting and expiry follow the clock in [`Ports`].
+//!
+//! # Example
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use subrosa_clock::SystemClock;
+//! use subrosa_sequencer::{
+//!     Config, Ports, StartError,
+//!     ports::{BatchProver, ProofVerifier, SettlementLayer},
+//! };
+//!
+//! # async fn example(
+//! #     verifier: Arc<dyn ProofVerifier>,
+//! #     prover: Arc<dyn BatchProver>,
+//! #     settlement: Arc<dyn SettlementLayer>,
+//! # ) -> Result<(), StartError> {
+//! let config = Config::new("store".into(), 31337, [0x11; 20], [0x22; 20]);
+//! let ports = Ports {
+//!     verifier,
+//!     prover,
+//!     settlement,
+//!     clock: SystemClock::shared(),
+//! };
+//! let sequencer = subrosa_sequencer::start(config, ports).await?;
+//! println!("listening on http://{}", sequencer.addr());
+//! sequencer.stop().await;
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod adapters;
 mod admission;
 mod api;
 pub mod config;
-mod engine;
+mod cursor;
+mod deposits;
+mod event;
 mod health;
 mod mailbox;
 mod mempool;
+mod node;
 mod oracle;
 mod pipeline;
 pub mod ports;
+mod purge;
+mod record;
+mod recovery;
+mod refusal;
+mod removal;
 mod service;
+mod startup;
 mod status;
 pub mod store;
 mod submission;
 mod telemetry;
 mod wire;
 
-pub use admission::{FinalRejection, Refusal};
 pub use config::Config;
-pub use engine::{BatchEvent, BatchEventKind};
+pub use event::{BatchEvent, BatchEventKind};
 pub use health::{Halt, Health};
 pub use mailbox::MESSAGE_LEN;
 pub use ports::Ports;
-pub use service::{RunningSequencer, Sequencer, StartError};
+pub use recovery::RecoveryError;
+pub use refusal::{FinalRejection, Refusal};
+pub use service::{RunningSequencer, start};
+pub use startup::StartError;
 pub use status::TransactionStatus;
 pub use submission::{ParsedSubmission, SUBMISSION_LEN};
 pub use wire::Word;

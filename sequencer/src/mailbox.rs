@@ -1,36 +1,38 @@
-//! The mailbox (book: *Swaps*, Negotiation): messages of one length that anybody may leave and
-//! everybody reads. What they say, from whom and for whom, is sealed; nothing here looks into one, and
-//! none is ever logged. It holds a message until it expires, and refuses what is too much.
+//! The mailbox (spec: *Swaps*, Negotiation): messages of one length that anybody may leave and
+//! everybody may read.
+//!
+//! Contents, sender and recipient are encrypted. Nothing here looks into a message, and no message
+//! is ever logged. The mailbox holds a message until it expires, and refuses messages beyond its
+//! capacity.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard},
+};
 
 use subrosa_protocol::derive;
+pub use subrosa_protocol::message::MESSAGE_LEN;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use crate::admission::unix_now;
-use crate::config::MailboxConfig;
-use crate::engine::Engine;
-use crate::health::Halt;
-use crate::store::recovery::RecoveryError;
-use crate::store::tables::{Bytes, MessageRecord, Messages, Meta, MetaKey};
-use crate::store::{CodecError, Store, StoreError};
-use crate::telemetry;
+use crate::{
+    config::MailboxConfig,
+    recovery::RecoveryError,
+    store::{
+        CodecError, Store, StoreError,
+        tables::{Bytes, MessageRecord, Messages, Meta, MetaKey},
+    },
+    telemetry,
+};
 
-pub use subrosa_protocol::message::MESSAGE_LEN;
-
-/// Messages on their way to disk at most. Each takes a thread until the disk has it; more are told to
-/// come back, so that the mailbox cannot take the threads that others need.
+/// Largest number of messages on their way to disk. Each takes a thread until it is on disk;
+/// further clients are told to try again, so that the mailbox does not take the threads that others
+/// need.
 const POSTING: usize = 32;
 
-/// Bounds of the pause between two rounds of deleting what has expired.
-const PURGE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
-
-/// Why a message is not taken.
+/// The reason to refuse a message.
 #[derive(Debug)]
 pub(crate) enum PostError {
-    /// As many are held as may be.
+    /// The mailbox is full.
     Full,
     /// The store failed.
     Store(StoreError),
@@ -39,21 +41,23 @@ pub(crate) enum PostError {
 /// A page of messages.
 #[derive(Debug)]
 pub(crate) struct Page {
-    /// Sequence number and bytes, in order.
+    /// Sequence numbers and bytes, in order.
     pub(crate) messages: Vec<(u64, Vec<u8>)>,
-    /// Where the next page begins.
+    /// First sequence number of the next page.
     pub(crate) next: u64,
-    /// Sequence number that the next message will have.
+    /// Sequence number of the next message to arrive.
     pub(crate) head: u64,
 }
 
+/// A message in memory: its identity and expiry. Its bytes are in the store.
 #[derive(Debug)]
 struct Held {
     id: [u8; 32],
-    /// First second at which it is gone.
+    /// First second at which the message is gone.
     expires: u64,
 }
 
+/// The messages, by sequence number and by identity.
 #[derive(Debug, Default)]
 struct Shelf {
     next: u64,
@@ -76,7 +80,7 @@ impl Shelf {
     }
 }
 
-/// The mailbox. Memory knows which messages there are, the store what they are.
+/// The mailbox. Memory holds the index of the messages, the store their bytes.
 #[derive(Debug)]
 pub(crate) struct Mailbox {
     config: MailboxConfig,
@@ -86,7 +90,7 @@ pub(crate) struct Mailbox {
 }
 
 impl Mailbox {
-    /// The mailbox as the store has it.
+    /// Opens the mailbox of a store.
     ///
     /// # Errors
     /// [`RecoveryError`] if the store cannot be read or contradicts itself.
@@ -120,18 +124,18 @@ impl Mailbox {
         self.shelf.lock().expect("no holder of this lock panics")
     }
 
-    /// The right to post, unless too many are posting.
+    /// Returns a permit to post, unless too many clients are posting.
     pub(crate) fn permit(&self) -> Option<OwnedSemaphorePermit> {
         self.posting.clone().try_acquire_owned().ok()
     }
 
-    /// Told of the sequence number that the next message will have, whenever it changes.
+    /// Subscribes to the sequence number of the next message to arrive.
     pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
         self.head.subscribe()
     }
 
-    /// Stores a message and says when it expires; one that is here already stays as it is. Blocks until
-    /// it is on disk.
+    /// Stores a message and returns the second at which it expires. A message that is here already
+    /// keeps its expiry. Blocks until the message is on disk.
     pub(crate) fn post(
         &self,
         store: &Store,
@@ -159,7 +163,7 @@ impl Mailbox {
         let write = || -> Result<(), StoreError> {
             let mut changes = store.change();
             changes.put::<Messages>(&sequence, &record)?;
-            // With each message: numbers do not repeat when all messages are gone.
+            // Stored with each message, so that numbers do not repeat when all messages are gone.
             let next = (sequence + 1).to_be_bytes().to_vec();
             changes.put::<Meta>(&MetaKey::Mailbox, &Bytes(next))?;
             changes.commit()
@@ -173,7 +177,12 @@ impl Mailbox {
         Ok(expires)
     }
 
-    /// Messages from `from` on.
+    /// Deletes the expired messages.
+    pub(crate) fn purge(&self, store: &Store, now: u64) -> Result<(), StoreError> {
+        purge(&mut self.shelf(), store, now)
+    }
+
+    /// Returns the messages from `from` on, at most `limit`.
     pub(crate) fn read(
         &self,
         store: &Store,
@@ -195,7 +204,7 @@ impl Mailbox {
         };
         let mut messages = Vec::with_capacity(sequences.len());
         for sequence in sequences {
-            // Absent when it expired at this moment.
+            // Absent if it was purged a moment ago.
             if let Some(record) = store.get::<Messages>(&sequence)? {
                 messages.push((sequence, record.message.to_vec()));
             }
@@ -208,11 +217,12 @@ impl Mailbox {
     }
 }
 
-/// What tells two messages apart.
+/// Returns the identity of a message.
 fn id(message: &[u8; MESSAGE_LEN]) -> [u8; 32] {
     derive::bytes32("mailbox", &[message])
 }
 
+/// Deletes the expired messages from store and memory.
 fn purge(shelf: &mut Shelf, store: &Store, now: u64) -> Result<(), StoreError> {
     let held = shelf.held.iter();
     let expired: Vec<u64> = held
@@ -232,32 +242,6 @@ fn purge(shelf: &mut Shelf, store: &Store, now: u64) -> Result<(), StoreError> {
     }
     telemetry::messages_held(shelf.held.len());
     Ok(())
-}
-
-/// Deletes what has expired until cancelled.
-pub(crate) async fn run(engine: Arc<Engine>) {
-    let pause = Duration::from_secs(engine.config.mailbox.ttl_s) / 8;
-    let pause = pause.clamp(PURGE.0, PURGE.1);
-    loop {
-        tokio::select! {
-            () = engine.cancel.cancelled() => return,
-            () = tokio::time::sleep(pause) => {}
-        }
-        if engine.health.halted_by_store() {
-            return;
-        }
-        let shared = engine.clone();
-        let purged = tokio::task::spawn_blocking(move || {
-            purge(&mut shared.mailbox.shelf(), &shared.store, unix_now())
-        });
-        match purged.await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => engine.halt_on_store(&error),
-            Err(_) => engine.health.halt(Halt::Task {
-                task: "mailbox".into(),
-            }),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,41 +1,101 @@
-//! The mempool: accepted submissions waiting for a batch, in the order of their acceptance, and the
-//! view of the sealed state that admission checks against. One lock guards both, so that of two
-//! submissions with a common nullifier exactly one gets in, whatever seals at the same moment.
+//! The mempool: accepted submissions that wait for a batch, with the view of the sealed state that
+//! admission checks against.
 //!
-//! **Swaps** (book: *Swaps*). A leg whose counterpart is not here is *lone*: it is kept apart
-//! ([`Legs`]), takes no place in the queue and is never offered for sealing, so that lone legs, however
-//! many, delay nobody. When the counterpart arrives the two become a *pair*, one unit of the queue that
-//! takes two slots, side A first; its place is that of the later leg, since before that there was nothing
-//! to seal. Which legs are paired is not stored: it follows from what is in the mempool.
+//! One lock guards both. Of two submissions with a common nullifier exactly one is accepted,
+//! whatever is sealed at the same moment.
 //!
-//! **Claims.** A queued transaction, alone or in a pair, holds its nullifiers: whatever else has one of
-//! them is refused. A lone leg holds its nullifiers against other lone legs only, so that many legs
-//! take as many notes. Against anything that can be sealed it gives way, finally: its owner has
-//! spent the notes elsewhere. A leg that can never be sealed holds nothing.
+//! # Flow
 //!
-//! **Price snapshots** (book: *Interfaces*, Snapshots). A batch has one: that of the first unit in order that
-//! names one and could be sealed. Those that name another keep their places. Legs that name two never pair.
-//! What is not valid yet keeps its place too.
+//! A submission that is not a leg of a swap is a unit of the queue. A leg (spec: *Swaps*) is *lone*
+//! until its counterpart arrives; then both form a *pair*, one unit of two slots, side A first.
+//!
+//! ```text
+//!              reserve                                  reserve
+//!             (transfer)                                 (leg)
+//!                 │                                        │
+//!                 │                      ┌─────────────────┴────────────────┐
+//!                 │                      │ no counterpart                   │ counterpart
+//!                 │                      ▼                                  │ waits
+//!                 │                 ┌─────────┐      counterpart arrives    │
+//!                 │                 │  lone   ├───────────────┐             │
+//!                 │                 └──┬────▲─┘               │             │
+//!                 ▼                    │    │                 ▼             ▼
+//!     ┌───────────────────────┐        │    │             ┌────────────────────┐
+//!     │ unit of one (in queue)│        │    └─────────────┤ pair (in queue)    │
+//!     └───────────┬───────────┘        │   other leg      └─────────┬──────────┘
+//!                 │                    │   left alone               │
+//!                 │ take, dead         │ dead_legs,                 │ take, dead
+//!                 ▼                    ▼ displaced, rival           ▼
+//!     ┌──────────────────────────────────────────────────────────────────────┐
+//!     │ leaving: sealed in a batch, or stored as expired or rejected         │
+//!     └──────────────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! A unit of the queue passes three phases: [`Phase::Storing`] until [`Pool::confirm`],
+//! [`Phase::Ready`] until a batch or a sweep takes it, [`Phase::Leaving`] until [`Pool::sealed`] or
+//! [`Pool::remove`]. [`Pool::give_back`] returns it to [`Phase::Ready`].
+//!
+//! # Rules
+//!
+//! **Order.** The queue is ordered by sequence number. The place of a pair is that of its later
+//! leg, because nothing could be sealed before it arrived. Lone legs take no place in the queue and
+//! are never offered for sealing, so that any number of them delays nobody. Which legs are paired
+//! is not stored: it follows from the contents of the mempool.
+//!
+//! **Claims.** A queued transaction, alone or in a pair, holds its nullifiers: another submission
+//! with one of them is refused. A lone leg holds its nullifiers only against other lone legs, so
+//! that many legs need as many notes. It gives way, finally, to any submission that can be sealed:
+//! its owner has spent the notes elsewhere. A leg that can never be sealed holds nothing.
+//!
+//! **Price snapshots** (spec: *Interfaces*, Snapshots). A batch has one snapshot: the one named by
+//! the first unit in the queue that names a snapshot and can be sealed. Units that name another
+//! snapshot keep their places, and so do units that are not valid yet. Legs that name different
+//! snapshots never pair.
+//!
+//! # Assumptions
+//!
+//! - The caller stores a reservation, with the fates of the legs in [`Reserved::dropped`], before
+//!   it calls [`Pool::confirm`]; if it cannot, it calls [`Pool::remove`].
+//! - A leg and its counterpart have the same expiry, which admission checks against this machine's
+//!   clock.
+//! - The sealed view changes only through [`Pool::sealed`], [`Pool::dropped`],
+//!   [`Pool::set_assets_root`] and [`Pool::set_snapshots`].
+//!
+//! # Example
+//!
+//! ```text
+//! let reserved = pool.reserve(submission)?;      // a place in the queue, or refused
+//! store(&reserved)?;                             // one synced write
+//! pool.confirm(reserved.sequence);               // from now on it may be sealed
+//! let chosen = pool.take(slots, time);           // the oldest units that one batch can hold
+//! pool.sealed(sequences, nullifiers, state, time);
+//! ```
 
 mod legs;
-pub(crate) mod removed;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
-use subrosa_protocol::Fr;
-use subrosa_protocol::ledger::{State, completes};
-
-use crate::admission::{FinalRejection, Refusal};
-use crate::config::AdmissionConfig;
-use crate::store::tables::TransactionRecord;
-use crate::submission::ParsedSubmission;
-use crate::wire::{Word, word};
 use legs::{Legs, seat};
-pub(crate) use removed::Removed;
+use subrosa_clock::Clock;
+use subrosa_protocol::{
+    Fr,
+    ledger::{State, completes},
+    swap::Side,
+};
 
-/// What admission needs to know of the sealed state.
+use crate::{
+    config::AdmissionConfig,
+    record::TransactionRecord,
+    refusal::{FinalRejection, Refusal},
+    submission::{ParsedSubmission, Sequenced},
+    wire::{Word, word},
+};
+
+/// The part of the sealed state that admission checks against.
 #[derive(Debug, Clone)]
 pub(crate) struct SealedView {
     /// State after the last sealed batch.
@@ -50,20 +110,21 @@ pub(crate) struct SealedView {
     pub(crate) time: u64,
 }
 
-/// A submission with its sequence number, which says when it was accepted.
-pub(crate) type Sequenced = (u64, Arc<ParsedSubmission>);
+/// A submission that leaves without a batch, with its fate.
+pub(crate) type Removed = (Sequenced, TransactionRecord);
 
+/// The phase of a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// Holds its nullifiers; not yet on disk.
+    /// It holds its nullifiers and is not on disk.
     Storing,
-    /// On disk, may be sealed.
+    /// It is on disk and may be sealed.
     Ready,
-    /// Being sealed or swept.
+    /// It is being sealed or swept.
     Leaving,
 }
 
-/// What is sealed together or not at all, in slot order.
+/// Submissions that are sealed together or not at all, in slot order.
 #[derive(Debug)]
 enum Members {
     One(Sequenced),
@@ -78,12 +139,12 @@ impl Members {
         }
     }
 
-    /// The price snapshot that they name, if they name one.
+    /// Returns the price snapshot that the members name, if they name one.
     fn snapshot(&self) -> Option<Word> {
         self.all().iter().find_map(|(_, member)| member.snapshot)
     }
 
-    /// First second at which all are valid.
+    /// Returns the first second at which all members are valid.
     fn not_before(&self) -> u64 {
         let times = self.all().iter();
         let times = times.map(|(_, member)| member.transaction.header.not_before);
@@ -91,7 +152,7 @@ impl Members {
     }
 }
 
-/// Whether one batch can hold both, as far as price snapshots are concerned.
+/// Whether the price snapshots of two submissions allow one batch to hold both.
 fn mixes(one: &ParsedSubmission, other: &ParsedSubmission) -> bool {
     let named = one.snapshot.zip(other.snapshot);
     named.is_none_or(|(one, other)| one == other)
@@ -101,23 +162,24 @@ fn mixes(one: &ParsedSubmission, other: &ParsedSubmission) -> bool {
 struct Unit {
     members: Members,
     phase: Phase,
-    since: Instant,
+    /// The clock's time at which the unit was formed.
+    since: Duration,
 }
 
-/// A submission that was taken in.
+/// A reserved place in the mempool.
 #[derive(Debug)]
 pub(crate) struct Reserved {
-    /// Its sequence number.
+    /// Sequence number of the submission.
     pub(crate) sequence: u64,
-    /// Lone legs that gave way to it. Their fate has to be stored with the submission: two entries
-    /// with one nullifier must never be on disk together.
+    /// Lone legs that gave way. Their fates must be stored in the same write as the submission:
+    /// the disk must never hold two entries with one nullifier.
     pub(crate) dropped: Vec<Removed>,
 }
 
-/// How much there is of what.
+/// Numbers of submissions in the mempool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Census {
-    /// Transactions in the queue, those in pairs included.
+    /// Transactions in the queue, including those in pairs.
     pub(crate) queued: usize,
     /// Pairs in the queue.
     pub(crate) pairs: usize,
@@ -126,12 +188,11 @@ pub(crate) struct Census {
 }
 
 /// The mempool and the view of the sealed state.
-#[derive(Debug)]
 pub(crate) struct Pool {
     capacity: usize,
-    /// By place: the highest sequence number of a unit's members.
+    /// Units by place: the highest sequence number of the unit's members.
     queue: BTreeMap<u64, Unit>,
-    /// The place of each queued submission, by sequence number.
+    /// Place of each queued submission, by sequence number.
     places: HashMap<u64, u64>,
     legs: Legs,
     by_digest: HashMap<Word, u64>,
@@ -140,19 +201,22 @@ pub(crate) struct Pool {
     view: SealedView,
     /// Price snapshots that the chain has, with their times.
     snapshots: HashMap<Word, u64>,
-    /// Those of them that are too old to be named by what comes, and are still named by what is here or in an
-    /// unsettled batch.
+    /// Snapshots that are too old for new submissions, and that a submission here or an unsettled
+    /// batch still names.
     outdated: HashSet<Word>,
-    /// The view changed in a way that may have made lone legs impossible.
+    /// Whether the view changed in a way that may have made lone legs impossible.
     recheck: bool,
+    clock: Arc<dyn Clock>,
 }
 
 impl Pool {
+    /// Makes an empty mempool over a view of the sealed state.
     pub(crate) fn new(
         config: &AdmissionConfig,
         view: SealedView,
         snapshots: HashMap<Word, u64>,
         next_sequence: u64,
+        clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
             capacity: config.mempool_capacity,
@@ -166,26 +230,29 @@ impl Pool {
             snapshots,
             outdated: HashSet::new(),
             recheck: true,
+            clock,
         }
     }
 
+    /// Returns the view of the sealed state.
     pub(crate) fn view(&self) -> &SealedView {
         &self.view
     }
 
+    /// Sets the current root of the asset tree.
     pub(crate) fn set_assets_root(&mut self, root: Fr) {
         self.recheck |= self.view.assets_root != root;
         self.view.assets_root = root;
     }
 
-    /// The price snapshots that the chain has, with their times.
+    /// Sets the price snapshots that the chain has, with their times.
     pub(crate) fn set_snapshots(&mut self, snapshots: HashMap<Word, u64>) {
         self.recheck |= self.snapshots.keys().any(|id| !snapshots.contains_key(id));
         self.snapshots = snapshots;
     }
 
-    /// These price snapshots are named by nothing new any more. Forgets those that nothing here names, nor
-    /// `kept`, and returns them.
+    /// Refuses new submissions that name an outdated snapshot. Forgets the outdated snapshots that
+    /// no submission here names and that `kept` does not hold, and returns them.
     pub(crate) fn forget_snapshots(
         &mut self,
         outdated: HashSet<Word>,
@@ -208,6 +275,7 @@ impl Pool {
         ids
     }
 
+    /// Counts the submissions.
     pub(crate) fn census(&self) -> Census {
         Census {
             queued: self.places.len(),
@@ -216,22 +284,25 @@ impl Pool {
         }
     }
 
+    /// Whether the transaction with this digest is here.
     pub(crate) fn contains(&self, digest: &Word) -> bool {
         self.by_digest.contains_key(digest)
     }
 
-    /// Whether this is a lone leg.
+    /// Whether the transaction with this digest is a lone leg.
     pub(crate) fn is_lone(&self, digest: &Word) -> bool {
         let sequence = self.by_digest.get(digest);
         sequence.is_some_and(|sequence| self.legs.get(*sequence).is_some())
     }
 
-    /// The checks against history (spec: *Transaction*, admission) and against what is here.
+    /// Checks a submission against history (spec: *Transaction*, admission) and against the
+    /// mempool.
     pub(crate) fn check(&self, submission: &ParsedSubmission) -> Result<(), Refusal> {
         self.giving_way(submission).map(|_| ())
     }
 
-    /// Whether the submission may come in, and which lone legs have to go for it, with their fate.
+    /// Checks whether the submission may be accepted. Returns the lone legs that give way to it,
+    /// with their fates.
     fn giving_way(
         &self,
         submission: &ParsedSubmission,
@@ -276,9 +347,10 @@ impl Pool {
                 return Err(Refusal::MempoolFull);
             }
         } else if self.legs.len() >= self.legs.capacity() + going.len() {
-            // The one that would wait longest gives way: to hold the pool against others takes legs
-            // that end before theirs, again and again. A counterpart never comes here, so that a
-            // swap whose first leg is held can always be completed.
+            // The leg that would wait longest gives way: to keep others out of the pool, an
+            // attacker must send legs that expire before theirs again and again. A
+            // counterpart never comes here, so that a swap whose first leg is held can
+            // always be completed.
             let mut latest = self.legs.latest_first();
             match latest.find(|(_, sequence)| !going.contains_key(sequence)) {
                 Some((expiry, last)) if submission.transaction.header.expiry < expiry => {
@@ -291,7 +363,7 @@ impl Pool {
         Ok(going)
     }
 
-    /// The verdict on a lone leg that will never be sealed, whether or not it has been passed yet.
+    /// Returns the fate of a lone leg that can never be sealed, whether or not it has its verdict.
     fn hopeless(&self, sequence: u64) -> Option<TransactionRecord> {
         let leg = self.legs.get(sequence)?;
         leg.verdict.or_else(|| {
@@ -300,8 +372,9 @@ impl Pool {
         })
     }
 
-    /// The lone leg that completes the swap: of several the first to come. Legs made twice for the
-    /// same terms, from different notes, are two swaps (book: *Swaps*), and each of them waits.
+    /// Returns the lone leg that completes the swap; of several, the first to arrive. Two legs of
+    /// one side with the same terms, made from different notes, are two swaps (spec: *Swaps*):
+    /// each waits for its own counterpart.
     fn counterpart(&self, submission: &ParsedSubmission, except: &BTreeSet<u64>) -> Option<u64> {
         self.opposite(submission, except).find(|other| {
             let leg = self.legs.get(*other);
@@ -309,7 +382,7 @@ impl Pool {
         })
     }
 
-    /// The lone legs that would complete the swap, were it not for price snapshots.
+    /// Returns the lone legs that complete the swap if their price snapshots allow it.
     fn opposite(
         &self,
         submission: &ParsedSubmission,
@@ -330,7 +403,8 @@ impl Pool {
         }
     }
 
-    /// Why this can never be sealed under the present view, if it cannot.
+    /// Returns the reason why the submission can never be sealed under the present view, if there
+    /// is one.
     fn obsolete(&self, submission: &ParsedSubmission) -> Option<FinalRejection> {
         if submission.transaction.assets_root != self.view.assets_root {
             return Some(FinalRejection::StaleAssets);
@@ -353,7 +427,7 @@ impl Pool {
             .then_some(FinalRejection::UnknownSnapshot)
     }
 
-    /// Why this cannot be in a batch at `time` or later, if it cannot.
+    /// Returns the fate of a submission that no batch at `time` or later can hold.
     fn verdict(&self, submission: &ParsedSubmission, time: u64) -> Option<TransactionRecord> {
         if submission.transaction.header.expiry < time {
             return Some(TransactionRecord::Expired);
@@ -362,7 +436,7 @@ impl Pool {
         Some(TransactionRecord::Rejected { reason })
     }
 
-    /// Checks and takes the submission in; it cannot be sealed before [`Pool::confirm`].
+    /// Checks a submission and reserves its place. It cannot be sealed before [`Pool::confirm`].
     pub(crate) fn reserve(
         &mut self,
         submission: Arc<ParsedSubmission>,
@@ -381,8 +455,8 @@ impl Pool {
         Ok(Reserved { sequence, dropped })
     }
 
-    /// Puts a submission back: after a restart, in order of the sequence numbers. Legs find each other
-    /// again on the way.
+    /// Puts a stored submission back after a restart. Called in the order of the sequence numbers;
+    /// legs pair again on the way.
     pub(crate) fn restore(
         &mut self,
         sequence: u64,
@@ -394,8 +468,7 @@ impl Pool {
         Ok(())
     }
 
-    /// Puts the submissions of a batch that was dropped back, in slot order: what was a pair is that
-    /// pair again.
+    /// Puts the submissions of a dropped batch back, in slot order. Its pairs stay paired.
     pub(crate) fn restore_batch(&mut self, batch: Vec<Sequenced>) -> Result<(), Refusal> {
         let mut batch = batch.into_iter().peekable();
         while let Some(one) = batch.next() {
@@ -445,7 +518,7 @@ impl Pool {
         }
     }
 
-    /// Pairs a leg if its counterpart is here, and else keeps it as a lone one.
+    /// Pairs a leg if its counterpart is here; otherwise keeps it as a lone leg.
     fn hold(&mut self, sequence: u64, submission: Arc<ParsedSubmission>, phase: Phase) {
         let other = self
             .counterpart(&submission, &BTreeSet::new())
@@ -470,7 +543,7 @@ impl Pool {
         let place = sequences.clone().max().expect("a unit has members");
         self.places
             .extend(sequences.map(|sequence| (sequence, place)));
-        let since = Instant::now();
+        let since = self.clock.now();
         let unit = Unit {
             members,
             phase,
@@ -479,15 +552,15 @@ impl Pool {
         self.queue.insert(place, unit);
     }
 
-    /// The submission is on disk and may be sealed from now on. Both legs of a pair that are not are
-    /// stored with one write, so that either's word will do.
+    /// Notes that a submission is on disk, so that it may be sealed. If both legs of a pair are
+    /// new, one write stores both, so that the confirmation of either is enough.
     pub(crate) fn confirm(&mut self, sequence: u64) {
         self.legs.confirm(sequence);
         self.mark([sequence], Phase::Ready);
     }
 
-    /// Takes submissions out and frees their nullifiers. Of a pair that loses one leg the other is a
-    /// lone leg again, until its own expiry.
+    /// Removes submissions and frees their nullifiers. If a pair loses one leg, the other is a lone
+    /// leg again until its own expiry.
     pub(crate) fn remove(&mut self, sequences: impl IntoIterator<Item = u64>) {
         let sequences: BTreeSet<u64> = sequences.into_iter().collect();
         let mut left = Vec::new();
@@ -523,8 +596,8 @@ impl Pool {
             .filter(|(_, unit)| unit.phase == Phase::Ready)
     }
 
-    /// What a batch at `time` may hold: what is valid then, under the price snapshot of the first that
-    /// names one.
+    /// Returns the units that a batch at `time` may hold: the valid ones, under the price snapshot
+    /// of the first that names one.
     fn sealable(&self, time: u64) -> impl Iterator<Item = &Unit> {
         let mut decided = None;
         self.ready().map(|(_, unit)| unit).filter(move |unit| {
@@ -539,8 +612,8 @@ impl Pool {
         })
     }
 
-    /// Number of transactions that a batch at `time` may hold, counted up to `limit` or one more, and how
-    /// long the oldest unit has waited.
+    /// Returns the number of transactions that a batch at `time` may hold, counted up to `limit` or
+    /// one more, and the time for which the oldest unit has waited.
     pub(crate) fn waiting(&self, limit: usize, time: u64) -> (usize, Option<Duration>) {
         let mut count = 0;
         for unit in self.sealable(time) {
@@ -550,12 +623,14 @@ impl Pool {
             count += unit.members.all().len();
         }
         let oldest = self.sealable(time).next();
-        (count, oldest.map(|unit| unit.since.elapsed()))
+        let now = self.clock.now();
+        (count, oldest.map(|unit| now.saturating_sub(unit.since)))
     }
 
-    /// Marks the oldest units that a batch at `time` may hold and that fit into so many slots as leaving,
-    /// and returns their submissions in slot order. A pair that finds one slot lets later transactions
-    /// have it; nothing older being left, the next batch begins with that pair.
+    /// Takes the oldest units that a batch at `time` may hold and that fit into `slots` slots:
+    /// marks them as leaving and returns their submissions in slot order. A pair that finds
+    /// only one slot free leaves it to later transactions. It is then the oldest unit, and the
+    /// next batch begins with it.
     pub(crate) fn take(&mut self, slots: usize, time: u64) -> Vec<Sequenced> {
         let mut taken = Vec::new();
         for unit in self.sealable(time) {
@@ -571,7 +646,7 @@ impl Pool {
         taken
     }
 
-    /// Makes submissions sealable again that were taken and not sealed.
+    /// Returns submissions that were taken and not sealed to the queue.
     pub(crate) fn give_back(&mut self, sequences: impl IntoIterator<Item = u64>) {
         self.mark(sequences, Phase::Ready);
     }
@@ -585,8 +660,8 @@ impl Pool {
         }
     }
 
-    /// Marks as leaving, and returns with their verdict, all queued submissions that a batch at `time`
-    /// can no longer hold. The other leg of a pair is not returned: it leaves the queue with
+    /// Returns all queued submissions that no batch at `time` or later can hold, with their fates,
+    /// and marks them as leaving. The other leg of a pair is not returned; it leaves the queue with
     /// [`Pool::remove`].
     pub(crate) fn dead(&mut self, time: u64) -> Vec<Removed> {
         let members = self.ready().flat_map(|(_, unit)| unit.members.all());
@@ -600,14 +675,15 @@ impl Pool {
         dead
     }
 
-    /// Whether [`Pool::dead_legs`] may find something.
+    /// Whether [`Pool::dead_legs`] may find a leg.
     pub(crate) fn legs_due(&self, now: u64) -> bool {
         let now = now.max(self.view.time);
         self.recheck || self.legs.earliest().is_some_and(|expiry| expiry < now)
     }
 
-    /// Marks as leaving, and returns with their verdict, all lone legs that can never be sealed. Time
-    /// is this machine's: a counterpart has the same expiry, and is not admitted after it.
+    /// Returns all lone legs that can never be sealed, with their fates, and gives them their
+    /// verdict. `now` is this machine's time: a counterpart has the same expiry, and admission
+    /// refuses it after that.
     pub(crate) fn dead_legs(&mut self, now: u64) -> Vec<Removed> {
         let now = now.max(self.view.time);
         let mut dead = Vec::new();
@@ -622,7 +698,7 @@ impl Pool {
             if leg.stored {
                 dead.push(((sequence, leg.submission.clone()), record));
             } else {
-                // Being written at this moment: its fate must not be written before.
+                // The leg is being written: its fate must not reach the disk before it.
                 self.recheck = true;
             }
         }
@@ -632,7 +708,8 @@ impl Pool {
         dead
     }
 
-    /// A batch was sealed: its submissions leave, its nullifiers are spent, its root is an anchor.
+    /// Applies a sealed batch: removes its submissions, spends its nullifiers and makes its note
+    /// root an anchor.
     pub(crate) fn sealed(
         &mut self,
         sequences: impl IntoIterator<Item = u64>,
@@ -642,7 +719,8 @@ impl Pool {
     ) {
         self.remove(sequences);
         for nf in nullifiers {
-            // Never so, since rivals went when this was admitted; but then they would have to go now.
+            // Rivals gave way at admission, so that no claim is left. If one were, it would have to
+            // go.
             self.recheck |= self.claims.contains_key(&nf);
             self.view.spent.insert(nf);
         }
@@ -651,11 +729,26 @@ impl Pool {
         self.view.time = time;
     }
 
-    /// Batches were dropped: their nullifiers are unspent and their roots unknown again.
+    /// Replaces the view after batches were dropped: their nullifiers are unspent and their roots
+    /// unknown again.
     pub(crate) fn dropped(&mut self, view: SealedView) {
         self.view = view;
         self.recheck = true;
     }
+}
+
+/// Takes a transaction out of those chosen for a batch. If it is a leg, its counterpart leaves the
+/// batch too. The counterpart is not at fault: it stays in the mempool, as a lone leg once the
+/// other is removed.
+pub(crate) fn withdraw(chosen: &mut Vec<Sequenced>, slot: usize) -> Sequenced {
+    let at_fault = chosen.remove(slot);
+    match at_fault.1.transaction.header.kind.side() {
+        None => {}
+        // The counterpart stood one slot further on, and stands at `slot` now.
+        Some(Side::A) => drop(chosen.remove(slot)),
+        Some(Side::B) => drop(chosen.remove(slot - 1)),
+    }
+    at_fault
 }
 
 #[cfg(test)]

@@ -1,84 +1,103 @@
-//! The price snapshots of the chain (book: *Collateral*, Markets and prices), followed in the log of its
-//! oracle. The newest blocks are read again each time: what the chain takes back is forgotten here. Nothing
-//! of the log is believed: a snapshot is known only if its digest is that of its contents, and the markets in
-//! it are those that the log led to.
+//! The price snapshots of the chain, followed in the log of its oracle (spec: *Collateral*, Markets
+//! and prices).
+//!
+//! Each poll reads the newest blocks again, so that a snapshot that the chain takes back is
+//! forgotten here. Nothing in the log is trusted: a snapshot is known only if its digest is the
+//! digest of its contents, and its markets are those to which the log led.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
-use subrosa_protocol::Fr;
-use subrosa_protocol::market::{MARKETS, Markets, Snapshot};
+use subrosa_protocol::{
+    Fr,
+    market::{MARKETS, Markets, Snapshot},
+};
 
-use crate::ports::{OracleChange, OracleLog};
-use crate::store::tables::{OracleCursor, PriceSnapshot};
-use crate::wire::{Word, word};
+use crate::{
+    ports::{OracleChange, OracleEvent, OracleLog},
+    wire::{Word, word},
+};
 
-/// Blocks that are read again: more than the chain takes back.
+/// Number of blocks that are read again. A reorganisation takes back fewer.
 const DEPTH: u64 = 128;
 
-/// Seconds for which a snapshot can be named after the chain has taken a later one: an hour. Each that can be named may cost
-/// the others a batch.
+/// Seconds for which a snapshot can be named after the chain recorded a later one. Every snapshot
+/// that can be named may cost the transactions that name another one a batch.
 pub(crate) const KEPT: u64 = 60 * 60;
 
-/// Why a log says nothing.
+/// The reason why a log cannot be followed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum LogError {
-    /// The chain went back and has not caught up yet, or the node has not.
-    #[error("the node that answered knows fewer blocks than one before")]
+    /// The chain was reorganised and has not caught up, or the node lags behind.
+    #[error(
+        "the L1 node knows fewer blocks than before; it lags behind, or the chain was reorganised"
+    )]
     Behind,
-    /// Events are missing, or not those of the blocks asked for.
+    /// Events are missing, or belong to other blocks than those asked for.
     #[error("the log of the price oracle does not lead to the markets of its snapshots")]
     Markets,
-    /// The blocks are not in order, or not those asked for.
+    /// The blocks are out of order, or are not those asked for.
     #[error("the log of the price oracle is out of order")]
     Order,
 }
 
-/// A snapshot with its place in the log.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Known {
-    /// Its block.
-    pub(crate) block: u64,
-    /// Place among the block's events.
-    pub(crate) place: u32,
-    /// Its digest.
-    pub(crate) id: Word,
-    /// What it says.
-    pub(crate) snapshot: Arc<Snapshot>,
+/// The place in the oracle's log from which the next poll reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OracleCursor {
+    /// First block to read.
+    pub from: u64,
+    /// Words of the markets before that block.
+    pub words: [Fr; MARKETS],
 }
 
-impl Known {
-    fn at(&self) -> (u64, u32) {
-        (self.block, self.place)
-    }
-
-    /// As it is stored.
-    pub(crate) fn record(&self) -> PriceSnapshot {
-        PriceSnapshot {
-            block: self.block,
-            place: self.place,
-            snapshot: *self.snapshot,
+impl Default for OracleCursor {
+    /// Returns the start of the chain, where there are no markets.
+    fn default() -> Self {
+        Self {
+            from: 0,
+            words: [Fr::from(0u64); MARKETS],
         }
     }
 }
 
-/// What is known of the chain's price oracle.
+/// A verified snapshot with its place in the log.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct KnownSnapshot {
+    /// Block of the snapshot.
+    pub(crate) block: u64,
+    /// Position among the oracle's events of the block.
+    pub(crate) place: u32,
+    /// Digest of the snapshot.
+    pub(crate) id: Word,
+    /// The snapshot.
+    pub(crate) snapshot: Arc<Snapshot>,
+}
+
+impl KnownSnapshot {
+    fn at(&self) -> (u64, u32) {
+        (self.block, self.place)
+    }
+}
+
+/// The chain's price oracle as far as it was followed.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Oracle {
-    /// Where the log is read on.
+    /// Place from which the log is read on.
     cursor: OracleCursor,
-    /// The same, as it is stored.
+    /// The cursor in the store.
     stored: OracleCursor,
-    /// The newest block seen.
+    /// Number of the newest block seen.
     head: u64,
-    /// In order of the log.
-    known: Vec<Known>,
+    /// Snapshots in the order of the log.
+    known: Vec<KnownSnapshot>,
 }
 
 impl Oracle {
-    /// As it was stored.
-    pub(crate) fn restored(cursor: OracleCursor, mut known: Vec<Known>) -> Self {
-        known.sort_by_key(Known::at);
+    /// Restores the oracle from the store.
+    pub(crate) fn restored(cursor: OracleCursor, mut known: Vec<KnownSnapshot>) -> Self {
+        known.sort_by_key(KnownSnapshot::at);
         Self {
             cursor,
             stored: cursor,
@@ -87,41 +106,45 @@ impl Oracle {
         }
     }
 
-    /// Whether the stored cursor would lead to other markets, or is so many blocks behind.
+    /// Whether the stored cursor leads to other markets, or lies at least `blocks` blocks behind.
     pub(crate) fn is_ahead(&self, blocks: u64) -> bool {
         let behind = self.cursor.from.saturating_sub(self.stored.from);
         self.cursor.words != self.stored.words || behind >= blocks
     }
 
-    /// The cursor is on disk.
+    /// Notes that the cursor is on disk.
     pub(crate) fn stored(&mut self) {
         self.stored = self.cursor;
     }
 
+    /// Returns the place from which the log is read on.
     pub(crate) fn cursor(&self) -> &OracleCursor {
         &self.cursor
     }
 
-    pub(crate) fn known(&self) -> &[Known] {
+    /// Returns all known snapshots in the order of the log.
+    pub(crate) fn known(&self) -> &[KnownSnapshot] {
         &self.known
     }
 
-    /// The snapshot that the chain took last.
-    pub(crate) fn latest(&self) -> Option<&Known> {
+    /// Returns the snapshot that the chain recorded last.
+    pub(crate) fn latest(&self) -> Option<&KnownSnapshot> {
         self.known.last()
     }
 
+    /// Whether the snapshot with this digest is known.
     pub(crate) fn knows(&self, id: &Word) -> bool {
         self.known.iter().any(|known| known.id == *id)
     }
 
-    /// All snapshots that may be named, with their times.
+    /// Returns the digests of all snapshots that can be named, with their times.
     pub(crate) fn times(&self) -> HashMap<Word, u64> {
         let known = self.known.iter();
         known.map(|known| (known.id, known.snapshot.time)).collect()
     }
 
-    /// The same, to be read from the first block on: nothing of the markets is taken for granted.
+    /// Returns this oracle with the cursor at the start of the chain, so that the next poll derives
+    /// the markets again.
     pub(crate) fn anew(&self) -> Self {
         Self {
             cursor: OracleCursor::default(),
@@ -129,8 +152,8 @@ impl Oracle {
         }
     }
 
-    /// What is known after a log from the cursor's block on, at the chain's time `clock`, and how many
-    /// snapshots of the log are none.
+    /// Follows a log that starts at the cursor's block, at the chain's time `clock`. Returns the
+    /// oracle after the log, and the number of snapshots in the log that failed verification.
     ///
     /// # Errors
     /// [`LogError`] if the log cannot be followed.
@@ -153,43 +176,14 @@ impl Oracle {
             if event.block > at.0 {
                 at = (event.block, 0);
             }
-            match event.change {
-                OracleChange::Market { id, word } => markets.set(id, word)?,
-                OracleChange::Snapshot {
-                    digest,
-                    time,
-                    market_root,
-                    prices,
-                } => {
-                    let id = word(&digest);
-                    let snapshot = match self.find(at, &id) {
-                        Some(before) => Some(before.snapshot.clone()),
-                        // Of a block that the node's newest has not reached: another time.
-                        None if time > clock => None,
-                        None => {
-                            let markets = markets.under(&market_root)?;
-                            let prices = Snapshot::prices_from_words(&prices).ok();
-                            let snapshot = prices.map(|prices| Snapshot {
-                                time,
-                                markets,
-                                prices,
-                            });
-                            let snapshot = snapshot.filter(|found| found.digest() == digest);
-                            refused += usize::from(snapshot.is_none());
-                            snapshot.map(Arc::new)
-                        }
-                    };
-                    if let Some(snapshot) = snapshot {
-                        // Taken twice in one block it is one.
-                        let block = known.partition_point(|known| known.block < event.block);
-                        if !known[block..].iter().any(|known| known.id == id) {
-                            known.push(Known {
-                                block: at.0,
-                                place: at.1,
-                                id,
-                                snapshot,
-                            });
-                        }
+            match self.read(event, at, clock, &mut markets)? {
+                Found::Nothing => {}
+                Found::Forged => refused += 1,
+                Found::Snapshot(snapshot) => {
+                    // Two equal snapshots in one block are one.
+                    let block = known.partition_point(|known| known.block < event.block);
+                    if !known[block..].iter().any(|known| known.id == snapshot.id) {
+                        known.push(snapshot);
                     }
                 }
             }
@@ -210,17 +204,69 @@ impl Oracle {
         Ok((next, refused))
     }
 
-    /// Whether this snapshot is known, at this place.
-    pub(crate) fn holds(&self, known: &Known) -> bool {
+    /// Applies an event to the markets, or verifies its snapshot.
+    fn read(
+        &self,
+        event: &OracleEvent,
+        at: (u64, u32),
+        clock: u64,
+        markets: &mut Folded,
+    ) -> Result<Found, LogError> {
+        let (digest, time, market_root, prices) = match event.change {
+            OracleChange::Market { id, word } => {
+                markets.set(id, word)?;
+                return Ok(Found::Nothing);
+            }
+            OracleChange::Snapshot {
+                digest,
+                time,
+                market_root,
+                prices,
+            } => (digest, time, market_root, prices),
+        };
+        let id = word(&digest);
+        let found = |snapshot| {
+            Found::Snapshot(KnownSnapshot {
+                block: at.0,
+                place: at.1,
+                id,
+                snapshot,
+            })
+        };
+        if let Some(before) = self.find(at, &id) {
+            return Ok(found(before.snapshot.clone()));
+        }
+        if time > clock {
+            // It belongs to a block after the node's newest; a later poll reads it.
+            return Ok(Found::Nothing);
+        }
+        let markets = markets.under(&market_root)?;
+        let snapshot = Snapshot::prices_from_words(&prices)
+            .ok()
+            .map(|prices| Snapshot {
+                time,
+                markets,
+                prices,
+            })
+            .filter(|snapshot| snapshot.digest() == digest);
+        Ok(snapshot.map_or(Found::Forged, |snapshot| found(Arc::new(snapshot))))
+    }
+
+    /// Whether this snapshot is known at this place.
+    pub(crate) fn holds(&self, known: &KnownSnapshot) -> bool {
         self.find(known.at(), &known.id).is_some()
     }
 
-    fn find(&self, at: (u64, u32), id: &Word) -> Option<&Known> {
-        let place = self.known.binary_search_by_key(&at, Known::at).ok()?;
+    fn find(&self, at: (u64, u32), id: &Word) -> Option<&KnownSnapshot> {
+        let place = self
+            .known
+            .binary_search_by_key(&at, KnownSnapshot::at)
+            .ok()?;
         self.known.get(place).filter(|known| known.id == *id)
     }
 
-    /// The snapshots that were followed by others longer than [`KEPT`] ago, and that will not be read again.
+    /// Returns the snapshots that a later one followed longer than [`KEPT`] ago, and whose blocks
+    /// are not read again.
     pub(crate) fn outdated(&self, clock: u64) -> HashSet<Word> {
         let pairs = self.known.windows(2);
         pairs
@@ -232,16 +278,26 @@ impl Oracle {
             .collect()
     }
 
-    /// Forgets snapshots.
+    /// Forgets the snapshots with these digests.
     pub(crate) fn forget(&mut self, ids: &HashSet<Word>) {
         self.known.retain(|known| !ids.contains(&known.id));
     }
 }
 
-/// Markets as the log leads to them.
+/// The content of one event.
+enum Found {
+    /// No snapshot, or one that is not due yet.
+    Nothing,
+    /// A snapshot whose digest is not the digest of its contents.
+    Forged,
+    /// A verified snapshot.
+    Snapshot(KnownSnapshot),
+}
+
+/// The markets to which the log has led so far.
 struct Folded {
     words: [Fr; MARKETS],
-    /// Markets and root of the words, once asked for.
+    /// Markets and root of the words; computed when they are first needed.
     hashed: Option<(Markets, Fr)>,
 }
 
@@ -260,7 +316,7 @@ impl Folded {
         Ok(())
     }
 
-    /// The markets, which must have this root.
+    /// Returns the markets if their root is `root`.
     fn under(&mut self, root: &Fr) -> Result<Markets, LogError> {
         let (markets, found) = match self.hashed {
             Some(hashed) => hashed,

@@ -1,250 +1,137 @@
-//! What the sequencer consumes from outside, as narrow traits: a verifier of client proofs, a
-//! prover of batches and the settlement layer. [`crate::adapters`] implements them with the real
-//! prover and the real chain.
+//! The sequencer's view of the outside, as narrow traits: a verifier of client proofs, a prover of
+//! batches, the settlement layer and a clock. [`crate::adapters`] implements the first three with
+//! the real prover and the real chain.
 
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use subrosa_protocol::Fr;
-use subrosa_protocol::asset::{AssetId, AssetInfo};
-use subrosa_protocol::batch::{BatchWitness, PublishedBatch, Shape};
-use subrosa_protocol::ledger::Deposit;
-use subrosa_protocol::market::PRICE_WORDS;
-
-/// Length in bytes of a client proof: A (32), B (64), C (32).
-pub const PROOF_LEN: usize = 128;
-
-/// A client proof as it arrived; no point of it has been checked yet. A Groth16 proof can be
-/// re-randomised, so these bytes identify nothing.
-pub type ProofBytes = [u8; PROOF_LEN];
+use subrosa_clock::Clock;
+pub use subrosa_l1::{
+    Head, OracleChange, OracleEvent, OracleLog, QueuedDeposit, Receipt, RollupView, SettledBatch,
+    Settlement,
+};
+pub use subrosa_protocol::proof::ProofBytes;
+use subrosa_protocol::{
+    Fr,
+    asset::AssetInfo,
+    batch::{BatchWitness, Shape},
+};
+pub use subrosa_prover::progress::Progress;
 
 /// Verifies client proofs against the transaction circuit's verifying key.
 pub trait ProofVerifier: Send + Sync + 'static {
-    /// Hash that identifies the verifying key; part of the store's identity.
+    /// Returns the hash that identifies the verifying key. It is part of the store's identity.
     fn key_hash(&self) -> [u8; 32];
 
-    /// Whether the key was made for development: whoever made it can forge proofs.
+    /// Whether the key was made for development. Its maker can forge proofs.
     fn is_unsafe_development(&self) -> bool;
 
-    /// For every (digest, proof) in order: whether the proof is valid for that digest. Malformed
-    /// points are simply invalid. CPU-bound; called on the admission thread pool.
+    /// Returns, for every (digest, proof) in order, whether the proof is valid for that digest. A
+    /// proof with malformed points is invalid. The work is CPU-bound and runs on the admission
+    /// threads.
     fn verify_batch(&self, items: &[(Fr, ProofBytes)]) -> Vec<bool>;
 }
 
-/// One batch to prove.
+/// A batch to prove.
 #[derive(Debug)]
 pub struct ProofJob {
-    /// The batch index.
+    /// Index of the batch, which identifies the job. After batches were dropped, a later job may
+    /// have the same index and another witness.
     pub index: u64,
-    /// What the batch circuit needs to know of the state transition.
+    /// The private inputs of the batch circuit.
     pub witness: BatchWitness,
     /// The proofs of the batch's transactions, in slot order: the batch circuit verifies them.
     pub proofs: Vec<ProofBytes>,
 }
 
-/// Receives a proof's progress and tells the prover when to give up.
-pub trait Progress: Send + Sync {
-    /// Reports that `done` of `total` steps of phase `name` are finished.
-    fn phase(&self, name: &str, done: u64, total: u64);
-    /// Whether the result is no longer wanted.
-    fn cancelled(&self) -> bool;
-}
-
 /// Why a batch could not be proven.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProverError {
-    /// [`Progress::cancelled`] answered true.
+    /// [`Progress::cancelled`] returned true.
     #[error("proving was cancelled")]
     Cancelled,
-    /// The prover refuses the job, as it will each time: the witness breaks a rule, or a transaction has
-    /// no valid proof.
+    /// The prover refuses the job, now and every time: the witness breaks a rule, or a transaction
+    /// has no valid proof.
     #[error("the job is refused: {reason}")]
     Refused {
-        /// What is wrong with it.
+        /// Reason of the refusal.
         reason: String,
     },
     /// The prover failed; the same job would most likely fail again.
     #[error("proving failed: {reason}")]
     Failed {
-        /// What the prover said.
+        /// The prover's message.
         reason: String,
     },
 }
 
-/// Proves batches.
+/// Proves batches, in this process or elsewhere.
+///
+/// Several jobs may be under way at once, and may finish in any order. A prover keeps no finished
+/// proof: the result belongs to the caller, who submits unproven batches again after a restart.
 pub trait BatchProver: Send + Sync + 'static {
-    /// Shapes this prover has keys for.
+    /// Returns the shapes that this prover has keys for.
     fn shapes(&self) -> Vec<Shape>;
-    /// Proves one batch; blocks for seconds to minutes, on a blocking thread.
+
+    /// Proves one batch and returns the proof in the contract's encoding; takes seconds to minutes.
+    ///
+    /// The work begins when the future is first polled. Dropping the future cancels the job.
     ///
     /// # Errors
-    /// [`ProverError::Cancelled`] when `progress` asked for it, [`ProverError::Refused`] for a job that
-    /// can never be proven, [`ProverError::Failed`] otherwise.
-    fn prove(&self, job: &ProofJob, progress: &dyn Progress) -> Result<Vec<u8>, ProverError>;
+    /// [`ProverError::Cancelled`] when `progress` asked for it, [`ProverError::Refused`] for a job
+    /// that can never be proven, [`ProverError::Failed`] otherwise.
+    fn prove(
+        &self,
+        job: Arc<ProofJob>,
+        progress: Arc<dyn Progress>,
+    ) -> BoxFuture<'_, Result<Vec<u8>, ProverError>>;
 }
 
-/// The newest block of the settlement layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Head {
-    /// Block number.
-    pub number: u64,
-    /// Block time, Unix seconds.
-    pub timestamp: u64,
-}
-
-/// What the rollup contract holds now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RollupView {
-    /// Commitment of the settled state.
-    pub state: Fr,
-    /// Index that the next settled batch must have.
-    pub batch_index: u64,
-    /// Deposits consumed by settled batches.
-    pub deposit_count: u64,
-    /// Length of the vault's deposit queue, the consumed ones included.
-    pub queued_deposits: u64,
-    /// Current root of the asset tree.
-    pub assets_root: Fr,
-    /// H(CONTEXT; …) of the contract.
-    pub context: Fr,
-    /// The asset in which fees are paid.
-    pub fee_asset: AssetId,
-    /// Time of the last settled batch, Unix seconds.
-    pub last_time: u64,
-    /// Shapes with a verifying key on the chain.
-    pub shapes: Vec<Shape>,
-}
-
-/// A deposit in the vault's queue.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct QueuedDeposit {
-    /// Place in the queue, from 0.
-    pub index: u64,
-    /// Its words.
-    pub deposit: Deposit,
-}
-
-/// What the price oracle's log holds from some block on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OracleLog {
-    /// The newest block; the log holds all that is up to it, and may hold more.
-    pub head: Head,
-    /// Oldest first.
-    pub events: Vec<OracleEvent>,
-}
-
-/// A change of the price oracle, in a block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OracleEvent {
-    /// The block.
-    pub block: u64,
-    /// What changed.
-    pub change: OracleChange,
-}
-
-/// What changed in the price oracle, as the chain says it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(clippy::large_enum_variant, reason = "most are snapshots")]
-pub enum OracleChange {
-    /// A market's word was set; 0 is none.
-    Market {
-        /// Its number.
-        id: u8,
-        /// The word.
-        word: Fr,
-    },
-    /// A snapshot was taken, of the markets as they were.
-    Snapshot {
-        /// Its digest.
-        digest: Fr,
-        /// When, Unix seconds.
-        time: u64,
-        /// Root of the markets' words.
-        market_root: Fr,
-        /// The words of prices.
-        prices: [Fr; PRICE_WORDS],
-    },
-}
-
-/// A proven batch on its way to the contract.
-#[derive(Debug, Clone)]
-pub struct ProvenBatch {
-    /// The data that goes into calldata.
-    pub published: PublishedBatch,
-    /// State commitment before the batch.
-    pub old_state: Fr,
-    /// State commitment after the batch.
-    pub new_state: Fr,
-    /// c = H(DATA; words).
-    pub commitment: Fr,
-    /// The proof, in the contract's encoding.
-    pub proof: Vec<u8>,
-}
-
-/// The chain's receipt of a settled batch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SettlementReceipt {
-    /// Transaction hash.
-    pub tx: [u8; 32],
-    /// Block number.
-    pub block: u64,
-    /// Gas used.
-    pub gas_used: u64,
-    /// Bytes of calldata.
-    pub calldata_bytes: u64,
-}
-
-/// A batch as the chain remembers it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SettledBatch {
-    /// State commitment after the batch.
-    pub new_state: Fr,
-    /// Transaction hash that settled it.
-    pub tx: [u8; 32],
-}
-
-/// Why the settlement layer did not do what was asked.
+/// The reason why the settlement layer did not do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettlementError {
-    /// The contract refused: final, the same call would be refused again.
+    /// The contract refused the call. This is final: it would refuse the same call again.
     #[error("the contract rejected the call: {reason}")]
     Rejected {
-        /// The revert's name.
+        /// Name of the revert.
         reason: String,
     },
-    /// The chain did not answer; trying again may help.
+    /// The chain did not answer. Trying again may help.
     #[error("the chain is unavailable: {reason}")]
     Unavailable {
-        /// What went wrong.
+        /// The failure.
         reason: String,
     },
-    /// The chain answered with something that cannot be understood: final.
+    /// The chain's answer cannot be understood. This is final.
     #[error("the chain's answer is invalid: {reason}")]
     Invalid {
-        /// What was wrong with it.
+        /// The fault in the answer.
         reason: String,
     },
 }
 
 /// The chain on which batches settle.
 pub trait SettlementLayer: Send + Sync + 'static {
-    /// Chain id.
+    /// Returns the chain id.
     fn chain_id(&self) -> BoxFuture<'_, Result<u64, SettlementError>>;
-    /// Newest block.
+    /// Returns the newest block.
     fn head(&self) -> BoxFuture<'_, Result<Head, SettlementError>>;
-    /// What the rollup contract holds.
+    /// Returns the state of the rollup contract and its surroundings.
     fn rollup(&self) -> BoxFuture<'_, Result<RollupView, SettlementError>>;
-    /// Deposits with index ≥ `from`, in order, at most `limit`.
+    /// Returns the length of the deposit queue as of the block that has `confirmations`
+    /// confirmations. The newest block has 1.
+    fn deposits_mined(&self, confirmations: u64) -> BoxFuture<'_, Result<u64, SettlementError>>;
+    /// Returns the deposits from index `from` on, in order, at most `limit`.
     fn deposits(
         &self,
         from: u64,
         limit: u64,
     ) -> BoxFuture<'_, Result<Vec<QueuedDeposit>, SettlementError>>;
-    /// All registered assets in order of id.
+    /// Returns all registered assets in the order of their ids.
     fn assets(&self) -> BoxFuture<'_, Result<Vec<AssetInfo>, SettlementError>>;
-    /// What the price oracle's log holds from block `from` on.
+    /// Returns the log of the price oracle from block `from` on.
     fn oracle_log(&self, from: u64) -> BoxFuture<'_, Result<OracleLog, SettlementError>>;
-    /// When the price snapshot with this digest was taken, if the chain has it.
+    /// Returns the time of the price snapshot with this digest, Unix seconds, if the chain has it.
     fn snapshot_time<'a>(
         &'a self,
         digest: &'a Fr,
@@ -252,16 +139,16 @@ pub trait SettlementLayer: Send + Sync + 'static {
     /// Settles a batch and waits for its receipt.
     fn settle<'a>(
         &'a self,
-        batch: &'a ProvenBatch,
-    ) -> BoxFuture<'a, Result<SettlementReceipt, SettlementError>>;
-    /// The batch with this index as settled on the chain, if it is.
+        batch: &'a Settlement,
+    ) -> BoxFuture<'a, Result<Receipt, SettlementError>>;
+    /// Returns the batch with this index if it has settled, as the chain remembers it.
     fn settled_batch(
         &self,
         index: u64,
     ) -> BoxFuture<'_, Result<Option<SettledBatch>, SettlementError>>;
 }
 
-/// Everything the sequencer is given at start.
+/// Everything that the sequencer is given at start.
 #[derive(Clone)]
 pub struct Ports {
     /// Verifier of client proofs.
@@ -270,4 +157,6 @@ pub struct Ports {
     pub prover: Arc<dyn BatchProver>,
     /// The settlement layer.
     pub settlement: Arc<dyn SettlementLayer>,
+    /// The clock by which the sequencer waits, seals and expires.
+    pub clock: Arc<dyn Clock>,
 }

@@ -1,324 +1,212 @@
-//! Starting and stopping.
+//! The sequencer as a service: start, tasks and shutdown.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::FutureExt;
-use subrosa_protocol::Fr;
 use subrosa_protocol::ledger;
-use subrosa_protocol::transaction::Context;
-use tokio::net::TcpListener;
-use tokio::sync::broadcast;
-use tokio::task::JoinHandle;
+use tokio::{net::TcpListener, sync::broadcast, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use crate::admission::{self, AdmissionQueue, Committer};
-use crate::api::Api;
-use crate::config::{Config, ConfigError};
-use crate::engine::{BatchEvent, Engine, Registry};
-use crate::health::{Halt, Health};
-use crate::mailbox::{self, Mailbox};
-use crate::pipeline;
-use crate::ports::{Ports, RollupView, SettlementError};
-use crate::store::recovery::{Recovered, RecoveryError, recover};
-use crate::store::tables::Identity;
-use crate::store::{Store, StoreError};
-use crate::telemetry;
+use crate::{
+    admission::{self, AdmissionQueue, Committer},
+    api::Api,
+    config::Config,
+    event::BatchEvent,
+    health::{Halt, Health},
+    node::{Node, Registry},
+    pipeline,
+    ports::Ports,
+    purge,
+    startup::{StartError, check_chain, check_config, io, open_store},
+    telemetry,
+};
 
-/// Reloaded submissions whose proofs are verified together.
-const REVERIFY: usize = 256;
-
-/// Chain ids of local development nodes.
-const DEVELOPMENT_CHAINS: [u64; 2] = [1337, 31337];
-
-/// Attempts to reach the chain at start.
-const START_ATTEMPTS: u32 = 10;
-
-/// How long requests may take to finish at shutdown.
+/// Time for which requests may finish at shutdown.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// Why the sequencer did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The configuration is wrong.
-    #[error("configuration: {0}")]
-    Config(#[from] ConfigError),
-    /// The chain did not answer.
-    #[error(transparent)]
-    Settlement(#[from] SettlementError),
-    /// The chain is not the one that is configured.
-    #[error("the chain has {what} {found}, {expected} is configured")]
-    Chain {
-        /// What differs.
-        what: &'static str,
-        /// On the chain.
-        found: String,
-        /// In the configuration.
-        expected: String,
-    },
-    /// A shape is enabled that the prover or the contract has no key for.
-    #[error("shape {slots} has no verifying key {place}")]
-    Shape {
-        /// Slots of the shape.
-        slots: usize,
-        /// Where the key is missing.
-        place: &'static str,
-    },
-    /// Keys from a development setup on a chain where they would be believed.
-    #[error(
-        "the verifying key is an unsafe development key and chain {chain_id} is no development chain"
-    )]
-    UnsafeKeys {
-        /// The chain.
-        chain_id: u64,
-    },
-    /// The store cannot be opened.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The store is not sound.
-    #[error(transparent)]
-    Recovery(#[from] RecoveryError),
-    /// A reloaded submission's proof is not valid.
-    #[error("the proof of the reloaded transaction {digest} is not valid")]
-    Proof {
-        /// Digest, hex.
-        digest: String,
-    },
-    /// The address is taken, or the system gives no thread.
-    #[error("{what}: {source}")]
-    Io {
-        /// What failed.
-        what: &'static str,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// A task that checks the store failed.
-    #[error("the start was interrupted")]
-    Interrupted,
+/// Checks configuration, chain and store, resumes the work that was under way, and listens.
+///
+/// # Errors
+/// [`StartError`]. Nothing is left running then.
+pub async fn start(config: Config, ports: Ports) -> Result<RunningSequencer, StartError> {
+    telemetry::recorder();
+    telemetry::halted(false);
+    let context = check_config(&config, &ports)?;
+    let (view, assets) = check_chain(&config, &ports, &context).await?;
+    let (store, mailbox, recovered) = open_store(&config, &ports, context).await?;
+    tracing::info!(
+        next_batch = recovered.cursor.seal,
+        unsettled = recovered.cursor.unsettled(),
+        pending = recovered.mempool.len(),
+        "the store is sound"
+    );
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(io("listening"))?;
+    let ledger_config = ledger::Config {
+        context,
+        fee_asset: view.fee_asset,
+        min_fee: config.min_fee,
+    };
+    let registry = Registry {
+        root: view.assets_root,
+        assets: Arc::new(assets),
+    };
+    let node = Node::new(
+        config,
+        ledger_config,
+        ports,
+        store,
+        mailbox,
+        recovered,
+        registry,
+    );
+    RunningSequencer::run(Arc::new(node), listener)
 }
-
-/// The sequencer.
-#[derive(Debug, Clone, Copy)]
-pub struct Sequencer;
 
 /// A running sequencer. Dropping it stops nothing; call [`RunningSequencer::stop`].
 pub struct RunningSequencer {
     addr: SocketAddr,
-    engine: Arc<Engine>,
+    node: Arc<Node>,
     tasks: Vec<JoinHandle<()>>,
     server: JoinHandle<()>,
     committer: Committer,
     threads: Arc<rayon::ThreadPool>,
 }
 
-impl Sequencer {
-    /// Checks configuration, chain and store, resumes what was under way, and listens.
-    ///
-    /// # Errors
-    /// [`StartError`]; nothing is left running then.
-    pub async fn start(config: Config, ports: Ports) -> Result<RunningSequencer, StartError> {
-        config.validate()?;
-        telemetry::recorder();
-        telemetry::halted(false);
-        let chain_id = config.chain_id;
-        if ports.verifier.is_unsafe_development() && !DEVELOPMENT_CHAINS.contains(&chain_id) {
-            return Err(StartError::UnsafeKeys { chain_id });
-        }
-        let context = Context {
-            chain_id: config.chain_id,
-            rollup: config.rollup,
-        }
-        .word();
-        let (view, assets) = check_chain(&config, &ports, &context).await?;
-        let ledger_config = ledger::Config {
-            context,
-            fee_asset: view.fee_asset,
-            min_fee: config.min_fee,
-        };
-        let identity = Identity {
-            chain_id: config.chain_id,
-            rollup: config.rollup,
-            key_hash: ports.verifier.key_hash(),
-        };
-        let path = config.store.clone();
-        let verifier = ports.verifier.clone();
-        let reverify = config.admission.reverify_on_start;
-        let mailbox_config = config.mailbox.clone();
-        let (store, mailbox, recovered) = tokio::task::spawn_blocking(move || {
-            let store = Store::open(&path)?;
-            let recovered = recover(&store, &identity, &context)?;
-            if reverify {
-                verify_reloaded(&recovered, verifier.as_ref())?;
-            }
-            let mailbox = Mailbox::open(&store, &mailbox_config)?;
-            Ok::<_, StartError>((store, mailbox, recovered))
-        })
-        .await
-        .map_err(|_| StartError::Interrupted)??;
-        tracing::info!(
-            next_batch = recovered.cursor.seal,
-            unsettled = recovered.cursor.seal - recovered.cursor.settle,
-            pending = recovered.mempool.len(),
-            "the store is sound"
-        );
-
-        let threads = rayon::ThreadPoolBuilder::new()
-            .num_threads(config.admission.threads)
-            .thread_name(|index| format!("admission-{index}"))
-            .panic_handler(|_| tracing::error!("a verification task panicked"))
-            .build()
-            .map_err(|error| StartError::Io {
-                what: "admission threads",
-                source: std::io::Error::other(error),
-            })?;
-        let threads = Arc::new(threads);
-        let listener = TcpListener::bind(config.listen)
-            .await
-            .map_err(|source| StartError::Io {
-                what: "listening",
-                source,
-            })?;
-        let addr = listener.local_addr().map_err(|source| StartError::Io {
-            what: "listening",
-            source,
-        })?;
-        let queue_capacity = config.admission.queue;
-        let engine = Arc::new(Engine::new(
-            config,
-            ledger_config,
-            ports,
-            store,
-            mailbox,
-            recovered,
-            Registry {
-                root: view.assets_root,
-                assets: Arc::new(assets),
-            },
-        ));
+impl RunningSequencer {
+    /// Starts the threads and tasks of a sequencer.
+    fn run(node: Arc<Node>, listener: TcpListener) -> Result<Self, StartError> {
+        let addr = listener.local_addr().map_err(io("listening"))?;
+        let threads = Arc::new(verification_threads(&node)?);
         let (committer, commits) =
-            Committer::start(engine.clone()).map_err(|source| StartError::Io {
-                what: "the storing thread",
-                source,
-            })?;
-        let (queue, parts) = AdmissionQueue::new(queue_capacity);
-        let cancel = engine.cancel.clone();
-        let router = Api::new(engine.clone(), queue).router();
+            Committer::start(node.clone()).map_err(io("the storing thread"))?;
+        let (queue, parts) = AdmissionQueue::new(node.config.admission.queue);
+        let cancel = node.cancel.clone();
+        let router = Api::new(node.clone(), queue).router();
         let server = tokio::spawn(serve(listener, router, cancel.clone()));
-        let gather = admission::run(
-            engine.clone(),
-            parts,
-            threads.clone(),
-            commits,
-            cancel.clone(),
-        );
+        let admission = admission::run(node.clone(), parts, threads.clone(), commits, cancel);
         let tasks = vec![
-            supervise(&engine, "admission", gather),
-            supervise(&engine, "watch", pipeline::watch(engine.clone())),
-            supervise(&engine, "seal", pipeline::seal(engine.clone())),
-            supervise(&engine, "prove", pipeline::prove(engine.clone())),
-            supervise(&engine, "settle", pipeline::settle(engine.clone())),
-            supervise(&engine, "mailbox", mailbox::run(engine.clone())),
+            supervise(&node, "admission", admission),
+            supervise(&node, "watch", pipeline::watch(node.clone())),
+            supervise(&node, "seal", pipeline::seal(node.clone())),
+            supervise(&node, "prove", pipeline::prove(node.clone())),
+            supervise(&node, "settle", pipeline::settle(node.clone())),
+            supervise(&node, "mailbox", purge::run(node.clone())),
         ];
         tracing::info!(%addr, "listening");
-        Ok(RunningSequencer {
+        Ok(Self {
             addr,
-            engine,
+            node,
             tasks,
             server,
             committer,
             threads,
         })
     }
-}
 
-impl RunningSequencer {
-    /// The address it listens on.
+    /// Returns the address on which it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// A token whose cancellation begins the shutdown; [`RunningSequencer::stop`] waits for it.
+    /// Returns the token whose cancellation begins the shutdown. [`RunningSequencer::stop`] waits
+    /// for its end.
     pub fn shutdown(&self) -> CancellationToken {
-        self.engine.cancel.clone()
+        self.node.cancel.clone()
     }
 
-    /// Running, degraded or halted.
+    /// Returns the present health.
     pub fn health(&self) -> Health {
-        self.engine.health.read()
+        self.node.health.read()
     }
 
-    /// What happens to batches from now on.
+    /// Subscribes to the changes of batches from now on.
     pub fn events(&self) -> broadcast::Receiver<BatchEvent> {
-        self.engine.events.subscribe()
+        self.node.events.subscribe()
     }
 
-    /// Stops: no new requests, a proof under way is cancelled, everything accepted is on disk. The
-    /// store is closed when this returns.
+    /// Stops the sequencer: refuses new requests, cancels a proof under way and stores everything
+    /// that was accepted. The store is closed when this returns.
     pub async fn stop(self) {
         let Self {
-            engine,
+            node,
             tasks,
             server,
             committer,
             threads,
             ..
         } = self;
-        engine.cancel.cancel();
+        node.cancel.cancel();
         let abort = server.abort_handle();
         if tokio::time::timeout(DRAIN, server).await.is_err() {
             abort.abort();
         }
         for task in tasks {
-            // Supervised: a panic has been reported.
+            // The supervisor has reported a panic.
             let _ = task.await;
         }
         let joined = tokio::task::spawn_blocking(move || {
             // The committer ends when the last verification has sent its group.
             committer.join();
             drop(threads);
-            close(engine);
+            close(node);
         });
         let _ = joined.await;
         tracing::info!("stopped");
     }
 }
 
-/// Waits for whoever is about to let go of the engine (a connection that closes, a verification that
+/// Makes the threads on which submissions are decoded and verified.
+fn verification_threads(node: &Node) -> Result<rayon::ThreadPool, StartError> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(node.config.admission.threads)
+        .thread_name(|index| format!("admission-{index}"))
+        .panic_handler(|_| tracing::error!("a verification task panicked"))
+        .build()
+        .map_err(|error| io("admission threads")(std::io::Error::other(error)))
+}
+
+/// Waits until the last holder lets go of the node (a connection that closes, a verification that
 /// returns), then closes the store with it.
-fn close(mut engine: Arc<Engine>) {
+fn close(mut node: Arc<Node>) {
     let deadline = Instant::now() + DRAIN;
     loop {
-        match Arc::try_unwrap(engine) {
-            Ok(engine) => return drop(engine),
+        match Arc::try_unwrap(node) {
+            Ok(node) => return drop(node),
             Err(_) if Instant::now() > deadline => {
-                tracing::warn!("something still holds the store");
+                tracing::warn!("a task still holds the store; it stays open");
                 return;
             }
-            Err(shared) => engine = shared,
+            Err(shared) => node = shared,
         }
         std::thread::sleep(Duration::from_millis(2));
     }
 }
 
-/// Runs a task; if it panics, the pipeline halts instead of standing still unnoticed.
+/// Runs a task. If the task panics, the pipeline halts instead of standing still unnoticed.
 fn supervise(
-    engine: &Arc<Engine>,
+    node: &Arc<Node>,
     name: &'static str,
     task: impl Future<Output = ()> + Send + 'static,
 ) -> JoinHandle<()> {
-    let engine = engine.clone();
+    let node = node.clone();
     tokio::spawn(async move {
         if std::panic::AssertUnwindSafe(task)
             .catch_unwind()
             .await
             .is_err()
         {
-            engine.health.halt(Halt::Task { task: name.into() });
+            node.health.halt(Halt::Task { task: name.into() });
         }
     })
 }
 
+/// Serves the HTTP interface until cancelled.
 async fn serve(listener: TcpListener, router: axum::Router, cancel: CancellationToken) {
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let server = axum::serve(listener, service)
@@ -326,81 +214,4 @@ async fn serve(listener: TcpListener, router: axum::Router, cancel: Cancellation
     if let Err(error) = server.await {
         tracing::error!(%error, "the HTTP server failed");
     }
-}
-
-/// The chain must be the configured one, and able to take what we would send.
-async fn check_chain(
-    config: &Config,
-    ports: &Ports,
-    context: &Fr,
-) -> Result<(RollupView, Vec<subrosa_protocol::asset::AssetInfo>), StartError> {
-    let settlement = &ports.settlement;
-    let mut pause = Duration::from_millis(config.settle.backoff_ms);
-    let mut attempt = 0;
-    let chain_id = loop {
-        attempt += 1;
-        match settlement.chain_id().await {
-            Ok(id) => break id,
-            Err(SettlementError::Unavailable { reason }) if attempt < START_ATTEMPTS => {
-                tracing::warn!(attempt, reason, "the chain does not answer");
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(Duration::from_millis(config.settle.backoff_max_ms));
-            }
-            Err(error) => return Err(error.into()),
-        }
-    };
-    if chain_id != config.chain_id {
-        return Err(StartError::Chain {
-            what: "id",
-            found: chain_id.to_string(),
-            expected: config.chain_id.to_string(),
-        });
-    }
-    let view = settlement.rollup().await?;
-    if view.context != *context {
-        return Err(StartError::Chain {
-            what: "context",
-            found: crate::wire::fr_hex(&view.context),
-            expected: crate::wire::fr_hex(context),
-        });
-    }
-    let provable = ports.prover.shapes();
-    for shape in &config.seal.shapes {
-        let slots = shape.slots();
-        if !provable.contains(shape) {
-            return Err(StartError::Shape {
-                slots,
-                place: "at the prover",
-            });
-        }
-        if !view.shapes.contains(shape) {
-            return Err(StartError::Shape {
-                slots,
-                place: "on the chain",
-            });
-        }
-    }
-    let assets = settlement.assets().await?;
-    Ok((view, assets))
-}
-
-/// What the store holds as accepted is verified again, sealed or not: a transaction without a valid
-/// proof would make its batch one that can never be proven.
-fn verify_reloaded(
-    recovered: &Recovered,
-    verifier: &dyn crate::ports::ProofVerifier,
-) -> Result<(), StartError> {
-    let accepted = [&recovered.unproven[..], &recovered.mempool].into_iter();
-    for group in accepted.flat_map(|accepted| accepted.chunks(REVERIFY)) {
-        let statements: Vec<_> = group.iter().map(|(_, s)| (s.digest, s.proof)).collect();
-        let verdicts = verifier.verify_batch(&statements);
-        for (place, (_, submission)) in group.iter().enumerate() {
-            if !verdicts.get(place).copied().unwrap_or(false) {
-                return Err(StartError::Proof {
-                    digest: hex::encode(submission.id),
-                });
-            }
-        }
-    }
-    Ok(())
 }

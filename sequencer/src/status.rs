@@ -1,49 +1,51 @@
-//! What clients are told of transactions and batches.
+//! The states of transactions and batches, as clients see them.
 
-use crate::admission::FinalRejection;
-use crate::store::tables::{BatchRecord, Stage};
+use crate::{
+    refusal::FinalRejection,
+    store::tables::{BatchRecord, Stage},
+};
 
-/// What became of an accepted transaction.
+/// State of an accepted transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TransactionStatus {
-    /// In the mempool.
+    /// It is in the mempool.
     Pending,
-    /// A leg of a swap, held until its counterpart comes.
+    /// It is a leg of a swap that waits for its counterpart.
     Waiting,
-    /// In a sealed batch.
+    /// It is in a sealed batch.
     Included {
-        /// Batch index.
+        /// Index of the batch.
         batch: u64,
         /// Slot in the batch.
         slot: u32,
     },
-    /// In a proven batch.
+    /// It is in a proven batch.
     Proven {
-        /// Batch index.
+        /// Index of the batch.
         batch: u64,
         /// Slot in the batch.
         slot: u32,
     },
-    /// In a settled batch.
+    /// It is in a settled batch.
     Settled {
-        /// Batch index.
+        /// Index of the batch.
         batch: u64,
         /// Slot in the batch.
         slot: u32,
         /// Hash of the L1 transaction.
         tx: [u8; 32],
     },
-    /// Its expiry passed before it was sealed.
+    /// It expired before it was sealed.
     Expired,
     /// It can never be included.
     Rejected {
-        /// Why.
+        /// The reason.
         reason: FinalRejection,
     },
 }
 
 impl TransactionStatus {
-    /// The status as clients read it.
+    /// Returns the status as clients read it.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Pending => "pending",

@@ -1,36 +1,47 @@
-//! A submission after parsing: transaction, digest and proof bytes (spec: *Transaction*, wire form).
+//! A submission after parsing: transaction, digest and proof bytes (spec: *Transaction*, wire
+//! form).
 
-use subrosa_protocol::Fr;
-use subrosa_protocol::transaction::{CodecError, Submission, Transaction};
+use std::sync::Arc;
 
-use crate::ports::ProofBytes;
-use crate::wire::{Word, word};
+use subrosa_protocol::{
+    Fr,
+    transaction::{CodecError, Submission, Transaction},
+};
+
+use crate::{
+    ports::ProofBytes,
+    wire::{Word, word},
+};
 
 /// Length of a submission in bytes: transaction ‖ proof.
 pub const SUBMISSION_LEN: usize = Submission::ENCODED_LEN;
 
-/// A parsed submission. Nothing of it has been checked but its encoding.
+/// A submission with its sequence number, which gives the order of acceptance.
+pub(crate) type Sequenced = (u64, Arc<ParsedSubmission>);
+
+/// A parsed submission. Only its encoding has been checked.
 #[derive(Clone)]
 pub struct ParsedSubmission {
     /// The transaction.
     pub transaction: Transaction,
-    /// Its digest under this rollup's context: what the proof is about, and its identity.
+    /// The digest under this rollup's context: the statement of the proof, and the transaction's
+    /// identity.
     pub digest: Fr,
-    /// The digest's bytes.
+    /// Bytes of the digest.
     pub id: Word,
-    /// The nullifiers' bytes.
+    /// Bytes of the nullifiers.
     pub nullifiers: [Word; 3],
-    /// Digest of the price snapshot it names, if it names one.
+    /// Digest of the price snapshot that the transaction names, if it names one.
     pub snapshot: Option<Word>,
-    /// The proof's bytes.
+    /// Bytes of the proof.
     pub proof: ProofBytes,
-    /// The bytes it was parsed from.
+    /// The bytes that were parsed.
     pub bytes: Vec<u8>,
 }
 
 impl std::fmt::Debug for ParsedSubmission {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Contents stay out of logs; the digest is public once included.
+        // Contents stay out of logs; the digest is public once it is included.
         f.debug_struct("ParsedSubmission")
             .field("id", &hex::encode(self.id))
             .finish_non_exhaustive()
@@ -41,7 +52,7 @@ impl ParsedSubmission {
     /// Parses transaction ‖ proof and computes the digest under `context`.
     ///
     /// # Errors
-    /// [`CodecError`] saying which part is not canonical.
+    /// [`CodecError`] naming the part that is not canonical.
     pub fn parse(bytes: Vec<u8>, context: &Fr) -> Result<Self, CodecError> {
         let Submission { transaction, proof } = Submission::from_bytes(&bytes)?;
         let digest = transaction.digest(context);

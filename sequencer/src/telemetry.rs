@@ -1,14 +1,9 @@
-//! Metrics: names, descriptions and the few functions that record them.
+//! Metrics: their names and descriptions, and the functions that record them.
 
-use std::sync::OnceLock;
-use std::time::Instant;
+use std::{sync::OnceLock, time::Instant};
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use tokio::sync::oneshot;
-
-use crate::admission::Verdict;
-use crate::mempool::Census;
 
 const ADMISSIONS: &str = "subrosa_sequencer_admissions_total";
 const ADMISSION_SECONDS: &str = "subrosa_sequencer_admission_seconds";
@@ -30,13 +25,14 @@ const HALTED: &str = "subrosa_sequencer_halted";
 const HTTP: &str = "subrosa_sequencer_http_requests_total";
 const HTTP_SECONDS: &str = "subrosa_sequencer_http_request_seconds";
 
-/// Buckets of all histograms in seconds: from a quarter of a millisecond to ten minutes.
+/// Buckets of all histograms, in seconds: from a quarter of a millisecond to ten minutes.
 const SECONDS: &[f64] = &[
     0.000_25, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0,
     30.0, 60.0, 120.0, 300.0, 600.0,
 ];
 
-/// The process-wide recorder; installed once, however many sequencers a process starts.
+/// Returns the process-wide recorder. The first call installs it; all sequencers of a process share
+/// it.
 pub(crate) fn recorder() -> PrometheusHandle {
     static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
     HANDLE
@@ -48,7 +44,9 @@ pub(crate) fn recorder() -> PrometheusHandle {
                 .build_recorder();
             let handle = recorder.handle();
             if metrics::set_global_recorder(recorder).is_err() {
-                tracing::warn!("another metrics recorder is installed; /metrics stays empty");
+                tracing::warn!(
+                    "another metrics recorder is installed already; /metrics stays empty"
+                );
             }
             describe();
             handle
@@ -81,19 +79,13 @@ fn describe() {
     describe_histogram!(HTTP_SECONDS, "Time to answer a request");
 }
 
-/// Sends a verdict to the client that waits for it, if it still does, and counts it.
-pub(crate) fn answer(reply: oneshot::Sender<Verdict>, verdict: Verdict, since: Instant) {
-    let result = match &verdict {
-        Ok(_) => "accepted",
-        Err(refusal) => refusal.metric(),
-    };
+/// Counts a verdict and measures the time since the submission was queued.
+pub(crate) fn admission(result: &'static str, since: Instant) {
     counter!(ADMISSIONS, "result" => result).increment(1);
     histogram!(ADMISSION_SECONDS).record(since.elapsed().as_secs_f64());
-    // A client that went away needs no answer.
-    let _ = reply.send(verdict);
 }
 
-/// Measures the verification of a group.
+/// Measures the verification of a group of `size` proofs.
 pub(crate) fn verifying<T>(size: usize, verify: impl FnOnce() -> T) -> T {
     let start = Instant::now();
     let result = verify();
@@ -110,51 +102,62 @@ pub(crate) fn storing<T>(store: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Legs are not told apart: whoever reads these figures around a batch would learn which batch holds swaps.
-pub(crate) fn mempool(census: Census) {
-    gauge!(MEMPOOL).set(census.queued as f64);
+/// Sets the number of transactions in the mempool. No metric counts legs of swaps: whoever read it
+/// around a batch would learn which batch holds swaps.
+pub(crate) fn mempool(queued: usize) {
+    gauge!(MEMPOOL).set(queued as f64);
 }
 
+/// Counts a message by its verdict.
 pub(crate) fn message(result: &'static str) {
     counter!(MESSAGES, "result" => result).increment(1);
 }
 
+/// Sets the number of messages in the mailbox.
 pub(crate) fn messages_held(count: usize) {
     gauge!(MESSAGES_HELD).set(count as f64);
 }
 
+/// Sets the number of deposits that wait to be sealed.
 pub(crate) fn deposits_waiting(count: usize) {
     gauge!(DEPOSITS).set(count as f64);
 }
 
+/// Sets the number of sealed and unsettled batches.
 pub(crate) fn unsettled(count: u64) {
     gauge!(UNSETTLED).set(count as f64);
 }
 
+/// Counts a batch that reached a stage and measures the time it took.
 pub(crate) fn stage(name: &'static str, since: Instant) {
     counter!(BATCHES, "stage" => name).increment(1);
     histogram!(STAGE_SECONDS, "stage" => name).record(since.elapsed().as_secs_f64());
 }
 
+/// Counts transactions by their fate.
 pub(crate) fn transactions(fate: &'static str, count: usize) {
     counter!(TRANSACTIONS, "fate" => fate).increment(count as u64);
 }
 
+/// Adds the cost of a settlement.
 pub(crate) fn settlement(gas: u64, calldata: u64) {
     counter!(GAS).increment(gas);
     counter!(CALLDATA).increment(calldata);
 }
 
+/// Sets the progress of the present phase of the present proof.
 pub(crate) fn proving(done: u64, total: u64) {
     if total > 0 {
         gauge!(PROVING).set(done as f64 / total as f64);
     }
 }
 
+/// Sets whether the pipeline has halted.
 pub(crate) fn halted(yes: bool) {
     gauge!(HALTED).set(if yes { 1.0 } else { 0.0 });
 }
 
+/// Counts a request and measures the time to its answer.
 pub(crate) fn http(route: String, status: u16, since: Instant) {
     counter!(HTTP, "route" => route.clone(), "status" => status.to_string()).increment(1);
     histogram!(HTTP_SECONDS, "route" => route).record(since.elapsed().as_secs_f64());

@@ -1,17 +1,19 @@
-//! Text forms shared by the HTTP interface and the configuration: `0x`-prefixed lower-case hex.
+//! Text forms that the HTTP interface and the configuration share: lower-case hex after `0x`.
 
-use subrosa_protocol::Fr;
-use subrosa_protocol::encoding::{fr_from_bytes, fr_to_bytes};
+use subrosa_protocol::{
+    Fr,
+    encoding::{fr_from_bytes, fr_to_bytes},
+};
 
-/// A digest, nullifier or root in its canonical 32 bytes, as map and table keys need it.
+/// Canonical 32 bytes of a digest, nullifier or root; the key of maps and tables.
 pub type Word = [u8; 32];
 
-/// The canonical bytes of a field element.
+/// Returns the canonical bytes of a field element.
 pub(crate) fn word(x: &Fr) -> Word {
     fr_to_bytes(x)
 }
 
-/// `0x` and lower-case digits.
+/// Formats bytes as `0x` and lower-case digits.
 pub(crate) fn hex0x(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(2 + 2 * bytes.len());
     text.push_str("0x");
@@ -19,12 +21,12 @@ pub(crate) fn hex0x(bytes: &[u8]) -> String {
     text
 }
 
-/// A field element as `0x` hex.
+/// Formats a field element as `0x` hex.
 pub(crate) fn fr_hex(x: &Fr) -> String {
     hex0x(&fr_to_bytes(x))
 }
 
-/// Bytes of `0x` hex; upper-case digits are refused, so that every value has one spelling.
+/// Parses `0x` hex. Refuses upper-case digits, so that every value has one spelling.
 pub(crate) fn bytes_from_hex(text: &str) -> Option<Vec<u8>> {
     let digits = text.strip_prefix("0x")?;
     if digits.bytes().any(|b| b.is_ascii_uppercase()) {
@@ -33,7 +35,7 @@ pub(crate) fn bytes_from_hex(text: &str) -> Option<Vec<u8>> {
     hex::decode(digits).ok()
 }
 
-/// A canonical field element's bytes from `0x` hex.
+/// Parses `0x` hex of a canonical field element and returns its bytes.
 pub(crate) fn word_from_hex(text: &str) -> Option<Word> {
     let bytes: Word = bytes_from_hex(text)?.try_into().ok()?;
     fr_from_bytes(&bytes).ok()?;

@@ -1,21 +1,19 @@
-//! A bare client of the sequencer's HTTP interface.
-
-use std::time::Duration;
+//! The sequencer's HTTP interface as tests use it: the client of the crate `subrosa-client`, and
+//! raw JSON for answers that a test compares field by field.
 
 use anyhow::{Context as _, ensure};
-use reqwest::header::CONTENT_TYPE;
 use serde_json::Value;
+use subrosa_client::{Method, SequencerClient};
 
 use crate::eventually;
 
-/// The client.
+/// Client of a sequencer.
 #[derive(Clone, Debug)]
 pub struct Api {
-    base: String,
-    http: reqwest::Client,
+    client: SequencerClient,
 }
 
-/// An answer to a POST.
+/// Answer to a POST, successful or not.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// HTTP status.
@@ -27,19 +25,19 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The problem's code, or "" in a success.
+    /// Returns the code of the problem, or "" for a success.
     #[must_use]
     pub fn code(&self) -> &str {
         self.body["code"].as_str().unwrap_or_default()
     }
 
-    /// The accepted transaction's digest.
+    /// Returns the digest of the accepted transaction.
     #[must_use]
     pub fn digest(&self) -> &str {
         self.body["digest"].as_str().unwrap_or_default()
     }
 
-    /// Whether it was accepted.
+    /// Whether the sequencer accepted the transaction.
     #[must_use]
     pub fn accepted(&self) -> bool {
         self.status == 202
@@ -47,35 +45,35 @@ impl Answer {
 }
 
 impl Api {
-    /// A client of the sequencer at `base`.
+    /// Makes a client of the sequencer at `base`.
     ///
     /// # Errors
-    /// If no HTTP client can be made.
+    /// If the HTTP client cannot be built.
     pub fn new(base: &str) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder()
-            .timeout(Duration::from_secs(60))
-            .build()?;
         Ok(Self {
-            base: base.to_owned(),
-            http,
+            client: SequencerClient::new(base)?,
         })
     }
 
-    /// A successful GET's body.
-    ///
-    /// # Errors
-    /// If it is not successful.
-    pub async fn text(&self, path: &str) -> anyhow::Result<String> {
-        let response = self.http.get(format!("{}{path}", self.base)).send().await?;
-        ensure!(
-            response.status().is_success(),
-            "GET {path}: {}",
-            response.status()
-        );
-        Ok(response.text().await?)
+    /// Returns the typed client.
+    #[must_use]
+    pub fn client(&self) -> &SequencerClient {
+        &self.client
     }
 
-    /// A successful GET's body as JSON.
+    /// Returns the body of a successful GET.
+    ///
+    /// # Errors
+    /// If the request is not successful.
+    pub async fn text(&self, path: &str) -> anyhow::Result<String> {
+        let response = self.client.request(Method::GET, path).send().await?;
+        let status = response.status();
+        let text = response.text().await?;
+        ensure!(status.is_success(), "GET {path}: {status} {text}");
+        Ok(text)
+    }
+
+    /// Returns the body of a successful GET as JSON.
     ///
     /// # Errors
     /// As [`Api::text`].
@@ -83,18 +81,13 @@ impl Api {
         Ok(serde_json::from_str(&self.text(path).await?)?)
     }
 
-    /// Status of a GET.
+    /// Returns the status of a GET.
     ///
     /// # Errors
     /// If there is no answer.
     pub async fn status(&self, path: &str) -> anyhow::Result<u16> {
-        Ok(self
-            .http
-            .get(format!("{}{path}", self.base))
-            .send()
-            .await?
-            .status()
-            .as_u16())
+        let response = self.client.request(Method::GET, path).send().await?;
+        Ok(response.status().as_u16())
     }
 
     /// Submits bytes.
@@ -105,20 +98,18 @@ impl Api {
         self.post(bytes, "application/octet-stream").await
     }
 
-    /// Posts a body to the transactions.
+    /// Posts a body of a content type to `/v1/transactions`.
     ///
     /// # Errors
-    /// If there is no answer, or one without a JSON body.
+    /// If there is no answer, or its body is not JSON.
     pub async fn post(&self, body: Vec<u8>, kind: &str) -> anyhow::Result<Answer> {
-        let request = self
-            .http
-            .post(format!("{}/v1/transactions", self.base))
-            .header(CONTENT_TYPE, kind);
-        let response = request.body(body).send().await?;
+        let request = self.client.request(Method::POST, "/v1/transactions");
+        let request = request.header("content-type", kind).body(body);
+        let response = request.send().await?;
         let status = response.status().as_u16();
         let kind = response
             .headers()
-            .get(CONTENT_TYPE)
+            .get("content-type")
             .and_then(|v| v.to_str().ok())
             .unwrap_or_default()
             .to_owned();
@@ -129,7 +120,8 @@ impl Api {
         })
     }
 
-    /// What became of a transaction; `None` if the sequencer does not know it. `digest` is 0x hex.
+    /// Returns the state of a transaction, or `None` if the sequencer does not know it. `digest` is
+    /// `0x` hex.
     ///
     /// # Errors
     /// If there is no answer.
@@ -141,7 +133,7 @@ impl Api {
         Ok(Some(self.json(&path).await?))
     }
 
-    /// All batches in order.
+    /// Returns all batches in order.
     ///
     /// # Errors
     /// As [`Api::text`].
@@ -159,12 +151,12 @@ impl Api {
         }
     }
 
-    /// The value of a metric without labels.
+    /// Returns the value of a metric without labels.
     ///
     /// # Errors
-    /// If it is not there.
+    /// If there is no such metric.
     pub async fn metric(&self, name: &str) -> anyhow::Result<f64> {
-        let text = self.text("/metrics").await?;
+        let text = self.client.metrics().await?;
         let line = text
             .lines()
             .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
@@ -174,10 +166,10 @@ impl Api {
             .parse()?)
     }
 
-    /// Waits until a transaction has one of the statuses, and says which.
+    /// Waits until a transaction has one of the statuses, and returns its state.
     ///
     /// # Errors
-    /// If it never has.
+    /// If it does not get there in time.
     pub async fn reached(&self, digest: &str, wanted: &[&str]) -> anyhow::Result<Value> {
         eventually(&format!("transaction to become {wanted:?}"), || async {
             let found = self.transaction(digest).await?;
@@ -193,11 +185,11 @@ impl Api {
     /// Waits until all batches below `index` have settled.
     ///
     /// # Errors
-    /// If they never do.
+    /// If they do not settle in time.
     pub async fn settled_below(&self, index: u64) -> anyhow::Result<()> {
         eventually("settlement", || async {
-            let info = self.json("/v1/info").await?;
-            Ok((info["settled_below"].as_u64() >= Some(index)).then_some(()))
+            let info = self.client.info().await?;
+            Ok((info.settled_below >= index).then_some(()))
         })
         .await
     }

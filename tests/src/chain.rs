@@ -1,92 +1,59 @@
 //! Chains and the contracts on them.
 
-use std::{
-    net::TcpListener,
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 
 use alloy_primitives::Address;
-use anyhow::{Context as _, bail};
 use subrosa_l1::{
-    Account, Client, Contracts, EmbeddedTransport, L1, RpcTransport, Transport,
+    Account, Client, Contracts, EmbeddedTransport, L1, Transport,
     deploy::{DeployConfig, Deployment, NewAsset, NewShape, deploy, development_token, mint},
-    development,
+    development::{self, Anvil, AnvilError, AnvilOptions},
 };
 use subrosa_protocol::{
     asset::AssetId,
     batch::Shape,
     keys::{AuditorKey, Seed},
 };
-
 use subrosa_wallet::amount;
 
-use crate::keys::{keys, workspace};
+pub use subrosa_l1::development::free_port;
+pub use subrosa_node::accounts::{DEPLOYER, FIRST_INSTITUTION, GUARDIAN, OPERATOR};
 
-/// The asset in which fees are paid, with six decimals; audited.
+use crate::keys::keys;
+
+/// Asset in which fees are paid, with six decimals; audited.
 pub const DOLLAR: AssetId = AssetId(0);
-/// Another asset, with eighteen decimals; nobody audits it.
+/// Second asset, with eighteen decimals; nobody audits it.
 pub const GOLD: AssetId = AssetId(1);
 /// Symbols in the order of the ids.
 pub const SYMBOLS: [&str; 2] = ["dUSD", "dXAU"];
 /// Decimals in the order of the ids.
 pub const DECIMALS: [u8; 2] = [6, 18];
-/// Development accounts: the deployer, the sequencer's operator, the guardian; institutions follow.
-pub const DEPLOYER: usize = 0;
-/// See [`DEPLOYER`].
-pub const OPERATOR: usize = 1;
-/// See [`DEPLOYER`].
-pub const GUARDIAN: usize = 2;
-/// First account of an institution.
-pub const FIRST_INSTITUTION: usize = 3;
-
-/// Display units of an asset, by its id, as base units.
+/// Reads display units of the asset with this id as base units.
 ///
 /// # Panics
-/// If the text is no amount of it.
+/// If the text is not an amount of the asset.
 #[must_use]
 pub fn units(asset: usize, text: &str) -> u128 {
     amount::parse(text, DECIMALS[asset]).expect("an amount of a test")
 }
 
-/// A development account.
+/// Returns the development account with this number.
 #[must_use]
 pub fn account(index: usize) -> Account {
     development::accounts().swap_remove(index)
 }
 
-/// A running chain.
+/// Running chain.
 #[derive(Clone)]
 pub struct Chain {
     /// Calls and transactions.
     pub transport: Arc<dyn Transport>,
-    /// JSON-RPC endpoint, where there is one.
-    pub url: Option<String>,
-    _node: Option<Arc<Node>>,
-}
-
-/// Ends the node when dropped.
-struct Node(Child);
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// A loopback port that was free a moment ago.
-///
-/// # Errors
-/// The operating system's error.
-pub fn free_port() -> std::io::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+    /// Ends with the last clone.
+    anvil: Option<Arc<Anvil>>,
 }
 
 impl Chain {
-    /// revm in this process.
+    /// Starts revm in this process.
     #[must_use]
     pub fn embedded() -> Self {
         let funded: Vec<Address> = development::accounts()
@@ -95,54 +62,36 @@ impl Chain {
             .collect();
         Self {
             transport: Arc::new(EmbeddedTransport::new(&funded)),
-            url: None,
-            _node: None,
+            anvil: None,
         }
     }
 
-    /// An anvil on the loopback interface, or `None`, said on standard error, where none is installed.
+    /// Starts an anvil on the loopback interface. Returns `None`, and says so on standard error,
+    /// where none is installed.
     ///
     /// # Errors
     /// If it is installed and does not start.
     pub async fn anvil() -> anyhow::Result<Option<Self>> {
-        let Some(program) = find_anvil() else {
-            eprintln!("SKIPPED: anvil is not installed (`scripts/prepare --contracts` does it)");
-            return Ok(None);
-        };
-        let port = free_port()?;
-        let child = Command::new(&program)
-            .args([
-                "--host",
-                "127.0.0.1",
-                "--port",
-                &port.to_string(),
-                "--silent",
-                "--hardfork",
-                "prague",
-            ])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .with_context(|| format!("starting {}", program.display()))?;
-        let node = Arc::new(Node(child));
-        let url = format!("http://127.0.0.1:{port}");
-        let transport = RpcTransport::new(&url)?;
-        let started = Instant::now();
-        while transport.chain_id().await.is_err() {
-            if started.elapsed() > Duration::from_secs(30) {
-                bail!("anvil did not answer within 30 s");
+        let anvil = match Anvil::start(AnvilOptions::default()).await {
+            Err(error @ AnvilError::NotFound) => {
+                eprintln!("SKIPPED: {error}");
+                return Ok(None);
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+            started => started?,
+        };
         Ok(Some(Self {
-            transport: Arc::new(transport),
-            url: Some(url),
-            _node: Some(node),
+            transport: Arc::new(anvil.transport()),
+            anvil: Some(Arc::new(anvil)),
         }))
     }
 
-    /// A client of the contracts.
+    /// Returns the JSON-RPC endpoint, if other processes can reach the chain.
+    #[must_use]
+    pub fn url(&self) -> Option<&str> {
+        self.anvil.as_ref().map(|anvil| anvil.url.as_str())
+    }
+
+    /// Returns a client of the contracts.
     #[must_use]
     pub fn client(&self, contracts: Contracts, operator: Option<Account>) -> Arc<dyn L1> {
         Arc::new(Client::new(self.transport.clone(), contracts, operator))
@@ -151,7 +100,7 @@ impl Chain {
     /// Deploys both tokens.
     ///
     /// # Errors
-    /// The chain's.
+    /// If the chain refuses a transaction.
     pub async fn tokens(&self) -> anyhow::Result<[Address; 2]> {
         let mut tokens = [Address::ZERO; 2];
         for ((token, symbol), decimals) in tokens.iter_mut().zip(SYMBOLS).zip(DECIMALS) {
@@ -170,7 +119,7 @@ impl Chain {
     /// Deploys a rollup over the tokens, with the real verifier and keys.
     ///
     /// # Errors
-    /// The chain's.
+    /// If the chain refuses a transaction.
     pub async fn rollup(&self, tokens: [Address; 2]) -> anyhow::Result<Deployed> {
         let batch = &keys().batch;
         let auditor = AuditorKey::from_seed(&Seed::from_bytes([0xa7; 32])).public();
@@ -207,7 +156,7 @@ impl Chain {
     /// Mints base units of an asset's token to an account.
     ///
     /// # Errors
-    /// The chain's.
+    /// If the chain refuses a transaction.
     pub async fn mint(
         &self,
         deployed: &Deployed,
@@ -220,30 +169,13 @@ impl Chain {
     }
 }
 
-/// What was deployed.
+/// Deployed contracts.
 #[derive(Clone, Copy, Debug)]
 pub struct Deployed {
     /// Rollup, vault and registry.
     pub contracts: Contracts,
-    /// All of the contracts, if this process deployed them.
+    /// All contracts, if this process deployed them.
     pub deployment: Option<Deployment>,
     /// Tokens in the order of the asset ids.
     pub tokens: [Address; 2],
-}
-
-/// anvil from `SUBROSA_ANVIL`, the contracts' npm packages, or the path.
-#[must_use]
-pub fn find_anvil() -> Option<PathBuf> {
-    let named = std::env::var_os("SUBROSA_ANVIL").map(PathBuf::from);
-    let packaged =
-        workspace().join("verifier-contract/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil");
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let from_path = std::env::split_paths(&path)
-        .map(|directory| directory.join("anvil"))
-        .collect::<Vec<_>>();
-    named
-        .into_iter()
-        .chain([packaged])
-        .chain(from_path)
-        .find(|candidate| candidate.is_file())
 }

@@ -1,9 +1,17 @@
 //! An institution: a wallet behind its gateway, used through HTTP alone.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::Path};
 
 use anyhow::{Context as _, bail, ensure};
+use serde::Serialize;
 use serde_json::{Value, json};
+use subrosa_client::{
+    GatewayClient, Method,
+    gateway::{
+        AmountRequest, DepositRequest, OpenAmountRequest, QuoteRequest, RfqRequest,
+        TransferRequest, WithdrawalRequest,
+    },
+};
 use subrosa_l1::Account;
 use subrosa_protocol::keys::{Network, Seed, ViewingKey};
 use subrosa_wallet::{Gateway, Token, Wallet, WalletConfig, amount};
@@ -15,24 +23,23 @@ use crate::{
     world::FEE,
 };
 
-/// The institution.
+/// Institution with a running gateway.
 pub struct Institution {
     /// Its seed.
     pub seed: Seed,
     /// Its L1 account.
     pub account: Account,
-    gateway: Gateway,
-    base: String,
-    token: Token,
-    http: reqwest::Client,
+    /// Absent where the gateway runs in a process of its own.
+    gateway: Option<Gateway>,
+    client: GatewayClient,
 }
 
-/// What an institution holds of an asset, base units.
+/// Holdings of an institution in one asset, base units.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Holding {
-    /// Inside, to be spent now.
+    /// Inside the rollup, can be spent now.
     pub spendable: u128,
-    /// Inside, to come back as change.
+    /// Inside the rollup, comes back as change.
     pub pending: u128,
     /// On L1.
     pub on_l1: u128,
@@ -44,7 +51,7 @@ impl Institution {
     /// Opens the wallet of `seed` in `directory` and serves its gateway.
     ///
     /// # Errors
-    /// The wallet's.
+    /// If the wallet cannot be opened or its gateway not served.
     pub async fn open(
         chain: &Chain,
         deployed: &Deployed,
@@ -74,46 +81,55 @@ impl Institution {
         let gateway =
             Gateway::start(wallet, SocketAddr::from(([127, 0, 0, 1], 0)), token.clone()).await?;
         let base = format!("http://{}", gateway.address);
-        let http = reqwest::Client::builder()
-            .timeout(Duration::from_secs(200))
-            .build()?;
+        let mut institution = Self::at(&base, token.expose(), seed, account)?;
+        institution.gateway = Some(gateway);
+        Ok(institution)
+    }
+
+    /// Uses the gateway at `base`, which another process serves.
+    ///
+    /// # Errors
+    /// If the HTTP client cannot be built.
+    pub fn at(base: &str, token: &str, seed: Seed, account: Account) -> anyhow::Result<Self> {
         Ok(Self {
             seed,
             account,
-            gateway,
-            base,
-            token,
-            http,
+            gateway: None,
+            client: GatewayClient::new(base, token)?,
         })
     }
 
-    /// Its keys.
+    /// Returns its keys.
     #[must_use]
     pub fn keys(&self) -> ViewingKey {
         ViewingKey::from_seed(&self.seed)
     }
 
-    /// Its address.
+    /// Returns its address.
     #[must_use]
     pub fn address(&self) -> String {
         self.keys().address().encode(Network::Development)
     }
 
-    /// Stops gateway and wallet.
-    pub async fn stop(self) {
-        self.gateway.stop().await;
+    /// Returns the client of its gateway.
+    #[must_use]
+    pub fn client(&self) -> &GatewayClient {
+        &self.client
     }
 
-    /// A successful GET.
+    /// Stops gateway and wallet, if this process runs them.
+    pub async fn stop(self) {
+        if let Some(gateway) = self.gateway {
+            gateway.stop().await;
+        }
+    }
+
+    /// Returns the body of a successful GET.
     ///
     /// # Errors
-    /// If it is not successful.
+    /// If the request is not successful.
     pub async fn get(&self, path: &str) -> anyhow::Result<Value> {
-        let request = self
-            .http
-            .get(format!("{}{path}", self.base))
-            .bearer_auth(self.token.expose());
-        let response = request.send().await?;
+        let response = self.client.request(Method::GET, path).send().await?;
         ensure!(
             response.status().is_success(),
             "GET {path}: {}",
@@ -122,31 +138,29 @@ impl Institution {
         Ok(response.json().await?)
     }
 
-    /// A POST: status and body.
+    /// Posts a body of any form, and returns status and body of the answer.
     ///
     /// # Errors
     /// If there is no answer.
-    pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<(u16, Value)> {
-        let request = self
-            .http
-            .post(format!("{}{path}", self.base))
-            .bearer_auth(self.token.expose());
+    pub async fn post(&self, path: &str, body: &impl Serialize) -> anyhow::Result<(u16, Value)> {
+        let request = self.client.request(Method::POST, path);
         let response = request.json(body).send().await?;
         Ok((response.status().as_u16(), response.json().await?))
     }
 
-    /// Starts something; waits for funds that are on their way. Its id.
+    /// Posts a body until the gateway accepts it, while it waits for funds that are on their way.
+    /// Returns the id of the object that the gateway made.
     ///
     /// # Errors
-    /// If it is refused for another reason.
-    pub async fn start(&self, path: &str, body: Value) -> anyhow::Result<String> {
+    /// If the gateway refuses for another reason.
+    pub async fn start(&self, path: &str, body: impl Serialize) -> anyhow::Result<String> {
         eventually(&format!("POST {path} to be accepted"), || async {
             let (status, answer) = self.post(path, &body).await?;
             if status == 202 {
                 return Ok(Some(
                     answer["id"]
                         .as_str()
-                        .context("an operation has an id")?
+                        .context("the answer has no id")?
                         .to_owned(),
                 ));
             }
@@ -159,19 +173,22 @@ impl Institution {
         .await
     }
 
-    /// Deposits display units of an asset.
+    /// Deposits display units of an asset. Returns the id of the operation.
     ///
     /// # Errors
-    /// If it is refused.
+    /// If the gateway refuses.
     pub async fn deposit(&self, asset: &str, amount: &str) -> anyhow::Result<String> {
-        self.start("/v1/deposits", json!({ "asset": asset, "amount": amount }))
-            .await
+        let request = DepositRequest {
+            asset: asset.into(),
+            amount: amount.into(),
+        };
+        self.start("/v1/deposits", request).await
     }
 
-    /// Pays display units of an asset.
+    /// Pays display units of an asset. Returns the id of the operation.
     ///
     /// # Errors
-    /// If it is refused.
+    /// If the gateway refuses.
     pub async fn transfer(
         &self,
         asset: &str,
@@ -179,27 +196,31 @@ impl Institution {
         to: &str,
         memo: &str,
     ) -> anyhow::Result<String> {
-        self.start(
-            "/v1/transfers",
-            json!({ "asset": asset, "amount": amount, "to": to, "memo": memo }),
-        )
-        .await
+        let request = TransferRequest {
+            asset: asset.into(),
+            amount: amount.into(),
+            to: to.into(),
+            memo: memo.into(),
+        };
+        self.start("/v1/transfers", request).await
     }
 
-    /// Withdraws display units of an asset to its own L1 account.
+    /// Withdraws display units of an asset to its own L1 account. Returns the id of the operation.
     ///
     /// # Errors
-    /// If it is refused.
+    /// If the gateway refuses.
     pub async fn withdraw(&self, asset: &str, amount: &str) -> anyhow::Result<String> {
-        self.start(
-            "/v1/withdrawals",
-            json!({ "asset": asset, "amount": amount }),
-        )
-        .await
+        let request = WithdrawalRequest {
+            asset: asset.into(),
+            amount: amount.into(),
+            to: None,
+        };
+        self.start("/v1/withdrawals", request).await
     }
 
-    /// Asks `of` to exchange what this institution gives, of a fixed amount, for an asset, and has `of` quote
-    /// (asset, amount in display units) for it. The quote's id, when it has arrived.
+    /// Requests a quote from `of` and has `of` make it: this institution gives a fixed amount and
+    /// wants another asset. `seconds` is how long the quote may be accepted, and how long its legs
+    /// may settle after that. Returns the id of the quote when it has arrived.
     ///
     /// # Errors
     /// If either gateway refuses.
@@ -210,45 +231,54 @@ impl Institution {
         want: (&str, &str),
         seconds: (u64, u64),
     ) -> anyhow::Result<String> {
-        let request = json!({
-            "counterparties": [of.address()],
-            "give": { "asset": give.0, "amount": give.1 },
-            "want": { "asset": want.0 },
-            "expires_in": seconds.0,
-        });
+        let request = RfqRequest {
+            counterparties: vec![of.address()],
+            give: OpenAmountRequest {
+                asset: give.0.into(),
+                amount: Some(give.1.into()),
+            },
+            want: OpenAmountRequest {
+                asset: want.0.into(),
+                amount: None,
+            },
+            expires_in: seconds.0,
+        };
         let rfq = self.start("/v1/rfqs", request).await?;
         of.shows(&format!("/v1/rfqs/{rfq}"), &["open"]).await?;
-        let quote = json!({
-            "rfq": rfq,
-            "give": { "asset": want.0, "amount": want.1 },
-            "want": { "asset": give.0, "amount": give.1 },
-            "valid_for": seconds.0,
-            "settle_within": seconds.1,
-        });
+        let leg = |(asset, amount): (&str, &str)| AmountRequest {
+            asset: asset.into(),
+            amount: amount.into(),
+        };
+        let quote = QuoteRequest {
+            rfq: Some(rfq),
+            to: None,
+            give: leg(want),
+            want: leg(give),
+            valid_for: seconds.0,
+            settle_within: seconds.1,
+        };
         let quote = of.start("/v1/quotes", quote).await?;
         self.shows(&format!("/v1/quotes/{quote}"), &["offered"])
             .await?;
         Ok(quote)
     }
 
-    /// Accepts a quote; waits for funds that are on their way. The swap's id.
+    /// Accepts a quote, while it waits for funds that are on their way. Returns the id of the swap.
     ///
     /// # Errors
-    /// If it is refused.
+    /// If the gateway refuses.
     pub async fn accept(&self, quote: &str) -> anyhow::Result<String> {
         self.start(&format!("/v1/quotes/{quote}/accept"), json!({}))
             .await
     }
 
-    /// Waits until an object of the gateway, which need not be there yet, has one of the statuses.
+    /// Waits until an object of the gateway has one of the statuses. The object need not exist yet.
     ///
     /// # Errors
-    /// If it never does.
+    /// If it does not get there in time.
     pub async fn shows(&self, path: &str, wanted: &[&str]) -> anyhow::Result<Value> {
         eventually(&format!("{path} to become {wanted:?}"), || async {
-            let url = format!("{}{path}", self.base);
-            let request = self.http.get(url).bearer_auth(self.token.expose());
-            let response = request.send().await?;
+            let response = self.client.request(Method::GET, path).send().await?;
             if response.status().as_u16() == 404 {
                 return Ok(None);
             }
@@ -259,10 +289,10 @@ impl Institution {
         .await
     }
 
-    /// An operation.
+    /// Returns an operation.
     ///
     /// # Errors
-    /// If there is none.
+    /// If there is no such operation.
     pub async fn operation(&self, id: &str) -> anyhow::Result<Value> {
         self.get(&format!("/v1/operations/{id}")).await
     }
@@ -270,7 +300,7 @@ impl Institution {
     /// Waits until an operation has one of the statuses.
     ///
     /// # Errors
-    /// If it fails or never gets there.
+    /// If it fails or does not get there in time.
     pub async fn reached(&self, id: &str, wanted: &[&str]) -> anyhow::Result<Value> {
         eventually(&format!("operation to become {wanted:?}"), || async {
             let operation = self.operation(id).await?;
@@ -286,47 +316,39 @@ impl Institution {
     /// Waits until L1 has settled an operation.
     ///
     /// # Errors
-    /// If it fails or never gets there.
+    /// If it fails or does not settle in time.
     pub async fn settled(&self, id: &str) -> anyhow::Result<Value> {
         self.reached(id, &["settled"]).await
     }
 
-    /// Holdings by symbol.
+    /// Returns the holdings by symbol.
     ///
     /// # Errors
-    /// The gateway's.
+    /// If the gateway does not answer or an amount cannot be read.
     pub async fn holdings(&self) -> anyhow::Result<BTreeMap<String, Holding>> {
-        let balances = self.get("/v1/balances").await?;
         let mut holdings = BTreeMap::new();
-        for balance in balances.as_array().context("balances")? {
-            let symbol = balance["asset"]["symbol"]
-                .as_str()
-                .context("a symbol")?
-                .to_owned();
-            let decimals =
-                u8::try_from(balance["asset"]["decimals"].as_u64().context("decimals")?)?;
-            let units = |field: &str| -> anyhow::Result<u128> {
-                match amount::parse(balance[field].as_str().context("an amount")?, decimals) {
-                    Ok(units) => Ok(units),
-                    Err(amount::AmountError::Zero) => Ok(0),
-                    Err(error) => Err(error.into()),
-                }
+        for balance in self.client.balances().await? {
+            let units = |text: &str| match amount::parse(text, balance.asset.decimals) {
+                Ok(units) => Ok(units),
+                Err(amount::AmountError::Zero) => Ok(0),
+                Err(error) => Err(error),
             };
             let holding = Holding {
-                spendable: units("spendable")?,
-                pending: units("pending")?,
-                on_l1: units("on_l1")?,
-                claimable: units("claimable")?,
+                spendable: units(&balance.spendable)?,
+                pending: units(&balance.pending)?,
+                on_l1: units(&balance.on_l1)?,
+                claimable: units(&balance.claimable)?,
             };
-            holdings.insert(symbol, holding);
+            holdings.insert(balance.asset.symbol, holding);
         }
         Ok(holdings)
     }
 
-    /// What it holds inside, spendable or not yet, base units in the order of the asset ids.
+    /// Returns the holdings inside the rollup, spendable or pending, base units in the order of the
+    /// asset ids.
     ///
     /// # Errors
-    /// The gateway's.
+    /// As [`Institution::holdings`].
     pub async fn inside(&self) -> anyhow::Result<[u128; 2]> {
         let holdings = self.holdings().await?;
         Ok(SYMBOLS.map(|symbol| {
@@ -336,16 +358,16 @@ impl Institution {
         }))
     }
 
-    /// History, oldest first.
+    /// Returns the history, oldest first.
     ///
     /// # Errors
-    /// The gateway's.
+    /// If the gateway does not answer.
     pub async fn history(&self) -> anyhow::Result<Vec<Value>> {
         Ok(self
             .get("/v1/history")
             .await?
             .as_array()
-            .context("history")?
+            .context("the history is not a list")?
             .clone())
     }
 }

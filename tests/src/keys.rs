@@ -1,4 +1,4 @@
-//! Development keys, made once and kept.
+//! Development keys, made on first use and kept.
 
 use std::{
     path::{Path, PathBuf},
@@ -7,23 +7,19 @@ use std::{
 
 use subrosa_protocol::batch::Shape;
 use subrosa_prover::{
-    batch::{BatchKeys, BatchProof, ProveError},
-    groth16::TransactionKeys,
-    job::{Job, ProofWorker},
-    progress::{ProgressSink, Silent},
-    setup::KeyStore,
+    batch::BatchKeys, groth16::TransactionKeys, progress::Silent, setup::KeyStore,
 };
 
-/// Keys of the transaction circuit and of batches of four, the one shape that the tests seal.
+/// Keys of the transaction circuit and of batches of four. The tests seal no other shape.
 #[derive(Debug)]
 pub struct Keys {
-    /// The transaction circuit's.
+    /// Keys of the transaction circuit.
     pub transaction: Arc<TransactionKeys>,
-    /// The batch circuit's, shape 4.
+    /// Keys of the batch circuit with 4 slots.
     pub batch: Arc<BatchKeys>,
 }
 
-/// The root of the workspace.
+/// Returns the root of the workspace.
 #[must_use]
 pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -31,17 +27,17 @@ pub fn workspace() -> PathBuf {
         .map_or_else(|| PathBuf::from("."), Path::to_path_buf)
 }
 
-/// Where keys are kept: `SUBROSA_KEYS`, or the directory that the demonstration uses.
+/// Returns the directory of the keys: `SUBROSA_KEYS`, or the one that the demonstration uses.
 #[must_use]
 pub fn directory() -> PathBuf {
     std::env::var_os("SUBROSA_KEYS")
         .map_or_else(|| workspace().join(".subrosa/keys"), PathBuf::from)
 }
 
-/// The keys, loaded once a process and made on first use.
+/// Returns the keys. Loads them once in a process, and makes them if there are none.
 ///
 /// # Panics
-/// If they can be neither loaded nor made: no test can run then.
+/// If they can be neither loaded nor made. No test can run then.
 #[must_use]
 pub fn keys() -> &'static Keys {
     static KEYS: OnceLock<Keys> = OnceLock::new();
@@ -56,14 +52,4 @@ pub fn keys() -> &'static Keys {
                 .expect("keys of the batch circuit"),
         }
     })
-}
-
-/// Proves with [`keys`].
-#[derive(Debug)]
-pub struct Worker;
-
-impl ProofWorker for Worker {
-    fn prove(&self, job: &Job, sink: &dyn ProgressSink) -> Result<BatchProof, ProveError> {
-        keys().batch.prove(&job.witness, &job.proofs, sink)
-    }
 }

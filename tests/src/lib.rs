@@ -1,5 +1,6 @@
-//! What the end-to-end tests share: development keys, chains with the real contracts, a sequencer with the
-//! real prover, institutions behind their HTTP gateways, and parties who compose transactions by hand.
+//! Shared parts of the end-to-end tests: development keys, chains with the real contracts, a
+//! sequencer with the real prover, institutions behind their HTTP gateways, and parties that
+//! compose transactions by hand.
 //!
 //! Nothing here is a substitute: every proof is made and checked, every contract call is executed.
 
@@ -9,6 +10,7 @@ pub mod institution;
 pub mod keys;
 pub mod party;
 pub mod prices;
+pub mod processes;
 pub mod world;
 
 pub use api::Api;
@@ -25,13 +27,13 @@ use std::{
 
 use anyhow::bail;
 
-/// How long anything may take that the tests wait for. Generous: machines that run tests are often busy.
+/// Longest wait for anything. Generous, because machines that run tests are often busy.
 pub const PATIENCE: Duration = Duration::from_secs(180);
 
-/// Asks `probe` until it answers something, every 50 ms.
+/// Calls `probe` every 50 ms until it returns something.
 ///
 /// # Errors
-/// What `probe` fails with, or that `what` did not happen within [`PATIENCE`].
+/// If `probe` fails, or returns nothing within [`PATIENCE`]. The error names `what`.
 pub async fn eventually<T, F: Future<Output = anyhow::Result<Option<T>>>>(
     what: &str,
     mut probe: impl FnMut() -> F,

@@ -1,4 +1,5 @@
-//! A party that composes and proves transactions by hand, so that a test can make what a wallet never would.
+//! A party that composes and proves transactions by hand, so that a test can make a transaction
+//! that a wallet never would.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -21,12 +22,12 @@ use subrosa_wallet::{
 
 use crate::{Api, chain::DOLLAR, keys::keys, world::FEE};
 
-/// The party.
+/// Keys and view of a party.
 pub struct Party {
     /// Its viewing key.
     pub keys: ViewingKey,
     spend: SpendKey,
-    /// The chain as it sees it.
+    /// Its view of the chain.
     pub chain: Chain,
     /// The registry.
     pub assets: AssetTree,
@@ -35,7 +36,7 @@ pub struct Party {
     deposits: u64,
 }
 
-/// Seconds of Unix time.
+/// Returns the Unix time in seconds.
 #[must_use]
 pub fn now() -> u64 {
     SystemTime::now()
@@ -43,13 +44,13 @@ pub fn now() -> u64 {
         .map_or(0, |elapsed| elapsed.as_secs())
 }
 
-/// `0x` hex of a field element.
+/// Writes a field element as `0x` hex.
 #[must_use]
 pub fn hex_of(element: &Fr) -> String {
     format!("0x{}", hex::encode(fr_to_bytes(element)))
 }
 
-/// Proves a transaction, whatever it says.
+/// Proves a transaction.
 ///
 /// # Errors
 /// If the witness does not satisfy the statement.
@@ -60,17 +61,14 @@ pub async fn prove(
 ) -> anyhow::Result<Submission> {
     let proof =
         tokio::task::spawn_blocking(move || keys().transaction.prove(&words, &witness)).await??;
-    Ok(Submission {
-        transaction,
-        proof: *proof.as_bytes(),
-    })
+    Ok(Submission { transaction, proof })
 }
 
 impl Party {
-    /// The party of a seed that is the byte `seed` repeated, on the rollup that `l1` serves.
+    /// Makes the party whose seed is the byte `seed` repeated, on the rollup that `l1` serves.
     ///
     /// # Errors
-    /// L1's.
+    /// If L1 does not answer.
     pub async fn new(seed: u8, l1: &dyn L1) -> anyhow::Result<Self> {
         let seed = Seed::from_bytes([seed; 32]);
         let keys = ViewingKey::from_seed(&seed);
@@ -88,7 +86,7 @@ impl Party {
     /// Deposits to itself.
     ///
     /// # Errors
-    /// L1's.
+    /// If L1 refuses the deposit.
     pub async fn deposit(
         &mut self,
         l1: &dyn L1,
@@ -129,7 +127,7 @@ impl Party {
         Ok(())
     }
 
-    /// What it holds of an asset in unspent notes.
+    /// Returns the sum of its unspent notes of an asset.
     #[must_use]
     pub fn balance(&self, asset: AssetId) -> u128 {
         let unspent = self
@@ -140,10 +138,10 @@ impl Party {
         unspent.map(|n| n.note.value).sum()
     }
 
-    /// Its unspent note of exactly this value.
+    /// Returns its unspent note of exactly this value.
     ///
     /// # Errors
-    /// If it has none.
+    /// If it has no such note.
     pub fn note(&self, value: u128) -> anyhow::Result<OwnedNote> {
         let found = self
             .chain
@@ -153,7 +151,7 @@ impl Party {
         found.cloned().context("no such note")
     }
 
-    /// The terms that the sequencer admits.
+    /// Returns terms that the sequencer admits.
     #[must_use]
     pub fn terms(&self) -> Terms {
         Terms {
@@ -167,10 +165,10 @@ impl Party {
         }
     }
 
-    /// Composes from the notes that `spendable` admits.
+    /// Composes a transaction from the notes that `spendable` admits.
     ///
     /// # Errors
-    /// If they are not enough.
+    /// If the notes do not cover it.
     pub fn compose(
         &self,
         intent: &Intent,
@@ -191,10 +189,10 @@ impl Party {
         Ok(composed)
     }
 
-    /// Composes from one note and proves.
+    /// Composes a transaction from one note and proves it.
     ///
     /// # Errors
-    /// If the note is not enough, or the proof fails.
+    /// If the note does not cover it, or the proof fails.
     pub async fn spend(
         &self,
         note: &OwnedNote,

@@ -15,7 +15,7 @@ use crate::{
 /// Decimals of the feeds.
 const FEED_DECIMALS: u8 = 8;
 
-/// The market of dollars against gold, number 0.
+/// Market of dollars against gold, number 0.
 pub const MARKET: Market = Market {
     collateral: GOLD,
     debt: DOLLAR,
@@ -26,16 +26,17 @@ pub const MARKET: Market = Market {
     max_age: 3_600,
 };
 
-/// The feed of gold.
+/// Price feeds of the market.
 pub struct Prices {
     gold: Address,
 }
 
 impl Prices {
-    /// Sets the market and its feeds, and takes a snapshot at so many cents for a unit of gold.
+    /// Sets the market and its feeds, and has L1 record a snapshot in which a unit of gold is worth
+    /// `cents`.
     ///
     /// # Errors
-    /// The chain's or the sequencer's.
+    /// If the chain refuses a transaction or the sequencer does not follow.
     pub async fn open(world: &World, cents: u64) -> anyhow::Result<Self> {
         let transport = &*world.chain.transport;
         let deployment = world.deployed.deployment.as_ref();
@@ -60,10 +61,11 @@ impl Prices {
         Ok(prices)
     }
 
-    /// A unit of gold is worth so many cents from now on; returns when the sequencer knows.
+    /// Sets the value of a unit of gold to `cents` and has L1 record a snapshot. Returns when the
+    /// sequencer serves it.
     ///
     /// # Errors
-    /// The chain's or the sequencer's.
+    /// If the chain refuses a transaction or the sequencer does not follow.
     pub async fn gold(&self, world: &World, cents: u64) -> anyhow::Result<Value> {
         let answer = i128::from(cents) * 1_000_000;
         set_answer(

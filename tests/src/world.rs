@@ -1,4 +1,4 @@
-//! A chain with the contracts and a sequencer in this process.
+//! A deployment in this process: chain, contracts and sequencer.
 
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
@@ -6,25 +6,25 @@ use subrosa_l1::L1;
 use subrosa_protocol::{batch::Shape, keys::Seed};
 use subrosa_sequencer::{
     Config, Ports, RunningSequencer, Sequencer,
-    adapters::{Groth16Verifier, L1Settlement, WorkerProver},
+    adapters::{Groth16Verifier, L1Settlement, LocalProver},
 };
 
 use crate::{
     Api, Institution,
     chain::{Chain, Deployed, FIRST_INSTITUTION, OPERATOR, account},
-    keys::{Worker, keys},
+    keys::keys,
 };
 
-/// The least fee, base units of the fee asset.
+/// Smallest fee, base units of the fee asset.
 pub const FEE: u128 = 50_000;
 
-/// Everything but the institutions.
+/// Deployment without institutions.
 pub struct World {
     /// The chain.
     pub chain: Chain,
     /// The contracts on it.
     pub deployed: Deployed,
-    /// A client that may settle.
+    /// A client of L1 that may settle.
     pub l1: Arc<dyn L1>,
     /// The sequencer.
     pub sequencer: RunningSequencer,
@@ -38,7 +38,7 @@ impl World {
     /// Starts a sequencer over a fresh embedded chain. `adjust` changes its configuration.
     ///
     /// # Errors
-    /// Of the chain or the sequencer.
+    /// If the chain refuses a transaction or the sequencer does not start.
     pub async fn start(store: &Path, adjust: impl FnOnce(&mut Config)) -> anyhow::Result<Self> {
         let chain = Chain::embedded();
         let tokens = chain.tokens().await?;
@@ -46,10 +46,11 @@ impl World {
         Self::over(chain, deployed, store, adjust).await
     }
 
-    /// Opens the wallet of `seed`, which uses the account of an institution by its place, in `directory`.
+    /// Opens the wallet of `seed` in `directory`. Its L1 account is the institution account number
+    /// `place`.
     ///
     /// # Errors
-    /// The wallet's.
+    /// If the wallet cannot be opened.
     pub async fn institution(
         &self,
         directory: &Path,
@@ -68,10 +69,10 @@ impl World {
         .await
     }
 
-    /// Starts a sequencer for a rollup that is deployed.
+    /// Starts a sequencer for a rollup that is already deployed.
     ///
     /// # Errors
-    /// Of the chain or the sequencer.
+    /// If the chain refuses a transaction or the sequencer does not start.
     pub async fn over(
         chain: Chain,
         deployed: Deployed,
@@ -95,7 +96,7 @@ impl World {
         adjust(&mut config);
         let ports = Ports {
             verifier: Arc::new(Groth16Verifier::new(keys().transaction.verifier().clone())),
-            prover: Arc::new(WorkerProver::new(Arc::new(Worker), vec![Shape::S4], None)?),
+            prover: Arc::new(LocalProver::new([keys().batch.clone()], None)?),
             settlement: Arc::new(L1Settlement::new(l1.clone())),
         };
         let sequencer = Sequencer::start(config, ports).await?;

@@ -5,20 +5,19 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    fs::{File, OpenOptions},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    path::Path,
     time::Duration,
 };
 
 use alloy_primitives::Address;
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, ensure};
 use subrosa_l1::Contracts;
 use subrosa_protocol::{asset::AssetId, encoding::fr_to_bytes, keys::Seed};
 use subrosa_tests::{
     Api, Chain, Deployed, Institution,
     chain::{DOLLAR, FIRST_INSTITUTION, SYMBOLS, account, free_port},
-    eventually, keys,
+    eventually,
+    processes::{Service, binary, deploy, text},
     world::FEE,
 };
 use subrosa_wallet::amount;
@@ -37,164 +36,67 @@ poll_ms = 100
 /// What north deposits, in so many notes, dollars.
 const DEPOSITS: [&str; 6] = ["1000", "1001", "1002", "1003", "1004", "1005"];
 
-/// The binary beside the tests: `cargo build --release -p subrosa` makes it.
-fn binary() -> Option<PathBuf> {
-    let named = std::env::var_os("SUBROSA_BINARY").map(PathBuf::from);
-    let beside = std::env::current_exe()
-        .ok()?
-        .parent()?
-        .parent()?
-        .join("subrosa");
-    let found = named
-        .into_iter()
-        .chain([beside])
-        .find(|candidate| candidate.is_file());
-    if found.is_none() {
-        eprintln!("SKIPPED: the binary is not built (`cargo build --release -p subrosa` does it)");
-    }
-    found
-}
-
 fn units(text: &str) -> anyhow::Result<u128> {
     Ok(amount::parse(text, 6)?)
 }
 
-/// `subrosa setup deploy`: writes the deployment file and says what stands in it.
-fn deploy(binary: &Path, l1: &str, file: &Path) -> anyhow::Result<Contracts> {
-    let output = Command::new(binary)
-        .arg("--keys")
-        .arg(keys::directory())
-        .args([
-            "setup", "deploy", "--slots", "4", "--mint", "100000", "--l1", l1,
-        ])
-        .output()?;
-    ensure!(
-        output.status.success(),
-        "deploy: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let text = String::from_utf8(output.stdout)?;
-    std::fs::write(file, &text)?;
-    let lines = text.lines().filter_map(|line| line.split_once(" = "));
-    let values: BTreeMap<&str, &str> = lines
-        .map(|(name, value)| (name, value.trim_matches('"')))
-        .collect();
-    let address = |name: &str| -> anyhow::Result<Address> {
-        Ok(values
-            .get(name)
-            .with_context(|| format!("no {name} was printed"))?
-            .parse()?)
-    };
-    Ok(Contracts {
-        rollup: address("rollup")?,
-        vault: address("vault")?,
-        registry: address("registry")?,
-    })
-}
-
-/// The sequencer as a process.
-struct Service {
-    command: Box<dyn Fn() -> anyhow::Result<Command>>,
-    child: Child,
-    log: PathBuf,
+/// The sequencer's process and its interface.
+struct Sequencer {
+    service: Service,
+    base: String,
     api: Api,
 }
 
-impl Service {
-    async fn start(binary: &Path, directory: &Path) -> anyhow::Result<(Self, String)> {
+impl Sequencer {
+    async fn start(binary: &Path, directory: &Path) -> anyhow::Result<Self> {
         let listen = format!("127.0.0.1:{}", free_port()?);
         let base = format!("http://{listen}");
         let settings = directory.join("sequencer.toml");
         std::fs::write(&settings, SETTINGS)?;
-        let (binary, log) = (binary.to_owned(), directory.join("sequencer.log"));
-        let (deployment, store) = (directory.join("deployment.toml"), directory.join("store"));
-        let output = log.clone();
-        let command = move || {
-            let errors: File = OpenOptions::new().create(true).append(true).open(&output)?;
-            let mut command = Command::new(&binary);
-            command.arg("--keys").arg(keys::directory()).args([
-                "--log",
-                "info",
+        let service = Service::start(
+            binary,
+            "sequencer",
+            directory,
+            &[
                 "sequencer",
                 "--development",
-            ]);
+                "--store",
+                text(&directory.join("store"))?,
+                "--listen",
+                &listen,
+            ],
             // The environment stands for the flags --deployment and --config.
-            command
-                .env("SUBROSA_DEPLOYMENT", &deployment)
-                .env("SUBROSA_SEQUENCER_CONFIG", &settings);
-            command
-                .arg("--store")
-                .arg(&store)
-                .args(["--listen", &listen]);
-            command
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(errors);
-            Ok(command)
-        };
-        let child = command()?.spawn()?;
-        let mut service = Self {
-            command: Box::new(command),
-            child,
-            log,
+            &[
+                (
+                    "SUBROSA_DEPLOYMENT",
+                    text(&directory.join("deployment.toml"))?,
+                ),
+                ("SUBROSA_SEQUENCER_CONFIG", text(&settings)?),
+            ],
+        )?;
+        let mut sequencer = Self {
+            service,
             api: Api::new(&base)?,
+            base,
         };
-        service.ready().await?;
-        Ok((service, base))
+        sequencer.ready().await?;
+        Ok(sequencer)
     }
 
     async fn ready(&mut self) -> anyhow::Result<()> {
-        let started = std::time::Instant::now();
-        while self.api.text("/ready").await.is_err() {
-            if let Some(status) = self.child.try_wait()? {
-                bail!("the sequencer ended with {status}: {}", self.tail());
-            }
-            ensure!(
-                started.elapsed() < subrosa_tests::PATIENCE,
-                "the sequencer is not ready: {}",
-                self.tail()
-            );
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        Ok(())
+        self.service.ready(&format!("{}/ready", self.base)).await
     }
 
-    fn tail(&self) -> String {
-        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
-        let lines: Vec<&str> = text.lines().collect();
-        lines[lines.len().saturating_sub(15)..].join("\n")
-    }
-
-    /// SIGKILL.
-    fn kill(&mut self) -> anyhow::Result<()> {
-        self.child.kill()?;
-        self.child.wait()?;
-        Ok(())
-    }
-
-    fn spawn(&mut self) -> anyhow::Result<()> {
-        self.child = (self.command)()?.spawn()?;
-        Ok(())
-    }
-
+    /// Kills it and starts it again.
     async fn restart(&mut self) -> anyhow::Result<()> {
-        self.spawn()?;
+        self.service.kill()?;
+        self.service.start_again()?;
         self.ready().await
     }
 }
 
-impl Drop for Service {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        if std::thread::panicking() {
-            eprintln!("the sequencer's last words:\n{}", self.tail());
-        }
-    }
-}
-
 struct Stage {
-    service: Service,
+    sequencer: Sequencer,
     north: Institution,
     south: Institution,
     /// Operations that the sequencer accepted, with what they pay.
@@ -223,7 +125,7 @@ impl Stage {
         self.north
             .settled(id)
             .await
-            .with_context(|| format!("{moment}: {}", self.service.tail()))?;
+            .with_context(|| format!("{moment}: {}", self.sequencer.service.tail()))?;
         Ok(())
     }
 
@@ -231,7 +133,7 @@ impl Stage {
     async fn at(&self, digest: &str, wanted: &[&str]) -> anyhow::Result<String> {
         let path = format!("/v1/transactions/{digest}");
         loop {
-            let status = self.service.api.json(&path).await?["status"]
+            let status = self.sequencer.api.json(&path).await?["status"]
                 .as_str()
                 .unwrap_or_default()
                 .to_owned();
@@ -249,10 +151,9 @@ impl Stage {
 
     async fn killed_everywhere(&mut self) -> anyhow::Result<()> {
         let digest = self.pay("101.5").await?;
-        self.service.kill()?;
-        self.service.restart().await?;
+        self.sequencer.restart().await?;
         ensure!(
-            self.service.api.transaction(&digest).await?.is_some(),
+            self.sequencer.api.transaction(&digest).await?.is_some(),
             "an accepted transaction is forgotten"
         );
         self.settles("killed after accepting").await?;
@@ -264,25 +165,22 @@ impl Stage {
             "it was {status} before it could be killed"
         );
         tokio::time::sleep(Duration::from_millis(500)).await;
-        self.service.kill()?;
+        self.sequencer.service.kill()?;
         // Once more, while it is still starting.
-        self.service.spawn()?;
+        self.sequencer.service.start_again()?;
         tokio::time::sleep(Duration::from_millis(300)).await;
-        self.service.kill()?;
-        self.service.restart().await?;
+        self.sequencer.restart().await?;
         self.settles("killed while proving").await?;
 
         // Proven, and L1's answer perhaps not yet read.
         let digest = self.pay("103.5").await?;
         self.at(&digest, &["proven", "settled"]).await?;
-        self.service.kill()?;
-        self.service.restart().await?;
+        self.sequencer.restart().await?;
         self.settles("killed while settling").await?;
 
         let digest = self.pay("104.5").await?;
         self.at(&digest, &["settled"]).await?;
-        self.service.kill()?;
-        self.service.restart().await?;
+        self.sequencer.restart().await?;
         self.settles("killed after settling").await
     }
 }
@@ -291,9 +189,8 @@ impl Stage {
 struct Ground {
     chain: Chain,
     deployed: Deployed,
-    base: String,
     directory: tempfile::TempDir,
-    service: Service,
+    sequencer: Sequencer,
 }
 
 impl Ground {
@@ -305,10 +202,15 @@ impl Ground {
         let Some(chain) = Chain::anvil().await? else {
             return Ok(None);
         };
-        let url = chain.url.clone().context("anvil has an endpoint")?;
+        let url = chain.url().context("anvil has an endpoint")?.to_owned();
         let directory = tempfile::tempdir()?;
-        let contracts = deploy(&binary, &url, &directory.path().join("deployment.toml"))?;
-        let (service, base) = Service::start(&binary, directory.path()).await?;
+        let deployment = deploy(&binary, &url, &directory.path().join("deployment.toml"))?;
+        let contracts = Contracts {
+            rollup: deployment.rollup,
+            vault: deployment.vault,
+            registry: deployment.registry,
+        };
+        let sequencer = Sequencer::start(&binary, directory.path()).await?;
         Ok(Some(Self {
             chain,
             deployed: Deployed {
@@ -316,9 +218,8 @@ impl Ground {
                 deployment: None,
                 tokens: [Address::ZERO; 2],
             },
-            base,
             directory,
-            service,
+            sequencer,
         }))
     }
 
@@ -332,10 +233,10 @@ impl Ground {
         let Self {
             chain,
             deployed,
-            base,
+            sequencer,
             ..
         } = self;
-        Institution::open(chain, deployed, base, &wallet, seed, account).await
+        Institution::open(chain, deployed, &sequencer.base, &wallet, seed, account).await
     }
 
     /// What the sequencer says of an institution's leg.
@@ -348,7 +249,7 @@ impl Ground {
         let digest = operation["digest"].as_str().context("a digest")?;
         let path = format!("/v1/transactions/{digest}");
         eventually(&format!("a leg to be {wanted:?}"), || async {
-            let status = self.service.api.json(&path).await?["status"].clone();
+            let status = self.sequencer.api.json(&path).await?["status"].clone();
             let status = status.as_str().unwrap_or_default().to_owned();
             Ok(wanted.contains(&status.as_str()).then_some(status))
         })
@@ -385,10 +286,9 @@ async fn a_swap_outlives_the_sequencer_between_its_legs() -> anyhow::Result<()> 
     south.stop().await;
     let swap = north.accept(&quote).await?;
     ground.leg(&north, &swap, &["waiting"]).await?;
-    ground.service.kill()?;
-    ground.service.restart().await?;
+    ground.sequencer.restart().await?;
     ground.leg(&north, &swap, &["waiting"]).await?;
-    let batches = ground.service.api.batches().await?.len();
+    let batches = ground.sequencer.api.batches().await?.len();
 
     // A second one, whose counterpart never comes.
     let south = ground.open(1, 0x42).await?;
@@ -396,27 +296,25 @@ async fn a_swap_outlives_the_sequencer_between_its_legs() -> anyhow::Result<()> 
         of.shows(&format!("/v1/swaps/{swap}"), &["included", "settled"])
             .await?;
     }
-    ground.service.kill()?;
-    ground.service.restart().await?;
+    ground.sequencer.restart().await?;
     for of in [&north, &south] {
         of.shows(&format!("/v1/swaps/{swap}"), &["settled"]).await?;
     }
     ensure!(
-        ground.service.api.batches().await?.len() == batches + 1,
+        ground.sequencer.api.batches().await?.len() == batches + 1,
         "both legs are in one batch"
     );
     let lone = north.quoted(&south, give, want, (10, 5)).await?;
     south.stop().await;
     let lone = north.accept(&lone).await?;
     ground.leg(&north, &lone, &["waiting", "expired"]).await?;
-    ground.service.kill()?;
-    ground.service.restart().await?;
+    ground.sequencer.restart().await?;
     ground.leg(&north, &lone, &["expired"]).await?;
     north
         .shows(&format!("/v1/swaps/{lone}"), &["expired"])
         .await?;
     ensure!(
-        ground.service.api.batches().await?.len() == batches + 1,
+        ground.sequencer.api.batches().await?.len() == batches + 1,
         "a lone leg made a batch"
     );
 
@@ -443,7 +341,7 @@ async fn a_swap_outlives_the_sequencer_between_its_legs() -> anyhow::Result<()> 
         let found = Institution::open(
             &ground.chain,
             &ground.deployed,
-            &ground.base,
+            &ground.sequencer.base,
             &empty,
             lost.seed.clone(),
             lost.account.clone(),
@@ -463,7 +361,7 @@ async fn a_swap_outlives_the_sequencer_between_its_legs() -> anyhow::Result<()> 
 async fn exactly_once(stage: &Stage, chain: &Chain, deployed: &Deployed) -> anyhow::Result<()> {
     let l1 = chain.client(deployed.contracts, None);
     let view = l1.rollup().await?;
-    let batches = stage.service.api.batches().await?;
+    let batches = stage.sequencer.api.batches().await?;
     ensure!(
         batches.len() as u64 + 1 == view.batch_index,
         "{} batches, L1 waits for {}",
@@ -602,12 +500,11 @@ async fn what_was_accepted_settles_once_whenever_the_sequencer_is_killed() -> an
     let Ground {
         chain,
         deployed,
-        base,
         directory,
-        service,
+        sequencer,
     } = ground;
     let mut stage = Stage {
-        service,
+        sequencer,
         north,
         south,
         accepted: Vec::new(),
@@ -617,8 +514,7 @@ async fn what_was_accepted_settles_once_whenever_the_sequencer_is_killed() -> an
         open.push(stage.north.deposit(SYMBOLS[0], dollars).await?);
     }
     // Killed with deposits under way.
-    stage.service.kill()?;
-    stage.service.restart().await?;
+    stage.sequencer.restart().await?;
     for id in open {
         stage.north.settled(&id).await?;
     }
@@ -627,7 +523,7 @@ async fn what_was_accepted_settles_once_whenever_the_sequencer_is_killed() -> an
     reconciles(&stage, &chain, &deployed).await?;
     for (name, lost) in [("north", &stage.north), ("south", &stage.south)] {
         let empty = directory.path().join(format!("restored-{name}"));
-        restores(lost, &chain, &deployed, &base, &empty)
+        restores(lost, &chain, &deployed, &stage.sequencer.base, &empty)
             .await
             .with_context(|| name.to_owned())?;
     }

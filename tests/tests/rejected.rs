@@ -11,6 +11,7 @@ use subrosa_protocol::{
     batch::Shape,
     encoding::fr_to_bytes,
     ledger::{BatchInput, Config as LedgerConfig, Deposit, Ledger},
+    proof::ProofBytes,
     transaction::{Context, Kind, Submission, Transaction, Withdrawal},
 };
 use subrosa_sequencer::Config;
@@ -393,7 +394,9 @@ async fn unreadable(stage: &Stage, payment: &Submission) -> anyhow::Result<()> {
         ("x of no point", [4; 32]),
     ] {
         let mut altered = payment.clone();
-        altered.proof[..32].copy_from_slice(&a);
+        let mut bytes = *altered.proof.as_bytes();
+        bytes[..32].copy_from_slice(&a);
+        altered.proof = ProofBytes::new(bytes);
         stage
             .refused(
                 &format!("A is {what}"),
@@ -404,7 +407,9 @@ async fn unreadable(stage: &Stage, payment: &Submission) -> anyhow::Result<()> {
             .await?;
     }
     let mut exchanged = payment.clone();
-    exchanged.proof.copy_within(96..128, 0);
+    let mut bytes = *exchanged.proof.as_bytes();
+    bytes.copy_within(96..128, 0);
+    exchanged.proof = ProofBytes::new(bytes);
     stage
         .refused("C in A's place", exchanged.to_bytes(), 422, "invalid_proof")
         .await?;
@@ -412,7 +417,7 @@ async fn unreadable(stage: &Stage, payment: &Submission) -> anyhow::Result<()> {
         .refused(
             "no proof",
             Submission {
-                proof: [0; 128],
+                proof: ProofBytes::new([0; 128]),
                 ..payment.clone()
             }
             .to_bytes(),
@@ -643,7 +648,7 @@ async fn wrong_input_is_refused_by_name_and_changes_nothing() -> anyhow::Result<
     accepted(&stage.world.api, &payment, &context, "pending").await?;
     // Its identity is the digest: with whatever proof, it is the transaction that was accepted.
     let unproven = Submission {
-        proof: [0; 128],
+        proof: ProofBytes::new([0; 128]),
         ..payment.clone()
     };
     accepted(&stage.world.api, &unproven, &context, "pending").await?;

@@ -8,7 +8,7 @@ use alloy_sol_types::SolCall as _;
 use anyhow::{Context as _, ensure};
 use ark_ff::{BigInteger as _, PrimeField as _};
 use subrosa_l1::{
-    Account, Client, Head, L1, L1Error, Settlement, Transport,
+    Account, At, Client, Head, L1, L1Error, Settlement, Transport,
     contracts::{BatchVerifier, Rollup},
     transport::{FoundLog, Mined, Outgoing},
     view::RollupView,
@@ -18,9 +18,10 @@ use subrosa_protocol::{
     batch::Shape,
     encoding::fr_to_bytes,
     ledger::{BatchInput, Config, Deposit, Ledger},
+    proof::ProofBytes,
     transaction::Transaction,
 };
-use subrosa_prover::{groth16::ProofBytes, progress::Silent};
+use subrosa_prover::progress::Silent;
 use subrosa_tests::{
     Chain, Deployed, Party,
     chain::{DOLLAR, FIRST_INSTITUTION, OPERATOR, account},
@@ -149,7 +150,7 @@ async fn make(l1: &dyn L1) -> anyhow::Result<Fixture> {
             .spend(&alice.note(note)?, &intent, amount, alice.terms())
             .await?;
         transactions.push(submission.transaction);
-        proofs.push(ProofBytes::new(submission.proof));
+        proofs.push(submission.proof);
     }
     let (second, instances) = prove(
         &mut ledger,
@@ -296,7 +297,12 @@ impl Stage {
         }
         .abi_encode();
         let answer = transport
-            .call("shapeOf", self.deployed.contracts.rollup, call.into())
+            .call(
+                "shapeOf",
+                self.deployed.contracts.rollup,
+                call.into(),
+                At::Latest,
+            )
             .await?;
         let shape = Rollup::shapeOfCall::abi_decode_returns(&answer)?;
         let call = BatchVerifier::verifyCall {
@@ -305,7 +311,12 @@ impl Stage {
             proof: proof.to_vec().into(),
         };
         Ok(transport
-            .call("verify", shape.verifier, call.abi_encode().into())
+            .call(
+                "verify",
+                shape.verifier,
+                call.abi_encode().into(),
+                At::Latest,
+            )
             .await
             .map(|_| ()))
     }
@@ -338,8 +349,9 @@ impl Transport for Recorder {
         operation: &'static str,
         to: Address,
         data: Bytes,
+        at: At,
     ) -> Result<Bytes, L1Error> {
-        self.chain.call(operation, to, data).await
+        self.chain.call(operation, to, data, at).await
     }
     async fn send(&self, _: &Account, outgoing: Outgoing) -> Result<Mined, L1Error> {
         *self.sent.lock().expect("no holder panics") = Some(outgoing.data);

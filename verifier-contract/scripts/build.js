@@ -1,8 +1,8 @@
-// Compiles the contracts that are deployed and writes artifacts/: one JSON file for each, and manifest.json with hashes
-// of compiler, settings and sources.
+// Compiles the deployed contracts and writes artifacts/: one JSON file for each contract, and
+// manifest.json with the compiler's version and settings and the hashes of all sources.
 //
 //   node scripts/build.js            writes artifacts/
-//   node scripts/build.js --check    compiles and fails if artifacts/ differs in a single byte
+//   node scripts/build.js --check    fails if artifacts/ differs from the sources in any byte
 'use strict';
 
 const crypto = require('crypto');
@@ -10,11 +10,13 @@ const fs = require('fs');
 const path = require('path');
 const { ROOT, SETTINGS, compile, version } = require('./compiler');
 
-/** Limit on deployed code (EIP-170) and on creation code (EIP-3860), in bytes. */
+/** Limits of deployed code (EIP-170) and of creation code (EIP-3860), in bytes. */
 const CODE_LIMIT = 24576;
 const INIT_CODE_LIMIT = 49152;
 
-/** What is deployed, and where it is written. (`Vault` is deployed by `Rollup`, the round constants by `Poseidon`.) */
+/**
+ * Source of each artifact. (`Rollup` deploys `Vault`, and `Poseidon` the round constants.)
+ */
 const DEPLOYED = {
   Governance: 'src/Governance.sol',
   Poseidon: 'src/Poseidon.sol',
@@ -36,7 +38,7 @@ function fail(message) {
   process.exit(1);
 }
 
-/** File name → content of everything that belongs in artifacts/. */
+/** Returns the content of each file of artifacts/ by its name. */
 function build() {
   const { output, read } = compile(Object.values(DEPLOYED), {
     '*': { '*': ['abi', 'evm.bytecode.object', 'evm.deployedBytecode.object'] },
@@ -56,8 +58,13 @@ function build() {
     const creationSize = creation.length / 2;
     if (deployedSize === 0) fail(`${name} is abstract`);
     if (creation.includes('__$') || runtime.includes('__$')) fail(`${name} needs linking`);
-    if (deployedSize > CODE_LIMIT) fail(`${name}: ${deployedSize} bytes of code, limit ${CODE_LIMIT}`);
-    if (creationSize > INIT_CODE_LIMIT) fail(`${name}: ${creationSize} bytes of creation code, limit ${INIT_CODE_LIMIT}`);
+    if (deployedSize > CODE_LIMIT) {
+      fail(`${name}: ${deployedSize} bytes of code exceed the limit of ${CODE_LIMIT}`);
+    }
+    if (creationSize > INIT_CODE_LIMIT) {
+      const limit = INIT_CODE_LIMIT;
+      fail(`${name}: ${creationSize} bytes of creation code exceed the limit of ${limit}`);
+    }
     const text = json({
       contractName: name,
       sourceName: source,
@@ -77,7 +84,8 @@ function build() {
       .map((file) => [file, sha256(read[file])]),
   );
   const manifest = { compiler: version(), settings: SETTINGS, sources, contracts };
-  files['manifest.json'] = json({ inputs: sha256(JSON.stringify([version(), SETTINGS, sources])), ...manifest });
+  const inputs = sha256(JSON.stringify([version(), SETTINGS, sources]));
+  files['manifest.json'] = json({ inputs, ...manifest });
   return { files, contracts };
 }
 
@@ -85,17 +93,20 @@ const { files, contracts } = build();
 if (process.argv.includes('--check')) {
   const present = fs.readdirSync(OUTPUT).sort();
   const expected = Object.keys(files).sort();
-  const differing = [...new Set([...present, ...expected])].filter(
-    (file) => !present.includes(file) || fs.readFileSync(path.join(OUTPUT, file), 'utf8') !== files[file],
-  );
-  if (differing.length > 0) fail(`artifacts differ from the sources: ${differing.join(', ')}; run npm run build`);
+  const isCurrent = (file) =>
+    present.includes(file) && fs.readFileSync(path.join(OUTPUT, file), 'utf8') === files[file];
+  const differing = [...new Set([...present, ...expected])].filter((file) => !isCurrent(file));
+  if (differing.length > 0) {
+    fail(`artifacts differ from the sources, run npm run build: ${differing.join(', ')}`);
+  }
 } else {
   fs.rmSync(OUTPUT, { recursive: true, force: true });
   fs.mkdirSync(OUTPUT);
-  for (const [file, content] of Object.entries(files)) fs.writeFileSync(path.join(OUTPUT, file), content);
+  for (const [file, content] of Object.entries(files)) {
+    fs.writeFileSync(path.join(OUTPUT, file), content);
+  }
 }
 for (const [name, { deployedSize, creationSize }] of Object.entries(contracts)) {
-  console.log(
-    `${name.padEnd(20)} ${String(deployedSize).padStart(6)} bytes deployed ${String(creationSize).padStart(6)} creation`,
-  );
+  const [deployed, creation] = [deployedSize, creationSize].map((size) => String(size).padStart(6));
+  console.log(`${name.padEnd(20)} ${deployed} bytes deployed ${creation} creation`);
 }

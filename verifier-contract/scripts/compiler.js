@@ -1,4 +1,5 @@
-// The compiler as every tool here runs it: npm's solc (wasm, the same bytes everywhere) with one set of settings.
+// The compiler for every tool of this folder: npm's solc (wasm, the same bytes everywhere) with one
+// set of settings.
 'use strict';
 
 const fs = require('fs');
@@ -15,19 +16,23 @@ const SETTINGS = {
   remappings: ['@openzeppelin/=node_modules/@openzeppelin/'],
 };
 
-/** Compiles the named files; returns the compiler's output and the text of every source that was read. */
+/** Compiles the named files. Returns the compiler's output and the text of every source it read. */
 function compile(files, outputSelection) {
   const sources = {};
   for (const file of files) sources[file] = fs.readFileSync(path.join(ROOT, file), 'utf8');
   const read = { ...sources };
   const input = {
     language: 'Solidity',
-    sources: Object.fromEntries(Object.entries(sources).map(([file, content]) => [file, { content }])),
+    sources: Object.fromEntries(
+      Object.entries(sources).map(([file, content]) => [file, { content }]),
+    ),
     settings: { ...SETTINGS, outputSelection },
   };
   const findImport = (file) => {
     const full = path.resolve(ROOT, file);
-    if (!full.startsWith(ROOT + path.sep) || !fs.existsSync(full)) return { error: `not found: ${file}` };
+    if (!full.startsWith(ROOT + path.sep) || !fs.existsSync(full)) {
+      return { error: `not found: ${file}` };
+    }
     read[file] = fs.readFileSync(full, 'utf8');
     return { contents: read[file] };
   };

@@ -1,4 +1,4 @@
-// Runs the forge that npm installed, offline, in this folder: `node scripts/forge.js test`.
+// Runs npm's forge in this folder, offline: `node scripts/forge.js test`.
 'use strict';
 
 const path = require('path');

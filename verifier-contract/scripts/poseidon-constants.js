@@ -1,6 +1,6 @@
-// Makes src/generated/PoseidonConstants.sol: the circomlib parameters of Poseidon, width 5, eight full and
-// sixty partial rounds over the BN254 scalar field, from the Grain LFSR of the reference implementation
-// (spec: Notation and hashing). They are computed here from nothing but those numbers.
+// Writes src/generated/PoseidonConstants.sol: the circomlib parameters of Poseidon, width 5, eight
+// full and sixty partial rounds over the BN254 scalar field, from the Grain LFSR of the reference
+// implementation (spec: *Notation and hashing*). The computation needs no other input.
 //
 //   node scripts/poseidon-constants.js            writes the file
 //   node scripts/poseidon-constants.js --check    fails if the file differs
@@ -53,7 +53,7 @@ class Grain {
     return value;
   }
 
-  /** A field element by rejection. */
+  /** Returns a field element, by rejection. */
   element() {
     for (;;) {
       const value = this.integer();
@@ -72,10 +72,14 @@ function inverse(value) {
   return ((x % R) + R) % R;
 }
 
-/** `roundConstants`: 68 × 5 in order of use; `mds[i][j]` multiplies old element j into new element i. */
+/**
+ * Returns `roundConstants`, 68 × 5 in order of use, and the matrix `mds`: `mds[i][j]` multiplies
+ * old element j into new element i.
+ */
 function parameters() {
   const grain = new Grain();
-  const roundConstants = Array.from({ length: (FULL_ROUNDS + PARTIAL_ROUNDS) * WIDTH }, () => grain.element());
+  const length = (FULL_ROUNDS + PARTIAL_ROUNDS) * WIDTH;
+  const roundConstants = Array.from({ length }, () => grain.element());
   let points;
   do {
     points = Array.from({ length: 2 * WIDTH }, () => grain.integer() % R);
@@ -102,12 +106,15 @@ function render() {
   lines.push(
     '',
     '/// @title Round constants of Poseidon',
-    '/// @notice A data contract: its code is the byte 0x00 followed by the 68 × 5 round constants, 32 bytes each,',
-    '/// big-endian, in order of use.',
+    '/// @notice A data contract. Its code is the byte 0x00 and the 68 × 5 round constants,',
+    '/// 32 bytes each, big-endian, in order of use.',
     'contract PoseidonConstants {',
     '    constructor() {',
     '        bytes memory data = hex"00"',
-    ...roundConstants.map((value, i) => `            hex"${hex(value)}"${i + 1 === roundConstants.length ? ';' : ''}`),
+    ...roundConstants.map((value, i) => {
+      const end = i + 1 === roundConstants.length ? ';' : '';
+      return `            hex"${hex(value)}"${end}`;
+    }),
     '        assembly ("memory-safe") {',
     '            return(add(data, 32), mload(data))',
     '        }',
@@ -122,7 +129,7 @@ if (require.main === module) {
   const text = render();
   if (process.argv.includes('--check')) {
     if (fs.readFileSync(OUTPUT, 'utf8') !== text) {
-      console.error('src/generated/PoseidonConstants.sol differs: run node scripts/poseidon-constants.js');
+      console.error('src/generated/PoseidonConstants.sol is outdated: run npm run constants');
       process.exit(1);
     }
   } else {

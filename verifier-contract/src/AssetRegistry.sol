@@ -4,12 +4,13 @@ pragma solidity 0.8.30;
 import {EmbeddedCurve} from "./EmbeddedCurve.sol";
 import {Governed} from "./Governance.sol";
 import {UNAUDITED_X, UNAUDITED_Y} from "./ProtocolConstants.sol";
+import {ASSET_FLAGS_AT, ASSET_TOKEN_AT} from "./generated/Layouts.sol";
 import {IAssetRegistry} from "./interfaces/IAssetRegistry.sol";
 import {IPoseidon} from "./interfaces/IPoseidon.sol";
 
 /// @title Asset registry
-/// @notice See `IAssetRegistry`. Assets are only ever appended, and an asset's token never changes: what is credited in
-/// the vault under an id stays the same thing.
+/// @notice See `IAssetRegistry`. Assets are only appended, and the token of an asset never changes:
+/// amounts credited in the vault under an id stay amounts of the same token.
 contract AssetRegistry is IAssetRegistry, Governed {
     uint256 private constant TAG_NODE = 1;
     uint256 private constant TAG_ASSET_LEAF = 7;
@@ -24,15 +25,15 @@ contract AssetRegistry is IAssetRegistry, Governed {
     uint256 public root;
 
     Asset[] private _assets;
-    /// @dev Asset id + 1 by token; 0: not registered.
+    /// @dev Asset id + 1 for each token; 0 if the token is not registered.
     mapping(address token => uint256) private _idPlusOne;
     /// @dev Root of the empty subtree of each level.
     uint256[DEPTH + 1] private _empty;
-    /// @dev Nodes that were written; an unwritten node is its level's empty root.
+    /// @dev Written nodes. An unwritten node is the empty root of its level.
     mapping(uint256 level => mapping(uint256 index => uint256)) private _nodes;
 
     /// @param poseidon_ the hash contract
-    /// @param governance the owner: a timelock, off development chains
+    /// @param governance the owner; a timelock, except on development chains
     constructor(IPoseidon poseidon_, address governance) Governed(governance) {
         poseidon = poseidon_;
 
@@ -59,12 +60,19 @@ contract AssetRegistry is IAssetRegistry, Governed {
     }
 
     /// @inheritdoc IAssetRegistry
-    function registerUnaudited(address token, uint8 flags) external onlyGovernance returns (uint16 asset) {
+    function registerUnaudited(address token, uint8 flags)
+        external
+        onlyGovernance
+        returns (uint16 asset)
+    {
         return _register(token, UNAUDITED_X, UNAUDITED_Y, flags);
     }
 
     /// @inheritdoc IAssetRegistry
-    function rotateAuditor(uint16 asset, uint256 auditorX, uint256 auditorY) external onlyGovernance {
+    function rotateAuditor(uint16 asset, uint256 auditorX, uint256 auditorY)
+        external
+        onlyGovernance
+    {
         EmbeddedCurve.requireKey(auditorX, auditorY);
         if (asset >= _assets.length) revert UnknownAsset(asset);
         Asset storage entry = _assets[asset];
@@ -117,13 +125,14 @@ contract AssetRegistry is IAssetRegistry, Governed {
         emit AssetRegistered(asset, token, flags, auditorX, auditorY, newRoot);
     }
 
-    /// @dev Writes the asset's leaf and every node above it; returns the new root.
+    /// @dev Writes the asset's leaf and every node above it. Returns the new root.
     function _update(uint256 asset, address token, uint8 flags, uint256 auditorX, uint256 auditorY)
         private
         returns (uint256 value)
     {
         uint256[] memory leaf = new uint256[](3);
-        leaf[0] = asset | (uint256(uint160(token)) << 16) | (uint256(flags) << 176);
+        leaf[0] = asset | (uint256(uint160(token)) << ASSET_TOKEN_AT)
+            | (uint256(flags) << ASSET_FLAGS_AT);
         leaf[1] = auditorX;
         leaf[2] = auditorY;
         value = poseidon.hash(TAG_ASSET_LEAF, leaf);

@@ -2,29 +2,26 @@
 pragma solidity 0.8.30;
 
 import {SCALAR_MODULUS, isCanonical} from "./Fields.sol";
+import "./generated/Layouts.sol";
 import {BatchHeader, IRollup, Withdrawal} from "./interfaces/IRollup.sol";
 
 /// @title Batch data
-/// @notice Rebuilds the word vector of a batch from calldata and the deposit queue, and evaluates it at the challenge
-/// (specification: Batch). Word order: 8 header words; 2 for each deposit slot; 24 for each transaction slot.
+/// @notice Rebuilds the word vector of a batch from calldata and the deposit queue, and evaluates
+/// it at the challenge (spec: *Batch*). Word order: 8 header words; 2 words for each deposit slot;
+/// 24 words for each transaction slot.
 library BatchData {
-    /// @dev Bytes of calldata for each active slot: 16 words and 169 bytes of note data.
-    uint256 internal constant SLOT_BYTES = 681;
-    /// @dev Bytes of calldata for each withdrawal: slot 1, asset 2, recipient 20, amount 16.
-    uint256 internal constant WITHDRAWAL_BYTES = 39;
-    /// @dev Header words.
-    uint256 internal constant HEADER_WORDS = 8;
-    /// @dev Words of a transaction slot.
-    uint256 internal constant SLOT_WORDS = 24;
-
-    /// @notice How many words a batch of `slots` slots has.
+    /// @notice Returns the number of words of a batch with `slots` slots.
     function wordCount(uint256 slots) internal pure returns (uint256) {
-        return HEADER_WORDS + (2 + SLOT_WORDS) * slots;
+        return BATCH_HEADER_WORDS + (BATCH_DEPOSIT_WORDS + SLOT_WORDS) * slots;
     }
 
     /// @notice Reads the withdrawals of a batch.
-    /// @param data `WITHDRAWAL_BYTES` for each, big-endian, nothing between or after them
-    function readWithdrawals(bytes calldata data) internal pure returns (Withdrawal[] memory withdrawals) {
+    /// @param data `WITHDRAWAL_BYTES` for each, big-endian, without gaps or a remainder
+    function readWithdrawals(bytes calldata data)
+        internal
+        pure
+        returns (Withdrawal[] memory withdrawals)
+    {
         uint256 count = data.length / WITHDRAWAL_BYTES;
         if (data.length != count * WITHDRAWAL_BYTES) {
             revert IRollup.WrongDataLength(data.length, count * WITHDRAWAL_BYTES);
@@ -33,21 +30,21 @@ library BatchData {
         for (uint256 i = 0; i < count; ++i) {
             bytes calldata item = data[i * WITHDRAWAL_BYTES:(i + 1) * WITHDRAWAL_BYTES];
             withdrawals[i] = Withdrawal({
-                slot: uint8(item[0]),
-                asset: uint16(bytes2(item[1:3])),
-                recipient: address(bytes20(item[3:23])),
-                amount: uint128(bytes16(item[23:39]))
+                slot: uint8(item[WITHDRAWAL_SLOT_AT]),
+                asset: uint16(bytes2(item[WITHDRAWAL_ASSET_AT:WITHDRAWAL_RECIPIENT_AT])),
+                recipient: address(bytes20(item[WITHDRAWAL_RECIPIENT_AT:WITHDRAWAL_AMOUNT_AT])),
+                amount: uint128(bytes16(item[WITHDRAWAL_AMOUNT_AT:WITHDRAWAL_BYTES]))
             });
         }
     }
 
-    /// @notice Lays the words out in memory, zero where nothing is.
+    /// @notice Lays the words out in memory. Unused words are zero.
     /// @param context the rollup's context word
-    /// @param slots slots of the shape
-    /// @param header the batch's header, whose counts are at most `slots`
-    /// @param deposits two words for each deposit consumed
-    /// @param slotsData exactly `SLOT_BYTES` for each active slot
-    /// @param withdrawals in strictly rising order of active slots
+    /// @param slots number of slots of the shape
+    /// @param header the batch's header; its counts are at most `slots`
+    /// @param deposits two words for each consumed deposit
+    /// @param slotsData exactly `TRANSACTION_BYTES` for each active slot
+    /// @param withdrawals withdrawals in strictly rising order of active slots
     function layOut(
         uint256 context,
         uint256 slots,
@@ -56,28 +53,31 @@ library BatchData {
         bytes calldata slotsData,
         Withdrawal[] memory withdrawals
     ) internal pure returns (uint256[] memory words) {
-        // Zeroed by the compiler.
+        // Solidity zeroes new arrays.
         words = new uint256[](wordCount(slots));
-        words[0] = context;
-        words[1] = header.assetsRoot;
-        words[2] = uint256(header.time) | (uint256(header.transactions) << 40) | (uint256(header.deposits) << 56)
-            | (uint256(header.feeAsset) << 72) | (uint256(uint160(header.feeRecipient)) << 88);
-        words[3] = header.feeTotal;
-        words[4] = header.firstDeposit;
-        words[5] = header.oracle;
-        words[6] = header.batchIndex;
-        words[7] = header.start;
+        words[BATCH_CONTEXT] = context;
+        words[BATCH_ASSETS_ROOT] = header.assetsRoot;
+        words[BATCH_INFO] = uint256(header.time)
+            | (uint256(header.transactions) << INFO_TRANSACTIONS_AT)
+            | (uint256(header.deposits) << INFO_DEPOSITS_AT)
+            | (uint256(header.feeAsset) << INFO_FEE_ASSET_AT)
+            | (uint256(uint160(header.feeRecipient)) << INFO_FEE_RECIPIENT_AT);
+        words[BATCH_FEE_TOTAL] = header.feeTotal;
+        words[BATCH_FIRST_DEPOSIT] = header.firstDeposit;
+        words[BATCH_ORACLE] = header.oracle;
+        words[BATCH_INDEX] = header.batchIndex;
+        words[BATCH_START] = header.start;
         for (uint256 i = 0; i < deposits.length; ++i) {
-            words[HEADER_WORDS + i] = deposits[i];
+            words[BATCH_HEADER_WORDS + i] = deposits[i];
         }
-        uint256 firstSlot = HEADER_WORDS + 2 * slots;
+        uint256 firstSlot = BATCH_HEADER_WORDS + BATCH_DEPOSIT_WORDS * slots;
         _copySlots(words, firstSlot, slotsData);
         _placeWithdrawals(words, firstSlot, header.transactions, withdrawals);
     }
 
-    /// @notice The challenge z = keccak256(c ‖ keccak256(words)) mod r, and y = Σ wᵢ·zⁱ.
-    /// @dev Reverts with `WordNotCanonical` if a word is not below r. The number of words must be a multiple of eight, as
-    /// that of every shape is (8 + 26·N for N a multiple of 4).
+    /// @notice Computes the challenge z = keccak256(c ‖ keccak256(words)) mod r, and y = Σ wᵢ·zⁱ.
+    /// @dev Reverts with `WordNotCanonical` if a word is not below r. The number of words must be a
+    /// multiple of eight. It is for every shape: 8 + 26·N with N a multiple of 4.
     function evaluate(uint256[] memory words, uint256 dataCommitment)
         internal
         pure
@@ -91,7 +91,7 @@ library BatchData {
             mstore(0, dataCommitment)
             mstore(32, wordsHash)
             z := mod(keccak256(0, 64), SCALAR_MODULUS)
-            // Horner, from the last word to the first, eight in a step.
+            // Horner's scheme from the last word to the first, eight words a step.
             for { let at := add(begin, size) } gt(at, begin) {} {
                 at := sub(at, 256)
                 let word
@@ -124,30 +124,39 @@ library BatchData {
         if (over) _revertNotCanonical(words);
     }
 
-    /// @dev Reverts naming the first word that is not below r.
+    /// @dev Reverts with the index of the first word that is not below r.
     function _revertNotCanonical(uint256[] memory words) private pure {
         uint256 index = 0;
         while (isCanonical(words[index])) ++index;
         revert IRollup.WordNotCanonical(index);
     }
 
-    /// @dev Copies each active slot's calldata to its words 2 … 23; words 0 and 1 are the withdrawal's.
-    function _copySlots(uint256[] memory words, uint256 firstSlot, bytes calldata slotsData) private pure {
+    /// @dev Copies the calldata of each active slot to its words 2 … 23. Words 0 and 1 belong to
+    /// the withdrawal.
+    function _copySlots(uint256[] memory words, uint256 firstSlot, bytes calldata slotsData)
+        private
+        pure
+    {
         assembly ("memory-safe") {
             let to := add(words, mul(add(firstSlot, 1), 32))
             let end := add(slotsData.offset, slotsData.length)
-            for { let from := slotsData.offset } lt(from, end) { from := add(from, 681) } {
-                // nf×3, cm×3, E.y, audit×9
-                calldatacopy(add(to, 64), from, 512)
-                // 169 bytes of note data, cut in pieces of 31; the last has 14, and zeros where the padding is.
-                let data := add(from, 512)
-                mstore(add(to, 576), shr(8, calldataload(data)))
-                mstore(add(to, 608), shr(8, calldataload(add(data, 31))))
-                mstore(add(to, 640), shr(8, calldataload(add(data, 62))))
-                mstore(add(to, 672), shr(8, calldataload(add(data, 93))))
-                mstore(add(to, 704), shr(8, calldataload(add(data, 124))))
-                mstore(add(to, 736), shl(136, shr(144, calldataload(add(data, 155)))))
-                to := add(to, 768)
+            for { let from := slotsData.offset } lt(from, end) {} {
+                // nf×3, cm×3, E.y, audit×9: 16 words
+                calldatacopy(add(to, mul(32, SLOT_NULLIFIERS)), from, TRANSACTION_WORDS_BYTES)
+                // 169 bytes of note data in pieces of 31. The last piece has 14 bytes, then zeros.
+                let data := add(from, TRANSACTION_NOTE_DATA_AT)
+                let at := add(to, mul(32, SLOT_NOTE_DATA))
+                mstore(at, shr(8, calldataload(data)))
+                mstore(add(at, 32), shr(8, calldataload(add(data, NOTE_DATA_WORD_BYTES))))
+                mstore(add(at, 64), shr(8, calldataload(add(data, mul(2, NOTE_DATA_WORD_BYTES)))))
+                mstore(add(at, 96), shr(8, calldataload(add(data, mul(3, NOTE_DATA_WORD_BYTES)))))
+                mstore(add(at, 128), shr(8, calldataload(add(data, mul(4, NOTE_DATA_WORD_BYTES)))))
+                mstore(
+                    add(at, 160),
+                    shl(136, shr(144, calldataload(add(data, mul(5, NOTE_DATA_WORD_BYTES)))))
+                )
+                to := add(to, mul(32, SLOT_WORDS))
+                from := add(from, TRANSACTION_BYTES)
             }
         }
     }
@@ -164,11 +173,15 @@ library BatchData {
             Withdrawal memory withdrawal = withdrawals[i];
             uint256 slot = withdrawal.slot;
             if (slot < next || slot >= transactions) revert IRollup.WithdrawalOutOfOrder(slot);
-            if (withdrawal.amount == 0 || withdrawal.recipient == address(0)) revert IRollup.EmptyWithdrawal(slot);
+            if (withdrawal.amount == 0 || withdrawal.recipient == address(0)) {
+                revert IRollup.EmptyWithdrawal(slot);
+            }
             next = slot + 1;
             uint256 at = firstSlot + SLOT_WORDS * slot;
-            words[at] = uint256(withdrawal.asset) | (uint256(uint160(withdrawal.recipient)) << 16);
-            words[at + 1] = withdrawal.amount;
+            // SLOT_TARGET is 0. A sum with it would compile to other bytecode.
+            words[at] = uint256(withdrawal.asset)
+                | (uint256(uint160(withdrawal.recipient)) << TARGET_RECIPIENT_AT);
+            words[at + SLOT_AMOUNT] = withdrawal.amount;
         }
     }
 }

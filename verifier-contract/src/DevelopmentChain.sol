@@ -2,9 +2,10 @@
 pragma solidity 0.8.30;
 
 /// @title Development chains
-/// @notice The chain ids under which unsafe keys, free tokens and an undelayed governance are allowed.
+/// @notice Chain ids under which unsafe keys, free tokens and a governance without delay are
+/// allowed.
 library DevelopmentChain {
-    /// @notice Whether this chain is a development one: id 31337 or 1337.
+    /// @notice Whether this is a development chain: id 31337 or 1337.
     function here() internal view returns (bool) {
         return block.chainid == 31337 || block.chainid == 1337;
     }

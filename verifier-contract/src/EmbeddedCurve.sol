@@ -4,18 +4,21 @@ pragma solidity 0.8.30;
 import {SCALAR_MODULUS} from "./Fields.sol";
 import {IAssetRegistry} from "./interfaces/IAssetRegistry.sol";
 
-/// @title The embedded curve
-/// @notice The twisted Edwards curve x² + y² = 1 + d·x²·y² over the BN254 scalar field, cofactor 8, and the check that a
-/// point may serve as a key (specification: Notation and hashing). d is not a square, so that the addition law is
-/// complete: no denominator vanishes for points of the curve.
+/// @title Embedded curve
+/// @notice The twisted Edwards curve x² + y² = 1 + d·x²·y² over the BN254 scalar field, cofactor 8,
+/// and the check of points that serve as keys (spec: *Notation and hashing*). d is not a square,
+/// therefore the addition law is complete: no denominator vanishes for points of the curve.
 library EmbeddedCurve {
     /// @dev d = 168696/168700.
-    uint256 internal constant D = 9706598848417545097372247223557719406784115219466060233080913168975159366771;
+    uint256 internal constant D =
+        9706598848417545097372247223557719406784115219466060233080913168975159366771;
 
-    /// @dev ℓ, the order of the prime subgroup.
-    uint256 internal constant ORDER = 2736030358979909402780800718157159386076813972158567259200215660948447373041;
+    /// @dev ℓ, order of the prime subgroup.
+    uint256 internal constant ORDER =
+        2736030358979909402780800718157159386076813972158567259200215660948447373041;
 
-    /// @notice Reverts unless (x, y) is canonical, on the curve, not the identity and in the prime subgroup.
+    /// @notice Reverts unless (x, y) is canonical, on the curve, not the identity and in the prime
+    /// subgroup.
     function requireKey(uint256 x, uint256 y) internal pure {
         if (x >= SCALAR_MODULUS) revert IAssetRegistry.CoordinateNotCanonical(x);
         if (y >= SCALAR_MODULUS) revert IAssetRegistry.CoordinateNotCanonical(y);
@@ -24,7 +27,7 @@ library EmbeddedCurve {
         if (!isInSubgroup(x, y)) revert IAssetRegistry.PointNotInSubgroup(x, y);
     }
 
-    /// @dev Whether canonical coordinates satisfy the curve's equation.
+    /// @dev Whether canonical coordinates satisfy the equation of the curve.
     function isOnCurve(uint256 x, uint256 y) internal pure returns (bool) {
         uint256 p = SCALAR_MODULUS;
         uint256 xx = mulmod(x, x, p);
@@ -32,12 +35,13 @@ library EmbeddedCurve {
         return addmod(xx, yy, p) == addmod(1, mulmod(D, mulmod(xx, yy, p), p), p);
     }
 
-    /// @dev Whether ℓ·(x, y) is the identity, for a point of the curve. Projective coordinates, double and add.
+    /// @dev Whether ℓ·(x, y) is the identity, for a point of the curve. Uses projective
+    /// coordinates, double and add.
     function isInSubgroup(uint256 x, uint256 y) internal pure returns (bool) {
         uint256 px = x;
         uint256 py = y;
         uint256 pz = 1;
-        // ℓ has 251 bits; the highest is the start value.
+        // ℓ has 251 bits. The highest one is the start value.
         for (uint256 bit = 1 << 249; bit != 0; bit >>= 1) {
             (px, py, pz) = double(px, py, pz);
             if (ORDER & bit != 0) (px, py, pz) = add(px, py, pz, x, y);
@@ -45,8 +49,12 @@ library EmbeddedCurve {
         return px == 0 && py == pz && pz != 0;
     }
 
-    /// @dev dbl-2008-bbjlp with a = 1.
-    function double(uint256 px, uint256 py, uint256 pz) private pure returns (uint256 rx, uint256 ry, uint256 rz) {
+    /// @dev Doubles a projective point: dbl-2008-bbjlp with a = 1.
+    function double(uint256 px, uint256 py, uint256 pz)
+        private
+        pure
+        returns (uint256 rx, uint256 ry, uint256 rz)
+    {
         assembly ("memory-safe") {
             let s := addmod(px, py, SCALAR_MODULUS)
             let b := mulmod(s, s, SCALAR_MODULUS)
@@ -61,7 +69,7 @@ library EmbeddedCurve {
         }
     }
 
-    /// @dev add-2008-bbjlp with a = 1 and an affine second operand.
+    /// @dev Adds an affine point to a projective point: add-2008-bbjlp with a = 1.
     function add(uint256 px, uint256 py, uint256 pz, uint256 x, uint256 y)
         private
         pure
@@ -74,11 +82,12 @@ library EmbeddedCurve {
             let e := mulmod(D, mulmod(c, d, SCALAR_MODULUS), SCALAR_MODULUS)
             let f := addmod(b, sub(SCALAR_MODULUS, e), SCALAR_MODULUS)
             let g := addmod(b, e, SCALAR_MODULUS)
-            let m := mulmod(
-                addmod(px, py, SCALAR_MODULUS),
-                addmod(x, y, SCALAR_MODULUS),
-                SCALAR_MODULUS
-            )
+            let m :=
+                mulmod(
+                    addmod(px, py, SCALAR_MODULUS),
+                    addmod(x, y, SCALAR_MODULUS),
+                    SCALAR_MODULUS
+                )
             m := addmod(m, sub(SCALAR_MODULUS, addmod(c, d, SCALAR_MODULUS)), SCALAR_MODULUS)
             rx := mulmod(pz, mulmod(f, m, SCALAR_MODULUS), SCALAR_MODULUS)
             let t := addmod(d, sub(SCALAR_MODULUS, c), SCALAR_MODULUS)

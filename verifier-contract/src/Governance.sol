@@ -6,17 +6,17 @@ import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 import {TimelockController} from "@openzeppelin/contracts/governance/TimelockController.sol";
 import {DevelopmentChain} from "./DevelopmentChain.sol";
 
-/// @dev The least notice that governance gives, on every chain but development ones: users must have time to leave
-/// before a change that they do not accept.
+/// @dev Least notice that governance gives, except on development chains. Users need the time to
+/// leave before a change that they do not accept.
 uint256 constant MINIMUM_GOVERNANCE_DELAY = 7 days;
 
 /// @title Governance
-/// @notice OpenZeppelin's timelock with a floor under its delay: not even an operation that has passed the timelock can
-/// bring the delay below `MINIMUM_GOVERNANCE_DELAY`, except on development chains.
+/// @notice OpenZeppelin's timelock with a minimum delay. Except on development chains, even an
+/// operation that has passed the timelock cannot bring the delay below `MINIMUM_GOVERNANCE_DELAY`.
 contract Governance is TimelockController {
-    /// @param minDelay the delay in seconds; the floor applies where this is below it
-    /// @param proposers who may schedule and cancel
-    /// @param executors who may execute what is due; the zero address opens it to everybody
+    /// @param minDelay the delay in seconds; the minimum applies if this is lower
+    /// @param proposers accounts that may schedule and cancel
+    /// @param executors accounts that may execute due operations; the zero address lets everybody
     constructor(uint256 minDelay, address[] memory proposers, address[] memory executors)
         TimelockController(minDelay, proposers, executors, address(0))
     {}
@@ -24,27 +24,30 @@ contract Governance is TimelockController {
     /// @inheritdoc TimelockController
     function getMinDelay() public view override returns (uint256) {
         uint256 delay = super.getMinDelay();
-        return delay < MINIMUM_GOVERNANCE_DELAY && !DevelopmentChain.here() ? MINIMUM_GOVERNANCE_DELAY : delay;
+        return delay < MINIMUM_GOVERNANCE_DELAY && !DevelopmentChain.here()
+            ? MINIMUM_GOVERNANCE_DELAY
+            : delay;
     }
 }
 
 /// @title Governed
-/// @notice A contract owned by a timelock. Off development chains the owner must answer `getMinDelay` with at least
-/// `MINIMUM_GOVERNANCE_DELAY`, when it becomes the owner and at every call that it makes as such; ownership moves in two
-/// steps and cannot be renounced.
-/// @dev The answer is the owner's own. `Governance` cannot answer less than it enforces; a timelock without a floor could
-/// lower its delay, schedule without notice, and raise the delay again before it executes. Users look at the owner's code.
+/// @notice A contract that a timelock owns. Except on development chains, the owner must answer
+/// `getMinDelay` with at least `MINIMUM_GOVERNANCE_DELAY` when it becomes the owner and at every
+/// call it makes as the owner. Ownership moves in two steps and cannot be renounced.
+/// @dev The check trusts the owner's answer. `Governance` never answers less than it enforces. A
+/// timelock without a minimum could lower its delay, schedule without notice, and raise the delay
+/// again before it executes. Users must read the owner's code.
 abstract contract Governed is Ownable2Step {
-    /// @notice The owner, present or named, is not a contract.
+    /// @notice The owner, or the account named as the next owner, is not a contract.
     error GovernanceNotAContract(address governance);
 
-    /// @notice The owner, present or named, gives less notice than required.
+    /// @notice The owner, or the account named as the next owner, gives less notice than required.
     error GovernanceDelayTooShort(uint256 delay, uint256 minimum);
 
     /// @notice Governance cannot be given up.
     error GovernanceIsPermanent();
 
-    /// @dev Only the owner, and only while it gives the notice required.
+    /// @dev Lets only the owner call, and only while it gives the required notice.
     modifier onlyGovernance() {
         _checkOwner();
         _requireNotice(msg.sender);
@@ -63,17 +66,20 @@ abstract contract Governed is Ownable2Step {
         revert GovernanceIsPermanent();
     }
 
-    /// @dev Runs at construction and at every acceptance.
+    /// @dev Checks the new owner, at construction and at every acceptance of ownership.
     function _transferOwnership(address newOwner) internal override {
         _requireNotice(newOwner);
         super._transferOwnership(newOwner);
     }
 
-    /// @dev Off development chains, reverts unless `governance` is a contract that says to give the notice required.
+    /// @dev Reverts unless `governance` is a contract that claims to give the required notice.
+    /// Accepts every account on development chains.
     function _requireNotice(address governance) private view {
         if (DevelopmentChain.here()) return;
         if (governance.code.length == 0) revert GovernanceNotAContract(governance);
         uint256 delay = TimelockController(payable(governance)).getMinDelay();
-        if (delay < MINIMUM_GOVERNANCE_DELAY) revert GovernanceDelayTooShort(delay, MINIMUM_GOVERNANCE_DELAY);
+        if (delay < MINIMUM_GOVERNANCE_DELAY) {
+            revert GovernanceDelayTooShort(delay, MINIMUM_GOVERNANCE_DELAY);
+        }
     }
 }

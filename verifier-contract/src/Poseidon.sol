@@ -6,10 +6,10 @@ import {SCALAR_MODULUS} from "./Fields.sol";
 import {IPoseidon} from "./interfaces/IPoseidon.sol";
 
 /// @title Poseidon
-/// @notice `H(tag; m₁ … mₙ)` over the BN254 scalar field. The round constants are the code of a data contract made at
-/// construction; the MDS matrix is in the code.
+/// @notice Computes `H(tag; m₁ … mₙ)` over the BN254 scalar field. The round constants are the code
+/// of a data contract that the constructor creates; the MDS matrix is in this contract's code.
 contract Poseidon is IPoseidon {
-    /// @notice The data contract with the round constants.
+    /// @notice Data contract with the round constants.
     address public immutable constants;
 
     constructor() {
@@ -25,7 +25,7 @@ contract Poseidon is IPoseidon {
             if (message[i] >= SCALAR_MODULUS) revert NotCanonical(i);
         }
 
-        // The table of round constants: 68 rounds of five.
+        // Table of round constants: 68 rounds of five.
         uint256 table;
         address source = constants;
         assembly ("memory-safe") {
@@ -34,14 +34,16 @@ contract Poseidon is IPoseidon {
             mstore(0x40, add(table, 10880))
         }
 
-        // The length stands above the tag in the capacity element: calldata is far shorter than 2¹⁹⁰ words.
+        // The capacity element holds the length above the tag. Calldata have far fewer than 2¹⁹⁰
+        // words.
         uint256 s0 = tag + (length << 64);
         uint256 s1;
         uint256 s2;
         uint256 s3;
         uint256 s4;
         for (uint256 i = 0; i < length; i += 4) {
-            // Zero padding: an absent element adds nothing. `permute` takes any 256-bit integers below 2r.
+            // An absent element adds nothing, which is the zero padding. The sums are below 2r;
+            // `permute` takes any 256-bit integers.
             s1 += message[i];
             if (i + 1 < length) s2 += message[i + 1];
             if (i + 2 < length) s3 += message[i + 2];
@@ -51,15 +53,15 @@ contract Poseidon is IPoseidon {
         digest = s1;
     }
 
-    /// @dev The permutation. `table` is the memory address of the round constants. Inputs are taken modulo r; outputs
-    /// are reduced.
+    /// @dev Applies the permutation. `table` is the memory address of the round constants. Inputs
+    /// are taken modulo r; outputs are below r.
     function permute(uint256 table, uint256 s0, uint256 s1, uint256 s2, uint256 s3, uint256 s4)
         private
         pure
         returns (uint256, uint256, uint256, uint256, uint256)
     {
         uint256 end = table + 10880;
-        // Full rounds are the first four and the last four.
+        // The first four and the last four rounds are full rounds.
         uint256 partialBegin = table + 640;
         uint256 partialEnd = end - 640;
         assembly ("memory-safe") {
@@ -83,42 +85,78 @@ contract Poseidon is IPoseidon {
                     s4 := mulmod(s4, mulmod(q, q, SCALAR_MODULUS), SCALAR_MODULUS)
                 }
 
-                // Five products below r: their sum is below 5r < 2²⁵⁶, and `addmod` of the next round reduces it.
-                let t0 := add(
-                    add(mulmod(s0, POSEIDON_M00, SCALAR_MODULUS), mulmod(s1, POSEIDON_M01, SCALAR_MODULUS)),
+                // Five products below r: their sum is below 5r < 2²⁵⁶, and `addmod` of the next
+                // round reduces it.
+                let t0 :=
                     add(
-                        add(mulmod(s2, POSEIDON_M02, SCALAR_MODULUS), mulmod(s3, POSEIDON_M03, SCALAR_MODULUS)),
-                        mulmod(s4, POSEIDON_M04, SCALAR_MODULUS)
+                        add(
+                            mulmod(s0, POSEIDON_M00, SCALAR_MODULUS),
+                            mulmod(s1, POSEIDON_M01, SCALAR_MODULUS)
+                        ),
+                        add(
+                            add(
+                                mulmod(s2, POSEIDON_M02, SCALAR_MODULUS),
+                                mulmod(s3, POSEIDON_M03, SCALAR_MODULUS)
+                            ),
+                            mulmod(s4, POSEIDON_M04, SCALAR_MODULUS)
+                        )
                     )
-                )
-                let t1 := add(
-                    add(mulmod(s0, POSEIDON_M10, SCALAR_MODULUS), mulmod(s1, POSEIDON_M11, SCALAR_MODULUS)),
+                let t1 :=
                     add(
-                        add(mulmod(s2, POSEIDON_M12, SCALAR_MODULUS), mulmod(s3, POSEIDON_M13, SCALAR_MODULUS)),
-                        mulmod(s4, POSEIDON_M14, SCALAR_MODULUS)
+                        add(
+                            mulmod(s0, POSEIDON_M10, SCALAR_MODULUS),
+                            mulmod(s1, POSEIDON_M11, SCALAR_MODULUS)
+                        ),
+                        add(
+                            add(
+                                mulmod(s2, POSEIDON_M12, SCALAR_MODULUS),
+                                mulmod(s3, POSEIDON_M13, SCALAR_MODULUS)
+                            ),
+                            mulmod(s4, POSEIDON_M14, SCALAR_MODULUS)
+                        )
                     )
-                )
-                let t2 := add(
-                    add(mulmod(s0, POSEIDON_M20, SCALAR_MODULUS), mulmod(s1, POSEIDON_M21, SCALAR_MODULUS)),
+                let t2 :=
                     add(
-                        add(mulmod(s2, POSEIDON_M22, SCALAR_MODULUS), mulmod(s3, POSEIDON_M23, SCALAR_MODULUS)),
-                        mulmod(s4, POSEIDON_M24, SCALAR_MODULUS)
+                        add(
+                            mulmod(s0, POSEIDON_M20, SCALAR_MODULUS),
+                            mulmod(s1, POSEIDON_M21, SCALAR_MODULUS)
+                        ),
+                        add(
+                            add(
+                                mulmod(s2, POSEIDON_M22, SCALAR_MODULUS),
+                                mulmod(s3, POSEIDON_M23, SCALAR_MODULUS)
+                            ),
+                            mulmod(s4, POSEIDON_M24, SCALAR_MODULUS)
+                        )
                     )
-                )
-                let t3 := add(
-                    add(mulmod(s0, POSEIDON_M30, SCALAR_MODULUS), mulmod(s1, POSEIDON_M31, SCALAR_MODULUS)),
+                let t3 :=
                     add(
-                        add(mulmod(s2, POSEIDON_M32, SCALAR_MODULUS), mulmod(s3, POSEIDON_M33, SCALAR_MODULUS)),
-                        mulmod(s4, POSEIDON_M34, SCALAR_MODULUS)
+                        add(
+                            mulmod(s0, POSEIDON_M30, SCALAR_MODULUS),
+                            mulmod(s1, POSEIDON_M31, SCALAR_MODULUS)
+                        ),
+                        add(
+                            add(
+                                mulmod(s2, POSEIDON_M32, SCALAR_MODULUS),
+                                mulmod(s3, POSEIDON_M33, SCALAR_MODULUS)
+                            ),
+                            mulmod(s4, POSEIDON_M34, SCALAR_MODULUS)
+                        )
                     )
-                )
-                let t4 := add(
-                    add(mulmod(s0, POSEIDON_M40, SCALAR_MODULUS), mulmod(s1, POSEIDON_M41, SCALAR_MODULUS)),
+                let t4 :=
                     add(
-                        add(mulmod(s2, POSEIDON_M42, SCALAR_MODULUS), mulmod(s3, POSEIDON_M43, SCALAR_MODULUS)),
-                        mulmod(s4, POSEIDON_M44, SCALAR_MODULUS)
+                        add(
+                            mulmod(s0, POSEIDON_M40, SCALAR_MODULUS),
+                            mulmod(s1, POSEIDON_M41, SCALAR_MODULUS)
+                        ),
+                        add(
+                            add(
+                                mulmod(s2, POSEIDON_M42, SCALAR_MODULUS),
+                                mulmod(s3, POSEIDON_M43, SCALAR_MODULUS)
+                            ),
+                            mulmod(s4, POSEIDON_M44, SCALAR_MODULUS)
+                        )
                     )
-                )
                 s0 := t0
                 s1 := t1
                 s2 := t2

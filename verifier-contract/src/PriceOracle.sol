@@ -3,29 +3,32 @@ pragma solidity 0.8.30;
 
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {Governed} from "./Governance.sol";
+import "./generated/Layouts.sol";
 import {AggregatorV3Interface} from "./interfaces/AggregatorV3Interface.sol";
 import {IAssetRegistry} from "./interfaces/IAssetRegistry.sol";
 import {IPoseidon} from "./interfaces/IPoseidon.sol";
 import {Feed, IPriceOracle, Market} from "./interfaces/IPriceOracle.sol";
 
 /// @title Price oracle
-/// @notice See `IPriceOracle`. Nothing pauses it: what a feed does is its own assets' matter.
+/// @notice See `IPriceOracle`. Nothing pauses it. A failing feed affects only the prices of its own
+/// assets.
 contract PriceOracle is IPriceOracle, Governed {
     uint256 private constant TAG_NODE = 1;
     uint256 private constant TAG_SNAPSHOT = 25;
     uint256 private constant ARITY = 4;
     uint256 private constant MARKETS = 16;
     uint256 private constant BASIS_POINTS = 10_000;
-    uint256 private constant PRICE_BITS = 120;
     /// @dev 10^(18 + 59) is below 2²⁵⁶ and the largest power of ten that `_price` can need.
     uint256 private constant MAXIMUM_DECIMALS = 59;
-    /// @dev What a call of a feed may use: enough for a proxy, its aggregator and dozens of slots that they read.
+    /// @dev Gas limit of a call of a feed. It suffices for a proxy, its aggregator and dozens of
+    /// storage slots that they read.
     uint256 private constant FEED_GAS = 100_000;
-    /// @dev What must be left before a call of a feed, so that it gets `FEED_GAS`: a caller gives 63/64 at most of what it
-    /// has. Less is refused: whoever takes a snapshot must not choose by its gas which feeds fail.
+    /// @dev Gas that must be left before a call of a feed for the feed to get `FEED_GAS`: a caller
+    /// passes on at most 63/64 of its gas. With less, the call reverts: whoever takes a snapshot
+    /// must not choose by its gas which feeds fail.
     uint256 private constant NEEDED_GAS = 110_000;
 
-    /// @dev What the feeds answered, each asset once; an asset without price has the answer 0.
+    /// @dev Answers of the feeds, one for each asset. An asset without a price has the answer 0.
     struct Answers {
         uint256 count;
         uint256[2 * MARKETS] assets;
@@ -33,7 +36,7 @@ contract PriceOracle is IPriceOracle, Governed {
         uint256[2 * MARKETS] decimals;
     }
 
-    /// @dev The last snapshot, all of it.
+    /// @dev The whole last snapshot.
     struct Latest {
         uint256 digest;
         uint256 marketRoot;
@@ -52,14 +55,14 @@ contract PriceOracle is IPriceOracle, Governed {
     /// @inheritdoc IPriceOracle
     mapping(uint256 digest => uint40) public timeOf;
 
-    /// @dev The leaves of the market tree, and the nodes between them and the root.
+    /// @dev Leaves of the market tree, and the nodes between them and the root.
     uint256[16] private _words;
     uint256[4] private _nodes;
     mapping(uint256 asset => Feed) private _feeds;
     Latest private _latest;
 
     /// @param registry_ the registry of assets, which names the hash contract
-    /// @param governance the owner: a timelock, off development chains
+    /// @param governance the owner; a timelock, except on development chains
     constructor(IAssetRegistry registry_, address governance) Governed(governance) {
         registry = registry_;
         poseidon = registry_.poseidon();
@@ -80,7 +83,9 @@ contract PriceOracle is IPriceOracle, Governed {
         _requireAsset(params.collateralAsset);
         _requireAsset(params.debtAsset);
         if (params.haircut >= BASIS_POINTS) revert HaircutTooLarge(params.haircut);
-        if (params.maintenanceMargin < BASIS_POINTS) revert MaintenanceMarginTooSmall(params.maintenanceMargin);
+        if (params.maintenanceMargin < BASIS_POINTS) {
+            revert MaintenanceMarginTooSmall(params.maintenanceMargin);
+        }
         if (params.initialMargin < params.maintenanceMargin) {
             revert InitialMarginTooSmall(params.initialMargin, params.maintenanceMargin);
         }
@@ -88,9 +93,12 @@ contract PriceOracle is IPriceOracle, Governed {
         if (params.maximumAge == 0) revert MaximumAgeIsZero();
         _setWord(
             id,
-            uint256(params.collateralAsset) | (uint256(params.debtAsset) << 16) | (uint256(params.haircut) << 32)
-                | (uint256(params.initialMargin) << 48) | (uint256(params.maintenanceMargin) << 72)
-                | (uint256(params.bonus) << 96) | (uint256(params.maximumAge) << 112)
+            uint256(params.collateralAsset) | (uint256(params.debtAsset) << MARKET_DEBT_AT)
+                | (uint256(params.haircut) << MARKET_HAIRCUT_AT)
+                | (uint256(params.initialMargin) << MARKET_INITIAL_AT)
+                | (uint256(params.maintenanceMargin) << MARKET_MAINTENANCE_AT)
+                | (uint256(params.bonus) << MARKET_BONUS_AT)
+                | (uint256(params.maximumAge) << MARKET_MAX_AGE_AT)
         );
     }
 
@@ -102,14 +110,20 @@ contract PriceOracle is IPriceOracle, Governed {
     }
 
     /// @inheritdoc IPriceOracle
-    function setFeed(uint16 asset, address feed, uint40 heartbeat, uint8 tokenDecimals) external onlyGovernance {
+    function setFeed(uint16 asset, address feed, uint40 heartbeat, uint8 tokenDecimals)
+        external
+        onlyGovernance
+    {
         _requireAsset(asset);
         if (heartbeat == 0) revert HeartbeatIsZero();
         if (feed.code.length == 0) revert FeedNotAContract(feed);
-        (bool answered, uint256[5] memory answer) = _query(feed, AggregatorV3Interface.decimals.selector, 1);
+        (bool answered, uint256[5] memory answer) =
+            _query(feed, AggregatorV3Interface.decimals.selector, 1);
         uint256 feedDecimals = answer[0];
         if (!answered || feedDecimals > type(uint8).max) revert FeedWithoutDecimals(feed);
-        if (tokenDecimals + feedDecimals > MAXIMUM_DECIMALS) revert DecimalsTooLarge(tokenDecimals, feedDecimals);
+        if (tokenDecimals + feedDecimals > MAXIMUM_DECIMALS) {
+            revert DecimalsTooLarge(tokenDecimals, feedDecimals);
+        }
         _feeds[asset] = Feed(feed, heartbeat, uint8(feedDecimals), tokenDecimals);
         emit FeedSet(asset, feed, heartbeat, uint8(feedDecimals), tokenDecimals);
     }
@@ -127,17 +141,17 @@ contract PriceOracle is IPriceOracle, Governed {
         uint256 root = marketRoot;
         uint256[8] memory prices = _prices(words);
 
-        uint256[] memory message = new uint256[](10);
-        message[0] = block.timestamp;
-        message[1] = root;
+        uint256[] memory message = new uint256[](SNAPSHOT_WORDS);
+        message[SNAPSHOT_TIME] = block.timestamp;
+        message[SNAPSHOT_MARKET_ROOT] = root;
         for (uint256 i = 0; i < prices.length; ++i) {
-            message[2 + i] = prices[i];
+            message[SNAPSHOT_PRICES + i] = prices[i];
         }
         digest = poseidon.hash(TAG_SNAPSHOT, message);
 
         uint40 time = uint40(block.timestamp);
         timeOf[digest] = time;
-        // One root, one set of words: they are written only when governance changed them.
+        // Equal roots mean equal words. The words are written only after governance changed them.
         if (_latest.marketRoot != root) {
             _latest.marketRoot = root;
             _latest.markets = words;
@@ -195,22 +209,25 @@ contract PriceOracle is IPriceOracle, Governed {
         if (asset >= registry.count()) revert IAssetRegistry.UnknownAsset(asset);
     }
 
-    /// @dev The prices of all markets, two in a word.
+    /// @dev Returns the prices of all markets, two in each word.
     function _prices(uint256[16] memory words) private view returns (uint256[8] memory prices) {
         Answers memory known;
         for (uint256 id = 0; id < MARKETS; ++id) {
             uint256 word = words[id];
             if (word == 0) continue;
             uint256 collateral = _answer(known, word & 0xffff);
-            uint256 debt = _answer(known, (word >> 16) & 0xffff);
+            uint256 debt = _answer(known, (word >> MARKET_DEBT_AT) & 0xffff);
             uint256 price = _price(
-                known.answers[collateral], known.decimals[collateral], known.answers[debt], known.decimals[debt]
+                known.answers[collateral],
+                known.decimals[collateral],
+                known.answers[debt],
+                known.decimals[debt]
             );
-            prices[id / 2] |= price << (PRICE_BITS * (id % 2));
+            prices[id / 2] |= price << (PRICES_ODD_AT * (id % 2));
         }
     }
 
-    /// @dev Place of the asset's answer, which is read if it is not known yet.
+    /// @dev Returns the index of the asset's answer. Reads the feed if the answer is not known yet.
     function _answer(Answers memory known, uint256 asset) private view returns (uint256 place) {
         uint256 count = known.count;
         for (place = 0; place < count; ++place) {
@@ -221,15 +238,19 @@ contract PriceOracle is IPriceOracle, Governed {
         (known.answers[place], known.decimals[place]) = _read(_feeds[asset]);
     }
 
-    /// @dev A feed's answer, 0 if it has none that may be used, and the decimals of token and feed together.
+    /// @dev Returns a feed's answer, or 0 if it has no usable answer, and the sum of the decimals
+    /// of token and feed.
     function _read(Feed memory feed) private view returns (uint256 answer, uint256 decimals) {
         if (feed.feed == address(0)) return (0, 0);
-        (bool answered, uint256[5] memory words) = _query(feed.feed, AggregatorV3Interface.decimals.selector, 1);
+        (bool answered, uint256[5] memory words) =
+            _query(feed.feed, AggregatorV3Interface.decimals.selector, 1);
         if (!answered || words[0] != feed.feedDecimals) return (0, 0);
         (answered, words) = _query(feed.feed, AggregatorV3Interface.latestRoundData.selector, 5);
         if (!answered) return (0, 0);
-        (uint256 roundId, uint256 updatedAt, uint256 answeredInRound) = (words[0], words[3], words[4]);
-        // So the round's number is in its type too.
+        (uint256 roundId, uint256 updatedAt, uint256 answeredInRound) =
+            (words[0], words[3], words[4]);
+        // `roundId ≤ answeredInRound ≤ type(uint80).max`, so `roundId` needs no range check of its
+        // own.
         if (answeredInRound > type(uint80).max || answeredInRound < roundId) return (0, 0);
         if (updatedAt == 0 || updatedAt > block.timestamp) return (0, 0);
         if (block.timestamp - updatedAt > feed.heartbeat) return (0, 0);
@@ -237,9 +258,9 @@ contract PriceOracle is IPriceOracle, Governed {
         return (words[1], uint256(feed.tokenDecimals) + feed.feedDecimals);
     }
 
-    /// @dev Calls a function without arguments; `answered` if it returned `count` words or more, at most five. Neither a
-    /// revert nor missing code, endless work or any length of what it returns has another effect than false, or costs more
-    /// than `FEED_GAS`: no more is copied than the words.
+    /// @dev Calls a function without arguments. `answered` is true if it returned at least `count`
+    /// words, at most five. A revert, missing code, endless work or an answer of any other length
+    /// only makes it false, and costs at most `FEED_GAS`: only the expected words are copied.
     function _query(address target, bytes4 selector, uint256 count)
         private
         view
@@ -255,13 +276,15 @@ contract PriceOracle is IPriceOracle, Governed {
         }
     }
 
-    /// @dev Base units of the debt asset for 10¹⁸ base units of the collateral asset, rounded down; 0 if an answer is
-    /// missing or the price is not below 2¹²⁰. Decimals are those of token and feed together, at most 59.
-    function _price(uint256 collateral, uint256 collateralDecimals, uint256 debt, uint256 debtDecimals)
-        private
-        pure
-        returns (uint256 price)
-    {
+    /// @dev Returns the base units of the debt asset for 10¹⁸ base units of the collateral asset,
+    /// rounded down; 0 if an answer is missing or the price is not below 2¹²⁰. Each decimals
+    /// argument is the sum for token and feed, at most 59.
+    function _price(
+        uint256 collateral,
+        uint256 collateralDecimals,
+        uint256 debt,
+        uint256 debtDecimals
+    ) private pure returns (uint256 price) {
         if (collateral == 0 || debt == 0) return 0;
         uint256 raised = 18 + debtDecimals;
         if (raised >= collateralDecimals) {
@@ -272,10 +295,10 @@ contract PriceOracle is IPriceOracle, Governed {
             price = Math.mulDiv(collateral, factor, debt);
         } else {
             (uint256 high, uint256 low) = Math.mul512(debt, 10 ** (collateralDecimals - raised));
-            // The divisor is 2²⁵⁶ or more, the dividend is not.
+            // The divisor is 2²⁵⁶ or more, the dividend is less.
             if (high != 0) return 0;
             price = collateral / low;
         }
-        if (price >> PRICE_BITS != 0) return 0;
+        if (price >> PRICES_EVEN_BITS != 0) return 0;
     }
 }

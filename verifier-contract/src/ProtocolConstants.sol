@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.30;
 
-// What the protocol fixes for every deployment. None of it is a parameter of a constructor: a deployer who could choose
-// the state a rollup starts from could start it with notes of their own. The tests compare each with the protocol's
-// vectors (`protocol/vectors`).
+// Constants that the protocol fixes for every deployment. None of them is a parameter of a
+// constructor: a deployer who could choose the genesis state could start a rollup with notes of
+// their own. The tests compare each constant with the protocol's vectors (`protocol/vectors`).
 
-/// @dev Commitment of the genesis state (specification: Trees and state).
-uint256 constant GENESIS_STATE = 0x2ee370f86f4c6f91a0a20ad953e13c7f4498cc57964b2072ba227ff4b74bfc69;
+/// @dev Commitment of the genesis state (spec: *Trees and state*).
+uint256 constant GENESIS_STATE =
+    0x2ee370f86f4c6f91a0a20ad953e13c7f4498cc57964b2072ba227ff4b74bfc69;
 
-/// @dev x of the point N that assets without an auditor carry (specification: Notes): nobody knows its discrete logarithm.
+/// @dev x coordinate of the point N that assets without an auditor carry (spec: *Notes*). Nobody
+/// knows its discrete logarithm.
 uint256 constant UNAUDITED_X = 0x227c610d49efe7e7a2cfb6df9de328a13db0c36bf36c37ab99c1d1f52fc45a66;
 
-/// @dev y of N.
+/// @dev y coordinate of N.
 uint256 constant UNAUDITED_Y = 0x278b13937a010ad70749143a53578123aa4a3ddb842bbe04ad443bde5b023bf9;

@@ -7,6 +7,7 @@ import {Fr, isCanonical} from "./Fields.sol";
 import {Governed} from "./Governance.sol";
 import {GENESIS_STATE} from "./ProtocolConstants.sol";
 import {Vault} from "./Vault.sol";
+import {TRANSACTION_BYTES} from "./generated/Layouts.sol";
 import {IAssetRegistry} from "./interfaces/IAssetRegistry.sol";
 import {IHalo2Verifier} from "./interfaces/IHalo2Verifier.sol";
 import {IPriceOracle} from "./interfaces/IPriceOracle.sol";
@@ -14,13 +15,15 @@ import {BatchHeader, IRollup, Shape, Withdrawal} from "./interfaces/IRollup.sol"
 import {IVault} from "./interfaces/IVault.sol";
 
 /// @title Rollup
-/// @notice See `IRollup`. Its constructor makes the vault, so that each knows the other for good.
+/// @notice See `IRollup`. Its constructor creates the vault: each of the two knows the other for
+/// good.
 contract Rollup is IRollup, Governed {
     uint256 private constant TAG_CONTEXT = 12;
     uint256 private constant PROTOCOL_VERSION = 1;
-    /// @dev How far a batch's time may lie behind the block's.
+    /// @dev Longest time by which a batch's time may lie behind the block's.
     uint256 private constant TIME_WINDOW = 1 hours;
-    /// @dev How the code of an account that delegates begins (EIP-7702); no contract's code can (EIP-3541).
+    /// @dev Prefix of the code of an account that delegates (EIP-7702). No contract's code can
+    /// begin with it (EIP-3541).
     bytes3 private constant DELEGATION = 0xef0100;
 
     /// @inheritdoc IRollup
@@ -45,8 +48,9 @@ contract Rollup is IRollup, Governed {
     mapping(uint256 id => Shape) private _shapes;
 
     /// @param registry_ the registry of assets, which names the hash contract
-    /// @param oracle_ the price oracle, over the same registry
-    /// @param governance the owner of this contract and of the vault: a timelock, off development chains
+    /// @param oracle_ the price oracle, which must use the same registry
+    /// @param governance the owner of this contract and of the vault; a timelock, except on
+    /// development chains
     /// @param sequencer_ the account that may submit batches
     /// @param guardian the account that may pause deposits
     /// @param feeAsset_ id of the asset in which fees are paid
@@ -59,7 +63,7 @@ contract Rollup is IRollup, Governed {
         uint16 feeAsset_
     ) Governed(governance) {
         if (sequencer_ == address(0)) revert ZeroAddress();
-        // A price would be another asset's.
+        // With another registry, an id would name another asset in the oracle.
         IAssetRegistry priced = oracle_.registry();
         if (priced != registry_) revert OracleOfAnotherRegistry(address(priced));
         registry = registry_;
@@ -88,8 +92,9 @@ contract Rollup is IRollup, Governed {
         uint256 dataCommitment
     ) external {
         if (msg.sender != sequencer) revert NotSequencer(msg.sender);
-        // Through a contract, or through an account that runs delegated code, a sequencer could publish a batch whose
-        // data stand in no transaction's input. A caller that signed the transaction and has no code called from its top.
+        // Through a contract or an account with delegated code, a sequencer could publish a batch
+        // whose data are in no transaction's input. A caller that signed the transaction and has no
+        // code makes the outermost call itself.
         if (msg.sender != tx.origin || msg.sender.code.length != 0) revert DataNotInTransaction();
         Shape storage shape = _activeShape(header.shape);
         _requireCode(shape.verifier, shape.verifierCodeHash);
@@ -104,7 +109,12 @@ contract Rollup is IRollup, Governed {
         bytes32 wordsHash;
         (wordsHash, instances[3], instances[4]) = BatchData.evaluate(
             BatchData.layOut(
-                context, shape.slots, header, vault.nextDeposits(header.deposits), slotsData, withdrawals
+                context,
+                shape.slots,
+                header,
+                vault.nextDeposits(header.deposits),
+                slotsData,
+                withdrawals
             ),
             dataCommitment
         );
@@ -129,16 +139,23 @@ contract Rollup is IRollup, Governed {
     }
 
     /// @inheritdoc IRollup
-    function registerShape(uint32 shape, uint16 slots, address verifier, address vkData, bool unsafeDevelopment)
-        external
-        onlyGovernance
-    {
+    function registerShape(
+        uint32 shape,
+        uint16 slots,
+        address verifier,
+        address vkData,
+        bool unsafeDevelopment
+    ) external onlyGovernance {
         if (_shapes[shape].slots != 0) revert ShapeExists(shape);
         if (slots != 4 && slots != 16 && slots != 64) revert InvalidSlots(slots);
-        if (unsafeDevelopment && !DevelopmentChain.here()) revert UnsafeDevelopmentKey(block.chainid);
+        if (unsafeDevelopment && !DevelopmentChain.here()) {
+            revert UnsafeDevelopmentKey(block.chainid);
+        }
         bytes32 verifierCodeHash = _codeHash(verifier);
         bytes32 vkDataCodeHash = _codeHash(vkData);
-        _shapes[shape] = Shape(slots, unsafeDevelopment, false, verifier, vkData, verifierCodeHash, vkDataCodeHash);
+        _shapes[shape] = Shape(
+            slots, unsafeDevelopment, false, verifier, vkData, verifierCodeHash, vkDataCodeHash
+        );
         emit ShapeRegistered(shape, slots, verifier, vkData, vkDataCodeHash, unsafeDevelopment);
     }
 
@@ -166,26 +183,39 @@ contract Rollup is IRollup, Governed {
         return _shapes[shape];
     }
 
-    /// @dev Consumes the deposits first, so that what they bring in may leave in the same batch.
+    /// @dev Consumes the deposits first: amounts that they bring in may leave in the same batch.
     function _settle(BatchHeader calldata header, Withdrawal[] memory withdrawals) private {
         if (header.deposits != 0) vault.consume(header.deposits);
         for (uint256 i = 0; i < withdrawals.length; ++i) {
             vault.credit(withdrawals[i].asset, withdrawals[i].recipient, withdrawals[i].amount);
         }
-        if (header.feeTotal != 0) vault.credit(header.feeAsset, header.feeRecipient, header.feeTotal);
+        if (header.feeTotal != 0) {
+            vault.credit(header.feeAsset, header.feeRecipient, header.feeTotal);
+        }
     }
 
     /// @dev Compares every header value that this contract knows with its own.
-    function _checkHeader(BatchHeader calldata header, uint256 slots, uint256 dataLength) private view {
+    function _checkHeader(BatchHeader calldata header, uint256 slots, uint256 dataLength)
+        private
+        view
+    {
         uint256 current = Fr.unwrap(_state);
         if (header.oldState != current) revert WrongOldState(header.oldState, current);
-        if (header.batchIndex != batchIndex) revert WrongBatchIndex(header.batchIndex, batchIndex);
+        if (header.batchIndex != batchIndex) {
+            revert WrongBatchIndex(header.batchIndex, batchIndex);
+        }
         uint256 assetsRoot = registry.root();
-        if (header.assetsRoot != assetsRoot) revert StaleAssetsRoot(header.assetsRoot, assetsRoot);
+        if (header.assetsRoot != assetsRoot) {
+            revert StaleAssetsRoot(header.assetsRoot, assetsRoot);
+        }
         if (header.feeAsset != feeAsset) revert WrongFeeAsset(header.feeAsset, feeAsset);
-        if (header.feeTotal != 0 && header.feeRecipient == address(0)) revert FeeWithoutRecipient();
+        if (header.feeTotal != 0 && header.feeRecipient == address(0)) {
+            revert FeeWithoutRecipient();
+        }
         uint256 firstDeposit = vault.consumedCount();
-        if (header.firstDeposit != firstDeposit) revert WrongFirstDeposit(header.firstDeposit, firstDeposit);
+        if (header.firstDeposit != firstDeposit) {
+            revert WrongFirstDeposit(header.firstDeposit, firstDeposit);
+        }
 
         uint256 earliest = block.timestamp - TIME_WINDOW;
         if (earliest < lastTime) earliest = lastTime;
@@ -201,29 +231,31 @@ contract Rollup is IRollup, Governed {
 
         if (header.transactions > slots) revert TooManySlots(header.transactions, slots);
         if (header.deposits > slots) revert TooManySlots(header.deposits, slots);
-        uint256 expected = header.transactions * BatchData.SLOT_BYTES;
+        uint256 expected = header.transactions * TRANSACTION_BYTES;
         if (dataLength != expected) revert WrongDataLength(dataLength, expected);
     }
 
-    /// @dev The shape with this id, registered and not retired.
+    /// @dev Returns the shape with this id, which must be registered and not retired.
     function _activeShape(uint256 id) private view returns (Shape storage shape) {
         shape = _shapes[id];
         if (shape.slots == 0 || shape.retired) revert UnknownShape(id);
     }
 
-    /// @dev Reverts unless the account's code is what it was when its shape was registered.
+    /// @dev Reverts unless the account has the code that it had when its shape was registered.
     function _requireCode(address account, bytes32 codeHash) private view {
         if (account.codehash != codeHash) revert CodeChanged(account);
     }
 
-    /// @dev Hash of a contract's code. An account that delegates has code too, but its key can change it at any time.
+    /// @dev Returns the hash of a contract's code. Refuses an account that delegates: its key can
+    /// change its code at any time.
     function _codeHash(address account) private view returns (bytes32) {
         bytes memory code = account.code;
         if (code.length == 0 || bytes3(code) == DELEGATION) revert NotAContract(account);
         return account.codehash;
     }
 
-    /// @dev A scalar that goes into the proof's instances: rejected, never reduced, when not below r.
+    /// @dev Checks a scalar of the proof's instances. A value not below r is rejected, never
+    /// reduced.
     function _instance(uint256 value) private pure returns (Fr) {
         if (!isCanonical(value)) revert InstanceNotCanonical(value);
         return Fr.wrap(value);

@@ -4,15 +4,18 @@ pragma solidity 0.8.30;
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {Address} from "@openzeppelin/contracts/utils/Address.sol";
-import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {
+    ReentrancyGuardTransient
+} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {isCanonical} from "./Fields.sol";
 import {Governed} from "./Governance.sol";
+import {NOTE_ASSET_AT, NOTE_VALUE_AT} from "./generated/Layouts.sol";
 import {IAssetRegistry} from "./interfaces/IAssetRegistry.sol";
 import {IVault} from "./interfaces/IVault.sol";
 
 /// @title Vault
-/// @notice See `IVault`. It has no function that moves assets but `claim` and `claimFor`, and those pay only what
-/// settlement credited. Per asset: balance ≥ value queued + inside + credited.
+/// @notice See `IVault`. Only `claim` and `claimFor` move assets out, and they pay only credited
+/// amounts. For each asset: balance ≥ queued + inside + credited.
 contract Vault is IVault, Governed, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
 
@@ -46,11 +49,13 @@ contract Vault is IVault, Governed, ReentrancyGuardTransient {
         _;
     }
 
-    /// @dev The rollup makes its vault, and is the account that calls this.
+    /// @dev The rollup creates its vault and is the caller of this constructor.
     /// @param registry_ the registry of assets
-    /// @param governance the owner: a timelock, off development chains
+    /// @param governance the owner; a timelock, except on development chains
     /// @param guardian_ the account that may pause deposits
-    constructor(IAssetRegistry registry_, address governance, address guardian_) Governed(governance) {
+    constructor(IAssetRegistry registry_, address governance, address guardian_)
+        Governed(governance)
+    {
         if (guardian_ == address(0)) revert ZeroAddress();
         registry = registry_;
         rollup = msg.sender;
@@ -72,7 +77,8 @@ contract Vault is IVault, Governed, ReentrancyGuardTransient {
 
         index = depositCount;
         depositCount = index + 1;
-        _deposits[index] = Deposit((uint256(asset) << 8) | (received << 24), inner);
+        _deposits[index] =
+            Deposit((uint256(asset) << NOTE_ASSET_AT) | (received << NOTE_VALUE_AT), inner);
         emit DepositQueued(index, msg.sender, asset, uint128(received), inner);
     }
 
@@ -82,7 +88,11 @@ contract Vault is IVault, Governed, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IVault
-    function claimFor(uint16 asset, address account) external nonReentrant returns (uint256 amount) {
+    function claimFor(uint16 asset, address account)
+        external
+        nonReentrant
+        returns (uint256 amount)
+    {
         return _claim(asset, account, account);
     }
 
@@ -93,7 +103,7 @@ contract Vault is IVault, Governed, ReentrancyGuardTransient {
         if (count > queued) revert DepositsMissing(count, queued);
         for (uint256 i = first; i < first + count; ++i) {
             uint256 packed = _deposits[i].packed;
-            inside[uint16(packed >> 8)] += packed >> 24;
+            inside[uint16(packed >> NOTE_ASSET_AT)] += packed >> NOTE_VALUE_AT;
         }
         consumedCount = first + uint64(count);
         emit DepositsConsumed(first, uint64(count));
@@ -141,7 +151,7 @@ contract Vault is IVault, Governed, ReentrancyGuardTransient {
         }
     }
 
-    /// @dev Takes the asset from the caller; returns by how much the vault's balance grew.
+    /// @dev Takes the asset from the caller. Returns the growth of the vault's balance.
     function _receive(address token, uint256 amount) private returns (uint256) {
         if (token == address(0)) {
             if (msg.value != amount) revert WrongValue(msg.value, amount);
@@ -153,10 +163,11 @@ contract Vault is IVault, Governed, ReentrancyGuardTransient {
         return IERC20(token).balanceOf(address(this)) - before;
     }
 
-    /// @dev Clears what is credited to `account`, then pays it to `to`. A payment that fails reverts this call alone.
+    /// @dev Clears the credit of `account`, then pays it to `to`. A failed payment reverts this
+    /// call only.
     function _claim(uint16 asset, address account, address to) private returns (uint256 amount) {
         if (to == address(0)) revert ZeroAddress();
-        // What the vault paid to itself would be nobody's.
+        // An amount that the vault paid to itself would belong to nobody.
         if (to == address(this)) revert ClaimToVault();
         amount = credited[asset][account];
         if (amount == 0) revert NothingToClaim(asset, account);

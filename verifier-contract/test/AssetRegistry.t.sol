@@ -14,7 +14,8 @@ import {PlainToken} from "./doubles/Tokens.sol";
 
 contract AssetRegistryTest is Fixture {
     /// @dev Root of the empty tree, computed with circomlibjs.
-    uint256 private constant EMPTY_ROOT = 16074824011995559068723536869876261014070184750404959544394883287944823367404;
+    uint256 private constant EMPTY_ROOT =
+        16074824011995559068723536869876261014070184750404959544394883287944823367404;
 
     AssetRegistry private fresh;
 
@@ -23,7 +24,8 @@ contract AssetRegistryTest is Fixture {
         fresh = new AssetRegistry(poseidon, address(this));
     }
 
-    /// @dev The root from all leaves, level by level, over the first 4ᵏ leaves that hold any.
+    /// @dev Computes the root from all leaves, level by level, over the first 16 leaves; all others
+    /// are empty.
     function expectedRoot(uint256[] memory leaves) private view returns (uint256) {
         uint256[] memory level = new uint256[](16);
         for (uint256 i = 0; i < leaves.length; ++i) {
@@ -51,7 +53,11 @@ contract AssetRegistryTest is Fixture {
         return level[0];
     }
 
-    function leaf(uint256 asset, address token, uint256 flags, uint256 x, uint256 y) private view returns (uint256) {
+    function leaf(uint256 asset, address token, uint256 flags, uint256 x, uint256 y)
+        private
+        view
+        returns (uint256)
+    {
         uint256[] memory m = new uint256[](3);
         m[0] = asset + uint256(uint160(token)) * 2 ** 16 + flags * 2 ** 176;
         m[1] = x;
@@ -97,7 +103,8 @@ contract AssetRegistryTest is Fixture {
     }
 
     function test_onlyGovernance() public {
-        bytes memory reason = abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, alice);
+        bytes memory reason =
+            abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, alice);
         VM.startPrank(alice);
         VM.expectRevert(reason);
         fresh.register(address(usd), GX, GY, 0);
@@ -111,9 +118,15 @@ contract AssetRegistryTest is Fixture {
     function test_rejectsTokens() public {
         VM.expectRevert(abi.encodeWithSelector(IAssetRegistry.TokenNotAContract.selector, alice));
         fresh.registerUnaudited(alice, 0);
-        VM.expectRevert(abi.encodeWithSelector(IAssetRegistry.TokenAlreadyRegistered.selector, address(gold), 2));
+        VM.expectRevert(
+            abi.encodeWithSelector(
+                IAssetRegistry.TokenAlreadyRegistered.selector, address(gold), 2
+            )
+        );
         registry.registerUnaudited(address(gold), 0);
-        VM.expectRevert(abi.encodeWithSelector(IAssetRegistry.TokenAlreadyRegistered.selector, address(0), 0));
+        VM.expectRevert(
+            abi.encodeWithSelector(IAssetRegistry.TokenAlreadyRegistered.selector, address(0), 0)
+        );
         registry.registerUnaudited(address(0), 0);
     }
 
@@ -136,15 +149,25 @@ contract AssetRegistryTest is Fixture {
 
     function test_rejectsKeyNotCanonical() public {
         rejectsKey(
-            GX + SCALAR_MODULUS, GY, abi.encodeWithSelector(IAssetRegistry.CoordinateNotCanonical.selector, GX + SCALAR_MODULUS)
+            GX + SCALAR_MODULUS,
+            GY,
+            abi.encodeWithSelector(
+                IAssetRegistry.CoordinateNotCanonical.selector, GX + SCALAR_MODULUS
+            )
         );
         rejectsKey(
-            GX, GY + SCALAR_MODULUS, abi.encodeWithSelector(IAssetRegistry.CoordinateNotCanonical.selector, GY + SCALAR_MODULUS)
+            GX,
+            GY + SCALAR_MODULUS,
+            abi.encodeWithSelector(
+                IAssetRegistry.CoordinateNotCanonical.selector, GY + SCALAR_MODULUS
+            )
         );
     }
 
     function test_rejectsKeyOffCurve() public {
-        rejectsKey(GX, GY + 1, abi.encodeWithSelector(IAssetRegistry.PointNotOnCurve.selector, GX, GY + 1));
+        rejectsKey(
+            GX, GY + 1, abi.encodeWithSelector(IAssetRegistry.PointNotOnCurve.selector, GX, GY + 1)
+        );
         rejectsKey(0, 0, abi.encodeWithSelector(IAssetRegistry.PointNotOnCurve.selector, 0, 0));
     }
 
@@ -155,7 +178,7 @@ contract AssetRegistryTest is Fixture {
     function test_rejectsKeyOutsideSubgroup() public {
         uint256 p = SCALAR_MODULUS;
         uint256[2][7] memory points = [
-            // of order 2, 4 and 8
+            // points of order 2, 4 and 8
             [uint256(0), p - 1],
             [p - 1, uint256(0)],
             [
@@ -164,15 +187,26 @@ contract AssetRegistryTest is Fixture {
             ],
             // G plus the point of order 2
             [p - GX, p - GY],
-            // of order 2ℓ, 4ℓ, 8ℓ
-            [17144168211057640997801047890285120249789806316947982333196442132844867077799, uint256(5)],
-            [1714952583751879009870524714610588938019844371214699424402524223267791654586, uint256(16)],
-            [13440735511166068438396697412659772351036115246488126040042880773632072039429, uint256(9)]
+            // points of order 2ℓ, 4ℓ, 8ℓ
+            [
+                17144168211057640997801047890285120249789806316947982333196442132844867077799,
+                uint256(5)
+            ],
+            [
+                1714952583751879009870524714610588938019844371214699424402524223267791654586,
+                uint256(16)
+            ],
+            [
+                13440735511166068438396697412659772351036115246488126040042880773632072039429,
+                uint256(9)
+            ]
         ];
         for (uint256 i = 0; i < points.length; ++i) {
             (uint256 x, uint256 y) = (points[i][0], points[i][1]);
             assertTrue(EmbeddedCurve.isOnCurve(x, y), "on curve");
-            rejectsKey(x, y, abi.encodeWithSelector(IAssetRegistry.PointNotInSubgroup.selector, x, y));
+            rejectsKey(
+                x, y, abi.encodeWithSelector(IAssetRegistry.PointNotInSubgroup.selector, x, y)
+            );
         }
     }
 
@@ -182,9 +216,9 @@ contract AssetRegistryTest is Fixture {
         assertTrue(EmbeddedCurve.isInSubgroup(SCALAR_MODULUS - G3X, G3Y), "-3G");
     }
 
-    /// @dev The last id is given, and none after it.
+    /// @dev The registry gives the last id, and none after it.
     function test_full() public {
-        // The length of the array of assets, in the slot that holds the number 3 of this registry.
+        // Length of the array of assets, in slot 3 of this registry's storage.
         bool found;
         for (uint256 slot = 0; slot < 12 && !found; ++slot) {
             if (uint256(VM.load(address(registry), bytes32(slot))) == 3) {

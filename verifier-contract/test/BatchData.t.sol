@@ -8,16 +8,22 @@ import {VM} from "./Vm.sol";
 import {BatchDataHarness} from "./doubles/BatchDataHarness.sol";
 import {Batch, ReferenceBatch} from "./reference/ReferenceBatch.sol";
 
-/// @dev The instances that the contract derives from calldata and the queue, against the reference and word by word.
+/// @dev Compares the instances that the contract derives from calldata and the queue with the
+/// reference, word by word.
 contract BatchDataTest is Fixture {
     function setUp() public {
         deploy();
         for (uint256 i = 0; i < 20; ++i) {
-            depositToken(usd, USD, alice, 1000 + i, uint256(keccak256(abi.encode(i))) % SCALAR_MODULUS);
+            depositToken(
+                usd, USD, alice, 1000 + i, uint256(keccak256(abi.encode(i))) % SCALAR_MODULUS
+            );
         }
     }
 
-    function withdraw(Batch memory b, uint8 slot, uint16 asset, address recipient, uint128 amount) private pure {
+    function withdraw(Batch memory b, uint8 slot, uint16 asset, address recipient, uint128 amount)
+        private
+        pure
+    {
         Withdrawal[] memory list = new Withdrawal[](b.withdrawals.length + 1);
         for (uint256 i = 0; i < b.withdrawals.length; ++i) {
             list[i] = b.withdrawals[i];
@@ -26,9 +32,11 @@ contract BatchDataTest is Fixture {
         b.withdrawals = list;
     }
 
-    /// @dev The words by the reference, deposits as the queue holds them.
+    /// @dev Returns the words of the reference, with the deposits that the queue holds.
     function referenceWords(Batch memory b) private view returns (uint256[] memory) {
-        return ReferenceBatch.words(b, rollup.context(), b.header.shape, vault.nextDeposits(b.header.deposits));
+        return ReferenceBatch.words(
+            b, rollup.context(), b.header.shape, vault.nextDeposits(b.header.deposits)
+        );
     }
 
     function equalsReference(Batch memory b) private {
@@ -41,14 +49,19 @@ contract BatchDataTest is Fixture {
         assertEq(instances[4], y, "y");
     }
 
-    function testFuzz_equalsReference(uint256 seed, uint8 transactions, uint8 deposits, uint8 withdrawals) public {
+    function testFuzz_equalsReference(
+        uint256 seed,
+        uint8 transactions,
+        uint8 deposits,
+        uint8 withdrawals
+    ) public {
         Batch memory b = makeBatch(seed % 2 == 0 ? 4 : 16, 0, 0, seed);
         uint16 slots = uint16(b.header.shape);
         b = makeBatch(b.header.shape, transactions % (slots + 1), deposits % (slots + 1), seed);
         b.header.feeTotal = uint128(seed);
         if (seed % 3 == 0) b.header.oracle = oracle.snapshot();
         for (uint8 s = 0; s < b.header.transactions; ++s) {
-            // Gaps between withdrawals, and runs of them.
+            // Withdrawals with gaps between them, and in runs.
             if ((uint256(withdrawals) >> (s % 8)) & 1 == 1) {
                 withdraw(b, s, uint16(seed >> 8), address(uint160(seed | 1)), uint128(seed | 1));
             }
@@ -63,7 +76,7 @@ contract BatchDataTest is Fixture {
         equalsReference(makeBatch(64, 0, 0, 4));
     }
 
-    /// @dev Memory that was used before does not show through where a slot is empty.
+    /// @dev Empty slots are zero even where memory was used before.
     function test_emptySlotsAreZero() public {
         Batch memory b = makeBatch(4, 1, 0, 5);
         uint256[] memory words = referenceWords(b);
@@ -76,13 +89,13 @@ contract BatchDataTest is Fixture {
         equalsReference(b);
     }
 
-    /// @dev Both z and y differ from the unaltered batch's.
+    /// @dev Asserts that both z and y differ from the unaltered batch's.
     function differs(Batch memory altered, uint256[5] memory honest, string memory what) private {
         uint256[5] memory instances = instancesOf(altered);
         assertTrue(instances[3] != honest[3] && instances[4] != honest[4], what);
     }
 
-    /// @dev Every word of every slot, altered alone.
+    /// @dev Alters every word of every slot alone.
     function test_eachSlotWordCounts() public {
         Batch memory b = makeBatch(4, 4, 4, 6);
         uint256[5] memory honest = instancesOf(b);
@@ -97,7 +110,7 @@ contract BatchDataTest is Fixture {
         equalsReference(b);
     }
 
-    /// @dev Every byte of note data, altered alone.
+    /// @dev Alters every byte of note data alone.
     function test_eachNoteByteCounts() public {
         Batch memory b = makeBatch(4, 2, 0, 7);
         uint256[5] memory honest = instancesOf(b);
@@ -111,7 +124,7 @@ contract BatchDataTest is Fixture {
         }
     }
 
-    /// @dev Every header word that the contract does not fix itself.
+    /// @dev Alters every header word that the contract does not fix itself.
     function test_eachHeaderWordCounts() public {
         Batch memory b = makeBatch(4, 2, 2, 8);
         uint256[5] memory honest = instancesOf(b);
@@ -141,7 +154,8 @@ contract BatchDataTest is Fixture {
         differs(b, honest, "c");
     }
 
-    /// @dev Words that the contract holds: the assets root, deposits, the deposit cursor, the batch index.
+    /// @dev Alters words that the contract holds: assets root, deposits, deposit cursor, batch
+    /// index.
     function test_eachWordOfTheContractCounts() public {
         Batch memory b = makeBatch(4, 2, 1, 9);
         uint256[5] memory honest = instancesOf(b);
@@ -157,7 +171,7 @@ contract BatchDataTest is Fixture {
         differs(makeBatch(4, 2, 1, 9), honest, "deposit");
     }
 
-    /// @dev Slot, asset, recipient and amount of a withdrawal.
+    /// @dev Alters slot, asset, recipient and amount of a withdrawal.
     function test_eachWithdrawalFieldCounts() public {
         Batch memory b = makeBatch(4, 3, 0, 12);
         uint256[5] memory without = instancesOf(b);
@@ -174,16 +188,23 @@ contract BatchDataTest is Fixture {
         differs(b, honest, "amount");
     }
 
-    /// @dev Each of the sixteen words of each slot is refused at r and above, and taken at r − 1.
+    /// @dev Each of the sixteen words of each slot is refused at r and above, and accepted at r −
+    /// 1.
     function test_rejectsWordNotBelowModulus() public {
         Batch memory b = makeBatch(4, 4, 4, 13);
         for (uint256 s = 0; s < 4; ++s) {
             for (uint256 i = 0; i < 16; ++i) {
                 uint256 word = b.slotWords[s][i];
                 b.slotWords[s][i] = SCALAR_MODULUS;
-                submitReverts(b, abi.encodeWithSelector(IRollup.WordNotCanonical.selector, 16 + 24 * s + 2 + i));
+                submitReverts(
+                    b,
+                    abi.encodeWithSelector(IRollup.WordNotCanonical.selector, 16 + 24 * s + 2 + i)
+                );
                 b.slotWords[s][i] = type(uint256).max;
-                submitReverts(b, abi.encodeWithSelector(IRollup.WordNotCanonical.selector, 16 + 24 * s + 2 + i));
+                submitReverts(
+                    b,
+                    abi.encodeWithSelector(IRollup.WordNotCanonical.selector, 16 + 24 * s + 2 + i)
+                );
                 b.slotWords[s][i] = SCALAR_MODULUS - 1;
                 equalsReference(b);
                 b.slotWords[s][i] = word;
@@ -191,7 +212,7 @@ contract BatchDataTest is Fixture {
         }
     }
 
-    /// @dev Header words that could be r or more, were the rollup not to know their values already.
+    /// @dev Header words that could be r or more if the rollup did not know their values already.
     function test_rejectsHeaderWordNotBelowModulus() public {
         BatchDataHarness harness = new BatchDataHarness();
         Batch memory b = makeBatch(4, 0, 0, 13);
@@ -209,24 +230,36 @@ contract BatchDataTest is Fixture {
     function test_rejectsInstanceNotBelowModulus() public {
         Batch memory b = makeBatch(4, 1, 0, 14);
         b.newState = SCALAR_MODULUS;
-        submitReverts(b, abi.encodeWithSelector(IRollup.InstanceNotCanonical.selector, SCALAR_MODULUS));
+        submitReverts(
+            b, abi.encodeWithSelector(IRollup.InstanceNotCanonical.selector, SCALAR_MODULUS)
+        );
         b = makeBatch(4, 1, 0, 14);
         b.dataCommitment += SCALAR_MODULUS;
-        submitReverts(b, abi.encodeWithSelector(IRollup.InstanceNotCanonical.selector, b.dataCommitment));
+        submitReverts(
+            b, abi.encodeWithSelector(IRollup.InstanceNotCanonical.selector, b.dataCommitment)
+        );
     }
 
     function test_rejectsDataOfWrongLength() public {
         Batch memory b = makeBatch(4, 2, 0, 15);
         b.noteData[1] = bytes.concat(b.noteData[1], hex"00");
-        submitReverts(b, abi.encodeWithSelector(IRollup.WrongDataLength.selector, 2 * 681 + 1, 2 * 681));
+        submitReverts(
+            b, abi.encodeWithSelector(IRollup.WrongDataLength.selector, 2 * 681 + 1, 2 * 681)
+        );
         b = makeBatch(4, 2, 0, 15);
         b.header.transactions = 3;
-        submitReverts(b, abi.encodeWithSelector(IRollup.WrongDataLength.selector, 2 * 681, 3 * 681));
+        submitReverts(
+            b, abi.encodeWithSelector(IRollup.WrongDataLength.selector, 2 * 681, 3 * 681)
+        );
     }
 
     function test_rejectsTooManySlots() public {
-        submitReverts(makeBatch(4, 5, 0, 16), abi.encodeWithSelector(IRollup.TooManySlots.selector, 5, 4));
-        submitReverts(makeBatch(4, 0, 5, 16), abi.encodeWithSelector(IRollup.TooManySlots.selector, 5, 4));
+        submitReverts(
+            makeBatch(4, 5, 0, 16), abi.encodeWithSelector(IRollup.TooManySlots.selector, 5, 4)
+        );
+        submitReverts(
+            makeBatch(4, 0, 5, 16), abi.encodeWithSelector(IRollup.TooManySlots.selector, 5, 4)
+        );
     }
 
     function test_rejectsWithdrawals() public {

@@ -6,7 +6,8 @@ import {BatchHeader, Withdrawal} from "../src/interfaces/IRollup.sol";
 import {Test, VM} from "./Vm.sol";
 import {BatchDataHarness} from "./doubles/BatchDataHarness.sol";
 
-/// @dev The protocol's own vectors of a batch: the words, commitments, challenge and evaluation as the prover sees them.
+/// @dev Checks the protocol's vectors of a batch: words, commitments, challenge and evaluation as
+/// the prover computes them.
 contract BatchVectorsTest is Test {
     string private vectors;
     Poseidon private poseidon;
@@ -36,7 +37,7 @@ contract BatchVectorsTest is Test {
         h.oracle = number(".header.oracle");
     }
 
-    /// @dev 39 bytes each: slot, asset, recipient, amount.
+    /// @dev Parses withdrawals of 39 bytes each: slot, asset, recipient, amount.
     function withdrawals() private view returns (Withdrawal[] memory list) {
         bytes memory data = VM.parseJsonBytes(vectors, ".withdrawalData");
         assertEq(data.length % 39, 0, "withdrawal data");
@@ -50,8 +51,12 @@ contract BatchVectorsTest is Test {
             for (uint256 k = 23; k < 39; ++k) {
                 low = low * 256 + uint8(data[39 * i + k]);
             }
-            list[i] =
-                Withdrawal(uint8(value >> 248), uint16(value >> 232), address(uint160(value >> 72)), uint128(low));
+            list[i] = Withdrawal(
+                uint8(value >> 248),
+                uint16(value >> 232),
+                address(uint160(value >> 72)),
+                uint128(low)
+            );
         }
     }
 
@@ -62,10 +67,14 @@ contract BatchVectorsTest is Test {
             string memory at = string.concat(".deposits[", VM.toString(i), "]");
             list[2 * i] = number(string.concat(at, ".packed"));
             list[2 * i + 1] = number(string.concat(at, ".inner"));
-            // The commitment that the batch circuit makes of a deposit.
+            // Commitment that the batch circuit computes for a deposit.
             uint256[] memory m = new uint256[](2);
             (m[0], m[1]) = (list[2 * i], list[2 * i + 1]);
-            assertEq(poseidon.hash(4, m), number(string.concat(at, ".commitment")), "deposit's commitment");
+            assertEq(
+                poseidon.hash(4, m),
+                number(string.concat(at, ".commitment")),
+                "deposit's commitment"
+            );
         }
     }
 
@@ -90,8 +99,16 @@ contract BatchVectorsTest is Test {
 
     function test_commitments() public view {
         assertEq(poseidon.hash(14, words), number(".c"), "data");
-        assertEq(poseidon.hash(13, VM.parseJsonUintArray(vectors, ".oldStateWords")), number(".oldState"), "old state");
-        assertEq(poseidon.hash(13, VM.parseJsonUintArray(vectors, ".newStateWords")), number(".newState"), "new state");
+        assertEq(
+            poseidon.hash(13, VM.parseJsonUintArray(vectors, ".oldStateWords")),
+            number(".oldState"),
+            "old state"
+        );
+        assertEq(
+            poseidon.hash(13, VM.parseJsonUintArray(vectors, ".newStateWords")),
+            number(".newState"),
+            "new state"
+        );
         uint256[] memory m = new uint256[](3);
         m[0] = number(".chainId");
         m[1] = uint160(VM.parseJsonAddress(vectors, ".rollup"));

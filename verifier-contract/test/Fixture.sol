@@ -14,15 +14,21 @@ import {VerifierDouble} from "./doubles/VerifierDouble.sol";
 import {Batch, ReferenceBatch} from "./reference/ReferenceBatch.sol";
 
 // Points of the embedded curve: its generator G, 2·G and 3·G.
-uint256 constant GX = 19698561148652590122159747500897617769866003486955115824547446575314762165298;
-uint256 constant GY = 19298250018296453272277890825869354524455968081175474282777126169995084727839;
-uint256 constant G2X = 10888583586923931208544682894223808592889594683695707023810418596490376666084;
-uint256 constant G2Y = 5385439990830629333790141808766489564004042426613953605842428838252723138518;
-uint256 constant G3X = 6454286856122558380304654249145457904483192930529533876582974818763598711205;
-uint256 constant G3Y = 9834504578074244817864877097296457569480750737760104650970013107390242905750;
+uint256 constant GX =
+    19698561148652590122159747500897617769866003486955115824547446575314762165298;
+uint256 constant GY =
+    19298250018296453272277890825869354524455968081175474282777126169995084727839;
+uint256 constant G2X =
+    10888583586923931208544682894223808592889594683695707023810418596490376666084;
+uint256 constant G2Y =
+    5385439990830629333790141808766489564004042426613953605842428838252723138518;
+uint256 constant G3X =
+    6454286856122558380304654249145457904483192930529533876582974818763598711205;
+uint256 constant G3Y =
+    9834504578074244817864877097296457569480750737760104650970013107390242905750;
 
-/// @dev The contracts as on a development chain, the test being governance, with three assets: 0 is native coin, 1 has 6
-/// decimals and pays fees, 2 has 18.
+/// @dev Deploys the contracts as on a development chain, with the test as governance and three
+/// assets: 0 is native coin, 1 has 6 decimals and pays fees, 2 has 18 decimals.
 abstract contract Fixture is Test {
     uint16 internal constant COIN = 0;
     uint16 internal constant USD = 1;
@@ -65,11 +71,14 @@ abstract contract Fixture is Test {
         rollup.registerShape(64, 64, address(verifier), vkData, true);
     }
 
-    /// @dev Mints to `from` what it deposits.
-    function depositToken(PlainToken token, uint16 asset, address from, uint256 amount, uint256 inner)
-        internal
-        returns (uint64)
-    {
+    /// @dev Mints to `from` the amount that it deposits.
+    function depositToken(
+        PlainToken token,
+        uint16 asset,
+        address from,
+        uint256 amount,
+        uint256 inner
+    ) internal returns (uint64) {
         token.mint(from, amount);
         VM.startPrank(from);
         token.approve(address(vault), amount);
@@ -84,7 +93,7 @@ abstract contract Fixture is Test {
         return vault.deposit{value: amount}(COIN, amount, inner);
     }
 
-    /// @dev A batch that the contract accepts as things are now, with arbitrary words.
+    /// @dev Returns a batch with arbitrary words that the contract accepts in its current state.
     function makeBatch(uint32 shape, uint16 transactions, uint16 deposits, uint256 seed)
         internal
         view
@@ -124,26 +133,50 @@ abstract contract Fixture is Test {
     function submit(Batch memory b) internal {
         bytes memory data = ReferenceBatch.slotsData(b);
         VM.prank(sequencer, sequencer);
-        rollup.submitBatch(b.header, data, ReferenceBatch.withdrawalsData(b), b.proof, b.newState, b.dataCommitment);
+        rollup.submitBatch(
+            b.header,
+            data,
+            ReferenceBatch.withdrawalsData(b),
+            b.proof,
+            b.newState,
+            b.dataCommitment
+        );
     }
 
-    /// @dev `submit`, expecting this revert.
+    /// @dev Submits the batch and expects this revert.
     function submitReverts(Batch memory b, bytes memory reason) internal {
         bytes memory data = ReferenceBatch.slotsData(b);
         VM.prank(sequencer, sequencer);
         VM.expectRevert(reason);
-        rollup.submitBatch(b.header, data, ReferenceBatch.withdrawalsData(b), b.proof, b.newState, b.dataCommitment);
+        rollup.submitBatch(
+            b.header,
+            data,
+            ReferenceBatch.withdrawalsData(b),
+            b.proof,
+            b.newState,
+            b.dataCommitment
+        );
     }
 
-    /// @dev The instances that the verifier would be given.
+    /// @dev Returns the instances that the verifier would receive.
     function instancesOf(Batch memory b) internal returns (uint256[5] memory instances) {
         bytes memory data = ReferenceBatch.slotsData(b);
         verifier.set(VerifierDouble.Answer.Show);
         VM.prank(sequencer, sequencer);
-        try rollup.submitBatch(b.header, data, ReferenceBatch.withdrawalsData(b), b.proof, b.newState, b.dataCommitment) {
+        try rollup.submitBatch(
+            b.header,
+            data,
+            ReferenceBatch.withdrawalsData(b),
+            b.proof,
+            b.newState,
+            b.dataCommitment
+        ) {
             revert NotTrue("the verifier was not called");
         } catch (bytes memory reason) {
-            assertTrue(bytes4(reason) == VerifierDouble.Shown.selector, "reverted before the verifier was called");
+            assertTrue(
+                bytes4(reason) == VerifierDouble.Shown.selector,
+                "reverted before the verifier was called"
+            );
             bytes memory arguments = new bytes(reason.length - 4);
             for (uint256 i = 4; i < reason.length; ++i) {
                 arguments[i - 4] = reason[i];

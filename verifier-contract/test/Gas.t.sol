@@ -9,8 +9,9 @@ import {VM} from "./Vm.sol";
 import {PlainToken} from "./doubles/Tokens.sol";
 import {Batch, ReferenceBatch} from "./reference/ReferenceBatch.sol";
 
-/// @dev The cost of settling a batch, but for the proof's verification: full batches that consume a deposit for each slot
-/// and in which a quarter of the transactions withdraw, to accounts never credited before.
+/// @dev Measures the settlement of full batches without the proof's verification. They consume one
+/// deposit for each slot, and a quarter of the transactions withdraw to accounts without earlier
+/// credits.
 contract GasTest is Fixture {
     bytes private call4;
     bytes private call16;
@@ -22,7 +23,7 @@ contract GasTest is Fixture {
         for (uint256 i = 0; i < 64; ++i) {
             depositToken(usd, USD, alice, 1000, i);
         }
-        // The first batch of a rollup pays for storage that later ones find.
+        // The first batch of a rollup pays for new storage.
         submit(makeBatch(4, 0, 0, 0));
         VM.warp(block.timestamp + 60);
         call4 = prepare(4, 0);
@@ -84,21 +85,26 @@ contract GasTest is Fixture {
     }
 }
 
-/// @dev The cost of a snapshot of sixteen markets over eight assets, each with a feed and in four markets, all of whose
-/// prices change. (A feed in use is a proxy, which costs some 10,000 gas more.)
+/// @dev Measures a snapshot of sixteen markets over eight assets. Each asset has a feed and is in
+/// four markets, and all prices change. (A feed in use is a proxy, which costs some 10,000 gas
+/// more.)
 contract SnapshotGasTest is Fixture {
     function setUp() public {
         deploy();
         DevelopmentFeed[8] memory feeds;
         for (uint16 asset = 0; asset < 8; ++asset) {
-            if (asset >= registry.count()) registry.registerUnaudited(address(new PlainToken(18)), 0);
+            if (asset >= registry.count()) {
+                registry.registerUnaudited(address(new PlainToken(18)), 0);
+            }
             feeds[asset] = new DevelopmentFeed(8, int256(1e8 + 1e7 * uint256(asset)));
             oracle.setFeed(asset, address(feeds[asset]), 3600, 18);
         }
         for (uint16 id = 0; id < 16; ++id) {
-            oracle.setMarket(uint8(id), Market(id % 8, (id + id / 8 + 1) % 8, 500, 15000, 12000, 500, 3600));
+            oracle.setMarket(
+                uint8(id), Market(id % 8, (id + id / 8 + 1) % 8, 500, 15000, 12000, 500, 3600)
+            );
         }
-        // The first pays for storage that later ones find.
+        // The first snapshot pays for new storage.
         oracle.snapshot();
         VM.warp(block.timestamp + 12);
         for (uint256 asset = 0; asset < 8; ++asset) {
@@ -122,7 +128,7 @@ contract SnapshotGasTest is Fixture {
     }
 }
 
-/// @dev The same after governance changed a market, when all market words are written again.
+/// @dev Measures a snapshot after governance changed a market, which writes all market words again.
 contract SnapshotAfterChangeGasTest is SnapshotGasTest {
     function prepare() internal override {
         oracle.setMarket(5, Market(5, 6, 600, 15000, 12000, 500, 3600));

@@ -19,7 +19,7 @@ import {VM} from "./Vm.sol";
 contract GovernanceTest is Fixture {
     uint256 private constant MINIMUM = 7 days;
 
-    /// @dev This test owns the contracts, and passes for a timelock.
+    /// @dev Makes this test pass for a timelock, as it owns the contracts.
     uint256 public getMinDelay = MINIMUM;
 
     function setUp() public {
@@ -52,7 +52,7 @@ contract GovernanceTest is Fixture {
             )
         );
         governance.schedule(address(registry), 0, "", 0, 0, MINIMUM - 1);
-        // Not even governance itself brings the delay below the floor.
+        // Not even governance itself brings the delay below the minimum.
         bytes memory call = abi.encodeCall(TimelockController.updateDelay, (0));
         governance.schedule(address(governance), 0, call, 0, 0, MINIMUM);
         VM.warp(block.timestamp + MINIMUM);
@@ -67,13 +67,17 @@ contract GovernanceTest is Fixture {
         new AssetRegistry(poseidon, alice);
         address[] memory nobody = new address[](0);
         address hasty = address(new TimelockController(MINIMUM - 1, nobody, nobody, address(0)));
-        VM.expectRevert(abi.encodeWithSelector(Governed.GovernanceDelayTooShort.selector, MINIMUM - 1, MINIMUM));
+        VM.expectRevert(
+            abi.encodeWithSelector(Governed.GovernanceDelayTooShort.selector, MINIMUM - 1, MINIMUM)
+        );
         new AssetRegistry(poseidon, hasty);
-        VM.expectRevert(abi.encodeWithSelector(Governed.GovernanceDelayTooShort.selector, MINIMUM - 1, MINIMUM));
+        VM.expectRevert(
+            abi.encodeWithSelector(Governed.GovernanceDelayTooShort.selector, MINIMUM - 1, MINIMUM)
+        );
         new Rollup(registry, oracle, hasty, sequencer, guardian, USD);
         VM.expectRevert(abi.encodeWithSelector(Governed.GovernanceNotAContract.selector, alice));
         new Rollup(registry, oracle, alice, sequencer, guardian, USD);
-        // A contract that is no timelock.
+        // A contract without a timelock's functions.
         VM.expectRevert();
         new AssetRegistry(poseidon, address(poseidon));
     }
@@ -91,12 +95,17 @@ contract GovernanceTest is Fixture {
         assertEq(registry.owner(), address(governance), "owner");
     }
 
-    /// @dev A timelock that lowers its delay later has no say until it raises it again: in no function of any contract.
+    /// @dev A timelock that lowers its delay cannot call any function of any contract until it
+    /// raises the delay again.
     function test_ownerMustKeepGivingNotice() public {
         address[] memory nobody = new address[](0);
         TimelockController timelock = new TimelockController(MINIMUM, nobody, nobody, address(0));
-        Ownable2Step[4] memory governed =
-            [Ownable2Step(registry), Ownable2Step(rollup), Ownable2Step(address(vault)), Ownable2Step(oracle)];
+        Ownable2Step[4] memory governed = [
+            Ownable2Step(registry),
+            Ownable2Step(rollup),
+            Ownable2Step(address(vault)),
+            Ownable2Step(oracle)
+        ];
         for (uint256 i = 0; i < governed.length; ++i) {
             governed[i].transferOwnership(address(timelock));
             VM.prank(address(timelock));
@@ -133,23 +142,29 @@ contract GovernanceTest is Fixture {
             abi.encodeCall(Ownable2Step.transferOwnership, (alice)),
             abi.encodeCall(IPriceOracle.setFeed, (USD, feed, 60, 6)),
             abi.encodeCall(IPriceOracle.removeFeed, (USD)),
-            abi.encodeCall(IPriceOracle.setMarket, (0, Market(GOLD, USD, 500, 15000, 12000, 500, 3600))),
+            abi.encodeCall(
+                IPriceOracle.setMarket, (0, Market(GOLD, USD, 500, 15000, 12000, 500, 3600))
+            ),
             abi.encodeCall(IPriceOracle.removeMarket, (0)),
             abi.encodeCall(Ownable2Step.transferOwnership, (alice))
         ];
         VM.prank(address(timelock));
         timelock.updateDelay(MINIMUM - 1);
         VM.chainId(1);
-        bytes32 short =
-            keccak256(abi.encodeWithSelector(Governed.GovernanceDelayTooShort.selector, MINIMUM - 1, MINIMUM));
+        bytes32 short = keccak256(
+            abi.encodeWithSelector(Governed.GovernanceDelayTooShort.selector, MINIMUM - 1, MINIMUM)
+        );
         for (uint256 i = 0; i < calls.length; ++i) {
             VM.prank(address(timelock));
             (bool done, bytes memory reason) = targets[i].call(calls[i]);
             assertTrue(!done && keccak256(reason) == short, VM.toString(i));
-            // Whoever is not the owner is told so first.
+            // A caller that is not the owner gets this error first.
             VM.prank(bob);
             (done, reason) = targets[i].call(calls[i]);
-            assertTrue(!done && bytes4(reason) == Ownable.OwnableUnauthorizedAccount.selector, VM.toString(i));
+            assertTrue(
+                !done && bytes4(reason) == Ownable.OwnableUnauthorizedAccount.selector,
+                VM.toString(i)
+            );
         }
         VM.prank(address(timelock));
         timelock.updateDelay(MINIMUM);

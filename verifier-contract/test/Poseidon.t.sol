@@ -17,7 +17,8 @@ contract PoseidonTest is Test {
         vectors = VM.readFile("../protocol/vectors/poseidon.json");
         parameters.roundConstants = VM.parseJsonUintArray(vectors, ".round_constants");
         for (uint256 i = 0; i < 5; ++i) {
-            parameters.mds.push(VM.parseJsonUintArray(vectors, string.concat(".mds[", VM.toString(i), "]")));
+            parameters.mds
+                .push(VM.parseJsonUintArray(vectors, string.concat(".mds[", VM.toString(i), "]")));
         }
     }
 
@@ -35,7 +36,8 @@ contract PoseidonTest is Test {
         }
     }
 
-    /// @dev The reference in this folder agrees with the independent vectors; the next test ties the contract to it.
+    /// @dev The reference in this folder agrees with independent vectors. The next test compares
+    /// the contract with the reference.
     function test_referencePermutations() public view {
         ReferencePoseidon.Parameters memory p = parameters;
         for (uint256 k = 0;; ++k) {
@@ -57,32 +59,40 @@ contract PoseidonTest is Test {
         }
     }
 
-    /// @dev Values of H computed with circomlibjs's reference permutation.
+    /// @dev Values of H, computed with circomlibjs's reference permutation.
     function test_hashVectors() public view {
         uint256[] memory m = new uint256[](4);
         for (uint256 i = 0; i < 4; ++i) {
             m[i] = i + 1;
         }
         assertEq(
-            poseidon.hash(1, m), 6237608919417668888068411046815783952379609299431485311126409658440900272087, "four"
+            poseidon.hash(1, m),
+            6237608919417668888068411046815783952379609299431485311126409658440900272087,
+            "four"
         );
         m = new uint256[](1);
         m[0] = 5;
         assertEq(
-            poseidon.hash(7, m), 3257860815777508908189207490398516539653643517023742779490230752714538560618, "one"
+            poseidon.hash(7, m),
+            3257860815777508908189207490398516539653643517023742779490230752714538560618,
+            "one"
         );
         m = new uint256[](9);
         for (uint256 i = 0; i < 9; ++i) {
             m[i] = i + 1;
         }
         assertEq(
-            poseidon.hash(14, m), 15319466749824030211713837137374096429908386137094641603697156995769078718782, "nine"
+            poseidon.hash(14, m),
+            15319466749824030211713837137374096429908386137094641603697156995769078718782,
+            "nine"
         );
         m = new uint256[](2);
         m[0] = SCALAR_MODULUS - 1;
         m[1] = SCALAR_MODULUS - 2;
         assertEq(
-            poseidon.hash(4, m), 8421743722502246703720839036978016934052569640399378861390731080099520150591, "large"
+            poseidon.hash(4, m),
+            8421743722502246703720839036978016934052569640399378861390731080099520150591,
+            "large"
         );
     }
 
@@ -98,7 +108,7 @@ contract PoseidonTest is Test {
         assertEq(poseidon.hash(tag, m), ReferencePoseidon.hash(p, tag, m), "hash");
     }
 
-    /// @dev The length is part of the hash: padding is no second preimage.
+    /// @dev The length is part of the hash: padding gives no second preimage.
     function test_paddingIsNotAmbiguous() public view {
         uint256[] memory short = new uint256[](3);
         uint256[] memory long = new uint256[](4);

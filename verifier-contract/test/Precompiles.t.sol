@@ -6,8 +6,8 @@ import {R} from "../src/verifier/Layout.sol";
 import {Test, VM} from "./Vm.sol";
 import {OpeningHarness} from "./doubles/OpeningHarness.sol";
 
-/// @dev The verifier on a chain whose precompiled contracts do not answer as they must. An address without code answers
-/// every call with success and nothing.
+/// @dev Runs the verifier on chains with faulty precompiled contracts. An address without code
+/// answers every call with success and no bytes.
 contract PrecompilesTest is Test {
     address private constant MODEXP = address(5);
     address private constant ADD = address(6);
@@ -29,12 +29,12 @@ contract PrecompilesTest is Test {
         assertEq(mulmod(harness.invert(7), 7, R), 1, "inverse");
     }
 
-    /// @dev Whatever is returned instead of a result: nothing, a byte less, a word more.
+    /// @dev Tries wrong results: no bytes, one byte too few, one word too many.
     function refuses(address precompile, bytes memory input, uint256 expected) private {
         uint256[3] memory lengths = [0, expected - 1, expected + 32];
         for (uint256 i = 0; i < lengths.length; ++i) {
             bytes memory answer = new bytes(lengths[i]);
-            // A pairing that holds, as far as that is read; for a point, the identity.
+            // One that reads as a valid pairing, or, for a point, as the identity.
             if (expected == 32 && answer.length > 32) answer[31] = 0x01;
             VM.mockCall(precompile, input, answer);
             VM.expectRevert(IHalo2Verifier.PrecompileFailed.selector);
@@ -108,7 +108,7 @@ contract PrecompilesTest is Test {
         harness.invert(0);
     }
 
-    /// @dev scalar·G, as the precompiled contract encodes it.
+    /// @dev Returns scalar·G in the encoding of the precompiled contract.
     function multiple(uint256 scalar) private view returns (bytes memory point) {
         bool done;
         (done, point) = MUL.staticcall(abi.encode(1, 2, scalar));

@@ -14,10 +14,14 @@ import {PlainToken} from "./doubles/Tokens.sol";
 import {ReferenceOracle} from "./reference/ReferenceOracle.sol";
 
 contract PriceOracleTest is Fixture {
-    // Computed with circomlibjs's reference permutation and integers of any size, from the markets and answers below.
-    uint256 private constant EMPTY_ROOT = 6613525988509056453015330450141182930458322389735231116358877228651692311544;
-    uint256 private constant ROOT = 12907730338765996572508935099693265137419556960523793480390496637188393709330;
-    uint256 private constant DIGEST = 7179356076722610476375143361739443393517814556058582123114141089206618840815;
+    // Computed from the markets and answers below, with circomlibjs's reference permutation and
+    // integers of any size.
+    uint256 private constant EMPTY_ROOT =
+        6613525988509056453015330450141182930458322389735231116358877228651692311544;
+    uint256 private constant ROOT =
+        12907730338765996572508935099693265137419556960523793480390496637188393709330;
+    uint256 private constant DIGEST =
+        7179356076722610476375143361739443393517814556058582123114141089206618840815;
     uint256 private constant PRICE_0 = 2345678912;
     uint256 private constant PRICE_3 = 3456789000;
     uint256 private constant PRICE_6 = 426315807649232353843687963;
@@ -44,7 +48,7 @@ contract PriceOracleTest is Fixture {
         oracle.setMarket(15, Market(GOLD, COIN, 9999, 2 ** 24 - 1, 10000, 10000, 2 ** 24 - 1));
     }
 
-    /// @dev A snapshot's prices one by one.
+    /// @dev Returns the prices of a snapshot one by one.
     function take() private returns (uint256[16] memory prices) {
         uint256 digest = oracle.snapshot();
         uint256[8] memory words;
@@ -55,11 +59,13 @@ contract PriceOracleTest is Fixture {
             prices[i] = (words[i / 2] >> (120 * (i % 2))) % 2 ** 120;
         }
         assertEq(
-            ReferenceOracle.digest(poseidon, block.timestamp, oracle.marketRoot(), prices), digest, "digest of latest"
+            ReferenceOracle.digest(poseidon, block.timestamp, oracle.marketRoot(), prices),
+            digest,
+            "digest of latest"
         );
     }
 
-    /// @dev Takes a snapshot, in which the markets of these assets have a price and no other has.
+    /// @dev Takes a snapshot and asserts that exactly the markets of these assets have a price.
     function pricesOf(bool ofUsd, bool ofGold, bool ofCoin, string memory what) private {
         uint256[16] memory prices = take();
         assertEq(prices[0], ofGold && ofUsd ? PRICE_0 : 0, what);
@@ -79,7 +85,7 @@ contract PriceOracleTest is Fixture {
         pricesOf(true, true, true, what);
     }
 
-    /// @dev A double in gold's place, which answers what gold's feed would.
+    /// @dev Puts a double in place of gold's feed, which gives the same answers.
     function goldDouble() private returns (FeedDouble feed) {
         feed = new FeedDouble(8);
         feed.setRound(7, 234567891234, NOW, 7);
@@ -98,8 +104,13 @@ contract PriceOracleTest is Fixture {
     }
 
     function test_latestAndTime() public {
-        (uint256 digest, uint40 time, uint256 root, uint256[8] memory prices, uint256[16] memory markets) =
-            oracle.latest();
+        (
+            uint256 digest,
+            uint40 time,
+            uint256 root,
+            uint256[8] memory prices,
+            uint256[16] memory markets
+        ) = oracle.latest();
         assertEq(digest | time | root | prices[0] | markets[0], 0, "none yet");
         assertEq(oracle.timeOf(0), 0, "no digest");
         VM.warp(NOW + 5);
@@ -121,7 +132,7 @@ contract PriceOracleTest is Fixture {
         for (uint256 i = 0; i < 16; ++i) {
             assertEq(markets[i], oracle.marketWords()[i], "market");
         }
-        // The same again is the same.
+        // Equal prices and times give an equal digest.
         assertEq(oracle.snapshot(), second, "again");
     }
 
@@ -136,7 +147,7 @@ contract PriceOracleTest is Fixture {
         oracle.snapshot();
     }
 
-    /// @dev Each feed is asked once, in however many markets its asset is.
+    /// @dev Each feed is called once, however many markets its asset is in.
     function test_readsEachFeedOnce() public {
         bytes memory call = abi.encodeCall(AggregatorV3Interface.latestRoundData, ());
         VM.expectCall(address(usdFeed), call, 1);
@@ -145,7 +156,7 @@ contract PriceOracleTest is Fixture {
         oracle.snapshot();
     }
 
-    /// @dev A change of a market is in later snapshots, and what was taken before keeps its markets.
+    /// @dev A change of a market affects later snapshots. Earlier ones keep their markets.
     function test_marketsOfASnapshot() public {
         uint256 before = oracle.snapshot();
         oracle.setMarket(0, Market(GOLD, USD, 600, 15000, 12000, 500, 3600));
@@ -160,13 +171,17 @@ contract PriceOracleTest is Fixture {
         (,, root,, markets) = oracle.latest();
         assertEq(root, oracle.marketRoot(), "root after the change");
         assertTrue(root != ROOT, "another root");
-        assertEq(markets[0], ReferenceOracle.word(Market(GOLD, USD, 600, 15000, 12000, 500, 3600)), "changed");
+        assertEq(
+            markets[0],
+            ReferenceOracle.word(Market(GOLD, USD, 600, 15000, 12000, 500, 3600)),
+            "changed"
+        );
         assertEq(markets[3], 0, "removed");
         assertEq(ReferenceOracle.root(poseidon, markets), root, "markets after the change");
         assertEq(take()[3], 0, "no price without market");
     }
 
-    /// @dev Sixteen markets of sixteen prices, each in its place.
+    /// @dev Sixteen markets have sixteen prices, each in its place.
     function test_allMarkets() public {
         PriceOracle full = new PriceOracle(registry, address(this));
         full.setFeed(USD, address(usdFeed), HEARTBEAT, 6);
@@ -184,23 +199,35 @@ contract PriceOracleTest is Fixture {
             prices[i] = (i + 1) * 1e6;
             assertEq(full.marketRoot(), ReferenceOracle.root(poseidon, words), "root");
         }
-        assertEq(full.snapshot(), ReferenceOracle.digest(poseidon, NOW, full.marketRoot(), prices), "digest");
-        // Any one of them gone.
+        assertEq(
+            full.snapshot(),
+            ReferenceOracle.digest(poseidon, NOW, full.marketRoot(), prices),
+            "digest"
+        );
+        // One missing feed at a time.
         for (uint256 i = 0; i < 16; ++i) {
             feeds[i].setManners(FeedDouble.Manner.Return, FeedDouble.Manner.Revert);
             uint256 price = prices[i];
             prices[i] = 0;
-            assertEq(full.snapshot(), ReferenceOracle.digest(poseidon, NOW, full.marketRoot(), prices), "one bad feed");
+            assertEq(
+                full.snapshot(),
+                ReferenceOracle.digest(poseidon, NOW, full.marketRoot(), prices),
+                "one bad feed"
+            );
             prices[i] = price;
             feeds[i].setManners(FeedDouble.Manner.Return, FeedDouble.Manner.Return);
         }
         // The asset of all debts.
         usdFeed.setFailing(true);
         uint256[16] memory none;
-        assertEq(full.snapshot(), ReferenceOracle.digest(poseidon, NOW, full.marketRoot(), none), "no debt feed");
+        assertEq(
+            full.snapshot(),
+            ReferenceOracle.digest(poseidon, NOW, full.marketRoot(), none),
+            "no debt feed"
+        );
     }
 
-    // What a feed may do
+    // Misbehaving feeds
 
     function test_staleFeed() public {
         usdFeed.setUpdatedAt(NOW + HEARTBEAT);
@@ -222,7 +249,7 @@ contract PriceOracleTest is Fixture {
         nothingMissing("of now");
     }
 
-    /// @dev Whatever the heartbeat: a round that has no time yet is no answer.
+    /// @dev A round without a time gives no price, whatever the heartbeat.
     function test_unansweredRound() public {
         oracle.setFeed(GOLD, address(goldFeed), type(uint40).max, 18);
         goldFeed.setUpdatedAt(1);
@@ -284,18 +311,21 @@ contract PriceOracleTest is Fixture {
         feed.setRound(bytes.concat(round, new bytes(64)));
         nothingMissing("more than asked for");
 
-        bytes[4] memory wrong = [bytes(""), new bytes(31), abi.encode(256 + 8), abi.encode(type(uint256).max)];
+        bytes[4] memory wrong =
+            [bytes(""), new bytes(31), abi.encode(256 + 8), abi.encode(type(uint256).max)];
         for (uint256 i = 0; i < wrong.length; ++i) {
             feed.setDecimals(wrong[i]);
             goldMissing("malformed decimals");
-            VM.expectRevert(abi.encodeWithSelector(IPriceOracle.FeedWithoutDecimals.selector, address(feed)));
+            VM.expectRevert(
+                abi.encodeWithSelector(IPriceOracle.FeedWithoutDecimals.selector, address(feed))
+            );
             oracle.setFeed(GOLD, address(feed), HEARTBEAT, 18);
         }
         feed.setDecimals(abi.encode(8));
         nothingMissing("decimals again");
     }
 
-    /// @dev Neither function of a feed makes a snapshot fail, or cost more than a bounded amount.
+    /// @dev No feed makes a snapshot fail, or cost more than a bounded amount, by either function.
     function test_hostileFeed() public {
         FeedDouble feed = goldDouble();
         for (uint256 i = 1; i <= uint256(type(FeedDouble.Manner).max); ++i) {
@@ -309,7 +339,9 @@ contract PriceOracleTest is Fixture {
             goldMissing("hostile decimals");
             assertTrue(left - gasleft() < 1_000_000, "gas");
             if (manner == FeedDouble.Manner.Flood) continue;
-            VM.expectRevert(abi.encodeWithSelector(IPriceOracle.FeedWithoutDecimals.selector, address(feed)));
+            VM.expectRevert(
+                abi.encodeWithSelector(IPriceOracle.FeedWithoutDecimals.selector, address(feed))
+            );
             oracle.setFeed(GOLD, address(feed), HEARTBEAT, 18);
         }
     }
@@ -332,7 +364,7 @@ contract PriceOracleTest is Fixture {
         assertTrue(oracle.timeOf(oracle.snapshot()) != 0, "a snapshot nevertheless");
     }
 
-    /// @dev Whoever takes a snapshot cannot leave prices out of it by giving it little gas.
+    /// @dev A caller cannot leave prices out of a snapshot by giving it little gas.
     function test_gasIsNoChoice() public {
         FeedDouble feed = goldDouble();
         bytes memory call = abi.encodeCall(IPriceOracle.snapshot, ());
@@ -354,13 +386,15 @@ contract PriceOracleTest is Fixture {
         full = oracle.snapshot();
         for (uint256 gas = 200_000; gas < 700_000; gas += 1_000) {
             (bool ok, bytes memory result) = address(oracle).call{gas: gas}(call);
-            if (ok) assertEq(abi.decode(result, (uint256)), full, "other prices with a spinning feed");
+            if (ok) {
+                assertEq(abi.decode(result, (uint256)), full, "other prices with a spinning feed");
+            }
         }
     }
 
     // Arithmetic
 
-    /// @dev Market 0 with these answers and decimals: gold against dollars.
+    /// @dev Returns the price of market 0, gold against dollars, for these answers and decimals.
     function priceWith(
         uint256 collateral,
         uint8 collateralToken,
@@ -379,7 +413,7 @@ contract PriceOracleTest is Fixture {
     }
 
     function test_extremeDecimals() public {
-        // 10^77, which is the largest power, and 10^-41, the smallest.
+        // 10^77, the largest power, and 10^-41, the smallest.
         assertEq(priceWith(1, 0, 0, 1, 59, 0), 0, "10^77");
         assertEq(priceWith(3, 0, 0, 10 ** 75, 0, 59), 300, "10^77 divided");
         assertEq(priceWith(1, 59, 0, 1, 0, 0), 0, "10^-41");
@@ -387,7 +421,7 @@ contract PriceOracleTest is Fixture {
         assertEq(priceWith(2 ** 255 - 1, 0, 0, 1, 59, 0), 0, "beyond 512 bits' quotient");
         assertEq(priceWith(2 ** 255 - 1, 0, 0, 2 ** 255 - 1, 59, 0), 0, "equal, 10^77");
         assertEq(priceWith(2 ** 255 - 1, 0, 59, 2 ** 255 - 1, 0, 0), 0, "divisor beyond 256 bits");
-        // A quotient of just 2²⁵⁶, and a divisor that is a multiple of it.
+        // A quotient of exactly 2²⁵⁶, and a divisor that is a multiple of it.
         assertEq(priceWith(2 ** 255 - 1, 0, 0, 5 * 10 ** 76 - 1, 59, 0), 0, "quotient of 2^256");
         assertEq(priceWith(1, 59, 0, 2 ** 215, 0, 0), 0, "divisor of 2^256 times 5^41");
         assertEq(priceWith(2 ** 255 - 1, 18, 0, 2 ** 255 - 1, 0, 0), 1, "equal, one");
@@ -399,7 +433,7 @@ contract PriceOracleTest is Fixture {
         assertEq(priceWith(2 ** 120 - 1, 18, 0, 1, 0, 0), 2 ** 120 - 1, "largest");
         assertEq(priceWith(2 ** 120, 18, 0, 1, 0, 0), 0, "too large");
         assertEq(priceWith(2 ** 121 - 1, 18, 0, 2, 0, 0), 2 ** 120 - 1, "rounded to the largest");
-        // What is too large in one market does not show in the one beside it.
+        // A price that is too large does not affect the other market in its word.
         oracle.setMarket(1, Market(USD, GOLD, 0, 12000, 11000, 200, 7200));
         assertEq(priceWith(2 ** 200, 18, 0, 1, 18, 0), 0, "too large");
         assertEq(take()[1], 0, "and too small");
@@ -410,13 +444,19 @@ contract PriceOracleTest is Fixture {
         debt = (debt >> 5) >> ((seed >> 8) % 252);
         if (collateral == 0) collateral = 1;
         if (debt == 0) debt = 1;
-        // Ordinary decimals in one half, all that are allowed in the other.
+        // Ordinary decimals in one half of the cases, all allowed ones in the other.
         uint256 span = (seed >> 16) % 2 == 0 ? 19 : 60;
         uint256[2] memory sums = [(seed >> 24) % span, (seed >> 32) % span];
-        uint8[2] memory tokens = [uint8((seed >> 40) % (sums[0] + 1)), uint8((seed >> 48) % (sums[1] + 1))];
+        uint8[2] memory tokens =
+            [uint8((seed >> 40) % (sums[0] + 1)), uint8((seed >> 48) % (sums[1] + 1))];
         assertEq(
             priceWith(
-                collateral, tokens[0], uint8(sums[0] - tokens[0]), debt, tokens[1], uint8(sums[1] - tokens[1])
+                collateral,
+                tokens[0],
+                uint8(sums[0] - tokens[0]),
+                debt,
+                tokens[1],
+                uint8(sums[1] - tokens[1])
             ),
             ReferenceOracle.price(collateral, sums[0], debt, sums[1]),
             "price"
@@ -438,9 +478,13 @@ contract PriceOracleTest is Fixture {
         oracle.setMarket(1, Market(GOLD, 4, 500, 15000, 12000, 500, 3600));
         VM.expectRevert(abi.encodeWithSelector(IPriceOracle.HaircutTooLarge.selector, 10000));
         oracle.setMarket(1, Market(GOLD, USD, 10000, 15000, 12000, 500, 3600));
-        VM.expectRevert(abi.encodeWithSelector(IPriceOracle.MaintenanceMarginTooSmall.selector, 9999));
+        VM.expectRevert(
+            abi.encodeWithSelector(IPriceOracle.MaintenanceMarginTooSmall.selector, 9999)
+        );
         oracle.setMarket(1, Market(GOLD, USD, 500, 15000, 9999, 500, 3600));
-        VM.expectRevert(abi.encodeWithSelector(IPriceOracle.InitialMarginTooSmall.selector, 11999, 12000));
+        VM.expectRevert(
+            abi.encodeWithSelector(IPriceOracle.InitialMarginTooSmall.selector, 11999, 12000)
+        );
         oracle.setMarket(1, Market(GOLD, USD, 500, 11999, 12000, 500, 3600));
         VM.expectRevert(abi.encodeWithSelector(IPriceOracle.BonusTooLarge.selector, 10001));
         oracle.setMarket(1, Market(GOLD, USD, 500, 15000, 12000, 10001, 3600));
@@ -474,7 +518,9 @@ contract PriceOracleTest is Fixture {
         oracle.setFeed(GOLD, address(goldFeed), 0, 18);
         VM.expectRevert(abi.encodeWithSelector(IPriceOracle.FeedNotAContract.selector, alice));
         oracle.setFeed(GOLD, alice, HEARTBEAT, 18);
-        VM.expectRevert(abi.encodeWithSelector(IPriceOracle.FeedWithoutDecimals.selector, address(poseidon)));
+        VM.expectRevert(
+            abi.encodeWithSelector(IPriceOracle.FeedWithoutDecimals.selector, address(poseidon))
+        );
         oracle.setFeed(GOLD, address(poseidon), HEARTBEAT, 18);
         VM.expectRevert(abi.encodeWithSelector(IPriceOracle.DecimalsTooLarge.selector, 52, 8));
         oracle.setFeed(GOLD, address(goldFeed), HEARTBEAT, 52);
@@ -503,7 +549,8 @@ contract PriceOracleTest is Fixture {
     }
 
     function test_onlyGovernance() public {
-        bytes memory reason = abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, alice);
+        bytes memory reason =
+            abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, alice);
         VM.startPrank(alice);
         VM.expectRevert(reason);
         oracle.setMarket(1, Market(GOLD, USD, 500, 15000, 12000, 500, 3600));
@@ -532,7 +579,8 @@ contract PriceOracleTest is Fixture {
         VM.expectRevert(DevelopmentFeed.Failing.selector);
         goldFeed.latestRoundData();
 
-        bytes memory reason = abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, alice);
+        bytes memory reason =
+            abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, alice);
         VM.startPrank(alice);
         VM.expectRevert(reason);
         goldFeed.setAnswer(1);
@@ -547,7 +595,8 @@ contract PriceOracleTest is Fixture {
 
     function test_developmentFeedOnlyOnDevelopmentChains() public {
         VM.chainId(1);
-        bytes memory reason = abi.encodeWithSelector(DevelopmentFeed.NotADevelopmentChain.selector, 1);
+        bytes memory reason =
+            abi.encodeWithSelector(DevelopmentFeed.NotADevelopmentChain.selector, 1);
         VM.expectRevert(reason);
         new DevelopmentFeed(8, 1);
         VM.expectRevert(reason);

@@ -31,7 +31,9 @@ contract RollupTest is Fixture {
                 cut[i] = whole[i];
             }
             VM.prank(sequencer, sequencer);
-            VM.expectRevert(abi.encodeWithSelector(IRollup.WrongDataLength.selector, length, length / 39 * 39));
+            VM.expectRevert(
+                abi.encodeWithSelector(IRollup.WrongDataLength.selector, length, length / 39 * 39)
+            );
             rollup.submitBatch(b.header, data, cut, b.proof, b.newState, b.dataCommitment);
         }
     }
@@ -74,14 +76,31 @@ contract RollupTest is Fixture {
     function test_event() public {
         depositToken(usd, USD, alice, 1000, 1);
         Batch memory b = makeBatch(4, 2, 1, 2);
-        uint256[] memory words = ReferenceBatch.words(b, rollup.context(), 4, vault.nextDeposits(1));
+        uint256[] memory words =
+            ReferenceBatch.words(b, rollup.context(), 4, vault.nextDeposits(1));
         bytes memory data = ReferenceBatch.slotsData(b);
         VM.expectEmit(true, true, true, true, address(rollup));
         emit IRollup.BatchAccepted(
-            1, b.newState, GENESIS, 4, b.header.time, 2, 1, 0, b.dataCommitment, keccak256(abi.encodePacked(words))
+            1,
+            b.newState,
+            GENESIS,
+            4,
+            b.header.time,
+            2,
+            1,
+            0,
+            b.dataCommitment,
+            keccak256(abi.encodePacked(words))
         );
         VM.prank(sequencer, sequencer);
-        rollup.submitBatch(b.header, data, ReferenceBatch.withdrawalsData(b), b.proof, b.newState, b.dataCommitment);
+        rollup.submitBatch(
+            b.header,
+            data,
+            ReferenceBatch.withdrawalsData(b),
+            b.proof,
+            b.newState,
+            b.dataCommitment
+        );
     }
 
     function test_rejectedProofChangesNothing() public {
@@ -98,16 +117,31 @@ contract RollupTest is Fixture {
         Batch memory b = makeBatch(4, 1, 0, 4);
         bytes memory data = ReferenceBatch.slotsData(b);
         VM.expectRevert(abi.encodeWithSelector(IRollup.NotSequencer.selector, address(this)));
-        rollup.submitBatch(b.header, data, ReferenceBatch.withdrawalsData(b), b.proof, b.newState, b.dataCommitment);
+        rollup.submitBatch(
+            b.header,
+            data,
+            ReferenceBatch.withdrawalsData(b),
+            b.proof,
+            b.newState,
+            b.dataCommitment
+        );
     }
 
-    /// @dev The data must be a transaction's own: neither through a contract nor from an account with delegated code.
+    /// @dev The data must be in a transaction's own input: the rollup refuses calls through a
+    /// contract and from an account with delegated code.
     function test_dataInTransaction() public {
         Batch memory b = makeBatch(4, 1, 0, 4);
         bytes memory data = ReferenceBatch.slotsData(b);
         VM.prank(sequencer, alice);
         VM.expectRevert(IRollup.DataNotInTransaction.selector);
-        rollup.submitBatch(b.header, data, ReferenceBatch.withdrawalsData(b), b.proof, b.newState, b.dataCommitment);
+        rollup.submitBatch(
+            b.header,
+            data,
+            ReferenceBatch.withdrawalsData(b),
+            b.proof,
+            b.newState,
+            b.dataCommitment
+        );
         VM.etch(sequencer, abi.encodePacked(hex"ef0100", address(verifier)));
         submitReverts(b, abi.encodeWithSelector(IRollup.DataNotInTransaction.selector));
         VM.etch(sequencer, "");
@@ -119,14 +153,21 @@ contract RollupTest is Fixture {
         submit(b);
         Batch memory again = makeBatch(4, 1, 0, 5);
         again.header.oldState = GENESIS;
-        submitReverts(again, abi.encodeWithSelector(IRollup.WrongOldState.selector, GENESIS, b.newState));
+        submitReverts(
+            again, abi.encodeWithSelector(IRollup.WrongOldState.selector, GENESIS, b.newState)
+        );
     }
 
-    /// @dev The old state's other representation mod r is another word, and refused.
+    /// @dev The old state plus the modulus is another word, and is refused.
     function test_oldStatePlusModulus() public {
         Batch memory b = makeBatch(4, 1, 0, 5);
         b.header.oldState = GENESIS + SCALAR_MODULUS;
-        submitReverts(b, abi.encodeWithSelector(IRollup.WrongOldState.selector, GENESIS + SCALAR_MODULUS, GENESIS));
+        submitReverts(
+            b,
+            abi.encodeWithSelector(
+                IRollup.WrongOldState.selector, GENESIS + SCALAR_MODULUS, GENESIS
+            )
+        );
     }
 
     function test_wrongBatchIndex() public {
@@ -141,7 +182,9 @@ contract RollupTest is Fixture {
         Batch memory b = makeBatch(4, 1, 0, 7);
         uint256 old = registry.root();
         registry.rotateAuditor(1, G3X, G3Y);
-        submitReverts(b, abi.encodeWithSelector(IRollup.StaleAssetsRoot.selector, old, registry.root()));
+        submitReverts(
+            b, abi.encodeWithSelector(IRollup.StaleAssetsRoot.selector, old, registry.root())
+        );
     }
 
     function test_wrongFeeAsset() public {
@@ -170,7 +213,9 @@ contract RollupTest is Fixture {
         b = makeBatch(4, 0, 1, 11);
         b.header.firstDeposit = 0;
         submitReverts(b, abi.encodeWithSelector(IRollup.WrongFirstDeposit.selector, 0, 2));
-        submitReverts(makeBatch(4, 0, 2, 12), abi.encodeWithSelector(IVault.DepositsMissing.selector, 2, 1));
+        submitReverts(
+            makeBatch(4, 0, 2, 12), abi.encodeWithSelector(IVault.DepositsMissing.selector, 2, 1)
+        );
         submit(makeBatch(4, 0, 1, 13));
         assertEq(vault.consumedCount(), 3, "consumed");
     }
@@ -178,25 +223,33 @@ contract RollupTest is Fixture {
     function test_timeWindow() public {
         Batch memory b = makeBatch(4, 1, 0, 14);
         b.header.time = uint40(NOW + 1);
-        submitReverts(b, abi.encodeWithSelector(IRollup.TimeOutsideWindow.selector, NOW + 1, NOW - 1 hours, NOW));
+        submitReverts(
+            b,
+            abi.encodeWithSelector(IRollup.TimeOutsideWindow.selector, NOW + 1, NOW - 1 hours, NOW)
+        );
         b.header.time = uint40(NOW - 1 hours - 1);
         submitReverts(
-            b, abi.encodeWithSelector(IRollup.TimeOutsideWindow.selector, NOW - 1 hours - 1, NOW - 1 hours, NOW)
+            b,
+            abi.encodeWithSelector(
+                IRollup.TimeOutsideWindow.selector, NOW - 1 hours - 1, NOW - 1 hours, NOW
+            )
         );
         b.header.time = uint40(NOW - 1 hours);
         submit(b);
-        // Times never fall, and may stay.
+        // Times never fall, but may be equal.
         b = makeBatch(4, 1, 0, 15);
         b.header.time = uint40(NOW - 10);
         submit(b);
         b = makeBatch(4, 1, 0, 16);
         b.header.time = uint40(NOW - 11);
-        submitReverts(b, abi.encodeWithSelector(IRollup.TimeOutsideWindow.selector, NOW - 11, NOW - 10, NOW));
+        submitReverts(
+            b, abi.encodeWithSelector(IRollup.TimeOutsideWindow.selector, NOW - 11, NOW - 10, NOW)
+        );
         b.header.time = uint40(NOW - 10);
         submit(b);
     }
 
-    /// @dev A batch names a snapshot that was taken, and not after its own time, or none.
+    /// @dev A batch names no snapshot, or one that was taken at or before the batch's time.
     function test_oracleSnapshot() public {
         assertEq(address(rollup.oracle()), address(oracle), "oracle");
         Batch memory b = makeBatch(4, 1, 0, 25);
@@ -212,10 +265,13 @@ contract RollupTest is Fixture {
         // The digest plus the modulus is another word.
         b.header.time = uint40(NOW);
         b.header.oracle = digest + SCALAR_MODULUS;
-        submitReverts(b, abi.encodeWithSelector(IRollup.UnknownSnapshot.selector, digest + SCALAR_MODULUS));
+        submitReverts(
+            b, abi.encodeWithSelector(IRollup.UnknownSnapshot.selector, digest + SCALAR_MODULUS)
+        );
         b.header.oracle = digest;
         submit(b);
-        // An old one is L1's to take; what is too old is the transactions' to say.
+        // The contract accepts an old snapshot. Its age is checked for each transaction, in the
+        // circuit.
         VM.warp(NOW + 365 days);
         b = makeBatch(4, 1, 0, 26);
         b.header.time = uint40(NOW + 365 days);
@@ -225,11 +281,14 @@ contract RollupTest is Fixture {
 
     function test_oracleOfAnotherRegistry() public {
         AssetRegistry other = new AssetRegistry(poseidon, address(this));
-        VM.expectRevert(abi.encodeWithSelector(IRollup.OracleOfAnotherRegistry.selector, address(registry)));
+        VM.expectRevert(
+            abi.encodeWithSelector(IRollup.OracleOfAnotherRegistry.selector, address(registry))
+        );
         new Rollup(other, oracle, address(this), sequencer, guardian, USD);
     }
 
-    /// @dev A batch whose withdrawals or fees exceed what entered is refused whole, whatever its proof says.
+    /// @dev A batch whose withdrawals or fees exceed the deposits is refused whole, whatever its
+    /// proof proves.
     function test_turnstile() public {
         depositToken(usd, USD, alice, 100, 1);
         depositToken(gold, GOLD, alice, 100, 1);
@@ -272,18 +331,23 @@ contract RollupTest is Fixture {
         submitReverts(b, abi.encodeWithSelector(IRollup.UnknownShape.selector, 9));
     }
 
-    /// @dev A shape's proofs are checked by the code that it was registered with, and by no other.
+    /// @dev Only the code that a shape was registered with verifies its proofs.
     function test_codeChanged() public {
         bytes memory verifierCode = address(verifier).code;
         bytes memory keyCode = vkData.code;
-        assertTrue(rollup.shapeOf(4).verifierCodeHash == keccak256(verifierCode), "verifier's hash");
+        assertTrue(
+            rollup.shapeOf(4).verifierCodeHash == keccak256(verifierCode), "verifier's hash"
+        );
         assertTrue(rollup.shapeOf(4).vkDataCodeHash == keccak256(keyCode), "key's hash");
         Batch memory b = makeBatch(4, 1, 0, 24);
-        bytes[3] memory others = [bytes(""), hex"00", abi.encodePacked(hex"ef0100", address(verifier))];
+        bytes[3] memory others =
+            [bytes(""), hex"00", abi.encodePacked(hex"ef0100", address(verifier))];
         for (uint256 i = 0; i < others.length; ++i) {
-            // Answers every call with success.
+            // Such code answers every call with success.
             VM.etch(address(verifier), others[i]);
-            submitReverts(b, abi.encodeWithSelector(IRollup.CodeChanged.selector, address(verifier)));
+            submitReverts(
+                b, abi.encodeWithSelector(IRollup.CodeChanged.selector, address(verifier))
+            );
             VM.etch(address(verifier), verifierCode);
             VM.etch(vkData, others[i]);
             submitReverts(b, abi.encodeWithSelector(IRollup.CodeChanged.selector, vkData));
@@ -292,7 +356,7 @@ contract RollupTest is Fixture {
         submit(b);
     }
 
-    /// @dev The code of an account that delegates is whatever its key says at the time.
+    /// @dev The key of an account that delegates can change its code at any time.
     function test_delegationIsNoContract() public {
         bytes memory reason = abi.encodeWithSelector(IRollup.NotAContract.selector, alice);
         VM.etch(alice, abi.encodePacked(hex"ef0100", address(verifier)));
@@ -300,7 +364,7 @@ contract RollupTest is Fixture {
         rollup.registerShape(9, 4, alice, vkData, false);
         VM.expectRevert(reason);
         rollup.registerShape(9, 4, address(verifier), alice, false);
-        // Other code of that length is a contract's.
+        // A contract can have other code of that length.
         VM.etch(alice, abi.encodePacked(hex"000100", address(verifier)));
         rollup.registerShape(9, 4, address(verifier), alice, false);
         assertTrue(rollup.shapeOf(9).vkDataCodeHash == keccak256(alice.code), "hash");
@@ -309,7 +373,9 @@ contract RollupTest is Fixture {
     /// @dev A retired shape is neither used nor registered again.
     function test_retiredShape() public {
         rollup.retireShape(4);
-        submitReverts(makeBatch(4, 1, 0, 20), abi.encodeWithSelector(IRollup.UnknownShape.selector, 4));
+        submitReverts(
+            makeBatch(4, 1, 0, 20), abi.encodeWithSelector(IRollup.UnknownShape.selector, 4)
+        );
         VM.expectRevert(abi.encodeWithSelector(IRollup.UnknownShape.selector, 4));
         rollup.retireShape(4);
         VM.expectRevert(abi.encodeWithSelector(IRollup.ShapeExists.selector, 4));
@@ -318,7 +384,8 @@ contract RollupTest is Fixture {
     }
 
     function test_onlyGovernance() public {
-        bytes memory reason = abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, sequencer);
+        bytes memory reason =
+            abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, sequencer);
         VM.startPrank(sequencer);
         VM.expectRevert(reason);
         rollup.registerShape(9, 4, address(verifier), vkData, false);
@@ -331,10 +398,13 @@ contract RollupTest is Fixture {
         rollup.setSequencer(address(0));
         rollup.setSequencer(alice);
         assertEq(rollup.sequencer(), alice, "sequencer");
-        submitReverts(makeBatch(4, 1, 0, 22), abi.encodeWithSelector(IRollup.NotSequencer.selector, sequencer));
+        submitReverts(
+            makeBatch(4, 1, 0, 22),
+            abi.encodeWithSelector(IRollup.NotSequencer.selector, sequencer)
+        );
     }
 
-    /// @dev Deposits being paused does not hold up settlement.
+    /// @dev Paused deposits do not delay settlement.
     function test_settlesWhilePaused() public {
         depositToken(usd, USD, alice, 100, 1);
         VM.prank(guardian);

@@ -4,14 +4,23 @@ pragma solidity 0.8.30;
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {Errors} from "@openzeppelin/contracts/utils/Errors.sol";
-import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {
+    ReentrancyGuardTransient
+} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {SCALAR_MODULUS} from "../src/Fields.sol";
 import {IAssetRegistry} from "../src/interfaces/IAssetRegistry.sol";
 import {IVault} from "../src/interfaces/IVault.sol";
 import {Fixture} from "./Fixture.sol";
 import {VM} from "./Vm.sol";
 import {
-    BlockingToken, FeeToken, HookToken, LyingToken, PlainToken, Reenterer, Refuser, SilentToken
+    BlockingToken,
+    FeeToken,
+    HookToken,
+    LyingToken,
+    PlainToken,
+    Reenterer,
+    Refuser,
+    SilentToken
 } from "./doubles/Tokens.sol";
 
 contract VaultTest is Fixture {
@@ -19,7 +28,7 @@ contract VaultTest is Fixture {
         deploy();
     }
 
-    /// @dev What settlement does, without a batch.
+    /// @dev Does to the vault what settlement does, without a batch.
     function settle(uint256 consume, uint16 asset, address account, uint256 amount) private {
         VM.startPrank(address(rollup));
         vault.consume(consume);
@@ -57,7 +66,7 @@ contract VaultTest is Fixture {
         vault.deposit{value: 5}(COIN, 5, 7);
     }
 
-    /// @dev The balance difference is credited, not the amount stated.
+    /// @dev The vault credits the growth of its balance, not the stated amount.
     function test_feeOnTransfer() public {
         FeeToken token = new FeeToken();
         uint16 asset = registry.registerUnaudited(address(token), 0);
@@ -88,7 +97,9 @@ contract VaultTest is Fixture {
     function test_tokenThatReturnsFalse() public {
         LyingToken token = new LyingToken();
         uint16 asset = registry.registerUnaudited(address(token), 0);
-        VM.expectRevert(abi.encodeWithSelector(SafeERC20.SafeERC20FailedOperation.selector, address(token)));
+        VM.expectRevert(
+            abi.encodeWithSelector(SafeERC20.SafeERC20FailedOperation.selector, address(token))
+        );
         vault.deposit(asset, 50, 1);
     }
 
@@ -133,7 +144,9 @@ contract VaultTest is Fixture {
         vault.consume(4);
         VM.expectRevert(abi.encodeWithSelector(IVault.DepositsMissing.selector, 4, 3));
         vault.nextDeposits(4);
-        VM.expectRevert(abi.encodeWithSelector(IVault.DepositsMissing.selector, type(uint256).max, 3));
+        VM.expectRevert(
+            abi.encodeWithSelector(IVault.DepositsMissing.selector, type(uint256).max, 3)
+        );
         vault.nextDeposits(type(uint256).max);
     }
 
@@ -151,7 +164,7 @@ contract VaultTest is Fixture {
         }
     }
 
-    /// @dev Queued deposits are not inside: only what was consumed can leave, and only once.
+    /// @dev Queued deposits do not count as inside: only consumed ones can leave, and only once.
     function test_turnstile() public {
         depositToken(usd, USD, alice, 100, 1);
         depositToken(usd, USD, alice, 50, 1);
@@ -165,7 +178,7 @@ contract VaultTest is Fixture {
         vault.credit(USD, bob, 60);
         VM.expectRevert(abi.encodeWithSelector(IVault.TurnstileBreached.selector, USD, 41, 40));
         vault.credit(USD, bob, 41);
-        // Another asset's deposits do not help.
+        // Deposits of another asset do not help.
         vault.consume(2);
         VM.expectRevert(abi.encodeWithSelector(IVault.TurnstileBreached.selector, USD, 91, 90));
         vault.credit(USD, bob, 91);
@@ -198,7 +211,8 @@ contract VaultTest is Fixture {
         vault.claim(USD, address(0));
     }
 
-    /// @dev What the vault paid to itself would be nobody's: refused, and the claim stays.
+    /// @dev The vault refuses to pay to itself, where the amount would be lost, and keeps the
+    /// claim.
     function test_claimToVault() public {
         depositToken(usd, USD, alice, 100, 1);
         settle(1, USD, bob, 60);
@@ -217,7 +231,7 @@ contract VaultTest is Fixture {
         assertEq(vault.claim(USD, bob), 60, "paid");
     }
 
-    /// @dev Whoever calls `claimFor`, the credited account is paid.
+    /// @dev `claimFor` pays the credited account, whoever calls it.
     function test_claimFor() public {
         depositCoin(alice, 100, 1);
         settle(1, COIN, bob, 60);
@@ -227,7 +241,7 @@ contract VaultTest is Fixture {
         assertEq(address(vault).balance, 40, "left");
     }
 
-    /// @dev A receiver that refuses coin keeps its claim, and nobody else is held up.
+    /// @dev A receiver that refuses coin keeps its claim and delays nobody else.
     function test_refusingReceiver() public {
         depositCoin(alice, 100, 1);
         Refuser refuser = new Refuser();
@@ -242,7 +256,7 @@ contract VaultTest is Fixture {
         assertEq(alice.balance, 10, "paid elsewhere");
     }
 
-    /// @dev A token that refuses one account holds up no other, nor other assets.
+    /// @dev A token that refuses one account delays neither other accounts nor other assets.
     function test_blockedAccount() public {
         BlockingToken token = new BlockingToken();
         uint16 asset = registry.registerUnaudited(address(token), 0);
@@ -272,7 +286,7 @@ contract VaultTest is Fixture {
         VM.prank(address(token));
         token.approve(address(vault), 1000);
 
-        // A second deposit within the first would be counted twice.
+        // The vault would count a second deposit within the first twice.
         token.arm(address(vault), abi.encodeCall(IVault.deposit, (asset, 100, 1)));
         VM.prank(alice);
         vault.deposit(asset, 100, 1);
@@ -297,7 +311,9 @@ contract VaultTest is Fixture {
         assertTrue(token.target() == address(0), "hook did not run");
         assertTrue(!token.succeeded(), "reentrance succeeded");
         assertTrue(
-            bytes4(token.result()) == ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector, "another reason"
+            bytes4(token.result())
+                == ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector,
+            "another reason"
         );
     }
 

@@ -9,13 +9,13 @@ import {Test, VM} from "./Vm.sol";
 import {FeeToken, PlainToken} from "./doubles/Tokens.sol";
 import {Batch} from "./reference/ReferenceBatch.sol";
 
-/// @dev What users, the sequencer and the guardian may do, in any order, with a ledger of its own kept beside.
-/// Asset 3 takes a fee from every transfer.
+/// @dev Acts as users, sequencer and guardian in any order, and keeps a ledger of its own. Asset 3
+/// takes a fee from every transfer.
 contract Actors is Fixture {
     FeeToken public feeToken;
     address[4] public accounts = [address(0xa1), address(0xa2), address(0xa3), address(0xa4)];
 
-    /// Received by the vault, taken into the state, credited, paid; per asset.
+    /// For each asset: received by the vault, taken into the state, credited, paid.
     mapping(uint256 asset => uint256) public received;
     mapping(uint256 asset => uint256) public consumed;
     mapping(uint256 asset => uint256) public creditedTotal;
@@ -40,7 +40,10 @@ contract Actors is Fixture {
 
     function balance(uint256 asset) public view returns (uint256) {
         address token = registry.tokenOf(asset);
-        return token == address(0) ? address(vault).balance : PlainToken(token).balanceOf(address(vault));
+        return
+            token == address(0)
+                ? address(vault).balance
+                : PlainToken(token).balanceOf(address(vault));
     }
 
     function deposit(uint256 who, uint256 asset, uint256 amount, uint256 inner) external {
@@ -50,17 +53,34 @@ contract Actors is Fixture {
         address account = accounts[who % 4];
         uint256 before = balance(asset);
         inner >>= 8;
-        if (asset == 0) depositCoin(account, amount, inner);
-        else depositToken(PlainToken(registry.tokenOf(asset)), uint16(asset), account, amount, inner);
+        if (asset == 0) {
+            depositCoin(account, amount, inner);
+        } else {
+            depositToken(
+                PlainToken(registry.tokenOf(asset)), uint16(asset), account, amount, inner
+            );
+        }
         uint256 got = balance(asset) - before;
         received[asset] += got;
         queue.push([asset, got]);
     }
 
-    /// @dev A batch that consumes some deposits and withdraws some of what is then inside, or a unit more.
-    function settle(uint256 count, uint256 asset, uint256 share, uint256 who, uint256 fee, bool breach) external {
+    /// @dev Submits a batch that consumes some deposits and withdraws a part of the inside amount,
+    /// or one unit more than it.
+    function settle(
+        uint256 count,
+        uint256 asset,
+        uint256 share,
+        uint256 who,
+        uint256 fee,
+        bool breach
+    ) external {
         asset %= 4;
-        count = bound(count, 0, queue.length - vault.consumedCount() < 4 ? queue.length - vault.consumedCount() : 4);
+        count = bound(
+            count,
+            0,
+            queue.length - vault.consumedCount() < 4 ? queue.length - vault.consumedCount() : 4
+        );
         VM.warp(block.timestamp + 60);
         Batch memory b = makeBatch(4, 4, uint16(count), batches);
         uint256[4] memory gain;
@@ -72,12 +92,16 @@ contract Actors is Fixture {
         uint256 amount = breach ? available + 1 : bound(share, 0, available);
         if (amount > 0) {
             b.withdrawals = new Withdrawal[](1);
-            b.withdrawals[0] = Withdrawal(uint8(who % 4), uint16(asset), accounts[who % 4], uint128(amount));
+            b.withdrawals[0] =
+                Withdrawal(uint8(who % 4), uint16(asset), accounts[who % 4], uint128(amount));
         }
         uint256 left = vault.inside(USD) + gain[USD] - (asset == USD && !breach ? amount : 0);
         b.header.feeTotal = uint128(bound(fee, 0, left / 2));
         if (breach) {
-            submitReverts(b, abi.encodeWithSelector(IVault.TurnstileBreached.selector, asset, amount, available));
+            submitReverts(
+                b,
+                abi.encodeWithSelector(IVault.TurnstileBreached.selector, asset, amount, available)
+            );
             ++breachesRefused;
             return;
         }
@@ -113,7 +137,7 @@ contract Actors is Fixture {
         vault.setDepositsPaused(paused);
     }
 
-    /// @dev A gift to the vault is nobody's claim.
+    /// @dev A gift to the vault raises nobody's claim.
     function gift(uint256 amount) external {
         usd.mint(address(vault), bound(amount, 0, 1e20));
     }
@@ -138,30 +162,40 @@ contract VaultInvariantTest is Test {
         targets[0] = address(actors);
     }
 
-    /// @dev The vault holds at least what is queued, inside and credited (more only by gifts).
+    /// @dev The vault holds at least the queued, inside and credited amounts; more only after
+    /// gifts.
     function invariant_solvent() public view {
         for (uint256 asset = 0; asset < 4; ++asset) {
             uint256 owed = actors.received(asset) - actors.paid(asset);
             assertTrue(actors.balance(asset) >= owed, "balance below deposits minus payments");
-            if (asset != 1) assertEq(actors.balance(asset), owed, "balance is not deposits minus payments");
+            if (asset != 1) {
+                assertEq(actors.balance(asset), owed, "balance is not deposits minus payments");
+            }
             uint256 queued = actors.received(asset) - actors.consumed(asset);
             assertEq(
-                owed, queued + actors.theVault().inside(asset) + actors.outstanding(asset), "queued + inside + claims"
+                owed,
+                queued + actors.theVault().inside(asset) + actors.outstanding(asset),
+                "queued + inside + claims"
             );
         }
     }
 
-    /// @dev The turnstile: inside is what was consumed minus what was credited, never below zero.
+    /// @dev The turnstile: inside is the consumed minus the credited amount, never below zero.
     function invariant_turnstile() public view {
         for (uint256 asset = 0; asset < 4; ++asset) {
-            assertTrue(actors.creditedTotal(asset) <= actors.consumed(asset), "more credited than consumed");
+            assertTrue(
+                actors.creditedTotal(asset) <= actors.consumed(asset),
+                "more credited than consumed"
+            );
             assertEq(
-                actors.theVault().inside(asset), actors.consumed(asset) - actors.creditedTotal(asset), "inside"
+                actors.theVault().inside(asset),
+                actors.consumed(asset) - actors.creditedTotal(asset),
+                "inside"
             );
         }
     }
 
-    /// @dev The rollup moves exactly with accepted batches.
+    /// @dev The rollup's state changes exactly with accepted batches.
     function invariant_batches() public view {
         assertEq(actors.theRollup().batchIndex(), 1 + actors.batches(), "batch index");
     }

@@ -2,34 +2,34 @@
 
 use thiserror::Error;
 
-/// Why a string is not an amount.
+/// Reason why a string is not an amount.
 #[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
 pub enum AmountError {
-    /// Anything but digits with at most one point between them.
-    #[error("an amount is digits with at most one decimal point, such as 1250.50")]
+    /// The text is not digits with at most one point between them.
+    #[error("write the amount as digits with at most one decimal point, such as 1250.50")]
     Malformed,
-    /// More decimals than the asset has.
-    #[error("the asset has {decimals} decimals; the amount has more")]
+    /// The text has more decimals than the asset.
+    #[error("the amount has more decimals than the asset, which has {decimals}")]
     TooPrecise {
-        /// The asset's decimals.
+        /// Decimals of the asset.
         decimals: u8,
     },
-    /// At or above 2¹²⁸ base units.
+    /// The amount is at or above 2¹²⁸ base units.
     #[error("the amount is too large")]
     TooLarge,
-    /// Zero.
-    #[error("the amount is zero")]
+    /// The amount is zero.
+    #[error("the amount must not be zero")]
     Zero,
 }
 
-/// Reads a positive amount in display units into base units, exactly.
+/// Parses a positive amount in display units into base units, exactly.
 ///
 /// # Errors
 /// [`AmountError`]; nothing is rounded.
 pub fn parse(text: &str, decimals: u8) -> Result<u128, AmountError> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    // 39 digits are 2^128 and 18 more are decimals; longer strings are noise, not amounts.
+    // 2¹²⁸ has 39 digits, and tokens have up to 18 decimals: longer texts are not amounts.
     if !digits(whole) || !digits(fraction) || text.len() > 80 {
         return Err(AmountError::Malformed);
     }
@@ -55,7 +55,7 @@ pub fn parse(text: &str, decimals: u8) -> Result<u128, AmountError> {
     Ok(amount)
 }
 
-/// Writes base units in display units, without trailing zeros beyond the point.
+/// Formats base units in display units, without trailing zeros after the point.
 #[must_use]
 pub fn format(amount: u128, decimals: u8) -> String {
     let digits = format!("{amount:0>width$}", width = usize::from(decimals) + 1);

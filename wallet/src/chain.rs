@@ -1,8 +1,8 @@
-//! What an institution knows of the chain: the ledger replayed from published batches, its own notes
-//! found by trial decryption, and the movements they tell of.
+//! The chain as one institution sees it: the ledger replayed from published batches, its own notes
+//! found by trial decryption, and its movements.
 //!
-//! Everything here is a function of the published batches and the viewing key, so that a restore
-//! from the seed finds what was there before.
+//! Everything here is a function of the published batches and the viewing key. A restore from the
+//! seed therefore finds the same notes and movements.
 
 mod loans;
 
@@ -26,35 +26,35 @@ use subrosa_protocol::{
 use crate::loans::HeldLoan;
 use loans::{Openings, beside};
 
-/// How many unused deposit indices are looked for beyond the highest one seen.
+/// Unused deposit indices that are searched for beyond the highest one seen.
 const DEPOSIT_GAP: u64 = 64;
 
-/// A note of ours that is or was in the tree.
+/// A note of ours that is or was in the note tree.
 #[derive(Clone)]
 pub struct OwnedNote {
     /// The note.
     pub note: Note,
-    /// Its leaf index.
-    pub position: u64,
+    /// Index of the leaf in the note tree.
+    pub leaf_index: u64,
     /// The batch that created it.
     pub batch: u64,
-    /// Its nullifier.
+    /// Nullifier of the note.
     pub nullifier: Fr,
     /// The batch that spent it.
     pub spent: Option<u64>,
 }
 
-/// What a movement was.
+/// Kind of a movement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MovementKind {
     /// From L1 into the rollup.
     Deposit,
-    /// From another party. Who sent it is not in the note, unless a swap of ours says it.
+    /// From another party. The note does not name the sender; only a swap of ours can.
     Received,
     /// To another party.
     Sent,
-    /// To the counterparty of a swap, by our leg of it.
+    /// To the counterparty of a swap, by our leg.
     Delivered,
     /// From the rollup to L1.
     Withdrawal,
@@ -75,32 +75,34 @@ pub enum MovementKind {
 pub struct Movement {
     /// Batch time, Unix seconds.
     pub time: u64,
-    /// The batch.
+    /// Index of the batch.
     pub batch: u64,
-    /// What it was.
+    /// Kind of the movement.
     pub kind: MovementKind,
     /// The asset.
     pub asset: AssetId,
     /// Base units.
     pub amount: u128,
-    /// The other party inside, where it is known: the payee, or the counterparty of a swap or a loan.
+    /// The other party inside, if known: the payee, or the counterparty of a swap or a loan.
     pub to: Option<Address>,
     /// The L1 account of a withdrawal.
     pub recipient: Option<[u8; 20]>,
-    /// What was written to the payee.
+    /// Memo to the payee.
     pub memo: Option<Memo>,
-    /// Nullifiers of the transaction, by which an operation finds its movement; zeros for a deposit.
+    /// Nullifiers of the transaction, by which an operation finds its movement; zeros for a
+    /// deposit.
     pub nullifiers: [Fr; 3],
 }
 
-/// What is remembered of an applied batch.
+/// Fingerprints of an applied batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Applied {
     /// SHA-256 of its encoding.
     pub fingerprint: [u8; 32],
     /// State commitment after it.
     pub state: Fr,
-    /// Poseidon commitment to its data words: the ciphertexts are in it, which no state is.
+    /// Poseidon commitment to its data words. They include the ciphertexts, which the state does
+    /// not.
     pub data_commitment: Fr,
 }
 
@@ -115,27 +117,27 @@ pub struct Chain {
     deposit_inners: HashMap<[u8; 32], u64>,
     next_deposit: u64,
     movements: Vec<Movement>,
-    /// What each applied batch was, by which one that was sealed anew, or that L1 did not accept, is
-    /// noticed.
+    /// Fingerprints of the applied batches. They reveal a batch that the sequencer replaced or that
+    /// L1 did not accept.
     applied: Vec<Applied>,
     /// Batch of each of our transactions, by its nullifiers.
     transactions: HashMap<[[u8; 32]; 3], u64>,
     /// Batch, asset and value of the deposits with our inner commitments, by index.
     deposited: HashMap<u64, Vec<(u64, AssetId, u128)>>,
-    /// What counterparties of swaps may deliver to us, by commitment.
+    /// Notes that counterparties of swaps may deliver to us, by commitment.
     deliveries: HashMap<[u8; 32], (Note, Address)>,
     /// Time of the last applied batch.
     time: u64,
-    /// Loans of ours, ended ones included.
+    /// Loans of ours, including ended ones.
     loans: Vec<HeldLoan>,
     loans_by_id: HashMap<[u8; 16], usize>,
-    /// Each state of their positions, by its nullifier.
+    /// Loan of each state of a position, by the state's nullifier.
     positions: HashMap<[u8; 32], usize>,
     /// Batches that spent positions of ours.
     spent_positions: HashMap<[u8; 32], u64>,
-    /// Registered assets: what may be owed.
+    /// Registered assets, one of which a restored borrower's debt is in.
     assets: Vec<AssetId>,
-    /// What borrowers agreed to open, by the position's commitment.
+    /// Agreements whose opening is expected, by the position's commitment.
     openings: HashMap<[u8; 32], Agreement>,
 }
 
@@ -156,7 +158,7 @@ impl std::fmt::Debug for Chain {
 }
 
 impl Chain {
-    /// The chain before its first batch.
+    /// Makes the chain before its first batch.
     #[must_use]
     pub fn new(keys: ViewingKey, context: Fr) -> Self {
         let mut chain = Self {
@@ -185,51 +187,51 @@ impl Chain {
         chain
     }
 
-    /// Index of the batch that is applied next; 1 at the start.
+    /// Returns the index of the batch to apply next; 1 at the start.
     #[must_use]
     pub fn batch_index(&self) -> u64 {
         self.ledger.state().batch_index
     }
 
-    /// Time of the last applied batch, Unix seconds; 0 before the first.
+    /// Returns the time of the last applied batch, Unix seconds; 0 before the first.
     #[must_use]
     pub fn time(&self) -> u64 {
         self.time
     }
 
-    /// The replayed ledger.
+    /// Returns the replayed ledger.
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
     }
 
-    /// Our notes, spent ones included, oldest first.
+    /// Returns our notes, including spent ones, oldest first.
     #[must_use]
     pub fn notes(&self) -> &[OwnedNote] {
         &self.notes
     }
 
-    /// Our movements, oldest first.
+    /// Returns our movements, oldest first.
     #[must_use]
     pub fn movements(&self) -> &[Movement] {
         &self.movements
     }
 
-    /// The first deposit index that the chain has not seen.
+    /// Returns the first deposit index that the chain has not seen.
     #[must_use]
     pub fn next_deposit(&self) -> u64 {
         self.next_deposit
     }
 
-    /// What was applied as batch `index`, if one was.
+    /// Returns the fingerprints of batch `index`, if it is applied.
     #[must_use]
     pub fn applied(&self, index: u64) -> Option<&Applied> {
         self.applied
             .get(usize::try_from(index.checked_sub(1)?).ok()?)
     }
 
-    /// The batch that holds our transaction with these three nullifiers. One of them alone would not do:
-    /// another transaction of ours may have spent the same note.
+    /// Returns the batch that includes our transaction with these three nullifiers. One nullifier
+    /// would not identify it: another transaction of ours may have spent the same note.
     #[must_use]
     pub fn included(&self, nullifiers: &[[u8; 32]; 3]) -> Option<u64> {
         self.transactions.get(nullifiers).copied()
@@ -241,7 +243,7 @@ impl Chain {
         self.by_nullifier.contains_key(nullifier)
     }
 
-    /// The batch that spent the note with this nullifier, if it is ours, or a position of ours, and spent.
+    /// Returns the batch that spent the note or position of ours with this nullifier.
     #[must_use]
     pub fn spent(&self, nullifier: &[u8; 32]) -> Option<u64> {
         match self.by_nullifier.get(nullifier) {
@@ -250,8 +252,8 @@ impl Chain {
         }
     }
 
-    /// The batch that took deposit `index` of ours, of this asset and value, into the state. The inner commitment
-    /// alone would not do: anybody can copy it and deposit dust under it.
+    /// Returns the batch that credited our deposit `index` with this asset and value. The inner
+    /// commitment would not identify it: anybody can copy it and deposit dust under it.
     #[must_use]
     pub fn deposited(&self, index: u64, asset: AssetId, value: u128) -> Option<u64> {
         let found = self.deposited.get(&index)?.iter();
@@ -261,7 +263,7 @@ impl Chain {
             .next()
     }
 
-    /// The inner commitment of deposit `index` to ourselves.
+    /// Returns the inner commitment of deposit `index` to ourselves.
     #[must_use]
     pub fn deposit_inner(&self, index: u64) -> Fr {
         inner(
@@ -271,13 +273,14 @@ impl Chain {
         )
     }
 
-    /// Looks also for deposits up to and including `index`, for wallets that remember having made them.
+    /// Searches also for deposits up to and including `index`, which the wallet remembers.
     pub fn expect_deposit(&mut self, index: u64) {
         self.next_deposit = self.next_deposit.max(index + 1);
         self.expect_deposits();
     }
 
-    /// Looks also for the cash that the other side of these terms delivers to us, whatever its ciphertext says.
+    /// Searches also for the cash that the other side of these terms delivers to us. The search
+    /// does not depend on the ciphertext.
     pub fn expect_delivery(&mut self, terms: &Terms) {
         let cash = |side: &_| terms.exchange.leg(*side).class == NoteClass::Cash;
         if let Some(side) = terms.received_by(&self.keys.owner).filter(cash) {
@@ -296,8 +299,8 @@ impl Chain {
         }
     }
 
-    /// Applies the next published batch. `auditors` are the auditor keys that assets have had: with
-    /// them the sender's own copies open.
+    /// Applies the next published batch. `auditors` are all auditor keys that assets have had; they
+    /// open the sender's own copies.
     ///
     /// # Errors
     /// [`ReplayError`] if the batch does not follow; nothing is changed then.
@@ -343,13 +346,13 @@ impl Chain {
         Ok(())
     }
 
-    fn own(&mut self, note: Note, position: u64, batch: u64) {
-        let nullifier = nullifier(&self.keys.nk, &note.commitment(), position);
+    fn own(&mut self, note: Note, leaf_index: u64, batch: u64) {
+        let nullifier = nullifier(&self.keys.nk, &note.commitment(), leaf_index);
         self.by_nullifier
             .insert(fr_to_bytes(&nullifier), self.notes.len());
         self.notes.push(OwnedNote {
             note,
-            position,
+            leaf_index,
             batch,
             nullifier,
             spent: None,
@@ -392,7 +395,7 @@ impl Chain {
         }
     }
 
-    /// Marks our notes that the batch spends; says for each transaction whether it is ours.
+    /// Marks our notes that the batch spends. Returns for each transaction whether it is ours.
     fn mark_spent(&mut self, batch: &PublishedBatch, index: u64) -> Vec<bool> {
         let Self {
             notes,
@@ -410,7 +413,7 @@ impl Chain {
         batch
             .transactions
             .iter()
-            // Not `any`: it would stop at the first and leave the others unmarked.
+            // Not `any`: it would stop at the first nullifier and leave the others unmarked.
             .map(|t| {
                 t.nullifiers
                     .iter()
@@ -421,7 +424,8 @@ impl Chain {
             .collect()
     }
 
-    /// Records what a transaction of ours did. What it delivered and to whom, if it is a swap's leg.
+    /// Records the movements of a transaction of ours. Returns the delivery and its receiver if the
+    /// transaction is a swap's leg.
     fn record_outgoing(
         &mut self,
         batch: &PublishedBatch,
@@ -467,15 +471,15 @@ impl Chain {
             asset: sent.note.asset,
             amount: sent.note.value,
             to: Some(sent.recipient),
-            // That of a leg is no text.
+            // The memo of a leg is not text.
             memo: sent.delivery.is_none().then_some(sent.memo),
             ..base
         });
         sent.delivery.map(|delivery| (delivery, sent.recipient))
     }
 
-    /// What the other side delivered to us, beside our own leg in `slot`. Our leg says what it has to be, so that
-    /// it is found whatever the counterparty encrypted.
+    /// Finds the note that the other side delivered to us, next to our own leg in `slot`. Our leg
+    /// determines that note, whatever the counterparty encrypted.
     fn find_counterpart(
         &self,
         batch: &PublishedBatch,
@@ -496,11 +500,11 @@ impl Chain {
                 from: Some(from),
                 memo: None,
             };
-            incoming.insert(position(batch, slot, 0), found);
+            incoming.insert(leaf_index(batch, slot, 0), found);
         }
     }
 
-    /// What the terms that we know let us expect.
+    /// Finds notes that known terms let us expect.
     fn find_expected(&self, batch: &PublishedBatch, incoming: &mut BTreeMap<u64, Incoming>) {
         if self.deliveries.is_empty() {
             return;
@@ -509,7 +513,7 @@ impl Chain {
             let commitment = fr_to_bytes(&transaction.commitments[0]);
             if let Some((note, from)) = self.deliveries.get(&commitment) {
                 incoming
-                    .entry(position(batch, slot, 0))
+                    .entry(leaf_index(batch, slot, 0))
                     .or_insert(Incoming {
                         note: *note,
                         slot,
@@ -523,7 +527,7 @@ impl Chain {
     fn find_outputs(&self, batch: &PublishedBatch, incoming: &mut BTreeMap<u64, Incoming>) {
         let published: Vec<_> = batch.transactions.iter().map(outputs).collect();
         for found in self.scanner.scan(&published) {
-            let at = position(batch, found.transaction, found.index as u64);
+            let at = leaf_index(batch, found.transaction, found.index as u64);
             incoming.entry(at).or_insert(Incoming {
                 note: found.note,
                 slot: found.transaction,
@@ -562,12 +566,12 @@ impl Chain {
     }
 }
 
-/// Leaf index of an output.
-fn position(batch: &PublishedBatch, slot: usize, output: u64) -> u64 {
+/// Returns the leaf index of an output.
+fn leaf_index(batch: &PublishedBatch, slot: usize, output: u64) -> u64 {
     batch.header.start + 4 * slot as u64 + output
 }
 
-/// SHA-256 of a batch's encoding.
+/// Returns the SHA-256 of a batch's encoding.
 #[must_use]
 pub fn fingerprint(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()

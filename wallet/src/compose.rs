@@ -1,4 +1,4 @@
-//! From an intent and the notes at hand to a transaction ready to be proven.
+//! Composing: builds a transaction with its witness from an intent and the available notes.
 
 mod step;
 
@@ -20,64 +20,66 @@ use thiserror::Error;
 
 use crate::{
     chain::{Chain, OwnedNote},
-    loans::{Action, Ground, HeldLoan, Plan, Role, StepError, plan},
+    loans::{Action, HeldLoan, Plan, Role, StepContext, StepError, plan},
     select::{Selection, select},
 };
 
-/// What to do with an amount of an asset.
+/// The purpose of a transaction, for an amount of an asset.
 #[derive(Clone)]
 pub enum Intent {
-    /// Pay it to an address inside.
+    /// Pays the amount to an address inside.
     Transfer {
         /// The payee.
         to: Address,
-        /// What to write to the payee.
+        /// Memo to the payee.
         memo: Memo,
     },
-    /// Pay it out to an L1 account.
+    /// Pays the amount out to an L1 account.
     Withdraw {
         /// The account.
         recipient: [u8; 20],
     },
-    /// Deliver it as one leg of a swap. Asset and amount have to be those of the terms.
+    /// Delivers the amount as one leg of a swap. Asset and amount must be those of the terms.
     Leg {
-        /// What was agreed.
+        /// The agreed terms.
         terms: Box<swap::Terms>,
-        /// Whose leg it is.
+        /// Side of the leg.
         side: Side,
     },
-    /// Deliver it as our leg of the swap that opens a loan. Asset and amount have to be those of the agreement.
+    /// Delivers the amount as our leg of the swap that opens a loan. Asset and amount must be those
+    /// of the agreement.
     Open(Box<Agreement>),
-    /// Make a step on the position of a loan; the amount is in the action.
+    /// Makes a step on the position of a loan. The action holds the amount.
     Step {
         /// The loan.
         loan: Box<HeldLoan>,
-        /// What is done to it.
+        /// The step.
         action: Action,
     },
 }
 
-/// What a transaction has to name besides its contents.
+/// Header values of a transaction.
 #[derive(Clone, Copy, Debug)]
-pub struct Terms {
-    /// Word 0.
+pub struct Envelope {
+    /// Word 0: chain id and rollup contract.
     pub context: Fr,
     /// The rollup's fee asset.
     pub fee_asset: AssetId,
     /// The fee, base units.
     pub fee: u128,
-    /// Last second at which it may be included; a swap's leg ends with its own terms, and a step that needs a price
-    /// with that, or with the loan's maturity, if it is sooner.
+    /// Last second at which a batch may include the transaction. Terms of a swap replace it; a step
+    /// also ends with its price and with the loan's maturity.
     pub expiry: u64,
     /// Now, Unix seconds.
     pub now: u64,
-    /// The latest price snapshot, which every transaction names.
+    /// Latest known price snapshot. A transaction names it even if it does not need a price.
     pub snapshot: Option<Snapshot>,
-    /// Whether it is to name none nevertheless: a swap's leg whose counterpart names another one.
-    pub silent: bool,
+    /// Whether to name no snapshot, because the counterpart of a leg names another one. A step that
+    /// needs a price names it all the same.
+    pub omit_snapshot: bool,
 }
 
-/// Why nothing could be composed.
+/// Reason why nothing could be composed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ComposeError {
     /// The spendable notes do not cover amount and fee now.
@@ -86,13 +88,13 @@ pub enum ComposeError {
     /// The asset is not in the registry.
     #[error("the asset is not registered")]
     UnknownAsset,
-    /// The leg's asset and amount are not those of the terms, or what the other side delivers is not ours.
-    #[error("the terms of the swap are not ours to sign")]
+    /// Asset and amount are not those of the terms, or the other side's delivery is not ours.
+    #[error("the terms do not fit this wallet's leg, so it does not sign them")]
     Foreign,
-    /// A header field is out of its range.
+    /// A header field is out of range.
     #[error("the fee or the expiry is out of range")]
     OutOfRange,
-    /// A step on a loan, or its opening, is not legal now.
+    /// The step on a loan, or its opening, is not legal now.
     #[error(transparent)]
     Step(#[from] StepError),
 }
@@ -101,13 +103,13 @@ pub enum ComposeError {
 pub struct Composed {
     /// The transaction.
     pub transaction: Transaction,
-    /// What its prover needs.
+    /// Witness for its prover.
     pub witness: Witness,
-    /// True if this only merges notes, so that the intent has to be composed again once it is included.
+    /// Whether it only merges notes. The intent must then be composed again after its inclusion.
     pub merges: bool,
 }
 
-/// Who composes.
+/// The keys, notes and header values from which transactions are composed.
 pub struct Composer<'a> {
     /// The chain as we see it.
     pub chain: &'a Chain,
@@ -117,8 +119,8 @@ pub struct Composer<'a> {
     pub keys: &'a ViewingKey,
     /// Our spending key.
     pub spend: &'a SpendKey,
-    /// Fee, expiry and context.
-    pub terms: Terms,
+    /// Context, fee, expiry and snapshot.
+    pub envelope: Envelope,
 }
 
 /// Inputs, and outputs as (recipient, asset, value).
@@ -129,7 +131,7 @@ struct Layout {
     merges: bool,
 }
 
-/// What an intent is beside what it moves.
+/// The parts of a transaction besides its inputs and outputs.
 struct Frame {
     kind: Kind,
     not_before: u64,
@@ -141,7 +143,7 @@ struct Frame {
 }
 
 impl Composer<'_> {
-    /// Composes `intent` for `amount` of `asset` from notes that `spendable` admits.
+    /// Composes `intent` for `amount` of `asset` from the notes that `spendable` admits.
     ///
     /// # Errors
     /// [`ComposeError`].
@@ -153,28 +155,23 @@ impl Composer<'_> {
         spendable: impl Fn(&OwnedNote) -> bool,
         rng: &mut (impl RngCore + CryptoRng),
     ) -> Result<Composed, ComposeError> {
-        let (layout, frame) = match intent {
-            Intent::Step { loan, action } => {
-                let plan = plan::plan(loan, action, &self.ground())?;
-                let layout = self.lay_out_step(loan, &plan, &spendable)?;
-                (layout, self.stepping(plan))
-            }
-            _ => {
-                let frame = self.frame(intent, asset, amount)?;
-                (self.lay_out(intent, asset, amount, spendable)?, frame)
-            }
-        };
+        let frame = self.frame(intent, asset, amount)?;
+        let (layout, plan) = self.lay_out(intent, asset, amount, spendable)?;
         let merges = layout.merges;
-        let frame = if merges { self.plain() } else { frame };
-        let Terms {
+        let frame = match plan {
+            _ if merges => self.plain(),
+            Some(plan) => self.step_frame(plan),
+            None => frame,
+        };
+        let Envelope {
             context,
             fee_asset,
             fee,
             snapshot,
-            silent,
+            omit_snapshot,
             ..
-        } = self.terms;
-        let named = snapshot.filter(|_| !silent || frame.loan.is_some());
+        } = self.envelope;
+        let named = snapshot.filter(|_| !omit_snapshot || frame.loan.is_some());
         let header = Header::new(frame.kind, fee_asset, fee, frame.expiry)
             .and_then(|header| header.valid_from(frame.not_before))
             .map_err(|_| ComposeError::OutOfRange)?;
@@ -209,22 +206,22 @@ impl Composer<'_> {
         })
     }
 
-    /// On what steps are planned.
-    fn ground(&self) -> Ground<'_> {
-        Ground {
-            snapshot: self.terms.snapshot.as_ref(),
+    /// Returns the prices and times on which steps are planned.
+    fn step_context(&self) -> StepContext<'_> {
+        StepContext {
+            snapshot: self.envelope.snapshot.as_ref(),
             last: self.chain.time(),
-            now: self.terms.now,
-            expiry: self.terms.expiry,
+            now: self.envelope.now,
+            expiry: self.envelope.expiry,
         }
     }
 
-    /// A transfer that says nothing.
+    /// Returns the frame of a transfer without a memo.
     fn plain(&self) -> Frame {
         Frame {
             kind: Kind::Transfer,
             not_before: self.chain.time(),
-            expiry: self.terms.expiry,
+            expiry: self.envelope.expiry,
             withdrawal: None,
             memo: Memo::default(),
             terms: None,
@@ -232,7 +229,7 @@ impl Composer<'_> {
         }
     }
 
-    fn stepping(&self, plan: Plan) -> Frame {
+    fn step_frame(&self, plan: Plan) -> Frame {
         Frame {
             not_before: plan.not_before,
             expiry: plan.expiry,
@@ -241,7 +238,7 @@ impl Composer<'_> {
         }
     }
 
-    /// What an intent is beside what it moves: the last look before it is signed.
+    /// Returns the frame of an intent. This is the last check before the transaction is signed.
     fn frame(&self, intent: &Intent, asset: AssetId, amount: u128) -> Result<Frame, ComposeError> {
         let plain = self.plain();
         Ok(match intent {
@@ -260,12 +257,12 @@ impl Composer<'_> {
             },
             Intent::Leg { terms, side } => self.leg((**terms).clone(), *side, (asset, amount))?,
             Intent::Open(agreement) => {
-                let (terms, side, role) = self.opening(agreement)?;
+                let (terms, side, role) = self.origination(agreement)?;
                 let frame = self.leg(terms, side, (asset, amount))?;
                 let loan = match role {
-                    Role::Borrower => Some(plan::opening(agreement, &self.ground())?),
+                    Role::Borrower => Some(plan::originate(agreement, &self.step_context())?),
                     Role::Lender => {
-                        self.ground().market(&agreement.loan)?;
+                        self.step_context().market(&agreement.loan)?;
                         None
                     }
                 };
@@ -294,8 +291,12 @@ impl Composer<'_> {
         })
     }
 
-    /// The terms of an opening, our side of it and our role, if it makes sense and is ours.
-    fn opening(&self, agreement: &Agreement) -> Result<(swap::Terms, Side, Role), ComposeError> {
+    /// Returns the terms of a loan's opening, our side and our role, if the agreement is valid and
+    /// ours.
+    fn origination(
+        &self,
+        agreement: &Agreement,
+    ) -> Result<(swap::Terms, Side, Role), ComposeError> {
         agreement.check().map_err(|_| ComposeError::Foreign)?;
         let role = Role::of(&self.keys.owner, &agreement.loan).ok_or(ComposeError::Foreign)?;
         let side = match role {
@@ -306,7 +307,8 @@ impl Composer<'_> {
         Ok((terms, side, role))
     }
 
-    /// The notes that [`Composer::compose`] would spend, and whether it would only merge them.
+    /// Returns the notes that [`Composer::compose`] would spend, and whether it would only merge
+    /// them.
     ///
     /// # Errors
     /// [`ComposeError`].
@@ -317,34 +319,49 @@ impl Composer<'_> {
         amount: u128,
         spendable: impl Fn(&OwnedNote) -> bool,
     ) -> Result<(Vec<OwnedNote>, bool), ComposeError> {
-        let layout = self.lay_out(intent, asset, amount, spendable)?;
+        let (layout, _) = self.lay_out(intent, asset, amount, spendable)?;
         Ok((layout.inputs, layout.merges))
     }
 
+    /// Lays out the inputs and outputs of an intent. Returns the plan too if the intent is a step.
     fn lay_out(
         &self,
         intent: &Intent,
         asset: AssetId,
         amount: u128,
         spendable: impl Fn(&OwnedNote) -> bool,
-    ) -> Result<Layout, ComposeError> {
-        let held = |of: AssetId| self.held(of, &spendable);
-        let Terms { fee_asset, fee, .. } = self.terms;
+    ) -> Result<(Layout, Option<Plan>), ComposeError> {
         let own = self.keys.address();
-        // A withdrawal's amount leaves; its first output is change like the others.
+        // The amount of a withdrawal leaves the rollup, so output 0 is worth nothing.
         let (payee, paid) = match intent {
             Intent::Transfer { to, .. } => (*to, amount),
             Intent::Withdraw { .. } => (own, 0),
             Intent::Leg { terms, side } => (*terms.receiver(*side), amount),
             Intent::Open(agreement) => {
-                let (terms, side, _) = self.opening(agreement)?;
+                let (terms, side, _) = self.origination(agreement)?;
                 (*terms.receiver(side), amount)
             }
             Intent::Step { loan, action } => {
-                let plan = plan::plan(loan, action, &self.ground())?;
-                return self.lay_out_step(loan, &plan, &spendable);
+                let plan = plan::plan(loan, action, &self.step_context())?;
+                let layout = self.lay_out_step(loan, &plan, &spendable)?;
+                return Ok((layout, Some(plan)));
             }
         };
+        let layout = self.lay_out_payment((payee, paid), asset, amount, &spendable)?;
+        Ok((layout, None))
+    }
+
+    /// Lays out a payment, withdrawal or leg of `amount`. Output 0 gives `paid` of it to `payee`.
+    fn lay_out_payment(
+        &self,
+        (payee, paid): (Address, u128),
+        asset: AssetId,
+        amount: u128,
+        spendable: &impl Fn(&OwnedNote) -> bool,
+    ) -> Result<Layout, ComposeError> {
+        let held = |of: AssetId| self.held(of, spendable);
+        let Envelope { fee_asset, fee, .. } = self.envelope;
+        let own = self.keys.address();
         let assets = [asset, fee_asset, fee_asset];
         if asset == fee_asset {
             let notes = held(asset);
@@ -397,7 +414,7 @@ impl Composer<'_> {
         }
     }
 
-    /// Our unspent notes of an asset that may be spent.
+    /// Returns our unspent notes of an asset that may be spent.
     fn held(&self, asset: AssetId, spendable: &impl Fn(&OwnedNote) -> bool) -> Vec<OwnedNote> {
         let notes = self.chain.notes().iter();
         notes
@@ -413,15 +430,15 @@ impl Composer<'_> {
         self.merge(notes, &order, None)
     }
 
-    /// Merges the chosen notes of one asset into one; the fee comes from them, or from `fee_note` if they
-    /// are of another asset.
+    /// Merges the chosen notes of one asset into one. The fee comes from them, or from `fee_note`
+    /// if they are in another asset.
     fn merge(
         &self,
         notes: &[OwnedNote],
         chosen: &[usize],
         fee_note: Option<OwnedNote>,
     ) -> Result<Layout, ComposeError> {
-        let Terms { fee_asset, fee, .. } = self.terms;
+        let Envelope { fee_asset, fee, .. } = self.envelope;
         let own = self.keys.address();
         let (mut inputs, total) = take(notes, chosen)?;
         let asset = inputs.first().ok_or(ComposeError::Insufficient)?.note.asset;
@@ -448,17 +465,18 @@ impl Composer<'_> {
             .chain
             .ledger()
             .notes()
-            .path(owned.position)
+            .path(owned.leaf_index)
             .ok_or(ComposeError::Insufficient)?;
         Ok(InputWitness {
             dummy: false,
             note: owned.note,
-            position: owned.position,
+            position: owned.leaf_index,
             path,
         })
     }
 
-    /// An input of value 0 that is nowhere; its random rcm makes its nullifier unique.
+    /// Makes an input of value 0 that is not in the tree. Its random rcm makes its nullifier
+    /// unique.
     fn dummy(&self, asset: AssetId, rng: &mut (impl RngCore + CryptoRng)) -> InputWitness {
         let rcm = <Fr as ark_ff::UniformRand>::rand(rng);
         InputWitness {

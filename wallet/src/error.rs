@@ -1,66 +1,81 @@
-//! Failures of the wallet and their one mapping to HTTP.
+//! Errors of the wallet, and their single mapping to HTTP.
 
-use serde::{Deserialize, Serialize};
 use subrosa_l1::L1Error;
 use thiserror::Error;
 
+pub use crate::failure::Failure;
+
 use crate::{
     amount::AmountError, compose::ComposeError, loans::StepError, negotiation::book::Refusal,
-    sequencer::SequencerError,
+    sequencer::SequencerError, store::StoreError,
 };
 
-/// Why the wallet refused or could not do something. Messages name what was wrong but never repeat an
-/// amount, asset, address or memo: they end up in logs.
+/// Reason why the wallet refused or failed. Messages say what happened and what to do. They never
+/// repeat an amount, asset, address or memo, because they end up in logs.
 #[derive(Debug, Error)]
 pub enum WalletError {
-    /// The request is not what the interface describes.
+    /// The request does not match the interface.
     #[error("malformed request: {0}")]
     Malformed(String),
     /// No asset has this symbol or id.
-    #[error("no registered asset has this symbol or id")]
+    #[error("no registered asset has this symbol or id; see /v1/balances")]
     UnknownAsset,
-    /// The amount cannot be read exactly.
+    /// The amount cannot be parsed exactly.
     #[error(transparent)]
     BadAmount(#[from] AmountError),
-    /// The recipient's address cannot be read.
-    #[error("the recipient's address is not valid: {0}")]
+    /// An address cannot be parsed, or must not be used here.
+    #[error("the address is not valid: {0}")]
     BadAddress(String),
     /// The memo is too long or has a zero character.
     #[error("{0}")]
     MemoTooLong(String),
     /// Notes and pending change do not cover amount and fee.
-    #[error("the balance does not cover the amount and the fee")]
+    #[error(
+        "the spendable and pending balance does not cover the amount and the fee; notes of \
+         failed transactions stay reserved until those expire"
+    )]
     InsufficientFunds,
     /// The bearer token is missing or wrong.
-    #[error("a bearer token is required")]
+    #[error("send the gateway's token as Authorization: Bearer <token>")]
     Unauthorized,
-    /// The idempotency key came before with another request.
-    #[error("the idempotency key was used for another request")]
+    /// The idempotency key was used for another request.
+    #[error("the idempotency key was used for another request; choose a new key")]
     IdempotencyConflict,
-    /// Nothing has this id.
-    #[error("not found")]
+    /// No object has this id.
+    #[error("nothing has this id")]
     NotFound,
-    /// What is asked does not fit where things stand.
+    /// The request does not fit the object's state.
     #[error("{0}")]
     WrongState(&'static str),
-    /// A step on a loan, or its opening, is not legal now.
+    /// The step on a loan, or its opening, is not legal now.
     #[error("{0}")]
     Step(#[from] StepError),
-    /// The sequencer did not do what it was asked.
-    #[error(transparent)]
+    /// The sequencer refused or failed.
+    #[error("the sequencer refused the request or failed: {0}")]
     Sequencer(#[from] SequencerError),
-    /// L1 did not do what it was asked.
+    /// L1 refused or failed.
     #[error(transparent)]
     L1(#[from] L1Error),
-    /// The wallet's state could not be kept.
-    #[error("the wallet's state could not be stored: {0}")]
-    Store(#[from] crate::store::StoreError),
+    /// The wallet's state could not be read or stored.
+    #[error("the wallet's state could not be read or stored: {0}")]
+    Store(#[from] StoreError),
     /// The published batches contradict each other or L1.
-    #[error("the published chain is inconsistent: {0}")]
+    #[error("the sequencer's data cannot be used: {0}")]
     Chain(String),
-    /// A proof could not be made from a composed transaction: a defect.
+    /// No valid proof could be made of a composed transaction: a defect.
     #[error("the transaction could not be proven: {0}")]
     Prover(String),
+    /// Wallet and sequencer use different keys of the transaction circuit.
+    #[error(
+        "the wallet proves with the transaction key {ours}, but the sequencer verifies with \
+         {theirs}: start the wallet with the sequencer's keys (--keys)"
+    )]
+    KeyMismatch {
+        /// Hash of our verifying key, 0x hex.
+        ours: String,
+        /// Hash of the sequencer's verifying key, 0x hex.
+        theirs: String,
+    },
     /// The wallet's worker has stopped.
     #[error("the wallet is shutting down")]
     Stopped,
@@ -89,7 +104,7 @@ impl From<Refusal> for WalletError {
 }
 
 impl WalletError {
-    /// The code of the interface, the HTTP status, and whether trying again can help.
+    /// Returns the code of the interface, the HTTP status, and whether a retry can help.
     #[must_use]
     pub fn classify(&self) -> (&'static str, u16, bool) {
         match self {
@@ -117,12 +132,13 @@ impl WalletError {
             Self::Sequencer(e) if e.is_transient() => ("sequencer_unavailable", 502, true),
             Self::L1(e) if e.is_transient() => ("l1_unavailable", 502, true),
             Self::Sequencer(_) | Self::L1(_) => ("rejected", 422, false),
+            Self::KeyMismatch { .. } => ("key_mismatch", 503, false),
             Self::Stopped => ("stopping", 503, true),
             Self::Store(_) | Self::Chain(_) | Self::Prover(_) => ("internal", 500, false),
         }
     }
 
-    /// The failure as an operation keeps it.
+    /// Returns the failure that an operation stores.
     #[must_use]
     pub fn failure(&self) -> Failure {
         let (code, _, _) = self.classify();
@@ -137,15 +153,4 @@ impl WalletError {
             detail: self.to_string(),
         }
     }
-}
-
-/// A final failure.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Failure {
-    /// The interface's code.
-    pub code: String,
-    /// The sequencer's or the contract's own code, where it was theirs.
-    pub reason: Option<String>,
-    /// For people.
-    pub detail: String,
 }

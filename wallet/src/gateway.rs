@@ -1,4 +1,6 @@
-//! The gateway: the institution's own HTTP interface to its wallet (specification: *Interfaces*).
+//! The gateway: the institution's HTTP interface to its wallet (spec: *Interfaces*).
+//!
+//! Timeouts of HTTP use the operating system's time, not the wallet's clock.
 
 mod api;
 mod body;
@@ -34,7 +36,7 @@ use crate::{error::WalletError, service::Wallet};
 
 /// Longest request body, bytes.
 const MAX_BODY: usize = 16 * 1024;
-/// How long a request may take; a deposit waits for L1.
+/// Longest duration of a request. A deposit waits for L1.
 const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(180);
 
 /// The bearer token of a gateway.
@@ -48,7 +50,7 @@ impl std::fmt::Debug for Token {
 }
 
 impl Token {
-    /// Reads the token file, or makes it with a fresh token, readable by its owner only.
+    /// Reads the token file, or creates it with a fresh token, readable by its owner only.
     ///
     /// # Errors
     /// The operating system's error.
@@ -63,7 +65,7 @@ impl Token {
         Ok(Self(token.into()))
     }
 
-    /// The token, to be sent as `Authorization: Bearer …`.
+    /// Returns the token, to be sent as `Authorization: Bearer …`.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -78,10 +80,10 @@ impl Token {
     }
 }
 
-/// A gateway that is being served.
+/// A running gateway.
 #[derive(Debug)]
 pub struct Gateway {
-    /// Where it listens.
+    /// Address on which it listens.
     pub address: SocketAddr,
     stop: CancellationToken,
     tasks: Vec<tokio::task::JoinHandle<()>>,
@@ -107,7 +109,7 @@ impl Gateway {
                 .with_graceful_shutdown(async move { serve_stop.cancelled().await })
                 .await;
             if let Err(error) = served {
-                tracing::error!("the gateway stopped: {error}");
+                tracing::error!("the gateway stopped serving: {error}");
             }
         });
         Ok(Self {
@@ -117,7 +119,7 @@ impl Gateway {
         })
     }
 
-    /// Stops serving and scanning; what is being proven is finished first.
+    /// Stops serving and scanning, after the current proof.
     pub async fn stop(self) {
         self.stop.cancel();
         for task in self.tasks {
@@ -126,7 +128,7 @@ impl Gateway {
     }
 }
 
-/// The gateway's OpenAPI description.
+/// Returns the gateway's OpenAPI description.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
     document::Document::openapi()
@@ -134,7 +136,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 
 fn router(wallet: Arc<Wallet>, token: Token, stop: CancellationToken) -> Router {
     let authorized = middleware::from_fn_with_state(token, authorize);
-    // Without a limit of time: it is read for as long as somebody listens.
+    // Without a timeout: a client reads the stream as long as it likes.
     let stream = Router::new()
         .route("/v1/events", get(events::events))
         .route_layer(authorized.clone())

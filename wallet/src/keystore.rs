@@ -12,13 +12,13 @@ use subrosa_protocol::keys::{Network, Seed, ViewingKey};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-/// Why a key file could not be written or opened.
+/// Reason why a key file could not be written or opened.
 #[derive(Debug, Error)]
 pub enum KeystoreError {
     /// The file exists; a key file is never overwritten.
-    #[error("{0} exists already; a key file is never overwritten")]
+    #[error("{0} exists; choose another path, a key file is never overwritten")]
     Exists(PathBuf),
-    /// Reading or writing failed.
+    /// The operating system failed.
     #[error("{path}: {source}")]
     Io {
         /// The file.
@@ -26,18 +26,18 @@ pub enum KeystoreError {
         /// The operating system's error.
         source: std::io::Error,
     },
-    /// Not a key file of this version.
+    /// The file is not a key file of this version.
     #[error("{0} is not a Subrosa key file of version 1")]
     Malformed(PathBuf),
     /// The passphrase is wrong or the file was altered.
-    #[error("the passphrase does not open {0}")]
+    #[error("the passphrase is wrong for {0}, or the file was altered")]
     WrongPassphrase(PathBuf),
-    /// The decrypted seed does not lead to the address the file states.
-    #[error("{0} states another address than its seed has")]
+    /// The decrypted seed has another address than the file states.
+    #[error("{0} was altered: its seed has another address than the file states")]
     WrongAddress(PathBuf),
 }
 
-/// What stands in the file: the address in the clear, so that an operator can tell files apart, and
+/// Contents of the file: the address in the clear, so that an operator can tell files apart, and
 /// the seed as an armored age file.
 #[derive(Serialize, Deserialize)]
 struct KeyFile {
@@ -54,10 +54,10 @@ fn io(path: &Path) -> impl FnOnce(std::io::Error) -> KeystoreError + '_ {
     }
 }
 
-/// Writes `contents` to a file that must not exist, readable by its owner only, and syncs it.
+/// Writes `contents` to a new file, readable by its owner only, and syncs it.
 ///
 /// # Errors
-/// The operating system's error; `AlreadyExists` if the file is there.
+/// The operating system's error; `AlreadyExists` if the file exists.
 pub(crate) fn write_private(path: &Path, contents: &[u8]) -> std::io::Result<()> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
@@ -68,7 +68,7 @@ pub(crate) fn write_private(path: &Path, contents: &[u8]) -> std::io::Result<()>
     file.sync_all()
 }
 
-/// Encrypts `seed` into a new key file. Takes about a second: scrypt's work factor.
+/// Encrypts `seed` into a new key file. Takes about a second, because of scrypt's work factor.
 ///
 /// # Errors
 /// [`KeystoreError::Exists`], or [`KeystoreError::Io`].
@@ -94,10 +94,10 @@ pub fn create(
     })
 }
 
-/// Opens a key file.
+/// Opens a key file. Returns its seed and network.
 ///
 /// # Errors
-/// [`KeystoreError`] naming the file and what is wrong with it.
+/// [`KeystoreError`] naming the file and the fault.
 pub fn open(path: &Path, passphrase: &SecretString) -> Result<(Seed, Network), KeystoreError> {
     let text = fs::read(path).map_err(io(path))?;
     let malformed = || KeystoreError::Malformed(path.to_owned());

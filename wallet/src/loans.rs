@@ -1,7 +1,7 @@
-//! Secured loans as their parties keep them (specification: *Collateral*): where each stands, what may be done to it
-//! now, and how well it is secured. No I/O here, and nothing but numbers that both parties know.
+//! Secured loans as their parties keep them (spec: *Collateral*): their state, the legal steps, and
+//! their margins. This module does no I/O and uses only numbers that both parties know.
 //!
-//! - [`held`]: a loan that the chain shows;
+//! - [`held`]: a loan on the chain;
 //! - [`plan`]: a step before it is composed, or the rule that it would break;
 //! - [`health`]: margins at the latest price.
 
@@ -13,4 +13,4 @@ mod tests;
 
 pub use health::Health;
 pub use held::{HeldLoan, Role};
-pub use plan::{Action, Ground, Plan, StepError};
+pub use plan::{Action, Plan, StepContext, StepError};

@@ -1,92 +1,93 @@
-//! Operations: what the institution asked for, and how far each has come.
+//! Operations: the institution's requests, and their progress.
 
 use serde::{Deserialize, Serialize};
 
-use crate::{error::Failure, loans::Action, negotiation::Id};
+use crate::{decimal, failure::Failure, id::Id, loans::Action};
 
-/// What was asked for.
+/// A request of the institution.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", tag = "kind")]
 pub enum Request {
-    /// From L1 into the rollup.
+    /// Moves an amount from L1 into the rollup.
     Deposit {
         /// Index of the deposit's rcm.
         deposit: u64,
     },
-    /// To another party.
+    /// Pays another party.
     Transfer {
-        /// bech32m address of the payee.
+        /// Address of the payee, bech32m.
         to: String,
-        /// What to write to the payee.
+        /// Memo to the payee.
         memo: String,
     },
-    /// Out to L1.
+    /// Pays out to L1.
     Withdrawal {
         /// The L1 account, 0x hex.
         to: String,
     },
-    /// Our leg of a swap.
+    /// Makes our leg of a swap or of a loan's opening.
     Leg {
-        /// The quote that was accepted: what is delivered stands there.
+        /// The accepted quote, which holds the amounts.
         swap: Id,
     },
-    /// A step on the position of a loan.
+    /// Makes a step on the position of a loan.
     Step {
         /// The loan.
         loan: Id,
-        /// The state of the position that it is for, and for no other.
+        /// Sequence of the position's state that the step is for. It applies to no other state.
         sequence: u32,
-        /// What is done.
+        /// The step.
         action: Action,
     },
-    /// A merge of notes that another operation, or a quote, waits for.
+    /// Merges notes for another operation, or for a quote.
     Merge,
 }
 
-/// How far an operation has come.
+/// Progress of an operation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", tag = "status")]
 pub enum Progress {
-    /// Waiting for its turn or for notes.
+    /// It waits for its turn or for notes.
     Queued,
-    /// Proven and being submitted; the submission is kept so that a restart sends the same bytes.
+    /// It is proven and being submitted. The submission is stored, so that a restart sends the same
+    /// bytes.
     Proven,
     /// The sequencer accepted it.
     Submitted,
-    /// In a batch.
+    /// A batch includes it.
     Included {
         /// The batch.
         batch: u64,
     },
-    /// In a batch that L1 accepted.
+    /// A batch that L1 accepted includes it.
     Settled {
         /// The batch.
         batch: u64,
     },
-    /// It will not happen; nothing was moved.
+    /// It failed; nothing was moved.
     Failed(Failure),
 }
 
 impl Progress {
-    /// Whether the operation holds notes back or will need some.
+    /// Whether the operation reserves notes or will need some.
     #[must_use]
     pub fn is_open(&self) -> bool {
         matches!(self, Self::Queued | Self::Proven | Self::Submitted)
     }
 }
 
-/// A transaction that was signed for an operation. Once handed over it can be included until its expiry,
-/// whatever the sequencer says of it, so it is never forgotten.
+/// A transaction that was signed for an operation. Once it is sent, it can be included until its
+/// expiry, whatever the sequencer says. The wallet therefore never forgets it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
-    /// Its digest, 0x hex.
+    /// Digest of the transaction, 0x hex.
     pub digest: String,
     /// Its three nullifiers.
     #[serde(with = "hex_words")]
     pub nullifiers: [[u8; 32]; 3],
-    /// Last batch time at which it may be included, Unix seconds.
+    /// Last batch time at which it can be included, Unix seconds.
     pub expiry: u64,
-    /// The asset root that it was proven against, 0x hex.
+    /// Asset root against which it was proven, 0x hex.
     pub assets_root: String,
 }
 
@@ -97,7 +98,7 @@ pub struct Operation {
     pub id: String,
     /// Unix seconds.
     pub created: u64,
-    /// What was asked.
+    /// The request.
     pub request: Request,
     /// Asset id.
     pub asset: u16,
@@ -107,21 +108,21 @@ pub struct Operation {
     /// The fee it pays, base units of the fee asset.
     #[serde(with = "decimal")]
     pub fee: u128,
-    /// How far it has come.
+    /// Its progress.
     pub progress: Progress,
     /// Its submission, hex.
     pub submission: Option<String>,
-    /// Transactions that were signed for it, newest last. A rebuilt one spends notes of the one before, so
-    /// that at most one of them can ever be included.
+    /// Transactions that were signed for it, newest last. A new one spends notes of the one before,
+    /// so that at most one of them can ever be included.
     pub attempts: Vec<Attempt>,
-    /// Why the last attempt did not succeed; a code.
+    /// Code of the reason why the last attempt did not succeed.
     pub waiting_for: Option<String>,
     /// Hash of the L1 transaction of a deposit.
     pub l1_transaction: Option<String>,
 }
 
 impl Operation {
-    /// A transaction was proven for it.
+    /// Records that a transaction was proven for it.
     pub(crate) fn prove(&mut self, attempt: Attempt, submission: Vec<u8>) {
         self.progress = Progress::Proven;
         self.attempts.push(attempt);
@@ -137,26 +138,6 @@ impl std::fmt::Debug for Operation {
             .field("id", &self.id)
             .field("progress", &self.progress)
             .finish_non_exhaustive()
-    }
-}
-
-/// u128 as a decimal string: JSON numbers lose precision.
-pub(crate) mod decimal {
-    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
-
-    pub(crate) fn serialize<S: Serializer>(
-        amount: &u128,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(amount)
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<u128, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(D::Error::custom)
     }
 }
 

@@ -1,27 +1,27 @@
-//! Which notes to spend.
+//! Selection of the notes to spend.
 
 use crate::chain::OwnedNote;
 
-/// What a choice of notes came to. Indices point into the slice that was given.
+/// Result of a selection. Indices point into the given slice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
-    /// These notes are enough.
+    /// These notes suffice.
     Enough(Vec<usize>),
-    /// The notes together are enough but more than fit in one transaction: merge these, the largest,
+    /// The notes suffice together, but do not fit into one transaction. Merge these, the largest,
     /// first.
     Fragmented(Vec<usize>),
-    /// The notes together are not enough.
+    /// The notes together do not suffice.
     Insufficient,
 }
 
-/// Chooses at most `limit` of the spendable `notes`, all of one asset, worth at least `amount`.
+/// Selects at most `limit` of the spendable `notes`, all of one asset, worth at least `amount`.
 ///
-/// One note that suffices is preferred to several, and the smallest such to larger ones, so that
-/// large notes stay whole; otherwise the largest are taken, so that as few as possible are spent.
+/// Prefers a single note to several, and the smallest that suffices, so that large notes stay
+/// whole. Otherwise it takes the largest, so that it spends as few notes as possible.
 #[must_use]
 pub fn select(notes: &[OwnedNote], amount: u128, limit: usize) -> Selection {
     let mut by_value: Vec<usize> = (0..notes.len()).collect();
-    by_value.sort_by_key(|&i| std::cmp::Reverse((notes[i].note.value, notes[i].position)));
+    by_value.sort_by_key(|&i| std::cmp::Reverse((notes[i].note.value, notes[i].leaf_index)));
     let value = |i: &usize| notes[*i].note.value;
     if let Some(one) = by_value.iter().rev().find(|i| value(i) >= amount) {
         return Selection::Enough(vec![*one]);
@@ -32,7 +32,7 @@ pub fn select(notes: &[OwnedNote], amount: u128, limit: usize) -> Selection {
             .try_fold(0u128, |sum, i| sum.checked_add(value(i)))
     };
     for count in 2..=limit.min(by_value.len()) {
-        // A sum beyond 128 bits is certainly enough, but change could not be a note; such holdings
+        // A sum beyond 128 bits would suffice, but its change could not be a note. Such holdings
         // exceed any token's supply.
         if sum(&by_value[..count]).is_some_and(|total| total >= amount) {
             return Selection::Enough(by_value[..count].to_vec());
@@ -54,9 +54,9 @@ mod tests {
         let zero = Fr::from(0u64);
         (0u64..)
             .zip(values)
-            .map(|(position, value)| OwnedNote {
+            .map(|(leaf_index, value)| OwnedNote {
                 note: Note::cash(AssetId(0), *value, zero, zero),
-                position,
+                leaf_index,
                 batch: 1,
                 nullifier: zero,
                 spent: None,

@@ -1,37 +1,55 @@
 //! The wallet: one institution's keys, its view of the chain, and a worker that carries operations
-//! through, one after the other.
+//! through.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `payments` | payments, withdrawals, claims; deposits, balances and history |
+//! | `offers` | firm offers of swaps and of loans: making, accepting, declining, their notes |
+//! | `swaps` | requests for quotes, quotes, and swaps as the gateway shows them |
+//! | `loans` | proposals, steps, loans as the gateway shows them, and the watch over them |
+//! | `operations` | the queue of operations: composing, proving, sending, following |
+//! | `mailbox` | sealed messages to and from counterparties |
+//! | `scan` | published batches, and the batches that L1 accepted |
+//! | `contact` | comparison of keys and deployment with the sequencer |
 
-mod ask;
-mod carry;
-mod fate;
-mod lending;
-mod lent;
+mod assets;
+mod contact;
+mod loans;
 mod mailbox;
-mod prepare;
+mod offers;
+mod operations;
+mod payments;
 mod scan;
-mod shown;
-mod trade;
-mod watching;
+mod swaps;
 
-pub use lending::LoanOrder;
-pub use lent::{LoanLine, MarketLine};
-pub use shown::{Priced, QuoteLine, RfqLine};
-pub use trade::{Inquiry, Occasion, Order};
+pub(crate) use crate::element::element;
+#[doc(hidden)]
+pub use assets::AssetAmount as Priced;
+pub use assets::{AssetAmount, ShownAsset};
+pub use loans::{
+    LoanOrder,
+    view::{LoanLine, MarketLine},
+};
+pub use operations::idempotency::{IdempotencyKey, Key};
+pub use payments::{balances::Balance, history::HistoryLine};
+pub use swaps::{
+    Inquiry, Occasion, Order,
+    view::{QuoteLine, RfqLine},
+};
 
 use std::{
     collections::HashSet,
     path::PathBuf,
-    sync::Arc,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use ark_ed_on_bn254::EdwardsAffine;
 use rand::{RngCore as _, rngs::OsRng};
-use subrosa_l1::{Account, L1, TokenMetadata};
+use subrosa_clock::Clock;
+use subrosa_l1::{Account, L1};
 use subrosa_protocol::{
-    Fr,
     asset::{AssetId, AssetTree},
-    encoding::fr_from_bytes,
     keys::{Network, Seed, SpendKey, ViewingKey},
     market::Snapshot,
 };
@@ -39,110 +57,67 @@ use tokio::sync::{Mutex, Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    chain::{Chain, MovementKind},
+    chain::Chain,
     error::WalletError,
-    operation::{Progress, Request},
     ports::TransactionProver,
-    sequencer::{Info, SequencerClient},
-    store::{State, Store},
+    sequencer::SequencerClient,
+    store::{State, Store, StoreError},
 };
 
-/// How often the worker looks for new batches when nothing wakes it.
+/// Time between two turns of the worker when nothing wakes it.
 const POLL: Duration = Duration::from_millis(250);
-/// How long a transaction stays valid.
+/// Lifetime of a transaction, seconds.
 const LIFETIME: u64 = 3600;
-/// How far a batch's time may lie behind L1's, seconds (specification: *Settlement*).
+/// Longest time by which a batch may be older than its L1 block, seconds (spec: *Settlement*).
 const TIME_WINDOW: u64 = 3600;
-/// How often an operation whose ground moved (a stale asset root or anchor) is composed again.
+/// Attempts at an operation whose transaction became stale (asset root, anchor or snapshot).
 const MAX_ATTEMPTS: usize = 5;
 
-/// What a wallet needs to start.
+/// Settings of a wallet.
 #[derive(Debug, Clone)]
 pub struct WalletConfig {
-    /// Where its state lives; made if absent.
+    /// Directory of the wallet's state; created if absent.
     pub directory: PathBuf,
     /// Address prefix.
     pub network: Network,
     /// Base URL of the sequencer.
     pub sequencer: String,
-    /// The fee to offer, base units of the fee asset; at least the sequencer's minimum is paid.
+    /// Fee to offer, base units of the fee asset. The wallet pays the sequencer's minimum if that
+    /// is higher.
     pub fee: u128,
-    /// What it does by itself.
+    /// Actions that the wallet takes without being asked.
     pub watch: Watch,
 }
 
-/// What a wallet does by itself.
+/// Actions that a wallet takes without being asked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Watch {
-    /// Liquidates loans that the institution has given, as soon as they can be.
+    /// Liquidates loans that the institution has given, as soon as the rules allow it.
     pub liquidate: bool,
 }
 
-/// An asset as the wallet shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ShownAsset {
-    /// Its id.
-    pub id: AssetId,
-    /// Symbol and decimals of its token.
-    pub token: TokenMetadata,
-}
-
-/// What an institution holds of an asset, base units.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Balance {
-    /// The asset.
-    pub asset: ShownAsset,
-    /// In notes that no operation holds.
-    pub spendable: u128,
-    /// In notes that open operations hold, as far as it comes back as change.
-    pub pending: u128,
-    /// On L1, in the institution's account.
-    pub on_l1: u128,
-    /// In the vault, to be claimed.
-    pub claimable: u128,
-}
-
-/// One line of history as the gateway shows it.
-#[derive(Clone)]
-pub struct HistoryLine {
-    /// Batch time, Unix seconds.
-    pub time: u64,
-    /// The batch.
-    pub batch: u64,
-    /// What it was.
-    pub kind: MovementKind,
-    /// The asset.
-    pub asset: ShownAsset,
-    /// Base units.
-    pub amount: u128,
-    /// Payee's address, or the L1 account.
-    pub counterparty: Option<String>,
-    /// Memo, shown safely.
-    pub memo: Option<String>,
-    /// Whether L1 has accepted the batch.
-    pub settled: bool,
-}
-
+/// The changing part of a wallet.
 struct Inner {
     chain: Chain,
     assets: AssetTree,
     shown: Vec<ShownAsset>,
-    /// Every auditor key seen for any asset, newest last: old payments reopen with old keys.
+    /// Every auditor key seen for any asset, newest last. Old payments open only with old keys.
     auditors: Vec<EdwardsAffine>,
     state: State,
-    /// The highest batch that L1 has accepted and we have compared with ours.
+    /// Highest batch that L1 accepted and that equals ours.
     settled: u64,
-    /// The latest price snapshot that the sequencer told of.
+    /// Latest price snapshot that the wallet adopted from the sequencer.
     snapshot: Option<Snapshot>,
-    /// Those before it, newest first: what a counterpart's leg may name.
+    /// Snapshots before the latest, newest first. A counterparty's leg may name one of them.
     earlier: Vec<Snapshot>,
-    /// When it was asked.
-    priced: Option<Instant>,
-    /// No batch of an earlier time than this can be accepted any more; with all that were accepted applied.
+    /// Time of the last request for the snapshot.
+    snapshot_asked: Option<Duration>,
+    /// Earliest time that a batch accepted from now on can have. Valid only when all batches that
+    /// L1 accepted are applied.
     l1_time: u64,
-    /// Nullifiers of the transaction that is being proven: nothing else may be made of its notes meanwhile.
+    /// Nullifiers of the transaction that is being proven. Its notes are reserved meanwhile.
     proving: HashSet<[u8; 32]>,
-    /// Whether the state could not be stored as it is; nothing of it may leave then.
+    /// Whether the last attempt to store the state failed. Nothing is sent until it is stored.
     unsaved: bool,
 }
 
@@ -151,19 +126,26 @@ pub struct Wallet {
     spend: SpendKey,
     keys: ViewingKey,
     network: Network,
-    fee: u128,
+    /// Configured fee; [`Wallet::fee`] is the fee to pay.
+    offered_fee: u128,
     watch: Watch,
-    info: Info,
+    /// Word 0 of every transaction.
+    context: Fr,
+    fee_asset: AssetId,
+    /// The sequencer's smallest fee, known once its keys and deployment were compared with ours.
+    min_fee: OnceLock<u128>,
     client: SequencerClient,
     l1: Arc<dyn L1>,
     account: Account,
     prover: Arc<dyn TransactionProver>,
+    clock: Arc<dyn Clock>,
     store: Store,
     inner: Mutex<Inner>,
     wake: Notify,
     mail: Notify,
     heights: watch::Sender<u64>,
     events: watch::Sender<u64>,
+    turns: watch::Sender<u64>,
 }
 
 impl std::fmt::Debug for Wallet {
@@ -174,44 +156,34 @@ impl std::fmt::Debug for Wallet {
     }
 }
 
-fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |d| d.as_secs())
-}
-
 impl Wallet {
-    /// Opens the wallet of `seed`: reads its state, asks the sequencer and L1 what deployment they
-    /// serve, and compares. Scanning starts with [`Wallet::run`].
+    /// Opens the wallet of `seed`: reads its state, and compares deployment and transaction key
+    /// with the sequencer and L1. Scanning starts with [`Wallet::run`].
+    ///
+    /// The sequencer may be unreachable. The wallet then compares at the first contact, before it
+    /// makes a proof.
     ///
     /// # Errors
-    /// [`WalletError`] if state, sequencer or L1 cannot be read or name different deployments.
+    /// [`WalletError`] if the state or L1 cannot be read, if sequencer and L1 serve different
+    /// deployments, or if the sequencer verifies with another transaction key.
     pub async fn open(
         config: WalletConfig,
         seed: &Seed,
         l1: Arc<dyn L1>,
         account: Account,
         prover: Arc<dyn TransactionProver>,
+        clock: Arc<dyn Clock>,
     ) -> Result<Arc<Self>, WalletError> {
-        std::fs::create_dir_all(&config.directory).map_err(|source| {
-            crate::store::StoreError::Io {
-                path: config.directory.clone(),
-                source,
-            }
+        std::fs::create_dir_all(&config.directory).map_err(|source| StoreError::Io {
+            path: config.directory.clone(),
+            source,
         })?;
         let store = Store::new(&config.directory, seed);
         let state = store.load()?;
-        let client = SequencerClient::new(&config.sequencer)?;
-        let info = client.info().await?;
         let view = l1.rollup().await?;
-        if view.context != info.context || view.fee_asset != info.fee_asset {
-            return Err(WalletError::Chain(
-                "sequencer and L1 serve different rollups".into(),
-            ));
-        }
         let keys = ViewingKey::from_seed(seed);
-        let mut chain = Chain::new(keys.clone(), info.context);
-        trade::expect_deliveries(&mut chain, &state);
+        let mut chain = Chain::new(keys.clone(), view.context);
+        offers::expect_deliveries(&mut chain, &state);
         let events = watch::Sender::new(state.book.events().last());
         if let Some(last) = state.next_deposit.checked_sub(1) {
             chain.expect_deposit(last);
@@ -220,13 +192,16 @@ impl Wallet {
             spend: SpendKey::from_seed(seed),
             keys,
             network: config.network,
-            fee: config.fee.max(info.min_fee),
+            offered_fee: config.fee,
             watch: config.watch,
-            info,
-            client,
+            context: view.context,
+            fee_asset: view.fee_asset,
+            min_fee: OnceLock::new(),
+            client: SequencerClient::new(&config.sequencer)?,
             l1,
             account,
             prover,
+            clock,
             store,
             inner: Mutex::new(Inner {
                 chain,
@@ -237,7 +212,7 @@ impl Wallet {
                 settled: 0,
                 snapshot: None,
                 earlier: Vec::new(),
-                priced: None,
+                snapshot_asked: None,
                 l1_time: 0,
                 proving: HashSet::new(),
                 unsaved: false,
@@ -246,19 +221,26 @@ impl Wallet {
             mail: Notify::new(),
             heights: watch::Sender::new(0),
             events,
+            turns: watch::Sender::new(0),
         });
+        match wallet.meet_sequencer().await {
+            Err(WalletError::Sequencer(error)) if error.is_transient() => {
+                tracing::warn!("the wallet starts without its sequencer: {error}");
+            }
+            met => met?,
+        }
         wallet.refresh_assets().await?;
         wallet.resolve_deposits().await?;
         Ok(wallet)
     }
 
-    /// The institution's address, with its network's prefix.
+    /// Returns the institution's address, with its network's prefix.
     #[must_use]
     pub fn address(&self) -> String {
         self.keys.address().encode(self.network)
     }
 
-    /// The institution's L1 account.
+    /// Returns the institution's L1 account.
     #[must_use]
     pub fn account(&self) -> [u8; 20] {
         self.account.address().into_array()
@@ -270,16 +252,27 @@ impl Wallet {
         self.heights.subscribe()
     }
 
-    /// Scans, carries operations through and corresponds until cancelled. Transient failures are logged and tried
-    /// again at the next turn. Messages do not wait for proofs.
+    /// Follows the number of turns that the worker has finished since the start.
+    ///
+    /// A turn reads the chain and moves every operation as far as it goes. The next turn begins
+    /// when a request wakes the worker, or when the clock has moved on by 250 ms.
+    #[must_use]
+    pub fn turns(&self) -> watch::Receiver<u64> {
+        self.turns.subscribe()
+    }
+
+    /// Scans the chain, carries operations through and exchanges messages until cancelled.
+    ///
+    /// Transient failures are logged, and the next turn tries again. Messages do not wait for
+    /// proofs.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
         let mail = async {
-            // It ends early only by a defect, which must not end all correspondence.
+            // The task ends early only by a panic, which must not end all correspondence.
             while !stop.is_cancelled() {
                 let mail = tokio::spawn(Arc::clone(&self).correspond(stop.clone()));
                 if mail.await.is_err() {
-                    tracing::error!("the correspondence stopped and starts again");
-                    tokio::time::sleep(POLL).await;
+                    tracing::error!("the exchange of messages panicked and starts again");
+                    self.clock.sleep(POLL).await;
                 }
             }
         };
@@ -287,20 +280,38 @@ impl Wallet {
     }
 
     async fn work(self: Arc<Self>, stop: CancellationToken) {
+        let mut failing = None;
         while !stop.is_cancelled() {
-            if let Err(error) = self.turn().await {
-                let (code, _, retryable) = error.classify();
-                tracing::warn!(code, retryable, "the wallet's turn ended early: {error}");
+            match self.turn().await {
+                Ok(()) => failing = None,
+                Err(error) => {
+                    let (code, _, retryable) = error.classify();
+                    if failing.replace(code) == Some(code) {
+                        tracing::debug!(code, retryable, "the wallet's turn ended early: {error}");
+                    } else {
+                        tracing::warn!(code, retryable, "the wallet's turn ended early: {error}");
+                    }
+                }
             }
+            // The wait begins before the turn is announced: whoever saw the announcement and then
+            // moves a virtual clock wakes the worker.
+            let pause = self.clock.sleep(POLL);
+            self.turns.send_modify(|turns| *turns += 1);
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = self.wake.notified() => {}
-                () = tokio::time::sleep(POLL) => {}
+                () = pause => {}
             }
         }
     }
 
     async fn turn(self: &Arc<Self>) -> Result<(), WalletError> {
+        if let Err(error) = self.meet_sequencer().await {
+            if matches!(error, WalletError::KeyMismatch { .. }) {
+                self.fail_queued(&error.failure()).await?;
+            }
+            return Err(error);
+        }
         self.sync().await?;
         self.refresh_prices().await;
         self.follow().await?;
@@ -310,56 +321,50 @@ impl Wallet {
             self.submit(&id).await?;
         }
         self.prepare_quotes().await?;
-        // Each queued operation is tried once a turn, in order, so that a large one which waits for
-        // notes does not hold up those that need none of them.
-        // Legs come first: their counterparts wait.
-        let queued: Vec<String> = {
-            let inner = self.inner.lock().await;
-            let queued = inner.state.operations.iter().filter(|o| {
-                o.progress == Progress::Queued && !matches!(o.request, Request::Deposit { .. })
-            });
-            let mut queued: Vec<_> = queued.collect();
-            queued.sort_by_key(|o| !matches!(o.request, Request::Leg { .. }));
-            queued.into_iter().map(|o| o.id.clone()).collect()
-        };
-        for id in queued {
+        // Each queued operation gets one attempt per turn. An operation that waits for notes
+        // therefore does not block operations that need none of them.
+        for id in self.to_prove().await {
             if self.prove(&id).await? {
                 self.submit(&id).await?;
             }
         }
         Ok(())
     }
-}
 
-impl Wallet {
-    /// Stores the state, and tells what changed in it.
+    /// Stores the state, and publishes events about what changed in it.
     fn save(&self, inner: &mut Inner) -> Result<(), WalletError> {
         inner.unsaved = true;
         let state = &mut inner.state;
-        state.book.publish(&state.operations, now());
+        state.book.publish(&state.operations, self.now());
         self.store.save(state)?;
         inner.unsaved = false;
         self.events.send_replace(inner.state.book.events().last());
         Ok(())
     }
+
+    /// Returns the time in Unix seconds.
+    fn now(&self) -> u64 {
+        self.clock.unix()
+    }
+
+    /// Returns the fee to pay, base units of the fee asset. It is the configured fee until the
+    /// sequencer's minimum is known.
+    fn fee(&self) -> u128 {
+        let min = self.min_fee.get().copied().unwrap_or(0);
+        self.offered_fee.max(min)
+    }
 }
 
+/// Returns a fresh id of an operation: 32 hex digits.
 fn new_id() -> String {
     let mut bytes = [0u8; 16];
     OsRng.fill_bytes(&mut bytes);
     hex::encode(bytes)
 }
 
-/// 20 bytes of 0x hex.
+/// Parses an L1 account: 20 bytes of hex, with or without 0x.
 pub(crate) fn parse_account(text: &str) -> Result<[u8; 20], hex::FromHexError> {
     let mut out = [0u8; 20];
     hex::decode_to_slice(text.strip_prefix("0x").unwrap_or(text), &mut out)?;
     Ok(out)
-}
-
-/// `Fr` that the sequencer sent as 0x hex.
-pub(crate) fn element(text: &str) -> Option<Fr> {
-    let mut bytes = [0u8; 32];
-    hex::decode_to_slice(text.strip_prefix("0x")?, &mut bytes).ok()?;
-    fr_from_bytes(&bytes).ok()
 }

@@ -1,5 +1,5 @@
-//! The wallet's own memory: operations, idempotency keys and the deposit counter, in one encrypted file
-//! that is replaced whole. What the chain tells is not in it: that is scanned again.
+//! The wallet's memory: operations, idempotency keys, quotes and messages in one encrypted file
+//! that is replaced as a whole. It does not hold the chain, which is scanned again at start.
 
 use std::{
     collections::BTreeMap,
@@ -18,65 +18,69 @@ use subrosa_protocol::{derive, keys::Seed};
 use thiserror::Error;
 
 use crate::{
-    negotiation::{Book, Id},
+    id::Id,
+    negotiation::{Book, Quote},
     operation::Operation,
 };
 
-/// Bound to each file as associated data, so that nothing else under the key can stand in for it.
+/// Associated data of the file. It prevents other data sealed under the key from passing for a
+/// state.
 const HEADER: &[u8] = b"subrosa wallet state 1\n";
 
-/// Why the state could not be read or written.
+/// Reason why the state could not be read or written.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// The operating system's error.
+    /// The operating system failed.
     #[error("{path}: {source}")]
     Io {
         /// The file.
         path: PathBuf,
-        /// What happened.
+        /// The operating system's error.
         source: std::io::Error,
     },
-    /// The file does not open under this seed: another wallet's, or altered.
-    #[error("{0} does not open under this wallet's seed")]
+    /// The file does not open under this seed: it is another wallet's, or altered.
+    #[error(
+        "{0} does not open with this wallet's seed: it belongs to another wallet, or was altered"
+    )]
     Foreign(PathBuf),
-    /// It opened but does not hold a wallet's state.
+    /// The file opened but does not hold a wallet's state.
     #[error("{0} does not hold a wallet's state")]
     Malformed(PathBuf),
 }
 
-/// An idempotency key's memory.
+/// The memory of an idempotency key.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Remembered {
-    /// SHA-256 of method, path and body, hex.
+    /// SHA-256 of path and body, hex.
     pub(crate) request: String,
-    /// The operation, request or quote it led to.
+    /// Id of the operation, request or quote that it led to.
     pub(crate) operation: String,
 }
 
-/// A sealed message that is to be sent: kept so that a restart sends the same bytes.
+/// A sealed message to be sent. It is stored so that a restart sends the same bytes.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Posted {
     /// The bytes, hex.
     pub(crate) message: String,
-    /// Last second at which it is of use.
+    /// Last second at which it is useful.
     pub(crate) until: u64,
-    /// How often the mailbox was tried.
+    /// Attempts at sending it.
     pub(crate) tries: u32,
 }
 
-/// Where the correspondence stands.
+/// Progress of the exchange of messages.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Mail {
-    /// The next message of the mailbox to read.
+    /// Number of the next message to read from the mailbox.
     pub(crate) cursor: u64,
-    /// What is to be sent, in this order.
+    /// Messages to be sent, in this order.
     pub(crate) outbox: Vec<Posted>,
 }
 
-/// What the last events told of a loan.
+/// State of a loan that the last events reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Told {
-    /// The sequence of its position.
+    /// Sequence of its position.
     pub(crate) sequence: u32,
     /// Whether it has ended.
     pub(crate) ended: bool,
@@ -84,34 +88,51 @@ pub(crate) struct Told {
     pub(crate) margin_call: bool,
 }
 
-/// What is kept.
+/// The stored state.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub(crate) struct State {
     /// The next deposit index to use.
     pub(crate) next_deposit: u64,
     /// All operations in order of creation.
     pub(crate) operations: Vec<Operation>,
-    /// By idempotency key.
+    /// Memory of idempotency keys, by key.
     pub(crate) remembered: BTreeMap<String, Remembered>,
     /// Requests, quotes and swaps.
     #[serde(default)]
     pub(crate) book: Book,
-    /// What was told of loans.
+    /// States of loans that events reported.
     #[serde(default)]
     pub(crate) loans: BTreeMap<Id, Told>,
-    /// Where the correspondence stands.
+    /// Progress of the exchange of messages.
     #[serde(default)]
     pub(crate) mail: Mail,
 }
 
-/// The file.
+impl State {
+    /// Returns the operation with this id.
+    pub(crate) fn operation(&self, id: &str) -> Option<&Operation> {
+        self.operations.iter().find(|o| o.id == id)
+    }
+
+    /// Returns the operation with this id, to change it.
+    pub(crate) fn operation_mut(&mut self, id: &str) -> Option<&mut Operation> {
+        self.operations.iter_mut().find(|o| o.id == id)
+    }
+
+    /// Returns the operation that carries our leg of a quote.
+    pub(crate) fn carrier(&self, quote: &Quote) -> Option<&Operation> {
+        self.operation(quote.operation.as_ref()?)
+    }
+}
+
+/// The encrypted file.
 pub(crate) struct Store {
     path: PathBuf,
     cipher: XChaCha20Poly1305,
 }
 
 impl Store {
-    /// The store of `seed` in `directory`.
+    /// Makes the store of `seed` in `directory`.
     pub(crate) fn new(directory: &Path, seed: &Seed) -> Self {
         let key = zeroize::Zeroizing::new(derive::bytes32("wallet-state", &[seed.as_bytes()]));
         Self {
@@ -127,7 +148,7 @@ impl Store {
         }
     }
 
-    /// Reads the state; an absent file is a new wallet.
+    /// Reads the state. An absent file is a new wallet.
     pub(crate) fn load(&self) -> Result<State, StoreError> {
         let bytes = match fs::read(&self.path) {
             Ok(bytes) => bytes,
@@ -152,7 +173,7 @@ impl Store {
         serde_json::from_slice(&opened).map_err(|_| StoreError::Malformed(self.path.clone()))
     }
 
-    /// Replaces the file: written beside it, synced, renamed over it.
+    /// Replaces the file: writes a new one next to it, syncs it and renames it.
     pub(crate) fn save(&self, state: &State) -> Result<(), StoreError> {
         let plain =
             zeroize::Zeroizing::new(serde_json::to_vec(state).map_err(|e| self.io(e.into()))?);
@@ -175,7 +196,7 @@ impl Store {
         }
         file.as_file().sync_all().map_err(|e| self.io(e))?;
         file.persist(&self.path).map_err(|e| self.io(e.error))?;
-        // The rename is durable only when the directory is.
+        // The rename is durable only once the directory is synced.
         fs::File::open(directory)
             .and_then(|d| d.sync_all())
             .map_err(|e| self.io(e))

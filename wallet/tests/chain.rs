@@ -1,5 +1,5 @@
-//! Composing and scanning against the real ledger: what one wallet sends, the other finds, and both find
-//! again from their seeds alone. No proofs are made: `subrosa_transaction::check` stands for them.
+//! Composing and scanning against the real ledger: each wallet finds the other's payments, also
+//! after a restore from its seed. The native check `subrosa_transaction::check` stands for proofs.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -214,7 +214,7 @@ fn a_batch_that_does_not_follow_changes_nothing() {
     assert_eq!((lines(&alice), *alice.chain.ledger().state()), before);
 }
 
-/// Alice gives 300 dollars for 7 of Bob's gold; the side says whose leg is first.
+/// Alice gives 300 dollars for 7 of Bob's gold. `alices` is the side of Alice's leg.
 fn agreed(alice: &Party, bob: &Party, alices: Side) -> swap::Terms {
     let (mut legs, mut receivers) = ([Leg::cash(DOLLAR, 300); 2], [bob.keys.address(); 2]);
     legs[alices.other().index()] = Leg::cash(GOLD, 7);
@@ -223,7 +223,7 @@ fn agreed(alice: &Party, bob: &Party, alices: Side) -> swap::Terms {
     swap::Terms::new(Exchange { legs, salt }, receivers, NOW + 60).unwrap()
 }
 
-/// Both legs, as their owners compose them, in the order of the batch.
+/// Composes both legs, and returns them in the order of the batch.
 fn legs(world: &mut World, alice: &Party, bob: &Party, alices: Side) -> Vec<Transaction> {
     let terms = agreed(alice, bob, alices);
     let mut leg = |of: &Party, side: Side| {
@@ -247,7 +247,7 @@ fn legs(world: &mut World, alice: &Party, bob: &Party, alices: Side) -> Vec<Tran
     }
 }
 
-/// Alice with dollars, Bob with gold and a dollar note for the fee.
+/// Makes Alice with dollars, and Bob with gold and a dollar note for the fee.
 fn traders(world: &mut World) -> (Party, Party) {
     let (mut alice, mut bob) = (world.party(1), world.party(2));
     let deposits = vec![
@@ -299,8 +299,8 @@ fn a_swap_is_two_movements_on_each_side_and_is_found_again() {
     }
 }
 
-/// A counterparty encrypts its delivery to nobody, and alters the memo: whoever has its own seed still finds the
-/// note beside its own leg, and can spend it.
+/// A counterparty encrypts its delivery to nobody and alters the memo. The receiver still finds the
+/// note next to its own leg, from its seed alone, and can spend it.
 #[test]
 fn a_delivery_is_found_whatever_the_counterparty_encrypted() {
     for alices in Side::BOTH {
@@ -325,8 +325,8 @@ fn a_delivery_is_found_whatever_the_counterparty_encrypted() {
     }
 }
 
-/// Terms that the wallet keeps find the delivery too, also when its own leg cannot be re-opened: here because no
-/// auditor key is known.
+/// Terms in the wallet's memory also find the delivery, even if its own leg cannot be re-opened
+/// because no auditor key is known.
 #[test]
 fn kept_terms_find_a_delivery() {
     let mut world = World::new();
@@ -352,7 +352,8 @@ fn kept_terms_find_a_delivery() {
     }
 }
 
-/// A wallet signs a leg only if what the other side delivers is its own, and only what the terms say.
+/// A wallet signs a leg only if its asset and amount are those of the terms, and the other side's
+/// delivery is its own.
 #[test]
 fn a_leg_of_other_terms_is_not_signed() {
     let mut world = World::new();
@@ -373,7 +374,7 @@ fn a_leg_of_other_terms_is_not_signed() {
     }
 }
 
-/// Terms of which one is no party are expected by nobody.
+/// Terms between others make a wallet expect nothing.
 #[test]
 fn a_swap_of_others_is_none_of_ours() {
     let mut world = World::new();

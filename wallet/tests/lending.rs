@@ -1,5 +1,5 @@
-//! Two wallets, from a proposal to the end of a loan, through their gateways. Everything between them is in memory; the
-//! statement's native check stands for its proof.
+//! Two wallets, from a proposal to the end of a loan, through their gateways. Everything between
+//! them is in memory; the statement's native check stands for its proof.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -7,18 +7,13 @@ mod market;
 
 use std::{
     sync::{Arc, atomic::Ordering},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use market::{DOLLAR, GOLD, Market, Party, priced};
 use serde_json::{Value, json};
 
 const YEAR: u64 = 365 * 86_400;
-
-fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.unwrap().as_secs()
-}
 
 struct Scene {
     market: Arc<Market>,
@@ -29,7 +24,8 @@ struct Scene {
 }
 
 impl Scene {
-    /// North has dollars to lend, south gold and a dollar note for fees. `watch` says whether they liquidate by themselves.
+    /// North has dollars to lend; south has gold and a dollar note for fees. `watch` turns
+    /// automatic liquidation on.
     async fn new(watch: bool) -> Self {
         let (market, sequencer) = Market::open().await;
         market.watch.store(watch, Ordering::Relaxed);
@@ -52,30 +48,30 @@ impl Scene {
         }
     }
 
-    /// A unit of gold is worth so many cents, and both wallets know it.
+    /// Prices a unit of gold in cents, and waits until both wallets know it.
     async fn price(&self, cents: u128) {
         self.price_of(cents, 0).await;
     }
 
-    /// The same, so many seconds ago.
+    /// Does the same with a price of `ago` seconds ago.
     async fn price_of(&self, cents: u128, ago: u64) {
-        self.market.price_gold(cents, ago);
-        let shown = subrosa_wallet::amount::format(cents, 2);
+        let time = self.market.price_gold(cents, ago);
+        let shown = (json!(subrosa_wallet::amount::format(cents, 2)), json!(time));
         for party in [&self.north, &self.south] {
             let mut known = false;
             for _ in 0..100 {
                 let markets = party.get("/v1/markets").await;
-                known = markets[0]["price"] == json!(shown);
+                known = (&markets[0]["price"], &markets[0]["time"]) == (&shown.0, &shown.1);
                 if known {
                     break;
                 }
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                self.market.tick().await;
             }
             assert!(known);
         }
     }
 
-    /// 6 dollars of north's against 3 gold of south's.
+    /// Builds the order of a loan of north's 6 dollars against south's 3 gold.
     fn order(&self, borrower: bool) -> Value {
         let (role, with) = if borrower {
             ("borrower", self.north.address())
@@ -85,11 +81,11 @@ impl Scene {
         json!({
             "role": role, "with": with,
             "collateral": priced(GOLD, "3"), "debt": priced(DOLLAR, "6"),
-            "rate_ppm": 50_000, "maturity": now() + YEAR,
+            "rate_ppm": 50_000, "maturity": self.market.now() + YEAR,
         })
     }
 
-    /// A loan that is open.
+    /// Opens a loan and returns its id.
     async fn lent(&self) -> String {
         let id = self.south.start("/v1/loans", &self.order(true)).await;
         self.north.shows(&loan(&id), "proposed").await;
@@ -132,12 +128,12 @@ async fn sees(party: &Party, id: &str, field: &str, wanted: &Value) -> Value {
         if seen.pointer(field) == Some(wanted) {
             return seen;
         }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        party.tick().await;
     }
     panic!("{field} does not become {wanted}: {seen}");
 }
 
-/// What the events of a loan say, once there are so many.
+/// Returns the events of a loan, once there are `count` of them.
 async fn told(party: &Party, id: &str, count: usize) -> Vec<Value> {
     let mut response = party.stream("/v1/events", None).await;
     let mut text = String::new();
@@ -151,9 +147,7 @@ async fn told(party: &Party, id: &str, count: usize) -> Vec<Value> {
         if ours.len() >= count {
             return ours;
         }
-        let chunk = tokio::time::timeout(Duration::from_secs(20), response.chunk());
-        let chunk = chunk.await.unwrap_or_else(|_| panic!("only {ours:?}"));
-        text += std::str::from_utf8(&chunk.unwrap().unwrap()).unwrap();
+        text += &party.chunk(&mut response).await;
     }
 }
 
@@ -199,8 +193,16 @@ async fn a_loan_from_its_proposal_to_its_end() {
         ("market", json!(16), (409, "no_market")),
         ("with", json!(south.address()), (422, "bad_address")),
         ("rate_ppm", json!(1 << 24), (400, "malformed")),
-        ("maturity", json!(now() + 100), (400, "malformed")),
-        ("maturity", json!(now() - 100), (400, "malformed")),
+        (
+            "maturity",
+            json!(scene.market.now() + 100),
+            (400, "malformed"),
+        ),
+        (
+            "maturity",
+            json!(scene.market.now() - 100),
+            (400, "malformed"),
+        ),
         ("role", json!("broker"), (400, "malformed")),
         ("valid_for", json!(86_400), (400, "malformed")),
     ] {
@@ -233,7 +235,7 @@ async fn a_loan_from_its_proposal_to_its_end() {
     );
     assert_eq!(seen["counterparty"], south.address());
     assert_eq!(south.holds(GOLD).await.0, 0, "the note is promised");
-    // It is no quote.
+    // The paths of quotes do not show proposals.
     assert_eq!(north.get("/v1/quotes").await, json!([]));
     let quote = format!("/v1/quotes/{id}");
     assert_eq!(north.try_get(&quote).await.0, 404);
@@ -250,7 +252,7 @@ async fn a_loan_from_its_proposal_to_its_end() {
     assert_eq!((status, &taken["id"]), (202, &json!(id)));
     for party in [north, south] {
         let open = party.shows(&loan(id), "open").await;
-        // A second of interest or none.
+        // With a second of interest, or without.
         let ratio = open["health"]["ratio"].as_str().unwrap();
         assert!(["1.9", "1.8999"].contains(&ratio), "{ratio}");
         assert_eq!(open["health"]["margin_call"], json!(false));
@@ -259,12 +261,11 @@ async fn a_loan_from_its_proposal_to_its_end() {
     let add = json!({ "add": "1" });
     let borrower = north.refused(&act(id, "collateral"), &add).await;
     assert_eq!(borrower, (409, "wrong_state".into()));
-    // A price of before the loan is none for what comes after the opening.
+    // A price from before the loan's start cannot be used after its opening.
     let half = json!({ "release": "0.5" });
     let early = south.refused(&act(id, "collateral"), &half).await;
     assert_eq!(early, (409, "no_price".into()));
-    scene.market.price_gold(400, 0);
-    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    scene.price(400).await;
     let healthy = north.refused(&act(id, "liquidate"), &json!({})).await;
     assert_eq!(healthy, (409, "not_liquidatable".into()));
     for (body, refusal) in [
@@ -315,7 +316,7 @@ async fn a_loan_from_its_proposal_to_its_end() {
     assert_eq!((lines[2].1.as_str(), lines[5].1.as_str()), ("0.5", "2.5"));
     assert_eq!(south.holds(GOLD).await.0, market::units(GOLD, "7"));
 
-    // Seed and chain alone.
+    // A restore from the seed alone.
     for (name, seed, live) in [("n", 1, north), ("s", 2, south)] {
         let restored = scene.reopen(name, seed).await;
         let seen = restored.shows(&loan(id), "closed").await;
@@ -362,16 +363,15 @@ async fn a_proposal_is_declined_withdrawn_or_over() {
     short["valid_for"] = json!(1);
     let id = north.start("/v1/loans", &short).await;
     south.shows(&loan(&id), "expired").await;
-    // Its maker still waits for an acceptance that is late.
+    // The maker still waits for a late acceptance.
     north.start(&act(&id, "cancel"), &json!({})).await;
-    // A price that fell since is the borrower's to see before it signs.
+    // The borrower's wallet checks the latest price before it signs.
     let id = north.start("/v1/loans", &order).await;
     south.shows(&loan(&id), "proposed").await;
     scene.price(200).await;
     let thin = south.refused(&act(&id, "accept"), &json!({})).await;
     assert_eq!(thin, (409, "not_covered".into()));
-    scene.market.price_gold(400, 4_000);
-    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    scene.price_of(400, 4_000).await;
     let stale = south.refused(&act(&id, "accept"), &json!({})).await;
     assert_eq!(stale, (409, "no_price".into()));
     assert_eq!(north.get("/v1/loans").await.as_array().unwrap().len(), 4);
@@ -405,12 +405,12 @@ async fn a_margin_call_is_told_once_for_each_fall() {
         assert_eq!(calls(&events).len(), 2);
         assert_eq!(statuses(&events).last(), Some(&"margin_call"));
     }
-    // A restart tells nothing again.
+    // A restart repeats no event.
     scene.north.stop().await;
     let north = scene.reopen("north", 1).await;
     north.shows(&loan(&id), "open").await;
     sees(&north, &id, "/health/margin_call", &json!(true)).await;
-    tokio::time::sleep(Duration::from_millis(600)).await;
+    scene.market.ticks(4).await;
     assert_eq!(calls(&told(&north, &id, 7).await).len(), 2);
 }
 
@@ -429,26 +429,26 @@ async fn a_lender_that_watches_liquidates_once() {
         let ended = party.shows(&loan(&id), "liquidated").await;
         assert_eq!(ended["collateral"]["amount"], "0");
     }
-    tokio::time::sleep(Duration::from_millis(600)).await;
+    // Wait longer than the pause after which a failed liquidation is tried again.
+    scene.market.clock.advance(Duration::from_secs(60));
+    scene.market.ticks(4).await;
     assert_eq!(scene.market.batches(), batches + 1);
     let seized = kinds(north).await.pop().unwrap();
     let left = kinds(south).await.pop().unwrap();
     assert_eq!((seized.0.as_str(), left.0.as_str()), ("seized", "released"));
-    // 6 and the bonus of 5 percent, at 2.20.
+    // The debt of 6 dollars and the bonus of 5 percent, at 2.20.
     assert!(seized.1.starts_with("2.8636"), "{}", seized.1);
     assert!(left.1.starts_with("0.1363"), "{}", left.1);
 }
 
-/// The price is read anew between the two legs: whoever comes second makes its leg again, without a price where it needs none,
-/// and else with the one before.
-/// What a sequencer is sent of a step says what that of a payment says, word for word where it can be read.
+/// A step looks like a payment to the sequencer, word for word where it can read them.
 #[tokio::test(flavor = "multi_thread")]
 async fn steps_are_sent_as_payments_are() {
     let scene = Scene::new(false).await;
     let (north, south) = (&scene.north, &scene.south);
     scene.price(400).await;
     let id = scene.lent().await;
-    // A price of after the opening, as a release needs one.
+    // A release needs a price from after the opening.
     scene.price_of(401, 0).await;
     let before = scene.market.taken().len();
     let pay = json!({ "asset": "dUSD", "amount": "0.25", "to": north.address(), "memo": "" });
@@ -488,6 +488,8 @@ async fn steps_are_sent_as_payments_are() {
     }
 }
 
+/// The price changes between the two legs. The second party makes its leg again: without a snapshot
+/// if it needs no price, otherwise with the earlier one.
 #[tokio::test(flavor = "multi_thread")]
 async fn legs_that_name_two_snapshots_come_together() {
     for borrower_proposes in [false, true] {

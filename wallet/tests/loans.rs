@@ -1,6 +1,6 @@
-//! Loans against the real ledger: both parties follow every step that either makes, find the loan again from their seeds
-//! alone at every stage, and compose no step that the rules forbid. No proofs are made: `subrosa_transaction::check`
-//! stands for them.
+//! Loans against the real ledger: both parties follow every step, find the loan again from their
+//! seeds at every stage, and compose no step that the rules forbid. The native check
+//! `subrosa_transaction::check` stands for proofs.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -25,7 +25,8 @@ use world::{DOLLAR, FEE, GOLD, NOW, Party, World, deposit, held};
 const ONE: u128 = 1_000_000_000_000_000_000;
 const DAY: u64 = 86_400;
 
-/// Gold against dollars in market 3, dollars against gold in market 4; gold is worth `price` percent of a dollar.
+/// Gold secures dollars in market 3, dollars secure gold in market 4. Gold is worth `price` percent
+/// of a dollar.
 fn snapshot(price: u128, time: u64) -> Snapshot {
     let market = |collateral, debt| Market {
         collateral,
@@ -49,7 +50,7 @@ fn snapshot(price: u128, time: u64) -> Snapshot {
     }
 }
 
-/// What a test starts from: Alice borrows 1,000 of Bob against 700.
+/// The start of a test: Alice borrows 1,000 from Bob against 700.
 struct Scene {
     world: World,
     alice: Party,
@@ -58,7 +59,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// Alice has 2,000 of the collateral, Bob 5,000 of the debt, and both two notes for fees.
+    /// Alice has 2,000 of the collateral, Bob 5,000 of the debt, and both have a note for fees.
     fn new(borrower_side: Side, collateral: AssetId, debt: AssetId) -> Self {
         let mut world = World::new();
         world.snapshot = Some(snapshot(
@@ -102,7 +103,7 @@ impl Scene {
         }
     }
 
-    /// Both legs, in the order of the batch.
+    /// Composes both legs, and returns them in the order of the batch.
     fn legs(&mut self) -> Vec<Transaction> {
         let side = self.agreement.borrower_side;
         let intent = Intent::Open(Box::new(self.agreement.clone()));
@@ -138,7 +139,8 @@ impl Scene {
         self.agree();
     }
 
-    /// Both parties, and both restored from their seeds, see the same loan and have the same notes and history.
+    /// Checks that both parties, live and restored from their seeds, see the same loan, notes and
+    /// history.
     fn agree(&self) {
         for (seed, live) in [(1, &self.alice), (2, &self.bob)] {
             let restored = self.world.party(seed);
@@ -172,7 +174,7 @@ impl Scene {
         self.world.compose(party, &intent, DOLLAR, 0, |_| true)
     }
 
-    /// Makes a step, and what has to be merged before it; how many merges that took.
+    /// Makes a step after the merges that it needs. Returns the number of merges.
     fn step(&mut self, role: Role, action: Action) -> usize {
         for merges in 0..5 {
             let composed = self.try_step(role, action).unwrap();
@@ -269,7 +271,7 @@ fn both_parties_follow_every_step_to_the_close() {
         assert_eq!(held(&scene.bob, DOLLAR), 4_890 + repaid);
         scene.refuses(Role::Borrower, Action::Close, StepError::Ended);
 
-        // What either got out of it is money: the lender pays with the repayment, the borrower with the collateral.
+        // Both can spend the proceeds: the lender the repayment, the borrower the collateral.
         let everything = held(&scene.bob, DOLLAR) - FEE;
         let to = scene.alice.keys.address();
         let pay = |memo: &str| Intent::Transfer {
@@ -283,7 +285,8 @@ fn both_parties_follow_every_step_to_the_close() {
     }
 }
 
-/// The debt is not of the fee's asset: two changes would be left of a repayment where there is room for one.
+/// The debt and the fee are in different assets. A repayment would leave two changes, but has room
+/// for one.
 #[test]
 fn a_repayment_in_another_asset_than_the_fee_is_prepared() {
     let mut scene = Scene::opened(Side::B, DOLLAR, GOLD);
@@ -299,7 +302,7 @@ fn a_repayment_in_another_asset_than_the_fee_is_prepared() {
         "collateral and fee come from one note"
     );
     assert_eq!(scene.step(Role::Borrower, Action::Release { amount: 5 }), 0);
-    // All of the debt needs more than was borrowed: some comes from the lender.
+    // The whole debt with interest exceeds the principal, so Bob gives Alice some.
     let intent = Intent::Transfer {
         to: scene.alice.keys.address(),
         memo: "".parse().unwrap(),
@@ -319,7 +322,7 @@ fn a_repayment_in_another_asset_than_the_fee_is_prepared() {
 }
 
 impl Scene {
-    /// What the lender got less what it lent.
+    /// Returns the lender's income minus the principal.
     fn repaid(&self) -> u128 {
         let movements = self.bob.chain.movements().iter();
         let got: u128 = movements
@@ -338,7 +341,7 @@ fn a_fall_of_the_price_lets_the_lender_seize_what_it_is_owed() {
         scene.refuses(Role::Lender, Action::Liquidate, StepError::NotLiquidatable);
         scene.refuses(Role::Borrower, Action::Liquidate, StepError::NotOurs);
         scene.refuses(Role::Lender, Action::Close, StepError::NotOurs);
-        // 700 at 1.60 count for 1,064, of 1,100 that they should.
+        // 700 at 1.60 count for 1,064 after the haircut; the maintenance margin asks for 1,100.
         scene.world.time += 30;
         scene.world.snapshot = Some(snapshot(160, scene.world.time));
         scene.step(Role::Lender, Action::Liquidate);
@@ -384,7 +387,8 @@ fn long_after_maturity_no_price_is_waited_for() {
     assert_eq!(scene.alice.chain.loans()[0].end, Some(End::Liquidated));
 }
 
-/// The lender encrypts what it lends to nobody: the borrower finds the loan and the money from its own leg.
+/// The lender encrypts the principal to nobody. The borrower finds the loan and the money from its
+/// own leg.
 #[test]
 fn a_borrower_finds_its_loan_whatever_the_lender_encrypted() {
     for side in Side::BOTH {
@@ -414,7 +418,7 @@ fn what_the_rules_forbid_is_refused_before_it_is_proven() {
     scene.refuses(Role::Borrower, release(60), StepError::NotCovered);
     scene.refuses(Role::Borrower, repay(1_001), StepError::TooMuch);
     scene.refuses(Role::Borrower, repay(5_000), StepError::TooMuch);
-    // Tiny steps are legal where the initial margin covers, and only under a price.
+    // Tiny steps are legal only under a price at which the initial margin covers the debt.
     assert!(scene.try_step(Role::Borrower, add(1)).is_ok());
     scene.world.snapshot = Some(snapshot(170, NOW - 100));
     scene.refuses(Role::Borrower, add(1), StepError::TooSmall);
@@ -425,7 +429,7 @@ fn what_the_rules_forbid_is_refused_before_it_is_proven() {
         scene.refuses(Role::Borrower, add(1), StepError::TooSmall);
         scene.refuses(Role::Borrower, release(1), StepError::NoPrice);
         scene.refuses(Role::Lender, Action::Liquidate, StepError::NoPrice);
-        // What makes it safer needs no price, though one is named if it is known.
+        // A step that improves the position needs no price, but names one if it is known.
         for action in [add(3), repay(4), Action::Close] {
             let composed = scene.try_step(Role::Borrower, action).unwrap();
             let named = scene.world.snapshot.map(|s| s.digest()).unwrap_or_default();
@@ -433,7 +437,7 @@ fn what_the_rules_forbid_is_refused_before_it_is_proven() {
             assert_eq!(composed.transaction.header.not_before, NOW);
         }
     }
-    // A price that ends sooner ends the transaction sooner, and one that would end too soon is none.
+    // A transaction ends with its price. A price that ends too soon is not used.
     scene.world.snapshot = Some(snapshot(200, NOW - 100));
     scene.world.time = NOW + 3_470;
     let composed = scene.try_step(Role::Borrower, release(10)).unwrap();
@@ -492,7 +496,8 @@ fn an_opening_is_signed_only_if_it_is_ours_and_legal() {
     }
 }
 
-/// A batch with a step is taken back, and another step settles in its place: whoever reads the chain again sees that one.
+/// A batch with a step is taken back, and another step settles in its place. A wallet that reads
+/// the chain again sees only the other step.
 #[test]
 fn a_step_that_is_taken_back_never_was() {
     let mut scene = Scene::opened(Side::A, GOLD, DOLLAR);
@@ -510,7 +515,7 @@ fn a_step_that_is_taken_back_never_was() {
     assert_eq!(scene.alice.chain.loans()[0].end, Some(End::Liquidated));
 }
 
-/// An agreement that is kept finds the loan where no auditor key opens what the own leg says.
+/// A remembered agreement finds the loan even if no auditor key opens the own leg.
 #[test]
 fn a_kept_agreement_finds_its_loan() {
     let mut scene = Scene::opened(Side::A, GOLD, DOLLAR);
@@ -540,8 +545,8 @@ fn a_kept_agreement_finds_its_loan() {
     }
 }
 
-/// The borrower can make both legs of agreed terms from its own notes. It gives the lender a loan that it did not sign for, under
-/// the name of one that it did.
+/// The borrower can make both legs of agreed terms from its own notes. The lender must not take
+/// that opening for the loan that it agreed to under the same name.
 #[test]
 fn a_leg_of_somebody_else_opens_no_loan_of_ours() {
     let scene = Scene::opened(Side::A, GOLD, DOLLAR);
@@ -559,7 +564,7 @@ fn a_leg_of_somebody_else_opens_no_loan_of_ours() {
         }
         assert_eq!(chain.loans().len(), found, "party {seed}");
     }
-    // The same opening twice is one loan.
+    // A repeated opening is not a second loan.
     let keys = scene.world.party(1).keys;
     let mut chain = Chain::new(keys, scene.world.context);
     chain.expect_opening(&scene.agreement);
@@ -574,13 +579,16 @@ fn a_leg_of_somebody_else_opens_no_loan_of_ours() {
         for nullifier in &mut transaction.nullifiers {
             *nullifier += subrosa_protocol::Fr::from(1 + at as u64);
         }
-        // As if it were ours again.
+        // The repeated opening looks like our own.
         let ovk = &scene.world.party(1).keys.ovk;
         transaction.ephemeral = EphemeralKey::new(ovk, &transaction.nullifiers).y();
     }
-    let place = chain.loans()[0].place;
+    let leaf_index = chain.loans()[0].leaf_index;
     chain.apply(&again, &[]).unwrap();
-    assert_eq!((chain.loans().len(), chain.loans()[0].place), (1, place));
+    assert_eq!(
+        (chain.loans().len(), chain.loans()[0].leaf_index),
+        (1, leaf_index)
+    );
 }
 
 #[test]

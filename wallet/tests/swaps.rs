@@ -1,5 +1,5 @@
-//! Two wallets, from a request to a swap that is settled, through their gateways. Everything between them is
-//! in memory; the statement's native check stands for its proof.
+//! Two wallets, from a request to a settled swap, through their gateways. Everything between them
+//! is in memory; the statement's native check stands for its proof.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -8,7 +8,6 @@ mod market;
 use std::{
     path::Path,
     sync::{Arc, atomic::Ordering},
-    time::Duration,
 };
 
 use market::{DOLLAR, FEE, GOLD, Market, Party, SYMBOLS, priced, read_events, units};
@@ -25,7 +24,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// North has dollars, south gold and a dollar note for fees.
+    /// North has dollars; south has gold and a dollar note for fees.
     async fn new() -> Self {
         let (market, sequencer) = Market::open().await;
         let directory = tempfile::tempdir().unwrap();
@@ -52,7 +51,7 @@ impl Scene {
         Party::open(&self.market, &self.sequencer, Path::new(&path), seed).await
     }
 
-    /// North asks for 3 gold and names what it would give; south has the request.
+    /// North asks for 3 gold for 10 dollars, and south receives the request.
     async fn asked(&self) -> String {
         let body = json!({
             "counterparties": [self.south.address()],
@@ -74,7 +73,7 @@ impl Scene {
         })
     }
 
-    /// South's quote of 3 gold for 10 dollars, arrived at north.
+    /// South quotes 3 gold for 10 dollars, and north receives the quote.
     async fn quoted(&self, valid_for: u64, settle_within: u64) -> String {
         let rfq = self.asked().await;
         let body = Self::answer(&rfq, valid_for, settle_within);
@@ -94,7 +93,7 @@ fn swap(quote: &str) -> String {
     format!("/v1/swaps/{quote}")
 }
 
-/// Ten units of an asset of 6 decimals for three of one of 18, to the last unit.
+/// Ten units of an asset with 6 decimals for three of one with 18, exact to the last unit.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_swap_is_exact() {
     let scene = Scene::new().await;
@@ -105,12 +104,18 @@ async fn a_swap_is_exact() {
         ..
     } = &scene;
 
-    let fine = json!({ "with": south.address(), "give": priced(DOLLAR, "10.0000001"), "want": priced(GOLD, "3") });
+    let fine = json!({
+        "with": south.address(), "give": priced(DOLLAR, "10.0000001"), "want": priced(GOLD, "3"),
+    });
     assert_eq!(
         north.refused("/v1/swaps", &fine).await,
         (422, "bad_amount".into())
     );
-    let float = json!({ "with": south.address(), "give": { "asset": "dUSD", "amount": 10.5 }, "want": priced(GOLD, "3") });
+    let float = json!({
+        "with": south.address(),
+        "give": { "asset": "dUSD", "amount": 10.5 },
+        "want": priced(GOLD, "3"),
+    });
     assert_eq!(
         north.refused("/v1/swaps", &float).await,
         (400, "malformed".into())
@@ -121,12 +126,17 @@ async fn a_swap_is_exact() {
         north.refused("/v1/swaps", &own).await,
         (422, "bad_address".into())
     );
-    let same = json!({ "with": south.address(), "give": priced(DOLLAR, "10"), "want": priced(DOLLAR, "3") });
+    let same = json!({
+        "with": south.address(), "give": priced(DOLLAR, "10"), "want": priced(DOLLAR, "3"),
+    });
     assert_eq!(
         north.refused("/v1/swaps", &same).await,
         (400, "malformed".into())
     );
-    let long = json!({ "with": south.address(), "give": priced(DOLLAR, "10"), "want": priced(GOLD, "3"), "valid_for": 86_400 });
+    let long = json!({
+        "with": south.address(), "give": priced(DOLLAR, "10"), "want": priced(GOLD, "3"),
+        "valid_for": 86_400,
+    });
     assert_eq!(
         north.refused("/v1/swaps", &long).await,
         (400, "malformed".into())
@@ -145,7 +155,7 @@ async fn a_swap_is_exact() {
         south.refused("/v1/quotes", &unfit).await,
         (400, "malformed".into())
     );
-    // A key answers once, and for one request only.
+    // A key answers its first request only.
     let body = Scene::answer(&rfq, 60, 600);
     let (status, first) = south.post_keyed("/v1/quotes", "k", &body).await;
     assert_eq!((status, &first["status"]), (202, &json!("offered")));
@@ -219,7 +229,7 @@ async fn a_swap_is_exact() {
         }
     }
 
-    // Both legs are of one digest and one expiry, that of the terms.
+    // Both legs have the digest and the expiry of the terms.
     let legs = market.legs();
     assert_eq!(legs.len(), 2);
     assert_eq!(legs[0].terms, legs[1].terms);
@@ -246,7 +256,7 @@ async fn events_are_numbered_and_can_be_taken_up_again() {
     north.start(&accept(&quote), &json!({})).await;
     north.shows(&swap(&quote), "settled").await;
 
-    let events = read_events(live, 6).await;
+    let events = read_events(north, live, 6).await;
     assert!(
         events
             .iter()
@@ -260,9 +270,9 @@ async fn events_are_numbered_and_can_be_taken_up_again() {
     };
     assert!(told("rfq", "open") && told("rfq", "closed") && told("quote", "offered"));
     assert!(told("quote", "accepted") && told("swap", "agreed"));
-    let again = read_events(north.stream("/v1/events", Some(2)).await, 1).await;
+    let again = read_events(north, north.stream("/v1/events", Some(2)).await, 1).await;
     assert_eq!(again[0], events[2]);
-    let again = read_events(north.stream("/v1/events?from=4", None).await, 1).await;
+    let again = read_events(north, north.stream("/v1/events?from=4", None).await, 1).await;
     assert_eq!(again[0], events[3]);
 
     let bare = reqwest::get(north.stream("/v1/events", None).await.url().clone())
@@ -270,13 +280,13 @@ async fn events_are_numbered_and_can_be_taken_up_again() {
         .unwrap();
     assert_eq!(bare.status(), 401);
     assert_eq!(north.stream("/v1/events?from=x", None).await.status(), 400);
-    // One that is being read does not keep the gateway from stopping.
+    // An open stream does not keep the gateway from stopping.
     let open = north.stream("/v1/events", None).await;
     scene.north.stop().await;
     drop(open);
 }
 
-/// What is promised is promised once, and free again when the quote ends: withdrawn, declined, or over.
+/// Notes are promised once, and free again when the quote is cancelled, declined or expired.
 #[tokio::test(flavor = "multi_thread")]
 async fn notes_are_promised_once_and_come_back() {
     let scene = Scene::new().await;
@@ -325,8 +335,8 @@ async fn notes_are_promised_once_and_come_back() {
     assert!(scene.market.legs().is_empty());
 }
 
-/// A maker that is gone: the taker's leg waits, expires, and its notes are free when L1's clock says that it
-/// can no longer be included.
+/// The maker is gone. The taker's leg waits and expires, and its notes are free once L1's clock
+/// rules out its inclusion.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_leg_that_stays_alone_expires() {
     let mut scene = Scene::new().await;
@@ -343,16 +353,11 @@ async fn a_leg_that_stays_alone_expires() {
         "it is signed: until L1's time is past it, it counts"
     );
     scene.market.ahead.store(3_700, Ordering::Relaxed);
-    for _ in 0..100 {
-        if north.holds(DOLLAR).await == before {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("notes are held for ever");
+    north.comes_to_hold(DOLLAR, before).await;
 }
 
-/// A mailbox that takes nothing for a while, and restarts at every step: nothing is lost, nothing done twice.
+/// The mailbox fails for a while, and the wallets restart at every step. Nothing is lost or done
+/// twice.
 #[tokio::test(flavor = "multi_thread")]
 async fn restarts_and_a_closed_mailbox_lose_nothing() {
     let mut scene = Scene::new().await;
@@ -389,18 +394,12 @@ async fn restarts_and_a_closed_mailbox_lose_nothing() {
     }
     assert_eq!(scene.market.legs().len(), 2, "each leg was made once");
 
-    // A mailbox that begins anew is read anew; a wallet with nothing but its seed has what it traded.
+    // A wallet restored from its seed alone finds what it traded.
     let restored = scene.reopen("elsewhere", 1).await;
-    for _ in 0..100 {
-        if restored.holds(GOLD).await.0 == units(GOLD, "3") {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("a restored wallet does not find what it received");
+    restored.comes_to_hold(GOLD, (units(GOLD, "3"), 0)).await;
 }
 
-/// Notes that are too many are merged before the offer leaves; on the other side, after the acceptance.
+/// The maker merges notes before the offer leaves, the taker after the acceptance.
 #[tokio::test(flavor = "multi_thread")]
 async fn notes_are_merged_first() {
     let (market, sequencer) = Market::open().await;
@@ -414,7 +413,9 @@ async fn notes_are_merged_first() {
     for _ in 0..2 {
         south.deposit(DOLLAR, "1").await;
     }
-    let offer = json!({ "with": north.address(), "give": priced(GOLD, "3.5"), "want": priced(DOLLAR, "10") });
+    let offer = json!({
+        "with": north.address(), "give": priced(GOLD, "3.5"), "want": priced(DOLLAR, "10"),
+    });
     let (status, answer) = south.post("/v1/swaps", &offer).await;
     assert_eq!(status, 202);
     let id = answer["id"].as_str().unwrap();
@@ -431,7 +432,7 @@ async fn notes_are_merged_first() {
     assert_eq!(south.holds(GOLD).await, (units(GOLD, "0.5"), 0));
 }
 
-/// Noise, and messages that say nonsense, do no harm.
+/// Noise and undecodable messages do no harm.
 #[tokio::test(flavor = "multi_thread")]
 async fn noise_in_the_mailbox_does_no_harm() {
     let scene = Scene::new().await;
@@ -451,7 +452,7 @@ async fn noise_in_the_mailbox_does_no_harm() {
         scene.market.post(sealed.unwrap().0.to_vec());
     }
     let quote = scene.quoted(60, 600).await;
-    // All that was said, said again.
+    // Repeat every message.
     for message in scene.market.messages() {
         scene.market.post(message);
     }
@@ -463,7 +464,7 @@ async fn noise_in_the_mailbox_does_no_harm() {
     assert_eq!(scene.market.batches(), 5, "four deposits and a swap");
 }
 
-/// Every path of the interface is described, with an example where something is sent.
+/// The OpenAPI description has every path, and an example for every body.
 #[test]
 fn the_description_is_complete() {
     let document = serde_json::to_value(subrosa_wallet::gateway::openapi()).unwrap();
@@ -497,7 +498,8 @@ fn the_description_is_complete() {
     }
 }
 
-/// The maker withdraws while the acceptance is under way: the maker's word counts, the taker's leg stays alone.
+/// The maker cancels while the acceptance is under way. The cancellation counts, and the taker's
+/// leg stays unpaired.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_acceptance_that_crosses_a_withdrawal_comes_to_nothing() {
     let scene = Scene::new().await;
@@ -516,7 +518,7 @@ async fn an_acceptance_that_crosses_a_withdrawal_comes_to_nothing() {
     assert_eq!(scene.market.legs().len(), 1);
 }
 
-/// A leg whose ground moved is made again, of the same terms and the same notes.
+/// A stale leg is made again, with the same terms and the same notes.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_leg_is_made_again_of_the_same_notes() {
     let scene = Scene::new().await;
@@ -546,8 +548,8 @@ async fn a_leg_is_made_again_of_the_same_notes() {
     );
 }
 
-/// Quotes and payments asked for at the same time from the same few notes: what is taken is carried through, and
-/// nothing is promised twice.
+/// Concurrent quotes and payments from the same few notes. Accepted requests are carried through,
+/// and nothing is promised twice.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_promised_twice_at_once() {
     let (market, sequencer) = Market::open().await;
@@ -593,11 +595,5 @@ async fn nothing_is_promised_twice_at_once() {
         south.shows(&format!("/v1/{kind}/{id}"), "settled").await;
     }
     assert_eq!(south.holds(GOLD).await, (0, 0));
-    for _ in 0..100 {
-        if north.holds(GOLD).await == (units(GOLD, "3"), 0) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("what was delivered is not there");
+    north.comes_to_hold(GOLD, (units(GOLD, "3"), 0)).await;
 }

@@ -1,30 +1,83 @@
-//! The clients' proofs in the circuit (spec: *Aggregation*, rules B16 … B19): the transcript over the
-//! cells that the pairing product uses, the multipliers' digits, and the identities modulo q.
+//! The clients' proofs in the circuit (spec: *Aggregation*, rules B16 … B19): the transcript over
+//! the cells that the pairing product uses, the multipliers' digits, and the identities modulo q.
 
+//!
+//! The module [`pairing`] records the verification natively; [`foreign`] is the arithmetic mod q.
+
+pub(crate) mod foreign;
+pub(crate) mod pairing;
+
+use ark_bn254::{Bn254, G1Affine};
+use ark_ec::pairing::Pairing;
+use ark_ec::{AffineRepr, CurveGroup};
+use ark_ff::Zero;
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
+use subrosa_protocol::batch::SlotWitness;
 use subrosa_protocol::domain::Domain;
+use subrosa_protocol::transaction::digest;
 
-use crate::client::ClientProof;
+use crate::client::{ClientKey, ClientProof};
 use crate::convert::{bits, from_halo2, limbs as words, power_of_two, shift_right, to_halo2};
-use crate::foreign::bounds::WEIGHT_BITS;
-use crate::foreign::emit::{Digits, Emitter, pack};
-use crate::foreign::limbs::LIMB_BITS;
-use crate::foreign::trace::Felt;
 use crate::layout::{Hint, Input, Layout, Wire};
-use crate::pairing::fixed::Fixed;
-use crate::pairing::product::Product;
-use crate::pairing::scalar::{DIGITS, Scalar, lambda};
-use crate::pairing::transcript::{DIGITS_PACKED, MULTIPLIER_BITS, POINT_BITS};
 use crate::rules::Rule;
+use foreign::bounds::WEIGHT_BITS;
+use foreign::emit::{Digits, Emitter, pack};
+use foreign::limbs::LIMB_BITS;
+use foreign::trace::{DIGITS, Felt};
+use pairing::fixed::Fixed;
+use pairing::product::Product;
+use pairing::scalar::{Scalar, lambda};
+use pairing::transcript::{DIGITS_PACKED, MULTIPLIER_BITS, POINT_BITS};
 
-/// Bits of 𝔽_r.
+/// Checks B19 natively: a valid proof for every slot; B2 unless there is one proof for every slot.
+pub(crate) fn check(
+    key: &ClientKey,
+    slots: &[SlotWitness],
+    proofs: &[ClientProof],
+) -> Result<(), Rule> {
+    if slots.len() != proofs.len() {
+        return Err(Rule::B2);
+    }
+    for (slot, proof) in slots.iter().zip(proofs) {
+        let digest = if slot.active {
+            digest(&slot.words)
+        } else {
+            key.padding
+        };
+        if !verifies(key, &digest, proof) {
+            return Err(Rule::B19);
+        }
+    }
+    Ok(())
+}
+
+/// Whether e(A, B) = e(α, β)·e(IC₀ + x·IC₁, γ)·e(C, δ), with A, B and C points of the groups other
+/// than the identity.
+pub(crate) fn verifies(key: &ClientKey, digest: &ark_bn254::Fr, proof: &ClientProof) -> bool {
+    let g1 = |point: &G1Affine| !point.is_zero() && point.is_on_curve();
+    let g2 = !proof.b.is_zero()
+        && proof.b.is_on_curve()
+        && proof.b.is_in_correct_subgroup_assuming_on_curve();
+    if !(g1(&proof.a) && g1(&proof.c) && g2) {
+        return false;
+    }
+    let inputs = (key.inputs[0] + key.inputs[1] * digest).into_affine();
+    let product = Bn254::multi_pairing(
+        [-proof.a, key.alpha, inputs, proof.c],
+        [proof.b, key.beta, key.gamma, key.delta],
+    );
+    product.is_zero()
+}
+
+/// Bits of an element of 𝔽_r.
 const FIELD_BITS: usize = 254;
 
-// Of an element that is cut in two, both parts are weights.
+// Cutting an element into two halves gives two weights.
 const _: () = assert!(2 * WEIGHT_BITS == FIELD_BITS);
 
-/// The digest that a slot's proof is for: its own, or the padding's if it is inactive.
+/// Returns the digest that a slot's proof is for: its own, or the padding digest if the slot is
+/// inactive.
 pub(crate) fn proven_digest(
     layout: &mut Layout<'_>,
     fixed: &Fixed,
@@ -48,7 +101,7 @@ pub(crate) fn aggregation(
     verify(layout, fixed, &product, digests, column_challenge);
 }
 
-/// Writes a recorded product.
+/// Constrains a recorded product.
 pub(crate) fn verify(
     layout: &mut Layout<'_>,
     fixed: &Fixed,
@@ -109,7 +162,7 @@ pub(crate) fn verify(
     three_limbs(layout, &limbs[1..4], middle);
     assert_zero(layout, &limbs[4..]);
 
-    // A sum has many digit strings: which one is used is fixed here.
+    // A sum has many digit strings; the transcript fixes the one in use.
     words.extend(packed(layout, &emitter, &product.remainders));
     let state = absorb(layout, state, &words);
     point(layout, &emitter, state, &product.combiner);
@@ -135,7 +188,7 @@ fn packed(layout: &mut Layout<'_>, emitter: &Emitter<'_>, values: &[Felt]) -> Ve
     pack(layout, &limbs)
 }
 
-/// Binary digits, as many an element as limbs have bits in one.
+/// Packs binary digits, [`DIGITS_PACKED`] an element.
 fn pack_digits(layout: &mut Layout<'_>, digits: &[Wire]) -> Vec<Wire> {
     digits
         .chunks(DIGITS_PACKED)
@@ -162,11 +215,12 @@ fn challenge(layout: &mut Layout<'_>, state: Wire, number: usize) -> Wire {
     layout.hash_wires(Domain::Challenge, &[state, number])
 }
 
-/// Cuts the canonical integer of `value` at bit `width`: (lower part, upper part). The upper part is ranged here; the
-/// lower one is an expression that another constraint has to keep below 2^`width`.
+/// Cuts the canonical integer of `value` at bit `width` and returns (lower part, upper part). The
+/// upper part is range-checked here. The lower part is an expression that another constraint must
+/// keep below 2^`width`.
 ///
-/// The upper part is kept strictly below that of r, so that there is one way to cut; values with the
-/// same upper part as r cannot be cut, of which there are fewer than 2^`width`.
+/// The upper part is strictly below the upper part of r, so that the cut is unique. Values with the
+/// same upper part as r cannot be cut; there are fewer than 2^`width` of them.
 fn cut(layout: &mut Layout<'_>, value: Wire, width: usize) -> (Wire, Wire) {
     let upper = bits(&value.value, width, FIELD_BITS - width);
     let upper = layout.ranged_hint(upper, FIELD_BITS - width);
@@ -203,7 +257,7 @@ fn assert_zero(layout: &mut Layout<'_>, wires: &[Wire]) {
     }
 }
 
-/// The digits of a scalar as flags.
+/// Writes the digits of a scalar as flags.
 fn scalar_digits(layout: &mut Layout<'_>, scalar: &Scalar) -> Vec<[Wire; DIGITS]> {
     scalar
         .windows
@@ -218,7 +272,7 @@ fn scalar_digits(layout: &mut Layout<'_>, scalar: &Scalar) -> Vec<[Wire; DIGITS]
         .collect()
 }
 
-/// Σ 4ʲ·±(d + e·λ), by Horner.
+/// Returns Σ 4ʲ·±(d + e·λ), by Horner's scheme.
 fn scalar_value(layout: &mut Layout<'_>, windows: &[[Wire; DIGITS]]) -> Wire {
     let lambda = to_halo2(&lambda());
     let (two, four) = (Fr::from(2), Fr::from(4));
@@ -243,7 +297,7 @@ fn scalar_value(layout: &mut Layout<'_>, windows: &[[Wire; DIGITS]]) -> Wire {
     sum
 }
 
-/// Weights of [`WEIGHT_BITS`] bits, two from every drawn element.
+/// Draws weights of [`WEIGHT_BITS`] bits, two from every squeezed element.
 fn weights(layout: &mut Layout<'_>, state: Wire, count: usize) -> Vec<Wire> {
     let mut weights = Vec::with_capacity(count + 7);
     for number in 0..count.div_ceil(8) {
@@ -258,8 +312,8 @@ fn weights(layout: &mut Layout<'_>, state: Wire, count: usize) -> Vec<Wire> {
     weights
 }
 
-/// The wire of ζ, which an instance ties. It is not 0: an instance that a verifier leaves out reads as
-/// 0, so that one which forgets to compute ζ accepts nothing.
+/// Writes the wire of ζ, which the instance binds, and constrains it not to be 0. A verifier that
+/// omits an instance reads it as 0; one that forgets to compute ζ therefore accepts nothing.
 pub(crate) fn column_challenge(layout: &mut Layout<'_>, value: Fr) -> Wire {
     layout.rule(Rule::B17);
     let challenge = layout.free(value, Hint::Instance);

@@ -7,30 +7,29 @@ use halo2_proofs::circuit::{Cell, Layouter, Region, SimpleFloorPlanner, Value};
 use halo2_proofs::plonk::{Circuit, ConstraintSystem, Error};
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
-use subrosa_protocol::asset::AssetId;
-use subrosa_protocol::batch::{BatchHeader, BatchWitness, LinkWitness, Shape, SlotWitness};
-use subrosa_protocol::ledger::State;
-use subrosa_protocol::transaction::{WORDS, digest};
-use subrosa_protocol::tree::{DEPTH, MerklePath};
+use subrosa_protocol::batch::{BatchWitness, Shape};
+use subrosa_protocol::transaction::digest;
 
+use crate::aggregation::foreign::emit::Emitter;
+use crate::aggregation::pairing::fixed::Fixed;
+use crate::aggregation::pairing::product::Product;
 use crate::aggregation::{aggregation, column_challenge, proven_digest, verify};
-use crate::anchors::anchor;
 use crate::client::{ClientKey, ClientProof};
-use crate::commitments::{commitments, deposits};
-use crate::config::{COMMITTED, Config, column};
+use crate::config::{COMMITTED, Config, INSTANCES, column};
 use crate::convert::to_halo2;
-use crate::data::{data, words};
-use crate::foreign::emit::Emitter;
 use crate::layout::{Layout, Selector, Sheet, Wire};
-use crate::nullifiers::nullifiers;
-use crate::pairing::fixed::Fixed;
-use crate::pairing::product::Product;
-use crate::pairs::pairs;
+use crate::parts::anchors::anchor;
+use crate::parts::commitments::{commitments, deposits};
+use crate::parts::data::{data, words};
+use crate::parts::header::{counts, header};
+use crate::parts::nullifiers::nullifiers;
+use crate::parts::pairs::pairs;
+use crate::parts::slot::{SlotWires, fee_total, slot};
+use crate::parts::state::{deposit_counts, history, leaf_counts, state};
 use crate::rules::Rule;
-use crate::slot::{SlotWires, fee_total, slot};
-use crate::state::{counts, deposit_counts, header, history, leaf_counts, state};
+use crate::witness::{blank, well_formed};
 
-// The multiplier of α is safe only over an even number of slots (`crate::pairing::g1`).
+// The multiplier of α is safe only over an even number of slots (see the module `g1`).
 const _: () = {
     let mut i = 0;
     while i < Shape::ALL.len() {
@@ -39,32 +38,28 @@ const _: () = {
     }
 };
 
-/// Rows at the end that the layout leaves to blinding (the proof system needs fewer).
+/// Rows at the end that the layout leaves free for blinding (the proof system needs fewer).
 const RESERVED_ROWS: usize = 16;
 
-/// Public instances of the statement, in order: old state, new state, c, z, y. One more follows: the
-/// column challenge ζ, which a verifier computes from the proof ([`COMMITTED`]).
-pub const INSTANCES: usize = 5;
-
-/// The wires that the rest of a circuit may build on.
-pub struct StateTransition {
+/// Wires of the state transition that the rest of the circuit builds on.
+pub(crate) struct StateTransition {
     /// Old state, new state, c, z, y.
-    pub instances: [Wire; INSTANCES],
-    /// The digest x of each slot; of an inactive one, that of 30 words 0.
-    pub digests: Vec<Wire>,
-    /// The flag of each slot.
-    pub active: Vec<Wire>,
+    pub(crate) instances: [Wire; INSTANCES],
+    /// Digest x of each slot; in an inactive slot, the digest of 30 zero words.
+    pub(crate) digests: Vec<Wire>,
+    /// Flag of each slot.
+    pub(crate) active: Vec<Wire>,
 }
 
-/// Rows and cells that each part of the statement takes.
+/// Cells that each part of the statement takes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Parts {
-    /// Parts in order with the advice cells written for them.
-    pub cells: Vec<(&'static str, usize)>,
+pub(crate) struct Parts {
+    /// Parts in order, with the number of advice cells written for them.
+    pub(crate) cells: Vec<(&'static str, usize)>,
 }
 
-/// Writes the statement. Returns the wires to expose and the cells of each part.
-pub fn state_transition(
+/// Writes the state transition. Returns the wires to expose and the cells of each part.
+pub(crate) fn state_transition(
     layout: &mut Layout<'_>,
     witness: &BatchWitness,
 ) -> (StateTransition, Parts) {
@@ -128,7 +123,7 @@ pub fn state_transition(
     (transition, parts)
 }
 
-/// The public instances of a witness at the challenge that L1 computes from its words.
+/// Returns the public instances of a witness, at the challenge that L1 computes from its words.
 pub fn instances(witness: &BatchWitness) -> Vec<Fr> {
     witness
         .instances(&witness.challenge())
@@ -137,71 +132,7 @@ pub fn instances(witness: &BatchWitness) -> Vec<Fr> {
         .collect()
 }
 
-/// A witness of all zeros, for key generation.
-fn blank(shape: Shape) -> BatchWitness {
-    let zero = ark_bn254::Fr::from(0u64);
-    let state = State {
-        note_root: zero,
-        nullifier_root: zero,
-        history_root: zero,
-        leaf_count: 0,
-        batch_index: 0,
-        deposit_count: 0,
-    };
-    let path = MerklePath {
-        index: 0,
-        siblings: [[zero; 3]; DEPTH],
-    };
-    let link = LinkWitness {
-        low_value: zero,
-        low_next: zero,
-        path: path.clone(),
-        hint: zero,
-    };
-    let slot = SlotWitness {
-        active: false,
-        words: [zero; WORDS],
-        anchor_path: path.clone(),
-        links: [link.clone(), link.clone(), link],
-    };
-    let subtree = vec![[zero; 3]; DEPTH - shape.subtree_level()];
-    BatchWitness {
-        shape,
-        old: state,
-        new: state,
-        header: BatchHeader {
-            context: zero,
-            assets_root: zero,
-            time: 0,
-            transactions: 0,
-            deposits: 0,
-            fee_asset: AssetId(0),
-            fee_recipient: [0; 20],
-            fee_total: 0,
-            first_deposit: 0,
-            oracle: zero,
-            batch_index: 0,
-            start: 0,
-        },
-        deposits: vec![[zero; 2]; shape.slots()],
-        slots: vec![slot; shape.slots()],
-        nullifier_subtree_path: subtree.clone(),
-        note_subtree_path: subtree,
-        history_append_path: path,
-    }
-}
-
-/// Whether the lists of a witness have the lengths that its shape demands.
-pub fn well_formed(witness: &BatchWitness) -> bool {
-    let slots = witness.shape.slots();
-    let levels = DEPTH - witness.shape.subtree_level();
-    witness.slots.len() == slots
-        && witness.deposits.len() == slots
-        && witness.nullifier_subtree_path.len() == levels
-        && witness.note_subtree_path.len() == levels
-}
-
-/// What a batch proof is made from: the state transition and the proof of every slot's transaction,
+/// The statement of a batch proof: the state transition, and the proof of every slot's transaction,
 /// padding included.
 #[derive(Clone, Debug)]
 pub struct Statement {
@@ -211,27 +142,27 @@ pub struct Statement {
     pub proofs: Vec<ClientProof>,
 }
 
-/// The batch circuit of a shape, with a witness for proving and without one for key generation.
+/// The batch circuit of a shape, with a witness for proving or without one for key generation.
 #[derive(Clone, Debug)]
 pub struct BatchCircuit {
     /// Number of slots.
     pub shape: Shape,
-    /// The clients' verifying key.
+    /// Verifying key of the clients.
     pub key: Arc<ClientKey>,
-    /// What is proven; of the same shape.
+    /// Statement to prove; it has the same shape.
     pub statement: Option<Arc<Statement>>,
-    /// ζ, the column challenge, where the circuit is written as a whole; a prover gives it to
+    /// Column challenge ζ, if the circuit is written as a whole; a prover passes it to
     /// [`Recorded::advice`].
     pub challenge: Fr,
     #[cfg(test)]
     pub(crate) tamper: Option<crate::layout::Tamper>,
-    /// Leaves the clients' proofs out, for tests of the state transition.
+    /// Leaves out the clients' proofs, for tests of the state transition.
     #[cfg(test)]
     pub(crate) bare: bool,
 }
 
 impl BatchCircuit {
-    /// The circuit with a witness.
+    /// Creates the circuit with a witness.
     pub fn new(key: Arc<ClientKey>, statement: Arc<Statement>) -> BatchCircuit {
         BatchCircuit {
             shape: statement.witness.shape,
@@ -245,7 +176,7 @@ impl BatchCircuit {
         }
     }
 
-    /// The circuit of a shape, for key generation.
+    /// Creates the circuit of a shape without a witness, for key generation.
     pub fn blank(shape: Shape, key: Arc<ClientKey>) -> BatchCircuit {
         BatchCircuit {
             shape,
@@ -259,8 +190,8 @@ impl BatchCircuit {
         }
     }
 
-    /// Records the product of pairings over the statement's proofs, which does not depend on ζ. `None` if
-    /// there is no statement, or one with lists of the wrong length.
+    /// Records the product of pairings over the statement's proofs; it does not depend on ζ.
+    /// Returns `None` without a statement, or if a list of the statement has the wrong length.
     pub fn record(&self) -> Option<Recorded<'_>> {
         let statement = self.statement.as_deref()?;
         if !self.takes(&statement.witness, &statement.proofs) {
@@ -284,7 +215,7 @@ impl BatchCircuit {
         })
     }
 
-    /// log₂ of the number of rows.
+    /// Returns log₂ of the number of rows.
     pub fn k(shape: Shape) -> u32 {
         match shape {
             Shape::S4 => 16,
@@ -293,12 +224,12 @@ impl BatchCircuit {
         }
     }
 
-    /// Rows that the layout may use.
+    /// Returns the number of rows that the layout may use.
     pub fn rows(shape: Shape) -> usize {
         (1 << Self::k(shape)) - RESERVED_ROWS
     }
 
-    /// log₂ of the rows of this very circuit.
+    /// Returns log₂ of the number of rows of this circuit.
     #[cfg(test)]
     pub(crate) fn height(&self) -> u32 {
         match (self.bare, self.shape) {
@@ -314,7 +245,7 @@ impl BatchCircuit {
         Self::k(self.shape)
     }
 
-    /// Rows that the layout of this very circuit may use.
+    /// Returns the number of rows that the layout of this circuit may use.
     fn usable(&self) -> usize {
         (1 << self.height()) - RESERVED_ROWS
     }
@@ -333,8 +264,8 @@ impl BatchCircuit {
         well_formed(witness) && witness.shape == self.shape && self.complete(proofs)
     }
 
-    /// Writes the circuit on a sheet; `None` if the witness has lists of the wrong length.
-    pub fn write<'s>(&self, sheet: &'s mut dyn Sheet) -> Option<Written<'s>> {
+    /// Writes the circuit on a sheet; returns `None` if a list of the witness has the wrong length.
+    pub(crate) fn write<'s>(&self, sheet: &'s mut dyn Sheet) -> Option<Written<'s>> {
         self.write_with(sheet, self.challenge, None)
     }
 
@@ -429,8 +360,8 @@ impl BatchCircuit {
     }
 }
 
-/// A statement whose product of pairings is recorded: what both writings of its columns need, the first
-/// for the commitments that ζ is drawn from, the second under ζ.
+/// A statement with its recorded product of pairings. Its columns are written twice: first for the
+/// commitments that ζ is drawn from, then under ζ.
 pub struct Recorded<'c> {
     circuit: &'c BatchCircuit,
     fixed: Fixed,
@@ -438,7 +369,8 @@ pub struct Recorded<'c> {
 }
 
 impl Recorded<'_> {
-    /// The columns that a prover commits to first, `2^k` cells each; ζ is drawn from the commitments.
+    /// Returns the columns that a prover commits to first, `2^k` cells each; ζ is drawn from the
+    /// commitments.
     pub fn committed(&self) -> Vec<Vec<Fr>> {
         let mut sheet = Columns::new(self.circuit.shape, COMMITTED);
         let mut layout = Layout::new(&mut sheet, self.circuit.usable());
@@ -446,8 +378,9 @@ impl Recorded<'_> {
         sheet.0
     }
 
-    /// All advice columns under the column challenge, `2^k` cells each, in the order of the constraint
-    /// system. `None` if the circuit does not fit its rows, which a test excludes for each shape.
+    /// Returns all advice columns under the column challenge, `2^k` cells each, in the order of the
+    /// constraint system. Returns `None` if the circuit does not fit its rows; a test excludes this
+    /// for each shape.
     pub fn advice(&self, challenge: Fr) -> Option<Vec<Vec<Fr>>> {
         let mut sheet = Columns::new(self.circuit.shape, column::ALL);
         self.circuit.write_with(&mut sheet, challenge, Some(self))?;
@@ -455,21 +388,21 @@ impl Recorded<'_> {
     }
 }
 
-/// What writing a circuit leaves.
-pub struct Written<'s> {
-    /// The writer, with counts and labels.
-    pub layout: Layout<'s>,
-    /// The exposed wires.
-    pub transition: StateTransition,
-    /// ζ, which follows the five instances.
-    pub challenge: Wire,
-    /// Rows of the state transition alone, as [`Layout::rows`].
-    pub transition_rows: (usize, usize),
+/// A written circuit.
+pub(crate) struct Written<'s> {
+    /// Writer, with counts and labels.
+    pub(crate) layout: Layout<'s>,
+    /// Exposed wires.
+    pub(crate) transition: StateTransition,
+    /// Column challenge ζ, which follows the five instances.
+    pub(crate) challenge: Wire,
+    /// Rows of the state transition alone, as in [`Layout::rows`].
+    pub(crate) transition_rows: (usize, usize),
     /// Cells of each part.
-    pub parts: Parts,
+    pub(crate) parts: Parts,
 }
 
-/// The first advice columns in memory.
+/// The first advice columns, in memory.
 struct Columns(Vec<Vec<Fr>>);
 
 impl Columns {

@@ -1,5 +1,5 @@
-//! What the circuit verifies of the clients: their verifying key, a constant of the circuit, and one
-//! Groth16 proof a slot (spec: *Aggregation*).
+//! The clients' verifying key, a constant of the circuit, and their Groth16 proofs, one a slot
+//! (spec: *Aggregation*).
 
 use ark_bn254::{Bn254, Fr, G1Affine, G2Affine};
 use ark_ec::AffineRepr;
@@ -7,11 +7,10 @@ use ark_groth16::{Proof, VerifyingKey};
 use subrosa_protocol::domain::Domain;
 use subrosa_protocol::poseidon::hash;
 
-use crate::foreign::limbs::{Limbs, limbs_of};
-use crate::pairing::transcript::pack;
+use crate::aggregation::foreign::limbs::{Limbs, limbs_of, pack};
 
-/// The verifying key of the transaction circuit. It is fixed in the batch circuit: another key is
-/// another batch circuit, with other keys on L1.
+/// Verifying key of the transaction circuit. The batch circuit fixes it: another key means another
+/// batch circuit, with other keys on L1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientKey {
     /// α.
@@ -22,14 +21,14 @@ pub struct ClientKey {
     pub gamma: G2Affine,
     /// δ.
     pub delta: G2Affine,
-    /// IC₀ and IC₁: the statement's only input is the digest.
+    /// IC₀ and IC₁; the statement's only input is the digest.
     pub inputs: [G1Affine; 2],
-    /// The digest that stands in empty slots: of a statement of kind 0, so that anyone has a proof of it.
+    /// Digest proven in empty slots. It belongs to a statement of kind 0, which anyone can prove.
     pub padding: Fr,
 }
 
 impl ClientKey {
-    /// Takes the points of a key for exactly one public input; `None` for any other number.
+    /// Takes the points of a key; returns `None` unless the key has exactly one public input.
     pub fn new(key: &VerifyingKey<Bn254>, padding: Fr) -> Option<ClientKey> {
         let inputs = key.gamma_abc_g1[..].try_into().ok()?;
         Some(ClientKey {
@@ -42,7 +41,7 @@ impl ClientKey {
         })
     }
 
-    /// A hash of all of it, which the transcript begins with.
+    /// Returns a hash of the whole key. The transcript begins with it.
     pub(crate) fn identity(&self) -> Fr {
         let g1 = [self.alpha, self.inputs[0], self.inputs[1]];
         let g2 = [self.beta, self.gamma, self.delta];
@@ -60,8 +59,8 @@ impl ClientKey {
     }
 }
 
-/// A client's proof. The points are a claim: the circuit holds them to their curves and B to its
-/// subgroup.
+/// A client's proof. Its points are unchecked: the circuit constrains them to their curves, and B
+/// to its subgroup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientProof {
     /// A.

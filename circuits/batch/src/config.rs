@@ -1,26 +1,29 @@
-//! Columns and gates. All shapes share them; only fixed contents and the number of rows differ.
+//! Columns and gates. All shapes share them; only the fixed contents and the number of rows differ.
 //!
-//! | columns | what |
+//! | columns | contents |
 //! |---|---|
 //! | advice 0–9 | the cells; 1–9 take part in copies, 9 is looked up |
 //! | pieces (4) | a limb of a value modulo q, in pieces of 13 bits |
-//! | multiplicity | how often the table's entry of this row occurs among all pieces |
+//! | multiplicity | number of occurrences, among all pieces, of the table's entry of this row |
 //! | evaluation | a limb, or a value at σ; takes part in copies |
 //! | point | σ in every row |
 //! | balance | running sum of Σ 1/(σ + piece) − multiplicity/(σ + entry) |
-//! | constant 0–9 | round constants; coefficients of the arithmetic gate (1–8), of a weighted product (0–8) and of the range gate (9) |
+//! | constant 0–9 | round constants; coefficients of the three gates below |
 //! | full | 1: two full rounds, 2: the same, leading into the partial rounds |
 //! | partial | 1: ten partial rounds, 2: the same, leading back to full rounds |
 //! | step | 1: absorb, 2: Merkle step, 3: arithmetic |
-//! | range | factor of the looked-up value, 0 where nothing is looked up |
+//! | range | factor of the looked-up value, 0 if nothing is looked up |
 //! | weighted | 1: weighted product |
-//! | foreign | 1: evaluation is a limb, 2: a limb with the next ones behind it, 3: boundary, 4: evaluation is the instance of this row |
-//! | live | 1 where σ and the running sum go on to the next row |
+//! | foreign | kind of the evaluation, see [`Foreign`] |
+//! | live | 1 in rows where σ and the running sum continue in the next row |
 //! | table | 0 … 2^13 − 1 |
 //! | instance | old state, new state, c, z, y, ζ |
 //!
-//! Pieces and multiplicity are the **committed** columns, the first of the constraint system: the column
-//! challenge ζ is drawn from their commitments, and everything else may depend on it.
+//! The constant columns hold the coefficients of the arithmetic gate (1–8), of a weighted product
+//! (0–8) and of the range gate (9).
+//!
+//! Pieces and multiplicity are the **committed** columns, the first of the constraint system. The
+//! column challenge ζ is drawn from their commitments, and everything else may depend on it.
 
 use halo2_proofs::plonk::{
     Advice, Column, ConstraintSystem, Expression, Fixed, Instance, VirtualCells,
@@ -29,71 +32,77 @@ use halo2_proofs::poly::Rotation;
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
 
-use crate::foreign::limbs::PIECES;
 use crate::schedule::{COLUMNS, Schedule};
 
 /// Bits of a looked-up piece.
-pub const TABLE_BITS: usize = 13;
+pub(crate) const TABLE_BITS: usize = 13;
+/// Number of looked-up pieces of a limb modulo q; each has a column.
+pub(crate) const PIECES: usize = 4;
 
-/// Degree of the constraint system: x⁵ under a selector of two kinds. It has to be declared, since the
-/// proof system otherwise takes 5 at most, whatever the gates are, and makes proofs that do not verify.
-pub const DEGREE: usize = 7;
+/// Number of public instances of the statement, in order: old state, new state, c, z, y. The column
+/// challenge ζ follows; a verifier computes it from the proof ([`COMMITTED`]).
+pub const INSTANCES: usize = 5;
+
+/// Degree of the constraint system: x⁵ under a selector of two kinds. It must be declared: by
+/// default the proof system assumes at most 5 and makes proofs that do not verify.
+pub(crate) const DEGREE: usize = 7;
 
 /// Names of the gates, as a failing constraint reports them.
-pub mod gate {
+pub(crate) mod gate {
     /// First of two full rounds in a row.
-    pub const FULL_FIRST: &str = "full round, first";
+    pub(crate) const FULL_FIRST: &str = "full round, first";
     /// Second of two full rounds in a row.
-    pub const FULL_SECOND: &str = "full round, second";
+    pub(crate) const FULL_SECOND: &str = "full round, second";
     /// Second full round that leads into the partial rounds.
-    pub const ENTRY: &str = "full round, into partial rounds";
+    pub(crate) const ENTRY: &str = "full round, into partial rounds";
     /// Last five partial rounds of a row.
-    pub const PARTIAL_FIRST: &str = "partial rounds, this row";
+    pub(crate) const PARTIAL_FIRST: &str = "partial rounds, this row";
     /// First five partial rounds of the next row.
-    pub const PARTIAL_SECOND: &str = "partial rounds, next row";
+    pub(crate) const PARTIAL_SECOND: &str = "partial rounds, next row";
     /// State after the partial rounds.
-    pub const EXIT: &str = "partial rounds, into full rounds";
+    pub(crate) const EXIT: &str = "partial rounds, into full rounds";
     /// Sponge absorption.
-    pub const ABSORB: &str = "absorb";
+    pub(crate) const ABSORB: &str = "absorb";
     /// One level of a Merkle path.
-    pub const MERKLE: &str = "merkle step";
+    pub(crate) const MERKLE: &str = "merkle step";
     /// Products and linear combinations.
-    pub const ARITHMETIC: &str = "arithmetic";
+    pub(crate) const ARITHMETIC: &str = "arithmetic";
     /// The lookup.
-    pub const RANGE: &str = "range";
+    pub(crate) const RANGE: &str = "range";
     /// Weighted products of evaluations.
-    pub const WEIGHTED: &str = "weighted product";
+    pub(crate) const WEIGHTED: &str = "weighted product";
     /// Limbs and their polynomial at σ.
-    pub const EVALUATION: &str = "evaluation";
-    /// Where σ enters and the running sum begins and ends.
-    pub const BOUNDARY: &str = "boundary";
+    pub(crate) const EVALUATION: &str = "evaluation";
+    /// Boundary of the multiset argument: σ enters, and the running sum begins and ends.
+    pub(crate) const BOUNDARY: &str = "boundary";
     /// Public inputs.
-    pub const INSTANCE: &str = "instance";
+    pub(crate) const INSTANCE: &str = "instance";
     /// σ is the same in every row.
-    pub const POINT: &str = "point";
+    pub(crate) const POINT: &str = "point";
     /// Every piece is an entry of the table.
-    pub const BALANCE: &str = "balance";
+    pub(crate) const BALANCE: &str = "balance";
 }
 
-/// Places of all columns in a layout. The general ones are 0 … 9.
-pub mod column {
+/// Column numbers in a layout. The general columns are 0 … 9.
+pub(crate) mod column {
     use super::{COLUMNS, PIECES};
 
     /// First of the columns of pieces.
-    pub const PIECE: usize = COLUMNS;
-    /// Multiplicities.
-    pub const MULTIPLICITY: usize = PIECE + PIECES;
-    /// Evaluations.
-    pub const EVALUATION: usize = MULTIPLICITY + 1;
-    /// σ.
-    pub const POINT: usize = EVALUATION + 1;
-    /// Running sums.
-    pub const BALANCE: usize = POINT + 1;
+    pub(crate) const PIECE: usize = COLUMNS;
+    /// Column of multiplicities.
+    pub(crate) const MULTIPLICITY: usize = PIECE + PIECES;
+    /// Column of evaluations.
+    pub(crate) const EVALUATION: usize = MULTIPLICITY + 1;
+    /// Column of σ.
+    pub(crate) const POINT: usize = EVALUATION + 1;
+    /// Column of running sums.
+    pub(crate) const BALANCE: usize = POINT + 1;
     /// Number of columns.
-    pub const ALL: usize = BALANCE + 1;
+    pub(crate) const ALL: usize = BALANCE + 1;
 
-    /// The place of an advice column of the constraint system, where the committed ones come first.
-    pub fn of_advice(index: usize) -> usize {
+    /// Returns the layout's number of an advice column of the constraint system, where the
+    /// committed ones come first.
+    pub(crate) fn of_advice(index: usize) -> usize {
         let committed = super::COMMITTED;
         if index < committed {
             PIECE + index
@@ -104,8 +113,8 @@ pub mod column {
         }
     }
 
-    /// The place in the constraint system of a column.
-    pub fn to_advice(place: usize) -> usize {
+    /// Returns the constraint system's number of a column of the layout.
+    pub(crate) fn to_advice(place: usize) -> usize {
         if place < COLUMNS {
             place + super::COMMITTED
         } else if place < EVALUATION {
@@ -116,9 +125,9 @@ pub mod column {
     }
 }
 
-/// Kinds of row in the `step` column.
+/// Kind of a row, in the `step` column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub(crate) enum Step {
     /// The next row starts a permutation on (kept state +) the chunk in cells 6–9.
     Absorb = 1,
     /// The next row starts the hash of four children, one of which is cell 1.
@@ -127,48 +136,48 @@ pub enum Step {
     Arithmetic = 3,
 }
 
-/// Columns that a prover commits to before the column challenge ζ is drawn; the first ones of the
-/// constraint system.
+/// Number of columns that a prover commits to before the column challenge ζ is drawn. They are the
+/// first of the constraint system.
 pub const COMMITTED: usize = PIECES + 1;
 
-/// Kinds of row in the `foreign` column.
+/// Kind of a row, in the `foreign` column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Foreign {
+pub(crate) enum Foreign {
     /// The evaluation is the limb.
     Limb = 1,
-    /// The evaluation is the limb plus σ times the next row's evaluation.
+    /// The evaluation is the limb plus σ times the evaluation in the next row.
     Chained = 2,
-    /// The evaluation is the running sum, the next row's is σ.
+    /// The evaluation is the running sum; the evaluation in the next row is σ.
     Boundary = 3,
     /// The evaluation is the instance of this row.
     Instance = 4,
 }
 
-/// The columns.
+/// Columns of the circuit.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Advice columns, by their places in a layout.
-    pub advice: [Column<Advice>; column::ALL],
+    /// Advice columns, by their numbers in a layout.
+    pub(crate) advice: [Column<Advice>; column::ALL],
     /// Round constants and coefficients.
-    pub constants: [Column<Fixed>; COLUMNS],
+    pub(crate) constants: [Column<Fixed>; COLUMNS],
     /// Selector of full rounds.
-    pub full: Column<Fixed>,
+    pub(crate) full: Column<Fixed>,
     /// Selector of partial rounds.
-    pub partial: Column<Fixed>,
+    pub(crate) partial: Column<Fixed>,
     /// Selector of absorption, Merkle steps and arithmetic.
-    pub step: Column<Fixed>,
+    pub(crate) step: Column<Fixed>,
     /// Factor of the looked-up value.
-    pub range: Column<Fixed>,
+    pub(crate) range: Column<Fixed>,
     /// Selector of weighted products.
-    pub weighted: Column<Fixed>,
+    pub(crate) weighted: Column<Fixed>,
     /// Selector of evaluations.
-    pub foreign: Column<Fixed>,
-    /// Rows of the multiset argument.
-    pub live: Column<Fixed>,
-    /// The table of 13-bit integers; 0 below it.
-    pub table: Column<Fixed>,
+    pub(crate) foreign: Column<Fixed>,
+    /// Selector of the rows of the multiset argument.
+    pub(crate) live: Column<Fixed>,
+    /// Table of 13-bit integers; 0 in the rows below it.
+    pub(crate) table: Column<Fixed>,
     /// The public inputs.
-    pub instance: Column<Instance>,
+    pub(crate) instance: Column<Instance>,
 }
 
 type E = Expression<Fr>;
@@ -177,7 +186,7 @@ fn constant(value: u64) -> E {
     Expression::Constant(Fr::from(value))
 }
 
-/// `selector` is one of 0 … `kinds`; nonzero exactly where it is `kind`.
+/// Returns an expression that is nonzero exactly if `selector`, one of 0 … `kinds`, is `kind`.
 fn is(selector: &E, kind: u64, kinds: u64) -> E {
     (1..=kinds)
         .filter(|&other| other != kind)
@@ -201,7 +210,7 @@ fn dot(weights: &[Fr], terms: &[E]) -> E {
         .unwrap_or(Expression::Constant(Fr::ZERO))
 }
 
-/// What every gate sees of its row.
+/// Cells of a row, as every gate sees them.
 struct Row {
     cur: Vec<E>,
     next: Vec<E>,
@@ -376,7 +385,7 @@ impl Config {
                 [1, 5, 6, 7, 8, 9].map(|i: usize| row.cur[i].clone());
             let one = constant(1);
             let both = low.clone() * high.clone();
-            // One of these four is 1: the place of the child among its siblings.
+            // Exactly one of these four is 1: the child's place among its siblings.
             let p3 = both.clone();
             let p2 = high.clone() - both.clone();
             let p1 = low.clone() - both.clone();
@@ -455,7 +464,8 @@ impl Config {
             let selector = kind.clone() * (kind.clone() - constant(3)) * (kind - constant(4));
             vec![selector * (value - limb - chained)]
         });
-        // A gate, not a copy: a column less in the permutation argument is two commitments less on L1.
+        // A gate instead of a copy: one column less in the permutation argument saves two
+        // commitments on L1.
         meta.create_gate(gate::INSTANCE, |cells| {
             let selector = is(&cells.query_fixed(self.foreign, Rotation::cur()), 4, 4);
             let value = advice(cells, column::EVALUATION, Rotation::cur());
@@ -475,8 +485,8 @@ impl Config {
         });
     }
 
-    /// Σ 1/(σ + piece) = Σ multiplicity/(σ + entry), as a running sum: an equality of multisets, σ
-    /// being drawn after both.
+    /// Constrains Σ 1/(σ + piece) = Σ multiplicity/(σ + entry) as a running sum. It implies
+    /// equality of the multisets, because σ is drawn after both.
     fn multiset(&self, meta: &mut ConstraintSystem<Fr>) {
         meta.create_gate(gate::POINT, |cells| {
             let live = cells.query_fixed(self.live, Rotation::cur());

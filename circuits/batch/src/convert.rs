@@ -1,22 +1,23 @@
-//! Field conversion between arkworks (the protocol) and halo2 (this circuit). Both are the BN254
-//! scalar field; only the Rust types differ.
+//! Conversion of field elements between arkworks (the protocol) and halo2 (this circuit). Both
+//! types are the scalar field of BN254.
 
 use ark_ff::{BigInt, PrimeField as _};
 use halo2curves::bn256::Fr;
 use halo2curves::ff::PrimeField as _;
+use subrosa_protocol::layout::Field;
 
-/// The same element as a halo2 field element.
+/// Converts to a halo2 field element.
 pub fn to_halo2(value: &ark_bn254::Fr) -> Fr {
     Fr::from_raw(value.into_bigint().0)
 }
 
-/// The same element as an arkworks field element.
+/// Converts to an arkworks field element.
 pub fn from_halo2(value: &Fr) -> ark_bn254::Fr {
     ark_bn254::Fr::from_bigint(BigInt::new(limbs(value)))
         .expect("a canonical representation is below the modulus")
 }
 
-/// The canonical integer of `value` as four 64-bit limbs, least significant first.
+/// Returns the canonical integer of `value` as four 64-bit limbs, least significant first.
 pub(crate) fn limbs(value: &Fr) -> [u64; 4] {
     let bytes = value.to_repr();
     let bytes: &[u8] = bytes.as_ref();
@@ -29,7 +30,7 @@ pub(crate) fn limbs(value: &Fr) -> [u64; 4] {
     })
 }
 
-/// `value >> bits` on a 256-bit integer given by limbs, least significant first.
+/// Returns `value >> bits` for a 256-bit integer given by limbs, least significant first.
 pub(crate) fn shift_right(value: [u64; 4], bits: usize) -> [u64; 4] {
     let (words, rest) = (bits / 64, bits % 64);
     std::array::from_fn(|i| {
@@ -43,8 +44,8 @@ pub(crate) fn shift_right(value: [u64; 4], bits: usize) -> [u64; 4] {
     })
 }
 
-/// The field element of bits `[from, from + width)` of the canonical integer of `value`.
-/// `width` is below 254, so that the result is canonical.
+/// Returns bits `[from, from + width)` of the canonical integer of `value`. `width` must be below
+/// 254, so that the result is canonical.
 pub(crate) fn bits(value: &Fr, from: usize, width: usize) -> Fr {
     let mut shifted = shift_right(limbs(value), from);
     for (i, limb) in shifted.iter_mut().enumerate() {
@@ -56,7 +57,12 @@ pub(crate) fn bits(value: &Fr, from: usize, width: usize) -> Fr {
     Fr::from_raw(shifted)
 }
 
-/// 2^`exponent` as a field element.
+/// Returns the weight of a field in a packed word.
+pub(crate) fn at(field: Field) -> Fr {
+    power_of_two(field.offset)
+}
+
+/// Returns 2^`exponent`.
 pub(crate) fn power_of_two(exponent: usize) -> Fr {
     let mut limbs = [0u64; 4];
     limbs[exponent / 64] = 1 << (exponent % 64);

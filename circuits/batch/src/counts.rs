@@ -1,4 +1,4 @@
-//! What the circuit of a shape takes, pinned by `cells.json`.
+//! Size of the circuit for a shape, pinned by `cells.json`.
 
 use std::sync::Arc;
 
@@ -7,42 +7,42 @@ use subrosa_protocol::batch::Shape;
 
 use crate::circuit::BatchCircuit;
 use crate::client::ClientKey;
-use crate::config::TABLE_BITS;
-use crate::foreign::limbs::PIECES;
+use crate::config::{PIECES, TABLE_BITS};
 use crate::layout::Blank;
 use crate::schedule::COLUMNS;
 
 /// Rows, cells and gadgets of the circuit of one shape.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// Transaction slots.
+    /// Number of transaction slots.
     pub slots: usize,
-    /// log₂ of the rows.
+    /// log₂ of the number of rows.
     pub k: u32,
-    /// Rows of permutations, from the top.
+    /// Rows of permutations, counted from the top.
     pub permutation_rows: usize,
-    /// Rows of arithmetic and ranges, from the bottom.
+    /// Rows of arithmetic and ranges, counted from the bottom.
     pub arithmetic_rows: usize,
-    /// Rows of values modulo q, from the top of columns of their own.
+    /// Rows of values modulo q, counted from the top of columns of their own.
     pub foreign_rows: usize,
-    /// Cells of all rows in use: the general columns of permutations, arithmetic and ranges, the pieces and
-    /// evaluations of values modulo q, and the whole height of the three columns of the multiset argument.
+    /// Cells of all rows in use: the general columns of permutations, arithmetic and ranges, the
+    /// pieces and evaluations of values modulo q, and the full height of the three columns of the
+    /// multiset argument.
     pub area: usize,
-    /// Of these, what the clients' proofs take.
+    /// Share of the area that the clients' proofs take.
     pub proofs_area: usize,
-    /// Advice cells written.
+    /// Number of advice cells written.
     pub cells: usize,
-    /// Of these, copies of other cells.
+    /// Number of advice cells that are copies of other cells.
     pub copies: usize,
-    /// Permutations of Poseidon.
+    /// Number of Poseidon permutations.
     pub permutations: usize,
-    /// Looked-up pieces of 13 bits.
+    /// Number of looked-up pieces of 13 bits.
     pub lookups: usize,
-    /// Rows with an arithmetic gate.
+    /// Number of rows with an arithmetic gate.
     pub arithmetic: usize,
-    /// Of these, with a weighted product.
+    /// Number of arithmetic rows that hold a weighted product.
     pub weighted: usize,
-    /// Cells written for each part of the statement.
+    /// Number of cells written for each part of the statement.
     pub parts: Vec<(String, usize)>,
 }
 
@@ -50,10 +50,10 @@ impl Counts {
     /// Bits of the lookup table.
     pub const TABLE_BITS: usize = TABLE_BITS;
 
-    /// Counts of a shape's circuit.
+    /// Measures the circuit of a shape.
     ///
     /// # Panics
-    /// If the circuit does not fit its number of rows, which a test excludes for each shape.
+    /// If the circuit does not fit its number of rows; a test excludes this for each shape.
     pub fn of(shape: Shape, key: Arc<ClientKey>) -> Counts {
         let mut sheet = Blank;
         let written = BatchCircuit::blank(shape, key)

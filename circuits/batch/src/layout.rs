@@ -1,19 +1,19 @@
-//! Where cells go. One region from row 0, written by two cursors: permutations grow from the top;
-//! arithmetic (cells 1–8) and ranges (cell 9) share rows that grow from the bottom.
+//! Placement of cells. There is one region from row 0, written by two cursors: permutations grow
+//! from the top; arithmetic (cells 1–8) and ranges (cell 9) share rows that grow from the bottom.
 //!
-//! Every value in the circuit enters in one of four ways, and each is counted: a **copy** of an
-//! existing wire, a **hint** (a new witness, named by what will constrain it), a value **derived**
-//! by a gate, or a constant that a gate fixes. The rule in force when a cell is written labels it, so
-//! that a failing constraint names its rule.
+//! Every value enters the circuit in one of four ways, and each is counted: a **copy** of an
+//! existing wire, a **hint** (a new witness, labelled by the constraint that will bind it), a value
+//! **derived** by a gate, or a constant that a gate fixes. Each cell is labelled with the rule
+//! under which it is written, so that a failing constraint names its rule.
 
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
 
-use crate::config::{Step, column};
+use crate::config::{Foreign, Step, column};
 use crate::rules::Rule;
 
-/// Where cells are written: a halo2 region, or a grid in memory.
-pub trait Sheet {
+/// Target of a layout: a halo2 region, or a grid in memory.
+pub(crate) trait Sheet {
     /// Writes an advice cell.
     fn advice(&mut self, column: usize, row: usize, value: Fr);
     /// Writes a round constant or coefficient.
@@ -24,7 +24,7 @@ pub trait Sheet {
     fn equal(&mut self, left: (usize, usize), right: (usize, usize));
 }
 
-/// A sheet that keeps nothing.
+/// A sheet that discards everything.
 pub(crate) struct Blank;
 
 impl Sheet for Blank {
@@ -36,7 +36,7 @@ impl Sheet for Blank {
 
 /// The selector columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Selector {
+pub(crate) enum Selector {
     /// Full rounds.
     Full,
     /// Partial rounds.
@@ -57,44 +57,44 @@ pub enum Selector {
 
 impl Selector {
     /// Number of selector columns.
-    pub const COUNT: usize = 8;
+    pub(crate) const COUNT: usize = 8;
 }
 
-/// A cell with its value.
+/// A cell and its value.
 #[derive(Clone, Copy, Debug)]
-pub struct Wire {
-    /// Its value under this witness.
-    pub value: Fr,
-    /// Its advice column.
-    pub column: usize,
-    /// Its row.
-    pub row: usize,
+pub(crate) struct Wire {
+    /// Value under this witness.
+    pub(crate) value: Fr,
+    /// Advice column.
+    pub(crate) column: usize,
+    /// Row.
+    pub(crate) row: usize,
 }
 
-/// Why a cell may hold a fresh witness: what constrains it.
+/// Reason why a cell may hold a fresh witness: the constraint that binds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Hint {
+pub(crate) enum Hint {
     /// A word that a hash absorbs; the hash is tied to a state, a root or the data commitment.
     Hashed,
-    /// A position bit; the Merkle gate makes it boolean, the root ties it.
+    /// A bit of a leaf index. The Merkle gate makes it boolean; the root binds it.
     Bit,
-    /// A sibling; the root ties it.
+    /// A sibling; the root binds it.
     Sibling,
-    /// A value that a lookup bounds and an arithmetic gate ties.
+    /// A value bounded by a lookup and bound by an arithmetic gate.
     Ranged,
-    /// A flag or a small value that arithmetic gates tie.
+    /// A flag or a small value that arithmetic gates bind.
     Arithmetic,
-    /// The evaluation point, and the column challenge; the instance ties them.
+    /// The evaluation point or the column challenge; the instance binds them.
     Instance,
-    /// A piece of a limb: the multiset argument bounds it, its limb's evaluation ties it.
+    /// A piece of a limb. The multiset argument bounds it; the evaluation of its limb binds it.
     Piece,
-    /// How often an entry of the table occurs; the multiset argument ties it.
+    /// The multiplicity of a table entry; the multiset argument binds it.
     Multiplicity,
 }
 
 impl Hint {
     /// All kinds of hint.
-    pub const ALL: [Hint; 8] = [
+    pub(crate) const ALL: [Hint; 8] = [
         Hint::Hashed,
         Hint::Bit,
         Hint::Sibling,
@@ -106,9 +106,9 @@ impl Hint {
     ];
 }
 
-/// What a gadget takes: an existing wire, which is copied, or a fresh hint.
+/// Input of a gadget: an existing wire, which is copied, or a fresh hint.
 #[derive(Clone, Copy, Debug)]
-pub enum Input {
+pub(crate) enum Input {
     /// An existing value.
     Wire(Wire),
     /// A new witness.
@@ -121,57 +121,58 @@ impl From<Wire> for Input {
     }
 }
 
-/// How many cells entered in each way.
+/// Number of cells that entered in each way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Census {
-    /// Copies of existing wires.
-    pub copies: usize,
-    /// Fresh hints, by [`Hint`].
-    pub hints: [usize; 8],
-    /// Values that a gate derives.
-    pub derived: usize,
-    /// Looked-up cells.
-    pub lookups: usize,
-    /// Permutations.
-    pub permutations: usize,
-    /// Arithmetic rows, weighted products among them.
-    pub arithmetic: usize,
-    /// Weighted products.
-    pub weighted: usize,
+pub(crate) struct Census {
+    /// Number of copies of existing wires.
+    pub(crate) copies: usize,
+    /// Number of fresh hints, by [`Hint`].
+    pub(crate) hints: [usize; 8],
+    /// Number of values that a gate derives.
+    pub(crate) derived: usize,
+    /// Number of looked-up cells.
+    pub(crate) lookups: usize,
+    /// Number of permutations.
+    pub(crate) permutations: usize,
+    /// Number of arithmetic rows, weighted products included.
+    pub(crate) arithmetic: usize,
+    /// Number of weighted products.
+    pub(crate) weighted: usize,
 }
 
 impl Census {
-    /// Advice cells written.
-    pub fn cells(&self) -> usize {
+    /// Returns the number of advice cells written.
+    pub(crate) fn cells(&self) -> usize {
         self.copies + self.hints.iter().sum::<usize>() + self.derived
     }
 }
 
-/// What is known of cells beyond their values.
+/// Labels of the cells written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Labels {
-    /// By row and column, the number of the rule in force when the cell was written; 0 if none was.
-    pub rules: Vec<[u8; column::ALL]>,
+pub(crate) struct Labels {
+    /// Number of the rule under which each cell was written, by row and column; 0 for an unwritten
+    /// cell.
+    pub(crate) rules: Vec<[u8; column::ALL]>,
     /// Column, row and kind of each hint, in order.
-    pub hints: Vec<(usize, usize, Hint)>,
+    pub(crate) hints: Vec<(usize, usize, Hint)>,
 }
 
-/// A change to one cell, for tests: `delta` is added to the value that would be written there, and
-/// whatever is computed from it afterwards follows.
+/// A change to one cell, for tests. `delta` is added to the value that would be written there;
+/// everything computed from it afterwards follows.
 #[derive(Clone, Copy, Debug)]
-pub struct Tamper {
+pub(crate) struct Tamper {
     /// Advice column.
-    pub column: usize,
+    pub(crate) column: usize,
     /// Row.
-    pub row: usize,
-    /// What is added.
-    pub delta: Fr,
+    pub(crate) row: usize,
+    /// Difference to add.
+    pub(crate) delta: Fr,
 }
 
-/// The writer.
-pub struct Layout<'s> {
+/// Writer of cells.
+pub(crate) struct Layout<'s> {
     sheet: &'s mut dyn Sheet,
-    /// Next row of the permutation area: an input row, perhaps with an output in cells 0–4.
+    /// Next row of the permutation area: an input row, possibly with an output in cells 0–4.
     pub(crate) main: usize,
     /// Whether cells 0–4 of that row hold the output of a permutation.
     pub(crate) occupied: bool,
@@ -188,8 +189,8 @@ pub struct Layout<'s> {
 }
 
 impl<'s> Layout<'s> {
-    /// A writer on rows 0 … `rows` − 1 of `sheet`.
-    pub fn new(sheet: &'s mut dyn Sheet, rows: usize) -> Layout<'s> {
+    /// Creates a writer on rows 0 … `rows` − 1 of `sheet`.
+    pub(crate) fn new(sheet: &'s mut dyn Sheet, rows: usize) -> Layout<'s> {
         Layout {
             sheet,
             main: 0,
@@ -207,19 +208,19 @@ impl<'s> Layout<'s> {
         }
     }
 
-    /// Changes one cell while writing; a circuit so written is false.
+    /// Changes one cell while writing; the circuit then states something false.
     #[cfg(test)]
     pub(crate) fn tamper(&mut self, tamper: Tamper) {
         self.tamper = Some(tamper);
     }
 
-    /// Labels what is written from here on.
-    pub fn rule(&mut self, rule: Rule) {
+    /// Sets the rule that labels the following cells.
+    pub(crate) fn rule(&mut self, rule: Rule) {
         self.rule = rule;
     }
 
-    /// What was written.
-    pub fn census(&self) -> Census {
+    /// Returns the counts so far.
+    pub(crate) fn census(&self) -> Census {
         self.census
     }
 
@@ -230,7 +231,7 @@ impl<'s> Layout<'s> {
         }
     }
 
-    /// Writes the table alone, where no value modulo q is.
+    /// Writes the table alone, for circuits without values modulo q.
     #[cfg(test)]
     pub(crate) fn table(&mut self) {
         for entry in 1..1 << crate::config::TABLE_BITS {
@@ -238,40 +239,40 @@ impl<'s> Layout<'s> {
         }
     }
 
-    /// Notes how many rows from the top the values modulo q take.
+    /// Records how many rows from the top the values modulo q take.
     pub(crate) fn foreign_rows(&mut self, rows: usize) {
         self.foreign = rows;
     }
 
-    /// Rows from the top that the values modulo q take.
+    /// Returns the number of rows from the top that the values modulo q take.
     pub(crate) fn foreign_height(&self) -> usize {
         self.foreign
     }
 
-    /// All rows.
+    /// Returns the number of all rows.
     pub(crate) fn height(&self) -> usize {
         self.labels.len()
     }
 
-    /// Counts the weighted products.
+    /// Counts a weighted product.
     pub(crate) fn count_weighted(&mut self) {
         self.census.weighted += 1;
     }
 
-    /// Rows in use: those of permutations, and those from the bottom.
-    pub fn rows(&self) -> (usize, usize) {
+    /// Returns the number of rows in use by permutations, and from the bottom.
+    pub(crate) fn rows(&self) -> (usize, usize) {
         let bottom = self.labels.len() - self.arithmetic.min(self.range);
         (self.main + 1, bottom)
     }
 
-    /// Whether the two areas are disjoint, and the values modulo q end before the boundary.
-    pub fn fits(&self) -> bool {
+    /// Whether the two areas are disjoint and the values modulo q end before the boundary.
+    pub(crate) fn fits(&self) -> bool {
         let (top, bottom) = self.rows();
         top + bottom <= self.labels.len() && self.foreign + 2 <= self.labels.len()
     }
 
-    /// Which rule each cell was written under, and where the hints are.
-    pub fn into_labels(self) -> Labels {
+    /// Returns the rule of each cell, and the hints.
+    pub(crate) fn into_labels(self) -> Labels {
         Labels {
             rules: self.labels,
             hints: self.hinted,
@@ -292,14 +293,14 @@ impl<'s> Layout<'s> {
     }
 
     /// Writes a fresh witness.
-    pub fn hint(&mut self, column: usize, row: usize, value: Fr, hint: Hint) -> Wire {
+    pub(crate) fn hint(&mut self, column: usize, row: usize, value: Fr, hint: Hint) -> Wire {
         self.census.hints[hint as usize] += 1;
         self.hinted.push((column, row, hint));
         self.put(column, row, value)
     }
 
     /// Copies a wire into a cell.
-    pub fn copy(&mut self, column: usize, row: usize, wire: Wire) -> Wire {
+    pub(crate) fn copy(&mut self, column: usize, row: usize, wire: Wire) -> Wire {
         self.census.copies += 1;
         let copy = self.put(column, row, wire.value);
         self.equal(copy, wire);
@@ -307,13 +308,13 @@ impl<'s> Layout<'s> {
     }
 
     /// Writes a value that a gate derives.
-    pub fn derived(&mut self, column: usize, row: usize, value: Fr) -> Wire {
+    pub(crate) fn derived(&mut self, column: usize, row: usize, value: Fr) -> Wire {
         self.census.derived += 1;
         self.put(column, row, value)
     }
 
     /// Copies a wire, or writes a hint.
-    pub fn input(&mut self, column: usize, row: usize, input: Input) -> Wire {
+    pub(crate) fn input(&mut self, column: usize, row: usize, input: Input) -> Wire {
         match input {
             Input::Wire(wire) => self.copy(column, row, wire),
             Input::Hint(value, hint) => self.hint(column, row, value, hint),
@@ -321,56 +322,56 @@ impl<'s> Layout<'s> {
     }
 
     /// Constrains two wires to be equal.
-    pub fn equal(&mut self, left: Wire, right: Wire) {
+    pub(crate) fn equal(&mut self, left: Wire, right: Wire) {
         self.sheet
             .equal((left.column, left.row), (right.column, right.row));
     }
 
-    /// Writes a constant or coefficient.
-    pub fn constant_cell(&mut self, column: usize, row: usize, value: Fr) {
+    /// Writes a constant or coefficient, unless it is 0.
+    pub(crate) fn constant_cell(&mut self, column: usize, row: usize, value: Fr) {
         if !bool::from(value.is_zero()) {
             self.sheet.constant(column, row, value);
         }
     }
 
     /// Writes a selector.
-    pub fn select(&mut self, selector: Selector, row: usize, value: Fr) {
+    pub(crate) fn select(&mut self, selector: Selector, row: usize, value: Fr) {
         self.sheet.select(selector, row, value);
     }
 
-    /// Marks an input row.
-    pub fn step(&mut self, row: usize, step: Step) {
+    /// Marks a row with its kind.
+    pub(crate) fn step(&mut self, row: usize, step: Step) {
         self.select(Selector::Step, row, Fr::from(step as u64));
     }
 
-    /// A free arithmetic row.
+    /// Returns a free arithmetic row.
     pub(crate) fn arithmetic_row(&mut self) -> usize {
         self.census.arithmetic += 1;
         self.arithmetic = self.arithmetic.saturating_sub(1);
         self.arithmetic
     }
 
-    /// The first of `count` consecutive free cells of the looked-up column.
+    /// Returns the first of `count` consecutive free cells of the looked-up column.
     pub(crate) fn range_rows(&mut self, count: usize) -> usize {
         self.census.lookups += count;
         self.range = self.range.saturating_sub(count);
         self.range
     }
 
-    /// A fresh witness in a cell of its own, which only copies of it constrain: it takes cell 9 of a
-    /// row whose looked-up factor stays 0.
+    /// Writes a fresh witness into a cell of its own, which only copies of it constrain: cell 9 of
+    /// a row whose lookup factor stays 0.
     pub(crate) fn free(&mut self, value: Fr, hint: Hint) -> Wire {
         self.range = self.range.saturating_sub(1);
         let row = self.range;
         self.hint(9, row, value, hint)
     }
 
-    /// A word that the data commitment or an arithmetic gate ties.
+    /// Writes a word that the data commitment or an arithmetic gate binds.
     pub(crate) fn free_word(&mut self, value: Fr) -> Wire {
         self.free(value, Hint::Arithmetic)
     }
 
-    /// A flag, not yet constrained to be 0 or 1.
+    /// Writes a flag, not yet constrained to be 0 or 1.
     pub(crate) fn free_flag(&mut self, value: bool) -> Wire {
         self.free(Fr::from(u64::from(value)), Hint::Arithmetic)
     }
@@ -379,8 +380,18 @@ impl<'s> Layout<'s> {
         self.census.permutations += 1;
     }
 
-    /// A wire that is 0.
-    pub fn zero(&mut self) -> Wire {
+    /// Exposes wires as the instances, in order, each under its rule.
+    pub(crate) fn expose(&mut self, wires: &[Wire], rules: &[Rule]) {
+        for (row, (wire, rule)) in wires.iter().zip(rules).enumerate() {
+            self.rule(*rule);
+            let kind = Fr::from(Foreign::Instance as u64);
+            self.select(Selector::Foreign, row, kind);
+            self.copy(column::EVALUATION, row, *wire);
+        }
+    }
+
+    /// Returns a wire that is 0.
+    pub(crate) fn zero(&mut self) -> Wire {
         if let Some(wire) = self.zero {
             return wire;
         }
@@ -389,8 +400,8 @@ impl<'s> Layout<'s> {
         wire
     }
 
-    /// A wire that is 1.
-    pub fn one(&mut self) -> Wire {
+    /// Returns a wire that is 1.
+    pub(crate) fn one(&mut self) -> Wire {
         if let Some(wire) = self.one {
             return wire;
         }

@@ -1,4 +1,4 @@
-//! The rules of a batch (spec: *Batch*, rules B1 … B22) and their native check.
+//! The rules of a batch (spec: *Batch*, rules B1 … B22).
 
 use std::fmt;
 
@@ -8,19 +8,19 @@ use std::fmt;
 pub enum Rule {
     /// Old state = H(STATE; the six old words).
     B1 = 1,
-    /// Counts, active slots first, kind 0 never active, inactive slots all zero.
+    /// Counts; active slots first; no active slot of kind 0; inactive slots all zero.
     B2,
-    /// The digest of each active slot over its words; header fields in range.
+    /// Digest of each active slot over its words; header fields in range.
     B3,
-    /// Each active anchor is a leaf of the old history tree.
+    /// Anchor of each active slot is a leaf of the old history tree.
     B4,
     /// Time ≤ expiry in each active slot.
     B5,
     /// New nullifier leaves replace an empty subtree at `start`.
     B6,
-    /// Each active nullifier is linked.
+    /// Every nullifier of an active slot is linked.
     B7,
-    /// New commitments replace an empty subtree at `start`; deposits are committed in their places.
+    /// New commitments replace an empty subtree at `start`, with the deposits in their places.
     B8,
     /// Placement of `start` and the new leaf count.
     B9,
@@ -34,21 +34,21 @@ pub enum Rule {
     B13,
     /// c and y are computed from exactly the data words.
     B14,
-    /// Withdraw target and amount are in the data as the transaction states them.
+    /// Withdrawal target and amount are published as the transaction states them.
     B15,
-    /// Limbs of values modulo q are cut into pieces of the table.
+    /// Limbs of values modulo q are cut into pieces that the table contains.
     B16,
-    /// Challenges are drawn from a transcript over exactly the values that are used.
+    /// Challenges are drawn from a transcript over exactly the values in use.
     B17,
-    /// Multipliers are the drawn digits, and what they sum up to.
+    /// Multipliers are the drawn digits and their sums.
     B18,
-    /// Every identity of the pairing product holds: each slot's client proof verifies.
+    /// Every identity of the pairing product holds, so each slot's client proof verifies.
     B19,
-    /// The two legs of a swap stand side by side.
+    /// The two legs of a swap occupy neighbouring slots.
     B20,
-    /// Each active slot names the batch's price snapshot or none.
+    /// Each active slot names the batch's price snapshot, or no snapshot.
     B21,
-    /// Not before ≤ time in each active slot.
+    /// Not-before ≤ time in each active slot.
     B22,
 }
 
@@ -79,7 +79,7 @@ impl Rule {
         Rule::B22,
     ];
 
-    /// What the rule says, in one line.
+    /// Returns the rule's statement in one line.
     pub fn statement(self) -> &'static str {
         match self {
             Rule::B1 => "the old state is the hash of its six words",

@@ -1,11 +1,11 @@
-//! The permutation as this circuit lays it out (spec: *Notation and hashing*, Poseidon).
+//! The Poseidon permutation as this circuit lays it out (spec: *Notation and hashing*, Poseidon).
 //!
-//! Cells hold **S-box inputs**, that is, states to which the round's constants were added. Full
-//! rounds keep five of them a round. In partial rounds only element 0 passes the S-box, so the
-//! other four elements form a linear system driven by `y = u^5`; with five consecutive S-box
-//! inputs known, the next is a fixed linear function of them and of their fifth powers
-//! (observability and Cayley–Hamilton), the same in every round. Sixty partial rounds so take
-//! sixty cells. Additive constants are read off one reference permutation as residuals.
+//! Cells hold **S-box inputs**: states with the round's constants already added. Full rounds keep
+//! five cells a round. In partial rounds only element 0 passes the S-box, so the other four
+//! elements form a linear system driven by `y = u^5`. If five consecutive S-box inputs are known,
+//! the next one is a fixed linear function of them and of their fifth powers (observability and
+//! Cayley–Hamilton), the same in every round. Sixty partial rounds therefore take sixty cells.
+//! Additive constants are read off one reference permutation as residuals.
 
 use std::sync::OnceLock;
 
@@ -15,16 +15,16 @@ use subrosa_protocol::poseidon::{self, FULL_ROUNDS, PARTIAL_ROUNDS, WIDTH};
 
 use crate::convert::to_halo2;
 
-/// Rows that a permutation takes between its input row and its output row.
-pub const ROWS: usize = 10;
-/// Cells in a row.
-pub const COLUMNS: usize = 10;
-/// Rows of partial rounds, ten rounds each.
-pub const PARTIAL_ROWS: usize = PARTIAL_ROUNDS / COLUMNS;
+/// Number of rows of a permutation between its input row and its output row.
+pub(crate) const ROWS: usize = 10;
+/// Number of cells in a row.
+pub(crate) const COLUMNS: usize = 10;
+/// Number of rows of partial rounds, ten rounds each.
+pub(crate) const PARTIAL_ROWS: usize = PARTIAL_ROUNDS / COLUMNS;
 
-/// What a row of the permutation computes.
+/// Kind of a row of the permutation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RowKind {
+pub(crate) enum RowKind {
     /// Two full rounds.
     Full,
     /// Two full rounds, the second of which leads into the partial rounds.
@@ -35,8 +35,8 @@ pub enum RowKind {
     Exit,
 }
 
-/// The kind of row `index` of the permutation, in order.
-pub fn row_kind(index: usize) -> RowKind {
+/// Returns the kind of row `index` of the permutation.
+pub(crate) fn row_kind(index: usize) -> RowKind {
     match index {
         1 => RowKind::Entry,
         7 => RowKind::Exit,
@@ -47,27 +47,27 @@ pub fn row_kind(index: usize) -> RowKind {
 
 /// Linear maps and constants of the layout.
 #[derive(Clone, Debug)]
-pub struct Schedule {
+pub(crate) struct Schedule {
     /// The MDS matrix.
-    pub mds: [[Fr; WIDTH]; WIDTH],
-    /// First five partial S-box inputs from the fifth powers of the last full round before them.
-    pub entry: [[Fr; WIDTH]; WIDTH],
+    pub(crate) mds: [[Fr; WIDTH]; WIDTH],
+    /// Map from the fifth powers of the last full round to the first five partial S-box inputs.
+    pub(crate) entry: [[Fr; WIDTH]; WIDTH],
     /// Weight of `y_k` in `u_(k+1+i)` for i = 0 … 3, within the entry.
-    pub response: [Fr; 4],
+    pub(crate) response: [Fr; 4],
     /// Weights of `u_(j+1) … u_(j+4)` in `u_(j+5)`.
-    pub recurrence_u: [Fr; 4],
+    pub(crate) recurrence_u: [Fr; 4],
     /// Weights of `y_j … y_(j+4)` in `u_(j+5)`.
-    pub recurrence_y: [Fr; WIDTH],
-    /// State after the partial rounds: weights of `u_56 … u_59`, then of `y_55 … y_59`.
-    pub exit: [[Fr; 9]; WIDTH],
-    /// The first round's constants, added by the row before the permutation.
-    pub first: [Fr; WIDTH],
+    pub(crate) recurrence_y: [Fr; WIDTH],
+    /// Map to the state after the partial rounds: weights of `u_56 … u_59`, then of `y_55 … y_59`.
+    pub(crate) exit: [[Fr; 9]; WIDTH],
+    /// Constants of the first round, which the row before the permutation adds.
+    pub(crate) first: [Fr; WIDTH],
     /// Constants of each row: five for the next row's cells 0–4, five for its own cells 5–9.
-    pub constants: [[Fr; COLUMNS]; ROWS],
+    pub(crate) constants: [[Fr; COLUMNS]; ROWS],
 }
 
-/// x⁵.
-pub fn fifth_power(x: Fr) -> Fr {
+/// Returns x⁵.
+pub(crate) fn fifth_power(x: Fr) -> Fr {
     let square = x.square();
     square.square() * x
 }
@@ -86,7 +86,7 @@ fn times(left: &Matrix, right: &Matrix) -> Matrix {
     std::array::from_fn(|i| row_times(&left[i], right))
 }
 
-/// Gauss–Jordan inverse.
+/// Returns the inverse, by Gauss–Jordan elimination.
 fn invert(matrix: &Matrix) -> Matrix {
     let mut left = *matrix;
     let mut right: Matrix =
@@ -115,8 +115,8 @@ fn invert(matrix: &Matrix) -> Matrix {
 }
 
 impl Schedule {
-    /// The schedule of the protocol's parameters; derived once.
-    pub fn get() -> &'static Schedule {
+    /// Returns the schedule of the protocol's parameters, derived once.
+    pub(crate) fn get() -> &'static Schedule {
         static SCHEDULE: OnceLock<Schedule> = OnceLock::new();
         SCHEDULE.get_or_init(Schedule::derive)
     }
@@ -202,7 +202,8 @@ impl Schedule {
         schedule
     }
 
-    /// The constants that make the linear maps agree with a permutation computed round by round.
+    /// Returns the constants that make the linear maps agree with a permutation computed round by
+    /// round.
     fn residuals(&self, round: &[[Fr; WIDTH]]) -> [[Fr; COLUMNS]; ROWS] {
         let mut state = [Fr::ZERO; WIDTH];
         let mut inputs = Vec::with_capacity(round.len());
@@ -246,8 +247,8 @@ impl Schedule {
         })
     }
 
-    /// What a row's gates say of the next row's cells 0–4 (results 0–4) and of its own cells 5–9
-    /// (results 5–9), constants left out.
+    /// Returns the values that a row's gates give the next row's cells 0–4 (results 0–4) and its
+    /// own cells 5–9 (results 5–9), without constants.
     fn linear(&self, kind: RowKind, row: &[Fr; COLUMNS], next: &[Fr; COLUMNS]) -> [Fr; COLUMNS] {
         let powers = row.map(fifth_power);
         let mut result = [Fr::ZERO; COLUMNS];
@@ -292,9 +293,9 @@ impl Schedule {
         result
     }
 
-    /// All cells of a permutation whose first S-box inputs (input plus `first`) are `inputs`: its
-    /// ten rows and its output state.
-    pub fn trace(&self, inputs: [Fr; WIDTH]) -> ([[Fr; COLUMNS]; ROWS], [Fr; WIDTH]) {
+    /// Returns all cells of a permutation, its ten rows and its output state. `inputs` are the
+    /// first S-box inputs: the input state plus `first`.
+    pub(crate) fn trace(&self, inputs: [Fr; WIDTH]) -> ([[Fr; COLUMNS]; ROWS], [Fr; WIDTH]) {
         let mut rows = [[Fr::ZERO; COLUMNS]; ROWS];
         let mut left = inputs;
         for (index, row) in rows.iter_mut().enumerate() {
@@ -366,7 +367,7 @@ mod tests {
     use crate::convert::from_halo2;
     use rand::SeedableRng;
 
-    /// Rule-independent: the layout is the protocol's permutation, on random states.
+    /// The layout computes the protocol's permutation, on random states.
     #[test]
     fn trace_is_the_protocol_permutation() {
         let schedule = Schedule::get();

@@ -1,8 +1,10 @@
-//! A statement from its contents: what wallets, padding and samples are made with.
+//! Builds a statement from its contents, for wallets, padding and samples.
 
 mod step;
 
-use crate::witness::{ARITY, AssetSlot, CounterLeg, InputWitness, OutputWitness, Step, Witness};
+use crate::witness::{
+    ARITY, AssetSlot, CounterLeg, InputWitness, LoanWitness, OutputWitness, Step, Witness,
+};
 use ark_bn254::Fr;
 use ark_ff::{UniformRand, Zero};
 use ark_std::rand::{CryptoRng, RngCore};
@@ -12,38 +14,38 @@ use subrosa_protocol::encryption::{
 };
 use subrosa_protocol::keys::{Address, SpendKey, ViewingKey};
 use subrosa_protocol::note::{Note, dummy_nullifier, nullifier};
-use subrosa_protocol::swap::Terms;
+use subrosa_protocol::swap::{Side, Terms};
 use subrosa_protocol::transaction::{Header, Kind, Transaction, Withdrawal};
 use subrosa_protocol::tree::MerklePath;
 
 pub use step::LoanStep;
 
-/// What a transaction is to do.
+/// Contents of a transaction.
 ///
-/// The assets of inputs and outputs, of the fee and of the withdrawal must each stand in `assets`; values are in base
-/// units. The sum per asset is not checked here but by [`crate::check`].
+/// `assets` must contain the assets of inputs and outputs, of the fee and of the withdrawal. Values
+/// are in base units. [`crate::check`] checks the sum of each asset; this builder does not.
 #[derive(Clone)]
 pub struct Draft {
-    /// Word 0.
+    /// Context word of the deployment.
     pub context: Fr,
-    /// The note root that the inputs' paths lead to.
+    /// Note root that the inputs' paths lead to.
     pub anchor: Fr,
-    /// Kind, fee asset, fee and expiry.
+    /// Kind, fee asset, fee, expiry and not-before.
     pub header: Header,
-    /// What leaves the rollup, for kind 2.
+    /// Withdrawal from the rollup, for kind 2.
     pub withdrawal: Option<Withdrawal>,
     /// Notes to spend, and dummies.
     pub inputs: [InputWitness; ARITY],
-    /// Recipient, asset, value.
+    /// Recipient, asset and value of each output.
     pub outputs: [(Address, AssetId, u128); ARITY],
-    /// The assets of the slots; an asset may stand in several.
+    /// Assets of the slots; several slots may have the same asset.
     pub assets: [AssetId; ARITY],
-    /// What to write to the recipient of output 0; of a leg it is the terms' own.
+    /// Memo for the recipient of output 0. A leg takes the memo of its terms instead.
     pub memo: Memo,
-    /// The terms, for kinds 3 and 4. Output 0 is then what they say, whatever `outputs` has there.
+    /// Terms of a leg, for kinds 3 and 4. They then determine output 0 instead of `outputs`.
     pub terms: Option<Terms>,
-    /// The step on a position. Output 0 of one that spends a position is then the successor, with the value that `outputs` has
-    /// there.
+    /// Step on a position. If the step spends a position, output 0 is its successor, with the value
+    /// of output 0 in `outputs`.
     pub loan: Option<LoanStep>,
     /// Digest of a price snapshot, or 0.
     pub oracle: Fr,
@@ -56,8 +58,10 @@ impl std::fmt::Debug for Draft {
 }
 
 impl Draft {
-    /// Encrypts, commits and signs. `None` if an asset is not registered or has no slot, if a leg has no
-    /// terms or another kind has some, or if a debt outgrows 128 bits.
+    /// Encrypts, commits and signs.
+    ///
+    /// Returns `None` if an asset is not registered or has no slot, if a leg has no terms or
+    /// another kind has terms, or if a debt exceeds 128 bits.
     #[must_use]
     pub fn finish(
         self,
@@ -70,84 +74,29 @@ impl Draft {
             Some(step) => Some(step.witness(&self.header)?),
             None => None,
         };
-        let pair = loan
-            .as_ref()
-            .filter(|loan| loan.step != Step::Open)
-            .map(|loan| loan.loan.keys().nk);
-        let nullifiers = std::array::from_fn(|i| {
-            let nk = pair.as_ref().filter(|_| i == 0).unwrap_or(&keys.nk);
-            input_nullifier(&self.inputs[i], nk)
-        });
+        let leg = self.leg()?;
+        let nullifiers = self.nullifiers(keys, loan.as_ref());
         let ephemeral = EphemeralKey::new(&keys.ovk, &nullifiers);
-        let leg = match (self.header.kind.side(), &self.terms) {
-            (Some(side), Some(terms)) => Some((side, terms)),
-            (None, None) => None,
-            _ => return None,
+        let memo = match leg {
+            Some((side, terms)) => terms.exchange.memo(side),
+            None => self.memo.clone(),
         };
-        let memo = leg.map_or(self.memo, |(side, terms)| terms.exchange.memo(side));
-        let mut index = 0u8..;
-        let mut plain = self.outputs.map(|(to, asset, value)| {
-            let index = index.next().unwrap_or_default();
-            OutputPlaintext::cash(&ephemeral, &nullifiers[0], index, to, asset, value, &memo)
-        });
-        if let Some((side, terms)) = leg {
-            plain[0] = OutputPlaintext {
-                recipient: *terms.receiver(side),
-                note: terms.delivery(side),
-            };
-        }
-        if let Some(loan) = loan.as_ref().filter(|loan| loan.step != Step::Open) {
-            plain[0] = loan.successor(plain[0].note.value);
-            if let Some(repayment) = loan.repayment() {
-                plain[1] = repayment;
-            }
-        }
-        let slot_of = |asset: AssetId| -> Option<u8> {
-            self.assets
-                .iter()
-                .position(|of| *of == asset)
-                .map(|slot| slot as u8)
+        let plain = self.plaintexts(&ephemeral, &nullifiers[0], leg, loan.as_ref(), &memo);
+        let slots = self.choose_slots(&plain, assets)?;
+        let audit = audit_words(&plain, &ephemeral, keys, assets)?;
+        let terms = match leg {
+            Some((_, terms)) => terms.digest(),
+            // Padding has no secrets and must not depend on who makes it.
+            None if self.header.kind == Kind::NoOp => Fr::zero(),
+            None => Fr::rand(rng),
         };
-        let mut slots = Vec::with_capacity(ARITY);
-        let mut audit = [[Fr::zero(); 3]; ARITY];
-        let mut input_slots = [0; ARITY];
-        let mut output_slots = [0; ARITY];
-        for i in 0..ARITY {
-            let asset = self.assets[i];
-            slots.push(AssetSlot {
-                info: *assets.get(asset)?,
-                path: assets.path(asset)?,
-            });
-            input_slots[i] = slot_of(self.inputs[i].note.asset)?;
-            let note = &plain[i].note;
-            output_slots[i] = slot_of(note.asset)?;
-            let auditor = &assets.get(note.asset)?.auditor;
-            let commitment = note.commitment();
-            audit[i] = audit_encrypt(
-                &ephemeral,
-                auditor,
-                &commitment,
-                &note.packed(),
-                &note.owner,
-                &keys.owner,
-            );
-        }
-        let fee_slot = slot_of(self.header.fee_asset)?;
-        let withdraw_slot = match &self.withdrawal {
-            Some(withdrawal) => slot_of(withdrawal.asset)?,
-            None => 0,
-        };
+        let counter_leg = leg.map(|(side, terms)| counter_leg(side, terms));
         let transaction = Transaction {
             anchor: self.anchor,
             assets_root: assets.root(),
             header: self.header,
             withdrawal: self.withdrawal,
-            terms: match leg {
-                Some((_, terms)) => terms.digest(),
-                // Padding has no secrets, and is to be the same whoever makes it.
-                None if self.header.kind == Kind::NoOp => Fr::zero(),
-                None => Fr::rand(rng),
-            },
+            terms,
             oracle: self.oracle,
             nullifiers,
             commitments: plain.each_ref().map(|output| output.note.commitment()),
@@ -155,8 +104,8 @@ impl Draft {
             audit,
             note_data: match &loan {
                 Some(loan) => {
-                    let opening = loan.opening(&plain[0].note, &ephemeral, &keys.ovk);
-                    encrypt_step(&ephemeral, &keys.ovk, &plain, &opening)
+                    let disclosure = loan.disclosure(&plain[0].note, &ephemeral, &keys.ovk);
+                    encrypt_step(&ephemeral, &keys.ovk, &plain, &disclosure)
                 }
                 None => encrypt_outputs(&ephemeral, &keys.ovk, &plain, &memo),
             },
@@ -168,39 +117,164 @@ impl Draft {
             esk: *ephemeral.scalar(),
             inputs: self.inputs,
             outputs: plain.map(|output| OutputWitness { note: output.note }),
-            slots: slots.try_into().ok()?,
-            input_slots,
-            output_slots,
-            fee_slot,
-            withdraw_slot,
-            counter_leg: leg.map(|(side, terms)| CounterLeg {
-                packed: terms.exchange.leg(side.other()).packed(),
-                owner: terms.receiver(side.other()).owner,
-                aux: terms.aux[side.other().index()],
-                salt: terms.exchange.salt.element(),
-            }),
+            slots: slots.slots,
+            input_slots: slots.inputs,
+            output_slots: slots.outputs,
+            fee_slot: slots.fee,
+            withdraw_slot: slots.withdrawal,
+            counter_leg,
             loan,
         };
         Some((transaction, witness))
     }
-}
 
-/// The nullifier that an input publishes.
-pub(crate) fn input_nullifier(input: &InputWitness, nk: &Fr) -> Fr {
-    let commitment = input.note.commitment();
-    if input.dummy {
-        dummy_nullifier(nk, &commitment, input.position)
-    } else {
-        nullifier(nk, &commitment, input.position)
+    /// Returns side and terms of a leg, `Some(None)` for any other kind, and `None` if kind and
+    /// terms do not fit.
+    fn leg(&self) -> Option<Option<(Side, &Terms)>> {
+        match (self.header.kind.side(), &self.terms) {
+            (Some(side), Some(terms)) => Some(Some((side, terms))),
+            (None, None) => Some(None),
+            _ => None,
+        }
+    }
+
+    /// Returns the nullifiers of the inputs. A position has the nullifier key of its pair.
+    fn nullifiers(&self, keys: &ViewingKey, loan: Option<&LoanWitness>) -> [Fr; ARITY] {
+        let pair = loan
+            .filter(|loan| loan.step != Step::Open)
+            .map(|loan| loan.loan.keys().nk);
+        std::array::from_fn(|i| {
+            let nk = pair.as_ref().filter(|_| i == 0).unwrap_or(&keys.nk);
+            input_nullifier(&self.inputs[i], nk)
+        })
+    }
+
+    /// Returns the outputs before encryption. Terms and steps determine some of them.
+    fn plaintexts(
+        &self,
+        ephemeral: &EphemeralKey,
+        nullifier: &Fr,
+        leg: Option<(Side, &Terms)>,
+        loan: Option<&LoanWitness>,
+        memo: &Memo,
+    ) -> [OutputPlaintext; ARITY] {
+        let mut index = 0u8..;
+        let mut plain = self.outputs.map(|(to, asset, value)| {
+            let index = index.next().unwrap_or_default();
+            OutputPlaintext::cash(ephemeral, nullifier, index, to, asset, value, memo)
+        });
+        if let Some((side, terms)) = leg {
+            plain[0] = OutputPlaintext {
+                recipient: *terms.receiver(side),
+                note: terms.delivery(side),
+            };
+        }
+        if let Some(loan) = loan.filter(|loan| loan.step != Step::Open) {
+            plain[0] = loan.successor(plain[0].note.value);
+            if let Some(repayment) = loan.repayment() {
+                plain[1] = repayment;
+            }
+        }
+        plain
+    }
+
+    /// Chooses a slot for everything that moves. Returns `None` if an asset is not registered or has
+    /// no slot.
+    fn choose_slots(
+        &self,
+        plain: &[OutputPlaintext; ARITY],
+        assets: &AssetTree,
+    ) -> Option<ChosenSlots> {
+        let slot_of = |asset: AssetId| -> Option<u8> {
+            let slot = self.assets.iter().position(|of| *of == asset)?;
+            Some(slot as u8)
+        };
+        let mut slots = Vec::with_capacity(ARITY);
+        let mut inputs = [0; ARITY];
+        let mut outputs = [0; ARITY];
+        for i in 0..ARITY {
+            let asset = self.assets[i];
+            slots.push(AssetSlot {
+                info: *assets.get(asset)?,
+                path: assets.path(asset)?,
+            });
+            inputs[i] = slot_of(self.inputs[i].note.asset)?;
+            outputs[i] = slot_of(plain[i].note.asset)?;
+        }
+        Some(ChosenSlots {
+            slots: slots.try_into().ok()?,
+            inputs,
+            outputs,
+            fee: slot_of(self.header.fee_asset)?,
+            withdrawal: match &self.withdrawal {
+                Some(withdrawal) => slot_of(withdrawal.asset)?,
+                None => 0,
+            },
+        })
     }
 }
 
-/// A dummy input: a note of value 0 that is nowhere. Its random rcm makes its nullifier unique.
+/// Asset slots, and the slot of everything that moves.
+struct ChosenSlots {
+    slots: [AssetSlot; ARITY],
+    inputs: [u8; ARITY],
+    outputs: [u8; ARITY],
+    fee: u8,
+    withdrawal: u8,
+}
+
+/// Encrypts the outputs to the auditors of their assets. Returns `None` if an asset is not
+/// registered.
+fn audit_words(
+    plain: &[OutputPlaintext; ARITY],
+    ephemeral: &EphemeralKey,
+    keys: &ViewingKey,
+    assets: &AssetTree,
+) -> Option<[[Fr; 3]; ARITY]> {
+    let mut audit = [[Fr::zero(); 3]; ARITY];
+    for (words, OutputPlaintext { note, .. }) in audit.iter_mut().zip(plain) {
+        let auditor = &assets.get(note.asset)?.auditor;
+        let commitment = note.commitment();
+        *words = audit_encrypt(
+            ephemeral,
+            auditor,
+            &commitment,
+            &note.packed(),
+            &note.owner,
+            &keys.owner,
+        );
+    }
+    Some(audit)
+}
+
+/// Returns the words of the terms that the leg of `side` does not determine.
+fn counter_leg(side: Side, terms: &Terms) -> CounterLeg {
+    let other = side.other();
+    CounterLeg {
+        packed: terms.exchange.leg(other).packed(),
+        owner: terms.receiver(other).owner,
+        aux: terms.aux[other.index()],
+        salt: terms.exchange.salt.element(),
+    }
+}
+
+/// Returns the nullifier that an input publishes.
+pub(crate) fn input_nullifier(input: &InputWitness, nk: &Fr) -> Fr {
+    let commitment = input.note.commitment();
+    if input.dummy {
+        dummy_nullifier(nk, &commitment, input.leaf_index)
+    } else {
+        nullifier(nk, &commitment, input.leaf_index)
+    }
+}
+
+/// Returns a dummy input: a note of value 0 outside the tree. Its random rcm makes its nullifier
+/// unique.
 pub(crate) fn dummy(owner: Fr, asset: AssetId, rcm: Fr) -> InputWitness {
     InputWitness {
         dummy: true,
         note: Note::cash(asset, 0, owner, rcm),
-        position: 0,
+        leaf_index: 0,
         path: MerklePath {
             index: 0,
             siblings: [[Fr::zero(); 3]; crate::NOTE_DEPTH],

@@ -19,7 +19,7 @@ pub struct TransactionCircuit {
     raw: Option<Box<RawWitness>>,
 }
 
-/// The rows of the circuit.
+/// Rows of the circuit.
 #[derive(Clone, Debug)]
 pub struct Shape {
     /// The matrices A, B and C. Column 0 is the constant one, column 1 the digest.
@@ -28,34 +28,34 @@ pub struct Shape {
     pub instances: usize,
     /// Columns of witness wires.
     pub witnesses: usize,
-    /// The rule that each range of rows serves.
+    /// Range of rows of each rule.
     pub spans: Vec<(Rule, Range<usize>)>,
 }
 
 impl TransactionCircuit {
-    /// The circuit with an assignment. Nothing is checked here: a witness that breaks a rule gives
-    /// an assignment that does not satisfy the constraints. See [`crate::check`].
+    /// Creates the circuit with an assignment. Nothing is checked here: a witness that breaks a
+    /// rule gives an assignment that does not satisfy the constraints. See [`crate::check`].
     #[must_use]
     pub fn new(words: &Words, witness: &Witness) -> Self {
         Self::assigned(RawWitness::new(words, digest::digest(words), witness))
     }
 
-    /// The circuit without an assignment, for the setup of keys.
+    /// Creates the circuit without an assignment, for the setup of keys.
     #[must_use]
     pub fn blank() -> Self {
         Self { raw: None }
     }
 
-    /// The circuit with any assignment of the wires that are not computed from others.
+    /// Creates the circuit with any assignment of the wires that are not computed from others.
     pub(crate) fn assigned(raw: RawWitness) -> Self {
         Self {
             raw: Some(Box::new(raw)),
         }
     }
 
-    /// All columns in order: one, the digest, the witness wires. With the matrices of
-    /// [`TransactionCircuit::shape`] this is all that a prover needs, at a third of the cost of
-    /// a synthesis that also writes the rows.
+    /// Returns all columns in order: one, the digest, the witness wires. Together with the matrices
+    /// of [`TransactionCircuit::shape`] this is everything a prover needs, at a third of the cost
+    /// of a synthesis that also writes the rows.
     ///
     /// # Errors
     /// [`SynthesisError::AssignmentMissing`] for a blank circuit.
@@ -72,10 +72,10 @@ impl TransactionCircuit {
         Ok(columns)
     }
 
-    /// The rows, which are the same for every assignment.
+    /// Returns the rows, which are the same for every assignment.
     ///
     /// # Errors
-    /// Those of the constraint system.
+    /// Errors of the constraint system.
     pub fn shape() -> Result<Shape, SynthesisError> {
         let cs = ConstraintSystem::new_ref();
         cs.set_mode(SynthesisMode::Setup);
@@ -105,15 +105,15 @@ impl ConstraintSynthesizer<Fr> for TransactionCircuit {
     }
 }
 
-/// The size of the circuit, by rule.
+/// Measures the circuit, by rule.
 ///
 /// # Errors
-/// Those of the constraint system; none in practice.
+/// Errors of the constraint system, which do not occur in practice.
 pub fn constraints() -> Result<Counts, SynthesisError> {
     Counts::measure()
 }
 
-/// Writes the whole circuit. The order of the parts is that of [`crate::check`].
+/// Writes the whole circuit. The parts come in the order of [`crate::check`].
 fn synthesise(
     raw: &RawWitness,
     cs: &ConstraintSystemRef<Fr>,

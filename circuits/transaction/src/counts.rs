@@ -6,18 +6,18 @@ use ark_relations::gr1cs::SynthesisError;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Sizes of the circuit. `constraints.json` beside this crate pins them.
+/// Size of the circuit, pinned by `constraints.json` beside this crate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// Constraints.
+    /// Number of constraints.
     pub constraints: usize,
-    /// Public inputs, the constant one not counted.
+    /// Number of public inputs, without the constant one.
     pub public_inputs: usize,
-    /// Witness wires.
+    /// Number of witness wires.
     pub witnesses: usize,
-    /// Nonzero entries of the matrices A, B and C.
+    /// Number of nonzero entries of the matrices A, B and C.
     pub nonzeros: [usize; 3],
-    /// Constraints by the rule they serve.
+    /// Number of constraints of each rule.
     pub rules: BTreeMap<Rule, usize>,
 }
 
@@ -25,7 +25,7 @@ impl Counts {
     /// Synthesises the circuit and counts.
     ///
     /// # Errors
-    /// Those of the constraint system.
+    /// Errors of the constraint system.
     pub(crate) fn measure() -> Result<Self, SynthesisError> {
         let shape = TransactionCircuit::shape()?;
         let mut rules = BTreeMap::new();

@@ -1,15 +1,37 @@
-//! The transaction circuit: one universal R1CS statement, proven with Groth16 over BN254.
+//! The transaction circuit: one universal R1CS statement, proven with Groth16 over BN254 (spec:
+//! *Transaction*, rules T1 to T33).
 //!
-//! The statement is that of the specification's *Transaction* section, rules T1 to T33. Its one
-//! public input is the digest of the transaction's 30 words. Each rule exists twice, side by side
-//! in `parts/`: as a native check, used before a proof is attempted and by tests, and as
+//! The only public input is the digest of the transaction's 30 words. Each rule exists twice, side
+//! by side in `parts/`: as a native check, used by tests and before a proof is attempted, and as
 //! constraints.
 //!
-//! - [`check`] says whether a witness satisfies the statement, and which rule it breaks;
+//! - [`check`] checks a statement natively and returns the rule that it breaks;
 //! - [`TransactionCircuit`] is the statement for a prover or for a setup;
-//! - [`constraints`] measures the circuit by rule, `constraints.json` pins the result;
-//! - [`no_op`] builds a padding transaction, [`padding_statement`] the one that batches are padded with;
+//! - [`Draft`] builds a statement from its contents;
+//! - [`constraints`] measures the circuit by rule; `constraints.json` pins the result;
+//! - [`no_op`] builds a padding transaction, [`padding_statement`] the one that pads batches;
 //! - [`samples`] builds deterministic statements for tests and benches.
+//!
+//! # Example
+//!
+//! ```
+//! use ark_std::rand::SeedableRng;
+//! use ark_std::rand::rngs::StdRng;
+//! use subrosa_transaction::{Rule, TransactionCircuit, check, samples};
+//!
+//! let mut rng = StdRng::seed_from_u64(1);
+//! let mut sample = samples::transfer(&mut rng);
+//! let digest = check(&sample.witness, &sample.words).expect("samples are valid");
+//!
+//! // The assignment of all columns, which a prover needs: one, the digest, the witness wires.
+//! let circuit = TransactionCircuit::new(&sample.words, &sample.witness);
+//! let columns = circuit.assignment().expect("the circuit has an assignment");
+//! assert_eq!(columns[1], digest);
+//!
+//! // An output of another value does not open its commitment.
+//! sample.witness.outputs[0].note.value += 1;
+//! assert_eq!(check(&sample.witness, &sample.words), Err(Rule::T6));
+//! ```
 
 mod assemble;
 mod circuit;
@@ -42,17 +64,17 @@ use ark_bn254::Fr;
 /// Checks a statement natively and returns its digest.
 ///
 /// # Errors
-/// The first rule that is broken, in the order in which the parts are checked.
+/// The first broken rule, in the order in which the parts are checked.
 pub fn check(witness: &Witness, words: &Words) -> Result<Fr, Rule> {
     let digest = parts::digest::digest(words);
     check_digest(witness, words, digest)?;
     Ok(digest)
 }
 
-/// [`check`] against a digest given from outside, the public input.
+/// Checks a statement natively against a digest from outside, the public input.
 ///
 /// # Errors
-/// The first rule that is broken; [`Rule::T18`] if the digest is not that of the words.
+/// The first broken rule; [`Rule::T18`] if `digest` is not the digest of the words.
 pub fn check_digest(witness: &Witness, words: &Words, digest: Fr) -> Result<(), Rule> {
     let fields = parts::header::check(words)?;
     parts::slots::check(witness, words)?;

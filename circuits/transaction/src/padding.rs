@@ -1,4 +1,4 @@
-//! The padding transaction, kind 0: provable by anyone, moving nothing.
+//! The padding transaction, kind 0: anyone can prove it, and it moves nothing.
 
 use crate::assemble::{Draft, dummy};
 use crate::witness::{ARITY, Witness};
@@ -16,12 +16,13 @@ use subrosa_protocol::transaction::{Header, Kind, Transaction};
 /// Seed of [`padding_statement`].
 const SEED: &[u8; 32] = b"subrosa v1 padding statement\0\0\0\0";
 
-/// The one no-op whose digest stands in the empty slots of every batch, with its witness: context 0,
-/// anchor 0, one unaudited asset, expiry 0, keys from a fixed seed that protects nothing.
+/// Returns the no-op whose digest stands in the empty slots of every batch, with its witness:
+/// context 0, anchor 0, one unaudited asset, expiry 0, keys from a fixed seed that protects
+/// nothing.
 ///
-/// It is the same on every machine. Its digest is a constant of the batch circuit, so that equal keys
-/// of the transaction circuit give equal keys of the batch circuit; a change of it is a new version of
-/// the batch circuit. Nothing is lost if it is submitted: a ledger takes no transaction of kind 0.
+/// It is the same on every machine. Its digest is a constant of the batch circuit, so equal keys of
+/// the transaction circuit give equal keys of the batch circuit. Changing it means a new version of
+/// the batch circuit. Submitting it is harmless: a ledger accepts no transaction of kind 0.
 #[must_use]
 pub fn padding_statement() -> (Words, Witness) {
     let mut rng = ChaCha20Rng::from_seed(*SEED);
@@ -39,12 +40,13 @@ pub fn padding_statement() -> (Words, Witness) {
     (transaction.words(&Fr::zero()), witness)
 }
 
-/// A valid statement of kind 0 under fresh keys that are thrown away: three dummies, three outputs of value 0,
-/// no fee. `context` is word 0; `anchor` any element, for no input is looked up under it; `expiry` is in seconds of
-/// Unix time, below 2⁴⁰.
+/// Builds a valid statement of kind 0 under fresh keys that are thrown away: three dummies, three
+/// outputs of value 0, no fee.
 ///
-/// `None` if `asset`, which stands in all three slots and as fee asset, is not registered in `assets`, or
-/// the expiry is out of range.
+/// `context` is word 0. `anchor` is any element, because no input is looked up under it. `expiry`
+/// is in seconds of Unix time, below 2⁴⁰. `asset` stands in all three slots and as fee asset.
+///
+/// Returns `None` if `asset` is not registered in `assets` or the expiry is out of range.
 pub fn no_op(
     context: Fr,
     anchor: Fr,
@@ -85,7 +87,7 @@ mod tests {
             .iter()
             .map(|b| format!("{b:02x}"))
             .collect();
-        // Another digest is another batch circuit: other keys on L1.
+        // Another digest means another batch circuit, with other keys on L1.
         assert_eq!(
             hex,
             "148d6ef2d5a2ae6b98b677c13d083c6cdd092abfb043a7c8b857b2f6a43e361d"

@@ -1,26 +1,26 @@
-//! The values of the prover's wires, as the circuit takes them.
+//! Values of the prover's wires, as the circuit takes them.
 //!
-//! A [`Witness`] cannot say everything that a malicious prover may put on the wires: here every
-//! value is a free field element. The circuit is synthesised from this form, so that tests can put
-//! any assignment to it without the native check in between.
+//! A [`Witness`] cannot express everything that a malicious prover may put on the wires. Here every
+//! value is a free field element. The circuit is synthesised from this form, so that tests can give
+//! it any assignment without the native check in between.
 
 use crate::gadgets::edwards::SCALAR_BITS;
-use crate::gadgets::range::cut;
 use crate::witness::{ARITY, ASSET_DEPTH, LoanWitness, NOTE_DEPTH, Step, Witness};
-use crate::words::{Fields, OPENING, Words};
+use crate::words::{DISCLOSURE, Fields, Words, from_field};
 use ark_bn254::Fr;
 use ark_ed_on_bn254::EdwardsAffine;
 use ark_ff::{BigInteger, PrimeField, Zero};
 use std::fmt;
 use subrosa_protocol::Scalar;
 use subrosa_protocol::encoding::fr_from_u128;
-use subrosa_protocol::loan::{Debt, MASK_BITS, covers, improves};
-use subrosa_protocol::market::{MARKET_DEPTH, Market, PRICE_WORDS, Snapshot};
+use subrosa_protocol::layout::disclosure_word;
+use subrosa_protocol::loan::{Debt, covers, improves};
+use subrosa_protocol::market::{MARKET_DEPTH, Market, PRICE_WORDS, PriceSnapshot};
 use subrosa_protocol::note::Note;
 use subrosa_protocol::transaction::WORDS;
 use zeroize::Zeroize;
 
-/// Parts of a note.
+/// Fields of a note.
 #[derive(Clone, Default)]
 pub(crate) struct RawNote {
     pub(crate) class: Fr,
@@ -36,7 +36,7 @@ pub(crate) struct RawNote {
 pub(crate) struct RawInput {
     pub(crate) dummy: Fr,
     pub(crate) note: RawNote,
-    pub(crate) position: Fr,
+    pub(crate) leaf_index: Fr,
     pub(crate) siblings: [[Fr; 3]; NOTE_DEPTH],
     pub(crate) selector: [Fr; ARITY],
 }
@@ -48,7 +48,7 @@ pub(crate) struct RawOutput {
     pub(crate) selector: [Fr; ARITY],
 }
 
-/// An asset slot. `rest` is what stands above the id in the leaf's packed word: token and flags.
+/// An asset slot. `rest` holds the bits above the id in the leaf's packed word: token and flags.
 #[derive(Clone)]
 pub(crate) struct RawSlot {
     pub(crate) id: Fr,
@@ -57,19 +57,20 @@ pub(crate) struct RawSlot {
     pub(crate) siblings: [[Fr; 3]; ASSET_DEPTH],
 }
 
-/// A step on a position: all zeros where there is none.
+/// A step on a position; all zeros without a step.
 #[derive(Clone, Default)]
 pub(crate) struct RawLoan {
-    pub(crate) opens: Fr,
+    pub(crate) is_opening: Fr,
     pub(crate) spends: Fr,
     pub(crate) liquidates: Fr,
-    /// Why a step of the borrower is legal: collateral is added, debt is repaid, or the margin covers it.
+    /// Reasons for a legal step of the borrower: collateral is added, debt is repaid, or the
+    /// initial margin covers the debt.
     pub(crate) adds: Fr,
     pub(crate) repays: Fr,
     pub(crate) covered: Fr,
-    /// A liquidation needs no price, so long after maturity.
+    /// 1 if a liquidation needs no price, long after maturity.
     pub(crate) lapses: Fr,
-    /// A liquidation is for want of margin, not for maturity.
+    /// 1 if the reason for a liquidation is a lack of margin, 0 if it is maturity.
     pub(crate) below: Fr,
     pub(crate) borrower: Fr,
     pub(crate) lender: Fr,
@@ -119,18 +120,18 @@ impl RawLoan {
         let liquidates = step.step == Step::Liquidate;
         let priced = step.priced(collateral, not_before);
         let improves_enough = adjusts && step.after.amount != 0 && !priced;
-        // Of a debt that is not repaid: by the collateral alone.
+        // With none of the debt repaid, the step improves by its collateral alone.
         let adds = improves_enough && improves(collateral, u128::MAX, 0);
-        // Where no price is used the hints stay zero.
+        // The hints of an unused price stay zero.
         let snapshot = step.snapshot.as_ref().filter(|_| priced);
         let maintained = snapshot
-            .and_then(|snapshot| snapshot.priced(loan.market))
+            .and_then(|snapshot| snapshot.market_with_price(loan.market))
             .is_some_and(|(market, price)| {
                 let margin = market.maintenance;
                 covers(collateral[0], price, market.haircut, step.owed, margin)
             });
         Self {
-            opens: flag(step.step == Step::Open),
+            is_opening: flag(step.step == Step::Open),
             spends: flag(step.step != Step::Open),
             liquidates: flag(liquidates),
             adds: flag(adds),
@@ -151,7 +152,8 @@ impl RawLoan {
             owed: fr_from_u128(step.owed),
             after: RawDebt::new(&step.after),
             prices: snapshot.map_or_else(RawPrices::default, |s| RawPrices::new(s, loan.market)),
-            filler: [0, 1].map(|i| cut(words[OPENING + i], MASK_BITS, 256)),
+            filler: [0, 1]
+                .map(|i| from_field(words[DISCLOSURE.start + i], disclosure_word::FILLER)),
         }
     }
 }
@@ -167,7 +169,7 @@ impl RawDebt {
 }
 
 impl RawPrices {
-    fn new(snapshot: &Snapshot, id: u8) -> Self {
+    fn new(snapshot: &PriceSnapshot, id: u8) -> Self {
         let [time, market_root, words @ ..] = snapshot.words();
         let market = snapshot.markets.get(id).copied();
         let field =
@@ -213,7 +215,7 @@ pub(crate) struct RawWitness {
 }
 
 impl RawWitness {
-    /// The values of a witness.
+    /// Takes the values of a witness.
     pub(crate) fn new(words: &Words, digest: Fr, witness: &Witness) -> Self {
         let fields = Fields::of(words);
         let withdraws = fields.kind == Fr::from(2u64);
@@ -232,7 +234,7 @@ impl RawWitness {
                 RawInput {
                     dummy: Fr::from(input.dummy),
                     note: note(&input.note),
-                    position: Fr::from(input.position),
+                    leaf_index: Fr::from(input.leaf_index),
                     siblings: input.path.siblings,
                     selector: one_hot(witness.input_slots[i]),
                 }
@@ -274,7 +276,7 @@ impl RawWitness {
         }
     }
 
-    /// Zeros: what a synthesis runs on that only counts or writes rows.
+    /// Returns all zeros, for a synthesis that only counts or writes rows.
     pub(crate) fn blank() -> Self {
         let zero = Fr::zero();
         Self {
@@ -289,7 +291,7 @@ impl RawWitness {
             inputs: std::array::from_fn(|_| RawInput {
                 dummy: zero,
                 note: RawNote::default(),
-                position: zero,
+                leaf_index: zero,
                 siblings: [[zero; 3]; NOTE_DEPTH],
                 selector: [zero; ARITY],
             }),
@@ -335,7 +337,7 @@ impl Drop for RawWitness {
     }
 }
 
-/// The bits of a scalar, least significant first.
+/// Returns the bits of a scalar, least significant first.
 pub(crate) fn scalar_bits(scalar: &Scalar) -> [bool; SCALAR_BITS] {
     let bits = scalar.into_bigint().to_bits_le();
     std::array::from_fn(|i| bits[i])

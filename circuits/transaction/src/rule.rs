@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A rule, T1 to T33; as an error, the first rule that a statement breaks.
+/// A rule, T1 to T33. As an error, the first rule that a statement breaks.
 #[derive(
     Clone,
     Copy,
@@ -17,25 +17,25 @@ use serde::{Deserialize, Serialize};
     thiserror::Error,
 )]
 pub enum Rule {
-    /// The kind is one of the five.
+    /// The kind is known.
     #[error("T1: the kind is 0, 1, 2, 3 or 4")]
     T1,
     /// Keys and ownership of the inputs.
     #[error(
-        "T2: ak is on the curve, and every input but a position is cash of the owner derived from ak and nk"
+        "T2: ak is on the curve; every input except a position is cash of the owner of ak and nk"
     )]
     T2,
     /// Membership of real inputs.
     #[error("T3: a real input is in the note tree under the anchor, at a position below 2^32")]
     T3,
     /// Nullifiers.
-    #[error("T4: each nullifier is that of its input")]
+    #[error("T4: each nullifier belongs to its input")]
     T4,
-    /// Dummies are worth nothing.
+    /// Dummies have no value.
     #[error("T5: a dummy input has value 0")]
     T5,
     /// Output commitments.
-    #[error("T6: each commitment is that of its output, which is cash unless a position")]
+    #[error("T6: each commitment belongs to its output, which is cash unless it is a position")]
     T6,
     /// Ranges.
     #[error("T7: values, fee, withdrawal, header and target fields are in range")]
@@ -69,18 +69,16 @@ pub enum Rule {
     /// Padding.
     #[error("T16: kind 0 moves nothing")]
     T16,
-    /// A fresh price.
+    /// Freshness of a price.
     #[error(
-        "T17: a step that needs a price names a snapshot, not too old, in which the market of the loan's assets has one"
+        "T17: a step that needs a price names a fresh snapshot with a price for the loan's assets"
     )]
     T17,
     /// The digest.
     #[error("T18: the public input is the digest of the words")]
     T18,
     /// Terms of a swap.
-    #[error(
-        "T19: the terms of a leg are of its output 0, of the other leg, of its expiry and of a salt"
-    )]
+    #[error("T19: the terms of a leg hash its output 0, the other leg, its expiry and a salt")]
     T19,
     /// Blinding of a delivery.
     #[error("T20: output 0 of a leg is blinded by salt and amounts of the terms")]
@@ -88,45 +86,45 @@ pub enum Rule {
     /// Change of a leg.
     #[error("T21: outputs 1 and 2 of a leg belong to the owner of its inputs")]
     T21,
-    /// Where positions stand.
-    #[error("T22: a position is input 0 of a step of kind 1, and output 0 where debt is left")]
+    /// Places of positions.
+    #[error("T22: a position is input 0 of a step of kind 1, and output 0 if debt remains")]
     T22,
-    /// What a position holds.
-    #[error("T23: a position is of the loan, its collateral asset and its debt, all in range")]
-    T23,
-    /// Who acts.
-    #[error("T24: the borrower opens and adjusts, the lender liquidates")]
-    T24,
-    /// To whom the successor belongs.
+    /// Contents of a position.
     #[error(
-        "T25: output 0 is the lender's as a position and else the borrower's, of the next sequence"
+        "T23: a position commits to loan and debt and holds the collateral asset, all in range"
+    )]
+    T23,
+    /// Actor of a step.
+    #[error("T24: the borrower originates and adjusts, the lender liquidates")]
+    T24,
+    /// Owner of the successor.
+    #[error(
+        "T25: a position in output 0 is the lender's, cash the borrower's; the sequence is the next"
     )]
     T25,
     /// Interest.
     #[error("T26: the debt is accrued to the expiry by the borrower, to not before by the lender")]
     T26,
     /// Repayment.
-    #[error("T27: what the debt falls by is paid to the lender in output 1")]
+    #[error("T27: a reduction of the debt is paid to the lender in output 1")]
     T27,
     /// Legality of the borrower's steps.
     #[error("T28: a step of the borrower closes, improves or is covered by the initial margin")]
     T28,
     /// Maturity.
-    #[error("T29: a loan is opened and adjusted no later than its maturity")]
+    #[error("T29: a loan is originated and adjusted no later than its maturity")]
     T29,
-    /// Opening.
-    #[error("T30: a loan is opened against its principal and covered by the initial margin")]
+    /// Origination of a loan.
+    #[error("T30: a new loan is exchanged for its principal and covered by the initial margin")]
     T30,
     /// Legality of a liquidation.
     #[error("T31: a liquidation is below the maintenance margin or after maturity")]
     T31,
-    /// Seizure.
-    #[error("T32: a liquidation leaves no debt and takes no more than debt and bonus are worth")]
+    /// Limit of a seizure.
+    #[error("T32: a liquidation leaves no debt and takes at most the value of debt and bonus")]
     T32,
-    /// What both parties can open.
-    #[error(
-        "T33: the opening of output 0 is encrypted under the pair's salt, and so is it blinded"
-    )]
+    /// Disclosure of the successor to both parties.
+    #[error("T33: the state in output 0 is sealed, and the output blinded, under the pair's salt")]
     T33,
 }
 

@@ -1,9 +1,9 @@
-//! Sample statements for tests and benches of this and other crates: valid, and a function of the
-//! generator alone, so that a seeded generator gives the same statement every time.
+//! Sample statements for tests and benches of this and other crates. They are valid and depend on
+//! the generator alone, so a seeded generator always gives the same statement.
 //!
-//! They are of a world of their own: a context, an asset tree with two audited assets and one
-//! without auditor, and a note tree that holds what the sender spends; a [`block`] or [`block_of`] is a whole
-//! batch of one such world. No secret here protects anything.
+//! Each sample has its own context, an asset tree with two audited assets and one without auditor,
+//! and a note tree that holds the sender's notes. A [`block`] or [`block_of`] is a whole batch of
+//! such statements. No secret here protects anything.
 
 mod loan;
 
@@ -27,13 +27,13 @@ use subrosa_protocol::tree::NoteTree;
 pub(crate) use loan::Plan;
 pub use loan::{LoanCase, loan_step};
 
-/// The assets of the samples: the fee asset, one with another auditor, one without.
+/// Assets of the samples: the fee asset, one with another auditor, one without.
 pub const SAMPLE_ASSETS: [AssetId; ARITY] = [AssetId(0), AssetId(3), AssetId(515)];
 
 /// Expiry of the samples, in seconds of Unix time.
 pub const SAMPLE_EXPIRY: u64 = 4_000_000_000;
 
-/// The context word of the samples.
+/// Returns the context word of the samples.
 #[must_use]
 pub fn context() -> Fr {
     Context {
@@ -48,20 +48,20 @@ pub fn context() -> Fr {
 pub struct Sample {
     /// The transaction.
     pub transaction: Transaction,
-    /// Its words under [`context`].
+    /// Words of the transaction under [`context`].
     pub words: Words,
-    /// What its prover knows.
+    /// The prover's private knowledge.
     pub witness: Witness,
-    /// The sender's seed.
+    /// Seed of the sender.
     pub seed: Seed,
-    /// The recipient's seed.
+    /// Seed of the recipient.
     pub recipient: Seed,
-    /// The tree of the assets.
+    /// Asset tree.
     pub assets: AssetTree,
 }
 
 impl Sample {
-    /// What the transaction publishes of its outputs.
+    /// Returns the published part of the outputs.
     #[must_use]
     pub fn published(&self) -> PublishedOutputs {
         let transaction = &self.transaction;
@@ -74,7 +74,7 @@ impl Sample {
     }
 }
 
-/// One input and two dummies of one asset: a payment with change and a fee.
+/// Returns a payment with change and a fee: one input and two dummies of one asset.
 pub fn transfer(rng: &mut (impl RngCore + CryptoRng)) -> Sample {
     let value = rng.gen_range(1_000_000u128..u128::MAX >> 8);
     let paid = rng.gen_range(1..value / 2);
@@ -93,7 +93,7 @@ pub fn transfer(rng: &mut (impl RngCore + CryptoRng)) -> Sample {
     contents.sample(rng)
 }
 
-/// Three inputs of three assets: the payment is in the second, the fee in the first.
+/// Returns a transfer of three assets: the payment is in the second, the fee in the first.
 pub fn transfer_of_three(rng: &mut (impl RngCore + CryptoRng)) -> Sample {
     let [a, b, c] = SAMPLE_ASSETS;
     let value = rng.gen_range(1_000_000u128..u128::MAX >> 8);
@@ -111,7 +111,7 @@ pub fn transfer_of_three(rng: &mut (impl RngCore + CryptoRng)) -> Sample {
     contents.sample(rng)
 }
 
-/// Two inputs of two assets: most of the second is withdrawn, the fee is paid in the first.
+/// Returns a withdrawal of most of the second of two assets; the fee is paid in the first.
 pub fn withdraw(rng: &mut (impl RngCore + CryptoRng)) -> Sample {
     let [a, b, _] = SAMPLE_ASSETS;
     let value = rng.gen_range(1_000_000u128..u128::MAX >> 8);
@@ -136,8 +136,8 @@ pub fn withdraw(rng: &mut (impl RngCore + CryptoRng)) -> Sample {
     contents.sample(rng)
 }
 
-/// One leg of a swap, two inputs of two assets: most of the second is delivered for a third asset, the fee is paid
-/// in the first. The parties are those of the sample.
+/// Returns one leg of a swap with two inputs of two assets. Most of the second is delivered for a
+/// third asset; the fee is paid in the first. The parties are those of the sample.
 pub fn swap_leg(side: Side, rng: &mut (impl RngCore + CryptoRng)) -> Sample {
     let parties = [Seed::random(rng), Seed::random(rng)];
     let fee = rng.gen_range(1..1u128 << 60);
@@ -149,7 +149,7 @@ pub fn swap_leg(side: Side, rng: &mut (impl RngCore + CryptoRng)) -> Sample {
     Contents::leg(side, terms, fee).of(parties, rng)
 }
 
-/// Terms between the parties of side A and side B.
+/// Returns terms between the parties of side A and side B.
 fn terms(sides: &[Seed; 2], rng: &mut (impl RngCore + CryptoRng)) -> Terms {
     let [_, b, c] = SAMPLE_ASSETS;
     let legs = [b, c].map(|asset| Leg::cash(asset, rng.gen_range(1_000_000..u128::MAX >> 8)));
@@ -163,7 +163,7 @@ fn terms(sides: &[Seed; 2], rng: &mut (impl RngCore + CryptoRng)) -> Terms {
     Terms::new(exchange, [b, a], SAMPLE_EXPIRY).expect("two assets and two owners")
 }
 
-/// The padding transaction.
+/// Returns the padding transaction.
 pub fn padding(rng: &mut (impl RngCore + CryptoRng)) -> Sample {
     let [a, ..] = SAMPLE_ASSETS;
     let contents = Contents {
@@ -182,17 +182,17 @@ pub fn padding(rng: &mut (impl RngCore + CryptoRng)) -> Sample {
 /// A batch that the ledger accepts, of statements that can each be proven.
 #[derive(Clone, Debug)]
 pub struct Block {
-    /// The statements of its transactions, in slot order.
+    /// Statements of its transactions, in slot order.
     pub samples: Vec<Sample>,
-    /// What the batch circuit needs to know of it.
+    /// Witness of the batch circuit.
     pub witness: BatchWitness,
 }
 
-/// A batch of `transactions` that each spend a note of its own, deposited before, every
-/// second one a withdrawal; with as many `deposits` of others.
+/// Returns a batch of `transactions` transactions and `deposits` deposits. Each transaction spends
+/// a note of its own, deposited before; every second one is a withdrawal.
 ///
 /// # Panics
-/// If there are more of either than slots.
+/// If there are more transactions or deposits than slots.
 pub fn block(
     shape: Shape,
     transactions: usize,
@@ -205,12 +205,13 @@ pub fn block(
     block_of(shape, &kinds, deposits, rng)
 }
 
-/// A batch of transactions of these kinds, each of which spends notes of its own that were deposited in the
-/// batches before, two in a leg and one in any other; with as many `deposits` of others. A side B has the terms
-/// of the side A before it.
+/// Returns a batch of transactions of these kinds and `deposits` deposits. Each transaction spends
+/// notes of its own that earlier batches deposited: two in a leg, otherwise one. A side B has the
+/// terms of the side A before it.
 ///
 /// # Panics
-/// If there are more of either than slots, or if the ledger does not take these kinds in this order.
+/// If there are more transactions or deposits than slots, or if the ledger does not accept these
+/// kinds in this order.
 pub fn block_of(
     shape: Shape,
     kinds: &[Kind],
@@ -250,7 +251,7 @@ pub fn block_of(
         .iter()
         .map(|(contents, [seed, _])| contents.notes(ViewingKey::from_seed(seed).owner, rng))
         .collect();
-    let mut places = chain.deposit(&spent.concat()).into_iter();
+    let mut deposited = chain.deposit(&spent.concat()).into_iter();
     let anchor = chain.anchor();
     let samples: Vec<Sample> = planned
         .into_iter()
@@ -259,7 +260,7 @@ pub fn block_of(
             let owner = ViewingKey::from_seed(&parties[0]).owner;
             let inputs = std::array::from_fn(|i| match spent.get(i) {
                 None => dummy(owner, asset, Fr::rand(rng)),
-                Some(_) => places.next().expect("every note was deposited"),
+                Some(_) => deposited.next().expect("every note is deposited"),
             });
             contents.finish(parties, chain.assets.clone(), anchor, inputs, rng)
         })
@@ -275,7 +276,7 @@ pub fn block_of(
     Block { samples, witness }
 }
 
-/// The ledger of a block.
+/// Ledger of a block.
 struct Chain {
     shape: Shape,
     assets: AssetTree,
@@ -321,30 +322,30 @@ impl Chain {
             .expect("the samples keep the ledger's rules")
     }
 
-    /// Batches of deposits alone, as many as it takes; as inputs that spend them.
+    /// Deposits notes, in as many batches as they need, and returns inputs that spend them.
     fn deposit(&mut self, notes: &[Note]) -> Vec<InputWitness> {
-        let mut positions = Vec::with_capacity(notes.len());
+        let mut indices = Vec::with_capacity(notes.len());
         for queue in notes.chunks(self.shape.slots()) {
             let header = self.execute(Vec::new(), queue).header;
-            let place = |slot| header.leaf_index(slot, BatchHeader::DEPOSIT_PLACE);
-            positions.extend((0..queue.len()).map(place));
+            let index = |slot| header.leaf_index(slot, BatchHeader::DEPOSIT_PLACE);
+            indices.extend((0..queue.len()).map(index));
         }
-        // Paths last: each batch changes those of the batches before.
-        let spend = |(note, position): (&Note, u64)| InputWitness {
+        // Paths come last, because each batch changes the paths of earlier ones.
+        let spend = |(note, leaf_index): (&Note, u64)| InputWitness {
             dummy: false,
             note: *note,
-            position,
+            leaf_index,
             path: self
                 .ledger
                 .notes()
-                .path(position)
-                .expect("the place was just appended"),
+                .path(leaf_index)
+                .expect("the leaf was just appended"),
         };
-        notes.iter().zip(positions).map(spend).collect()
+        notes.iter().zip(indices).map(spend).collect()
     }
 }
 
-/// What a sample moves.
+/// Contents of a sample.
 struct Contents {
     kind: Kind,
     fee: u128,
@@ -356,7 +357,7 @@ struct Contents {
     step: Option<Stepped>,
 }
 
-/// A step on a position, when it is valid, and the snapshot that it names.
+/// A step on a position, its validity window, and the snapshot that it names.
 struct Stepped {
     step: LoanStep,
     window: [u64; 2],
@@ -364,7 +365,7 @@ struct Stepped {
 }
 
 impl Contents {
-    /// A leg of these terms, with change of what it delivers and of the fee.
+    /// Returns a leg of these terms, with change of the delivered asset and of the fee asset.
     fn leg(side: Side, terms: Terms, fee: u128) -> Self {
         let [a, ..] = SAMPLE_ASSETS;
         let Leg { asset, value, .. } = *terms.exchange.leg(side);
@@ -380,7 +381,7 @@ impl Contents {
         }
     }
 
-    /// A transfer or withdrawal of one note of the fee asset, for the slot of a block.
+    /// Returns a transfer or withdrawal of one note of the fee asset, for a slot of a block.
     fn payment(kind: Kind, slot: usize, fee: u128, rng: &mut impl RngCore) -> Self {
         let [asset, ..] = SAMPLE_ASSETS;
         let value = rng.gen_range(1_000_000u128..u128::MAX >> 8);
@@ -403,7 +404,7 @@ impl Contents {
         }
     }
 
-    /// The notes that it spends.
+    /// Returns the notes to spend.
     fn notes(&self, owner: Fr, rng: &mut impl RngCore) -> Vec<Note> {
         self.spent
             .iter()
@@ -416,7 +417,7 @@ impl Contents {
         self.of(parties, rng)
     }
 
-    /// The statement of sender and recipient.
+    /// Builds the statement between sender and recipient.
     fn of(self, parties: [Seed; 2], rng: &mut (impl RngCore + CryptoRng)) -> Sample {
         let owner = ViewingKey::from_seed(&parties[0]).owner;
         let assets = asset_tree(rng);
@@ -426,7 +427,8 @@ impl Contents {
         self.finish(parties, assets, notes.root(), inputs, rng)
     }
 
-    /// The statement of sender and recipient that spends these inputs under this anchor.
+    /// Builds the statement between sender and recipient that spends these inputs under this
+    /// anchor.
     fn finish(
         self,
         [seed, recipient]: [Seed; 2],
@@ -482,7 +484,7 @@ impl Contents {
     }
 }
 
-/// The samples' assets, with auditors from the generator.
+/// Returns the samples' assets, with auditors from the generator.
 fn asset_tree(rng: &mut (impl RngCore + CryptoRng)) -> AssetTree {
     let mut auditor = || AuditorKey::from_seed(&Seed::random(rng)).public();
     let auditors = [auditor(), auditor(), unaudited()];
@@ -498,7 +500,7 @@ fn asset_tree(rng: &mut (impl RngCore + CryptoRng)) -> AssetTree {
         .collect()
 }
 
-/// Inputs for the given notes, each in a subtree of its own among strangers' notes, and dummies
+/// Returns inputs for the given notes, each in a subtree of its own among other notes, and dummies
 /// for the rest.
 pub(crate) fn plant(
     tree: &mut NoteTree,
@@ -515,12 +517,12 @@ pub(crate) fn plant(
     std::array::from_fn(|i| match spent.get(i) {
         None => dummy(owner, SAMPLE_ASSETS[0], Fr::rand(rng)),
         Some(note) => {
-            let position = (16 * i + 5 * i + 1) as u64;
-            let path = tree.path(position).expect("the place was just appended");
+            let leaf_index = (16 * i + 5 * i + 1) as u64;
+            let path = tree.path(leaf_index).expect("the leaf was just appended");
             InputWitness {
                 dummy: false,
                 note: *note,
-                position,
+                leaf_index,
                 path,
             }
         }

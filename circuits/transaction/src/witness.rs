@@ -1,4 +1,4 @@
-//! What a prover knows (spec: *Transaction*, Rules).
+//! The prover's private knowledge of a transaction (spec: *Transaction*, Rules).
 
 use ark_bn254::Fr;
 use ark_ed_on_bn254::EdwardsAffine;
@@ -8,7 +8,7 @@ use subrosa_protocol::Scalar;
 use subrosa_protocol::asset::AssetInfo;
 use subrosa_protocol::keys::Signature;
 use subrosa_protocol::loan::{Debt, LAPSE, Loan, improves};
-use subrosa_protocol::market::Snapshot;
+use subrosa_protocol::market::PriceSnapshot;
 use subrosa_protocol::note::Note;
 use subrosa_protocol::tree::MerklePath;
 use zeroize::Zeroize;
@@ -22,43 +22,43 @@ pub const NOTE_DEPTH: usize = 16;
 /// Depth of the asset tree.
 pub const ASSET_DEPTH: usize = 8;
 
-/// An input: a note that is spent, or a dummy.
+/// An input: a note to spend, or a dummy.
 #[derive(Clone)]
 pub struct InputWitness {
-    /// True if no note is spent here. The note is then of value 0 and need not exist.
+    /// Whether the input is a dummy. A dummy's note has value 0 and need not exist.
     pub dummy: bool,
-    /// The note.
+    /// Note of the input.
     pub note: Note,
-    /// Its leaf index in the note tree; equal to the path's.
-    pub position: u64,
-    /// Its path; of a dummy any.
+    /// Index of the leaf in the note tree; equal to the path's index.
+    pub leaf_index: u64,
+    /// Path of the leaf; ignored for a dummy.
     pub path: MerklePath<NOTE_DEPTH>,
 }
 
 /// An output.
 #[derive(Clone)]
 pub struct OutputWitness {
-    /// The note that is created.
+    /// Note to create.
     pub note: Note,
 }
 
 /// An asset that the transaction may move.
 #[derive(Clone)]
 pub struct AssetSlot {
-    /// Its leaf.
+    /// Leaf of the asset tree.
     pub info: AssetInfo,
-    /// The leaf's path in the asset tree.
+    /// Path of the leaf in the asset tree.
     pub path: MerklePath<ASSET_DEPTH>,
 }
 
-/// What a leg says of the other one, besides the digest of the terms.
+/// The other leg of a swap: the words of the terms that this leg does not determine.
 #[derive(Clone)]
 pub struct CounterLeg {
-    /// Packed part of what the other side delivers.
+    /// Packed part of the other side's delivery.
     pub packed: Fr,
-    /// Owner who receives it.
+    /// Owner who receives that delivery.
     pub owner: Fr,
-    /// aux of it: 0, unless it is the position that opens a loan.
+    /// aux of that delivery: 0, unless it is the position of a new loan.
     pub aux: Fr,
     /// Salt of the terms.
     pub salt: Fr,
@@ -70,32 +70,32 @@ impl fmt::Debug for CounterLeg {
     }
 }
 
-/// What a transaction does to a position (spec: *Collateral*, Steps).
+/// Kind of a step on a position (spec: *Collateral*, Steps).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Output 0 of a swap's leg is the position of a new loan.
     Open,
-    /// The borrower adjusts or, if no debt is left, closes.
+    /// The borrower adjusts the position or, if no debt remains, closes it.
     Adjust,
-    /// The lender takes what it is owed out of the collateral.
+    /// The lender takes the owed amount out of the collateral.
     Liquidate,
 }
 
-/// What a step on a position rests on.
+/// Witness of a step on a position.
 #[derive(Clone)]
 pub struct LoanWitness {
-    /// What is done.
+    /// Kind of the step.
     pub step: Step,
-    /// The loan.
+    /// Loan of the position.
     pub loan: Loan,
-    /// Debt of input 0; of an opening any.
+    /// Debt of input 0; ignored for a new loan.
     pub before: Debt,
-    /// What is owed of it at the time of the step; of an opening any.
+    /// Amount owed at the time of the step; ignored for a new loan.
     pub owed: u128,
-    /// Debt that is left.
+    /// Debt after the step.
     pub after: Debt,
-    /// The prices, where the step needs one.
-    pub snapshot: Option<Snapshot>,
+    /// Prices, if the step needs one.
+    pub snapshot: Option<PriceSnapshot>,
 }
 
 impl LoanWitness {
@@ -107,8 +107,8 @@ impl LoanWitness {
         self.step == Step::Liquidate && self.snapshot.is_none() && not_before > lapsed
     }
 
-    /// Whether a step of the borrower is legal for making the position less risky, at any price; `collateral` before
-    /// and after.
+    /// Whether a step of the borrower is legal because it makes the position less risky at any
+    /// price. `collateral` holds the amounts before and after.
     pub(crate) fn improves(&self, collateral: [u128; 2]) -> bool {
         let repaid = self.owed.saturating_sub(self.after.amount);
         improves(collateral, self.owed, repaid)
@@ -116,7 +116,7 @@ impl LoanWitness {
 }
 
 impl LoanWitness {
-    /// Whether the step needs a price; `collateral` before and after.
+    /// Whether the step needs a price. `collateral` holds the amounts before and after.
     pub(crate) fn priced(&self, collateral: [u128; 2], not_before: Fr) -> bool {
         match self.step {
             Step::Open => true,
@@ -134,7 +134,7 @@ impl fmt::Debug for LoanWitness {
 
 /// Everything the prover knows about a transaction besides its words.
 ///
-/// The secrets among it are overwritten when it is dropped, and `Debug` does not show them.
+/// Dropping it overwrites its secrets, and `Debug` does not show them.
 #[derive(Clone)]
 pub struct Witness {
     /// Public half of the spending key.
@@ -145,23 +145,23 @@ pub struct Witness {
     pub signature: Signature,
     /// Ephemeral secret.
     pub esk: Scalar,
-    /// The inputs.
+    /// Inputs.
     pub inputs: [InputWitness; ARITY],
-    /// The outputs.
+    /// Outputs.
     pub outputs: [OutputWitness; ARITY],
-    /// The asset slots; slots may repeat an asset.
+    /// Asset slots; several slots may have the same asset.
     pub slots: [AssetSlot; ARITY],
-    /// The slot of each input.
+    /// Slot of each input.
     pub input_slots: [u8; ARITY],
-    /// The slot of each output.
+    /// Slot of each output.
     pub output_slots: [u8; ARITY],
-    /// The slot that pays the fee.
+    /// Slot that pays the fee.
     pub fee_slot: u8,
-    /// The slot that is withdrawn from; without meaning unless the kind is 2.
+    /// Slot that is withdrawn from; ignored unless the kind is 2.
     pub withdraw_slot: u8,
-    /// The other leg of the swap; without meaning unless the kind is 3 or 4.
+    /// Other leg of the swap; ignored unless the kind is 3 or 4.
     pub counter_leg: Option<CounterLeg>,
-    /// The loan whose position is opened or spent.
+    /// Step on a position, if there is one.
     pub loan: Option<LoanWitness>,
 }
 

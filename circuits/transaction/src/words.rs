@@ -1,36 +1,24 @@
-//! Where things stand in the 30 words, and the fields of the packed ones.
+//! Places of the 30 words, and the fields of the packed ones.
 
+use crate::gadgets::Num;
 use crate::gadgets::range::cut;
 use ark_bn254::Fr;
 use ark_ff::{BigInteger, PrimeField};
+use subrosa_protocol::layout::{Field, header, target};
 use subrosa_protocol::swap::Side;
 use subrosa_protocol::transaction::{Kind, WORDS};
 
-/// The words of a transaction (spec: *Transaction*, Words).
+pub(crate) use subrosa_protocol::layout::word::{
+    AMOUNT, ANCHOR, ASSETS_ROOT, AUDIT, COMMITMENTS, DISCLOSURE, EPHEMERAL, HEADER, NULLIFIERS,
+    ORACLE, TARGET, TERMS,
+};
+pub(crate) use subrosa_protocol::layout::{ASSET_BITS, TIME_BITS, VALUE_BITS};
+
+/// Words of a transaction (spec: *Transaction*, Words).
 pub type Words = [Fr; WORDS];
 
-pub(crate) const ANCHOR: usize = 1;
-pub(crate) const ASSETS: usize = 2;
-pub(crate) const HEADER: usize = 3;
-pub(crate) const TARGET: usize = 4;
-pub(crate) const AMOUNT: usize = 5;
-pub(crate) const TERMS: usize = 6;
-pub(crate) const ORACLE: usize = 7;
-pub(crate) const NULLIFIERS: usize = 8;
-pub(crate) const COMMITMENTS: usize = 11;
-pub(crate) const EPHEMERAL: usize = 14;
-pub(crate) const AUDIT: usize = 15;
-pub(crate) const OPENING: usize = 24;
-
-pub(crate) const KIND_BITS: usize = 8;
-pub(crate) const ASSET_BITS: usize = 16;
-pub(crate) const FEE_BITS: usize = 96;
-pub(crate) const EXPIRY_BITS: usize = 40;
-pub(crate) const RECIPIENT_BITS: usize = 160;
-pub(crate) const VALUE_BITS: usize = 128;
-
-/// Fields of the words 3 and 4. The last field of each word holds all bits that remain, so that
-/// every element has fields, and repacking them gives it back.
+/// Fields of the header and target words. The last field of each word holds all remaining bits, so
+/// every element has fields, and repacking them restores it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Fields {
     pub(crate) kind: Fr,
@@ -43,22 +31,21 @@ pub(crate) struct Fields {
 }
 
 impl Fields {
-    /// Splits the words 3 and 4.
+    /// Splits the header and target words.
     pub(crate) fn of(words: &Words) -> Self {
-        let header = words[HEADER];
-        let target = words[TARGET];
+        let [packed, to] = [words[HEADER], words[TARGET]];
         Self {
-            kind: cut(header, 0, KIND_BITS),
-            fee_asset: cut(header, FEE_ASSET_AT, ASSET_BITS),
-            fee: cut(header, FEE_AT, FEE_BITS),
-            expiry: cut(header, EXPIRY_AT, EXPIRY_BITS),
-            not_before: cut(header, NOT_BEFORE_AT, 256),
-            target_asset: cut(target, 0, ASSET_BITS),
-            recipient: cut(target, ASSET_BITS, 256),
+            kind: field(packed, header::KIND),
+            fee_asset: field(packed, header::FEE_ASSET),
+            fee: field(packed, header::FEE),
+            expiry: field(packed, header::EXPIRY),
+            not_before: from_field(packed, header::NOT_BEFORE),
+            target_asset: field(to, target::ASSET),
+            recipient: from_field(to, target::RECIPIENT),
         }
     }
 
-    /// The side of a swap's leg, by the kind.
+    /// Returns the side of a swap's leg, by the kind.
     pub(crate) fn side(&self) -> Option<Side> {
         Side::BOTH
             .into_iter()
@@ -66,18 +53,32 @@ impl Fields {
     }
 }
 
-pub(crate) const FEE_ASSET_AT: usize = KIND_BITS;
-pub(crate) const FEE_AT: usize = FEE_ASSET_AT + ASSET_BITS;
-pub(crate) const EXPIRY_AT: usize = FEE_AT + FEE_BITS;
-pub(crate) const NOT_BEFORE_AT: usize = EXPIRY_AT + EXPIRY_BITS;
+/// Returns the value of a field in a word.
+pub(crate) fn field(word: Fr, field: Field) -> Fr {
+    cut(word, field.offset, field.width)
+}
 
-/// 2^exponent.
+/// Returns all bits of a word from the lowest bit of a field on.
+pub(crate) fn from_field(word: Fr, field: Field) -> Fr {
+    cut(word, field.offset, 256)
+}
+
+/// Returns the packed word of numbers, each at the place of its field. No range is checked.
+pub(crate) fn pack<const N: usize>(numbers: [(Field, &Num); N]) -> Num {
+    let mut placed = numbers
+        .into_iter()
+        .map(|(field, number)| number.times(power_of_two(field.offset)));
+    let first = placed.next().expect("a word has fields");
+    placed.fold(first, |word, number| word.plus(&number))
+}
+
+/// Returns 2^exponent.
 pub(crate) fn power_of_two(exponent: usize) -> Fr {
     use ark_ff::Field;
     Fr::from(2u64).pow([exponent as u64])
 }
 
-/// True if the integer that represents `value` is below 2^width.
+/// Whether the integer of `value` is below 2^width.
 pub(crate) fn fits(value: Fr, width: usize) -> bool {
     value.into_bigint().num_bits() as usize <= width
 }
@@ -96,19 +97,20 @@ mod tests {
             words[HEADER] = Fr::rand(&mut rng);
             words[TARGET] = Fr::rand(&mut rng);
             let f = Fields::of(&words);
+            let at = |value: Fr, field: Field| value * power_of_two(field.offset);
             assert_eq!(
-                f.kind
-                    + f.fee_asset * power_of_two(FEE_ASSET_AT)
-                    + f.fee * power_of_two(FEE_AT)
-                    + f.expiry * power_of_two(EXPIRY_AT)
-                    + f.not_before * power_of_two(NOT_BEFORE_AT),
+                at(f.kind, header::KIND)
+                    + at(f.fee_asset, header::FEE_ASSET)
+                    + at(f.fee, header::FEE)
+                    + at(f.expiry, header::EXPIRY)
+                    + at(f.not_before, header::NOT_BEFORE),
                 words[HEADER]
             );
             assert_eq!(
-                f.target_asset + f.recipient * power_of_two(ASSET_BITS),
+                at(f.target_asset, target::ASSET) + at(f.recipient, target::RECIPIENT),
                 words[TARGET]
             );
-            assert!(fits(f.fee, FEE_BITS) && fits(f.kind, KIND_BITS));
+            assert!(fits(f.fee, header::FEE.width) && fits(f.kind, header::KIND.width));
         }
         assert!(fits(power_of_two(40) - Fr::from(1u64), 40));
         assert!(!fits(power_of_two(40), 40));

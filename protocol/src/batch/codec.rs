@@ -1,12 +1,12 @@
-//! Encoding of batch witnesses, which are persisted as proving jobs.
+//! Encoding of batch witnesses, which the sequencer stores as proving jobs.
 
 use ark_bn254::Fr;
 
 use super::published::read_shape;
 use super::{BatchHeader, BatchWitness, LinkWitness, Shape, SlotWitness};
-use crate::ledger::State;
-use crate::transaction::wire::{Reader, Writer};
-use crate::transaction::{CodecError, WORDS};
+use crate::encoding::{CodecError, Reader, Writer};
+use crate::state::State;
+use crate::transaction::WORDS;
 use crate::tree::{DEPTH, MerklePath};
 
 /// First byte of an encoded witness.
@@ -19,17 +19,18 @@ const LINK_LEN: usize = 3 * 32 + PATH_LEN;
 const SLOT_LEN: usize = 1 + 32 * WORDS + PATH_LEN + 3 * LINK_LEN;
 
 impl BatchWitness {
-    /// Length of the encoding of a witness of this shape.
+    /// Returns the length of the encoding of a witness of this shape.
     #[must_use]
     pub fn encoded_len(shape: Shape) -> usize {
         let subtree = 3 * 32 * (DEPTH - shape.subtree_level());
         2 + 2 * STATE_LEN + HEADER_LEN + shape.slots() * (64 + SLOT_LEN) + 2 * subtree + PATH_LEN
     }
 
-    /// Versioned encoding, of one length for each shape; integers and elements big-endian.
+    /// Encodes the witness with a version; integers and elements are big-endian. All witnesses of a
+    /// shape have the same length.
     ///
     /// # Panics
-    /// If a list does not have the length that the shape demands, or the time is 2⁴⁰ or more.
+    /// If a list does not have the length that the shape requires, or the time is 2⁴⁰ or more.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let len = Self::encoded_len(self.shape);
@@ -56,10 +57,12 @@ impl BatchWitness {
         bytes
     }
 
-    /// Inverse of [`BatchWitness::to_bytes`]. Checks the form, not that the witness is true.
+    /// Decodes a witness; inverse of [`BatchWitness::to_bytes`]. Checks the form, not the truth of
+    /// the witness.
     ///
     /// # Errors
-    /// [`CodecError`] for a wrong version, shape or length, and for elements that are not canonical.
+    /// [`CodecError`] for a wrong version, shape or length, and for elements that are not
+    /// canonical.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, CodecError> {
         let mut input = Reader::new(bytes);
         let version = input.u8()?;

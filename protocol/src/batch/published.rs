@@ -1,20 +1,23 @@
-//! What L1 holds of a batch (spec: *Settlement on L1*, data posted with a batch), as wallets and
-//! auditors read it back.
+//! The data that L1 holds of a batch, as wallets and auditors read it back (spec: *Settlement on
+//! L1*, data posted with a batch).
 
 use ark_bn254::Fr;
 
 use super::{BatchHeader, HEADER_WORDS, SLOT_WORDS, Shape};
 use crate::asset::AssetId;
-use crate::encryption::NoteData;
-use crate::ledger::Deposit;
-use crate::transaction::wire::{Reader, Writer};
-use crate::transaction::{CodecError, Withdrawal, note_data_from_words};
+use crate::encoding::{CodecError, Reader, Writer};
+use crate::encryption::{NOTE_DATA_LEN, NoteData};
+use crate::layout::{batch_word, calldata, slot_word};
+use crate::state::Deposit;
+use crate::transaction::{Withdrawal, audit_from_words, copied, note_data_from_words};
 
-/// Bytes that a transaction takes in the data: 16 words and 169 bytes of note data.
-pub const DATA_LEN: usize = 16 * 32 + 169;
+/// Bytes of a transaction in the data: 16 words and 169 bytes of note data.
+pub const DATA_LEN: usize = calldata::TRANSACTION_LEN;
 
-/// Bytes that a withdrawal takes in the data: slot 1, asset 2, recipient 20, amount 16.
-pub const WITHDRAWAL_LEN: usize = 39;
+/// Bytes of a withdrawal in the data: slot 1, asset 2, recipient 20, amount 16.
+pub const WITHDRAWAL_LEN: usize = calldata::WITHDRAWAL_LEN;
+
+const _: () = assert!(calldata::NOTE_DATA.end - calldata::NOTE_DATA.start == NOTE_DATA_LEN);
 
 /// First byte of an encoded batch.
 const VERSION: u8 = 1;
@@ -22,7 +25,7 @@ const VERSION: u8 = 1;
 /// The published part of a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublishedTransaction {
-    /// What leaves the rollup.
+    /// Withdrawal, if the transaction makes one.
     pub withdrawal: Option<Withdrawal>,
     /// Nullifiers of the inputs.
     pub nullifiers: [Fr; 3],
@@ -37,31 +40,37 @@ pub struct PublishedTransaction {
 }
 
 impl PublishedTransaction {
-    /// The 24 data words: words 4, 5 and 8–29 of the transaction.
+    /// Returns the 24 data words: words 4, 5 and 8–29 of the transaction.
     #[must_use]
     pub fn words(&self) -> [Fr; SLOT_WORDS] {
         let mut words = [Fr::from(0u64); SLOT_WORDS];
-        words[..2].copy_from_slice(&Withdrawal::words(self.withdrawal.as_ref()));
-        words[2..5].copy_from_slice(&self.nullifiers);
-        words[5..8].copy_from_slice(&self.commitments);
-        words[8] = self.ephemeral;
-        words[9..18].copy_from_slice(self.audit.as_flattened());
-        words[18..].copy_from_slice(&self.note_data.to_words());
+        let [target, amount] = Withdrawal::words(self.withdrawal.as_ref());
+        words[slot_word::TARGET] = target;
+        words[slot_word::AMOUNT] = amount;
+        words[slot_word::NULLIFIERS].copy_from_slice(&self.nullifiers);
+        words[slot_word::COMMITMENTS].copy_from_slice(&self.commitments);
+        words[slot_word::EPHEMERAL] = self.ephemeral;
+        words[slot_word::AUDIT].copy_from_slice(self.audit.as_flattened());
+        words[slot_word::NOTE_DATA].copy_from_slice(&self.note_data.to_words());
         words
     }
 
-    /// Inverse of [`PublishedTransaction::words`].
+    /// Reads the transaction from its data words; inverse of [`PublishedTransaction::words`].
     ///
     /// # Errors
-    /// [`CodecError`] if a withdraw word is beyond its width or note data is not zero padded.
+    /// [`CodecError`] if a withdrawal word exceeds its width or the padding of the note data is not
+    /// zero.
     pub fn from_words(words: &[Fr; SLOT_WORDS]) -> Result<Self, CodecError> {
         Ok(Self {
-            withdrawal: Withdrawal::from_words(&[words[0], words[1]])?,
-            nullifiers: [words[2], words[3], words[4]],
-            commitments: [words[5], words[6], words[7]],
-            ephemeral: words[8],
-            audit: std::array::from_fn(|i| std::array::from_fn(|j| words[9 + 3 * i + j])),
-            note_data: note_data_from_words(&words[18..])?,
+            withdrawal: Withdrawal::from_words(&[
+                words[slot_word::TARGET],
+                words[slot_word::AMOUNT],
+            ])?,
+            nullifiers: copied(&words[slot_word::NULLIFIERS]),
+            commitments: copied(&words[slot_word::COMMITMENTS]),
+            ephemeral: words[slot_word::EPHEMERAL],
+            audit: audit_from_words(&words[slot_word::AUDIT]),
+            note_data: note_data_from_words(&words[slot_word::NOTE_DATA])?,
         })
     }
 
@@ -89,22 +98,22 @@ impl PublishedTransaction {
     }
 }
 
-/// A batch as L1 knows it: calldata, the deposits of the vault's queue, and values of the
-/// contract's own.
+/// A batch as L1 knows it: calldata, the deposits from the vault's queue, and the contract's own
+/// values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublishedBatch {
     /// Number of slots.
     pub shape: Shape,
-    /// Data words 0–7; its counts are the lengths of the lists below.
+    /// Data words 0–7. Its counts are the lengths of the lists below.
     pub header: BatchHeader,
-    /// Deposits consumed, in the order of the queue.
+    /// Consumed deposits, in the order of the queue.
     pub deposits: Vec<Deposit>,
     /// Active transactions, in the order of the slots.
     pub transactions: Vec<PublishedTransaction>,
 }
 
 impl PublishedBatch {
-    /// The W(N) data words, equal to those of the batch's witness.
+    /// Returns the W(N) data words, which equal those of the batch's witness.
     #[must_use]
     pub fn words(&self) -> Vec<Fr> {
         let zero = Fr::from(0u64);
@@ -114,7 +123,7 @@ impl PublishedBatch {
         for deposit in &self.deposits {
             words.extend(deposit.words());
         }
-        words.resize(HEADER_WORDS + 2 * slots, zero);
+        words.resize(HEADER_WORDS + batch_word::DEPOSIT_COUNT * slots, zero);
         for transaction in &self.transactions {
             words.extend(transaction.words());
         }
@@ -122,11 +131,11 @@ impl PublishedBatch {
         words
     }
 
-    /// Inverse of [`PublishedBatch::words`].
+    /// Reads a batch from its data words; inverse of [`PublishedBatch::words`].
     ///
     /// # Errors
-    /// [`CodecError`] for a wrong number of words, a word beyond its width, counts beyond the shape,
-    /// or anything but 0 in an empty slot.
+    /// [`CodecError`] for a wrong number of words, a word that exceeds its width, counts that
+    /// exceed the shape, or a nonzero word in an empty slot.
     pub fn from_words(shape: Shape, words: &[Fr]) -> Result<Self, CodecError> {
         if words.len() != shape.words_len() {
             return Err(CodecError::Length {
@@ -135,10 +144,11 @@ impl PublishedBatch {
             });
         }
         let (head, rest) = words.split_at(HEADER_WORDS);
-        let (deposits, slots) = rest.split_at(2 * shape.slots());
+        let (deposits, slots) = rest.split_at(batch_word::DEPOSIT_COUNT * shape.slots());
         let header = BatchHeader::from_words(&std::array::from_fn(|i| head[i]))?;
         check_counts(shape, &header)?;
-        let (deposits, no_deposits) = deposits.split_at(2 * usize::from(header.deposits));
+        let (deposits, no_deposits) =
+            deposits.split_at(batch_word::DEPOSIT_COUNT * usize::from(header.deposits));
         let (slots, no_slots) = slots.split_at(SLOT_WORDS * usize::from(header.transactions));
         let zero = Fr::from(0u64);
         if no_deposits.iter().any(|word| *word != zero) {
@@ -153,7 +163,7 @@ impl PublishedBatch {
             shape,
             header,
             deposits: deposits
-                .chunks_exact(2)
+                .chunks_exact(batch_word::DEPOSIT_COUNT)
                 .map(|words| Deposit::from_words(&[words[0], words[1]]))
                 .collect::<Result<_, _>>()?,
             transactions: slots
@@ -163,7 +173,7 @@ impl PublishedBatch {
         })
     }
 
-    /// Transaction part of the calldata: 681 bytes for each active slot.
+    /// Returns the transaction part of the calldata: 681 bytes for each active slot.
     #[must_use]
     pub fn transaction_data(&self) -> Vec<u8> {
         let mut out = Writer::with_capacity(DATA_LEN * self.transactions.len());
@@ -173,7 +183,8 @@ impl PublishedBatch {
         out.finish()
     }
 
-    /// Withdrawal part of the calldata: 39 bytes for each withdrawal, in the order of the slots.
+    /// Returns the withdrawal part of the calldata: 39 bytes for each withdrawal, in the order of
+    /// the slots.
     #[must_use]
     pub fn withdrawal_data(&self) -> Vec<u8> {
         let mut out = Writer::with_capacity(0);
@@ -188,12 +199,12 @@ impl PublishedBatch {
         out.finish()
     }
 
-    /// Puts together what was read from L1: header values, deposits of the queue, and the two parts
-    /// of the calldata.
+    /// Assembles a batch from data read from L1: header values, deposits of the queue, and the two
+    /// parts of the calldata.
     ///
     /// # Errors
-    /// [`CodecError`] if counts and lengths disagree or exceed the shape, an element is not
-    /// canonical, or withdrawals are not in strictly ascending order of active slots.
+    /// [`CodecError`] if counts and lengths disagree or exceed the shape, if an element is not
+    /// canonical, or if withdrawals are not in strictly ascending order of active slots.
     pub fn from_parts(
         shape: Shape,
         header: BatchHeader,
@@ -224,7 +235,7 @@ impl PublishedBatch {
                 recipient: input.array()?,
                 amount: input.integer(16)?,
             };
-            // An all-zero withdrawal would say the same as none.
+            // An all-zero withdrawal has the same words as no withdrawal.
             let empty = Withdrawal::words(Some(&withdrawal)) == [Fr::from(0u64); 2];
             let transaction = transactions
                 .get_mut(slot)
@@ -243,10 +254,11 @@ impl PublishedBatch {
         })
     }
 
-    /// Self-contained encoding; integers and elements big-endian: version 1, slots 1, header
-    /// (context 32, assets root 32, time 5, transactions 2, deposits 2, fee asset 2, fee recipient
-    /// 20, fee total 16, first deposit 8, batch index 8, start 8), per deposit asset 2, value 16,
-    /// inner 32, then the two parts of the calldata.
+    /// Encodes the batch with everything needed to read it back; integers and elements are
+    /// big-endian. Fields: version 1, slots 1, header (context 32, assets root 32, time 5,
+    /// transactions 2, deposits 2, fee asset 2, fee recipient 20, fee total 16, first deposit 8,
+    /// oracle 32, batch index 8, start 8); for each deposit asset 2, value 16, inner 32; then the
+    /// two parts of the calldata.
     ///
     /// # Panics
     /// If the header's time is 2⁴⁰ or more.
@@ -267,7 +279,7 @@ impl PublishedBatch {
         out.finish()
     }
 
-    /// Inverse of [`PublishedBatch::to_bytes`].
+    /// Decodes a batch; inverse of [`PublishedBatch::to_bytes`].
     ///
     /// # Errors
     /// [`CodecError`] as [`PublishedBatch::from_parts`], or for an unknown version or shape.
@@ -315,13 +327,13 @@ fn check_len(expected: usize, found: usize) -> Result<(), CodecError> {
     }
 }
 
-/// A shape, as the number of its slots.
+/// Reads a shape, encoded as its number of slots.
 pub(super) fn read_shape(input: &mut Reader<'_>) -> Result<Shape, CodecError> {
     Shape::from_slots(usize::from(input.u8()?)).ok_or(CodecError::Impossible { field: "shape" })
 }
 
 impl BatchHeader {
-    /// 167 bytes. Panics if the time is out of range: there is no such encoding, and neither the
+    /// Writes 167 bytes. Panics if the time is out of range, which has no encoding: neither the
     /// ledger nor a decoder makes such a header.
     pub(super) fn write(&self, out: &mut Writer) {
         assert!(self.time >> Self::TIME_BITS == 0, "time is in range");

@@ -7,7 +7,7 @@ use crate::ledger::tests::{config, deposit, input, rng, transaction};
 use crate::ledger::{Deposit, Ledger};
 use crate::transaction::Context;
 
-/// A second batch, with two of four slots in use, a withdrawal among them, and three deposits.
+/// A second batch: two of four slots in use, one of them a withdrawal, and three deposits.
 fn sample() -> (BatchWitness, Vec<crate::transaction::Transaction>) {
     let rng = &mut rng(2026);
     let mut ledger = Ledger::new();
@@ -116,7 +116,7 @@ fn header_words_round_trip_and_refuse_stray_bits() {
 }
 
 #[test]
-fn published_words_refuse_what_no_batch_says() {
+fn published_words_refuse_impossible_batches() {
     let (witness, _) = sample();
     let words = witness.data_words();
     let published = PublishedBatch::from_words(Shape::S4, &words).unwrap();
@@ -202,7 +202,8 @@ fn calldata_parts_rebuild_the_batch_and_are_strict() {
         rebuild(header, &batch.deposits, &wrong, &withdrawals),
         Err(CodecError::NotCanonical { field: "nullifier" })
     );
-    // A slot twice, out of order, without a transaction; and a withdrawal of nothing.
+    // A repeated slot, slots out of order, a slot without a transaction, and a withdrawal of
+    // nothing.
     let at = |slot: u8| [&[slot][..], &withdrawals[1..]].concat();
     for list in [
         [at(1), at(1)].concat(),
@@ -337,7 +338,7 @@ fn leaves_are_where_the_header_says() {
     assert_eq!(ledger.notes().leaf(at), deposits[0].commitment());
 }
 
-/// The values that the Solidity tests are held to.
+/// Returns the values that the Solidity tests compare with.
 fn vector() -> Value {
     let (witness, transactions) = sample();
     let batch = witness.published().unwrap();
@@ -395,8 +396,8 @@ fn vector() -> Value {
     })
 }
 
-/// Compares with `vectors/batch.json`; with `SUBROSA_WRITE_VECTORS=1` in the environment it writes
-/// the file instead.
+/// Compares with `vectors/batch.json`. With `SUBROSA_WRITE_VECTORS=1` in the environment the test
+/// writes the file instead.
 #[test]
 fn vectors_are_current() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/vectors/batch.json");

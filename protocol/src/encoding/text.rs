@@ -18,13 +18,13 @@ fn array_from_hex<const N: usize>(text: &str) -> Result<[u8; N], DecodeError> {
     from_hex(text)?.try_into().map_err(|_| DecodeError::NotHex)
 }
 
-/// An element as `0x` and 64 digits.
+/// Returns an element as `0x` and 64 digits.
 #[must_use]
 pub fn fr_to_hex(x: &Fr) -> String {
     to_hex(&fr_to_bytes(x))
 }
 
-/// Reads `0x` and 64 digits as an element.
+/// Reads an element from `0x` and 64 digits.
 ///
 /// # Errors
 /// [`DecodeError::NotHex`] for another form, [`DecodeError::NotCanonical`] if the integer is ≥ r.
@@ -32,7 +32,7 @@ pub fn fr_from_hex(text: &str) -> Result<Fr, DecodeError> {
     fr_from_bytes(&array_from_hex(text)?)
 }
 
-/// `#[serde(with = "serde_fr")]` for one element.
+/// Module for `#[serde(with = "serde_fr")]` on one element.
 pub mod serde_fr {
     use ark_bn254::Fr;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
@@ -40,7 +40,7 @@ pub mod serde_fr {
     /// Writes `0x` and 64 digits.
     ///
     /// # Errors
-    /// Those of the serializer.
+    /// The errors of the serializer.
     pub fn serialize<S: Serializer>(x: &Fr, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&super::fr_to_hex(x))
     }
@@ -54,7 +54,7 @@ pub mod serde_fr {
     }
 }
 
-/// `#[serde(with = "serde_fr_vec")]` for a vector of elements.
+/// Module for `#[serde(with = "serde_fr_vec")]` on a vector of elements.
 pub mod serde_fr_vec {
     use ark_bn254::Fr;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
@@ -62,7 +62,7 @@ pub mod serde_fr_vec {
     /// Writes a list of elements, each `0x` and 64 digits.
     ///
     /// # Errors
-    /// Those of the serializer.
+    /// The errors of the serializer.
     pub fn serialize<S: Serializer>(xs: &[Fr], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(xs.iter().map(super::fr_to_hex))
     }
@@ -79,7 +79,7 @@ pub mod serde_fr_vec {
     }
 }
 
-/// `#[serde(with = "serde_fr_array")]` for an array of elements.
+/// Module for `#[serde(with = "serde_fr_array")]` on an array of elements.
 pub mod serde_fr_array {
     use ark_bn254::Fr;
     use serde::{Deserializer, Serializer, de::Error};
@@ -87,7 +87,7 @@ pub mod serde_fr_array {
     /// Writes a list of elements, each `0x` and 64 digits.
     ///
     /// # Errors
-    /// Those of the serializer.
+    /// The errors of the serializer.
     pub fn serialize<S: Serializer, const N: usize>(
         xs: &[Fr; N],
         serializer: S,
@@ -98,7 +98,7 @@ pub mod serde_fr_array {
     /// Reads a list of exactly `N` elements.
     ///
     /// # Errors
-    /// If there are fewer or more, or an element has another form or is not canonical.
+    /// If the list has another length, or an element has another form or is not canonical.
     pub fn deserialize<'de, D: Deserializer<'de>, const N: usize>(
         deserializer: D,
     ) -> Result<[Fr; N], D::Error> {
@@ -110,15 +110,15 @@ pub mod serde_fr_array {
     }
 }
 
-/// `#[serde(with = "serde_point")]` for a point of the prime subgroup in its 32-byte encoding.
+/// Module for `#[serde(with = "serde_point")]` on a point of the prime subgroup.
 pub mod serde_point {
     use ark_ed_on_bn254::EdwardsAffine;
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
-    /// Writes the point encoding as `0x` and 64 digits.
+    /// Writes the 32-byte encoding of the point as `0x` and 64 digits.
     ///
     /// # Errors
-    /// Those of the serializer.
+    /// The errors of the serializer.
     pub fn serialize<S: Serializer>(
         point: &EdwardsAffine,
         serializer: S,
@@ -140,16 +140,16 @@ pub mod serde_point {
     }
 }
 
-/// `#[serde(with = "serde_bytes")]` for byte arrays and vectors.
+/// Module for `#[serde(with = "serde_bytes")]` on byte arrays and vectors.
 pub mod serde_bytes {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     use crate::encoding::DecodeError;
 
-    /// Writes `0x` and two digits a byte.
+    /// Writes `0x` and two digits for each byte.
     ///
     /// # Errors
-    /// Those of the serializer.
+    /// The errors of the serializer.
     pub fn serialize<S: Serializer, T: AsRef<[u8]>>(
         bytes: &T,
         serializer: S,
@@ -157,7 +157,7 @@ pub mod serde_bytes {
         serializer.serialize_str(&super::to_hex(bytes.as_ref()))
     }
 
-    /// Reads `0x` and two digits a byte; an array's length is exact.
+    /// Reads `0x` and two digits for each byte. An array must have its exact length.
     ///
     /// # Errors
     /// If the text has another form or another length.

@@ -13,14 +13,14 @@ use crate::keys::AuditorKey;
 use crate::note::{NoteClass, unpack};
 use crate::poseidon::hash3;
 
-/// What an auditor learns of an output. Its `Debug` form shows nothing.
+/// Auditor's view of an output. Its `Debug` form shows nothing.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct AuditRecord {
     /// Class of the note.
     pub class: NoteClass,
     /// Asset of the note.
     pub asset: AssetId,
-    /// Amount, in the asset's smallest unit.
+    /// Amount in base units.
     pub value: u128,
     /// Owner of the note.
     pub recipient: Fr,
@@ -34,7 +34,8 @@ impl fmt::Debug for AuditRecord {
     }
 }
 
-/// (packed + p₁, owner + p₂, sender + p₃), where the pads are H(AUDIT; T.y, cm) with T = esk·A.
+/// Encrypts an output for an auditor: (packed + p₁, owner + p₂, sender + p₃), where the pads are
+/// H(AUDIT; T.y, cm) with T = esk·A.
 #[must_use]
 pub fn audit_encrypt(
     ephemeral: &EphemeralKey,
@@ -48,18 +49,20 @@ pub fn audit_encrypt(
     [*packed + p1, *owner + p2, *sender + p3]
 }
 
-/// T.y from the auditor's side; `None` if E.y is that of no usable point.
+/// Computes T.y from the auditor's side. `None` if no usable point has this E.y.
 #[must_use]
 pub fn auditor_shared(key: &AuditorKey, ephemeral_y: &Fr) -> Option<Fr> {
-    // The circuit admits esk = 0, under which the words are open to everybody: also to the auditor.
+    // The circuit admits esk = 0, under which everybody can open the words, including the auditor.
     if ephemeral_y.is_one() {
         return Some(Fr::one());
     }
     ivk_shared(key.scalar(), ephemeral_y)
 }
 
-/// Opens the auditor words of the output with commitment `cm`. `None` if they do not open to a note: they
-/// are then under another auditor's key (a wrong key passes with probability below 2⁻¹⁰⁰).
+/// Opens the auditor words of the output with commitment `cm`.
+///
+/// `None` if they do not open to a note: they are then under another auditor's key. A wrong key
+/// passes with probability below 2⁻¹⁰⁰.
 #[must_use]
 pub fn audit_decrypt(shared_y: &Fr, cm: &Fr, words: &[Fr; 3]) -> Option<AuditRecord> {
     let [p1, p2, p3] = hash3(Domain::Audit, &[*shared_y, *cm]);

@@ -1,8 +1,8 @@
 //! Scalar multiplication by y coordinates alone.
 //!
-//! u = (1 + y) / (1 − y) maps the embedded curve to the Montgomery curve v² = u³ + 168698·u² + u (up
-//! to a factor of v²), where the ladder multiplies without ever needing the other coordinate: no
-//! square root, and no sign to agree on.
+//! u = (1 + y) / (1 − y) maps the embedded curve to the Montgomery curve v² = u³ + 168698·u² + u
+//! (up to a factor of v²). There the ladder multiplies without the other coordinate: it needs no
+//! square root and no agreement on a sign.
 
 use ark_bn254::Fr;
 use ark_ed_on_bn254::Fr as Scalar;
@@ -12,7 +12,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 /// (A − 2) / 4 for the coefficient A = 168698.
 const A24: u64 = 42174;
 
-/// A scalar, ready to multiply many points.
+/// A scalar, prepared to multiply many points.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub(super) struct Ladder {
     /// Bits below the leading one, from the top.
@@ -20,7 +20,7 @@ pub(super) struct Ladder {
 }
 
 impl Ladder {
-    /// The ladder of a scalar other than zero.
+    /// Prepares a nonzero scalar.
     pub(super) fn new(scalar: &Scalar) -> Self {
         let mut all = scalar.into_bigint().to_bits_be();
         let bits = all
@@ -33,7 +33,7 @@ impl Ladder {
         Self { bits }
     }
 
-    /// The multiple of u = X/Z, from the affine u of the base.
+    /// Returns the multiple of the base as u = X/Z, from the affine u of the base.
     fn multiply(&self, u: &Fr, a24: &Fr) -> (Fr, Fr) {
         // (x1 : z1) is the multiple, (x2 : z2) the next one; their difference is always the base.
         let mut low = (*u, Fr::one());
@@ -56,9 +56,10 @@ impl Ladder {
         low
     }
 
-    /// The y coordinates of the multiples of the points with these y coordinates. `None` for the
-    /// identity (y = 1) and where an input that is on neither the curve's prime subgroup nor any
-    /// useful point leads to no value.
+    /// Returns the y coordinates of the multiples of the points with these y coordinates.
+    ///
+    /// `None` for the identity (y = 1), and for an input outside the prime subgroup that leads to
+    /// no value.
     pub(super) fn multiply_all(&self, ys: &[Fr]) -> Vec<Option<Fr>> {
         let a24 = Fr::from(A24);
         let mut inverses: Vec<Fr> = ys.iter().map(|y| Fr::one() - y).collect();
@@ -87,9 +88,11 @@ fn double((x, z): &(Fr, Fr), a24: &Fr) -> (Fr, Fr) {
     (aa * bb, e * (aa + *a24 * e))
 }
 
-/// The y coordinate of scalar·(±E), from E.y: the shared secret as the recipient (with ivk) or an
-/// auditor computes it. `None` for the identity, for a zero scalar and for some values that are no point's
-/// y. Other values that are no point's y give some element, under which nothing decrypts.
+/// Returns the y coordinate of scalar·(±E) from E.y: the shared secret as the recipient (with ivk)
+/// or an auditor computes it.
+///
+/// `None` for the identity, for a zero scalar, and for some values that are the y of no point.
+/// Other such values give an element under which nothing decrypts.
 #[must_use]
 pub fn ivk_shared(ivk: &Scalar, ephemeral_y: &Fr) -> Option<Fr> {
     if ivk.is_zero() {

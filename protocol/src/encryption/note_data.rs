@@ -7,12 +7,13 @@ use thiserror::Error;
 
 use super::{AMOUNT_LEN, MEMO_LEN, TAG_LEN};
 use crate::encoding::{fr_to_bytes, serde_bytes};
+use crate::layout::calldata;
 
 /// Bytes of the ciphertext of output 0, which has the memo.
 const FIRST_LEN: usize = AMOUNT_LEN + MEMO_LEN + TAG_LEN;
 /// Bytes of the ciphertexts of outputs 1 and 2.
 const OTHER_LEN: usize = AMOUNT_LEN + TAG_LEN;
-/// Where the ciphertexts and the outgoing copy start.
+/// Offsets of the ciphertexts and of the outgoing copy.
 const OFFSETS: [usize; 4] = [
     0,
     FIRST_LEN,
@@ -21,12 +22,16 @@ const OFFSETS: [usize; 4] = [
 ];
 /// Bytes of the note data of a transaction.
 pub const NOTE_DATA_LEN: usize = OFFSETS[3] + 32;
-/// Bytes in a word: as many as always fit in an element.
-const WORD_LEN: usize = 31;
+/// Bytes in a word: the largest number that always fits an element.
+const WORD_LEN: usize = calldata::NOTE_DATA_WORD_LEN;
+
+/// Bytes of a position's masked next state with its filler. They take the place of the ciphertext
+/// of output 0.
+pub const DISCLOSURE_LEN: usize = FIRST_LEN;
 
 const _: () = assert!(NOTE_DATA_LEN == 169);
 
-/// Why six words are not note data.
+/// Reason why six words are not note data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum NoteDataError {
     /// A word has more than 31 bytes.
@@ -37,14 +42,14 @@ pub enum NoteDataError {
     Padding,
 }
 
-/// ct₀ (69) ‖ ct₁ (34) ‖ ct₂ (34) ‖ outgoing (32).
+/// Note data: ct₀ (69) ‖ ct₁ (34) ‖ ct₂ (34) ‖ outgoing (32).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct NoteData(#[serde(with = "serde_bytes")] pub [u8; NOTE_DATA_LEN]);
 
 impl NoteData {
-    /// Words 24–29 of the transaction: zero padded to 186 bytes, cut in six pieces of 31, each read
-    /// big-endian.
+    /// Returns words 24–29 of the transaction: the data, zero-padded to 186 bytes and cut into six
+    /// pieces of 31, each read big-endian.
     #[must_use]
     pub fn to_words(&self) -> [Fr; 6] {
         let mut padded = [0; 6 * WORD_LEN];
@@ -54,7 +59,7 @@ impl NoteData {
         })
     }
 
-    /// The note data with these words.
+    /// Reads the note data from its words.
     ///
     /// # Errors
     /// A [`NoteDataError`] if a word is ≥ 2²⁴⁸ or the padding is not zero.
@@ -80,15 +85,15 @@ impl NoteData {
         Ok(Self(out))
     }
 
-    /// Words 24 and 25: the opening of output 0, where the transaction is a step of a position
-    /// (spec: *Collateral*).
+    /// Returns words 24 and 25, which hold the masked next state of a position where the
+    /// transaction is a step on one (spec: *Collateral*).
     #[must_use]
-    pub fn opening_words(&self) -> [Fr; 2] {
+    pub fn disclosure_words(&self) -> [Fr; 2] {
         let [first, second, ..] = self.to_words();
         [first, second]
     }
 
-    /// The ciphertext and tag of output `index` < 3.
+    /// Returns the ciphertext and tag of output `index` < 3.
     pub(super) fn ciphertext(&self, index: usize) -> &[u8] {
         &self.0[OFFSETS[index]..OFFSETS[index + 1]]
     }
@@ -97,7 +102,7 @@ impl NoteData {
         &mut self.0[OFFSETS[index]..OFFSETS[index + 1]]
     }
 
-    /// The masked encryption key of output 0's recipient.
+    /// Returns the masked encryption key of output 0's recipient.
     pub(super) fn outgoing(&self) -> &[u8; 32] {
         self.0
             .last_chunk()

@@ -9,7 +9,7 @@ use super::ladder::Ladder;
 use super::{DecryptedNote, PublishedOutputs, open_outputs};
 use crate::keys::ViewingKey;
 
-/// Transactions that share their two field inversions; also the unit of work of a thread.
+/// Number of transactions that share their two field inversions; also the unit of work of a thread.
 const CHUNK: usize = 128;
 
 /// Finds the notes of one viewing key.
@@ -19,7 +19,7 @@ pub struct Scanner {
 }
 
 impl Scanner {
-    /// Prepares a key.
+    /// Prepares the scanner of a key.
     #[must_use]
     pub fn new(keys: &ViewingKey) -> Self {
         Self {
@@ -28,8 +28,8 @@ impl Scanner {
         }
     }
 
-    /// The notes for the key in these transactions, in their order. Runs on the threads of the current
-    /// rayon pool.
+    /// Returns the notes for the key in these transactions, in their order. Runs on the threads of
+    /// the current rayon pool.
     #[must_use]
     pub fn scan(&self, transactions: &[PublishedOutputs]) -> Vec<DecryptedNote> {
         transactions

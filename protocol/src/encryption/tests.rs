@@ -12,7 +12,8 @@ fn keys(byte: u8) -> ViewingKey {
 
 const VALUES: [u128; 3] = [u128::MAX, 0, 77];
 
-/// A payment of `sender` to `payee`, the change to itself, with memo and audit words of output 0.
+/// A payment of `sender` to `payee` with change to `sender`, with the memo and audit words of
+/// output 0.
 struct Sample {
     published: PublishedOutputs,
     outputs: [OutputPlaintext; 3],
@@ -158,7 +159,7 @@ fn any_altered_byte_or_word_closes_the_output() {
     );
 }
 
-/// The ciphertext is good, but to a commitment of another amount.
+/// The ciphertext is valid, but for the commitment to another amount.
 #[test]
 fn note_with_another_commitment_is_not_accepted() {
     let (sender, payee) = (keys(1), keys(2));
@@ -186,12 +187,12 @@ fn note_with_another_commitment_is_not_accepted() {
     assert!(trial_decrypt(&payee, &sample.published).is_empty());
 }
 
-/// Somebody who knows the payee's address publishes an E.y for which the shared secret has few values, and
-/// encrypts a note under a guess. Acceptance would tell him something of ivk.
+/// An attacker who knows the payee's address publishes an E.y with few possible shared secrets, and
+/// encrypts a note under a guess. Acceptance would reveal information about ivk.
 #[test]
 fn ephemeral_keys_outside_the_subgroup_are_turned_away() {
     let payee = keys(2);
-    // Order 1, 2 and 4; a point of mixed order; no point of the curve at all (on its twist).
+    // Points of order 1, 2 and 4; a point of mixed order; a y on the twist.
     let mixed = -EdwardsAffine::generator().y;
     let twist = (2u64..)
         .map(Fr::from)
@@ -200,7 +201,7 @@ fn ephemeral_keys_outside_the_subgroup_are_turned_away() {
     let mut opened = 0;
     for ephemeral in [Fr::one(), -Fr::one(), Fr::zero(), mixed, twist] {
         let nullifiers = [Fr::from(1u64), Fr::from(2u64), Fr::from(3u64)];
-        // The strongest guess: the secret that the payee will really compute.
+        // The strongest guess: the secret that the payee computes.
         let Some(shared) = ivk_shared(&payee.ivk, &ephemeral) else {
             continue;
         };
@@ -243,7 +244,7 @@ fn every_value_of_the_ephemeral_word_is_survived() {
     let payee = keys(2);
     let template = sample(&keys(1), payee.address(), &unaudited(), 1).published;
     let a = fr_from_u128(168_698);
-    // u = −1 (y at infinity), u = 0, u = ∞ and roots of u² + A·u + 1, where they exist.
+    // u = −1 (y at infinity), u = 0, u = ∞ and the roots of u² + A·u + 1, where they exist.
     let mut ys = vec![Fr::zero(), Fr::one(), -Fr::one()];
     if let Some(root) = (a.square() - Fr::from(4u64)).sqrt() {
         let u = (root - a) / Fr::from(2u64);
@@ -349,7 +350,7 @@ fn auditors_open_with_their_key_and_no_other() {
         audit_decrypt(&shared, &(cm + Fr::one()), &sample.audit),
         None
     );
-    // esk = 0 hides nothing from anybody, and so not from the auditor.
+    // esk = 0 hides nothing from anybody, and so nothing from the auditor.
     assert_eq!(auditor_shared(&auditor, &Fr::one()), Some(Fr::one()));
     assert_eq!(auditor_shared(&auditor, &-Fr::one()), None, "small order");
 }
@@ -407,7 +408,9 @@ fn words_of_note_data_are_canonical() {
 
 proptest! {
     #[test]
-    fn words_of_note_data_round_trip(bytes in proptest::collection::vec(any::<u8>(), NOTE_DATA_LEN)) {
+    fn words_of_note_data_round_trip(
+        bytes in proptest::collection::vec(any::<u8>(), NOTE_DATA_LEN),
+    ) {
         let data = NoteData(bytes.try_into().unwrap());
         let words = data.to_words();
         prop_assert_eq!(NoteData::from_words(&words), Ok(data));
@@ -426,7 +429,7 @@ proptest! {
 
 #[test]
 fn one_key_never_seals_two_memos() {
-    // Two attempts at one payment from the same three real notes: all that differs is the memo.
+    // Two attempts at one payment from the same three real notes: only the memo differs.
     let (sender, payee) = (keys(1), keys(2));
     let nullifiers = [1u64, 2, 3].map(Fr::from);
     let ephemeral = EphemeralKey::new(&sender.ovk, &nullifiers);
@@ -461,7 +464,7 @@ fn one_key_never_seals_two_memos() {
 }
 
 #[test]
-fn memos_cannot_reorder_what_stands_around_them() {
+fn memos_cannot_reorder_surrounding_text() {
     let memo: Memo = "pay \u{202e}001\u{200b}\u{feff}".parse().unwrap();
     assert_eq!(memo.to_string(), "pay \u{fffd}001\u{fffd}\u{fffd}");
 }

@@ -11,7 +11,7 @@ use crate::encoding::{DecodeError, fr_from_bytes, fr_to_bytes, point_from_bytes,
 /// Bytes of an address: owner ‖ pk.
 pub const ADDRESS_LEN: usize = 64;
 
-/// Which networks an address is for; shows in its prefix.
+/// Network of an address, shown in its prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Network {
     /// Prefix `sub`.
@@ -21,7 +21,7 @@ pub enum Network {
 }
 
 impl Network {
-    /// The prefix before the separator `1`.
+    /// Returns the prefix before the separator `1`.
     #[must_use]
     pub fn prefix(self) -> &'static str {
         match self {
@@ -31,16 +31,16 @@ impl Network {
     }
 }
 
-/// Why a text is not an address.
+/// Reason why a text is not an address.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum AddressError {
-    /// Characters, case, padding or checksum are not those of bech32m.
+    /// Characters, case, padding or checksum violate bech32m.
     #[error("not a bech32m text with a valid checksum")]
     Text,
-    /// The address is for another network, or is not an address of Subrosa at all.
-    #[error("prefix is not `{expected}`")]
+    /// The address is for another network, or is not a Subrosa address.
+    #[error("address does not start with `{expected}`")]
     Network {
-        /// The prefix of the network asked for.
+        /// Prefix of the expected network.
         expected: &'static str,
     },
     /// The address does not hold 64 bytes.
@@ -54,17 +54,17 @@ pub enum AddressError {
     EncryptionKey(DecodeError),
 }
 
-/// What others need to pay somebody.
+/// Payment address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Address {
-    /// Who will own the notes.
+    /// Owner of notes paid to this address.
     pub owner: Fr,
-    /// The key that their contents are encrypted to.
+    /// Key to which their contents are encrypted.
     pub pk: EdwardsAffine,
 }
 
 impl Address {
-    /// owner (32) ‖ pk (32).
+    /// Encodes owner (32) ‖ pk (32).
     #[must_use]
     pub fn to_bytes(&self) -> [u8; ADDRESS_LEN] {
         let mut out = [0; ADDRESS_LEN];
@@ -76,8 +76,8 @@ impl Address {
     /// Reads owner (32) ‖ pk (32).
     ///
     /// # Errors
-    /// [`AddressError::Owner`] or [`AddressError::EncryptionKey`], if a half is not canonical or pk is not a
-    /// point that the decoder accepts.
+    /// [`AddressError::Owner`] or [`AddressError::EncryptionKey`], if a half is not canonical or
+    /// the decoder does not accept pk.
     pub fn from_bytes(bytes: &[u8; ADDRESS_LEN]) -> Result<Self, AddressError> {
         let (mut owner, mut pk) = ([0; 32], [0; 32]);
         owner.copy_from_slice(&bytes[..32]);
@@ -88,7 +88,7 @@ impl Address {
         })
     }
 
-    /// The bech32m text, in lower case.
+    /// Returns the bech32m text, in lower case.
     #[must_use]
     pub fn encode(&self, network: Network) -> String {
         let prefix = Hrp::parse(network.prefix()).expect("both prefixes are valid");
@@ -96,11 +96,12 @@ impl Address {
             .expect("115 characters are below the code length of 1023")
     }
 
-    /// Reads the text of an address for `network`. Text all in upper case is accepted, as bech32m
-    /// asks.
+    /// Reads the text of an address for `network`. As bech32m requires, text all in upper case is
+    /// accepted.
     ///
     /// # Errors
-    /// An [`AddressError`] for a wrong checksum, prefix or length and for contents that are not canonical.
+    /// An [`AddressError`] for a wrong checksum, prefix or length and for contents that are not
+    /// canonical.
     pub fn decode(text: &str, network: Network) -> Result<Self, AddressError> {
         let checked = CheckedHrpstring::new::<Bech32m>(text).map_err(|_| AddressError::Text)?;
         let expected = network.prefix();
@@ -112,7 +113,7 @@ impl Address {
             .try_into()
             .map_err(|bytes: Vec<u8>| AddressError::Length(bytes.len()))?;
         let address = Self::from_bytes(&bytes)?;
-        // The three bits that pad the last character are zero in the one canonical text.
+        // In the one canonical text the three bits that pad the last character are zero.
         if !text.eq_ignore_ascii_case(&address.encode(network)) {
             return Err(AddressError::Text);
         }

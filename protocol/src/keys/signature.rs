@@ -17,8 +17,10 @@ use crate::poseidon;
 /// Bytes of a signature: R ‖ s.
 pub const SIGNATURE_LEN: usize = 64;
 
-/// A signature (R, s). Public once the transaction is proven, but part of the witness, so it is never
-/// published.
+/// A signature (R, s).
+///
+/// Once the transaction is proven, the signature needs no secrecy. It is part of the witness and is
+/// never published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Signature {
     /// R = k·G.
@@ -27,7 +29,7 @@ pub struct Signature {
     pub s: Scalar,
 }
 
-/// e = H(SIGNATURE; R.x, R.y, ak.x, ak.y, digest), an integer in [0, r).
+/// Returns e = H(SIGNATURE; R.x, R.y, ak.x, ak.y, digest), an integer in [0, r).
 fn challenge(r: &EdwardsAffine, ak: &EdwardsAffine, digest: &Fr) -> Fr {
     poseidon::hash(Domain::Signature, &[r.x, r.y, ak.x, ak.y, *digest])
 }
@@ -58,8 +60,10 @@ fn le_bytes(x: &Fr) -> [u8; 32] {
 }
 
 impl Signature {
-    /// Whether this signs `digest` under `ak`: both points on the curve and s·G = R + e·ak. As in the
-    /// circuit, e multiplies as the integer it is, so both agree for every ak on the curve.
+    /// Whether this signs `digest` under `ak`: both points are on the curve and s·G = R + e·ak.
+    ///
+    /// As in the circuit, e multiplies as the integer it is, so both agree for every ak on the
+    /// curve.
     #[must_use]
     pub fn verify(&self, ak: &EdwardsAffine, digest: &Fr) -> bool {
         if !self.r.is_on_curve() || !ak.is_on_curve() {
@@ -70,7 +74,7 @@ impl Signature {
         times_generator(&self.s) == right.into_affine()
     }
 
-    /// R (32) ‖ s (32).
+    /// Encodes R (32) ‖ s (32).
     #[must_use]
     pub fn to_bytes(&self) -> [u8; SIGNATURE_LEN] {
         let mut out = [0; SIGNATURE_LEN];
@@ -82,7 +86,7 @@ impl Signature {
     /// Reads R (32) ‖ s (32).
     ///
     /// # Errors
-    /// A [`DecodeError`] if R is not a point that the decoder accepts or s is ≥ ℓ.
+    /// A [`DecodeError`] if the decoder does not accept R, or s is ≥ ℓ.
     pub fn from_bytes(bytes: &[u8; SIGNATURE_LEN]) -> Result<Self, DecodeError> {
         let (mut r, mut s) = ([0; 32], [0; 32]);
         r.copy_from_slice(&bytes[..32]);

@@ -19,7 +19,7 @@ fn text(prefix: &str, bytes: &[u8]) -> String {
     bech32::encode_lower::<Bech32m>(Hrp::parse(prefix).unwrap(), bytes).unwrap()
 }
 
-/// The text of the valid address with another encryption key.
+/// Returns the text of the valid address with another encryption key.
 fn with_pk(pk: [u8; 32]) -> String {
     let mut bytes = ViewingKey::from_seed(&seed(1)).address().to_bytes();
     bytes[32..].copy_from_slice(&pk);
@@ -192,7 +192,7 @@ fn address_with_a_key_of_small_order_is_refused() {
     for y in [Fr::zero(), -Fr::one()] {
         assert_eq!(decode(&with_pk(fr_to_bytes(&y))), expected);
     }
-    // A key of mixed order: a good one plus the point of order two.
+    // A key of mixed order: a valid one plus the point of order two.
     let pk = ViewingKey::from_seed(&seed(1)).pk;
     let mixed = EdwardsAffine::new_unchecked(-pk.x, -pk.y);
     assert_eq!(decode(&with_pk(point_to_bytes(&mixed))), expected);
@@ -288,13 +288,13 @@ fn nonces_depend_on_key_digest_and_randomness() {
 }
 
 #[test]
-fn unaudited_is_the_first_point_that_hashing_finds() {
+fn unaudited_is_the_first_point_found_by_hashing() {
     let n = unaudited();
     assert_eq!(crate::encoding::check_point(&n), Ok(()));
     let mut counter = 0u32;
     let lifted = loop {
         let y = derive::field("unaudited", &[&counter.to_be_bytes()]);
-        // By the curve equation itself: x²·(1 − d·y²) = 1 − y².
+        // The curve equation itself: x²·(1 − d·y²) = 1 − y².
         let d = Fr::from(168696u64) / Fr::from(168700u64);
         let x2 = (Fr::one() - y.square()) / (Fr::one() - d * y.square());
         if let Some(x) = x2.sqrt() {
@@ -322,7 +322,7 @@ fn auditor_keys_round_trip_and_zero_is_refused() {
     );
 }
 
-/// What `vectors/keys.json` holds, computed anew.
+/// Recomputes the contents of `vectors/keys.json`.
 fn vectors() -> Value {
     let hex_point = |point: &EdwardsAffine| hex::encode(point_to_bytes(point));
     let seeds: Vec<Value> = [0u8, 1, 255]
@@ -359,7 +359,7 @@ fn vectors_are_pinned() {
     assert_eq!(vectors(), pinned);
 }
 
-/// Run by hand where the specification changes: prints the file.
+/// Prints the file. Run by hand when the specification changes.
 #[test]
 #[ignore = "prints vectors/keys.json instead of testing"]
 fn print_vectors() {

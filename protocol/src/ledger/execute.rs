@@ -12,7 +12,7 @@ use crate::nullifier_tree::NullifierError;
 use crate::transaction::{Transaction, WORDS};
 use crate::tree::{NoteTree, TreeError};
 
-/// What a batch is made of.
+/// Input of a batch.
 #[derive(Clone, Debug)]
 pub struct BatchInput {
     /// Number of slots.
@@ -23,35 +23,35 @@ pub struct BatchInput {
     pub fee_recipient: [u8; 20],
     /// Current root of the asset tree.
     pub assets_root: Fr,
-    /// At most as many transactions as slots, in order.
+    /// Transactions in order, at most one for each slot.
     pub transactions: Vec<Transaction>,
-    /// At most as many deposits as slots: the next ones of the vault's queue, in its order.
+    /// Deposits, at most one for each slot: the next ones of the vault's queue, in its order.
     pub deposits: Vec<Deposit>,
 }
 
-/// Why a batch cannot be executed. Slots count from 0.
+/// Reason why a batch cannot be executed. Slots count from 0.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExecuteError {
     /// More transactions than slots.
-    #[error("{found} transactions in {slots} slots")]
+    #[error("batch has {found} transactions for {slots} slots")]
     TooManyTransactions {
         /// Slots of the shape.
         slots: usize,
-        /// Transactions given.
+        /// Number of transactions.
         found: usize,
     },
     /// More deposits than slots.
-    #[error("{found} deposits in {slots} slots")]
+    #[error("batch has {found} deposits for {slots} slots")]
     TooManyDeposits {
         /// Slots of the shape.
         slots: usize,
-        /// Deposits given.
+        /// Number of deposits.
         found: usize,
     },
     /// The time does not fit 40 bits.
-    #[error("time {0} is out of range")]
+    #[error("time {0} does not fit 40 bits")]
     Time(u64),
-    /// The vault queues no deposit of nothing.
+    /// A deposit without value. The vault queues none.
     #[error("deposit {slot} has no value")]
     EmptyDeposit {
         /// Deposit slot.
@@ -62,7 +62,7 @@ pub enum ExecuteError {
     Stateless {
         /// Transaction slot.
         slot: usize,
-        /// The rule broken.
+        /// The broken rule.
         source: StatelessError,
     },
     /// A transaction is not valid against the state.
@@ -70,10 +70,10 @@ pub enum ExecuteError {
     Historical {
         /// Transaction slot.
         slot: usize,
-        /// The rule broken.
+        /// The broken rule.
         source: HistoricalError,
     },
-    /// A swap's leg stands alone.
+    /// A swap's leg has no counterpart beside it.
     #[error(transparent)]
     Unpaired(#[from] UnpairedLeg),
     /// Two transactions name different price snapshots.
@@ -87,38 +87,38 @@ pub enum ExecuteError {
     Tree(#[from] TreeError),
 }
 
-/// Why a published batch does not continue this ledger.
+/// Reason why a published batch does not continue this ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReplayError {
-    /// The batch is of another deployment.
-    #[error("context differs")]
+    /// The batch belongs to another deployment.
+    #[error("batch belongs to another deployment (context differs)")]
     Context,
     /// The batch is not the next one.
-    #[error("batch {found}, {expected} expected")]
+    #[error("expected batch {expected}, found {found}")]
     BatchIndex {
-        /// The ledger's batch index.
+        /// Batch index of the ledger.
         expected: u64,
-        /// The batch's.
+        /// Batch index of the batch.
         found: u64,
     },
-    /// The batch does not continue the queue where the ledger stands.
-    #[error("first deposit {found}, {expected} expected")]
+    /// The batch does not continue the deposit queue at the ledger's deposit count.
+    #[error("expected first deposit {expected}, found {found}")]
     FirstDeposit {
-        /// The ledger's deposit count.
+        /// Deposit count of the ledger.
         expected: u64,
-        /// The batch's.
+        /// First deposit of the batch.
         found: u64,
     },
-    /// The batch appends elsewhere.
-    #[error("start {found}, {expected} expected")]
+    /// The batch appends its leaves at another index.
+    #[error("expected start {expected}, found {found}")]
     Start {
-        /// Where the ledger would append.
+        /// Index at which the ledger would append.
         expected: u64,
-        /// Where the batch appends.
+        /// Index at which the batch appends.
         found: u64,
     },
     /// Counts in the header and lengths of the lists disagree, or exceed the shape.
-    #[error("counts disagree")]
+    #[error("header counts and list lengths disagree or exceed the shape")]
     Counts,
     /// The nullifiers cannot be inserted.
     #[error(transparent)]
@@ -131,9 +131,9 @@ pub enum ReplayError {
 impl Ledger {
     /// Checks and applies a batch. Client proofs are not checked here.
     ///
-    /// Transactions are held to the rules of admission at the batch's time, except that an expiry
-    /// may lie any time ahead: that bound is for the mempool's sake, and the clock of L1 may be a
-    /// little behind the one that admitted.
+    /// Transactions must satisfy the rules of admission at the batch's time, except for the upper
+    /// bound on the expiry. That bound only protects the mempool, and the clock of L1 may be a
+    /// little behind the clock that admitted.
     ///
     /// # Errors
     /// [`ExecuteError`]; the ledger is then unchanged.
@@ -152,7 +152,7 @@ impl Ledger {
         let note_subtree_path = self
             .notes
             .subtree_path(start / shape.leaves() as u64, shape.subtree_level());
-        // The last step that can fail; it leaves the tree unchanged if it does.
+        // The last step that can fail. On failure it leaves the tree unchanged.
         let insertion = self
             .nullifiers
             .append_and_link(start, &nullifiers)
@@ -193,7 +193,7 @@ impl Ledger {
             deposits: input.deposits.len() as u16,
             fee_asset: config.fee_asset,
             fee_recipient: input.fee_recipient,
-            // At most 64 fees below 2⁹⁶.
+            // At most 64 fees below 2⁹⁶: the sum cannot overflow.
             fee_total: input.transactions.iter().map(|tx| tx.header.fee).sum(),
             first_deposit: old.deposit_count,
             oracle,
@@ -215,8 +215,8 @@ impl Ledger {
         })
     }
 
-    /// Applies a batch that L1 accepted. Returns the new state, whose commitment the caller compares
-    /// with the one that L1 holds.
+    /// Applies a batch that L1 accepted. Returns the new state; the caller compares its commitment
+    /// with the one on L1.
     ///
     /// # Errors
     /// [`ReplayError`]; the ledger is then unchanged.
@@ -260,8 +260,8 @@ impl Ledger {
         Ok(self.state)
     }
 
-    /// Everything that can be said against a batch before the trees are touched, except for
-    /// nullifiers that occur twice in it.
+    /// Checks everything that can be checked before the trees are touched. Nullifiers repeated
+    /// within the batch are found later.
     fn check_batch(&self, input: &BatchInput, config: &Config) -> Result<Fr, ExecuteError> {
         let slots = input.shape.slots();
         if input.transactions.len() > slots {
@@ -282,7 +282,7 @@ impl Ledger {
         if let Some(slot) = input.deposits.iter().position(|d| d.value == 0) {
             return Err(ExecuteError::EmptyDeposit { slot });
         }
-        // Collected before the first error is taken, so that it is the first slot's.
+        // All checks run before the first error is taken, so that the error names the first slot.
         let checks: Vec<_> = input
             .transactions
             .par_iter()
@@ -308,7 +308,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// Appends the notes, writes the history and moves the state on, after the nullifiers are in.
+    /// Appends the notes, writes the history and advances the state, after the nullifiers are
+    /// inserted.
     fn finish(
         &mut self,
         shape: Shape,
@@ -337,7 +338,7 @@ impl Ledger {
     }
 }
 
-/// One entry a slot, `None` where no transaction is.
+/// Returns one entry for each slot, `None` in slots without a transaction.
 fn padded(shape: Shape, nullifiers: impl Iterator<Item = [Fr; 3]>) -> Vec<Option<[Fr; 3]>> {
     let mut slots: Vec<_> = nullifiers.map(Some).collect();
     slots.resize(shape.slots(), None);

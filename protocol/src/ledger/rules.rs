@@ -10,131 +10,132 @@ use crate::nullifier_tree::maximum;
 use crate::swap::Side;
 use crate::transaction::{CodecError, Kind, Transaction};
 
-/// Seconds that an expiry may lie ahead at admission: 24 hours.
+/// Maximum time from admission to expiry: 24 hours, in seconds.
 pub const MAX_EXPIRY_AHEAD: u64 = 24 * 60 * 60;
 
-/// Why a transaction is never valid, or not at this time. Each is final but for time.
+/// Reason why a transaction is invalid by itself, or invalid at this time. All but the time errors
+/// are final.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StatelessError {
-    /// Padding is not for admission.
-    #[error("a no-op is not admitted")]
+    /// The kind is padding, which is not admitted.
+    #[error("a no-op transaction is not admitted")]
     NoOp,
-    /// Fee or times beyond their widths.
+    /// Fee or times exceed their widths.
     #[error(transparent)]
     Header(#[from] CodecError),
-    /// 0 and r − 1 are no nullifiers.
-    #[error("nullifier {input} is reserved")]
+    /// The values 0 and r − 1, which bound the nullifier tree.
+    #[error("nullifier of input {input} is a reserved value")]
     ReservedNullifier {
-        /// Input, from 0.
+        /// Index of the input, from 0.
         input: usize,
     },
-    /// Two inputs have one nullifier.
-    #[error("nullifier {input} occurs before in the transaction")]
+    /// Two inputs have the same nullifier.
+    #[error("nullifier of input {input} occurs twice in the transaction")]
     RepeatedNullifier {
-        /// The later input, from 0.
+        /// Index of the later input, from 0.
         input: usize,
     },
-    /// 0 is an empty leaf, not a commitment.
-    #[error("commitment {output} is zero")]
+    /// The commitment 0, which stands for an empty leaf.
+    #[error("commitment of output {output} is zero")]
     ZeroCommitment {
-        /// Output, from 0.
+        /// Index of the output, from 0.
         output: usize,
     },
     /// The fee is in the wrong asset.
-    #[error("fee is in asset {found}, fees are paid in {expected}")]
+    #[error("fee is in asset {found}; fees must be paid in asset {expected}")]
     FeeAsset {
-        /// The rollup's fee asset.
+        /// Fee asset of the rollup.
         expected: AssetId,
-        /// The transaction's.
+        /// Fee asset of the transaction.
         found: AssetId,
     },
     /// The fee is too low.
-    #[error("fee {found} is below the minimum {minimum}")]
+    #[error("fee {found} is below the minimum fee {minimum}")]
     FeeTooLow {
-        /// Least fee in base units.
+        /// Minimum fee in base units.
         minimum: u128,
-        /// The transaction's fee.
+        /// Fee of the transaction.
         found: u128,
     },
-    /// The transaction is out of date.
-    #[error("expired at {expiry}, it is {now}")]
+    /// The transaction has expired.
+    #[error("transaction expired at {expiry}; the time is {now}")]
     Expired {
         /// Last second at which it was valid.
         expiry: u64,
         /// Time of the check.
         now: u64,
     },
-    /// The expiry is too far away.
-    #[error("expiry {expiry} is after {latest}")]
+    /// The expiry is too far ahead.
+    #[error("expiry {expiry} is too far ahead; the latest admitted now is {latest}")]
     ExpiryTooFar {
-        /// The transaction's expiry.
+        /// Expiry of the transaction.
         expiry: u64,
-        /// Latest expiry admitted now.
+        /// Latest expiry that is admitted now.
         latest: u64,
     },
-    /// A withdrawal without withdraw fields.
-    #[error("withdraw fields are missing")]
+    /// A withdrawal without withdrawal fields.
+    #[error("withdrawal fields are missing")]
     WithdrawalMissing,
-    /// Withdraw fields in another kind.
-    #[error("withdraw fields outside a withdrawal")]
+    /// Withdrawal fields in a transaction of another kind.
+    #[error("withdrawal fields in a transaction of another kind")]
     WithdrawalUnexpected,
-    /// A withdrawal of nothing.
-    #[error("withdraw amount is zero")]
+    /// A withdrawal with amount 0.
+    #[error("withdrawal amount is zero")]
     WithdrawalAmount,
-    /// A withdrawal to nobody.
-    #[error("withdraw recipient is zero")]
+    /// A withdrawal to address 0.
+    #[error("withdrawal recipient is the zero address")]
     WithdrawalRecipient,
-    /// A swap's leg without terms.
-    #[error("terms are missing")]
+    /// A swap's leg without a digest of terms.
+    #[error("digest of the swap's terms is missing")]
     TermsMissing,
-    /// It is too early for the transaction.
-    #[error("valid from {not_before}, it is {now}")]
+    /// The transaction is not yet valid.
+    #[error("transaction is valid from {not_before}; the time is {now}")]
     TooEarly {
         /// First second at which it is valid.
         not_before: u64,
         /// Time of the check.
         now: u64,
     },
-    /// The ephemeral y is not that of a point in the prime subgroup, or is the identity's.
+    /// The ephemeral y belongs to no point of the prime subgroup, or to the identity.
     #[error("ephemeral key is not a point of the prime subgroup")]
     Ephemeral,
 }
 
-/// Why a transaction is not valid against this ledger.
+/// Reason why a transaction is invalid against this ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HistoricalError {
-    /// The anchor is no note root of the history.
+    /// The history does not hold the anchor.
     #[error("anchor is not in the history")]
     UnknownAnchor,
     /// The assets root is not the current one.
-    #[error("assets root is not current")]
+    #[error("assets root is not the current root")]
     AssetsRoot,
-    /// An input is spent.
-    #[error("nullifier {input} is known")]
+    /// An input is already spent.
+    #[error("nullifier of input {input} is already spent")]
     Spent {
-        /// Input, from 0.
+        /// Index of the input, from 0.
         input: usize,
     },
 }
 
-/// A swap's leg whose counterpart is not beside it (rule B20).
+/// Error of rule B20: a swap's leg without its counterpart beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("B20: the leg in slot {slot} is not beside the other leg of its terms")]
+#[error("B20: the leg in slot {slot} does not stand beside the other leg of its terms")]
 pub struct UnpairedLeg {
-    /// Transaction slot.
+    /// Index of the transaction slot.
     pub slot: usize,
 }
 
-/// A transaction that names another price snapshot than one before it (rule B21).
+/// Error of rule B21: a transaction that names another price snapshot than an earlier one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("B21: slot {slot} names another price snapshot than a slot before it")]
+#[error("B21: slot {slot} names another price snapshot than an earlier slot")]
 pub struct MixedSnapshots {
-    /// Transaction slot.
+    /// Index of the transaction slot.
     pub slot: usize,
 }
 
-/// All stateless rules of admission at time `now` (Unix seconds): [`well_formed`], valid now, and an expiry
-/// at most [`MAX_EXPIRY_AHEAD`] later, inclusive.
+/// Checks all stateless rules of admission at time `now` (Unix seconds): [`well_formed`], valid
+/// now, and an expiry at most [`MAX_EXPIRY_AHEAD`] later, inclusive.
 ///
 /// # Errors
 /// The first [`StatelessError`].
@@ -152,7 +153,7 @@ pub fn stateless(
     well_formed(transaction, config)
 }
 
-/// B5 and B22: not before ≤ time ≤ expiry.
+/// Checks B5 and B22: not before ≤ time ≤ expiry.
 pub(super) fn in_time(transaction: &Transaction, now: u64) -> Result<(), StatelessError> {
     let header = &transaction.header;
     let (expiry, not_before) = (header.expiry, header.not_before);
@@ -165,7 +166,7 @@ pub(super) fn in_time(transaction: &Transaction, now: u64) -> Result<(), Statele
     Ok(())
 }
 
-/// The stateless rules that do not depend on time.
+/// Checks the stateless rules that do not depend on time.
 ///
 /// # Errors
 /// The first [`StatelessError`].
@@ -203,14 +204,14 @@ pub fn well_formed(transaction: &Transaction, config: &Config) -> Result<(), Sta
     if let Some(output) = transaction.commitments.iter().position(|cm| *cm == zero) {
         return Err(StatelessError::ZeroCommitment { output });
     }
-    // Either sign will do: a point and its negative are in the same subgroup. The identity, y = 1,
+    // Either sign works: a point and its negative are in the same subgroup. The identity, y = 1,
     // has x = 0, whose encoding has the sign bit clear.
     point_from_bytes(&fr_to_bytes(&transaction.ephemeral))
         .map(|_| ())
         .map_err(|_| StatelessError::Ephemeral)
 }
 
-/// T12, as far as it can be seen without the witness.
+/// Checks T12, as far as it is visible without the witness.
 fn withdrawal(transaction: &Transaction) -> Result<(), StatelessError> {
     match (transaction.header.kind, &transaction.withdrawal) {
         (Kind::Withdraw, None) => Err(StatelessError::WithdrawalMissing),
@@ -228,8 +229,8 @@ fn withdrawal(transaction: &Transaction) -> Result<(), StatelessError> {
     }
 }
 
-/// B20: side A of a swap stands directly before side B of the same terms, and neither stands anywhere
-/// else.
+/// Checks B20: each side A of a swap stands directly before side B of the same terms, and no leg
+/// stands elsewhere.
 ///
 /// # Errors
 /// The first slot whose leg has no counterpart beside it.
@@ -251,10 +252,10 @@ pub fn paired(transactions: &[Transaction]) -> Result<(), UnpairedLeg> {
     Ok(())
 }
 
-/// B21: the one price snapshot that transactions name, 0 if none does.
+/// Checks B21 and returns the one price snapshot that the transactions name, or 0.
 ///
 /// # Errors
-/// The first slot whose transaction names another one than a transaction before it.
+/// The first slot whose transaction names another snapshot than an earlier one.
 pub fn snapshot_of(transactions: &[Transaction]) -> Result<Fr, MixedSnapshots> {
     let mut named = Fr::from(0u64);
     for (slot, transaction) in transactions.iter().enumerate() {
@@ -279,8 +280,8 @@ pub fn completes(first: &Transaction, second: &Transaction) -> bool {
 }
 
 impl Ledger {
-    /// The rules of admission that depend on the state; `assets_root` is the current root of the
-    /// asset tree.
+    /// Checks the rules of admission that depend on the state. `assets_root` is the current root of
+    /// the asset tree.
     ///
     /// # Errors
     /// The first [`HistoricalError`].

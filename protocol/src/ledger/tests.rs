@@ -37,8 +37,8 @@ pub(crate) fn assets_root() -> Fr {
     Fr::from(77u64)
 }
 
-/// A transaction that passes every rule that needs no proof; its nullifiers and commitments are
-/// random, which is all that the ledger sees of notes.
+/// Makes a transaction that passes every rule that needs no proof. Nullifiers and commitments are
+/// random; the ledger sees nothing else of notes.
 pub(crate) fn transaction(rng: &mut ChaCha20Rng, anchor: Fr, withdraw: bool) -> Transaction {
     use ark_ec::AffineRepr;
     let ephemeral: EdwardsProjective =
@@ -92,7 +92,7 @@ pub(crate) fn input(
     }
 }
 
-/// A ledger with some batches behind it.
+/// Makes a ledger after some batches.
 fn seeded(rng: &mut ChaCha20Rng) -> Ledger {
     let mut ledger = Ledger::new();
     let anchor = ledger.state().note_root;
@@ -106,7 +106,7 @@ fn seeded(rng: &mut ChaCha20Rng) -> Ledger {
 
 #[test]
 fn a_batch_does_not_anchor_in_itself() {
-    // The root after the batch is not known to it: B4 speaks of the old history.
+    // A batch does not know the root that follows it: B4 refers to the old history.
     let rng = &mut rng(4);
     let mut ledger = Ledger::new();
     let mut ahead = ledger.clone();
@@ -257,7 +257,7 @@ fn deposit_words_round_trip_and_are_strict() {
 }
 
 #[test]
-fn replay_refuses_what_does_not_continue_the_ledger() {
+fn replay_refuses_batches_that_do_not_continue_the_ledger() {
     let rng = &mut rng(9);
     let mut ledger = seeded(rng);
     let mut follower = ledger.clone();
@@ -334,7 +334,7 @@ fn replay_refuses_what_does_not_continue_the_ledger() {
 }
 
 #[test]
-fn snapshots_restore_and_name_what_does_not_match() {
+fn checkpoints_restore_or_name_the_part_that_does_not_match() {
     let rng = &mut rng(10);
     let genesis = Ledger::new();
     assert_eq!(
@@ -361,7 +361,7 @@ fn snapshots_restore_and_name_what_does_not_match() {
         bytes[at] = value;
         Ledger::from_bytes(&bytes).unwrap_err()
     };
-    let codec = |error| SnapshotError::Codec(error);
+    let codec = |error| CheckpointError::Codec(error);
     assert_eq!(corrupt(0, 2), codec(CodecError::Version(2)));
     assert_eq!(
         corrupt(1 + 3 * 32, 1),
@@ -369,21 +369,21 @@ fn snapshots_restore_and_name_what_does_not_match() {
             field: "leaf count"
         })
     );
-    assert_eq!(corrupt(4 * 32, 48), SnapshotError::Mismatch("leaf count"));
+    assert_eq!(corrupt(4 * 32, 48), CheckpointError::Mismatch("leaf count"));
     let notes = 1 + 6 * 32;
     let members = notes + 8 + 32 * 32;
     let history = members + 16 + 7 * 40;
     assert_eq!(
         corrupt(notes + 8 + 17 * 32 - 1, 1),
-        SnapshotError::Mismatch("note tree")
+        CheckpointError::Mismatch("note tree")
     );
     assert_eq!(
         corrupt(members + 16 + 40 + 7, 31),
-        SnapshotError::Mismatch("nullifier tree")
+        CheckpointError::Mismatch("nullifier tree")
     );
     assert_eq!(
         corrupt(history + 8 + 63, 1),
-        SnapshotError::Mismatch("history tree")
+        CheckpointError::Mismatch("history tree")
     );
     assert_eq!(
         corrupt(history + 8 + 32, 0xff),
@@ -393,12 +393,12 @@ fn snapshots_restore_and_name_what_does_not_match() {
     long.push(0);
     assert!(matches!(
         Ledger::from_bytes(&long),
-        Err(SnapshotError::Codec(CodecError::Length { .. }))
+        Err(CheckpointError::Codec(CodecError::Length { .. }))
     ));
     for cut in [0, 1, 100, bytes.len() - 1] {
         assert!(matches!(
             Ledger::from_bytes(&bytes[..cut]),
-            Err(SnapshotError::Codec(CodecError::Length { .. }))
+            Err(CheckpointError::Codec(CodecError::Length { .. }))
         ));
     }
 }

@@ -1,49 +1,49 @@
-//! What two parties agree on before a loan is opened, and its wire form (spec: *Collateral*).
+//! Agreement of two parties on a loan before its origination, and its wire form (spec:
+//! *Collateral*).
 
 use std::fmt;
 
 use super::{Loan, LoanError, Position};
 use crate::asset::AssetId;
+use crate::encoding::{CodecError, Reader, Writer};
 use crate::keys::{Address, AddressError};
 use crate::ledger::MAX_EXPIRY_AHEAD;
 use crate::note::NoteClass;
 use crate::swap::{Exchange, Leg, Salt, Side, Terms, TermsError};
-use crate::transaction::CodecError;
-use crate::transaction::wire::{Reader, Writer};
 
 /// First byte of an encoded agreement.
 const VERSION: u8 = 1;
 
-/// A loan and the swap that opens it. Its `Debug` form shows nothing.
+/// A loan and the swap that originates it. Its `Debug` form shows nothing.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Agreement {
     /// The loan.
     pub loan: Loan,
-    /// Collateral at the opening, in base units.
+    /// Collateral at the origination, in base units.
     pub collateral: u128,
-    /// The side of the swap that is the borrower's.
+    /// Side of the swap that the borrower takes.
     pub borrower_side: Side,
-    /// Last second of Unix time at which the loan may be opened.
+    /// Last second of Unix time at which the loan can be originated.
     pub expiry: u64,
 }
 
-/// Why bytes are no agreement.
+/// Reason why bytes do not decode to an agreement.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AgreementDecodeError {
-    /// Not the encoding of anything.
+    /// The bytes are not a canonical encoding.
     #[error(transparent)]
     Codec(#[from] CodecError),
-    /// A party is no address.
+    /// A party's address does not decode.
     #[error(transparent)]
     Address(#[from] AddressError),
-    /// Encoded well, but no loan.
+    /// The encoding is valid, but the terms of the loan are not.
     #[error(transparent)]
     Loan(#[from] LoanError),
-    /// Encoded well, but not to be opened by any swap.
+    /// The encoding is valid, but no swap can originate the loan.
     #[error(transparent)]
     Terms(#[from] TermsError),
-    /// Interest would not run from about the opening on.
-    #[error("start is not within the day before the expiry")]
+    /// Interest would not run from about the time of the origination.
+    #[error("start must be within the 24 hours before the expiry")]
     Start,
 }
 
@@ -51,8 +51,11 @@ impl Agreement {
     /// Length of the wire form in bytes.
     pub const ENCODED_LEN: usize = 1 + 2 * 64 + 2 * 2 + 16 + 3 + 2 * 5 + 1 + 16 + 16 + 1 + 5;
 
-    /// Whether the loan makes sense and begins when it is opened: within the day before the expiry. A loan that began long ago
-    /// would owe its interest at once, one that begins later none for a time.
+    /// Checks that the loan makes sense and starts when it is originated: within the day before the
+    /// expiry.
+    ///
+    /// A loan with an earlier start would owe interest at once. A loan with a later start would
+    /// bear none for a time.
     ///
     /// # Errors
     /// The first [`AgreementDecodeError`].
@@ -66,16 +69,16 @@ impl Agreement {
         Ok(())
     }
 
-    /// The position that the opening makes.
+    /// Returns the position that the origination makes.
     #[must_use]
     pub fn position(&self) -> Position {
         Position {
             collateral: self.collateral,
-            debt: self.loan.opening_debt(),
+            debt: self.loan.origination_debt(),
         }
     }
 
-    /// The terms of the swap that opens the loan.
+    /// Returns the terms of the swap that originates the loan.
     ///
     /// # Errors
     /// The first [`TermsError`].
@@ -88,7 +91,7 @@ impl Agreement {
         };
         let lent = Leg::cash(loan.debt, loan.principal);
         let zero = ark_bn254::Fr::from(0u64);
-        let aux = loan.aux(&loan.opening_debt());
+        let aux = loan.aux(&loan.origination_debt());
         let (legs, receivers, aux) = match self.borrower_side {
             Side::A => ([secured, lent], [loan.lender, loan.borrower], [aux, zero]),
             Side::B => ([lent, secured], [loan.borrower, loan.lender], [zero, aux]),
@@ -100,9 +103,9 @@ impl Agreement {
         Terms::with_aux(exchange, receivers, aux, self.expiry)
     }
 
-    /// Version 1, borrower 64, lender 64, collateral asset 2, debt asset 2, principal 16, rate 3, start 5,
-    /// maturity 5, market 1, salt 16, collateral 16, borrower's side 1 (0 is A), expiry 5. Integers are
-    /// big-endian.
+    /// Encodes the agreement: version 1, borrower 64, lender 64, collateral asset 2, debt asset 2,
+    /// principal 16, rate 3, start 5, maturity 5, market 1, salt 16, collateral 16, borrower's side
+    /// 1 (0 is A), expiry 5. Integers are big-endian.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let loan = &self.loan;
@@ -124,10 +127,11 @@ impl Agreement {
         out.finish()
     }
 
-    /// Inverse of [`Agreement::to_bytes`]; accepts no other encoding, and only loans that make sense.
+    /// Decodes an agreement; inverse of [`Agreement::to_bytes`]. Accepts no other encoding, and
+    /// only agreements that pass [`Agreement::check`].
     ///
     /// # Errors
-    /// [`AgreementDecodeError`] naming the first thing that is wrong.
+    /// [`AgreementDecodeError`] naming the first violation.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, AgreementDecodeError> {
         if bytes.len() != Self::ENCODED_LEN {
             return Err(AgreementDecodeError::Codec(CodecError::Length {

@@ -1,13 +1,13 @@
-//! Interest, cover and seizure, exact (spec: *Collateral*, Arithmetic).
+//! Exact arithmetic of interest, cover and seizure (spec: *Collateral*, Arithmetic).
 
 use ruint::aliases::U512;
 
 use crate::market::{BASIS, PRICE_SCALE};
 
-/// What a rate is a fraction of: a million, times the seconds of a year of 365 days.
+/// Denominator of a rate: a million times the seconds of a year of 365 days.
 pub const RATE_PERIOD: u64 = 1_000_000 * 365 * 24 * 60 * 60;
 
-/// The least part of collateral or debt by which a step improves: one in so many.
+/// Reciprocal of the smallest fraction of collateral or debt by which a step improves a position.
 pub const IMPROVEMENT: u128 = 256;
 
 /// Seconds after maturity from which a lender needs no price: 90 days.
@@ -19,28 +19,30 @@ fn wide(value: impl TryInto<U512>) -> U512 {
         .unwrap_or_else(|_| unreachable!("no integer is wider than 512 bits"))
 }
 
-/// ⌈debt·rate·elapsed / (10⁶·31,536,000)⌉, elapsed in seconds; `None` from 2¹²⁸ up.
+/// Returns the interest ⌈debt·rate·elapsed / (10⁶·31,536,000)⌉, elapsed in seconds. `None` from
+/// 2¹²⁸ up.
 #[must_use]
 pub fn interest(debt: u128, rate: u32, elapsed: u64) -> Option<u128> {
     let due = wide(debt) * wide(rate) * wide(elapsed);
     due.div_ceil(wide(RATE_PERIOD)).try_into().ok()
 }
 
-/// The debt at `to`, of a debt accrued to `from`: with the interest of the time between, if `to` is later. `None`
-/// from 2¹²⁸ up.
+/// Returns the debt at `to` of a debt accrued to `from`, with the interest of the time between if
+/// `to` is later. `None` from 2¹²⁸ up.
 #[must_use]
 pub fn accrue(debt: u128, rate: u32, from: u64, to: u64) -> Option<u128> {
     debt.checked_add(interest(debt, rate, to.saturating_sub(from))?)
 }
 
-/// collateral·price·(10⁴ − haircut) ≥ margin·debt·10¹⁸; haircut and margin in basis points.
+/// Whether collateral covers a debt: collateral·price·(10⁴ − haircut) ≥ margin·debt·10¹⁸. Haircut
+/// and margin are in basis points.
 #[must_use]
 pub fn covers(collateral: u128, price: u128, haircut: u16, debt: u128, margin: u32) -> bool {
     let counted = wide(BASIS.saturating_sub(haircut.into()));
     wide(collateral) * wide(price) * counted >= wide(margin) * wide(debt) * wide(PRICE_SCALE)
 }
 
-/// The least collateral that covers a debt; `None` if none below 2¹²⁸ does.
+/// Returns the smallest collateral that covers a debt. `None` if no collateral below 2¹²⁸ does.
 #[must_use]
 pub fn needed(price: u128, haircut: u16, debt: u128, margin: u32) -> Option<u128> {
     if debt == 0 {
@@ -54,7 +56,8 @@ pub fn needed(price: u128, haircut: u16, debt: u128, margin: u32) -> Option<u128
     required.div_ceil(counted).try_into().ok()
 }
 
-/// debt·(10⁴ + bonus)·10¹⁸, and price·10⁴: what a lender may take, and what one unit of collateral is of it.
+/// Returns debt·(10⁴ + bonus)·10¹⁸ and price·10⁴: the lender's claim, and the share of it that one
+/// unit of collateral pays.
 fn claim(price: u128, debt: u128, bonus: u16) -> [U512; 2] {
     [
         wide(debt) * wide(BASIS + u32::from(bonus)) * wide(PRICE_SCALE),
@@ -62,14 +65,14 @@ fn claim(price: u128, debt: u128, bonus: u16) -> [U512; 2] {
     ]
 }
 
-/// seized·price·10⁴ < debt·(10⁴ + bonus)·10¹⁸ + price·10⁴.
+/// Whether a lender may seize this amount: seized·price·10⁴ < debt·(10⁴ + bonus)·10¹⁸ + price·10⁴.
 #[must_use]
 pub fn seizable(seized: u128, price: u128, debt: u128, bonus: u16) -> bool {
     let [claim, unit] = claim(price, debt, bonus);
     wide(seized) * unit < claim + unit
 }
 
-/// The most of a collateral that is [`seizable`] at a price that is not 0.
+/// Returns the largest [`seizable`] amount of a collateral. Returns 0 if the price is 0.
 #[must_use]
 pub fn most_seizable(collateral: u128, price: u128, debt: u128, bonus: u16) -> u128 {
     let [claim, unit] = claim(price, debt, bonus);
@@ -80,8 +83,9 @@ pub fn most_seizable(collateral: u128, price: u128, debt: u128, bonus: u16) -> u
     most.min(collateral)
 }
 
-/// Whether a step makes a position less risky whatever the price: no collateral leaves, and what is added to it or
-/// repaid is at least one in [`IMPROVEMENT`]. `debt` is what was owed before the repayment.
+/// Whether a step makes a position less risky at every price: no collateral leaves, and the added
+/// collateral or the repayment is at least one part in [`IMPROVEMENT`]. `debt` is the debt before
+/// the repayment.
 #[must_use]
 pub fn improves(collateral: [u128; 2], debt: u128, repaid: u128) -> bool {
     let [before, after] = collateral;

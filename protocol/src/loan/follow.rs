@@ -1,8 +1,8 @@
-//! Following a position from step to step, and finding it again (spec: *Collateral*, Recovery).
+//! Following a position from step to step, and recovering a loan (spec: *Collateral*, Recovery).
 
 use ark_bn254::Fr;
 
-use super::opening::{Filler, Opening};
+use super::disclosure::{Filler, StateDisclosure};
 use super::{Debt, Loan, Position, accrue, step_keys};
 use crate::EdwardsAffine;
 use crate::asset::AssetId;
@@ -11,53 +11,55 @@ use crate::keys::{Address, ViewingKey};
 use crate::note::{Note, NoteClass};
 use crate::swap::{Exchange, Leg, Side};
 
-/// How a loan ended.
+/// End of a loan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// All that was owed stands in output 1, the lender's.
+    /// The whole debt was repaid: output 1, the lender's, holds it.
     Closed,
-    /// It does not: the lender took collateral.
+    /// Less was repaid: the lender took collateral.
     Liquidated,
 }
 
-/// What a step left. Its notes are checked against the transaction's commitments.
+/// Result of a step. Its notes match the transaction's commitments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Successor {
-    /// Output 0: the position, or what is left of the collateral, the borrower's cash.
+    /// Output 0: the position, or the borrower's cash from the remaining collateral.
     pub note: Note,
     /// The state behind `note`, unless the loan ended.
     pub position: Option<Position>,
-    /// Output 1, cash of the lender's, if something was repaid.
+    /// Output 1, cash of the lender, if the step repaid something.
     pub repayment: Option<Note>,
-    /// How the loan ended, if it did.
+    /// End of the loan, if the step ended it.
     pub end: Option<End>,
 }
 
 impl Loan {
-    /// Reads the step that spent a position from what its transaction published. `None` if it is no step on it.
+    /// Reads the step that spent a position from its published transaction. `None` if the
+    /// transaction is not a step on this position.
     #[must_use]
     pub fn follow(&self, before: &Position, published: &PublishedOutputs) -> Option<Successor> {
         let sequence = before.debt.sequence.checked_add(1)?;
         let keys = step_keys(&self.salt, sequence);
         let [cm0, cm1, _] = published.commitments;
-        let opening = Opening::unseal(&published.note_data.opening_words(), &keys, &cm0);
+        let disclosure =
+            StateDisclosure::unseal(&published.note_data.disclosure_words(), &keys, &cm0);
         let debt = Debt {
-            amount: opening.debt,
-            accrued: opening.accrued,
+            amount: disclosure.debt,
+            accrued: disclosure.accrued,
             sequence,
         };
         let open = debt.amount != 0;
         let position = Position {
-            collateral: opening.value,
+            collateral: disclosure.value,
             debt,
         };
         let note = self.successor(&position, keys.rcm);
         if note.commitment() != cm0 {
             return None;
         }
-        // It is accrued to no later than what it says, and if that is no later than before there is no interest.
-        let owed = self.owed(&before.debt, opening.accrued)?;
-        let repaid = owed.checked_sub(opening.debt)?;
+        // Interest runs only to the disclosed time, which is not before the previous one.
+        let owed = self.owed(&before.debt, disclosure.accrued)?;
+        let repaid = owed.checked_sub(disclosure.debt)?;
         let payment = self.repayment(repaid, keys.repayment);
         let paid = payment.commitment() == cm1;
         let repayment = (repaid != 0 && paid).then_some(payment);
@@ -73,8 +75,9 @@ impl Loan {
         })
     }
 
-    /// The loan that a swap opened, and its position with its note: from the exchange, the parties, and what the borrower's leg
-    /// published. `None` if `side`, the borrower's, delivered no such position.
+    /// Recovers the loan that a swap originated, with its position and note, from the exchange, the
+    /// parties and the published leg of the borrower. `None` if `side`, the borrower's, delivered
+    /// no such position.
     #[must_use]
     pub fn recover(
         exchange: &Exchange,
@@ -88,32 +91,34 @@ impl Loan {
             return None;
         }
         let cm0: Fr = published.commitments[0];
-        let words = published.note_data.opening_words();
-        let opening = Opening::unseal(&words, &step_keys(&exchange.salt, 0), &cm0);
+        let words = published.note_data.disclosure_words();
+        let disclosure = StateDisclosure::unseal(&words, &step_keys(&exchange.salt, 0), &cm0);
         let loan = Self {
             borrower,
             lender,
             collateral: secured.asset,
             debt: lent.asset,
             principal: lent.value,
-            rate: opening.rate,
-            start: opening.start,
-            maturity: opening.maturity,
-            market: opening.market,
+            rate: disclosure.rate,
+            start: disclosure.start,
+            maturity: disclosure.maturity,
+            market: disclosure.market,
             salt: exchange.salt.clone(),
         };
         loan.check().ok()?;
         let position = Position {
             collateral: secured.value,
-            debt: loan.opening_debt(),
+            debt: loan.origination_debt(),
         };
         let note = loan.note(&position, exchange.blindings()[side.index()]);
         (note.commitment() == cm0).then_some((loan, position, note))
     }
 
-    /// The loan that a party opened as its borrower, from its own leg alone: salt, lender and collateral stand in what only it can
-    /// read. `debts` are the assets that may be owed, `auditors` the keys that the collateral's asset has had. `None` if the
-    /// leg is not from `keys`, or opened no loan.
+    /// Recovers a loan of its borrower from the borrower's own leg alone, which holds salt, lender
+    /// and collateral in fields that only the borrower can read.
+    ///
+    /// `debts` are the assets that may be owed. `auditors` are the keys that the collateral's asset
+    /// has had. `None` if the leg is not from `keys`, or originated no loan.
     #[must_use]
     pub fn recover_own(
         keys: &ViewingKey,
@@ -123,7 +128,7 @@ impl Loan {
         debts: &[AssetId],
     ) -> Option<(Self, Position, Note)> {
         let cm0 = published.commitments[0];
-        let words = published.note_data.opening_words();
+        let words = published.note_data.disclosure_words();
         let records = outgoing_records(&keys.ovk, published, audit, auditors);
         let (lender, record) = records
             .into_iter()
@@ -135,12 +140,12 @@ impl Loan {
         };
         Filler::salts(&published.note_data, &keys.ovk, &published.ephemeral, &cm0).find_map(
             |salt| {
-                let opening = Opening::unseal(&words, &step_keys(&salt, 0), &cm0);
-                if opening.value != record.value {
+                let disclosure = StateDisclosure::unseal(&words, &step_keys(&salt, 0), &cm0);
+                if disclosure.value != record.value {
                     return None;
                 }
                 debts.iter().find_map(|debt| {
-                    let lent = Leg::cash(*debt, opening.debt);
+                    let lent = Leg::cash(*debt, disclosure.debt);
                     Side::BOTH.into_iter().find_map(|side| {
                         let legs = match side {
                             Side::A => [secured, lent],
@@ -155,10 +160,10 @@ impl Loan {
         )
     }
 
-    /// What the opening of a state says of this loan; `value` is that of output 0.
+    /// Returns the disclosure of a state of this loan. `value` is the value of output 0.
     #[must_use]
-    pub fn opening(&self, value: u128, debt: &Debt) -> Opening {
-        Opening {
+    pub fn disclosure(&self, value: u128, debt: &Debt) -> StateDisclosure {
+        StateDisclosure {
             value,
             accrued: debt.accrued,
             maturity: self.maturity,
@@ -169,7 +174,8 @@ impl Loan {
         }
     }
 
-    /// The debt after a step at `time` that repays; `None` if more is repaid than is owed, or too much is owed.
+    /// Returns the debt after a step at `time` that repays `repaid`. `None` if the repayment
+    /// exceeds the debt, or the debt does not fit 128 bits.
     #[must_use]
     pub fn debt_after(&self, before: &Debt, time: u64, repaid: u128) -> Option<Debt> {
         let owed = accrue(before.amount, self.rate, before.accrued, time)?;

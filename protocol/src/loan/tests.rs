@@ -1,12 +1,12 @@
 use super::*;
 use crate::EdwardsAffine;
+use crate::encoding::CodecError;
 use crate::encryption::{
     EphemeralKey, OutputPlaintext, PublishedOutputs, audit_encrypt, encrypt_outputs, encrypt_step,
     outgoing_records, trial_decrypt,
 };
 use crate::keys::{Seed, ViewingKey, unaudited};
 use crate::swap::{SALT_LEN, Side, TermsError};
-use crate::transaction::CodecError;
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
@@ -61,7 +61,7 @@ fn every_part_of_a_loan_changes_its_keys_and_every_part_of_a_state_its_aux() {
         assert!(!seen.contains(&keys.digest) && !seen.contains(&keys.nk));
         seen.extend([keys.digest, keys.nk]);
     }
-    let debt = base.opening_debt();
+    let debt = base.origination_debt();
     let mut seen = vec![base.aux(&debt)];
     let mut other = base.clone();
     other.principal += 1;
@@ -79,7 +79,7 @@ fn every_part_of_a_loan_changes_its_keys_and_every_part_of_a_state_its_aux() {
 }
 
 #[test]
-fn loans_that_make_no_sense_are_refused_by_name() {
+fn invalid_loans_are_refused_by_name() {
     let refuse = |edit: fn(&mut Agreement)| {
         let mut agreement = agreement();
         edit(&mut agreement);
@@ -144,7 +144,7 @@ fn the_wire_form_is_strict() {
         Agreement::from_bytes(&other),
         Err(TermsError::Nothing(Side::B).into())
     );
-    // Interest runs from about the opening on.
+    // Interest runs from about the time of the origination.
     for (start, fits) in [(0, true), (86_400, true), (-1i64, false), (86_401, false)] {
         let mut other = agreement();
         other.loan.start = other.expiry.checked_sub_signed(start).unwrap();
@@ -161,7 +161,7 @@ fn the_wire_form_is_strict() {
 }
 
 #[test]
-fn an_opening_is_a_swap_whose_terms_hold_the_loan() {
+fn an_origination_is_a_swap_whose_terms_hold_the_loan() {
     for borrower_side in Side::BOTH {
         let agreement = Agreement {
             borrower_side,
@@ -185,12 +185,12 @@ fn an_opening_is_a_swap_whose_terms_hold_the_loan() {
 #[test]
 fn nothing_shows_in_debug() {
     let agreement = agreement();
-    let opening = loan().opening(5, &loan().opening_debt());
+    let disclosure = loan().disclosure(5, &loan().origination_debt());
     let shown = format!(
-        "{agreement:?} {:?} {:?} {:?} {opening:?}",
+        "{agreement:?} {:?} {:?} {:?} {disclosure:?}",
         agreement.loan,
         agreement.position(),
-        loan().opening_debt()
+        loan().origination_debt()
     );
     assert!(!shown.chars().any(|c| c.is_ascii_digit()), "{shown}");
 }
@@ -209,7 +209,7 @@ fn interest_is_simple_and_rounded_up() {
     assert_eq!(interest(1_000_000, 1, year + 1), Some(2));
     assert_eq!(accrue(100, 50_000, 10, 5), Some(100));
     assert_eq!(accrue(u128::MAX, 1, 0, 1), None);
-    // The largest of a loan, for 3,900 years.
+    // The largest loan, for 3,900 years.
     let most = (1 << 112) - 1;
     assert!(accrue(most, (1 << 24) - 1, 0, 3_900 * year).is_some());
 }
@@ -260,34 +260,36 @@ proptest! {
     }
 
     #[test]
-    fn openings_round_trip_under_their_key_and_commitment_only(
-        value: u128, debt: u128, times in [0u64..1 << 40, 0u64..1 << 40, 0u64..1 << 40], rate in 0u32..1 << 24,
+    fn disclosures_round_trip_under_their_key_and_commitment_only(
+        value: u128, debt: u128,
+        times in [0u64..1 << 40, 0u64..1 << 40, 0u64..1 << 40], rate in 0u32..1 << 24,
         market: u8, sequence: u32, cm: u64, filler: [u32; 2],
     ) {
         let [accrued, maturity, start] = times;
-        let opening = Opening { value, accrued, maturity, debt, start, rate, market };
+        let disclosure = StateDisclosure { value, accrued, maturity, debt, start, rate, market };
         let keys = step_keys(&loan().salt, sequence);
         let cm = Fr::from(cm);
-        let words = opening.seal(&keys, &cm, filler);
-        prop_assert_eq!(Opening::unseal(&words, &keys, &cm), opening);
-        prop_assert_ne!(Opening::unseal(&words, &keys, &(cm + Fr::from(1u64))), opening);
+        let words = disclosure.seal(&keys, &cm, filler);
+        prop_assert_eq!(StateDisclosure::unseal(&words, &keys, &cm), disclosure);
+        prop_assert_ne!(StateDisclosure::unseal(&words, &keys, &(cm + Fr::from(1u64))), disclosure);
         let other = step_keys(&loan().salt, sequence.wrapping_add(1));
-        prop_assert_ne!(Opening::unseal(&words, &other, &cm), opening);
-        // The filler stands above the mask, and the words fit 31 bytes. It is in the mask.
-        let bytes = Filler::of_salt(&[7; 32], &cm, &cm, &loan().salt).bytes(&words);
+        prop_assert_ne!(StateDisclosure::unseal(&words, &other, &cm), disclosure);
+        // The filler stands above the mask, and the words fit 31 bytes. The mask depends on the
+        // filler.
+        let bytes = Filler::for_origination(&[7; 32], &cm, &cm, &loan().salt).bytes(&words);
         prop_assert_eq!(u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]), filler[0]);
-        let other = opening.seal(&keys, &cm, filler.map(|f| f.wrapping_add(1)));
+        let other = disclosure.seal(&keys, &cm, filler.map(|f| f.wrapping_add(1)));
         prop_assert_ne!(&bytes[4..31], &crate::encoding::fr_to_bytes(&other[0])[5..]);
     }
 }
 
-/// What a step publishes: outputs of these notes by `actor`.
+/// Publishes a step by `actor` with these notes as outputs.
 fn publish(
     actor: &ViewingKey,
     nullifier: Fr,
     first: OutputPlaintext,
     second: Option<OutputPlaintext>,
-    seal: impl Fn(&EphemeralKey) -> [u8; OPENING_LEN],
+    seal: impl Fn(&EphemeralKey) -> [u8; DISCLOSURE_LEN],
 ) -> (PublishedOutputs, [Fr; 3]) {
     let nullifiers = [nullifier, Fr::from(12u64), Fr::from(13u64)];
     let ephemeral = EphemeralKey::new(&actor.ovk, &nullifiers);
@@ -326,7 +328,7 @@ fn publish(
     (published, audit)
 }
 
-/// The step that leaves `value` of collateral and repays; `ends` if it leaves no debt.
+/// Makes the step that leaves `value` of collateral and repays. With `ends` it leaves no debt.
 fn step(
     loan: &Loan,
     before: &Position,
@@ -364,10 +366,10 @@ fn step(
             recipient: loan.lender,
             note: Note::cash(loan.debt, repaid, loan.lender.owner, keys.repayment),
         });
-    let (opening, cm0) = (loan.opening(value, &debt), note.commitment());
+    let (disclosure, cm0) = (loan.disclosure(value, &debt), note.commitment());
     let seal = |ephemeral: &EphemeralKey| {
-        let filler = Filler::of_step(&actor.ovk, &ephemeral.y(), &cm0, &opening);
-        filler.bytes(&opening.seal(&keys, &cm0, filler.words()))
+        let filler = Filler::for_step(&actor.ovk, &ephemeral.y(), &cm0, &disclosure);
+        filler.bytes(&disclosure.seal(&keys, &cm0, filler.words()))
     };
     let nullifier = Fr::from(1000u64);
     let (published, _) = publish(
@@ -387,7 +389,7 @@ fn both_parties_follow_every_step() {
     let time = loan.start + 86_400;
     let owed = loan.owed(&before.debt, time).unwrap();
 
-    // A top-up: no repayment, the interest is in the debt.
+    // A top-up without repayment: the debt includes the interest.
     let (published, debt) = step(
         &loan,
         &before,
@@ -407,7 +409,8 @@ fn both_parties_follow_every_step() {
     assert_eq!(debt.amount, owed);
     assert_eq!(debt.sequence, 1);
 
-    // A repayment before the time to which the debt is accrued: no interest twice, none back.
+    // A repayment before the time to which the debt is accrued neither charges interest twice nor
+    // refunds it.
     let (published, debt) = step(
         &loan,
         &position,
@@ -422,7 +425,7 @@ fn both_parties_follow_every_step() {
     assert_eq!(found.repayment.unwrap().value, 7);
     let position = found.position.unwrap();
 
-    // Both ends.
+    // Both ends of a loan.
     let (published, debt) = step(
         &loan,
         &position,
@@ -441,7 +444,7 @@ fn both_parties_follow_every_step() {
     assert_eq!((found.end, found.repayment), (Some(End::Liquidated), None));
     assert_eq!((found.note.class, found.note.value), (NoteClass::Cash, 11));
 
-    // A transaction that is none, or a step on another state.
+    // A transaction that is not a step, and a step on another state.
     assert_eq!(loan.follow(&before, &published), None);
     let mut other = loan.clone();
     other.salt = Salt::from_bytes([1; SALT_LEN]);
@@ -449,7 +452,7 @@ fn both_parties_follow_every_step() {
 }
 
 #[test]
-fn both_parties_find_a_loan_again_from_their_keys_and_what_was_published() {
+fn both_parties_recover_a_loan_from_their_keys_and_published_data() {
     for borrower_side in Side::BOTH {
         let agreement = Agreement {
             borrower_side,
@@ -459,11 +462,11 @@ fn both_parties_find_a_loan_again_from_their_keys_and_what_was_published() {
         let (borrower, lender) = (keys(1), keys(2));
         let terms = agreement.terms().unwrap();
         let position = terms.delivery(borrower_side);
-        let opening = loan.opening(agreement.collateral, &loan.opening_debt());
+        let disclosure = loan.disclosure(agreement.collateral, &loan.origination_debt());
         let cm0 = position.commitment();
         let seal = |ephemeral: &EphemeralKey| {
-            let filler = Filler::of_salt(&borrower.ovk, &ephemeral.y(), &cm0, &loan.salt);
-            filler.bytes(&opening.seal(&step_keys(&loan.salt, 0), &cm0, filler.words()))
+            let filler = Filler::for_origination(&borrower.ovk, &ephemeral.y(), &cm0, &loan.salt);
+            filler.bytes(&disclosure.seal(&step_keys(&loan.salt, 0), &cm0, filler.words()))
         };
         let first = OutputPlaintext {
             recipient: loan.lender,
@@ -495,7 +498,8 @@ fn both_parties_find_a_loan_again_from_their_keys_and_what_was_published() {
             note_data: encrypt_outputs(&ephemeral, &lender.ovk, &outputs, &memo),
         };
 
-        // The borrower opens what it was lent, which names the exchange; its own leg names the lender.
+        // The borrower opens the lender's delivery, which names the exchange; its own leg names the
+        // lender.
         let found = trial_decrypt(&borrower, &lent).remove(0);
         let delivery = found.delivery.unwrap();
         assert_eq!(delivery.exchange, terms.exchange);
@@ -516,7 +520,7 @@ fn both_parties_find_a_loan_again_from_their_keys_and_what_was_published() {
         let expected = (loan.clone(), agreement.position(), position);
         assert_eq!(again, Some(expected.clone()));
         assert!(recipients(&lender.ovk).is_empty());
-        // Or without the lender's delivery, which nothing proves to be readable.
+        // Recovery without the lender's delivery, which no proof guarantees to be readable.
         let debts = [2u16, 5, 6].map(AssetId);
         let own = |keys: &ViewingKey, debts: &[AssetId]| {
             Loan::recover_own(keys, &secured, &audit, &auditors, debts)
@@ -544,7 +548,7 @@ fn both_parties_find_a_loan_again_from_their_keys_and_what_was_published() {
             &secured,
         );
         assert_eq!(again, Some(expected));
-        // Not by another lender, nor from the wrong leg.
+        // Recovery fails for another lender, and from the wrong leg.
         let exchange = &terms.exchange;
         assert_eq!(
             Loan::recover(
@@ -578,7 +582,7 @@ fn two_attempts_at_one_step_are_not_masked_alike() {
     let loan = loan();
     let before = agreement().position();
     let time = loan.start + 1;
-    // Two ends that leave the same cash at other times.
+    // Two ends that leave the same cash at different times.
     let close = |time| {
         let owed = loan.owed(&before.debt, time).unwrap();
         let (published, _) = step(&loan, &before, &keys(1), time, 7, Some(owed));
@@ -586,12 +590,13 @@ fn two_attempts_at_one_step_are_not_masked_alike() {
     };
     let [one, other] = [time, time + 1].map(close);
     assert_eq!(one.commitments[0], other.commitments[0]);
-    let differs = |i: usize| one.note_data.opening_words()[i] != other.note_data.opening_words()[i];
+    let differs =
+        |i: usize| one.note_data.disclosure_words()[i] != other.note_data.disclosure_words()[i];
     assert!(differs(0) && differs(1));
-    // The same attempt made again is the same.
+    // A repeated attempt is identical.
     assert_eq!(
-        close(time).note_data.0[..OPENING_LEN],
-        one.note_data.0[..OPENING_LEN]
+        close(time).note_data.0[..DISCLOSURE_LEN],
+        one.note_data.0[..DISCLOSURE_LEN]
     );
     let mut rng = ChaCha20Rng::seed_from_u64(1);
     let mut plain = Vec::new();
@@ -599,8 +604,8 @@ fn two_attempts_at_one_step_are_not_masked_alike() {
     for added in 0..20u128 {
         let value = before.collateral + added * rng.gen_range(1..1000);
         let (published, debt) = step(&loan, &before, &keys(1), time, value, Some(0));
-        plain.push(loan.opening(value, &debt).plain()[1]);
-        sealed.push(published.note_data.opening_words()[1]);
+        plain.push(loan.disclosure(value, &debt).plaintexts()[1]);
+        sealed.push(published.note_data.disclosure_words()[1]);
     }
     plain.dedup();
     assert_eq!(plain.len(), 1, "all say the same in the second word");

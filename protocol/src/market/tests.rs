@@ -39,7 +39,7 @@ fn parameters_that_make_no_sense_are_refused_by_name() {
     );
 }
 
-fn snapshot() -> Snapshot {
+fn snapshot() -> PriceSnapshot {
     let mut markets = Markets::default();
     markets.0[3] = Some(market());
     markets.0[14] = Some(Market {
@@ -49,7 +49,7 @@ fn snapshot() -> Snapshot {
     let mut prices = [0; MARKETS];
     prices[3] = 1 << 100;
     prices[14] = (1 << PRICE_BITS) - 1;
-    Snapshot {
+    PriceSnapshot {
         time: 1_800_000_000,
         markets,
         prices,
@@ -81,7 +81,7 @@ fn every_market_has_its_path() {
 #[test]
 fn every_part_of_a_snapshot_changes_its_digest() {
     let base = snapshot();
-    let edits: [fn(&mut Snapshot); 5] = [
+    let edits: [fn(&mut PriceSnapshot); 5] = [
         |s| s.time += 1,
         |s| s.markets.0[3] = None,
         |s| s.prices[3] += 1,
@@ -100,21 +100,24 @@ fn every_part_of_a_snapshot_changes_its_digest() {
 #[test]
 fn a_market_without_a_price_is_not_priced() {
     let mut snapshot = snapshot();
-    assert_eq!(snapshot.priced(3), Some((&market(), 1 << 100)));
+    assert_eq!(snapshot.market_with_price(3), Some((&market(), 1 << 100)));
     snapshot.prices[3] = 0;
-    assert_eq!(snapshot.priced(3), None);
+    assert_eq!(snapshot.market_with_price(3), None);
     snapshot.prices[2] = 1;
-    assert_eq!(snapshot.priced(2), None);
-    assert_eq!(snapshot.priced(16), None);
+    assert_eq!(snapshot.market_with_price(2), None);
+    assert_eq!(snapshot.market_with_price(16), None);
 }
 
 #[test]
 fn words_of_prices_that_are_too_wide_are_refused() {
     let mut words = snapshot().price_words();
-    assert_eq!(Snapshot::prices_from_words(&words), Ok(snapshot().prices));
+    assert_eq!(
+        PriceSnapshot::prices_from_words(&words),
+        Ok(snapshot().prices)
+    );
     words[7] += Fr::from(2u64).pow([240]);
     assert_eq!(
-        Snapshot::prices_from_words(&words),
+        PriceSnapshot::prices_from_words(&words),
         Err(CodecError::Overflow { field: "price" })
     );
 }
@@ -122,7 +125,8 @@ fn words_of_prices_that_are_too_wide_are_refused() {
 proptest! {
     #[test]
     fn words_round_trip(
-        assets: [u16; 2], haircut in 0u16..10_000, margins in [10_000u32..1 << 24, 10_000u32..1 << 24],
+        assets: [u16; 2], haircut in 0u16..10_000,
+        margins in [10_000u32..1 << 24, 10_000u32..1 << 24],
         bonus in 0u16..=10_000, max_age in 1u32..1 << 24,
     ) {
         let [a, b] = margins;

@@ -15,7 +15,8 @@ fn slots(values: &[Option<[u64; 3]>]) -> Vec<Option<[Fr; 3]>> {
     values.iter().map(|slot| slot.map(|v| v.map(fr))).collect()
 }
 
-/// The definition: leaves in the order of their places, each `next` the next greater member.
+/// The definition of the root: leaves in the order of their places, each `next` the next greater
+/// member.
 fn naive_root(members: &BTreeMap<BigInt<4>, u64>, len: u64) -> Fr {
     let values: Vec<Fr> = members.keys().map(from_key).collect();
     let mut leaves = vec![fr(0); len as usize];
@@ -26,7 +27,7 @@ fn naive_root(members: &BTreeMap<BigInt<4>, u64>, len: u64) -> Fr {
     AppendTree::<DEPTH>::from_leaves(leaves).unwrap().root()
 }
 
-/// Follows the rules of the circuit (B6, B7) over a witness.
+/// Applies the rules of the circuit (B6, B7) to a witness.
 fn follow(start: u64, slots: &[Option<[Fr; 3]>], insertion: &NullifierInsertion) {
     let width = 4 * slots.len() as u64;
     let level = (width.trailing_zeros() / 2) as usize;
@@ -207,8 +208,8 @@ fn members_restore_and_disorder_is_refused() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
-    /// Random batches of all shapes: witness and no-witness insertion agree with the definition,
-    /// and the witness satisfies the circuit's rules.
+    /// Random batches of all shapes: both insertions agree with the definition, and the witness
+    /// satisfies the circuit's rules.
     #[test]
     fn insertion_matches_the_definition(
         batches in prop::collection::vec((0usize..2, 0usize..17, any::<bool>()), 1..5),

@@ -1,5 +1,6 @@
-//! Poseidon's parameters from the Grain LFSR, as the reference script
-//! `generate_parameters_grain.sage 1 0 254 5 8 60 r` makes them and as circomlib publishes them.
+//! Generation of Poseidon's parameters with the Grain LFSR. The result equals that of the reference
+//! script, `generate_parameters_grain.sage 1 0 254 5 8 60 r`, and the parameters that circomlib
+//! publishes.
 
 use ark_bn254::Fr;
 use ark_ff::{BigInt, BigInteger, Field, PrimeField};
@@ -11,7 +12,7 @@ const FIELD_BITS: usize = 254;
 /// Bits of the shift register.
 const REGISTER: usize = 80;
 
-/// The self-shrinking 80-bit register.
+/// Self-shrinking 80-bit register.
 struct Grain {
     bits: [bool; REGISTER],
     /// Index of the oldest bit in the ring.
@@ -54,7 +55,7 @@ impl Grain {
         bit
     }
 
-    /// One output bit: of each pair of register bits the second, if the first is set.
+    /// Returns one output bit: the second of each pair of register bits whose first bit is set.
     fn bit(&mut self) -> bool {
         while !self.step() {
             self.step();
@@ -62,13 +63,13 @@ impl Grain {
         self.step()
     }
 
-    /// 254 bits as an integer, most significant first.
+    /// Returns 254 bits as an integer, most significant first.
     fn integer(&mut self) -> BigInt<4> {
         let bits: Vec<bool> = (0..FIELD_BITS).map(|_| self.bit()).collect();
         BigInt::from_bits_be(&bits)
     }
 
-    /// The next integer below the modulus.
+    /// Returns the next integer below the modulus.
     fn element(&mut self) -> Fr {
         loop {
             if let Some(element) = Fr::from_bigint(self.integer()) {
@@ -77,15 +78,17 @@ impl Grain {
         }
     }
 
-    /// The next integer, reduced.
+    /// Returns the next integer, reduced.
     fn element_reduced(&mut self) -> Fr {
         Fr::from_be_bytes_mod_order(&self.integer().to_bytes_be())
     }
 }
 
-/// Round constants, then the Cauchy matrix `1 / (xᵢ + yⱼ)`. The reference script would reject a matrix
-/// with repeated x or y, with a zero sum or with an infinitely long subspace trail; the first draw
-/// has none of these for these parameters (the published matrix is the first draw, see the vectors).
+/// Generates the round constants, then the Cauchy matrix `1 / (xᵢ + yⱼ)`.
+///
+/// The reference script would reject a matrix with repeated x or y, with a zero sum or with an
+/// infinitely long subspace trail. For these parameters the first draw has none of these: the
+/// published matrix is the first draw (see the vectors).
 pub(super) fn generate() -> Parameters {
     let mut grain = Grain::new();
     let round_constants = (0..ROUNDS)

@@ -1,23 +1,24 @@
 //! The partial rounds as a scalar recurrence.
 //!
-//! In a partial round only element 0 is not linear. Let xₙ be element 0 and wₙ the other four
-//! elements of the state in partial round n after its constants, and sₙ = xₙ⁵. With the MDS matrix
-//! split into m (1×1), c (1×4), b (4×1) and A (4×4),
+//! A partial round is linear except in element 0. Let xₙ be element 0, wₙ the other four elements
+//! of the state in partial round n after its constants, and sₙ = xₙ⁵. With the MDS matrix split
+//! into m (1×1), c (1×4), b (4×1) and A (4×4),
 //!
 //! ```text
 //! xₙ₊₁ = m·sₙ + c·wₙ + const,      wₙ₊₁ = b·sₙ + A·wₙ + const,
 //! ```
 //!
-//! a linear system with input s and output x. By Cayley–Hamilton (A⁴ = Σ aᵢ·Aⁱ) its output obeys a
-//! recurrence in which w does not occur:
+//! which is a linear system with input s and output x. By Cayley–Hamilton (A⁴ = Σ aᵢ·Aⁱ) its output
+//! satisfies a recurrence without w:
 //!
 //! ```text
 //! xₖ = m·sₖ₋₁ + Σᵢ₌₀..₃ aᵢ·xₖ₋₄₊ᵢ + Σⱼ₌₀..₃ βⱼ·sₖ₋₅₊ⱼ + γₖ        (k ≥ 5)
 //! ```
 //!
 //! w is needed only at the ends: to start the recurrence (k ≤ 4) and, recovered from the last
-//! outputs, to leave it. Finally x̃ₖ = λₖ·xₖ with λₖ₊₁ = λₖ⁵/m makes the coefficient of sₖ₋₁ one, so that a
-//! round is an S-box, an addition, and one sum of eight products that does not wait for the S-box.
+//! outputs, to leave it. Scaling to x̃ₖ = λₖ·xₖ, λₖ₊₁ = λₖ⁵/m, makes the coefficient of sₖ₋₁ one.
+//! Then a round is an S-box, an addition, and one sum of eight products that does not wait for the
+//! S-box.
 
 use ark_bn254::Fr;
 use ark_ff::{Field, One, Zero};
@@ -31,14 +32,15 @@ const ORDER: usize = WIDTH - 1;
 type Vector = [Fr; ORDER];
 type Matrix = [[Fr; ORDER]; ORDER];
 
-/// The constants of the recurrence.
+/// Constants of the recurrence.
 pub(super) struct PartialRounds {
-    /// For x̃₁ … x̃₄: coefficients of w₀ (four), then of s̃₀, s̃₁ and s̃₂ (zero where they are not yet
-    /// due), then the constant.
+    /// For x̃₁ … x̃₄: coefficients of w₀ (four), then of s̃₀, s̃₁ and s̃₂ (zero before they occur),
+    /// then the constant.
     start: [([Fr; 7], Fr); ORDER],
     /// For x̃₅ … x̃₆₀: coefficients of x̃ₖ₋₄ … x̃ₖ₋₁, then of s̃ₖ₋₅ … s̃ₖ₋₂, then the constant.
     steps: Vec<([Fr; 8], Fr)>,
-    /// For each element of w₆₀: coefficients of x̃₅₇ … x̃₆₀, then of s̃₅₆ … s̃₅₉, then the constant.
+    /// For each element of w₆₀: coefficients of x̃₅₇ … x̃₆₀, then of s̃₅₆ … s̃₅₉, then the
+    /// constant.
     end: [([Fr; 8], Fr); ORDER],
     /// 1/λ₆₀.
     unscale: Fr,
@@ -63,7 +65,7 @@ impl PartialRounds {
         let mut h = vec![m];
         h.extend(rows.iter().map(|row| dot(row, &b)));
 
-        // The constants' share: the system run with s = 0 and w₀ = 0.
+        // The share of the constants: the system run with s = 0 and w₀ = 0.
         let constants = &parameters.round_constants[FULL_ROUNDS / 2..];
         let mut x_share = vec![Fr::zero()];
         let mut w_share: Vector = [Fr::zero(); ORDER];
@@ -147,8 +149,8 @@ impl PartialRounds {
         }
     }
 
-    /// From the state before the first partial S-box to the state before the next full round's
-    /// S-boxes, constants added in both.
+    /// Takes the state from before the first partial S-box to before the S-boxes of the next full
+    /// round. Both states include their constants.
     #[inline]
     pub(super) fn apply(&self, state: &mut [Fr; WIDTH]) {
         // Windows of the last four x̃, and of the four s̃ before the newest.
@@ -206,7 +208,7 @@ fn product(a: &Matrix, b: &Matrix) -> Matrix {
     std::array::from_fn(|i| row_times(&a[i], b))
 }
 
-/// Coefficients aᵢ with A⁴ = Σ aᵢ·Aⁱ (Faddeev–LeVerrier).
+/// Returns coefficients aᵢ with A⁴ = Σ aᵢ·Aⁱ (Faddeev–LeVerrier).
 fn cayley_hamilton(a: &Matrix) -> Vector {
     let mut coefficients = [Fr::zero(); ORDER];
     let mut power = *a;
@@ -222,7 +224,7 @@ fn cayley_hamilton(a: &Matrix) -> Vector {
     coefficients
 }
 
-/// Gauss–Jordan.
+/// Inverts a matrix (Gauss–Jordan).
 fn invert(a: &Matrix) -> Matrix {
     let mut left = *a;
     let mut right: Matrix =

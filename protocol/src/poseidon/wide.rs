@@ -5,11 +5,13 @@ use ark_ff::{BigInt, MontConfig, PrimeField};
 
 const MODULUS: [u64; 4] = Fr::MODULUS.0;
 
-/// The most products that one sum may have. After the reduction the sum is below N·r²/2²⁵⁶ + r, which for
-/// N ≤ 10 is below 3·r (r ≈ 0.19·2²⁵⁶): it fits four limbs and two conditional subtractions suffice.
+/// Maximum number of products in one sum.
+///
+/// After the reduction the sum is below N·r²/2²⁵⁶ + r, which for N ≤ 10 is below 3·r (r ≈
+/// 0.19·2²⁵⁶). It fits four limbs, and two conditional subtractions suffice.
 const MAX_TERMS: usize = 10;
 
-/// `Σ aᵢ·bᵢ`, for at most [`MAX_TERMS`] terms (checked at compile time).
+/// Returns `Σ aᵢ·bᵢ` for at most [`MAX_TERMS`] terms, a bound checked at compile time.
 #[inline]
 pub(super) fn dot<const N: usize>(a: &[Fr; N], b: &[Fr; N]) -> Fr {
     const { assert!(N <= MAX_TERMS) };
@@ -25,7 +27,8 @@ pub(super) fn dot<const N: usize>(a: &[Fr; N], b: &[Fr; N]) -> Fr {
             (t2, carry) = a.carrying_mul_add(b[2], t2, carry);
             (t3, carry) = a.carrying_mul_add(b[3], t3, carry);
             (t4, over) = t4.overflowing_add(carry);
-            // At most N carries: no overflow, and no check of it in this innermost place.
+            // There are at most N carries, so this cannot overflow. The innermost loop does not
+            // check it.
             t5 = t5.wrapping_add(u64::from(over));
         }
         let factor = t0.wrapping_mul(<FrConfig as MontConfig<4>>::INV);
@@ -42,7 +45,7 @@ pub(super) fn dot<const N: usize>(a: &[Fr; N], b: &[Fr; N]) -> Fr {
     Fr::new_unchecked(BigInt(value))
 }
 
-/// `value − r` if that is not negative, else `value`.
+/// Returns `value − r` if that is not negative, otherwise `value`.
 #[inline]
 fn subtract_modulus(value: [u64; 4]) -> [u64; 4] {
     let mut difference = value;
@@ -74,7 +77,7 @@ mod tests {
 
     #[test]
     fn holds_at_the_bounds() {
-        // The largest Montgomery representation is r − 1, whatever element that stands for.
+        // The largest Montgomery representation is r − 1, whichever element it represents.
         let mut limbs = MODULUS;
         limbs[0] -= 1;
         let largest = Fr::new_unchecked(BigInt(limbs));

@@ -1,24 +1,23 @@
-//! Wire form of terms, in which parties send them to each other (spec: *Swaps*, Terms).
+//! Wire form of terms, in which parties exchange them (spec: *Swaps*, Terms).
 
 use super::{Exchange, Leg, Salt, Terms, TermsError};
 use crate::asset::AssetId;
+use crate::encoding::{CodecError, Reader, Writer};
 use crate::keys::{ADDRESS_LEN, Address, AddressError};
-use crate::transaction::CodecError;
-use crate::transaction::wire::{Reader, Writer};
 
 /// First byte of encoded terms.
 const VERSION: u8 = 1;
 
-/// Why bytes are no terms.
+/// Reason why bytes do not decode to terms.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TermsDecodeError {
-    /// Not the encoding of anything.
+    /// The bytes are not a canonical encoding.
     #[error(transparent)]
     Codec(#[from] CodecError),
-    /// A receiver is no address.
+    /// A receiver's address does not decode.
     #[error(transparent)]
     Address(#[from] AddressError),
-    /// Encoded well, but no swap.
+    /// The encoding is valid, but the terms are not.
     #[error(transparent)]
     Terms(#[from] TermsError),
 }
@@ -27,8 +26,8 @@ impl Terms {
     /// Length of the wire form in bytes.
     pub const ENCODED_LEN: usize = 1 + 2 * (2 + 16 + ADDRESS_LEN) + 5 + super::SALT_LEN;
 
-    /// Terms of cash against cash: version 1, then of leg A and leg B: asset 2, amount 16, receiver's address 64; expiry 5; salt 16.
-    /// Integers are big-endian.
+    /// Encodes terms of cash against cash: version 1; for leg A and for leg B asset 2, amount 16,
+    /// receiver's address 64; expiry 5; salt 16. Integers are big-endian.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = Writer::with_capacity(Self::ENCODED_LEN);
@@ -43,11 +42,11 @@ impl Terms {
         out.finish()
     }
 
-    /// Inverse of [`Terms::to_bytes`]; accepts no other encoding, and only terms that make sense
-    /// ([`Terms::new`]).
+    /// Decodes terms; inverse of [`Terms::to_bytes`]. Accepts no other encoding, and only terms
+    /// that make sense ([`Terms::new`]).
     ///
     /// # Errors
-    /// [`TermsDecodeError`] naming the first thing that is wrong.
+    /// [`TermsDecodeError`] naming the first violation.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, TermsDecodeError> {
         if bytes.len() != Self::ENCODED_LEN {
             return Err(TermsDecodeError::Codec(CodecError::Length {

@@ -1,13 +1,13 @@
-//! What a leg's memo carries (spec: *Swaps*, Recovery): enough for either party to open both deliveries
-//! from its seed and L1's data alone.
+//! Memos of legs (spec: *Swaps*, Recovery). They let either party open both deliveries from its
+//! seed and L1's data alone.
 
 use super::{Exchange, Leg, SALT_LEN, Salt, Side};
 use crate::asset::AssetId;
-use crate::encryption::{MEMO_LEN, Memo};
+use crate::memo::{MEMO_LEN, Memo};
 use crate::note::NoteClass;
 
-/// First byte of the memo of a leg, by the class of what the other leg delivers and by side. No UTF-8 text
-/// begins with any.
+/// First byte of a leg's memo, by the class of the counterpart's delivery and by side. No UTF-8
+/// text begins with one of these bytes.
 const MARK: [(u8, NoteClass, Side); 4] = [
     (0xff, NoteClass::Cash, Side::A),
     (0xfe, NoteClass::Cash, Side::B),
@@ -21,8 +21,8 @@ const VALUE_AT: usize = ASSET_AT + 2;
 const _: () = assert!(VALUE_AT + 16 == MEMO_LEN);
 
 impl Exchange {
-    /// The memo of a side's delivery of cash: mark (1) ‖ salt (16) ‖ asset (2) and value (16) of the other
-    /// leg, big-endian.
+    /// Returns the memo of a side's delivery of cash: mark (1) ‖ salt (16) ‖ asset (2) and value
+    /// (16) of the other leg, big-endian.
     #[must_use]
     pub fn memo(&self, side: Side) -> Memo {
         let counter = self.leg(side.other());
@@ -38,8 +38,8 @@ impl Exchange {
         Memo::from_bytes(bytes)
     }
 
-    /// The exchange, and the side that delivered, of a cash note of this asset and value with this memo.
-    /// Nothing is proven by it: the note's commitment decides.
+    /// Reads the exchange, and the side that delivered, from the memo of a delivered cash note. The
+    /// result is unverified: check it against the note's commitment.
     #[must_use]
     pub fn from_memo(delivered: Leg, memo: &Memo) -> Option<(Side, Self)> {
         let bytes = memo.as_bytes();

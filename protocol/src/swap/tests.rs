@@ -1,11 +1,11 @@
 use super::*;
 use crate::EdwardsAffine;
+use crate::encoding::CodecError;
 use crate::encryption::{
     EphemeralKey, Memo, OutputPlaintext, PublishedOutputs, audit_encrypt, encrypt_outputs,
     recover_outgoing, trial_decrypt,
 };
 use crate::keys::{Seed, ViewingKey, unaudited};
-use crate::transaction::CodecError;
 use proptest::prelude::*;
 
 fn keys(byte: u8) -> ViewingKey {
@@ -31,7 +31,7 @@ fn terms() -> Terms {
     .unwrap()
 }
 
-/// A change to terms, and whether the deliveries' blindings move with it.
+/// An edit of terms, and whether it changes the blindings of the deliveries.
 type Edit = (fn(&mut Terms), bool);
 
 #[test]
@@ -68,7 +68,7 @@ fn every_part_changes_the_digest_and_every_part_of_an_exchange_both_deliveries()
 }
 
 #[test]
-fn terms_that_make_no_sense_are_refused_by_name() {
+fn invalid_terms_are_refused_by_name() {
     let refuse = |edit: fn(&mut Terms)| {
         let mut terms = terms();
         edit(&mut terms);
@@ -143,7 +143,8 @@ fn nothing_shows_in_debug() {
 proptest! {
     #[test]
     fn encodings_and_memos_round_trip(
-        assets in any::<[u16; 2]>(), values in any::<[u128; 2]>(), salt: [u8; SALT_LEN], expiry in 0u64..1 << 40,
+        assets in any::<[u16; 2]>(), values in any::<[u128; 2]>(),
+        salt: [u8; SALT_LEN], expiry in 0u64..1 << 40,
     ) {
         let legs = [0, 1].map(|i| Leg::cash(AssetId(assets[i]), values[i]));
         let exchange = Exchange { legs, salt: Salt::from_bytes(salt) };
@@ -167,7 +168,7 @@ proptest! {
     }
 }
 
-/// A leg's outputs, as `sender` publishes them: the delivery, and two outputs to itself.
+/// Publishes a leg of `sender`: the delivery, and two outputs to itself.
 fn leg(sender: &ViewingKey, side: Side, memo: &Memo) -> (PublishedOutputs, [Fr; 3]) {
     let terms = terms();
     let nullifiers = [11u64, 12, 13].map(Fr::from);
@@ -216,7 +217,7 @@ fn a_receiver_opens_a_delivery_without_the_terms() {
         assert_eq!(found[0].note, terms.delivery(side));
         let delivery = found[0].delivery.as_ref().unwrap();
         assert_eq!((delivery.side, &delivery.exchange), (side, &terms.exchange));
-        // The sender finds its two own outputs, which are no deliveries.
+        // The sender finds its own two outputs, which are not deliveries.
         let own = trial_decrypt(&keys(sender), &published);
         assert_eq!(own.len(), 2);
         assert!(own.iter().all(|note| note.delivery.is_none()));
@@ -224,7 +225,7 @@ fn a_receiver_opens_a_delivery_without_the_terms() {
 }
 
 #[test]
-fn a_sender_reads_from_its_own_leg_what_it_was_to_receive() {
+fn a_sender_reads_the_counterpart_from_its_own_leg() {
     let terms = terms();
     let auditors: [EdwardsAffine; 1] = [unaudited()];
     for (side, sender) in [(Side::A, 1), (Side::B, 2)] {

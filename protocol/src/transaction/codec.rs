@@ -2,72 +2,24 @@
 
 use ark_bn254::Fr;
 
-use super::wire::{Reader, Writer};
 use super::{Header, Kind, Transaction, Withdrawal};
 use crate::asset::AssetId;
+use crate::encoding::{CodecError, Reader, Writer};
 use crate::encryption::{NOTE_DATA_LEN, NoteData};
-
-/// Length of a client proof: A (32), B (64), C (32), compressed.
-pub const PROOF_LEN: usize = 128;
+use crate::proof::{PROOF_LEN, ProofBytes};
 
 /// First byte of an encoded transaction.
 const VERSION: u8 = 1;
-
-/// Why bytes or words are not the encoding of a value.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CodecError {
-    /// Wrong number of bytes (or of words).
-    #[error("length is {found}, {expected} expected")]
-    Length {
-        /// Length that the encoding has, as far as it could be read.
-        expected: usize,
-        /// Length that was given.
-        found: usize,
-    },
-    /// Unknown version.
-    #[error("unknown version {0}")]
-    Version(u8),
-    /// A reserved kind.
-    #[error("reserved transaction kind {0}")]
-    Kind(u8),
-    /// An element at or above the modulus, or a flag other than 0 and 1.
-    #[error("{field}: not canonical")]
-    NotCanonical {
-        /// The field concerned.
-        field: &'static str,
-    },
-    /// A value beyond the width of its field.
-    #[error("{field}: beyond its width")]
-    Overflow {
-        /// The field concerned.
-        field: &'static str,
-    },
-    /// Padding bits that are not zero.
-    #[error("{field}: padding is not zero")]
-    Padding {
-        /// The field concerned.
-        field: &'static str,
-    },
-    /// Withdraw fields in a transaction of another kind.
-    #[error("withdraw fields outside a withdrawal")]
-    UnexpectedWithdrawal,
-    /// Counts, order or shape that no batch has.
-    #[error("{field}: impossible value")]
-    Impossible {
-        /// The field concerned.
-        field: &'static str,
-    },
-}
 
 impl Transaction {
     /// Length of the wire form in bytes.
     pub const ENCODED_LEN: usize =
         1 + 32 + (1 + 2 + 12 + 5 + 5) + (2 + 20 + 16) + 32 * (3 + 3 + 3 + 1 + 9) + NOTE_DATA_LEN;
 
-    /// Wire form; integers and elements big-endian.
+    /// Encodes the transaction; integers and elements are big-endian.
     ///
     /// # Panics
-    /// If fee or a time is out of range (see [`Header::check_range`]): there is no such encoding.
+    /// If fee or a time is out of range (see [`Header::check_range`]), which has no encoding.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         self.header
@@ -98,7 +50,7 @@ impl Transaction {
         out.finish()
     }
 
-    /// Inverse of [`Transaction::to_bytes`]; accepts no other encoding.
+    /// Decodes a transaction; inverse of [`Transaction::to_bytes`]. Accepts no other encoding.
     ///
     /// # Errors
     /// [`CodecError`] naming the first field that is not canonical.
@@ -127,7 +79,7 @@ impl Transaction {
             recipient: input.array()?,
             amount: input.integer(16)?,
         };
-        // All-zero withdraw fields read as "none" in every kind, so that words and bytes agree.
+        // All-zero withdrawal fields read as `None` in every kind, so that words and bytes agree.
         let withdrawal = (withdrawal != NOTHING).then_some(withdrawal);
         if header.kind != Kind::Withdraw && withdrawal.is_some() {
             return Err(CodecError::UnexpectedWithdrawal);
@@ -160,39 +112,40 @@ impl Transaction {
     }
 }
 
-/// What absent withdraw fields read as.
+/// Reading of absent withdrawal fields.
 const NOTHING: Withdrawal = Withdrawal {
     asset: AssetId(0),
     recipient: [0; 20],
     amount: 0,
 };
 
-/// A transaction with its proof, as a client sends it. The proof bytes are opaque here: their
-/// points are checked where proofs are verified.
+/// A transaction with its proof, as a client sends it. The proof bytes are opaque here; the
+/// verifier of proofs checks their points.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Submission {
-    /// What is proven.
+    /// Proven transaction.
     pub transaction: Transaction,
-    /// Compressed Groth16 proof. Never an identity: such proofs can be re-randomised.
-    pub proof: [u8; PROOF_LEN],
+    /// Compressed Groth16 proof. Its bytes never identify a transaction, because anybody can
+    /// re-randomise a proof.
+    pub proof: ProofBytes,
 }
 
 impl Submission {
     /// Length of the wire form in bytes.
     pub const ENCODED_LEN: usize = Transaction::ENCODED_LEN + PROOF_LEN;
 
-    /// The transaction's wire form followed by the proof.
+    /// Encodes the transaction's wire form followed by the proof.
     ///
     /// # Panics
     /// As [`Transaction::to_bytes`].
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = self.transaction.to_bytes();
-        bytes.extend_from_slice(&self.proof);
+        bytes.extend_from_slice(self.proof.as_bytes());
         bytes
     }
 
-    /// Inverse of [`Submission::to_bytes`].
+    /// Decodes a submission; inverse of [`Submission::to_bytes`].
     ///
     /// # Errors
     /// [`CodecError`] as [`Transaction::from_bytes`].
@@ -207,7 +160,7 @@ impl Submission {
         let mut input = Reader::new(proof);
         Ok(Self {
             transaction: Transaction::from_bytes(transaction)?,
-            proof: input.array()?,
+            proof: ProofBytes::new(input.array()?),
         })
     }
 }

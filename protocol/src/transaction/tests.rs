@@ -3,6 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::ledger::tests::{config, rng, transaction};
+use crate::proof::ProofBytes;
 
 fn sample(withdraw: bool) -> Transaction {
     transaction(&mut rng(1), Fr::from(5u64), withdraw)
@@ -89,7 +90,13 @@ fn header_range_and_unpacking() {
     assert_eq!(Header::unpack(&top.pack()), Ok(top));
     let above = top.pack() + Fr::from(1u128 << 100) * Fr::from(1u128 << 100);
     assert_eq!(Header::unpack(&above), overflow("header"));
-    assert_eq!(Header::unpack(&Fr::from(5u64)), Err(CodecError::Kind(5)));
+    assert_eq!(
+        Header::unpack(&Fr::from(5u64)),
+        Err(CodecError::Reserved {
+            field: "kind",
+            value: 5
+        })
+    );
 }
 
 #[test]
@@ -112,7 +119,7 @@ fn words_with_stray_bits_are_refused() {
         refuse(29, words[29] + Fr::from(1u64)),
         CodecError::Padding { field: "note data" }
     );
-    // Kind 1 with a target, with an amount.
+    // Kind 1 with a target, then with an amount.
     let transfer = words[3] - Fr::from(1u64);
     assert_eq!(refuse(3, transfer), CodecError::UnexpectedWithdrawal);
 }
@@ -139,7 +146,7 @@ fn wire_form_is_exact() {
 }
 
 #[test]
-fn wire_form_refuses_what_is_not_canonical() {
+fn wire_form_refuses_noncanonical_fields() {
     let bytes = sample(true).to_bytes();
     let with = |at: usize, value: &[u8]| {
         let mut bytes = bytes.clone();
@@ -148,7 +155,13 @@ fn wire_form_refuses_what_is_not_canonical() {
     };
     assert_eq!(with(0, &[0]), CodecError::Version(0));
     assert_eq!(with(0, &[2]), CodecError::Version(2));
-    assert_eq!(with(33, &[5]), CodecError::Kind(5));
+    assert_eq!(
+        with(33, &[5]),
+        CodecError::Reserved {
+            field: "kind",
+            value: 5
+        }
+    );
     assert_eq!(with(33, &[3]), CodecError::UnexpectedWithdrawal);
     assert_eq!(with(33, &[4]), CodecError::UnexpectedWithdrawal);
     assert_eq!(with(33, &[1]), CodecError::UnexpectedWithdrawal);
@@ -176,11 +189,11 @@ fn wire_form_refuses_what_is_not_canonical() {
 fn submission_is_the_transaction_then_the_proof() {
     let submission = Submission {
         transaction: sample(false),
-        proof: std::array::from_fn(|i| i as u8),
+        proof: ProofBytes::new(std::array::from_fn(|i| i as u8)),
     };
     let bytes = submission.to_bytes();
     assert_eq!((bytes.len(), Submission::ENCODED_LEN), (1001, 1001));
-    assert_eq!(bytes[873..], submission.proof);
+    assert_eq!(bytes[873..], *submission.proof.as_bytes());
     assert_eq!(Submission::from_bytes(&bytes), Ok(submission));
     assert!(matches!(
         Submission::from_bytes(&bytes[..995]),
@@ -200,9 +213,13 @@ fn a_header_out_of_range_has_no_encoding() {
 }
 
 proptest! {
-    /// Whatever bytes decode, encode to themselves.
+    /// Bytes that decode encode to themselves.
     #[test]
-    fn decoding_is_canonical(seed: u64, withdraw: bool, flips in prop::collection::vec((0usize..873, 1u8..), 0..4)) {
+    fn decoding_is_canonical(
+        seed: u64,
+        withdraw: bool,
+        flips in prop::collection::vec((0usize..873, 1u8..), 0..4),
+    ) {
         let tx = transaction(&mut rng(seed), Fr::rand(&mut rng(seed)), withdraw);
         let mut bytes = tx.to_bytes();
         for (at, flip) in flips {

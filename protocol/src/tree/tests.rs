@@ -8,7 +8,7 @@ fn random(count: usize) -> Vec<Fr> {
     (0..count).map(|_| Fr::rand(&mut rng)).collect()
 }
 
-/// The definition: pad the leaves to the full width of level after level.
+/// The definition of the root: pads the leaves to the full width of each level.
 fn naive_root(leaves: &[Fr], depth: usize) -> Fr {
     let mut nodes = leaves.to_vec();
     for level in 0..depth {

@@ -11,9 +11,9 @@ use halo2curves::group::Curve;
 use rand::RngCore;
 use rayon::prelude::*;
 
-/// Fills the blinding cells of advice columns as [`prove`](crate::prove) does: column after column, the
-/// last rows of each. With a clone of the generator and the first columns only, their cells are known
-/// before the proof.
+/// Fills the blinding cells of advice columns as [`prove`](crate::prove) does: column after column,
+/// the last rows of each. A caller can compute the cells of the first columns before the proof,
+/// with a clone of the generator.
 pub fn fill_blinding<R: RngCore>(mut rng: R, cs: &ConstraintSystem<Fr>, columns: &mut [Vec<Fr>]) {
     let rows = cs.blinding_factors() + 1;
     for column in columns {
@@ -24,10 +24,9 @@ pub fn fill_blinding<R: RngCore>(mut rng: R, cs: &ConstraintSystem<Fr>, columns:
     }
 }
 
-/// Commitments to columns of values, each as long as the parameters.
+/// Commits to columns of values, each as long as the parameters.
 ///
 /// # Panics
-///
 /// If a column is longer than the parameters.
 pub fn commit_columns(params: &ParamsKZG<Bn256>, columns: &[&[Fr]]) -> Vec<G1Affine> {
     let commitments: Vec<G1> = columns
@@ -40,7 +39,7 @@ pub fn commit_columns(params: &ParamsKZG<Bn256>, columns: &[&[Fr]]) -> Vec<G1Aff
     affine(&commitments)
 }
 
-/// Commitments to polynomials by their coefficients.
+/// Commits to polynomials given by their coefficients.
 pub(crate) fn commit_polynomials(
     params: &ParamsKZG<Bn256>,
     polynomials: &[&[Fr]],

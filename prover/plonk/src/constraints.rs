@@ -1,4 +1,4 @@
-//! All identities of a circuit (gates, copies, lookups) over one numbering of columns.
+//! The identities of a circuit (gates, copies, lookups) over one numbering of its columns.
 
 use halo2_proofs::plonk::{Any, Column, ConstraintSystem, Expression};
 use halo2curves::bn256::Fr;
@@ -7,7 +7,7 @@ use halo2curves::ff::{Field, PrimeField};
 use crate::EngineError;
 use crate::symbolic::{Atoms, Linear};
 
-/// The verifier's challenges on which identities depend.
+/// The verifier's challenges that the identities depend on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Challenges {
     pub(crate) theta: Fr,
@@ -15,7 +15,8 @@ pub(crate) struct Challenges {
     pub(crate) gamma: Fr,
 }
 
-/// Numbering of columns. Those of the key that tell rows apart come first: see [`Atoms::new`].
+/// Numbering of the columns. The key's columns that distinguish rows come first: see
+/// [`Atoms::new`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Columns {
     fixed: usize,
@@ -43,12 +44,12 @@ impl Columns {
         index
     }
 
-    /// The Lagrange polynomial of the first row. Those of other rows are its rotations.
+    /// The Lagrange polynomial of the first row. Its rotations are those of the other rows.
     pub(crate) fn first(&self) -> usize {
         self.fixed
     }
 
-    /// 1 in the rows below those of the blinding.
+    /// The column that is 1 in every row before the blinding rows, and 0 elsewhere.
     pub(crate) fn active(&self) -> usize {
         self.fixed + 1
     }
@@ -58,7 +59,7 @@ impl Columns {
         self.fixed + 2
     }
 
-    /// The permutation's column.
+    /// A permutation column.
     pub(crate) fn sigma(&self, index: usize) -> usize {
         self.fixed + 3 + index
     }
@@ -76,7 +77,7 @@ impl Columns {
         self.instance(self.instance) + index
     }
 
-    /// First of a lookup's three: running product, permuted input, permuted table.
+    /// The first of a lookup's three columns: running product, permuted input, permuted table.
     pub(crate) fn lookup(&self, index: usize) -> usize {
         self.set(self.sets) + 3 * index
     }
@@ -103,8 +104,8 @@ pub(crate) fn set_length(cs: &ConstraintSystem<Fr>) -> usize {
     cs.degree().max(3) - 2
 }
 
-/// Refuses what the engine does not do, and circuits whose declared degree is below the actual one: their
-/// proofs would not verify.
+/// Refuses circuits that the engine does not support, and circuits whose declared degree is below
+/// the actual one, because their proofs would not verify.
 pub(crate) fn check(cs: &ConstraintSystem<Fr>) -> Result<(), EngineError> {
     let unsupported = |what| Err(EngineError::Unsupported(what));
     if cs.num_instance_columns() > 1 {
@@ -153,7 +154,7 @@ impl<'a> Forms<'a> {
         }
     }
 
-    /// The linear form of an expression.
+    /// Returns the linear form of an expression.
     pub(crate) fn expression(
         &mut self,
         expression: &Expression<Fr>,
@@ -190,7 +191,7 @@ impl<'a> Forms<'a> {
         })
     }
 
-    /// Σ θ^(last − i)·expressionᵢ.
+    /// Returns Σ θ^(last − i)·expressionᵢ.
     pub(crate) fn compressed(
         &mut self,
         expressions: &[Expression<Fr>],
@@ -203,7 +204,7 @@ impl<'a> Forms<'a> {
         Ok(sum)
     }
 
-    /// The gates' identities.
+    /// Returns the identities of the gates.
     pub(crate) fn gates(&mut self) -> Result<Vec<Linear>, EngineError> {
         let cs = self.cs;
         let polynomials = cs.gates().iter().flat_map(|gate| gate.polynomials());
@@ -212,7 +213,7 @@ impl<'a> Forms<'a> {
             .collect()
     }
 
-    /// All identities, in the proof system's order.
+    /// Returns all identities, in the order of the proof system.
     pub(crate) fn identities(
         &mut self,
         challenges: &Challenges,
@@ -225,13 +226,13 @@ impl<'a> Forms<'a> {
         Ok(identities)
     }
 
-    /// The Lagrange polynomial of the last row before the blinding.
+    /// Returns the Lagrange polynomial of the last row before the blinding rows.
     fn last(&mut self) -> Linear {
         let rotation = self.cs.blinding_factors() as i32 + 1;
         self.atoms.query(self.columns.first(), rotation)
     }
 
-    /// A running product is 1 in the first row, and 0 or 1 in the last.
+    /// Returns the identities of a running product's ends: 1 in the first row, 0 or 1 in the last.
     fn ends(&mut self, start: &Linear, end: &Linear) -> [Linear; 2] {
         let first = self.atoms.query(self.columns.first(), 0);
         let last = self.last();

@@ -1,19 +1,19 @@
-//! The rows' subgroup and its cosets: transforms between values and coefficients.
+//! The subgroup of the rows and its cosets: transforms between values and coefficients.
 //!
-//! The twiddles are tabled once, stage after stage, and a transform is divided in halves down to pieces
-//! that lie in the first cache; halves above [`SERIAL`] run on several threads.
+//! A table holds the twiddles of every stage. A transform recurses into halves until a piece fits
+//! in the first-level cache; halves longer than [`SERIAL`] run on several threads.
 
 use halo2curves::bn256::Fr;
 use halo2curves::ff::{Field, PrimeField};
 use rayon::prelude::*;
 
-/// Length up to which the stages run one after another: 16 KiB.
+/// Greatest length at which the stages run one after another: 16 KiB.
 const FLAT: usize = 1 << 9;
 
-/// Length up to which a transform stays on one thread.
+/// Greatest length at which a transform stays on one thread.
 const SERIAL: usize = 1 << 13;
 
-/// log₂ of the side of the squares in which places are permuted: 8 KiB each way.
+/// log₂ of the side of the square tiles of the bit-reversal permutation: 8 KiB each way.
 const TILE: u32 = 4;
 
 /// The subgroup of `2^k` elements.
@@ -26,7 +26,7 @@ pub(crate) struct Domain {
     pub(crate) omega: Fr,
     omega_inverse: Fr,
     n_inverse: Fr,
-    /// Those of the subgroup itself.
+    /// Twiddles of the subgroup itself.
     twiddles: Vec<Fr>,
 }
 
@@ -47,9 +47,9 @@ impl Domain {
         domain
     }
 
-    /// The table of twiddles for the coset of this shift: at `m + j`, for each m = 1, 2, 4 … n/2, the
-    /// shift to the power n/2m times the j-th power of the root of unity of order 2m. The shift is then
-    /// part of the butterflies and costs nothing.
+    /// Returns the table of twiddles for the coset of this shift: at `m + j`, for each m = 1, 2, 4
+    /// … n/2, the shift to the power n/2m times the j-th power of the root of unity of order 2m.
+    /// The butterflies then include the shift at no cost.
     pub(crate) fn twiddles(&self, shift: Fr) -> Vec<Fr> {
         let mut twiddles = vec![Fr::ONE; self.n];
         let (mut m, mut shift, mut root) = (self.n / 2, shift, self.omega);
@@ -60,7 +60,7 @@ impl Domain {
         twiddles
     }
 
-    /// x·ω^rotation.
+    /// Returns x·ω^rotation.
     pub(crate) fn rotate(&self, x: Fr, rotation: i32) -> Fr {
         let base = if rotation < 0 {
             self.omega_inverse
@@ -70,7 +70,7 @@ impl Domain {
         x * base.pow_vartime([u64::from(rotation.unsigned_abs())])
     }
 
-    /// Coefficients of the polynomial with these values on the subgroup, in place.
+    /// Replaces values on the subgroup by the coefficients of their polynomial.
     pub(crate) fn interpolate(&self, values: &mut [Fr]) {
         for i in 0..self.n {
             let j = reverse(i, self.k);
@@ -79,19 +79,20 @@ impl Domain {
             }
         }
         stages(values, &self.twiddles);
-        // The inverse transform is the forward one with the rows running backwards.
+        // The inverse transform is the forward one with the rows in reverse order.
         values[1..].reverse();
         scale(values, self.n_inverse);
     }
 
-    /// Values on a coset of the polynomial with these coefficients, given the coset's twiddles.
+    /// Evaluates the polynomial with these coefficients on the coset with these twiddles.
     pub(crate) fn evaluate_coset(&self, coefficients: &[Fr], twiddles: &[Fr], values: &mut [Fr]) {
         if self.k < 2 * TILE {
             for (i, value) in values.iter_mut().enumerate() {
                 *value = coefficients[reverse(i, self.k)];
             }
         } else {
-            // Squares of which both sides fit in the cache: all places with the same bits in the middle.
+            // Each tile contains the places that share their middle bits; both of its sides fit in
+            // the cache.
             let (side, middle) = (1 << TILE, self.k - 2 * TILE);
             let high = |i: usize| i << (self.k - TILE);
             for m in 0..1 << middle {
@@ -108,7 +109,7 @@ impl Domain {
     }
 }
 
-/// The lowest `bits` bits in reverse.
+/// Reverses the lowest `bits` bits.
 fn reverse(i: usize, bits: u32) -> usize {
     if bits == 0 {
         0
@@ -117,7 +118,7 @@ fn reverse(i: usize, bits: u32) -> usize {
     }
 }
 
-/// The butterflies, on values in bit-reversed order.
+/// Applies all stages of butterflies to values in bit-reversed order.
 fn stages(values: &mut [Fr], twiddles: &[Fr]) {
     if values.len() <= FLAT {
         let mut m = 1;
@@ -163,7 +164,7 @@ pub(crate) fn scale(values: &mut [Fr], factor: Fr) {
     });
 }
 
-/// first, first·g, first·g² …
+/// Fills the values with first, first·g, first·g² …
 pub(crate) fn fill_geometric(values: &mut [Fr], first: Fr, g: Fr) {
     values
         .par_chunks_mut(SERIAL)
@@ -177,7 +178,7 @@ pub(crate) fn fill_geometric(values: &mut [Fr], first: Fr, g: Fr) {
         });
 }
 
-/// Σ coefficientᵢ·xⁱ.
+/// Returns Σ coefficientᵢ·xⁱ.
 pub(crate) fn evaluate(coefficients: &[Fr], x: Fr) -> Fr {
     coefficients
         .iter()

@@ -1,8 +1,9 @@
-//! From a linear form to a graph with few multiplications.
+//! Conversion of a linear form to a graph with few multiplications.
 //!
-//! Terms under the same factor that depends on the key only (a selector, a coefficient) are put into one
-//! sum under that factor; then, greedily, terms that share another factor. Powers are chains of squares,
-//! and pairs of factors that occur in several products are multiplied once.
+//! Terms with the same factor that depends only on the key (a selector, a coefficient) are
+//! collected in one sum under that factor. Then terms that share another factor are collected
+//! greedily. Powers are chains of squares, and a pair of factors that occurs in several products is
+//! multiplied once.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,13 +12,13 @@ use halo2curves::ff::Field;
 
 use crate::symbolic::{Atom, Atoms, Factors, Kind, Linear};
 
-/// A node of a graph.
+/// Index of a node in its graph.
 pub(crate) type Id = u32;
 
-/// What a node computes.
+/// A computation step.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Node {
-    /// A column, some rows further.
+    /// A column, `rotation` rows further.
     Query { column: u32, rotation: i32 },
     /// constant + Σ coefficient·node.
     Sum(Fr, Vec<(Fr, Id)>),
@@ -25,7 +26,7 @@ pub(crate) enum Node {
     Product(Vec<Id>),
 }
 
-/// Nodes, of which [`Graph::root`] is the result.
+/// Computation steps; [`Graph::root`] is the result.
 pub(crate) struct Graph {
     pub(crate) nodes: Vec<Node>,
     pub(crate) root: Id,
@@ -48,7 +49,7 @@ impl Graph {
         graph
     }
 
-    /// Multiplications per row.
+    /// Returns the number of multiplications per row.
     pub(crate) fn multiplications(&self) -> usize {
         let unit = |value: &Fr| *value == Fr::ONE || *value == -Fr::ONE;
         self.nodes
@@ -61,7 +62,8 @@ impl Graph {
             .sum()
     }
 
-    /// While two factors occur together in several products, makes a node of their product.
+    /// Makes a node for the product of two factors, as long as two factors occur together in
+    /// several products.
     fn share_pairs(&mut self) {
         loop {
             let mut counts: BTreeMap<(Id, Id), usize> = BTreeMap::new();
@@ -131,7 +133,7 @@ impl Builder<'_> {
         id
     }
 
-    /// The node of a linear form.
+    /// Returns the node of a linear form.
     fn sum(&mut self, form: &Linear) -> Id {
         let mut terms = vec![];
         let mut plain = Linear::default();
@@ -185,7 +187,7 @@ impl Builder<'_> {
         }
     }
 
-    /// factors·body, as coefficient and node.
+    /// Returns factors·body as coefficient and node.
     fn under(&mut self, mut factors: Factors, body: Linear) -> (Fr, Id) {
         if body.terms.is_empty() {
             return (body.constant, self.product(factors));
@@ -204,7 +206,7 @@ impl Builder<'_> {
         (Fr::ONE, self.intern(Node::Product(nodes)))
     }
 
-    /// The factor that most products have, if two have it.
+    /// Returns the factor that occurs in the most products, if it occurs in at least two.
     fn common_factor(&self, form: &Linear) -> Option<(Atom, u32)> {
         let mut counts: BTreeMap<(Atom, u32), usize> = BTreeMap::new();
         for &atom in form.terms.keys() {

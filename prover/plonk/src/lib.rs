@@ -1,34 +1,58 @@
 //! A prover for keys of halo2-axiom: KZG over BN254, opened with SHPLONK.
 //!
-//! [`prove`] writes the proof that `halo2_proofs::plonk::create_proof_from_advice` writes, for circuits
-//! of one phase with at most one instance column. It is made for gates with many terms (the matrices of a
-//! hash function) and for little memory:
+//! [`prove`] writes the same proof as `halo2_proofs::plonk::create_proof_from_advice`, for circuits
+//! of one phase with at most one instance column. It is built for gates with many terms, such as
+//! the matrices of a hash function, and for little memory:
 //!
-//! * All identities are combined under the challenge *before* they are evaluated, symbolically: what they
-//!   share is computed once, and a matrix becomes one row of it (`symbolic`, `graph`).
-//! * The result is a list of operations on blocks of rows (`program`).
-//! * The quotient, of degree below d − 1 times the number of rows, is found from its remainders modulo
-//!   Xⁿ − c for d − 1 values of c, one coset of n rows each (`quotient`). halo2 takes the next power of
-//!   two, and keeps all of them.
+//! * It combines all identities under the challenge symbolically, *before* it evaluates them. Terms
+//!   that identities share are computed once, and a matrix becomes one row of coefficients
+//!   (`symbolic`, `graph`).
+//! * It compiles the result to a list of operations on blocks of rows (`program`).
+//! * The quotient has degree below d − 1 times the number n of rows. It follows from its remainders
+//!   modulo Xⁿ − c for d − 1 values of c, one coset of n rows each (`quotient`). halo2 uses the
+//!   next power of two of cosets, and keeps all of them.
 //!
-//! | where halo2's proofs are random | here |
+//! | random choice in halo2's proofs | here |
 //! |---|---|
-//! | blinding cells and blinds | the given generator, in the same order |
+//! | blinding cells and blinds | from the given generator, in the same order |
 //! | order of a lookup's distinct inputs (a hash map's) | ascending |
 //! | polynomial that blinds the quotient (a thread's generator) | seeded by the given generator |
 //!
-//! The last two make halo2's proofs differ from call to call even under the same generator; given the
-//! same choices, the proofs are equal byte by byte. Blinds of commitments are drawn and not used, as KZG
-//! has none.
+//! The last two make halo2's proofs differ from call to call even with the same generator. Given
+//! the same choices, the proofs are equal byte by byte. The prover draws the blinds of commitments
+//! to keep the generator in step, but does not use them: KZG has none.
+//!
+//! ```no_run
+//! use halo2_proofs::plonk::ProvingKey;
+//! use halo2_proofs::poly::kzg::commitment::ParamsKZG;
+//! use halo2_proofs::transcript::{Blake2bWrite, Challenge255, TranscriptWriterBuffer};
+//! use halo2curves::bn256::{Bn256, Fr, G1Affine};
+//! use subrosa_plonk::{EngineError, Silent, prove};
+//!
+//! /// Proves with advice columns of 2ᵏ cells each.
+//! fn example(
+//!     params: &ParamsKZG<Bn256>,
+//!     pk: &ProvingKey<G1Affine>,
+//!     instances: &[Fr],
+//!     advice: Vec<Vec<Fr>>,
+//! ) -> Result<Vec<u8>, EngineError> {
+//!     let mut transcript = Blake2bWrite::<_, G1Affine, Challenge255<_>>::init(Vec::new());
+//!     let rng = rand::rngs::OsRng;
+//!     prove(params, pk, None, instances, advice, rng, &mut transcript, &Silent)?;
+//!     Ok(transcript.finalize())
+//! }
+//! ```
 
 mod commit;
 mod constraints;
 mod domain;
+mod evaluations;
 mod graph;
 mod lookup;
 mod opening;
 mod permutation;
 mod program;
+mod progress;
 mod prove;
 mod quotient;
 mod symbolic;
@@ -36,45 +60,26 @@ mod symbolic;
 mod tests;
 
 pub use commit::{commit_columns, fill_blinding};
+pub use progress::{Progress, Silent};
 pub use prove::prove;
 pub use quotient::KeyCosets;
 
-/// Watches a proof being made.
-pub trait Observer: Sync {
-    /// A phase is about to begin its step `done` of `total`; a step `total` of `total` ends the proof.
-    fn phase(&self, name: &'static str, done: u64, total: u64);
-
-    /// Whether to stop. Asked before every step.
-    fn cancelled(&self) -> bool;
-}
-
-/// An observer that looks away.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Unobserved;
-
-impl Observer for Unobserved {
-    fn phase(&self, _: &'static str, _: u64, _: u64) {}
-
-    fn cancelled(&self) -> bool {
-        false
-    }
-}
-
-/// Why there is no proof.
+/// Why a proof could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// The key's circuit has something that this prover does not do.
+    /// The key's circuit uses a feature that this prover does not support.
     #[error("circuit not supported: {0}")]
     Unsupported(&'static str),
-    /// The constraint system declares a degree below that of its gates. Proofs would not verify.
+    /// The constraint system declares a degree below that of its gates, so its proofs would not
+    /// verify.
     #[error("declared degree {declared} is below the actual degree {actual}")]
     Degree {
-        /// What the key was made for.
+        /// Degree that the key was made for.
         declared: usize,
-        /// What the gates have.
+        /// Degree of the gates.
         actual: usize,
     },
-    /// The parameters are of another size than the key.
+    /// The parameters and the key have different sizes.
     #[error("parameters for 2^{params} rows, key for 2^{key}")]
     Parameters {
         /// log₂ of the size of the parameters.
@@ -85,11 +90,11 @@ pub enum EngineError {
     /// More instances than rows, or instances without an instance column.
     #[error("too many instances")]
     Instances,
-    /// Advice columns of the wrong number or length.
-    #[error("advice columns of the wrong number or length")]
+    /// The number or the length of the advice columns is wrong.
+    #[error("wrong number or length of advice columns")]
     Advice,
-    /// Cosets kept of a key of another size.
-    #[error("cosets of another key")]
+    /// The given cosets belong to a key of another size.
+    #[error("the cosets belong to another key")]
     Cosets,
     /// A looked-up value is not in the table.
     #[error("lookup {0}: a value is not in the table")]
@@ -97,7 +102,7 @@ pub enum EngineError {
     /// A challenge hit a point of evaluation, which has negligible probability.
     #[error("challenge outside the allowed set")]
     Challenge,
-    /// The observer asked to stop.
+    /// [`Progress::cancelled`] returned true.
     #[error("cancelled")]
     Cancelled,
     /// The transcript could not be written.

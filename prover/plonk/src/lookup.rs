@@ -1,4 +1,4 @@
-//! The lookup argument's columns.
+//! The columns of the lookup argument.
 
 use std::collections::HashMap;
 
@@ -8,23 +8,24 @@ use rayon::prelude::*;
 
 use crate::permutation::{CHUNK, invert, running_product};
 
-/// A lookup's columns by values.
+/// The columns of a lookup, as values.
 pub(crate) struct Lookup {
     /// Compressed inputs.
     pub(crate) input: Vec<Fr>,
     /// Compressed table.
     pub(crate) table: Vec<Fr>,
-    /// The inputs in an order in which equal ones are adjacent.
+    /// The inputs, ordered so that equal ones are adjacent.
     pub(crate) permuted_input: Vec<Fr>,
-    /// The table, with the entry of each run of inputs at the run's start.
+    /// The table, ordered so that the row in which a run of equal inputs starts has their entry.
     pub(crate) permuted_table: Vec<Fr>,
 }
 
-/// Inputs and table permuted, without blinding rows. `None` if an input is not in the table.
+/// Permutes inputs and table, without blinding rows. Returns `None` if an input is not in the
+/// table.
 ///
-/// The runs of inputs follow `order`, ascending if there is none; entries that start no run fill the other
-/// rows in ascending order, as in halo2. Values are counted and not sorted: a table is small, or most of
-/// its rows repeat one entry.
+/// The runs of inputs follow `order`, by default ascending. Entries that start no run fill the
+/// other rows in ascending order, as in halo2. Counting the values is cheaper than sorting them: a
+/// table is small, or most of its rows repeat one entry.
 pub(crate) fn permute(
     input: &[Fr],
     table: &[Fr],
@@ -78,7 +79,7 @@ fn count(values: &[Fr]) -> HashMap<Fr, usize> {
 }
 
 impl Lookup {
-    /// The running product, without blinding.
+    /// Returns the running product, without blinding rows.
     pub(crate) fn product(&self, beta: Fr, gamma: Fr) -> Vec<Fr> {
         let mut fractions = vec![Fr::ZERO; self.input.len()];
         fractions

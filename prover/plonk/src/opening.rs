@@ -1,4 +1,4 @@
-//! SHPLONK: all evaluations opened with two commitments.
+//! SHPLONK: opens all evaluations with two commitments.
 
 use std::collections::BTreeSet;
 
@@ -15,14 +15,14 @@ use crate::commit::commit_polynomials;
 use crate::domain::evaluate;
 use crate::permutation::CHUNK;
 
-/// A polynomial to be opened at a point. Polynomials are told apart by where they lie.
+/// A polynomial to open at a point. Polynomials are identified by their address in memory.
 #[derive(Clone, Copy)]
 pub(crate) struct Query<'a> {
     pub(crate) polynomial: &'a [Fr],
     pub(crate) point: Fr,
 }
 
-/// Queries with their values.
+/// Queries with the values of their polynomials.
 pub(crate) struct Opened<'a> {
     queries: Vec<(Query<'a>, Fr)>,
 }
@@ -36,7 +36,7 @@ impl<'a> Opened<'a> {
         Opened { queries }
     }
 
-    /// A polynomial's value at a point.
+    /// Returns a polynomial's value at a point.
     pub(crate) fn value(&self, polynomial: &[Fr], point: Fr) -> Fr {
         self.queries
             .iter()
@@ -44,7 +44,8 @@ impl<'a> Opened<'a> {
             .map_or_else(|| evaluate(polynomial, point), |found| found.1)
     }
 
-    /// Polynomials by the sets of points at which they are opened, both in the order of the queries.
+    /// Groups the polynomials by the set of points at which they are opened, in the order of the
+    /// queries.
     fn sets(&self) -> Vec<(BTreeSet<Fr>, Vec<&'a [Fr]>)> {
         let mut polynomials: Vec<(&'a [Fr], BTreeSet<Fr>)> = vec![];
         for (query, _) in &self.queries {
@@ -123,7 +124,8 @@ impl<'a> Opened<'a> {
             .iter()
             .map(|(points, _)| vanishing(&mut all.difference(points)))
             .collect();
-        // All is divided by the first set's factor, so that the verifier need not multiply by it.
+        // Everything is divided by the first set's factor, which saves the verifier a
+        // multiplication.
         let unit = differences
             .first()
             .and_then(|first| Option::<Fr>::from(first.invert()))
@@ -145,13 +147,13 @@ impl<'a> Opened<'a> {
     }
 }
 
-/// 1, x, x² … to the polynomials.
+/// Pairs the polynomials with the weights 1, x, x² …
 fn weights<'a>(polynomials: &[&'a [Fr]], x: Fr) -> Vec<(&'a [Fr], Fr)> {
     let powers = std::iter::successors(Some(Fr::ONE), |power| Some(*power * x));
     polynomials.iter().copied().zip(powers).collect()
 }
 
-/// Σ weight·polynomial, in n coefficients.
+/// Returns the n coefficients of Σ weight·polynomial.
 pub(crate) fn combination(terms: &[(&[Fr], Fr)], n: usize) -> Vec<Fr> {
     let mut sum = vec![Fr::ZERO; n];
     sum.par_chunks_mut(CHUNK)

@@ -1,4 +1,4 @@
-//! The copy argument's running products.
+//! The running products of the copy argument.
 
 use halo2curves::bn256::Fr;
 use halo2curves::ff::{BatchInvert, Field, PrimeField};
@@ -6,15 +6,16 @@ use rayon::prelude::*;
 
 use crate::domain::Domain;
 
-/// Rows that one task treats; an inversion is shared among as many.
+/// Number of rows of one task. The rows of a task share one inversion.
 pub(crate) const CHUNK: usize = 1 << 11;
 
-/// Inverses in place; zeros stay.
+/// Inverts values in place; zeros stay.
 pub(crate) fn invert(values: &mut [Fr]) {
     values.iter_mut().batch_invert();
 }
 
-/// `first` and then, row after row, the product with the row before's fraction.
+/// Returns the running product: `first`, then in each row the previous row's value times its
+/// fraction.
 pub(crate) fn running_product(mut fractions: Vec<Fr>, first: Fr) -> Vec<Fr> {
     let mut product = first;
     for fraction in &mut fractions {
@@ -24,10 +25,10 @@ pub(crate) fn running_product(mut fractions: Vec<Fr>, first: Fr) -> Vec<Fr> {
     fractions
 }
 
-/// The running product of one set of columns, without blinding, from `first` on.
+/// Returns the running product of one set of columns, without blinding, starting with `first`.
 ///
-/// `columns` are the set's values with their permuted places, and `offset` counts the copied columns
-/// before them.
+/// `columns` holds the set's values with their permuted places. `offset` is the number of copied
+/// columns before the set.
 pub(crate) fn product(
     domain: &Domain,
     columns: &[(&[Fr], &[Fr])],

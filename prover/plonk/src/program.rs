@@ -1,7 +1,7 @@
-//! A graph as a sequence of operations on blocks of rows.
+//! Compilation of a graph to operations on blocks of rows.
 //!
-//! Every operation runs over a whole block before the next begins: the cost of dispatch is divided by
-//! the block's length, and the registers in use stay in the first two caches.
+//! Every operation runs over a whole block before the next begins. This divides the cost of
+//! dispatch by the block's length, and keeps the registers in use in the first two cache levels.
 
 use std::collections::HashMap;
 
@@ -11,10 +11,10 @@ use rayon::prelude::*;
 
 use crate::graph::{Graph, Id, Node};
 
-/// Rows of a block: a register is then 2 KiB.
+/// Number of rows of a block: a register then takes 2 KiB.
 const BLOCK: usize = 64;
 
-/// Where an operand lies.
+/// Location of an operand.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Operand {
     Register(usize),
@@ -22,7 +22,7 @@ enum Operand {
     Query(usize),
 }
 
-/// One operation; the register of the result comes first.
+/// An operation. The register of the result comes first.
 #[derive(Clone, Copy, Debug)]
 enum Operation {
     Fill(usize, Fr),
@@ -66,7 +66,7 @@ impl Program {
         }
     }
 
-    /// Numbers of operations and registers.
+    /// Returns the numbers of operations and of registers.
     pub(crate) fn size(&self) -> (usize, usize) {
         (self.operations.len(), self.registers)
     }
@@ -76,7 +76,7 @@ impl Program {
         self.queries.iter().any(|query| query.0 == column)
     }
 
-    /// The values in all rows. Columns that the program does not read may be empty.
+    /// Computes the values in all rows. Columns that the program does not read may be empty.
     pub(crate) fn run(&self, columns: &[&[Fr]], values: &mut [Fr]) {
         let n = values.len();
         values.par_chunks_mut(BLOCK).enumerate().for_each_init(
@@ -130,7 +130,7 @@ impl Program {
 
 struct State {
     registers: Vec<Vec<Fr>>,
-    /// Queries whose rows go over the end of the column, where they do.
+    /// Copies of the cells of queries whose rows wrap around the end of the column.
     wrapped: Vec<Vec<Fr>>,
 }
 
@@ -163,7 +163,7 @@ impl Operation {
     }
 
     fn run(&self, registers: &mut [Vec<Fr>], cells: &[&[Fr]], length: usize) {
-        // The compiler gives an operation a register that none of its operands has.
+        // The compiler assigns the result a register that holds none of the operands.
         let mut target = std::mem::take(&mut registers[self.target()]);
         let rows = &mut target[..length];
         let read = |operand| read(registers, cells, operand, length);
@@ -194,7 +194,7 @@ fn each(rows: &mut [Fr], operand: &[Fr], apply: impl Fn(&mut Fr, &Fr)) {
     }
 }
 
-/// How often each node is an operand.
+/// Counts how often each node is an operand.
 fn uses(graph: &Graph) -> Vec<usize> {
     let mut uses = vec![0; graph.nodes.len()];
     let mut pending = vec![graph.root];
@@ -220,7 +220,7 @@ struct Compiler<'a> {
     free: Vec<usize>,
     registers: usize,
     placed: HashMap<Id, usize>,
-    /// Uses still to come.
+    /// Number of remaining uses by node.
     uses: Vec<usize>,
 }
 
@@ -232,7 +232,7 @@ impl Compiler<'_> {
         })
     }
 
-    /// Emits what computes a node, if it is not computed yet.
+    /// Emits the operations that compute a node, unless it is computed already.
     fn place(&mut self, id: Id) -> Operand {
         if let Some(&register) = self.placed.get(&id) {
             return Operand::Register(register);
@@ -255,7 +255,7 @@ impl Compiler<'_> {
         Operand::Register(register)
     }
 
-    /// One use of a node is over.
+    /// Ends one use of a node; the last use frees its register.
     fn release(&mut self, id: Id) {
         let uses = &mut self.uses[id as usize];
         *uses -= 1;
@@ -266,7 +266,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// Adds the terms up as they become known, so that none has to be kept.
+    /// Adds each term as soon as it is computed, so that no register has to keep it.
     fn sum(&mut self, constant: Fr, terms: &[(Fr, Id)]) -> usize {
         let mut target = None;
         if constant != Fr::ZERO || terms.is_empty() {
@@ -297,7 +297,7 @@ impl Compiler<'_> {
             self.operations.push(operation);
             self.release(node);
         }
-        // A sum without terms has been filled above.
+        // Always present: a sum without terms is filled above.
         target.unwrap_or_default()
     }
 

@@ -1,9 +1,9 @@
-//! The protocol, from advice to proof.
+//! The rounds of the protocol, from advice columns to a proof.
 
+use std::marker::PhantomData;
 use std::time::Instant;
 
 use halo2_proofs::plonk::{Any, Column, ConstraintSystem, ProvingKey};
-use halo2_proofs::poly::Rotation;
 use halo2_proofs::poly::commitment::Params;
 use halo2_proofs::poly::kzg::commitment::ParamsKZG;
 use halo2_proofs::transcript::{EncodedChallenge, TranscriptWrite};
@@ -16,30 +16,36 @@ use rayon::prelude::*;
 use crate::commit::{commit_columns, commit_polynomials, fill_blinding};
 use crate::constraints::{Challenges, Columns, Forms, check, set_length};
 use crate::domain::Domain;
+use crate::evaluations::Evaluations;
 use crate::graph::Graph;
 use crate::lookup::{Lookup, permute};
-use crate::opening::{Opened, Query, combination};
+use crate::opening::{Opened, combination};
 use crate::permutation::{CHUNK, product};
 use crate::program::Program;
 use crate::quotient::{KeyCosets, key_polynomials, quotient};
 use crate::symbolic::{Linear, combine};
-use crate::{EngineError, Observer};
+use crate::{EngineError, Progress};
 
-/// What a proof is made with beside its statement.
+/// Choices of a proof that its statement does not determine.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Choices<'a> {
-    /// The key's columns on all cosets.
+    /// The columns of the key on all cosets, if kept.
     pub(crate) key: Option<&'a KeyCosets>,
-    /// Coefficients of the polynomial that blinds the quotient. halo2 draws them elsewhere than from the
-    /// given generator; tests take them from a proof of halo2's.
+    /// Coefficients of the polynomial that blinds the quotient; random if absent. halo2 does not
+    /// draw them from the given generator, so tests take them from a proof made by halo2.
     pub(crate) random: Option<Vec<Fr>>,
-    /// The distinct inputs of each lookup in the order of their runs, likewise.
+    /// Distinct inputs of each lookup in the order of their runs; ascending if absent.
     pub(crate) orders: Option<Vec<Vec<Fr>>>,
 }
 
-/// Proves a circuit of one phase from its advice columns, `2^k` cells each, of which the last rows are
-/// overwritten with blinding cells ([`fill_blinding`]). With what was kept of the key the proof is the
-/// same, in less time and more memory.
+/// Proves a circuit of one phase from its advice columns of `2^k` cells each. Overwrites their last
+/// rows with blinding cells ([`fill_blinding`]).
+///
+/// With `cosets` kept from an earlier proof under the same key, the proof is the same, but takes
+/// less time and more memory.
+///
+/// # Errors
+/// See [`EngineError`].
 #[allow(clippy::too_many_arguments)]
 pub fn prove<E, T, R>(
     params: &ParamsKZG<Bn256>,
@@ -49,7 +55,7 @@ pub fn prove<E, T, R>(
     advice: Vec<Vec<Fr>>,
     rng: R,
     transcript: &mut T,
-    observer: &dyn Observer,
+    progress: &dyn Progress,
 ) -> Result<(), EngineError>
 where
     E: EncodedChallenge<G1Affine>,
@@ -61,39 +67,40 @@ where
         ..Choices::default()
     };
     prove_with(
-        params, pk, instances, advice, rng, transcript, observer, &choices,
+        params, pk, instances, advice, rng, transcript, progress, &choices,
     )
 }
 
-/// Tells the observer of phases, and the log of their times.
-struct Progress<'a> {
-    observer: &'a dyn Observer,
+/// Reports the phases, and logs how long each took.
+struct Phases<'a> {
+    progress: &'a dyn Progress,
     current: &'static str,
     since: Instant,
 }
 
-impl Progress<'_> {
+impl Phases<'_> {
     fn step(&mut self, name: &'static str, done: u64, total: u64) -> Result<(), EngineError> {
         if name != self.current || done == total {
             tracing::debug!(phase = self.current, time = ?self.since.elapsed(), "done");
             self.current = name;
             self.since = Instant::now();
         }
-        if self.observer.cancelled() {
+        if self.progress.cancelled() {
             return Err(EngineError::Cancelled);
         }
-        self.observer.phase(name, done, total);
+        self.progress.phase(name, done, total);
         Ok(())
     }
 }
 
-/// Columns of values, and then of coefficients.
-struct Witness {
-    advice: Vec<Vec<Fr>>,
+/// The columns of a proof: values, or coefficients after interpolation.
+pub(crate) struct Witness {
+    pub(crate) advice: Vec<Vec<Fr>>,
     instance: Vec<Vec<Fr>>,
-    sets: Vec<Vec<Fr>>,
-    /// Running product, permuted input, permuted table.
-    lookups: Vec<[Vec<Fr>; 3]>,
+    /// Running products of the copy argument.
+    pub(crate) sets: Vec<Vec<Fr>>,
+    /// Running product, permuted input, permuted table, by lookup.
+    pub(crate) lookups: Vec<[Vec<Fr>; 3]>,
 }
 
 #[allow(clippy::too_many_arguments)]
@@ -101,10 +108,10 @@ pub(crate) fn prove_with<E, T, R>(
     params: &ParamsKZG<Bn256>,
     pk: &ProvingKey<G1Affine>,
     instances: &[Fr],
-    mut advice: Vec<Vec<Fr>>,
-    mut rng: R,
+    advice: Vec<Vec<Fr>>,
+    rng: R,
     transcript: &mut T,
-    observer: &dyn Observer,
+    progress: &dyn Progress,
     choices: &Choices<'_>,
 ) -> Result<(), EngineError>
 where
@@ -112,118 +119,213 @@ where
     T: TranscriptWrite<G1Affine, E>,
     R: RngCore,
 {
-    let cs = pk.get_vk().cs();
-    check(cs)?;
+    check(pk.get_vk().cs())?;
     let instance = inputs(params, pk, instances, &advice)?;
     if choices.key.is_some_and(|key| !key.fit(pk)) {
         return Err(EngineError::Cosets);
     }
-    let mut progress = Progress {
-        observer,
-        current: "start",
-        since: Instant::now(),
-    };
-
-    progress.step("advice", 0, 1)?;
-    let domain = Domain::new(params.k());
-    pk.get_vk().hash_into(transcript)?;
-    for value in instances {
-        transcript.common_scalar(*value)?;
-    }
-    fill_blinding(&mut rng, cs, &mut advice);
-    draw_blinds(&mut rng, advice.len());
-    write_columns(params, transcript, advice.iter())?;
-    let mut witness = Witness {
-        advice,
-        instance,
-        sets: vec![],
-        lookups: vec![],
-    };
-
-    progress.step("lookups", 0, 1)?;
-    let theta = *transcript.squeeze_challenge_scalar::<()>();
-    let mut lookups = vec![];
-    for index in 0..cs.lookups().len() {
-        let order = choices
-            .orders
-            .as_ref()
-            .map(|orders| orders[index].as_slice());
-        let lookup = lookup(pk, &witness, index, theta, order, &mut rng)?;
-        draw_blinds(&mut rng, 2);
-        let permuted = [&lookup.permuted_input, &lookup.permuted_table];
-        write_columns(params, transcript, permuted.into_iter())?;
-        lookups.push(lookup);
-    }
-
-    progress.step("permutation", 0, 1)?;
-    let beta = *transcript.squeeze_challenge_scalar::<()>();
-    let gamma = *transcript.squeeze_challenge_scalar::<()>();
-    witness.sets = running_products(&domain, pk, &witness, beta, gamma, &mut rng);
-    for lookup in lookups {
-        let mut product = lookup.product(beta, gamma);
-        blind_end(&mut rng, cs, &mut product);
-        witness
-            .lookups
-            .push([product, lookup.permuted_input, lookup.permuted_table]);
-    }
-    let products = witness.lookups.iter().map(|lookup| &lookup[0]);
-    write_columns(params, transcript, witness.sets.iter().chain(products))?;
-    let random = choices.random.clone();
-    let random = random.unwrap_or_else(|| random_polynomial(&mut rng, domain.n));
-    transcript.write_point(commit_polynomials(params, &[&random])[0])?;
-
-    progress.step("interpolation", 0, 1)?;
-    let y = *transcript.squeeze_challenge_scalar::<()>();
-    let columns = witness
-        .advice
-        .iter_mut()
-        .chain(&mut witness.instance)
-        .chain(&mut witness.sets)
-        .chain(witness.lookups.iter_mut().flatten());
-    let columns: Vec<&mut Vec<Fr>> = columns.collect();
-    columns
-        .into_par_iter()
-        .for_each(|column| domain.interpolate(column));
-
-    let challenges = Challenges { theta, beta, gamma };
-    let parts = cs.degree() - 1;
-    let mut forms = Forms::new(cs);
-    let identities = forms.identities(&challenges)?;
-    let program = compile(&mut forms, &combine(&identities, y));
-    let polynomials = polynomials(pk, &witness);
-    let step = |part| progress.step("quotient", part as u64, parts as u64);
-    let point = forms.columns.point();
-    let room = (parts, choices.key);
-    let quotient = quotient(&domain, &program, &polynomials, point, room, step)?;
-
-    progress.step("commitments", 0, 1)?;
-    let pieces: Vec<&[Fr]> = quotient.iter().map(Vec::as_slice).collect();
-    for point in commit_polynomials(params, &pieces) {
-        transcript.write_point(point)?;
-    }
-
-    progress.step("openings", 0, 1)?;
-    let x = *transcript.squeeze_challenge_scalar::<()>();
-    let xn = x.pow_vartime([domain.n as u64]);
-    let powers = std::iter::successors(Some(Fr::ONE), |power| Some(*power * xn));
-    let folded: Vec<(&[Fr], Fr)> = pieces.iter().copied().zip(powers).collect();
-    let folded = combination(&folded, domain.n);
-    drop(quotient);
-    let places = Places {
-        domain: &domain,
+    let mut prover = Prover {
+        params,
         pk,
-        witness: &witness,
-        x,
+        choices,
+        domain: Domain::new(params.k()),
+        rng,
+        transcript,
+        phases: Phases {
+            progress,
+            current: "start",
+            since: Instant::now(),
+        },
+        witness: Witness {
+            advice,
+            instance,
+            sets: vec![],
+            lookups: vec![],
+        },
+        encoding: PhantomData,
     };
-    let opened = Opened::new(places.queries(&folded, &random));
-    for query in places.written(&random) {
-        transcript.write_scalar(opened.value(query.polynomial, query.point))?;
-    }
-    opened.prove(params, transcript)?;
-    progress.step("openings", 1, 1)
+    prover.write_advice(instances)?;
+    let theta = prover.challenge_after("lookups")?;
+    let lookups = prover.write_lookups(theta)?;
+    let beta = prover.challenge_after("permutation")?;
+    let gamma = prover.challenge();
+    prover.write_products(lookups, beta, gamma)?;
+    let random = prover.write_random()?;
+    let y = prover.challenge_after("interpolation")?;
+    prover.interpolate();
+    let quotient = prover.quotient(&Challenges { theta, beta, gamma }, y)?;
+    prover.write_quotient(&quotient)?;
+    let x = prover.challenge_after("openings")?;
+    let folded = prover.fold(quotient, x);
+    prover.open(&folded, &random, x)
 }
 
-/// Checks the sizes of everything; the instance columns.
+/// A proof under way. The methods are the rounds of the protocol, in order.
+struct Prover<'a, E, T, R> {
+    params: &'a ParamsKZG<Bn256>,
+    pk: &'a ProvingKey<G1Affine>,
+    choices: &'a Choices<'a>,
+    domain: Domain,
+    rng: R,
+    transcript: &'a mut T,
+    phases: Phases<'a>,
+    witness: Witness,
+    encoding: PhantomData<E>,
+}
+
+impl<E, T, R> Prover<'_, E, T, R>
+where
+    E: EncodedChallenge<G1Affine>,
+    T: TranscriptWrite<G1Affine, E>,
+    R: RngCore,
+{
+    fn challenge(&mut self) -> Fr {
+        *self.transcript.squeeze_challenge_scalar::<()>()
+    }
+
+    /// Begins a phase, and draws its first challenge.
+    fn challenge_after(&mut self, phase: &'static str) -> Result<Fr, EngineError> {
+        self.phases.step(phase, 0, 1)?;
+        Ok(self.challenge())
+    }
+
+    /// Absorbs key and instances, blinds the advice columns and commits to them.
+    fn write_advice(&mut self, instances: &[Fr]) -> Result<(), EngineError> {
+        self.phases.step("advice", 0, 1)?;
+        self.pk.get_vk().hash_into(&mut *self.transcript)?;
+        for value in instances {
+            self.transcript.common_scalar(*value)?;
+        }
+        let cs = self.pk.get_vk().cs();
+        fill_blinding(&mut self.rng, cs, &mut self.witness.advice);
+        draw_blinds(&mut self.rng, self.witness.advice.len());
+        write_columns(
+            self.params,
+            &mut *self.transcript,
+            self.witness.advice.iter(),
+        )
+    }
+
+    /// Permutes the columns of each lookup and commits to them.
+    fn write_lookups(&mut self, theta: Fr) -> Result<Vec<Lookup>, EngineError> {
+        let mut lookups = vec![];
+        for index in 0..self.pk.get_vk().cs().lookups().len() {
+            let orders = self.choices.orders.as_ref();
+            let order = orders.map(|orders| orders[index].as_slice());
+            let lookup = lookup(self.pk, &self.witness, index, theta, order, &mut self.rng)?;
+            draw_blinds(&mut self.rng, 2);
+            let permuted = [&lookup.permuted_input, &lookup.permuted_table];
+            write_columns(self.params, &mut *self.transcript, permuted.into_iter())?;
+            lookups.push(lookup);
+        }
+        Ok(lookups)
+    }
+
+    /// Computes the running products of copies and lookups and commits to them.
+    fn write_products(
+        &mut self,
+        lookups: Vec<Lookup>,
+        beta: Fr,
+        gamma: Fr,
+    ) -> Result<(), EngineError> {
+        let cs = self.pk.get_vk().cs();
+        self.witness.sets = running_products(
+            &self.domain,
+            self.pk,
+            &self.witness,
+            beta,
+            gamma,
+            &mut self.rng,
+        );
+        for lookup in lookups {
+            let mut product = lookup.product(beta, gamma);
+            blind_end(&mut self.rng, cs, &mut product);
+            self.witness
+                .lookups
+                .push([product, lookup.permuted_input, lookup.permuted_table]);
+        }
+        let products = self.witness.lookups.iter().map(|lookup| &lookup[0]);
+        let products = self.witness.sets.iter().chain(products);
+        write_columns(self.params, &mut *self.transcript, products)
+    }
+
+    /// Commits to the polynomial that blinds the quotient, and returns it.
+    fn write_random(&mut self) -> Result<Vec<Fr>, EngineError> {
+        let random = self.choices.random.clone();
+        let random = random.unwrap_or_else(|| random_polynomial(&mut self.rng, self.domain.n));
+        let commitment = commit_polynomials(self.params, &[&random])[0];
+        self.transcript.write_point(commitment)?;
+        Ok(random)
+    }
+
+    /// Replaces the values of all columns by coefficients.
+    fn interpolate(&mut self) {
+        let domain = &self.domain;
+        let witness = &mut self.witness;
+        let columns: Vec<&mut Vec<Fr>> = witness
+            .advice
+            .iter_mut()
+            .chain(&mut witness.instance)
+            .chain(&mut witness.sets)
+            .chain(witness.lookups.iter_mut().flatten())
+            .collect();
+        columns
+            .into_par_iter()
+            .for_each(|column| domain.interpolate(column));
+    }
+
+    /// Computes the parts of the quotient.
+    fn quotient(&mut self, challenges: &Challenges, y: Fr) -> Result<Vec<Vec<Fr>>, EngineError> {
+        let cs = self.pk.get_vk().cs();
+        let parts = cs.degree() - 1;
+        let mut forms = Forms::new(cs);
+        let identities = forms.identities(challenges)?;
+        let program = compile(&mut forms, &combine(&identities, y));
+        let polynomials = polynomials(self.pk, &self.witness);
+        let phases = &mut self.phases;
+        let step = |part| phases.step("quotient", part as u64, parts as u64);
+        let point = forms.columns.point();
+        let room = (parts, self.choices.key);
+        quotient(&self.domain, &program, &polynomials, point, room, step)
+    }
+
+    /// Commits to the parts of the quotient.
+    fn write_quotient(&mut self, quotient: &[Vec<Fr>]) -> Result<(), EngineError> {
+        self.phases.step("commitments", 0, 1)?;
+        let parts: Vec<&[Fr]> = quotient.iter().map(Vec::as_slice).collect();
+        for point in commit_polynomials(self.params, &parts) {
+            self.transcript.write_point(point)?;
+        }
+        Ok(())
+    }
+
+    /// Combines the parts of the quotient into one polynomial with the same value at x.
+    fn fold(&self, quotient: Vec<Vec<Fr>>, x: Fr) -> Vec<Fr> {
+        let xn = x.pow_vartime([self.domain.n as u64]);
+        let powers = std::iter::successors(Some(Fr::ONE), |power| Some(*power * xn));
+        let parts: Vec<(&[Fr], Fr)> = quotient.iter().map(Vec::as_slice).zip(powers).collect();
+        combination(&parts, self.domain.n)
+    }
+
+    /// Writes the evaluations and opens them.
+    fn open(mut self, folded: &[Fr], random: &[Fr], x: Fr) -> Result<(), EngineError> {
+        let evaluations = Evaluations {
+            domain: &self.domain,
+            pk: self.pk,
+            witness: &self.witness,
+            x,
+        };
+        let opened = Opened::new(evaluations.opened(folded, random));
+        for query in evaluations.written(random) {
+            let value = opened.value(query.polynomial, query.point);
+            self.transcript.write_scalar(value)?;
+        }
+        opened.prove(self.params, &mut *self.transcript)?;
+        self.phases.step("openings", 1, 1)
+    }
+}
+
+/// Checks the sizes of all inputs, and returns the instance columns.
 fn inputs(
     params: &ParamsKZG<Bn256>,
     pk: &ProvingKey<G1Affine>,
@@ -253,7 +355,7 @@ fn inputs(
     Ok(vec![column; cs.num_instance_columns()])
 }
 
-/// KZG's commitments have no blinds, but the generator's stream has them.
+/// Draws blinds without using them. KZG commitments have none, but halo2 draws them.
 fn draw_blinds<R: RngCore>(rng: &mut R, number: usize) {
     for _ in 0..number {
         Fr::random(&mut *rng);
@@ -272,7 +374,7 @@ fn write_columns<'a, E: EncodedChallenge<G1Affine>, T: TranscriptWrite<G1Affine,
     Ok(())
 }
 
-/// The program of a linear form.
+/// Compiles a linear form.
 pub(crate) fn compile(forms: &mut Forms<'_>, form: &Linear) -> Program {
     let graph = Graph::new(&mut forms.atoms, form);
     let program = Program::new(&graph);
@@ -282,7 +384,7 @@ pub(crate) fn compile(forms: &mut Forms<'_>, form: &Linear) -> Program {
     program
 }
 
-/// Compressed and permuted columns of a lookup, with blinding rows.
+/// Returns the compressed and the permuted columns of a lookup, with blinding rows.
 fn lookup<R: RngCore>(
     pk: &ProvingKey<G1Affine>,
     witness: &Witness,
@@ -328,7 +430,7 @@ fn lookup<R: RngCore>(
     })
 }
 
-/// Random cells below a running product, and its commitment's blind.
+/// Fills the end of a running product with random cells, and draws its commitment's blind.
 fn blind_end<R: RngCore>(rng: &mut R, cs: &ConstraintSystem<Fr>, column: &mut [Fr]) {
     let start = column.len() - cs.blinding_factors();
     for cell in &mut column[start..] {
@@ -337,7 +439,7 @@ fn blind_end<R: RngCore>(rng: &mut R, cs: &ConstraintSystem<Fr>, column: &mut [F
     draw_blinds(rng, 1);
 }
 
-/// The copy argument's running products, each from the end of the one before.
+/// Returns the running products of the copy argument; each starts at the end of the previous one.
 fn running_products<R: RngCore>(
     domain: &Domain,
     pk: &ProvingKey<G1Affine>,
@@ -373,8 +475,7 @@ fn running_products<R: RngCore>(
     sets
 }
 
-/// A polynomial of random coefficients. The seed is drawn after everything else that the proof depends
-/// on.
+/// Returns a polynomial with random coefficients. Its seed is the last random choice of the proof.
 fn random_polynomial<R: RngCore>(rng: &mut R, n: usize) -> Vec<Fr> {
     let mut seed = [0; 32];
     rng.fill_bytes(&mut seed);
@@ -392,7 +493,7 @@ fn random_polynomial<R: RngCore>(rng: &mut R, n: usize) -> Vec<Fr> {
     polynomial
 }
 
-/// The coefficients of all columns, as [`Columns`] numbers them.
+/// Returns the coefficients of all columns, as [`Columns`] numbers them.
 fn polynomials<'a>(pk: &'a ProvingKey<G1Affine>, witness: &'a Witness) -> Vec<&'a [Fr]> {
     let numbering = Columns::new(pk.get_vk().cs());
     let mut polynomials = key_polynomials(pk);
@@ -412,91 +513,4 @@ fn polynomials<'a>(pk: &'a ProvingKey<G1Affine>, witness: &'a Witness) -> Vec<&'
         }
     }
     polynomials
-}
-
-/// Which polynomials are opened where.
-struct Places<'a> {
-    domain: &'a Domain,
-    pk: &'a ProvingKey<G1Affine>,
-    witness: &'a Witness,
-    x: Fr,
-}
-
-impl<'a> Places<'a> {
-    fn at(&self, polynomial: &'a [Fr], rotation: i32) -> Query<'a> {
-        Query {
-            polynomial,
-            point: self.domain.rotate(self.x, rotation),
-        }
-    }
-
-    /// Rotation to the last row before the blinding.
-    fn last(&self) -> i32 {
-        -(self.pk.get_vk().cs().blinding_factors() as i32 + 1)
-    }
-
-    fn advice(&self) -> impl Iterator<Item = Query<'a>> {
-        let queries = self.pk.get_vk().cs().advice_queries().iter();
-        queries.map(|&(column, Rotation(at))| self.at(&self.witness.advice[column.index()], at))
-    }
-
-    fn fixed(&self) -> impl Iterator<Item = Query<'a>> {
-        let queries = self.pk.get_vk().cs().fixed_queries().iter();
-        queries.map(|&(column, Rotation(at))| self.at(&self.pk.fixed_polys()[column.index()], at))
-    }
-
-    fn sigmas(&self) -> impl Iterator<Item = Query<'a>> {
-        let polynomials = self.pk.permutation().polys().iter();
-        polynomials.map(|polynomial| self.at(polynomial, 0))
-    }
-
-    /// In the order of the opening.
-    fn queries(&self, folded: &'a [Fr], random: &'a [Fr]) -> Vec<Query<'a>> {
-        let mut queries: Vec<Query<'a>> = self.advice().collect();
-        let sets = &self.witness.sets;
-        for set in sets {
-            queries.extend([self.at(set, 0), self.at(set, 1)]);
-        }
-        for set in sets.iter().rev().skip(1) {
-            queries.push(self.at(set, self.last()));
-        }
-        for [product, input, table] in &self.witness.lookups {
-            queries.extend([
-                self.at(product, 0),
-                self.at(input, 0),
-                self.at(table, 0),
-                self.at(input, -1),
-                self.at(product, 1),
-            ]);
-        }
-        queries.extend(self.fixed());
-        queries.extend(self.sigmas());
-        queries.extend([self.at(folded, 0), self.at(random, 0)]);
-        queries
-    }
-
-    /// In the order of the values in the proof. The quotient's value is not among them: the verifier
-    /// computes it.
-    fn written(&self, random: &'a [Fr]) -> Vec<Query<'a>> {
-        let mut queries: Vec<Query<'a>> = self.advice().chain(self.fixed()).collect();
-        queries.push(self.at(random, 0));
-        queries.extend(self.sigmas());
-        let sets = &self.witness.sets;
-        for (index, set) in sets.iter().enumerate() {
-            queries.extend([self.at(set, 0), self.at(set, 1)]);
-            if index + 1 < sets.len() {
-                queries.push(self.at(set, self.last()));
-            }
-        }
-        for [product, input, table] in &self.witness.lookups {
-            queries.extend([
-                self.at(product, 0),
-                self.at(product, 1),
-                self.at(input, 0),
-                self.at(input, -1),
-                self.at(table, 0),
-            ]);
-        }
-        queries
-    }
 }

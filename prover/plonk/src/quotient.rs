@@ -1,9 +1,10 @@
 //! The quotient of the combined identities by Xⁿ − 1.
 //!
-//! The quotient is h₀ + Xⁿ·h₁ + … + X^(n(p − 1))·h₍p₋₁₎ with p parts of n coefficients. On the coset g·H
-//! of the rows' subgroup, Xⁿ is the constant c = gⁿ: the identities there, divided by c − 1, are the values
-//! of the polynomial Σ cˡ·hₗ, and p cosets give p such combinations. Each coset's columns are dropped for the
-//! next one's, except those that a caller keeps in [`KeyCosets`].
+//! The quotient is h₀ + Xⁿ·h₁ + … + X^(n(p − 1))·h₍p₋₁₎ with p parts of n coefficients. On the
+//! coset g·H of the rows' subgroup, Xⁿ is the constant c = gⁿ. The identities there, divided by c −
+//! 1, are the values of the polynomial Σ cˡ·hₗ, and p cosets yield p such combinations. The columns
+//! of one coset replace those of the previous one, except those that a caller keeps in
+//! [`KeyCosets`].
 
 use halo2_proofs::plonk::ProvingKey;
 use halo2curves::bn256::{Fr, G1Affine};
@@ -16,18 +17,20 @@ use crate::domain::{Domain, fill_geometric};
 use crate::permutation::CHUNK;
 use crate::program::Program;
 
-/// Shifts of the cosets: powers of a generator of the whole group. Their n-th powers are distinct, and
-/// none of them is 1.
+/// Returns the shifts of the cosets: powers of a generator of the whole group. Their n-th powers
+/// are distinct and different from 1.
 fn shifts(parts: usize) -> Vec<Fr> {
     (1..=parts)
         .map(|power| Fr::MULTIPLICATIVE_GENERATOR.pow_vartime([power as u64]))
         .collect()
 }
 
-/// The columns of a key on all cosets. They are more than half of the columns, so that a third of a proof's
-/// time is theirs; kept between proofs, they take [`KeyCosets::bytes`].
+/// The columns of a key on all cosets.
+///
+/// They are more than half of the columns, and computing them takes a third of the time of a proof.
+/// Keeping them between proofs takes [`KeyCosets::bytes`] of memory.
 pub struct KeyCosets {
-    /// By coset and column.
+    /// Values by coset and column.
     cosets: Vec<Vec<Vec<Fr>>>,
 }
 
@@ -39,7 +42,7 @@ impl std::fmt::Debug for KeyCosets {
 }
 
 impl KeyCosets {
-    /// Transforms a key's columns.
+    /// Computes the cosets of a key's columns.
     pub fn new(pk: &ProvingKey<G1Affine>) -> KeyCosets {
         let cs = pk.get_vk().cs();
         let numbering = Columns::new(cs);
@@ -55,14 +58,14 @@ impl KeyCosets {
         }
     }
 
-    /// Memory that a key's cosets take.
+    /// Returns the size in bytes of a key's cosets.
     pub fn bytes(pk: &ProvingKey<G1Affine>) -> usize {
         let cs = pk.get_vk().cs();
         let columns = Columns::new(cs).advice(0);
         (cs.degree() - 1) * columns * pk.l0().len() * size_of::<Fr>()
     }
 
-    /// Whether these are the cosets of a key of this size.
+    /// Whether the cosets have the size of this key's.
     pub(crate) fn fit(&self, pk: &ProvingKey<G1Affine>) -> bool {
         let cs = pk.get_vk().cs();
         self.cosets.len() == cs.degree() - 1
@@ -73,7 +76,8 @@ impl KeyCosets {
     }
 }
 
-/// The coefficients of a key's columns, which [`Columns`] numbers before all others; X has none.
+/// Returns the coefficients of a key's columns, which [`Columns`] numbers before all others. The
+/// column X is empty.
 pub(crate) fn key_polynomials(pk: &ProvingKey<G1Affine>) -> Vec<&[Fr]> {
     let numbering = Columns::new(pk.get_vk().cs());
     let mut polynomials: Vec<&[Fr]> = vec![&[]; numbering.advice(0)];
@@ -88,7 +92,7 @@ pub(crate) fn key_polynomials(pk: &ProvingKey<G1Affine>) -> Vec<&[Fr]> {
     polynomials
 }
 
-/// The values of polynomials on a coset, where there is room for them.
+/// Computes the values of polynomials on a coset, for the columns that have room for them.
 fn fill(domain: &Domain, shift: Fr, polynomials: &[&[Fr]], point: usize, coset: &mut [Vec<Fr>]) {
     let twiddles = domain.twiddles(shift);
     coset
@@ -105,8 +109,9 @@ fn fill(domain: &Domain, shift: Fr, polynomials: &[&[Fr]], point: usize, coset: 
         });
 }
 
-/// The parts h₀ … of the quotient. `polynomials` has the coefficients of each of the program's columns,
-/// except `point`, which is X; those of the key come first. `step` is called before every coset.
+/// Returns the parts h₀ … of the quotient. `polynomials` has the coefficients of each of the
+/// program's columns, the key's first, except of `point`, which is X. Calls `step` before every
+/// coset.
 pub(crate) fn quotient(
     domain: &Domain,
     program: &Program,
@@ -160,7 +165,7 @@ fn inverse(x: Fr) -> Result<Fr, EngineError> {
     Option::from(x.invert()).ok_or(EngineError::Challenge)
 }
 
-/// The i-th coefficient times shift^i.
+/// Multiplies the i-th coefficient by shift^i.
 fn unshift(coefficients: &mut [Fr], shift: Fr) {
     coefficients
         .par_chunks_mut(CHUNK)
@@ -174,7 +179,8 @@ fn unshift(coefficients: &mut [Fr], shift: Fr) {
         });
 }
 
-/// Coefficients of the polynomial that is 1 at the point of this index and 0 at the others.
+/// Returns the coefficients of the polynomial that is 1 at the point of this index and 0 at the
+/// others.
 fn basis(points: &[Fr], index: usize) -> Result<Vec<Fr>, EngineError> {
     let mut product = vec![Fr::ONE];
     let mut scale = Fr::ONE;

@@ -1,16 +1,16 @@
 //! Expressions in normal form, and the linear combination of all identities of a circuit.
 //!
-//! Every expression is held as a linear form over **atoms**: queries of columns, and products. A factor
-//! of a product that is itself a sum of several terms is an atom as well. Equal atoms are the same atom,
-//! so that a linear combination of many identities merges whatever they share. In particular, a matrix
-//! over the same powers under the same selector becomes one coefficient per power.
+//! An expression is a linear form over **atoms**: queries of columns, products, and sums of several
+//! terms that are factors of a product. Equal atoms have the same number, so a linear combination
+//! of many identities merges the terms they share. In particular, a matrix over the same powers
+//! under the same selector becomes one coefficient per power.
 
 use std::collections::{BTreeMap, HashMap};
 
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
 
-/// An atom.
+/// Number of an atom.
 pub(crate) type Atom = u32;
 
 /// Factors with their exponents, in the order of atoms.
@@ -49,7 +49,7 @@ impl Linear {
         self
     }
 
-    /// self + factor·other.
+    /// Adds factor·other.
     pub(crate) fn accumulate(&mut self, factor: Fr, other: &Linear) {
         self.constant += factor * other.constant;
         for (&atom, &coefficient) in &other.terms {
@@ -57,7 +57,7 @@ impl Linear {
         }
     }
 
-    /// self + factor·atom.
+    /// Adds factor·atom.
     pub(crate) fn accumulate_atom(&mut self, factor: Fr, atom: Atom) {
         let sum = self.terms.entry(atom).or_default();
         *sum += factor;
@@ -82,29 +82,30 @@ impl Linear {
     }
 }
 
-/// What an atom is.
+/// Definition of an atom.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
-    /// A column, some rows further.
+    /// A column, `rotation` rows further.
     Query { column: u32, rotation: i32 },
-    /// At least two factors, counted with exponents; none of them a product.
+    /// At least two factors, counted with exponents. No factor is itself a product.
     Product(Factors),
     /// At least two terms, counting the constant.
     Sum(Fr, Vec<(Atom, Fr)>),
 }
 
-/// All atoms.
+/// The atoms of a circuit.
 pub(crate) struct Atoms {
     kinds: Vec<Kind>,
     index: HashMap<Kind, Atom>,
-    /// Whether the atom depends on columns of the proof, and not only on those of the key.
+    /// Whether the atom depends on columns of the proof, by atom.
     varies: Vec<bool>,
-    /// Columns below this are the key's.
+    /// Number of columns of the key, which come first.
     keyed: u32,
 }
 
 impl Atoms {
-    /// `keyed`: columns below this are the key's, and products are grouped by what depends on these only.
+    /// Starts with no atoms. The columns below `keyed` belong to the key; products are grouped by
+    /// their factors that depend on these columns only.
     pub(crate) fn new(keyed: usize) -> Atoms {
         Atoms {
             kinds: vec![],
@@ -122,7 +123,7 @@ impl Atoms {
         self.varies[atom as usize]
     }
 
-    /// A column, `rotation` rows further.
+    /// Returns a column, `rotation` rows further.
     pub(crate) fn query(&mut self, column: usize, rotation: i32) -> Linear {
         Linear::atom(self.intern(Kind::Query {
             column: column as u32,
@@ -130,7 +131,7 @@ impl Atoms {
         }))
     }
 
-    /// The product of two expressions.
+    /// Multiplies two expressions.
     pub(crate) fn product(&mut self, a: &Linear, b: &Linear) -> Linear {
         if a.terms.is_empty() {
             return b.clone().scaled(a.constant);
@@ -149,7 +150,7 @@ impl Atoms {
         Linear::atom(self.product_atom(factors)).scaled(first * second)
     }
 
-    /// The atom of a product of at least one factor.
+    /// Returns the atom of a product of at least one factor.
     pub(crate) fn product_atom(&mut self, factors: Factors) -> Atom {
         match factors[..] {
             [(atom, 1)] => atom,
@@ -157,7 +158,7 @@ impl Atoms {
         }
     }
 
-    /// An atom as a product.
+    /// Returns an atom as a product.
     pub(crate) fn factors_of(&self, atom: Atom) -> Factors {
         match self.kind(atom) {
             Kind::Product(factors) => factors.clone(),
@@ -165,7 +166,7 @@ impl Atoms {
         }
     }
 
-    /// factor·atom, added to a linear form; an atom that is a sum is taken apart.
+    /// Adds factor·atom to a linear form, term by term if the atom is a sum.
     pub(crate) fn accumulate(&self, form: &mut Linear, factor: Fr, atom: Atom) {
         if let Kind::Sum(constant, terms) = self.kind(atom) {
             form.constant += factor * constant;
@@ -177,7 +178,7 @@ impl Atoms {
         }
     }
 
-    /// A linear form as coefficient × factors.
+    /// Returns a linear form as coefficient and factors.
     fn factors(&mut self, form: &Linear) -> (Fr, Factors) {
         if form.constant == Fr::ZERO
             && form.terms.len() == 1
@@ -209,7 +210,7 @@ impl Atoms {
     }
 }
 
-/// Σ y^(last − i)·identityᵢ, the order in which the proof system combines them.
+/// Returns Σ y^(last − i)·identityᵢ, in the order in which the proof system combines identities.
 pub(crate) fn combine(identities: &[Linear], y: Fr) -> Linear {
     let mut sum = Linear::default();
     let mut power = Fr::ONE;

@@ -1,4 +1,4 @@
-//! Proofs against halo2's, byte by byte.
+//! Compares proofs with those of halo2, byte by byte.
 
 mod batch;
 mod collapse;
@@ -19,16 +19,16 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 
 use crate::prove::{Choices, prove_with};
-use crate::{EngineError, KeyCosets, Observer, Unobserved};
+use crate::{EngineError, KeyCosets, Progress, Silent};
 
-/// A proof of the engine's.
+/// Makes a proof with the engine.
 fn engine(
     params: &ParamsKZG<Bn256>,
     pk: &ProvingKey<G1Affine>,
     instances: &[Fr],
     advice: Vec<Vec<Fr>>,
     seed: u64,
-    observer: &dyn Observer,
+    progress: &dyn Progress,
     choices: &Choices<'_>,
 ) -> Result<Vec<u8>, EngineError> {
     let mut transcript = Blake2bWrite::<_, G1Affine, Challenge255<_>>::init(vec![]);
@@ -40,7 +40,7 @@ fn engine(
         advice,
         rng,
         &mut transcript,
-        observer,
+        progress,
         choices,
     )?;
     Ok(transcript.finalize())
@@ -63,7 +63,8 @@ fn verifies(
     .is_ok()
 }
 
-/// Compares a proof with halo2's, and verifies the one made without halo2's choices.
+/// Compares a proof with that of halo2 for halo2's random choices, and verifies one with the
+/// engine's own choices.
 fn compare(
     params: &ParamsKZG<Bn256>,
     pk: &ProvingKey<G1Affine>,
@@ -75,16 +76,7 @@ fn compare(
     println!("halo2: {:?}", start.elapsed());
     let start = std::time::Instant::now();
     let prove = |choices: &Choices<'_>| {
-        engine(
-            params,
-            pk,
-            instances,
-            advice.to_vec(),
-            9,
-            &Unobserved,
-            choices,
-        )
-        .unwrap()
+        engine(params, pk, instances, advice.to_vec(), 9, &Silent, choices).unwrap()
     };
     let same = prove(&choices);
     println!("engine: {:?}", start.elapsed());

@@ -1,14 +1,14 @@
-//! Multi-scalar multiplication by signed buckets whose contents are added in affine form.
+//! Multi-scalar multiplication with signed buckets, whose points are added in affine form.
 //!
-//! In each window the points are sorted by bucket and every bucket is summed as a balanced tree.
-//! All additions of one level share an inversion (Montgomery's trick), so an addition costs five
-//! multiplications and a squaring, against eleven for a mixed Jacobian one, and points that meet in
-//! the same bucket need no special treatment.
+//! Each window sorts the points by bucket and sums every bucket as a balanced tree. All additions
+//! of one level share an inversion (Montgomery's trick). An addition then costs five
+//! multiplications and a squaring, compared to eleven multiplications for a mixed Jacobian
+//! addition, and points in the same bucket need no special treatment.
 //!
-//! Witnesses are mostly small: zeros are dropped, ±1 go to a plain sum, and a scalar above (r−1)/2
-//! is replaced by its negative, so that small negative values have few digits too.
+//! Witness values are mostly small. Zeros are dropped, ±1 are summed directly, and a scalar above
+//! (r−1)/2 is replaced by its negative, so that small negative values have few digits too.
 //!
-//! Running time depends on the scalars. The prover's machine is trusted with the witness.
+//! The running time depends on the scalars. The prover's machine is trusted with the witness.
 
 use ark_bn254::Fr;
 use ark_ec::short_weierstrass::{Affine, Projective, SWCurveConfig};
@@ -16,22 +16,23 @@ use ark_ec::{AdditiveGroup, AffineRepr};
 use ark_ff::{BigInteger, Field, PrimeField, Zero};
 use rayon::prelude::*;
 
-/// Additions that share one inversion: the vectors of a chunk stay in the second-level cache.
+/// Number of additions that share an inversion. The vectors of a chunk fit in the second-level
+/// cache.
 const CHUNK: usize = 1024;
 
-/// Top bit of an index: the point enters negated.
+/// Top bit of an index: marks a point to negate.
 const NEGATED: u32 = 1 << 31;
 
-/// A scalar of absolute value greater than 1 and the place of its point.
+/// A scalar of absolute value greater than 1, with the index of its point.
 struct Term {
     magnitude: [u64; 4],
     index: u32,
 }
 
-/// Σ scalarᵢ·baseᵢ.
+/// Returns Σ scalarᵢ·baseᵢ.
 ///
 /// # Panics
-/// If there are not exactly as many scalars as bases, or 2³¹ of them or more.
+/// If the numbers of scalars and bases differ, or are 2³¹ or more.
 pub(super) fn msm<P>(bases: &[Affine<P>], scalars: &[Fr]) -> Projective<P>
 where
     P: SWCurveConfig<ScalarField = Fr>,
@@ -56,7 +57,7 @@ where
     unit_sum + term_sum
 }
 
-/// Splits off the scalars ±1 and drops those that contribute nothing.
+/// Separates the scalars ±1 from the others, and drops the terms that are zero.
 fn classify<P>(bases: &[Affine<P>], scalars: &[Fr]) -> (Vec<u32>, Vec<Term>)
 where
     P: SWCurveConfig<ScalarField = Fr>,
@@ -101,7 +102,7 @@ where
     (units, terms)
 }
 
-/// The bucket method over all windows.
+/// Sums all windows by the bucket method.
 fn windows<P>(bases: &[Affine<P>], terms: &[Term]) -> Projective<P>
 where
     P: SWCurveConfig<ScalarField = Fr>,
@@ -132,15 +133,15 @@ fn bit_length(limbs: &[u64; 4]) -> u32 {
     top.map_or(0, |i| i as u32 * 64 + 64 - limbs[i].leading_zeros())
 }
 
-/// The window width of least cost: six multiplications for each point, and for each bucket a mixed
-/// and a full Jacobian addition.
+/// Returns the window width of least cost: six multiplications for each point, and a mixed and a
+/// full Jacobian addition for each bucket.
 fn width_for(terms: usize, bits: u32) -> u32 {
     let cost = |width: u32| u64::from(bits / width + 1) * (6 * terms as u64 + (27 << (width - 1)));
     (3..=16).min_by_key(|width| cost(*width)).unwrap_or(3)
 }
 
-/// The signed digit of a window (Booth): `width` bits and the one below them, in
-/// [−2^(width−1), 2^(width−1)].
+/// Returns the signed digit of a window (Booth), computed from `width` bits and the bit below them:
+/// a number in [−2^(width−1), 2^(width−1)].
 fn digit(limbs: &[u64; 4], window: u32, width: u32) -> i32 {
     let position = window * width;
     let raw = if position == 0 {
@@ -166,7 +167,7 @@ fn bits_at(limbs: &[u64; 4], position: u32, count: u32) -> u32 {
     (value & ((1 << count) - 1)) as u32
 }
 
-/// Σ digit·point over one window.
+/// Returns Σ digit·point over one window.
 fn window_sum<P>(bases: &[Affine<P>], terms: &[Term], window: u32, width: u32) -> Projective<P>
 where
     P: SWCurveConfig<ScalarField = Fr>,
@@ -183,7 +184,7 @@ where
         })
         .collect();
 
-    // Counting sort: the places of bucket b's points follow those of bucket b − 1.
+    // Counting sort: the points of bucket b follow those of bucket b − 1.
     let mut total = 0;
     let mut next: Vec<u32> = lengths
         .iter()
@@ -204,7 +205,7 @@ where
     let mut points = gather(bases, &sorted);
     sum_runs(&mut points, &mut lengths);
 
-    // Σ b·bucket(b), by adding up the suffix sums.
+    // Σ b·bucket(b) is the sum of the suffix sums.
     let mut suffix = Projective::<P>::ZERO;
     let mut sum = Projective::<P>::ZERO;
     let mut place = points.len();
@@ -228,7 +229,7 @@ fn gather<P: SWCurveConfig>(bases: &[Affine<P>], indices: &[u32]) -> Vec<Affine<
         .collect()
 }
 
-/// Replaces each run of points by its sum, so that every length becomes 0 or 1.
+/// Replaces each run of points by its sum; every length becomes 0 or 1.
 fn sum_runs<P: SWCurveConfig>(points: &mut Vec<Affine<P>>, lengths: &mut [u32]) {
     let mut adder = Adder::new();
     while lengths.iter().any(|length| *length > 1) {
@@ -255,11 +256,12 @@ fn sum_runs<P: SWCurveConfig>(points: &mut Vec<Affine<P>>, lengths: &mut [u32]) 
     }
 }
 
-/// Additions waiting for their common inversion.
+/// Pending additions, which will share an inversion.
 struct Adder<P: SWCurveConfig> {
-    /// Where the operand lies, and whether the next point is to be added to it.
+    /// Index of the operand, and whether to add the next point to it.
     steps: Vec<(usize, bool)>,
-    /// Per addition the denominator of its slope and the product of all before it.
+    /// For each addition, the denominator of its slope and the product of all previous
+    /// denominators.
     denominators: Vec<(P::BaseField, P::BaseField)>,
     results: Vec<Affine<P>>,
 }
@@ -273,8 +275,8 @@ impl<P: SWCurveConfig> Adder<P> {
         }
     }
 
-    /// Performs the steps; the results go to `write` and after, which is never beyond the operands
-    /// of a step still to come. Returns the place after the last result.
+    /// Performs the steps and writes the results from index `write` on, which never overwrites an
+    /// operand of a later step. Returns the index after the last result.
     fn flush(&mut self, points: &mut [Affine<P>], write: usize) -> usize {
         self.denominators.clear();
         self.results.clear();
@@ -322,7 +324,7 @@ impl<P: SWCurveConfig> Adder<P> {
     }
 }
 
-/// The denominator of the slope through p and q, or `None` where the sum needs no slope.
+/// Returns the denominator of the slope through p and q, or `None` if the sum needs no slope.
 #[inline(always)]
 fn denominator<P: SWCurveConfig>(p: &Affine<P>, q: &Affine<P>) -> Option<P::BaseField> {
     if p.is_zero() || q.is_zero() {
@@ -334,7 +336,7 @@ fn denominator<P: SWCurveConfig>(p: &Affine<P>, q: &Affine<P>) -> Option<P::Base
     (p.y == q.y && !p.y.is_zero()).then(|| p.y.double())
 }
 
-/// p + q where [`denominator`] is `None`: one of them is the identity, or they are opposite.
+/// Returns p + q if [`denominator`] is `None`: a point is the identity, or the points are opposite.
 fn degenerate_sum<P: SWCurveConfig>(p: &Affine<P>, q: &Affine<P>) -> Affine<P> {
     match (p.is_zero(), q.is_zero()) {
         (true, _) => *q,
@@ -343,7 +345,7 @@ fn degenerate_sum<P: SWCurveConfig>(p: &Affine<P>, q: &Affine<P>) -> Affine<P> {
     }
 }
 
-/// p + q, given the inverse of [`denominator`].
+/// Returns p + q, given the inverse of [`denominator`].
 #[inline(always)]
 fn add<P: SWCurveConfig>(p: &Affine<P>, q: &Affine<P>, inverse: P::BaseField) -> Affine<P> {
     let rise = if p.x == q.x {

@@ -1,6 +1,6 @@
-//! The constraint matrices of a circuit, in the form the prover reads them, and their fingerprint.
+//! The constraint matrices of a circuit, in the prover's form, and their fingerprint.
 //!
-//! Matrices are synthesised once, with the keys. A proof then synthesises only an assignment.
+//! The matrices are synthesised once, with the keys. A proof synthesises only an assignment.
 
 use ark_bn254::Fr;
 use ark_ff::{BigInteger, Field, PrimeField};
@@ -13,19 +13,19 @@ use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use zeroize::Zeroizing;
 
-/// One matrix by rows. Coefficients repeat, so entries refer to a table of the distinct ones.
+/// A matrix by rows. Coefficients repeat, so the entries refer to a table of distinct coefficients.
 #[derive(Clone, Debug)]
 struct SparseRows {
-    /// Row i has the entries `starts[i]..starts[i + 1]`.
+    /// Start of each row: row i has the entries `starts[i]..starts[i + 1]`.
     starts: Vec<u32>,
-    /// Column and place in `coefficients`.
+    /// Column, and index in `coefficients`.
     entries: Vec<(u32, u32)>,
     coefficients: Vec<Fr>,
 }
 
-/// Place of the coefficient 1 in every table.
+/// Index of the coefficient 1 in every table.
 const ONE: u32 = 0;
-/// Place of the coefficient −1 in every table.
+/// Index of the coefficient −1 in every table.
 const MINUS_ONE: u32 = 1;
 
 impl SparseRows {
@@ -52,7 +52,7 @@ impl SparseRows {
         }
     }
 
-    /// ⟨row, assignment⟩ for every row, into the first places of `out`.
+    /// Writes ⟨row, assignment⟩ for every row to the first elements of `out`.
     fn multiply_into(&self, assignment: &[Fr], out: &mut [Fr]) {
         out.par_iter_mut()
             .with_min_len(256)
@@ -72,30 +72,30 @@ impl SparseRows {
     }
 }
 
-/// A circuit as the prover needs it: A and B by rows. C follows from them, since in a satisfied
-/// assignment C·z = (A·z)∘(B·z).
+/// The matrices A and B of a circuit. The prover does not need C: a satisfying assignment z has
+/// C·z = (A·z)∘(B·z).
 #[derive(Clone, Debug)]
 pub(crate) struct ConstraintMatrices {
-    /// Public inputs and the constant one.
+    /// Number of public inputs, counting the constant one.
     pub(crate) instance_variables: usize,
-    /// Private variables.
+    /// Number of private variables.
     pub(crate) witness_variables: usize,
-    /// Rows of each matrix.
+    /// Number of rows of each matrix.
     pub(crate) constraints: usize,
-    /// SHA-256 of all three matrices and the counts: what ties a key to its circuit.
+    /// SHA-256 of all three matrices and the counts. It ties a key to its circuit.
     pub(crate) fingerprint: [u8; 32],
     a: SparseRows,
     b: SparseRows,
 }
 
 impl ConstraintMatrices {
-    /// Synthesises a circuit without assignment.
+    /// Synthesises a circuit without an assignment.
     pub(crate) fn synthesize<C>(circuit: C) -> Result<Self, SynthesisError>
     where
         C: ConstraintSynthesizer<Fr>,
     {
         let cs = ConstraintSystem::<Fr>::new_ref();
-        // As in ark-groth16's generator, whose variable order the queries follow.
+        // The order of variables must be that of ark-groth16's generator, which made the queries.
         cs.set_optimization_goal(OptimizationGoal::Constraints);
         cs.set_mode(SynthesisMode::Setup);
         circuit.generate_constraints(cs.clone())?;
@@ -120,19 +120,20 @@ impl ConstraintMatrices {
         })
     }
 
-    /// Size of the evaluation domain: a row for each constraint and each instance variable.
+    /// Returns the size of the evaluation domain: one row for each constraint and instance
+    /// variable.
     pub(crate) fn domain_size(&self) -> usize {
         (self.constraints + self.instance_variables).next_power_of_two()
     }
 
-    /// The evaluations of the polynomials A and B over the domain, for an assignment that starts
+    /// Returns the evaluations of the polynomials A and B over the domain. The assignment starts
     /// with the constant one and the public inputs.
     pub(crate) fn evaluate(&self, assignment: &[Fr]) -> (Vec<Fr>, Vec<Fr>) {
         let size = self.domain_size();
         let (mut a, mut b) = (vec![Fr::from(0u64); size], vec![Fr::from(0u64); size]);
         self.a.multiply_into(assignment, &mut a[..self.constraints]);
         self.b.multiply_into(assignment, &mut b[..self.constraints]);
-        // Rows x·0 = 0 for the instance variables keep their polynomials independent.
+        // Rows x·0 = 0 for the instance variables make their polynomials independent.
         a[self.constraints..self.constraints + self.instance_variables]
             .copy_from_slice(&assignment[..self.instance_variables]);
         (a, b)
@@ -140,7 +141,7 @@ impl ConstraintMatrices {
 }
 
 /// Synthesises the assignment alone: the constant one, the public inputs, then the witness.
-/// It is overwritten when dropped.
+/// The result is overwritten when dropped.
 pub(crate) fn assignment<C>(circuit: C) -> Result<Zeroizing<Vec<Fr>>, SynthesisError>
 where
     C: ConstraintSynthesizer<Fr>,
@@ -168,7 +169,7 @@ fn fingerprint(counts: &[usize; 3], matrices: &[Matrix<Fr>]) -> [u8; 32] {
         hasher.update((*count as u64).to_be_bytes());
     }
     for matrix in matrices {
-        // Rows are hashed on their own so that all processors take part.
+        // Hashing rows separately uses all processors.
         let rows: Vec<[u8; 32]> = matrix
             .par_chunks(1024)
             .map(|rows| {

@@ -1,23 +1,23 @@
-//! Keys, proofs and public inputs as the JSON files of snarkjs, so that a proof can be checked by an
-//! implementation that shares no code with this one: `snarkjs groth16 verify`.
+//! Keys, proofs and public inputs as the JSON files of snarkjs. `snarkjs groth16 verify` checks
+//! them with an implementation that shares no code with this one.
 
 use ark_bn254::{Bn254, Fq2, Fr, G1Affine, G2Affine};
 use ark_ec::AffineRepr;
 use ark_groth16::{Proof, VerifyingKey};
 use serde_json::{Value, json};
 
-/// The three files `snarkjs groth16 verify` reads.
+/// The three files that `snarkjs groth16 verify` reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SnarkjsFiles {
     /// `verification_key.json`.
     pub verification_key: Value,
-    /// `public.json`: the digest.
+    /// `public.json`, which contains the digest.
     pub public: Value,
     /// `proof.json`.
     pub proof: Value,
 }
 
-/// Renders a key, a proof and the one public input. Numbers are decimal strings; a coordinate of G2
+/// Converts a key, a proof and the public input. Numbers become decimal strings; a coordinate of G2
 /// is [c₀, c₁].
 pub fn export_snarkjs(vk: &VerifyingKey<Bn254>, proof: &Proof<Bn254>, digest: &Fr) -> SnarkjsFiles {
     SnarkjsFiles {
@@ -42,7 +42,7 @@ pub fn export_snarkjs(vk: &VerifyingKey<Bn254>, proof: &Proof<Bn254>, digest: &F
     }
 }
 
-/// Projective coordinates, as snarkjs has them; the identity is (0 : 1 : 0).
+/// Converts a point to snarkjs' projective coordinates; the identity is (0 : 1 : 0).
 fn g1(point: &G1Affine) -> Value {
     match point.xy() {
         Some((x, y)) => json!([x.to_string(), y.to_string(), "1"]),

@@ -1,4 +1,4 @@
-//! Verification of client proofs, one by one and by the batch.
+//! Verification of client proofs, singly and in batches.
 
 use ark_bn254::{Bn254, Fr, G1Affine, G1Projective, G2Affine};
 use ark_ec::pairing::{MillerLoopOutput, Pairing};
@@ -11,14 +11,15 @@ use rand::rngs::OsRng;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use subrosa_batch::ClientKey;
+use subrosa_protocol::proof::ProofBytes;
 
-use super::proof::{DecodeError, ProofBytes};
+use super::proof::{DecodeError, decode_proof};
 use crate::backend;
 
-/// Why a proof was not accepted.
+/// Why a proof is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VerifyError {
-    /// The bytes are no proof.
+    /// The bytes do not encode a proof.
     #[error("malformed proof: {0}")]
     Malformed(#[from] DecodeError),
     /// The proof does not hold for this digest under this key.
@@ -29,16 +30,16 @@ pub enum VerifyError {
 /// Why a verifying key is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// Bytes that are no key, or points outside their groups.
+    /// The bytes do not encode a key, or a point is outside its group.
     #[error("not the canonical encoding of a verifying key")]
     Encoding,
-    /// Not the key of a statement with exactly one public input.
-    #[error("a key for {0} public inputs; a transaction has exactly one")]
+    /// The statement of the key does not have exactly one public input.
+    #[error("the key is for {0} public inputs, a transaction has exactly one")]
     PublicInputs(usize),
-    /// One of the points is the identity.
+    /// A point of the key is the identity.
     #[error("a point of the key is the identity")]
     Identity,
-    /// γ = δ: the setup's second phase was skipped, and proofs can be forged.
+    /// γ = ±δ: the second phase of the setup was skipped, and proofs can be forged.
     #[error("γ equals δ: anyone could forge proofs under this key")]
     GammaEqualsDelta,
 }
@@ -57,7 +58,7 @@ pub struct TransactionVerifier {
 }
 
 impl TransactionVerifier {
-    /// Takes a key over after checking that it is one that can be relied on.
+    /// Checks a key and prepares it for verification.
     ///
     /// # Errors
     /// See [`KeyError`].
@@ -88,7 +89,7 @@ impl TransactionVerifier {
         })
     }
 
-    /// Reads a key in arkworks' compressed form, checking every point.
+    /// Decodes a key from arkworks' compressed form, and checks every point. Accepts any bytes.
     ///
     /// # Errors
     /// See [`KeyError`].
@@ -101,7 +102,7 @@ impl TransactionVerifier {
         Self::new(key, unsafe_development)
     }
 
-    /// The key in arkworks' compressed form.
+    /// Returns the key in arkworks' compressed form.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         self.key
@@ -111,22 +112,22 @@ impl TransactionVerifier {
         bytes
     }
 
-    /// The key itself.
+    /// Returns the key itself.
     pub fn key(&self) -> &VerifyingKey<Bn254> {
         &self.key.vk
     }
 
-    /// The key as the constant of a batch circuit, with the digest that stands in empty slots.
+    /// Returns the key as the constant of a batch circuit. `padding` is the digest in empty slots.
     pub fn client_key(&self, padding: Fr) -> ClientKey {
         ClientKey::new(&self.key.vk, padding).expect("a key for exactly one public input")
     }
 
-    /// SHA-256 of the key's compressed form: what deployments pin.
+    /// Returns SHA-256 of the key's compressed form, which deployments pin.
     pub fn vk_hash(&self) -> [u8; 32] {
         self.hash
     }
 
-    /// Whether the key was made on this machine for development: whoever made it can forge.
+    /// Whether the key was made for development. Its maker can forge proofs.
     pub fn is_unsafe_development(&self) -> bool {
         self.unsafe_development
     }
@@ -134,9 +135,10 @@ impl TransactionVerifier {
     /// Verifies a proof of the transaction with this digest.
     ///
     /// # Errors
-    /// [`VerifyError::Malformed`] for bytes that are no proof, else [`VerifyError::Invalid`].
+    /// [`VerifyError::Malformed`] if the bytes do not encode a proof, [`VerifyError::Invalid`] if
+    /// the proof does not hold.
     pub fn verify(&self, digest: &Fr, proof: &ProofBytes) -> Result<(), VerifyError> {
-        let proof = proof.decode()?;
+        let proof = decode_proof(proof)?;
         if self.holds(digest, &proof) {
             Ok(())
         } else {
@@ -144,15 +146,17 @@ impl TransactionVerifier {
         }
     }
 
-    /// Verifies many proofs for the price of little more than one Miller loop each, on all threads
-    /// of the surrounding rayon pool. The results are in order; if the combination fails, each proof
-    /// is verified alone, so that the bad ones are named.
+    /// Verifies many proofs, on all threads of the surrounding rayon pool. The cost is little more
+    /// than one Miller loop for each proof. The results are in the order of the proofs.
     ///
-    /// A false proof passes with probability at most 2⁻¹²⁷ (the coefficients come from the operating
-    /// system after the proofs are fixed).
+    /// Verifies a random combination of the proofs first. If it fails, verifies each proof alone to
+    /// find the invalid ones. A false proof passes with probability at most 2⁻¹²⁷: the coefficients
+    /// come from the operating system after the proofs are fixed.
     pub fn verify_batch(&self, proofs: &[(Fr, ProofBytes)]) -> Vec<Result<(), VerifyError>> {
-        let decoded: Vec<Result<Proof<Bn254>, DecodeError>> =
-            proofs.par_iter().map(|(_, proof)| proof.decode()).collect();
+        let decoded: Vec<Result<Proof<Bn254>, DecodeError>> = proofs
+            .par_iter()
+            .map(|(_, proof)| decode_proof(proof))
+            .collect();
         let sound: Vec<(&Fr, &Proof<Bn254>)> = proofs
             .iter()
             .zip(&decoded)
@@ -170,12 +174,12 @@ impl TransactionVerifier {
             .collect()
     }
 
-    /// IC₀ + x·IC₁, the one public input being x.
+    /// Returns IC₀ + x·IC₁ for the public input x.
     fn input_point(&self, digest: &Fr) -> G1Projective {
         self.key.vk.gamma_abc_g1[1] * digest + self.key.vk.gamma_abc_g1[0]
     }
 
-    /// e(A, B) = e(α, β)·e(IC, γ)·e(C, δ).
+    /// Whether e(A, B) = e(α, β)·e(IC, γ)·e(C, δ).
     pub(super) fn holds(&self, digest: &Fr, proof: &Proof<Bn254>) -> bool {
         let loops = Bn254::multi_miller_loop(
             [proof.a, self.input_point(digest).into_affine(), proof.c],
@@ -189,7 +193,7 @@ impl TransactionVerifier {
             .is_some_and(|product| product.0 == self.key.alpha_g1_beta_g2)
     }
 
-    /// ∏ e(ρᵢ·Aᵢ, Bᵢ) = e(Σρᵢ·α, β)·e(Σρᵢ·ICᵢ, γ)·e(Σρᵢ·Cᵢ, δ) for random 128-bit ρᵢ.
+    /// Whether ∏ e(ρᵢ·Aᵢ, Bᵢ) = e(Σρᵢ·α, β)·e(Σρᵢ·ICᵢ, γ)·e(Σρᵢ·Cᵢ, δ) for random 128-bit ρᵢ.
     fn all_hold(&self, proofs: &[(&Fr, &Proof<Bn254>)]) -> bool {
         let coefficients: Vec<Fr> = proofs.iter().map(|_| random_coefficient()).collect();
         let sum: Fr = coefficients.iter().sum();
@@ -200,7 +204,7 @@ impl TransactionVerifier {
             .sum();
         let c_points: Vec<G1Affine> = proofs.iter().map(|(_, proof)| proof.c).collect();
 
-        // Chunks of several pairs share the squarings of their Miller loop.
+        // The pairs of a chunk share the squarings of their Miller loop.
         let chunk = proofs
             .len()
             .div_ceil(rayon::current_num_threads())
@@ -235,7 +239,7 @@ impl TransactionVerifier {
     }
 }
 
-/// 128 random bits, not all zero.
+/// Returns 128 random bits, not all zero.
 fn random_coefficient() -> Fr {
     loop {
         let value = (u128::from(OsRng.next_u64()) << 64) | u128::from(OsRng.next_u64());

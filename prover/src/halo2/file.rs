@@ -1,10 +1,10 @@
-//! A proving key in files: the verifying key, whose commitments are what key generation spends its
-//! time on, and the columns that the circuit fixes, by value. Their coefficients, which are as much
-//! again, are a Fourier transform each and made on reading.
+//! A proving key in files: the verifying key, whose commitments dominate the time of key
+//! generation, and the values of the columns that the circuit fixes. Reading computes the
+//! coefficients, one Fourier transform a column; storing them would double the size.
 //!
-//! The columns stand one after the other, fixed ones first, then the permutation's: 2ᵏ cells each,
-//! a cell as 32 bytes, little-endian limbs of its Montgomery form. How many there are follows from
-//! the verifying key, so that no length is read from a file whose hash is not yet known.
+//! The columns follow each other, the fixed ones first, then those of the permutation: 2ᵏ cells
+//! each, 32 bytes a cell, little-endian limbs of its Montgomery form. The verifying key determines
+//! their number, so that no length is read from a file whose hash is not yet known.
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -20,10 +20,10 @@ use rayon::prelude::*;
 
 use super::PlonkKeys;
 
-/// Bytes of a cell.
+/// Size of a cell in bytes.
 const CELL: usize = 32;
 
-/// Cells that are written at a time.
+/// Number of cells written at a time.
 const CHUNK: usize = 1 << 15;
 
 impl PlonkKeys {
@@ -49,7 +49,7 @@ impl PlonkKeys {
     }
 }
 
-/// What the files hold of a key.
+/// The contents of a key's files.
 pub(crate) struct Stored {
     vk: VerifyingKey<G1Affine>,
     fixed: Vec<Polynomial<Fr, LagrangeCoeff>>,
@@ -57,8 +57,8 @@ pub(crate) struct Stored {
 }
 
 impl Stored {
-    /// Reads a key of this circuit. The bytes of `vk` are known to be good; `columns` may turn out not
-    /// to be.
+    /// Reads a key of this circuit. `vk` must have been checked against its hash; the hash of
+    /// `columns` may turn out wrong afterwards.
     pub(crate) fn read<C>(circuit: &C, mut vk: &[u8], columns: &mut dyn Read) -> io::Result<Self>
     where
         C: Circuit<Fr>,
@@ -78,7 +78,7 @@ impl Stored {
         })
     }
 
-    /// The key, once the files are known to be good.
+    /// Assembles the key, after all hashes have been checked.
     pub(crate) fn assemble(self, params: Arc<ParamsKZG<Bn256>>, committed: usize) -> PlonkKeys {
         let Self {
             vk,
@@ -123,7 +123,8 @@ fn coefficients(
         .collect()
 }
 
-/// The polynomials that are 1 in the first row; in the last usable one; and in those before it.
+/// Returns the polynomials that are 1 in the first row, in the last usable row, and in the rows
+/// before that one.
 fn selectors(vk: &VerifyingKey<G1Affine>) -> [Polynomial<Fr, Coeff>; 3] {
     let domain = vk.get_domain();
     let last = (1 << domain.k()) - vk.cs().blinding_factors() - 1;

@@ -1,6 +1,7 @@
-//! What a halo2 circuit is, as a hash: its gates and everything it fixes, which is all that its keys
-//! depend on besides the parameters. A key file carries it, so that the key of an earlier version of
-//! the circuit is never used. No commitment is made, which is what keygen spends its time on.
+//! The fingerprint of a halo2 circuit: a hash of its gates and of everything it fixes. Its keys
+//! depend only on these and on the parameters. A key file contains the fingerprint, so that the key
+//! of an earlier version of the circuit is never used. The fingerprint needs no commitments, which
+//! dominate the time of key generation.
 
 use std::ops::Range;
 
@@ -13,7 +14,8 @@ use halo2curves::bn256::Fr;
 use halo2curves::ff::{Field, PrimeField};
 use sha2::{Digest, Sha256};
 
-/// SHA-256 over the constraint system and, in order, all that the circuit fixes in 2ᵏ rows.
+/// Returns SHA-256 of the constraint system and, in order, of everything that the circuit fixes in
+/// 2ᵏ rows.
 pub(crate) fn fingerprint<C: Circuit<Fr>>(circuit: &C, k: u32) -> Result<[u8; 32], Error> {
     let mut cs = ConstraintSystem::default();
     let config = C::configure_with_params(&mut cs, circuit.params());
@@ -40,7 +42,7 @@ pub(crate) fn fingerprint<C: Circuit<Fr>>(circuit: &C, k: u32) -> Result<[u8; 32
 
 const BUFFER: usize = 1 << 16;
 
-/// Hashes assignments instead of keeping them.
+/// Hashes assignments instead of storing them.
 struct Recorder {
     k: u32,
     usable: Range<usize>,

@@ -1,19 +1,22 @@
-//! Proofs on an NVIDIA GPU by halo2-axiom-gpu. It takes halo2-axiom's keys and transcripts as they are,
-//! and parameters of the same file format.
+//! Proofs on an NVIDIA GPU by halo2-axiom-gpu. It uses the keys and transcripts of halo2-axiom, and
+//! parameters of the same file format.
 //!
-//! The two steps of a proof rest on the order in which blinding is drawn. Read in halo2-axiom-gpu 1.0.1:
+//! The two steps of a proof rely on the order in which blinding is drawn. In halo2-axiom-gpu 1.0.1:
 //!
-//! | where | what it draws |
-//! |---|---|
-//! | `create_proof_from_advice` | nothing: it hashes the key and hands the generator on |
-//! | `convert_raw_advice`, the first use of the generator | `Fr::random` for the last `blinding_factors() + 1` cells of each advice column, column after column: what [`subrosa_plonk::fill_blinding`] draws |
-//! | commitments to advice | nothing: `Blind::default()`, written in the order of columns |
-//! | later: permutation, lookups, vanishing argument | after the advice commitments, which depend on none of it |
+//! - `create_proof_from_advice` draws nothing: it hashes the key and passes the generator on.
+//! - `convert_raw_advice` uses the generator first. It draws `Fr::random` for the last
+//!   `blinding_factors() + 1` cells of each advice column, column after column, as
+//!   [`subrosa_plonk::fill_blinding`] does.
+//! - The commitments to advice draw nothing (`Blind::default()`), and are written in the order of
+//!   the columns.
+//! - Permutation, lookups and the vanishing argument draw after the advice commitments, which do
+//!   not depend on them.
 //!
-//! Instances are hashed before the first point (`QUERY_INSTANCE` is false for KZG), as elsewhere. Were any
-//! of it to change, [`super::PlonkKeys::finish`] would refuse the proof, whose first points are compared.
+//! Instances are hashed before the first point (`QUERY_INSTANCE` is false for KZG), as on the
+//! processor. If any of this changed, [`super::PlonkKeys::finish`] would refuse the proof, because
+//! it compares the first points.
 //!
-//! The crate panics where a device fails it. Here such a panic becomes an error.
+//! The crate panics when a device fails. Here such a panic becomes an error.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -31,18 +34,17 @@ use halo2curves::bn256::{Bn256, Fr, G1, G1Affine};
 use halo2curves::group::Curve;
 use openvm_cuda_common::copy::MemCopyH2D;
 use rand_chacha::ChaCha20Rng;
-use subrosa_plonk::{EngineError, Observer};
+use subrosa_plonk::{EngineError, Progress};
 use subrosa_verifier_generator::transcript::{KeccakChallenge, KeccakWrite};
 
 use super::ProveError;
 
-/// The device that proofs are made on, or why there is none.
+/// Selects the device for proofs. Returns its number, or the reason why no device is available.
 pub(crate) fn device() -> Result<i32, String> {
     openvm_cuda_common::common::set_device().map_err(|error| error.to_string())
 }
 
-/// KZG parameters as the GPU takes them. Their copy on the device, made with the first proof, stays
-/// there.
+/// KZG parameters for the GPU. The first proof copies them to the device, where they stay.
 pub(super) struct Params(ParamsKZG<Bn256>);
 
 impl fmt::Debug for Params {
@@ -52,7 +54,7 @@ impl fmt::Debug for Params {
 }
 
 impl Params {
-    /// Copies parameters.
+    /// Converts parameters.
     pub(super) fn new(params: &HostParams<Bn256>) -> Result<Self, ProveError> {
         let failed = |error: std::io::Error| ProveError::Gpu(error.to_string());
         let format = SerdeFormat::RawBytesUnchecked;
@@ -63,7 +65,7 @@ impl Params {
             .map_err(failed)
     }
 
-    /// Commitments to columns of values, blinding included.
+    /// Commits to columns of values, which include their blinding.
     pub(super) fn commit(&self, columns: Vec<Vec<Fr>>) -> Result<Vec<G1Affine>, ProveError> {
         guarded(|| {
             let commitments: Vec<G1> = columns
@@ -79,7 +81,8 @@ impl Params {
         })
     }
 
-    /// Proves with all columns. The observer is asked at the beginning only: the crate knows no steps.
+    /// Proves with all columns. `progress` can cancel only before the proof begins, because the
+    /// crate does not report steps.
     pub(super) fn prove(
         &self,
         pk: &ProvingKey<G1Affine>,
@@ -87,19 +90,19 @@ impl Params {
         advice: Vec<Vec<Fr>>,
         rng: ChaCha20Rng,
         transcript: &mut KeccakWrite<Vec<u8>>,
-        observer: &dyn Observer,
+        progress: &dyn Progress,
     ) -> Result<(), ProveError> {
-        if observer.cancelled() {
+        if progress.cancelled() {
             return Err(EngineError::Cancelled.into());
         }
-        observer.phase("gpu", 0, 1);
+        progress.phase("gpu", 0, 1);
         guarded(|| {
             let columns = advice
                 .iter()
                 .map(|column| column.as_slice().to_device_on(&HALO2_GPU_CTX))
                 .collect::<Result<Vec<_>, _>>()
                 .map_err(|error| ProveError::Gpu(error.to_string()))?;
-            // The copies are asynchronous, and `advice` is what they read.
+            // The copies are asynchronous and read `advice`: wait before dropping it.
             HALO2_GPU_CTX
                 .stream
                 .synchronize()
@@ -114,12 +117,12 @@ impl Params {
             >(&self.0, pk, &[instances], columns, rng, transcript)
             .map_err(|error| ProveError::Gpu(error.to_string()))
         })?;
-        observer.phase("gpu", 1, 1);
+        progress.phase("gpu", 1, 1);
         Ok(())
     }
 }
 
-/// Runs what may panic because of the device.
+/// Runs work that may panic when the device fails.
 fn guarded<T>(work: impl FnOnce() -> Result<T, ProveError>) -> Result<T, ProveError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let message = panic

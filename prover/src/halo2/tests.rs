@@ -2,10 +2,10 @@ use super::*;
 use halo2_proofs::circuit::{Layouter, SimpleFloorPlanner, Value};
 use halo2_proofs::plonk::{Advice, Assigned, Column, ConstraintSystem, Fixed, Instance, Selector};
 use halo2_proofs::poly::Rotation;
-use subrosa_plonk::Unobserved;
+use subrosa_plonk::Silent;
 
-/// out = Πᵢ (x + cᵢ) for constants c₁ … c_rows, x private. The instances are out and, below it in the
-/// column of products, the column challenge.
+/// out = Πᵢ (x + cᵢ) for constants c₁ … c_rows and a private x. The instances are out and, below it
+/// in the column of products, the column challenge.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Products {
     pub(crate) constants: Vec<u64>,
@@ -19,7 +19,7 @@ impl Products {
             .fold(Fr::from(1), |out, c| out * (self.x.unwrap() + Fr::from(*c)))
     }
 
-    /// The columns x and products, without the challenge.
+    /// Returns the columns x and products, without the challenge.
     pub(crate) fn columns(&self, k: u32) -> [Vec<Fr>; 2] {
         let x = self.x.unwrap();
         let mut columns = [(); 2].map(|()| vec![Fr::from(0); 1 << k]);
@@ -34,14 +34,13 @@ impl Products {
         columns
     }
 
-    /// Proves that the output is what it is.
+    /// Proves the output.
     pub(crate) fn prove(&self, keys: &PlonkKeys) -> Vec<u8> {
         let mut columns = self.columns(keys.k());
         let first = columns[..keys.committed].to_vec();
         let committed = keys.commit(first, &[self.output()]).unwrap();
         columns[1][self.constants.len() + 1] = committed.challenge();
-        keys.finish(committed, columns.to_vec(), &Unobserved)
-            .unwrap()
+        keys.finish(committed, columns.to_vec(), &Silent).unwrap()
     }
 }
 
@@ -191,23 +190,21 @@ fn columns_that_are_not_those_committed_to_give_no_proof() {
 
     let committed = commit(&columns[0]).unwrap();
     columns[1][3] = committed.challenge();
-    // A cell that no gate looks at.
+    // A cell that no gate reads.
     columns[0][40] = Fr::from(1);
     assert!(matches!(
-        keys.finish(committed, columns.to_vec(), &Unobserved),
+        keys.finish(committed, columns.to_vec(), &Silent),
         Err(ProveError::Commitments)
     ));
-    // A challenge that is not the one of these commitments.
+    // A challenge of other commitments.
     let committed = commit(&columns[0]).unwrap();
     columns[1][3] = committed.challenge() + Fr::from(1);
-    let proof = keys
-        .finish(committed, columns.to_vec(), &Unobserved)
-        .unwrap();
+    let proof = keys.finish(committed, columns.to_vec(), &Silent).unwrap();
     assert!(!keys.verify(&instances, &proof));
 
     let committed = commit(&columns[0]).unwrap();
     assert!(matches!(
-        keys.finish(committed, columns[..1].to_vec(), &Unobserved),
+        keys.finish(committed, columns[..1].to_vec(), &Silent),
         Err(ProveError::Columns {
             expected: 2,
             found: 1
@@ -232,7 +229,7 @@ fn a_key_survives_its_files() {
         Stored::read(&circuit, &vk, &mut columns)
     };
     let again = read(&columns).unwrap().assemble(keys.params.clone(), 1);
-    // Coefficients included.
+    // The coefficients are equal as well.
     let bytes = |keys: &PlonkKeys| keys.pk.to_bytes(halo2_proofs::SerdeFormat::RawBytes);
     assert!(bytes(&again) == bytes(&keys));
     let proof = circuit.prove(&again);
@@ -271,11 +268,11 @@ fn the_fingerprint_follows_the_circuit_and_not_the_witness() {
     );
 }
 
-/// Proofs of the GPU are proofs under the same keys. 2^14 rows, so that its kernels are used.
+/// The GPU's proofs verify under the same keys. 2^14 rows are enough to use its kernels.
 #[test]
 #[cfg(feature = "cuda")]
 fn the_gpu_proves_under_the_same_keys() {
-    use crate::engine::EngineChoice;
+    use crate::device::DeviceChoice;
 
     let circuit = Products {
         constants: (1..1000).collect(),
@@ -285,22 +282,20 @@ fn the_gpu_proves_under_the_same_keys() {
     let keys = PlonkKeys::generate(params, &circuit.without_witnesses(), 1).unwrap();
     let mut columns = circuit.columns(keys.k());
     let instances = [circuit.output()];
-    let keys = keys.on(EngineChoice::Cuda.select().unwrap());
+    let keys = keys.on(DeviceChoice::Cuda.select().unwrap());
     let committed = keys.commit(vec![columns[0].clone()], &instances).unwrap();
-    // A proof under other columns than those committed to does not begin as it should.
+    // A proof with columns other than those committed to begins with other commitments.
     let mut other = columns.clone();
     other[0][5000] += Fr::from(1);
     let lie = keys.commit(vec![other[0].clone()], &instances).unwrap();
     assert!(matches!(
-        keys.finish(lie, columns.to_vec(), &Unobserved),
+        keys.finish(lie, columns.to_vec(), &Silent),
         Err(ProveError::Commitments)
     ));
     columns[1][circuit.constants.len() + 1] = committed.challenge();
-    let proof = keys
-        .finish(committed, columns.to_vec(), &Unobserved)
-        .unwrap();
+    let proof = keys.finish(committed, columns.to_vec(), &Silent).unwrap();
     assert!(keys.verify(&instances, &proof));
-    let keys = keys.on(EngineChoice::Cpu.select().unwrap());
+    let keys = keys.on(DeviceChoice::Cpu.select().unwrap());
     assert!(keys.verify(&instances, &proof));
     assert!(keys.verify(&instances, &circuit.prove(&keys)));
 }

@@ -1,4 +1,4 @@
-//! KZG parameters, and the batch circuit's keys under them.
+//! KZG parameters, and the keys of the batch circuit under them.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,29 +12,29 @@ use super::srs::{self, Parameters};
 use super::store::{Entry, FileRef};
 use super::{KeyStore, SetupError, proceed};
 use crate::halo2::{self, PlonkKeys, Stored};
-use crate::progress::ProgressSink;
+use crate::progress::Progress;
 
-/// Enters the fingerprint, so that files of an earlier layout are not taken for keys.
+/// Part of the fingerprint, so that files of an earlier layout are not used as keys.
 const LAYOUT: &[u8] = b"verifying key, fixed and permuted columns";
 
 impl KeyStore {
-    /// halo2 keys of a circuit with 2ᵏ rows, of whose columns the first ones are committed to first, and
-    /// whether they are unsafe.
+    /// Returns the halo2 keys of a circuit with 2ᵏ rows whose first `committed` columns are
+    /// committed to first, and whether the keys are unsafe.
     pub(super) fn halo2<C>(
         &self,
         name: &str,
         circuit: &C,
         k: u32,
         committed: usize,
-        sink: &dyn ProgressSink,
+        progress: &dyn Progress,
     ) -> Result<(PlonkKeys, bool), SetupError>
     where
         C: Circuit<bn256::Fr> + Sync,
     {
         let failed = |error: &dyn std::fmt::Display| SetupError::Plonk(error.to_string());
-        proceed(sink, "KZG parameters")?;
+        proceed(progress, "KZG parameters")?;
         let (params, params_hash, unsafe_development) = self.parameters(k)?;
-        proceed(sink, "batch circuit")?;
+        proceed(progress, "batch circuit")?;
         let circuit_hash = halo2::fingerprint(circuit, k).map_err(|error| failed(&error))?;
         let mut hasher = Sha256::new();
         hasher.update(LAYOUT);
@@ -54,7 +54,7 @@ impl KeyStore {
                 .stream(columns, |columns| Stored::read(circuit, &vk, columns))?;
             Ok(Some(stored.assemble(params.clone(), committed)))
         };
-        proceed(sink, "reading batch keys")?;
+        proceed(progress, "reading batch keys")?;
         if let Some(keys) = read(&params)? {
             return Ok((keys, unsafe_development));
         }
@@ -62,10 +62,10 @@ impl KeyStore {
         if let Some(keys) = read(&params)? {
             return Ok((keys, unsafe_development));
         }
-        proceed(sink, "making batch keys")?;
+        proceed(progress, "making batch keys")?;
         let keys =
             PlonkKeys::generate(params, circuit, committed).map_err(|error| failed(&error))?;
-        proceed(sink, "writing batch keys")?;
+        proceed(progress, "writing batch keys")?;
         let vk = self
             .store
             .write(&held, &format!("{name}-vk"), |writer| keys.write_vk(writer))?;
@@ -83,8 +83,9 @@ impl KeyStore {
         Ok((keys, unsafe_development))
     }
 
-    /// Parameters with 2ᵏ powers, the hash of their file, and whether they are unsafe: imported ones,
-    /// else ones cut from larger imported ones, else development ones.
+    /// Returns parameters with 2ᵏ powers, the hash of their file, and whether they are unsafe.
+    /// Prefers imported parameters, then parameters cut from larger imported ones, then development
+    /// parameters.
     fn parameters(&self, k: u32) -> Result<(Arc<Parameters>, String, bool), SetupError> {
         if let Some(found) = self.stored_parameters(k)? {
             return Ok(found);
@@ -152,8 +153,8 @@ impl KeyStore {
         self.store.stream(file, |reader| srs::stream(reader, k))
     }
 
-    /// Saves parameters. Development ones never replace what is there: another process may already
-    /// have made keys under it.
+    /// Saves parameters. Development parameters never replace existing ones, under which another
+    /// process may already have made keys.
     pub(super) fn save_parameters(
         &self,
         k: u32,

@@ -1,5 +1,6 @@
-//! The proof that stands in the empty slots of a batch: one of the padding statement, which is the same
-//! everywhere, under this directory's transaction key. It is made once and kept beside the keys.
+//! The padding proof in the empty slots of a batch. It proves the padding statement, which is the
+//! same everywhere, under this directory's transaction key. It is made once and kept beside the
+//! keys.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,33 +15,33 @@ use super::store::Entry;
 use super::{KeyStore, Loaded, SetupError, proceed};
 use crate::clients::Clients;
 use crate::groth16::{ProofBytes, TransactionVerifier};
-use crate::progress::ProgressSink;
+use crate::progress::Progress;
 
 const NAME: &str = "padding";
 const ROLE: &str = "proof";
 
 impl KeyStore {
-    /// The transaction circuit's verifying key with the padding proof, which is verified each time that
-    /// it is read.
+    /// Returns the transaction circuit's verifying key with the padding proof. Verifies the proof
+    /// each time it is read.
     pub(super) fn clients(
         &self,
         loaded: &mut Loaded,
-        sink: &dyn ProgressSink,
+        progress: &dyn Progress,
     ) -> Result<Clients, SetupError> {
-        let verifier = self.verifier(loaded, sink)?;
+        let verifier = self.verifier(loaded, progress)?;
         let (words, witness) = padding_statement();
         let digest = transaction::digest(&words);
         let fingerprint = fingerprint(&verifier, &digest);
         if let Some(clients) = self.stored_padding(&verifier, digest, &fingerprint)? {
             return Ok(clients);
         }
-        let keys = self.transaction_keys(loaded, sink)?;
+        let keys = self.transaction_keys(loaded, progress)?;
         let held = self.store.exclusive()?;
-        // Somebody else may have made it meanwhile.
+        // Another process may have made it in the meantime.
         if let Some(clients) = self.stored_padding(&verifier, digest, &fingerprint)? {
             return Ok(clients);
         }
-        proceed(sink, "padding proof")?;
+        proceed(progress, "padding proof")?;
         let proof = keys.prove(&words, &witness)?;
         let file = self
             .store
@@ -68,18 +69,18 @@ impl KeyStore {
         let file = self.file(&entry, ROLE)?;
         let bytes = self.store.read(file)?;
         let clients = ProofBytes::try_from(&bytes[..])
-            .map_err(Into::into)
-            .and_then(|proof| Clients::new(verifier.clone(), digest, &proof));
+            .ok()
+            .and_then(|proof| Clients::new(verifier.clone(), digest, &proof).ok());
         match clients {
-            Ok(clients) => Ok(Some(clients)),
-            Err(_) => Err(SetupError::Corrupted {
+            Some(clients) => Ok(Some(clients)),
+            None => Err(SetupError::Corrupted {
                 path: PathBuf::from(&file.name),
             }),
         }
     }
 }
 
-/// Hash of the verifying key and the statement.
+/// Returns the hash of the verifying key and the statement.
 fn fingerprint(verifier: &TransactionVerifier, digest: &Fr) -> String {
     let mut hasher = Sha256::new();
     hasher.update(verifier.vk_hash());

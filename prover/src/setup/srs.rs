@@ -1,6 +1,6 @@
 //! KZG parameters: powers of a secret s in G1, the same in the Lagrange basis, and s in G2.
 //!
-//! The file format is halo2's raw one, as the public files `kzg_bn254_K.srs` have it: k as four
+//! The file format is halo2's raw format, that of the public files `kzg_bn254_K.srs`: k as four
 //! little-endian bytes, 2ᵏ powers, 2ᵏ Lagrange points, the generator of G2 and s times it. A
 //! coordinate is 32 bytes: little-endian limbs of the Montgomery form (R = 2²⁵⁶).
 
@@ -26,31 +26,31 @@ use rand::rngs::OsRng;
 use rayon::prelude::*;
 use zeroize::Zeroizing;
 
-/// The parameters as halo2 has them.
+/// halo2's type of parameters.
 pub(super) type Parameters = ParamsKZG<bn256::Bn256>;
 
-/// Bytes of an encoded point of G1; one of G2 has twice as many.
+/// Size in bytes of an encoded point of G1. A point of G2 takes twice as many.
 const POINT: usize = 64;
 
-/// The largest k that is read: 2²⁴ powers are 2 GiB.
+/// Greatest k that is read: a file with 2²⁴ powers has 2 GiB.
 pub(super) const MAX_K: u32 = 24;
 
 /// Why a parameter file is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SrsError {
-    /// The length does not fit any k up to 24.
+    /// The length does not match the k of the file, or k is not in 1–24.
     #[error("the length is not that of a parameter file")]
     Length,
-    /// A point is not on its curve, not in the subgroup, or not canonically encoded.
+    /// A point is not on its curve, not in the subgroup, the identity, or not canonically encoded.
     #[error("point {0} is not a valid point of its group")]
     Point(usize),
-    /// The first power is not the generator of G1, or the point of G2 not that of G2.
+    /// The first power is not the generator of G1, or the first point of G2 not that of G2.
     #[error("the parameters do not start from the generators")]
     Generator,
-    /// s is 0 or 1.
+    /// s is 1.
     #[error("the secret is trivial")]
     Trivial,
-    /// The powers are not consecutive powers of one s.
+    /// The powers are not consecutive powers of s.
     #[error("the powers are not consecutive powers of the secret in G2")]
     Powers,
     /// The Lagrange points do not belong to the powers.
@@ -58,19 +58,19 @@ pub enum SrsError {
     Lagrange,
 }
 
-/// Bytes of a file with 2ᵏ powers.
+/// Returns the size in bytes of a file with 2ᵏ powers.
 pub(super) fn file_len(k: u32) -> usize {
     4 + (2 << k) * POINT + 4 * POINT
 }
 
-/// Reads parameters whose bytes are known to be good.
+/// Reads parameters whose bytes have been checked.
 pub(super) fn read(bytes: &[u8]) -> io::Result<Parameters> {
     let mut rest = bytes;
     ParamsKZG::read_custom(&mut rest, SerdeFormat::RawBytesUnchecked)
 }
 
-/// Reads parameters with 2ᵏ powers from a file of [`file_len`] bytes whose content is not yet known to
-/// be good: nothing but its first four bytes is looked at.
+/// Reads parameters with 2ᵏ powers from a file of [`file_len`] bytes whose hash is not yet known.
+/// Checks only the first four bytes.
 pub(super) fn stream(reader: &mut dyn Read, k: u32) -> io::Result<Parameters> {
     let mut head = [0; 4];
     reader.read_exact(&mut head)?;
@@ -83,13 +83,13 @@ pub(super) fn stream(reader: &mut dyn Read, k: u32) -> io::Result<Parameters> {
     )
 }
 
-/// Makes parameters from a secret that is forgotten at once. For development only: nobody else can
-/// know that it was.
+/// Makes parameters from a random secret, which is discarded at once. For development only: others
+/// cannot know that it was discarded.
 pub(super) fn generate(k: u32) -> Vec<u8> {
     let n = 1usize << k;
     let secret = Zeroizing::new(loop {
         let secret = Fr::rand(&mut OsRng);
-        // A secret in the domain would leave one Lagrange polynomial only.
+        // For a secret in the domain, all but one of the Lagrange points would be the identity.
         if secret.pow([n as u64]) != Fr::one() {
             break secret;
         }
@@ -135,7 +135,7 @@ pub(super) fn generate(k: u32) -> Vec<u8> {
     bytes
 }
 
-/// Appends the Montgomery limbs, which arkworks and halo2curves share for this field.
+/// Appends the Montgomery limbs, which are the same in arkworks and halo2curves for this field.
 fn push_raw<const N: usize>(bytes: &mut Vec<u8>, coordinates: [ark_bn254::Fq; N]) {
     for coordinate in coordinates {
         for limb in coordinate.0.0 {
@@ -144,16 +144,25 @@ fn push_raw<const N: usize>(bytes: &mut Vec<u8>, coordinates: [ark_bn254::Fq; N]
     }
 }
 
-/// halo2's generator of the domain of 2ᵏ elements.
+/// Returns halo2's generator of the domain of 2ᵏ elements.
 fn root_of_unity(k: u32) -> Fr {
     let omega = EvaluationDomain::<bn256::Fr>::new(1, k).get_omega();
     Fr::from_le_bytes_mod_order(omega.to_repr().as_ref())
 }
 
-/// Reads a parameter file that nothing is known about.
+/// Checks a file of KZG parameters (`kzg_bn254_K.srs`, halo2's raw format) and returns its k.
+/// Accepts any bytes.
 ///
-/// Every point is checked; powers and Lagrange points are checked by random combination with
-/// 128-bit coefficients, so that a false file passes with probability at most 2⁻¹²⁷.
+/// # Errors
+/// See [`SrsError`].
+pub fn check_parameters(bytes: &[u8]) -> Result<u32, SrsError> {
+    read_checked(bytes).map(|params| params.k())
+}
+
+/// Reads and checks a parameter file from an untrusted source.
+///
+/// Checks every point, and checks powers and Lagrange points by random combinations with 128-bit
+/// coefficients. An invalid file passes with probability at most 2⁻¹²⁷.
 pub(super) fn read_checked(bytes: &[u8]) -> Result<Parameters, SrsError> {
     let k = bytes
         .first_chunk::<4>()
@@ -170,7 +179,7 @@ pub(super) fn read_checked(bytes: &[u8]) -> Result<Parameters, SrsError> {
         return Err(SrsError::Point(place));
     }
     for (place, bytes) in g2_bytes.chunks_exact(2 * POINT).enumerate() {
-        // G1 has cofactor 1; here the subgroup is a matter of its own.
+        // Unlike G1, the curve of G2 has a cofactor, so the subgroup needs its own check.
         let sound = bn256::G2Affine::from_raw_bytes(bytes).is_some_and(|point| {
             !bool::from(point.is_identity()) && bool::from(point.to_curve().is_torsion_free())
         });
@@ -201,7 +210,7 @@ pub(super) fn read_checked(bytes: &[u8]) -> Result<Parameters, SrsError> {
         return Err(SrsError::Powers);
     }
 
-    // Committing to evaluations and to the coefficients of the same polynomial must agree.
+    // The commitments to the evaluations and to the coefficients of a polynomial must agree.
     let domain = EvaluationDomain::<bn256::Fr>::new(1, k);
     let evaluations = domain.lagrange_from_vec(coefficients);
     let by_lagrange = params.commit_lagrange(&evaluations, Blind::default());
@@ -212,8 +221,8 @@ pub(super) fn read_checked(bytes: &[u8]) -> Result<Parameters, SrsError> {
     Ok(params)
 }
 
-/// The first 2ᵏ powers of larger parameters, as a file of their own. The Lagrange points are a
-/// Fourier transform in the group: seconds for k = 16.
+/// Makes a file of the first 2ᵏ powers of larger parameters. The Lagrange points take a Fourier
+/// transform in the group: seconds for k = 16.
 pub(super) fn downsize(params: &Parameters, k: u32) -> io::Result<Vec<u8>> {
     let powers = params.get_g()[..1 << k].to_vec();
     let lagrange = g_to_lagrange(powers.iter().map(|point| point.to_curve()).collect(), k);

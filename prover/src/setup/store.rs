@@ -1,9 +1,9 @@
 //! Files of keys: named by their hash, listed in a manifest, replaced atomically.
 //!
-//! A file is written beside its final name, synced and renamed; the manifest, which alone makes it
-//! count, is replaced last. A reader therefore sees the old keys or the new ones. Whoever makes keys
-//! holds the lock file, so that two processes do not make the same ones. Files of gigabytes are hashed
-//! while they are read, not before.
+//! A file is written under a temporary name, synced and renamed. The manifest is replaced last;
+//! only listed files are used. A reader therefore sees either the old keys or the new ones. The
+//! process that makes keys holds the lock file, so that two processes do not make the same keys.
+//! Files of gigabytes are hashed while they are read.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -20,15 +20,15 @@ const MANIFEST: &str = "manifest.json";
 const LOCK: &str = ".lock";
 const VERSION: u32 = 1;
 
-/// Bytes that are read, hashed and written at a time.
+/// Number of bytes read, hashed and written at a time.
 const BUFFER: usize = 1 << 20;
 
-/// What the directory holds.
+/// The list of a directory's keys.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Manifest {
     version: u32,
-    /// By name, such as `transaction`, `padding`, `kzg-16` or `batch-4`.
+    /// Entries by name, such as `transaction`, `padding`, `kzg-16` or `batch-4`.
     pub(super) entries: BTreeMap<String, Entry>,
 }
 
@@ -41,20 +41,21 @@ impl Default for Manifest {
     }
 }
 
-/// One key or parameter set.
+/// A key or a set of parameters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Entry {
-    /// Made here for development: whoever ran this machine could have kept the trapdoor.
+    /// Whether it was made here for development. The operator of this machine could have kept the
+    /// trapdoor.
     pub(super) unsafe_development: bool,
-    /// Hash of what the key was made for: the circuit, and for a batch key its parameters; for the padding
-    /// proof the verifying key and the statement.
+    /// Hash of the circuit; for a batch key also of its parameters; for the padding proof, of the
+    /// verifying key and the statement.
     pub(super) fingerprint: String,
-    /// By role, such as `pk`, `vk` or `columns`.
+    /// Files by role, such as `pk`, `vk` or `columns`.
     pub(super) files: BTreeMap<String, FileRef>,
 }
 
-/// A file and its content.
+/// A file with the hash of its content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FileRef {
@@ -66,13 +67,13 @@ pub(super) struct FileRef {
     pub(super) bytes: u64,
 }
 
-/// The directory.
+/// A directory of keys.
 #[derive(Clone, Debug)]
 pub(super) struct Store {
     dir: PathBuf,
 }
 
-/// The right to make keys; given back when dropped.
+/// The right to make keys; dropping it releases the lock.
 #[derive(Debug)]
 pub(super) struct Exclusive {
     _file: File,
@@ -116,7 +117,7 @@ impl Store {
         Ok(self.manifest()?.entries.remove(name))
     }
 
-    /// Waits for the right to make keys.
+    /// Waits for the lock and returns the right to make keys.
     pub(super) fn exclusive(&self) -> Result<Exclusive, SetupError> {
         let path = self.dir.join(LOCK);
         let file = File::create(&path).map_err(|source| SetupError::io(&path, source))?;
@@ -125,7 +126,7 @@ impl Store {
         Ok(Exclusive { _file: file })
     }
 
-    /// The content of a small file, if it is what the manifest says.
+    /// Returns the content of a small file, if it matches the manifest.
     pub(super) fn read(&self, file: &FileRef) -> Result<Vec<u8>, SetupError> {
         self.stream(file, |reader| {
             let mut bytes = Vec::new();
@@ -134,10 +135,11 @@ impl Store {
         })
     }
 
-    /// Has a file read as it comes from the disk, so that it is never in memory as a whole, and hands
-    /// on what was made of it if the file turns out to be what the manifest says. Its length is known
-    /// to be right from the beginning, its content only at the end: nothing that `read` takes from it
-    /// may be relied on, and what a wrong content does to it is no matter.
+    /// Passes a file to `read` as a stream, so that it is never entirely in memory. Returns the
+    /// result of `read` if the file matches the manifest.
+    ///
+    /// The length is checked before, the content only at the end. `read` must therefore not rely on
+    /// the content; its result is discarded if the content is wrong.
     pub(super) fn stream<T>(
         &self,
         file: &FileRef,
@@ -165,7 +167,7 @@ impl Store {
         }
     }
 
-    /// A manifest names files of its own directory only.
+    /// Returns the path of a file. A manifest may name files of its own directory only.
     fn path_of(&self, file: &FileRef) -> Result<PathBuf, SetupError> {
         let name = Path::new(&file.name);
         if name.file_name() == Some(name.as_os_str()) {
@@ -178,7 +180,7 @@ impl Store {
         }
     }
 
-    /// Writes a file under a name that its content determines.
+    /// Writes a file under a name determined by its content.
     pub(super) fn write(
         &self,
         _held: &Exclusive,
@@ -211,7 +213,8 @@ impl Store {
         })
     }
 
-    /// Makes an entry count, in place of an earlier one of the name, whose files are removed.
+    /// Adds an entry to the manifest. Replaces an earlier entry of the same name and removes its
+    /// files.
     pub(super) fn commit(
         &self,
         _held: &Exclusive,
@@ -239,7 +242,7 @@ impl Store {
             .collect();
         for file in replaced.iter().flat_map(|entry| entry.files.values()) {
             if !in_use.contains(&&file.name) {
-                // A file left behind costs space and nothing else.
+                // Ignore a failure: a file left behind only costs space.
                 if let Ok(path) = self.path_of(file) {
                     let _ = fs::remove_file(path);
                 }
@@ -249,7 +252,7 @@ impl Store {
     }
 }
 
-/// Hashes what is read.
+/// Hashes the bytes that are read through it.
 struct HashingReader<R> {
     inner: R,
     hasher: Sha256,
@@ -263,7 +266,7 @@ impl<R: Read> Read for HashingReader<R> {
     }
 }
 
-/// Hashes what it passes on.
+/// Hashes and counts the bytes that are written through it.
 struct HashingWriter<W> {
     inner: W,
     hasher: Sha256,

@@ -1,6 +1,6 @@
 use super::*;
 use crate::backend::CpuBackend;
-use crate::groth16::engine_tests::Powers;
+use crate::groth16::prover_tests::Powers;
 use crate::halo2::tests::Products;
 use crate::progress::Silent;
 use ark_ff::{Field, UniformRand};
@@ -24,11 +24,11 @@ fn groth16(store: &KeyStore, rounds: usize) -> Result<(Groth16Engine, bool), Set
     store.groth16("powers", powers(rounds), &Silent)
 }
 
-/// Counts how often each phase is entered.
+/// Counts how often each phase begins.
 #[derive(Default)]
 struct Counting(Mutex<BTreeMap<String, usize>>);
 
-impl ProgressSink for Counting {
+impl Progress for Counting {
     fn phase(&self, name: &str, _: u64, _: u64) {
         *self.0.lock().unwrap().entry(name.to_owned()).or_default() += 1;
     }
@@ -68,7 +68,7 @@ fn development_keys_are_made_once_and_read_back() {
     assert_eq!(counting.0.lock().unwrap()["transaction setup"], 1);
     assert_eq!(made.vk, read.vk);
 
-    // What was read proves as what was made.
+    // Keys that were read prove like keys that were made.
     let circuit = Powers {
         rounds: 10,
         base: Some(Fr::from(5u64)),
@@ -86,7 +86,7 @@ fn keys_of_an_earlier_circuit_are_never_used() {
     let (old, _) = groth16(&store, 10).unwrap();
     let (new, _) = groth16(&store, 11).unwrap();
     assert_ne!(old.vk, new.vk);
-    // The files of the old ones are gone, and the new ones stay.
+    // The files of the old keys are gone, those of the new keys stay.
     assert_eq!(files(&dir, "powers-pk").len(), 1);
     assert_eq!(groth16(&store, 11).unwrap().0.vk, new.vk);
 }
@@ -174,7 +174,7 @@ fn a_manifest_is_understood_or_refused() {
             Err(SetupError::Manifest { .. })
         ));
     }
-    // Files elsewhere cannot be named.
+    // A manifest cannot name files outside its directory.
     fs::write(&path, good.replace(name, "../outside")).unwrap();
     assert!(matches!(
         groth16(&store, 10),
@@ -188,7 +188,7 @@ fn concurrent_first_use_makes_one_key() {
     let keys = dir.path().join("keys");
     let setups = AtomicUsize::new(0);
     struct Setups<'a>(&'a AtomicUsize);
-    impl ProgressSink for Setups<'_> {
+    impl Progress for Setups<'_> {
         fn phase(&self, name: &str, _: u64, _: u64) {
             if name == "transaction setup" {
                 self.0.fetch_add(1, Ordering::SeqCst);
@@ -200,8 +200,8 @@ fn concurrent_first_use_makes_one_key() {
             .map(|_| {
                 scope.spawn(|| {
                     let store = KeyStore::open(&keys).unwrap();
-                    let sink = Setups(&setups);
-                    store.groth16("powers", powers(30), &sink).unwrap().0.vk
+                    let progress = Setups(&setups);
+                    store.groth16("powers", powers(30), &progress).unwrap().0.vk
                 })
             })
             .collect();
@@ -214,7 +214,7 @@ fn concurrent_first_use_makes_one_key() {
 #[test]
 fn setup_stops_when_asked() {
     struct Stop;
-    impl ProgressSink for Stop {
+    impl Progress for Stop {
         fn phase(&self, _: &str, _: u64, _: u64) {}
         fn cancelled(&self) -> bool {
             true
@@ -244,11 +244,11 @@ fn halo2_keys_follow_circuit_and_parameters() {
     assert_eq!(made(), 1);
     assert_eq!(first.vk().transcript_repr(), read.vk().transcript_repr());
 
-    // Another circuit of the same columns and gates.
+    // Another circuit with the same columns and gates.
     keys(&store, &products(&[1, 2, 4]));
     assert_eq!(made(), 2);
 
-    // Public parameters take the place of development ones, cut from a larger file.
+    // Public parameters, cut from a larger file, replace development parameters.
     let path = _dir.path().join("public.srs");
     fs::write(&path, srs::generate(8)).unwrap();
     assert_eq!(store.import_srs(&path).unwrap(), 8);
@@ -309,7 +309,7 @@ fn the_padding_proof_is_made_once_and_verified_each_time() {
         subrosa_protocol::transaction::digest(&words)
     );
 
-    // A file whose hash is right, but which proves nothing.
+    // A file with the right hash that does not contain a proof.
     let held = store.store.exclusive().unwrap();
     let mut entry = store.store.entry("padding").unwrap().unwrap();
     let file = store
@@ -321,7 +321,7 @@ fn the_padding_proof_is_made_once_and_verified_each_time() {
     drop(held);
     assert!(matches!(padding(&store), Err(SetupError::Corrupted { .. })));
 
-    // One of another transaction key or another statement is replaced.
+    // A proof for another transaction key or another statement is replaced.
     let held = store.store.exclusive().unwrap();
     entry.fingerprint = "of another key".to_owned();
     store.store.commit(&held, "padding", entry).unwrap();
@@ -360,7 +360,7 @@ fn tampered_parameters_are_not_imported() {
     let (dir, store) = store();
     let path = dir.path().join("public.srs");
     let mut bytes = srs::generate(7);
-    // Two powers exchanged: all points are valid, only their order is wrong.
+    // Exchange two powers: all points are valid, only their order is wrong.
     let (a, b) = (4 + 64 * 10, 4 + 64 * 11);
     let point = bytes[a..a + 64].to_vec();
     bytes.copy_within(b..b + 64, a);

@@ -1,4 +1,4 @@
-//! What the tests of this crate share: one key directory for all of them, and batches.
+//! Shared parts of this crate's tests: one key directory, and proven batches.
 
 #![allow(dead_code, unreachable_pub, reason = "each test program uses its part")]
 
@@ -8,12 +8,12 @@ use std::sync::OnceLock;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use subrosa_protocol::batch::{BatchWitness, Shape};
-use subrosa_prover::groth16::ProofBytes;
+use subrosa_protocol::proof::ProofBytes;
 use subrosa_prover::progress::Silent;
 use subrosa_prover::setup::KeyStore;
 use subrosa_transaction::samples;
 
-/// Keys that outlive a test run: they are the slow part, and hash-checked anyway.
+/// Opens keys that outlive a test run. Making them is slow, and their hashes are checked.
 pub fn keys() -> KeyStore {
     static KEYS: OnceLock<KeyStore> = OnceLock::new();
     let open = || {
@@ -23,20 +23,20 @@ pub fn keys() -> KeyStore {
     KEYS.get_or_init(open).clone()
 }
 
-/// A batch that the ledger accepts, and the proofs of its transactions.
+/// A batch that the ledger accepts, with the proofs of its transactions.
 #[derive(Clone, Debug)]
 pub struct Proven {
     pub witness: BatchWitness,
     pub proofs: Vec<ProofBytes>,
 }
 
-/// A batch with so many transactions and deposits, every transaction proven.
+/// Makes a batch with these numbers of transactions and deposits, and proves every transaction.
 pub fn batch(shape: Shape, transactions: usize, deposits: usize, seed: u64) -> Proven {
     let mut rng = StdRng::seed_from_u64(seed);
     proven(samples::block(shape, transactions, deposits, &mut rng))
 }
 
-/// A block whose transactions are all proven.
+/// Proves all transactions of a block.
 pub fn proven(block: samples::Block) -> Proven {
     let keys = keys().transaction(&Silent).unwrap();
     let proofs = block

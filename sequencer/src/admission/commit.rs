@@ -1,57 +1,72 @@
-//! The storing stage of admission: one thread, one synced write for all groups that are waiting.
+//! The storing stage of admission: one thread, which stores all waiting groups with one synced
+//! write.
 
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::time::Instant;
+use std::{
+    sync::{
+        Arc,
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    time::Instant,
+};
 
 use tokio::sync::oneshot;
 
-use super::{Accepted, Refusal, Verdict};
-use crate::engine::Engine;
-use crate::mempool::{Reserved, removed};
-use crate::store::StoreError;
-use crate::store::tables::{Bytes, Mempool, TransactionRecord, Transactions};
-use crate::submission::ParsedSubmission;
-use crate::telemetry;
+use super::{Accepted, Verdict, reply};
+use crate::{
+    mempool::Reserved,
+    node::Node,
+    record::TransactionRecord,
+    refusal::Refusal,
+    removal,
+    store::{
+        StoreError,
+        tables::{Bytes, Mempool, Transactions},
+    },
+    submission::ParsedSubmission,
+    telemetry,
+};
 
-/// Submissions stored with one write at most.
+/// Largest number of submissions in one write.
 const MAX_COMMIT: usize = 512;
 
-/// Verified groups that wait for the disk at most; beyond it verification waits, and with it the
-/// queue, which then refuses.
+/// Largest number of verified groups that wait for the disk. Beyond it verification waits, the
+/// queue fills and refuses submissions.
 const MAX_WAITING: usize = 16;
 
-/// A submission that is valid as far as can be said outside the lock.
+/// A submission that passed all checks outside the mempool's lock.
 pub(crate) struct CommitItem {
     submission: Arc<ParsedSubmission>,
+    /// Whether it was accepted before.
     known: bool,
-    reply: oneshot::Sender<Verdict>,
+    client: oneshot::Sender<Verdict>,
     since: Instant,
 }
 
 impl CommitItem {
+    /// Makes the item of a submission that was accepted before.
     pub(super) fn known(
         submission: ParsedSubmission,
-        reply: oneshot::Sender<Verdict>,
+        client: oneshot::Sender<Verdict>,
         since: Instant,
     ) -> Self {
         Self {
             submission: Arc::new(submission),
             known: true,
-            reply,
+            client,
             since,
         }
     }
 
+    /// Makes the item of a new submission whose proof is valid.
     pub(super) fn verified(
         submission: ParsedSubmission,
-        reply: oneshot::Sender<Verdict>,
+        client: oneshot::Sender<Verdict>,
         since: Instant,
     ) -> Self {
         Self {
             submission: Arc::new(submission),
             known: false,
-            reply,
+            client,
             since,
         }
     }
@@ -66,26 +81,26 @@ pub(crate) struct Committer {
 }
 
 impl Committer {
-    /// Starts the thread; it ends when every sender is gone and its queue is empty.
+    /// Starts the thread. It ends when all senders are gone and its queue is empty.
     ///
     /// # Errors
-    /// If the system gives no thread.
-    pub(crate) fn start(engine: Arc<Engine>) -> std::io::Result<(Self, SyncSender<Work>)> {
+    /// [`std::io::Error`] if the system gives no thread.
+    pub(crate) fn start(node: Arc<Node>) -> std::io::Result<(Self, SyncSender<Work>)> {
         let (sender, receiver) = sync_channel(MAX_WAITING);
         let thread = std::thread::Builder::new()
             .name("admission-store".into())
-            .spawn(move || run(&engine, &receiver))?;
+            .spawn(move || run(&node, &receiver))?;
         Ok((Self { thread }, sender))
     }
 
     /// Waits for the thread to end.
     pub(crate) fn join(self) {
-        // A panic there has already been reported by the panic hook.
+        // The panic hook has already reported a panic of the thread.
         let _ = self.thread.join();
     }
 }
 
-fn run(engine: &Engine, receiver: &Receiver<Work>) {
+fn run(node: &Node, receiver: &Receiver<Work>) {
     while let Ok(Work(mut items)) = receiver.recv() {
         while items.len() < MAX_COMMIT {
             match receiver.try_recv() {
@@ -93,23 +108,24 @@ fn run(engine: &Engine, receiver: &Receiver<Work>) {
                 Err(_) => break,
             }
         }
-        commit(engine, items);
+        commit(node, items);
     }
 }
 
-fn commit(engine: &Engine, items: Vec<CommitItem>) {
-    if engine.health.halted_by_store() {
+/// Reserves places in the mempool, stores the submissions and answers the clients.
+fn commit(node: &Node, items: Vec<CommitItem>) {
+    if node.health.halted_by_store() {
         for item in items {
-            telemetry::answer(item.reply, Err(Refusal::Unavailable), item.since);
+            reply(item.client, Err(Refusal::Unavailable), item.since);
         }
         return;
     }
-    // Known ones are answered after the write: what they repeat may be part of it.
+    // Known submissions are answered after the write, which may store the submissions they repeat.
     let mut waiting = Vec::with_capacity(items.len());
     let mut stored = Vec::new();
     let mut refused = Vec::new();
     {
-        let mut pool = engine.pool();
+        let mut pool = node.pool();
         for item in items {
             if item.known || pool.contains(&item.submission.id) {
                 waiting.push((item, false));
@@ -125,33 +141,33 @@ fn commit(engine: &Engine, items: Vec<CommitItem>) {
         }
     }
     for (item, refusal) in refused {
-        // The nullifiers may be spent by this very transaction: accepted through another
-        // connection and sealed while its proof was verified here.
-        match engine.is_known(&item.submission.id) {
+        // The same transaction may have spent the nullifiers: accepted through another connection
+        // and sealed while its proof was verified here.
+        match node.is_known(&item.submission.id) {
             Ok(true) => waiting.push((item, false)),
-            Ok(false) => telemetry::answer(item.reply, Err(refusal), item.since),
+            Ok(false) => reply(item.client, Err(refusal), item.since),
             Err(error) => {
-                engine.halt_on_store(&error);
-                telemetry::answer(item.reply, Err(Refusal::Internal), item.since);
+                node.halt_on_store(&error);
+                reply(item.client, Err(Refusal::Internal), item.since);
             }
         }
     }
-    let result = telemetry::storing(|| write(engine, &stored));
+    let result = telemetry::storing(|| write(node, &stored));
     {
-        let mut pool = engine.pool();
+        let mut pool = node.pool();
         let sequences = stored.iter().map(|(reserved, _)| reserved.sequence);
         if result.is_ok() {
             sequences.for_each(|sequence| pool.confirm(sequence));
         } else {
             pool.remove(sequences);
         }
-        telemetry::mempool(pool.census());
+        telemetry::mempool(pool.census().queued);
     }
     match &result {
         Ok(()) => stored
             .iter()
-            .for_each(|(reserved, _)| removed::report(&reserved.dropped)),
-        Err(error) => engine.halt_on_store(error),
+            .for_each(|(reserved, _)| removal::report(&reserved.dropped)),
+        Err(error) => node.halt_on_store(error),
     }
     for (item, fresh) in waiting {
         let verdict = if result.is_err() {
@@ -165,21 +181,22 @@ fn commit(engine: &Engine, items: Vec<CommitItem>) {
                 pending: fresh && item.submission.transaction.header.kind.side().is_none(),
             })
         };
-        telemetry::answer(item.reply, verdict, item.since);
+        reply(item.client, verdict, item.since);
     }
     if !stored.is_empty() {
-        engine.wake_seal.notify_one();
+        node.wake_seal.notify_one();
     }
 }
 
-/// In order: a leg that came in with this group may already have given way to a later one.
-fn write(engine: &Engine, stored: &[(Reserved, Arc<ParsedSubmission>)]) -> Result<(), StoreError> {
+/// Stores accepted submissions in order: a leg of this group may already have given way to a later
+/// submission of it.
+fn write(node: &Node, stored: &[(Reserved, Arc<ParsedSubmission>)]) -> Result<(), StoreError> {
     if stored.is_empty() {
         return Ok(());
     }
-    let mut changes = engine.store.change();
+    let mut changes = node.store.change();
     for (Reserved { sequence, dropped }, submission) in stored {
-        removed::write(&mut changes, dropped)?;
+        removal::write(&mut changes, dropped)?;
         changes.put::<Mempool>(sequence, &Bytes(submission.bytes.clone()))?;
         changes.put::<Transactions>(
             &submission.id,

@@ -1,51 +1,54 @@
 //! The gathering and verifying stage of admission.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rayon::prelude::*;
 use subrosa_protocol::ledger::stateless;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::commit::{CommitItem, Work};
-use super::{Refusal, Verdict};
-use crate::engine::Engine;
-use crate::submission::ParsedSubmission;
-use crate::telemetry;
+use super::{
+    Verdict,
+    commit::{CommitItem, Work},
+    reply,
+};
+use crate::{node::Node, refusal::Refusal, submission::ParsedSubmission, telemetry};
 
 /// A submission and the client that waits for its verdict.
 pub(crate) struct Ticket {
     bytes: Vec<u8>,
-    reply: oneshot::Sender<Verdict>,
+    client: oneshot::Sender<Verdict>,
     since: Instant,
 }
 
-/// Where the HTTP interface puts submissions; bounded.
+/// The bounded queue into which the HTTP interface puts submissions.
 #[derive(Clone)]
 pub(crate) struct AdmissionQueue {
     sender: mpsc::Sender<Ticket>,
 }
 
-/// What the gathering task needs.
+/// The receiving end of the queue, for the gathering task.
 pub(crate) struct QueueParts {
     receiver: mpsc::Receiver<Ticket>,
 }
 
 impl AdmissionQueue {
-    /// A queue of at most `capacity` submissions.
+    /// Makes a queue of at most `capacity` submissions.
     pub(crate) fn new(capacity: usize) -> (Self, QueueParts) {
         let (sender, receiver) = mpsc::channel(capacity);
         (Self { sender }, QueueParts { receiver })
     }
 
-    /// Hands a submission in and waits for the verdict. A full queue refuses at once.
+    /// Puts a submission into the queue and waits for the verdict. A full queue refuses at once.
     pub(crate) async fn submit(&self, bytes: Vec<u8>) -> Verdict {
-        let (reply, verdict) = oneshot::channel();
+        let (client, verdict) = oneshot::channel();
         let since = Instant::now();
         let ticket = Ticket {
             bytes,
-            reply,
+            client,
             since,
         };
         match self.sender.try_send(ticket) {
@@ -57,16 +60,16 @@ impl AdmissionQueue {
     }
 }
 
-/// Gathers groups and sends them to the verification threads until cancelled; then refuses what is
-/// left in the queue by dropping it.
+/// Gathers groups and sends them to the verification threads until cancelled. Submissions that are
+/// left in the queue are then dropped, which refuses them.
 pub(crate) async fn run(
-    engine: Arc<Engine>,
+    node: Arc<Node>,
     mut parts: QueueParts,
     threads: Arc<rayon::ThreadPool>,
     commits: std::sync::mpsc::SyncSender<Work>,
     cancel: CancellationToken,
 ) {
-    let config = engine.config.admission.clone();
+    let config = node.config.admission.clone();
     let gather = Duration::from_micros(config.gather_us);
     let permits = Arc::new(Semaphore::new(config.parallel_groups));
     loop {
@@ -81,6 +84,8 @@ pub(crate) async fn run(
         };
         let Some(first) = first else { return };
         let mut group = vec![first];
+        // Real time: the pause trades latency for fewer verifications, whatever clock the rest
+        // follows.
         let deadline = tokio::time::sleep(gather);
         tokio::pin!(deadline);
         while group.len() < config.group {
@@ -93,34 +98,27 @@ pub(crate) async fn run(
                 () = &mut deadline => break,
             }
         }
-        let engine = engine.clone();
+        let node = node.clone();
         let commits = commits.clone();
         threads.spawn(move || {
-            verify_group(&engine, group, &commits);
+            verify_group(&node, group, &commits);
             drop(permit);
         });
     }
 }
 
-/// Seconds of Unix time.
-pub(crate) fn unix_now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |elapsed| elapsed.as_secs())
-}
-
-/// A ticket's way through the stage before the proof.
+/// The result of the checks before the proof.
 enum Checked {
-    /// The verdict is known.
+    /// A check failed.
     Refused(Refusal),
-    /// Accepted before; the verdict is its status.
+    /// The submission was accepted before. The answer is its status.
     Known(ParsedSubmission),
-    /// Only the proof is missing.
+    /// All checks passed except that of the proof.
     Unproven(ParsedSubmission),
 }
 
-fn check(engine: &Engine, bytes: Vec<u8>, now: u64) -> Checked {
-    let submission = match ParsedSubmission::parse(bytes, &engine.ledger_config.context) {
+fn check(node: &Node, bytes: Vec<u8>, now: u64) -> Checked {
+    let submission = match ParsedSubmission::parse(bytes, &node.ledger_config.context) {
         Ok(submission) => submission,
         Err(error) => {
             return Checked::Refused(Refusal::Malformed {
@@ -128,46 +126,47 @@ fn check(engine: &Engine, bytes: Vec<u8>, now: u64) -> Checked {
             });
         }
     };
-    match engine.is_known(&submission.id) {
+    match node.is_known(&submission.id) {
         Ok(true) => return Checked::Known(submission),
         Ok(false) => {}
         Err(error) => {
-            engine.halt_on_store(&error);
+            node.halt_on_store(&error);
             return Checked::Refused(Refusal::Internal);
         }
     }
-    if engine.health.is_halted() {
+    if node.health.is_halted() {
         return Checked::Refused(Refusal::Unavailable);
     }
-    if let Err(error) = stateless(&submission.transaction, &engine.ledger_config, now) {
+    if let Err(error) = stateless(&submission.transaction, &node.ledger_config, now) {
         return Checked::Refused(error.into());
     }
-    let pool = engine.pool();
+    let pool = node.pool();
     match pool.check(&submission) {
         Ok(()) => Checked::Unproven(submission),
-        // It came in through another connection since we asked.
+        // It was accepted through another connection meanwhile.
         Err(_) if pool.contains(&submission.id) => Checked::Known(submission),
         Err(refusal) => Checked::Refused(refusal),
     }
 }
 
-fn verify_group(engine: &Engine, group: Vec<Ticket>, commits: &std::sync::mpsc::SyncSender<Work>) {
-    let now = unix_now();
+/// Checks a group, verifies its proofs together and hands the valid submissions to the committer.
+fn verify_group(node: &Node, group: Vec<Ticket>, commits: &std::sync::mpsc::SyncSender<Work>) {
+    let now = node.clock().unix();
     let checked: Vec<_> = group
         .into_par_iter()
         .map(|ticket| {
-            let outcome = check(engine, ticket.bytes, now);
-            (outcome, ticket.reply, ticket.since)
+            let outcome = check(node, ticket.bytes, now);
+            (outcome, ticket.client, ticket.since)
         })
         .collect();
 
     let mut work = Vec::with_capacity(checked.len());
     let mut unproven = Vec::with_capacity(checked.len());
-    for (outcome, reply, since) in checked {
+    for (outcome, client, since) in checked {
         match outcome {
-            Checked::Refused(refusal) => telemetry::answer(reply, Err(refusal), since),
-            Checked::Known(submission) => work.push(CommitItem::known(submission, reply, since)),
-            Checked::Unproven(submission) => unproven.push((submission, reply, since)),
+            Checked::Refused(refusal) => reply(client, Err(refusal), since),
+            Checked::Known(submission) => work.push(CommitItem::known(submission, client, since)),
+            Checked::Unproven(submission) => unproven.push((submission, client, since)),
         }
     }
     let statements: Vec<_> = unproven
@@ -178,21 +177,21 @@ fn verify_group(engine: &Engine, group: Vec<Ticket>, commits: &std::sync::mpsc::
         Vec::new()
     } else {
         telemetry::verifying(statements.len(), || {
-            engine.ports.verifier.verify_batch(&statements)
+            node.ports.verifier.verify_batch(&statements)
         })
     };
-    // A verifier that answers for fewer proofs than it was asked about has verified none.
+    // A verifier that answers for fewer proofs than it was given has verified no proof.
     let complete = verdicts.len() == statements.len();
-    for (place, (submission, reply, since)) in unproven.into_iter().enumerate() {
+    for (place, (submission, client, since)) in unproven.into_iter().enumerate() {
         if complete && verdicts[place] {
-            work.push(CommitItem::verified(submission, reply, since));
+            work.push(CommitItem::verified(submission, client, since));
         } else {
-            telemetry::answer(reply, Err(Refusal::InvalidProof), since);
+            reply(client, Err(Refusal::InvalidProof), since);
         }
     }
     if !work.is_empty() {
-        // The committer outlives this stage unless the process is stopping; dropping the replies
-        // then tells the clients to come back.
+        // It fails only while the process stops: the dropped items then tell their clients to try
+        // again.
         let _ = commits.send(Work(work));
     }
 }

@@ -1,26 +1,24 @@
-//! Request rates: token buckets, one for everybody together and one for each peer address.
+//! Request rates: token buckets, one for all peers together and one for each peer address.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
-use std::sync::Mutex;
-use std::time::Instant;
+use std::{collections::HashMap, net::IpAddr, sync::Mutex, time::Duration};
 
 #[derive(Debug, Clone, Copy)]
 struct Bucket {
     tokens: f64,
-    seen: Instant,
+    /// The clock's time of the last refill.
+    seen: Duration,
 }
 
 impl Bucket {
-    fn full(burst: f64, now: Instant) -> Self {
+    fn full(burst: f64, now: Duration) -> Self {
         Self {
             tokens: burst,
             seen: now,
         }
     }
 
-    fn refill(&mut self, rate: Rate, now: Instant) {
-        let elapsed = now.saturating_duration_since(self.seen).as_secs_f64();
+    fn refill(&mut self, rate: Rate, now: Duration) {
+        let elapsed = now.saturating_sub(self.seen).as_secs_f64();
         self.tokens = (self.tokens + elapsed * rate.per_second).min(rate.burst);
         self.seen = now;
     }
@@ -32,7 +30,7 @@ struct Buckets {
     peers: HashMap<IpAddr, Bucket>,
 }
 
-/// How much may pass.
+/// A rate of requests.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rate {
     per_second: f64,
@@ -40,13 +38,14 @@ pub(crate) struct Rate {
 }
 
 impl Rate {
-    /// Does not limit.
+    /// The rate that does not limit.
     pub(crate) const OFF: Self = Self {
         per_second: 0.0,
         burst: 0.0,
     };
 
-    /// So many a second, and so many at once after a pause; 0 a second does not limit.
+    /// Makes a rate of `per_second` requests a second, and `burst` at once after a pause. 0 a
+    /// second does not limit.
     pub(crate) fn new(per_second: u32, burst: f64) -> Self {
         Self {
             per_second: f64::from(per_second),
@@ -54,7 +53,8 @@ impl Rate {
         }
     }
 
-    /// So many a second, of which this many seconds' worth may be used at once.
+    /// Makes a rate of `per_second` requests a second, of which those of `seconds` seconds may come
+    /// at once.
     pub(crate) fn over(per_second: u32, seconds: f64) -> Self {
         Self::new(per_second, f64::from(per_second) * seconds)
     }
@@ -64,7 +64,7 @@ impl Rate {
     }
 }
 
-/// The limiter.
+/// Limits the requests of each peer and of all peers together.
 #[derive(Debug)]
 pub(crate) struct Limiter {
     global: Rate,
@@ -73,7 +73,8 @@ pub(crate) struct Limiter {
     buckets: Mutex<Buckets>,
 }
 
-/// Whom an address stands for: itself, or in IPv6 its /64, of which one host has all addresses.
+/// Returns the network that counts as one peer: an IPv4 address, or the /64 of an IPv6 address,
+/// because one host has all addresses of a /64.
 fn network(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(v6) => {
@@ -86,21 +87,21 @@ fn network(peer: IpAddr) -> IpAddr {
 }
 
 impl Limiter {
-    /// A limiter that remembers so many peers.
-    pub(crate) fn new(global: Rate, peer: Rate, peers: usize) -> Self {
+    /// Makes a limiter that remembers at most `peers` peers.
+    pub(crate) fn new(global: Rate, peer: Rate, peers: usize, now: Duration) -> Self {
         Self {
             global,
             peer,
             capacity: peers.max(1),
             buckets: Mutex::new(Buckets {
-                global: Bucket::full(global.burst, Instant::now()),
+                global: Bucket::full(global.burst, now),
                 peers: HashMap::new(),
             }),
         }
     }
 
-    /// Whether a request of `peer` may pass now. A rate of 0 does not limit.
-    pub(crate) fn allow(&self, peer: IpAddr, now: Instant) -> bool {
+    /// Whether a request of `peer` may pass at the clock's time `now`.
+    pub(crate) fn allow(&self, peer: IpAddr, now: Duration) -> bool {
         let peer = network(peer);
         let mut buckets = self.buckets.lock().expect("no holder of this lock panics");
         if self.peer.limits() {
@@ -131,12 +132,13 @@ impl Limiter {
         true
     }
 
-    /// Forgets peers whose bucket is full again by now, and the longest unseen if there are none.
-    fn forget(&self, buckets: &mut Buckets, now: Instant) {
+    /// Forgets the peers whose buckets are full again. If there are none, forgets the peer that was
+    /// unseen for the longest time.
+    fn forget(&self, buckets: &mut Buckets, now: Duration) {
         let seconds = self.peer.burst / self.peer.per_second;
         buckets
             .peers
-            .retain(|_, bucket| now.saturating_duration_since(bucket.seen).as_secs_f64() < seconds);
+            .retain(|_, bucket| now.saturating_sub(bucket.seen).as_secs_f64() < seconds);
         if buckets.peers.len() >= self.capacity {
             let oldest = buckets.peers.iter().min_by_key(|(_, bucket)| bucket.seen);
             if let Some(peer) = oldest.map(|(peer, _)| *peer) {
@@ -148,15 +150,16 @@ impl Limiter {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
+
+    const NOW: Duration = Duration::from_secs(1_000);
 
     fn limiter(global_rate: u32, peer_rate: u32, peers: usize) -> Limiter {
         Limiter::new(
             Rate::over(global_rate, 1.0),
             Rate::over(peer_rate, 1.0),
             peers,
+            NOW,
         )
     }
 
@@ -167,7 +170,7 @@ mod tests {
     #[test]
     fn a_peer_is_limited_and_recovers() {
         let limiter = limiter(0, 2, 10);
-        let now = Instant::now();
+        let now = NOW;
         assert!(limiter.allow(peer(1), now));
         assert!(limiter.allow(peer(1), now));
         assert!(!limiter.allow(peer(1), now));
@@ -179,7 +182,7 @@ mod tests {
     #[test]
     fn all_together_are_limited() {
         let limiter = limiter(3, 2, 10);
-        let now = Instant::now();
+        let now = NOW;
         assert!(limiter.allow(peer(1), now));
         assert!(limiter.allow(peer(2), now));
         assert!(limiter.allow(peer(3), now));
@@ -189,7 +192,7 @@ mod tests {
     #[test]
     fn memory_is_bounded() {
         let limiter = limiter(0, 1, 3);
-        let now = Instant::now();
+        let now = NOW;
         for last in 0..200 {
             assert!(limiter.allow(peer(last), now + Duration::from_millis(u64::from(last))));
         }
@@ -198,8 +201,8 @@ mod tests {
 
     #[test]
     fn a_burst_is_not_a_rate() {
-        let limiter = Limiter::new(Rate::OFF, Rate::new(2, 10.0), 10);
-        let now = Instant::now();
+        let limiter = Limiter::new(Rate::OFF, Rate::new(2, 10.0), 10, NOW);
+        let now = NOW;
         let passed = |now| (0..20).filter(|_| limiter.allow(peer(1), now)).count();
         assert_eq!(passed(now), 10);
         assert_eq!(passed(now + Duration::from_secs(2)), 4);
@@ -209,7 +212,7 @@ mod tests {
     #[test]
     fn a_host_is_one_peer_whatever_address_it_takes() {
         let limiter = limiter(0, 1, 10);
-        let now = Instant::now();
+        let now = NOW;
         let v6 = |text: &str| text.parse::<IpAddr>().unwrap();
         assert!(limiter.allow(v6("2001:db8::1"), now));
         assert!(!limiter.allow(v6("2001:db8::ffff:2"), now));

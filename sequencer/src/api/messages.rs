@@ -1,31 +1,37 @@
-//! The mailbox's interface. Every reader is given every message: nobody asks for one, or for an address.
+//! The interface of the mailbox. Every reader gets every message: a request names neither a message
+//! nor an address.
 
 use std::net::SocketAddr;
-use std::time::Instant;
 
-use axum::Json;
-use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, QueryRejection};
-use axum::extract::{ConnectInfo, Query, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{
+        ConnectInfo, Query, State,
+        rejection::{BytesRejection, QueryRejection},
+    },
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::Api;
-use super::problem::Problem;
-use super::routes::{body_bytes, reading};
-use super::schema::{MessageBody, MessagesBody, PostBody, PostedBody};
-use crate::admission::unix_now;
-use crate::mailbox::{MESSAGE_LEN, PostError};
-use crate::telemetry;
-use crate::wire::hex0x;
+use super::{
+    Api,
+    problem::Problem,
+    routes::{body_bytes, reading},
+    schema::{MessageBody, MessagesBody, PostBody, PostedBody},
+};
+use crate::{
+    mailbox::{MESSAGE_LEN, PostError},
+    telemetry,
+    wire::hex0x,
+};
 
-/// Bytes of a body at most: a message in hex with room for the JSON around it.
+/// Largest body, in bytes: a message in hex, with room for the JSON around it.
 pub(super) const MAX_BODY: usize = 4 * MESSAGE_LEN;
 
-/// Leaves a message, sealed to whoever it is for. The same bytes again are answered with the same, and
-/// held once.
+/// Leaves an encrypted message. The same bytes get the same answer again and are held once.
 #[utoipa::path(post, path = "/v1/messages", tag = "messages",
     request_body(content(
         (Vec<u8> = "application/octet-stream"),
@@ -33,7 +39,8 @@ pub(super) const MAX_BODY: usize = 4 * MESSAGE_LEN;
     )),
     responses(
         (status = 202, description = "stored", body = PostedBody),
-        (status = 400, description = "`malformed`: too short, or no body that is known", body = Problem),
+        (status = 400, body = Problem,
+            description = "`malformed`: a short message, or a body of unknown form"),
         (status = 413, description = "`too_large`", body = Problem),
         (status = 429, description = "`rate_limited`", body = Problem),
         (status = 503, description = "`mailbox_full`, `unavailable`", body = Problem),
@@ -44,7 +51,8 @@ pub(crate) async fn post(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    if !api.message_limiter.allow(peer.ip(), Instant::now()) {
+    let now = api.node.clock().now();
+    if !api.message_limiter.allow(peer.ip(), now) {
         telemetry::message("rate_limited");
         return Err(Problem::rate_limited());
     }
@@ -54,21 +62,22 @@ pub(crate) async fn post(
     let message: [u8; MESSAGE_LEN] = bytes
         .try_into()
         .map_err(|bytes: Vec<u8>| Problem::message_length(bytes.len()))?;
-    let engine = api.engine.clone();
-    if engine.health.halted_by_store() {
+    let node = api.node.clone();
+    if node.health.halted_by_store() {
         return Err(Problem::unavailable("the store failed".into(), true));
     }
-    let permit = engine.mailbox.permit().ok_or_else(|| {
-        let detail = "too many messages are being stored";
+    let permit = node.mailbox.permit().ok_or_else(|| {
+        let detail = "too many messages are being stored, try again later";
         Problem::unavailable(detail.into(), true)
     })?;
     let posted = tokio::task::spawn_blocking(move || {
         let _permit = permit;
-        let posted = engine.mailbox.post(&engine.store, message, unix_now());
+        let now = node.clock().unix();
+        let posted = node.mailbox.post(&node.store, message, now);
         posted.map_err(|error| match error {
             PostError::Full => Problem::mailbox_full(),
             PostError::Store(error) => {
-                engine.halt_on_store(&error);
+                node.halt_on_store(&error);
                 error.into()
             }
         })
@@ -77,19 +86,20 @@ pub(crate) async fn post(
     Ok((StatusCode::ACCEPTED, Json(PostedBody { expires })).into_response())
 }
 
-/// Which messages.
+/// The page of messages to read.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Page {
-    /// First sequence number; 0 if absent.
+    /// First sequence number; 0 by default.
     #[param(example = 41u64)]
     from: Option<u64>,
-    /// Messages at most.
+    /// Largest number of messages.
     #[param(example = 100u64)]
     limit: Option<u64>,
 }
 
-/// All messages that are held, in order. The event `messages` of the stream tells when there are more.
+/// Returns the messages in the mailbox, in order. The event `messages` of the stream announces new
+/// ones.
 #[utoipa::path(get, path = "/v1/messages", tag = "messages", params(Page),
     responses((status = 200, body = MessagesBody),
         (status = 400, description = "`malformed`", body = Problem)))]
@@ -97,11 +107,12 @@ pub(crate) async fn read(
     State(api): State<Api>,
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<MessagesBody>, Problem> {
-    let Query(page) = page.map_err(|_| Problem::malformed("from and limit are integers"))?;
+    let Query(page) = page.map_err(|_| Problem::malformed("from and limit must be integers"))?;
     let from = page.from.unwrap_or(0);
     let limit = page.limit.unwrap_or(u64::MAX);
-    let page = reading(&api.engine, move |engine| {
-        engine.mailbox.read(&engine.store, from, limit, unix_now())
+    let page = reading(&api.node, move |node| {
+        let now = node.clock().unix();
+        node.mailbox.read(&node.store, from, limit, now)
     })
     .await?;
     let messages = page.messages.iter();

@@ -1,56 +1,58 @@
-//! Errors as clients see them: RFC 9457 problem details. This is the one place where a failure gets
-//! its HTTP status.
+//! Errors as clients see them: RFC 9457 problem details. Each failure gets its HTTP status here and
+//! nowhere else.
 
-use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use serde::Serialize;
-use utoipa::ToSchema;
+use std::borrow::Cow;
 
-use crate::admission::Refusal;
-use crate::mailbox::MESSAGE_LEN;
-use crate::store::StoreError;
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use subrosa_client::sequencer::Problem as ProblemBody;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
-/// A problem detail (RFC 9457).
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub(crate) struct Problem {
-    /// `urn:subrosa:error:` and the code.
-    #[serde(rename = "type")]
-    kind: String,
-    /// The kind of problem in words.
-    title: &'static str,
-    /// HTTP status.
-    status: u16,
-    /// What was wrong with this request.
-    detail: String,
-    /// Machine-readable code.
-    code: &'static str,
-    /// The broken rule, with the code `invalid_transaction`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rule: Option<String>,
-    /// Whether the same request may succeed later.
-    retryable: bool,
+use crate::{mailbox::MESSAGE_LEN, refusal::Refusal, store::StoreError};
+
+/// Answer to a request that failed. Its schema is the schema of the body.
+#[derive(Debug, Clone)]
+pub(crate) struct Problem(ProblemBody);
+
+impl PartialSchema for Problem {
+    fn schema() -> RefOr<Schema> {
+        ProblemBody::schema()
+    }
+}
+
+impl ToSchema for Problem {
+    fn name() -> Cow<'static, str> {
+        ProblemBody::name()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        ProblemBody::schemas(schemas);
+    }
 }
 
 impl Problem {
-    fn new(status: StatusCode, code: &'static str, title: &'static str, detail: String) -> Self {
-        Self {
+    fn new(status: StatusCode, code: &str, title: &str, detail: String) -> Self {
+        Self(ProblemBody {
             kind: format!("urn:subrosa:error:{code}"),
-            title,
+            title: title.to_owned(),
             status: status.as_u16(),
             detail,
-            code,
+            code: code.to_owned(),
             rule: None,
             retryable: false,
-        }
+        })
     }
 
     fn retryable(mut self) -> Self {
-        self.retryable = true;
+        self.0.retryable = true;
         self
     }
 
-    /// A request that cannot be understood.
+    /// Reports a request that cannot be understood.
     pub(crate) fn malformed(detail: impl Into<String>) -> Self {
         Self::new(
             StatusCode::BAD_REQUEST,
@@ -60,6 +62,7 @@ impl Problem {
         )
     }
 
+    /// Reports a body of more than `limit` bytes.
     pub(crate) fn too_large(limit: usize) -> Self {
         Self::new(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -69,29 +72,30 @@ impl Problem {
         )
     }
 
-    /// A message of another length.
+    /// Reports a message of the wrong length.
     pub(crate) fn message_length(found: usize) -> Self {
         let detail = format!("a message has {MESSAGE_LEN} bytes, this one has {found}");
         if found > MESSAGE_LEN {
-            Self {
-                detail,
-                ..Self::too_large(MESSAGE_LEN)
-            }
+            let mut problem = Self::too_large(MESSAGE_LEN);
+            problem.0.detail = detail;
+            problem
         } else {
             Self::malformed(detail)
         }
     }
 
+    /// Reports that the mailbox is full.
     pub(crate) fn mailbox_full() -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "mailbox_full",
             "Mailbox full",
-            "the mailbox holds as many messages as it may, try again later".into(),
+            "the mailbox is full, try again later".into(),
         )
         .retryable()
     }
 
+    /// Reports that `what` does not exist.
     pub(crate) fn not_found(what: &str) -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
@@ -101,25 +105,28 @@ impl Problem {
         )
     }
 
+    /// Reports a method that the path does not have.
     pub(crate) fn method_not_allowed() -> Self {
         Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "method_not_allowed",
             "Method not allowed",
-            "this path does not take this method".into(),
+            "this path does not support this method".into(),
         )
     }
 
+    /// Reports a request beyond the rate limits.
     pub(crate) fn rate_limited() -> Self {
         Self::new(
             StatusCode::TOO_MANY_REQUESTS,
             "rate_limited",
             "Too many requests",
-            "the request rate is above the limit".into(),
+            "the request rate is above the limit, try again later".into(),
         )
         .retryable()
     }
 
+    /// Reports a request that missed its deadline.
     pub(crate) fn timeout() -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -130,6 +137,7 @@ impl Problem {
         .retryable()
     }
 
+    /// Reports that the sequencer cannot serve the request now.
     pub(crate) fn unavailable(detail: String, retryable: bool) -> Self {
         let problem = Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -144,12 +152,13 @@ impl Problem {
         }
     }
 
+    /// Reports a failure of the sequencer.
     pub(crate) fn internal() -> Self {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
             "Internal error",
-            "the sequencer failed; the failure is in its log".into(),
+            "the sequencer failed; its log says why".into(),
         )
     }
 }
@@ -162,10 +171,11 @@ impl From<Refusal> for Problem {
         match refusal {
             Refusal::Malformed { .. } => problem(StatusCode::BAD_REQUEST, "Malformed submission"),
             Refusal::InvalidProof => problem(StatusCode::UNPROCESSABLE_ENTITY, "Invalid proof"),
-            Refusal::InvalidTransaction { rule } => Self {
-                rule: Some(rule),
-                ..problem(StatusCode::UNPROCESSABLE_ENTITY, "Invalid transaction")
-            },
+            Refusal::InvalidTransaction { rule } => {
+                let mut problem = problem(StatusCode::UNPROCESSABLE_ENTITY, "Invalid transaction");
+                problem.0.rule = Some(rule);
+                problem
+            }
             Refusal::UnknownAnchor => problem(StatusCode::CONFLICT, "Unknown anchor"),
             Refusal::StaleAssets => problem(StatusCode::CONFLICT, "Stale assets root"),
             Refusal::UnknownSnapshot => problem(StatusCode::CONFLICT, "Unknown price snapshot"),
@@ -198,9 +208,10 @@ impl From<StoreError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let retry = self.retryable;
-        let mut response = (status, Json(self)).into_response();
+        let Self(body) = self;
+        let status = StatusCode::from_u16(body.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry = body.retryable;
+        let mut response = (status, Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(
             header::CONTENT_TYPE,

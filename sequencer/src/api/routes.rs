@@ -1,41 +1,49 @@
-//! The handlers. Whatever touches the store runs on a blocking thread.
+//! The handlers. Work that touches the store runs on a blocking thread.
 
 use std::sync::Arc;
 
-use axum::Json;
-use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{
+        Path, Query, State,
+        rejection::{BytesRejection, PathRejection, QueryRejection},
+    },
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, de::DeserializeOwned};
 use utoipa::IntoParams;
 
-use super::Api;
-use super::problem::Problem;
-use super::schema::{
-    AssetsBody, BatchBody, BatchDetailBody, BatchesBody, HealthBody, InfoBody, OracleBody,
-    SubmissionBody, TransactionBody,
+use super::{
+    Api,
+    problem::Problem,
+    schema::{
+        AssetsBody, BatchBody, BatchDetailBody, BatchesBody, HealthBody, InfoBody, OracleBody,
+        SubmissionBody, TransactionBody, transaction_body,
+    },
 };
-use crate::engine::Engine;
-use crate::health::Health;
-use crate::status::TransactionStatus;
-use crate::store::StoreError;
-use crate::wire::{bytes_from_hex, fr_hex, hex0x, word_from_hex};
+use crate::{
+    health::Health,
+    node::Node,
+    status::TransactionStatus,
+    store::StoreError,
+    wire::{bytes_from_hex, fr_hex, hex0x, word_from_hex},
+};
 
+/// Runs a read of the store on a blocking thread.
 pub(super) async fn reading<T: Send + 'static>(
-    engine: &Arc<Engine>,
-    read: impl FnOnce(&Engine) -> Result<T, StoreError> + Send + 'static,
+    node: &Arc<Node>,
+    read: impl FnOnce(&Node) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, Problem> {
-    let engine = engine.clone();
-    tokio::task::spawn_blocking(move || read(&engine))
+    let node = node.clone();
+    tokio::task::spawn_blocking(move || read(&node))
         .await
         .map_err(|_| Problem::internal())?
         .map_err(Problem::from)
 }
 
-/// A body's bytes: as they are, or as hex in the one field of a JSON object.
+/// Returns the bytes of a body: the body itself, or the hex in the one field of a JSON object.
 pub(super) fn body_bytes<T: DeserializeOwned>(
     headers: &HeaderMap,
     body: Result<Bytes, BytesRejection>,
@@ -61,38 +69,38 @@ pub(super) fn body_bytes<T: DeserializeOwned>(
                 Problem::malformed(format!("the body is not {{\"{name}\":\"0x…\"}}"))
             })?;
             bytes_from_hex(&field(body)).ok_or_else(|| {
-                Problem::malformed(format!("the {name} is not 0x and lower-case hex"))
+                Problem::malformed(format!("the {name} is not lower-case hex after 0x"))
             })
         }
         Some("application/octet-stream") => Ok(body.to_vec()),
         _ => Err(Problem::malformed(
-            "the content type is neither application/octet-stream nor application/json",
+            "the content type must be application/octet-stream or application/json",
         )),
     }
 }
 
-/// Deployment, limits and state.
+/// Returns the deployment, the limits and the state.
 #[utoipa::path(get, path = "/v1/info", tag = "rollup",
     responses((status = 200, body = InfoBody)))]
 pub(crate) async fn info(State(api): State<Api>) -> Json<InfoBody> {
-    let engine = &api.engine;
-    let config = &engine.config;
+    let node = &api.node;
+    let config = &node.config;
     let (state, assets_root) = {
-        let pool = engine.pool();
+        let pool = node.pool();
         (pool.view().state, pool.view().assets_root)
     };
     Json(InfoBody {
         chain_id: config.chain_id,
         rollup: hex0x(&config.rollup),
         vault: hex0x(&config.vault),
-        context: fr_hex(&engine.ledger_config.context),
-        fee_asset: engine.ledger_config.fee_asset.0,
+        context: fr_hex(&node.ledger_config.context),
+        fee_asset: node.ledger_config.fee_asset.0,
         min_fee: config.min_fee.to_string(),
         shapes: config.seal.shapes.iter().map(|s| s.slots()).collect(),
-        transaction_key_hash: hex0x(&engine.ports.verifier.key_hash()),
+        transaction_key_hash: hex0x(&node.ports.verifier.key_hash()),
         assets_root: fr_hex(&assets_root),
         state: (&state).into(),
-        settled_below: engine.cursor().settle,
+        settled_below: node.cursor().settle,
     })
 }
 
@@ -114,7 +122,7 @@ pub(crate) async fn submit(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    let limit = api.engine.config.http.max_body;
+    let limit = api.node.config.http.max_body;
     let json = |body: SubmissionBody| body.submission;
     let bytes = body_bytes(&headers, body, limit, "submission", json)?;
     let accepted = api.queue.submit(bytes).await?;
@@ -122,15 +130,15 @@ pub(crate) async fn submit(
     let status = if accepted.pending {
         TransactionStatus::Pending
     } else {
-        reading(&api.engine, move |engine| engine.status(&digest))
+        reading(&api.node, move |node| node.status(&digest))
             .await?
             .ok_or_else(Problem::internal)?
     };
-    let body = TransactionBody::new(&digest, status);
+    let body = transaction_body(&digest, status);
     Ok((StatusCode::ACCEPTED, Json(body)).into_response())
 }
 
-/// What became of an accepted transaction.
+/// Returns the status of an accepted transaction.
 #[utoipa::path(get, path = "/v1/transactions/{digest}", tag = "transactions",
     params(("digest" = String, Path, description = "digest, 0x hex")),
     responses((status = 200, body = TransactionBody), (status = 400, body = Problem),
@@ -142,42 +150,43 @@ pub(crate) async fn transaction(
     let Path(text) = path.map_err(|_| Problem::malformed("the digest is unreadable"))?;
     let digest = word_from_hex(&text)
         .ok_or_else(|| Problem::malformed("the digest is not a field element in 0x hex"))?;
-    let status = reading(&api.engine, move |engine| engine.status(&digest)).await?;
+    let status = reading(&api.node, move |node| node.status(&digest)).await?;
     status
-        .map(|status| Json(TransactionBody::new(&digest, status)))
+        .map(|status| Json(transaction_body(&digest, status)))
         .ok_or_else(|| Problem::not_found("transaction"))
 }
 
-/// Which batches.
+/// The page of batches to read.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Page {
-    /// First index; 1 if absent.
+    /// First index; 1 by default.
     from: Option<u64>,
-    /// Batches at most.
+    /// Largest number of batches.
     limit: Option<u64>,
 }
 
-/// Published batches in order: all that a wallet needs to scan and to build its own trees.
+/// Returns published batches in order: everything that a wallet needs to scan and to build its own
+/// trees.
 #[utoipa::path(get, path = "/v1/batches", tag = "batches", params(Page),
     responses((status = 200, body = BatchesBody), (status = 400, body = Problem)))]
 pub(crate) async fn batches(
     State(api): State<Api>,
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<BatchesBody>, Problem> {
-    let Query(page) = page.map_err(|_| Problem::malformed("from and limit are integers"))?;
-    let http = &api.engine.config.http;
+    let Query(page) = page.map_err(|_| Problem::malformed("from and limit must be integers"))?;
+    let http = &api.node.config.http;
     let from = page.from.unwrap_or(1).max(1);
     let limit = page.limit.unwrap_or(http.max_page).clamp(1, http.max_page);
     let max_bytes = http.max_page_bytes;
-    let body = reading(&api.engine, move |engine| {
-        let head = engine.cursor().seal;
+    let body = reading(&api.node, move |node| {
+        let head = node.cursor().seal;
         let mut batches = Vec::new();
         let mut bytes = 0;
         let mut next = from;
         while next < head && (batches.len() as u64) < limit {
-            // Absent when it is dropped at this moment.
-            let Some(view) = engine.batch(next, false)? else {
+            // Absent if it was dropped a moment ago.
+            let Some(view) = node.batch(next, false)? else {
                 break;
             };
             bytes += view.record.published.len();
@@ -197,7 +206,7 @@ pub(crate) async fn batches(
     Ok(Json(body))
 }
 
-/// One batch with the states around it and its proof.
+/// Returns one batch with the states before and after it and its proof.
 #[utoipa::path(get, path = "/v1/batches/{index}", tag = "batches",
     params(("index" = u64, Path, description = "batch index")),
     responses((status = 200, body = BatchDetailBody), (status = 400, body = Problem),
@@ -206,56 +215,58 @@ pub(crate) async fn batch(
     State(api): State<Api>,
     path: Result<Path<u64>, PathRejection>,
 ) -> Result<Json<BatchDetailBody>, Problem> {
-    let Path(index) = path.map_err(|_| Problem::malformed("the batch index is an integer"))?;
-    let view = reading(&api.engine, move |engine| engine.batch(index, true)).await?;
+    let Path(index) = path.map_err(|_| Problem::malformed("the batch index must be an integer"))?;
+    let view = reading(&api.node, move |node| node.batch(index, true)).await?;
     view.map(|view| Json(BatchDetailBody::from(&view)))
         .ok_or_else(|| Problem::not_found("batch"))
 }
 
-/// The registry's assets in order of id.
+/// Returns the registered assets in the order of their ids.
 #[utoipa::path(get, path = "/v1/assets", tag = "rollup",
     responses((status = 200, body = AssetsBody)))]
 pub(crate) async fn assets(State(api): State<Api>) -> Json<AssetsBody> {
-    let registry = api.engine.registry();
+    let registry = api.node.registry();
     Json(AssetsBody {
         assets: registry.assets.iter().map(Into::into).collect(),
         root: fr_hex(&registry.root),
     })
 }
 
-/// The latest price snapshot that the chain has. No event tells of another: a wallet asks with its batches.
+/// Returns the latest price snapshot of the chain. No event announces a new one: wallets ask
+/// whenever they read batches.
 #[utoipa::path(get, path = "/v1/oracle", tag = "rollup",
     responses((status = 200, body = OracleBody),
-        (status = 404, description = "`not_found`: none was taken yet", body = Problem)))]
+        (status = 404, body = Problem,
+            description = "`not_found`: the chain has no snapshot yet")))]
 pub(crate) async fn oracle(State(api): State<Api>) -> Result<Json<OracleBody>, Problem> {
-    let oracle = api.engine.oracle();
+    let oracle = api.node.oracle();
     let latest = oracle
         .latest()
         .ok_or_else(|| Problem::not_found("price snapshot"))?;
     Ok(Json(OracleBody::new(&latest.id, &latest.snapshot)))
 }
 
-/// Whether the process lives.
+/// Answers as long as the process lives.
 #[utoipa::path(get, path = "/health", tag = "operations",
     responses((status = 200, body = HealthBody)))]
 pub(crate) async fn health() -> Json<HealthBody> {
     Json(HealthBody {
-        status: "ok",
+        status: "ok".to_owned(),
         degraded: Vec::new(),
     })
 }
 
-/// Whether the sequencer takes and settles transactions.
+/// Answers whether the sequencer accepts and settles transactions.
 #[utoipa::path(get, path = "/ready", tag = "operations",
     responses((status = 200, body = HealthBody), (status = 503, body = Problem)))]
 pub(crate) async fn ready(State(api): State<Api>) -> Result<Json<HealthBody>, Problem> {
-    match api.engine.health.read() {
+    match api.node.health.read() {
         Health::Running => Ok(Json(HealthBody {
-            status: "ok",
+            status: "ok".to_owned(),
             degraded: Vec::new(),
         })),
         Health::Degraded(what) => Ok(Json(HealthBody {
-            status: "degraded",
+            status: "degraded".to_owned(),
             degraded: what
                 .into_iter()
                 .map(|(what, detail)| format!("{what}: {detail}"))
@@ -268,7 +279,7 @@ pub(crate) async fn ready(State(api): State<Api>) -> Result<Json<HealthBody>, Pr
     }
 }
 
-/// Prometheus text.
+/// Returns the metrics in the text format of Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "operations",
     responses((status = 200, body = String, content_type = "text/plain")))]
 pub(crate) async fn metrics(State(api): State<Api>) -> Response {

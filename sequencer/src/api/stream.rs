@@ -1,35 +1,38 @@
-//! Server-sent events: what happens to batches, and that there are messages.
+//! Server-sent events: changes of batches, and arrivals of messages.
 
-use std::convert::Infallible;
-use std::sync::Arc;
-use std::time::Duration;
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use axum::extract::State;
-use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::{
+    extract::State,
+    response::sse::{Event, KeepAlive, Sse},
+};
 use futures::Stream;
-use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
+use tokio::sync::{OwnedSemaphorePermit, broadcast, broadcast::error::RecvError, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::Api;
-use super::problem::Problem;
-use crate::engine::{BatchEvent, BatchEventKind};
-use crate::wire::hex0x;
+use super::{Api, problem::Problem};
+use crate::{
+    event::{BatchEvent, BatchEventKind},
+    wire::hex0x,
+};
 
 struct Listener {
     events: broadcast::Receiver<BatchEvent>,
-    /// Keeps only the newest, so that a flood of messages is no flood of events for the slow.
+    /// Keeps only the newest head, so that many messages are one event for a slow reader.
     messages: watch::Receiver<u64>,
     cancel: CancellationToken,
     _permit: OwnedSemaphorePermit,
 }
 
-/// Events `sealed`, `proven`, `settled`, `dropped` (this batch and all later ones were taken back
-/// before settlement; read them again) with `{"index", "l1_transaction"?}`; `lagged` when the
-/// reader was too slow and must read the batches again; `messages` with `{"head"}` when there are more
-/// messages in the mailbox.
+/// Streams events.
+///
+/// `sealed`, `proven`, `settled` and `dropped` carry `{"index", "l1_transaction"?}`. `dropped`:
+/// this batch and all later ones were taken back before settlement; read them again. `lagged`: the
+/// reader was too slow and must read the batches again. `messages` carries `{"head"}`: new messages
+/// are in the mailbox.
 #[utoipa::path(get, path = "/v1/batches/stream", tag = "batches",
-    responses((status = 200, description = "events", content_type = "text/event-stream", body = String),
+    responses((status = 200, description = "events", content_type = "text/event-stream",
+            body = String),
         (status = 503, body = Problem)))]
 pub(crate) async fn stream(
     State(api): State<Api>,
@@ -38,9 +41,9 @@ pub(crate) async fn stream(
         .try_acquire_owned()
         .map_err(|_| Problem::unavailable("too many streams are open".into(), true))?;
     let listener = Listener {
-        events: api.engine.events.subscribe(),
-        messages: api.engine.mailbox.subscribe(),
-        cancel: api.engine.cancel.clone(),
+        events: api.node.events.subscribe(),
+        messages: api.node.mailbox.subscribe(),
+        cancel: api.node.cancel.clone(),
         _permit: permit,
     };
     let events = futures::stream::unfold(listener, |mut listener| async move {

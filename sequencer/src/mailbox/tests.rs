@@ -39,7 +39,7 @@ impl World {
         self.mailbox = Mailbox::open(&self.store, &self.config).unwrap();
     }
 
-    /// Sequence numbers and numbers of the messages from `from` on, next, and head.
+    /// Reads sequence numbers and contents of the messages from `from` on, next and head.
     fn read(&self, from: u64, now: u64) -> (Vec<(u64, u64)>, u64, u64) {
         let page = self.mailbox.read(&self.store, from, 100, now).unwrap();
         let number = |m: &[u8]| u64::from_be_bytes(m[..8].try_into().unwrap());
@@ -59,7 +59,7 @@ fn messages_come_in_order_and_in_pages() {
     assert_eq!(world.read(0, 0), (vec![(0, 10), (1, 11), (2, 12)], 3, 5));
     assert_eq!(world.read(3, 0), (vec![(3, 13), (4, 14)], 5, 5));
     assert_eq!(world.read(5, 0), (vec![], 5, 5));
-    // A reader of another mailbox finds back.
+    // A reader that is ahead of this mailbox learns its head.
     assert_eq!(world.read(99, 0), (vec![], 5, 5));
 }
 
@@ -70,7 +70,7 @@ fn the_same_message_is_held_once() {
     world.post(2, 1).unwrap();
     assert_eq!(world.post(1, 5).unwrap(), 10, "the first one's expiry");
     assert_eq!(world.read(0, 5), (vec![(0, 1), (1, 2)], 2, 2));
-    // Gone, it is a new one; what is left of the old does not take it away.
+    // After its expiry the same message is a new one, and the purge of the old keeps it.
     assert_eq!(world.post(1, 10).unwrap(), 20);
     purge(&mut world.mailbox.shelf(), &world.store, 10).unwrap();
     assert_eq!(world.post(1, 11).unwrap(), 20);

@@ -1,18 +1,22 @@
-//! The lone legs: bounded, found by their seat and by their expiry.
+//! The lone legs: a bounded pool, indexed by seat and by expiry.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use subrosa_protocol::swap::Side;
 
-use crate::store::tables::TransactionRecord;
-use crate::submission::ParsedSubmission;
-use crate::wire::{Word, word};
+use crate::{
+    record::TransactionRecord,
+    submission::ParsedSubmission,
+    wire::{Word, word},
+};
 
-/// The digest of a swap's terms and a side: what a leg and its counterpart know each other by.
+/// Digest of a swap's terms with a side. A leg finds its counterpart at the opposite seat.
 pub(super) type Seat = (Word, Side);
 
-/// The seat of a leg; nothing for other transactions.
+/// Returns the seat of a leg, and nothing for other transactions.
 pub(super) fn seat(submission: &ParsedSubmission) -> Option<Seat> {
     let transaction = &submission.transaction;
     let side = transaction.header.kind.side()?;
@@ -25,8 +29,9 @@ pub(super) struct Leg {
     pub(super) submission: Arc<ParsedSubmission>,
     /// Whether it is on disk.
     pub(super) stored: bool,
-    /// Its fate, if it is on its way out. It is still here, since what takes its nullifiers before it
-    /// is gone from the disk has to remove it there itself, with this fate.
+    /// The fate of a leg that is leaving. The leg stays here until it is gone from the disk: a
+    /// submission that claims its nullifiers before that must remove it from the disk itself, with
+    /// this fate.
     pub(super) verdict: Option<TransactionRecord>,
 }
 
@@ -35,13 +40,14 @@ pub(super) struct Leg {
 pub(super) struct Legs {
     capacity: usize,
     held: BTreeMap<u64, Leg>,
-    /// Those without a verdict.
+    /// The legs without a verdict, by seat.
     seats: HashMap<Seat, BTreeSet<u64>>,
-    /// Those without a verdict: expiry and sequence number.
+    /// Expiry and sequence number of the legs without a verdict.
     expiries: BTreeSet<(u64, u64)>,
 }
 
 impl Legs {
+    /// Makes an empty pool.
     pub(super) fn new(capacity: usize) -> Self {
         Self {
             capacity,
@@ -67,22 +73,23 @@ impl Legs {
         self.held.iter().map(|(sequence, leg)| (*sequence, leg))
     }
 
-    /// Those that wait in a seat, first come first.
+    /// Returns the legs that wait in a seat, in the order of their arrival.
     pub(super) fn waiting<'a>(&'a self, seat: &Seat) -> impl Iterator<Item = u64> + use<'a> {
         self.seats.get(seat).into_iter().flatten().copied()
     }
 
-    /// The earliest expiry.
+    /// Returns the earliest expiry.
     pub(super) fn earliest(&self) -> Option<u64> {
         self.expiries.first().map(|(expiry, _)| *expiry)
     }
 
-    /// Expiry and sequence number of those without a verdict: the one that ends last first, of several
-    /// the last to come.
+    /// Returns expiry and sequence number of the legs without a verdict. The latest expiry comes
+    /// first; of equal ones, the latest arrival.
     pub(super) fn latest_first(&self) -> impl Iterator<Item = (u64, u64)> {
         self.expiries.iter().rev().copied()
     }
 
+    /// Adds a leg. `stored`: whether it is on disk.
     pub(super) fn insert(
         &mut self,
         sequence: u64,
@@ -102,12 +109,14 @@ impl Legs {
         self.held.insert(sequence, leg);
     }
 
+    /// Notes that a leg is on disk.
     pub(super) fn confirm(&mut self, sequence: u64) {
         if let Some(leg) = self.held.get_mut(&sequence) {
             leg.stored = true;
         }
     }
 
+    /// Gives a leg its verdict. No counterpart finds it any more.
     pub(super) fn condemn(&mut self, sequence: u64, verdict: TransactionRecord) {
         let Some(leg) = self.held.get_mut(&sequence) else {
             return;
@@ -117,6 +126,7 @@ impl Legs {
         self.unseat(sequence, &submission);
     }
 
+    /// Removes a leg.
     pub(super) fn take(&mut self, sequence: u64) -> Option<Leg> {
         let leg = self.held.remove(&sequence)?;
         self.unseat(sequence, &leg.submission);

@@ -1,12 +1,14 @@
 mod schedules;
 mod snapshots;
 
-use rand::SeedableRng;
-use rand::rngs::StdRng;
-use subrosa_protocol::batch::Shape;
-use subrosa_protocol::ledger::{paired, snapshot_of};
-use subrosa_protocol::swap::Side;
-use subrosa_protocol::transaction::{Kind, Transaction};
+use rand::{SeedableRng, rngs::StdRng};
+use subrosa_clock::SystemClock;
+use subrosa_protocol::{
+    batch::Shape,
+    ledger::{paired, snapshot_of},
+    swap::Side,
+    transaction::{Kind, Transaction},
+};
 
 use super::*;
 use crate::submission::ParsedSubmission;
@@ -28,7 +30,7 @@ fn pool(capacity: usize, lone_legs: usize) -> Pool {
         lone_legs,
         ..AdmissionConfig::default()
     };
-    let mut pool = Pool::new(&config, view(), HashMap::new(), 0);
+    let mut pool = Pool::new(&config, view(), HashMap::new(), 0, SystemClock::shared());
     assert!(pool.legs_due(0) && pool.dead_legs(0).is_empty());
     pool
 }
@@ -44,9 +46,7 @@ fn make(
     terms: u64,
     expiry: u64,
 ) -> Arc<ParsedSubmission> {
-    use subrosa_protocol::asset::AssetId;
-    use subrosa_protocol::encryption::NoteData;
-    use subrosa_protocol::transaction::Header;
+    use subrosa_protocol::{asset::AssetId, encryption::NoteData, transaction::Header};
     let mut rng = StdRng::seed_from_u64(seed);
     let transaction = Transaction {
         anchor: State::genesis().note_root,
@@ -70,7 +70,7 @@ fn parsed(transaction: &Transaction) -> Arc<ParsedSubmission> {
     Arc::new(ParsedSubmission::parse(bytes, &Fr::from(1u64)).unwrap())
 }
 
-/// The same with a change.
+/// Returns the same submission with a change.
 fn changed(
     submission: &ParsedSubmission,
     change: impl FnOnce(&mut Transaction),
@@ -80,12 +80,12 @@ fn changed(
     parsed(&transaction)
 }
 
-/// The same, naming a price snapshot; 0 is none.
+/// Returns the same submission naming a price snapshot; 0 names none.
 fn naming(submission: &ParsedSubmission, snapshot: u64) -> Arc<ParsedSubmission> {
     changed(submission, |tx| tx.oracle = Fr::from(snapshot))
 }
 
-/// Price snapshots with their times.
+/// Returns price snapshots with their times.
 fn snapshots(all: &[(u64, u64)]) -> HashMap<Word, u64> {
     let all = all.iter();
     all.map(|(id, time)| (word(&Fr::from(*id)), *time))
@@ -166,7 +166,7 @@ fn the_expired_and_the_stale_are_found() {
     let second = submission(2, [4, 5, 6]);
     admit(&mut pool, &first).unwrap();
     admit(&mut pool, &second).unwrap();
-    // Inclusive: at its expiry a transaction is still valid.
+    // A transaction is still valid at its expiry.
     assert!(pool.dead(101).is_empty());
     let dead = pool.dead(102);
     assert_eq!(dead.len(), 1);
@@ -183,7 +183,7 @@ fn the_expired_and_the_stale_are_found() {
     );
 }
 
-/// A leg with nullifiers of its own.
+/// Makes a leg with nullifiers of its own.
 fn leg(side: Side, terms: u64, seed: u64) -> Arc<ParsedSubmission> {
     leg_until(side, terms, seed, 1_000)
 }
@@ -200,7 +200,7 @@ fn transfer(seed: u64) -> Arc<ParsedSubmission> {
     make(seed, notes(seed), Kind::Transfer, 0, 1_000)
 }
 
-/// Admits and says what gave way.
+/// Admits a submission and returns the legs that gave way.
 fn push(pool: &mut Pool, submission: &Arc<ParsedSubmission>) -> Vec<(Word, TransactionRecord)> {
     let reserved = pool.reserve(submission.clone()).unwrap();
     pool.confirm(reserved.sequence);
@@ -212,7 +212,7 @@ fn rejected(reason: FinalRejection) -> TransactionRecord {
     TransactionRecord::Rejected { reason }
 }
 
-/// What a batch of so many slots would hold; it must be a batch that the ledger takes.
+/// Takes a batch of `slots` slots, and checks that the ledger accepts it.
 fn batch(pool: &mut Pool, slots: usize) -> Vec<Sequenced> {
     batch_at(pool, slots, 0)
 }
@@ -308,12 +308,12 @@ fn a_pair_is_not_split_over_batches_and_not_starved() {
     for seed in 13..20 {
         push(&mut pool, &transfer(seed));
     }
-    // Three of four slots are taken: the pair does not fit, a later transfer does.
+    // Three of four slots are taken: the pair does not fit, but a later transfer does.
     let first = batch(&mut pool, 4);
     let transfers: Vec<_> = (10..14).map(|seed| transfer(seed).id).collect();
     assert_eq!(ids(&first), transfers);
     pool.sealed(sequences(&first), [], State::genesis(), 1);
-    // However many wait behind it, it is first now.
+    // The pair is first now, however many wait behind it.
     assert_eq!(ids(&batch(&mut pool, 4))[..2], [a.id, b.id]);
 }
 
@@ -344,7 +344,7 @@ fn a_lone_leg_is_dropped_at_its_expiry_and_not_before() {
     assert_eq!(ids(&[dead[0].0.clone()]), [a.id]);
     assert_eq!(dead[0].1, TransactionRecord::Expired);
     assert!(!pool.legs_due(51) && pool.dead_legs(51).is_empty(), "once");
-    // Its counterpart would not find it any more.
+    // Its counterpart does not find it any more.
     push(&mut pool, &leg(Side::B, 7, 2));
     assert!(batch(&mut pool, 10).is_empty());
     pool.remove([dead[0].0.0]);
@@ -373,7 +373,7 @@ fn whoever_spends_the_notes_of_a_lone_leg_ends_it() {
     let spent = rejected(FinalRejection::NullifierSpent);
     assert_eq!(push(&mut pool, &spend), [(a.id, spent)]);
     assert!(!pool.contains(&a.id));
-    // The counterpart waits, and settles nothing.
+    // The counterpart waits and settles nothing.
     let b = leg(Side::B, 7, 2);
     push(&mut pool, &b);
     assert!(pool.is_lone(&b.id));
@@ -402,7 +402,7 @@ fn many_lone_legs_take_many_notes() {
     push(&mut pool, &a);
     let again = make(3, notes(1), Kind::SwapB, 8, 1_000);
     assert_eq!(pool.reserve(again).unwrap_err(), Refusal::NullifierPending);
-    // But a leg that completes a swap spends the note elsewhere.
+    // A leg that completes a swap spends the note, and the lone leg gives way.
     push(&mut pool, &leg(Side::A, 8, 2));
     let completing = make(4, [notes(1)[0], 11, 12], Kind::SwapB, 8, 1_000);
     let spent = rejected(FinalRejection::NullifierSpent);
@@ -429,11 +429,11 @@ fn legs_of_an_old_assets_root_end_and_hold_nothing() {
         let made = make(seed, notes(note), kind, 7, 1_000);
         changed(&made, |tx| tx.assets_root = Fr::from(8u64))
     };
-    // Before anything was swept: nobody is paired with it, …
+    // Before any sweep, no leg is paired with it.
     let b = remake(4, 2, Kind::SwapB);
     push(&mut pool, &b);
     assert!(pool.is_lone(&b.id));
-    // … and its notes are free for a new leg, with which it ends as what it is.
+    // Its notes are free for a new leg, which removes it as stale.
     let stale = rejected(FinalRejection::StaleAssets);
     let again = remake(5, 1, Kind::SwapA);
     assert_eq!(push(&mut pool, &again), [(a.id, stale)]);
@@ -449,7 +449,7 @@ fn a_swept_leg_has_one_fate_whoever_stores_it() {
     let a = leg_until(Side::A, 7, 1, 50);
     push(&mut pool, &a);
     let swept = pool.dead_legs(51);
-    // Its note is spent while the sweep is on its way to disk.
+    // A transfer spends its note while the sweep is on its way to disk.
     let dropped = push(&mut pool, &transfer(1));
     assert_eq!(dropped, [(a.id, swept[0].1)]);
     pool.remove([swept[0].0.0]);
@@ -507,12 +507,12 @@ fn the_leg_that_ends_last_gives_way() {
     let early = leg_until(Side::A, 5, 5, 60);
     assert_eq!(push(&mut pool, &early), [(legs[1].id, displaced)]);
     assert_eq!(pool.census().lone, 3);
-    // A counterpart needs no room, and makes some.
+    // A counterpart needs no place, and frees one.
     let b = leg_until(Side::B, 1, 6, 50);
     assert_eq!(push(&mut pool, &b), []);
     assert_eq!(pool.census().lone, 2);
     assert_eq!(ids(&batch(&mut pool, 4)), [legs[0].id, b.id]);
-    // Transfers need none either.
+    // Transfers need no place either.
     push(&mut pool, &transfer(8));
 }
 
@@ -566,7 +566,7 @@ fn a_dropped_batch_comes_back_with_its_pairs() {
     let nullifiers: Vec<_> = taken.iter().flat_map(|(_, s)| s.nullifiers).collect();
     pool.sealed(sequences(&taken), nullifiers, State::genesis(), 5);
     assert_eq!(pool.census().queued, 0);
-    // Meanwhile another leg of the same terms waits, which does not come between them.
+    // Another leg of the same terms waits meanwhile, and does not break the pair.
     let other = leg(Side::B, 7, 4);
     push(&mut pool, &other);
     pool.dropped(before);
@@ -592,7 +592,7 @@ fn thousands_of_lone_legs_are_in_nobodys_way() {
         }
     }
     assert_eq!(pool.census().lone, 4_096);
-    // Transfers, a counterpart, and another honest swap from its first leg on.
+    // A transfer, a counterpart and both legs of another honest swap.
     push(&mut pool, &transfer(2));
     let b = leg_until(Side::B, 1, 3, 500);
     push(&mut pool, &b);

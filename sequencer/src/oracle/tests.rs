@@ -1,6 +1,5 @@
 use proptest::prelude::*;
-use subrosa_protocol::asset::AssetId;
-use subrosa_protocol::market::Market;
+use subrosa_protocol::{asset::AssetId, market::Market};
 
 use super::*;
 use crate::ports::{Head, OracleEvent};
@@ -19,7 +18,7 @@ fn market(haircut: u16) -> Market {
     }
 }
 
-/// A chain with an oracle; a block's time is its number in minutes.
+/// A chain with an oracle. The time of a block is its number, in minutes.
 #[derive(Debug, Clone, Default)]
 struct Chain {
     head: u64,
@@ -79,7 +78,7 @@ impl Chain {
         self.head += 1;
     }
 
-    /// What it has, without repetitions, in order.
+    /// Returns the digests of its snapshots in order, without repetitions.
     fn has(&self) -> Vec<Word> {
         let mut all: Vec<Word> = Vec::new();
         for event in &self.events {
@@ -126,7 +125,7 @@ fn snapshots_have_the_markets_of_their_time() {
     let times = oracle.times();
     assert_eq!(times[&word(&none.digest())], 60 * 7);
     assert_eq!(times.len(), 3);
-    // Far from there the log is read on from a later block, with the markets as they were.
+    // Much later, the log is read on from a later block, with the markets as they were.
     chain.head = 1_000;
     follow(&mut oracle, &chain);
     assert_eq!(oracle.cursor().from, 1_000 - DEPTH);
@@ -135,7 +134,7 @@ fn snapshots_have_the_markets_of_their_time() {
     follow(&mut oracle, &chain);
     assert_eq!(*oracle.latest().unwrap().snapshot, last);
     assert_eq!(ids(&oracle), chain.has());
-    // As after a restart.
+    // A restart leads to the same result.
     let restored = Oracle::restored(*oracle.cursor(), oracle.known().to_vec());
     let mut again = restored.clone();
     follow(&mut again, &chain);
@@ -175,7 +174,7 @@ fn what_is_not_its_digest_is_none() {
         },
         |change| {
             if let OracleChange::Snapshot { prices, .. } = change {
-                // Beyond the width of two prices.
+                // Wider than two prices.
                 prices[7] = -Fr::from(1u64);
             }
         },
@@ -203,13 +202,13 @@ fn a_log_that_does_not_lead_to_the_markets_is_not_followed() {
     follow(&mut oracle, &chain);
     chain.head = 400;
     follow(&mut oracle, &chain);
-    // A change of a market is missing from what the node shows.
+    // The log that the L1 node shows lacks a change of a market.
     chain.set(0, Some(market(2)));
     chain.snapshot(2);
     let mut log = chain.log(oracle.cursor().from);
     log.events.remove(0);
     assert_eq!(oracle.follow(&log, FAR), Err(LogError::Markets));
-    // So were the words at the cursor wrong; from the first block on it all fits again.
+    // The words at the cursor can be wrong instead. Read from the first block, the log fits again.
     let cursor = OracleCursor {
         words: [Fr::from(0u64); MARKETS],
         ..*oracle.cursor()
@@ -225,7 +224,7 @@ fn a_log_that_does_not_lead_to_the_markets_is_not_followed() {
     follow(&mut lost, &chain);
     let known = lost.known().iter().map(|known| *known.snapshot);
     assert_eq!(known.collect::<Vec<_>>(), [first, second]);
-    // No such market; blocks that were not asked for, or in disorder.
+    // An unknown market; blocks that were not asked for; blocks out of order.
     let event = |block, id| OracleEvent {
         block,
         change: OracleChange::Market {
@@ -259,7 +258,7 @@ fn a_node_that_is_behind_takes_nothing_away() {
     follow(&mut oracle, &chain);
     let log = before.log(0);
     assert_eq!(oracle.follow(&log, FAR), Err(LogError::Behind));
-    // A chain that went back and on is another matter.
+    // A chain that was reorganised and has grown again does take snapshots away.
     chain.revert(1);
     follow(&mut oracle, &chain);
     assert!(oracle.known().is_empty());
@@ -289,7 +288,7 @@ fn a_while_after_another_a_snapshot_is_outdated() {
     let mut oracle = Oracle::default();
     let first = chain.snapshot(1);
     follow(&mut oracle, &chain);
-    // Nothing came after it: it is the latest, however old.
+    // No snapshot followed it, so that it is the latest, however old.
     chain.head = 100_000;
     follow(&mut oracle, &chain);
     assert!(oracle.outdated(FAR).is_empty());
@@ -334,7 +333,7 @@ proptest! {
     fn what_is_known_is_what_the_chain_has(steps in proptest::collection::vec(arb_step(), 1..60)) {
         let mut chain = Chain::default();
         let mut oracle = Oracle::default();
-        // No deeper than the blocks that are read again, in all since the last look.
+        // Reorganisations since the last read are no deeper than the blocks that are read again.
         let mut reverted = 0;
         for step in steps {
             match step {

@@ -1,37 +1,41 @@
-//! Proving: sealed batches in order, one at a time, from their stored witnesses and the proofs in their
-//! stored submissions.
+//! Proving: the sealed batches in order, one at a time. A job consists of the stored witness and
+//! the proofs in the stored submissions of its batch.
 
-use std::sync::Arc;
-use std::time::Instant;
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
-use subrosa_protocol::batch::BatchWitness;
-use subrosa_protocol::transaction::Submission;
+use futures::FutureExt;
+use subrosa_protocol::{batch::BatchWitness, transaction::Submission};
 use tokio_util::sync::CancellationToken;
 
 use super::{Backoff, blocking};
-use crate::engine::{BatchEventKind, Engine};
-use crate::health::Halt;
-use crate::ports::{Progress, ProofJob, ProverError};
-use crate::store::StoreError;
-use crate::store::tables::{Bytes, Jobs, Proofs, Stage, Stages, Submissions};
-use crate::telemetry;
+use crate::{
+    event::BatchEventKind,
+    health::Halt,
+    node::Node,
+    ports::{Progress, ProofJob, ProverError},
+    store::{
+        StoreError,
+        tables::{Bytes, Jobs, Proofs, Stage, Stages, Submissions},
+    },
+    telemetry,
+};
 
 /// Proves until cancelled or halted.
-pub(crate) async fn run(engine: Arc<Engine>) {
-    let mut backoff = Backoff::new(&engine);
+pub(crate) async fn run(node: Arc<Node>) {
+    let mut backoff = Backoff::new(&node);
     let mut attempts = 0;
     let mut last = 0;
     loop {
-        if engine.cancel.is_cancelled() || engine.health.is_halted() {
+        if node.cancel.is_cancelled() || node.health.is_halted() {
             return;
         }
-        let gate = engine.prove_gate.lock().await;
-        let cursor = *engine.cursor();
+        let gate = node.prove_gate.lock().await;
+        let cursor = *node.cursor();
         if cursor.prove >= cursor.seal {
             drop(gate);
             tokio::select! {
-                () = engine.cancel.cancelled() => return,
-                () = engine.wake_prove.notified() => {}
+                () = node.cancel.cancelled() => return,
+                () = node.wake_prove.notified() => {}
             }
             continue;
         }
@@ -41,38 +45,34 @@ pub(crate) async fn run(engine: Arc<Engine>) {
             attempts = 0;
             backoff.reset();
         }
-        let token = engine.begin_proof();
-        let result = blocking(&engine, "prove", move |engine| {
-            Ok(prove(engine, index, token))
-        })
-        .await;
-        match result {
-            Ok(Ok(())) => {
-                engine.cursor().prove = index + 1;
-                engine.emit(index, BatchEventKind::Proven);
-                engine.wake_settle.notify_one();
+        let token = node.begin_proof();
+        match prove(&node, index, token).await {
+            Ok(()) => {
+                node.cursor().prove = index + 1;
+                node.emit(index, BatchEventKind::Proven);
+                node.wake_settle.notify_one();
             }
-            // Shutdown, or the batch was dropped; the loop finds out which.
-            Ok(Err(Failed::Cancelled)) => {}
-            Ok(Err(Failed::Store(detail))) => engine.health.halt(Halt::Store { detail }),
-            Ok(Err(Failed::Refused(reason))) => engine.health.halt(Halt::Prover {
+            // Shutdown, or the batch was dropped. The loop tells which.
+            Err(Failed::Cancelled) => {}
+            Err(Failed::Store(detail)) => node.health.halt(Halt::Store { detail }),
+            Err(Failed::Refused(reason)) => node.health.halt(Halt::Prover {
                 batch: index,
                 reason,
             }),
-            Ok(Err(Failed::Prover(reason))) => {
+            Err(Failed::Prover(reason)) => {
                 attempts += 1;
                 tracing::error!(batch = index, attempts, reason, "proving failed");
-                if attempts >= engine.config.settle.prove_attempts {
-                    engine.health.halt(Halt::Prover {
+                if attempts >= node.config.settle.prove_attempts {
+                    node.health.halt(Halt::Prover {
                         batch: index,
                         reason,
                     });
                 } else {
                     drop(gate);
-                    backoff.pause(&engine).await;
+                    backoff.pause(&node).await;
                 }
             }
-            Err(halt) => engine.health.halt(halt),
+            Err(Failed::Halt(halt)) => node.health.halt(halt),
         }
     }
 }
@@ -80,10 +80,12 @@ pub(crate) async fn run(engine: Arc<Engine>) {
 enum Failed {
     Cancelled,
     Store(String),
-    /// For good.
+    /// The prover refuses the job, and would again.
     Refused(String),
-    /// Perhaps not for good.
+    /// The prover failed. Another attempt may succeed.
     Prover(String),
+    /// A task panicked.
+    Halt(Halt),
 }
 
 impl From<StoreError> for Failed {
@@ -92,10 +94,23 @@ impl From<StoreError> for Failed {
     }
 }
 
-/// Tells the prover when to stop and the metrics how far it is.
-struct Watched(CancellationToken);
+impl From<ProverError> for Failed {
+    fn from(error: ProverError) -> Self {
+        match error {
+            ProverError::Cancelled => Self::Cancelled,
+            ProverError::Refused { reason } => Self::Refused(reason),
+            ProverError::Failed { reason } => Self::Prover(reason),
+        }
+    }
+}
 
-impl Progress for Watched {
+/// Name of this stage's work in [`Halt::Task`].
+const TASK: &str = "prove";
+
+/// Reports a proof's progress to metrics and log, and cancels it by a token.
+struct Proving(CancellationToken);
+
+impl Progress for Proving {
     fn phase(&self, name: &str, done: u64, total: u64) {
         telemetry::proving(done, total);
         tracing::debug!(phase = name, done, total, "proving");
@@ -106,15 +121,15 @@ impl Progress for Watched {
     }
 }
 
-/// The job of a sealed batch: what was stored with it.
-fn job(engine: &Engine, index: u64) -> Result<ProofJob, Failed> {
+/// Reads the job of a sealed batch from the store.
+fn job(node: &Node, index: u64) -> Result<ProofJob, Failed> {
     let broken = |what: &str| Failed::Store(format!("batch {index}: {what}"));
-    let bytes = engine
+    let bytes = node
         .store
         .get::<Jobs>(&index)?
         .ok_or_else(|| broken("its witness is missing"))?;
     let witness = BatchWitness::from_bytes(&bytes.0).map_err(|error| broken(&error.to_string()))?;
-    let submissions = engine
+    let submissions = node
         .store
         .get::<Submissions>(&index)?
         .ok_or_else(|| broken("its submissions are missing"))?;
@@ -131,26 +146,21 @@ fn job(engine: &Engine, index: u64) -> Result<ProofJob, Failed> {
     })
 }
 
-fn prove(engine: &Engine, index: u64, token: CancellationToken) -> Result<(), Failed> {
+/// Proves a batch and stores the proof.
+async fn prove(node: &Arc<Node>, index: u64, token: CancellationToken) -> Result<(), Failed> {
     let started = Instant::now();
-    let job = job(engine, index)?;
-    let proof = engine
-        .ports
-        .prover
-        .prove(&job, &Watched(token.clone()))
-        .map_err(|error| match error {
-            ProverError::Cancelled => Failed::Cancelled,
-            ProverError::Refused { reason } => Failed::Refused(reason),
-            ProverError::Failed { reason } => Failed::Prover(reason),
-        })?;
-    if token.is_cancelled() && !engine.cancel.is_cancelled() {
-        // The batch is being dropped; its proof must not be stored beside another batch.
+    let job = work(node, move |node| job(node, index)).await?;
+    let proving = Arc::new(Proving(token.clone()));
+    let proof = node.ports.prover.prove(Arc::new(job), proving);
+    let proof = AssertUnwindSafe(proof)
+        .catch_unwind()
+        .await
+        .map_err(|_| Failed::Halt(Halt::Task { task: TASK.into() }))??;
+    if token.is_cancelled() && !node.cancel.is_cancelled() {
+        // The batch is being dropped. Its proof must not be stored for the batch that replaces it.
         return Err(Failed::Cancelled);
     }
-    let mut changes = engine.store.change();
-    changes.put::<Proofs>(&index, &Bytes(proof))?;
-    changes.put::<Stages>(&index, &Stage::Proven)?;
-    changes.commit()?;
+    work(node, move |node| store(node, index, proof)).await?;
     telemetry::stage("proven", started);
     tracing::info!(
         batch = index,
@@ -158,4 +168,23 @@ fn prove(engine: &Engine, index: u64, token: CancellationToken) -> Result<(), Fa
         "proven"
     );
     Ok(())
+}
+
+/// Stores a proof.
+fn store(node: &Node, index: u64, proof: Vec<u8>) -> Result<(), Failed> {
+    let mut changes = node.store.change();
+    changes.put::<Proofs>(&index, &Bytes(proof))?;
+    changes.put::<Stages>(&index, &Stage::Proven)?;
+    changes.commit()?;
+    Ok(())
+}
+
+/// Runs blocking work on a thread of its own.
+async fn work<T: Send + 'static>(
+    node: &Arc<Node>,
+    work: impl FnOnce(&Node) -> Result<T, Failed> + Send + 'static,
+) -> Result<T, Failed> {
+    blocking(node, TASK, move |node| Ok(work(node)))
+        .await
+        .map_err(Failed::Halt)?
 }

@@ -1,56 +1,64 @@
-//! Dropping sealed batches that the contract will never take although they are valid: they became
-//! too old while the chain or the prover was away, or the assets root changed under them. Their
-//! transactions return to their old places in the mempool and are sealed anew; none is lost and,
-//! since nothing of these batches settled, none is doubled.
+//! Dropping sealed batches that the contract never accepts although they are valid: they became too
+//! old while the chain or the prover was away, the assets root changed, or the chain took their
+//! price snapshot back.
+//!
+//! Their transactions return to their old places in the mempool and are sealed anew. No transaction
+//! is lost, and none is doubled, because the batches did not settle.
 
 use std::sync::Arc;
 
 use super::blocking;
-use crate::engine::{BatchEventKind, DepositQueue, Engine, sealed_view};
-use crate::health::Halt;
-use crate::mempool::Sequenced;
-use crate::store::StoreError;
-use crate::store::recovery::{load_ledger, waiting_deposits};
-use crate::store::tables::{
-    Batches, Bytes, Jobs, Mempool, Meta, MetaKey, Proofs, Snapshots, Stages, Submissions,
-    TransactionRecord, Transactions, Value,
+use crate::{
+    deposits::DepositQueue,
+    event::BatchEventKind,
+    health::Halt,
+    node::{Node, sealed_view},
+    record::TransactionRecord,
+    recovery::{load_ledger, waiting_deposits},
+    store::{
+        StoreError,
+        tables::{
+            Batches, Bytes, Jobs, LedgerCheckpoints, Mempool, Meta, MetaKey, Proofs, Stages,
+            Submissions, Transactions, Value,
+        },
+    },
+    submission::{ParsedSubmission, Sequenced},
+    telemetry,
 };
-use crate::submission::ParsedSubmission;
-use crate::telemetry;
 
 /// Drops all batches from `from` on.
-pub(super) async fn rewind(engine: &Arc<Engine>, from: u64) -> Result<(), Halt> {
-    let seal_gate = engine.seal_gate.lock().await;
-    let prove_gate = engine.interrupt_proof().await;
-    let until = engine.cursor().seal;
-    let result = blocking(engine, "rewind", move |engine| drop_batches(engine, from)).await;
+pub(super) async fn rewind(node: &Arc<Node>, from: u64) -> Result<(), Halt> {
+    let seal_gate = node.seal_gate.lock().await;
+    let prove_gate = node.interrupt_proof().await;
+    let until = node.cursor().seal;
+    let result = blocking(node, "rewind", move |node| drop_batches(node, from)).await;
     drop(prove_gate);
     drop(seal_gate);
     result?;
     for index in from..until {
-        engine.emit(index, BatchEventKind::Dropped);
+        node.emit(index, BatchEventKind::Dropped);
     }
-    engine.wake_seal.notify_one();
+    node.wake_seal.notify_one();
     Ok(())
 }
 
-fn drop_batches(engine: &Arc<Engine>, from: u64) -> Result<(), Halt> {
+fn drop_batches(node: &Arc<Node>, from: u64) -> Result<(), Halt> {
     let failed = |error: StoreError| Halt::Store {
         detail: error.to_string(),
     };
     let inconsistent = |detail: String| Halt::Store { detail };
-    let until = engine.cursor().seal;
-    let store = &engine.store;
+    let until = node.cursor().seal;
+    let store = &node.store;
     let mut returning: Vec<Vec<Sequenced>> = Vec::new();
     let mut changes = store.change();
     for index in from..until {
         let submissions = store
             .get::<Submissions>(&index)
             .map_err(failed)?
-            .ok_or_else(|| inconsistent(format!("the submissions of batch {index} are gone")))?;
+            .ok_or_else(|| inconsistent(format!("the submissions of batch {index} are missing")))?;
         let mut batch = Vec::with_capacity(submissions.0.len());
         for (sequence, bytes) in submissions.0 {
-            let submission = ParsedSubmission::parse(bytes, &engine.ledger_config.context)
+            let submission = ParsedSubmission::parse(bytes, &node.ledger_config.context)
                 .map_err(|error| inconsistent(format!("batch {index}: {error}")))?;
             batch.push((sequence, Arc::new(submission)));
         }
@@ -60,7 +68,9 @@ fn drop_batches(engine: &Arc<Engine>, from: u64) -> Result<(), Halt> {
         changes.delete::<Jobs>(&index).map_err(failed)?;
         changes.delete::<Proofs>(&index).map_err(failed)?;
         changes.delete::<Submissions>(&index).map_err(failed)?;
-        changes.delete::<Snapshots>(&(index + 1)).map_err(failed)?;
+        changes
+            .delete::<LedgerCheckpoints>(&(index + 1))
+            .map_err(failed)?;
     }
     for (sequence, submission) in returning.iter().flatten() {
         changes
@@ -73,8 +83,8 @@ fn drop_batches(engine: &Arc<Engine>, from: u64) -> Result<(), Halt> {
             .put::<Transactions>(&submission.id, &record)
             .map_err(failed)?;
     }
-    // Rebuilt before the write: a failure here leaves the store as it was.
-    let ledger = load_ledger(store, from, &engine.ledger_config.context)
+    // The ledger is rebuilt before the write, so that a failure leaves the store unchanged.
+    let ledger = load_ledger(store, from, &node.ledger_config.context)
         .map_err(|error| inconsistent(error.to_string()))?;
     let state = *ledger.state();
     let deposits = waiting_deposits(store, state.deposit_count)
@@ -91,17 +101,18 @@ fn drop_batches(engine: &Arc<Engine>, from: u64) -> Result<(), Halt> {
         .map_err(failed)?;
     changes.commit().map_err(failed)?;
 
-    let mut current = engine.ledger();
-    let mut pool = engine.pool();
+    let mut current = node.ledger();
+    let mut pool = node.pool();
     let assets_root = pool.view().assets_root;
     pool.dropped(sealed_view(&ledger, assets_root, time));
     for batch in returning {
-        pool.restore_batch(batch)
-            .map_err(|_| inconsistent("a dropped batch conflicts with the mempool".into()))?;
+        pool.restore_batch(batch).map_err(|_| {
+            inconsistent("a dropped batch and the mempool have a nullifier in common".into())
+        })?;
     }
-    telemetry::mempool(pool.census());
-    *engine.deposits() = DepositQueue::new(state.deposit_count, deposits);
-    let mut cursor = engine.cursor();
+    telemetry::mempool(pool.census().queued);
+    *node.deposits() = DepositQueue::new(state.deposit_count, deposits, node.clock().now());
+    let mut cursor = node.cursor();
     cursor.seal = from;
     cursor.prove = cursor.prove.min(from);
     cursor.settle = cursor.settle.min(from);

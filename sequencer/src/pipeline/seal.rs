@@ -1,105 +1,116 @@
-//! Sealing: transactions and deposits become a batch, executed by the ledger and stored with one
-//! synced write together with its proving job and the fate of its transactions.
+//! Sealing: the ledger executes transactions and deposits as a batch. One synced write stores the
+//! batch with its proving job and the fates of its transactions.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use subrosa_protocol::Fr;
-use subrosa_protocol::batch::{BatchWitness, Shape};
-use subrosa_protocol::ledger::{BatchInput, ExecuteError, HistoricalError, StatelessError};
-use subrosa_protocol::nullifier_tree::NullifierError;
-use subrosa_protocol::swap::Side;
+use subrosa_protocol::{
+    Fr,
+    batch::{BatchWitness, Shape},
+    ledger::{BatchInput, ExecuteError, HistoricalError, StatelessError},
+    nullifier_tree::NullifierError,
+};
 
 use super::{CHAIN, Failure, blocking, chain_time, reading};
-use crate::admission::{FinalRejection, unix_now};
-use crate::engine::{BatchEventKind, Engine};
-use crate::health::Halt;
-use crate::mempool::{Removed, Sequenced, removed};
-use crate::store::StoreError;
-use crate::store::tables::{
-    BatchRecord, Batches, Bytes, Jobs, Mempool, Meta, MetaKey, Snapshots, Stage, Stages,
-    Submissions, SubmissionsRecord, TransactionRecord, Transactions, Value,
+use crate::{
+    event::BatchEventKind,
+    health::Halt,
+    mempool::{Removed, withdraw},
+    node::Node,
+    record::TransactionRecord,
+    refusal::FinalRejection,
+    removal,
+    store::{
+        StoreError,
+        tables::{
+            BatchRecord, Batches, Bytes, Jobs, LedgerCheckpoints, Mempool, Meta, MetaKey, Stage,
+            Stages, Submissions, SubmissionsRecord, Transactions, Value,
+        },
+    },
+    submission::Sequenced,
+    telemetry,
+    wire::Word,
 };
-use crate::telemetry;
-use crate::wire::Word;
 
-/// Snapshots kept: the newest, and one before in case a batch is dropped behind it.
-const SNAPSHOTS: usize = 2;
+/// Number of ledger checkpoints that are kept: the newest, and the one before it in case the batch
+/// of the newest is dropped.
+const CHECKPOINTS: usize = 2;
 
 /// Seals until cancelled or halted.
-pub(crate) async fn run(engine: Arc<Engine>) {
-    let tick = Duration::from_millis((engine.config.seal.max_wait_ms / 8).clamp(5, 100));
+pub(crate) async fn run(node: Arc<Node>) {
+    let tick = Duration::from_millis((node.config.seal.max_wait_ms / 8).clamp(5, 100));
     loop {
         tokio::select! {
-            () = engine.cancel.cancelled() => return,
-            () = engine.wake_seal.notified() => {}
-            () = tokio::time::sleep(tick) => {}
+            () = node.cancel.cancelled() => return,
+            () = node.wake_seal.notified() => {}
+            () = node.clock().sleep(tick) => {}
         }
-        if engine.health.is_halted() {
+        if node.health.is_halted() {
             return;
         }
-        if engine.pool().legs_due(unix_now())
-            && let Err(halt) = sweep_legs(&engine).await
+        if node.pool().legs_due(node.clock().unix())
+            && let Err(halt) = sweep_legs(&node).await
         {
-            engine.health.halt(halt);
+            node.health.halt(halt);
             return;
         }
-        if !due(&engine) {
+        if !due(&node) {
             continue;
         }
-        match attempt(&engine).await {
+        match attempt(&node).await {
             Ok(()) => {}
             Err(Failure::Transient(reason)) => {
-                engine.health.degrade(CHAIN, reason);
-                // The watcher finds out when the chain is back.
+                node.health.degrade(CHAIN, reason);
+                // The watcher notices when the chain answers again.
                 tokio::select! {
-                    () = engine.cancel.cancelled() => return,
-                    () = tokio::time::sleep(engine.config.poll()) => {}
+                    () = node.cancel.cancelled() => return,
+                    () = node.clock().sleep(node.config.poll()) => {}
                 }
             }
             Err(Failure::Final(halt)) => {
-                engine.health.halt(halt);
+                node.health.halt(halt);
                 return;
             }
         }
     }
 }
 
-/// Drops the lone legs that can never be sealed: when it is time for it, whatever the chain does and
-/// whether or not anything is to be sealed.
-pub(super) async fn sweep_legs(engine: &Arc<Engine>) -> Result<(), Halt> {
-    let _gate = engine.seal_gate.lock().await;
-    blocking(engine, "seal", |engine| {
-        let dead = engine.pool().dead_legs(unix_now());
-        remove(engine, &dead)
+/// Drops the lone legs that can never be sealed. It needs neither the chain nor anything to seal.
+pub(super) async fn sweep_legs(node: &Arc<Node>) -> Result<(), Halt> {
+    let _gate = node.seal_gate.lock().await;
+    blocking(node, "seal", |node| {
+        let dead = node.pool().dead_legs(node.clock().unix());
+        remove(node, &dead)
     })
     .await
 }
 
-/// The largest enabled shape.
-fn largest(engine: &Engine) -> usize {
-    let shapes = engine.config.seal.shapes.iter();
+/// Returns the number of slots of the largest enabled shape.
+fn largest(node: &Node) -> usize {
+    let shapes = node.config.seal.shapes.iter();
     shapes.map(|shape| shape.slots()).max().unwrap_or(0)
 }
 
-/// Whether it is time to seal. Also true when only something has to be swept out; an attempt that
-/// finds nothing to seal seals nothing.
-fn due(engine: &Engine) -> bool {
-    let config = &engine.config.seal;
-    let cursor = *engine.cursor();
-    telemetry::unsettled(cursor.seal - cursor.settle);
-    if cursor.seal - cursor.settle >= config.max_unsettled {
+/// Whether it is time to seal. It is also time when submissions only have to be swept out: an
+/// attempt that finds nothing to seal seals nothing.
+fn due(node: &Node) -> bool {
+    let config = &node.config.seal;
+    let cursor = *node.cursor();
+    telemetry::unsettled(cursor.unsettled());
+    if cursor.unsettled() >= config.max_unsettled {
         return false;
     }
-    let full = largest(engine);
+    let full = largest(node);
     let (ready, oldest) = {
-        let pool = engine.pool();
-        let time = chain_time(engine, engine.seen_time()).max(pool.view().time);
+        let pool = node.pool();
+        let time = chain_time(node, node.seen_time()).max(pool.view().time);
         pool.waiting(full, time)
     };
     let (deposits, oldest_deposit) = {
-        let queue = engine.deposits();
-        (queue.len(), queue.oldest())
+        let queue = node.deposits();
+        (queue.len(), queue.oldest(node.clock().now()))
     };
     let waited = |since: Option<Duration>, ms: u64| {
         since.is_some_and(|waited| waited >= Duration::from_millis(ms))
@@ -111,35 +122,34 @@ fn due(engine: &Engine) -> bool {
         || waited(oldest_deposit, config.deposit_wait_ms)
 }
 
-async fn attempt(engine: &Arc<Engine>) -> Result<(), Failure> {
-    let gate = engine.seal_gate.lock().await;
-    let at = engine.cursor().seal;
-    let settlement = &engine.ports.settlement;
+/// Reads the chain and seals one batch if there is anything to seal.
+async fn attempt(node: &Arc<Node>) -> Result<(), Failure> {
+    let gate = node.seal_gate.lock().await;
+    let at = node.cursor().seal;
+    let settlement = &node.ports.settlement;
     let head = settlement
         .head()
         .await
         .map_err(|error| reading(error, at))?;
-    engine.saw_time(head.timestamp);
+    node.saw_time(head.timestamp);
     let view = settlement
         .rollup()
         .await
         .map_err(|error| reading(error, at))?;
     let time = {
-        let mut pool = engine.pool();
+        let mut pool = node.pool();
         pool.set_assets_root(view.assets_root);
-        chain_time(engine, head.timestamp)
+        chain_time(node, head.timestamp)
             .max(view.last_time)
             .max(pool.view().time)
     };
-    let sealed = blocking(engine, "seal", move |engine| {
-        seal(engine, time, view.assets_root)
-    })
-    .await
-    .map_err(Failure::Final)?;
+    let sealed = blocking(node, "seal", move |node| seal(node, time, view.assets_root))
+        .await
+        .map_err(Failure::Final)?;
     drop(gate);
     if let Some(index) = sealed {
-        engine.emit(index, BatchEventKind::Sealed);
-        engine.wake_prove.notify_one();
+        node.emit(index, BatchEventKind::Sealed);
+        node.wake_prove.notify_one();
     }
     Ok(())
 }
@@ -150,38 +160,38 @@ fn failed(error: StoreError) -> Halt {
     }
 }
 
-/// Sweeps out what can no longer be sealed, then seals one batch if there is anything to seal.
-/// Returns its index.
-fn seal(engine: &Arc<Engine>, time: u64, assets_root: Fr) -> Result<Option<u64>, Halt> {
+/// Sweeps out the submissions that can no longer be sealed, then seals one batch if there is
+/// anything to seal. Returns its index.
+fn seal(node: &Arc<Node>, time: u64, assets_root: Fr) -> Result<Option<u64>, Halt> {
     let dead = {
-        let mut pool = engine.pool();
+        let mut pool = node.pool();
         let mut dead = pool.dead(time);
-        // Lone legs too: what an anchor that is gone makes impossible stays so when the same batch is
-        // sealed anew, or of two legs one might have passed over the other and both wait for ever.
-        dead.extend(pool.dead_legs(unix_now()));
+        // Lone legs too: a leg that a dropped anchor made impossible stays rejected if the same
+        // batch is sealed anew. Otherwise two legs could miss each other and wait for ever.
+        dead.extend(pool.dead_legs(node.clock().unix()));
         dead
     };
-    remove(engine, &dead)?;
+    remove(node, &dead)?;
 
     let started = Instant::now();
-    let limit = largest(engine);
-    let mut chosen = engine.pool().take(limit, time);
+    let limit = largest(node);
+    let mut chosen = node.pool().take(limit, time);
     let taken: Vec<u64> = chosen.iter().map(|(sequence, _)| *sequence).collect();
-    let deposits = engine.deposits().front(limit);
+    let deposits = node.deposits().front(limit);
     let mut refused: Vec<Removed> = Vec::new();
-    let mut ledger = engine.ledger();
-    // Taken out by the ledger's verdict only: it is the law, admission merely foresees it.
+    let mut ledger = node.ledger();
+    // The ledger alone decides which transactions leave the batch. Admission only anticipates it.
     let (witness, shape) = loop {
         if chosen.is_empty() && deposits.is_empty() {
             drop(ledger);
-            remove(engine, &refused)?;
+            remove(node, &refused)?;
             return Ok(None);
         }
-        let shape = fitting(engine, chosen.len().max(deposits.len()))?;
+        let shape = fitting(node, chosen.len().max(deposits.len()))?;
         let input = BatchInput {
             shape,
             time,
-            fee_recipient: engine.config.fee_recipient,
+            fee_recipient: node.config.fee_recipient,
             assets_root,
             transactions: chosen
                 .iter()
@@ -189,11 +199,11 @@ fn seal(engine: &Arc<Engine>, time: u64, assets_root: Fr) -> Result<Option<u64>,
                 .collect(),
             deposits: deposits.clone(),
         };
-        match ledger.execute(input, &engine.ledger_config) {
+        match ledger.execute(input, &node.ledger_config) {
             Ok(witness) => break (witness, shape),
             Err(error) => {
                 let Some((slot, record)) = blame(&error) else {
-                    engine.pool().give_back(taken);
+                    node.pool().give_back(taken);
                     return Err(Halt::Ledger {
                         detail: error.to_string(),
                     });
@@ -202,7 +212,7 @@ fn seal(engine: &Arc<Engine>, time: u64, assets_root: Fr) -> Result<Option<u64>,
             }
         }
     };
-    let snapshot = match engine.config.settle.snapshot_every {
+    let checkpoint = match node.config.settle.snapshot_every {
         0 => None,
         every => (witness.header.batch_index % every == 0).then(|| ledger.to_bytes()),
     };
@@ -214,11 +224,11 @@ fn seal(engine: &Arc<Engine>, time: u64, assets_root: Fr) -> Result<Option<u64>,
         witness,
         chosen,
         refused,
-        snapshot,
+        checkpoint,
     };
-    // From here on memory is ahead of the disk: a failure halts.
-    sealed.write(engine).map_err(failed)?;
-    sealed.apply(engine);
+    // From here on memory is ahead of the disk, so that a failure halts.
+    sealed.write(node).map_err(failed)?;
+    sealed.apply(node);
     telemetry::stage("sealed", started);
     tracing::info!(
         batch = index,
@@ -231,22 +241,9 @@ fn seal(engine: &Arc<Engine>, time: u64, assets_root: Fr) -> Result<Option<u64>,
     Ok(Some(index))
 }
 
-/// Takes a transaction out of those chosen for a batch. A leg does not go without its counterpart,
-/// which is not at fault: it stays in the mempool, and is a lone leg as soon as the other is gone.
-pub(crate) fn withdraw(chosen: &mut Vec<Sequenced>, slot: usize) -> Sequenced {
-    let at_fault = chosen.remove(slot);
-    match at_fault.1.transaction.header.kind.side() {
-        None => {}
-        // The counterpart stood one slot further, and now stands here.
-        Some(Side::A) => drop(chosen.remove(slot)),
-        Some(Side::B) => drop(chosen.remove(slot - 1)),
-    }
-    at_fault
-}
-
-/// The smallest enabled shape with so many slots.
-fn fitting(engine: &Engine, slots: usize) -> Result<Shape, Halt> {
-    let shapes = engine.config.seal.shapes.iter().copied();
+/// Returns the smallest enabled shape with at least `slots` slots.
+fn fitting(node: &Node, slots: usize) -> Result<Shape, Halt> {
+    let shapes = node.config.seal.shapes.iter().copied();
     shapes
         .filter(|shape| shape.slots() >= slots)
         .min_by_key(|shape| shape.slots())
@@ -255,7 +252,7 @@ fn fitting(engine: &Engine, slots: usize) -> Result<Shape, Halt> {
         })
 }
 
-/// The slot at fault and the fate of its transaction; none if it is not one transaction's fault.
+/// Returns the slot at fault and the fate of its transaction, if one transaction is at fault.
 fn blame(error: &ExecuteError) -> Option<(usize, TransactionRecord)> {
     let rejected = |reason| TransactionRecord::Rejected { reason };
     match error {
@@ -284,19 +281,19 @@ fn blame(error: &ExecuteError) -> Option<(usize, TransactionRecord)> {
     }
 }
 
-/// Stores the fate of submissions that leave without a batch, then lets them go.
-fn remove(engine: &Engine, going: &[Removed]) -> Result<(), Halt> {
+/// Stores the fates of submissions that leave without a batch, then removes them from the mempool.
+fn remove(node: &Node, going: &[Removed]) -> Result<(), Halt> {
     if going.is_empty() {
         return Ok(());
     }
-    let mut changes = engine.store.change();
-    removed::write(&mut changes, going).map_err(failed)?;
+    let mut changes = node.store.change();
+    removal::write(&mut changes, going).map_err(failed)?;
     changes.commit().map_err(failed)?;
-    let mut pool = engine.pool();
+    let mut pool = node.pool();
     pool.remove(going.iter().map(|((sequence, _), _)| *sequence));
-    telemetry::mempool(pool.census());
+    telemetry::mempool(pool.census().queued);
     drop(pool);
-    removed::report(going);
+    removal::report(going);
     Ok(())
 }
 
@@ -306,13 +303,14 @@ struct Sealed {
     witness: BatchWitness,
     chosen: Vec<Sequenced>,
     refused: Vec<Removed>,
-    snapshot: Option<Vec<u8>>,
+    /// The ledger after the batch, if a checkpoint is due.
+    checkpoint: Option<Vec<u8>>,
 }
 
 impl Sealed {
-    /// One synced write: the batch, its job, its submissions, the fate of its transactions, the
-    /// mempool without them, and the new head.
-    fn write(&self, engine: &Engine) -> Result<(), StoreError> {
+    /// Stores the batch, its job, its submissions, the fates of its transactions, the mempool
+    /// without them and the new head, with one synced write.
+    fn write(&self, node: &Node) -> Result<(), StoreError> {
         let witness = &self.witness;
         let index = witness.header.batch_index;
         let published = witness.published().map_err(|_| StoreError::Codec {
@@ -336,7 +334,7 @@ impl Sealed {
                 .map(|(sequence, submission)| (*sequence, submission.bytes.clone()))
                 .collect(),
         );
-        let mut changes = engine.store.change();
+        let mut changes = node.store.change();
         changes.put::<Batches>(&index, &record)?;
         changes.put::<Stages>(&index, &Stage::Sealed)?;
         changes.put::<Jobs>(&index, &Bytes(witness.to_bytes()))?;
@@ -346,27 +344,28 @@ impl Sealed {
             let record = TransactionRecord::Included { batch: index, slot };
             changes.put::<Transactions>(&submission.id, &record)?;
         }
-        removed::write(&mut changes, &self.refused)?;
+        removal::write(&mut changes, &self.refused)?;
         changes.put::<Meta>(&MetaKey::Head, &Bytes(witness.new.encode()))?;
-        if let Some(bytes) = &self.snapshot {
-            let kept: Vec<u64> = engine
+        if let Some(bytes) = &self.checkpoint {
+            let kept: Vec<u64> = node
                 .store
-                .range::<Snapshots>(&0)?
+                .range::<LedgerCheckpoints>(&0)?
                 .map(|entry| entry.map(|(key, _)| key))
                 .collect::<Result<_, _>>()?;
-            for old in kept.iter().rev().skip(SNAPSHOTS - 1) {
-                changes.delete::<Snapshots>(old)?;
+            for old in kept.iter().rev().skip(CHECKPOINTS - 1) {
+                changes.delete::<LedgerCheckpoints>(old)?;
             }
-            changes.put::<Snapshots>(&witness.new.batch_index, &Bytes(bytes.clone()))?;
+            let index = witness.new.batch_index;
+            changes.put::<LedgerCheckpoints>(&index, &Bytes(bytes.clone()))?;
         }
         changes.commit()
     }
 
-    /// Moves memory on to what is now on disk.
-    fn apply(&self, engine: &Engine) {
+    /// Brings memory to the state that is now on disk.
+    fn apply(&self, node: &Node) {
         let witness = &self.witness;
         {
-            let mut pool = engine.pool();
+            let mut pool = node.pool();
             let nullifiers = self.chosen.iter().flat_map(|(_, s)| s.nullifiers);
             let leaving = self.chosen.iter().map(|(sequence, _)| *sequence);
             pool.sealed(
@@ -376,13 +375,12 @@ impl Sealed {
                 witness.header.time,
             );
             pool.remove(self.refused.iter().map(|((sequence, _), _)| *sequence));
-            telemetry::mempool(pool.census());
+            telemetry::mempool(pool.census().queued);
         }
-        engine
-            .deposits()
+        node.deposits()
             .consume(usize::from(witness.header.deposits));
-        engine.cursor().seal = witness.new.batch_index;
+        node.cursor().seal = witness.new.batch_index;
         telemetry::transactions("included", self.chosen.len());
-        removed::report(&self.refused);
+        removal::report(&self.refused);
     }
 }

@@ -1,87 +1,94 @@
-//! Settling: proven batches in order. Before each attempt the chain's own state decides what is due,
-//! so that a batch that settled just before a crash is recorded and not sent again, and one that a
-//! reorganisation took away is sent again.
+//! Settling: the proven batches in order.
+//!
+//! Before each attempt the chain's state decides the next step. A batch that settled just before a
+//! crash is recorded and not sent again. A batch that a reorganisation took away is sent again.
 
-use std::sync::Arc;
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
-use subrosa_protocol::Fr;
-use subrosa_protocol::batch::PublishedBatch;
+use subrosa_protocol::{
+    Fr,
+    batch::{PublishedBatch, data_commitment},
+};
 
-use super::rewind::rewind;
-use super::watch::follow;
-use super::{Backoff, CHAIN, Failure, blocking, chain_time, reading};
-use crate::engine::{BatchEventKind, Engine};
-use crate::health::Halt;
-use crate::ports::{ProvenBatch, RollupView, SettlementError};
-use crate::store::StoreError;
-use crate::store::tables::{BatchRecord, Batches, Jobs, Proofs, Stage, Stages, Submissions};
-use crate::telemetry;
-use crate::wire::word;
+use super::{
+    Backoff, CHAIN, Failure, blocking, chain_time, reading, rewind::rewind, watch::follow,
+};
+use crate::{
+    event::BatchEventKind,
+    health::Halt,
+    node::Node,
+    ports::{RollupView, Settlement, SettlementError},
+    store::{
+        StoreError,
+        tables::{BatchRecord, Batches, Jobs, Proofs, Stage, Stages, Submissions},
+    },
+    telemetry,
+    wire::{fr_hex, word},
+};
 
-/// Health entry for a batch that the contract does not take yet.
+/// Name of the health entry of a batch that the contract does not accept yet.
 const EARLY: &str = "settlement_time";
 
-/// Attempts with a batch whose time the chain has not reached before the pipeline halts.
+/// Number of attempts to settle a batch whose time the chain has not reached, before the pipeline
+/// halts.
 const EARLY_ATTEMPTS: u32 = 20;
 
-/// What the next step is.
+/// The outcome of a step.
 enum Step {
     /// Nothing is due.
     Idle,
-    /// Something was done; look again at once.
+    /// Something was done. The next step follows at once.
     Again,
-    /// The contract refused only because its clock is behind.
+    /// The contract refused the batch because the chain's clock is behind.
     Early(String),
 }
 
 /// Settles until cancelled or halted.
-pub(crate) async fn run(engine: Arc<Engine>) {
-    let mut backoff = Backoff::new(&engine);
+pub(crate) async fn run(node: Arc<Node>) {
+    let mut backoff = Backoff::new(&node);
     let mut rewinds = 0;
     let mut early = 0;
     loop {
-        if engine.cancel.is_cancelled() || engine.health.is_halted() {
+        if node.cancel.is_cancelled() || node.health.is_halted() {
             return;
         }
-        match step(&engine, &mut rewinds).await {
+        match step(&node, &mut rewinds).await {
             Ok(Step::Again) => {
                 backoff.reset();
                 early = 0;
-                engine.health.restore(EARLY);
+                node.health.restore(EARLY);
             }
             Ok(Step::Idle) => {
                 backoff.reset();
                 tokio::select! {
-                    () = engine.cancel.cancelled() => return,
-                    () = engine.wake_settle.notified() => {}
+                    () = node.cancel.cancelled() => return,
+                    () = node.wake_settle.notified() => {}
                 }
             }
             Ok(Step::Early(reason)) => {
                 early += 1;
                 if early >= EARLY_ATTEMPTS {
-                    let batch = engine.cursor().settle;
-                    engine
-                        .health
-                        .halt(Halt::SettlementRejected { batch, reason });
+                    let batch = node.cursor().settle;
+                    node.health.halt(Halt::SettlementRejected { batch, reason });
                 } else {
-                    engine.health.degrade(EARLY, reason);
-                    backoff.pause(&engine).await;
+                    node.health.degrade(EARLY, reason);
+                    backoff.pause(&node).await;
                 }
             }
             Err(Failure::Transient(reason)) => {
-                engine.health.degrade(CHAIN, reason);
-                backoff.pause(&engine).await;
+                node.health.degrade(CHAIN, reason);
+                backoff.pause(&node).await;
             }
-            Err(Failure::Final(halt)) => engine.health.halt(halt),
+            Err(Failure::Final(halt)) => node.health.halt(halt),
         }
     }
 }
 
-async fn step(engine: &Arc<Engine>, rewinds: &mut u32) -> Result<Step, Failure> {
-    let cursor = *engine.cursor();
+/// Compares the chain with the store and does what is due.
+async fn step(node: &Arc<Node>, rewinds: &mut u32) -> Result<Step, Failure> {
+    let cursor = *node.cursor();
     let index = cursor.settle;
-    let view = engine
+    let view = node
         .ports
         .settlement
         .rollup()
@@ -91,10 +98,10 @@ async fn step(engine: &Arc<Engine>, rewinds: &mut u32) -> Result<Step, Failure> 
         if index >= cursor.seal {
             return Err(Failure::Final(Halt::Diverged {
                 batch: index,
-                detail: "the chain has settled a batch that was not sealed here".into(),
+                detail: "the chain settled a batch that was not sealed here".into(),
             }));
         }
-        settled_already(engine, index).await?;
+        settled_already(node, index).await?;
         *rewinds = 0;
         return Ok(Step::Again);
     }
@@ -102,44 +109,43 @@ async fn step(engine: &Arc<Engine>, rewinds: &mut u32) -> Result<Step, Failure> 
         tracing::warn!(
             chain = view.batch_index,
             here = index,
-            "the chain went back; settling again"
+            "the chain was reorganised; settling again"
         );
         let from = view.batch_index;
-        blocking(engine, "settle", move |engine| {
-            unsettle(engine, from, index)
-        })
-        .await
-        .map_err(Failure::Final)?;
+        blocking(node, "settle", move |node| unsettle(node, from, index))
+            .await
+            .map_err(Failure::Final)?;
         return Ok(Step::Again);
     }
     if index >= cursor.seal {
         return Ok(Step::Idle);
     }
-    let record = record(engine, index).await?;
+    let record = record(node, index).await?;
     if view.state != record.old.commitment() {
         return Err(Failure::Final(Halt::Diverged {
             batch: index,
-            detail: "the chain's state is not the one the batch starts from".into(),
+            detail: "the chain's state is not the state in which the batch starts".into(),
         }));
     }
-    if let Some(why) = stale(engine, &view, &record).await? {
+    if let Some(why) = stale(node, &view, &record).await? {
         *rewinds += 1;
-        if *rewinds > engine.config.settle.max_rewinds {
+        if *rewinds > node.config.settle.max_rewinds {
             return Err(Failure::Final(Halt::Rewinds { times: *rewinds }));
         }
         tracing::warn!(batch = index, why, "dropping unsettled batches");
-        rewind(engine, index).await.map_err(Failure::Final)?;
+        rewind(node, index).await.map_err(Failure::Final)?;
         return Ok(Step::Again);
     }
     if index >= cursor.prove {
         return Ok(Step::Idle);
     }
-    settle(engine, index, record, rewinds).await
+    settle(node, index, record, rewinds).await
 }
 
-async fn record(engine: &Arc<Engine>, index: u64) -> Result<BatchRecord, Failure> {
-    blocking(engine, "settle", move |engine| {
-        let record = engine.store.get::<Batches>(&index);
+/// Reads the record of a batch from the store.
+async fn record(node: &Arc<Node>, index: u64) -> Result<BatchRecord, Failure> {
+    blocking(node, "settle", move |node| {
+        let record = node.store.get::<Batches>(&index);
         record
             .map_err(|error| error.to_string())
             .and_then(|record| record.ok_or_else(|| format!("batch {index} is missing")))
@@ -149,74 +155,94 @@ async fn record(engine: &Arc<Engine>, index: u64) -> Result<BatchRecord, Failure
     .map_err(Failure::Final)
 }
 
-/// Why the contract would no longer take the batch, although nothing is wrong with it.
+/// Returns the reason why the contract no longer accepts a valid batch, if there is one.
 async fn stale(
-    engine: &Engine,
+    node: &Node,
     view: &RollupView,
     record: &BatchRecord,
 ) -> Result<Option<&'static str>, Failure> {
     if view.assets_root != record.assets_root {
         return Ok(Some("the assets root has changed"));
     }
-    if lost_snapshot(engine, record).await? {
-        return Ok(Some("the chain has taken its price snapshot back"));
+    if lost_snapshot(node, record).await? {
+        return Ok(Some("the chain no longer has its price snapshot"));
     }
-    let head = engine
+    let head = node
         .ports
         .settlement
         .head()
         .await
         .map_err(|error| reading(error, record.old.batch_index))?;
-    let age = chain_time(engine, head.timestamp).saturating_sub(record.time);
-    Ok((age > engine.config.settle.max_age_s).then_some("the batch is too old"))
+    let age = chain_time(node, head.timestamp).saturating_sub(record.time);
+    Ok((age > node.config.settle.max_age_s).then_some("the batch is too old"))
 }
 
-/// Whether the batch names a price snapshot that the chain does not have. One that is not known here may only be
-/// forgotten: a batch that a reorganisation took away can be old.
-async fn lost_snapshot(engine: &Engine, record: &BatchRecord) -> Result<bool, Failure> {
+/// Whether the batch names a price snapshot that the chain does not have. The chain is asked about
+/// a snapshot that is unknown here, because it may only be forgotten: a batch that a reorganisation
+/// took away can be old.
+async fn lost_snapshot(node: &Node, record: &BatchRecord) -> Result<bool, Failure> {
     let named = record.oracle;
-    if named == Fr::from(0u64) || engine.oracle().knows(&word(&named)) {
+    if named == Fr::from(0u64) || node.oracle().knows(&word(&named)) {
         return Ok(false);
     }
-    let time = engine.ports.settlement.snapshot_time(&named).await;
+    let time = node.ports.settlement.snapshot_time(&named).await;
     let time = time.map_err(|error| reading(error, record.old.batch_index))?;
     Ok(time.is_none())
 }
 
-/// The chain is ahead: if it settled our batch, that is recorded.
-async fn settled_already(engine: &Arc<Engine>, index: u64) -> Result<(), Failure> {
-    let ours = record(engine, index).await?;
-    let settled = engine
+/// Records that a batch has settled on a chain that is ahead, if the chain's batch is ours. Both
+/// commitments are compared, because the state after a batch commits neither to its time nor to its
+/// data.
+async fn settled_already(node: &Arc<Node>, index: u64) -> Result<(), Failure> {
+    let ours = record(node, index).await?;
+    let settled = node
         .ports
         .settlement
         .settled_batch(index)
         .await
         .map_err(|error| reading(error, index))?;
     let Some(settled) = settled else {
-        // Its state says so, its log does not yet.
+        // Its state is newer than its log.
         return Err(Failure::Transient(format!(
-            "the chain does not show the batch {index} it has settled"
+            "the chain counts batch {index} as settled but does not show it yet"
         )));
     };
-    if settled.new_state != ours.new.commitment() {
+    let found = (
+        settled.new_state,
+        data_commitment(&settled.published.words()),
+    );
+    let sealed = (ours.new.commitment(), ours.commitment);
+    if found != sealed {
+        let name = |(state, data): (Fr, Fr)| {
+            format!(
+                "state {} and data commitment {}",
+                fr_hex(&state),
+                fr_hex(&data)
+            )
+        };
         return Err(Failure::Final(Halt::Diverged {
             batch: index,
-            detail: "the chain has settled another batch in its place".into(),
+            detail: format!(
+                "the chain settled a batch with {}; the batch sealed here has {}",
+                name(found),
+                name(sealed)
+            ),
         }));
     }
     tracing::info!(batch = index, "found settled on the chain");
-    mark(engine, index, settled.tx).await
+    mark(node, index, settled.tx).await
 }
 
+/// Sends a proven batch to the contract.
 async fn settle(
-    engine: &Arc<Engine>,
+    node: &Arc<Node>,
     index: u64,
     record: BatchRecord,
     rewinds: &mut u32,
 ) -> Result<Step, Failure> {
     let started = Instant::now();
-    let proof = blocking(engine, "settle", move |engine| {
-        let proof = engine.store.get::<Proofs>(&index);
+    let proof = blocking(node, "settle", move |node| {
+        let proof = node.store.get::<Proofs>(&index);
         proof
             .map_err(|error| error.to_string())
             .and_then(|proof| proof.ok_or_else(|| format!("the proof of batch {index} is missing")))
@@ -229,17 +255,17 @@ async fn settle(
             detail: format!("batch {index}: {error}"),
         })
     })?;
-    let batch = ProvenBatch {
+    let batch = Settlement {
         published,
         old_state: record.old.commitment(),
         new_state: record.new.commitment(),
         commitment: record.commitment,
         proof: proof.0,
     };
-    match engine.ports.settlement.settle(&batch).await {
+    match node.ports.settlement.settle(&batch).await {
         Ok(receipt) => {
             telemetry::settlement(receipt.gas_used, receipt.calldata_bytes);
-            mark(engine, index, receipt.tx).await?;
+            mark(node, index, receipt.tx).await?;
             telemetry::stage("settled", started);
             tracing::info!(
                 batch = index,
@@ -255,22 +281,23 @@ async fn settle(
             batch: index,
             reason,
         })),
-        Err(SettlementError::Rejected { reason }) => refused(engine, index, &record, reason).await,
+        Err(SettlementError::Rejected { reason }) => refused(node, index, &record, reason).await,
     }
 }
 
-/// A refusal is final unless the chain moved meanwhile: then the next look decides.
+/// Classifies a refusal: it is final unless the chain moved meanwhile. If it did, the next step
+/// decides.
 async fn refused(
-    engine: &Arc<Engine>,
+    node: &Arc<Node>,
     index: u64,
     record: &BatchRecord,
     reason: String,
 ) -> Result<Step, Failure> {
     if record.oracle != Fr::from(0u64) {
-        // It may just have been taken back.
-        follow(engine).await.map(|_| ())?;
+        // The chain may have taken the snapshot back a moment ago.
+        follow(node).await.map(|_| ())?;
     }
-    let settlement = &engine.ports.settlement;
+    let settlement = &node.ports.settlement;
     let view = settlement
         .rollup()
         .await
@@ -279,7 +306,7 @@ async fn refused(
         .head()
         .await
         .map_err(|error| reading(error, index))?;
-    if view.batch_index != index || stale(engine, &view, record).await?.is_some() {
+    if view.batch_index != index || stale(node, &view, record).await?.is_some() {
         return Ok(Step::Again);
     }
     if head.timestamp < record.time {
@@ -291,20 +318,20 @@ async fn refused(
     }))
 }
 
-/// Records that a batch has settled; its job is done.
-async fn mark(engine: &Arc<Engine>, index: u64, tx: [u8; 32]) -> Result<(), Failure> {
-    // It may have settled without us while we were still proving it: then its job ends here.
-    let gate = if engine.cursor().prove <= index {
-        Some(engine.interrupt_proof().await)
+/// Records that a batch has settled and ends its job.
+async fn mark(node: &Arc<Node>, index: u64, tx: [u8; 32]) -> Result<(), Failure> {
+    // A batch can settle while it is still being proven here. Its proof is then interrupted.
+    let gate = if node.cursor().prove <= index {
+        Some(node.interrupt_proof().await)
     } else {
         None
     };
-    blocking(engine, "settle", move |engine| {
+    blocking(node, "settle", move |node| {
         let write = || -> Result<(), StoreError> {
-            let mut changes = engine.store.change();
+            let mut changes = node.store.change();
             changes.put::<Stages>(&index, &Stage::Settled { tx })?;
             changes.delete::<Jobs>(&index)?;
-            let kept = engine.config.settle.retain_submissions;
+            let kept = node.config.settle.retain_submissions;
             if let Some(old) = index.checked_sub(kept) {
                 changes.delete::<Submissions>(&old)?;
             }
@@ -317,20 +344,20 @@ async fn mark(engine: &Arc<Engine>, index: u64, tx: [u8; 32]) -> Result<(), Fail
     .await
     .map_err(Failure::Final)?;
     {
-        let mut cursor = engine.cursor();
+        let mut cursor = node.cursor();
         cursor.settle = index + 1;
         cursor.prove = cursor.prove.max(index + 1);
     }
     drop(gate);
-    engine.emit(index, BatchEventKind::Settled { tx });
-    engine.wake_seal.notify_one();
+    node.emit(index, BatchEventKind::Settled { tx });
+    node.wake_seal.notify_one();
     Ok(())
 }
 
-/// A reorganisation took settled batches away; their proofs are still here.
-fn unsettle(engine: &Arc<Engine>, from: u64, until: u64) -> Result<(), Halt> {
+/// Records that a reorganisation took settled batches away. Their proofs are still in the store.
+fn unsettle(node: &Arc<Node>, from: u64, until: u64) -> Result<(), Halt> {
     let write = || -> Result<(), StoreError> {
-        let mut changes = engine.store.change();
+        let mut changes = node.store.change();
         for index in from..until {
             changes.put::<Stages>(&index, &Stage::Proven)?;
         }
@@ -339,9 +366,9 @@ fn unsettle(engine: &Arc<Engine>, from: u64, until: u64) -> Result<(), Halt> {
     write().map_err(|error| Halt::Store {
         detail: error.to_string(),
     })?;
-    engine.cursor().settle = from;
+    node.cursor().settle = from;
     for index in from..until {
-        engine.emit(index, BatchEventKind::Proven);
+        node.emit(index, BatchEventKind::Proven);
     }
     Ok(())
 }

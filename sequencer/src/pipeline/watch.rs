@@ -1,166 +1,193 @@
-//! Follows the chain: the assets root, the vault's deposit queue, and the price oracle.
+//! Follows the chain: the assets root, the vault's deposit queue and the price oracle.
 
-use std::collections::HashSet;
-use std::sync::Arc;
-use std::time::Instant;
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use super::seal::sweep_legs;
-use super::{Backoff, CHAIN, Failure, blocking, chain_time, reading};
-use crate::admission::unix_now;
-use crate::engine::{Engine, Registry};
-use crate::health::Halt;
-use crate::oracle::{LogError, Oracle};
-use crate::ports::{OracleLog, QueuedDeposit};
-use crate::store::StoreError;
-use crate::store::tables::{Batches, Bytes, Deposits, Meta, MetaKey, PriceSnapshots, Value};
-use crate::telemetry;
-use crate::wire::{Word, word};
+use super::{Backoff, CHAIN, Failure, blocking, chain_time, reading, seal::sweep_legs};
+use crate::{
+    health::Halt,
+    node::{Node, Registry},
+    oracle::{KnownSnapshot, LogError, Oracle},
+    ports::{OracleLog, QueuedDeposit},
+    store::{
+        StoreError,
+        tables::{Batches, Bytes, Deposits, Meta, MetaKey, PriceSnapshot, PriceSnapshots, Value},
+    },
+    telemetry,
+    wire::{Word, word},
+};
 
-/// Deposits fetched at once.
+/// Number of deposits in one read.
 const PAGE: u64 = 256;
 
-/// Health entry for a price oracle that cannot be followed. Nothing else waits for it.
+/// Name of the health entry of a price oracle that cannot be followed. Nothing else waits for it.
 const ORACLE: &str = "price_oracle";
 
-/// What is wrong with a snapshot that is not taken for one.
-const NOT_ITS_DIGEST: &str = "the digest of a price snapshot is not that of its contents";
+/// The fault of a snapshot in the log that is ignored.
+const NOT_ITS_DIGEST: &str = "the digest of a price snapshot is not the digest of its contents";
 
-/// Blocks by which the stored place in the oracle's log may be behind, so that not every poll writes.
+/// Number of blocks by which the stored cursor of the oracle's log may lag, so that not every poll
+/// writes.
 const ORACLE_LAG: u64 = 1_024;
 
 /// Polls until cancelled or halted.
-pub(crate) async fn run(engine: Arc<Engine>) {
-    let mut backoff = Backoff::new(&engine);
+pub(crate) async fn run(node: Arc<Node>) {
+    let mut backoff = Backoff::new(&node);
     let mut oracle = Following {
-        backoff: Backoff::new(&engine),
-        due: Instant::now(),
+        backoff: Backoff::new(&node),
+        due: node.clock().now(),
     };
     loop {
-        let result = poll(&engine, &mut oracle).await;
+        let result = poll(&node, &mut oracle).await;
         let again = match result {
             Ok(()) => {
                 backoff.reset();
-                engine.health.restore(CHAIN);
+                node.health.restore(CHAIN);
                 tokio::select! {
-                    () = engine.cancel.cancelled() => false,
-                    () = tokio::time::sleep(engine.config.poll()) => true,
+                    () = node.cancel.cancelled() => false,
+                    () = node.clock().sleep(node.config.poll()) => true,
                 }
             }
             Err(Failure::Transient(reason)) => {
-                engine.health.degrade(CHAIN, reason);
-                backoff.pause(&engine).await
+                node.health.degrade(CHAIN, reason);
+                backoff.pause(&node).await
             }
             Err(Failure::Final(halt)) => {
-                engine.health.halt(halt);
+                node.health.halt(halt);
                 false
             }
         };
-        if !again || engine.health.is_halted() {
+        if !again || node.health.is_halted() {
             return;
         }
     }
 }
 
-/// When to read the oracle's log. A failure may mean reading all of it, which is not done at each poll.
+/// The time of the next read of the oracle's log. After a failure the whole log may have to be
+/// read, which is too much for each poll.
 struct Following {
     backoff: Backoff,
-    due: Instant,
+    /// The clock's time of the next read.
+    due: Duration,
 }
 
-async fn poll(engine: &Arc<Engine>, oracle: &mut Following) -> Result<(), Failure> {
-    let at = engine.cursor().seal;
-    let view = engine
+/// Reads the chain once.
+async fn poll(node: &Arc<Node>, oracle: &mut Following) -> Result<(), Failure> {
+    read_assets(node).await?;
+    read_deposits(node).await?;
+    if oracle.due <= node.clock().now() {
+        match follow(node).await {
+            Ok(refused) => {
+                oracle.backoff.reset();
+                match refused {
+                    0 => node.health.restore(ORACLE),
+                    _ => node.health.degrade(ORACLE, NOT_ITS_DIGEST.into()),
+                }
+            }
+            Err(Failure::Transient(reason)) => {
+                node.health.degrade(ORACLE, reason);
+                oracle.due = node.clock().now() + oracle.backoff.step();
+            }
+            Err(halt) => return Err(halt),
+        }
+    }
+    node.wake_settle.notify_one();
+    node.wake_seal.notify_one();
+    Ok(())
+}
+
+/// Reads the root of the asset tree, and the assets if it changed.
+async fn read_assets(node: &Arc<Node>) -> Result<(), Failure> {
+    let at = node.cursor().seal;
+    let view = node
         .ports
         .settlement
         .rollup()
         .await
         .map_err(|error| reading(error, at))?;
-    engine.pool().set_assets_root(view.assets_root);
-    if engine.registry().root != view.assets_root {
-        let assets = engine
+    node.pool().set_assets_root(view.assets_root);
+    if node.registry().root != view.assets_root {
+        let assets = node
             .ports
             .settlement
             .assets()
             .await
             .map_err(|error| reading(error, at))?;
-        engine.set_registry(Registry {
+        node.set_registry(Registry {
             root: view.assets_root,
             assets: Arc::new(assets),
         });
     }
+    Ok(())
+}
+
+/// Reads the deposits that have their confirmations. A deposit with fewer can still disappear or
+/// move in the queue, and a batch that holds it would never settle.
+async fn read_deposits(node: &Arc<Node>) -> Result<(), Failure> {
+    let at = node.cursor().seal;
+    let confirmed = node
+        .ports
+        .settlement
+        .deposits_mined(node.config.deposit_confirmations())
+        .await
+        .map_err(|error| reading(error, at))?;
     loop {
-        let from = engine.deposits().next();
-        if view.queued_deposits <= from {
+        let from = node.deposits().next();
+        if confirmed <= from {
             break;
         }
-        let limit = PAGE.min(view.queued_deposits - from);
-        let page = engine
+        let limit = PAGE.min(confirmed - from);
+        let page = node
             .ports
             .settlement
             .deposits(from, limit)
             .await
             .map_err(|error| reading(error, at))?;
         if page.is_empty() {
-            // The node that answered knows less than the one before.
-            return Err(Failure::Transient("the deposit queue was cut short".into()));
+            // This answer came from an L1 node that lags behind the previous one.
+            let reason = "the L1 node returned fewer deposits than it counted";
+            return Err(Failure::Transient(reason.into()));
         }
-        // Dropping batches rewrites the queue; the gate keeps the two apart.
-        let gate = engine.seal_gate.lock().await;
-        blocking(engine, "watch", move |engine| store(engine, page))
+        // Dropping batches rewrites the queue. The gate keeps the two apart.
+        let gate = node.seal_gate.lock().await;
+        blocking(node, "watch", move |node| store(node, page))
             .await
             .map_err(Failure::Final)?;
         drop(gate);
     }
-    telemetry::deposits_waiting(engine.deposits().len());
-    if oracle.due <= Instant::now() {
-        match follow(engine).await {
-            Ok(refused) => {
-                oracle.backoff.reset();
-                match refused {
-                    0 => engine.health.restore(ORACLE),
-                    _ => engine.health.degrade(ORACLE, NOT_ITS_DIGEST.into()),
-                }
-            }
-            Err(Failure::Transient(reason)) => {
-                engine.health.degrade(ORACLE, reason);
-                oracle.due = Instant::now() + oracle.backoff.step();
-            }
-            Err(halt) => return Err(halt),
-        }
-    }
-    engine.wake_settle.notify_one();
-    engine.wake_seal.notify_one();
+    telemetry::deposits_waiting(node.deposits().len());
     Ok(())
 }
 
-/// Follows the oracle's log to its end. Returns how many snapshots in its newest part are none.
-pub(super) async fn follow(engine: &Arc<Engine>) -> Result<usize, Failure> {
-    let _gate = engine.oracle_gate.lock().await;
-    let from = engine.oracle().cursor().from;
-    let log = engine.ports.settlement.oracle_log(from).await;
+/// Follows the oracle's log to its end. Returns the number of snapshots in its newest part that
+/// failed verification.
+pub(super) async fn follow(node: &Arc<Node>) -> Result<usize, Failure> {
+    let _gate = node.oracle_gate.lock().await;
+    let from = node.oracle().cursor().from;
+    let log = node.ports.settlement.oracle_log(from).await;
     let log = log.map_err(|error| Failure::Transient(error.to_string()))?;
-    engine.saw_time(log.head.timestamp);
-    if engine.pool().legs_due(unix_now()) {
-        // What ended with a snapshot that the chain took back stays so when it takes it again, or of two legs
-        // one might have passed over the other and both wait for ever.
-        sweep_legs(engine).await.map_err(Failure::Final)?;
+    node.saw_time(log.head.timestamp);
+    if node.pool().legs_due(node.clock().unix()) {
+        // A leg that a withdrawn snapshot made impossible stays rejected if the chain records the
+        // snapshot again. Otherwise two legs could miss each other and wait for ever.
+        sweep_legs(node).await.map_err(Failure::Final)?;
     }
-    // Nothing moves from the mempool into a batch, or back, while it is asked what they name.
-    let _sealing = engine.seal_gate.lock().await;
-    blocking(engine, "watch", move |engine| follow_log(engine, &log))
+    // No submission moves between mempool and batches while their snapshots are looked up.
+    let _sealing = node.seal_gate.lock().await;
+    blocking(node, "watch", move |node| follow_log(node, &log))
         .await
         .map_err(Failure::Final)?
         .map_err(|error| Failure::Transient(error.to_string()))
 }
 
-fn follow_log(engine: &Engine, log: &OracleLog) -> Result<Result<usize, LogError>, Halt> {
-    let clock = chain_time(engine, log.head.timestamp);
-    let before = engine.oracle();
+/// Follows a log and stores the new state of the oracle.
+fn follow_log(node: &Node, log: &OracleLog) -> Result<Result<usize, LogError>, Halt> {
+    let clock = chain_time(node, log.head.timestamp);
+    let before = node.oracle();
     let (mut next, refused) = match before.follow(log, clock) {
         Ok(followed) => followed,
         Err(LogError::Behind) => return Ok(Err(LogError::Behind)),
         Err(error) => {
-            engine.set_oracle(before.anew());
+            node.set_oracle(before.anew());
             return Ok(Err(error));
         }
     };
@@ -169,34 +196,38 @@ fn follow_log(engine: &Engine, log: &OracleLog) -> Result<Result<usize, LogError
     };
     let outdated = next.outdated(clock);
     if !outdated.is_empty() {
-        let kept = unsettled_snapshots(engine).map_err(failed)?;
-        next.forget(&engine.pool().forget_snapshots(outdated, &kept));
+        let kept = unsettled_snapshots(node).map_err(failed)?;
+        next.forget(&node.pool().forget_snapshots(outdated, &kept));
     }
     let changed = next.known() != before.known();
     if changed || next.is_ahead(ORACLE_LAG) {
-        write_oracle(engine, &before, &next).map_err(failed)?;
+        write_oracle(node, &before, &next).map_err(failed)?;
         next.stored();
     }
     if changed {
-        engine.pool().set_snapshots(next.times());
-        tracing::info!(known = next.known().len(), "price snapshots");
+        node.pool().set_snapshots(next.times());
+        tracing::info!(
+            known = next.known().len(),
+            "the known price snapshots changed"
+        );
     }
-    engine.set_oracle(next);
+    node.set_oracle(next);
     Ok(Ok(refused))
 }
 
-/// What unsettled batches name: their transactions may have to be sealed anew.
-fn unsettled_snapshots(engine: &Engine) -> Result<Vec<Word>, StoreError> {
-    let settle = engine.cursor().settle;
-    let batches = engine.store.range::<Batches>(&settle)?;
+/// Returns the snapshots of the unsettled batches, whose transactions may have to be sealed anew.
+fn unsettled_snapshots(node: &Node) -> Result<Vec<Word>, StoreError> {
+    let settle = node.cursor().settle;
+    let batches = node.store.range::<Batches>(&settle)?;
     batches
         .map(|batch| batch.map(|(_, record)| word(&record.oracle)))
         .collect()
 }
 
-/// One synced write: the snapshots that are new, those that are gone, and the place in the log.
-fn write_oracle(engine: &Engine, before: &Oracle, next: &Oracle) -> Result<(), StoreError> {
-    let mut changes = engine.store.change();
+/// Stores the new snapshots, deletes the forgotten ones and stores the cursor, with one synced
+/// write.
+fn write_oracle(node: &Node, before: &Oracle, next: &Oracle) -> Result<(), StoreError> {
+    let mut changes = node.store.change();
     let ids: HashSet<Word> = next.known().iter().map(|known| known.id).collect();
     for gone in before
         .known()
@@ -206,18 +237,28 @@ fn write_oracle(engine: &Engine, before: &Oracle, next: &Oracle) -> Result<(), S
         changes.delete::<PriceSnapshots>(&gone.id)?;
     }
     for known in next.known().iter().filter(|known| !before.holds(known)) {
-        changes.put::<PriceSnapshots>(&known.id, &known.record())?;
+        changes.put::<PriceSnapshots>(&known.id, &stored(known))?;
     }
     changes.put::<Meta>(&MetaKey::Oracle, &Bytes(next.cursor().encode()))?;
     changes.commit()
 }
 
-fn store(engine: &Engine, page: Vec<QueuedDeposit>) -> Result<(), Halt> {
-    let expected = engine.deposits().next();
-    let failed = |error: crate::store::StoreError| Halt::Store {
+/// Makes the stored form of a snapshot.
+fn stored(known: &KnownSnapshot) -> PriceSnapshot {
+    PriceSnapshot {
+        block: known.block,
+        place: known.place,
+        snapshot: *known.snapshot,
+    }
+}
+
+/// Stores deposits and appends them to the queue.
+fn store(node: &Node, page: Vec<QueuedDeposit>) -> Result<(), Halt> {
+    let expected = node.deposits().next();
+    let failed = |error: StoreError| Halt::Store {
         detail: error.to_string(),
     };
-    let mut changes = engine.store.change();
+    let mut changes = node.store.change();
     for (expected, deposit) in (expected..).zip(&page) {
         if deposit.index != expected {
             return Err(Halt::DepositGap {
@@ -230,9 +271,10 @@ fn store(engine: &Engine, page: Vec<QueuedDeposit>) -> Result<(), Halt> {
             .map_err(failed)?;
     }
     changes.commit().map_err(failed)?;
-    let mut queue = engine.deposits();
+    let now = node.clock().now();
+    let mut queue = node.deposits();
     for deposit in page {
-        queue.push(deposit.deposit);
+        queue.push(deposit.deposit, now);
     }
     Ok(())
 }

@@ -1,24 +1,26 @@
-//! Byte layout of stored values: big-endian integers, lengths as u32 before byte strings. Decoding
-//! is exact: nothing may be left over.
+//! Byte layout of stored values: big-endian integers, and a u32 length before each byte string.
+//! Decoding is exact: it refuses bytes that are left over.
 
-use subrosa_protocol::Fr;
-use subrosa_protocol::encoding::{fr_from_bytes, fr_to_bytes};
+use subrosa_protocol::{
+    Fr,
+    encoding::{fr_from_bytes, fr_to_bytes},
+};
 
-/// Why stored bytes are not a value of their table.
+/// The reason why stored bytes are not a value of their table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CodecError {
     /// Fewer bytes than the value needs.
-    #[error("value is cut short")]
+    #[error("the value is cut short")]
     Short,
     /// More bytes than the value has.
-    #[error("value has bytes left over")]
+    #[error("the value has bytes left over")]
     Long,
-    /// Written by another version of the program.
-    #[error("value has version {found}, this program reads {expected}")]
+    /// Another version of the program wrote the value.
+    #[error("the value has version {found}; this program reads version {expected}")]
     Version {
-        /// Version byte found.
+        /// Version byte of the value.
         found: u8,
-        /// Version byte this program writes.
+        /// Version byte that this program writes.
         expected: u8,
     },
     /// A tag or field has a value outside its range.
@@ -26,7 +28,7 @@ pub enum CodecError {
     Field(&'static str),
 }
 
-/// Appends values.
+/// Builds a value by appending fields.
 #[derive(Default)]
 pub(crate) struct Writer(Vec<u8>);
 
@@ -59,7 +61,7 @@ impl Writer {
         self.raw(&fr_to_bytes(x))
     }
 
-    /// A byte string with its length; values stay far below 4 GiB.
+    /// Appends a byte string after its length. Stored values stay far below 4 GiB.
     pub(crate) fn var(self, bytes: &[u8]) -> Self {
         let len = u32::try_from(bytes.len()).expect("a stored value is below 4 GiB");
         self.u32(len).raw(bytes)
@@ -70,7 +72,7 @@ impl Writer {
     }
 }
 
-/// Takes values off the front.
+/// Reads fields from the front of a value.
 pub(crate) struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {

@@ -1,39 +1,41 @@
-//! The tables: one column family each, with typed keys and values. Keys and values begin with a
+//! The tables: each is a column family with typed keys and values. Keys and values begin with a
 //! version byte, so that a later layout can live beside this one.
 
-use subrosa_protocol::Fr;
-use subrosa_protocol::asset::AssetId;
-use subrosa_protocol::batch::Shape;
-use subrosa_protocol::ledger::{Deposit, State};
-use subrosa_protocol::market::{MARKETS, Markets, Snapshot};
+use subrosa_protocol::{
+    Fr,
+    asset::AssetId,
+    batch::Shape,
+    ledger::{Deposit, State},
+    market::{Markets, Snapshot},
+    message::MESSAGE_LEN,
+};
 
 use super::codec::{CodecError, Reader, Writer};
-use crate::admission::FinalRejection;
-use crate::mailbox::MESSAGE_LEN;
-use crate::wire::Word;
+pub use crate::{oracle::OracleCursor, record::TransactionRecord};
+use crate::{refusal::FinalRejection, wire::Word};
 
 const KEY_VERSION: u8 = 1;
 const VALUE_VERSION: u8 = 1;
 
-/// A key, encoded so that byte order is key order.
+/// A key. The order of the encoded bytes is the order of the keys.
 pub trait Key: Sized {
-    /// The key's bytes after the version byte.
+    /// Returns the key's bytes, including the version byte.
     fn encode(&self) -> Vec<u8>;
-    /// Inverse of [`Key::encode`].
+    /// Reads the bytes of [`Key::encode`].
     ///
     /// # Errors
-    /// A [`CodecError`] for anything that `encode` does not produce.
+    /// [`CodecError`] for all bytes that `encode` does not produce.
     fn decode(bytes: &[u8]) -> Result<Self, CodecError>;
 }
 
 /// A value.
 pub trait Value: Sized {
-    /// The value's bytes, version byte included.
+    /// Returns the value's bytes, including the version byte.
     fn encode(&self) -> Vec<u8>;
-    /// Inverse of [`Value::encode`].
+    /// Reads the bytes of [`Value::encode`].
     ///
     /// # Errors
-    /// A [`CodecError`] for anything that `encode` does not produce.
+    /// [`CodecError`] for all bytes that `encode` does not produce.
     fn decode(bytes: &[u8]) -> Result<Self, CodecError>;
 }
 
@@ -65,31 +67,31 @@ macro_rules! tables {
 }
 
 tables! {
-    /// What the store is and where it stands.
+    /// Identity and head of the store.
     Meta = "meta": MetaKey => Bytes;
     /// Sealed batches by index.
     Batches = "batches": u64 => BatchRecord;
-    /// How far each batch has come.
+    /// Stages of the batches.
     Stages = "stages": u64 => Stage;
     /// Proofs of batches.
     Proofs = "proofs": u64 => Bytes;
-    /// Proving jobs: witnesses of batches that are not settled. The other half of a job, the proofs of
-    /// the transactions, is in [`Submissions`].
+    /// Witnesses of the batches that have not settled: one half of a proving job. The other half,
+    /// the proofs of the transactions, is in [`Submissions`].
     Jobs = "jobs": u64 => Bytes;
-    /// Submissions of recent batches, transaction ‖ proof in slot order: a batch is proven from their
-    /// proofs, and its transactions can be sealed anew with them.
+    /// Submissions of recent batches, transaction ‖ proof in slot order. Their proofs go into the
+    /// proof of the batch, and the transactions of a dropped batch are sealed anew from them.
     Submissions = "submissions": u64 => SubmissionsRecord;
-    /// Snapshots of the ledger by the batch index of their state.
-    Snapshots = "snapshots": u64 => Bytes;
-    /// What became of each accepted transaction, by digest.
+    /// Checkpoints of the ledger, by the batch index of their state.
+    LedgerCheckpoints = "snapshots": u64 => Bytes;
+    /// Fates of the accepted transactions, by digest.
     Transactions = "transactions": Word => TransactionRecord;
-    /// Accepted and unsealed submissions by sequence number.
+    /// Accepted and unsealed submissions, by sequence number.
     Mempool = "mempool": u64 => Bytes;
-    /// Messages in the mailbox by sequence number.
+    /// Messages in the mailbox, by sequence number.
     Messages = "messages": u64 => MessageRecord;
     /// Price snapshots of the chain's oracle, by digest.
     PriceSnapshots = "price_snapshots": Word => PriceSnapshot;
-    /// The vault's deposit queue as far as it was seen, by index.
+    /// Confirmed deposits of the vault's queue, by index.
     Deposits = "deposits": u64 => Deposit;
 }
 
@@ -102,9 +104,9 @@ pub enum MetaKey {
     Identity,
     /// [`State`] after the last sealed batch.
     Head,
-    /// Sequence number of the mailbox's next message, once there was one.
+    /// Sequence number of the mailbox's next message. Absent before the first message.
     Mailbox,
-    /// [`OracleCursor`], once the oracle's log was read.
+    /// [`OracleCursor`]. Absent before the oracle's log was read.
     Oracle,
 }
 
@@ -176,7 +178,7 @@ impl Value for Bytes {
     }
 }
 
-/// The deployment a store belongs to.
+/// The deployment to which a store belongs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// Chain id of the settlement layer.
@@ -266,19 +268,19 @@ impl Value for Deposit {
 /// A sealed batch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BatchRecord {
-    /// Its shape.
+    /// Shape of the batch.
     pub shape: Shape,
-    /// Its time, Unix seconds.
+    /// Time of the batch, Unix seconds.
     pub time: u64,
-    /// The assets root it was sealed under.
+    /// Root of the asset tree under which it was sealed.
     pub assets_root: Fr,
-    /// Digest of its price snapshot, or 0.
+    /// Digest of its price snapshot; 0 if it has none.
     pub oracle: Fr,
     /// c = H(DATA; words).
     pub commitment: Fr,
-    /// State before.
+    /// State before the batch.
     pub old: State,
-    /// State after.
+    /// State after the batch.
     pub new: State,
     /// Digests of its transactions in slot order.
     pub transactions: Vec<Word>,
@@ -337,14 +339,14 @@ impl Value for BatchRecord {
     }
 }
 
-/// How far a batch has come.
+/// The stage of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     /// Executed and stored.
     Sealed,
     /// Proven.
     Proven,
-    /// Settled by this L1 transaction.
+    /// Settled.
     Settled {
         /// Hash of the L1 transaction.
         tx: [u8; 32],
@@ -377,7 +379,7 @@ impl Value for Stage {
     }
 }
 
-/// The submissions of a batch with their places in the mempool's order.
+/// The submissions of a batch with their sequence numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SubmissionsRecord(pub Vec<(u64, Vec<u8>)>);
 
@@ -405,13 +407,13 @@ impl Value for SubmissionsRecord {
 /// A message in the mailbox.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MessageRecord {
-    /// First second at which it is gone.
+    /// First second at which the message is gone.
     pub expires: u64,
     /// The message.
     pub message: [u8; MESSAGE_LEN],
 }
 
-/// Shows nothing of the message.
+/// Does not show the message.
 impl std::fmt::Debug for MessageRecord {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("MessageRecord")
@@ -436,25 +438,6 @@ impl Value for MessageRecord {
         };
         reader.end()?;
         Ok(value)
-    }
-}
-
-/// Where the log of the chain's price oracle is read on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OracleCursor {
-    /// First block to read.
-    pub from: u64,
-    /// The words of the markets before it.
-    pub words: [Fr; MARKETS],
-}
-
-impl Default for OracleCursor {
-    /// Before the first block there are no markets.
-    fn default() -> Self {
-        Self {
-            from: 0,
-            words: [Fr::from(0u64); MARKETS],
-        }
     }
 }
 
@@ -490,11 +473,11 @@ impl Value for OracleCursor {
 /// A price snapshot with its place in the oracle's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PriceSnapshot {
-    /// Its block.
+    /// Block of the snapshot.
     pub block: u64,
-    /// Place among the block's events.
+    /// Position among the oracle's events of the block.
     pub place: u32,
-    /// What it says.
+    /// The snapshot.
     pub snapshot: Snapshot,
 }
 
@@ -528,30 +511,6 @@ impl Value for PriceSnapshot {
             },
         })
     }
-}
-
-/// What became of an accepted transaction. Proven and settled are read from its batch's [`Stage`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TransactionRecord {
-    /// In the mempool at this sequence number.
-    Pending {
-        /// Place in the mempool's order.
-        sequence: u64,
-    },
-    /// In a sealed batch.
-    Included {
-        /// Batch index.
-        batch: u64,
-        /// Slot in the batch.
-        slot: u32,
-    },
-    /// Its expiry passed before it was sealed.
-    Expired,
-    /// It can never be included.
-    Rejected {
-        /// Why.
-        reason: FinalRejection,
-    },
 }
 
 impl Value for TransactionRecord {

@@ -1,11 +1,12 @@
-//! Every reason to refuse a submission, and that accepting is idempotent.
+//! The reasons to refuse a submission, and the idempotence of acceptance.
 
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use subrosa_protocol::Fr;
-use subrosa_protocol::asset::AssetId;
-use subrosa_protocol::transaction::{Context, Transaction};
+use subrosa_protocol::{
+    Fr,
+    asset::AssetId,
+    transaction::{Context, Transaction},
+};
 
 use crate::support::*;
 
@@ -43,7 +44,7 @@ async fn accepts_and_answers_the_same_again() {
 
     let again = node.submit(&tx).await;
     assert_eq!((again.status, &again.body), (202, &first.body));
-    // Proof bytes identify nothing: a re-randomised proof is the same submission.
+    // Proof bytes identify nothing: with a re-randomised proof it is the same submission.
     let mut other_proof = prove(&tx);
     let last = other_proof.len() - 1;
     other_proof[last] ^= 1;
@@ -180,12 +181,12 @@ async fn refuses_an_invalid_proof_and_only_that() {
     let mut bytes = prove(&bad);
     let at = Transaction::ENCODED_LEN;
     bytes[at] ^= 1;
-    // Verified in one group.
+    // Both are verified in one group.
     let (good_answer, bad_answer) = tokio::join!(node.submit(&good), node.submit_bytes(bytes));
     assert_eq!(good_answer.status, 202);
     assert_problem(&bad_answer, 422, "invalid_proof");
     assert_problem(&node.status(&bad).await, 404, "not_found");
-    // A refused one leaves nothing behind: with the right proof it gets in.
+    // A refused submission leaves nothing behind: with the right proof it is accepted.
     assert_eq!(node.submit(&bad).await.status, 202);
     node.stop().await;
 }
@@ -285,7 +286,7 @@ async fn a_spent_note_cannot_be_spent_in_a_later_batch() {
     let mut second = world.transaction();
     second.nullifiers[0] = first.nullifiers[1];
     assert_problem(&node.submit(&second).await, 409, "nullifier_spent");
-    // The first itself is no double spend of its own.
+    // The first transaction does not double-spend its own notes.
     assert_eq!(node.submit(&first).await.field("status"), "settled");
     node.stop().await;
 }
@@ -346,10 +347,20 @@ async fn a_full_queue_asks_to_come_back_and_async_threads_stay_free() {
     let node = world.start(config).await;
     world.verifier.blocked.store(true, Ordering::SeqCst);
     let all: Vec<_> = (0..24).map(|_| world.transaction()).collect();
-    let submissions = futures::future::join_all(all.iter().map(|tx| node.submit(tx)));
+    // While verification stands still, only refusals are answered.
+    let answered = AtomicUsize::new(0);
+    let submissions = all.iter().map(|tx| async {
+        let answer = node.submit(tx).await;
+        answered.fetch_add(1, Ordering::SeqCst);
+        answer
+    });
+    let submissions = futures::future::join_all(submissions);
     let unblock = async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        // While verification stands still, everything else is answered.
+        eventually("a submission is refused", || {
+            answered.load(Ordering::SeqCst) > 0
+        })
+        .await;
+        // Everything else is answered.
         assert_eq!(node.get("/health").await.status, 200);
         assert_eq!(node.get("/v1/info").await.status, 200);
         world.verifier.blocked.store(false, Ordering::SeqCst);
@@ -397,7 +408,7 @@ async fn an_unanswered_request_times_out() {
     let tx = world.transaction();
     assert_problem(&node.submit(&tx).await, 503, "timeout");
     world.verifier.blocked.store(false, Ordering::SeqCst);
-    // It was taken in all the same; asking again tells.
+    // It was accepted all the same, which its status shows.
     node.until(&tx, "pending").await;
     node.stop().await;
 }

@@ -1,9 +1,11 @@
-//! kill -9 of a whole process: what was answered with 202 is there afterwards, once.
+//! `kill -9` of a whole process: a submission that was answered with 202 is there afterwards, once.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::{
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+    sync::atomic::Ordering,
+    time::Duration,
+};
 
 use subrosa_protocol::swap::Side;
 
@@ -11,8 +13,8 @@ use crate::support::*;
 
 const CHILD: &str = "SUBROSA_SEQUENCER_KILL_TEST_STORE";
 
-/// The process that is killed: a sequencer that prints its address. Its chain double dies with it,
-/// so it holds its prover and settles nothing.
+/// Runs the process that is killed: a sequencer that prints its address. Its chain double dies with
+/// it, so that its prover is blocked and nothing settles.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "the child of another test"]
 async fn child() {
@@ -50,7 +52,7 @@ async fn nothing_accepted_is_lost() {
             .unwrap();
         let base = format!("http://{}", address.trim());
         let client = reqwest::Client::new();
-        // Keep submitting while the process is killed under the submissions.
+        // Submissions go on while the process is killed.
         let submit = |tx: subrosa_protocol::transaction::Transaction| {
             let request = client
                 .post(format!("{base}/v1/transactions"))
@@ -64,7 +66,7 @@ async fn nothing_accepted_is_lost() {
         let submissions = async {
             let mut taken = Vec::new();
             for _ in 0..40 {
-                // Legs of swaps among them, so that some die between leg and counterpart.
+                // Some are legs of swaps, so that some kills come between leg and counterpart.
                 let terms = rand::random();
                 let legs = Side::BOTH.map(|side| world.leg(side, terms));
                 let group = (0..6).map(|_| world.transaction()).chain(legs).map(submit);
@@ -83,7 +85,7 @@ async fn nothing_accepted_is_lost() {
     assert!(accepted.len() > 50, "only {} were accepted", accepted.len());
     let node = world.start(world.config()).await;
     for tx in &accepted {
-        // A leg whose counterpart was never answered for may wait for it.
+        // A leg whose counterpart was never accepted may wait for it.
         let halves = accepted.iter().filter(|other| other.terms == tx.terms);
         if tx.header.kind.side().is_some() && halves.count() == 1 {
             let answer = node.status(tx).await;

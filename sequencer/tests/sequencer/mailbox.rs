@@ -1,17 +1,15 @@
-//! The mailbox over HTTP: one length, bounded, in order, expiring, and seen by nobody's log.
+//! The mailbox over HTTP: messages of one length, bounded, in order, expiring and never logged.
 
-use std::fmt::Write;
-use std::sync::Mutex;
-use std::time::Duration;
+use std::{fmt::Write, sync::Mutex, time::Duration};
 
 use futures::StreamExt;
 use rand::Rng;
-use subrosa_sequencer::MESSAGE_LEN;
-use subrosa_sequencer::store::Store;
-use subrosa_sequencer::store::tables::Messages;
+use subrosa_sequencer::{
+    MESSAGE_LEN,
+    store::{Store, tables::Messages},
+};
 
-use crate::admission::assert_problem;
-use crate::support::*;
+use crate::{admission::assert_problem, support::*};
 
 fn message() -> Vec<u8> {
     let mut message = vec![0; MESSAGE_LEN];
@@ -24,7 +22,7 @@ async fn leave(node: &Node, message: &[u8]) -> Answer {
     node.post_to("/v1/messages", octets, message.to_vec()).await
 }
 
-/// Sequence numbers and messages on a page.
+/// Reads a page: sequence numbers and messages, next and head.
 async fn page(node: &Node, query: &str) -> (Vec<(u64, String)>, u64, u64) {
     let answer = node.get(&format!("/v1/messages{query}")).await;
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -128,24 +126,38 @@ async fn the_same_message_at_once_is_held_once() {
     node.stop().await;
 }
 
+/// Counts the messages on disk while the sequencer holds the store. Returns nothing if the files
+/// change at the same moment.
+fn messages_on_disk(world: &World) -> Option<usize> {
+    use rocksdb::{DB, IteratorMode, Options};
+    let families = ["default", Messages::NAME];
+    let db = DB::open_cf_for_read_only(&Options::default(), world.store(), families, false).ok()?;
+    let family = db.cf_handle(Messages::NAME)?;
+    Some(db.iterator_cf(family, IteratorMode::Start).count())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_expire() {
-    let world = World::new();
+    let (world, clock) = World::virtual_time();
     let mut config = idle(world.config());
     config.mailbox.ttl_s = 2;
     let node = world.start(config.clone()).await;
     let message = message();
     leave(&node, &message).await;
     assert_eq!(page(&node, "").await.0.len(), 1);
-    tokio::time::sleep(Duration::from_millis(2_100)).await;
+    clock.advance(Duration::from_secs(2));
     assert_eq!(page(&node, "").await, (vec![], 1, 1));
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    eventually("the message is deleted", || {
+        clock.advance(Duration::from_millis(250));
+        messages_on_disk(&world) == Some(0)
+    })
+    .await;
     node.stop().await;
     {
         let store = Store::open(&world.store()).unwrap();
         assert!(store.all::<Messages>().unwrap().is_empty());
     }
-    // Its number is not given again, and its bytes are a new message.
+    // Its number is not given again, and the same bytes are a new message.
     let node = world.start(config).await;
     leave(&node, &message).await;
     assert_eq!(page(&node, "").await, (vec![(1, hex0x(&message))], 2, 2));
@@ -220,7 +232,7 @@ async fn the_stream_tells_of_messages() {
     node.stop().await;
 }
 
-/// Whatever this crate logs while the mailbox is used, at every level.
+/// Log of this crate while the mailbox is used, at every level.
 static LOG: Mutex<String> = Mutex::new(String::new());
 
 struct Recorder;

@@ -1,5 +1,5 @@
-//! The sequencer as a whole, over HTTP, with doubles of its ports: a chain that holds the contract's
-//! rules, a verifier and a prover whose proofs are the statement's own bytes.
+//! The sequencer as a whole, over HTTP, with doubles of its ports: a chain that holds the
+//! contract's rules, a verifier and a prover whose proofs are the statement's own bytes.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 mod admission;

@@ -1,28 +1,26 @@
-//! Price snapshots: followed on the chain, named by transactions, one to a batch.
+//! Price snapshots: followed on the chain, named by transactions, one in each batch.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::sync::{Arc, atomic::Ordering};
 
-use futures::FutureExt;
-use futures::future::BoxFuture;
+use futures::{FutureExt, future::BoxFuture};
 use subrosa_l1::{Account, Client, EmbeddedTransport, L1, deploy, development};
-use subrosa_protocol::Fr;
-use subrosa_protocol::asset::{AssetId, AssetInfo};
-use subrosa_protocol::batch::Shape;
-use subrosa_protocol::ledger::{paired, snapshot_of};
-use subrosa_protocol::market::{Market, Snapshot};
-use subrosa_protocol::swap::Side;
-use subrosa_protocol::transaction::Transaction;
-use subrosa_sequencer::Health;
-use subrosa_sequencer::Word;
-use subrosa_sequencer::adapters::L1Settlement;
-use subrosa_sequencer::ports::*;
-use subrosa_sequencer::store::Store;
-use subrosa_sequencer::store::tables::PriceSnapshots;
+use subrosa_protocol::{
+    Fr,
+    asset::{AssetId, AssetInfo},
+    batch::Shape,
+    ledger::{paired, snapshot_of},
+    market::{Market, Snapshot},
+    swap::Side,
+    transaction::Transaction,
+};
+use subrosa_sequencer::{
+    Health, Word,
+    adapters::L1Settlement,
+    ports::*,
+    store::{Store, tables::PriceSnapshots},
+};
 
-use crate::admission::assert_problem;
-use crate::support::*;
+use crate::{admission::assert_problem, support::*};
 
 fn market() -> Market {
     Market {
@@ -36,14 +34,14 @@ fn market() -> Market {
     }
 }
 
-/// A leg that names a price snapshot.
+/// Makes a leg that names a price snapshot.
 fn leg_naming(world: &World, side: Side, terms: u64, snapshot: &Snapshot) -> Transaction {
     let mut leg = world.leg(side, terms);
     leg.oracle = snapshot.digest();
     leg
 }
 
-/// The snapshots of the batches that settled.
+/// Returns the snapshots of the settled batches.
 fn oracles(world: &World) -> Vec<Fr> {
     world.chain.with(|chain| {
         let batches = chain.settled.iter();
@@ -81,11 +79,11 @@ async fn the_latest_snapshot_is_shown() {
     let second = world.chain.snapshot(0);
     let answer = node.until_latest(&second).await;
     assert!(answer.body["markets"][3].is_null());
-    // What was taken back is not the latest any more.
+    // A snapshot that the chain took back is not the latest any more.
     world.chain.revert_oracle(2);
     node.until_latest(&first).await;
     node.stop().await;
-    // After a restart it is known before the chain is asked.
+    // After a restart it is known before the first poll.
     let node = world.start(idle(world.config())).await;
     assert_eq!(
         node.get("/v1/oracle").await.field("digest"),
@@ -113,12 +111,12 @@ async fn any_snapshot_that_is_known_can_be_named() {
         oracles(&world),
         [second.digest(), first.digest(), Fr::from(0u64)]
     );
-    // One that the chain has not reached is none yet.
+    // A snapshot of a later time than the chain's is not known yet.
     let (later, time) = world.chain.with(|chain| {
         let time = now() + 100;
         (Chain::snapshot_at(chain, 3, time), time)
     });
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    world.chain.polled(3).await;
     let answer = node.submit(&world.naming(&later)).await;
     assert_problem(&answer, 409, "unknown_snapshot");
     let text = answer.body.to_string();
@@ -193,7 +191,7 @@ async fn legs_of_two_snapshots_are_not_paired() {
     assert_eq!(node.status(&a).await.field("status"), "waiting");
     let metrics = node.text("/metrics").await;
     assert!(!metrics.contains("mixed_snapshots"), "{metrics}");
-    // Without one it completes the swap; its note was never held.
+    // A leg that names no snapshot completes the swap. The refused leg held no note.
     let mut again = world.leg(Side::B, 1);
     again.nullifiers = b.nullifiers;
     assert_eq!(node.submit(&again).await.status, 202);
@@ -206,7 +204,7 @@ async fn legs_of_two_snapshots_are_not_paired() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_sealed_before_the_chain_reaches_its_time() {
     let world = World::new();
-    // The chain is behind this machine, within what is tolerated.
+    // The chain lags behind this machine by less than the tolerated time.
     world.chain.with(|chain| chain.time_offset = -30);
     let node = world.start(world.config()).await;
     let mut tx = world.transaction();
@@ -271,7 +269,7 @@ async fn a_batch_whose_snapshot_is_taken_back_is_dropped_and_sealed_anew() {
         let status = if proven { "proven" } else { "included" };
         node.until(&naming, status).await;
         node.until(&other, status).await;
-        // The chain refuses it at once, whether or not this was seen here before.
+        // The chain refuses the batch at once, whether or not the change was seen here.
         world.chain.with(|chain| {
             chain.oracle.clear();
             chain.block += 1;
@@ -343,7 +341,7 @@ async fn a_log_that_cannot_be_followed_stops_nothing_else() {
     node.stop().await;
 }
 
-/// Snapshots of so many minutes ago, in blocks that are not read again.
+/// Records snapshots of `minutes` minutes ago, in blocks that are not read again.
 fn snapshots_ago<const N: usize>(world: &World, minutes: [u64; N]) -> [Snapshot; N] {
     world.chain.with(|chain| {
         let snapshots = minutes.map(|minutes| {
@@ -365,17 +363,17 @@ async fn what_an_unsettled_batch_names_is_not_forgotten() {
     let tx = world.naming(&old);
     assert_eq!(node.submit(&tx).await.status, 202);
     node.until(&tx, "included").await;
-    // An hour after the newer one: the old one could be named no longer.
+    // An hour after the newer snapshot, the old one cannot be named any more.
     world.chain.with(|chain| chain.time_offset = 120);
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    world.chain.polled(3).await;
     assert_eq!(node.status(&tx).await.field("status"), "included");
     let answer = node.submit(&world.naming(&old)).await;
     assert_problem(&answer, 409, "unknown_snapshot");
     assert_eq!(world.prover.calls.load(Ordering::SeqCst), 1);
     world.prover.blocked.store(false, Ordering::SeqCst);
     node.until(&tx, "settled").await;
-    // Then it is forgotten, but not by the chain: the batch settles again.
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    // Then it is forgotten here, but not by the chain: the batch settles again.
+    world.chain.polled(3).await;
     let before = world.chain.with(|chain| chain.state);
     let batches = world.chain.settled();
     world.chain.reorganise(batches);
@@ -399,9 +397,9 @@ async fn old_snapshots_are_forgotten_unless_they_are_named() {
     let mut named = world.naming(&third);
     named.header.expiry = now() + 23 * 3_600;
     assert_eq!(node.submit(&named).await.status, 202);
-    // It would be forgotten with the second, were it not named.
+    // The third snapshot is outdated like the second, but a transaction names it.
     world.chain.with(|chain| chain.time_offset = 55 * 60);
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    world.chain.polled(3).await;
     let answer = node.submit(&world.naming(&second)).await;
     assert_problem(&answer, 409, "unknown_snapshot");
     assert_eq!(node.status(&named).await.field("status"), "pending");
@@ -433,7 +431,7 @@ async fn many_snapshots_and_swaps_at_once_all_settle() {
             _ => world.transaction(),
         };
         if i % 4 == 1 {
-            // The counterpart of the one before: of its snapshot.
+            // The counterpart of the previous leg names the same snapshot.
             tx.oracle = all
                 .last()
                 .map_or(Fr::from(0u64), |leg: &Transaction| leg.oracle);
@@ -459,8 +457,7 @@ async fn many_snapshots_and_swaps_at_once_all_settle() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_snapshot_is_found_at_start() {
-    use subrosa_sequencer::StartError;
-    use subrosa_sequencer::store::recovery::RecoveryError;
+    use subrosa_sequencer::{RecoveryError, StartError};
     let world = World::new();
     let node = world.start(world.config()).await;
     let snapshot = world.chain.snapshot(1);
@@ -483,7 +480,8 @@ async fn a_changed_snapshot_is_found_at_start() {
     assert!(damaged, "{error:?}");
 }
 
-/// The contracts in process, with shapes nobody has registered: nothing is settled here.
+/// The contracts in this process. They show shapes that nobody registered, because nothing settles
+/// here.
 struct Contracts(L1Settlement);
 
 impl SettlementLayer for Contracts {
@@ -501,6 +499,9 @@ impl SettlementLayer for Contracts {
             })
         }
         .boxed()
+    }
+    fn deposits_mined(&self, confirmations: u64) -> BoxFuture<'_, Result<u64, SettlementError>> {
+        self.0.deposits_mined(confirmations)
     }
     fn deposits(
         &self,
@@ -523,8 +524,8 @@ impl SettlementLayer for Contracts {
     }
     fn settle<'a>(
         &'a self,
-        batch: &'a ProvenBatch,
-    ) -> BoxFuture<'a, Result<SettlementReceipt, SettlementError>> {
+        batch: &'a Settlement,
+    ) -> BoxFuture<'a, Result<Receipt, SettlementError>> {
         self.0.settle(batch)
     }
     fn settled_batch(

@@ -1,12 +1,13 @@
 //! From acceptance to settlement, with restarts and faults at each stage.
 
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use futures::StreamExt;
-use subrosa_protocol::Fr;
-use subrosa_protocol::batch::{PublishedBatch, Shape};
-use subrosa_protocol::encoding::fr_from_bytes;
+use subrosa_protocol::{
+    Fr,
+    batch::{PublishedBatch, Shape},
+    encoding::fr_from_bytes,
+};
 use subrosa_sequencer::{Halt, Health};
 
 use crate::support::*;
@@ -19,7 +20,7 @@ fn word(text: &str) -> Fr {
     fr_from_bytes(&bytes(text).try_into().unwrap()).unwrap()
 }
 
-/// All transactions that have settled, by their nullifiers, which must be distinct.
+/// Returns the nullifiers of all settled transactions.
 fn settled_nullifiers(world: &World) -> Vec<Fr> {
     world.chain.with(|chain| {
         let transactions = chain.settled.iter().flat_map(|batch| &batch.transactions);
@@ -57,7 +58,7 @@ async fn transactions_and_deposits_settle() {
         world.chain.with(|c| c.state.deposit_count == 1)
     })
     .await;
-    // A wallet follows from the pages alone.
+    // A wallet can follow from the pages alone.
     let mut ledger = subrosa_protocol::ledger::Ledger::new();
     let mut from = 1;
     loop {
@@ -82,7 +83,7 @@ async fn transactions_and_deposits_settle() {
         from = next;
     }
     assert_eq!(*ledger.state(), world.chain.with(|chain| chain.state));
-    // Notes of sealed batches can be spent: their root is an anchor at once.
+    // The root of a sealed batch is an anchor at once, so that its notes can be spent.
     let tx = transaction(ledger.state().note_root, world.chain.assets_root());
     assert_eq!(node.submit(&tx).await.status, 202);
     node.until(&tx, "settled").await;
@@ -108,10 +109,41 @@ async fn deposits_alone_are_sealed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_deposit_is_sealed_once_it_has_its_confirmations() {
+    let world = World::new();
+    let mut config = world.config();
+    config.settle.deposit_confirmations = Some(3);
+    let node = world.start(config).await;
+    world.chain.deposit(1);
+    for confirmations in 1..3 {
+        world.chain.polled(3).await;
+        let read = world.chain.deposit_reads.load(Ordering::SeqCst);
+        assert_eq!(read, 0, "{confirmations}");
+        world.chain.with(|chain| chain.block += 1);
+    }
+    eventually("the deposit settles", || {
+        world.chain.with(|c| c.state.deposit_count == 1)
+    })
+    .await;
+    // A second deposit waits for its own confirmations.
+    let read = world.chain.deposit_reads.load(Ordering::SeqCst);
+    world.chain.deposit(2);
+    world.chain.polled(3).await;
+    assert_eq!(world.chain.deposit_reads.load(Ordering::SeqCst), read);
+    world.chain.with(|chain| chain.block += 2);
+    eventually("the second deposit settles", || {
+        world.chain.with(|c| c.state.deposit_count == 2)
+    })
+    .await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_sealed_without_a_reason() {
     let world = World::new();
     let node = world.start(world.config()).await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    // Each poll wakes the sealing task.
+    world.chain.polled(20).await;
     assert_eq!(node.get("/v1/info").await.body["state"]["batch_index"], 1);
     node.stop().await;
 }
@@ -175,12 +207,15 @@ async fn sealing_waits_for_settlement() {
     config.seal.max_unsettled = 2;
     let node = world.start(config).await;
     let mut all = Vec::new();
-    for _ in 0..4 {
+    for place in 0..4 {
         let tx = world.transaction();
         node.submit(&tx).await;
+        if place < 2 {
+            node.until(&tx, "included").await;
+        }
         all.push(tx);
-        tokio::time::sleep(Duration::from_millis(120)).await;
     }
+    world.chain.polled(10).await;
     assert_eq!(node.get("/v1/info").await.body["state"]["batch_index"], 3);
     world.prover.blocked.store(false, Ordering::SeqCst);
     for tx in &all {
@@ -220,7 +255,7 @@ async fn a_restart_resumes_a_sealed_batch() {
         world.prover.calls.load(Ordering::SeqCst) == 1
     })
     .await;
-    // The proof under way is cancelled, not waited for.
+    // The proof under way is cancelled; the stop does not wait for it.
     node.stop().await;
     world.prover.blocked.store(false, Ordering::SeqCst);
     let node = world.start(world.config()).await;
@@ -250,7 +285,7 @@ async fn a_restart_settles_a_proven_batch_without_proving_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_that_settled_unrecorded_is_recorded_and_not_sent_again() {
     let world = World::new();
-    // It settles, but the receipt is lost, and then the chain goes silent until after a restart.
+    // The batch settles, but its receipt is lost. The chain is then silent until after a restart.
     world
         .chain
         .with(|chain| chain.faults.push_back(Fault::LoseReceipt));
@@ -316,7 +351,7 @@ async fn an_outage_degrades_and_passes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_final_rejection_halts_and_is_not_repeated() {
-    let world = World::new();
+    let (world, clock) = World::virtual_time();
     world
         .chain
         .with(|chain| chain.forever = Some(Fault::Reject));
@@ -336,19 +371,19 @@ async fn a_final_rejection_halts_and_is_not_repeated() {
     assert!(ready.field("detail").contains("settlement_rejected"));
     assert_eq!(ready.body["retryable"], false);
     assert_eq!(node.get("/health").await.status, 200);
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(world.chain.settle_calls.load(Ordering::SeqCst), 1);
-    // Nothing new is taken; what was accepted is answered as before and can be read.
+    clock.advance(Duration::from_secs(3_600));
+    // New transactions are refused. Accepted ones are answered as before and can be read.
     let refused = node.submit(&world.transaction()).await;
     assert_eq!((refused.status, refused.code()), (503, "unavailable"));
     assert_eq!(node.submit(&tx).await.status, 202);
     assert_eq!(node.status(&tx).await.field("status"), "proven");
     node.stop().await;
+    assert_eq!(world.chain.settle_calls.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failing_prover_is_tried_a_bounded_number_of_times() {
-    let world = World::new();
+    let (world, clock) = World::virtual_time();
     world.prover.failures.store(1, Ordering::SeqCst);
     let node = world.start(world.config()).await;
     let tx = world.transaction();
@@ -358,9 +393,10 @@ async fn a_failing_prover_is_tried_a_bounded_number_of_times() {
     node.submit(&world.transaction()).await;
     let halt = node.until_halted().await;
     assert!(matches!(halt, Halt::Prover { batch: 2, .. }), "{halt:?}");
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    assert_eq!(world.prover.calls.load(Ordering::SeqCst), 4);
+    clock.advance(Duration::from_secs(3_600));
+    assert_eq!(node.get("/health").await.status, 200);
     node.stop().await;
+    assert_eq!(world.prover.calls.load(Ordering::SeqCst), 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -376,6 +412,33 @@ async fn a_chain_with_another_history_halts() {
     node.submit(&world.transaction()).await;
     let halt = node.until_halted().await;
     assert!(matches!(halt, Halt::Diverged { batch: 2, .. }), "{halt:?}");
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_settled_batch_with_other_data_and_our_state_halts() {
+    let world = World::new();
+    world
+        .chain
+        .with(|chain| chain.faults.push_back(Fault::SettleOlderVersion));
+    let node = world.start(world.config()).await;
+    let tx = world.transaction();
+    node.submit(&tx).await;
+    let halt = node.until_halted().await;
+    let Halt::Diverged { batch: 1, detail } = &halt else {
+        panic!("{halt:?}");
+    };
+    let ours = node.get("/v1/batches/1").await.body;
+    let theirs = world.chain.with(|chain| {
+        let published = chain.settled[0].words();
+        hex_fr(&subrosa_protocol::batch::data_commitment(&published))
+    });
+    assert_eq!(ours["status"], "proven", "it is not recorded as settled");
+    assert!(
+        detail.contains(ours["commitment"].as_str().unwrap()),
+        "{detail}"
+    );
+    assert!(detail.contains(&theirs), "{detail}");
     node.stop().await;
 }
 
@@ -410,12 +473,9 @@ async fn a_reorganised_chain_is_settled_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pending_transactions_with_an_old_assets_root_are_rejected() {
-    let world = World::new();
-    let mut config = world.config();
-    // Sealed only when enough are there or after a while, so that the change comes first.
-    config.seal.max_wait_ms = 200;
-    config.seal.patience_ms = 200;
-    let node = world.start(config).await;
+    // Nothing is sealed before time passes, so that the change comes first.
+    let (world, _clock) = World::virtual_time();
+    let node = world.start(world.config()).await;
     let old = world.transaction();
     assert_eq!(node.submit(&old).await.status, 202);
     world.chain.with(|chain| chain.assets.insert(asset(2)));
@@ -432,7 +492,7 @@ async fn pending_transactions_with_an_old_assets_root_are_rejected() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn expired_transactions_are_told_so() {
-    let world = World::new();
+    let (world, _clock) = World::virtual_time();
     let mut config = world.config();
     config.seal.max_wait_ms = 2_500;
     config.seal.patience_ms = 2_500;
@@ -462,7 +522,7 @@ async fn batches_under_an_old_assets_root_are_sealed_anew() {
     node.submit(&tx).await;
     node.until(&tx, "included").await;
     world.chain.with(|chain| chain.assets.insert(asset(2)));
-    // The transaction is under the old root for ever; the deposit is not.
+    // The transaction proves the old root for ever. The deposit proves none.
     let answer = node.until(&tx, "rejected").await;
     assert_eq!(answer.field("code"), "stale_assets");
     world.prover.blocked.store(false, Ordering::SeqCst);
@@ -509,7 +569,7 @@ async fn batches_that_became_too_old_are_sealed_anew() {
     assert_ne!(before["commitment"], after["commitment"]);
     assert_eq!(settled_nullifiers(&world).len(), 6);
     node.stop().await;
-    // And the store is sound after all that.
+    // The store is sound after all that.
     let node = world.start(world.config()).await;
     assert_eq!(node.status(&second).await.field("status"), "settled");
     node.stop().await;
@@ -531,7 +591,7 @@ async fn transactions_on_a_dropped_root_are_rejected() {
     child.header.expiry = first.header.expiry;
     assert_eq!(node.submit(&child).await.status, 202);
     node.until(&child, "included").await;
-    // The deposit makes the batch that is sealed anew another one.
+    // With the deposit, the batch that is sealed anew differs from the first.
     world.chain.deposit(3);
     world.chain.with(|chain| chain.time_offset = 7_200);
     world.prover.blocked.store(false, Ordering::SeqCst);

@@ -1,18 +1,25 @@
-//! Random interleavings of submissions, legs of swaps, double spends, deposits, outages, lost receipts,
-//! reorganisations, price snapshots that come and go, changes of the registry, lapses of time and restarts: in the end every accepted
-//! transaction has settled exactly once or was rejected for a reason (a leg may also still wait for its
-//! counterpart), both legs of a swap settled side by side or neither did, and chain and store agree.
+//! Random interleavings of submissions, legs of swaps, double spends, deposits, outages, lost
+//! receipts, reorganisations, price snapshots that come and go, changes of the registry, lapses of
+//! time and restarts.
+//!
+//! In the end every accepted transaction has settled exactly once or was rejected for a reason; a
+//! leg may also still wait for its counterpart. Both legs of a swap settled side by side, or
+//! neither settled. Chain and store agree.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::atomic::Ordering,
+    time::Duration,
+};
 
 use proptest::prelude::*;
-use subrosa_protocol::Fr;
-use subrosa_protocol::ledger::{paired, snapshot_of};
-use subrosa_protocol::market::Snapshot;
-use subrosa_protocol::swap::Side;
-use subrosa_protocol::transaction::Transaction;
+use subrosa_protocol::{
+    Fr,
+    ledger::{paired, snapshot_of},
+    market::Snapshot,
+    swap::Side,
+    transaction::Transaction,
+};
 use subrosa_sequencer::Health;
 
 use crate::support::*;
@@ -23,12 +30,13 @@ fn is_leg(tx: &Transaction) -> bool {
 
 #[derive(Debug, Clone)]
 enum Action {
-    /// So many, of which some name snapshots.
+    /// Submits this many transactions, some of which name snapshots.
     Submit(u8),
     Respend,
-    /// A leg of one of few swaps, which may expire soon by the chain's clock and may name a snapshot.
+    /// Submits a leg of one of few swaps. It may expire soon by the chain's clock and may name a
+    /// snapshot.
     Leg(Side, u8, bool, u8),
-    /// A transfer that spends a note of some leg.
+    /// Submits a transfer that spends a note of a leg.
     SpendLeg(u8),
     Deposit,
     Restart,
@@ -36,7 +44,7 @@ enum Action {
     Outage,
     LoseReceipt,
     Reorganise,
-    /// The chain takes a price snapshot, or takes the last back.
+    /// The chain records a price snapshot, or takes the last one back.
     Snapshot(bool),
     Register,
     HoldProver(bool),
@@ -66,7 +74,7 @@ fn arb_action() -> impl Strategy<Value = Action> {
     ]
 }
 
-/// The digest of one of the last snapshots that the chain took, gone or not, or 0.
+/// Returns the digest of one of the last snapshots of the chain, taken back or not, or 0.
 fn one_of(taken: &[Snapshot], which: usize) -> Fr {
     let last = taken.iter().rev().take(2);
     let digests: Vec<_> = last.map(Snapshot::digest).collect();
@@ -99,7 +107,7 @@ async fn play(actions: &[Action]) {
                     if answer.status == 202 {
                         accepted.push(tx);
                     } else {
-                        // The registry may have changed under it; a snapshot may be too new, or gone.
+                        // The registry may have changed. A snapshot may be too new or taken back.
                         let codes = ["stale_assets", "unknown_snapshot"];
                         assert!(codes.contains(&answer.code()), "{answer:?}");
                     }
@@ -111,7 +119,7 @@ async fn play(actions: &[Action]) {
                     tx.header.expiry = now() + 20 * 3600;
                     tx.nullifiers[1] = victim.nullifiers[0];
                     if node.submit(&tx).await.status == 202 {
-                        // Only if the other was rejected meanwhile, which the end checks.
+                        // Possible only if the other was rejected meanwhile, which the end checks.
                         accepted.push(tx);
                     }
                 }
@@ -152,10 +160,10 @@ async fn play(actions: &[Action]) {
                 node.stop().await;
                 node = world.start(config.clone()).await;
             }
-            Action::Wait => tokio::time::sleep(Duration::from_millis(50)).await,
+            Action::Wait => world.chain.polled(3).await,
             Action::Outage => {
                 world.chain.down.store(true, Ordering::SeqCst);
-                tokio::time::sleep(Duration::from_millis(40)).await;
+                world.chain.called(4).await;
                 world.chain.down.store(false, Ordering::SeqCst);
             }
             Action::LoseReceipt => {
@@ -179,7 +187,7 @@ async fn play(actions: &[Action]) {
                     let id = chain.assets.len() as u16;
                     chain.assets.insert(asset(id));
                 });
-                tokio::time::sleep(Duration::from_millis(30)).await;
+                world.chain.polled(2).await;
             }
             Action::HoldProver(held) => world.prover.blocked.store(*held, Ordering::SeqCst),
             Action::Later => {
@@ -204,7 +212,7 @@ async fn play(actions: &[Action]) {
             .values()
             .all(|fate| ["settled", "rejected", "expired", "waiting"].contains(&&**fate));
         let info = node.get("/v1/info").await.body;
-        // The chain decides: a reorganisation may not have been noticed here yet.
+        // The chain decides, because a reorganisation may not have been noticed here yet.
         let (chain, consumed) = world
             .chain
             .with(|chain| (chain.state.commitment(), chain.state.deposit_count));
@@ -236,7 +244,7 @@ async fn play(actions: &[Action]) {
             other => panic!("lost: {other}, {:?}", node.running.health()),
         }
     }
-    // Both legs of a swap side by side in one batch, or neither.
+    // Both legs of a swap are side by side in one batch, or neither is in a batch.
     let oracles: Vec<Fr> = world.chain.with(|chain| {
         let batches = chain.settled.iter();
         batches.map(|batch| batch.header.oracle).collect()
@@ -245,7 +253,7 @@ async fn play(actions: &[Action]) {
         paired(batch).unwrap();
         assert_eq!(snapshot_of(batch), Ok(oracle));
     }
-    // Nobody waits for somebody who is here and could be in one batch with it.
+    // No leg waits for a counterpart that is here and fits into one batch with it.
     let waiting = accepted.iter().filter(|tx| fates[&digest(tx)] == "waiting");
     let waiting: Vec<_> = waiting
         .filter_map(|tx| Some((tx.header.kind.side()?, tx)))
@@ -266,7 +274,11 @@ async fn play(actions: &[Action]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 20, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 24,
+        max_shrink_iters: 20,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn nothing_is_lost_and_nothing_doubled(

@@ -1,16 +1,16 @@
-//! The check at start names what is wrong with a store.
+//! The check of the store at start, which names the fault.
 
 use std::sync::atomic::Ordering;
 
 use subrosa_protocol::Fr;
-use subrosa_sequencer::StartError;
-use subrosa_sequencer::store::Store;
-use subrosa_sequencer::store::recovery::RecoveryError;
-use subrosa_sequencer::store::tables::*;
+use subrosa_sequencer::{
+    RecoveryError, StartError,
+    store::{Store, tables::*},
+};
 
 use crate::support::*;
 
-/// A store with two settled batches, a sealed one and two pending transactions.
+/// Makes a store with two settled batches, a sealed one, two pending transactions and two deposits.
 async fn filled() -> World {
     let world = World::new();
     let node = world.start(world.config()).await;
@@ -35,12 +35,12 @@ async fn filled() -> World {
     }
     world.chain.deposit(5);
     world.chain.deposit(6);
-    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    world.chain.polled(3).await;
     node.stop().await;
     world
 }
 
-/// What a start says after the store was changed behind the sequencer's back.
+/// Returns the error of a start after the store was changed.
 async fn after(tamper: impl FnOnce(&Store)) -> StartError {
     let world = filled().await;
     {
@@ -69,7 +69,7 @@ fn batch(store: &Store, index: u64) -> BatchRecord {
     store.get::<Batches>(&index).unwrap().unwrap()
 }
 
-/// The batch that is sealed and not proven.
+/// Returns the index of the batch that is sealed and not proven.
 fn last(store: &Store) -> u64 {
     *store.all::<Batches>().unwrap().keys().last().unwrap()
 }
@@ -133,7 +133,7 @@ async fn the_store_belongs_to_one_deployment() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn changed_published_data_are_found() {
-    // Any byte: the commitment covers all of them.
+    // The commitment covers every byte.
     for place in [200, 400, 600] {
         let error = after(|store| {
             let mut record = batch(store, 1);
@@ -148,7 +148,7 @@ async fn changed_published_data_are_found() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_batch_with_a_matching_commitment_is_found() {
-    // The forger also fixes the commitment; the roots give it away.
+    // The commitment matches the change, but the roots do not.
     let error = after(|store| {
         use subrosa_protocol::batch::{PublishedBatch, data_commitment};
         let index = last(store);
@@ -236,11 +236,11 @@ async fn missing_and_foreign_jobs_are_found() {
         })
         .await,
         RecoveryError::Job {
-            what: "its witness is of another batch",
+            what: "its witness belongs to another batch",
             ..
         }
     );
-    // A word that is not published: the client proof would be about another digest.
+    // With another value of a word that is not published, the digest of the client proof differs.
     assert_recovery!(
         after(|store| {
             let index = last(store);
@@ -252,7 +252,7 @@ async fn missing_and_foreign_jobs_are_found() {
         })
         .await,
         RecoveryError::Job {
-            what: "its witness is of another batch",
+            what: "its witness belongs to another batch",
             ..
         }
     );
@@ -271,8 +271,7 @@ async fn a_sealed_transaction_without_its_proof_is_found() {
     let error = after(tamper).await;
     assert!(matches!(error, StartError::Proof { .. }), "{error:?}");
 
-    // Where proofs are not verified again at start, the prover refuses the batch, and nobody asks it
-    // twice.
+    // If a start does not verify proofs again, the prover refuses the batch and is asked only once.
     let world = filled().await;
     world.prover.blocked.store(false, Ordering::SeqCst);
     let calls = world.prover.calls.load(Ordering::SeqCst);
@@ -322,7 +321,7 @@ async fn a_changed_mempool_is_found() {
         .await,
         RecoveryError::Mempool { .. }
     );
-    // A submission slipped in with everything but a proof.
+    // The proof of a submission is changed.
     let error = after(|store| {
         let (sequence, mut bytes) = first_pending(store);
         let at = bytes.0.len() - 128;
@@ -365,7 +364,11 @@ async fn snapshots_shorten_the_restart_and_are_checked() {
     node.stop().await;
     {
         let store = Store::open(&world.store()).unwrap();
-        let kept: Vec<u64> = store.all::<Snapshots>().unwrap().into_keys().collect();
+        let kept: Vec<u64> = store
+            .all::<LedgerCheckpoints>()
+            .unwrap()
+            .into_keys()
+            .collect();
         assert_eq!(kept, [3, 5]);
     }
     let node = world.start(config.clone()).await;
@@ -373,11 +376,11 @@ async fn snapshots_shorten_the_restart_and_are_checked() {
     node.stop().await;
     {
         let store = Store::open(&world.store()).unwrap();
-        let mut bytes = store.get::<Snapshots>(&5).unwrap().unwrap();
+        let mut bytes = store.get::<LedgerCheckpoints>(&5).unwrap().unwrap();
         let place = bytes.0.len() - 40;
         bytes.0[place] ^= 1;
-        put::<Snapshots>(&store, &5, &bytes);
+        put::<LedgerCheckpoints>(&store, &5, &bytes);
     }
     let error = world.try_start(config).await.err().unwrap();
-    assert_recovery!(error, RecoveryError::Snapshot { index: 5, .. });
+    assert_recovery!(error, RecoveryError::Checkpoint { index: 5, .. });
 }

@@ -1,4 +1,4 @@
-//! What a start refuses.
+//! The reasons to refuse a start.
 
 use std::sync::atomic::Ordering;
 
@@ -96,7 +96,10 @@ async fn a_silent_chain_is_waited_for() {
     world.chain.down.store(true, Ordering::SeqCst);
     let chain = world.chain.clone();
     tokio::spawn(async move {
-        tokio::time::sleep(std::time::Duration::from_millis(60)).await;
+        eventually("the chain is asked again", || {
+            chain.calls.load(Ordering::SeqCst) >= 2
+        })
+        .await;
         chain.down.store(false, Ordering::SeqCst);
     });
     world.start(world.config()).await.stop().await;
@@ -129,11 +132,12 @@ fn configurations_are_read_and_checked() {
     let mut wrong = text;
     wrong["rollup"] = "0x11".into();
     assert!(serde_json::from_value::<Config>(wrong).is_err());
-    let changes: [fn(&mut Config); 6] = [
+    let changes: [fn(&mut Config); 7] = [
         |config| config.seal.shapes.clear(),
         |config| config.seal.max_unsettled = 0,
         |config| config.admission.group = 0,
         |config| config.settle.poll_ms = 0,
+        |config| config.settle.deposit_confirmations = Some(0),
         |config| config.settle.max_age_s = 3_600,
         |config| config.settle.backoff_max_ms = 0,
     ];

@@ -1,25 +1,20 @@
-//! The legs of a swap: paired in any order, settled side by side or not at all, and in nobody's way.
+//! The legs of a swap: paired in any order, settled side by side or not at all, and in nobody's
+//! way.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
-use subrosa_protocol::Fr;
-use subrosa_protocol::batch::Shape;
-use subrosa_protocol::ledger::paired;
-use subrosa_protocol::swap::Side;
-use subrosa_protocol::transaction::Transaction;
+use subrosa_protocol::{Fr, batch::Shape, ledger::paired, swap::Side, transaction::Transaction};
 
-use crate::admission::assert_problem;
-use crate::support::*;
+use crate::{admission::assert_problem, support::*};
 
-/// A transfer that spends a note of another transaction.
+/// Makes a transfer that spends a note of another transaction.
 fn spending(world: &World, other: &Transaction) -> Transaction {
     let mut tx = world.transaction();
     tx.nullifiers[1] = other.nullifiers[0];
     tx
 }
 
-/// Batch and slot of a settled transaction.
+/// Returns batch and slot of a settled transaction.
 async fn place(node: &Node, tx: &Transaction) -> (u64, u64) {
     let answer = node.until(tx, "settled").await;
     let number = |name: &str| answer.body[name].as_u64().unwrap();
@@ -39,7 +34,7 @@ async fn legs_settle_side_by_side_whichever_comes_first() {
         let (one, other) = (world.leg(first, terms), world.leg(first.other(), terms));
         let answer = node.submit(&one).await;
         assert_eq!((answer.status, answer.field("status")), (202, "waiting"));
-        // It is not sealed, whatever else is.
+        // A lone leg is not sealed with other transactions.
         let transfer = world.transaction();
         node.submit(&transfer).await;
         node.until(&transfer, "settled").await;
@@ -64,16 +59,16 @@ async fn legs_settle_side_by_side_whichever_comes_first() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lone_leg_expires_and_its_notes_are_free() {
-    let world = World::new();
+    let (world, _clock) = World::virtual_time();
     let node = world.start(idle(world.config())).await;
     let mut leg = world.leg(Side::A, 1);
     leg.header.expiry = now() + 1;
     node.submit(&leg).await;
-    // Nothing is sealed here, and the chain does not even answer.
+    // Nothing is sealed, and the chain does not answer.
     world.chain.down.store(true, Ordering::SeqCst);
     node.until(&leg, "expired").await;
     assert_eq!(node.submit(&leg).await.field("status"), "expired", "final");
-    // The counterpart comes too late; it waits, and settles nothing.
+    // The counterpart comes too late. It waits and settles nothing.
     let mut late = world.leg(Side::B, 1);
     late.header.expiry = now() + 60;
     assert_eq!(node.submit(&late).await.field("status"), "waiting");
@@ -105,7 +100,7 @@ async fn spending_the_notes_elsewhere_ends_a_lone_leg() {
     assert_eq!(node.submit(&counterpart).await.field("status"), "waiting");
     node.until(&spend, "settled").await;
     node.stop().await;
-    // The store is sound, and says the same.
+    // After a restart the answers are the same.
     let node = world.start(world.config()).await;
     assert_eq!(node.status(&leg).await.field("code"), "nullifier_spent");
     assert_eq!(node.status(&counterpart).await.field("status"), "waiting");
@@ -188,7 +183,7 @@ async fn a_swap_in_a_dropped_batch_is_sealed_anew_as_one() {
         leg.header.expiry = now() + 20 * 3600;
         leg
     });
-    // A second leg of the same terms stays out of it.
+    // A second leg of the same terms is not part of the swap.
     let mut other = world.leg(Side::A, 1);
     other.header.expiry = a.header.expiry;
     for leg in [&a, &b, &other] {
@@ -210,12 +205,12 @@ async fn a_swap_in_a_dropped_batch_is_sealed_anew_as_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_leg_that_cannot_be_sealed_takes_the_other_out_and_not_with_it() {
-    let world = World::new();
+    let (world, _clock) = World::virtual_time();
     let mut config = world.config();
     config.seal.max_wait_ms = 2_500;
     config.seal.patience_ms = 2_500;
     let node = world.start(config).await;
-    // No real legs of one swap differ in expiry; for the ledger's rules it is no matter.
+    // Real legs of a swap have one expiry. The ledger's rules do not require it.
     let (mut a, b) = (world.leg(Side::A, 1), world.leg(Side::B, 1));
     a.header.expiry = now() + 1;
     node.submit(&a).await;
@@ -286,7 +281,7 @@ async fn of_too_many_lone_legs_the_last_to_end_give_way() {
     node.stop().await;
     let node = world.start(world.config()).await;
     assert_eq!(node.status(&long).await.field("code"), "displaced");
-    // It may come again when there is room.
+    // It is accepted again when there is room.
     assert_eq!(node.submit(&long).await.field("status"), "waiting");
     assert_eq!(node.submit(&world.leg(Side::B, 2)).await.status, 202);
     node.until(&long, "settled").await;
@@ -316,7 +311,7 @@ async fn thousands_of_lone_legs_delay_nobody() {
         }
     }
     assert_eq!(held, 1_500);
-    // Far more than the mempool's capacity wait, and it is empty.
+    // More legs wait than the mempool has places, and the queue is empty.
     let transfers: Vec<_> = (0..20).map(|_| world.transaction()).collect();
     for tx in &transfers {
         assert_eq!(node.submit(tx).await.status, 202);
@@ -329,7 +324,7 @@ async fn thousands_of_lone_legs_delay_nobody() {
         node.until(tx, "settled").await;
     }
     node.stop().await;
-    // They are all there after a restart, and still in nobody's way.
+    // After a restart they are all there, and still in nobody's way.
     let node = world.start(world.config()).await;
     let tx = world.transaction();
     node.submit(&tx).await;
@@ -382,7 +377,7 @@ async fn of_a_leg_and_a_spend_at_once_no_half_swap_comes() {
         batches.map(|b| b.transactions.len()).sum::<usize>()
     });
     assert!(settled >= 19);
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    world.chain.polled(3).await;
     let distinct: std::collections::HashSet<Fr> = world.chain.with(|chain| {
         let transactions = chain.settled.iter().flat_map(|batch| &batch.transactions);
         transactions.flat_map(|tx| tx.nullifiers).collect()

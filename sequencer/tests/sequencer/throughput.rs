@@ -1,10 +1,11 @@
-//! Admissions a second over HTTP with a verifier that takes a millisecond of a core for each proof.
+//! Measures admissions a second over HTTP, with a verifier that takes a millisecond of a core for
+//! each proof.
 
 use std::time::{Duration, Instant};
 
 use crate::support::*;
 
-/// Prints rate and latencies; run it alone, on an idle machine.
+/// Prints rate and latencies. Run it alone, on an idle machine.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a measurement"]
 async fn admissions() {

@@ -1,4 +1,5 @@
-//! Writes `src/generated/BatchGates.sol`, the batch circuit's gates; with `--check` only compares.
+//! Writes `src/generated/BatchGates.sol`, the gates of the batch circuit. With `--check`, compares
+//! the file instead.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -12,8 +13,8 @@ fn main() -> ExitCode {
     let check = std::env::args().any(|argument| argument == "--check");
     let mut cs = ConstraintSystem::default();
     BatchCircuit::configure(&mut cs);
-    // Key generation turns selectors into fixed columns; this circuit has fixed columns only, so
-    // that its constraint system is every key's.
+    // Key generation turns selectors into fixed columns. This circuit has no selectors, so its
+    // constraint system is that of every key.
     assert_eq!(
         cs.num_selectors(),
         0,
@@ -38,7 +39,10 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     if check && !current {
-        eprintln!("{} is not what the circuit generates", path.display());
+        eprintln!(
+            "{} differs from the circuit's gates: run the example `generate`",
+            path.display()
+        );
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS

@@ -1,25 +1,25 @@
-//! How field elements and points are written for the EVM: 32 bytes big-endian each, points as
-//! x ‖ y, the identity as zeros, 𝔽q² elements with the imaginary part first (EIP-197).
+//! Encoding of field elements and points for the EVM: 32 bytes big-endian for each element, points
+//! as x ‖ y, the identity as zeros, 𝔽q² elements with the imaginary part first (EIP-197).
 
 use halo2curves::CurveAffine;
 use halo2curves::bn256::{Fq, Fq2, Fr, G1Affine, G2Affine};
 use halo2curves::ff::PrimeField;
 
-/// Big-endian bytes of a scalar.
+/// Returns the big-endian bytes of a scalar.
 pub fn scalar_bytes(scalar: &Fr) -> [u8; 32] {
     let mut bytes = scalar.to_repr();
     bytes.reverse();
     bytes
 }
 
-/// The scalar in 32 big-endian bytes; `None` unless they are below r.
+/// Decodes a scalar from 32 big-endian bytes; `None` if the number is not below r.
 pub fn scalar_from_bytes(bytes: &[u8; 32]) -> Option<Fr> {
     let mut repr = *bytes;
     repr.reverse();
     Fr::from_repr(repr).into()
 }
 
-/// x ‖ y, zeros for the identity.
+/// Returns x ‖ y of a point, or zeros for the identity.
 pub fn point_bytes(point: &G1Affine) -> [u8; 64] {
     let mut bytes = [0; 64];
     let coordinates = Option::from(point.coordinates());
@@ -31,8 +31,9 @@ pub fn point_bytes(point: &G1Affine) -> [u8; 64] {
     bytes
 }
 
-/// The point in x ‖ y; `None` for the identity, for coordinates that are not below q and for
-/// what is not on the curve. The curve has prime order: every point on it is in the group.
+/// Decodes a point from x ‖ y. Returns `None` for the identity, for coordinates that are not below
+/// q, and for points that are not on the curve. The curve has prime order, so every point on it is
+/// in the group.
 pub fn point_from_bytes(bytes: &[u8; 64]) -> Option<G1Affine> {
     if bytes.iter().all(|byte| *byte == 0) {
         return None;
@@ -41,7 +42,7 @@ pub fn point_from_bytes(bytes: &[u8; 64]) -> Option<G1Affine> {
     G1Affine::from_xy(base_from_bytes(x)?, base_from_bytes(y)?).into()
 }
 
-/// x ‖ y of a point of the second group, in the pairing precompile's order.
+/// Returns x ‖ y of a point of the second group, in the order of the pairing precompile.
 pub(crate) fn point2_bytes(point: &G2Affine) -> [u8; 128] {
     let mut bytes = [0; 128];
     let parts = |value: &Fq2| [base_bytes(&value.c1), base_bytes(&value.c0)];
@@ -77,7 +78,7 @@ mod tests {
         assert_eq!((bytes[31], bytes[63]), (1, 2));
         assert_eq!(point_from_bytes(&bytes), Some(generator));
 
-        // x + q names the same residue.
+        // x + q is another encoding of the same residue.
         let modulus =
             hex::decode("30644e72e131a029b85045b68181585d97816a916871ca8d3c208c16d87cfd48")
                 .expect("constant");

@@ -1,7 +1,7 @@
-//! Constraint expressions as a graph in which equal subexpressions are one node.
+//! Constraint expressions as a graph in which equal subexpressions share a node.
 //!
-//! Every node stands for a number in [0, r]: a difference is written `x + (r − y)`, so that a
-//! negation may be r itself, which the next `addmod` or `mulmod` reduces.
+//! The value of a node is a number in [0, r]. A difference is written `x + (r − y)`, so a negation
+//! may be r itself; the next `addmod` or `mulmod` reduces it.
 
 use std::collections::HashMap;
 
@@ -15,16 +15,16 @@ use crate::encoding::scalar_bytes;
 /// Why an expression cannot be written for the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExpressionError {
-    /// A challenge phase: the contract follows single-phase circuits only.
+    /// The circuit has a challenge phase. The contract supports single-phase circuits only.
     #[error("the circuit draws challenges of its own")]
     Challenge,
     /// A selector that key generation would have replaced by a fixed column.
-    #[error("selectors are not fixed columns yet: take the constraint system of a verifying key")]
+    #[error("selectors are not fixed columns yet: use the constraint system of a verifying key")]
     Selector,
     /// An instance query other than the first column's in the current row.
     #[error("an instance query other than the first column in the current row")]
     InstanceQuery,
-    /// A column that the constraint system does not list.
+    /// A query that the constraint system does not list.
     #[error("a query that the constraint system does not list")]
     UnknownQuery,
 }
@@ -32,7 +32,7 @@ pub enum ExpressionError {
 /// Index of a node in its [`Graph`].
 pub(crate) type Id = usize;
 
-/// Which evaluations a leaf reads.
+/// Kind of the column that a leaf reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Source {
     Advice,
@@ -40,10 +40,10 @@ pub(crate) enum Source {
     Instance,
 }
 
-/// One operation. The operands of the commutative ones are ordered.
+/// An operation. The operands of commutative operations are ordered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Node {
-    /// Big-endian bytes, so that it hashes.
+    /// Big-endian bytes, which implement `Hash`.
     Constant([u8; 32]),
     /// The evaluation of a query, by its index.
     Evaluation(Source, usize),
@@ -53,12 +53,12 @@ pub(crate) enum Node {
     Negation(Id),
 }
 
-/// Subexpressions, operands before what is made of them.
+/// Subexpressions; every operand precedes its operation.
 #[derive(Debug, Default)]
 pub(crate) struct Graph {
     nodes: Vec<Node>,
     ids: HashMap<Node, Id>,
-    /// Products that are powers: base and exponent.
+    /// Base and exponent of products that are powers.
     powers: HashMap<Id, (Id, u32)>,
 }
 
@@ -159,7 +159,7 @@ impl Graph {
         }
     }
 
-    /// `term + value`, as a difference where that is the shorter constant.
+    /// Returns `term + value`, as a difference if that has the shorter constant.
     fn sum_with(&mut self, term: Id, value: Fr) -> Id {
         if value == Fr::ZERO {
             return term;
@@ -220,7 +220,7 @@ impl Graph {
         self.powers.get(&id).copied().unwrap_or((id, 1))
     }
 
-    /// Square and multiply, so that x² of x⁵ serves other powers of x.
+    /// Computes a power by squaring and multiplying, so that x⁵ shares x² with other powers of x.
     fn power(&mut self, base: Id, exponent: u32) -> Id {
         if exponent == 1 {
             return base;
@@ -262,7 +262,7 @@ fn position(
         .ok_or(ExpressionError::UnknownQuery)
 }
 
-/// The constant's shortest literal: decimal when small, hexadecimal otherwise.
+/// Returns the shortest literal of a constant: decimal if small, hexadecimal otherwise.
 pub(crate) fn literal(bytes: &[u8; 32]) -> String {
     let digits = hex::encode(bytes);
     let digits = digits.trim_start_matches('0');

@@ -1,7 +1,8 @@
 //! Solidity source of a constraint system's gates.
 //!
-//! Everything else of the verifier reads the key; the gates' expressions alone are code. They
-//! become one contract that extends `Halo2Verifier`, shared by every key of the constraint system.
+//! The gates' expressions are the only part of the verifier that is generated code; everything else
+//! reads the key. They become one contract that extends `Halo2Verifier` and serves every key of the
+//! constraint system.
 
 use std::fmt::Write as _;
 
@@ -11,36 +12,37 @@ use sha3::{Digest, Keccak256};
 
 use crate::expression::{ExpressionError, Graph, Id, Node, Source, literal};
 
-/// Deeper nestings are cut by a word of scratch memory: the EVM reaches 16 stack places, and the
-/// compiler moves what it cannot reach to memory itself, the pointers and the modulus first, which
-/// makes every use of them longer.
+/// Greatest nesting of an expression; a word of scratch memory cuts a deeper one.
+///
+/// The EVM reaches 16 stack slots. The compiler moves variables that it cannot reach to memory, the
+/// pointers and the modulus first, which lengthens every use of them.
 const MAX_DEPTH: usize = 4;
-/// A long constant that occurs this often is kept in scratch memory: a load takes 9 gas more than
-/// the constant and 27 bytes less.
+/// Number of uses from which on a long constant is kept in scratch memory. A load costs 9 gas more
+/// than the constant, and takes 27 bytes less.
 const REPEATED: usize = 2;
-/// Statements from which on the gates go on in another function: the compiler lays out the stack
-/// function by function, and fails at very long ones.
+/// Number of statements after which the gates continue in another function. The compiler lays out
+/// the stack function by function, and fails at very long ones.
 const STATEMENTS: usize = 16;
 
-/// The generated contract, and what a key must know of it.
+/// The generated contract, with the figures that a key contains.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gates {
-    /// Bodies of the functions that fold the gates, one after the other.
+    /// Bodies of the functions that fold the gates, in order.
     parts: Vec<String>,
     /// Body of `_lookups`.
     lookups: String,
-    /// Words of scratch memory that the code writes.
+    /// Number of words of scratch memory that the code writes.
     scratch_words: usize,
-    /// Operations of the field in the code.
+    /// Number of field operations in the code.
     operations: usize,
 }
 
 impl Gates {
-    /// Writes the gates and lookup expressions of `cs`, which must be a verifying key's (there
-    /// selectors are fixed columns).
+    /// Writes the gates and lookup expressions of `cs`. It must belong to a verifying key, in which
+    /// selectors are fixed columns.
     ///
     /// # Errors
-    /// If an expression uses what the contract does not follow.
+    /// If an expression uses a feature that the contract does not support.
     pub fn new(cs: &ConstraintSystem<Fr>) -> Result<Self, ExpressionError> {
         let (parts, gate_words, gate_operations) = gate_bodies(cs)?;
         let (lookups, lookup_words, lookup_operations) = lookup_body(cs)?;
@@ -52,7 +54,7 @@ impl Gates {
         })
     }
 
-    /// keccak256 of all bodies: names the gates in a key.
+    /// Returns keccak256 of all bodies, which identifies the gates in a key.
     pub fn digest(&self) -> [u8; 32] {
         let mut hasher = Keccak256::new();
         for body in self.parts.iter().chain([&self.lookups]) {
@@ -62,18 +64,18 @@ impl Gates {
         hasher.finalize().into()
     }
 
-    /// Words of scratch memory that the code writes.
+    /// Returns the number of words of scratch memory that the code writes.
     pub fn scratch_words(&self) -> usize {
         self.scratch_words
     }
 
-    /// Additions and multiplications in the code.
+    /// Returns the number of additions and multiplications in the code.
     pub fn operations(&self) -> usize {
         self.operations
     }
 
-    /// The source file: abstract contract `name`, which extends the contract `Halo2Verifier` of
-    /// the file `import`.
+    /// Returns the source file with the abstract contract `name`, which extends the contract
+    /// `Halo2Verifier` of the file `import`.
     pub fn solidity(&self, name: &str, import: &str) -> String {
         let digest = hex::encode(self.digest());
         let lookups = &self.lookups;
@@ -133,8 +135,8 @@ abstract contract {name} is Halo2Verifier {{
     }
 }
 
-/// The parameters of a body, `more` behind those that all bodies have; those that the body leaves
-/// alone have no name, because the compiler warns of unused ones.
+/// Returns the parameters of a body: those of all bodies, then `more`. A parameter that the body
+/// does not use has no name, because the compiler warns about unused ones.
 fn parameters(body: &str, more: &[&str]) -> String {
     let used = |name: &str| {
         let word = |c: char| c.is_ascii_alphanumeric();
@@ -200,7 +202,7 @@ fn lookup_body(cs: &ConstraintSystem<Fr>) -> Result<(String, usize, usize), Expr
         for (j, root) in side.iter().enumerate() {
             let value = writer.expression(*root);
             folded = match j {
-                // Reduced: a negation may be r itself.
+                // Reduce the first value: a negation may be r itself.
                 0 => format!("addmod({value}, 0, r)"),
                 _ => format!("addmod(mulmod({folded}, theta, r), {value}, r)"),
             };
@@ -210,16 +212,16 @@ fn lookup_body(cs: &ConstraintSystem<Fr>) -> Result<(String, usize, usize), Expr
     Ok(writer.finish())
 }
 
-/// Writes a graph as Yul. What is used more than once, or nested too deep, is kept in scratch
-/// memory.
+/// Writes a graph as Yul. Keeps values in scratch memory that are used more than once or nested too
+/// deep.
 ///
-/// It is written through the pointer `s` and read through `t`, which is the same place by another
-/// name: otherwise the compiler would see what each load returns, hold all of it on the stack
-/// instead, and fail to fit it there.
+/// The code writes scratch memory through the pointer `s` and reads it through `t`, which has the
+/// same value. With one pointer, the compiler would know the result of each load, hold all of them
+/// on the stack instead, and run out of stack slots.
 struct Writer<'a> {
     graph: &'a Graph,
     uses: Vec<usize>,
-    /// Scratch word of the nodes that were kept.
+    /// Scratch word by node, for the nodes that are kept.
     kept: Vec<Option<usize>>,
     text: String,
     words: usize,
@@ -232,7 +234,7 @@ impl<'a> Writer<'a> {
         for root in roots {
             uses[*root] += 1;
         }
-        // Operands have smaller indices than what is made of them.
+        // An operand has a smaller index than its operation.
         for id in (0..graph.len()).rev() {
             if uses[id] > 0 {
                 match graph.node(id) {
@@ -256,7 +258,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// The node's value as an expression, after the statements that it needs.
+    /// Writes the statements that a node needs, and returns its value as an expression.
     fn expression(&mut self, id: Id) -> String {
         if self.uses[id] > 1 {
             self.nested(id).0
@@ -265,7 +267,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// The expression and how deep it nests, at most `MAX_DEPTH`.
+    /// Returns the expression and its depth, at most `MAX_DEPTH`.
     fn nested(&mut self, id: Id) -> (String, usize) {
         if let Some(word) = self.kept[id] {
             return (format!("mload({})", place("t", word)), 0);
@@ -286,7 +288,7 @@ impl<'a> Writer<'a> {
         (format!("mload({})", place("t", word)), 0)
     }
 
-    /// The expression, which is not kept yet.
+    /// Returns the expression and its depth, without keeping its value.
     fn computed(&mut self, id: Id) -> (String, usize) {
         match self.graph.node(id) {
             Node::Constant(bytes) => (literal(&bytes), 0),
@@ -316,7 +318,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// The deeper operand comes last: the EVM evaluates it first, with less on the stack.
+    /// Puts the deeper operand last: the EVM evaluates it first, with fewer values on the stack.
     fn operation(&mut self, name: &str, a: Id, b: Id) -> (String, usize) {
         let (a, b) = (self.nested(a), self.nested(b));
         self.operations += 1;
@@ -336,7 +338,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Address of a word behind a base pointer.
+/// Returns the address of a word relative to a base pointer.
 fn place(base: &str, index: usize) -> String {
     match index {
         0 => base.to_owned(),

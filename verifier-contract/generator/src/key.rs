@@ -1,17 +1,20 @@
-//! The verifying key as data: the code of a contract, which the verifier reads.
+//! The verifying key as data: the code of a contract that the verifier reads.
 //!
-//! All numbers are 32-byte big-endian words unless said otherwise; "at" is an offset in memory,
-//! counted from the key's first byte while a proof is verified (`Layout.sol` draws that memory).
+//! All numbers are 32-byte big-endian words unless noted otherwise. A place is an offset in memory
+//! during verification, counted from the key's first byte (`Layout.sol` draws that memory). The key
+//! consists of these parts, in this order:
 //!
-//! | part | content |
-//! |---|---|
-//! | header | the words of [`HEADER`](crate::HEADER), then G (2 words), −\[1\]₂ (4), \[s\]₂ (4) in the order of EIP-197 |
-//! | rotations | ω^rotation for every rotation of x that a commitment is opened at |
-//! | fixed | commitments to the fixed columns, 2 words each, zeros for the identity |
-//! | permutation | commitments to the permutation polynomials |
-//! | columns | per permuted column, where its evaluation at x lies, 2 bytes each |
-//! | sets | per opening set: number m of rotations and number of commitments (2 bytes each); indices of its rotations (2 bytes each); if m > 1, m weights ∏ 1/(ω^rotation − ω^other) (32 bytes each); per commitment where it lies and where its m evaluations lie (2 bytes each) |
-//! | padding | zeros up to a whole word |
+//! - header: the words of [`HEADER`](crate::HEADER), then G (2 words), −\[1\]₂ (4 words) and \[s\]₂
+//!   (4 words) in the order of EIP-197;
+//! - rotations: ω^rotation for every rotation of x at which a commitment is opened;
+//! - fixed: commitments to the fixed columns, 2 words each, zeros for the identity;
+//! - permutation: commitments to the permutation polynomials;
+//! - columns: for each permuted column, the place of its evaluation at x (2 bytes);
+//! - sets: for each opening set, the number m of rotations and the number of commitments (2 bytes
+//!   each); the indices of its rotations (2 bytes each); if m > 1, m weights ∏ 1/(ω^rotation −
+//!   ω^other) (32 bytes each); for each commitment, its place and the places of its m evaluations
+//!   (2 bytes each);
+//! - padding: zeros up to a whole word.
 
 use halo2_proofs::plonk::{ConstraintSystem, Expression, VerifyingKey};
 use halo2_proofs::poly::Rotation;
@@ -29,7 +32,7 @@ use crate::places::{
     Counts, INSTANCES, Places, WORK_LOOKUPS, column_places, last_rotation, queries,
 };
 
-/// Longest contract code that the EVM accepts (EIP-170).
+/// Greatest length of a contract's code in bytes (EIP-170).
 pub const MAX_CODE: usize = 24_576;
 
 const MAGIC: &[u8; 32] = b"subrosa halo2 key v2\0\0\0\0\0\0\0\0\0\0\0\0";
@@ -37,50 +40,81 @@ const MAGIC: &[u8; 32] = b"subrosa halo2 key v2\0\0\0\0\0\0\0\0\0\0\0\0";
 /// Why a verifying key cannot be written for the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// The gates cannot be written.
+    /// The gates use an expression that the contract does not support.
     #[error(transparent)]
     Expression(#[from] ExpressionError),
-    /// Not one instance column, or advice columns of several phases.
+    /// The circuit has several phases, or not exactly one instance column.
     #[error("the contract verifies single-phase circuits with one instance column")]
     Columns,
-    /// A gate or an equality reads the instance column in another row than the current one.
-    #[error("the instance column is read in another row than the current one")]
+    /// A gate or an equality reads the instance column in a row other than the current one.
+    #[error("the instance column is read in a row other than the current one")]
     InstanceQuery,
-    /// A permuted column without a query in the current row.
+    /// A permuted column is not queried in the current row.
     #[error("a permuted column is not queried in the current row")]
     PermutedColumn,
-    /// halo2-axiom caps a circuit's degree at 5 (or at `MAX_DEGREE` of the environment) unless the
-    /// circuit sets its own with `set_minimum_degree`.
-    #[error("the circuit has expressions of degree {0}, beyond the degree of its key")]
+    /// The degree of an expression exceeds that of the key. halo2-axiom caps a circuit's degree at
+    /// 5 (or at `MAX_DEGREE` of the environment) unless the circuit sets its own with
+    /// `set_minimum_degree`.
+    #[error("the circuit has expressions of degree {0}, above the degree of its key")]
     Degree(usize),
-    /// Two rotations of x are one point: the circuit has too few rows.
-    #[error("two rotations coincide")]
+    /// Two rotations of x are the same point: the circuit has too few rows.
+    #[error("two rotations coincide: the circuit has too few rows")]
     Rotations,
     /// More committed columns than advice columns.
-    #[error("{committed} committed columns of {advice} advice columns")]
+    #[error("{committed} committed columns, but only {advice} advice columns")]
     Committed {
-        /// The committed columns asked for.
+        /// Requested number of committed columns.
         committed: usize,
-        /// The circuit's advice columns.
+        /// Number of advice columns of the circuit.
         advice: usize,
     },
-    /// The key is longer than a contract's code may be, or memory exceeds 16-bit offsets.
+    /// The key exceeds the length of a contract's code, or memory exceeds 16-bit offsets.
     #[error("the key or the proof is too long")]
     TooLong,
 }
 
-/// The data contract's payload for `vk` under `params`: `params` must be those that the key was
-/// made with, of the circuit's own size. The contract's code is the byte 0 and then this. The
-/// column challenge of a proof is drawn from the commitments to the first `committed` advice columns.
+/// Returns the payload of the data contract for `vk` under `params`, the parameters that the key
+/// was made with, of the circuit's own size. The contract's code is the byte 0 followed by the
+/// payload. The column challenge of a proof is drawn from the commitments to the first `committed`
+/// advice columns.
 ///
 /// # Errors
-/// If the circuit uses what the contract does not follow, or has fewer advice columns.
+/// If the circuit uses a feature that the contract does not support, or has fewer advice columns
+/// than `committed`.
 pub fn vk_data(
     params: &ParamsKZG<Bn256>,
     vk: &VerifyingKey<G1Affine>,
     committed: usize,
 ) -> Result<Vec<u8>, KeyError> {
-    let cs = vk.cs();
+    check(vk.cs(), committed)?;
+    let gates = Gates::new(vk.cs())?;
+    let omega = Fr::ROOT_OF_UNITY.pow_vartime([1u64 << (Fr::S - params.k())]);
+    let counts = Counts::new(vk);
+    let (places, tables) = lay_out(vk, &counts, omega)?;
+    let key = Key {
+        params,
+        vk,
+        committed,
+        gates,
+        omega,
+        counts,
+        places,
+        tables,
+    };
+    if !key.fits() {
+        return Err(KeyError::TooLong);
+    }
+    let mut data = Data::default();
+    key.write_constants(&mut data);
+    key.write_counts(&mut data);
+    key.write_places(&mut data);
+    key.write_points(&mut data);
+    key.write_tables(&mut data);
+    Ok(data.0)
+}
+
+/// Refuses circuits that the contract does not support.
+fn check(cs: &ConstraintSystem<Fr>, committed: usize) -> Result<(), KeyError> {
     let advice = cs.num_advice_columns();
     if committed > advice {
         return Err(KeyError::Committed { committed, advice });
@@ -102,90 +136,140 @@ pub fn vk_data(
     if cs.degree() < degree {
         return Err(KeyError::Degree(degree));
     }
-    let gates = Gates::new(cs)?;
-    let counts = Counts::new(vk);
-    let k = params.k();
-    let omega = Fr::ROOT_OF_UNITY.pow_vartime([1u64 << (Fr::S - k)]);
+    Ok(())
+}
 
-    // The grouping and hence every length is the same wherever things lie.
-    let draft = Tables::new(vk, &counts, &counts.places(0, 0, 0), omega)?;
+/// Computes all places and the tables that list them.
+fn lay_out(
+    vk: &VerifyingKey<G1Affine>,
+    counts: &Counts,
+    omega: Fr,
+) -> Result<(Places, Tables), KeyError> {
+    // The grouping, and hence every length, does not depend on the places.
+    let draft = Tables::new(vk, counts, &counts.places(0, 0, 0), omega)?;
     let places = counts.places(
         draft.opening.rotations.len(),
         draft.columns.len(),
         draft.sets.len(),
     );
-    let tables = Tables::new(vk, &counts, &places, omega)?;
-    // Every offset must fit 16 bits, every key a contract's code.
-    let scratch = scratch_words(cs.blinding_factors(), &gates, &tables.opening);
-    let distances = 2 * tables.opening.rotations.len();
-    let work_size = WORK_LOOKUPS + 64 * counts.lookups + 32 * (distances + scratch);
-    if places.length >= MAX_CODE || places.work + WORK_LOOKUPS > usize::from(u16::MAX) {
-        return Err(KeyError::TooLong);
-    }
-
-    let mut data = Data::default();
-    data.bytes(MAGIC);
-    // r itself has no element; it is one above the largest.
-    let mut modulus = scalar_bytes(&-Fr::ONE);
-    modulus[31] += 1;
-    data.bytes(&modulus);
-    data.bytes(&gates.digest());
-    data.scalar(&vk.transcript_repr());
-    data.number(places.length);
-    data.number(places.work - places.advice_commitments);
-    data.number(work_size);
-    data.number(k as usize);
-    data.scalar(&Fr::from(1u64 << k).invert().unwrap_or(Fr::ZERO));
-    data.scalar(&omega);
-    data.scalar(&rotate(omega, last_rotation(cs.blinding_factors())));
-    data.number(cs.blinding_factors());
-    data.number(committed);
-    for count in [counts.permuted, counts.chunk, counts.chunks, counts.lookups] {
-        data.number(count);
-    }
-    data.number(tables.opening.rotations.len());
-    data.number(tables.opening.sets.len());
-    let Places {
-        theta,
-        beta,
-        y,
-        x,
-        fixed,
-        sigma,
-        products,
-        lookups,
-        opening,
-        work,
-        ..
-    } = places;
-    for place in [
-        theta, beta, y, x, fixed, sigma, products, lookups, opening, work,
-    ] {
-        data.number(place);
-    }
-    for place in [places.columns, places.rotations, places.sets] {
-        data.number(place);
-    }
-    data.bytes(&point_bytes(&params.get_g()[0]));
-    data.bytes(&point2_bytes(&-params.g2()));
-    data.bytes(&point2_bytes(&params.s_g2()));
-    for power in tables.opening.powers(omega) {
-        data.scalar(&power);
-    }
-    for point in vk
-        .fixed_commitments()
-        .iter()
-        .chain(vk.permutation().commitments())
-    {
-        data.bytes(&point_bytes(point));
-    }
-    data.bytes(&tables.columns);
-    data.bytes(&tables.sets);
-    data.0.resize(places.length, 0);
-    Ok(data.0)
+    let tables = Tables::new(vk, counts, &places, omega)?;
+    Ok((places, tables))
 }
 
-/// keccak256 of the data contract's code, which is its `EXTCODEHASH`: names the key on L1.
+/// A verifying key with everything that its data contains.
+struct Key<'a> {
+    params: &'a ParamsKZG<Bn256>,
+    vk: &'a VerifyingKey<G1Affine>,
+    committed: usize,
+    gates: Gates,
+    omega: Fr,
+    counts: Counts,
+    places: Places,
+    tables: Tables,
+}
+
+impl Key<'_> {
+    /// Whether the key fits a contract's code, and every offset fits 16 bits.
+    fn fits(&self) -> bool {
+        self.places.length < MAX_CODE && self.places.work + WORK_LOOKUPS <= usize::from(u16::MAX)
+    }
+
+    /// Size of the work area in bytes.
+    fn work_size(&self) -> usize {
+        let blinding = self.vk.cs().blinding_factors();
+        let scratch = scratch_words(blinding, &self.gates, &self.tables.opening);
+        let distances = 2 * self.tables.opening.rotations.len();
+        WORK_LOOKUPS + 64 * self.counts.lookups + 32 * (distances + scratch)
+    }
+
+    /// Writes the header up to the domain.
+    fn write_constants(&self, data: &mut Data) {
+        let (places, omega) = (&self.places, self.omega);
+        let blinding = self.vk.cs().blinding_factors();
+        let k = self.params.k();
+        data.bytes(MAGIC);
+        // No field element equals the modulus; it is one above the largest element.
+        let mut modulus = scalar_bytes(&-Fr::ONE);
+        modulus[31] += 1;
+        data.bytes(&modulus);
+        data.bytes(&self.gates.digest());
+        data.scalar(&self.vk.transcript_repr());
+        data.number(places.length);
+        data.number(places.work - places.advice_commitments);
+        data.number(self.work_size());
+        data.number(k as usize);
+        data.scalar(&Fr::from(1u64 << k).invert().unwrap_or(Fr::ZERO));
+        data.scalar(&omega);
+        data.scalar(&rotate(omega, last_rotation(blinding)));
+        data.number(blinding);
+    }
+
+    /// Writes the header's numbers of columns, sets and other parts.
+    fn write_counts(&self, data: &mut Data) {
+        let (counts, opening) = (&self.counts, &self.tables.opening);
+        for count in [
+            self.committed,
+            counts.permuted,
+            counts.chunk,
+            counts.chunks,
+            counts.lookups,
+            opening.rotations.len(),
+            opening.sets.len(),
+        ] {
+            data.number(count);
+        }
+    }
+
+    /// Writes the header's places.
+    fn write_places(&self, data: &mut Data) {
+        let places = &self.places;
+        for place in [
+            places.theta,
+            places.beta,
+            places.y,
+            places.x,
+            places.fixed,
+            places.sigma,
+            places.products,
+            places.lookups,
+            places.opening,
+            places.work,
+            places.columns,
+            places.rotations,
+            places.sets,
+        ] {
+            data.number(place);
+        }
+    }
+
+    /// Writes the points of the parameters.
+    fn write_points(&self, data: &mut Data) {
+        data.bytes(&point_bytes(&self.params.get_g()[0]));
+        data.bytes(&point2_bytes(&-self.params.g2()));
+        data.bytes(&point2_bytes(&self.params.s_g2()));
+    }
+
+    /// Writes everything after the header.
+    fn write_tables(&self, data: &mut Data) {
+        for power in self.tables.opening.powers(self.omega) {
+            data.scalar(&power);
+        }
+        for point in self
+            .vk
+            .fixed_commitments()
+            .iter()
+            .chain(self.vk.permutation().commitments())
+        {
+            data.bytes(&point_bytes(point));
+        }
+        data.bytes(&self.tables.columns);
+        data.bytes(&self.tables.sets);
+        data.0.resize(self.places.length, 0);
+    }
+}
+
+/// Returns keccak256 of the data contract's code. It is the contract's `EXTCODEHASH`, and
+/// identifies the key on L1.
 pub fn key_hash(vk_data: &[u8]) -> [u8; 32] {
     let mut hasher = Keccak256::new();
     hasher.update([0]);
@@ -193,12 +277,13 @@ pub fn key_hash(vk_data: &[u8]) -> [u8; 32] {
     hasher.finalize().into()
 }
 
-/// Init code whose deployment leaves the data contract: the byte 0 (STOP), then `vk_data`.
+/// Returns init code that deploys the data contract, whose code is the byte 0 (STOP), then
+/// `vk_data`.
 ///
 /// # Panics
-/// If `vk_data` is longer than [`vk_data`](fn@vk_data) ever makes it.
+/// If `vk_data` exceeds the greatest length that [`vk_data`](fn@vk_data) returns.
 pub fn data_contract_init_code(vk_data: &[u8]) -> Vec<u8> {
-    let size = u16::try_from(vk_data.len() + 1).expect("vk_data keeps below the code limit");
+    let size = u16::try_from(vk_data.len() + 1).expect("vk_data stays below the code limit");
     let [high, low] = size.to_be_bytes();
     // PUSH2 size, DUP1, PUSH1 10, RETURNDATASIZE (0), CODECOPY, RETURNDATASIZE (0), RETURN
     let mut code = vec![
@@ -208,7 +293,7 @@ pub fn data_contract_init_code(vk_data: &[u8]) -> Vec<u8> {
     code
 }
 
-/// The degree that the gates and lookups really have.
+/// Returns the actual degree of the gates and lookups.
 fn expression_degree(cs: &ConstraintSystem<Fr>) -> usize {
     let highest = |expressions: &[Expression<Fr>]| {
         expressions
@@ -224,13 +309,13 @@ fn expression_degree(cs: &ConstraintSystem<Fr>) -> usize {
     gates.chain(lookups).max().unwrap_or(0)
 }
 
-/// Each step of the verifier uses the scratch area anew.
+/// Returns the size of the scratch area in words: the largest need of any step of the verifier.
 fn scratch_words(blinding: usize, gates: &Gates, opening: &Opening) -> usize {
     let inversions = 2 * (blinding + 1 + INSTANCES + 2 + opening.rotations.len());
     inversions.max(gates.scratch_words()).max(opening.widest())
 }
 
-/// The parts of a key that are lists of places.
+/// The parts of a key that list places.
 struct Tables {
     columns: Vec<u8>,
     sets: Vec<u8>,
@@ -307,7 +392,7 @@ mod tests {
         CALLER_INSTANCES, HEAD_SIZE, HEADER, HEADER_SIZE, WORK_QUOTIENT, WORK_QUOTIENT_EVALUATION,
     };
 
-    /// The contract's constants, by name.
+    /// Returns the contract's constants: name and value.
     fn layout() -> Vec<(String, String)> {
         let source = include_str!("../../src/verifier/Layout.sol");
         let constant = |line: &str| {

@@ -1,14 +1,14 @@
 //! The SHPLONK opening sets, which the contract reads from the key.
 //!
-//! halo2 groups the commitments by the set of points that they are opened at, in the order in
-//! which they are first queried. The points are rotations of x, so that the grouping is known
-//! without x and only the evaluations are not.
+//! halo2 groups the commitments by the set of points at which they are opened, in the order in
+//! which they are first queried. The points are rotations of x, so the grouping does not depend on
+//! x.
 
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
 
-/// One query: a commitment, a rotation of x, an evaluation. The places are offsets in memory from
-/// the key's first byte; a commitment's place is its identity.
+/// A query: a commitment, a rotation of x, an evaluation. Commitment and evaluation are offsets in
+/// memory from the key's first byte. A commitment's place identifies it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Query {
     pub(crate) commitment: usize,
@@ -21,21 +21,21 @@ pub(crate) struct Query {
 pub(crate) struct Set {
     /// Indices into [`Opening::rotations`], ascending.
     pub(crate) rotations: Vec<usize>,
-    /// Place of a commitment, places of its evaluations in the order of `rotations`.
+    /// Place of each commitment, with the places of its evaluations in the order of `rotations`.
     pub(crate) commitments: Vec<(usize, Vec<usize>)>,
 }
 
-/// All of an opening.
+/// The sets of an opening.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Opening {
     /// Every rotation that occurs, in order of occurrence.
     pub(crate) rotations: Vec<i32>,
-    /// In halo2's order.
+    /// Opening sets in halo2's order.
     pub(crate) sets: Vec<Set>,
 }
 
 impl Opening {
-    /// Groups `queries` as `construct_intermediate_sets` of halo2 does.
+    /// Groups `queries` like halo2's `construct_intermediate_sets`.
     pub(crate) fn new(queries: &[Query]) -> Self {
         let mut rotations: Vec<i32> = Vec::new();
         let mut commitments: Vec<(usize, Vec<(usize, usize)>)> = Vec::new();
@@ -65,7 +65,7 @@ impl Opening {
         Self { rotations, sets }
     }
 
-    /// Largest number of rotations in a set.
+    /// Returns the largest number of rotations in a set.
     pub(crate) fn widest(&self) -> usize {
         self.sets
             .iter()
@@ -74,7 +74,7 @@ impl Opening {
             .unwrap_or(0)
     }
 
-    /// ω^rotation for every rotation.
+    /// Returns ω^rotation for every rotation.
     pub(crate) fn powers(&self, omega: Fr) -> Vec<Fr> {
         self.rotations
             .iter()
@@ -84,8 +84,8 @@ impl Opening {
 }
 
 impl Set {
-    /// ∏ 1/(ω^rotation − ω^other) over the set's other rotations, for each of its rotations;
-    /// `None` if two rotations are the same point.
+    /// Returns, for each rotation of the set, ∏ 1/(ω^rotation − ω^other) over its other rotations.
+    /// Returns `None` if two rotations are the same point.
     pub(crate) fn weights(&self, powers: &[Fr]) -> Option<Vec<Fr>> {
         let weight = |rotation: &usize| {
             let product = self
@@ -101,7 +101,7 @@ impl Set {
     }
 }
 
-/// ω^rotation, for negative rotations too. `omega` is a root of unity, hence not zero.
+/// Returns ω^rotation, also for negative rotations. `omega` is a root of unity, hence not zero.
 pub(crate) fn rotate(omega: Fr, rotation: i32) -> Fr {
     let power = omega.pow_vartime([u64::from(rotation.unsigned_abs())]);
     if rotation < 0 {

@@ -1,6 +1,6 @@
-//! Where everything lies while the contract verifies: in the key, in the proof, in memory.
+//! The layout of key, proof and memory while the contract verifies.
 //!
-//! All places are bytes from the key's first byte. `Layout.sol` draws the memory.
+//! A place is an offset in bytes from the key's first byte. `Layout.sol` draws the memory.
 
 use halo2_proofs::plonk::{Any, Column, VerifyingKey};
 use halo2_proofs::poly::Rotation;
@@ -8,12 +8,13 @@ use halo2curves::bn256::G1Affine;
 
 use crate::opening::Query;
 
-/// Number of instances that a caller passes to the contract: fixed by its interface.
+/// Number of instances that a caller passes to the contract; the interface fixes it.
 pub const CALLER_INSTANCES: usize = 5;
-/// Number of instances of the circuit, all in one column: the caller's, then the column challenge.
+/// Number of instances of the circuit, all in one column: those of the caller, then the column
+/// challenge.
 pub const INSTANCES: usize = CALLER_INSTANCES + 1;
 
-/// The header's words up to G, by their names in `Layout.sol` without `KEY_`.
+/// Words of the header before G, by their names in `Layout.sol` without `KEY_`.
 pub const HEADER: [&str; 32] = [
     "MAGIC",
     "MODULUS",
@@ -49,16 +50,16 @@ pub const HEADER: [&str; 32] = [
     "AT_SETS",
 ];
 
-/// Header with the points behind it.
+/// Size in bytes of the header with the points that follow it.
 pub(crate) const HEADER_SIZE: usize = 32 * (HEADER.len() + 10);
-/// Transcript state, representation of the key, instances.
+/// Size in bytes of transcript state, representation of the key, and instances.
 pub(crate) const HEAD_SIZE: usize = 32 * (2 + INSTANCES);
-// Places in the work area.
+// Offsets in the work area.
 pub(crate) const WORK_QUOTIENT_EVALUATION: usize = 0x20;
 pub(crate) const WORK_QUOTIENT: usize = 0x40;
 pub(crate) const WORK_LOOKUPS: usize = 0x120;
 
-/// Where the parts of key and proof lie, in bytes from the key's first byte.
+/// Places of the parts of key and proof.
 pub(crate) struct Places {
     pub(crate) rotations: usize,
     pub(crate) fixed_commitments: usize,
@@ -67,7 +68,7 @@ pub(crate) struct Places {
     pub(crate) sets: usize,
     pub(crate) length: usize,
     pub(crate) advice_commitments: usize,
-    /// Where the commitments end that come before theta, beta, y, x.
+    /// End of the commitments that precede the challenge θ; `beta`, `y` and `x` likewise.
     pub(crate) theta: usize,
     pub(crate) beta: usize,
     pub(crate) y: usize,
@@ -81,7 +82,7 @@ pub(crate) struct Places {
     pub(crate) work: usize,
 }
 
-/// What is counted in a constraint system.
+/// Numbers of the parts of a constraint system.
 pub(crate) struct Counts {
     pub(crate) advice: usize,
     pub(crate) advice_queries: usize,
@@ -98,7 +99,7 @@ impl Counts {
     pub(crate) fn new(vk: &VerifyingKey<G1Affine>) -> Self {
         let cs = vk.cs();
         let permuted = cs.permutation().get_columns().len();
-        // halo2 needs one degree each for the product's two factors beside the columns.
+        // Besides the columns, the identity has two factors of degree one.
         let chunk = cs.degree() - 2;
         Self {
             advice: cs.num_advice_columns(),
@@ -113,7 +114,8 @@ impl Counts {
         }
     }
 
-    /// `tables`: bytes of columns and sets, whose lengths do not depend on places.
+    /// Computes all places. `rotations` is the number of rotations, `columns` and `sets` are the
+    /// lengths in bytes of these tables, which do not depend on places.
     pub(crate) fn places(&self, rotations: usize, columns: usize, sets: usize) -> Places {
         let at_rotations = HEADER_SIZE;
         let fixed_commitments = at_rotations + 32 * rotations;
@@ -131,7 +133,7 @@ impl Counts {
         let random = fixed + 32 * self.fixed_queries;
         let sigma = random + 32;
         let products = sigma + 32 * self.permuted;
-        // The last product is not opened at the last row.
+        // The last product is not opened at the last usable row.
         let lookups = products + 96 * self.chunks - if self.chunks > 0 { 32 } else { 0 };
         let opening = lookups + 160 * self.lookups;
         Places {
@@ -157,12 +159,13 @@ impl Counts {
     }
 }
 
-/// The last usable row, as a rotation.
+/// Returns the rotation to the last usable row.
 pub(crate) fn last_rotation(blinding: usize) -> i32 {
     -(blinding as i32 + 1)
 }
 
-/// Where the permuted columns' evaluations at x lie; `None` if one of them is not queried there.
+/// Returns the places of the permuted columns' evaluations at x, or `None` if a column is not
+/// queried there.
 pub(crate) fn column_places(vk: &VerifyingKey<G1Affine>, places: &Places) -> Option<Vec<usize>> {
     let cs = vk.cs();
     let place = |column: Column<Any>| {
@@ -190,7 +193,7 @@ pub(crate) fn column_places(vk: &VerifyingKey<G1Affine>, places: &Places) -> Opt
         .collect()
 }
 
-/// Every opening query, in the order of halo2's verifier.
+/// Returns every opening query, in the order of halo2's verifier.
 pub(crate) fn queries(vk: &VerifyingKey<G1Affine>, counts: &Counts, places: &Places) -> Vec<Query> {
     let cs = vk.cs();
     let query = |commitment, rotation, evaluation| Query {

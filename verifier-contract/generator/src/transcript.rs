@@ -1,15 +1,15 @@
-//! The Keccak transcript: what the Solidity verifier can follow cheaply.
+//! The Keccak transcript, which the Solidity verifier can compute cheaply.
 //!
-//! Points are absorbed and written as x ‖ y, scalars as 32 bytes, big-endian. A challenge is
-//! `state := keccak256(state ‖ absorbed)` reduced mod r, where `absorbed` is all that was absorbed
-//! since the challenge before, or the byte 1 if that is nothing. The first state is the domain
-//! word. halo2 absorbs the verifying key's digest and every instance before anything else.
+//! Points are absorbed and written as x ‖ y, scalars as 32 bytes, big-endian. A challenge is `state
+//! := keccak256(state ‖ absorbed)` reduced mod r. Here `absorbed` is everything absorbed since the
+//! previous challenge, or the byte 1 if that is empty. The first state is the domain word. halo2
+//! absorbs the verifying key's digest and every instance first.
 //!
-//! The last of the instances is itself drawn: the *column challenge* ζ is fixed once the committed
-//! columns are, the first advice columns of a circuit, so that the circuit may use it as randomness
-//! which does not depend on the other columns, though halo2 sees a circuit of one phase. It is
-//! keccak256(domain ‖ digest of the key ‖ the other instances ‖ commitments to the committed columns)
-//! mod r, under a domain word of its own; a verifier takes the commitments from the head of the
+//! The last instance is itself a challenge: the *column challenge* ζ. The committed columns, the
+//! first advice columns of a circuit, determine it. The circuit can use it as randomness that does
+//! not depend on the other columns, although halo2 sees a circuit of one phase. It is
+//! keccak256(domain ‖ digest of the key ‖ the other instances ‖ commitments to the committed
+//! columns) mod r, with its own domain word. A verifier reads the commitments from the start of the
 //! proof.
 
 use std::io::{self, Read, Write};
@@ -25,15 +25,15 @@ use sha3::{Digest, Keccak256};
 
 use crate::encoding::{point_bytes, point_from_bytes, scalar_bytes, scalar_from_bytes};
 
-/// First state: ASCII, padded with zeros to a word. `TRANSCRIPT_DOMAIN` in `Layout.sol`.
+/// The first state: ASCII, padded with zeros to a word. `TRANSCRIPT_DOMAIN` in `Layout.sol`.
 pub(crate) const DOMAIN: &[u8; 32] = b"subrosa halo2 transcript v1\0\0\0\0\0";
 
-/// What the column challenge is the hash of begins with this word, `COLUMN_CHALLENGE_DOMAIN` in
-/// `Layout.sol`: ASCII, padded with zeros.
+/// First word of the column challenge's preimage: ASCII, padded with zeros.
+/// `COLUMN_CHALLENGE_DOMAIN` in `Layout.sol`.
 pub(crate) const COLUMN_CHALLENGE_DOMAIN: &[u8; 32] = b"subrosa column challenge v1\0\0\0\0\0";
 
-/// The column challenge: the last instance of a proof under the key with this transcript
-/// representation, with these other instances and these commitments to its committed columns.
+/// Returns the column challenge: the last instance of a proof under the key with this transcript
+/// representation, with these other instances and these commitments to the committed columns.
 pub fn column_challenge(representation: &Fr, instances: &[Fr], commitments: &[G1Affine]) -> Fr {
     let mut hasher = Keccak256::new();
     hasher.update(COLUMN_CHALLENGE_DOMAIN);
@@ -47,9 +47,10 @@ pub fn column_challenge(representation: &Fr, instances: &[Fr], commitments: &[G1
     KeccakChallenge::new(&hasher.finalize().into()).get_scalar()
 }
 
-/// The column challenge that a verifier computes for a proof, which begins with the commitments to
-/// the `committed` columns; `None` if it is too short or one of them is no canonical point of the
-/// curve, or the identity.
+/// Returns the column challenge that a verifier computes for a proof. Accepts any bytes.
+///
+/// The proof begins with the commitments to the `committed` columns. Returns `None` if it is too
+/// short, or if a commitment is the identity or not the canonical encoding of a point of the curve.
 pub fn column_challenge_of_proof(
     representation: &Fr,
     instances: &[Fr],
@@ -64,7 +65,7 @@ pub fn column_challenge_of_proof(
     Some(column_challenge(representation, instances, &commitments))
 }
 
-/// A challenge: the hash, and the scalar that it is reduced to.
+/// A challenge: the scalar that a hash reduces to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeccakChallenge(Fr);
 
@@ -72,7 +73,7 @@ impl EncodedChallenge<G1Affine> for KeccakChallenge {
     type Input = [u8; 32];
 
     fn new(hash: &[u8; 32]) -> Self {
-        // Horner over 64-bit limbs: the field's own wide reduction reads another byte order.
+        // Horner's rule over 64-bit limbs: the field's own wide reduction uses another byte order.
         let shift = Fr::from_u128(1 << 64);
         let reduced = hash.chunks_exact(8).fold(Fr::ZERO, |sum, limb| {
             let limb = limb
@@ -88,7 +89,7 @@ impl EncodedChallenge<G1Affine> for KeccakChallenge {
     }
 }
 
-/// State and what was absorbed since the last challenge; prover and verifier run the same one.
+/// The state and the bytes absorbed since the last challenge, the same for prover and verifier.
 #[derive(Clone, Debug)]
 struct Absorber {
     state: [u8; 32],
@@ -128,14 +129,14 @@ impl Absorber {
     }
 }
 
-/// The prover's side: writes the proof to `W`.
+/// The prover's transcript: writes the proof to `W`.
 #[derive(Clone, Debug)]
 pub struct KeccakWrite<W> {
     absorber: Absorber,
     writer: W,
 }
 
-/// The verifier's side: reads the proof from `R`, canonical encodings only.
+/// The verifier's transcript: reads the proof from `R`. Accepts canonical encodings only.
 #[derive(Clone, Debug)]
 pub struct KeccakRead<R> {
     absorber: Absorber,
@@ -146,7 +147,7 @@ impl<R: Read> KeccakRead<R> {
     /// Ends the reading.
     ///
     /// # Errors
-    /// If anything follows the proof: halo2 itself does not look, the contract refuses it.
+    /// If bytes follow the proof. halo2 itself ignores them; the contract refuses them.
     pub fn finish(mut self) -> io::Result<()> {
         match self.reader.read(&mut [0])? {
             0 => Ok(()),
@@ -247,7 +248,7 @@ mod tests {
 
     #[test]
     fn challenge_is_the_hash_mod_r() {
-        // 2^256 − 1 = 5·r + remainder; the remainder comes from wide arithmetic outside.
+        // The hash 2^256 − 1, reduced mod r.
         let challenge = KeccakChallenge::new(&[0xff; 32]).get_scalar();
         let expected = Fr::from(2).pow_vartime([256]) - Fr::ONE;
         assert_eq!(challenge, expected);
@@ -297,7 +298,7 @@ mod tests {
         let commitments = [generator, (generator + generator).into()];
         let challenge = column_challenge(&representation, &instances, &commitments);
 
-        // Word by word, as the contract lays them out.
+        // Word by word, as in the contract.
         let mut words = b"subrosa column challenge v1\0\0\0\0\0".to_vec();
         for number in 3..=8 {
             words.extend_from_slice(&scalar_bytes(&Fr::from(number)));
@@ -307,7 +308,7 @@ mod tests {
         let hash: [u8; 32] = Keccak256::digest(&words).into();
         assert_eq!(challenge, KeccakChallenge::new(&hash).get_scalar());
 
-        // The proof goes on behind them.
+        // The proof continues after the commitments.
         let of_proof = |committed, proof: &[u8]| {
             column_challenge_of_proof(&representation, &instances, committed, proof)
         };

@@ -5,12 +5,12 @@ import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
 import {DevelopmentChain} from "../DevelopmentChain.sol";
 
 /// @title Development token
-/// @notice An ERC-20 token that anybody may mint, for development chains only: elsewhere neither the constructor nor
-/// `mint` succeeds.
+/// @notice An ERC-20 token that anybody may mint, for development chains only. On other chains the
+/// constructor and `mint` revert.
 contract DevelopmentToken is ERC20 {
     uint8 private immutable _decimals;
 
-    /// @notice The chain is not a development one.
+    /// @notice The chain is not a development chain.
     error NotADevelopmentChain(uint256 chainId);
 
     modifier onDevelopmentChain() {
@@ -18,10 +18,13 @@ contract DevelopmentToken is ERC20 {
         _;
     }
 
-    /// @param name_ the token's name
-    /// @param symbol_ its symbol
-    /// @param decimals_ how many decimals amounts are shown with
-    constructor(string memory name_, string memory symbol_, uint8 decimals_) ERC20(name_, symbol_) onDevelopmentChain {
+    /// @param name_ name of the token
+    /// @param symbol_ symbol of the token
+    /// @param decimals_ decimals of the display unit
+    constructor(string memory name_, string memory symbol_, uint8 decimals_)
+        ERC20(name_, symbol_)
+        onDevelopmentChain
+    {
         _decimals = decimals_;
     }
 

@@ -30,8 +30,8 @@ uint256 constant POSEIDON_M43 = 0x2d3a1aea2e6d44466808f88c9ba903d3bdcb6b58ba4044
 uint256 constant POSEIDON_M44 = 0x14074bb14c982c81c9ad171e4f35fe49b39c4a7a72dbb6d9c98d803bfed65e64;
 
 /// @title Round constants of Poseidon
-/// @notice A data contract: its code is the byte 0x00 followed by the 68 × 5 round constants, 32 bytes each,
-/// big-endian, in order of use.
+/// @notice A data contract. Its code is the byte 0x00 and the 68 × 5 round constants,
+/// 32 bytes each, big-endian, in order of use.
 contract PoseidonConstants {
     constructor() {
         bytes memory data = hex"00"

@@ -4,11 +4,12 @@ pragma solidity 0.8.30;
 import {IPoseidon} from "./IPoseidon.sol";
 
 /// @title Registry of assets
-/// @notice Assets that may enter the rollup, their auditors, and the Merkle root (arity 4, depth 8) under which
-/// transactions prove which asset they move (specification: Trees and state; Settlement).
+/// @notice Holds the assets that may enter the rollup, their auditors, and the Merkle root (arity
+/// 4, depth 8) under which transactions prove which asset they move (spec: *Trees and state*,
+/// *Settlement*).
 interface IAssetRegistry {
     /// @notice One registered asset.
-    /// @param token the ERC-20 token on this chain; zero means the chain's native coin
+    /// @param token the ERC-20 token on this chain; zero for the chain's native coin
     /// @param flags policy bits that the leaf carries
     /// @param auditorX x coordinate of the auditor's key on the embedded curve
     /// @param auditorY y coordinate of the auditor's key
@@ -19,24 +20,29 @@ interface IAssetRegistry {
         uint256 auditorY;
     }
 
-    /// @notice An asset was appended; `root` is the tree's root from then on.
+    /// @notice An asset was appended. `root` is the new root of the tree.
     event AssetRegistered(
-        uint16 indexed asset, address indexed token, uint8 flags, uint256 auditorX, uint256 auditorY, uint256 root
+        uint16 indexed asset,
+        address indexed token,
+        uint8 flags,
+        uint256 auditorX,
+        uint256 auditorY,
+        uint256 root
     );
 
-    /// @notice An asset's auditor was replaced; `root` is the tree's root from then on.
+    /// @notice An asset's auditor was replaced. `root` is the new root of the tree.
     event AuditorRotated(uint16 indexed asset, uint256 auditorX, uint256 auditorY, uint256 root);
 
     /// @notice No asset has this id.
     error UnknownAsset(uint256 asset);
 
-    /// @notice The token is registered already, under `asset`.
+    /// @notice The token is already registered, as `asset`.
     error TokenAlreadyRegistered(address token, uint16 asset);
 
     /// @notice The token's address is neither zero nor a contract.
     error TokenNotAContract(address token);
 
-    /// @notice All 65,536 ids are given.
+    /// @notice All 65,536 ids are in use.
     error RegistryFull();
 
     /// @notice A coordinate is not below the field's modulus.
@@ -51,46 +57,51 @@ interface IAssetRegistry {
     /// @notice The point is the identity.
     error PointIsIdentity();
 
-    /// @notice Appends an asset under an auditor's key. Only governance.
-    /// @param token the ERC-20 token, or zero for the native coin; each may be registered once
-    /// @param auditorX x coordinate of the key: on the curve, in the prime subgroup, not the identity
+    /// @notice Appends an asset with an auditor's key. Only governance may call.
+    /// @param token the ERC-20 token, or zero for the native coin; each can be registered once
+    /// @param auditorX x coordinate of the key, a point on the curve, in the prime subgroup, not
+    /// the identity
     /// @param auditorY y coordinate of the key
     /// @param flags policy bits
-    /// @return asset the id given, counting from 0
-    function register(address token, uint256 auditorX, uint256 auditorY, uint8 flags) external returns (uint16 asset);
+    /// @return asset the new id; ids count from 0
+    function register(address token, uint256 auditorX, uint256 auditorY, uint8 flags)
+        external
+        returns (uint16 asset);
 
-    /// @notice Appends an asset without an auditor: its leaf carries the protocol's fixed point N. Only governance.
-    /// @param token the ERC-20 token, or zero for the native coin; each may be registered once
+    /// @notice Appends an asset without an auditor. Its leaf carries the protocol's fixed point N.
+    /// Only governance may call.
+    /// @param token the ERC-20 token, or zero for the native coin; each can be registered once
     /// @param flags policy bits
-    /// @return asset the id given, counting from 0
+    /// @return asset the new id; ids count from 0
     function registerUnaudited(address token, uint8 flags) external returns (uint16 asset);
 
-    /// @notice Replaces an asset's auditor. Only governance.
+    /// @notice Replaces an asset's auditor. Only governance may call.
     /// @param asset a registered id
     /// @param auditorX x coordinate of the new key, checked as in `register`
     /// @param auditorY y coordinate of the new key
     function rotateAuditor(uint16 asset, uint256 auditorX, uint256 auditorY) external;
 
-    /// @notice The hash contract.
+    /// @notice Returns the hash contract.
     function poseidon() external view returns (IPoseidon);
 
-    /// @notice The root of the asset tree.
+    /// @notice Returns the root of the asset tree.
     function root() external view returns (uint256);
 
-    /// @notice How many assets are registered; also the next id.
+    /// @notice Returns the number of registered assets, which is the next id.
     function count() external view returns (uint256);
 
-    /// @notice The asset with this id; reverts with `UnknownAsset`.
+    /// @notice Returns the asset with this id. Reverts with `UnknownAsset`.
     function assetOf(uint256 asset) external view returns (Asset memory);
 
-    /// @notice The token of the asset with this id; reverts with `UnknownAsset`.
+    /// @notice Returns the token of the asset with this id. Reverts with `UnknownAsset`.
     function tokenOf(uint256 asset) external view returns (address);
 
-    /// @notice A node of the tree.
-    /// @param level 0 for leaves up to 8 for the root
-    /// @param index position within the level
+    /// @notice Returns a node of the tree.
+    /// @param level 0 for leaves, up to 8 for the root
+    /// @param index index of the node within the level
     function node(uint256 level, uint256 index) external view returns (uint256);
 
-    /// @notice The point N that assets without an auditor carry, a constant of the protocol (specification: Notes).
+    /// @notice Returns the point N that assets without an auditor carry, a constant of the protocol
+    /// (spec: *Notes*).
     function unaudited() external view returns (uint256 x, uint256 y);
 }

@@ -2,10 +2,10 @@
 pragma solidity 0.8.30;
 
 /// @title Poseidon over the BN254 scalar field
-/// @notice The hash `H(tag; m₁ … mₙ)` of the specification (Notation and hashing): width 5, eight full and
+/// @notice The hash `H(tag; m₁ … mₙ)` of the spec (*Notation and hashing*): width 5, eight full and
 /// sixty partial rounds, the published circomlib parameters.
 interface IPoseidon {
-    /// @notice The message has no element; the specification defines `H` for n ≥ 1.
+    /// @notice The message is empty. The spec defines `H` for n ≥ 1.
     error EmptyMessage();
 
     /// @notice Element `index` of the message is not below the scalar modulus.

@@ -1,36 +1,38 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.30;
 
-// Layout of a verifying key. `generator/src/key.rs` writes it and describes every word; the two
-// files change together, under a new magic word.
+// Layout of a verifying key. `generator/src/key.rs` writes it and describes every word. Whoever
+// changes one of the two files changes both, under a new magic word.
 //
-// Memory while a proof is verified, one block, offsets counted from the key's first byte:
+// Memory while a proof is verified: one block, offsets counted from the key's first byte,
 //
 //   key | state, transcript representation, 6 instances | proof | work area
 //
-// so that all that the transcript absorbs lies in the order in which it is absorbed. The sixth
-// instance is the column challenge ζ, which the verifier computes: before it is known, what it is
-// the hash of lies one word further back, without a gap,
+// Everything that the transcript absorbs lies in the order of absorption. The sixth instance is the
+// column challenge ζ, which the verifier computes. Until then, its preimage lies one word further
+// back, without a gap:
 //
 //   key | state | domain, transcript representation, 5 instances | proof | work area
 
-// Order of BN254's scalar field. Where it is used often it is loaded from the key, which
-// `ProofReader` compares with it: each reference to a constant takes 33 bytes of code.
+// Order of BN254's scalar field. Code that uses it often loads it from the key, which `ProofReader`
+// compares with it: each reference to a constant takes 33 bytes of code.
 uint256 constant R = 0x30644e72e131a029b85045b68181585d2833e84879b9709143e1f593f0000001;
 // Order of BN254's base field.
 uint256 constant Q = 0x30644e72e131a029b85045b68181585d97816a916871ca8d3c208c16d87cfd47;
-// Generator of the subgroup of order t, with R − 1 = t·2^28 and t odd: it tells the columns of the
+// Generator of the subgroup of order t, with R − 1 = t·2^28 and t odd. It tells the columns of the
 // permutation argument apart.
 uint256 constant DELTA = 0x09226b6e22c6f0ca64ec26aad4c86e715b5f898e5e963f25870e56bbe533e9a2;
 
 // "subrosa halo2 key v2", left-aligned.
 uint256 constant KEY_MAGIC = 0x737562726f73612068616c6f32206b6579207632000000000000000000000000;
-// "subrosa halo2 transcript v1", left-aligned: the transcript's first state.
-uint256 constant TRANSCRIPT_DOMAIN = 0x737562726f73612068616c6f32207472616e7363726970742076310000000000;
-// "subrosa column challenge v1", left-aligned: what the column challenge is the hash of begins so.
-uint256 constant COLUMN_CHALLENGE_DOMAIN = 0x737562726f736120636f6c756d6e206368616c6c656e67652076310000000000;
+// "subrosa halo2 transcript v1", left-aligned: the first state of the transcript.
+uint256 constant TRANSCRIPT_DOMAIN =
+    0x737562726f73612068616c6f32207472616e7363726970742076310000000000;
+// "subrosa column challenge v1", left-aligned: the first word of the column challenge's preimage.
+uint256 constant COLUMN_CHALLENGE_DOMAIN =
+    0x737562726f736120636f6c756d6e206368616c6c656e67652076310000000000;
 
-// Instances that the caller passes; the column challenge follows them in the instance column.
+// Instances that the caller passes. The column challenge follows them in the instance column.
 uint256 constant CALLER_INSTANCES = 5;
 uint256 constant INSTANCES = 6;
 // State, representation of the key, instances.
@@ -48,7 +50,7 @@ uint256 constant KEY_N_INVERSE = 0x100;
 uint256 constant KEY_OMEGA = 0x120;
 uint256 constant KEY_OMEGA_LAST = 0x140;
 uint256 constant KEY_BLINDING = 0x160;
-// Number m of committed columns, whose commitments the column challenge is drawn from.
+// Number m of committed columns. The column challenge depends on their commitments.
 uint256 constant KEY_COMMITTED = 0x180;
 uint256 constant KEY_PERMUTED = 0x1a0;
 uint256 constant KEY_CHUNK = 0x1c0;
@@ -80,80 +82,82 @@ uint256 constant WORK_QUOTIENT_EVALUATION = 0x20;
 uint256 constant WORK_QUOTIENT = 0x40;
 // Five words: the accumulated point, a point to add, its scalar.
 uint256 constant WORK_SUM = 0x80;
-// Per lookup two words: compressed input, compressed table. Per rotation one word, then one more:
-// distance of μ from x·ω^rotation, its inverse. Scratch space follows.
+// Two words for each lookup: compressed input, compressed table. Then for each rotation the
+// distance of μ from x·ω^rotation, then the inverses. Scratch space follows.
 uint256 constant WORK_LOOKUPS = 0x120;
 
-/// @dev What the steps of one verification hand to each other.
+/// @dev State that the steps of one verification share.
 struct Verification {
-    // where the key lies in memory
+    // memory address of the key
     uint256 key;
-    // where the work area lies in memory
+    // memory address of the work area
     uint256 work;
-    // where the distances of μ from the points of the opening lie in memory, their inverses behind
+    // memory address of the distances of μ from the points of the opening; the inverses follow them
     uint256 distances;
-    // where scratch space begins in memory
+    // memory address of the scratch space
     uint256 scratch;
-    // compresses the columns of a lookup
+    // challenge that compresses the columns of a lookup
     uint256 theta;
-    // of the permutation and lookup products
+    // challenges of the permutation and lookup products
     uint256 beta;
     uint256 gamma;
-    // keeps the expressions apart
+    // challenge that separates the expressions
     uint256 y;
-    // the point of evaluation
+    // point of evaluation
     uint256 x;
     uint256 xInverse;
     // x^n
     uint256 xn;
     // 1/(x^n − 1)
     uint256 vanishingInverse;
-    // Lagrange polynomials at x: first row, last usable row, 1 − last − blinding rows
+    // Lagrange polynomials at x: first row, last usable row, and 1 − last − blinding rows
     uint256 lFirst;
     uint256 lLast;
     uint256 lActive;
-    // SHPLONK: keeps the commitments of a set, the sets, apart; its point of evaluation
+    // challenges of SHPLONK: ζ separates the commitments of a set, ν the sets; μ is its point of
+    // evaluation
     uint256 zeta;
     uint256 nu;
     uint256 mu;
 }
 
-/// @dev The word at `pointer`.
+/// @dev Returns the word at `pointer`.
 function load(uint256 pointer) pure returns (uint256 value) {
     assembly ("memory-safe") {
         value := mload(pointer)
     }
 }
 
-/// @dev The 16-bit number at `pointer`.
+/// @dev Returns the 16-bit number at `pointer`.
 function loadShort(uint256 pointer) pure returns (uint256 value) {
     assembly ("memory-safe") {
         value := shr(240, mload(pointer))
     }
 }
 
-/// @dev a·b mod r. The language's own function asks first whether r is zero, unless r is constant.
+/// @dev Returns a·b mod r. The language's own function first tests whether r is zero, unless r is
+/// constant.
 function mulMod(uint256 a, uint256 b, uint256 r) pure returns (uint256 product) {
     assembly ("memory-safe") {
         product := mulmod(a, b, r)
     }
 }
 
-/// @dev (a + b) mod r, likewise.
+/// @dev Returns (a + b) mod r, for the same reason.
 function addMod(uint256 a, uint256 b, uint256 r) pure returns (uint256 sum) {
     assembly ("memory-safe") {
         sum := addmod(a, b, r)
     }
 }
 
-/// @dev Writes a word of the block that `ProofReader.read` has allocated.
+/// @dev Writes a word of the block that `ProofReader.read` allocated.
 function store(uint256 pointer, uint256 value) pure {
     assembly ("memory-safe") {
         mstore(pointer, value)
     }
 }
 
-/// @dev Copies `size` bytes within the block that `ProofReader.read` has allocated.
+/// @dev Copies `size` bytes within the block that `ProofReader.read` allocated.
 function copy(uint256 target, uint256 source, uint256 size) pure {
     assembly ("memory-safe") {
         mcopy(target, source, size)

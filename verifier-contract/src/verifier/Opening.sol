@@ -4,14 +4,14 @@ pragma solidity 0.8.30;
 import {IHalo2Verifier} from "../interfaces/IHalo2Verifier.sol";
 import "./Layout.sol";
 
-/// @title The SHPLONK opening of all commitments
+/// @title SHPLONK opening of all commitments
 /// @notice The key lists the opening sets: commitments that are opened at the same rotations of x,
-/// with where each commitment and each evaluation lies in memory.
-/// @dev A precompiled contract's result is used only if the call succeeded and returned as many bytes as it must: a call
-/// to an address without code, as on a chain without that contract, succeeds and returns nothing. The size is read in a
-/// statement of its own, after the call's.
+/// with the memory offsets of each commitment and each evaluation.
+/// @dev Uses the result of a precompiled contract only if the call succeeded and returned all
+/// bytes: a call to an address without code, as on a chain that lacks the contract, succeeds and
+/// returns nothing. The size is read in a statement of its own, after the call.
 library Opening {
-    /// @notice Reverts unless every commitment takes the values claimed for it.
+    /// @notice Reverts unless every commitment opens to its claimed values.
     function check(Verification memory v) internal view {
         unchecked {
             uint256 key = v.key;
@@ -33,7 +33,8 @@ library Opening {
         }
     }
 
-    /// @dev Commitment to the quotient: ∑ pieceᵢ·x^(n·i), Horner from the last piece.
+    /// @dev Writes the commitment to the quotient, ∑ pieceᵢ·x^(n·i), by Horner's scheme from the
+    /// last piece.
     function foldQuotient(Verification memory v) private view returns (bool valid) {
         unchecked {
             uint256 first = v.key + load(v.key + KEY_AT_Y);
@@ -48,10 +49,16 @@ library Opening {
                 mstore(add(buffer, 0x80), xn)
                 for {} gt(piece, first) {} {
                     piece := sub(piece, 0x40)
-                    valid := and(valid, staticcall(gas(), 7, add(buffer, 0x40), 0x60, add(buffer, 0x40), 0x40))
+                    valid := and(
+                        valid,
+                        staticcall(gas(), 7, add(buffer, 0x40), 0x60, add(buffer, 0x40), 0x40)
+                    )
                     valid := and(valid, eq(returndatasize(), 0x40))
                     mcopy(buffer, piece, 0x40)
-                    valid := and(valid, staticcall(gas(), 6, buffer, 0x80, add(buffer, 0x40), 0x40))
+                    valid := and(
+                        valid,
+                        staticcall(gas(), 6, buffer, 0x80, add(buffer, 0x40), 0x40)
+                    )
                     valid := and(valid, eq(returndatasize(), 0x40))
                 }
                 mcopy(target, add(buffer, 0x40), 0x40)
@@ -59,7 +66,7 @@ library Opening {
         }
     }
 
-    /// @dev Adds every set's commitments to `sum`. Returns the sum of their interpolated
+    /// @dev Adds the commitments of every set to `sum`. Returns the sum of their interpolated
     /// evaluations at μ under the same factors, and the first set's vanishing polynomial at μ.
     function foldSets(Verification memory v, uint256 sum)
         private
@@ -77,31 +84,33 @@ library Opening {
                 uint256 inside;
                 uint256 factor;
                 (cursor, inside, factor) = interpolate(v, cursor + 4, points, basis);
-                // SHPLONK multiplies a set by the distances to the points that are not its own:
-                // but for one factor common to all sets, it divides by those that are. That factor
-                // is such that the first commitment's is 1.
+                // SHPLONK multiplies a set by the distances to the points outside it. Up to one
+                // factor common to all sets, this is a division by the distances to the points
+                // inside it. The common factor is chosen such that the first commitment's factor is
+                // 1.
                 if (zFirst == 0) zFirst = inside;
                 factor = mulmod(power, mulmod(zFirst, factor, R), R);
                 power = mulmod(power, v.nu, R);
 
                 uint256 part;
                 bool partValid;
-                (cursor, part, partValid) = foldCommitments(v, cursor, points, commitments, sum, factor);
+                (cursor, part, partValid) =
+                    foldCommitments(v, cursor, points, commitments, sum, factor);
                 evaluation = addmod(evaluation, part, R);
                 valid = valid && partValid;
             }
         }
     }
 
-    /// @dev Reads a set's rotations. Writes the Lagrange basis of its points at μ to `basis`;
-    /// returns the product of μ's distances to them, and its inverse.
+    /// @dev Reads the rotations of a set. Writes the Lagrange basis of its points at μ to `basis`.
+    /// Returns the product of μ's distances to the points, and the inverse of the product.
     function interpolate(Verification memory v, uint256 cursor, uint256 points, uint256 basis)
         private
         pure
         returns (uint256 next, uint256 inside, uint256 inverse)
     {
         unchecked {
-            // Rotations, then their weights ∏ 1/(ω^rotation − ω^other) if there are several.
+            // Rotations, then their weights ∏ 1/(ω^rotation − ω^other) if there is more than one.
             uint256 distances = v.distances;
             uint256 inverses = distances + 32 * load(v.key + KEY_ROTATIONS);
             uint256 xInverse = v.xInverse;
@@ -116,7 +125,7 @@ library Opening {
                 inverse = mulmod(inverse, load(inverses + rotation), R);
             }
             scale = mulmod(scale, inside, R);
-            // The basis of a single point is 1.
+            // A single point has the basis 1.
             for (uint256 i = points > 1 ? points : 0; i > 0; --i) {
                 uint256 weight = mulmod(load(next), load(inverses + 32 * loadShort(cursor)), R);
                 store(basis, mulmod(scale, weight, R));
@@ -127,8 +136,8 @@ library Opening {
         }
     }
 
-    /// @dev Adds a set's commitments to `sum`, the first with `factor`, each further one with ζ
-    /// times the factor before. Returns the sum of their interpolated evaluations.
+    /// @dev Adds the commitments of a set to `sum`, the first with `factor`, each further one with
+    /// ζ times the previous factor. Returns the sum of their interpolated evaluations.
     function foldCommitments(
         Verification memory v,
         uint256 cursor,
@@ -147,7 +156,7 @@ library Opening {
             assembly ("memory-safe") {
                 let term := add(sum, 0x40)
                 for {} lt(cursor, end) {} {
-                    // Where the commitment lies, then where its evaluations lie, 16 bits each.
+                    // Offset of the commitment, then offsets of its evaluations, 16 bits each.
                     let places := mload(cursor)
                     let value := mload(add(key, and(shr(224, places), 0xffff)))
                     if gt(stride, 4) {
@@ -177,8 +186,13 @@ library Opening {
         }
     }
 
-    /// @dev Adds scalar·point to the point at `sum`, which three words of scratch space follow.
-    function addTerm(uint256 sum, uint256 point, uint256 scalar) private view returns (bool valid) {
+    /// @dev Adds scalar·point to the point at `sum`. Three words of scratch space follow that
+    /// point.
+    function addTerm(uint256 sum, uint256 point, uint256 scalar)
+        private
+        view
+        returns (bool valid)
+    {
         assembly ("memory-safe") {
             let term := add(sum, 0x40)
             mcopy(term, point, 0x40)

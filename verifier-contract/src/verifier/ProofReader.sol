@@ -4,15 +4,17 @@ pragma solidity 0.8.30;
 import {IHalo2Verifier} from "../interfaces/IHalo2Verifier.sol";
 import "./Layout.sol";
 
-/// @title Reading of key and proof, and the Keccak transcript
+/// @title Reader of key and proof, and the Keccak transcript
 library ProofReader {
-    /// @notice Lays key, instances and proof out in memory, checks that every encoding in them is
-    /// canonical, and draws the challenges, first of all the column challenge, the last instance.
-    function read(bytes32 gates, address vkData, uint256[5] calldata instances, bytes calldata proof)
-        internal
-        view
-        returns (Verification memory v)
-    {
+    /// @notice Lays key, instances and proof out in memory, checks that every encoding is
+    /// canonical, and draws the challenges. The first challenge is the column challenge, the last
+    /// instance.
+    function read(
+        bytes32 gates,
+        address vkData,
+        uint256[5] calldata instances,
+        bytes calldata proof
+    ) internal view returns (Verification memory v) {
         unchecked {
             uint256 key = loadKey(gates, vkData);
             uint256 expected = load(key + KEY_PROOF_LENGTH);
@@ -48,21 +50,21 @@ library ProofReader {
         }
     }
 
-    /// @dev Copies the key behind the free memory pointer and allocates all that a verification
-    /// needs there.
+    /// @dev Copies the key behind the free memory pointer and allocates the memory of the
+    /// verification.
     function loadKey(bytes32 gates, address vkData) private view returns (uint256 key) {
         unchecked {
             uint256 size = vkData.code.length;
             if (size <= KEY_HEADER_SIZE) revert IHalo2Verifier.InvalidKey();
             assembly ("memory-safe") {
                 key := mload(0x40)
-                // The code's first byte is STOP, so that nobody can call a key.
+                // The code's first byte is STOP: a call of the key does nothing.
                 size := sub(size, 1)
                 extcodecopy(vkData, key, 1, size)
             }
             if (
-                load(key) != KEY_MAGIC || load(key + KEY_MODULUS) != R || load(key + KEY_GATES) != uint256(gates)
-                    || load(key + KEY_LENGTH) != size
+                load(key) != KEY_MAGIC || load(key + KEY_MODULUS) != R
+                    || load(key + KEY_GATES) != uint256(gates) || load(key + KEY_LENGTH) != size
             ) revert IHalo2Verifier.InvalidKey();
             uint256 end = key + load(key + KEY_AT_WORK) + load(key + KEY_WORK_SIZE);
             assembly ("memory-safe") {
@@ -72,7 +74,7 @@ library ProofReader {
     }
 
     /// @dev Reverts unless each 64 bytes in [from, to) are a point on the curve in canonical
-    /// coordinates. The identity is none.
+    /// coordinates. The identity has no such encoding.
     function checkPoints(uint256 start, uint256 from, uint256 to) private pure {
         uint256 p = from;
         assembly ("memory-safe") {
@@ -98,9 +100,10 @@ library ProofReader {
         if (p < to) revert IHalo2Verifier.InvalidScalar(p - start);
     }
 
-    /// @dev Hashes the domain word, the representation, the caller's instances and the proof's first
-    /// `committed` points, which lie behind the head's first word in this order. The representation
-    /// and the instances then move one word down, over the domain, and the hash mod r follows them.
+    /// @dev Hashes the domain word, the representation, the caller's instances and the first
+    /// `committed` points of the proof, which follow the head's first word in this order. The
+    /// representation and the instances then move one word down, over the domain, and the hash mod
+    /// r follows them.
     function insertColumnChallenge(uint256 head, uint256 committed) private pure {
         unchecked {
             uint256 last = HEAD_SIZE - 32;
@@ -113,10 +116,12 @@ library ProofReader {
         }
     }
 
-    function drawChallenges(Verification memory v, uint256 head, uint256 evaluations, uint256 opening)
-        private
-        pure
-    {
+    function drawChallenges(
+        Verification memory v,
+        uint256 head,
+        uint256 evaluations,
+        uint256 opening
+    ) private pure {
         unchecked {
             uint256 key = v.key;
             uint256 r = load(key + KEY_MODULUS);
@@ -151,8 +156,8 @@ library ProofReader {
         }
     }
 
-    /// @dev keccak256(state ‖ memory[from, to)); a byte 1 stands for what was absorbed if that is
-    /// nothing, so that two challenges in a row differ.
+    /// @dev Returns keccak256(state ‖ memory[from, to)). If the range is empty, a byte 1 stands for
+    /// it: two challenges in a row must differ.
     function squeeze(uint256 state, uint256 from, uint256 to) private pure returns (uint256 next) {
         assembly ("memory-safe") {
             switch eq(from, to)
@@ -162,8 +167,8 @@ library ProofReader {
                 next := keccak256(0x00, 0x21)
             }
             default {
-                // The state takes the place of the word before, which was absorbed already and
-                // comes back afterwards.
+                // The state replaces the previous word, which was absorbed already and is restored
+                // afterwards.
                 let place := sub(from, 0x20)
                 let kept := mload(place)
                 mstore(place, state)

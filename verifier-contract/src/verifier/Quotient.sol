@@ -4,19 +4,21 @@ pragma solidity 0.8.30;
 import "./Layout.sol";
 import {ScalarField} from "./ScalarField.sol";
 
-/// @title The constraint system's expressions at x
-/// @notice All but the gates: Lagrange polynomials, permutation and lookup arguments. Every
-/// function that takes `sum` folds its expressions to it as sum·y + expression.
+/// @title Expressions of the constraint system at x
+/// @notice Everything except the gates: Lagrange polynomials, permutation and lookup arguments.
+/// Every function that takes `sum` folds its expressions into it, as sum·y + expression.
 library Quotient {
     /// @notice Computes x^n, the Lagrange polynomials at x, the instance column's value at x and
-    /// the distances of μ from the points of the opening: all that takes an inversion.
+    /// the distances of μ from the points of the opening: all values that need an inversion.
     function prepare(Verification memory v) internal view {
         unchecked {
             uint256 key = v.key;
             uint256 r = load(key + KEY_MODULUS);
             uint256 x = v.x;
             uint256 xn = x;
-            for (uint256 i = load(key + KEY_K); i > 0; --i) xn = mulMod(xn, xn, r);
+            for (uint256 i = load(key + KEY_K); i > 0; --i) {
+                xn = mulMod(xn, xn, r);
+            }
             v.xn = xn;
 
             // Denominators x − ωⁱ for i = −(blinding + 1) … 5, then x^n − 1, x and the distances.
@@ -42,7 +44,9 @@ library Quotient {
             copy(v.distances + 32 * rotations, p + 64, 32 * rotations);
 
             // Lᵢ(x) = ωⁱ·(x^n − 1) / (n·(x − ωⁱ))
-            power = mulMod(mulMod(vanishing, load(key + KEY_N_INVERSE), r), load(key + KEY_OMEGA_LAST), r);
+            power = mulMod(
+                mulMod(vanishing, load(key + KEY_N_INVERSE), r), load(key + KEY_OMEGA_LAST), r
+            );
             uint256 value = mulMod(power, load(values), r);
             v.lLast = value;
             uint256 inactive = value;
@@ -83,7 +87,7 @@ library Quotient {
         }
     }
 
-    /// @notice Folds the permutation argument's expressions.
+    /// @notice Folds the expressions of the permutation argument.
     function foldPermutation(Verification memory v, uint256 sum) internal pure returns (uint256) {
         unchecked {
             uint256 key = v.key;
@@ -94,14 +98,20 @@ library Quotient {
             uint256 products = key + load(key + KEY_AT_PRODUCTS);
 
             // l₀·(1 − z₀)
-            sum = addMod(mulMod(sum, y, r), mulMod(v.lFirst, addMod(1, r - load(products), r), r), r);
+            sum = addMod(
+                mulMod(sum, y, r), mulMod(v.lFirst, addMod(1, r - load(products), r), r), r
+            );
             // l_last·(z² − z) of the last product
             uint256 z = load(products + 96 * (chunks - 1));
-            sum = addMod(mulMod(sum, y, r), mulMod(v.lLast, mulMod(z, addMod(z, r - 1, r), r), r), r);
+            sum = addMod(
+                mulMod(sum, y, r), mulMod(v.lLast, mulMod(z, addMod(z, r - 1, r), r), r), r
+            );
             // l₀·(zᵢ − zᵢ₋₁(ω^last·x))
             for (uint256 i = 1; i < chunks; ++i) {
                 uint256 p = products + 96 * i;
-                sum = addMod(mulMod(sum, y, r), mulMod(v.lFirst, addMod(load(p), r - load(p - 32), r), r), r);
+                sum = addMod(
+                    mulMod(sum, y, r), mulMod(v.lFirst, addMod(load(p), r - load(p - 32), r), r), r
+                );
             }
             return foldProducts(v, products, sum);
         }
@@ -109,7 +119,11 @@ library Quotient {
 
     /// @dev Folds, for each chunk of columns with values e and permutation s,
     /// active·(z(ωx)·∏(e + β·s + γ) − z(x)·∏(e + δⁱ·β·x + γ)).
-    function foldProducts(Verification memory v, uint256 products, uint256 sum) private pure returns (uint256) {
+    function foldProducts(Verification memory v, uint256 products, uint256 sum)
+        private
+        pure
+        returns (uint256)
+    {
         unchecked {
             uint256 key = v.key;
             uint256 r = load(key + KEY_MODULUS);
@@ -132,14 +146,16 @@ library Quotient {
                     identity = mulMod(identity, DELTA, r);
                     sigma += 32;
                 }
-                sum = addMod(mulMod(sum, v.y, r), mulMod(v.lActive, addMod(left, r - right, r), r), r);
+                sum = addMod(
+                    mulMod(sum, v.y, r), mulMod(v.lActive, addMod(left, r - right, r), r), r
+                );
                 products += 96;
             }
             return sum;
         }
     }
 
-    /// @notice Folds the lookup arguments' expressions.
+    /// @notice Folds the expressions of the lookup arguments.
     function foldLookups(Verification memory v, uint256 sum) internal pure returns (uint256) {
         unchecked {
             uint256 r = load(v.key + KEY_MODULUS);
@@ -151,7 +167,9 @@ library Quotient {
                 // l₀·(1 − z)
                 sum = addMod(mulMod(sum, y, r), mulMod(v.lFirst, addMod(1, r - z, r), r), r);
                 // l_last·(z² − z)
-                sum = addMod(mulMod(sum, y, r), mulMod(v.lLast, mulMod(z, addMod(z, r - 1, r), r), r), r);
+                sum = addMod(
+                    mulMod(sum, y, r), mulMod(v.lLast, mulMod(z, addMod(z, r - 1, r), r), r), r
+                );
 
                 uint256 input = load(p + 64);
                 uint256 table = load(p + 128);
@@ -161,7 +179,9 @@ library Quotient {
                     uint256 left = mulMod(addMod(input, v.beta, r), addMod(table, v.gamma, r), r);
                     left = mulMod(load(p + 32), left, r);
                     uint256 right = mulMod(
-                        addMod(load(compressed), v.beta, r), addMod(load(compressed + 32), v.gamma, r), r
+                        addMod(load(compressed), v.beta, r),
+                        addMod(load(compressed + 32), v.gamma, r),
+                        r
                     );
                     right = mulMod(z, right, r);
                     difference = addMod(left, r - right, r);

@@ -6,7 +6,7 @@ import {R} from "./Layout.sol";
 
 /// @title Inversion in BN254's scalar field
 library ScalarField {
-    /// @dev 1/value mod r, by Fermat through the modular exponentiation precompile.
+    /// @dev Returns 1/value mod r, by Fermat's theorem and the modular exponentiation precompile.
     function invert(uint256 value) private view returns (uint256 inverse) {
         bool done;
         assembly ("memory-safe") {
@@ -22,11 +22,11 @@ library ScalarField {
             inverse := mload(p)
         }
         if (!done) revert IHalo2Verifier.PrecompileFailed();
-        // Fermat's power of zero is zero.
+        // For zero the power is zero.
         if (inverse == 0) revert IHalo2Verifier.DegenerateChallenge();
     }
 
-    /// @notice Inverts `count` words at `values` in place with one inversion.
+    /// @notice Inverts `count` words at `values` in place, with one inversion.
     /// @param values pointer to scalars below r
     /// @param prefixes pointer to `count` words of scratch space
     function invertAll(uint256 values, uint256 count, uint256 prefixes) internal view {

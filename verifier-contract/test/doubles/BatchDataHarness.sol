@@ -4,7 +4,7 @@ pragma solidity 0.8.30;
 import {BatchData} from "../../src/BatchData.sol";
 import {BatchHeader, Withdrawal} from "../../src/interfaces/IRollup.sol";
 
-/// @dev Opens the library to a test that has no rollup at the vectors' address.
+/// @dev Exposes the library to a test that has no rollup at the vectors' address.
 contract BatchDataHarness {
     function evaluate(
         uint256 context,

@@ -3,12 +3,12 @@ pragma solidity 0.8.30;
 
 import {AggregatorV3Interface} from "../../src/interfaces/AggregatorV3Interface.sol";
 
-/// @dev A feed that returns any bytes, or does anything else, in either of its functions.
+/// @dev A feed that returns any bytes, or misbehaves, in either of its functions.
 contract FeedDouble {
     enum Manner {
         Return,
         Revert,
-        // Uses all gas that it is given.
+        // Uses all the gas that it is given.
         Spin,
         // Returns as many bytes as its gas allows.
         Flood,
@@ -34,7 +34,7 @@ contract FeedDouble {
         _round = answer;
     }
 
-    /// @dev The round as an aggregator would encode it.
+    /// @dev Returns the round in the encoding of an aggregator.
     function setRound(uint256 id, int256 answer, uint256 updatedAt, uint256 answeredIn) external {
         _round = abi.encode(id, answer, updatedAt, updatedAt, answeredIn);
     }
@@ -52,7 +52,8 @@ contract FeedDouble {
         }
         if (manner == Manner.Flood) {
             assembly ("memory-safe") {
-                // 3 gas a word and its square over 512: about two thirds of 100,000 for 4,000 words.
+                // Memory costs 3 gas a word and its square over 512: for 4,000 words about two
+                // thirds of 100,000.
                 return(0, 128000)
             }
         }

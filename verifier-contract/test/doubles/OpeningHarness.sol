@@ -5,9 +5,10 @@ import "../../src/verifier/Layout.sol";
 import {Opening} from "../../src/verifier/Opening.sol";
 import {ScalarField} from "../../src/verifier/ScalarField.sol";
 
-/// @dev The last step of a verification alone, on the least key that it can work with: two pieces of the quotient, one
-/// set of two commitments opened at one point. All points are the identity but those below; a key without a point in
-/// the second group makes the pairing hold for every sum.
+/// @dev Runs only the last step of a verification, on the smallest key that it works with: two
+/// pieces of the quotient, one set of two commitments opened at one point. All points are the
+/// identity except those below. Without a point of the second group in the key, the pairing holds
+/// for every sum.
 contract OpeningHarness {
     // Offsets from the key.
     uint256 private constant AT_PIECES = 0x600;
@@ -42,24 +43,28 @@ contract OpeningHarness {
         store(key + KEY_AT_SETS, AT_SETS);
         store(key + KEY_SETS, 1);
         store(key + KEY_ROTATIONS, 1);
-        // The quotient's last piece and h₂ are the generator; what μ and x^n multiply.
+        // The quotient's last piece and h₂ are the generator; x^n and μ multiply them.
         (uint256 piece, uint256 h2) = (key + AT_PIECES + 0x40, key + AT_OPENING + 0x40);
         store(piece, GX);
         store(piece + 0x20, GY);
         store(h2, GX);
         store(h2 + 0x20, GY);
-        // One point, at rotation 0 and distance 1; its two commitments are the generator, its evaluations 0.
+        // One point, at rotation 0 and distance 1. Its two commitments are the generator, its
+        // evaluations 0.
         store(v.distances, 1);
         store(v.distances + 0x20, 1);
         store(key + AT_COMMITMENTS, GX);
         store(key + AT_COMMITMENTS + 0x20, GY);
         uint256 commitment = (AT_COMMITMENTS << 16) | (AT_COMMITMENTS + 0x40);
-        // Points, commitments, the rotation; then each commitment and its evaluation.
-        store(key + AT_SETS, (((1 << 32) | (2 << 16)) << 208) | (commitment << 176) | (commitment << 144));
+        // Numbers of points and commitments, the rotation; then each commitment and its evaluation.
+        store(
+            key + AT_SETS,
+            (((1 << 32) | (2 << 16)) << 208) | (commitment << 176) | (commitment << 144)
+        );
         Opening.check(v);
     }
 
-    /// @dev 1/value.
+    /// @dev Returns 1/value.
     function invert(uint256 value) external view returns (uint256) {
         uint256[2] memory words;
         words[0] = value;

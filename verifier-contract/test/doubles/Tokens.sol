@@ -3,7 +3,7 @@ pragma solidity 0.8.30;
 
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
 
-/// @dev Anybody mints.
+/// @dev A token that anybody can mint.
 contract PlainToken is ERC20 {
     uint8 private immutable _decimals;
 
@@ -20,7 +20,7 @@ contract PlainToken is ERC20 {
     }
 }
 
-/// @dev Burns a hundredth of every transfer.
+/// @dev A token that burns a hundredth of every transfer.
 contract FeeToken is ERC20("Fee", "FEE") {
     function mint(address to, uint256 amount) external {
         _mint(to, amount);
@@ -33,7 +33,8 @@ contract FeeToken is ERC20("Fee", "FEE") {
     }
 }
 
-/// @dev Returns nothing from `transfer` and `transferFrom`, as some deployed tokens do.
+/// @dev A token that returns nothing from `transfer` and `transferFrom`, as some deployed tokens
+/// do.
 contract SilentToken {
     mapping(address account => uint256) public balanceOf;
     mapping(address owner => mapping(address spender => uint256)) public allowance;
@@ -58,7 +59,7 @@ contract SilentToken {
     }
 }
 
-/// @dev Returns false and moves nothing.
+/// @dev A token that returns false and moves nothing.
 contract LyingToken {
     function balanceOf(address) external pure returns (uint256) {
         return 1000;
@@ -69,7 +70,7 @@ contract LyingToken {
     }
 }
 
-/// @dev Reverts on transfers to or from blocked accounts.
+/// @dev A token that reverts on transfers to or from blocked accounts.
 contract BlockingToken is ERC20("Blocking", "BLK") {
     mapping(address account => bool) public blocked;
 
@@ -90,11 +91,11 @@ contract BlockingToken is ERC20("Blocking", "BLK") {
     }
 }
 
-/// @dev Calls the account that it was told to after every transfer, as tokens with hooks do.
+/// @dev A token that calls an account after every transfer, as tokens with hooks do.
 contract HookToken is ERC20("Hook", "HOK") {
     address public target;
     bytes public payload;
-    /// @dev Whether the last hook's call succeeded.
+    /// @dev Whether the last call of the hook succeeded.
     bool public succeeded;
     bytes public result;
 
@@ -117,10 +118,11 @@ contract HookToken is ERC20("Hook", "HOK") {
     }
 }
 
-/// @dev Refuses native coin.
+/// @dev An account that refuses native coin.
 contract Refuser {
     function claimTo(address vault, uint16 asset, address to) external {
-        (bool ok, bytes memory reason) = vault.call(abi.encodeWithSignature("claim(uint16,address)", asset, to));
+        (bool ok, bytes memory reason) =
+            vault.call(abi.encodeWithSignature("claim(uint16,address)", asset, to));
         if (!ok) {
             assembly ("memory-safe") {
                 revert(add(reason, 32), mload(reason))
@@ -129,7 +131,7 @@ contract Refuser {
     }
 }
 
-/// @dev On receiving native coin claims again.
+/// @dev An account that claims again when it receives native coin.
 contract Reenterer {
     address public immutable vault;
     bool public succeeded;

@@ -3,8 +3,8 @@ pragma solidity 0.8.30;
 
 import {IHalo2Verifier} from "../../src/interfaces/IHalo2Verifier.sol";
 
-/// @dev Stands for the verifier in tests of what surrounds it: accepts, rejects, or shows the instances by reverting
-/// with them (the call is static, so that nothing can be recorded).
+/// @dev Replaces the verifier: accepts, rejects, or reverts with the instances as its data. (The
+/// call is static, and nothing can be recorded.)
 contract VerifierDouble is IHalo2Verifier {
     enum Answer {
         Accept,
@@ -20,7 +20,10 @@ contract VerifierDouble is IHalo2Verifier {
         answer = answer_;
     }
 
-    function verify(address vkData, uint256[5] calldata instances, bytes calldata proof) external view {
+    function verify(address vkData, uint256[5] calldata instances, bytes calldata proof)
+        external
+        view
+    {
         if (answer == Answer.Reject) revert InvalidProof();
         if (answer == Answer.Show) revert Shown(vkData, instances, proof);
     }

@@ -17,8 +17,8 @@ struct Batch {
     uint256 dataCommitment;
 }
 
-/// @dev The word vector and its evaluation, written from the specification (Batch) without regard to cost and sharing
-/// nothing with the contract but the types of its arguments.
+/// @dev The word vector and its evaluation, written from the spec (*Batch*) without regard to cost.
+/// Shares only the types of its arguments with the contract.
 library ReferenceBatch {
     function slotsData(Batch memory b) internal pure returns (bytes memory data) {
         for (uint256 s = 0; s < b.slotWords.length; ++s) {
@@ -74,7 +74,8 @@ library ReferenceBatch {
     }
 
     function evaluate(uint256[] memory w, uint256 c) internal pure returns (uint256 z, uint256 y) {
-        z = uint256(keccak256(bytes.concat(bytes32(c), keccak256(abi.encodePacked(w))))) % SCALAR_MODULUS;
+        z = uint256(keccak256(bytes.concat(bytes32(c), keccak256(abi.encodePacked(w)))))
+            % SCALAR_MODULUS;
         uint256 power = 1;
         for (uint256 i = 0; i < w.length; ++i) {
             y = addmod(y, mulmod(w[i], power, SCALAR_MODULUS), SCALAR_MODULUS);

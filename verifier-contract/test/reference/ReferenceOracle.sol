@@ -4,12 +4,13 @@ pragma solidity 0.8.30;
 import {IPoseidon} from "../../src/interfaces/IPoseidon.sol";
 import {Market} from "../../src/interfaces/IPriceOracle.sol";
 
-/// @dev Words, root, prices and digest written from the specification (Collateral), without regard to cost.
+/// @dev Words, root, prices and digest, written from the spec (*Collateral*) without regard to
+/// cost.
 library ReferenceOracle {
     function word(Market memory m) internal pure returns (uint256) {
-        return uint256(m.collateralAsset) + uint256(m.debtAsset) * 2 ** 16 + uint256(m.haircut) * 2 ** 32
-            + uint256(m.initialMargin) * 2 ** 48 + uint256(m.maintenanceMargin) * 2 ** 72 + uint256(m.bonus) * 2 ** 96
-            + uint256(m.maximumAge) * 2 ** 112;
+        return uint256(m.collateralAsset) + uint256(m.debtAsset) * 2 ** 16 + uint256(m.haircut) * 2
+            ** 32 + uint256(m.initialMargin) * 2 ** 48 + uint256(m.maintenanceMargin) * 2 ** 72
+            + uint256(m.bonus) * 2 ** 96 + uint256(m.maximumAge) * 2 ** 112;
     }
 
     function root(IPoseidon poseidon, uint256[16] memory words) internal view returns (uint256) {
@@ -24,13 +25,14 @@ library ReferenceOracle {
         return poseidon.hash(1, top);
     }
 
-    /// @dev floor(collateral·10^(18 + debtDecimals − collateralDecimals) / debt) digit by digit, for answers below 2²⁵²; 0 if
-    /// not below 2¹²⁰.
-    function price(uint256 collateral, uint256 collateralDecimals, uint256 debt, uint256 debtDecimals)
-        internal
-        pure
-        returns (uint256 quotient)
-    {
+    /// @dev Returns floor(collateral·10^(18 + debtDecimals − collateralDecimals) / debt), digit by
+    /// digit, for answers below 2²⁵²; 0 if it is not below 2¹²⁰.
+    function price(
+        uint256 collateral,
+        uint256 collateralDecimals,
+        uint256 debt,
+        uint256 debtDecimals
+    ) internal pure returns (uint256 quotient) {
         quotient = collateral / debt;
         uint256 rest = collateral % debt;
         for (uint256 i = collateralDecimals; i < 18 + debtDecimals; ++i) {
@@ -45,11 +47,12 @@ library ReferenceOracle {
         if (quotient >= 2 ** 120) return 0;
     }
 
-    function digest(IPoseidon poseidon, uint256 time, uint256 marketRoot, uint256[16] memory prices)
-        internal
-        view
-        returns (uint256)
-    {
+    function digest(
+        IPoseidon poseidon,
+        uint256 time,
+        uint256 marketRoot,
+        uint256[16] memory prices
+    ) internal view returns (uint256) {
         uint256[] memory m = new uint256[](10);
         m[0] = time;
         m[1] = marketRoot;

@@ -3,7 +3,8 @@ pragma solidity 0.8.30;
 
 import {SCALAR_MODULUS} from "../../src/Fields.sol";
 
-/// @dev Poseidon written straight from the specification, slow and plain, with constants given by the caller.
+/// @dev Poseidon, written plainly from the spec without regard to cost. The caller gives the
+/// constants.
 library ReferencePoseidon {
     struct Parameters {
         uint256[] roundConstants;
@@ -27,7 +28,9 @@ library ReferencePoseidon {
             uint256[5] memory mixed;
             for (uint256 i = 0; i < 5; ++i) {
                 for (uint256 j = 0; j < 5; ++j) {
-                    mixed[i] = addmod(mixed[i], mulmod(p.mds[i][j], state[j], SCALAR_MODULUS), SCALAR_MODULUS);
+                    mixed[i] = addmod(
+                        mixed[i], mulmod(p.mds[i][j], state[j], SCALAR_MODULUS), SCALAR_MODULUS
+                    );
                 }
             }
             for (uint256 i = 0; i < 5; ++i) {
@@ -36,7 +39,11 @@ library ReferencePoseidon {
         }
     }
 
-    function hash(Parameters memory p, uint256 tag, uint256[] memory message) internal pure returns (uint256) {
+    function hash(Parameters memory p, uint256 tag, uint256[] memory message)
+        internal
+        pure
+        returns (uint256)
+    {
         uint256[5] memory state;
         state[0] = tag + message.length * 2 ** 64;
         for (uint256 i = 0; i < message.length; ++i) {

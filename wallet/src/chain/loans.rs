@@ -1,4 +1,5 @@
-//! Loans: openings found beside swaps, and positions followed from step to step, whichever party made it.
+//! Loans on the chain: openings found next to swaps, and positions followed from step to step,
+//! whichever party made it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,13 +15,13 @@ use subrosa_protocol::{
     swap::{Exchange, Leg, Side},
 };
 
-use super::{Chain, Incoming, Movement, MovementKind, outputs, position};
+use super::{Chain, Incoming, Movement, MovementKind, leaf_index, outputs};
 use crate::loans::{HeldLoan, Role};
 
 /// Openings that a batch holds, by slot.
 pub(super) type Openings = BTreeMap<usize, (Loan, Position, Note)>;
 
-/// The slot of the other leg of a swap.
+/// Returns the slot of the other leg of a swap.
 pub(super) fn beside(batch: &PublishedBatch, slot: usize, side: Side) -> Option<usize> {
     let other = match side {
         Side::A => slot.checked_add(1),
@@ -30,20 +31,20 @@ pub(super) fn beside(batch: &PublishedBatch, slot: usize, side: Side) -> Option<
 }
 
 impl Chain {
-    /// Loans of ours, ended ones included, oldest first.
+    /// Returns the loans of ours, including ended ones, oldest first.
     #[must_use]
     pub fn loans(&self) -> &[HeldLoan] {
         &self.loans
     }
 
-    /// The loan with this name.
+    /// Returns the loan with this name.
     #[must_use]
     pub fn loan(&self, id: &[u8; 16]) -> Option<&HeldLoan> {
         let named = self.loans_by_id.get(id)?;
         self.loans.get(*named)
     }
 
-    /// Looks also for the opening of this loan, whatever its ciphertexts say.
+    /// Searches also for the opening of this loan. The search does not depend on the ciphertexts.
     pub fn expect_opening(&mut self, agreement: &Agreement) {
         let Ok(terms) = agreement.terms() else {
             return;
@@ -56,12 +57,13 @@ impl Chain {
         self.expect_delivery(&terms);
     }
 
-    /// Says which assets are registered: a borrower that restores finds by it what it owes.
+    /// Sets the registered assets. A restored borrower finds the asset of its debt among them.
     pub fn expect_assets(&mut self, assets: impl IntoIterator<Item = AssetId>) {
         self.assets = assets.into_iter().collect();
     }
 
-    /// Follows the positions that a batch spends: the slots of the steps. Says of each that is ours that it is.
+    /// Follows the positions that a batch spends. Marks our own steps in `ours`, and returns the
+    /// slots of all steps.
     pub(super) fn follow_positions(
         &mut self,
         batch: &PublishedBatch,
@@ -76,7 +78,8 @@ impl Chain {
             };
             self.spent_positions.insert(key, index);
             let held = self.loans[at].clone();
-            // The rules let nobody spend a position but by a step, and no step hide what it does.
+            // Unreachable for a valid batch: only a step can spend a position, and every step can
+            // be read (T22–T33).
             let Some(step) = held.loan.follow(&held.position, &outputs(transaction)) else {
                 continue;
             };
@@ -94,20 +97,20 @@ impl Chain {
                     ended.end = step.end;
                     ended.batch = index;
                     if held.role == Role::Borrower && step.note.value != 0 {
-                        self.own(step.note, position(batch, slot, 0), index);
+                        self.own(step.note, leaf_index(batch, slot, 0), index);
                     }
                 }
             }
             if let Some(repayment) = step.repayment
                 && held.role == Role::Lender
             {
-                self.own(repayment, position(batch, slot, 1), index);
+                self.own(repayment, leaf_index(batch, slot, 1), index);
             }
         }
         stepped
     }
 
-    /// Takes a position's new state over.
+    /// Adopts the new state of a position.
     fn hold(
         &mut self,
         batch: &PublishedBatch,
@@ -118,15 +121,15 @@ impl Chain {
         note: Note,
     ) {
         let held = &mut self.loans[at];
-        held.place = position(batch, slot, 0);
-        held.nullifier = nullifier(&held.loan.keys().nk, &note.commitment(), held.place);
+        held.leaf_index = leaf_index(batch, slot, 0);
+        held.nullifier = nullifier(&held.loan.keys().nk, &note.commitment(), held.leaf_index);
         held.position = state;
         held.note = note;
         held.batch = index;
         self.positions.insert(fr_to_bytes(&held.nullifier), at);
     }
 
-    /// What a step moved, as its party's history tells it.
+    /// Records the movements of a step in its party's history.
     fn record_step(
         &mut self,
         batch: &PublishedBatch,
@@ -187,7 +190,8 @@ impl Chain {
         });
     }
 
-    /// The opening beside our own leg that lends: the leg says the salt, the borrower and the collateral.
+    /// Finds the opening next to our own lending leg. That leg determines the salt, the borrower
+    /// and the collateral.
     pub(super) fn find_lent(
         &self,
         batch: &PublishedBatch,
@@ -209,8 +213,8 @@ impl Chain {
         openings.extend(found.map(|found| (secured, found)));
     }
 
-    /// The opening that our own leg in `slot` makes, if it makes one, and the principal beside it: the leg says all of it,
-    /// so that both are found whatever the lender encrypted.
+    /// Finds the opening that our own leg in `slot` makes, if any, and the principal next to it.
+    /// Our leg determines both, whatever the lender encrypted.
     pub(super) fn find_borrowed(
         &self,
         batch: &PublishedBatch,
@@ -241,19 +245,20 @@ impl Chain {
                     from: Some(loan.lender),
                     memo: None,
                 };
-                incoming.insert(position(batch, beside, 0), principal);
+                incoming.insert(leaf_index(batch, beside, 0), principal);
             }
         }
         openings.insert(slot, found);
     }
 
-    /// Whether the transaction in a slot is ours: nobody else makes its ephemeral key of its nullifiers.
+    /// Whether the transaction in a slot is ours: only we can derive its ephemeral key from its
+    /// nullifiers.
     fn sent(&self, batch: &PublishedBatch, slot: usize) -> bool {
         let transaction = &batch.transactions[slot];
         EphemeralKey::new(&self.keys.ovk, &transaction.nullifiers).y() == transaction.ephemeral
     }
 
-    /// The openings that the agreements we know let us expect.
+    /// Finds the openings that known agreements let us expect.
     pub(super) fn find_agreed(&self, batch: &PublishedBatch, openings: &mut Openings) {
         if self.openings.is_empty() {
             return;
@@ -266,7 +271,8 @@ impl Chain {
             let Ok(terms) = agreement.terms() else {
                 continue;
             };
-            // Only beside our own leg: the other party alone could make both legs of these terms, from its own notes.
+            // Only next to our own leg: the other party could make both legs of these terms from
+            // its own notes.
             let ours = match Role::of(&self.keys.owner, &agreement.loan) {
                 Some(Role::Borrower) => Some(slot),
                 Some(Role::Lender) => beside(batch, slot, agreement.borrower_side),
@@ -281,22 +287,22 @@ impl Chain {
         }
     }
 
-    /// Follows the loans that a batch opened from here on.
+    /// Follows from now on the loans that a batch opened.
     pub(super) fn open_loans(&mut self, batch: &PublishedBatch, index: u64, openings: Openings) {
         for (slot, (loan, state, note)) in openings {
             let Some(role) = Role::of(&self.keys.owner, &loan) else {
                 continue;
             };
-            // One name is one loan: what comes again under it is none that we agreed to.
+            // A name belongs to one loan. Another opening under the same name is not ours.
             if self.loans_by_id.contains_key(&loan.id()) {
                 continue;
             }
-            let place = position(batch, slot, 0);
-            let nullifier = nullifier(&loan.keys().nk, &note.commitment(), place);
+            let leaf_index = leaf_index(batch, slot, 0);
+            let nullifier = nullifier(&loan.keys().nk, &note.commitment(), leaf_index);
             let held = HeldLoan {
                 role,
                 nullifier,
-                place,
+                leaf_index,
                 note,
                 opened: batch.header.time,
                 batch: index,
@@ -320,7 +326,8 @@ impl Chain {
     }
 }
 
-/// The exchange that opened a loan, if the borrower's side of it, that of this note, is `side`.
+/// Returns the exchange that opened a loan, if `side` is the borrower's side, whose note is
+/// `secured`.
 fn exchange_of(loan: &Loan, secured: &Note, side: Side) -> Option<Exchange> {
     let mut legs = [Leg::cash(loan.debt, loan.principal); 2];
     legs[side.index()] = Leg {

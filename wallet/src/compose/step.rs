@@ -1,4 +1,4 @@
-//! How a step on a position is laid out: the position, at most two notes of cash beside it, and change.
+//! Layout of a step on a position: the position, at most two notes of cash next to it, and change.
 
 use subrosa_protocol::asset::AssetId;
 use subrosa_transaction::ARITY;
@@ -10,19 +10,21 @@ use crate::{
     select::{Selection, select},
 };
 
-/// What moves of one asset.
+/// Amounts of one asset that a step moves.
 struct Flow {
     asset: AssetId,
-    /// What the step and the fee take.
+    /// Amount that the step and the fee take.
     out: u128,
-    /// What comes out of the position.
+    /// Amount that comes out of the position.
     back: u128,
 }
 
 impl Composer<'_> {
-    /// The layout of a step. One note pays for it and one more the fee, or up to two for both if they are of one asset;
-    /// where notes are not so, they are merged first. Output 1 is the repayment, so that a step that repays has room for
-    /// one change only: a note of exactly the fee is made first where two would be left.
+    /// Lays out a step. One note pays for the step and one for the fee, or up to two notes for both
+    /// if they are in the same asset. If no such notes exist, notes are merged first.
+    ///
+    /// Output 1 is the repayment. A step that repays therefore has room for only one change, and a
+    /// note of exactly the fee is made first if there would be two.
     pub(super) fn lay_out_step(
         &self,
         held: &HeldLoan,
@@ -30,14 +32,14 @@ impl Composer<'_> {
         spendable: &impl Fn(&OwnedNote) -> bool,
     ) -> Result<Layout, ComposeError> {
         let loan = &held.loan;
-        let (fee_asset, fee) = (self.terms.fee_asset, self.terms.fee);
+        let (fee_asset, fee) = (self.envelope.fee_asset, self.envelope.fee);
         let own = self.keys.address();
         let flows = flows(loan.collateral, plan, (fee_asset, fee))?;
         let short = |flow: &&Flow| flow.out > flow.back;
         let limit = ARITY - 1 - usize::from(flows.iter().filter(short).count() > 1);
         let mut inputs = vec![OwnedNote {
             note: held.note,
-            position: held.place,
+            leaf_index: held.leaf_index,
             batch: held.batch,
             nullifier: held.nullifier,
             spent: None,
@@ -79,13 +81,13 @@ impl Composer<'_> {
         })
     }
 
-    /// Merges notes of one asset of which none alone is enough.
+    /// Merges notes of one asset if no single note suffices.
     fn merge_for_step(
         &self,
         notes: &[OwnedNote],
         spendable: &impl Fn(&OwnedNote) -> bool,
     ) -> Result<Layout, ComposeError> {
-        let (fee_asset, fee) = (self.terms.fee_asset, self.terms.fee);
+        let (fee_asset, fee) = (self.envelope.fee_asset, self.envelope.fee);
         let asset = notes.first().ok_or(ComposeError::Insufficient)?.note.asset;
         if asset == fee_asset {
             return self.merge_largest(notes, ARITY);
@@ -104,12 +106,12 @@ impl Composer<'_> {
         }
     }
 
-    /// Splits a note of exactly the fee off others, to ourselves.
+    /// Splits off a note of exactly the fee, to ourselves.
     fn make_fee_note(
         &self,
         spendable: &impl Fn(&OwnedNote) -> bool,
     ) -> Result<Layout, ComposeError> {
-        let (fee_asset, fee) = (self.terms.fee_asset, self.terms.fee);
+        let (fee_asset, fee) = (self.envelope.fee_asset, self.envelope.fee);
         let own = self.keys.address();
         let notes = self.held(fee_asset, spendable);
         let need = fee.checked_mul(2).ok_or(ComposeError::OutOfRange)?;
@@ -132,7 +134,7 @@ impl Composer<'_> {
     }
 }
 
-/// What a step and its fee move, by asset.
+/// Returns the amounts that a step and its fee move, by asset.
 fn flows(
     collateral: AssetId,
     plan: &Plan,

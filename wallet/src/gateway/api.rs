@@ -1,19 +1,18 @@
-//! Handlers of deposits, payments and what the institution holds, one for each path.
+//! Handlers of deposits, payments, balances and history, one for each path.
 
 use std::sync::Arc;
 
 use axum::{
     Json,
     body::Bytes,
-    extract::{OriginalUri, Path, Query, State},
-    http::{HeaderMap, StatusCode},
+    extract::{Path, Query, State},
 };
 use serde::Deserialize;
 use subrosa_protocol::encryption::Memo;
 use utoipa::IntoParams;
 
 use super::{
-    body::{Answer, idempotency, parse},
+    body::{Accepted, Answer, Command, accepted, parse},
     problem::Problem,
     views::{
         AddressView, BalanceView, ClaimRequest, ClaimView, DepositRequest, HistoryView,
@@ -27,7 +26,7 @@ use crate::{
     service::{Wallet, parse_account},
 };
 
-/// The institution's address and L1 account.
+/// Returns the institution's address and L1 account.
 #[utoipa::path(get, path = "/v1/address", responses((status = 200, body = AddressView)))]
 pub(super) async fn address(State(wallet): State<Arc<Wallet>>) -> Json<AddressView> {
     Json(AddressView {
@@ -36,25 +35,25 @@ pub(super) async fn address(State(wallet): State<Arc<Wallet>>) -> Json<AddressVi
     })
 }
 
-/// Deposits from the institution's L1 account; answers when L1 has queued it.
+/// Deposits from the institution's L1 account. Answers when L1 has queued the deposit.
 #[utoipa::path(
     post,
     path = "/v1/deposits",
     request_body = DepositRequest,
-    responses((status = 202, body = OperationView), (status = 422, body = Problem), (status = 502, body = Problem))
+    responses(
+        (status = 202, body = OperationView),
+        (status = 422, body = Problem),
+        (status = 502, body = Problem)
+    )
 )]
 pub(super) async fn deposit(
     State(wallet): State<Arc<Wallet>>,
-    headers: HeaderMap,
-    uri: OriginalUri,
-    body: Bytes,
-) -> Answer<(StatusCode, Json<OperationView>)> {
-    let request: DepositRequest = parse(&body)?;
-    let key = idempotency(&headers, &uri, &body)?;
+    Command { body: request, key }: Command<DepositRequest>,
+) -> Answer<Accepted<OperationView>> {
     let asset = wallet.asset(&request.asset).await?;
     let amount = amount::parse(&request.amount, asset.token.decimals)?;
     let (operation, _) = wallet.deposit(asset.id, amount, key).await?;
-    Ok((StatusCode::ACCEPTED, Json(operation.into())))
+    accepted(operation)
 }
 
 /// Starts a confidential payment.
@@ -62,16 +61,16 @@ pub(super) async fn deposit(
     post,
     path = "/v1/transfers",
     request_body = TransferRequest,
-    responses((status = 202, body = OperationView), (status = 409, body = Problem), (status = 422, body = Problem))
+    responses(
+        (status = 202, body = OperationView),
+        (status = 409, body = Problem),
+        (status = 422, body = Problem)
+    )
 )]
 pub(super) async fn transfer(
     State(wallet): State<Arc<Wallet>>,
-    headers: HeaderMap,
-    uri: OriginalUri,
-    body: Bytes,
-) -> Answer<(StatusCode, Json<OperationView>)> {
-    let request: TransferRequest = parse(&body)?;
-    let key = idempotency(&headers, &uri, &body)?;
+    Command { body: request, key }: Command<TransferRequest>,
+) -> Answer<Accepted<OperationView>> {
     let asset = wallet.asset(&request.asset).await?;
     let amount = amount::parse(&request.amount, asset.token.decimals)?;
     request
@@ -83,7 +82,7 @@ pub(super) async fn transfer(
         memo: request.memo,
     };
     let operation = wallet.start(intent, asset.id, amount, key).await?;
-    Ok((StatusCode::ACCEPTED, Json(operation.into())))
+    accepted(operation)
 }
 
 /// Starts a payment out to L1.
@@ -91,16 +90,16 @@ pub(super) async fn transfer(
     post,
     path = "/v1/withdrawals",
     request_body = WithdrawalRequest,
-    responses((status = 202, body = OperationView), (status = 409, body = Problem), (status = 422, body = Problem))
+    responses(
+        (status = 202, body = OperationView),
+        (status = 409, body = Problem),
+        (status = 422, body = Problem)
+    )
 )]
 pub(super) async fn withdraw(
     State(wallet): State<Arc<Wallet>>,
-    headers: HeaderMap,
-    uri: OriginalUri,
-    body: Bytes,
-) -> Answer<(StatusCode, Json<OperationView>)> {
-    let request: WithdrawalRequest = parse(&body)?;
-    let key = idempotency(&headers, &uri, &body)?;
+    Command { body: request, key }: Command<WithdrawalRequest>,
+) -> Answer<Accepted<OperationView>> {
     let asset = wallet.asset(&request.asset).await?;
     let amount = amount::parse(&request.amount, asset.token.decimals)?;
     let recipient = match &request.to {
@@ -109,7 +108,7 @@ pub(super) async fn withdraw(
             .filter(|account| *account != [0; 20])
             .ok_or_else(|| {
                 WalletError::BadAddress(
-                    "an L1 account is 0x and 40 hex digits, not all zero".into(),
+                    "write an L1 account as 0x and 40 hex digits, not all zero".into(),
                 )
             })?,
         None => wallet.account(),
@@ -118,15 +117,19 @@ pub(super) async fn withdraw(
         to: format!("0x{}", hex::encode(recipient)),
     };
     let operation = wallet.start(intent, asset.id, amount, key).await?;
-    Ok((StatusCode::ACCEPTED, Json(operation.into())))
+    accepted(operation)
 }
 
-/// Claims what the vault owes to the institution's L1 account.
+/// Claims the institution's credit in the vault.
 #[utoipa::path(
     post,
     path = "/v1/claims",
     request_body = ClaimRequest,
-    responses((status = 200, body = ClaimView), (status = 422, body = Problem), (status = 502, body = Problem))
+    responses(
+        (status = 200, body = ClaimView),
+        (status = 422, body = Problem),
+        (status = 502, body = Problem)
+    )
 )]
 pub(super) async fn claim(
     State(wallet): State<Arc<Wallet>>,
@@ -141,7 +144,7 @@ pub(super) async fn claim(
     }))
 }
 
-/// Balances of all assets.
+/// Returns the balances of all assets.
 #[utoipa::path(get, path = "/v1/balances", responses((status = 200, body = [BalanceView])))]
 pub(super) async fn balances(State(wallet): State<Arc<Wallet>>) -> Answer<Json<Vec<BalanceView>>> {
     Ok(Json(
@@ -162,8 +165,13 @@ pub(super) struct Since {
     from: u64,
 }
 
-/// Movements, oldest first.
-#[utoipa::path(get, path = "/v1/history", params(Since), responses((status = 200, body = [HistoryView])))]
+/// Returns the movements, oldest first.
+#[utoipa::path(
+    get,
+    path = "/v1/history",
+    params(Since),
+    responses((status = 200, body = [HistoryView]))
+)]
 pub(super) async fn history(
     State(wallet): State<Arc<Wallet>>,
     Query(since): Query<Since>,
@@ -178,7 +186,7 @@ pub(super) async fn history(
     )
 }
 
-/// One operation.
+/// Returns an operation.
 #[utoipa::path(
     get,
     path = "/v1/operations/{id}",

@@ -1,4 +1,4 @@
-//! The stream of what changed.
+//! The stream of events.
 
 use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
 
@@ -9,43 +9,24 @@ use axum::{
     response::sse::{Event as Line, KeepAlive, Sse},
 };
 use futures::{Stream, stream};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use subrosa_client::gateway::EventView;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 
 use super::{body::Answer, problem::Problem};
 use crate::{error::WalletError, negotiation::events::Event, service::Wallet};
 
-/// How often a silent stream says that it is there.
+/// Interval of keep-alive comments on a silent stream.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Since {
-    /// First event to send; the oldest that is kept if absent. `Last-Event-ID` goes before it.
+    /// First event to send; by default the oldest one kept. `Last-Event-ID` takes precedence.
     #[param(example = 1u64)]
     from: Option<u64>,
-}
-
-/// What an event says; its type and its number stand beside it.
-#[derive(Serialize, ToSchema)]
-pub(super) struct EventView {
-    /// Of the request, the quote, the swap or the loan.
-    #[schema(example = "9f86d081884c7d659a2feaa0c55ad015")]
-    id: String,
-    /// What it is: `rfq`, `quote`, `swap` or `loan`.
-    #[schema(example = "swap")]
-    object: &'static str,
-    /// What it has become.
-    #[schema(example = "settled")]
-    status: String,
-    /// Unix seconds.
-    #[schema(example = 1_800_000_000u64)]
-    time: u64,
-    /// Of a margin call: the least collateral that makes the loan covered again, in display units.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    required_top_up: Option<String>,
 }
 
 struct Reader {
@@ -56,15 +37,23 @@ struct Reader {
     ready: VecDeque<Event>,
 }
 
-/// Changes of requests, quotes, swaps and loans as server-sent events (`rfq`, `quote`, `swap`, `loan`), numbered from 1. The last
-/// 1,000 are kept: a reader that comes back with `Last-Event-ID`, or `from`, misses none of them.
+/// Streams changes of requests, quotes, swaps and loans as server-sent events (`rfq`, `quote`,
+/// `swap`, `loan`), numbered from 1. The last 1,000 are kept: a reader that returns with
+/// `Last-Event-ID`, or `from`, misses none of them.
 #[utoipa::path(
     get,
     path = "/v1/events",
-    params(Since, ("Last-Event-ID" = Option<u64>, Header, description = "the last event that was read")),
+    params(
+        Since,
+        ("Last-Event-ID" = Option<u64>, Header, description = "the last event that was read")
+    ),
     responses(
         (status = 200, body = EventView, content_type = "text/event-stream",
-            example = json!("id: 7\nevent: swap\ndata: {\"id\":\"9f86d081884c7d659a2feaa0c55ad015\",\"object\":\"swap\",\"status\":\"settled\",\"time\":1800000000}\n\n")),
+            example = json!(concat!(
+                "id: 7\nevent: swap\n",
+                "data: {\"id\":\"9f86d081884c7d659a2feaa0c55ad015\",\"object\":\"swap\",",
+                "\"status\":\"settled\",\"time\":1800000000}\n\n"
+            ))),
         (status = 400, body = Problem),
         (status = 401, body = Problem)
     )
@@ -76,18 +65,18 @@ pub(super) async fn events(
     since: Result<Query<Since>, QueryRejection>,
 ) -> Answer<Sse<impl Stream<Item = Result<Line, Infallible>>>> {
     let malformed = |what: &str| WalletError::Malformed(what.to_owned());
-    let Query(since) = since.map_err(|_| malformed("from is a number"))?;
+    let Query(since) = since.map_err(|_| malformed("from must be a number"))?;
     let from = match headers.get("last-event-id") {
         Some(last) => last
             .to_str()
             .ok()
             .and_then(|text| text.parse::<u64>().ok())
             .and_then(|last| last.checked_add(1))
-            .ok_or_else(|| malformed("Last-Event-ID is a number"))?,
+            .ok_or_else(|| malformed("Last-Event-ID must be a number"))?,
         None => since.from.unwrap_or(1),
     };
     let newest = wallet.newest_event();
-    // Numbers that were never given begin with the next one that is.
+    // Numbers beyond the newest event start at the next event.
     let next = from.min(newest.borrow().saturating_add(1));
     let reader = Reader {
         wallet,
@@ -104,7 +93,7 @@ pub(super) async fn events(
 }
 
 impl Reader {
-    /// The next event; nothing when the gateway stops.
+    /// Returns the next event; `None` when the gateway stops.
     async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some(event) = self.ready.pop_front() {
@@ -127,7 +116,7 @@ fn line(event: &Event) -> Line {
     let object = event.subject.name();
     let view = EventView {
         id: event.id.to_string(),
-        object,
+        object: object.to_owned(),
         status: event.status.clone(),
         time: event.time,
         required_top_up: event.required_top_up.clone(),

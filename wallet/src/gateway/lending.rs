@@ -4,13 +4,11 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    body::Bytes,
-    extract::{OriginalUri, Path, State},
-    http::{HeaderMap, StatusCode},
+    extract::{Path, State},
 };
 
 use super::{
-    body::{Answer, Keyed, idempotency, parse},
+    body::{Accepted, Answer, Command, Keyed, accepted},
     lending_views::{CollateralRequest, LoanRequest, LoanView, MarketView, RepayRequest, RoleName},
     problem::Problem,
     trading::id,
@@ -22,29 +20,30 @@ use crate::{
     service::{LoanOrder, Wallet},
 };
 
-/// Markets of the latest price snapshot.
+/// Returns the markets of the latest price snapshot.
 #[utoipa::path(get, path = "/v1/markets", responses((status = 200, body = [MarketView])))]
 pub(super) async fn markets(State(wallet): State<Arc<Wallet>>) -> Json<Vec<MarketView>> {
     let lines = wallet.markets().await;
     Json(lines.into_iter().map(Into::into).collect())
 }
 
-/// Makes a firm proposal of a loan. Its notes are kept for it until it ends.
+/// Makes a firm proposal of a loan. Its notes are reserved until it ends.
 #[utoipa::path(
     post,
     path = "/v1/loans",
     request_body = LoanRequest,
     params(("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 202, body = LoanView), (status = 400, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem))
+    responses(
+        (status = 202, body = LoanView),
+        (status = 400, body = Problem),
+        (status = 409, body = Problem),
+        (status = 422, body = Problem)
+    )
 )]
 pub(super) async fn propose(
     State(wallet): State<Arc<Wallet>>,
-    headers: HeaderMap,
-    uri: OriginalUri,
-    body: Bytes,
-) -> Answer<(StatusCode, Json<LoanView>)> {
-    let request: LoanRequest = parse(&body)?;
-    let key = idempotency(&headers, &uri, &body)?;
+    Command { body: request, key }: Command<LoanRequest>,
+) -> Answer<Accepted<LoanView>> {
     let collateral = wallet.asset(&request.collateral.asset).await?;
     let debt = wallet.asset(&request.debt.asset).await?;
     let secured = amount::parse(&request.collateral.amount, collateral.token.decimals)?;
@@ -64,16 +63,16 @@ pub(super) async fn propose(
         settle_within: request.settle_within,
     };
     let line = wallet.propose_loan(order, key).await?;
-    Ok((StatusCode::ACCEPTED, Json(line.into())))
+    accepted(line)
 }
 
-/// Loans and proposals, oldest first.
+/// Returns loans and proposals, oldest first.
 #[utoipa::path(get, path = "/v1/loans", responses((status = 200, body = [LoanView])))]
 pub(super) async fn loans(State(wallet): State<Arc<Wallet>>) -> Json<Vec<LoanView>> {
     Json(wallet.loans().await.into_iter().map(Into::into).collect())
 }
 
-/// One loan, or a proposal.
+/// Returns a loan, or a proposal.
 #[utoipa::path(
     get,
     path = "/v1/loans/{id}",
@@ -87,28 +86,43 @@ pub(super) async fn loan(
     Ok(Json(wallet.loan(&id(&name)?).await?.into()))
 }
 
-/// Takes a proposal that was received. The institution's own leg of the opening is made at once.
+/// Accepts a proposal that was received. The institution's own leg of the opening starts at once.
 #[utoipa::path(
     post,
     path = "/v1/loans/{id}/accept",
-    params(("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"), ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 202, body = LoanView), (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem))
+    params(
+        ("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"),
+        ("Idempotency-Key" = Option<String>, Header)
+    ),
+    responses(
+        (status = 202, body = LoanView),
+        (status = 404, body = Problem),
+        (status = 409, body = Problem),
+        (status = 422, body = Problem)
+    )
 )]
 pub(super) async fn accept(
     State(wallet): State<Arc<Wallet>>,
     Path(name): Path<String>,
     Keyed(key): Keyed,
-) -> Answer<(StatusCode, Json<LoanView>)> {
+) -> Answer<Accepted<LoanView>> {
     let line = wallet.accept_loan(&id(&name)?, key).await?;
-    Ok((StatusCode::ACCEPTED, Json(line.into())))
+    accepted(line)
 }
 
-/// Says no to a proposal that was received.
+/// Declines a proposal that was received.
 #[utoipa::path(
     post,
     path = "/v1/loans/{id}/decline",
-    params(("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"), ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 200, body = LoanView), (status = 404, body = Problem), (status = 409, body = Problem))
+    params(
+        ("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"),
+        ("Idempotency-Key" = Option<String>, Header)
+    ),
+    responses(
+        (status = 200, body = LoanView),
+        (status = 404, body = Problem),
+        (status = 409, body = Problem)
+    )
 )]
 pub(super) async fn decline(
     State(wallet): State<Arc<Wallet>>,
@@ -118,12 +132,19 @@ pub(super) async fn decline(
     Ok(Json(wallet.decline_loan(&id(&name)?, key).await?.into()))
 }
 
-/// Takes a proposal back that was made and is not accepted yet.
+/// Cancels a proposal of the institution that is not accepted yet.
 #[utoipa::path(
     post,
     path = "/v1/loans/{id}/cancel",
-    params(("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"), ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 200, body = LoanView), (status = 404, body = Problem), (status = 409, body = Problem))
+    params(
+        ("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"),
+        ("Idempotency-Key" = Option<String>, Header)
+    ),
+    responses(
+        (status = 200, body = LoanView),
+        (status = 404, body = Problem),
+        (status = 409, body = Problem)
+    )
 )]
 pub(super) async fn cancel(
     State(wallet): State<Arc<Wallet>>,
@@ -133,23 +154,27 @@ pub(super) async fn cancel(
     Ok(Json(wallet.cancel_loan(&id(&name)?, key).await?.into()))
 }
 
-/// Adds collateral to a loan, or releases some of it: by the borrower.
+/// Adds collateral to a loan, or releases some. Only the borrower can.
 #[utoipa::path(
     post,
     path = "/v1/loans/{id}/collateral",
     request_body = CollateralRequest,
-    params(("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"), ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 202, body = LoanView), (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem))
+    params(
+        ("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"),
+        ("Idempotency-Key" = Option<String>, Header)
+    ),
+    responses(
+        (status = 202, body = LoanView),
+        (status = 404, body = Problem),
+        (status = 409, body = Problem),
+        (status = 422, body = Problem)
+    )
 )]
 pub(super) async fn collateral(
     State(wallet): State<Arc<Wallet>>,
     Path(name): Path<String>,
-    headers: HeaderMap,
-    uri: OriginalUri,
-    body: Bytes,
-) -> Answer<(StatusCode, Json<LoanView>)> {
-    let request: CollateralRequest = parse(&body)?;
-    let key = idempotency(&headers, &uri, &body)?;
+    Command { body: request, key }: Command<CollateralRequest>,
+) -> Answer<Accepted<LoanView>> {
     let id = id(&name)?;
     let decimals = wallet.loan(&id).await?.collateral.asset.token.decimals;
     let action = match (&request.add, &request.release) {
@@ -160,68 +185,89 @@ pub(super) async fn collateral(
             amount: amount::parse(text, decimals)?,
         },
         _ => {
-            let exactly = "add or release, and not both";
+            let exactly = "state either add or release, not both";
             return Err(WalletError::Malformed(exactly.into()));
         }
     };
     let line = wallet.step(&id, action, key).await?;
-    Ok((StatusCode::ACCEPTED, Json(line.into())))
+    accepted(line)
 }
 
-/// Pays part of the debt: by the borrower.
+/// Pays part of the debt. Only the borrower can.
 #[utoipa::path(
     post,
     path = "/v1/loans/{id}/repay",
     request_body = RepayRequest,
-    params(("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"), ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 202, body = LoanView), (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem))
+    params(
+        ("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"),
+        ("Idempotency-Key" = Option<String>, Header)
+    ),
+    responses(
+        (status = 202, body = LoanView),
+        (status = 404, body = Problem),
+        (status = 409, body = Problem),
+        (status = 422, body = Problem)
+    )
 )]
 pub(super) async fn repay(
     State(wallet): State<Arc<Wallet>>,
     Path(name): Path<String>,
-    headers: HeaderMap,
-    uri: OriginalUri,
-    body: Bytes,
-) -> Answer<(StatusCode, Json<LoanView>)> {
-    let request: RepayRequest = parse(&body)?;
-    let key = idempotency(&headers, &uri, &body)?;
+    Command { body: request, key }: Command<RepayRequest>,
+) -> Answer<Accepted<LoanView>> {
     let id = id(&name)?;
     let decimals = wallet.loan(&id).await?.debt.asset.token.decimals;
     let action = Action::Repay {
         amount: amount::parse(&request.amount, decimals)?,
     };
     let line = wallet.step(&id, action, key).await?;
-    Ok((StatusCode::ACCEPTED, Json(line.into())))
+    accepted(line)
 }
 
-/// Pays all that is owed and takes the collateral back: by the borrower.
+/// Pays the whole debt and takes the collateral back. Only the borrower can.
 #[utoipa::path(
     post,
     path = "/v1/loans/{id}/close",
-    params(("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"), ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 202, body = LoanView), (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem))
+    params(
+        ("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"),
+        ("Idempotency-Key" = Option<String>, Header)
+    ),
+    responses(
+        (status = 202, body = LoanView),
+        (status = 404, body = Problem),
+        (status = 409, body = Problem),
+        (status = 422, body = Problem)
+    )
 )]
 pub(super) async fn close(
     State(wallet): State<Arc<Wallet>>,
     Path(name): Path<String>,
     Keyed(key): Keyed,
-) -> Answer<(StatusCode, Json<LoanView>)> {
+) -> Answer<Accepted<LoanView>> {
     let line = wallet.step(&id(&name)?, Action::Close, key).await?;
-    Ok((StatusCode::ACCEPTED, Json(line.into())))
+    accepted(line)
 }
 
-/// Takes what is owed out of the collateral, below the maintenance margin or after maturity: by the lender.
+/// Takes the debt out of the collateral, below the maintenance margin or after maturity. Only the
+/// lender can.
 #[utoipa::path(
     post,
     path = "/v1/loans/{id}/liquidate",
-    params(("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"), ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 202, body = LoanView), (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem))
+    params(
+        ("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"),
+        ("Idempotency-Key" = Option<String>, Header)
+    ),
+    responses(
+        (status = 202, body = LoanView),
+        (status = 404, body = Problem),
+        (status = 409, body = Problem),
+        (status = 422, body = Problem)
+    )
 )]
 pub(super) async fn liquidate(
     State(wallet): State<Arc<Wallet>>,
     Path(name): Path<String>,
     Keyed(key): Keyed,
-) -> Answer<(StatusCode, Json<LoanView>)> {
+) -> Answer<Accepted<LoanView>> {
     let line = wallet.step(&id(&name)?, Action::Liquidate, key).await?;
-    Ok((StatusCode::ACCEPTED, Json(line.into())))
+    accepted(line)
 }

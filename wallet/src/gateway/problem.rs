@@ -1,33 +1,12 @@
-//! Failures as RFC 9457 problem details.
+//! Errors as RFC 9457 problem details.
 
 use axum::{
     http::{HeaderValue, StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
-use serde::Serialize;
+pub(super) use subrosa_client::gateway::Problem;
 
 use crate::error::WalletError;
-
-/// A problem detail (RFC 9457).
-#[derive(Serialize, utoipa::ToSchema)]
-pub(super) struct Problem {
-    /// `urn:subrosa:error:<code>`
-    #[serde(rename = "type")]
-    kind: String,
-    /// Short and constant for the code.
-    title: String,
-    /// HTTP status.
-    status: u16,
-    /// What was wrong with this request.
-    detail: String,
-    /// Stable code.
-    code: &'static str,
-    /// Whether the same request can succeed later.
-    retryable: bool,
-    /// The sequencer's or contract's own code, where it was theirs.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-}
 
 impl IntoResponse for WalletError {
     fn into_response(self) -> Response {
@@ -41,7 +20,7 @@ impl IntoResponse for WalletError {
             title: code.replace('_', " "),
             status,
             detail: failure.detail,
-            code,
+            code: code.to_owned(),
             retryable,
             reason: failure.reason,
         };

@@ -4,14 +4,12 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    body::Bytes,
-    extract::{OriginalUri, Path, State},
-    http::{HeaderMap, StatusCode},
+    extract::{Path, State},
 };
 use subrosa_protocol::swap::Leg;
 
 use super::{
-    body::{Answer, Keyed, idempotency, parse},
+    body::{Accepted, Answer, Command, Keyed, accepted},
     problem::Problem,
     trading_views::{
         AmountRequest, QuoteRequest, QuoteView, RfqRequest, RfqView, SwapRequest, SwapView,
@@ -24,7 +22,7 @@ use crate::{
     service::{Inquiry, Occasion, Order, Wallet},
 };
 
-/// A path's id. What is none names nothing.
+/// Parses an id in a path. A text that is not an id names nothing.
 pub(super) fn id(text: &str) -> Answer<Id> {
     text.parse().map_err(|_| WalletError::NotFound)
 }
@@ -37,29 +35,30 @@ async fn leg(wallet: &Wallet, request: &AmountRequest) -> Answer<Leg> {
     ))
 }
 
-/// Asks counterparties for quotes: what they would give for an amount, or want for one.
+/// Asks counterparties for quotes, with the amount to give or the amount to receive fixed.
 #[utoipa::path(
     post,
     path = "/v1/rfqs",
     request_body = RfqRequest,
     params(("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 202, body = RfqView), (status = 400, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem))
+    responses(
+        (status = 202, body = RfqView),
+        (status = 400, body = Problem),
+        (status = 409, body = Problem),
+        (status = 422, body = Problem)
+    )
 )]
 pub(super) async fn request(
     State(wallet): State<Arc<Wallet>>,
-    headers: HeaderMap,
-    uri: OriginalUri,
-    body: Bytes,
-) -> Answer<(StatusCode, Json<RfqView>)> {
-    let request: RfqRequest = parse(&body)?;
-    let key = idempotency(&headers, &uri, &body)?;
+    Command { body: request, key }: Command<RfqRequest>,
+) -> Answer<Accepted<RfqView>> {
     let give = wallet.asset(&request.give.asset).await?;
     let want = wallet.asset(&request.want.asset).await?;
     let (fixed, amount) = match (&request.give.amount, &request.want.amount) {
         (Some(given), None) => (Fixed::Given, amount::parse(given, give.token.decimals)?),
         (None, Some(wanted)) => (Fixed::Wanted, amount::parse(wanted, want.token.decimals)?),
         _ => {
-            let exactly = "give or want has an amount, and not both";
+            let exactly = "state the amount of either give or want, not of both";
             return Err(WalletError::Malformed(exactly.into()));
         }
     };
@@ -72,16 +71,16 @@ pub(super) async fn request(
         expires_in: request.expires_in,
     };
     let line = wallet.inquire(inquiry, key).await?;
-    Ok((StatusCode::ACCEPTED, Json(line.into())))
+    accepted(line)
 }
 
-/// Requests for quotes, made and received, oldest first.
+/// Returns requests for quotes, made and received, oldest first.
 #[utoipa::path(get, path = "/v1/rfqs", responses((status = 200, body = [RfqView])))]
 pub(super) async fn rfqs(State(wallet): State<Arc<Wallet>>) -> Json<Vec<RfqView>> {
     Json(wallet.rfqs().await.into_iter().map(Into::into).collect())
 }
 
-/// One request for quotes.
+/// Returns a request for quotes.
 #[utoipa::path(
     get,
     path = "/v1/rfqs/{id}",
@@ -95,12 +94,19 @@ pub(super) async fn rfq(
     Ok(Json(wallet.rfq(&id(&name)?).await?.into()))
 }
 
-/// Says no to a request that was received.
+/// Declines a request that was received.
 #[utoipa::path(
     post,
     path = "/v1/rfqs/{id}/decline",
-    params(("id" = String, Path, example = "3a7bd3e2360a3d29eea436fcfb7e44c7"), ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 200, body = RfqView), (status = 404, body = Problem), (status = 409, body = Problem))
+    params(
+        ("id" = String, Path, example = "3a7bd3e2360a3d29eea436fcfb7e44c7"),
+        ("Idempotency-Key" = Option<String>, Header)
+    ),
+    responses(
+        (status = 200, body = RfqView),
+        (status = 404, body = Problem),
+        (status = 409, body = Problem)
+    )
 )]
 pub(super) async fn decline_rfq(
     State(wallet): State<Arc<Wallet>>,
@@ -110,12 +116,19 @@ pub(super) async fn decline_rfq(
     Ok(Json(wallet.decline_rfq(&id(&name)?, key).await?.into()))
 }
 
-/// Takes a request back that was sent. Quotes to it are declined.
+/// Cancels a request of the institution. Quotes to it are declined.
 #[utoipa::path(
     post,
     path = "/v1/rfqs/{id}/cancel",
-    params(("id" = String, Path, example = "3a7bd3e2360a3d29eea436fcfb7e44c7"), ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 200, body = RfqView), (status = 404, body = Problem), (status = 409, body = Problem))
+    params(
+        ("id" = String, Path, example = "3a7bd3e2360a3d29eea436fcfb7e44c7"),
+        ("Idempotency-Key" = Option<String>, Header)
+    ),
+    responses(
+        (status = 200, body = RfqView),
+        (status = 404, body = Problem),
+        (status = 409, body = Problem)
+    )
 )]
 pub(super) async fn cancel_rfq(
     State(wallet): State<Arc<Wallet>>,
@@ -125,32 +138,38 @@ pub(super) async fn cancel_rfq(
     Ok(Json(wallet.cancel_rfq(&id(&name)?, key).await?.into()))
 }
 
-/// Makes a firm offer. Its notes are kept for it until it ends.
+/// Makes a firm offer of a swap. Its notes are reserved until it ends.
 #[utoipa::path(
     post,
     path = "/v1/quotes",
     request_body = QuoteRequest,
     params(("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 202, body = QuoteView), (status = 400, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem))
+    responses(
+        (status = 202, body = QuoteView),
+        (status = 400, body = Problem),
+        (status = 404, body = Problem),
+        (status = 409, body = Problem),
+        (status = 422, body = Problem)
+    )
 )]
 pub(super) async fn quote(
     State(wallet): State<Arc<Wallet>>,
-    headers: HeaderMap,
-    uri: OriginalUri,
-    body: Bytes,
-) -> Answer<(StatusCode, Json<QuoteView>)> {
-    let request: QuoteRequest = parse(&body)?;
-    let key = idempotency(&headers, &uri, &body)?;
+    Command { body: request, key }: Command<QuoteRequest>,
+) -> Answer<Accepted<QuoteView>> {
     let line = wallet.quote(order(&wallet, request).await?, key).await?;
-    Ok((StatusCode::ACCEPTED, Json(line.into())))
+    accepted(line)
 }
 
-/// What a firm offer's body asks for.
+/// Builds the order that a firm offer's body asks for.
 async fn order(wallet: &Wallet, request: QuoteRequest) -> Answer<Order> {
     let occasion = match (request.rfq, request.to) {
         (Some(rfq), None) => Occasion::Rfq(id(&rfq)?),
         (None, Some(to)) => Occasion::To(to),
-        _ => return Err(WalletError::Malformed("rfq or to, and not both".into())),
+        _ => {
+            return Err(WalletError::Malformed(
+                "state either rfq or to, not both".into(),
+            ));
+        }
     };
     Ok(Order {
         occasion,
@@ -161,14 +180,14 @@ async fn order(wallet: &Wallet, request: QuoteRequest) -> Answer<Order> {
     })
 }
 
-/// Quotes, made and received, oldest first.
+/// Returns quotes, made and received, oldest first.
 #[utoipa::path(get, path = "/v1/quotes", responses((status = 200, body = [QuoteView])))]
 pub(super) async fn quotes(State(wallet): State<Arc<Wallet>>) -> Json<Vec<QuoteView>> {
     let lines = wallet.quotes(false).await;
     Json(lines.into_iter().map(Into::into).collect())
 }
 
-/// One quote.
+/// Returns a quote.
 #[utoipa::path(
     get,
     path = "/v1/quotes/{id}",
@@ -182,28 +201,43 @@ pub(super) async fn quote_by_id(
     Ok(Json(wallet.quote_by_id(&id(&name)?).await?.into()))
 }
 
-/// Takes a quote that was received: the swap. The institution's own leg is made at once.
+/// Accepts a quote that was received. The institution's own leg of the swap starts at once.
 #[utoipa::path(
     post,
     path = "/v1/quotes/{id}/accept",
-    params(("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"), ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 202, body = SwapView), (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem))
+    params(
+        ("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"),
+        ("Idempotency-Key" = Option<String>, Header)
+    ),
+    responses(
+        (status = 202, body = SwapView),
+        (status = 404, body = Problem),
+        (status = 409, body = Problem),
+        (status = 422, body = Problem)
+    )
 )]
 pub(super) async fn accept(
     State(wallet): State<Arc<Wallet>>,
     Path(name): Path<String>,
     Keyed(key): Keyed,
-) -> Answer<(StatusCode, Json<SwapView>)> {
+) -> Answer<Accepted<SwapView>> {
     let line = wallet.accept(&id(&name)?, key).await?;
-    Ok((StatusCode::ACCEPTED, Json(line.into())))
+    accepted(line)
 }
 
-/// Says no to a quote that was received.
+/// Declines a quote that was received.
 #[utoipa::path(
     post,
     path = "/v1/quotes/{id}/decline",
-    params(("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"), ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 200, body = QuoteView), (status = 404, body = Problem), (status = 409, body = Problem))
+    params(
+        ("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"),
+        ("Idempotency-Key" = Option<String>, Header)
+    ),
+    responses(
+        (status = 200, body = QuoteView),
+        (status = 404, body = Problem),
+        (status = 409, body = Problem)
+    )
 )]
 pub(super) async fn decline_quote(
     State(wallet): State<Arc<Wallet>>,
@@ -213,12 +247,19 @@ pub(super) async fn decline_quote(
     Ok(Json(wallet.decline_quote(&id(&name)?, key).await?.into()))
 }
 
-/// Takes a quote back that was made and is not accepted yet.
+/// Cancels a quote of the institution that is not accepted yet.
 #[utoipa::path(
     post,
     path = "/v1/quotes/{id}/cancel",
-    params(("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"), ("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 200, body = QuoteView), (status = 404, body = Problem), (status = 409, body = Problem))
+    params(
+        ("id" = String, Path, example = "9f86d081884c7d659a2feaa0c55ad015"),
+        ("Idempotency-Key" = Option<String>, Header)
+    ),
+    responses(
+        (status = 200, body = QuoteView),
+        (status = 404, body = Problem),
+        (status = 409, body = Problem)
+    )
 )]
 pub(super) async fn cancel_quote(
     State(wallet): State<Arc<Wallet>>,
@@ -228,36 +269,37 @@ pub(super) async fn cancel_quote(
     Ok(Json(wallet.cancel_quote(&id(&name)?, key).await?.into()))
 }
 
-/// Makes a firm offer without a request before it, shown as a swap.
+/// Makes a firm offer of a swap without a request. The answer shows it as a swap.
 #[utoipa::path(
     post,
     path = "/v1/swaps",
     request_body = SwapRequest,
     params(("Idempotency-Key" = Option<String>, Header)),
-    responses((status = 202, body = SwapView), (status = 400, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem))
+    responses(
+        (status = 202, body = SwapView),
+        (status = 400, body = Problem),
+        (status = 409, body = Problem),
+        (status = 422, body = Problem)
+    )
 )]
 pub(super) async fn propose(
     State(wallet): State<Arc<Wallet>>,
-    headers: HeaderMap,
-    uri: OriginalUri,
-    body: Bytes,
-) -> Answer<(StatusCode, Json<SwapView>)> {
-    let request: SwapRequest = parse(&body)?;
-    let key = idempotency(&headers, &uri, &body)?;
+    Command { body: request, key }: Command<SwapRequest>,
+) -> Answer<Accepted<SwapView>> {
     let line = wallet
         .quote(order(&wallet, request.into()).await?, key)
         .await?;
-    Ok((StatusCode::ACCEPTED, Json(line.into())))
+    accepted(line)
 }
 
-/// Swaps, oldest first: quotes that were accepted, and firm offers without a request.
+/// Returns swaps, oldest first: accepted quotes, and firm offers without a request.
 #[utoipa::path(get, path = "/v1/swaps", responses((status = 200, body = [SwapView])))]
 pub(super) async fn swaps(State(wallet): State<Arc<Wallet>>) -> Json<Vec<SwapView>> {
     let lines = wallet.quotes(true).await;
     Json(lines.into_iter().map(Into::into).collect())
 }
 
-/// One swap; its id is the quote's.
+/// Returns a swap. Its id is the quote's.
 #[utoipa::path(
     get,
     path = "/v1/swaps/{id}",

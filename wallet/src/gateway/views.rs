@@ -1,7 +1,9 @@
 //! Bodies of requests and answers.
 
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+pub(super) use subrosa_client::gateway::{
+    AddressView, AssetView, BalanceView, ClaimRequest, ClaimView, DepositRequest, HistoryView,
+    OperationView, TransferRequest, WithdrawalRequest,
+};
 
 use crate::{
     amount::format,
@@ -11,84 +13,14 @@ use crate::{
     service::{Balance, HistoryLine, ShownAsset},
 };
 
-/// A deposit from the institution's L1 account.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct DepositRequest {
-    /// Symbol or id.
-    #[schema(example = "dUSD")]
-    pub(super) asset: String,
-    /// In display units.
-    #[schema(example = "1250000.50")]
-    pub(super) amount: String,
-}
-
-/// A confidential payment.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct TransferRequest {
-    /// Symbol or id.
-    #[schema(example = "dUSD")]
-    pub(super) asset: String,
-    /// In display units.
-    #[schema(example = "182340119.37")]
-    pub(super) amount: String,
-    /// The payee's address.
-    #[schema(example = "subdev1…")]
-    pub(super) to: String,
-    /// At most 35 bytes; only the payee reads it.
-    #[serde(default)]
-    #[schema(example = "INV-2026-104417")]
-    pub(super) memo: String,
-}
-
-/// A payment out to L1.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct WithdrawalRequest {
-    /// Symbol or id.
-    #[schema(example = "dUSD")]
-    pub(super) asset: String,
-    /// In display units.
-    #[schema(example = "44000000")]
-    pub(super) amount: String,
-    /// The L1 account; the institution's own if absent.
-    #[schema(example = "0x70997970c51812dc3a010c7d01b50e0d17dc79c8")]
-    pub(super) to: Option<String>,
-}
-
-/// A claim of what the vault owes.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ClaimRequest {
-    /// Symbol or id.
-    #[schema(example = "dUSD")]
-    pub(super) asset: String,
-}
-
-/// An operation and how far it has come.
-#[derive(Serialize, ToSchema)]
-pub(super) struct OperationView {
-    /// Ask again with this.
-    id: String,
-    /// `deposit`, `transfer`, `withdrawal`, `leg` (of a swap, or of a loan's opening), `step` (on a loan) or `merge`.
-    kind: &'static str,
-    /// `queued`, `proven`, `submitted`, `included`, `settled` or `failed`.
-    status: &'static str,
-    /// The batch that holds it.
-    batch: Option<u64>,
-    /// Digest of its transaction.
-    digest: Option<String>,
-    /// Index of a deposit's key.
-    deposit: Option<u64>,
-    /// L1 transaction of a deposit.
-    l1_transaction: Option<String>,
-    /// Unix seconds.
-    created: u64,
-    /// Why it failed; final.
-    failure: Option<Failure>,
-    /// What it waits for, where it was sent back once.
-    waiting_for: Option<String>,
+impl From<Failure> for subrosa_client::gateway::Failure {
+    fn from(failure: Failure) -> Self {
+        Self {
+            code: failure.code,
+            reason: failure.reason,
+            detail: failure.detail,
+        }
+    }
 }
 
 impl From<Operation> for OperationView {
@@ -111,8 +43,8 @@ impl From<Operation> for OperationView {
         };
         Self {
             id: operation.id,
-            kind,
-            status,
+            kind: kind.to_owned(),
+            status: status.to_owned(),
             batch,
             digest: operation
                 .attempts
@@ -121,21 +53,10 @@ impl From<Operation> for OperationView {
             deposit,
             l1_transaction: operation.l1_transaction,
             created: operation.created,
-            failure,
+            failure: failure.map(Into::into),
             waiting_for: operation.waiting_for,
         }
     }
-}
-
-/// An asset.
-#[derive(Serialize, ToSchema)]
-pub(super) struct AssetView {
-    /// Registry id.
-    id: u16,
-    /// The token's symbol.
-    symbol: String,
-    /// The token's decimals.
-    decimals: u8,
 }
 
 impl From<ShownAsset> for AssetView {
@@ -146,21 +67,6 @@ impl From<ShownAsset> for AssetView {
             decimals: asset.token.decimals,
         }
     }
-}
-
-/// A balance; amounts in display units.
-#[derive(Serialize, ToSchema)]
-pub(super) struct BalanceView {
-    /// The asset.
-    asset: AssetView,
-    /// Can be spent now.
-    spendable: String,
-    /// Comes back as change of open operations.
-    pending: String,
-    /// Held by the institution's L1 account.
-    on_l1: String,
-    /// Owed by the vault.
-    claimable: String,
 }
 
 impl From<Balance> for BalanceView {
@@ -174,28 +80,6 @@ impl From<Balance> for BalanceView {
             asset: balance.asset.into(),
         }
     }
-}
-
-/// A line of history; the amount in display units.
-#[derive(Serialize, ToSchema)]
-pub(super) struct HistoryView {
-    /// Batch time, Unix seconds.
-    time: u64,
-    /// The batch.
-    batch: u64,
-    /// `deposit`, `received`, `sent`, `delivered` (to the counterparty of a swap), `withdrawal`, `merge`; of loans
-    /// `secured`, `released`, `repaid` or `seized`.
-    kind: &'static str,
-    /// The asset.
-    asset: AssetView,
-    /// In display units.
-    amount: String,
-    /// Payee's address or L1 account, or the other party of a swap; a received payment does not tell its sender.
-    counterparty: Option<String>,
-    /// What was written.
-    memo: Option<String>,
-    /// Whether L1 has accepted the batch.
-    settled: bool,
 }
 
 impl From<HistoryLine> for HistoryView {
@@ -215,7 +99,7 @@ impl From<HistoryLine> for HistoryView {
         Self {
             time: line.time,
             batch: line.batch,
-            kind,
+            kind: kind.to_owned(),
             amount: format(line.amount, line.asset.token.decimals),
             asset: line.asset.into(),
             counterparty: line.counterparty,
@@ -223,22 +107,4 @@ impl From<HistoryLine> for HistoryView {
             settled: line.settled,
         }
     }
-}
-
-/// The institution's address.
-#[derive(Serialize, ToSchema)]
-pub(super) struct AddressView {
-    /// bech32m.
-    pub(super) address: String,
-    /// The institution's L1 account.
-    pub(super) account: String,
-}
-
-/// A claim that L1 has paid.
-#[derive(Serialize, ToSchema)]
-pub(super) struct ClaimView {
-    /// L1 transaction.
-    pub(super) l1_transaction: String,
-    /// In display units.
-    pub(super) amount: String,
 }

@@ -1,46 +1,46 @@
-//! How well a loan is secured at the latest price.
+//! Margins of a loan at the latest price.
 
 use std::fmt;
 
 use subrosa_protocol::loan::{covers, needed};
 
-use super::{Ground, HeldLoan};
+use super::{HeldLoan, StepContext};
 
 /// Margins of an open loan. Its `Debug` form shows nothing.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Health {
-    /// When the price was taken, Unix seconds.
+    /// Time of the price, Unix seconds.
     pub time: u64,
     /// Base units of debt that 10¹⁸ base units of collateral are worth.
     pub price: u128,
-    /// What the collateral counts for, in basis points of what is owed, rounded down.
+    /// Value of the collateral after the haircut, in basis points of the debt, rounded down.
     pub ratio: u32,
-    /// Whether the initial margin covers what is owed.
+    /// Whether the initial margin covers the debt.
     pub covered: bool,
-    /// Whether the maintenance margin does not, or the loan is due.
+    /// Whether the lender may liquidate: the maintenance margin is missed, or the loan is due.
     pub liquidatable: bool,
-    /// The least collateral that a step has to add for the initial margin to cover the debt, base units. `None` if
-    /// no amount would do.
+    /// Least collateral to add for the initial margin to cover the debt when the step expires, base
+    /// units. `None` if no amount suffices.
     pub required_top_up: Option<u128>,
-    /// The most collateral that a step may release, base units.
+    /// Most collateral that a step may release, base units.
     pub releasable: u128,
 }
 
 impl Health {
-    /// The margins of an open loan now; `None` without a price of its market.
+    /// Returns the margins of an open loan now. `None` without a price of its market.
     #[must_use]
-    pub fn of(held: &HeldLoan, ground: &Ground<'_>) -> Option<Self> {
+    pub fn of(held: &HeldLoan, context: &StepContext<'_>) -> Option<Self> {
         if held.end.is_some() {
             return None;
         }
         let (loan, debt) = (&held.loan, &held.position.debt);
         let collateral = held.position.collateral;
-        let (market, price, last) = ground.price(loan).ok()?;
-        let now = ground.now.max(ground.last);
+        let (market, price, last) = context.price(loan).ok()?;
+        let now = context.now.max(context.last);
         let owed = loan.owed(debt, now)?;
         let meets = |margin| covers(collateral, price, market.haircut, owed, margin);
-        // What a step leaves is owed until it expires.
-        let expiry = ground.expiry.min(loan.maturity).min(last).max(now);
+        // The initial margin must cover the debt until the step expires.
+        let expiry = context.expiry.min(loan.maturity).min(last).max(now);
         let needed = needed(
             price,
             market.haircut,
@@ -49,13 +49,13 @@ impl Health {
         );
         let covered = meets(market.initial);
         Some(Self {
-            time: ground.snapshot?.time,
+            time: context.snapshot?.time,
             price,
             ratio: largest(meets),
             covered,
-            // At no price of before the loan.
-            liquidatable: ground.snapshot?.time >= loan.start
-                && (!meets(market.maintenance) || ground.now > loan.maturity),
+            // A price older than the loan's start cannot be used.
+            liquidatable: context.snapshot?.time >= loan.start
+                && (!meets(market.maintenance) || context.now > loan.maturity),
             required_top_up: if covered {
                 Some(0)
             } else {
@@ -66,7 +66,8 @@ impl Health {
     }
 }
 
-/// The largest margin that is met: those that are, are all below those that are not.
+/// Returns the largest margin that is met. `meets` must be monotone: true up to some margin and
+/// false above it.
 fn largest(meets: impl Fn(u32) -> bool) -> u32 {
     let (mut met, mut missed) = (0u32, u32::MAX);
     while missed - met > 1 {

@@ -1,4 +1,4 @@
-//! A loan that the chain shows, as one of its parties follows it.
+//! A loan on the chain, as one of its parties follows it.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use subrosa_protocol::{
     note::Note,
 };
 
-/// Which party of a loan the institution is.
+/// Role of the institution in a loan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -21,7 +21,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// Its name in the interface.
+    /// Returns the name in the interface.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -30,7 +30,7 @@ impl Role {
         }
     }
 
-    /// The role of an owner in a loan, if it has one.
+    /// Returns the role of an owner in a loan, if it has one.
     #[must_use]
     pub fn of(owner: &Fr, loan: &Loan) -> Option<Self> {
         if loan.borrower.owner == *owner {
@@ -41,31 +41,31 @@ impl Role {
     }
 }
 
-/// A loan that was opened. Its `Debug` form shows nothing of it.
+/// An opened loan. Its `Debug` form shows none of its amounts.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HeldLoan {
-    /// What was agreed.
+    /// The agreed loan.
     pub loan: Loan,
-    /// Which party we are.
+    /// Our role.
     pub role: Role,
-    /// The state; of a loan that ended the last one in which it was open.
+    /// State of the position. For an ended loan, the last state in which it was open.
     pub position: Position,
     /// The position's note.
     pub note: Note,
-    /// Leaf index of the note.
-    pub place: u64,
-    /// The nullifier of the note.
+    /// Index of the note's leaf in the note tree.
+    pub leaf_index: u64,
+    /// Nullifier of the note.
     pub nullifier: Fr,
     /// Time of the batch that opened it, Unix seconds.
     pub opened: u64,
-    /// The batch of the last step, or of the opening.
+    /// Batch of the last step, or of the opening.
     pub batch: u64,
-    /// How it ended, if it did.
+    /// End of the loan, if it has ended.
     pub end: Option<End>,
 }
 
 impl HeldLoan {
-    /// The other party.
+    /// Returns the other party.
     #[must_use]
     pub fn counterparty(&self) -> &Address {
         match self.role {
@@ -74,7 +74,7 @@ impl HeldLoan {
         }
     }
 
-    /// Number of steps since the opening, but for the one that ended it.
+    /// Returns the number of steps since the opening, without the step that ended it.
     #[must_use]
     pub fn sequence(&self) -> u32 {
         self.position.debt.sequence

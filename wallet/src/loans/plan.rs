@@ -1,5 +1,6 @@
-//! A step on a position before it is composed: what it moves and how long it is valid, or the rule of the transaction
-//! circuit that it would break (specification: *Collateral*, Steps). Nothing is proven that is refused here.
+//! Planning a step on a position before it is composed: its amounts and its validity, or the rule
+//! of the transaction circuit that it would break (spec: *Collateral*, Steps). The wallet proves no
+//! step that is refused here.
 
 use std::fmt;
 
@@ -13,41 +14,41 @@ use subrosa_transaction::{LoanStep, Step};
 use thiserror::Error;
 
 use super::{HeldLoan, Role};
-use crate::operation::decimal;
+use crate::decimal;
 
-/// Seconds for which a transaction should be valid at least: with less it is not worth proving.
+/// Shortest remaining validity, seconds, for which a transaction is worth proving.
 const SHORTEST: u64 = 20;
 
-/// What to do to a position. Amounts are in base units.
+/// A step on a position. Amounts are in base units.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", tag = "action")]
 pub enum Action {
     /// The borrower adds collateral.
     Add {
-        /// So much of it.
+        /// Collateral to add.
         #[serde(with = "decimal")]
         amount: u128,
     },
     /// The borrower takes collateral out.
     Release {
-        /// So much of it.
+        /// Collateral to release.
         #[serde(with = "decimal")]
         amount: u128,
     },
     /// The borrower pays part of the debt.
     Repay {
-        /// So much of it.
+        /// Debt to pay.
         #[serde(with = "decimal")]
         amount: u128,
     },
-    /// The borrower pays all that is owed and takes the collateral back.
+    /// The borrower pays the whole debt and takes the collateral back.
     Close,
-    /// The lender takes what it is owed out of the collateral.
+    /// The lender takes the debt out of the collateral.
     Liquidate,
 }
 
 impl Action {
-    /// Whose step it is.
+    /// Returns the party that makes the step.
     #[must_use]
     pub const fn actor(&self) -> Role {
         match self {
@@ -69,60 +70,64 @@ impl fmt::Debug for Action {
     }
 }
 
-/// Why a step is not legal now, with the rule that it would break. Nothing of the loan is in it.
+/// Reason why a step is not legal now, with the rule that it would break. It names no amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum StepError {
-    /// There is no snapshot, it has no price for the market, or it is too old.
-    #[error("T17: the market has no price that is fresh enough")]
+    /// There is no snapshot, it has no price for the market, or the price is too old.
+    #[error("T17: the market has no fresh price; try again when the oracle has one")]
     NoPrice,
     /// The latest snapshot has no such market of these assets.
-    #[error("T17: there is no such market of these assets")]
+    #[error("T17: no market has this collateral and debt; see /v1/markets")]
     NoMarket,
-    /// The step is for the other party to make.
-    #[error("T24: the step is for the other party to make")]
+    /// The other party must make the step.
+    #[error("T24: only the other party can make this step")]
     NotOurs,
-    /// As much as is owed, or more.
-    #[error("T27: the repayment is not below what is owed; close the loan to pay all of it")]
+    /// The repayment is the whole debt or more.
+    #[error("T27: the repayment is the whole debt or more; close the loan instead")]
     TooMuch,
-    /// Less collateral would be left than the initial margin asks for.
-    #[error("T28: the initial margin does not cover the debt with what would be left")]
+    /// The initial margin would not cover the debt after the step.
+    #[error("T28: the remaining collateral would not cover the debt at the initial margin")]
     NotCovered,
-    /// It adds or repays too little to be legal at any price, and is not covered either.
+    /// The step adds or repays too little to be legal without a price, and the initial margin does
+    /// not cover the debt.
     #[error(
-        "T28: less than a 256th is added or repaid, and the initial margin does not cover the debt"
+        "T28: the step adds or repays less than a 256th, and the collateral does not cover the \
+         debt at the initial margin; add or repay more"
     )]
     TooSmall,
-    /// The maturity is over, or so near that no transaction would settle before it.
+    /// The loan has matured, or matures too soon for a transaction to settle.
     #[error("T29: the loan is due; it can only be closed or liquidated")]
     Due,
-    /// The collateral does not cover the principal, with its interest until the opening, by the initial margin.
-    #[error("T30: the initial margin does not cover the principal")]
+    /// The initial margin does not cover the principal with its interest until the opening.
+    #[error("T30: the collateral does not cover the principal at the initial margin")]
     Unsecured,
-    /// Neither is the maintenance margin missed, nor the loan due.
-    #[error("T31: the maintenance margin covers the debt, and the loan is not due")]
+    /// The maintenance margin is met, and the loan is not due.
+    #[error(
+        "T31: the loan is not due, and its collateral covers the debt at the maintenance margin"
+    )]
     NotLiquidatable,
     /// The loan has ended.
     #[error("the loan has ended")]
     Ended,
-    /// An amount is beyond its width, or more than there is.
-    #[error("T7: an amount is out of range")]
+    /// An amount is too large for its field, or larger than the collateral.
+    #[error("T7: an amount is too large")]
     OutOfRange,
 }
 
-/// On what a step is planned.
+/// Prices and times on which a step is planned.
 #[derive(Clone, Copy, Debug)]
-pub struct Ground<'a> {
-    /// The latest price snapshot that is known.
+pub struct StepContext<'a> {
+    /// Latest known price snapshot.
     pub snapshot: Option<&'a Snapshot>,
-    /// Time of the last batch that was read; no later batch has an earlier one.
+    /// Time of the last batch that was read. Later batches have no earlier time.
     pub last: u64,
     /// Now, Unix seconds.
     pub now: u64,
-    /// The usual expiry of a transaction.
+    /// Usual expiry of a transaction.
     pub expiry: u64,
 }
 
-/// A step that is legal. Its `Debug` form shows nothing of it.
+/// A legal step. Its `Debug` form shows none of its amounts.
 #[derive(Clone)]
 pub struct Plan {
     /// The step, as the circuit takes it.
@@ -135,9 +140,9 @@ pub struct Plan {
     pub left: u128,
     /// Collateral that goes to the actor.
     pub released: u128,
-    /// What is paid beside the fee: collateral that is added, or debt.
+    /// Amount paid besides the fee: collateral to add, or debt to pay.
     pub paid: Option<(AssetId, u128)>,
-    /// What of it goes to the lender.
+    /// Part of it that goes to the lender.
     pub repaid: u128,
 }
 
@@ -147,11 +152,12 @@ impl fmt::Debug for Plan {
     }
 }
 
-impl Ground<'_> {
-    /// The market of a loan in the latest snapshot, whatever its price.
+impl StepContext<'_> {
+    /// Returns the market of a loan in the latest snapshot, whether or not it has a price.
     ///
     /// # Errors
-    /// [`StepError::NoPrice`] without a snapshot, [`StepError::NoMarket`] if it has no such market of these assets.
+    /// [`StepError::NoPrice`] without a snapshot, [`StepError::NoMarket`] if it has no such market
+    /// of these assets.
     pub fn market(&self, loan: &Loan) -> Result<&Market, StepError> {
         let snapshot = self.snapshot.ok_or(StepError::NoPrice)?;
         let market = snapshot.markets.get(loan.market);
@@ -160,7 +166,7 @@ impl Ground<'_> {
             .ok_or(StepError::NoMarket)
     }
 
-    /// The market of a loan, its price, and the last second at which that is fresh.
+    /// Returns the market of a loan, its price, and the last second at which the price is fresh.
     ///
     /// # Errors
     /// [`StepError::NoPrice`] or [`StepError::NoMarket`].
@@ -172,7 +178,8 @@ impl Ground<'_> {
         Ok((market, price, last))
     }
 
-    /// The same, for a transaction that is to settle under the price; `since` is the earliest that it may be of.
+    /// Returns the same for a transaction that must settle under the price. The snapshot must not
+    /// be older than `since`.
     fn fresh(&self, loan: &Loan, since: u64) -> Result<(&Market, u128, u64), StepError> {
         let priced = self.price(loan)?;
         let early = self.snapshot.is_none_or(|taken| taken.time < since);
@@ -183,38 +190,38 @@ impl Ground<'_> {
     }
 }
 
-/// What the borrower's leg of an opening proves.
+/// Returns the step that the borrower's leg of an opening proves.
 ///
 /// # Errors
 /// [`StepError`] naming the rule that it would break.
-pub fn opening(agreement: &Agreement, ground: &Ground<'_>) -> Result<LoanStep, StepError> {
+pub fn originate(agreement: &Agreement, context: &StepContext<'_>) -> Result<LoanStep, StepError> {
     let loan = &agreement.loan;
-    let (_, _, last) = ground.fresh(loan, 0)?;
+    let (_, _, last) = context.fresh(loan, 0)?;
     if agreement.expiry > last {
         return Err(StepError::NoPrice);
     }
-    secured(agreement, ground)?;
+    secured(agreement, context)?;
     Ok(LoanStep {
         step: Step::Open,
         loan: loan.clone(),
         before: loan.opening_debt(),
         debt: loan.principal,
-        snapshot: ground.snapshot.copied(),
+        snapshot: context.snapshot.copied(),
     })
 }
 
-/// Whether an agreement could be signed by its borrower at the latest price, however old that is.
+/// Checks whether the borrower could sign an agreement at the latest price, whatever its age.
 ///
 /// # Errors
 /// [`StepError`] naming the rule that it would break.
-pub fn secured(agreement: &Agreement, ground: &Ground<'_>) -> Result<(), StepError> {
+pub fn secured(agreement: &Agreement, context: &StepContext<'_>) -> Result<(), StepError> {
     let loan = &agreement.loan;
-    let (market, price, _) = ground.price(loan)?;
+    let (market, price, _) = context.price(loan)?;
     if agreement.expiry > loan.maturity {
         return Err(StepError::Due);
     }
     let collateral = agreement.collateral;
-    // What will be owed at the last moment at which it may be opened.
+    // The debt at the last second at which the loan may be opened.
     let owed = owed(loan, &loan.opening_debt(), agreement.expiry)?;
     let margin = market.initial;
     if covers(collateral, price, market.haircut, owed, margin) {
@@ -224,11 +231,15 @@ pub fn secured(agreement: &Agreement, ground: &Ground<'_>) -> Result<(), StepErr
     }
 }
 
-/// The step that does `action` to a position.
+/// Plans the step that does `action` to a position.
 ///
 /// # Errors
 /// [`StepError`] naming the rule that it would break.
-pub fn plan(held: &HeldLoan, action: &Action, ground: &Ground<'_>) -> Result<Plan, StepError> {
+pub fn plan(
+    held: &HeldLoan,
+    action: &Action,
+    context: &StepContext<'_>,
+) -> Result<Plan, StepError> {
     if held.end.is_some() {
         return Err(StepError::Ended);
     }
@@ -236,22 +247,22 @@ pub fn plan(held: &HeldLoan, action: &Action, ground: &Ground<'_>) -> Result<Pla
         return Err(StepError::NotOurs);
     }
     match action {
-        Action::Add { amount } => adjust(held, [*amount, 0, 0], ground),
-        Action::Release { amount } => adjust(held, [0, *amount, 0], ground),
-        Action::Repay { amount } => adjust(held, [0, 0, *amount], ground),
-        Action::Close => close(held, ground),
-        Action::Liquidate => liquidate(held, ground),
+        Action::Add { amount } => adjust(held, [*amount, 0, 0], context),
+        Action::Release { amount } => adjust(held, [0, *amount, 0], context),
+        Action::Repay { amount } => adjust(held, [0, 0, *amount], context),
+        Action::Close => close(held, context),
+        Action::Liquidate => liquidate(held, context),
     }
 }
 
-/// What is owed of a debt at a time.
+/// Returns the debt with its interest at a time.
 fn owed(loan: &Loan, debt: &Debt, time: u64) -> Result<u128, StepError> {
     loan.owed(debt, time).ok_or(StepError::OutOfRange)
 }
 
-fn close(held: &HeldLoan, ground: &Ground<'_>) -> Result<Plan, StepError> {
+fn close(held: &HeldLoan, context: &StepContext<'_>) -> Result<Plan, StepError> {
     let (loan, before) = (&held.loan, held.position.debt);
-    let repaid = owed(loan, &before, ground.expiry)?;
+    let repaid = owed(loan, &before, context.expiry)?;
     Ok(Plan {
         step: LoanStep {
             step: Step::Adjust,
@@ -260,8 +271,8 @@ fn close(held: &HeldLoan, ground: &Ground<'_>) -> Result<Plan, StepError> {
             debt: 0,
             snapshot: None,
         },
-        not_before: ground.last,
-        expiry: ground.expiry,
+        not_before: context.last,
+        expiry: context.expiry,
         left: held.position.collateral,
         released: 0,
         paid: Some((loan.debt, repaid)),
@@ -269,11 +280,12 @@ fn close(held: &HeldLoan, ground: &Ground<'_>) -> Result<Plan, StepError> {
     })
 }
 
-/// Adds, releases and repays. Without a price if the step improves the position at any, under one if not.
+/// Plans an add, a release or a repayment. It uses no price if the step improves the position at
+/// any price.
 fn adjust(
     held: &HeldLoan,
     [added, released, repaid]: [u128; 3],
-    ground: &Ground<'_>,
+    context: &StepContext<'_>,
 ) -> Result<Plan, StepError> {
     let (loan, before) = (&held.loan, held.position.debt);
     let collateral = held.position.collateral;
@@ -281,8 +293,8 @@ fn adjust(
         .checked_add(added)
         .and_then(|sum| sum.checked_sub(released))
         .ok_or(StepError::OutOfRange)?;
-    let until = ground.expiry.min(loan.maturity);
-    if until <= ground.now.max(ground.last) {
+    let until = context.expiry.min(loan.maturity);
+    if until <= context.now.max(context.last) {
         return Err(StepError::Due);
     }
     let ending = |expiry: u64, snapshot: Option<Snapshot>| {
@@ -299,7 +311,7 @@ fn adjust(
                 debt,
                 snapshot,
             },
-            not_before: ground.last,
+            not_before: context.last,
             expiry,
             left,
             released,
@@ -314,17 +326,17 @@ fn adjust(
     if improves([collateral, left], owed, repaid) {
         return Ok(plan);
     }
-    // Without it the step is legal at no price, and too small is what is wrong with it.
+    // Without a release, the step is too small to be legal without a price.
     let refused = if released == 0 {
         StepError::TooSmall
     } else {
         StepError::NotCovered
     };
-    let (market, price, last) = match ground.fresh(loan, loan.start) {
+    let (market, price, last) = match context.fresh(loan, loan.start) {
         Err(_) if released == 0 => return Err(refused),
         priced => priced?,
     };
-    let (plan, _) = ending(until.min(last), ground.snapshot.copied())?;
+    let (plan, _) = ending(until.min(last), context.snapshot.copied())?;
     let margin = market.initial;
     if covers(left, price, market.haircut, plan.step.debt, margin) {
         Ok(plan)
@@ -333,21 +345,21 @@ fn adjust(
     }
 }
 
-fn liquidate(held: &HeldLoan, ground: &Ground<'_>) -> Result<Plan, StepError> {
+fn liquidate(held: &HeldLoan, context: &StepContext<'_>) -> Result<Plan, StepError> {
     let (loan, before) = (&held.loan, held.position.debt);
     let collateral = held.position.collateral;
     let lapsed = loan.maturity.saturating_add(LAPSE);
-    let (market, price, last) = match ground.fresh(loan, loan.start) {
+    let (market, price, last) = match context.fresh(loan, loan.start) {
         Ok(priced) => priced,
-        // So long after maturity a price is not waited for.
-        Err(_) if ground.now > lapsed => return seize_all(held, lapsed + 1, ground),
+        // So long after maturity, the lender need not wait for a price.
+        Err(_) if context.now > lapsed => return seize_all(held, lapsed + 1, context),
         Err(none) => return Err(none),
     };
-    let due = ground.now > loan.maturity;
+    let due = context.now > loan.maturity;
     let not_before = if due {
-        ground.last.max(loan.maturity + 1)
+        context.last.max(loan.maturity + 1)
     } else {
-        ground.last
+        context.last
     };
     let owed = owed(loan, &before, not_before)?;
     if !due && covers(collateral, price, market.haircut, owed, market.maintenance) {
@@ -360,10 +372,10 @@ fn liquidate(held: &HeldLoan, ground: &Ground<'_>) -> Result<Plan, StepError> {
             loan: loan.clone(),
             before,
             debt: 0,
-            snapshot: ground.snapshot.copied(),
+            snapshot: context.snapshot.copied(),
         },
         not_before,
-        expiry: ground.expiry.min(last),
+        expiry: context.expiry.min(last),
         left: collateral - seized,
         released: seized,
         paid: None,
@@ -371,9 +383,9 @@ fn liquidate(held: &HeldLoan, ground: &Ground<'_>) -> Result<Plan, StepError> {
     })
 }
 
-/// All of the collateral, at no price.
-fn seize_all(held: &HeldLoan, from: u64, ground: &Ground<'_>) -> Result<Plan, StepError> {
-    let not_before = ground.last.max(from);
+/// Plans the seizure of all collateral, without a price.
+fn seize_all(held: &HeldLoan, from: u64, context: &StepContext<'_>) -> Result<Plan, StepError> {
+    let not_before = context.last.max(from);
     owed(&held.loan, &held.position.debt, not_before)?;
     Ok(Plan {
         step: LoanStep {
@@ -384,7 +396,7 @@ fn seize_all(held: &HeldLoan, from: u64, ground: &Ground<'_>) -> Result<Plan, St
             snapshot: None,
         },
         not_before,
-        expiry: ground.expiry,
+        expiry: context.expiry,
         left: 0,
         released: held.position.collateral,
         paid: None,

@@ -1,4 +1,5 @@
-//! Plans and margins at every price and amount: what is planned is legal by the rules, what is legal is planned.
+//! Plans and margins at random prices and amounts: every plan is legal by the rules, and the
+//! margins agree with the plans.
 
 use proptest::prelude::*;
 use subrosa_protocol::{
@@ -11,7 +12,7 @@ use subrosa_protocol::{
     swap::Salt,
 };
 
-use super::{Action, Ground, Health, HeldLoan, Role, StepError, plan};
+use super::{Action, Health, HeldLoan, Role, StepContext, StepError, plan};
 
 const NOW: u64 = 1_800_000_000;
 
@@ -46,7 +47,7 @@ fn held(role: Role, collateral: u128, debt: u128, maturity: u64) -> HeldLoan {
         loan,
         role,
         position,
-        place: 9,
+        leaf_index: 9,
         nullifier: zero,
         opened: NOW - 1_000,
         batch: 3,
@@ -73,8 +74,8 @@ fn snapshot(price: u128, time: u64) -> Snapshot {
     snapshot
 }
 
-fn ground(snapshot: &Snapshot) -> Ground<'_> {
-    Ground {
+fn context(snapshot: &Snapshot) -> StepContext<'_> {
+    StepContext {
         snapshot: Some(snapshot),
         last: NOW - 20,
         now: NOW,
@@ -82,7 +83,7 @@ fn ground(snapshot: &Snapshot) -> Ground<'_> {
     }
 }
 
-/// Whether a planned step keeps the rules T17 and T26 to T32, seen from what it says.
+/// Whether a planned step obeys the rules T17 and T26 to T32.
 fn legal(held: &HeldLoan, plan: &super::Plan, snapshot: &Snapshot) -> bool {
     let market = snapshot.markets.get(0).unwrap();
     let (loan, before) = (&held.loan, &held.position);
@@ -129,32 +130,37 @@ fn action() -> impl Strategy<Value = Action> {
 proptest! {
     #[test]
     fn what_is_planned_is_legal(
-        action in action(), collateral in 1u128..1 << 70, debt in 1u128..1 << 70, price in 1u128..1 << 70,
-        maturity in prop_oneof![NOW - 500..NOW + 5_000, Just(NOW - 1), Just(NOW), Just(NOW + 1)], age in 0u64..700,
+        action in action(),
+        collateral in 1u128..1 << 70,
+        debt in 1u128..1 << 70,
+        price in 1u128..1 << 70,
+        maturity in prop_oneof![NOW - 500..NOW + 5_000, Just(NOW - 1), Just(NOW), Just(NOW + 1)],
+        age in 0u64..700,
     ) {
         let snapshot = snapshot(price, NOW - age);
         let held = held(action.actor(), collateral, debt, maturity);
-        if let Ok(plan) = plan::plan(&held, &action, &ground(&snapshot)) {
+        if let Ok(plan) = plan::plan(&held, &action, &context(&snapshot)) {
             prop_assert!(legal(&held, &plan, &snapshot));
             let other = match held.role {
                 Role::Borrower => Role::Lender,
                 Role::Lender => Role::Borrower,
             };
             let theirs = HeldLoan { role: other, ..held };
-            let refused = plan::plan(&theirs, &action, &ground(&snapshot)).unwrap_err();
+            let refused = plan::plan(&theirs, &action, &context(&snapshot)).unwrap_err();
             prop_assert_eq!(refused, StepError::NotOurs);
         }
     }
 
-    /// What is said to be required and releasable is so to the last unit, and the margins agree with the steps.
+    /// The required and the releasable amount are exact to the last unit, and the margins agree
+    /// with the steps.
     #[test]
     fn margins_say_what_steps_may_do(
         collateral in 1u128..1 << 70, debt in 1u128..1 << 70, price in 1u128 << 40..1 << 70,
     ) {
         let snapshot = snapshot(price, NOW - 100);
-        let ground = ground(&snapshot);
+        let context = context(&snapshot);
         let held = held(Role::Borrower, collateral, debt, NOW + 90_000);
-        let health = Health::of(&held, &ground).unwrap();
+        let health = Health::of(&held, &context).unwrap();
         let with = |added| HeldLoan {
             position: Position { collateral: collateral + added, debt: held.position.debt },
             ..held.clone()
@@ -166,22 +172,25 @@ proptest! {
             let required = health.required_top_up.unwrap();
             prop_assert_eq!(health.releasable, 0);
             let (topped, short) = (with(required), with(required - 1));
-            prop_assert!(Health::of(&topped, &ground).unwrap().covered);
-            // Of what is owed when the step expires, which is no less than now.
+            prop_assert!(Health::of(&topped, &context).unwrap().covered);
+            // The step is judged by the debt at its expiry, which is no smaller than the debt now.
             let release = Action::Release { amount: 1 };
-            prop_assert!(plan::plan(&short, &release, &ground).is_err());
+            prop_assert!(plan::plan(&short, &release, &context).is_err());
             let add = Action::Add { amount: required };
-            prop_assert!(plan::plan(&held, &add, &ground).is_ok());
+            prop_assert!(plan::plan(&held, &add, &context).is_ok());
         }
         if health.releasable > 0 {
-            let release = |amount| plan::plan(&held, &Action::Release { amount }, &ground);
+            let release = |amount| plan::plan(&held, &Action::Release { amount }, &context);
             prop_assert!(release(health.releasable).is_ok());
             let more = release(health.releasable + 1);
             prop_assert!(more.is_err());
         }
         let owed = held.loan.owed(&held.position.debt, NOW).unwrap();
         prop_assert!(covers(collateral, price, 700, owed, health.ratio));
-        prop_assert!(!covers(collateral, price, 700, owed, health.ratio.saturating_add(1)) || health.ratio == u32::MAX - 1);
+        let next = health.ratio.saturating_add(1);
+        prop_assert!(
+            !covers(collateral, price, 700, owed, next) || health.ratio == u32::MAX - 1
+        );
     }
 }
 
@@ -189,15 +198,15 @@ proptest! {
 fn without_a_price_there_are_no_margins() {
     let held = held(Role::Lender, 5, 5, NOW + 90_000);
     let none = snapshot(0, NOW);
-    assert!(Health::of(&held, &ground(&none)).is_none());
-    let refused = plan::plan(&held, &Action::Liquidate, &ground(&none)).unwrap_err();
+    assert!(Health::of(&held, &context(&none)).is_none());
+    let refused = plan::plan(&held, &Action::Liquidate, &context(&none)).unwrap_err();
     assert_eq!(refused, StepError::NoPrice);
     let mut elsewhere = snapshot(5, NOW);
     elsewhere.markets.0[0] = None;
-    let refused = plan::plan(&held, &Action::Liquidate, &ground(&elsewhere)).unwrap_err();
+    let refused = plan::plan(&held, &Action::Liquidate, &context(&elsewhere)).unwrap_err();
     assert_eq!(refused, StepError::NoMarket);
     let some = snapshot(5, NOW);
-    let shown = format!("{:?}", Health::of(&held, &ground(&some)).unwrap());
+    let shown = format!("{:?}", Health::of(&held, &context(&some)).unwrap());
     assert_eq!(shown, "Health(..)");
     let _: Note = held.note;
 }

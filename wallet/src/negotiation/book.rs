@@ -1,9 +1,9 @@
-//! The book: which requests, quotes and swaps there are, and what moves them. It decides, and says what is to
-//! be sent; keeping it, sending and carrying legs are the caller's.
+//! The book: all requests, quotes and swaps, and the rules that change them. It decides, and
+//! returns the messages to send. The caller stores it, sends them and carries the legs.
 //!
-//! A note that a quote of ours promises is in [`Book::reserved`] from the offer until the quote can no longer be
-//! accepted; when it is accepted, until the operation of our leg has ended. Every quote ends by the clock alone, so
-//! that nothing is reserved for ever.
+//! [`Book::reserved`] holds the notes of our quotes: from the offer until the quote can no longer
+//! be accepted, or, if it is accepted, until the operation of our leg has ended. Every quote
+//! expires by the clock alone, so that no note is reserved for ever.
 
 mod clock;
 mod received;
@@ -17,65 +17,65 @@ use super::{
     Deal, GRACE, Id, MAX_ANSWERS,
     events::Events,
     payload::{Offer, Payload, Proposal, Request},
-    records::{Direction, Quote, QuoteStatus, Rfq, RfqStatus},
+    records::{Direction, Quote, QuoteStatus, Rfq, RfqStatus, Times},
 };
 
-/// A message to be sent. Its `Debug` form says of what type.
+/// A message to send. Its `Debug` form shows only its type.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Letter {
-    /// To whom.
+    /// The receiver.
     pub to: Address,
-    /// What it says.
+    /// Contents of the message.
     pub payload: Payload,
-    /// Last second at which it is of use.
+    /// Last second at which the message is useful.
     pub until: u64,
 }
 
-/// Why the book does not do what it is asked.
+/// Reason why the book refuses a request of the institution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// It has nothing of that name.
-    #[error("not found")]
+    /// The book has no object with this id.
+    #[error("nothing has this id")]
     NotFound,
-    /// It does not fit where things stand.
+    /// The request does not fit the object's state.
     #[error("{0}")]
     WrongState(&'static str),
     /// A quote does not answer the request it names.
-    #[error("the quote does not fit the request's assets or its fixed amount")]
+    #[error("give and want must have the request's assets and its fixed amount")]
     Mismatch,
-    /// There are as many of the kind as may be.
+    /// The limit for objects of this kind is reached.
     #[error("{0}")]
     TooMany(&'static str),
 }
 
-/// Why a message was dropped.
+/// Reason why a message was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Dropped {
-    /// It is from ourselves.
-    #[error("from ourselves")]
+    /// The message is from ourselves.
+    #[error("it is from ourselves")]
     Own,
-    /// What it names or makes is not what its sender may name or make, or stands otherwise.
+    /// The sender may not say this, or not in the object's present state.
     #[error("{0}")]
     Unfit(&'static str),
-    /// There is no room for more.
-    #[error("too many")]
+    /// A limit is reached.
+    #[error("too many of its kind are open")]
     Full,
 }
 
-/// What a received message leads to.
+/// Consequences of a received message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reaction {
-    /// Messages to be sent.
+    /// Messages to send.
     pub letters: Vec<Letter>,
-    /// The quote of ours that was accepted: its leg starts.
+    /// Our quote that was accepted: its leg starts.
     pub leg: Option<Id>,
-    /// An accepted quote that its maker took back: its leg need not start.
+    /// An accepted quote that its maker cancelled: its leg need not start.
     pub withdrawn: Option<Id>,
     /// Whether the book changed.
     pub changed: bool,
 }
 
-/// What a message is read with.
+/// Context in which a message is read.
 pub struct Reading<'a> {
     /// Unix seconds.
     pub now: u64,
@@ -83,25 +83,25 @@ pub struct Reading<'a> {
     pub own: &'a Address,
     /// Whether an asset is registered.
     pub registered: &'a dyn Fn(AssetId) -> bool,
-    /// Id of the operation, should one start.
+    /// Id for the operation, if one starts.
     pub operation: &'a str,
 }
 
 /// A new offer of ours.
 pub struct NewOffer {
-    /// Its name.
+    /// Id of the quote.
     pub id: Id,
     /// The request that it answers.
     pub rfq: Option<Id>,
-    /// To whom.
+    /// The receiver.
     pub counterparty: Address,
-    /// What is offered.
+    /// The offered swap or loan.
     pub deal: Deal,
     /// Our side.
     pub maker: Side,
-    /// Seconds that it may be accepted, and that its legs may settle after that.
-    pub times: (u64, u64),
-    /// Nullifiers of the notes that are kept for it. None if they have to be prepared first.
+    /// Lifetimes of the offer and of its legs.
+    pub times: Times,
+    /// Nullifiers of the notes that are reserved for it. `None` if they must be prepared first.
     pub notes: Option<Vec<[u8; 32]>>,
 }
 
@@ -140,50 +140,50 @@ impl std::fmt::Debug for Reading<'_> {
     }
 }
 
-/// What is there.
+/// Queries.
 impl Book {
-    /// Requests.
+    /// Returns all requests.
     pub fn rfqs(&self) -> impl Iterator<Item = &Rfq> {
         self.rfqs.values()
     }
 
-    /// Quotes, and the swaps that they became.
+    /// Returns all quotes, and the swaps that they became.
     pub fn quotes(&self) -> impl Iterator<Item = &Quote> {
         self.quotes.values()
     }
 
-    /// A request.
+    /// Returns a request.
     #[must_use]
     pub fn rfq(&self, id: &Id) -> Option<&Rfq> {
         self.rfqs.get(id)
     }
 
-    /// A quote.
+    /// Returns a quote.
     #[must_use]
     pub fn quote(&self, id: &Id) -> Option<&Quote> {
         self.quotes.get(id)
     }
 
-    /// The quote whose leg an operation carries.
+    /// Returns the quote whose leg an operation carries.
     #[must_use]
     pub fn carried_by(&self, operation: &str) -> Option<&Quote> {
         self.quotes()
             .find(|quote| quote.operation.as_deref() == Some(operation))
     }
 
-    /// What changed.
+    /// Returns the events about changes.
     #[must_use]
     pub fn events(&self) -> &Events {
         &self.events
     }
 
-    /// Where changes are told that the book does not see.
+    /// Returns the events, to add changes that the book does not see.
     pub(crate) fn events_mut(&mut self) -> &mut Events {
         &mut self.events
     }
 
-    /// Notes of ours that are promised, but for those of the leg that operation `except` carries. `open` says of an
-    /// operation whether it may still need its notes.
+    /// Returns our reserved notes, without those of the leg that operation `except` carries. `open`
+    /// tells whether an operation may still need its notes.
     pub fn reserved<'a>(
         &'a self,
         open: impl Fn(&str) -> bool + 'a,
@@ -200,7 +200,7 @@ impl Book {
     }
 }
 
-/// What the institution does.
+/// Actions of the institution.
 impl Book {
     /// Asks for quotes.
     ///
@@ -226,23 +226,25 @@ impl Book {
         Ok(letters)
     }
 
-    /// The request that a quote of ours could answer, and who made it.
+    /// Returns the request that a quote of ours could answer, and its maker.
     ///
     /// # Errors
-    /// [`Refusal`] if there is none, it is not open, or it was not received.
+    /// [`Refusal`] if it does not exist, is not open, or is our own.
     pub fn answerable(&self, id: &Id) -> Result<(&Rfq, Address), Refusal> {
         let rfq = self.rfqs.get(id).ok_or(Refusal::NotFound)?;
         match (rfq.direction, rfq.status, rfq.counterparties.first()) {
             (Direction::Incoming, RfqStatus::Open, Some(party)) => Ok((rfq, party.address)),
             (Direction::Incoming, ..) => Err(Refusal::WrongState("the request is no longer open")),
-            _ => Err(Refusal::WrongState("the request is our own")),
+            _ => Err(Refusal::WrongState(
+                "the request is our own; wait for quotes to it",
+            )),
         }
     }
 
-    /// Makes an offer; sends it if its notes are there.
+    /// Makes an offer, and sends it if its notes are chosen.
     ///
     /// # Errors
-    /// [`Refusal`] if it answers no open request, or does not fit it.
+    /// [`Refusal`] if it does not fit the request it names, or that request is not open.
     pub fn offer(&mut self, offer: NewOffer, now: u64) -> Result<Vec<Letter>, Refusal> {
         if self.quotes.contains_key(&offer.id) {
             return Err(Refusal::WrongState("the id is in use"));
@@ -254,7 +256,7 @@ impl Book {
             counterparty: offer.counterparty,
             deal: offer.deal,
             maker: offer.maker,
-            valid_until: now.saturating_add(offer.times.0),
+            valid_until: now.saturating_add(offer.times.valid_for),
             status: QuoteStatus::Preparing,
             created: now,
             notes: Vec::new(),
@@ -271,7 +273,9 @@ impl Book {
             }
             let open = request.quotes.iter().filter_map(|id| self.quotes.get(id));
             if open.filter(|quote| quote.is_open()).count() >= MAX_ANSWERS {
-                return Err(Refusal::TooMany("too many open quotes to this request"));
+                return Err(Refusal::TooMany(
+                    "too many quotes to this request are open; cancel one",
+                ));
             }
         }
         if let Some(rfq) = quote.rfq.and_then(|id| self.rfqs.get_mut(&id)) {
@@ -285,7 +289,7 @@ impl Book {
         }
     }
 
-    /// The notes of a quote are there: its times start, and it is sent.
+    /// Sends a prepared quote: its notes are chosen, and its times start.
     ///
     /// # Errors
     /// [`Refusal`] if it is not being prepared.
@@ -297,8 +301,8 @@ impl Book {
         let terms = quote.deal.terms();
         let start = quote.deal.agreement().map_or(0, |a| a.loan.start);
         let begun = (start, terms.expiry);
-        quote.valid_until = now.saturating_add(quote.times.0);
-        let expiry = quote.valid_until.saturating_add(quote.times.1);
+        quote.valid_until = now.saturating_add(quote.times.valid_for);
+        let expiry = quote.valid_until.saturating_add(quote.times.settle_within);
         quote.deal.begin(now, expiry);
         if quote
             .deal
@@ -307,7 +311,7 @@ impl Book {
         {
             quote.deal.begin(begun.0, begun.1);
             return Err(Refusal::WrongState(
-                "the loan is due before it could be opened",
+                "the loan would be due before it could be opened",
             ));
         }
         quote.notes = notes;
@@ -332,26 +336,30 @@ impl Book {
         })
     }
 
-    /// The quote, if it is one that was received and may be accepted now.
+    /// Returns the quote, if it was received and can be accepted now.
     ///
     /// # Errors
     /// [`Refusal`].
     pub fn acceptable(&self, id: &Id, now: u64) -> Result<&Quote, Refusal> {
         let quote = self.quotes.get(id).ok_or(Refusal::NotFound)?;
         if quote.direction != Direction::Incoming {
-            return Err(Refusal::WrongState("the quote is our own"));
+            return Err(Refusal::WrongState(
+                "the offer is our own; only its receiver can accept it",
+            ));
         }
         if quote.status != QuoteStatus::Offered || now >= quote.over() {
-            return Err(Refusal::WrongState("the quote can no longer be accepted"));
+            return Err(Refusal::WrongState(
+                "the offer has expired or ended; it can no longer be accepted",
+            ));
         }
         Ok(quote)
     }
 
-    /// Takes a quote. `operation` carries our leg, from `notes` if they are chosen already. What else was quoted to
-    /// the same request is declined.
+    /// Accepts a quote. `operation` carries our leg, from `notes` if they are chosen already. Other
+    /// quotes to the same request are declined.
     ///
     /// # Errors
-    /// [`Refusal`] if it may not be accepted now.
+    /// [`Refusal`] if it cannot be accepted now.
     pub fn accept(
         &mut self,
         id: &Id,
@@ -376,8 +384,8 @@ impl Book {
         Ok(letters)
     }
 
-    /// Ends a request of ours: what was quoted to it is declined, and those asked are told, but for the one
-    /// whose quote was taken.
+    /// Ends a request of ours. Declines the open quotes to it, and tells the other receivers,
+    /// without the one whose quote was accepted.
     fn end_request(&mut self, id: &Id, status: RfqStatus, chosen: Option<&Address>) -> Vec<Letter> {
         let Some(rfq) = self.rfqs.get_mut(id) else {
             return Vec::new();
@@ -406,7 +414,7 @@ impl Book {
         letters
     }
 
-    /// The notes that an agreed swap's leg is made of, if they were not chosen at once.
+    /// Sets the notes of an agreed swap's leg, if they were not chosen before.
     pub fn pin(&mut self, id: &Id, notes: Vec<[u8; 32]>) {
         if let Some(quote) = self.quotes.get_mut(id)
             && quote.notes.is_empty()
@@ -415,15 +423,15 @@ impl Book {
         }
     }
 
-    /// Says no to a quote that was received.
+    /// Declines a quote that was received.
     ///
     /// # Errors
-    /// [`Refusal`] if it is not one, or no longer offered.
+    /// [`Refusal`] if it was not received, or is not open.
     pub fn decline_quote(&mut self, id: &Id) -> Result<Vec<Letter>, Refusal> {
         let quote = self.quotes.get_mut(id).ok_or(Refusal::NotFound)?;
         if quote.direction != Direction::Incoming || quote.status != QuoteStatus::Offered {
             return Err(Refusal::WrongState(
-                "only an open quote that was received is declined",
+                "only an open offer that was received can be declined",
             ));
         }
         quote.status = QuoteStatus::Declined;
@@ -434,15 +442,15 @@ impl Book {
         }])
     }
 
-    /// Takes a quote of ours back.
+    /// Cancels a quote of ours.
     ///
     /// # Errors
-    /// [`Refusal`] if it is not one, or no longer open.
+    /// [`Refusal`] if it is not ours, or not open.
     pub fn cancel_quote(&mut self, id: &Id) -> Result<Vec<Letter>, Refusal> {
         let quote = self.quotes.get_mut(id).ok_or(Refusal::NotFound)?;
         if !quote.promises() {
             return Err(Refusal::WrongState(
-                "only a quote of our own that is not accepted is cancelled",
+                "only an open offer of our own can be cancelled",
             ));
         }
         let known = quote.status == QuoteStatus::Offered;
@@ -455,8 +463,8 @@ impl Book {
         Ok(known.then_some(letter).into_iter().collect())
     }
 
-    /// Takes back what promises notes that are gone, whatever took them: `there` says whether a note is still to be
-    /// had.
+    /// Cancels our quotes whose notes were spent otherwise. `there` tells whether a note is
+    /// unspent.
     pub fn withdraw_broken(&mut self, there: impl Fn(&[u8; 32]) -> bool) -> Vec<Letter> {
         let broken = self.quotes.values().filter(|quote| {
             quote.status == QuoteStatus::Offered
@@ -468,10 +476,10 @@ impl Book {
         letters.flatten().collect()
     }
 
-    /// Says no to a request that was received.
+    /// Declines a request that was received.
     ///
     /// # Errors
-    /// [`Refusal`] if it is not one, or no longer open.
+    /// [`Refusal`] if it was not received, or is not open.
     pub fn decline_rfq(&mut self, id: &Id) -> Result<Vec<Letter>, Refusal> {
         let (_, to) = self.answerable(id)?;
         let rfq = self.rfqs.get_mut(id).ok_or(Refusal::NotFound)?;
@@ -483,15 +491,15 @@ impl Book {
         }])
     }
 
-    /// Takes a request of ours back; quotes to it are declined.
+    /// Cancels a request of ours. Quotes to it are declined.
     ///
     /// # Errors
-    /// [`Refusal`] if it is not one, or no longer open.
+    /// [`Refusal`] if it is not ours, or not open.
     pub fn cancel_rfq(&mut self, id: &Id) -> Result<Vec<Letter>, Refusal> {
         let rfq = self.rfqs.get(id).ok_or(Refusal::NotFound)?;
         if rfq.direction != Direction::Outgoing || rfq.status != RfqStatus::Open {
             return Err(Refusal::WrongState(
-                "only an open request of our own is cancelled",
+                "only an open request of our own can be cancelled",
             ));
         }
         Ok(self.end_request(id, RfqStatus::Cancelled, None))

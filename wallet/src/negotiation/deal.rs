@@ -1,4 +1,4 @@
-//! What is offered: a swap of cash, or one that opens a loan.
+//! An offered swap of cash, or a swap that opens a loan.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use subrosa_protocol::{
     swap::{Terms, TermsError},
 };
 
-/// Terms, and the loan that they open if they open one. Its `Debug` form shows nothing.
+/// Terms of a swap, and the loan that it opens, if any. Its `Debug` form shows nothing.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Deal {
     terms: Terms,
@@ -16,7 +16,7 @@ pub struct Deal {
 }
 
 impl Deal {
-    /// A swap of cash.
+    /// Makes a deal of a swap of cash.
     #[must_use]
     pub const fn swap(terms: Terms) -> Self {
         Self {
@@ -25,10 +25,10 @@ impl Deal {
         }
     }
 
-    /// A loan.
+    /// Makes a deal of a loan.
     ///
     /// # Errors
-    /// [`TermsError`] if no swap opens it.
+    /// [`TermsError`] if no swap can open it.
     pub fn loan(agreement: Agreement) -> Result<Self, TermsError> {
         Ok(Self {
             terms: agreement.terms()?,
@@ -36,19 +36,19 @@ impl Deal {
         })
     }
 
-    /// The terms of the swap.
+    /// Returns the terms of the swap.
     #[must_use]
     pub const fn terms(&self) -> &Terms {
         &self.terms
     }
 
-    /// The loan that it opens.
+    /// Returns the agreement on the loan that it opens.
     #[must_use]
     pub fn agreement(&self) -> Option<&Agreement> {
         self.agreement.as_deref()
     }
 
-    /// It is offered now: the last second at which it may settle, and a loan's start.
+    /// Sets the times when the deal is offered: its expiry, and a loan's start.
     pub(super) fn begin(&mut self, now: u64, expiry: u64) {
         self.terms.expiry = expiry;
         if let Some(agreement) = &mut self.agreement {
@@ -67,7 +67,7 @@ impl fmt::Debug for Deal {
     }
 }
 
-/// Hex of the wire form; the two differ in length.
+/// Serializes the wire form as hex. The two kinds differ in length.
 impl Serialize for Deal {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let bytes = match &self.agreement {

@@ -1,4 +1,4 @@
-//! What changed, numbered from 1, so that a reader that was away goes on where it stopped.
+//! Events about changes, numbered from 1, so that a returning reader can continue where it stopped.
 
 use std::collections::VecDeque;
 
@@ -9,7 +9,7 @@ use super::Id;
 /// Events that are kept.
 pub const KEPT_EVENTS: usize = 1_000;
 
-/// What an event is about.
+/// Kind of object that an event is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Subject {
@@ -24,7 +24,7 @@ pub enum Subject {
 }
 
 impl Subject {
-    /// Its name in the interface.
+    /// Returns the name in the interface.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -39,22 +39,22 @@ impl Subject {
 /// One change.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// Its number.
+    /// Number of the event.
     pub number: u64,
-    /// What changed.
+    /// Kind of the object.
     pub subject: Subject,
-    /// Which one.
+    /// Id of the object.
     pub id: Id,
-    /// What it is now.
+    /// New status of the object.
     pub status: String,
-    /// When that was noticed, Unix seconds.
+    /// Time at which the wallet noticed the change, Unix seconds.
     pub time: u64,
-    /// Of a margin call: the collateral that would end it, in display units, if any amount would.
+    /// Collateral that would end a margin call, in display units, if any amount would.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub required_top_up: Option<String>,
 }
 
-/// Without the amount.
+/// Leaves out the amount.
 impl std::fmt::Debug for Event {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Event")
@@ -75,13 +75,13 @@ pub struct Events {
 }
 
 impl Events {
-    /// The number of the newest event; 0 if there was none.
+    /// Returns the number of the newest event; 0 if there was none.
     #[must_use]
     pub fn last(&self) -> u64 {
         self.last
     }
 
-    /// Events from a number on, as far as they are kept.
+    /// Returns the kept events from a number on.
     #[must_use]
     pub fn from(&self, number: u64) -> Vec<Event> {
         let kept = self.kept.iter();
@@ -90,7 +90,7 @@ impl Events {
             .collect()
     }
 
-    /// Tells of a loan.
+    /// Adds an event about a loan.
     pub(crate) fn tell(
         &mut self,
         id: Id,

@@ -1,4 +1,4 @@
-//! What a sealed message says (specification: *Swaps*, Negotiation, Payload).
+//! Contents of a sealed message (spec: *Swaps*, Negotiation, Payload).
 //!
 //! Version 1 ‖ type ‖ body, all integers big-endian. A decoder accepts no other encoding.
 
@@ -15,73 +15,73 @@ use super::Id;
 
 const VERSION: u8 = 1;
 
-/// Which amount of a request is fixed.
+/// The asset of a request whose amount is fixed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Fixed {
-    /// That of what who asks gives.
+    /// The asset that the requester gives.
     Given,
-    /// That of what who asks wants.
+    /// The asset that the requester wants.
     Wanted,
 }
 
-/// A request for a quote, from the point of view of who asks.
+/// A request for a quote, from the requester's point of view.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Request {
-    /// Its name.
+    /// Id of the request.
     pub id: Id,
-    /// What who asks gives.
+    /// Asset that the requester gives.
     pub given: AssetId,
-    /// What who asks wants.
+    /// Asset that the requester wants.
     pub wanted: AssetId,
-    /// Which of the two the amount is of.
+    /// Asset whose amount is fixed.
     pub fixed: Fixed,
     /// Base units.
     pub amount: u128,
-    /// Last second at which a quote is of interest.
+    /// Last second at which a quote is useful.
     pub expiry: u64,
 }
 
-/// A firm offer.
+/// A firm offer of a swap.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Offer {
-    /// Its name, and that of the swap.
+    /// Id of the quote and of the swap.
     pub id: Id,
     /// The request that it answers.
     pub request: Option<Id>,
-    /// Last second at which it may be accepted.
+    /// Last second at which it can be accepted.
     pub valid_until: u64,
-    /// The side that its maker delivers.
+    /// Side that its maker delivers.
     pub maker: Side,
-    /// What is offered.
+    /// The offered swap.
     pub terms: Terms,
 }
 
 /// A firm offer of a loan.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proposal {
-    /// Its name: that of the loan.
+    /// Id of the proposal: the loan's name.
     pub id: Id,
-    /// Last second at which it may be accepted.
+    /// Last second at which it can be accepted.
     pub valid_until: u64,
-    /// What is offered.
+    /// The offered loan.
     pub agreement: Agreement,
 }
 
-/// A message. Its `Debug` form says of what type.
+/// A message. Its `Debug` form shows only its type.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Payload {
     /// Asks for a quote.
     Request(Request),
-    /// Makes an offer.
+    /// Offers a swap.
     Quote(Box<Offer>),
-    /// Takes a quote.
+    /// Accepts a quote or a proposal.
     Accept(Id),
-    /// Says no to a request or a quote.
+    /// Declines a request, a quote or a proposal.
     Decline(Id),
-    /// Takes a request or a quote back, by who made it.
+    /// Cancels a request, a quote or a proposal of the sender.
     Cancel(Id),
-    /// Makes an offer of a loan.
+    /// Offers a loan.
     Proposal(Box<Proposal>),
 }
 
@@ -98,31 +98,31 @@ impl fmt::Debug for Payload {
     }
 }
 
-/// Why bytes are no payload.
+/// Reason why bytes are not a payload.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PayloadError {
-    /// Too short or too long for its type.
-    #[error("a payload of another length")]
+    /// The length does not fit the type.
+    #[error("the length does not fit the type")]
     Length,
-    /// Not of version 1.
+    /// The version is not 1.
     #[error("unknown version {0}")]
     Version(u8),
-    /// No type that is known.
+    /// The type is not known.
     #[error("unknown type {0}")]
     Type(u8),
-    /// A part is out of its range.
+    /// A field is out of its range.
     #[error("{0} is out of range")]
     Range(&'static str),
-    /// The terms are none.
+    /// The terms do not decode.
     #[error(transparent)]
     Terms(#[from] TermsDecodeError),
-    /// The agreement is none.
+    /// The agreement does not decode.
     #[error(transparent)]
     Agreement(#[from] AgreementDecodeError),
 }
 
 impl Payload {
-    /// The bytes.
+    /// Encodes the payload.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = vec![VERSION, self.code()];
@@ -163,10 +163,10 @@ impl Payload {
         }
     }
 
-    /// Inverse of [`Payload::to_bytes`].
+    /// Decodes a payload; inverse of [`Payload::to_bytes`].
     ///
     /// # Errors
-    /// [`PayloadError`] naming the first thing that is wrong.
+    /// [`PayloadError`] naming the first fault.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, PayloadError> {
         let mut input = Reader(bytes);
         let [version, code] = input.take()?;
@@ -224,7 +224,7 @@ impl Payload {
     }
 }
 
-/// Five bytes; a later time than they hold becomes the last that they do.
+/// Encodes a time in five bytes. Later times than fit become the last that fits.
 fn time(seconds: u64) -> [u8; 5] {
     let [_, _, _, rest @ ..] = seconds.min((1 << 40) - 1).to_be_bytes();
     rest
@@ -387,9 +387,15 @@ mod tests {
             prop_assert_eq!(Payload::from_bytes(&bytes), Err(PayloadError::Length));
         }
 
-        /// What is decoded from noise encodes to that noise: there is one encoding.
+        /// Noise that decodes encodes to the same bytes: there is only one encoding.
         #[test]
-        fn noise_is_refused_or_canonical(bytes in proptest::collection::vec(any::<u8>(), 0..300), code in 1u8..=6, payload in payload(), at in any::<prop::sample::Index>(), to: u8) {
+        fn noise_is_refused_or_canonical(
+            bytes in proptest::collection::vec(any::<u8>(), 0..300),
+            code in 1u8..=6,
+            payload in payload(),
+            at in any::<prop::sample::Index>(),
+            to: u8,
+        ) {
             let mut headed = bytes;
             if headed.len() >= 2 {
                 headed[..2].copy_from_slice(&[VERSION, code]);

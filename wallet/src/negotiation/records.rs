@@ -1,4 +1,4 @@
-//! Requests, quotes and swaps as the wallet keeps them.
+//! Requests, quotes and swaps as the wallet stores them.
 
 use std::fmt;
 
@@ -11,11 +11,12 @@ use subrosa_protocol::{
 
 use super::{Deal, Fixed, GRACE, Id, PREPARING, payload::Request, stored};
 use crate::{
-    error::Failure,
-    operation::{Operation, Progress, decimal},
+    decimal,
+    failure::Failure,
+    operation::{Operation, Progress},
 };
 
-/// Who made a request or a quote.
+/// Maker of a request or a quote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
@@ -26,7 +27,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// Its name in the interface.
+    /// Returns the name in the interface.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -36,24 +37,24 @@ impl Direction {
     }
 }
 
-/// Where a request stands.
+/// Status of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RfqStatus {
-    /// Quotes are welcome.
+    /// It can be answered.
     Open,
-    /// Who was asked said no; all of them, if there are several.
+    /// Every counterparty declined it.
     Declined,
-    /// Who asked took it back.
+    /// Its maker cancelled it.
     Cancelled,
-    /// Its time is over.
+    /// It expired.
     Expired,
     /// A quote to it was accepted.
     Closed,
 }
 
 impl RfqStatus {
-    /// Its name in the interface.
+    /// Returns the name in the interface.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -66,26 +67,26 @@ impl RfqStatus {
     }
 }
 
-/// Where a quote stands.
+/// Status of a quote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum QuoteStatus {
-    /// Its notes are being merged; the counterparty does not know of it yet.
+    /// Its notes are being merged; it is not sent yet.
     Preparing,
-    /// It may be accepted.
+    /// It can be accepted.
     Offered,
     /// It was accepted: a swap.
     Accepted,
-    /// Who received it said no.
+    /// Its receiver declined it.
     Declined,
-    /// Who made it took it back.
+    /// Its maker cancelled it.
     Cancelled,
-    /// Its time is over.
+    /// It expired.
     Expired,
 }
 
 impl QuoteStatus {
-    /// Its name in the interface.
+    /// Returns the name in the interface.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -99,32 +100,32 @@ impl QuoteStatus {
     }
 }
 
-/// Where a swap stands.
+/// Status of a swap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SwapStatus {
-    /// It is a quote still.
+    /// It is still a quote.
     Offered,
     /// The quote was accepted.
     Agreed,
     /// The sequencer has our leg.
     Submitted,
-    /// Both legs are in a batch.
+    /// A batch includes both legs.
     Included,
     /// L1 accepted the batch.
     Settled,
     /// The quote was declined.
     Declined,
-    /// The quote was withdrawn.
+    /// The quote was cancelled.
     Cancelled,
-    /// The quote, or the legs, ran out of time.
+    /// The quote or the legs expired.
     Expired,
-    /// Our leg cannot happen.
+    /// Our leg failed.
     Failed,
 }
 
 impl SwapStatus {
-    /// Its name in the interface.
+    /// Returns the name in the interface.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -141,43 +142,43 @@ impl SwapStatus {
     }
 }
 
-/// One whom a request was sent to, or who sent it.
+/// A receiver of a request, or its sender.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Counterparty {
-    /// Its address.
+    /// Address of the counterparty.
     #[serde(with = "stored::address")]
     pub address: Address,
-    /// Whether it said no.
+    /// Whether it declined.
     pub declined: bool,
 }
 
 /// A request for quotes.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Rfq {
-    /// Its name.
+    /// Id of the request.
     pub id: Id,
-    /// Who made it.
+    /// Its maker.
     pub direction: Direction,
-    /// Whom it was sent to; the sender, if it was received.
+    /// Its receivers; the sender, if it was received.
     pub counterparties: Vec<Counterparty>,
-    /// Asset id of what who asks gives.
+    /// Id of the asset that the requester gives.
     pub given: u16,
-    /// Asset id of what who asks wants.
+    /// Id of the asset that the requester wants.
     pub wanted: u16,
-    /// Which amount is fixed.
+    /// Asset whose amount is fixed.
     pub fixed: Fixed,
     /// Base units.
     #[serde(with = "decimal")]
     pub amount: u128,
-    /// Last second at which a quote is of interest.
+    /// Last second at which a quote is useful.
     pub expires: u64,
     /// Quotes to it, oldest first.
     pub quotes: Vec<Id>,
-    /// Where it stands.
+    /// Its status.
     pub status: RfqStatus,
     /// Unix seconds.
     pub created: u64,
-    /// The status that the last event told.
+    /// Status that the last event reported.
     pub(super) told: Option<RfqStatus>,
 }
 
@@ -216,13 +217,13 @@ impl Rfq {
             .find(|party| party.address == *address)
     }
 
-    /// Asset and, where it is fixed, amount of what this institution would give.
+    /// Returns the asset that this institution would give, and its amount if that is fixed.
     #[must_use]
     pub fn gives(&self) -> (AssetId, Option<u128>) {
         self.leg(self.direction == Direction::Outgoing)
     }
 
-    /// Asset and, where it is fixed, amount of what this institution would receive.
+    /// Returns the asset that this institution would receive, and its amount if that is fixed.
     #[must_use]
     pub fn wants(&self) -> (AssetId, Option<u128>) {
         self.leg(self.direction == Direction::Incoming)
@@ -234,7 +235,7 @@ impl Rfq {
         (asset, fixed.then_some(self.amount))
     }
 
-    /// Whether what this institution would give and receive answers the request.
+    /// Whether a quote with these legs of this institution answers the request.
     #[must_use]
     pub fn fits(&self, gives: &Leg, wants: &Leg) -> bool {
         let fits = |(asset, amount): (AssetId, Option<u128>), leg: &Leg| {
@@ -244,48 +245,73 @@ impl Rfq {
     }
 }
 
+/// Lifetimes of a firm offer, seconds. Stored as a pair.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "(u64, u64)", into = "(u64, u64)")]
+pub struct Times {
+    /// Time within which the offer can be accepted, from when it is sent.
+    pub valid_for: u64,
+    /// Time after that within which the legs can settle.
+    pub settle_within: u64,
+}
+
+impl From<(u64, u64)> for Times {
+    fn from((valid_for, settle_within): (u64, u64)) -> Self {
+        Self {
+            valid_for,
+            settle_within,
+        }
+    }
+}
+
+impl From<Times> for (u64, u64) {
+    fn from(times: Times) -> Self {
+        (times.valid_for, times.settle_within)
+    }
+}
+
 /// A quote, and the swap that it becomes; or a proposal, and the loan that it opens.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Quote {
-    /// Its name.
+    /// Id of the quote.
     pub id: Id,
     /// The request that it answers.
     pub rfq: Option<Id>,
-    /// Who made it.
+    /// Its maker.
     pub direction: Direction,
     /// The other party.
     #[serde(with = "stored::address")]
     pub counterparty: Address,
-    /// What is offered. While it is being prepared, its expiry is not final.
+    /// The offered swap or loan. Its expiry is not final while the quote is being prepared.
     #[serde(rename = "terms")]
     pub deal: Deal,
-    /// The side that its maker delivers.
+    /// Side that its maker delivers.
     #[serde(with = "stored::side")]
     pub maker: Side,
-    /// Last second at which it may be accepted.
+    /// Last second at which it can be accepted.
     pub valid_until: u64,
-    /// Where it stands.
+    /// Its status.
     pub status: QuoteStatus,
     /// Unix seconds.
     pub created: u64,
-    /// Nullifiers of our notes that are kept for it.
+    /// Nullifiers of our notes that are reserved for it.
     #[serde(with = "stored::nullifiers")]
     pub notes: Vec<[u8; 32]>,
-    /// Seconds that it may be accepted, and that its legs may settle after that, once it is prepared.
-    pub times: (u64, u64),
+    /// Lifetimes of the offer and of its legs, counted from when it is sent.
+    pub times: Times,
     /// The operation that carries our leg.
     pub operation: Option<String>,
-    /// Whether its maker took it back when it was accepted already.
+    /// Whether its maker cancelled it after it was accepted.
     pub withdrawn: bool,
-    /// Whether an acceptance that came too late was answered: it is once.
+    /// Whether a late acceptance was answered. Only the first one is.
     #[serde(default)]
     pub answered: bool,
-    /// What the last events told.
+    /// Statuses that the last events reported.
     pub(super) told: (Option<QuoteStatus>, Option<SwapStatus>),
 }
 
 impl Quote {
-    /// The side that this institution delivers.
+    /// Returns the side that this institution delivers.
     #[must_use]
     pub fn side(&self) -> Side {
         match self.direction {
@@ -294,13 +320,13 @@ impl Quote {
         }
     }
 
-    /// What this institution delivers.
+    /// Returns the leg that this institution delivers.
     #[must_use]
     pub fn gives(&self) -> &Leg {
         self.deal.terms().exchange.leg(self.side())
     }
 
-    /// What this institution receives.
+    /// Returns the leg that this institution receives.
     #[must_use]
     pub fn wants(&self) -> &Leg {
         self.deal.terms().exchange.leg(self.side().other())
@@ -312,13 +338,14 @@ impl Quote {
         self.deal.agreement().is_some()
     }
 
-    /// Whether notes of ours are promised by it, without that an operation does so.
+    /// Whether this quote reserves our notes: it is our own offer, still open, and no operation has
+    /// taken the notes over.
     #[must_use]
     pub fn promises(&self) -> bool {
         self.direction == Direction::Outgoing && self.is_open()
     }
 
-    /// Whether it may still be accepted or is on the way there.
+    /// Whether it can be accepted, now or once it is prepared.
     #[must_use]
     pub fn is_open(&self) -> bool {
         matches!(self.status, QuoteStatus::Preparing | QuoteStatus::Offered)
@@ -330,7 +357,7 @@ impl Quote {
         !self.is_loan() && (self.rfq.is_none() || self.status == QuoteStatus::Accepted)
     }
 
-    /// First second at which it can no longer be accepted.
+    /// Returns the first second at which it can no longer be accepted.
     pub(super) fn over(&self) -> u64 {
         match (self.status, self.direction) {
             (QuoteStatus::Preparing, _) => self.created.saturating_add(PREPARING),
@@ -340,7 +367,7 @@ impl Quote {
         .saturating_add(1)
     }
 
-    /// Where the swap stands, given the operation of our leg.
+    /// Returns the progress of the swap, given the operation of our leg.
     #[must_use]
     pub fn swap(&self, operation: Option<&Operation>) -> Standing {
         let plain = |status| Standing {
@@ -377,14 +404,14 @@ impl Quote {
     }
 }
 
-/// Where a swap stands.
+/// Progress of a swap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
-    /// In one word.
+    /// Its status.
     pub status: SwapStatus,
-    /// The batch that holds it.
+    /// The batch that includes it.
     pub batch: Option<u64>,
-    /// Why it failed.
+    /// The reason why it failed.
     pub failure: Option<Failure>,
 }
 

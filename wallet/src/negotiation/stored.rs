@@ -1,4 +1,4 @@
-//! How addresses, sides and nullifiers stand in the state file: as hex strings.
+//! Addresses, sides and nullifiers in the state file.
 
 use serde::{Deserialize as _, Deserializer, Serializer, de::Error};
 

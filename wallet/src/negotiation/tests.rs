@@ -1,4 +1,4 @@
-//! Every message in every state, and schedules of all that can happen, against what must hold.
+//! Every message in every state, and random schedules against the invariants.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -39,7 +39,7 @@ fn registered(asset: AssetId) -> bool {
     asset.0 < 4
 }
 
-/// The maker is 1, the taker 2.
+/// Party 1 is the maker, party 2 the taker.
 fn offer(byte: u8, rfq: Option<Id>, maker: Side, expiry: u64) -> Offer {
     let mut legs = [Leg::cash(DOLLAR, 500); 2];
     legs[maker.index()] = Leg::cash(GOLD, 3);
@@ -65,7 +65,7 @@ fn made(byte: u8, rfq: Option<Id>, notes: Option<Vec<[u8; 32]>>) -> NewOffer {
         counterparty: address(2),
         deal: Deal::swap(terms),
         maker,
-        times: (60, 600),
+        times: (60, 600).into(),
         notes,
     }
 }
@@ -101,7 +101,7 @@ fn reserved(book: &Book, open: bool) -> usize {
     book.reserved(|_| open, None).count()
 }
 
-/// A taker's book (2) with the quote in a state.
+/// Returns the taker's book (party 2) with the quote in a state.
 fn taker(status: QuoteStatus) -> Book {
     let mut book = Book::default();
     let quote = Payload::Quote(Box::new(offer(9, None, Side::A, NOW + 660)));
@@ -116,7 +116,7 @@ fn taker(status: QuoteStatus) -> Book {
     book
 }
 
-/// A maker's book (1) with the quote in a state.
+/// Returns the maker's book (party 1) with the quote in a state.
 fn maker(status: QuoteStatus) -> Book {
     let mut book = Book::default();
     let notes = (status != QuoteStatus::Preparing).then(|| vec![[7; 32]]);
@@ -157,7 +157,7 @@ fn a_maker_in_every_state_takes_only_what_fits() {
             assert_eq!(status(&book), QuoteStatus::Accepted);
         } else {
             assert_eq!(status(&book), state);
-            // Who accepts what is gone is told so.
+            // A late acceptance is answered with a cancellation.
             let told = reaction.map_or(0, |reaction| {
                 assert_eq!(reaction.leg, None);
                 reaction.letters.len()
@@ -178,7 +178,7 @@ fn a_maker_in_every_state_takes_only_what_fits() {
         };
         assert_eq!(status(&book), declined);
 
-        // An acceptance that comes too late is answered once, whoever sends it again and again.
+        // A late acceptance is answered once, however often it is repeated.
         let mut book = maker(state);
         if ![QuoteStatus::Preparing, QuoteStatus::Accepted].contains(&state) {
             let late = Payload::Accept(id(9));
@@ -187,7 +187,7 @@ fn a_maker_in_every_state_takes_only_what_fits() {
             assert!(read(&mut book, 1, 2, late, NOW + 10_001).is_err());
         }
 
-        // A taker does not cancel, and a maker's own verbs are for open quotes.
+        // A taker cannot cancel, and a maker's own actions need an open quote.
         let mut book = maker(state);
         assert!(read(&mut book, 1, 2, Payload::Cancel(id(9)), NOW + 1).is_err());
         assert!(book.accept(&id(9), "x", vec![], NOW).is_err());
@@ -196,13 +196,13 @@ fn a_maker_in_every_state_takes_only_what_fits() {
         let open = [QuoteStatus::Preparing, QuoteStatus::Offered].contains(&state);
         let letters = book.cancel_quote(&id(9));
         assert_eq!(letters.is_ok(), open);
-        // Of a quote that was never sent nobody is told.
+        // Nobody is told about a quote that was never sent.
         assert_eq!(
             letters.map_or(0, |letters| letters.len()),
             usize::from(offered)
         );
 
-        // Anybody else has no say.
+        // Other parties have no say.
         for payload in [
             Payload::Accept(id(9)),
             Payload::Decline(id(9)),
@@ -213,7 +213,7 @@ fn a_maker_in_every_state_takes_only_what_fits() {
             assert_eq!(status(&book), state);
         }
 
-        // Notes are kept exactly as long as they are promised.
+        // Notes are reserved exactly as long as they are promised.
         let kept = offered || state == QuoteStatus::Accepted;
         assert_eq!(
             reserved(&maker(state), true),
@@ -401,7 +401,7 @@ fn taking_a_quote_closes_its_request_and_frees_the_others() {
     assert_eq!(book.rfq(&id(5)).unwrap().status, RfqStatus::Closed);
     assert_eq!(book.quote(&id(10)).unwrap().status, QuoteStatus::Declined);
     assert!(book.accept(&id(10), "leg", vec![], NOW).is_err());
-    // One that comes afterwards is declined at once, so that its maker's notes are free.
+    // A later quote is declined at once, so that its maker's notes are free.
     let mut late = offer(11, Some(id(5)), Side::A, NOW + 660);
     late.terms.receivers[1] = address(6);
     let reaction = read(&mut book, 2, 6, Payload::Quote(Box::new(late)), NOW).unwrap();
@@ -484,7 +484,7 @@ fn a_promise_whose_notes_are_gone_is_withdrawn() {
     assert!(agreed.withdraw_broken(|_| false).is_empty());
 }
 
-/// An id that no test makes otherwise.
+/// Returns an id that no other helper makes.
 fn numbered(number: u32) -> Id {
     let mut bytes = [0xff; 16];
     bytes[..4].copy_from_slice(&number.to_be_bytes());
@@ -512,7 +512,7 @@ fn strangers_fill_only_their_own_room() {
     let mut book = Book::default();
     let mut taken = 0;
     for number in 0..2_000u32 {
-        // A stranger of its own for every few.
+        // The sender changes after every few messages.
         let mut from = address(1);
         from.owner = subrosa_protocol::Fr::from(number / 8);
         let reading = Reading {
@@ -527,7 +527,7 @@ fn strangers_fill_only_their_own_room() {
         );
     }
     assert_eq!(taken, MAX_RECEIVED);
-    // A flood that wants to stay has to be short.
+    // A flood must be short-lived to stay.
     let reading = Reading {
         now: NOW,
         own: &address(2),
@@ -541,14 +541,14 @@ fn strangers_fill_only_their_own_room() {
     assert!(book.receive(&address(3), short, &reading).is_ok());
     let open = book.quotes().filter(|quote| quote.is_open());
     assert_eq!(open.count(), MAX_RECEIVED);
-    // Who was asked is heard all the same, so many times.
+    // Receivers of our request are heard nevertheless, up to a limit.
     book.request(request(5), vec![address(1)], NOW).unwrap();
     let answers = (5_000..5_100).filter(|number| {
         let quote = quote(*number, &address(1), Some(id(5)));
         read(&mut book, 2, 1, quote, NOW).is_ok()
     });
     assert_eq!(answers.count(), MAX_ANSWERS);
-    // What ended is forgotten in time.
+    // Ended objects are forgotten in time.
     book.tick(NOW + 1_000);
     book.publish(&[], NOW);
     assert!(book.quotes().count() <= KEPT);
@@ -613,26 +613,26 @@ fn a_book_is_stored_and_read_back_and_shows_nothing() {
     );
 }
 
-/// One thing that happens between a maker and a taker.
+/// One event between a maker and a taker.
 #[derive(Clone, Debug)]
 enum Step {
-    /// The maker offers, from notes that are free, if it has one.
+    /// The maker offers, from a free note if it has one.
     Offer,
     /// A quote of the maker's is prepared.
     Prepared(usize),
-    /// The maker takes a quote back.
+    /// The maker cancels a quote.
     Cancel(usize),
     /// The taker accepts.
     Accept(usize),
-    /// The taker says no.
+    /// The taker declines.
     Decline(usize),
-    /// A message on the way arrives; whether it arrives again later.
+    /// A message arrives; the flag tells whether it can arrive again.
     Deliver(usize, bool),
-    /// A message on the way is lost.
+    /// A message is lost.
     Lose(usize),
     /// Time passes.
     Wait(u64),
-    /// A leg of the maker's, or of the taker's, ends: it settles or fails.
+    /// A leg of the maker or of the taker settles or fails.
     End(usize),
 }
 
@@ -651,14 +651,14 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Two books, the messages between them in no order, and the maker's notes.
+/// Two books, the unordered messages between them, and the maker's notes.
 struct Market {
     books: [Book; 2],
-    /// Recipient (0 is the maker) and what it says.
+    /// Receiver (0 is the maker) and contents.
     mail: Vec<(usize, Payload)>,
     now: u64,
     quotes: Vec<Id>,
-    /// Legs that are open, by operation.
+    /// Open legs, by operation.
     legs: [BTreeSet<String>; 2],
     started: BTreeMap<Id, usize>,
     rng: ChaCha20Rng,
@@ -710,7 +710,7 @@ impl Market {
             Step::Offer => {
                 let byte = self.quotes.len() as u8 + 1;
                 let note = self.free_note();
-                // Without a free note it has to be prepared.
+                // Without a free note, the offer must be prepared.
                 let mut offer = made(byte, None, note.map(|note| vec![note]));
                 offer.id = Id::random(&mut self.rng);
                 self.quotes.push(offer.id);
@@ -826,8 +826,9 @@ impl Market {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(192))]
 
-    /// Whatever comes in whatever order, again or not at all: no note is promised twice, a leg starts once and only
-    /// when both agreed to the same terms, what ended stays ended, and in the end nothing is reserved.
+    /// Messages arrive in any order, repeatedly or never. Even so, no note is promised twice, a leg
+    /// starts once and only when both parties agreed to the same terms, ended objects stay ended,
+    /// and in the end nothing is reserved.
     #[test]
     fn no_schedule_promises_twice_or_for_ever(steps in proptest::collection::vec(step(), 1..120)) {
         let mut market = Market::new();
@@ -859,14 +860,14 @@ proptest! {
 }
 
 mod proposals {
-    //! Proposals of loans are quotes in all that matters.
+    //! Proposals of loans behave as quotes.
 
     use subrosa_protocol::loan::{Agreement, Loan};
 
     use super::*;
     use crate::negotiation::payload::Proposal;
 
-    /// The borrower is 1, the lender 2.
+    /// Party 1 is the borrower, party 2 the lender.
     fn agreement(byte: u8) -> Agreement {
         Agreement {
             loan: Loan {
@@ -891,7 +892,7 @@ mod proposals {
         Id::from_bytes(agreement.loan.id()).unwrap()
     }
 
-    /// What 2 makes of a proposal of 1, changed.
+    /// Delivers a changed proposal of party 1 to party 2.
     fn received(from: u8, change: impl FnOnce(&mut Proposal)) -> Result<Book, Dropped> {
         let mut proposal = Proposal {
             id: named(&agreement(9)),
@@ -923,7 +924,7 @@ mod proposals {
             });
             assert!(far.is_err());
         }
-        // It begins when it is sent, and arrives within the hour.
+        // The loan starts when the proposal is sent, which arrives within the hour.
         for (start, fits) in [
             (NOW + GRACE, true),
             (NOW + GRACE + 1, false),
@@ -935,7 +936,7 @@ mod proposals {
                 fits
             );
         }
-        // The lender proposes.
+        // Here the lender proposes.
         let lends = received(3, |p| {
             p.agreement.loan.borrower = address(2);
             p.agreement.loan.lender = address(3);
@@ -973,14 +974,14 @@ mod proposals {
             counterparty: address(2),
             deal: Deal::loan(agreement(9)).unwrap(),
             maker: Side::B,
-            times: (60, 600),
+            times: (60, 600).into(),
             notes: None,
         };
         assert!(book.offer(offer, NOW).unwrap().is_empty());
         let late = agreement(9).loan.maturity - 659;
         let refused = book.offered(&name, vec![[1; 32]], late);
         assert!(matches!(refused, Err(Refusal::WrongState(_))));
-        // What is kept can be read again.
+        // The stored book can be read again.
         let text = serde_json::to_string(&book).unwrap();
         let again: Book = serde_json::from_str(&text).unwrap();
         assert_eq!(
@@ -1000,7 +1001,7 @@ mod proposals {
             counterparty: address(2),
             deal: Deal::loan(agreement(9)).unwrap(),
             maker: Side::B,
-            times: (60, 600),
+            times: (60, 600).into(),
             notes: None,
         };
         assert!(book.offer(offer, NOW).unwrap().is_empty());

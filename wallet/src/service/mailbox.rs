@@ -1,5 +1,5 @@
-//! Correspondence: every message of the mailbox is tried, ours are taken into the book, and what the book wants
-//! said is kept until it is sent.
+//! Messages: every message in the mailbox is tried with our keys, ours go into the book, and the
+//! book's answers are stored until they are sent.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,11 +8,12 @@ use rayon::prelude::*;
 use subrosa_protocol::message::{self, OpenedMessage, SealedMessage};
 use tokio_util::sync::CancellationToken;
 
-use super::{Inner, POLL, Wallet, new_id, now};
+use super::{Inner, POLL, Wallet, new_id};
 use crate::{
-    error::{Failure, WalletError},
+    error::WalletError,
+    failure::Failure,
     negotiation::{
-        Letter, Payload,
+        Id, Letter, Payload,
         book::{Dropped, Reading},
     },
     operation::{Progress, Request},
@@ -20,19 +21,20 @@ use crate::{
     store::Posted,
 };
 
-/// How long the mailbox is left alone after it failed.
+/// Pause after the mailbox failed.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How often a message is tried at most.
+/// Attempts at sending a message.
 const MAX_TRIES: u32 = 600;
-/// Answers to what others write are given up beyond so many unsent messages.
+/// Unsent messages beyond which answers to received messages are discarded.
 const MAX_OUTBOX: usize = 64;
-/// Pages read before what they brought is acted upon.
+/// Pages read in one round.
 const PAGES: usize = 16;
-/// Messages of others after which the cursor is stored: reading them again does no harm.
+/// Messages after which the cursor is stored even if none was for us. Reading messages again does
+/// no harm.
 const STRIDE: u64 = 256;
 
 impl Wallet {
-    /// Reads and writes messages until cancelled.
+    /// Reads and sends messages until cancelled.
     pub(super) async fn correspond(self: Arc<Self>, stop: CancellationToken) {
         let mut failing = false;
         let mut stored = self.inner.lock().await.state.mail.cursor;
@@ -45,9 +47,9 @@ impl Wallet {
                 Err(error) => {
                     let (code, _, retryable) = error.classify();
                     if std::mem::replace(&mut failing, true) {
-                        tracing::debug!(code, retryable, "no messages: {error}");
+                        tracing::debug!(code, retryable, "the mailbox failed: {error}");
                     } else {
-                        tracing::warn!(code, retryable, "no messages: {error}");
+                        tracing::warn!(code, retryable, "the mailbox failed: {error}");
                     }
                     PAUSE
                 }
@@ -55,17 +57,17 @@ impl Wallet {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = self.mail.notified(), if !failing => {}
-                () = tokio::time::sleep(pause) => {}
+                () = self.clock.sleep(pause) => {}
             }
         }
     }
 
-    /// One round. What is over ends also when the mailbox cannot be reached.
+    /// Reads and sends once. Quotes and requests also expire when the mailbox is unreachable.
     async fn exchange(&self, stored: &mut u64) -> Result<(), WalletError> {
         let read = self.read_messages(stored).await;
         {
             let mut inner = self.inner.lock().await;
-            if inner.state.book.tick(now()) || inner.unsaved {
+            if inner.state.book.tick(self.now()) || inner.unsaved {
                 self.save(&mut inner)?;
             }
         }
@@ -78,7 +80,7 @@ impl Wallet {
             let cursor = self.inner.lock().await.state.mail.cursor;
             let page = self.client.messages(cursor).await?;
             if page.head < cursor {
-                // Another mailbox than the one that was read: what it holds is new.
+                // The mailbox was replaced by a new one: read it from its start.
                 self.inner.lock().await.state.mail.cursor = 0;
                 continue;
             }
@@ -86,7 +88,7 @@ impl Wallet {
             let mut inner = self.inner.lock().await;
             let mut changed = false;
             for message in opened {
-                changed |= self.take_in(&mut inner, &message)?;
+                changed |= self.receive(&mut inner, &message)?;
             }
             inner.state.mail.cursor = page.next;
             if changed || page.next.abs_diff(*stored) >= STRIDE {
@@ -100,7 +102,7 @@ impl Wallet {
         Ok(())
     }
 
-    /// Those messages that are for us.
+    /// Opens the messages that are for us.
     async fn open_all(
         &self,
         messages: Vec<SealedMessage>,
@@ -119,20 +121,20 @@ impl Wallet {
         .map_err(|_| WalletError::Stopped)
     }
 
-    /// Takes a message into the book; whatever is wrong with it is its sender's affair. True if something
+    /// Takes a message into the book. A faulty message is dropped. Returns whether the state
     /// changed.
-    fn take_in(&self, inner: &mut Inner, message: &OpenedMessage) -> Result<bool, WalletError> {
+    fn receive(&self, inner: &mut Inner, message: &OpenedMessage) -> Result<bool, WalletError> {
         let payload = match Payload::from_bytes(&message.payload) {
             Ok(payload) => payload,
             Err(_) => {
-                tracing::debug!("dropped a message that says nothing");
+                tracing::debug!("dropped a message that does not decode");
                 return Ok(false);
             }
         };
         let (operation, own) = (new_id(), self.keys.address());
         let Inner { state, shown, .. } = inner;
         let reading = Reading {
-            now: now(),
+            now: self.now(),
             own: &own,
             registered: &|id| shown.iter().any(|asset| asset.id == id),
             operation: &operation,
@@ -157,7 +159,7 @@ impl Wallet {
         Ok(reaction.changed || answers)
     }
 
-    /// Seals messages and keeps them to be sent. The caller stores the state.
+    /// Seals messages and adds them to the outbox. The caller stores the state.
     pub(super) fn enqueue(
         &self,
         inner: &mut Inner,
@@ -175,16 +177,16 @@ impl Wallet {
         Ok(())
     }
 
-    /// Sends what is kept, in its order, as far as the mailbox takes it now.
+    /// Sends the outbox in order, until it is empty or the mailbox fails.
     async fn send_messages(&self) -> Result<(), WalletError> {
         loop {
             let next = {
                 let mut inner = self.inner.lock().await;
-                let (now, outbox) = (now(), &mut inner.state.mail.outbox);
+                let (now, outbox) = (self.now(), &mut inner.state.mail.outbox);
                 let before = outbox.len();
                 outbox.retain(|posted| posted.until >= now && posted.tries < MAX_TRIES);
                 if outbox.len() != before {
-                    tracing::warn!("gave up messages that could not be sent in time");
+                    tracing::warn!("discarded messages that could not be sent in time");
                 }
                 outbox.first_mut().map(|posted| {
                     posted.tries += 1;
@@ -198,11 +200,11 @@ impl Wallet {
             };
             match sent {
                 Err(error) if error.is_transient() => return Err(error.into()),
-                // An operator that has no mailbox, or not yet.
+                // The operator runs no mailbox, or not yet: keep the message.
                 Err(SequencerError::Refused { code, .. }) if code == "not_found" => {
                     return Err(WalletError::Chain("the sequencer has no mailbox".into()));
                 }
-                Err(error) => tracing::warn!("a message was refused: {error}"),
+                Err(error) => tracing::warn!("the mailbox refused a message: {error}"),
                 Ok(()) => {}
             }
             let mut inner = self.inner.lock().await;
@@ -213,9 +215,9 @@ impl Wallet {
     }
 }
 
-/// A swap was taken back by its maker. A leg that is signed can be included until it expires; one that is not,
-/// is not made.
-fn call_off(inner: &mut Inner, swap: &crate::negotiation::Id) {
+/// Fails the leg of a swap that its maker cancelled, if the leg is not signed yet. A signed leg
+/// can be included until it expires.
+fn call_off(inner: &mut Inner, swap: &Id) {
     let mut operations = inner.state.operations.iter_mut();
     let leg = operations.find(|o| {
         o.request == Request::Leg { swap: *swap }
@@ -223,10 +225,7 @@ fn call_off(inner: &mut Inner, swap: &crate::negotiation::Id) {
             && o.attempts.is_empty()
     });
     if let Some(leg) = leg {
-        leg.progress = Progress::Failed(Failure {
-            code: "cancelled".into(),
-            reason: None,
-            detail: "the counterparty took its quote back".into(),
-        });
+        let detail = "the counterparty cancelled its quote";
+        leg.progress = Progress::Failed(Failure::new("cancelled", detail));
     }
 }

@@ -2,23 +2,24 @@
 
 use subrosa_protocol::batch::PublishedBatch;
 
-use super::{Inner, ShownAsset, TIME_WINDOW, Wallet, trade::expect_deliveries};
+use super::{Inner, TIME_WINDOW, Wallet, offers::expect_deliveries};
 use crate::{
     chain::{Chain, fingerprint},
     error::WalletError,
 };
 
 impl Wallet {
-    /// Applies all batches that the sequencer has beyond ours, and has L1 say which of them count.
+    /// Applies all batches that the sequencer has beyond ours, then checks with L1 which of them
+    /// it accepted.
     pub(super) async fn sync(&self) -> Result<(), WalletError> {
         while self.read_page().await? {}
         self.confirm().await
     }
 
-    /// Applies a page of batches. False if it held nothing new.
+    /// Applies a page of batches. Returns whether it held a new one.
     async fn read_page(&self) -> Result<bool, WalletError> {
         let from = self.inner.lock().await.chain.batch_index();
-        // The last known batch is asked for again, to notice if it was sealed anew.
+        // Includes the last known batch, to notice if the sequencer sealed it again.
         let page = self.client.batches(from.saturating_sub(1).max(1)).await?;
         let mut grew = false;
         for entry in &page {
@@ -30,14 +31,19 @@ impl Wallet {
             let inner = &mut *inner;
             if let Some(known) = inner.chain.applied(entry.index) {
                 if known.fingerprint != fingerprint(&entry.data) {
-                    tracing::warn!(batch = entry.index, "sealed anew; scanning from the start");
+                    tracing::warn!(
+                        batch = entry.index,
+                        "the sequencer replaced a batch; scanning from the start"
+                    );
                     self.rescan(inner);
                     return Ok(true);
                 }
                 continue;
             }
             if entry.index != inner.chain.batch_index() {
-                return Err(contradiction("the batches before it are missing"));
+                return Err(contradiction(
+                    "the sequencer left out the batches before it",
+                ));
             }
             inner
                 .chain
@@ -49,8 +55,9 @@ impl Wallet {
         Ok(grew)
     }
 
+    /// Forgets the chain; the next pages build it again.
     fn rescan(&self, inner: &mut Inner) {
-        inner.chain = Chain::new(self.keys.clone(), self.info.context);
+        inner.chain = Chain::new(self.keys.clone(), self.context);
         let assets = inner.assets.iter().map(|info| info.id);
         inner.chain.expect_assets(assets);
         inner.settled = 0;
@@ -60,8 +67,8 @@ impl Wallet {
         expect_deliveries(&mut inner.chain, &inner.state);
     }
 
-    /// A batch has settled when L1 accepted one with this index, this state and these data: the sequencer's
-    /// word for it counts for nothing.
+    /// Marks batches as settled. A batch has settled when L1 accepted one with the same index,
+    /// state and data; the sequencer's own claim does not count.
     async fn confirm(&self) -> Result<(), WalletError> {
         let view = self.l1.rollup().await?;
         let head = self.l1.head().await?;
@@ -74,7 +81,8 @@ impl Wallet {
                 let mut inner = self.inner.lock().await;
                 let next = inner.settled + 1;
                 if next > on_l1 {
-                    // All that L1 has is read: from here on L1's clock decides what has expired.
+                    // All batches on L1 are read: L1's clock now decides which transactions
+                    // have expired.
                     inner.l1_time = inner.l1_time.max(no_earlier);
                 }
                 (next, inner.chain.applied(next).copied())
@@ -90,35 +98,12 @@ impl Wallet {
             {
                 self.rescan(&mut inner);
                 return Err(WalletError::Chain(format!(
-                    "the sequencer's batch {next} is not the one that L1 accepted"
+                    "L1 accepted another batch {next} than the sequencer published"
                 )));
             }
             if inner.chain.applied(next) == Some(&applied) {
                 inner.settled = next;
             }
         }
-    }
-
-    /// Reads the registry again.
-    pub(super) async fn refresh_assets(&self) -> Result<(), WalletError> {
-        let infos = self.l1.assets().await?;
-        let mut shown = Vec::with_capacity(infos.len());
-        for info in &infos {
-            shown.push(ShownAsset {
-                id: info.id,
-                token: self.l1.token_metadata(info.id).await?,
-            });
-        }
-        let mut inner = self.inner.lock().await;
-        for info in &infos {
-            if !inner.auditors.contains(&info.auditor) {
-                inner.auditors.push(info.auditor);
-            }
-        }
-        let ids = infos.iter().map(|info| info.id);
-        inner.chain.expect_assets(ids);
-        inner.assets = infos.into_iter().collect();
-        inner.shown = shown;
-        Ok(())
     }
 }

@@ -1,5 +1,8 @@
-//! A market for tests: a ledger with a sequencer's HTTP interface and L1's view of it, in memory. It seals what
-//! arrives at once, legs of a swap side by side, and checks every transaction natively in place of proofs.
+//! A market for tests: a ledger with a sequencer's HTTP interface and L1's view of it, in memory.
+//!
+//! It seals transactions as they arrive, legs of a swap side by side, and checks every transaction
+//! natively in place of proofs. Market and wallets share a virtual clock: time passes only by
+//! [`Market::tick`].
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
@@ -9,9 +12,9 @@ use std::{
     path::Path,
     sync::{
         Arc, Mutex, MutexGuard,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use axum::{
@@ -19,9 +22,18 @@ use axum::{
     body::Bytes,
     extract::{Path as Segment, Query, State},
     http::StatusCode,
+    response::{IntoResponse as _, Response},
     routing::{get, post},
 };
 use serde_json::{Value, json};
+use subrosa_client::{
+    GatewayClient, Method, RequestBuilder,
+    sequencer::{
+        BatchBody, BatchesBody, InfoBody, MessageBody, MessagesBody, OracleBody, PostedBody,
+        Problem, StateBody, TransactionBody,
+    },
+};
+use subrosa_clock::{Clock as _, VirtualClock};
 use subrosa_l1::{
     Accepted, Account, Contracts, DepositReceipt, Head, L1, L1Error, OracleLog, QueuedDeposit,
     Receipt, RollupView, SettledBatch, Settlement, TokenMetadata,
@@ -30,16 +42,19 @@ use subrosa_protocol::{
     Fr,
     asset::{AssetId, AssetInfo, AssetTree},
     batch::{PublishedBatch, Shape, data_commitment},
-    encoding::fr_to_bytes,
+    encoding::{fr_to_bytes, fr_to_hex},
     keys::{Network, Seed, ViewingKey, unaudited},
     ledger::{BatchInput, Config, Deposit, Ledger, completes},
     market::{MARKETS, Market as Margins, Markets, Snapshot},
+    message::MESSAGE_LEN,
+    proof::ProofBytes,
     transaction::{Context, Kind, Submission, Transaction},
 };
 use subrosa_transaction::{Witness, Words};
 use subrosa_wallet::{
-    Gateway, Token, Wallet, WalletConfig, Watch, amount, ports::TransactionProver,
+    Gateway, Token, Wallet, WalletConfig, WalletError, Watch, amount, ports::TransactionProver,
 };
+use tokio::sync::watch;
 
 pub(crate) const FEE: u128 = 1_000;
 pub(crate) const DOLLAR: usize = 0;
@@ -47,11 +62,10 @@ pub(crate) const GOLD: usize = 1;
 pub(crate) const SYMBOLS: [&str; 2] = ["dUSD", "dXAU"];
 pub(crate) const DECIMALS: [u8; 2] = [6, 18];
 
-fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |d| d.as_secs())
-}
+/// Hash of the transaction key that wallets prove with.
+pub(crate) const KEY: u8 = 7;
+/// Time between two turns of a wallet.
+const TURN: Duration = Duration::from_millis(250);
 
 struct Floor {
     ledger: Ledger,
@@ -69,14 +83,26 @@ pub(crate) struct Market {
     floor: Mutex<Floor>,
     assets: AssetTree,
     context: Fr,
-    /// Whether the next leg is refused, as if its anchor were unknown.
+    /// Whether the next leg is refused with `unknown_anchor`.
     pub(crate) refuse_leg: AtomicBool,
-    /// Whether the mailbox takes and gives messages.
+    /// Whether the mailbox accepts messages.
     pub(crate) mailbox: AtomicBool,
     /// Seconds by which L1's clock is ahead.
     pub(crate) ahead: AtomicU64,
-    /// Whether wallets that are opened liquidate by themselves.
+    /// Whether wallets opened from now on liquidate by themselves.
     pub(crate) watch: AtomicBool,
+    /// Whether the sequencer answers the question for its keys.
+    pub(crate) reachable: AtomicBool,
+    /// Whether the sequencer takes transactions.
+    pub(crate) admits: AtomicBool,
+    /// Whether proofs verify under the wallets' own key.
+    pub(crate) verifies: AtomicBool,
+    /// Each byte of the hash of the sequencer's transaction key.
+    pub(crate) key: AtomicU8,
+    pub(crate) clock: VirtualClock,
+    /// Numbers of turns of the open wallets, by a number of their own.
+    turns: Mutex<HashMap<u64, watch::Receiver<u64>>>,
+    opened: AtomicU64,
 }
 
 impl Market {
@@ -109,6 +135,13 @@ impl Market {
             mailbox: AtomicBool::new(true),
             ahead: AtomicU64::new(0),
             watch: AtomicBool::new(false),
+            reachable: AtomicBool::new(true),
+            admits: AtomicBool::new(true),
+            verifies: AtomicBool::new(true),
+            key: AtomicU8::new(KEY),
+            clock: VirtualClock::new(1_800_000_000),
+            turns: Mutex::new(HashMap::new()),
+            opened: AtomicU64::new(0),
         });
         let router = Router::new()
             .route("/v1/info", get(info))
@@ -128,6 +161,32 @@ impl Market {
         self.floor.lock().unwrap()
     }
 
+    /// Returns the time in Unix seconds.
+    pub(crate) fn now(&self) -> u64 {
+        self.clock.unix()
+    }
+
+    /// Lets the time between two turns pass, and waits until every open wallet has finished one.
+    pub(crate) async fn tick(&self) {
+        let mut turns: Vec<_> = self.turns.lock().unwrap().values().cloned().collect();
+        for turns in &mut turns {
+            turns.mark_unchanged();
+        }
+        self.clock.advance(TURN);
+        for turns in &mut turns {
+            let turn = tokio::time::timeout(Duration::from_secs(60), turns.changed());
+            // An error says that the wallet is gone.
+            let _ = turn.await.expect("a wallet's turn ends");
+        }
+    }
+
+    /// Lets a number of turns pass.
+    pub(crate) async fn ticks(&self, count: usize) {
+        for _ in 0..count {
+            self.tick().await;
+        }
+    }
+
     /// Leaves bytes in the mailbox.
     pub(crate) fn post(&self, message: Vec<u8>) {
         self.floor().messages.push(message);
@@ -137,7 +196,7 @@ impl Market {
         self.floor().messages.clone()
     }
 
-    /// Legs that arrived, lone ones included.
+    /// Returns the legs that arrived, including unpaired ones.
     pub(crate) fn legs(&self) -> Vec<Transaction> {
         self.floor().legs.clone()
     }
@@ -146,10 +205,12 @@ impl Market {
         self.floor().published.len()
     }
 
-    /// A snapshot in which a unit of gold is worth so many cents, taken `ago` seconds ago; gold secures dollars in market 2.
-    pub(crate) fn price_gold(&self, cents: u128, ago: u64) {
+    /// Takes a snapshot of `ago` seconds ago, and returns its time. A unit of gold is worth `cents`
+    /// cents; gold secures dollars in market 2.
+    pub(crate) fn price_gold(&self, cents: u128, ago: u64) -> u64 {
+        let time = self.now() - ago;
         let mut snapshot = Snapshot {
-            time: now() - ago,
+            time,
             markets: Markets::default(),
             prices: [0; MARKETS],
         };
@@ -164,12 +225,13 @@ impl Market {
         });
         snapshot.prices[2] = cents * 10_000;
         self.floor().snapshot = Some(snapshot);
+        time
     }
 
     fn seal(&self, floor: &mut Floor, transactions: Vec<Transaction>, deposits: Vec<Deposit>) {
         let input = BatchInput {
             shape: Shape::S4,
-            time: now(),
+            time: self.now(),
             fee_recipient: [3; 20],
             assets_root: self.assets.root(),
             transactions,
@@ -185,7 +247,7 @@ impl Market {
         floor.published.push((witness.published().unwrap(), state));
     }
 
-    /// All transactions that were taken, with the time of each.
+    /// Returns all accepted transactions, each with its time.
     pub(crate) fn taken(&self) -> Vec<(u64, Transaction)> {
         self.floor().taken.clone()
     }
@@ -200,7 +262,7 @@ impl Market {
         {
             return Err("nullifier_spent");
         }
-        floor.taken.push((now(), transaction.clone()));
+        floor.taken.push((self.now(), transaction.clone()));
         if transaction.header.kind.side().is_none() {
             self.seal(&mut floor, vec![transaction], vec![]);
             return Ok(());
@@ -245,110 +307,146 @@ fn hex0x(bytes: &[u8]) -> String {
 
 type Shared = State<Arc<Market>>;
 
-/// Whether two legs name two snapshots.
+/// Whether two legs name different snapshots.
 fn mixed(one: &Transaction, other: &Transaction) -> bool {
     let none = Fr::from(0u64);
     one.oracle != other.oracle && one.oracle != none && other.oracle != none
 }
 
-async fn oracle(State(market): Shared) -> (StatusCode, Json<Value>) {
-    let Some(snapshot) = market.floor().snapshot else {
-        let none = json!({ "code": "not_found", "retryable": false });
-        return (StatusCode::NOT_FOUND, Json(none));
+/// Answer of an unsuccessful request, as far as a wallet reads it.
+fn problem(status: StatusCode, code: &str, retryable: bool) -> Response {
+    let body = Problem {
+        kind: format!("urn:subrosa:error:{code}"),
+        title: code.to_owned(),
+        status: status.as_u16(),
+        detail: String::new(),
+        code: code.to_owned(),
+        rule: None,
+        retryable,
     };
-    let markets: Vec<Option<Value>> = snapshot.markets.0.iter().map(|market| {
-        market.map(|m| {
-            json!({
-                "collateral": m.collateral.0, "debt": m.debt.0, "haircut": m.haircut, "initial": m.initial,
-                "maintenance": m.maintenance, "bonus": m.bonus, "max_age": m.max_age,
-            })
-        })
-    }).collect();
-    let prices = snapshot
-        .prices
-        .map(|price| (price != 0).then(|| price.to_string()));
-    let body = json!({
-        "digest": hex0x(&fr_to_bytes(&snapshot.digest())),
-        "time": snapshot.time,
-        "markets": markets,
-        "prices": prices,
-    });
-    (StatusCode::OK, Json(body))
+    (status, Json(body)).into_response()
 }
 
-async fn info(State(market): Shared) -> Json<Value> {
-    Json(json!({
-        "context": hex0x(&fr_to_bytes(&market.context)),
-        "fee_asset": 0,
-        "min_fee": FEE.to_string(),
-        "transaction_key_hash": "0x00",
-    }))
-}
-
-async fn batches(State(market): Shared, Query(query): Query<HashMap<String, u64>>) -> Json<Value> {
-    let floor = market.floor();
-    let from = query["from"].max(1) as usize;
-    let entries: Vec<Value> = (from..=floor.published.len())
-        .map(|index| {
-            let published = hex0x(&floor.published[index - 1].0.to_bytes());
-            json!({ "index": index, "published": published })
-        })
-        .collect();
-    Json(json!({ "batches": entries }))
-}
-
-async fn submit(State(market): Shared, body: Bytes) -> (StatusCode, Json<Value>) {
-    let submission = Submission::from_bytes(&body).unwrap();
-    match market.admit(submission.transaction) {
-        Ok(()) => (StatusCode::ACCEPTED, Json(json!({}))),
-        Err(code) => (
-            StatusCode::CONFLICT,
-            Json(json!({ "code": code, "retryable": false })),
-        ),
+async fn oracle(State(market): Shared) -> Response {
+    match &market.floor().snapshot {
+        Some(snapshot) => Json(OracleBody::from(snapshot)).into_response(),
+        None => problem(StatusCode::NOT_FOUND, "not_found", false),
     }
 }
 
-async fn status(State(market): Shared, Segment(digest): Segment<String>) -> Json<Value> {
+async fn info(State(market): Shared) -> Response {
+    if !market.reachable.load(Ordering::Relaxed) {
+        return problem(StatusCode::SERVICE_UNAVAILABLE, "stopping", true);
+    }
+    let floor = market.floor();
+    let body = InfoBody {
+        chain_id: 31337,
+        rollup: hex0x(&[7; 20]),
+        vault: hex0x(&[8; 20]),
+        context: fr_to_hex(&market.context),
+        fee_asset: 0,
+        min_fee: FEE.to_string(),
+        shapes: vec![Shape::S4.slots()],
+        transaction_key_hash: hex0x(&[market.key.load(Ordering::Relaxed); 32]),
+        assets_root: fr_to_hex(&market.assets.root()),
+        state: StateBody::from(floor.ledger.state()),
+        settled_below: floor.published.len() as u64 + 1,
+    };
+    Json(body).into_response()
+}
+
+async fn batches(
+    State(market): Shared,
+    Query(query): Query<HashMap<String, u64>>,
+) -> Json<BatchesBody> {
+    let floor = market.floor();
+    let from = query["from"].max(1) as usize;
+    let head = floor.published.len() as u64 + 1;
+    let batches = (from..=floor.published.len()).map(|index| {
+        let (published, new_state) = &floor.published[index - 1];
+        BatchBody {
+            index: index as u64,
+            status: "settled".to_owned(),
+            shape: Shape::S4.slots(),
+            time: 0,
+            transactions: Vec::new(),
+            published: hex0x(&published.to_bytes()),
+            commitment: fr_to_hex(&data_commitment(&published.words())),
+            old_state: String::new(),
+            new_state: fr_to_hex(new_state),
+            l1_transaction: None,
+        }
+    });
+    Json(BatchesBody {
+        batches: batches.collect(),
+        next: head.max(from as u64),
+        head,
+    })
+}
+
+async fn submit(State(market): Shared, body: Bytes) -> Response {
+    let submission = Submission::from_bytes(&body).unwrap();
+    let digest = fr_to_bytes(&submission.transaction.digest(&market.context));
+    if !market.admits.load(Ordering::Relaxed) {
+        return problem(StatusCode::SERVICE_UNAVAILABLE, "stopping", true);
+    }
+    match market.admit(submission.transaction) {
+        Ok(()) => {
+            let accepted = TransactionBody::new(&digest, "pending");
+            (StatusCode::ACCEPTED, Json(accepted)).into_response()
+        }
+        Err(code) => problem(StatusCode::CONFLICT, code, false),
+    }
+}
+
+async fn status(State(market): Shared, Segment(digest): Segment<String>) -> Json<TransactionBody> {
     let mut floor = market.floor();
     let over = floor
         .refused
         .get(&digest)
-        .is_some_and(|(_, expiry)| *expiry < now());
+        .is_some_and(|(_, expiry)| *expiry < market.now());
     if over {
-        floor.lone.retain(|lone| lone.header.expiry >= now());
+        floor.lone.retain(|lone| lone.header.expiry >= market.now());
     }
     let status = if over { "expired" } else { "pending" };
-    Json(json!({ "status": status }))
+    Json(TransactionBody {
+        digest,
+        ..TransactionBody::new(&[0; 32], status)
+    })
 }
 
-async fn leave(State(market): Shared, body: Bytes) -> (StatusCode, Json<Value>) {
+async fn leave(State(market): Shared, body: Bytes) -> Response {
     if !market.mailbox.load(Ordering::Relaxed) {
-        let full = json!({ "code": "mailbox_full", "retryable": true });
-        return (StatusCode::SERVICE_UNAVAILABLE, Json(full));
+        return problem(StatusCode::SERVICE_UNAVAILABLE, "mailbox_full", true);
     }
-    assert_eq!(body.len(), 1_024);
+    assert_eq!(body.len(), MESSAGE_LEN);
     let mut floor = market.floor();
     if !floor.messages.contains(&body.to_vec()) {
         floor.messages.push(body.to_vec());
     }
-    (
-        StatusCode::ACCEPTED,
-        Json(json!({ "expires": now() + 3_600 })),
-    )
+    let posted = PostedBody {
+        expires: market.now() + 3_600,
+    };
+    (StatusCode::ACCEPTED, Json(posted)).into_response()
 }
 
-async fn read(State(market): Shared, Query(query): Query<HashMap<String, u64>>) -> Json<Value> {
+async fn read(
+    State(market): Shared,
+    Query(query): Query<HashMap<String, u64>>,
+) -> Json<MessagesBody> {
     let floor = market.floor();
     let head = floor.messages.len() as u64;
     let from = query["from"].min(head);
     let next = (from + query["limit"]).min(head);
-    let entries: Vec<Value> = (from..next)
-        .map(|at| {
-            let message = hex0x(&floor.messages[at as usize]);
-            json!({ "sequence": at, "message": message })
-        })
-        .collect();
-    Json(json!({ "messages": entries, "next": next, "head": head }))
+    let messages = (from..next).map(|sequence| MessageBody {
+        sequence,
+        message: hex0x(&floor.messages[sequence as usize]),
+    });
+    Json(MessagesBody {
+        messages: messages.collect(),
+        next,
+        head,
+    })
 }
 
 fn never<T>() -> Result<T, L1Error> {
@@ -364,7 +462,7 @@ impl L1 for Market {
     async fn head(&self) -> Result<Head, L1Error> {
         Ok(Head {
             number: 1,
-            timestamp: now() + self.ahead.load(Ordering::Relaxed),
+            timestamp: self.now() + self.ahead.load(Ordering::Relaxed),
         })
     }
     fn contracts(&self) -> Contracts {
@@ -392,6 +490,9 @@ impl L1 for Market {
     }
     async fn deposits(&self, _: u64, _: u64) -> Result<Vec<QueuedDeposit>, L1Error> {
         Ok(Vec::new())
+    }
+    async fn deposits_mined(&self, _: u64) -> Result<u64, L1Error> {
+        Ok(self.floor().queued)
     }
     async fn assets(&self) -> Result<Vec<AssetInfo>, L1Error> {
         Ok(self.assets.iter().copied().collect())
@@ -463,26 +564,29 @@ impl L1 for Market {
     }
 }
 
-/// The statement's native check stands for its proof.
-struct Checked;
+/// A prover for which the statement's native check stands for its proof.
+struct Checked(Arc<Market>);
 
 impl TransactionProver for Checked {
-    fn prove(&self, words: &Words, witness: &Witness) -> Result<[u8; 128], String> {
+    fn key_hash(&self) -> [u8; 32] {
+        [KEY; 32]
+    }
+    fn prove(&self, words: &Words, witness: &Witness) -> Result<ProofBytes, String> {
         subrosa_transaction::check(witness, words)
-            .map(|_| [0; 128])
+            .map(|_| ProofBytes::new([0; 128]))
             .map_err(|rule| format!("{rule:?}"))
     }
-    fn verify(&self, _: &Fr, _: &[u8; 128]) -> bool {
-        true
+    fn verify(&self, _: &Fr, _: &ProofBytes) -> bool {
+        self.0.verifies.load(Ordering::Relaxed)
     }
 }
 
 pub(crate) struct Party {
     pub(crate) keys: ViewingKey,
-    base: String,
-    token: Token,
     gateway: Option<Gateway>,
-    http: reqwest::Client,
+    client: GatewayClient,
+    market: Arc<Market>,
+    number: u64,
 }
 
 impl Party {
@@ -492,6 +596,16 @@ impl Party {
         directory: &Path,
         seed: u8,
     ) -> Self {
+        let opened = Self::try_open(market, sequencer, directory, seed).await;
+        opened.unwrap()
+    }
+
+    pub(crate) async fn try_open(
+        market: &Arc<Market>,
+        sequencer: &str,
+        directory: &Path,
+        seed: u8,
+    ) -> Result<Self, WalletError> {
         let config = WalletConfig {
             directory: directory.to_owned(),
             network: Network::Development,
@@ -504,24 +618,30 @@ impl Party {
         let account = Account::from_bytes([seed; 32]).unwrap();
         let seed = Seed::from_bytes([seed; 32]);
         let l1: Arc<dyn L1> = Arc::clone(market) as _;
-        let wallet = Wallet::open(config, &seed, l1, account, Arc::new(Checked))
-            .await
-            .unwrap();
+        let prover = Arc::new(Checked(Arc::clone(market)));
+        let clock = Arc::new(market.clock.clone());
+        let wallet = Wallet::open(config, &seed, l1, account, prover, clock).await?;
+        let number = market.opened.fetch_add(1, Ordering::Relaxed);
+        let turns = wallet.turns();
+        market.turns.lock().unwrap().insert(number, turns);
         let token = Token::load_or_create(&directory.join("token")).unwrap();
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let gateway = Gateway::start(wallet, listen, token.clone()).await.unwrap();
-        Self {
+        let base = format!("http://{}", gateway.address);
+        Ok(Self {
             keys: ViewingKey::from_seed(&seed),
-            base: format!("http://{}", gateway.address),
-            token,
             gateway: Some(gateway),
-            http: reqwest::Client::new(),
-        }
+            client: GatewayClient::new(&base, token.expose()).unwrap(),
+            market: Arc::clone(market),
+            number,
+        })
     }
 
     pub(crate) async fn stop(&mut self) {
-        // Connections that are kept open would be waited for.
-        self.http = reqwest::Client::new();
+        self.market.turns.lock().unwrap().remove(&self.number);
+        // The gateway would wait for connections that are kept open.
+        let base = self.client.base().to_owned();
+        self.client = GatewayClient::new(&base, "").unwrap();
         let stopped = self.gateway.take().unwrap().stop();
         tokio::time::timeout(Duration::from_secs(20), stopped)
             .await
@@ -532,14 +652,13 @@ impl Party {
         self.keys.address().encode(Network::Development)
     }
 
-    pub(crate) async fn try_get(&self, path: &str) -> (u16, Value) {
-        let request = self.http.get(format!("{}{path}", self.base));
-        let answer = request
-            .bearer_auth(self.token.expose())
-            .send()
-            .await
-            .unwrap();
+    async fn answer(request: RequestBuilder) -> (u16, Value) {
+        let answer = request.send().await.unwrap();
         (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    pub(crate) async fn try_get(&self, path: &str) -> (u16, Value) {
+        Self::answer(self.client.request(Method::GET, path)).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Value {
@@ -548,34 +667,24 @@ impl Party {
         body
     }
 
-    pub(crate) async fn stream(&self, path: &str, last: Option<u64>) -> reqwest::Response {
-        let mut request = self.http.get(format!("{}{path}", self.base));
+    pub(crate) async fn stream(&self, path: &str, last: Option<u64>) -> subrosa_client::Response {
+        let mut request = self.client.request(Method::GET, path);
         if let Some(last) = last {
             request = request.header("Last-Event-ID", last.to_string());
         }
-        request
-            .bearer_auth(self.token.expose())
-            .send()
-            .await
-            .unwrap()
+        request.send().await.unwrap()
     }
 
     pub(crate) async fn post_keyed(&self, path: &str, key: &str, body: &Value) -> (u16, Value) {
-        let request = self.http.post(format!("{}{path}", self.base));
-        let request = request.header("Idempotency-Key", key);
-        let answer = request.bearer_auth(self.token.expose()).json(body);
-        let answer = answer.send().await.unwrap();
-        (answer.status().as_u16(), answer.json().await.unwrap())
+        let request = self.client.request(Method::POST, path);
+        Self::answer(request.header("Idempotency-Key", key).json(body)).await
     }
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
-        let request = self.http.post(format!("{}{path}", self.base));
-        let answer = request.bearer_auth(self.token.expose()).json(body);
-        let answer = answer.send().await.unwrap();
-        (answer.status().as_u16(), answer.json().await.unwrap())
+        Self::answer(self.client.request(Method::POST, path).json(body)).await
     }
 
-    /// A POST that is taken: the id.
+    /// Sends a POST that must succeed, and returns the id in the answer.
     pub(crate) async fn start(&self, path: &str, body: &Value) -> String {
         let (status, answer) = self.post(path, body).await;
         assert!(status < 300, "{path}: {status} {answer}");
@@ -588,7 +697,7 @@ impl Party {
         (status, answer["code"].as_str().unwrap().to_owned())
     }
 
-    /// Waits until the object is there with this status.
+    /// Waits until the object exists with this status.
     pub(crate) async fn shows(&self, path: &str, wanted: &str) -> Value {
         let mut seen = Value::Null;
         for _ in 0..600 {
@@ -597,9 +706,41 @@ impl Party {
                 return body;
             }
             seen = body;
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            self.market.tick().await;
         }
         panic!("{path} does not become {wanted}: {seen}");
+    }
+
+    /// Lets the time between two turns pass.
+    pub(crate) async fn tick(&self) {
+        self.market.tick().await;
+    }
+
+    /// Waits until the wallet holds these spendable and pending base units of an asset.
+    pub(crate) async fn comes_to_hold(&self, asset: usize, wanted: (u128, u128)) {
+        let mut seen = (0, 0);
+        for _ in 0..200 {
+            seen = self.holds(asset).await;
+            if seen == wanted {
+                return;
+            }
+            self.market.tick().await;
+        }
+        assert_eq!(seen, wanted);
+    }
+
+    /// Reads the next part of a stream while time passes.
+    pub(crate) async fn chunk(&self, response: &mut reqwest::Response) -> String {
+        for _ in 0..600 {
+            match tokio::time::timeout(Duration::from_millis(20), response.chunk()).await {
+                Ok(chunk) => {
+                    let bytes = chunk.unwrap().expect("the stream goes on");
+                    return String::from_utf8(bytes.to_vec()).unwrap();
+                }
+                Err(_) => self.market.tick().await,
+            }
+        }
+        panic!("the stream is silent");
     }
 
     pub(crate) async fn deposit(&self, asset: usize, amount: &str) {
@@ -608,7 +749,7 @@ impl Party {
         self.shows(&format!("/v1/operations/{id}"), "settled").await;
     }
 
-    /// Spendable and pending base units.
+    /// Returns spendable and pending base units.
     pub(crate) async fn holds(&self, asset: usize) -> (u128, u128) {
         let balances = self.get("/v1/balances").await;
         let line = &balances.as_array().unwrap()[asset];
@@ -628,16 +769,16 @@ pub(crate) fn priced(asset: usize, amount: &str) -> Value {
     json!({ "asset": SYMBOLS[asset], "amount": amount })
 }
 
-/// Lines of a stream up to a number of events.
+/// Reads a stream up to a number of events.
 pub(crate) async fn read_events(
-    mut response: reqwest::Response,
+    party: &Party,
+    mut response: subrosa_client::Response,
     count: usize,
 ) -> Vec<(u64, String, Value)> {
     assert_eq!(response.status(), 200);
     let mut text = String::new();
     while text.matches("\n\n").count() < count {
-        let chunk = tokio::time::timeout(Duration::from_secs(10), response.chunk());
-        text += std::str::from_utf8(&chunk.await.unwrap().unwrap().unwrap()).unwrap();
+        text += &party.chunk(&mut response).await;
     }
     text.split_terminator("\n\n")
         .map(|event| {

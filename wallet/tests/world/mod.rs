@@ -1,5 +1,5 @@
-//! A ledger with its published batches, and parties that follow it with their own keys. No proofs are made:
-//! `subrosa_transaction::check` stands for them.
+//! A ledger with its published batches, and parties that follow it with their own keys. The native
+//! check `subrosa_transaction::check` stands for proofs.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
@@ -15,7 +15,7 @@ use subrosa_protocol::{
 };
 use subrosa_wallet::{
     chain::{Chain, OwnedNote},
-    compose::{ComposeError, Composed, Composer, Intent, Terms},
+    compose::{ComposeError, Composed, Composer, Envelope, Intent},
 };
 
 pub(crate) const DOLLAR: AssetId = AssetId(0);
@@ -36,7 +36,7 @@ pub(crate) struct World {
     pub(crate) snapshot: Option<Snapshot>,
 }
 
-/// A wallet's keys and view.
+/// A wallet's keys and view of the chain.
 pub(crate) struct Party {
     pub(crate) keys: ViewingKey,
     pub(crate) spend: SpendKey,
@@ -135,14 +135,14 @@ impl World {
             assets: &self.assets,
             keys: &from.keys,
             spend: &from.spend,
-            terms: Terms {
+            envelope: Envelope {
                 context: self.context,
                 fee_asset: DOLLAR,
                 fee: FEE,
                 expiry: self.time + 60,
                 now: self.time,
                 snapshot: self.snapshot,
-                silent: false,
+                omit_snapshot: false,
             },
         };
         let composed = composer.compose(intent, asset, amount, spendable, &mut self.rng)?;

@@ -1,5 +1,5 @@
-//! The clients' proofs in the circuit: valid ones, invalid ones in every way, and forgeries against the
-//! method itself.
+//! The clients' proofs in the circuit: valid ones, invalid ones of every sort, and forgeries
+//! against the method.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -19,15 +19,15 @@ use super::failures::mock;
 use super::grid::Grid;
 use super::scenario::witness;
 use crate::aggregation;
+use crate::aggregation::foreign::limbs::{LIMB_BITS, LIMBS};
+use crate::aggregation::foreign::trace::{Operand, Segment, small};
+use crate::aggregation::pairing::fixed::Fixed;
+use crate::aggregation::pairing::product::{Choices, Product, SHIFTS};
+use crate::aggregation::pairing::residue;
+use crate::aggregation::pairing::tower::DEGREE;
 use crate::config::{COMMITTED, column};
 use crate::convert::to_halo2;
-use crate::foreign::limbs::{LIMB_BITS, LIMBS};
-use crate::foreign::trace::{Operand, Segment, small};
 use crate::layout::{Hint, Tamper};
-use crate::pairing::fixed::Fixed;
-use crate::pairing::product::{Choices, Product, SHIFTS};
-use crate::pairing::residue;
-use crate::pairing::tower::DEGREE;
 use crate::{BatchCircuit, ClientProof, Rule, Statement, check_proofs, instances};
 
 /// Rows for one proof.
@@ -41,14 +41,14 @@ fn fixed() -> Fixed {
     Fixed::new(&Clients::get().key)
 }
 
-/// One valid proof and its digest.
+/// Returns one valid proof and its digest.
 fn one(seed: u64) -> ([ClientProof; 1], [Fr; 1]) {
     let mut rng = rng(seed);
     let digest = Fr::rand(&mut rng);
     ([Clients::get().prove(&digest, &mut rng)], [digest])
 }
 
-/// Writes a product alone, with one cell changed on the way.
+/// Writes a product alone, optionally with one cell changed on the way.
 fn grid(fixed: &Fixed, product: &Product, digests: &[Fr], tamper: Option<Tamper>) -> Grid {
     Grid::build(ROWS, |layout| {
         if let Some(tamper) = tamper {
@@ -72,7 +72,7 @@ fn only(rule: Rule) -> BTreeSet<Rule> {
     BTreeSet::from([rule])
 }
 
-/// All identities hold for valid proofs, as many as a batch has.
+/// All identities hold for valid proofs, in the numbers that batches have.
 #[test]
 fn identities_hold_for_valid_proofs() {
     let clients = Clients::get();
@@ -89,7 +89,7 @@ fn identities_hold_for_valid_proofs() {
     }
 }
 
-/// Thousands of proofs: the recorded product is 1 exactly for those that ark's pairing accepts.
+/// For a thousand proofs, the recorded product is 1 exactly if ark's pairing accepts the proof.
 #[test]
 fn identities_agree_with_arks_pairing() {
     let clients = Clients::get();
@@ -98,7 +98,7 @@ fn identities_agree_with_arks_pairing() {
         .into_par_iter()
         .map(|seed| {
             let ([mut proof], [digest]) = one(10_000 + seed);
-            // Every other one is made invalid by a point of the right group.
+            // A point of the right group makes every other proof invalid.
             if seed % 2 == 1 {
                 let other = Fr::from(seed + 2);
                 match seed % 3 {
@@ -115,7 +115,7 @@ fn identities_agree_with_arks_pairing() {
                 .any(|part| part.broken.is_some());
             (
                 !broken,
-                crate::check::verifies(&clients.key, &digest, &proof),
+                aggregation::verifies(&clients.key, &digest, &proof),
             )
         })
         .collect();
@@ -138,7 +138,8 @@ fn valid_batches_of_4() {
     }
 }
 
-/// The columns of a recorded statement are those that the circuit writes, and the first of them need no ζ.
+/// The columns of a recorded statement equal those that the circuit writes; the first of them need
+/// no ζ.
 #[test]
 fn recorded_columns_are_the_circuits() {
     let circuit = Clients::get().circuit(witness(Shape::S4, 3, 2, 64), 65);
@@ -163,7 +164,7 @@ fn recorded_columns_are_the_circuits() {
     );
 }
 
-/// A point of the twist outside the subgroup of order r.
+/// Returns a point of the twist outside the subgroup of order r.
 fn outside_subgroup(seed: u64) -> G2Affine {
     let mut rng = rng(seed);
     loop {
@@ -176,7 +177,7 @@ fn outside_subgroup(seed: u64) -> G2Affine {
     }
 }
 
-/// Every way in which one slot's proof can be wrong, each with the native check's and the circuit's answer.
+/// One slot's proof, wrong in every way: native check and circuit both refuse it.
 #[test]
 fn an_invalid_proof_in_any_slot_is_refused() {
     let clients = Clients::get();
@@ -236,7 +237,7 @@ fn an_invalid_proof_in_any_slot_is_refused() {
     ];
     let public = instances(&witness);
     for (number, (name, change)) in changes.iter().enumerate() {
-        // Every way in one slot, the first and the last ways in all: slots are alike.
+        // Each way is tried in one slot, some ways in all slots; slots are alike.
         let slots = if number % 6 == 0 {
             0..4
         } else {
@@ -276,7 +277,7 @@ fn an_invalid_proof_in_any_slot_is_refused() {
     assert_eq!(mock(&circuit, public), only(Rule::B19));
 }
 
-/// Two errors that would cancel if the multipliers were equal do not.
+/// Two errors that would cancel under equal multipliers do not cancel.
 #[test]
 fn errors_of_two_proofs_do_not_cancel() {
     let clients = Clients::get();
@@ -296,7 +297,7 @@ fn errors_of_two_proofs_do_not_cancel() {
     );
 }
 
-/// Values of all segments, changed one at a time: some identity modulo q must notice each.
+/// Each value of all segments is changed alone; some identity modulo q notices.
 #[test]
 fn every_value_is_bound_by_an_identity() {
     let (proofs, digests) = one(69);
@@ -308,7 +309,7 @@ fn every_value_is_bound_by_an_identity() {
         .iter()
         .map(|segment| segment.values.iter().map(field).collect())
         .collect();
-    // Which identities mention which value.
+    // The identities that mention each value.
     let mut users: HashMap<(u16, u32), BTreeSet<(usize, usize)>> = HashMap::new();
     for (number, segment) in trace.segments.iter().enumerate() {
         for (place, identity) in segment.identities.iter().enumerate() {
@@ -382,7 +383,7 @@ fn field(limbs: &[u64; LIMBS]) -> Fq {
         .fold(Fq::ZERO, |sum, limb| sum * base + Fq::from(*limb))
 }
 
-/// The values that an operand is made of. Of a selection only what is selected.
+/// Returns the values that an operand consists of; for a selection, only the selected one.
 fn mentioned(segments: &[Segment], operand: Operand) -> Vec<(u16, u32)> {
     match operand {
         Operand::Value { segment, index } => vec![(segment, index)],
@@ -407,7 +408,7 @@ fn value_of(segments: &[Segment], values: &[Vec<Fq>], constants: &[Fq], operand:
     }
 }
 
-/// Forgeries against the method, each by name and rule.
+/// Forgeries against the method, each with its rule.
 mod forgeries {
     use super::*;
 
@@ -423,7 +424,7 @@ mod forgeries {
         assert_eq!(with(&Choices::default()), BTreeSet::new());
     }
 
-    /// A multiplier of the prover's choice, everything else following from it.
+    /// The prover chooses a multiplier; everything else follows from it.
     #[test]
     fn chosen_multiplier() {
         let choices = Choices {
@@ -433,7 +434,7 @@ mod forgeries {
         assert_eq!(with(&choices), only(Rule::B18));
     }
 
-    /// The point z, and the combiner κ, of the prover's choice.
+    /// The prover chooses the point z, or the combiner κ.
     #[test]
     fn chosen_point_and_combiner() {
         let point = Choices {
@@ -448,7 +449,7 @@ mod forgeries {
         assert_eq!(with(&combiner), only(Rule::B17));
     }
 
-    /// An offset of the prover's choice: the generator.
+    /// The prover chooses the offset: the generator.
     #[test]
     fn chosen_offset() {
         let offset = Choices {
@@ -458,7 +459,7 @@ mod forgeries {
         assert_eq!(with(&offset), only(Rule::B17));
     }
 
-    /// z in another representation of its residue: its limbs are not those that were drawn.
+    /// z has another representation of its residue; its limbs are not the drawn ones.
     #[test]
     fn non_canonical_point() {
         let (proofs, digests) = one(80);
@@ -469,7 +470,10 @@ mod forgeries {
         };
         let limbs = &mut product.trace.segments[usize::from(segment)].values[index as usize];
         let mut carry = 0;
-        for (limb, q) in limbs.iter_mut().zip(crate::foreign::group::modulus_limbs()) {
+        for (limb, q) in limbs
+            .iter_mut()
+            .zip(crate::aggregation::foreign::group::modulus_limbs())
+        {
             let sum = *limb + q + carry;
             *limb = sum & ((1 << LIMB_BITS) - 1);
             carry = sum >> LIMB_BITS;
@@ -477,7 +481,7 @@ mod forgeries {
         assert_eq!(refusals(&fixed, &product, &digests), only(Rule::B17));
     }
 
-    /// c = 1/c = shift = 0 satisfies the homogeneous product, and not this one.
+    /// c = 1/c = shift = 0 satisfies a homogeneous product, but not this one.
     #[test]
     fn homogeneous_residue_of_zeros() {
         let zeros = Choices {
@@ -487,7 +491,7 @@ mod forgeries {
         assert_eq!(with(&zeros), only(Rule::B19));
     }
 
-    /// A pair (c, 1/c) that is consistent and wrong; c without its inverse; the shift wrong or 0.
+    /// A consistent but wrong pair (c, 1/c); c without its inverse; a shift that is wrong or 0.
     #[test]
     fn wrong_residue() {
         let unit = |at: usize| std::array::from_fn(|i| Fq::from(u64::from(i == at)));
@@ -506,7 +510,7 @@ mod forgeries {
         }
     }
 
-    /// An invalid proof with the best residue witness there is for another product.
+    /// An invalid proof with a residue witness of another product.
     #[test]
     fn residue_of_another_product() {
         let (mut proofs, digests) = one(81);
@@ -523,7 +527,7 @@ mod forgeries {
         assert_eq!(refusals(&fixed, &product, &digests), only(Rule::B19));
     }
 
-    /// Changes one recorded value, with its limbs, and nothing else.
+    /// Changes one limb of one recorded value, and nothing else.
     fn changed(pick: impl Fn(&Product) -> (u16, u32), limb: usize) -> BTreeSet<Rule> {
         let (proofs, digests) = one(80);
         let fixed = fixed();
@@ -540,7 +544,7 @@ mod forgeries {
         }
     }
 
-    /// Slopes, intercepts, points, lines at z, chains: one hint of every segment, in every limb.
+    /// Slopes, intercepts, points, lines at z, chains: one hint of every seventh segment.
     #[test]
     fn hints_changed_one_at_a_time() {
         let (proofs, digests) = one(80);
@@ -552,8 +556,8 @@ mod forgeries {
         }
     }
 
-    /// What is hashed is what is used: a changed coordinate, remainder or quotient moves the challenges
-    /// that the circuit computes, and those recorded no longer agree.
+    /// Hashed values are the used ones. A changed coordinate, remainder or quotient moves the
+    /// challenges that the circuit computes, and the recorded ones no longer agree.
     #[test]
     fn absorbed_values_changed() {
         for pick in [
@@ -568,7 +572,7 @@ mod forgeries {
         }
     }
 
-    /// A digest that is hashed with its proof but is not the one the inputs are computed from.
+    /// The digest hashed with a proof differs from the digest that the inputs are computed from.
     #[test]
     fn digest_other_than_the_proof_s() {
         let (proofs, digests) = one(80);
@@ -578,7 +582,7 @@ mod forgeries {
         assert!(failures.contains(&Rule::B18));
     }
 
-    /// Two proofs in the other order: the transcript is not that of the multipliers.
+    /// Two proofs in the other order: the transcript does not give these multipliers.
     #[test]
     fn transcript_in_another_order() {
         let clients = Clients::get();
@@ -593,7 +597,7 @@ mod forgeries {
         assert!(failures.contains(&Rule::B18));
     }
 
-    /// Digits of the free multipliers in another decomposition are accepted only if they mean the same.
+    /// Other digits of a free multiplier are accepted only if they have the same value.
     #[test]
     fn other_digits_of_a_sum() {
         let (proofs, digests) = one(80);
@@ -604,7 +608,8 @@ mod forgeries {
         assert!(failures.contains(&Rule::B18));
     }
 
-    /// A cell of every hint's kind in the transcript and of the digits, with all that follows from it.
+    /// Cells of the transcript and of the digits, each changed with everything that follows from
+    /// it.
     #[test]
     fn cells_changed_with_their_consequences() {
         let (proofs, digests) = one(80);
@@ -617,7 +622,7 @@ mod forgeries {
             .iter()
             .filter(|(_, _, hint)| !matches!(hint, Hint::Piece | Hint::Multiplicity))
             .collect();
-        // Of ζ and the digests, which are inputs here, every value is as good as another.
+        // ζ and the digests are inputs here; any value of theirs is accepted.
         let inputs = 1 + digests.len();
         for (column, row, hint) in hints[inputs..].iter().step_by(hints.len() / 24) {
             let tamper = Tamper {
@@ -634,7 +639,7 @@ mod forgeries {
     }
 }
 
-/// The circuit refuses ζ = 0, which is what a verifier reads that leaves it out.
+/// The circuit refuses ζ = 0, which a verifier reads if it omits ζ.
 #[test]
 fn a_forgotten_column_challenge_is_refused() {
     let witness = witness(Shape::S4, 1, 0, 83);
@@ -644,11 +649,11 @@ fn a_forgotten_column_challenge_is_refused() {
     assert_eq!(Grid::of(&circuit).failures(&public), only(Rule::B17));
 }
 
-/// Sums over an even number of slots have even coordinates, and those that would make an addition of α's
-/// ladder exceptional have odd ones: the two never meet.
+/// Sums over an even number of slots have even coordinates. Sums that make an addition of α's
+/// ladder exceptional have odd coordinates. So the two never meet.
 #[test]
 fn sums_of_multipliers_are_even() {
-    use crate::pairing::scalar::{Scalar, lambda};
+    use crate::aggregation::pairing::scalar::{Scalar, lambda};
     use rand::Rng;
     let mut rng = rng(85);
     for slots in [4usize, 16, 64] {

@@ -1,4 +1,4 @@
-//! Clients' keys and proofs whose trapdoor is known: a valid proof of any digest in no time.
+//! Clients' keys and proofs with a known trapdoor: valid proofs of any digest, at no cost.
 
 use std::sync::{Arc, OnceLock};
 
@@ -32,7 +32,7 @@ pub(crate) fn g2(scalar: Fr) -> G2Affine {
 }
 
 impl Clients {
-    /// A key.
+    /// Creates a key.
     pub(crate) fn new(seed: u64) -> Clients {
         let rng = &mut ChaCha20Rng::seed_from_u64(seed);
         let [alpha, beta, gamma, delta, input0, input1] = [(); 6].map(|()| Fr::rand(rng));
@@ -53,13 +53,13 @@ impl Clients {
         }
     }
 
-    /// The key of most tests.
+    /// Returns the key of most tests.
     pub(crate) fn get() -> &'static Clients {
         static CLIENTS: OnceLock<Clients> = OnceLock::new();
         CLIENTS.get_or_init(|| Clients::new(71))
     }
 
-    /// A proof of a digest.
+    /// Creates a proof of a digest.
     pub(crate) fn prove(&self, x: &Fr, rng: &mut ChaCha20Rng) -> ClientProof {
         let (a, b) = (Fr::rand(rng), Fr::rand(rng));
         let inputs = self.inputs[0] + self.inputs[1] * x;
@@ -72,7 +72,7 @@ impl Clients {
         }
     }
 
-    /// The digests that the slots of a batch are proven for.
+    /// Returns the digests that the slots of a batch are proven for.
     pub(crate) fn digests(&self, witness: &BatchWitness) -> Vec<Fr> {
         let digest = |slot: &subrosa_protocol::batch::SlotWitness| {
             if slot.active {
@@ -84,7 +84,7 @@ impl Clients {
         witness.slots.iter().map(digest).collect()
     }
 
-    /// The whole circuit with a valid proof in every slot.
+    /// Returns the whole circuit with a valid proof in every slot.
     pub(crate) fn circuit(&self, witness: BatchWitness, seed: u64) -> BatchCircuit {
         let rng = &mut ChaCha20Rng::seed_from_u64(seed);
         let proofs = self
@@ -99,7 +99,7 @@ impl Clients {
     }
 }
 
-/// The state transition alone.
+/// Returns the circuit of the state transition alone.
 pub(crate) fn bare(witness: BatchWitness) -> BatchCircuit {
     let proofs = Vec::new();
     let statement = Statement { witness, proofs };
@@ -109,7 +109,7 @@ pub(crate) fn bare(witness: BatchWitness) -> BatchCircuit {
     circuit
 }
 
-/// Its circuit without a witness.
+/// Returns the circuit of the state transition alone, without a witness.
 pub(crate) fn bare_blank(shape: Shape) -> BatchCircuit {
     let mut circuit = BatchCircuit::blank(shape, Clients::get().key.clone());
     circuit.bare = true;

@@ -1,4 +1,4 @@
-//! From a failing constraint to the rule under which its cells were written.
+//! Maps failing constraints to the rules under which their cells were written.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::circuit::BatchCircuit;
 use crate::config::{column, gate};
 use crate::rules::Rule;
 
-/// Cell that carries the label of a gate's row.
+/// Returns the column of the cell that carries the label of a gate's row.
 pub(crate) fn labelled_column(name: &str) -> usize {
     match name {
         gate::ARITHMETIC => 5,
@@ -37,7 +37,7 @@ fn row(location: &FailureLocation) -> usize {
     }
 }
 
-/// Runs halo2's mock prover; returns the rules that fail.
+/// Runs halo2's mock prover and returns the rules that fail.
 pub(crate) fn mock(circuit: &BatchCircuit, instances: Vec<Fr>) -> BTreeSet<Rule> {
     let labels = Grid::of(circuit).labels.rules;
     let mut instances = instances;

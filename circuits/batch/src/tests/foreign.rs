@@ -11,14 +11,14 @@ use proptest::prelude::*;
 
 use super::grid::Grid;
 use crate::Rule;
+use crate::aggregation::foreign::bounds::WEIGHT_BITS;
+use crate::aggregation::foreign::emit::Emitter;
+use crate::aggregation::foreign::limbs::{LIMB_BITS, LIMBS, Limbs};
+use crate::aggregation::foreign::trace::{Constants, Felt, Segment, Trace};
 use crate::config::column;
-use crate::foreign::bounds::WEIGHT_BITS;
-use crate::foreign::emit::Emitter;
-use crate::foreign::limbs::{LIMB_BITS, LIMBS, Limbs};
-use crate::foreign::trace::{Constants, Felt, Segment, Trace};
 use crate::layout::{Hint, Layout, Tamper};
 
-/// Rows for the table and some arithmetic.
+/// Rows that hold the table and some arithmetic.
 const ROWS: usize = 10_000;
 
 fn limbs(value: &BigUint) -> Limbs {
@@ -33,12 +33,12 @@ fn modulus() -> BigUint {
     Fq::MODULUS.into()
 }
 
-/// Records a value in this representation.
+/// Records a value in the given representation.
 fn felt(segment: &mut Segment, value: &BigUint) -> Felt {
     segment.limbs(limbs(value), Fq::from(value.clone()), false)
 }
 
-/// Writes a trace under fixed challenges, with cells changed on the way.
+/// Writes a trace under fixed challenges, optionally with one cell changed on the way.
 fn grid(segment: Segment, constants: &Constants, tamper: Option<Tamper>) -> Grid {
     let trace = Trace::new(vec![segment], constants);
     Grid::build(ROWS, |layout: &mut Layout<'_>| {
@@ -66,7 +66,7 @@ fn failures(segment: Segment) -> BTreeSet<Rule> {
     grid(segment, &Constants::default(), None).failures(&[])
 }
 
-/// a·b − c = 0 for integers below 2²⁶⁰.
+/// Records a·b − c = 0 for integers below 2²⁶⁰.
 fn product(a: &BigUint, b: &BigUint, c: &BigUint) -> Segment {
     let mut segment = Segment::new(0);
     let [a, b, c] = [a, b, c].map(|value| felt(&mut segment, value));
@@ -95,7 +95,8 @@ fn edges() -> Vec<BigUint> {
     values
 }
 
-/// Products of edge values hold, in every representation of the result, and nothing near does.
+/// Products of edge values hold in every representation of the result; a neighbour of the result
+/// fails.
 #[test]
 fn products_of_edges() {
     let q = modulus();
@@ -153,7 +154,7 @@ fn sample() -> Segment {
     product(&a, &b, &BigUint::from(35u8))
 }
 
-/// Hints of one kind that were written under a rule.
+/// Returns the hints of one kind that were written under a rule.
 fn hints(rule: Rule, kind: Hint) -> Vec<(usize, usize)> {
     let grid = grid(sample(), &Constants::default(), None);
     grid.labels
@@ -171,8 +172,8 @@ fn changed(column: usize, row: usize, delta: Fr) -> BTreeSet<Rule> {
     grid(sample(), &Constants::default(), Some(tamper)).failures(&[])
 }
 
-/// Every limb of the quotient and every carry, changed with all that follows from it, breaks the
-/// group; far enough it leaves its range as well.
+/// Each limb of the quotient and each carry breaks the group if it is changed with all that follows
+/// from it.
 #[test]
 fn quotients_and_carries_are_bound() {
     let all = hints(Rule::B19, Hint::Ranged);
@@ -185,7 +186,7 @@ fn quotients_and_carries_are_bound() {
     }
 }
 
-/// A piece that is none of the table's, a piece changed alone, and a multiplicity: each is noticed as B16.
+/// A piece outside the table, a piece changed alone, and a multiplicity: B16 notices each.
 #[test]
 fn pieces_and_multiplicities_are_bound() {
     for place in 0..4 {
@@ -202,7 +203,8 @@ fn pieces_and_multiplicities_are_bound() {
     }
 }
 
-/// A limb of 2⁵² + 1 with a piece beyond the table evaluates as it should and fails in the multiset alone.
+/// A limb with a piece outside the table evaluates correctly and fails only in the multiset
+/// argument.
 #[test]
 fn a_piece_beyond_the_table_fails_by_name() {
     let mut segment = Segment::new(0);

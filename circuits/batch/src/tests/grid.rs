@@ -1,4 +1,4 @@
-//! The circuit in memory, with an evaluation of its constraints that can be repeated on changed cells.
+//! The circuit in memory. Its constraints can be evaluated repeatedly, with changed cells.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -8,8 +8,8 @@ use halo2curves::ff::Field;
 use rayon::prelude::*;
 
 use super::failures::{labelled_column, rule};
-use crate::circuit::{BatchCircuit, INSTANCES};
-use crate::config::{Config, TABLE_BITS, column, gate};
+use crate::circuit::BatchCircuit;
+use crate::config::{Config, INSTANCES, TABLE_BITS, column, gate};
 use crate::convert::limbs;
 use crate::layout::{Census, Labels, Layout, Selector, Sheet};
 use crate::rules::Rule;
@@ -27,7 +27,7 @@ pub(crate) struct Grid {
     pub(crate) labels: Labels,
     pub(crate) instances: [Cell; INSTANCES + 1],
     pub(crate) census: Census,
-    /// The instances that the circuit was written for.
+    /// Instances that the circuit was written for.
     public: Vec<Fr>,
     cs: ConstraintSystem<Fr>,
 }
@@ -78,7 +78,7 @@ impl Grid {
         self.labels = layout.1;
     }
 
-    /// Writes the circuit.
+    /// Writes a circuit.
     pub(crate) fn of(circuit: &BatchCircuit) -> Grid {
         let mut grid = Grid::blank((1 << circuit.height()) - 16);
         let written = circuit.write(&mut grid).unwrap();
@@ -93,7 +93,7 @@ impl Grid {
         grid
     }
 
-    /// Writes gadgets alone, on so many rows.
+    /// Writes gadgets alone, on the given number of rows.
     pub(crate) fn build(rows: usize, gadgets: impl FnOnce(&mut Layout<'_>)) -> Grid {
         let mut grid = Grid::blank(rows);
         let mut layout = Layout::new(&mut grid, rows);
@@ -104,7 +104,7 @@ impl Grid {
         grid
     }
 
-    /// Whether everything but the witness is the same.
+    /// Whether everything except the witness is equal.
     pub(crate) fn has_structure_of(&self, other: &Grid) -> bool {
         self.assigned == other.assigned
             && self.constants == other.constants
@@ -118,12 +118,12 @@ impl Grid {
         self.labels.rules.len()
     }
 
-    /// Names of the gates that fail at `row`.
+    /// Returns the names of the gates that fail at `row`.
     pub(crate) fn failing(&self, row: usize) -> Vec<&str> {
         self.failing_with(row, &HashSet::new(), Fr::ZERO)
     }
 
-    /// Names of the gates that fail at `row` when `delta` is added to `cells`.
+    /// Returns the names of the gates that fail at `row` when `delta` is added to `cells`.
     pub(crate) fn failing_with(&self, row: usize, cells: &HashSet<Cell>, delta: Fr) -> Vec<&str> {
         let advice = |column: usize, row: usize| {
             let value = self.advice[row][column];
@@ -173,7 +173,7 @@ impl Grid {
         names
     }
 
-    /// The rules that fail under these instances.
+    /// Returns the rules that fail under these instances.
     pub(crate) fn failures(&self, instances: &[Fr]) -> BTreeSet<Rule> {
         let mut rules: BTreeSet<Rule> = (0..self.rows())
             .into_par_iter()
@@ -197,7 +197,7 @@ impl Grid {
         rules
     }
 
-    /// Assigned cells grouped by the copy constraints between them.
+    /// Returns the assigned cells, grouped by the copy constraints between them.
     pub(crate) fn classes(&self) -> Vec<Vec<Cell>> {
         let mut leader: HashMap<Cell, Cell> = HashMap::new();
         fn find(leader: &mut HashMap<Cell, Cell>, cell: Cell) -> Cell {

@@ -33,7 +33,7 @@ fn columns() -> Value {
 #[test]
 fn counts_are_pinned() {
     let shapes: Vec<Counts> = Shape::ALL.into_iter().map(counts).collect();
-    // What each further slot adds, measured between the two largest shapes, and what is left then.
+    // The cost of each further slot, measured between the two largest shapes, and the rest.
     let each = |of: fn(&Counts) -> usize| (of(&shapes[2]) - of(&shapes[1])).div_ceil(48);
     let per_transaction = each(|counts| counts.area);
     let per_proof = each(|counts| counts.proofs_area);
@@ -47,7 +47,7 @@ fn counts_are_pinned() {
     });
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/cells.json");
     let text = serde_json::to_string_pretty(&actual).unwrap() + "\n";
-    // Rewritten on purpose by UPDATE_PINS=1 after a change of the circuit.
+    // UPDATE_PINS=1 rewrites the file after an intended change of the circuit.
     if std::env::var_os("UPDATE_PINS").is_some() {
         std::fs::write(path, &text).unwrap();
     }
@@ -58,7 +58,8 @@ fn counts_are_pinned() {
     assert!(per_transaction - per_proof <= 25_000);
 }
 
-/// The declared degree is that of the gates. (That it suffices for the lookup too, a real proof shows.)
+/// The declared degree is the gates' degree. A real proof shows that it suffices for the lookup
+/// too.
 #[test]
 fn degree_is_that_of_the_gates() {
     let mut cs = ConstraintSystem::<halo2curves::bn256::Fr>::default();
@@ -78,7 +79,7 @@ fn constraint_system_fits() {
         let rows = 1usize << BatchCircuit::k(shape);
         assert!(BatchCircuit::rows(shape) + cs.blinding_factors() + 1 < rows);
         assert!(1 << Counts::TABLE_BITS <= BatchCircuit::rows(shape));
-        // The next smaller number of rows would not do (or would not hold the table).
+        // Half as many rows would not suffice.
         let counts = counts(shape);
         let used = counts.permutation_rows + counts.arithmetic_rows;
         assert!(used.max(counts.foreign_rows) > rows / 2);

@@ -44,7 +44,7 @@ fn batch_of_64() {
     assert_eq!(grid.failures(&public).into_iter().collect::<Vec<_>>(), []);
 }
 
-/// The digests that proofs are verified for are those of the transactions, and of 30 words 0 where none is.
+/// The exposed digests are the transactions', and in an empty slot the digest of 30 zero words.
 #[test]
 fn exposed_digests() {
     let witness = witness(Shape::S4, 3, 0, 15);

@@ -20,7 +20,7 @@ pub(crate) struct Scenario {
     config: Config,
     assets_root: Fr,
     roots: Vec<Fr>,
-    /// What a transaction of this batch names as its price snapshot, if anything.
+    /// Price snapshot that transactions of this batch may name.
     snapshot: Fr,
 }
 
@@ -88,7 +88,7 @@ impl Scenario {
         }
     }
 
-    /// Executes a batch of so many random transactions and deposits.
+    /// Executes a batch of random transactions and deposits.
     pub(crate) fn batch(
         &mut self,
         shape: Shape,
@@ -107,7 +107,7 @@ impl Scenario {
         self.batch_of(shape, &kinds, deposits)
     }
 
-    /// Executes a batch of these kinds; neighbouring legs are of one swap.
+    /// Executes a batch of these kinds; neighbouring legs belong to one swap.
     pub(crate) fn batch_of(
         &mut self,
         shape: Shape,
@@ -148,7 +148,7 @@ impl Scenario {
     }
 }
 
-/// A batch of these kinds after two others, so that no tree is empty.
+/// Returns a batch of these kinds after two others, so that no tree is empty.
 pub(crate) fn witness_of(shape: Shape, kinds: &[Kind], deposits: usize, seed: u64) -> BatchWitness {
     let mut scenario = Scenario::new(seed);
     scenario.batch(Shape::S4, 3, 2);
@@ -156,7 +156,7 @@ pub(crate) fn witness_of(shape: Shape, kinds: &[Kind], deposits: usize, seed: u6
     scenario.batch_of(shape, kinds, deposits)
 }
 
-/// A batch after two others, so that no tree is empty.
+/// Returns a batch after two others, so that no tree is empty.
 pub(crate) fn witness(
     shape: Shape,
     transactions: usize,

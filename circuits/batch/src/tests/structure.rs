@@ -1,9 +1,9 @@
-//! Structure: what each cell is tied by. Two attacks are tried on the circuit itself.
+//! Structure: the constraints that bind each cell. Two attacks are tried on the circuit.
 //!
 //! 1. *Every class of copied cells*: 1 is added to all cells of the class at once, so that no copy
-//!    notices; some gate, lookup or instance must.
-//! 2. *Hints with their consequences*: 1 is added to one fresh witness, and everything that is
-//!    computed from it follows; the statement must become false.
+//!    notices. Some gate, lookup or instance must notice.
+//! 2. *Hints with their consequences*: 1 is added to one fresh witness, and everything computed
+//!    from it follows. The statement must become false.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -13,6 +13,7 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 use subrosa_protocol::batch::{BatchWitness, Shape};
+use subrosa_protocol::layout::word;
 use subrosa_protocol::transaction::Kind;
 
 use super::clients::{Clients, bare, bare_blank};
@@ -22,7 +23,7 @@ use crate::config::column;
 use crate::layout::{Hint, Tamper};
 use crate::{BatchCircuit, instances};
 
-/// Classes whose change no constraint notices.
+/// Returns the classes whose change no constraint notices.
 fn free_classes(circuit: &BatchCircuit) -> (usize, Vec<Vec<(usize, usize)>>, Grid) {
     let grid = Grid::of(circuit);
     let classes = grid.classes();
@@ -44,7 +45,7 @@ fn free_classes(circuit: &BatchCircuit) -> (usize, Vec<Vec<(usize, usize)>>, Gri
     (classes.len(), free, grid)
 }
 
-/// The only cell that may hold anything: the inverse of an amount that is 0.
+/// Whether the class is the inverse of an amount that is 0, the only cell that may hold anything.
 fn is_inverse_of_zero(grid: &Grid, class: &[(usize, usize)]) -> bool {
     class.iter().any(|(column, row)| {
         *column == 2
@@ -66,7 +67,7 @@ fn every_class_of_cells_is_constrained() {
         let transfers = witness
             .slots
             .iter()
-            .filter(|slot| slot.words[5] == ark_bn254::Fr::from(0u64))
+            .filter(|slot| slot.words[word::AMOUNT] == ark_bn254::Fr::from(0u64))
             .count();
         let circuit = if whole {
             Clients::get().circuit(witness, 27)
@@ -91,7 +92,7 @@ fn every_class_of_cells_is_constrained() {
     }
 }
 
-/// Every cell that a gate reads is written: what nobody wrote, nobody constrains.
+/// Every cell that a gate reads is written; an unwritten cell would be unconstrained.
 #[test]
 fn every_cell_that_matters_is_written() {
     let grid = Grid::of(&Clients::get().circuit(witness(Shape::S4, 3, 2, 22), 28));
@@ -113,8 +114,8 @@ fn every_cell_that_matters_is_written() {
     assert!(unwritten > 0);
 }
 
-/// Every input of a gadget is a copy, or a hint that is counted under what constrains it; all the
-/// rest is derived by gates.
+/// Every input of a gadget is a copy, or a hint counted under its kind; gates derive all other
+/// cells.
 #[test]
 fn cells_enter_as_copies_hints_or_derived() {
     for (transactions, deposits) in [(4, 4), (0, 0)] {
@@ -125,12 +126,12 @@ fn cells_enter_as_copies_hints_or_derived() {
             grid.labels.hints.len(),
             grid.census.hints.iter().sum::<usize>()
         );
-        // A copy is one constraint; nothing is constrained equal without being a copy.
+        // A copy is one constraint, and every equality constraint is a copy.
         assert_eq!(grid.copies.len(), grid.census.copies);
-        // The message words of 4 slots, their links, deposits and the two states.
-        let hashed = 12 + 4 * (30 + 3 + 3 * 2) + 4 * 2;
+        // Message words of 4 slots, their links, deposits and the two states.
+        let hashed = 12 + 4 * (word::COUNT + 3 + 3 * 2) + 4 * 2;
         assert_eq!(grid.census.hints[Hint::Hashed as usize], hashed);
-        // Own path of each anchor, link, the history and the subtrees' place.
+        // Paths of each anchor and link, of the history, and of the subtrees.
         let levels = 4 * 16 + 12 * 16 + 16 + 14;
         assert_eq!(grid.census.hints[Hint::Bit as usize], 2 * levels);
         assert_eq!(grid.census.hints[Hint::Sibling as usize], 3 * (levels + 14));
@@ -158,14 +159,17 @@ fn free_hints(witness: &BatchWitness, sample: usize) -> BTreeMap<Hint, usize> {
     free
 }
 
-/// In a full batch of withdrawals nothing is free.
+/// In a full batch of withdrawals no hint is free.
 #[test]
 fn hints_are_bound_in_a_full_batch() {
     let witness = (0..)
         .map(|seed| witness(Shape::S4, 4, 4, seed))
         .find(|witness| {
             let zero = ark_bn254::Fr::from(0u64);
-            witness.slots.iter().all(|slot| slot.words[5] != zero)
+            witness
+                .slots
+                .iter()
+                .all(|slot| slot.words[word::AMOUNT] != zero)
         })
         .unwrap();
     assert_eq!(free_hints(&witness, 160), BTreeMap::new());
@@ -197,8 +201,8 @@ fn kinds_and_pairs_are_bound_in_a_batch_of_swaps() {
     }
 }
 
-/// In empty slots the witness of the identity update is free, and only that: paths, the leaf that is
-/// not changed, and the limbs of its comparison.
+/// In empty slots only the witness of the unused update is free: paths, the unchanged leaf, and the
+/// limbs of its comparison.
 #[test]
 fn only_inactive_witnesses_are_free() {
     let free = free_hints(&witness(Shape::S4, 0, 2, 25), 80);
@@ -206,8 +210,8 @@ fn only_inactive_witnesses_are_free() {
     assert!(free.keys().all(|hint| allowed.contains(hint)));
 }
 
-/// Key generation sees the same circuit as proving: constants, selectors and copies do not depend on
-/// the witness.
+/// Key generation sees the same circuit as proving: constants, selectors and copies do not depend
+/// on the witness.
 #[test]
 fn structure_does_not_depend_on_the_witness() {
     for shape in [Shape::S4, Shape::S16] {

@@ -1,35 +1,35 @@
-//! A step on a position from its contents.
+//! Builds a step on a position from its contents.
 
 use crate::witness::{LoanWitness, Step};
 use std::fmt;
 use subrosa_protocol::encryption::{EphemeralKey, OutputPlaintext};
-use subrosa_protocol::loan::{Debt, Filler, Loan, OPENING_LEN, Position, step_keys};
-use subrosa_protocol::market::Snapshot;
+use subrosa_protocol::loan::{DISCLOSURE_LEN, Debt, Filler, Loan, Position, step_keys};
+use subrosa_protocol::market::PriceSnapshot;
 use subrosa_protocol::note::Note;
 use subrosa_protocol::transaction::Header;
 
-/// A step on a position, as it is to be made. Nothing is checked here but by [`crate::check`].
+/// A step on a position to build. It is checked by [`crate::check`], not here.
 #[derive(Clone)]
 pub struct LoanStep {
-    /// What is done.
+    /// Kind of the step.
     pub step: Step,
-    /// The loan.
+    /// Loan of the position.
     pub loan: Loan,
-    /// Debt before; of an opening any.
+    /// Debt before the step; ignored for a new loan.
     pub before: Debt,
-    /// Debt that is left of what is owed.
+    /// Debt that remains of the owed amount.
     pub debt: u128,
-    /// The prices, if the step needs one.
-    pub snapshot: Option<Snapshot>,
+    /// Prices, if the step needs one.
+    pub snapshot: Option<PriceSnapshot>,
 }
 
 impl LoanStep {
-    /// The witness of the step under a header; `None` if what is owed does not fit 128 bits, or there can be no further
-    /// step.
+    /// Returns the witness of the step under a header, or `None` if the owed amount exceeds 128
+    /// bits or the sequence has no next number.
     pub(super) fn witness(&self, header: &Header) -> Option<LoanWitness> {
         let loan = &self.loan;
         let before = match self.step {
-            Step::Open => &loan.opening_debt(),
+            Step::Open => &loan.origination_debt(),
             Step::Adjust | Step::Liquidate => &self.before,
         };
         let time = match self.step {
@@ -41,7 +41,7 @@ impl LoanStep {
         let after = match time {
             None => Debt {
                 amount: self.debt,
-                ..loan.opening_debt()
+                ..loan.origination_debt()
             },
             Some(time) => Debt {
                 amount: self.debt,
@@ -60,7 +60,7 @@ impl LoanStep {
 }
 
 impl LoanWitness {
-    /// Output 0 of a step that spends a position, with so much value.
+    /// Returns output 0 of a step that spends a position, with the given value.
     pub(super) fn successor(&self, value: u128) -> OutputPlaintext {
         let loan = &self.loan;
         let state = Position {
@@ -77,7 +77,7 @@ impl LoanWitness {
         }
     }
 
-    /// Output 1 of a step that repays something.
+    /// Returns output 1 of a step that repays debt, or `None` without a repayment.
     pub(super) fn repayment(&self) -> Option<OutputPlaintext> {
         let loan = &self.loan;
         let repaid = self.owed.checked_sub(self.after.amount)?;
@@ -87,21 +87,23 @@ impl LoanWitness {
         })
     }
 
-    /// The first bytes of the note data: the opening of output 0.
-    pub(super) fn opening(
+    /// Returns the first bytes of the note data: the sealed disclosure of output 0.
+    pub(super) fn disclosure(
         &self,
         made: &Note,
         ephemeral: &EphemeralKey,
         ovk: &[u8; 32],
-    ) -> [u8; OPENING_LEN] {
+    ) -> [u8; DISCLOSURE_LEN] {
         let keys = step_keys(&self.loan.salt, self.after.sequence);
         let cm0 = made.commitment();
-        let opening = self.loan.opening(made.value, &self.after);
+        let disclosure = self.loan.disclosure(made.value, &self.after);
         let filler = match self.step {
-            Step::Open => Filler::of_salt(ovk, &ephemeral.y(), &cm0, &self.loan.salt),
-            Step::Adjust | Step::Liquidate => Filler::of_step(ovk, &ephemeral.y(), &cm0, &opening),
+            Step::Open => Filler::for_origination(ovk, &ephemeral.y(), &cm0, &self.loan.salt),
+            Step::Adjust | Step::Liquidate => {
+                Filler::for_step(ovk, &ephemeral.y(), &cm0, &disclosure)
+            }
         };
-        filler.bytes(&opening.seal(&keys, &cm0, filler.words()))
+        filler.bytes(&disclosure.seal(&keys, &cm0, filler.words()))
     }
 }
 

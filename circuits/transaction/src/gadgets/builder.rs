@@ -1,8 +1,7 @@
 //! The layer between the gadgets and the constraint system.
 //!
-//! `ark-relations` stores rows; this layer adds what the gadgets need around them: values that
-//! travel with linear combinations, constant folding, and the record of which constraint was
-//! written for which rule.
+//! `ark-relations` stores rows. This layer adds what gadgets need around them: values that travel
+//! with linear combinations, constant folding, and a record of the rule of each constraint.
 
 use crate::Rule;
 use ark_bn254::Fr;
@@ -15,9 +14,9 @@ pub(crate) type Synthesis<T> = Result<T, SynthesisError>;
 
 /// A linear combination of wires and its value.
 ///
-/// Terms are collected only while matrices are being built; when a proof needs nothing but an
-/// assignment they stay empty. Whether a number is constant never depends on that, nor on values,
-/// so that every synthesis allocates the same wires.
+/// Terms are collected only while matrices are built. They stay empty for a proof, which needs only
+/// the assignment. Whether a number is constant depends neither on that nor on values, so every
+/// synthesis allocates the same wires.
 #[derive(Clone)]
 pub(crate) struct Num {
     value: Fr,
@@ -26,17 +25,17 @@ pub(crate) struct Num {
 }
 
 impl Num {
-    /// The value under the present assignment.
+    /// Returns the value under the present assignment.
     pub(crate) fn value(&self) -> Fr {
         self.value
     }
 
-    /// True if no wire occurs.
+    /// Whether no wire occurs.
     pub(crate) fn is_constant(&self) -> bool {
         self.constant
     }
 
-    /// `self + other`.
+    /// Returns `self + other`.
     pub(crate) fn plus(&self, other: &Num) -> Num {
         let mut sum = self.clone();
         sum.value += other.value;
@@ -45,7 +44,7 @@ impl Num {
         sum
     }
 
-    /// `self − other`.
+    /// Returns `self − other`.
     pub(crate) fn minus(&self, other: &Num) -> Num {
         let mut difference = self.clone();
         difference.value -= other.value;
@@ -56,7 +55,7 @@ impl Num {
         difference
     }
 
-    /// `factor · self`.
+    /// Returns `factor · self`.
     pub(crate) fn times(&self, factor: Fr) -> Num {
         Num {
             value: self.value * factor,
@@ -65,7 +64,7 @@ impl Num {
         }
     }
 
-    /// `−self`.
+    /// Returns `−self`.
     pub(crate) fn negated(&self) -> Num {
         self.times(-Fr::one())
     }
@@ -78,7 +77,7 @@ impl Num {
     }
 }
 
-/// Writes constraints into a constraint system and remembers the rule each one serves.
+/// Writer of constraints into a constraint system; it records the rule of each.
 pub(crate) struct Builder {
     cs: ConstraintSystemRef<Fr>,
     matrices: bool,
@@ -88,7 +87,7 @@ pub(crate) struct Builder {
 }
 
 impl Builder {
-    /// A builder on an empty constraint system.
+    /// Creates a builder on an empty constraint system.
     pub(crate) fn new(cs: ConstraintSystemRef<Fr>) -> Self {
         let matrices = cs.should_construct_matrices();
         Self {
@@ -100,17 +99,17 @@ impl Builder {
         }
     }
 
-    /// Names the rule that the following constraints serve.
+    /// Sets the rule of the following constraints.
     pub(crate) fn enter(&mut self, rule: Rule) {
         self.rule = rule;
     }
 
-    /// Ranges of constraint indices by rule, in the order in which they were written.
+    /// Returns ranges of constraint indices by rule, in the order of writing.
     pub(crate) fn into_spans(self) -> Vec<(Rule, Range<usize>)> {
         self.spans
     }
 
-    /// A constant.
+    /// Returns a constant.
     pub(crate) fn constant(&self, value: Fr) -> Num {
         let terms = if self.matrices && !value.is_zero() {
             vec![(value, Variable::One)]
@@ -124,7 +123,7 @@ impl Builder {
         }
     }
 
-    /// The constant one.
+    /// Returns the constant one.
     pub(crate) fn one(&self) -> Num {
         self.constant(Fr::one())
     }
@@ -142,19 +141,19 @@ impl Builder {
         }
     }
 
-    /// A fresh witness wire: a hint until a constraint says otherwise.
+    /// Creates a witness wire: a hint until a constraint binds it.
     pub(crate) fn witness(&mut self, value: Fr) -> Synthesis<Num> {
         let variable = self.cs.new_witness_variable(|| Ok(value))?;
         Ok(self.wire(value, variable))
     }
 
-    /// The public input.
+    /// Creates the public input.
     pub(crate) fn input(&mut self, value: Fr) -> Synthesis<Num> {
         let variable = self.cs.new_input_variable(|| Ok(value))?;
         Ok(self.wire(value, variable))
     }
 
-    /// Σ coefficient · number + constant; the value is given, being known to the caller.
+    /// Returns Σ coefficient · number + constant; the caller knows and passes the value.
     pub(crate) fn linear<'a>(
         &self,
         constant: Fr,
@@ -177,7 +176,7 @@ impl Builder {
         }
     }
 
-    /// a · b = c.
+    /// Constrains a · b = c.
     pub(crate) fn enforce(&mut self, a: &Num, b: &Num, c: &Num) -> Synthesis<()> {
         let index = self.constraints;
         self.constraints += 1;
@@ -195,19 +194,19 @@ impl Builder {
         Ok(())
     }
 
-    /// a = b. The row lies in the third matrix alone, where it costs the prover nothing.
+    /// Constrains a = b. The row lies in the third matrix alone, where it costs the prover nothing.
     pub(crate) fn equal(&mut self, a: &Num, b: &Num) -> Synthesis<()> {
         let zero = self.constant(Fr::zero());
         self.enforce(&zero, &zero, &a.minus(b))
     }
 
-    /// a = 0.
+    /// Constrains a = 0.
     pub(crate) fn zero(&mut self, a: &Num) -> Synthesis<()> {
         let zero = self.constant(Fr::zero());
         self.enforce(&zero, &zero, a)
     }
 
-    /// The product; one constraint, or none if a factor is constant.
+    /// Returns the product: one constraint, or none if a factor is constant.
     pub(crate) fn mul(&mut self, a: &Num, b: &Num) -> Synthesis<Num> {
         if a.constant {
             return Ok(b.times(a.value));
@@ -220,8 +219,8 @@ impl Builder {
         Ok(product)
     }
 
-    /// A wire for `numerator / denominator`, given its value. The caller guarantees that the
-    /// denominator is never zero; where it is, the quotient is not determined.
+    /// Creates a wire for `numerator / denominator`, given its value. The caller guarantees that
+    /// the denominator is never zero; a zero denominator would leave the quotient undetermined.
     pub(crate) fn quotient(
         &mut self,
         numerator: &Num,
@@ -233,19 +232,20 @@ impl Builder {
         Ok(quotient)
     }
 
-    /// bit ∈ {0, 1}.
+    /// Constrains bit ∈ {0, 1}.
     pub(crate) fn boolean(&mut self, bit: &Num) -> Synthesis<()> {
         self.enforce(bit, bit, bit)
     }
 
-    /// `if_zero` or `if_one`, by a number already known to be 0 or 1.
+    /// Returns `if_zero` or `if_one`, by a number already known to be 0 or 1.
     pub(crate) fn select(&mut self, bit: &Num, if_one: &Num, if_zero: &Num) -> Synthesis<Num> {
         let step = self.mul(bit, &if_one.minus(if_zero))?;
         Ok(if_zero.plus(&step))
     }
 }
 
-/// The inverse, or zero of zero: hints must be total, for a blank synthesis has only zeros.
+/// Returns the inverse, or zero for zero. Hints must be total, because a blank synthesis has only
+/// zeros.
 pub(crate) fn inverse_or_zero(value: Fr) -> Fr {
     value.inverse().unwrap_or_default()
 }

@@ -2,7 +2,7 @@
 //!
 //! The coefficient a = 1 is a square and d is not, so the addition law is complete: its
 //! denominators 1 ± d·x₁x₂y₁y₂ vanish for no two points of the curve, whatever their order. Every
-//! point that enters must therefore be known to lie on the curve, and nothing else is asked of it.
+//! point that enters must therefore be on the curve; there is no other requirement.
 
 use super::builder::inverse_or_zero;
 use super::{Builder, Num, Synthesis};
@@ -13,7 +13,7 @@ use ark_ed_on_bn254::{EdwardsAffine, EdwardsConfig, EdwardsProjective};
 use ark_ff::Zero;
 use std::sync::LazyLock;
 
-/// Width of the scalars that the circuit takes by bits: the width of ℓ.
+/// Bits of the scalars that the circuit takes bit by bit: the width of ℓ.
 pub(crate) const SCALAR_BITS: usize = 251;
 
 /// Width of the windows of the fixed base.
@@ -26,7 +26,7 @@ pub(crate) struct Point {
     pub(crate) y: Num,
 }
 
-/// For window j the points i·8^j·G, i = 0 … 7.
+/// Points i·8^j·G, i = 0 … 7, for window j.
 static FIXED_BASE: LazyLock<Vec<[EdwardsAffine; 1 << WINDOW]>> = LazyLock::new(|| {
     let mut base = EdwardsProjective::from(EdwardsAffine::generator());
     (0..SCALAR_BITS.div_ceil(WINDOW))
@@ -44,7 +44,7 @@ static FIXED_BASE: LazyLock<Vec<[EdwardsAffine; 1 << WINDOW]>> = LazyLock::new(|
         .collect()
 });
 
-/// The point is on the curve: three constraints.
+/// Constrains the point to the curve: three constraints.
 pub(crate) fn on_curve(b: &mut Builder, point: &Point) -> Synthesis<()> {
     let xx = b.mul(&point.x, &point.x)?;
     let yy = b.mul(&point.y, &point.y)?;
@@ -52,7 +52,7 @@ pub(crate) fn on_curve(b: &mut Builder, point: &Point) -> Synthesis<()> {
     b.enforce(&xx.times(EdwardsConfig::COEFF_D), &yy, &right)
 }
 
-/// −P.
+/// Returns −P.
 pub(crate) fn negated(point: &Point) -> Point {
     Point {
         x: point.x.negated(),
@@ -60,7 +60,7 @@ pub(crate) fn negated(point: &Point) -> Point {
     }
 }
 
-/// P + Q: six constraints.
+/// Returns P + Q: six constraints.
 pub(crate) fn add(b: &mut Builder, p: &Point, q: &Point) -> Synthesis<Point> {
     let beta = b.mul(&p.x, &q.y)?;
     let gamma = b.mul(&p.y, &q.x)?;
@@ -71,7 +71,7 @@ pub(crate) fn add(b: &mut Builder, p: &Point, q: &Point) -> Synthesis<Point> {
     divide(b, [&x, &y], &tau)
 }
 
-/// 2·P: five constraints. On the curve x² + y² = 1 + d·x²y².
+/// Returns 2·P: five constraints. On the curve x² + y² = 1 + d·x²y².
 pub(crate) fn double(b: &mut Builder, p: &Point) -> Synthesis<Point> {
     let product = b.mul(&p.x, &p.y)?;
     let tau = b.mul(&product, &product)?.times(EdwardsConfig::COEFF_D);
@@ -79,7 +79,7 @@ pub(crate) fn double(b: &mut Builder, p: &Point) -> Synthesis<Point> {
     divide(b, [&product.times(Fr::from(2u64)), &difference], &tau)
 }
 
-/// (x / (1 + τ), y / (1 − τ)).
+/// Returns (x / (1 + τ), y / (1 − τ)).
 fn divide(b: &mut Builder, [x, y]: [&Num; 2], tau: &Num) -> Synthesis<Point> {
     let below = b.one().plus(tau);
     let above = b.one().minus(tau);
@@ -89,7 +89,7 @@ fn divide(b: &mut Builder, [x, y]: [&Num; 2], tau: &Num) -> Synthesis<Point> {
     Ok(Point { x, y })
 }
 
-/// k·G for bits of k, at most 251 of them, least significant first.
+/// Returns k·G for the bits of k, at most 251, least significant first.
 pub(crate) fn mul_generator(b: &mut Builder, bits: &[Num]) -> Synthesis<Point> {
     debug_assert!(bits.len() <= SCALAR_BITS);
     let mut sum: Option<Point> = None;
@@ -106,7 +106,7 @@ pub(crate) fn mul_generator(b: &mut Builder, bits: &[Num]) -> Synthesis<Point> {
     }))
 }
 
-/// The entry of a constant table that up to three bits select: three constraints.
+/// Returns the entry of a constant table that up to three bits select: three constraints.
 fn lookup(b: &mut Builder, bits: &[Num], table: &[EdwardsAffine; 8]) -> Synthesis<Point> {
     let zero = b.constant(Fr::zero());
     let bit = |i: usize| bits.get(i).unwrap_or(&zero).clone();
@@ -128,13 +128,13 @@ fn lookup(b: &mut Builder, bits: &[Num], table: &[EdwardsAffine; 8]) -> Synthesi
     Ok(Point { x, y })
 }
 
-/// A scalar recoded in signed digits, for [`mul`]; to be shared by several points.
+/// A scalar recoded in signed digits, for [`mul`]; several points can share it.
 ///
 /// With bits k₀ … k_n, the odd number k | 1 equals 2^n + Σ (2·k_{i+1} − 1)·2^i over i < n. Digits
 /// are taken in pairs, worth ±1 or ±3.
 pub(crate) struct Digits {
     odd: Num,
-    /// From the top: the sign bit, and whether the magnitude is 1 (else 3).
+    /// From the top: the sign bit, and whether the magnitude is 1 instead of 3.
     pairs: Vec<(Num, Num)>,
 }
 
@@ -159,7 +159,7 @@ impl Digits {
     }
 }
 
-/// k·P for any point of the curve.
+/// Returns k·P for any point of the curve.
 pub(crate) fn mul(b: &mut Builder, digits: &Digits, point: &Point) -> Synthesis<Point> {
     let twice = double(b, point)?;
     let thrice = add(b, &twice, point)?;
@@ -177,7 +177,7 @@ pub(crate) fn mul(b: &mut Builder, digits: &Digits, point: &Point) -> Synthesis<
         let x = b.mul(&sign, &x)?;
         sum = add(b, &sum, &Point { x, y })?;
     }
-    // The sum is (k | 1)·P; an even k takes P off again.
+    // The sum is (k | 1)·P; for an even k, P is subtracted again.
     let even = b.one().minus(&digits.odd);
     let x = b.mul(&even, &point.x.negated())?;
     let one = b.one();
@@ -185,7 +185,7 @@ pub(crate) fn mul(b: &mut Builder, digits: &Digits, point: &Point) -> Synthesis<
     add(b, &sum, &Point { x, y })
 }
 
-/// The value of a point.
+/// Returns the value of a point.
 #[cfg(test)]
 pub(crate) fn value(point: &Point) -> EdwardsAffine {
     EdwardsAffine::new_unchecked(point.x.value(), point.y.value())

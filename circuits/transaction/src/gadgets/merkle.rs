@@ -6,17 +6,17 @@ use subrosa_protocol::domain::Domain;
 
 /// Witnesses the siblings of a path and returns the root to which it leads from `leaf`.
 ///
-/// `position_bits` are booleans, two a level from the leaf up, least significant first. At each
-/// level the four children are wires, and the one that the two bits select is the node below.
+/// `index_bits` are booleans, two a level from the leaf up, least significant first. At each level
+/// the four children are wires, and the child that the two bits select is the node below.
 pub(crate) fn root(
     b: &mut Builder,
     leaf: &Num,
-    position_bits: &[Num],
+    index_bits: &[Num],
     siblings: &[[Fr; 3]],
 ) -> Synthesis<Num> {
-    debug_assert_eq!(position_bits.len(), 2 * siblings.len());
+    debug_assert_eq!(index_bits.len(), 2 * siblings.len());
     let mut node = leaf.clone();
-    for (bits, siblings) in position_bits.chunks_exact(2).zip(siblings) {
+    for (bits, siblings) in index_bits.chunks_exact(2).zip(siblings) {
         let place = [&bits[0], &bits[1]]
             .iter()
             .zip([1usize, 2])

@@ -1,9 +1,9 @@
-//! The Poseidon sponge of *Notation and hashing*: three constraints an S-box, 300 a permutation,
-//! less where the state is still constant.
+//! The Poseidon sponge (spec: *Notation and hashing*): three constraints an S-box, 300 a
+//! permutation, fewer while the state is still constant.
 //!
 //! Within the partial rounds every S-box input is an affine function of the five outputs of the
-//! last full round and of the partial S-boxes before it. Those functions depend on the parameters
-//! only, so they are computed once and each row is written down without any arithmetic on rows.
+//! last full round and of the earlier partial S-boxes. These functions depend on the parameters
+//! only. They are computed once, and each row is written without arithmetic on rows.
 
 use super::{Builder, Num, Synthesis};
 use ark_bn254::Fr;
@@ -22,7 +22,7 @@ struct Affine {
     coefficients: Vec<Fr>,
 }
 
-/// The inputs of the partial S-boxes, and the state behind the last one.
+/// Inputs of the partial S-boxes, and the state after the last one.
 struct PartialRounds {
     inputs: Vec<Affine>,
     state: Vec<Affine>,
@@ -77,21 +77,22 @@ static PARTIAL: LazyLock<PartialRounds> = LazyLock::new(|| {
     PartialRounds { inputs, state }
 });
 
-/// H(domain; message): element 1 of the final state.
+/// Returns H(domain; message): element 1 of the final state.
 pub(crate) fn hash(b: &mut Builder, domain: Domain, message: &[Num]) -> Synthesis<Num> {
     let capacity = b.constant(domain.capacity(message.len()));
     let [_, first, ..] = sponge(b, capacity, message)?;
     Ok(first)
 }
 
-/// H with its second and third output.
+/// Returns H with its second and third output.
 pub(crate) fn hash3(b: &mut Builder, domain: Domain, message: &[Num]) -> Synthesis<[Num; 3]> {
     let capacity = b.constant(domain.capacity(message.len()));
     let [_, first, second, third, _] = sponge(b, capacity, message)?;
     Ok([first, second, third])
 }
 
-/// H under one of two domains, chosen by a boolean: the tags differ, the permutation is one.
+/// Returns H under one of two domains, chosen by a boolean; the tags differ, the permutation is
+/// shared.
 pub(crate) fn hash_under(
     b: &mut Builder,
     second: &Num,
@@ -127,7 +128,7 @@ fn permute(b: &mut Builder, state: &[Num; WIDTH]) -> Synthesis<[Num; WIDTH]> {
         }
     }
 
-    // The values run through the partial rounds as in the definition; the rows come from the table.
+    // The values run through the partial rounds as defined; the rows come from the table.
     let mut values = mix_values(&values(&boxes));
     let mut variables = boxes.to_vec();
     for (round, affine) in PARTIAL.inputs.iter().enumerate() {
@@ -163,8 +164,8 @@ fn full_round(b: &mut Builder, state: &[Num; WIDTH], round: usize) -> Synthesis<
     Ok(boxes)
 }
 
-/// x⁵. The input, which may be long, stands twice in the second matrix and once in the first: what
-/// stands in the second matrix is what the prover pays for in the larger group.
+/// Returns x⁵. The input, which may be long, stands twice in the second matrix and once in the
+/// first: entries of the second matrix cost the prover in the larger group.
 fn s_box(b: &mut Builder, input: &Num) -> Synthesis<Num> {
     if input.is_constant() {
         return Ok(b.constant(input.value().pow([5u64])));

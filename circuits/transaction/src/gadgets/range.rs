@@ -4,10 +4,10 @@ use super::{Builder, Num, Synthesis};
 use ark_bn254::Fr;
 use ark_ff::{AdditiveGroup, BigInteger, PrimeField, Zero};
 
-/// Width of the modulus of 𝔽.
+/// Bits of the modulus r.
 pub(crate) const FIELD_BITS: usize = 254;
 
-/// Wires for the given bits, each constrained to 0 or 1.
+/// Witnesses the given bits, each constrained to 0 or 1.
 pub(crate) fn bit_wires(b: &mut Builder, bits: &[bool]) -> Synthesis<Vec<Num>> {
     bits.iter()
         .map(|bit| {
@@ -18,7 +18,7 @@ pub(crate) fn bit_wires(b: &mut Builder, bits: &[bool]) -> Synthesis<Vec<Num>> {
         .collect()
 }
 
-/// Σ 2^i · bit i, least significant first.
+/// Returns Σ 2^i · bit i, least significant first.
 pub(crate) fn recompose(b: &Builder, bits: &[Num]) -> Num {
     let mut power = Fr::from(1u64);
     let mut value = Fr::zero();
@@ -31,22 +31,22 @@ pub(crate) fn recompose(b: &Builder, bits: &[Num]) -> Num {
     b.linear(Fr::zero(), powers.into_iter().zip(bits), value)
 }
 
-/// `width` bits of the integer that represents `value`, from bit `from` up, as an integer.
+/// Returns `width` bits of the integer of `value`, from bit `from` on, as an integer.
 pub(crate) fn cut(value: Fr, from: usize, width: usize) -> Fr {
     let bits = value.into_bigint().to_bits_le();
     let end = (from + width).min(bits.len());
     Fr::from_bigint(BigInteger::from_bits_le(&bits[from..end])).unwrap_or_default()
 }
 
-/// The lowest `width` bits of the integer that represents `value`.
+/// Returns the lowest `width` bits of the integer of `value`.
 pub(crate) fn low_bits(value: Fr, width: usize) -> Vec<bool> {
     let mut bits = value.into_bigint().to_bits_le();
     bits.resize(width, false);
     bits
 }
 
-/// number < 2^width, `width` < 254; returns its bits, least significant first.
-/// Costs `width` + 1 constraints.
+/// Constrains number < 2^width for `width` < 254. Returns its bits, least significant first. Costs
+/// `width` + 1 constraints.
 pub(crate) fn range(b: &mut Builder, number: &Num, width: usize) -> Synthesis<Vec<Num>> {
     debug_assert!(width < FIELD_BITS);
     let bits = bit_wires(b, &low_bits(number.value(), width))?;
@@ -55,13 +55,13 @@ pub(crate) fn range(b: &mut Builder, number: &Num, width: usize) -> Synthesis<Ve
     Ok(bits)
 }
 
-/// The 254 bits of the integer in [0, r) that represents the number. The decomposition is unique:
-/// the bits of number + r, where they fit, are refused.
+/// Returns the 254 bits of the integer in [0, r) that represents the number. The decomposition is
+/// unique: the bits of number + r, if they fit, are refused.
 pub(crate) fn canonical_bits(b: &mut Builder, number: &Num) -> Synthesis<Vec<Num>> {
     canonical_bits_as(b, number, &low_bits(number.value(), FIELD_BITS))
 }
 
-/// [`canonical_bits`] with the decomposition proposed by the caller.
+/// Decomposes as [`canonical_bits`], with the bits proposed by the caller.
 pub(crate) fn canonical_bits_as(
     b: &mut Builder,
     number: &Num,
@@ -76,11 +76,11 @@ pub(crate) fn canonical_bits_as(
     Ok(bits)
 }
 
-/// bits ≤ limit, both least significant first and of one length.
+/// Constrains bits ≤ limit; both are least significant first and of equal length.
 ///
-/// Read from the top, `equal` is 1 while all bits so far equal the limit's. Where the limit has a
-/// run of zeros, none of the bits may be 1 if `equal` still holds (one constraint a run); where it
-/// has a one, `equal` is multiplied by the bit.
+/// Read from the top, `equal` is 1 while all bits so far equal the limit's. In a run of zeros of
+/// the limit no bit may be 1 while `equal` holds (one constraint a run). At a one of the limit,
+/// `equal` is multiplied by the bit.
 fn at_most(b: &mut Builder, bits: &[Num], limit: &[bool]) -> Synthesis<()> {
     debug_assert_eq!(bits.len(), limit.len());
     let zero = b.constant(Fr::zero());
@@ -97,7 +97,7 @@ fn at_most(b: &mut Builder, bits: &[Num], limit: &[bool]) -> Synthesis<()> {
     close_run(b, &equal, &mut run, &zero)
 }
 
-/// equal · Σ run = 0; the sum of fewer than r booleans is zero only if each is.
+/// Constrains equal · Σ run = 0. The sum of fewer than r booleans is zero only if each is zero.
 fn close_run(b: &mut Builder, equal: &Num, run: &mut Vec<Num>, zero: &Num) -> Synthesis<()> {
     if !run.is_empty() {
         let value = run.iter().map(Num::value).sum();

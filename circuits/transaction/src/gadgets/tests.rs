@@ -1,4 +1,4 @@
-//! Gadgets against the protocol crate and arkworks, and what they must refuse.
+//! Gadgets against the protocol crate and arkworks, and the inputs that they refuse.
 
 use super::edwards::{self, Digits, Point, SCALAR_BITS};
 use super::range::{FIELD_BITS, bit_wires, canonical_bits, canonical_bits_as, low_bits, range};
@@ -98,7 +98,7 @@ fn a_permutation_costs_three_constraints_an_s_box() {
     let (cs, mut b) = builder();
     let children = wires(&mut b, &[1u64, 2, 3, 4].map(Fr::from));
     poseidon::hash(&mut b, Domain::Node, &children).unwrap();
-    // 8·5 + 60 boxes, less that of the constant capacity in the first round.
+    // 8·5 + 60 boxes, minus the box of the constant capacity in the first round.
     assert_eq!(cs.num_constraints(), 3 * (8 * 5 + 60 - 1));
 }
 
@@ -145,7 +145,7 @@ fn a_field_element_has_one_decomposition() {
         assert!(satisfied(&cs));
         assert_eq!(bits.len(), FIELD_BITS);
     }
-    // value + r fits 254 bits for small values: the sum is right, the decomposition is not.
+    // value + r fits 254 bits for small values: the sum is right, but the bits are not canonical.
     for value in [0u64, 1, 2, 12_345, u64::MAX] {
         let (cs, mut b) = builder();
         let number = b.witness(Fr::from(value)).unwrap();
@@ -251,7 +251,7 @@ fn fixed_base_multiplication() {
         let cost = cs.num_constraints() - before;
         assert!(cost <= 800, "{cost}");
     }
-    // All 251 bits set: more than ℓ, still the multiple by that integer.
+    // All 251 bits set: more than ℓ, and still the multiple by that integer.
     let (cs, mut b) = builder();
     let bits = bit_wires(&mut b, &[true; SCALAR_BITS]).unwrap();
     let product = edwards::mul_generator(&mut b, &bits).unwrap();

@@ -1,6 +1,7 @@
 //! Comparison of integers wider than the field, as a low limb of 64 bits and the rest.
 //!
-//! Every limb is in range, so that sums and differences of limbs are those of the integers and never wrap.
+//! Every limb is in range, so sums and differences of limbs never wrap and equal those of the
+//! integers.
 
 use super::range::{cut, range};
 use super::{Builder, Num, Synthesis};
@@ -20,7 +21,8 @@ const HIGH: usize = 200;
 
 const _: () = assert!(SUM - LOW < HIGH && AMOUNT - LOW + FACTOR < HIGH);
 
-/// A non-negative integer: low + high·2⁶⁴, the low limb below 2⁶⁴, the high one below 2^(HIGH).
+/// A non-negative integer: low + high·2⁶⁴, with the low limb below 2⁶⁴ and the high limb below
+/// 2^`HIGH`.
 pub(crate) struct Wide {
     high: Num,
     low: Num,
@@ -30,7 +32,7 @@ fn limb() -> Fr {
     Fr::from(2u64).pow([LOW as u64])
 }
 
-/// `number`, below 2^`width`, as a low limb of 64 bits and the rest.
+/// Splits `number`, below 2^`width`, into a low limb of 64 bits and the rest.
 fn limbs(b: &mut Builder, number: &Num, width: usize) -> Synthesis<[Num; 2]> {
     let low = b.witness(cut(number.value(), 0, LOW))?;
     range(b, &low, LOW)?;
@@ -42,13 +44,14 @@ fn limbs(b: &mut Builder, number: &Num, width: usize) -> Synthesis<[Num; 2]> {
 }
 
 impl Wide {
-    /// `number`, an integer that the caller knows to be below 2^[`SUM`].
+    /// Splits `number`, an integer that the caller knows to be below 2^[`SUM`].
     pub(crate) fn of(b: &mut Builder, number: &Num) -> Synthesis<Self> {
         let [low, high] = limbs(b, number, SUM)?;
         Ok(Self { high, low })
     }
 
-    /// amount·factor, where the caller knows that factor < 2^[`FACTOR`]; amount < 2¹²⁸ is enforced.
+    /// Returns amount·factor. The caller knows that factor < 2^[`FACTOR`]; amount < 2¹²⁸ is
+    /// enforced.
     pub(crate) fn product(b: &mut Builder, amount: &Num, factor: &Num) -> Synthesis<Self> {
         let [low, high] = limbs(b, amount, AMOUNT)?;
         let lower = b.mul(&low, factor)?;
@@ -60,12 +63,12 @@ impl Wide {
         })
     }
 
-    /// 1 if self ≥ other, else 0.
+    /// Returns 1 if self ≥ other, else 0.
     pub(crate) fn at_least(&self, b: &mut Builder, other: &Self) -> Synthesis<Num> {
         let rank = |wide: &Self| [&wide.high, &wide.low].map(|limb| limb.value().into_bigint());
         let claim = b.witness(Fr::from(rank(self) >= rank(other)))?;
         b.boolean(&claim)?;
-        // What is claimed is that one of self − other and other − self − 1 is not negative.
+        // Claims that one of self − other and other − self − 1 is not negative.
         let sign = claim.times(Fr::from(2u64)).minus(&b.one());
         let high = b.mul(&sign, &self.high.minus(&other.high))?;
         let low = b.mul(&sign, &self.low.minus(&other.low))?;
@@ -74,7 +77,7 @@ impl Wide {
         Ok(claim)
     }
 
-    /// self ≥ other.
+    /// Constrains self ≥ other.
     pub(crate) fn enforce_at_least(&self, b: &mut Builder, other: &Self) -> Synthesis<()> {
         let high = self.high.minus(&other.high);
         let low = self.low.minus(&other.low);
@@ -82,7 +85,7 @@ impl Wide {
     }
 }
 
-/// high·2⁶⁴ + low ≥ 0, for |low| ≤ 2⁶⁴.
+/// Constrains high·2⁶⁴ + low ≥ 0, for |low| ≤ 2⁶⁴.
 fn not_negative(b: &mut Builder, high: &Num, low: &Num) -> Synthesis<()> {
     let borrows = low.value().into_bigint().0[3] != 0;
     let borrow = b.witness(Fr::from(borrows))?;

@@ -4,8 +4,8 @@ use crate::Rule;
 use crate::gadgets::edwards::{Digits, SCALAR_BITS, mul, mul_generator, on_curve};
 use crate::gadgets::range::bit_wires;
 use crate::gadgets::{Builder, Num, Synthesis, poseidon};
-use crate::parts::notes::NotesWires;
 use crate::parts::slots::{Choices, SlotWires};
+use crate::parts::wires::NotesWires;
 use crate::raw::RawWitness;
 use crate::witness::{ARITY, Witness};
 use crate::words::{AUDIT, COMMITMENTS, EPHEMERAL, Words};
@@ -16,7 +16,7 @@ use ark_ff::PrimeField;
 use subrosa_protocol::domain::Domain;
 use subrosa_protocol::poseidon::hash3;
 
-/// The native rules.
+/// Checks T14 and T15 natively.
 pub(crate) fn check(witness: &Witness, words: &Words, sender: Fr) -> Result<(), Rule> {
     let esk = witness.esk.into_bigint();
     let ephemeral = EdwardsAffine::generator().mul_bigint(esk).into_affine();
@@ -36,10 +36,10 @@ pub(crate) fn check(witness: &Witness, words: &Words, sender: Fr) -> Result<(), 
             .get(usize::from(witness.output_slots[i]))
             .ok_or(Rule::T9)?;
         let shared = slot.info.auditor.mul_bigint(esk).into_affine();
-        let pads = hash3(Domain::Audit, &[shared.y, words[COMMITMENTS + i]]);
+        let pads = hash3(Domain::Audit, &[shared.y, words[COMMITMENTS.start + i]]);
         let plain = [output.note.packed(), output.note.owner, sender];
         for (j, (plain, pad)) in plain.iter().zip(pads).enumerate() {
-            if words[AUDIT + ARITY * i + j] != *plain + pad {
+            if words[AUDIT.start + ARITY * i + j] != *plain + pad {
                 return Err(Rule::T15);
             }
         }
@@ -47,7 +47,7 @@ pub(crate) fn check(witness: &Witness, words: &Words, sender: Fr) -> Result<(), 
     Ok(())
 }
 
-/// The constraints. One shared secret a slot serves all outputs of its asset.
+/// Constrains T14 and T15. One shared secret a slot serves all outputs of its asset.
 pub(crate) fn constrain(
     b: &mut Builder,
     raw: &RawWitness,
@@ -71,10 +71,14 @@ pub(crate) fn constrain(
     }
     for (i, (output, choice)) in notes.outputs.iter().zip(&choices.outputs).enumerate() {
         let secret = choice.pick(b, [&shared[0], &shared[1], &shared[2]])?;
-        let pads = poseidon::hash3(b, Domain::Audit, &[secret, words[COMMITMENTS + i].clone()])?;
+        let pads = poseidon::hash3(
+            b,
+            Domain::Audit,
+            &[secret, words[COMMITMENTS.start + i].clone()],
+        )?;
         let plain = [&output.packed, &output.owner, &notes.owner];
         for (j, (plain, pad)) in plain.into_iter().zip(&pads).enumerate() {
-            b.equal(&plain.plus(pad), &words[AUDIT + ARITY * i + j])?;
+            b.equal(&plain.plus(pad), &words[AUDIT.start + ARITY * i + j])?;
         }
     }
     Ok(())

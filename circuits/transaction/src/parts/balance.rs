@@ -2,16 +2,16 @@
 
 use crate::Rule;
 use crate::gadgets::{Builder, Num, Synthesis};
-use crate::parts::header::HeaderWires;
-use crate::parts::notes::NotesWires;
 use crate::parts::slots::Choices;
+use crate::parts::wires::{HeaderWires, NotesWires};
 use crate::witness::{ARITY, Witness};
 use crate::words::{AMOUNT, Fields, Words};
 use ark_bn254::Fr;
 use ark_ff::Zero;
 use subrosa_protocol::encoding::fr_from_u128;
 
-/// The native rules. Sums are of fewer than 2³ values below 2¹²⁸ and do not wrap in the field.
+/// Checks T10 and T16 natively. A sum has fewer than 2³ values below 2¹²⁸ and cannot wrap in the
+/// field.
 pub(crate) fn check(witness: &Witness, words: &Words, fields: &Fields) -> Result<(), Rule> {
     let withdraws = fields.kind == Fr::from(2u64);
     for slot in 0..ARITY as u8 {
@@ -46,7 +46,7 @@ pub(crate) fn check(witness: &Witness, words: &Words, fields: &Fields) -> Result
     Ok(())
 }
 
-/// The constraints.
+/// Constrains T10 and T16.
 pub(crate) fn constrain(
     b: &mut Builder,
     header: &HeaderWires,
@@ -83,7 +83,7 @@ pub(crate) fn constrain(
         real = real.minus(dummy);
     }
     let [first, second, third] = &notes.outputs;
-    // Three values below 2¹²⁸: the sum is zero only if each is.
+    // Three values below 2¹²⁸ add up to zero only if each is zero.
     let moved = first.value.plus(&second.value).plus(&third.value);
     for amount in [&real, &moved, &header.fee] {
         b.enforce(&header.no_op, amount, &zero)?;

@@ -1,4 +1,4 @@
-//! The digest, T18: the one public input.
+//! The digest, T18: the only public input.
 
 use crate::Rule;
 use crate::gadgets::{Builder, Num, Synthesis, poseidon};
@@ -7,12 +7,12 @@ use ark_bn254::Fr;
 use subrosa_protocol::domain::Domain;
 use subrosa_protocol::poseidon::hash;
 
-/// The digest of words.
+/// Returns the digest of the words.
 pub(crate) fn digest(words: &Words) -> Fr {
     hash(Domain::Transaction, words)
 }
 
-/// The native rule.
+/// Checks T18 natively.
 pub(crate) fn check(words: &Words, digest: Fr) -> Result<(), Rule> {
     if self::digest(words) == digest {
         Ok(())
@@ -21,7 +21,7 @@ pub(crate) fn check(words: &Words, digest: Fr) -> Result<(), Rule> {
     }
 }
 
-/// The constraint.
+/// Constrains T18.
 pub(crate) fn constrain(b: &mut Builder, words: &[Num], digest: &Num) -> Synthesis<()> {
     b.enter(Rule::T18);
     let computed = poseidon::hash(b, Domain::Transaction, words)?;

@@ -3,22 +3,21 @@
 use crate::Rule;
 use crate::gadgets::range::range;
 use crate::gadgets::{Builder, Num, Synthesis, inverse_or_zero};
+use crate::parts::wires::HeaderWires;
 use crate::raw::RawWitness;
-use crate::words::{
-    AMOUNT, ASSET_BITS, EXPIRY_AT, EXPIRY_BITS, FEE_ASSET_AT, FEE_AT, FEE_BITS, Fields, HEADER,
-    NOT_BEFORE_AT, RECIPIENT_BITS, TARGET, VALUE_BITS, Words, fits, power_of_two,
-};
+use crate::words::{AMOUNT, Fields, HEADER, TARGET, VALUE_BITS, Words, fits, pack};
 use ark_bn254::Fr;
 use ark_ff::Zero;
+use subrosa_protocol::layout::{header, target};
 
-/// The native rule.
+/// Checks T1 and the ranges of T7 natively. Returns the fields.
 pub(crate) fn check(words: &Words) -> Result<Fields, Rule> {
     let fields = Fields::of(words);
     if ![0u64, 1, 2, 3, 4].map(Fr::from).contains(&fields.kind) {
         return Err(Rule::T1);
     }
-    if !fits(fields.not_before, EXPIRY_BITS)
-        || !fits(fields.recipient, RECIPIENT_BITS)
+    if !fits(fields.not_before, header::NOT_BEFORE.width)
+        || !fits(fields.recipient, target::RECIPIENT.width)
         || !fits(words[AMOUNT], VALUE_BITS)
     {
         return Err(Rule::T7);
@@ -26,30 +25,7 @@ pub(crate) fn check(words: &Words) -> Result<Fields, Rule> {
     Ok(fields)
 }
 
-/// The fields of the header and of the target, in range.
-pub(crate) struct HeaderWires {
-    /// In range by T11: it is the id of a slot.
-    pub(crate) fee_asset: Num,
-    pub(crate) fee: Num,
-    pub(crate) expiry: Num,
-    pub(crate) not_before: Num,
-    /// In range by T12: it is the id of a slot, or zero.
-    pub(crate) target_asset: Num,
-    pub(crate) recipient: Num,
-    pub(crate) amount: Num,
-    /// 1 if the kind is 1, else 0.
-    pub(crate) transfers: Num,
-    /// 1 if the kind is 2, else 0.
-    pub(crate) withdraws: Num,
-    /// 1 if the kind is 0, else 0.
-    pub(crate) no_op: Num,
-    /// 1 if the kind is 3, else 0.
-    pub(crate) swap_a: Num,
-    /// 1 if the kind is 4, else 0.
-    pub(crate) swap_b: Num,
-}
-
-/// The constraints.
+/// Constrains T1 and the ranges of T7.
 pub(crate) fn constrain(
     b: &mut Builder,
     raw: &RawWitness,
@@ -61,14 +37,14 @@ pub(crate) fn constrain(
     let one = b.one();
     let zero = b.constant(Fr::zero());
     let kind = b.witness(fields.kind)?;
-    // The falling powers of the kind; the fifth is zero.
+    // Falling powers of the kind; the fifth is zero.
     let below = |b: &Builder, n: u64| kind.minus(&b.constant(Fr::from(n)));
     let second = b.mul(&kind, &below(b, 1))?;
     let third = b.mul(&second, &below(b, 2))?;
     let fourth = b.mul(&third, &below(b, 3))?;
     b.enforce(&fourth, &below(b, 4), &zero)?;
-    // Newton's interpolation: the polynomial of degree 4 that is 1 at j and 0 at the other kinds is
-    // Σ (−1)^(m−j)·C(m, j)/m! · (m-th falling power) over m ≥ j.
+    // By Newton's interpolation, the polynomial of degree 4 that is 1 at j and 0 at the other kinds
+    // is Σ (−1)^(m−j)·C(m, j)/m! · (m-th falling power) over m ≥ j.
     let over = |number: &Num, n: u64| number.times(inverse_or_zero(Fr::from(n)));
     let no_op = one
         .minus(&kind)
@@ -91,20 +67,25 @@ pub(crate) fn constrain(
     let fee = b.witness(fields.fee)?;
     let expiry = b.witness(fields.expiry)?;
     let not_before = b.witness(fields.not_before)?;
-    let header = kind
-        .plus(&fee_asset.times(power_of_two(FEE_ASSET_AT)))
-        .plus(&fee.times(power_of_two(FEE_AT)))
-        .plus(&expiry.times(power_of_two(EXPIRY_AT)))
-        .plus(&not_before.times(power_of_two(NOT_BEFORE_AT)));
-    b.equal(&header, &words[HEADER])?;
-    range(b, &fee, FEE_BITS)?;
-    range(b, &expiry, EXPIRY_BITS)?;
-    range(b, &not_before, EXPIRY_BITS)?;
+    let packed = pack([
+        (header::KIND, &kind),
+        (header::FEE_ASSET, &fee_asset),
+        (header::FEE, &fee),
+        (header::EXPIRY, &expiry),
+        (header::NOT_BEFORE, &not_before),
+    ]);
+    b.equal(&packed, &words[HEADER])?;
+    range(b, &fee, header::FEE.width)?;
+    range(b, &expiry, header::EXPIRY.width)?;
+    range(b, &not_before, header::NOT_BEFORE.width)?;
     let target_asset = b.witness(fields.target_asset)?;
     let recipient = b.witness(fields.recipient)?;
-    let target = target_asset.plus(&recipient.times(power_of_two(ASSET_BITS)));
-    b.equal(&target, &words[TARGET])?;
-    range(b, &recipient, RECIPIENT_BITS)?;
+    let packed = pack([
+        (target::ASSET, &target_asset),
+        (target::RECIPIENT, &recipient),
+    ]);
+    b.equal(&packed, &words[TARGET])?;
+    range(b, &recipient, target::RECIPIENT.width)?;
     range(b, &words[AMOUNT], VALUE_BITS)?;
 
     Ok(HeaderWires {

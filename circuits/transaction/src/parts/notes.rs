@@ -4,11 +4,11 @@ use crate::Rule;
 use crate::gadgets::edwards::{Point, on_curve};
 use crate::gadgets::range::{bit_wires, low_bits, range, recompose};
 use crate::gadgets::{Builder, Num, Synthesis, merkle, poseidon};
-use crate::parts::loan::LoanWires;
 use crate::parts::slots::three;
-use crate::raw::{RawNote, RawWitness};
+use crate::parts::wires::{LoanWires, NoteWires, NotesWires};
+use crate::raw::RawWitness;
 use crate::witness::{ARITY, NOTE_DEPTH, Step, Witness};
-use crate::words::{ANCHOR, COMMITMENTS, NULLIFIERS, VALUE_BITS, Words, power_of_two};
+use crate::words::{ANCHOR, COMMITMENTS, NULLIFIERS, VALUE_BITS, Words};
 use ark_bn254::Fr;
 use ark_ff::Zero;
 use subrosa_protocol::domain::Domain;
@@ -16,10 +16,10 @@ use subrosa_protocol::loan::Loan;
 use subrosa_protocol::note::{Note, NoteClass, dummy_nullifier, nullifier};
 use subrosa_protocol::poseidon::hash;
 
-/// Bits of a position.
-const POSITION_BITS: usize = 2 * NOTE_DEPTH;
+/// Bits of a leaf index.
+const LEAF_INDEX_BITS: usize = 2 * NOTE_DEPTH;
 
-/// The native rules; returns the owner.
+/// Checks the rules natively. Returns the owner.
 pub(crate) fn check(witness: &Witness, words: &Words) -> Result<Fr, Rule> {
     let cash = |note: &Note| note.class == NoteClass::Cash && note.aux.is_zero();
     let position = spent_position(witness);
@@ -28,7 +28,7 @@ pub(crate) fn check(witness: &Witness, words: &Words) -> Result<Fr, Rule> {
     }
     let owner = hash(Domain::Owner, &[witness.ak.x, witness.ak.y, witness.nk]);
     for (i, input) in witness.inputs.iter().enumerate() {
-        // Class and aux of the first are T22 and T23.
+        // T22 and T23 determine class and aux of input 0.
         let expected = match position {
             Some(loan) if i == 0 => loan.lender.owner,
             _ => owner,
@@ -39,7 +39,7 @@ pub(crate) fn check(witness: &Witness, words: &Words) -> Result<Fr, Rule> {
     }
     for (i, input) in witness.inputs.iter().enumerate() {
         let commitment = input.note.commitment();
-        if input.position >> POSITION_BITS != 0 || input.path.index != input.position {
+        if input.leaf_index >> LEAF_INDEX_BITS != 0 || input.path.index != input.leaf_index {
             return Err(Rule::T3);
         }
         if !input.dummy && input.path.root(commitment) != words[ANCHOR] {
@@ -50,11 +50,11 @@ pub(crate) fn check(witness: &Witness, words: &Words) -> Result<Fr, Rule> {
             _ => witness.nk,
         };
         let expected = if input.dummy {
-            dummy_nullifier(&nk, &commitment, input.position)
+            dummy_nullifier(&nk, &commitment, input.leaf_index)
         } else {
-            nullifier(&nk, &commitment, input.position)
+            nullifier(&nk, &commitment, input.leaf_index)
         };
-        if words[NULLIFIERS + i] != expected {
+        if words[NULLIFIERS.start + i] != expected {
             return Err(Rule::T4);
         }
         if input.dummy && input.note.value != 0 {
@@ -62,68 +62,22 @@ pub(crate) fn check(witness: &Witness, words: &Words) -> Result<Fr, Rule> {
         }
     }
     for (i, output) in witness.outputs.iter().enumerate() {
-        if (i != 0 && !cash(&output.note)) || words[COMMITMENTS + i] != output.note.commitment() {
+        if (i != 0 && !cash(&output.note))
+            || words[COMMITMENTS.start + i] != output.note.commitment()
+        {
             return Err(Rule::T6);
         }
     }
     Ok(owner)
 }
 
-/// The loan whose position input 0 is said to be.
+/// Returns the loan whose position input 0 claims to be.
 fn spent_position(witness: &Witness) -> Option<&Loan> {
     let loan = witness.loan.as_ref()?;
     (loan.step != Step::Open).then_some(&loan.loan)
 }
 
-/// A note on wires.
-pub(crate) struct NoteWires {
-    pub(crate) class: Num,
-    pub(crate) asset: Num,
-    pub(crate) value: Num,
-    pub(crate) owner: Num,
-    pub(crate) aux: Num,
-    pub(crate) rcm: Num,
-    pub(crate) packed: Num,
-}
-
-impl NoteWires {
-    /// The parts as hints. Class and asset are not ranged here: class is 0 by T2 and T6 or what T22 says, the asset
-    /// is that of a slot by T9.
-    fn new(b: &mut Builder, note: &RawNote) -> Synthesis<Self> {
-        let class = b.witness(note.class)?;
-        let asset = b.witness(note.asset)?;
-        let value = b.witness(note.value)?;
-        let packed = class
-            .plus(&asset.times(power_of_two(8)))
-            .plus(&value.times(power_of_two(24)));
-        Ok(Self {
-            owner: b.witness(note.owner)?,
-            aux: b.witness(note.aux)?,
-            rcm: b.witness(note.rcm)?,
-            class,
-            asset,
-            value,
-            packed,
-        })
-    }
-
-    fn commitment(&self, b: &mut Builder) -> Synthesis<Num> {
-        let message = [self.owner.clone(), self.aux.clone(), self.rcm.clone()];
-        let inner = poseidon::hash(b, Domain::NoteInner, &message)?;
-        poseidon::hash(b, Domain::Note, &[self.packed.clone(), inner])
-    }
-}
-
-/// The owner, the notes and the dummy flags.
-pub(crate) struct NotesWires {
-    pub(crate) ak: Point,
-    pub(crate) owner: Num,
-    pub(crate) inputs: [NoteWires; ARITY],
-    pub(crate) outputs: [NoteWires; ARITY],
-    pub(crate) dummies: [Num; ARITY],
-}
-
-/// The constraints.
+/// Constrains T2 to T6, and the ranges of values in T7.
 pub(crate) fn constrain(
     b: &mut Builder,
     raw: &RawWitness,
@@ -145,8 +99,8 @@ pub(crate) fn constrain(
     for (i, input) in raw.inputs.iter().enumerate() {
         b.enter(Rule::T2);
         let note = NoteWires::new(b, &input.note)?;
-        // Input 0 may be a position: its owner and key are then the lender's and the pair's, its class and aux
-        // are T22 and T23.
+        // Input 0 may be a position. Its owner and key are then the lender's and the pair's; T22
+        // and T23 determine its class and aux.
         let (expected, key) = if i == 0 {
             let expected = b.select(&loan.spends, &loan.lender, &owner)?;
             (expected, b.select(&loan.spends, &loan.nk, &nk)?)
@@ -162,22 +116,24 @@ pub(crate) fn constrain(
 
         b.enter(Rule::T3);
         let commitment = note.commitment(b)?;
-        let position = b.witness(input.position)?;
-        let position_bits =
-            bit_wires(b, &low_bits(input.position, POSITION_BITS)[..POSITION_BITS])?;
-        let sum = recompose(b, &position_bits);
-        b.equal(&sum, &position)?;
+        let leaf_index = b.witness(input.leaf_index)?;
+        let index_bits = bit_wires(
+            b,
+            &low_bits(input.leaf_index, LEAF_INDEX_BITS)[..LEAF_INDEX_BITS],
+        )?;
+        let sum = recompose(b, &index_bits);
+        b.equal(&sum, &leaf_index)?;
         let dummy = b.witness(input.dummy)?;
         b.boolean(&dummy)?;
-        let root = merkle::root(b, &commitment, &position_bits, &input.siblings)?;
+        let root = merkle::root(b, &commitment, &index_bits, &input.siblings)?;
         let real = b.one().minus(&dummy);
         b.enforce(&real, &root.minus(&words[ANCHOR]), &zero)?;
 
         b.enter(Rule::T4);
-        let message = [key, commitment, position];
+        let message = [key, commitment, leaf_index];
         let domains = [Domain::Nullifier, Domain::NullifierDummy];
         let nullifier = poseidon::hash_under(b, &dummy, domains, &message)?;
-        b.equal(&nullifier, &words[NULLIFIERS + i])?;
+        b.equal(&nullifier, &words[NULLIFIERS.start + i])?;
 
         b.enter(Rule::T5);
         b.enforce(&dummy, &note.value, &zero)?;
@@ -195,7 +151,7 @@ pub(crate) fn constrain(
             b.zero(&note.aux)?;
         }
         let commitment = note.commitment(b)?;
-        b.equal(&commitment, &words[COMMITMENTS + i])?;
+        b.equal(&commitment, &words[COMMITMENTS.start + i])?;
 
         b.enter(Rule::T7);
         range(b, &note.value, VALUE_BITS)?;

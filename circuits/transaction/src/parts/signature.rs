@@ -13,8 +13,8 @@ use ark_ff::PrimeField;
 use subrosa_protocol::domain::Domain;
 use subrosa_protocol::poseidon::hash;
 
-/// The native rule. The challenge multiplies ak as an integer below r, which for a key outside the
-/// subgroup is not the same as its reduction modulo ℓ.
+/// Checks T13 natively. The challenge multiplies ak as an integer below r. For a key outside the
+/// subgroup this differs from its reduction modulo ℓ.
 pub(crate) fn check(witness: &Witness, digest: Fr) -> Result<(), Rule> {
     let (r, ak) = (&witness.signature.r, &witness.ak);
     let challenge = hash(Domain::Signature, &[r.x, r.y, ak.x, ak.y, digest]);
@@ -27,7 +27,7 @@ pub(crate) fn check(witness: &Witness, digest: Fr) -> Result<(), Rule> {
     }
 }
 
-/// The constraints: R = s·G − e·ak, by which R is on the curve.
+/// Constrains T13: R = s·G − e·ak, which also puts R on the curve.
 pub(crate) fn constrain(
     b: &mut Builder,
     raw: &RawWitness,

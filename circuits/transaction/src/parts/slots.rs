@@ -4,27 +4,28 @@ use crate::Rule;
 use crate::gadgets::edwards::Point;
 use crate::gadgets::range::range;
 use crate::gadgets::{Builder, Num, Synthesis, inverse_or_zero, merkle, poseidon};
-use crate::parts::header::HeaderWires;
+use crate::parts::wires::HeaderWires;
 use crate::raw::RawWitness;
 use crate::witness::{ARITY, AssetSlot, Witness};
-use crate::words::{AMOUNT, ASSET_BITS, ASSETS, Fields, Words, power_of_two};
+use crate::words::{AMOUNT, ASSETS_ROOT, Fields, Words, pack};
 use ark_bn254::Fr;
 use ark_ff::Zero;
 use subrosa_protocol::domain::Domain;
+use subrosa_protocol::layout::asset;
 use subrosa_protocol::note::Note;
 
-/// The native rule T8.
+/// Checks T8 natively.
 pub(crate) fn check(witness: &Witness, words: &Words) -> Result<(), Rule> {
     for slot in &witness.slots {
         let at_id = slot.path.index == u64::from(slot.info.id.0);
-        if !at_id || slot.path.root(slot.info.leaf()) != words[ASSETS] {
+        if !at_id || slot.path.root(slot.info.leaf()) != words[ASSETS_ROOT] {
             return Err(Rule::T8);
         }
     }
     Ok(())
 }
 
-/// The native rules T9, T11 and T12.
+/// Checks T9, T11 and T12 natively.
 pub(crate) fn check_choices(witness: &Witness, words: &Words, fields: &Fields) -> Result<(), Rule> {
     let inputs = witness
         .inputs
@@ -62,13 +63,13 @@ fn chosen(witness: &Witness, slot: u8) -> Option<&AssetSlot> {
     witness.slots.get(usize::from(slot))
 }
 
-/// A slot: an asset of the tree.
+/// An asset slot on wires.
 pub(crate) struct SlotWires {
     pub(crate) id: Num,
     pub(crate) auditor: Point,
 }
 
-/// T8.
+/// Constrains T8.
 pub(crate) fn constrain(
     b: &mut Builder,
     raw: &RawWitness,
@@ -78,9 +79,9 @@ pub(crate) fn constrain(
     let mut slots = Vec::with_capacity(ARITY);
     for slot in &raw.slots {
         let id = b.witness(slot.id)?;
-        let bits = range(b, &id, ASSET_BITS)?;
+        let bits = range(b, &id, asset::ID.width)?;
         let rest = b.witness(slot.rest)?;
-        let packed = id.plus(&rest.times(power_of_two(ASSET_BITS)));
+        let packed = pack([(asset::ID, &id), (asset::TOKEN, &rest)]);
         let auditor = Point {
             x: b.witness(slot.auditor[0])?,
             y: b.witness(slot.auditor[1])?,
@@ -88,17 +89,17 @@ pub(crate) fn constrain(
         let message = [packed, auditor.x.clone(), auditor.y.clone()];
         let leaf = poseidon::hash(b, Domain::AssetLeaf, &message)?;
         let root = merkle::root(b, &leaf, &bits, &slot.siblings)?;
-        b.equal(&root, &words[ASSETS])?;
+        b.equal(&root, &words[ASSETS_ROOT])?;
         slots.push(SlotWires { id, auditor });
     }
     Ok(three(slots))
 }
 
-/// A choice of one slot among three.
+/// A choice of one slot out of three.
 pub(crate) struct Choice([Num; ARITY]);
 
 impl Choice {
-    /// Booleans that add up to `total`, itself 0 or 1.
+    /// Witnesses bits that add up to `total`, itself 0 or 1.
     fn new(b: &mut Builder, values: &[Fr; ARITY], total: &Num) -> Synthesis<Self> {
         let mut bits = Vec::with_capacity(ARITY);
         for value in values {
@@ -111,15 +112,15 @@ impl Choice {
         Ok(Self(three(bits)))
     }
 
-    /// The chosen one of three numbers, where exactly one is chosen.
+    /// Returns the chosen number out of three. Exactly one slot must be chosen.
     pub(crate) fn pick(&self, b: &mut Builder, of: [&Num; ARITY]) -> Synthesis<Num> {
         let first = b.mul(&self.0[0], &of[0].minus(of[2]))?;
         let second = b.mul(&self.0[1], &of[1].minus(of[2]))?;
         Ok(of[2].plus(&first).plus(&second))
     }
 
-    /// The number in the place of the chosen slot and zeros in the others. Where none is chosen the
-    /// number must be zero.
+    /// Returns the number in the place of the chosen slot and zeros in the others. If no slot is
+    /// chosen, the number must be zero.
     pub(crate) fn place(&self, b: &mut Builder, number: &Num) -> Synthesis<[Num; ARITY]> {
         let first = b.mul(&self.0[0], number)?;
         let second = b.mul(&self.0[1], number)?;
@@ -128,7 +129,7 @@ impl Choice {
     }
 }
 
-/// All choices of slots.
+/// Choices of slots for inputs, outputs, fee and withdrawal.
 pub(crate) struct Choices {
     pub(crate) inputs: [Choice; ARITY],
     pub(crate) outputs: [Choice; ARITY],
@@ -136,7 +137,7 @@ pub(crate) struct Choices {
     pub(crate) withdrawal: Choice,
 }
 
-/// T9, T11 and T12.
+/// Constrains T9, T11 and T12.
 pub(crate) fn constrain_choices(
     b: &mut Builder,
     raw: &RawWitness,
@@ -169,7 +170,7 @@ pub(crate) fn constrain_choices(
 
     b.enter(Rule::T12);
     let withdrawal = Choice::new(b, &raw.withdraw_selector, &header.withdraws)?;
-    // Zero if no slot is chosen, that is, if the kind is not 2.
+    // Zero if no slot is chosen, which is the case unless the kind is 2.
     let mut asset = zero.clone();
     for (bit, id) in withdrawal.0.iter().zip(ids) {
         asset = asset.plus(&b.mul(bit, id)?);
@@ -177,7 +178,7 @@ pub(crate) fn constrain_choices(
     b.equal(&asset, &header.target_asset)?;
     let idle = b.one().minus(&header.withdraws);
     for number in [&header.amount, &header.recipient] {
-        // Nonzero if the kind is 2, zero if not; the inverse of nothing is held at zero.
+        // Nonzero if the kind is 2, otherwise zero. An unused inverse is held at zero.
         let inverse = b.witness(inverse_or_zero(number.value()))?;
         b.enforce(number, &inverse, &header.withdraws)?;
         b.enforce(number, &idle, &zero)?;
@@ -191,7 +192,7 @@ pub(crate) fn constrain_choices(
     })
 }
 
-/// Three things, collected in a loop over three.
+/// Converts a list collected over three elements to an array.
 pub(crate) fn three<T>(things: Vec<T>) -> [T; ARITY] {
     match things.try_into() {
         Ok(things) => things,

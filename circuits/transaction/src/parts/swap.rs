@@ -1,17 +1,17 @@
 //! The leg of a swap: T19 to T21 (spec: *Swaps*, Legs).
 //!
-//! What the own side delivers is output 0 itself: its packed part, owner and aux go into the digest of the terms as
-//! they go into the commitment, so that no other amount, asset or receiver can stand in the terms. The other
-//! side's packed part, receiver and aux and the salt are hints that nothing but the digest binds. They need no
-//! range: the other leg carries the same digest (B20) and proves the same of *its* output 0, whose parts
-//! are ranged; a digest that no other leg can match is one that never settles. The salt, too, both legs have in
-//! common: one that is no 128 bits is in no terms that a wallet accepts, let alone signs a leg for.
+//! The leg delivers output 0 itself. Its packed part, owner and aux enter the digest of the terms
+//! as they enter the commitment, so no other amount, asset or receiver can stand in the terms.
+//!
+//! The other side's packed part, receiver and aux, and the salt, are hints that only the digest
+//! binds. They need no range check. The other leg carries the same digest (B20) and proves the same
+//! of *its* output 0, whose parts are in range; a digest that no other leg can match never settles.
+//! The salt is shared by both legs as well. It needs no range check: no wallet accepts terms whose
+//! salt exceeds 128 bits.
 
 use crate::Rule;
 use crate::gadgets::{Builder, Num, Synthesis, poseidon};
-use crate::parts::header::HeaderWires;
-use crate::parts::loan::LoanWires;
-use crate::parts::notes::NotesWires;
+use crate::parts::wires::{CounterWires, HeaderWires, LoanWires, NotesWires};
 use crate::raw::RawWitness;
 use crate::witness::Witness;
 use crate::words::{Fields, TERMS, Words};
@@ -21,7 +21,7 @@ use subrosa_protocol::domain::Domain;
 use subrosa_protocol::poseidon::{hash, hash3};
 use subrosa_protocol::swap::Side;
 
-/// The native rules; `owner` is that of the inputs.
+/// Checks T19 to T21 natively; `owner` is the owner of the inputs.
 pub(crate) fn check(
     witness: &Witness,
     words: &Words,
@@ -66,7 +66,7 @@ pub(crate) fn check(
     Ok(())
 }
 
-/// The constraints.
+/// Constrains T19 to T21.
 pub(crate) fn constrain(
     b: &mut Builder,
     raw: &RawWitness,
@@ -84,7 +84,8 @@ pub(crate) fn constrain(
     let counter_owner = b.witness(raw.counter_owner)?;
     let counter_aux = b.witness(raw.counter_aux)?;
     let salt = loan.salt.clone();
-    // Outside a swap nothing reads them: held at zero, they say one thing only. A salt is also in the steps of a loan.
+    // Outside a swap nothing reads these hints; holding them at zero leaves the prover no choice.
+    // Steps on a loan also use the salt.
     for hint in [&counter_packed, &counter_owner, &counter_aux] {
         b.enforce(&other, hint, &zero)?;
     }
@@ -121,14 +122,7 @@ pub(crate) fn constrain(
     })
 }
 
-/// What the terms say that the other leg delivers; zeros outside a swap.
-pub(crate) struct CounterWires {
-    pub(crate) packed: Num,
-    pub(crate) owner: Num,
-    pub(crate) aux: Num,
-}
-
-/// What is the own side's and the other's as what is A's and B's.
+/// Reorders (own, counterparty) as (side A, side B).
 fn in_order(b: &mut Builder, is_b: &Num, own: &Num, counter: &Num) -> Synthesis<[Num; 2]> {
     let first = b.select(is_b, counter, own)?;
     let second = own.plus(counter).minus(&first);

@@ -9,34 +9,34 @@ use ark_std::rand::{CryptoRng, Rng, RngCore};
 use subrosa_protocol::asset::AssetId;
 use subrosa_protocol::keys::{Seed, ViewingKey};
 use subrosa_protocol::loan::{Agreement, Debt, Loan, Position, most_seizable, needed};
-use subrosa_protocol::market::{MARKETS, Market, Markets, PRICE_SCALE, Snapshot};
+use subrosa_protocol::market::{MARKETS, Market, Markets, PRICE_SCALE, PriceSnapshot};
 use subrosa_protocol::swap::{Salt, Side, Terms};
 use subrosa_protocol::transaction::Kind;
 use subrosa_protocol::tree::NoteTree;
 
-/// Which step.
+/// Kind of a sample step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoanCase {
-    /// The lender's leg of an opening: no step, but terms with a position in them.
+    /// The lender's leg for a new loan: no step, but terms that contain a position.
     Lend,
-    /// The borrower's leg, which makes the position.
+    /// The borrower's leg for a new loan, which creates the position.
     Open,
-    /// More collateral, without a price.
+    /// The borrower adds collateral, without a price.
     TopUp,
-    /// Part of the debt, without a price.
+    /// The borrower repays part of the debt, without a price.
     Repay,
-    /// Less collateral, under a price.
+    /// The borrower takes out collateral, under a price.
     Release,
-    /// All of the debt.
+    /// The borrower repays the whole debt.
     Close,
-    /// Below the maintenance margin.
+    /// The lender liquidates below the maintenance margin.
     Liquidate,
-    /// Healthy, but after maturity.
+    /// The lender liquidates a healthy position after maturity.
     Overdue,
 }
 
 impl LoanCase {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 8] = [
         Self::Lend,
         Self::Open,
@@ -49,34 +49,45 @@ impl LoanCase {
     ];
 }
 
-/// A step on a position, between the parties of the sample.
+/// Returns a step on a position between the parties of the sample.
 pub fn loan_step(case: LoanCase, rng: &mut (impl RngCore + CryptoRng)) -> Sample {
     Plan::new(case, rng).sample(rng)
 }
 
-/// The price of a unit for a unit.
+/// Price of one unit of collateral in units of debt.
 const ONE: u128 = PRICE_SCALE as u128;
 const DAY: u64 = 86_400;
 /// First second of the steps' validity.
 const NOT_BEFORE: u64 = SAMPLE_EXPIRY - 200;
 
-/// A step before it is drafted: what may be changed to make it another, or a false one.
+/// Market of the loan.
+const MARKET: Market = Market {
+    collateral: SAMPLE_ASSETS[1],
+    debt: SAMPLE_ASSETS[2],
+    haircut: 500,
+    initial: 12_500,
+    maintenance: 11_000,
+    bonus: 500,
+    max_age: 3_600,
+};
+
+/// A step before it is drafted. Tests change it to get another step, or a false one.
 #[derive(Clone)]
 pub(crate) struct Plan {
-    /// The actor, and the other party.
+    /// Actor, and the other party.
     pub(crate) parties: [Seed; 2],
     pub(crate) step: Step,
     pub(crate) loan: Loan,
-    /// The side of the actor's leg.
+    /// Side of the actor's leg.
     pub(crate) side: Side,
-    /// The position that is spent.
+    /// Position to spend.
     pub(crate) before: Position,
     /// Value of output 0.
     pub(crate) left: u128,
-    /// Debt that is left.
+    /// Debt after the step.
     pub(crate) debt: u128,
-    pub(crate) snapshot: Option<Snapshot>,
-    /// Other notes that are spent.
+    pub(crate) snapshot: Option<PriceSnapshot>,
+    /// Other notes to spend.
     pub(crate) spent: Vec<(AssetId, u128)>,
     pub(crate) fee: u128,
     /// First and last second of validity.
@@ -85,55 +96,18 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// A legal step: of a loan of a third asset against the second, worth two of it apiece.
+    /// Returns a legal step. The loan is of the third asset against the second; one unit of
+    /// collateral is worth two of debt.
     pub(crate) fn new(case: LoanCase, rng: &mut (impl RngCore + CryptoRng)) -> Self {
-        let [fee_asset, collateral, debt] = SAMPLE_ASSETS;
-        let seeds = [Seed::random(rng), Seed::random(rng)];
-        let [borrower, lender] = seeds
-            .each_ref()
-            .map(|seed| ViewingKey::from_seed(seed).address());
-        let market = Market {
-            collateral,
-            debt,
-            haircut: 500,
-            initial: 12_500,
-            maintenance: 11_000,
-            bonus: 500,
-            max_age: 3_600,
-        };
-        let id = rng.gen_range(0..MARKETS as u8);
-        let mut snapshot = Snapshot {
-            time: SAMPLE_EXPIRY - 100,
-            markets: Markets::default(),
-            prices: std::array::from_fn(|_| rng.gen_range(1..1 << 119)),
-        };
-        snapshot.markets.0[usize::from(id)] = Some(market);
-        snapshot.prices[usize::from(id)] = 2 * ONE;
-        let overdue = case == LoanCase::Overdue;
-        let loan = Loan {
-            borrower,
-            lender,
-            collateral,
-            debt,
-            principal: rng.gen_range(1_000_000..1 << 111),
-            rate: rng.gen_range(1..200_000),
-            start: SAMPLE_EXPIRY - 30 * DAY,
-            maturity: if overdue {
-                NOT_BEFORE - 1
-            } else {
-                SAMPLE_EXPIRY + 30 * DAY
-            },
-            market: id,
-            salt: Salt::random(rng),
-        };
-        let cover = |debt: u128, margin: u32, price: u128| {
-            needed(price, market.haircut, debt, margin).expect("samples are far below 2^128")
-        };
+        let [fee_asset, ..] = SAMPLE_ASSETS;
+        let mut parties = [Seed::random(rng), Seed::random(rng)];
+        let (market, mut snapshot) = random_snapshot(rng);
+        let loan = random_loan(case, &parties, market, rng);
         let before = Position {
-            collateral: cover(loan.principal, market.initial, 2 * ONE) + loan.principal,
+            collateral: cover(loan.principal, MARKET.initial) + loan.principal,
             debt: Debt {
                 sequence: rng.gen_range(0..1000),
-                ..loan.opening_debt()
+                ..loan.origination_debt()
             },
         };
         let fee = rng.gen_range(1..1u128 << 60);
@@ -147,35 +121,14 @@ impl Plan {
         let owed = loan
             .owed(&before.debt, time)
             .expect("samples are far below 2^128");
-        let (left, left_debt, paid) = match case {
-            LoanCase::Lend => (0, 0, (debt, loan.principal + 5)),
-            LoanCase::Open => (
-                before.collateral,
-                loan.principal,
-                (collateral, before.collateral + 7),
-            ),
-            LoanCase::TopUp => {
-                let added = before.collateral / 7;
-                (before.collateral + added, owed, (collateral, added + 3))
-            }
-            LoanCase::Repay => (before.collateral, owed - owed / 3, (debt, owed / 3 + 4)),
-            LoanCase::Release => (cover(owed, market.initial, 2 * ONE), owed, (fee_asset, 0)),
-            LoanCase::Close => (before.collateral, 0, (debt, owed + 9)),
-            LoanCase::Liquidate => {
-                // Of the 1.66 apiece of debt, 1.07 then count, of 1.10 that should.
-                let price = 68 * (ONE / 100);
-                snapshot.prices[usize::from(id)] = price;
-                let seized = most_seizable(before.collateral, price, owed, market.bonus);
-                (before.collateral - seized, 0, (fee_asset, 0))
-            }
-            LoanCase::Overdue => {
-                let seized = most_seizable(before.collateral, 2 * ONE, owed, market.bonus);
-                (before.collateral - seized, 0, (fee_asset, 0))
-            }
-        };
-        let acts = step == Step::Liquidate || case == LoanCase::Lend;
-        let mut parties = seeds;
-        if acts {
+        if case == LoanCase::Liquidate {
+            // At 0.68 a unit the collateral, 1.66 for each unit of debt, counts for 1.07; the
+            // margin requires 1.10.
+            snapshot.prices[usize::from(market)] = 68 * (ONE / 100);
+        }
+        let price = snapshot.prices[usize::from(market)];
+        let (left, debt, paid) = amounts(case, &loan, &before, owed, price);
+        if step == Step::Liquidate || case == LoanCase::Lend {
             parties.reverse();
         }
         let priced = !matches!(case, LoanCase::TopUp | LoanCase::Repay | LoanCase::Close);
@@ -190,7 +143,7 @@ impl Plan {
             side: Side::BOTH[rng.gen_range(0..2usize)],
             before,
             left,
-            debt: left_debt,
+            debt,
             snapshot: priced.then_some(snapshot),
             spent,
             fee,
@@ -199,7 +152,7 @@ impl Plan {
         }
     }
 
-    /// The terms of the opening.
+    /// Returns the terms of the new loan.
     pub(crate) fn terms(&self) -> Terms {
         let agreement = Agreement {
             loan: self.loan.clone(),
@@ -218,7 +171,7 @@ impl Plan {
         agreement.terms().expect("two assets and two owners")
     }
 
-    /// What the step repays.
+    /// Returns the repaid amount.
     pub(crate) fn repaid(&self) -> u128 {
         match self.step {
             Step::Adjust => self.owed() - self.debt,
@@ -226,7 +179,7 @@ impl Plan {
         }
     }
 
-    /// What is owed at the time of the step.
+    /// Returns the amount owed at the time of the step.
     pub(crate) fn owed(&self) -> u128 {
         let time = match self.step {
             Step::Liquidate => self.window[0],
@@ -237,7 +190,7 @@ impl Plan {
             .expect("samples are far below 2^128")
     }
 
-    /// The statement. What is left of the notes that are spent goes back to the actor, in the outputs that are free.
+    /// Builds the statement. Change of the spent notes returns to the actor, in the unused outputs.
     pub(crate) fn sample(self, rng: &mut (impl RngCore + CryptoRng)) -> Sample {
         let [fee_asset, collateral, debt] = SAMPLE_ASSETS;
         let opens = self.step == Step::Open;
@@ -279,7 +232,7 @@ impl Plan {
             oracle: self
                 .snapshot
                 .as_ref()
-                .map_or(Fr::from(0u64), Snapshot::digest),
+                .map_or(Fr::from(0u64), PriceSnapshot::digest),
         };
         let contents = Contents {
             kind: if opens {
@@ -304,5 +257,76 @@ impl Plan {
         let mut tree = NoteTree::new();
         let inputs = plant(&mut tree, notes, owner, rng);
         contents.finish(self.parties, assets, tree.root(), inputs, rng)
+    }
+}
+
+/// Returns the number of the loan's market, and a snapshot in which the market has a price of 2.
+fn random_snapshot(rng: &mut impl RngCore) -> (u8, PriceSnapshot) {
+    let id = rng.gen_range(0..MARKETS as u8);
+    let mut snapshot = PriceSnapshot {
+        time: SAMPLE_EXPIRY - 100,
+        markets: Markets::default(),
+        prices: std::array::from_fn(|_| rng.gen_range(1..1 << 119)),
+    };
+    snapshot.markets.0[usize::from(id)] = Some(MARKET);
+    snapshot.prices[usize::from(id)] = 2 * ONE;
+    (id, snapshot)
+}
+
+/// Returns the loan between borrower and lender, in this order.
+fn random_loan(
+    case: LoanCase,
+    parties: &[Seed; 2],
+    market: u8,
+    rng: &mut (impl RngCore + CryptoRng),
+) -> Loan {
+    let [_, collateral, debt] = SAMPLE_ASSETS;
+    let [borrower, lender] = parties
+        .each_ref()
+        .map(|seed| ViewingKey::from_seed(seed).address());
+    Loan {
+        borrower,
+        lender,
+        collateral,
+        debt,
+        principal: rng.gen_range(1_000_000..1 << 111),
+        rate: rng.gen_range(1..200_000),
+        start: SAMPLE_EXPIRY - 30 * DAY,
+        maturity: if case == LoanCase::Overdue {
+            NOT_BEFORE - 1
+        } else {
+            SAMPLE_EXPIRY + 30 * DAY
+        },
+        market,
+        salt: Salt::random(rng),
+    }
+}
+
+/// Returns the collateral that covers a debt at a price of 2.
+fn cover(debt: u128, margin: u32) -> u128 {
+    needed(2 * ONE, MARKET.haircut, debt, margin).expect("samples are far below 2^128")
+}
+
+/// Returns the value of output 0, the debt after the step, and the other note to spend.
+fn amounts(
+    case: LoanCase,
+    loan: &Loan,
+    before: &Position,
+    owed: u128,
+    price: u128,
+) -> (u128, u128, (AssetId, u128)) {
+    let [fee_asset, collateral, debt] = SAMPLE_ASSETS;
+    let held = before.collateral;
+    match case {
+        LoanCase::Lend => (0, 0, (debt, loan.principal + 5)),
+        LoanCase::Open => (held, loan.principal, (collateral, held + 7)),
+        LoanCase::TopUp => (held + held / 7, owed, (collateral, held / 7 + 3)),
+        LoanCase::Repay => (held, owed - owed / 3, (debt, owed / 3 + 4)),
+        LoanCase::Release => (cover(owed, MARKET.initial), owed, (fee_asset, 0)),
+        LoanCase::Close => (held, 0, (debt, owed + 9)),
+        LoanCase::Liquidate | LoanCase::Overdue => {
+            let seized = most_seizable(held, price, owed, MARKET.bonus);
+            (held - seized, 0, (fee_asset, 0))
+        }
     }
 }

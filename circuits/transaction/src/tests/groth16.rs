@@ -59,7 +59,7 @@ fn proofs_of_all_kinds_verify_for_their_digest_only() {
             assert!(!verifies(digest, &tampered));
         }
 
-        // The same from rows that are kept and an assignment alone.
+        // The same, from stored rows and an assignment alone.
         let started = Instant::now();
         let columns = circuit.assignment().unwrap();
         let assigned = started.elapsed();

@@ -1,4 +1,4 @@
-//! The statement: what it accepts, what it refuses and by which rule, and what it costs.
+//! The statement: accepted and refused witnesses, the rules that refuse them, and the size.
 
 mod groth16;
 mod loans;
@@ -41,7 +41,7 @@ fn evaluate(row: &[(Fr, usize)], columns: &[Fr]) -> Fr {
         .sum()
 }
 
-/// The rules of all constraints that an assignment breaks, in the order of the constraints.
+/// Returns the rules of all constraints that an assignment breaks, in the order of the constraints.
 fn broken(raw: RawWitness) -> Vec<Rule> {
     let columns = TransactionCircuit::assigned(raw).assignment().unwrap();
     let [a, b, c] = &SHAPE.matrices[..] else {
@@ -78,8 +78,8 @@ fn samples_are_functions_of_the_generator() {
     assert_ne!(one.words, samples::transfer(&mut rng(6)).words);
 }
 
-/// Whoever knows all that is published, and guesses kind, fee, expiry and anchor, still cannot say which digest is a
-/// transfer's.
+/// Someone who knows everything published, and guesses kind, fee, expiry and anchor, still cannot
+/// tell which digest belongs to a transfer.
 #[test]
 fn digests_are_blinded() {
     let [mut one, other] = [5, 6].map(|seed| samples::transfer(&mut rng(seed)));

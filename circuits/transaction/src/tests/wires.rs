@@ -1,4 +1,4 @@
-//! Every wire matters: changing any one of them alone breaks a constraint.
+//! Every wire matters: changing any single wire breaks a constraint.
 
 use super::{SHAPE, all_samples, evaluate, rng};
 use crate::circuit::TransactionCircuit;
@@ -6,7 +6,7 @@ use ark_bn254::Fr;
 use ark_ff::{One, UniformRand, Zero};
 use ark_relations::gr1cs::{Matrix, transpose};
 
-/// For each row its sums A, B and C, and for each column where it stands.
+/// The sums A, B and C of each row, and the rows of each column.
 struct Rows {
     sums: Vec<[Fr; 3]>,
     by_column: [Matrix<Fr>; 3],
@@ -22,7 +22,7 @@ impl Rows {
         Self { sums, by_column }
     }
 
-    /// True if some row is broken once `delta` is added to the column.
+    /// Whether some row breaks when `delta` is added to the column.
     fn notices(&self, column: usize, delta: Fr) -> bool {
         let mut changed = std::collections::BTreeMap::<usize, [Fr; 3]>::new();
         for (m, matrix) in self.by_column.iter().enumerate() {

@@ -9,7 +9,7 @@ use super::*;
 use crate::batch::BatchWitness;
 use crate::nullifier_tree::{leaf, maximum};
 
-/// What the specification says of a ledger, kept as plain lists.
+/// The ledger of the specification, kept as plain lists.
 struct Model {
     notes: Vec<Fr>,
     nullifiers: BTreeSet<(ark_ff::BigInt<4>, u64)>,
@@ -74,7 +74,7 @@ fn root(leaves: Vec<Fr>) -> Fr {
     AppendTree::<DEPTH>::from_leaves(leaves).unwrap().root()
 }
 
-/// Everything that the batch circuit will ask of the witness but the links, which
+/// Checks everything that the batch circuit checks of the witness except the links, which
 /// `nullifier_tree::tests` follows.
 fn check_witness(witness: &BatchWitness, batch: &BatchInput) {
     use crate::tree::fold;
@@ -160,7 +160,9 @@ proptest! {
     #[test]
     fn execution_and_replay_match_the_model(
         seed in any::<u64>(),
-        batches in prop::collection::vec((0usize..2, 0usize..=16, 0usize..=16, any::<bool>()), 1..5),
+        batches in prop::collection::vec(
+            (0usize..2, 0usize..=16, 0usize..=16, any::<bool>()), 1..5,
+        ),
     ) {
         let rng = &mut rng(seed);
         let mut ledger = Ledger::new();

@@ -1,11 +1,11 @@
-//! Swaps on the ledger: both legs or neither, whatever a sequencer tries.
+//! Swaps on the ledger: both legs settle or neither, whatever a sequencer tries.
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::swap::Side;
 
-/// A leg; two with one number of a swap have one digest of terms.
+/// Makes a leg. Two legs with the same swap number share one digest of terms.
 fn leg(rng: &mut ChaCha20Rng, anchor: Fr, side: Side, swap: u64) -> Transaction {
     let mut leg = transaction(rng, anchor, false);
     leg.header.kind = Kind::leg(side);
@@ -13,7 +13,7 @@ fn leg(rng: &mut ChaCha20Rng, anchor: Fr, side: Side, swap: u64) -> Transaction 
     leg
 }
 
-/// One of: a transfer, or a leg of one of two swaps.
+/// Makes a transfer, or a leg of one of two swaps.
 fn any_of(rng: &mut ChaCha20Rng, anchor: Fr, choice: u8) -> Transaction {
     match choice {
         0 => transaction(rng, anchor, false),
@@ -34,7 +34,7 @@ fn executed(transactions: Vec<Transaction>) -> Result<(), ExecuteError> {
     outcome.map(|_| ())
 }
 
-/// Choices of [`any_of`] in slot order.
+/// Executes choices of [`any_of`] in slot order.
 fn batch(choices: &[u8]) -> Result<(), ExecuteError> {
     let rng = &mut rng(70);
     let anchor = Ledger::new().state().note_root;
@@ -121,7 +121,7 @@ fn legs_have_terms() {
             Err(StatelessError::TermsMissing)
         );
     }
-    // Elsewhere the word blinds the digest, and means nothing.
+    // In other kinds the word only blinds the digest.
     for withdraw in [false, true] {
         let mut other = transaction(rng, anchor, withdraw);
         other.terms = Fr::from(1u64);
@@ -129,14 +129,15 @@ fn legs_have_terms() {
     }
 }
 
-/// What a sequencer may do next.
+/// Next action of a sequencer.
 #[derive(Clone, Debug)]
 enum Move {
-    /// Seal a batch of these, in this order, at a time.
+    /// Seals a batch of these transactions, in this order, after waiting.
     Seal { chosen: Vec<usize>, wait: u64 },
 }
 
-/// Of the twelve transactions of the pool; whole swaps often enough that some settle.
+/// Choices among the twelve transactions of the pool. Whole swaps occur often enough that some
+/// settle.
 fn moves() -> impl Strategy<Value = Vec<Move>> {
     let unit = prop_oneof![
         2 => (0usize..4).prop_map(|swap| vec![3 * swap, 3 * swap + 1]),
@@ -153,22 +154,24 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// What is accepted is what a parser of "a transfer, or A and B of one swap" accepts.
+    /// The ledger accepts exactly what a parser of "a transfer, or A and B of one swap" accepts.
     #[test]
     fn acceptance_is_that_of_a_grammar(choices in prop::collection::vec(0u8..5, 0..=4)) {
         fn parses(choices: &[u8]) -> bool {
             match choices {
                 [] => true,
-                [TRANSFER, rest @ ..] | [A, B, rest @ ..] | [OTHER_A, OTHER_B, rest @ ..] => parses(rest),
+                [TRANSFER, rest @ ..]
+                | [A, B, rest @ ..]
+                | [OTHER_A, OTHER_B, rest @ ..] => parses(rest),
                 _ => false,
             }
         }
         prop_assert_eq!(batch(&choices).is_ok(), parses(&choices));
     }
 
-    /// Four swaps, of which every leg can also be robbed of its notes by a transfer of its owner, sealed in
-    /// any selection, order and repetition while time passes: after each batch both legs of a swap are in,
-    /// adjacent, or neither is, and never after the expiry.
+    /// Four swaps are sealed in any selection, order and repetition while time passes, and
+    /// transfers of some owners spend notes of their legs. After each batch both legs of a swap are
+    /// in, adjacent, or neither is, and never after the expiry.
     #[test]
     fn both_legs_or_neither_in_any_schedule(seed: u64, moves in moves()) {
         let rng = &mut rng(seed);
@@ -179,7 +182,7 @@ proptest! {
             let [mut a, mut b] = Side::BOTH.map(|side| leg(rng, anchor, side, swap));
             let expiry = NOW + 200 * (swap + 1);
             (a.header.expiry, b.header.expiry) = (expiry, expiry);
-            // The owner of a leg in every second swap spends one of its notes elsewhere.
+            // In every second swap the owner of a leg spends one of its notes elsewhere.
             let mut robber = transaction(rng, anchor, false);
             robber.header.expiry = NOW + 100_000;
             let robbed = if swap % 2 == 0 { &a } else { &b };
@@ -209,7 +212,7 @@ proptest! {
             }
             for legs in pool.chunks(3) {
                 let spent = |leg: &Transaction| {
-                    // Of the three notes a robber may take one, and never the others.
+                    // A robber may spend one of the three notes, but never the others.
                     ledger.nullifiers().contains(&leg.nullifiers[2])
                 };
                 prop_assert_eq!(spent(&legs[0]), spent(&legs[1]));

@@ -1,4 +1,4 @@
-//! Every rule of admission refuses by name, alone and in a batch.
+//! Each rule of admission refuses with its own error, alone and in a batch.
 
 use super::*;
 use crate::nullifier_tree::maximum;
@@ -8,7 +8,7 @@ fn refuse(edit: impl FnOnce(&mut Transaction)) -> StatelessError {
     assert_eq!(stateless(&tx, &config(), NOW), Ok(()));
     edit(&mut tx);
     let error = stateless(&tx, &config(), NOW).unwrap_err();
-    // The batch holds its transactions to the same rule, except for the bound on the expiry.
+    // The batch applies the same rule, except for the bound on the expiry.
     let mut ledger = Ledger::new();
     tx.anchor = ledger.state().note_root;
     let executed = ledger.execute(input(Shape::S4, vec![tx], vec![]), &config());
@@ -191,7 +191,7 @@ fn historical_rules_each_refuse() {
     let mut spent = fine.clone();
     let known = ledger.nullifiers().members().nth(3).unwrap().1;
     spent.nullifiers[2] = known;
-    // A root of a subtree, of the nullifier tree, or 0 is no anchor.
+    // A subtree's root, the nullifier tree's root and 0 are not anchors.
     let mut confused = fine.clone();
     confused.anchor = before.nullifier_root;
     let mut zero = fine.clone();

@@ -1,4 +1,4 @@
-//! The batch circuit of four slots, with proofs of clients made from trapdoors.
+//! The batch circuit of four slots, with client proofs made from trapdoors.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use subrosa_protocol::ledger::{BatchInput, Config, Ledger};
 
 use super::compare;
 
-/// An empty batch, whose slots all carry a proof under a key with a known trapdoor.
+/// Returns an empty batch. Each slot has a proof under a key with a known trapdoor.
 fn statement(shape: Shape, slots: usize) -> (Arc<ClientKey>, Statement) {
     let mut rng = ChaCha20Rng::seed_from_u64(31);
     let [alpha, beta, gamma, delta, i0, i1] = [(); 6].map(|()| Scalar::rand(&mut rng));
@@ -62,7 +62,7 @@ fn statement(shape: Shape, slots: usize) -> (Arc<ClientKey>, Statement) {
 }
 
 #[test]
-#[ignore = "two minutes on two cores, most of them halo2's: parameters, keys and a proof of 2^16 rows"]
+#[ignore = "two minutes on two cores: parameters, keys and halo2's proof of 2^16 rows"]
 fn same_bytes() {
     let shape = Shape::S4;
     let (key, statement) = statement(shape, 4);

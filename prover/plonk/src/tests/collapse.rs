@@ -1,4 +1,4 @@
-//! The compiled combination of the batch circuit's gates, against the gates one by one.
+//! Compares the compiled combination of the batch circuit's gates with the gates one by one.
 
 use halo2_proofs::plonk::{Circuit, ConstraintSystem, Expression};
 use halo2curves::bn256::Fr;
@@ -14,7 +14,7 @@ use crate::symbolic::combine;
 
 const ROWS: usize = 200;
 
-/// An expression's value in a row.
+/// Returns an expression's value in a row.
 fn value(expression: &Expression<Fr>, forms: &Forms<'_>, columns: &[Vec<Fr>], row: usize) -> Fr {
     let cell = |column: usize, rotation: i32| {
         columns[column][(row as i32 + rotation).rem_euclid(ROWS as i32) as usize]
@@ -41,7 +41,7 @@ fn gates_of_the_batch_circuit() {
     let mut rng = ChaCha20Rng::seed_from_u64(3);
     for _ in 0..4 {
         let mut forms = Forms::new(&cs);
-        // Small values as well, at which selectors vanish and terms coincide.
+        // Include small values, for which selectors vanish and terms coincide.
         let columns: Vec<Vec<Fr>> = (0..forms.columns.count())
             .map(|_| {
                 let cell = |_| match rng.gen_range(0..3) {
@@ -71,7 +71,7 @@ fn gates_of_the_batch_circuit() {
     }
 }
 
-/// The numbers that make the prover fast. They may go down.
+/// Bounds the numbers that determine the prover's speed. Lower is better.
 #[test]
 fn multiplications_of_the_batch_circuit() {
     let mut cs = ConstraintSystem::default();

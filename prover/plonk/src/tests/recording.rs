@@ -1,4 +1,5 @@
-//! halo2's prover with parameters that note what it commits to, as its own choices can be read off there.
+//! Runs halo2's prover under parameters that record the committed columns, and reads its random
+//! choices from them.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -19,7 +20,7 @@ use rand_chacha::ChaCha20Rng;
 
 use crate::prove::Choices;
 
-/// KZG's parameters, and what they were used for.
+/// KZG parameters that record everything committed to.
 #[derive(Clone, Debug)]
 struct Recorder {
     params: ParamsKZG<Bn256>,
@@ -110,7 +111,7 @@ impl CommitmentScheme for Scheme {
     }
 }
 
-/// SHPLONK under the parameters inside.
+/// SHPLONK under the recorded parameters.
 struct Opener<'p>(&'p Recorder);
 
 impl<'p> Prover<'p, Scheme> for Opener<'p> {
@@ -138,7 +139,7 @@ impl<'p> Prover<'p, Scheme> for Opener<'p> {
     }
 }
 
-/// halo2's proof and its choices.
+/// Makes a proof with halo2, and returns it with halo2's random choices.
 pub(super) fn halo2(
     params: &ParamsKZG<Bn256>,
     pk: &ProvingKey<G1Affine>,
@@ -160,7 +161,7 @@ pub(super) fn halo2(
     let cs = pk.get_vk().cs();
     let values = recorder.values.lock().unwrap();
     let usable = params.n() as usize - (cs.blinding_factors() + 1);
-    // Two columns of each lookup follow the advice, the input first.
+    // The advice columns are followed by two columns for each lookup, the input first.
     let orders = (0..cs.lookups().len()).map(|lookup| {
         let mut order = values[cs.num_advice_columns() + 2 * lookup][..usable].to_vec();
         order.dedup();

@@ -1,4 +1,4 @@
-//! A circuit of its own, with gates of several degrees, rotations, lookups and copies.
+//! A small test circuit with gates of several degrees, rotations, lookups and copies.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +17,7 @@ use rand_chacha::ChaCha20Rng;
 
 use super::{compare, engine};
 use crate::prove::Choices;
-use crate::{EngineError, Observer, Unobserved, commit_columns, fill_blinding};
+use crate::{EngineError, Progress, Silent, commit_columns, fill_blinding};
 
 const K: u32 = 7;
 const STEPS: usize = 40;
@@ -32,10 +32,11 @@ struct Config {
     instance: Column<Instance>,
 }
 
-/// x ↦ 3·x⁵ + 2·y⁵ + factor, y ↦ x⁵ + 7·y⁵ and running products; small values with their squares looked up.
+/// x ↦ 3·x⁵ + 2·y⁵ + factor, y ↦ x⁵ + 7·y⁵ and running products; a lookup relates small values to
+/// their squares.
 #[derive(Clone, Debug, Default)]
 struct Small {
-    /// Degree declared, if not the actual one.
+    /// Declared degree, if it differs from the actual one.
     degree: Option<usize>,
 }
 
@@ -213,15 +214,7 @@ fn same_bytes_in_higher_degree() {
 fn refuses_undeclared_degree() {
     let (params, pk) = keys(K, Some(4));
     let choices = Choices::default();
-    let error = engine(
-        &params,
-        &pk,
-        &instances(),
-        advice(),
-        1,
-        &Unobserved,
-        &choices,
-    );
+    let error = engine(&params, &pk, &instances(), advice(), 1, &Silent, &choices);
     assert!(matches!(
         error,
         Err(EngineError::Degree {
@@ -236,7 +229,7 @@ fn refuses_wrong_sizes() {
     let (params, pk) = fixture();
     let choices = Choices::default();
     let prove = |params, instances: &[Fr], advice| {
-        engine(params, pk, instances, advice, 1, &Unobserved, &choices)
+        engine(params, pk, instances, advice, 1, &Silent, &choices)
     };
     let small = ParamsKZG::setup(K - 1, ChaCha20Rng::seed_from_u64(1));
     assert!(matches!(
@@ -267,14 +260,14 @@ fn refuses_wrong_sizes() {
     ));
 }
 
-/// Counts steps, and cancels after some.
+/// Counts steps, and cancels after `allowed` of them.
 struct Counter {
     steps: AtomicUsize,
     allowed: usize,
 }
 
-impl Observer for Counter {
-    fn phase(&self, _: &'static str, done: u64, total: u64) {
+impl Progress for Counter {
+    fn phase(&self, _: &str, done: u64, total: u64) {
         assert!(done <= total);
         self.steps.fetch_add(1, Ordering::Relaxed);
     }
@@ -298,7 +291,7 @@ fn cancels_between_steps() {
     };
     let (proof, steps) = run(usize::MAX);
     assert!(proof.is_ok());
-    // advice, lookups, permutation, interpolation, six parts, commitments, openings, end
+    // Advice, lookups, permutation, interpolation, six parts, commitments, openings, end.
     assert_eq!(steps, 13);
     for allowed in 0..steps {
         let (proof, taken) = run(allowed);
@@ -307,7 +300,7 @@ fn cancels_between_steps() {
     }
 }
 
-/// The first columns' commitments are known from a clone of the generator.
+/// A clone of the generator determines the commitments to the first columns before the proof.
 #[test]
 fn first_columns_beforehand() {
     let (params, pk) = fixture();
@@ -318,7 +311,7 @@ fn first_columns_beforehand() {
     let columns: Vec<&[Fr]> = first.iter().map(Vec::as_slice).collect();
     let commitments = commit_columns(params, &columns);
     let choices = Choices::default();
-    let proof = engine(params, pk, &instances(), advice(), 5, &Unobserved, &choices).unwrap();
+    let proof = engine(params, pk, &instances(), advice(), 5, &Silent, &choices).unwrap();
     use halo2curves::group::GroupEncoding;
     for (index, commitment) in commitments.iter().enumerate() {
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Transforms against evaluation point by point.
+//! Compares transforms with evaluation point by point.
 
 use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
@@ -10,7 +10,7 @@ use crate::domain::{Domain, evaluate};
 #[test]
 fn cosets_and_back() {
     let mut rng = ChaCha20Rng::seed_from_u64(2);
-    // Below and above the lengths at which the transform divides its work.
+    // Include lengths below and above the thresholds at which the transform divides its work.
     for k in [0, 1, 2, 5, 9, 10, 14, 15] {
         let domain = Domain::new(k);
         let coefficients: Vec<Fr> = (0..domain.n).map(|_| Fr::random(&mut rng)).collect();

@@ -1,6 +1,6 @@
-//! Random schedules against a model of the disk: arrivals of both legs, transfers that spend a leg's note,
-//! time, price snapshots that come and go, sweeps and seals that take two steps with arrivals in between, dropped
-//! batches, crashes.
+//! Random schedules against a model of the disk: arrivals of both legs, transfers that spend a
+//! leg's note, time, price snapshots that come and go, sweeps and seals that take two steps with
+//! arrivals in between, dropped batches, crashes.
 
 use std::collections::BTreeMap;
 
@@ -14,14 +14,14 @@ enum Step {
     Leg(bool, u8, u8, u8, u8),
     /// A transfer: note, seconds until it expires, snapshot.
     Transfer(u8, u8, u8),
-    /// The chain has this snapshot, or no longer.
+    /// The chain has this snapshot, or does not have it any more.
     Snapshot(u8, bool),
     Time(u8),
-    /// Begins a sweep, or ends what was begun.
+    /// Begins a sweep, or ends the step under way.
     Sweep,
-    /// Begins a batch of so many slots, or ends what was begun.
+    /// Begins a batch of this many slots, or ends the step under way.
     Seal(u8),
-    /// Ends what was begun, with this transaction refused by the ledger.
+    /// Ends the step under way; the ledger refuses this transaction.
     Refuse(u8),
     /// The last batch is dropped.
     Rewind,
@@ -29,7 +29,7 @@ enum Step {
 }
 
 fn arb_step() -> impl Strategy<Value = Step> {
-    // 0 is none.
+    // 0 names no snapshot.
     let snapshot = 0u8..3;
     let leg = (any::<bool>(), 0u8..3, 0u8..12, 1u8..60, snapshot.clone());
     prop_oneof![
@@ -45,7 +45,7 @@ fn arb_step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What is on its way to disk.
+/// The step under way: its result is on its way to disk.
 enum Begun {
     Sweep(Vec<Removed>),
     Seal(Vec<Sequenced>),
@@ -55,7 +55,7 @@ struct World {
     pool: Pool,
     now: u64,
     begun: Option<Begun>,
-    // What a crash leaves.
+    // The state that a crash leaves.
     stored: BTreeMap<u64, Arc<ParsedSubmission>>,
     fates: HashMap<Word, TransactionRecord>,
     batches: Vec<Vec<Sequenced>>,
@@ -129,7 +129,7 @@ impl World {
                 let mut out = Vec::new();
                 if let (Some(which), false) = (refused, chosen.is_empty()) {
                     let slot = usize::from(which) % chosen.len();
-                    let at_fault = crate::pipeline::withdraw(&mut chosen, slot);
+                    let at_fault = withdraw(&mut chosen, slot);
                     out.push((at_fault, rejected(FinalRejection::InvalidTransaction)));
                 }
                 let transactions: Vec<_> =
@@ -198,7 +198,8 @@ impl World {
                     lone_legs: 4,
                     ..AdmissionConfig::default()
                 };
-                self.pool = Pool::new(&config, self.view(), self.times(), next);
+                let clock = SystemClock::shared();
+                self.pool = Pool::new(&config, self.view(), self.times(), next, clock);
                 for (sequence, submission) in &self.stored {
                     self.pool.restore(*sequence, submission.clone()).unwrap();
                 }
@@ -206,7 +207,7 @@ impl World {
         }
     }
 
-    /// What holds at every moment.
+    /// Checks the invariants.
     fn check(&self) {
         let mut nullifiers = HashSet::new();
         let sealed = self.batches.iter().flatten().map(|(_, s)| s);
@@ -218,7 +219,7 @@ impl World {
                     .all(|nf| nullifiers.insert(*nf))
             );
         }
-        // What is on disk is in memory and the other way round, each thing once.
+        // Disk and memory hold the same submissions, each once.
         let census = self.pool.census();
         assert_eq!(census.queued + census.lone, self.stored.len());
         assert_eq!(self.pool.by_digest.len(), self.stored.len());
@@ -237,7 +238,7 @@ impl World {
             paired(&members).unwrap();
             snapshot_of(&members).unwrap();
         }
-        // Nobody waits for somebody who is here and could be in one batch with it.
+        // No leg waits for a counterpart that is here and fits into one batch with it.
         let lone = self.pool.legs.iter();
         let lone: Vec<_> = lone
             .filter(|(sequence, _)| self.pool.hopeless(*sequence).is_none())
@@ -266,7 +267,7 @@ proptest! {
             world.step(step);
             world.check();
         }
-        // In the end everything is sealed or has its fate.
+        // In the end every submission is sealed or has its fate.
         world.end(None);
         while !world.pool.queue.is_empty() {
             world.step(&Step::Seal(6));

@@ -1,10 +1,12 @@
-//! One price snapshot to a batch, nothing before its time, and everything in its order.
+//! One price snapshot in each batch, nothing before its time, and everything in its order.
 
 use ark_ec::AffineRepr;
 use proptest::prelude::*;
-use subrosa_protocol::EdwardsAffine;
-use subrosa_protocol::asset::AssetId;
-use subrosa_protocol::ledger::{BatchInput, Config, Ledger};
+use subrosa_protocol::{
+    EdwardsAffine,
+    asset::AssetId,
+    ledger::{BatchInput, Config, Ledger},
+};
 
 use super::*;
 
@@ -33,7 +35,7 @@ fn only_what_the_chain_has_is_named() {
     let unknown = naming(&transfer(3), 6);
     assert_eq!(pool.check(&unknown), Err(Refusal::UnknownSnapshot));
     assert_eq!(pool.reserve(unknown).unwrap_err(), Refusal::UnknownSnapshot);
-    // The notes come first: those it does not get back with another snapshot.
+    // Spent notes are reported first, because another snapshot does not help against them.
     let spent = changed(&naming(&transfer(4), 6), |tx| {
         tx.nullifiers[0] = Fr::from(77u64)
     });
@@ -57,7 +59,7 @@ fn the_first_that_names_one_decides() {
     let first = batch(&mut pool, 10);
     assert_eq!(ids(&first), of(&[0, 1, 3, 4]));
     seal(&mut pool, &first);
-    // Who waited is first now, whatever comes.
+    // The units that waited are first now.
     push(&mut pool, &naming(&transfer(9), 5));
     assert_eq!(ids(&batch(&mut pool, 10)), of(&[2, 5, 6]));
 }
@@ -88,7 +90,7 @@ fn nothing_is_sealed_before_its_time() {
     for submission in [&early, &of_later, &other] {
         push(&mut pool, submission);
     }
-    // What cannot be sealed yet does not decide.
+    // A unit that cannot be sealed yet does not decide the snapshot.
     assert_eq!(pool.waiting(10, 19).0, 1);
     let first = batch_at(&mut pool, 10, 19);
     assert_eq!(ids(&first), [other.id]);
@@ -131,13 +133,13 @@ fn a_leg_that_could_only_make_a_pair_of_two_snapshots_is_refused() {
     assert_eq!(pool.check(&b), Err(MIXED));
     assert_eq!(pool.reserve(b.clone()).unwrap_err(), MIXED);
     assert!(pool.is_lone(&a.id) && !pool.contains(&b.id));
-    // With another counterpart it fits, and the first goes on waiting.
+    // It fits another counterpart, and the first leg keeps waiting.
     let other = naming(&leg(Side::A, 7, 3), 6);
     push(&mut pool, &other);
     push(&mut pool, &b);
     assert!(pool.is_lone(&a.id));
     assert_eq!(ids(&batch(&mut pool, 10)), [other.id, b.id]);
-    // Made again without a snapshot it completes the first.
+    // A leg that names no snapshot completes the first.
     let again = leg(Side::B, 7, 4);
     push(&mut pool, &again);
     assert_eq!(ids(&batch(&mut pool, 10)), [a.id, again.id]);
@@ -194,7 +196,7 @@ fn what_is_named_is_not_forgotten() {
     let forgotten = pool.forget_snapshots(old, &[nine]);
     assert_eq!(forgotten, HashSet::from([seven]));
     assert!(pool.dead(0).is_empty() && pool.dead_legs(0).is_empty());
-    // Nothing new names them, forgotten or not.
+    // No new submission may name them, forgotten or not.
     for id in [5, 6, 7, 9] {
         let late = naming(&transfer(3), id);
         assert_eq!(pool.check(&late), Err(Refusal::UnknownSnapshot));
@@ -202,10 +204,10 @@ fn what_is_named_is_not_forgotten() {
     assert_eq!(pool.check(&naming(&transfer(3), 8)), Ok(()));
 }
 
-/// Something that comes, or a batch of so many slots.
+/// An arrival, or a batch of this many slots.
 #[derive(Debug, Clone)]
 enum Event {
-    /// Terms and side of a leg or nothing, snapshot (0 is none), seconds until it is valid.
+    /// Terms and side if it is a leg, snapshot (0 names none), seconds until it is valid.
     Arrive(Option<(u8, bool)>, u8, u8),
     Seal(usize),
 }
@@ -219,14 +221,14 @@ fn arb_event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// Times of the snapshots 1 to 3. The last is of a block that batches have not reached at first.
+/// Times of the snapshots 1 to 3. Batches reach the time of the last one only later.
 const TIMES: [(u64, u64); 3] = [(1, 90), (2, 100), (3, 104)];
 
 struct Sealer {
     pool: Pool,
     ledger: Ledger,
     time: u64,
-    /// Places of the units that could be sealed when they came, by snapshot and length.
+    /// Places of the units that could be sealed when they arrived, by snapshot and length.
     sealed: HashMap<(Option<Word>, usize), Vec<u64>>,
     delayed: HashSet<u64>,
     transactions: usize,
@@ -262,7 +264,8 @@ impl Sealer {
         true
     }
 
-    /// Seals one batch; it must be one that the ledger takes and that holds the first that it may.
+    /// Seals one batch. Checks that the ledger accepts it and that it begins with the first unit it
+    /// may hold.
     fn seal(&mut self, slots: usize) {
         let first = self.pool.sealable(self.time).next();
         let first = first.map(|unit| unit.members.all()[0].0);
@@ -341,7 +344,7 @@ proptest! {
                 }
             }
         }
-        // By then nothing is before its time: each batch takes something.
+        // Every unit is valid by then, so that each batch takes something.
         sealer.time += 6;
         while !sealer.pool.queue.is_empty() {
             let before = sealer.transactions;

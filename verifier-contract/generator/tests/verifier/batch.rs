@@ -73,7 +73,7 @@ fn witness(shape: Shape) -> BatchWitness {
     ledger.execute(input, &config).unwrap()
 }
 
-/// A clients' key whose trapdoor is known, and by it a valid proof for every slot of a batch.
+/// A client key with a known trapdoor, with which it makes a valid proof for every slot of a batch.
 fn client(witness: &BatchWitness) -> (Arc<ClientKey>, Vec<ClientProof>) {
     fn point<P: AffineRepr<ScalarField = Word>>(scalar: Word) -> P {
         (P::generator() * scalar).into_affine()
@@ -141,7 +141,7 @@ fn evm(spec: SpecId) -> Evm {
     Evm::new(&Path::new(env!("CARGO_MANIFEST_DIR")).join(artifact), spec)
 }
 
-/// The committed Solidity is what the generator writes; `cargo run --example generate` writes it.
+/// The committed Solidity equals the generator's output, written by `cargo run --example generate`.
 #[test]
 fn generated_gates_are_current() {
     let mut cs = ConstraintSystem::default();
@@ -176,7 +176,7 @@ fn proofs_of_two_shapes_pass_and_nothing_else() {
                 data.len(),
                 proof.len()
             );
-            // The budget of a verification on L1.
+            // Budget of a verification on L1.
             assert!(gas.execution <= 600_000);
         }
     }

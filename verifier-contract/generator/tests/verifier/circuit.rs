@@ -1,7 +1,7 @@
-//! A small circuit that uses every feature the contract follows: gates of degree 6 with the
-//! previous, this and the next row, two lookups (one of them of two columns), more permuted
-//! columns than fit one chunk, constants, an empty fixed column, five instances of the caller's, and
-//! two committed columns that are compared at the column challenge, the sixth.
+//! A small circuit that uses every feature the contract supports: gates of degree 6 with the
+//! previous, the current and the next row, two lookups (one of two columns), more permuted columns
+//! than fit in one chunk, constants, an empty fixed column, five instances of the caller, and two
+//! committed columns that are compared at the column challenge, the sixth instance.
 
 use halo2_proofs::circuit::{Cell, Layouter, Region, SimpleFloorPlanner, Value};
 use halo2_proofs::dev::{AdviceCellValue, MockProver};
@@ -16,9 +16,9 @@ use halo2curves::ff::Field;
 pub(crate) const K: u32 = 6;
 const STEPS: usize = 6;
 const TABLE: u64 = 16;
-/// Words in each committed column.
+/// Number of words in each committed column.
 pub(crate) const WORDS: usize = 4;
-/// The committed columns, the first ones of the circuit.
+/// Number of committed columns, the first ones of the circuit.
 pub(crate) const COMMITTED: usize = 2;
 
 #[derive(Clone, Debug)]
@@ -39,15 +39,15 @@ pub(crate) struct Config {
     compare: Selector,
 }
 
-/// Five steps of a toy permutation from `start`; the caller's instances are its last state, its
-/// first element and a constant. Beside it, both committed columns hold the same words: as
-/// polynomials they take the same value at the column challenge.
+/// Five steps of a toy permutation from `start`. The caller's instances are its last state, its
+/// first element and a constant. In addition, both committed columns hold the same words, so as
+/// polynomials they have the same value at the column challenge.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Toy {
     pub(crate) start: Option<[Fr; 3]>,
     pub(crate) words: [[Fr; WORDS]; COMMITTED],
     pub(crate) challenge: Fr,
-    /// Leaves halo2-axiom's limit on the degree as it is, below the gates'.
+    /// Keeps halo2-axiom's limit on the degree, which is below the degree of the gates.
     pub(crate) low_degree: bool,
 }
 
@@ -82,19 +82,20 @@ impl Toy {
         [a, b, c, start[0], Fr::from(42)]
     }
 
-    /// The caller's instances and the column challenge.
+    /// Returns the caller's instances and the column challenge.
     pub(crate) fn all_instances(&self) -> Vec<Fr> {
         [&self.instances()[..], &[self.challenge]].concat()
     }
 
-    /// Words in the second column that are not the first's, but have the same value at `challenge`.
+    /// Changes the words of the second column so that they differ from the first's, but have the
+    /// same value at `challenge`.
     pub(crate) fn disagree(&mut self, challenge: Fr) {
         self.words[1][0] += Fr::one();
         self.words[1][WORDS - 1] -= challenge.pow_vartime([WORDS as u64 - 1]);
         assert_ne!(self.words[0], self.words[1]);
     }
 
-    /// All advice columns, zero where nothing is assigned.
+    /// Returns all advice columns, with zeros where nothing is assigned.
     pub(crate) fn advice(&self, k: u32) -> Vec<Vec<Fr>> {
         let prover = MockProver::run(k, self, vec![self.all_instances()]).unwrap();
         let mut cs = ConstraintSystem::default();
@@ -111,7 +112,7 @@ impl Toy {
             .collect()
     }
 
-    /// Σ (uᵢ − vᵢ)·ζ^(n−1−i) = 0 for the words u and v. Returns the cell of ζ.
+    /// Constrains Σ (uᵢ − vᵢ)·ζ^(n−1−i) = 0 for the words u and v. Returns the cell of ζ.
     fn compare(&self, config: &Config, region: &mut Region<'_, Fr>) -> Result<Cell, Error> {
         let mut difference = Fr::zero();
         let mut challenges: Vec<Cell> = Vec::new();
@@ -234,7 +235,7 @@ impl Circuit<Fr> for Toy {
     }
 
     fn configure_with_params(meta: &mut ConstraintSystem<Fr>, low_degree: bool) -> Config {
-        // halo2-axiom caps the degree at 5 unless told more.
+        // halo2-axiom caps the degree at 5 by default.
         if !low_degree {
             meta.set_minimum_degree(6);
         }
@@ -282,7 +283,7 @@ impl Circuit<Fr> for Toy {
                     }
                 }
                 region.assign_fixed(config.empty, 0, Fr::ZERO);
-                // The second row is the first one turned.
+                // The second row is the first one rotated.
                 for i in 0..3 {
                     region.constrain_equal(cells[1][i], cells[0][(i + 1) % 3]);
                 }

@@ -1,4 +1,4 @@
-//! The contract in a real EVM, with the gas of its steps.
+//! Runs the contract in a real EVM and measures the gas of its steps.
 
 use std::path::Path;
 
@@ -24,13 +24,13 @@ const GAS_LIMIT: u64 = 16_000_000;
 const CALLER: Address = Address::repeat_byte(0x11);
 const VERIFIER: Address = Address::repeat_byte(0x22);
 
-/// What a call of `verify` came to.
+/// Outcome of a call of `verify`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Accepted,
-    /// The error's selector, zeros if there is none, and what follows it.
+    /// Selector of the error (zeros if there is none), with the data after it.
     Refused([u8; 4], Vec<u8>),
-    /// Out of gas, invalid opcode: never what a verifier should do.
+    /// Out of gas or an invalid opcode, which a verifier must never cause.
     Halted(String),
 }
 
@@ -41,7 +41,7 @@ impl Outcome {
     }
 }
 
-/// First four bytes of a signature's hash.
+/// Returns the first four bytes of a signature's hash.
 pub(crate) fn selector(signature: &str) -> [u8; 4] {
     Keccak256::digest(signature)[..4].try_into().unwrap()
 }
@@ -55,7 +55,7 @@ pub(crate) struct Evm {
 }
 
 impl Evm {
-    /// Puts the runtime code of an artifact of the contract build on a fresh chain.
+    /// Starts a chain with the runtime code of an artifact of the contract build.
     pub(crate) fn new(artifact: &Path, spec: SpecId) -> Self {
         let text = std::fs::read_to_string(artifact)
             .unwrap_or_else(|error| panic!("{}: {error}; build the contracts", artifact.display()));
@@ -83,7 +83,7 @@ impl Evm {
         cfg
     }
 
-    /// Deploys a key's data contract. Returns its address and the gas that it took.
+    /// Deploys a key's data contract. Returns its address and the gas used.
     pub(crate) fn deploy_key(&mut self, vk_data: &[u8]) -> (Address, u64) {
         let tx = TxEnv {
             caller: CALLER,
@@ -134,7 +134,7 @@ impl Evm {
         self.call(VERIFY, key, instances, proof)
     }
 
-    /// Calls a function of the address of a key, an array of numbers and a proof.
+    /// Calls a function whose arguments are the address of a key, an array of numbers and a proof.
     pub(crate) fn call(
         &mut self,
         signature: &str,
@@ -158,7 +158,7 @@ impl Evm {
         }
     }
 
-    /// Gas of an accepted proof, step by step.
+    /// Measures the gas of an accepted proof, step by step.
     pub(crate) fn measure(&mut self, key: Address, instances: &[[u8; 32]; 5], proof: &[u8]) -> Gas {
         let tx = self.transaction(calldata(VERIFY, key, instances, proof));
         let cfg = self.cfg();
@@ -194,9 +194,9 @@ impl Evm {
 #[derive(Clone, Debug)]
 #[allow(dead_code, reason = "printed")]
 pub(crate) struct Gas {
-    /// All of a transaction that calls `verify`, its base fee and calldata too.
+    /// Gas of a transaction that calls `verify`, with its base fee and calldata.
     pub(crate) transaction: u64,
-    /// The call alone: the sum of what follows.
+    /// Gas of the call alone: the sum of the following.
     pub(crate) execution: u64,
     /// Loading key and proof, checking encodings, drawing challenges.
     pub(crate) reading: u64,
@@ -211,7 +211,7 @@ pub(crate) struct Gas {
     pub(crate) muls: u64,
 }
 
-/// Remaining gas at the places where one step ends and the next begins.
+/// Records the remaining gas at the boundaries between steps.
 #[derive(Default)]
 struct Steps {
     start: u64,
@@ -231,7 +231,7 @@ impl<CTX> Inspector<CTX> for Steps {
         }
         self.end = gas;
         match interpreter.bytecode.opcode() {
-            // Hashes come only with the challenges; the last one wins.
+            // Only challenges hash; keep the last one.
             opcode::KECCAK256 => self.transcript = gas,
             opcode::STATICCALL => {
                 let to = interpreter.stack.peek(1).unwrap();
@@ -251,7 +251,8 @@ impl<CTX> Inspector<CTX> for Steps {
     }
 }
 
-/// ABI encoding of a call of a function of an address, an array of numbers and bytes.
+/// Returns the ABI encoding of a call whose arguments are an address, an array of numbers and
+/// bytes.
 fn calldata(signature: &str, key: Address, numbers: &[[u8; 32]], proof: &[u8]) -> Vec<u8> {
     let mut data = selector(signature).to_vec();
     data.extend_from_slice(&[0; 12]);

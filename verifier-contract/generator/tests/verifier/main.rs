@@ -1,4 +1,4 @@
-//! The contract against halo2's own verifier, in a real EVM with real proofs.
+//! Compares the contract with halo2's own verifier, in a real EVM with real proofs.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

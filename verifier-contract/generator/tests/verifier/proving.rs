@@ -1,4 +1,4 @@
-//! Proofs for the contract, and every way to spoil one.
+//! Makes proofs for the contract, and alters them in every way that must be refused.
 
 use halo2_proofs::plonk::{
     Error, ProvingKey, VerifyingKey, create_proof_from_advice, verify_proof,
@@ -29,8 +29,8 @@ pub(crate) fn rng(seed: u64) -> ChaCha20Rng {
     ChaCha20Rng::seed_from_u64(seed)
 }
 
-/// The commitments to the first advice columns that a proof will begin with: the prover's first
-/// draws are the cells behind the usable rows, column by column.
+/// Returns the commitments to the first advice columns, with which a proof will begin. The prover
+/// first draws the cells after the usable rows, column by column.
 pub(crate) fn commit(
     params: &ParamsKZG<Bn256>,
     vk: &VerifyingKey<G1Affine>,
@@ -49,7 +49,7 @@ pub(crate) fn commit(
     columns.into_iter().map(commit).collect()
 }
 
-/// A proof under any challenge.
+/// Makes a proof under a given challenge.
 pub(crate) fn prove_under(
     params: &ParamsKZG<Bn256>,
     pk: &ProvingKey<G1Affine>,
@@ -70,8 +70,8 @@ pub(crate) fn prove_under(
     transcript.finalize()
 }
 
-/// A proof in two steps: the committed columns fix the column challenge, from which the others are
-/// made.
+/// Makes a proof in two steps: the committed columns determine the column challenge, from which the
+/// other columns are made.
 pub(crate) fn prove(
     params: &ParamsKZG<Bn256>,
     pk: &ProvingKey<G1Affine>,
@@ -84,7 +84,7 @@ pub(crate) fn prove(
     let commitments = commit(params, pk.get_vk(), committed);
     let challenge = column_challenge(&representation, instances, &commitments);
     let proof = prove_under(params, pk, instances, challenge, advice(challenge));
-    // The columns that were committed to are those of the proof.
+    // The proof contains the columns committed to before.
     assert_eq!(
         column_challenge_of_proof(&representation, instances, count, &proof),
         Some(challenge)
@@ -92,7 +92,7 @@ pub(crate) fn prove(
     proof
 }
 
-/// halo2's own verifier, under the challenge of the proof.
+/// Verifies with halo2's own verifier, under the challenge of the proof.
 pub(crate) fn verify(
     params: &ParamsKZG<Bn256>,
     vk: &VerifyingKey<G1Affine>,
@@ -105,7 +105,7 @@ pub(crate) fn verify(
     verify_under(params, vk, instances, challenge, proof)
 }
 
-/// halo2's own verifier, under any challenge.
+/// Verifies with halo2's own verifier, under a given challenge.
 pub(crate) fn verify_under(
     params: &ParamsKZG<Bn256>,
     vk: &VerifyingKey<G1Affine>,
@@ -134,19 +134,19 @@ fn add(word: &mut [u8], summand: &str) {
     word.copy_from_slice(&sum.to_be_bytes::<32>());
 }
 
-/// A number in the header of a key.
+/// Returns a number in the header of a key.
 fn header(vk_data: &[u8], name: &str) -> usize {
     let at = 32 * HEADER.iter().position(|known| *known == name).unwrap();
     usize::try_from(U256::from_be_slice(&vk_data[at..at + 32])).unwrap()
 }
 
-/// Where the scalars of a proof begin and end: points lie before and behind.
+/// Returns the range of the scalars of a proof; points precede and follow it.
 fn scalars(vk_data: &[u8]) -> std::ops::Range<usize> {
     let proof = header(vk_data, "LENGTH") + 32 * (2 + INSTANCES);
     header(vk_data, "AT_X") - proof..header(vk_data, "AT_OPENING") - proof
 }
 
-/// Instances and proofs that must be refused, from one that is accepted.
+/// Checks that the contract refuses every alteration of an accepted proof and its instances.
 pub(crate) fn refuse_all(
     evm: &mut Evm,
     vk_data: &[u8],
@@ -176,7 +176,7 @@ pub(crate) fn refuse_all(
     }
 
     for at in (0..proof.len()).step_by(32) {
-        // A different bit in each word; low enough to leave a scalar canonical.
+        // A different bit in each word, low enough to keep a scalar canonical.
         let bit = (at / 32 * 37) % 240;
         let mut altered = proof.to_vec();
         altered[at + 31 - bit / 8] ^= 1 << (bit % 8);
@@ -207,7 +207,7 @@ pub(crate) fn refuse_all(
         );
     }
 
-    // Points that are none, and valid points in the wrong place.
+    // Invalid points, and valid points in the wrong place.
     let points = (0..scalars.start).chain(scalars.end..proof.len());
     for at in points.filter(|at| {
         (at % 64)
@@ -251,7 +251,7 @@ pub(crate) fn refuse_all(
     }
 }
 
-/// Keys that must not pass: `proof` belongs to `vk_data`.
+/// Checks that altered keys are refused. `proof` belongs to `vk_data`.
 pub(crate) fn refuse_keys(evm: &mut Evm, vk_data: &[u8], instances: &[Fr; 5], proof: &[u8]) {
     let valid = words(instances);
     let invalid = "InvalidKey()";
@@ -281,7 +281,7 @@ pub(crate) fn refuse_keys(evm: &mut Evm, vk_data: &[u8], instances: &[Fr; 5], pr
             altered.len()
         );
     }
-    // The digest of the key is the first thing that the transcript absorbs.
+    // The transcript absorbs the digest of the key first.
     let mut altered = vk_data.to_vec();
     altered[32 * 3 + 31] ^= 1;
     let (key, _) = evm.deploy_key(&altered);
@@ -289,7 +289,7 @@ pub(crate) fn refuse_keys(evm: &mut Evm, vk_data: &[u8], instances: &[Fr; 5], pr
         evm.verify(key, &valid, proof).is_error("InvalidProof()"),
         "representation"
     );
-    // The column challenge is drawn from other commitments, or from none.
+    // The column challenge is drawn from other commitments, or from no commitments.
     let at = 32 * HEADER.iter().position(|name| *name == "COMMITTED").unwrap();
     let committed = header(vk_data, "COMMITTED");
     for other in [0, committed - 1, committed + 1] {
@@ -301,7 +301,7 @@ pub(crate) fn refuse_keys(evm: &mut Evm, vk_data: &[u8], instances: &[Fr; 5], pr
             "{other} committed columns"
         );
     }
-    // [s]₂ is another point of the group: −[1]₂ stands right before it.
+    // Replace [s]₂ by another point of the group: by −[1]₂, which precedes it.
     let g2 = 32 * (HEADER.len() + 2);
     let mut altered = vk_data.to_vec();
     altered.copy_within(g2..g2 + 128, g2 + 128);
@@ -310,7 +310,7 @@ pub(crate) fn refuse_keys(evm: &mut Evm, vk_data: &[u8], instances: &[Fr; 5], pr
         evm.verify(key, &valid, proof).is_error("InvalidProof()"),
         "[s]₂"
     );
-    // Any bit, anywhere: the last word may be padding but for its first byte.
+    // Any bit anywhere. The last word may be padding except its first byte.
     for at in (0..vk_data.len()).step_by(32) {
         let mut altered = vk_data.to_vec();
         altered[at] ^= 1;
@@ -322,7 +322,7 @@ pub(crate) fn refuse_keys(evm: &mut Evm, vk_data: &[u8], instances: &[Fr; 5], pr
             at / 32
         );
     }
-    // Every commitment replaced by another point of the curve.
+    // Replace every commitment by another point of the curve.
     let start = header(vk_data, "AT_ROTATIONS") + 32 * header(vk_data, "ROTATIONS");
     for at in (start..header(vk_data, "AT_COLUMNS")).step_by(64) {
         let mut altered = vk_data.to_vec();
@@ -338,7 +338,7 @@ pub(crate) fn refuse_keys(evm: &mut Evm, vk_data: &[u8], instances: &[Fr; 5], pr
     }
 }
 
-/// Development parameters: the secret is known to whoever reads the seed.
+/// Makes development parameters. Anyone who reads the seed knows the secret.
 pub(crate) fn parameters(k: u32) -> ParamsKZG<Bn256> {
     let params = ParamsKZG::<Bn256>::setup(k, rng(1));
     assert_eq!(params.k(), k);

@@ -1,4 +1,4 @@
-//! The test circuit.
+//! The contract and its keys for the test circuit.
 
 use std::path::{Path, PathBuf};
 
@@ -63,7 +63,7 @@ fn fixture(k: u32) -> Fixture {
     }
 }
 
-/// The circuit under another challenge, whatever its words.
+/// Returns the circuit with another challenge and the same words.
 fn under(circuit: &Toy, challenge: Fr) -> Toy {
     Toy {
         challenge,
@@ -83,8 +83,8 @@ fn honest(
     prove(params, pk, &circuit.instances(), columns, advice)
 }
 
-/// The committed Solidity is what the generator writes.
-/// `SUBROSA_WRITE_GENERATED=1` writes it anew; compile it then with `compile.js`.
+/// The committed Solidity equals the generator's output. `SUBROSA_WRITE_GENERATED=1` writes it
+/// again; compile it afterwards with `compile.js`.
 #[test]
 fn generated_gates_are_current() {
     let Fixture { pk, .. } = fixture(K);
@@ -157,8 +157,8 @@ fn everything_else_is_refused() {
     assert!(verify(&params, pk.get_vk(), &instances, COMMITTED, &proof).is_err());
 }
 
-/// Whoever chooses the challenge proves what is false: halo2 takes it for an instance like any
-/// other, the contract computes it.
+/// A prover who chooses the challenge can prove a false statement. For halo2 the challenge is an
+/// ordinary instance; the contract computes it.
 #[test]
 fn a_freely_chosen_challenge_is_refused() {
     let Fixture {
@@ -181,7 +181,8 @@ fn a_freely_chosen_challenge_is_refused() {
     let outcome = evm.verify(key, &words(&instances), &forged);
     assert!(outcome.is_error("InvalidProof()"), "{outcome:?}");
 
-    // Nor one that makes a true statement, be it zero, or right but for what it is the hash of.
+    // A chosen challenge is refused for a true statement as well, be it zero or the hash of
+    // slightly different data.
     let vk = pk.get_vk();
     let [first, second] = committed(&params, vk, &circuit);
     let representation = vk.transcript_repr();
@@ -209,14 +210,14 @@ fn a_freely_chosen_challenge_is_refused() {
         Outcome::Accepted
     );
 
-    // And there is no place to pass one.
+    // The interface has no argument for a challenge.
     let mut six = words(&instances).to_vec();
     six.push(scalar_bytes(&challenge));
     let outcome = evm.call("verify(address,uint256[6],bytes)", key, &six, &right);
     assert_eq!(outcome, Outcome::Refused([0; 4], Vec::new()));
 }
 
-/// The committed columns are fixed before the challenge: other columns have another one.
+/// The committed columns are fixed before the challenge: other columns have another challenge.
 #[test]
 fn columns_changed_after_the_challenge_are_refused() {
     let Fixture {
@@ -239,13 +240,13 @@ fn columns_changed_after_the_challenge_are_refused() {
     let outcome = evm.verify(key, &words(&instances), &proof);
     assert!(outcome.is_error("InvalidProof()"), "{outcome:?}");
 
-    // Their own challenge tells the columns apart.
+    // Their own challenge distinguishes the columns.
     let proof = honest(&params, &pk, &changed, COMMITTED);
     assert!(verify(&params, vk, &instances, COMMITTED, &proof).is_err());
     let outcome = evm.verify(key, &words(&instances), &proof);
     assert!(outcome.is_error("InvalidProof()"), "{outcome:?}");
 
-    // The commitments that the challenge was drawn from, at the head of the proof for the others.
+    // The commitments of that challenge, put at the start of a proof for the other columns.
     let mut swapped = prove_under(&params, &pk, &instances, challenge, changed.advice(K));
     for (place, commitment) in swapped.chunks_exact_mut(64).zip(&commitments) {
         place.copy_from_slice(&point_bytes(commitment));
@@ -254,7 +255,7 @@ fn columns_changed_after_the_challenge_are_refused() {
     assert!(outcome.is_error("InvalidProof()"), "{outcome:?}");
 }
 
-/// How many columns are committed is the key's to say, from none to all.
+/// The key determines the number of committed columns, from none to all.
 #[test]
 fn keys_commit_to_as_many_columns_as_they_say() {
     let Fixture {
@@ -289,7 +290,7 @@ fn keys_commit_to_as_many_columns_as_they_say() {
     );
 }
 
-/// Commitments to the committed columns.
+/// Returns the commitments to the committed columns.
 fn committed(
     params: &ParamsKZG<Bn256>,
     vk: &VerifyingKey<G1Affine>,
@@ -300,10 +301,10 @@ fn committed(
     commit(params, vk, columns).try_into().unwrap()
 }
 
-/// What the contract would not follow is refused when code and key are written, not on L1.
+/// Unsupported circuits are refused when code and key are written, not on L1.
 #[test]
 fn unsupported_circuits_are_refused() {
-    // Before key generation the selectors are no columns yet.
+    // Before key generation, selectors are not columns yet.
     let mut cs = ConstraintSystem::default();
     Toy::configure(&mut cs);
     assert_eq!(Gates::new(&cs), Err(ExpressionError::Selector));
@@ -330,7 +331,7 @@ fn unsupported_circuits_are_refused() {
     };
     assert_eq!(refusal(&challenge), ExpressionError::Challenge);
 
-    // halo2-axiom's own limit on the degree, which the key would carry.
+    // The key would have halo2-axiom's own limit on the degree.
     let params = parameters(K);
     let vk = keygen_vk(
         &params,

@@ -1,4 +1,4 @@
-//! What time does: endings, events, forgetting.
+//! Effects of time: expiry, events, and forgetting.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use super::{
 use crate::operation::Operation;
 
 impl Book {
-    /// Ends what is over. True if something was.
+    /// Ends requests and quotes that have expired. Returns whether there were any.
     pub fn tick(&mut self, now: u64) -> bool {
         let mut changed = false;
         for rfq in self.rfqs.values_mut() {
@@ -34,8 +34,8 @@ impl Book {
         changed
     }
 
-    /// Tells what changed since the last time, by events, and forgets what ended long ago. Accepted quotes are
-    /// kept: their terms are.
+    /// Adds events about changes since the last call, and forgets objects that ended long ago.
+    /// Accepted quotes are kept: the chain search needs their terms.
     pub fn publish(&mut self, operations: &[Operation], now: u64) {
         let operations: HashMap<&str, &Operation> = operations
             .iter()
@@ -58,7 +58,7 @@ impl Book {
                 events.push(subject, quote.id, status, now);
             }
             if quote.is_loan() {
-                // What becomes of its opening, as far as the chain does not tell it.
+                // Progress of the opening, as far as the chain does not report it.
                 let carrier = quote.operation.as_deref();
                 let carrier = carrier.and_then(|id| operations.get(id).copied());
                 let status = quote.swap(carrier).status;
@@ -95,7 +95,7 @@ impl Book {
     }
 }
 
-/// All but the newest [`KEPT`].
+/// Returns all but the newest [`KEPT`].
 fn oldest(ended: impl Iterator<Item = (u64, Id)>) -> Vec<Id> {
     let mut ended: Vec<(u64, Id)> = ended.collect();
     let more = ended.len().saturating_sub(KEPT);

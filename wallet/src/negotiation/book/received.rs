@@ -1,4 +1,4 @@
-//! What counterparties write, and what it leads to.
+//! Messages from counterparties, and their consequences.
 
 use subrosa_protocol::{keys::Address, swap::Side};
 
@@ -6,7 +6,7 @@ use super::{
     super::{
         Deal, GRACE, HELD, HORIZON, Id, MAX_ANSWERS, MAX_OF_ONE, MAX_RECEIVED,
         payload::{Payload, Proposal, Request},
-        records::{Direction, Quote, QuoteStatus, Rfq, RfqStatus},
+        records::{Direction, Quote, QuoteStatus, Rfq, RfqStatus, Times},
     },
     Book, Dropped, Letter, Reaction, Reading,
 };
@@ -21,10 +21,10 @@ struct Received {
 }
 
 impl Book {
-    /// Takes a message in. One that came before changes nothing.
+    /// Takes a message in. A repeated message changes nothing.
     ///
     /// # Errors
-    /// [`Dropped`] if it is not one that its sender may send now; nothing is changed then.
+    /// [`Dropped`] if its sender may not send it now; nothing is changed then.
     pub fn receive(
         &mut self,
         from: &Address,
@@ -60,17 +60,19 @@ impl Book {
         reading: &Reading<'_>,
     ) -> Result<Reaction, Dropped> {
         if self.rfqs.contains_key(&request.id) {
-            return Err(Dropped::Unfit("a request that is known"));
+            return Err(Dropped::Unfit("a request whose id is in use"));
         }
         let latest = reading.now.saturating_add(HORIZON);
         if request.expiry < reading.now || request.expiry > latest {
-            return Err(Dropped::Unfit("a request that is over, or far ahead"));
+            return Err(Dropped::Unfit(
+                "a request that has expired, or expires too late",
+            ));
         }
         if ![request.given, request.wanted]
             .into_iter()
             .all(reading.registered)
         {
-            return Err(Dropped::Unfit("a request in an unknown asset"));
+            return Err(Dropped::Unfit("a request in an unregistered asset"));
         }
         self.room_for_request(from, request.expiry)?;
         let rfq = Rfq::new(request, Direction::Incoming, vec![*from], reading.now);
@@ -78,8 +80,8 @@ impl Book {
         Ok(changed())
     }
 
-    /// A proposal is a quote of the swap that opens the loan. Its name is the loan's, so that nobody gives two loans one
-    /// salt.
+    /// Takes a proposal in, as a quote of the swap that opens the loan. Its id must be the loan's
+    /// name, so that no two loans share a salt.
     fn on_proposal(
         &mut self,
         from: &Address,
@@ -93,25 +95,29 @@ impl Book {
         } = proposal;
         let loan = &agreement.loan;
         if *id.as_bytes() != loan.id() {
-            return Err(Dropped::Unfit("a proposal of another name than its loan's"));
+            return Err(Dropped::Unfit("a proposal whose id is not its loan's name"));
         }
         if agreement.check().is_err() || loan.maturity < agreement.expiry {
             return Err(Dropped::Unfit(
-                "a loan that makes no sense, or is due before it may be opened",
+                "an invalid loan, or one that is due before it can be opened",
             ));
         }
-        // Its maker begins it when it sends it, and no message is held for longer than an hour. Of later, no price could
-        // be used against the borrower; of earlier, prices of before the opening could.
+        // The maker sets `start` when it sends the proposal, and the mailbox keeps messages for an
+        // hour. A later `start` would bar every current price; an earlier one would admit prices
+        // from before the opening.
         let earliest = reading.now.saturating_sub(HELD + GRACE);
         if !(earliest..=reading.now.saturating_add(GRACE)).contains(&loan.start) {
-            return Err(Dropped::Unfit("a loan that does not begin now"));
+            return Err(Dropped::Unfit(
+                "a loan whose start is not the time of the proposal",
+            ));
         }
         let maker = if loan.borrower == *from {
             agreement.borrower_side
         } else {
             agreement.borrower_side.other()
         };
-        let deal = Deal::loan(agreement).map_err(|_| Dropped::Unfit("a loan of no terms"))?;
+        let deal =
+            Deal::loan(agreement).map_err(|_| Dropped::Unfit("a loan that no swap can open"))?;
         let offer = Received {
             id,
             request: None,
@@ -129,22 +135,26 @@ impl Book {
         reading: &Reading<'_>,
     ) -> Result<Reaction, Dropped> {
         if self.quotes.contains_key(&offer.id) {
-            return Err(Dropped::Unfit("a quote that is known"));
+            return Err(Dropped::Unfit("a quote whose id is in use"));
         }
         let (maker, terms) = (offer.maker, offer.deal.terms());
         if terms.receiver(maker) != reading.own || terms.receiver(maker.other()) != from {
-            return Err(Dropped::Unfit("a quote between others"));
+            return Err(Dropped::Unfit(
+                "a quote whose parties are not its sender and us",
+            ));
         }
         let latest = reading.now.saturating_add(HORIZON);
         if offer.valid_until < reading.now
             || terms.expiry < offer.valid_until
             || terms.expiry > latest
         {
-            return Err(Dropped::Unfit("a quote that is over, or far ahead"));
+            return Err(Dropped::Unfit(
+                "a quote that has expired, or expires too late",
+            ));
         }
         let assets = terms.exchange.legs.each_ref().map(|leg| leg.asset);
         if !assets.into_iter().all(reading.registered) {
-            return Err(Dropped::Unfit("a quote in an unknown asset"));
+            return Err(Dropped::Unfit("a quote in an unregistered asset"));
         }
         let quote = Quote {
             id: offer.id,
@@ -156,7 +166,7 @@ impl Book {
             status: QuoteStatus::Offered,
             created: reading.now,
             notes: Vec::new(),
-            times: (0, 0),
+            times: Times::default(),
             operation: None,
             withdrawn: false,
             answered: false,
@@ -178,8 +188,8 @@ impl Book {
         Ok(changed())
     }
 
-    /// Makes room for a request. What is not answered and ends last gives way to what ends earlier: a flood that wants to
-    /// stay has to be short.
+    /// Makes room for a request. If the book is full, an earlier expiry displaces the unanswered
+    /// request with the latest expiry, so that a flood must be short-lived to stay.
     fn room_for_request(&mut self, from: &Address, expiry: u64) -> Result<(), Dropped> {
         let open = self
             .rfqs
@@ -204,7 +214,7 @@ impl Book {
         Ok(())
     }
 
-    /// Makes room for a quote that nobody asked for, in the same way.
+    /// Makes room for a quote without a request, in the same way.
     fn room_for_quote(&mut self, from: &Address, valid_until: u64) -> Result<(), Dropped> {
         let unasked = self.quotes.values_mut().filter(|quote| {
             quote.direction == Direction::Incoming && quote.is_open() && quote.rfq.is_none()
@@ -230,8 +240,8 @@ impl Book {
         Ok(())
     }
 
-    /// Whether an answer has its request and room. One that comes too late is declined, so that its
-    /// maker's notes are free again.
+    /// Checks that an answer has its request and that there is room for it. A late answer is
+    /// declined, so that its maker's notes are free again.
     fn refuse_answer(&self, id: &Id, quote: &Quote) -> Result<Option<Reaction>, Dropped> {
         let asked = self.rfqs.get(id).filter(|rfq| {
             rfq.direction == Direction::Outgoing
@@ -241,7 +251,7 @@ impl Book {
                     .any(|party| party.address == quote.counterparty)
         });
         let rfq = asked.ok_or(Dropped::Unfit(
-            "a quote to a request that its maker did not get",
+            "a quote to a request that its sender did not receive",
         ))?;
         if !rfq.fits(quote.gives(), quote.wants()) {
             return Err(Dropped::Unfit("a quote that does not fit its request"));
@@ -276,10 +286,14 @@ impl Book {
             .quotes
             .get_mut(id)
             .filter(|quote| quote.direction == Direction::Outgoing && quote.counterparty == *from);
-        let quote = quote.ok_or(Dropped::Unfit("an acceptance of no quote to its sender"))?;
+        let quote = quote.ok_or(Dropped::Unfit(
+            "an acceptance of a quote that its sender does not have",
+        ))?;
         match quote.status {
-            QuoteStatus::Preparing => Err(Dropped::Unfit("an acceptance before the offer")),
-            QuoteStatus::Accepted => Err(Dropped::Unfit("an acceptance that is known")),
+            QuoteStatus::Preparing => {
+                Err(Dropped::Unfit("an acceptance of a quote that was not sent"))
+            }
+            QuoteStatus::Accepted => Err(Dropped::Unfit("a repeated acceptance")),
             QuoteStatus::Offered if reading.now < quote.over() => {
                 quote.status = QuoteStatus::Accepted;
                 quote.operation = Some(reading.operation.to_owned());
@@ -291,8 +305,8 @@ impl Book {
                     ..changed()
                 })
             }
-            // Too late. Who accepted learns it sooner than by its leg's expiry.
-            _ if quote.answered => Err(Dropped::Unfit("an acceptance that was answered")),
+            // A late acceptance. The answer reaches the taker sooner than its leg's expiry would.
+            _ if quote.answered => Err(Dropped::Unfit("a repeated late acceptance")),
             _ => {
                 quote.answered = true;
                 if quote.status == QuoteStatus::Offered {
@@ -317,7 +331,7 @@ impl Book {
             .filter(|quote| quote.direction == Direction::Outgoing && quote.counterparty == *from);
         if let Some(quote) = quote {
             if quote.status != QuoteStatus::Offered {
-                return Err(Dropped::Unfit("a refusal of a quote that is not open"));
+                return Err(Dropped::Unfit("a decline of a quote that is not open"));
             }
             quote.status = QuoteStatus::Declined;
             return Ok(changed());
@@ -326,12 +340,14 @@ impl Book {
             .rfqs
             .get_mut(id)
             .filter(|rfq| rfq.direction == Direction::Outgoing && rfq.status == RfqStatus::Open)
-            .ok_or(Dropped::Unfit("a refusal of nothing that is open"))?;
+            .ok_or(Dropped::Unfit(
+                "a decline of an unknown quote or request, or of one that is not open",
+            ))?;
         let party = rfq
             .counterparty(from)
             .filter(|party| !party.declined)
             .ok_or(Dropped::Unfit(
-                "a refusal by somebody who was not asked, or again",
+                "a decline by a party that was not asked, or a repeated one",
             ))?;
         party.declined = true;
         let quoted = rfq.quotes.iter().filter_map(|id| self.quotes.get(id));
@@ -360,7 +376,7 @@ impl Book {
                         ..changed()
                     })
                 }
-                _ => Err(Dropped::Unfit("a withdrawal of a quote that is not open")),
+                _ => Err(Dropped::Unfit("a cancellation of a quote that is not open")),
             };
         }
         let rfq = self.rfqs.get_mut(id).filter(|rfq| {
@@ -371,7 +387,9 @@ impl Book {
                     .iter()
                     .any(|party| party.address == *from)
         });
-        let rfq = rfq.ok_or(Dropped::Unfit("a withdrawal of nothing that is open"))?;
+        let rfq = rfq.ok_or(Dropped::Unfit(
+            "a cancellation of an unknown quote or request, or of one that is not open",
+        ))?;
         rfq.status = RfqStatus::Cancelled;
         Ok(changed())
     }

@@ -1,25 +1,20 @@
-//! A fresh price, where the step uses one: T17 (spec: *Collateral*, Markets and prices).
+//! A fresh price, if the step uses one: T17 (spec: *Collateral*, Markets and prices).
 
-use super::state::LoanWires;
 use crate::Rule;
-use crate::gadgets::range::{cut, range};
+use crate::gadgets::range::range;
 use crate::gadgets::{Builder, Num, Synthesis, inverse_or_zero, merkle, poseidon};
-use crate::parts::header::HeaderWires;
+use crate::parts::wires::{HeaderWires, LoanWires, MarketWires};
 use crate::raw::RawWitness;
 use crate::witness::{LoanWitness, Step, Witness};
-use crate::words::{EXPIRY_BITS, Fields, ORACLE, Words, power_of_two};
+use crate::words::{Fields, ORACLE, TIME_BITS, Words, field, pack};
 use ark_bn254::Fr;
 use ark_ff::{PrimeField, Zero};
 use subrosa_protocol::domain::Domain;
+use subrosa_protocol::layout::{Field, market as parameters, prices};
 use subrosa_protocol::loan::LAPSE;
-use subrosa_protocol::market::{Market, PRICE_BITS};
+use subrosa_protocol::market::Market;
 
-/// Bits of haircut and bonus.
-const NARROW: usize = 16;
-/// Bits of a margin and of the maximum age.
-const WIDE: usize = 24;
-
-/// The native rule: market and price, where the step uses one.
+/// Checks T17 natively. Returns market and price, or `None` if the step uses no price.
 pub(super) fn check<'a>(
     step: &'a LoanWitness,
     witness: &Witness,
@@ -31,7 +26,7 @@ pub(super) fn check<'a>(
         return Ok(None);
     }
     let (loan, snapshot) = (&step.loan, step.snapshot.as_ref().ok_or(Rule::T17)?);
-    let (market, price) = snapshot.priced(loan.market).ok_or(Rule::T17)?;
+    let (market, price) = snapshot.market_with_price(loan.market).ok_or(Rule::T17)?;
     // In range: T7.
     let expiry = fields.expiry.into_bigint().0[0];
     let fresh = snapshot
@@ -49,20 +44,7 @@ pub(super) fn check<'a>(
     Ok(Some((market, price)))
 }
 
-/// A market and its price. They mean something only where the step uses a price, and are in range always.
-pub(crate) struct MarketWires {
-    /// 1 if the lender needs no price, so long after maturity.
-    pub(crate) lapses: Num,
-    /// 1 if the borrower's step is legal by the initial margin.
-    pub(crate) covered: Num,
-    pub(crate) price: Num,
-    pub(crate) haircut: Num,
-    pub(crate) initial: Num,
-    pub(crate) maintenance: Num,
-    pub(crate) bonus: Num,
-}
-
-/// The constraints.
+/// Constrains T17, and the flags of T28 and T31 that decide whether a price is used.
 pub(super) fn constrain(
     b: &mut Builder,
     raw: &RawWitness,
@@ -85,11 +67,11 @@ pub(super) fn constrain(
     b.enforce(&lapses, &one.minus(&loan.liquidates), &zero)?;
     let last = loan.maturity.plus(&b.constant(Fr::from(LAPSE)));
     let since = b.mul(&lapses, &header.not_before.minus(&last).minus(&one))?;
-    range(b, &since, EXPIRY_BITS)?;
+    range(b, &since, TIME_BITS)?;
 
     b.enter(Rule::T17);
     let seizes = loan.liquidates.minus(&lapses);
-    let priced = loan.opens.plus(&seizes).plus(&covered);
+    let priced = loan.is_opening.plus(&seizes).plus(&covered);
     let time = b.witness(hints.time)?;
     let market_root = b.witness(hints.market_root)?;
     let mut message = vec![time.clone(), market_root.clone()];
@@ -99,29 +81,31 @@ pub(super) fn constrain(
     let digest = poseidon::hash(b, Domain::Snapshot, &message)?;
     b.enforce(&priced, &digest.minus(&words[ORACLE]), &zero)?;
 
-    let field = |b: &mut Builder, value: Fr, width: usize| {
-        let field = b.witness(value)?;
-        range(b, &field, width)?;
-        Synthesis::Ok(field)
+    let ranged = |b: &mut Builder, value: Fr, field: Field| {
+        let number = b.witness(value)?;
+        range(b, &number, field.width)?;
+        Synthesis::Ok(number)
     };
-    let haircut = field(b, hints.haircut, NARROW)?;
-    let initial = field(b, hints.initial, WIDE)?;
-    let maintenance = field(b, hints.maintenance, WIDE)?;
-    let bonus = field(b, hints.bonus, NARROW)?;
-    let max_age = field(b, hints.max_age, WIDE)?;
-    // Of the loan's own assets: no other market has this word.
-    let word = loan
-        .collateral
-        .plus(&loan.debt.times(power_of_two(16)))
-        .plus(&haircut.times(power_of_two(32)))
-        .plus(&initial.times(power_of_two(48)))
-        .plus(&maintenance.times(power_of_two(72)))
-        .plus(&bonus.times(power_of_two(96)))
-        .plus(&max_age.times(power_of_two(112)));
+    let haircut = ranged(b, hints.haircut, parameters::HAIRCUT)?;
+    let initial = ranged(b, hints.initial, parameters::INITIAL)?;
+    let maintenance = ranged(b, hints.maintenance, parameters::MAINTENANCE)?;
+    let bonus = ranged(b, hints.bonus, parameters::BONUS)?;
+    let max_age = ranged(b, hints.max_age, parameters::MAX_AGE)?;
+    // The word fixes the loan's two assets; the market must be theirs.
+    let word = pack([
+        (parameters::COLLATERAL, &loan.collateral),
+        (parameters::DEBT, &loan.debt),
+        (parameters::HAIRCUT, &haircut),
+        (parameters::INITIAL, &initial),
+        (parameters::MAINTENANCE, &maintenance),
+        (parameters::BONUS, &bonus),
+        (parameters::MAX_AGE, &max_age),
+    ]);
     let root = merkle::root(b, &word, &loan.market_bits, &hints.siblings)?;
     b.enforce(&priced, &root.minus(&market_root), &zero)?;
 
-    // The number's lowest bit is the place in a word, the others are the word.
+    // The lowest bit of the market's number selects the half of a word, the other bits select the
+    // word.
     let mut level = message.split_off(2);
     for bit in &loan.market_bits[1..] {
         let pairs = level.chunks_exact(2);
@@ -130,24 +114,23 @@ pub(super) fn constrain(
             .collect::<Synthesis<_>>()?;
     }
     let [word] = &level[..] else {
-        unreachable!("as many words as the bits above the lowest can tell apart")
+        unreachable!("the bits above the lowest select one word")
     };
-    let width = PRICE_BITS as usize;
-    let low = field(b, cut(word.value(), 0, width), width)?;
-    let high = field(b, cut(word.value(), width, width), width)?;
-    b.equal(&low.plus(&high.times(power_of_two(width))), word)?;
-    let price = b.select(&loan.market_bits[0], &high, &low)?;
-    // Not 0; where no price is used the inverse is held at zero.
+    let even = ranged(b, field(word.value(), prices::EVEN), prices::EVEN)?;
+    let odd = ranged(b, field(word.value(), prices::ODD), prices::ODD)?;
+    b.equal(&pack([(prices::EVEN, &even), (prices::ODD, &odd)]), word)?;
+    let price = b.select(&loan.market_bits[0], &odd, &even)?;
+    // The price is not 0. If no price is used, the inverse is held at zero.
     let used = b.mul(&priced, &price)?;
     let inverse = b.witness(inverse_or_zero(used.value()))?;
     b.enforce(&used, &inverse, &priced)?;
     b.enforce(&inverse, &one.minus(&priced), &zero)?;
 
     let left = b.mul(&priced, &time.plus(&max_age).minus(&header.expiry))?;
-    range(b, &left, EXPIRY_BITS + 1)?;
-    // No price of before the loan.
+    range(b, &left, TIME_BITS + 1)?;
+    // The price must not predate the loan.
     let since = b.mul(&seizes.plus(&covered), &time.minus(&loan.start))?;
-    range(b, &since, EXPIRY_BITS)?;
+    range(b, &since, TIME_BITS)?;
     Ok(MarketWires {
         lapses,
         covered,

@@ -1,27 +1,25 @@
-//! Who may do what: T24, T25 and T27 to T32 (spec: *Collateral*, Steps).
+//! Who may take which step: T24, T25 and T27 to T32 (spec: *Collateral*, Steps).
 
-use super::price::MarketWires;
-use super::state::LoanWires;
 use crate::Rule;
 use crate::gadgets::range::range;
 use crate::gadgets::wide::{FACTOR, Wide};
 use crate::gadgets::{Builder, Num, Synthesis, inverse_or_zero};
-use crate::parts::header::HeaderWires;
-use crate::parts::notes::NotesWires;
-use crate::parts::swap::CounterWires;
+use crate::parts::wires::{CounterWires, HeaderWires, LoanWires, MarketWires, NotesWires};
 use crate::raw::RawWitness;
 use crate::witness::{LoanWitness, Step, Witness};
-use crate::words::{EXPIRY_BITS, Fields, VALUE_BITS, power_of_two};
+use crate::words::{Fields, TIME_BITS, VALUE_BITS, pack};
 use ark_bn254::Fr;
 use ark_ff::{PrimeField, Zero};
+use subrosa_protocol::layout::note as fields;
 use subrosa_protocol::loan::{IMPROVEMENT, covers, seizable, step_keys};
 use subrosa_protocol::market::{BASIS, Market, PRICE_BITS, PRICE_SCALE};
 use subrosa_protocol::note::{NoteClass, pack};
 
-// A haircut that is no market's makes no factor that a price would go with.
+// Even a haircut that belongs to no market gives a factor within its bits, and no price goes with
+// it.
 const _: () = assert!(PRICE_BITS as usize + 14 <= FACTOR);
 
-/// The native rules.
+/// Checks the rules natively.
 pub(super) fn check(
     step: &LoanWitness,
     witness: &Witness,
@@ -61,12 +59,12 @@ pub(super) fn check(
     }
     match step.step {
         Step::Adjust => Ok(()),
-        Step::Open => open(step, witness, priced),
+        Step::Open => originate(step, witness, priced),
         Step::Liquidate => liquidate(step, collateral, not_before, priced),
     }
 }
 
-/// T27 and T28.
+/// Checks T27 and T28 natively.
 fn adjust(
     step: &LoanWitness,
     witness: &Witness,
@@ -90,8 +88,8 @@ fn adjust(
     Ok(())
 }
 
-/// T30.
-fn open(
+/// Checks T30 natively.
+fn originate(
     step: &LoanWitness,
     witness: &Witness,
     priced: Option<(&Market, u128)>,
@@ -105,7 +103,7 @@ fn open(
         && counter.salt == loan.salt.element()
         && step.after.amount == loan.principal
         && (step.before.amount, step.before.accrued) == (loan.principal, loan.start);
-    // What is owed by the expiry: a loan that began long ago must cover its interest too.
+    // The amount owed by the expiry: a loan that began long ago must cover its interest too.
     let secured = priced.is_some_and(|(market, price)| {
         let value = witness.outputs[0].note.value;
         covers(value, price, market.haircut, step.owed, market.initial)
@@ -117,7 +115,7 @@ fn open(
     }
 }
 
-/// T31 and T32.
+/// Checks T31 and T32 natively.
 fn liquidate(
     step: &LoanWitness,
     [collateral, left]: [u128; 2],
@@ -125,7 +123,7 @@ fn liquidate(
     priced: Option<(&Market, u128)>,
 ) -> Result<(), Rule> {
     let Some((market, price)) = priced else {
-        // So long after maturity that the lender needs no price (T17).
+        // Long after maturity the lender needs no price (T17).
         return if step.after.amount == 0 {
             Ok(())
         } else {
@@ -146,7 +144,7 @@ fn liquidate(
     Ok(())
 }
 
-/// The constraints.
+/// Constrains the rules.
 pub(super) fn constrain(
     b: &mut Builder,
     raw: &RawWitness,
@@ -158,7 +156,7 @@ pub(super) fn constrain(
 ) -> Synthesis<()> {
     let zero = b.constant(Fr::zero());
     let one = b.one();
-    let active = loan.opens.plus(&loan.spends);
+    let active = loan.is_opening.plus(&loan.spends);
     let [spent, ..] = &notes.inputs;
     let [made, paid, _] = &notes.outputs;
 
@@ -167,7 +165,7 @@ pub(super) fn constrain(
     b.enforce(&active, &notes.owner.minus(&actor), &zero)?;
 
     b.enter(Rule::T25);
-    let holder = b.select(&loan.open, &loan.lender, &loan.borrower)?;
+    let holder = b.select(&loan.has_debt_after, &loan.lender, &loan.borrower)?;
     b.enforce(&active, &made.owner.minus(&holder), &zero)?;
     let next = b.mul(&loan.spends, &loan.before.sequence.plus(&one))?;
     b.equal(&loan.after.sequence, &next)?;
@@ -186,13 +184,13 @@ pub(super) fn constrain(
     b.enforce(&pays, &paid.rcm.minus(&loan.keys.repayment), &zero)?;
 
     b.enter(Rule::T28);
-    // One reason exactly, and none where none is needed.
+    // The step has exactly one reason if it needs one, otherwise no reason.
     let adds = b.witness(raw.loan.adds)?;
     let repays = b.witness(raw.loan.repays)?;
     b.boolean(&adds)?;
     b.boolean(&repays)?;
     let improves = adds.plus(&repays);
-    let needs = b.mul(&loan.adjusts, &loan.open)?;
+    let needs = b.mul(&loan.adjusts, &loan.has_debt_after)?;
     b.equal(&improves.plus(&market.covered), &needs)?;
     let added = made.value.minus(&spent.value);
     let kept = b.mul(&improves, &added)?;
@@ -212,10 +210,10 @@ pub(super) fn constrain(
 
     b.enter(Rule::T29);
     let left = b.mul(
-        &needs.plus(&loan.opens),
+        &needs.plus(&loan.is_opening),
         &loan.maturity.minus(&header.expiry),
     )?;
-    range(b, &left, EXPIRY_BITS)?;
+    range(b, &left, TIME_BITS)?;
 
     b.enter(Rule::T30);
     let lent = cash(&loan.debt, &loan.principal);
@@ -228,7 +226,7 @@ pub(super) fn constrain(
         loan.before.accrued.minus(&loan.start),
         uncovered,
     ] {
-        b.enforce(&loan.opens, &difference, &zero)?;
+        b.enforce(&loan.is_opening, &difference, &zero)?;
     }
 
     b.enter(Rule::T31);
@@ -238,23 +236,21 @@ pub(super) fn constrain(
     b.enforce(&below, &covers, &zero)?;
     let due = loan.liquidates.minus(&below);
     let overdue = b.mul(&due, &header.not_before.minus(&loan.maturity).minus(&one))?;
-    range(b, &overdue, EXPIRY_BITS)?;
+    range(b, &overdue, TIME_BITS)?;
 
     b.enter(Rule::T32);
     b.enforce(&loan.liquidates, &loan.after.amount, &zero)?;
     seize_on_wires(b, &spent.value.minus(&made.value), loan, market)
 }
 
-/// The packed part of cash.
+/// Returns the packed part of cash.
 fn cash(asset: &Num, value: &Num) -> Num {
-    let class = 8;
-    asset
-        .times(power_of_two(class))
-        .plus(&value.times(power_of_two(class + 16)))
+    pack([(fields::ASSET, asset), (fields::VALUE, value)])
 }
 
-/// 1 if the margin that the step is held to covers the debt: of a liquidation the maintenance margin and what was before,
-/// otherwise the initial margin and what is after; of an opening, what will be owed at the expiry.
+/// Returns 1 if the margin of the step covers the debt, else 0. A liquidation is held to the
+/// maintenance margin and the state before it. Other steps are held to the initial margin and the
+/// state after them; a new loan must cover the amount owed by the expiry.
 fn covers_on_wires(
     b: &mut Builder,
     notes: &NotesWires,
@@ -262,7 +258,7 @@ fn covers_on_wires(
     market: &MarketWires,
 ) -> Synthesis<Num> {
     let before = &loan.liquidates;
-    let accrued = before.plus(&loan.opens);
+    let accrued = before.plus(&loan.is_opening);
     let collateral = b.select(before, &notes.inputs[0].value, &notes.outputs[0].value)?;
     let debt = b.select(&accrued, &loan.owed, &loan.after.amount)?;
     let margin = b.select(before, &market.maintenance, &market.initial)?;
@@ -275,7 +271,7 @@ fn covers_on_wires(
     value.at_least(b, &required)
 }
 
-/// T32: seized·price·10⁴ ≤ debt·(10⁴ + bonus)·10¹⁸ + price·10⁴ − 1.
+/// Constrains T32: seized·price·10⁴ ≤ debt·(10⁴ + bonus)·10¹⁸ + price·10⁴ − 1.
 fn seize_on_wires(
     b: &mut Builder,
     missing: &Num,
@@ -287,9 +283,9 @@ fn seize_on_wires(
     let rate = b.constant(basis).plus(&market.bonus);
     let claim = b.mul(&loan.owed, &rate)?.times(Fr::from(PRICE_SCALE));
     let limit = b.mul(&loan.liquidates, &claim.plus(&unit).minus(&b.one()))?;
-    // Without a price all may be taken.
+    // Without a price the lender may take everything.
     let seized = b.mul(&loan.liquidates.minus(&market.lapses), missing)?;
-    // But for that the product enforces that not more is left than there was.
+    // With a price, the product also enforces that the collateral does not grow.
     let taken = Wide::product(b, &seized, &unit)?;
     let limit = Wide::of(b, &limit)?;
     limit.enforce_at_least(b, &taken)

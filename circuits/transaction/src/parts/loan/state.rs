@@ -1,39 +1,35 @@
-//! What the step is, the loan, and the debt before and after: T22, T23 and T26.
+//! Kind of the step, the loan, and the debt before and after: T22, T23 and T26.
 
-use super::opening::StepWires;
 use crate::Rule;
 use crate::gadgets::range::range;
 use crate::gadgets::{Builder, Num, Synthesis, inverse_or_zero, poseidon};
-use crate::parts::header::HeaderWires;
-use crate::parts::notes::NotesWires;
-use crate::raw::{RawDebt, RawWitness};
+use crate::parts::wires::{DebtWires, HeaderWires, LoanWires, NotesWires, StepWires};
+use crate::raw::{RawLoan, RawWitness};
 use crate::witness::{LoanWitness, Step, Witness};
-use crate::words::{ASSET_BITS, EXPIRY_BITS, Fields, VALUE_BITS, power_of_two};
+use crate::words::{Fields, TIME_BITS, VALUE_BITS, pack};
 use ark_bn254::Fr;
 use ark_ff::{One, PrimeField, Zero};
 use subrosa_protocol::domain::Domain;
+use subrosa_protocol::layout::{header, loan as parameters};
 use subrosa_protocol::loan::{Loan, RATE_PERIOD, accrue};
 use subrosa_protocol::market::MARKETS;
 use subrosa_protocol::note::NoteClass;
-use subrosa_protocol::transaction::{Header, Kind};
+use subrosa_protocol::transaction::Kind;
 
 /// Bits of a market's number.
 pub(super) const MARKET_BITS: usize = MARKETS.trailing_zeros() as usize;
-/// Bits of a sequence.
-const SEQUENCE_BITS: usize = 32;
-/// Bits of an interest: 128 of a debt, 24 of a rate and 40 of a time, less 44 of the period.
+/// Bits of an interest: 128 of a debt, 24 of a rate and 40 of a time, minus 44 of the period.
 const INTEREST_BITS: usize = 148;
 /// Bits of the period.
 const PERIOD_BITS: usize = 45;
 
-// The header's times have the bits of all times here.
-const _: () = assert!(Header::EXPIRY_BITS as usize == EXPIRY_BITS);
+// All times here have as many bits as the header's times.
+const _: () = assert!(header::EXPIRY.width == TIME_BITS && header::NOT_BEFORE.width == TIME_BITS);
 const _: () = assert!(1 << PERIOD_BITS > RATE_PERIOD && 1 << (PERIOD_BITS - 1) <= RATE_PERIOD);
-const _: () = assert!(
-    VALUE_BITS + Loan::RATE_BITS as usize + EXPIRY_BITS - (PERIOD_BITS - 1) <= INTEREST_BITS
-);
+const _: () =
+    assert!(VALUE_BITS + parameters::RATE.width + TIME_BITS - (PERIOD_BITS - 1) <= INTEREST_BITS);
 
-/// The native rules; the step, if there is one.
+/// Checks T22, T23 and T26 natively. Returns the step, if there is one.
 pub(super) fn check<'a>(
     witness: &'a Witness,
     fields: &Fields,
@@ -55,14 +51,18 @@ pub(super) fn check<'a>(
         }
         return Ok(None);
     };
-    let opens = step.step == Step::Open;
-    let open = step.after.amount != 0;
-    let at_place = if opens {
+    let is_opening = step.step == Step::Open;
+    let has_debt_after = step.after.amount != 0;
+    let at_place = if is_opening {
         fields.side().is_some()
     } else {
         fields.kind == Fr::from(Kind::Transfer as u64) && !witness.inputs[0].dummy
     };
-    if !at_place || spent.class != class(!opens) || made.class != class(open) || (opens && !open) {
+    if !at_place
+        || spent.class != class(!is_opening)
+        || made.class != class(has_debt_after)
+        || (is_opening && !has_debt_after)
+    {
         return Err(Rule::T22);
     }
     check_loan(step, witness)?;
@@ -74,7 +74,7 @@ fn check_loan(step: &LoanWitness, witness: &Witness) -> Result<(), Rule> {
     let loan = &step.loan;
     let [spent, made] = [&witness.inputs[0].note, &witness.outputs[0].note];
     let wide = |value: u64, bits: usize| value >> bits != 0;
-    let opens = step.step == Step::Open;
+    let is_opening = step.step == Step::Open;
     let times = [
         loan.start,
         loan.maturity,
@@ -84,8 +84,8 @@ fn check_loan(step: &LoanWitness, witness: &Witness) -> Result<(), Rule> {
     let in_range = usize::from(loan.market) < MARKETS
         && loan.rate >> Loan::RATE_BITS == 0
         && loan.principal >> Loan::PRINCIPAL_BITS == 0
-        && !times.into_iter().any(|time| wide(time, EXPIRY_BITS));
-    let spent_aux = if opens {
+        && !times.into_iter().any(|time| wide(time, TIME_BITS));
+    let spent_aux = if is_opening {
         Fr::zero()
     } else {
         loan.aux(&step.before)
@@ -95,7 +95,7 @@ fn check_loan(step: &LoanWitness, witness: &Witness) -> Result<(), Rule> {
     } else {
         loan.aux(&step.after)
     };
-    let assets = made.asset == loan.collateral && (opens || spent.asset == loan.collateral);
+    let assets = made.asset == loan.collateral && (is_opening || spent.asset == loan.collateral);
     if !in_range || !assets || spent.aux != spent_aux || made.aux != made_aux {
         return Err(Rule::T23);
     }
@@ -121,69 +121,7 @@ fn check_accrual(step: &LoanWitness, fields: &Fields) -> Result<(), Rule> {
     Ok(())
 }
 
-/// A debt on wires.
-pub(crate) struct DebtWires {
-    pub(crate) amount: Num,
-    pub(crate) accrued: Num,
-    pub(crate) sequence: Num,
-}
-
-impl DebtWires {
-    fn new(b: &mut Builder, debt: &RawDebt) -> Synthesis<Self> {
-        let debt = Self {
-            amount: b.witness(debt.amount)?,
-            accrued: b.witness(debt.accrued)?,
-            sequence: b.witness(debt.sequence)?,
-        };
-        range(b, &debt.amount, VALUE_BITS)?;
-        range(b, &debt.accrued, EXPIRY_BITS)?;
-        range(b, &debt.sequence, SEQUENCE_BITS)?;
-        Ok(debt)
-    }
-
-    fn packed(&self) -> Num {
-        self.amount
-            .plus(&self.accrued.times(power_of_two(VALUE_BITS)))
-            .plus(&self.sequence.times(power_of_two(VALUE_BITS + EXPIRY_BITS)))
-    }
-}
-
-/// A step on wires: what it is, the loan, and the debt. All in range.
-pub(crate) struct LoanWires {
-    /// 1 if a position is opened.
-    pub(crate) opens: Num,
-    /// 1 if a position is spent.
-    pub(crate) spends: Num,
-    /// 1 if the lender spends it, else 0.
-    pub(crate) liquidates: Num,
-    /// 1 if the borrower spends it, else 0.
-    pub(crate) adjusts: Num,
-    /// 1 if there is debt after the step, else 0.
-    pub(crate) open: Num,
-    pub(crate) borrower: Num,
-    pub(crate) lender: Num,
-    pub(crate) collateral: Num,
-    pub(crate) debt: Num,
-    pub(crate) principal: Num,
-    pub(crate) rate: Num,
-    pub(crate) start: Num,
-    pub(crate) maturity: Num,
-    pub(crate) market: Num,
-    /// Bits of the market's number.
-    pub(crate) market_bits: Vec<Num>,
-    pub(crate) salt: Num,
-    /// Nullifier key of the pair.
-    pub(crate) nk: Num,
-    pub(crate) before: DebtWires,
-    pub(crate) owed: Num,
-    pub(crate) after: DebtWires,
-    /// Secrets of the state after.
-    pub(crate) keys: StepWires,
-    aux_before: Num,
-    aux_after: Num,
-}
-
-/// The constraints that need no notes.
+/// Constrains the rules that need no notes.
 pub(crate) fn constrain(
     b: &mut Builder,
     raw: &RawWitness,
@@ -193,22 +131,10 @@ pub(crate) fn constrain(
     let one = b.one();
     let hints = &raw.loan;
 
-    b.enter(Rule::T22);
-    let flag = |b: &mut Builder, value: Fr| {
-        let flag = b.witness(value)?;
-        b.boolean(&flag)?;
-        Synthesis::Ok(flag)
-    };
-    let opens = flag(b, hints.opens)?;
-    let spends = flag(b, hints.spends)?;
-    let liquidates = flag(b, hints.liquidates)?;
-    let leg = header.swap_a.plus(&header.swap_b);
-    b.enforce(&opens, &one.minus(&leg), &zero)?;
-    b.enforce(&spends, &one.minus(&header.transfers), &zero)?;
-    b.enforce(&liquidates, &one.minus(&spends), &zero)?;
+    let [is_opening, spends, liquidates] = constrain_kind(b, hints, header)?;
     let adjusts = spends.minus(&liquidates);
-    // No kind is both, so that this is a flag too.
-    let active = opens.plus(&spends);
+    // A kind that allows one excludes the other, so the sum is a flag too.
+    let active = is_opening.plus(&spends);
 
     b.enter(Rule::T23);
     let borrower = b.witness(hints.borrower)?;
@@ -221,19 +147,21 @@ pub(crate) fn constrain(
     let maturity = b.witness(hints.maturity)?;
     let market = b.witness(hints.market)?;
     let salt = b.witness(raw.salt)?;
-    // The collateral asset is that of a note (below), which is that of a slot.
-    range(b, &debt, ASSET_BITS)?;
+    // The collateral asset is a note's (below), and that is a slot's.
+    range(b, &debt, parameters::DEBT.width)?;
     range(b, &principal, Loan::PRINCIPAL_BITS as usize)?;
-    range(b, &rate, Loan::RATE_BITS as usize)?;
-    range(b, &start, EXPIRY_BITS)?;
-    range(b, &maturity, EXPIRY_BITS)?;
+    range(b, &rate, parameters::RATE.width)?;
+    range(b, &start, parameters::START.width)?;
+    range(b, &maturity, parameters::MATURITY.width)?;
     let market_bits = range(b, &market, MARKET_BITS)?;
-    let packed = collateral
-        .plus(&debt.times(power_of_two(16)))
-        .plus(&market.times(power_of_two(32)))
-        .plus(&rate.times(power_of_two(40)))
-        .plus(&start.times(power_of_two(64)))
-        .plus(&maturity.times(power_of_two(104)));
+    let packed = pack([
+        (parameters::COLLATERAL, &collateral),
+        (parameters::DEBT, &debt),
+        (parameters::MARKET, &market),
+        (parameters::RATE, &rate),
+        (parameters::START, &start),
+        (parameters::MATURITY, &maturity),
+    ]);
     let message = [borrower.clone(), lender.clone(), packed, salt.clone()];
     let [digest, nk, _] = poseidon::hash3(b, Domain::Loan, &message)?;
     let before = DebtWires::new(b, &hints.before)?;
@@ -246,21 +174,21 @@ pub(crate) fn constrain(
     let aux_after = aux(b, &after)?;
 
     b.enter(Rule::T22);
-    // Debt is left or not; without a step there is none.
+    // Debt remains or does not; without a step no debt remains.
     let inverse = b.witness(inverse_or_zero(after.amount.value()))?;
-    let open = b.mul(&after.amount, &inverse)?;
-    let paid = one.minus(&open);
+    let has_debt_after = b.mul(&after.amount, &inverse)?;
+    let paid = one.minus(&has_debt_after);
     b.enforce(&after.amount, &paid, &zero)?;
     b.enforce(&inverse, &paid, &zero)?;
-    b.enforce(&open, &one.minus(&active), &zero)?;
-    b.enforce(&opens, &paid, &zero)?;
+    b.enforce(&has_debt_after, &one.minus(&active), &zero)?;
+    b.enforce(&is_opening, &paid, &zero)?;
 
     let loan = LoanWires {
-        opens,
+        is_opening,
         spends,
         liquidates,
         adjusts,
-        open,
+        has_debt_after,
         borrower,
         lender,
         collateral,
@@ -284,7 +212,27 @@ pub(crate) fn constrain(
     Ok(loan)
 }
 
-/// T26.
+/// Constrains the flags of T22: a position is created, spent, spent by the lender.
+fn constrain_kind(b: &mut Builder, hints: &RawLoan, header: &HeaderWires) -> Synthesis<[Num; 3]> {
+    let zero = b.constant(Fr::zero());
+    let one = b.one();
+    b.enter(Rule::T22);
+    let flag = |b: &mut Builder, value: Fr| {
+        let flag = b.witness(value)?;
+        b.boolean(&flag)?;
+        Synthesis::Ok(flag)
+    };
+    let is_opening = flag(b, hints.is_opening)?;
+    let spends = flag(b, hints.spends)?;
+    let liquidates = flag(b, hints.liquidates)?;
+    let leg = header.swap_a.plus(&header.swap_b);
+    b.enforce(&is_opening, &one.minus(&leg), &zero)?;
+    b.enforce(&spends, &one.minus(&header.transfers), &zero)?;
+    b.enforce(&liquidates, &one.minus(&spends), &zero)?;
+    Ok([is_opening, spends, liquidates])
+}
+
+/// Constrains T26.
 fn accrue_on_wires(b: &mut Builder, header: &HeaderWires, loan: &LoanWires) -> Synthesis<()> {
     b.enter(Rule::T26);
     let one = b.one();
@@ -294,16 +242,17 @@ fn accrue_on_wires(b: &mut Builder, header: &HeaderWires, loan: &LoanWires) -> S
     let is_later = time.value().into_bigint() >= before.accrued.value().into_bigint();
     let later = b.witness(Fr::from(is_later))?;
     b.boolean(&later)?;
-    // elapsed if it is later, otherwise −elapsed − 1: whichever is claimed is not negative.
+    // elapsed if it is later, otherwise −elapsed − 1: the claimed one of both is not negative.
     let elapsed_if_later = b.mul(&later, &elapsed)?;
     let claimed = elapsed_if_later
         .times(Fr::from(2u64))
         .plus(&later)
         .minus(&elapsed)
         .minus(&one);
-    range(b, &claimed, EXPIRY_BITS)?;
+    range(b, &claimed, TIME_BITS)?;
 
-    // interest·period = debt·rate·elapsed + rest, 0 ≤ rest < period: rounded up.
+    // interest·period = debt·rate·elapsed + rest with 0 ≤ rest < period: the interest is rounded
+    // up.
     let yearly = b.mul(&before.amount, &loan.rate)?;
     let due = b.mul(&yearly, &elapsed_if_later)?;
     let interest = loan.owed.minus(&before.amount);
@@ -317,11 +266,11 @@ fn accrue_on_wires(b: &mut Builder, header: &HeaderWires, loan: &LoanWires) -> S
 
     let later_of_both = before.accrued.plus(&elapsed_if_later);
     let spent = b.mul(&loan.spends, &later_of_both)?;
-    let opened = b.mul(&loan.opens, &loan.start)?;
+    let opened = b.mul(&loan.is_opening, &loan.start)?;
     b.equal(&loan.after.accrued, &spent.plus(&opened))
 }
 
-/// T22 and T23 of the notes: class, aux and asset of input 0 and output 0.
+/// Constrains T22 and T23 for the notes: class, aux and asset of input 0 and output 0.
 pub(super) fn constrain_notes(
     b: &mut Builder,
     notes: &NotesWires,
@@ -333,7 +282,7 @@ pub(super) fn constrain_notes(
 
     b.enter(Rule::T22);
     b.equal(&spent.class, &loan.spends)?;
-    b.equal(&made.class, &loan.open)?;
+    b.equal(&made.class, &loan.has_debt_after)?;
     b.enforce(&loan.spends, &notes.dummies[0], &zero)?;
 
     b.enter(Rule::T23);
@@ -341,7 +290,7 @@ pub(super) fn constrain_notes(
     b.equal(&spent.aux, &aux)?;
     let aux = b.mul(&loan.open, &loan.aux_after)?;
     b.equal(&made.aux, &aux)?;
-    let active = loan.opens.plus(&loan.spends);
+    let active = loan.is_opening.plus(&loan.spends);
     b.enforce(&loan.spends, &spent.asset.minus(&loan.collateral), &zero)?;
     b.enforce(&active, &made.asset.minus(&loan.collateral), &zero)
 }

@@ -4,18 +4,21 @@ use super::Forger;
 use crate::raw::RawWitness;
 use crate::samples::SAMPLE_ASSETS;
 use crate::tests::broken;
-use crate::words::{AMOUNT, ASSETS, HEADER, TARGET};
+use crate::words::{AMOUNT, ASSETS_ROOT, HEADER, TARGET};
 use crate::{Rule, check};
 use ark_bn254::Fr;
 use ark_ff::{One, Zero};
 use subrosa_protocol::asset::AssetId;
 use subrosa_protocol::keys::{AuditorKey, Seed};
+use subrosa_protocol::layout::{header, target};
 
 #[test]
 fn t8_asset_that_is_not_in_the_tree() {
-    Forger::transfer().add(ASSETS, 1, 0).breaks_only(Rule::T8);
+    Forger::transfer()
+        .add(ASSETS_ROOT, 1, 0)
+        .breaks_only(Rule::T8);
     for slot in 0..3 {
-        // An auditor of one's own choice.
+        // An auditor chosen by the sender.
         let mut forger = Forger::of_three();
         let own = AuditorKey::from_seed(&Seed::from_bytes([9; 32])).public();
         forger.witness.slots[slot].info.auditor = own;
@@ -32,7 +35,7 @@ fn t8_asset_that_is_not_in_the_tree() {
 
 #[test]
 fn t8_leaf_at_another_id() {
-    // The leaf of asset 3, shown as that of asset 4.
+    // The leaf of asset 3, presented as the leaf of asset 4.
     let mut forger = Forger::of_three();
     let id = AssetId(4);
     forger.witness.slots[1].info.id = id;
@@ -53,7 +56,7 @@ fn t9_asset_of_another_slot() {
     let mut forger = Forger::transfer();
     forger.witness.inputs[0].note.asset = SAMPLE_ASSETS[1];
     forger.plant().reseal().breaks_only(Rule::T9);
-    // Of no slot.
+    // An asset without a slot.
     let mut forger = Forger::transfer();
     forger.witness.outputs[0].note.asset = AssetId(77);
     forger.reseal().breaks_only(Rule::T9);
@@ -84,11 +87,13 @@ fn t10_value_out_of_nothing() {
         forger.witness.outputs[output].note.value += 1;
         forger.reseal().breaks_only(Rule::T10);
     }
-    // Value that vanishes breaks it as well.
+    // Value that vanishes breaks the rule as well.
     let mut forger = Forger::transfer();
     forger.witness.outputs[1].note.value -= 1;
     forger.reseal().breaks_only(Rule::T10);
-    Forger::transfer().add(HEADER, 1, 24).breaks_only(Rule::T10);
+    Forger::transfer()
+        .add(HEADER, 1, header::FEE.offset)
+        .breaks_only(Rule::T10);
     Forger::withdraw().add(AMOUNT, 1, 0).breaks_only(Rule::T10);
 }
 
@@ -102,7 +107,7 @@ fn t10_value_across_assets() {
 
 #[test]
 fn t11_fee_in_another_asset() {
-    // The header says asset 0, the fee is taken from asset 515.
+    // The header names asset 0, but the fee is taken from asset 515.
     let mut forger = Forger::of_three();
     let fee = forger.witness.inputs[0].note.value;
     forger.witness.fee_slot = 2;
@@ -112,9 +117,11 @@ fn t11_fee_in_another_asset() {
     forger.witness.outputs[0].note.value += 7;
     forger.witness.outputs[2].note.value -= fee;
     forger.reseal().breaks_only(Rule::T11);
-    // The header names another asset than that of the slot.
-    Forger::transfer().add(HEADER, 3, 8).breaks_only(Rule::T11);
-    // No slot pays.
+    // The header names another asset than the slot's.
+    Forger::transfer()
+        .add(HEADER, 3, header::FEE_ASSET.offset)
+        .breaks_only(Rule::T11);
+    // The fee has no slot.
     let mut forger = Forger::transfer();
     forger.witness.fee_slot = 3;
     forger.breaks_first(Rule::T11);
@@ -149,26 +156,28 @@ fn t12_withdrawal_words_of_another_kind() {
     forger.words[AMOUNT] = Fr::one();
     forger.breaks_first(Rule::T12);
     Forger::transfer().add(TARGET, 3, 0).breaks_only(Rule::T12);
-    Forger::transfer().add(TARGET, 1, 16).breaks_only(Rule::T12);
-    // A withdrawal that calls itself a transfer.
+    Forger::transfer()
+        .add(TARGET, 1, target::RECIPIENT.offset)
+        .breaks_only(Rule::T12);
+    // A withdrawal that claims to be a transfer.
     Forger::withdraw()
         .add(HEADER, -1, 0)
         .breaks_first(Rule::T12);
-    // A slot is withdrawn from although nothing is.
+    // A slot is withdrawn from although nothing is withdrawn.
     Forger::transfer().breaks_on_wires(|raw| raw.withdraw_selector[0] = Fr::one(), &[Rule::T12]);
 }
 
 #[test]
 fn t16_padding_that_moves() {
-    // A transfer that calls itself padding.
+    // A transfer that claims to be padding.
     Forger::transfer().add(HEADER, -1, 0).breaks_only(Rule::T16);
     // A note of value 0 is spent.
     let mut forger = Forger::padding();
     forger.witness.inputs[0].dummy = false;
     forger.plant().reseal().breaks_only(Rule::T16);
-    // A fee, or an output, out of nothing: by T10 too.
+    // A fee, or an output, out of nothing also breaks T10.
     let mut forger = Forger::padding();
-    forger.add(HEADER, 1, 24);
+    forger.add(HEADER, 1, header::FEE.offset);
     let digest = forger.sign();
     let raw = RawWitness::new(&forger.words, digest, &forger.witness);
     assert_eq!(broken(raw), [Rule::T10, Rule::T16]);

@@ -55,7 +55,7 @@ fn t14_ephemeral_word() {
 
 #[test]
 fn t15_each_audit_word() {
-    for word in AUDIT..AUDIT + 9 {
+    for word in AUDIT {
         Forger::of_three().add(word, 1, 0).breaks_only(Rule::T15);
     }
 }
@@ -66,10 +66,10 @@ fn t15_auditor_of_another_asset() {
     let esk = forger.witness.esk;
     let wrong = (forger.witness.slots[0].info.auditor * esk).into_affine().y;
     let note = forger.witness.outputs[0].note;
-    let pads = hash3(Domain::Audit, &[wrong, forger.words[COMMITMENTS]]);
+    let pads = hash3(Domain::Audit, &[wrong, forger.words[COMMITMENTS.start]]);
     let sender = owner(&forger.witness.ak, &forger.witness.nk);
     for (j, plain) in [note.packed(), note.owner, sender].into_iter().enumerate() {
-        forger.words[AUDIT + j] = plain + pads[j];
+        forger.words[AUDIT.start + j] = plain + pads[j];
     }
     forger.breaks_only(Rule::T15);
 }
@@ -77,7 +77,7 @@ fn t15_auditor_of_another_asset() {
 #[test]
 fn t15_auditor_off_the_curve() {
     let mut forger = Forger::transfer();
-    // Registered so: only the circuit stands between such a leaf and a meaningless ciphertext.
+    // The leaf is registered with this key: only the circuit prevents a meaningless ciphertext.
     let mut rng = rng(8);
     forger.witness.slots[0].info.auditor =
         EdwardsAffine::new_unchecked(Fr::rand(&mut rng), Fr::rand(&mut rng));
@@ -88,7 +88,7 @@ fn t15_auditor_off_the_curve() {
 fn t18_another_digest() {
     let mut forger = Forger::transfer();
     let digest = forger.sign() + Fr::one();
-    // Validly signed, but not the digest of these words.
+    // Signed correctly, but not the digest of these words.
     forger.witness.signature = forger.spend.sign(&digest, &mut forger.rng);
     assert_eq!(
         check_digest(&forger.witness, &forger.words, digest),
@@ -100,7 +100,7 @@ fn t18_another_digest() {
 
 #[test]
 fn t18_every_word_is_in_the_digest() {
-    // The digest stays that of the original: whichever word changes, T18 breaks.
+    // The digest stays the original's; whichever word changes, T18 breaks.
     let mut forger = Forger::transfer();
     let digest = forger.sign();
     for word in 0..forger.words.len() {
@@ -113,8 +113,8 @@ fn t18_every_word_is_in_the_digest() {
 
 #[test]
 fn scalars_are_integers_on_the_wires() {
-    // s + ℓ and esk + ℓ, where they fit 251 bits, are the same multiples of G: whoever knows these
-    // knows the reduced ones, so nothing more can be proven by them. One more bit is too many.
+    // s + ℓ and esk + ℓ, if they fit 251 bits, are the same multiples of G. Whoever knows them
+    // knows the reduced scalars, so they prove nothing more. One more bit is too many.
     let plus_order = |bits: &mut [bool; SCALAR_BITS]| {
         let mut sum = <Scalar as PrimeField>::BigInt::from_bits_le(&bits[..]);
         sum.add_with_carry(&Scalar::MODULUS);
@@ -151,8 +151,8 @@ fn scalars_are_integers_on_the_wires() {
 
 #[test]
 fn t13_key_outside_the_subgroup() {
-    // Natively and in circuit e multiplies ak as an integer: with a part of small order in ak the
-    // verdicts still agree, and the equation holds just when e·(that part) vanishes.
+    // Both natively and in the circuit, e multiplies ak as an integer. If ak has a part of small
+    // order the verdicts still agree, and the equation holds exactly if e·(that part) vanishes.
     let mut rng = rng(41);
     let small = loop {
         let y = Fr::rand(&mut rng);

@@ -1,11 +1,12 @@
-//! For each rule, false statements that break it natively and in circuit.
+//! For each rule, false statements that break it natively and in the circuit.
 //!
-//! A forger changes a valid statement, then makes everything else consistent with the change, so
-//! far as the test wants: the broken rules in circuit are then exactly those named. The circuit is
-//! given the forged assignment directly; the native check does not stand before it.
+//! A forger changes a valid statement and then makes everything else consistent with the change, as
+//! far as the test needs. The broken rules in the circuit are then exactly the named ones. The
+//! circuit gets the forged assignment directly; the native check does not stand before it.
 
 mod assets;
 mod keys;
+mod legality;
 mod loan;
 mod notes;
 mod swap;
@@ -17,7 +18,7 @@ use crate::samples::Sample;
 use crate::tests::{broken, rng};
 use crate::witness::Step;
 use crate::words::{
-    ANCHOR, ASSETS, AUDIT, COMMITMENTS, EPHEMERAL, NULLIFIERS, OPENING, Words, power_of_two,
+    ANCHOR, ASSETS_ROOT, AUDIT, COMMITMENTS, DISCLOSURE, EPHEMERAL, NULLIFIERS, Words, power_of_two,
 };
 use crate::{Rule, Witness, check, samples};
 use ark_bn254::Fr;
@@ -78,7 +79,7 @@ impl Forger {
         self
     }
 
-    /// Puts all real inputs, as they now are, in a note tree of their own.
+    /// Moves all real inputs, as they now are, to a note tree of their own.
     fn plant(&mut self) -> &mut Self {
         let real: Vec<_> = self
             .witness
@@ -92,14 +93,14 @@ impl Forger {
         let mut planted = planted.iter();
         for input in self.witness.inputs.iter_mut().filter(|input| !input.dummy) {
             let place = planted.next().unwrap();
-            input.position = place.position;
+            input.leaf_index = place.leaf_index;
             input.path = place.path.clone();
         }
         self.words[ANCHOR] = tree.root();
         self
     }
 
-    /// Registers the slots' assets as they now are.
+    /// Registers the assets of the slots, as they now are.
     fn register(&mut self) -> &mut Self {
         for slot in &self.witness.slots {
             self.assets.insert(slot.info);
@@ -107,33 +108,33 @@ impl Forger {
         for slot in &mut self.witness.slots {
             slot.path = self.assets.path(slot.info.id).unwrap();
         }
-        self.words[ASSETS] = self.assets.root();
+        self.words[ASSETS_ROOT] = self.assets.root();
         self
     }
 
-    /// Recomputes nullifiers, commitments and the opening.
+    /// Recomputes nullifiers, commitments and the disclosure.
     fn publish(&mut self) -> &mut Self {
         let pair = self.witness.loan.as_ref().filter(|l| l.step != Step::Open);
         let pair = pair.map(|loan| loan.loan.keys().nk);
         for (i, input) in self.witness.inputs.iter().enumerate() {
             let nk = pair.filter(|_| i == 0).unwrap_or(self.witness.nk);
-            self.words[NULLIFIERS + i] = input_nullifier(input, &nk);
+            self.words[NULLIFIERS.start + i] = input_nullifier(input, &nk);
         }
         for (i, output) in self.witness.outputs.iter().enumerate() {
-            self.words[COMMITMENTS + i] = output.note.commitment();
+            self.words[COMMITMENTS.start + i] = output.note.commitment();
         }
         if let Some(step) = &self.witness.loan {
             let keys = step_keys(&step.loan.salt, step.after.sequence);
-            let opening = step
+            let disclosure = step
                 .loan
-                .opening(self.witness.outputs[0].note.value, &step.after);
-            let sealed = opening.seal(&keys, &self.words[COMMITMENTS], [8, 9]);
-            self.words[OPENING..OPENING + 2].copy_from_slice(&sealed);
+                .disclosure(self.witness.outputs[0].note.value, &step.after);
+            let sealed = disclosure.seal(&keys, &self.words[COMMITMENTS.start], [8, 9]);
+            self.words[DISCLOSURE].copy_from_slice(&sealed);
         }
         self
     }
 
-    /// Encrypts anew to the auditors of the slots.
+    /// Encrypts again to the auditors of the slots.
     fn audit(&mut self) -> &mut Self {
         let esk = self.witness.esk;
         let sender = owner(&self.witness.ak, &self.witness.nk);
@@ -141,10 +142,10 @@ impl Forger {
         for i in 0..3 {
             let slot = &self.witness.slots[usize::from(self.witness.output_slots[i])];
             let shared = (slot.info.auditor * esk).into_affine().y;
-            let pads = hash3(Domain::Audit, &[shared, self.words[COMMITMENTS + i]]);
+            let pads = hash3(Domain::Audit, &[shared, self.words[COMMITMENTS.start + i]]);
             let note = &self.witness.outputs[i].note;
             for (j, plain) in [note.packed(), note.owner, sender].into_iter().enumerate() {
-                self.words[AUDIT + 3 * i + j] = plain + pads[j];
+                self.words[AUDIT.start + 3 * i + j] = plain + pads[j];
             }
         }
         self
@@ -160,7 +161,7 @@ impl Forger {
         digest
     }
 
-    /// Signed, the statement breaks nothing.
+    /// Signs, and asserts that the statement breaks nothing.
     fn holds(&mut self) {
         let digest = self.sign();
         assert_eq!(check(&self.witness, &self.words), Ok(digest));
@@ -168,7 +169,7 @@ impl Forger {
         assert_eq!(broken(raw), []);
     }
 
-    /// Signed, the statement breaks `rule` first, natively and in circuit.
+    /// Signs, and asserts that the statement breaks `rule` first, natively and in the circuit.
     fn breaks_first(&mut self, rule: Rule) {
         let digest = self.sign();
         assert_eq!(check(&self.witness, &self.words), Err(rule));
@@ -176,7 +177,8 @@ impl Forger {
         assert_eq!(broken(raw).first(), Some(&rule));
     }
 
-    /// Signed, the statement breaks `rule` natively; in circuit it cannot be said, and something breaks.
+    /// Signs, and asserts that the statement breaks `rule` natively. The circuit cannot express it;
+    /// something breaks there.
     fn breaks_first_natively(&mut self, rule: Rule) {
         let digest = self.sign();
         assert_eq!(check(&self.witness, &self.words), Err(rule));
@@ -184,7 +186,7 @@ impl Forger {
         assert_ne!(broken(raw), []);
     }
 
-    /// Signed, the statement breaks `rule` natively, and in circuit it and no other.
+    /// Signs, and asserts that the statement breaks exactly `rule`, natively and in the circuit.
     fn breaks_only(&mut self, rule: Rule) {
         let digest = self.sign();
         assert_eq!(check(&self.witness, &self.words), Err(rule));
@@ -192,7 +194,7 @@ impl Forger {
         assert_eq!(broken(raw), [rule]);
     }
 
-    /// Signed and then changed on the wires: it breaks this rule, whatever else.
+    /// Signs, changes the wires, and asserts that `rule` is among the broken rules.
     fn includes_on_wires(&mut self, change: impl FnOnce(&mut RawWitness), rule: Rule) {
         let digest = self.sign();
         let mut raw = RawWitness::new(&self.words, digest, &self.witness);
@@ -201,7 +203,7 @@ impl Forger {
         assert!(rules.contains(&rule), "{rules:?}");
     }
 
-    /// Signed and then changed on the wires, where no `Witness` could go: it breaks these rules.
+    /// Signs, changes the wires to values that no `Witness` gives, and asserts the broken rules.
     fn breaks_on_wires(&mut self, change: impl FnOnce(&mut RawWitness), rules: &[Rule]) {
         let digest = self.sign();
         let mut raw = RawWitness::new(&self.words, digest, &self.witness);

@@ -9,6 +9,7 @@ use ark_ec::CurveGroup;
 use ark_ff::{One, Zero};
 use subrosa_protocol::domain::Domain;
 use subrosa_protocol::keys::owner;
+use subrosa_protocol::layout::{header, note as packed_note, target};
 use subrosa_protocol::note::{NoteClass, dummy_nullifier, nullifier};
 use subrosa_protocol::poseidon::hash3;
 
@@ -78,24 +79,24 @@ fn t3_inflated_note() {
 }
 
 #[test]
-fn t3_another_anchor_sibling_or_position() {
+fn t3_another_anchor_sibling_or_leaf_index() {
     Forger::transfer().add(ANCHOR, 1, 0).breaks_only(Rule::T3);
 
     let mut forger = Forger::transfer();
     forger.witness.inputs[0].path.siblings[15][2] += Fr::one();
     forger.breaks_only(Rule::T3);
 
-    // The same note under a position of choice would have a second nullifier.
+    // The same note under another leaf index would have a second nullifier.
     let mut forger = Forger::transfer();
-    forger.witness.inputs[0].position += 1;
+    forger.witness.inputs[0].leaf_index += 1;
     forger.witness.inputs[0].path.index += 1;
     forger.reseal().breaks_only(Rule::T3);
 }
 
 #[test]
-fn t3_position_out_of_range() {
+fn t3_leaf_index_out_of_range() {
     for (mut forger, input) in [(Forger::transfer(), 0), (Forger::transfer(), 1)] {
-        forger.witness.inputs[input].position += 1 << 32;
+        forger.witness.inputs[input].leaf_index += 1 << 32;
         forger.witness.inputs[input].path.index += 1 << 32;
         forger.reseal().breaks_only(Rule::T3);
     }
@@ -103,7 +104,7 @@ fn t3_position_out_of_range() {
 
 #[test]
 fn t3_dummy_flag_is_a_boolean() {
-    // Neither real nor dummy: the tag of the nullifier would be a third one.
+    // Neither real nor dummy: the nullifier would have a third tag.
     Forger::transfer().breaks_on_wires(
         |raw| raw.inputs[1].dummy = Fr::from(2u64),
         &[Rule::T3, Rule::T4],
@@ -114,27 +115,27 @@ fn t3_dummy_flag_is_a_boolean() {
 fn t4_wrong_nullifiers() {
     for input in 0..3 {
         Forger::transfer()
-            .add(NULLIFIERS + input, 1, 0)
+            .add(NULLIFIERS.start + input, 1, 0)
             .audit()
             .breaks_only(Rule::T4);
     }
-    // A spent note that publishes the nullifier of a dummy could be spent again.
+    // A spent note with the nullifier of a dummy could be spent again.
     let mut forger = Forger::transfer();
     let input = forger.witness.inputs[0].clone();
     let (nk, commitment) = (forger.witness.nk, input.note.commitment());
-    forger.words[NULLIFIERS] = dummy_nullifier(&nk, &commitment, input.position);
+    forger.words[NULLIFIERS.start] = dummy_nullifier(&nk, &commitment, input.leaf_index);
     forger.breaks_only(Rule::T4);
-    // A dummy that publishes a real nullifier could block another's note.
+    // A dummy with a real nullifier could block another owner's note.
     let mut forger = Forger::transfer();
     let input = forger.witness.inputs[1].clone();
     let commitment = input.note.commitment();
-    forger.words[NULLIFIERS + 1] = nullifier(&nk, &commitment, input.position);
+    forger.words[NULLIFIERS.start + 1] = nullifier(&nk, &commitment, input.leaf_index);
     forger.breaks_only(Rule::T4);
-    // As does one of another position.
+    // So could the nullifier of another leaf index.
     let mut forger = Forger::transfer();
     let input = forger.witness.inputs[0].clone();
     let commitment = input.note.commitment();
-    forger.words[NULLIFIERS] = nullifier(&nk, &commitment, input.position + 1);
+    forger.words[NULLIFIERS.start] = nullifier(&nk, &commitment, input.leaf_index + 1);
     forger.breaks_only(Rule::T4);
 }
 
@@ -150,7 +151,7 @@ fn t5_dummy_of_value() {
 fn t6_wrong_commitments() {
     for output in 0..3 {
         Forger::transfer()
-            .add(COMMITMENTS + output, 1, 0)
+            .add(COMMITMENTS.start + output, 1, 0)
             .audit()
             .breaks_only(Rule::T6);
     }
@@ -170,10 +171,18 @@ fn t6_output_that_is_not_cash() {
 
 #[test]
 fn t7_fields_out_of_range() {
-    Forger::transfer().add(HEADER, 1, 160).holds();
-    Forger::transfer().add(HEADER, 1, 201).breaks_only(Rule::T7);
-    Forger::transfer().add(HEADER, 1, 200).breaks_only(Rule::T7);
-    Forger::withdraw().add(TARGET, 1, 176).breaks_only(Rule::T7);
+    Forger::transfer()
+        .add(HEADER, 1, header::NOT_BEFORE.offset)
+        .holds();
+    for beyond in [header::LAYOUT.bits(), header::LAYOUT.bits() + 1] {
+        Forger::transfer()
+            .add(HEADER, 1, beyond)
+            .breaks_only(Rule::T7);
+    }
+    let beyond = target::LAYOUT.bits();
+    Forger::withdraw()
+        .add(TARGET, 1, beyond)
+        .breaks_only(Rule::T7);
     Forger::withdraw()
         .add(AMOUNT, 1, 128)
         .breaks_first(Rule::T7);
@@ -181,7 +190,7 @@ fn t7_fields_out_of_range() {
 
 #[test]
 fn t7_negative_output() {
-    // The other output is worth more by what this one is worth less than nothing.
+    // One output gains the value by which another is negative.
     let one = Fr::one();
     let mut forger = Forger::transfer();
     forger.witness.outputs[1].note.value += 1;
@@ -189,15 +198,15 @@ fn t7_negative_output() {
     forger.reseal();
     let mut note = forger.witness.outputs[2].note;
     note.value = 0;
-    let packed = note.packed() - power_of_two(24);
+    let packed = note.packed() - power_of_two(packed_note::VALUE.offset);
     let commitment = subrosa_protocol::note::commit(&packed, &note.inner());
-    forger.words[COMMITMENTS + 2] = commitment;
+    forger.words[COMMITMENTS.start + 2] = commitment;
     let slot = &forger.witness.slots[0].info.auditor;
     let shared = (*slot * forger.witness.esk).into_affine().y;
     let pads = hash3(Domain::Audit, &[shared, commitment]);
     let sender = owner(&forger.witness.ak, &forger.witness.nk);
     for (j, plain) in [packed, note.owner, sender].into_iter().enumerate() {
-        forger.words[AUDIT + 6 + j] = plain + pads[j];
+        forger.words[AUDIT.start + 6 + j] = plain + pads[j];
     }
     forger.breaks_on_wires(|raw| raw.outputs[2].note.value = -one, &[Rule::T7]);
 }
@@ -209,7 +218,7 @@ fn t7_input_unpacked_otherwise() {
         |raw| {
             let asset = Fr::from(SAMPLE_ASSETS[1].0);
             let note = &mut raw.inputs[0].note;
-            note.value += (note.asset - asset) / power_of_two(16);
+            note.value += (note.asset - asset) / power_of_two(packed_note::ASSET.width);
             note.asset = asset;
             raw.inputs[0].selector = [Fr::zero(), Fr::one(), Fr::zero()];
         },
@@ -219,13 +228,13 @@ fn t7_input_unpacked_otherwise() {
 
 #[test]
 fn t7_header_unpacked_otherwise() {
-    // A fee of 2⁹⁶ more and an expiry of one less are the same word.
+    // A fee higher by 2⁹⁶ and an expiry lower by one give the same word.
     let mut forger = Forger::transfer();
     forger.witness.inputs[0].note.value += 1 << 96;
     forger.plant().reseal();
     forger.breaks_on_wires(
         |raw| {
-            raw.fields.fee += power_of_two(96);
+            raw.fields.fee += power_of_two(header::FEE.width);
             raw.fields.expiry -= Fr::one();
         },
         &[Rule::T7],

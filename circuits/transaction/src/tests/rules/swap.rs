@@ -1,4 +1,4 @@
-//! The legs of swaps: T17 and T19 to T21.
+//! The legs of swaps: T19 to T21.
 
 use super::Forger;
 use crate::Rule;
@@ -6,17 +6,18 @@ use crate::parts::digest::digest;
 use crate::raw::RawWitness;
 use crate::samples::{self, SAMPLE_ASSETS};
 use crate::tests::{broken, rng};
-use crate::words::{HEADER, ORACLE, TERMS};
+use crate::words::{HEADER, ORACLE, TERMS, power_of_two};
 use ark_bn254::Fr;
 use ark_ff::{One, Zero};
 use subrosa_protocol::domain::Domain;
 use subrosa_protocol::encryption::{EphemeralKey, Memo, OutputPlaintext};
 use subrosa_protocol::keys::ViewingKey;
+use subrosa_protocol::layout::{header, note, target};
 use subrosa_protocol::poseidon::{hash, hash3};
 use subrosa_protocol::swap::Side;
 use subrosa_protocol::transaction::{Header, Kind};
 
-/// The words that are hashed into the terms of a forger's leg as it now is.
+/// Returns the words that are hashed into the terms of a forger's leg as it now is.
 pub(super) fn terms_words(forger: &Forger, side: Side) -> [Fr; 8] {
     let delivery = &forger.witness.outputs[0].note;
     let counter = forger.witness.counter_leg.as_ref().unwrap();
@@ -39,13 +40,13 @@ pub(super) fn terms_words(forger: &Forger, side: Side) -> [Fr; 8] {
     ]
 }
 
-/// Makes the terms those of the leg as it now is.
+/// Recomputes the terms from the leg as it now is.
 pub(super) fn agree(forger: &mut Forger, side: Side) -> &mut Forger {
     forger.words[TERMS] = hash(Domain::Terms, &terms_words(forger, side));
     forger
 }
 
-/// Blinds the delivery as the leg as it now is says.
+/// Blinds the delivery as the leg, as it now is, requires.
 pub(super) fn blind(forger: &mut Forger, side: Side) -> &mut Forger {
     let [a, _, _, b, _, _, _, salt] = terms_words(forger, side);
     let blindings = hash3(Domain::Delivery, &[salt, a, b]);
@@ -56,13 +57,13 @@ pub(super) fn blind(forger: &mut Forger, side: Side) -> &mut Forger {
 #[test]
 fn t19_delivery_of_another_amount_asset_or_receiver() {
     for side in Side::BOTH {
-        // Less than agreed, blinded as if it had been agreed; the rest is kept.
+        // Less than agreed, blinded as if it had been agreed; the sender keeps the rest.
         let mut forger = Forger::leg(side);
         forger.witness.outputs[0].note.value -= 1;
         forger.witness.outputs[1].note.value += 1;
         blind(&mut forger, side).reseal().breaks_only(Rule::T19);
 
-        // An asset that is worth less: all of both notes change places.
+        // A less valuable asset: the contents of both notes change places.
         let mut forger = Forger::leg(side);
         let [fee_asset, ..] = SAMPLE_ASSETS;
         let outputs = &mut forger.witness.outputs;
@@ -73,7 +74,7 @@ fn t19_delivery_of_another_amount_asset_or_receiver() {
         forger.witness.output_slots.swap(0, 2);
         blind(&mut forger, side).reseal().breaks_only(Rule::T19);
 
-        // To the sender itself.
+        // To the sender.
         let mut forger = Forger::leg(side);
         forger.witness.outputs[0].note.owner = forger.witness.outputs[1].note.owner;
         forger.reseal().breaks_only(Rule::T19);
@@ -87,15 +88,18 @@ fn t19_terms_of_another_swap() {
         let mut forger = Forger::leg(side);
         forger.words[TERMS] = Fr::zero();
         forger.breaks_only(Rule::T19);
-        // Another expiry than the terms', by which one party could outlive the other's leg.
-        Forger::leg(side).add(HEADER, 1, 120).breaks_only(Rule::T19);
+        // Another expiry than the terms': one party could outlive the other's leg.
         Forger::leg(side)
-            .add(HEADER, -1, 120)
+            .add(HEADER, 1, header::EXPIRY.offset)
             .breaks_only(Rule::T19);
-        // The other leg's amount, receiver, or another salt: blinded to match, so that only the terms differ.
+        Forger::leg(side)
+            .add(HEADER, -1, header::EXPIRY.offset)
+            .breaks_only(Rule::T19);
+        // Another amount, receiver or salt of the other leg, blinded to match, so that only the
+        // terms differ.
         let edits: [fn(&mut crate::CounterLeg); 4] = [
             |counter| counter.aux += Fr::one(),
-            |counter| counter.packed += Fr::from(1u64 << 24),
+            |counter| counter.packed += power_of_two(note::VALUE.offset),
             |counter| counter.owner += Fr::one(),
             |counter| counter.salt += Fr::one(),
         ];
@@ -113,7 +117,7 @@ fn t19_side_of_the_other_party() {
         let mut forger = Forger::leg(side);
         let (own, other) = (Kind::leg(side) as i64, Kind::leg(side.other()) as i64);
         forger.add(HEADER, other - own, 0);
-        // Blinded as the other side would be, it still has the terms of the own side.
+        // Blinded for the other side, it still has the terms of its own side.
         blind(&mut forger, side.other());
         forger.reseal().breaks_only(Rule::T19);
         // With terms of its own it is an honest leg of another swap.
@@ -128,7 +132,7 @@ fn t19_side_of_the_other_party() {
 
 #[test]
 fn t19_hints_stand_in_legs_alone() {
-    // On the wires alone: a witness of another kind never puts them there.
+    // Only on the wires: a witness of another kind never puts them there.
     let changes: [fn(&mut RawWitness); 4] = [
         |raw| raw.salt = Fr::one(),
         |raw| raw.counter_aux = Fr::one(),
@@ -146,7 +150,7 @@ fn t19_hints_stand_in_legs_alone() {
 #[test]
 fn t20_delivery_that_its_owner_cannot_open() {
     for side in Side::BOTH {
-        // Any blinding, the other side's, and that of another salt.
+        // Any blinding, the other side's, and the blinding of another salt.
         let mut forger = Forger::leg(side);
         forger.witness.outputs[0].note.rcm += Fr::one();
         forger.reseal().breaks_only(Rule::T20);
@@ -164,8 +168,8 @@ fn t20_delivery_that_its_owner_cannot_open() {
     }
 }
 
-/// The blinding that any other payment of this sender to this recipient would have: known to the recipient from
-/// the ciphertext only, which nothing proves to be there.
+/// The blinding of any other payment from this sender to this recipient. The recipient would know
+/// it only from the ciphertext, whose content nothing proves.
 #[test]
 fn t20_ordinary_blinding() {
     for side in Side::BOTH {
@@ -200,7 +204,7 @@ fn t21_change_to_somebody_else() {
             forger.reseal().breaks_only(Rule::T21);
         }
     }
-    // Which a transfer may do.
+    // A transfer may do this.
     let mut forger = Forger::of_three();
     forger.witness.outputs[1].note.owner += Fr::one();
     forger.reseal();
@@ -208,7 +212,7 @@ fn t21_change_to_somebody_else() {
     assert_eq!(crate::check(&forger.witness, &forger.words), Ok(digest));
 }
 
-/// Any snapshot may be named, so that naming one says nothing.
+/// Any snapshot may be named, so naming one reveals nothing.
 #[test]
 fn any_oracle_stands_where_no_price_is_used() {
     for mut forger in [
@@ -222,7 +226,7 @@ fn any_oracle_stands_where_no_price_is_used() {
     }
 }
 
-/// Outside a swap the word is the wallet's, to blind the digest with.
+/// Outside a swap the wallet uses the word to blind the digest.
 #[test]
 fn any_terms_stand_in_other_kinds() {
     for mut forger in [Forger::transfer(), Forger::withdraw(), Forger::padding()] {
@@ -242,14 +246,14 @@ fn t12_a_leg_withdraws_nothing() {
         forger.add(AMOUNT, 1, 0);
         forger.breaks_first(Rule::T12);
         let mut forger = Forger::leg(side);
-        forger.add(TARGET, 1, 16);
+        forger.add(TARGET, 1, target::RECIPIENT.offset);
         forger.breaks_first(Rule::T12);
     }
 }
 
 #[test]
 fn both_legs_of_one_swap_say_the_same_terms() {
-    // What side A hashes with its own delivery first, side B hashes with it second.
+    // The words that side A hashes with its own delivery first, side B hashes with it second.
     let mut a = Forger::leg(Side::A);
     let words = terms_words(&a, Side::A);
     let digest_a = a.words[TERMS];

@@ -1,0 +1,279 @@
+//! Legality of the steps on positions, and disclosure of their results: T28 to T33.
+
+use super::loan::{ONE, SPENDS, planned, step};
+use crate::Rule;
+use crate::raw::RawWitness;
+use crate::samples::{LoanCase, Plan, SAMPLE_EXPIRY};
+use crate::words::{DISCLOSURE, power_of_two};
+use ark_bn254::Fr;
+use ark_ff::{One, Zero};
+use subrosa_protocol::layout::{disclosure_word, note};
+use subrosa_protocol::loan::{LAPSE, needed, step_keys};
+use subrosa_protocol::swap::Salt;
+
+#[test]
+fn t28_a_step_that_improves_too_little() {
+    let least = |amount: u128| amount.div_ceil(256);
+    let top_up = |less: u128| {
+        move |plan: &mut Plan| {
+            let added = least(plan.before.collateral) - less;
+            plan.left = plan.before.collateral + added;
+            plan.spent.last_mut().unwrap().1 = added;
+            plan.crash();
+        }
+    };
+    planned(LoanCase::TopUp, top_up(0)).holds();
+    planned(LoanCase::TopUp, top_up(1)).breaks_only(Rule::T28);
+    let repay = |less: u128| {
+        move |plan: &mut Plan| {
+            let repaid = least(plan.owed()) - less;
+            plan.debt = plan.owed() - repaid;
+            plan.spent.last_mut().unwrap().1 = repaid;
+            plan.crash();
+        }
+    };
+    planned(LoanCase::Repay, repay(0)).holds();
+    planned(LoanCase::Repay, repay(1)).breaks_only(Rule::T28);
+    // Much is repaid, but one unit of collateral is taken.
+    planned(LoanCase::Repay, |plan| {
+        plan.left -= 1;
+        plan.spent.last_mut().unwrap().1 = plan.repaid();
+        plan.crash();
+    })
+    .breaks_only(Rule::T28);
+    // All but one unit of the owed amount is repaid.
+    planned(LoanCase::Close, |plan| {
+        plan.debt = 1;
+        plan.left = 0;
+        plan.spent.last_mut().unwrap().1 = plan.repaid();
+        plan.crash();
+    })
+    .breaks_only(Rule::T28);
+}
+
+#[test]
+fn t28_a_release_that_the_initial_margin_does_not_cover() {
+    step(LoanCase::Release).holds();
+    planned(LoanCase::Release, |plan| plan.left -= 1).breaks_only(Rule::T28);
+    planned(LoanCase::Release, |plan| plan.left = 0).breaks_only(Rule::T28);
+    planned(LoanCase::Release, |plan| {
+        plan.price(2 * ONE - 1);
+    })
+    .breaks_only(Rule::T28);
+    // Other reasons, which do not hold either.
+    let claim = |reason: fn(&mut RawWitness)| {
+        planned(LoanCase::Release, |plan| plan.left -= 1).breaks_on_wires(
+            |raw| {
+                raw.loan.covered = Fr::zero();
+                reason(raw);
+            },
+            &[Rule::T28],
+        );
+    };
+    claim(|_| {});
+    claim(|raw| raw.loan.adds = Fr::one());
+    claim(|raw| raw.loan.repays = Fr::one());
+    // A reason with a weight other than 0 and 1.
+    planned(LoanCase::Release, |plan| plan.left -= 1).includes_on_wires(
+        |raw| {
+            raw.loan.adds = Fr::from(2u64);
+            raw.loan.repays = -Fr::one();
+        },
+        Rule::T28,
+    );
+}
+
+#[test]
+fn t29_after_maturity() {
+    for case in [
+        LoanCase::TopUp,
+        LoanCase::Repay,
+        LoanCase::Release,
+        LoanCase::Open,
+    ] {
+        planned(case, |plan| plan.loan.maturity = SAMPLE_EXPIRY).holds();
+        planned(case, |plan| plan.loan.maturity = SAMPLE_EXPIRY - 1).breaks_only(Rule::T29);
+    }
+    for case in [LoanCase::Close, LoanCase::Liquidate] {
+        planned(case, |plan| plan.loan.maturity = SAMPLE_EXPIRY - 1).holds();
+    }
+}
+
+#[test]
+fn t30_a_loan_exchanged_for_another_amount() {
+    let edits: [fn(&mut crate::CounterLeg); 3] = [
+        |counter| counter.packed -= power_of_two(note::VALUE.offset),
+        |counter| counter.owner += Fr::one(),
+        |counter| counter.aux += Fr::one(),
+    ];
+    for edit in edits {
+        let mut forger = step(LoanCase::Open);
+        edit(forger.witness.counter_leg.as_mut().unwrap());
+        forger.reagree().breaks_only(Rule::T30);
+    }
+    // The debt is less than the principal.
+    let mut forger = step(LoanCase::Open);
+    let step = forger.witness.loan.as_mut().unwrap();
+    step.after.amount -= 1;
+    forger.witness.outputs[0].note.aux = step.loan.aux(&step.after);
+    forger.reagree().breaks_only(Rule::T30);
+}
+
+#[test]
+fn t30_a_loan_that_the_initial_margin_does_not_cover() {
+    let at = |less: u128| {
+        move |plan: &mut Plan| {
+            let least = needed(2 * ONE, 500, plan.owed(), 12_500).unwrap();
+            plan.left = least - less;
+        }
+    };
+    let spent = |plan: &mut Plan| plan.spent.last_mut().unwrap().1 = plan.left;
+    planned(LoanCase::Open, |plan| {
+        at(0)(plan);
+        spent(plan);
+    })
+    .holds();
+    planned(LoanCase::Open, |plan| {
+        at(1)(plan);
+        spent(plan);
+    })
+    .breaks_only(Rule::T30);
+}
+
+#[test]
+fn t30_a_loan_that_began_long_ago() {
+    // Interest of the time before is owed at once and must be covered.
+    let begun = |days: u64, covered: bool| {
+        planned(LoanCase::Open, move |plan| {
+            plan.loan.start -= days * 86_400;
+            plan.before.debt.accrued = plan.loan.start;
+            let debt = if covered {
+                plan.owed()
+            } else {
+                plan.loan.principal
+            };
+            plan.left = needed(2 * ONE, 500, debt, 12_500).unwrap();
+            plan.spent.last_mut().unwrap().1 = plan.left;
+        })
+    };
+    begun(1_000, true).holds();
+    begun(1_000, false).breaks_only(Rule::T30);
+    // Claims about the amount owed before do not help.
+    let mut forger = begun(1_000, false);
+    let stepped = forger.witness.loan.as_mut().unwrap();
+    stepped.before.accrued = SAMPLE_EXPIRY;
+    stepped.owed = stepped.before.amount;
+    forger.breaks_only(Rule::T30);
+    let mut forger = begun(1_000, false);
+    let stepped = forger.witness.loan.as_mut().unwrap();
+    stepped.before.amount = 0;
+    stepped.owed = 0;
+    forger.breaks_only(Rule::T30);
+    // Blinded and agreed under one salt, sealed under another.
+    let mut forger = step(LoanCase::Open);
+    let stepped = forger.witness.loan.as_mut().unwrap();
+    stepped.loan.salt = Salt::from_bytes([9; 16]);
+    forger.witness.outputs[0].note.aux = stepped.loan.aux(&stepped.after);
+    forger.reagree().breaks_first_natively(Rule::T30);
+}
+
+#[test]
+fn t31_a_healthy_position_before_maturity() {
+    planned(LoanCase::Liquidate, |plan| {
+        plan.at_maintenance(1);
+    })
+    .holds();
+    planned(LoanCase::Liquidate, |plan| {
+        plan.at_maintenance(0);
+    })
+    .breaks_only(Rule::T31);
+    let healthy = |less: u64| {
+        planned(LoanCase::Overdue, |plan| {
+            plan.loan.maturity = plan.window[0] - less;
+        })
+    };
+    healthy(1).holds();
+    healthy(0).breaks_only(Rule::T31);
+    healthy(0).breaks_on_wires(|raw| raw.loan.below = Fr::one(), &[Rule::T31]);
+}
+
+#[test]
+fn t31_without_a_price_only_long_after_maturity() {
+    let lapsed = |more: i64| {
+        planned(LoanCase::Overdue, |plan| {
+            plan.snapshot = None;
+            plan.loan.maturity = (plan.window[0] - LAPSE).checked_add_signed(-more).unwrap();
+            plan.loan.start = plan.loan.maturity - 1;
+            plan.left = 0;
+        })
+    };
+    lapsed(1).holds();
+    lapsed(0).breaks_first(Rule::T17);
+    lapsed(0).breaks_on_wires(|raw| raw.loan.lapses = Fr::one(), &[Rule::T31]);
+    // The borrower always needs a price.
+    planned(LoanCase::Release, |plan| plan.loan.maturity = SAMPLE_EXPIRY)
+        .includes_on_wires(|raw| raw.loan.lapses = Fr::one(), Rule::T31);
+    // Debt must not remain.
+    let mut forger = lapsed(1);
+    forger.witness.loan.as_mut().unwrap().after.amount = 1;
+    forger.remake().breaks_only(Rule::T32);
+}
+
+#[test]
+fn t32_more_than_is_seizable() {
+    for case in [LoanCase::Liquidate, LoanCase::Overdue] {
+        planned(case, |plan| plan.left -= 1).breaks_only(Rule::T32);
+        planned(case, |plan| plan.left = 0).breaks_only(Rule::T32);
+        // The lender may take less.
+        planned(case, |plan| plan.left += 1).holds();
+        planned(case, |plan| plan.left = plan.before.collateral).holds();
+        // A negative seizure is not allowed.
+        planned(case, |plan| {
+            plan.left = plan.before.collateral + 5;
+            plan.spent.push((plan.loan.collateral, 5));
+        })
+        .breaks_only(Rule::T32);
+        let mut forger = step(case);
+        forger.witness.loan.as_mut().unwrap().after.amount = 1;
+        forger.remake().breaks_only(Rule::T32);
+    }
+    // The collateral is worth less than the owed amount: all of it may be taken, and no more.
+    planned(LoanCase::Liquidate, |plan| {
+        plan.price(1);
+        plan.left = 0;
+    })
+    .holds();
+}
+
+#[test]
+fn t33_a_disclosure_that_the_other_party_cannot_open() {
+    for case in SPENDS.into_iter().chain([LoanCase::Open]) {
+        for word in DISCLOSURE {
+            step(case).add(word, 1, 0).breaks_only(Rule::T33);
+            step(case)
+                .add(word, 1, disclosure_word::SUM.end() - 1)
+                .breaks_only(Rule::T33);
+            step(case)
+                .add(word, 1, disclosure_word::FILLER.end())
+                .breaks_only(Rule::T33);
+            // The filler above the mask enters the hash that gives the masks.
+            step(case)
+                .add(word, 1, disclosure_word::FILLER.offset)
+                .breaks_only(Rule::T33);
+        }
+        // Sealed under another secret.
+        let mut forger = step(case);
+        let step = forger.witness.loan.as_mut().unwrap();
+        let keys = step_keys(&Salt::from_bytes([3; 16]), step.after.sequence);
+        let made = forger.witness.outputs[0].note;
+        let disclosure = step.loan.disclosure(made.value, &step.after);
+        let words = disclosure.seal(&keys, &made.commitment(), [1, 2]);
+        forger.words[DISCLOSURE].copy_from_slice(&words);
+        forger.breaks_only(Rule::T33);
+    }
+    for case in SPENDS {
+        let mut forger = step(case);
+        forger.witness.outputs[0].note.rcm += Fr::one();
+        forger.reseal().breaks_only(Rule::T33);
+    }
+}

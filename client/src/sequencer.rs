@@ -1,0 +1,172 @@
+//! The sequencer's interface: submissions, published batches, messages and prices.
+
+mod events;
+mod types;
+
+use std::time::Duration;
+
+use reqwest::{Method, RequestBuilder};
+
+pub use self::{
+    events::{BatchEvent, BatchEvents},
+    types::{
+        AssetBody, AssetsBody, BatchBody, BatchDetailBody, BatchesBody, HealthBody, InfoBody,
+        MarketBody, MessageBody, MessagesBody, OracleBody, PostBody, PostedBody, Problem,
+        StateBody, SubmissionBody, TransactionBody,
+    },
+};
+use crate::{
+    error::{ClientError, body},
+    http::Service,
+    sse::Frames,
+};
+
+/// Longest time that a call may take.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+const TRANSACTIONS: &str = "/v1/transactions";
+
+/// Client of a sequencer.
+#[derive(Clone, Debug)]
+pub struct SequencerClient {
+    service: Service,
+}
+
+impl SequencerClient {
+    /// Makes a client of the sequencer at `base`, such as `http://127.0.0.1:7300`.
+    ///
+    /// # Errors
+    /// [`ClientError::Protocol`] if the HTTP client cannot be built.
+    pub fn new(base: &str) -> Result<Self, ClientError> {
+        Ok(Self {
+            service: Service::new(base, None, TIMEOUT)?,
+        })
+    }
+
+    /// Returns the base address.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        self.service.base()
+    }
+
+    /// Prepares a request to a path such as `/v1/info`, for whatever the other methods do not
+    /// cover.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.service.request(method, path)
+    }
+
+    /// Returns the deployment, the limits and the state.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn info(&self) -> Result<InfoBody, ClientError> {
+        self.service.get("/v1/info").await
+    }
+
+    /// Submits a transaction with its proof. The same bytes again are the same transaction.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn submit(&self, submission: Vec<u8>) -> Result<TransactionBody, ClientError> {
+        body(self.service.post_bytes(TRANSACTIONS, submission).await?).await
+    }
+
+    /// Submits a transaction without reading more of the answer than its status: accepted is
+    /// accepted, even if the rest of the answer is lost.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn hand_over(&self, submission: Vec<u8>) -> Result<(), ClientError> {
+        let answer = self.service.post_bytes(TRANSACTIONS, submission).await;
+        answer.map(|_| ())
+    }
+
+    /// Returns the state of a transaction, or `None` if the sequencer does not know it. `digest` is
+    /// `0x` hex.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn transaction(&self, digest: &str) -> Result<Option<TransactionBody>, ClientError> {
+        self.service
+            .find(&format!("/v1/transactions/{digest}"))
+            .await
+    }
+
+    /// Returns a page of batches from index `from` on. The sequencer chooses the length of the
+    /// page.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn batches(&self, from: u64) -> Result<BatchesBody, ClientError> {
+        self.service.get(&format!("/v1/batches?from={from}")).await
+    }
+
+    /// Returns a batch with its proof, or `None` if the sequencer does not have it.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn batch(&self, index: u64) -> Result<Option<BatchDetailBody>, ClientError> {
+        self.service.find(&format!("/v1/batches/{index}")).await
+    }
+
+    /// Opens the stream of events about batches and messages.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn events(&self) -> Result<BatchEvents, ClientError> {
+        let response = self.service.stream("/v1/batches/stream").await?;
+        Ok(BatchEvents::new(Frames::new(response)))
+    }
+
+    /// Returns the registered assets.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn assets(&self) -> Result<AssetsBody, ClientError> {
+        self.service.get("/v1/assets").await
+    }
+
+    /// Returns the latest price snapshot that L1 has recorded, or `None` if there is none. Every
+    /// client asks for the same, so the question tells the sequencer nothing.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn oracle(&self) -> Result<Option<OracleBody>, ClientError> {
+        self.service.find("/v1/oracle").await
+    }
+
+    /// Leaves a sealed message in the mailbox. The same bytes again are the same message.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn post_message(&self, message: Vec<u8>) -> Result<PostedBody, ClientError> {
+        body(self.service.post_bytes("/v1/messages", message).await?).await
+    }
+
+    /// Returns at most `limit` messages of the mailbox from number `from` on. Everybody reads all
+    /// of them, so the question tells the sequencer nothing.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn messages(&self, from: u64, limit: u64) -> Result<MessagesBody, ClientError> {
+        let path = format!("/v1/messages?from={from}&limit={limit}");
+        self.service.get(&path).await
+    }
+
+    /// Returns `ok` if the sequencer works, `degraded` with the reasons if parts of it do not.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] with `unavailable` if it has halted.
+    pub async fn ready(&self) -> Result<HealthBody, ClientError> {
+        self.service.get("/ready").await
+    }
+
+    /// Returns the metrics in the text form of Prometheus.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn metrics(&self) -> Result<String, ClientError> {
+        let response = Service::send(self.request(Method::GET, "/metrics")).await?;
+        Ok(response.text().await?)
+    }
+}

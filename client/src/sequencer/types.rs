@@ -1,0 +1,528 @@
+//! Bodies of the sequencer's requests and answers.
+
+use serde::{Deserialize, Serialize};
+use subrosa_protocol::{
+    Fr,
+    asset::{AssetId, AssetInfo},
+    encoding::{fr_from_hex, fr_to_bytes, fr_to_hex, point_to_bytes},
+    ledger::State,
+    market::{MARKETS, Market, Markets, PRICE_BITS, Snapshot},
+    message::{MESSAGE_LEN, SealedMessage},
+};
+use utoipa::ToSchema;
+
+use crate::error::ClientError;
+
+fn hex0x(bytes: &[u8]) -> String {
+    format!("0x{}", hex::encode(bytes))
+}
+
+fn bytes(text: &str) -> Option<Vec<u8>> {
+    hex::decode(text.strip_prefix("0x")?).ok()
+}
+
+/// The six words of a state and their commitment, `0x` hex.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StateBody {
+    /// Root of the note tree.
+    pub note_root: String,
+    /// Root of the nullifier tree.
+    pub nullifier_root: String,
+    /// Root of the tree of former note roots.
+    pub history_root: String,
+    /// Leaves in the note tree.
+    pub leaf_count: u64,
+    /// Batches sealed so far.
+    pub batch_index: u64,
+    /// Deposits taken so far.
+    pub deposit_count: u64,
+    /// H(STATE; words).
+    pub commitment: String,
+}
+
+impl From<&State> for StateBody {
+    fn from(state: &State) -> Self {
+        Self {
+            note_root: fr_to_hex(&state.note_root),
+            nullifier_root: fr_to_hex(&state.nullifier_root),
+            history_root: fr_to_hex(&state.history_root),
+            leaf_count: state.leaf_count,
+            batch_index: state.batch_index,
+            deposit_count: state.deposit_count,
+            commitment: fr_to_hex(&state.commitment()),
+        }
+    }
+}
+
+/// Deployment, limits and state of a rollup.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct InfoBody {
+    /// Chain id of L1.
+    pub chain_id: u64,
+    /// Address of the rollup contract.
+    pub rollup: String,
+    /// Address of the vault.
+    pub vault: String,
+    /// H(CONTEXT; chain id, rollup, version): word 0 of every transaction.
+    pub context: String,
+    /// Id of the asset in which fees are paid.
+    pub fee_asset: u16,
+    /// Smallest accepted fee, base units, decimal.
+    pub min_fee: String,
+    /// Slots of the shapes that are sealed.
+    pub shapes: Vec<usize>,
+    /// Hash of the transaction circuit's verifying key.
+    pub transaction_key_hash: String,
+    /// Current root of the asset tree.
+    pub assets_root: String,
+    /// State after the last sealed batch.
+    pub state: StateBody,
+    /// Index of the next batch to settle: all below have settled.
+    pub settled_below: u64,
+}
+
+impl InfoBody {
+    /// Reads the context.
+    ///
+    /// # Errors
+    /// [`ClientError::Protocol`] if it is not a field element.
+    pub fn context(&self) -> Result<Fr, ClientError> {
+        fr_from_hex(&self.context).map_err(|_| ClientError::protocol("context"))
+    }
+
+    /// Reads the smallest accepted fee, base units.
+    ///
+    /// # Errors
+    /// [`ClientError::Protocol`] if it is not an integer.
+    pub fn min_fee(&self) -> Result<u128, ClientError> {
+        let fee = self.min_fee.parse();
+        fee.map_err(|_| ClientError::protocol("min_fee"))
+    }
+}
+
+/// Submission as JSON.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubmissionBody {
+    /// Transaction ‖ proof, `0x` hex.
+    pub submission: String,
+}
+
+/// Message as JSON.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PostBody {
+    /// The message, 1,024 bytes, `0x` hex.
+    #[schema(example = "0x5ca1ab1e…")]
+    pub message: String,
+}
+
+/// Receipt for a message that is held.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PostedBody {
+    /// When it is deleted, Unix seconds.
+    #[schema(example = 1_790_003_600u64)]
+    pub expires: u64,
+}
+
+/// Message with its place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MessageBody {
+    /// Number of the message. It grows by one with each message and is never used again.
+    #[schema(example = 41u64)]
+    pub sequence: u64,
+    /// 1,024 bytes, `0x` hex.
+    #[schema(example = "0x5ca1ab1e…")]
+    pub message: String,
+}
+
+impl MessageBody {
+    /// Writes a message with its place.
+    #[must_use]
+    pub fn new(sequence: u64, message: &[u8; MESSAGE_LEN]) -> Self {
+        Self {
+            sequence,
+            message: hex0x(message),
+        }
+    }
+
+    /// Reads the message, or returns `None` if it is not 1,024 bytes of hex.
+    #[must_use]
+    pub fn sealed(&self) -> Option<SealedMessage> {
+        let message = bytes(&self.message)?;
+        Some(SealedMessage(message.try_into().ok()?))
+    }
+}
+
+/// Page of messages in order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MessagesBody {
+    /// The messages.
+    pub messages: Vec<MessageBody>,
+    /// `from` of the next page.
+    #[schema(example = 42u64)]
+    pub next: u64,
+    /// Sequence number that the next message will have: a reader with `next` = `head` has all.
+    #[schema(example = 42u64)]
+    pub head: u64,
+}
+
+/// State of a submitted transaction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TransactionBody {
+    /// Digest, `0x` hex.
+    pub digest: String,
+    /// `pending`, `waiting` (a leg of a swap, until its counterpart comes), `included`, `proven`,
+    /// `settled`, `expired` or `rejected`.
+    pub status: String,
+    /// Batch that holds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<u64>,
+    /// Slot in that batch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slot: Option<u32>,
+    /// Hash of the L1 transaction that settled it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub l1_transaction: Option<String>,
+    /// Why it was rejected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+}
+
+impl TransactionBody {
+    /// Describes a transaction with a status and nothing else.
+    #[must_use]
+    pub fn new(digest: &[u8; 32], status: &str) -> Self {
+        Self {
+            digest: hex0x(digest),
+            status: status.to_owned(),
+            batch: None,
+            slot: None,
+            l1_transaction: None,
+            code: None,
+        }
+    }
+
+    /// Returns the code with which the sequencer dropped the transaction, if it dropped it.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&str> {
+        match self.status.as_str() {
+            "expired" => Some("expired"),
+            "rejected" => Some(self.code.as_deref().unwrap_or("rejected")),
+            _ => None,
+        }
+    }
+}
+
+/// Published batch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BatchBody {
+    /// Its index.
+    pub index: u64,
+    /// `sealed`, `proven` or `settled`.
+    pub status: String,
+    /// Slots of its shape.
+    pub shape: usize,
+    /// Its time, Unix seconds.
+    pub time: u64,
+    /// Digests of its transactions in slot order.
+    pub transactions: Vec<String>,
+    /// The published data, `PublishedBatch::to_bytes`, `0x` hex.
+    pub published: String,
+    /// c = H(DATA; words).
+    pub commitment: String,
+    /// State commitment before.
+    pub old_state: String,
+    /// State commitment after.
+    pub new_state: String,
+    /// Hash of the L1 transaction that settled it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub l1_transaction: Option<String>,
+}
+
+impl BatchBody {
+    /// Reads the bytes of the published data.
+    ///
+    /// # Errors
+    /// [`ClientError::Protocol`] if they are not hex.
+    pub fn data(&self) -> Result<Vec<u8>, ClientError> {
+        bytes(&self.published).ok_or_else(|| ClientError::protocol("a batch"))
+    }
+}
+
+/// Batch with the states around it and its proof.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BatchDetailBody {
+    /// The batch.
+    #[serde(flatten)]
+    pub batch: BatchBody,
+    /// State before.
+    pub before: StateBody,
+    /// State after.
+    pub after: StateBody,
+    /// The proof in the contract's encoding, once there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proof: Option<String>,
+}
+
+/// Page of batches in order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BatchesBody {
+    /// The batches.
+    pub batches: Vec<BatchBody>,
+    /// `from` of the next page.
+    pub next: u64,
+    /// Index that the next sealed batch will have: a reader with `next` = `head` has all.
+    pub head: u64,
+}
+
+/// Registered asset.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AssetBody {
+    /// Registry id.
+    pub id: u16,
+    /// Token address; zero for the chain's own coin.
+    pub token: String,
+    /// Flags of the registry.
+    pub flags: u8,
+    /// The auditor's key in the point encoding.
+    pub auditor: String,
+}
+
+impl From<&AssetInfo> for AssetBody {
+    fn from(info: &AssetInfo) -> Self {
+        Self {
+            id: info.id.0,
+            token: hex0x(&info.token),
+            flags: info.flags,
+            auditor: hex0x(&point_to_bytes(&info.auditor)),
+        }
+    }
+}
+
+/// Registry of assets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AssetsBody {
+    /// The assets in order of id.
+    pub assets: Vec<AssetBody>,
+    /// Root of the asset tree over them.
+    pub root: String,
+}
+
+/// Market; factors are in basis points.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MarketBody {
+    /// Id of the asset that secures.
+    #[schema(example = 2u16)]
+    pub collateral: u16,
+    /// Id of the asset that is owed.
+    #[schema(example = 0u16)]
+    pub debt: u16,
+    /// Part of the collateral's value that does not count.
+    #[schema(example = 500u16)]
+    pub haircut: u16,
+    /// Margin on opening and releasing.
+    #[schema(example = 15_000u32)]
+    pub initial: u32,
+    /// Margin below which a lender may liquidate.
+    #[schema(example = 12_500u32)]
+    pub maintenance: u32,
+    /// Part of the debt that a liquidating lender takes on top of it.
+    #[schema(example = 500u16)]
+    pub bonus: u16,
+    /// Greatest age of a snapshot, in seconds.
+    #[schema(example = 3_600u32)]
+    pub max_age: u32,
+}
+
+impl From<&Market> for MarketBody {
+    fn from(market: &Market) -> Self {
+        Self {
+            collateral: market.collateral.0,
+            debt: market.debt.0,
+            haircut: market.haircut,
+            initial: market.initial,
+            maintenance: market.maintenance,
+            bonus: market.bonus,
+            max_age: market.max_age,
+        }
+    }
+}
+
+impl From<&MarketBody> for Market {
+    fn from(body: &MarketBody) -> Self {
+        Self {
+            collateral: AssetId(body.collateral),
+            debt: AssetId(body.debt),
+            haircut: body.haircut,
+            initial: body.initial,
+            maintenance: body.maintenance,
+            bonus: body.bonus,
+            max_age: body.max_age,
+        }
+    }
+}
+
+/// Price snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OracleBody {
+    /// H(SNAPSHOT; time, market root, prices), `0x` hex: the word by which a transaction names it.
+    pub digest: String,
+    /// When L1 recorded it, Unix seconds.
+    #[schema(example = 1_790_000_000u64)]
+    pub time: u64,
+    /// The sixteen markets by number, `null` where there is none.
+    pub markets: Vec<Option<MarketBody>>,
+    /// Their prices: base units of the debt asset for 10¹⁸ base units of the collateral asset,
+    /// decimal; `null` where there is none.
+    #[schema(example = json!(["2345678912", null]))]
+    pub prices: Vec<Option<String>>,
+}
+
+impl From<&Snapshot> for OracleBody {
+    fn from(snapshot: &Snapshot) -> Self {
+        Self::new(&fr_to_bytes(&snapshot.digest()), snapshot)
+    }
+}
+
+impl OracleBody {
+    /// Writes a snapshot whose digest is known already.
+    #[must_use]
+    pub fn new(digest: &[u8; 32], snapshot: &Snapshot) -> Self {
+        let markets = snapshot.markets.0.iter();
+        let prices = snapshot.prices.iter();
+        Self {
+            digest: hex0x(digest),
+            time: snapshot.time,
+            markets: markets
+                .map(|market| market.as_ref().map(Into::into))
+                .collect(),
+            prices: prices
+                .map(|price| (*price != 0).then(|| price.to_string()))
+                .collect(),
+        }
+    }
+
+    /// Reads the snapshot and checks that it has the stated digest.
+    ///
+    /// # Errors
+    /// [`ClientError::Protocol`] if a market or a price is not legal or the digest differs.
+    pub fn snapshot(&self) -> Result<Snapshot, ClientError> {
+        let malformed = |what: &str| ClientError::Protocol(format!("snapshot: {what}"));
+        if self.markets.len() != MARKETS || self.prices.len() != MARKETS {
+            return Err(malformed("number of markets"));
+        }
+        let mut snapshot = Snapshot {
+            time: self.time,
+            markets: Markets::default(),
+            prices: [0; MARKETS],
+        };
+        for (market, body) in snapshot.markets.0.iter_mut().zip(&self.markets) {
+            let Some(body) = body else { continue };
+            let stated = Market::from(body);
+            stated.check().map_err(|e| malformed(&e.to_string()))?;
+            *market = Some(stated);
+        }
+        for (price, text) in snapshot.prices.iter_mut().zip(&self.prices) {
+            let Some(text) = text else { continue };
+            *price = text.parse().map_err(|_| malformed("price"))?;
+            if *price >> PRICE_BITS != 0 {
+                return Err(malformed("price"));
+            }
+        }
+        if fr_from_hex(&self.digest).ok() != Some(snapshot.digest()) {
+            return Err(malformed("digest"));
+        }
+        Ok(snapshot)
+    }
+}
+
+/// Liveness or readiness.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HealthBody {
+    /// `ok` or `degraded`.
+    pub status: String,
+    /// Parts that do not answer, when degraded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub degraded: Vec<String>,
+}
+
+/// Problem detail (RFC 9457).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// `urn:subrosa:error:` and the code.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The kind of problem in words.
+    pub title: String,
+    /// HTTP status.
+    pub status: u16,
+    /// Explanation of this occurrence.
+    pub detail: String,
+    /// Machine-readable code.
+    pub code: String,
+    /// The broken rule, with the code `invalid_transaction`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// Whether the same request may succeed later.
+    pub retryable: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn snapshot() -> Snapshot {
+        let mut snapshot = Snapshot {
+            time: 1_790_000_000,
+            markets: Markets::default(),
+            prices: [0; MARKETS],
+        };
+        snapshot.markets.0[2] = Some(Market {
+            collateral: AssetId(1),
+            debt: AssetId(0),
+            haircut: 500,
+            initial: 12_500,
+            maintenance: 11_000,
+            bonus: 500,
+            max_age: 3_600,
+        });
+        snapshot.prices[2] = 4_116_250_000;
+        snapshot
+    }
+
+    #[test]
+    fn a_snapshot_is_read_as_it_was_written() {
+        let body = OracleBody::from(&snapshot());
+        let text = serde_json::to_string(&body).unwrap();
+        let read: OracleBody = serde_json::from_str(&text).unwrap();
+        assert_eq!(read.snapshot(), Ok(snapshot()));
+    }
+
+    #[test]
+    fn a_snapshot_that_differs_from_its_digest_is_refused() {
+        let body = OracleBody::from(&snapshot());
+        let mut later = body.clone();
+        later.time += 1;
+        let mut dearer = body.clone();
+        dearer.prices[2] = Some("4116250001".into());
+        let mut fewer = body.clone();
+        fewer.markets.pop();
+        let mut vast = body;
+        vast.prices[2] = Some((1u128 << PRICE_BITS).to_string());
+        for changed in [later, dearer, fewer, vast] {
+            assert!(changed.snapshot().is_err());
+        }
+    }
+
+    #[test]
+    fn a_message_has_one_length() {
+        let body = MessageBody::new(3, &[7; MESSAGE_LEN]);
+        assert_eq!(body.sealed().unwrap().0, [7; MESSAGE_LEN]);
+        let short = MessageBody {
+            message: body.message[..2_048].into(),
+            ..body
+        };
+        assert!(short.sealed().is_none());
+    }
+}

@@ -1,0 +1,106 @@
+//! The price oracle: snapshots, and its log.
+
+use alloy_primitives::{Address, U256};
+use alloy_sol_types::SolEvent;
+use subrosa_protocol::{
+    Fr,
+    market::{Markets, Snapshot},
+};
+
+use super::{Client, receipt};
+use crate::{
+    account::Account,
+    contracts::{PriceOracle, Rollup},
+    error::L1Error,
+    transport::{FoundLog, Transport},
+    view::{OracleChange, OracleEvent, OracleLog, Receipt},
+    words::{from_word, from_words, to_word},
+};
+
+impl<T: Transport> Client<T> {
+    pub(super) async fn read_snapshot(&self) -> Result<Option<Snapshot>, L1Error> {
+        let oracle = self.oracle().await?;
+        let latest = self
+            .read("latest", oracle, PriceOracle::latestCall {})
+            .await?;
+        if latest.digest.is_zero() {
+            return Ok(None);
+        }
+        let snapshot = Snapshot {
+            time: latest.time.to::<u64>(),
+            markets: Markets::from_words(&from_words(&latest.markets)?)
+                .map_err(|e| L1Error::Protocol(format!("a market: {e}")))?,
+            prices: Snapshot::prices_from_words(&from_words(&latest.prices)?)
+                .map_err(|e| L1Error::Protocol(format!("prices: {e}")))?,
+        };
+        if snapshot.digest() != from_word(latest.digest)? {
+            return Err(L1Error::Protocol(
+                "a price snapshot's digest does not match its markets and prices".into(),
+            ));
+        }
+        Ok(Some(snapshot))
+    }
+
+    pub(super) async fn read_oracle_log(&self, from: u64) -> Result<OracleLog, L1Error> {
+        let oracle = self.oracle().await?;
+        // Read before the log, so that the log is complete up to this block.
+        let head = self.transport.head().await?;
+        let logs = self.transport.logs(oracle, Vec::new(), from).await?;
+        let mut events = Vec::new();
+        for found in &logs {
+            if let Some(change) = oracle_change(found)? {
+                let block = found.block;
+                events.push(OracleEvent { block, change });
+            }
+        }
+        Ok(OracleLog { head, events })
+    }
+
+    pub(super) async fn read_snapshot_time(&self, digest: &Fr) -> Result<Option<u64>, L1Error> {
+        let oracle = self.oracle().await?;
+        let call = PriceOracle::timeOfCall {
+            digest: to_word(digest),
+        };
+        let time = self.read("timeOf", oracle, call).await?.to::<u64>();
+        Ok((time != 0).then_some(time))
+    }
+
+    pub(super) async fn send_snapshot(&self, account: &Account) -> Result<Receipt, L1Error> {
+        let oracle = self.oracle().await?;
+        let call = PriceOracle::snapshotCall {};
+        let (mined, length) = self
+            .write("snapshot", account, oracle, call, U256::ZERO)
+            .await?;
+        Ok(receipt(&mined, length))
+    }
+
+    async fn oracle(&self) -> Result<Address, L1Error> {
+        let read = || self.read("oracle", self.contracts.rollup, Rollup::oracleCall {});
+        self.oracle.get_or_try_init(read).await.copied()
+    }
+}
+
+/// Decodes an event about a market or a snapshot. Returns `None` for events about feeds and
+/// ownership.
+fn oracle_change(found: &FoundLog) -> Result<Option<OracleChange>, L1Error> {
+    let topic = found.log.topics().first().copied();
+    if topic == Some(PriceOracle::MarketSet::SIGNATURE_HASH) {
+        let event = PriceOracle::MarketSet::decode_log(&found.log)
+            .map_err(|e| L1Error::Protocol(format!("MarketSet: {e}")))?;
+        return Ok(Some(OracleChange::Market {
+            id: event.id,
+            word: from_word(event.word)?,
+        }));
+    }
+    if topic == Some(PriceOracle::Snapshot::SIGNATURE_HASH) {
+        let event = PriceOracle::Snapshot::decode_log(&found.log)
+            .map_err(|e| L1Error::Protocol(format!("Snapshot: {e}")))?;
+        return Ok(Some(OracleChange::Snapshot {
+            digest: from_word(event.digest)?,
+            time: event.time.to::<u64>(),
+            market_root: from_word(event.marketRoot)?,
+            prices: from_words(&event.prices)?,
+        }));
+    }
+    Ok(None)
+}

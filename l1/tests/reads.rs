@@ -1,0 +1,179 @@
+//! Reads of L1 name mined blocks, and the reads of one view the same block.
+
+#![allow(missing_docs, reason = "a test")]
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use alloy_primitives::{Address, B256};
+use serde_json::{Value, json};
+use subrosa_l1::{
+    Account, At, Client, EmbeddedTransport, L1, L1Error, Transport,
+    deploy::{DeployConfig, NewAsset, deploy, development_token, mint},
+    development::{self, Anvil, AnvilError, AnvilOptions},
+};
+use subrosa_protocol::{Fr, asset::AssetId};
+
+const DOLLAR: AssetId = AssetId(0);
+const MINTED: u128 = 1_000_000;
+
+/// Deploys the contracts without shapes, and gives `depositor` tokens.
+async fn client<T: Transport>(
+    transport: Arc<T>,
+    depositor: &Account,
+) -> Result<Client<Arc<T>>, L1Error> {
+    let accounts = development::accounts();
+    let owner = &accounts[0];
+    let token = development_token(&*transport, owner, "Dollar", "dUSD", 6).await?;
+    let config = DeployConfig {
+        sequencer: accounts[1].address(),
+        guardian: accounts[2].address(),
+        fee_asset: DOLLAR,
+        assets: vec![NewAsset {
+            token,
+            auditor: None,
+            flags: 0,
+        }],
+        shapes: Vec::new(),
+    };
+    let deployment = deploy(&*transport, owner, &config).await?;
+    mint(&*transport, owner, token, depositor.address(), MINTED).await?;
+    Ok(Client::new(transport, deployment.contracts, None))
+}
+
+fn embedded() -> Arc<EmbeddedTransport> {
+    let accounts = development::accounts();
+    let funded: Vec<Address> = accounts.iter().map(Account::address).collect();
+    Arc::new(EmbeddedTransport::new(&funded))
+}
+
+#[tokio::test]
+async fn deposits_are_counted_by_their_confirmations() {
+    let depositor = development::accounts().remove(3);
+    let client = client(embedded(), &depositor).await.unwrap();
+    let inner = Fr::from(7u64);
+    assert_eq!(client.deposits_mined(1).await.unwrap(), 0);
+    // Each deposit takes two blocks: the approval and the deposit itself.
+    for _ in 0..3 {
+        client.deposit(&depositor, DOLLAR, 5, &inner).await.unwrap();
+    }
+    let mut counts = Vec::new();
+    for confirmations in 0..8 {
+        counts.push(client.deposits_mined(confirmations).await.unwrap());
+    }
+    assert_eq!(counts, [3, 3, 2, 2, 1, 1, 0, 0]);
+    // Before the vault was deployed, and before the chain began.
+    assert_eq!(client.deposits_mined(20).await.unwrap(), 0);
+    assert_eq!(client.deposits_mined(u64::MAX).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_call_reads_the_state_after_the_block_it_names() {
+    let transport = embedded();
+    let depositor = development::accounts().remove(3);
+    let client = client(transport.clone(), &depositor).await.unwrap();
+    let before = transport.head().await.unwrap().number;
+    client
+        .deposit(&depositor, DOLLAR, 5, &Fr::from(7u64))
+        .await
+        .unwrap();
+    let after = transport.head().await.unwrap().number;
+    let vault = client.contracts().vault;
+    // depositCount()
+    let data = alloy_primitives::keccak256("depositCount()")[..4].to_vec();
+    let count = async |at| {
+        let data = data.clone().into();
+        transport.call("depositCount", vault, data, at).await
+    };
+    let word = |count: u8| {
+        let mut word = vec![0; 32];
+        word[31] = count;
+        word
+    };
+    assert_eq!(count(At::Block(before)).await.unwrap().to_vec(), word(0));
+    assert_eq!(count(At::Block(after)).await.unwrap().to_vec(), word(1));
+    assert_eq!(count(At::Latest).await.unwrap().to_vec(), word(1));
+    // A contract that was not deployed yet has no code.
+    assert!(count(At::Block(0)).await.unwrap().is_empty());
+    let unmined = count(At::Block(after + 1)).await.unwrap_err();
+    assert!(unmined.is_transient(), "{unmined}");
+}
+
+/// Waits until one transaction is in anvil's pending block, and returns its hash.
+async fn waiting(anvil: &Anvil) -> B256 {
+    let begun = Instant::now();
+    loop {
+        let params = json!(["pending", false]);
+        let block = anvil.request("eth_getBlockByNumber", params).await.unwrap();
+        if let Some([hash]) = block["transactions"].as_array().map(Vec::as_slice) {
+            return serde_json::from_value(hash.clone()).unwrap();
+        }
+        assert!(
+            begun.elapsed() < Duration::from_secs(30),
+            "no transaction waits to be mined: {block}"
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deposit_that_is_not_mined_is_invisible() {
+    let anvil = match Anvil::start(AnvilOptions::default()).await {
+        Ok(anvil) => anvil,
+        Err(AnvilError::NotFound) => {
+            eprintln!("SKIPPED: {}", AnvilError::NotFound);
+            return;
+        }
+        Err(other) => panic!("{other}"),
+    };
+    let depositor = development::accounts().remove(3);
+    let owner = depositor.address().into_array();
+    let client = client(Arc::new(anvil.transport()), &depositor)
+        .await
+        .unwrap();
+    let client = Arc::new(client);
+    let off = json!([false]);
+    anvil.request("evm_setAutomine", off).await.unwrap();
+
+    let deposit = tokio::spawn({
+        let client = client.clone();
+        let depositor = depositor.clone();
+        async move { client.deposit(&depositor, DOLLAR, 5, &Fr::from(7u64)).await }
+    });
+    let approval = waiting(&anvil).await;
+    let calldata = client.transport().calldata(approval).await.unwrap();
+    assert_eq!(calldata, None);
+    anvil.request("evm_mine", json!([])).await.unwrap();
+    let calldata = client.transport().calldata(approval).await.unwrap();
+    assert!(calldata.is_some());
+
+    let ether = client.transport().ether(owner.into()).await.unwrap();
+    waiting(&anvil).await;
+    // The node does show the deposit to those who ask for its pending block.
+    let vault = client.contracts().vault;
+    let selector = "0x2dfdf0b5"; // depositCount()
+    let call = json!([{ "to": vault, "data": selector }, "pending"]);
+    let pending = anvil.request("eth_call", call).await.unwrap();
+    assert_eq!(pending, Value::from(format!("0x{:064x}", 1)));
+
+    assert_eq!(client.deposits_mined(1).await.unwrap(), 0);
+    assert_eq!(client.rollup().await.unwrap().queued_deposits, 0);
+    assert_eq!(client.deposits(0, 10).await.unwrap(), []);
+    let tokens = client.token_balance(owner, DOLLAR).await.unwrap();
+    assert_eq!(tokens, MINTED);
+    let still = client.transport().ether(owner.into()).await.unwrap();
+    assert_eq!(still, ether);
+
+    anvil.request("evm_mine", json!([])).await.unwrap();
+    deposit.await.unwrap().unwrap();
+    assert_eq!(client.deposits_mined(1).await.unwrap(), 1);
+    assert_eq!(client.deposits_mined(2).await.unwrap(), 0);
+    assert_eq!(client.rollup().await.unwrap().queued_deposits, 1);
+    assert_eq!(client.deposits(0, 10).await.unwrap().len(), 1);
+    anvil.request("evm_mine", json!([])).await.unwrap();
+    assert_eq!(client.deposits_mined(2).await.unwrap(), 1);
+    // Older than the chain: anvil keeps the state of block 0.
+    assert_eq!(client.deposits_mined(1_000).await.unwrap(), 0);
+}

@@ -1,0 +1,51 @@
+//! L1 accounts of the services.
+
+use anyhow::{Context as _, bail, ensure};
+use subrosa_l1::{Account, development};
+
+/// Number of the development account that deploys contracts, mints tokens and sets prices.
+pub const DEPLOYER: usize = 0;
+/// Number of the development account that settles batches.
+pub const OPERATOR: usize = 1;
+/// Number of the development account that may pause deposits.
+pub const GUARDIAN: usize = 2;
+/// Number of the first development account of an institution; `setup deploy` mints tokens to it
+/// and to those after it.
+pub const FIRST_INSTITUTION: usize = 3;
+
+/// Reads an account's key from the environment variable `variable`, or takes the development
+/// account with the number `development`.
+///
+/// # Errors
+/// If neither is given, the key is malformed, or the chain is not a development chain: everybody
+/// knows the keys of development accounts.
+pub fn account(
+    variable: &str,
+    development: Option<usize>,
+    chain_id: u64,
+) -> anyhow::Result<Account> {
+    if let Ok(text) = std::env::var(variable) {
+        let mut secret = [0u8; 32];
+        hex::decode_to_slice(text.trim().trim_start_matches("0x"), &mut secret)
+            .with_context(|| format!("{variable} must hold a private key: 64 hex digits"))?;
+        return Ok(Account::from_bytes(secret)?);
+    }
+    let Some(number) = development else {
+        bail!(
+            "no L1 account: set {variable} to its private key, or use a well-known account of a \
+             development chain (see --help)"
+        )
+    };
+    ensure!(
+        development::is_development_chain(chain_id),
+        "chain {chain_id} is not a development chain, and everybody knows the keys of development \
+         accounts: set {variable} instead"
+    );
+    let mut accounts = development::accounts();
+    ensure!(
+        number < accounts.len(),
+        "there is no development account {number}: the last one is {}",
+        accounts.len() - 1
+    );
+    Ok(accounts.swap_remove(number))
+}

@@ -1,0 +1,209 @@
+//! Disclosure of a position's next state to its parties, masked in words 24 and 25 (spec:
+//! *Collateral*, Position).
+
+use std::fmt;
+
+use ark_bn254::Fr;
+use ark_ff::{BigInteger, PrimeField};
+
+use super::StepKeys;
+use crate::derive;
+use crate::domain::Domain;
+use crate::encoding::fr_to_bytes;
+use crate::encryption::{DISCLOSURE_LEN, NoteData};
+use crate::layout::{disclosure_collateral, disclosure_debt, disclosure_word};
+use crate::poseidon::hash3;
+use crate::swap::{SALT_LEN, Salt};
+
+/// Number of masked bits in each word. The 32 bits above them are filler.
+pub const MASK_BITS: usize = disclosure_word::SUM.width;
+
+/// Data that the parties need to follow a position by one step.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct StateDisclosure {
+    /// Value of output 0: the collateral that remains.
+    pub value: u128,
+    /// Second of Unix time up to which the debt includes interest.
+    pub accrued: u64,
+    /// Maturity of the loan.
+    pub maturity: u64,
+    /// Debt that remains.
+    pub debt: u128,
+    /// Start of the loan.
+    pub start: u64,
+    /// Rate of the loan.
+    pub rate: u32,
+    /// Market of the loan.
+    pub market: u8,
+}
+
+impl StateDisclosure {
+    /// Returns the two plaintexts: pack(value 128, accrued to 40, maturity 40) and pack(debt 128,
+    /// start 40, rate 24, market 8).
+    #[must_use]
+    pub fn plaintexts(&self) -> [Fr; 2] {
+        [
+            disclosure_collateral::VALUE.place(self.value)
+                + disclosure_collateral::ACCRUED.place(self.accrued.into())
+                + disclosure_collateral::MATURITY.place(self.maturity.into()),
+            disclosure_debt::DEBT.place(self.debt)
+                + disclosure_debt::START.place(self.start.into())
+                + disclosure_debt::RATE.place(self.rate.into())
+                + disclosure_debt::MARKET.place(self.market.into()),
+        ]
+    }
+
+    /// Returns words 24 and 25: the plaintexts, masked under the commitment of output 0 and
+    /// `filler`, with the filler above the masked bits.
+    #[must_use]
+    pub fn seal(&self, keys: &StepKeys, cm0: &Fr, filler: [u32; 2]) -> [Fr; 2] {
+        let masks = masks(keys, cm0, filler);
+        let plain = self.plaintexts();
+        std::array::from_fn(|i| {
+            let sum = low(&(plain[i] + low(&masks[i])));
+            sum + disclosure_word::FILLER.place(filler[i].into())
+        })
+    }
+
+    /// Unmasks words 24 and 25 with these keys. The result is unverified: check it against the
+    /// commitment.
+    #[must_use]
+    pub fn unseal(words: &[Fr; 2], keys: &StepKeys, cm0: &Fr) -> Self {
+        let above = |word: &Fr| disclosure_word::FILLER.of(word) as u32;
+        let masks = masks(keys, cm0, words.each_ref().map(above));
+        let modulus = disclosure_word::FILLER.place(1);
+        let [first, second]: [Fr; 2] =
+            std::array::from_fn(|i| low(&(low(&words[i]) + modulus - low(&masks[i]))));
+        Self {
+            value: disclosure_collateral::VALUE.of(&first),
+            accrued: disclosure_collateral::ACCRUED.of(&first) as u64,
+            maturity: disclosure_collateral::MATURITY.of(&first) as u64,
+            debt: disclosure_debt::DEBT.of(&second),
+            start: disclosure_debt::START.of(&second) as u64,
+            rate: disclosure_debt::RATE.of(&second) as u32,
+            market: disclosure_debt::MARKET.of(&second) as u8,
+        }
+    }
+}
+
+impl fmt::Debug for StateDisclosure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StateDisclosure(..)")
+    }
+}
+
+/// Bytes around the masked words in the first [`DISCLOSURE_LEN`] bytes of note data: 32 bits above
+/// each mask, and 7 bytes at the end.
+///
+/// The filler is a function of the transaction's contents, so that a repeated attempt is identical,
+/// as for a payment.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Filler([u8; FILLER_LEN]);
+
+/// Bytes of a filler.
+const FILLER_LEN: usize = 15;
+
+impl Filler {
+    /// Derives the filler of a step: B("filler"; ovk, E.y, cm₀, plaintexts).
+    #[must_use]
+    pub fn for_step(
+        ovk: &[u8; 32],
+        ephemeral: &Fr,
+        cm0: &Fr,
+        disclosure: &StateDisclosure,
+    ) -> Self {
+        let [first, second] = disclosure.plaintexts().map(|plain| fr_to_bytes(&plain));
+        let parts: [&[u8]; 5] = [
+            ovk,
+            &fr_to_bytes(ephemeral),
+            &fr_to_bytes(cm0),
+            &first,
+            &second,
+        ];
+        Self(head(&derive::bytes32("filler", &parts)))
+    }
+
+    /// Derives the filler of an origination: the first 15 bytes of the salt, XORed with
+    /// B("loan-salt"; ovk, E.y, cm₀).
+    ///
+    /// With it the borrower finds its loan from its seed alone, whatever the lender sent.
+    #[must_use]
+    pub fn for_origination(ovk: &[u8; 32], ephemeral: &Fr, cm0: &Fr, salt: &Salt) -> Self {
+        let pad = Self::pad(ovk, ephemeral, cm0);
+        Self(std::array::from_fn(|i| pad[i] ^ salt.as_bytes()[i]))
+    }
+
+    /// Returns the salts whose first 15 bytes the filler of an origination holds.
+    pub(super) fn salts(
+        data: &NoteData,
+        ovk: &[u8; 32],
+        ephemeral: &Fr,
+        cm0: &Fr,
+    ) -> impl Iterator<Item = Salt> {
+        let pad = Self::pad(ovk, ephemeral, cm0);
+        let sealed = [&data.0[0..4], &data.0[31..35], &data.0[62..DISCLOSURE_LEN]].concat();
+        let mut salt = [0; SALT_LEN];
+        for (byte, (pad, sealed)) in salt.iter_mut().zip(pad.iter().zip(sealed)) {
+            *byte = pad ^ sealed;
+        }
+        (0..=u8::MAX).map(move |last| {
+            let mut salt = salt;
+            salt[SALT_LEN - 1] = last;
+            Salt::from_bytes(salt)
+        })
+    }
+
+    /// Returns the first bytes of B("loan-salt"; ovk, E.y, cm₀).
+    fn pad(ovk: &[u8; 32], ephemeral: &Fr, cm0: &Fr) -> [u8; FILLER_LEN] {
+        let parts: [&[u8]; 3] = [ovk, &fr_to_bytes(ephemeral), &fr_to_bytes(cm0)];
+        head(&derive::bytes32("loan-salt", &parts))
+    }
+
+    /// Returns the bits above the two masks.
+    #[must_use]
+    pub fn words(&self) -> [u32; 2] {
+        [0, 4].map(|at| {
+            self.0[at..]
+                .first_chunk()
+                .map_or(0, |bytes| u32::from_be_bytes(*bytes))
+        })
+    }
+
+    /// Returns the first bytes of note data with these words 24 and 25, which were sealed with this
+    /// filler.
+    #[must_use]
+    pub fn bytes(&self, words: &[Fr; 2]) -> [u8; DISCLOSURE_LEN] {
+        let mut bytes = [0; DISCLOSURE_LEN];
+        let (pieces, rest) = bytes.split_at_mut(62);
+        for (piece, word) in pieces.chunks_exact_mut(31).zip(words) {
+            piece.copy_from_slice(&fr_to_bytes(word)[1..]);
+        }
+        rest.copy_from_slice(&self.0[8..]);
+        bytes
+    }
+}
+
+impl fmt::Debug for Filler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Filler(..)")
+    }
+}
+
+fn head(bytes: &[u8; 32]) -> [u8; FILLER_LEN] {
+    std::array::from_fn(|i| bytes[i])
+}
+
+/// Returns the masks: the first two outputs of H(OPENING; key, cm₀, f₁, f₂).
+fn masks(keys: &StepKeys, cm0: &Fr, filler: [u32; 2]) -> [Fr; 2] {
+    let [f1, f2] = filler.map(Fr::from);
+    let [first, second, _] = hash3(Domain::Opening, &[keys.key, *cm0, f1, f2]);
+    [first, second]
+}
+
+/// Returns the lowest [`MASK_BITS`] bits.
+fn low(element: &Fr) -> Fr {
+    let mut bits = element.into_bigint().to_bits_le();
+    bits.truncate(MASK_BITS);
+    Fr::from_bigint(<Fr as PrimeField>::BigInt::from_bits_le(&bits))
+        .expect("216 bits are below the modulus")
+}

@@ -1,0 +1,299 @@
+//! The state that all tasks of one sequencer share.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use subrosa_clock::Clock;
+use subrosa_protocol::{
+    Fr,
+    asset::AssetInfo,
+    ledger::{self, Ledger},
+};
+use tokio::sync::{Mutex as AsyncMutex, Notify, broadcast};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::Config,
+    cursor::Cursor,
+    deposits::DepositQueue,
+    event::{BatchEvent, BatchEventKind},
+    health::{Halt, HealthBoard},
+    mailbox::Mailbox,
+    mempool::{Pool, SealedView},
+    oracle::Oracle,
+    ports::Ports,
+    record::TransactionRecord,
+    recovery::Recovered,
+    refusal::FinalRejection,
+    status::{BatchView, TransactionStatus},
+    store::{
+        Store, StoreError,
+        tables::{Batches, Proofs, Stage, Stages, Transactions},
+    },
+    telemetry,
+    wire::{Word, word},
+};
+
+/// Events that are kept for a slow listener before it loses the oldest.
+const EVENT_BACKLOG: usize = 1_024;
+
+/// Pause between two signals to a proof under way to stop.
+const INTERRUPT: Duration = Duration::from_millis(50);
+
+/// The asset registry as last read from L1.
+#[derive(Debug, Clone)]
+pub(crate) struct Registry {
+    pub(crate) root: Fr,
+    pub(crate) assets: Arc<Vec<AssetInfo>>,
+}
+
+/// The state of one sequencer, shared by all its tasks.
+///
+/// The locks are held for moments and never across an await. A task that needs two takes them in
+/// the order ledger, pool, deposits, cursor.
+pub(crate) struct Node {
+    pub(crate) config: Config,
+    pub(crate) ledger_config: ledger::Config,
+    pub(crate) ports: Ports,
+    pub(crate) store: Store,
+    pub(crate) mailbox: Mailbox,
+    ledger: Mutex<Ledger>,
+    pool: Mutex<Pool>,
+    deposits: Mutex<DepositQueue>,
+    cursor: Mutex<Cursor>,
+    registry: Mutex<Registry>,
+    oracle: Mutex<Arc<Oracle>>,
+    /// Latest time of an L1 block that was seen, Unix seconds.
+    chain_time: AtomicU64,
+    pub(crate) health: HealthBoard,
+    pub(crate) events: broadcast::Sender<BatchEvent>,
+    pub(crate) wake_seal: Notify,
+    pub(crate) wake_prove: Notify,
+    pub(crate) wake_settle: Notify,
+    /// Held while a batch is sealed and while batches are dropped.
+    pub(crate) seal_gate: AsyncMutex<()>,
+    /// Held while the oracle's log is read.
+    pub(crate) oracle_gate: AsyncMutex<()>,
+    /// Held while a batch is proven and while batches are dropped.
+    pub(crate) prove_gate: AsyncMutex<()>,
+    proof_cancel: Mutex<CancellationToken>,
+    pub(crate) cancel: CancellationToken,
+}
+
+const POISON: &str = "no holder of this lock panics";
+
+impl Node {
+    /// Makes the state of a sequencer from its recovered store.
+    pub(crate) fn new(
+        config: Config,
+        ledger_config: ledger::Config,
+        ports: Ports,
+        store: Store,
+        mailbox: Mailbox,
+        recovered: Recovered,
+        registry: Registry,
+    ) -> Self {
+        let cancel = CancellationToken::new();
+        let view = sealed_view(&recovered.ledger, registry.root, recovered.time);
+        let next_sequence = recovered.next_sequence;
+        let first_deposit = recovered.ledger.state().deposit_count;
+        let snapshots = recovered.oracle.times();
+        let clock = ports.clock.clone();
+        let deposits = DepositQueue::new(first_deposit, recovered.deposits, clock.now());
+        let mut pool = Pool::new(&config.admission, view, snapshots, next_sequence, clock);
+        for (sequence, submission) in recovered.mempool {
+            pool.restore(sequence, submission)
+                .expect("recovery refuses conflicting submissions");
+        }
+        telemetry::mempool(pool.census().queued);
+        Self {
+            config,
+            ledger_config,
+            ports,
+            store,
+            mailbox,
+            pool: Mutex::new(pool),
+            ledger: Mutex::new(recovered.ledger),
+            deposits: Mutex::new(deposits),
+            cursor: Mutex::new(recovered.cursor),
+            registry: Mutex::new(registry),
+            oracle: Mutex::new(Arc::new(recovered.oracle)),
+            chain_time: AtomicU64::new(0),
+            health: HealthBoard::default(),
+            events: broadcast::Sender::new(EVENT_BACKLOG),
+            wake_seal: Notify::new(),
+            wake_prove: Notify::new(),
+            wake_settle: Notify::new(),
+            seal_gate: AsyncMutex::new(()),
+            oracle_gate: AsyncMutex::new(()),
+            prove_gate: AsyncMutex::new(()),
+            proof_cancel: Mutex::new(cancel.child_token()),
+            cancel,
+        }
+    }
+
+    /// Returns the clock by which the sequencer waits, seals and expires.
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        self.ports.clock.as_ref()
+    }
+
+    /// Locks the ledger after the last sealed batch.
+    pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().expect(POISON)
+    }
+
+    /// Locks the mempool and its view of the sealed state.
+    pub(crate) fn pool(&self) -> MutexGuard<'_, Pool> {
+        self.pool.lock().expect(POISON)
+    }
+
+    /// Locks the deposits that wait to be sealed.
+    pub(crate) fn deposits(&self) -> MutexGuard<'_, DepositQueue> {
+        self.deposits.lock().expect(POISON)
+    }
+
+    /// Locks the progress of the stages.
+    pub(crate) fn cursor(&self) -> MutexGuard<'_, Cursor> {
+        self.cursor.lock().expect(POISON)
+    }
+
+    /// Returns the asset registry as last read from L1.
+    pub(crate) fn registry(&self) -> Registry {
+        self.registry.lock().expect(POISON).clone()
+    }
+
+    /// Replaces the asset registry.
+    pub(crate) fn set_registry(&self, registry: Registry) {
+        *self.registry.lock().expect(POISON) = registry;
+    }
+
+    /// Returns the price oracle as far as it was followed.
+    pub(crate) fn oracle(&self) -> Arc<Oracle> {
+        self.oracle.lock().expect(POISON).clone()
+    }
+
+    /// Replaces the price oracle.
+    pub(crate) fn set_oracle(&self, oracle: Oracle) {
+        *self.oracle.lock().expect(POISON) = Arc::new(oracle);
+    }
+
+    /// Notes the time of an L1 block.
+    pub(crate) fn saw_time(&self, timestamp: u64) {
+        self.chain_time.fetch_max(timestamp, Ordering::Relaxed);
+    }
+
+    /// Returns the latest time of an L1 block that was seen; 0 before the first.
+    pub(crate) fn seen_time(&self) -> u64 {
+        self.chain_time.load(Ordering::Relaxed)
+    }
+
+    /// Makes the token of one proof. [`Node::interrupt_proof`] and the shutdown cancel it.
+    pub(crate) fn begin_proof(&self) -> CancellationToken {
+        let token = self.cancel.child_token();
+        *self.proof_cancel.lock().expect(POISON) = token.clone();
+        token
+    }
+
+    /// Cancels the proof under way, if there is one, and holds the gate so that no other begins.
+    pub(crate) async fn interrupt_proof(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        loop {
+            // Repeated, because a proof may begin between the cancelling and the waiting.
+            self.proof_cancel.lock().expect(POISON).cancel();
+            let gate = tokio::time::timeout(INTERRUPT, self.prove_gate.lock()).await;
+            if let Ok(gate) = gate {
+                return gate;
+            }
+        }
+    }
+
+    /// Halts the pipeline because the store failed.
+    pub(crate) fn halt_on_store(&self, error: &StoreError) {
+        self.health.halt(Halt::Store {
+            detail: error.to_string(),
+        });
+    }
+
+    /// Tells all listeners of a change of a batch.
+    pub(crate) fn emit(&self, index: u64, kind: BatchEventKind) {
+        // It fails only if there are no listeners.
+        let _ = self.events.send(BatchEvent { index, kind });
+    }
+
+    /// Whether a transaction with this digest was accepted before. A displaced leg counts as new: a
+    /// leg made again from the same notes may have the same digest.
+    pub(crate) fn is_known(&self, digest: &Word) -> Result<bool, StoreError> {
+        if self.pool().contains(digest) {
+            return Ok(true);
+        }
+        Ok(match self.store.get::<Transactions>(digest)? {
+            None => false,
+            Some(TransactionRecord::Rejected { reason }) => reason != FinalRejection::Displaced,
+            Some(_) => true,
+        })
+    }
+
+    /// Returns the status of an accepted transaction.
+    pub(crate) fn status(&self, digest: &Word) -> Result<Option<TransactionStatus>, StoreError> {
+        let Some(record) = self.store.get::<Transactions>(digest)? else {
+            return Ok(None);
+        };
+        Ok(Some(match record {
+            TransactionRecord::Pending { .. } if self.pool().is_lone(digest) => {
+                TransactionStatus::Waiting
+            }
+            TransactionRecord::Pending { .. } => TransactionStatus::Pending,
+            TransactionRecord::Expired => TransactionStatus::Expired,
+            TransactionRecord::Rejected { reason } => TransactionStatus::Rejected { reason },
+            TransactionRecord::Included { batch, slot } => {
+                match self.store.get::<Stages>(&batch)? {
+                    Some(Stage::Settled { tx }) => TransactionStatus::Settled { batch, slot, tx },
+                    Some(Stage::Proven) => TransactionStatus::Proven { batch, slot },
+                    _ => TransactionStatus::Included { batch, slot },
+                }
+            }
+        }))
+    }
+
+    /// Returns a batch with its stage, and with its proof if `with_proof` is set and it has one.
+    pub(crate) fn batch(
+        &self,
+        index: u64,
+        with_proof: bool,
+    ) -> Result<Option<BatchView>, StoreError> {
+        let Some(record) = self.store.get::<Batches>(&index)? else {
+            return Ok(None);
+        };
+        let stage = self.store.get::<Stages>(&index)?.unwrap_or(Stage::Sealed);
+        let proof = if with_proof {
+            self.store.get::<Proofs>(&index)?.map(|bytes| bytes.0)
+        } else {
+            None
+        };
+        Ok(Some(BatchView {
+            index,
+            record,
+            stage,
+            proof,
+        }))
+    }
+}
+
+/// Makes the view of a ledger that admission checks against.
+pub(crate) fn sealed_view(ledger: &Ledger, assets_root: Fr, time: u64) -> SealedView {
+    SealedView {
+        state: *ledger.state(),
+        anchors: ledger.history().leaves().iter().map(word).collect(),
+        spent: ledger
+            .nullifiers()
+            .members()
+            .map(|(_, value)| word(&value))
+            .collect(),
+        assets_root,
+        time,
+    }
+}

@@ -1,0 +1,185 @@
+//! The reasons to refuse a submission, and to reject one that was accepted.
+
+use serde::Serialize;
+use subrosa_protocol::ledger::StatelessError;
+
+/// The reason to refuse a submission. It names the fault and repeats no content.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The bytes do not decode to a submission.
+    #[error("{detail}")]
+    Malformed {
+        /// The fault.
+        detail: String,
+    },
+    /// The proof is not valid for the transaction's digest under this rollup's context.
+    #[error("the proof is not valid for this transaction")]
+    InvalidProof,
+    /// The transaction breaks a rule that needs no history.
+    #[error("the transaction breaks a rule: {rule}")]
+    InvalidTransaction {
+        /// Name of the rule.
+        rule: String,
+    },
+    /// The anchor is not a note root of the sealed history.
+    #[error("the anchor is not a note root of the sealed history; prove again with a current one")]
+    UnknownAnchor,
+    /// The assets root is not the current one.
+    #[error("the assets root is not the current one; read the assets and prove again")]
+    StaleAssets,
+    /// L1 never recorded this price snapshot, or superseded it more than an hour ago.
+    #[error("unknown or outdated price snapshot; prove again with the latest one")]
+    UnknownSnapshot,
+    /// Every waiting counterpart of this leg names another price snapshot.
+    #[error("the waiting counterpart names another price snapshot")]
+    MixedSnapshots,
+    /// The transaction's first second of validity is in the future.
+    #[error("the transaction is not valid yet")]
+    TooEarly,
+    /// A sealed batch holds one of the nullifiers.
+    #[error("a note is already spent: its nullifier is in a sealed batch")]
+    NullifierSpent,
+    /// A pending transaction holds one of the nullifiers.
+    #[error("a pending transaction spends one of the notes")]
+    NullifierPending,
+    /// The expiry has passed.
+    #[error("the transaction has expired")]
+    Expired,
+    /// The fee is below the minimum.
+    #[error("the fee is below the minimum")]
+    FeeTooLow,
+    /// The mempool or the verification queue is full.
+    #[error("the sequencer is busy, try again later")]
+    MempoolFull,
+    /// The pool of unpaired legs is full, and none of its legs expires later than this one.
+    #[error("too many legs wait for their counterparts, try again later")]
+    LegsFull,
+    /// The sequencer is stopping or has halted.
+    #[error("the sequencer accepts no transactions at present, try again later")]
+    Unavailable,
+    /// The sequencer failed.
+    #[error("the sequencer failed; its log says why")]
+    Internal,
+}
+
+impl Refusal {
+    /// Returns the error code that clients see.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Malformed { .. } => "malformed",
+            Self::InvalidProof => "invalid_proof",
+            Self::InvalidTransaction { .. } => "invalid_transaction",
+            Self::UnknownAnchor => "unknown_anchor",
+            Self::StaleAssets => "stale_assets",
+            Self::UnknownSnapshot => "unknown_snapshot",
+            Self::MixedSnapshots => "mixed_snapshots",
+            Self::TooEarly => "too_early",
+            Self::NullifierSpent => "nullifier_spent",
+            Self::NullifierPending => "nullifier_pending",
+            Self::Expired => "expired",
+            Self::FeeTooLow => "fee_too_low",
+            Self::MempoolFull => "mempool_full",
+            Self::LegsFull => "legs_full",
+            Self::Unavailable => "unavailable",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// Returns the label of the refusal in metrics. Metrics do not reveal that a transaction names
+    /// a price snapshot.
+    pub(crate) fn metric(&self) -> &'static str {
+        match self {
+            Self::UnknownSnapshot | Self::MixedSnapshots => "conflict",
+            _ => self.code(),
+        }
+    }
+}
+
+impl From<StatelessError> for Refusal {
+    /// Keeps the rule's name. The amounts in the ledger's error stay out of answers.
+    fn from(error: StatelessError) -> Self {
+        let rule = match error {
+            StatelessError::FeeTooLow { .. } => return Self::FeeTooLow,
+            StatelessError::Expired { .. } => return Self::Expired,
+            StatelessError::TooEarly { .. } => return Self::TooEarly,
+            StatelessError::NoOp => "no_op",
+            StatelessError::Header(_) => "header",
+            StatelessError::ReservedNullifier { .. } => "reserved_nullifier",
+            StatelessError::RepeatedNullifier { .. } => "repeated_nullifier",
+            StatelessError::ZeroCommitment { .. } => "zero_commitment",
+            StatelessError::FeeAsset { .. } => "fee_asset",
+            StatelessError::ExpiryTooFar { .. } => "expiry_too_far",
+            StatelessError::WithdrawalMissing => "withdrawal_missing",
+            StatelessError::WithdrawalUnexpected => "withdrawal_unexpected",
+            StatelessError::WithdrawalAmount => "withdrawal_amount",
+            StatelessError::WithdrawalRecipient => "withdrawal_recipient",
+            StatelessError::TermsMissing => "terms_missing",
+            StatelessError::Ephemeral => "ephemeral",
+        };
+        Self::InvalidTransaction { rule: rule.into() }
+    }
+}
+
+/// The reason why an accepted transaction can never be included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FinalRejection {
+    /// The assets root changed before the transaction was sealed.
+    StaleAssets,
+    /// Its anchor belongs to a batch that was dropped.
+    UnknownAnchor,
+    /// Another transaction spent one of its nullifiers.
+    NullifierSpent,
+    /// The ledger refused it.
+    InvalidTransaction,
+    /// An unpaired leg that an unpaired leg with an earlier expiry replaced.
+    Displaced,
+    /// L1 no longer has its price snapshot.
+    UnknownSnapshot,
+}
+
+impl FinalRejection {
+    const ALL: [Self; 6] = [
+        Self::StaleAssets,
+        Self::UnknownAnchor,
+        Self::NullifierSpent,
+        Self::InvalidTransaction,
+        Self::Displaced,
+        Self::UnknownSnapshot,
+    ];
+
+    /// Returns the error code that clients see.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::StaleAssets => "stale_assets",
+            Self::UnknownAnchor => "unknown_anchor",
+            Self::NullifierSpent => "nullifier_spent",
+            Self::InvalidTransaction => "invalid_transaction",
+            Self::Displaced => "displaced",
+            Self::UnknownSnapshot => "unknown_snapshot",
+        }
+    }
+
+    /// Returns the byte on disk. Values are never reused.
+    pub(crate) fn tag(self) -> u8 {
+        self as u8
+    }
+
+    /// Reads the byte on disk.
+    pub(crate) fn from_tag(tag: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(tag)).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_read_back() {
+        for reason in FinalRejection::ALL {
+            assert_eq!(FinalRejection::from_tag(reason.tag()), Some(reason));
+        }
+        assert_eq!(FinalRejection::from_tag(6), None);
+    }
+}

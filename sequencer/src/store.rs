@@ -1,0 +1,215 @@
+//! The store: RocksDB with typed tables. Each step of the pipeline writes everything that must
+//! survive a crash in one synced write batch, so that the step either happened or did not.
+
+mod codec;
+pub mod tables;
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+pub use codec::CodecError;
+use rocksdb::{
+    BlockBasedOptions, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, Direction,
+    IteratorMode, Options, WriteBatch, WriteOptions,
+};
+use tables::{Key, Table, Value};
+
+/// Version of the store's layout.
+pub const SCHEMA: u64 = 2;
+
+/// The reason why the store failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// RocksDB failed.
+    #[error("the store at {path} failed: {source}")]
+    Database {
+        /// Directory of the store.
+        path: PathBuf,
+        /// The error of RocksDB.
+        source: rocksdb::Error,
+    },
+    /// Stored bytes cannot be read.
+    #[error("table {table} holds an unreadable entry: {source}")]
+    Codec {
+        /// The table.
+        table: &'static str,
+        /// The fault in the bytes.
+        source: CodecError,
+    },
+    /// The column family does not exist. Somebody changed the directory by hand.
+    #[error("table {table} is missing; the store's directory was changed by hand")]
+    Table {
+        /// The table.
+        table: &'static str,
+    },
+}
+
+/// The open store. RocksDB locks the directory, so that one process holds it at a time.
+pub struct Store {
+    db: DB,
+    path: PathBuf,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("path", &self.path).finish()
+    }
+}
+
+impl Store {
+    /// Opens the store. Creates it and its tables if they do not exist.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], for instance if another process holds the store.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let mut options = Options::default();
+        options.create_if_missing(true);
+        options.create_missing_column_families(true);
+        options.set_paranoid_checks(true);
+        options.set_atomic_flush(true);
+        options.set_max_open_files(512);
+        options.set_keep_log_file_num(4);
+        options.set_max_total_wal_size(256 << 20);
+        let families = tables::ALL.iter().map(|name| {
+            let mut options = Options::default();
+            options.set_compression_type(DBCompressionType::None);
+            let mut blocks = BlockBasedOptions::default();
+            blocks.set_bloom_filter(10.0, false);
+            options.set_block_based_table_factory(&blocks);
+            ColumnFamilyDescriptor::new(*name, options)
+        });
+        let db = DB::open_cf_descriptors(&options, path, families).map_err(|source| {
+            StoreError::Database {
+                path: path.to_owned(),
+                source,
+            }
+        })?;
+        Ok(Self {
+            db,
+            path: path.to_owned(),
+        })
+    }
+
+    fn database(&self, source: rocksdb::Error) -> StoreError {
+        StoreError::Database {
+            path: self.path.clone(),
+            source,
+        }
+    }
+
+    fn family<T: Table>(&self) -> Result<&ColumnFamily, StoreError> {
+        self.db
+            .cf_handle(T::NAME)
+            .ok_or(StoreError::Table { table: T::NAME })
+    }
+
+    /// Returns the value at a key.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails or the value cannot be read.
+    pub fn get<T: Table>(&self, key: &T::Key) -> Result<Option<T::Value>, StoreError> {
+        let found = self
+            .db
+            .get_pinned_cf(self.family::<T>()?, key.encode())
+            .map_err(|source| self.database(source))?;
+        found
+            .map(|bytes| {
+                T::Value::decode(&bytes).map_err(|source| StoreError::Codec {
+                    table: T::NAME,
+                    source,
+                })
+            })
+            .transpose()
+    }
+
+    /// Returns the entries from `from` on, in the order of their keys.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the database fails. Each entry can fail on its own.
+    #[allow(clippy::type_complexity)]
+    pub fn range<T: Table>(
+        &self,
+        from: &T::Key,
+    ) -> Result<impl Iterator<Item = Result<(T::Key, T::Value), StoreError>> + '_, StoreError> {
+        let family = self.family::<T>()?;
+        let start = from.encode();
+        let entries = self
+            .db
+            .iterator_cf(family, IteratorMode::From(&start, Direction::Forward));
+        Ok(entries.map(|entry| {
+            let (key, value) = entry.map_err(|source| self.database(source))?;
+            let unreadable = |source| StoreError::Codec {
+                table: T::NAME,
+                source,
+            };
+            Ok((
+                T::Key::decode(&key).map_err(unreadable)?,
+                T::Value::decode(&value).map_err(unreadable)?,
+            ))
+        }))
+    }
+
+    /// Returns all entries of a table with integer keys.
+    ///
+    /// # Errors
+    /// As [`Store::range`].
+    pub fn all<T: Table<Key = u64>>(&self) -> Result<BTreeMap<u64, T::Value>, StoreError> {
+        self.range::<T>(&0)?.collect()
+    }
+
+    /// Starts a set of changes that are applied together.
+    pub fn change(&self) -> Changes<'_> {
+        Changes {
+            store: self,
+            batch: WriteBatch::default(),
+        }
+    }
+}
+
+/// Changes that are applied together or not at all.
+pub struct Changes<'a> {
+    store: &'a Store,
+    batch: WriteBatch,
+}
+
+impl Changes<'_> {
+    /// Writes a value.
+    ///
+    /// # Errors
+    /// [`StoreError::Table`] only.
+    pub fn put<T: Table>(&mut self, key: &T::Key, value: &T::Value) -> Result<(), StoreError> {
+        self.batch
+            .put_cf(self.store.family::<T>()?, key.encode(), value.encode());
+        Ok(())
+    }
+
+    /// Removes a value.
+    ///
+    /// # Errors
+    /// [`StoreError::Table`] only.
+    pub fn delete<T: Table>(&mut self, key: &T::Key) -> Result<(), StoreError> {
+        self.batch
+            .delete_cf(self.store.family::<T>()?, key.encode());
+        Ok(())
+    }
+
+    /// Whether there are no changes.
+    pub fn is_empty(&self) -> bool {
+        self.batch.is_empty()
+    }
+
+    /// Applies all changes and waits until they are on disk.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`]. It is then unknown whether the changes are on disk.
+    pub fn commit(self) -> Result<(), StoreError> {
+        let mut options = WriteOptions::default();
+        options.set_sync(true);
+        self.store
+            .db
+            .write_opt(self.batch, &options)
+            .map_err(|source| self.store.database(source))
+    }
+}

@@ -1,0 +1,63 @@
+//! Balances.
+
+use subrosa_protocol::encoding::fr_to_bytes;
+
+use super::super::{
+    ShownAsset, Wallet,
+    operations::fate::{held_nullifiers, projected},
+};
+use crate::error::WalletError;
+
+/// An institution's balance of an asset, base units.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Balance {
+    /// The asset.
+    pub asset: ShownAsset,
+    /// Value of the notes that no operation or quote has reserved.
+    pub spendable: u128,
+    /// Part of the reserved notes that comes back as change.
+    pub pending: u128,
+    /// Balance of the institution's account on L1.
+    pub on_l1: u128,
+    /// Credit in the vault, to be claimed.
+    pub claimable: u128,
+}
+
+impl Wallet {
+    /// Returns the balances of all assets.
+    ///
+    /// # Errors
+    /// [`WalletError::L1`].
+    pub async fn balances(&self) -> Result<Vec<Balance>, WalletError> {
+        let inside: Vec<(ShownAsset, u128, u128)> = {
+            let inner = self.inner.lock().await;
+            let held = held_nullifiers(&inner, None);
+            let shown = inner.shown.clone();
+            shown
+                .into_iter()
+                .map(|asset| {
+                    let spendable = inner
+                        .chain
+                        .notes()
+                        .iter()
+                        .filter(|n| n.spent.is_none() && n.note.asset == asset.id)
+                        .filter(|n| !held.contains(&fr_to_bytes(&n.nullifier)))
+                        .fold(0u128, |sum, n| sum.saturating_add(n.note.value));
+                    let projected = projected(&inner, self.fee_asset, self.fee(), asset.id);
+                    (asset, spendable, projected.saturating_sub(spendable))
+                })
+                .collect()
+        };
+        let mut balances = Vec::with_capacity(inside.len());
+        for (asset, spendable, pending) in inside {
+            balances.push(Balance {
+                on_l1: self.l1.token_balance(self.account(), asset.id).await?,
+                claimable: self.l1.claimable(self.account(), asset.id).await?,
+                asset,
+                spendable,
+                pending,
+            });
+        }
+        Ok(balances)
+    }
+}

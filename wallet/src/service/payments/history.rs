@@ -1,0 +1,60 @@
+//! History as the gateway shows it.
+
+use subrosa_protocol::encryption::Memo;
+
+use super::super::{ShownAsset, Wallet};
+use crate::chain::MovementKind;
+
+/// One line of history.
+#[derive(Clone)]
+pub struct HistoryLine {
+    /// Batch time, Unix seconds.
+    pub time: u64,
+    /// Index of the batch.
+    pub batch: u64,
+    /// Kind of the movement.
+    pub kind: MovementKind,
+    /// The asset.
+    pub asset: ShownAsset,
+    /// Base units.
+    pub amount: u128,
+    /// Address of the other party, or the L1 account.
+    pub counterparty: Option<String>,
+    /// Memo, with unsafe characters escaped.
+    pub memo: Option<String>,
+    /// Whether L1 has accepted the batch.
+    pub settled: bool,
+}
+
+impl Wallet {
+    /// Returns the movements from batch `from` on, oldest first.
+    pub async fn history(&self, from: u64) -> Vec<HistoryLine> {
+        let inner = self.inner.lock().await;
+        inner
+            .chain
+            .movements()
+            .iter()
+            .filter(|m| m.batch >= from)
+            .filter_map(|m| {
+                Some(HistoryLine {
+                    time: m.time,
+                    batch: m.batch,
+                    kind: m.kind,
+                    asset: inner.shown_asset(m.asset)?,
+                    amount: m.amount,
+                    counterparty: m
+                        .to
+                        .as_ref()
+                        .map(|to| to.encode(self.network))
+                        .or_else(|| m.recipient.map(|r| format!("0x{}", hex::encode(r)))),
+                    memo: m
+                        .memo
+                        .as_ref()
+                        .filter(|memo| !memo.is_empty())
+                        .map(Memo::to_string),
+                    settled: m.batch <= inner.settled,
+                })
+            })
+            .collect()
+    }
+}
