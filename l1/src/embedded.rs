@@ -1,8 +1,8 @@
 //! A chain in this process: revm over an in-memory database, one block for each transaction.
 //!
 //! It runs the real contracts with the real gas schedule (Prague); a development machine needs no
-//! node. Its blocks have the time of a [`Clock`]. It checks no signatures: a holder of the chain can send as any
-//! [`Account`]. Therefore it has a development chain id only.
+//! node. Its blocks have the time of a [`Clock`]. It checks no signatures: a holder of the chain
+//! can send as any [`Account`]. Therefore it has a development chain id only.
 
 use std::{
     collections::HashMap,
