@@ -23,7 +23,7 @@ use subrosa_tests::{
     party::{hex_of, now},
     world::FEE,
 };
-use subrosa_wallet::compose::{Intent, Terms};
+use subrosa_wallet::compose::{Envelope, Intent};
 
 /// The notes of alice, by value.
 const NOTES: [u128; 4] = [5_000_000, 6_000_000, 7_000_000, 8_000_000];
@@ -108,13 +108,18 @@ impl Stage {
         Ok(answer)
     }
 
-    async fn pay(&self, note: u128, amount: u128, terms: Terms) -> anyhow::Result<Submission> {
+    async fn pay(
+        &self,
+        note: u128,
+        amount: u128,
+        envelope: Envelope,
+    ) -> anyhow::Result<Submission> {
         let intent = Intent::Transfer {
             to: self.bob.keys.address(),
             memo: "INV-7".parse()?,
         };
         self.alice
-            .spend(&self.alice.note(note)?, &intent, amount, terms)
+            .spend(&self.alice.note(note)?, &intent, amount, envelope)
             .await
     }
 }
@@ -195,7 +200,12 @@ async fn from_nowhere(stage: &Stage) -> anyhow::Result<Submission> {
         memo: "a dream".parse()?,
     };
     dreamer
-        .spend(&dreamer.note(1 << 100)?, &intent, 1 << 99, dreamer.terms())
+        .spend(
+            &dreamer.note(1 << 100)?,
+            &intent,
+            1 << 99,
+            dreamer.envelope(),
+        )
         .await
 }
 
@@ -430,14 +440,14 @@ async fn unreadable(stage: &Stage, payment: &Submission) -> anyhow::Result<()> {
 
 /// Transactions that are proven, and wrong in what they say.
 async fn misguided(stage: &Stage) -> anyhow::Result<()> {
-    let terms = stage.alice.terms();
+    let envelope = stage.alice.envelope();
     let cheap = stage
         .pay(
             NOTES[3],
             1,
-            Terms {
+            Envelope {
                 fee: FEE - 1,
-                ..terms
+                ..envelope
             },
         )
         .await?;
@@ -448,9 +458,9 @@ async fn misguided(stage: &Stage) -> anyhow::Result<()> {
         .pay(
             NOTES[3],
             1,
-            Terms {
+            Envelope {
                 expiry: now() - 1,
-                ..terms
+                ..envelope
             },
         )
         .await?;
@@ -484,9 +494,9 @@ async fn misguided(stage: &Stage) -> anyhow::Result<()> {
             .pay(
                 NOTES[3],
                 1,
-                Terms {
+                Envelope {
                     context: context.word(),
-                    ..terms
+                    ..envelope
                 },
             )
             .await?;
@@ -545,10 +555,10 @@ async fn misguided(stage: &Stage) -> anyhow::Result<()> {
 /// Two spends of one note from many connections at once: one of them gets in, and always the same. Says
 /// what it pays.
 async fn race(stage: &Stage) -> anyhow::Result<u128> {
-    let terms = stage.alice.terms();
+    let envelope = stage.alice.envelope();
     let rivals = [
-        stage.pay(NOTES[1], 10, terms).await?,
-        stage.pay(NOTES[1], 20, terms).await?,
+        stage.pay(NOTES[1], 10, envelope).await?,
+        stage.pay(NOTES[1], 20, envelope).await?,
     ];
     let before = stage
         .world
@@ -618,16 +628,16 @@ async fn accepted(
 async fn wrong_input_is_refused_by_name_and_changes_nothing() -> anyhow::Result<()> {
     let directory = tempfile::tempdir()?;
     let mut stage = Stage::start(&directory.path().join("one")).await?;
-    let terms = stage.alice.terms();
+    let envelope = stage.alice.envelope();
     let context = stage.alice.context;
-    let payment = stage.pay(NOTES[0], 1_000_000, terms).await?;
-    let rival = stage.pay(NOTES[0], 2_000_000, terms).await?;
+    let payment = stage.pay(NOTES[0], 1_000_000, envelope).await?;
+    let rival = stage.pay(NOTES[0], 2_000_000, envelope).await?;
     let out = Intent::Withdraw {
         recipient: recipient(),
     };
     let withdrawal = stage
         .alice
-        .spend(&stage.alice.note(NOTES[2])?, &out, 3_000_000, terms)
+        .spend(&stage.alice.note(NOTES[2])?, &out, 3_000_000, envelope)
         .await?;
 
     altered(&stage, &payment, &withdrawal).await?;

@@ -147,7 +147,7 @@ async fn make(l1: &dyn L1) -> anyhow::Result<Fixture> {
     let (mut transactions, mut proofs) = (Vec::new(), Vec::new());
     for (intent, note, amount) in [(pay, FIRST[0], 1_000_000), (leave, FIRST[1], OUT)] {
         let submission = alice
-            .spend(&alice.note(note)?, &intent, amount, alice.terms())
+            .spend(&alice.note(note)?, &intent, amount, alice.envelope())
             .await?;
         transactions.push(submission.transaction);
         proofs.push(submission.proof);

@@ -3,7 +3,8 @@
 
 use std::{
     collections::BTreeMap,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
 use alloy_primitives::U256;
@@ -12,9 +13,10 @@ use subrosa_client::{
     GatewayClient,
     gateway::{AssetView, CollateralRequest, LoanRequest, LoanView, RepayRequest, RoleName},
 };
+use subrosa_clock::Clock;
 use subrosa_protocol::{
     loan::covers,
-    market::{Market, Snapshot},
+    market::{Market, PriceSnapshot},
 };
 use subrosa_wallet::amount::format;
 
@@ -107,12 +109,7 @@ pub(super) struct Followed<'a> {
     steps: usize,
     sums: Sums,
     end: Option<(End, String)>,
-}
-
-fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
+    clock: Arc<dyn Clock>,
 }
 
 impl<'a> Followed<'a> {
@@ -145,6 +142,7 @@ impl<'a> Followed<'a> {
             steps: 0,
             sums: Sums::default(),
             end: None,
+            clock: world.time().clock(),
         })
     }
 
@@ -168,7 +166,7 @@ impl<'a> Followed<'a> {
     }
 
     /// Lets the parties do what the day's price and date ask of them.
-    pub(super) async fn day(&mut self, day: &Day, snapshot: &Snapshot) -> anyhow::Result<()> {
+    pub(super) async fn day(&mut self, day: &Day, snapshot: &PriceSnapshot) -> anyhow::Result<()> {
         self.play(day, snapshot).await.with_context(|| {
             let LoanLine {
                 lender, borrower, ..
@@ -179,21 +177,25 @@ impl<'a> Followed<'a> {
     }
 
     /// Waits for the maturity of a loan that has not ended.
-    pub(super) async fn mature(&mut self, day: &Day, snapshot: &Snapshot) -> anyhow::Result<()> {
+    pub(super) async fn mature(
+        &mut self,
+        day: &Day,
+        snapshot: &PriceSnapshot,
+    ) -> anyhow::Result<()> {
         if self.has_ended() {
             return Ok(());
         }
-        let left = Duration::from_secs((self.maturity + 1).saturating_sub(now()));
+        let left = Duration::from_secs((self.maturity + 1).saturating_sub(self.clock.unix()));
         ensure!(
             left < PATIENCE,
             "loan {} is open after the last day, and its maturity is too far away",
             self.number
         );
-        tokio::time::sleep(left).await;
+        self.clock.sleep(left).await;
         self.day(day, snapshot).await
     }
 
-    async fn play(&mut self, day: &Day, snapshot: &Snapshot) -> anyhow::Result<()> {
+    async fn play(&mut self, day: &Day, snapshot: &PriceSnapshot) -> anyhow::Result<()> {
         if self.has_ended() {
             return Ok(());
         }
@@ -246,7 +248,7 @@ impl<'a> Followed<'a> {
             0 => (self.borrower, self.lender, RoleName::Borrower),
             _ => (self.lender, self.borrower, RoleName::Lender),
         };
-        self.maturity = now() + u64::from(line.term) * STEP.as_secs();
+        self.maturity = self.clock.unix() + u64::from(line.term) * STEP.as_secs();
         let proposal = LoanRequest {
             role,
             with: other.address().await?.address,
@@ -368,7 +370,7 @@ impl<'a> Followed<'a> {
     async fn meet(
         &mut self,
         id: &str,
-        snapshot: &Snapshot,
+        snapshot: &PriceSnapshot,
         required: Option<&str>,
     ) -> anyhow::Result<()> {
         let Position { collateral, owed } = self.last;
@@ -439,7 +441,12 @@ impl<'a> Followed<'a> {
     }
 
     /// Lets the lender liquidate, by itself or when it is told to.
-    async fn liquidate(&mut self, id: &str, day: &Day, snapshot: &Snapshot) -> anyhow::Result<()> {
+    async fn liquidate(
+        &mut self,
+        id: &str,
+        day: &Day,
+        snapshot: &PriceSnapshot,
+    ) -> anyhow::Result<()> {
         let Position { collateral, owed } = self.last;
         let price = self.price(snapshot);
         let Market {
@@ -461,7 +468,7 @@ impl<'a> Followed<'a> {
         self.agree(id, "liquidated", |_| true).await?;
         if secured {
             ensure!(
-                now() > self.maturity,
+                self.clock.unix() > self.maturity,
                 "it was liquidated before maturity though secured"
             );
         }
@@ -476,7 +483,7 @@ impl<'a> Followed<'a> {
         Ok(())
     }
 
-    fn price(&self, snapshot: &Snapshot) -> u128 {
+    fn price(&self, snapshot: &PriceSnapshot) -> u128 {
         snapshot.prices[self.place]
     }
 }
