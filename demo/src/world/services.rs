@@ -332,7 +332,17 @@ impl Here {
             watch: Watch { liquidate },
         };
         let prover = self.client_prover.clone();
-        let wallet = wallet::start(home, &unlocked, plan.rollup, account, prover, settings).await?;
+        let clock = plan.clock.clone();
+        let started = wallet::start(
+            home,
+            &unlocked,
+            plan.rollup,
+            account,
+            prover,
+            settings,
+            clock,
+        );
+        let wallet = started.await?;
         let base = format!("http://{}", wallet.gateway.address);
         let client = GatewayClient::new(&base, wallet.token.expose())?;
         self.wallets.push(wallet);
