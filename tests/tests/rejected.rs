@@ -1,7 +1,8 @@
-//! Wrong submissions through the sequencer's interface, with real proofs: each is refused by its name and
-//! changes nothing.
+//! Wrong submissions through the sequencer's interface, with real proofs. The sequencer refuses
+//! each with its own code, and nothing changes.
 //!
-//! The sequencer here seals only when a deposit waits, so that the test decides when a batch is made.
+//! The sequencer here seals only when a deposit waits, so that the test decides when a batch is
+//! made.
 
 use anyhow::ensure;
 use ark_ff::{BigInteger as _, PrimeField as _};
@@ -25,7 +26,7 @@ use subrosa_tests::{
 };
 use subrosa_wallet::compose::{Envelope, Intent};
 
-/// The notes of alice, by value.
+/// Values of alice's notes.
 const NOTES: [u128; 4] = [5_000_000, 6_000_000, 7_000_000, 8_000_000];
 
 fn seal_on_deposits(config: &mut Config) {
@@ -35,7 +36,7 @@ fn seal_on_deposits(config: &mut Config) {
     config.seal.deposit_wait_ms = 1_500;
 }
 
-/// All that a refused submission must leave as it was.
+/// State that a refused submission must not change.
 #[derive(Debug, PartialEq)]
 struct Everything {
     info: Value,
@@ -90,7 +91,8 @@ impl Stage {
         })
     }
 
-    /// Submits what must be refused, and compares before with after.
+    /// Submits bytes that the sequencer must refuse, and compares the state before with the state
+    /// after.
     async fn refused(
         &self,
         what: &str,
@@ -156,7 +158,7 @@ fn with(submission: &Submission, change: impl FnOnce(&mut Transaction)) -> Vec<u
     altered.to_bytes()
 }
 
-/// The other 32 bytes that are `element` modulo r.
+/// Returns the other 32 bytes that are equal to `element` modulo r.
 fn alias(element: &Fr) -> Vec<u8> {
     let mut integer = element.into_bigint();
     let carry = integer.add_with_carry(&Fr::MODULUS);
@@ -172,7 +174,8 @@ fn replace(bytes: &mut [u8], old: &[u8], new: &[u8]) {
     bytes[at..at + new.len()].copy_from_slice(new);
 }
 
-/// A payment out of a note that was never deposited here: its anchor is another history's.
+/// Makes a payment from a note that was never deposited here: its anchor belongs to another
+/// history.
 async fn from_nowhere(stage: &Stage) -> anyhow::Result<Submission> {
     let World { l1, .. } = &stage.world;
     let mut dreamer = Party::new(1, &**l1).await?;
@@ -209,7 +212,7 @@ async fn from_nowhere(stage: &Stage) -> anyhow::Result<Submission> {
         .await
 }
 
-/// Everything about a proven transaction is bound by its proof.
+/// Checks that the proof binds every part of a transaction.
 async fn altered(
     stage: &Stage,
     payment: &Submission,
@@ -314,7 +317,7 @@ async fn altered(
     Ok(())
 }
 
-/// Bytes that are no submission, and proofs whose points are none.
+/// Submits bytes that are not a submission, and proofs with malformed points.
 async fn unreadable(stage: &Stage, payment: &Submission) -> anyhow::Result<()> {
     let bytes = payment.to_bytes();
     let transaction = &payment.transaction;
@@ -438,7 +441,7 @@ async fn unreadable(stage: &Stage, payment: &Submission) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Transactions that are proven, and wrong in what they say.
+/// Submits transactions with valid proofs and inadmissible contents.
 async fn misguided(stage: &Stage) -> anyhow::Result<()> {
     let envelope = stage.alice.envelope();
     let cheap = stage
@@ -506,7 +509,7 @@ async fn misguided(stage: &Stage) -> anyhow::Result<()> {
     }
 
     let broken: [(&str, Vec<u8>); 4] = [
-        // −y belongs to a point as well, but to none of the prime subgroup.
+        // −y belongs to a point as well, but not to one of the prime-order subgroup.
         (
             "ephemeral",
             with(&cheap, |t| {
@@ -552,8 +555,8 @@ async fn misguided(stage: &Stage) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Two spends of one note from many connections at once: one of them gets in, and always the same. Says
-/// what it pays.
+/// Submits two spends of one note from many connections at once. Exactly one of them is accepted.
+/// Returns its payment.
 async fn race(stage: &Stage) -> anyhow::Result<u128> {
     let envelope = stage.alice.envelope();
     let rivals = [
@@ -644,7 +647,7 @@ async fn wrong_input_is_refused_by_name_and_changes_nothing() -> anyhow::Result<
     unreadable(&stage, &payment).await?;
     misguided(&stage).await?;
 
-    // None of that kept the honest ones out.
+    // Honest submissions are still accepted.
     accepted(&stage.world.api, &payment, &context, "pending").await?;
     stage
         .refused(
@@ -656,7 +659,7 @@ async fn wrong_input_is_refused_by_name_and_changes_nothing() -> anyhow::Result<
         .await?;
     let before = stage.everything().await?;
     accepted(&stage.world.api, &payment, &context, "pending").await?;
-    // Its identity is the digest: with whatever proof, it is the transaction that was accepted.
+    // The digest identifies a transaction: with another proof it is the same accepted transaction.
     let unproven = Submission {
         proof: ProofBytes::new([0; 128]),
         ..payment.clone()
@@ -721,7 +724,8 @@ async fn wrong_input_is_refused_by_name_and_changes_nothing() -> anyhow::Result<
     replay(&stage, &payment, directory.path()).await
 }
 
-/// A second rollup on the same chain with the same history: only its address tells it apart.
+/// Replays a transaction on a second rollup on the same chain with the same history. Only its
+/// address differs.
 async fn replay(
     stage: &Stage,
     payment: &Submission,
@@ -741,7 +745,7 @@ async fn replay(
         Ok((info["state"]["batch_index"] == 2).then_some(info))
     })
     .await?;
-    // The anchor and the assets are known there, so that nothing but the proof stands in the way.
+    // The second rollup knows the anchor and the assets, so only the proof can fail.
     ensure!(
         state["state"]["note_root"] == hex_of(&payment.transaction.anchor),
         "another history"
