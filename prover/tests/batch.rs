@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use ark_bn254::Fr;
 use ark_ff::Field;
-use rand::SeedableRng;
 use subrosa_batch::Rule;
 use subrosa_protocol::batch::{BatchWitness, Shape};
 use subrosa_protocol::proof::ProofBytes;
@@ -276,70 +275,5 @@ fn a_proof_stops_between_two_phases() {
             Err(ProveError::Cancelled)
         ));
         assert_eq!(*stop.1.lock().unwrap(), phase);
-    }
-}
-
-/// `cargo test --release -p subrosa-prover --test batch -- --ignored --nocapture times`.
-#[test]
-#[ignore = "a measurement, not a check"]
-fn times() {
-    use std::time::Instant;
-    let shapes = match std::env::var("SHAPES") {
-        Ok(slots) => slots
-            .split(',')
-            .map(|slots| Shape::from_slots(slots.parse().unwrap()).unwrap())
-            .collect(),
-        Err(_) => Shape::ALL.to_vec(),
-    };
-    for shape in shapes {
-        let dir = tempfile::tempdir().unwrap();
-        let store = subrosa_prover::setup::KeyStore::open(dir.path()).unwrap();
-        let phases = Timed(Mutex::new((Instant::now(), String::new())));
-        let start = Instant::now();
-        drop(store.batch(shape, &phases).unwrap());
-        phases.phase("", 0, 0);
-        println!("{shape:?}: keys made in {:?}", start.elapsed());
-        let start = Instant::now();
-        let keys = store.batch(shape, &phases).unwrap();
-        phases.phase("", 0, 0);
-        println!(
-            "{shape:?}: keys loaded in {:?}, k = {}",
-            start.elapsed(),
-            keys.k()
-        );
-        // Use the transaction key of the same directory.
-        let block = samples::block(
-            shape,
-            shape.slots(),
-            shape.slots() / 2,
-            &mut rand::rngs::StdRng::seed_from_u64(3),
-        );
-        let clients = store.transaction(&Silent).unwrap();
-        let proofs: Vec<ProofBytes> = block
-            .samples
-            .iter()
-            .map(|sample| clients.prove(&sample.words, &sample.witness).unwrap())
-            .collect();
-        let start = Instant::now();
-        let proof = keys.prove(&block.witness, &proofs, &phases).unwrap();
-        phases.phase("", 0, 0);
-        println!(
-            "{shape:?}: proven in {:?}, {} bytes",
-            start.elapsed(),
-            proof.proof.len()
-        );
-    }
-}
-
-/// Prints how long each phase took.
-struct Timed(Mutex<(std::time::Instant, String)>);
-
-impl Progress for Timed {
-    fn phase(&self, name: &str, _: u64, _: u64) {
-        let mut last = self.0.lock().unwrap();
-        if !last.1.is_empty() {
-            println!("    {}: {:?}", last.1, last.0.elapsed());
-        }
-        *last = (std::time::Instant::now(), name.to_owned());
     }
 }
