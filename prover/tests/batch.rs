@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use ark_bn254::Fr;
 use ark_ff::Field;
+use rand::SeedableRng;
 use subrosa_batch::Rule;
 use subrosa_protocol::batch::{BatchWitness, Shape};
 use subrosa_protocol::proof::ProofBytes;
