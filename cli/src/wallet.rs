@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 use anyhow::{Context as _, ensure};
 use indicatif::MultiProgress;
 use secrecy::SecretString;
+use subrosa_clock::SystemClock;
 use subrosa_node::{
     Deployment, Keys,
     accounts::account,
@@ -161,7 +162,8 @@ async fn serve(keys: &Keys, arguments: RunArguments) -> anyhow::Result<()> {
         },
     };
     let prover = Arc::new(TimedProver::new(transaction));
-    let wallet = start(&home, &unlocked, &rollup, account, prover, settings).await?;
+    let clock = SystemClock::shared();
+    let wallet = start(&home, &unlocked, &rollup, account, prover, settings, clock).await?;
     eprintln!(
         "gateway on http://{}/docs, bearer token in {}",
         wallet.gateway.address,

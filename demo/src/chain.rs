@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use alloy_primitives::Address;
+use subrosa_clock::Clock;
 use subrosa_l1::{
     EmbeddedTransport, Transport, development,
     development::{Anvil, AnvilOptions},
@@ -26,14 +27,14 @@ pub(crate) struct Chain {
 }
 
 impl Chain {
-    /// Starts the chain with the development accounts funded.
-    pub(crate) async fn start(kind: ChainKind) -> anyhow::Result<Self> {
+    /// Starts the chain with the development accounts funded. The embedded chain follows `clock`.
+    pub(crate) async fn start(kind: ChainKind, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
         match kind {
             ChainKind::Embedded => {
                 let accounts = development::accounts();
                 let funded: Vec<Address> = accounts.iter().map(|a| a.address()).collect();
                 Ok(Self {
-                    transport: Arc::new(EmbeddedTransport::new(&funded)),
+                    transport: Arc::new(EmbeddedTransport::with_clock(&funded, clock)),
                     anvil: None,
                 })
             }

@@ -1,9 +1,9 @@
 //! The collateral scenario: a portfolio of secured loans on a path of prices, carried out through
 //! the wallets' gateways.
 //!
-//! The services keep real time. A day of the path takes at least [`STEP`], and longer if its
-//! batches do. Maturities are whole steps away. Interest runs by the second, at rates that make it
-//! visible.
+//! The services keep real time, or virtual time with `--fast`. A day of the path takes at least
+//! [`STEP`], and longer if its batches do. Maturities are whole steps away. Interest runs by the
+//! second, at rates that make it visible.
 
 mod calls;
 mod desk;
@@ -15,7 +15,7 @@ mod outcome;
 mod path;
 mod sizing;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::future::try_join_all;
 
@@ -55,11 +55,12 @@ impl Portfolio {
 }
 
 /// Explains the time of the table of outcomes.
-pub(crate) fn clock() -> String {
+pub(crate) fn explain_time(fast: bool) -> String {
     format!(
         "days are days of the price path: each took {} seconds or as long as its batches. Interest \
-         and maturities are in real time, so rates are high and terms are short",
-        STEP.as_secs()
+         and maturities are in {} time, so rates are high and terms are short",
+        STEP.as_secs(),
+        if fast { "virtual" } else { "real" }
     )
 }
 
@@ -72,6 +73,7 @@ pub(crate) async fn carry_out(
     let feeds = world
         .list_markets(&portfolio.markets, &portfolio.days[0])
         .await?;
+    let clock = world.time().clock();
     let desk = Desk::new(world, &portfolio.markets)?;
     let mut loans = (1..)
         .zip(&portfolio.loans)
@@ -81,13 +83,15 @@ pub(crate) async fn carry_out(
     let ended = bars.counter("loans ended", loans.len() as u64);
     for day in &portfolio.days {
         path.set_message(format!("days: {}, {}", day.label, day.phase.name()));
-        let since = Instant::now();
+        let begun = clock.now();
         let snapshot = world.publish(&feeds, day).await?;
         desk.know(snapshot.time).await?;
         try_join_all(loans.iter_mut().map(|loan| loan.day(day, &snapshot))).await?;
         path.inc();
         ended.set_position(loans.iter().filter(|loan| loan.has_ended()).count() as u64);
-        tokio::time::sleep(STEP.saturating_sub(since.elapsed())).await;
+        clock
+            .sleep((begun + STEP).saturating_sub(clock.now()))
+            .await;
     }
     path.finish();
     // Loans that nobody repays end after their maturity, which may be after the last day.

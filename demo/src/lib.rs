@@ -21,6 +21,7 @@ mod process;
 mod progress;
 mod requests;
 mod summary;
+mod time;
 mod trades;
 mod world;
 
@@ -109,6 +110,10 @@ pub struct Arguments {
     /// process logs to a file in the data directory.
     #[arg(long)]
     processes: bool,
+    /// Play on a virtual clock that runs fast while the system is quiet. Only in one process, on
+    /// the embedded chain.
+    #[arg(long, conflicts_with = "processes")]
+    fast: bool,
     /// Payment instructions (CSV: kind,from,to,asset,amount,memo) instead of the committed ones.
     /// The other scenarios carry them out before the trades or the loans.
     #[arg(long)]
@@ -211,6 +216,7 @@ pub async fn run(keys: &Keys, arguments: Arguments) -> anyhow::Result<()> {
     let setting = Setting {
         kind: arguments.l1.unwrap_or(default),
         processes: arguments.processes,
+        fast: arguments.fast,
     };
     let cast = play.cast(&instructions);
     // A signal drops what is under way, and with it the processes that were started.
@@ -310,7 +316,7 @@ async fn carry_out(
             let outcomes = collateral::carry_out(world, portfolio, bars).await?;
             bars.clear()?;
             eprintln!("{}", collateral::table(&outcomes));
-            eprintln!("{}", collateral::clock());
+            eprintln!("{}", collateral::explain_time(world.time().is_fast()));
             collateral::check(&outcomes)?;
             world.settle_all().await?;
             after = account::take(world).await?;

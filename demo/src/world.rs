@@ -42,6 +42,7 @@ use crate::{
     chain::{Chain, ChainKind},
     instructions::{Instruction, Kind, institutions},
     progress::Bars,
+    time::Time,
 };
 
 /// Fee of a transaction, base units of the fee asset: 0.05 dUSD.
@@ -74,6 +75,8 @@ pub(crate) struct Setting {
     pub(crate) kind: ChainKind,
     /// Whether each service is a process of its own.
     pub(crate) processes: bool,
+    /// Whether time is virtual.
+    pub(crate) fast: bool,
 }
 
 /// Requirements of a scenario.
@@ -100,6 +103,7 @@ pub(crate) struct World {
     sequencer: SequencerClient,
     gateways: Vec<(String, GatewayClient)>,
     assets: Vec<AssetView>,
+    time: Time,
 }
 
 /// Verified proof of the last batch that L1 has accepted.
@@ -121,9 +125,15 @@ impl World {
             !setting.processes || setting.kind == ChainKind::Anvil,
             "separate processes cannot reach a chain inside this one: use --l1 anvil"
         );
+        ensure!(
+            !setting.fast || (setting.kind == ChainKind::Embedded && !setting.processes),
+            "--fast needs all services in one process, on the embedded chain"
+        );
         let (client_keys, batch_keys) = load_keys(keys, bars).await?;
         let bar = bars.spinner("deploying the contracts");
-        let chain = Chain::start(setting.kind).await?;
+        let mut time = Time::new(setting.fast);
+        time.start();
+        let chain = Chain::start(setting.kind, time.clock()).await?;
         let setup::Deployed {
             contracts: deployment,
             tokens,
@@ -139,6 +149,8 @@ impl World {
             data,
             rollup: &rollup,
             cast,
+            clock: time.clock(),
+            fast: setting.fast,
             url: url.as_deref(),
         };
         let (services, sequencer) = Services::start(&plan, client_keys, batch_keys, bars).await?;
@@ -163,6 +175,7 @@ impl World {
                 })
                 .collect(),
             chain,
+            time,
         };
         let bar = bars.spinner("starting the wallets");
         for (number, name) in institutions(cast.instructions).iter().enumerate() {
@@ -179,6 +192,10 @@ impl World {
             world.gateways.push((name.clone(), gateway));
         }
         bar.finish("wallets and sequencer are up");
+        if let Some(is_proving) = world.services.is_proving() {
+            let sequencer = world.sequencer.clone();
+            world.time.follow(sequencer, is_proving);
+        }
         Ok(world)
     }
 
@@ -207,6 +224,11 @@ impl World {
     /// Returns all institutions with their gateways.
     pub(crate) fn gateways(&self) -> &[(String, GatewayClient)] {
         &self.gateways
+    }
+
+    /// Returns the time of all services.
+    pub(crate) fn time(&self) -> &Time {
+        &self.time
     }
 
     /// Returns an institution's gateway.
@@ -379,7 +401,7 @@ impl World {
 }
 
 /// Reads a metric without labels from the text form of Prometheus.
-fn metric(text: &str, name: &str) -> anyhow::Result<f64> {
+pub(crate) fn metric(text: &str, name: &str) -> anyhow::Result<f64> {
     let value = text
         .lines()
         .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));

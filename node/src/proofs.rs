@@ -1,7 +1,7 @@
 //! Provers with progress bars and records of their times, and the gas of a verification.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError},
     time::Instant,
 };
 
@@ -70,6 +70,12 @@ impl<P> TimedProver<P> {
     #[must_use]
     pub fn inner(&self) -> &P {
         &self.prover
+    }
+
+    /// Whether a proof is being made now.
+    #[must_use]
+    pub fn is_proving(&self) -> bool {
+        matches!(self.times.try_lock(), Err(TryLockError::WouldBlock))
     }
 
     /// Returns the wall time of each of the first proofs, in milliseconds.

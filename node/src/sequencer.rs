@@ -7,6 +7,7 @@ use anyhow::{Context as _, ensure};
 use indicatif::MultiProgress;
 use serde::Serialize;
 use serde_json::{Value, json};
+use subrosa_clock::SystemClock;
 use subrosa_l1::Account;
 use subrosa_prover::{batch::BatchKeys, groth16::TransactionVerifier};
 use subrosa_sequencer::{
@@ -96,7 +97,7 @@ impl SequencerKeys {
 }
 
 /// Returns the ports of a sequencer that settles on `rollup` as `operator` and proves batches in
-/// this process. Wrap the ports to observe its work.
+/// this process, on the system's clock. Wrap or replace the ports to observe its work.
 ///
 /// # Errors
 /// If development keys meet a chain that is not a development chain, or the system provides no
@@ -113,6 +114,7 @@ pub fn ports(
         verifier: Arc::new(Groth16Verifier::new(keys.verifier)),
         prover: with_bars(prover, bars),
         settlement: Arc::new(L1Settlement::new(rollup.client(Some(operator)))),
+        clock: SystemClock::shared(),
     })
 }
 

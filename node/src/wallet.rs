@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Context as _, ensure};
 use rand::rngs::OsRng;
 use secrecy::SecretString;
+use subrosa_clock::Clock;
 use subrosa_l1::Account;
 use subrosa_protocol::keys::{Network, Seed, ViewingKey};
 use subrosa_prover::groth16::TransactionKeys;
@@ -103,7 +104,8 @@ pub struct StartedWallet {
 }
 
 /// Opens the wallet in `home` and serves its gateway. `account` pays for deposits and claims on L1,
-/// and `prover` makes the proofs: several wallets of one process may share it.
+/// and `prover` makes the proofs: several wallets of one process may share it. The wallet waits and
+/// expires by `clock`.
 ///
 /// # Errors
 /// If the wallet belongs to another network than the chain, development keys meet a chain that is
@@ -115,6 +117,7 @@ pub async fn start(
     account: Account,
     prover: Arc<TimedProver<TransactionKeys>>,
     settings: WalletSettings,
+    clock: Arc<dyn Clock>,
 ) -> anyhow::Result<StartedWallet> {
     let (seed, network) = unlocked;
     refuse_unsafe(prover.inner().is_unsafe_development(), rollup)?;
@@ -143,7 +146,7 @@ pub async fn start(
         fee: settings.fee,
         watch: settings.watch,
     };
-    let wallet = Wallet::open(config, seed, rollup.client(None), account, prover).await?;
+    let wallet = Wallet::open(config, seed, rollup.client(None), account, prover, clock).await?;
     let token = Token::load_or_create(&home.token_file())
         .with_context(|| format!("reading {}", home.token_file().display()))?;
     let gateway = Gateway::start(wallet, settings.listen, token.clone()).await?;

@@ -12,6 +12,7 @@ use subrosa_client::{
         TransferRequest, WithdrawalRequest,
     },
 };
+use subrosa_clock::SystemClock;
 use subrosa_l1::Account;
 use subrosa_protocol::keys::{Network, Seed, ViewingKey};
 use subrosa_wallet::{Gateway, Token, Wallet, WalletConfig, amount};
@@ -75,6 +76,7 @@ impl Institution {
             l1,
             account.clone(),
             keys().transaction.clone(),
+            SystemClock::shared(),
         )
         .await?;
         let token = Token::load_or_create(&directory.join("token"))?;

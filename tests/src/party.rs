@@ -17,7 +17,7 @@ use subrosa_protocol::{
 use subrosa_transaction::{Witness, Words};
 use subrosa_wallet::{
     chain::{Chain, OwnedNote},
-    compose::{Composed, Composer, Intent, Terms},
+    compose::{Composed, Composer, Envelope, Intent},
 };
 
 use crate::{Api, chain::DOLLAR, keys::keys, world::FEE};
@@ -151,17 +151,17 @@ impl Party {
         found.cloned().context("no such note")
     }
 
-    /// Returns terms that the sequencer admits.
+    /// Returns an envelope that the sequencer admits.
     #[must_use]
-    pub fn terms(&self) -> Terms {
-        Terms {
+    pub fn envelope(&self) -> Envelope {
+        Envelope {
             context: self.context,
             fee_asset: DOLLAR,
             fee: FEE,
             expiry: now() + 3600,
             now: now(),
             snapshot: None,
-            silent: false,
+            omit_snapshot: false,
         }
     }
 
@@ -174,7 +174,7 @@ impl Party {
         intent: &Intent,
         asset: AssetId,
         amount: u128,
-        terms: Terms,
+        envelope: Envelope,
         spendable: impl Fn(&OwnedNote) -> bool,
     ) -> anyhow::Result<Composed> {
         let composer = Composer {
@@ -182,7 +182,7 @@ impl Party {
             assets: &self.assets,
             keys: &self.keys,
             spend: &self.spend,
-            terms,
+            envelope,
         };
         let composed = composer.compose(intent, asset, amount, spendable, &mut OsRng)?;
         ensure!(!composed.merges, "the notes are fragmented");
@@ -198,11 +198,11 @@ impl Party {
         note: &OwnedNote,
         intent: &Intent,
         amount: u128,
-        terms: Terms,
+        envelope: Envelope,
     ) -> anyhow::Result<Submission> {
-        let only = |n: &OwnedNote| n.position == note.position;
-        let composed = self.compose(intent, note.note.asset, amount, terms, only)?;
-        let words = composed.transaction.words(&terms.context);
+        let only = |n: &OwnedNote| n.leaf_index == note.leaf_index;
+        let composed = self.compose(intent, note.note.asset, amount, envelope, only)?;
+        let words = composed.transaction.words(&envelope.context);
         prove(composed.transaction, words, composed.witness).await
     }
 }

@@ -2,10 +2,11 @@
 
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
+use subrosa_clock::SystemClock;
 use subrosa_l1::L1;
 use subrosa_protocol::{batch::Shape, keys::Seed};
 use subrosa_sequencer::{
-    Config, Ports, RunningSequencer, Sequencer,
+    Config, Ports, RunningSequencer,
     adapters::{Groth16Verifier, L1Settlement, LocalProver},
 };
 
@@ -98,8 +99,9 @@ impl World {
             verifier: Arc::new(Groth16Verifier::new(keys().transaction.verifier().clone())),
             prover: Arc::new(LocalProver::new([keys().batch.clone()], None)?),
             settlement: Arc::new(L1Settlement::new(l1.clone())),
+            clock: SystemClock::shared(),
         };
-        let sequencer = Sequencer::start(config, ports).await?;
+        let sequencer = subrosa_sequencer::start(config, ports).await?;
         let base = format!("http://{}", sequencer.addr());
         let api = Api::new(&base)?;
         Ok(Self {

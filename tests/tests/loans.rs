@@ -1,5 +1,5 @@
-//! A secured loan through the wallets' gateways: opened at a price, called, topped up, found again from the seeds, and
-//! liquidated when the price falls through the margin.
+//! A secured loan through the wallets' gateways: opened at a price, called, topped up, found again
+//! from the seeds, and liquidated when the price falls through the margin.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ async fn open(world: &World, directory: &Path, place: usize) -> anyhow::Result<I
     world.institution(directory, place, seed).await
 }
 
-/// Waits until a loan is in a state that `wanted` says.
+/// Waits until `wanted` accepts the state of a loan.
 async fn when(
     of: &Institution,
     id: &str,
@@ -87,7 +87,7 @@ async fn a_loan_lives_and_is_found_again() -> anyhow::Result<()> {
         "valid_for": 120,
         "settle_within": 600,
     });
-    // Without a market there is no loan.
+    // Without a market, no loan is possible.
     let (status, answer) = south.post("/v1/loans", &order).await?;
     ensure!((400..500).contains(&status), "{answer}");
 
@@ -113,7 +113,8 @@ async fn a_loan_lives_and_is_found_again() -> anyhow::Result<()> {
     ensure!(north.inside().await? == [units(0, "1") - FEE, 0]);
     ensure!(south.inside().await? == [units(0, "5002") - FEE, units(1, "0.5")]);
 
-    // A healthy position is nobody's to take, and not the borrower's to empty: at a price of after the opening.
+    // Nobody may liquidate a healthy position, and the borrower may not empty it. The price must be
+    // taken after the opening.
     let liquidate = format!("/v1/loans/{id}/liquidate");
     let move_collateral = format!("/v1/loans/{id}/collateral");
     prices.gold(&world, 240_000).await?;
@@ -138,7 +139,7 @@ async fn a_loan_lives_and_is_found_again() -> anyhow::Result<()> {
         .await?;
     }
 
-    // At 2,100 it covers 1.197: a margin call, which the borrower meets.
+    // At 2,100 the collateral covers 1.197: a margin call, which the borrower meets.
     prices.gold(&world, 210_000).await?;
     let called = when(&south, &id, "a margin call", |loan| {
         loan["health"]["margin_call"] == true
@@ -163,7 +164,7 @@ async fn a_loan_lives_and_is_found_again() -> anyhow::Result<()> {
         .await?;
     }
 
-    // From the seeds alone, both find it as it is.
+    // From their seeds alone, both parties find the loan in its present state.
     north.stop().await;
     south.stop().await;
     let north = open(&world, &directory.path().join("north-again"), 0).await?;
@@ -177,7 +178,7 @@ async fn a_loan_lives_and_is_found_again() -> anyhow::Result<()> {
         ensure!(found["maturity"] == maturity, "{found}");
     }
 
-    // Through the maintenance margin: at 1,600 it covers 1.064 of what is owed.
+    // Below the maintenance margin: at 1,600 the collateral covers 1.064 of the debt.
     prices.gold(&world, 160_000).await?;
     when(&north, &id, "the fall to be known", |loan| {
         loan["health"]["liquidatable"] == true
@@ -188,7 +189,8 @@ async fn a_loan_lives_and_is_found_again() -> anyhow::Result<()> {
         of.shows(&format!("/v1/loans/{id}"), &["liquidated"])
             .await?;
     }
-    // Debt and bonus are worth 3.28125 gold and a little interest; the rest is the borrower's, and spendable.
+    // Debt and bonus are worth 3.28125 gold and a little interest. The rest goes to the borrower,
+    // who can spend it.
     let [_, taken] = north.inside().await?;
     let [_, left] = south.inside().await?;
     ensure!(taken + left == units(1, "3.5"), "{taken} + {left}");

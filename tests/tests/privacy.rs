@@ -1,15 +1,15 @@
-//! What the sequencer holds, logs and answers names no private amount, memo, asset or party.
+//! The sequencer's files, logs and answers contain no private amount, memo, asset or party.
 //!
-//! Deposits and withdrawals cross to L1 in the open; their amounts are chosen apart from the private
-//! ones and serve as the control: the same search must find *them*.
+//! Deposits and withdrawals cross to L1 in the open. Their amounts differ from the private ones and
+//! serve as the control: the same search must find *them*.
 //!
-//! An asset id has two bytes, which any megabyte of ciphertext contains by chance, so it cannot be
-//! searched for. That transfers in different assets look alike is checked instead: all that a transfer
-//! says in the clear is equal in both, and everything else is full-width, nowhere repeated noise,
-//! whereas an id, an amount or a packed note stated anywhere would be a small number. The same holds of the
-//! legs of two swaps, one a thousand times the other and in the other direction, and of the messages by
-//! which they were agreed. A loan is opened, released from, repaid and closed beside them: its legs are as those of a swap, its
-//! steps as transfers.
+//! An asset id has two bytes, and any megabyte of ciphertext contains them by chance: a search
+//! cannot show anything. Instead the test checks that transfers in different assets look alike.
+//! Their public values are equal, and all other words are full-width noise that repeats nowhere,
+//! whereas an id, an amount or a packed note would be a small number. The test checks the same for
+//! the legs of two swaps, one a thousand times the other and in the other direction, and for the
+//! messages that agreed them. It also opens a loan, releases collateral, repays and closes: the
+//! legs of a loan look like the legs of a swap, and its steps like transfers.
 
 use std::{
     collections::HashSet,
@@ -49,7 +49,7 @@ impl Write for Captured {
     }
 }
 
-/// Something to search for, in all forms it could take.
+/// Secret to search for, in all forms that it could take.
 struct Needle {
     name: String,
     forms: Vec<Vec<u8>>,
@@ -63,7 +63,7 @@ impl Needle {
         }
     }
 
-    /// Bytes in either order, raw and as hex.
+    /// Makes the forms of bytes: in either order, raw and as hex.
     fn bytes(name: &str, bytes: &[u8]) -> Self {
         let reversed: Vec<u8> = bytes.iter().rev().copied().collect();
         let hex = [
@@ -76,8 +76,8 @@ impl Needle {
         }
     }
 
-    /// An amount in decimal, in display units and in binary. Fewer than five bytes would be found by
-    /// chance in so much noise: the amounts are chosen larger.
+    /// Makes the forms of an amount: decimal, in display units and binary. Chance would find fewer
+    /// than five bytes in so much noise, so the amounts are larger.
     fn amount(name: &str, units: u128, decimals: u8) -> Self {
         let full = units.to_be_bytes();
         let minimal = &full[usize::try_from(units.leading_zeros() / 8).expect("at most 16")..];
@@ -110,8 +110,8 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     false
 }
 
-/// All files below a directory, one after the other. RocksDB is built without compression, and the
-/// control shows that what it stores is found.
+/// Returns the contents of all files below a directory. RocksDB is built without compression, and
+/// the control shows that the search finds stored values.
 fn files(directory: &Path, into: &mut Vec<u8>) -> anyhow::Result<()> {
     for entry in std::fs::read_dir(directory)? {
         let path = entry?.path();
@@ -121,7 +121,7 @@ fn files(directory: &Path, into: &mut Vec<u8>) -> anyhow::Result<()> {
         }
         match std::fs::read(&path) {
             Ok(bytes) => into.extend(bytes),
-            // A file that compaction has just removed.
+            // Compaction has just removed the file.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(error.into()),
         }
@@ -129,7 +129,7 @@ fn files(directory: &Path, into: &mut Vec<u8>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Every answer that the interface gives, with what is hex in it decoded as well.
+/// Returns every answer of the interface, followed by its hex parts decoded.
 async fn answers(world: &World) -> anyhow::Result<Vec<u8>> {
     let mut paths: Vec<String> = [
         "/v1/info",
@@ -163,21 +163,22 @@ async fn answers(world: &World) -> anyhow::Result<Vec<u8>> {
     Ok(all)
 }
 
-// Public: they cross to L1. Three notes of dollars for north, so that it can pay twice in one batch.
+// Public amounts: they cross to L1. North gets three notes of dollars, so that it can pay twice in
+// one batch.
 const NORTH_DOLLARS: [&str; 2] = ["8000000.25", "90000011.000003"];
 const NORTH_GOLD: &str = "5000.000000000000000007";
 const SOUTH_DOLLARS: &str = "70000023.000009";
 const SOUTH_OUT: &str = "2500017.000001";
-// Private.
+// Private amounts.
 const PAID_DOLLARS: &str = "7318204.519377";
 const PAID_GOLD: &str = "1234.567890123456789";
 const PAID_BACK: &str = "3141592.653589";
-/// North gives dollars for gold; then south does, a thousand times as much and more.
+/// North gives dollars for gold; then south gives more than a thousand times as much.
 const SWAPPED: [(&str, &str); 2] = [
     ("18427.915306", "9.876543210987654321"),
     ("51873302.446917", "2718.281828459045235"),
 ];
-/// South borrows dollars of north against gold: principal, collateral, what is added, what is repaid.
+/// South borrows dollars of north against gold: principal, collateral, added collateral, repayment.
 const LOAN: [(&str, usize); 4] = [
     ("2718281.828459", 0),
     ("1618.033988749894848", 1),
@@ -249,7 +250,8 @@ fn secrets(north: &Institution, south: &Institution) -> Vec<Needle> {
     needles
 }
 
-/// All transfers that were published, with the length of the answer about each but for its batch's number.
+/// Returns all published transfers, each with the length of the answer about it, less the length of
+/// its batch's number.
 async fn transfers(world: &World) -> anyhow::Result<Vec<(PublishedTransaction, usize)>> {
     let mut all = Vec::new();
     for batch in world.api.batches().await? {
@@ -268,7 +270,7 @@ async fn transfers(world: &World) -> anyhow::Result<Vec<(PublishedTransaction, u
     Ok(all)
 }
 
-/// Nothing tells transfers in different assets apart.
+/// Checks that nothing distinguishes transfers in different assets.
 fn look_alike(transfers: &[(PublishedTransaction, usize)]) -> anyhow::Result<()> {
     let mut seen = HashSet::new();
     for (transaction, answer) in transfers {
@@ -279,8 +281,9 @@ fn look_alike(transfers: &[(PublishedTransaction, usize)]) -> anyhow::Result<()>
         );
         for (place, word) in words.iter().enumerate().skip(2) {
             let bytes = fr_to_bytes(word);
-            // The last word of note data is its 14 last bytes and zero padding behind; others fill 31 or 32.
-            // 11 zero bytes in front are chance once in 2^80; a stated u128 has 16.
+            // The last word of note data has its last 14 bytes and zero padding; other words fill
+            // 31 or 32 bytes. Eleven leading zero bytes occur by chance once in 2^80; a u128 would
+            // have 16.
             ensure!(
                 bytes[..11].iter().any(|byte| *byte != 0),
                 "word {place} is a small number"
@@ -295,13 +298,13 @@ fn look_alike(transfers: &[(PublishedTransaction, usize)]) -> anyhow::Result<()>
     Ok(())
 }
 
-/// An institution's history as texts.
+/// Returns an institution's history as texts.
 async fn lines(of: &Institution) -> anyhow::Result<Vec<String>> {
     let history = of.history().await?;
     Ok(history.iter().map(ToString::to_string).collect())
 }
 
-/// The messages that the mailbox holds.
+/// Returns the messages in the mailbox.
 async fn messages(world: &World) -> anyhow::Result<Vec<Vec<u8>>> {
     let answer = world.api.json("/v1/messages?from=0&limit=1000").await?;
     let messages = answer["messages"].as_array().context("messages")?.iter();
@@ -313,13 +316,13 @@ async fn messages(world: &World) -> anyhow::Result<Vec<Vec<u8>>> {
         .collect()
 }
 
-/// What the sequencer saw of the negotiation and of the legs of a swap.
+/// Messages and legs of a swap, as the sequencer saw them.
 struct Seen {
     messages: Vec<Vec<u8>>,
     legs: Vec<(PublishedTransaction, usize)>,
 }
 
-/// Carries a swap out and keeps what it added.
+/// Carries out a swap and returns the messages and legs that it added.
 async fn swap(
     world: &World,
     from: &Institution,
@@ -339,8 +342,8 @@ async fn swap(
     })
 }
 
-/// Nothing but noise tells two swaps apart: as many messages and legs, of the same lengths, and no part of
-/// them is a small number or stands twice.
+/// Checks that only noise distinguishes two swaps: they have equally many messages and legs, of the
+/// same lengths, and no part of them is a small number or occurs twice.
 fn swaps_look_alike(swaps: &[Seen]) -> anyhow::Result<()> {
     let mut seen = HashSet::new();
     for swap in swaps {
@@ -369,8 +372,8 @@ fn swaps_look_alike(swaps: &[Seen]) -> anyhow::Result<()> {
     look_alike(&legs)
 }
 
-/// A loan from its opening to its end; what it added. The last message of a swap's negotiation is its acceptance, and a
-/// loan's too.
+/// Carries out a loan from its opening to its end and returns the messages and legs that it added.
+/// The last message of a negotiation is its acceptance, for a swap and for a loan.
 async fn loan(
     world: &World,
     lender: &Institution,
@@ -499,7 +502,7 @@ async fn the_sequencer_learns_nothing_private() -> anyhow::Result<()> {
     for (institution, id) in open.drain(..) {
         institution.settled(&id).await?;
     }
-    // What was sent did arrive: the private values below are those of this run.
+    // The payments did arrive: the private values below are the values of this run.
     let seen = lines(south).await?;
     for (amount, memo) in [(PAID_DOLLARS, MEMOS[0]), (PAID_GOLD, MEMOS[1])] {
         assert!(
@@ -560,7 +563,7 @@ async fn the_sequencer_learns_nothing_private() -> anyhow::Result<()> {
     let mut stored = Vec::new();
     files(&store, &mut stored)?;
     world.sequencer.stop().await;
-    // Stopping writes out what was only in memory and in the log of writes.
+    // Stopping writes to disk whatever was only in memory and in the log of writes.
     files(&store, &mut stored)?;
     let secrets = secrets(north, south);
     let logged = logs.0.lock().expect("no holder panics").clone();
@@ -581,7 +584,7 @@ async fn the_sequencer_learns_nothing_private() -> anyhow::Result<()> {
         }
     }
 
-    // The control: what is public is found by the same search.
+    // The control: the same search finds public values.
     let public = [
         Needle::amount("deposit", units(0, NORTH_DOLLARS[0]), DECIMALS[0]),
         Needle::amount("deposit of gold", units(1, NORTH_GOLD), DECIMALS[1]),

@@ -1,5 +1,5 @@
-//! The product as a user starts it: `setup deploy`, `sequencer` and two `wallet run`s on anvil, each
-//! a process of the built binary with its own directory, used over HTTP alone.
+//! The product as a user starts it: `setup deploy`, `sequencer` and two `wallet run`s on anvil,
+//! each a process of the built binary with its own directory, used over HTTP alone.
 
 use std::path::{Path, PathBuf};
 
@@ -25,7 +25,7 @@ poll_ms = 100
 
 const PASSPHRASE: (&str, &str) = ("SUBROSA_PASSPHRASE", "of a test");
 
-/// A wallet's process.
+/// Process of a wallet.
 struct Wallet {
     _service: Service,
     institution: Institution,
@@ -94,7 +94,8 @@ async fn wallet(
     })
 }
 
-/// Waits until an institution holds exactly this inside, base units in the order of the asset ids.
+/// Waits until an institution holds exactly these amounts inside the rollup, base units in the
+/// order of the asset ids.
 async fn holds(institution: &Institution, expected: [u128; 2]) -> anyhow::Result<()> {
     eventually(&format!("holdings to be {expected:?}"), || async {
         Ok((institution.inside().await? == expected).then_some(()))

@@ -1,7 +1,7 @@
 //! The sequencer is killed at the worst moments, and a wallet loses everything but its seed.
 //!
-//! A real process over a real node: `subrosa` and anvil. SIGKILL leaves a process no time for anything; what is
-//! accepted must still settle, once.
+//! Both run as real processes: `subrosa` and anvil. SIGKILL leaves a process no time for anything.
+//! Accepted transactions must still settle, and only once.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -22,7 +22,8 @@ use subrosa_tests::{
 };
 use subrosa_wallet::amount;
 
-/// Settings of the sequencer: quick, but a batch waits long enough to be killed before it is sealed.
+/// Settings of the sequencer: quick, but a batch waits long enough to be killed before it is
+/// sealed.
 const SETTINGS: &str = r#"
 min_fee = "50000"
 [seal]
@@ -33,14 +34,14 @@ deposit_wait_ms = 300
 poll_ms = 100
 "#;
 
-/// What north deposits, in so many notes, dollars.
+/// Deposits of north, in dollars: one note each.
 const DEPOSITS: [&str; 6] = ["1000", "1001", "1002", "1003", "1004", "1005"];
 
 fn units(text: &str) -> anyhow::Result<u128> {
     Ok(amount::parse(text, 6)?)
 }
 
-/// The sequencer's process and its interface.
+/// Process of a sequencer, with its interface.
 struct Sequencer {
     service: Service,
     base: String,
@@ -65,7 +66,7 @@ impl Sequencer {
                 "--listen",
                 &listen,
             ],
-            // The environment stands for the flags --deployment and --config.
+            // The environment replaces the flags --deployment and --config.
             &[
                 (
                     "SUBROSA_DEPLOYMENT",
@@ -87,7 +88,7 @@ impl Sequencer {
         self.service.ready(&format!("{}/ready", self.base)).await
     }
 
-    /// Kills it and starts it again.
+    /// Kills the process and starts it again.
     async fn restart(&mut self) -> anyhow::Result<()> {
         self.service.kill()?;
         self.service.start_again()?;
@@ -99,12 +100,12 @@ struct Stage {
     sequencer: Sequencer,
     north: Institution,
     south: Institution,
-    /// Operations that the sequencer accepted, with what they pay.
+    /// Operations that the sequencer accepted, each with its amount.
     accepted: Vec<(String, u128)>,
 }
 
 impl Stage {
-    /// Starts a payment and waits until the sequencer has accepted it; its digest.
+    /// Starts a payment and waits until the sequencer has accepted it. Returns the digest.
     async fn pay(&mut self, dollars: &str) -> anyhow::Result<String> {
         let memo = format!("payment {}", self.accepted.len());
         let id = self
@@ -119,7 +120,7 @@ impl Stage {
         Ok(operation["digest"].as_str().context("a digest")?.to_owned())
     }
 
-    /// The last payment settles.
+    /// Waits until the last payment has settled.
     async fn settles(&self, moment: &str) -> anyhow::Result<()> {
         let (id, _) = self.accepted.last().context("a payment")?;
         self.north
@@ -129,7 +130,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Waits for a status as closely as possible.
+    /// Waits for a status with the shortest possible pauses, and returns it.
     async fn at(&self, digest: &str, wanted: &[&str]) -> anyhow::Result<String> {
         let path = format!("/v1/transactions/{digest}");
         loop {
@@ -166,13 +167,13 @@ impl Stage {
         );
         tokio::time::sleep(Duration::from_millis(500)).await;
         self.sequencer.service.kill()?;
-        // Once more, while it is still starting.
+        // Again, while it is still starting.
         self.sequencer.service.start_again()?;
         tokio::time::sleep(Duration::from_millis(300)).await;
         self.sequencer.restart().await?;
         self.settles("killed while proving").await?;
 
-        // Proven, and L1's answer perhaps not yet read.
+        // Proven; the sequencer has perhaps not read L1's answer.
         let digest = self.pay("103.5").await?;
         self.at(&digest, &["proven", "settled"]).await?;
         self.sequencer.restart().await?;
@@ -185,7 +186,7 @@ impl Stage {
     }
 }
 
-/// A node, the contracts on it, and a sequencer.
+/// Node, contracts and sequencer.
 struct Ground {
     chain: Chain,
     deployed: Deployed,
@@ -194,7 +195,7 @@ struct Ground {
 }
 
 impl Ground {
-    /// None if binary or node are not there.
+    /// Starts them. Returns `None` if the binary or the node is not installed.
     async fn start() -> anyhow::Result<Option<Self>> {
         let Some(binary) = binary() else {
             return Ok(None);
@@ -223,7 +224,7 @@ impl Ground {
         }))
     }
 
-    /// The wallet at a place, with what it keeps there.
+    /// Opens the wallet with this number, with the state that it keeps there.
     async fn open(&self, place: usize, seed: u8) -> anyhow::Result<Institution> {
         let wallet = self.directory.path().join(format!("wallet-{place}"));
         let (seed, account) = (
@@ -239,7 +240,7 @@ impl Ground {
         Institution::open(chain, deployed, &sequencer.base, &wallet, seed, account).await
     }
 
-    /// What the sequencer says of an institution's leg.
+    /// Waits until the sequencer shows a status of an institution's leg, and returns it.
     async fn leg(&self, of: &Institution, swap: &str, wanted: &[&str]) -> anyhow::Result<String> {
         let swap = of.get(&format!("/v1/swaps/{swap}")).await?;
         let operation = swap["operation"].as_str().context("an operation")?;
@@ -257,8 +258,9 @@ impl Ground {
     }
 }
 
-/// One leg is at the sequencer, the other party is away, and the sequencer is killed: the leg waits on, and
-/// so does the acceptance in the mailbox. With the other leg both settle; without it neither does.
+/// One leg is at the sequencer, the other party is away, and the sequencer is killed: the leg waits
+/// on, and so does the acceptance in the mailbox. With the other leg both settle; without it
+/// neither does.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_swap_outlives_the_sequencer_between_its_legs() -> anyhow::Result<()> {
     let Some(mut ground) = Ground::start().await? else {
@@ -290,7 +292,7 @@ async fn a_swap_outlives_the_sequencer_between_its_legs() -> anyhow::Result<()> 
     ground.leg(&north, &swap, &["waiting"]).await?;
     let batches = ground.sequencer.api.batches().await?.len();
 
-    // A second one, whose counterpart never comes.
+    // A second leg, whose counterpart never comes.
     let south = ground.open(1, 0x42).await?;
     for of in [&north, &south] {
         of.shows(&format!("/v1/swaps/{swap}"), &["included", "settled"])
@@ -323,7 +325,7 @@ async fn a_swap_outlives_the_sequencer_between_its_legs() -> anyhow::Result<()> 
     };
     let gold = |text: &str| amount::parse(text, 18);
     let [dollars, metal] = inside(north.holdings().await?);
-    // What the lone leg would have delivered counts as leaving until L1's clock has passed its expiry.
+    // The notes of the lone leg count as leaving until L1's clock has passed its expiry.
     let all = units("877.493211")?;
     ensure!(
         [all, all - units("123.456789")? - FEE].contains(&dollars)
@@ -357,7 +359,8 @@ async fn a_swap_outlives_the_sequencer_between_its_legs() -> anyhow::Result<()> 
     Ok(())
 }
 
-/// What L1 alone says of the batches: each accepted transaction is in one of them, and nothing else.
+/// Checks on L1 alone that each accepted transaction is in exactly one batch, and that the batches
+/// hold nothing else.
 async fn exactly_once(stage: &Stage, chain: &Chain, deployed: &Deployed) -> anyhow::Result<()> {
     let l1 = chain.client(deployed.contracts, None);
     let view = l1.rollup().await?;
@@ -486,7 +489,7 @@ async fn restores(
         found.get("/v1/balances").await? == lost.get("/v1/balances").await?,
         "other balances"
     );
-    // It is not only a picture: what was found can be spent, and no deposit index is used again.
+    // The wallet can spend the notes that it found, and it uses no deposit index again.
     found.stop().await;
     Ok(())
 }

@@ -1,7 +1,8 @@
-//! Wrong submissions through the sequencer's interface, with real proofs: each is refused by its name and
-//! changes nothing.
+//! Wrong submissions through the sequencer's interface, with real proofs. The sequencer refuses
+//! each with its own code, and nothing changes.
 //!
-//! The sequencer here seals only when a deposit waits, so that the test decides when a batch is made.
+//! The sequencer here seals only when a deposit waits, so that the test decides when a batch is
+//! made.
 
 use anyhow::ensure;
 use ark_ff::{BigInteger as _, PrimeField as _};
@@ -23,9 +24,9 @@ use subrosa_tests::{
     party::{hex_of, now},
     world::FEE,
 };
-use subrosa_wallet::compose::{Intent, Terms};
+use subrosa_wallet::compose::{Envelope, Intent};
 
-/// The notes of alice, by value.
+/// Values of alice's notes.
 const NOTES: [u128; 4] = [5_000_000, 6_000_000, 7_000_000, 8_000_000];
 
 fn seal_on_deposits(config: &mut Config) {
@@ -35,7 +36,7 @@ fn seal_on_deposits(config: &mut Config) {
     config.seal.deposit_wait_ms = 1_500;
 }
 
-/// All that a refused submission must leave as it was.
+/// State that a refused submission must not change.
 #[derive(Debug, PartialEq)]
 struct Everything {
     info: Value,
@@ -90,7 +91,8 @@ impl Stage {
         })
     }
 
-    /// Submits what must be refused, and compares before with after.
+    /// Submits bytes that the sequencer must refuse, and compares the state before with the state
+    /// after.
     async fn refused(
         &self,
         what: &str,
@@ -108,13 +110,18 @@ impl Stage {
         Ok(answer)
     }
 
-    async fn pay(&self, note: u128, amount: u128, terms: Terms) -> anyhow::Result<Submission> {
+    async fn pay(
+        &self,
+        note: u128,
+        amount: u128,
+        envelope: Envelope,
+    ) -> anyhow::Result<Submission> {
         let intent = Intent::Transfer {
             to: self.bob.keys.address(),
             memo: "INV-7".parse()?,
         };
         self.alice
-            .spend(&self.alice.note(note)?, &intent, amount, terms)
+            .spend(&self.alice.note(note)?, &intent, amount, envelope)
             .await
     }
 }
@@ -151,7 +158,7 @@ fn with(submission: &Submission, change: impl FnOnce(&mut Transaction)) -> Vec<u
     altered.to_bytes()
 }
 
-/// The other 32 bytes that are `element` modulo r.
+/// Returns the other 32 bytes that are equal to `element` modulo r.
 fn alias(element: &Fr) -> Vec<u8> {
     let mut integer = element.into_bigint();
     let carry = integer.add_with_carry(&Fr::MODULUS);
@@ -167,7 +174,8 @@ fn replace(bytes: &mut [u8], old: &[u8], new: &[u8]) {
     bytes[at..at + new.len()].copy_from_slice(new);
 }
 
-/// A payment out of a note that was never deposited here: its anchor is another history's.
+/// Makes a payment from a note that was never deposited here: its anchor belongs to another
+/// history.
 async fn from_nowhere(stage: &Stage) -> anyhow::Result<Submission> {
     let World { l1, .. } = &stage.world;
     let mut dreamer = Party::new(1, &**l1).await?;
@@ -195,11 +203,16 @@ async fn from_nowhere(stage: &Stage) -> anyhow::Result<Submission> {
         memo: "a dream".parse()?,
     };
     dreamer
-        .spend(&dreamer.note(1 << 100)?, &intent, 1 << 99, dreamer.terms())
+        .spend(
+            &dreamer.note(1 << 100)?,
+            &intent,
+            1 << 99,
+            dreamer.envelope(),
+        )
         .await
 }
 
-/// Everything about a proven transaction is bound by its proof.
+/// Checks that the proof binds every part of a transaction.
 async fn altered(
     stage: &Stage,
     payment: &Submission,
@@ -304,7 +317,7 @@ async fn altered(
     Ok(())
 }
 
-/// Bytes that are no submission, and proofs whose points are none.
+/// Submits bytes that are not a submission, and proofs with malformed points.
 async fn unreadable(stage: &Stage, payment: &Submission) -> anyhow::Result<()> {
     let bytes = payment.to_bytes();
     let transaction = &payment.transaction;
@@ -428,16 +441,16 @@ async fn unreadable(stage: &Stage, payment: &Submission) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Transactions that are proven, and wrong in what they say.
+/// Submits transactions with valid proofs and inadmissible contents.
 async fn misguided(stage: &Stage) -> anyhow::Result<()> {
-    let terms = stage.alice.terms();
+    let envelope = stage.alice.envelope();
     let cheap = stage
         .pay(
             NOTES[3],
             1,
-            Terms {
+            Envelope {
                 fee: FEE - 1,
-                ..terms
+                ..envelope
             },
         )
         .await?;
@@ -448,9 +461,9 @@ async fn misguided(stage: &Stage) -> anyhow::Result<()> {
         .pay(
             NOTES[3],
             1,
-            Terms {
+            Envelope {
                 expiry: now() - 1,
-                ..terms
+                ..envelope
             },
         )
         .await?;
@@ -484,9 +497,9 @@ async fn misguided(stage: &Stage) -> anyhow::Result<()> {
             .pay(
                 NOTES[3],
                 1,
-                Terms {
+                Envelope {
                     context: context.word(),
-                    ..terms
+                    ..envelope
                 },
             )
             .await?;
@@ -496,7 +509,7 @@ async fn misguided(stage: &Stage) -> anyhow::Result<()> {
     }
 
     let broken: [(&str, Vec<u8>); 4] = [
-        // −y belongs to a point as well, but to none of the prime subgroup.
+        // −y belongs to a point as well, but not to one of the prime-order subgroup.
         (
             "ephemeral",
             with(&cheap, |t| {
@@ -542,13 +555,13 @@ async fn misguided(stage: &Stage) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Two spends of one note from many connections at once: one of them gets in, and always the same. Says
-/// what it pays.
+/// Submits two spends of one note from many connections at once. Exactly one of them is accepted.
+/// Returns its payment.
 async fn race(stage: &Stage) -> anyhow::Result<u128> {
-    let terms = stage.alice.terms();
+    let envelope = stage.alice.envelope();
     let rivals = [
-        stage.pay(NOTES[1], 10, terms).await?,
-        stage.pay(NOTES[1], 20, terms).await?,
+        stage.pay(NOTES[1], 10, envelope).await?,
+        stage.pay(NOTES[1], 20, envelope).await?,
     ];
     let before = stage
         .world
@@ -618,23 +631,23 @@ async fn accepted(
 async fn wrong_input_is_refused_by_name_and_changes_nothing() -> anyhow::Result<()> {
     let directory = tempfile::tempdir()?;
     let mut stage = Stage::start(&directory.path().join("one")).await?;
-    let terms = stage.alice.terms();
+    let envelope = stage.alice.envelope();
     let context = stage.alice.context;
-    let payment = stage.pay(NOTES[0], 1_000_000, terms).await?;
-    let rival = stage.pay(NOTES[0], 2_000_000, terms).await?;
+    let payment = stage.pay(NOTES[0], 1_000_000, envelope).await?;
+    let rival = stage.pay(NOTES[0], 2_000_000, envelope).await?;
     let out = Intent::Withdraw {
         recipient: recipient(),
     };
     let withdrawal = stage
         .alice
-        .spend(&stage.alice.note(NOTES[2])?, &out, 3_000_000, terms)
+        .spend(&stage.alice.note(NOTES[2])?, &out, 3_000_000, envelope)
         .await?;
 
     altered(&stage, &payment, &withdrawal).await?;
     unreadable(&stage, &payment).await?;
     misguided(&stage).await?;
 
-    // None of that kept the honest ones out.
+    // Honest submissions are still accepted.
     accepted(&stage.world.api, &payment, &context, "pending").await?;
     stage
         .refused(
@@ -646,7 +659,7 @@ async fn wrong_input_is_refused_by_name_and_changes_nothing() -> anyhow::Result<
         .await?;
     let before = stage.everything().await?;
     accepted(&stage.world.api, &payment, &context, "pending").await?;
-    // Its identity is the digest: with whatever proof, it is the transaction that was accepted.
+    // The digest identifies a transaction: with another proof it is the same accepted transaction.
     let unproven = Submission {
         proof: ProofBytes::new([0; 128]),
         ..payment.clone()
@@ -711,7 +724,8 @@ async fn wrong_input_is_refused_by_name_and_changes_nothing() -> anyhow::Result<
     replay(&stage, &payment, directory.path()).await
 }
 
-/// A second rollup on the same chain with the same history: only its address tells it apart.
+/// Replays a transaction on a second rollup on the same chain with the same history. Only its
+/// address differs.
 async fn replay(
     stage: &Stage,
     payment: &Submission,
@@ -731,7 +745,7 @@ async fn replay(
         Ok((info["state"]["batch_index"] == 2).then_some(info))
     })
     .await?;
-    // The anchor and the assets are known there, so that nothing but the proof stands in the way.
+    // The second rollup knows the anchor and the assets, so only the proof can fail.
     ensure!(
         state["state"]["note_root"] == hex_of(&payment.transaction.anchor),
         "another history"

@@ -1,5 +1,6 @@
-//! Really proven batches against the real contracts: accepted once, and never in any other form. On the
-//! embedded chain, and with the same proofs on anvil where it is installed.
+//! Batches with real proofs against the real contracts: accepted once, and never in an altered
+//! form. The tests run on the embedded chain, and with the same proofs on anvil where it is
+//! installed.
 
 use std::sync::{Arc, Mutex};
 
@@ -32,9 +33,9 @@ use subrosa_wallet::compose::Intent;
 
 /// Notes of the first batch, in the order of the queue.
 const FIRST: [u128; 2] = [5_000_000, 6_000_000];
-/// The deposit of the second.
+/// Deposit of the second batch.
 const SECOND: u128 = 7_000_000;
-/// What is withdrawn.
+/// Amount of the withdrawal.
 const OUT: u128 = 2_000_000;
 
 fn operator() -> [u8; 20] {
@@ -49,16 +50,16 @@ fn recipient() -> Account {
     account(FIRST_INSTITUTION + 1)
 }
 
-/// Batches and their proofs; none of them knows which chain it will be tried on.
+/// Batches and their proofs. They fit every chain that has the same history.
 struct Fixture {
     context: Fr,
     /// Two deposits.
     first: Settlement,
-    /// The same deposits in the wrong order, as rightly proven.
+    /// The same deposits in the wrong order, with a valid proof.
     exchanged: Settlement,
     /// A transfer, a withdrawal and a deposit.
     second: Settlement,
-    /// The public inputs of the second's proof.
+    /// Public inputs of the proof of the second batch.
     instances: [Fr; 5],
 }
 
@@ -85,7 +86,7 @@ async fn prove(
     Ok((settlement, proof.instances))
 }
 
-/// Makes alice's deposits, always the same ones.
+/// Makes alice's deposits, which are always the same.
 async fn make_deposits(l1: &dyn L1) -> anyhow::Result<Party> {
     let mut alice = Party::new(1, l1).await?;
     for value in FIRST.into_iter().chain([SECOND]) {
@@ -102,7 +103,7 @@ async fn make(l1: &dyn L1) -> anyhow::Result<Fixture> {
         fee_asset: DOLLAR,
         min_fee: FEE,
     };
-    // Apart, so that the second's time can be altered within what L1 admits.
+    // Far enough apart that the test can alter the second time within the limits of L1.
     let time = l1.head().await?.timestamp;
     let earlier = time - 10;
     let queue: Vec<Deposit> = l1
@@ -147,7 +148,7 @@ async fn make(l1: &dyn L1) -> anyhow::Result<Fixture> {
     let (mut transactions, mut proofs) = (Vec::new(), Vec::new());
     for (intent, note, amount) in [(pay, FIRST[0], 1_000_000), (leave, FIRST[1], OUT)] {
         let submission = alice
-            .spend(&alice.note(note)?, &intent, amount, alice.terms())
+            .spend(&alice.note(note)?, &intent, amount, alice.envelope())
             .await?;
         transactions.push(submission.transaction);
         proofs.push(submission.proof);
@@ -168,7 +169,7 @@ async fn make(l1: &dyn L1) -> anyhow::Result<Fixture> {
     })
 }
 
-/// All that a rejected batch must leave as it was.
+/// State that a rejected batch must not change.
 #[derive(Debug, PartialEq)]
 struct Everything {
     view: RollupView,
@@ -285,7 +286,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Asks the verifier itself.
+    /// Calls the verifier directly.
     async fn verify(
         &self,
         instances: [U256; 5],
@@ -322,7 +323,7 @@ impl Stage {
     }
 }
 
-/// Rejected by the contract, for one of these reasons.
+/// Checks that the contract rejected the call for one of these reasons.
 fn check(what: &str, result: Result<(), L1Error>, by: &[&str]) -> anyhow::Result<()> {
     match result {
         Err(L1Error::Rejected { reason, .. }) if by.contains(&reason.as_str()) => Ok(()),
@@ -330,7 +331,7 @@ fn check(what: &str, result: Result<(), L1Error>, by: &[&str]) -> anyhow::Result
     }
 }
 
-/// Reads from a chain; keeps what would be sent to it, and sends nothing.
+/// Transport that reads from a chain, records outgoing transactions and sends none.
 struct Recorder {
     chain: Arc<dyn Transport>,
     sent: Mutex<Option<Bytes>>,
@@ -381,7 +382,7 @@ fn modulus() -> U256 {
     U256::from_be_slice(&Fr::MODULUS.to_bytes_be())
 }
 
-/// Every kind of data word, and every header value.
+/// Alters every kind of data word, and every header value.
 async fn altered(stage: &Stage, fixture: &Fixture) -> anyhow::Result<()> {
     type Change = fn(&mut Settlement);
     let invalid: &[&str] = &["InvalidProof"];
@@ -586,7 +587,7 @@ fn withdrawal(batch: &mut Settlement) -> &mut subrosa_protocol::transaction::Wit
         .expect("the second transaction withdraws")
 }
 
-/// Values that are equal to the right ones modulo r.
+/// Replaces values by others that are equal modulo r.
 async fn aliases(stage: &Stage, fixture: &Fixture) -> anyhow::Result<()> {
     let second = &fixture.second;
     let not_canonical: &[&str] = &["InstanceNotCanonical"];
@@ -647,7 +648,7 @@ async fn aliases(stage: &Stage, fixture: &Fixture) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The fixture's deposits are queued; everything is tried on this chain.
+/// Tries everything on this chain, after the fixture's deposits are queued.
 async fn try_everything(stage: &Stage, fixture: &Fixture) -> anyhow::Result<()> {
     let Fixture {
         first,
@@ -735,7 +736,8 @@ async fn a_batch_settles_once_and_only_as_it_was_proven() -> anyhow::Result<()> 
     };
     let anvil = Stage::new(chain).await?;
     make_deposits(&*anvil.l1).await?;
-    // Same deployer, same nonces, same addresses: the proofs are for this chain as well.
+    // The deployer, the nonces and therefore the addresses are the same: the proofs fit this chain
+    // too.
     ensure!(
         anvil.l1.rollup().await?.context == fixture.context,
         "anvil gave the rollup another address"

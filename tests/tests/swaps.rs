@@ -11,7 +11,7 @@ use subrosa_tests::{
     world::FEE,
 };
 
-/// Seconds that quotes stand and that legs may settle after.
+/// Seconds that a quote may be accepted, and seconds after that in which its legs may settle.
 const TIMES: (u64, u64) = (120, 600);
 
 async fn institution(world: &World, directory: &Path, place: usize) -> anyhow::Result<Institution> {
@@ -31,8 +31,9 @@ async fn open(world: &World, directory: &Path, place: usize) -> anyhow::Result<I
     world.institution(directory, place, seed).await
 }
 
-/// Ten units of an asset of six decimals for three of one of eighteen, to the last unit; a withdrawn quote and
-/// one that ran out leave nothing behind; a wallet that has only its seed finds what it traded.
+/// Swaps ten units of an asset with six decimals for three of one with eighteen, exact to the last
+/// unit. A withdrawn quote and an expired one leave nothing behind. A wallet restored from its seed
+/// finds its trades.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_swap_is_exact_and_found_again() -> anyhow::Result<()> {
     let directory = tempfile::tempdir()?;
@@ -52,7 +53,8 @@ async fn a_swap_is_exact_and_found_again() -> anyhow::Result<()> {
         of.settled(&id).await?;
     }
 
-    // Amounts are texts in the asset's units; what the asset cannot express is refused.
+    // Amounts are texts in display units. The gateway refuses an amount that the asset cannot
+    // express.
     let (give, want) = ((SYMBOLS[0], "10"), (SYMBOLS[1], "3"));
     let fine = json!({
         "with": south.address(),
@@ -82,7 +84,7 @@ async fn a_swap_is_exact_and_found_again() -> anyhow::Result<()> {
     ensure!(status == 409 && answer["code"] == "wrong_state", "{answer}");
 
     let quote = north.quoted(&south, give, want, TIMES).await?;
-    // What is promised is promised once: south has one note of gold.
+    // Notes are promised once only: south has one note of gold.
     let again = json!({
         "with": north.address(),
         "give": { "asset": SYMBOLS[1], "amount": "3" },
@@ -114,7 +116,7 @@ async fn a_swap_is_exact_and_found_again() -> anyhow::Result<()> {
         }
     }
 
-    // What was received can be spent, also by a wallet that has nothing but its seed.
+    // Received notes can be spent, also by a wallet restored from its seed.
     north.stop().await;
     let north = open(&world, &directory.path().join("north-again"), 0).await?;
     south.stop().await;

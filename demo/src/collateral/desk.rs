@@ -3,7 +3,8 @@
 
 use std::{
     collections::BTreeMap,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
 use alloy_primitives::U256;
@@ -12,6 +13,7 @@ use subrosa_client::{
     GatewayClient,
     gateway::{AssetView, CollateralRequest, LoanRequest, LoanView, RepayRequest, RoleName},
 };
+use subrosa_clock::Clock;
 use subrosa_protocol::{
     loan::covers,
     market::{Market, PriceSnapshot},
@@ -107,12 +109,7 @@ pub(super) struct Followed<'a> {
     steps: usize,
     sums: Sums,
     end: Option<(End, String)>,
-}
-
-fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
+    clock: Arc<dyn Clock>,
 }
 
 impl<'a> Followed<'a> {
@@ -145,6 +142,7 @@ impl<'a> Followed<'a> {
             steps: 0,
             sums: Sums::default(),
             end: None,
+            clock: world.time().clock(),
         })
     }
 
@@ -187,13 +185,13 @@ impl<'a> Followed<'a> {
         if self.has_ended() {
             return Ok(());
         }
-        let left = Duration::from_secs((self.maturity + 1).saturating_sub(now()));
+        let left = Duration::from_secs((self.maturity + 1).saturating_sub(self.clock.unix()));
         ensure!(
             left < PATIENCE,
             "loan {} is open after the last day, and its maturity is too far away",
             self.number
         );
-        tokio::time::sleep(left).await;
+        self.clock.sleep(left).await;
         self.day(day, snapshot).await
     }
 
@@ -250,7 +248,7 @@ impl<'a> Followed<'a> {
             0 => (self.borrower, self.lender, RoleName::Borrower),
             _ => (self.lender, self.borrower, RoleName::Lender),
         };
-        self.maturity = now() + u64::from(line.term) * STEP.as_secs();
+        self.maturity = self.clock.unix() + u64::from(line.term) * STEP.as_secs();
         let proposal = LoanRequest {
             role,
             with: other.address().await?.address,
@@ -470,7 +468,7 @@ impl<'a> Followed<'a> {
         self.agree(id, "liquidated", |_| true).await?;
         if secured {
             ensure!(
-                now() > self.maturity,
+                self.clock.unix() > self.maturity,
                 "it was liquidated before maturity though secured"
             );
         }

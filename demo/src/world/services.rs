@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use subrosa_client::{GatewayClient, SequencerClient};
+use subrosa_clock::Clock;
 use subrosa_l1::development;
 use subrosa_node::{
     Deployment, Keys, Rollup,
@@ -40,6 +41,10 @@ pub(super) struct Plan<'a> {
     pub(super) data: &'a Path,
     pub(super) rollup: &'a Rollup,
     pub(super) cast: &'a Cast<'a>,
+    /// Clock of the services in this process.
+    pub(super) clock: Arc<dyn Clock>,
+    /// Whether that clock can run fast.
+    pub(super) fast: bool,
     /// Endpoint of L1, if each service is a process of its own.
     pub(super) url: Option<&'a str>,
 }
@@ -55,7 +60,7 @@ impl Plan<'_> {
 
     /// Returns the sequencer's settings beyond the defaults.
     fn settings(&self) -> Value {
-        json!({
+        let mut settings = json!({
             "listen": "127.0.0.1:0",
             "store": self.data.join("sequencer"),
             "min_fee": FEE.to_string(),
@@ -63,7 +68,12 @@ impl Plan<'_> {
             "settle": { "poll_ms": 200 },
             // All institutions are one peer here.
             "mailbox": { "rate": 0 },
-        })
+        });
+        if self.fast {
+            // Rates are a second of the clock, which stands almost still while clients prove.
+            settings["http"] = json!({ "global_rate": 0, "peer_rate": 0 });
+        }
+        settings
     }
 }
 
@@ -222,6 +232,18 @@ impl Services {
         }
     }
 
+    /// Returns a probe that tells whether a client proof is being made in this process, if clients
+    /// prove here.
+    pub(super) fn is_proving(&self) -> Option<impl Fn() -> bool + Send + use<>> {
+        match self {
+            Self::Here(here) => {
+                let prover = here.client_prover.clone();
+                Some(move || prover.is_proving())
+            }
+            Self::Processes(_) => None,
+        }
+    }
+
     /// Returns the log files of services with a process of their own.
     pub(super) fn logs(&self) -> impl Iterator<Item = &Path> {
         let processes = match self {
@@ -268,6 +290,7 @@ impl Here {
         let mut ports = ports(plan.rollup, operator, keys, bars.inner())?;
         let batch_prover = Arc::new(RecordingProver::new(ports.prover));
         ports.prover = batch_prover.clone();
+        ports.clock = plan.clock.clone();
         let sequencer = subrosa_sequencer::start(config, ports).await?;
         let base = format!("http://{}", sequencer.addr());
         let here = Self {
@@ -309,7 +332,17 @@ impl Here {
             watch: Watch { liquidate },
         };
         let prover = self.client_prover.clone();
-        let wallet = wallet::start(home, &unlocked, plan.rollup, account, prover, settings).await?;
+        let clock = plan.clock.clone();
+        let started = wallet::start(
+            home,
+            &unlocked,
+            plan.rollup,
+            account,
+            prover,
+            settings,
+            clock,
+        );
+        let wallet = started.await?;
         let base = format!("http://{}", wallet.gateway.address);
         let client = GatewayClient::new(&base, wallet.token.expose())?;
         self.wallets.push(wallet);
