@@ -5,7 +5,7 @@ use alloy_sol_types::SolCall;
 use subrosa_protocol::{
     Fr,
     asset::{AssetId, AssetInfo},
-    market::Snapshot,
+    market::PriceSnapshot,
 };
 use tokio::sync::OnceCell;
 
@@ -80,7 +80,7 @@ pub trait L1: Send + Sync + 'static {
     /// Reads the token's symbol and decimals.
     async fn token_metadata(&self, asset: AssetId) -> Result<TokenMetadata, L1Error>;
     /// Reads the newest price snapshot, if there is one.
-    async fn snapshot(&self) -> Result<Option<Snapshot>, L1Error>;
+    async fn snapshot(&self) -> Result<Option<PriceSnapshot>, L1Error>;
     /// Reads the price oracle's log from block `from` on.
     async fn oracle_log(&self, from: u64) -> Result<OracleLog, L1Error>;
     /// Returns the time of the snapshot with this digest, in Unix seconds, if L1 recorded it.
@@ -244,7 +244,7 @@ impl<T: Transport> L1 for Client<T> {
         self.read_metadata(asset).await
     }
 
-    async fn snapshot(&self) -> Result<Option<Snapshot>, L1Error> {
+    async fn snapshot(&self) -> Result<Option<PriceSnapshot>, L1Error> {
         self.read_snapshot().await
     }
 

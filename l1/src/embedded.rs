@@ -1,13 +1,12 @@
 //! A chain in this process: revm over an in-memory database, one block for each transaction.
 //!
 //! It runs the real contracts with the real gas schedule (Prague); a development machine needs no
-//! node. Its clock is the system's. It checks no signatures: a holder of the chain can send as any
+//! node. Its blocks have the time of a [`Clock`]. It checks no signatures: a holder of the chain can send as any
 //! [`Account`]. Therefore it has a development chain id only.
 
 use std::{
     collections::HashMap,
-    sync::Mutex,
-    time::{SystemTime, UNIX_EPOCH},
+    sync::{Arc, Mutex},
 };
 
 use alloy_primitives::{Address, B256, Bytes, Log, TxKind, U256, keccak256};
@@ -21,6 +20,7 @@ use revm::{
     primitives::hardfork::SpecId,
     state::{AccountInfo, EvmState},
 };
+use subrosa_clock::{Clock, SystemClock};
 
 use crate::{
     account::Account,
@@ -43,6 +43,7 @@ struct Replaced {
 }
 
 struct Chain {
+    clock: Arc<dyn Clock>,
     db: CacheDB<EmptyDB>,
     number: u64,
     timestamp: u64,
@@ -63,16 +64,16 @@ impl std::fmt::Debug for EmbeddedTransport {
     }
 }
 
-fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |d| d.as_secs())
-}
-
 impl EmbeddedTransport {
-    /// Starts a chain on which each of `funded` holds 10,000 ether.
+    /// Starts a chain on the system's clock, on which each of `funded` holds 10,000 ether.
     #[must_use]
     pub fn new(funded: &[Address]) -> Self {
+        Self::with_clock(funded, SystemClock::shared())
+    }
+
+    /// Starts a chain whose blocks have the time of `clock`.
+    #[must_use]
+    pub fn with_clock(funded: &[Address], clock: Arc<dyn Clock>) -> Self {
         let mut db = CacheDB::new(EmptyDB::default());
         for address in funded {
             let balance = U256::from(10_000u64) * U256::from(10u64).pow(U256::from(18u64));
@@ -88,7 +89,8 @@ impl EmbeddedTransport {
             chain: Mutex::new(Chain {
                 db,
                 number: 0,
-                timestamp: now(),
+                timestamp: clock.unix(),
+                clock,
                 replaced: Vec::new(),
                 logs: Vec::new(),
                 calldata: HashMap::new(),
@@ -108,6 +110,11 @@ impl EmbeddedTransport {
 }
 
 impl Chain {
+    /// Returns the time of a block that is mined now. It is never before the newest block.
+    fn now(&self) -> u64 {
+        self.timestamp.max(self.clock.unix())
+    }
+
     fn cfg() -> CfgEnv {
         let mut cfg = CfgEnv::new_with_spec(SpecId::PRAGUE).with_chain_id(CHAIN_ID);
         cfg.disable_nonce_check = true;
@@ -189,7 +196,7 @@ impl Chain {
     /// Returns the state after the block `number`, and its time. The newest block's time is now.
     fn state_after(&self, number: u64) -> Result<(CacheDB<&CacheDB<EmptyDB>>, u64), L1Error> {
         let mut db = CacheDB::new(&self.db);
-        let mut timestamp = self.timestamp.max(now());
+        let mut timestamp = self.now();
         let first = usize::try_from(number).unwrap_or(usize::MAX);
         for replaced in self.replaced.iter().skip(first).rev() {
             timestamp = replaced.timestamp;
@@ -232,7 +239,7 @@ impl Chain {
         let data = outgoing.data.clone();
         let env = Self::environment(from, outgoing.to, outgoing.data, outgoing.value, nonce);
         let number = self.number + 1;
-        let timestamp = self.timestamp.max(now());
+        let timestamp = self.now();
         let executed = {
             let mut evm = Context::mainnet()
                 .with_db(&mut self.db)
@@ -290,7 +297,7 @@ impl Transport for EmbeddedTransport {
     async fn head(&self) -> Result<Head, L1Error> {
         Ok(self.with(|chain| Head {
             number: chain.number,
-            timestamp: chain.timestamp.max(now()),
+            timestamp: chain.now(),
         }))
     }
 

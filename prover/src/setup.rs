@@ -120,7 +120,7 @@ impl SetupError {
     }
 }
 
-/// A directory of keys and parameters. Cheap to clone; clones share what is loaded.
+/// A directory of keys and parameters. Cheap to clone; clones share loaded keys.
 #[derive(Clone, Debug)]
 pub struct KeyStore {
     store: Store,

@@ -12,7 +12,7 @@ use std::{
 
 use subrosa_protocol::{
     Fr,
-    market::{MARKETS, Markets, Snapshot},
+    market::{MARKETS, Markets, PriceSnapshot},
 };
 
 use crate::{
@@ -72,7 +72,7 @@ pub(crate) struct KnownSnapshot {
     /// Digest of the snapshot.
     pub(crate) id: Word,
     /// The snapshot.
-    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) snapshot: Arc<PriceSnapshot>,
 }
 
 impl KnownSnapshot {
@@ -241,9 +241,9 @@ impl Oracle {
             return Ok(Found::Nothing);
         }
         let markets = markets.under(&market_root)?;
-        let snapshot = Snapshot::prices_from_words(&prices)
+        let snapshot = PriceSnapshot::prices_from_words(&prices)
             .ok()
-            .map(|prices| Snapshot {
+            .map(|prices| PriceSnapshot {
                 time,
                 markets,
                 prices,

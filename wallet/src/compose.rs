@@ -9,7 +9,7 @@ use subrosa_protocol::{
     encryption::Memo,
     keys::{Address, SpendKey, ViewingKey},
     loan::Agreement,
-    market::Snapshot,
+    market::PriceSnapshot,
     note::Note,
     swap::{self, Side},
     transaction::{Header, Kind, Transaction, Withdrawal},
@@ -73,7 +73,7 @@ pub struct Envelope {
     /// Now, Unix seconds.
     pub now: u64,
     /// Latest known price snapshot. A transaction names it even if it does not need a price.
-    pub snapshot: Option<Snapshot>,
+    pub snapshot: Option<PriceSnapshot>,
     /// Whether to name no snapshot, because the counterpart of a leg names another one. A step that
     /// needs a price names it all the same.
     pub omit_snapshot: bool,

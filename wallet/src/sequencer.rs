@@ -1,7 +1,7 @@
 //! The sequencer, as the wallet uses it: the answers of [`subrosa_client::SequencerClient`] as
 //! types of the protocol.
 
-use subrosa_protocol::{Fr, asset::AssetId, market::Snapshot, message::SealedMessage};
+use subrosa_protocol::{Fr, asset::AssetId, market::PriceSnapshot, message::SealedMessage};
 
 pub use subrosa_client::ClientError as SequencerError;
 
@@ -118,7 +118,7 @@ impl SequencerClient {
     ///
     /// # Errors
     /// [`SequencerError`], also if the contents do not have the stated digest.
-    pub async fn snapshot(&self) -> Result<Option<Snapshot>, SequencerError> {
+    pub async fn snapshot(&self) -> Result<Option<PriceSnapshot>, SequencerError> {
         match self.0.oracle().await? {
             Some(oracle) => oracle.snapshot().map(Some),
             None => Ok(None),

@@ -51,7 +51,7 @@ use subrosa_l1::{Account, L1};
 use subrosa_protocol::{
     asset::{AssetId, AssetTree},
     keys::{Network, Seed, SpendKey, ViewingKey},
-    market::Snapshot,
+    market::PriceSnapshot,
 };
 use tokio::sync::{Mutex, Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -107,9 +107,9 @@ struct Inner {
     /// Highest batch that L1 accepted and that equals ours.
     settled: u64,
     /// Latest price snapshot that the wallet adopted from the sequencer.
-    snapshot: Option<Snapshot>,
+    snapshot: Option<PriceSnapshot>,
     /// Snapshots before the latest, newest first. A counterparty's leg may name one of them.
-    earlier: Vec<Snapshot>,
+    earlier: Vec<PriceSnapshot>,
     /// Time of the last request for the snapshot.
     snapshot_asked: Option<Duration>,
     /// Earliest time that a batch accepted from now on can have. Valid only when all batches that

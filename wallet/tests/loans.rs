@@ -11,7 +11,7 @@ use subrosa_protocol::{
     asset::AssetId,
     keys::{Seed, SpendKey},
     loan::{Agreement, End, LAPSE, Loan},
-    market::{Market, Markets, Snapshot},
+    market::{Market, Markets, PriceSnapshot},
     swap::{Salt, Side},
     transaction::{Kind, Transaction},
 };
@@ -27,7 +27,7 @@ const DAY: u64 = 86_400;
 
 /// Gold secures dollars in market 3, dollars secure gold in market 4. Gold is worth `price` percent
 /// of a dollar.
-fn snapshot(price: u128, time: u64) -> Snapshot {
+fn snapshot(price: u128, time: u64) -> PriceSnapshot {
     let market = |collateral, debt| Market {
         collateral,
         debt,
@@ -43,7 +43,7 @@ fn snapshot(price: u128, time: u64) -> Snapshot {
     let mut prices = [0; 16];
     prices[3] = price * (ONE / 100);
     prices[4] = ONE * 100 / price;
-    Snapshot {
+    PriceSnapshot {
         time,
         markets,
         prices,

@@ -1,6 +1,5 @@
 //! The clients' proofs in the circuit (spec: *Aggregation*, rules B16 … B19): the transcript over
 //! the cells that the pairing product uses, the multipliers' digits, and the identities modulo q.
-
 //!
 //! The module [`pairing`] records the verification natively; [`foreign`] is the arithmetic mod q.
 

@@ -12,7 +12,7 @@ pub(crate) use subrosa_protocol::layout::word::{
     AMOUNT, ANCHOR, ASSETS_ROOT, AUDIT, COMMITMENTS, DISCLOSURE, EPHEMERAL, HEADER, NULLIFIERS,
     ORACLE, TARGET, TERMS,
 };
-pub(crate) use subrosa_protocol::layout::{ASSET_BITS, TIME_BITS, VALUE_BITS};
+pub(crate) use subrosa_protocol::layout::{TIME_BITS, VALUE_BITS};
 
 /// Words of a transaction (spec: *Transaction*, Words).
 pub type Words = [Fr; WORDS];

@@ -6,7 +6,7 @@ use subrosa_protocol::{
     asset::{AssetId, AssetInfo},
     encoding::{fr_from_hex, fr_to_bytes, fr_to_hex, point_to_bytes},
     ledger::State,
-    market::{MARKETS, Market, Markets, PRICE_BITS, Snapshot},
+    market::{MARKETS, Market, Markets, PRICE_BITS, PriceSnapshot},
     message::{MESSAGE_LEN, SealedMessage},
 };
 use utoipa::ToSchema;
@@ -379,8 +379,8 @@ pub struct OracleBody {
     pub prices: Vec<Option<String>>,
 }
 
-impl From<&Snapshot> for OracleBody {
-    fn from(snapshot: &Snapshot) -> Self {
+impl From<&PriceSnapshot> for OracleBody {
+    fn from(snapshot: &PriceSnapshot) -> Self {
         Self::new(&fr_to_bytes(&snapshot.digest()), snapshot)
     }
 }
@@ -388,7 +388,7 @@ impl From<&Snapshot> for OracleBody {
 impl OracleBody {
     /// Writes a snapshot whose digest is known already.
     #[must_use]
-    pub fn new(digest: &[u8; 32], snapshot: &Snapshot) -> Self {
+    pub fn new(digest: &[u8; 32], snapshot: &PriceSnapshot) -> Self {
         let markets = snapshot.markets.0.iter();
         let prices = snapshot.prices.iter();
         Self {
@@ -407,12 +407,12 @@ impl OracleBody {
     ///
     /// # Errors
     /// [`ClientError::Protocol`] if a market or a price is not legal or the digest differs.
-    pub fn snapshot(&self) -> Result<Snapshot, ClientError> {
+    pub fn snapshot(&self) -> Result<PriceSnapshot, ClientError> {
         let malformed = |what: &str| ClientError::Protocol(format!("snapshot: {what}"));
         if self.markets.len() != MARKETS || self.prices.len() != MARKETS {
             return Err(malformed("number of markets"));
         }
-        let mut snapshot = Snapshot {
+        let mut snapshot = PriceSnapshot {
             time: self.time,
             markets: Markets::default(),
             prices: [0; MARKETS],
@@ -472,8 +472,8 @@ pub struct Problem {
 mod tests {
     use super::*;
 
-    fn snapshot() -> Snapshot {
-        let mut snapshot = Snapshot {
+    fn snapshot() -> PriceSnapshot {
+        let mut snapshot = PriceSnapshot {
             time: 1_790_000_000,
             markets: Markets::default(),
             prices: [0; MARKETS],

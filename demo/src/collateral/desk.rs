@@ -14,7 +14,7 @@ use subrosa_client::{
 };
 use subrosa_protocol::{
     loan::covers,
-    market::{Market, Snapshot},
+    market::{Market, PriceSnapshot},
 };
 use subrosa_wallet::amount::format;
 
@@ -168,7 +168,7 @@ impl<'a> Followed<'a> {
     }
 
     /// Lets the parties do what the day's price and date ask of them.
-    pub(super) async fn day(&mut self, day: &Day, snapshot: &Snapshot) -> anyhow::Result<()> {
+    pub(super) async fn day(&mut self, day: &Day, snapshot: &PriceSnapshot) -> anyhow::Result<()> {
         self.play(day, snapshot).await.with_context(|| {
             let LoanLine {
                 lender, borrower, ..
@@ -179,7 +179,11 @@ impl<'a> Followed<'a> {
     }
 
     /// Waits for the maturity of a loan that has not ended.
-    pub(super) async fn mature(&mut self, day: &Day, snapshot: &Snapshot) -> anyhow::Result<()> {
+    pub(super) async fn mature(
+        &mut self,
+        day: &Day,
+        snapshot: &PriceSnapshot,
+    ) -> anyhow::Result<()> {
         if self.has_ended() {
             return Ok(());
         }
@@ -193,7 +197,7 @@ impl<'a> Followed<'a> {
         self.day(day, snapshot).await
     }
 
-    async fn play(&mut self, day: &Day, snapshot: &Snapshot) -> anyhow::Result<()> {
+    async fn play(&mut self, day: &Day, snapshot: &PriceSnapshot) -> anyhow::Result<()> {
         if self.has_ended() {
             return Ok(());
         }
@@ -368,7 +372,7 @@ impl<'a> Followed<'a> {
     async fn meet(
         &mut self,
         id: &str,
-        snapshot: &Snapshot,
+        snapshot: &PriceSnapshot,
         required: Option<&str>,
     ) -> anyhow::Result<()> {
         let Position { collateral, owed } = self.last;
@@ -439,7 +443,12 @@ impl<'a> Followed<'a> {
     }
 
     /// Lets the lender liquidate, by itself or when it is told to.
-    async fn liquidate(&mut self, id: &str, day: &Day, snapshot: &Snapshot) -> anyhow::Result<()> {
+    async fn liquidate(
+        &mut self,
+        id: &str,
+        day: &Day,
+        snapshot: &PriceSnapshot,
+    ) -> anyhow::Result<()> {
         let Position { collateral, owed } = self.last;
         let price = self.price(snapshot);
         let Market {
@@ -476,7 +485,7 @@ impl<'a> Followed<'a> {
         Ok(())
     }
 
-    fn price(&self, snapshot: &Snapshot) -> u128 {
+    fn price(&self, snapshot: &PriceSnapshot) -> u128 {
         snapshot.prices[self.place]
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use alloy_primitives::Address;
 use anyhow::{Context as _, ensure};
 use subrosa_l1::deploy::{NewFeed, development_feed, set_answer, set_feed, set_market};
-use subrosa_protocol::{asset::AssetId, encoding::fr_to_hex, market::Snapshot};
+use subrosa_protocol::{asset::AssetId, encoding::fr_to_hex, market::PriceSnapshot};
 
 use super::World;
 use crate::collateral::{Day, MarketLine, PRICE_DECIMALS};
@@ -50,7 +50,7 @@ impl World {
 
     /// Sets the feeds to a day's prices, has L1 record a snapshot and waits until the sequencer
     /// serves it.
-    pub(crate) async fn publish(&self, feeds: &Feeds, day: &Day) -> anyhow::Result<Snapshot> {
+    pub(crate) async fn publish(&self, feeds: &Feeds, day: &Day) -> anyhow::Result<PriceSnapshot> {
         let (transport, deployer) = (&self.chain.transport, &self.deployer);
         for (symbol, feed) in &feeds.0 {
             let price = *day.prices.get(symbol).context("a price is missing")?;

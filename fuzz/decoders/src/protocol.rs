@@ -10,7 +10,7 @@ use subrosa_protocol::{
     batch::{BatchHeader, BatchWitness, PublishedBatch, Shape},
     encryption::{NoteData, PublishedOutputs, Scanner, recover_outgoing, trial_decrypt},
     keys::{ADDRESS_LEN, Address, AuditorKey, Network, Seed, ViewingKey},
-    market::{MARKETS, Markets, PRICE_WORDS, Snapshot},
+    market::{MARKETS, Markets, PRICE_WORDS, PriceSnapshot},
     message::{self, MESSAGE_LEN, SealedMessage},
     transaction::{Submission, Transaction},
 };
@@ -161,7 +161,7 @@ pub fn l1_words(data: &[u8]) {
         assert!(read.words() == markets, "market words");
     }
     let prices = elements::<PRICE_WORDS>(data);
-    let _ = Snapshot::prices_from_words(&prices);
+    let _ = PriceSnapshot::prices_from_words(&prices);
 }
 
 /// The bytes as an element, big-endian, reduced.

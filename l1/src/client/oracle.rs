@@ -4,7 +4,7 @@ use alloy_primitives::{Address, U256};
 use alloy_sol_types::SolEvent;
 use subrosa_protocol::{
     Fr,
-    market::{Markets, Snapshot},
+    market::{Markets, PriceSnapshot},
 };
 
 use super::{Client, receipt};
@@ -18,7 +18,7 @@ use crate::{
 };
 
 impl<T: Transport> Client<T> {
-    pub(super) async fn read_snapshot(&self) -> Result<Option<Snapshot>, L1Error> {
+    pub(super) async fn read_snapshot(&self) -> Result<Option<PriceSnapshot>, L1Error> {
         let oracle = self.oracle().await?;
         let latest = self
             .read("latest", oracle, PriceOracle::latestCall {})
@@ -26,11 +26,11 @@ impl<T: Transport> Client<T> {
         if latest.digest.is_zero() {
             return Ok(None);
         }
-        let snapshot = Snapshot {
+        let snapshot = PriceSnapshot {
             time: latest.time.to::<u64>(),
             markets: Markets::from_words(&from_words(&latest.markets)?)
                 .map_err(|e| L1Error::Protocol(format!("a market: {e}")))?,
-            prices: Snapshot::prices_from_words(&from_words(&latest.prices)?)
+            prices: PriceSnapshot::prices_from_words(&from_words(&latest.prices)?)
                 .map_err(|e| L1Error::Protocol(format!("prices: {e}")))?,
         };
         if snapshot.digest() != from_word(latest.digest)? {

@@ -9,10 +9,11 @@ use rand_chacha::ChaCha20Rng;
 
 use super::*;
 use crate::batch::Shape;
+use crate::encoding::CodecError;
 use crate::encryption::{NOTE_DATA_LEN, NoteData};
 use crate::nullifier_tree::NullifierError;
 use crate::transaction::{Context, Header, Kind, Transaction, Withdrawal};
-use crate::tree::{AppendTree, TreeError};
+use crate::tree::{AppendTree, DEPTH, TreeError};
 use crate::{EdwardsProjective, Scalar};
 
 pub(crate) const NOW: u64 = 1_800_000_000;

@@ -95,7 +95,7 @@ fn invalid_terms_are_refused_by_name() {
         refuse(|t| t.receivers[1] = t.receivers[0]),
         TermsError::SameOwner
     );
-    let wide = Terms::new(exchange(), terms().receivers, 1 << Header::EXPIRY_BITS);
+    let wide = Terms::new(exchange(), terms().receivers, 1 << header::EXPIRY.width);
     assert_eq!(wide, Err(TermsError::Expiry));
 }
 

@@ -20,7 +20,7 @@ fn powers(rounds: usize) -> impl Fn() -> Powers + Sync {
     move || Powers { rounds, base: None }
 }
 
-fn groth16(store: &KeyStore, rounds: usize) -> Result<(Groth16Engine, bool), SetupError> {
+fn groth16(store: &KeyStore, rounds: usize) -> Result<(Groth16Prover, bool), SetupError> {
     store.groth16("powers", powers(rounds), &Silent)
 }
 
@@ -272,7 +272,7 @@ fn corrupted_batch_keys_and_parameters_are_detected() {
         let (dir, store) = store();
         let load = || {
             store
-                .plonk("products", &products(&[1, 2]), 6, 1, &Silent)
+                .halo2("products", &products(&[1, 2]), 6, 1, &Silent)
                 .map(drop)
         };
         load().unwrap();

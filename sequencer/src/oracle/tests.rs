@@ -57,8 +57,8 @@ impl Chain {
         self.push(OracleChange::Market { id, word });
     }
 
-    fn snapshot(&mut self, price: u128) -> Snapshot {
-        let snapshot = Snapshot {
+    fn snapshot(&mut self, price: u128) -> PriceSnapshot {
+        let snapshot = PriceSnapshot {
             time: 60 * self.head,
             markets: self.markets(),
             prices: [price; MARKETS],

@@ -6,7 +6,7 @@ use subrosa_protocol::{
     asset::AssetId,
     batch::Shape,
     ledger::{Deposit, State},
-    market::{Markets, Snapshot},
+    market::{Markets, PriceSnapshot},
     message::MESSAGE_LEN,
 };
 
@@ -478,7 +478,7 @@ pub struct PriceSnapshot {
     /// Position among the oracle's events of the block.
     pub place: u32,
     /// The snapshot.
-    pub snapshot: Snapshot,
+    pub snapshot: PriceSnapshot,
 }
 
 impl Value for PriceSnapshot {
@@ -498,13 +498,13 @@ impl Value for PriceSnapshot {
         let time = reader.u64()?;
         let markets = Markets::from_words(&take_words(&mut reader)?)
             .map_err(|_| CodecError::Field("market"))?;
-        let prices = Snapshot::prices_from_words(&take_words(&mut reader)?)
+        let prices = PriceSnapshot::prices_from_words(&take_words(&mut reader)?)
             .map_err(|_| CodecError::Field("price"))?;
         reader.end()?;
         Ok(Self {
             block,
             place,
-            snapshot: Snapshot {
+            snapshot: PriceSnapshot {
                 time,
                 markets,
                 prices,

@@ -9,7 +9,7 @@ use subrosa_protocol::{
     asset::{AssetId, AssetInfo},
     batch::Shape,
     ledger::{paired, snapshot_of},
-    market::{Market, Snapshot},
+    market::{Market, PriceSnapshot},
     swap::Side,
     transaction::Transaction,
 };
@@ -35,7 +35,7 @@ fn market() -> Market {
 }
 
 /// Makes a leg that names a price snapshot.
-fn leg_naming(world: &World, side: Side, terms: u64, snapshot: &Snapshot) -> Transaction {
+fn leg_naming(world: &World, side: Side, terms: u64, snapshot: &PriceSnapshot) -> Transaction {
     let mut leg = world.leg(side, terms);
     leg.oracle = snapshot.digest();
     leg
@@ -342,7 +342,7 @@ async fn a_log_that_cannot_be_followed_stops_nothing_else() {
 }
 
 /// Records snapshots of `minutes` minutes ago, in blocks that are not read again.
-fn snapshots_ago<const N: usize>(world: &World, minutes: [u64; N]) -> [Snapshot; N] {
+fn snapshots_ago<const N: usize>(world: &World, minutes: [u64; N]) -> [PriceSnapshot; N] {
     world.chain.with(|chain| {
         let snapshots = minutes.map(|minutes| {
             let time = now() - 60 * minutes;
@@ -407,7 +407,7 @@ async fn old_snapshots_are_forgotten_unless_they_are_named() {
     assert_problem(&answer, 409, "unknown_snapshot");
     node.stop().await;
     let store = Store::open(&world.store()).unwrap();
-    let stored: Vec<Snapshot> = store
+    let stored: Vec<PriceSnapshot> = store
         .range::<PriceSnapshots>(&[0; 32])
         .unwrap()
         .map(|entry| entry.unwrap().1.snapshot)
@@ -436,7 +436,7 @@ async fn many_snapshots_and_swaps_at_once_all_settle() {
                 .last()
                 .map_or(Fr::from(0u64), |leg: &Transaction| leg.oracle);
         } else {
-            tx.oracle = named.map_or(Fr::from(0u64), Snapshot::digest);
+            tx.oracle = named.map_or(Fr::from(0u64), PriceSnapshot::digest);
         }
         all.push(tx);
     }

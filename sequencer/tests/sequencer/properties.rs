@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use subrosa_protocol::{
     Fr,
     ledger::{paired, snapshot_of},
-    market::Snapshot,
+    market::PriceSnapshot,
     swap::Side,
     transaction::Transaction,
 };
@@ -75,9 +75,9 @@ fn arb_action() -> impl Strategy<Value = Action> {
 }
 
 /// Returns the digest of one of the last snapshots of the chain, taken back or not, or 0.
-fn one_of(taken: &[Snapshot], which: usize) -> Fr {
+fn one_of(taken: &[PriceSnapshot], which: usize) -> Fr {
     let last = taken.iter().rev().take(2);
-    let digests: Vec<_> = last.map(Snapshot::digest).collect();
+    let digests: Vec<_> = last.map(PriceSnapshot::digest).collect();
     let named = digests.get(which % 3);
     named.copied().unwrap_or(Fr::from(0u64))
 }
@@ -90,7 +90,7 @@ async fn play(actions: &[Action]) {
     let mut node = world.start(config.clone()).await;
     let mut accepted: Vec<Transaction> = Vec::new();
     let mut deposits = 0;
-    let mut taken: Vec<Snapshot> = Vec::new();
+    let mut taken: Vec<PriceSnapshot> = Vec::new();
     for action in actions {
         match action {
             Action::Submit(count) => {

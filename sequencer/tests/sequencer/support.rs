@@ -22,7 +22,7 @@ use subrosa_protocol::{
     encryption::NoteData,
     keys::unaudited,
     ledger::{Deposit, Ledger, State},
-    market::{MARKETS, Market, Markets, Snapshot},
+    market::{MARKETS, Market, Markets, PriceSnapshot},
     proof::PROOF_LEN,
     swap::Side,
     transaction::{Context, Header, Kind, Transaction, Withdrawal},
@@ -205,12 +205,12 @@ impl Chain {
     }
 
     /// Records a price snapshot, at the chain's time.
-    pub fn snapshot(&self, price: u128) -> Snapshot {
+    pub fn snapshot(&self, price: u128) -> PriceSnapshot {
         let time = self.time();
         self.with(|chain| Self::snapshot_at(chain, price, time))
     }
 
-    pub fn snapshot_at(chain: &mut ChainState, price: u128, time: u64) -> Snapshot {
+    pub fn snapshot_at(chain: &mut ChainState, price: u128, time: u64) -> PriceSnapshot {
         let mut words = [Fr::from(0u64); MARKETS];
         for event in &chain.oracle {
             if let OracleChange::Market { id, word } = event.change {
@@ -219,7 +219,7 @@ impl Chain {
         }
         let mut prices = [0; MARKETS];
         prices[3] = price;
-        let snapshot = Snapshot {
+        let snapshot = PriceSnapshot {
             time,
             markets: Markets::from_words(&words).unwrap(),
             prices,
@@ -812,7 +812,7 @@ impl World {
     }
 
     /// Makes a transaction that names a price snapshot.
-    pub fn naming(&self, snapshot: &Snapshot) -> Transaction {
+    pub fn naming(&self, snapshot: &PriceSnapshot) -> Transaction {
         let mut tx = self.transaction();
         tx.oracle = snapshot.digest();
         tx
@@ -941,7 +941,7 @@ impl Node {
     }
 
     /// Waits until this is the latest price snapshot.
-    pub async fn until_latest(&self, snapshot: &Snapshot) -> Answer {
+    pub async fn until_latest(&self, snapshot: &PriceSnapshot) -> Answer {
         let digest = hex_fr(&snapshot.digest());
         for _ in 0..1_000 {
             let answer = self.get("/v1/oracle").await;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use subrosa_protocol::{
     asset::AssetId,
     loan::{Agreement, Debt, LAPSE, Loan, covers, improves, most_seizable},
-    market::{Market, Snapshot},
+    market::{Market, PriceSnapshot},
 };
 use subrosa_transaction::{LoanStep, Step};
 use thiserror::Error;
@@ -118,7 +118,7 @@ pub enum StepError {
 #[derive(Clone, Copy, Debug)]
 pub struct StepContext<'a> {
     /// Latest known price snapshot.
-    pub snapshot: Option<&'a Snapshot>,
+    pub snapshot: Option<&'a PriceSnapshot>,
     /// Time of the last batch that was read. Later batches have no earlier time.
     pub last: u64,
     /// Now, Unix seconds.
@@ -173,7 +173,9 @@ impl StepContext<'_> {
     pub fn price(&self, loan: &Loan) -> Result<(&Market, u128, u64), StepError> {
         self.market(loan)?;
         let snapshot = self.snapshot.ok_or(StepError::NoPrice)?;
-        let (market, price) = snapshot.priced(loan.market).ok_or(StepError::NoPrice)?;
+        let (market, price) = snapshot
+            .market_with_price(loan.market)
+            .ok_or(StepError::NoPrice)?;
         let last = snapshot.time.saturating_add(market.max_age.into());
         Ok((market, price, last))
     }
@@ -204,7 +206,7 @@ pub fn originate(agreement: &Agreement, context: &StepContext<'_>) -> Result<Loa
     Ok(LoanStep {
         step: Step::Open,
         loan: loan.clone(),
-        before: loan.opening_debt(),
+        before: loan.origination_debt(),
         debt: loan.principal,
         snapshot: context.snapshot.copied(),
     })
@@ -222,7 +224,7 @@ pub fn secured(agreement: &Agreement, context: &StepContext<'_>) -> Result<(), S
     }
     let collateral = agreement.collateral;
     // The debt at the last second at which the loan may be opened.
-    let owed = owed(loan, &loan.opening_debt(), agreement.expiry)?;
+    let owed = owed(loan, &loan.origination_debt(), agreement.expiry)?;
     let margin = market.initial;
     if covers(collateral, price, market.haircut, owed, margin) {
         Ok(())
@@ -297,7 +299,7 @@ fn adjust(
     if until <= context.now.max(context.last) {
         return Err(StepError::Due);
     }
-    let ending = |expiry: u64, snapshot: Option<Snapshot>| {
+    let ending = |expiry: u64, snapshot: Option<PriceSnapshot>| {
         let owed = owed(loan, &before, expiry)?;
         let debt = owed
             .checked_sub(repaid)

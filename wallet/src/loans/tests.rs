@@ -7,7 +7,7 @@ use subrosa_protocol::{
     asset::AssetId,
     keys::{Address, Seed, ViewingKey},
     loan::{Debt, Loan, Position, covers, improves, seizable},
-    market::{Market, Markets, Snapshot},
+    market::{Market, Markets, PriceSnapshot},
     note::Note,
     swap::Salt,
 };
@@ -55,8 +55,8 @@ fn held(role: Role, collateral: u128, debt: u128, maturity: u64) -> HeldLoan {
     }
 }
 
-fn snapshot(price: u128, time: u64) -> Snapshot {
-    let mut snapshot = Snapshot {
+fn snapshot(price: u128, time: u64) -> PriceSnapshot {
+    let mut snapshot = PriceSnapshot {
         time,
         markets: Markets::default(),
         prices: [0; 16],
@@ -74,7 +74,7 @@ fn snapshot(price: u128, time: u64) -> Snapshot {
     snapshot
 }
 
-fn context(snapshot: &Snapshot) -> StepContext<'_> {
+fn context(snapshot: &PriceSnapshot) -> StepContext<'_> {
     StepContext {
         snapshot: Some(snapshot),
         last: NOW - 20,
@@ -84,7 +84,7 @@ fn context(snapshot: &Snapshot) -> StepContext<'_> {
 }
 
 /// Whether a planned step obeys the rules T17 and T26 to T32.
-fn legal(held: &HeldLoan, plan: &super::Plan, snapshot: &Snapshot) -> bool {
+fn legal(held: &HeldLoan, plan: &super::Plan, snapshot: &PriceSnapshot) -> bool {
     let market = snapshot.markets.get(0).unwrap();
     let (loan, before) = (&held.loan, &held.position);
     let price = plan.step.snapshot.map(|used| {

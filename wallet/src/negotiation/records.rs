@@ -43,7 +43,7 @@ impl Direction {
 pub enum RfqStatus {
     /// It can be answered.
     Open,
-    /// Every counterparty declined it.
+    /// Every receiver declined it.
     Declined,
     /// Its maker cancelled it.
     Cancelled,

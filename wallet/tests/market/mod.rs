@@ -45,7 +45,7 @@ use subrosa_protocol::{
     encoding::{fr_to_bytes, fr_to_hex},
     keys::{Network, Seed, ViewingKey, unaudited},
     ledger::{BatchInput, Config, Deposit, Ledger, completes},
-    market::{MARKETS, Market as Margins, Markets, Snapshot},
+    market::{MARKETS, Market as Margins, Markets, PriceSnapshot},
     message::MESSAGE_LEN,
     proof::ProofBytes,
     transaction::{Context, Kind, Submission, Transaction},
@@ -76,7 +76,7 @@ struct Floor {
     messages: Vec<Vec<u8>>,
     refused: HashMap<String, (&'static str, u64)>,
     queued: u64,
-    snapshot: Option<Snapshot>,
+    snapshot: Option<PriceSnapshot>,
 }
 
 pub(crate) struct Market {
@@ -209,7 +209,7 @@ impl Market {
     /// cents; gold secures dollars in market 2.
     pub(crate) fn price_gold(&self, cents: u128, ago: u64) -> u64 {
         let time = self.now() - ago;
-        let mut snapshot = Snapshot {
+        let mut snapshot = PriceSnapshot {
             time,
             markets: Markets::default(),
             prices: [0; MARKETS],
@@ -548,7 +548,7 @@ impl L1 for Market {
             decimals: DECIMALS[asset],
         })
     }
-    async fn snapshot(&self) -> Result<Option<Snapshot>, L1Error> {
+    async fn snapshot(&self) -> Result<Option<PriceSnapshot>, L1Error> {
         Ok(self.floor().snapshot)
     }
     async fn oracle_log(&self, _: u64) -> Result<OracleLog, L1Error> {

@@ -10,7 +10,7 @@ use subrosa_protocol::{
     batch::{PublishedBatch, Shape},
     keys::{AuditorKey, Seed, SpendKey, ViewingKey, unaudited},
     ledger::{BatchInput, Config, Deposit, Ledger},
-    market::Snapshot,
+    market::PriceSnapshot,
     transaction::{Context, Transaction},
 };
 use subrosa_wallet::{
@@ -33,7 +33,7 @@ pub(crate) struct World {
     /// Now, and the time of the next batch.
     pub(crate) time: u64,
     /// The latest price snapshot.
-    pub(crate) snapshot: Option<Snapshot>,
+    pub(crate) snapshot: Option<PriceSnapshot>,
 }
 
 /// A wallet's keys and view of the chain.

@@ -22,37 +22,37 @@ pub(crate) struct HeaderWires {
 }
 
 impl HeaderWires {
-    /// Context word of the deployment.
+    /// Returns the context word of the deployment.
     pub(crate) fn context(&self) -> Wire {
         self.words[batch_word::CONTEXT]
     }
 
-    /// Root of the asset tree.
+    /// Returns the root of the asset tree.
     pub(crate) fn assets_root(&self) -> Wire {
         self.words[batch_word::ASSETS_ROOT]
     }
 
-    /// Sum of the fees.
+    /// Returns the sum of the fees.
     pub(crate) fn fee_total(&self) -> Wire {
         self.words[batch_word::FEE_TOTAL]
     }
 
-    /// Index of the first deposit consumed.
+    /// Returns the index of the first deposit consumed.
     pub(crate) fn first_deposit(&self) -> Wire {
         self.words[batch_word::FIRST_DEPOSIT]
     }
 
-    /// Digest of the price snapshot that transactions may name, or 0.
+    /// Returns the digest of the price snapshot that transactions may name, or 0.
     pub(crate) fn oracle(&self) -> Wire {
         self.words[batch_word::ORACLE]
     }
 
-    /// Index of the batch.
+    /// Returns the index of the batch.
     pub(crate) fn batch_index(&self) -> Wire {
         self.words[batch_word::BATCH_INDEX]
     }
 
-    /// Index of the first leaf appended.
+    /// Returns the index of the first leaf appended.
     pub(crate) fn start(&self) -> Wire {
         self.words[batch_word::START]
     }

@@ -8,7 +8,9 @@ use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
 use subrosa_protocol::batch::{BatchWitness, SlotWitness};
 use subrosa_protocol::domain::Domain;
-use subrosa_protocol::layout::{Field, TIME_BITS, header as header_fields, info, word};
+use subrosa_protocol::layout::{
+    Field as PackedField, TIME_BITS, header as header_fields, info, word,
+};
 use subrosa_protocol::transaction::{Header, Kind, WORDS};
 
 use super::native::{active, kind as kind_of, require};
@@ -115,28 +117,28 @@ pub(crate) struct SlotWires {
 }
 
 impl SlotWires {
-    /// Note root that the transaction was proven against.
+    /// Returns the note root that the transaction is proven against.
     pub(crate) fn anchor(&self) -> Wire {
         self.words[word::ANCHOR]
     }
 
-    /// Digest of the swap's terms.
+    /// Returns the digest of the swap's terms.
     pub(crate) fn terms(&self) -> Wire {
         self.words[word::TERMS]
     }
 
-    /// The three nullifiers.
+    /// Returns the three nullifiers.
     pub(crate) fn nullifiers(&self) -> &[Wire] {
         &self.words[word::NULLIFIERS]
     }
 
-    /// The three commitments.
+    /// Returns the three commitments.
     pub(crate) fn commitments(&self) -> &[Wire] {
         &self.words[word::COMMITMENTS]
     }
 
-    /// The words that are published as data: withdrawal target, amount, and all from the nullifiers
-    /// on.
+    /// Returns the words that are published as data: withdrawal target, amount, and all from the
+    /// nullifiers on.
     pub(crate) fn data(&self) -> impl Iterator<Item = Wire> + '_ {
         word::PUBLISHED
             .into_iter()
@@ -176,7 +178,7 @@ pub(crate) fn slot(
     // Kind, fee asset, fee, expiry and not-before. In an inactive slot all are 0, because each is
     // bounded and their weighted sum is 0.
     let packed = words[word::HEADER];
-    let value = |field: Field| bits(&packed.value, field.offset, field.width);
+    let value = |field: PackedField| bits(&packed.value, field.offset, field.width);
     let stated = value(header_fields::KIND);
     let flags = [Kind::Withdraw, Kind::SwapA, Kind::SwapB]
         .map(|kind| Fr::from(u64::from(stated == Fr::from(kind as u64))));

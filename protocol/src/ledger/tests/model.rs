@@ -7,7 +7,10 @@ use rand::Rng as _;
 
 use super::*;
 use crate::batch::BatchWitness;
+use crate::domain::Domain;
 use crate::nullifier_tree::{leaf, maximum};
+use crate::poseidon::hash;
+use crate::tree::empty_root;
 
 /// The ledger of the specification, kept as plain lists.
 struct Model {

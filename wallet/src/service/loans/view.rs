@@ -121,7 +121,7 @@ impl Wallet {
                     id,
                     collateral: inner.shown_asset(market.collateral)?,
                     debt: inner.shown_asset(market.debt)?,
-                    price: snapshot.priced(id).map(|(_, price)| price),
+                    price: snapshot.market_with_price(id).map(|(_, price)| price),
                     time: snapshot.time,
                     market,
                 })

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use subrosa_protocol::{market::Snapshot, note::NoteClass};
+use subrosa_protocol::{market::PriceSnapshot, note::NoteClass};
 
 use super::super::{Inner, MAX_ATTEMPTS, Wallet};
 use crate::operation::{Operation, Request};
@@ -16,7 +16,7 @@ pub(super) const MIXED: &str = "mixed_snapshots";
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum SnapshotChoice {
     /// This one.
-    Name(Snapshot),
+    Name(PriceSnapshot),
     /// None, unless the transaction proves a step that needs a price.
     Omit,
 }
@@ -61,8 +61,8 @@ impl Wallet {
     /// L1 must have recorded it, and it must not be older than ours unless a reorganisation
     /// removed ours. Otherwise the sequencer could recognise this wallet by an invented snapshot,
     /// or replay an old price.
-    async fn adopts(&self, offered: Option<&Snapshot>, known: Option<&Snapshot>) -> bool {
-        let on_l1 = async |snapshot: &Snapshot| {
+    async fn adopts(&self, offered: Option<&PriceSnapshot>, known: Option<&PriceSnapshot>) -> bool {
+        let on_l1 = async |snapshot: &PriceSnapshot| {
             let time = self.l1.snapshot_time(&snapshot.digest()).await;
             matches!(time, Ok(Some(time)) if time == snapshot.time)
         };

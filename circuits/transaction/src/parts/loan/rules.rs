@@ -13,7 +13,7 @@ use ark_ff::{PrimeField, Zero};
 use subrosa_protocol::layout::note as fields;
 use subrosa_protocol::loan::{IMPROVEMENT, covers, seizable, step_keys};
 use subrosa_protocol::market::{BASIS, Market, PRICE_BITS, PRICE_SCALE};
-use subrosa_protocol::note::{NoteClass, pack};
+use subrosa_protocol::note::{self, NoteClass};
 
 // Even a haircut that belongs to no market gives a factor within its bits, and no price goes with
 // it.
@@ -96,7 +96,7 @@ fn originate(
 ) -> Result<(), Rule> {
     let loan = &step.loan;
     let counter = witness.counter_leg.as_ref().ok_or(Rule::T30)?;
-    let lent = pack(NoteClass::Cash, loan.debt, loan.principal);
+    let lent = note::pack(NoteClass::Cash, loan.debt, loan.principal);
     let agreed = counter.packed == lent
         && counter.owner == loan.borrower.owner
         && counter.aux.is_zero()

@@ -288,7 +288,7 @@ pub(super) fn constrain_notes(
     b.enter(Rule::T23);
     let aux = b.mul(&loan.spends, &loan.aux_before)?;
     b.equal(&spent.aux, &aux)?;
-    let aux = b.mul(&loan.open, &loan.aux_after)?;
+    let aux = b.mul(&loan.has_debt_after, &loan.aux_after)?;
     b.equal(&made.aux, &aux)?;
     let active = loan.is_opening.plus(&loan.spends);
     b.enforce(&loan.spends, &spent.asset.minus(&loan.collateral), &zero)?;
