@@ -2,8 +2,8 @@
 //!
 //! A body takes any bytes and must not panic. Where a format has one canonical encoding, the body
 //! also checks that accepted bytes encode to the same bytes again. The fuzz targets in
-//! `fuzz/fuzz_targets/` and the tests of this crate call the same functions. Therefore a target that
-//! no longer compiles, or fails on a sample, fails `cargo test` on stable Rust.
+//! `fuzz/fuzz_targets/` and the tests of this crate call the same functions. Therefore a target
+//! that no longer compiles, or fails on a sample, fails `cargo test` on stable Rust.
 //!
 //! ```
 //! let amount = subrosa_decoders::TARGETS.iter().find(|t| t.name == "amount").unwrap();
