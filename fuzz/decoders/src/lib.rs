@@ -1,9 +1,9 @@
 //! Bodies of the fuzz targets: one function for each decoder of untrusted bytes.
 //!
 //! A body takes any bytes and must not panic. Where a format has one canonical encoding, the body
-//! also checks that whatever is accepted encodes to the same bytes again. The fuzz targets in
-//! `fuzz/fuzz_targets/` and the tests of this crate call the same functions, so that a target that no
-//! longer compiles, or fails on a recorded input, fails `cargo test` on stable Rust.
+//! also checks that accepted bytes encode to the same bytes again. The fuzz targets in
+//! `fuzz/fuzz_targets/` and the tests of this crate call the same functions. Therefore a target
+//! that no longer compiles, or fails on a sample, fails `cargo test` on stable Rust.
 //!
 //! ```
 //! let amount = subrosa_decoders::TARGETS.iter().find(|t| t.name == "amount").unwrap();

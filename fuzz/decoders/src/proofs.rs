@@ -9,7 +9,7 @@ use ark_ff::PrimeField as _;
 use subrosa_protocol::{Fr, batch::Shape};
 use subrosa_prover::{
     batch::BatchKeys,
-    groth16::{ProofBytes, TransactionVerifier},
+    groth16::{ProofBytes, TransactionVerifier, decode_proof, encode_proof},
     progress::Silent,
     setup::KeyStore,
 };
@@ -20,9 +20,9 @@ use subrosa_prover::{
 /// If the decoder accepts a second encoding.
 pub fn client_proof(data: &[u8]) {
     if let Ok(bytes) = ProofBytes::try_from(data)
-        && let Ok(proof) = bytes.decode()
+        && let Ok(proof) = decode_proof(&bytes)
     {
-        assert_eq!(ProofBytes::encode(&proof).as_ref(), data, "proof");
+        assert_eq!(encode_proof(&proof).as_ref(), data, "proof");
     }
 }
 
