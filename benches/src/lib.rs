@@ -34,6 +34,6 @@ pub fn keys() -> Keys {
     );
     Keys {
         directory,
-        engine: DeviceChoice::default(),
+        device: DeviceChoice::default(),
     }
 }

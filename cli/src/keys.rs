@@ -28,7 +28,7 @@ impl From<KeyFlags> for Keys {
     fn from(flags: KeyFlags) -> Self {
         Self {
             directory: flags.keys,
-            engine: flags.engine,
+            device: flags.engine,
         }
     }
 }

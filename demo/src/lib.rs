@@ -331,7 +331,7 @@ async fn carry_out(
 
 /// Returns the flags with which a process of this binary uses the same keys.
 fn key_flags(keys: &Keys) -> anyhow::Result<Vec<String>> {
-    let engine = match keys.engine {
+    let engine = match keys.device {
         DeviceChoice::Auto => "auto",
         DeviceChoice::Cpu => "cpu",
         DeviceChoice::Cuda => "cuda",

@@ -20,7 +20,7 @@ pub struct Keys {
     /// Directory of keys and parameters.
     pub directory: PathBuf,
     /// Device that makes batch proofs.
-    pub engine: DeviceChoice,
+    pub device: DeviceChoice,
 }
 
 impl Keys {
@@ -37,8 +37,8 @@ impl Keys {
     /// # Errors
     /// The key store's, or if the device is not there.
     pub fn open_to_prove(&self) -> anyhow::Result<KeyStore> {
-        let engine = self.engine.select()?;
-        Ok(self.open()?.with_engine(engine))
+        let device = self.device.select()?;
+        Ok(self.open()?.with_device(device))
     }
 
     /// Loads the keys of the transaction circuit, or makes development keys if there are none yet.

@@ -90,6 +90,10 @@ impl<P> TimedProver<P> {
 }
 
 impl<P: TransactionProver> TransactionProver for TimedProver<P> {
+    fn key_hash(&self) -> [u8; 32] {
+        self.prover.key_hash()
+    }
+
     fn prove(&self, words: &Words, witness: &Witness) -> Result<ProofBytes, String> {
         let mut turn = self.turn();
         let started = Instant::now();

@@ -34,7 +34,7 @@ pub async fn configure(
 ) -> anyhow::Result<Config> {
     let contracts = rollup.contracts();
     let view = rollup.client(None).rollup().await?;
-    let shapes: Vec<usize> = view.shapes.iter().map(|(_, shape)| shape.slots()).collect();
+    let shapes: Vec<usize> = view.shapes.iter().map(|shape| shape.slots()).collect();
     ensure!(
         !shapes.is_empty(),
         "the rollup has no shape of batches: register one before starting a sequencer"

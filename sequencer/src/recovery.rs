@@ -25,7 +25,7 @@ use crate::{
         CodecError, SCHEMA, Store, StoreError,
         tables::{
             BatchRecord, Batches, Bytes, Deposits, Identity, Jobs, LedgerCheckpoints, Mempool,
-            Meta, MetaKey, PriceSnapshot, PriceSnapshots, Proofs, Stage, Stages, Submissions,
+            Meta, MetaKey, PriceSnapshots, Proofs, Stage, Stages, StoredSnapshot, Submissions,
             Transactions, Value,
         },
     },
@@ -532,7 +532,7 @@ fn load_oracle(store: &Store) -> Result<Oracle, RecoveryError> {
     let mut known = Vec::new();
     for entry in store.range::<PriceSnapshots>(&Word::default())? {
         let (id, record) = entry?;
-        let PriceSnapshot {
+        let StoredSnapshot {
             block,
             place,
             snapshot,

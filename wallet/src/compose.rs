@@ -470,7 +470,7 @@ impl Composer<'_> {
         Ok(InputWitness {
             dummy: false,
             note: owned.note,
-            position: owned.leaf_index,
+            leaf_index: owned.leaf_index,
             path,
         })
     }
@@ -482,7 +482,7 @@ impl Composer<'_> {
         InputWitness {
             dummy: true,
             note: Note::cash(asset, 0, self.keys.owner, rcm),
-            position: 0,
+            leaf_index: 0,
             path: MerklePath {
                 index: 0,
                 siblings: [[Fr::from(0u64); 3]; NOTE_DEPTH],

@@ -55,7 +55,6 @@ pub mod amount;
 pub mod chain;
 pub mod compose;
 mod decimal;
-mod element;
 pub mod error;
 mod failure;
 pub mod gateway;

@@ -22,7 +22,6 @@ mod payments;
 mod scan;
 mod swaps;
 
-pub(crate) use crate::element::element;
 #[doc(hidden)]
 pub use assets::AssetAmount as Priced;
 pub use assets::{AssetAmount, ShownAsset};
@@ -49,6 +48,7 @@ use rand::{RngCore as _, rngs::OsRng};
 use subrosa_clock::Clock;
 use subrosa_l1::{Account, L1};
 use subrosa_protocol::{
+    Fr,
     asset::{AssetId, AssetTree},
     keys::{Network, Seed, SpendKey, ViewingKey},
     market::PriceSnapshot,

@@ -393,8 +393,10 @@ pub(crate) struct Written<'s> {
     /// Writer, with counts and labels.
     pub(crate) layout: Layout<'s>,
     /// Exposed wires.
+    #[cfg_attr(not(test), expect(dead_code, reason = "tests read it"))]
     pub(crate) transition: StateTransition,
     /// Column challenge ζ, which follows the five instances.
+    #[cfg_attr(not(test), expect(dead_code, reason = "tests read it"))]
     pub(crate) challenge: Wire,
     /// Rows of the state transition alone, as in [`Layout::rows`].
     pub(crate) transition_rows: (usize, usize),

@@ -102,6 +102,7 @@ pub(crate) mod column {
 
     /// Returns the layout's number of an advice column of the constraint system, where the
     /// committed ones come first.
+    #[cfg(test)]
     pub(crate) fn of_advice(index: usize) -> usize {
         let committed = super::COMMITTED;
         if index < committed {

@@ -55,6 +55,7 @@ pub(crate) enum Selector {
     Table,
 }
 
+#[cfg(test)]
 impl Selector {
     /// Number of selector columns.
     pub(crate) const COUNT: usize = 8;
@@ -90,20 +91,6 @@ pub(crate) enum Hint {
     Piece,
     /// The multiplicity of a table entry; the multiset argument binds it.
     Multiplicity,
-}
-
-impl Hint {
-    /// All kinds of hint.
-    pub(crate) const ALL: [Hint; 8] = [
-        Hint::Hashed,
-        Hint::Bit,
-        Hint::Sibling,
-        Hint::Ranged,
-        Hint::Arithmetic,
-        Hint::Instance,
-        Hint::Piece,
-        Hint::Multiplicity,
-    ];
 }
 
 /// Input of a gadget: an existing wire, which is copied, or a fresh hint.
@@ -147,7 +134,8 @@ impl Census {
     }
 }
 
-/// Labels of the cells written.
+/// Labels of the cells written, for tests.
+#[cfg(test)]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Labels {
     /// Number of the rule under which each cell was written, by row and column; 0 for an unwritten
@@ -272,6 +260,7 @@ impl<'s> Layout<'s> {
     }
 
     /// Returns the rule of each cell, and the hints.
+    #[cfg(test)]
     pub(crate) fn into_labels(self) -> Labels {
         Labels {
             rules: self.labels,

@@ -10,7 +10,7 @@ use crate::{
     ports::{OracleLog, QueuedDeposit},
     store::{
         StoreError,
-        tables::{Batches, Bytes, Deposits, Meta, MetaKey, PriceSnapshot, PriceSnapshots, Value},
+        tables::{Batches, Bytes, Deposits, Meta, MetaKey, PriceSnapshots, StoredSnapshot, Value},
     },
     telemetry,
     wire::{Word, word},
@@ -244,8 +244,8 @@ fn write_oracle(node: &Node, before: &Oracle, next: &Oracle) -> Result<(), Store
 }
 
 /// Makes the stored form of a snapshot.
-fn stored(known: &KnownSnapshot) -> PriceSnapshot {
-    PriceSnapshot {
+fn stored(known: &KnownSnapshot) -> StoredSnapshot {
+    StoredSnapshot {
         block: known.block,
         place: known.place,
         snapshot: *known.snapshot,

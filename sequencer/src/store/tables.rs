@@ -90,7 +90,7 @@ tables! {
     /// Messages in the mailbox, by sequence number.
     Messages = "messages": u64 => MessageRecord;
     /// Price snapshots of the chain's oracle, by digest.
-    PriceSnapshots = "price_snapshots": Word => PriceSnapshot;
+    PriceSnapshots = "price_snapshots": Word => StoredSnapshot;
     /// Confirmed deposits of the vault's queue, by index.
     Deposits = "deposits": u64 => Deposit;
 }
@@ -472,7 +472,7 @@ impl Value for OracleCursor {
 
 /// A price snapshot with its place in the oracle's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PriceSnapshot {
+pub struct StoredSnapshot {
     /// Block of the snapshot.
     pub block: u64,
     /// Position among the oracle's events of the block.
@@ -481,7 +481,7 @@ pub struct PriceSnapshot {
     pub snapshot: PriceSnapshot,
 }
 
-impl Value for PriceSnapshot {
+impl Value for StoredSnapshot {
     fn encode(&self) -> Vec<u8> {
         let writer = Writer::versioned(VALUE_VERSION)
             .u64(self.block)

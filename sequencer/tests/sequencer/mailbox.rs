@@ -6,7 +6,10 @@ use futures::StreamExt;
 use rand::Rng;
 use subrosa_sequencer::{
     MESSAGE_LEN,
-    store::{Store, tables::Messages},
+    store::{
+        Store,
+        tables::{Messages, Table as _},
+    },
 };
 
 use crate::{admission::assert_problem, support::*};

@@ -730,7 +730,7 @@ impl Party {
     }
 
     /// Reads the next part of a stream while time passes.
-    pub(crate) async fn chunk(&self, response: &mut reqwest::Response) -> String {
+    pub(crate) async fn chunk(&self, response: &mut subrosa_client::Response) -> String {
         for _ in 0..600 {
             match tokio::time::timeout(Duration::from_millis(20), response.chunk()).await {
                 Ok(chunk) => {
