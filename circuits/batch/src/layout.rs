@@ -92,20 +92,6 @@ pub(crate) enum Hint {
     Multiplicity,
 }
 
-impl Hint {
-    /// All kinds of hint.
-    pub(crate) const ALL: [Hint; 8] = [
-        Hint::Hashed,
-        Hint::Bit,
-        Hint::Sibling,
-        Hint::Ranged,
-        Hint::Arithmetic,
-        Hint::Instance,
-        Hint::Piece,
-        Hint::Multiplicity,
-    ];
-}
-
 /// Input of a gadget: an existing wire, which is copied, or a fresh hint.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Input {
