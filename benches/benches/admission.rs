@@ -1,5 +1,10 @@
 //! The sequencer's admission work, without HTTP and disk.
 
+#![allow(
+    missing_docs,
+    reason = "criterion's macro writes an undocumented function"
+)]
+
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use subrosa_benches::{
     admission::{Admission, GROUP},

@@ -1,6 +1,11 @@
 //! Batch proofs of the shapes with 4 and 16 slots. `SLOTS=64` measures that shape instead, which
 //! takes a quarter of an hour and 6 GB.
 
+#![allow(
+    missing_docs,
+    reason = "criterion's macro writes an undocumented function"
+)]
+
 use criterion::{Criterion, criterion_group, criterion_main};
 use subrosa_benches::{batch::FullBatch, keys};
 use subrosa_protocol::batch::Shape;

@@ -1,5 +1,10 @@
 //! Client proofs of each kind of transaction, and their verification alone and in groups.
 
+#![allow(
+    missing_docs,
+    reason = "criterion's macro writes an undocumented function"
+)]
+
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use subrosa_benches::{client::Client, keys};
 

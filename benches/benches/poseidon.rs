@@ -1,5 +1,10 @@
 //! Primitives with a stated budget, on one core.
 
+#![allow(
+    missing_docs,
+    reason = "criterion's macro writes an undocumented function"
+)]
+
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};

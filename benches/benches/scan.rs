@@ -1,5 +1,10 @@
 //! A wallet's trial decryption, on one core.
 
+#![allow(
+    missing_docs,
+    reason = "criterion's macro writes an undocumented function"
+)]
+
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use subrosa_benches::scan::{NOTES, Scan};
 
