@@ -80,6 +80,7 @@ check-cuda:
 
 contracts:
 	@scripts/prepare --contracts
+	$(CARGO) run --release --locked -p subrosa-protocol --example layouts
 	$(CARGO) run --release --locked -p subrosa-verifier-generator --example generate
 	cd verifier-contract && npm run --silent build
 
