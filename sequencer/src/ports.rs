@@ -44,7 +44,7 @@ pub struct ProofJob {
     pub proofs: Vec<ProofBytes>,
 }
 
-/// Why a batch could not be proven.
+/// The reason why a batch could not be proven.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProverError {
     /// [`Progress::cancelled`] returned true.

@@ -178,8 +178,8 @@ impl Draft {
         plain
     }
 
-    /// Chooses a slot for everything that moves. Returns `None` if an asset is not registered or has
-    /// no slot.
+    /// Chooses a slot for everything that moves. Returns `None` if an asset is not registered or
+    /// has no slot.
     fn choose_slots(
         &self,
         plain: &[OutputPlaintext; ARITY],

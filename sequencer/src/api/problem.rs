@@ -9,8 +9,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use subrosa_client::sequencer::Problem as ProblemBody;
-use utoipa::openapi::{RefOr, Schema};
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, Schema},
+};
 
 use crate::{mailbox::MESSAGE_LEN, refusal::Refusal, store::StoreError};
 

@@ -5,9 +5,11 @@ pub(crate) use subrosa_client::sequencer::{
     MessagesBody, OracleBody, PostBody, PostedBody, SubmissionBody, TransactionBody,
 };
 
-use crate::status::{BatchView, TransactionStatus};
-use crate::store::tables::Stage;
-use crate::wire::{Word, fr_hex, hex0x};
+use crate::{
+    status::{BatchView, TransactionStatus},
+    store::tables::Stage,
+    wire::{Word, fr_hex, hex0x},
+};
 
 /// Describes the state of a transaction.
 pub(crate) fn transaction_body(digest: &Word, status: TransactionStatus) -> TransactionBody {

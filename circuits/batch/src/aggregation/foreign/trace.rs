@@ -1,8 +1,8 @@
 //! Values and identities modulo q, recorded while they are computed.
 //!
 //! A [`Trace`] is a list of [`Segment`]s. Segments are recorded independently, and segments of
-//! different proofs in parallel. The structure of a segment depends only on its place in the list; key
-//! generation, which has no witness, therefore records the same structure.
+//! different proofs in parallel. The structure of a segment depends only on its place in the list;
+//! key generation, which has no witness, therefore records the same structure.
 
 use ark_bn254::Fq;
 use ark_ff::AdditiveGroup;
