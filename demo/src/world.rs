@@ -25,6 +25,7 @@ use subrosa_node::{
     setup,
 };
 use subrosa_protocol::{
+    Fr,
     asset::AssetId,
     batch::{PublishedBatch, Shape, challenge, data_commitment, evaluate},
     encoding::{fr_from_hex, fr_to_hex},
@@ -106,10 +107,12 @@ pub(crate) struct World {
     time: Time,
 }
 
-/// Verified proof of the last batch that L1 has accepted.
+/// Last batch that L1 has accepted, with its proof.
 struct LastBatch {
     shape: Shape,
     proof: BatchProof,
+    /// State commitment on L1 at the same moment.
+    settled: Fr,
 }
 
 impl World {
@@ -308,9 +311,8 @@ impl World {
     /// Checks that L1 holds the state after its last batch, as the sequencer computed it.
     pub(crate) async fn check_root(&self) -> anyhow::Result<()> {
         let last = self.last_batch().await?;
-        let state = self.l1.rollup().await?.state;
         ensure!(
-            last.proof.new_state == state,
+            last.proof.new_state == last.settled,
             "L1 holds another state than the last batch that was proven"
         );
         Ok(())
@@ -318,8 +320,8 @@ impl World {
 
     /// Reads the last batch that L1 has accepted, with its proof, from the sequencer.
     async fn last_batch(&self) -> anyhow::Result<LastBatch> {
-        let next = self.l1.rollup().await?.batch_index;
-        let index = next.checked_sub(1).filter(|index| *index > 0);
+        let view = self.l1.rollup().await?;
+        let index = view.batch_index.checked_sub(1).filter(|index| *index > 0);
         let index = index.context("no batch has settled")?;
         let detail = self.sequencer.batch(index).await?;
         let detail = detail.with_context(|| format!("the sequencer lacks batch {index}"))?;
@@ -330,6 +332,7 @@ impl World {
         let z = challenge(&commitment, &words);
         let new_state = fr_from_hex(&detail.batch.new_state)?;
         Ok(LastBatch {
+            settled: view.state,
             shape: published.shape,
             proof: BatchProof {
                 proof: alloy_primitives::hex::decode(proof)?,
