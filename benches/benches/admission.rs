@@ -1,29 +1,21 @@
 //! The sequencer's admission work, without HTTP and disk.
 
-#![allow(
-    missing_docs,
-    reason = "criterion's macro writes an undocumented function"
-)]
-
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use divan::{Bencher, counter::ItemsCount};
 use subrosa_benches::{
     admission::{Admission, GROUP},
     keys,
 };
 
-fn admission(c: &mut Criterion) {
-    let admission = Admission::new(&keys()).expect("submissions with proofs");
-    let mut number = 0;
-    let mut group = c.benchmark_group("admission");
-    group.throughput(Throughput::Elements(GROUP as u64));
-    group.bench_function("a group of 64", |b| {
-        b.iter(|| {
-            number += 1;
-            admission.admit(number).expect("valid submissions");
-        });
-    });
-    group.finish();
+fn main() {
+    divan::main();
 }
 
-criterion_group!(benches, admission);
-criterion_main!(benches);
+#[divan::bench]
+fn group_of_64(bencher: Bencher<'_, '_>) {
+    let admission = Admission::new(&keys()).expect("submissions with proofs");
+    let mut number = 0;
+    bencher.counter(ItemsCount::new(GROUP)).bench_local(|| {
+        number += 1;
+        admission.admit(number).expect("valid submissions");
+    });
+}

@@ -1,13 +1,6 @@
 //! Primitives with a stated budget, on one core.
 
-#![allow(
-    missing_docs,
-    reason = "criterion's macro writes an undocumented function"
-)]
-
-use std::hint::black_box;
-
-use criterion::{Criterion, criterion_group, criterion_main};
+use divan::{Bencher, black_box};
 use subrosa_protocol::{
     Fr,
     encoding::{point_from_bytes, point_to_bytes},
@@ -16,35 +9,52 @@ use subrosa_protocol::{
     poseidon,
 };
 
-fn primitives(c: &mut Criterion) {
-    let mut state = [1u64, 2, 3, 4, 5].map(Fr::from);
-    c.bench_function("poseidon permutation, plain form", |b| {
-        b.iter(|| poseidon::permute_plain(black_box(&mut state)));
-    });
-    c.bench_function("poseidon permutation", |b| {
-        b.iter(|| poseidon::permute(black_box(&mut state)));
-    });
-    let (mut x, y) = (state[0], state[1]);
-    c.bench_function("field multiplication (latency)", |b| {
-        b.iter(|| x *= black_box(&y));
-    });
-
-    let keys = ViewingKey::from_seed(&Seed::from_bytes([1; 32]));
-    let sender = ViewingKey::from_seed(&Seed::from_bytes([2; 32]));
-    let point = point_to_bytes(&keys.pk);
-    c.bench_function("point decoding with its subgroup check", |b| {
-        b.iter(|| point_from_bytes(black_box(&point)));
-    });
-    let spend = SpendKey::from_seed(&Seed::from_bytes([1; 32]));
-    let digest = Fr::from(9u64);
-    let signature = spend.sign(&digest, &mut rand::thread_rng());
-    c.bench_function("signature check", |b| {
-        b.iter(|| assert!(signature.verify(black_box(&keys.ak), &digest)));
-    });
-    c.bench_function("shared secret, alone", |b| {
-        b.iter(|| ivk_shared(&keys.ivk, black_box(&sender.pk.y)));
-    });
+fn main() {
+    divan::main();
 }
 
-criterion_group!(benches, primitives);
-criterion_main!(benches);
+fn state() -> [Fr; 5] {
+    [1u64, 2, 3, 4, 5].map(Fr::from)
+}
+
+fn keys(seed: u8) -> ViewingKey {
+    ViewingKey::from_seed(&Seed::from_bytes([seed; 32]))
+}
+
+#[divan::bench]
+fn permutation_plain_form(bencher: Bencher<'_, '_>) {
+    let mut state = state();
+    bencher.bench_local(|| poseidon::permute_plain(black_box(&mut state)));
+}
+
+#[divan::bench]
+fn permutation(bencher: Bencher<'_, '_>) {
+    let mut state = state();
+    bencher.bench_local(|| poseidon::permute(black_box(&mut state)));
+}
+
+#[divan::bench]
+fn field_multiplication_latency(bencher: Bencher<'_, '_>) {
+    let [mut x, y, ..] = state();
+    bencher.bench_local(|| x *= black_box(&y));
+}
+
+#[divan::bench]
+fn point_decoding_with_subgroup_check(bencher: Bencher<'_, '_>) {
+    let point = point_to_bytes(&keys(1).pk);
+    bencher.bench_local(|| point_from_bytes(black_box(&point)));
+}
+
+#[divan::bench]
+fn signature_check(bencher: Bencher<'_, '_>) {
+    let spend = SpendKey::from_seed(&Seed::from_bytes([1; 32]));
+    let (ak, digest) = (keys(1).ak, Fr::from(9u64));
+    let signature = spend.sign(&digest, &mut rand::thread_rng());
+    bencher.bench_local(|| assert!(signature.verify(black_box(&ak), &digest)));
+}
+
+#[divan::bench]
+fn shared_secret_alone(bencher: Bencher<'_, '_>) {
+    let (keys, sender) = (keys(1), keys(2));
+    bencher.bench_local(|| ivk_shared(&keys.ivk, black_box(&sender.pk.y)));
+}

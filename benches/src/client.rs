@@ -48,16 +48,29 @@ impl Client {
         }
     }
 
-    /// Makes one sample of each kind, with its name.
-    pub fn kinds(&mut self) -> [(&'static str, Sample); 5] {
+    /// Kinds of transactions that [`Client::sample_of`] makes.
+    pub const KINDS: [&str; 5] = [
+        "transfer",
+        "transfer of three assets",
+        "withdrawal",
+        "padding",
+        "leg of a swap",
+    ];
+
+    /// Makes a sample of one of the [`Client::KINDS`].
+    ///
+    /// # Panics
+    /// If there is no such kind.
+    pub fn sample_of(&mut self, kind: &str) -> Sample {
         let rng = &mut self.rng;
-        [
-            ("transfer", samples::transfer(rng)),
-            ("transfer of three assets", samples::transfer_of_three(rng)),
-            ("withdrawal", samples::withdraw(rng)),
-            ("padding", samples::padding(rng)),
-            ("leg of a swap", samples::swap_leg(Side::A, rng)),
-        ]
+        match kind {
+            "transfer" => samples::transfer(rng),
+            "transfer of three assets" => samples::transfer_of_three(rng),
+            "withdrawal" => samples::withdraw(rng),
+            "padding" => samples::padding(rng),
+            "leg of a swap" => samples::swap_leg(Side::A, rng),
+            _ => panic!("no sample is of the kind {kind:?}"),
+        }
     }
 
     /// Proves a sample.

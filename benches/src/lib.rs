@@ -1,7 +1,7 @@
 //! Measurements of this machine.
 //!
 //! `subrosa bench …` prints the figures that [`client`], [`batch`], [`admission`] and [`scan`]
-//! return. `cargo bench -p subrosa-benches` runs the same work under Criterion, for comparisons
+//! return. `cargo bench -p subrosa-benches` runs the same work under divan, for comparisons
 //! between revisions. Results are kept in `benches/results/`; `benches/README.md` shows them beside
 //! their budgets. Nothing here judges a figure.
 //!
