@@ -266,7 +266,8 @@ pub struct Transaction {
     /// Withdrawal from the rollup; present if and only if the kind is [`Kind::Withdraw`].
     pub withdrawal: Option<Withdrawal>,
     /// Digest of the swap's terms ([`crate::swap::Terms::digest`]) in a leg. In other kinds a
-    /// random element, so that nobody can find the contents behind a digest by guessing.
+    /// random element: the transaction's digest covers it, so that nobody can find the other words
+    /// behind the digest by guessing.
     pub terms: Fr,
     /// Digest of a price snapshot ([`crate::market::PriceSnapshot::digest`]), or 0.
     pub oracle: Fr,

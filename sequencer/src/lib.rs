@@ -32,8 +32,8 @@
 //! - One process holds the store. At start it is checked against itself and against the deployment;
 //!   a store that disagrees is refused, never repaired.
 //! - L1 may be slow, behind or reorganised. A deposit is sealed only after a configurable number of
-//!   confirmations. The pipeline halts, and an operator must act, only if L1 contradicts the store
-//!   or refuses a batch for good.
+//!   confirmations. The pipeline halts, and an operator must act, if L1 contradicts the store or
+//!   refuses a batch for good; [`Halt`] lists all reasons.
 //! - The outside is reached only through [`ports`]; [`adapters`] implements them with the real
 //!   prover and the real chain. All waiting and expiry follow the clock in [`Ports`].
 //!

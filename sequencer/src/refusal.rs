@@ -27,7 +27,8 @@ pub enum Refusal {
     /// The assets root is not the current one.
     #[error("the assets root is not the current one; read the assets and prove again")]
     StaleAssets,
-    /// L1 never recorded this price snapshot, or superseded it more than an hour ago.
+    /// L1 has no such price snapshot: it never recorded it, superseded it more than an hour ago, or
+    /// took it back.
     #[error("unknown or outdated price snapshot; prove again with the latest one")]
     UnknownSnapshot,
     /// Every waiting counterpart of this leg names another price snapshot.

@@ -67,8 +67,9 @@ pub struct Envelope {
     pub fee_asset: AssetId,
     /// The fee, base units.
     pub fee: u128,
-    /// Last second at which a batch may include the transaction. Terms of a swap replace it; a step
-    /// also ends with its price and with the loan's maturity.
+    /// Last second at which a batch may include the transaction. The terms of a swap replace it. A
+    /// step ends sooner if the price that it uses does. An adjustment also ends at the loan's
+    /// maturity, if that is sooner.
     pub expiry: u64,
     /// Now, Unix seconds.
     pub now: u64,

@@ -28,7 +28,7 @@ pub struct Counts {
     /// pieces and evaluations of values modulo q, and the full height of the three columns of the
     /// multiset argument.
     pub area: usize,
-    /// Share of the area that the clients' proofs take.
+    /// Cells of this area that the clients' proofs take.
     pub proofs_area: usize,
     /// Number of advice cells written.
     pub cells: usize,

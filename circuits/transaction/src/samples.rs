@@ -1,9 +1,9 @@
 //! Sample statements for tests and benches of this and other crates. They are valid and depend on
 //! the generator alone, so a seeded generator always gives the same statement.
 //!
-//! Each sample has its own context, an asset tree with two audited assets and one without auditor,
-//! and a note tree that holds the sender's notes. A [`block`] or [`block_of`] is a whole batch of
-//! such statements. No secret here protects anything.
+//! All samples have the same [`context`]. Each has an asset tree with two audited assets and one
+//! without auditor, and a note tree that holds the sender's notes. A [`block`] or [`block_of`] is a
+//! whole batch of statements over the same trees. No secret here protects anything.
 
 mod loan;
 

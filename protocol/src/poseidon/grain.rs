@@ -55,7 +55,8 @@ impl Grain {
         bit
     }
 
-    /// Returns one output bit: the second of each pair of register bits whose first bit is set.
+    /// Returns the next output bit. Draws pairs of register bits until the first bit of a pair is
+    /// set; the second bit of that pair is the output.
     fn bit(&mut self) -> bool {
         while !self.step() {
             self.step();

@@ -41,8 +41,8 @@ pub(crate) struct Choices<'a> {
 /// Proves a circuit of one phase from its advice columns of `2^k` cells each. Overwrites their last
 /// rows with blinding cells ([`fill_blinding`]).
 ///
-/// With `cosets` kept from an earlier proof under the same key, the proof is the same, but takes
-/// less time and more memory.
+/// With the `cosets` of `pk` ([`KeyCosets::new`]), the proof is the same, but takes less time and
+/// more memory.
 ///
 /// # Errors
 /// See [`EngineError`].

@@ -89,7 +89,8 @@ impl TransactionVerifier {
         })
     }
 
-    /// Decodes a key from arkworks' compressed form, and checks every point. Accepts any bytes.
+    /// Decodes a key from arkworks' compressed form, and checks every point. The bytes can be
+    /// untrusted.
     ///
     /// # Errors
     /// See [`KeyError`].

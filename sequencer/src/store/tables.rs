@@ -19,7 +19,7 @@ const VALUE_VERSION: u8 = 1;
 
 /// A key. The order of the encoded bytes is the order of the keys.
 pub trait Key: Sized {
-    /// Returns the key's bytes, including the version byte.
+    /// Returns the key's bytes. Keys begin with a version byte, except those of [`Meta`].
     fn encode(&self) -> Vec<u8>;
     /// Reads the bytes of [`Key::encode`].
     ///

@@ -463,8 +463,8 @@ impl Book {
         Ok(known.then_some(letter).into_iter().collect())
     }
 
-    /// Cancels our quotes whose notes were spent otherwise. `there` tells whether a note is
-    /// unspent.
+    /// Cancels our quotes whose notes are gone, whatever took them. `there` tells whether a note is
+    /// in the tree and unspent.
     pub fn withdraw_broken(&mut self, there: impl Fn(&[u8; 32]) -> bool) -> Vec<Letter> {
         let broken = self.quotes.values().filter(|quote| {
             quote.status == QuoteStatus::Offered

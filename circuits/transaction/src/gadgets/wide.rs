@@ -68,7 +68,8 @@ impl Wide {
         let rank = |wide: &Self| [&wide.high, &wide.low].map(|limb| limb.value().into_bigint());
         let claim = b.witness(Fr::from(rank(self) >= rank(other)))?;
         b.boolean(&claim)?;
-        // Claims that one of self − other and other − self − 1 is not negative.
+        // The claim selects the difference that must not be negative: self − other if it is 1,
+        // other − self − 1 if it is 0.
         let sign = claim.times(Fr::from(2u64)).minus(&b.one());
         let high = b.mul(&sign, &self.high.minus(&other.high))?;
         let low = b.mul(&sign, &self.low.minus(&other.low))?;

@@ -302,7 +302,7 @@ fn random_loan(
     }
 }
 
-/// Returns the collateral that covers a debt at a price of 2.
+/// Returns the smallest collateral that covers a debt at a price of 2.
 fn cover(debt: u128, margin: u32) -> u128 {
     needed(2 * ONE, MARKET.haircut, debt, margin).expect("samples are far below 2^128")
 }

@@ -69,7 +69,7 @@ impl Wallet {
         }
     }
 
-    /// Settles at start which open deposits L1 took: those that are in the vault's queue.
+    /// Looks up at start which open deposits L1 took: those that are in the vault's queue.
     pub(in super::super) async fn resolve_deposits(&self) -> Result<(), WalletError> {
         let open: Vec<(String, u64)> = {
             let inner = self.inner.lock().await;

@@ -20,7 +20,7 @@ pub struct HistoryLine {
     pub amount: u128,
     /// Address of the other party, or the L1 account.
     pub counterparty: Option<String>,
-    /// Memo, with unsafe characters escaped.
+    /// Memo. U+FFFD replaces unsafe characters.
     pub memo: Option<String>,
     /// Whether L1 has accepted the batch.
     pub settled: bool,

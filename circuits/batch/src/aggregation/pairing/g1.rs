@@ -147,8 +147,8 @@ impl Segment {
     /// digits of Σrᵢ are the prover's choice among those of one value, and long enough for a prefix
     /// to reach the lattice. But a prefix that makes an addition exceptional in the last windows
     /// forces Σrᵢ ≡ s + t·λ with small odd s and t. Over an even number of slots, Σrᵢ is s + t·λ
-    /// with small *even* s and t. With two bases, the first base alone would have to meet such a
-    /// case.
+    /// with small *even* s and t. With two bases, an exceptional addition needs the same of the
+    /// first base.
     pub(crate) fn multiply(&mut self, terms: &[Term<'_>]) -> Point {
         let windows = terms[0].scalar.windows.len();
         let mut sum = self.select(&terms[0], windows - 1);

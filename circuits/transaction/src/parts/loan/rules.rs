@@ -15,7 +15,7 @@ use subrosa_protocol::loan::{IMPROVEMENT, covers, seizable, step_keys};
 use subrosa_protocol::market::{BASIS, Market, PRICE_BITS, PRICE_SCALE};
 use subrosa_protocol::note::{self, NoteClass};
 
-// Even a haircut that belongs to no market gives a factor within its bits, and no price goes with
+// price·(10⁴ − haircut) fits a factor. A haircut above 10⁴ belongs to no market; no price goes with
 // it.
 const _: () = assert!(PRICE_BITS as usize + 14 <= FACTOR);
 

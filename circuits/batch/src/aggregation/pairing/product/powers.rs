@@ -48,7 +48,7 @@ fn frobenius(coefficients: &[Fq; DEGREE], e: usize) -> [Fq; DEGREE] {
     residue::coefficients(&element)
 }
 
-/// Returns the product of all lines of every step, and of the last two lines.
+/// Returns, for each step, the product of its lines over all pairs; and that of the last two lines.
 fn products(pairs: &[Pair<'_>], steps: &[Step], count: usize) -> (Vec<Polynomial>, Polynomial) {
     let lines: Vec<Vec<SparseLine>> = pairs
         .par_iter()
