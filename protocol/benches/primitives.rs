@@ -5,6 +5,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use subrosa_protocol::asset::AssetId;
+use subrosa_protocol::element::{Nullifier, TransactionDigest};
 use subrosa_protocol::encoding::{point_from_bytes, point_to_bytes};
 use subrosa_protocol::encryption::{
     EphemeralKey, Memo, OutputPlaintext, PublishedOutputs, Scanner, encrypt_outputs, ivk_shared,
@@ -31,7 +32,7 @@ fn time(name: &str, units: u32, mut work: impl FnMut()) {
 
 /// Makes a transaction that pays `payee`, with its own nullifiers.
 fn transaction(number: u64, payee: Address, sender: &ViewingKey) -> PublishedOutputs {
-    let nullifiers = [1, 2, 3].map(|i| Fr::from(number * 4 + i));
+    let nullifiers = [1, 2, 3].map(|i| Nullifier::new(Fr::from(number * 4 + i)));
     let ephemeral = EphemeralKey::new(&sender.ovk, &nullifiers);
     let outputs = [payee, sender.address(), sender.address()];
     let outputs: [OutputPlaintext; 3] = std::array::from_fn(|i| {
@@ -75,7 +76,7 @@ fn main() {
         let _ = black_box(point_from_bytes(black_box(&point)));
     });
     let spend = SpendKey::from_seed(&Seed::from_bytes([1; 32]));
-    let digest = Fr::from(9u64);
+    let digest = TransactionDigest::new(Fr::from(9u64));
     let signature = spend.sign(&digest, &mut rand::thread_rng());
     time("signature check", 1, || {
         assert!(signature.verify(black_box(&keys.ak), &digest));
