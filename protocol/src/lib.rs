@@ -32,7 +32,8 @@
 //!
 //! | module | section |
 //! |---|---|
-//! | [`domain`], [`poseidon`], [`encoding`], [`element`], [`layout`], [`mod@derive`] | *Notation and hashing* |
+//! | [`domain`], [`poseidon`], [`mod@derive`] | *Notation and hashing* |
+//! | [`encoding`], [`element`], [`layout`] | *Notation and hashing* |
 //! | [`keys`] | *Keys and addresses* |
 //! | [`note`], [`encryption`], [`memo`] | *Notes* |
 //! | [`tree`], [`nullifier_tree`], [`asset`] | *Trees and state* |

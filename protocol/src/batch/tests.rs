@@ -338,7 +338,7 @@ fn leaves_are_where_the_header_says() {
         }
     }
     let at = header.leaf_index(0, BatchHeader::DEPOSIT_PLACE);
-    assert_eq!(ledger.notes().leaf(at), deposits[0].commitment().into());
+    assert_eq!(ledger.notes().leaf(at), Fr::from(deposits[0].commitment()));
 }
 
 /// Returns the values that the Solidity tests compare with.

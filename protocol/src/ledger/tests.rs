@@ -217,7 +217,7 @@ fn deposits_take_their_places_in_the_order_of_the_queue() {
     for (slot, deposit) in deposits.iter().enumerate() {
         assert_eq!(
             one.notes().leaf(16 + 4 * slot as u64 + 3),
-            deposit.commitment().into()
+            Fr::from(deposit.commitment())
         );
         assert_eq!(witness.deposits[slot], deposit.words());
     }

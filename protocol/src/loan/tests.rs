@@ -278,7 +278,8 @@ proptest! {
         prop_assert_ne!(StateDisclosure::unseal(&words, &other, &cm), disclosure);
         // The filler stands above the mask, and the words fit 31 bytes. The mask depends on the
         // filler.
-        let bytes = Filler::for_origination(&[7; 32], cm.element(), &cm, &loan().salt).bytes(&words);
+        let salt = loan().salt;
+        let bytes = Filler::for_origination(&[7; 32], cm.element(), &cm, &salt).bytes(&words);
         prop_assert_eq!(u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]), filler[0]);
         let other = disclosure.seal(&keys, &cm, filler.map(|f| f.wrapping_add(1)));
         prop_assert_ne!(&bytes[4..31], &crate::encoding::fr_to_bytes(&other[0])[5..]);

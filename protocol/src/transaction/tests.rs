@@ -15,7 +15,7 @@ fn words_stand_where_the_specification_says() {
     let words = tx.words(&context);
     let withdrawal = tx.withdrawal.unwrap();
     assert_eq!(words[0], context);
-    assert_eq!(words[1], tx.anchor.into());
+    assert_eq!(words[1], Fr::from(tx.anchor));
     assert_eq!(words[2], tx.assets_root);
     let header = u128::from(tx.header.kind as u8)
         + (u128::from(tx.header.fee_asset.0) << 8)
