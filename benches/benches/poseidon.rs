@@ -10,6 +10,7 @@ use std::hint::black_box;
 use criterion::{Criterion, criterion_group, criterion_main};
 use subrosa_protocol::{
     Fr,
+    element::TransactionDigest,
     encoding::{point_from_bytes, point_to_bytes},
     encryption::ivk_shared,
     keys::{Seed, SpendKey, ViewingKey},
@@ -36,7 +37,7 @@ fn primitives(c: &mut Criterion) {
         b.iter(|| point_from_bytes(black_box(&point)));
     });
     let spend = SpendKey::from_seed(&Seed::from_bytes([1; 32]));
-    let digest = Fr::from(9u64);
+    let digest = TransactionDigest::new(Fr::from(9u64));
     let signature = spend.sign(&digest, &mut rand::thread_rng());
     c.bench_function("signature check", |b| {
         b.iter(|| assert!(signature.verify(black_box(&keys.ak), &digest)));
