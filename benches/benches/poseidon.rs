@@ -3,6 +3,7 @@
 use divan::{Bencher, black_box};
 use subrosa_protocol::{
     Fr,
+    element::TransactionDigest,
     encoding::{point_from_bytes, point_to_bytes},
     encryption::ivk_shared,
     keys::{Seed, SpendKey, ViewingKey},
@@ -48,7 +49,7 @@ fn point_decoding_with_subgroup_check(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn signature_check(bencher: Bencher<'_, '_>) {
     let spend = SpendKey::from_seed(&Seed::from_bytes([1; 32]));
-    let (ak, digest) = (keys(1).ak, Fr::from(9u64));
+    let (ak, digest) = (keys(1).ak, TransactionDigest::new(Fr::from(9u64)));
     let signature = spend.sign(&digest, &mut rand::thread_rng());
     bencher.bench_local(|| assert!(signature.verify(black_box(&ak), &digest)));
 }

@@ -10,6 +10,7 @@ use subrosa_node::system::{peak_rss_bytes, rounded};
 use subrosa_protocol::{
     Fr,
     asset::AssetId,
+    element::Nullifier,
     encryption::{EphemeralKey, Memo, OutputPlaintext, PublishedOutputs, Scanner, encrypt_outputs},
     keys::{Seed, ViewingKey},
 };
@@ -37,7 +38,8 @@ impl Scan {
         let distinct: Vec<PublishedOutputs> = (0..DISTINCT)
             .map(|_| {
                 let other = ViewingKey::from_seed(&Seed::random(&mut rng));
-                let nullifiers: [Fr; 3] = std::array::from_fn(|_| Fr::from(rng.r#gen::<u128>()));
+                let nullifiers: [Nullifier; 3] =
+                    std::array::from_fn(|_| Nullifier::new(Fr::from(rng.r#gen::<u128>())));
                 let ephemeral = EphemeralKey::new(&other.ovk, &nullifiers);
                 let outputs = [0u8, 1, 2].map(|i| {
                     let value = u128::from(rng.next_u64());

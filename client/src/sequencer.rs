@@ -6,6 +6,7 @@ mod types;
 use std::time::Duration;
 
 use reqwest::{Method, RequestBuilder};
+use subrosa_protocol::element::TransactionDigest;
 
 pub use self::{
     events::{BatchEvent, BatchEvents},
@@ -81,12 +82,14 @@ impl SequencerClient {
         answer.map(|_| ())
     }
 
-    /// Returns the state of a transaction, or `None` if the sequencer does not know it. `digest` is
-    /// `0x` hex.
+    /// Returns the state of a transaction, or `None` if the sequencer does not know it.
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn transaction(&self, digest: &str) -> Result<Option<TransactionBody>, ClientError> {
+    pub async fn transaction(
+        &self,
+        digest: &TransactionDigest,
+    ) -> Result<Option<TransactionBody>, ClientError> {
         self.service
             .find(&format!("/v1/transactions/{digest}"))
             .await

@@ -77,6 +77,8 @@ fn block_id(at: At) -> BlockId {
     }
 }
 
+/// Returns the error as the client's. An endpoint's URL may carry an access token, so that no error
+/// text may hold one.
 fn failure(operation: &'static str, error: RpcError<TransportErrorKind>) -> L1Error {
     match error {
         RpcError::ErrorResp(payload) => match payload.as_revert_data() {
@@ -92,8 +94,24 @@ fn failure(operation: &'static str, error: RpcError<TransportErrorKind>) -> L1Er
         },
         RpcError::DeserError { err, .. } => L1Error::Protocol(err.to_string()),
         RpcError::SerError(err) => L1Error::Protocol(err.to_string()),
-        other => L1Error::Unavailable(other.to_string()),
+        other => L1Error::Unavailable(without_urls(&other.to_string())),
     }
+}
+
+/// Replaces every URL in a text.
+fn without_urls(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find("://") {
+        let scheme = rest[..start].rfind(|c: char| !c.is_ascii_alphanumeric());
+        kept.push_str(&rest[..scheme.map_or(0, |place| place + 1)]);
+        kept.push_str("the L1 endpoint");
+        let after = &rest[start + 3..];
+        let end = after.find(|c: char| c.is_whitespace() || "()\"'<>".contains(c));
+        rest = &after[end.unwrap_or(after.len())..];
+    }
+    kept.push_str(rest);
+    kept
 }
 
 #[async_trait::async_trait]
@@ -111,7 +129,7 @@ impl Transport for RpcTransport {
             .get_block_by_number(BlockNumberOrTag::Latest)
             .await
             .map_err(|e| failure("head", e))?
-            .ok_or_else(|| L1Error::Protocol("the node has no latest block".into()))?;
+            .ok_or_else(|| L1Error::Unavailable("the node has no latest block".into()))?;
         Ok(Head {
             number: block.header.number,
             timestamp: block.header.timestamp,
@@ -144,22 +162,18 @@ impl Transport for RpcTransport {
             Some(to) => request.with_to(to),
             None => request.with_kind(alloy_primitives::TxKind::Create),
         };
-        // Estimated here because alloy estimates on the pending block.
-        let gas = self
-            .provider
-            .estimate_gas(request.clone())
-            .block(block_id(At::Latest))
-            .await
-            .map_err(|e| failure(operation, e))?;
+        // The gas estimate names the pending block, and is the one request that does: the
+        // transaction runs in a block that is not mined yet, and on a quiet chain the newest block
+        // is too old for the time of a batch.
         let receipt = self
             .with_wallet(from)
-            .send_transaction(request.with_gas_limit(gas))
+            .send_transaction(request)
             .await
             .map_err(|e| failure(operation, e))?
             .with_timeout(Some(MINING_TIMEOUT))
             .get_receipt()
             .await
-            .map_err(|e| L1Error::Unavailable(e.to_string()))?;
+            .map_err(|e| L1Error::Unavailable(without_urls(&e.to_string())))?;
         if !receipt.status() {
             return Err(L1Error::Rejected {
                 operation,
@@ -230,5 +244,28 @@ impl Transport for RpcTransport {
             .latest()
             .await
             .map_err(|e| failure("balance", e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_error_names_the_endpoint() {
+        let text = "error sending request for url (https://node.example/v3/SECRET?key=1): refused";
+        assert_eq!(
+            without_urls(text),
+            "error sending request for url (the L1 endpoint): refused"
+        );
+        assert_eq!(without_urls("no url: 5 // 3"), "no url: 5 // 3");
+    }
+
+    #[tokio::test]
+    async fn an_unreachable_endpoint_is_not_named() {
+        // Nothing listens on the discard port of the loopback interface.
+        let transport = RpcTransport::new("http://127.0.0.1:9/v3/SECRET").unwrap();
+        let error = transport.head().await.unwrap_err().to_string();
+        assert!(!error.contains("SECRET"), "{error}");
     }
 }

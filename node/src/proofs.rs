@@ -9,7 +9,7 @@ use alloy_primitives::{Address, Bytes, U256};
 use alloy_sol_types::SolCall as _;
 use indicatif::MultiProgress;
 use subrosa_l1::{Account, L1Error, Transport, contracts::BatchVerifier, transport::Outgoing};
-use subrosa_protocol::{Fr, encoding::fr_to_bytes, proof::ProofBytes};
+use subrosa_protocol::{element::TransactionDigest, encoding::fr_to_bytes, proof::ProofBytes};
 use subrosa_prover::{batch::BatchProof, progress::Progress};
 use subrosa_sequencer::{
     adapters::ObservedProver,
@@ -104,7 +104,7 @@ impl<P: TransactionProver> TransactionProver for TimedProver<P> {
         Ok(proof)
     }
 
-    fn verify(&self, digest: &Fr, proof: &ProofBytes) -> bool {
+    fn verify(&self, digest: &TransactionDigest, proof: &ProofBytes) -> bool {
         self.prover.verify(digest, proof)
     }
 }

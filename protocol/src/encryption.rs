@@ -16,6 +16,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::asset::AssetId;
 use crate::derive;
+use crate::element::{NoteCommitment, Nullifier, OwnerId};
 use crate::encoding::{check_point, fr_to_bytes, lift_y, point_from_bytes, point_to_bytes};
 use crate::keys::{Address, ViewingKey, derive_nonzero};
 use crate::note::Note;
@@ -57,8 +58,8 @@ impl EphemeralKey {
     /// every key below depends on the commitment, and the commitment depends on everything that the
     /// key seals.
     #[must_use]
-    pub fn new(ovk: &[u8; 32], nullifiers: &[Fr; 3]) -> Self {
-        let [nf0, nf1, nf2] = nullifiers.map(|nf| fr_to_bytes(&nf));
+    pub fn new(ovk: &[u8; 32], nullifiers: &[Nullifier; 3]) -> Self {
+        let [nf0, nf1, nf2] = nullifiers.map(|nf| nf.to_bytes());
         let esk = derive_nonzero("esk", &[ovk, &nf0, &nf1, &nf2]);
         let public = (<EdwardsAffine as ark_ec::AffineRepr>::generator() * esk).into_affine();
         Self { esk, public }
@@ -101,16 +102,11 @@ impl fmt::Debug for EphemeralKey {
 /// cmᵢ, and with it the one-time key Kᵢ, differs wherever the plaintext does, even between attempts
 /// at one payment from the same inputs.
 #[must_use]
-pub fn rcm(shared_y: &Fr, nullifier0: &Fr, index: u8, memo: &Memo) -> Fr {
+pub fn rcm(shared_y: &Fr, nullifier0: &Nullifier, index: u8, memo: &Memo) -> Fr {
     let shared = Zeroizing::new(fr_to_bytes(shared_y));
     derive::field(
         "rcm",
-        &[
-            &*shared,
-            &fr_to_bytes(nullifier0),
-            &[index],
-            memo.as_bytes(),
-        ],
+        &[&*shared, &nullifier0.to_bytes(), &[index], memo.as_bytes()],
     )
 }
 
@@ -120,9 +116,9 @@ pub struct PublishedOutputs {
     /// y of the ephemeral point E.
     pub ephemeral: Fr,
     /// Nullifiers nf₀ … nf₂. Recipients use the first, the sender uses all.
-    pub nullifiers: [Fr; 3],
+    pub nullifiers: [Nullifier; 3],
     /// Commitments cm₀ … cm₂.
-    pub commitments: [Fr; 3],
+    pub commitments: [NoteCommitment; 3],
     /// The 169 bytes of ciphertexts.
     pub note_data: NoteData,
 }
@@ -158,7 +154,7 @@ impl OutputPlaintext {
     #[must_use]
     pub fn cash(
         ephemeral: &EphemeralKey,
-        nullifier0: &Fr,
+        nullifier0: &Nullifier,
         index: u8,
         recipient: Address,
         asset: AssetId,
@@ -200,20 +196,25 @@ pub struct OutputContext<'a> {
 }
 
 /// Returns the cipher with the key Kᵢ = B("note"; Sᵢ.y, E.y, cmᵢ, i) → 32.
-fn cipher(shared_y: &[u8; 32], ephemeral: &[u8; 32], cm: &Fr, index: u8) -> ChaCha20Poly1305 {
+fn cipher(
+    shared_y: &[u8; 32],
+    ephemeral: &[u8; 32],
+    cm: &NoteCommitment,
+    index: u8,
+) -> ChaCha20Poly1305 {
     let key = Zeroizing::new(derive::bytes32(
         "note",
-        &[shared_y, ephemeral, &fr_to_bytes(cm), &[index]],
+        &[shared_y, ephemeral, &cm.to_bytes(), &[index]],
     ));
     ChaCha20Poly1305::new((&*key).into())
 }
 
 /// Returns B("outgoing"; ovk, E.y, cm₀, ct₀) → 32. The pad covers pk. It depends on the ciphertext
 /// because the ciphertext depends on pk, and the commitment does not.
-fn outgoing_pad(ovk: &[u8; 32], ephemeral: &Fr, cm0: &Fr, ct0: &[u8]) -> [u8; 32] {
+fn outgoing_pad(ovk: &[u8; 32], ephemeral: &Fr, cm0: &NoteCommitment, ct0: &[u8]) -> [u8; 32] {
     derive::bytes32(
         "outgoing",
-        &[ovk, &fr_to_bytes(ephemeral), &fr_to_bytes(cm0), ct0],
+        &[ovk, &fr_to_bytes(ephemeral), &cm0.to_bytes(), ct0],
     )
 }
 
@@ -329,9 +330,9 @@ fn open(
 /// Returns the cash note with this commitment, with the blinding of the shared secret or, for
 /// output 0 of a swap's leg, the blinding of the exchange in the memo.
 fn note_of(
-    commitment: &Fr,
+    commitment: &NoteCommitment,
     (asset, value): (AssetId, u128),
-    owner: &Fr,
+    owner: &OwnerId,
     rcm: Fr,
     memo: &Memo,
 ) -> Option<(Note, Option<Delivery>)> {
@@ -350,7 +351,7 @@ fn open_note(
     shared_y: &Fr,
     shared_bytes: &[u8; 32],
     ephemeral: &[u8; 32],
-    owner: &Fr,
+    owner: &OwnerId,
 ) -> Option<DecryptedNote> {
     let (asset, value, memo) = open(published, index, shared_bytes, ephemeral)?;
     let sealed = memo.clone().unwrap_or_default();
@@ -380,7 +381,7 @@ fn open_outputs(
     published: &PublishedOutputs,
     outputs: std::ops::Range<usize>,
     shared_y: &Fr,
-    owner: &Fr,
+    owner: &OwnerId,
 ) -> Vec<DecryptedNote> {
     let shared = Zeroizing::new(fr_to_bytes(shared_y));
     let ephemeral = fr_to_bytes(&published.ephemeral);

@@ -19,6 +19,7 @@ use rand::{CryptoRng, RngCore};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::domain::Domain;
+use crate::element::{OwnerId, TransactionDigest};
 use crate::encoding::{
     DecodeError, fr_to_bytes, lift_y, point_to_bytes, scalar_from_bytes, scalar_to_bytes,
 };
@@ -108,7 +109,11 @@ impl SpendKey {
     ///
     /// The nonce depends on the key, on the digest and on 32 fresh bytes, so that neither a
     /// repeated nor a predictable generator reveals the key.
-    pub fn sign(&self, digest: &Fr, rng: &mut (impl RngCore + CryptoRng)) -> Signature {
+    pub fn sign(
+        &self,
+        digest: &TransactionDigest,
+        rng: &mut (impl RngCore + CryptoRng),
+    ) -> Signature {
         signature::sign(&self.ask, &self.ak, digest, rng)
     }
 }
@@ -132,7 +137,7 @@ pub struct ViewingKey {
     /// Outgoing viewing key: reopens outputs that this key sent.
     pub ovk: [u8; 32],
     /// Owner of this key's notes: H(OWNER; ak.x, ak.y, nk).
-    pub owner: Fr,
+    pub owner: OwnerId,
     /// Encryption key ivk·G.
     #[zeroize(skip)]
     pub pk: EdwardsAffine,
@@ -191,8 +196,8 @@ impl fmt::Debug for ViewingKey {
 
 /// Returns owner = H(OWNER; ak.x, ak.y, nk).
 #[must_use]
-pub fn owner(ak: &EdwardsAffine, nk: &Fr) -> Fr {
-    poseidon::hash(Domain::Owner, &[ak.x, ak.y, *nk])
+pub fn owner(ak: &EdwardsAffine, nk: &Fr) -> OwnerId {
+    OwnerId::new(poseidon::hash(Domain::Owner, &[ak.x, ak.y, *nk]))
 }
 
 /// Secret key of an asset's auditor.

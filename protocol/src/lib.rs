@@ -32,7 +32,8 @@
 //!
 //! | module | section |
 //! |---|---|
-//! | [`domain`], [`poseidon`], [`encoding`], [`layout`], [`mod@derive`] | *Notation and hashing* |
+//! | [`domain`], [`poseidon`], [`mod@derive`] | *Notation and hashing* |
+//! | [`encoding`], [`element`], [`layout`] | *Notation and hashing* |
 //! | [`keys`] | *Keys and addresses* |
 //! | [`note`], [`encryption`], [`memo`] | *Notes* |
 //! | [`tree`], [`nullifier_tree`], [`asset`] | *Trees and state* |
@@ -45,6 +46,7 @@ pub mod asset;
 pub mod batch;
 pub mod derive;
 pub mod domain;
+pub mod element;
 pub mod encoding;
 pub mod encryption;
 pub mod keys;

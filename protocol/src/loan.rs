@@ -215,8 +215,8 @@ impl Loan {
     #[must_use]
     pub fn keys(&self) -> LoanKeys {
         let message = [
-            self.borrower.owner,
-            self.lender.owner,
+            self.borrower.owner.into(),
+            self.lender.owner.into(),
             self.packed(),
             self.salt.element(),
         ];

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use crate::asset::AssetId;
 use crate::domain::Domain;
+use crate::element::{NoteCommitment, Nullifier, OwnerId};
 use crate::layout::note as fields;
 use crate::poseidon;
 
@@ -54,7 +55,7 @@ pub struct Note {
     /// Amount in base units.
     pub value: u128,
     /// Owner, who may spend the note.
-    pub owner: Fr,
+    pub owner: OwnerId,
     /// Contents that depend on the class; 0 for cash.
     pub aux: Fr,
     /// Blinding of the commitment.
@@ -64,7 +65,7 @@ pub struct Note {
 impl Note {
     /// Returns a cash note.
     #[must_use]
-    pub fn cash(asset: AssetId, value: u128, owner: Fr, rcm: Fr) -> Self {
+    pub fn cash(asset: AssetId, value: u128, owner: OwnerId, rcm: Fr) -> Self {
         Self {
             class: NoteClass::Cash,
             asset,
@@ -89,13 +90,13 @@ impl Note {
 
     /// Returns the commitment cm = H(NOTE; packed, inner).
     #[must_use]
-    pub fn commitment(&self) -> Fr {
+    pub fn commitment(&self) -> NoteCommitment {
         commit(&self.packed(), &self.inner())
     }
 
     /// Returns the nullifier of this note at a leaf of the note tree.
     #[must_use]
-    pub fn nullifier(&self, nk: &Fr, leaf_index: u64) -> Fr {
+    pub fn nullifier(&self, nk: &Fr, leaf_index: u64) -> Nullifier {
         nullifier(nk, &self.commitment(), leaf_index)
     }
 }
@@ -129,26 +130,28 @@ pub fn unpack(packed: &Fr) -> Result<(NoteClass, AssetId, u128), UnpackError> {
 
 /// Returns inner = H(NOTE_INNER; owner, aux, rcm).
 #[must_use]
-pub fn inner(owner: &Fr, aux: &Fr, rcm: &Fr) -> Fr {
-    poseidon::hash(Domain::NoteInner, &[*owner, *aux, *rcm])
+pub fn inner(owner: &OwnerId, aux: &Fr, rcm: &Fr) -> Fr {
+    poseidon::hash(Domain::NoteInner, &[Fr::from(*owner), *aux, *rcm])
 }
 
 /// Returns cm = H(NOTE; packed, inner).
 #[must_use]
-pub fn commit(packed: &Fr, inner: &Fr) -> Fr {
-    poseidon::hash(Domain::Note, &[*packed, *inner])
+pub fn commit(packed: &Fr, inner: &Fr) -> NoteCommitment {
+    NoteCommitment::new(poseidon::hash(Domain::Note, &[*packed, *inner]))
 }
 
 /// Returns nf = H(NULLIFIER; nk, cm, leaf index).
 #[must_use]
-pub fn nullifier(nk: &Fr, cm: &Fr, leaf_index: u64) -> Fr {
-    poseidon::hash(Domain::Nullifier, &[*nk, *cm, Fr::from(leaf_index)])
+pub fn nullifier(nk: &Fr, cm: &NoteCommitment, leaf_index: u64) -> Nullifier {
+    let message = [*nk, Fr::from(*cm), Fr::from(leaf_index)];
+    Nullifier::new(poseidon::hash(Domain::Nullifier, &message))
 }
 
 /// Returns the nullifier that a dummy input publishes: H(NULLIFIER_DUMMY; nk, cm, leaf index).
 #[must_use]
-pub fn dummy_nullifier(nk: &Fr, cm: &Fr, leaf_index: u64) -> Fr {
-    poseidon::hash(Domain::NullifierDummy, &[*nk, *cm, Fr::from(leaf_index)])
+pub fn dummy_nullifier(nk: &Fr, cm: &NoteCommitment, leaf_index: u64) -> Nullifier {
+    let message = [*nk, Fr::from(*cm), Fr::from(leaf_index)];
+    Nullifier::new(poseidon::hash(Domain::NullifierDummy, &message))
 }
 
 #[cfg(test)]
@@ -160,7 +163,12 @@ mod tests {
 
     #[test]
     fn every_field_changes_the_commitment() {
-        let note = Note::cash(AssetId(3), 1000, Fr::from(5u64), Fr::from(6u64));
+        let note = Note::cash(
+            AssetId(3),
+            1000,
+            OwnerId::new(Fr::from(5u64)),
+            Fr::from(6u64),
+        );
         let mut seen = vec![note.commitment()];
         let mut check = |changed: Note| {
             let cm = changed.commitment();
@@ -180,7 +188,7 @@ mod tests {
             ..note
         });
         check(Note {
-            owner: Fr::from(7u64),
+            owner: OwnerId::new(Fr::from(7u64)),
             ..note
         });
         check(Note {
@@ -195,14 +203,19 @@ mod tests {
 
     #[test]
     fn a_dummy_nullifier_is_never_that_of_a_note() {
-        let (nk, cm) = (Fr::from(1u64), Fr::from(2u64));
+        let (nk, cm) = (Fr::from(1u64), NoteCommitment::new(Fr::from(2u64)));
         assert_ne!(nullifier(&nk, &cm, 3), dummy_nullifier(&nk, &cm, 3));
         assert_ne!(nullifier(&nk, &cm, 3), nullifier(&nk, &cm, 4));
     }
 
     #[test]
     fn debug_shows_no_contents() {
-        let note = Note::cash(AssetId(321), 987_654_321, Fr::from(5u64), Fr::from(6u64));
+        let note = Note::cash(
+            AssetId(321),
+            987_654_321,
+            OwnerId::new(Fr::from(5u64)),
+            Fr::from(6u64),
+        );
         assert_eq!(format!("{note:?}"), "Note(..)");
     }
 

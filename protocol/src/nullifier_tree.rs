@@ -10,6 +10,7 @@ use ark_ff::{BigInt, PrimeField};
 use rayon::prelude::*;
 
 use crate::domain::Domain;
+use crate::element::Nullifier;
 use crate::poseidon::hash;
 use crate::tree::{AppendTree, DEPTH, MerklePath, TreeError};
 
@@ -107,7 +108,7 @@ struct Link {
     low_index: u64,
     low_value: Fr,
     low_next: Fr,
-    nullifier: Option<Fr>,
+    nullifier: Option<Nullifier>,
 }
 
 /// The indexed tree of published nullifiers.
@@ -194,10 +195,11 @@ impl NullifierTree {
         self.tree.is_empty()
     }
 
-    /// Whether `value` is a member. 0 is a member, as the value of leaf 0.
+    /// Whether `nullifier` is a member. 0 is a member, as the value of leaf 0.
     #[must_use]
-    pub fn contains(&self, value: &Fr) -> bool {
-        self.members.contains_key(&value.into_bigint())
+    pub fn contains(&self, nullifier: &Nullifier) -> bool {
+        self.members
+            .contains_key(&nullifier.element().into_bigint())
     }
 
     /// Appends the subtree of new leaves at `start`, four places for each slot, and links the
@@ -211,7 +213,7 @@ impl NullifierTree {
     pub fn append_and_link(
         &mut self,
         start: u64,
-        slots: &[Option<[Fr; 3]>],
+        slots: &[Option<[Nullifier; 3]>],
     ) -> Result<NullifierInsertion, NullifierError> {
         self.check(start, slots)?;
         let width = 4 * slots.len() as u64;
@@ -224,7 +226,7 @@ impl NullifierTree {
         let changes: Vec<(u64, Option<Fr>)> = links
             .par_iter()
             .map(|link| {
-                let value = link.nullifier.map(|nf| leaf(&link.low_value, &nf));
+                let value = link.nullifier.map(|nf| leaf(&link.low_value, nf.element()));
                 (link.low_index, value)
             })
             .collect();
@@ -259,14 +261,18 @@ impl NullifierTree {
     ///
     /// # Errors
     /// [`NullifierError`]; the tree is then unchanged.
-    pub fn insert(&mut self, start: u64, slots: &[Option<[Fr; 3]>]) -> Result<(), NullifierError> {
+    pub fn insert(
+        &mut self,
+        start: u64,
+        slots: &[Option<[Nullifier; 3]>],
+    ) -> Result<(), NullifierError> {
         self.check(start, slots)?;
         let (_, links) = self.plan(start, slots);
         // The plan left the final contents of every leaf in `members`.
         let mut touched: HashMap<u64, (Fr, Fr)> = HashMap::new();
         for value in links
             .iter()
-            .filter_map(|link| link.nullifier.map(|nf| [link.low_value, nf]))
+            .filter_map(|link| link.nullifier.map(|nf| [link.low_value, nf.into()]))
             .flatten()
         {
             if let Some(member) = self.members.get(&value.into_bigint()) {
@@ -289,13 +295,13 @@ impl NullifierTree {
     pub(crate) fn check(
         &self,
         start: u64,
-        slots: &[Option<[Fr; 3]>],
+        slots: &[Option<[Nullifier; 3]>],
     ) -> Result<(), NullifierError> {
         self.tree.check_append(start, 4 * slots.len())?;
-        let mut seen: HashMap<Fr, usize> = HashMap::new();
+        let mut seen: HashMap<Nullifier, usize> = HashMap::new();
         for (slot, nullifiers) in slots.iter().enumerate() {
             for (input, nullifier) in nullifiers.iter().flatten().enumerate() {
-                if *nullifier == Fr::from(0u64) || *nullifier == maximum() {
+                if [Fr::from(0u64), maximum()].contains(nullifier.element()) {
                     return Err(NullifierError::Reserved { slot, input });
                 }
                 if self.contains(nullifier) {
@@ -315,29 +321,30 @@ impl NullifierTree {
 
     /// Links all checked nullifiers among the members. Returns the leaves to append, which carry
     /// the `next` at the moment of their link, and the links in order.
-    fn plan(&mut self, start: u64, slots: &[Option<[Fr; 3]>]) -> (Vec<Fr>, Vec<Link>) {
+    fn plan(&mut self, start: u64, slots: &[Option<[Nullifier; 3]>]) -> (Vec<Fr>, Vec<Link>) {
         let zero = Fr::from(0u64);
         let mut contents: Vec<Option<(Fr, Fr)>> = vec![None; 4 * slots.len()];
         let mut links = Vec::with_capacity(3 * slots.len());
         for (slot, nullifiers) in slots.iter().enumerate() {
             for input in 0..3 {
                 let nullifier = nullifiers.map(|nullifiers| nullifiers[input]);
-                let (low_key, low) = match nullifier {
-                    Some(nf) => self.members.range_mut(..nf.into_bigint()).next_back(),
+                let value = nullifier.map(Fr::from);
+                let (low_key, low) = match value {
+                    Some(value) => self.members.range_mut(..value.into_bigint()).next_back(),
                     None => self.members.iter_mut().next(),
                 }
                 .expect("leaf 0 is below every nullifier");
                 let (low_index, low_next) = (low.index, low.next);
                 let low_value = from_key(low_key);
-                if let Some(nf) = nullifier {
-                    low.next = nf;
+                if let Some(value) = value {
+                    low.next = value;
                     let place = 4 * slot + input;
-                    contents[place] = Some((nf, low_next));
+                    contents[place] = Some((value, low_next));
                     let member = Member {
                         index: start + place as u64,
                         next: low_next,
                     };
-                    self.members.insert(nf.into_bigint(), member);
+                    self.members.insert(value.into_bigint(), member);
                 }
                 links.push(Link {
                     low_index,

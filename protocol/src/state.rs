@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::asset::AssetId;
 use crate::domain::Domain;
+use crate::element::NoteCommitment;
 use crate::encoding::CodecError;
-use crate::note::{NoteClass, UnpackError, pack, unpack};
+use crate::note::{NoteClass, UnpackError, commit, pack, unpack};
 use crate::nullifier_tree::NullifierTree;
 use crate::poseidon::hash;
 use crate::tree::{DEPTH, HistoryTree, empty_root};
@@ -110,7 +111,8 @@ impl Deposit {
 
     /// Returns the commitment H(NOTE; packed, inner) of the note that the deposit becomes.
     #[must_use]
-    pub fn commitment(&self) -> Fr {
-        hash(Domain::Note, &self.words())
+    pub fn commitment(&self) -> NoteCommitment {
+        let [packed, inner] = self.words();
+        commit(&packed, &inner)
     }
 }

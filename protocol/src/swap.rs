@@ -20,6 +20,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::asset::AssetId;
 use crate::domain::Domain;
+use crate::element::OwnerId;
 use crate::encoding::fr_from_u128;
 use crate::keys::Address;
 use crate::layout::header;
@@ -162,13 +163,13 @@ impl Exchange {
 
     /// Returns the note that a side delivers to the owner `receiver`, if the delivery is cash.
     #[must_use]
-    pub fn delivery(&self, side: Side, receiver: &Fr) -> Note {
+    pub fn delivery(&self, side: Side, receiver: &OwnerId) -> Note {
         self.delivery_with(side, receiver, &Fr::zero())
     }
 
     /// Returns the note that a side delivers to the owner `receiver`; `aux` is 0 for cash.
     #[must_use]
-    pub fn delivery_with(&self, side: Side, receiver: &Fr, aux: &Fr) -> Note {
+    pub fn delivery_with(&self, side: Side, receiver: &OwnerId, aux: &Fr) -> Note {
         let leg = self.leg(side);
         Note {
             class: leg.class,
@@ -288,10 +289,10 @@ impl Terms {
         let [a, b] = self.exchange.legs.map(|leg| leg.packed());
         [
             a,
-            self.receivers[0].owner,
+            self.receivers[0].owner.into(),
             self.aux[0],
             b,
-            self.receivers[1].owner,
+            self.receivers[1].owner.into(),
             self.aux[1],
             Fr::from(self.expiry),
             self.exchange.salt.element(),
@@ -312,7 +313,7 @@ impl Terms {
 
     /// Returns the side whose delivery an owner receives, if it receives one.
     #[must_use]
-    pub fn received_by(&self, owner: &Fr) -> Option<Side> {
+    pub fn received_by(&self, owner: &OwnerId) -> Option<Side> {
         Side::BOTH
             .into_iter()
             .find(|side| self.receiver(*side).owner == *owner)

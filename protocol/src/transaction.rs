@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::asset::AssetId;
 use crate::domain::Domain;
+use crate::element::{Anchor, NoteCommitment, Nullifier, TransactionDigest};
 use crate::encoding::{fr_from_address, fr_to_u128};
 use crate::encryption::{NoteData, NoteDataError};
 use crate::layout::{header, target, word};
@@ -258,7 +259,7 @@ impl Context {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transaction {
     /// A note root of the history, under which the inputs are members.
-    pub anchor: Fr,
+    pub anchor: Anchor,
     /// Root of the asset tree.
     pub assets_root: Fr,
     /// Kind, fee, times.
@@ -272,9 +273,9 @@ pub struct Transaction {
     /// Digest of a price snapshot ([`crate::market::PriceSnapshot::digest`]), or 0.
     pub oracle: Fr,
     /// Nullifiers of the inputs.
-    pub nullifiers: [Fr; 3],
+    pub nullifiers: [Nullifier; 3],
     /// Commitments of the outputs.
-    pub commitments: [Fr; 3],
+    pub commitments: [NoteCommitment; 3],
     /// y of the ephemeral point.
     pub ephemeral: Fr,
     /// Auditor ciphertext of each output.
@@ -290,15 +291,15 @@ impl Transaction {
         let mut words = [Fr::from(0u64); WORDS];
         let [target, amount] = Withdrawal::words(self.withdrawal.as_ref());
         words[word::CONTEXT] = *context;
-        words[word::ANCHOR] = self.anchor;
+        words[word::ANCHOR] = self.anchor.into();
         words[word::ASSETS_ROOT] = self.assets_root;
         words[word::HEADER] = self.header.pack();
         words[word::TARGET] = target;
         words[word::AMOUNT] = amount;
         words[word::TERMS] = self.terms;
         words[word::ORACLE] = self.oracle;
-        words[word::NULLIFIERS].copy_from_slice(&self.nullifiers);
-        words[word::COMMITMENTS].copy_from_slice(&self.commitments);
+        words[word::NULLIFIERS].copy_from_slice(&self.nullifiers.map(Fr::from));
+        words[word::COMMITMENTS].copy_from_slice(&self.commitments.map(Fr::from));
         words[word::EPHEMERAL] = self.ephemeral;
         words[word::AUDIT].copy_from_slice(self.audit.as_flattened());
         words[word::NOTE_DATA].copy_from_slice(&self.note_data.to_words());
@@ -317,14 +318,14 @@ impl Transaction {
             return Err(CodecError::UnexpectedWithdrawal);
         }
         let transaction = Self {
-            anchor: words[word::ANCHOR],
+            anchor: Anchor::new(words[word::ANCHOR]),
             assets_root: words[word::ASSETS_ROOT],
             header,
             withdrawal,
             terms: words[word::TERMS],
             oracle: words[word::ORACLE],
-            nullifiers: copied(&words[word::NULLIFIERS]),
-            commitments: copied(&words[word::COMMITMENTS]),
+            nullifiers: copied(&words[word::NULLIFIERS]).map(Nullifier::new),
+            commitments: copied(&words[word::COMMITMENTS]).map(NoteCommitment::new),
             ephemeral: words[word::EPHEMERAL],
             audit: audit_from_words(&words[word::AUDIT]),
             note_data: note_data_from_words(&words[word::NOTE_DATA])?,
@@ -335,15 +336,15 @@ impl Transaction {
     /// Returns H(TRANSACTION; words): the identity of the transaction and the single public input
     /// of its proof.
     #[must_use]
-    pub fn digest(&self, context: &Fr) -> Fr {
+    pub fn digest(&self, context: &Fr) -> TransactionDigest {
         digest(&self.words(context))
     }
 }
 
 /// Returns H(TRANSACTION; words).
 #[must_use]
-pub fn digest(words: &[Fr; WORDS]) -> Fr {
-    hash(Domain::Transaction, words)
+pub fn digest(words: &[Fr; WORDS]) -> TransactionDigest {
+    TransactionDigest::new(hash(Domain::Transaction, words))
 }
 
 /// Copies a slice of exactly `N` words.

@@ -11,6 +11,7 @@ use ark_bn254::Fr;
 use rayon::prelude::*;
 
 use crate::domain::Domain;
+use crate::element::Anchor;
 use crate::poseidon::hash;
 
 /// Number of children of a node.
@@ -361,7 +362,7 @@ impl<const D: usize> AppendTree<D> {
 pub struct HistoryTree {
     tree: AppendTree<DEPTH>,
     /// First index of each root.
-    index: HashMap<Fr, u64>,
+    index: HashMap<Anchor, u64>,
 }
 
 impl Default for HistoryTree {
@@ -389,7 +390,7 @@ impl HistoryTree {
     pub fn from_leaves(roots: Vec<Fr>) -> Result<Self, TreeError> {
         let mut index = HashMap::with_capacity(roots.len());
         for (i, root) in roots.iter().enumerate() {
-            index.entry(*root).or_insert(i as u64);
+            index.entry(Anchor::new(*root)).or_insert(i as u64);
         }
         Ok(Self {
             tree: AppendTree::from_leaves(roots)?,
@@ -404,7 +405,7 @@ impl HistoryTree {
     pub fn append(&mut self, note_root: Fr) -> u64 {
         let index = self.tree.len();
         self.tree.write(&[(index, note_root)]);
-        self.index.entry(note_root).or_insert(index);
+        self.index.entry(Anchor::new(note_root)).or_insert(index);
         index
     }
 
@@ -426,16 +427,16 @@ impl HistoryTree {
         self.tree.root()
     }
 
-    /// Whether a batch ended with this note root.
+    /// Whether a batch ended with this note root, so that transactions may use it.
     #[must_use]
-    pub fn contains(&self, note_root: &Fr) -> bool {
-        self.index.contains_key(note_root)
+    pub fn contains(&self, anchor: &Anchor) -> bool {
+        self.index.contains_key(anchor)
     }
 
     /// Returns the path of the first place that holds this note root.
     #[must_use]
-    pub fn path_of(&self, note_root: &Fr) -> Option<MerklePath<DEPTH>> {
-        self.tree.path(*self.index.get(note_root)?)
+    pub fn path_of(&self, anchor: &Anchor) -> Option<MerklePath<DEPTH>> {
+        self.tree.path(*self.index.get(anchor)?)
     }
 
     /// Returns the path of the place `index`, written or not.

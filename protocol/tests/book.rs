@@ -4,6 +4,7 @@ use subrosa_protocol::{
     Fr,
     asset::AssetId,
     domain::Domain,
+    element::OwnerId,
     encoding::fr_to_hex,
     ledger::Ledger,
     note::Note,
@@ -48,8 +49,13 @@ fn hashes_and_notes_of_the_book_are_computed() {
         rollup: [0x5b; 20],
     };
     row("H(CONTEXT;", &context.word());
-    let note = Note::cash(AssetId(2), 1000, Fr::from(1u64), Fr::from(2u64));
-    row("cm of the cash note", &note.commitment());
+    let note = Note::cash(
+        AssetId(2),
+        1000,
+        OwnerId::new(Fr::from(1u64)),
+        Fr::from(2u64),
+    );
+    row("cm of the cash note", note.commitment().element());
 }
 
 #[test]

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use ark_bn254::Fr;
 use subrosa_batch::{ClientKey, ClientProof};
 use subrosa_protocol::batch::BatchWitness;
+use subrosa_protocol::element::TransactionDigest;
 use subrosa_protocol::proof::ProofBytes;
 use subrosa_protocol::transaction;
 
@@ -32,7 +32,7 @@ impl Clients {
     /// Verifies the padding proof of the padding statement's `digest`, and keeps it.
     pub(crate) fn new(
         verifier: TransactionVerifier,
-        digest: Fr,
+        digest: TransactionDigest,
         padding: &ProofBytes,
     ) -> Result<Self, VerifyError> {
         verifier.verify(&digest, padding)?;
@@ -68,7 +68,7 @@ impl Clients {
                 found: proofs.len(),
             });
         }
-        let statements: Vec<(Fr, ProofBytes)> = active
+        let statements: Vec<(TransactionDigest, ProofBytes)> = active
             .map(|slot| transaction::digest(&slot.words))
             .zip(proofs.iter().copied())
             .collect();

@@ -14,6 +14,7 @@ use ark_serialize::CanonicalSerialize;
 use ark_snark::SNARK;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use subrosa_protocol::element::TransactionDigest;
 use subrosa_protocol::proof::{PROOF_LEN, ProofBytes, ProofLengthError};
 use subrosa_protocol::swap::Side;
 use subrosa_prover::groth16::{
@@ -29,7 +30,7 @@ fn keys() -> &'static Arc<TransactionKeys> {
     KEYS.get_or_init(|| support::keys().transaction(&Silent).unwrap())
 }
 
-fn proven(seed: u64) -> (Fr, ProofBytes) {
+fn proven(seed: u64) -> (TransactionDigest, ProofBytes) {
     let mut rng = StdRng::seed_from_u64(seed);
     let sample = match seed % 5 {
         0 => samples::transfer(&mut rng),
@@ -43,8 +44,8 @@ fn proven(seed: u64) -> (Fr, ProofBytes) {
 }
 
 /// Returns proofs that most tests share, because proving is slow.
-fn shared() -> &'static [(Fr, ProofBytes)] {
-    static PROOFS: OnceLock<Vec<(Fr, ProofBytes)>> = OnceLock::new();
+fn shared() -> &'static [(TransactionDigest, ProofBytes)] {
+    static PROOFS: OnceLock<Vec<(TransactionDigest, ProofBytes)>> = OnceLock::new();
     PROOFS.get_or_init(|| (0..5).map(proven).collect())
 }
 
@@ -67,7 +68,8 @@ fn samples_of_every_kind_prove_and_verify() {
         assert_eq!(keys().verify(&digest, &proof), Ok(()));
         // ark-groth16's own verifier agrees.
         let vk = keys().verifier().key();
-        assert!(Groth16::<Bn254>::verify(vk, &[digest], &decode_proof(&proof).unwrap()).unwrap());
+        let decoded = decode_proof(&proof).unwrap();
+        assert!(Groth16::<Bn254>::verify(vk, &[digest.into()], &decoded).unwrap());
         // Proofs are blinded: the same statement has another proof each time.
         assert_ne!(keys().prove(&sample.words, &sample.witness).unwrap(), proof);
     }
@@ -147,7 +149,9 @@ fn proofs_hold_for_their_own_digest_only() {
         }
     }
     let (digest, proof) = proofs[0];
-    for wrong in [digest + Fr::ONE, -digest, Fr::from(0u64)] {
+    let element = Fr::from(digest);
+    for wrong in [element + Fr::ONE, -element, Fr::from(0u64)] {
+        let wrong = TransactionDigest::new(wrong);
         assert_eq!(keys().verify(&wrong, &proof), Err(VerifyError::Invalid));
     }
 }
@@ -380,7 +384,7 @@ fn snarkjs_files_have_its_layout() {
     let files = export_snarkjs(keys().verifier().key(), &proof, &digest);
     assert_eq!(files.verification_key["nPublic"], 1);
     assert_eq!(files.verification_key["IC"].as_array().unwrap().len(), 2);
-    assert_eq!(files.public[0], digest.to_string());
+    assert_eq!(files.public[0], digest.element().to_string());
     assert_eq!(files.proof["pi_b"][0][1], proof.b.x.c1.to_string());
     assert_eq!(files.proof["pi_a"][2], "1");
 }

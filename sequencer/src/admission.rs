@@ -15,15 +15,16 @@ use std::time::Instant;
 
 pub(crate) use commit::Committer;
 pub(crate) use queue::{AdmissionQueue, run};
+use subrosa_protocol::element::TransactionDigest;
 use tokio::sync::oneshot;
 
-use crate::{refusal::Refusal, telemetry, wire::Word};
+use crate::{refusal::Refusal, telemetry};
 
 /// The answer to an accepted submission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Accepted {
     /// Digest of the transaction.
-    pub(crate) digest: Word,
+    pub(crate) digest: TransactionDigest,
     /// Whether the transaction became pending with this submission. Otherwise its status must be
     /// looked up: it was known before, or it is a leg that may wait for its counterpart.
     pub(crate) pending: bool,

@@ -83,6 +83,7 @@ use legs::{Legs, seat};
 use subrosa_clock::Clock;
 use subrosa_protocol::{
     Fr,
+    element::{Anchor, Nullifier, TransactionDigest},
     ledger::{State, completes},
     swap::Side,
 };
@@ -92,7 +93,7 @@ use crate::{
     record::TransactionRecord,
     refusal::{FinalRejection, Refusal},
     submission::{ParsedSubmission, Sequenced},
-    wire::{Word, word},
+    wire::Word,
 };
 
 /// The part of the sealed state that admission checks against.
@@ -101,9 +102,9 @@ pub(crate) struct SealedView {
     /// State after the last sealed batch.
     pub(crate) state: State,
     /// All note roots of the history.
-    pub(crate) anchors: HashSet<Word>,
+    pub(crate) anchors: HashSet<Anchor>,
     /// All nullifiers of sealed batches.
-    pub(crate) spent: HashSet<Word>,
+    pub(crate) spent: HashSet<Nullifier>,
     /// Current root of the asset tree on the settlement layer.
     pub(crate) assets_root: Fr,
     /// Time of the last sealed batch.
@@ -195,8 +196,8 @@ pub(crate) struct Pool {
     /// Place of each queued submission, by sequence number.
     places: HashMap<u64, u64>,
     legs: Legs,
-    by_digest: HashMap<Word, u64>,
-    claims: HashMap<Word, u64>,
+    by_digest: HashMap<TransactionDigest, u64>,
+    claims: HashMap<Nullifier, u64>,
     next_sequence: u64,
     view: SealedView,
     /// Price snapshots that the chain has, with their times.
@@ -285,12 +286,12 @@ impl Pool {
     }
 
     /// Whether the transaction with this digest is here.
-    pub(crate) fn contains(&self, digest: &Word) -> bool {
+    pub(crate) fn contains(&self, digest: &TransactionDigest) -> bool {
         self.by_digest.contains_key(digest)
     }
 
     /// Whether the transaction with this digest is a lone leg.
-    pub(crate) fn is_lone(&self, digest: &Word) -> bool {
+    pub(crate) fn is_lone(&self, digest: &TransactionDigest) -> bool {
         let sequence = self.by_digest.get(digest);
         sequence.is_some_and(|sequence| self.legs.get(*sequence).is_some())
     }
@@ -315,7 +316,7 @@ impl Pool {
             return Err(Refusal::UnknownSnapshot);
         }
         let mut rivals = BTreeSet::new();
-        for nf in &submission.nullifiers {
+        for nf in &submission.transaction.nullifiers {
             match self.claims.get(nf) {
                 None => {}
                 Some(holder) if self.legs.get(*holder).is_some() => {
@@ -409,14 +410,10 @@ impl Pool {
         if submission.transaction.assets_root != self.view.assets_root {
             return Some(FinalRejection::StaleAssets);
         }
-        if !self
-            .view
-            .anchors
-            .contains(&word(&submission.transaction.anchor))
-        {
+        if !self.view.anchors.contains(&submission.transaction.anchor) {
             return Some(FinalRejection::UnknownAnchor);
         }
-        let mut nullifiers = submission.nullifiers.iter();
+        let mut nullifiers = submission.transaction.nullifiers.iter();
         if nullifiers.any(|nf| self.view.spent.contains(nf)) {
             return Some(FinalRejection::NullifierSpent);
         }
@@ -488,7 +485,7 @@ impl Pool {
     }
 
     fn check_claims(&self, submission: &ParsedSubmission) -> Result<(), Refusal> {
-        let mut nullifiers = submission.nullifiers.iter();
+        let mut nullifiers = submission.transaction.nullifiers.iter();
         if nullifiers.any(|nf| self.claims.contains_key(nf)) {
             return Err(Refusal::NullifierPending);
         }
@@ -497,14 +494,14 @@ impl Pool {
 
     fn claim(&mut self, sequence: u64, submission: &ParsedSubmission) {
         self.by_digest.insert(submission.id, sequence);
-        for nf in &submission.nullifiers {
+        for nf in &submission.transaction.nullifiers {
             self.claims.insert(*nf, sequence);
         }
     }
 
     fn forget(&mut self, submission: &ParsedSubmission) {
         self.by_digest.remove(&submission.id);
-        for nf in &submission.nullifiers {
+        for nf in &submission.transaction.nullifiers {
             self.claims.remove(nf);
         }
     }
@@ -713,7 +710,7 @@ impl Pool {
     pub(crate) fn sealed(
         &mut self,
         sequences: impl IntoIterator<Item = u64>,
-        nullifiers: impl IntoIterator<Item = Word>,
+        nullifiers: impl IntoIterator<Item = Nullifier>,
         state: State,
         time: u64,
     ) {
@@ -724,7 +721,7 @@ impl Pool {
             self.recheck |= self.claims.contains_key(&nf);
             self.view.spent.insert(nf);
         }
-        self.view.anchors.insert(word(&state.note_root));
+        self.view.anchors.insert(Anchor::new(state.note_root));
         self.view.state = state;
         self.view.time = time;
     }

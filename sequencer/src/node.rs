@@ -12,6 +12,7 @@ use subrosa_clock::Clock;
 use subrosa_protocol::{
     Fr,
     asset::AssetInfo,
+    element::{Anchor, Nullifier, TransactionDigest},
     ledger::{self, Ledger},
 };
 use tokio::sync::{Mutex as AsyncMutex, Notify, broadcast};
@@ -36,7 +37,6 @@ use crate::{
         tables::{Batches, Proofs, Stage, Stages, Transactions},
     },
     telemetry,
-    wire::{Word, word},
 };
 
 /// Events that are kept for a slow listener before it loses the oldest.
@@ -226,7 +226,7 @@ impl Node {
 
     /// Whether a transaction with this digest was accepted before. A displaced leg counts as new: a
     /// leg made again from the same notes may have the same digest.
-    pub(crate) fn is_known(&self, digest: &Word) -> Result<bool, StoreError> {
+    pub(crate) fn is_known(&self, digest: &TransactionDigest) -> Result<bool, StoreError> {
         if self.pool().contains(digest) {
             return Ok(true);
         }
@@ -238,7 +238,10 @@ impl Node {
     }
 
     /// Returns the status of an accepted transaction.
-    pub(crate) fn status(&self, digest: &Word) -> Result<Option<TransactionStatus>, StoreError> {
+    pub(crate) fn status(
+        &self,
+        digest: &TransactionDigest,
+    ) -> Result<Option<TransactionStatus>, StoreError> {
         let Some(record) = self.store.get::<Transactions>(digest)? else {
             return Ok(None);
         };
@@ -287,11 +290,17 @@ impl Node {
 pub(crate) fn sealed_view(ledger: &Ledger, assets_root: Fr, time: u64) -> SealedView {
     SealedView {
         state: *ledger.state(),
-        anchors: ledger.history().leaves().iter().map(word).collect(),
+        anchors: ledger
+            .history()
+            .leaves()
+            .iter()
+            .copied()
+            .map(Anchor::new)
+            .collect(),
         spent: ledger
             .nullifiers()
             .members()
-            .map(|(_, value)| word(&value))
+            .map(|(_, value)| Nullifier::new(value))
             .collect(),
         assets_root,
         time,

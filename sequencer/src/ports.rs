@@ -15,6 +15,7 @@ use subrosa_protocol::{
     Fr,
     asset::AssetInfo,
     batch::{BatchWitness, Shape},
+    element::TransactionDigest,
 };
 pub use subrosa_prover::progress::Progress;
 
@@ -29,7 +30,7 @@ pub trait ProofVerifier: Send + Sync + 'static {
     /// Returns, for every (digest, proof) in order, whether the proof is valid for that digest. A
     /// proof with malformed points is invalid. The work is CPU-bound and runs on the admission
     /// threads.
-    fn verify_batch(&self, items: &[(Fr, ProofBytes)]) -> Vec<bool>;
+    fn verify_batch(&self, items: &[(TransactionDigest, ProofBytes)]) -> Vec<bool>;
 }
 
 /// A batch to prove.

@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use subrosa_protocol::{
     Fr,
     batch::{BatchWitness, PublishedBatch, data_commitment},
+    element::Nullifier,
     ledger::{Deposit, Ledger, ReplayError, State},
     transaction::digest,
 };
@@ -333,7 +334,7 @@ fn check_batch(
         let expected = TransactionRecord::Included { batch: index, slot };
         if store.get::<Transactions>(digest)? != Some(expected) {
             return Err(RecoveryError::Transaction {
-                digest: hex::encode(digest),
+                digest: hex::encode(digest.to_bytes()),
                 batch: index,
             });
         }
@@ -447,7 +448,7 @@ fn check_stages(store: &Store, head: &State, context: &Fr) -> Result<Staged, Rec
                 BatchWitness::from_bytes(&job.0).map_err(|_| wrong("its witness is unreadable"))?;
             // The digests are the statements of the proofs in the submissions.
             let active = witness.slots.iter().filter(|slot| slot.active);
-            let digests = active.map(|slot| word(&digest(&slot.words)));
+            let digests = active.map(|slot| digest(&slot.words));
             if witness.data_commitment() != record.commitment
                 || witness.old != record.old
                 || witness.new != record.new
@@ -495,7 +496,7 @@ fn check_mempool(
         .into_par_iter()
         .map(|(sequence, bytes)| (sequence, ParsedSubmission::parse(bytes.0, context)))
         .collect();
-    let mut pending: HashSet<Word> = HashSet::new();
+    let mut pending: HashSet<Nullifier> = HashSet::new();
     let mut mempool = Vec::with_capacity(parsed.len());
     for (sequence, submission) in parsed {
         let wrong = |what| RecoveryError::Mempool { sequence, what };
@@ -504,16 +505,11 @@ fn check_mempool(
         if record != Some(TransactionRecord::Pending { sequence }) {
             return Err(wrong("the transaction's record does not say pending"));
         }
-        for (nf, bytes) in submission
-            .transaction
-            .nullifiers
-            .iter()
-            .zip(&submission.nullifiers)
-        {
+        for nf in &submission.transaction.nullifiers {
             if ledger.nullifiers().contains(nf) {
                 return Err(wrong("a sealed batch spends one of its nullifiers"));
             }
-            if !pending.insert(*bytes) {
+            if !pending.insert(*nf) {
                 return Err(wrong("another entry has one of its nullifiers"));
             }
         }

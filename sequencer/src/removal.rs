@@ -28,6 +28,7 @@ pub(crate) fn report(removed: &[Removed]) {
     telemetry::transactions("expired", expired);
     telemetry::transactions("rejected", removed.len() - expired);
     for ((_, submission), record) in removed {
-        tracing::info!(digest = %hex::encode(submission.id), ?record, "left the mempool");
+        let digest = hex::encode(submission.id.to_bytes());
+        tracing::info!(%digest, ?record, "left the mempool");
     }
 }

@@ -196,12 +196,12 @@ async fn reach_chain(config: &Config, ports: &Ports) -> Result<u64, StartError> 
 fn verify_reloaded(recovered: &Recovered, verifier: &dyn ProofVerifier) -> Result<(), StartError> {
     let accepted = [&recovered.unproven[..], &recovered.mempool].into_iter();
     for group in accepted.flat_map(|accepted| accepted.chunks(REVERIFY)) {
-        let statements: Vec<_> = group.iter().map(|(_, s)| (s.digest, s.proof)).collect();
+        let statements: Vec<_> = group.iter().map(|(_, s)| (s.id, s.proof)).collect();
         let verdicts = verifier.verify_batch(&statements);
         for (place, (_, submission)) in group.iter().enumerate() {
             if !verdicts.get(place).copied().unwrap_or(false) {
                 return Err(StartError::Proof {
-                    digest: hex::encode(submission.id),
+                    digest: hex::encode(submission.id.to_bytes()),
                 });
             }
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use subrosa_protocol::{
     Fr,
+    element::TransactionDigest,
     transaction::{CodecError, Submission, Transaction},
 };
 
@@ -26,11 +27,7 @@ pub struct ParsedSubmission {
     pub transaction: Transaction,
     /// The digest under this rollup's context: the statement of the proof, and the transaction's
     /// identity.
-    pub digest: Fr,
-    /// Bytes of the digest.
-    pub id: Word,
-    /// Bytes of the nullifiers.
-    pub nullifiers: [Word; 3],
+    pub id: TransactionDigest,
     /// Digest of the price snapshot that the transaction names, if it names one.
     pub snapshot: Option<Word>,
     /// Bytes of the proof.
@@ -43,7 +40,7 @@ impl std::fmt::Debug for ParsedSubmission {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Contents stay out of logs; the digest is public once it is included.
         f.debug_struct("ParsedSubmission")
-            .field("id", &hex::encode(self.id))
+            .field("id", &hex::encode(self.id.to_bytes()))
             .finish_non_exhaustive()
     }
 }
@@ -55,13 +52,10 @@ impl ParsedSubmission {
     /// [`CodecError`] naming the part that is not canonical.
     pub fn parse(bytes: Vec<u8>, context: &Fr) -> Result<Self, CodecError> {
         let Submission { transaction, proof } = Submission::from_bytes(&bytes)?;
-        let digest = transaction.digest(context);
         let oracle = transaction.oracle;
         Ok(Self {
             snapshot: (oracle != Fr::from(0u64)).then(|| word(&oracle)),
-            nullifiers: transaction.nullifiers.map(|nf| word(&nf)),
-            id: word(&digest),
-            digest,
+            id: transaction.digest(context),
             transaction,
             proof,
             bytes,

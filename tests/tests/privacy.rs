@@ -236,7 +236,7 @@ fn secrets(north: &Institution, south: &Institution) -> Vec<Needle> {
             &institution.address(),
         ));
         for (what, bytes) in [
-            ("owner", fr_to_bytes(&keys.owner)),
+            ("owner", keys.owner.to_bytes()),
             ("pk", point_to_bytes(&keys.pk)),
             ("ak", point_to_bytes(&keys.ak)),
             ("nk", fr_to_bytes(&keys.nk)),
@@ -603,7 +603,7 @@ async fn the_sequencer_learns_nothing_private() -> anyhow::Result<()> {
             needle.name
         );
     }
-    let nullifier = Needle::bytes("nullifier", &fr_to_bytes(&alike[0].0.nullifiers[0]));
+    let nullifier = Needle::bytes("nullifier", &alike[0].0.nullifiers[0].to_bytes());
     assert!(nullifier.is_in(&stored) && nullifier.is_in(&answers));
     assert!(
         Needle::text("line", "subrosa_sequencer").is_in(&logged),

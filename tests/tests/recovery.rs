@@ -12,7 +12,7 @@ use std::{
 use alloy_primitives::Address;
 use anyhow::{Context as _, ensure};
 use subrosa_l1::Contracts;
-use subrosa_protocol::{asset::AssetId, encoding::fr_to_bytes, keys::Seed};
+use subrosa_protocol::{asset::AssetId, keys::Seed};
 use subrosa_tests::{
     Api, Chain, Deployed, Institution,
     chain::{DOLLAR, FIRST_INSTITUTION, SYMBOLS, account, free_port},
@@ -389,10 +389,7 @@ async fn exactly_once(stage: &Stage, chain: &Chain, deployed: &Deployed) -> anyh
         );
         for transaction in &settled.published.transactions {
             for nullifier in &transaction.nullifiers {
-                ensure!(
-                    nullifiers.insert(fr_to_bytes(nullifier)),
-                    "a nullifier settled twice"
-                );
+                ensure!(nullifiers.insert(*nullifier), "a nullifier settled twice");
             }
         }
         digests.extend(

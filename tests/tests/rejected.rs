@@ -10,6 +10,7 @@ use serde_json::Value;
 use subrosa_protocol::{
     Fr,
     batch::Shape,
+    element::{Anchor, NoteCommitment, Nullifier},
     encoding::fr_to_bytes,
     ledger::{BatchInput, Config as LedgerConfig, Deposit, Ledger},
     proof::ProofBytes,
@@ -220,7 +221,8 @@ async fn altered(
 ) -> anyhow::Result<()> {
     type Change = (&'static str, Box<dyn FnOnce(&mut Transaction)>);
     let of_another = withdrawal.transaction.ephemeral;
-    let bend = |word: &mut Fr| *word += Fr::from(1u64);
+    let bent = |word: Fr| word + Fr::from(1u64);
+    let bend = move |word: &mut Fr| *word = bent(*word);
     let of_payment: Vec<Change> = vec![
         ("fee raised", Box::new(|t| t.header.fee += 1)),
         ("expiry put off", Box::new(|t| t.header.expiry += 1)),
@@ -243,15 +245,23 @@ async fn altered(
             Box::new(move |t| bend(&mut t.audit[2][2])),
         ),
         ("audit words exchanged", Box::new(|t| t.audit.swap(0, 1))),
-        ("commitment", Box::new(move |t| bend(&mut t.commitments[0]))),
+        (
+            "commitment",
+            Box::new(move |t| {
+                t.commitments[0] = NoteCommitment::new(bent(t.commitments[0].into()))
+            }),
+        ),
         (
             "commitments exchanged",
             Box::new(|t| t.commitments.swap(0, 1)),
         ),
-        ("nullifier", Box::new(move |t| bend(&mut t.nullifiers[0]))),
+        (
+            "nullifier",
+            Box::new(move |t| t.nullifiers[0] = Nullifier::new(bent(t.nullifiers[0].into()))),
+        ),
         (
             "dummy's nullifier",
-            Box::new(move |t| bend(&mut t.nullifiers[2])),
+            Box::new(move |t| t.nullifiers[2] = Nullifier::new(bent(t.nullifiers[2].into()))),
         ),
         (
             "ephemeral key of another",
@@ -259,7 +269,7 @@ async fn altered(
         ),
         (
             "anchor of another root",
-            Box::new(|t| t.anchor = Ledger::new().notes().root()),
+            Box::new(|t| t.anchor = Anchor::new(Ledger::new().notes().root())),
         ),
         (
             "a withdrawal added",
@@ -322,9 +332,9 @@ async fn unreadable(stage: &Stage, payment: &Submission) -> anyhow::Result<()> {
     let bytes = payment.to_bytes();
     let transaction = &payment.transaction;
     for (what, element) in [
-        ("nullifier", transaction.nullifiers[0]),
-        ("commitment", transaction.commitments[0]),
-        ("anchor", transaction.anchor),
+        ("nullifier", transaction.nullifiers[0].into()),
+        ("commitment", transaction.commitments[0].into()),
+        ("anchor", transaction.anchor.into()),
         ("ephemeral key", transaction.ephemeral),
         ("audit word", transaction.audit[1][1]),
     ] {
@@ -528,7 +538,7 @@ async fn misguided(stage: &Stage) -> anyhow::Result<()> {
             "zero_commitment",
             with(&cheap, |t| {
                 t.header.fee = FEE;
-                t.commitments[2] = Fr::from(0u64);
+                t.commitments[2] = NoteCommitment::new(Fr::from(0u64));
             }),
         ),
         (
@@ -598,7 +608,10 @@ async fn race(stage: &Stage) -> anyhow::Result<u128> {
             .await?
             == before + 1.0
     );
-    let lost = hex_of(&rivals[1 - winner].transaction.digest(&stage.alice.context));
+    let lost = rivals[1 - winner]
+        .transaction
+        .digest(&stage.alice.context)
+        .to_string();
     ensure!(
         stage.world.api.transaction(&lost).await?.is_none(),
         "the loser is known"
@@ -613,7 +626,7 @@ async fn accepted(
     status: &str,
 ) -> anyhow::Result<()> {
     let answer = api.submit(submission.to_bytes()).await?;
-    let digest = hex_of(&submission.transaction.digest(context));
+    let digest = submission.transaction.digest(context).to_string();
     ensure!(
         answer.accepted() && answer.digest() == digest,
         "not accepted: {}",
@@ -682,7 +695,7 @@ async fn wrong_input_is_refused_by_name_and_changes_nothing() -> anyhow::Result<
             9_000_000,
         )
         .await?;
-    let digest = hex_of(&payment.transaction.digest(&context));
+    let digest = payment.transaction.digest(&context).to_string();
     stage
         .world
         .api
@@ -747,7 +760,7 @@ async fn replay(
     .await?;
     // The second rollup knows the anchor and the assets, so only the proof can fail.
     ensure!(
-        state["state"]["note_root"] == hex_of(&payment.transaction.anchor),
+        state["state"]["note_root"] == payment.transaction.anchor.to_string(),
         "another history"
     );
     ensure!(
@@ -757,7 +770,7 @@ async fn replay(
     let before = twin.api.json("/v1/info").await?["state"].clone();
     let answer = twin.api.submit(payment.to_bytes()).await?;
     check_refusal("replay on a second rollup", &answer, 422, "invalid_proof")?;
-    let digest = hex_of(&payment.transaction.digest(&alice.context));
+    let digest = payment.transaction.digest(&alice.context).to_string();
     ensure!(
         twin.api.transaction(&digest).await?.is_none(),
         "the replay is known"

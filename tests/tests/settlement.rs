@@ -17,6 +17,7 @@ use subrosa_l1::{
 use subrosa_protocol::{
     Fr,
     batch::Shape,
+    element::{NoteCommitment, Nullifier},
     encoding::fr_to_bytes,
     ledger::{BatchInput, Config, Deposit, Ledger},
     proof::ProofBytes,
@@ -382,6 +383,10 @@ fn modulus() -> U256 {
     U256::from_be_slice(&Fr::MODULUS.to_bytes_be())
 }
 
+fn bend_nullifier(nullifier: &mut Nullifier) {
+    *nullifier = Nullifier::new(Fr::from(*nullifier) + Fr::from(1u64));
+}
+
 /// Alters every kind of data word, and every header value.
 async fn altered(stage: &Stage, fixture: &Fixture) -> anyhow::Result<()> {
     type Change = fn(&mut Settlement);
@@ -389,17 +394,20 @@ async fn altered(stage: &Stage, fixture: &Fixture) -> anyhow::Result<()> {
     let changes: Vec<(&str, Change, &[&str])> = vec![
         (
             "nullifier",
-            |s| s.published.transactions[0].nullifiers[0] += Fr::from(1u64),
+            |s| bend_nullifier(&mut s.published.transactions[0].nullifiers[0]),
             invalid,
         ),
         (
             "last nullifier",
-            |s| s.published.transactions[1].nullifiers[2] += Fr::from(1u64),
+            |s| bend_nullifier(&mut s.published.transactions[1].nullifiers[2]),
             invalid,
         ),
         (
             "commitment",
-            |s| s.published.transactions[0].commitments[1] += Fr::from(1u64),
+            |s| {
+                let cm = &mut s.published.transactions[0].commitments[1];
+                *cm = NoteCommitment::new(Fr::from(*cm) + Fr::from(1u64));
+            },
             invalid,
         ),
         (

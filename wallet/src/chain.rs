@@ -14,6 +14,7 @@ use subrosa_protocol::{
     Fr,
     asset::AssetId,
     batch::{PublishedBatch, PublishedTransaction, data_commitment},
+    element::{NoteCommitment, Nullifier},
     encoding::fr_to_bytes,
     encryption::{Delivery, Memo, PublishedOutputs, Scanner, recover_outgoing},
     keys::{Address, ViewingKey},
@@ -39,7 +40,7 @@ pub struct OwnedNote {
     /// The batch that created it.
     pub batch: u64,
     /// Nullifier of the note.
-    pub nullifier: Fr,
+    pub nullifier: Nullifier,
     /// The batch that spent it.
     pub spent: Option<u64>,
 }
@@ -91,7 +92,7 @@ pub struct Movement {
     pub memo: Option<Memo>,
     /// Nullifiers of the transaction, by which an operation finds its movement; zeros for a
     /// deposit.
-    pub nullifiers: [Fr; 3],
+    pub nullifiers: [Nullifier; 3],
 }
 
 /// Fingerprints of an applied batch.
@@ -113,7 +114,7 @@ pub struct Chain {
     scanner: Scanner,
     ledger: Ledger,
     notes: Vec<OwnedNote>,
-    by_nullifier: HashMap<[u8; 32], usize>,
+    by_nullifier: HashMap<Nullifier, usize>,
     deposit_inners: HashMap<[u8; 32], u64>,
     next_deposit: u64,
     movements: Vec<Movement>,
@@ -121,24 +122,24 @@ pub struct Chain {
     /// L1 did not accept.
     applied: Vec<Applied>,
     /// Batch of each of our transactions, by its nullifiers.
-    transactions: HashMap<[[u8; 32]; 3], u64>,
+    transactions: HashMap<[Nullifier; 3], u64>,
     /// Batch, asset and value of the deposits with our inner commitments, by index.
     deposited: HashMap<u64, Vec<(u64, AssetId, u128)>>,
     /// Notes that counterparties of swaps may deliver to us, by commitment.
-    deliveries: HashMap<[u8; 32], (Note, Address)>,
+    deliveries: HashMap<NoteCommitment, (Note, Address)>,
     /// Time of the last applied batch.
     time: u64,
     /// Loans of ours, including ended ones.
     loans: Vec<HeldLoan>,
     loans_by_id: HashMap<[u8; 16], usize>,
     /// Loan of each state of a position, by the state's nullifier.
-    positions: HashMap<[u8; 32], usize>,
+    positions: HashMap<Nullifier, usize>,
     /// Batches that spent positions of ours.
-    spent_positions: HashMap<[u8; 32], u64>,
+    spent_positions: HashMap<Nullifier, u64>,
     /// Registered assets, one of which a restored borrower's debt is in.
     assets: Vec<AssetId>,
     /// Agreements whose opening is expected, by the position's commitment.
-    openings: HashMap<[u8; 32], Agreement>,
+    openings: HashMap<NoteCommitment, Agreement>,
 }
 
 /// A note of ours that a batch brought.
@@ -233,19 +234,19 @@ impl Chain {
     /// Returns the batch that includes our transaction with these three nullifiers. One nullifier
     /// would not identify it: another transaction of ours may have spent the same note.
     #[must_use]
-    pub fn included(&self, nullifiers: &[[u8; 32]; 3]) -> Option<u64> {
+    pub fn included(&self, nullifiers: &[Nullifier; 3]) -> Option<u64> {
         self.transactions.get(nullifiers).copied()
     }
 
     /// Whether the note with this nullifier is ours.
     #[must_use]
-    pub fn owns(&self, nullifier: &[u8; 32]) -> bool {
+    pub fn owns(&self, nullifier: &Nullifier) -> bool {
         self.by_nullifier.contains_key(nullifier)
     }
 
     /// Returns the batch that spent the note or position of ours with this nullifier.
     #[must_use]
-    pub fn spent(&self, nullifier: &[u8; 32]) -> Option<u64> {
+    pub fn spent(&self, nullifier: &Nullifier) -> Option<u64> {
         match self.by_nullifier.get(nullifier) {
             Some(at) => self.notes.get(*at)?.spent,
             None => self.spent_positions.get(nullifier).copied(),
@@ -286,8 +287,7 @@ impl Chain {
         if let Some(side) = terms.received_by(&self.keys.owner).filter(cash) {
             let note = terms.delivery(side);
             let from = *terms.receiver(side.other());
-            self.deliveries
-                .insert(fr_to_bytes(&note.commitment()), (note, from));
+            self.deliveries.insert(note.commitment(), (note, from));
         }
     }
 
@@ -324,8 +324,7 @@ impl Chain {
         let mut openings = Openings::new();
         for (slot, transaction) in batch.transactions.iter().enumerate() {
             if ours[slot] {
-                let nullifiers = transaction.nullifiers.each_ref().map(fr_to_bytes);
-                self.transactions.insert(nullifiers, index);
+                self.transactions.insert(transaction.nullifiers, index);
                 if stepped.contains(&slot) {
                     continue;
                 }
@@ -348,8 +347,7 @@ impl Chain {
 
     fn own(&mut self, note: Note, leaf_index: u64, batch: u64) {
         let nullifier = nullifier(&self.keys.nk, &note.commitment(), leaf_index);
-        self.by_nullifier
-            .insert(fr_to_bytes(&nullifier), self.notes.len());
+        self.by_nullifier.insert(nullifier, self.notes.len());
         self.notes.push(OwnedNote {
             note,
             leaf_index,
@@ -390,7 +388,7 @@ impl Chain {
                 to: None,
                 recipient: None,
                 memo: None,
-                nullifiers: [Fr::from(0u64); 3],
+                nullifiers: [Nullifier::new(Fr::from(0u64)); 3],
             });
         }
     }
@@ -402,8 +400,8 @@ impl Chain {
             by_nullifier,
             ..
         } = self;
-        let spend = |nullifier: &Fr| {
-            let found = by_nullifier.get(&fr_to_bytes(nullifier)).copied();
+        let spend = |nullifier: &Nullifier| {
+            let found = by_nullifier.get(nullifier).copied();
             if let Some(note) = found.and_then(|at| notes.get_mut(at)) {
                 note.spent = Some(index);
             }
@@ -510,8 +508,7 @@ impl Chain {
             return;
         }
         for (slot, transaction) in batch.transactions.iter().enumerate() {
-            let commitment = fr_to_bytes(&transaction.commitments[0]);
-            if let Some((note, from)) = self.deliveries.get(&commitment) {
+            if let Some((note, from)) = self.deliveries.get(&transaction.commitments[0]) {
                 incoming
                     .entry(leaf_index(batch, slot, 0))
                     .or_insert(Incoming {

@@ -6,6 +6,7 @@ use rand::{CryptoRng, RngCore};
 use subrosa_protocol::{
     Fr,
     asset::{AssetId, AssetTree},
+    element::Anchor,
     encryption::Memo,
     keys::{Address, SpendKey, ViewingKey},
     loan::Agreement,
@@ -186,7 +187,7 @@ impl Composer<'_> {
         }
         let draft = Draft {
             context,
-            anchor: self.chain.ledger().notes().root(),
+            anchor: Anchor::new(self.chain.ledger().notes().root()),
             header,
             withdrawal: frame.withdrawal,
             inputs: inputs.try_into().map_err(|_| ComposeError::Insufficient)?,

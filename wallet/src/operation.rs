@@ -1,6 +1,7 @@
 //! Operations: the institution's requests, and their progress.
 
 use serde::{Deserialize, Serialize};
+use subrosa_protocol::element::{Nullifier, TransactionDigest};
 
 use crate::{decimal, failure::Failure, id::Id, loans::Action};
 
@@ -80,11 +81,11 @@ impl Progress {
 /// expiry, whatever the sequencer says. The wallet therefore never forgets it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
-    /// Digest of the transaction, 0x hex.
-    pub digest: String,
+    /// Digest of the transaction.
+    pub digest: TransactionDigest,
     /// Its three nullifiers.
-    #[serde(with = "hex_words")]
-    pub nullifiers: [[u8; 32]; 3],
+    #[serde(with = "hex_nullifiers")]
+    pub nullifiers: [Nullifier; 3],
     /// Last batch time at which it can be included, Unix seconds.
     pub expiry: u64,
     /// Asset root against which it was proven, 0x hex.
@@ -141,20 +142,23 @@ impl std::fmt::Debug for Operation {
     }
 }
 
-/// Three 32-byte words as hex strings.
-mod hex_words {
+/// Three nullifiers as hex strings.
+mod hex_nullifiers {
     use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
+    use subrosa_protocol::element::Nullifier;
 
     pub(super) fn serialize<S: Serializer>(
-        words: &[[u8; 32]; 3],
+        nullifiers: &[Nullifier; 3],
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        words.map(hex::encode).serialize(serializer)
+        nullifiers
+            .map(|nf| hex::encode(nf.to_bytes()))
+            .serialize(serializer)
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
-    ) -> Result<[[u8; 32]; 3], D::Error> {
+    ) -> Result<[Nullifier; 3], D::Error> {
         let mut words = [[0u8; 32]; 3];
         for (word, text) in words
             .iter_mut()
@@ -162,6 +166,8 @@ mod hex_words {
         {
             hex::decode_to_slice(text, word).map_err(D::Error::custom)?;
         }
-        Ok(words)
+        let [first, second, third] = words.map(|word| Nullifier::from_bytes(&word));
+        let nullifier = |read: Result<_, _>| read.map_err(D::Error::custom);
+        Ok([nullifier(first)?, nullifier(second)?, nullifier(third)?])
     }
 }

@@ -1,6 +1,6 @@
 //! Services that the wallet needs from outside besides L1 and the clock: proofs.
 
-use subrosa_protocol::{Fr, proof::ProofBytes};
+use subrosa_protocol::{element::TransactionDigest, proof::ProofBytes};
 use subrosa_prover::groth16::TransactionKeys;
 use subrosa_transaction::{Witness, Words};
 
@@ -19,7 +19,7 @@ pub trait TransactionProver: Send + Sync + 'static {
     fn prove(&self, words: &Words, witness: &Witness) -> Result<ProofBytes, String>;
 
     /// Whether a proof verifies. The wallet asks before it submits a transaction.
-    fn verify(&self, digest: &Fr, proof: &ProofBytes) -> bool;
+    fn verify(&self, digest: &TransactionDigest, proof: &ProofBytes) -> bool;
 }
 
 impl TransactionProver for TransactionKeys {
@@ -31,7 +31,7 @@ impl TransactionProver for TransactionKeys {
         Self::prove(self, words, witness).map_err(|e| e.to_string())
     }
 
-    fn verify(&self, digest: &Fr, proof: &ProofBytes) -> bool {
+    fn verify(&self, digest: &TransactionDigest, proof: &ProofBytes) -> bool {
         Self::verify(self, digest, proof).is_ok()
     }
 }

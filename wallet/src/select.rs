@@ -46,7 +46,12 @@ pub fn select(notes: &[OwnedNote], amount: u128, limit: usize) -> Selection {
 
 #[cfg(test)]
 mod tests {
-    use subrosa_protocol::{Fr, asset::AssetId, note::Note};
+    use subrosa_protocol::{
+        Fr,
+        asset::AssetId,
+        element::{Nullifier, OwnerId},
+        note::Note,
+    };
 
     use super::*;
 
@@ -55,10 +60,10 @@ mod tests {
         (0u64..)
             .zip(values)
             .map(|(leaf_index, value)| OwnedNote {
-                note: Note::cash(AssetId(0), *value, zero, zero),
+                note: Note::cash(AssetId(0), *value, OwnerId::new(zero), zero),
                 leaf_index,
                 batch: 1,
-                nullifier: zero,
+                nullifier: Nullifier::new(zero),
                 spent: None,
             })
             .collect()

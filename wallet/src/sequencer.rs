@@ -1,7 +1,9 @@
 //! The sequencer, as the wallet uses it: the answers of [`subrosa_client::SequencerClient`] as
 //! types of the protocol.
 
-use subrosa_protocol::{Fr, asset::AssetId, market::PriceSnapshot, message::SealedMessage};
+use subrosa_protocol::{
+    Fr, asset::AssetId, element::TransactionDigest, market::PriceSnapshot, message::SealedMessage,
+};
 
 pub use subrosa_client::ClientError as SequencerError;
 
@@ -126,11 +128,13 @@ impl SequencerClient {
     }
 
     /// Returns the code with which the sequencer dropped an accepted transaction, if it dropped it.
-    /// `digest` is `0x` hex.
     ///
     /// # Errors
     /// [`SequencerError`], also if the sequencer does not know the transaction.
-    pub async fn refusal(&self, digest: &str) -> Result<Option<String>, SequencerError> {
+    pub async fn refusal(
+        &self,
+        digest: &TransactionDigest,
+    ) -> Result<Option<String>, SequencerError> {
         let found = self.0.transaction(digest).await?;
         let unknown = "it does not know a transaction that it accepted";
         let transaction = found.ok_or_else(|| SequencerError::Protocol(unknown.into()))?;

@@ -50,6 +50,7 @@ use subrosa_l1::{Account, L1};
 use subrosa_protocol::{
     Fr,
     asset::{AssetId, AssetTree},
+    element::Nullifier,
     keys::{Network, Seed, SpendKey, ViewingKey},
     market::PriceSnapshot,
 };
@@ -116,7 +117,7 @@ struct Inner {
     /// L1 accepted are applied.
     l1_time: u64,
     /// Nullifiers of the transaction that is being proven. Its notes are reserved meanwhile.
-    proving: HashSet<[u8; 32]>,
+    proving: HashSet<Nullifier>,
     /// Whether the last attempt to store the state failed. Nothing is sent until it is stored.
     unsaved: bool,
 }

@@ -14,6 +14,7 @@ use halo2curves::bn256::Fr;
 use halo2curves::ff::Field;
 use subrosa_protocol::batch::SlotWitness;
 use subrosa_protocol::domain::Domain;
+use subrosa_protocol::element::TransactionDigest;
 use subrosa_protocol::transaction::digest;
 
 use crate::client::{ClientKey, ClientProof};
@@ -53,7 +54,7 @@ pub(crate) fn check(
 
 /// Whether e(A, B) = e(α, β)·e(IC₀ + x·IC₁, γ)·e(C, δ), with A, B and C points of the groups other
 /// than the identity.
-pub(crate) fn verifies(key: &ClientKey, digest: &ark_bn254::Fr, proof: &ClientProof) -> bool {
+pub(crate) fn verifies(key: &ClientKey, digest: &TransactionDigest, proof: &ClientProof) -> bool {
     let g1 = |point: &G1Affine| !point.is_zero() && point.is_on_curve();
     let g2 = !proof.b.is_zero()
         && proof.b.is_on_curve()
@@ -61,7 +62,7 @@ pub(crate) fn verifies(key: &ClientKey, digest: &ark_bn254::Fr, proof: &ClientPr
     if !(g1(&proof.a) && g1(&proof.c) && g2) {
         return false;
     }
-    let inputs = (key.inputs[0] + key.inputs[1] * digest).into_affine();
+    let inputs = (key.inputs[0] + key.inputs[1] * digest.element()).into_affine();
     let product = Bn254::multi_pairing(
         [-proof.a, key.alpha, inputs, proof.c],
         [proof.b, key.beta, key.gamma, key.delta],
@@ -83,7 +84,7 @@ pub(crate) fn proven_digest(
     active: Wire,
     digest: Wire,
 ) -> Wire {
-    let padding = layout.constant(to_halo2(&fixed.padding));
+    let padding = layout.constant(to_halo2(fixed.padding.element()));
     layout.choose(active, digest, padding)
 }
 

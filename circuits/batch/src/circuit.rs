@@ -205,6 +205,7 @@ impl BatchCircuit {
                 true => digest(&slot.words),
                 false => self.key.padding,
             })
+            .map(ark_bn254::Fr::from)
             .collect();
         let fixed = Fixed::new(&self.key);
         let product = Product::new(&fixed, &statement.proofs, &digests);

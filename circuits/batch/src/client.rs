@@ -5,6 +5,7 @@ use ark_bn254::{Bn254, Fr, G1Affine, G2Affine};
 use ark_ec::AffineRepr;
 use ark_groth16::{Proof, VerifyingKey};
 use subrosa_protocol::domain::Domain;
+use subrosa_protocol::element::TransactionDigest;
 use subrosa_protocol::poseidon::hash;
 
 use crate::aggregation::foreign::limbs::{Limbs, limbs_of, pack};
@@ -24,12 +25,12 @@ pub struct ClientKey {
     /// IC₀ and IC₁; the statement's only input is the digest.
     pub inputs: [G1Affine; 2],
     /// Digest proven in empty slots. It belongs to a statement of kind 0, which anyone can prove.
-    pub padding: Fr,
+    pub padding: TransactionDigest,
 }
 
 impl ClientKey {
     /// Takes the points of a key; returns `None` unless the key has exactly one public input.
-    pub fn new(key: &VerifyingKey<Bn254>, padding: Fr) -> Option<ClientKey> {
+    pub fn new(key: &VerifyingKey<Bn254>, padding: TransactionDigest) -> Option<ClientKey> {
         let inputs = key.gamma_abc_g1[..].try_into().ok()?;
         Some(ClientKey {
             alpha: key.alpha_g1,
@@ -54,7 +55,7 @@ impl ClientKey {
         }
         let limbs: Vec<Limbs> = coordinates.iter().map(limbs_of).collect();
         let mut words = pack(&limbs);
-        words.push(self.padding);
+        words.push(self.padding.into());
         hash(Domain::Transcript, &words)
     }
 }

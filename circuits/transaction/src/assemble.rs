@@ -9,6 +9,7 @@ use ark_bn254::Fr;
 use ark_ff::{UniformRand, Zero};
 use ark_std::rand::{CryptoRng, RngCore};
 use subrosa_protocol::asset::{AssetId, AssetTree};
+use subrosa_protocol::element::{Anchor, Nullifier, OwnerId};
 use subrosa_protocol::encryption::{
     EphemeralKey, Memo, OutputPlaintext, audit_encrypt, encrypt_outputs, encrypt_step,
 };
@@ -29,7 +30,7 @@ pub struct Draft {
     /// Context word of the deployment.
     pub context: Fr,
     /// Note root that the inputs' paths lead to.
-    pub anchor: Fr,
+    pub anchor: Anchor,
     /// Kind, fee asset, fee, expiry and not-before.
     pub header: Header,
     /// Withdrawal from the rollup, for kind 2.
@@ -139,7 +140,7 @@ impl Draft {
     }
 
     /// Returns the nullifiers of the inputs. A position has the nullifier key of its pair.
-    fn nullifiers(&self, keys: &ViewingKey, loan: Option<&LoanWitness>) -> [Fr; ARITY] {
+    fn nullifiers(&self, keys: &ViewingKey, loan: Option<&LoanWitness>) -> [Nullifier; ARITY] {
         let pair = loan
             .filter(|loan| loan.step != Step::Open)
             .map(|loan| loan.loan.keys().nk);
@@ -153,7 +154,7 @@ impl Draft {
     fn plaintexts(
         &self,
         ephemeral: &EphemeralKey,
-        nullifier: &Fr,
+        nullifier: &Nullifier,
         leg: Option<(Side, &Terms)>,
         loan: Option<&LoanWitness>,
         memo: &Memo,
@@ -259,7 +260,7 @@ fn counter_leg(side: Side, terms: &Terms) -> CounterLeg {
 }
 
 /// Returns the nullifier that an input publishes.
-pub(crate) fn input_nullifier(input: &InputWitness, nk: &Fr) -> Fr {
+pub(crate) fn input_nullifier(input: &InputWitness, nk: &Fr) -> Nullifier {
     let commitment = input.note.commitment();
     if input.dummy {
         dummy_nullifier(nk, &commitment, input.leaf_index)
@@ -270,7 +271,7 @@ pub(crate) fn input_nullifier(input: &InputWitness, nk: &Fr) -> Fr {
 
 /// Returns a dummy input: a note of value 0 outside the tree. Its random rcm makes its nullifier
 /// unique.
-pub(crate) fn dummy(owner: Fr, asset: AssetId, rcm: Fr) -> InputWitness {
+pub(crate) fn dummy(owner: OwnerId, asset: AssetId, rcm: Fr) -> InputWitness {
     InputWitness {
         dummy: true,
         note: Note::cash(asset, 0, owner, rcm),

@@ -26,7 +26,7 @@
 //! // The assignment of all columns, which a prover needs: one, the digest, the witness wires.
 //! let circuit = TransactionCircuit::new(&sample.words, &sample.witness);
 //! let columns = circuit.assignment().expect("the circuit has an assignment");
-//! assert_eq!(columns[1], digest);
+//! assert_eq!(columns[1], subrosa_protocol::Fr::from(digest));
 //!
 //! // An output of another value does not open its commitment.
 //! sample.witness.outputs[0].note.value += 1;
@@ -59,13 +59,13 @@ pub use witness::{
 };
 pub use words::Words;
 
-use ark_bn254::Fr;
+use subrosa_protocol::element::TransactionDigest;
 
 /// Checks a statement natively and returns its digest.
 ///
 /// # Errors
 /// The first broken rule, in the order in which the parts are checked.
-pub fn check(witness: &Witness, words: &Words) -> Result<Fr, Rule> {
+pub fn check(witness: &Witness, words: &Words) -> Result<TransactionDigest, Rule> {
     let digest = parts::digest::digest(words);
     check_digest(witness, words, digest)?;
     Ok(digest)
@@ -75,7 +75,11 @@ pub fn check(witness: &Witness, words: &Words) -> Result<Fr, Rule> {
 ///
 /// # Errors
 /// The first broken rule; [`Rule::T18`] if `digest` is not the digest of the words.
-pub fn check_digest(witness: &Witness, words: &Words, digest: Fr) -> Result<(), Rule> {
+pub fn check_digest(
+    witness: &Witness,
+    words: &Words,
+    digest: TransactionDigest,
+) -> Result<(), Rule> {
     let fields = parts::header::check(words)?;
     parts::slots::check(witness, words)?;
     let owner = parts::notes::check(witness, words)?;

@@ -12,6 +12,7 @@ use ark_ed_on_bn254::EdwardsAffine;
 use ark_ff::{BigInteger, PrimeField, Zero};
 use std::fmt;
 use subrosa_protocol::Scalar;
+use subrosa_protocol::element::TransactionDigest;
 use subrosa_protocol::encoding::fr_from_u128;
 use subrosa_protocol::layout::disclosure_word;
 use subrosa_protocol::loan::{Debt, covers, improves};
@@ -139,8 +140,8 @@ impl RawLoan {
             covered: flag(adjusts && priced),
             lapses: flag(step.lapses(not_before)),
             below: flag(liquidates && priced && !maintained),
-            borrower: loan.borrower.owner,
-            lender: loan.lender.owner,
+            borrower: loan.borrower.owner.into(),
+            lender: loan.lender.owner.into(),
             collateral: Fr::from(loan.collateral.0),
             debt: Fr::from(loan.debt.0),
             principal: fr_from_u128(loan.principal),
@@ -216,12 +217,12 @@ pub(crate) struct RawWitness {
 
 impl RawWitness {
     /// Takes the values of a witness.
-    pub(crate) fn new(words: &Words, digest: Fr, witness: &Witness) -> Self {
+    pub(crate) fn new(words: &Words, digest: TransactionDigest, witness: &Witness) -> Self {
         let fields = Fields::of(words);
         let withdraws = fields.kind == Fr::from(2u64);
         let counter = fields.side().and(witness.counter_leg.as_ref());
         Self {
-            digest,
+            digest: digest.into(),
             words: *words,
             fields,
             ak: coordinates(&witness.ak),
@@ -262,7 +263,7 @@ impl RawWitness {
                 [Fr::zero(); ARITY]
             },
             counter_packed: counter.map_or(Fr::zero(), |counter| counter.packed),
-            counter_owner: counter.map_or(Fr::zero(), |counter| counter.owner),
+            counter_owner: counter.map_or(Fr::zero(), |counter| counter.owner.into()),
             counter_aux: counter.map_or(Fr::zero(), |counter| counter.aux),
             salt: match (&witness.loan, counter) {
                 (_, Some(counter)) => counter.salt,
@@ -356,7 +357,7 @@ fn note(note: &Note) -> RawNote {
         class: Fr::from(note.class as u8),
         asset: Fr::from(note.asset.0),
         value: fr_from_u128(note.value),
-        owner: note.owner,
+        owner: note.owner.into(),
         aux: note.aux,
         rcm: note.rcm,
     }

@@ -15,6 +15,7 @@ use ark_ff::UniformRand;
 use ark_std::rand::{CryptoRng, Rng, RngCore};
 use subrosa_protocol::asset::{AssetId, AssetInfo, AssetTree};
 use subrosa_protocol::batch::{BatchHeader, BatchWitness, Shape};
+use subrosa_protocol::element::{Anchor, OwnerId};
 use subrosa_protocol::encryption::{Memo, PublishedOutputs};
 use subrosa_protocol::keys::{AuditorKey, Seed, SpendKey, ViewingKey, unaudited};
 use subrosa_protocol::ledger::{BatchInput, Config, Deposit, Ledger};
@@ -268,7 +269,7 @@ pub fn block_of(
     let queue: Vec<Note> = (0..deposits)
         .map(|_| {
             let value = rng.gen_range(1..=u128::MAX);
-            Note::cash(asset, value, Fr::rand(rng), Fr::rand(rng))
+            Note::cash(asset, value, OwnerId::new(Fr::rand(rng)), Fr::rand(rng))
         })
         .collect();
     let transactions = samples.iter().map(|s| s.transaction.clone()).collect();
@@ -299,8 +300,8 @@ impl Chain {
         }
     }
 
-    fn anchor(&self) -> Fr {
-        self.ledger.notes().root()
+    fn anchor(&self) -> Anchor {
+        Anchor::new(self.ledger.notes().root())
     }
 
     fn execute(&mut self, transactions: Vec<Transaction>, deposits: &[Note]) -> BatchWitness {
@@ -405,7 +406,7 @@ impl Contents {
     }
 
     /// Returns the notes to spend.
-    fn notes(&self, owner: Fr, rng: &mut impl RngCore) -> Vec<Note> {
+    fn notes(&self, owner: OwnerId, rng: &mut impl RngCore) -> Vec<Note> {
         self.spent
             .iter()
             .map(|(asset, value)| Note::cash(*asset, *value, owner, Fr::rand(rng)))
@@ -424,7 +425,8 @@ impl Contents {
         let mut notes = NoteTree::new();
         let spent = self.notes(owner, rng);
         let inputs = plant(&mut notes, spent, owner, rng);
-        self.finish(parties, assets, notes.root(), inputs, rng)
+        let anchor = Anchor::new(notes.root());
+        self.finish(parties, assets, anchor, inputs, rng)
     }
 
     /// Builds the statement between sender and recipient that spends these inputs under this
@@ -433,7 +435,7 @@ impl Contents {
         self,
         [seed, recipient]: [Seed; 2],
         assets: AssetTree,
-        anchor: Fr,
+        anchor: Anchor,
         inputs: [InputWitness; ARITY],
         rng: &mut (impl RngCore + CryptoRng),
     ) -> Sample {
@@ -505,12 +507,12 @@ fn asset_tree(rng: &mut (impl RngCore + CryptoRng)) -> AssetTree {
 pub(crate) fn plant(
     tree: &mut NoteTree,
     spent: Vec<Note>,
-    owner: Fr,
+    owner: OwnerId,
     rng: &mut (impl RngCore + CryptoRng),
 ) -> [InputWitness; ARITY] {
     for (i, note) in spent.iter().enumerate() {
         let mut leaves: [Fr; 16] = std::array::from_fn(|_| Fr::rand(rng));
-        leaves[5 * i + 1] = note.commitment();
+        leaves[5 * i + 1] = note.commitment().into();
         tree.append_subtree(tree.len(), &leaves)
             .expect("a tree of 2^32 places has room, and its length is a multiple of 16");
     }

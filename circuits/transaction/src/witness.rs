@@ -6,6 +6,7 @@ use ark_ff::PrimeField;
 use std::fmt;
 use subrosa_protocol::Scalar;
 use subrosa_protocol::asset::AssetInfo;
+use subrosa_protocol::element::OwnerId;
 use subrosa_protocol::keys::Signature;
 use subrosa_protocol::loan::{Debt, LAPSE, Loan, improves};
 use subrosa_protocol::market::PriceSnapshot;
@@ -57,7 +58,7 @@ pub struct CounterLeg {
     /// Packed part of the other side's delivery.
     pub packed: Fr,
     /// Owner who receives that delivery.
-    pub owner: Fr,
+    pub owner: OwnerId,
     /// aux of that delivery: 0, unless it is the position of a new loan.
     pub aux: Fr,
     /// Salt of the terms.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use subrosa_protocol::{
     Fr,
     asset::{AssetId, AssetInfo},
+    element::TransactionDigest,
     encoding::{fr_from_hex, fr_to_bytes, fr_to_hex, point_to_bytes},
     ledger::State,
     market::{MARKETS, Market, Markets, PRICE_BITS, PriceSnapshot},
@@ -192,9 +193,9 @@ pub struct TransactionBody {
 impl TransactionBody {
     /// Describes a transaction with a status and nothing else.
     #[must_use]
-    pub fn new(digest: &[u8; 32], status: &str) -> Self {
+    pub fn new(digest: &TransactionDigest, status: &str) -> Self {
         Self {
-            digest: hex0x(digest),
+            digest: digest.to_string(),
             status: status.to_owned(),
             batch: None,
             slot: None,

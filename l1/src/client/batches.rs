@@ -59,7 +59,8 @@ impl<T: Transport> Client<T> {
         };
         let calldata =
             self.transport.calldata(transaction).await?.ok_or_else(|| {
-                L1Error::Protocol("a settled batch's transaction is missing".into())
+                // A node that lags, or a reorganisation between the two reads: ask again later.
+                L1Error::Unavailable("the transaction of a settled batch is not there yet".into())
             })?;
         let call = Rollup::submitBatchCall::abi_decode(&calldata)
             .map_err(|e| L1Error::Protocol(format!("submitBatch: {e}")))?;

@@ -5,6 +5,7 @@ use ark_bn254::Fr;
 
 use super::{BatchHeader, HEADER_WORDS, SLOT_WORDS, Shape};
 use crate::asset::AssetId;
+use crate::element::{NoteCommitment, Nullifier};
 use crate::encoding::{CodecError, Reader, Writer};
 use crate::encryption::{NOTE_DATA_LEN, NoteData};
 use crate::layout::{batch_word, calldata, slot_word};
@@ -28,9 +29,9 @@ pub struct PublishedTransaction {
     /// Withdrawal, if the transaction makes one.
     pub withdrawal: Option<Withdrawal>,
     /// Nullifiers of the inputs.
-    pub nullifiers: [Fr; 3],
+    pub nullifiers: [Nullifier; 3],
     /// Commitments of the outputs.
-    pub commitments: [Fr; 3],
+    pub commitments: [NoteCommitment; 3],
     /// y of the ephemeral point.
     pub ephemeral: Fr,
     /// Auditor ciphertext of each output.
@@ -47,8 +48,8 @@ impl PublishedTransaction {
         let [target, amount] = Withdrawal::words(self.withdrawal.as_ref());
         words[slot_word::TARGET] = target;
         words[slot_word::AMOUNT] = amount;
-        words[slot_word::NULLIFIERS].copy_from_slice(&self.nullifiers);
-        words[slot_word::COMMITMENTS].copy_from_slice(&self.commitments);
+        words[slot_word::NULLIFIERS].copy_from_slice(&self.nullifiers.map(Fr::from));
+        words[slot_word::COMMITMENTS].copy_from_slice(&self.commitments.map(Fr::from));
         words[slot_word::EPHEMERAL] = self.ephemeral;
         words[slot_word::AUDIT].copy_from_slice(self.audit.as_flattened());
         words[slot_word::NOTE_DATA].copy_from_slice(&self.note_data.to_words());
@@ -66,8 +67,8 @@ impl PublishedTransaction {
                 words[slot_word::TARGET],
                 words[slot_word::AMOUNT],
             ])?,
-            nullifiers: copied(&words[slot_word::NULLIFIERS]),
-            commitments: copied(&words[slot_word::COMMITMENTS]),
+            nullifiers: copied(&words[slot_word::NULLIFIERS]).map(Nullifier::new),
+            commitments: copied(&words[slot_word::COMMITMENTS]).map(NoteCommitment::new),
             ephemeral: words[slot_word::EPHEMERAL],
             audit: audit_from_words(&words[slot_word::AUDIT]),
             note_data: note_data_from_words(&words[slot_word::NOTE_DATA])?,
@@ -75,8 +76,8 @@ impl PublishedTransaction {
     }
 
     fn write(&self, out: &mut Writer) {
-        out.elements(&self.nullifiers);
-        out.elements(&self.commitments);
+        out.elements(self.nullifiers.iter().map(Nullifier::element));
+        out.elements(self.commitments.iter().map(NoteCommitment::element));
         out.element(&self.ephemeral);
         out.elements(self.audit.as_flattened());
         out.bytes(&self.note_data.0);
@@ -85,8 +86,8 @@ impl PublishedTransaction {
     fn read(input: &mut Reader<'_>) -> Result<Self, CodecError> {
         Ok(Self {
             withdrawal: None,
-            nullifiers: input.elements("nullifier")?,
-            commitments: input.elements("commitment")?,
+            nullifiers: input.elements("nullifier")?.map(Nullifier::new),
+            commitments: input.elements("commitment")?.map(NoteCommitment::new),
             ephemeral: input.element("ephemeral")?,
             audit: [
                 input.elements("audit")?,

@@ -331,11 +331,14 @@ fn leaves_are_where_the_header_says() {
     let header = ledger.execute(batch, &config()).unwrap().header;
     for (slot, tx) in transactions.iter().enumerate() {
         for (output, cm) in tx.commitments.iter().enumerate() {
-            assert_eq!(ledger.notes().leaf(header.leaf_index(slot, output)), *cm);
+            assert_eq!(
+                ledger.notes().leaf(header.leaf_index(slot, output)),
+                Fr::from(*cm)
+            );
         }
     }
     let at = header.leaf_index(0, BatchHeader::DEPOSIT_PLACE);
-    assert_eq!(ledger.notes().leaf(at), deposits[0].commitment());
+    assert_eq!(ledger.notes().leaf(at), Fr::from(deposits[0].commitment()));
 }
 
 /// Returns the values that the Solidity tests compare with.
@@ -379,7 +382,7 @@ fn vector() -> Value {
             "value": fr_to_hex(&Fr::from(deposit.value)),
             "inner": fr_to_hex(&deposit.inner),
             "packed": fr_to_hex(&deposit.words()[0]),
-            "commitment": fr_to_hex(&deposit.commitment()),
+            "commitment": deposit.commitment().to_string(),
         })).collect::<Vec<_>>(),
         "transactionData": hex_of(&batch.transaction_data()),
         "withdrawalData": hex_of(&batch.withdrawal_data()),
@@ -391,7 +394,7 @@ fn vector() -> Value {
         "transactions": transactions.iter().map(|tx| json!({
             "bytes": hex_of(&tx.to_bytes()),
             "words": tx.words(&context.word()).map(|w| fr_to_hex(&w)),
-            "digest": fr_to_hex(&tx.digest(&context.word())),
+            "digest": tx.digest(&context.word()).to_string(),
         })).collect::<Vec<_>>(),
     })
 }

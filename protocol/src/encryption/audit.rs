@@ -9,6 +9,7 @@ use ark_ff::One;
 use super::{EphemeralKey, ivk_shared};
 use crate::asset::AssetId;
 use crate::domain::Domain;
+use crate::element::{NoteCommitment, OwnerId};
 use crate::keys::AuditorKey;
 use crate::note::{NoteClass, unpack};
 use crate::poseidon::hash3;
@@ -23,9 +24,9 @@ pub struct AuditRecord {
     /// Amount in base units.
     pub value: u128,
     /// Owner of the note.
-    pub recipient: Fr,
+    pub recipient: OwnerId,
     /// Owner of the transaction's inputs.
-    pub sender: Fr,
+    pub sender: OwnerId,
 }
 
 impl fmt::Debug for AuditRecord {
@@ -40,13 +41,13 @@ impl fmt::Debug for AuditRecord {
 pub fn audit_encrypt(
     ephemeral: &EphemeralKey,
     auditor: &EdwardsAffine,
-    cm: &Fr,
+    cm: &NoteCommitment,
     packed: &Fr,
-    owner: &Fr,
-    sender: &Fr,
+    owner: &OwnerId,
+    sender: &OwnerId,
 ) -> [Fr; 3] {
-    let [p1, p2, p3] = hash3(Domain::Audit, &[ephemeral.shared(auditor), *cm]);
-    [*packed + p1, *owner + p2, *sender + p3]
+    let [p1, p2, p3] = hash3(Domain::Audit, &[ephemeral.shared(auditor), Fr::from(*cm)]);
+    [*packed + p1, Fr::from(*owner) + p2, Fr::from(*sender) + p3]
 }
 
 /// Computes T.y from the auditor's side. `None` if no usable point has this E.y.
@@ -64,14 +65,14 @@ pub fn auditor_shared(key: &AuditorKey, ephemeral_y: &Fr) -> Option<Fr> {
 /// `None` if they do not open to a note: they are then under another auditor's key. A wrong key
 /// passes with probability below 2⁻¹⁰⁰.
 #[must_use]
-pub fn audit_decrypt(shared_y: &Fr, cm: &Fr, words: &[Fr; 3]) -> Option<AuditRecord> {
-    let [p1, p2, p3] = hash3(Domain::Audit, &[*shared_y, *cm]);
+pub fn audit_decrypt(shared_y: &Fr, cm: &NoteCommitment, words: &[Fr; 3]) -> Option<AuditRecord> {
+    let [p1, p2, p3] = hash3(Domain::Audit, &[*shared_y, Fr::from(*cm)]);
     let (class, asset, value) = unpack(&(words[0] - p1)).ok()?;
     Some(AuditRecord {
         class,
         asset,
         value,
-        recipient: words[1] - p2,
-        sender: words[2] - p3,
+        recipient: OwnerId::new(words[1] - p2),
+        sender: OwnerId::new(words[2] - p3),
     })
 }

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::ladder::Ladder;
 use super::{DecryptedNote, PublishedOutputs, open_outputs};
+use crate::element::OwnerId;
 use crate::keys::ViewingKey;
 
 /// Number of transactions that share their two field inversions; also the unit of work of a thread.
@@ -15,7 +16,7 @@ const CHUNK: usize = 128;
 /// Finds the notes of one viewing key.
 pub struct Scanner {
     ladder: Ladder,
-    owner: Fr,
+    owner: OwnerId,
 }
 
 impl Scanner {

@@ -10,6 +10,10 @@ fn keys(byte: u8) -> ViewingKey {
     ViewingKey::from_seed(&Seed::from_bytes([byte; 32]))
 }
 
+fn nullifier(value: u64) -> Nullifier {
+    Nullifier::new(Fr::from(value))
+}
+
 const VALUES: [u128; 3] = [u128::MAX, 0, 77];
 
 /// A payment of `sender` to `payee` with change to `sender`, with the memo and audit words of
@@ -22,7 +26,7 @@ struct Sample {
 }
 
 fn sample(sender: &ViewingKey, payee: Address, auditor: &EdwardsAffine, number: u64) -> Sample {
-    let nullifiers = [1, 2, 3].map(|i| Fr::from(number * 4 + i));
+    let nullifiers = [1, 2, 3].map(|i| nullifier(number * 4 + i));
     let ephemeral = EphemeralKey::new(&sender.ovk, &nullifiers);
     let recipients = [payee, sender.address(), sender.address()];
     let memo: Memo = "invoice 2026-11".parse().unwrap();
@@ -79,7 +83,7 @@ fn ladder_equals_multiplication() {
 #[test]
 fn both_sides_share_the_secret_whatever_the_sign() {
     let recipient = keys(1);
-    let ephemeral = EphemeralKey::new(&[5; 32], &[Fr::one(); 3]);
+    let ephemeral = EphemeralKey::new(&[5; 32], &[nullifier(1); 3]);
     let shared = ephemeral.shared(&recipient.pk);
     assert_eq!(ivk_shared(&recipient.ivk, &ephemeral.y()), Some(shared));
     let negated = -ephemeral.public();
@@ -88,15 +92,15 @@ fn both_sides_share_the_secret_whatever_the_sign() {
 
 #[test]
 fn derivations_are_those_of_the_specification() {
-    let nullifiers = [Fr::from(1u64), Fr::from(2u64), Fr::from(3u64)];
+    let nullifiers = [1, 2, 3].map(nullifier);
     let ephemeral = EphemeralKey::new(&[5; 32], &nullifiers);
-    let bytes = nullifiers.map(|nf| fr_to_bytes(&nf)).concat();
+    let bytes = nullifiers.map(|nf| nf.to_bytes()).concat();
     assert_eq!(
         *ephemeral.scalar(),
         derive::scalar("esk", &[&[5; 32], &bytes])
     );
-    let (shared, nf0) = (Fr::from(8u64), Fr::from(9u64));
-    let message = [fr_to_bytes(&shared), fr_to_bytes(&nf0)].concat();
+    let (shared, nf0) = (Fr::from(8u64), nullifier(9));
+    let message = [fr_to_bytes(&shared), nf0.to_bytes()].concat();
     assert_eq!(
         rcm(&shared, &nf0, 2, &"m".parse().unwrap()),
         derive::field("rcm", &[&message, &[2], b"m", &[0; MEMO_LEN - 1]])
@@ -146,13 +150,13 @@ fn any_altered_byte_or_word_closes_the_output() {
         assert!(trial_decrypt(&payee, &altered).is_empty(), "byte {place}");
     }
     let mut altered = sample.published.clone();
-    altered.commitments[0] += Fr::one();
+    altered.commitments[0] = NoteCommitment::new(Fr::from(altered.commitments[0]) + Fr::one());
     assert!(trial_decrypt(&payee, &altered).is_empty(), "commitment");
     let mut altered = sample.published.clone();
     altered.ephemeral += Fr::one();
     assert!(trial_decrypt(&payee, &altered).is_empty(), "ephemeral key");
     let mut altered = sample.published.clone();
-    altered.nullifiers[0] += Fr::one();
+    altered.nullifiers[0] = nullifier(0);
     assert!(
         trial_decrypt(&payee, &altered).is_empty(),
         "nullifier, and so rcm"
@@ -200,7 +204,7 @@ fn ephemeral_keys_outside_the_subgroup_are_turned_away() {
         .unwrap();
     let mut opened = 0;
     for ephemeral in [Fr::one(), -Fr::one(), Fr::zero(), mixed, twist] {
-        let nullifiers = [Fr::from(1u64), Fr::from(2u64), Fr::from(3u64)];
+        let nullifiers = [1, 2, 3].map(nullifier);
         // The strongest guess: the secret that the payee computes.
         let Some(shared) = ivk_shared(&payee.ivk, &ephemeral) else {
             continue;
@@ -325,7 +329,7 @@ fn sender_reopens_what_it_sent() {
     altered.note_data.0[NOTE_DATA_LEN - 1] ^= 1;
     assert_eq!(recover(&sender.ovk, &altered, &candidates), None);
     let mut altered = sample.published.clone();
-    altered.nullifiers[2] += Fr::one();
+    altered.nullifiers[2] = nullifier(0);
     assert_eq!(recover(&sender.ovk, &altered, &candidates), None);
 }
 
@@ -347,7 +351,11 @@ fn auditors_open_with_their_key_and_no_other() {
     let wrong = auditor_shared(&stranger, &sample.published.ephemeral).unwrap();
     assert_eq!(audit_decrypt(&wrong, &cm, &sample.audit), None);
     assert_eq!(
-        audit_decrypt(&shared, &(cm + Fr::one()), &sample.audit),
+        audit_decrypt(
+            &shared,
+            &NoteCommitment::new(Fr::from(cm) + Fr::one()),
+            &sample.audit
+        ),
         None
     );
     // esk = 0 hides nothing from anybody, and so nothing from the auditor.
@@ -431,7 +439,7 @@ proptest! {
 fn one_key_never_seals_two_memos() {
     // Two attempts at one payment from the same three real notes: only the memo differs.
     let (sender, payee) = (keys(1), keys(2));
-    let nullifiers = [1u64, 2, 3].map(Fr::from);
+    let nullifiers = [1, 2, 3].map(nullifier);
     let ephemeral = EphemeralKey::new(&sender.ovk, &nullifiers);
     let attempt = |text: &str| {
         let memo: Memo = text.parse().unwrap();
@@ -474,9 +482,10 @@ fn words_under_no_secret_open_for_the_auditor() {
     use ark_ff::One;
     let key = AuditorKey::from_seed(&Seed::from_bytes([9; 32]));
     let shared = auditor_shared(&key, &Fr::one()).unwrap();
-    let cm = Fr::from(77u64);
+    let cm = NoteCommitment::new(Fr::from(77u64));
     let packed = crate::note::pack(crate::note::NoteClass::Cash, AssetId(3), 42);
-    let [p1, p2, p3] = crate::poseidon::hash3(crate::domain::Domain::Audit, &[Fr::one(), cm]);
+    let [p1, p2, p3] =
+        crate::poseidon::hash3(crate::domain::Domain::Audit, &[Fr::one(), cm.into()]);
     let words = [packed + p1, Fr::from(5u64) + p2, Fr::from(6u64) + p3];
     let record = audit_decrypt(&shared, &cm, &words).unwrap();
     assert_eq!((record.asset, record.value), (AssetId(3), 42));

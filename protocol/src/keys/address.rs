@@ -1,12 +1,12 @@
 //! Addresses and their text form.
 
-use ark_bn254::Fr;
 use ark_ed_on_bn254::EdwardsAffine;
 use bech32::primitives::decode::CheckedHrpstring;
 use bech32::{Bech32m, Hrp};
 use thiserror::Error;
 
-use crate::encoding::{DecodeError, fr_from_bytes, fr_to_bytes, point_from_bytes, point_to_bytes};
+use crate::element::OwnerId;
+use crate::encoding::{DecodeError, point_from_bytes, point_to_bytes};
 
 /// Bytes of an address: owner ‖ pk.
 pub const ADDRESS_LEN: usize = 64;
@@ -58,7 +58,7 @@ pub enum AddressError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Address {
     /// Owner of notes paid to this address.
-    pub owner: Fr,
+    pub owner: OwnerId,
     /// Key to which their contents are encrypted.
     pub pk: EdwardsAffine,
 }
@@ -68,7 +68,7 @@ impl Address {
     #[must_use]
     pub fn to_bytes(&self) -> [u8; ADDRESS_LEN] {
         let mut out = [0; ADDRESS_LEN];
-        out[..32].copy_from_slice(&fr_to_bytes(&self.owner));
+        out[..32].copy_from_slice(&self.owner.to_bytes());
         out[32..].copy_from_slice(&point_to_bytes(&self.pk));
         out
     }
@@ -83,7 +83,7 @@ impl Address {
         owner.copy_from_slice(&bytes[..32]);
         pk.copy_from_slice(&bytes[32..]);
         Ok(Self {
-            owner: fr_from_bytes(&owner).map_err(AddressError::Owner)?,
+            owner: OwnerId::from_bytes(&owner).map_err(AddressError::Owner)?,
             pk: point_from_bytes(&pk).map_err(AddressError::EncryptionKey)?,
         })
     }

@@ -9,6 +9,7 @@ use zeroize::Zeroize;
 
 use super::{derive_nonzero, times_generator};
 use crate::domain::Domain;
+use crate::element::TransactionDigest;
 use crate::encoding::{
     DecodeError, fr_to_bytes, point_from_bytes, point_to_bytes, scalar_from_bytes, scalar_to_bytes,
 };
@@ -30,20 +31,21 @@ pub struct Signature {
 }
 
 /// Returns e = H(SIGNATURE; R.x, R.y, ak.x, ak.y, digest), an integer in [0, r).
-fn challenge(r: &EdwardsAffine, ak: &EdwardsAffine, digest: &Fr) -> Fr {
-    poseidon::hash(Domain::Signature, &[r.x, r.y, ak.x, ak.y, *digest])
+fn challenge(r: &EdwardsAffine, ak: &EdwardsAffine, digest: &TransactionDigest) -> Fr {
+    let message = [r.x, r.y, ak.x, ak.y, Fr::from(*digest)];
+    poseidon::hash(Domain::Signature, &message)
 }
 
 pub(super) fn sign(
     ask: &Scalar,
     ak: &EdwardsAffine,
-    digest: &Fr,
+    digest: &TransactionDigest,
     rng: &mut (impl RngCore + CryptoRng),
 ) -> Signature {
     let mut fresh = [0; 32];
     rng.fill_bytes(&mut fresh);
     let mut ask_bytes = scalar_to_bytes(ask);
-    let mut k = derive_nonzero("nonce", &[&ask_bytes, &fr_to_bytes(digest), &fresh]);
+    let mut k = derive_nonzero("nonce", &[&ask_bytes, &digest.to_bytes(), &fresh]);
     ask_bytes.zeroize();
     fresh.zeroize();
     let r = times_generator(&k);
@@ -65,7 +67,7 @@ impl Signature {
     /// As in the circuit, e multiplies as the integer it is, so both agree for every ak on the
     /// curve.
     #[must_use]
-    pub fn verify(&self, ak: &EdwardsAffine, digest: &Fr) -> bool {
+    pub fn verify(&self, ak: &EdwardsAffine, digest: &TransactionDigest) -> bool {
         if !self.r.is_on_curve() || !ak.is_on_curve() {
             return false;
         }

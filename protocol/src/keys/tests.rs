@@ -5,7 +5,6 @@ use rand_chacha::ChaCha20Rng;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::encoding::fr_from_bytes;
 
 fn seed(byte: u8) -> Seed {
     Seed::from_bytes([byte; 32])
@@ -30,6 +29,10 @@ fn decode(text: &str) -> Result<Address, AddressError> {
     Address::decode(text, Network::Development)
 }
 
+fn digest(value: u64) -> TransactionDigest {
+    TransactionDigest::new(Fr::from(value))
+}
+
 #[test]
 fn keys_follow_the_table() {
     let keys = ViewingKey::from_seed(&seed(1));
@@ -43,7 +46,7 @@ fn keys_follow_the_table() {
     assert_eq!(keys.ivk, derive::scalar("ivk", &[&parts[0], &parts[1]]));
     assert_eq!(keys.ovk, derive::bytes32("ovk", &[&parts[0], &parts[1]]));
     assert_eq!(
-        keys.owner,
+        Fr::from(keys.owner),
         poseidon::hash(Domain::Owner, &[keys.ak.x, keys.ak.y, keys.nk])
     );
     assert_eq!(keys.pk, (g * keys.ivk).into_affine());
@@ -208,7 +211,7 @@ fn address_with_the_identity_as_key_is_refused() {
 fn signatures_verify_and_no_altered_ones() {
     let spend = SpendKey::from_seed(&seed(1));
     let other = SpendKey::from_seed(&seed(2));
-    let (ak, digest) = (spend.public(), Fr::from(12345u64));
+    let (ak, digest) = (spend.public(), digest(12345));
     let signature = spend.sign(&digest, &mut rng());
     assert!(signature.verify(&ak, &digest));
     assert_eq!(Signature::from_bytes(&signature.to_bytes()), Ok(signature));
@@ -229,7 +232,7 @@ fn signatures_verify_and_no_altered_ones() {
         ..signature
     };
     assert!(!negated_r.verify(&ak, &digest), "the sign of R");
-    assert!(!signature.verify(&ak, &(digest + Fr::one())), "digest");
+    assert!(!signature.verify(&ak, &self::digest(12346)), "digest");
     assert!(!signature.verify(&other.public(), &digest), "key");
     assert!(!signature.verify(&-ak, &digest), "the sign of ak");
 }
@@ -237,7 +240,7 @@ fn signatures_verify_and_no_altered_ones() {
 #[test]
 fn signatures_with_points_off_the_curve_do_not_verify() {
     let spend = SpendKey::from_seed(&seed(1));
-    let digest = Fr::from(1u64);
+    let digest = digest(1);
     let signature = spend.sign(&digest, &mut rng());
     let off = EdwardsAffine::new_unchecked(signature.r.x + Fr::one(), signature.r.y);
     assert!(
@@ -264,7 +267,7 @@ fn signatures_with_points_off_the_curve_do_not_verify() {
 #[test]
 fn signature_with_s_not_below_the_order_is_refused() {
     let spend = SpendKey::from_seed(&seed(1));
-    let signature = spend.sign(&Fr::one(), &mut rng());
+    let signature = spend.sign(&digest(1), &mut rng());
     let mut bytes = signature.to_bytes();
     let mut s = signature.s.into_bigint();
     s.add_with_carry(&Scalar::MODULUS);
@@ -278,13 +281,13 @@ fn signature_with_s_not_below_the_order_is_refused() {
 #[test]
 fn nonces_depend_on_key_digest_and_randomness() {
     let spend = SpendKey::from_seed(&seed(1));
-    let base = spend.sign(&Fr::one(), &mut rng()).r;
-    assert_eq!(spend.sign(&Fr::one(), &mut rng()).r, base);
-    assert_ne!(spend.sign(&Fr::from(2u64), &mut rng()).r, base);
+    let base = spend.sign(&digest(1), &mut rng()).r;
+    assert_eq!(spend.sign(&digest(1), &mut rng()).r, base);
+    assert_ne!(spend.sign(&digest(2), &mut rng()).r, base);
     let other = SpendKey::from_seed(&seed(2));
-    assert_ne!(other.sign(&Fr::one(), &mut rng()).r, base);
+    assert_ne!(other.sign(&digest(1), &mut rng()).r, base);
     let mut other_rng = ChaCha20Rng::from_seed([8; 32]);
-    assert_ne!(spend.sign(&Fr::one(), &mut other_rng).r, base);
+    assert_ne!(spend.sign(&digest(1), &mut other_rng).r, base);
 }
 
 #[test]
@@ -330,7 +333,7 @@ fn vectors() -> Value {
         .map(|byte| {
             let seed = seed(*byte);
             let keys = ViewingKey::from_seed(&seed);
-            let digest = fr_from_bytes(&[*byte & 0x0f; 32]).unwrap();
+            let digest = TransactionDigest::from_bytes(&[*byte & 0x0f; 32]).unwrap();
             let signature = SpendKey::from_seed(&seed).sign(&digest, &mut rng());
             json!({
                 "seed": hex::encode(seed.as_bytes()),
@@ -339,13 +342,13 @@ fn vectors() -> Value {
                 "nk": hex::encode(fr_to_bytes(&keys.nk)),
                 "ivk": hex::encode(scalar_to_bytes(&keys.ivk)),
                 "ovk": hex::encode(keys.ovk),
-                "owner": hex::encode(fr_to_bytes(&keys.owner)),
+                "owner": hex::encode(keys.owner.to_bytes()),
                 "pk": hex_point(&keys.pk),
                 "address": keys.address().encode(Network::Production),
                 "address_development": keys.address().encode(Network::Development),
                 "deposit_rcm_7": hex::encode(fr_to_bytes(&keys.deposit_rcm(7))),
                 "auditor": hex_point(&AuditorKey::from_seed(&seed).public()),
-                "digest": hex::encode(fr_to_bytes(&digest)),
+                "digest": hex::encode(digest.to_bytes()),
                 "signature_with_nonce_bytes_of_chacha20_seed_07": hex::encode(signature.to_bytes()),
             })
         })

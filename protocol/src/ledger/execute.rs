@@ -8,6 +8,7 @@ use super::{
     Config, Deposit, HistoricalError, Ledger, MixedSnapshots, State, StatelessError, UnpairedLeg,
 };
 use crate::batch::{BatchHeader, BatchWitness, PublishedBatch, Shape, SlotWitness};
+use crate::element::{NoteCommitment, Nullifier};
 use crate::nullifier_tree::NullifierError;
 use crate::transaction::{Transaction, WORDS};
 use crate::tree::{NoteTree, TreeError};
@@ -314,15 +315,15 @@ impl Ledger {
         &mut self,
         shape: Shape,
         start: u64,
-        commitments: &[[Fr; 3]],
+        commitments: &[[NoteCommitment; 3]],
         deposits: &[Deposit],
     ) -> Result<(), TreeError> {
         let mut leaves = vec![Fr::from(0u64); shape.leaves()];
         for (slot, commitments) in commitments.iter().enumerate() {
-            leaves[4 * slot..4 * slot + 3].copy_from_slice(commitments);
+            leaves[4 * slot..4 * slot + 3].copy_from_slice(&commitments.map(Fr::from));
         }
         for (slot, deposit) in deposits.iter().enumerate() {
-            leaves[4 * slot + 3] = deposit.commitment();
+            leaves[4 * slot + 3] = deposit.commitment().into();
         }
         self.notes.append_subtree(start, &leaves)?;
         self.history.append(self.notes.root());
@@ -339,7 +340,10 @@ impl Ledger {
 }
 
 /// Returns one entry for each slot, `None` in slots without a transaction.
-fn padded(shape: Shape, nullifiers: impl Iterator<Item = [Fr; 3]>) -> Vec<Option<[Fr; 3]>> {
+fn padded(
+    shape: Shape,
+    nullifiers: impl Iterator<Item = [Nullifier; 3]>,
+) -> Vec<Option<[Nullifier; 3]>> {
     let mut slots: Vec<_> = nullifiers.map(Some).collect();
     slots.resize(shape.slots(), None);
     slots

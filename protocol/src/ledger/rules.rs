@@ -194,14 +194,18 @@ pub fn well_formed(transaction: &Transaction, config: &Config) -> Result<(), Sta
         return Err(StatelessError::TermsMissing);
     }
     for (input, nullifier) in transaction.nullifiers.iter().enumerate() {
-        if *nullifier == zero || *nullifier == maximum() {
+        if [zero, maximum()].contains(nullifier.element()) {
             return Err(StatelessError::ReservedNullifier { input });
         }
         if transaction.nullifiers[..input].contains(nullifier) {
             return Err(StatelessError::RepeatedNullifier { input });
         }
     }
-    if let Some(output) = transaction.commitments.iter().position(|cm| *cm == zero) {
+    if let Some(output) = transaction
+        .commitments
+        .iter()
+        .position(|cm| *cm.element() == zero)
+    {
         return Err(StatelessError::ZeroCommitment { output });
     }
     // Either sign works: a point and its negative are in the same subgroup. The identity, y = 1,

@@ -9,6 +9,7 @@ use rand_chacha::ChaCha20Rng;
 
 use super::*;
 use crate::batch::Shape;
+use crate::element::{Anchor, NoteCommitment, Nullifier};
 use crate::encoding::CodecError;
 use crate::encryption::{NOTE_DATA_LEN, NoteData};
 use crate::nullifier_tree::NullifierError;
@@ -52,7 +53,7 @@ pub(crate) fn transaction(rng: &mut ChaCha20Rng, anchor: Fr, withdraw: bool) -> 
         Kind::Transfer
     };
     Transaction {
-        anchor,
+        anchor: Anchor::new(anchor),
         assets_root: assets_root(),
         header: Header::new(kind, AssetId(2), rng.gen_range(10..1000), NOW + 600).unwrap(),
         withdrawal: withdraw.then(|| Withdrawal {
@@ -62,8 +63,8 @@ pub(crate) fn transaction(rng: &mut ChaCha20Rng, anchor: Fr, withdraw: bool) -> 
         }),
         terms: Fr::from(0u64),
         oracle: Fr::from(0u64),
-        nullifiers: [(); 3].map(|()| Fr::rand(rng)),
-        commitments: [(); 3].map(|()| Fr::rand(rng)),
+        nullifiers: [(); 3].map(|()| Nullifier::new(Fr::rand(rng))),
+        commitments: [(); 3].map(|()| NoteCommitment::new(Fr::rand(rng))),
         ephemeral: ephemeral.into_affine().y,
         audit: [(); 3].map(|()| [(); 3].map(|()| Fr::rand(rng))),
         note_data,
@@ -216,7 +217,7 @@ fn deposits_take_their_places_in_the_order_of_the_queue() {
     for (slot, deposit) in deposits.iter().enumerate() {
         assert_eq!(
             one.notes().leaf(16 + 4 * slot as u64 + 3),
-            deposit.commitment()
+            Fr::from(deposit.commitment())
         );
         assert_eq!(witness.deposits[slot], deposit.words());
     }

@@ -9,6 +9,7 @@ use ark_ff::{BigInteger, PrimeField};
 use super::StepKeys;
 use crate::derive;
 use crate::domain::Domain;
+use crate::element::NoteCommitment;
 use crate::encoding::fr_to_bytes;
 use crate::encryption::{DISCLOSURE_LEN, NoteData};
 use crate::layout::{disclosure_collateral, disclosure_debt, disclosure_word};
@@ -56,7 +57,7 @@ impl StateDisclosure {
     /// Returns words 24 and 25: the plaintexts, masked under the commitment of output 0 and
     /// `filler`, with the filler above the masked bits.
     #[must_use]
-    pub fn seal(&self, keys: &StepKeys, cm0: &Fr, filler: [u32; 2]) -> [Fr; 2] {
+    pub fn seal(&self, keys: &StepKeys, cm0: &NoteCommitment, filler: [u32; 2]) -> [Fr; 2] {
         let masks = masks(keys, cm0, filler);
         let plain = self.plaintexts();
         std::array::from_fn(|i| {
@@ -68,7 +69,7 @@ impl StateDisclosure {
     /// Unmasks words 24 and 25 with these keys. The result is unverified: check it against the
     /// commitment.
     #[must_use]
-    pub fn unseal(words: &[Fr; 2], keys: &StepKeys, cm0: &Fr) -> Self {
+    pub fn unseal(words: &[Fr; 2], keys: &StepKeys, cm0: &NoteCommitment) -> Self {
         let above = |word: &Fr| disclosure_word::FILLER.of(word) as u32;
         let masks = masks(keys, cm0, words.each_ref().map(above));
         let modulus = disclosure_word::FILLER.place(1);
@@ -109,14 +110,14 @@ impl Filler {
     pub fn for_step(
         ovk: &[u8; 32],
         ephemeral: &Fr,
-        cm0: &Fr,
+        cm0: &NoteCommitment,
         disclosure: &StateDisclosure,
     ) -> Self {
         let [first, second] = disclosure.plaintexts().map(|plain| fr_to_bytes(&plain));
         let parts: [&[u8]; 5] = [
             ovk,
             &fr_to_bytes(ephemeral),
-            &fr_to_bytes(cm0),
+            &cm0.to_bytes(),
             &first,
             &second,
         ];
@@ -128,7 +129,12 @@ impl Filler {
     ///
     /// With it the borrower finds its loan from its seed alone, whatever the lender sent.
     #[must_use]
-    pub fn for_origination(ovk: &[u8; 32], ephemeral: &Fr, cm0: &Fr, salt: &Salt) -> Self {
+    pub fn for_origination(
+        ovk: &[u8; 32],
+        ephemeral: &Fr,
+        cm0: &NoteCommitment,
+        salt: &Salt,
+    ) -> Self {
         let pad = Self::pad(ovk, ephemeral, cm0);
         Self(std::array::from_fn(|i| pad[i] ^ salt.as_bytes()[i]))
     }
@@ -138,7 +144,7 @@ impl Filler {
         data: &NoteData,
         ovk: &[u8; 32],
         ephemeral: &Fr,
-        cm0: &Fr,
+        cm0: &NoteCommitment,
     ) -> impl Iterator<Item = Salt> {
         let pad = Self::pad(ovk, ephemeral, cm0);
         let sealed = [&data.0[0..4], &data.0[31..35], &data.0[62..DISCLOSURE_LEN]].concat();
@@ -154,8 +160,8 @@ impl Filler {
     }
 
     /// Returns the first bytes of B("loan-salt"; ovk, E.y, cm₀).
-    fn pad(ovk: &[u8; 32], ephemeral: &Fr, cm0: &Fr) -> [u8; FILLER_LEN] {
-        let parts: [&[u8]; 3] = [ovk, &fr_to_bytes(ephemeral), &fr_to_bytes(cm0)];
+    fn pad(ovk: &[u8; 32], ephemeral: &Fr, cm0: &NoteCommitment) -> [u8; FILLER_LEN] {
+        let parts: [&[u8]; 3] = [ovk, &fr_to_bytes(ephemeral), &cm0.to_bytes()];
         head(&derive::bytes32("loan-salt", &parts))
     }
 
@@ -194,9 +200,9 @@ fn head(bytes: &[u8; 32]) -> [u8; FILLER_LEN] {
 }
 
 /// Returns the masks: the first two outputs of H(OPENING; key, cm₀, f₁, f₂).
-fn masks(keys: &StepKeys, cm0: &Fr, filler: [u32; 2]) -> [Fr; 2] {
+fn masks(keys: &StepKeys, cm0: &NoteCommitment, filler: [u32; 2]) -> [Fr; 2] {
     let [f1, f2] = filler.map(Fr::from);
-    let [first, second, _] = hash3(Domain::Opening, &[keys.key, *cm0, f1, f2]);
+    let [first, second, _] = hash3(Domain::Opening, &[keys.key, Fr::from(*cm0), f1, f2]);
     [first, second]
 }
 

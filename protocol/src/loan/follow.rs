@@ -90,7 +90,7 @@ impl Loan {
         if secured.class != NoteClass::Position || lent.class != NoteClass::Cash {
             return None;
         }
-        let cm0: Fr = published.commitments[0];
+        let cm0 = published.commitments[0];
         let words = published.note_data.disclosure_words();
         let disclosure = StateDisclosure::unseal(&words, &step_keys(&exchange.salt, 0), &cm0);
         let loan = Self {

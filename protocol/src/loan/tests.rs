@@ -1,5 +1,6 @@
 use super::*;
 use crate::EdwardsAffine;
+use crate::element::{NoteCommitment, Nullifier};
 use crate::encoding::CodecError;
 use crate::encryption::{
     EphemeralKey, OutputPlaintext, PublishedOutputs, audit_encrypt, encrypt_outputs, encrypt_step,
@@ -268,15 +269,17 @@ proptest! {
         let [accrued, maturity, start] = times;
         let disclosure = StateDisclosure { value, accrued, maturity, debt, start, rate, market };
         let keys = step_keys(&loan().salt, sequence);
-        let cm = Fr::from(cm);
+        let cm = u128::from(cm);
+        let [cm, next] = [cm, cm + 1].map(|cm| NoteCommitment::new(Fr::from(cm)));
         let words = disclosure.seal(&keys, &cm, filler);
         prop_assert_eq!(StateDisclosure::unseal(&words, &keys, &cm), disclosure);
-        prop_assert_ne!(StateDisclosure::unseal(&words, &keys, &(cm + Fr::from(1u64))), disclosure);
+        prop_assert_ne!(StateDisclosure::unseal(&words, &keys, &next), disclosure);
         let other = step_keys(&loan().salt, sequence.wrapping_add(1));
         prop_assert_ne!(StateDisclosure::unseal(&words, &other, &cm), disclosure);
         // The filler stands above the mask, and the words fit 31 bytes. The mask depends on the
         // filler.
-        let bytes = Filler::for_origination(&[7; 32], &cm, &cm, &loan().salt).bytes(&words);
+        let salt = loan().salt;
+        let bytes = Filler::for_origination(&[7; 32], cm.element(), &cm, &salt).bytes(&words);
         prop_assert_eq!(u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]), filler[0]);
         let other = disclosure.seal(&keys, &cm, filler.map(|f| f.wrapping_add(1)));
         prop_assert_ne!(&bytes[4..31], &crate::encoding::fr_to_bytes(&other[0])[5..]);
@@ -286,12 +289,12 @@ proptest! {
 /// Publishes a step by `actor` with these notes as outputs.
 fn publish(
     actor: &ViewingKey,
-    nullifier: Fr,
+    nullifier: u64,
     first: OutputPlaintext,
     second: Option<OutputPlaintext>,
     seal: impl Fn(&EphemeralKey) -> [u8; DISCLOSURE_LEN],
 ) -> (PublishedOutputs, [Fr; 3]) {
-    let nullifiers = [nullifier, Fr::from(12u64), Fr::from(13u64)];
+    let nullifiers = [nullifier, 12, 13].map(|n| Nullifier::new(Fr::from(n)));
     let ephemeral = EphemeralKey::new(&actor.ovk, &nullifiers);
     let none = Default::default();
     let own = |index, asset| {
@@ -371,10 +374,9 @@ fn step(
         let filler = Filler::for_step(&actor.ovk, &ephemeral.y(), &cm0, &disclosure);
         filler.bytes(&disclosure.seal(&keys, &cm0, filler.words()))
     };
-    let nullifier = Fr::from(1000u64);
     let (published, _) = publish(
         actor,
-        nullifier,
+        1000,
         OutputPlaintext { recipient, note },
         payment,
         seal,
@@ -472,9 +474,9 @@ fn both_parties_recover_a_loan_from_their_keys_and_published_data() {
             recipient: loan.lender,
             note: position,
         };
-        let (secured, audit) = publish(&borrower, Fr::from(11u64), first, None, seal);
+        let (secured, audit) = publish(&borrower, 11, first, None, seal);
 
-        let nullifiers = [21u64, 22, 23].map(Fr::from);
+        let nullifiers = [21u64, 22, 23].map(|n| Nullifier::new(Fr::from(n)));
         let ephemeral = EphemeralKey::new(&lender.ovk, &nullifiers);
         let memo = terms.exchange.memo(borrower_side.other());
         assert!(memo.text().is_none());

@@ -11,8 +11,11 @@ fn fr(x: u64) -> Fr {
     Fr::from(x)
 }
 
-fn slots(values: &[Option<[u64; 3]>]) -> Vec<Option<[Fr; 3]>> {
-    values.iter().map(|slot| slot.map(|v| v.map(fr))).collect()
+fn slots(values: &[Option<[u64; 3]>]) -> Vec<Option<[Nullifier; 3]>> {
+    values
+        .iter()
+        .map(|slot| slot.map(|v| v.map(|x| Nullifier::new(fr(x)))))
+        .collect()
 }
 
 /// The definition of the root: leaves in the order of their places, each `next` the next greater
@@ -28,7 +31,7 @@ fn naive_root(members: &BTreeMap<BigInt<4>, u64>, len: u64) -> Fr {
 }
 
 /// Applies the rules of the circuit (B6, B7) to a witness.
-fn follow(start: u64, slots: &[Option<[Fr; 3]>], insertion: &NullifierInsertion) {
+fn follow(start: u64, slots: &[Option<[Nullifier; 3]>], insertion: &NullifierInsertion) {
     let width = 4 * slots.len() as u64;
     let level = (width.trailing_zeros() / 2) as usize;
     let path = &insertion.subtree_path;
@@ -38,7 +41,7 @@ fn follow(start: u64, slots: &[Option<[Fr; 3]>], insertion: &NullifierInsertion)
     let mut expected = Vec::new();
     for (slot, links) in slots.iter().zip(&insertion.links) {
         for input in 0..3 {
-            expected.push(slot.map_or(fr(0), |nf| leaf(&nf[input], &links[input].hint)));
+            expected.push(slot.map_or(fr(0), |nf| leaf(nf[input].element(), &links[input].hint)));
         }
         expected.push(fr(0));
     }
@@ -57,7 +60,7 @@ fn follow(start: u64, slots: &[Option<[Fr; 3]>], insertion: &NullifierInsertion)
             assert_eq!(link.path.root(leaf(&link.low_value, &link.low_next)), root);
             match slot {
                 Some(nf) => {
-                    let nf = nf[input];
+                    let nf = Fr::from(nf[input]);
                     assert!(link.low_value < nf && nf < link.low_next);
                     assert_eq!(link.hint, link.low_next);
                     root = link.path.root(leaf(&link.low_value, &nf));
@@ -81,8 +84,8 @@ fn genesis_is_leaf_zero_alone() {
     let mut expected = AppendTree::<DEPTH>::new();
     expected.write(&[(0, leaf(&fr(0), &maximum()))]);
     assert_eq!(tree.root(), expected.root());
-    assert!(tree.contains(&fr(0)));
-    assert!(!tree.contains(&fr(1)));
+    assert!(tree.contains(&Nullifier::new(fr(0))));
+    assert!(!tree.contains(&Nullifier::new(fr(1))));
 }
 
 #[test]
@@ -163,7 +166,7 @@ fn refusals_name_the_slot_and_change_nothing() {
             Err(NullifierError::Tree(_))
         ));
     }
-    batch[0] = Some([maximum(), fr(1), fr(2)]);
+    batch[0] = Some([maximum(), fr(1), fr(2)].map(Nullifier::new));
     assert_eq!(
         tree.append_and_link(32, &batch),
         Err(NullifierError::Reserved { slot: 0, input: 0 })
@@ -232,7 +235,7 @@ proptest! {
                             };
                             if let Entry::Vacant(entry) = members.entry(value.into_bigint()) {
                                 entry.insert(0);
-                                break value;
+                                break Nullifier::new(value);
                             }
                         })
                     })
@@ -241,7 +244,7 @@ proptest! {
             let start = one.len().next_multiple_of(4 * count as u64);
             for (slot, nullifiers) in batch.iter().enumerate() {
                 for (input, nf) in nullifiers.iter().flatten().enumerate() {
-                    members.insert(nf.into_bigint(), start + (4 * slot + input) as u64);
+                    members.insert(nf.element().into_bigint(), start + (4 * slot + input) as u64);
                 }
             }
             let insertion = one.append_and_link(start, &batch).unwrap();

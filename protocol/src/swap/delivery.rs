@@ -1,10 +1,9 @@
 //! Deliveries of swaps, as a recipient or the sender's later self reopens them (spec: *Swaps*,
 //! Recovery).
 
-use ark_bn254::Fr;
-
 use super::{Exchange, Leg, Side};
 use crate::asset::AssetId;
+use crate::element::{NoteCommitment, OwnerId};
 use crate::memo::Memo;
 use crate::note::Note;
 
@@ -23,9 +22,9 @@ impl Delivery {
     /// exchange, which blinds the note. `None` if the commitment is of another note.
     #[must_use]
     pub fn open(
-        commitment: &Fr,
+        commitment: &NoteCommitment,
         (asset, value): (AssetId, u128),
-        owner: &Fr,
+        owner: &OwnerId,
         memo: &Memo,
     ) -> Option<(Note, Self)> {
         let (side, exchange) = Exchange::from_memo(Leg::cash(asset, value), memo)?;

@@ -1,5 +1,6 @@
 use super::*;
 use crate::EdwardsAffine;
+use crate::element::Nullifier;
 use crate::encoding::CodecError;
 use crate::encryption::{
     EphemeralKey, Memo, OutputPlaintext, PublishedOutputs, audit_encrypt, encrypt_outputs,
@@ -171,7 +172,7 @@ proptest! {
 /// Publishes a leg of `sender`: the delivery, and two outputs to itself.
 fn leg(sender: &ViewingKey, side: Side, memo: &Memo) -> (PublishedOutputs, [Fr; 3]) {
     let terms = terms();
-    let nullifiers = [11u64, 12, 13].map(Fr::from);
+    let nullifiers = [11u64, 12, 13].map(|n| Nullifier::new(Fr::from(n)));
     let ephemeral = EphemeralKey::new(&sender.ovk, &nullifiers);
     let own = |index| {
         OutputPlaintext::cash(

@@ -4,6 +4,7 @@ use ark_bn254::Fr;
 
 use super::{Header, Kind, Transaction, Withdrawal};
 use crate::asset::AssetId;
+use crate::element::{Anchor, NoteCommitment, Nullifier};
 use crate::encoding::{CodecError, Reader, Writer};
 use crate::encryption::{NOTE_DATA_LEN, NoteData};
 use crate::proof::{PROOF_LEN, ProofBytes};
@@ -27,7 +28,7 @@ impl Transaction {
             .expect("a header that is encoded is in range");
         let mut out = Writer::with_capacity(Self::ENCODED_LEN);
         out.bytes(&[VERSION]);
-        out.element(&self.anchor);
+        out.element(self.anchor.element());
         out.bytes(&[self.header.kind as u8]);
         out.integer(self.header.fee_asset.0.into(), 2);
         out.integer(self.header.fee, 12);
@@ -42,8 +43,8 @@ impl Transaction {
         out.element(&self.terms);
         out.element(&self.oracle);
         out.element(&self.assets_root);
-        out.elements(&self.nullifiers);
-        out.elements(&self.commitments);
+        out.elements(self.nullifiers.iter().map(Nullifier::element));
+        out.elements(self.commitments.iter().map(NoteCommitment::element));
         out.element(&self.ephemeral);
         out.elements(self.audit.as_flattened());
         out.bytes(&self.note_data.0);
@@ -66,7 +67,7 @@ impl Transaction {
         if version != VERSION {
             return Err(CodecError::Version(version));
         }
-        let anchor = input.element("anchor")?;
+        let anchor = Anchor::new(input.element("anchor")?);
         let header = Header {
             kind: Kind::try_from(input.u8()?)?,
             fee_asset: AssetId(input.u16()?),
@@ -87,8 +88,8 @@ impl Transaction {
         let terms = input.element("terms")?;
         let oracle = input.element("oracle")?;
         let assets_root = input.element("assets root")?;
-        let nullifiers = input.elements("nullifier")?;
-        let commitments = input.elements("commitment")?;
+        let nullifiers = input.elements("nullifier")?.map(Nullifier::new);
+        let commitments = input.elements("commitment")?.map(NoteCommitment::new);
         let ephemeral = input.element("ephemeral")?;
         let mut audit = [[Fr::from(0u64); 3]; 3];
         for ciphertext in &mut audit {

@@ -16,7 +16,7 @@ fn words_stand_where_the_specification_says() {
     let words = tx.words(&context);
     let withdrawal = tx.withdrawal.unwrap();
     assert_eq!(words[0], context);
-    assert_eq!(words[1], tx.anchor);
+    assert_eq!(words[1], Fr::from(tx.anchor));
     assert_eq!(words[2], tx.assets_root);
     let header = u128::from(tx.header.kind as u8)
         + (u128::from(tx.header.fee_asset.0) << 8)
@@ -32,12 +32,15 @@ fn words_stand_where_the_specification_says() {
     assert_eq!(crate::encoding::fr_to_bytes(&words[4]), target);
     assert_eq!(words[5], Fr::from(withdrawal.amount));
     assert_eq!(words[6..8], [Fr::from(0u64); 2]);
-    assert_eq!(words[8..11], tx.nullifiers);
-    assert_eq!(words[11..14], tx.commitments);
+    assert_eq!(words[8..11], tx.nullifiers.map(Fr::from));
+    assert_eq!(words[11..14], tx.commitments.map(Fr::from));
     assert_eq!(words[14], tx.ephemeral);
     assert_eq!(words[15..24], *tx.audit.as_flattened());
     assert_eq!(words[24..], tx.note_data.to_words());
-    assert_eq!(tx.digest(&context), hash(Domain::Transaction, &words));
+    assert_eq!(
+        Fr::from(tx.digest(&context)),
+        hash(Domain::Transaction, &words)
+    );
 }
 
 #[test]

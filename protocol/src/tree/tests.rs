@@ -110,11 +110,11 @@ fn paths_open_every_leaf_and_only_it() {
 fn history_starts_with_the_empty_root_and_finds_each_first_place() {
     let mut history = HistoryTree::new();
     assert_eq!(history.len(), 1);
-    assert!(history.contains(&empty_root(DEPTH)));
+    assert!(history.contains(&Anchor::new(empty_root(DEPTH))));
     let roots = random(6);
     for (i, root) in roots.iter().enumerate() {
-        assert!(!history.contains(root));
-        assert_eq!(history.path_of(root), None);
+        assert!(!history.contains(&Anchor::new(*root)));
+        assert_eq!(history.path_of(&Anchor::new(*root)), None);
         let append_path = history.path(history.len()).unwrap();
         assert_eq!(append_path.root(Fr::from(0u64)), history.root());
         assert_eq!(history.append(*root), i as u64 + 1);
@@ -122,13 +122,14 @@ fn history_starts_with_the_empty_root_and_finds_each_first_place() {
     }
     history.append(roots[2]);
     for (i, root) in roots.iter().enumerate() {
-        let path = history.path_of(root).unwrap();
+        let path = history.path_of(&Anchor::new(*root)).unwrap();
         assert_eq!(path.index, i as u64 + 1);
         assert_eq!(path.root(*root), history.root());
     }
     let restored = HistoryTree::from_leaves(history.leaves().to_vec()).unwrap();
     assert_eq!(restored.root(), history.root());
-    assert_eq!(restored.path_of(&roots[2]), history.path_of(&roots[2]));
+    let anchor = Anchor::new(roots[2]);
+    assert_eq!(restored.path_of(&anchor), history.path_of(&anchor));
     assert_eq!(restored.len(), 8);
 }
 

@@ -1,10 +1,11 @@
 //! Keys, proofs and public inputs as the JSON files of snarkjs. `snarkjs groth16 verify` checks
 //! them with an implementation that shares no code with this one.
 
-use ark_bn254::{Bn254, Fq2, Fr, G1Affine, G2Affine};
+use ark_bn254::{Bn254, Fq2, G1Affine, G2Affine};
 use ark_ec::AffineRepr;
 use ark_groth16::{Proof, VerifyingKey};
 use serde_json::{Value, json};
+use subrosa_protocol::element::TransactionDigest;
 
 /// The three files that `snarkjs groth16 verify` reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +20,11 @@ pub struct SnarkjsFiles {
 
 /// Converts a key, a proof and the public input. Numbers become decimal strings; a coordinate of G2
 /// is [c₀, c₁].
-pub fn export_snarkjs(vk: &VerifyingKey<Bn254>, proof: &Proof<Bn254>, digest: &Fr) -> SnarkjsFiles {
+pub fn export_snarkjs(
+    vk: &VerifyingKey<Bn254>,
+    proof: &Proof<Bn254>,
+    digest: &TransactionDigest,
+) -> SnarkjsFiles {
     SnarkjsFiles {
         verification_key: json!({
             "protocol": "groth16",
@@ -31,7 +36,7 @@ pub fn export_snarkjs(vk: &VerifyingKey<Bn254>, proof: &Proof<Bn254>, digest: &F
             "vk_delta_2": g2(&vk.delta_g2),
             "IC": vk.gamma_abc_g1.iter().map(g1).collect::<Vec<_>>(),
         }),
-        public: json!([digest.to_string()]),
+        public: json!([digest.element().to_string()]),
         proof: json!({
             "pi_a": g1(&proof.a),
             "pi_b": g2(&proof.b),

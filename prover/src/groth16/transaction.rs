@@ -7,6 +7,7 @@ use ark_ff::{One, UniformRand};
 use ark_groth16::Proof;
 use ark_relations::gr1cs::SynthesisError;
 use rand::rngs::OsRng;
+use subrosa_protocol::element::TransactionDigest;
 use subrosa_protocol::proof::ProofBytes;
 use subrosa_transaction::{Rule, TransactionCircuit, Witness, check};
 use zeroize::Zeroizing;
@@ -95,7 +96,7 @@ impl TransactionKeys {
         let assignment = matrices::assignment(circuit)?;
         let shape = &self.prover.matrices;
         if assignment.len() != shape.instance_variables + shape.witness_variables
-            || assignment[..2] != [Fr::one(), digest]
+            || assignment[..2] != [Fr::one(), digest.into()]
         {
             return Err(ProveError::Shape);
         }
@@ -117,12 +118,19 @@ impl TransactionKeys {
     ///
     /// # Errors
     /// As that method.
-    pub fn verify(&self, digest: &Fr, proof: &ProofBytes) -> Result<(), VerifyError> {
+    pub fn verify(
+        &self,
+        digest: &TransactionDigest,
+        proof: &ProofBytes,
+    ) -> Result<(), VerifyError> {
         self.verifier.verify(digest, proof)
     }
 
     /// Verifies many proofs: [`TransactionVerifier::verify_batch`].
-    pub fn verify_batch(&self, proofs: &[(Fr, ProofBytes)]) -> Vec<Result<(), VerifyError>> {
+    pub fn verify_batch(
+        &self,
+        proofs: &[(TransactionDigest, ProofBytes)],
+    ) -> Vec<Result<(), VerifyError>> {
         self.verifier.verify_batch(proofs)
     }
 }

@@ -11,6 +11,7 @@ use rand::rngs::OsRng;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use subrosa_batch::ClientKey;
+use subrosa_protocol::element::TransactionDigest;
 use subrosa_protocol::proof::ProofBytes;
 
 use super::proof::{DecodeError, decode_proof};
@@ -119,7 +120,7 @@ impl TransactionVerifier {
     }
 
     /// Returns the key as the constant of a batch circuit. `padding` is the digest in empty slots.
-    pub fn client_key(&self, padding: Fr) -> ClientKey {
+    pub fn client_key(&self, padding: TransactionDigest) -> ClientKey {
         ClientKey::new(&self.key.vk, padding).expect("a key for exactly one public input")
     }
 
@@ -138,7 +139,11 @@ impl TransactionVerifier {
     /// # Errors
     /// [`VerifyError::Malformed`] if the bytes do not encode a proof, [`VerifyError::Invalid`] if
     /// the proof does not hold.
-    pub fn verify(&self, digest: &Fr, proof: &ProofBytes) -> Result<(), VerifyError> {
+    pub fn verify(
+        &self,
+        digest: &TransactionDigest,
+        proof: &ProofBytes,
+    ) -> Result<(), VerifyError> {
         let proof = decode_proof(proof)?;
         if self.holds(digest, &proof) {
             Ok(())
@@ -153,12 +158,15 @@ impl TransactionVerifier {
     /// Verifies a random combination of the proofs first. If it fails, verifies each proof alone to
     /// find the invalid ones. A false proof passes with probability at most 2⁻¹²⁷: the coefficients
     /// come from the operating system after the proofs are fixed.
-    pub fn verify_batch(&self, proofs: &[(Fr, ProofBytes)]) -> Vec<Result<(), VerifyError>> {
+    pub fn verify_batch(
+        &self,
+        proofs: &[(TransactionDigest, ProofBytes)],
+    ) -> Vec<Result<(), VerifyError>> {
         let decoded: Vec<Result<Proof<Bn254>, DecodeError>> = proofs
             .par_iter()
             .map(|(_, proof)| decode_proof(proof))
             .collect();
-        let sound: Vec<(&Fr, &Proof<Bn254>)> = proofs
+        let sound: Vec<(&TransactionDigest, &Proof<Bn254>)> = proofs
             .iter()
             .zip(&decoded)
             .filter_map(|((digest, _), proof)| Some((digest, proof.as_ref().ok()?)))
@@ -176,12 +184,12 @@ impl TransactionVerifier {
     }
 
     /// Returns IC₀ + x·IC₁ for the public input x.
-    fn input_point(&self, digest: &Fr) -> G1Projective {
-        self.key.vk.gamma_abc_g1[1] * digest + self.key.vk.gamma_abc_g1[0]
+    fn input_point(&self, digest: &TransactionDigest) -> G1Projective {
+        self.key.vk.gamma_abc_g1[1] * digest.element() + self.key.vk.gamma_abc_g1[0]
     }
 
     /// Whether e(A, B) = e(α, β)·e(IC, γ)·e(C, δ).
-    pub(super) fn holds(&self, digest: &Fr, proof: &Proof<Bn254>) -> bool {
+    pub(super) fn holds(&self, digest: &TransactionDigest, proof: &Proof<Bn254>) -> bool {
         let loops = Bn254::multi_miller_loop(
             [proof.a, self.input_point(digest).into_affine(), proof.c],
             [
@@ -195,13 +203,13 @@ impl TransactionVerifier {
     }
 
     /// Whether ∏ e(ρᵢ·Aᵢ, Bᵢ) = e(Σρᵢ·α, β)·e(Σρᵢ·ICᵢ, γ)·e(Σρᵢ·Cᵢ, δ) for random 128-bit ρᵢ.
-    fn all_hold(&self, proofs: &[(&Fr, &Proof<Bn254>)]) -> bool {
+    fn all_hold(&self, proofs: &[(&TransactionDigest, &Proof<Bn254>)]) -> bool {
         let coefficients: Vec<Fr> = proofs.iter().map(|_| random_coefficient()).collect();
         let sum: Fr = coefficients.iter().sum();
         let input: Fr = coefficients
             .iter()
             .zip(proofs)
-            .map(|(coefficient, (digest, _))| *coefficient * *digest)
+            .map(|(coefficient, (digest, _))| *coefficient * digest.element())
             .sum();
         let c_points: Vec<G1Affine> = proofs.iter().map(|(_, proof)| proof.c).collect();
 

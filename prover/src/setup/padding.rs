@@ -5,9 +5,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use ark_bn254::Fr;
-use ark_ff::{BigInteger, PrimeField};
 use sha2::{Digest, Sha256};
+use subrosa_protocol::element::TransactionDigest;
 use subrosa_protocol::transaction;
 use subrosa_transaction::padding_statement;
 
@@ -59,7 +58,7 @@ impl KeyStore {
     fn stored_padding(
         &self,
         verifier: &TransactionVerifier,
-        digest: Fr,
+        digest: TransactionDigest,
         fingerprint: &str,
     ) -> Result<Option<Clients>, SetupError> {
         let entry = self.store.entry(NAME)?;
@@ -81,9 +80,9 @@ impl KeyStore {
 }
 
 /// Returns the hash of the verifying key and the statement.
-fn fingerprint(verifier: &TransactionVerifier, digest: &Fr) -> String {
+fn fingerprint(verifier: &TransactionVerifier, digest: &TransactionDigest) -> String {
     let mut hasher = Sha256::new();
     hasher.update(verifier.vk_hash());
-    hasher.update(digest.into_bigint().to_bytes_be());
+    hasher.update(digest.to_bytes());
     hex::encode(hasher.finalize())
 }

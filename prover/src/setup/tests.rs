@@ -8,6 +8,7 @@ use ark_snark::SNARK;
 use halo2curves::bn256;
 use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use subrosa_protocol::element::TransactionDigest;
 use tempfile::TempDir;
 
 fn store() -> (TempDir, KeyStore) {
@@ -352,7 +353,7 @@ fn another_client_key_is_another_batch_circuit() {
     change(|key| key.delta = -key.delta);
     change(|key| key.inputs[0] = -key.inputs[0]);
     change(|key| key.inputs[1] = -key.inputs[1]);
-    change(|key| key.padding += Fr::ONE);
+    change(|key| key.padding = TransactionDigest::new(Fr::from(key.padding) + Fr::ONE));
 }
 
 #[test]

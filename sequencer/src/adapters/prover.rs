@@ -99,12 +99,11 @@ impl BatchProver for LocalProver {
             let prove = self.prove.clone();
             self.threads.spawn(move || {
                 let attended = Attended { progress, answer };
-                let proof = catch_unwind(AssertUnwindSafe(|| prove(&job, &attended)))
-                    .unwrap_or_else(|panic| {
-                        let message = panic_message(&*panic);
-                        Err(failed(format!("the prover panicked: {message}")))
-                    });
-                let result = proof.and_then(|proof| checked(&job, proof));
+                let work = || prove(&job, &attended).and_then(|proof| checked(&job, proof));
+                let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+                    let message = panic_message(&*panic);
+                    Err(failed(format!("the prover panicked: {message}")))
+                });
                 let Attended { progress, answer } = attended;
                 // Release everything before the caller continues.
                 drop((progress, job, turn));

@@ -1,6 +1,6 @@
 //! Verification of client proofs with the Groth16 verifier.
 
-use subrosa_protocol::Fr;
+use subrosa_protocol::element::TransactionDigest;
 use subrosa_prover::groth16::TransactionVerifier;
 
 use crate::ports::{ProofBytes, ProofVerifier};
@@ -26,7 +26,7 @@ impl ProofVerifier for Groth16Verifier {
         self.0.is_unsafe_development()
     }
 
-    fn verify_batch(&self, items: &[(Fr, ProofBytes)]) -> Vec<bool> {
+    fn verify_batch(&self, items: &[(TransactionDigest, ProofBytes)]) -> Vec<bool> {
         let results = self.0.verify_batch(items);
         results.iter().map(Result::is_ok).collect()
     }

@@ -174,7 +174,7 @@ fn commit(node: &Node, items: Vec<CommitItem>) {
             Err(Refusal::Internal)
         } else {
             if fresh {
-                tracing::debug!(digest = %hex::encode(item.submission.id), "accepted");
+                tracing::debug!(digest = %hex::encode(item.submission.id.to_bytes()), "accepted");
             }
             Ok(Accepted {
                 digest: item.submission.id,

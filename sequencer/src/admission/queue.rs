@@ -171,7 +171,7 @@ fn verify_group(node: &Node, group: Vec<Ticket>, commits: &std::sync::mpsc::Sync
     }
     let statements: Vec<_> = unproven
         .iter()
-        .map(|(submission, _, _)| (submission.digest, submission.proof))
+        .map(|(submission, _, _)| (submission.id, submission.proof))
         .collect();
     let verdicts = if statements.is_empty() {
         Vec::new()

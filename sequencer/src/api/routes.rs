@@ -13,6 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, de::DeserializeOwned};
+use subrosa_protocol::element::TransactionDigest;
 use utoipa::IntoParams;
 
 use super::{
@@ -149,6 +150,7 @@ pub(crate) async fn transaction(
 ) -> Result<Json<TransactionBody>, Problem> {
     let Path(text) = path.map_err(|_| Problem::malformed("the digest is unreadable"))?;
     let digest = word_from_hex(&text)
+        .and_then(|word| TransactionDigest::from_bytes(&word).ok())
         .ok_or_else(|| Problem::malformed("the digest is not a field element in 0x hex"))?;
     let status = reading(&api.node, move |node| node.status(&digest)).await?;
     status

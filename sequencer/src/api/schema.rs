@@ -5,14 +5,19 @@ pub(crate) use subrosa_client::sequencer::{
     MessagesBody, OracleBody, PostBody, PostedBody, SubmissionBody, TransactionBody,
 };
 
+use subrosa_protocol::element::TransactionDigest;
+
 use crate::{
     status::{BatchView, TransactionStatus},
     store::tables::Stage,
-    wire::{Word, fr_hex, hex0x},
+    wire::{fr_hex, hex0x},
 };
 
 /// Describes the state of a transaction.
-pub(crate) fn transaction_body(digest: &Word, status: TransactionStatus) -> TransactionBody {
+pub(crate) fn transaction_body(
+    digest: &TransactionDigest,
+    status: TransactionStatus,
+) -> TransactionBody {
     let mut body = TransactionBody::new(digest, status.name());
     match status {
         TransactionStatus::Included { batch, slot } | TransactionStatus::Proven { batch, slot } => {
@@ -43,7 +48,11 @@ impl From<&BatchView> for BatchBody {
             status: status.to_owned(),
             shape: record.shape.slots(),
             time: record.time,
-            transactions: record.transactions.iter().map(|d| hex0x(d)).collect(),
+            transactions: record
+                .transactions
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             published: hex0x(&record.published),
             commitment: fr_hex(&record.commitment),
             old_state: fr_hex(&record.old.commitment()),

@@ -5,18 +5,19 @@ use rand::{SeedableRng, rngs::StdRng};
 use subrosa_clock::SystemClock;
 use subrosa_protocol::{
     batch::Shape,
+    element::NoteCommitment,
     ledger::{paired, snapshot_of},
     swap::Side,
     transaction::{Kind, Transaction},
 };
 
 use super::*;
-use crate::submission::ParsedSubmission;
+use crate::{submission::ParsedSubmission, wire::word};
 
 fn view() -> SealedView {
     let state = State::genesis();
     SealedView {
-        anchors: HashSet::from([word(&state.note_root)]),
+        anchors: HashSet::from([Anchor::new(state.note_root)]),
         spent: HashSet::new(),
         state,
         assets_root: Fr::from(7u64),
@@ -49,14 +50,14 @@ fn make(
     use subrosa_protocol::{asset::AssetId, encryption::NoteData, transaction::Header};
     let mut rng = StdRng::seed_from_u64(seed);
     let transaction = Transaction {
-        anchor: State::genesis().note_root,
+        anchor: Anchor::new(State::genesis().note_root),
         assets_root: Fr::from(7u64),
         header: Header::new(kind, AssetId(0), 1, expiry).unwrap(),
         withdrawal: None,
         terms: Fr::from(terms),
         oracle: Fr::from(0u64),
-        nullifiers: nullifiers.map(Fr::from),
-        commitments: [1u64, 2, 3].map(|i| Fr::from(seed * 10 + i)),
+        nullifiers: nullifiers.map(|nf| Nullifier::new(Fr::from(nf))),
+        commitments: [1u64, 2, 3].map(|i| NoteCommitment::new(Fr::from(seed * 10 + i))),
         ephemeral: Fr::from(rand::Rng::r#gen::<u64>(&mut rng)),
         audit: Default::default(),
         note_data: NoteData([0; 169]),
@@ -148,11 +149,11 @@ fn sealing_spends_and_dropping_unspends() {
     let before = pool.view().clone();
     let mut state = State::genesis();
     state.note_root = Fr::from(Shape::S4.slots() as u64);
-    pool.sealed([sequence], first.nullifiers, state, 50);
+    pool.sealed([sequence], first.transaction.nullifiers, state, 50);
     assert_eq!(pool.census().queued, 0);
     let again = submission(2, [3, 8, 9]);
     assert_eq!(admit(&mut pool, &again), Err(Refusal::NullifierSpent));
-    assert!(pool.view().anchors.contains(&word(&state.note_root)));
+    assert!(pool.view().anchors.contains(&Anchor::new(state.note_root)));
     pool.dropped(before);
     pool.restore(sequence, first).unwrap();
     assert_eq!(admit(&mut pool, &again), Err(Refusal::NullifierPending));
@@ -201,7 +202,10 @@ fn transfer(seed: u64) -> Arc<ParsedSubmission> {
 }
 
 /// Admits a submission and returns the legs that gave way.
-fn push(pool: &mut Pool, submission: &Arc<ParsedSubmission>) -> Vec<(Word, TransactionRecord)> {
+fn push(
+    pool: &mut Pool,
+    submission: &Arc<ParsedSubmission>,
+) -> Vec<(TransactionDigest, TransactionRecord)> {
     let reserved = pool.reserve(submission.clone()).unwrap();
     pool.confirm(reserved.sequence);
     let dropped = reserved.dropped.iter();
@@ -226,7 +230,7 @@ fn batch_at(pool: &mut Pool, slots: usize, time: u64) -> Vec<Sequenced> {
     taken
 }
 
-fn ids(batch: &[Sequenced]) -> Vec<Word> {
+fn ids(batch: &[Sequenced]) -> Vec<TransactionDigest> {
     batch.iter().map(|(_, s)| s.id).collect()
 }
 
@@ -563,7 +567,10 @@ fn a_dropped_batch_comes_back_with_its_pairs() {
     }
     let before = pool.view().clone();
     let taken = batch(&mut pool, 4);
-    let nullifiers: Vec<_> = taken.iter().flat_map(|(_, s)| s.nullifiers).collect();
+    let nullifiers: Vec<_> = taken
+        .iter()
+        .flat_map(|(_, s)| s.transaction.nullifiers)
+        .collect();
     pool.sealed(sequences(&taken), nullifiers, State::genesis(), 5);
     assert_eq!(pool.census().queued, 0);
     // Another leg of the same terms waits meanwhile, and does not break the pair.

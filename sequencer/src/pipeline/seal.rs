@@ -31,7 +31,6 @@ use crate::{
     },
     submission::Sequenced,
     telemetry,
-    wire::Word,
 };
 
 /// Number of ledger checkpoints that are kept: the newest, and the one before it in case the batch
@@ -366,11 +365,14 @@ impl Sealed {
         let witness = &self.witness;
         {
             let mut pool = node.pool();
-            let nullifiers = self.chosen.iter().flat_map(|(_, s)| s.nullifiers);
+            let nullifiers = self
+                .chosen
+                .iter()
+                .flat_map(|(_, s)| s.transaction.nullifiers);
             let leaving = self.chosen.iter().map(|(sequence, _)| *sequence);
             pool.sealed(
                 leaving,
-                nullifiers.collect::<Vec<Word>>(),
+                nullifiers.collect::<Vec<_>>(),
                 witness.new,
                 witness.header.time,
             );

@@ -5,6 +5,7 @@ use subrosa_protocol::{
     Fr,
     asset::AssetId,
     batch::Shape,
+    element::TransactionDigest,
     ledger::{Deposit, State},
     market::{Markets, PriceSnapshot},
     message::MESSAGE_LEN,
@@ -84,7 +85,7 @@ tables! {
     /// Checkpoints of the ledger, by the batch index of their state.
     LedgerCheckpoints = "snapshots": u64 => Bytes;
     /// Fates of the accepted transactions, by digest.
-    Transactions = "transactions": Word => TransactionRecord;
+    Transactions = "transactions": TransactionDigest => TransactionRecord;
     /// Accepted and unsealed submissions, by sequence number.
     Mempool = "mempool": u64 => Bytes;
     /// Messages in the mailbox, by sequence number.
@@ -156,6 +157,16 @@ impl Key for Word {
         let value = reader.array()?;
         reader.end()?;
         Ok(value)
+    }
+}
+
+impl Key for TransactionDigest {
+    fn encode(&self) -> Vec<u8> {
+        self.to_bytes().encode()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        Self::from_bytes(&Word::decode(bytes)?).map_err(|_| CodecError::Field("digest"))
     }
 }
 
@@ -283,7 +294,7 @@ pub struct BatchRecord {
     /// State after the batch.
     pub new: State,
     /// Digests of its transactions in slot order.
-    pub transactions: Vec<Word>,
+    pub transactions: Vec<TransactionDigest>,
     /// The published data.
     pub published: Vec<u8>,
 }
@@ -301,7 +312,7 @@ impl Value for BatchRecord {
         let count = u32::try_from(self.transactions.len()).expect("at most 64 transactions");
         writer = writer.u32(count);
         for digest in &self.transactions {
-            writer = writer.raw(digest);
+            writer = writer.fr(digest.element());
         }
         writer.var(&self.published).finish()
     }
@@ -321,7 +332,7 @@ impl Value for BatchRecord {
             return Err(CodecError::Field("number of transactions"));
         }
         let transactions = (0..count)
-            .map(|_| reader.array())
+            .map(|_| reader.fr().map(TransactionDigest::new))
             .collect::<Result<_, _>>()?;
         let published = reader.var()?.to_vec();
         reader.end()?;

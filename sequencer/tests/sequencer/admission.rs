@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use subrosa_protocol::{
     Fr,
     asset::AssetId,
+    element::{Anchor, NoteCommitment, Nullifier},
     transaction::{Context, Transaction},
 };
 
@@ -217,8 +218,12 @@ async fn refuses_by_the_stateless_rules() {
         ("repeated_nullifier", |tx| {
             tx.nullifiers[2] = tx.nullifiers[0]
         }),
-        ("reserved_nullifier", |tx| tx.nullifiers[1] = Fr::from(0u64)),
-        ("zero_commitment", |tx| tx.commitments[1] = Fr::from(0u64)),
+        ("reserved_nullifier", |tx| {
+            tx.nullifiers[1] = Nullifier::new(Fr::from(0u64))
+        }),
+        ("zero_commitment", |tx| {
+            tx.commitments[1] = NoteCommitment::new(Fr::from(0u64))
+        }),
         ("ephemeral", |tx| tx.ephemeral = Fr::from(1u64)),
         ("terms_missing", |tx| {
             tx.header.kind = subrosa_protocol::transaction::Kind::SwapA
@@ -253,7 +258,7 @@ async fn refuses_by_history() {
     let world = World::new();
     let node = world.start(idle(world.config())).await;
     let assets = world.chain.assets_root();
-    let tx = transaction(Fr::from(99u64), assets);
+    let tx = transaction(Anchor::new(Fr::from(99u64)), assets);
     assert_problem(&node.submit(&tx).await, 409, "unknown_anchor");
     let tx = transaction(genesis_root(), Fr::from(98u64));
     assert_problem(&node.submit(&tx).await, 409, "stale_assets");
@@ -301,7 +306,7 @@ async fn of_many_at_once_that_spend_one_note_exactly_one_gets_in() {
             idle(world.config())
         };
         let node = world.start(config).await;
-        let shared = Fr::from(12345u64);
+        let shared = Nullifier::new(Fr::from(12345u64));
         let all: Vec<_> = (0..32)
             .map(|i| {
                 let mut tx = world.transaction();

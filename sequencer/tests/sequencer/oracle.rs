@@ -8,6 +8,7 @@ use subrosa_protocol::{
     Fr,
     asset::{AssetId, AssetInfo},
     batch::Shape,
+    element::Nullifier,
     ledger::{paired, snapshot_of},
     market::{Market, PriceSnapshot},
     swap::Side,
@@ -599,7 +600,7 @@ async fn the_contract_is_followed() {
         (submitted.status, submitted.field("status")),
         (202, "pending")
     );
-    tx.nullifiers[0] += Fr::from(1u64);
+    tx.nullifiers[0] = Nullifier::new(Fr::from(tx.nullifiers[0]) + Fr::from(1u64));
     tx.oracle += Fr::from(1u64);
     let refused = node.submit_bytes(prove_under(&tx, &context)).await;
     assert_problem(&refused, 409, "unknown_snapshot");

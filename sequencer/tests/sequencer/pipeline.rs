@@ -6,6 +6,7 @@ use futures::StreamExt;
 use subrosa_protocol::{
     Fr,
     batch::{PublishedBatch, Shape},
+    element::{Anchor, Nullifier},
     encoding::fr_from_bytes,
 };
 use subrosa_sequencer::{Halt, Health};
@@ -21,7 +22,7 @@ fn word(text: &str) -> Fr {
 }
 
 /// Returns the nullifiers of all settled transactions.
-fn settled_nullifiers(world: &World) -> Vec<Fr> {
+fn settled_nullifiers(world: &World) -> Vec<Nullifier> {
     world.chain.with(|chain| {
         let transactions = chain.settled.iter().flat_map(|batch| &batch.transactions);
         transactions.flat_map(|tx| tx.nullifiers).collect()
@@ -84,7 +85,8 @@ async fn transactions_and_deposits_settle() {
     }
     assert_eq!(*ledger.state(), world.chain.with(|chain| chain.state));
     // The root of a sealed batch is an anchor at once, so that its notes can be spent.
-    let tx = transaction(ledger.state().note_root, world.chain.assets_root());
+    let anchor = Anchor::new(ledger.state().note_root);
+    let tx = transaction(anchor, world.chain.assets_root());
     assert_eq!(node.submit(&tx).await.status, 202);
     node.until(&tx, "settled").await;
     node.stop().await;
@@ -192,7 +194,7 @@ async fn order_of_acceptance_is_order_of_inclusion() {
     for tx in &all {
         node.until(tx, "settled").await;
     }
-    let expected: Vec<Fr> = all.iter().flat_map(|tx| tx.nullifiers).collect();
+    let expected: Vec<Nullifier> = all.iter().flat_map(|tx| tx.nullifiers).collect();
     assert_eq!(settled_nullifiers(&world), expected);
     node.stop().await;
 }
@@ -587,7 +589,10 @@ async fn transactions_on_a_dropped_root_are_rejected() {
     node.submit(&first).await;
     node.until(&first, "included").await;
     let root = node.get("/v1/info").await.body["state"]["note_root"].clone();
-    let mut child = transaction(word(root.as_str().unwrap()), world.chain.assets_root());
+    let mut child = transaction(
+        root.as_str().unwrap().parse().unwrap(),
+        world.chain.assets_root(),
+    );
     child.header.expiry = first.header.expiry;
     assert_eq!(node.submit(&child).await.status, 202);
     node.until(&child, "included").await;

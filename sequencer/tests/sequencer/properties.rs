@@ -15,6 +15,7 @@ use std::{
 use proptest::prelude::*;
 use subrosa_protocol::{
     Fr,
+    element::Nullifier,
     ledger::{paired, snapshot_of},
     market::PriceSnapshot,
     swap::Side,
@@ -224,11 +225,11 @@ async fn play(actions: &[Action]) {
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let settled: Vec<[Fr; 3]> = world.chain.with(|chain| {
+    let settled: Vec<[Nullifier; 3]> = world.chain.with(|chain| {
         let transactions = chain.settled.iter().flat_map(|batch| &batch.transactions);
         transactions.map(|tx| tx.nullifiers).collect()
     });
-    let distinct: HashSet<Fr> = settled.iter().flatten().copied().collect();
+    let distinct: HashSet<Nullifier> = settled.iter().flatten().copied().collect();
     assert_eq!(
         distinct.len(),
         3 * settled.len(),

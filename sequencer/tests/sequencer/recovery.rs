@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use subrosa_protocol::Fr;
+use subrosa_protocol::{Fr, element::Nullifier};
 use subrosa_sequencer::{
     RecoveryError, StartError,
     store::{Store, tables::*},
@@ -154,7 +154,8 @@ async fn a_changed_batch_with_a_matching_commitment_is_found() {
         let index = last(store);
         let mut record = batch(store, index);
         let mut published = PublishedBatch::from_bytes(&record.published).unwrap();
-        published.transactions[0].nullifiers[0] += Fr::from(1u64);
+        let nullifier = &mut published.transactions[0].nullifiers[0];
+        *nullifier = Nullifier::new(Fr::from(*nullifier) + Fr::from(1u64));
         record.commitment = data_commitment(&published.words());
         record.published = published.to_bytes();
         put::<Batches>(store, &index, &record);

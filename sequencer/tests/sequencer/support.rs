@@ -18,6 +18,7 @@ use subrosa_protocol::{
     Fr,
     asset::{AssetId, AssetInfo, AssetTree},
     batch::{PublishedBatch, Shape, data_commitment},
+    element::{Anchor, NoteCommitment, Nullifier, TransactionDigest},
     encoding::fr_to_bytes,
     encryption::NoteData,
     keys::unaudited,
@@ -538,7 +539,7 @@ impl ProofVerifier for Verifier {
         self.unsafe_development
     }
 
-    fn verify_batch(&self, items: &[(Fr, ProofBytes)]) -> Vec<bool> {
+    fn verify_batch(&self, items: &[(TransactionDigest, ProofBytes)]) -> Vec<bool> {
         use rayon::prelude::*;
         self.calls.fetch_add(1, Ordering::SeqCst);
         self.proofs.fetch_add(items.len() as u64, Ordering::SeqCst);
@@ -552,7 +553,7 @@ impl ProofVerifier for Verifier {
                 while start.elapsed() < self.cost {
                     std::hint::spin_loop();
                 }
-                proof.as_bytes()[..32] == fr_to_bytes(digest)
+                proof.as_bytes()[..32] == digest.to_bytes()
             })
             .collect()
     }
@@ -611,7 +612,7 @@ impl BatchProver for Prover {
             }
             let active = job.witness.slots.iter().filter(|slot| slot.active);
             let digests: Vec<_> = active
-                .map(|slot| fr_to_bytes(&subrosa_protocol::transaction::digest(&slot.words)))
+                .map(|slot| subrosa_protocol::transaction::digest(&slot.words).to_bytes())
                 .collect();
             let proven: Vec<_> = job
                 .proofs
@@ -631,12 +632,12 @@ impl BatchProver for Prover {
 }
 
 /// Makes a well-formed transaction.
-pub fn transaction(anchor: Fr, assets_root: Fr) -> Transaction {
+pub fn transaction(anchor: Anchor, assets_root: Fr) -> Transaction {
     use ark_ec::{AffineRepr, CurveGroup};
     let mut rng = rand::thread_rng();
     let mut word = || Fr::from(rng.r#gen::<u128>());
-    let nullifiers = [word(), word(), word()];
-    let commitments = [word(), word(), word()];
+    let nullifiers = [word(), word(), word()].map(Nullifier::new);
+    let commitments = [word(), word(), word()].map(NoteCommitment::new);
     let audit = [
         [word(), word(), word()],
         [word(), word(), word()],
@@ -663,7 +664,7 @@ pub fn transaction(anchor: Fr, assets_root: Fr) -> Transaction {
     }
 }
 
-pub fn withdrawal(anchor: Fr, assets_root: Fr, amount: u128) -> Transaction {
+pub fn withdrawal(anchor: Anchor, assets_root: Fr, amount: u128) -> Transaction {
     let mut tx = transaction(anchor, assets_root);
     tx.header.kind = Kind::Withdraw;
     tx.withdrawal = Some(Withdrawal {
@@ -682,15 +683,15 @@ pub fn leg(side: Side, terms: u64, assets_root: Fr) -> Transaction {
     tx
 }
 
-pub fn genesis_root() -> Fr {
-    State::genesis().note_root
+pub fn genesis_root() -> Anchor {
+    Anchor::new(State::genesis().note_root)
 }
 
 /// Returns transaction ‖ proof, valid for [`Verifier`] under a context.
 pub fn prove_under(transaction: &Transaction, context: &Fr) -> Vec<u8> {
     let mut bytes = transaction.to_bytes();
     let mut proof = [0u8; PROOF_LEN];
-    proof[..32].copy_from_slice(&fr_to_bytes(&transaction.digest(context)));
+    proof[..32].copy_from_slice(&transaction.digest(context).to_bytes());
     bytes.extend_from_slice(&proof);
     bytes
 }
@@ -700,7 +701,7 @@ pub fn prove(transaction: &Transaction) -> Vec<u8> {
 }
 
 pub fn digest(transaction: &Transaction) -> String {
-    hex_fr(&transaction.digest(&context()))
+    transaction.digest(&context()).to_string()
 }
 
 pub fn config(store: &Path) -> Config {
@@ -820,7 +821,7 @@ impl World {
 
     /// Returns the settled batches as the transactions that were submitted.
     pub fn settled(&self, submitted: &[Transaction]) -> Vec<Vec<Transaction>> {
-        let find = |nullifiers: [Fr; 3]| {
+        let find = |nullifiers: [Nullifier; 3]| {
             let found = submitted.iter().find(|tx| tx.nullifiers == nullifiers);
             found.expect("only submitted transactions settle").clone()
         };

@@ -3,7 +3,9 @@
 
 use std::sync::atomic::Ordering;
 
-use subrosa_protocol::{Fr, batch::Shape, ledger::paired, swap::Side, transaction::Transaction};
+use subrosa_protocol::{
+    batch::Shape, element::Nullifier, ledger::paired, swap::Side, transaction::Transaction,
+};
 
 use crate::{admission::assert_problem, support::*};
 
@@ -378,7 +380,7 @@ async fn of_a_leg_and_a_spend_at_once_no_half_swap_comes() {
     });
     assert!(settled >= 19);
     world.chain.polled(3).await;
-    let distinct: std::collections::HashSet<Fr> = world.chain.with(|chain| {
+    let distinct: std::collections::HashSet<Nullifier> = world.chain.with(|chain| {
         let transactions = chain.settled.iter().flat_map(|batch| &batch.transactions);
         transactions.flat_map(|tx| tx.nullifiers).collect()
     });

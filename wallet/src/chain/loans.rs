@@ -7,7 +7,6 @@ use ark_ed_on_bn254::EdwardsAffine;
 use subrosa_protocol::{
     asset::AssetId,
     batch::PublishedBatch,
-    encoding::fr_to_bytes,
     encryption::{Delivery, EphemeralKey},
     keys::Address,
     loan::{Agreement, End, Loan, Position, Successor},
@@ -51,8 +50,7 @@ impl Chain {
         };
         if Role::of(&self.keys.owner, &agreement.loan).is_some() {
             let note = terms.delivery(agreement.borrower_side);
-            self.openings
-                .insert(fr_to_bytes(&note.commitment()), agreement.clone());
+            self.openings.insert(note.commitment(), agreement.clone());
         }
         self.expect_delivery(&terms);
     }
@@ -72,7 +70,7 @@ impl Chain {
     ) -> BTreeSet<usize> {
         let mut stepped = BTreeSet::new();
         for (slot, transaction) in batch.transactions.iter().enumerate() {
-            let key = fr_to_bytes(&transaction.nullifiers[0]);
+            let key = transaction.nullifiers[0];
             let Some(at) = self.positions.get(&key).copied() else {
                 continue;
             };
@@ -126,7 +124,7 @@ impl Chain {
         held.position = state;
         held.note = note;
         held.batch = index;
-        self.positions.insert(fr_to_bytes(&held.nullifier), at);
+        self.positions.insert(held.nullifier, at);
     }
 
     /// Records the movements of a step in its party's history.
@@ -264,8 +262,7 @@ impl Chain {
             return;
         }
         for (slot, transaction) in batch.transactions.iter().enumerate() {
-            let commitment = fr_to_bytes(&transaction.commitments[0]);
-            let Some(agreement) = self.openings.get(&commitment) else {
+            let Some(agreement) = self.openings.get(&transaction.commitments[0]) else {
                 continue;
             };
             let Ok(terms) = agreement.terms() else {
@@ -318,8 +315,7 @@ impl Chain {
                 );
                 self.record_loan(batch, index, slot, line, held.loan.lender);
             }
-            self.positions
-                .insert(fr_to_bytes(&nullifier), self.loans.len());
+            self.positions.insert(nullifier, self.loans.len());
             self.loans_by_id.insert(held.loan.id(), self.loans.len());
             self.loans.push(held);
         }

@@ -49,7 +49,7 @@ impl From<Operation> for OperationView {
             digest: operation
                 .attempts
                 .last()
-                .map(|attempt| attempt.digest.clone()),
+                .map(|attempt| attempt.digest.to_string()),
             deposit,
             l1_transaction: operation.l1_transaction,
             created: operation.created,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use subrosa_protocol::{
-    Fr,
+    element::{Nullifier, OwnerId},
     keys::Address,
     loan::{End, Loan, Position},
     note::Note,
@@ -32,7 +32,7 @@ impl Role {
 
     /// Returns the role of an owner in a loan, if it has one.
     #[must_use]
-    pub fn of(owner: &Fr, loan: &Loan) -> Option<Self> {
+    pub fn of(owner: &OwnerId, loan: &Loan) -> Option<Self> {
         if loan.borrower.owner == *owner {
             Some(Self::Borrower)
         } else {
@@ -55,7 +55,7 @@ pub struct HeldLoan {
     /// Index of the note's leaf in the note tree.
     pub leaf_index: u64,
     /// Nullifier of the note.
-    pub nullifier: Fr,
+    pub nullifier: Nullifier,
     /// Time of the batch that opened it, Unix seconds.
     pub opened: u64,
     /// Batch of the last step, or of the opening.

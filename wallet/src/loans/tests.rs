@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use subrosa_protocol::{
     Fr,
     asset::AssetId,
+    element::Nullifier,
     keys::{Address, Seed, ViewingKey},
     loan::{Debt, Loan, Position, covers, improves, seizable},
     market::{Market, Markets, PriceSnapshot},
@@ -48,7 +49,7 @@ fn held(role: Role, collateral: u128, debt: u128, maturity: u64) -> HeldLoan {
         role,
         position,
         leaf_index: 9,
-        nullifier: zero,
+        nullifier: Nullifier::new(zero),
         opened: NOW - 1_000,
         batch: 3,
         end: None,

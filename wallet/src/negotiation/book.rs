@@ -11,7 +11,7 @@ mod received;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use subrosa_protocol::{asset::AssetId, keys::Address, swap::Side};
+use subrosa_protocol::{asset::AssetId, element::Nullifier, keys::Address, swap::Side};
 
 use super::{
     Deal, GRACE, Id, MAX_ANSWERS,
@@ -102,7 +102,7 @@ pub struct NewOffer {
     /// Lifetimes of the offer and of its legs.
     pub times: Times,
     /// Nullifiers of the notes that are reserved for it. `None` if they must be prepared first.
-    pub notes: Option<Vec<[u8; 32]>>,
+    pub notes: Option<Vec<Nullifier>>,
 }
 
 /// All requests and quotes.
@@ -188,7 +188,7 @@ impl Book {
         &'a self,
         open: impl Fn(&str) -> bool + 'a,
         except: Option<&'a str>,
-    ) -> impl Iterator<Item = [u8; 32]> + 'a {
+    ) -> impl Iterator<Item = Nullifier> + 'a {
         self.quotes()
             .filter(move |quote| {
                 let carrier = quote.operation.as_deref();
@@ -293,7 +293,7 @@ impl Book {
     ///
     /// # Errors
     /// [`Refusal`] if it is not being prepared.
-    pub fn offered(&mut self, id: &Id, notes: Vec<[u8; 32]>, now: u64) -> Result<Letter, Refusal> {
+    pub fn offered(&mut self, id: &Id, notes: Vec<Nullifier>, now: u64) -> Result<Letter, Refusal> {
         let quote = self.quotes.get_mut(id).ok_or(Refusal::NotFound)?;
         if quote.status != QuoteStatus::Preparing {
             return Err(Refusal::WrongState("the quote is not being prepared"));
@@ -364,7 +364,7 @@ impl Book {
         &mut self,
         id: &Id,
         operation: &str,
-        notes: Vec<[u8; 32]>,
+        notes: Vec<Nullifier>,
         now: u64,
     ) -> Result<Vec<Letter>, Refusal> {
         self.acceptable(id, now)?;
@@ -415,7 +415,7 @@ impl Book {
     }
 
     /// Sets the notes of an agreed swap's leg, if they were not chosen before.
-    pub fn pin(&mut self, id: &Id, notes: Vec<[u8; 32]>) {
+    pub fn pin(&mut self, id: &Id, notes: Vec<Nullifier>) {
         if let Some(quote) = self.quotes.get_mut(id)
             && quote.notes.is_empty()
         {
@@ -465,7 +465,7 @@ impl Book {
 
     /// Cancels our quotes whose notes are gone, whatever took them. `there` tells whether a note is
     /// in the tree and unspent.
-    pub fn withdraw_broken(&mut self, there: impl Fn(&[u8; 32]) -> bool) -> Vec<Letter> {
+    pub fn withdraw_broken(&mut self, there: impl Fn(&Nullifier) -> bool) -> Vec<Letter> {
         let broken = self.quotes.values().filter(|quote| {
             quote.status == QuoteStatus::Offered
                 && quote.promises()

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use subrosa_protocol::{
     asset::AssetId,
+    element::Nullifier,
     keys::Address,
     swap::{Leg, Side},
 };
@@ -296,7 +297,7 @@ pub struct Quote {
     pub created: u64,
     /// Nullifiers of our notes that are reserved for it.
     #[serde(with = "stored::nullifiers")]
-    pub notes: Vec<[u8; 32]>,
+    pub notes: Vec<Nullifier>,
     /// Lifetimes of the offer and of its legs, counted from when it is sent.
     pub times: Times,
     /// The operation that carries our leg.

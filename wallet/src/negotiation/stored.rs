@@ -55,27 +55,29 @@ pub(super) mod side {
 
 pub(super) mod nullifiers {
     use serde::{Deserialize as _, Serialize as _};
+    use subrosa_protocol::element::Nullifier;
 
     use super::{Deserializer, Error as _, Serializer};
 
     pub(in super::super) fn serialize<S: Serializer>(
-        nullifiers: &[[u8; 32]],
+        nullifiers: &[Nullifier],
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        let texts: Vec<String> = nullifiers.iter().map(hex::encode).collect();
+        let text = |nullifier: &Nullifier| hex::encode(nullifier.to_bytes());
+        let texts: Vec<String> = nullifiers.iter().map(text).collect();
         texts.serialize(serializer)
     }
 
     pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
-    ) -> Result<Vec<[u8; 32]>, D::Error> {
+    ) -> Result<Vec<Nullifier>, D::Error> {
         let texts = Vec::<String>::deserialize(deserializer)?;
         texts
             .iter()
             .map(|text| {
                 let mut word = [0; 32];
                 hex::decode_to_slice(text, &mut word).map_err(D::Error::custom)?;
-                Ok(word)
+                Nullifier::from_bytes(&word).map_err(D::Error::custom)
             })
             .collect()
     }

@@ -9,7 +9,9 @@ use proptest::prelude::*;
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use subrosa_protocol::{
+    Fr,
     asset::AssetId,
+    element::{Nullifier, OwnerId},
     keys::{Address, Seed, ViewingKey},
     swap::{Exchange, Leg, Salt, Side, Terms},
 };
@@ -29,6 +31,10 @@ fn address(seed: u8) -> Address {
     let seeds = [0, 1, 2, 3, 4, 5, 6, 7];
     let of = |seed| ViewingKey::from_seed(&Seed::from_bytes([seed; 32])).address();
     MADE.get_or_init(|| seeds.map(of))[usize::from(seed)]
+}
+
+fn nullifier(byte: u8) -> Nullifier {
+    Nullifier::new(Fr::from(byte))
 }
 
 fn id(byte: u8) -> Id {
@@ -55,7 +61,7 @@ fn offer(byte: u8, rfq: Option<Id>, maker: Side, expiry: u64) -> Offer {
     }
 }
 
-fn made(byte: u8, rfq: Option<Id>, notes: Option<Vec<[u8; 32]>>) -> NewOffer {
+fn made(byte: u8, rfq: Option<Id>, notes: Option<Vec<Nullifier>>) -> NewOffer {
     let Offer {
         id, maker, terms, ..
     } = offer(byte, rfq, Side::A, NOW + 660);
@@ -108,7 +114,7 @@ fn taker(status: QuoteStatus) -> Book {
     read(&mut book, 2, 1, quote, NOW).unwrap();
     match status {
         QuoteStatus::Offered | QuoteStatus::Preparing => {}
-        QuoteStatus::Accepted => drop(book.accept(&id(9), "leg", vec![[7; 32]], NOW).unwrap()),
+        QuoteStatus::Accepted => drop(book.accept(&id(9), "leg", vec![nullifier(7)], NOW).unwrap()),
         QuoteStatus::Declined => drop(book.decline_quote(&id(9)).unwrap()),
         QuoteStatus::Cancelled => drop(read(&mut book, 2, 1, Payload::Cancel(id(9)), NOW).unwrap()),
         QuoteStatus::Expired => drop(book.tick(NOW + 61)),
@@ -119,7 +125,7 @@ fn taker(status: QuoteStatus) -> Book {
 /// Returns the maker's book (party 1) with the quote in a state.
 fn maker(status: QuoteStatus) -> Book {
     let mut book = Book::default();
-    let notes = (status != QuoteStatus::Preparing).then(|| vec![[7; 32]]);
+    let notes = (status != QuoteStatus::Preparing).then(|| vec![nullifier(7)]);
     book.offer(made(9, None, notes), NOW).unwrap();
     match status {
         QuoteStatus::Preparing | QuoteStatus::Offered => {}
@@ -443,7 +449,7 @@ fn a_received_request_is_answered_while_it_is_open() {
         "by another"
     );
     let letters = book
-        .offer(made(9, Some(id(5)), Some(vec![[7; 32]])), NOW)
+        .offer(made(9, Some(id(5)), Some(vec![nullifier(7)])), NOW)
         .unwrap();
     assert!(matches!(letters[0].payload, Payload::Quote(_)));
     read(&mut book, 1, 2, Payload::Cancel(id(5)), NOW).unwrap();
@@ -514,7 +520,7 @@ fn strangers_fill_only_their_own_room() {
     for number in 0..2_000u32 {
         // The sender changes after every few messages.
         let mut from = address(1);
-        from.owner = subrosa_protocol::Fr::from(number / 8);
+        from.owner = OwnerId::new(Fr::from(number / 8));
         let reading = Reading {
             now: NOW,
             own: &address(2),
@@ -679,18 +685,16 @@ impl Market {
         }
     }
 
-    fn reserved(&self, party: usize) -> Vec<[u8; 32]> {
+    fn reserved(&self, party: usize) -> Vec<Nullifier> {
         let legs = &self.legs[party];
         self.books[party]
             .reserved(|id| legs.contains(id), None)
             .collect()
     }
 
-    fn free_note(&self) -> Option<[u8; 32]> {
+    fn free_note(&self) -> Option<Nullifier> {
         let held = self.reserved(0);
-        (0..NOTES)
-            .map(|note| [note; 32])
-            .find(|note| !held.contains(note))
+        (0..NOTES).map(nullifier).find(|note| !held.contains(note))
     }
 
     fn post(&mut self, letters: Vec<Letter>) {
@@ -957,7 +961,7 @@ mod proposals {
         assert_eq!(quote.deal, book.quote(&name).unwrap().deal);
         assert!(quote.is_loan() && !quote.is_swap());
         assert_eq!(quote.gives().asset, DOLLAR);
-        let letters = book.accept(&name, "leg", vec![[1; 32]], NOW).unwrap();
+        let letters = book.accept(&name, "leg", vec![nullifier(1)], NOW).unwrap();
         assert_eq!(letters[0].payload, Payload::Accept(name));
         assert_eq!(reserved(&book, true), 1);
         let repeated = received(1, |_| {}).unwrap();
@@ -979,7 +983,7 @@ mod proposals {
         };
         assert!(book.offer(offer, NOW).unwrap().is_empty());
         let late = agreement(9).loan.maturity - 659;
-        let refused = book.offered(&name, vec![[1; 32]], late);
+        let refused = book.offered(&name, vec![nullifier(1)], late);
         assert!(matches!(refused, Err(Refusal::WrongState(_))));
         // The stored book can be read again.
         let text = serde_json::to_string(&book).unwrap();
@@ -1005,7 +1009,7 @@ mod proposals {
             notes: None,
         };
         assert!(book.offer(offer, NOW).unwrap().is_empty());
-        let letter = book.offered(&name, vec![[1; 32]], NOW + 40).unwrap();
+        let letter = book.offered(&name, vec![nullifier(1)], NOW + 40).unwrap();
         let Payload::Proposal(sent) = letter.payload else {
             panic!("not a proposal");
         };

@@ -28,10 +28,14 @@ impl Wallet {
         }
         let ours = format!("0x{}", hex::encode(self.prover.key_hash()));
         if !ours.eq_ignore_ascii_case(&info.transaction_key) {
-            return Err(WalletError::KeyMismatch {
-                ours,
-                theirs: info.transaction_key,
-            });
+            let theirs = info.transaction_key;
+            let digits = theirs.strip_prefix("0x").map_or(0, str::len);
+            if digits != 64 || !theirs[2..].bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                return Err(WalletError::Chain(
+                    "the sequencer's transaction key hash is malformed".into(),
+                ));
+            }
+            return Err(WalletError::KeyMismatch { ours, theirs });
         }
         let mut inner = self.inner.lock().await;
         let _ = self.min_fee.set(info.min_fee);
@@ -47,10 +51,19 @@ impl Wallet {
         Ok(())
     }
 
-    /// Fails every operation that waits for a proof.
+    /// Fails every operation that waits for its first proof. An operation with an earlier attempt
+    /// stays queued: the sequencer may still include that attempt, and an operation that failed
+    /// must not be paid.
     pub(super) async fn fail_queued(&self, failure: &Failure) -> Result<(), WalletError> {
         for id in self.to_prove().await {
-            self.fail(&id, failure.clone()).await?;
+            let fresh = {
+                let inner = self.inner.lock().await;
+                let operation = inner.state.operation(&id);
+                operation.is_some_and(|operation| operation.attempts.is_empty())
+            };
+            if fresh {
+                self.fail(&id, failure.clone()).await?;
+            }
         }
         Ok(())
     }

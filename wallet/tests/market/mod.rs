@@ -42,7 +42,8 @@ use subrosa_protocol::{
     Fr,
     asset::{AssetId, AssetInfo, AssetTree},
     batch::{PublishedBatch, Shape, data_commitment},
-    encoding::{fr_to_bytes, fr_to_hex},
+    element::TransactionDigest,
+    encoding::fr_to_hex,
     keys::{Network, Seed, ViewingKey, unaudited},
     ledger::{BatchInput, Config, Deposit, Ledger, completes},
     market::{MARKETS, Market as Margins, Markets, PriceSnapshot},
@@ -290,7 +291,7 @@ impl Market {
             }
             None if floor.lone.contains(&transaction) => {}
             None => {
-                let digest = hex0x(&fr_to_bytes(&transaction.digest(&self.context)));
+                let digest = transaction.digest(&self.context).to_string();
                 floor
                     .refused
                     .insert(digest, ("expired", transaction.header.expiry));
@@ -386,7 +387,7 @@ async fn batches(
 
 async fn submit(State(market): Shared, body: Bytes) -> Response {
     let submission = Submission::from_bytes(&body).unwrap();
-    let digest = fr_to_bytes(&submission.transaction.digest(&market.context));
+    let digest = submission.transaction.digest(&market.context);
     if !market.admits.load(Ordering::Relaxed) {
         return problem(StatusCode::SERVICE_UNAVAILABLE, "stopping", true);
     }
@@ -409,10 +410,7 @@ async fn status(State(market): Shared, Segment(digest): Segment<String>) -> Json
         floor.lone.retain(|lone| lone.header.expiry >= market.now());
     }
     let status = if over { "expired" } else { "pending" };
-    Json(TransactionBody {
-        digest,
-        ..TransactionBody::new(&[0; 32], status)
-    })
+    Json(TransactionBody::new(&digest.parse().unwrap(), status))
 }
 
 async fn leave(State(market): Shared, body: Bytes) -> Response {
@@ -576,7 +574,7 @@ impl TransactionProver for Checked {
             .map(|_| ProofBytes::new([0; 128]))
             .map_err(|rule| format!("{rule:?}"))
     }
-    fn verify(&self, _: &Fr, _: &ProofBytes) -> bool {
+    fn verify(&self, _: &TransactionDigest, _: &ProofBytes) -> bool {
         self.0.verifies.load(Ordering::Relaxed)
     }
 }

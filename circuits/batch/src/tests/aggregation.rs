@@ -13,6 +13,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use rayon::prelude::*;
 use subrosa_protocol::batch::Shape;
+use subrosa_protocol::element::TransactionDigest;
 
 use super::clients::{Clients, g1, g2 as g2_of};
 use super::failures::mock;
@@ -115,7 +116,7 @@ fn identities_agree_with_arks_pairing() {
                 .any(|part| part.broken.is_some());
             (
                 !broken,
-                aggregation::verifies(&clients.key, &digest, &proof),
+                aggregation::verifies(&clients.key, &TransactionDigest::new(digest), &proof),
             )
         })
         .collect();

@@ -9,6 +9,7 @@ use halo2curves::bn256;
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use subrosa_protocol::batch::{BatchWitness, Shape};
+use subrosa_protocol::element::TransactionDigest;
 use subrosa_protocol::transaction::digest;
 
 use crate::{BatchCircuit, ClientKey, ClientProof, Statement};
@@ -43,7 +44,7 @@ impl Clients {
                 gamma: g2(gamma),
                 delta: g2(delta),
                 inputs: [g1(input0), g1(input1)],
-                padding: Fr::rand(rng),
+                padding: TransactionDigest::new(Fr::rand(rng)),
             }),
             alpha,
             beta,
@@ -81,7 +82,7 @@ impl Clients {
                 self.key.padding
             }
         };
-        witness.slots.iter().map(digest).collect()
+        witness.slots.iter().map(digest).map(Fr::from).collect()
     }
 
     /// Returns the whole circuit with a valid proof in every slot.

@@ -53,7 +53,7 @@ fn exposed_digests() {
     let written = circuit.write(&mut sheet).unwrap();
     for (slot, digest) in witness.slots.iter().zip(&written.transition.digests) {
         let expected = subrosa_protocol::transaction::digest(&slot.words);
-        assert_eq!(digest.value, to_halo2(&expected));
+        assert_eq!(digest.value, to_halo2(expected.element()));
     }
 }
 

@@ -6,6 +6,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha20Rng;
 use subrosa_protocol::asset::AssetId;
 use subrosa_protocol::batch::{BatchWitness, Shape};
+use subrosa_protocol::element::{Anchor, NoteCommitment, Nullifier};
 use subrosa_protocol::encryption::NoteData;
 use subrosa_protocol::keys::{Seed, SpendKey};
 use subrosa_protocol::ledger::{BatchInput, Config, Deposit, Ledger};
@@ -59,7 +60,7 @@ impl Scenario {
         let mut note_data = [0u8; 169];
         rng.fill(&mut note_data[..]);
         Transaction {
-            anchor,
+            anchor: Anchor::new(anchor),
             assets_root: self.assets_root,
             header: Header::new(
                 kind,
@@ -80,8 +81,8 @@ impl Scenario {
             } else {
                 Fr::from(0u64)
             },
-            nullifiers: std::array::from_fn(|_| Fr::rand(rng)),
-            commitments: std::array::from_fn(|_| Fr::rand(rng)),
+            nullifiers: std::array::from_fn(|_| Nullifier::new(Fr::rand(rng))),
+            commitments: std::array::from_fn(|_| NoteCommitment::new(Fr::rand(rng))),
             ephemeral: key.public().y,
             audit: std::array::from_fn(|_| std::array::from_fn(|_| Fr::rand(rng))),
             note_data: NoteData(note_data),

@@ -9,15 +9,15 @@ use crate::parts::wires::NotesWires;
 use crate::raw::RawWitness;
 use crate::witness::{ARITY, Witness};
 use crate::words::{AUDIT, COMMITMENTS, EPHEMERAL, Words};
-use ark_bn254::Fr;
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ed_on_bn254::EdwardsAffine;
 use ark_ff::PrimeField;
 use subrosa_protocol::domain::Domain;
+use subrosa_protocol::element::OwnerId;
 use subrosa_protocol::poseidon::hash3;
 
 /// Checks T14 and T15 natively.
-pub(crate) fn check(witness: &Witness, words: &Words, sender: Fr) -> Result<(), Rule> {
+pub(crate) fn check(witness: &Witness, words: &Words, sender: OwnerId) -> Result<(), Rule> {
     let esk = witness.esk.into_bigint();
     let ephemeral = EdwardsAffine::generator().mul_bigint(esk).into_affine();
     if ephemeral.y != words[EPHEMERAL] {
@@ -37,7 +37,11 @@ pub(crate) fn check(witness: &Witness, words: &Words, sender: Fr) -> Result<(), 
             .ok_or(Rule::T9)?;
         let shared = slot.info.auditor.mul_bigint(esk).into_affine();
         let pads = hash3(Domain::Audit, &[shared.y, words[COMMITMENTS.start + i]]);
-        let plain = [output.note.packed(), output.note.owner, sender];
+        let plain = [
+            output.note.packed(),
+            output.note.owner.into(),
+            sender.into(),
+        ];
         for (j, (plain, pad)) in plain.iter().zip(pads).enumerate() {
             if words[AUDIT.start + ARITY * i + j] != *plain + pad {
                 return Err(Rule::T15);

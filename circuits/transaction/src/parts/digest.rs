@@ -3,17 +3,17 @@
 use crate::Rule;
 use crate::gadgets::{Builder, Num, Synthesis, poseidon};
 use crate::words::Words;
-use ark_bn254::Fr;
 use subrosa_protocol::domain::Domain;
+use subrosa_protocol::element::TransactionDigest;
 use subrosa_protocol::poseidon::hash;
 
 /// Returns the digest of the words.
-pub(crate) fn digest(words: &Words) -> Fr {
-    hash(Domain::Transaction, words)
+pub(crate) fn digest(words: &Words) -> TransactionDigest {
+    TransactionDigest::new(hash(Domain::Transaction, words))
 }
 
 /// Checks T18 natively.
-pub(crate) fn check(words: &Words, digest: Fr) -> Result<(), Rule> {
+pub(crate) fn check(words: &Words, digest: TransactionDigest) -> Result<(), Rule> {
     if self::digest(words) == digest {
         Ok(())
     } else {

@@ -15,7 +15,7 @@ use crate::parts::wires::{CounterWires, HeaderWires, LoanWires, NotesWires};
 use crate::raw::RawWitness;
 use crate::witness::Witness;
 use crate::words::{Fields, Words};
-use ark_bn254::Fr;
+use subrosa_protocol::element::OwnerId;
 
 pub(crate) use state::constrain as constrain_state;
 
@@ -24,7 +24,7 @@ pub(crate) fn check(
     witness: &Witness,
     words: &Words,
     fields: &Fields,
-    owner: Fr,
+    owner: OwnerId,
 ) -> Result<(), Rule> {
     let Some(step) = state::check(witness, fields)? else {
         return Ok(());

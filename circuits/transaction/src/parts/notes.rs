@@ -12,6 +12,7 @@ use crate::words::{ANCHOR, COMMITMENTS, NULLIFIERS, VALUE_BITS, Words};
 use ark_bn254::Fr;
 use ark_ff::Zero;
 use subrosa_protocol::domain::Domain;
+use subrosa_protocol::element::OwnerId;
 use subrosa_protocol::loan::Loan;
 use subrosa_protocol::note::{Note, NoteClass, dummy_nullifier, nullifier};
 use subrosa_protocol::poseidon::hash;
@@ -20,13 +21,16 @@ use subrosa_protocol::poseidon::hash;
 const LEAF_INDEX_BITS: usize = 2 * NOTE_DEPTH;
 
 /// Checks the rules natively. Returns the owner.
-pub(crate) fn check(witness: &Witness, words: &Words) -> Result<Fr, Rule> {
+pub(crate) fn check(witness: &Witness, words: &Words) -> Result<OwnerId, Rule> {
     let cash = |note: &Note| note.class == NoteClass::Cash && note.aux.is_zero();
     let position = spent_position(witness);
     if !witness.ak.is_on_curve() {
         return Err(Rule::T2);
     }
-    let owner = hash(Domain::Owner, &[witness.ak.x, witness.ak.y, witness.nk]);
+    let owner = OwnerId::new(hash(
+        Domain::Owner,
+        &[witness.ak.x, witness.ak.y, witness.nk],
+    ));
     for (i, input) in witness.inputs.iter().enumerate() {
         // T22 and T23 determine class and aux of input 0.
         let expected = match position {
@@ -42,7 +46,7 @@ pub(crate) fn check(witness: &Witness, words: &Words) -> Result<Fr, Rule> {
         if input.leaf_index >> LEAF_INDEX_BITS != 0 || input.path.index != input.leaf_index {
             return Err(Rule::T3);
         }
-        if !input.dummy && input.path.root(commitment) != words[ANCHOR] {
+        if !input.dummy && input.path.root(commitment.into()) != words[ANCHOR] {
             return Err(Rule::T3);
         }
         let nk = match position {
@@ -54,7 +58,7 @@ pub(crate) fn check(witness: &Witness, words: &Words) -> Result<Fr, Rule> {
         } else {
             nullifier(&nk, &commitment, input.leaf_index)
         };
-        if words[NULLIFIERS.start + i] != expected {
+        if words[NULLIFIERS.start + i] != *expected.element() {
             return Err(Rule::T4);
         }
         if input.dummy && input.note.value != 0 {
@@ -63,7 +67,7 @@ pub(crate) fn check(witness: &Witness, words: &Words) -> Result<Fr, Rule> {
     }
     for (i, output) in witness.outputs.iter().enumerate() {
         if (i != 0 && !cash(&output.note))
-            || words[COMMITMENTS.start + i] != output.note.commitment()
+            || words[COMMITMENTS.start + i] != Fr::from(output.note.commitment())
         {
             return Err(Rule::T6);
         }

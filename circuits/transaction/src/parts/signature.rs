@@ -6,18 +6,18 @@ use crate::gadgets::range::{bit_wires, canonical_bits};
 use crate::gadgets::{Builder, Num, Synthesis, poseidon};
 use crate::raw::RawWitness;
 use crate::witness::Witness;
-use ark_bn254::Fr;
 use ark_ec::AffineRepr;
 use ark_ed_on_bn254::{EdwardsAffine, EdwardsProjective};
 use ark_ff::PrimeField;
 use subrosa_protocol::domain::Domain;
+use subrosa_protocol::element::TransactionDigest;
 use subrosa_protocol::poseidon::hash;
 
 /// Checks T13 natively. The challenge multiplies ak as an integer below r. For a key outside the
 /// subgroup this differs from its reduction modulo ℓ.
-pub(crate) fn check(witness: &Witness, digest: Fr) -> Result<(), Rule> {
+pub(crate) fn check(witness: &Witness, digest: TransactionDigest) -> Result<(), Rule> {
     let (r, ak) = (&witness.signature.r, &witness.ak);
-    let challenge = hash(Domain::Signature, &[r.x, r.y, ak.x, ak.y, digest]);
+    let challenge = hash(Domain::Signature, &[r.x, r.y, ak.x, ak.y, digest.into()]);
     let left = EdwardsAffine::generator().mul_bigint(witness.signature.s.into_bigint());
     let right = EdwardsProjective::from(*r) + ak.mul_bigint(challenge.into_bigint());
     if r.is_on_curve() && left == right {

@@ -18,6 +18,7 @@ use crate::words::{Fields, TERMS, Words};
 use ark_bn254::Fr;
 use ark_ff::Zero;
 use subrosa_protocol::domain::Domain;
+use subrosa_protocol::element::OwnerId;
 use subrosa_protocol::poseidon::{hash, hash3};
 use subrosa_protocol::swap::Side;
 
@@ -26,7 +27,7 @@ pub(crate) fn check(
     witness: &Witness,
     words: &Words,
     fields: &Fields,
-    owner: Fr,
+    owner: OwnerId,
 ) -> Result<(), Rule> {
     let Some(side) = fields.side() else {
         return Ok(());
@@ -36,7 +37,7 @@ pub(crate) fn check(
         return Err(Rule::T19);
     };
     let mut packed = [delivery.note.packed(), counter.packed];
-    let mut owners = [delivery.note.owner, counter.owner];
+    let mut owners = [delivery.note.owner, counter.owner].map(Fr::from);
     let mut aux = [delivery.note.aux, counter.aux];
     if side == Side::B {
         packed.reverse();

@@ -7,6 +7,7 @@ use ark_bn254::Fr;
 use ark_ff::UniformRand;
 use ark_std::rand::{CryptoRng, Rng, RngCore};
 use subrosa_protocol::asset::AssetId;
+use subrosa_protocol::element::Anchor;
 use subrosa_protocol::keys::{Seed, ViewingKey};
 use subrosa_protocol::loan::{Agreement, Debt, Loan, Position, most_seizable, needed};
 use subrosa_protocol::market::{MARKETS, Market, Markets, PRICE_SCALE, PriceSnapshot};
@@ -256,7 +257,8 @@ impl Plan {
         let assets = asset_tree(rng);
         let mut tree = NoteTree::new();
         let inputs = plant(&mut tree, notes, owner, rng);
-        contents.finish(self.parties, assets, tree.root(), inputs, rng)
+        let anchor = Anchor::new(tree.root());
+        contents.finish(self.parties, assets, anchor, inputs, rng)
     }
 }
 

@@ -85,7 +85,7 @@ fn synthesis_with_and_without_rows_assigns_the_same_wires() {
         assert_eq!(columns, circuit.assignment().unwrap());
         assert_eq!(
             columns[1],
-            sample.transaction.digest(&crate::samples::context())
+            Fr::from(sample.transaction.digest(&crate::samples::context()))
         );
     }
 }

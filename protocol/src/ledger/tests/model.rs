@@ -41,13 +41,13 @@ impl Model {
         for (slot, tx) in (0u64..).zip(&batch.transactions) {
             for i in 0..3 {
                 let place = start + 4 * slot + i;
-                self.notes[place as usize] = tx.commitments[i as usize];
-                self.nullifiers
-                    .insert((tx.nullifiers[i as usize].into_bigint(), place));
+                self.notes[place as usize] = tx.commitments[i as usize].into();
+                let nullifier = Fr::from(tx.nullifiers[i as usize]);
+                self.nullifiers.insert((nullifier.into_bigint(), place));
             }
         }
         for (slot, deposit) in batch.deposits.iter().enumerate() {
-            self.notes[start as usize + 4 * slot + 3] = deposit.commitment();
+            self.notes[start as usize + 4 * slot + 3] = deposit.commitment().into();
         }
         self.deposits += batch.deposits.len() as u64;
         self.history.push(root(self.notes.clone()));
@@ -89,7 +89,7 @@ fn check_witness(witness: &BatchWitness, batch: &BatchInput) {
             Some(tx) => {
                 assert!(witness.active);
                 assert_eq!(witness.words, tx.words(&config().context));
-                tx.anchor
+                Fr::from(tx.anchor)
             }
             None => {
                 assert!(!witness.active);

@@ -10,7 +10,7 @@ fn refuse(edit: impl FnOnce(&mut Transaction)) -> StatelessError {
     let error = stateless(&tx, &config(), NOW).unwrap_err();
     // The batch applies the same rule, except for the bound on the expiry.
     let mut ledger = Ledger::new();
-    tx.anchor = ledger.state().note_root;
+    tx.anchor = Anchor::new(ledger.state().note_root);
     let executed = ledger.execute(input(Shape::S4, vec![tx], vec![]), &config());
     if matches!(error, StatelessError::ExpiryTooFar { .. }) {
         executed.unwrap();
@@ -52,12 +52,12 @@ fn stateless_rules_each_refuse() {
     for input in 0..3 {
         for value in [zero, maximum()] {
             assert_eq!(
-                refuse(|tx| tx.nullifiers[input] = value),
+                refuse(|tx| tx.nullifiers[input] = Nullifier::new(value)),
                 StatelessError::ReservedNullifier { input }
             );
         }
         assert_eq!(
-            refuse(|tx| tx.commitments[input] = zero),
+            refuse(|tx| tx.commitments[input] = NoteCommitment::new(zero)),
             StatelessError::ZeroCommitment { output: input }
         );
     }
@@ -185,17 +185,17 @@ fn historical_rules_each_refuse() {
     assert_eq!(ledger.historical(&fine, &assets_root()), Ok(()));
 
     let mut foreign = fine.clone();
-    foreign.anchor = Fr::rand(rng);
+    foreign.anchor = Anchor::new(Fr::rand(rng));
     let mut stale_assets = fine.clone();
     stale_assets.assets_root = Fr::from(78u64);
     let mut spent = fine.clone();
     let known = ledger.nullifiers().members().nth(3).unwrap().1;
-    spent.nullifiers[2] = known;
+    spent.nullifiers[2] = Nullifier::new(known);
     // A subtree's root, the nullifier tree's root and 0 are not anchors.
     let mut confused = fine.clone();
-    confused.anchor = before.nullifier_root;
+    confused.anchor = Anchor::new(before.nullifier_root);
     let mut zero = fine.clone();
-    zero.anchor = Fr::from(0u64);
+    zero.anchor = Anchor::new(Fr::from(0u64));
     for (tx, error) in [
         (foreign, HistoricalError::UnknownAnchor),
         (confused, HistoricalError::UnknownAnchor),

@@ -13,6 +13,7 @@ use rand_chacha::ChaCha20Rng;
 use subrosa_batch::{BatchCircuit, ClientKey, ClientProof, Statement, instances};
 use subrosa_protocol::asset::AssetId;
 use subrosa_protocol::batch::Shape;
+use subrosa_protocol::element::TransactionDigest;
 use subrosa_protocol::ledger::{BatchInput, Config, Ledger};
 
 use super::compare;
@@ -29,12 +30,12 @@ fn statement(shape: Shape, slots: usize) -> (Arc<ClientKey>, Statement) {
         gamma: g2(gamma),
         delta: g2(delta),
         inputs: [g1(i0), g1(i1)],
-        padding: Scalar::rand(&mut rng),
+        padding: TransactionDigest::new(Scalar::rand(&mut rng)),
     });
     let proofs = (0..slots)
         .map(|_| {
             let [a, b] = [(); 2].map(|()| Scalar::rand(&mut rng));
-            let inputs = (i0 + i1 * key.padding) * gamma;
+            let inputs = (i0 + i1 * key.padding.element()) * gamma;
             let c = (a * b - alpha * beta - inputs) * delta.inverse().unwrap();
             ClientProof {
                 a: g1(a),

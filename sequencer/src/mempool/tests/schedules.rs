@@ -57,7 +57,7 @@ struct World {
     begun: Option<Begun>,
     // The state that a crash leaves.
     stored: BTreeMap<u64, Arc<ParsedSubmission>>,
-    fates: HashMap<Word, TransactionRecord>,
+    fates: HashMap<TransactionDigest, TransactionRecord>,
     batches: Vec<Vec<Sequenced>>,
     snapshots: BTreeSet<u8>,
     next: u64,
@@ -87,7 +87,7 @@ impl World {
     fn view(&self) -> SealedView {
         let sealed = self.batches.iter().flatten();
         SealedView {
-            spent: sealed.flat_map(|(_, s)| s.nullifiers).collect(),
+            spent: sealed.flat_map(|(_, s)| s.transaction.nullifiers).collect(),
             ..view()
         }
     }
@@ -140,7 +140,10 @@ impl World {
                 for (sequence, _) in &chosen {
                     self.stored.remove(sequence);
                 }
-                let nullifiers: Vec<_> = chosen.iter().flat_map(|(_, s)| s.nullifiers).collect();
+                let nullifiers: Vec<_> = chosen
+                    .iter()
+                    .flat_map(|(_, s)| s.transaction.nullifiers)
+                    .collect();
                 let state = State::genesis();
                 self.pool.sealed(sequences(&chosen), nullifiers, state, 0);
                 self.pool.remove(sequences_of(&out));
@@ -214,6 +217,7 @@ impl World {
         for submission in sealed.chain(self.stored.values()) {
             assert!(
                 submission
+                    .transaction
                     .nullifiers
                     .iter()
                     .all(|nf| nullifiers.insert(*nf))

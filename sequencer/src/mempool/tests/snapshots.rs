@@ -37,9 +37,9 @@ fn only_what_the_chain_has_is_named() {
     assert_eq!(pool.reserve(unknown).unwrap_err(), Refusal::UnknownSnapshot);
     // Spent notes are reported first, because another snapshot does not help against them.
     let spent = changed(&naming(&transfer(4), 6), |tx| {
-        tx.nullifiers[0] = Fr::from(77u64)
+        tx.nullifiers[0] = Nullifier::new(Fr::from(77u64))
     });
-    pool.view.spent.insert(word(&Fr::from(77u64)));
+    pool.view.spent.insert(Nullifier::new(Fr::from(77u64)));
     assert_eq!(pool.check(&spent), Err(Refusal::NullifierSpent));
 }
 
@@ -309,7 +309,10 @@ impl Sealer {
             }
         }
         self.transactions += chosen.len();
-        let nullifiers: Vec<_> = chosen.iter().flat_map(|(_, s)| s.nullifiers).collect();
+        let nullifiers: Vec<_> = chosen
+            .iter()
+            .flat_map(|(_, s)| s.transaction.nullifiers)
+            .collect();
         let leaving = sequences(&chosen);
         self.pool
             .sealed(leaving, nullifiers, witness.new, self.time);

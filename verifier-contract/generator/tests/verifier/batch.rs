@@ -11,6 +11,7 @@ use revm::primitives::hardfork::SpecId;
 use subrosa_batch::{BatchCircuit, COMMITTED, ClientKey, ClientProof, Statement, instances};
 use subrosa_protocol::asset::AssetId;
 use subrosa_protocol::batch::{BatchWitness, Shape, SlotWitness};
+use subrosa_protocol::element::{Anchor, NoteCommitment, Nullifier, TransactionDigest};
 use subrosa_protocol::encryption::NoteData;
 use subrosa_protocol::keys::{Seed, SpendKey};
 use subrosa_protocol::ledger::{BatchInput, Config, Deposit, Ledger};
@@ -24,7 +25,7 @@ const TIME: u64 = 1_800_000_000;
 
 type Word = subrosa_protocol::Fr;
 
-fn transaction(anchor: Word, assets_root: Word, seed: u8) -> Transaction {
+fn transaction(anchor: Anchor, assets_root: Word, seed: u8) -> Transaction {
     let word = |i: u64| Word::from(1_000 * u64::from(seed) + i);
     let key = SpendKey::from_seed(&Seed::from_bytes([seed; 32]));
     Transaction {
@@ -34,8 +35,8 @@ fn transaction(anchor: Word, assets_root: Word, seed: u8) -> Transaction {
         withdrawal: None,
         terms: Word::from(0u64),
         oracle: Word::from(0u64),
-        nullifiers: [1, 2, 3].map(word),
-        commitments: [4, 5, 6].map(word),
+        nullifiers: [1, 2, 3].map(word).map(Nullifier::new),
+        commitments: [4, 5, 6].map(word).map(NoteCommitment::new),
         ephemeral: key.public().y,
         audit: [[7, 8, 9], [10, 11, 12], [13, 14, 15]].map(|words| words.map(word)),
         note_data: NoteData([seed; 169]),
@@ -53,7 +54,7 @@ fn witness(shape: Shape) -> BatchWitness {
         min_fee: 1,
     };
     let mut ledger = Ledger::new();
-    let anchor = ledger.state().note_root;
+    let anchor = Anchor::new(ledger.state().note_root);
     let assets_root = Word::from(99u64);
     let deposit = Deposit {
         asset: AssetId(7),
@@ -86,7 +87,7 @@ fn client(witness: &BatchWitness) -> (Arc<ClientKey>, Vec<ClientProof>) {
         gamma: point(gamma),
         delta: point(delta),
         inputs: [point(constant), point(input)],
-        padding: Word::from(29u64),
+        padding: TransactionDigest::new(Word::from(29u64)),
     };
     let proof = |(slot, witness): (usize, &SlotWitness)| {
         let digest = if witness.active {
@@ -95,7 +96,7 @@ fn client(witness: &BatchWitness) -> (Arc<ClientKey>, Vec<ClientProof>) {
             key.padding
         };
         let (a, b) = (Word::from(19 + slot as u64), Word::from(23 + slot as u64));
-        let c = a * b - alpha * beta - (constant + input * digest) * gamma;
+        let c = a * b - alpha * beta - (constant + input * digest.element()) * gamma;
         ClientProof {
             a: point(a),
             b: point(b),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rand::rngs::OsRng;
 use subrosa_protocol::{
-    encoding::fr_to_bytes,
+    element::Nullifier,
     swap::{Leg, Side},
 };
 
@@ -28,7 +28,7 @@ enum Step {
     /// Wait for change or a merge.
     Wait,
     /// Send it: these are its notes.
-    Ready(Vec<[u8; 32]>),
+    Ready(Vec<Nullifier>),
     /// Merge notes.
     Merge(Box<Composed>),
     /// Give up: its notes will not come.
@@ -46,7 +46,7 @@ impl Wallet {
         inner: &Inner,
         intent: &Intent,
         leg: &Leg,
-    ) -> Result<Option<Vec<[u8; 32]>>, WalletError> {
+    ) -> Result<Option<Vec<Nullifier>>, WalletError> {
         if !self.covers(inner, leg.asset, leg.value) {
             return Err(WalletError::InsufficientFunds);
         }
@@ -55,7 +55,7 @@ impl Wallet {
             intent,
             leg.asset,
             leg.value,
-            |note: &OwnedNote| !held.contains(&fr_to_bytes(&note.nullifier)),
+            |note: &OwnedNote| !held.contains(&note.nullifier),
         );
         match chosen {
             Ok((notes, false)) => Ok(Some(nullifiers(&notes))),
@@ -137,7 +137,7 @@ impl Wallet {
 
     fn next_step(&self, inner: &Inner, intent: &Intent, leg: &Leg) -> Step {
         let held = held_nullifiers(inner, None);
-        let spendable = |note: &OwnedNote| !held.contains(&fr_to_bytes(&note.nullifier));
+        let spendable = |note: &OwnedNote| !held.contains(&note.nullifier);
         let composer = self.composer(inner, self.fee());
         let merge = match composer.choose(intent, leg.asset, leg.value, spendable) {
             Ok((notes, false)) => return Step::Ready(nullifiers(&notes)),
@@ -165,9 +165,6 @@ pub(in super::super) fn leg_of(deal: &Deal, side: Side) -> Intent {
     }
 }
 
-fn nullifiers(notes: &[OwnedNote]) -> Vec<[u8; 32]> {
-    notes
-        .iter()
-        .map(|note| fr_to_bytes(&note.nullifier))
-        .collect()
+fn nullifiers(notes: &[OwnedNote]) -> Vec<Nullifier> {
+    notes.iter().map(|note| note.nullifier).collect()
 }

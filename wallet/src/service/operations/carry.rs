@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use rand::rngs::OsRng;
 use subrosa_protocol::{
-    asset::AssetId, encoding::fr_to_bytes, keys::Address, transaction::Submission,
+    asset::AssetId, element::TransactionDigest, encoding::fr_to_bytes, keys::Address,
+    transaction::Submission,
 };
 
 use super::{
@@ -75,14 +76,14 @@ impl Wallet {
     /// Asks the sequencer about accepted transactions that no batch includes yet. It may have
     /// dropped one because the asset root changed or the transaction expired.
     pub(in super::super) async fn watch_submitted(&self) -> Result<(), WalletError> {
-        let waiting: Vec<(String, String)> = {
+        let waiting: Vec<(String, TransactionDigest)> = {
             let inner = self.inner.lock().await;
             inner
                 .state
                 .operations
                 .iter()
                 .filter(|o| o.progress == Progress::Submitted)
-                .filter_map(|o| Some((o.id.clone(), o.attempts.last()?.digest.clone())))
+                .filter_map(|o| Some((o.id.clone(), o.attempts.last()?.digest)))
                 .collect()
         };
         for (id, digest) in waiting {
@@ -180,7 +181,7 @@ impl Wallet {
                 &intent,
                 AssetId(operation.asset),
                 operation.amount,
-                |note: &OwnedNote| spendable(&fr_to_bytes(&note.nullifier)),
+                |note: &OwnedNote| spendable(&note.nullifier),
                 &mut OsRng,
             );
             if let Ok(composed) = &composed {
@@ -273,8 +274,8 @@ impl Wallet {
             }
         };
         let attempt = Attempt {
-            digest: hex_word(&fr_to_bytes(&digest)),
-            nullifiers: transaction.nullifiers.each_ref().map(fr_to_bytes),
+            digest,
+            nullifiers: transaction.nullifiers,
             expiry: transaction.header.expiry,
             assets_root: hex_word(&fr_to_bytes(&transaction.assets_root)),
         };
@@ -430,8 +431,7 @@ fn leg_is_over(book: &Book, operation: &Operation, now: u64) -> bool {
 
 /// Reserves the notes of a transaction that is about to be proven.
 pub(in super::super) fn hold(inner: &mut Inner, composed: &Composed) {
-    let nullifiers = &composed.transaction.nullifiers;
-    inner.proving = nullifiers.iter().map(fr_to_bytes).collect();
+    inner.proving = composed.transaction.nullifiers.into();
 }
 
 /// Writes 0x-prefixed hex.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use subrosa_protocol::asset::AssetId;
+use subrosa_protocol::{asset::AssetId, element::Nullifier};
 
 use super::super::Inner;
 use crate::{
@@ -105,7 +105,7 @@ fn starts_afresh(request: &Request) -> bool {
 /// Notes are reserved by transactions that can still be included, by the transaction that is being
 /// proven, and by quotes and agreed swaps. Notes of operation `except` are left out. A failed
 /// merge reserves nothing: whether it or a later transaction is included, nothing is paid twice.
-pub(in super::super) fn held_nullifiers(inner: &Inner, except: Option<&str>) -> HashSet<[u8; 32]> {
+pub(in super::super) fn held_nullifiers(inner: &Inner, except: Option<&str>) -> HashSet<Nullifier> {
     let operations = inner.state.operations.iter();
     operations
         .filter(|o| Some(o.id.as_str()) != except)
@@ -131,7 +131,7 @@ fn is_open(inner: &Inner, operation: &str) -> bool {
 pub(super) fn spendable(
     inner: &Inner,
     operation: &Operation,
-) -> impl Fn(&[u8; 32]) -> bool + use<> {
+) -> impl Fn(&Nullifier) -> bool + use<> {
     let live = |attempt: &&Attempt| fate(attempt, &inner.chain, inner.l1_time) == Fate::Live;
     let signed = operation.attempts.iter().rfind(live);
     let pinned = signed
@@ -145,7 +145,7 @@ pub(super) fn spendable(
 }
 
 /// Returns the notes that a leg's quote keeps for it, once they are chosen.
-pub(super) fn promised(inner: &Inner, operation: &Operation) -> Option<Vec<[u8; 32]>> {
+pub(super) fn promised(inner: &Inner, operation: &Operation) -> Option<Vec<Nullifier>> {
     let Request::Leg { swap } = &operation.request else {
         return None;
     };

@@ -1,7 +1,5 @@
 //! Balances.
 
-use subrosa_protocol::encoding::fr_to_bytes;
-
 use super::super::{
     ShownAsset, Wallet,
     operations::fate::{held_nullifiers, projected},
@@ -41,7 +39,7 @@ impl Wallet {
                         .notes()
                         .iter()
                         .filter(|n| n.spent.is_none() && n.note.asset == asset.id)
-                        .filter(|n| !held.contains(&fr_to_bytes(&n.nullifier)))
+                        .filter(|n| !held.contains(&n.nullifier))
                         .fold(0u128, |sum, n| sum.saturating_add(n.note.value));
                     let projected = projected(&inner, self.fee_asset, self.fee(), asset.id);
                     (asset, spendable, projected.saturating_sub(spendable))

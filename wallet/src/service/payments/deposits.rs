@@ -100,8 +100,9 @@ impl Wallet {
                 self.update(&id, |o| o.progress = Progress::Submitted)
                     .await?;
             } else {
-                let detail = "L1 had not taken the deposit when the wallet started again; \
-                              make it again with a new idempotency key";
+                let detail = "L1 had not mined the deposit when the wallet started again, and may \
+                              still do so; before you repeat it with a new idempotency key, check \
+                              that the L1 account has no transaction waiting";
                 self.fail(&id, Failure::new("interrupted", detail)).await?;
             }
         }

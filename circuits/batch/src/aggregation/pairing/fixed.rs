@@ -4,6 +4,7 @@
 use ark_bn254::{Fq, Fr, G1Affine, G2Affine};
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::Field;
+use subrosa_protocol::element::TransactionDigest;
 
 use crate::aggregation::foreign::trace::{Constants, Felt, Segment};
 use crate::aggregation::pairing::g1::{Point, Table};
@@ -30,7 +31,7 @@ pub(crate) struct Fixed {
     /// Nonzero coefficients of wᵏ^(q^e) for e = 1, 2, 3, as pairs (power of w, coefficient).
     pub(crate) frobenius: [Vec<Vec<(usize, Felt)>>; FROBENIUS],
     /// Digest proven in empty slots.
-    pub(crate) padding: Fr,
+    pub(crate) padding: TransactionDigest,
     /// Hash of the key.
     pub(crate) identity: Fr,
 }

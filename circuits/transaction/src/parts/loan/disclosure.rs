@@ -11,6 +11,7 @@ use crate::words::{COMMITMENTS, DISCLOSURE, Words, from_field, pack, power_of_tw
 use ark_bn254::Fr;
 use ark_ff::{PrimeField, Zero};
 use subrosa_protocol::domain::Domain;
+use subrosa_protocol::element::NoteCommitment;
 use subrosa_protocol::layout::disclosure_word::{FILLER, SUM};
 use subrosa_protocol::layout::{disclosure_collateral, disclosure_debt};
 use subrosa_protocol::loan::step_keys;
@@ -30,7 +31,8 @@ pub(super) fn check(step: &LoanWitness, witness: &Witness, words: &Words) -> Res
         *filler = u32::try_from(above.0[0]).map_err(|_| Rule::T33)?;
     }
     let disclosure = loan.disclosure(made.value, &step.after);
-    if disclosure.seal(&keys, &words[COMMITMENTS.start], filler) != words[DISCLOSURE] {
+    let cm0 = NoteCommitment::new(words[COMMITMENTS.start]);
+    if disclosure.seal(&keys, &cm0, filler) != words[DISCLOSURE] {
         return Err(Rule::T33);
     }
     Ok(())

@@ -10,6 +10,7 @@ use crate::witness::{LoanWitness, Step, Witness};
 use crate::words::{Fields, TIME_BITS, VALUE_BITS, pack};
 use ark_bn254::Fr;
 use ark_ff::{PrimeField, Zero};
+use subrosa_protocol::element::OwnerId;
 use subrosa_protocol::layout::note as fields;
 use subrosa_protocol::loan::{IMPROVEMENT, covers, seizable, step_keys};
 use subrosa_protocol::market::{BASIS, Market, PRICE_BITS, PRICE_SCALE};
@@ -24,7 +25,7 @@ pub(super) fn check(
     step: &LoanWitness,
     witness: &Witness,
     fields: &Fields,
-    owner: Fr,
+    owner: OwnerId,
     priced: Option<(&Market, u128)>,
 ) -> Result<(), Rule> {
     let loan = &step.loan;

@@ -13,8 +13,14 @@ use ark_ed_on_bn254::EdwardsAffine;
 use ark_ff::{BigInteger, One, PrimeField, UniformRand, Zero};
 use subrosa_protocol::Scalar;
 use subrosa_protocol::domain::Domain;
+use subrosa_protocol::element::TransactionDigest;
 use subrosa_protocol::keys::{Seed, Signature, SpendKey, ViewingKey, owner};
 use subrosa_protocol::poseidon::{hash, hash3};
+
+/// Returns the digest whose element is one more.
+fn next(digest: TransactionDigest) -> TransactionDigest {
+    TransactionDigest::new(Fr::from(digest) + Fr::one())
+}
 
 #[test]
 fn t13_signatures() {
@@ -26,7 +32,7 @@ fn t13_signatures() {
     let forgeries = [
         // By another key; over another digest; of another transaction; each half changed.
         other.sign(&digest, &mut forger.rng),
-        forger.spend.sign(&(digest + Fr::one()), &mut forger.rng),
+        forger.spend.sign(&next(digest), &mut forger.rng),
         Forger::of_three().witness.signature,
         Signature {
             s: valid.s + Scalar::one(),
@@ -68,7 +74,8 @@ fn t15_auditor_of_another_asset() {
     let note = forger.witness.outputs[0].note;
     let pads = hash3(Domain::Audit, &[wrong, forger.words[COMMITMENTS.start]]);
     let sender = owner(&forger.witness.ak, &forger.witness.nk);
-    for (j, plain) in [note.packed(), note.owner, sender].into_iter().enumerate() {
+    let plain = [note.packed(), note.owner.into(), sender.into()];
+    for (j, plain) in plain.into_iter().enumerate() {
         forger.words[AUDIT.start + j] = plain + pads[j];
     }
     forger.breaks_only(Rule::T15);
@@ -87,7 +94,7 @@ fn t15_auditor_off_the_curve() {
 #[test]
 fn t18_another_digest() {
     let mut forger = Forger::transfer();
-    let digest = forger.sign() + Fr::one();
+    let digest = next(forger.sign());
     // Signed correctly, but not the digest of these words.
     forger.witness.signature = forger.spend.sign(&digest, &mut forger.rng);
     assert_eq!(
@@ -178,7 +185,7 @@ fn t13_key_outside_the_subgroup() {
     while verdicts.contains(&0) {
         let k = Scalar::rand(&mut rng);
         let r = (EdwardsAffine::generator() * k).into_affine();
-        let e = hash(Domain::Signature, &[r.x, r.y, ak.x, ak.y, digest]);
+        let e = hash(Domain::Signature, &[r.x, r.y, ak.x, ak.y, digest.into()]);
         let s = k + ask * Scalar::from_le_bytes_mod_order(&e.into_bigint().to_bytes_le());
         forger.witness.signature = Signature { r, s };
         let native = check(&forger.witness, &forger.words);

@@ -1,6 +1,7 @@
 //! Legality of the steps on positions, and disclosure of their results: T28 to T33.
 
 use super::loan::{ONE, SPENDS, planned, step};
+use super::next;
 use crate::Rule;
 use crate::raw::RawWitness;
 use crate::samples::{LoanCase, Plan, SAMPLE_EXPIRY};
@@ -103,7 +104,7 @@ fn t29_after_maturity() {
 fn t30_a_loan_exchanged_for_another_amount() {
     let edits: [fn(&mut crate::CounterLeg); 3] = [
         |counter| counter.packed -= power_of_two(note::VALUE.offset),
-        |counter| counter.owner += Fr::one(),
+        |counter| counter.owner = next(counter.owner),
         |counter| counter.aux += Fr::one(),
     ];
     for edit in edits {

@@ -24,15 +24,21 @@ use crate::{Rule, Witness, check, samples};
 use ark_bn254::Fr;
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ed_on_bn254::EdwardsAffine;
-use ark_ff::Zero;
+use ark_ff::{One, Zero};
 use rand_chacha::ChaCha20Rng;
 use subrosa_protocol::asset::AssetTree;
 use subrosa_protocol::domain::Domain;
+use subrosa_protocol::element::{NoteCommitment, OwnerId, TransactionDigest};
 use subrosa_protocol::keys::{SpendKey, owner};
 use subrosa_protocol::loan::step_keys;
 use subrosa_protocol::poseidon::hash3;
 use subrosa_protocol::swap::Side;
 use subrosa_protocol::tree::NoteTree;
+
+/// Returns the owner whose element is one more.
+fn next(owner: OwnerId) -> OwnerId {
+    OwnerId::new(Fr::from(owner) + Fr::one())
+}
 
 struct Forger {
     words: Words,
@@ -89,7 +95,7 @@ impl Forger {
             .map(|i| i.note)
             .collect();
         let mut tree = NoteTree::new();
-        let planted = samples::plant(&mut tree, real, Fr::zero(), &mut self.rng);
+        let planted = samples::plant(&mut tree, real, OwnerId::new(Fr::zero()), &mut self.rng);
         let mut planted = planted.iter();
         for input in self.witness.inputs.iter_mut().filter(|input| !input.dummy) {
             let place = planted.next().unwrap();
@@ -118,17 +124,18 @@ impl Forger {
         let pair = pair.map(|loan| loan.loan.keys().nk);
         for (i, input) in self.witness.inputs.iter().enumerate() {
             let nk = pair.filter(|_| i == 0).unwrap_or(self.witness.nk);
-            self.words[NULLIFIERS.start + i] = input_nullifier(input, &nk);
+            self.words[NULLIFIERS.start + i] = input_nullifier(input, &nk).into();
         }
         for (i, output) in self.witness.outputs.iter().enumerate() {
-            self.words[COMMITMENTS.start + i] = output.note.commitment();
+            self.words[COMMITMENTS.start + i] = output.note.commitment().into();
         }
         if let Some(step) = &self.witness.loan {
             let keys = step_keys(&step.loan.salt, step.after.sequence);
             let disclosure = step
                 .loan
                 .disclosure(self.witness.outputs[0].note.value, &step.after);
-            let sealed = disclosure.seal(&keys, &self.words[COMMITMENTS.start], [8, 9]);
+            let cm0 = NoteCommitment::new(self.words[COMMITMENTS.start]);
+            let sealed = disclosure.seal(&keys, &cm0, [8, 9]);
             self.words[DISCLOSURE].copy_from_slice(&sealed);
         }
         self
@@ -144,7 +151,8 @@ impl Forger {
             let shared = (slot.info.auditor * esk).into_affine().y;
             let pads = hash3(Domain::Audit, &[shared, self.words[COMMITMENTS.start + i]]);
             let note = &self.witness.outputs[i].note;
-            for (j, plain) in [note.packed(), note.owner, sender].into_iter().enumerate() {
+            let plain = [note.packed(), note.owner.into(), sender.into()];
+            for (j, plain) in plain.into_iter().enumerate() {
                 self.words[AUDIT.start + 3 * i + j] = plain + pads[j];
             }
         }
@@ -155,7 +163,7 @@ impl Forger {
         self.publish().audit()
     }
 
-    fn sign(&mut self) -> Fr {
+    fn sign(&mut self) -> TransactionDigest {
         let digest = digest(&self.words);
         self.witness.signature = self.spend.sign(&digest, &mut self.rng);
         digest

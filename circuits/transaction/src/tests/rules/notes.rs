@@ -1,6 +1,6 @@
 //! Header, notes and ranges: T1 to T7.
 
-use super::Forger;
+use super::{Forger, next};
 use crate::Rule;
 use crate::samples::SAMPLE_ASSETS;
 use crate::words::{AMOUNT, ANCHOR, AUDIT, COMMITMENTS, HEADER, NULLIFIERS, TARGET, power_of_two};
@@ -8,6 +8,7 @@ use ark_bn254::Fr;
 use ark_ec::CurveGroup;
 use ark_ff::{One, Zero};
 use subrosa_protocol::domain::Domain;
+use subrosa_protocol::element::OwnerId;
 use subrosa_protocol::keys::owner;
 use subrosa_protocol::layout::{header, note as packed_note, target};
 use subrosa_protocol::note::{NoteClass, dummy_nullifier, nullifier};
@@ -33,12 +34,13 @@ fn t2_key_off_the_curve() {
 fn t2_another_owners_note() {
     for input in 0..3 {
         let mut forger = Forger::of_three();
-        forger.witness.inputs[input].note.owner += Fr::one();
+        let note = &mut forger.witness.inputs[input].note;
+        note.owner = next(note.owner);
         forger.plant().reseal().breaks_only(Rule::T2);
     }
     // A dummy has the owner too.
     let mut forger = Forger::transfer();
-    forger.witness.inputs[2].note.owner = Fr::one();
+    forger.witness.inputs[2].note.owner = OwnerId::new(Fr::one());
     forger.reseal().breaks_only(Rule::T2);
 }
 
@@ -123,19 +125,19 @@ fn t4_wrong_nullifiers() {
     let mut forger = Forger::transfer();
     let input = forger.witness.inputs[0].clone();
     let (nk, commitment) = (forger.witness.nk, input.note.commitment());
-    forger.words[NULLIFIERS.start] = dummy_nullifier(&nk, &commitment, input.leaf_index);
+    forger.words[NULLIFIERS.start] = dummy_nullifier(&nk, &commitment, input.leaf_index).into();
     forger.breaks_only(Rule::T4);
     // A dummy with a real nullifier could block another owner's note.
     let mut forger = Forger::transfer();
     let input = forger.witness.inputs[1].clone();
     let commitment = input.note.commitment();
-    forger.words[NULLIFIERS.start + 1] = nullifier(&nk, &commitment, input.leaf_index);
+    forger.words[NULLIFIERS.start + 1] = nullifier(&nk, &commitment, input.leaf_index).into();
     forger.breaks_only(Rule::T4);
     // So could the nullifier of another leaf index.
     let mut forger = Forger::transfer();
     let input = forger.witness.inputs[0].clone();
     let commitment = input.note.commitment();
-    forger.words[NULLIFIERS.start] = nullifier(&nk, &commitment, input.leaf_index + 1);
+    forger.words[NULLIFIERS.start] = nullifier(&nk, &commitment, input.leaf_index + 1).into();
     forger.breaks_only(Rule::T4);
 }
 
@@ -199,13 +201,14 @@ fn t7_negative_output() {
     let mut note = forger.witness.outputs[2].note;
     note.value = 0;
     let packed = note.packed() - power_of_two(packed_note::VALUE.offset);
-    let commitment = subrosa_protocol::note::commit(&packed, &note.inner());
+    let commitment = Fr::from(subrosa_protocol::note::commit(&packed, &note.inner()));
     forger.words[COMMITMENTS.start + 2] = commitment;
     let slot = &forger.witness.slots[0].info.auditor;
     let shared = (*slot * forger.witness.esk).into_affine().y;
     let pads = hash3(Domain::Audit, &[shared, commitment]);
     let sender = owner(&forger.witness.ak, &forger.witness.nk);
-    for (j, plain) in [packed, note.owner, sender].into_iter().enumerate() {
+    let plain = [packed, note.owner.into(), sender.into()];
+    for (j, plain) in plain.into_iter().enumerate() {
         forger.words[AUDIT.start + 6 + j] = plain + pads[j];
     }
     forger.breaks_on_wires(|raw| raw.outputs[2].note.value = -one, &[Rule::T7]);

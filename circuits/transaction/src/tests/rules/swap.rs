@@ -1,6 +1,6 @@
 //! The legs of swaps: T19 to T21.
 
-use super::Forger;
+use super::{Forger, next};
 use crate::Rule;
 use crate::parts::digest::digest;
 use crate::raw::RawWitness;
@@ -10,6 +10,7 @@ use crate::words::{HEADER, ORACLE, TERMS, power_of_two};
 use ark_bn254::Fr;
 use ark_ff::{One, Zero};
 use subrosa_protocol::domain::Domain;
+use subrosa_protocol::element::OwnerId;
 use subrosa_protocol::encryption::{EphemeralKey, Memo, OutputPlaintext};
 use subrosa_protocol::keys::ViewingKey;
 use subrosa_protocol::layout::{header, note, target};
@@ -21,8 +22,8 @@ use subrosa_protocol::transaction::{Header, Kind};
 pub(super) fn terms_words(forger: &Forger, side: Side) -> [Fr; 8] {
     let delivery = &forger.witness.outputs[0].note;
     let counter = forger.witness.counter_leg.as_ref().unwrap();
-    let own = [delivery.packed(), delivery.owner, delivery.aux];
-    let other = [counter.packed, counter.owner, counter.aux];
+    let own = [delivery.packed(), delivery.owner.into(), delivery.aux];
+    let other = [counter.packed, counter.owner.into(), counter.aux];
     let (a, b) = match side {
         Side::A => (own, other),
         Side::B => (other, own),
@@ -100,7 +101,7 @@ fn t19_terms_of_another_swap() {
         let edits: [fn(&mut crate::CounterLeg); 4] = [
             |counter| counter.aux += Fr::one(),
             |counter| counter.packed += power_of_two(note::VALUE.offset),
-            |counter| counter.owner += Fr::one(),
+            |counter| counter.owner = next(counter.owner),
             |counter| counter.salt += Fr::one(),
         ];
         for edit in edits {
@@ -200,13 +201,15 @@ fn t21_change_to_somebody_else() {
     for side in Side::BOTH {
         for output in [1, 2] {
             let mut forger = Forger::leg(side);
-            forger.witness.outputs[output].note.owner += Fr::one();
+            let note = &mut forger.witness.outputs[output].note;
+            note.owner = next(note.owner);
             forger.reseal().breaks_only(Rule::T21);
         }
     }
     // A transfer may do this.
     let mut forger = Forger::of_three();
-    forger.witness.outputs[1].note.owner += Fr::one();
+    let note = &mut forger.witness.outputs[1].note;
+    note.owner = next(note.owner);
     forger.reseal();
     let digest = forger.sign();
     assert_eq!(crate::check(&forger.witness, &forger.words), Ok(digest));
@@ -260,11 +263,11 @@ fn both_legs_of_one_swap_say_the_same_terms() {
     let b = {
         let mut b = Forger::leg(Side::B);
         let counter = b.witness.counter_leg.as_mut().unwrap();
-        (counter.packed, counter.owner) = (words[0], words[1]);
+        (counter.packed, counter.owner) = (words[0], OwnerId::new(words[1]));
         counter.salt = words[7];
         let delivery = &mut b.witness.outputs[0].note;
         let (_, asset, value) = subrosa_protocol::note::unpack(&words[3]).unwrap();
-        (delivery.asset, delivery.value, delivery.owner) = (asset, value, words[4]);
+        (delivery.asset, delivery.value, delivery.owner) = (asset, value, OwnerId::new(words[4]));
         hash(Domain::Terms, &terms_words(&b, Side::B))
     };
     assert_eq!(digest_a, b);
