@@ -83,7 +83,7 @@ fn ladder_equals_multiplication() {
 #[test]
 fn both_sides_share_the_secret_whatever_the_sign() {
     let recipient = keys(1);
-    let ephemeral = EphemeralKey::new(&[5; 32], &[Fr::one(); 3]);
+    let ephemeral = EphemeralKey::new(&[5; 32], &[nullifier(1); 3]);
     let shared = ephemeral.shared(&recipient.pk);
     assert_eq!(ivk_shared(&recipient.ivk, &ephemeral.y()), Some(shared));
     let negated = -ephemeral.public();
@@ -99,8 +99,8 @@ fn derivations_are_those_of_the_specification() {
         *ephemeral.scalar(),
         derive::scalar("esk", &[&[5; 32], &bytes])
     );
-    let (shared, nf0) = (Fr::from(8u64), Fr::from(9u64));
-    let message = [fr_to_bytes(&shared), fr_to_bytes(&nf0)].concat();
+    let (shared, nf0) = (Fr::from(8u64), nullifier(9));
+    let message = [fr_to_bytes(&shared), nf0.to_bytes()].concat();
     assert_eq!(
         rcm(&shared, &nf0, 2, &"m".parse().unwrap()),
         derive::field("rcm", &[&message, &[2], b"m", &[0; MEMO_LEN - 1]])
