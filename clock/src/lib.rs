@@ -13,8 +13,8 @@
 //! ```
 
 use std::{
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use futures::future::BoxFuture;
@@ -22,16 +22,15 @@ use tokio::sync::watch;
 
 /// Tells the time and waits.
 pub trait Clock: Send + Sync + 'static {
-    /// Returns the time since the Unix epoch.
+    /// Returns the time since an unspecified start. It never goes back; use it for intervals.
     fn now(&self) -> Duration;
 
     /// Completes when `duration` has passed on this clock.
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
 
-    /// Returns the time in whole seconds since the Unix epoch, as L1 counts it.
-    fn unix(&self) -> u64 {
-        self.now().as_secs()
-    }
+    /// Returns the time in whole seconds since the Unix epoch, as L1 counts it. It goes back when
+    /// somebody sets the machine's clock.
+    fn unix(&self) -> u64;
 }
 
 /// The operating system's clock.
@@ -48,13 +47,19 @@ impl SystemClock {
 
 impl Clock for SystemClock {
     fn now(&self) -> Duration {
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or(Duration::ZERO)
+        static START: OnceLock<Instant> = OnceLock::new();
+        START.get_or_init(Instant::now).elapsed()
     }
 
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         Box::pin(tokio::time::sleep(duration))
+    }
+
+    fn unix(&self) -> u64 {
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or(Duration::ZERO)
+            .as_secs()
     }
 }
 
@@ -95,6 +100,10 @@ impl Clock for VirtualClock {
             }
             drop(clock);
         })
+    }
+
+    fn unix(&self) -> u64 {
+        self.now().as_secs()
     }
 }
 

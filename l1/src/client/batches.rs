@@ -57,11 +57,10 @@ impl<T: Transport> Client<T> {
         let Some((event, transaction)) = self.acceptance(index).await? else {
             return Ok(None);
         };
-        let calldata =
-            self.transport.calldata(transaction).await?.ok_or_else(|| {
-                // A node that lags, or a reorganisation between the two reads: ask again later.
-                L1Error::Unavailable("the transaction of a settled batch is not there yet".into())
-            })?;
+        let calldata = self.transport.calldata(transaction).await?.ok_or_else(|| {
+            // A node that lags, or a reorganisation between the two reads: ask again later.
+            L1Error::Unavailable("the transaction of a settled batch is not there yet".into())
+        })?;
         let call = Rollup::submitBatchCall::abi_decode(&calldata)
             .map_err(|e| L1Error::Protocol(format!("submitBatch: {e}")))?;
         let rollup = self.contracts.rollup;
