@@ -242,7 +242,8 @@ impl BatchKeys {
         Ok(BatchProof::with_instances(instances, proof))
     }
 
-    /// Verifies a proof for the instances [old state, new state, c, z, y]. Accepts any bytes.
+    /// Verifies a proof for the instances [old state, new state, c, z, y]. The bytes can be
+    /// untrusted.
     ///
     /// # Errors
     /// [`VerifyError`] for anything but a valid proof.

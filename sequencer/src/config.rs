@@ -169,7 +169,7 @@ pub struct SettleConfig {
     /// development chain makes no blocks, so the batch time is never older than now minus this
     /// lag.
     pub clock_lag_s: u64,
-    /// Age from which an unsettled batch is dropped and sealed anew, in seconds. The contract
+    /// Age beyond which an unsettled batch is dropped and sealed anew, in seconds. The contract
     /// refuses batches older than 3600.
     pub max_age_s: u64,
     /// Number of times in a row that batches are dropped and sealed anew before the pipeline

@@ -24,8 +24,8 @@ contract PriceOracle is IPriceOracle, Governed {
     /// storage slots that they read.
     uint256 private constant FEED_GAS = 100_000;
     /// @dev Gas that must be left before a call of a feed for the feed to get `FEED_GAS`: a caller
-    /// passes on at most 63/64 of its gas. With less, the call reverts: whoever takes a snapshot
-    /// must not choose by its gas which feeds fail.
+    /// passes on at most 63/64 of its gas. With less, the snapshot reverts: whoever takes it must
+    /// not choose by its gas which feeds fail.
     uint256 private constant NEEDED_GAS = 110_000;
 
     /// @dev Answers of the feeds, one for each asset. An asset without a price has the answer 0.
@@ -259,8 +259,8 @@ contract PriceOracle is IPriceOracle, Governed {
     }
 
     /// @dev Calls a function without arguments. `answered` is true if it returned at least `count`
-    /// words, at most five. A revert, missing code, endless work or an answer of any other length
-    /// only makes it false, and costs at most `FEED_GAS`: only the expected words are copied.
+    /// words, at most five. A revert, missing code, endless work or a shorter answer only makes it
+    /// false. Whatever it returns, it costs at most `FEED_GAS`: only `count` words are copied.
     function _query(address target, bytes4 selector, uint256 count)
         private
         view

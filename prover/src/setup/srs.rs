@@ -151,7 +151,7 @@ fn root_of_unity(k: u32) -> Fr {
 }
 
 /// Checks a file of KZG parameters (`kzg_bn254_K.srs`, halo2's raw format) and returns its k.
-/// Accepts any bytes.
+/// The bytes can be untrusted.
 ///
 /// # Errors
 /// See [`SrsError`].

@@ -47,7 +47,7 @@ pub fn column_challenge(representation: &Fr, instances: &[Fr], commitments: &[G1
     KeccakChallenge::new(&hasher.finalize().into()).get_scalar()
 }
 
-/// Returns the column challenge that a verifier computes for a proof. Accepts any bytes.
+/// Returns the column challenge that a verifier computes for a proof. The bytes can be untrusted.
 ///
 /// The proof begins with the commitments to the `committed` columns. Returns `None` if it is too
 /// short, or if a commitment is the identity or not the canonical encoding of a point of the curve.

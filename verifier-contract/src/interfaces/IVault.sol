@@ -52,7 +52,7 @@ interface IVault {
     /// @notice The queue has fewer deposits than requested.
     error DepositsMissing(uint256 requested, uint256 queued);
 
-    /// @notice The withdrawals of an asset exceed the deposits of it.
+    /// @notice More of the asset would leave, by withdrawals and fees, than entered by deposits.
     error TurnstileBreached(uint256 asset, uint256 requested, uint256 inside);
 
     /// @notice The account has no credit in this asset.

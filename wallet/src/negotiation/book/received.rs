@@ -103,8 +103,8 @@ impl Book {
             ));
         }
         // The maker sets `start` when it sends the proposal, and the mailbox keeps messages for an
-        // hour. A later `start` would bar every current price; an earlier one would admit prices
-        // from before the opening.
+        // hour. With a later `start`, no current price could be used against the borrower; with an
+        // earlier one, prices from before the opening could.
         let earliest = reading.now.saturating_sub(HELD + GRACE);
         if !(earliest..=reading.now.saturating_add(GRACE)).contains(&loan.start) {
             return Err(Dropped::Unfit(

@@ -16,8 +16,8 @@ use subrosa_protocol::loan::{IMPROVEMENT, covers, seizable, step_keys};
 use subrosa_protocol::market::{BASIS, Market, PRICE_BITS, PRICE_SCALE};
 use subrosa_protocol::note::{self, NoteClass};
 
-// price·(10⁴ − haircut) fits a factor. A haircut above 10⁴ belongs to no market; no price goes with
-// it.
+// price·(10⁴ − haircut) fits a factor. A haircut above 10⁴ belongs to no market, and no step uses a
+// price with it.
 const _: () = assert!(PRICE_BITS as usize + 14 <= FACTOR);
 
 /// Checks the rules natively.
