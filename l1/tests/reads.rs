@@ -1,6 +1,7 @@
 //! Reads of L1 name mined blocks, and the reads of one view the same block.
 
 #![allow(missing_docs, reason = "a test")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
     sync::Arc,

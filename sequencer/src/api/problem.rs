@@ -18,7 +18,7 @@ use crate::{mailbox::MESSAGE_LEN, refusal::Refusal, store::StoreError};
 
 /// Answer to a request that failed. Its schema is the schema of the body.
 #[derive(Debug, Clone)]
-pub(crate) struct Problem(ProblemBody);
+pub(crate) struct Problem(Box<ProblemBody>);
 
 impl PartialSchema for Problem {
     fn schema() -> RefOr<Schema> {
@@ -38,7 +38,7 @@ impl ToSchema for Problem {
 
 impl Problem {
     fn new(status: StatusCode, code: &str, title: &str, detail: String) -> Self {
-        Self(ProblemBody {
+        Self(Box::new(ProblemBody {
             kind: format!("urn:subrosa:error:{code}"),
             title: title.to_owned(),
             status: status.as_u16(),
@@ -46,7 +46,7 @@ impl Problem {
             code: code.to_owned(),
             rule: None,
             retryable: false,
-        })
+        }))
     }
 
     fn retryable(mut self) -> Self {

@@ -13,6 +13,10 @@ const PRICES: Duration = Duration::from_secs(1);
 pub(super) const MIXED: &str = "mixed_snapshots";
 
 /// The snapshot that a transaction names.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "lives for one call, and most transactions name a snapshot"
+)]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum SnapshotChoice {
     /// This one.
