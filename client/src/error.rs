@@ -129,11 +129,11 @@ mod tests {
     fn a_problem_of_either_service_is_read() {
         let problem: AnyProblem = serde_json::from_str(
             r#"{"type":"urn:subrosa:error:invalid_transaction","title":"Invalid transaction",
-                "status":422,"detail":"…","code":"invalid_transaction","rule":"T7",
+                "status":422,"detail":"…","code":"invalid_transaction","rule":"zero_commitment",
                 "retryable":false}"#,
         )
         .unwrap();
-        assert_eq!(problem.rule.as_deref(), Some("T7"));
+        assert_eq!(problem.rule.as_deref(), Some("zero_commitment"));
         let problem: AnyProblem = serde_json::from_str(
             r#"{"type":"urn:subrosa:error:rejected","title":"rejected","status":422,"detail":"…",
                 "code":"rejected","retryable":true,"reason":"expired"}"#,

@@ -132,7 +132,7 @@ mod tests {
         assert_eq!(
             committed,
             super::render(),
-            "run `cargo run -p subrosa-protocol --example layouts`"
+            "if the change is meant, `make contracts` writes the file again"
         );
     }
 }

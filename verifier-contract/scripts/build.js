@@ -97,7 +97,7 @@ if (process.argv.includes('--check')) {
     present.includes(file) && fs.readFileSync(path.join(OUTPUT, file), 'utf8') === files[file];
   const differing = [...new Set([...present, ...expected])].filter((file) => !isCurrent(file));
   if (differing.length > 0) {
-    fail(`artifacts differ from the sources, run npm run build: ${differing.join(', ')}`);
+    fail(`artifacts differ from the sources, run make contracts: ${differing.join(', ')}`);
   }
 } else {
   fs.rmSync(OUTPUT, { recursive: true, force: true });

@@ -34,7 +34,7 @@ pub enum Rule {
     B13,
     /// c and y are computed from exactly the data words.
     B14,
-    /// Withdrawal target and amount are published as the transaction states them.
+    /// A withdrawal has an amount; other kinds have neither amount nor target.
     B15,
     /// Limbs of values modulo q are cut into pieces that the table contains.
     B16,
@@ -96,7 +96,7 @@ impl Rule {
             Rule::B12 => "the new note root is the next history leaf",
             Rule::B13 => "the new state is the hash of its six words",
             Rule::B14 => "c and y are computed from the data words",
-            Rule::B15 => "withdrawals are in the data as stated",
+            Rule::B15 => "a withdrawal has an amount, other kinds neither amount nor target",
             Rule::B16 => "limbs are in range",
             Rule::B17 => "challenges are drawn from the values that are used",
             Rule::B18 => "multipliers are the drawn digits",

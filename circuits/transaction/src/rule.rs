@@ -26,7 +26,7 @@ pub enum Rule {
     )]
     T2,
     /// Membership of real inputs.
-    #[error("T3: a real input is in the note tree under the anchor, at a position below 2^32")]
+    #[error("T3: a real input is in the note tree under the anchor, at a leaf index below 2^32")]
     T3,
     /// Nullifiers.
     #[error("T4: each nullifier belongs to its input")]
@@ -124,7 +124,7 @@ pub enum Rule {
     #[error("T32: a liquidation leaves no debt and takes at most the value of debt and bonus")]
     T32,
     /// Disclosure of the successor to both parties.
-    #[error("T33: the state in output 0 is sealed, and the output blinded, under the pair's salt")]
+    #[error("T33: the state in output 0 is masked, and the output blinded, under the pair's salt")]
     T33,
 }
 

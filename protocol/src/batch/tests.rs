@@ -410,7 +410,10 @@ fn vectors_are_current() {
         std::fs::write(path, text + "\n").unwrap();
     }
     let stored: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    assert_eq!(stored, vector, "see the comment on this test");
+    assert_eq!(
+        stored, vector,
+        "if the change is meant, SUBROSA_WRITE_VECTORS=1 rewrites protocol/vectors/batch.json"
+    );
     let words: Vec<Fr> = stored["words"]
         .as_array()
         .unwrap()

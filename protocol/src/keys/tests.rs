@@ -359,7 +359,12 @@ fn vectors() -> Value {
 #[test]
 fn vectors_are_pinned() {
     let pinned: Value = serde_json::from_str(include_str!("../../vectors/keys.json")).unwrap();
-    assert_eq!(vectors(), pinned);
+    assert_eq!(
+        vectors(),
+        pinned,
+        "if the change is meant, the ignored test keys::tests::print_vectors prints \
+         protocol/vectors/keys.json (-- --ignored --nocapture)"
+    );
 }
 
 /// Prints the file. Run by hand when the specification changes.

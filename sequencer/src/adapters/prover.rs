@@ -16,8 +16,8 @@ use tokio::sync::{Mutex, oneshot};
 
 use crate::ports::{BatchProver, Progress, ProofJob, ProverError};
 
-/// Proves batches in this process, on threads of its own: a proof takes minutes and must not delay
-/// other work.
+/// Proves batches in this process, on threads of its own: a proof takes seconds to minutes and must
+/// not delay other work.
 ///
 /// A proof uses all threads and much memory, so jobs run one at a time, in the order in which they
 /// were submitted. A job whose future is dropped stops at the end of its phase.

@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     }
     if check && !current {
         eprintln!(
-            "{} differs from the circuit's gates: run the example `generate`",
+            "{} differs from the circuit's gates: run `make contracts`",
             path.display()
         );
         return ExitCode::FAILURE;

@@ -52,7 +52,10 @@ fn counts_are_pinned() {
         std::fs::write(path, &text).unwrap();
     }
     let pinned = std::fs::read_to_string(path).unwrap();
-    assert_eq!(pinned, text);
+    assert_eq!(
+        pinned, text,
+        "the circuit changed; if it was meant to, UPDATE_PINS=1 rewrites circuits/batch/cells.json"
+    );
     assert!(per_proof <= 90_000);
     assert!(per_transaction <= 135_000);
     assert!(per_transaction - per_proof <= 25_000);

@@ -127,11 +127,12 @@ fn size_is_the_committed_one() {
         .ok()
         .and_then(|text| serde_json::from_str(&text).ok())
         .unwrap_or_else(|| {
-            panic!("constraints.json is missing or unreadable; it should be\n{json}")
+            panic!("circuits/transaction/constraints.json is missing or unreadable; write\n{json}")
         });
     assert_eq!(
         counts, committed,
-        "the circuit changed; constraints.json should be\n{json}"
+        "the circuit changed; if it was meant to, circuits/transaction/constraints.json becomes\n\
+         {json}"
     );
     assert!(
         counts.constraints <= 65_536,

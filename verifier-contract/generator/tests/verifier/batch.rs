@@ -142,14 +142,18 @@ fn evm(spec: SpecId) -> Evm {
     Evm::new(&Path::new(env!("CARGO_MANIFEST_DIR")).join(artifact), spec)
 }
 
-/// The committed Solidity equals the generator's output, written by `cargo run --example generate`.
+/// The committed Solidity equals the generator's output, which `make contracts` writes.
 #[test]
 fn generated_gates_are_current() {
     let mut cs = ConstraintSystem::default();
     BatchCircuit::configure(&mut cs);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../src/generated/BatchGates.sol");
     let committed = std::fs::read_to_string(path).unwrap();
-    assert_eq!(committed, gates_solidity(&cs, "BatchGates").unwrap());
+    assert_eq!(
+        committed,
+        gates_solidity(&cs, "BatchGates").unwrap(),
+        "if the change is meant, `make contracts` writes the file again"
+    );
 }
 
 #[test]

@@ -94,7 +94,12 @@ fn generated_gates_are_current() {
     if std::env::var_os("SUBROSA_WRITE_GENERATED").is_some() {
         std::fs::write(&path, &source).unwrap();
     }
-    assert_eq!(std::fs::read_to_string(&path).unwrap(), source);
+    assert_eq!(
+        std::fs::read_to_string(&path).unwrap(),
+        source,
+        "if the change is meant, SUBROSA_WRITE_GENERATED=1 writes ToyGates.sol again; then run \
+         compile.js"
+    );
     assert!(gates.operations() > 20);
 }
 
