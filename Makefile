@@ -11,7 +11,7 @@ SUBROSA = target/release/subrosa
 help:
 	@echo "make demo [L1=anvil] [SCENARIO=swap|collateral]"
 	@echo "                       build and run the demonstration"
-	@echo "make test              everything: lints, book, contracts, Rust, end to end, snarkjs, fuzz targets"
+	@echo "make test              lints, book, audit, contracts, Rust, end to end, snarkjs, fuzz targets"
 	@echo "make lint              formatting, clippy, rustdoc, wording"
 	@echo "make book              the specification as a book in target/book, with a check of all links"
 	@echo "make fuzz [FUZZ_SECONDS=20] fuzz the decoders of untrusted bytes (needs nightly Rust, cargo-fuzz)"
