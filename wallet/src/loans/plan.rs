@@ -98,7 +98,7 @@ pub enum StepError {
     /// The loan has matured, or matures too soon for a transaction to settle.
     #[error("T29: the loan is due; it can only be closed or liquidated")]
     Due,
-    /// The initial margin does not cover the principal with its interest until the opening.
+    /// The initial margin does not cover the principal with its interest until the origination.
     #[error("T30: the collateral does not cover the principal at the initial margin")]
     Unsecured,
     /// The maintenance margin is met, and the loan is not due.
