@@ -293,7 +293,7 @@ impl Composer<'_> {
         })
     }
 
-    /// Returns the terms of a loan's opening, our side and our role, if the agreement is valid and
+    /// Returns the terms of an origination, our side and our role, if the agreement is valid and
     /// ours.
     fn origination(
         &self,

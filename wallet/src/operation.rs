@@ -26,7 +26,7 @@ pub enum Request {
         /// The L1 account, 0x hex.
         to: String,
     },
-    /// Makes our leg of a swap or of a loan's opening.
+    /// Makes our leg of a swap or an origination.
     Leg {
         /// The accepted quote, which holds the amounts.
         swap: Id,

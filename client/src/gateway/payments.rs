@@ -78,11 +78,11 @@ pub struct Failure {
 pub struct OperationView {
     /// Id under which the operation can be read again.
     pub id: String,
-    /// `deposit`, `transfer`, `withdrawal`, `leg` (of a swap or an origination), `step` (on a loan) or
-    /// `merge`.
+    /// `deposit`, `transfer`, `withdrawal`, `leg` (of a swap or an origination), `step` (on a
+    /// loan) or `merge`.
     pub kind: String,
-    /// `queued`, `proven` (the wallet has made the client proof), `submitted`, `included`, `settled`
-    /// or `failed`.
+    /// `queued`, `proven` (the wallet has made the client proof), `submitted`, `included`,
+    /// `settled` or `failed`.
     pub status: String,
     /// The batch that holds it.
     pub batch: Option<u64>,

@@ -154,7 +154,7 @@ impl Wallet {
     }
 }
 
-/// Returns the intent of our leg, on `side`, of a swap or of a loan's opening.
+/// Returns the intent of our leg, on `side`, of a swap or an origination.
 pub(in super::super) fn leg_of(deal: &Deal, side: Side) -> Intent {
     match deal.agreement() {
         Some(agreement) => Intent::Open(Box::new(agreement.clone())),

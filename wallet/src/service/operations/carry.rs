@@ -194,7 +194,7 @@ impl Wallet {
             Err(ComposeError::Insufficient) => {
                 return self.wait_for_notes(&operation).await.map(|()| false);
             }
-            // A fresher price may come before the loan's opening expires.
+            // A fresher price may come before the origination expires.
             Err(ComposeError::Step(StepError::NoPrice))
                 if matches!(operation.request, Request::Leg { .. }) =>
             {
