@@ -56,7 +56,7 @@ const fn slow(name: &'static str, run: fn(&[u8]), max_len: usize) -> Target {
 pub const TARGETS: &[Target] = &[
     target("address", address, 256),
     target("amount", amount, 128),
-    target("batch_witness", batch_witness, 16_384),
+    target("batch_witness", batch_witness, 131_072),
     slow("client_proof", client_proof, 256),
     slow("key_file", key_file, 2_048),
     target("l1_words", l1_words, 4_096),

@@ -141,6 +141,6 @@ fn payloads(rng: &mut ChaCha20Rng) -> Vec<Vec<u8>> {
     ]
     .concat();
     let payloads = vec![accept, quote];
-    debug_assert!(payloads.iter().all(|p| Payload::from_bytes(p).is_ok()));
+    assert!(payloads.iter().all(|p| Payload::from_bytes(p).is_ok()));
     payloads
 }
