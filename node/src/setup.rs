@@ -28,7 +28,7 @@ pub struct Token {
     pub auditor: Option<EdwardsAffine>,
 }
 
-/// Contracts that [`deploy`] made.
+/// Contracts that [`deploy()`] made.
 #[derive(Clone, Debug)]
 pub struct Deployed {
     /// Rollup, vault, registry, oracle and verifier.
