@@ -52,6 +52,7 @@ pub async fn start(config: Config, ports: Ports) -> Result<RunningSequencer, Sta
         fee_asset: view.fee_asset,
         min_fee: config.min_fee,
     };
+    let level = view.batch_index <= recovered.cursor.seal;
     let registry = Registry {
         root: view.assets_root,
         assets: Arc::new(assets),
@@ -64,6 +65,7 @@ pub async fn start(config: Config, ports: Ports) -> Result<RunningSequencer, Sta
         mailbox,
         recovered,
         registry,
+        level,
     );
     RunningSequencer::run(Arc::new(node), listener)
 }
