@@ -144,10 +144,10 @@ async fn a_deposit_that_is_not_mined_is_invisible() {
         async move { client.deposit(&depositor, DOLLAR, 5, &Fr::from(7u64)).await }
     });
     let approval = waiting(&anvil).await;
-    let calldata = client.transport().calldata(approval).await.unwrap();
+    let calldata = client.transport().calldata(approval, None).await.unwrap();
     assert_eq!(calldata, None);
     anvil.request("evm_mine", json!([])).await.unwrap();
-    let calldata = client.transport().calldata(approval).await.unwrap();
+    let calldata = client.transport().calldata(approval, None).await.unwrap();
     assert!(calldata.is_some());
 
     let ether = client.transport().ether(owner.into()).await.unwrap();

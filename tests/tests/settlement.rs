@@ -9,7 +9,7 @@ use alloy_sol_types::SolCall as _;
 use anyhow::{Context as _, ensure};
 use ark_ff::{BigInteger as _, PrimeField as _};
 use subrosa_l1::{
-    Account, At, Client, Head, L1, L1Error, Settlement, Transport,
+    Account, At, Block, Client, Head, L1, L1Error, LogQuery, Settlement, Tag, Transport,
     contracts::{BatchVerifier, Rollup},
     transport::{FoundLog, Mined, Outgoing},
     view::RollupView,
@@ -359,16 +359,18 @@ impl Transport for Recorder {
         *self.sent.lock().expect("no holder panics") = Some(outgoing.data);
         Err(L1Error::Unavailable("only recorded".into()))
     }
-    async fn logs(
-        &self,
-        address: Address,
-        topics: Vec<B256>,
-        from: u64,
-    ) -> Result<Vec<FoundLog>, L1Error> {
-        self.chain.logs(address, topics, from).await
+    async fn block(&self, tag: Tag) -> Result<Option<Block>, L1Error> {
+        self.chain.block(tag).await
     }
-    async fn calldata(&self, transaction: B256) -> Result<Option<Bytes>, L1Error> {
-        self.chain.calldata(transaction).await
+    async fn logs(&self, query: LogQuery) -> Result<Vec<FoundLog>, L1Error> {
+        self.chain.logs(query).await
+    }
+    async fn calldata(
+        &self,
+        transaction: B256,
+        block: Option<B256>,
+    ) -> Result<Option<Bytes>, L1Error> {
+        self.chain.calldata(transaction, block).await
     }
     async fn ether(&self, owner: Address) -> Result<U256, L1Error> {
         self.chain.ether(owner).await
