@@ -12,6 +12,7 @@
 //! | [`difference`] | what differs from L1, and where |
 //! | [`deriver`] | the way to a target block: reading ahead, checkpoints, delivery to a [`Sink`] |
 //! | [`checkpoint`], [`store`] | a state as bytes, and a folder of them |
+//! | [`synthetic`] | histories in memory, for tests and measurements |
 //!
 //! # Example
 //!
@@ -61,6 +62,7 @@ mod fetch;
 pub mod source;
 pub mod store;
 pub mod surroundings;
+pub mod synthetic;
 
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use derivation::{Deployment, Derivation, Derived, Window};

@@ -1,6 +1,6 @@
 //! The deployment file, and the rollup on L1 that it names.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use alloy_primitives::Address;
 use anyhow::{Context as _, ensure};
@@ -8,6 +8,11 @@ use serde::{Deserialize, Serialize};
 use subrosa_l1::{Account, Client, Contracts, Endpoints, L1, RpcTransport, Transport, development};
 
 use crate::config::layered;
+
+/// Times that the rollup is asked for at start.
+const START_TRIES: u32 = 5;
+/// Pause between two of them.
+const START_PAUSE: Duration = Duration::from_secs(1);
 
 /// The deployment file: L1 endpoint, chain and contracts, as `subrosa setup deploy` prints them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,6 +110,7 @@ impl Deployment {
             rollup.chain_id,
             self.chain_id
         );
+        rollup.check().await?;
         Ok(rollup)
     }
 
@@ -137,6 +143,36 @@ impl Rollup {
             contracts,
             chain_id,
         })
+    }
+
+    /// Checks that the rollup is at its address. Later, a wrong answer is the endpoint's and passes;
+    /// at start, after several tries, it is the deployment file's.
+    async fn check(&self) -> anyhow::Result<()> {
+        let client = self.client(None);
+        let mut tries = 1;
+        let view = loop {
+            match client.rollup().await {
+                Err(error) if error.is_transient() && tries < START_TRIES => {
+                    tries += 1;
+                    tokio::time::sleep(START_PAUSE).await;
+                }
+                answer => break answer,
+            }
+        };
+        let view = view.context(
+            "no rollup answers at the address in the deployment file, or its endpoint is out of \
+             order",
+        )?;
+        let context = subrosa_protocol::transaction::Context {
+            chain_id: self.chain_id,
+            rollup: self.contracts.rollup.into_array(),
+        };
+        ensure!(
+            view.context == context.word(),
+            "the contract at the rollup's address in the deployment file belongs to another \
+             deployment"
+        );
+        Ok(())
     }
 
     /// Returns the addresses of its contracts.

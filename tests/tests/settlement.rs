@@ -8,6 +8,7 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::SolCall as _;
 use anyhow::{Context as _, ensure};
 use ark_ff::{BigInteger as _, PrimeField as _};
+use subrosa_derivation::{Deployment, Deriver, Ignore, Options, Outcome};
 use subrosa_l1::{
     Account, At, Block, Client, Head, L1, L1Error, LogQuery, Settlement, Tag, Transport,
     contracts::{BatchVerifier, Rollup},
@@ -658,6 +659,19 @@ async fn aliases(stage: &Stage, fixture: &Fixture) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Derives the state from L1 alone. It ends with this batch.
+async fn derived(stage: &Stage, last: &Settlement) -> anyhow::Result<()> {
+    let deployment = Deployment::of(&*stage.l1).await?;
+    let target = stage.l1.block(Tag::Latest).await?;
+    let target = target.context("the chain has a newest block")?;
+    let mut deriver = Deriver::start(stage.l1.clone(), deployment, Options::default());
+    ensure!(deriver.run(&target, &mut Ignore).await? == Outcome::Reached);
+    let derivation = deriver.derivation().context("nothing interrupts the run")?;
+    ensure!(derivation.ledger().state().commitment() == last.new_state);
+    ensure!(derivation.ledger().state().batch_index == last.published.header.batch_index + 1);
+    Ok(())
+}
+
 /// Tries everything on this chain, after the fixture's deposits are queued.
 async fn try_everything(stage: &Stage, fixture: &Fixture) -> anyhow::Result<()> {
     let Fixture {
@@ -688,6 +702,7 @@ async fn try_everything(stage: &Stage, fixture: &Fixture) -> anyhow::Result<()> 
     stage
         .rejected("the first once more", first, &["WrongOldState"])
         .await?;
+    derived(stage, second).await?;
 
     let owed = stage.everything().await?.owed;
     ensure!(owed == [2 * FEE, OUT, 0], "owed: {owed:?}");
