@@ -54,7 +54,7 @@ impl Deployment {
     }
 }
 
-/// What L1 recorded in a range of blocks.
+/// Records of a range of blocks.
 #[derive(Clone, Debug)]
 pub struct Window {
     /// Changes, oldest first, each batch with its submission.

@@ -47,7 +47,7 @@ pub type SinkError = Box<dyn Error + Send + Sync>;
 
 /// Receiver of what is derived, in L1's order.
 ///
-/// What it was given counts once [`Sink::reached`] names a block that includes it. A run that ends
+/// A batch or change counts once [`Sink::reached`] names a block that includes it. A run that ends
 /// before gives it again, so that a sink that stores things stores them by batch index.
 #[async_trait::async_trait]
 pub trait Sink: Send {

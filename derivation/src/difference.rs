@@ -1,4 +1,4 @@
-//! What differs between the derived state and L1, and where.
+//! Differences between the derived state and L1, with their places.
 
 use std::fmt::{Debug, Display};
 
@@ -13,7 +13,8 @@ use subrosa_protocol::{Fr, encoding::fr_to_bytes};
 /// anything.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{what} differs{}: derived {expected}, L1 has {found} (block {block}, transaction {transaction})",
+    "{what} differs{}: derived {expected}, L1 has {found} \
+     (block {block}, transaction {transaction})",
     self.of_batch()
 )]
 pub struct Difference {

@@ -1,4 +1,4 @@
-//! Where events and calldata come from.
+//! The source of events and calldata.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! What surrounds the state: deposits that wait, assets, shapes, markets, snapshots, and the acts of
-//! governance.
+//! Surroundings of the state: deposits that wait, assets, shapes, markets, snapshots, and the acts
+//! of governance.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 

@@ -23,7 +23,7 @@ pub enum L1Error {
     /// the address or the chain is wrong.
     #[error("L1's endpoint answered oddly: {0}")]
     Odd(String),
-    /// What this side was told cannot work: a malformed endpoint, a key out of range, a client
+    /// The settings of this side cannot work: a malformed endpoint, a key out of range, a client
     /// without an operator. Final.
     #[error("unexpected answer from L1, check its endpoint and addresses: {0}")]
     Protocol(String),

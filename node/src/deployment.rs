@@ -145,8 +145,8 @@ impl Rollup {
         })
     }
 
-    /// Checks that the rollup is at its address. Later, a wrong answer is the endpoint's and passes;
-    /// at start, after several tries, it is the deployment file's.
+    /// Checks that the rollup is at its address. At start, after several tries, a wrong answer is
+    /// the deployment file's fault; later it is the endpoint's, and passes.
     async fn check(&self) -> anyhow::Result<()> {
         let client = self.client(None);
         let mut tries = 1;

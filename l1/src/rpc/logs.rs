@@ -83,7 +83,8 @@ impl RpcTransport {
             return Ok(found);
         }
         Err(L1Error::Unavailable(format!(
-            "the logs of blocks {} to {} need too many requests: read them in parts, or name the              block of the deployment in the deployment file (deployed_at)",
+            "the logs of blocks {} to {} need too many requests: read them in parts, or name the \
+             block of the deployment in the deployment file (deployed_at)",
             query.from, query.to
         )))
     }

@@ -137,7 +137,8 @@ impl RpcTransport {
         }
         if !self.single.load(Ordering::Relaxed) {
             match self.read_together(calls, at).await {
-                Err(L1Error::Odd(_)) => self.single.store(true, Ordering::Relaxed),
+                // It may refuse several requests in one body.
+                Err(L1Error::Odd(_)) => {}
                 other => return other,
             }
         }
@@ -145,6 +146,7 @@ impl RpcTransport {
         for call in calls {
             answers.push(inner(self.read_call(call, at).await)?);
         }
+        self.single.store(true, Ordering::Relaxed);
         Ok(answers)
     }
 
