@@ -153,7 +153,7 @@ impl Derivation {
     ///
     /// # Errors
     /// The first [`Difference`]. The derivation is then useless: start again from a checkpoint.
-    pub fn advance(&mut self, window: &Window) -> Result<Vec<Derived>, Difference> {
+    pub fn advance(&mut self, window: &Window) -> Result<Vec<Derived>, Box<Difference>> {
         // The first pass needs order but no hashing, the second hashing but no order, the third
         // both.
         let mut prepared = Vec::new();
@@ -172,7 +172,7 @@ impl Derivation {
             prepared.push(self.prepare(place, record, submission)?);
         }
         let checks = prepared.par_iter().map(Prepared::check_words);
-        let checks: Vec<Result<(), Difference>> = checks.collect();
+        let checks: Vec<Result<(), Box<Difference>>> = checks.collect();
         checks.into_iter().collect::<Result<(), _>>()?;
         let mut derived = Vec::with_capacity(prepared.len());
         for batch in prepared {
@@ -190,9 +190,9 @@ impl Derivation {
         place: Place,
         record: &BatchRecord,
         submission: &'a Submission,
-    ) -> Result<Prepared<'a>, Difference> {
+    ) -> Result<Prepared<'a>, Box<Difference>> {
         let (header, around) = (&submission.header, &mut self.surroundings);
-        let stated = |name| What::Header(name);
+        let stated = What::Header;
         place.same(stated("batch index"), &record.index, &header.batch_index)?;
         place.same(stated("shape"), &record.shape, &submission.shape)?;
         place.same(stated("time"), &record.time, &header.time)?;
@@ -259,7 +259,7 @@ impl Derivation {
         })
     }
 
-    fn replay(&mut self, batch: Prepared<'_>) -> Result<Derived, Difference> {
+    fn replay(&mut self, batch: Prepared<'_>) -> Result<Derived, Box<Difference>> {
         let place = batch.place;
         let old = self.ledger.state().commitment();
         place.same_word(What::OldState, &old, &batch.record.old_state)?;
@@ -285,7 +285,7 @@ impl Derivation {
     ///
     /// # Errors
     /// The first [`Difference`].
-    pub fn compare(&self, view: &RollupView) -> Result<(), Difference> {
+    pub fn compare(&self, view: &RollupView) -> Result<(), Box<Difference>> {
         let place = Place {
             batch: None,
             block: view.block.number,
@@ -307,7 +307,7 @@ impl Derivation {
 }
 
 impl Prepared<'_> {
-    fn check_words(&self) -> Result<(), Difference> {
+    fn check_words(&self) -> Result<(), Box<Difference>> {
         let words = self.published.words();
         let commitment = data_commitment(&words);
         let recorded = &self.record.data_commitment;
@@ -323,7 +323,7 @@ impl Prepared<'_> {
     }
 }
 
-fn refused(place: &Place, error: &ReplayError) -> Difference {
+fn refused(place: &Place, error: &ReplayError) -> Box<Difference> {
     match error {
         ReplayError::Context => place.differs(What::Context, "this deployment's", "another"),
         ReplayError::BatchIndex { expected, found } => {

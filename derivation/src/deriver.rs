@@ -7,7 +7,6 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    checkpoint::CheckpointError,
     derivation::{Deployment, Derivation, Derived, Window},
     difference::Difference,
     fetch,
@@ -25,7 +24,8 @@ pub struct Options {
     pub blocks: u64,
     /// Most batches that are held at once: three times as many are in memory.
     pub batches: usize,
-    /// Batches after which a checkpoint is kept.
+    /// Batches after which a checkpoint is kept. A checkpoint takes time and space in proportion to
+    /// the whole state.
     pub every: u64,
     /// Ends [`Deriver::run`] at the next window.
     pub cancel: CancellationToken,
@@ -36,7 +36,7 @@ impl Default for Options {
         Self {
             blocks: 50_000,
             batches: 64,
-            every: 1_024,
+            every: 256,
             cancel: CancellationToken::new(),
         }
     }
@@ -260,9 +260,7 @@ impl<S: Source> Deriver<S> {
         }
         let view = self.source.rollup_at(target).await?;
         let derivation = self.derivation.as_ref().ok_or(DeriveError::Interrupted)?;
-        derivation
-            .compare(&view)
-            .map_err(|difference| DeriveError::Difference(Box::new(difference)))?;
+        derivation.compare(&view)?;
         Ok(Outcome::Reached)
     }
 
@@ -298,8 +296,7 @@ impl<S: Source> Deriver<S> {
             };
             let joined = tokio::task::spawn_blocking(work).await;
             let joined = joined.map_err(|_| DeriveError::Interrupted)?;
-            let (derivation, window, derived) =
-                joined.map_err(|difference| DeriveError::Difference(Box::new(difference)))?;
+            let (derivation, window, derived) = joined?;
             for batch in &derived {
                 batches += 1;
                 transactions += u64::from(batch.record.transactions);
@@ -317,7 +314,10 @@ impl<S: Source> Deriver<S> {
                 transactions,
             };
             sink.reached(&progress).await.map_err(DeriveError::Sink)?;
-            self.derivation = Some(self.keep(derivation, block.number == target.number).await?);
+            self.derivation = Some(derivation);
+            if self.unkept >= self.options.every {
+                self.keep().await?;
+            }
         }
         if held.is_some() {
             return Err(DeriveError::Interrupted);
@@ -346,21 +346,21 @@ impl<S: Source> Deriver<S> {
         }
     }
 
-    /// Keeps a checkpoint if one is due.
-    async fn keep(&mut self, derivation: Derivation, last: bool) -> Result<Derivation, StoreError> {
-        let due = self.unkept >= self.options.every || (last && self.unkept > 0);
-        let Some(checkpoints) = self.checkpoints.clone().filter(|_| due) else {
-            return Ok(derivation);
+    /// Keeps a checkpoint, as a service does before it stops. Does nothing without a folder, or if
+    /// no batch came since the last one.
+    ///
+    /// # Errors
+    /// [`DeriveError::Store`] if the disk fails. What was derived stays.
+    pub async fn keep(&mut self) -> Result<(), DeriveError> {
+        let due = self.checkpoints.clone().filter(|_| self.unkept > 0);
+        let (Some(checkpoints), Some(derivation)) = (due, &self.derivation) else {
+            return Ok(());
         };
-        let work = move || {
-            checkpoints.save(&derivation.checkpoint()?)?;
-            Ok::<_, StoreError>(derivation)
-        };
-        let joined = tokio::task::spawn_blocking(work).await;
-        let ended = CheckpointError::Damaged("the task that writes it ended");
-        let derivation = joined.map_err(|_| StoreError::Checkpoint(ended))??;
+        let checkpoint = derivation.checkpoint().map_err(StoreError::from)?;
+        let saved = tokio::task::spawn_blocking(move || checkpoints.save(&checkpoint)).await;
+        saved.map_err(|_| DeriveError::Interrupted)??;
         self.unkept = 0;
-        Ok(derivation)
+        Ok(())
     }
 }
 

@@ -15,7 +15,7 @@ use subrosa_protocol::{Fr, encoding::fr_to_bytes};
 #[error(
     "{what} differs{}: derived {expected}, L1 has {found} \
      (block {block}, transaction {transaction})",
-    self.of_batch()
+    of_batch(.batch)
 )]
 pub struct Difference {
     /// The batch, if one is concerned.
@@ -34,11 +34,8 @@ pub struct Difference {
     pub found: String,
 }
 
-impl Difference {
-    fn of_batch(&self) -> String {
-        self.batch
-            .map_or_else(String::new, |batch| format!(" in batch {batch}"))
-    }
+fn of_batch(batch: &Option<u64>) -> String {
+    batch.map_or_else(String::new, |batch| format!(" in batch {batch}"))
 }
 
 /// A value that is derived and compared.
@@ -146,8 +143,8 @@ impl Place {
         what: What,
         expected: impl Display,
         found: impl Display,
-    ) -> Difference {
-        Difference {
+    ) -> Box<Difference> {
+        Box::new(Difference {
             batch: self.batch,
             block: self.block,
             block_hash: self.block_hash,
@@ -155,7 +152,7 @@ impl Place {
             what,
             expected: expected.to_string(),
             found: found.to_string(),
-        }
+        })
     }
 
     /// Compares two values.
@@ -164,7 +161,7 @@ impl Place {
         what: What,
         expected: &T,
         found: &T,
-    ) -> Result<(), Difference> {
+    ) -> Result<(), Box<Difference>> {
         if expected == found {
             return Ok(());
         }
@@ -177,7 +174,7 @@ impl Place {
         what: What,
         expected: &Fr,
         found: &Fr,
-    ) -> Result<(), Difference> {
+    ) -> Result<(), Box<Difference>> {
         if expected == found {
             return Ok(());
         }

@@ -128,7 +128,7 @@ impl<S: Source> Fetch<S> {
                     }
                     _ => None,
                 };
-                Ok((recorded, submission))
+                Ok::<_, L1Error>((recorded, submission))
             })
             .buffered(AT_ONCE)
             .try_collect()

@@ -22,8 +22,9 @@ const SUFFIX: &str = ".checkpoint";
 const UNFINISHED: &str = ".unfinished";
 /// Newest checkpoints that are kept.
 const NEWEST: usize = 2;
-/// Blocks behind the newest checkpoint for which one older checkpoint is kept each.
-const DISTANCES: [u64; 3] = [64, 1_024, 16_384];
+/// Spacings, in blocks, of older checkpoints: one is kept between one and two spacings behind the
+/// newest, if there is one.
+const SPACINGS: [u64; 3] = [64, 1_024, 16_384];
 
 /// Failure of the folder.
 #[derive(Debug, thiserror::Error)]
@@ -155,15 +156,14 @@ impl Checkpoints {
 /// Returns the places that are kept of checkpoints at these blocks, newest first.
 fn kept(numbers: &[u64]) -> Vec<usize> {
     let mut kept: Vec<usize> = (0..numbers.len().min(NEWEST)).collect();
-    let Some(newest) = numbers.first() else {
-        return kept;
-    };
-    for distance in DISTANCES {
-        // The one closest to the distance from beyond, or else the oldest: it grows into it.
-        let beyond = numbers
-            .iter()
-            .position(|number| newest - number >= distance);
-        kept.extend(beyond.or(numbers.len().checked_sub(1)));
+    for spacing in SPACINGS {
+        let mut cells: Vec<u64> = numbers.iter().map(|number| number / spacing).collect();
+        cells.dedup();
+        // The first of its cell stays while the cell is one of the two newest: no later checkpoint
+        // takes its place.
+        for cell in cells.into_iter().take(2) {
+            kept.extend(numbers.iter().rposition(|number| number / spacing == cell));
+        }
     }
     kept
 }
@@ -182,20 +182,21 @@ mod tests {
     #[test]
     fn a_few_checkpoints_reach_far_back() {
         assert!(kept(&[]).is_empty());
-        // One checkpoint a block, pruned each time as the store does.
+        // One checkpoint a block, thinned out each time as the store does.
         let mut numbers: Vec<u64> = Vec::new();
-        for number in 0..40_000 {
-            numbers.insert(0, number);
+        for newest in 0..40_000 {
+            numbers.insert(0, newest);
             let keep = kept(&numbers);
-            numbers = numbers
-                .into_iter()
-                .enumerate()
-                .filter(|(place, _)| keep.contains(place))
-                .map(|(_, number)| number)
-                .collect();
-            assert!(numbers.len() <= 5, "{numbers:?}");
+            let all = numbers.into_iter().enumerate();
+            let left = all.filter(|(place, _)| keep.contains(place));
+            numbers = left.map(|(_, number)| number).collect();
+            assert!(numbers.len() <= 8, "{numbers:?}");
+            for spacing in [64, 1_024, 16_384] {
+                let reach = spacing..2 * spacing;
+                let reached = numbers.iter().any(|n| reach.contains(&(newest - n)));
+                assert!(reached || newest < 2 * spacing, "{spacing}: {numbers:?}");
+            }
         }
         assert_eq!(numbers[..2], [39_999, 39_998]);
-        assert!(numbers.iter().any(|n| 39_999 - n >= 64));
     }
 }

@@ -138,7 +138,7 @@ impl Surroundings {
     }
 
     /// Applies a change other than a batch.
-    pub(crate) fn apply(&mut self, recorded: &Recorded) -> Result<(), Difference> {
+    pub(crate) fn apply(&mut self, recorded: &Recorded) -> Result<(), Box<Difference>> {
         let place = Place::of(recorded);
         match &recorded.change {
             Change::Batch(_) => {}
@@ -210,7 +210,7 @@ impl Surroundings {
         place: &Place,
         asset: &RegisteredAsset,
         root: &Fr,
-    ) -> Result<(), Difference> {
+    ) -> Result<(), Box<Difference>> {
         let info = match asset {
             RegisteredAsset::New(info) => {
                 place.same(What::AssetId, &self.assets.len(), &usize::from(info.id.0))?;
@@ -236,7 +236,7 @@ impl Surroundings {
         id: u8,
         word: &Fr,
         root: &Fr,
-    ) -> Result<(), Difference> {
+    ) -> Result<(), Box<Difference>> {
         let mut words = self.markets.words();
         let Some(known) = words.get_mut(usize::from(id)) else {
             return Err(place.differs(What::Market, format!("a number below {MARKETS}"), id));

@@ -52,7 +52,8 @@ impl Questions {
         block: B256,
     ) -> Result<Answers, L1Error> {
         let asked = self.calls.len();
-        let answers = transport.calls(self.calls, At::Hash(block)).await?;
+        let answers = transport.calls(self.calls, At::Hash(block)).await;
+        let answers = answers.map_err(L1Error::of_read)?;
         if answers.len() != asked {
             return Err(L1Error::Odd("answers to calls are missing".into()));
         }

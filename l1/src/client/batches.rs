@@ -57,7 +57,7 @@ impl<T: Transport> Client<T> {
         };
         let shape = ask.ask("shapeOf", rollup, call);
         let asked: Vec<_> = (0..u64::from(header.deposits))
-            .map(|place| self.ask_deposit(&mut ask, header.first_deposit + place))
+            .map(|place| self.ask_deposit(&mut ask, header.first_deposit.saturating_add(place)))
             .collect();
         let block = self.newest().await?.hash;
         let answers = ask.at(&self.transport, block).await?;

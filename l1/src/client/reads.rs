@@ -42,13 +42,14 @@ impl<T: Transport> Client<T> {
             .map(|index| (index, self.ask_deposit(&mut ask, index)))
             .collect();
         let answers = ask.at(&self.transport, block).await?;
-        let deposit = |(index, asked)| {
-            Ok(QueuedDeposit {
-                index,
-                deposit: deposit_of(&answers, &asked)?,
-            })
-        };
-        asked.into_iter().map(deposit).collect()
+        let mut deposits = Vec::with_capacity(asked.len());
+        for (index, asked) in &asked {
+            deposits.push(QueuedDeposit {
+                index: *index,
+                deposit: deposit_of(&answers, asked)?,
+            });
+        }
+        Ok(deposits)
     }
 
     /// Asks for one deposit of the vault's queue.

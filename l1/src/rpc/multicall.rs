@@ -1,14 +1,20 @@
 //! The contract Multicall3, which most chains have at the same address: many calls in one.
 
 use alloy_primitives::{Address, Bytes, address};
-use alloy_sol_types::{SolCall, sol};
+use alloy_sol_types::SolCall;
 
 use crate::{contracts::error_name, error::L1Error, transport::Call};
 
 /// Its address.
 pub(super) const ADDRESS: Address = address!("0xcA11bde05977b3631167028862bE2a173976CA11");
 
-sol! {
+use abi::{Call3, aggregate3Call};
+
+/// Its interface.
+mod abi {
+    #![allow(clippy::all, missing_docs, unreachable_pub, reason = "generated code")]
+
+    alloy_sol_types::sol! {
     struct Call3 {
         address target;
         bool allowFailure;
@@ -21,6 +27,7 @@ sol! {
     }
 
     function aggregate3(Call3[] calls) external payable returns (Outcome[] returnData);
+    }
 }
 
 /// Returns the call that makes all these calls, each of which may revert alone.
@@ -65,7 +72,7 @@ pub(super) fn decode(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{abi::Outcome, *};
 
     #[test]
     fn a_revert_concerns_its_own_call() {

@@ -22,7 +22,7 @@ use crate::{
 const MOST_CALLS: usize = 100;
 
 /// The part of a block that [`Block`] needs.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RawBlock {
     number: U64,
@@ -32,7 +32,7 @@ struct RawBlock {
 }
 
 /// The part of a transaction that holds its calldata.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RawTransaction {
     hash: B256,
@@ -41,7 +41,7 @@ struct RawTransaction {
 }
 
 /// The transactions of a block.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 struct RawTransactions {
     hash: B256,
     transactions: Vec<RawTransaction>,
@@ -77,7 +77,7 @@ impl RpcTransport {
             Ok(found) => found,
             // Nodes answer so that do not know the tag.
             Err(RpcError::ErrorResp(_)) if matches!(tag, Tag::Safe | Tag::Finalized) => None,
-            Err(other) => return Err(failure("block", other)),
+            Err(other) => return Err(failure("block", other).of_read()),
         };
         let block = found.map(|block| Block {
             number: block.number.to(),
@@ -154,7 +154,7 @@ impl RpcTransport {
         let ask = || async {
             let code = self.provider.get_code_at(multicall::ADDRESS).latest().await;
             code.map(|code| !code.is_empty())
-                .map_err(|e| failure("multicall", e))
+                .map_err(|e| failure("multicall", e).of_read())
         };
         self.multicall.get_or_try_init(ask).await.copied()
     }
@@ -190,7 +190,7 @@ impl RpcTransport {
             .client
             .request("eth_getTransactionByHash", (transaction,))
             .await
-            .map_err(|e| failure("calldata", e))?;
+            .map_err(|e| failure("calldata", e).of_read())?;
         if let Some(found) = found {
             let other = L1Error::Odd("the node answered another transaction".into());
             return match found.block_hash {
@@ -207,7 +207,7 @@ impl RpcTransport {
             .client
             .request("eth_getBlockByHash", (block, true))
             .await
-            .map_err(|e| failure("calldata", e))?;
+            .map_err(|e| failure("calldata", e).of_read())?;
         match found {
             Some(found) if found.hash != block => {
                 Err(L1Error::Odd("the node answered another block".into()))
