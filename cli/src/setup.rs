@@ -122,10 +122,11 @@ async fn deploy_on(
     }
     let contracts = deployed.contracts.contracts;
     Ok(Deployment {
-        l1,
+        l1: l1.as_str().into(),
         chain_id,
         rollup: contracts.rollup,
         vault: contracts.vault,
         registry: contracts.registry,
+        deployed_at: contracts.deployed_at,
     })
 }

@@ -8,8 +8,9 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::SolCall as _;
 use anyhow::{Context as _, ensure};
 use ark_ff::{BigInteger as _, PrimeField as _};
+use subrosa_derivation::{Deployment, Deriver, Ignore, Options, Outcome};
 use subrosa_l1::{
-    Account, At, Client, Head, L1, L1Error, Settlement, Transport,
+    Account, At, Block, Client, Head, L1, L1Error, LogQuery, Settlement, Tag, Transport,
     contracts::{BatchVerifier, Rollup},
     transport::{FoundLog, Mined, Outgoing},
     view::RollupView,
@@ -359,16 +360,18 @@ impl Transport for Recorder {
         *self.sent.lock().expect("no holder panics") = Some(outgoing.data);
         Err(L1Error::Unavailable("only recorded".into()))
     }
-    async fn logs(
-        &self,
-        address: Address,
-        topics: Vec<B256>,
-        from: u64,
-    ) -> Result<Vec<FoundLog>, L1Error> {
-        self.chain.logs(address, topics, from).await
+    async fn block(&self, tag: Tag) -> Result<Option<Block>, L1Error> {
+        self.chain.block(tag).await
     }
-    async fn calldata(&self, transaction: B256) -> Result<Option<Bytes>, L1Error> {
-        self.chain.calldata(transaction).await
+    async fn logs(&self, query: LogQuery) -> Result<Vec<FoundLog>, L1Error> {
+        self.chain.logs(query).await
+    }
+    async fn calldata(
+        &self,
+        transaction: B256,
+        block: Option<B256>,
+    ) -> Result<Option<Bytes>, L1Error> {
+        self.chain.calldata(transaction, block).await
     }
     async fn ether(&self, owner: Address) -> Result<U256, L1Error> {
         self.chain.ether(owner).await
@@ -656,6 +659,19 @@ async fn aliases(stage: &Stage, fixture: &Fixture) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Derives the state from L1 alone. It ends with this batch.
+async fn derived(stage: &Stage, last: &Settlement) -> anyhow::Result<()> {
+    let deployment = Deployment::of(&*stage.l1).await?;
+    let target = stage.l1.block(Tag::Latest).await?;
+    let target = target.context("the chain has a newest block")?;
+    let mut deriver = Deriver::start(stage.l1.clone(), deployment, Options::default());
+    ensure!(deriver.run(&target, &mut Ignore).await? == Outcome::Reached);
+    let derivation = deriver.derivation().context("nothing interrupts the run")?;
+    ensure!(derivation.ledger().state().commitment() == last.new_state);
+    ensure!(derivation.ledger().state().batch_index == last.published.header.batch_index + 1);
+    Ok(())
+}
+
 /// Tries everything on this chain, after the fixture's deposits are queued.
 async fn try_everything(stage: &Stage, fixture: &Fixture) -> anyhow::Result<()> {
     let Fixture {
@@ -686,6 +702,7 @@ async fn try_everything(stage: &Stage, fixture: &Fixture) -> anyhow::Result<()> 
     stage
         .rejected("the first once more", first, &["WrongOldState"])
         .await?;
+    derived(stage, second).await?;
 
     let owed = stage.everything().await?.owed;
     ensure!(owed == [2 * FEE, OUT, 0], "owed: {owed:?}");

@@ -121,11 +121,12 @@ impl Services {
                 drop((client_keys, batch_keys));
                 let contracts = plan.rollup.contracts();
                 let deployment = Deployment {
-                    l1: url.to_owned(),
+                    l1: url.into(),
                     chain_id: plan.rollup.chain_id(),
                     rollup: contracts.rollup,
                     vault: contracts.vault,
                     registry: contracts.registry,
+                    deployed_at: contracts.deployed_at,
                 };
                 std::fs::write(plan.deployment_file(), deployment.to_toml()?)?;
                 let config = plan.data.join("sequencer.toml");

@@ -34,7 +34,7 @@ impl From<L1Error> for SettlementError {
     fn from(error: L1Error) -> Self {
         match error {
             L1Error::Rejected { reason, .. } => Self::Rejected { reason },
-            L1Error::Unavailable(reason) => Self::Unavailable { reason },
+            L1Error::Unavailable(reason) | L1Error::Odd(reason) => Self::Unavailable { reason },
             L1Error::Protocol(reason) => Self::Invalid { reason },
         }
     }

@@ -49,6 +49,21 @@ pub fn context() -> Fr {
     .word()
 }
 
+/// Returns a block whose hash is its number.
+fn block(number: u64, timestamp: u64) -> subrosa_l1::Block {
+    let hash = |number: u64| {
+        let mut bytes = [0; 32];
+        bytes[24..].copy_from_slice(&number.to_be_bytes());
+        bytes.into()
+    };
+    subrosa_l1::Block {
+        number,
+        hash: hash(number),
+        parent: hash(number.saturating_sub(1)),
+        timestamp,
+    }
+}
+
 pub fn hex0x(bytes: &[u8]) -> String {
     format!("0x{}", hex::encode(bytes))
 }
