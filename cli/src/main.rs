@@ -7,6 +7,8 @@ mod sequencer;
 mod setup;
 mod wallet;
 
+use std::time::Duration;
+
 use clap::{Parser, Subcommand};
 use subrosa_node::Keys;
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
@@ -66,7 +68,7 @@ fn main() -> anyhow::Result<()> {
         .enable_all()
         .build()?;
     let keys = Keys::from(cli.keys);
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         match cli.command {
             Command::Demo(arguments) => subrosa_demo::run(&keys, arguments).await,
             Command::Sequencer(arguments) => sequencer::run(&keys, arguments).await,
@@ -75,7 +77,10 @@ fn main() -> anyhow::Result<()> {
             Command::Setup(command) => setup::run(&keys, command).await,
             Command::Bench(command) => bench::run(&keys, command).await,
         }
-    })
+    });
+    // Work on a blocking thread, such as a proof, must not hold the process.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    outcome
 }
 
 #[cfg(test)]
