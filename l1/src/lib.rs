@@ -7,6 +7,7 @@
 //! | [`transport`] | the trait [`Transport`]: calls, transactions and logs of a chain |
 //! | [`rpc`], [`embedded`] | its two implementations: a JSON-RPC node, and revm in this process |
 //! | [`deploy`] | deployment of the contracts, and of tokens and price feeds for development |
+//! | [`governance`] | the actions of governance, and the timelock's operations |
 //! | [`development`] | well-known accounts, and the anvil node |
 //! | [`contracts`] | typed bindings, generated from the committed artifacts |
 //!
@@ -63,6 +64,7 @@ pub mod deploy;
 pub mod development;
 pub mod embedded;
 pub mod error;
+pub mod governance;
 pub mod rpc;
 pub mod transport;
 pub mod view;
