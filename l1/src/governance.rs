@@ -86,10 +86,7 @@ impl<'a> Governance<'a> {
     ///
     /// # Errors
     /// [`L1Error`].
-    pub async fn of(
-        transport: &'a dyn Transport,
-        contracts: &Contracts,
-    ) -> Result<Self, L1Error> {
+    pub async fn of(transport: &'a dyn Transport, contracts: &Contracts) -> Result<Self, L1Error> {
         let rollup = contracts.rollup;
         let timelock = read(transport, "owner", rollup, Rollup::ownerCall {}).await?;
         let oracle = read(transport, "oracle", rollup, Rollup::oracleCall {}).await?;

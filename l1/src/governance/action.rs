@@ -126,7 +126,10 @@ impl Action {
                 token,
                 auditor,
                 flags,
-            } => (targets.registry, register(*token, auditor.as_ref(), *flags)?),
+            } => (
+                targets.registry,
+                register(*token, auditor.as_ref(), *flags)?,
+            ),
             Self::RotateAuditor { asset, auditor } => {
                 let (x, y) = coordinates(auditor)?;
                 let call = AssetRegistry::rotateAuditorCall {
@@ -136,9 +139,9 @@ impl Action {
                 };
                 (targets.registry, call.abi_encode())
             }
-            Self::RegisterShape { .. }
-            | Self::RetireShape { .. }
-            | Self::SetSequencer { .. } => (targets.rollup, self.rollup_call()?),
+            Self::RegisterShape { .. } | Self::RetireShape { .. } | Self::SetSequencer { .. } => {
+                (targets.rollup, self.rollup_call()?)
+            }
             Self::SetMarket { .. }
             | Self::RemoveMarket { .. }
             | Self::SetFeed { .. }
@@ -249,9 +252,7 @@ fn coordinates(key: &EdwardsAffine) -> Result<(U256, U256), L1Error> {
 }
 
 /// Converts a number to a narrower type of the contract.
-fn narrow<const BITS: usize, const LIMBS: usize>(
-    value: u64,
-) -> Result<Uint<BITS, LIMBS>, L1Error> {
+fn narrow<const BITS: usize, const LIMBS: usize>(value: u64) -> Result<Uint<BITS, LIMBS>, L1Error> {
     Uint::try_from(value)
         .map_err(|_| L1Error::Protocol(format!("{value} does not fit into {BITS} bits")))
 }
@@ -284,7 +285,10 @@ fn decode_registry(data: &[u8]) -> Option<String> {
     }
     let call = AssetRegistry::rotateAuditorCall::abi_decode(data).ok()?;
     let key = key_text(call.auditorX, call.auditorY);
-    Some(format!("rotate the auditor of asset {} to {key}", call.asset))
+    Some(format!(
+        "rotate the auditor of asset {} to {key}",
+        call.asset
+    ))
 }
 
 fn decode_rollup(data: &[u8]) -> Option<String> {
@@ -362,7 +366,10 @@ fn key_text(x: U256, y: U256) -> String {
         .ok()
         .filter(|point| check_point(point).is_ok());
     match point {
-        Some(point) => format!("0x{}", alloy_primitives::hex::encode(point_to_bytes(&point))),
+        Some(point) => format!(
+            "0x{}",
+            alloy_primitives::hex::encode(point_to_bytes(&point))
+        ),
         None => format!("({x}, {y}), WHICH IS NOT A VALID KEY"),
     }
 }

@@ -61,7 +61,16 @@ impl Operation {
 pub fn decode_timelock(data: &[u8]) -> Option<(String, Option<Operation>)> {
     if let Ok(call) = Governance::scheduleCall::abi_decode(data) {
         let text = format!("schedule with a delay of {} s", call.delay);
-        return Some((text, operation(call.target, call.value, &call.data, call.predecessor, call.salt)));
+        return Some((
+            text,
+            operation(
+                call.target,
+                call.value,
+                &call.data,
+                call.predecessor,
+                call.salt,
+            ),
+        ));
     }
     if let Ok(call) = Governance::executeCall::abi_decode(data) {
         let found = operation(
