@@ -8,6 +8,7 @@
 //! | [`rpc`], [`embedded`] | its two implementations: a JSON-RPC node, and revm in this process |
 //! | [`deploy`] | deployment of the contracts, and of tokens and price feeds for development |
 //! | [`governance`] | the actions of governance, and the timelock's operations |
+//! | [`prices`] | the prices that a snapshot would have now |
 //! | [`development`] | well-known accounts, and the anvil node |
 //! | [`contracts`] | typed bindings, generated from the committed artifacts |
 //!
@@ -65,6 +66,7 @@ pub mod development;
 pub mod embedded;
 pub mod error;
 pub mod governance;
+pub mod prices;
 pub mod rpc;
 pub mod transport;
 pub mod view;

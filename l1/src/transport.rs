@@ -93,6 +93,8 @@ pub trait Transport: Send + Sync + 'static {
     async fn calldata(&self, transaction: B256) -> Result<Option<Bytes>, L1Error>;
     /// Returns the wei that an account holds in the newest mined block.
     async fn ether(&self, owner: Address) -> Result<U256, L1Error>;
+    /// Returns the wei that a unit of gas costs at present.
+    async fn gas_price(&self) -> Result<u128, L1Error>;
 }
 
 #[async_trait::async_trait]
@@ -134,5 +136,9 @@ impl<T: Transport + ?Sized> Transport for std::sync::Arc<T> {
 
     async fn ether(&self, owner: Address) -> Result<U256, L1Error> {
         (**self).ether(owner).await
+    }
+
+    async fn gas_price(&self) -> Result<u128, L1Error> {
+        (**self).gas_price().await
     }
 }
