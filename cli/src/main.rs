@@ -1,6 +1,8 @@
 //! `subrosa`: the one binary. It composes the crates below and holds no rules of its own.
 
 mod bench;
+mod govern;
+mod keeper;
 mod keys;
 mod prover;
 mod sequencer;
@@ -38,6 +40,10 @@ enum Command {
     /// Keys and gateway of one institution.
     #[command(subcommand)]
     Wallet(wallet::Command),
+    /// Take price snapshots on a schedule, or when prices move.
+    Keeper(keeper::Arguments),
+    /// Print or send the actions of governance.
+    Govern(govern::Arguments),
     /// Prove and verify batches from files.
     #[command(subcommand)]
     Prover(prover::Command),
@@ -73,6 +79,8 @@ fn main() -> anyhow::Result<()> {
             Command::Demo(arguments) => subrosa_demo::run(&keys, arguments).await,
             Command::Sequencer(arguments) => sequencer::run(&keys, arguments).await,
             Command::Wallet(command) => wallet::run(&keys, command).await,
+            Command::Keeper(arguments) => keeper::run(arguments).await,
+            Command::Govern(arguments) => govern::run(&keys, arguments).await,
             Command::Prover(command) => prover::run(&keys, command),
             Command::Setup(command) => setup::run(&keys, command).await,
             Command::Bench(command) => bench::run(&keys, command).await,

@@ -70,6 +70,11 @@ impl Interrupts {
     }
 }
 
+/// Tells the service manager that the service works, if it asked for that.
+pub fn ready() {
+    notify::ready();
+}
+
 /// Completes at the first signal.
 ///
 /// # Errors
