@@ -240,7 +240,7 @@ impl<'a> Governance<'a> {
             if topic == Some(contracts::Governance::CallScheduled::SIGNATURE_HASH) {
                 let event = contracts::Governance::CallScheduled::decode_log(&log.log)
                     .map_err(|e| L1Error::Protocol(format!("CallScheduled: {e}")))?;
-                let call = (event.target, event.value, event.data.to_vec());
+                let call = (event.target, event.value, event.data.data.to_vec());
                 // A batch emits an event for each of its calls. A cancelled operation may be
                 // scheduled again, with its calls from index 0 on.
                 if event.index.is_zero() {

@@ -43,7 +43,7 @@ pub struct KeeperSettings {
     pub state: Option<PathBuf>,
 }
 
-/// What a keeper did with one look at L1.
+/// Outcome of one look at L1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
     /// It took a snapshot.

@@ -375,7 +375,7 @@ impl Transport for Recorder {
     }
 
     async fn gas_price(&self) -> Result<u128, L1Error> {
-        self.0.gas_price().await
+        self.chain.gas_price().await
     }
 }
 
