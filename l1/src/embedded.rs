@@ -405,4 +405,9 @@ impl Transport for EmbeddedTransport {
             Ok(account.info().map_or(U256::ZERO, |info| info.balance))
         })
     }
+
+    /// Its transactions cost nothing.
+    async fn gas_price(&self) -> Result<u128, L1Error> {
+        Ok(0)
+    }
 }

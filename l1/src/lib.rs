@@ -9,6 +9,8 @@
 //! | [`rpc`], [`embedded`] | its two implementations: a JSON-RPC node, and revm in this process |
 //! | [`endpoints`], [`status`] | several endpoints of one chain, and the state of the connection |
 //! | [`deploy`] | deployment of the contracts, and of tokens and price feeds for development |
+//! | [`governance`] | the actions of governance, and the timelock's operations |
+//! | [`prices`] | the prices that a snapshot would have now |
 //! | [`development`] | well-known accounts, and the anvil node |
 //! | [`contracts`] | typed bindings, generated from the committed artifacts |
 //!
@@ -68,6 +70,8 @@ pub mod embedded;
 pub mod endpoints;
 pub mod error;
 pub mod history;
+pub mod governance;
+pub mod prices;
 pub mod rpc;
 pub mod status;
 pub mod transport;

@@ -280,6 +280,13 @@ impl Transport for RpcTransport {
             .await
             .map_err(|e| failure("balance", e))
     }
+
+    async fn gas_price(&self) -> Result<u128, L1Error> {
+        self.provider
+            .get_gas_price()
+            .await
+            .map_err(|e| failure("gasPrice", e))
+    }
 }
 
 #[cfg(test)]

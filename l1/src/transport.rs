@@ -175,6 +175,8 @@ pub trait Transport: Send + Sync + 'static {
     fn status(&self) -> Option<Status> {
         None
     }
+    /// Returns the wei that a unit of gas costs at present.
+    async fn gas_price(&self) -> Result<u128, L1Error>;
 }
 
 #[async_trait::async_trait]
@@ -231,5 +233,9 @@ impl<T: Transport + ?Sized> Transport for std::sync::Arc<T> {
 
     fn status(&self) -> Option<Status> {
         (**self).status()
+    }
+
+    async fn gas_price(&self) -> Result<u128, L1Error> {
+        (**self).gas_price().await
     }
 }

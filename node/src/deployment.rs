@@ -193,6 +193,12 @@ impl Rollup {
         development::is_development_chain(self.chain_id)
     }
 
+    /// Returns the transport to its L1.
+    #[must_use]
+    pub fn transport(&self) -> &Arc<dyn Transport> {
+        &self.transport
+    }
+
     /// Returns a client. Only one with an `operator` can settle batches.
     #[must_use]
     pub fn client(&self, operator: Option<Account>) -> Arc<dyn L1> {

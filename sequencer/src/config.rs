@@ -47,6 +47,9 @@ pub struct Config {
     /// path with the extension `sock`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control: Option<PathBuf>,
+    /// Key directory whose transaction keys are offered to wallets; none are offered without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_directory: Option<PathBuf>,
     /// Admission settings.
     #[serde(default)]
     pub admission: AdmissionConfig,
@@ -77,6 +80,7 @@ impl Config {
             min_fee: 0,
             follow: false,
             control: None,
+            key_directory: None,
             admission: AdmissionConfig::default(),
             seal: SealConfig::default(),
             settle: SettleConfig::default(),
@@ -237,6 +241,8 @@ pub struct HttpConfig {
     pub peers: usize,
     /// Largest number of open event streams.
     pub max_streams: usize,
+    /// Largest number of keys that are sent at the same time.
+    pub key_downloads: usize,
     /// Largest number of batches in one answer.
     pub max_page: u64,
     /// Largest size of the published data in one answer, in bytes. An answer always holds its
@@ -254,6 +260,7 @@ impl Default for HttpConfig {
             burst_s: 2,
             peers: 10_000,
             max_streams: 256,
+            key_downloads: 8,
             max_page: 256,
             max_page_bytes: 4 * 1024 * 1024,
         }

@@ -376,6 +376,10 @@ impl Transport for Recorder {
     async fn ether(&self, owner: Address) -> Result<U256, L1Error> {
         self.chain.ether(owner).await
     }
+
+    async fn gas_price(&self) -> Result<u128, L1Error> {
+        self.chain.gas_price().await
+    }
 }
 
 fn word(element: &Fr) -> U256 {

@@ -285,7 +285,15 @@ impl Here {
             .into_iter()
             .nth(OPERATOR)
             .context("there is no development account for the operator")?;
-        let config = configure(plan.rollup, operator.address(), None, plan.settings()).await?;
+        let directory = &plan.keys.directory;
+        let config = configure(
+            plan.rollup,
+            operator.address(),
+            directory,
+            None,
+            plan.settings(),
+        )
+        .await?;
         let keys = SequencerKeys {
             verifier: client_keys.verifier().clone(),
             batch: batch_keys,
