@@ -3,15 +3,20 @@ CARGO ?= cargo
 L1 ?= embedded
 SCENARIO ?= transfer
 FUZZ_SECONDS ?= 20
+SCHEDULES ?= 3000
+FIRST_SEED ?= 1000
+KILLS ?= 200
 SUBROSA = target/release/subrosa
 
-.PHONY: help build demo test test-rust test-crates test-e2e test-contracts test-snarkjs fuzz \
+.PHONY: help build demo test test-rust test-crates test-e2e test-long test-contracts test-snarkjs fuzz \
 	check-cuda lint book audit contracts bench clean
 
 help:
 	@echo "make demo [L1=anvil] [SCENARIO=swap|collateral]"
 	@echo "                       build and run the demonstration"
 	@echo "make test              lints, book, audit, contracts, Rust, end to end, snarkjs, fuzz targets"
+	@echo "make test-long [SCHEDULES=3000] [KILLS=200]"
+	@echo "                       random faults of L1, and kill -9, many times"
 	@echo "make lint              formatting, clippy, rustdoc, wording"
 	@echo "make book              the specification as a book in target/book, with a check of all links"
 	@echo "make fuzz [FUZZ_SECONDS=20] fuzz the decoders of untrusted bytes (needs nightly Rust, cargo-fuzz)"
@@ -60,6 +65,14 @@ test-e2e:
 	@scripts/prepare --contracts
 	$(CARGO) build --release --locked -p subrosa
 	$(CARGO) test --release --locked -p subrosa-tests
+
+# Faults of L1 and of the machine, far more of them than `test` has. Takes about an hour.
+test-long:
+	@scripts/prepare --contracts
+	SUBROSA_SCHEDULES=$(SCHEDULES) SUBROSA_FIRST_SEED=$(FIRST_SEED) $(CARGO) test --release --locked \
+		-p subrosa-tests --test faults -- --nocapture random
+	SUBROSA_KILLS=$(KILLS) $(CARGO) test --release --locked \
+		-p subrosa-tests --test machine -- --nocapture killed
 
 test-contracts:
 	@scripts/prepare --contracts
