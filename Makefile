@@ -70,7 +70,7 @@ test-e2e:
 test-long:
 	@scripts/prepare --contracts
 	SUBROSA_SCHEDULES=$(SCHEDULES) SUBROSA_FIRST_SEED=$(FIRST_SEED) $(CARGO) test --release --locked \
-		-p subrosa-tests --test faults -- --nocapture random
+		-p subrosa-tests --test schedules -- --nocapture random
 	SUBROSA_KILLS=$(KILLS) $(CARGO) test --release --locked \
 		-p subrosa-tests --test machine -- --nocapture killed
 

@@ -7,8 +7,9 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use subrosa_l1::L1;
 use subrosa_protocol::{
-    Fr, encoding::fr_from_hex,
+    Fr,
     element::Anchor,
+    encoding::fr_from_hex,
     ledger::State,
     transaction::{Context, Transaction},
 };

@@ -160,10 +160,6 @@ pub const SENDS: &[&str] = &["eth_sendRawTransaction"];
 /// Estimates of gas.
 pub const ESTIMATES: &[&str] = &["eth_estimateGas"];
 /// Reads of fees.
-pub const FEES: &[&str] = &[
-    "eth_gasPrice",
-    "eth_maxPriorityFeePerGas",
-    "eth_feeHistory",
-];
+pub const FEES: &[&str] = &["eth_gasPrice", "eth_maxPriorityFeePerGas", "eth_feeHistory"];
 /// Every method.
 pub const EVERYTHING: &[&str] = &[];

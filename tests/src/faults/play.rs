@@ -77,7 +77,13 @@ async fn on(stage: &mut Stage, schedule: &Schedule) -> anyhow::Result<Played> {
 /// If the sequencer breaks a rule.
 pub async fn settle(stage: &mut Stage, driver: &Driver) -> anyhow::Result<Tally> {
     stage.proxy.clear();
-    stage.node.request("anvil_setNextBlockBaseFeePerGas", serde_json::json!(["0x3b9aca00"])).await?;
+    stage
+        .node
+        .request(
+            "anvil_setNextBlockBaseFeePerGas",
+            serde_json::json!(["0x3b9aca00"]),
+        )
+        .await?;
     stage.node.set_mining(true).await?;
     if stage.health().is_none() {
         stage.begin().await?;
@@ -128,7 +134,10 @@ async fn take(
         Step::BaseFee(gwei) => {
             let fee = format!("{:#x}", gwei * 1_000_000_000);
             let params = serde_json::json!([fee]);
-            stage.node.request("anvil_setNextBlockBaseFeePerGas", params).await?;
+            stage
+                .node
+                .request("anvil_setNextBlockBaseFeePerGas", params)
+                .await?;
         }
         Step::UseNonce => stage.node.use_nonce().await?,
         Step::NodeRestart(pause) => {

@@ -99,7 +99,7 @@ impl fmt::Display for Schedule {
         write!(
             f,
             "replay: SUBROSA_SEED={} cargo test --release --locked -p subrosa-tests \
-             --test faults -- --nocapture random",
+             --test schedules -- --nocapture random",
             self.seed
         )
     }

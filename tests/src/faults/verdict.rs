@@ -223,9 +223,18 @@ pub fn compare(store: &Path, derived: &Derived) -> anyhow::Result<()> {
     let mut before = State::genesis();
     for ((index, record), (settled, state)) in records.iter().zip(&derived.batches) {
         let published = &settled.published;
-        ensure!(*index == published.header.batch_index, "batch {index}: the index");
-        ensure!(record.published == published.to_bytes(), "batch {index}: the data");
-        ensure!(record.time == published.header.time, "batch {index}: the time");
+        ensure!(
+            *index == published.header.batch_index,
+            "batch {index}: the index"
+        );
+        ensure!(
+            record.published == published.to_bytes(),
+            "batch {index}: the data"
+        );
+        ensure!(
+            record.time == published.header.time,
+            "batch {index}: the time"
+        );
         ensure!(record.old == before, "batch {index}: the state before it");
         ensure!(record.new == *state, "batch {index}: the state after it");
         match store.get::<Stages>(index)? {
@@ -313,7 +322,11 @@ async fn explained(
         }
         Some("unknown_snapshot") => {
             let time = l1.snapshot_time(&transaction.oracle).await?;
-            ensure!(time.is_none(), "{}: L1 has its snapshot: {fate}", one.digest);
+            ensure!(
+                time.is_none(),
+                "{}: L1 has its snapshot: {fate}",
+                one.digest
+            );
         }
         _ => bail!("{}: rejected without a reason on L1: {fate}", one.digest),
     }

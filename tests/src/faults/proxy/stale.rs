@@ -99,6 +99,8 @@ async fn newer(shared: &Shared, block: &Value, old: u64) -> bool {
         return false;
     };
     let answer = shared.ask("eth_getBlockByHash", json!([hash, false])).await;
-    let found = answer.ok().and_then(|answer| number(answer["result"]["number"].as_str()?));
+    let found = answer
+        .ok()
+        .and_then(|answer| number(answer["result"]["number"].as_str()?));
     found.is_some_and(|number| number > old)
 }
