@@ -8,12 +8,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use subrosa_sequencer::Health;
-use subrosa_tests::faults::{
-    Driver, Fault, Kept, Played, Rule, Schedule, Stage, Step,
-    fault::{
-        BLOCKS, CALLS, ESTIMATES, EVERYTHING, FEES, LOGS, READS, RECEIPTS, SENDS, TRANSACTIONS,
+use subrosa_tests::{
+    faults::{
+        Driver, Fault, Kept, Played, Rule, Schedule, Stage, Step,
+        fault::{
+            BLOCKS, CALLS, ESTIMATES, EVERYTHING, FEES, LOGS, READS, RECEIPTS, SENDS, TRANSACTIONS,
+        },
+        play, verdict,
     },
-    play, verdict,
+    keys::workspace,
 };
 
 fn ms(count: u64) -> Duration {
@@ -54,6 +57,47 @@ async fn survives(rules: impl IntoIterator<Item = Rule>) -> anyhow::Result<()> {
         plays(steps).await?;
     }
     Ok(())
+}
+
+/// Returns the file of a test in the table of faults, from the root of the repository.
+fn file_of(place: &str) -> String {
+    match place {
+        "faults" | "schedules" | "machine" => format!("tests/tests/{place}.rs"),
+        path => path.to_owned(),
+    }
+}
+
+/// The table of faults names tests in backticks: file and function, or the function alone if the
+/// file is that of the name before it.
+#[test]
+fn the_table_of_faults_names_tests_that_exist() {
+    let table = workspace().join("docs/faults.md");
+    let table = std::fs::read_to_string(table).expect("the table is there");
+    let mut names = 0;
+    for row in table.lines().filter(|line| line.starts_with('|')) {
+        let shown = row.trim_end_matches('|').rsplit('|').next().unwrap_or("");
+        let mut file = String::new();
+        for name in shown.split('`').skip(1).step_by(2) {
+            let function = match name.split_once("::") {
+                Some((place, function)) => {
+                    file = file_of(place);
+                    function
+                }
+                None if name.matches('_').count() > 2 => name,
+                None => continue,
+            };
+            let path = workspace().join(&file);
+            let source = std::fs::read_to_string(&path);
+            let source =
+                source.unwrap_or_else(|error| panic!("{name}: {}: {error}", path.display()));
+            assert!(
+                source.contains(&format!("fn {function}(")),
+                "no test {name}"
+            );
+            names += 1;
+        }
+    }
+    assert!(names > 40, "only {names} tests are named");
 }
 
 #[tokio::test(flavor = "multi_thread")]

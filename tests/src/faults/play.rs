@@ -108,14 +108,16 @@ async fn take(
     step: &Step,
 ) -> anyhow::Result<()> {
     match step {
-        Step::Submit(count) => match stage.api() {
-            Some(api) => driver.submit(api, *count).await?,
-            None => {}
-        },
-        Step::Look => match stage.api() {
-            Some(api) => driver.look(api).await?,
-            None => {}
-        },
+        Step::Submit(count) => {
+            if let Some(api) = stage.api() {
+                driver.submit(api, *count).await?;
+            }
+        }
+        Step::Look => {
+            if let Some(api) = stage.api() {
+                driver.look(api).await?;
+            }
+        }
         Step::Deposit(count) => driver.deposit(&stage.node, *count).await?,
         Step::ReplacedDeposit(pause) => driver.replaced_deposit(&stage.node, *pause).await?,
         Step::Snapshot => driver.snapshot(&stage.node, l1).await?,
@@ -148,13 +150,10 @@ async fn take(
         }
         Step::Restart => {
             stage.stop().await;
-            // While faults last, a start may be refused. The next one comes at the end.
-            match stage.attempt().await {
-                Ok(()) => {}
-                Err(_) => {
-                    stage.proxy.clear();
-                    stage.begin().await?;
-                }
+            // While faults last, a start may be refused.
+            if stage.attempt().await.is_err() {
+                stage.proxy.clear();
+                stage.begin().await?;
             }
         }
         Step::Wait(pause) => tokio::time::sleep(*pause).await,

@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, atomic::AtomicU64, atomic::Ordering},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -13,7 +16,6 @@ use axum::{
     extract::State,
     http::{StatusCode, header::CONTENT_TYPE},
     response::Response,
-    routing::post,
 };
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -88,9 +90,7 @@ impl Proxy {
             turn: AtomicU64::new(0),
             ended: watch::Sender::new(0),
         });
-        let router = Router::new()
-            .fallback(post(handle))
-            .with_state(shared.clone());
+        let router = Router::new().fallback(handle).with_state(shared.clone());
         let server = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, router).await {
                 eprintln!("the proxy ended: {error}");
