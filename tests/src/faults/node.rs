@@ -331,9 +331,9 @@ fn swapped(sent: &[Sent]) -> Vec<Sent> {
 
 /// Returns the transactions without the last ones of some accounts.
 fn some(sent: &[Sent], random: &mut impl Rng) -> Vec<Sent> {
-    let mut lost: BTreeMap<&str, bool> = BTreeMap::new();
+    let mut lost: BTreeMap<String, bool> = BTreeMap::new();
     let keeps = |one: &&Sent| {
-        let gone = lost.entry(&one.from).or_insert(false);
+        let gone = lost.entry(one.from.clone()).or_default();
         *gone |= random.gen_bool(0.4);
         !*gone
     };

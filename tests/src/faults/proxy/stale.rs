@@ -34,6 +34,11 @@ pub(super) async fn ask(
             }
         }
         "eth_call" | "eth_getBalance" | "eth_getCode" | "eth_getTransactionCount" => {
+            if let Some(params) = params.as_array_mut()
+                && params.len() == 1
+            {
+                params.push(json!("latest"));
+            }
             let known = pin(&mut params[1], old) && !newer(shared, &params[1], old).await;
             if !known {
                 return Ok(refused("header not found"));
