@@ -72,8 +72,9 @@ test-e2e:
 test-long:
 	@scripts/prepare --contracts
 	$(CARGO) build --release --locked --workspace
+	$(CARGO) test --release --locked -p subrosa-tests --test faults -- --include-ignored
 	SUBROSA_SCHEDULES=$(SCHEDULES) SUBROSA_FIRST_SEED=$(FIRST_SEED) $(CARGO) test --release --locked \
-		-p subrosa-tests --test schedules -- --nocapture random
+		-p subrosa-tests --test schedules -- --nocapture --ignored random
 	SUBROSA_KILLS=$(KILLS) $(CARGO) test --release --locked \
 		-p subrosa-tests --test machine -- --nocapture killed
 	$(CARGO) test --release --locked --workspace -- --ignored _long same_bytes

@@ -1,19 +1,55 @@
 //! `subrosa sequencer`.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
-use indicatif::MultiProgress;
+use anyhow::{Context as _, ensure};
+use indicatif::{MultiProgress, ProgressBar};
 use serde::Serialize;
+use subrosa_l1::Account;
 use subrosa_node::{
     Deployment, Keys,
     accounts::{OPERATOR, account},
-    interrupt::until_interrupted,
-    sequencer::{SequencerKeys, configure, ports},
+    interrupt::{interrupted, until_interrupted},
+    sequencer::{SequencerKeys, configure, follower_ports, ports},
 };
+use subrosa_sequencer::{Config, Health, Ports, store::Store};
+
+/// Actions other than running. The options of `subrosa sequencer` go before the action.
+#[derive(clap::Subcommand)]
+enum Action {
+    /// Make an empty or outdated store whole from L1, then end.
+    Rebuild {
+        /// Rename the present store first, and begin with an empty one.
+        #[arg(long)]
+        set_aside: bool,
+    },
+    /// Write a consistent copy of the store of a stopped sequencer into a new directory.
+    Backup {
+        /// Directory to make.
+        #[arg(long)]
+        to: PathBuf,
+    },
+    /// Put a copy in the place of a missing store. What it lacks is read from L1 at the next start.
+    Restore {
+        /// Directory with the copy.
+        #[arg(long)]
+        from: PathBuf,
+    },
+}
 
 /// Arguments of `subrosa sequencer`.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
+    #[command(subcommand)]
+    action: Option<Action>,
+    /// Only follow L1: seal, prove and settle nothing, take no transactions, need no operator's
+    /// key, and answer all reads about settled batches. Start without this flag to take over.
+    #[arg(long)]
+    follow: bool,
     /// File that says where L1 and its contracts are (TOML; `subrosa setup deploy` prints it).
     #[arg(long, env = "SUBROSA_DEPLOYMENT")]
     deployment: PathBuf,
@@ -51,33 +87,136 @@ struct Flags {
     store: Option<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fee_recipient: Option<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    follow: bool,
 }
 
-/// Runs the sequencer until a signal ends it.
+/// Runs the sequencer until a signal ends it, or does what the action says.
 pub(crate) async fn run(keys: &Keys, arguments: Arguments) -> anyhow::Result<()> {
     let rollup = Deployment::read(&arguments.deployment)?.connect().await?;
-    let development = arguments.development.then_some(OPERATOR);
-    let operator = account(
-        arguments.key_file.as_deref(),
-        "SUBROSA_OPERATOR_KEY",
-        development,
-        rollup.chain_id(),
-    )?;
+    let follow = arguments.follow || arguments.action.is_some();
+    let operator = if follow {
+        None
+    } else {
+        let development = arguments.development.then_some(OPERATOR);
+        Some(account(
+            arguments.key_file.as_deref(),
+            "SUBROSA_OPERATOR_KEY",
+            development,
+            rollup.chain_id(),
+        )?)
+    };
     let flags = Flags {
         listen: arguments.listen,
         store: arguments.store,
         fee_recipient: arguments.fee_recipient,
+        follow,
     };
     let file = arguments.config.as_deref();
-    let config = configure(&rollup, operator.address(), &keys.directory, file, flags).await?;
+    let address = operator.as_ref().map(Account::address).unwrap_or_default();
+    let config = configure(&rollup, address, &keys.directory, file, flags).await?;
     let bars = MultiProgress::new();
-    let keys = {
+    let ports = {
         let (keys, config, bars) = (keys.clone(), config.clone(), bars.clone());
-        tokio::task::spawn_blocking(move || SequencerKeys::load(&keys, &config, &bars)).await??
+        tokio::task::spawn_blocking(move || match operator {
+            Some(operator) => {
+                let loaded = SequencerKeys::load(&keys, &config, &bars)?;
+                ports(&rollup, operator, loaded, &bars)
+            }
+            None => follower_ports(&rollup, keys.transaction_verifier(&bars)?),
+        })
+        .await??
     };
-    let running = subrosa_sequencer::start(config, ports(&rollup, operator, keys, &bars)?).await?;
+    match arguments.action {
+        None => {}
+        Some(Action::Rebuild { set_aside }) => return rebuild(config, ports, set_aside).await,
+        Some(Action::Backup { to }) => return backup(&config.store, &to),
+        Some(Action::Restore { from }) => return restore(&from, &config.store),
+    }
+    let running = subrosa_sequencer::start(config, ports).await?;
     eprintln!("sequencer on http://{}/docs", running.addr());
     let within = Duration::from_secs(arguments.drain_timeout);
     until_interrupted(within, running.drain(within)).await?;
+    Ok(())
+}
+
+/// Follows L1 until the store has all its batches.
+async fn rebuild(mut config: Config, ports: Ports, set_aside: bool) -> anyhow::Result<()> {
+    let store = config.store.clone();
+    if set_aside && store.exists() {
+        let time = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+        let aside = store.with_extension(format!("set-aside-{}", time.as_secs()));
+        std::fs::rename(&store, &aside)?;
+        eprintln!("the old store is in {}", aside.display());
+    }
+    config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    let settlement = ports.settlement.clone();
+    let began = Instant::now();
+    let running = subrosa_sequencer::start(config, ports).await?;
+    let bar = ProgressBar::new(0).with_message("batches from L1");
+    loop {
+        if let Health::Halted(halt) = running.health() {
+            running.stop().await;
+            anyhow::bail!("the store contradicts L1: {halt}");
+        }
+        let have = running.next_batch();
+        if running.is_level() {
+            break;
+        }
+        if let Ok(view) = settlement.rollup().await {
+            bar.set_length(view.batch_index);
+        }
+        bar.set_position(have);
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(200)) => {}
+            signal = interrupted() => {
+                signal?;
+                running.stop().await;
+                anyhow::bail!("interrupted; run the command again to go on from batch {have}");
+            }
+        }
+    }
+    let batches = running.next_batch() - 1;
+    running.stop().await;
+    bar.finish_and_clear();
+    let seconds = began.elapsed().as_secs_f64();
+    println!(
+        "{} holds {batches} batches, read in {seconds:.1} s",
+        store.display()
+    );
+    Ok(())
+}
+
+/// Copies the store of a stopped sequencer.
+fn backup(store: &Path, to: &Path) -> anyhow::Result<()> {
+    ensure!(store.exists(), "{} does not exist", store.display());
+    let open = Store::open(store).context("is the sequencer stopped?")?;
+    open.copy_to(to)?;
+    println!("{} holds a copy of {}", to.display(), store.display());
+    Ok(())
+}
+
+/// Copies a copy to the place of a missing store: beside it first, so that it appears whole or not
+/// at all.
+fn restore(from: &Path, store: &Path) -> anyhow::Result<()> {
+    ensure!(
+        !store.exists(),
+        "{} exists; move it away first",
+        store.display()
+    );
+    drop(Store::open(from).with_context(|| format!("{} is not a copy", from.display()))?);
+    let partial = store.with_extension("partial");
+    if partial.exists() {
+        std::fs::remove_dir_all(&partial)?;
+    }
+    std::fs::create_dir_all(&partial)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            std::fs::copy(entry.path(), partial.join(entry.file_name()))?;
+        }
+    }
+    std::fs::rename(&partial, store)?;
+    println!("{} is restored; start the sequencer", store.display());
     Ok(())
 }

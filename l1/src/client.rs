@@ -62,6 +62,9 @@ pub trait L1: Send + Sync + 'static {
     /// Returns a block. `None` if no block has this number yet, or if the node does not know what
     /// is safe or finalized, as some development nodes do not.
     async fn block(&self, tag: Tag) -> Result<Option<Block>, L1Error>;
+    /// Returns the index below which all settled batches are final; `None` if L1 names no final
+    /// block.
+    async fn final_batches(&self) -> Result<Option<u64>, L1Error>;
     /// Returns the addresses of the contracts.
     fn contracts(&self) -> Contracts;
     /// Reads the rollup's state and surroundings as of the newest mined block.
@@ -231,6 +234,10 @@ impl<T: Transport> L1 for Client<T> {
 
     async fn block(&self, tag: Tag) -> Result<Option<Block>, L1Error> {
         self.transport.block(tag).await
+    }
+
+    async fn final_batches(&self) -> Result<Option<u64>, L1Error> {
+        self.read_final_batches().await
     }
 
     fn contracts(&self) -> Contracts {

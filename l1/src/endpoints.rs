@@ -381,6 +381,10 @@ impl<T: Transport> Transport for Endpoints<T> {
         self.any(self.order(), |t| t.ether(owner), |_| true).await
     }
 
+    async fn gas_price(&self) -> Result<u128, L1Error> {
+        self.any(self.order(), |t| t.gas_price(), |_| true).await
+    }
+
     fn status(&self) -> Option<Status> {
         let now = Instant::now();
         let state = self.state();

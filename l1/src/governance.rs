@@ -27,7 +27,7 @@ use crate::{
     contracts::{self, Rollup, Vault},
     deploy::data_contract,
     error::L1Error,
-    transport::{At, Mined, Outgoing, Transport},
+    transport::{At, LogQuery, Mined, Outgoing, Transport},
 };
 
 /// Time that the timelock states for an operation that was executed.
@@ -233,7 +233,13 @@ impl<'a> Governance<'a> {
     /// # Errors
     /// [`L1Error`].
     pub async fn pending(&self, from: u64) -> Result<Vec<Pending>, L1Error> {
-        let logs = self.transport.logs(self.timelock, Vec::new(), from).await?;
+        let query = LogQuery {
+            addresses: vec![self.timelock],
+            topics: Vec::new(),
+            from,
+            to: self.transport.head().await?.number,
+        };
+        let logs = self.transport.logs(query).await?;
         let mut found: Vec<Pending> = Vec::new();
         for log in &logs {
             let topic = log.log.topics().first().copied();

@@ -1,7 +1,11 @@
 //! Every action of governance through the timelock on the embedded chain: scheduled, refused before
 //! its delay has passed, executed after it.
 
-#![allow(missing_docs, reason = "a test")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 use std::{sync::Arc, time::Duration};
 

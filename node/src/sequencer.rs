@@ -129,6 +129,22 @@ pub fn ports(
     })
 }
 
+/// Returns the ports of a sequencer that only follows `rollup`: it has no operator and no batch
+/// keys.
+///
+/// # Errors
+/// If development keys meet a chain that is not a development chain, or the system provides no
+/// threads.
+pub fn follower_ports(rollup: &Rollup, verifier: TransactionVerifier) -> anyhow::Result<Ports> {
+    refuse_unsafe(verifier.is_unsafe_development(), rollup)?;
+    Ok(Ports {
+        verifier: Arc::new(Groth16Verifier::new(verifier)),
+        prover: Arc::new(LocalProver::new(Vec::new(), None)?),
+        settlement: Arc::new(L1Settlement::new(rollup.client(None))),
+        clock: SystemClock::shared(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use subrosa_protocol::batch::Shape;

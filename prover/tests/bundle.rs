@@ -1,6 +1,10 @@
 //! Bundles of the transaction circuit's keys: what an import checks beyond hashes.
 
-#![allow(missing_docs, reason = "a test")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 mod support;
 

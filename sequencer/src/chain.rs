@@ -61,20 +61,24 @@ impl SeenBlocks {
             return Sighting::Next;
         }
         if block.number > newest {
-            return Sighting::Ask(last.clone());
+            return Sighting::Ask(*last);
         }
         let below = self.0.iter().rev().find(|seen| seen.number <= block.number);
         match below {
             None => Sighting::Older { newest },
             Some(seen) if seen.hash == block.hash => Sighting::Behind { newest },
             Some(seen) if seen.number == block.number => Sighting::Replaced,
-            Some(seen) => Sighting::Ask(seen.clone()),
+            Some(seen) => Sighting::Ask(*seen),
         }
     }
 
     /// Remembers a block, and forgets those that it replaced.
     pub(crate) fn note(&mut self, block: Block) {
-        while self.0.back().is_some_and(|last| last.number >= block.number) {
+        while self
+            .0
+            .back()
+            .is_some_and(|last| last.number >= block.number)
+        {
             self.0.pop_back();
         }
         if self.0.len() == MEMORY {

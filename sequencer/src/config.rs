@@ -43,10 +43,6 @@ pub struct Config {
     /// transactions, and answers all reads about settled batches.
     #[serde(default)]
     pub follow: bool,
-    /// Path of the Unix socket on which commands of the operator are taken [default: the store's
-    /// path with the extension `sock`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub control: Option<PathBuf>,
     /// Key directory whose transaction keys are offered to wallets; none are offered without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_directory: Option<PathBuf>,
@@ -79,7 +75,6 @@ impl Config {
             fee_recipient: [0; 20],
             min_fee: 0,
             follow: false,
-            control: None,
             key_directory: None,
             admission: AdmissionConfig::default(),
             seal: SealConfig::default(),
@@ -188,7 +183,8 @@ pub struct SettleConfig {
     pub clock_lag_s: u64,
     /// Age of L1's newest block, in seconds by this machine's clock, beyond which nothing is done
     /// about what L1 shows: the endpoint has stopped following its chain. 0 switches the check off,
-    /// which is the default on development chains; 900 is the default on all others.
+    /// which is the default on development chains; 900 is the default on all others. The same bound
+    /// holds for a block that is ahead of the clock.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_head_age_s: Option<u64>,
     /// Age beyond which an unsettled batch is dropped and sealed anew, in seconds. The contract
@@ -398,12 +394,6 @@ impl Config {
         };
         let most = self.settle.max_head_age_s.unwrap_or(default);
         (most > 0).then_some(most)
-    }
-
-    /// Returns the path of the socket for commands of the operator.
-    pub(crate) fn control(&self) -> PathBuf {
-        let default = || self.store.with_extension("sock");
-        self.control.clone().unwrap_or_else(default)
     }
 
     /// Returns the pause between two polls of the chain.

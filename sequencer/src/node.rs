@@ -112,7 +112,6 @@ impl Node {
         mailbox: Mailbox,
         recovered: Recovered,
         registry: Registry,
-        level: bool,
     ) -> Self {
         let cancel = CancellationToken::new();
         let view = sealed_view(&recovered.ledger, registry.root, recovered.time);
@@ -145,7 +144,7 @@ impl Node {
             compared: Mutex::new(None),
             // Batches may have been taken back or replaced while the sequencer was stopped.
             compare: AtomicBool::new(true),
-            level: AtomicBool::new(level),
+            level: AtomicBool::new(false),
             final_below: AtomicU64::new(recovered.final_below),
             health: HealthBoard::default(),
             events: broadcast::Sender::new(EVENT_BACKLOG),

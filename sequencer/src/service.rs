@@ -68,8 +68,8 @@ pub async fn start(config: Config, ports: Ports) -> Result<RunningSequencer, Sta
         mailbox,
         recovered,
         registry,
-        level,
     );
+    node.set_level(level);
     RunningSequencer::run(Arc::new(node), listener)
 }
 
@@ -123,6 +123,16 @@ impl RunningSequencer {
     /// for its end.
     pub fn shutdown(&self) -> CancellationToken {
         self.node.cancel.clone()
+    }
+
+    /// Whether it holds all batches that L1 has settled, as far as it has seen.
+    pub fn is_level(&self) -> bool {
+        self.node.is_level()
+    }
+
+    /// Returns the index of the next batch to seal or to import.
+    pub fn next_batch(&self) -> u64 {
+        self.node.cursor().seal
     }
 
     /// Returns the present health.

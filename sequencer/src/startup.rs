@@ -154,7 +154,12 @@ pub(crate) async fn check_chain(
         });
     }
     let provable = ports.prover.shapes();
-    for shape in &config.seal.shapes {
+    let sealed = if config.follow {
+        &[][..]
+    } else {
+        &config.seal.shapes
+    };
+    for shape in sealed {
         let slots = shape.slots();
         if !provable.contains(shape) {
             return Err(StartError::Shape {

@@ -9,7 +9,7 @@
 //! | [`stage`] | the sequencer with its real store and its real L1 client behind the proxy |
 //! | [`driver`] | clients that remember every answer of the sequencer |
 //! | [`schedule`] | a list of steps, made from a seed |
-//! | [`play`] | the execution of a schedule |
+//! | [`mod@play`] | the execution of a schedule |
 //! | [`verdict`] | the comparison of L1, store and remembered answers at the end |
 //!
 //! The store, the pipeline, the L1 client and the contracts are the real ones. Proofs alone are

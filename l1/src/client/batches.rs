@@ -7,7 +7,7 @@ use super::{Client, aggregate::Questions, reads::deposit_of, receipt, rollup::sh
 use crate::{
     contracts::Rollup,
     error::L1Error,
-    transport::Transport,
+    transport::{Tag, Transport},
     view::{Accepted, Receipt, SettledBatch, Settlement},
     words::{from_word, to_word},
 };
@@ -40,6 +40,23 @@ impl<T: Transport> Client<T> {
 
     pub(super) async fn read_accepted(&self, index: u64) -> Result<Option<Accepted>, L1Error> {
         Ok(self.acceptance(index).await?.map(|event| event.accepted))
+    }
+
+    pub(super) async fn read_final_batches(&self) -> Result<Option<u64>, L1Error> {
+        let Some(block) = self.transport.block(Tag::Finalized).await? else {
+            return Ok(None);
+        };
+        if block.number <= self.contracts.deployed_at {
+            return Ok(Some(0));
+        }
+        let mut ask = Questions::default();
+        let index = ask.ask(
+            "batchIndex",
+            self.contracts.rollup,
+            Rollup::batchIndexCall {},
+        );
+        let answers = ask.at(&self.transport, block.hash).await?;
+        Ok(Some(answers.get(&index)?))
     }
 
     pub(super) async fn rebuild(&self, index: u64) -> Result<Option<SettledBatch>, L1Error> {

@@ -3,7 +3,7 @@ use std::sync::{Mutex, atomic::AtomicBool, atomic::Ordering};
 use alloy_primitives::{Address, B256, Bytes};
 use subrosa_clock::VirtualClock;
 use subrosa_l1::{
-    At, Client, EmbeddedTransport, Head, L1Error,
+    At, Block, Client, EmbeddedTransport, Head, L1Error, LogQuery, Tag,
     deploy::{
         DeployConfig, NewAsset, NewFeed, deploy, development_feed, development_token, set_answer,
         set_feed, set_market,
@@ -70,17 +70,22 @@ impl Transport for Priced {
         Ok(mined)
     }
 
-    async fn logs(
-        &self,
-        address: Address,
-        topics: Vec<B256>,
-        from: u64,
-    ) -> Result<Vec<FoundLog>, L1Error> {
-        self.chain.logs(address, topics, from).await
+    async fn block(&self, tag: Tag) -> Result<Option<Block>, L1Error> {
+        self.up()?;
+        self.chain.block(tag).await
     }
 
-    async fn calldata(&self, transaction: B256) -> Result<Option<Bytes>, L1Error> {
-        self.chain.calldata(transaction).await
+    async fn logs(&self, query: LogQuery) -> Result<Vec<FoundLog>, L1Error> {
+        self.up()?;
+        self.chain.logs(query).await
+    }
+
+    async fn calldata(
+        &self,
+        transaction: B256,
+        block: Option<B256>,
+    ) -> Result<Option<Bytes>, L1Error> {
+        self.chain.calldata(transaction, block).await
     }
 
     async fn ether(&self, owner: Address) -> Result<U256, L1Error> {

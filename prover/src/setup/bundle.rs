@@ -15,7 +15,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use ark_bn254::{Bn254, G1Affine, G2Affine};
+use ark_bn254::Bn254;
 use ark_ec::{AffineRepr, pairing::Pairing};
 use ark_groth16::ProvingKey;
 use ark_serialize::CanonicalDeserialize;
@@ -292,11 +292,10 @@ impl KeyStore {
             return Err(invalid("has another verifying key"));
         }
         // With δ = 0 proofs would not be blinded.
-        if pk.delta_g1.is_zero() || !pair(pk.delta_g1, pk.vk.delta_g2) {
-            return Err(invalid("has two different points δ"));
-        }
-        if !pair(pk.beta_g1, pk.vk.beta_g2) {
-            return Err(invalid("has two different points β"));
+        if pk.delta_g1.is_zero() || !same_ratio(&pk) {
+            return Err(invalid(
+                "has points δ or β that differ between the two groups",
+            ));
         }
         let prover = Groth16Prover::new(pk, matrices)?;
         let keys = TransactionKeys::new(prover, entry.unsafe_development, self.backend.clone())?;
@@ -306,9 +305,10 @@ impl KeyStore {
     }
 }
 
-/// Whether two points have the same discrete logarithm.
-fn pair(left: G1Affine, right: G2Affine) -> bool {
-    Bn254::pairing(left, G2Affine::generator()) == Bn254::pairing(G1Affine::generator(), right)
+/// Whether δ and β have the same ratio in both groups. A key's generators are random, so that the
+/// points of one of them alone say nothing.
+fn same_ratio(pk: &ProvingKey<Bn254>) -> bool {
+    Bn254::pairing(pk.delta_g1, pk.vk.beta_g2) == Bn254::pairing(pk.beta_g1, pk.vk.delta_g2)
 }
 
 /// Whether two entries have the same content; the names of their files may differ.

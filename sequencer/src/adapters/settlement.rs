@@ -7,8 +7,8 @@ use subrosa_l1::{L1, L1Error, Tag};
 use subrosa_protocol::{Fr, asset::AssetInfo};
 
 use crate::ports::{
-    Accepted, Block, Head, OracleLog, QueuedDeposit, Receipt, RollupView, SettledBatch, Settlement, SettlementError,
-    SettlementLayer,
+    Accepted, Block, Head, OracleLog, QueuedDeposit, Receipt, RollupView, SettledBatch, Settlement,
+    SettlementError, SettlementLayer,
 };
 
 /// The settlement layer over an L1 client, whose operator account signs

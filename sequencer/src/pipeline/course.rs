@@ -50,7 +50,14 @@ pub(super) async fn course(node: &Arc<Node>, view: &RollupView) -> Result<Course
     };
     let common = match common {
         Some(common) => common,
-        None => last_common(node, next.min(cursor.seal)).await?,
+        None => {
+            let common = last_common(node, next.min(cursor.seal)).await?;
+            if common == next && state_before(node, next).await?.commitment() != view.state {
+                let reason = "L1's state is not the one to which its batches lead";
+                return Err(Failure::Transient(reason.into()));
+            }
+            common
+        }
     };
     if common < agreed {
         return Err(Failure::Final(contradiction(common)));

@@ -4,7 +4,6 @@
 use std::{collections::HashSet, sync::Arc};
 
 use subrosa_protocol::{
-    Fr,
     batch::{PublishedBatch, PublishedTransaction, data_commitment},
     element::Nullifier,
     ledger::State,
@@ -25,8 +24,8 @@ use crate::{
     store::{
         StoreError,
         tables::{
-            BatchRecord, Batches, Bytes, Deposits, Mempool, Meta, MetaKey,
-            Stage, Stages, Submissions, SubmissionsRecord, Transactions, Value,
+            BatchRecord, Batches, Bytes, Deposits, Mempool, Meta, MetaKey, Stage, Stages,
+            Submissions, SubmissionsRecord, Transactions, Value,
         },
     },
     submission::Sequenced,
@@ -83,7 +82,7 @@ fn apply(node: &Arc<Node>, index: u64, settled: &SettledBatch) -> Result<Result<
     }
     let checkpoint = match node.config.settle.snapshot_every {
         0 => None,
-        every => (index % every == 0).then(|| ledger.to_bytes()),
+        every => index.is_multiple_of(every).then(|| ledger.to_bytes()),
     };
     drop(ledger);
     let touched = Touched::find(node, published, index);
@@ -240,10 +239,4 @@ impl Imported<'_> {
         removal::report(&self.touched.impossible);
         Ok(())
     }
-}
-
-/// Returns the state commitment and the data commitment of a batch of L1.
-pub(super) fn commitments(settled: &SettledBatch) -> (Fr, Fr) {
-    let data = data_commitment(&settled.published.words());
-    (settled.new_state, data)
 }

@@ -38,7 +38,12 @@ pub(super) async fn look(node: &Arc<Node>) -> Result<RollupView, Failure> {
         }
         Sighting::Ask(seen) => !holds(node, &seen).await?,
     };
-    if !reorganised && node.seen_blocks().newest().is_some_and(|last| last.number > block.number) {
+    if !reorganised
+        && node
+            .seen_blocks()
+            .newest()
+            .is_some_and(|last| last.number > block.number)
+    {
         let newest = node.seen_blocks().newest().map_or(0, |last| last.number);
         return Err(behind(block, newest));
     }
@@ -48,9 +53,12 @@ pub(super) async fn look(node: &Arc<Node>) -> Result<RollupView, Failure> {
         forget_replaced(node).await?;
         node.compare_again();
     }
-    node.seen_blocks().note(block.clone());
+    node.seen_blocks().note(*block);
     node.saw_time(block.timestamp);
-    telemetry::l1_head(block.number, node.clock().unix().saturating_sub(block.timestamp));
+    telemetry::l1_head(
+        block.number,
+        node.clock().unix().saturating_sub(block.timestamp),
+    );
     remember(node, block).await?;
     Ok(view)
 }
@@ -62,10 +70,17 @@ fn behind(block: &Block, newest: u64) -> Failure {
     ))
 }
 
-/// Refuses a block that is so old that the endpoint must have stopped following its chain.
+/// Refuses a block that is so old that the endpoint must have stopped following its chain, or so far
+/// in the future that one of the two clocks is wrong.
 fn refuse_old(node: &Node, block: &Block) -> Result<(), Failure> {
-    let age = node.clock().unix().saturating_sub(block.timestamp);
+    let now = node.clock().unix();
+    let age = now.saturating_sub(block.timestamp);
+    let ahead = block.timestamp.saturating_sub(now);
     match node.config.max_head_age() {
+        Some(most) if ahead > most => Err(Failure::Transient(format!(
+            "L1's newest block is {ahead} seconds ahead of this machine's clock; check the L1 \
+             endpoint and the clock"
+        ))),
         Some(most) if age > most => Err(Failure::Transient(format!(
             "L1's newest block is {age} seconds old by this machine's clock; check the L1 endpoint \
              and the clock"
@@ -78,7 +93,10 @@ fn refuse_old(node: &Node, block: &Block) -> Result<(), Failure> {
 async fn holds(node: &Node, seen: &Block) -> Result<bool, Failure> {
     let found = node.ports.settlement.block(seen.number).await;
     let found = found.map_err(reading)?.ok_or_else(|| {
-        Failure::Transient(format!("the L1 endpoint does not show block {}", seen.number))
+        Failure::Transient(format!(
+            "the L1 endpoint does not show block {}",
+            seen.number
+        ))
     })?;
     Ok(found.hash == seen.hash)
 }
@@ -86,7 +104,7 @@ async fn holds(node: &Node, seen: &Block) -> Result<bool, Failure> {
 /// Forgets the seen blocks that are no longer on L1's chain.
 async fn forget_replaced(node: &Node) -> Result<(), Failure> {
     loop {
-        let newest = node.seen_blocks().newest().cloned();
+        let newest = node.seen_blocks().newest().copied();
         let Some(seen) = newest else { return Ok(()) };
         let found = node.ports.settlement.block(seen.number).await;
         let found = found.map_err(reading)?;
@@ -103,7 +121,7 @@ async fn remember(node: &Arc<Node>, block: &Block) -> Result<(), Failure> {
     if !node.store_block(block.number, STORE_EVERY) {
         return Ok(());
     }
-    let block = block.clone();
+    let block = *block;
     blocking(node, "watch", move |node| {
         let write = || -> Result<(), StoreError> {
             let mut changes = node.store.change();

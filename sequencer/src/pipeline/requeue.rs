@@ -25,12 +25,14 @@ const PAGE: u64 = 256;
 /// Compares the stored and unsettled deposits with L1's, if L1 has a block that was not compared.
 /// If they differ, drops the batches that hold changed deposits and forgets the deposits from the
 /// first changed one on. They are read again when L1 has confirmed them.
+///
+/// Only the settling task calls this, so that no batch is dropped while it is sent.
 pub(super) async fn requeue_changed(node: &Arc<Node>, view: &RollupView) -> Result<(), Failure> {
     if node.has_compared(&view.block) {
         return Ok(());
     }
     let Some(changed) = first_changed(node, view).await? else {
-        node.note_compared(view.block.clone());
+        node.note_compared(view.block);
         return Ok(());
     };
     tracing::warn!(deposit = changed, "L1 changed its deposit queue");
@@ -38,7 +40,10 @@ pub(super) async fn requeue_changed(node: &Arc<Node>, view: &RollupView) -> Resu
     node.set_level(false);
     let holder = blocking(node, "watch", move |node| holder(node, changed)).await;
     if let Some(batch) = holder.map_err(Failure::Final)? {
-        tracing::warn!(batch, "dropping unsettled batches: their deposits have changed");
+        tracing::warn!(
+            batch,
+            "dropping unsettled batches: their deposits have changed"
+        );
         rewind(node, batch).await.map_err(Failure::Final)?;
     }
     let gate = node.seal_gate.lock().await;
@@ -46,8 +51,6 @@ pub(super) async fn requeue_changed(node: &Arc<Node>, view: &RollupView) -> Resu
         .await
         .map_err(Failure::Final)?;
     drop(gate);
-    // The settling task allows sealing again when it has compared the batches.
-    node.wake_settle.notify_one();
     Ok(())
 }
 

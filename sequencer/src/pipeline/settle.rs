@@ -15,6 +15,7 @@ use super::{
     import::import,
     look::look,
     reading,
+    requeue::requeue_changed,
     rewind::rewind,
     watch::follow,
 };
@@ -120,6 +121,7 @@ async fn step(node: &Arc<Node>, counts: &mut Counts) -> Result<Step, Failure> {
         }
     }
     note_final(node).await?;
+    requeue_changed(node, &view).await?;
     node.set_level(true);
     let cursor = *node.cursor();
     let index = cursor.settle;
@@ -161,9 +163,9 @@ async fn step(node: &Arc<Node>, counts: &mut Counts) -> Result<Step, Failure> {
 /// Records that a batch that was sealed here is found settled on L1.
 async fn found_settled(node: &Arc<Node>, index: u64) -> Result<(), Failure> {
     let settled = node.ports.settlement.settled_batch(index).await;
-    let settled = settled.map_err(reading)?.ok_or_else(|| {
-        Failure::Transient(format!("L1 no longer shows batch {index}"))
-    })?;
+    let settled = settled
+        .map_err(reading)?
+        .ok_or_else(|| Failure::Transient(format!("L1 no longer shows batch {index}")))?;
     tracing::info!(batch = index, "found settled on L1");
     mark(node, index, settled.tx).await
 }
@@ -173,7 +175,10 @@ async fn found_settled(node: &Arc<Node>, index: u64) -> Result<(), Failure> {
 async fn catch_up(node: &Arc<Node>, from: u64, until: u64) -> Result<(), Failure> {
     node.set_level(false);
     if from < node.cursor().seal {
-        tracing::warn!(batch = from, "L1 settled another batch; sealing ours anew after it");
+        tracing::warn!(
+            batch = from,
+            "L1 settled another batch; sealing ours anew after it"
+        );
         rewind(node, from).await.map_err(Failure::Final)?;
     }
     for index in from..until {
@@ -203,7 +208,13 @@ async fn take_back(node: &Arc<Node>, from: u64) -> Result<(), Failure> {
 /// Notes the batches that are final, and lets go of what was kept in case they were not.
 async fn note_final(node: &Arc<Node>) -> Result<(), Failure> {
     let settled = node.cursor().settle;
-    let below = match node.ports.settlement.final_batches().await.map_err(reading)? {
+    let below = match node
+        .ports
+        .settlement
+        .final_batches()
+        .await
+        .map_err(reading)?
+    {
         Some(below) => below.min(settled),
         // A chain that names no final block: as deep as submissions are kept.
         None => settled.saturating_sub(node.config.settle.retain_submissions),
@@ -331,9 +342,16 @@ async fn refused(
     if view.batch_index != index || stale(node, &view, record).await?.is_some() {
         return Ok(Step::Again);
     }
-    // The deposits may have changed, or L1's clock may be behind: the watcher compares them.
+    // The deposits may have changed without a new block.
     node.compare_again();
-    Ok(Step::Refused(reason))
+    let ahead = record.time.saturating_sub(view.block.timestamp);
+    Ok(Step::Refused(match ahead {
+        0 => reason,
+        _ => format!(
+            "{reason}; its time is {ahead} seconds after L1's newest block: check this machine's \
+             clock"
+        ),
+    }))
 }
 
 /// Records that a batch has settled and ends its job.

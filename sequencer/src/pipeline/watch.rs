@@ -4,10 +4,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use subrosa_protocol::asset::AssetTree;
 
-use super::{
-    Backoff, CHAIN, Failure, blocking, chain_time, look::look, reading, requeue::requeue_changed,
-    seal::sweep_legs,
-};
+use super::{Backoff, CHAIN, Failure, blocking, chain_time, look::look, reading, seal::sweep_legs};
 use crate::{
     health::Halt,
     node::{Node, Registry},
@@ -79,7 +76,6 @@ struct Following {
 async fn poll(node: &Arc<Node>, oracle: &mut Following) -> Result<(), Failure> {
     let view = look(node).await?;
     read_assets(node, &view).await?;
-    requeue_changed(node, &view).await?;
     read_deposits(node).await?;
     if oracle.due <= node.clock().now() {
         match follow(node).await {

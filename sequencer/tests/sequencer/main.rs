@@ -8,6 +8,7 @@ mod mailbox;
 mod oracle;
 mod pipeline;
 mod properties;
+mod rebuild;
 mod recovery;
 mod start;
 mod support;

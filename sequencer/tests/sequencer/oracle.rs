@@ -501,6 +501,15 @@ impl SettlementLayer for Contracts {
         }
         .boxed()
     }
+    fn block(&self, number: u64) -> BoxFuture<'_, Result<Option<Block>, SettlementError>> {
+        self.0.block(number)
+    }
+    fn final_batches(&self) -> BoxFuture<'_, Result<Option<u64>, SettlementError>> {
+        self.0.final_batches()
+    }
+    fn accepted(&self, index: u64) -> BoxFuture<'_, Result<Option<Accepted>, SettlementError>> {
+        self.0.accepted(index)
+    }
     fn deposits_mined(&self, confirmations: u64) -> BoxFuture<'_, Result<u64, SettlementError>> {
         self.0.deposits_mined(confirmations)
     }

@@ -9,7 +9,7 @@ use subrosa_protocol::{
     element::{Anchor, Nullifier},
     encoding::fr_from_bytes,
 };
-use subrosa_sequencer::{Halt, Health};
+use subrosa_sequencer::{BatchEventKind, Halt, Health};
 
 use crate::support::*;
 
@@ -352,35 +352,29 @@ async fn an_outage_degrades_and_passes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_final_rejection_halts_and_is_not_repeated() {
-    let (world, clock) = World::virtual_time();
+async fn a_refused_batch_degrades_and_is_sealed_anew_until_it_settles() {
+    let world = World::new();
     world
         .chain
         .with(|chain| chain.forever = Some(Fault::Reject));
     let node = world.start(world.config()).await;
+    let mut events = node.running.events();
     let tx = world.transaction();
     node.submit(&tx).await;
-    let halt = node.until_halted().await;
-    assert_eq!(
-        halt,
-        Halt::SettlementRejected {
-            batch: 1,
-            reason: "TurnstileExceeded".into()
-        }
-    );
-    let ready = node.get("/ready").await;
-    assert_eq!((ready.status, ready.code()), (503, "unavailable"));
-    assert!(ready.field("detail").contains("settlement_rejected"));
-    assert_eq!(ready.body["retryable"], false);
-    assert_eq!(node.get("/health").await.status, 200);
-    clock.advance(Duration::from_secs(3_600));
-    // New transactions are refused. Accepted ones are answered as before and can be read.
-    let refused = node.submit(&world.transaction()).await;
-    assert_eq!((refused.status, refused.code()), (503, "unavailable"));
-    assert_eq!(node.submit(&tx).await.status, 202);
-    assert_eq!(node.status(&tx).await.field("status"), "proven");
+    eventually("degraded", || {
+        matches!(node.running.health(), Health::Degraded(_))
+    })
+    .await;
+    // Nothing on L1 explains the refusal, so that the batch is made anew after some attempts.
+    let dropped = async { while events.recv().await.unwrap().kind != BatchEventKind::Dropped {} };
+    tokio::time::timeout(Duration::from_secs(10), dropped)
+        .await
+        .expect("the batch is dropped");
+    world.chain.with(|chain| chain.forever = None);
+    node.until(&tx, "settled").await;
+    eventually("healthy again", || node.running.health() == Health::Running).await;
     node.stop().await;
-    assert_eq!(world.chain.settle_calls.load(Ordering::SeqCst), 1);
+    assert_eq!(world.chain.settled(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -402,23 +396,30 @@ async fn a_failing_prover_is_tried_a_bounded_number_of_times() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_chain_with_another_history_halts() {
+async fn a_state_that_its_batches_do_not_lead_to_is_not_acted_upon() {
     let world = World::new();
     let node = world.start(world.config()).await;
     let tx = world.transaction();
     node.submit(&tx).await;
     node.until(&tx, "settled").await;
+    let right = world.chain.with(|chain| chain.state);
     world
         .chain
         .with(|chain| chain.state.note_root = Fr::from(1u64));
-    node.submit(&world.transaction()).await;
-    let halt = node.until_halted().await;
-    assert!(matches!(halt, Halt::Diverged { batch: 2, .. }), "{halt:?}");
+    let next = world.transaction();
+    node.submit(&next).await;
+    eventually("degraded", || {
+        matches!(node.running.health(), Health::Degraded(_))
+    })
+    .await;
+    world.chain.with(|chain| chain.state = right);
+    node.until(&next, "settled").await;
+    eventually("healthy again", || node.running.health() == Health::Running).await;
     node.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_settled_batch_with_other_data_and_our_state_halts() {
+async fn another_version_of_a_batch_is_imported() {
     let world = World::new();
     world
         .chain
@@ -426,22 +427,19 @@ async fn a_settled_batch_with_other_data_and_our_state_halts() {
     let node = world.start(world.config()).await;
     let tx = world.transaction();
     node.submit(&tx).await;
-    let halt = node.until_halted().await;
-    let Halt::Diverged { batch: 1, detail } = &halt else {
-        panic!("{halt:?}");
-    };
-    let ours = node.get("/v1/batches/1").await.body;
+    node.until(&tx, "settled").await;
     let theirs = world.chain.with(|chain| {
         let published = chain.settled[0].words();
         hex_fr(&subrosa_protocol::batch::data_commitment(&published))
     });
-    assert_eq!(ours["status"], "proven", "it is not recorded as settled");
-    assert!(
-        detail.contains(ours["commitment"].as_str().unwrap()),
-        "{detail}"
-    );
-    assert!(detail.contains(&theirs), "{detail}");
+    let ours = node.get("/v1/batches/1").await.body;
+    assert_eq!(ours["commitment"].as_str().unwrap(), theirs);
+    // It goes on from there.
+    let next = world.transaction();
+    node.submit(&next).await;
+    node.until(&next, "settled").await;
     node.stop().await;
+    assert_eq!(world.chain.settled(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -426,9 +426,8 @@ impl SettlementLayer for Chain {
         async move {
             self.answer()?;
             let time = self.time();
-            Ok(self.with(|chain| {
-                (number <= chain.block).then(|| Self::block_at(chain, number, time))
-            }))
+            Ok(self
+                .with(|chain| (number <= chain.block).then(|| Self::block_at(chain, number, time))))
         }
         .boxed()
     }

@@ -214,7 +214,7 @@ async fn a_leg_that_cannot_be_sealed_takes_the_other_out_and_not_with_it() {
     let node = world.start(config).await;
     // Real legs of a swap have one expiry. The ledger's rules do not require it.
     let (mut a, b) = (world.leg(Side::A, 1), world.leg(Side::B, 1));
-    a.header.expiry = now() + 1;
+    a.header.expiry = world.chain.time() + 1;
     node.submit(&a).await;
     assert_eq!(node.submit(&b).await.field("status"), "pending");
     let transfer = world.transaction();

@@ -17,6 +17,7 @@ use std::{
     time::Duration,
 };
 
+use alloy_primitives::B256;
 use axum::{
     Json, Router,
     body::Bytes,
@@ -25,7 +26,6 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
-use alloy_primitives::B256;
 use serde_json::{Value, json};
 use subrosa_client::{
     GatewayClient, Method, RequestBuilder,
@@ -37,8 +37,7 @@ use subrosa_client::{
 use subrosa_clock::{Clock as _, VirtualClock};
 use subrosa_l1::{
     Accepted, Account, Block, Contracts, DepositReceipt, Head, L1, L1Error, OracleLog,
-    QueuedDeposit, Receipt, Recorded, RollupView, SettledBatch, Settlement, Submission, Tag,
-    TokenMetadata,
+    QueuedDeposit, Receipt, Recorded, RollupView, SettledBatch, Settlement, Tag, TokenMetadata,
 };
 use subrosa_protocol::{
     Fr,
@@ -465,6 +464,9 @@ impl L1 for Market {
             timestamp: self.now() + self.ahead.load(Ordering::Relaxed),
         })
     }
+    async fn final_batches(&self) -> Result<Option<u64>, L1Error> {
+        Ok(None)
+    }
     fn contracts(&self) -> Contracts {
         let none = alloy_primitives::Address::ZERO;
         Contracts {
@@ -483,7 +485,7 @@ impl L1 for Market {
     async fn history(&self, _: u64, _: u64) -> Result<Vec<Recorded>, L1Error> {
         never()
     }
-    async fn submission(&self, _: &Recorded) -> Result<Submission, L1Error> {
+    async fn submission(&self, _: &Recorded) -> Result<subrosa_l1::Submission, L1Error> {
         never()
     }
     async fn rollup(&self) -> Result<RollupView, L1Error> {

@@ -28,11 +28,8 @@ pub(super) async fn ask(
     let old = head.saturating_sub(blocks);
     match method {
         "eth_blockNumber" => return Ok(ok(json!(format!("{old:#x}")))),
-        "eth_getBlockByNumber" => {
-            if !pin(&mut params[0], old) {
-                return Ok(ok(Value::Null));
-            }
-        }
+        "eth_getBlockByNumber" if !pin(&mut params[0], old) => return Ok(ok(Value::Null)),
+        "eth_getBlockByNumber" => {}
         "eth_call" | "eth_getBalance" | "eth_getCode" | "eth_getTransactionCount" => {
             if let Some(params) = params.as_array_mut()
                 && params.len() == 1

@@ -1,0 +1,256 @@
+//! L1 decides: stores that lack batches, followers, reorganisations, and endpoints that are behind.
+
+use std::time::Duration;
+
+use subrosa_sequencer::{Config, Halt, Health};
+
+use crate::support::*;
+
+/// Settles `count` transactions and a deposit in each batch.
+async fn settle(
+    world: &World,
+    node: &Node,
+    count: usize,
+) -> Vec<subrosa_protocol::transaction::Transaction> {
+    let mut all = Vec::new();
+    for place in 0..count {
+        world.chain.deposit(100 + place as u128);
+        let tx = world.transaction();
+        node.submit(&tx).await;
+        node.until(&tx, "settled").await;
+        all.push(tx);
+    }
+    all
+}
+
+fn elsewhere(world: &World, name: &str) -> Config {
+    config(&world.dir.path().join(name))
+}
+
+/// Waits until the sequencer has as many batches as L1.
+async fn level(world: &World, node: &Node) {
+    let head = world.chain.with(|chain| chain.state.batch_index);
+    for _ in 0..1_000 {
+        let info = node.get("/v1/info").await.body;
+        if info["settled_below"].as_u64() == Some(head) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("never level: {:?}", node.running.health());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_store_becomes_whole_from_l1_and_goes_on() {
+    let world = World::new();
+    let node = world.start(world.config()).await;
+    settle(&world, &node, 5).await;
+    node.stop().await;
+
+    let mut other = elsewhere(&world, "other");
+    other.settle.snapshot_every = 2;
+    let node = world.start(other.clone()).await;
+    level(&world, &node).await;
+    let more = settle(&world, &node, 2).await;
+    let head = world.chain.with(|chain| chain.state);
+    node.stop().await;
+    // The rebuilt store passes the checks of a start.
+    let node = world.start(other).await;
+    for tx in &more {
+        node.until(tx, "settled").await;
+    }
+    level(&world, &node).await;
+    node.stop().await;
+    assert!(world.chain.with(|chain| chain.state) == head);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_behind_l1_imports_what_it_lacks_and_keeps_its_transactions() {
+    let world = World::new();
+    let prover = Prover::blocked();
+    let mut ports = world.ports();
+    ports.prover = prover.clone();
+    let node = world.start_with(world.config(), ports).await;
+    // Sealed and never proven here.
+    let ours = world.transaction();
+    node.submit(&ours).await;
+    node.until(&ours, "included").await;
+    node.stop().await;
+
+    // Meanwhile another sequencer settles.
+    let node = world.start(elsewhere(&world, "other")).await;
+    settle(&world, &node, 3).await;
+    node.stop().await;
+
+    let node = world.start(world.config()).await;
+    node.until(&ours, "settled").await;
+    node.stop().await;
+    let holding = world.chain.with(|chain| {
+        let transactions = chain.settled.iter().flat_map(|batch| &batch.transactions);
+        transactions
+            .filter(|tx| tx.nullifiers == ours.nullifiers)
+            .count()
+    });
+    assert_eq!(holding, 1, "it settled once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_somebody_else_settled_is_told_so() {
+    let world = World::new();
+    let node = world.start(idle(world.config())).await;
+    let tx = world.transaction();
+    node.submit(&tx).await;
+    let other = world.start(elsewhere(&world, "other")).await;
+    other.submit(&tx).await;
+    other.until(&tx, "settled").await;
+    other.stop().await;
+    node.until(&tx, "settled").await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_follower_serves_what_has_settled_and_takes_nothing() {
+    let world = World::new();
+    let node = world.start(world.config()).await;
+    let mut config = elsewhere(&world, "follower");
+    config.follow = true;
+    let follower = world.start(config.clone()).await;
+    settle(&world, &node, 2).await;
+    level(&world, &follower).await;
+    let theirs = node.get("/v1/batches/2").await.body;
+    let ours = follower.get("/v1/batches/2").await.body;
+    assert_eq!(ours["data"], theirs["data"]);
+    assert_eq!(ours["commitment"], theirs["commitment"]);
+    let refused = follower.submit(&world.transaction()).await;
+    assert_eq!((refused.status, refused.code()), (503, "unavailable"));
+    node.stop().await;
+    follower.stop().await;
+    // Promoted: the same store without the setting.
+    config.follow = false;
+    let promoted = world.start(config).await;
+    settle(&world, &promoted, 1).await;
+    promoted.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deposit_that_a_reorganisation_changed_is_read_again() {
+    let world = World::new();
+    let prover = Prover::blocked();
+    let mut ports = world.ports();
+    ports.prover = prover.clone();
+    let node = world.start_with(world.config(), ports).await;
+    world.chain.deposit(5);
+    world.chain.deposit(6);
+    let tx = world.transaction();
+    node.submit(&tx).await;
+    node.until(&tx, "included").await;
+    eventually("the deposits are sealed", || {
+        world.chain.polls.load(std::sync::atomic::Ordering::SeqCst) > 5
+    })
+    .await;
+    // The two deposits change places, and one is added.
+    world.chain.fork(2, |chain| {
+        chain.queue.swap(0, 1);
+        chain.block += 1;
+    });
+    world.chain.deposit(7);
+    prover
+        .blocked
+        .store(false, std::sync::atomic::Ordering::SeqCst);
+    node.until(&tx, "settled").await;
+    eventually("all deposits settle", || {
+        world.chain.with(|chain| chain.state.deposit_count) == 3
+    })
+    .await;
+    assert!(!matches!(node.running.health(), Health::Halted(_)));
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deposits_that_a_reorganisation_removed_are_forgotten() {
+    let world = World::new();
+    let prover = Prover::blocked();
+    let mut ports = world.ports();
+    ports.prover = prover.clone();
+    let node = world.start_with(world.config(), ports).await;
+    world.chain.deposit(5);
+    let tx = world.transaction();
+    node.submit(&tx).await;
+    node.until(&tx, "included").await;
+    world.chain.fork(2, |chain| {
+        chain.queue.clear();
+        chain.block += 1;
+    });
+    prover
+        .blocked
+        .store(false, std::sync::atomic::Ordering::SeqCst);
+    node.until(&tx, "settled").await;
+    world.chain.deposit(8);
+    eventually("the new deposit settles", || {
+        world.chain.with(|chain| chain.state.deposit_count) == 1
+    })
+    .await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_is_behind_takes_nothing_back() {
+    let world = World::new();
+    let node = world.start(world.config()).await;
+    world.chain.with(|chain| chain.block = 10);
+    let all = settle(&world, &node, 2).await;
+    let settled_calls = world
+        .chain
+        .settle_calls
+        .load(std::sync::atomic::Ordering::SeqCst);
+    // An older block of the same chain, in which the second batch has not settled.
+    let now = world.chain.with(|chain| {
+        let now = (chain.block, chain.state);
+        chain.block = 10;
+        chain.state = chain.states[0];
+        now
+    });
+    eventually("degraded", || {
+        matches!(node.running.health(), Health::Degraded(_))
+    })
+    .await;
+    assert_eq!(node.status(&all[1]).await.field("status"), "settled");
+    world.chain.with(|chain| (chain.block, chain.state) = now);
+    eventually("healthy again", || node.running.health() == Health::Running).await;
+    assert_eq!(
+        world
+            .chain
+            .settle_calls
+            .load(std::sync::atomic::Ordering::SeqCst),
+        settled_calls,
+        "nothing was sent again"
+    );
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_contradiction_at_finality_halts() {
+    let world = World::new();
+    let node = world.start(world.config()).await;
+    settle(&world, &node, 3).await;
+    world.chain.with(|chain| chain.final_below = Some(3));
+    let polls = world.chain.polls.load(std::sync::atomic::Ordering::SeqCst);
+    eventually("the finality is seen", || {
+        world.chain.polls.load(std::sync::atomic::Ordering::SeqCst) > polls + 5
+    })
+    .await;
+    // Another batch 1, which was final.
+    world.chain.fork(8, |chain| {
+        for state in &mut chain.states {
+            state.note_root = subrosa_protocol::Fr::from(1u64);
+        }
+        chain.state.note_root = subrosa_protocol::Fr::from(1u64);
+        chain.block += 1;
+    });
+    let halt = node.until_halted().await;
+    let Halt::Diverged { detail, .. } = &halt else {
+        panic!("{halt:?}");
+    };
+    assert!(detail.contains("sequencer rebuild"), "{detail}");
+    node.stop().await;
+}
