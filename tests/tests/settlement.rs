@@ -208,8 +208,16 @@ impl Stage {
             *owed = self.l1.claimable(of, DOLLAR).await?;
         }
         let vault = self.deployed.contracts.vault.into_array();
+        let mut view = self.l1.rollup().await?;
+        // A rejected batch may have a block of its own.
+        view.block = Block {
+            number: 0,
+            hash: B256::ZERO,
+            parent: B256::ZERO,
+            timestamp: 0,
+        };
         Ok(Everything {
-            view: self.l1.rollup().await?,
+            view,
             vault: self.l1.token_balance(vault, DOLLAR).await?,
             owed,
         })
