@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use crate::telemetry;
+use crate::{recovery::RecoveryError, store::StoreError, telemetry};
 
 /// The reason why the pipeline halted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,6 +48,22 @@ pub enum Halt {
         /// Name of the task.
         task: String,
     },
+}
+
+impl From<StoreError> for Halt {
+    fn from(error: StoreError) -> Self {
+        Self::Store {
+            detail: error.to_string(),
+        }
+    }
+}
+
+impl From<RecoveryError> for Halt {
+    fn from(error: RecoveryError) -> Self {
+        Self::Store {
+            detail: error.to_string(),
+        }
+    }
 }
 
 impl Halt {

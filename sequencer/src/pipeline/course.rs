@@ -119,11 +119,10 @@ async fn state_before(node: &Arc<Node>, index: u64) -> Result<State, Failure> {
 /// Reads the record of a batch from the store.
 pub(super) async fn record(node: &Arc<Node>, index: u64) -> Result<BatchRecord, Failure> {
     blocking(node, "settle", move |node| {
-        let record = node.store.get::<Batches>(&index);
-        record
-            .map_err(|error| error.to_string())
-            .and_then(|record| record.ok_or_else(|| format!("batch {index} is missing")))
-            .map_err(|detail| Halt::Store { detail })
+        let record = node.store.get::<Batches>(&index)?;
+        record.ok_or_else(|| Halt::Store {
+            detail: format!("batch {index} is missing"),
+        })
     })
     .await
     .map_err(Failure::Final)

@@ -75,9 +75,7 @@ fn apply(node: &Arc<Node>, index: u64, settled: &SettledBatch) -> Result<Result<
     };
     if new.commitment() != settled.new_state {
         // The answer was false, and the ledger has followed it.
-        *ledger = load_ledger(&node.store, index, context).map_err(|error| Halt::Store {
-            detail: error.to_string(),
-        })?;
+        *ledger = load_ledger(&node.store, index, context)?;
         return Ok(Err(format!("batch {index} of L1 leads to another state")));
     }
     let checkpoint = match node.config.settle.snapshot_every {
@@ -94,10 +92,7 @@ fn apply(node: &Arc<Node>, index: u64, settled: &SettledBatch) -> Result<Result<
         checkpoint,
     };
     // From here on memory is ahead of the disk, so that a failure halts.
-    let failed = |error: StoreError| Halt::Store {
-        detail: error.to_string(),
-    };
-    imported.write(node).map_err(failed)?;
+    imported.write(node)?;
     imported.show(node)?;
     Ok(Ok(()))
 }
@@ -209,10 +204,7 @@ impl Imported<'_> {
     /// Brings memory to the state that is now on disk.
     fn show(&self, node: &Node) -> Result<(), Halt> {
         let published = &self.settled.published;
-        let deposits = waiting_deposits(&node.store, self.new.deposit_count);
-        let deposits = deposits.map_err(|error| Halt::Store {
-            detail: error.to_string(),
-        })?;
+        let deposits = waiting_deposits(&node.store, self.new.deposit_count)?;
         {
             let mut pool = node.pool();
             let gone = self.touched.impossible.iter().map(|(entry, _)| entry.0);

@@ -5,13 +5,9 @@ use std::sync::Arc;
 use super::{Failure, blocking, reading};
 use crate::{
     chain::Sighting,
-    health::Halt,
     node::Node,
     ports::{Block, RollupView},
-    store::{
-        StoreError,
-        tables::{Bytes, Meta, MetaKey, Value},
-    },
+    store::tables::{Bytes, Meta, MetaKey, Value},
     telemetry,
 };
 
@@ -123,14 +119,9 @@ async fn remember(node: &Arc<Node>, block: &Block) -> Result<(), Failure> {
     }
     let block = *block;
     blocking(node, "watch", move |node| {
-        let write = || -> Result<(), StoreError> {
-            let mut changes = node.store.change();
-            changes.put::<Meta>(&MetaKey::Block, &Bytes(block.encode()))?;
-            changes.commit()
-        };
-        write().map_err(|error| Halt::Store {
-            detail: error.to_string(),
-        })
+        let mut changes = node.store.change();
+        changes.put::<Meta>(&MetaKey::Block, &Bytes(block.encode()))?;
+        Ok(changes.commit()?)
     })
     .await
     .map_err(Failure::Final)

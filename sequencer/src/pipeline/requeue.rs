@@ -12,10 +12,7 @@ use crate::{
     node::Node,
     ports::RollupView,
     recovery::waiting_deposits,
-    store::{
-        StoreError,
-        tables::{Batches, Deposits},
-    },
+    store::tables::{Batches, Deposits},
     telemetry,
 };
 
@@ -59,9 +56,7 @@ pub(super) async fn requeue_changed(node: &Arc<Node>, view: &RollupView) -> Resu
 async fn first_changed(node: &Arc<Node>, view: &RollupView) -> Result<Option<u64>, Failure> {
     let from = view.deposit_count;
     let ours: Vec<Deposit> = blocking(node, "watch", move |node| {
-        waiting_deposits(&node.store, from).map_err(|error| Halt::Store {
-            detail: error.to_string(),
-        })
+        Ok(waiting_deposits(&node.store, from)?)
     })
     .await
     .map_err(Failure::Final)?;
@@ -95,34 +90,24 @@ async fn first_changed(node: &Arc<Node>, view: &RollupView) -> Result<Option<u64
 /// Returns the first unsettled batch that holds the deposit with this index or a later one.
 fn holder(node: &Node, deposit: u64) -> Result<Option<u64>, Halt> {
     let settle = node.cursor().settle;
-    let find = || -> Result<Option<u64>, StoreError> {
-        for entry in node.store.range::<Batches>(&settle)? {
-            let (index, record) = entry?;
-            if record.new.deposit_count > deposit {
-                return Ok(Some(index));
-            }
+    for entry in node.store.range::<Batches>(&settle)? {
+        let (index, record) = entry?;
+        if record.new.deposit_count > deposit {
+            return Ok(Some(index));
         }
-        Ok(None)
-    };
-    find().map_err(|error| Halt::Store {
-        detail: error.to_string(),
-    })
+    }
+    Ok(None)
 }
 
 /// Forgets the stored deposits from this index on, unless a settled batch holds them.
 fn forget(node: &Arc<Node>, from: u64) -> Result<(), Halt> {
-    let failed = |detail: String| Halt::Store { detail };
     let sealed = node.ledger().state().deposit_count;
-    let from = from.max(sealed);
-    let write = || -> Result<(), StoreError> {
-        let mut changes = node.store.change();
-        for entry in node.store.range::<Deposits>(&from)? {
-            changes.delete::<Deposits>(&entry?.0)?;
-        }
-        changes.commit()
-    };
-    write().map_err(|error| failed(error.to_string()))?;
-    let left = waiting_deposits(&node.store, sealed).map_err(|error| failed(error.to_string()))?;
+    let mut changes = node.store.change();
+    for entry in node.store.range::<Deposits>(&from.max(sealed))? {
+        changes.delete::<Deposits>(&entry?.0)?;
+    }
+    changes.commit()?;
+    let left = waiting_deposits(&node.store, sealed)?;
     *node.deposits() = DepositQueue::new(sealed, left, node.clock().now());
     Ok(())
 }

@@ -16,12 +16,9 @@ use crate::{
     node::{Node, sealed_view},
     record::TransactionRecord,
     recovery::{load_ledger, waiting_deposits},
-    store::{
-        StoreError,
-        tables::{
-            Batches, Bytes, Jobs, LedgerCheckpoints, Mempool, Meta, MetaKey, Proofs, Stages,
-            Submissions, Transactions, Value,
-        },
+    store::tables::{
+        Batches, Bytes, Jobs, LedgerCheckpoints, Mempool, Meta, MetaKey, Proofs, Stages,
+        Submissions, Transactions, Value,
     },
     submission::{ParsedSubmission, Sequenced},
     telemetry,
@@ -44,9 +41,6 @@ pub(super) async fn rewind(node: &Arc<Node>, from: u64) -> Result<(), Halt> {
 }
 
 fn drop_batches(node: &Arc<Node>, from: u64) -> Result<(), Halt> {
-    let failed = |error: StoreError| Halt::Store {
-        detail: error.to_string(),
-    };
     let inconsistent = |detail: String| Halt::Store { detail };
     let until = node.cursor().seal;
     let store = &node.store;
@@ -55,8 +49,7 @@ fn drop_batches(node: &Arc<Node>, from: u64) -> Result<(), Halt> {
     for index in from..until {
         // An imported batch holds the submissions that were in the mempool here, which may be none.
         let submissions = store
-            .get::<Submissions>(&index)
-            .map_err(failed)?
+            .get::<Submissions>(&index)?
             .ok_or_else(|| inconsistent(format!("the submissions of batch {index} are missing")))?;
         let mut batch = Vec::with_capacity(submissions.0.len());
         for (sequence, bytes) in submissions.0 {
@@ -65,43 +58,32 @@ fn drop_batches(node: &Arc<Node>, from: u64) -> Result<(), Halt> {
             batch.push((sequence, Arc::new(submission)));
         }
         returning.push(batch);
-        changes.delete::<Batches>(&index).map_err(failed)?;
-        changes.delete::<Stages>(&index).map_err(failed)?;
-        changes.delete::<Jobs>(&index).map_err(failed)?;
-        changes.delete::<Proofs>(&index).map_err(failed)?;
-        changes.delete::<Submissions>(&index).map_err(failed)?;
-        changes
-            .delete::<LedgerCheckpoints>(&(index + 1))
-            .map_err(failed)?;
+        changes.delete::<Batches>(&index)?;
+        changes.delete::<Stages>(&index)?;
+        changes.delete::<Jobs>(&index)?;
+        changes.delete::<Proofs>(&index)?;
+        changes.delete::<Submissions>(&index)?;
+        changes.delete::<LedgerCheckpoints>(&(index + 1))?;
     }
     for (sequence, submission) in returning.iter().flatten() {
-        changes
-            .put::<Mempool>(sequence, &Bytes(submission.bytes.clone()))
-            .map_err(failed)?;
+        changes.put::<Mempool>(sequence, &Bytes(submission.bytes.clone()))?;
         let record = TransactionRecord::Pending {
             sequence: *sequence,
         };
-        changes
-            .put::<Transactions>(&submission.id, &record)
-            .map_err(failed)?;
+        changes.put::<Transactions>(&submission.id, &record)?;
     }
     // The ledger is rebuilt before the write, so that a failure leaves the store unchanged.
-    let ledger = load_ledger(store, from, &node.ledger_config.context)
-        .map_err(|error| inconsistent(error.to_string()))?;
+    let ledger = load_ledger(store, from, &node.ledger_config.context)?;
     let state = *ledger.state();
-    let deposits = waiting_deposits(store, state.deposit_count)
-        .map_err(|error| inconsistent(error.to_string()))?;
+    let deposits = waiting_deposits(store, state.deposit_count)?;
     let time = match from.checked_sub(1).filter(|index| *index > 0) {
         None => 0,
         Some(index) => store
-            .get::<Batches>(&index)
-            .map_err(failed)?
+            .get::<Batches>(&index)?
             .map_or(0, |record| record.time),
     };
-    changes
-        .put::<Meta>(&MetaKey::Head, &Bytes(state.encode()))
-        .map_err(failed)?;
-    changes.commit().map_err(failed)?;
+    changes.put::<Meta>(&MetaKey::Head, &Bytes(state.encode()))?;
+    changes.commit()?;
 
     let mut current = node.ledger();
     let mut pool = node.pool();

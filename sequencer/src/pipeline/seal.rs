@@ -143,12 +143,6 @@ async fn attempt(node: &Arc<Node>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn failed(error: StoreError) -> Halt {
-    Halt::Store {
-        detail: error.to_string(),
-    }
-}
-
 /// Sweeps out the submissions that can no longer be sealed, then seals one batch if there is
 /// anything to seal. Returns its index.
 fn seal(node: &Arc<Node>, time: u64, assets_root: Fr) -> Result<Option<u64>, Halt> {
@@ -216,7 +210,7 @@ fn seal(node: &Arc<Node>, time: u64, assets_root: Fr) -> Result<Option<u64>, Hal
         checkpoint,
     };
     // From here on memory is ahead of the disk, so that a failure halts.
-    sealed.write(node).map_err(failed)?;
+    sealed.write(node)?;
     sealed.apply(node);
     telemetry::stage("sealed", started);
     tracing::info!(
@@ -276,8 +270,8 @@ fn remove(node: &Node, going: &[Removed]) -> Result<(), Halt> {
         return Ok(());
     }
     let mut changes = node.store.change();
-    removal::write(&mut changes, going).map_err(failed)?;
-    changes.commit().map_err(failed)?;
+    removal::write(&mut changes, going)?;
+    changes.commit()?;
     let mut pool = node.pool();
     pool.remove(going.iter().map(|((sequence, _), _)| *sequence));
     telemetry::mempool(pool.census().queued);

@@ -24,10 +24,7 @@ use crate::{
     health::Halt,
     node::Node,
     ports::{RollupView, Settlement, SettlementError},
-    store::{
-        StoreError,
-        tables::{BatchRecord, Jobs, Meta, MetaKey, Proofs, Stage, Stages, Submissions, count},
-    },
+    store::tables::{BatchRecord, Jobs, Meta, MetaKey, Proofs, Stage, Stages, Submissions, count},
     telemetry,
     wire::word,
 };
@@ -224,21 +221,16 @@ async fn note_final(node: &Arc<Node>) -> Result<(), Failure> {
     }
     let kept = below.min(settled.saturating_sub(node.config.settle.retain_submissions));
     blocking(node, "settle", move |node| {
-        let write = || -> Result<(), StoreError> {
-            let mut changes = node.store.change();
-            changes.put::<Meta>(&MetaKey::Final, &count(below))?;
-            for entry in node.store.range::<Submissions>(&0)? {
-                let (index, _) = entry?;
-                if index >= kept {
-                    break;
-                }
-                changes.delete::<Submissions>(&index)?;
+        let mut changes = node.store.change();
+        changes.put::<Meta>(&MetaKey::Final, &count(below))?;
+        for entry in node.store.range::<Submissions>(&0)? {
+            let (index, _) = entry?;
+            if index >= kept {
+                break;
             }
-            changes.commit()
-        };
-        write().map_err(|error| Halt::Store {
-            detail: error.to_string(),
-        })
+            changes.delete::<Submissions>(&index)?;
+        }
+        Ok(changes.commit()?)
     })
     .await
     .map_err(Failure::Final)?;
@@ -284,11 +276,10 @@ async fn settle(
 ) -> Result<Step, Failure> {
     let started = Instant::now();
     let proof = blocking(node, "settle", move |node| {
-        let proof = node.store.get::<Proofs>(&index);
-        proof
-            .map_err(|error| error.to_string())
-            .and_then(|proof| proof.ok_or_else(|| format!("the proof of batch {index} is missing")))
-            .map_err(|detail| Halt::Store { detail })
+        let proof = node.store.get::<Proofs>(&index)?;
+        proof.ok_or_else(|| Halt::Store {
+            detail: format!("the proof of batch {index} is missing"),
+        })
     })
     .await
     .map_err(Failure::Final)?;
@@ -363,15 +354,10 @@ async fn mark(node: &Arc<Node>, index: u64, tx: [u8; 32]) -> Result<(), Failure>
         None
     };
     blocking(node, "settle", move |node| {
-        let write = || -> Result<(), StoreError> {
-            let mut changes = node.store.change();
-            changes.put::<Stages>(&index, &Stage::Settled { tx })?;
-            changes.delete::<Jobs>(&index)?;
-            changes.commit()
-        };
-        write().map_err(|error| Halt::Store {
-            detail: error.to_string(),
-        })
+        let mut changes = node.store.change();
+        changes.put::<Stages>(&index, &Stage::Settled { tx })?;
+        changes.delete::<Jobs>(&index)?;
+        Ok(changes.commit()?)
     })
     .await
     .map_err(Failure::Final)?;
@@ -389,22 +375,16 @@ async fn mark(node: &Arc<Node>, index: u64, tx: [u8; 32]) -> Result<(), Failure>
 /// Records that a reorganisation took settled batches away. Returns the first whose proof is not in
 /// the store: it was imported, or it settled before its proof was made here.
 fn unsettle(node: &Arc<Node>, from: u64, until: u64) -> Result<Option<u64>, Halt> {
-    let write = || -> Result<Option<u64>, StoreError> {
-        let mut changes = node.store.change();
-        let mut unproven = None;
-        for index in from..until {
-            if node.store.get::<Proofs>(&index)?.is_none() {
-                unproven = Some(index);
-                break;
-            }
-            changes.put::<Stages>(&index, &Stage::Proven)?;
+    let mut changes = node.store.change();
+    let mut unproven = None;
+    for index in from..until {
+        if node.store.get::<Proofs>(&index)?.is_none() {
+            unproven = Some(index);
+            break;
         }
-        changes.commit()?;
-        Ok(unproven)
-    };
-    let unproven = write().map_err(|error| Halt::Store {
-        detail: error.to_string(),
-    })?;
+        changes.put::<Stages>(&index, &Stage::Proven)?;
+    }
+    changes.commit()?;
     let proven = unproven.unwrap_or(until);
     if from < proven {
         node.cursor().settle = from;

@@ -187,17 +187,14 @@ fn follow_log(node: &Node, log: &OracleLog) -> Result<Result<usize, LogError>, H
             return Ok(Err(error));
         }
     };
-    let failed = |error: StoreError| Halt::Store {
-        detail: error.to_string(),
-    };
     let outdated = next.outdated(clock);
     if !outdated.is_empty() {
-        let kept = unsettled_snapshots(node).map_err(failed)?;
+        let kept = unsettled_snapshots(node)?;
         next.forget(&node.pool().forget_snapshots(outdated, &kept));
     }
     let changed = next.known() != before.known();
     if changed || next.is_ahead(ORACLE_LAG) {
-        write_oracle(node, &before, &next).map_err(failed)?;
+        write_oracle(node, &before, &next)?;
         next.stored();
     }
     if changed {
@@ -251,9 +248,6 @@ fn stored(known: &KnownSnapshot) -> StoredSnapshot {
 /// Stores deposits and appends them to the queue. The inner error is the fault in the answer.
 fn store(node: &Node, page: Vec<QueuedDeposit>) -> Result<Result<(), String>, Halt> {
     let expected = node.deposits().next();
-    let failed = |error: StoreError| Halt::Store {
-        detail: error.to_string(),
-    };
     let mut changes = node.store.change();
     for (expected, deposit) in (expected..).zip(&page) {
         if deposit.index != expected {
@@ -263,11 +257,9 @@ fn store(node: &Node, page: Vec<QueuedDeposit>) -> Result<Result<(), String>, Ha
                 deposit.index
             )));
         }
-        changes
-            .put::<Deposits>(&deposit.index, &deposit.deposit)
-            .map_err(failed)?;
+        changes.put::<Deposits>(&deposit.index, &deposit.deposit)?;
     }
-    changes.commit().map_err(failed)?;
+    changes.commit()?;
     let now = node.clock().now();
     let mut queue = node.deposits();
     for deposit in page {
