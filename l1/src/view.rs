@@ -59,13 +59,15 @@ pub struct Settlement {
     pub proof: Vec<u8>,
 }
 
-/// Commitments that L1 recorded for a batch when it accepted it.
+/// Commitments that L1 recorded for a batch when it accepted it, and its transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Accepted {
     /// Commitment to the state after the batch.
     pub new_state: Fr,
     /// c, the Poseidon commitment to the batch's data words.
     pub data_commitment: Fr,
+    /// Hash of the L1 transaction.
+    pub tx: [u8; 32],
 }
 
 /// A settled batch, rebuilt from L1 data.

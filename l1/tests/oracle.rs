@@ -172,7 +172,7 @@ async fn snapshots_hash_as_in_the_protocol() {
     let still = world.client.snapshot_time(&first.digest()).await.unwrap();
     assert_eq!(still, Some(first.time));
 
-    // What a snapshot taken now would hold is known beforehand.
+    // `current_prices` states the prices of the next snapshot before it is taken.
     set_answer(&*world.transport, &world.owner, gold, 345_678_912_345)
         .await
         .unwrap();

@@ -74,13 +74,7 @@ impl SeenBlocks {
 
     /// Remembers a block, and forgets those that it replaced.
     pub(crate) fn note(&mut self, block: Block) {
-        while self
-            .0
-            .back()
-            .is_some_and(|last| last.number >= block.number)
-        {
-            self.0.pop_back();
-        }
+        self.forget_from(block.number);
         if self.0.len() == MEMORY {
             self.0.pop_front();
         }

@@ -26,6 +26,8 @@ pub(crate) use seal::run as seal;
 pub(crate) use settle::run as settle;
 pub(crate) use watch::run as watch;
 
+use subrosa_protocol::ledger::Ledger;
+
 use crate::{health::Halt, node::Node, ports::SettlementError};
 
 /// Name of the health entry of a chain that does not answer.
@@ -95,6 +97,12 @@ fn reading(error: SettlementError) -> Failure {
 fn chain_time(node: &Node, timestamp: u64) -> u64 {
     let now = node.clock().unix();
     timestamp.max(now.saturating_sub(node.config.settle.clock_lag_s))
+}
+
+/// Returns the checkpoint of a ledger after the batch with this index, if one is due.
+fn checkpoint(node: &Node, ledger: &Ledger, index: u64) -> Option<Vec<u8>> {
+    let every = node.config.settle.snapshot_every;
+    (every != 0 && index.is_multiple_of(every)).then(|| ledger.to_bytes())
 }
 
 /// Runs blocking work on a thread of its own. A panic of the work halts the pipeline.

@@ -28,7 +28,7 @@ use crate::{
         tables::{
             BatchRecord, Batches, Bytes, Deposits, Identity, Jobs, LedgerCheckpoints, Mempool,
             Meta, MetaKey, PriceSnapshots, Proofs, Stage, Stages, StoredSnapshot, Submissions,
-            Transactions, Value,
+            Transactions, Value, count,
         },
     },
     submission::{ParsedSubmission, Sequenced},
@@ -230,32 +230,32 @@ fn load_chain(store: &Store) -> Result<(Option<Block>, u64), RecoveryError> {
     let unreadable = |entry| move |source| RecoveryError::Meta { entry, source };
     let block = store.get::<Meta>(&MetaKey::Block)?;
     let block = block.map(|Bytes(bytes)| Block::decode(&bytes)).transpose();
-    let count = match store.get::<Meta>(&MetaKey::Final)? {
-        None => 0,
-        Some(Bytes(bytes)) => u64::from_be_bytes(
-            bytes
-                .try_into()
-                .map_err(|_| unreadable("final")(CodecError::Short))?,
-        ),
-    };
-    Ok((block.map_err(unreadable("block"))?, count))
+    let below = store.get::<Meta>(&MetaKey::Final)?;
+    let below = below.map_or(Ok(0), |stored| number(stored, "final"))?;
+    Ok((block.map_err(unreadable("block"))?, below))
+}
+
+/// Reads a number of the table `meta`, written by [`count`].
+fn number(Bytes(bytes): Bytes, entry: &'static str) -> Result<u64, RecoveryError> {
+    let bytes = bytes.try_into().map_err(|_| RecoveryError::Meta {
+        entry,
+        source: CodecError::Short,
+    })?;
+    Ok(u64::from_be_bytes(bytes))
 }
 
 fn check_identity(store: &Store, identity: &Identity) -> Result<State, RecoveryError> {
     let unreadable = |entry| move |source| RecoveryError::Meta { entry, source };
-    let Some(Bytes(schema)) = store.get::<Meta>(&MetaKey::Schema)? else {
+    let Some(schema) = store.get::<Meta>(&MetaKey::Schema)? else {
         let genesis = State::genesis();
         let mut changes = store.change();
-        changes.put::<Meta>(&MetaKey::Schema, &Bytes(SCHEMA.to_be_bytes().to_vec()))?;
+        changes.put::<Meta>(&MetaKey::Schema, &count(SCHEMA))?;
         changes.put::<Meta>(&MetaKey::Identity, &Bytes(identity.encode()))?;
         changes.put::<Meta>(&MetaKey::Head, &Bytes(genesis.encode()))?;
         changes.commit()?;
         return Ok(genesis);
     };
-    let schema: [u8; 8] = schema
-        .try_into()
-        .map_err(|_| unreadable("schema")(CodecError::Short))?;
-    let found = u64::from_be_bytes(schema);
+    let found = number(schema, "schema")?;
     if found != SCHEMA {
         return Err(RecoveryError::Schema {
             found,

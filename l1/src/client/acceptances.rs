@@ -27,7 +27,6 @@ pub(super) struct Acceptance {
     pub(super) accepted: Accepted,
     pub(super) block: u64,
     pub(super) block_hash: B256,
-    pub(super) transaction: B256,
 }
 
 /// Events read so far.
@@ -94,10 +93,10 @@ impl<T: Transport> Client<T> {
                     accepted: Accepted {
                         new_state: from_word(event.newState)?,
                         data_commitment: from_word(event.dataCommitment)?,
+                        tx: found.transaction.0,
                     },
                     block: found.block,
                     block_hash: found.block_hash,
-                    transaction: found.transaction,
                 };
                 events.push((event.batchIndex, acceptance));
             }

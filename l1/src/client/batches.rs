@@ -63,7 +63,7 @@ impl<T: Transport> Client<T> {
         let Some(event) = self.acceptance(index).await? else {
             return Ok(None);
         };
-        let submission = self.read_submission(event.transaction, event.block_hash);
+        let submission = self.read_submission(event.accepted.tx.into(), event.block_hash);
         let submission = submission.await?;
         let header = &submission.header;
         let rollup = self.contracts.rollup;
@@ -92,7 +92,7 @@ impl<T: Transport> Client<T> {
         Ok(Some(SettledBatch {
             published,
             new_state: event.accepted.new_state,
-            tx: event.transaction.0,
+            tx: event.accepted.tx,
         }))
     }
 }

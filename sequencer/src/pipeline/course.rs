@@ -18,7 +18,12 @@ pub(super) enum Course {
     /// L1 has settled exactly what is recorded as settled here.
     Level,
     /// L1 has also settled this batch, as it was sealed here.
-    Settled(u64),
+    Settled {
+        /// Index of the batch.
+        index: u64,
+        /// Hash of the L1 transaction.
+        tx: [u8; 32],
+    },
     /// L1 no longer holds the batches from this index on. Those below agree.
     TakenBack(u64),
     /// From this index on, L1 holds batches that were not sealed here. Those below agree.
@@ -73,8 +78,10 @@ pub(super) async fn course(node: &Arc<Node>, view: &RollupView) -> Result<Course
         return Ok(Course::Level);
     }
     let index = cursor.settle;
-    if index < cursor.seal && agrees(node, index).await? {
-        return Ok(Course::Settled(index));
+    if index < cursor.seal
+        && let Some(tx) = agreed_in(node, index).await?
+    {
+        return Ok(Course::Settled { index, tx });
     }
     Ok(Course::Foreign(index))
 }
@@ -84,18 +91,19 @@ pub(super) async fn course(node: &Arc<Node>, view: &RollupView) -> Result<Course
 async fn last_common(node: &Arc<Node>, from: u64) -> Result<u64, Failure> {
     let floor = node.final_below().max(1);
     let mut place = from;
-    while place > floor && !agrees(node, place - 1).await? {
+    while place > floor && agreed_in(node, place - 1).await?.is_none() {
         place -= 1;
     }
-    if place == floor && floor > 1 && !agrees(node, floor - 1).await? {
+    if place == floor && floor > 1 && agreed_in(node, floor - 1).await?.is_none() {
         return Ok(floor - 1);
     }
     Ok(place)
 }
 
-/// Whether L1 accepted the batch with this index as it was sealed here. Compares the commitment to
-/// the data too, because the state after a batch commits neither to its time nor to its data.
-async fn agrees(node: &Arc<Node>, index: u64) -> Result<bool, Failure> {
+/// Returns the L1 transaction of the batch with this index, if L1 accepted it as it was sealed here.
+/// Compares the commitment to the data too, because the state after a batch commits neither to its
+/// time nor to its data.
+async fn agreed_in(node: &Arc<Node>, index: u64) -> Result<Option<[u8; 32]>, Failure> {
     let ours = record(node, index).await?;
     let theirs = node.ports.settlement.accepted(index).await;
     let theirs = theirs.map_err(reading)?.ok_or_else(|| {
@@ -105,7 +113,7 @@ async fn agrees(node: &Arc<Node>, index: u64) -> Result<bool, Failure> {
         ))
     })?;
     let found = (theirs.new_state, theirs.data_commitment);
-    Ok(found == (ours.new.commitment(), ours.commitment))
+    Ok((found == (ours.new.commitment(), ours.commitment)).then_some(theirs.tx))
 }
 
 /// Returns the state in which the batch with this index starts.

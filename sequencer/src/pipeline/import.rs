@@ -9,7 +9,7 @@ use subrosa_protocol::{
     ledger::State,
 };
 
-use super::{Failure, blocking, reading};
+use super::{Failure, blocking, checkpoint, reading};
 use crate::{
     deposits::DepositQueue,
     event::BatchEventKind,
@@ -78,10 +78,7 @@ fn apply(node: &Arc<Node>, index: u64, settled: &SettledBatch) -> Result<Result<
         *ledger = load_ledger(&node.store, index, context)?;
         return Ok(Err(format!("batch {index} of L1 leads to another state")));
     }
-    let checkpoint = match node.config.settle.snapshot_every {
-        0 => None,
-        every => index.is_multiple_of(every).then(|| ledger.to_bytes()),
-    };
+    let checkpoint = checkpoint(node, &ledger, index);
     drop(ledger);
     let touched = Touched::find(node, published, index);
     let imported = Imported {

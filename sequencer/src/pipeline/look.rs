@@ -34,13 +34,8 @@ pub(super) async fn look(node: &Arc<Node>) -> Result<RollupView, Failure> {
         }
         Sighting::Ask(seen) => !holds(node, &seen).await?,
     };
-    if !reorganised
-        && node
-            .seen_blocks()
-            .newest()
-            .is_some_and(|last| last.number > block.number)
-    {
-        let newest = node.seen_blocks().newest().map_or(0, |last| last.number);
+    let newest = node.seen_blocks().newest().map_or(0, |last| last.number);
+    if !reorganised && newest > block.number {
         return Err(behind(block, newest));
     }
     if reorganised {

@@ -13,7 +13,7 @@ use subrosa_protocol::{
     nullifier_tree::NullifierError,
 };
 
-use super::{CHAIN, Failure, blocking, chain_time, look::look};
+use super::{CHAIN, Failure, blocking, chain_time, checkpoint, look::look};
 use crate::{
     event::BatchEventKind,
     health::Halt,
@@ -195,10 +195,7 @@ fn seal(node: &Arc<Node>, time: u64, assets_root: Fr) -> Result<Option<u64>, Hal
             }
         }
     };
-    let checkpoint = match node.config.settle.snapshot_every {
-        0 => None,
-        every => (witness.header.batch_index % every == 0).then(|| ledger.to_bytes()),
-    };
+    let checkpoint = checkpoint(node, &ledger, witness.header.batch_index);
     drop(ledger);
 
     let index = witness.header.batch_index;

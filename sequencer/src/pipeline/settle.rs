@@ -5,7 +5,10 @@
 //! anew if its proof is not here. Batches that somebody else settled are imported, and what was
 //! sealed here in their place is sealed anew after them.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use subrosa_protocol::{Fr, batch::PublishedBatch};
 
@@ -102,8 +105,9 @@ async fn step(node: &Arc<Node>, counts: &mut Counts) -> Result<Step, Failure> {
     let view = look(node).await?;
     match course(node, &view).await? {
         Course::Level => {}
-        Course::Settled(index) => {
-            found_settled(node, index).await?;
+        Course::Settled { index, tx } => {
+            tracing::info!(batch = index, "found settled on L1");
+            mark(node, index, tx).await?;
             *counts = Counts::default();
             return Ok(Step::Again);
         }
@@ -142,7 +146,7 @@ async fn step(node: &Arc<Node>, counts: &mut Counts) -> Result<Step, Failure> {
                 REWINDS,
                 format!("batches were sealed anew {times} times in a row: {why}"),
             );
-            let pause = std::time::Duration::from_millis(node.config.settle.backoff_max_ms);
+            let pause = Duration::from_millis(node.config.settle.backoff_max_ms);
             tokio::select! {
                 () = node.cancel.cancelled() => return Ok(Step::Idle),
                 () = node.clock().sleep(pause) => {}
@@ -155,16 +159,6 @@ async fn step(node: &Arc<Node>, counts: &mut Counts) -> Result<Step, Failure> {
         return Ok(Step::Idle);
     }
     settle(node, index, record, counts).await
-}
-
-/// Records that a batch that was sealed here is found settled on L1.
-async fn found_settled(node: &Arc<Node>, index: u64) -> Result<(), Failure> {
-    let settled = node.ports.settlement.settled_batch(index).await;
-    let settled = settled
-        .map_err(reading)?
-        .ok_or_else(|| Failure::Transient(format!("L1 no longer shows batch {index}")))?;
-    tracing::info!(batch = index, "found settled on L1");
-    mark(node, index, settled.tx).await
 }
 
 /// Drops what was sealed here from `from` on, and imports L1's batches from there up to `until`.
@@ -205,6 +199,9 @@ async fn take_back(node: &Arc<Node>, from: u64) -> Result<(), Failure> {
 /// Notes the batches that are final, and lets go of what was kept in case they were not.
 async fn note_final(node: &Arc<Node>) -> Result<(), Failure> {
     let settled = node.cursor().settle;
+    if settled <= node.final_below() {
+        return Ok(());
+    }
     let below = match node
         .ports
         .settlement

@@ -197,7 +197,7 @@ impl Value for Bytes {
     }
 }
 
-/// Makes the stored form of a number, for [`MetaKey::Final`].
+/// Makes the stored form of a number in [`Meta`].
 #[must_use]
 pub fn count(number: u64) -> Bytes {
     Bytes(number.to_be_bytes().to_vec())

@@ -1,6 +1,6 @@
 //! L1 decides: stores that lack batches, followers, reorganisations, and endpoints that are behind.
 
-use std::time::Duration;
+use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
 
 use subrosa_sequencer::{Config, Halt, Health};
 
@@ -25,6 +25,14 @@ async fn settle(
 
 fn elsewhere(world: &World, name: &str) -> Config {
     config(&world.dir.path().join(name))
+}
+
+/// Starts a sequencer whose prover waits until it is unblocked.
+async fn unproven(world: &World) -> (Node, Arc<Prover>) {
+    let prover = Prover::blocked();
+    let mut ports = world.ports();
+    ports.prover = prover.clone();
+    (world.start_with(world.config(), ports).await, prover)
 }
 
 /// Waits until the sequencer has as many batches as L1.
@@ -67,10 +75,7 @@ async fn an_empty_store_becomes_whole_from_l1_and_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_behind_l1_imports_what_it_lacks_and_keeps_its_transactions() {
     let world = World::new();
-    let prover = Prover::blocked();
-    let mut ports = world.ports();
-    ports.prover = prover.clone();
-    let node = world.start_with(world.config(), ports).await;
+    let (node, _prover) = unproven(&world).await;
     // Sealed and never proven here.
     let ours = world.transaction();
     node.submit(&ours).await;
@@ -135,17 +140,14 @@ async fn a_follower_serves_what_has_settled_and_takes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deposit_that_a_reorganisation_changed_is_read_again() {
     let world = World::new();
-    let prover = Prover::blocked();
-    let mut ports = world.ports();
-    ports.prover = prover.clone();
-    let node = world.start_with(world.config(), ports).await;
+    let (node, prover) = unproven(&world).await;
     world.chain.deposit(5);
     world.chain.deposit(6);
     let tx = world.transaction();
     node.submit(&tx).await;
     node.until(&tx, "included").await;
     eventually("the deposits are sealed", || {
-        world.chain.polls.load(std::sync::atomic::Ordering::SeqCst) > 5
+        world.chain.polls.load(Ordering::SeqCst) > 5
     })
     .await;
     // The two deposits change places, and one is added.
@@ -154,9 +156,7 @@ async fn a_deposit_that_a_reorganisation_changed_is_read_again() {
         chain.block += 1;
     });
     world.chain.deposit(7);
-    prover
-        .blocked
-        .store(false, std::sync::atomic::Ordering::SeqCst);
+    prover.blocked.store(false, Ordering::SeqCst);
     node.until(&tx, "settled").await;
     eventually("all deposits settle", || {
         world.chain.with(|chain| chain.state.deposit_count) == 3
@@ -169,10 +169,7 @@ async fn a_deposit_that_a_reorganisation_changed_is_read_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn deposits_that_a_reorganisation_removed_are_forgotten() {
     let world = World::new();
-    let prover = Prover::blocked();
-    let mut ports = world.ports();
-    ports.prover = prover.clone();
-    let node = world.start_with(world.config(), ports).await;
+    let (node, prover) = unproven(&world).await;
     world.chain.deposit(5);
     let tx = world.transaction();
     node.submit(&tx).await;
@@ -181,9 +178,7 @@ async fn deposits_that_a_reorganisation_removed_are_forgotten() {
         chain.queue.clear();
         chain.block += 1;
     });
-    prover
-        .blocked
-        .store(false, std::sync::atomic::Ordering::SeqCst);
+    prover.blocked.store(false, Ordering::SeqCst);
     node.until(&tx, "settled").await;
     world.chain.deposit(8);
     eventually("the new deposit settles", || {
@@ -199,10 +194,7 @@ async fn an_endpoint_that_is_behind_takes_nothing_back() {
     let node = world.start(world.config()).await;
     world.chain.with(|chain| chain.block = 10);
     let all = settle(&world, &node, 2).await;
-    let settled_calls = world
-        .chain
-        .settle_calls
-        .load(std::sync::atomic::Ordering::SeqCst);
+    let settled_calls = world.chain.settle_calls.load(Ordering::SeqCst);
     // An older block of the same chain, in which the second batch has not settled.
     let now = world.chain.with(|chain| {
         let now = (chain.block, chain.state);
@@ -218,10 +210,7 @@ async fn an_endpoint_that_is_behind_takes_nothing_back() {
     world.chain.with(|chain| (chain.block, chain.state) = now);
     eventually("healthy again", || node.running.health() == Health::Running).await;
     assert_eq!(
-        world
-            .chain
-            .settle_calls
-            .load(std::sync::atomic::Ordering::SeqCst),
+        world.chain.settle_calls.load(Ordering::SeqCst),
         settled_calls,
         "nothing was sent again"
     );
@@ -234,9 +223,9 @@ async fn only_a_contradiction_at_finality_halts() {
     let node = world.start(world.config()).await;
     settle(&world, &node, 3).await;
     world.chain.with(|chain| chain.final_below = Some(3));
-    let polls = world.chain.polls.load(std::sync::atomic::Ordering::SeqCst);
+    let polls = world.chain.polls.load(Ordering::SeqCst);
     eventually("the finality is seen", || {
-        world.chain.polls.load(std::sync::atomic::Ordering::SeqCst) > polls + 5
+        world.chain.polls.load(Ordering::SeqCst) > polls + 5
     })
     .await;
     // Another batch 1, which was final.

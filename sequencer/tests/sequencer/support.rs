@@ -446,6 +446,7 @@ impl SettlementLayer for Chain {
             Ok(settled.map(|settled| Accepted {
                 new_state: settled.new_state,
                 data_commitment: data_commitment(&settled.published.words()),
+                tx: settled.tx,
             }))
         }
         .boxed()

@@ -17,7 +17,7 @@ use super::{
 /// The figures of a schedule that was played.
 #[derive(Clone, Debug, Default)]
 pub struct Played {
-    /// What was settled and what was not.
+    /// Numbers of submissions and deposits by their ends.
     pub tally: Tally,
     /// Number of times that each fault was given.
     pub given: BTreeMap<String, u64>,

@@ -528,6 +528,7 @@ impl L1 for Market {
         Ok(batch.map(|(published, new_state)| Accepted {
             new_state: *new_state,
             data_commitment: data_commitment(&published.words()),
+            tx: [0; 32],
         }))
     }
     async fn settled_batch(&self, _: u64) -> Result<Option<SettledBatch>, L1Error> {
