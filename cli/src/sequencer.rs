@@ -115,6 +115,12 @@ pub(crate) async fn run(keys: &Keys, arguments: Arguments) -> anyhow::Result<()>
     let file = arguments.config.as_deref();
     let address = operator.as_ref().map(Account::address).unwrap_or_default();
     let config = configure(&rollup, address, &keys.directory, file, flags).await?;
+    // Copies need neither keys nor ports.
+    match &arguments.action {
+        Some(Action::Backup { to }) => return backup(&config.store, to),
+        Some(Action::Restore { from }) => return restore(from, &config.store),
+        Some(Action::Rebuild { .. }) | None => {}
+    }
     let bars = MultiProgress::new();
     let ports = {
         let (keys, config, bars) = (keys.clone(), config.clone(), bars.clone());
@@ -127,11 +133,8 @@ pub(crate) async fn run(keys: &Keys, arguments: Arguments) -> anyhow::Result<()>
         })
         .await??
     };
-    match arguments.action {
-        None => {}
-        Some(Action::Rebuild { set_aside }) => return rebuild(config, ports, set_aside).await,
-        Some(Action::Backup { to }) => return backup(&config.store, &to),
-        Some(Action::Restore { from }) => return restore(&from, &config.store),
+    if let Some(Action::Rebuild { set_aside }) = arguments.action {
+        return rebuild(config, ports, set_aside).await;
     }
     let running = subrosa_sequencer::start(config, ports).await?;
     eprintln!("sequencer on http://{}/docs", running.addr());

@@ -119,14 +119,9 @@ pub fn ports(
     keys: SequencerKeys,
     bars: &MultiProgress,
 ) -> anyhow::Result<Ports> {
-    refuse_unsafe(keys.is_unsafe_development(), rollup)?;
-    let prover = Arc::new(LocalProver::new(keys.batch, None)?);
-    Ok(Ports {
-        verifier: Arc::new(Groth16Verifier::new(keys.verifier)),
-        prover: with_bars(prover, bars),
-        settlement: Arc::new(L1Settlement::new(rollup.client(Some(operator)))),
-        clock: SystemClock::shared(),
-    })
+    let mut ports = assembled(rollup, Some(operator), keys)?;
+    ports.prover = with_bars(ports.prover, bars);
+    Ok(ports)
 }
 
 /// Returns the ports of a sequencer that only follows `rollup`: it has no operator and no batch
@@ -136,11 +131,20 @@ pub fn ports(
 /// If development keys meet a chain that is not a development chain, or the system provides no
 /// threads.
 pub fn follower_ports(rollup: &Rollup, verifier: TransactionVerifier) -> anyhow::Result<Ports> {
-    refuse_unsafe(verifier.is_unsafe_development(), rollup)?;
+    let batch = Vec::new();
+    assembled(rollup, None, SequencerKeys { verifier, batch })
+}
+
+fn assembled(
+    rollup: &Rollup,
+    operator: Option<Account>,
+    keys: SequencerKeys,
+) -> anyhow::Result<Ports> {
+    refuse_unsafe(keys.is_unsafe_development(), rollup)?;
     Ok(Ports {
-        verifier: Arc::new(Groth16Verifier::new(verifier)),
-        prover: Arc::new(LocalProver::new(Vec::new(), None)?),
-        settlement: Arc::new(L1Settlement::new(rollup.client(None))),
+        verifier: Arc::new(Groth16Verifier::new(keys.verifier)),
+        prover: Arc::new(LocalProver::new(keys.batch, None)?),
+        settlement: Arc::new(L1Settlement::new(rollup.client(operator))),
         clock: SystemClock::shared(),
     })
 }
