@@ -27,7 +27,7 @@ use crate::{
     contracts::{self, Rollup, Vault},
     deploy::data_contract,
     error::L1Error,
-    transport::{At, LogQuery, Mined, Outgoing, Transport},
+    transport::{At, LogQuery, Mined, Outgoing, Transport, read},
 };
 
 /// Time that the timelock states for an operation that was executed.
@@ -88,8 +88,15 @@ impl<'a> Governance<'a> {
     /// [`L1Error`].
     pub async fn of(transport: &'a dyn Transport, contracts: &Contracts) -> Result<Self, L1Error> {
         let rollup = contracts.rollup;
-        let timelock = read(transport, "owner", rollup, Rollup::ownerCall {}).await?;
-        let oracle = read(transport, "oracle", rollup, Rollup::oracleCall {}).await?;
+        let timelock = read(transport, At::Latest, "owner", rollup, Rollup::ownerCall {}).await?;
+        let oracle = read(
+            transport,
+            At::Latest,
+            "oracle",
+            rollup,
+            Rollup::oracleCall {},
+        )
+        .await?;
         Ok(Self {
             transport,
             timelock,
@@ -120,7 +127,14 @@ impl<'a> Governance<'a> {
     /// [`L1Error`].
     pub async fn minimum_delay(&self) -> Result<u64, L1Error> {
         let call = contracts::Governance::getMinDelayCall {};
-        let delay = read(self.transport, "getMinDelay", self.timelock, call).await?;
+        let delay = read(
+            self.transport,
+            At::Latest,
+            "getMinDelay",
+            self.timelock,
+            call,
+        )
+        .await?;
         Ok(u64::try_from(delay).unwrap_or(u64::MAX))
     }
 
@@ -130,7 +144,14 @@ impl<'a> Governance<'a> {
     /// [`L1Error`].
     pub async fn state(&self, id: B256) -> Result<State, L1Error> {
         let call = contracts::Governance::getTimestampCall { id };
-        let time = read(self.transport, "getTimestamp", self.timelock, call).await?;
+        let time = read(
+            self.transport,
+            At::Latest,
+            "getTimestamp",
+            self.timelock,
+            call,
+        )
+        .await?;
         let time = u64::try_from(time).unwrap_or(u64::MAX);
         let now = self.transport.head().await?.timestamp;
         Ok(match time {
@@ -214,7 +235,14 @@ impl<'a> Governance<'a> {
         let call = Rollup::shapeOfCall {
             shape: U256::from(shape),
         };
-        let found = read(self.transport, "shapeOf", self.targets.rollup, call).await?;
+        let found = read(
+            self.transport,
+            At::Latest,
+            "shapeOf",
+            self.targets.rollup,
+            call,
+        )
+        .await?;
         Ok(found.verifier)
     }
 
@@ -224,7 +252,14 @@ impl<'a> Governance<'a> {
     /// [`L1Error`].
     pub async fn guardian(&self) -> Result<Address, L1Error> {
         let vault = self.targets.vault;
-        read(self.transport, "guardian", vault, Vault::guardianCall {}).await
+        read(
+            self.transport,
+            At::Latest,
+            "guardian",
+            vault,
+            Vault::guardianCall {},
+        )
+        .await
     }
 
     /// Lists the operations that were scheduled since block `from` and neither executed nor
@@ -292,16 +327,4 @@ impl<'a> Governance<'a> {
         };
         self.transport.send(from, outgoing).await
     }
-}
-
-/// Calls a contract on the newest mined block.
-async fn read<C: SolCall>(
-    transport: &dyn Transport,
-    operation: &'static str,
-    to: Address,
-    call: C,
-) -> Result<C::Return, L1Error> {
-    let data = call.abi_encode().into();
-    let answer = transport.call(operation, to, data, At::Latest).await?;
-    C::abi_decode_returns(&answer).map_err(|e| L1Error::Protocol(format!("{operation}: {e}")))
 }

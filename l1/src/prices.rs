@@ -2,13 +2,13 @@
 //! them (spec: *Collateral*).
 
 use alloy_primitives::{Address, I256, U256, U512};
-use alloy_sol_types::{SolCall, sol};
+use alloy_sol_types::sol;
 use subrosa_protocol::market::{MARKETS, Markets};
 
 use crate::{
     contracts::{PriceOracle, Rollup},
     error::L1Error,
-    transport::{At, Transport},
+    transport::{At, Transport, read},
     words::from_words,
 };
 
@@ -158,17 +158,4 @@ fn quotient(collateral: (U256, usize), debt: (U256, usize)) -> u128 {
         return 0;
     }
     u128::try_from(quotient).unwrap_or(0)
-}
-
-async fn read<C: SolCall>(
-    transport: &dyn Transport,
-    at: At,
-    operation: &'static str,
-    to: Address,
-    call: C,
-) -> Result<C::Return, L1Error> {
-    let answer = transport
-        .call(operation, to, call.abi_encode().into(), at)
-        .await?;
-    C::abi_decode_returns(&answer).map_err(|e| L1Error::Protocol(format!("{operation}: {e}")))
 }

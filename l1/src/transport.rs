@@ -1,6 +1,7 @@
 //! The interface between the typed client and a chain: calls, transactions, logs.
 
 use alloy_primitives::{Address, B256, Bytes, Log, U256};
+use alloy_sol_types::SolCall;
 
 use crate::{account::Account, error::L1Error, status::Status};
 
@@ -177,6 +178,20 @@ pub trait Transport: Send + Sync + 'static {
     }
     /// Returns the wei that a unit of gas costs at present.
     async fn gas_price(&self) -> Result<u128, L1Error>;
+}
+
+/// Calls a contract that may be absent or another one: an answer that does not decode means a wrong
+/// address.
+pub(crate) async fn read<C: SolCall>(
+    transport: &dyn Transport,
+    at: At,
+    operation: &'static str,
+    to: Address,
+    call: C,
+) -> Result<C::Return, L1Error> {
+    let data = call.abi_encode().into();
+    let answer = transport.call(operation, to, data, at).await?;
+    C::abi_decode_returns(&answer).map_err(|e| L1Error::Protocol(format!("{operation}: {e}")))
 }
 
 #[async_trait::async_trait]

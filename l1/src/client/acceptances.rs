@@ -3,16 +3,12 @@
 use std::collections::BTreeMap;
 
 use alloy_primitives::B256;
-use alloy_sol_types::SolEvent;
 
-use super::{
-    Client, lock,
-    rollup::{STEP, UNSTABLE},
-};
+use super::{Client, lock};
 use crate::{
     contracts::Rollup,
     error::L1Error,
-    transport::{LogQuery, Tag, Transport},
+    transport::{Tag, Transport},
     view::Accepted,
     words::from_word,
 };
@@ -70,25 +66,13 @@ impl<T: Transport> Client<T> {
     /// Reads the events of new blocks up to `head`, and again those of the newest blocks read.
     async fn read_acceptances(&self, head: u64) -> Result<(), L1Error> {
         loop {
-            let from = {
-                let known = lock(&self.acceptances);
-                if known.next > head {
-                    return Ok(());
-                }
-                let again = known.next.saturating_sub(UNSTABLE);
-                again.max(self.contracts.deployed_at).min(head)
-            };
-            let to = head.min(from.saturating_add(STEP - 1));
-            let query = LogQuery {
-                addresses: vec![self.contracts.rollup],
-                topics: vec![Rollup::BatchAccepted::SIGNATURE_HASH],
-                from,
-                to,
-            };
+            let next = lock(&self.acceptances).next;
+            if next > head {
+                return Ok(());
+            }
+            let window = self.events::<Rollup::BatchAccepted>(next, head).await?;
             let mut events = Vec::new();
-            for found in self.transport.logs(query).await? {
-                let event = Rollup::BatchAccepted::decode_log(&found.log)
-                    .map_err(|e| L1Error::Odd(format!("BatchAccepted: {e}")))?;
+            for (found, event) in window.events {
                 let acceptance = Acceptance {
                     accepted: Accepted {
                         new_state: from_word(event.newState)?,
@@ -101,9 +85,9 @@ impl<T: Transport> Client<T> {
                 events.push((event.batchIndex, acceptance));
             }
             let mut known = lock(&self.acceptances);
-            known.cut(from);
+            known.cut(window.from);
             known.by_index.extend(events);
-            known.next = to + 1;
+            known.next = window.to + 1;
         }
     }
 }

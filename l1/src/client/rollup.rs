@@ -9,13 +9,13 @@ use super::{Client, Contracts, aggregate::Questions, lock};
 use crate::{
     contracts::{AssetRegistry, Rollup, Vault},
     error::L1Error,
-    transport::{Block, LogQuery, Transport},
+    transport::{Block, FoundLog, LogQuery, Transport},
     view::RollupView,
     words::from_word,
 };
 
 /// Blocks that are read again, because a reorganisation may have replaced them.
-pub(super) const UNSTABLE: u64 = 64;
+const UNSTABLE: u64 = 64;
 
 /// Blocks of one step through the logs since the deployment, after which a failed read goes on.
 pub(super) const STEP: u64 = 200_000;
@@ -27,6 +27,16 @@ pub(super) struct KnownShapes {
     ids: BTreeSet<(u64, u32)>,
     /// First block that was not read yet.
     next: u64,
+}
+
+/// Events of one kind in a range of blocks.
+pub(super) struct Window<E> {
+    /// First block that was read.
+    pub(super) from: u64,
+    /// Last block that was read.
+    pub(super) to: u64,
+    /// The events, oldest first, with their logs.
+    pub(super) events: Vec<(FoundLog, E)>,
 }
 
 /// The rollup's view, with the ids of its shapes.
@@ -115,32 +125,50 @@ impl<T: Transport> Client<T> {
     /// registration. Reads the logs of new blocks only.
     async fn shape_ids(&self, through: u64) -> Result<Vec<u32>, L1Error> {
         loop {
-            let from = {
+            let next = {
                 let known = lock(&self.shapes);
                 if known.next > through {
                     return Ok(known.ids.iter().map(|(_, id)| *id).collect());
                 }
-                let again = known.next.saturating_sub(UNSTABLE);
-                again.max(self.contracts.deployed_at).min(through)
+                known.next
             };
-            let to = through.min(from.saturating_add(STEP - 1));
-            let query = LogQuery {
-                addresses: vec![self.contracts.rollup],
-                topics: vec![Rollup::ShapeRegistered::SIGNATURE_HASH],
-                from,
-                to,
-            };
-            let mut found = BTreeSet::new();
-            for log in self.transport.logs(query).await? {
-                let event = Rollup::ShapeRegistered::decode_log(&log.log)
-                    .map_err(|e| L1Error::Odd(format!("ShapeRegistered: {e}")))?;
-                found.insert((log.block, event.shape));
-            }
+            let window = self
+                .events::<Rollup::ShapeRegistered>(next, through)
+                .await?;
+            let (from, to) = (window.from, window.to);
+            let found = window.events.into_iter();
             let mut known = lock(&self.shapes);
             known.ids.retain(|(block, _)| !(from..=to).contains(block));
-            known.ids.append(&mut found);
+            known
+                .ids
+                .extend(found.map(|(log, event)| (log.block, event.shape)));
             known.next = known.next.max(to + 1);
         }
+    }
+
+    /// Reads the rollup's events of one kind: a step of blocks from `next` on, at most through
+    /// `through`, and again the blocks before `next` that may have been replaced.
+    pub(super) async fn events<E: SolEvent>(
+        &self,
+        next: u64,
+        through: u64,
+    ) -> Result<Window<E>, L1Error> {
+        let again = next.saturating_sub(UNSTABLE);
+        let from = again.max(self.contracts.deployed_at).min(through);
+        let to = through.min(from.saturating_add(STEP - 1));
+        let query = LogQuery {
+            addresses: vec![self.contracts.rollup],
+            topics: vec![E::SIGNATURE_HASH],
+            from,
+            to,
+        };
+        let mut events = Vec::new();
+        for found in self.transport.logs(query).await? {
+            let event = E::decode_log(&found.log)
+                .map_err(|e| L1Error::Odd(format!("{}: {e}", E::SIGNATURE)))?;
+            events.push((found, event.data));
+        }
+        Ok(Window { from, to, events })
     }
 }
 
