@@ -100,9 +100,9 @@ async fn last_common(node: &Arc<Node>, from: u64) -> Result<u64, Failure> {
     Ok(place)
 }
 
-/// Returns the L1 transaction of the batch with this index, if L1 accepted it as it was sealed here.
-/// Compares the commitment to the data too, because the state after a batch commits neither to its
-/// time nor to its data.
+/// Returns the L1 transaction of the batch with this index, if L1 accepted it as it was sealed
+/// here. Compares the commitment to the data too, because the state after a batch commits neither
+/// to its time nor to its data.
 async fn agreed_in(node: &Arc<Node>, index: u64) -> Result<Option<[u8; 32]>, Failure> {
     let ours = record(node, index).await?;
     let theirs = node.ports.settlement.accepted(index).await;
