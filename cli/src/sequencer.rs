@@ -8,7 +8,7 @@ use subrosa_node::{
     Deployment, Keys,
     accounts::{OPERATOR, account},
     interrupt::interrupted,
-    sequencer::{SequencerKeys, configure, ports},
+    sequencer::{SequencerKeys, configure, keep_transactions, ports},
 };
 
 /// Arguments of `subrosa sequencer`.
@@ -53,6 +53,7 @@ pub(crate) async fn run(keys: &Keys, arguments: Arguments) -> anyhow::Result<()>
     };
     let file = arguments.config.as_deref();
     let config = configure(&rollup, operator.address(), file, flags).await?;
+    keep_transactions(&rollup, &operator, &config).await?;
     let bars = MultiProgress::new();
     let keys = {
         let (keys, config, bars) = (keys.clone(), config.clone(), bars.clone());

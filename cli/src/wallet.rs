@@ -9,6 +9,7 @@ use subrosa_clock::SystemClock;
 use subrosa_node::{
     Deployment, Keys,
     accounts::account,
+    config::layered,
     interrupt::interrupted,
     proofs::TimedProver,
     wallet::{Home, WalletSettings, start},
@@ -160,6 +161,7 @@ async fn serve(keys: &Keys, arguments: RunArguments) -> anyhow::Result<()> {
         watch: Watch {
             liquidate: arguments.watch_liquidate,
         },
+        transactions: layered(None, "SUBROSA_TRANSACTIONS_", serde_json::json!({}))?,
     };
     let prover = Arc::new(TimedProver::new(transaction));
     let clock = SystemClock::shared();

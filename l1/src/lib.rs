@@ -64,6 +64,7 @@ pub mod development;
 pub mod embedded;
 pub mod error;
 pub mod rpc;
+pub mod transactions;
 pub mod transport;
 pub mod view;
 mod words;
@@ -73,9 +74,10 @@ pub use client::{Client, Contracts, L1};
 pub use embedded::EmbeddedTransport;
 pub use error::L1Error;
 pub use rpc::RpcTransport;
+pub use transactions::{Cancellation, Manager, Settings as TransactionSettings};
 pub use transport::{At, Head, Transport};
 pub use view::{
-    Accepted, DepositReceipt, OracleChange, OracleEvent, OracleLog, QueuedDeposit, Receipt,
+    Accepted, ClaimReceipt, DepositReceipt, OracleChange, OracleEvent, OracleLog, QueuedDeposit, Receipt,
     RollupView, SettledBatch, Settlement, TokenMetadata,
 };
 

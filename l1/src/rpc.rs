@@ -1,10 +1,10 @@
 //! An L1 behind JSON-RPC, through alloy.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use alloy::{
     eips::{BlockId, BlockNumberOrTag},
-    network::{EthereumWallet, TransactionBuilder},
+    network::TransactionBuilder,
     providers::{DynProvider, Provider, ProviderBuilder},
     rpc::types::{Filter, TransactionRequest},
     transports::{RpcError, TransportErrorKind},
@@ -15,17 +15,16 @@ use crate::{
     account::Account,
     contracts::error_name,
     error::L1Error,
-    transport::{At, FoundLog, Head, Mined, Outgoing, Transport},
+    transactions::{Accounts, Manager},
+    transport::{At, FoundLog, Head, Transport},
 };
-
-/// Time within which a sent transaction must be mined.
-const MINING_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A chain behind a JSON-RPC node.
 #[derive(Clone)]
 pub struct RpcTransport {
     url: reqwest::Url,
     provider: DynProvider,
+    accounts: Accounts,
 }
 
 impl std::fmt::Debug for RpcTransport {
@@ -47,7 +46,11 @@ impl RpcTransport {
             .parse()
             .map_err(|_| L1Error::Protocol("the L1 endpoint is not a valid URL".into()))?;
         let provider = ProviderBuilder::new().connect_http(url.clone()).erased();
-        Ok(Self { url, provider })
+        Ok(Self {
+            url,
+            provider,
+            accounts: Accounts::default(),
+        })
     }
 
     /// Sends a request that the typed calls do not cover, such as those of development nodes.
@@ -60,13 +63,6 @@ impl RpcTransport {
             .raw_request(method.into(), params)
             .await
             .map_err(|e| failure(method, e))
-    }
-
-    fn with_wallet(&self, account: &Account) -> DynProvider {
-        ProviderBuilder::new()
-            .wallet(EthereumWallet::from(account.signer().clone()))
-            .connect_http(self.url.clone())
-            .erased()
     }
 }
 
@@ -152,46 +148,19 @@ impl Transport for RpcTransport {
             .map_err(|e| failure(operation, e))
     }
 
-    async fn send(&self, from: &Account, outgoing: Outgoing) -> Result<Mined, L1Error> {
-        let operation = outgoing.operation;
-        let mut request = TransactionRequest::default()
-            .with_from(from.address())
-            .with_value(outgoing.value)
-            .with_input(outgoing.data);
-        request = match outgoing.to {
-            Some(to) => request.with_to(to),
-            None => request.with_kind(alloy_primitives::TxKind::Create),
+    fn accounts(&self) -> &Accounts {
+        &self.accounts
+    }
+
+    async fn manager(&self, account: &Account) -> Result<Manager, L1Error> {
+        // The manager's node holds no managers: it would keep itself alive.
+        let node = || {
+            Arc::new(Self {
+                accounts: Accounts::default(),
+                ..self.clone()
+            }) as _
         };
-        // The gas estimate names the pending block, and is the one request that does: the
-        // transaction runs in a block that is not mined yet, and on a quiet chain the newest block
-        // is too old for the time of a batch.
-        let receipt = self
-            .with_wallet(from)
-            .send_transaction(request)
-            .await
-            .map_err(|e| failure(operation, e))?
-            .with_timeout(Some(MINING_TIMEOUT))
-            .get_receipt()
-            .await
-            .map_err(|e| L1Error::Unavailable(without_urls(&e.to_string())))?;
-        if !receipt.status() {
-            return Err(L1Error::Rejected {
-                operation,
-                reason: "it reverted when it was mined".into(),
-            });
-        }
-        Ok(Mined {
-            hash: receipt.transaction_hash,
-            block: receipt.block_number.unwrap_or_default(),
-            gas_used: receipt.gas_used,
-            created: receipt.contract_address,
-            logs: receipt
-                .inner
-                .logs()
-                .iter()
-                .map(|log| log.inner.clone())
-                .collect(),
-        })
+        self.accounts.manager(account, node).await
     }
 
     async fn logs(

@@ -11,6 +11,7 @@ use ark_ff::{BigInteger as _, PrimeField as _};
 use subrosa_l1::{
     Account, At, Client, Head, L1, L1Error, Settlement, Transport,
     contracts::{BatchVerifier, Rollup},
+    transactions::{Accounts, Manager},
     transport::{FoundLog, Mined, Outgoing},
     view::RollupView,
 };
@@ -355,6 +356,12 @@ impl Transport for Recorder {
     ) -> Result<Bytes, L1Error> {
         self.chain.call(operation, to, data, at).await
     }
+    fn accounts(&self) -> &Accounts {
+        self.chain.accounts()
+    }
+    async fn manager(&self, account: &Account) -> Result<Manager, L1Error> {
+        self.chain.manager(account).await
+    }
     async fn send(&self, _: &Account, outgoing: Outgoing) -> Result<Mined, L1Error> {
         *self.sent.lock().expect("no holder panics") = Some(outgoing.data);
         Err(L1Error::Unavailable("only recorded".into()))
@@ -689,12 +696,12 @@ async fn try_everything(stage: &Stage, fixture: &Fixture) -> anyhow::Result<()> 
 
     let owed = stage.everything().await?.owed;
     ensure!(owed == [2 * FEE, OUT, 0], "owed: {owed:?}");
-    let claimed = stage.l1.claim(&recipient(), DOLLAR).await;
+    let claimed = stage.l1.claim(&recipient(), DOLLAR, None).await;
     ensure!(claimed.is_ok(), "{claimed:?}");
     let before = stage.everything().await?;
     check(
         "claimed twice",
-        stage.l1.claim(&recipient(), DOLLAR).await.map(|_| ()),
+        stage.l1.claim(&recipient(), DOLLAR, None).await.map(|_| ()),
         &["NothingToClaim"],
     )?;
     ensure!(

@@ -1,11 +1,12 @@
 //! Batches on L1: submission, and the way back from events and calldata.
 
-use alloy_primitives::{B256, U256, Uint};
+use alloy_primitives::{B256, Bytes, U256, Uint};
 use alloy_sol_types::{SolCall, SolEvent};
 use subrosa_protocol::{
     Fr,
     asset::AssetId,
     batch::{BatchHeader, PublishedBatch, Shape, data_commitment},
+    encoding::fr_to_bytes,
     ledger::Deposit,
 };
 
@@ -13,17 +14,19 @@ use super::{Client, receipt};
 use crate::{
     contracts::Rollup,
     error::L1Error,
-    transport::{At, Transport},
+    transactions::{Cancellation, Repeat},
+    transport::{At, Outgoing, Transport},
     view::{Accepted, Receipt, SettledBatch, Settlement},
     words::{from_word, to_word},
 };
 
+/// Gas by which a storage write of a credit can become dearer after the estimate, rounded up from
+/// 17,100.
+const COLD_SLOT_GAS: u64 = 20_000;
+
 impl<T: Transport> Client<T> {
     pub(super) async fn submit(&self, batch: &Settlement) -> Result<Receipt, L1Error> {
-        let operator = self
-            .operator
-            .as_ref()
-            .ok_or_else(|| L1Error::Protocol("this client has no operator account".into()))?;
+        let operator = self.operator()?;
         let size = batch.published.shape;
         let shapes = self.shapes(self.newest().await?).await?;
         let newest = shapes.iter().rev().find(|(_, shape)| *shape == size);
@@ -31,16 +34,36 @@ impl<T: Transport> Client<T> {
             operation: "submitBatch",
             reason: "UnknownShape".into(),
         })?;
-        let (mined, length) = self
-            .write(
-                "submitBatch",
-                operator,
-                self.contracts.rollup,
-                submit_call(batch, *id),
-                U256::ZERO,
-            )
-            .await?;
+        let data: Bytes = submit_call(batch, *id).abi_encode().into();
+        let length = data.len() as u64;
+        let index = batch.published.header.batch_index;
+        let purpose = settlement_purpose(index, &batch.commitment);
+        // Each credit of the batch writes a slot that its owner can empty until the batch is mined,
+        // which makes the write dearer than at the estimate.
+        let withdrawals = batch.published.transactions.iter();
+        let withdrawals = withdrawals.filter(|t| t.withdrawal.is_some()).count();
+        let credits = 1 + withdrawals as u64;
+        let outgoing = Outgoing {
+            spare_gas: credits * COLD_SLOT_GAS,
+            ..Outgoing::new("submitBatch", Some(self.contracts.rollup), data, U256::ZERO)
+        };
+        // The contract accepts a batch once, whatever is sent.
+        let outgoing = outgoing.for_purpose(purpose, Repeat::UntilDone);
+        let mined = self.transport.send(operator, outgoing).await?;
         Ok(receipt(&mined, length))
+    }
+
+    pub(super) async fn cancel_submission(
+        &self,
+        index: u64,
+        data_commitment: &Fr,
+    ) -> Result<Cancellation, L1Error> {
+        let manager = self.transport.manager(self.operator()?).await?;
+        let purpose = settlement_purpose(index, data_commitment);
+        manager
+            .cancel(&purpose)
+            .await
+            .map_err(|e| e.of("cancelling a settlement"))
     }
 
     pub(super) async fn read_accepted(&self, index: u64) -> Result<Option<Accepted>, L1Error> {
@@ -101,6 +124,11 @@ impl<T: Transport> Client<T> {
             .map_err(|e| L1Error::Protocol(format!("BatchAccepted: {e}")))?;
         Ok(Some((event.data, found.transaction)))
     }
+}
+
+/// Returns the purpose of a batch's settlement. Batches of one index differ in their data.
+fn settlement_purpose(index: u64, data_commitment: &Fr) -> String {
+    format!("settle/{index}/{}", hex::encode(fr_to_bytes(data_commitment)))
 }
 
 fn submit_call(batch: &Settlement, shape: u32) -> Rollup::submitBatchCall {
