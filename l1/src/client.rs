@@ -15,8 +15,8 @@ use crate::{
     transactions::{Cancellation, Status},
     transport::{At, Head, Mined, Transport},
     view::{
-        Accepted, ClaimReceipt, DepositReceipt, OracleLog, QueuedDeposit, Receipt, RollupView, SettledBatch,
-        Settlement, TokenMetadata,
+        Accepted, ClaimReceipt, DepositReceipt, OracleLog, QueuedDeposit, Receipt, RollupView,
+        SettledBatch, Settlement, TokenMetadata,
     },
 };
 

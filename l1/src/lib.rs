@@ -77,8 +77,8 @@ pub use rpc::RpcTransport;
 pub use transactions::{Cancellation, Manager, Settings as TransactionSettings};
 pub use transport::{At, Head, Transport};
 pub use view::{
-    Accepted, ClaimReceipt, DepositReceipt, OracleChange, OracleEvent, OracleLog, QueuedDeposit, Receipt,
-    RollupView, SettledBatch, Settlement, TokenMetadata,
+    Accepted, ClaimReceipt, DepositReceipt, OracleChange, OracleEvent, OracleLog, QueuedDeposit,
+    Receipt, RollupView, SettledBatch, Settlement, TokenMetadata,
 };
 
 /// Client of a chain in this process.

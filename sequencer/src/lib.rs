@@ -103,6 +103,6 @@ pub use refusal::{FinalRejection, Refusal};
 pub use service::{RunningSequencer, start};
 pub use startup::StartError;
 pub use status::TransactionStatus;
-pub use telemetry::report_transactions;
 pub use submission::{ParsedSubmission, SUBMISSION_LEN};
+pub use telemetry::report_transactions;
 pub use wire::Word;

@@ -87,7 +87,10 @@ fn describe() {
         L1_LOW_BALANCE,
         "1 when that is less than the warning level, or too little for a transaction"
     );
-    describe_gauge!(L1_PENDING, "The operator's L1 transactions that are not mined");
+    describe_gauge!(
+        L1_PENDING,
+        "The operator's L1 transactions that are not mined"
+    );
     describe_gauge!(L1_OLDEST, "Age of the oldest of them");
     describe_gauge!(
         L1_FEE_CAP,

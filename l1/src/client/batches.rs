@@ -128,7 +128,10 @@ impl<T: Transport> Client<T> {
 
 /// Returns the purpose of a batch's settlement. Batches of one index differ in their data.
 fn settlement_purpose(index: u64, data_commitment: &Fr) -> String {
-    format!("settle/{index}/{}", hex::encode(fr_to_bytes(data_commitment)))
+    format!(
+        "settle/{index}/{}",
+        hex::encode(fr_to_bytes(data_commitment))
+    )
 }
 
 fn submit_call(batch: &Settlement, shape: u32) -> Rollup::submitBatchCall {

@@ -68,9 +68,13 @@ impl<T: Transport> Client<T> {
         // A deposit that was sent before a restart may have used up the allowance.
         let known = manager.knows(&purpose).await.map_err(|e| e.of("deposit"))?;
         let token = self.token(asset).await?;
-        let value = if token == Address::ZERO { amount } else { U256::ZERO };
-        let outgoing = Outgoing::new("deposit", Some(vault), data, value)
-            .for_purpose(purpose, Repeat::Never);
+        let value = if token == Address::ZERO {
+            amount
+        } else {
+            U256::ZERO
+        };
+        let outgoing =
+            Outgoing::new("deposit", Some(vault), data, value).for_purpose(purpose, Repeat::Never);
         let sent = if known {
             manager.submit(outgoing).await
         } else if token == Address::ZERO {
@@ -86,7 +90,8 @@ impl<T: Transport> Client<T> {
             let demand = manager.demand(&name, amount);
             let _held = manager.lock(&name).await;
             let owner = account.address();
-            self.allow(manager, owner, token, asset, amount, &demand).await?;
+            self.allow(manager, owner, token, asset, amount, &demand)
+                .await?;
             manager.submit(outgoing).await
         };
         sent.map_err(|e| e.of("deposit"))
@@ -192,5 +197,7 @@ fn under_way(calls: &[Call], vault: Address, asset: AssetId) -> U256 {
     deposits
         .filter_map(|call| Vault::depositCall::abi_decode(&call.data).ok())
         .filter(|deposit| deposit.asset == asset.0)
-        .fold(U256::ZERO, |sum, deposit| sum.saturating_add(deposit.amount))
+        .fold(U256::ZERO, |sum, deposit| {
+            sum.saturating_add(deposit.amount)
+        })
 }

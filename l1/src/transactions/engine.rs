@@ -240,10 +240,17 @@ impl Engine {
         let need = waiting
             .filter_map(|open| {
                 let newest = open.attempts.last()?;
-                let value = if newest.cancels { U256::ZERO } else { open.value };
+                let value = if newest.cancels {
+                    U256::ZERO
+                } else {
+                    open.value
+                };
                 Some(cost(newest.gas_limit, newest.max_fee, value))
             })
-            .fold(cost(gas_limit, price.max_fee, call.value), U256::saturating_add);
+            .fold(
+                cost(gas_limit, price.max_fee, call.value),
+                U256::saturating_add,
+            );
         if need > balance {
             return Err(TransactionError::LacksEther { account });
         }
@@ -268,7 +275,14 @@ impl Engine {
         let cancels = open.cancelling;
         let call = self.call_of(open, cancels);
         let tools = &self.tools;
-        let signed = sign(&tools.account, tools.chain_id, nonce, &call, gas_limit, price)?;
+        let signed = sign(
+            &tools.account,
+            tools.chain_id,
+            nonce,
+            &call,
+            gas_limit,
+            price,
+        )?;
         let attempt = Attempt {
             hash: signed.hash,
             cancels,
@@ -302,7 +316,14 @@ impl Engine {
         };
         let tools = &self.tools;
         let gas_limit = newest.gas_limit;
-        let signed = sign(&tools.account, tools.chain_id, nonce, &call, gas_limit, price)?;
+        let signed = sign(
+            &tools.account,
+            tools.chain_id,
+            nonce,
+            &call,
+            gas_limit,
+            price,
+        )?;
         self.hand_over(nonce, &signed.raw).await;
         Ok(())
     }
@@ -395,9 +416,8 @@ impl Engine {
 
     /// Whether a request for the purpose would join a transaction or find its outcome.
     pub(super) fn knows(&self, purpose: &str) -> bool {
-        let done = |outcome: &Outcome| {
-            matches!(outcome, Outcome::Mined(_) | Outcome::Reverted { .. })
-        };
+        let done =
+            |outcome: &Outcome| matches!(outcome, Outcome::Mined(_) | Outcome::Reverted { .. });
         let ended = self.book.ended.iter().rfind(|e| e.purpose == purpose);
         self.open(purpose).is_some() || ended.is_some_and(|ended| done(&ended.outcome))
     }
@@ -405,7 +425,16 @@ impl Engine {
     /// Returns the calls that wait to be mined.
     pub(super) fn waiting(&self) -> Vec<Call> {
         let waiting = self.book.open.iter().filter(|open| open.outcome.is_none());
-        waiting.map(|open| self.call_of(open, open.cancelling)).collect()
+        waiting
+            .map(|open| self.call_of(open, open.cancelling))
+            .collect()
+    }
+
+    /// Returns the recorded outcomes of a purpose, oldest first.
+    #[cfg(test)]
+    pub(super) fn outcomes(&self, purpose: &str) -> Vec<Outcome> {
+        let ended = self.book.ended.iter().filter(|e| e.purpose == purpose);
+        ended.map(|ended| ended.outcome.clone()).collect()
     }
 
     /// Reads the account's balance, for the status.

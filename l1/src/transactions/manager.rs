@@ -33,7 +33,10 @@ type Answer<T> = oneshot::Sender<Result<T, TransactionError>>;
 
 enum Command {
     Submit(Box<Outgoing>, Answer<Ticket>),
-    Cancel(String, Answer<oneshot::Receiver<Result<Cancellation, TransactionError>>>),
+    Cancel(
+        String,
+        Answer<oneshot::Receiver<Result<Cancellation, TransactionError>>>,
+    ),
     Waiting(oneshot::Sender<Vec<Call>>),
     Knows(String, oneshot::Sender<bool>),
     Refresh,
@@ -258,7 +261,10 @@ struct Worker {
     clock: Arc<dyn Clock>,
     poll: Duration,
     waiters: Vec<(String, oneshot::Sender<Result<Mined, TransactionError>>)>,
-    cancellers: Vec<(String, oneshot::Sender<Result<Cancellation, TransactionError>>)>,
+    cancellers: Vec<(
+        String,
+        oneshot::Sender<Result<Cancellation, TransactionError>>,
+    )>,
     publish: watch::Sender<Status>,
 }
 

@@ -101,11 +101,26 @@ impl Refusal {
     pub fn of(message: &str) -> Self {
         let text = message.to_lowercase();
         let has = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
-        if has(&["already known", "alreadyknown", "already imported", "known transaction"]) {
+        if has(&[
+            "already known",
+            "alreadyknown",
+            "already imported",
+            "known transaction",
+        ]) {
             Self::Known
-        } else if has(&["nonce too low", "oldnonce", "nonce is too low", "nonce_too_low"]) {
+        } else if has(&[
+            "nonce too low",
+            "oldnonce",
+            "nonce is too low",
+            "nonce_too_low",
+        ]) {
             Self::NonceTooLow
-        } else if has(&["insufficient funds", "insufficientfunds", "upfront cost exceeds", "lack of funds"]) {
+        } else if has(&[
+            "insufficient funds",
+            "insufficientfunds",
+            "upfront cost exceeds",
+            "lack of funds",
+        ]) {
             Self::LacksEther
         } else if has(&[
             "underpriced",

@@ -40,7 +40,9 @@ impl RpcTransport {
             .request("eth_getBlockByNumber", json!([which, false]))
             .await?;
         if block.is_null() {
-            return Err(L1Error::Unavailable(format!("the node has no {which} block")));
+            return Err(L1Error::Unavailable(format!(
+                "the node has no {which} block"
+            )));
         }
         Ok(block)
     }

@@ -50,11 +50,7 @@ impl Wallet {
     ///
     /// # Errors
     /// [`WalletError::L1`], or [`WalletError::IdempotencyConflict`].
-    pub async fn claim(
-        &self,
-        asset: AssetId,
-        key: Key,
-    ) -> Result<([u8; 32], u128), WalletError> {
+    pub async fn claim(&self, asset: AssetId, key: Key) -> Result<([u8; 32], u128), WalletError> {
         let keyed = key.is_some();
         let id = {
             let mut inner = self.inner.lock().await;

@@ -1,10 +1,6 @@
 //! Prices of first and of replacing variants.
 
-use super::super::{
-    Settings,
-    node::Market,
-    sign::Price,
-};
+use super::super::{Settings, node::Market, sign::Price};
 
 /// Returns the price of a first variant: room for a base fee that doubles, below the cap.
 pub(super) fn first(settings: &Settings, market: &Market) -> Price {

@@ -92,7 +92,10 @@ impl Engine {
         let open = &mut self.book.open[place];
         let mut changed = open.outcome.take().is_some();
         if changed {
-            tracing::warn!(nonce, "L1 took the block of a transaction back; it is sent again");
+            tracing::warn!(
+                nonce,
+                "L1 took the block of a transaction back; it is sent again"
+            );
             self.handed.remove(&nonce);
         }
         let used_at = (nonce < used).then(|| open.used_at.map_or(head, |at| at.min(head)));
@@ -183,7 +186,11 @@ impl Engine {
                 });
             }
         }
-        let surplus = self.book.ended.len().saturating_sub(self.tools.settings.remember);
+        let surplus = self
+            .book
+            .ended
+            .len()
+            .saturating_sub(self.tools.settings.remember);
         self.book.ended.drain(..surplus);
         any
     }
@@ -207,7 +214,10 @@ impl Engine {
         let node = Arc::clone(&self.tools.node);
         let market = self.asked(node.market()).await?;
         for nonce in used..lowest.min(used + MAX_FILLED) {
-            tracing::warn!(nonce, "nothing uses a nonce below a waiting transaction; filling it");
+            tracing::warn!(
+                nonce,
+                "nothing uses a nonce below a waiting transaction; filling it"
+            );
             let open = Open {
                 purpose: format!("fill/{nonce}"),
                 repeat: Repeat::Always,
@@ -250,7 +260,13 @@ impl Engine {
     /// Sends again, or replaces at a higher price, what waits for too long.
     async fn press(&mut self, used: u64) -> Result<(), TransactionError> {
         let waits = |open: &&Open| open.outcome.is_none() && open.nonce >= used;
-        let waiting: Vec<u64> = self.book.open.iter().filter(waits).map(|o| o.nonce).collect();
+        let waiting: Vec<u64> = self
+            .book
+            .open
+            .iter()
+            .filter(waits)
+            .map(|o| o.nonce)
+            .collect();
         let patience = Duration::from_secs(self.tools.settings.attempt_s);
         for nonce in waiting {
             let now = self.tools.clock.now();

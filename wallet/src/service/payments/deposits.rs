@@ -118,7 +118,10 @@ impl Wallet {
         tokio::spawn(async move {
             let result = wallet.send_deposit(&id).await;
             if !result.as_ref().is_err_and(L1Error::is_transient) {
-                let mut carried = wallet.carried.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut carried = wallet
+                    .carried
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
                 carried.remove(&id);
             }
             done.send_replace(Some(result));
