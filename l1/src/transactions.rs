@@ -48,7 +48,7 @@ use thiserror::Error;
 
 use crate::{error::L1Error, transport::Mined};
 
-/// What a repeated request for a purpose means, once its transaction is mined.
+/// The meaning of a repeated request for a purpose, once its transaction is mined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Repeat {

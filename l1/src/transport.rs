@@ -49,7 +49,7 @@ pub struct Outgoing {
     /// purpose can be mined, no second one is sent. The part before the first `/` is shown to
     /// operators.
     pub purpose: String,
-    /// What another request for the purpose means once its transaction is mined.
+    /// The meaning of another request for the purpose once its transaction is mined.
     pub repeat: Repeat,
     /// Gas to allow beyond the node's estimate and the configured margin.
     pub spare_gas: u64,

@@ -83,7 +83,7 @@ impl Outcome {
 pub struct Open {
     /// The caller's name for it.
     pub purpose: String,
-    /// What a repeated request for the purpose means.
+    /// The meaning of a repeated request for the purpose.
     pub repeat: Repeat,
     /// Nonce of all its variants.
     pub nonce: u64,
@@ -154,7 +154,7 @@ pub enum JournalError {
     Malformed(PathBuf),
 }
 
-/// Where a book is kept.
+/// A place for a book.
 pub trait Journal: Send + Sync + 'static {
     /// Reads the book. It is empty at first.
     ///
