@@ -179,18 +179,6 @@ pub struct Status {
 }
 
 impl Status {
-    fn new(account: Address) -> Self {
-        Self {
-            account,
-            balance_wei: None,
-            low_balance: false,
-            lacks_ether: false,
-            fee_cap_reached: false,
-            pending: Vec::new(),
-            failure: None,
-        }
-    }
-
     /// Returns the age of the oldest pending transaction in seconds; 0 if there is none.
     #[must_use]
     pub fn oldest_pending_s(&self) -> u64 {

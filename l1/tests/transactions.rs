@@ -11,7 +11,7 @@ use serde_json::json;
 use subrosa_l1::{
     Account, Cancellation, Client, L1, L1Error, RpcTransport, TransactionSettings, Transport,
     deploy::{DeployConfig, NewAsset, deploy, development_token, mint},
-    development::{self, Anvil, AnvilError, AnvilOptions, Mining},
+    development::{self, Anvil, AnvilError, AnvilOptions},
     transactions::Repeat,
     transport::Outgoing,
 };
