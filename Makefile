@@ -3,15 +3,20 @@ CARGO ?= cargo
 L1 ?= embedded
 SCENARIO ?= transfer
 FUZZ_SECONDS ?= 20
+SCHEDULES ?= 3000
+FIRST_SEED ?= 1000
+KILLS ?= 200
 SUBROSA = target/release/subrosa
 
-.PHONY: help build demo test test-rust test-crates test-e2e test-contracts test-snarkjs fuzz \
+.PHONY: help build demo test test-rust test-crates test-e2e test-long test-contracts test-snarkjs fuzz \
 	check-cuda lint book audit contracts bench clean
 
 help:
 	@echo "make demo [L1=anvil] [SCENARIO=swap|collateral]"
 	@echo "                       build and run the demonstration"
 	@echo "make test              lints, book, audit, contracts, Rust, end to end, snarkjs, fuzz targets"
+	@echo "make test-long [SCHEDULES=3000] [KILLS=200]"
+	@echo "                       slow suites: random faults of L1, kill -9, long schedules"
 	@echo "make lint              formatting, clippy, rustdoc, wording"
 	@echo "make book              the specification as a book in target/book, with a check of all links"
 	@echo "make fuzz [FUZZ_SECONDS=20] fuzz the decoders of untrusted bytes (needs nightly Rust, cargo-fuzz)"
@@ -32,6 +37,7 @@ test: lint book audit test-contracts test-rust test-snarkjs fuzz
 lint:
 	@scripts/prepare --documents
 	scripts/check-words
+	scripts/check-units
 	@scripts/prepare
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --release --locked --workspace --all-targets -- -D warnings
@@ -60,6 +66,17 @@ test-e2e:
 	@scripts/prepare --contracts
 	$(CARGO) build --release --locked -p subrosa
 	$(CARGO) test --release --locked -p subrosa-tests
+
+# Suites that take too long for `make test`: far more faults of L1 and of the machine, ignored tests
+# whose names end in `_long`, and the comparison of batch proofs with halo2's own. An hour and more.
+test-long:
+	@scripts/prepare --contracts
+	$(CARGO) build --release --locked --workspace
+	SUBROSA_SCHEDULES=$(SCHEDULES) SUBROSA_FIRST_SEED=$(FIRST_SEED) $(CARGO) test --release --locked \
+		-p subrosa-tests --test schedules -- --nocapture random
+	SUBROSA_KILLS=$(KILLS) $(CARGO) test --release --locked \
+		-p subrosa-tests --test machine -- --nocapture killed
+	$(CARGO) test --release --locked --workspace -- --ignored _long same_bytes
 
 test-contracts:
 	@scripts/prepare --contracts

@@ -1,7 +1,7 @@
 //! Measurements of this machine.
 //!
-//! `subrosa bench …` prints the figures that [`client`], [`batch`], [`admission`] and [`scan`]
-//! return. `cargo bench -p subrosa-benches` runs the same work under divan, for comparisons
+//! `subrosa bench …` prints the figures that [`client`], [`batch`], [`admission`], [`scan`] and
+//! [`derivation`] return. `cargo bench -p subrosa-benches` runs the same work under divan, for comparisons
 //! between revisions. Results are kept in `benches/results/`; `benches/README.md` shows them beside
 //! their budgets. Nothing here judges a figure.
 //!
@@ -11,6 +11,7 @@
 pub mod admission;
 pub mod batch;
 pub mod client;
+pub mod derivation;
 pub mod scan;
 
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! `subrosa bench`: figures of this machine, as lines for people or as JSON.
 
 use serde_json::Value;
-use subrosa_benches::{admission, batch, client, scan};
+use subrosa_benches::{admission, batch, client, derivation, scan};
 use subrosa_node::Keys;
 
 /// `subrosa bench …`
@@ -38,6 +38,15 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Derivation of the state from what L1 recorded, on all cores.
+    Derivation {
+        /// Number of transactions, in batches of 64.
+        #[arg(long, default_value_t = 10_000)]
+        transactions: usize,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// A wallet's trial decryption, on one core.
     Scan {
         /// Number of transactions, of three notes each.
@@ -55,6 +64,9 @@ pub(crate) async fn run(keys: &Keys, command: Command) -> anyhow::Result<()> {
         Command::Client { runs, json } => (client::figures(keys, runs)?, json),
         Command::Batch { slots, runs, json } => (batch::figures(keys, slots, runs).await?, json),
         Command::Admission { submissions, json } => (admission::figures(keys, submissions)?, json),
+        Command::Derivation { transactions, json } => {
+            (derivation::figures(transactions).await?, json)
+        }
         Command::Scan { transactions, json } => (scan::figures(transactions)?, json),
     };
     if as_json {

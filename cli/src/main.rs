@@ -1,11 +1,15 @@
 //! `subrosa`: the one binary. It composes the crates below and holds no rules of its own.
 
 mod bench;
+mod govern;
+mod keeper;
 mod keys;
 mod prover;
 mod sequencer;
 mod setup;
 mod wallet;
+
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use subrosa_node::Keys;
@@ -36,6 +40,10 @@ enum Command {
     /// Keys and gateway of one institution.
     #[command(subcommand)]
     Wallet(wallet::Command),
+    /// Take price snapshots on a schedule, or when prices move.
+    Keeper(keeper::Arguments),
+    /// Print or send the actions of governance.
+    Govern(govern::Arguments),
     /// Prove and verify batches from files.
     #[command(subcommand)]
     Prover(prover::Command),
@@ -66,16 +74,21 @@ fn main() -> anyhow::Result<()> {
         .enable_all()
         .build()?;
     let keys = Keys::from(cli.keys);
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         match cli.command {
             Command::Demo(arguments) => subrosa_demo::run(&keys, arguments).await,
             Command::Sequencer(arguments) => sequencer::run(&keys, arguments).await,
             Command::Wallet(command) => wallet::run(&keys, command).await,
+            Command::Keeper(arguments) => keeper::run(arguments).await,
+            Command::Govern(arguments) => govern::run(&keys, arguments).await,
             Command::Prover(command) => prover::run(&keys, command),
             Command::Setup(command) => setup::run(&keys, command).await,
             Command::Bench(command) => bench::run(&keys, command).await,
         }
-    })
+    });
+    // Work on a blocking thread, such as a proof, must not hold the process.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    outcome
 }
 
 #[cfg(test)]

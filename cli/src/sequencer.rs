@@ -1,13 +1,13 @@
 //! `subrosa sequencer`.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use indicatif::MultiProgress;
 use serde::Serialize;
 use subrosa_node::{
     Deployment, Keys,
     accounts::{OPERATOR, account},
-    interrupt::interrupted,
+    interrupt::until_interrupted,
     sequencer::{SequencerKeys, configure, keep_transactions, ports},
 };
 
@@ -27,10 +27,19 @@ pub(crate) struct Arguments {
     /// Directory of the store [default: .subrosa/sequencer].
     #[arg(long)]
     store: Option<PathBuf>,
-    /// Settle as the well-known operator of a development chain. Without this flag,
-    /// SUBROSA_OPERATOR_KEY must hold the operator's private key.
+    /// L1 account that is credited with the fees, 0x hex [default: the operator].
+    #[arg(long)]
+    fee_recipient: Option<String>,
+    /// Settle as the well-known operator of a development chain. Without this flag, --key-file,
+    /// SUBROSA_OPERATOR_KEY_FILE or SUBROSA_OPERATOR_KEY must give the operator's private key.
     #[arg(long)]
     development: bool,
+    /// File with the operator's private key, 64 hex digits.
+    #[arg(long)]
+    key_file: Option<PathBuf>,
+    /// Seconds within which the service ends after a signal. A second signal ends it at once.
+    #[arg(long, env = "SUBROSA_DRAIN_TIMEOUT", default_value_t = 30)]
+    drain_timeout: u64,
 }
 
 /// Settings that flags override; an absent flag leaves the file's or the default.
@@ -40,19 +49,27 @@ struct Flags {
     listen: Option<SocketAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
     store: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fee_recipient: Option<String>,
 }
 
 /// Runs the sequencer until a signal ends it.
 pub(crate) async fn run(keys: &Keys, arguments: Arguments) -> anyhow::Result<()> {
     let rollup = Deployment::read(&arguments.deployment)?.connect().await?;
     let development = arguments.development.then_some(OPERATOR);
-    let operator = account("SUBROSA_OPERATOR_KEY", development, rollup.chain_id())?;
+    let operator = account(
+        arguments.key_file.as_deref(),
+        "SUBROSA_OPERATOR_KEY",
+        development,
+        rollup.chain_id(),
+    )?;
     let flags = Flags {
         listen: arguments.listen,
         store: arguments.store,
+        fee_recipient: arguments.fee_recipient,
     };
     let file = arguments.config.as_deref();
-    let config = configure(&rollup, operator.address(), file, flags).await?;
+    let config = configure(&rollup, operator.address(), &keys.directory, file, flags).await?;
     keep_transactions(&rollup, &operator, &config).await?;
     let bars = MultiProgress::new();
     let keys = {
@@ -61,7 +78,7 @@ pub(crate) async fn run(keys: &Keys, arguments: Arguments) -> anyhow::Result<()>
     };
     let running = subrosa_sequencer::start(config, ports(&rollup, operator, keys, &bars)?).await?;
     eprintln!("sequencer on http://{}/docs", running.addr());
-    interrupted().await?;
-    running.stop().await;
+    let within = Duration::from_secs(arguments.drain_timeout);
+    until_interrupted(within, running.drain(within)).await?;
     Ok(())
 }

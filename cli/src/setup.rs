@@ -8,9 +8,11 @@ use subrosa_l1::{RpcTransport, Transport, development};
 use subrosa_node::{
     Deployment, Keys,
     accounts::FIRST_INSTITUTION,
+    progress::Phases,
     setup::{Token, deploy, mint},
 };
 use subrosa_protocol::batch::Shape;
+use subrosa_prover::setup::bundle::OtherKeys;
 
 /// The tokens that `subrosa setup deploy` makes, in the order of the asset ids.
 const TOKENS: [Token; 2] = [
@@ -31,11 +33,15 @@ const TOKENS: [Token; 2] = [
 /// `subrosa setup …`
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
-    /// Load the keys of both circuits, or make (unsafe, for development) those that are missing.
+    /// Load the keys of both circuits, or make (unsafe, for development) those that are missing; or
+    /// carry keys to another machine.
+    #[command(args_conflicts_with_subcommands = true)]
     Keys {
         /// Shapes of the batch circuit, by slots.
         #[arg(long, value_delimiter = ',', default_value = "4,16")]
         slots: Vec<usize>,
+        #[command(subcommand)]
+        action: Option<KeysCommand>,
     },
     /// Check a file of public KZG parameters and use it for batch keys from now on.
     ImportSrs {
@@ -57,6 +63,62 @@ pub(crate) enum Command {
     },
 }
 
+/// `subrosa setup keys …`
+#[derive(clap::Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Write a bundle: a directory with the keys and a manifest of their hashes. Prints its hash.
+    Export {
+        /// Directory to make.
+        bundle: PathBuf,
+        /// Export all keys and parameters, not only those of the transaction circuit.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Check a bundle and put its keys into the key directory.
+    Import {
+        /// Directory that `export` made.
+        bundle: PathBuf,
+        /// Hash that `export` printed, to be sure of the sender.
+        #[arg(long)]
+        hash: Option<String>,
+        /// Replace other keys of the same name.
+        #[arg(long)]
+        replace: bool,
+    },
+}
+
+/// Exports or imports a bundle.
+fn carry(keys: &Keys, command: KeysCommand, bars: &MultiProgress) -> anyhow::Result<()> {
+    let store = keys.open()?;
+    let bundle = match command {
+        KeysCommand::Export { bundle, all } => store.export(&bundle, all)?,
+        KeysCommand::Import {
+            bundle,
+            hash,
+            replace,
+        } => {
+            let others = if replace {
+                OtherKeys::Replace
+            } else {
+                OtherKeys::Keep
+            };
+            let phases = Phases::new(bars, "bundle");
+            let imported = store.import(&bundle, hash.as_deref(), others, &phases);
+            phases.clear();
+            imported?
+        }
+    };
+    println!("bundle {}: {}", bundle.hash, bundle.names.join(", "));
+    if let Some(files) = store.transaction_files()? {
+        println!(
+            "transaction: verifying key {}, unsafe development: {}",
+            hex::encode(files.key_hash),
+            files.unsafe_development
+        );
+    }
+    Ok(())
+}
+
 fn shapes(slots: &[usize]) -> anyhow::Result<Vec<Shape>> {
     slots
         .iter()
@@ -68,7 +130,14 @@ fn shapes(slots: &[usize]) -> anyhow::Result<Vec<Shape>> {
 pub(crate) async fn run(keys: &Keys, command: Command) -> anyhow::Result<()> {
     let bars = MultiProgress::new();
     match command {
-        Command::Keys { slots } => {
+        Command::Keys {
+            action: Some(command),
+            ..
+        } => carry(keys, command, &bars),
+        Command::Keys {
+            slots,
+            action: None,
+        } => {
             let transaction = keys.transaction(&bars)?;
             println!(
                 "transaction: verifying key {}, unsafe development: {}",
@@ -122,10 +191,11 @@ async fn deploy_on(
     }
     let contracts = deployed.contracts.contracts;
     Ok(Deployment {
-        l1,
+        l1: l1.as_str().into(),
         chain_id,
         rollup: contracts.rollup,
         vault: contracts.vault,
         registry: contracts.registry,
+        deployed_at: contracts.deployed_at,
     })
 }

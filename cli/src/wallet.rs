@@ -1,16 +1,18 @@
 //! `subrosa wallet`.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{io::IsTerminal as _, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, ensure};
+use console::Term;
 use indicatif::MultiProgress;
 use secrecy::SecretString;
 use subrosa_clock::SystemClock;
 use subrosa_node::{
     Deployment, Keys,
     accounts::account,
-    config::layered,
-    interrupt::interrupted,
+    config::{layered, secret_variable},
+    fetch::ensure_transaction_keys,
+    interrupt::until_interrupted,
     proofs::TimedProver,
     wallet::{Home, WalletSettings, start},
 };
@@ -18,7 +20,8 @@ use subrosa_protocol::keys::{Network, Seed, ViewingKey};
 use subrosa_wallet::Watch;
 use zeroize::Zeroizing;
 
-/// `subrosa wallet …`. SUBROSA_PASSPHRASE must hold the passphrase of the key file.
+/// `subrosa wallet …`. The passphrase of the key file comes from SUBROSA_PASSPHRASE, from the file
+/// that SUBROSA_PASSPHRASE_FILE names, or from the terminal.
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
     /// Make a key file, from a fresh seed or from one that you kept, and print the address.
@@ -32,6 +35,10 @@ pub(crate) enum Command {
         /// Restore: read the seed (64 hex digits) from standard input.
         #[arg(long)]
         restore: bool,
+        /// Fetch the keys of the transaction circuit from the sequencer with this base URL, if the
+        /// key directory has none.
+        #[arg(long)]
+        sequencer: Option<String>,
     },
     /// Print the address.
     Address {
@@ -74,19 +81,52 @@ pub(crate) struct RunArguments {
     #[arg(long)]
     watch_liquidate: bool,
     /// Use this well-known account of a development chain on L1 (3 to 9 hold tokens). Without this
-    /// flag, SUBROSA_ACCOUNT_KEY must hold the account's private key.
+    /// flag, --key-file, SUBROSA_ACCOUNT_KEY_FILE or SUBROSA_ACCOUNT_KEY must give the account's
+    /// private key.
     #[arg(long)]
     development_account: Option<usize>,
+    /// File with the account's private key, 64 hex digits.
+    #[arg(long)]
+    key_file: Option<PathBuf>,
+    /// Fetch the keys of the transaction circuit from the sequencer, if the key directory has none.
+    /// On development chains this flag is not needed.
+    #[arg(long)]
+    fetch_keys: bool,
+    /// Seconds within which the service ends after a signal. A second signal ends it at once.
+    #[arg(long, env = "SUBROSA_DRAIN_TIMEOUT", default_value_t = 30)]
+    drain_timeout: u64,
 }
 
-/// Reads the passphrase of a key file from the environment: others can read a command line.
-fn passphrase() -> anyhow::Result<SecretString> {
-    let text = std::env::var("SUBROSA_PASSPHRASE").context(
-        "no passphrase: set the environment variable SUBROSA_PASSPHRASE to the passphrase of the \
-         wallet's key file",
-    )?;
-    ensure!(!text.is_empty(), "SUBROSA_PASSPHRASE is empty");
-    Ok(SecretString::from(text))
+/// Reads the passphrase of a key file from the environment, from a file or from the terminal:
+/// others can read a command line. A new passphrase is asked for twice.
+fn passphrase(is_new: bool) -> anyhow::Result<SecretString> {
+    let text = match secret_variable("SUBROSA_PASSPHRASE")? {
+        Some(text) => text,
+        None => asked(is_new)?,
+    };
+    ensure!(!text.is_empty(), "the passphrase is empty");
+    Ok(SecretString::from(text.as_str()))
+}
+
+fn asked(is_new: bool) -> anyhow::Result<Zeroizing<String>> {
+    ensure!(
+        std::io::stdin().is_terminal() && std::io::stderr().is_terminal(),
+        "no passphrase: set SUBROSA_PASSPHRASE, or name a file that holds it with \
+         SUBROSA_PASSPHRASE_FILE"
+    );
+    let terminal = Term::stderr();
+    let ask = |prompt: &str| -> anyhow::Result<Zeroizing<String>> {
+        terminal.write_str(prompt)?;
+        Ok(Zeroizing::new(terminal.read_secure_line()?))
+    };
+    let text = ask("passphrase of the wallet: ")?;
+    if is_new {
+        ensure!(
+            *ask("the same again: ")? == *text,
+            "the two passphrases differ"
+        );
+    }
+    Ok(text)
 }
 
 /// Runs a wallet command.
@@ -96,24 +136,28 @@ pub(crate) async fn run(keys: &Keys, command: Command) -> anyhow::Result<()> {
             directory,
             development,
             restore,
+            sequencer,
         } => {
+            if let Some(url) = sequencer {
+                ensure_transaction_keys(keys, &url, true, &MultiProgress::new()).await?;
+            }
             let network = if development {
                 Network::Development
             } else {
                 Network::Production
             };
-            let passphrase = passphrase()?;
+            let passphrase = passphrase(true)?;
             let seed = restore.then(read_seed).transpose()?;
             println!("{}", Home::new(directory).init(seed, network, &passphrase)?);
             Ok(())
         }
         Command::Address { directory } => {
-            let (seed, network) = Home::new(directory).unlock(&passphrase()?)?;
+            let (seed, network) = Home::new(directory).unlock(&passphrase(false)?)?;
             println!("{}", ViewingKey::from_seed(&seed).address().encode(network));
             Ok(())
         }
         Command::Backup { directory } => {
-            let (seed, _) = Home::new(directory).unlock(&passphrase()?)?;
+            let (seed, _) = Home::new(directory).unlock(&passphrase(false)?)?;
             println!("{}", hex::encode(seed.as_bytes()));
             Ok(())
         }
@@ -138,19 +182,20 @@ async fn serve(keys: &Keys, arguments: RunArguments) -> anyhow::Result<()> {
     );
     let rollup = Deployment::read(&arguments.deployment)?.connect().await?;
     let account = account(
+        arguments.key_file.as_deref(),
         "SUBROSA_ACCOUNT_KEY",
         arguments.development_account,
         rollup.chain_id(),
     )?;
     let home = Home::new(arguments.directory);
-    let passphrase = passphrase()?;
+    let passphrase = passphrase(false)?;
+    let bars = MultiProgress::new();
+    let allowed = arguments.fetch_keys || rollup.is_development();
+    ensure_transaction_keys(keys, &arguments.sequencer, allowed, &bars).await?;
     let (unlocked, transaction) = {
         let (keys, home) = (keys.clone(), home.clone());
         tokio::task::spawn_blocking(move || -> anyhow::Result<_> {
-            Ok((
-                home.unlock(&passphrase)?,
-                keys.transaction(&MultiProgress::new())?,
-            ))
+            Ok((home.unlock(&passphrase)?, keys.transaction(&bars)?))
         })
         .await??
     };
@@ -171,7 +216,16 @@ async fn serve(keys: &Keys, arguments: RunArguments) -> anyhow::Result<()> {
         wallet.gateway.address,
         home.token_file().display()
     );
-    interrupted().await?;
-    wallet.gateway.stop().await;
+    // The wallet's state is stored at each step: whatever L1 delays can be cut off.
+    let within = Duration::from_secs(arguments.drain_timeout);
+    let stop = async {
+        if tokio::time::timeout(within, wallet.gateway.stop())
+            .await
+            .is_err()
+        {
+            tracing::warn!("work under way was cut off; the next start takes it up again");
+        }
+    };
+    until_interrupted(within, stop).await?;
     Ok(())
 }

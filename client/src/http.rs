@@ -117,9 +117,14 @@ impl Service {
         Self::send(request).await
     }
 
+    /// Prepares a request whose answer may take any time, as long as it goes on arriving.
+    pub(crate) fn endless(&self, method: Method, path: &str) -> RequestBuilder {
+        self.prepared(&self.streams, method, path)
+    }
+
     /// Opens a stream of server-sent events.
     pub(crate) async fn stream(&self, path: &str) -> Result<Response, ClientError> {
-        Self::send(self.prepared(&self.streams, Method::GET, path)).await
+        Self::send(self.endless(Method::GET, path)).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! The sequencer's interface: submissions, published batches, messages and prices.
 
 mod events;
+mod keys;
 mod types;
 
 use std::time::Duration;
@@ -10,6 +11,7 @@ use subrosa_protocol::element::TransactionDigest;
 
 pub use self::{
     events::{BatchEvent, BatchEvents},
+    keys::{KeyFileBody, KeysBody},
     types::{
         AssetBody, AssetsBody, BatchBody, BatchDetailBody, BatchesBody, HealthBody, InfoBody,
         MarketBody, MessageBody, MessagesBody, OracleBody, PostBody, PostedBody, Problem,

@@ -1,5 +1,7 @@
 //! The contracts over any transport.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use alloy_primitives::Address;
 use alloy_sol_types::SolCall;
 use subrosa_protocol::{
@@ -12,18 +14,27 @@ use tokio::sync::{OnceCell, watch};
 use crate::{
     account::Account,
     error::L1Error,
-    transactions::{Cancellation, Status},
-    transport::{At, Head, Mined, Transport},
+    history::{Recorded, Submission},
+    status::Status,
+    transactions::{self, Cancellation},
+    transport::{At, Block, Head, Mined, Tag, Transport},
     view::{
         Accepted, ClaimReceipt, DepositReceipt, OracleLog, QueuedDeposit, Receipt, RollupView,
         SettledBatch, Settlement, TokenMetadata,
     },
 };
 
+mod acceptances;
+mod aggregate;
 mod batches;
+mod history;
 mod oracle;
 mod reads;
+mod rollup;
 mod writes;
+
+use acceptances::Acceptances;
+use rollup::{KnownShapes, Surroundings};
 
 /// Addresses of the deployed contracts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -34,21 +45,36 @@ pub struct Contracts {
     pub vault: Address,
     /// The asset registry.
     pub registry: Address,
+    /// Number of a block before which none of them existed. Their logs are read from there on.
+    #[serde(default)]
+    pub deployed_at: u64,
 }
 
 /// L1 as the services use it. [`Client`] implements it over each transport.
 ///
 /// Every read is of a mined block. Calls of one method that belong together read the same block.
+/// Every failure of a read is transient ([`L1Error::is_transient`]), except what a token answers.
 #[async_trait::async_trait]
 pub trait L1: Send + Sync + 'static {
     /// Returns the EIP-155 chain id.
     async fn chain_id(&self) -> Result<u64, L1Error>;
     /// Returns the newest mined block.
     async fn head(&self) -> Result<Head, L1Error>;
+    /// Returns a block. `None` if no block has this number yet, or if the node does not know what
+    /// is safe or finalized, as some development nodes do not.
+    async fn block(&self, tag: Tag) -> Result<Option<Block>, L1Error>;
     /// Returns the addresses of the contracts.
     fn contracts(&self) -> Contracts;
-    /// Reads the rollup's state and surroundings.
+    /// Reads the rollup's state and surroundings as of the newest mined block.
     async fn rollup(&self) -> Result<RollupView, L1Error>;
+    /// Reads the rollup's state and surroundings as of this block, by its hash. Nodes keep the
+    /// state of recent blocks only.
+    async fn rollup_at(&self, block: &Block) -> Result<RollupView, L1Error>;
+    /// Reads what the contracts recorded in the blocks from `from` to `to`, both inclusive, oldest
+    /// first. `to` must be mined.
+    async fn history(&self, from: u64, to: u64) -> Result<Vec<Recorded>, L1Error>;
+    /// Reads the submission of a batch from its transaction's calldata, which `recorded` names.
+    async fn submission(&self, recorded: &Recorded) -> Result<Submission, L1Error>;
     /// Reads up to `limit` deposits of the queue, from index `from` on.
     async fn deposits(&self, from: u64, limit: u64) -> Result<Vec<QueuedDeposit>, L1Error>;
     /// Returns the length of the deposit queue as of the block with this many confirmations.
@@ -72,7 +98,7 @@ pub trait L1: Send + Sync + 'static {
         data_commitment: &Fr,
     ) -> Result<Cancellation, L1Error>;
     /// Follows the transactions of the operator's account.
-    async fn transactions(&self) -> Result<watch::Receiver<Status>, L1Error>;
+    async fn transactions(&self) -> Result<watch::Receiver<transactions::Status>, L1Error>;
     /// Returns the commitments that L1 accepted for the batch with this index, if it accepted one.
     async fn accepted(&self, index: u64) -> Result<Option<Accepted>, L1Error>;
     /// Rebuilds a settled batch from L1 data alone.
@@ -110,6 +136,10 @@ pub trait L1: Send + Sync + 'static {
     async fn snapshot_time(&self, digest: &Fr) -> Result<Option<u64>, L1Error>;
     /// Takes a price snapshot. Any account may.
     async fn take_snapshot(&self, account: &Account) -> Result<Receipt, L1Error>;
+    /// Returns the state of the connection; `None` for a chain without one.
+    fn status(&self) -> Option<Status> {
+        None
+    }
 }
 
 /// The contracts at their addresses over a transport.
@@ -120,6 +150,12 @@ pub struct Client<T> {
     operator: Option<Account>,
     /// Address of the rollup's price oracle, a constant of the contract, read when first needed.
     oracle: OnceCell<Address>,
+    /// Shapes that were ever registered.
+    shapes: Mutex<KnownShapes>,
+    /// Batches that L1 accepted, as far as they were read.
+    acceptances: Mutex<Acceptances>,
+    /// The view last read. Its block's hash fixes it for good.
+    last: Mutex<Option<Surroundings>>,
 }
 
 impl<T: Transport> Client<T> {
@@ -130,6 +166,9 @@ impl<T: Transport> Client<T> {
             contracts,
             operator,
             oracle: OnceCell::new(),
+            shapes: Mutex::default(),
+            acceptances: Mutex::default(),
+            last: Mutex::default(),
         }
     }
 
@@ -145,22 +184,21 @@ impl<T: Transport> Client<T> {
         to: Address,
         call: C,
     ) -> Result<C::Return, L1Error> {
-        self.read_at(At::Latest, operation, to, call).await
+        let data = call.abi_encode().into();
+        let data = self.transport.call(operation, to, data, At::Latest).await?;
+        C::abi_decode_returns(&data).map_err(|e| L1Error::Odd(format!("{operation}: {e}")))
     }
 
-    /// Calls a contract on the state after the block `at`.
-    async fn read_at<C: SolCall>(
+    /// Calls one of the deployment's contracts, whose views never revert.
+    async fn view<C: SolCall>(
         &self,
-        at: At,
         operation: &'static str,
         to: Address,
         call: C,
     ) -> Result<C::Return, L1Error> {
-        let data = self
-            .transport
-            .call(operation, to, call.abi_encode().into(), at)
-            .await?;
-        C::abi_decode_returns(&data).map_err(|e| L1Error::Protocol(format!("{operation}: {e}")))
+        self.read(operation, to, call)
+            .await
+            .map_err(L1Error::of_read)
     }
 
     /// Returns the account that settles batches.
@@ -169,10 +207,15 @@ impl<T: Transport> Client<T> {
         self.operator.as_ref().ok_or_else(none)
     }
 
-    /// Returns the height of the newest block, for a view whose reads must agree.
-    async fn newest(&self) -> Result<u64, L1Error> {
-        Ok(self.transport.head().await?.number)
+    /// Returns the newest block, for a view whose reads must agree.
+    async fn newest(&self) -> Result<Block, L1Error> {
+        let block = self.transport.block(Tag::Latest).await?;
+        block.ok_or_else(|| L1Error::Odd("the node has no latest block".into()))
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn receipt(mined: &Mined, calldata_bytes: u64) -> Receipt {
@@ -194,12 +237,29 @@ impl<T: Transport> L1 for Client<T> {
         self.transport.head().await
     }
 
+    async fn block(&self, tag: Tag) -> Result<Option<Block>, L1Error> {
+        self.transport.block(tag).await
+    }
+
     fn contracts(&self) -> Contracts {
         self.contracts
     }
 
     async fn rollup(&self) -> Result<RollupView, L1Error> {
-        self.read_rollup().await
+        self.rollup_at(&self.newest().await?).await
+    }
+
+    async fn rollup_at(&self, block: &Block) -> Result<RollupView, L1Error> {
+        Ok(self.surroundings(block).await?.view)
+    }
+
+    async fn history(&self, from: u64, to: u64) -> Result<Vec<Recorded>, L1Error> {
+        self.read_history(from, to).await
+    }
+
+    async fn submission(&self, recorded: &Recorded) -> Result<Submission, L1Error> {
+        self.read_submission(recorded.transaction, recorded.block_hash)
+            .await
     }
 
     async fn deposits(&self, from: u64, limit: u64) -> Result<Vec<QueuedDeposit>, L1Error> {
@@ -226,7 +286,7 @@ impl<T: Transport> L1 for Client<T> {
         self.cancel_submission(index, data_commitment).await
     }
 
-    async fn transactions(&self) -> Result<watch::Receiver<Status>, L1Error> {
+    async fn transactions(&self) -> Result<watch::Receiver<transactions::Status>, L1Error> {
         let manager = self.transport.manager(self.operator()?).await?;
         Ok(manager.status())
     }
@@ -284,5 +344,9 @@ impl<T: Transport> L1 for Client<T> {
 
     async fn take_snapshot(&self, account: &Account) -> Result<Receipt, L1Error> {
         self.send_snapshot(account).await
+    }
+
+    fn status(&self) -> Option<Status> {
+        self.transport.status()
     }
 }

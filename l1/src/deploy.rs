@@ -147,6 +147,7 @@ impl Deployer<'_> {
 
     /// Creates the contracts, which know neither assets nor shapes yet.
     async fn contracts(&self, config: &DeployConfig) -> Result<Deployment, L1Error> {
+        let deployed_at = self.transport.head().await?.number;
         let accounts = vec![self.account.address()];
         let arguments = Governance::constructorCall {
             minDelay: U256::ZERO,
@@ -193,6 +194,7 @@ impl Deployer<'_> {
                 rollup,
                 vault,
                 registry,
+                deployed_at,
             },
             governance,
             oracle,

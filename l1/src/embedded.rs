@@ -27,14 +27,13 @@ use revm::{
 use subrosa_clock::{Clock, SystemClock};
 
 use crate::{
-    account::Account,
     contracts::error_name,
     error::L1Error,
     transactions::{
-        Accounts, Manager,
+        Accounts,
         node::{Call, Found, Identity, Market, Node, Refusal},
     },
-    transport::{At, FoundLog, Head, Mined, Transport},
+    transport::{At, Block, FoundLog, Head, LogQuery, Mined, Tag, Transport},
 };
 
 /// Chain id of the embedded chain: the development id that anvil uses as well.
@@ -57,6 +56,10 @@ struct Chain {
     timestamp: u64,
     /// One entry for each block, from block 1 on.
     replaced: Vec<Replaced>,
+    /// Hash of each block, from block 0 on.
+    hashes: Vec<B256>,
+    /// Blocks by which the newest final block is behind the newest one.
+    finality: u64,
     logs: Vec<FoundLog>,
     mined: HashMap<B256, (Found, Bytes)>,
 }
@@ -98,18 +101,29 @@ impl EmbeddedTransport {
                 },
             );
         }
+        let timestamp = clock.unix();
         Self {
             chain: Shared(Arc::new(Mutex::new(Chain {
                 db,
                 number: 0,
-                timestamp: clock.unix(),
+                timestamp,
                 clock,
                 replaced: Vec::new(),
+                hashes: vec![block_hash(B256::ZERO, 0, timestamp)],
+                finality: 0,
                 logs: Vec::new(),
                 mined: HashMap::new(),
             }))),
             accounts: Accounts::volatile(),
         }
+    }
+
+    /// Makes a block safe and final once so many blocks follow it. The default is 0: this chain
+    /// never goes back, and it mines only when somebody sends a transaction.
+    #[must_use]
+    pub fn with_finality(self, blocks: u64) -> Self {
+        self.with(|chain| chain.finality = blocks);
+        self
     }
 
     fn with<T>(&self, f: impl FnOnce(&mut Chain) -> T) -> T {
@@ -127,6 +141,18 @@ impl Shared {
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         f(&mut chain)
     }
+}
+
+/// Returns the hash of a block. It depends on the hash of the block before it.
+fn block_hash(parent: B256, number: u64, timestamp: u64) -> B256 {
+    keccak256(
+        [
+            parent.as_slice(),
+            &number.to_be_bytes(),
+            &timestamp.to_be_bytes(),
+        ]
+        .concat(),
+    )
 }
 
 impl Chain {
@@ -204,6 +230,11 @@ impl Chain {
                     "block {number} is not mined yet"
                 )));
             }
+            // Readers name recent blocks.
+            At::Hash(hash) => {
+                let place = self.hashes.iter().rposition(|known| *known == hash);
+                place.ok_or_else(|| L1Error::Unavailable("no block has this hash".into()))? as u64
+            }
         };
         let (db, timestamp) = self.state_after(number)?;
         let env = Self::environment(Address::ZERO, Some(to), data, U256::ZERO, 0);
@@ -220,6 +251,28 @@ impl Chain {
             ExecutionResult::Success { output, .. } => Ok(output.into_data()),
             other => Err(rejected(operation, &other)),
         }
+    }
+
+    fn block_of(&self, tag: Tag) -> Option<Block> {
+        let number = match tag {
+            Tag::Latest => self.number,
+            Tag::Safe | Tag::Finalized => self.number.saturating_sub(self.finality),
+            Tag::Number(number) => number,
+        };
+        let place = usize::try_from(number).ok()?;
+        let hash = *self.hashes.get(place)?;
+        let parent = place.checked_sub(1).map(|before| self.hashes[before]);
+        // The entry of the next block holds this one's time.
+        let timestamp = self
+            .replaced
+            .get(place)
+            .map_or(self.timestamp, |replaced| replaced.timestamp);
+        Some(Block {
+            number,
+            hash,
+            parent: parent.unwrap_or_default(),
+            timestamp,
+        })
     }
 
     /// Returns the state after the block `number`, and its time. The newest block's time is now.
@@ -260,6 +313,8 @@ impl Chain {
         self.replaced.push(replaced);
         self.number += 1;
         self.timestamp = timestamp;
+        let parent = self.hashes.last().copied().unwrap_or_default();
+        self.hashes.push(block_hash(parent, self.number, timestamp));
         Ok(())
     }
 
@@ -325,9 +380,11 @@ impl Chain {
             if let Output::Create(_, address) = output {
                 mined.created = address;
             }
+            let block_hash = self.hashes.last().copied().unwrap_or_default();
             self.logs.extend(logs.iter().map(|log: &Log| FoundLog {
                 log: log.clone(),
                 block: number,
+                block_hash,
                 transaction: hash,
             }));
             mined.logs = logs;
@@ -359,6 +416,10 @@ impl Transport for EmbeddedTransport {
         }))
     }
 
+    async fn block(&self, tag: Tag) -> Result<Option<Block>, L1Error> {
+        Ok(self.with(|chain| chain.block_of(tag)))
+    }
+
     async fn call(
         &self,
         operation: &'static str,
@@ -373,30 +434,26 @@ impl Transport for EmbeddedTransport {
         &self.accounts
     }
 
-    async fn manager(&self, account: &Account) -> Result<Manager, L1Error> {
-        let node = || Arc::new(self.chain.clone()) as _;
-        self.accounts.manager(account, node).await
+    fn node(&self) -> Arc<dyn Node> {
+        Arc::new(self.chain.clone())
     }
 
-    async fn logs(
-        &self,
-        address: Address,
-        topics: Vec<B256>,
-        from: u64,
-    ) -> Result<Vec<FoundLog>, L1Error> {
+    async fn logs(&self, query: LogQuery) -> Result<Vec<FoundLog>, L1Error> {
         Ok(self.with(|chain| {
-            let first = chain.logs.partition_point(|found| found.block < from);
-            chain.logs[first..]
+            let first = chain.logs.partition_point(|found| found.block < query.from);
+            let end = chain.logs.partition_point(|found| found.block <= query.to);
+            chain.logs[first..end.max(first)]
                 .iter()
                 .filter(|found| {
-                    found.log.address == address && found.log.topics().starts_with(&topics)
+                    query.addresses.contains(&found.log.address)
+                        && found.log.topics().starts_with(&query.topics)
                 })
                 .cloned()
                 .collect()
         }))
     }
 
-    async fn calldata(&self, transaction: B256) -> Result<Option<Bytes>, L1Error> {
+    async fn calldata(&self, transaction: B256, _: Option<B256>) -> Result<Option<Bytes>, L1Error> {
         Ok(self.with(|chain| {
             let found = chain.mined.get(&transaction);
             found.map(|(_, calldata)| calldata.clone())
@@ -405,6 +462,11 @@ impl Transport for EmbeddedTransport {
 
     async fn ether(&self, owner: Address) -> Result<U256, L1Error> {
         self.with(|chain| chain.balance(owner))
+    }
+
+    /// Its transactions cost nothing.
+    async fn gas_price(&self) -> Result<u128, L1Error> {
+        Ok(0)
     }
 }
 

@@ -17,16 +17,35 @@ pub enum L1Error {
     /// times.
     #[error("L1 is unavailable: {0}")]
     Unavailable(String),
-    /// The node gave an answer that these contracts cannot give. Final: the address or the chain is
-    /// probably wrong.
+    /// A read got an answer that these contracts cannot give: no JSON, no block, no data, or two
+    /// answers that contradict each other. Transient: a node that lags, is restarted or stands
+    /// behind a load balancer answers so. Only at start, and after several tries, does it mean that
+    /// the address or the chain is wrong.
+    #[error("L1's endpoint answered oddly: {0}")]
+    Odd(String),
+    /// The settings of this side cannot work: a malformed endpoint, a key out of range, a client
+    /// without an operator. Final.
     #[error("unexpected answer from L1, check its endpoint and addresses: {0}")]
     Protocol(String),
 }
 
 impl L1Error {
     /// Whether the same call can succeed later.
+    ///
+    /// Nothing that an endpoint says to a read is final: every failure of a read of these contracts
+    /// is transient. A caller retries it with a bound and acts on nothing meanwhile.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
+        matches!(self, Self::Unavailable(_) | Self::Odd(_))
+    }
+
+    /// Returns this failure as that of a read. These contracts' views never revert, so that a
+    /// revert is odd as well.
+    pub(crate) fn of_read(self) -> Self {
+        match self {
+            Self::Rejected { operation, reason } => Self::Odd(format!("{operation}: {reason}")),
+            Self::Protocol(reason) => Self::Odd(reason),
+            other => other,
+        }
     }
 }

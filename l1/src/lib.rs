@@ -3,16 +3,21 @@
 //! | module | contents |
 //! |---|---|
 //! | [`client`] | the trait [`L1`] that services hold, and [`Client`], which implements it |
+//! | [`history`] | all that the contracts recorded, block by block |
 //! | [`view`] | the contracts' state and events in the protocol's types |
 //! | [`transport`] | the trait [`Transport`]: calls, transactions and logs of a chain |
 //! | [`rpc`], [`embedded`] | its two implementations: a JSON-RPC node, and revm in this process |
+//! | [`endpoints`], [`status`] | several endpoints of one chain, and the state of the connection |
 //! | [`deploy`] | deployment of the contracts, and of tokens and price feeds for development |
+//! | [`governance`] | the actions of governance, and the timelock's operations |
+//! | [`prices`] | the prices that a snapshot would have now |
 //! | [`development`] | well-known accounts, and the anvil node |
 //! | [`contracts`] | typed bindings, generated from the committed artifacts |
 //!
-//! Two rules hold for every read. It names a mined block, never the pending one: the pending block
-//! holds transactions that their senders can still replace. And the calls behind one answer read
-//! the same block.
+//! Three rules hold for every read. It names a mined block, never the pending one: the pending
+//! block holds transactions that their senders can still replace. The calls behind one answer read
+//! the same block, by its hash. And no failure of a read is final ([`L1Error::is_transient`]):
+//! nothing that an endpoint says may end a service.
 //!
 //! # Example
 //!
@@ -62,8 +67,13 @@ pub mod contracts;
 pub mod deploy;
 pub mod development;
 pub mod embedded;
+pub mod endpoints;
 pub mod error;
+pub mod governance;
+pub mod history;
+pub mod prices;
 pub mod rpc;
+pub mod status;
 pub mod transactions;
 pub mod transport;
 pub mod view;
@@ -72,10 +82,13 @@ mod words;
 pub use account::Account;
 pub use client::{Client, Contracts, L1};
 pub use embedded::EmbeddedTransport;
+pub use endpoints::{EndpointOptions, Endpoints};
 pub use error::L1Error;
-pub use rpc::RpcTransport;
+pub use history::{Change, Recorded, Submission};
+pub use rpc::{RpcOptions, RpcTransport};
+pub use status::{Failure, Status};
 pub use transactions::{Cancellation, Manager, Settings as TransactionSettings};
-pub use transport::{At, Head, Transport};
+pub use transport::{At, Block, Call, FoundLog, Head, LogQuery, Tag, Transport};
 pub use view::{
     Accepted, ClaimReceipt, DepositReceipt, OracleChange, OracleEvent, OracleLog, QueuedDeposit,
     Receipt, RollupView, SettledBatch, Settlement, TokenMetadata,

@@ -1,29 +1,64 @@
 //! An L1 behind JSON-RPC, through alloy.
 
-use std::sync::Arc;
+mod http;
+mod logs;
+mod multicall;
+mod reads;
+
+use std::{
+    sync::{Arc, Mutex, atomic::AtomicBool},
+    time::Duration,
+};
 
 use alloy::{
-    eips::{BlockId, BlockNumberOrTag},
-    network::TransactionBuilder,
     providers::{DynProvider, Provider, ProviderBuilder},
-    rpc::types::{Filter, TransactionRequest},
-    transports::{RpcError, TransportErrorKind},
+    rpc::client::RpcClient,
+    transports::{RpcError, TransportErrorKind, utils::guess_local_url},
 };
 use alloy_primitives::{Address, B256, Bytes, U256};
+use tokio::sync::OnceCell;
 
 use crate::{
-    account::Account,
     contracts::error_name,
     error::L1Error,
-    transactions::{Accounts, Manager},
-    transport::{At, FoundLog, Head, Transport},
+    transactions::{Accounts, Node},
+    transport::{At, Block, Call, FoundLog, Head, LogQuery, Tag, Transport},
 };
+use http::BoundedHttp;
+use logs::Windows;
+
+/// Bounds on what a node may take and give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RpcOptions {
+    /// Time to connect.
+    pub connect_timeout: Duration,
+    /// Time for a request and its whole answer.
+    pub timeout: Duration,
+    /// Largest answer, in bytes.
+    pub largest_answer: usize,
+}
+
+impl Default for RpcOptions {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(10),
+            timeout: Duration::from_secs(10),
+            largest_answer: 64 << 20,
+        }
+    }
+}
 
 /// A chain behind a JSON-RPC node.
 #[derive(Clone)]
 pub struct RpcTransport {
-    url: reqwest::Url,
+    client: RpcClient,
     provider: DynProvider,
+    host: Option<String>,
+    /// Whether the chain has the contract that makes many calls in one.
+    multicall: OnceCell<bool>,
+    /// Whether the node refused several requests in one.
+    single: Arc<AtomicBool>,
+    windows: Arc<Mutex<Windows>>,
     accounts: Accounts,
 }
 
@@ -31,24 +66,41 @@ impl std::fmt::Debug for RpcTransport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // The URL may carry an access token.
         f.debug_struct("RpcTransport")
-            .field("host", &self.url.host_str())
+            .field("host", &self.host)
             .finish_non_exhaustive()
     }
 }
 
 impl RpcTransport {
-    /// Builds a transport. It connects to `url` with the first request.
+    /// Builds a transport with the default bounds. It connects to `url` with the first request.
     ///
     /// # Errors
     /// [`L1Error::Protocol`] if `url` is malformed.
     pub fn new(url: &str) -> Result<Self, L1Error> {
+        Self::with_options(url, RpcOptions::default())
+    }
+
+    /// Builds a transport. It connects to `url` with the first request.
+    ///
+    /// # Errors
+    /// [`L1Error::Protocol`] if `url` is malformed.
+    pub fn with_options(url: &str, options: RpcOptions) -> Result<Self, L1Error> {
         let url: reqwest::Url = url
             .parse()
             .map_err(|_| L1Error::Protocol("the L1 endpoint is not a valid URL".into()))?;
-        let provider = ProviderBuilder::new().connect_http(url.clone()).erased();
+        let host = url.host_str().map(str::to_owned);
+        let local = guess_local_url(url.as_str());
+        let client = RpcClient::new(BoundedHttp::new(url, options)?, local);
+        let provider = ProviderBuilder::new()
+            .connect_client(client.clone())
+            .erased();
         Ok(Self {
-            url,
+            client,
             provider,
+            host,
+            multicall: OnceCell::new(),
+            single: Arc::default(),
+            windows: Arc::default(),
             accounts: Accounts::default(),
         })
     }
@@ -66,13 +118,6 @@ impl RpcTransport {
     }
 }
 
-fn block_id(at: At) -> BlockId {
-    match at {
-        At::Latest => BlockId::latest(),
-        At::Block(number) => BlockId::number(number),
-    }
-}
-
 /// Returns the error as the client's. An endpoint's URL may carry an access token, so that no error
 /// text may hold one.
 fn failure(operation: &'static str, error: RpcError<TransportErrorKind>) -> L1Error {
@@ -84,12 +129,19 @@ fn failure(operation: &'static str, error: RpcError<TransportErrorKind>) -> L1Er
             },
             None if payload.message.contains("revert") => L1Error::Rejected {
                 operation,
-                reason: payload.message.to_string(),
+                reason: without_urls(&payload.message),
             },
-            None => L1Error::Unavailable(payload.message.to_string()),
+            None => L1Error::Unavailable(without_urls(&payload.message)),
         },
-        RpcError::DeserError { err, .. } => L1Error::Protocol(err.to_string()),
+        RpcError::DeserError { err, .. } => L1Error::Odd(format!("{operation}: {err}")),
+        RpcError::NullResp => L1Error::Odd(format!("{operation}: the answer is null")),
         RpcError::SerError(err) => L1Error::Protocol(err.to_string()),
+        RpcError::Transport(TransportErrorKind::HttpError(error)) => {
+            L1Error::Unavailable(format!("{operation}: HTTP status {}", error.status))
+        }
+        RpcError::Transport(kind @ TransportErrorKind::MissingBatchResponse(_)) => {
+            L1Error::Odd(format!("{operation}: {kind}"))
+        }
         other => L1Error::Unavailable(without_urls(&other.to_string())),
     }
 }
@@ -120,16 +172,16 @@ impl Transport for RpcTransport {
     }
 
     async fn head(&self) -> Result<Head, L1Error> {
-        let block = self
-            .provider
-            .get_block_by_number(BlockNumberOrTag::Latest)
-            .await
-            .map_err(|e| failure("head", e))?
-            .ok_or_else(|| L1Error::Unavailable("the node has no latest block".into()))?;
+        let block = self.read_block(Tag::Latest).await?;
+        let block = block.ok_or_else(|| L1Error::Odd("the node has no latest block".into()))?;
         Ok(Head {
-            number: block.header.number,
-            timestamp: block.header.timestamp,
+            number: block.number,
+            timestamp: block.timestamp,
         })
+    }
+
+    async fn block(&self, tag: Tag) -> Result<Option<Block>, L1Error> {
+        self.read_block(tag).await
     }
 
     async fn call(
@@ -139,72 +191,47 @@ impl Transport for RpcTransport {
         data: Bytes,
         at: At,
     ) -> Result<Bytes, L1Error> {
-        let request = TransactionRequest::default().with_to(to).with_input(data);
-        // Without a block, alloy asks for the pending one.
-        self.provider
-            .call(request)
-            .block(block_id(at))
-            .await
-            .map_err(|e| failure(operation, e))
+        self.read_call(
+            &Call {
+                operation,
+                to,
+                data,
+            },
+            at,
+        )
+        .await
+    }
+
+    async fn calls(
+        &self,
+        calls: Vec<Call>,
+        at: At,
+    ) -> Result<Vec<Result<Bytes, L1Error>>, L1Error> {
+        self.read_calls(&calls, at).await
     }
 
     fn accounts(&self) -> &Accounts {
         &self.accounts
     }
 
-    async fn manager(&self, account: &Account) -> Result<Manager, L1Error> {
-        // The manager's node holds no managers: it would keep itself alive.
-        let node = || {
-            Arc::new(Self {
-                accounts: Accounts::default(),
-                ..self.clone()
-            }) as _
-        };
-        self.accounts.manager(account, node).await
+    fn node(&self) -> Arc<dyn Node> {
+        // It holds no managers: a manager's node would keep the manager alive.
+        Arc::new(Self {
+            accounts: Accounts::default(),
+            ..self.clone()
+        })
     }
 
-    async fn logs(
+    async fn logs(&self, query: LogQuery) -> Result<Vec<FoundLog>, L1Error> {
+        self.read_logs(query).await
+    }
+
+    async fn calldata(
         &self,
-        address: Address,
-        topics: Vec<B256>,
-        from: u64,
-    ) -> Result<Vec<FoundLog>, L1Error> {
-        let mut filter = Filter::new()
-            .address(address)
-            .from_block(from)
-            .to_block(BlockNumberOrTag::Latest);
-        for (place, topic) in topics.into_iter().enumerate().take(4) {
-            filter.topics[place] = topic.into();
-        }
-        let logs = self
-            .provider
-            .get_logs(&filter)
-            .await
-            .map_err(|e| failure("logs", e))?;
-        let pending = || L1Error::Protocol("the node returned a pending transaction's log".into());
-        logs.into_iter()
-            .map(|log| {
-                let mined = log.transaction_hash.zip(log.block_number);
-                let (transaction, block) = mined.ok_or_else(pending)?;
-                Ok(FoundLog {
-                    log: log.inner,
-                    block,
-                    transaction,
-                })
-            })
-            .collect()
-    }
-
-    async fn calldata(&self, transaction: B256) -> Result<Option<Bytes>, L1Error> {
-        use alloy::consensus::Transaction as _;
-        let found = self
-            .provider
-            .get_transaction_by_hash(transaction)
-            .await
-            .map_err(|e| failure("calldata", e))?;
-        Ok(found
-            .filter(|t| t.block_number.is_some())
-            .map(|t| t.input().clone()))
+        transaction: B256,
+        block: Option<B256>,
+    ) -> Result<Option<Bytes>, L1Error> {
+        self.read_calldata(transaction, block).await
     }
 
     async fn ether(&self, owner: Address) -> Result<U256, L1Error> {
@@ -213,6 +240,13 @@ impl Transport for RpcTransport {
             .latest()
             .await
             .map_err(|e| failure("balance", e))
+    }
+
+    async fn gas_price(&self) -> Result<u128, L1Error> {
+        self.provider
+            .get_gas_price()
+            .await
+            .map_err(|e| failure("gasPrice", e))
     }
 }
 

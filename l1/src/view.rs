@@ -8,11 +8,13 @@ use subrosa_protocol::{
     market::PRICE_WORDS,
 };
 
-use crate::transport::Head;
+use crate::transport::{Block, Head};
 
 /// The rollup contract's state and its surroundings, as of one block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RollupView {
+    /// The block, by whose hash everything here was read.
+    pub block: Block,
     /// Commitment of the settled state.
     pub state: Fr,
     /// Index of the next batch; 1 at genesis.

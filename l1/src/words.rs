@@ -16,7 +16,7 @@ pub(crate) fn to_word(element: &Fr) -> U256 {
 /// Returns an EVM word as a field element. These contracts never return a word ≥ r.
 pub(crate) fn from_word(word: U256) -> Result<Fr, L1Error> {
     fr_from_bytes(&word.to_be_bytes::<32>())
-        .map_err(|_| L1Error::Protocol("a word exceeds the scalar field".into()))
+        .map_err(|_| L1Error::Odd("a word exceeds the scalar field".into()))
 }
 
 /// Converts several words as [`from_word`] does.

@@ -13,6 +13,7 @@ use subrosa_l1::{
         set_answer, set_feed, set_market,
     },
     development,
+    prices::current_prices,
 };
 use subrosa_protocol::{
     Fr,
@@ -170,6 +171,17 @@ async fn snapshots_hash_as_in_the_protocol() {
     assert_eq!(second.markets.get(0), Some(&stricter));
     let still = world.client.snapshot_time(&first.digest()).await.unwrap();
     assert_eq!(still, Some(first.time));
+
+    // What a snapshot taken now would hold is known beforehand.
+    set_answer(&*world.transport, &world.owner, gold, 345_678_912_345)
+        .await
+        .unwrap();
+    let rollup = world.deployment.contracts.rollup;
+    let ahead = current_prices(&*world.transport, rollup).await.unwrap();
+    world.client.take_snapshot(&anybody).await.unwrap();
+    let third = world.client.snapshot().await.unwrap().unwrap();
+    assert_eq!((ahead.prices, ahead.markets), (third.prices, third.markets));
+    assert!(third.prices[0] > 0 && third.prices[15] > 0);
 
     // An equal change is a new operation of governance each time.
     world.market(0, &market()).await.unwrap();

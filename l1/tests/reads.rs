@@ -11,7 +11,7 @@ use std::{
 use alloy_primitives::{Address, B256};
 use serde_json::{Value, json};
 use subrosa_l1::{
-    Account, At, Client, EmbeddedTransport, L1, L1Error, Transport,
+    Account, At, Change, Client, EmbeddedTransport, L1, L1Error, Tag, Transport,
     deploy::{DeployConfig, NewAsset, deploy, development_token, mint},
     development::{self, Anvil, AnvilError, AnvilOptions},
 };
@@ -102,6 +102,83 @@ async fn a_call_reads_the_state_after_the_block_it_names() {
     assert!(unmined.is_transient(), "{unmined}");
 }
 
+#[tokio::test]
+async fn a_view_is_that_of_its_block_for_good() {
+    let transport = embedded();
+    let depositor = development::accounts().remove(3);
+    let client = client(transport.clone(), &depositor).await.unwrap();
+    let before = client.block(Tag::Latest).await.unwrap().unwrap();
+    let inner = Fr::from(7u64);
+    client.deposit(&depositor, DOLLAR, 5, &inner).await.unwrap();
+    let after = client.rollup().await.unwrap();
+    assert_eq!(after.queued_deposits, 1);
+    assert_eq!(after.block.number, before.number + 2);
+    assert_eq!(client.rollup_at(&before).await.unwrap().queued_deposits, 0);
+    let again = client.block(Tag::Number(before.number)).await.unwrap();
+    assert_eq!(again, Some(before));
+    let next = client.block(Tag::Number(before.number + 1)).await.unwrap();
+    assert_eq!(next.unwrap().parent, before.hash);
+    let ahead = client.block(Tag::Number(after.block.number + 1)).await;
+    assert_eq!(ahead.unwrap(), None);
+    let mut replaced = before;
+    replaced.hash = B256::ZERO;
+    let error = client.rollup_at(&replaced).await.unwrap_err();
+    assert!(error.is_transient(), "{error}");
+}
+
+#[tokio::test]
+async fn blocks_of_the_embedded_chain_become_final_when_they_are_told_to() {
+    let owner = development::accounts().remove(0);
+    let transport = Arc::new(EmbeddedTransport::new(&[owner.address()]).with_finality(2));
+    for symbol in ["A", "B", "C", "D"] {
+        let token = development_token(&*transport, &owner, symbol, symbol, 6).await;
+        assert!(token.is_ok());
+    }
+    let number = async |tag| transport.block(tag).await.unwrap().unwrap().number;
+    assert_eq!(number(Tag::Latest).await, 4);
+    assert_eq!(
+        (number(Tag::Safe).await, number(Tag::Finalized).await),
+        (2, 2)
+    );
+}
+
+#[tokio::test]
+async fn history_is_what_the_contracts_recorded_block_by_block() {
+    let depositor = development::accounts().remove(3);
+    let client = client(embedded(), &depositor).await.unwrap();
+    let inner = Fr::from(7u64);
+    for amount in [5, 6] {
+        client
+            .deposit(&depositor, DOLLAR, amount, &inner)
+            .await
+            .unwrap();
+    }
+    let head = client.block(Tag::Latest).await.unwrap().unwrap();
+    let all = client.history(0, head.number).await.unwrap();
+    let assets = all
+        .iter()
+        .filter(|r| matches!(r.change, Change::Asset { .. }));
+    assert_eq!(assets.count(), 1);
+    let queued: Vec<u64> = all
+        .iter()
+        .filter_map(|recorded| match recorded.change {
+            Change::Deposit { index, .. } => Some(index),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(queued, [0, 1]);
+    let last = client.history(head.number, head.number).await.unwrap();
+    assert_eq!(last.len(), 1);
+    assert_eq!(last[0].block_hash, head.hash);
+    assert!(
+        client
+            .history(head.number + 1, head.number + 9)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
 /// Waits until one transaction is in anvil's pending block, and returns its hash.
 async fn waiting(anvil: &Anvil) -> B256 {
     let begun = Instant::now();
@@ -144,10 +221,10 @@ async fn a_deposit_that_is_not_mined_is_invisible() {
         async move { client.deposit(&depositor, DOLLAR, 5, &Fr::from(7u64)).await }
     });
     let approval = waiting(&anvil).await;
-    let calldata = client.transport().calldata(approval).await.unwrap();
+    let calldata = client.transport().calldata(approval, None).await.unwrap();
     assert_eq!(calldata, None);
     anvil.request("evm_mine", json!([])).await.unwrap();
-    let calldata = client.transport().calldata(approval).await.unwrap();
+    let calldata = client.transport().calldata(approval, None).await.unwrap();
     assert!(calldata.is_some());
 
     let ether = client.transport().ether(owner.into()).await.unwrap();

@@ -1,7 +1,12 @@
 //! L1 accounts of the services.
 
-use anyhow::{Context as _, bail, ensure};
+use std::path::Path;
+
+use anyhow::{bail, ensure};
 use subrosa_l1::{Account, development};
+use zeroize::Zeroizing;
+
+use crate::config::{secret_file, secret_variable};
 
 /// Number of the development account that deploys contracts, mints tokens and sets prices.
 pub const DEPLOYER: usize = 0;
@@ -13,27 +18,36 @@ pub const GUARDIAN: usize = 2;
 /// and to those after it.
 pub const FIRST_INSTITUTION: usize = 3;
 
-/// Reads an account's key from the environment variable `variable`, or takes the development
-/// account with the number `development`.
+/// Reads an account's key from `file`, from the environment variable `variable`, or from the file
+/// that `<variable>_FILE` names; or takes the development account with the number `development`.
 ///
 /// # Errors
-/// If neither is given, the key is malformed, or the chain is not a development chain: everybody
+/// If none is given, the key is malformed, or the chain is not a development chain: everybody
 /// knows the keys of development accounts.
 pub fn account(
+    file: Option<&Path>,
     variable: &str,
     development: Option<usize>,
     chain_id: u64,
 ) -> anyhow::Result<Account> {
-    if let Ok(text) = std::env::var(variable) {
-        let mut secret = [0u8; 32];
-        hex::decode_to_slice(text.trim().trim_start_matches("0x"), &mut secret)
-            .with_context(|| format!("{variable} must hold a private key: 64 hex digits"))?;
-        return Ok(Account::from_bytes(secret)?);
+    let text = match file {
+        Some(file) => Some(secret_file(file)?),
+        None => secret_variable(variable)?,
+    };
+    if let Some(text) = text {
+        let mut secret = Zeroizing::new([0u8; 32]);
+        // The error would name a digit of the key.
+        hex::decode_to_slice(text.trim().trim_start_matches("0x"), secret.as_mut_slice()).map_err(
+            |_| {
+                anyhow::anyhow!("{variable} or the key file must hold a private key: 64 hex digits")
+            },
+        )?;
+        return Ok(Account::from_bytes(*secret)?);
     }
     let Some(number) = development else {
         bail!(
-            "no L1 account: set {variable} to its private key, or use a well-known account of a \
-             development chain (see --help)"
+            "no L1 account: name the file of its private key with --key-file or {variable}_FILE, \
+             set {variable}, or use a well-known account of a development chain (see --help)"
         )
     };
     ensure!(

@@ -8,6 +8,8 @@
 //! | [`deployment`] | the deployment file, and the rollup on L1 that it names |
 //! | [`accounts`] | L1 accounts from the environment, or well-known ones on development chains |
 //! | [`keys`] | the key store and the device that makes batch proofs |
+//! | [`keeper`] | price snapshots on a schedule |
+//! | [`fetch`] | transaction keys from the sequencer, for a wallet that has none |
 //! | [`sequencer`] | configuration and start of a sequencer |
 //! | [`wallet`] | key file, configuration and start of a wallet behind its gateway |
 //! | [`setup`] | development deployments |
@@ -17,7 +19,9 @@
 pub mod accounts;
 pub mod config;
 pub mod deployment;
+pub mod fetch;
 pub mod interrupt;
+pub mod keeper;
 pub mod keys;
 pub mod progress;
 pub mod proofs;

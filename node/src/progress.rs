@@ -29,6 +29,17 @@ pub fn counter(bars: &MultiProgress, message: impl Into<String>, total: u64) -> 
     bar
 }
 
+/// Adds a bar that counts bytes up to `total`.
+pub fn bytes(bars: &MultiProgress, message: impl Into<String>, total: u64) -> ProgressBar {
+    let bar = bars.add(ProgressBar::new(total));
+    bar.set_style(
+        ProgressStyle::with_template("{bar:32} {bytes}/{total_bytes} {msg} [{elapsed}]")
+            .unwrap_or_else(|_| ProgressStyle::default_bar()),
+    );
+    bar.set_message(message.into());
+    bar
+}
+
 /// Shows a prover's phases behind a spinner.
 pub struct Phases {
     bar: ProgressBar,

@@ -20,6 +20,7 @@
 //! # Ok::<(), subrosa_prover::setup::SetupError>(())
 //! ```
 
+pub mod bundle;
 mod halo2;
 mod padding;
 mod srs;
@@ -82,6 +83,21 @@ pub enum SetupError {
     Outdated {
         /// Name of the keys in the manifest.
         name: String,
+    },
+    /// The directory has other keys of this name.
+    #[error(
+        "the directory has other keys {name:?} already: name another directory with --keys, or \
+         replace them with --replace"
+    )]
+    Exists {
+        /// Name of the keys in the manifest.
+        name: String,
+    },
+    /// A bundle of keys is refused.
+    #[error("the bundle is refused: {reason}")]
+    Bundle {
+        /// The fault.
+        reason: String,
     },
     /// A circuit could not be synthesised.
     #[error("the circuit could not be synthesised: {0}")]

@@ -1,5 +1,6 @@
 //! The HTTP interface (spec: *Interfaces*, sequencer).
 
+mod keys;
 mod limit;
 mod messages;
 mod problem;
@@ -55,6 +56,8 @@ use crate::{admission::AdmissionQueue, node::Node, telemetry};
         messages::read,
         routes::assets,
         routes::oracle,
+        keys::keys,
+        keys::file,
         routes::health,
         routes::ready,
         routes::metrics,
@@ -69,6 +72,7 @@ pub(crate) struct Api {
     pub(crate) node: Arc<Node>,
     pub(crate) queue: AdmissionQueue,
     pub(crate) streams: Arc<Semaphore>,
+    pub(crate) keys: Arc<keys::Offer>,
     pub(crate) metrics: PrometheusHandle,
     limiter: Arc<Limiter>,
     pub(crate) message_limiter: Arc<Limiter>,
@@ -94,6 +98,7 @@ impl Api {
         );
         Self {
             streams: Arc::new(Semaphore::new(http.max_streams)),
+            keys: Arc::new(keys::Offer::new(&node)),
             limiter: Arc::new(limiter),
             message_limiter: Arc::new(message_limiter),
             metrics: telemetry::recorder(),
@@ -113,6 +118,8 @@ impl Api {
             .route("/v1/batches/{index}", get(routes::batch))
             .route("/v1/assets", get(routes::assets))
             .route("/v1/oracle", get(routes::oracle))
+            .route("/v1/keys/{hash}", get(keys::keys))
+            .route("/v1/keys/{hash}/{role}", get(keys::file))
             .route(
                 "/v1/messages",
                 get(messages::read)

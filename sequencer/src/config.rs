@@ -13,6 +13,9 @@ const MAX_TTL_S: u64 = 30 * 24 * 60 * 60;
 /// Confirmations that a deposit needs on a chain that is not a development chain, by default.
 const DEPOSIT_CONFIRMATIONS: u64 = 12;
 
+/// Greatest age of L1's newest block on a chain that is not a development chain, by default.
+const MAX_HEAD_AGE_S: u64 = 900;
+
 /// Configuration of one sequencer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,6 +39,17 @@ pub struct Config {
     /// Smallest accepted fee, in base units of the fee asset; a decimal string in files.
     #[serde(default, with = "decimal")]
     pub min_fee: u128,
+    /// Whether this sequencer only follows L1: it seals, proves and settles nothing, takes no
+    /// transactions, and answers all reads about settled batches.
+    #[serde(default)]
+    pub follow: bool,
+    /// Path of the Unix socket on which commands of the operator are taken [default: the store's
+    /// path with the extension `sock`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<PathBuf>,
+    /// Key directory whose transaction keys are offered to wallets; none are offered without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_directory: Option<PathBuf>,
     /// Admission settings.
     #[serde(default)]
     pub admission: AdmissionConfig,
@@ -67,6 +81,9 @@ impl Config {
             vault,
             fee_recipient: [0; 20],
             min_fee: 0,
+            follow: false,
+            control: None,
+            key_directory: None,
             admission: AdmissionConfig::default(),
             seal: SealConfig::default(),
             settle: SettleConfig::default(),
@@ -173,13 +190,19 @@ pub struct SettleConfig {
     /// development chain makes no blocks, so the batch time is never older than now minus this
     /// lag.
     pub clock_lag_s: u64,
+    /// Age of L1's newest block, in seconds by this machine's clock, beyond which nothing is done
+    /// about what L1 shows: the endpoint has stopped following its chain. 0 switches the check off,
+    /// which is the default on development chains; 900 is the default on all others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_head_age_s: Option<u64>,
     /// Age beyond which an unsettled batch is dropped and sealed anew, in seconds. The contract
     /// refuses batches older than 3600.
     pub max_age_s: u64,
-    /// Number of times in a row that batches are dropped and sealed anew before the pipeline
-    /// halts.
+    /// Number of times in a row that batches are dropped and sealed anew at once. Beyond it,
+    /// sealing anew waits for `backoff_max_ms` each time, and the sequencer is degraded.
     pub max_rewinds: u32,
-    /// Number of settled batches whose submissions are kept.
+    /// Least number of settled batches whose submissions are kept. They are kept longer until their
+    /// batches are final.
     pub retain_submissions: u64,
     /// Number of batches between two checkpoints of the ledger in the store. A restart replays
     /// only the batches after the last checkpoint. 0 stores no checkpoint.
@@ -195,6 +218,7 @@ impl Default for SettleConfig {
             backoff_max_ms: 30_000,
             prove_attempts: 2,
             clock_lag_s: 60,
+            max_head_age_s: None,
             max_age_s: 3_300,
             max_rewinds: 3,
             retain_submissions: 64,
@@ -221,6 +245,8 @@ pub struct HttpConfig {
     pub peers: usize,
     /// Largest number of open event streams.
     pub max_streams: usize,
+    /// Largest number of keys that are sent at the same time.
+    pub key_downloads: usize,
     /// Largest number of batches in one answer.
     pub max_page: u64,
     /// Largest size of the published data in one answer, in bytes. An answer always holds its
@@ -238,6 +264,7 @@ impl Default for HttpConfig {
             burst_s: 2,
             peers: 10_000,
             max_streams: 256,
+            key_downloads: 8,
             max_page: 256,
             max_page_bytes: 4 * 1024 * 1024,
         }
@@ -364,6 +391,23 @@ impl Config {
             DEPOSIT_CONFIRMATIONS
         };
         self.settle.deposit_confirmations.unwrap_or(default)
+    }
+
+    /// Returns the greatest age of L1's newest block, in seconds, if it is bounded.
+    pub(crate) fn max_head_age(&self) -> Option<u64> {
+        let default = if is_development_chain(self.chain_id) {
+            0
+        } else {
+            MAX_HEAD_AGE_S
+        };
+        let most = self.settle.max_head_age_s.unwrap_or(default);
+        (most > 0).then_some(most)
+    }
+
+    /// Returns the path of the socket for commands of the operator.
+    pub(crate) fn control(&self) -> PathBuf {
+        let default = || self.store.with_extension("sock");
+        self.control.clone().unwrap_or_else(default)
     }
 
     /// Returns the pause between two polls of the chain.

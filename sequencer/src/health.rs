@@ -20,16 +20,8 @@ pub enum Halt {
         /// The store's error.
         detail: String,
     },
-    /// The contract refused a batch for a reason that does not pass.
-    #[error("the contract rejected batch {batch}: {reason}")]
-    SettlementRejected {
-        /// Batch index.
-        batch: u64,
-        /// Name of the revert.
-        reason: String,
-    },
-    /// The chain holds a history that this sequencer did not make.
-    #[error("the chain and this sequencer disagree at batch {batch}: {detail}")]
+    /// L1 holds another final history than this sequencer.
+    #[error("L1 and this sequencer disagree at batch {batch}: {detail}")]
     Diverged {
         /// Batch index.
         batch: u64,
@@ -44,25 +36,11 @@ pub enum Halt {
         /// The prover's error.
         reason: String,
     },
-    /// Batches became stale faster than they settled.
-    #[error("batches were sealed anew {times} times in a row and still did not settle")]
-    Rewinds {
-        /// Number of times in a row.
-        times: u32,
-    },
     /// The ledger accepts no further batch.
     #[error("the ledger refused a batch: {detail}")]
     Ledger {
         /// The ledger's error.
         detail: String,
-    },
-    /// The vault's deposit queue skipped an index.
-    #[error("the deposit queue is not contiguous: expected {expected}, got {found}")]
-    DepositGap {
-        /// Index expected next.
-        expected: u64,
-        /// Index that the chain gave.
-        found: u64,
     },
     /// A task of the pipeline ended unexpectedly.
     #[error("a task of the pipeline failed: {task}")]
@@ -77,12 +55,9 @@ impl Halt {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Store { .. } => "store_failed",
-            Self::SettlementRejected { .. } => "settlement_rejected",
             Self::Diverged { .. } => "diverged",
             Self::Prover { .. } => "prover_failed",
-            Self::Rewinds { .. } => "too_many_rewinds",
             Self::Ledger { .. } => "ledger_refused",
-            Self::DepositGap { .. } => "deposit_gap",
             Self::Task { .. } => "task_failed",
         }
     }

@@ -69,6 +69,7 @@
 pub mod adapters;
 mod admission;
 mod api;
+mod chain;
 pub mod config;
 mod cursor;
 mod deposits;

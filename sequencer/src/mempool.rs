@@ -290,6 +290,21 @@ impl Pool {
         self.by_digest.contains_key(digest)
     }
 
+    /// Returns the submissions that hold one of these nullifiers.
+    pub(crate) fn holders(&self, nullifiers: &[Nullifier]) -> Vec<Sequenced> {
+        let sequences = nullifiers.iter().filter_map(|nf| self.claims.get(nf));
+        let sequences: BTreeSet<u64> = sequences.copied().collect();
+        let holders = sequences.into_iter().filter_map(|sequence| {
+            if let Some(leg) = self.legs.get(sequence) {
+                return Some((sequence, leg.submission.clone()));
+            }
+            let unit = self.queue.get(self.places.get(&sequence)?)?;
+            let mut members = unit.members.all().iter();
+            members.find(|(member, _)| *member == sequence).cloned()
+        });
+        holders.collect()
+    }
+
     /// Whether the transaction with this digest is a lone leg.
     pub(crate) fn is_lone(&self, digest: &TransactionDigest) -> bool {
         let sequence = self.by_digest.get(digest);

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex, MutexGuard,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -19,6 +19,7 @@ use tokio::sync::{Mutex as AsyncMutex, Notify, broadcast};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    chain::SeenBlocks,
     config::Config,
     cursor::Cursor,
     deposits::DepositQueue,
@@ -27,7 +28,7 @@ use crate::{
     mailbox::Mailbox,
     mempool::{Pool, SealedView},
     oracle::Oracle,
-    ports::Ports,
+    ports::{Block, Ports},
     record::TransactionRecord,
     recovery::Recovered,
     refusal::FinalRejection,
@@ -70,11 +71,25 @@ pub(crate) struct Node {
     oracle: Mutex<Arc<Oracle>>,
     /// Latest time of an L1 block that was seen, Unix seconds.
     chain_time: AtomicU64,
+    /// Blocks of L1 that were seen.
+    seen: Mutex<SeenBlocks>,
+    /// Number of the seen block that was stored last.
+    stored_block: AtomicU64,
+    /// Block up to which the deposits agree with L1's.
+    compared: Mutex<Option<Block>>,
+    /// Whether the settled batches have to be compared one by one.
+    compare: AtomicBool,
+    /// Whether the sealed batches continue those of L1, so that more may be sealed.
+    level: AtomicBool,
+    /// Index below which the settled batches are final.
+    final_below: AtomicU64,
     pub(crate) health: HealthBoard,
     pub(crate) events: broadcast::Sender<BatchEvent>,
     pub(crate) wake_seal: Notify,
     pub(crate) wake_prove: Notify,
     pub(crate) wake_settle: Notify,
+    /// Held while L1's view is read and compared with those before.
+    pub(crate) look_gate: AsyncMutex<()>,
     /// Held while a batch is sealed and while batches are dropped.
     pub(crate) seal_gate: AsyncMutex<()>,
     /// Held while the oracle's log is read.
@@ -97,6 +112,7 @@ impl Node {
         mailbox: Mailbox,
         recovered: Recovered,
         registry: Registry,
+        level: bool,
     ) -> Self {
         let cancel = CancellationToken::new();
         let view = sealed_view(&recovered.ledger, registry.root, recovered.time);
@@ -124,11 +140,19 @@ impl Node {
             registry: Mutex::new(registry),
             oracle: Mutex::new(Arc::new(recovered.oracle)),
             chain_time: AtomicU64::new(0),
+            stored_block: AtomicU64::new(recovered.block.as_ref().map_or(0, |seen| seen.number)),
+            seen: Mutex::new(SeenBlocks::new(recovered.block)),
+            compared: Mutex::new(None),
+            // Batches may have been taken back or replaced while the sequencer was stopped.
+            compare: AtomicBool::new(true),
+            level: AtomicBool::new(level),
+            final_below: AtomicU64::new(recovered.final_below),
             health: HealthBoard::default(),
             events: broadcast::Sender::new(EVENT_BACKLOG),
             wake_seal: Notify::new(),
             wake_prove: Notify::new(),
             wake_settle: Notify::new(),
+            look_gate: AsyncMutex::new(()),
             seal_gate: AsyncMutex::new(()),
             oracle_gate: AsyncMutex::new(()),
             prove_gate: AsyncMutex::new(()),
@@ -190,6 +214,73 @@ impl Node {
     /// Returns the latest time of an L1 block that was seen; 0 before the first.
     pub(crate) fn seen_time(&self) -> u64 {
         self.chain_time.load(Ordering::Relaxed)
+    }
+
+    /// Locks the blocks of L1 that were seen.
+    pub(crate) fn seen_blocks(&self) -> MutexGuard<'_, SeenBlocks> {
+        self.seen.lock().expect(POISON)
+    }
+
+    /// Whether the newest seen block should be stored: `every` blocks after the last stored one,
+    /// or below it. Notes that it is.
+    pub(crate) fn store_block(&self, number: u64, every: u64) -> bool {
+        let stored = self.stored_block.load(Ordering::Relaxed);
+        let due = number < stored || number >= stored + every;
+        if due {
+            self.stored_block.store(number, Ordering::Relaxed);
+        }
+        due
+    }
+
+    /// Whether the deposits were compared with L1's at this block.
+    pub(crate) fn has_compared(&self, block: &Block) -> bool {
+        self.compared.lock().expect(POISON).as_ref() == Some(block)
+    }
+
+    /// Notes that the deposits agree with L1's at this block.
+    pub(crate) fn note_compared(&self, block: Block) {
+        *self.compared.lock().expect(POISON) = Some(block);
+    }
+
+    /// Has everything that is not final compared with L1 again.
+    pub(crate) fn compare_again(&self) {
+        self.compare.store(true, Ordering::SeqCst);
+        *self.compared.lock().expect(POISON) = None;
+    }
+
+    /// Whether the settled batches have to be compared one by one.
+    pub(crate) fn must_compare(&self) -> bool {
+        self.compare.load(Ordering::SeqCst)
+    }
+
+    /// Notes that the settled batches agree with L1's.
+    pub(crate) fn compared(&self) {
+        self.compare.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether the sealed batches continue those of L1.
+    pub(crate) fn is_level(&self) -> bool {
+        self.level.load(Ordering::SeqCst)
+    }
+
+    /// Sets whether the sealed batches continue those of L1.
+    pub(crate) fn set_level(&self, level: bool) {
+        self.level.store(level, Ordering::SeqCst);
+    }
+
+    /// Whether the sequencer takes new transactions: it is up to L1 and does not only follow.
+    pub(crate) fn accepts(&self) -> bool {
+        self.is_level() && !self.config.follow
+    }
+
+    /// Returns the index below which the settled batches are final.
+    pub(crate) fn final_below(&self) -> u64 {
+        self.final_below.load(Ordering::SeqCst)
+    }
+
+    /// Sets the index below which the settled batches are final.
+    pub(crate) fn set_final_below(&self, index: u64) {
+        self.final_below.store(index, Ordering::SeqCst);
     }
 
     /// Makes the token of one proof. [`Node::interrupt_proof`] and the shutdown cancel it.

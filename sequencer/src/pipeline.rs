@@ -1,11 +1,19 @@
 //! The pipeline: watch the chain → seal → prove → settle.
 //!
 //! Each step is stored with one synced write before the next begins, and each begins from the
-//! stored state, so that a restart at any point continues where the pipeline stopped. A
-//! deterministic failure halts the pipeline and is not retried. A transient failure is retried with
-//! growing, bounded pauses.
+//! stored state, so that a restart at any point continues where the pipeline stopped.
+//!
+//! L1 decides, and nothing that one endpoint says is acted upon for good before it is final. What L1
+//! takes back is done again, what it holds and this sequencer does not is imported, and an answer
+//! that makes no sense is asked for again with growing, bounded pauses. Only a failure of the store,
+//! of the prover or of the ledger, and a contradiction between two final histories, halt the
+//! pipeline.
 
+mod course;
+mod import;
+mod look;
 mod prove;
+mod requeue;
 mod rewind;
 mod seal;
 mod settle;
@@ -71,15 +79,13 @@ enum Failure {
     Final(Halt),
 }
 
-/// Classifies the failure of a call that only reads. A refused read means a wrong address or chain.
-fn reading(error: SettlementError, batch: u64) -> Failure {
+/// Makes a failure of a call that only reads. None is final: an endpoint that answers nonsense now
+/// may answer sense later, or be replaced, and the chain and its contracts were checked at start.
+fn reading(error: SettlementError) -> Failure {
     match error {
         SettlementError::Unavailable { reason } => Failure::Transient(reason),
-        SettlementError::Rejected { reason } | SettlementError::Invalid { reason } => {
-            Failure::Final(Halt::Diverged {
-                batch,
-                detail: reason,
-            })
+        error @ (SettlementError::Rejected { .. } | SettlementError::Invalid { .. }) => {
+            Failure::Transient(error.to_string())
         }
     }
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use subrosa_clock::Clock;
 pub use subrosa_l1::{
-    Head, OracleChange, OracleEvent, OracleLog, QueuedDeposit, Receipt, RollupView, SettledBatch,
-    Settlement,
+    Accepted, Block, Head, OracleChange, OracleEvent, OracleLog, QueuedDeposit, Receipt,
+    RollupView, SettledBatch, Settlement,
 };
 pub use subrosa_protocol::proof::ProofBytes;
 use subrosa_protocol::{
@@ -103,7 +103,7 @@ pub enum SettlementError {
         /// The failure.
         reason: String,
     },
-    /// The chain's answer cannot be understood. This is final.
+    /// The chain's answer cannot be understood. The endpoint may answer better later.
     #[error("the chain's answer is invalid: {reason}")]
     Invalid {
         /// The fault in the answer.
@@ -119,6 +119,11 @@ pub trait SettlementLayer: Send + Sync + 'static {
     fn head(&self) -> BoxFuture<'_, Result<Head, SettlementError>>;
     /// Returns the state of the rollup contract and its surroundings.
     fn rollup(&self) -> BoxFuture<'_, Result<RollupView, SettlementError>>;
+    /// Returns the block with this number, if the chain has it.
+    fn block(&self, number: u64) -> BoxFuture<'_, Result<Option<Block>, SettlementError>>;
+    /// Returns the index below which all settled batches are final, if the chain names a final
+    /// block.
+    fn final_batches(&self) -> BoxFuture<'_, Result<Option<u64>, SettlementError>>;
     /// Returns the length of the deposit queue as of the block that has `confirmations`
     /// confirmations. The newest block has 1.
     fn deposits_mined(&self, confirmations: u64) -> BoxFuture<'_, Result<u64, SettlementError>>;
@@ -142,6 +147,8 @@ pub trait SettlementLayer: Send + Sync + 'static {
         &'a self,
         batch: &'a Settlement,
     ) -> BoxFuture<'a, Result<Receipt, SettlementError>>;
+    /// Returns the commitments of the batch with this index if it has settled.
+    fn accepted(&self, index: u64) -> BoxFuture<'_, Result<Option<Accepted>, SettlementError>>;
     /// Returns the batch with this index if it has settled, as the chain remembers it.
     fn settled_batch(
         &self,

@@ -21,6 +21,7 @@ use subrosa_protocol::{
 use crate::{
     cursor::Cursor,
     oracle::{KnownSnapshot, Oracle, OracleCursor},
+    ports::Block,
     record::TransactionRecord,
     store::{
         CodecError, SCHEMA, Store, StoreError,
@@ -176,6 +177,10 @@ pub(crate) struct Recovered {
     pub(crate) deposits: Vec<Deposit>,
     /// The price oracle as far as it was followed.
     pub(crate) oracle: Oracle,
+    /// A block of L1 that was seen.
+    pub(crate) block: Option<Block>,
+    /// Index below which the settled batches are final.
+    pub(crate) final_below: u64,
 }
 
 /// Checks the store and rebuilds memory. Writes the identity into an empty store first.
@@ -205,6 +210,7 @@ pub(crate) fn recover(
         .max(last_sequence);
     let deposits = waiting_deposits(store, head.deposit_count)?;
     let oracle = load_oracle(store)?;
+    let (block, final_below) = load_chain(store)?;
     Ok(Recovered {
         ledger,
         time,
@@ -214,7 +220,25 @@ pub(crate) fn recover(
         next_sequence,
         deposits,
         oracle,
+        block,
+        final_below,
     })
+}
+
+/// Reads the last stored block of L1, and the index below which the settled batches are final.
+fn load_chain(store: &Store) -> Result<(Option<Block>, u64), RecoveryError> {
+    let unreadable = |entry| move |source| RecoveryError::Meta { entry, source };
+    let block = store.get::<Meta>(&MetaKey::Block)?;
+    let block = block.map(|Bytes(bytes)| Block::decode(&bytes)).transpose();
+    let count = match store.get::<Meta>(&MetaKey::Final)? {
+        None => 0,
+        Some(Bytes(bytes)) => u64::from_be_bytes(
+            bytes
+                .try_into()
+                .map_err(|_| unreadable("final")(CodecError::Short))?,
+        ),
+    };
+    Ok((block.map_err(unreadable("block"))?, count))
 }
 
 fn check_identity(store: &Store, identity: &Identity) -> Result<State, RecoveryError> {
@@ -324,7 +348,9 @@ fn check_batch(
     if header.oracle != record.oracle {
         return Err(wrong("the price snapshot"));
     }
-    if published.transactions.len() != record.transactions.len() {
+    // The digests of an imported batch are not known.
+    let imported = record.transactions.is_empty();
+    if !imported && published.transactions.len() != record.transactions.len() {
         return Err(wrong("the number of transactions"));
     }
     if data_commitment(&published.words()) != record.commitment {

@@ -25,8 +25,11 @@ use crate::{
     telemetry,
 };
 
-/// Time for which requests may finish at shutdown.
-const DRAIN: Duration = Duration::from_secs(10);
+/// Time within which a sequencer stops, unless the caller names another.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// Longest wait for the last holder of the store.
+const CLOSE: Duration = Duration::from_secs(10);
 
 /// Checks configuration, chain and store, resumes the work that was under way, and listens.
 ///
@@ -52,6 +55,7 @@ pub async fn start(config: Config, ports: Ports) -> Result<RunningSequencer, Sta
         fee_asset: view.fee_asset,
         min_fee: config.min_fee,
     };
+    let level = view.batch_index <= recovered.cursor.seal;
     let registry = Registry {
         root: view.assets_root,
         assets: Arc::new(assets),
@@ -64,6 +68,7 @@ pub async fn start(config: Config, ports: Ports) -> Result<RunningSequencer, Sta
         mailbox,
         recovered,
         registry,
+        level,
     );
     RunningSequencer::run(Arc::new(node), listener)
 }
@@ -130,9 +135,19 @@ impl RunningSequencer {
         self.node.events.subscribe()
     }
 
+    /// Stops the sequencer within 30 seconds: [`RunningSequencer::drain`].
+    pub async fn stop(self) {
+        self.drain(DRAIN).await;
+    }
+
     /// Stops the sequencer: refuses new requests, cancels a proof under way and stores everything
     /// that was accepted. The store is closed when this returns.
-    pub async fn stop(self) {
+    ///
+    /// Half of the time is for requests under way, and what is left of the rest for the pipeline.
+    /// Whatever takes longer is cut off: a connection, or a call of an L1 that hangs. Each step of
+    /// the pipeline begins from the store, so that the next start takes it up again.
+    pub async fn drain(self, within: Duration) {
+        let deadline = tokio::time::Instant::now() + within;
         let Self {
             node,
             tasks,
@@ -143,18 +158,23 @@ impl RunningSequencer {
         } = self;
         node.cancel.cancel();
         let abort = server.abort_handle();
-        if tokio::time::timeout(DRAIN, server).await.is_err() {
+        if tokio::time::timeout(within / 2, server).await.is_err() {
+            tracing::warn!("requests under way were cut off");
             abort.abort();
         }
-        for task in tasks {
+        for mut task in tasks {
             // The supervisor has reported a panic.
-            let _ = task.await;
+            if tokio::time::timeout_at(deadline, &mut task).await.is_err() {
+                tracing::warn!("a task of the pipeline was cut off");
+                task.abort();
+                let _ = task.await;
+            }
         }
         let joined = tokio::task::spawn_blocking(move || {
             // The committer ends when the last verification has sent its group.
             committer.join();
             drop(threads);
-            close(node);
+            close(node, within);
         });
         let _ = joined.await;
         tracing::info!("stopped");
@@ -173,8 +193,8 @@ fn verification_threads(node: &Node) -> Result<rayon::ThreadPool, StartError> {
 
 /// Waits until the last holder lets go of the node (a connection that closes, a verification that
 /// returns), then closes the store with it.
-fn close(mut node: Arc<Node>) {
-    let deadline = Instant::now() + DRAIN;
+fn close(mut node: Arc<Node>, within: Duration) {
+    let deadline = Instant::now() + within.min(CLOSE);
     loop {
         match Arc::try_unwrap(node) {
             Ok(node) => return drop(node),

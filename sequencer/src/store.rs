@@ -12,9 +12,13 @@ use std::{
 pub use codec::CodecError;
 use rocksdb::{
     BlockBasedOptions, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, Direction,
-    IteratorMode, Options, WriteBatch, WriteOptions,
+    IteratorMode, Options, WriteBatch, WriteOptions, checkpoint::Checkpoint,
 };
-use tables::{Key, Table, Value};
+use tables::{Bytes, Key, LedgerCheckpoints, Table, Value};
+
+/// Number of ledger checkpoints that are kept: the newest, and the one before it in case the batch
+/// of the newest is dropped.
+const CHECKPOINTS: usize = 2;
 
 /// Version of the store's layout.
 pub const SCHEMA: u64 = 2;
@@ -159,6 +163,20 @@ impl Store {
         self.range::<T>(&0)?.collect()
     }
 
+    /// Makes a consistent copy of the store in a new directory while the store is in use. Files are
+    /// shared with the store by hard links where the file system allows.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], for instance if the directory exists.
+    pub fn copy_to(&self, directory: &Path) -> Result<(), StoreError> {
+        let failed = |source| StoreError::Database {
+            path: directory.to_owned(),
+            source,
+        };
+        let checkpoint = Checkpoint::new(&self.db).map_err(failed)?;
+        checkpoint.create_checkpoint(directory).map_err(failed)
+    }
+
     /// Starts a set of changes that are applied together.
     pub fn change(&self) -> Changes<'_> {
         Changes {
@@ -193,6 +211,22 @@ impl Changes<'_> {
         self.batch
             .delete_cf(self.store.family::<T>()?, key.encode());
         Ok(())
+    }
+
+    /// Writes a checkpoint of the ledger, and deletes those beyond the newest few.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the kept checkpoints cannot be read.
+    pub(crate) fn keep_checkpoint(&mut self, index: u64, bytes: Vec<u8>) -> Result<(), StoreError> {
+        let store = self.store;
+        let kept = store.range::<LedgerCheckpoints>(&0)?;
+        let kept: Vec<u64> = kept
+            .map(|entry| entry.map(|(key, _)| key))
+            .collect::<Result<_, _>>()?;
+        for old in kept.iter().rev().skip(CHECKPOINTS - 1) {
+            self.delete::<LedgerCheckpoints>(old)?;
+        }
+        self.put::<LedgerCheckpoints>(&index, &Bytes(bytes))
     }
 
     /// Whether there are no changes.

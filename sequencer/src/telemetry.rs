@@ -24,6 +24,11 @@ const GAS: &str = "subrosa_sequencer_settlement_gas_total";
 const CALLDATA: &str = "subrosa_sequencer_settlement_calldata_bytes_total";
 const PROVING: &str = "subrosa_sequencer_proving_progress_ratio";
 const HALTED: &str = "subrosa_sequencer_halted";
+const L1_BLOCK: &str = "subrosa_sequencer_l1_block";
+const L1_AGE: &str = "subrosa_sequencer_l1_block_age_seconds";
+const REORGANISATIONS: &str = "subrosa_sequencer_l1_reorganisations_total";
+const REQUEUED: &str = "subrosa_sequencer_deposit_queue_changes_total";
+const BEHIND: &str = "subrosa_sequencer_batches_behind_l1";
 const L1_BALANCE: &str = "subrosa_sequencer_l1_balance_wei";
 const L1_LOW_BALANCE: &str = "subrosa_sequencer_l1_low_balance";
 const L1_PENDING: &str = "subrosa_sequencer_l1_pending_transactions";
@@ -82,6 +87,11 @@ fn describe() {
         "Progress of the present phase of the present proof"
     );
     describe_gauge!(HALTED, "1 when the pipeline has halted");
+    describe_gauge!(L1_BLOCK, "Number of L1's newest seen block");
+    describe_gauge!(L1_AGE, "Age of L1's newest seen block");
+    describe_counter!(REORGANISATIONS, "Reorganisations of L1 that were noticed");
+    describe_counter!(REQUEUED, "Times that L1 changed deposits that were read");
+    describe_gauge!(BEHIND, "Batches of L1 that are not imported yet");
     describe_gauge!(L1_BALANCE, "Wei that the operator's L1 account holds");
     describe_gauge!(
         L1_LOW_BALANCE,
@@ -176,6 +186,27 @@ pub(crate) fn proving(done: u64, total: u64) {
 /// Sets whether the pipeline has halted.
 pub(crate) fn halted(yes: bool) {
     gauge!(HALTED).set(if yes { 1.0 } else { 0.0 });
+}
+
+/// Sets number and age of L1's newest seen block.
+pub(crate) fn l1_head(number: u64, age: u64) {
+    gauge!(L1_BLOCK).set(number as f64);
+    gauge!(L1_AGE).set(age as f64);
+}
+
+/// Counts a reorganisation of L1.
+pub(crate) fn reorganised() {
+    counter!(REORGANISATIONS).increment(1);
+}
+
+/// Counts a change of deposits that were read.
+pub(crate) fn requeued() {
+    counter!(REQUEUED).increment(1);
+}
+
+/// Sets the number of L1's batches that are not imported.
+pub(crate) fn behind(count: u64) {
+    gauge!(BEHIND).set(count as f64);
 }
 
 /// Shows the operator's L1 transactions until their manager ends.

@@ -2,10 +2,12 @@
 //! sequencer with the real prover, institutions behind their HTTP gateways, and parties that
 //! compose transactions by hand.
 //!
-//! Nothing here is a substitute: every proof is made and checked, every contract call is executed.
+//! Nothing here is a substitute outside [`faults`]: every proof is made and checked, every contract
+//! call is executed. The tests of faults need many runs and substitute proofs alone.
 
 pub mod api;
 pub mod chain;
+pub mod faults;
 pub mod institution;
 pub mod keys;
 pub mod party;

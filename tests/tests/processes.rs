@@ -188,6 +188,7 @@ async fn separate_processes_pay_trade_and_withdraw() -> anyhow::Result<()> {
         rollup: deployment.rollup,
         vault: deployment.vault,
         registry: deployment.registry,
+        deployed_at: deployment.deployed_at,
     };
     let l1 = chain.client(contracts, None);
     ensure!(l1.claimable(owner, GOLD).await? == units(1, "31.75"));

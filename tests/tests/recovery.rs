@@ -210,6 +210,7 @@ impl Ground {
             rollup: deployment.rollup,
             vault: deployment.vault,
             registry: deployment.registry,
+            deployed_at: deployment.deployed_at,
         };
         let sequencer = Sequencer::start(&binary, directory.path()).await?;
         Ok(Some(Self {

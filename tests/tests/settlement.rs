@@ -8,10 +8,11 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_sol_types::SolCall as _;
 use anyhow::{Context as _, ensure};
 use ark_ff::{BigInteger as _, PrimeField as _};
+use subrosa_derivation::{Deployment, Deriver, Ignore, Options, Outcome};
 use subrosa_l1::{
-    Account, At, Client, Head, L1, L1Error, Settlement, Transport,
+    Account, At, Block, Client, Head, L1, L1Error, LogQuery, Settlement, Tag, Transport,
     contracts::{BatchVerifier, Rollup},
-    transactions::{Accounts, Manager},
+    transactions::{Accounts, Manager, Node},
     transport::{FoundLog, Mined, Outgoing},
     view::RollupView,
 };
@@ -268,12 +269,12 @@ impl Stage {
         let data = data.with_context(|| format!("nothing was sent: {unsent:?}"))?;
         let mut call = Rollup::submitBatchCall::abi_decode(&data)?;
         change(&mut call);
-        let outgoing = Outgoing {
-            operation: "submitBatch",
-            to: Some(self.deployed.contracts.rollup),
-            data: call.abi_encode().into(),
-            value: U256::ZERO,
-        };
+        let outgoing = Outgoing::new(
+            "submitBatch",
+            Some(self.deployed.contracts.rollup),
+            call.abi_encode().into(),
+            U256::ZERO,
+        );
         let before = self.everything().await?;
         let result = self
             .chain
@@ -359,6 +360,9 @@ impl Transport for Recorder {
     fn accounts(&self) -> &Accounts {
         self.chain.accounts()
     }
+    fn node(&self) -> Arc<dyn Node> {
+        self.chain.node()
+    }
     async fn manager(&self, account: &Account) -> Result<Manager, L1Error> {
         self.chain.manager(account).await
     }
@@ -366,19 +370,25 @@ impl Transport for Recorder {
         *self.sent.lock().expect("no holder panics") = Some(outgoing.data);
         Err(L1Error::Unavailable("only recorded".into()))
     }
-    async fn logs(
-        &self,
-        address: Address,
-        topics: Vec<B256>,
-        from: u64,
-    ) -> Result<Vec<FoundLog>, L1Error> {
-        self.chain.logs(address, topics, from).await
+    async fn block(&self, tag: Tag) -> Result<Option<Block>, L1Error> {
+        self.chain.block(tag).await
     }
-    async fn calldata(&self, transaction: B256) -> Result<Option<Bytes>, L1Error> {
-        self.chain.calldata(transaction).await
+    async fn logs(&self, query: LogQuery) -> Result<Vec<FoundLog>, L1Error> {
+        self.chain.logs(query).await
+    }
+    async fn calldata(
+        &self,
+        transaction: B256,
+        block: Option<B256>,
+    ) -> Result<Option<Bytes>, L1Error> {
+        self.chain.calldata(transaction, block).await
     }
     async fn ether(&self, owner: Address) -> Result<U256, L1Error> {
         self.chain.ether(owner).await
+    }
+
+    async fn gas_price(&self) -> Result<u128, L1Error> {
+        self.chain.gas_price().await
     }
 }
 
@@ -663,6 +673,19 @@ async fn aliases(stage: &Stage, fixture: &Fixture) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Derives the state from L1 alone. It ends with this batch.
+async fn derived(stage: &Stage, last: &Settlement) -> anyhow::Result<()> {
+    let deployment = Deployment::of(&*stage.l1).await?;
+    let target = stage.l1.block(Tag::Latest).await?;
+    let target = target.context("the chain has a newest block")?;
+    let mut deriver = Deriver::start(stage.l1.clone(), deployment, Options::default());
+    ensure!(deriver.run(&target, &mut Ignore).await? == Outcome::Reached);
+    let derivation = deriver.derivation().context("nothing interrupts the run")?;
+    ensure!(derivation.ledger().state().commitment() == last.new_state);
+    ensure!(derivation.ledger().state().batch_index == last.published.header.batch_index + 1);
+    Ok(())
+}
+
 /// Tries everything on this chain, after the fixture's deposits are queued.
 async fn try_everything(stage: &Stage, fixture: &Fixture) -> anyhow::Result<()> {
     let Fixture {
@@ -693,6 +716,7 @@ async fn try_everything(stage: &Stage, fixture: &Fixture) -> anyhow::Result<()> 
     stage
         .rejected("the first once more", first, &["WrongOldState"])
         .await?;
+    derived(stage, second).await?;
 
     let owed = stage.everything().await?.owed;
     ensure!(owed == [2 * FEE, OUT, 0], "owed: {owed:?}");

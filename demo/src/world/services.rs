@@ -121,11 +121,12 @@ impl Services {
                 drop((client_keys, batch_keys));
                 let contracts = plan.rollup.contracts();
                 let deployment = Deployment {
-                    l1: url.to_owned(),
+                    l1: url.into(),
                     chain_id: plan.rollup.chain_id(),
                     rollup: contracts.rollup,
                     vault: contracts.vault,
                     registry: contracts.registry,
+                    deployed_at: contracts.deployed_at,
                 };
                 std::fs::write(plan.deployment_file(), deployment.to_toml()?)?;
                 let config = plan.data.join("sequencer.toml");
@@ -284,7 +285,15 @@ impl Here {
             .into_iter()
             .nth(OPERATOR)
             .context("there is no development account for the operator")?;
-        let config = configure(plan.rollup, operator.address(), None, plan.settings()).await?;
+        let directory = &plan.keys.directory;
+        let config = configure(
+            plan.rollup,
+            operator.address(),
+            directory,
+            None,
+            plan.settings(),
+        )
+        .await?;
         let keys = SequencerKeys {
             verifier: client_keys.verifier().clone(),
             batch: batch_keys,

@@ -1,21 +1,15 @@
 //! Batches on L1: submission, and the way back from events and calldata.
 
-use alloy_primitives::{B256, Bytes, U256, Uint};
-use alloy_sol_types::{SolCall, SolEvent};
-use subrosa_protocol::{
-    Fr,
-    asset::AssetId,
-    batch::{BatchHeader, PublishedBatch, Shape, data_commitment},
-    encoding::fr_to_bytes,
-    ledger::Deposit,
-};
+use alloy_primitives::{Bytes, U256, Uint};
+use alloy_sol_types::SolCall as _;
+use subrosa_protocol::{Fr, batch::data_commitment, encoding::fr_to_bytes};
 
-use super::{Client, receipt};
+use super::{Client, aggregate::Questions, reads::deposit_of, receipt, rollup::shape_of};
 use crate::{
     contracts::Rollup,
     error::L1Error,
     transactions::{Cancellation, Repeat},
-    transport::{At, Outgoing, Transport},
+    transport::{Outgoing, Transport},
     view::{Accepted, Receipt, SettledBatch, Settlement},
     words::{from_word, to_word},
 };
@@ -28,7 +22,8 @@ impl<T: Transport> Client<T> {
     pub(super) async fn submit(&self, batch: &Settlement) -> Result<Receipt, L1Error> {
         let operator = self.operator()?;
         let size = batch.published.shape;
-        let shapes = self.shapes(self.newest().await?).await?;
+        let surroundings = self.surroundings(&self.newest().await?).await?;
+        let shapes = surroundings.shapes;
         let newest = shapes.iter().rev().find(|(_, shape)| *shape == size);
         let (id, _) = newest.ok_or_else(|| L1Error::Rejected {
             operation: "submitBatch",
@@ -67,62 +62,44 @@ impl<T: Transport> Client<T> {
     }
 
     pub(super) async fn read_accepted(&self, index: u64) -> Result<Option<Accepted>, L1Error> {
-        let Some((event, _)) = self.acceptance(index).await? else {
-            return Ok(None);
-        };
-        Ok(Some(Accepted {
-            new_state: from_word(event.newState)?,
-            data_commitment: from_word(event.dataCommitment)?,
-        }))
+        Ok(self.acceptance(index).await?.map(|event| event.accepted))
     }
 
     pub(super) async fn rebuild(&self, index: u64) -> Result<Option<SettledBatch>, L1Error> {
-        let Some((event, transaction)) = self.acceptance(index).await? else {
+        let Some(event) = self.acceptance(index).await? else {
             return Ok(None);
         };
-        let calldata = self.transport.calldata(transaction).await?.ok_or_else(|| {
-            // A node that lags, or a reorganisation between the two reads: ask again later.
-            L1Error::Unavailable("the transaction of a settled batch is not there yet".into())
-        })?;
-        let call = Rollup::submitBatchCall::abi_decode(&calldata)
-            .map_err(|e| L1Error::Protocol(format!("submitBatch: {e}")))?;
+        let submission = self.read_submission(event.transaction, event.block_hash);
+        let submission = submission.await?;
+        let header = &submission.header;
         let rollup = self.contracts.rollup;
-        let context = self.read("context", rollup, Rollup::contextCall {}).await?;
-        let (shape, _) = self.shape(At::Latest, call.header.shape).await?;
-        let mut deposits = Vec::new();
-        for place in 0..u64::from(call.header.deposits) {
-            let index = call.header.firstDeposit + place;
-            deposits.push(self.deposit_at(At::Latest, index).await?);
-        }
-        let published = published(&call, shape, from_word(context)?, deposits)?;
-        if data_commitment(&published.words()) != from_word(event.dataCommitment)? {
-            return Err(L1Error::Protocol(
+        let mut ask = Questions::default();
+        let context = ask.ask("context", rollup, Rollup::contextCall {});
+        let call = Rollup::shapeOfCall {
+            shape: U256::from(submission.shape),
+        };
+        let shape = ask.ask("shapeOf", rollup, call);
+        let asked: Vec<_> = (0..u64::from(header.deposits))
+            .map(|place| self.ask_deposit(&mut ask, header.first_deposit.saturating_add(place)))
+            .collect();
+        let block = self.newest().await?.hash;
+        let answers = ask.at(&self.transport, block).await?;
+        let deposits = asked.iter().map(|asked| deposit_of(&answers, asked));
+        let published = submission.published(
+            shape_of(answers.get(&shape)?.slots)?,
+            from_word(answers.get(&context)?)?,
+            deposits.collect::<Result<_, _>>()?,
+        )?;
+        if data_commitment(&published.words()) != event.accepted.data_commitment {
+            return Err(L1Error::Odd(
                 "a settled batch's calldata differ from its data commitment".into(),
             ));
         }
         Ok(Some(SettledBatch {
             published,
-            new_state: from_word(event.newState)?,
-            tx: transaction.0,
+            new_state: event.accepted.new_state,
+            tx: event.transaction.0,
         }))
-    }
-
-    /// Returns the event of an accepted batch, with the hash of its transaction.
-    async fn acceptance(
-        &self,
-        index: u64,
-    ) -> Result<Option<(Rollup::BatchAccepted, B256)>, L1Error> {
-        let topics = vec![
-            Rollup::BatchAccepted::SIGNATURE_HASH,
-            B256::from(U256::from(index)),
-        ];
-        let logs = self.rollup_logs(topics).await?;
-        let Some(found) = logs.into_iter().next_back() else {
-            return Ok(None);
-        };
-        let event = Rollup::BatchAccepted::decode_log(&found.log)
-            .map_err(|e| L1Error::Protocol(format!("BatchAccepted: {e}")))?;
-        Ok(Some((event.data, found.transaction)))
     }
 }
 
@@ -158,36 +135,4 @@ fn submit_call(batch: &Settlement, shape: u32) -> Rollup::submitBatchCall {
         newState: to_word(&batch.new_state),
         dataCommitment: to_word(&batch.commitment),
     }
-}
-
-/// Rebuilds a published batch from the calldata of `submitBatch` and the queue's deposits.
-fn published(
-    call: &Rollup::submitBatchCall,
-    shape: Shape,
-    context: Fr,
-    deposits: Vec<Deposit>,
-) -> Result<PublishedBatch, L1Error> {
-    let h = &call.header;
-    let header = BatchHeader {
-        context,
-        assets_root: from_word(h.assetsRoot)?,
-        time: h.time.to::<u64>(),
-        transactions: h.transactions,
-        deposits: h.deposits,
-        fee_asset: AssetId(h.feeAsset),
-        fee_recipient: h.feeRecipient.into_array(),
-        fee_total: h.feeTotal,
-        first_deposit: h.firstDeposit,
-        oracle: from_word(h.oracle)?,
-        batch_index: h.batchIndex,
-        start: h.start,
-    };
-    PublishedBatch::from_parts(
-        shape,
-        header,
-        deposits,
-        &call.slotsData,
-        &call.withdrawalsData,
-    )
-    .map_err(|e| L1Error::Protocol(format!("a settled batch: {e}")))
 }

@@ -13,7 +13,7 @@ use crate::{
     contracts::{PriceOracle, Rollup},
     error::L1Error,
     transactions::Repeat,
-    transport::{FoundLog, Outgoing, Transport},
+    transport::{FoundLog, LogQuery, Outgoing, Transport},
     view::{OracleChange, OracleEvent, OracleLog, Receipt},
     words::{from_word, from_words, to_word},
 };
@@ -22,7 +22,7 @@ impl<T: Transport> Client<T> {
     pub(super) async fn read_snapshot(&self) -> Result<Option<PriceSnapshot>, L1Error> {
         let oracle = self.oracle().await?;
         let latest = self
-            .read("latest", oracle, PriceOracle::latestCall {})
+            .view("latest", oracle, PriceOracle::latestCall {})
             .await?;
         if latest.digest.is_zero() {
             return Ok(None);
@@ -30,12 +30,12 @@ impl<T: Transport> Client<T> {
         let snapshot = PriceSnapshot {
             time: latest.time.to::<u64>(),
             markets: Markets::from_words(&from_words(&latest.markets)?)
-                .map_err(|e| L1Error::Protocol(format!("a market: {e}")))?,
+                .map_err(|e| L1Error::Odd(format!("a market: {e}")))?,
             prices: PriceSnapshot::prices_from_words(&from_words(&latest.prices)?)
-                .map_err(|e| L1Error::Protocol(format!("prices: {e}")))?,
+                .map_err(|e| L1Error::Odd(format!("prices: {e}")))?,
         };
         if snapshot.digest() != from_word(latest.digest)? {
-            return Err(L1Error::Protocol(
+            return Err(L1Error::Odd(
                 "a price snapshot's digest does not match its markets and prices".into(),
             ));
         }
@@ -46,7 +46,13 @@ impl<T: Transport> Client<T> {
         let oracle = self.oracle().await?;
         // Read before the log, so that the log is complete up to this block.
         let head = self.transport.head().await?;
-        let logs = self.transport.logs(oracle, Vec::new(), from).await?;
+        let query = LogQuery {
+            addresses: vec![oracle],
+            topics: Vec::new(),
+            from: from.max(self.contracts.deployed_at),
+            to: head.number,
+        };
+        let logs = self.transport.logs(query).await?;
         let mut events = Vec::new();
         for found in &logs {
             if let Some(change) = oracle_change(found)? {
@@ -62,7 +68,7 @@ impl<T: Transport> Client<T> {
         let call = PriceOracle::timeOfCall {
             digest: to_word(digest),
         };
-        let time = self.read("timeOf", oracle, call).await?.to::<u64>();
+        let time = self.view("timeOf", oracle, call).await?.to::<u64>();
         Ok((time != 0).then_some(time))
     }
 
@@ -76,19 +82,19 @@ impl<T: Transport> Client<T> {
         Ok(receipt(&mined, length))
     }
 
-    async fn oracle(&self) -> Result<Address, L1Error> {
-        let read = || self.read("oracle", self.contracts.rollup, Rollup::oracleCall {});
+    pub(super) async fn oracle(&self) -> Result<Address, L1Error> {
+        let read = || self.view("oracle", self.contracts.rollup, Rollup::oracleCall {});
         self.oracle.get_or_try_init(read).await.copied()
     }
 }
 
 /// Decodes an event about a market or a snapshot. Returns `None` for events about feeds and
 /// ownership.
-fn oracle_change(found: &FoundLog) -> Result<Option<OracleChange>, L1Error> {
+pub(super) fn oracle_change(found: &FoundLog) -> Result<Option<OracleChange>, L1Error> {
     let topic = found.log.topics().first().copied();
     if topic == Some(PriceOracle::MarketSet::SIGNATURE_HASH) {
         let event = PriceOracle::MarketSet::decode_log(&found.log)
-            .map_err(|e| L1Error::Protocol(format!("MarketSet: {e}")))?;
+            .map_err(|e| L1Error::Odd(format!("MarketSet: {e}")))?;
         return Ok(Some(OracleChange::Market {
             id: event.id,
             word: from_word(event.word)?,
@@ -96,7 +102,7 @@ fn oracle_change(found: &FoundLog) -> Result<Option<OracleChange>, L1Error> {
     }
     if topic == Some(PriceOracle::Snapshot::SIGNATURE_HASH) {
         let event = PriceOracle::Snapshot::decode_log(&found.log)
-            .map_err(|e| L1Error::Protocol(format!("Snapshot: {e}")))?;
+            .map_err(|e| L1Error::Odd(format!("Snapshot: {e}")))?;
         return Ok(Some(OracleChange::Snapshot {
             digest: from_word(event.digest)?,
             time: event.time.to::<u64>(),

@@ -35,7 +35,7 @@ fn request(from: Address, call: &Call) -> Value {
 }
 
 impl RpcTransport {
-    async fn block(&self, which: &str) -> Result<Value, L1Error> {
+    async fn raw_block(&self, which: &str) -> Result<Value, L1Error> {
         let block = self
             .request("eth_getBlockByNumber", json!([which, false]))
             .await?;
@@ -59,7 +59,7 @@ impl RpcTransport {
 impl Node for RpcTransport {
     async fn identity(&self) -> Result<Identity, L1Error> {
         let chain_id = self.chain_id().await?;
-        let block = self.block("0x0").await?;
+        let block = self.raw_block("0x0").await?;
         let genesis = parse("the first block", block["hash"].clone())?;
         Ok(Identity { chain_id, genesis })
     }
@@ -70,7 +70,7 @@ impl Node for RpcTransport {
     }
 
     async fn market(&self) -> Result<Market, L1Error> {
-        let block = self.block("latest").await?;
+        let block = self.raw_block("latest").await?;
         let block_gas = number("the newest block", &block["gasLimit"])?;
         let params = json!([U64::from(FEE_BLOCKS), "latest", [50.0]]);
         let answer = self.request("eth_feeHistory", params).await?;

@@ -117,6 +117,24 @@ impl Store {
         Ok(self.manifest()?.entries.remove(name))
     }
 
+    /// Replaces the manifest in one step.
+    pub(super) fn write_manifest(&self, manifest: &Manifest) -> Result<(), SetupError> {
+        let failed = |source| SetupError::io(&self.dir.join(MANIFEST), source);
+        let mut temporary = NamedTempFile::new_in(&self.dir).map_err(failed)?;
+        serde_json::to_writer_pretty(&mut temporary, manifest)
+            .map_err(|error| failed(error.into()))?;
+        temporary.as_file().sync_all().map_err(failed)?;
+        temporary
+            .persist(self.dir.join(MANIFEST))
+            .map_err(|error| failed(error.error))?;
+        Ok(())
+    }
+
+    /// Returns the directory.
+    pub(super) fn directory(&self) -> &Path {
+        &self.dir
+    }
+
     /// Waits for the lock and returns the right to make keys.
     pub(super) fn exclusive(&self) -> Result<Exclusive, SetupError> {
         let path = self.dir.join(LOCK);
@@ -168,7 +186,7 @@ impl Store {
     }
 
     /// Returns the path of a file. A manifest may name files of its own directory only.
-    fn path_of(&self, file: &FileRef) -> Result<PathBuf, SetupError> {
+    pub(super) fn path_of(&self, file: &FileRef) -> Result<PathBuf, SetupError> {
         let name = Path::new(&file.name);
         if name.file_name() == Some(name.as_os_str()) {
             Ok(self.dir.join(name))
@@ -187,6 +205,43 @@ impl Store {
         stem: &str,
         content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Result<FileRef, SetupError> {
+        let staged = self.stage(content)?;
+        self.keep(staged, stem)
+    }
+
+    /// Copies a file of another directory, if it has the length and the content that its manifest
+    /// states. Nothing is left behind otherwise.
+    pub(super) fn receive(
+        &self,
+        _held: &Exclusive,
+        from: &Self,
+        file: &FileRef,
+        stem: &str,
+    ) -> Result<FileRef, SetupError> {
+        let staged = from.stream(file, |reader| {
+            self.stage(|writer| io::copy(reader, writer).map(|_| ()))
+                .map_err(io::Error::other)
+        })?;
+        self.keep(staged, stem)
+    }
+
+    /// Copies a file of another directory under a name of its own, if it has the length and the
+    /// content that its manifest states.
+    pub(super) fn copy(&self, from: &Self, file: &FileRef, name: &str) -> Result<(), SetupError> {
+        let staged = from.stream(file, |reader| {
+            self.stage(|writer| io::copy(reader, writer).map(|_| ()))
+                .map_err(io::Error::other)
+        })?;
+        let kept = staged.temporary.persist(self.dir.join(name));
+        kept.map_err(|error| SetupError::io(&self.dir, error.error))?;
+        Ok(())
+    }
+
+    /// Writes and syncs a temporary file, which goes when it is dropped.
+    fn stage(
+        &self,
+        content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<Staged, SetupError> {
         let failed = |source| SetupError::io(&self.dir, source);
         let temporary = NamedTempFile::new_in(&self.dir).map_err(failed)?;
         let mut writer = HashingWriter {
@@ -202,14 +257,24 @@ impl Store {
             .into_inner()
             .map_err(|error| failed(error.into_error()))?;
         temporary.as_file().sync_all().map_err(failed)?;
-        let name = format!("{stem}-{}.bin", &sha256[..16]);
-        temporary
-            .persist(self.dir.join(&name))
-            .map_err(|error| failed(error.error))?;
-        Ok(FileRef {
-            name,
+        Ok(Staged {
+            temporary,
             sha256,
             bytes,
+        })
+    }
+
+    /// Gives a staged file its name.
+    fn keep(&self, staged: Staged, stem: &str) -> Result<FileRef, SetupError> {
+        let name = format!("{stem}-{}.bin", &staged.sha256[..16]);
+        staged
+            .temporary
+            .persist(self.dir.join(&name))
+            .map_err(|error| SetupError::io(&self.dir, error.error))?;
+        Ok(FileRef {
+            name,
+            sha256: staged.sha256,
+            bytes: staged.bytes,
         })
     }
 
@@ -217,20 +282,27 @@ impl Store {
     /// files.
     pub(super) fn commit(
         &self,
-        _held: &Exclusive,
+        held: &Exclusive,
         name: &str,
         entry: Entry,
     ) -> Result<(), SetupError> {
+        self.commit_all(held, BTreeMap::from([(name.to_owned(), entry)]))
+    }
+
+    /// Adds entries to the manifest in one step. Replaces earlier entries of the same names and
+    /// removes their files.
+    pub(super) fn commit_all(
+        &self,
+        _held: &Exclusive,
+        entries: BTreeMap<String, Entry>,
+    ) -> Result<(), SetupError> {
         let failed = |source| SetupError::io(&self.dir.join(MANIFEST), source);
         let mut manifest = self.manifest()?;
-        let replaced = manifest.entries.insert(name.to_owned(), entry);
-        let mut temporary = NamedTempFile::new_in(&self.dir).map_err(failed)?;
-        serde_json::to_writer_pretty(&mut temporary, &manifest)
-            .map_err(|error| failed(error.into()))?;
-        temporary.as_file().sync_all().map_err(failed)?;
-        temporary
-            .persist(self.dir.join(MANIFEST))
-            .map_err(|error| failed(error.error))?;
+        let replaced: Vec<Entry> = entries
+            .into_iter()
+            .filter_map(|(name, entry)| manifest.entries.insert(name, entry))
+            .collect();
+        self.write_manifest(&manifest)?;
         File::open(&self.dir)
             .and_then(|dir| dir.sync_all())
             .map_err(failed)?;
@@ -250,6 +322,13 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// A written file without a name.
+struct Staged {
+    temporary: NamedTempFile,
+    sha256: String,
+    bytes: u64,
 }
 
 /// Hashes the bytes that are read through it.

@@ -1,3 +1,4 @@
+use super::bundle::{Bundle, OtherKeys};
 use super::*;
 use crate::backend::CpuBackend;
 use crate::groth16::prover_tests::Powers;
@@ -396,4 +397,138 @@ fn parameter_times() {
         );
     }
     let _ = Fr::ONE;
+}
+
+/// Makes a store with two small keys, `powers` and `other`.
+fn two_keys() -> (TempDir, KeyStore) {
+    let (dir, store) = store();
+    groth16(&store, 10).unwrap();
+    store.groth16("other", powers(7), &Silent).unwrap();
+    (dir, store)
+}
+
+fn import(store: &KeyStore, from: &Path, others: OtherKeys) -> Result<Bundle, SetupError> {
+    store.import(from, None, others, &Silent)
+}
+
+#[test]
+fn a_bundle_carries_keys_to_another_directory() {
+    let (dir, source) = two_keys();
+    let path = dir.path().join("bundle");
+    let exported = source.export(&path, true).unwrap();
+    assert_eq!(exported.names, ["other", "powers"]);
+    // Without the wish for all keys, a bundle holds those of the transaction circuit.
+    assert!(matches!(
+        source.export(&dir.path().join("none"), false),
+        Err(SetupError::Bundle { .. })
+    ));
+    assert!(matches!(
+        source.export(&path, true),
+        Err(SetupError::Bundle { reason }) if reason.contains("exists")
+    ));
+
+    let (_there, target) = store();
+    let hash = format!("0x{}", exported.hash.to_uppercase());
+    let imported = target.import(&path, Some(&hash), OtherKeys::Keep, &Silent);
+    assert_eq!(imported.unwrap(), exported);
+    let counting = Counting::default();
+    let (keys, _) = target.groth16("powers", powers(10), &counting).unwrap();
+    assert_eq!(keys.vk, groth16(&source, 10).unwrap().0.vk);
+    assert!(!counting.0.lock().unwrap().contains_key("transaction setup"));
+    // The same again changes nothing, and the target's bundle has the same hash.
+    assert_eq!(import(&target, &path, OtherKeys::Keep).unwrap(), exported);
+    assert_eq!(
+        target.export(&dir.path().join("again"), true).unwrap(),
+        exported
+    );
+}
+
+#[test]
+fn an_import_replaces_other_keys_only_on_request() {
+    let (dir, source) = two_keys();
+    let path = dir.path().join("bundle");
+    source.export(&path, true).unwrap();
+    let (there, target) = store();
+    let own = groth16(&target, 10).unwrap().0;
+    let before = fs::read(there.path().join("keys/manifest.json")).unwrap();
+    assert!(matches!(
+        import(&target, &path, OtherKeys::Keep),
+        Err(SetupError::Exists { name }) if name == "powers"
+    ));
+    // Nothing was put in place, not even the keys that were missing.
+    assert_eq!(
+        fs::read(there.path().join("keys/manifest.json")).unwrap(),
+        before
+    );
+    assert!(files(&there, "other").is_empty());
+    assert_eq!(groth16(&target, 10).unwrap().0.vk, own.vk);
+
+    import(&target, &path, OtherKeys::Replace).unwrap();
+    let theirs = groth16(&source, 10).unwrap().0;
+    assert_eq!(groth16(&target, 10).unwrap().0.vk, theirs.vk);
+    assert_eq!(files(&there, "powers-pk").len(), 1);
+}
+
+#[test]
+fn a_changed_bundle_is_refused_and_changes_nothing() {
+    let (dir, source) = two_keys();
+    let path = dir.path().join("bundle");
+    let exported = source.export(&path, true).unwrap();
+    let (there, target) = store();
+    let refuses = || {
+        let refused = import(&target, &path, OtherKeys::Replace).unwrap_err();
+        assert!(!there.path().join("keys/manifest.json").exists());
+        assert!(files(&there, "p").is_empty() && files(&there, "o").is_empty());
+        refused
+    };
+    for name in ["powers-pk.bin", "powers-vk.bin", "other-pk.bin"] {
+        let file = path.join(name);
+        let good = fs::read(&file).unwrap();
+        let mut bad = good.clone();
+        bad[good.len() / 2] ^= 1;
+        fs::write(&file, bad).unwrap();
+        assert!(matches!(refuses(), SetupError::Corrupted { .. }));
+        fs::write(&file, &good[1..]).unwrap();
+        assert!(matches!(refuses(), SetupError::Corrupted { .. }));
+        fs::remove_file(&file).unwrap();
+        assert!(matches!(refuses(), SetupError::Io { .. }));
+        fs::write(&file, good).unwrap();
+    }
+    let wrong = target.import(&path, Some(&"0".repeat(64)), OtherKeys::Keep, &Silent);
+    assert!(matches!(wrong, Err(SetupError::Bundle { .. })));
+    let manifest = path.join("manifest.json");
+    let good = fs::read_to_string(&manifest).unwrap();
+    for (from, to) in [
+        ("powers-pk.bin", "../powers-pk.bin"),
+        ("\"powers\"", "\"../powers\""),
+        ("\"version\": 1", "\"version\": 2"),
+    ] {
+        assert!(good.contains(from));
+        fs::write(&manifest, good.replace(from, to)).unwrap();
+        assert!(matches!(
+            refuses(),
+            SetupError::Manifest { .. } | SetupError::Bundle { .. }
+        ));
+    }
+    fs::remove_file(&manifest).unwrap();
+    assert!(matches!(refuses(), SetupError::Bundle { .. }));
+    fs::write(&manifest, good).unwrap();
+    assert_eq!(import(&target, &path, OtherKeys::Keep).unwrap(), exported);
+}
+
+#[test]
+fn keys_of_another_circuit_are_no_transaction_keys() {
+    let (dir, source) = two_keys();
+    let held = source.store.exclusive().unwrap();
+    let entry = source.store.entry("powers").unwrap().unwrap();
+    source.store.commit(&held, "transaction", entry).unwrap();
+    drop(held);
+    let path = dir.path().join("bundle");
+    source.export(&path, false).unwrap();
+    let (_there, target) = store();
+    assert!(matches!(
+        import(&target, &path, OtherKeys::Keep),
+        Err(SetupError::Bundle { reason }) if reason.contains("circuit")
+    ));
+    assert!(target.transaction_files().unwrap().is_none());
 }

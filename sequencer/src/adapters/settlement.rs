@@ -3,12 +3,12 @@
 use std::{fmt, sync::Arc};
 
 use futures::{FutureExt, TryFutureExt, future::BoxFuture};
-use subrosa_l1::{L1, L1Error};
+use subrosa_l1::{L1, L1Error, Tag};
 use subrosa_protocol::{Fr, asset::AssetInfo};
 
 use crate::ports::{
-    Head, OracleLog, QueuedDeposit, Receipt, RollupView, SettledBatch, Settlement, SettlementError,
-    SettlementLayer,
+    Accepted, Block, Head, OracleLog, QueuedDeposit, Receipt, RollupView, SettledBatch, Settlement,
+    SettlementError, SettlementLayer,
 };
 
 /// The settlement layer over an L1 client, whose operator account signs
@@ -34,7 +34,7 @@ impl From<L1Error> for SettlementError {
     fn from(error: L1Error) -> Self {
         match error {
             L1Error::Rejected { reason, .. } => Self::Rejected { reason },
-            L1Error::Unavailable(reason) => Self::Unavailable { reason },
+            L1Error::Unavailable(reason) | L1Error::Odd(reason) => Self::Unavailable { reason },
             L1Error::Protocol(reason) => Self::Invalid { reason },
         }
     }
@@ -51,6 +51,18 @@ impl SettlementLayer for L1Settlement {
 
     fn rollup(&self) -> BoxFuture<'_, Result<RollupView, SettlementError>> {
         self.0.rollup().err_into().boxed()
+    }
+
+    fn block(&self, number: u64) -> BoxFuture<'_, Result<Option<Block>, SettlementError>> {
+        self.0.block(Tag::Number(number)).err_into().boxed()
+    }
+
+    fn final_batches(&self) -> BoxFuture<'_, Result<Option<u64>, SettlementError>> {
+        self.0.final_batches().err_into().boxed()
+    }
+
+    fn accepted(&self, index: u64) -> BoxFuture<'_, Result<Option<Accepted>, SettlementError>> {
+        self.0.accepted(index).err_into().boxed()
     }
 
     fn deposits_mined(&self, confirmations: u64) -> BoxFuture<'_, Result<u64, SettlementError>> {

@@ -134,7 +134,7 @@ fn check(node: &Node, bytes: Vec<u8>, now: u64) -> Checked {
             return Checked::Refused(Refusal::Internal);
         }
     }
-    if node.health.is_halted() {
+    if node.health.is_halted() || !node.accepts() {
         return Checked::Refused(Refusal::Unavailable);
     }
     if let Err(error) = stateless(&submission.transaction, &node.ledger_config, now) {

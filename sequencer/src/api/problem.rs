@@ -117,6 +117,16 @@ impl Problem {
         )
     }
 
+    /// Reports a range that begins after the last byte.
+    pub(crate) fn out_of_range(length: u64) -> Self {
+        Self::new(
+            StatusCode::RANGE_NOT_SATISFIABLE,
+            "out_of_range",
+            "Range not satisfiable",
+            format!("the file has {length} bytes"),
+        )
+    }
+
     /// Reports a request beyond the rate limits.
     pub(crate) fn rate_limited() -> Self {
         Self::new(

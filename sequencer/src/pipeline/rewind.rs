@@ -1,9 +1,10 @@
-//! Dropping sealed batches that the contract never accepts although they are valid: they became too
-//! old while the chain or the prover was away, the assets root changed, or the chain took their
-//! price snapshot back.
+//! Dropping sealed batches that L1 does not accept although they are valid: they became too old while
+//! L1 or the prover was away, the assets root changed, L1 took their price snapshot or their
+//! deposits back, or it settled other batches in their place.
 //!
 //! Their transactions return to their old places in the mempool and are sealed anew. No transaction
-//! is lost, and none is doubled, because the batches did not settle.
+//! is lost, and none is doubled: if L1 settles a dropped batch after all, the batch is imported, and
+//! its transactions leave the mempool again.
 
 use std::sync::Arc;
 
@@ -52,6 +53,7 @@ fn drop_batches(node: &Arc<Node>, from: u64) -> Result<(), Halt> {
     let mut returning: Vec<Vec<Sequenced>> = Vec::new();
     let mut changes = store.change();
     for index in from..until {
+        // An imported batch holds the submissions that were in the mempool here, which may be none.
         let submissions = store
             .get::<Submissions>(&index)
             .map_err(failed)?

@@ -13,7 +13,7 @@ use subrosa_protocol::{
     nullifier_tree::NullifierError,
 };
 
-use super::{CHAIN, Failure, blocking, chain_time, reading};
+use super::{CHAIN, Failure, blocking, chain_time, look::look};
 use crate::{
     event::BatchEventKind,
     health::Halt,
@@ -25,17 +25,13 @@ use crate::{
     store::{
         StoreError,
         tables::{
-            BatchRecord, Batches, Bytes, Jobs, LedgerCheckpoints, Mempool, Meta, MetaKey, Stage,
-            Stages, Submissions, SubmissionsRecord, Transactions, Value,
+            BatchRecord, Batches, Bytes, Jobs, Mempool, Meta, MetaKey, Stage, Stages, Submissions,
+            SubmissionsRecord, Transactions, Value,
         },
     },
     submission::Sequenced,
     telemetry,
 };
-
-/// Number of ledger checkpoints that are kept: the newest, and the one before it in case the batch
-/// of the newest is dropped.
-const CHECKPOINTS: usize = 2;
 
 /// Seals until cancelled or halted.
 pub(crate) async fn run(node: Arc<Node>) {
@@ -98,7 +94,7 @@ fn due(node: &Node) -> bool {
     let config = &node.config.seal;
     let cursor = *node.cursor();
     telemetry::unsettled(cursor.unsettled());
-    if cursor.unsettled() >= config.max_unsettled {
+    if !node.is_level() || cursor.unsettled() >= config.max_unsettled {
         return false;
     }
     let full = largest(node);
@@ -124,21 +120,15 @@ fn due(node: &Node) -> bool {
 /// Reads the chain and seals one batch if there is anything to seal.
 async fn attempt(node: &Arc<Node>) -> Result<(), Failure> {
     let gate = node.seal_gate.lock().await;
-    let at = node.cursor().seal;
-    let settlement = &node.ports.settlement;
-    let head = settlement
-        .head()
-        .await
-        .map_err(|error| reading(error, at))?;
-    node.saw_time(head.timestamp);
-    let view = settlement
-        .rollup()
-        .await
-        .map_err(|error| reading(error, at))?;
+    let view = look(node).await?;
+    if !node.is_level() {
+        // L1 has batches or deposits that have to be taken over first.
+        return Ok(());
+    }
     let time = {
         let mut pool = node.pool();
         pool.set_assets_root(view.assets_root);
-        chain_time(node, head.timestamp)
+        chain_time(node, view.block.timestamp)
             .max(view.last_time)
             .max(pool.view().time)
     };
@@ -346,16 +336,7 @@ impl Sealed {
         removal::write(&mut changes, &self.refused)?;
         changes.put::<Meta>(&MetaKey::Head, &Bytes(witness.new.encode()))?;
         if let Some(bytes) = &self.checkpoint {
-            let kept: Vec<u64> = node
-                .store
-                .range::<LedgerCheckpoints>(&0)?
-                .map(|entry| entry.map(|(key, _)| key))
-                .collect::<Result<_, _>>()?;
-            for old in kept.iter().rev().skip(CHECKPOINTS - 1) {
-                changes.delete::<LedgerCheckpoints>(old)?;
-            }
-            let index = witness.new.batch_index;
-            changes.put::<LedgerCheckpoints>(&index, &Bytes(bytes.clone()))?;
+            changes.keep_checkpoint(witness.new.batch_index, bytes.clone())?;
         }
         changes.commit()
     }

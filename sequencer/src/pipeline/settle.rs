@@ -1,17 +1,22 @@
-//! Settling: the proven batches in order.
+//! Settling: the proven batches in order, and the history of L1 as it is.
 //!
-//! Before each attempt the chain's state decides the next step. A batch that settled just before a
-//! crash is recorded and not sent again. A batch that a reorganisation took away is sent again.
+//! Before each attempt L1's state decides the next step. A batch that settled just before a crash
+//! is recorded and not sent again. A batch that a reorganisation took away is sent again, or sealed
+//! anew if its proof is not here. Batches that somebody else settled are imported, and what was
+//! sealed here in their place is sealed anew after them.
 
 use std::{sync::Arc, time::Instant};
 
-use subrosa_protocol::{
-    Fr,
-    batch::{PublishedBatch, data_commitment},
-};
+use subrosa_protocol::{Fr, batch::PublishedBatch};
 
 use super::{
-    Backoff, CHAIN, Failure, blocking, chain_time, reading, rewind::rewind, watch::follow,
+    Backoff, CHAIN, Failure, blocking, chain_time,
+    course::{Course, course, record},
+    import::import,
+    look::look,
+    reading,
+    rewind::rewind,
+    watch::follow,
 };
 use crate::{
     event::BatchEventKind,
@@ -20,18 +25,20 @@ use crate::{
     ports::{RollupView, Settlement, SettlementError},
     store::{
         StoreError,
-        tables::{BatchRecord, Batches, Jobs, Proofs, Stage, Stages, Submissions},
+        tables::{BatchRecord, Jobs, Meta, MetaKey, Proofs, Stage, Stages, Submissions, count},
     },
     telemetry,
-    wire::{fr_hex, word},
+    wire::word,
 };
 
-/// Name of the health entry of a batch that the contract does not accept yet.
-const EARLY: &str = "settlement_time";
+/// Name of the health entry of a batch that the contract refuses at present.
+const REFUSED: &str = "settlement";
 
-/// Number of attempts to settle a batch whose time the chain has not reached, before the pipeline
-/// halts.
-const EARLY_ATTEMPTS: u32 = 20;
+/// Number of times that the contract may refuse a batch before the batch is sealed anew.
+const REFUSALS: u32 = 5;
+
+/// Name of the health entry of batches that are sealed anew again and again.
+const REWINDS: &str = "rewinds";
 
 /// The outcome of a step.
 enum Step {
@@ -39,24 +46,22 @@ enum Step {
     Idle,
     /// Something was done. The next step follows at once.
     Again,
-    /// The contract refused the batch because the chain's clock is behind.
-    Early(String),
+    /// The contract refused the batch, and nothing on L1 explains it.
+    Refused(String),
 }
 
 /// Settles until cancelled or halted.
 pub(crate) async fn run(node: Arc<Node>) {
     let mut backoff = Backoff::new(&node);
-    let mut rewinds = 0;
-    let mut early = 0;
+    let mut counts = Counts::default();
     loop {
         if node.cancel.is_cancelled() || node.health.is_halted() {
             return;
         }
-        match step(&node, &mut rewinds).await {
+        match step(&node, &mut counts).await {
             Ok(Step::Again) => {
                 backoff.reset();
-                early = 0;
-                node.health.restore(EARLY);
+                node.health.restore(CHAIN);
             }
             Ok(Step::Idle) => {
                 backoff.reset();
@@ -65,15 +70,16 @@ pub(crate) async fn run(node: Arc<Node>) {
                     () = node.wake_settle.notified() => {}
                 }
             }
-            Ok(Step::Early(reason)) => {
-                early += 1;
-                if early >= EARLY_ATTEMPTS {
-                    let batch = node.cursor().settle;
-                    node.health.halt(Halt::SettlementRejected { batch, reason });
-                } else {
-                    node.health.degrade(EARLY, reason);
-                    backoff.pause(&node).await;
-                }
+            Ok(Step::Refused(reason)) => {
+                counts.refusals += 1;
+                let batch = node.cursor().settle;
+                let attempt = counts.refusals;
+                node.health.degrade(
+                    REFUSED,
+                    format!("the contract refuses batch {batch} for now: {reason}"),
+                );
+                tracing::warn!(batch, attempt, reason, "refused; trying again");
+                backoff.pause(&node).await;
             }
             Err(Failure::Transient(reason)) => {
                 node.health.degrade(CHAIN, reason);
@@ -84,75 +90,158 @@ pub(crate) async fn run(node: Arc<Node>) {
     }
 }
 
-/// Compares the chain with the store and does what is due.
-async fn step(node: &Arc<Node>, rewinds: &mut u32) -> Result<Step, Failure> {
+/// Attempts in a row.
+#[derive(Default)]
+struct Counts {
+    /// Times that batches were sealed anew without one that settled in between.
+    rewinds: u32,
+    /// Times that the contract refused the batch without a reason that is visible on L1.
+    refusals: u32,
+}
+
+/// Compares L1 with the store and does what is due.
+async fn step(node: &Arc<Node>, counts: &mut Counts) -> Result<Step, Failure> {
+    let view = look(node).await?;
+    match course(node, &view).await? {
+        Course::Level => {}
+        Course::Settled(index) => {
+            found_settled(node, index).await?;
+            *counts = Counts::default();
+            return Ok(Step::Again);
+        }
+        Course::TakenBack(from) => {
+            take_back(node, from).await?;
+            return Ok(Step::Again);
+        }
+        Course::Foreign(from) => {
+            catch_up(node, from, view.batch_index).await?;
+            *counts = Counts::default();
+            return Ok(Step::Again);
+        }
+    }
+    note_final(node).await?;
+    node.set_level(true);
     let cursor = *node.cursor();
     let index = cursor.settle;
-    let view = node
-        .ports
-        .settlement
-        .rollup()
-        .await
-        .map_err(|error| reading(error, index))?;
-    if view.batch_index > index {
-        if index >= cursor.seal {
-            return Err(Failure::Final(Halt::Diverged {
-                batch: index,
-                detail: "the chain settled a batch that was not sealed here".into(),
-            }));
-        }
-        settled_already(node, index).await?;
-        *rewinds = 0;
-        return Ok(Step::Again);
-    }
-    if view.batch_index < index {
-        tracing::warn!(
-            chain = view.batch_index,
-            here = index,
-            "the chain was reorganised; settling again"
-        );
-        let from = view.batch_index;
-        blocking(node, "settle", move |node| unsettle(node, from, index))
-            .await
-            .map_err(Failure::Final)?;
-        return Ok(Step::Again);
-    }
     if index >= cursor.seal {
         return Ok(Step::Idle);
     }
     let record = record(node, index).await?;
     if view.state != record.old.commitment() {
-        return Err(Failure::Final(Halt::Diverged {
-            batch: index,
-            detail: "the chain's state is not the state in which the batch starts".into(),
-        }));
+        // Another task moved the cursor since the comparison.
+        return Ok(Step::Again);
     }
-    if let Some(why) = stale(node, &view, &record).await? {
-        *rewinds += 1;
-        if *rewinds > node.config.settle.max_rewinds {
-            return Err(Failure::Final(Halt::Rewinds { times: *rewinds }));
-        }
+    let stale = stale(node, &view, &record).await?;
+    let refused = (counts.refusals >= REFUSALS).then_some("the contract keeps refusing it");
+    if let Some(why) = stale.or(refused) {
+        counts.rewinds += 1;
+        counts.refusals = 0;
         tracing::warn!(batch = index, why, "dropping unsettled batches");
+        if counts.rewinds > node.config.settle.max_rewinds {
+            let times = counts.rewinds;
+            node.health.degrade(
+                REWINDS,
+                format!("batches were sealed anew {times} times in a row: {why}"),
+            );
+            let pause = std::time::Duration::from_millis(node.config.settle.backoff_max_ms);
+            tokio::select! {
+                () = node.cancel.cancelled() => return Ok(Step::Idle),
+                () = node.clock().sleep(pause) => {}
+            }
+        }
         rewind(node, index).await.map_err(Failure::Final)?;
         return Ok(Step::Again);
     }
     if index >= cursor.prove {
         return Ok(Step::Idle);
     }
-    settle(node, index, record, rewinds).await
+    settle(node, index, record, counts).await
 }
 
-/// Reads the record of a batch from the store.
-async fn record(node: &Arc<Node>, index: u64) -> Result<BatchRecord, Failure> {
+/// Records that a batch that was sealed here is found settled on L1.
+async fn found_settled(node: &Arc<Node>, index: u64) -> Result<(), Failure> {
+    let settled = node.ports.settlement.settled_batch(index).await;
+    let settled = settled
+        .map_err(reading)?
+        .ok_or_else(|| Failure::Transient(format!("L1 no longer shows batch {index}")))?;
+    tracing::info!(batch = index, "found settled on L1");
+    mark(node, index, settled.tx).await
+}
+
+/// Drops what was sealed here from `from` on, and imports L1's batches from there up to `until`.
+/// Nothing is sealed meanwhile.
+async fn catch_up(node: &Arc<Node>, from: u64, until: u64) -> Result<(), Failure> {
+    node.set_level(false);
+    if from < node.cursor().seal {
+        tracing::warn!(
+            batch = from,
+            "L1 settled another batch; sealing ours anew after it"
+        );
+        rewind(node, from).await.map_err(Failure::Final)?;
+    }
+    for index in from..until {
+        if node.cancel.is_cancelled() {
+            return Ok(());
+        }
+        import(node, index).await?;
+        telemetry::behind(until - index - 1);
+    }
+    Ok(())
+}
+
+/// Prepares the batches from `from` on, which a reorganisation took away, to settle again. The
+/// first without a proof here, and all after it, are sealed anew.
+async fn take_back(node: &Arc<Node>, from: u64) -> Result<(), Failure> {
+    let until = node.cursor().settle;
+    tracing::warn!(from, until, "L1 took settled batches back; settling again");
+    let unproven = blocking(node, "settle", move |node| unsettle(node, from, until))
+        .await
+        .map_err(Failure::Final)?;
+    match unproven {
+        Some(first) => rewind(node, first).await.map_err(Failure::Final),
+        None => Ok(()),
+    }
+}
+
+/// Notes the batches that are final, and lets go of what was kept in case they were not.
+async fn note_final(node: &Arc<Node>) -> Result<(), Failure> {
+    let settled = node.cursor().settle;
+    let below = match node
+        .ports
+        .settlement
+        .final_batches()
+        .await
+        .map_err(reading)?
+    {
+        Some(below) => below.min(settled),
+        // A chain that names no final block: as deep as submissions are kept.
+        None => settled.saturating_sub(node.config.settle.retain_submissions),
+    };
+    if below <= node.final_below() {
+        return Ok(());
+    }
+    let kept = below.min(settled.saturating_sub(node.config.settle.retain_submissions));
     blocking(node, "settle", move |node| {
-        let record = node.store.get::<Batches>(&index);
-        record
-            .map_err(|error| error.to_string())
-            .and_then(|record| record.ok_or_else(|| format!("batch {index} is missing")))
-            .map_err(|detail| Halt::Store { detail })
+        let write = || -> Result<(), StoreError> {
+            let mut changes = node.store.change();
+            changes.put::<Meta>(&MetaKey::Final, &count(below))?;
+            for entry in node.store.range::<Submissions>(&0)? {
+                let (index, _) = entry?;
+                if index >= kept {
+                    break;
+                }
+                changes.delete::<Submissions>(&index)?;
+            }
+            changes.commit()
+        };
+        write().map_err(|error| Halt::Store {
+            detail: error.to_string(),
+        })
     })
     .await
-    .map_err(Failure::Final)
+    .map_err(Failure::Final)?;
+    node.set_final_below(below);
+    Ok(())
 }
 
 /// Returns the reason why the contract no longer accepts a valid batch, if there is one.
@@ -167,13 +256,7 @@ async fn stale(
     if lost_snapshot(node, record).await? {
         return Ok(Some("the chain no longer has its price snapshot"));
     }
-    let head = node
-        .ports
-        .settlement
-        .head()
-        .await
-        .map_err(|error| reading(error, record.old.batch_index))?;
-    let age = chain_time(node, head.timestamp).saturating_sub(record.time);
+    let age = chain_time(node, view.block.timestamp).saturating_sub(record.time);
     Ok((age > node.config.settle.max_age_s).then_some("the batch is too old"))
 }
 
@@ -186,51 +269,8 @@ async fn lost_snapshot(node: &Node, record: &BatchRecord) -> Result<bool, Failur
         return Ok(false);
     }
     let time = node.ports.settlement.snapshot_time(&named).await;
-    let time = time.map_err(|error| reading(error, record.old.batch_index))?;
+    let time = time.map_err(reading)?;
     Ok(time.is_none())
-}
-
-/// Records that a batch has settled on a chain that is ahead, if the chain's batch is ours. Both
-/// commitments are compared, because the state after a batch commits neither to its time nor to its
-/// data.
-async fn settled_already(node: &Arc<Node>, index: u64) -> Result<(), Failure> {
-    let ours = record(node, index).await?;
-    let settled = node
-        .ports
-        .settlement
-        .settled_batch(index)
-        .await
-        .map_err(|error| reading(error, index))?;
-    let Some(settled) = settled else {
-        // Its state is newer than its log.
-        return Err(Failure::Transient(format!(
-            "the chain counts batch {index} as settled but does not show it yet"
-        )));
-    };
-    let found = (
-        settled.new_state,
-        data_commitment(&settled.published.words()),
-    );
-    let sealed = (ours.new.commitment(), ours.commitment);
-    if found != sealed {
-        let name = |(state, data): (Fr, Fr)| {
-            format!(
-                "state {} and data commitment {}",
-                fr_hex(&state),
-                fr_hex(&data)
-            )
-        };
-        return Err(Failure::Final(Halt::Diverged {
-            batch: index,
-            detail: format!(
-                "the chain settled a batch with {}; the batch sealed here has {}",
-                name(found),
-                name(sealed)
-            ),
-        }));
-    }
-    tracing::info!(batch = index, "found settled on the chain");
-    mark(node, index, settled.tx).await
 }
 
 /// Sends a proven batch to the contract.
@@ -238,7 +278,7 @@ async fn settle(
     node: &Arc<Node>,
     index: u64,
     record: BatchRecord,
-    rewinds: &mut u32,
+    counts: &mut Counts,
 ) -> Result<Step, Failure> {
     let started = Instant::now();
     let proof = blocking(node, "settle", move |node| {
@@ -273,20 +313,19 @@ async fn settle(
                 gas = receipt.gas_used,
                 "settled"
             );
-            *rewinds = 0;
+            *counts = Counts::default();
+            node.health.restore(REFUSED);
+            node.health.restore(REWINDS);
             Ok(Step::Again)
         }
-        Err(SettlementError::Unavailable { reason }) => Err(Failure::Transient(reason)),
-        Err(SettlementError::Invalid { reason }) => Err(Failure::Final(Halt::SettlementRejected {
-            batch: index,
-            reason,
-        })),
         Err(SettlementError::Rejected { reason }) => refused(node, index, &record, reason).await,
+        Err(SettlementError::Unavailable { reason } | SettlementError::Invalid { reason }) => {
+            Err(Failure::Transient(reason))
+        }
     }
 }
 
-/// Classifies a refusal: it is final unless the chain moved meanwhile. If it did, the next step
-/// decides.
+/// Looks for the reason of a refusal on L1. If L1 moved meanwhile, the next step decides.
 async fn refused(
     node: &Arc<Node>,
     index: u64,
@@ -297,25 +336,13 @@ async fn refused(
         // The chain may have taken the snapshot back a moment ago.
         follow(node).await.map(|_| ())?;
     }
-    let settlement = &node.ports.settlement;
-    let view = settlement
-        .rollup()
-        .await
-        .map_err(|error| reading(error, index))?;
-    let head = settlement
-        .head()
-        .await
-        .map_err(|error| reading(error, index))?;
+    let view = look(node).await?;
     if view.batch_index != index || stale(node, &view, record).await?.is_some() {
         return Ok(Step::Again);
     }
-    if head.timestamp < record.time {
-        return Ok(Step::Early(reason));
-    }
-    Err(Failure::Final(Halt::SettlementRejected {
-        batch: index,
-        reason,
-    }))
+    // The deposits may have changed, or L1's clock may be behind: the watcher compares them.
+    node.compare_again();
+    Ok(Step::Refused(reason))
 }
 
 /// Records that a batch has settled and ends its job.
@@ -331,10 +358,6 @@ async fn mark(node: &Arc<Node>, index: u64, tx: [u8; 32]) -> Result<(), Failure>
             let mut changes = node.store.change();
             changes.put::<Stages>(&index, &Stage::Settled { tx })?;
             changes.delete::<Jobs>(&index)?;
-            let kept = node.config.settle.retain_submissions;
-            if let Some(old) = index.checked_sub(kept) {
-                changes.delete::<Submissions>(&old)?;
-            }
             changes.commit()
         };
         write().map_err(|error| Halt::Store {
@@ -354,21 +377,31 @@ async fn mark(node: &Arc<Node>, index: u64, tx: [u8; 32]) -> Result<(), Failure>
     Ok(())
 }
 
-/// Records that a reorganisation took settled batches away. Their proofs are still in the store.
-fn unsettle(node: &Arc<Node>, from: u64, until: u64) -> Result<(), Halt> {
-    let write = || -> Result<(), StoreError> {
+/// Records that a reorganisation took settled batches away. Returns the first whose proof is not in
+/// the store: it was imported, or it settled before its proof was made here.
+fn unsettle(node: &Arc<Node>, from: u64, until: u64) -> Result<Option<u64>, Halt> {
+    let write = || -> Result<Option<u64>, StoreError> {
         let mut changes = node.store.change();
+        let mut unproven = None;
         for index in from..until {
+            if node.store.get::<Proofs>(&index)?.is_none() {
+                unproven = Some(index);
+                break;
+            }
             changes.put::<Stages>(&index, &Stage::Proven)?;
         }
-        changes.commit()
+        changes.commit()?;
+        Ok(unproven)
     };
-    write().map_err(|error| Halt::Store {
+    let unproven = write().map_err(|error| Halt::Store {
         detail: error.to_string(),
     })?;
-    node.cursor().settle = from;
-    for index in from..until {
+    let proven = unproven.unwrap_or(until);
+    if from < proven {
+        node.cursor().settle = from;
+    }
+    for index in from..proven {
         node.emit(index, BatchEventKind::Proven);
     }
-    Ok(())
+    Ok(unproven)
 }

@@ -2,12 +2,17 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use super::{Backoff, CHAIN, Failure, blocking, chain_time, reading, seal::sweep_legs};
+use subrosa_protocol::asset::AssetTree;
+
+use super::{
+    Backoff, CHAIN, Failure, blocking, chain_time, look::look, reading, requeue::requeue_changed,
+    seal::sweep_legs,
+};
 use crate::{
     health::Halt,
     node::{Node, Registry},
     oracle::{KnownSnapshot, LogError, Oracle},
-    ports::{OracleLog, QueuedDeposit},
+    ports::{OracleLog, QueuedDeposit, RollupView},
     store::{
         StoreError,
         tables::{Batches, Bytes, Deposits, Meta, MetaKey, PriceSnapshots, StoredSnapshot, Value},
@@ -72,7 +77,9 @@ struct Following {
 
 /// Reads the chain once.
 async fn poll(node: &Arc<Node>, oracle: &mut Following) -> Result<(), Failure> {
-    read_assets(node).await?;
+    let view = look(node).await?;
+    read_assets(node, &view).await?;
+    requeue_changed(node, &view).await?;
     read_deposits(node).await?;
     if oracle.due <= node.clock().now() {
         match follow(node).await {
@@ -95,23 +102,16 @@ async fn poll(node: &Arc<Node>, oracle: &mut Following) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Reads the root of the asset tree, and the assets if it changed.
-async fn read_assets(node: &Arc<Node>) -> Result<(), Failure> {
-    let at = node.cursor().seal;
-    let view = node
-        .ports
-        .settlement
-        .rollup()
-        .await
-        .map_err(|error| reading(error, at))?;
+/// Takes over the root of the asset tree, and reads the assets if it changed.
+async fn read_assets(node: &Arc<Node>, view: &RollupView) -> Result<(), Failure> {
     node.pool().set_assets_root(view.assets_root);
     if node.registry().root != view.assets_root {
-        let assets = node
-            .ports
-            .settlement
-            .assets()
-            .await
-            .map_err(|error| reading(error, at))?;
+        let assets = node.ports.settlement.assets().await.map_err(reading)?;
+        let tree: AssetTree = assets.iter().cloned().collect();
+        if tree.root() != view.assets_root {
+            let reason = "the assets that L1 lists do not have the root that it states";
+            return Err(Failure::Transient(reason.into()));
+        }
         node.set_registry(Registry {
             root: view.assets_root,
             assets: Arc::new(assets),
@@ -123,13 +123,12 @@ async fn read_assets(node: &Arc<Node>) -> Result<(), Failure> {
 /// Reads the deposits that have their confirmations. A deposit with fewer can still disappear or
 /// move in the queue, and a batch that holds it would never settle.
 async fn read_deposits(node: &Arc<Node>) -> Result<(), Failure> {
-    let at = node.cursor().seal;
     let confirmed = node
         .ports
         .settlement
         .deposits_mined(node.config.deposit_confirmations())
         .await
-        .map_err(|error| reading(error, at))?;
+        .map_err(reading)?;
     loop {
         let from = node.deposits().next();
         if confirmed <= from {
@@ -141,7 +140,7 @@ async fn read_deposits(node: &Arc<Node>) -> Result<(), Failure> {
             .settlement
             .deposits(from, limit)
             .await
-            .map_err(|error| reading(error, at))?;
+            .map_err(reading)?;
         if page.is_empty() {
             // This answer came from an L1 node that lags behind the previous one.
             let reason = "the L1 node returned fewer deposits than it counted";
@@ -151,7 +150,8 @@ async fn read_deposits(node: &Arc<Node>) -> Result<(), Failure> {
         let gate = node.seal_gate.lock().await;
         blocking(node, "watch", move |node| store(node, page))
             .await
-            .map_err(Failure::Final)?;
+            .map_err(Failure::Final)?
+            .map_err(Failure::Transient)?;
         drop(gate);
     }
     telemetry::deposits_waiting(node.deposits().len());
@@ -252,8 +252,8 @@ fn stored(known: &KnownSnapshot) -> StoredSnapshot {
     }
 }
 
-/// Stores deposits and appends them to the queue.
-fn store(node: &Node, page: Vec<QueuedDeposit>) -> Result<(), Halt> {
+/// Stores deposits and appends them to the queue. The inner error is the fault in the answer.
+fn store(node: &Node, page: Vec<QueuedDeposit>) -> Result<Result<(), String>, Halt> {
     let expected = node.deposits().next();
     let failed = |error: StoreError| Halt::Store {
         detail: error.to_string(),
@@ -261,10 +261,11 @@ fn store(node: &Node, page: Vec<QueuedDeposit>) -> Result<(), Halt> {
     let mut changes = node.store.change();
     for (expected, deposit) in (expected..).zip(&page) {
         if deposit.index != expected {
-            return Err(Halt::DepositGap {
-                expected,
-                found: deposit.index,
-            });
+            // Batches were dropped or imported since the page was asked for, or the answer is odd.
+            return Ok(Err(format!(
+                "L1 answered deposit {} where deposit {expected} was expected",
+                deposit.index
+            )));
         }
         changes
             .put::<Deposits>(&deposit.index, &deposit.deposit)
@@ -276,5 +277,5 @@ fn store(node: &Node, page: Vec<QueuedDeposit>) -> Result<(), Halt> {
     for deposit in page {
         queue.push(deposit.deposit, now);
     }
-    Ok(())
+    Ok(Ok(()))
 }

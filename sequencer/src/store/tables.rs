@@ -13,7 +13,7 @@ use subrosa_protocol::{
 
 use super::codec::{CodecError, Reader, Writer};
 pub use crate::{oracle::OracleCursor, record::TransactionRecord};
-use crate::{refusal::FinalRejection, wire::Word};
+use crate::{ports::Block, refusal::FinalRejection, wire::Word};
 
 const KEY_VERSION: u8 = 1;
 const VALUE_VERSION: u8 = 1;
@@ -109,6 +109,10 @@ pub enum MetaKey {
     Mailbox,
     /// [`OracleCursor`]. Absent before the oracle's log was read.
     Oracle,
+    /// A recent block of L1 that was seen. Absent before the first.
+    Block,
+    /// Index below which the settled batches are final, [`count`]. Absent before the first is.
+    Final,
 }
 
 impl Key for MetaKey {
@@ -119,6 +123,8 @@ impl Key for MetaKey {
             Self::Head => b"head".to_vec(),
             Self::Mailbox => b"mailbox".to_vec(),
             Self::Oracle => b"oracle".to_vec(),
+            Self::Block => b"block".to_vec(),
+            Self::Final => b"final".to_vec(),
         }
     }
 
@@ -129,6 +135,8 @@ impl Key for MetaKey {
             b"head" => Ok(Self::Head),
             b"mailbox" => Ok(Self::Mailbox),
             b"oracle" => Ok(Self::Oracle),
+            b"block" => Ok(Self::Block),
+            b"final" => Ok(Self::Final),
             _ => Err(CodecError::Field("meta key")),
         }
     }
@@ -186,6 +194,35 @@ impl Value for Bytes {
         let value = rest.take(len)?.to_vec();
         rest.end()?;
         Ok(Self(value))
+    }
+}
+
+/// Makes the stored form of a number, for [`MetaKey::Final`].
+#[must_use]
+pub fn count(number: u64) -> Bytes {
+    Bytes(number.to_be_bytes().to_vec())
+}
+
+impl Value for Block {
+    fn encode(&self) -> Vec<u8> {
+        Writer::versioned(VALUE_VERSION)
+            .u64(self.number)
+            .raw(&self.hash.0)
+            .raw(&self.parent.0)
+            .u64(self.timestamp)
+            .finish()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        let mut reader = Reader::versioned(bytes, VALUE_VERSION)?;
+        let value = Self {
+            number: reader.u64()?,
+            hash: reader.array::<32>()?.into(),
+            parent: reader.array::<32>()?.into(),
+            timestamp: reader.u64()?,
+        };
+        reader.end()?;
+        Ok(value)
     }
 }
 

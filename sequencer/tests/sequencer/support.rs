@@ -49,6 +49,21 @@ pub fn context() -> Fr {
     .word()
 }
 
+/// Returns a block whose hash is its number.
+fn block(number: u64, timestamp: u64) -> subrosa_l1::Block {
+    let hash = |number: u64| {
+        let mut bytes = [0; 32];
+        bytes[24..].copy_from_slice(&number.to_be_bytes());
+        bytes.into()
+    };
+    subrosa_l1::Block {
+        number,
+        hash: hash(number),
+        parent: hash(number.saturating_sub(1)),
+        timestamp,
+    }
+}
+
 pub fn hex0x(bytes: &[u8]) -> String {
     format!("0x{}", hex::encode(bytes))
 }
@@ -88,6 +103,10 @@ pub struct ChainState {
     pub time_offset: i64,
     /// Number of the newest block.
     pub block: u64,
+    /// Reorganisations: the first replaced block of each.
+    pub forks: Vec<u64>,
+    /// Index below which settled batches are final.
+    pub final_below: Option<u64>,
     /// The price oracle's log.
     pub oracle: Vec<OracleEvent>,
 }
@@ -133,6 +152,8 @@ impl Chain {
                 shapes: Shape::ALL.to_vec(),
                 time_offset: 0,
                 block: 1,
+                forks: Vec::new(),
+                final_below: None,
                 oracle: Vec::new(),
             }),
             settle_calls: AtomicUsize::new(0),
@@ -244,9 +265,34 @@ impl Chain {
         });
     }
 
+    /// Returns the block with this number. Its hash holds the last fork below it.
+    fn block_at(chain: &ChainState, number: u64, timestamp: u64) -> Block {
+        let hash = |number: u64| {
+            let fork = chain.forks.iter().rposition(|first| *first <= number);
+            let mut bytes = [0; 32];
+            bytes[..8].copy_from_slice(&number.to_be_bytes());
+            bytes[8..16].copy_from_slice(&fork.map_or(0, |fork| fork as u64 + 1).to_be_bytes());
+            bytes.into()
+        };
+        Block {
+            number,
+            hash: hash(number),
+            parent: hash(number.wrapping_sub(1)),
+            timestamp,
+        }
+    }
+
+    /// Replaces the last `depth` blocks by others, and changes the chain.
+    pub fn fork(&self, depth: u64, change: impl FnOnce(&mut ChainState)) {
+        self.with(|chain| {
+            chain.forks.push(chain.block.saturating_sub(depth - 1));
+            change(chain);
+        });
+    }
+
     /// Takes the last `count` settled batches back, as a reorganisation does.
     pub fn reorganise(&self, count: usize) {
-        self.with(|chain| {
+        self.fork(1, |chain| {
             let keep = chain.settled.len() - count;
             chain.settled.truncate(keep);
             chain.states.truncate(keep);
@@ -359,7 +405,9 @@ impl SettlementLayer for Chain {
     fn rollup(&self) -> BoxFuture<'_, Result<RollupView, SettlementError>> {
         async move {
             self.answer()?;
+            let time = self.time();
             Ok(self.with(|chain| RollupView {
+                block: Self::block_at(chain, chain.block, time),
                 state: chain.state.commitment(),
                 batch_index: chain.state.batch_index,
                 deposit_count: chain.state.deposit_count,
@@ -369,6 +417,35 @@ impl SettlementLayer for Chain {
                 fee_asset: AssetId(0),
                 last_time: chain.last_time,
                 shapes: chain.shapes.clone(),
+            }))
+        }
+        .boxed()
+    }
+
+    fn block(&self, number: u64) -> BoxFuture<'_, Result<Option<Block>, SettlementError>> {
+        async move {
+            self.answer()?;
+            let time = self.time();
+            Ok(self
+                .with(|chain| (number <= chain.block).then(|| Self::block_at(chain, number, time))))
+        }
+        .boxed()
+    }
+
+    fn final_batches(&self) -> BoxFuture<'_, Result<Option<u64>, SettlementError>> {
+        async move {
+            self.answer()?;
+            Ok(self.with(|chain| chain.final_below))
+        }
+        .boxed()
+    }
+
+    fn accepted(&self, index: u64) -> BoxFuture<'_, Result<Option<Accepted>, SettlementError>> {
+        async move {
+            let settled = self.settled_batch(index).await?;
+            Ok(settled.map(|settled| Accepted {
+                new_state: settled.new_state,
+                data_commitment: data_commitment(&settled.published.words()),
             }))
         }
         .boxed()

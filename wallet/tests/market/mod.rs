@@ -17,6 +17,7 @@ use std::{
     time::Duration,
 };
 
+use alloy_primitives::B256;
 use axum::{
     Json, Router,
     body::Bytes,
@@ -35,9 +36,9 @@ use subrosa_client::{
 };
 use subrosa_clock::{Clock as _, VirtualClock};
 use subrosa_l1::{
-    Accepted, Account, Cancellation, ClaimReceipt, Contracts, DepositReceipt, Head, L1, L1Error,
-    OracleLog, QueuedDeposit, Receipt, RollupView, SettledBatch, Settlement, TokenMetadata,
-    transactions::Status,
+    Accepted, Account, Block, Cancellation, ClaimReceipt, Contracts, DepositReceipt, Head, L1,
+    L1Error, OracleLog, QueuedDeposit, Receipt, Recorded, RollupView, SettledBatch, Settlement,
+    Submission, Tag, TokenMetadata, transactions::Status,
 };
 use subrosa_protocol::{
     Fr,
@@ -470,12 +471,32 @@ impl L1 for Market {
             rollup: none,
             vault: none,
             registry: none,
+            deployed_at: 0,
         }
     }
+    async fn block(&self, _: Tag) -> Result<Option<Block>, L1Error> {
+        never()
+    }
+    async fn rollup_at(&self, _: &Block) -> Result<RollupView, L1Error> {
+        never()
+    }
+    async fn history(&self, _: u64, _: u64) -> Result<Vec<Recorded>, L1Error> {
+        never()
+    }
+    async fn submission(&self, _: &Recorded) -> Result<Submission, L1Error> {
+        never()
+    }
     async fn rollup(&self) -> Result<RollupView, L1Error> {
+        let head = self.head().await?;
         let floor = self.floor();
         let state = floor.ledger.state();
         Ok(RollupView {
+            block: Block {
+                number: head.number,
+                hash: B256::repeat_byte(1),
+                parent: B256::ZERO,
+                timestamp: head.timestamp,
+            },
             state: state.commitment(),
             batch_index: state.batch_index,
             deposit_count: state.deposit_count,

@@ -1,0 +1,249 @@
+//! Surroundings of the state: deposits that wait, assets, shapes, markets, snapshots, and the acts
+//! of governance.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use subrosa_l1::{Change, Recorded, history::RegisteredAsset};
+use subrosa_protocol::{
+    Fr,
+    asset::{AssetId, AssetInfo, AssetTree},
+    batch::Shape,
+    encoding::fr_to_bytes,
+    ledger::Deposit,
+    market::{MARKETS, Markets, PriceSnapshot},
+};
+
+use crate::difference::{Difference, Place, What};
+
+/// An asset's price feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Feed {
+    /// Address of the aggregator.
+    pub feed: [u8; 20],
+    /// Maximum age of an answer in seconds.
+    pub heartbeat: u64,
+}
+
+/// A registered shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct RegisteredShape {
+    /// Its size.
+    pub shape: Shape,
+    /// Whether governance retired it.
+    pub retired: bool,
+}
+
+/// Everything that L1 recorded besides the state.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// Deposits that no batch consumed yet, oldest first.
+    pub(crate) waiting: VecDeque<Deposit>,
+    pub(crate) queued: u64,
+    /// First index and number of the deposits that the last batch consumed, until L1's event of it.
+    pub(crate) consumed: Option<(u64, u64)>,
+    pub(crate) assets: AssetTree,
+    pub(crate) shapes: BTreeMap<u32, RegisteredShape>,
+    pub(crate) markets: Markets,
+    /// Time of each snapshot, by digest.
+    pub(crate) snapshots: HashMap<[u8; 32], u64>,
+    pub(crate) latest: Option<PriceSnapshot>,
+    pub(crate) feeds: BTreeMap<AssetId, Feed>,
+    pub(crate) sequencer: [u8; 20],
+    pub(crate) guardian: [u8; 20],
+    pub(crate) deposits_paused: bool,
+    /// Time of the last batch, Unix seconds.
+    pub(crate) last_time: u64,
+}
+
+impl Surroundings {
+    /// Returns the deposits that no batch consumed yet, oldest first.
+    pub fn waiting_deposits(&self) -> impl ExactSizeIterator<Item = &Deposit> + '_ {
+        self.waiting.iter()
+    }
+
+    /// Returns the number of deposits ever queued.
+    #[must_use]
+    pub fn queued_deposits(&self) -> u64 {
+        self.queued
+    }
+
+    /// Returns the registered assets.
+    #[must_use]
+    pub fn assets(&self) -> &AssetTree {
+        &self.assets
+    }
+
+    /// Returns the shapes that were ever registered, by id.
+    #[must_use]
+    pub fn shapes(&self) -> &BTreeMap<u32, RegisteredShape> {
+        &self.shapes
+    }
+
+    /// Returns the sizes that batches can have, in rising order.
+    #[must_use]
+    pub fn active_shapes(&self) -> Vec<Shape> {
+        let active = self.shapes.values().filter(|known| !known.retired);
+        let mut sizes: Vec<Shape> = active.map(|known| known.shape).collect();
+        sizes.sort_unstable();
+        sizes.dedup();
+        sizes
+    }
+
+    /// Returns the markets.
+    #[must_use]
+    pub fn markets(&self) -> &Markets {
+        &self.markets
+    }
+
+    /// Returns the newest price snapshot.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<&PriceSnapshot> {
+        self.latest.as_ref()
+    }
+
+    /// Returns the time of the snapshot with this digest, in Unix seconds.
+    #[must_use]
+    pub fn snapshot_time(&self, digest: &Fr) -> Option<u64> {
+        self.snapshots.get(&fr_to_bytes(digest)).copied()
+    }
+
+    /// Returns the price feeds, by asset.
+    #[must_use]
+    pub fn feeds(&self) -> &BTreeMap<AssetId, Feed> {
+        &self.feeds
+    }
+
+    /// Returns the account that may submit batches.
+    #[must_use]
+    pub fn sequencer(&self) -> [u8; 20] {
+        self.sequencer
+    }
+
+    /// Returns the account that may pause deposits.
+    #[must_use]
+    pub fn guardian(&self) -> [u8; 20] {
+        self.guardian
+    }
+
+    /// Whether deposits are paused.
+    #[must_use]
+    pub fn deposits_paused(&self) -> bool {
+        self.deposits_paused
+    }
+
+    /// Returns the time of the last batch, in Unix seconds; 0 before the first.
+    #[must_use]
+    pub fn last_time(&self) -> u64 {
+        self.last_time
+    }
+
+    /// Applies a change other than a batch.
+    pub(crate) fn apply(&mut self, recorded: &Recorded) -> Result<(), Box<Difference>> {
+        let place = Place::of(recorded);
+        match &recorded.change {
+            Change::Batch(_) => {}
+            Change::Deposit { index, deposit, .. } => {
+                place.same(What::DepositIndex, &self.queued, index)?;
+                self.waiting.push_back(*deposit);
+                self.queued += 1;
+            }
+            Change::Consumed { first, count } => {
+                let expected = self.consumed.take();
+                place.same(What::ConsumedDeposits, &expected, &Some((*first, *count)))?;
+            }
+            Change::Asset { asset, root } => self.change_asset(&place, asset, root)?,
+            Change::Shape { id, shape } => {
+                let known = RegisteredShape {
+                    shape: *shape,
+                    retired: false,
+                };
+                if self.shapes.insert(*id, known).is_some() {
+                    return Err(place.differs(What::Shape, "a new id", id));
+                }
+            }
+            Change::ShapeRetired { id } => match self.shapes.get_mut(id) {
+                Some(known) if !known.retired => known.retired = true,
+                _ => return Err(place.differs(What::Shape, "a registered id", id)),
+            },
+            Change::Sequencer(account) => self.sequencer = *account,
+            Change::Guardian(account) => self.guardian = *account,
+            Change::DepositsPaused(paused) => self.deposits_paused = *paused,
+            Change::Market { id, word, root } => self.change_market(&place, *id, word, root)?,
+            Change::Feed {
+                asset,
+                feed,
+                heartbeat,
+            } => {
+                let feed = Feed {
+                    feed: *feed,
+                    heartbeat: *heartbeat,
+                };
+                self.feeds.insert(*asset, feed);
+            }
+            Change::FeedRemoved { asset } => {
+                self.feeds.remove(asset);
+            }
+            Change::Snapshot {
+                digest,
+                time,
+                market_root,
+                prices,
+            } => {
+                place.same_word(What::MarketsRoot, &self.markets.root(), market_root)?;
+                let prices = PriceSnapshot::prices_from_words(prices)
+                    .map_err(|e| place.differs(What::Snapshot, "price words", e))?;
+                let snapshot = PriceSnapshot {
+                    time: *time,
+                    markets: self.markets,
+                    prices,
+                };
+                place.same_word(What::Snapshot, &snapshot.digest(), digest)?;
+                self.snapshots.insert(fr_to_bytes(digest), *time);
+                self.latest = Some(snapshot);
+            }
+        }
+        Ok(())
+    }
+
+    fn change_asset(
+        &mut self,
+        place: &Place,
+        asset: &RegisteredAsset,
+        root: &Fr,
+    ) -> Result<(), Box<Difference>> {
+        let info = match asset {
+            RegisteredAsset::New(info) => {
+                place.same(What::AssetId, &self.assets.len(), &usize::from(info.id.0))?;
+                *info
+            }
+            RegisteredAsset::Auditor { id, auditor } => {
+                let known = self.assets.get(*id);
+                let known =
+                    known.ok_or_else(|| place.differs(What::AssetId, "a registered id", id))?;
+                AssetInfo {
+                    auditor: *auditor,
+                    ..*known
+                }
+            }
+        };
+        self.assets.insert(info);
+        place.same_word(What::AssetsRoot, &self.assets.root(), root)
+    }
+
+    fn change_market(
+        &mut self,
+        place: &Place,
+        id: u8,
+        word: &Fr,
+        root: &Fr,
+    ) -> Result<(), Box<Difference>> {
+        let mut words = self.markets.words();
+        let Some(known) = words.get_mut(usize::from(id)) else {
+            return Err(place.differs(What::Market, format!("a number below {MARKETS}"), id));
+        };
+        *known = *word;
+        self.markets = Markets::from_words(&words)
+            .map_err(|e| place.differs(What::Market, "the word of a market", e))?;
+        place.same_word(What::MarketsRoot, &self.markets.root(), root)
+    }
+}

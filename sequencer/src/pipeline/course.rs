@@ -1,0 +1,133 @@
+//! The comparison of L1's settled history with this sequencer's.
+
+use std::sync::Arc;
+
+use subrosa_protocol::ledger::State;
+
+use super::{Failure, blocking, reading};
+use crate::{
+    health::Halt,
+    node::Node,
+    ports::RollupView,
+    store::tables::{BatchRecord, Batches},
+};
+
+/// The next step on the way to L1's history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Course {
+    /// L1 has settled exactly what is recorded as settled here.
+    Level,
+    /// L1 has also settled this batch, as it was sealed here.
+    Settled(u64),
+    /// L1 no longer holds the batches from this index on. Those below agree.
+    TakenBack(u64),
+    /// From this index on, L1 holds batches that were not sealed here. Those below agree.
+    Foreign(u64),
+}
+
+/// Compares the settled batches of L1 with those of the store.
+///
+/// The states after the last settled batch usually settle the question, because each state commits
+/// to all batches before it. A state does not commit to a batch's time, so that both commitments
+/// are compared of each batch that is found settled, and of all that are not final after a
+/// reorganisation.
+pub(super) async fn course(node: &Arc<Node>, view: &RollupView) -> Result<Course, Failure> {
+    let cursor = *node.cursor();
+    let next = view.batch_index;
+    let agreed = node.final_below();
+    if next < agreed {
+        // It was final at this index. An endpoint that shows less is behind or wrong.
+        return Err(Failure::Transient(format!(
+            "L1 shows {next} as the next batch, and batches below {agreed} were final; check the \
+             L1 endpoint"
+        )));
+    }
+    let common = if next <= cursor.seal && !node.must_compare() {
+        let state = state_before(node, next).await?;
+        (state.commitment() == view.state).then_some(next.min(cursor.settle))
+    } else {
+        None
+    };
+    let common = match common {
+        Some(common) => common,
+        None => last_common(node, next.min(cursor.seal)).await?,
+    };
+    if common < agreed {
+        return Err(Failure::Final(contradiction(common)));
+    }
+    if common < next && common < cursor.settle {
+        return Ok(Course::Foreign(common));
+    }
+    if next < cursor.settle {
+        return Ok(Course::TakenBack(next));
+    }
+    if next == cursor.settle {
+        node.compared();
+        return Ok(Course::Level);
+    }
+    let index = cursor.settle;
+    if index < cursor.seal && agrees(node, index).await? {
+        return Ok(Course::Settled(index));
+    }
+    Ok(Course::Foreign(index))
+}
+
+/// Returns the first index at which the histories may differ: L1 and the store hold the same
+/// batches below it. Looks from `from` downwards.
+async fn last_common(node: &Arc<Node>, from: u64) -> Result<u64, Failure> {
+    let floor = node.final_below().max(1);
+    let mut place = from;
+    while place > floor && !agrees(node, place - 1).await? {
+        place -= 1;
+    }
+    if place == floor && floor > 1 && !agrees(node, floor - 1).await? {
+        return Ok(floor - 1);
+    }
+    Ok(place)
+}
+
+/// Whether L1 accepted the batch with this index as it was sealed here. Compares the commitment to
+/// the data too, because the state after a batch commits neither to its time nor to its data.
+async fn agrees(node: &Arc<Node>, index: u64) -> Result<bool, Failure> {
+    let ours = record(node, index).await?;
+    let theirs = node.ports.settlement.accepted(index).await;
+    let theirs = theirs.map_err(reading)?.ok_or_else(|| {
+        // Its state is newer than its log.
+        Failure::Transient(format!(
+            "L1 counts batch {index} as settled but does not show it yet"
+        ))
+    })?;
+    let found = (theirs.new_state, theirs.data_commitment);
+    Ok(found == (ours.new.commitment(), ours.commitment))
+}
+
+/// Returns the state in which the batch with this index starts.
+async fn state_before(node: &Arc<Node>, index: u64) -> Result<State, Failure> {
+    match index.checked_sub(1) {
+        None | Some(0) => Ok(State::genesis()),
+        Some(before) => Ok(record(node, before).await?.new),
+    }
+}
+
+/// Reads the record of a batch from the store.
+pub(super) async fn record(node: &Arc<Node>, index: u64) -> Result<BatchRecord, Failure> {
+    blocking(node, "settle", move |node| {
+        let record = node.store.get::<Batches>(&index);
+        record
+            .map_err(|error| error.to_string())
+            .and_then(|record| record.ok_or_else(|| format!("batch {index} is missing")))
+            .map_err(|detail| Halt::Store { detail })
+    })
+    .await
+    .map_err(Failure::Final)
+}
+
+/// The only contradiction that stops the sequencer for good: both versions of a batch were final.
+fn contradiction(batch: u64) -> Halt {
+    Halt::Diverged {
+        batch,
+        detail: "L1 finalised another batch than the one that was final here; check the L1 \
+                 endpoint, and if it is right run `subrosa sequencer rebuild --set-aside`"
+            .into(),
+    }
+}

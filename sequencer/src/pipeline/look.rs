@@ -1,0 +1,130 @@
+//! Looking at L1: one view at a time, acted upon only if it is not older than one seen before.
+
+use std::sync::Arc;
+
+use super::{Failure, blocking, reading};
+use crate::{
+    chain::Sighting,
+    health::Halt,
+    node::Node,
+    ports::{Block, RollupView},
+    store::{
+        StoreError,
+        tables::{Bytes, Meta, MetaKey, Value},
+    },
+    telemetry,
+};
+
+/// Number of blocks after which the newest seen block is stored again.
+const STORE_EVERY: u64 = 16;
+
+/// Reads the rollup at L1's newest block.
+///
+/// A view that is older than one seen before is refused: the endpoint is behind, and nothing that
+/// it lacks has been taken back. A reorganisation is noted, so that everything that is not final is
+/// compared again.
+pub(super) async fn look(node: &Arc<Node>) -> Result<RollupView, Failure> {
+    // One look at a time, so that the views of two tasks do not overtake each other.
+    let _gate = node.look_gate.lock().await;
+    let view = node.ports.settlement.rollup().await.map_err(reading)?;
+    let block = &view.block;
+    refuse_old(node, block)?;
+    let sighting = node.seen_blocks().relate(block);
+    let reorganised = match sighting {
+        Sighting::Next => false,
+        Sighting::Replaced => true,
+        Sighting::Behind { newest } | Sighting::Older { newest } => {
+            return Err(behind(block, newest));
+        }
+        Sighting::Ask(seen) => !holds(node, &seen).await?,
+    };
+    if !reorganised
+        && node
+            .seen_blocks()
+            .newest()
+            .is_some_and(|last| last.number > block.number)
+    {
+        let newest = node.seen_blocks().newest().map_or(0, |last| last.number);
+        return Err(behind(block, newest));
+    }
+    if reorganised {
+        tracing::warn!(block = block.number, "L1 was reorganised");
+        telemetry::reorganised();
+        forget_replaced(node).await?;
+        node.compare_again();
+    }
+    node.seen_blocks().note(block.clone());
+    node.saw_time(block.timestamp);
+    telemetry::l1_head(
+        block.number,
+        node.clock().unix().saturating_sub(block.timestamp),
+    );
+    remember(node, block).await?;
+    Ok(view)
+}
+
+fn behind(block: &Block, newest: u64) -> Failure {
+    Failure::Transient(format!(
+        "the L1 endpoint is behind: it shows block {}, and block {newest} was seen before",
+        block.number
+    ))
+}
+
+/// Refuses a block that is so old that the endpoint must have stopped following its chain.
+fn refuse_old(node: &Node, block: &Block) -> Result<(), Failure> {
+    let age = node.clock().unix().saturating_sub(block.timestamp);
+    match node.config.max_head_age() {
+        Some(most) if age > most => Err(Failure::Transient(format!(
+            "L1's newest block is {age} seconds old by this machine's clock; check the L1 endpoint \
+             and the clock"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Whether L1's chain holds a block that was seen.
+async fn holds(node: &Node, seen: &Block) -> Result<bool, Failure> {
+    let found = node.ports.settlement.block(seen.number).await;
+    let found = found.map_err(reading)?.ok_or_else(|| {
+        Failure::Transient(format!(
+            "the L1 endpoint does not show block {}",
+            seen.number
+        ))
+    })?;
+    Ok(found.hash == seen.hash)
+}
+
+/// Forgets the seen blocks that are no longer on L1's chain.
+async fn forget_replaced(node: &Node) -> Result<(), Failure> {
+    loop {
+        let newest = node.seen_blocks().newest().cloned();
+        let Some(seen) = newest else { return Ok(()) };
+        let found = node.ports.settlement.block(seen.number).await;
+        let found = found.map_err(reading)?;
+        if found.is_some_and(|found| found.hash == seen.hash) {
+            return Ok(());
+        }
+        node.seen_blocks().forget_from(seen.number);
+    }
+}
+
+/// Stores the newest seen block now and then, so that an endpoint that is behind is noticed after a
+/// restart too.
+async fn remember(node: &Arc<Node>, block: &Block) -> Result<(), Failure> {
+    if !node.store_block(block.number, STORE_EVERY) {
+        return Ok(());
+    }
+    let block = block.clone();
+    blocking(node, "watch", move |node| {
+        let write = || -> Result<(), StoreError> {
+            let mut changes = node.store.change();
+            changes.put::<Meta>(&MetaKey::Block, &Bytes(block.encode()))?;
+            changes.commit()
+        };
+        write().map_err(|error| Halt::Store {
+            detail: error.to_string(),
+        })
+    })
+    .await
+    .map_err(Failure::Final)
+}
