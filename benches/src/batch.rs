@@ -195,12 +195,7 @@ struct Gas {
 async fn verify_gas(keys: &BatchKeys, proof: &BatchProof) -> anyhow::Result<Gas> {
     let account = development::accounts().swap_remove(0);
     let chain = EmbeddedTransport::new(&[account.address()]);
-    let create = |data: Bytes| Outgoing {
-        operation: "create",
-        to: None,
-        data,
-        value: U256::ZERO,
-    };
+    let create = |data: Bytes| Outgoing::new("create", None, data, U256::ZERO);
     let verifier = chain
         .send(&account, create(BatchVerifier::BYTECODE.clone()))
         .await?;

@@ -14,7 +14,7 @@ use subrosa_node::{
     Deployment, Keys,
     accounts::{OPERATOR, account},
     interrupt::{interrupted, until_interrupted},
-    sequencer::{SequencerKeys, configure, follower_ports, ports},
+    sequencer::{SequencerKeys, configure, follower_ports, keep_transactions, ports},
 };
 use subrosa_sequencer::{Config, Health, Ports, store::Store};
 
@@ -120,6 +120,10 @@ pub(crate) async fn run(keys: &Keys, arguments: Arguments) -> anyhow::Result<()>
         Some(Action::Backup { to }) => return backup(&config.store, to),
         Some(Action::Restore { from }) => return restore(from, &config.store),
         Some(Action::Rebuild { .. }) | None => {}
+    }
+    // A rebuild sends nothing, and may rename the directory of the journal.
+    if let (Some(operator), None) = (&operator, &arguments.action) {
+        keep_transactions(&rollup, operator, &config).await?;
     }
     let bars = MultiProgress::new();
     let ports = {

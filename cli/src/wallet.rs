@@ -10,7 +10,7 @@ use subrosa_clock::SystemClock;
 use subrosa_node::{
     Deployment, Keys,
     accounts::account,
-    config::secret_variable,
+    config::{layered, secret_variable},
     fetch::ensure_transaction_keys,
     interrupt::until_interrupted,
     proofs::TimedProver,
@@ -206,6 +206,7 @@ async fn serve(keys: &Keys, arguments: RunArguments) -> anyhow::Result<()> {
         watch: Watch {
             liquidate: arguments.watch_liquidate,
         },
+        transactions: layered(None, "SUBROSA_TRANSACTIONS_", serde_json::json!({}))?,
     };
     let prover = Arc::new(TimedProver::new(transaction));
     let clock = SystemClock::shared();

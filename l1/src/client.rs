@@ -2,24 +2,25 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use alloy_primitives::{Address, Bytes, U256};
+use alloy_primitives::Address;
 use alloy_sol_types::SolCall;
 use subrosa_protocol::{
     Fr,
     asset::{AssetId, AssetInfo},
     market::PriceSnapshot,
 };
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, watch};
 
 use crate::{
     account::Account,
     error::L1Error,
     history::{Recorded, Submission},
     status::Status,
-    transport::{At, Block, Head, Mined, Outgoing, Tag, Transport},
+    transactions::{self, Cancellation},
+    transport::{At, Block, Head, Mined, Tag, Transport},
     view::{
-        Accepted, DepositReceipt, OracleLog, QueuedDeposit, Receipt, RollupView, SettledBatch,
-        Settlement, TokenMetadata,
+        Accepted, ClaimReceipt, DepositReceipt, OracleLog, QueuedDeposit, Receipt, RollupView,
+        SettledBatch, Settlement, TokenMetadata,
     },
 };
 
@@ -86,13 +87,29 @@ pub trait L1: Send + Sync + 'static {
     async fn deposits_mined(&self, confirmations: u64) -> Result<u64, L1Error>;
     /// Reads the registry's assets, in order of their ids.
     async fn assets(&self) -> Result<Vec<AssetInfo>, L1Error>;
-    /// Submits a proven batch from the operator's account and waits until it is mined.
+    /// Submits a proven batch from the operator's account and waits until it is mined, for a bounded
+    /// time. A repeated call for the same batch joins the transaction under way.
     async fn settle(&self, batch: &Settlement) -> Result<Receipt, L1Error>;
+    /// Makes sure that the batch with this index and data commitment cannot settle any more by
+    /// what this client sent, unless it has settled already, and says which.
+    ///
+    /// It waits for a bounded time. [`L1Error::Unavailable`] means that the question is still open,
+    /// and that the cancellation goes on: ask again, and do not drop the batch before.
+    async fn cancel_settlement(
+        &self,
+        index: u64,
+        data_commitment: &Fr,
+    ) -> Result<Cancellation, L1Error>;
+    /// Follows the transactions of the operator's account.
+    async fn transactions(&self) -> Result<watch::Receiver<transactions::Status>, L1Error>;
     /// Returns the commitments that L1 accepted for the batch with this index, if it accepted one.
     async fn accepted(&self, index: u64) -> Result<Option<Accepted>, L1Error>;
     /// Rebuilds a settled batch from L1 data alone.
     async fn settled_batch(&self, index: u64) -> Result<Option<SettledBatch>, L1Error>;
     /// Deposits from `account`. Approves the vault first if its allowance is too small.
+    ///
+    /// `inner` identifies the deposit: a repeated call joins the transaction under way, or returns
+    /// its outcome.
     async fn deposit(
         &self,
         account: &Account,
@@ -100,8 +117,14 @@ pub trait L1: Send + Sync + 'static {
         amount: u128,
         inner: &Fr,
     ) -> Result<DepositReceipt, L1Error>;
-    /// Claims all that the vault owes to `account` in the asset.
-    async fn claim(&self, account: &Account, asset: AssetId) -> Result<Receipt, L1Error>;
+    /// Claims all that the vault owes to `account` in the asset. A repeated call with the same `key`
+    /// joins the transaction under way, or returns its outcome.
+    async fn claim(
+        &self,
+        account: &Account,
+        asset: AssetId,
+        key: Option<&str>,
+    ) -> Result<ClaimReceipt, L1Error>;
     /// Returns the amount that `owner` can claim, in base units.
     async fn claimable(&self, owner: [u8; 20], asset: AssetId) -> Result<u128, L1Error>;
     /// Returns the tokens (or wei) of the asset that `owner` holds on L1.
@@ -181,25 +204,10 @@ impl<T: Transport> Client<T> {
             .map_err(L1Error::of_read)
     }
 
-    /// Sends a call as a transaction. Returns it with the length of its calldata in bytes.
-    async fn write<C: SolCall>(
-        &self,
-        operation: &'static str,
-        from: &Account,
-        to: Address,
-        call: C,
-        value: U256,
-    ) -> Result<(Mined, u64), L1Error> {
-        let data: Bytes = call.abi_encode().into();
-        let length = data.len() as u64;
-        let outgoing = Outgoing {
-            operation,
-            to: Some(to),
-            data,
-            value,
-        };
-        let mined = self.transport.send(from, outgoing).await?;
-        Ok((mined, length))
+    /// Returns the account that settles batches.
+    fn operator(&self) -> Result<&Account, L1Error> {
+        let none = || L1Error::Protocol("this client has no operator account".into());
+        self.operator.as_ref().ok_or_else(none)
     }
 
     /// Returns the newest block, for a view whose reads must agree.
@@ -277,6 +285,19 @@ impl<T: Transport> L1 for Client<T> {
         self.submit(batch).await
     }
 
+    async fn cancel_settlement(
+        &self,
+        index: u64,
+        data_commitment: &Fr,
+    ) -> Result<Cancellation, L1Error> {
+        self.cancel_submission(index, data_commitment).await
+    }
+
+    async fn transactions(&self) -> Result<watch::Receiver<transactions::Status>, L1Error> {
+        let manager = self.transport.manager(self.operator()?).await?;
+        Ok(manager.status())
+    }
+
     async fn accepted(&self, index: u64) -> Result<Option<Accepted>, L1Error> {
         self.read_accepted(index).await
     }
@@ -295,8 +316,13 @@ impl<T: Transport> L1 for Client<T> {
         self.send_deposit(account, asset, amount, inner).await
     }
 
-    async fn claim(&self, account: &Account, asset: AssetId) -> Result<Receipt, L1Error> {
-        self.send_claim(account, asset).await
+    async fn claim(
+        &self,
+        account: &Account,
+        asset: AssetId,
+        key: Option<&str>,
+    ) -> Result<ClaimReceipt, L1Error> {
+        self.send_claim(account, asset, key).await
     }
 
     async fn claimable(&self, owner: [u8; 20], asset: AssetId) -> Result<u128, L1Error> {

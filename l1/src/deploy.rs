@@ -94,12 +94,7 @@ impl Deployer<'_> {
         arguments: &[u8],
     ) -> Result<Address, L1Error> {
         let data = [code.as_ref(), arguments].concat().into();
-        let outgoing = Outgoing {
-            operation,
-            to: None,
-            data,
-            value: U256::ZERO,
-        };
+        let outgoing = Outgoing::new(operation, None, data, U256::ZERO);
         let mined = self.transport.send(self.account, outgoing).await?;
         mined
             .created
@@ -112,12 +107,7 @@ impl Deployer<'_> {
         to: Address,
         data: Bytes,
     ) -> Result<(), L1Error> {
-        let outgoing = Outgoing {
-            operation,
-            to: Some(to),
-            data,
-            value: U256::ZERO,
-        };
+        let outgoing = Outgoing::new(operation, Some(to), data, U256::ZERO);
         self.transport
             .send(self.account, outgoing)
             .await

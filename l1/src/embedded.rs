@@ -9,6 +9,10 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use alloy::{
+    consensus::{Transaction as _, TxEnvelope},
+    eips::eip2718::Decodable2718 as _,
+};
 use alloy_primitives::{Address, B256, Bytes, Log, TxKind, U256, keccak256};
 use revm::{
     Context, DatabaseCommit, DatabaseRef, ExecuteEvm, MainBuilder, MainContext,
@@ -23,10 +27,13 @@ use revm::{
 use subrosa_clock::{Clock, SystemClock};
 
 use crate::{
-    account::Account,
     contracts::error_name,
     error::L1Error,
-    transport::{At, Block, FoundLog, Head, LogQuery, Mined, Outgoing, Tag, Transport},
+    transactions::{
+        Accounts,
+        node::{Call, Found, Identity, Market, Node, Refusal},
+    },
+    transport::{At, Block, FoundLog, Head, LogQuery, Mined, Tag, Transport},
 };
 
 /// Chain id of the embedded chain: the development id that anvil uses as well.
@@ -54,13 +61,18 @@ struct Chain {
     /// Blocks by which the newest final block is behind the newest one.
     finality: u64,
     logs: Vec<FoundLog>,
-    calldata: HashMap<B256, Bytes>,
+    mined: HashMap<B256, (Found, Bytes)>,
 }
 
 /// The embedded chain.
 pub struct EmbeddedTransport {
-    chain: Mutex<Chain>,
+    chain: Shared,
+    accounts: Accounts,
 }
+
+/// The chain, as transport and transaction managers share it.
+#[derive(Clone)]
+struct Shared(Arc<Mutex<Chain>>);
 
 impl std::fmt::Debug for EmbeddedTransport {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -91,7 +103,7 @@ impl EmbeddedTransport {
         }
         let timestamp = clock.unix();
         Self {
-            chain: Mutex::new(Chain {
+            chain: Shared(Arc::new(Mutex::new(Chain {
                 db,
                 number: 0,
                 timestamp,
@@ -100,8 +112,9 @@ impl EmbeddedTransport {
                 hashes: vec![block_hash(B256::ZERO, 0, timestamp)],
                 finality: 0,
                 logs: Vec::new(),
-                calldata: HashMap::new(),
-            }),
+                mined: HashMap::new(),
+            }))),
+            accounts: Accounts::volatile(),
         }
     }
 
@@ -114,10 +127,16 @@ impl EmbeddedTransport {
     }
 
     fn with<T>(&self, f: impl FnOnce(&mut Chain) -> T) -> T {
+        self.chain.with(f)
+    }
+}
+
+impl Shared {
+    fn with<T>(&self, f: impl FnOnce(&mut Chain) -> T) -> T {
         // A panic under the lock can leave incomplete logs. The database stays sound, because revm
         // commits a transaction in one step.
         let mut chain = self
-            .chain
+            .0
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         f(&mut chain)
@@ -144,6 +163,7 @@ impl Chain {
 
     fn cfg() -> CfgEnv {
         let mut cfg = CfgEnv::new_with_spec(SpecId::PRAGUE).with_chain_id(CHAIN_ID);
+        // Read-only calls have no nonce.
         cfg.disable_nonce_check = true;
         cfg
     }
@@ -185,6 +205,14 @@ impl Chain {
             .ok()
             .and_then(|account| account.info())
             .map_or(0, |info| info.nonce)
+    }
+
+    fn balance(&mut self, owner: Address) -> Result<U256, L1Error> {
+        let account = self
+            .db
+            .load_account(owner)
+            .map_err(|e| L1Error::Protocol(e.to_string()))?;
+        Ok(account.info().map_or(U256::ZERO, |info| info.balance))
     }
 
     fn call(
@@ -290,50 +318,79 @@ impl Chain {
         Ok(())
     }
 
-    fn send(&mut self, from: Address, outgoing: Outgoing) -> Result<Mined, L1Error> {
+    /// Executes a call of `from` on the present state without mining it.
+    fn execute(&self, from: Address, call: &Call) -> Result<ExecutionResult, L1Error> {
+        let (db, timestamp) = self.state_after(self.number)?;
+        let env = Self::environment(from, call.to, call.data.clone(), call.value, 0);
+        let mut evm = Context::mainnet()
+            .with_db(db)
+            .with_cfg(Self::cfg())
+            .with_block(Self::block(self.number + 1, timestamp))
+            .build_mainnet();
+        match evm.transact(env) {
+            Ok(executed) => Ok(executed.result),
+            Err(e) => Err(L1Error::Rejected {
+                operation: "estimate",
+                reason: e.to_string(),
+            }),
+        }
+    }
+
+    /// Mines a block with a transaction of `from`, whether it succeeds or reverts.
+    fn send(&mut self, from: Address, transaction: &TxEnvelope) -> Result<(), Refusal> {
         let nonce = self.nonce(from);
-        let data = outgoing.data.clone();
-        let env = Self::environment(from, outgoing.to, outgoing.data, outgoing.value, nonce);
+        if transaction.nonce() < nonce {
+            return Err(Refusal::NonceTooLow);
+        }
+        if transaction.nonce() > nonce {
+            return Err(Refusal::Other("the nonce is too high".into()));
+        }
+        let data = transaction.input().clone();
+        let env = Self::environment(
+            from,
+            transaction.to(),
+            data.clone(),
+            transaction.value(),
+            nonce,
+        );
         let number = self.number + 1;
         let timestamp = self.now();
+        let failed = |e: String| Refusal::Other(e);
         let executed = {
             let mut evm = Context::mainnet()
                 .with_db(&mut self.db)
                 .with_cfg(Self::cfg())
                 .with_block(Self::block(number, timestamp))
                 .build_mainnet();
-            evm.transact(env)
-                .map_err(|e| L1Error::Protocol(e.to_string()))?
+            evm.transact(env).map_err(|e| failed(e.to_string()))?
         };
-        self.mine(executed.state, timestamp)?;
-        let result = executed.result;
-        let gas_used = result.tx_gas_used();
-        match result {
-            ExecutionResult::Success { logs, output, .. } => {
-                // The sender's nonce makes it unique. There is no signature to hash.
-                let hash = keccak256([from.as_slice(), &nonce.to_be_bytes(), &data].concat());
-                let created = match output {
-                    Output::Create(_, address) => address,
-                    Output::Call(_) => None,
-                };
-                self.calldata.insert(hash, data);
-                let block_hash = self.hashes.last().copied().unwrap_or_default();
-                self.logs.extend(logs.iter().map(|log: &Log| FoundLog {
-                    log: log.clone(),
-                    block: number,
-                    block_hash,
-                    transaction: hash,
-                }));
-                Ok(Mined {
-                    hash,
-                    block: number,
-                    gas_used,
-                    created,
-                    logs,
-                })
+        self.mine(executed.state, timestamp)
+            .map_err(|e| failed(e.to_string()))?;
+        let hash = *transaction.tx_hash();
+        let gas_used = executed.result.tx_gas_used();
+        let mut mined = Mined {
+            hash,
+            block: number,
+            gas_used,
+            created: None,
+            logs: Vec::new(),
+        };
+        let success = executed.result.is_success();
+        if let ExecutionResult::Success { logs, output, .. } = executed.result {
+            if let Output::Create(_, address) = output {
+                mined.created = address;
             }
-            other => Err(rejected(outgoing.operation, &other)),
+            let block_hash = self.hashes.last().copied().unwrap_or_default();
+            self.logs.extend(logs.iter().map(|log: &Log| FoundLog {
+                log: log.clone(),
+                block: number,
+                block_hash,
+                transaction: hash,
+            }));
+            mined.logs = logs;
         }
+        self.mined.insert(hash, (Found { mined, success }, data));
+        Ok(())
     }
 }
 
@@ -373,8 +430,12 @@ impl Transport for EmbeddedTransport {
         self.with(|chain| chain.call(operation, to, data, at))
     }
 
-    async fn send(&self, from: &Account, outgoing: Outgoing) -> Result<Mined, L1Error> {
-        self.with(|chain| chain.send(from.address(), outgoing))
+    fn accounts(&self) -> &Accounts {
+        &self.accounts
+    }
+
+    fn node(&self) -> Arc<dyn Node> {
+        Arc::new(self.chain.clone())
     }
 
     async fn logs(&self, query: LogQuery) -> Result<Vec<FoundLog>, L1Error> {
@@ -393,21 +454,79 @@ impl Transport for EmbeddedTransport {
     }
 
     async fn calldata(&self, transaction: B256, _: Option<B256>) -> Result<Option<Bytes>, L1Error> {
-        Ok(self.with(|chain| chain.calldata.get(&transaction).cloned()))
+        Ok(self.with(|chain| {
+            let found = chain.mined.get(&transaction);
+            found.map(|(_, calldata)| calldata.clone())
+        }))
     }
 
     async fn ether(&self, owner: Address) -> Result<U256, L1Error> {
-        self.with(|chain| {
-            let account = chain
-                .db
-                .load_account(owner)
-                .map_err(|e| L1Error::Protocol(e.to_string()))?;
-            Ok(account.info().map_or(U256::ZERO, |info| info.balance))
-        })
+        self.with(|chain| chain.balance(owner))
     }
 
     /// Its transactions cost nothing.
     async fn gas_price(&self) -> Result<u128, L1Error> {
         Ok(0)
+    }
+}
+
+/// Gas is free here, and every transaction is mined when it arrives.
+#[async_trait::async_trait]
+impl Node for Shared {
+    async fn identity(&self) -> Result<Identity, L1Error> {
+        Ok(Identity {
+            chain_id: CHAIN_ID,
+            genesis: B256::ZERO,
+        })
+    }
+
+    async fn height(&self) -> Result<u64, L1Error> {
+        Ok(self.with(|chain| chain.number))
+    }
+
+    async fn market(&self) -> Result<Market, L1Error> {
+        Ok(Market {
+            base_fee: None,
+            tip: 0,
+            block_gas: GAS_LIMIT,
+        })
+    }
+
+    async fn mined_nonce(&self, account: Address) -> Result<u64, L1Error> {
+        Ok(self.with(|chain| chain.nonce(account)))
+    }
+
+    async fn pending_nonce(&self, account: Address) -> Result<u64, L1Error> {
+        self.mined_nonce(account).await
+    }
+
+    async fn balance(&self, account: Address) -> Result<U256, L1Error> {
+        self.with(|chain| chain.balance(account))
+    }
+
+    async fn estimate(&self, from: Address, call: &Call) -> Result<u64, L1Error> {
+        match self.with(|chain| chain.execute(from, call))? {
+            // Every transaction may use up a block.
+            ExecutionResult::Success { .. } => Ok(GAS_LIMIT),
+            other => Err(rejected("estimate", &other)),
+        }
+    }
+
+    async fn broadcast(&self, from: Address, raw: &Bytes) -> Result<(), Refusal> {
+        let transaction = TxEnvelope::decode_2718(&mut raw.as_ref())
+            .map_err(|e| Refusal::Other(e.to_string()))?;
+        self.with(|chain| chain.send(from, &transaction))
+    }
+
+    async fn receipt(&self, hash: B256) -> Result<Option<Found>, L1Error> {
+        Ok(self.with(|chain| chain.mined.get(&hash).map(|(found, _)| found.clone())))
+    }
+
+    async fn replay(&self, from: Address, call: &Call, _: u64) -> Result<Option<String>, L1Error> {
+        let result = self.with(|chain| chain.execute(from, call))?;
+        Ok(match rejected("replay", &result) {
+            L1Error::Rejected { reason, .. } if !result.is_success() => Some(reason),
+            _ => None,
+        })
     }
 }

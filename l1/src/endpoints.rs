@@ -4,12 +4,18 @@
 //! while, longer each time, and the next one is asked. A view that is pinned to a block's hash
 //! stays with the endpoint that showed the block.
 //!
+//! An account has one transaction manager, whichever endpoints work: two would use its nonces twice.
+//! It hands each signed transaction to all endpoints that work, because only one transaction with
+//! its nonce can be mined.
+//!
 //! Nothing here protects from an endpoint that lies: what matters is compared with the contracts'
 //! commitments by those who read it.
 
+mod node;
+
 use std::{
     collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -17,12 +23,13 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use futures::future::BoxFuture;
 
 use crate::{
-    account::Account,
     error::L1Error,
     rpc::RpcTransport,
     status::{Failure, Status},
-    transport::{At, Block, Call, FoundLog, Head, LogQuery, Mined, Outgoing, Tag, Transport},
+    transactions::{Accounts, Node},
+    transport::{At, Block, Call, FoundLog, Head, LogQuery, Tag, Transport},
 };
+use node::Nodes;
 
 /// Views whose endpoints are remembered.
 const PINNED: usize = 64;
@@ -55,7 +62,8 @@ pub struct Endpoints<T = RpcTransport> {
     transports: Vec<T>,
     chain_id: Option<u64>,
     options: EndpointOptions,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
+    accounts: Accounts,
 }
 
 #[derive(Debug, Default)]
@@ -104,30 +112,17 @@ impl<T: Transport> Endpoints<T> {
             transports,
             chain_id,
             options,
-            state: Mutex::new(state),
+            state: Arc::new(Mutex::new(state)),
+            accounts: Accounts::default(),
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
-    /// Returns the endpoints to ask, in this order: those that do not rest, or else all, the one
-    /// that has rested longest first.
     fn order(&self) -> Vec<usize> {
-        let now = Instant::now();
-        let state = self.state();
-        let all = 0..state.health.len();
-        let awake: Vec<usize> = all
-            .clone()
-            .filter(|i| !state.health[*i].rests(now))
-            .collect();
-        if !awake.is_empty() {
-            return awake;
-        }
-        let mut all: Vec<usize> = all.collect();
-        all.sort_by_key(|i| state.health[*i].resting_until);
-        all
+        self.state().order()
     }
 
     /// Asks one endpoint, and takes note of how it did.
@@ -147,9 +142,7 @@ impl<T: Transport> Endpoints<T> {
             Ok(answer) => {
                 let mut state = self.state();
                 state.used = index;
-                state.failure = None;
-                state.health[index].failures = 0;
-                state.health[index].resting_until = None;
+                state.answered(index);
                 Ok(answer)
             }
         }
@@ -184,13 +177,7 @@ impl<T: Transport> Endpoints<T> {
 
     /// Leaves an endpoint alone for a while.
     fn rest(&self, index: usize, failure: Failure) {
-        let mut state = self.state();
-        state.failure = Some(failure);
-        let health = &mut state.health[index];
-        let factor = 1u32 << health.failures.min(16);
-        let rest = self.options.first_rest.saturating_mul(factor);
-        health.failures = health.failures.saturating_add(1);
-        health.resting_until = Some(Instant::now() + rest.min(self.options.longest_rest));
+        self.state().rest(index, failure, &self.options);
     }
 
     /// Asks the endpoints in order until one answers. `enough` decides whether another endpoint may
@@ -290,7 +277,45 @@ impl<T: Transport> Endpoints<T> {
     }
 }
 
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl State {
+    /// Returns the endpoints to ask, in this order: those that do not rest, or else all, the one
+    /// that has rested longest first.
+    fn order(&self) -> Vec<usize> {
+        let now = Instant::now();
+        let all = 0..self.health.len();
+        let awake: Vec<usize> = all
+            .clone()
+            .filter(|i| !self.health[*i].rests(now))
+            .collect();
+        if !awake.is_empty() {
+            return awake;
+        }
+        let mut all: Vec<usize> = all.collect();
+        all.sort_by_key(|i| self.health[*i].resting_until);
+        all
+    }
+
+    /// Takes note that an endpoint answered.
+    fn answered(&mut self, index: usize) {
+        self.failure = None;
+        self.health[index].failures = 0;
+        self.health[index].resting_until = None;
+    }
+
+    /// Leaves an endpoint alone for a while.
+    fn rest(&mut self, index: usize, failure: Failure, options: &EndpointOptions) {
+        self.failure = Some(failure);
+        let health = &mut self.health[index];
+        let factor = 1u32 << health.failures.min(16);
+        let rest = options.first_rest.saturating_mul(factor);
+        health.failures = health.failures.saturating_add(1);
+        health.resting_until = Some(Instant::now() + rest.min(options.longest_rest));
+    }
+
     fn pin(&mut self, hash: B256, index: usize) {
         self.pinned.retain(|(known, _)| *known != hash);
         self.pinned.push_back((hash, index));
@@ -354,12 +379,18 @@ impl<T: Transport> Transport for Endpoints<T> {
             .await
     }
 
-    async fn send(&self, from: &Account, outgoing: Outgoing) -> Result<Mined, L1Error> {
-        // One endpoint only: a second one could send the transaction twice.
-        let first = self.order().first().copied();
-        let index = first.ok_or_else(|| L1Error::Protocol("there is no L1 endpoint".into()))?;
-        self.check(index).await?;
-        self.transports[index].send(from, outgoing).await
+    fn accounts(&self) -> &Accounts {
+        &self.accounts
+    }
+
+    fn node(&self) -> Arc<dyn Node> {
+        let nodes = self.transports.iter().map(T::node);
+        Arc::new(Nodes {
+            nodes: nodes.collect(),
+            chain_id: self.chain_id,
+            options: self.options,
+            state: Arc::clone(&self.state),
+        })
     }
 
     async fn logs(&self, query: LogQuery) -> Result<Vec<FoundLog>, L1Error> {

@@ -215,12 +215,7 @@ impl<'a> Governance<'a> {
     /// # Errors
     /// [`L1Error`].
     pub async fn create_key(&self, account: &Account, key: &[u8]) -> Result<Address, L1Error> {
-        let outgoing = Outgoing {
-            operation: "vkData",
-            to: None,
-            data: data_contract(key),
-            value: U256::ZERO,
-        };
+        let outgoing = Outgoing::new("vkData", None, data_contract(key), U256::ZERO);
         let mined = self.transport.send(account, outgoing).await?;
         mined
             .created
@@ -319,12 +314,7 @@ impl<'a> Governance<'a> {
         to: Address,
         data: Vec<u8>,
     ) -> Result<Mined, L1Error> {
-        let outgoing = Outgoing {
-            operation,
-            to: Some(to),
-            data: data.into(),
-            value: U256::ZERO,
-        };
+        let outgoing = Outgoing::new(operation, Some(to), data.into(), U256::ZERO);
         self.transport.send(from, outgoing).await
     }
 }

@@ -74,6 +74,7 @@ pub mod history;
 pub mod prices;
 pub mod rpc;
 pub mod status;
+pub mod transactions;
 pub mod transport;
 pub mod view;
 mod words;
@@ -86,10 +87,11 @@ pub use error::L1Error;
 pub use history::{Change, Recorded, Submission};
 pub use rpc::{RpcOptions, RpcTransport};
 pub use status::{Failure, Status};
+pub use transactions::{Cancellation, Manager, Settings as TransactionSettings};
 pub use transport::{At, Block, Call, FoundLog, Head, LogQuery, Tag, Transport};
 pub use view::{
-    Accepted, DepositReceipt, OracleChange, OracleEvent, OracleLog, QueuedDeposit, Receipt,
-    RollupView, SettledBatch, Settlement, TokenMetadata,
+    Accepted, ClaimReceipt, DepositReceipt, OracleChange, OracleEvent, OracleLog, QueuedDeposit,
+    Receipt, RollupView, SettledBatch, Settlement, TokenMetadata,
 };
 
 /// Client of a chain in this process.

@@ -11,25 +11,21 @@ use std::{
 };
 
 use alloy::{
-    network::{EthereumWallet, TransactionBuilder},
     providers::{DynProvider, Provider, ProviderBuilder},
-    rpc::{client::RpcClient, types::TransactionRequest},
+    rpc::client::RpcClient,
     transports::{RpcError, TransportErrorKind, utils::guess_local_url},
 };
 use alloy_primitives::{Address, B256, Bytes, U256};
 use tokio::sync::OnceCell;
 
 use crate::{
-    account::Account,
     contracts::error_name,
     error::L1Error,
-    transport::{At, Block, Call, FoundLog, Head, LogQuery, Mined, Outgoing, Tag, Transport},
+    transactions::{Accounts, Node},
+    transport::{At, Block, Call, FoundLog, Head, LogQuery, Tag, Transport},
 };
 use http::BoundedHttp;
 use logs::Windows;
-
-/// Time within which a sent transaction must be mined.
-const MINING_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Bounds on what a node may take and give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +59,7 @@ pub struct RpcTransport {
     /// Whether the node refused several requests in one.
     single: Arc<AtomicBool>,
     windows: Arc<Mutex<Windows>>,
+    accounts: Accounts,
 }
 
 impl std::fmt::Debug for RpcTransport {
@@ -104,6 +101,7 @@ impl RpcTransport {
             multicall: OnceCell::new(),
             single: Arc::default(),
             windows: Arc::default(),
+            accounts: Accounts::default(),
         })
     }
 
@@ -117,13 +115,6 @@ impl RpcTransport {
             .raw_request(method.into(), params)
             .await
             .map_err(|e| failure(method, e))
-    }
-
-    fn with_wallet(&self, account: &Account) -> DynProvider {
-        ProviderBuilder::new()
-            .wallet(EthereumWallet::from(account.signer().clone()))
-            .connect_client(self.client.clone())
-            .erased()
     }
 }
 
@@ -219,45 +210,15 @@ impl Transport for RpcTransport {
         self.read_calls(&calls, at).await
     }
 
-    async fn send(&self, from: &Account, outgoing: Outgoing) -> Result<Mined, L1Error> {
-        let operation = outgoing.operation;
-        let mut request = TransactionRequest::default()
-            .with_from(from.address())
-            .with_value(outgoing.value)
-            .with_input(outgoing.data);
-        request = match outgoing.to {
-            Some(to) => request.with_to(to),
-            None => request.with_kind(alloy_primitives::TxKind::Create),
-        };
-        // The gas estimate names the pending block, and is the one request that does: the
-        // transaction runs in a block that is not mined yet, and on a quiet chain the newest block
-        // is too old for the time of a batch.
-        let receipt = self
-            .with_wallet(from)
-            .send_transaction(request)
-            .await
-            .map_err(|e| failure(operation, e))?
-            .with_timeout(Some(MINING_TIMEOUT))
-            .get_receipt()
-            .await
-            .map_err(|e| L1Error::Unavailable(without_urls(&e.to_string())))?;
-        if !receipt.status() {
-            return Err(L1Error::Rejected {
-                operation,
-                reason: "it reverted when it was mined".into(),
-            });
-        }
-        Ok(Mined {
-            hash: receipt.transaction_hash,
-            block: receipt.block_number.unwrap_or_default(),
-            gas_used: receipt.gas_used,
-            created: receipt.contract_address,
-            logs: receipt
-                .inner
-                .logs()
-                .iter()
-                .map(|log| log.inner.clone())
-                .collect(),
+    fn accounts(&self) -> &Accounts {
+        &self.accounts
+    }
+
+    fn node(&self) -> Arc<dyn Node> {
+        // It holds no managers: a manager's node would keep the manager alive.
+        Arc::new(Self {
+            accounts: Accounts::default(),
+            ..self.clone()
         })
     }
 

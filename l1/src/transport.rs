@@ -1,9 +1,22 @@
 //! The interface between the typed client and a chain: calls, transactions, logs.
 
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{SystemTime, UNIX_EPOCH},
+};
+
 use alloy_primitives::{Address, B256, Bytes, Log, U256};
 use alloy_sol_types::SolCall;
 
-use crate::{account::Account, error::L1Error, status::Status};
+use crate::{
+    account::Account,
+    error::L1Error,
+    status::Status,
+    transactions::{self, Accounts, Manager, Node, Repeat},
+};
 
 /// Newest mined block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,10 +103,57 @@ pub struct Outgoing {
     pub data: Bytes,
     /// Wei sent with it.
     pub value: U256,
+    /// The caller's name for what it does, such as `settle/17/…`. While a transaction of this
+    /// purpose can be mined, no second one is sent. The part before the first `/` is shown to
+    /// operators.
+    pub purpose: String,
+    /// The meaning of another request for the purpose once its transaction is mined.
+    pub repeat: Repeat,
+    /// Gas to allow beyond the node's estimate and the configured margin.
+    pub spare_gas: u64,
+}
+
+impl Outgoing {
+    /// Makes a transaction with a purpose of its own, which no other request joins.
+    #[must_use]
+    pub fn new(operation: &'static str, to: Option<Address>, data: Bytes, value: U256) -> Self {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        // A purpose of an earlier process can be in the journal.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let nanos = now.map_or(0, |time| time.as_nanos());
+        let process = std::process::id();
+        Self {
+            operation,
+            to,
+            data,
+            value,
+            purpose: format!("{operation}/{nanos}-{process}-{count}"),
+            repeat: Repeat::Always,
+            spare_gas: 0,
+        }
+    }
+
+    /// Gives the transaction a purpose.
+    #[must_use]
+    pub fn for_purpose(mut self, purpose: String, repeat: Repeat) -> Self {
+        self.purpose = purpose;
+        self.repeat = repeat;
+        self
+    }
+
+    /// Returns the call.
+    pub(crate) fn call(&self) -> transactions::Call {
+        transactions::Call {
+            to: self.to,
+            data: self.data.clone(),
+            value: self.value,
+        }
+    }
 }
 
 /// A mined, successful transaction.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Mined {
     /// Transaction hash.
     pub hash: B256,
@@ -154,8 +214,20 @@ pub trait Transport: Send + Sync + 'static {
         }
         Ok(answers)
     }
-    /// Sends a transaction and waits until it is mined. A revert is [`L1Error::Rejected`].
-    async fn send(&self, from: &Account, outgoing: Outgoing) -> Result<Mined, L1Error>;
+    /// Returns the managers of the accounts that send here.
+    fn accounts(&self) -> &Accounts;
+    /// Returns the part of the chain that a transaction manager needs. It holds no managers.
+    fn node(&self) -> Arc<dyn Node>;
+    /// Returns the transaction manager of an account. Everything that the account sends goes
+    /// through it.
+    async fn manager(&self, account: &Account) -> Result<Manager, L1Error> {
+        self.accounts().manager(account, || self.node()).await
+    }
+    /// Sends a transaction and waits until it is mined, for a bounded time. A revert is
+    /// [`L1Error::Rejected`].
+    async fn send(&self, from: &Account, outgoing: Outgoing) -> Result<Mined, L1Error> {
+        self.manager(from).await?.send(outgoing).await
+    }
     /// Returns the logs that `query` asks for, oldest first.
     ///
     /// The work of one call is bounded: a range of too many requests is
@@ -195,7 +267,7 @@ pub(crate) async fn read<C: SolCall>(
 }
 
 #[async_trait::async_trait]
-impl<T: Transport + ?Sized> Transport for std::sync::Arc<T> {
+impl<T: Transport + ?Sized> Transport for Arc<T> {
     async fn chain_id(&self) -> Result<u64, L1Error> {
         (**self).chain_id().await
     }
@@ -224,6 +296,18 @@ impl<T: Transport + ?Sized> Transport for std::sync::Arc<T> {
         at: At,
     ) -> Result<Vec<Result<Bytes, L1Error>>, L1Error> {
         (**self).calls(calls, at).await
+    }
+
+    fn accounts(&self) -> &Accounts {
+        (**self).accounts()
+    }
+
+    fn node(&self) -> Arc<dyn Node> {
+        (**self).node()
+    }
+
+    async fn manager(&self, account: &Account) -> Result<Manager, L1Error> {
+        (**self).manager(account).await
     }
 
     async fn send(&self, from: &Account, outgoing: Outgoing) -> Result<Mined, L1Error> {

@@ -136,6 +136,15 @@ pub struct Receipt {
     pub calldata_bytes: u64,
 }
 
+/// A mined claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClaimReceipt {
+    /// Hash of the L1 transaction.
+    pub tx: [u8; 32],
+    /// Amount that the vault paid, base units.
+    pub amount: u128,
+}
+
 /// A mined deposit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DepositReceipt {

@@ -1,11 +1,18 @@
 //! The deployment file, and the rollup on L1 that it names.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use alloy_primitives::Address;
 use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
-use subrosa_l1::{Account, Client, Contracts, Endpoints, L1, RpcTransport, Transport, development};
+use subrosa_l1::{
+    Account, Client, Contracts, Endpoints, L1, RpcTransport, TransactionSettings, Transport,
+    development,
+};
 
 use crate::config::layered;
 
@@ -197,6 +204,21 @@ impl Rollup {
     #[must_use]
     pub fn transport(&self) -> &Arc<dyn Transport> {
         &self.transport
+    }
+
+    /// Chooses how an account sends on L1, and the directory in which its transactions are kept
+    /// from their sending until they are final. Call it before the account sends.
+    ///
+    /// # Errors
+    /// If the account sends already, in another way.
+    pub async fn keep_transactions(
+        &self,
+        account: Address,
+        settings: TransactionSettings,
+        directory: PathBuf,
+    ) -> anyhow::Result<()> {
+        let accounts = self.transport.accounts();
+        Ok(accounts.keep(account, settings, Some(directory)).await?)
     }
 
     /// Returns a client. Only one with an `operator` can settle batches.

@@ -135,12 +135,7 @@ pub async fn verification_gas(
         .map(|byte| if *byte == 0 { 4 } else { 16 })
         .sum();
     let intrinsic = 21_000 + calldata;
-    let outgoing = Outgoing {
-        operation: "verify",
-        to: Some(verifier),
-        data,
-        value: U256::ZERO,
-    };
+    let outgoing = Outgoing::new("verify", Some(verifier), data, U256::ZERO);
     let mined = transport.send(account, outgoing).await?;
     Ok((mined.gas_used.saturating_sub(intrinsic), intrinsic))
 }

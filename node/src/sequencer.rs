@@ -13,6 +13,7 @@ use subrosa_prover::{batch::BatchKeys, groth16::TransactionVerifier};
 use subrosa_sequencer::{
     Config, Ports,
     adapters::{Groth16Verifier, L1Settlement, LocalProver},
+    report_transactions,
 };
 
 use crate::{
@@ -147,6 +148,25 @@ fn assembled(
         settlement: Arc::new(L1Settlement::new(rollup.client(operator))),
         clock: SystemClock::shared(),
     })
+}
+
+/// Keeps the operator's L1 transactions in the store's directory, and shows them in the metrics
+/// from now on. Call it before the sequencer starts.
+///
+/// # Errors
+/// If the operator sends already, or its journal cannot be used.
+pub async fn keep_transactions(
+    rollup: &Rollup,
+    operator: &Account,
+    config: &Config,
+) -> anyhow::Result<()> {
+    let directory = config.store.join("transactions");
+    rollup
+        .keep_transactions(operator.address(), config.transactions.clone(), directory)
+        .await?;
+    let status = rollup.client(Some(operator.clone())).transactions().await?;
+    tokio::spawn(report_transactions(status));
+    Ok(())
 }
 
 #[cfg(test)]

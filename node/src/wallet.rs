@@ -10,7 +10,7 @@ use anyhow::{Context as _, ensure};
 use rand::rngs::OsRng;
 use secrecy::SecretString;
 use subrosa_clock::Clock;
-use subrosa_l1::Account;
+use subrosa_l1::{Account, TransactionSettings};
 use subrosa_protocol::keys::{Network, Seed, ViewingKey};
 use subrosa_prover::groth16::TransactionKeys;
 use subrosa_wallet::{Gateway, Token, Wallet, WalletConfig, Watch, keystore};
@@ -93,6 +93,8 @@ pub struct WalletSettings {
     pub fee: u128,
     /// Actions that the wallet takes by itself.
     pub watch: Watch,
+    /// How its L1 account sends.
+    pub transactions: TransactionSettings,
 }
 
 /// A running wallet.
@@ -146,6 +148,10 @@ pub async fn start(
         fee: settings.fee,
         watch: settings.watch,
     };
+    let journal = home.directory().join("transactions");
+    rollup
+        .keep_transactions(account.address(), settings.transactions, journal)
+        .await?;
     let wallet = Wallet::open(config, seed, rollup.client(None), account, prover, clock).await?;
     let token = Token::load_or_create(&home.token_file())
         .with_context(|| format!("reading {}", home.token_file().display()))?;

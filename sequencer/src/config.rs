@@ -4,7 +4,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use subrosa_l1::development::is_development_chain;
+use subrosa_l1::{TransactionSettings, development::is_development_chain};
 use subrosa_protocol::batch::Shape;
 
 /// Longest time to live of a message, in seconds: 30 days.
@@ -55,6 +55,9 @@ pub struct Config {
     /// Settlement settings.
     #[serde(default)]
     pub settle: SettleConfig,
+    /// How the operator's account sends on the settlement layer.
+    #[serde(default)]
+    pub transactions: TransactionSettings,
     /// HTTP limits.
     #[serde(default)]
     pub http: HttpConfig,
@@ -79,6 +82,7 @@ impl Config {
             admission: AdmissionConfig::default(),
             seal: SealConfig::default(),
             settle: SettleConfig::default(),
+            transactions: TransactionSettings::default(),
             http: HttpConfig::default(),
             mailbox: MailboxConfig::default(),
         }

@@ -105,4 +105,5 @@ pub use service::{RunningSequencer, start};
 pub use startup::StartError;
 pub use status::TransactionStatus;
 pub use submission::{ParsedSubmission, SUBMISSION_LEN};
+pub use telemetry::report_transactions;
 pub use wire::Word;

@@ -147,6 +147,13 @@ pub trait SettlementLayer: Send + Sync + 'static {
         &'a self,
         batch: &'a Settlement,
     ) -> BoxFuture<'a, Result<Receipt, SettlementError>>;
+    /// Gives up settling a batch that may have been sent, and waits until that is decided. Returns
+    /// whether the batch can no longer settle; if not, it was mined first.
+    fn cancel<'a>(
+        &'a self,
+        index: u64,
+        data_commitment: &'a Fr,
+    ) -> BoxFuture<'a, Result<bool, SettlementError>>;
     /// Returns the commitments of the batch with this index if it has settled.
     fn accepted(&self, index: u64) -> BoxFuture<'_, Result<Option<Accepted>, SettlementError>>;
     /// Returns the batch with this index if it has settled, as the chain remembers it.

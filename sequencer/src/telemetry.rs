@@ -4,6 +4,8 @@ use std::{sync::OnceLock, time::Instant};
 
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use subrosa_l1::transactions::Status;
+use tokio::sync::watch;
 
 const ADMISSIONS: &str = "subrosa_sequencer_admissions_total";
 const ADMISSION_SECONDS: &str = "subrosa_sequencer_admission_seconds";
@@ -27,6 +29,11 @@ const L1_AGE: &str = "subrosa_sequencer_l1_block_age_seconds";
 const REORGANISATIONS: &str = "subrosa_sequencer_l1_reorganisations_total";
 const REQUEUED: &str = "subrosa_sequencer_deposit_queue_changes_total";
 const BEHIND: &str = "subrosa_sequencer_batches_behind_l1";
+const L1_BALANCE: &str = "subrosa_sequencer_l1_balance_wei";
+const L1_LOW_BALANCE: &str = "subrosa_sequencer_l1_low_balance";
+const L1_PENDING: &str = "subrosa_sequencer_l1_pending_transactions";
+const L1_OLDEST: &str = "subrosa_sequencer_l1_oldest_pending_seconds";
+const L1_FEE_CAP: &str = "subrosa_sequencer_l1_fee_cap_reached";
 const HTTP: &str = "subrosa_sequencer_http_requests_total";
 const HTTP_SECONDS: &str = "subrosa_sequencer_http_request_seconds";
 
@@ -85,6 +92,20 @@ fn describe() {
     describe_counter!(REORGANISATIONS, "Reorganisations of L1 that were noticed");
     describe_counter!(REQUEUED, "Times that L1 changed deposits that were read");
     describe_gauge!(BEHIND, "Batches of L1 that are not imported yet");
+    describe_gauge!(L1_BALANCE, "Wei that the operator's L1 account holds");
+    describe_gauge!(
+        L1_LOW_BALANCE,
+        "1 when that is less than the warning level, or too little for a transaction"
+    );
+    describe_gauge!(
+        L1_PENDING,
+        "The operator's L1 transactions that are not mined"
+    );
+    describe_gauge!(L1_OLDEST, "Age of the oldest of them");
+    describe_gauge!(
+        L1_FEE_CAP,
+        "1 when a transaction waits because L1 is dearer than the configured cap"
+    );
     describe_counter!(HTTP, "Requests by route and status");
     describe_histogram!(HTTP_SECONDS, "Time to answer a request");
 }
@@ -186,6 +207,27 @@ pub(crate) fn requeued() {
 /// Sets the number of L1's batches that are not imported.
 pub(crate) fn behind(count: u64) {
     gauge!(BEHIND).set(count as f64);
+}
+
+/// Shows the operator's L1 transactions until their manager ends.
+pub async fn report_transactions(mut status: watch::Receiver<Status>) {
+    // A gauge that is set before the recorder is installed is lost.
+    recorder();
+    let flag = |yes: bool| if yes { 1.0 } else { 0.0 };
+    loop {
+        // An age grows while nothing else changes, and the manager publishes each look.
+        let now = status.borrow_and_update().clone();
+        if let Some(balance) = now.balance_wei {
+            gauge!(L1_BALANCE).set(f64::from(balance));
+        }
+        gauge!(L1_LOW_BALANCE).set(flag(now.low_balance || now.lacks_ether));
+        gauge!(L1_PENDING).set(now.pending.len() as f64);
+        gauge!(L1_OLDEST).set(now.oldest_pending_s() as f64);
+        gauge!(L1_FEE_CAP).set(flag(now.fee_cap_reached));
+        if status.changed().await.is_err() {
+            return;
+        }
+    }
 }
 
 /// Counts a request and measures the time to its answer.

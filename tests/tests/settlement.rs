@@ -12,6 +12,7 @@ use subrosa_derivation::{Deployment, Deriver, Ignore, Options, Outcome};
 use subrosa_l1::{
     Account, At, Block, Client, Head, L1, L1Error, LogQuery, Settlement, Tag, Transport,
     contracts::{BatchVerifier, Rollup},
+    transactions::{Accounts, Manager, Node},
     transport::{FoundLog, Mined, Outgoing},
     view::RollupView,
 };
@@ -276,12 +277,12 @@ impl Stage {
         let data = data.with_context(|| format!("nothing was sent: {unsent:?}"))?;
         let mut call = Rollup::submitBatchCall::abi_decode(&data)?;
         change(&mut call);
-        let outgoing = Outgoing {
-            operation: "submitBatch",
-            to: Some(self.deployed.contracts.rollup),
-            data: call.abi_encode().into(),
-            value: U256::ZERO,
-        };
+        let outgoing = Outgoing::new(
+            "submitBatch",
+            Some(self.deployed.contracts.rollup),
+            call.abi_encode().into(),
+            U256::ZERO,
+        );
         let before = self.everything().await?;
         let result = self
             .chain
@@ -363,6 +364,15 @@ impl Transport for Recorder {
         at: At,
     ) -> Result<Bytes, L1Error> {
         self.chain.call(operation, to, data, at).await
+    }
+    fn accounts(&self) -> &Accounts {
+        self.chain.accounts()
+    }
+    fn node(&self) -> Arc<dyn Node> {
+        self.chain.node()
+    }
+    async fn manager(&self, account: &Account) -> Result<Manager, L1Error> {
+        self.chain.manager(account).await
     }
     async fn send(&self, _: &Account, outgoing: Outgoing) -> Result<Mined, L1Error> {
         *self.sent.lock().expect("no holder panics") = Some(outgoing.data);
@@ -718,12 +728,12 @@ async fn try_everything(stage: &Stage, fixture: &Fixture) -> anyhow::Result<()> 
 
     let owed = stage.everything().await?.owed;
     ensure!(owed == [2 * FEE, OUT, 0], "owed: {owed:?}");
-    let claimed = stage.l1.claim(&recipient(), DOLLAR).await;
+    let claimed = stage.l1.claim(&recipient(), DOLLAR, None).await;
     ensure!(claimed.is_ok(), "{claimed:?}");
     let before = stage.everything().await?;
     check(
         "claimed twice",
-        stage.l1.claim(&recipient(), DOLLAR).await.map(|_| ()),
+        stage.l1.claim(&recipient(), DOLLAR, None).await.map(|_| ()),
         &["NothingToClaim"],
     )?;
     ensure!(

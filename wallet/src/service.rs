@@ -57,6 +57,8 @@ use subrosa_protocol::{
 use tokio::sync::{Mutex, Notify, watch};
 use tokio_util::sync::CancellationToken;
 
+use payments::deposits::Carried;
+
 use crate::{
     chain::Chain,
     error::WalletError,
@@ -142,6 +144,8 @@ pub struct Wallet {
     clock: Arc<dyn Clock>,
     store: Store,
     inner: Mutex<Inner>,
+    /// Deposits that tasks of this process carry to L1.
+    carried: Carried,
     wake: Notify,
     mail: Notify,
     heights: watch::Sender<u64>,
@@ -218,6 +222,7 @@ impl Wallet {
                 proving: HashSet::new(),
                 unsaved: false,
             }),
+            carried: Carried::default(),
             wake: Notify::new(),
             mail: Notify::new(),
             heights: watch::Sender::new(0),
@@ -307,6 +312,8 @@ impl Wallet {
     }
 
     async fn turn(self: &Arc<Self>) -> Result<(), WalletError> {
+        // Deposits need L1 alone.
+        self.resume_deposits().await;
         if let Err(error) = self.meet_sequencer().await {
             if matches!(error, WalletError::KeyMismatch { .. }) {
                 self.fail_queued(&error.failure()).await?;

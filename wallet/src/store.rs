@@ -18,6 +18,7 @@ use subrosa_protocol::{derive, keys::Seed};
 use thiserror::Error;
 
 use crate::{
+    decimal,
     id::Id,
     negotiation::{Book, Quote},
     operation::Operation,
@@ -55,6 +56,25 @@ pub(crate) struct Remembered {
     pub(crate) request: String,
     /// Id of the operation, request or quote that it led to.
     pub(crate) operation: String,
+}
+
+/// The answer to a claim, kept for requests that repeat its idempotency key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Claimed {
+    /// The vault paid.
+    Paid {
+        /// Hash of the L1 transaction, hex.
+        transaction: String,
+        /// Base units.
+        #[serde(with = "decimal")]
+        amount: u128,
+    },
+    /// The vault refused.
+    Refused {
+        /// Name of the contract's error.
+        reason: String,
+    },
 }
 
 /// A sealed message to be sent. It is stored so that a restart sends the same bytes.
@@ -97,6 +117,9 @@ pub(crate) struct State {
     pub(crate) operations: Vec<Operation>,
     /// Memory of idempotency keys, by key.
     pub(crate) remembered: BTreeMap<String, Remembered>,
+    /// Answers to claims that came with an idempotency key, by the id that the key led to.
+    #[serde(default)]
+    pub(crate) claims: BTreeMap<String, Claimed>,
     /// Requests, quotes and swaps.
     #[serde(default)]
     pub(crate) book: Book,

@@ -11,12 +11,12 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use subrosa_client::{GatewayClient, SequencerClient};
 use subrosa_clock::Clock;
-use subrosa_l1::development;
+use subrosa_l1::{TransactionSettings, development};
 use subrosa_node::{
     Deployment, Keys, Rollup,
     accounts::OPERATOR,
     proofs::TimedProver,
-    sequencer::{SequencerKeys, configure, ports},
+    sequencer::{SequencerKeys, configure, keep_transactions, ports},
     system::median,
     wallet::{self, Home, StartedWallet, WalletSettings},
 };
@@ -298,6 +298,7 @@ impl Here {
             verifier: client_keys.verifier().clone(),
             batch: batch_keys,
         };
+        keep_transactions(plan.rollup, &operator, &config).await?;
         let mut ports = ports(plan.rollup, operator, keys, bars.inner())?;
         let batch_prover = Arc::new(RecordingProver::new(ports.prover));
         ports.prover = batch_prover.clone();
@@ -341,6 +342,7 @@ impl Here {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             fee: FEE,
             watch: Watch { liquidate },
+            transactions: TransactionSettings::default(),
         };
         let prover = self.client_prover.clone();
         let clock = plan.clock.clone();

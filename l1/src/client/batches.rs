@@ -1,23 +1,26 @@
 //! Batches on L1: submission, and the way back from events and calldata.
 
-use alloy_primitives::{U256, Uint};
-use subrosa_protocol::batch::data_commitment;
+use alloy_primitives::{Bytes, U256, Uint};
+use alloy_sol_types::SolCall as _;
+use subrosa_protocol::{Fr, batch::data_commitment, encoding::fr_to_bytes};
 
 use super::{Client, aggregate::Questions, reads::deposit_of, receipt, rollup::shape_of};
 use crate::{
     contracts::Rollup,
     error::L1Error,
-    transport::{Tag, Transport},
+    transactions::{Cancellation, Repeat},
+    transport::{Outgoing, Tag, Transport},
     view::{Accepted, Receipt, SettledBatch, Settlement},
     words::{from_word, to_word},
 };
 
+/// Gas by which a storage write of a credit can become dearer after the estimate, rounded up from
+/// 17,100.
+const COLD_SLOT_GAS: u64 = 20_000;
+
 impl<T: Transport> Client<T> {
     pub(super) async fn submit(&self, batch: &Settlement) -> Result<Receipt, L1Error> {
-        let operator = self
-            .operator
-            .as_ref()
-            .ok_or_else(|| L1Error::Protocol("this client has no operator account".into()))?;
+        let operator = self.operator()?;
         let size = batch.published.shape;
         let surroundings = self.surroundings(&self.newest().await?).await?;
         let shapes = surroundings.shapes;
@@ -26,16 +29,36 @@ impl<T: Transport> Client<T> {
             operation: "submitBatch",
             reason: "UnknownShape".into(),
         })?;
-        let (mined, length) = self
-            .write(
-                "submitBatch",
-                operator,
-                self.contracts.rollup,
-                submit_call(batch, *id),
-                U256::ZERO,
-            )
-            .await?;
+        let data: Bytes = submit_call(batch, *id).abi_encode().into();
+        let length = data.len() as u64;
+        let index = batch.published.header.batch_index;
+        let purpose = settlement_purpose(index, &batch.commitment);
+        // Each credit of the batch writes a slot that its owner can empty until the batch is mined,
+        // which makes the write dearer than at the estimate.
+        let withdrawals = batch.published.transactions.iter();
+        let withdrawals = withdrawals.filter(|t| t.withdrawal.is_some()).count();
+        let credits = 1 + withdrawals as u64;
+        let outgoing = Outgoing {
+            spare_gas: credits * COLD_SLOT_GAS,
+            ..Outgoing::new("submitBatch", Some(self.contracts.rollup), data, U256::ZERO)
+        };
+        // The contract accepts a batch once, whatever is sent.
+        let outgoing = outgoing.for_purpose(purpose, Repeat::UntilDone);
+        let mined = self.transport.send(operator, outgoing).await?;
         Ok(receipt(&mined, length))
+    }
+
+    pub(super) async fn cancel_submission(
+        &self,
+        index: u64,
+        data_commitment: &Fr,
+    ) -> Result<Cancellation, L1Error> {
+        let manager = self.transport.manager(self.operator()?).await?;
+        let purpose = settlement_purpose(index, data_commitment);
+        manager
+            .cancel(&purpose)
+            .await
+            .map_err(|e| e.of("cancelling a settlement"))
     }
 
     pub(super) async fn read_accepted(&self, index: u64) -> Result<Option<Accepted>, L1Error> {
@@ -95,6 +118,14 @@ impl<T: Transport> Client<T> {
             tx: event.accepted.tx,
         }))
     }
+}
+
+/// Returns the purpose of a batch's settlement. Batches of one index differ in their data.
+fn settlement_purpose(index: u64, data_commitment: &Fr) -> String {
+    format!(
+        "settle/{index}/{}",
+        hex::encode(fr_to_bytes(data_commitment))
+    )
 }
 
 fn submit_call(batch: &Settlement, shape: u32) -> Rollup::submitBatchCall {

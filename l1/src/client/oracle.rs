@@ -1,7 +1,7 @@
 //! The price oracle: snapshots, and its log.
 
-use alloy_primitives::{Address, U256};
-use alloy_sol_types::SolEvent;
+use alloy_primitives::{Address, Bytes, U256};
+use alloy_sol_types::{SolCall as _, SolEvent};
 use subrosa_protocol::{
     Fr,
     market::{Markets, PriceSnapshot},
@@ -12,7 +12,8 @@ use crate::{
     account::Account,
     contracts::{PriceOracle, Rollup},
     error::L1Error,
-    transport::{FoundLog, LogQuery, Transport},
+    transactions::Repeat,
+    transport::{FoundLog, LogQuery, Outgoing, Transport},
     view::{OracleChange, OracleEvent, OracleLog, Receipt},
     words::{from_word, from_words, to_word},
 };
@@ -73,10 +74,11 @@ impl<T: Transport> Client<T> {
 
     pub(super) async fn send_snapshot(&self, account: &Account) -> Result<Receipt, L1Error> {
         let oracle = self.oracle().await?;
-        let call = PriceOracle::snapshotCall {};
-        let (mined, length) = self
-            .write("snapshot", account, oracle, call, U256::ZERO)
-            .await?;
+        let data: Bytes = PriceOracle::snapshotCall {}.abi_encode().into();
+        let length = data.len() as u64;
+        let outgoing = Outgoing::new("snapshot", Some(oracle), data, U256::ZERO)
+            .for_purpose("snapshot".into(), Repeat::Always);
+        let mined = self.transport.send(account, outgoing).await?;
         Ok(receipt(&mined, length))
     }
 

@@ -1,18 +1,22 @@
 //! Transactions of depositors: deposits and claims.
 
-use alloy_primitives::{Address, U256};
-use alloy_sol_types::SolEvent;
-use subrosa_protocol::{Fr, asset::AssetId};
+use alloy_primitives::{Address, Bytes, U256};
+use alloy_sol_types::{SolCall as _, SolEvent as _};
+use subrosa_protocol::{Fr, asset::AssetId, encoding::fr_to_bytes};
 
-use super::{Client, receipt};
+use super::Client;
 use crate::{
     account::Account,
     contracts::{Erc20, Vault},
     error::L1Error,
-    transport::Transport,
-    view::{DepositReceipt, Receipt},
+    transactions::{Call, Demand, Manager, Repeat, Ticket},
+    transport::{Outgoing, Transport},
+    view::{ClaimReceipt, DepositReceipt},
     words::to_word,
 };
+
+/// Attempts at an allowance that suffices. Only another sender of the account uses one up.
+const APPROVALS: usize = 3;
 
 impl<T: Transport> Client<T> {
     pub(super) async fn send_deposit(
@@ -22,21 +26,13 @@ impl<T: Transport> Client<T> {
         amount: u128,
         inner: &Fr,
     ) -> Result<DepositReceipt, L1Error> {
+        let manager = self.transport.manager(account).await?;
         let vault = self.contracts.vault;
-        let token = self.token(asset).await?;
-        let amount = U256::from(amount);
-        let mut value = U256::ZERO;
-        if token == Address::ZERO {
-            value = amount;
-        } else {
-            self.approve(account, token, amount).await?;
-        }
-        let call = Vault::depositCall {
-            asset: asset.0,
-            amount,
-            inner: to_word(inner),
+        let deposit = async {
+            let ticket = self.submit_deposit(&manager, account, asset, amount, inner);
+            ticket.await?.wait().await.map_err(|e| e.of("deposit"))
         };
-        let (mined, _) = self.write("deposit", account, vault, call, value).await?;
+        let mined = within(&manager, deposit).await?;
         let event = mined
             .logs
             .iter()
@@ -50,42 +46,158 @@ impl<T: Transport> Client<T> {
         })
     }
 
-    /// Lets the vault take `amount` of the token, unless its allowance suffices.
+    /// Sends a deposit, with the allowance that it needs. Deposits of one token wait for each other
+    /// until they are sent, but not until they are mined.
+    async fn submit_deposit(
+        &self,
+        manager: &Manager,
+        account: &Account,
+        asset: AssetId,
+        amount: u128,
+        inner: &Fr,
+    ) -> Result<Ticket, L1Error> {
+        let vault = self.contracts.vault;
+        let amount = U256::from(amount);
+        let call = Vault::depositCall {
+            asset: asset.0,
+            amount,
+            inner: to_word(inner),
+        };
+        let purpose = format!("deposit/{}", hex::encode(fr_to_bytes(inner)));
+        let data: Bytes = call.abi_encode().into();
+        // A deposit that was sent before a restart may have used up the allowance.
+        let known = manager.knows(&purpose).await.map_err(|e| e.of("deposit"))?;
+        let token = self.token(asset).await?;
+        let value = if token == Address::ZERO {
+            amount
+        } else {
+            U256::ZERO
+        };
+        let outgoing =
+            Outgoing::new("deposit", Some(vault), data, value).for_purpose(purpose, Repeat::Never);
+        let sent = if known {
+            manager.submit(outgoing).await
+        } else if token == Address::ZERO {
+            if self.transport.ether(account.address()).await? < amount {
+                return Err(L1Error::Rejected {
+                    operation: "deposit",
+                    reason: "InsufficientBalance".into(),
+                });
+            }
+            manager.submit(outgoing).await
+        } else {
+            let name = format!("allowance/{token}");
+            let demand = manager.demand(&name, amount);
+            let _held = manager.lock(&name).await;
+            let owner = account.address();
+            self.allow(manager, owner, token, asset, amount, &demand)
+                .await?;
+            manager.submit(outgoing).await
+        };
+        sent.map_err(|e| e.of("deposit"))
+    }
+
+    /// Lets the vault take `amount` of the token, besides what deposits under way will take.
+    async fn allow(
+        &self,
+        manager: &Manager,
+        owner: Address,
+        token: Address,
+        asset: AssetId,
+        amount: U256,
+        demand: &Demand,
+    ) -> Result<(), L1Error> {
+        let vault = self.contracts.vault;
+        for _ in 0..APPROVALS {
+            // In this order: a deposit that is mined in between is counted twice rather than not
+            // at all.
+            let waiting = manager.waiting().await.map_err(|e| e.of("approve"))?;
+            let taken = under_way(&waiting, vault, asset);
+            let call = Erc20::allowanceCall {
+                owner,
+                spender: vault,
+            };
+            let allowance = self.read("allowance", token, call).await?;
+            if allowance >= taken.saturating_add(amount) {
+                return Ok(());
+            }
+            // Some tokens refuse to change an allowance that is not zero to another one. Deposits
+            // under way have smaller nonces, so that they run before this.
+            if !allowance.is_zero() {
+                self.approve(manager, token, U256::ZERO).await?;
+            }
+            // Provides for all deposits that wait for the lock.
+            self.approve(manager, token, demand.total()).await?;
+        }
+        Err(L1Error::Unavailable(
+            "another program changes the allowance of the vault: let one program send from an \
+             account"
+                .into(),
+        ))
+    }
+
     async fn approve(
         &self,
-        account: &Account,
+        manager: &Manager,
         token: Address,
         amount: U256,
     ) -> Result<(), L1Error> {
-        let vault = self.contracts.vault;
-        let call = Erc20::allowanceCall {
-            owner: account.address(),
-            spender: vault,
-        };
-        if self.read("allowance", token, call).await? >= amount {
-            return Ok(());
-        }
         let call = Erc20::approveCall {
-            spender: vault,
+            spender: self.contracts.vault,
             amount,
         };
-        self.write("approve", account, token, call, U256::ZERO)
-            .await?;
-        Ok(())
+        let outgoing = Outgoing::new("approve", Some(token), call.abi_encode().into(), U256::ZERO);
+        manager.send(outgoing).await.map(|_| ())
     }
 
     pub(super) async fn send_claim(
         &self,
         account: &Account,
         asset: AssetId,
-    ) -> Result<Receipt, L1Error> {
+        key: Option<&str>,
+    ) -> Result<ClaimReceipt, L1Error> {
+        let vault = self.contracts.vault;
         let call = Vault::claimCall {
             asset: asset.0,
             to: account.address(),
         };
-        let (mined, length) = self
-            .write("claim", account, self.contracts.vault, call, U256::ZERO)
-            .await?;
-        Ok(receipt(&mined, length))
+        let mut outgoing =
+            Outgoing::new("claim", Some(vault), call.abi_encode().into(), U256::ZERO);
+        if let Some(key) = key {
+            let purpose = format!("claim/{}/{key}", asset.0);
+            outgoing = outgoing.for_purpose(purpose, Repeat::Never);
+        }
+        let mined = self.transport.send(account, outgoing).await?;
+        let event = mined
+            .logs
+            .iter()
+            .filter(|log| log.address == vault)
+            .find_map(|log| Vault::Claimed::decode_log(log).ok())
+            .ok_or_else(|| L1Error::Protocol("a mined claim emitted no event".into()))?;
+        let too_large = |_| L1Error::Protocol("an amount exceeds 128 bits".into());
+        Ok(ClaimReceipt {
+            tx: mined.hash.0,
+            amount: u128::try_from(event.amount).map_err(too_large)?,
+        })
     }
+}
+
+/// Bounds a sequence of transactions like a single one.
+async fn within<T>(
+    manager: &Manager,
+    steps: impl Future<Output = Result<T, L1Error>>,
+) -> Result<T, L1Error> {
+    let bounded = manager.bounded(async { Ok(steps.await) }).await;
+    bounded.map_err(|e| e.of("deposit"))?
+}
+
+/// Returns the amount of the asset that deposits among the calls will take.
+fn under_way(calls: &[Call], vault: Address, asset: AssetId) -> U256 {
+    let deposits = calls.iter().filter(|call| call.to == Some(vault));
+    deposits
+        .filter_map(|call| Vault::depositCall::abi_decode(&call.data).ok())
+        .filter(|deposit| deposit.asset == asset.0)
+        .fold(U256::ZERO, |sum, deposit| {
+            sum.saturating_add(deposit.amount)
+        })
 }

@@ -9,6 +9,7 @@ use subrosa_l1::{
         set_feed, set_market,
     },
     development,
+    transactions::{Accounts, Node},
     transport::{FoundLog, Mined, Outgoing},
 };
 use subrosa_protocol::{asset::AssetId, market::Market};
@@ -50,6 +51,19 @@ impl Transport for Priced {
         self.chain.head().await
     }
 
+    async fn block(&self, tag: Tag) -> Result<Option<Block>, L1Error> {
+        self.up()?;
+        self.chain.block(tag).await
+    }
+
+    fn accounts(&self) -> &Accounts {
+        self.chain.accounts()
+    }
+
+    fn node(&self) -> Arc<dyn Node> {
+        self.chain.node()
+    }
+
     async fn call(
         &self,
         operation: &'static str,
@@ -68,11 +82,6 @@ impl Transport for Priced {
             *self.paid.lock().unwrap() += *self.price.lock().unwrap() * u128::from(mined.gas_used);
         }
         Ok(mined)
-    }
-
-    async fn block(&self, tag: Tag) -> Result<Option<Block>, L1Error> {
-        self.up()?;
-        self.chain.block(tag).await
     }
 
     async fn logs(&self, query: LogQuery) -> Result<Vec<FoundLog>, L1Error> {

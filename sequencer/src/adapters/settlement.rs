@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use futures::{FutureExt, TryFutureExt, future::BoxFuture};
-use subrosa_l1::{L1, L1Error, Tag};
+use subrosa_l1::{Cancellation, L1, L1Error, Tag};
 use subrosa_protocol::{Fr, asset::AssetInfo};
 
 use crate::ports::{
@@ -97,6 +97,18 @@ impl SettlementLayer for L1Settlement {
         batch: &'a Settlement,
     ) -> BoxFuture<'a, Result<Receipt, SettlementError>> {
         self.0.settle(batch).err_into().boxed()
+    }
+
+    fn cancel<'a>(
+        &'a self,
+        index: u64,
+        data_commitment: &'a Fr,
+    ) -> BoxFuture<'a, Result<bool, SettlementError>> {
+        async move {
+            let fate = self.0.cancel_settlement(index, data_commitment).await?;
+            Ok(!matches!(fate, Cancellation::Mined(_)))
+        }
+        .boxed()
     }
 
     fn settled_batch(

@@ -152,13 +152,30 @@ async fn step(node: &Arc<Node>, counts: &mut Counts) -> Result<Step, Failure> {
                 () = node.clock().sleep(pause) => {}
             }
         }
-        rewind(node, index).await.map_err(Failure::Final)?;
+        if give_up(node, index, cursor.prove.min(cursor.seal)).await? {
+            rewind(node, index).await.map_err(Failure::Final)?;
+        }
         return Ok(Step::Again);
     }
     if index >= cursor.prove {
         return Ok(Step::Idle);
     }
     settle(node, index, record, counts).await
+}
+
+/// Cancels what was sent of the batches from `from` on, the last first. Returns whether none of them
+/// can settle any more: a batch that settles after it was dropped costs everyone who is paid in it a
+/// wait.
+async fn give_up(node: &Arc<Node>, from: u64, proven: u64) -> Result<bool, Failure> {
+    for index in (from..proven).rev() {
+        let record = record(node, index).await?;
+        let cancelled = node.ports.settlement.cancel(index, &record.commitment);
+        if !cancelled.await.map_err(reading)? {
+            tracing::warn!(batch = index, "settled before it could be dropped");
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Drops what was sealed here from `from` on, and imports L1's batches from there up to `until`.

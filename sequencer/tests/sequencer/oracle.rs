@@ -538,6 +538,13 @@ impl SettlementLayer for Contracts {
     ) -> BoxFuture<'a, Result<Receipt, SettlementError>> {
         self.0.settle(batch)
     }
+    fn cancel<'a>(
+        &'a self,
+        index: u64,
+        data_commitment: &'a Fr,
+    ) -> BoxFuture<'a, Result<bool, SettlementError>> {
+        self.0.cancel(index, data_commitment)
+    }
     fn settled_batch(
         &self,
         index: u64,

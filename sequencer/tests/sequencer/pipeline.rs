@@ -8,6 +8,7 @@ use subrosa_protocol::{
     batch::{PublishedBatch, Shape},
     element::{Anchor, Nullifier},
     encoding::fr_from_bytes,
+    transaction::Transaction,
 };
 use subrosa_sequencer::{BatchEventKind, Halt, Health};
 
@@ -373,6 +374,52 @@ async fn a_refused_batch_degrades_and_is_sealed_anew_until_it_settles() {
     world.chain.with(|chain| chain.forever = None);
     node.until(&tx, "settled").await;
     eventually("healthy again", || node.running.health() == Health::Running).await;
+    node.stop().await;
+    assert_eq!(world.chain.settled(), 1);
+}
+
+/// Sends a batch that waits in L1's pool, and has the contract refuse it from then on.
+async fn waiting_batch(world: &World) -> (Node, Transaction) {
+    world
+        .chain
+        .with(|chain| chain.faults.push_back(Fault::Wait));
+    let node = world.start(world.config()).await;
+    let tx = world.transaction();
+    node.submit(&tx).await;
+    eventually("sent", || {
+        world.chain.with(|chain| !chain.waiting.is_empty())
+    })
+    .await;
+    world
+        .chain
+        .with(|chain| chain.forever = Some(Fault::Reject));
+    (node, tx)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_was_sent_is_cancelled_before_it_is_dropped() {
+    let world = World::new();
+    let (node, tx) = waiting_batch(&world).await;
+    let sent = world.chain.with(|chain| chain.waiting[0].commitment);
+    eventually("cancelled", || {
+        world.chain.with(|chain| chain.cancelled == [sent])
+    })
+    .await;
+    world.chain.with(|chain| chain.forever = None);
+    node.until(&tx, "settled").await;
+    node.stop().await;
+    assert_eq!(world.chain.settled(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_is_mined_before_its_cancellation_is_not_dropped() {
+    let world = World::new();
+    world.chain.with(|chain| chain.mines_first = true);
+    let (node, tx) = waiting_batch(&world).await;
+    let mut events = node.running.events();
+    node.until(&tx, "settled").await;
+    let mut kinds = std::iter::from_fn(|| events.try_recv().ok()).map(|event| event.kind);
+    assert!(!kinds.any(|kind| kind == BatchEventKind::Dropped));
     node.stop().await;
     assert_eq!(world.chain.settled(), 1);
 }

@@ -84,6 +84,8 @@ pub enum Fault {
     /// It settles the batch with an earlier time, then does not answer, as if an older version of
     /// the batch was still in the L1 node's pool.
     SettleOlderVersion,
+    /// It takes the batch into its pool, and mines nothing.
+    Wait,
 }
 
 #[derive(Debug)]
@@ -99,6 +101,12 @@ pub struct ChainState {
     pub ledger: Ledger,
     pub faults: VecDeque<Fault>,
     pub forever: Option<Fault>,
+    /// Batches that wait to be mined.
+    pub waiting: Vec<Settlement>,
+    /// Whether a waiting batch is mined just before it is cancelled.
+    pub mines_first: bool,
+    /// Data commitments of the batches that were cancelled.
+    pub cancelled: Vec<Fr>,
     pub shapes: Vec<Shape>,
     pub time_offset: i64,
     /// Number of the newest block.
@@ -149,6 +157,9 @@ impl Chain {
                 ledger: Ledger::new(),
                 faults: VecDeque::new(),
                 forever: None,
+                waiting: Vec::new(),
+                mines_first: false,
+                cancelled: Vec::new(),
                 shapes: Shape::ALL.to_vec(),
                 time_offset: 0,
                 block: 1,
@@ -541,6 +552,10 @@ impl SettlementLayer for Chain {
                             reason: "TurnstileExceeded".into(),
                         });
                     }
+                    Some(Fault::Wait) => {
+                        chain.waiting.push(batch.clone());
+                        return Err(unavailable());
+                    }
                     Some(Fault::LoseReceipt | Fault::SettleOlderVersion) | None => {}
                 }
                 let mut batch = batch.clone();
@@ -554,6 +569,34 @@ impl SettlementLayer for Chain {
                     Some(Fault::LoseReceipt | Fault::SettleOlderVersion) => Err(unavailable()),
                     _ => Ok(receipt),
                 }
+            })
+        }
+        .boxed()
+    }
+
+    fn cancel<'a>(
+        &'a self,
+        index: u64,
+        data_commitment: &'a Fr,
+    ) -> BoxFuture<'a, Result<bool, SettlementError>> {
+        async move {
+            self.answer()?;
+            let time = self.time();
+            self.with(|chain| {
+                let mut waiting = std::mem::take(&mut chain.waiting).into_iter();
+                let named = |batch: &Settlement| {
+                    let header = &batch.published.header;
+                    header.batch_index == index && batch.commitment == *data_commitment
+                };
+                let Some(batch) = waiting.find(named) else {
+                    return Ok(true);
+                };
+                if chain.mines_first {
+                    Self::apply(chain, &batch, time).expect("the batch is valid");
+                    return Ok(false);
+                }
+                chain.cancelled.push(*data_commitment);
+                Ok(true)
             })
         }
         .boxed()

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    body::Bytes,
     extract::{Path, Query, State},
 };
 use serde::Deserialize;
@@ -12,7 +11,7 @@ use subrosa_protocol::encryption::Memo;
 use utoipa::IntoParams;
 
 use super::{
-    body::{Accepted, Answer, Command, accepted, parse},
+    body::{Accepted, Answer, Command, accepted},
     problem::Problem,
     views::{
         AddressView, BalanceView, ClaimRequest, ClaimView, DepositRequest, HistoryView,
@@ -133,11 +132,10 @@ pub(super) async fn withdraw(
 )]
 pub(super) async fn claim(
     State(wallet): State<Arc<Wallet>>,
-    body: Bytes,
+    Command { body: request, key }: Command<ClaimRequest>,
 ) -> Answer<Json<ClaimView>> {
-    let request: ClaimRequest = parse(&body)?;
     let asset = wallet.asset(&request.asset).await?;
-    let (transaction, paid) = wallet.claim(asset.id).await?;
+    let (transaction, paid) = wallet.claim(asset.id, key).await?;
     Ok(Json(ClaimView {
         l1_transaction: format!("0x{}", hex::encode(transaction)),
         amount: amount::format(paid, asset.token.decimals),

@@ -36,8 +36,9 @@ use subrosa_client::{
 };
 use subrosa_clock::{Clock as _, VirtualClock};
 use subrosa_l1::{
-    Accepted, Account, Block, Contracts, DepositReceipt, Head, L1, L1Error, OracleLog,
-    QueuedDeposit, Receipt, Recorded, RollupView, SettledBatch, Settlement, Tag, TokenMetadata,
+    Accepted, Account, Block, Cancellation, ClaimReceipt, Contracts, DepositReceipt, Head, L1,
+    L1Error, OracleLog, QueuedDeposit, Receipt, Recorded, RollupView, SettledBatch, Settlement,
+    Tag, TokenMetadata, transactions::Status,
 };
 use subrosa_protocol::{
     Fr,
@@ -522,6 +523,12 @@ impl L1 for Market {
     async fn settle(&self, _: &Settlement) -> Result<Receipt, L1Error> {
         never()
     }
+    async fn cancel_settlement(&self, _: u64, _: &Fr) -> Result<Cancellation, L1Error> {
+        never()
+    }
+    async fn transactions(&self) -> Result<watch::Receiver<Status>, L1Error> {
+        never()
+    }
     async fn accepted(&self, index: u64) -> Result<Option<Accepted>, L1Error> {
         let floor = self.floor();
         let batch = floor.published.get(index as usize - 1);
@@ -555,7 +562,12 @@ impl L1 for Market {
             tx: [1; 32],
         })
     }
-    async fn claim(&self, _: &Account, _: AssetId) -> Result<Receipt, L1Error> {
+    async fn claim(
+        &self,
+        _: &Account,
+        _: AssetId,
+        _: Option<&str>,
+    ) -> Result<ClaimReceipt, L1Error> {
         never()
     }
     async fn claimable(&self, _: [u8; 20], _: AssetId) -> Result<u128, L1Error> {

@@ -69,12 +69,7 @@ impl Base {
 }
 
 async fn send(chain: &RpcTransport, to: Option<Address>, data: Bytes) -> anyhow::Result<Mined> {
-    let outgoing = Outgoing {
-        operation: "deployment",
-        to,
-        data,
-        value: U256::ZERO,
-    };
+    let outgoing = Outgoing::new("deployment", to, data, U256::ZERO);
     Ok(chain.send(&account(DEPLOYER), outgoing).await?)
 }
 
