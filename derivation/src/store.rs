@@ -9,6 +9,7 @@ use std::{
 
 use subrosa_l1::{Block, L1Error, Tag};
 use subrosa_protocol::Fr;
+use tempfile::NamedTempFile;
 
 use crate::{
     checkpoint::{Checkpoint, CheckpointError},
@@ -18,8 +19,6 @@ use crate::{
 
 /// End of a checkpoint's file name.
 const SUFFIX: &str = ".checkpoint";
-/// End of the name of a file that is not complete yet.
-const UNFINISHED: &str = ".unfinished";
 /// Newest checkpoints that are kept.
 const NEWEST: usize = 2;
 /// Spacings, in blocks, of older checkpoints: one is kept between one and two spacings behind the
@@ -71,12 +70,11 @@ impl Checkpoints {
     pub fn save(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
         let name = checkpoint.name();
         let file = self.directory.join(format!("{name}{SUFFIX}"));
-        let unfinished = self.directory.join(format!("{name}{UNFINISHED}"));
         let write = || {
-            let mut out = File::create(&unfinished)?;
+            let mut out = NamedTempFile::new_in(&self.directory)?;
             out.write_all(&checkpoint.bytes)?;
-            out.sync_all()?;
-            fs::rename(&unfinished, &file)?;
+            out.as_file().sync_all()?;
+            out.persist(&file)?;
             File::open(&self.directory)?.sync_all()
         };
         write().map_err(|source| disk(&file, source))?;

@@ -101,7 +101,6 @@ fn the_table_of_faults_names_tests_that_exist() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "runs with make test-long until a transaction that the node lost is replaced in time"]
 async fn an_l1_without_faults_settles_everything() -> anyhow::Result<()> {
     let mut steps = work();
     steps.extend([Step::Snapshot, Step::Look, Step::Submit(6), wait(300)]);
@@ -109,7 +108,6 @@ async fn an_l1_without_faults_settles_everything() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "runs with make test-long until a transaction that the node lost is replaced in time"]
 async fn answers_that_are_nonsense_are_asked_for_again() -> anyhow::Result<()> {
     let nonsense = [
         Fault::Null,
@@ -127,7 +125,6 @@ async fn answers_that_are_nonsense_are_asked_for_again() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "runs with make test-long until a transaction that the node lost is replaced in time"]
 async fn every_tenth_block_that_is_null_halts_nothing() -> anyhow::Result<()> {
     survives([Rule {
         every: 10,
@@ -137,7 +134,6 @@ async fn every_tenth_block_that_is_null_halts_nothing() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "runs with make test-long until a transaction that the node lost is replaced in time"]
 async fn wrong_answers_are_not_believed_for_long() -> anyhow::Result<()> {
     survives([
         Rule::next(CALLS, Fault::Flipped, 12),
@@ -150,7 +146,6 @@ async fn wrong_answers_are_not_believed_for_long() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "runs with make test-long until a transaction that the node lost is replaced in time"]
 async fn a_node_that_is_behind_takes_nothing_back() -> anyhow::Result<()> {
     let settled = vec![Step::Submit(4), Step::Deposit(2), wait(900)];
     for fault in [
@@ -175,7 +170,6 @@ async fn a_node_that_is_behind_takes_nothing_back() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "runs with make test-long until a transaction that the node lost is replaced in time"]
 async fn logs_of_short_ranges_are_enough() -> anyhow::Result<()> {
     let narrow = Rule::all(LOGS, Fault::Range(50));
     let mut steps = vec![Step::Begin(narrow), Step::Restart];
@@ -186,7 +180,6 @@ async fn logs_of_short_ranges_are_enough() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "runs with make test-long until a transaction that the node lost is replaced in time"]
 async fn a_lost_transaction_index_is_survived() -> anyhow::Result<()> {
     survives([
         Rule::all(TRANSACTIONS, Fault::Null),
@@ -196,7 +189,6 @@ async fn a_lost_transaction_index_is_survived() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "open: a transaction that the node lost is waited for too long"]
 async fn a_settlement_that_is_lost_is_sent_again() -> anyhow::Result<()> {
     survives([
         Rule::next(SENDS, Fault::Swallowed, 2),
@@ -218,13 +210,11 @@ async fn a_settlement_that_is_lost_is_sent_again() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "runs with make test-long until a transaction that the node lost is replaced in time"]
 async fn a_gas_estimate_that_is_too_low_halts_nothing() -> anyhow::Result<()> {
     survives([Rule::next(ESTIMATES, Fault::Gas(80), 3)]).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "runs with make test-long until a transaction that the node lost is replaced in time"]
 async fn fees_that_rise_are_paid_or_waited_for() -> anyhow::Result<()> {
     survives([Rule::next(FEES, Fault::Fees(400), 4)]).await?;
     let mut steps = work();
@@ -238,7 +228,6 @@ async fn fees_that_rise_are_paid_or_waited_for() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "open: a transaction that the node lost is waited for too long"]
 async fn a_nonce_that_somebody_else_used_is_given_up() -> anyhow::Result<()> {
     let mut steps = work();
     steps.extend([
@@ -253,7 +242,6 @@ async fn a_nonce_that_somebody_else_used_is_given_up() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "runs with make test-long until a transaction that the node lost is replaced in time"]
 async fn a_deposit_that_is_replaced_is_never_sealed() -> anyhow::Result<()> {
     plays(vec![
         Step::Submit(2),
@@ -265,7 +253,6 @@ async fn a_deposit_that_is_replaced_is_never_sealed() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "runs with make test-long until a transaction that the node lost is replaced in time"]
 async fn deposits_in_another_order_are_sealed_anew() -> anyhow::Result<()> {
     for depth in [2, 8, 30] {
         plays(vec![
@@ -284,7 +271,6 @@ async fn deposits_in_another_order_are_sealed_anew() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "runs with make test-long until a transaction that the node lost is replaced in time"]
 async fn deposits_that_vanish_are_forgotten() -> anyhow::Result<()> {
     plays(vec![
         Step::Submit(2),
@@ -297,7 +283,6 @@ async fn deposits_that_vanish_are_forgotten() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "runs with make test-long until a transaction that the node lost is replaced in time"]
 async fn a_reorganisation_of_64_blocks_is_survived() -> anyhow::Result<()> {
     let all = [
         Kept::All,
@@ -316,7 +301,6 @@ async fn a_reorganisation_of_64_blocks_is_survived() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "open: a transaction is rejected although L1 still has its snapshot"]
 async fn a_snapshot_that_vanishes_takes_only_its_transactions_with_it() -> anyhow::Result<()> {
     plays(vec![
         Step::Snapshot,
@@ -330,7 +314,6 @@ async fn a_snapshot_that_vanishes_takes_only_its_transactions_with_it() -> anyho
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "runs with make test-long until a transaction that the node lost is replaced in time"]
 async fn a_node_that_restarts_is_waited_for() -> anyhow::Result<()> {
     let mut steps = work();
     steps.extend([
@@ -343,7 +326,6 @@ async fn a_node_that_restarts_is_waited_for() -> anyhow::Result<()> {
 
 /// A node that hangs is noticed, and it does not keep the sequencer from stopping.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "runs with make test-long until a transaction that the node lost is replaced in time"]
 async fn a_node_that_hangs_is_noticed_and_does_not_stop_the_stop() -> anyhow::Result<()> {
     let Some(mut stage) = Stage::start(1).await? else {
         return Ok(());
@@ -414,7 +396,6 @@ async fn whole_again(mut stage: Stage, driver: &mut Driver) -> anyhow::Result<()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "runs with make test-long until a transaction that the node lost is replaced in time"]
 async fn a_lost_store_is_rebuilt_from_l1() -> anyhow::Result<()> {
     let Some((stage, mut driver)) = worked(2).await? else {
         return Ok(());
@@ -424,7 +405,6 @@ async fn a_lost_store_is_rebuilt_from_l1() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "runs with make test-long until a transaction that the node lost is replaced in time"]
 async fn an_older_store_catches_up_with_l1() -> anyhow::Result<()> {
     let Some((mut stage, mut driver)) = worked(3).await? else {
         return Ok(());

@@ -27,7 +27,6 @@ const SHORTER: usize = 12;
 
 /// Plays random schedules at the same time and reports those that break a rule.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "open: schedules that lose a transaction of the operator take too long to come to rest"]
 async fn random_schedules_lose_nothing_and_halt_nothing() -> anyhow::Result<()> {
     if let Ok(seed) = std::env::var("SUBROSA_SEED") {
         let schedule = Schedule::random(seed.parse()?);

@@ -31,6 +31,9 @@ use crate::{
 /// Gas of a transfer to an account without code.
 const TRANSFER_GAS: u64 = 21_000;
 
+/// Most transactions of other senders of the account that may wait in a node's pool.
+const MAX_FOREIGN: u64 = 64;
+
 /// Everything that an engine works with.
 pub(super) struct Tools {
     pub(super) account: Account,
@@ -53,6 +56,8 @@ pub(super) struct Engine {
     refused: BTreeMap<u64, Refusal>,
     /// Nonces that need a higher price than the cap.
     capped: BTreeSet<u64>,
+    /// Since when a nonce counts as used and nothing of ours is mined under it.
+    unexplained: BTreeMap<u64, Duration>,
     balance: Option<U256>,
     failure: Option<String>,
 }
@@ -68,6 +73,7 @@ impl Engine {
             urgent: BTreeSet::new(),
             refused: BTreeMap::new(),
             capped: BTreeSet::new(),
+            unexplained: BTreeMap::new(),
             balance: None,
             failure: None,
         })
@@ -192,6 +198,13 @@ impl Engine {
         let price = price::first(settings, &market);
         self.check_balance(&call, gas_limit, price).await?;
         let pending = self.asked(node.pending_nonce(address)).await?;
+        let mined = self.asked(node.mined_nonce(address)).await?;
+        if pending.saturating_sub(mined.max(self.book.next_nonce)) > MAX_FOREIGN {
+            // A nonce that is never reached is lost for good: better no transaction.
+            return Err(TransactionError::Unavailable(format!(
+                "L1 says that the account's next nonce is {pending}, and that {mined} are used"
+            )));
+        }
         let nonce = self.book.next_nonce.max(pending);
         let open = Open {
             purpose: request.purpose.clone(),

@@ -13,6 +13,7 @@ use std::{
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
 use thiserror::Error;
 
 use super::{Repeat, node::Identity};
@@ -222,7 +223,7 @@ impl FileJournal {
         let name = format!("{}-{genesis}-{account_hex}", chain.chain_id);
         let path = directory.join(format!("{name}.json"));
         let lock_path = directory.join(format!("{name}.lock"));
-        let lock = private(true).open(&lock_path).map_err(failed(&lock_path))?;
+        let lock = private().open(&lock_path).map_err(failed(&lock_path))?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(JournalError::Locked(path)),
@@ -244,16 +245,13 @@ impl FileJournal {
     }
 
     fn replace(&self, bytes: &[u8]) -> io::Result<()> {
-        let new = self.path.with_extension("new");
-        let mut file = private(false).open(&new)?;
+        let directory = self.path.parent().unwrap_or(Path::new("."));
+        // Only its owner can read a file that is made so.
+        let mut file = NamedTempFile::new_in(directory)?;
         file.write_all(bytes)?;
-        file.sync_all()?;
-        drop(file);
-        fs::rename(&new, &self.path)?;
-        if let Some(directory) = self.path.parent() {
-            File::open(directory)?.sync_all()?;
-        }
-        Ok(())
+        file.as_file().sync_all()?;
+        file.persist(&self.path)?;
+        File::open(directory)?.sync_all()
     }
 }
 
@@ -286,10 +284,10 @@ impl Journal for FileJournal {
     }
 }
 
-/// Returns how to open a file for writing that only its owner may read.
-fn private(keep: bool) -> OpenOptions {
+/// Returns how to open a lock that only its owner may read.
+fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(!keep);
+    options.write(true).create(true).truncate(false);
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt as _;

@@ -100,6 +100,25 @@ async fn what_a_deep_reorganisation_took_is_sent_again_only_if_the_contract_take
 }
 
 #[tokio::test]
+async fn a_transaction_whose_receipt_comes_late_is_not_given_up() {
+    let mut world = World::new();
+    world.settings.confirmations = Some(1);
+    let mut engine = world.engine();
+    let deposit = request("deposit/1", Repeat::Never);
+    engine.submit(&deposit).await.unwrap();
+    world.state().lacks_receipts = true;
+    world.mine(1);
+    engine.step().await.unwrap();
+    world.pass(2);
+    engine.step().await.unwrap();
+    assert!(engine.answer("deposit/1").is_none());
+    world.state().lacks_receipts = false;
+    engine.step().await.unwrap();
+    assert!(engine.answer("deposit/1").unwrap().is_ok());
+    assert_eq!(world.state().handed.len(), 1);
+}
+
+#[tokio::test]
 async fn fees_rise_under_one_nonce_up_to_the_cap() {
     let mut world = World::new();
     world.settings.max_fee_wei = 6 * GWEI;
@@ -108,7 +127,7 @@ async fn fees_rise_under_one_nonce_up_to_the_cap() {
         .submit(&request("settle/1", Repeat::UntilDone))
         .await
         .unwrap();
-    world.state().base_fee = 50 * GWEI;
+    world.state().base_fee = 2 * GWEI;
     for _ in 0..20 {
         world.patience(&mut engine).await;
     }
@@ -197,6 +216,7 @@ async fn a_nonce_that_another_program_took_is_dead_when_it_is_deep() {
     engine.submit(&deposit).await.unwrap();
     assert_eq!(world.state().handed.len(), 1);
     world.mine(DEPTH as usize);
+    world.pass(3);
     engine.step().await.unwrap();
     let answer = engine.answer("deposit/1").unwrap();
     assert_eq!(answer.unwrap_err(), TransactionError::Superseded);

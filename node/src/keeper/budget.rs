@@ -1,9 +1,13 @@
 //! The wei that a keeper may spend in a day.
 
-use std::{io::Write as _, path::PathBuf};
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
 
 /// Seconds of a day.
 const DAY: u64 = 86_400;
@@ -103,12 +107,16 @@ impl Budget {
             return Ok(());
         };
         let stored = || format!("the spending cannot be stored in {}", path.display());
-        let beside = path.with_extension("new");
         let write = || -> std::io::Result<()> {
-            let mut file = std::fs::File::create(&beside)?;
+            let parent = path
+                .parent()
+                .filter(|parent| !parent.as_os_str().is_empty());
+            let directory = parent.unwrap_or(Path::new("."));
+            let mut file = NamedTempFile::new_in(directory)?;
             file.write_all(serde_json::to_string(&self.spending)?.as_bytes())?;
-            file.sync_all()?;
-            std::fs::rename(&beside, path)
+            file.as_file().sync_all()?;
+            file.persist(path)?;
+            std::fs::File::open(directory)?.sync_all()
         };
         write().with_context(stored)
     }

@@ -71,9 +71,11 @@ pub async fn run() -> anyhow::Result<()> {
     let ports = ports(
         &orders.l1,
         orders.contracts,
+        &orders.store,
         clock,
         Duration::from_millis(5),
-    )?;
+    );
+    let ports = ports.await?;
     let running = match subrosa_sequencer::start(config, ports).await {
         Ok(running) => running,
         Err(error) => {

@@ -10,7 +10,9 @@ use std::{
 use anyhow::{Context as _, bail};
 use futures::future::BoxFuture;
 use subrosa_clock::{Clock, SystemClock};
-use subrosa_l1::{Client, Contracts, L1, RpcTransport};
+use subrosa_l1::{
+    Client, Contracts, L1, RpcOptions, RpcTransport, Transport as _, transactions::Settings,
+};
 use subrosa_protocol::batch::Shape;
 use subrosa_sequencer::{
     Config, Health, Ports, RunningSequencer, StartError, adapters::L1Settlement,
@@ -30,6 +32,9 @@ pub const CHAIN_ID: u64 = 31337;
 
 /// Time within which a sequencer must start on an L1 without faults.
 const START: Duration = Duration::from_secs(30);
+
+/// Time within which the endpoint must answer a request.
+const REQUEST: Duration = Duration::from_millis(1_500);
 
 /// A sequencer, its L1 and the faults between them.
 pub struct Stage {
@@ -66,17 +71,38 @@ impl Clock for Skewed {
     }
 }
 
-/// Returns a client of the contracts at an endpoint. The operator can settle with it.
+/// Returns a client of the contracts at an endpoint, for reading.
 ///
 /// # Errors
 /// If the endpoint's URL is malformed.
-pub fn client(url: &str, contracts: Contracts) -> anyhow::Result<Arc<dyn L1>> {
+pub fn reader(url: &str, contracts: Contracts) -> anyhow::Result<Arc<dyn L1>> {
     let transport = RpcTransport::new(url)?;
-    Ok(Arc::new(Client::new(
-        transport,
-        contracts,
-        Some(account(OPERATOR)),
-    )))
+    Ok(Arc::new(Client::new(transport, contracts, None)))
+}
+
+/// Returns a client of the contracts for an impatient operator, whose transactions are kept beside
+/// the store.
+async fn operator(url: &str, contracts: Contracts, store: &Path) -> anyhow::Result<Arc<dyn L1>> {
+    let options = RpcOptions {
+        connect_timeout: REQUEST,
+        timeout: REQUEST,
+        ..RpcOptions::default()
+    };
+    let transport = RpcTransport::with_options(url, options)?;
+    let account = account(OPERATOR);
+    let settings = Settings {
+        attempt_s: 1,
+        wait_s: 2,
+        poll_ms: 40,
+        request_ms: 1_500,
+        ..Settings::default()
+    };
+    let journal = store.with_extension("transactions");
+    let accounts = transport.accounts();
+    accounts
+        .keep(account.address(), settings, Some(journal))
+        .await?;
+    Ok(Arc::new(Client::new(transport, contracts, Some(account))))
 }
 
 /// Returns the configuration of a quick sequencer.
@@ -109,16 +135,17 @@ pub fn config(store: &Path, contracts: Contracts) -> Config {
 ///
 /// # Errors
 /// If the endpoint's URL is malformed.
-pub fn ports(
+pub async fn ports(
     url: &str,
     contracts: Contracts,
+    store: &Path,
     clock: Arc<dyn Clock>,
     pause: Duration,
 ) -> anyhow::Result<Ports> {
     Ok(Ports {
         verifier: Arc::new(Digests),
         prover: Arc::new(Statements { pause }),
-        settlement: Arc::new(L1Settlement::new(client(url, contracts)?)),
+        settlement: Arc::new(L1Settlement::new(operator(url, contracts, store).await?)),
         clock,
     })
 }
@@ -175,7 +202,7 @@ impl Stage {
     /// # Errors
     /// Never, for the node's own URL.
     pub fn l1(&self) -> anyhow::Result<Arc<dyn L1>> {
-        client(self.node.url(), self.node.contracts)
+        reader(self.node.url(), self.node.contracts)
     }
 
     /// Tries to start the sequencer once.
@@ -187,10 +214,11 @@ impl Stage {
         let ports = ports(
             &self.proxy.url,
             self.node.contracts,
+            &self.config.store,
             self.clock.clone(),
             pause,
         );
-        let ports = ports.expect("the proxy's URL is well-formed");
+        let ports = ports.await.expect("the proxy's URL is well-formed");
         let running = subrosa_sequencer::start(self.config.clone(), ports).await?;
         let api = Api::new(&format!("http://{}", running.addr()));
         self.running = Some((running, api.expect("the sequencer's URL is well-formed")));

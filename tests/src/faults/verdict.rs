@@ -314,7 +314,7 @@ async fn explained(
     l1: &dyn L1,
 ) -> anyhow::Result<()> {
     let transaction = &one.transaction;
-    match fate["reason"].as_str() {
+    match fate["code"].as_str() {
         Some("unknown_anchor") => {
             let anchor = Fr::from(transaction.anchor);
             let known = derived.ledger.history().leaves().contains(&anchor);

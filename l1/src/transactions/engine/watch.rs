@@ -14,6 +14,10 @@ use super::{
     Engine, TRANSFER_GAS, price,
 };
 
+/// Time that a node has to show the transaction that used a nonce: it may count a transaction before
+/// it has the receipt.
+const EXPLANATION: Duration = Duration::from_secs(3);
+
 /// Most nonces that one step fills.
 const MAX_FILLED: u64 = 16;
 
@@ -101,7 +105,13 @@ impl Engine {
         let used_at = (nonce < used).then(|| open.used_at.map_or(head, |at| at.min(head)));
         changed |= open.used_at != used_at;
         open.used_at = used_at;
-        if used_at.is_some_and(|at| head + 1 >= at + depth) {
+        let Some(at) = used_at else {
+            self.unexplained.remove(&nonce);
+            return Ok(changed);
+        };
+        let now = self.tools.clock.now();
+        let since = *self.unexplained.entry(nonce).or_insert(now);
+        if head + 1 >= at + depth && now.saturating_sub(since) >= EXPLANATION {
             tracing::warn!(nonce, "a transaction that is not ours used the nonce");
             open.outcome = Some(Outcome::Superseded);
             changed = true;
@@ -161,6 +171,7 @@ impl Engine {
         self.urgent.remove(&nonce);
         self.refused.remove(&nonce);
         self.capped.remove(&nonce);
+        self.unexplained.remove(&nonce);
     }
 
     /// Ends the transactions that are deep enough. Returns whether there were any.

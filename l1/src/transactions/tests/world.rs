@@ -58,6 +58,8 @@ pub(super) struct State {
     pub(super) forgets: bool,
     pub(super) unavailable: bool,
     pub(super) hangs: bool,
+    /// Counts mined transactions, and has no receipts of them yet.
+    pub(super) lacks_receipts: bool,
     pub(super) refuses: Option<Refusal>,
     /// Actions until the process is killed: stores and broadcasts.
     pub(super) fuse: Option<u32>,
@@ -158,6 +160,7 @@ impl World {
             forgets: false,
             unavailable: false,
             hangs: false,
+            lacks_receipts: false,
             refuses: None,
             fuse: None,
             dead: false,
@@ -372,6 +375,9 @@ impl Node for World {
     async fn receipt(&self, hash: B256) -> Result<Option<Found>, L1Error> {
         self.reached().await?;
         let state = self.state();
+        if state.lacks_receipts {
+            return Ok(None);
+        }
         let mut blocks = (1u64..).zip(&state.blocks);
         let found = blocks.find_map(|(number, block)| {
             let sent = block.iter().find(|sent| sent.hash == hash)?;
