@@ -480,8 +480,8 @@ impl Node for Shared {
         })
     }
 
-    async fn height(&self) -> Result<u64, L1Error> {
-        Ok(self.with(|chain| chain.number))
+    async fn block(&self, tag: Tag) -> Result<Option<Block>, L1Error> {
+        Ok(self.with(|chain| chain.block_of(tag)))
     }
 
     async fn market(&self) -> Result<Market, L1Error> {

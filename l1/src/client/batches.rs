@@ -53,7 +53,10 @@ impl<T: Transport> Client<T> {
         index: u64,
         data_commitment: &Fr,
     ) -> Result<Cancellation, L1Error> {
-        let manager = self.transport.manager(self.operator()?).await?;
+        let Ok(operator) = self.operator() else {
+            return Ok(Cancellation::NeverSent);
+        };
+        let manager = self.transport.manager(operator).await?;
         let purpose = settlement_purpose(index, data_commitment);
         manager
             .cancel(&purpose)

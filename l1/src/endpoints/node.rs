@@ -13,6 +13,7 @@ use crate::{
         Call, Node,
         node::{Found, Identity, Market, Refusal},
     },
+    transport::{Block, Tag},
 };
 
 /// The nodes of the endpoints. They share their health with the reads.
@@ -90,8 +91,8 @@ impl Node for Nodes {
         self.any(|node| node.identity(), |_| true).await
     }
 
-    async fn height(&self) -> Result<u64, L1Error> {
-        self.any(|node| node.height(), |_| true).await
+    async fn block(&self, tag: Tag) -> Result<Option<Block>, L1Error> {
+        self.any(|node| node.block(tag), Option::is_some).await
     }
 
     async fn market(&self) -> Result<Market, L1Error> {

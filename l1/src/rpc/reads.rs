@@ -62,7 +62,7 @@ fn request(call: &Call) -> TransactionRequest {
 }
 
 impl RpcTransport {
-    pub(super) async fn read_block(&self, tag: Tag) -> Result<Option<Block>, L1Error> {
+    pub(crate) async fn read_block(&self, tag: Tag) -> Result<Option<Block>, L1Error> {
         let name = match tag {
             Tag::Latest => "latest".to_owned(),
             Tag::Safe => "safe".to_owned(),

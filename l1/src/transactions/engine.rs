@@ -25,7 +25,7 @@ use super::{
 use crate::{
     account::Account,
     error::L1Error,
-    transport::{Mined, Outgoing},
+    transport::{Block, Mined, Outgoing},
 };
 
 /// Gas of a transfer to an account without code.
@@ -58,6 +58,8 @@ pub(super) struct Engine {
     capped: BTreeSet<u64>,
     /// Since when a nonce counts as used and nothing of ours is mined under it.
     unexplained: BTreeMap<u64, Duration>,
+    /// The newest block at the last look.
+    seen: Option<Block>,
     balance: Option<U256>,
     failure: Option<String>,
 }
@@ -74,6 +76,7 @@ impl Engine {
             refused: BTreeMap::new(),
             capped: BTreeSet::new(),
             unexplained: BTreeMap::new(),
+            seen: None,
             balance: None,
             failure: None,
         })
@@ -129,6 +132,11 @@ impl Engine {
     /// # Errors
     /// [`TransactionError`]; nothing new is sent then.
     pub(super) async fn submit(&mut self, request: &Outgoing) -> Result<(), TransactionError> {
+        let open = self.open(&request.purpose);
+        if open.is_some_and(|open| open.outcome.is_some()) {
+            // Its block may have been taken back since the last look.
+            self.look().await?;
+        }
         let again = match self.open(&request.purpose) {
             Some(open) => match (&open.outcome, request.repeat) {
                 (None, _) if open.cancelling => return Err(TransactionError::Cancelled),
@@ -391,16 +399,12 @@ impl Engine {
         &mut self,
         purpose: &str,
     ) -> Result<Option<Cancellation>, TransactionError> {
-        let place = self.book.open.iter().rposition(|o| o.purpose == purpose);
-        if let Some(place) = place
-            && self.book.open[place].outcome.is_none()
-            && !self.book.open[place].cancelling
-        {
-            let nonce = self.book.open[place].nonce;
-            // It may have been mined since the last look.
+        if let Some(nonce) = self.open(purpose).map(|open| open.nonce) {
+            // It may have been mined since the last look, or its block taken back.
             self.look().await?;
             if let Some(place) = self.place(nonce)
                 && self.book.open[place].outcome.is_none()
+                && !self.book.open[place].cancelling
             {
                 self.book.open[place].cancelling = true;
                 if let Err(error) = self.save().await {
@@ -411,7 +415,28 @@ impl Engine {
                 self.step().await?;
             }
         }
+        self.check_ended(purpose).await?;
         Ok(self.fate(purpose))
+    }
+
+    /// Forgets that the ended transaction of a purpose was mined, if the chain no longer shows it: a
+    /// reorganisation took back what counted as final.
+    async fn check_ended(&mut self, purpose: &str) -> Result<(), TransactionError> {
+        if self.open(purpose).is_some() {
+            return Ok(());
+        }
+        let ended = self.book.ended.iter().rposition(|e| e.purpose == purpose);
+        if let Some(place) = ended
+            && let Outcome::Mined(mined) = &self.book.ended[place].outcome
+            && self
+                .asked(self.tools.node.receipt(mined.hash))
+                .await?
+                .is_none()
+        {
+            self.book.ended[place].outcome = Outcome::Superseded;
+            self.save().await?;
+        }
+        Ok(())
     }
 
     /// Returns the fate of a purpose for somebody who cancels it; `None` while it is open.

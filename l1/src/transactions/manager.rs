@@ -23,7 +23,7 @@ use crate::{
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
 /// Pause between two looks at mined transactions that are not deep enough, in pauses of waiting
 /// ones.
-const MINED_PAUSES: u32 = 4;
+const MINED_PAUSES: u32 = 12;
 /// Pause between two reads of an idle account's balance, if somebody follows its status.
 const IDLE_PAUSE: Duration = Duration::from_secs(30);
 /// Commands that wait for the task.

@@ -2,7 +2,10 @@
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 
-use crate::{error::L1Error, transport::Mined};
+use crate::{
+    error::L1Error,
+    transport::{Block, Mined, Tag},
+};
 
 /// The chain that a journal belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,8 +71,8 @@ pub enum Refusal {
 pub trait Node: Send + Sync + 'static {
     /// Returns the chain's identity.
     async fn identity(&self) -> Result<Identity, L1Error>;
-    /// Returns the number of the newest mined block.
-    async fn height(&self) -> Result<u64, L1Error>;
+    /// Returns a block; `None` if the chain has not come to it, or names no block so.
+    async fn block(&self, tag: Tag) -> Result<Option<Block>, L1Error>;
     /// Returns the prices of the next block.
     async fn market(&self) -> Result<Market, L1Error>;
     /// Returns the number of the account's mined transactions.

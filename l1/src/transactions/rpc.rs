@@ -9,7 +9,7 @@ use super::node::{Call, Found, Identity, Market, Node, Refusal};
 use crate::{
     error::L1Error,
     rpc::RpcTransport,
-    transport::{Mined, Transport as _},
+    transport::{Block, Mined, Tag, Transport as _},
 };
 
 /// Blocks whose priority fees are looked at.
@@ -64,9 +64,8 @@ impl Node for RpcTransport {
         Ok(Identity { chain_id, genesis })
     }
 
-    async fn height(&self) -> Result<u64, L1Error> {
-        let answer = self.request("eth_blockNumber", json!([])).await?;
-        number("eth_blockNumber", &answer)
+    async fn block(&self, tag: Tag) -> Result<Option<Block>, L1Error> {
+        self.read_block(tag).await
     }
 
     async fn market(&self) -> Result<Market, L1Error> {

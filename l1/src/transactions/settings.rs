@@ -29,8 +29,9 @@ pub struct Settings {
     /// Seconds for which one request waits for its transaction. The transaction itself has no time
     /// limit, and a repeated request finds it.
     pub wait_s: u64,
-    /// Depth at which a transaction is no longer watched; the newest block has depth 1. The default
-    /// is 1 on development chains and 12 on all others.
+    /// Depth at which a transaction is no longer watched; the newest block has depth 1. By default
+    /// it is watched until its block is final; on a chain that names no final block until depth 1
+    /// on development chains, and 12 on all others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confirmations: Option<u64>,
     /// Longest pause between two looks at an open transaction, in milliseconds.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use subrosa_protocol::ledger::Deposit;
 
-use super::{Failure, blocking, reading, rewind::rewind};
+use super::{Failure, blocking, reading, rewind::withdraw};
 use crate::{
     deposits::DepositQueue,
     health::Halt,
@@ -41,7 +41,7 @@ pub(super) async fn requeue_changed(node: &Arc<Node>, view: &RollupView) -> Resu
             batch,
             "dropping unsettled batches: their deposits have changed"
         );
-        rewind(node, batch).await.map_err(Failure::Final)?;
+        withdraw(node, batch).await?;
     }
     let gate = node.seal_gate.lock().await;
     blocking(node, "watch", move |node| forget(node, changed))

@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use super::blocking;
+use super::{Failure, blocking, course::record, reading};
 use crate::{
     deposits::DepositQueue,
     event::BatchEventKind,
@@ -24,7 +24,30 @@ use crate::{
     telemetry,
 };
 
-/// Drops all batches from `from` on.
+/// Drops all batches from `from` on, after everything that was sent of them is cancelled, the last
+/// first: L1 would settle a batch that is dropped and still sent, and refuse what is sealed after.
+///
+/// # Errors
+/// A transient failure if one of them is mined before it is cancelled, or neither yet. Nothing is
+/// dropped then, and the next comparison with L1 decides.
+pub(super) async fn withdraw(node: &Arc<Node>, from: u64) -> Result<(), Failure> {
+    let sent = {
+        let cursor = node.cursor();
+        from..cursor.prove.min(cursor.seal)
+    };
+    for index in sent.rev() {
+        let commitment = record(node, index).await?.commitment;
+        let cancelled = node.ports.settlement.cancel(index, &commitment).await;
+        if !cancelled.map_err(reading)? {
+            return Err(Failure::Transient(format!(
+                "L1 mined batch {index} just before it was cancelled"
+            )));
+        }
+    }
+    rewind(node, from).await.map_err(Failure::Final)
+}
+
+/// Drops all batches from `from` on. L1 has settled others in their place.
 pub(super) async fn rewind(node: &Arc<Node>, from: u64) -> Result<(), Halt> {
     let seal_gate = node.seal_gate.lock().await;
     let prove_gate = node.interrupt_proof().await;

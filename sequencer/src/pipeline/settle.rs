@@ -19,7 +19,7 @@ use super::{
     look::look,
     reading,
     requeue::requeue_changed,
-    rewind::rewind,
+    rewind::{rewind, withdraw},
     watch::follow,
 };
 use crate::{
@@ -152,30 +152,13 @@ async fn step(node: &Arc<Node>, counts: &mut Counts) -> Result<Step, Failure> {
                 () = node.clock().sleep(pause) => {}
             }
         }
-        if give_up(node, index, cursor.prove.min(cursor.seal)).await? {
-            rewind(node, index).await.map_err(Failure::Final)?;
-        }
+        withdraw(node, index).await?;
         return Ok(Step::Again);
     }
     if index >= cursor.prove {
         return Ok(Step::Idle);
     }
     settle(node, index, record, counts).await
-}
-
-/// Cancels what was sent of the batches from `from` on, the last first. Returns whether none of them
-/// can settle any more: a batch that settles after it was dropped costs everyone who is paid in it a
-/// wait.
-async fn give_up(node: &Arc<Node>, from: u64, proven: u64) -> Result<bool, Failure> {
-    for index in (from..proven).rev() {
-        let record = record(node, index).await?;
-        let cancelled = node.ports.settlement.cancel(index, &record.commitment);
-        if !cancelled.await.map_err(reading)? {
-            tracing::warn!(batch = index, "settled before it could be dropped");
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }
 
 /// Drops what was sealed here from `from` on, and imports L1's batches from there up to `until`.
@@ -208,7 +191,7 @@ async fn take_back(node: &Arc<Node>, from: u64) -> Result<(), Failure> {
         .await
         .map_err(Failure::Final)?;
     match unproven {
-        Some(first) => rewind(node, first).await.map_err(Failure::Final),
+        Some(first) => withdraw(node, first).await,
         None => Ok(()),
     }
 }

@@ -182,7 +182,7 @@ impl Node {
             "to": sender,
             "nonce": found["nonce"],
             "gas": "0x5208",
-            "maxFeePerGas": format!("{:#x}", 1_000_000_000_000u64),
+            "maxFeePerGas": format!("{:#x}", 100_000_000_000_000u64),
             "maxPriorityFeePerGas": format!("{:#x}", 500_000_000_000u64),
         }]);
         self.request("eth_sendTransaction", replacement).await?;

@@ -13,6 +13,7 @@ use super::{
     },
     Engine, TRANSFER_GAS, price,
 };
+use crate::transport::{Block, Tag};
 
 /// Time that a node has to show the transaction that used a nonce: it may count a transaction before
 /// it has the receipt.
@@ -44,17 +45,52 @@ impl Engine {
     /// Compares the open transactions with the chain. Returns the number of mined transactions.
     pub(super) async fn look(&mut self) -> Result<u64, TransactionError> {
         let node = Arc::clone(&self.tools.node);
-        let head = self.asked(node.height()).await?;
+        let block = self.asked(node.block(Tag::Latest)).await?;
+        let block = block
+            .ok_or_else(|| TransactionError::Unavailable("the node has no newest block".into()))?;
         let used = self.asked(node.mined_nonce(self.address())).await?;
+        let sure = self.unchanged(&block).await?;
         let mut changed = false;
         for place in 0..self.book.open.len() {
-            changed |= self.inspect(place, head, used).await?;
+            let outcome = self.book.open[place].outcome.as_ref();
+            let mined = outcome.and_then(Outcome::place);
+            if mined.is_none_or(|(_, block)| block > sure) {
+                changed |= self.inspect(place, block.number, used).await?;
+            }
         }
-        changed |= self.retire(head);
+        self.seen = Some(block);
+        changed |= self.retire(block.number).await?;
         if changed {
             self.save().await?;
         }
         Ok(used)
+    }
+
+    /// Returns the number of the block up to which the chain is as it was at the last look.
+    async fn unchanged(&self, head: &Block) -> Result<u64, TransactionError> {
+        let Some(seen) = self.seen.filter(|seen| seen.number <= head.number) else {
+            return Ok(0);
+        };
+        let node = Arc::clone(&self.tools.node);
+        let there = if seen.number == head.number {
+            Some(*head)
+        } else {
+            self.asked(node.block(Tag::Number(seen.number))).await?
+        };
+        let same = there.is_some_and(|there| there.hash == seen.hash);
+        Ok(if same { seen.number } else { 0 })
+    }
+
+    /// Returns the number of the block up to which nothing is watched any more.
+    async fn final_below(&self, head: u64) -> Result<u64, TransactionError> {
+        let settings = &self.tools.settings;
+        if settings.confirmations.is_none() {
+            let node = Arc::clone(&self.tools.node);
+            if let Some(block) = self.asked(node.block(Tag::Finalized)).await? {
+                return Ok(block.number);
+            }
+        }
+        Ok((head + 1).saturating_sub(settings.depth(self.tools.chain_id)))
     }
 
     /// Compares one open transaction with the chain. Returns whether its record changed.
@@ -175,14 +211,15 @@ impl Engine {
     }
 
     /// Ends the transactions that are deep enough. Returns whether there were any.
-    fn retire(&mut self, head: u64) -> bool {
-        let depth = self.tools.settings.depth(self.tools.chain_id);
+    async fn retire(&mut self, head: u64) -> Result<bool, TransactionError> {
+        if self.book.open.iter().all(|open| open.outcome.is_none()) {
+            return Ok(false);
+        }
+        let until = self.final_below(head).await?;
         let deep = |open: &Open| match &open.outcome {
             None => false,
             Some(Outcome::Superseded) => true,
-            Some(outcome) => outcome
-                .place()
-                .is_some_and(|(_, block)| head.saturating_add(1) >= block.saturating_add(depth)),
+            Some(outcome) => outcome.place().is_some_and(|(_, block)| block <= until),
         };
         let (done, open): (Vec<_>, Vec<_>) = self.book.open.drain(..).partition(deep);
         self.book.open = open;
@@ -203,7 +240,7 @@ impl Engine {
             .len()
             .saturating_sub(self.tools.settings.remember);
         self.book.ended.drain(..surplus);
-        any
+        Ok(any)
     }
 
     /// Fills nonces below a waiting transaction that nothing uses: those of transactions that

@@ -10,7 +10,7 @@ use alloy::{
     consensus::{Transaction as _, TxEnvelope},
     eips::eip2718::Decodable2718 as _,
 };
-use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use subrosa_clock::{Clock as _, VirtualClock};
 
 use super::super::{
@@ -23,7 +23,7 @@ use crate::{
     account::Account,
     development,
     error::L1Error,
-    transport::{Mined, Outgoing},
+    transport::{Block, Mined, Outgoing, Tag},
 };
 
 pub(super) const CHAIN_ID: u64 = 31337;
@@ -69,6 +69,14 @@ pub(super) struct State {
 impl State {
     pub(super) fn nonce(&self) -> u64 {
         self.blocks.iter().map(|block| block.len() as u64).sum()
+    }
+
+    /// Returns the hash of a block: of its number and of everything that was mined until it.
+    fn hash_at(&self, number: u64) -> B256 {
+        let mut bytes = number.to_be_bytes().to_vec();
+        let until = self.blocks.iter().take(number as usize).flatten();
+        bytes.extend(until.flat_map(|sent| sent.hash));
+        keccak256(bytes)
     }
 
     /// Mines a block with what the pool holds and can pay for.
@@ -280,9 +288,21 @@ impl Node for World {
         })
     }
 
-    async fn height(&self) -> Result<u64, L1Error> {
+    async fn block(&self, tag: Tag) -> Result<Option<Block>, L1Error> {
         self.reached().await?;
-        Ok(self.state().blocks.len() as u64)
+        let state = self.state();
+        let newest = state.blocks.len() as u64;
+        let number = match tag {
+            Tag::Latest => newest,
+            Tag::Safe | Tag::Finalized => return Ok(None),
+            Tag::Number(number) => number,
+        };
+        Ok((number <= newest).then(|| Block {
+            number,
+            hash: state.hash_at(number),
+            parent: state.hash_at(number.saturating_sub(1)),
+            timestamp: number,
+        }))
     }
 
     async fn market(&self) -> Result<Market, L1Error> {
