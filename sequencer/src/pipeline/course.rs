@@ -1,15 +1,16 @@
 //! The comparison of L1's settled history with this sequencer's.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use subrosa_protocol::ledger::State;
 
 use super::{Failure, blocking, reading};
 use crate::{
+    event::BatchEventKind,
     health::Halt,
     node::Node,
     ports::RollupView,
-    store::tables::{BatchRecord, Batches},
+    store::tables::{BatchRecord, Batches, Stage, Stages},
 };
 
 /// The next step on the way to L1's history.
@@ -74,6 +75,9 @@ pub(super) async fn course(node: &Arc<Node>, view: &RollupView) -> Result<Course
         return Ok(Course::TakenBack(next));
     }
     if next == cursor.settle {
+        if node.must_compare() {
+            renew(node, agreed.max(1)..next).await?;
+        }
         node.compared();
         return Ok(Course::Level);
     }
@@ -114,6 +118,32 @@ async fn agreed_in(node: &Arc<Node>, index: u64) -> Result<Option<[u8; 32]>, Fai
     })?;
     let found = (theirs.new_state, theirs.data_commitment);
     Ok((found == (ours.new.commitment(), ours.commitment)).then_some(theirs.tx))
+}
+
+/// Records the L1 transactions in which settled batches are now: a reorganisation can bring a batch
+/// back in another one, at another price.
+async fn renew(node: &Arc<Node>, settled: Range<u64>) -> Result<(), Failure> {
+    for index in settled {
+        let Some(tx) = agreed_in(node, index).await? else {
+            // L1 has changed since it was compared. The next comparison sees it.
+            return Ok(());
+        };
+        let changed = blocking(node, "settle", move |node| {
+            let stage = Stage::Settled { tx };
+            if node.store.get::<Stages>(&index)? == Some(stage) {
+                return Ok(false);
+            }
+            let mut changes = node.store.change();
+            changes.put::<Stages>(&index, &stage)?;
+            changes.commit()?;
+            Ok(true)
+        });
+        if changed.await.map_err(Failure::Final)? {
+            tracing::info!(batch = index, "settled in another transaction of L1");
+            node.emit(index, BatchEventKind::Settled { tx });
+        }
+    }
+    Ok(())
 }
 
 /// Returns the state in which the batch with this index starts.

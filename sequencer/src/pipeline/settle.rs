@@ -100,6 +100,15 @@ struct Counts {
     refusals: u32,
 }
 
+impl Counts {
+    /// Starts anew, because L1 has settled a batch.
+    fn progress(&mut self, node: &Node) {
+        *self = Self::default();
+        node.health.restore(REFUSED);
+        node.health.restore(REWINDS);
+    }
+}
+
 /// Compares L1 with the store and does what is due.
 async fn step(node: &Arc<Node>, counts: &mut Counts) -> Result<Step, Failure> {
     let view = look(node).await?;
@@ -108,7 +117,7 @@ async fn step(node: &Arc<Node>, counts: &mut Counts) -> Result<Step, Failure> {
         Course::Settled { index, tx } => {
             tracing::info!(batch = index, "found settled on L1");
             mark(node, index, tx).await?;
-            *counts = Counts::default();
+            counts.progress(node);
             return Ok(Step::Again);
         }
         Course::TakenBack(from) => {
@@ -117,7 +126,7 @@ async fn step(node: &Arc<Node>, counts: &mut Counts) -> Result<Step, Failure> {
         }
         Course::Foreign(from) => {
             catch_up(node, from, view.batch_index).await?;
-            *counts = Counts::default();
+            counts.progress(node);
             return Ok(Step::Again);
         }
     }
@@ -303,9 +312,7 @@ async fn settle(
                 gas = receipt.gas_used,
                 "settled"
             );
-            *counts = Counts::default();
-            node.health.restore(REFUSED);
-            node.health.restore(REWINDS);
+            counts.progress(node);
             Ok(Step::Again)
         }
         Err(SettlementError::Rejected { reason }) => refused(node, index, &record, reason).await,
