@@ -16,18 +16,22 @@ use subrosa_node::{
     interrupt::{interrupted, until_interrupted},
     sequencer::{SequencerKeys, configure, follower_ports, keep_transactions, ports},
 };
-use subrosa_sequencer::{Config, Health, Ports, store::Store};
+use subrosa_sequencer::{
+    Config, Health, Ports,
+    store::{Store, carry, copy},
+};
 
 /// Actions other than running. The options of `subrosa sequencer` go before the action.
 #[derive(clap::Subcommand)]
 enum Action {
     /// Make an empty or outdated store whole from L1, then end.
     Rebuild {
-        /// Rename the present store first, and begin with an empty one.
+        /// Rename the present store first, and begin with one that holds only what L1 does not:
+        /// transactions that wait, and the mailbox.
         #[arg(long)]
         set_aside: bool,
     },
-    /// Write a consistent copy of the store of a stopped sequencer into a new directory.
+    /// Write a consistent copy of the store into a new directory. The sequencer may run.
     Backup {
         /// Directory to make.
         #[arg(long)]
@@ -155,6 +159,12 @@ async fn rebuild(mut config: Config, ports: Ports, set_aside: bool) -> anyhow::R
         let aside = store.with_extension(format!("set-aside-{}", time.as_secs()));
         std::fs::rename(&store, &aside)?;
         eprintln!("the old store is in {}", aside.display());
+        let carried = carry(
+            &Store::open(&aside)?,
+            &Store::open(&store)?,
+            &config.context(),
+        )?;
+        eprintln!("took over {carried} transactions that had not settled, and the mailbox");
     }
     config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
     let settlement = ports.settlement.clone();
@@ -194,12 +204,17 @@ async fn rebuild(mut config: Config, ports: Ports, set_aside: bool) -> anyhow::R
     Ok(())
 }
 
-/// Copies the store of a stopped sequencer.
+/// Copies the store, whether or not a sequencer runs on it.
 fn backup(store: &Path, to: &Path) -> anyhow::Result<()> {
     ensure!(store.exists(), "{} does not exist", store.display());
-    let open = Store::open(store).context("is the sequencer stopped?")?;
-    open.copy_to(to)?;
-    println!("{} holds a copy of {}", to.display(), store.display());
+    let bar = ProgressBar::new_spinner().with_message("entries");
+    let entries = copy(store, to, |entries| bar.set_position(entries))?;
+    bar.finish_and_clear();
+    println!(
+        "{} holds a copy of {} ({entries} entries)",
+        to.display(),
+        store.display()
+    );
     Ok(())
 }
 

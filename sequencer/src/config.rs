@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use subrosa_l1::{TransactionSettings, development::is_development_chain};
-use subrosa_protocol::batch::Shape;
+use subrosa_protocol::{Fr, batch::Shape, transaction::Context};
 
 /// Longest time to live of a message, in seconds: 30 days.
 const MAX_TTL_S: u64 = 30 * 24 * 60 * 60;
@@ -313,6 +313,13 @@ pub enum ConfigError {
 }
 
 impl Config {
+    /// Returns the context of the rollup's transactions.
+    #[must_use]
+    pub fn context(&self) -> Fr {
+        let (chain_id, rollup) = (self.chain_id, self.rollup);
+        Context { chain_id, rollup }.word()
+    }
+
     /// Checks the ranges that the types do not express.
     ///
     /// # Errors

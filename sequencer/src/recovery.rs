@@ -53,7 +53,11 @@ pub enum RecoveryError {
         source: CodecError,
     },
     /// Another version of the program made the store.
-    #[error("the store has schema {found}; this program needs schema {expected}")]
+    #[error(
+        "the store has schema {found}; this program needs schema {expected}: run `subrosa sequencer \
+         rebuild --set-aside`, which reads everything from L1 anew and keeps what was accepted, or \
+         use the program that made the store"
+    )]
     Schema {
         /// Schema of the store.
         found: u64,
@@ -193,7 +197,8 @@ pub(crate) fn recover(
     context: &Fr,
 ) -> Result<Recovered, RecoveryError> {
     let head = check_identity(store, identity)?;
-    let time = check_batches(store, &head, context)?;
+    let (block, final_below) = load_chain(store)?;
+    let time = check_batches(store, &head, final_below, context)?;
     let ledger = load_ledger(store, head.batch_index, context)?;
     if *ledger.state() != head {
         return Err(RecoveryError::Head);
@@ -202,7 +207,7 @@ pub(crate) fn recover(
         cursor,
         unproven,
         next_sequence: last_sequence,
-    } = check_stages(store, &head, context)?;
+    } = check_stages(store, &head, final_below.max(1), context)?;
     let mempool = check_mempool(store, &ledger, context)?;
     let next_sequence = mempool
         .last()
@@ -210,7 +215,6 @@ pub(crate) fn recover(
         .max(last_sequence);
     let deposits = waiting_deposits(store, head.deposit_count)?;
     let oracle = load_oracle(store)?;
-    let (block, final_below) = load_chain(store)?;
     Ok(Recovered {
         ledger,
         time,
@@ -284,11 +288,27 @@ fn check_identity(store: &Store, identity: &Identity) -> Result<State, RecoveryE
     State::decode(&entry(MetaKey::Head, "head")?).map_err(unreadable("head"))
 }
 
-/// Checks each batch and the chain of their states. Returns the time of the last batch.
-fn check_batches(store: &Store, head: &State, context: &Fr) -> Result<u64, RecoveryError> {
-    let mut previous = State::genesis();
-    let mut time = 0;
-    let mut entries = store.range::<Batches>(&0)?.peekable();
+/// Checks each batch that is not final, and the chain of their states. Returns the time of the last
+/// batch. Those that are final were checked until they were, so that the time of a start does not
+/// grow with the history.
+fn check_batches(
+    store: &Store,
+    head: &State,
+    final_below: u64,
+    context: &Fr,
+) -> Result<u64, RecoveryError> {
+    let (mut previous, mut time) = match final_below.checked_sub(1).filter(|last| *last > 0) {
+        None => (State::genesis(), 0),
+        Some(last) => {
+            let record = store.get::<Batches>(&last)?;
+            let gap = RecoveryError::Gap {
+                expected: last,
+                found: final_below,
+            };
+            record.map(|r| (r.new, r.time)).ok_or(gap)?
+        }
+    };
+    let mut entries = store.range::<Batches>(&previous.batch_index)?.peekable();
     while entries.peek().is_some() {
         let chunk: Vec<(u64, BatchRecord)> =
             entries.by_ref().take(CHUNK).collect::<Result<_, _>>()?;
@@ -426,15 +446,20 @@ struct Staged {
 }
 
 /// Checks stages, proofs, jobs and kept submissions.
-fn check_stages(store: &Store, head: &State, context: &Fr) -> Result<Staged, RecoveryError> {
-    let stages = store.all::<Stages>()?;
+fn check_stages(
+    store: &Store,
+    head: &State,
+    first: u64,
+    context: &Fr,
+) -> Result<Staged, RecoveryError> {
+    let stages: BTreeMap<u64, Stage> = store.range::<Stages>(&first)?.collect::<Result<_, _>>()?;
     let last = head.batch_index;
     let mut cursor = Cursor {
         seal: last,
         prove: last,
         settle: last,
     };
-    if stages.keys().copied().ne(1..last) {
+    if stages.keys().copied().ne(first..last) {
         return Err(RecoveryError::Job {
             index: last,
             what: "the stages do not match the batches",

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use subrosa_l1::development::is_development_chain;
-use subrosa_protocol::{Fr, asset::AssetInfo, transaction::Context};
+use subrosa_protocol::{Fr, asset::AssetInfo};
 
 use crate::{
     config::{Config, ConfigError},
@@ -96,11 +96,7 @@ pub(crate) fn check_config(config: &Config, ports: &Ports) -> Result<Fr, StartEr
     if ports.verifier.is_unsafe_development() && !is_development_chain(chain_id) {
         return Err(StartError::UnsafeKeys { chain_id });
     }
-    let context = Context {
-        chain_id,
-        rollup: config.rollup,
-    };
-    Ok(context.word())
+    Ok(config.context())
 }
 
 /// Opens the store and the mailbox, checks them and rebuilds memory.

@@ -2,6 +2,8 @@
 //! survive a crash in one synced write batch, so that the step either happened or did not.
 
 mod codec;
+mod copy;
+mod options;
 pub mod tables;
 
 use std::{
@@ -10,10 +12,8 @@ use std::{
 };
 
 pub use codec::CodecError;
-use rocksdb::{
-    BlockBasedOptions, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, Direction,
-    IteratorMode, Options, WriteBatch, WriteOptions, checkpoint::Checkpoint,
-};
+pub use copy::{carry, copy};
+use rocksdb::{ColumnFamily, DB, Direction, IteratorMode, WriteBatch, WriteOptions};
 use tables::{Bytes, Key, LedgerCheckpoints, Table, Value};
 
 /// Number of ledger checkpoints that are kept: the newest, and the one before it in case the batch
@@ -33,6 +33,14 @@ pub enum StoreError {
         path: PathBuf,
         /// The error of RocksDB.
         source: rocksdb::Error,
+    },
+    /// The operating system failed.
+    #[error("{path}: {source}")]
+    Disk {
+        /// The file or directory.
+        path: PathBuf,
+        /// The operating system's error.
+        source: std::io::Error,
     },
     /// Stored bytes cannot be read.
     #[error("table {table} holds an unreadable entry: {source}")]
@@ -68,27 +76,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::Database`], for instance if another process holds the store.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let mut options = Options::default();
-        options.create_if_missing(true);
-        options.create_missing_column_families(true);
-        options.set_paranoid_checks(true);
-        options.set_atomic_flush(true);
-        options.set_max_open_files(512);
-        options.set_keep_log_file_num(4);
-        options.set_max_total_wal_size(256 << 20);
-        let families = tables::ALL.iter().map(|name| {
-            let mut options = Options::default();
-            options.set_compression_type(DBCompressionType::None);
-            let mut blocks = BlockBasedOptions::default();
-            blocks.set_bloom_filter(10.0, false);
-            options.set_block_based_table_factory(&blocks);
-            ColumnFamilyDescriptor::new(*name, options)
-        });
-        let db = DB::open_cf_descriptors(&options, path, families).map_err(|source| {
-            StoreError::Database {
-                path: path.to_owned(),
-                source,
-            }
+        let opened = DB::open_cf_descriptors(&options::database(), path, options::families());
+        let db = opened.map_err(|source| StoreError::Database {
+            path: path.to_owned(),
+            source,
         })?;
         Ok(Self {
             db,
@@ -163,18 +154,12 @@ impl Store {
         self.range::<T>(&0)?.collect()
     }
 
-    /// Makes a consistent copy of the store in a new directory while the store is in use. Files are
-    /// shared with the store by hard links where the file system allows.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`], for instance if the directory exists.
-    pub fn copy_to(&self, directory: &Path) -> Result<(), StoreError> {
-        let failed = |source| StoreError::Database {
-            path: directory.to_owned(),
-            source,
-        };
-        let checkpoint = Checkpoint::new(&self.db).map_err(failed)?;
-        checkpoint.create_checkpoint(directory).map_err(failed)
+    /// Writes entries, and waits until they are on disk if `sync` says so.
+    fn write(&self, batch: WriteBatch, sync: bool) -> Result<(), StoreError> {
+        let mut options = WriteOptions::default();
+        options.set_sync(sync);
+        let written = self.db.write_opt(batch, &options);
+        written.map_err(|source| self.database(source))
     }
 
     /// Starts a set of changes that are applied together.
@@ -239,11 +224,6 @@ impl Changes<'_> {
     /// # Errors
     /// [`StoreError::Database`]. It is then unknown whether the changes are on disk.
     pub fn commit(self) -> Result<(), StoreError> {
-        let mut options = WriteOptions::default();
-        options.set_sync(true);
-        self.store
-            .db
-            .write_opt(self.batch, &options)
-            .map_err(|source| self.store.database(source))
+        self.store.write(self.batch, true)
     }
 }

@@ -119,6 +119,30 @@ async fn a_transaction_whose_receipt_comes_late_is_not_given_up() {
 }
 
 #[tokio::test]
+async fn a_transaction_that_reverts_in_another_branch_is_not_taken_for_mined() {
+    let world = World::new();
+    let mut engine = world.engine();
+    let settle = request("settle/1", Repeat::UntilDone);
+    engine.submit(&settle).await.unwrap();
+    world.mine(1);
+    engine.step().await.unwrap();
+    assert!(engine.answer("settle/1").unwrap().is_ok());
+    // The same transaction at the same height, after another one than before.
+    {
+        let mut state = world.state();
+        state.reorganise(1, false);
+        state.reverting_when_mined.insert(data("settle/1"));
+        state.mine();
+    }
+    engine.step().await.unwrap();
+    let answer = engine.answer("settle/1").unwrap();
+    assert!(
+        matches!(answer, Err(TransactionError::Rejected { .. })),
+        "{answer:?}"
+    );
+}
+
+#[tokio::test]
 async fn fees_rise_under_one_nonce_up_to_the_cap() {
     let mut world = World::new();
     world.settings.max_fee_wei = 6 * GWEI;

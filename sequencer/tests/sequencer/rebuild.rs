@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
 
-use subrosa_sequencer::{Config, Halt, Health};
+use subrosa_sequencer::{
+    Config, Halt, Health,
+    store::{Store, carry, copy},
+};
 
 use crate::support::*;
 
@@ -36,9 +39,9 @@ async fn unproven(world: &World) -> (Node, Arc<Prover>) {
 }
 
 /// Waits until the sequencer has as many batches as L1.
-async fn level(world: &World, node: &Node) {
+pub async fn level(world: &World, node: &Node) {
     let head = world.chain.with(|chain| chain.state.batch_index);
-    for _ in 0..1_000 {
+    for _ in 0..10_000 {
         let info = node.get("/v1/info").await.body;
         if info["settled_below"].as_u64() == Some(head) {
             return;
@@ -135,6 +138,57 @@ async fn a_follower_serves_what_has_settled_and_takes_nothing() {
     let promoted = world.start(config).await;
     settle(&world, &promoted, 1).await;
     promoted.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_of_a_running_store_is_a_whole_store() {
+    let world = World::new();
+    let node = world.start(world.config()).await;
+    let settled = settle(&world, &node, 3).await;
+    node.stop().await;
+    let node = world.start(idle(world.config())).await;
+    let waiting = world.transaction();
+    assert_eq!(node.submit(&waiting).await.status, 202);
+    let to = world.dir.path().join("copy");
+    let entries = copy(&world.store(), &to, |_| ()).unwrap();
+    assert!(entries > 10);
+    assert!(copy(&world.store(), &to, |_| ()).is_err(), "it exists");
+    // What comes later is not in the copy, and the store goes on.
+    let later = world.transaction();
+    assert_eq!(node.submit(&later).await.status, 202);
+    node.stop().await;
+    let node = world.start(config(&to)).await;
+    for tx in settled.iter().chain([&waiting]) {
+        node.until(tx, "settled").await;
+    }
+    let path = format!("/v1/transactions/{}", digest(&later));
+    assert_eq!(node.get(&path).await.status, 404);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_made_anew_takes_over_what_was_accepted() {
+    let world = World::new();
+    let (node, _prover) = unproven(&world).await;
+    let sealed = world.transaction();
+    node.submit(&sealed).await;
+    node.until(&sealed, "included").await;
+    node.stop().await;
+    let node = world.start(idle(world.config())).await;
+    let waiting = world.transaction();
+    assert_eq!(node.submit(&waiting).await.status, 202);
+    node.stop().await;
+
+    let new = elsewhere(&world, "new");
+    {
+        let old = Store::open(&world.store()).unwrap();
+        let new = Store::open(&new.store).unwrap();
+        assert_eq!(carry(&old, &new, &world.config().context()).unwrap(), 2);
+    }
+    let node = world.start(new).await;
+    node.until(&sealed, "settled").await;
+    node.until(&waiting, "settled").await;
+    node.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

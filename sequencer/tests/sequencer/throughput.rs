@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::*;
+use crate::{rebuild::level, support::*};
 
 /// Prints rate and latencies. Run it alone, on an idle machine.
 #[tokio::test(flavor = "multi_thread")]
@@ -79,4 +79,63 @@ async fn admissions() {
     }
     assert!(!latencies.is_empty());
     node.stop().await;
+}
+
+/// Resident memory of this process in bytes, on Linux; 0 elsewhere.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
+}
+
+/// Prints the time to import 5,000 batches from L1, and that of a start with all of them.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement"]
+async fn a_start_after_many_batches_long() {
+    let batches: u64 = std::env::var("BATCHES").map_or(5_000, |n| n.parse().unwrap());
+    let world = World::new();
+    let began = Instant::now();
+    for _ in 0..batches {
+        let pair = vec![world.transaction(), world.transaction()];
+        world.chain.settle_foreign(pair);
+    }
+    println!("{batches} batches of 2 made in {:?}", began.elapsed());
+    world
+        .chain
+        .with(|chain| chain.final_below = Some(batches - 60));
+    let mut config = world.config();
+    config.follow = true;
+    config.settle.poll_ms = 20;
+    let before = resident();
+    let began = Instant::now();
+    let node = world.start(config.clone()).await;
+    level(&world, &node).await;
+    let imported = began.elapsed();
+    let grown = resident().saturating_sub(before);
+    // What is final is noted at a step after the import.
+    world.chain.called(20).await;
+    node.stop().await;
+    let began = Instant::now();
+    let node = world.start(config).await;
+    let started = began.elapsed();
+    level(&world, &node).await;
+    let whole = began.elapsed();
+    node.stop().await;
+    println!(
+        "{}",
+        serde_json::json!({
+            "batches": batches,
+            "transactions": batches * 2,
+            "import_seconds": imported.as_secs_f64(),
+            "transactions_per_second": (batches * 2) as f64 / imported.as_secs_f64(),
+            "memory_growth_bytes": grown,
+            "restart_seconds": started.as_secs_f64(),
+            "restart_to_level_seconds": whole.as_secs_f64(),
+        })
+    );
+    assert!(
+        started < Duration::from_secs(5),
+        "a start reads only what is recent: {started:?}"
+    );
 }

@@ -109,7 +109,9 @@ impl Engine {
         };
         let before = open.outcome.as_ref().and_then(Outcome::place);
         if let Some((hash, found)) = found {
-            let same = before == Some((hash, found.mined.block));
+            // In another branch it may run at the same height, and fail.
+            let failed = matches!(open.outcome, Some(Outcome::Reverted { .. }));
+            let same = before == Some((hash, found.mined.block)) && failed != found.success;
             if same && open.used_at.is_none() {
                 return Ok(false);
             }

@@ -45,6 +45,8 @@ pub(super) struct Sent {
 pub(super) struct State {
     /// Transactions of each block; block numbers start at 1.
     pub(super) blocks: Vec<Vec<Sent>>,
+    /// Height at which each reorganisation began.
+    pub(super) forks: Vec<u64>,
     pub(super) pool: BTreeMap<u64, Sent>,
     /// Every transaction that was ever handed over, in order.
     pub(super) handed: Vec<Sent>,
@@ -74,6 +76,8 @@ impl State {
     /// Returns the hash of a block: of its number and of everything that was mined until it.
     fn hash_at(&self, number: u64) -> B256 {
         let mut bytes = number.to_be_bytes().to_vec();
+        let forks = self.forks.iter().filter(|from| **from < number);
+        bytes.push(forks.count() as u8);
         let until = self.blocks.iter().take(number as usize).flatten();
         bytes.extend(until.flat_map(|sent| sent.hash));
         keccak256(bytes)
@@ -97,7 +101,9 @@ impl State {
 
     /// Takes blocks back. Their transactions return to the pool, or are lost.
     pub(super) fn reorganise(&mut self, depth: usize, lose: bool) {
-        for _ in 0..depth.min(self.blocks.len()) {
+        let depth = depth.min(self.blocks.len());
+        self.forks.push((self.blocks.len() - depth) as u64);
+        for _ in 0..depth {
             for sent in self.blocks.pop().unwrap_or_default() {
                 if !lose {
                     self.pool.entry(sent.nonce).or_insert(sent);
@@ -159,6 +165,7 @@ impl World {
     pub(super) fn new() -> Self {
         let state = State {
             blocks: Vec::new(),
+            forks: Vec::new(),
             pool: BTreeMap::new(),
             handed: Vec::new(),
             base_fee: GWEI,

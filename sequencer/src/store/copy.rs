@@ -1,0 +1,140 @@
+//! Copies: a backup while the sequencer runs, and what a store that is rebuilt takes over.
+
+use std::path::Path;
+
+use rocksdb::{DB, IteratorMode, WriteBatch};
+use subrosa_protocol::Fr;
+
+use super::{
+    Changes, Store, StoreError, options,
+    tables::{
+        self, Bytes, Mempool, Messages, Meta, MetaKey, Stage, Stages, Submissions,
+        TransactionRecord, Transactions,
+    },
+};
+use crate::submission::ParsedSubmission;
+
+/// Bytes that are written at once.
+const PART: usize = 4 << 20;
+/// Times that a running store is opened anew because it replaced a file meanwhile.
+const ATTEMPTS: usize = 5;
+
+/// Writes a consistent copy of a store into a new directory. A sequencer may use the store: the copy
+/// has everything that was answered before the call. Returns the number of its entries, which
+/// `progress` is told now and then.
+///
+/// # Errors
+/// [`StoreError::Database`], for instance if `to` exists. An incomplete copy is left beside it,
+/// under the name of `to` with the ending `partial`.
+pub fn copy(from: &Path, to: &Path, mut progress: impl FnMut(u64)) -> Result<u64, StoreError> {
+    let on_disk = |path: &Path| {
+        let path = path.to_owned();
+        move |source: std::io::Error| StoreError::Disk { path, source }
+    };
+    if to.exists() {
+        let exists = std::io::ErrorKind::AlreadyExists;
+        return Err(on_disk(to)(exists.into()));
+    }
+    let scratch = tempfile::tempdir().map_err(on_disk(to))?;
+    let source = reader(from, scratch.path())?;
+    let partial = to.with_extension("partial");
+    if partial.exists() {
+        std::fs::remove_dir_all(&partial).map_err(on_disk(&partial))?;
+    }
+    let target = Store::open(&partial)?;
+    let mut entries = 0;
+    for name in tables::ALL {
+        let missing = StoreError::Table { table: name };
+        let theirs = source.cf_handle(name).ok_or(missing)?;
+        let missing = StoreError::Table { table: name };
+        let ours = target.db.cf_handle(name).ok_or(missing)?;
+        let mut part = WriteBatch::default();
+        for entry in source.iterator_cf(theirs, IteratorMode::Start) {
+            let (key, value) = entry.map_err(|source| StoreError::Database {
+                path: from.to_owned(),
+                source,
+            })?;
+            part.put_cf(ours, key, value);
+            entries += 1;
+            if part.size_in_bytes() >= PART {
+                target.write(std::mem::take(&mut part), false)?;
+                progress(entries);
+            }
+        }
+        target.write(part, true)?;
+    }
+    drop(target);
+    std::fs::rename(&partial, to).map_err(on_disk(to))?;
+    Ok(entries)
+}
+
+/// Opens a store for reading, at one point in time. Another process may write to it.
+fn reader(path: &Path, scratch: &Path) -> Result<DB, StoreError> {
+    let mut attempt = 1;
+    loop {
+        let mut settings = options::database();
+        settings.create_if_missing(false);
+        settings.create_missing_column_families(false);
+        // A file that the writer deletes stays readable as long as it is open.
+        settings.set_max_open_files(-1);
+        let families = options::families();
+        match DB::open_cf_descriptors_as_secondary(&settings, path, scratch, families) {
+            Ok(db) => return Ok(db),
+            Err(_) if attempt < ATTEMPTS => attempt += 1,
+            Err(source) => {
+                return Err(StoreError::Database {
+                    path: path.to_owned(),
+                    source,
+                });
+            }
+        }
+    }
+}
+
+/// Puts everything of an old store into a new one that L1 does not hold: the transactions that were
+/// accepted and have not settled, and the mailbox. Returns the number of the transactions.
+///
+/// # Errors
+/// [`StoreError`] if an entry of the old store cannot be read. Nothing is written then.
+pub fn carry(old: &Store, new: &Store, context: &Fr) -> Result<usize, StoreError> {
+    let mut changes = new.change();
+    let mut carried = 0;
+    for entry in old.range::<Submissions>(&0)? {
+        let (index, batch) = entry?;
+        if matches!(old.get::<Stages>(&index)?, Some(Stage::Settled { .. })) {
+            continue;
+        }
+        for (sequence, bytes) in batch.0 {
+            carried += usize::from(accept(&mut changes, sequence, bytes, context)?);
+        }
+    }
+    for entry in old.range::<Mempool>(&0)? {
+        let (sequence, Bytes(bytes)) = entry?;
+        carried += usize::from(accept(&mut changes, sequence, bytes, context)?);
+    }
+    for entry in old.range::<Messages>(&0)? {
+        let (sequence, message) = entry?;
+        changes.put::<Messages>(&sequence, &message)?;
+    }
+    if let Some(head) = old.get::<Meta>(&MetaKey::Mailbox)? {
+        changes.put::<Meta>(&MetaKey::Mailbox, &head)?;
+    }
+    changes.commit()?;
+    Ok(carried)
+}
+
+/// Records a submission as accepted and waiting. Returns whether it can be read.
+fn accept(
+    changes: &mut Changes<'_>,
+    sequence: u64,
+    bytes: Vec<u8>,
+    context: &Fr,
+) -> Result<bool, StoreError> {
+    let Ok(submission) = ParsedSubmission::parse(bytes, context) else {
+        return Ok(false);
+    };
+    changes.put::<Mempool>(&sequence, &Bytes(submission.bytes))?;
+    let record = TransactionRecord::Pending { sequence };
+    changes.put::<Transactions>(&submission.id, &record)?;
+    Ok(true)
+}
