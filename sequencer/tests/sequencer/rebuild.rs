@@ -174,7 +174,9 @@ async fn a_store_that_is_made_anew_takes_over_what_was_accepted() {
     node.submit(&sealed).await;
     node.until(&sealed, "included").await;
     node.stop().await;
-    let node = world.start(idle(world.config())).await;
+    let mut ports = world.ports();
+    ports.prover = Prover::blocked();
+    let node = world.start_with(idle(world.config()), ports).await;
     let waiting = world.transaction();
     assert_eq!(node.submit(&waiting).await.status, 202);
     node.stop().await;
