@@ -9,7 +9,6 @@ use subrosa_tests::{
 };
 
 #[tokio::test]
-#[ignore = "open: it does not end in time yet; run examples/two-machines.sh by hand"]
 async fn the_readme_runs_on_several_machines_as_it_is_written() -> anyhow::Result<()> {
     let Some(binary) = binary() else {
         return Ok(());
