@@ -72,12 +72,11 @@ test-e2e:
 test-long:
 	@scripts/prepare --contracts
 	$(CARGO) build --release --locked --workspace
-	$(CARGO) test --release --locked -p subrosa-tests --test faults -- --include-ignored
 	SUBROSA_SCHEDULES=$(SCHEDULES) SUBROSA_FIRST_SEED=$(FIRST_SEED) $(CARGO) test --release --locked \
-		-p subrosa-tests --test schedules -- --nocapture --ignored random
+		--workspace --test schedules -- --nocapture
 	SUBROSA_KILLS=$(KILLS) $(CARGO) test --release --locked \
-		-p subrosa-tests --test machine -- --nocapture killed
-	$(CARGO) test --release --locked --workspace -- --ignored _long same_bytes
+		--workspace --test machine -- --nocapture killed
+	$(CARGO) test --release --locked --workspace -- --ignored --nocapture _long same_bytes
 
 test-contracts:
 	@scripts/prepare --contracts

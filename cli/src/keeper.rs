@@ -4,6 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::ensure;
 use subrosa_clock::SystemClock;
+use subrosa_l1::TransactionSettings;
 use subrosa_node::{
     Deployment,
     accounts::account,
@@ -35,7 +36,8 @@ pub(crate) struct Arguments {
     /// Most wei to spend in a day (UTC) [default: no limit].
     #[arg(long)]
     daily_budget: Option<u128>,
-    /// File in which the day's spending is kept over restarts.
+    /// File in which the day's spending is kept over restarts. The transactions that are not final
+    /// are kept beside it.
     #[arg(long, default_value = ".subrosa/keeper.json")]
     state: PathBuf,
     /// Serve metrics on this address.
@@ -63,6 +65,11 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     if let Some(parent) = arguments.state.parent() {
         std::fs::create_dir_all(parent)?;
     }
+    let journal = arguments.state.with_extension("transactions");
+    let sending = TransactionSettings::default();
+    rollup
+        .keep_transactions(account.address(), sending, journal)
+        .await?;
     let settings = KeeperSettings {
         every: arguments.every.map(Duration::from_secs),
         deviation: arguments.deviation,

@@ -151,7 +151,12 @@ fn check(node: &Node, bytes: Vec<u8>, now: u64) -> Checked {
 
 /// Checks a group, verifies its proofs together and hands the valid submissions to the committer.
 fn verify_group(node: &Node, group: Vec<Ticket>, commits: &std::sync::mpsc::SyncSender<Work>) {
-    let now = node.clock().unix();
+    // Wallets take their times from L1, whose clock may be ahead of this machine's.
+    let seen = node
+        .seen_blocks()
+        .newest()
+        .map_or(0, |block| block.timestamp);
+    let now = node.clock().unix().max(seen);
     let checked: Vec<_> = group
         .into_par_iter()
         .map(|ticket| {

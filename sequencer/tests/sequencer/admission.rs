@@ -193,6 +193,21 @@ async fn refuses_an_invalid_proof_and_only_that() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_of_l1s_time_is_taken_by_a_machine_whose_clock_is_behind() {
+    let world = World::new();
+    world.chain.with(|chain| chain.time_offset = 60);
+    let node = world.start(idle(world.config())).await;
+    world.chain.polled(2).await;
+    let mut tx = world.transaction();
+    tx.header.not_before = now() + 30;
+    assert_eq!(node.submit(&tx).await.status, 202);
+    tx = world.transaction();
+    tx.header.not_before = now() + 120;
+    assert_problem(&node.submit(&tx).await, 422, "too_early");
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn refuses_by_the_stateless_rules() {
     let world = World::new();
     let node = world.start(idle(world.config())).await;
