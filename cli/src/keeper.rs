@@ -9,7 +9,7 @@ use subrosa_node::{
     Deployment,
     accounts::account,
     interrupt::Interrupts,
-    keeper::{Keeper, KeeperSettings, metrics},
+    keeper::{GAS, Keeper, KeeperSettings, metrics},
 };
 
 /// Seconds within which a keeper ends: a snapshot that is on its way is waited for.
@@ -66,7 +66,14 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         std::fs::create_dir_all(parent)?;
     }
     let journal = arguments.state.with_extension("transactions");
-    let sending = TransactionSettings::default();
+    let mut sending = TransactionSettings::default();
+    if let Some(most) = arguments.max_fee {
+        // No variant offers more, however dear gas becomes while it waits.
+        let price = most / u128::from(GAS);
+        sending.max_fee_wei = u64::try_from(price)
+            .unwrap_or(u64::MAX)
+            .min(sending.max_fee_wei);
+    }
     rollup
         .keep_transactions(account.address(), sending, journal)
         .await?;

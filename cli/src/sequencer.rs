@@ -154,17 +154,8 @@ pub(crate) async fn run(keys: &Keys, arguments: Arguments) -> anyhow::Result<()>
 /// Follows L1 until the store has all its batches.
 async fn rebuild(mut config: Config, ports: Ports, set_aside: bool) -> anyhow::Result<()> {
     let store = config.store.clone();
-    if set_aside && store.exists() {
-        let time = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
-        let aside = store.with_extension(format!("set-aside-{}", time.as_secs()));
-        std::fs::rename(&store, &aside)?;
-        eprintln!("the old store is in {}", aside.display());
-        let carried = carry(
-            &Store::open(&aside)?,
-            &Store::open(&store)?,
-            &config.context(),
-        )?;
-        eprintln!("took over {carried} transactions that had not settled, and the mailbox");
+    if set_aside {
+        begin_anew(&store, &config)?;
     }
     config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
     let settlement = ports.settlement.clone();
@@ -201,6 +192,30 @@ async fn rebuild(mut config: Config, ports: Ports, set_aside: bool) -> anyhow::R
         "{} holds {batches} batches, read in {seconds:.1} s",
         store.display()
     );
+    Ok(())
+}
+
+/// Puts a store in the place of the present one that holds only what L1 does not. The new one is
+/// complete before the old one is renamed, so that the command can be repeated after a crash.
+fn begin_anew(store: &Path, config: &Config) -> anyhow::Result<()> {
+    let new = store.with_extension("new");
+    if store.exists() {
+        if new.exists() {
+            std::fs::remove_dir_all(&new)?;
+        }
+        let carried = {
+            let old = Store::open(store).context("is the sequencer stopped?")?;
+            carry(&old, &Store::open(&new)?, &config.context())?
+        };
+        let time = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+        let aside = store.with_extension(format!("set-aside-{}", time.as_secs()));
+        std::fs::rename(store, &aside)?;
+        eprintln!("the old store is in {}", aside.display());
+        eprintln!("took over {carried} transactions that are not final, and the mailbox");
+    }
+    if new.exists() {
+        std::fs::rename(&new, store)?;
+    }
     Ok(())
 }
 

@@ -102,6 +102,8 @@ pub trait L1: Send + Sync + 'static {
     ) -> Result<Cancellation, L1Error>;
     /// Follows the transactions of the operator's account.
     async fn transactions(&self) -> Result<watch::Receiver<transactions::Status>, L1Error>;
+    /// Forgets the events of the batches from this index on, so that they are read anew.
+    fn forget_accepted(&self, index: u64);
     /// Returns the commitments that L1 accepted for the batch with this index, if it accepted one.
     async fn accepted(&self, index: u64) -> Result<Option<Accepted>, L1Error>;
     /// Rebuilds a settled batch from L1 data alone.
@@ -296,6 +298,10 @@ impl<T: Transport> L1 for Client<T> {
     async fn transactions(&self) -> Result<watch::Receiver<transactions::Status>, L1Error> {
         let manager = self.transport.manager(self.operator()?).await?;
         Ok(manager.status())
+    }
+
+    fn forget_accepted(&self, index: u64) {
+        self.forget_acceptances(index);
     }
 
     async fn accepted(&self, index: u64) -> Result<Option<Accepted>, L1Error> {

@@ -20,7 +20,7 @@ use subrosa_protocol::market::PriceSnapshot;
 pub use self::budget::Budget;
 
 /// Gas of a snapshot before the first one was taken: sixteen markets over as many feeds.
-const GAS: u64 = 1_500_000;
+pub const GAS: u64 = 1_500_000;
 /// Basis points of the whole.
 const WHOLE: u128 = 10_000;
 /// Longest pause after failures.

@@ -150,7 +150,7 @@ fn assembled(
     })
 }
 
-/// Keeps the operator's L1 transactions in the store's directory, and shows them in the metrics
+/// Keeps the operator's L1 transactions beside the store, and shows them in the metrics
 /// from now on. Call it before the sequencer starts.
 ///
 /// # Errors
@@ -160,7 +160,8 @@ pub async fn keep_transactions(
     operator: &Account,
     config: &Config,
 ) -> anyhow::Result<()> {
-    let directory = config.store.join("transactions");
+    // Beside the store: it outlives a store that is made anew.
+    let directory = config.store.with_extension("transactions");
     rollup
         .keep_transactions(operator.address(), config.transactions.clone(), directory)
         .await?;

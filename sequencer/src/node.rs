@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex, MutexGuard,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -97,6 +97,10 @@ pub(crate) struct Node {
     /// Held while a batch is proven and while batches are dropped.
     pub(crate) prove_gate: AsyncMutex<()>,
     proof_cancel: Mutex<CancellationToken>,
+    /// Held from a submission's place in the mempool until it is stored, and during an import.
+    accept_gate: Mutex<()>,
+    /// Times in a row that L1 contradicted what was final.
+    contradictions: AtomicU32,
     pub(crate) cancel: CancellationToken,
 }
 
@@ -146,6 +150,8 @@ impl Node {
             compare: AtomicBool::new(true),
             level: AtomicBool::new(false),
             final_below: AtomicU64::new(recovered.final_below),
+            accept_gate: Mutex::default(),
+            contradictions: AtomicU32::new(0),
             health: HealthBoard::default(),
             events: broadcast::Sender::new(EVENT_BACKLOG),
             wake_seal: Notify::new(),
@@ -255,6 +261,21 @@ impl Node {
     /// Notes that the settled batches agree with L1's.
     pub(crate) fn compared(&self) {
         self.compare.store(false, Ordering::SeqCst);
+    }
+
+    /// Keeps submissions and imports apart.
+    pub(crate) fn accept_gate(&self) -> MutexGuard<'_, ()> {
+        self.accept_gate.lock().expect(POISON)
+    }
+
+    /// Counts a contradiction of what was final. Returns the number of those in a row.
+    pub(crate) fn contradicted(&self) -> u32 {
+        self.contradictions.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    /// Notes that L1 agrees with what was final.
+    pub(crate) fn agreed(&self) {
+        self.contradictions.store(0, Ordering::SeqCst);
     }
 
     /// Whether the sealed batches continue those of L1.

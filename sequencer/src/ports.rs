@@ -154,6 +154,8 @@ pub trait SettlementLayer: Send + Sync + 'static {
         index: u64,
         data_commitment: &'a Fr,
     ) -> BoxFuture<'a, Result<bool, SettlementError>>;
+    /// Forgets what was read of the batches from this index on, so that it is read anew.
+    fn forget(&self, index: u64);
     /// Returns the commitments of the batch with this index if it has settled.
     fn accepted(&self, index: u64) -> BoxFuture<'_, Result<Option<Accepted>, SettlementError>>;
     /// Returns the batch with this index if it has settled, as the chain remembers it.

@@ -95,14 +95,18 @@ impl RunningSequencer {
         let router = Api::new(node.clone(), queue).router();
         let server = tokio::spawn(serve(listener, router, cancel.clone()));
         let admission = admission::run(node.clone(), parts, threads.clone(), commits, cancel);
-        let tasks = vec![
+        let follow = node.config.follow;
+        let mut tasks = vec![
             supervise(&node, "admission", admission),
             supervise(&node, "watch", pipeline::watch(node.clone())),
-            supervise(&node, "seal", pipeline::seal(node.clone())),
-            supervise(&node, "prove", pipeline::prove(node.clone())),
             supervise(&node, "settle", pipeline::settle(node.clone())),
             supervise(&node, "mailbox", purge::run(node.clone())),
         ];
+        // A follower makes no batch, and finishes none that it began before.
+        if !follow {
+            tasks.push(supervise(&node, "seal", pipeline::seal(node.clone())));
+            tasks.push(supervise(&node, "prove", pipeline::prove(node.clone())));
+        }
         tracing::info!(%addr, "listening");
         Ok(Self {
             addr,

@@ -42,6 +42,15 @@ impl Acceptances {
 }
 
 impl<T: Transport> Client<T> {
+    /// Forgets the batches from this index on.
+    pub(super) fn forget_acceptances(&self, index: u64) {
+        let mut known = lock(&self.acceptances);
+        let block = known.by_index.get(&index).map(|event| event.block);
+        if let Some(block) = block {
+            known.cut(block);
+        }
+    }
+
     /// Returns the event of an accepted batch.
     pub(super) async fn acceptance(&self, index: u64) -> Result<Option<Acceptance>, L1Error> {
         let head = self.newest().await?.number;
@@ -65,6 +74,13 @@ impl<T: Transport> Client<T> {
 
     /// Reads the events of new blocks up to `head`, and again those of the newest blocks read.
     async fn read_acceptances(&self, head: u64) -> Result<(), L1Error> {
+        {
+            // A block with a number that was wrong must not bar those that follow.
+            let mut known = lock(&self.acceptances);
+            if known.next > head + 1 {
+                known.cut(head.saturating_sub(REORGANISED));
+            }
+        }
         loop {
             let next = lock(&self.acceptances).next;
             if next > head {

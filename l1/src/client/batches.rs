@@ -111,6 +111,8 @@ impl<T: Transport> Client<T> {
             deposits.collect::<Result<_, _>>()?,
         )?;
         if data_commitment(&published.words()) != event.accepted.data_commitment {
+            // The event or the data; the event is read anew.
+            self.forget_acceptances(index);
             return Err(L1Error::Odd(
                 "a settled batch's calldata differ from its data commitment".into(),
             ));

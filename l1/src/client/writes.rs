@@ -4,13 +4,13 @@ use alloy_primitives::{Address, Bytes, U256};
 use alloy_sol_types::{SolCall as _, SolEvent as _};
 use subrosa_protocol::{Fr, asset::AssetId, encoding::fr_to_bytes};
 
-use super::Client;
+use super::{Client, rollup::STEP};
 use crate::{
     account::Account,
     contracts::{Erc20, Vault},
     error::L1Error,
     transactions::{Call, Demand, Manager, Repeat, Ticket},
-    transport::{Outgoing, Transport},
+    transport::{LogQuery, Outgoing, Transport},
     view::{ClaimReceipt, DepositReceipt},
     words::to_word,
 };
@@ -28,6 +28,12 @@ impl<T: Transport> Client<T> {
     ) -> Result<DepositReceipt, L1Error> {
         let manager = self.transport.manager(account).await?;
         let vault = self.contracts.vault;
+        let lost = manager.is_lost(&deposit_purpose(inner)).await;
+        if lost.map_err(|e| e.of("deposit"))?
+            && let Some(found) = self.queued(inner).await?
+        {
+            return Ok(found);
+        }
         let deposit = async {
             let ticket = self.submit_deposit(&manager, account, asset, amount, inner);
             ticket.await?.wait().await.map_err(|e| e.of("deposit"))
@@ -44,6 +50,35 @@ impl<T: Transport> Client<T> {
             credited: event.value,
             tx: mined.hash.0,
         })
+    }
+
+    /// Looks for a deposit in the vault's queue. A deposit whose nonce something else seems to have
+    /// used may have been mined all the same, behind a node without receipts.
+    async fn queued(&self, inner: &Fr) -> Result<Option<DepositReceipt>, L1Error> {
+        let head = self.newest().await?.number;
+        let mut from = self.contracts.deployed_at;
+        while from <= head {
+            let to = head.min(from.saturating_add(STEP - 1));
+            let query = LogQuery {
+                addresses: vec![self.contracts.vault],
+                topics: vec![Vault::DepositQueued::SIGNATURE_HASH],
+                from,
+                to,
+            };
+            for found in self.transport.logs(query).await? {
+                let event = Vault::DepositQueued::decode_log(&found.log)
+                    .map_err(|e| L1Error::Odd(format!("DepositQueued: {e}")))?;
+                if event.inner == to_word(inner) {
+                    return Ok(Some(DepositReceipt {
+                        index: event.index,
+                        credited: event.value,
+                        tx: found.transaction.0,
+                    }));
+                }
+            }
+            from = to + 1;
+        }
+        Ok(None)
     }
 
     /// Sends a deposit, with the allowance that it needs. Deposits of one token wait for each other
@@ -63,7 +98,7 @@ impl<T: Transport> Client<T> {
             amount,
             inner: to_word(inner),
         };
-        let purpose = format!("deposit/{}", hex::encode(fr_to_bytes(inner)));
+        let purpose = deposit_purpose(inner);
         let data: Bytes = call.abi_encode().into();
         // A deposit that was sent before a restart may have used up the allowance.
         let known = manager.knows(&purpose).await.map_err(|e| e.of("deposit"))?;
@@ -200,4 +235,9 @@ fn under_way(calls: &[Call], vault: Address, asset: AssetId) -> U256 {
         .fold(U256::ZERO, |sum, deposit| {
             sum.saturating_add(deposit.amount)
         })
+}
+
+/// Returns the purpose of a deposit, which its inner commitment identifies.
+fn deposit_purpose(inner: &Fr) -> String {
+    format!("deposit/{}", hex::encode(fr_to_bytes(inner)))
 }

@@ -61,6 +61,16 @@ fn request(call: &Call) -> TransactionRequest {
         .with_input(call.data.clone())
 }
 
+/// Whether a node says that it knows no such tag, or no block of that name yet. Any other error, such
+/// as a limit on requests, says nothing about finality.
+fn is_unknown_tag(error: &alloy::rpc::json_rpc::ErrorPayload) -> bool {
+    // Invalid parameters, and geth's "unknown block".
+    const CODES: [i64; 2] = [-32_602, -39_001];
+    let text = error.message.to_lowercase();
+    let words = ["not found", "unknown block", "unsupported", "invalid block"];
+    CODES.contains(&error.code) || words.iter().any(|word| text.contains(word))
+}
+
 impl RpcTransport {
     pub(crate) async fn read_block(&self, tag: Tag) -> Result<Option<Block>, L1Error> {
         let name = match tag {
@@ -75,8 +85,11 @@ impl RpcTransport {
             .await;
         let found: Option<RawBlock> = match asked {
             Ok(found) => found,
-            // Nodes answer so that do not know the tag.
-            Err(RpcError::ErrorResp(_)) if matches!(tag, Tag::Safe | Tag::Finalized) => None,
+            Err(RpcError::ErrorResp(error))
+                if matches!(tag, Tag::Safe | Tag::Finalized) && is_unknown_tag(&error) =>
+            {
+                None
+            }
             Err(other) => return Err(failure("block", other).of_read()),
         };
         let block = found.map(|block| Block {

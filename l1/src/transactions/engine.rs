@@ -34,6 +34,9 @@ const TRANSFER_GAS: u64 = 21_000;
 /// Most transactions of other senders of the account that may wait in a node's pool.
 const MAX_FOREIGN: u64 = 64;
 
+/// Time for which a node must insist on a nonce beyond that.
+const INSISTENCE: Duration = Duration::from_secs(60);
+
 /// Everything that an engine works with.
 pub(super) struct Tools {
     pub(super) account: Account,
@@ -58,6 +61,10 @@ pub(super) struct Engine {
     capped: BTreeSet<u64>,
     /// Since when a nonce counts as used and nothing of ours is mined under it.
     unexplained: BTreeMap<u64, Duration>,
+    /// Whether the node has named a final block.
+    finalizes: bool,
+    /// Since when the node shows a nonce that is far beyond those that are known.
+    jumped: Option<Duration>,
     /// The newest block at the last look.
     seen: Option<Block>,
     balance: Option<U256>,
@@ -76,6 +83,8 @@ impl Engine {
             refused: BTreeMap::new(),
             capped: BTreeSet::new(),
             unexplained: BTreeMap::new(),
+            finalizes: false,
+            jumped: None,
             seen: None,
             balance: None,
             failure: None,
@@ -207,12 +216,7 @@ impl Engine {
         self.check_balance(&call, gas_limit, price).await?;
         let pending = self.asked(node.pending_nonce(address)).await?;
         let mined = self.asked(node.mined_nonce(address)).await?;
-        if pending.saturating_sub(mined.max(self.book.next_nonce)) > MAX_FOREIGN {
-            // A nonce that is never reached is lost for good: better no transaction.
-            return Err(TransactionError::Unavailable(format!(
-                "L1 says that the account's next nonce is {pending}, and that {mined} are used"
-            )));
-        }
+        self.check_jump(mined, pending)?;
         let nonce = self.book.next_nonce.max(pending);
         let open = Open {
             purpose: request.purpose.clone(),
@@ -241,6 +245,28 @@ impl Engine {
             self.failure = Some(error.to_string());
         }
         Ok(())
+    }
+
+    /// Refuses a nonce that is far beyond those that are known, until the node has insisted on it for a
+    /// while: a nonce that is never reached would bar all later ones.
+    fn check_jump(&mut self, mined: u64, pending: u64) -> Result<(), TransactionError> {
+        let known = match self.book.next_nonce {
+            0 => mined,
+            next => next,
+        };
+        if pending.saturating_sub(known) <= MAX_FOREIGN {
+            self.jumped = None;
+            return Ok(());
+        }
+        let now = self.tools.clock.now();
+        let since = *self.jumped.get_or_insert(now);
+        if mined > known && now.saturating_sub(since) >= INSISTENCE {
+            return Ok(());
+        }
+        Err(TransactionError::Unavailable(format!(
+            "L1 says that the account's next nonce is {pending}, and that {mined} are used; \
+             {known} was expected"
+        )))
     }
 
     /// Checks that the account can pay for a call besides everything that waits.
@@ -458,6 +484,13 @@ impl Engine {
             |outcome: &Outcome| matches!(outcome, Outcome::Mined(_) | Outcome::Reverted { .. });
         let ended = self.book.ended.iter().rfind(|e| e.purpose == purpose);
         self.open(purpose).is_some() || ended.is_some_and(|ended| done(&ended.outcome))
+    }
+
+    /// Whether the newest transaction of a purpose ended because another one used its nonce.
+    pub(super) fn is_lost(&self, purpose: &str) -> bool {
+        let ended = self.book.ended.iter().rfind(|e| e.purpose == purpose);
+        let superseded = ended.is_some_and(|e| matches!(e.outcome, Outcome::Superseded));
+        superseded && self.open(purpose).is_none()
     }
 
     /// Returns the calls that wait to be mined.

@@ -39,6 +39,7 @@ enum Command {
     ),
     Waiting(oneshot::Sender<Vec<Call>>),
     Knows(String, oneshot::Sender<bool>),
+    IsLost(String, oneshot::Sender<bool>),
     Refresh,
 }
 
@@ -217,6 +218,18 @@ impl Manager {
         answered.await.map_err(|_| stopped())
     }
 
+    /// Whether the transaction of this purpose counts as dead because another one used its nonce, as
+    /// far as the node showed.
+    ///
+    /// # Errors
+    /// [`TransactionError::Unavailable`] if the task has ended.
+    pub async fn is_lost(&self, purpose: &str) -> Result<bool, TransactionError> {
+        let (answer, answered) = oneshot::channel();
+        let command = Command::IsLost(purpose.to_owned(), answer);
+        self.commands.send(command).await.map_err(|_| stopped())?;
+        answered.await.map_err(|_| stopped())
+    }
+
     /// Locks a name among all that send for this account, such as a token whose allowance several
     /// deposits share.
     pub async fn lock(&self, name: &str) -> OwnedMutexGuard<()> {
@@ -346,6 +359,9 @@ impl Worker {
             }
             Command::Knows(purpose, answer) => {
                 let _ = answer.send(self.engine.knows(&purpose));
+            }
+            Command::IsLost(purpose, answer) => {
+                let _ = answer.send(self.engine.is_lost(&purpose));
             }
             Command::Refresh => self.engine.refresh_balance().await,
         }

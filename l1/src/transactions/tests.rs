@@ -143,6 +143,43 @@ async fn a_transaction_that_reverts_in_another_branch_is_not_taken_for_mined() {
 }
 
 #[tokio::test]
+async fn a_nonce_far_ahead_is_not_believed_at_once() {
+    let world = World::new();
+    let mut engine = world.engine();
+    let first = request("settle/1", Repeat::UntilDone);
+    engine.submit(&first).await.unwrap();
+    world.mine(1);
+    engine.step().await.unwrap();
+    world.state().lead = 1_000_000;
+    let second = request("settle/2", Repeat::UntilDone);
+    let refused = engine.submit(&second).await;
+    assert!(matches!(refused, Err(TransactionError::Unavailable(_))));
+    world.state().lead = 0;
+    engine.submit(&second).await.unwrap();
+    assert_eq!(world.state().handed.last().unwrap().nonce, 1);
+}
+
+#[tokio::test]
+async fn a_node_that_is_behind_has_no_mined_nonce_filled() {
+    let world = World::new();
+    let mut engine = world.engine();
+    for place in 1..4 {
+        let settle = request(&format!("settle/{place}"), Repeat::UntilDone);
+        engine.submit(&settle).await.unwrap();
+        if place < 3 {
+            world.mine(1);
+            engine.step().await.unwrap();
+        }
+    }
+    let handed = world.state().handed.len();
+    world.state().lag = 2;
+    world.state().pool.clear();
+    engine.step().await.unwrap();
+    let sent = world.state().handed[handed..].to_vec();
+    assert!(sent.iter().all(|sent| sent.nonce == 2), "{sent:?}");
+}
+
+#[tokio::test]
 async fn fees_rise_under_one_nonce_up_to_the_cap() {
     let mut world = World::new();
     world.settings.max_fee_wei = 6 * GWEI;

@@ -61,6 +61,10 @@ impl SettlementLayer for L1Settlement {
         self.0.final_batches().err_into().boxed()
     }
 
+    fn forget(&self, index: u64) {
+        self.0.forget_accepted(index);
+    }
+
     fn accepted(&self, index: u64) -> BoxFuture<'_, Result<Option<Accepted>, SettlementError>> {
         self.0.accepted(index).err_into().boxed()
     }

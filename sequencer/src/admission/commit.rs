@@ -120,6 +120,8 @@ fn commit(node: &Node, items: Vec<CommitItem>) {
         }
         return;
     }
+    // An import between the place in the mempool and the write would miss what is written.
+    let gate = node.accept_gate();
     // Known submissions are answered after the write, which may store the submissions they repeat.
     let mut waiting = Vec::with_capacity(items.len());
     let mut stored = Vec::new();
@@ -163,6 +165,7 @@ fn commit(node: &Node, items: Vec<CommitItem>) {
         }
         telemetry::mempool(pool.census().queued);
     }
+    drop(gate);
     match &result {
         Ok(()) => stored
             .iter()

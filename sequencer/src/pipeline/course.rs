@@ -13,6 +13,9 @@ use crate::{
     store::tables::{BatchRecord, Batches, Stage, Stages},
 };
 
+/// Times in a row that L1 must contradict what was final.
+const CONTRADICTIONS: u32 = 5;
+
 /// The next step on the way to L1's history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Course {
@@ -66,8 +69,15 @@ pub(super) async fn course(node: &Arc<Node>, view: &RollupView) -> Result<Course
         }
     };
     if common < agreed {
-        return Err(Failure::Final(contradiction(common)));
+        // One answer can be false. The answers are read anew each time.
+        return Err(if node.contradicted() < CONTRADICTIONS {
+            let reason = format!("L1 shows another batch {common} than the one that was final");
+            Failure::Transient(reason)
+        } else {
+            Failure::Final(contradiction(common))
+        });
     }
+    node.agreed();
     if common < next && common < cursor.settle {
         return Ok(Course::Foreign(common));
     }
@@ -109,15 +119,25 @@ async fn last_common(node: &Arc<Node>, from: u64) -> Result<u64, Failure> {
 /// to its time nor to its data.
 async fn agreed_in(node: &Arc<Node>, index: u64) -> Result<Option<[u8; 32]>, Failure> {
     let ours = record(node, index).await?;
-    let theirs = node.ports.settlement.accepted(index).await;
-    let theirs = theirs.map_err(reading)?.ok_or_else(|| {
-        // Its state is newer than its log.
-        Failure::Transient(format!(
-            "L1 counts batch {index} as settled but does not show it yet"
-        ))
-    })?;
-    let found = (theirs.new_state, theirs.data_commitment);
-    Ok((found == (ours.new.commitment(), ours.commitment)).then_some(theirs.tx))
+    let ours = (ours.new.commitment(), ours.commitment);
+    let settlement = &node.ports.settlement;
+    for attempt in 0..2 {
+        let theirs = settlement.accepted(index).await;
+        let theirs = theirs.map_err(reading)?.ok_or_else(|| {
+            // Its state is newer than its log.
+            Failure::Transient(format!(
+                "L1 counts batch {index} as settled but does not show it yet"
+            ))
+        })?;
+        if (theirs.new_state, theirs.data_commitment) == ours {
+            return Ok(Some(theirs.tx));
+        }
+        if attempt == 0 {
+            // The event may have been read wrongly once.
+            settlement.forget(index);
+        }
+    }
+    Ok(None)
 }
 
 /// Records the L1 transactions in which settled batches are now: a reorganisation can bring a batch

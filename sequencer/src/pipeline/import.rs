@@ -80,6 +80,7 @@ fn apply(node: &Arc<Node>, index: u64, settled: &SettledBatch) -> Result<Result<
     }
     let checkpoint = checkpoint(node, &ledger, index);
     drop(ledger);
+    let _accepting = node.accept_gate();
     let touched = Touched::find(node, published, index);
     let imported = Imported {
         settled,

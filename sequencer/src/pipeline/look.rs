@@ -26,9 +26,13 @@ pub(super) async fn look(node: &Arc<Node>) -> Result<RollupView, Failure> {
     let block = &view.block;
     refuse_old(node, block)?;
     let sighting = node.seen_blocks().relate(block);
+    let last = node.seen_blocks().newest().copied();
+    // Later and lower: the two are not of one chain, and a wrong number would bar all that follow.
+    let later = last.is_some_and(|last| last.timestamp < block.timestamp);
     let reorganised = match sighting {
         Sighting::Next => false,
         Sighting::Replaced => true,
+        Sighting::Behind { .. } | Sighting::Older { .. } if later => true,
         Sighting::Behind { newest } | Sighting::Older { newest } => {
             return Err(behind(block, newest));
         }

@@ -45,7 +45,8 @@ pub(crate) async fn run(node: Arc<Node>) {
         if node.health.is_halted() {
             return;
         }
-        if node.pool().legs_due(node.clock().unix())
+        if node.is_level()
+            && node.pool().legs_due(node.clock().unix())
             && let Err(halt) = sweep_legs(&node).await
         {
             node.health.halt(halt);
@@ -94,7 +95,8 @@ fn due(node: &Node) -> bool {
     let config = &node.config.seal;
     let cursor = *node.cursor();
     telemetry::unsettled(cursor.unsettled());
-    if !node.is_level() || cursor.unsettled() >= config.max_unsettled {
+    let full = cursor.unsettled() >= config.max_unsettled;
+    if node.config.follow || !node.is_level() || full {
         return false;
     }
     let full = largest(node);
@@ -125,13 +127,19 @@ async fn attempt(node: &Arc<Node>) -> Result<(), Failure> {
         // L1 has batches or deposits that have to be taken over first.
         return Ok(());
     }
-    let time = {
-        let mut pool = node.pool();
-        pool.set_assets_root(view.assets_root);
-        chain_time(node, view.block.timestamp)
-            .max(view.last_time)
-            .max(pool.view().time)
-    };
+    // A view alone rejects nothing for good: the assets were read and have this root, and the contract
+    // takes no batch that is later than its block.
+    if node.registry().root != view.assets_root {
+        let reason = "L1 has another assets root, whose assets are not read yet";
+        return Err(Failure::Transient(reason.into()));
+    }
+    if view.last_time > view.block.timestamp {
+        let reason = "L1 shows a batch that is later than its newest block";
+        return Err(Failure::Transient(reason.into()));
+    }
+    let time = chain_time(node, view.block.timestamp)
+        .max(view.last_time)
+        .max(node.pool().view().time);
     let sealed = blocking(node, "seal", move |node| seal(node, time, view.assets_root))
         .await
         .map_err(Failure::Final)?;

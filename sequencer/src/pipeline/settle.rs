@@ -26,7 +26,7 @@ use crate::{
     event::BatchEventKind,
     health::Halt,
     node::Node,
-    ports::{RollupView, Settlement, SettlementError},
+    ports::{Block, RollupView, Settlement, SettlementError},
     store::tables::{BatchRecord, Jobs, Meta, MetaKey, Proofs, Stage, Stages, Submissions, count},
     telemetry,
     wire::word,
@@ -98,12 +98,18 @@ struct Counts {
     rewinds: u32,
     /// Times that the contract refused the batch without a reason that is visible on L1.
     refusals: u32,
+    /// The batch from which on batches were last taken back, and the newest block then.
+    taken_back: Option<(u64, Block)>,
 }
 
 impl Counts {
     /// Starts anew, because L1 has settled a batch.
     fn progress(&mut self, node: &Node) {
-        *self = Self::default();
+        let taken_back = self.taken_back;
+        *self = Self {
+            taken_back,
+            ..Self::default()
+        };
         node.health.restore(REFUSED);
         node.health.restore(REWINDS);
     }
@@ -121,7 +127,14 @@ async fn step(node: &Arc<Node>, counts: &mut Counts) -> Result<Step, Failure> {
             return Ok(Step::Again);
         }
         Course::TakenBack(from) => {
+            let place = Some((from, view.block));
+            if counts.taken_back == place {
+                // It was sent again and found mined, in a block that this endpoint does not show.
+                let reason = format!("L1 shows batch {from} mined and not settled");
+                return Err(Failure::Transient(reason));
+            }
             take_back(node, from).await?;
+            counts.taken_back = place;
             return Ok(Step::Again);
         }
         Course::Foreign(from) => {
@@ -135,7 +148,7 @@ async fn step(node: &Arc<Node>, counts: &mut Counts) -> Result<Step, Failure> {
     node.set_level(true);
     let cursor = *node.cursor();
     let index = cursor.settle;
-    if index >= cursor.seal {
+    if node.config.follow || index >= cursor.seal {
         return Ok(Step::Idle);
     }
     let record = record(node, index).await?;
@@ -196,13 +209,16 @@ async fn catch_up(node: &Arc<Node>, from: u64, until: u64) -> Result<(), Failure
 async fn take_back(node: &Arc<Node>, from: u64) -> Result<(), Failure> {
     let until = node.cursor().settle;
     tracing::warn!(from, until, "L1 took settled batches back; settling again");
-    let unproven = blocking(node, "settle", move |node| unsettle(node, from, until))
+    let proven = blocking(node, "settle", move |node| proven_until(node, from, until))
         .await
         .map_err(Failure::Final)?;
-    match unproven {
-        Some(first) => withdraw(node, first).await,
-        None => Ok(()),
+    // The last first: a store in which a batch has settled after one that has not is not sound.
+    if proven < until {
+        withdraw(node, proven).await?;
     }
+    blocking(node, "settle", move |node| unsettle(node, from, proven))
+        .await
+        .map_err(Failure::Final)
 }
 
 /// Notes the batches that are final, and lets go of what was kept in case they were not.
@@ -250,7 +266,9 @@ async fn stale(
     view: &RollupView,
     record: &BatchRecord,
 ) -> Result<Option<&'static str>, Failure> {
-    if view.assets_root != record.assets_root {
+    // The root counts once the assets were read that have it.
+    let root = node.registry().root;
+    if record.assets_root != root && view.assets_root == root {
         return Ok(Some("the assets root has changed"));
     }
     if lost_snapshot(node, record).await? {
@@ -376,25 +394,29 @@ async fn mark(node: &Arc<Node>, index: u64, tx: [u8; 32]) -> Result<(), Failure>
     Ok(())
 }
 
-/// Records that a reorganisation took settled batches away. Returns the first whose proof is not in
-/// the store: it was imported, or it settled before its proof was made here.
-fn unsettle(node: &Arc<Node>, from: u64, until: u64) -> Result<Option<u64>, Halt> {
-    let mut changes = node.store.change();
-    let mut unproven = None;
+/// Returns the first batch from `from` on whose proof is not in the store, and `until` if there is
+/// none: it was imported, or it settled before its proof was made here.
+fn proven_until(node: &Arc<Node>, from: u64, until: u64) -> Result<u64, Halt> {
     for index in from..until {
         if node.store.get::<Proofs>(&index)?.is_none() {
-            unproven = Some(index);
-            break;
+            return Ok(index);
         }
+    }
+    Ok(until)
+}
+
+/// Records that a reorganisation took settled batches away. Their proofs are in the store.
+fn unsettle(node: &Arc<Node>, from: u64, until: u64) -> Result<(), Halt> {
+    let mut changes = node.store.change();
+    for index in from..until {
         changes.put::<Stages>(&index, &Stage::Proven)?;
     }
     changes.commit()?;
-    let proven = unproven.unwrap_or(until);
-    if from < proven {
+    if from < until {
         node.cursor().settle = from;
     }
-    for index in from..proven {
+    for index in from..until {
         node.emit(index, BatchEventKind::Proven);
     }
-    Ok(unproven)
+    Ok(())
 }

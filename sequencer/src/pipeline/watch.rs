@@ -100,7 +100,6 @@ async fn poll(node: &Arc<Node>, oracle: &mut Following) -> Result<(), Failure> {
 
 /// Takes over the root of the asset tree, and reads the assets if it changed.
 async fn read_assets(node: &Arc<Node>, view: &RollupView) -> Result<(), Failure> {
-    node.pool().set_assets_root(view.assets_root);
     if node.registry().root != view.assets_root {
         let assets = node.ports.settlement.assets().await.map_err(reading)?;
         let tree: AssetTree = assets.iter().cloned().collect();
@@ -113,6 +112,7 @@ async fn read_assets(node: &Arc<Node>, view: &RollupView) -> Result<(), Failure>
             assets: Arc::new(assets),
         });
     }
+    node.pool().set_assets_root(view.assets_root);
     Ok(())
 }
 
@@ -162,7 +162,7 @@ pub(super) async fn follow(node: &Arc<Node>) -> Result<usize, Failure> {
     let log = node.ports.settlement.oracle_log(from).await;
     let log = log.map_err(|error| Failure::Transient(error.to_string()))?;
     node.saw_time(log.head.timestamp);
-    if node.pool().legs_due(node.clock().unix()) {
+    if node.is_level() && node.pool().legs_due(node.clock().unix()) {
         // A leg that a withdrawn snapshot made impossible stays rejected if the chain records the
         // snapshot again. Otherwise two legs could miss each other and wait for ever.
         sweep_legs(node).await.map_err(Failure::Final)?;

@@ -8,11 +8,11 @@ use subrosa_protocol::Fr;
 use super::{
     Changes, Store, StoreError, options,
     tables::{
-        self, Bytes, Mempool, Messages, Meta, MetaKey, Stage, Stages, Submissions,
+        self, Bytes, Mempool, Messages, Meta, MetaKey, PriceSnapshots, Submissions,
         TransactionRecord, Transactions,
     },
 };
-use crate::submission::ParsedSubmission;
+use crate::{submission::ParsedSubmission, wire::Word};
 
 /// Bytes that are written at once.
 const PART: usize = 4 << 20;
@@ -91,19 +91,21 @@ fn reader(path: &Path, scratch: &Path) -> Result<DB, StoreError> {
     }
 }
 
-/// Puts everything of an old store into a new one that L1 does not hold: the transactions that were
-/// accepted and have not settled, and the mailbox. Returns the number of the transactions.
+/// Puts everything of an old store into a new one that L1 does not hold for good: the transactions
+/// that were accepted and are not final, the price snapshots that they name, and the mailbox. Returns
+/// the number of the transactions.
 ///
 /// # Errors
 /// [`StoreError`] if an entry of the old store cannot be read. Nothing is written then.
 pub fn carry(old: &Store, new: &Store, context: &Fr) -> Result<usize, StoreError> {
     let mut changes = new.change();
     let mut carried = 0;
-    for entry in old.range::<Submissions>(&0)? {
-        let (index, batch) = entry?;
-        if matches!(old.get::<Stages>(&index)?, Some(Stage::Settled { .. })) {
-            continue;
-        }
+    // A store whose finality cannot be read has no final batches.
+    let last = old.get::<Meta>(&MetaKey::Final)?;
+    let last = last.and_then(|Bytes(bytes)| bytes.try_into().ok());
+    let first = last.map_or(0, u64::from_be_bytes);
+    for entry in old.range::<Submissions>(&first)? {
+        let (_, batch) = entry?;
         for (sequence, bytes) in batch.0 {
             carried += usize::from(accept(&mut changes, sequence, bytes, context)?);
         }
@@ -116,8 +118,14 @@ pub fn carry(old: &Store, new: &Store, context: &Fr) -> Result<usize, StoreError
         let (sequence, message) = entry?;
         changes.put::<Messages>(&sequence, &message)?;
     }
-    if let Some(head) = old.get::<Meta>(&MetaKey::Mailbox)? {
-        changes.put::<Meta>(&MetaKey::Mailbox, &head)?;
+    for entry in old.range::<PriceSnapshots>(&Word::default())? {
+        let (digest, snapshot) = entry?;
+        changes.put::<PriceSnapshots>(&digest, &snapshot)?;
+    }
+    for key in [MetaKey::Mailbox, MetaKey::Oracle] {
+        if let Some(value) = old.get::<Meta>(&key)? {
+            changes.put::<Meta>(&key, &value)?;
+        }
     }
     changes.commit()?;
     Ok(carried)

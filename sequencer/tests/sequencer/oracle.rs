@@ -507,6 +507,9 @@ impl SettlementLayer for Contracts {
     fn final_batches(&self) -> BoxFuture<'_, Result<Option<u64>, SettlementError>> {
         self.0.final_batches()
     }
+    fn forget(&self, index: u64) {
+        self.0.forget(index);
+    }
     fn accepted(&self, index: u64) -> BoxFuture<'_, Result<Option<Accepted>, SettlementError>> {
         self.0.accepted(index)
     }

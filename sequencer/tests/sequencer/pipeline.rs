@@ -538,6 +538,22 @@ async fn pending_transactions_with_an_old_assets_root_are_rejected() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_false_assets_root_rejects_nothing() {
+    let world = World::new();
+    let node = world.start(world.config()).await;
+    world
+        .chain
+        .with(|chain| chain.false_root = Some(Fr::from(7u64)));
+    let tx = world.transaction();
+    assert_eq!(node.submit(&tx).await.status, 202);
+    world.chain.polled(5).await;
+    assert_eq!(node.status(&tx).await.field("status"), "pending");
+    world.chain.with(|chain| chain.false_root = None);
+    node.until(&tx, "settled").await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn expired_transactions_are_told_so() {
     let (world, _clock) = World::virtual_time();
     let mut config = world.config();

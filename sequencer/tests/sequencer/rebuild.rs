@@ -274,6 +274,44 @@ async fn an_endpoint_that_is_behind_takes_nothing_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_follower_of_an_unfinished_store_finishes_nothing() {
+    let world = World::new();
+    let (node, _prover) = unproven(&world).await;
+    let sealed = world.transaction();
+    node.submit(&sealed).await;
+    node.until(&sealed, "included").await;
+    node.stop().await;
+    let mut config = world.config();
+    config.follow = true;
+    let calls = world.prover.calls.load(Ordering::SeqCst);
+    let follower = world.start(config).await;
+    world.chain.polled(5).await;
+    assert_eq!(world.prover.calls.load(Ordering::SeqCst), calls);
+    assert_eq!(world.chain.settled(), 0);
+    assert!(!matches!(follower.running.health(), Health::Halted(_)));
+    // L1's batches are taken over all the same.
+    world.chain.settle_foreign(vec![world.transaction()]);
+    level(&world, &follower).await;
+    follower.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_is_read_wrongly_once_is_read_again() {
+    let world = World::new();
+    let node = world.start(world.config()).await;
+    settle(&world, &node, 2).await;
+    world.chain.with(|chain| chain.final_below = Some(3));
+    world.chain.polled(5).await;
+    node.stop().await;
+    world.chain.with(|chain| chain.misread = 1);
+    let node = world.start(world.config()).await;
+    settle(&world, &node, 1).await;
+    assert_eq!(world.chain.with(|chain| chain.misread), 0);
+    assert_eq!(node.running.health(), Health::Running);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_a_contradiction_at_finality_halts() {
     let world = World::new();
     let node = world.start(world.config()).await;

@@ -456,6 +456,8 @@ fn never<T>() -> Result<T, L1Error> {
 /// L1's view: every sealed batch is settled.
 #[async_trait::async_trait]
 impl L1 for Market {
+    fn forget_accepted(&self, _: u64) {}
+
     async fn chain_id(&self) -> Result<u64, L1Error> {
         Ok(31337)
     }

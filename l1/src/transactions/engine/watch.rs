@@ -50,16 +50,22 @@ impl Engine {
             .ok_or_else(|| TransactionError::Unavailable("the node has no newest block".into()))?;
         let used = self.asked(node.mined_nonce(self.address())).await?;
         let sure = self.unchanged(&block).await?;
+        let until = if self.book.open.iter().any(|open| open.outcome.is_some()) {
+            self.final_below(block.number).await?
+        } else {
+            0
+        };
         let mut changed = false;
         for place in 0..self.book.open.len() {
             let outcome = self.book.open[place].outcome.as_ref();
             let mined = outcome.and_then(Outcome::place);
-            if mined.is_none_or(|(_, block)| block > sure) {
+            // What is about to be final is looked up once more: another endpoint may have shown it.
+            if mined.is_none_or(|(_, block)| block > sure || block <= until) {
                 changed |= self.inspect(place, block.number, used).await?;
             }
         }
         self.seen = Some(block);
-        changed |= self.retire(block.number).await?;
+        changed |= self.retire(until);
         if changed {
             self.save().await?;
         }
@@ -82,14 +88,19 @@ impl Engine {
     }
 
     /// Returns the number of the block up to which nothing is watched any more.
-    async fn final_below(&self, head: u64) -> Result<u64, TransactionError> {
-        let settings = &self.tools.settings;
-        if settings.confirmations.is_none() {
+    async fn final_below(&mut self, head: u64) -> Result<u64, TransactionError> {
+        if self.tools.settings.confirmations.is_none() {
             let node = Arc::clone(&self.tools.node);
             if let Some(block) = self.asked(node.block(Tag::Finalized)).await? {
+                self.finalizes = true;
                 return Ok(block.number);
             }
+            if self.finalizes {
+                // A chain that named a final block before goes on to do so.
+                return Ok(0);
+            }
         }
+        let settings = &self.tools.settings;
         Ok((head + 1).saturating_sub(settings.depth(self.tools.chain_id)))
     }
 
@@ -213,11 +224,7 @@ impl Engine {
     }
 
     /// Ends the transactions that are deep enough. Returns whether there were any.
-    async fn retire(&mut self, head: u64) -> Result<bool, TransactionError> {
-        if self.book.open.iter().all(|open| open.outcome.is_none()) {
-            return Ok(false);
-        }
-        let until = self.final_below(head).await?;
+    fn retire(&mut self, until: u64) -> bool {
         let deep = |open: &Open| match &open.outcome {
             None => false,
             Some(Outcome::Superseded) => true,
@@ -242,7 +249,7 @@ impl Engine {
             .len()
             .saturating_sub(self.tools.settings.remember);
         self.book.ended.drain(..surplus);
-        Ok(any)
+        any
     }
 
     /// Fills nonces below a waiting transaction that nothing uses: those of transactions that
@@ -264,6 +271,9 @@ impl Engine {
         let node = Arc::clone(&self.tools.node);
         let market = self.asked(node.market()).await?;
         for nonce in used..lowest.min(used + MAX_FILLED) {
+            if self.is_ours(nonce).await? {
+                continue;
+            }
             tracing::warn!(
                 nonce,
                 "nothing uses a nonce below a waiting transaction; filling it"
@@ -292,6 +302,19 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// Whether a transaction of ours has this nonce: the node that counts fewer is behind.
+    async fn is_ours(&self, nonce: u64) -> Result<bool, TransactionError> {
+        if self.place(nonce).is_some() {
+            return Ok(true);
+        }
+        let ended = self.book.ended.iter().rfind(|ended| ended.nonce == nonce);
+        let Some((hash, _)) = ended.and_then(|ended| ended.outcome.place()) else {
+            return Ok(false);
+        };
+        let receipt = self.asked(self.tools.node.receipt(hash)).await?;
+        Ok(receipt.is_some())
     }
 
     /// Returns the gas limit of a transfer to the account itself, which may have code.

@@ -60,6 +60,10 @@ pub(super) struct State {
     pub(super) forgets: bool,
     pub(super) unavailable: bool,
     pub(super) hangs: bool,
+    /// Counts so many more transactions of the account than there are.
+    pub(super) lead: u64,
+    /// Shows so many blocks fewer than there are.
+    pub(super) lag: usize,
     /// Counts mined transactions, and has no receipts of them yet.
     pub(super) lacks_receipts: bool,
     pub(super) refuses: Option<Refusal>,
@@ -71,6 +75,17 @@ pub(super) struct State {
 impl State {
     pub(super) fn nonce(&self) -> u64 {
         self.blocks.iter().map(|block| block.len() as u64).sum()
+    }
+
+    /// Number of blocks that the node shows.
+    fn shown(&self) -> usize {
+        self.blocks.len().saturating_sub(self.lag)
+    }
+
+    /// Number of the account's transactions in them.
+    fn shown_nonce(&self) -> u64 {
+        let shown = self.blocks.iter().take(self.shown());
+        shown.map(|block| block.len() as u64).sum()
     }
 
     /// Returns the hash of a block: of its number and of everything that was mined until it.
@@ -175,6 +190,8 @@ impl World {
             forgets: false,
             unavailable: false,
             hangs: false,
+            lead: 0,
+            lag: 0,
             lacks_receipts: false,
             refuses: None,
             fuse: None,
@@ -298,7 +315,7 @@ impl Node for World {
     async fn block(&self, tag: Tag) -> Result<Option<Block>, L1Error> {
         self.reached().await?;
         let state = self.state();
-        let newest = state.blocks.len() as u64;
+        let newest = state.shown() as u64;
         let number = match tag {
             Tag::Latest => newest,
             Tag::Safe | Tag::Finalized => return Ok(None),
@@ -323,17 +340,18 @@ impl Node for World {
 
     async fn mined_nonce(&self, _: Address) -> Result<u64, L1Error> {
         self.reached().await?;
-        Ok(self.state().nonce())
+        let state = self.state();
+        Ok(state.shown_nonce() + state.lead)
     }
 
     async fn pending_nonce(&self, _: Address) -> Result<u64, L1Error> {
         self.reached().await?;
         let state = self.state();
-        let mut nonce = state.nonce();
+        let mut nonce = state.shown_nonce();
         while state.pool.contains_key(&nonce) {
             nonce += 1;
         }
-        Ok(nonce)
+        Ok(nonce + state.lead)
     }
 
     async fn balance(&self, _: Address) -> Result<U256, L1Error> {
