@@ -87,8 +87,8 @@ pub trait L1: Send + Sync + 'static {
     async fn deposits_mined(&self, confirmations: u64) -> Result<u64, L1Error>;
     /// Reads the registry's assets, in order of their ids.
     async fn assets(&self) -> Result<Vec<AssetInfo>, L1Error>;
-    /// Submits a proven batch from the operator's account and waits until it is mined, for a bounded
-    /// time. A repeated call for the same batch joins the transaction under way.
+    /// Submits a proven batch from the operator's account and waits until it is mined, for a
+    /// bounded time. A repeated call for the same batch joins the transaction under way.
     async fn settle(&self, batch: &Settlement) -> Result<Receipt, L1Error>;
     /// Makes sure that the batch with this index and data commitment cannot settle any more by
     /// what this client sent, unless it has settled already, and says which.
@@ -119,8 +119,8 @@ pub trait L1: Send + Sync + 'static {
         amount: u128,
         inner: &Fr,
     ) -> Result<DepositReceipt, L1Error>;
-    /// Claims all that the vault owes to `account` in the asset. A repeated call with the same `key`
-    /// joins the transaction under way, or returns its outcome.
+    /// Claims all that the vault owes to `account` in the asset. A repeated call with the same
+    /// `key` joins the transaction under way, or returns its outcome.
     async fn claim(
         &self,
         account: &Account,

@@ -4,9 +4,9 @@
 //! while, longer each time, and the next one is asked. A view that is pinned to a block's hash
 //! stays with the endpoint that showed the block.
 //!
-//! An account has one transaction manager, whichever endpoints work: two would use its nonces twice.
-//! It hands each signed transaction to all endpoints that work, because only one transaction with
-//! its nonce can be mined.
+//! An account has one transaction manager, whichever endpoints work: two would use its nonces
+//! twice. It hands each signed transaction to all endpoints that work, because only one
+//! transaction with its nonce can be mined.
 //!
 //! Nothing here protects from an endpoint that lies: what matters is compared with the contracts'
 //! commitments by those who read it.

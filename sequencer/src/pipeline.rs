@@ -3,11 +3,11 @@
 //! Each step is stored with one synced write before the next begins, and each begins from the
 //! stored state, so that a restart at any point continues where the pipeline stopped.
 //!
-//! L1 decides, and nothing that one endpoint says is acted upon for good before it is final. What L1
-//! takes back is done again, what it holds and this sequencer does not is imported, and an answer
-//! that makes no sense is asked for again with growing, bounded pauses. Only a failure of the store,
-//! of the prover or of the ledger, and a contradiction between two final histories, halt the
-//! pipeline.
+//! L1 decides, and nothing that one endpoint says is acted upon for good before it is final. What
+//! L1 takes back is done again, what it holds and this sequencer does not is imported, and an
+//! answer that makes no sense is asked for again with growing, bounded pauses. Only a failure of
+//! the store, of the prover or of the ledger, and a contradiction between two final histories,
+//! halt the pipeline.
 
 mod course;
 mod import;

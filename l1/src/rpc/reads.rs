@@ -61,8 +61,8 @@ fn request(call: &Call) -> TransactionRequest {
         .with_input(call.data.clone())
 }
 
-/// Whether a node says that it knows no such tag, or no block of that name yet. Any other error, such
-/// as a limit on requests, says nothing about finality.
+/// Whether a node says that it knows no such tag, or no block of that name yet. Any other error,
+/// such as a limit on requests, says nothing about finality.
 fn is_unknown_tag(error: &alloy::rpc::json_rpc::ErrorPayload) -> bool {
     // Invalid parameters, and geth's "unknown block".
     const CODES: [i64; 2] = [-32_602, -39_001];

@@ -1,7 +1,7 @@
 //! The steps of an account's transactions: submit, watch, replace, cancel.
 //!
-//! An engine does one thing at a time and waits for nothing but the node and the disk. The manager's
-//! task gives it its turns.
+//! An engine does one thing at a time and waits for nothing but the node and the disk. The
+//! manager's task gives it its turns.
 
 mod price;
 mod watch;
@@ -247,8 +247,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Refuses a nonce that is far beyond those that are known, until the node has insisted on it for a
-    /// while: a nonce that is never reached would bar all later ones.
+    /// Refuses a nonce that is far beyond those that are known, until the node has insisted on it
+    /// for a while: a nonce that is never reached would bar all later ones.
     fn check_jump(&mut self, mined: u64, pending: u64) -> Result<(), TransactionError> {
         let known = match self.book.next_nonce {
             0 => mined,
@@ -445,8 +445,8 @@ impl Engine {
         Ok(self.fate(purpose))
     }
 
-    /// Forgets that the ended transaction of a purpose was mined, if the chain no longer shows it: a
-    /// reorganisation took back what counted as final.
+    /// Forgets that the ended transaction of a purpose was mined, if the chain no longer shows
+    /// it: a reorganisation took back what counted as final.
     async fn check_ended(&mut self, purpose: &str) -> Result<(), TransactionError> {
         if self.open(purpose).is_some() {
             return Ok(());

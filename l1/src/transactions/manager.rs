@@ -218,8 +218,8 @@ impl Manager {
         answered.await.map_err(|_| stopped())
     }
 
-    /// Whether the transaction of this purpose counts as dead because another one used its nonce, as
-    /// far as the node showed.
+    /// Whether the transaction of this purpose counts as dead because another one used its nonce,
+    /// as far as the node showed.
     ///
     /// # Errors
     /// [`TransactionError::Unavailable`] if the task has ended.

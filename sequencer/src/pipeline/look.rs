@@ -65,8 +65,8 @@ fn behind(block: &Block, newest: u64) -> Failure {
     ))
 }
 
-/// Refuses a block that is so old that the endpoint must have stopped following its chain, or so far
-/// in the future that one of the two clocks is wrong.
+/// Refuses a block that is so old that the endpoint must have stopped following its chain, or so
+/// far in the future that one of the two clocks is wrong.
 fn refuse_old(node: &Node, block: &Block) -> Result<(), Failure> {
     let now = node.clock().unix();
     let age = now.saturating_sub(block.timestamp);

@@ -1,5 +1,5 @@
-//! Comparing the deposits that are not settled with L1's queue. A reorganisation can change a deposit
-//! after its confirmations, and a batch that holds the old one would never settle.
+//! Comparing the deposits that are not settled with L1's queue. A reorganisation can change a
+//! deposit after its confirmations, and a batch that holds the old one would never settle.
 
 use std::sync::Arc;
 

@@ -1,10 +1,10 @@
-//! Dropping sealed batches that L1 does not accept although they are valid: they became too old while
-//! L1 or the prover was away, the assets root changed, L1 took their price snapshot or their
-//! deposits back, or it settled other batches in their place.
+//! Dropping sealed batches that L1 does not accept although they are valid: they became too old
+//! while L1 or the prover was away, the assets root changed, L1 took their price snapshot or
+//! their deposits back, or it settled other batches in their place.
 //!
-//! Their transactions return to their old places in the mempool and are sealed anew. No transaction
-//! is lost, and none is doubled: if L1 settles a dropped batch after all, the batch is imported, and
-//! its transactions leave the mempool again.
+//! Their transactions return to their old places in the mempool and are sealed anew. No
+//! transaction is lost, and none is doubled: if L1 settles a dropped batch after all, the batch
+//! is imported, and its transactions leave the mempool again.
 
 use std::sync::Arc;
 

@@ -127,8 +127,8 @@ async fn attempt(node: &Arc<Node>) -> Result<(), Failure> {
         // L1 has batches or deposits that have to be taken over first.
         return Ok(());
     }
-    // A view alone rejects nothing for good: the assets were read and have this root, and the contract
-    // takes no batch that is later than its block.
+    // A view alone rejects nothing for good: the assets were read and have this root, and the
+    // contract takes no batch that is later than its block.
     if node.registry().root != view.assets_root {
         let reason = "L1 has another assets root, whose assets are not read yet";
         return Err(Failure::Transient(reason.into()));

@@ -19,8 +19,9 @@ const PART: usize = 4 << 20;
 /// Times that a running store is opened anew because it replaced a file meanwhile.
 const ATTEMPTS: usize = 5;
 
-/// Writes a consistent copy of a store into a new directory. A sequencer may use the store: the copy
-/// has everything that was answered before the call. Returns the number of its entries, which
+/// Writes a consistent copy of a store into a new directory. A sequencer may use the store: the
+/// copy has everything that was answered before the call. Returns the number of its entries,
+/// which
 /// `progress` is told now and then.
 ///
 /// # Errors
@@ -91,9 +92,9 @@ fn reader(path: &Path, scratch: &Path) -> Result<DB, StoreError> {
     }
 }
 
-/// Puts everything of an old store into a new one that L1 does not hold for good: the transactions
-/// that were accepted and are not final, the price snapshots that they name, and the mailbox. Returns
-/// the number of the transactions.
+/// Puts everything of an old store into a new one that L1 does not hold for good: the
+/// transactions that were accepted and are not final, the price snapshots that they name, and the
+/// mailbox. Returns the number of the transactions.
 ///
 /// # Errors
 /// [`StoreError`] if an entry of the old store cannot be read. Nothing is written then.

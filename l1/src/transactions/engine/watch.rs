@@ -15,8 +15,8 @@ use super::{
 };
 use crate::transport::{Block, Tag};
 
-/// Time that a node has to show the transaction that used a nonce: it may count a transaction before
-/// it has the receipt.
+/// Time that a node has to show the transaction that used a nonce: it may count a transaction
+/// before it has the receipt.
 const EXPLANATION: Duration = Duration::from_secs(3);
 
 /// Most nonces that one step fills.
