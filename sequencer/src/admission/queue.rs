@@ -6,7 +6,7 @@ use std::{
 };
 
 use rayon::prelude::*;
-use subrosa_protocol::ledger::stateless;
+use subrosa_protocol::ledger::{StatelessError, stateless};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -137,7 +137,13 @@ fn check(node: &Node, bytes: Vec<u8>, now: u64) -> Checked {
     if node.health.is_halted() || !node.accepts() {
         return Checked::Refused(Refusal::Unavailable);
     }
-    if let Err(error) = stateless(&submission.transaction, &node.ledger_config, now) {
+    let rules = |time| stateless(&submission.transaction, &node.ledger_config, time);
+    let checked = match rules(now) {
+        // Wallets take their times from L1, whose clock may be ahead of this machine's.
+        Err(StatelessError::TooEarly { .. }) => rules(now.max(node.seen_time())),
+        checked => checked,
+    };
+    if let Err(error) = checked {
         return Checked::Refused(error.into());
     }
     let pool = node.pool();
@@ -151,12 +157,7 @@ fn check(node: &Node, bytes: Vec<u8>, now: u64) -> Checked {
 
 /// Checks a group, verifies its proofs together and hands the valid submissions to the committer.
 fn verify_group(node: &Node, group: Vec<Ticket>, commits: &std::sync::mpsc::SyncSender<Work>) {
-    // Wallets take their times from L1, whose clock may be ahead of this machine's.
-    let seen = node
-        .seen_blocks()
-        .newest()
-        .map_or(0, |block| block.timestamp);
-    let now = node.clock().unix().max(seen);
+    let now = node.clock().unix();
     let checked: Vec<_> = group
         .into_par_iter()
         .map(|ticket| {

@@ -546,7 +546,7 @@ async fn a_false_assets_root_rejects_nothing() {
         .with(|chain| chain.false_root = Some(Fr::from(7u64)));
     let tx = world.transaction();
     assert_eq!(node.submit(&tx).await.status, 202);
-    world.chain.polled(5).await;
+    world.chain.called(20).await;
     assert_eq!(node.status(&tx).await.field("status"), "pending");
     world.chain.with(|chain| chain.false_root = None);
     node.until(&tx, "settled").await;

@@ -20,7 +20,10 @@ use subrosa_l1::{
     development::{Anvil, AnvilError, AnvilOptions},
 };
 use subrosa_protocol::{Fr, encoding::fr_to_bytes};
-use tokio::{sync::OnceCell, task::JoinHandle};
+use tokio::{
+    sync::{Mutex, OnceCell},
+    task::JoinHandle,
+};
 
 use self::base::Base;
 use crate::chain::{OPERATOR, account};
@@ -55,6 +58,8 @@ pub struct Node {
     /// Address of the price oracle.
     pub oracle: Address,
     mining: Arc<AtomicBool>,
+    /// Held while a block is mined and while blocks are replaced.
+    gate: Arc<Mutex<()>>,
     miner: JoinHandle<()>,
 }
 
@@ -90,13 +95,22 @@ impl Node {
         )
         .await?;
         let mining = Arc::new(AtomicBool::new(true));
-        let miner = tokio::spawn(mine(http.clone(), anvil.url.clone(), pause, mining.clone()));
+        let gate = Arc::<Mutex<()>>::default();
+        let miner = Miner {
+            http: http.clone(),
+            url: anvil.url.clone(),
+            pause,
+            mining: mining.clone(),
+            gate: gate.clone(),
+        };
+        let miner = tokio::spawn(miner.run());
         Ok(Some(Self {
             anvil,
             http,
             contracts: base.contracts,
             oracle: base.oracle,
             mining,
+            gate,
             miner,
         }))
     }
@@ -250,9 +264,12 @@ impl Node {
         kept: Kept,
         random: &mut impl Rng,
     ) -> anyhow::Result<()> {
-        let was_mining = self.mining.swap(false, Ordering::SeqCst);
+        // A block that anvil mines meanwhile can leave a number without a block.
+        let _gate = self.gate.lock().await;
+        self.request("evm_setAutomine", json!([false])).await?;
         let replaced = self.reorganised(depth, kept, random).await;
-        self.mining.store(was_mining, Ordering::SeqCst);
+        let mining = self.mining.load(Ordering::SeqCst);
+        self.request("evm_setAutomine", json!([mining])).await?;
         replaced
     }
 
@@ -341,12 +358,23 @@ fn some(sent: &[Sent], random: &mut impl Rng) -> Vec<Sent> {
 }
 
 /// Mines a block after each pause, as long as mining is on.
-async fn mine(http: reqwest::Client, url: String, pause: Duration, mining: Arc<AtomicBool>) {
-    loop {
-        tokio::time::sleep(pause).await;
-        if mining.load(Ordering::SeqCst) {
-            // A node that has ended is noticed by the test.
-            let _ = ask(&http, &url, "evm_mine", json!([])).await;
+struct Miner {
+    http: reqwest::Client,
+    url: String,
+    pause: Duration,
+    mining: Arc<AtomicBool>,
+    gate: Arc<Mutex<()>>,
+}
+
+impl Miner {
+    async fn run(self) {
+        loop {
+            tokio::time::sleep(self.pause).await;
+            let _gate = self.gate.lock().await;
+            if self.mining.load(Ordering::SeqCst) {
+                // A node that has ended is noticed by the test.
+                let _ = ask(&self.http, &self.url, "evm_mine", json!([])).await;
+            }
         }
     }
 }
