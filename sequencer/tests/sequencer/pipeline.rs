@@ -380,9 +380,7 @@ async fn a_refused_batch_degrades_and_is_sealed_anew_until_it_settles() {
 
 /// Sends a batch that waits in L1's pool, and has the contract refuse it from then on.
 async fn waiting_batch(world: &World) -> (Node, Transaction) {
-    world
-        .chain
-        .with(|chain| chain.faults.push_back(Fault::Wait));
+    world.chain.with(|chain| chain.forever = Some(Fault::Wait));
     let node = world.start(world.config()).await;
     let tx = world.transaction();
     node.submit(&tx).await;

@@ -593,7 +593,9 @@ impl SettlementLayer for Chain {
                         });
                     }
                     Some(Fault::Wait) => {
-                        chain.waiting.push(batch.clone());
+                        if chain.waiting.is_empty() {
+                            chain.waiting.push(batch.clone());
+                        }
                         return Err(unavailable());
                     }
                     Some(Fault::LoseReceipt | Fault::SettleOlderVersion) | None => {}
