@@ -54,10 +54,10 @@ fn embedded() -> Arc<EmbeddedTransport> {
 async fn deposits_are_counted_by_their_confirmations() {
     let depositor = development::accounts().remove(3);
     let client = client(embedded(), &depositor).await.unwrap();
-    let inner = Fr::from(7u64);
     assert_eq!(client.deposits_mined(1).await.unwrap(), 0);
     // Each deposit takes two blocks: the approval and the deposit itself.
-    for _ in 0..3 {
+    for inner in 0u64..3 {
+        let inner = Fr::from(inner);
         client.deposit(&depositor, DOLLAR, 5, &inner).await.unwrap();
     }
     let mut counts = Vec::new();
@@ -146,8 +146,8 @@ async fn blocks_of_the_embedded_chain_become_final_when_they_are_told_to() {
 async fn history_is_what_the_contracts_recorded_block_by_block() {
     let depositor = development::accounts().remove(3);
     let client = client(embedded(), &depositor).await.unwrap();
-    let inner = Fr::from(7u64);
-    for amount in [5, 6] {
+    for amount in [5u128, 6] {
+        let inner = Fr::from(amount);
         client
             .deposit(&depositor, DOLLAR, amount, &inner)
             .await

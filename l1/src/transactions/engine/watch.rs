@@ -50,11 +50,7 @@ impl Engine {
             .ok_or_else(|| TransactionError::Unavailable("the node has no newest block".into()))?;
         let used = self.asked(node.mined_nonce(self.address())).await?;
         let sure = self.unchanged(&block).await?;
-        let until = if self.book.open.iter().any(|open| open.outcome.is_some()) {
-            self.final_below(block.number).await?
-        } else {
-            0
-        };
+        let until = self.final_below(block.number).await?;
         let mut changed = false;
         for place in 0..self.book.open.len() {
             let outcome = self.book.open[place].outcome.as_ref();
