@@ -129,6 +129,7 @@ pub(crate) async fn run(keys: &Keys, arguments: Arguments) -> anyhow::Result<()>
     if let (Some(operator), None) = (&operator, &arguments.action) {
         keep_transactions(&rollup, operator, &config).await?;
     }
+    finish_anew(&config.store)?;
     let bars = MultiProgress::new();
     let ports = {
         let (keys, config, bars) = (keys.clone(), config.clone(), bars.clone());
@@ -213,7 +214,13 @@ fn begin_anew(store: &Path, config: &Config) -> anyhow::Result<()> {
         eprintln!("the old store is in {}", aside.display());
         eprintln!("took over {carried} transactions that are not final, and the mailbox");
     }
-    if new.exists() {
+    finish_anew(store)
+}
+
+/// Puts a complete new store in its place, if a crash left it beside it.
+fn finish_anew(store: &Path) -> anyhow::Result<()> {
+    let new = store.with_extension("new");
+    if !store.exists() && new.exists() {
         std::fs::rename(&new, store)?;
     }
     Ok(())

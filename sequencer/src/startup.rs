@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use subrosa_l1::development::is_development_chain;
-use subrosa_protocol::{Fr, asset::AssetInfo};
+use subrosa_protocol::{
+    Fr,
+    asset::{AssetInfo, AssetTree},
+};
 
 use crate::{
     config::{Config, ConfigError},
@@ -171,6 +174,13 @@ pub(crate) async fn check_chain(
         }
     }
     let assets = ports.settlement.assets().await?;
+    let tree: AssetTree = assets.iter().cloned().collect();
+    if tree.root() != view.assets_root {
+        // Taken over, a false root would reject everything that waits.
+        return Err(StartError::from(SettlementError::Invalid {
+            reason: "the assets that L1 lists do not have the root that it states".into(),
+        }));
+    }
     Ok((view, assets))
 }
 

@@ -45,10 +45,10 @@ impl<T: Transport> Client<T> {
     /// Forgets the batches from this index on.
     pub(super) fn forget_acceptances(&self, index: u64) {
         let mut known = lock(&self.acceptances);
-        let block = known.by_index.get(&index).map(|event| event.block);
-        if let Some(block) = block {
-            known.cut(block);
-        }
+        // One that is missing was omitted after the one before it.
+        let at = known.by_index.range(..=index).next_back();
+        let block = at.map_or(0, |(_, event)| event.block);
+        known.cut(block);
     }
 
     /// Returns the event of an accepted batch.

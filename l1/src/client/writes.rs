@@ -30,7 +30,7 @@ impl<T: Transport> Client<T> {
         let vault = self.contracts.vault;
         let lost = manager.is_lost(&deposit_purpose(inner)).await;
         if lost.map_err(|e| e.of("deposit"))?
-            && let Some(found) = self.queued(inner).await?
+            && let Some(found) = self.queued(account, asset, inner).await?
         {
             return Ok(found);
         }
@@ -54,7 +54,12 @@ impl<T: Transport> Client<T> {
 
     /// Looks for a deposit in the vault's queue. A deposit whose nonce something else seems to have
     /// used may have been mined all the same, behind a node without receipts.
-    async fn queued(&self, inner: &Fr) -> Result<Option<DepositReceipt>, L1Error> {
+    async fn queued(
+        &self,
+        account: &Account,
+        asset: AssetId,
+        inner: &Fr,
+    ) -> Result<Option<DepositReceipt>, L1Error> {
         let head = self.newest().await?.number;
         let mut from = self.contracts.deployed_at;
         while from <= head {
@@ -68,7 +73,9 @@ impl<T: Transport> Client<T> {
             for found in self.transport.logs(query).await? {
                 let event = Vault::DepositQueued::decode_log(&found.log)
                     .map_err(|e| L1Error::Odd(format!("DepositQueued: {e}")))?;
-                if event.inner == to_word(inner) {
+                // Anybody can deposit to the same inner commitment.
+                let ours = event.depositor == account.address() && event.asset == asset.0;
+                if ours && event.inner == to_word(inner) {
                     return Ok(Some(DepositReceipt {
                         index: event.index,
                         credited: event.value,

@@ -259,7 +259,12 @@ impl Engine {
             return Ok(());
         }
         let now = self.tools.clock.now();
-        let since = *self.jumped.get_or_insert(now);
+        // An older sighting says nothing about this one.
+        let recent = self
+            .jumped
+            .filter(|since| now.saturating_sub(*since) < 2 * INSISTENCE);
+        let since = recent.unwrap_or(now);
+        self.jumped = Some(since);
         if mined > known && now.saturating_sub(since) >= INSISTENCE {
             return Ok(());
         }

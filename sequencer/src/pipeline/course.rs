@@ -123,12 +123,13 @@ async fn agreed_in(node: &Arc<Node>, index: u64) -> Result<Option<[u8; 32]>, Fai
     let settlement = &node.ports.settlement;
     for attempt in 0..2 {
         let theirs = settlement.accepted(index).await;
-        let theirs = theirs.map_err(reading)?.ok_or_else(|| {
+        let Some(theirs) = theirs.map_err(reading)? else {
             // Its state is newer than its log.
-            Failure::Transient(format!(
+            settlement.forget(index);
+            return Err(Failure::Transient(format!(
                 "L1 counts batch {index} as settled but does not show it yet"
-            ))
-        })?;
+            )));
+        };
         if (theirs.new_state, theirs.data_commitment) == ours {
             return Ok(Some(theirs.tx));
         }

@@ -38,11 +38,17 @@ use crate::{
 /// leave it as rejected.
 pub(super) async fn import(node: &Arc<Node>, index: u64) -> Result<(), Failure> {
     let settled = node.ports.settlement.settled_batch(index).await;
-    let settled = settled.map_err(reading)?.ok_or_else(|| {
-        Failure::Transient(format!(
-            "L1 counts batch {index} as settled but does not show it yet"
-        ))
+    let settled = settled.map_err(|error| {
+        // Whatever was wrong, it is read anew.
+        node.ports.settlement.forget(index);
+        reading(error)
     })?;
+    let Some(settled) = settled else {
+        node.ports.settlement.forget(index);
+        return Err(Failure::Transient(format!(
+            "L1 counts batch {index} as settled but does not show it yet"
+        )));
+    };
     let tx = settled.tx;
     let gate = node.seal_gate.lock().await;
     if node.cursor().seal != index {
@@ -53,9 +59,10 @@ pub(super) async fn import(node: &Arc<Node>, index: u64) -> Result<(), Failure> 
     let imported = blocking(node, "import", move |node| apply(node, index, &settled)).await;
     drop(proof);
     drop(gate);
-    imported
-        .map_err(Failure::Final)?
-        .map_err(Failure::Transient)?;
+    imported.map_err(Failure::Final)?.map_err(|reason| {
+        node.ports.settlement.forget(index);
+        Failure::Transient(reason)
+    })?;
     tracing::info!(batch = index, "imported from L1");
     node.emit(index, BatchEventKind::Sealed);
     node.emit(index, BatchEventKind::Settled { tx });

@@ -29,7 +29,7 @@ pub(super) async fn look(node: &Arc<Node>) -> Result<RollupView, Failure> {
     let last = node.seen_blocks().newest().copied();
     // Later and lower: the two are not of one chain, and a wrong number would bar all that follow.
     let later = last.is_some_and(|last| last.timestamp < block.timestamp);
-    let reorganised = match sighting {
+    let mut reorganised = match sighting {
         Sighting::Next => false,
         Sighting::Replaced => true,
         Sighting::Behind { .. } | Sighting::Older { .. } if later => true,
@@ -40,7 +40,10 @@ pub(super) async fn look(node: &Arc<Node>) -> Result<RollupView, Failure> {
     };
     let newest = node.seen_blocks().newest().map_or(0, |last| last.number);
     if !reorganised && newest > block.number {
-        return Err(behind(block, newest));
+        if !later {
+            return Err(behind(block, newest));
+        }
+        reorganised = true;
     }
     if reorganised {
         tracing::warn!(block = block.number, "L1 was reorganised");

@@ -227,13 +227,15 @@ async fn note_final(node: &Arc<Node>) -> Result<(), Failure> {
     if settled <= node.final_below() {
         return Ok(());
     }
-    let below = match node
-        .ports
-        .settlement
-        .final_batches()
-        .await
-        .map_err(reading)?
-    {
+    let found = match node.ports.settlement.final_batches().await {
+        Ok(found) => found,
+        Err(error) => {
+            // Nothing waits for it: what is not final yet is kept.
+            tracing::debug!("L1 does not say what is final: {error}");
+            return Ok(());
+        }
+    };
+    let below = match found {
         Some(below) => below.min(settled),
         // A chain that names no final block: as deep as submissions are kept.
         None => settled.saturating_sub(node.config.settle.retain_submissions),

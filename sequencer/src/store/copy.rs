@@ -8,11 +8,14 @@ use subrosa_protocol::Fr;
 use super::{
     Changes, Store, StoreError, options,
     tables::{
-        self, Bytes, Mempool, Messages, Meta, MetaKey, PriceSnapshots, Submissions,
-        TransactionRecord, Transactions,
+        self, Bytes, Mempool, Messages, Meta, MetaKey, OracleCursor, PriceSnapshots, Submissions,
+        TransactionRecord, Transactions, Value,
     },
 };
-use crate::{submission::ParsedSubmission, wire::Word};
+use crate::{
+    submission::ParsedSubmission,
+    wire::{Word, word},
+};
 
 /// Bytes that are written at once.
 const PART: usize = 4 << 20;
@@ -97,7 +100,8 @@ fn reader(path: &Path, scratch: &Path) -> Result<DB, StoreError> {
 /// mailbox. Returns the number of the transactions.
 ///
 /// # Errors
-/// [`StoreError`] if an entry of the old store cannot be read. Nothing is written then.
+/// [`StoreError`] of the databases. Nothing is written then. An entry that cannot be decoded is left
+/// behind.
 pub fn carry(old: &Store, new: &Store, context: &Fr) -> Result<usize, StoreError> {
     let mut changes = new.change();
     let mut carried = 0;
@@ -105,28 +109,29 @@ pub fn carry(old: &Store, new: &Store, context: &Fr) -> Result<usize, StoreError
     let last = old.get::<Meta>(&MetaKey::Final)?;
     let last = last.and_then(|Bytes(bytes)| bytes.try_into().ok());
     let first = last.map_or(0, u64::from_be_bytes);
-    for entry in old.range::<Submissions>(&first)? {
-        let (_, batch) = entry?;
+    // What cannot be read is left behind: it is why the store is made anew.
+    for (_, batch) in old.range::<Submissions>(&first)?.flatten() {
         for (sequence, bytes) in batch.0 {
             carried += usize::from(accept(&mut changes, sequence, bytes, context)?);
         }
     }
-    for entry in old.range::<Mempool>(&0)? {
-        let (sequence, Bytes(bytes)) = entry?;
+    for (sequence, Bytes(bytes)) in old.range::<Mempool>(&0)?.flatten() {
         carried += usize::from(accept(&mut changes, sequence, bytes, context)?);
     }
-    for entry in old.range::<Messages>(&0)? {
-        let (sequence, message) = entry?;
-        changes.put::<Messages>(&sequence, &message)?;
-    }
-    for entry in old.range::<PriceSnapshots>(&Word::default())? {
-        let (digest, snapshot) = entry?;
-        changes.put::<PriceSnapshots>(&digest, &snapshot)?;
-    }
-    for key in [MetaKey::Mailbox, MetaKey::Oracle] {
-        if let Some(value) = old.get::<Meta>(&key)? {
-            changes.put::<Meta>(&key, &value)?;
+    if let Some(head) = old.get::<Meta>(&MetaKey::Mailbox)? {
+        for (sequence, message) in old.range::<Messages>(&0)?.flatten() {
+            changes.put::<Messages>(&sequence, &message)?;
         }
+        changes.put::<Meta>(&MetaKey::Mailbox, &head)?;
+    }
+    let cursor = old.get::<Meta>(&MetaKey::Oracle)?;
+    if let Some(cursor) = cursor.filter(|Bytes(bytes)| OracleCursor::decode(bytes).is_ok()) {
+        for (digest, stored) in old.range::<PriceSnapshots>(&Word::default())?.flatten() {
+            if word(&stored.snapshot.digest()) == digest {
+                changes.put::<PriceSnapshots>(&digest, &stored)?;
+            }
+        }
+        changes.put::<Meta>(&MetaKey::Oracle, &cursor)?;
     }
     changes.commit()?;
     Ok(carried)

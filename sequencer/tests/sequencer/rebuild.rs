@@ -312,6 +312,21 @@ async fn an_event_that_is_read_wrongly_once_is_read_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_block_number_that_was_wrong_bars_nothing_for_long() {
+    let world = World::new();
+    let node = world.start(world.config()).await;
+    world.chain.polled(2).await;
+    world.chain.with(|chain| chain.block += 1_000);
+    world.chain.called(10).await;
+    // Lower and later: the block that was seen cannot be below this one.
+    world.chain.with(|chain| chain.block -= 998);
+    let tx = world.transaction();
+    node.submit(&tx).await;
+    node.until(&tx, "settled").await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_a_contradiction_at_finality_halts() {
     let world = World::new();
     let node = world.start(world.config()).await;

@@ -81,6 +81,15 @@ async fn shapes_without_keys_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_root_that_is_not_that_of_the_assets_is_refused() {
+    let world = World::new();
+    let false_root = Some(subrosa_protocol::Fr::from(7u64));
+    world.chain.with(|chain| chain.false_root = false_root);
+    let error = refused(&world, world.config()).await;
+    assert!(error.to_string().contains("root"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_store_is_held_by_one() {
     let world = World::new();
     let node = world.start(world.config()).await;

@@ -50,7 +50,8 @@ impl Engine {
             .ok_or_else(|| TransactionError::Unavailable("the node has no newest block".into()))?;
         let used = self.asked(node.mined_nonce(self.address())).await?;
         let sure = self.unchanged(&block).await?;
-        let until = self.final_below(block.number).await?;
+        // Without an answer about finality nothing ends yet, and everything else goes on.
+        let until = self.final_below(block.number).await.unwrap_or(0);
         let mut changed = false;
         for place in 0..self.book.open.len() {
             let outcome = self.book.open[place].outcome.as_ref();
