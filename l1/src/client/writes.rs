@@ -28,7 +28,7 @@ impl<T: Transport> Client<T> {
     ) -> Result<DepositReceipt, L1Error> {
         let manager = self.transport.manager(account).await?;
         let vault = self.contracts.vault;
-        let lost = manager.is_lost(&deposit_purpose(inner)).await;
+        let lost = manager.is_lost(&deposit_purpose(vault, inner)).await;
         if lost.map_err(|e| e.of("deposit"))?
             && let Some(found) = self.queued(account, asset, inner).await?
         {
@@ -105,7 +105,7 @@ impl<T: Transport> Client<T> {
             amount,
             inner: to_word(inner),
         };
-        let purpose = deposit_purpose(inner);
+        let purpose = deposit_purpose(vault, inner);
         let data: Bytes = call.abi_encode().into();
         // A deposit that was sent before a restart may have used up the allowance.
         let known = manager.knows(&purpose).await.map_err(|e| e.of("deposit"))?;
@@ -244,7 +244,8 @@ fn under_way(calls: &[Call], vault: Address, asset: AssetId) -> U256 {
         })
 }
 
-/// Returns the purpose of a deposit, which its inner commitment identifies.
-fn deposit_purpose(inner: &Fr) -> String {
-    format!("deposit/{}", hex::encode(fr_to_bytes(inner)))
+/// Returns the purpose of a deposit, which vault and inner commitment identify: a seed has the same
+/// commitments in each deployment.
+fn deposit_purpose(vault: Address, inner: &Fr) -> String {
+    format!("deposit/{vault}/{}", hex::encode(fr_to_bytes(inner)))
 }
