@@ -235,7 +235,7 @@ impl Stage {
     }
 
     async fn accepted(&self, batch: &Settlement) -> anyhow::Result<()> {
-        self.l1.settle(batch).await?;
+        let receipt = self.l1.settle(batch).await?;
         ensure!(
             self.l1.rollup().await?.state == batch.new_state,
             "L1 holds another state"
@@ -250,7 +250,10 @@ impl Stage {
             settled.published == batch.published,
             "L1's data say something else"
         );
-        self.rejected("the same again", batch, &["WrongOldState"])
+        // A repeated request finds the transaction that settled it. Sent once more, it is refused.
+        let again = self.l1.settle(batch).await?;
+        ensure!(again.tx == receipt.tx, "the batch was sent twice");
+        self.rejected_call("the same again", batch, |_| (), &["WrongOldState"])
             .await
     }
 
