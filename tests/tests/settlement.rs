@@ -725,7 +725,7 @@ async fn try_everything(stage: &Stage, fixture: &Fixture) -> anyhow::Result<()> 
     aliases(stage, fixture).await?;
     stage.accepted(second).await?;
     stage
-        .rejected("the first once more", first, &["WrongOldState"])
+        .rejected_call("the first once more", first, |_| (), &["WrongOldState"])
         .await?;
     derived(stage, second).await?;
 

@@ -1,6 +1,6 @@
 //! Batches on L1: submission, and the way back from events and calldata.
 
-use alloy_primitives::{Bytes, U256, Uint};
+use alloy_primitives::{Address, Bytes, U256, Uint};
 use alloy_sol_types::SolCall as _;
 use subrosa_protocol::{Fr, batch::data_commitment, encoding::fr_to_bytes};
 
@@ -32,7 +32,7 @@ impl<T: Transport> Client<T> {
         let data: Bytes = submit_call(batch, *id).abi_encode().into();
         let length = data.len() as u64;
         let index = batch.published.header.batch_index;
-        let purpose = settlement_purpose(index, &batch.commitment);
+        let purpose = settlement_purpose(self.contracts.rollup, index, &batch.commitment);
         // Each credit of the batch writes a slot that its owner can empty until the batch is mined,
         // which makes the write dearer than at the estimate.
         let withdrawals = batch.published.transactions.iter();
@@ -57,7 +57,7 @@ impl<T: Transport> Client<T> {
             return Ok(Cancellation::NeverSent);
         };
         let manager = self.transport.manager(operator).await?;
-        let purpose = settlement_purpose(index, data_commitment);
+        let purpose = settlement_purpose(self.contracts.rollup, index, data_commitment);
         manager
             .cancel(&purpose)
             .await
@@ -126,9 +126,9 @@ impl<T: Transport> Client<T> {
 }
 
 /// Returns the purpose of a batch's settlement. Batches of one index differ in their data.
-fn settlement_purpose(index: u64, data_commitment: &Fr) -> String {
+fn settlement_purpose(rollup: Address, index: u64, data_commitment: &Fr) -> String {
     format!(
-        "settle/{index}/{}",
+        "settle/{rollup}/{index}/{}",
         hex::encode(fr_to_bytes(data_commitment))
     )
 }
