@@ -2,7 +2,7 @@
 //!
 //! It runs the real contracts with the real gas schedule (Prague); a development machine needs no
 //! node. Its blocks have the time of a [`Clock`]. It checks no signatures: a holder of the chain
-//! can send as any [`Account`]. Therefore it has a development chain id only.
+//! can send as any [`Account`](crate::Account). Therefore it has a development chain id only.
 
 use std::{
     collections::HashMap,
