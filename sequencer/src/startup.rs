@@ -130,13 +130,34 @@ pub(crate) async fn open_store(
     .map_err(|_| StartError::Interrupted)?
 }
 
-/// Checks that the chain is the configured one and can settle the batches of this sequencer.
+/// Checks that the chain is the configured one and can settle the batches of this sequencer. An
+/// answer that fails or makes no sense is asked for again, a bounded number of times.
 pub(crate) async fn check_chain(
     config: &Config,
     ports: &Ports,
     context: &Fr,
 ) -> Result<(RollupView, Vec<AssetInfo>), StartError> {
-    let chain_id = reach_chain(config, ports).await?;
+    let mut pause = Duration::from_millis(config.settle.backoff_ms);
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        match look_at_chain(config, ports, context).await {
+            Err(StartError::Settlement(error)) if attempt < START_ATTEMPTS => {
+                tracing::warn!(attempt, "the chain does not answer as it should: {error}");
+                ports.clock.sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_millis(config.settle.backoff_max_ms));
+            }
+            other => return other,
+        }
+    }
+}
+
+async fn look_at_chain(
+    config: &Config,
+    ports: &Ports,
+    context: &Fr,
+) -> Result<(RollupView, Vec<AssetInfo>), StartError> {
+    let chain_id = ports.settlement.chain_id().await?;
     if chain_id != config.chain_id {
         return Err(StartError::Chain {
             what: "id",
@@ -182,24 +203,6 @@ pub(crate) async fn check_chain(
         }));
     }
     Ok((view, assets))
-}
-
-/// Returns the chain id. Waits for a chain that does not answer, a bounded number of times.
-async fn reach_chain(config: &Config, ports: &Ports) -> Result<u64, StartError> {
-    let mut pause = Duration::from_millis(config.settle.backoff_ms);
-    let mut attempt = 0;
-    loop {
-        attempt += 1;
-        match ports.settlement.chain_id().await {
-            Ok(id) => return Ok(id),
-            Err(SettlementError::Unavailable { reason }) if attempt < START_ATTEMPTS => {
-                tracing::warn!(attempt, reason, "the chain does not answer");
-                ports.clock.sleep(pause).await;
-                pause = (pause * 2).min(Duration::from_millis(config.settle.backoff_max_ms));
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
 }
 
 /// Verifies the proofs of all reloaded submissions again, sealed or not. A batch that holds a
