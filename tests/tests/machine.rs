@@ -47,8 +47,18 @@ fn orders(stage: &Stage) -> Orders {
 
 /// Starts a sequencer in a process of its own.
 fn begin(orders: &Orders) -> anyhow::Result<Process> {
-    let started = tokio::task::block_in_place(|| Process::start("sequencer", orders))?;
-    started.map_err(|refused| anyhow::anyhow!("the start is refused: {}", refused.reason))
+    let since = Instant::now();
+    loop {
+        let started = tokio::task::block_in_place(|| Process::start("sequencer", orders))?;
+        match started {
+            Ok(process) => return Ok(process),
+            // A supervisor starts the process again.
+            Err(refused)
+                if refused.reason.contains("the chain is unavailable")
+                    && since.elapsed() < ms(20_000) => {}
+            Err(refused) => anyhow::bail!("the start is refused: {}", refused.reason),
+        }
+    }
 }
 
 /// Submits and deposits until the process no longer answers.
