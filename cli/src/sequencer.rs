@@ -125,7 +125,7 @@ pub(crate) async fn run(keys: &Keys, arguments: Arguments) -> anyhow::Result<()>
         Some(Action::Restore { from }) => return restore(from, &config.store),
         Some(Action::Rebuild { .. }) | None => {}
     }
-    // A rebuild sends nothing, and may rename the directory of the journal.
+    // A rebuild sends nothing.
     if let (Some(operator), None) = (&operator, &arguments.action) {
         keep_transactions(&rollup, operator, &config).await?;
     }

@@ -1,7 +1,7 @@
 //! Transactions of depositors: deposits and claims.
 
 use alloy_primitives::{Address, Bytes, U256};
-use alloy_sol_types::{SolCall as _, SolEvent as _};
+use alloy_sol_types::{SolCall as _, SolEvent};
 use subrosa_protocol::{Fr, asset::AssetId, encoding::fr_to_bytes};
 
 use super::{Client, rollup::STEP};
@@ -10,7 +10,7 @@ use crate::{
     contracts::{Erc20, Vault},
     error::L1Error,
     transactions::{Call, Demand, Manager, Repeat, Ticket},
-    transport::{LogQuery, Outgoing, Transport},
+    transport::{LogQuery, Mined, Outgoing, Transport},
     view::{ClaimReceipt, DepositReceipt},
     words::to_word,
 };
@@ -39,12 +39,7 @@ impl<T: Transport> Client<T> {
             ticket.await?.wait().await.map_err(|e| e.of("deposit"))
         };
         let mined = within(&manager, deposit).await?;
-        let event = mined
-            .logs
-            .iter()
-            .filter(|log| log.address == vault)
-            .find_map(|log| Vault::DepositQueued::decode_log(log).ok())
-            .ok_or_else(|| L1Error::Protocol("a mined deposit emitted no event".into()))?;
+        let event: Vault::DepositQueued = event_of(&mined, vault, "deposit")?;
         Ok(DepositReceipt {
             index: event.index,
             credited: event.value,
@@ -210,18 +205,23 @@ impl<T: Transport> Client<T> {
             outgoing = outgoing.for_purpose(purpose, Repeat::Never);
         }
         let mined = self.transport.send(account, outgoing).await?;
-        let event = mined
-            .logs
-            .iter()
-            .filter(|log| log.address == vault)
-            .find_map(|log| Vault::Claimed::decode_log(log).ok())
-            .ok_or_else(|| L1Error::Protocol("a mined claim emitted no event".into()))?;
+        let event: Vault::Claimed = event_of(&mined, vault, "claim")?;
         let too_large = |_| L1Error::Protocol("an amount exceeds 128 bits".into());
         Ok(ClaimReceipt {
             tx: mined.hash.0,
             amount: u128::try_from(event.amount).map_err(too_large)?,
         })
     }
+}
+
+/// Returns the event that the vault emitted in a mined transaction.
+fn event_of<E: SolEvent>(mined: &Mined, vault: Address, what: &str) -> Result<E, L1Error> {
+    let logs = mined.logs.iter().filter(|log| log.address == vault);
+    let mut events = logs.filter_map(|log| E::decode_log(log).ok());
+    let event = events.next();
+    event
+        .map(|log| log.data)
+        .ok_or_else(|| L1Error::Protocol(format!("a mined {what} emitted no event")))
 }
 
 /// Bounds a sequence of transactions like a single one.

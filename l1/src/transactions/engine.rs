@@ -18,9 +18,9 @@ use subrosa_clock::Clock;
 
 use super::{
     Cancellation, Pending, Repeat, Settings, Status, TransactionError,
-    journal::{Attempt, Book, Journal, Open, Outcome},
+    journal::{Attempt, Book, Ended, Journal, Open, Outcome},
     node::{Call, Node, Refusal},
-    sign::{Price, sign},
+    sign::{Price, Signed, sign},
 };
 use crate::{
     account::Account,
@@ -136,6 +136,14 @@ impl Engine {
         self.book.open.iter().rfind(|open| open.purpose == purpose)
     }
 
+    /// Returns the newest ended transaction of a purpose.
+    fn ended(&self, purpose: &str) -> Option<&Ended> {
+        self.book
+            .ended
+            .iter()
+            .rfind(|ended| ended.purpose == purpose)
+    }
+
     /// Makes sure that a transaction of the purpose is under way, or has been mined.
     ///
     /// # Errors
@@ -163,7 +171,7 @@ impl Engine {
 
     /// Whether the recorded outcome of a purpose that has ended answers a repeated request.
     async fn is_recorded(&self, purpose: &str, repeat: Repeat) -> Result<bool, TransactionError> {
-        let ended = self.book.ended.iter().rfind(|e| e.purpose == purpose);
+        let ended = self.ended(purpose);
         let Some(ended) = ended else {
             return Ok(false);
         };
@@ -187,7 +195,7 @@ impl Engine {
             }
             open.outcome.as_ref()?
         } else {
-            let ended = self.book.ended.iter().rfind(|e| e.purpose == purpose);
+            let ended = self.ended(purpose);
             match ended {
                 Some(ended) => &ended.outcome,
                 None => return Some(Err(TransactionError::Superseded)),
@@ -325,23 +333,14 @@ impl Engine {
         };
         let open = &self.book.open[place];
         let cancels = open.cancelling;
-        let call = self.call_of(open, cancels);
-        let tools = &self.tools;
-        let signed = sign(
-            &tools.account,
-            tools.chain_id,
-            nonce,
-            &call,
-            gas_limit,
-            price,
-        )?;
+        let signed = self.signed(open, cancels, gas_limit, price)?;
         let attempt = Attempt {
             hash: signed.hash,
             cancels,
             gas_limit,
             max_fee: price.max_fee,
             tip: price.tip,
-            at: tools.clock.unix(),
+            at: self.tools.clock.unix(),
         };
         self.book.open[place].attempts.push(attempt);
         if let Err(error) = self.save().await {
@@ -361,23 +360,34 @@ impl Engine {
         let Some(newest) = open.attempts.last() else {
             return Ok(());
         };
-        let call = self.call_of(open, newest.cancels);
         let price = Price {
             max_fee: newest.max_fee,
             tip: newest.tip,
         };
+        let signed = self.signed(open, newest.cancels, newest.gas_limit, price)?;
+        self.hand_over(nonce, &signed.raw).await;
+        Ok(())
+    }
+
+    /// Signs a variant of an open transaction: the call, or the transfer that cancels it.
+    fn signed(
+        &self,
+        open: &Open,
+        cancels: bool,
+        gas_limit: u64,
+        price: Price,
+    ) -> Result<Signed, TransactionError> {
         let tools = &self.tools;
-        let gas_limit = newest.gas_limit;
-        let signed = sign(
+        let call = self.call_of(open, cancels);
+        let nonce = open.nonce;
+        sign(
             &tools.account,
             tools.chain_id,
             nonce,
             &call,
             gas_limit,
             price,
-        )?;
-        self.hand_over(nonce, &signed.raw).await;
-        Ok(())
+        )
     }
 
     /// Hands a signed variant to the node, and notes its answer.
@@ -479,7 +489,7 @@ impl Engine {
         if let Some(open) = self.open(purpose) {
             return open.outcome.as_ref().map(|outcome| fate(outcome, false));
         }
-        let ended = self.book.ended.iter().rfind(|e| e.purpose == purpose);
+        let ended = self.ended(purpose);
         Some(ended.map_or(Cancellation::NeverSent, |e| fate(&e.outcome, true)))
     }
 
@@ -487,13 +497,13 @@ impl Engine {
     pub(super) fn knows(&self, purpose: &str) -> bool {
         let done =
             |outcome: &Outcome| matches!(outcome, Outcome::Mined(_) | Outcome::Reverted { .. });
-        let ended = self.book.ended.iter().rfind(|e| e.purpose == purpose);
+        let ended = self.ended(purpose);
         self.open(purpose).is_some() || ended.is_some_and(|ended| done(&ended.outcome))
     }
 
     /// Whether the newest transaction of a purpose ended because another one used its nonce.
     pub(super) fn is_lost(&self, purpose: &str) -> bool {
-        let ended = self.book.ended.iter().rfind(|e| e.purpose == purpose);
+        let ended = self.ended(purpose);
         let superseded = ended.is_some_and(|e| matches!(e.outcome, Outcome::Superseded));
         superseded && self.open(purpose).is_none()
     }

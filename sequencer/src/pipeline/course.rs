@@ -124,11 +124,7 @@ async fn agreed_in(node: &Arc<Node>, index: u64) -> Result<Option<[u8; 32]>, Fai
     for attempt in 0..2 {
         let theirs = settlement.accepted(index).await;
         let Some(theirs) = theirs.map_err(reading)? else {
-            // Its state is newer than its log.
-            settlement.forget(index);
-            return Err(Failure::Transient(format!(
-                "L1 counts batch {index} as settled but does not show it yet"
-            )));
+            return Err(not_shown(node, index));
         };
         if (theirs.new_state, theirs.data_commitment) == ours {
             return Ok(Some(theirs.tx));
@@ -139,6 +135,15 @@ async fn agreed_in(node: &Arc<Node>, index: u64) -> Result<Option<[u8; 32]>, Fai
         }
     }
     Ok(None)
+}
+
+/// Returns the failure of a batch that L1 counts and does not show: its state is newer than its log.
+/// The log is read anew next time.
+pub(super) fn not_shown(node: &Node, index: u64) -> Failure {
+    node.ports.settlement.forget(index);
+    Failure::Transient(format!(
+        "L1 counts batch {index} as settled but does not show it yet"
+    ))
 }
 
 /// Records the L1 transactions in which settled batches are now: a reorganisation can bring a batch

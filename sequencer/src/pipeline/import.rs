@@ -9,7 +9,7 @@ use subrosa_protocol::{
     ledger::State,
 };
 
-use super::{Failure, blocking, checkpoint, reading};
+use super::{Failure, blocking, checkpoint, course::not_shown, reading};
 use crate::{
     deposits::DepositQueue,
     event::BatchEventKind,
@@ -43,12 +43,7 @@ pub(super) async fn import(node: &Arc<Node>, index: u64) -> Result<(), Failure> 
         node.ports.settlement.forget(index);
         reading(error)
     })?;
-    let Some(settled) = settled else {
-        node.ports.settlement.forget(index);
-        return Err(Failure::Transient(format!(
-            "L1 counts batch {index} as settled but does not show it yet"
-        )));
-    };
+    let settled = settled.ok_or_else(|| not_shown(node, index))?;
     let tx = settled.tx;
     let gate = node.seal_gate.lock().await;
     if node.cursor().seal != index {

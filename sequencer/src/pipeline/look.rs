@@ -26,25 +26,22 @@ pub(super) async fn look(node: &Arc<Node>) -> Result<RollupView, Failure> {
     let block = &view.block;
     refuse_old(node, block)?;
     let sighting = node.seen_blocks().relate(block);
-    let last = node.seen_blocks().newest().copied();
-    // Later and lower: the two are not of one chain, and a wrong number would bar all that follow.
-    let later = last.is_some_and(|last| last.timestamp < block.timestamp);
-    let mut reorganised = match sighting {
-        Sighting::Next => false,
+    let replaced = match sighting {
+        Sighting::Next | Sighting::Behind { .. } | Sighting::Older { .. } => false,
         Sighting::Replaced => true,
-        Sighting::Behind { .. } | Sighting::Older { .. } if later => true,
-        Sighting::Behind { newest } | Sighting::Older { newest } => {
-            return Err(behind(block, newest));
-        }
         Sighting::Ask(seen) => !holds(node, &seen).await?,
     };
-    let newest = node.seen_blocks().newest().map_or(0, |last| last.number);
-    if !reorganised && newest > block.number {
-        if !later {
-            return Err(behind(block, newest));
-        }
-        reorganised = true;
+    let last = node.seen_blocks().newest().copied();
+    let above = last.filter(|last| last.number > block.number);
+    if let Some(last) = above
+        && !replaced
+        && last.timestamp >= block.timestamp
+    {
+        return Err(behind(block, last.number));
     }
+    // A block that is lower and later is of another chain than the one that was seen, whose wrong
+    // number would bar all that follow.
+    let reorganised = replaced || above.is_some();
     if reorganised {
         tracing::warn!(block = block.number, "L1 was reorganised");
         telemetry::reorganised();

@@ -95,8 +95,7 @@ fn due(node: &Node) -> bool {
     let config = &node.config.seal;
     let cursor = *node.cursor();
     telemetry::unsettled(cursor.unsettled());
-    let full = cursor.unsettled() >= config.max_unsettled;
-    if node.config.follow || !node.is_level() || full {
+    if !node.is_level() || cursor.unsettled() >= config.max_unsettled {
         return false;
     }
     let full = largest(node);

@@ -23,9 +23,8 @@ const PART: usize = 4 << 20;
 const ATTEMPTS: usize = 5;
 
 /// Writes a consistent copy of a store into a new directory. A sequencer may use the store: the
-/// copy has everything that was answered before the call. Returns the number of its entries,
-/// which
-/// `progress` is told now and then.
+/// copy has everything that was answered before the call. Tells `progress` the number of entries
+/// now and then, and returns it.
 ///
 /// # Errors
 /// [`StoreError::Database`], for instance if `to` exists. An incomplete copy is left beside it,
@@ -100,8 +99,8 @@ fn reader(path: &Path, scratch: &Path) -> Result<DB, StoreError> {
 /// mailbox. Returns the number of the transactions.
 ///
 /// # Errors
-/// [`StoreError`] of the databases. Nothing is written then. An entry that cannot be decoded is left
-/// behind.
+/// [`StoreError`] of the databases. Nothing is written then. An entry that cannot be decoded is
+/// left behind.
 pub fn carry(old: &Store, new: &Store, context: &Fr) -> Result<usize, StoreError> {
     let mut changes = new.change();
     let mut carried = 0;
@@ -109,7 +108,7 @@ pub fn carry(old: &Store, new: &Store, context: &Fr) -> Result<usize, StoreError
     let last = old.get::<Meta>(&MetaKey::Final)?;
     let last = last.and_then(|Bytes(bytes)| bytes.try_into().ok());
     let first = last.map_or(0, u64::from_be_bytes);
-    // What cannot be read is left behind: it is why the store is made anew.
+    // Skips what cannot be read: damage may be why the store is made anew.
     for (_, batch) in old.range::<Submissions>(&first)?.flatten() {
         for (sequence, bytes) in batch.0 {
             carried += usize::from(accept(&mut changes, sequence, bytes, context)?);

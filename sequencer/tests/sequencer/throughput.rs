@@ -113,7 +113,7 @@ async fn a_start_after_many_batches_long() {
     level(&world, &node).await;
     let imported = began.elapsed();
     let grown = resident().saturating_sub(before);
-    // What is final is noted at a step after the import.
+    // Waits for a step after the import, which notes the final batches.
     world.chain.called(20).await;
     node.stop().await;
     let began = Instant::now();

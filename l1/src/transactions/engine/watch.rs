@@ -8,7 +8,7 @@ use super::{
     super::{
         Repeat, TransactionError,
         journal::{Ended, Open, Outcome},
-        node::{Call, Found, Market},
+        node::{Call, Found, Market, Refusal},
         sign::Price,
     },
     Engine, TRANSFER_GAS, price,
@@ -56,7 +56,7 @@ impl Engine {
         for place in 0..self.book.open.len() {
             let outcome = self.book.open[place].outcome.as_ref();
             let mined = outcome.and_then(Outcome::place);
-            // What is about to be final is looked up once more: another endpoint may have shown it.
+            // Looks once more at a transaction before it ends: another endpoint may have shown it.
             if mined.is_none_or(|(_, block)| block > sure || block <= until) {
                 changed |= self.inspect(place, block.number, used).await?;
             }
@@ -360,7 +360,6 @@ impl Engine {
 
     /// Whether the node refused the newest variant for a reason that a higher price does not mend.
     fn refused_for_now(&self, nonce: u64) -> bool {
-        use super::super::node::Refusal;
         let refused = self.refused.get(&nonce);
         matches!(refused, Some(Refusal::LacksEther | Refusal::Other(_)))
             && !self.urgent.contains(&nonce)

@@ -114,7 +114,7 @@ async fn run(schedule: Vec<Event>) {
                 engine = world.engine();
             }
         }
-        // What is deep is never taken back here.
+        // Keeps reorganisations above everything that is deep.
         let height = world.state().blocks.len();
         floor = floor.max(height.saturating_sub(DEPTH as usize - 1));
     }
