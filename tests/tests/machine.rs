@@ -157,7 +157,9 @@ async fn a_full_disk_is_named_and_loses_nothing() -> anyhow::Result<()> {
     }
     let process = begin(&orders)?;
     let api = process.api.clone();
+    driver.writes_fail = true;
     let ready = fill(&mut driver, &stage, &api).await?;
+    driver.writes_fail = false;
     println!("with a full disk: {ready}");
     process.kill()?;
     // The operator makes room.

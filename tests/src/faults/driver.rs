@@ -54,8 +54,11 @@ pub struct Driver {
     snapshots: Vec<Fr>,
     /// Transactions that the sequencer accepted.
     pub accepted: Vec<Submitted>,
-    /// Transactions whose submission got no answer.
+    /// Transactions whose submission got no answer that says whether they are accepted.
     pub unanswered: Vec<Submitted>,
+    /// Whether the sequencer's own writes may fail. It answers `internal` then, and the transaction
+    /// may be stored all the same.
+    pub writes_fail: bool,
     /// Number of deposits that were sent.
     pub deposits: u64,
 }
@@ -85,6 +88,7 @@ impl Driver {
             snapshots: Vec::new(),
             accepted: Vec::new(),
             unanswered: Vec::new(),
+            writes_fail: false,
             deposits: 0,
         })
     }
@@ -139,6 +143,9 @@ impl Driver {
         for (one, answer) in made.into_iter().zip(answers) {
             match answer {
                 Ok(answer) if answer.accepted() => self.accepted.push(one),
+                Ok(answer) if self.writes_fail && answer.code() == "internal" => {
+                    self.unanswered.push(one);
+                }
                 Ok(answer) => ensure!(
                     REFUSALS.contains(&answer.code()),
                     "a submission is refused: {answer:?}"

@@ -34,6 +34,11 @@ mod base;
 /// the deployment.
 const BLOCKS: u64 = 140;
 
+/// States of earlier blocks that anvil keeps, more than any test makes. By default it moves all but
+/// the last ten to disk after some 1,000 blocks, and a reorganisation to one of those leaves it
+/// without any contract for good.
+const STATES: u64 = 100_000;
+
 /// The transactions of the replaced blocks after a reorganisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kept {
@@ -77,7 +82,11 @@ impl Node {
     /// If anvil does not start or refuses the deployment.
     pub async fn start(pause: Duration) -> anyhow::Result<Option<Self>> {
         static BASE: OnceCell<Base> = OnceCell::const_new();
-        let anvil = match Anvil::start(AnvilOptions::default()).await {
+        let options = AnvilOptions {
+            arguments: vec![format!("--prune-history={STATES}").into()],
+            ..AnvilOptions::default()
+        };
+        let anvil = match Anvil::start(options).await {
             Err(error @ AnvilError::NotFound) => {
                 eprintln!("SKIPPED: {error}");
                 return Ok(None);
