@@ -9,7 +9,7 @@ use subrosa_protocol::{
     asset::{AssetId, AssetInfo},
     batch::{BatchHeader, PublishedBatch, Shape},
     ledger::Deposit,
-    market::PRICE_WORDS,
+    market::MARKETS,
 };
 
 use alloy_primitives::{B256, Bytes};
@@ -105,10 +105,12 @@ pub enum Change {
         digest: Fr,
         /// Its time, in Unix seconds.
         time: u64,
+        /// Time of the snapshot before it; 0 for the first.
+        previous: u64,
         /// Root of the markets of that time.
         market_root: Fr,
         /// Words of the prices.
-        prices: [Fr; PRICE_WORDS],
+        prices: [Fr; MARKETS],
     },
 }
 

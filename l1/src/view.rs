@@ -5,7 +5,7 @@ use subrosa_protocol::{
     asset::AssetId,
     batch::{PublishedBatch, Shape},
     ledger::Deposit,
-    market::PRICE_WORDS,
+    market::MARKETS,
 };
 
 use crate::transport::{Block, Head};
@@ -116,10 +116,12 @@ pub enum OracleChange {
         digest: Fr,
         /// Its time, in Unix seconds.
         time: u64,
+        /// Time of the snapshot before it; 0 for the first.
+        previous: u64,
         /// Root of the markets' words.
         market_root: Fr,
         /// Words of the prices.
-        prices: [Fr; PRICE_WORDS],
+        prices: [Fr; MARKETS],
     },
 }
 

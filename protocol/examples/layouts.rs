@@ -8,8 +8,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use subrosa_protocol::layout::{
-    Layout, asset, batch_word, calldata, info, market, note, prices, slot_word, snapshot_word,
-    target,
+    Layout, asset, batch_word, calldata, info, market, note, prices, slot_word, snapshot_times,
+    snapshot_word, target,
 };
 
 /// Text of the generated file.
@@ -82,7 +82,7 @@ fn render() -> String {
     file.constant("SLOT_WORDS", slot_word::COUNT);
 
     file.title("Indices of the words that the digest of a price snapshot covers.");
-    file.constant("SNAPSHOT_TIME", snapshot_word::TIME);
+    file.constant("SNAPSHOT_TIMES_WORD", snapshot_word::TIMES);
     file.constant("SNAPSHOT_MARKET_ROOT", snapshot_word::MARKET_ROOT);
     file.words("SNAPSHOT_PRICES", snapshot_word::PRICES);
     file.constant("SNAPSHOT_WORDS", snapshot_word::COUNT);
@@ -108,9 +108,10 @@ fn render() -> String {
         &asset::LAYOUT,
     );
     file.fields("Word of a market, in bits.", &market::LAYOUT);
+    file.fields("Word of the prices of a market, in bits.", &prices::LAYOUT);
     file.fields(
-        "Word of the prices of two markets, in bits.",
-        &prices::LAYOUT,
+        "Word SNAPSHOT_TIMES_WORD of a snapshot, in bits.",
+        &snapshot_times::LAYOUT,
     );
 
     file.0

@@ -128,7 +128,7 @@ pub struct BatchHeader {
     pub fee_total: u128,
     /// Index of the first deposit in the vault's queue: the old state's deposit count.
     pub first_deposit: u64,
-    /// Digest of the price snapshot that the transactions may name, or 0.
+    /// Digest of the price snapshot in the batch's anchors; 0 before L1 has taken one.
     #[serde(with = "crate::encoding::serde_fr")]
     pub oracle: Fr,
     /// Index of the batch: the old state's batch index.
@@ -216,23 +216,24 @@ fn narrow<T: TryFrom<u128>>(word: &Fr, field: &'static str) -> Result<T, CodecEr
 pub struct SlotWitness {
     /// Whether the slot holds a transaction.
     pub active: bool,
-    /// The 30 words of the transaction; all 0 in an inactive slot.
+    /// The 29 words of the transaction; all 0 in an inactive slot.
     pub words: [Fr; WORDS],
-    /// Path of the anchor in the old history tree; of index 0 in an inactive slot.
+    /// Path of the anchor in the history tree with the batch's first anchor; of index 0 in an
+    /// inactive slot.
     pub anchor_path: MerklePath<DEPTH>,
     /// Links of the nullifiers; see [`LinkWitness`] for inactive slots.
     pub links: [LinkWitness; 3],
 }
 
 impl SlotWitness {
-    /// Returns the 24 data words of the slot: words 4, 5 and 8–29.
+    /// Returns the 24 data words of the slot: words 4, 5 and 7–28.
     #[must_use]
     pub fn data_words(&self) -> [Fr; SLOT_WORDS] {
         data_words_of(&self.words)
     }
 }
 
-/// Returns words 4, 5 and 8–29 of a transaction.
+/// Returns words 4, 5 and 7–28 of a transaction.
 #[must_use]
 pub fn data_words_of(words: &[Fr; WORDS]) -> [Fr; SLOT_WORDS] {
     let [withdrawal, rest] = word::PUBLISHED;
@@ -265,8 +266,9 @@ pub struct BatchWitness {
     pub nullifier_subtree_path: Vec<[Fr; 3]>,
     /// Siblings of the appended note subtree in the old tree, from its root upwards.
     pub note_subtree_path: Vec<[Fr; 3]>,
-    /// Path, in the old history tree, of the leaf that takes the new note root.
-    pub history_append_path: MerklePath<DEPTH>,
+    /// Paths of the leaves that take the batch's first and last anchor: the first in the old
+    /// history tree, the second in the tree with the first anchor.
+    pub history_paths: [MerklePath<DEPTH>; 2],
 }
 
 impl BatchWitness {

@@ -36,7 +36,7 @@ domains! {
     AssetLeaf = 7,
     /// Leaf of the nullifier tree: value, next.
     NullifierLeaf = 8,
-    /// Transaction digest: the 30 words.
+    /// Transaction digest: the 29 words.
     Transaction = 9,
     /// Schnorr challenge: R.x, R.y, ak.x, ak.y, digest.
     Signature = 10,
@@ -68,8 +68,10 @@ domains! {
     Step = 23,
     /// Masks of a state disclosure: key, cm₀, filler; two outputs.
     Opening = 24,
-    /// A price snapshot: time, market root, eight words of prices.
+    /// A price snapshot: times, market root, sixteen words of prices.
     Snapshot = 25,
+    /// An anchor: note root, digest of a price snapshot.
+    Anchor = 26,
 }
 
 impl Domain {

@@ -95,7 +95,8 @@ elements! {
     NoteCommitment,
     /// Nullifier of a spent note or of a dummy input.
     Nullifier,
-    /// Note root under which the inputs of a transaction are members.
+    /// A note root and a price snapshot, to which a transaction refers: H(ANCHOR; note root,
+    /// digest of the snapshot). See [`Anchor::of`].
     Anchor,
     /// Digest of a transaction: H(TRANSACTION; words).
     TransactionDigest,

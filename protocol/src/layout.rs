@@ -7,14 +7,15 @@
 //!
 //! | table | holds |
 //! |---|---|
-//! | [`word`] | the 30 words of a transaction |
+//! | [`word`] | the 29 words of a transaction |
 //! | [`batch_word`], [`slot_word`] | the data words of a batch: its header, and one slot |
 //! | [`snapshot_word`] | the words that the digest of a price snapshot covers |
 //! | [`calldata`] | the bytes that L1 receives for a transaction and for a withdrawal |
 //! | [`header`], [`target`] | packed words 3 and 4 of a transaction |
 //! | [`info`] | packed word 2 of a batch |
 //! | [`note`], [`asset`] | the packed part of a note, and of a leaf of the asset tree |
-//! | [`market`], [`prices`] | a market's parameters, and the prices of two markets |
+//! | [`market`], [`prices`] | a market's parameters, and its two prices |
+//! | [`snapshot_times`] | the times of a price snapshot |
 //! | [`loan`], [`debt`] | a loan's parameters, and its debt |
 //! | [`disclosure_collateral`], [`disclosure_debt`] | plaintexts of a position's next state |
 //! | [`disclosure_word`] | a masked word of a position's next state |
@@ -77,13 +78,13 @@ pub const PRICE_BITS: usize = 120;
 /// Bits of a margin and of the maximum age of a snapshot.
 pub const MARGIN_BITS: usize = 24;
 
-/// Indices of the 30 words of a transaction.
+/// Indices of the 29 words of a transaction.
 pub mod word {
     use std::ops::Range;
 
     /// Context word of the deployment.
     pub const CONTEXT: usize = 0;
-    /// Note root under which the inputs are members.
+    /// Note root under which the inputs are members, hashed with a price snapshot.
     pub const ANCHOR: usize = 1;
     /// Root of the asset tree.
     pub const ASSETS_ROOT: usize = 2;
@@ -95,20 +96,18 @@ pub mod word {
     pub const AMOUNT: usize = 5;
     /// Digest of a swap's terms.
     pub const TERMS: usize = 6;
-    /// Digest of a price snapshot, or 0.
-    pub const ORACLE: usize = 7;
     /// Nullifiers of the inputs.
-    pub const NULLIFIERS: Range<usize> = 8..11;
+    pub const NULLIFIERS: Range<usize> = 7..10;
     /// Commitments of the outputs.
-    pub const COMMITMENTS: Range<usize> = 11..14;
+    pub const COMMITMENTS: Range<usize> = 10..13;
     /// y of the ephemeral point.
-    pub const EPHEMERAL: usize = 14;
+    pub const EPHEMERAL: usize = 13;
     /// Auditor ciphertexts, three words an output.
-    pub const AUDIT: Range<usize> = 15..24;
+    pub const AUDIT: Range<usize> = 14..23;
     /// Encrypted notes.
-    pub const NOTE_DATA: Range<usize> = 24..30;
+    pub const NOTE_DATA: Range<usize> = 23..29;
     /// Masked next state of a position, in the first words of the note data.
-    pub const DISCLOSURE: Range<usize> = 24..26;
+    pub const DISCLOSURE: Range<usize> = 23..25;
 
     /// Words that a batch publishes, in two runs; the order in a slot is the same.
     pub const PUBLISHED: [Range<usize>; 2] = [TARGET..AMOUNT + 1, NULLIFIERS.start..COUNT];
@@ -129,7 +128,7 @@ pub mod batch_word {
     pub const FEE_TOTAL: usize = 3;
     /// Index of the first deposit in the queue of the vault.
     pub const FIRST_DEPOSIT: usize = 4;
-    /// Digest of a price snapshot, or 0.
+    /// Digest of the price snapshot in the batch's anchors, or 0.
     pub const ORACLE: usize = 5;
     /// Index of the batch.
     pub const BATCH_INDEX: usize = 6;
@@ -186,12 +185,12 @@ pub mod slot_word {
 pub mod snapshot_word {
     use std::ops::Range;
 
-    /// Unix time at which L1 took the snapshot.
-    pub const TIME: usize = 0;
+    /// Packed [`snapshot_times`](super::snapshot_times).
+    pub const TIMES: usize = 0;
     /// Root of the market tree.
     pub const MARKET_ROOT: usize = 1;
-    /// Packed [`prices`](super::prices).
-    pub const PRICES: Range<usize> = 2..10;
+    /// Packed [`prices`](super::prices), one word for each market.
+    pub const PRICES: Range<usize> = 2..18;
 
     /// Number of words.
     pub const COUNT: usize = PRICES.end;
@@ -309,12 +308,22 @@ layout! {
 }
 
 layout! {
-    /// Word of a price snapshot: the prices of two consecutive markets.
+    /// First word of a price snapshot.
+    snapshot_times {
+        /// Unix time at which L1 took the snapshot.
+        TIME: super::TIME_BITS,
+        /// Unix time of the snapshot before it; 0 for the first.
+        PREVIOUS: super::TIME_BITS,
+    }
+}
+
+layout! {
+    /// Word of a price snapshot: the two prices of a market.
     prices {
-        /// Price of the market with the even number.
-        EVEN: super::PRICE_BITS,
-        /// Price of the market with the odd number.
-        ODD: super::PRICE_BITS,
+        /// Price at which collateral counts when a loan is opened and when collateral is released.
+        LOW: super::PRICE_BITS,
+        /// Price at which collateral counts when a lender seizes it; at least the low price.
+        HIGH: super::PRICE_BITS,
     }
 }
 

@@ -19,8 +19,8 @@ pub use crate::state::{Deposit, GENESIS_LEAVES, State};
 pub use checkpoint::CheckpointError;
 pub use execute::{BatchInput, ExecuteError, ReplayError};
 pub use rules::{
-    HistoricalError, MAX_EXPIRY_AHEAD, MixedSnapshots, StatelessError, UnpairedLeg, completes,
-    paired, snapshot_of, stateless, well_formed,
+    HistoricalError, MAX_EXPIRY_AHEAD, StatelessError, UnpairedLeg, completes, paired, stateless,
+    well_formed,
 };
 
 /// Parameters that a deployment fixes for the ledger.
@@ -80,7 +80,7 @@ impl Ledger {
         &self.nullifiers
     }
 
-    /// Returns the note roots that transactions may use as anchors.
+    /// Returns the anchors that transactions may use.
     #[must_use]
     pub fn history(&self) -> &HistoryTree {
         &self.history

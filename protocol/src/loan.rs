@@ -32,8 +32,8 @@ use crate::swap::Salt;
 pub use crate::encryption::DISCLOSURE_LEN;
 pub use agreement::{Agreement, AgreementDecodeError};
 pub use arithmetic::{
-    IMPROVEMENT, LAPSE, RATE_PERIOD, accrue, covers, improves, interest, most_seizable, needed,
-    seizable,
+    CURE, IMPROVEMENT, LAPSE, LAPSE_AGE, OPENING_AGE, RAMP_BITS, RATE_PERIOD, accrue, clears,
+    covers, improves, interest, most_seizable, needed, overdue_bonus, seizable,
 };
 pub use disclosure::{Filler, MASK_BITS, StateDisclosure};
 pub use follow::{End, Successor};

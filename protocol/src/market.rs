@@ -17,9 +17,6 @@ pub const MARKETS: usize = 16;
 /// Depth of the tree of markets.
 pub const MARKET_DEPTH: usize = 2;
 
-/// Number of price words in a snapshot; a word holds two prices.
-pub const PRICE_WORDS: usize = MARKETS / 2;
-
 /// Bits of a price.
 pub const PRICE_BITS: u32 = layout::PRICE_BITS as u32;
 
@@ -202,68 +199,110 @@ impl Markets {
     }
 }
 
-/// Prices of all markets at one time.
+/// The two prices of a market at one time.
 ///
 /// A price is in base units of the debt asset for 10¹⁸ base units of the collateral asset, rounded
-/// down, below 2¹²⁰. The price 0 means that the market has no price.
+/// down, below 2¹²⁰. Both prices are 0 if the market has none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Price {
+    /// Price at which collateral counts when a loan is opened and when collateral is released.
+    pub low: u128,
+    /// Price at which collateral counts when a lender seizes it; at least the low price.
+    pub high: u128,
+}
+
+impl Price {
+    /// Returns a price that is the same for all uses.
+    #[must_use]
+    pub const fn flat(price: u128) -> Self {
+        Self {
+            low: price,
+            high: price,
+        }
+    }
+
+    /// Returns pack(low 120, high 120).
+    #[must_use]
+    pub fn word(&self) -> Fr {
+        layout::prices::LOW.place(self.low) + layout::prices::HIGH.place(self.high)
+    }
+
+    /// Reads the prices of a market from their word; inverse of [`Price::word`].
+    ///
+    /// # Errors
+    /// [`CodecError::Overflow`] if the word exceeds its width, [`CodecError::Impossible`] if the low
+    /// price is above the high one, or if only one of them is 0.
+    pub fn from_word(word: &Fr) -> Result<Self, CodecError> {
+        let field = "price";
+        if !layout::prices::LAYOUT.fits(word) {
+            return Err(CodecError::Overflow { field });
+        }
+        let price = Self {
+            low: layout::prices::LOW.of(word),
+            high: layout::prices::HIGH.of(word),
+        };
+        if price.low > price.high || (price.low == 0) != (price.high == 0) {
+            return Err(CodecError::Impossible { field });
+        }
+        Ok(price)
+    }
+}
+
+/// Prices of all markets at one time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PriceSnapshot {
-    /// Unix time in seconds at which L1 took the snapshot.
+    /// Unix time in seconds at which L1 took the snapshot; below 2⁴⁰.
     pub time: u64,
+    /// Time of the snapshot before it; 0 for the first. The two times say that no snapshot was
+    /// taken between them.
+    pub previous: u64,
     /// Markets at that time.
     pub markets: Markets,
     /// Prices by market number.
-    pub prices: [u128; MARKETS],
+    pub prices: [Price; MARKETS],
 }
 
 impl PriceSnapshot {
-    /// Returns the price words: the price of market 2i in the low bits, the price of market 2i + 1
-    /// above it.
+    /// Returns the price words, by market number.
     #[must_use]
-    pub fn price_words(&self) -> [Fr; PRICE_WORDS] {
-        std::array::from_fn(|i| {
-            layout::prices::EVEN.place(self.prices[2 * i])
-                + layout::prices::ODD.place(self.prices[2 * i + 1])
-        })
+    pub fn price_words(&self) -> [Fr; MARKETS] {
+        self.prices.map(|price| price.word())
     }
 
-    /// Reads the prices from their words.
+    /// Reads the prices from their words; inverse of [`PriceSnapshot::price_words`].
     ///
     /// # Errors
-    /// [`CodecError::Overflow`] if a word exceeds its width.
-    pub fn prices_from_words(words: &[Fr; PRICE_WORDS]) -> Result<[u128; MARKETS], CodecError> {
-        let mut prices = [0; MARKETS];
-        for (pair, word) in prices.chunks_exact_mut(2).zip(words) {
-            if !layout::prices::LAYOUT.fits(word) {
-                return Err(CodecError::Overflow { field: "price" });
-            }
-            pair[0] = layout::prices::EVEN.of(word);
-            pair[1] = layout::prices::ODD.of(word);
+    /// As [`Price::from_word`].
+    pub fn prices_from_words(words: &[Fr; MARKETS]) -> Result<[Price; MARKETS], CodecError> {
+        let mut prices = [Price::default(); MARKETS];
+        for (price, word) in prices.iter_mut().zip(words) {
+            *price = Price::from_word(word)?;
         }
         Ok(prices)
     }
 
-    /// Returns the hashed words: time, market root, price words.
+    /// Returns the hashed words: times, market root, price words.
     #[must_use]
     pub fn words(&self) -> [Fr; snapshot_word::COUNT] {
         let mut words = [Fr::zero(); snapshot_word::COUNT];
-        words[snapshot_word::TIME] = Fr::from(self.time);
+        words[snapshot_word::TIMES] = layout::snapshot_times::TIME.place(self.time.into())
+            + layout::snapshot_times::PREVIOUS.place(self.previous.into());
         words[snapshot_word::MARKET_ROOT] = self.markets.root();
         words[snapshot_word::PRICES].copy_from_slice(&self.price_words());
         words
     }
 
-    /// Returns H(SNAPSHOT; words): the oracle word of a transaction that names this snapshot.
+    /// Returns H(SNAPSHOT; words), which anchors contain ([`crate::element::Anchor::of`]).
     #[must_use]
     pub fn digest(&self) -> Fr {
         hash(Domain::Snapshot, &self.words())
     }
 
-    /// Returns the market with this number and its price. `None` if it has no price.
+    /// Returns the market with this number and its prices. `None` if it has none.
     #[must_use]
-    pub fn market_with_price(&self, id: u8) -> Option<(&Market, u128)> {
+    pub fn market_with_price(&self, id: u8) -> Option<(&Market, Price)> {
         let price = *self.prices.get(usize::from(id))?;
-        (price != 0).then_some((self.markets.get(id)?, price))
+        (price.low != 0).then_some((self.markets.get(id)?, price))
     }
 }
 

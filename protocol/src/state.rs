@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::asset::AssetId;
 use crate::domain::Domain;
-use crate::element::NoteCommitment;
+use crate::element::{Anchor, NoteCommitment};
 use crate::encoding::CodecError;
 use crate::note::{NoteClass, UnpackError, commit, pack, unpack};
 use crate::nullifier_tree::NullifierTree;
@@ -29,7 +29,7 @@ pub struct State {
     pub history_root: Fr,
     /// Places used in the note tree and in the nullifier tree, gaps included.
     pub leaf_count: u64,
-    /// Index of the next history leaf.
+    /// Index of the next batch. Its anchors are the history leaves from twice the index on.
     pub batch_index: u64,
     /// Number of consumed deposits.
     pub deposit_count: u64,
@@ -60,6 +60,13 @@ impl State {
             Fr::from(self.batch_index),
             Fr::from(self.deposit_count),
         ]
+    }
+
+    /// Returns the first anchor of a batch that continues this state, with the digest of its price
+    /// snapshot.
+    #[must_use]
+    pub fn anchor(&self, prices: &Fr) -> Anchor {
+        Anchor::of(&self.note_root, prices)
     }
 
     /// Returns H(STATE; words).

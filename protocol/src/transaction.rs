@@ -258,7 +258,8 @@ impl Context {
 /// A transaction without its proof and without the context word, which its receiver knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transaction {
-    /// A note root of the history, under which the inputs are members.
+    /// An anchor of the history. The inputs are members under its note root, and prices are those
+    /// of its snapshot.
     pub anchor: Anchor,
     /// Root of the asset tree.
     pub assets_root: Fr,
@@ -270,8 +271,6 @@ pub struct Transaction {
     /// random element: the transaction's digest covers it, so that nobody can find the other words
     /// behind the digest by guessing.
     pub terms: Fr,
-    /// Digest of a price snapshot ([`crate::market::PriceSnapshot::digest`]), or 0.
-    pub oracle: Fr,
     /// Nullifiers of the inputs.
     pub nullifiers: [Nullifier; 3],
     /// Commitments of the outputs.
@@ -285,7 +284,7 @@ pub struct Transaction {
 }
 
 impl Transaction {
-    /// Returns the 30 words under a context word.
+    /// Returns the 29 words under a context word.
     #[must_use]
     pub fn words(&self, context: &Fr) -> [Fr; WORDS] {
         let mut words = [Fr::from(0u64); WORDS];
@@ -297,7 +296,6 @@ impl Transaction {
         words[word::TARGET] = target;
         words[word::AMOUNT] = amount;
         words[word::TERMS] = self.terms;
-        words[word::ORACLE] = self.oracle;
         words[word::NULLIFIERS].copy_from_slice(&self.nullifiers.map(Fr::from));
         words[word::COMMITMENTS].copy_from_slice(&self.commitments.map(Fr::from));
         words[word::EPHEMERAL] = self.ephemeral;
@@ -323,7 +321,6 @@ impl Transaction {
             header,
             withdrawal,
             terms: words[word::TERMS],
-            oracle: words[word::ORACLE],
             nullifiers: copied(&words[word::NULLIFIERS]).map(Nullifier::new),
             commitments: copied(&words[word::COMMITMENTS]).map(NoteCommitment::new),
             ephemeral: words[word::EPHEMERAL],

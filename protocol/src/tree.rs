@@ -357,11 +357,25 @@ impl<const D: usize> AppendTree<D> {
     }
 }
 
-/// Note roots after each batch: the anchors that transactions may use.
+impl Anchor {
+    /// Returns H(ANCHOR; note root, prices). `prices` is the digest of a price snapshot
+    /// ([`crate::market::PriceSnapshot::digest`]), or 0 if there is none.
+    #[must_use]
+    pub fn of(note_root: &Fr, prices: &Fr) -> Self {
+        Self::new(hash(Domain::Anchor, &[*note_root, *prices]))
+    }
+}
+
+/// The anchors that transactions may use, two for each batch.
+///
+/// Batch b writes its *first* anchor at index 2b, before its transactions: the note root before the
+/// batch, with the batch's price snapshot. It writes its *last* anchor at index 2b + 1, after them:
+/// the note root after the batch, with the same snapshot. Indices 0 and 1 hold the anchor of the
+/// empty note tree without prices.
 #[derive(Clone, Debug)]
 pub struct HistoryTree {
     tree: AppendTree<DEPTH>,
-    /// First index of each root.
+    /// First index of each anchor.
     index: HashMap<Anchor, u64>,
 }
 
@@ -372,50 +386,53 @@ impl Default for HistoryTree {
 }
 
 impl HistoryTree {
-    /// Creates the history before the first batch: the empty note root at index 0.
+    /// Creates the history before the first batch.
     #[must_use]
     pub fn new() -> Self {
         let mut history = Self {
             tree: AppendTree::new(),
             index: HashMap::new(),
         };
-        history.append(empty_root(DEPTH));
+        let anchor = Anchor::of(&empty_root(DEPTH), &Fr::from(0u64));
+        history.append(anchor);
+        history.append(anchor);
         history
     }
 
-    /// Builds the history with these roots, the first of which is the empty note root.
+    /// Builds the history with these leaves, the first two of which are those of
+    /// [`HistoryTree::new`].
     ///
     /// # Errors
-    /// [`TreeError::Full`] if there are more roots than places.
-    pub fn from_leaves(roots: Vec<Fr>) -> Result<Self, TreeError> {
-        let mut index = HashMap::with_capacity(roots.len());
-        for (i, root) in roots.iter().enumerate() {
-            index.entry(Anchor::new(*root)).or_insert(i as u64);
+    /// [`TreeError::Full`] if there are more leaves than places.
+    pub fn from_leaves(leaves: Vec<Fr>) -> Result<Self, TreeError> {
+        let mut index = HashMap::with_capacity(leaves.len());
+        for (i, leaf) in leaves.iter().enumerate() {
+            index.entry(Anchor::new(*leaf)).or_insert(i as u64);
         }
         Ok(Self {
-            tree: AppendTree::from_leaves(roots)?,
+            tree: AppendTree::from_leaves(leaves)?,
             index,
         })
     }
 
-    /// Writes the next root. Returns its index.
+    /// Writes the next anchor. Returns its index.
     ///
     /// # Panics
-    /// If 4¹⁶ batches have been written.
-    pub fn append(&mut self, note_root: Fr) -> u64 {
+    /// If all 4¹⁶ places are written.
+    pub fn append(&mut self, anchor: Anchor) -> u64 {
         let index = self.tree.len();
-        self.tree.write(&[(index, note_root)]);
-        self.index.entry(Anchor::new(note_root)).or_insert(index);
+        self.tree.write(&[(index, anchor.into())]);
+        self.index.entry(anchor).or_insert(index);
         index
     }
 
-    /// Returns the number of roots, which is the batch index of the next batch.
+    /// Returns the number of places in use: twice the index of the next batch.
     #[must_use]
     pub fn len(&self) -> u64 {
         self.tree.len()
     }
 
-    /// Always false: the history starts with the empty note root.
+    /// Always false: the history starts with the anchor of the empty note tree.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.tree.is_empty()
@@ -427,13 +444,13 @@ impl HistoryTree {
         self.tree.root()
     }
 
-    /// Whether a batch ended with this note root, so that transactions may use it.
+    /// Whether a batch wrote this anchor, so that transactions may use it.
     #[must_use]
     pub fn contains(&self, anchor: &Anchor) -> bool {
         self.index.contains_key(anchor)
     }
 
-    /// Returns the path of the first place that holds this note root.
+    /// Returns the path of the first place that holds this anchor.
     #[must_use]
     pub fn path_of(&self, anchor: &Anchor) -> Option<MerklePath<DEPTH>> {
         self.tree.path(*self.index.get(anchor)?)
@@ -445,7 +462,7 @@ impl HistoryTree {
         self.tree.path(index)
     }
 
-    /// Returns all note roots in order.
+    /// Returns all leaves in order.
     #[must_use]
     pub fn leaves(&self) -> &[Fr] {
         self.tree.leaves()

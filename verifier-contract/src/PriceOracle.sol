@@ -18,6 +18,18 @@ contract PriceOracle is IPriceOracle, Governed {
     uint256 private constant ARITY = 4;
     uint256 private constant MARKETS = 16;
     uint256 private constant BASIS_POINTS = 10_000;
+    uint256 private constant MAXIMUM_BONUS = 2_000;
+    uint256 private constant MAXIMUM_AGE = 1 days;
+    uint256 private constant MAXIMUM_HEARTBEAT = 25 hours;
+    /// @dev Smallest price of a market: its rounding is below a millionth.
+    uint256 private constant MINIMUM_PRICE = 1e6;
+    /// @dev Least time between two snapshots, and the time of `maximumMove`.
+    uint256 private constant INTERVAL = 1 minutes;
+    /// @dev Least time between two samples.
+    uint256 private constant SAMPLE_INTERVAL = 5 minutes;
+    uint256 private constant SAMPLES = 5;
+    uint256 private constant PAIRS = MARKETS / 2;
+    uint256 private constant HALF = PRICES_LOW_BITS;
     /// @dev 10^(18 + 59) is below 2²⁵⁶ and the largest power of ten that `_price` can need.
     uint256 private constant MAXIMUM_DECIMALS = 59;
     /// @dev Gas limit of a call of a feed. It suffices for a proxy, its aggregator and dozens of
@@ -41,8 +53,15 @@ contract PriceOracle is IPriceOracle, Governed {
         uint256 digest;
         uint256 marketRoot;
         uint40 time;
-        uint256[8] prices;
+        uint40 previous;
+        uint256[16] prices;
         uint256[16] markets;
+    }
+
+    /// @dev When a snapshot was the last one.
+    struct Validity {
+        uint40 taken;
+        uint40 superseded;
     }
 
     /// @inheritdoc IPriceOracle
@@ -53,13 +72,25 @@ contract PriceOracle is IPriceOracle, Governed {
     /// @inheritdoc IPriceOracle
     uint256 public marketRoot;
     /// @inheritdoc IPriceOracle
-    mapping(uint256 digest => uint40) public timeOf;
+    mapping(uint256 digest => Validity) public validity;
 
     /// @dev Leaves of the market tree, and the nodes between them and the root.
     uint256[16] private _words;
     uint256[4] private _nodes;
     mapping(uint256 asset => Feed) private _feeds;
+    /// @dev Assets of the market that each number has or had, in the low 32 bits of its word.
+    uint256[16] private _assets;
+    /// @dev Sixteen maximum moves of 16 bits.
+    uint256 private _moves;
     Latest private _latest;
+    /// @dev Recorded prices of markets 2i and 2i + 1, the latter above the former; 0 before the
+    /// first.
+    uint256[8] private _recorded;
+    /// @dev Five earlier states of the recorded prices.
+    uint256[8][5] private _samples;
+    /// @dev Time of the last sample, and place of the next.
+    uint40 private _sampled;
+    uint8 private _nextSample;
 
     /// @param registry_ the registry of assets, which names the hash contract
     /// @param governance the owner; a timelock, except on development chains
@@ -74,6 +105,8 @@ contract PriceOracle is IPriceOracle, Governed {
             _nodes[i] = empty;
         }
         marketRoot = poseidon.hash(TAG_NODE, children);
+        // Batches of the time before the first snapshot name none.
+        validity[0] = Validity(1, 0);
     }
 
     /// @inheritdoc IPriceOracle
@@ -86,15 +119,35 @@ contract PriceOracle is IPriceOracle, Governed {
         if (params.maintenanceMargin < BASIS_POINTS) {
             revert MaintenanceMarginTooSmall(params.maintenanceMargin);
         }
-        if (params.initialMargin < params.maintenanceMargin) {
+        if (uint256(params.initialMargin) * 100 < uint256(params.maintenanceMargin) * 101) {
             revert InitialMarginTooSmall(params.initialMargin, params.maintenanceMargin);
         }
-        if (params.bonus > BASIS_POINTS) revert BonusTooLarge(params.bonus);
-        if (params.maximumAge == 0) revert MaximumAgeIsZero();
+        if (params.bonus > MAXIMUM_BONUS) revert BonusTooLarge(params.bonus);
+        if (
+            params.maintenanceMargin * BASIS_POINTS
+                < (BASIS_POINTS + params.bonus) * (BASIS_POINTS - params.haircut)
+        ) {
+            revert MaintenanceMarginBelowBonus(
+                params.maintenanceMargin, params.bonus, params.haircut
+            );
+        }
+        if (params.maximumAge == 0 || params.maximumAge > MAXIMUM_AGE) {
+            revert MaximumAgeOutOfRange(params.maximumAge);
+        }
+        if (params.maximumMove == 0 || params.maximumMove > BASIS_POINTS) {
+            revert MaximumMoveOutOfRange(params.maximumMove);
+        }
+        uint256 assets =
+            uint256(params.collateralAsset) | (uint256(params.debtAsset) << MARKET_DEBT_AT);
+        // Two different assets are not both 0.
+        if (_assets[id] == 0) _assets[id] = assets;
+        else if (_assets[id] != assets) revert NumberTaken(id);
+        uint256 place = 16 * uint256(id);
+        _moves = (_moves & ~(uint256(0xffff) << place)) | (uint256(params.maximumMove) << place);
+        _requireResolution(assets);
         _setWord(
             id,
-            uint256(params.collateralAsset) | (uint256(params.debtAsset) << MARKET_DEBT_AT)
-                | (uint256(params.haircut) << MARKET_HAIRCUT_AT)
+            assets | (uint256(params.haircut) << MARKET_HAIRCUT_AT)
                 | (uint256(params.initialMargin) << MARKET_INITIAL_AT)
                 | (uint256(params.maintenanceMargin) << MARKET_MAINTENANCE_AT)
                 | (uint256(params.bonus) << MARKET_BONUS_AT)
@@ -115,7 +168,9 @@ contract PriceOracle is IPriceOracle, Governed {
         onlyGovernance
     {
         _requireAsset(asset);
-        if (heartbeat == 0) revert HeartbeatIsZero();
+        if (heartbeat == 0 || heartbeat > MAXIMUM_HEARTBEAT) {
+            revert HeartbeatOutOfRange(heartbeat);
+        }
         if (feed.code.length == 0) revert FeedNotAContract(feed);
         (bool answered, uint256[5] memory answer) =
             _query(feed, AggregatorV3Interface.decimals.selector, 1);
@@ -124,6 +179,7 @@ contract PriceOracle is IPriceOracle, Governed {
         if (tokenDecimals + feedDecimals > MAXIMUM_DECIMALS) {
             revert DecimalsTooLarge(tokenDecimals, feedDecimals);
         }
+        _requireTokenDecimals(asset, tokenDecimals);
         _feeds[asset] = Feed(feed, heartbeat, uint8(feedDecimals), tokenDecimals);
         emit FeedSet(asset, feed, heartbeat, uint8(feedDecimals), tokenDecimals);
     }
@@ -137,20 +193,26 @@ contract PriceOracle is IPriceOracle, Governed {
 
     /// @inheritdoc IPriceOracle
     function snapshot() external returns (uint256 digest) {
+        uint40 time = uint40(block.timestamp);
+        uint40 previous = _latest.time;
+        if (previous != 0 && time < previous + INTERVAL) {
+            revert SnapshotTooEarly(previous + INTERVAL);
+        }
         uint256[16] memory words = _words;
         uint256 root = marketRoot;
-        uint256[8] memory prices = _prices(words);
+        uint256[16] memory prices = _record(_spots(words), time, previous);
 
         uint256[] memory message = new uint256[](SNAPSHOT_WORDS);
-        message[SNAPSHOT_TIME] = block.timestamp;
+        message[SNAPSHOT_TIMES_WORD] =
+            uint256(time) | (uint256(previous) << SNAPSHOT_TIMES_PREVIOUS_AT);
         message[SNAPSHOT_MARKET_ROOT] = root;
         for (uint256 i = 0; i < prices.length; ++i) {
             message[SNAPSHOT_PRICES + i] = prices[i];
         }
         digest = poseidon.hash(TAG_SNAPSHOT, message);
 
-        uint40 time = uint40(block.timestamp);
-        timeOf[digest] = time;
+        validity[_latest.digest].superseded = time;
+        validity[digest] = Validity(time, 0);
         // Equal roots mean equal words. The words are written only after governance changed them.
         if (_latest.marketRoot != root) {
             _latest.marketRoot = root;
@@ -158,8 +220,9 @@ contract PriceOracle is IPriceOracle, Governed {
         }
         _latest.digest = digest;
         _latest.time = time;
+        _latest.previous = previous;
         _latest.prices = prices;
-        emit Snapshot(digest, time, root, prices);
+        emit Snapshot(digest, time, previous, root, prices);
     }
 
     /// @inheritdoc IPriceOracle
@@ -169,17 +232,25 @@ contract PriceOracle is IPriceOracle, Governed {
         returns (
             uint256 digest,
             uint40 time,
+            uint40 previous,
             uint256 root,
-            uint256[8] memory prices,
+            uint256[16] memory prices,
             uint256[16] memory markets
         )
     {
-        return (_latest.digest, _latest.time, _latest.marketRoot, _latest.prices, _latest.markets);
+        Latest storage last = _latest;
+        return (last.digest, last.time, last.previous, last.marketRoot, last.prices, last.markets);
     }
 
     /// @inheritdoc IPriceOracle
     function marketWords() external view returns (uint256[16] memory) {
         return _words;
+    }
+
+    /// @inheritdoc IPriceOracle
+    function maximumMove(uint8 id) external view returns (uint16) {
+        if (id >= MARKETS) revert MarketOutOfRange(id);
+        return uint16(_moves >> (16 * uint256(id)));
     }
 
     /// @inheritdoc IPriceOracle
@@ -209,8 +280,102 @@ contract PriceOracle is IPriceOracle, Governed {
         if (asset >= registry.count()) revert IAssetRegistry.UnknownAsset(asset);
     }
 
-    /// @dev Returns the prices of all markets, two in each word.
-    function _prices(uint256[16] memory words) private view returns (uint256[8] memory prices) {
+    /// @dev Reverts if the two assets of a market have a price now that is too small. Without
+    /// usable answers nothing is known.
+    function _requireResolution(uint256 assets) private view {
+        uint256[16] memory words;
+        words[0] = assets;
+        uint256 price = _spots(words)[0];
+        if (price != 0 && price < MINIMUM_PRICE) revert PriceTooCoarse(price);
+    }
+
+    /// @dev Reverts if the asset's token states other decimals. Native coin has 18.
+    function _requireTokenDecimals(uint256 asset, uint256 stated) private view {
+        address token = registry.tokenOf(asset);
+        if (token == address(0)) {
+            if (stated != 18) revert WrongTokenDecimals(stated, 18);
+            return;
+        }
+        (bool answered, uint256[5] memory answer) =
+            _query(token, AggregatorV3Interface.decimals.selector, 1);
+        if (answered && answer[0] != stated) revert WrongTokenDecimals(stated, answer[0]);
+    }
+
+    /// @dev Records the spot prices of a snapshot. Returns its words: low and high prices.
+    function _record(uint256[16] memory spots, uint256 time, uint256 previous)
+        private
+        returns (uint256[16] memory prices)
+    {
+        uint256 moves = _moves;
+        uint256 passed = (time - previous + INTERVAL - 1) / INTERVAL;
+        uint256 place = _nextSample;
+        bool samples = time >= _sampled + SAMPLE_INTERVAL;
+        for (uint256 pair = 0; pair < PAIRS; ++pair) {
+            if (spots[2 * pair] == 0 && spots[2 * pair + 1] == 0) continue;
+            uint256 last = _recorded[pair];
+            uint256 recorded = last;
+            uint256[SAMPLES] memory earlier;
+            for (uint256 i = 0; i < SAMPLES; ++i) {
+                earlier[i] = _samples[i][pair];
+            }
+            for (uint256 half = 0; half < 2; ++half) {
+                uint256 id = 2 * pair + half;
+                if (spots[id] == 0) continue;
+                uint256 at = HALF * half;
+                uint256 move = ((moves >> (16 * id)) & 0xffff) * passed;
+                uint256 price = _follow(_half(last, at), spots[id], move);
+                recorded = (recorded & ~(((uint256(1) << HALF) - 1) << at)) | (price << at);
+                uint256 median = _median(earlier, at, price);
+                (uint256 low, uint256 high) = price < median ? (price, median) : (median, price);
+                prices[id] = low | (high << PRICES_HIGH_AT);
+            }
+            if (recorded != last) _recorded[pair] = recorded;
+            if (samples) _samples[place][pair] = recorded;
+        }
+        if (samples) {
+            _sampled = uint40(time);
+            _nextSample = uint8((place + 1) % SAMPLES);
+        }
+    }
+
+    /// @dev Returns a price that follows the spot price by at most `move` basis points of the last
+    /// one; the spot price itself if there is no last one.
+    function _follow(uint256 last, uint256 spot, uint256 move) private pure returns (uint256) {
+        if (last == 0) return spot;
+        uint256 least = move < BASIS_POINTS ? last * (BASIS_POINTS - move) / BASIS_POINTS : 0;
+        if (spot < least) return least;
+        // Rounded up, so that the smallest price can grow.
+        uint256 most = (last * (BASIS_POINTS + move) + BASIS_POINTS - 1) / BASIS_POINTS;
+        return spot > most ? most : spot;
+    }
+
+    /// @dev Returns the median of five samples' prices at this place of their words. A sample
+    /// without a price counts as `price`.
+    function _median(uint256[SAMPLES] memory words, uint256 at, uint256 price)
+        private
+        pure
+        returns (uint256)
+    {
+        uint256[SAMPLES] memory sorted;
+        for (uint256 i = 0; i < SAMPLES; ++i) {
+            uint256 value = _half(words[i], at);
+            if (value == 0) value = price;
+            uint256 k = i;
+            for (; k > 0 && sorted[k - 1] > value; --k) {
+                sorted[k] = sorted[k - 1];
+            }
+            sorted[k] = value;
+        }
+        return sorted[SAMPLES / 2];
+    }
+
+    /// @dev Returns the price at this place of a word.
+    function _half(uint256 word, uint256 at) private pure returns (uint256) {
+        return (word >> at) & ((uint256(1) << HALF) - 1);
+    }
+
+    /// @dev Returns what the feeds say of all markets; 0 without a usable answer.
+    function _spots(uint256[16] memory words) private view returns (uint256[16] memory prices) {
         Answers memory known;
         for (uint256 id = 0; id < MARKETS; ++id) {
             uint256 word = words[id];
@@ -223,7 +388,7 @@ contract PriceOracle is IPriceOracle, Governed {
                 known.answers[debt],
                 known.decimals[debt]
             );
-            prices[id / 2] |= price << (PRICES_ODD_AT * (id % 2));
+            prices[id] = price;
         }
     }
 
@@ -299,6 +464,6 @@ contract PriceOracle is IPriceOracle, Governed {
             if (high != 0) return 0;
             price = collateral / low;
         }
-        if (price >> PRICES_EVEN_BITS != 0) return 0;
+        if (price >> PRICES_LOW_BITS != 0) return 0;
     }
 }

@@ -7,7 +7,7 @@ pragma solidity 0.8.30;
 
 /// @dev Commitment of the genesis state (spec: *Trees and state*).
 uint256 constant GENESIS_STATE =
-    0x2ee370f86f4c6f91a0a20ad953e13c7f4498cc57964b2072ba227ff4b74bfc69;
+    0x254eae1408edd5d879ad574f4535ab1d7692ee71b06a3ffe6c13ef78ab2b2d43;
 
 /// @dev x coordinate of the point N that assets without an auditor carry (spec: *Notes*). Nobody
 /// knows its discrete logarithm.

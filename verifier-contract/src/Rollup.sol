@@ -22,6 +22,8 @@ contract Rollup is IRollup, Governed {
     uint256 private constant PROTOCOL_VERSION = 1;
     /// @dev Longest time by which a batch's time may lie behind the block's.
     uint256 private constant TIME_WINDOW = 1 hours;
+    /// @dev Longest time by which a newer price snapshot may have been taken before the batch.
+    uint256 private constant PRICE_LAG = 10 minutes;
     /// @dev Prefix of the code of an account that delegates (EIP-7702). No contract's code can
     /// begin with it (EIP-3541).
     bytes3 private constant DELEGATION = 0xef0100;
@@ -44,6 +46,8 @@ contract Rollup is IRollup, Governed {
     uint64 public batchIndex;
     /// @inheritdoc IRollup
     uint40 public lastTime;
+    /// @inheritdoc IRollup
+    uint40 public lastTaken;
 
     mapping(uint256 id => Shape) private _shapes;
 
@@ -62,12 +66,13 @@ contract Rollup is IRollup, Governed {
         address guardian,
         uint16 feeAsset_
     ) Governed(governance) {
-        if (sequencer_ == address(0)) revert ZeroAddress();
+        _requireSequencer(sequencer_);
         // With another registry, an id would name another asset in the oracle.
         IAssetRegistry priced = oracle_.registry();
         if (priced != registry_) revert OracleOfAnotherRegistry(address(priced));
         registry = registry_;
         oracle = oracle_;
+        if (feeAsset_ >= registry_.count()) revert FeeAssetMissing(feeAsset_);
         vault = new Vault(registry_, governance, guardian);
         feeAsset = feeAsset_;
         sequencer = sequencer_;
@@ -100,6 +105,7 @@ contract Rollup is IRollup, Governed {
         _requireCode(shape.verifier, shape.verifierCodeHash);
         _requireCode(shape.vkData, shape.vkDataCodeHash);
         _checkHeader(header, shape.slots, slotsData.length);
+        lastTaken = _checkSnapshot(header);
         Withdrawal[] memory withdrawals = BatchData.readWithdrawals(withdrawalsData);
 
         uint256[5] memory instances;
@@ -167,7 +173,7 @@ contract Rollup is IRollup, Governed {
 
     /// @inheritdoc IRollup
     function setSequencer(address newSequencer) external onlyGovernance {
-        if (newSequencer == address(0)) revert ZeroAddress();
+        _requireSequencer(newSequencer);
         sequencer = newSequencer;
         emit SequencerChanged(newSequencer);
     }
@@ -223,16 +229,29 @@ contract Rollup is IRollup, Governed {
             revert TimeOutsideWindow(header.time, earliest, block.timestamp);
         }
 
-        if (header.oracle != 0) {
-            uint256 taken = oracle.timeOf(header.oracle);
-            if (taken == 0) revert UnknownSnapshot(header.oracle);
-            if (taken > header.time) revert SnapshotAfterBatch(taken, header.time);
-        }
-
         if (header.transactions > slots) revert TooManySlots(header.transactions, slots);
         if (header.deposits > slots) revert TooManySlots(header.deposits, slots);
         uint256 expected = header.transactions * TRANSACTION_BYTES;
         if (dataLength != expected) revert WrongDataLength(dataLength, expected);
+    }
+
+    /// @dev Checks that the price snapshot was the last one at most ten minutes before the batch,
+    /// and is not older than that of the batch before. Returns when it was taken.
+    function _checkSnapshot(BatchHeader calldata header) private view returns (uint40 taken) {
+        uint256 superseded;
+        (taken, superseded) = oracle.validity(header.oracle);
+        if (taken == 0) revert UnknownSnapshot(header.oracle);
+        if (taken > header.time) revert SnapshotAfterBatch(taken, header.time);
+        if (superseded != 0 && superseded + PRICE_LAG < header.time) {
+            revert SnapshotSuperseded(superseded, header.time);
+        }
+        if (taken < lastTaken) revert SnapshotBeforeLast(taken, lastTaken);
+    }
+
+    /// @dev Reverts for an account that could not call `submitBatch`.
+    function _requireSequencer(address account) private view {
+        if (account == address(0)) revert ZeroAddress();
+        if (account.code.length != 0) revert SequencerWithCode(account);
     }
 
     /// @dev Returns the shape with this id, which must be registered and not retired.

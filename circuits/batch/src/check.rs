@@ -20,7 +20,6 @@ pub fn check(witness: &BatchWitness, instances: &[Fr; 5]) -> Result<(), Rule> {
     anchors::check(witness)?;
     slot::check_times(witness)?;
     pairs::check(witness)?;
-    slot::check_snapshots(witness)?;
     nullifiers::check(witness)?;
     commitments::check(witness)?;
     state::check_leaf_counts(witness)?;

@@ -45,7 +45,7 @@ const RESERVED_ROWS: usize = 16;
 pub(crate) struct StateTransition {
     /// Old state, new state, c, z, y.
     pub(crate) instances: [Wire; INSTANCES],
-    /// Digest x of each slot; in an inactive slot, the digest of 30 zero words.
+    /// Digest x of each slot; in an inactive slot, the digest of 29 zero words.
     pub(crate) digests: Vec<Wire>,
     /// Flag of each slot.
     pub(crate) active: Vec<Wire>,
@@ -87,8 +87,10 @@ pub(crate) fn state_transition(
     fee_total(layout, &header, &slots);
     pairs(layout, &slots);
     part(layout, "slots");
+    let opened = history(layout, witness, &header, &old, &new);
+    part(layout, "history");
     for (slot, values) in slots.iter().zip(&witness.slots) {
-        anchor(layout, slot, &values.anchor_path, old.history_root);
+        anchor(layout, slot, &values.anchor_path, opened);
     }
     part(layout, "anchors");
     let deposits = deposits(layout, witness);
@@ -103,8 +105,6 @@ pub(crate) fn state_transition(
     part(layout, "commitments");
     leaf_counts(layout, witness, &header, &old, &new, &place);
     deposit_counts(layout, &header, &old, &new, deposit_sum);
-    history(layout, witness, &header, &old, &new);
-    part(layout, "history");
     let words = words(&header, &deposits, &slots);
     let data = data(layout, &words, to_halo2(&witness.challenge()));
     part(layout, "data");

@@ -1,5 +1,5 @@
 //! The batch circuit: the state transition of a batch and its clients' proofs in halo2 (spec:
-//! *Batch*, *Aggregation*, rules B1 … B22).
+//! *Batch*, *Aggregation*, rules B1 … B21).
 //!
 //! | public instance | |
 //! |---|---|

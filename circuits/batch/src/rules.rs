@@ -1,4 +1,4 @@
-//! The rules of a batch (spec: *Batch*, rules B1 … B22).
+//! The rules of a batch (spec: *Batch*, rules B1 … B21).
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ pub enum Rule {
     B2,
     /// Digest of each active slot over its words; header fields in range.
     B3,
-    /// Anchor of each active slot is a leaf of the old history tree.
+    /// Anchor of each active slot is in the old history, or the batch's first anchor.
     B4,
     /// Time ≤ expiry in each active slot.
     B5,
@@ -28,7 +28,7 @@ pub enum Rule {
     B10,
     /// Deposit count.
     B11,
-    /// The new note root is appended to the history.
+    /// The batch's two anchors are appended to the history.
     B12,
     /// New state = H(STATE; the six new words).
     B13,
@@ -46,15 +46,13 @@ pub enum Rule {
     B19,
     /// The two legs of a swap occupy neighbouring slots.
     B20,
-    /// Each active slot names the batch's price snapshot, or no snapshot.
-    B21,
     /// Not-before ≤ time in each active slot.
-    B22,
+    B21,
 }
 
 impl Rule {
     /// All rules in order.
-    pub const ALL: [Rule; 22] = [
+    pub const ALL: [Rule; 21] = [
         Rule::B1,
         Rule::B2,
         Rule::B3,
@@ -76,7 +74,6 @@ impl Rule {
         Rule::B19,
         Rule::B20,
         Rule::B21,
-        Rule::B22,
     ];
 
     /// Returns the rule's statement in one line.
@@ -85,7 +82,7 @@ impl Rule {
             Rule::B1 => "the old state is the hash of its six words",
             Rule::B2 => "counts fit the shape, active slots come first, inactive ones are zero",
             Rule::B3 => "each digest is over the slot's words in this batch's context",
-            Rule::B4 => "each anchor is in the old history",
+            Rule::B4 => "each anchor is in the history with the batch's first anchor",
             Rule::B5 => "no transaction has expired",
             Rule::B6 => "new nullifier leaves replace an empty subtree",
             Rule::B7 => "each nullifier is linked to a low leaf",
@@ -93,7 +90,7 @@ impl Rule {
             Rule::B9 => "the start is the leaf count rounded up to the shape",
             Rule::B10 => "the fee total is the sum of the fees",
             Rule::B11 => "the deposit count grows by the deposits",
-            Rule::B12 => "the new note root is the next history leaf",
+            Rule::B12 => "the batch's two anchors are the next history leaves",
             Rule::B13 => "the new state is the hash of its six words",
             Rule::B14 => "c and y are computed from the data words",
             Rule::B15 => "a withdrawal has an amount, other kinds neither amount nor target",
@@ -102,8 +99,7 @@ impl Rule {
             Rule::B18 => "multipliers are the drawn digits",
             Rule::B19 => "each slot's client proof verifies",
             Rule::B20 => "side A of a swap is directly before side B of the same terms",
-            Rule::B21 => "no transaction names another price snapshot than the batch's",
-            Rule::B22 => "no transaction is too early",
+            Rule::B21 => "no transaction is too early",
         }
     }
 }

@@ -57,7 +57,7 @@ pub(crate) fn blank(shape: Shape) -> BatchWitness {
         slots: vec![slot; shape.slots()],
         nullifier_subtree_path: subtree.clone(),
         note_subtree_path: subtree,
-        history_append_path: path,
+        history_paths: [path.clone(), path],
     }
 }
 

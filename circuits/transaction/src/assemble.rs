@@ -30,7 +30,9 @@ pub struct Draft {
     /// Context word of the deployment.
     pub context: Fr,
     /// Note root that the inputs' paths lead to.
-    pub anchor: Anchor,
+    pub note_root: Fr,
+    /// Digest of the price snapshot in the anchor, or 0.
+    pub prices: Fr,
     /// Kind, fee asset, fee, expiry and not-before.
     pub header: Header,
     /// Withdrawal from the rollup, for kind 2.
@@ -48,8 +50,6 @@ pub struct Draft {
     /// Step on a position. If the step spends a position, output 0 is its successor, with the value
     /// of output 0 in `outputs`.
     pub loan: Option<LoanStep>,
-    /// Digest of a price snapshot, or 0.
-    pub oracle: Fr,
 }
 
 impl std::fmt::Debug for Draft {
@@ -93,12 +93,11 @@ impl Draft {
         };
         let counter_leg = leg.map(|(side, terms)| counter_leg(side, terms));
         let transaction = Transaction {
-            anchor: self.anchor,
+            anchor: Anchor::of(&self.note_root, &self.prices),
             assets_root: assets.root(),
             header: self.header,
             withdrawal: self.withdrawal,
             terms,
-            oracle: self.oracle,
             nullifiers,
             commitments: plain.each_ref().map(|output| output.note.commitment()),
             ephemeral: ephemeral.y(),
@@ -112,6 +111,8 @@ impl Draft {
             },
         };
         let witness = Witness {
+            note_root: self.note_root,
+            prices: self.prices,
             ak: keys.ak,
             nk: keys.nk,
             signature: spend.sign(&transaction.digest(&self.context), rng),

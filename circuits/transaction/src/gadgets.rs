@@ -10,7 +10,7 @@ pub(crate) mod poseidon;
 pub(crate) mod range;
 pub(crate) mod wide;
 
-pub(crate) use builder::{Builder, Num, Synthesis, inverse_or_zero};
+pub(crate) use builder::{Builder, Num, Synthesis, inverse_or_zero, nonzero};
 
 #[cfg(test)]
 mod tests;

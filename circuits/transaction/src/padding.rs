@@ -9,7 +9,6 @@ use ark_std::rand::{CryptoRng, RngCore};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use subrosa_protocol::asset::{AssetId, AssetInfo, AssetTree};
-use subrosa_protocol::element::Anchor;
 use subrosa_protocol::encryption::Memo;
 use subrosa_protocol::keys::{Seed, SpendKey, ViewingKey, unaudited};
 use subrosa_protocol::transaction::{Header, Kind, Transaction};
@@ -18,7 +17,7 @@ use subrosa_protocol::transaction::{Header, Kind, Transaction};
 const SEED: &[u8; 32] = b"subrosa v1 padding statement\0\0\0\0";
 
 /// Returns the no-op whose digest stands in the empty slots of every batch, with its witness:
-/// context 0, anchor 0, one unaudited asset, expiry 0, keys from a fixed seed that protects
+/// context 0, the anchor of note root 0 without prices, one unaudited asset, expiry 0, keys from a fixed seed that protects
 /// nothing.
 ///
 /// It is the same on every machine. Its digest is a constant of the batch circuit, so equal keys of
@@ -36,8 +35,7 @@ pub fn padding_statement() -> (Words, Witness) {
     }]
     .into_iter()
     .collect();
-    let anchor = Anchor::new(Fr::zero());
-    let (transaction, witness) = no_op(Fr::zero(), anchor, &assets, asset, 0, &mut rng)
+    let (transaction, witness) = no_op(Fr::zero(), Fr::zero(), &assets, asset, 0, &mut rng)
         .expect("the asset is registered and the expiry is in range");
     (transaction.words(&Fr::zero()), witness)
 }
@@ -45,13 +43,13 @@ pub fn padding_statement() -> (Words, Witness) {
 /// Builds a valid statement of kind 0 under fresh keys that are thrown away: three dummies, three
 /// outputs of value 0, no fee.
 ///
-/// `context` is word 0. `anchor` is any element, because no input is looked up under it. `expiry`
+/// `context` is word 0. `note_root` is any element, because no input is looked up under it. `expiry`
 /// is in seconds of Unix time, below 2⁴⁰. `asset` stands in all three slots and as fee asset.
 ///
 /// Returns `None` if `asset` is not registered in `assets` or the expiry is out of range.
 pub fn no_op(
     context: Fr,
-    anchor: Anchor,
+    note_root: Fr,
     assets: &AssetTree,
     asset: AssetId,
     expiry: u64,
@@ -61,7 +59,8 @@ pub fn no_op(
     let keys = ViewingKey::from_seed(&seed);
     let draft = Draft {
         context,
-        anchor,
+        note_root,
+        prices: Fr::zero(),
         header: Header::new(Kind::NoOp, asset, 0, expiry).ok()?,
         withdrawal: None,
         inputs: std::array::from_fn(|_| dummy(keys.owner, asset, Fr::rand(rng))),
@@ -70,7 +69,6 @@ pub fn no_op(
         memo: Memo::default(),
         terms: None,
         loan: None,
-        oracle: Fr::zero(),
     };
     draft.finish(&keys, &SpendKey::from_seed(&seed), assets, rng)
 }
@@ -87,7 +85,7 @@ mod tests {
         // Another digest means another batch circuit, with other keys on L1.
         assert_eq!(
             digest.to_string(),
-            "0x148d6ef2d5a2ae6b98b677c13d083c6cdd092abfb043a7c8b857b2f6a43e361d"
+            "0x301f61fe4aec6221b6ff98888bb408bcee3ae3d82c9e61f41d7ac3ba3bf83984"
         );
     }
 }

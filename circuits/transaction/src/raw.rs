@@ -16,7 +16,7 @@ use subrosa_protocol::element::TransactionDigest;
 use subrosa_protocol::encoding::fr_from_u128;
 use subrosa_protocol::layout::disclosure_word;
 use subrosa_protocol::loan::{Debt, covers, improves};
-use subrosa_protocol::market::{MARKET_DEPTH, Market, PRICE_WORDS, PriceSnapshot};
+use subrosa_protocol::market::{MARKET_DEPTH, MARKETS, Market, PriceSnapshot};
 use subrosa_protocol::note::Note;
 use subrosa_protocol::transaction::WORDS;
 use zeroize::Zeroize;
@@ -101,8 +101,11 @@ pub(crate) struct RawDebt {
 #[derive(Clone, Default)]
 pub(crate) struct RawPrices {
     pub(crate) time: Fr,
+    pub(crate) previous: Fr,
     pub(crate) market_root: Fr,
-    pub(crate) words: [Fr; PRICE_WORDS],
+    pub(crate) words: [Fr; MARKETS],
+    /// Both assets of the market.
+    pub(crate) assets: Fr,
     pub(crate) haircut: Fr,
     pub(crate) initial: Fr,
     pub(crate) maintenance: Fr,
@@ -123,14 +126,13 @@ impl RawLoan {
         let improves_enough = adjusts && step.after.amount != 0 && !priced;
         // With none of the debt repaid, the step improves by its collateral alone.
         let adds = improves_enough && improves(collateral, u128::MAX, 0);
+        let lapses = step.lapses(not_before);
         // The hints of an unused price stay zero.
-        let snapshot = step.snapshot.as_ref().filter(|_| priced);
-        let maintained = snapshot
-            .and_then(|snapshot| snapshot.market_with_price(loan.market))
-            .is_some_and(|(market, price)| {
-                let margin = market.maintenance;
-                covers(collateral[0], price, market.haircut, step.owed, margin)
-            });
+        let snapshot = step.snapshot.as_ref().filter(|_| priced || lapses);
+        let maintained = step.priced_market().is_some_and(|(market, price)| {
+            let margin = market.maintenance;
+            covers(collateral[0], price.high, market.haircut, step.owed, margin)
+        });
         Self {
             is_opening: flag(step.step == Step::Open),
             spends: flag(step.step != Step::Open),
@@ -138,7 +140,7 @@ impl RawLoan {
             adds: flag(adds),
             repays: flag(improves_enough && !adds),
             covered: flag(adjusts && priced),
-            lapses: flag(step.lapses(not_before)),
+            lapses: flag(lapses),
             below: flag(liquidates && priced && !maintained),
             borrower: loan.borrower.owner.into(),
             lender: loan.lender.owner.into(),
@@ -171,14 +173,16 @@ impl RawDebt {
 
 impl RawPrices {
     fn new(snapshot: &PriceSnapshot, id: u8) -> Self {
-        let [time, market_root, words @ ..] = snapshot.words();
+        let [_, market_root, words @ ..] = snapshot.words();
         let market = snapshot.markets.get(id).copied();
         let field =
             |of: fn(&Market) -> u32| market.as_ref().map_or(Fr::zero(), |m| Fr::from(of(m)));
         Self {
-            time,
+            time: Fr::from(snapshot.time),
+            previous: Fr::from(snapshot.previous),
             market_root,
             words,
+            assets: field(|m| u32::from(m.debt.0) << 16 | u32::from(m.collateral.0)),
             haircut: field(|m| m.haircut.into()),
             initial: field(|m| m.initial),
             maintenance: field(|m| m.maintenance),
@@ -198,6 +202,8 @@ pub(crate) struct RawWitness {
     pub(crate) digest: Fr,
     pub(crate) words: Words,
     pub(crate) fields: Fields,
+    pub(crate) note_root: Fr,
+    pub(crate) prices: Fr,
     pub(crate) ak: [Fr; 2],
     pub(crate) nk: Fr,
     pub(crate) signature_r: [Fr; 2],
@@ -225,6 +231,8 @@ impl RawWitness {
             digest: digest.into(),
             words: *words,
             fields,
+            note_root: witness.note_root,
+            prices: witness.prices,
             ak: coordinates(&witness.ak),
             nk: witness.nk,
             signature_r: coordinates(&witness.signature.r),
@@ -284,6 +292,8 @@ impl RawWitness {
             digest: zero,
             words: [zero; WORDS],
             fields: Fields::default(),
+            note_root: zero,
+            prices: zero,
             ak: [zero; 2],
             nk: zero,
             signature_r: [zero; 2],

@@ -26,7 +26,9 @@ pub enum Rule {
     )]
     T2,
     /// Membership of real inputs.
-    #[error("T3: a real input is in the note tree under the anchor, at a leaf index below 2^32")]
+    #[error(
+        "T3: the anchor is of a note root and prices; a real input is under that root, at a leaf index below 2^32"
+    )]
     T3,
     /// Nullifiers.
     #[error("T4: each nullifier belongs to its input")]
@@ -71,7 +73,7 @@ pub enum Rule {
     T16,
     /// Freshness of a price.
     #[error(
-        "T17: a step that needs a price names a fresh snapshot with a price for the loan's assets"
+        "T17: a step that needs a price takes it from the anchor's snapshot, fresh, for the loan's assets"
     )]
     T17,
     /// The digest.

@@ -15,7 +15,7 @@ use ark_ff::UniformRand;
 use ark_std::rand::{CryptoRng, Rng, RngCore};
 use subrosa_protocol::asset::{AssetId, AssetInfo, AssetTree};
 use subrosa_protocol::batch::{BatchHeader, BatchWitness, Shape};
-use subrosa_protocol::element::{Anchor, OwnerId};
+use subrosa_protocol::element::OwnerId;
 use subrosa_protocol::encryption::{Memo, PublishedOutputs};
 use subrosa_protocol::keys::{AuditorKey, Seed, SpendKey, ViewingKey, unaudited};
 use subrosa_protocol::ledger::{BatchInput, Config, Deposit, Ledger};
@@ -253,7 +253,7 @@ pub fn block_of(
         .map(|(contents, [seed, _])| contents.notes(ViewingKey::from_seed(seed).owner, rng))
         .collect();
     let mut deposited = chain.deposit(&spent.concat()).into_iter();
-    let anchor = chain.anchor();
+    let note_root = chain.note_root();
     let samples: Vec<Sample> = planned
         .into_iter()
         .zip(spent)
@@ -263,7 +263,7 @@ pub fn block_of(
                 None => dummy(owner, asset, Fr::rand(rng)),
                 Some(_) => deposited.next().expect("every note is deposited"),
             });
-            contents.finish(parties, chain.assets.clone(), anchor, inputs, rng)
+            contents.finish(parties, chain.assets.clone(), note_root, inputs, rng)
         })
         .collect();
     let queue: Vec<Note> = (0..deposits)
@@ -300,8 +300,8 @@ impl Chain {
         }
     }
 
-    fn anchor(&self) -> Anchor {
-        Anchor::new(self.ledger.notes().root())
+    fn note_root(&self) -> Fr {
+        self.ledger.notes().root()
     }
 
     fn execute(&mut self, transactions: Vec<Transaction>, deposits: &[Note]) -> BatchWitness {
@@ -315,6 +315,7 @@ impl Chain {
             time: SAMPLE_EXPIRY - 60,
             fee_recipient: [7; 20],
             assets_root: self.assets.root(),
+            prices: Fr::from(0u64),
             transactions,
             deposits: deposits.iter().map(deposit).collect(),
         };
@@ -358,11 +359,11 @@ struct Contents {
     step: Option<Stepped>,
 }
 
-/// A step on a position, its validity window, and the snapshot that it names.
+/// A step on a position, its validity window, and the snapshot in its anchor.
 struct Stepped {
     step: LoanStep,
     window: [u64; 2],
-    oracle: Fr,
+    prices: Fr,
 }
 
 impl Contents {
@@ -425,17 +426,16 @@ impl Contents {
         let mut notes = NoteTree::new();
         let spent = self.notes(owner, rng);
         let inputs = plant(&mut notes, spent, owner, rng);
-        let anchor = Anchor::new(notes.root());
-        self.finish(parties, assets, anchor, inputs, rng)
+        self.finish(parties, assets, notes.root(), inputs, rng)
     }
 
-    /// Builds the statement between sender and recipient that spends these inputs under this
-    /// anchor.
+    /// Builds the statement between sender and recipient that spends these inputs under this note
+    /// root.
     fn finish(
         self,
         [seed, recipient]: [Seed; 2],
         assets: AssetTree,
-        anchor: Anchor,
+        note_root: Fr,
         inputs: [InputWitness; ARITY],
         rng: &mut (impl RngCore + CryptoRng),
     ) -> Sample {
@@ -450,7 +450,8 @@ impl Contents {
             .map_or([0, SAMPLE_EXPIRY], |stepped| stepped.window);
         let draft = Draft {
             context: context(),
-            anchor,
+            note_root,
+            prices: self.step.as_ref().map_or(Fr::from(0u64), |s| s.prices),
             header: Header {
                 kind: self.kind,
                 fee_asset: SAMPLE_ASSETS[0],
@@ -468,7 +469,6 @@ impl Contents {
             assets: SAMPLE_ASSETS,
             memo: Memo::default(),
             terms: self.terms,
-            oracle: self.step.as_ref().map_or(Fr::from(0u64), |s| s.oracle),
             loan: self.step.map(|stepped| stepped.step),
         };
         let (transaction, witness) = draft

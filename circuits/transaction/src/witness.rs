@@ -9,7 +9,7 @@ use subrosa_protocol::asset::AssetInfo;
 use subrosa_protocol::element::OwnerId;
 use subrosa_protocol::keys::Signature;
 use subrosa_protocol::loan::{Debt, LAPSE, Loan, improves};
-use subrosa_protocol::market::PriceSnapshot;
+use subrosa_protocol::market::{Market, Price, PriceSnapshot};
 use subrosa_protocol::note::Note;
 use subrosa_protocol::tree::MerklePath;
 use zeroize::Zeroize;
@@ -78,7 +78,7 @@ pub enum Step {
     Open,
     /// The borrower adjusts the position or, if no debt remains, closes it.
     Adjust,
-    /// The lender takes the owed amount out of the collateral.
+    /// The lender takes the owed amount, or a part of it, out of the collateral.
     Liquidate,
 }
 
@@ -95,17 +95,26 @@ pub struct LoanWitness {
     pub owed: u128,
     /// Debt after the step.
     pub after: Debt,
-    /// Prices, if the step needs one.
+    /// Snapshot in the anchor, if the step needs a price or the lack of one.
     pub snapshot: Option<PriceSnapshot>,
 }
 
 impl LoanWitness {
-    /// Whether the lender takes the collateral without a price, long after maturity.
+    /// Whether the lender takes the collateral because it has no price, long after maturity.
     pub(crate) fn lapses(&self, not_before: Fr) -> bool {
         // In range: T7.
         let not_before = not_before.into_bigint().0[0];
         let lapsed = self.loan.maturity.saturating_add(LAPSE);
-        self.step == Step::Liquidate && self.snapshot.is_none() && not_before > lapsed
+        self.step == Step::Liquidate && self.priced_market().is_none() && not_before > lapsed
+    }
+
+    /// Returns the loan's market and its price in the snapshot. `None` if the market has no price,
+    /// or is one of other assets.
+    pub(crate) fn priced_market(&self) -> Option<(&Market, Price)> {
+        let found = self.snapshot.as_ref()?.market_with_price(self.loan.market);
+        found.filter(|(market, _)| {
+            (market.collateral, market.debt) == (self.loan.collateral, self.loan.debt)
+        })
     }
 
     /// Whether a step of the borrower is legal because it makes the position less risky at any
@@ -138,6 +147,10 @@ impl fmt::Debug for LoanWitness {
 /// Dropping it overwrites its secrets, and `Debug` does not show them.
 #[derive(Clone)]
 pub struct Witness {
+    /// Note root in the anchor.
+    pub note_root: Fr,
+    /// Digest of the price snapshot in the anchor, or 0.
+    pub prices: Fr,
     /// Public half of the spending key.
     pub ak: EdwardsAffine,
     /// Nullifier key.

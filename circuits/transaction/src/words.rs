@@ -1,4 +1,4 @@
-//! Places of the 30 words, and the fields of the packed ones.
+//! Places of the 29 words, and the fields of the packed ones.
 
 use crate::gadgets::Num;
 use crate::gadgets::range::cut;
@@ -10,7 +10,7 @@ use subrosa_protocol::transaction::{Kind, WORDS};
 
 pub(crate) use subrosa_protocol::layout::word::{
     AMOUNT, ANCHOR, ASSETS_ROOT, AUDIT, COMMITMENTS, DISCLOSURE, EPHEMERAL, HEADER, NULLIFIERS,
-    ORACLE, TARGET, TERMS,
+    TARGET, TERMS,
 };
 pub(crate) use subrosa_protocol::layout::{TIME_BITS, VALUE_BITS};
 

@@ -211,11 +211,13 @@ fn price_change(found: &FoundLog) -> Result<Option<Change>, L1Error> {
         Some(OracleChange::Snapshot {
             digest,
             time,
+            previous,
             market_root,
             prices,
         }) => Some(Change::Snapshot {
             digest,
             time,
+            previous,
             market_root,
             prices,
         }),

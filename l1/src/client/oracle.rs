@@ -14,7 +14,7 @@ use crate::{
     error::L1Error,
     transactions::Repeat,
     transport::{FoundLog, LogQuery, Outgoing, Transport},
-    view::{OracleChange, OracleEvent, OracleLog, Receipt},
+    view::{OracleChange, OracleEvent, OracleLog, Receipt, Validity},
     words::{from_word, from_words, to_word},
 };
 
@@ -29,6 +29,7 @@ impl<T: Transport> Client<T> {
         }
         let snapshot = PriceSnapshot {
             time: latest.time.to::<u64>(),
+            previous: latest.previous.to::<u64>(),
             markets: Markets::from_words(&from_words(&latest.markets)?)
                 .map_err(|e| L1Error::Odd(format!("a market: {e}")))?,
             prices: PriceSnapshot::prices_from_words(&from_words(&latest.prices)?)
@@ -63,13 +64,21 @@ impl<T: Transport> Client<T> {
         Ok(OracleLog { head, events })
     }
 
-    pub(super) async fn read_snapshot_time(&self, digest: &Fr) -> Result<Option<u64>, L1Error> {
+    pub(super) async fn read_validity(
+        &self,
+        digest: &Fr,
+    ) -> Result<Option<Validity>, L1Error> {
         let oracle = self.oracle().await?;
-        let call = PriceOracle::timeOfCall {
+        let call = PriceOracle::validityCall {
             digest: to_word(digest),
         };
-        let time = self.view("timeOf", oracle, call).await?.to::<u64>();
-        Ok((time != 0).then_some(time))
+        let found = self.view("validity", oracle, call).await?;
+        let taken = found.taken.to::<u64>();
+        let superseded = found.superseded.to::<u64>();
+        Ok((taken != 0).then(|| Validity {
+            taken,
+            superseded: (superseded != 0).then_some(superseded),
+        }))
     }
 
     pub(super) async fn send_snapshot(&self, account: &Account) -> Result<Receipt, L1Error> {
@@ -106,6 +115,7 @@ pub(super) fn oracle_change(found: &FoundLog) -> Result<Option<OracleChange>, L1
         return Ok(Some(OracleChange::Snapshot {
             digest: from_word(event.digest)?,
             time: event.time.to::<u64>(),
+            previous: event.previous.to::<u64>(),
             market_root: from_word(event.marketRoot)?,
             prices: from_words(&event.prices)?,
         }));

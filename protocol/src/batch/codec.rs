@@ -10,7 +10,7 @@ use crate::transaction::WORDS;
 use crate::tree::{DEPTH, MerklePath};
 
 /// First byte of an encoded witness.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 const STATE_LEN: usize = 3 * 32 + 3 * 8;
 const HEADER_LEN: usize = 167;
@@ -23,7 +23,11 @@ impl BatchWitness {
     #[must_use]
     pub fn encoded_len(shape: Shape) -> usize {
         let subtree = 3 * 32 * (DEPTH - shape.subtree_level());
-        2 + 2 * STATE_LEN + HEADER_LEN + shape.slots() * (64 + SLOT_LEN) + 2 * subtree + PATH_LEN
+        2 + 2 * STATE_LEN
+            + HEADER_LEN
+            + shape.slots() * (64 + SLOT_LEN)
+            + 2 * subtree
+            + 2 * PATH_LEN
     }
 
     /// Encodes the witness with a version; integers and elements are big-endian. All witnesses of a
@@ -51,7 +55,9 @@ impl BatchWitness {
         }
         out.elements(self.nullifier_subtree_path.as_flattened());
         out.elements(self.note_subtree_path.as_flattened());
-        write_path(&mut out, &self.history_append_path);
+        for path in &self.history_paths {
+            write_path(&mut out, path);
+        }
         let bytes = out.finish();
         assert_eq!(bytes.len(), len, "lists have the lengths of the shape");
         bytes
@@ -88,7 +94,7 @@ impl BatchWitness {
         let above = DEPTH - shape.subtree_level();
         let nullifier_subtree_path = read_siblings(&mut input, above)?;
         let note_subtree_path = read_siblings(&mut input, above)?;
-        let history_append_path = read_path(&mut input)?;
+        let history_paths = [read_path(&mut input)?, read_path(&mut input)?];
         input.finish()?;
         Ok(Self {
             shape,
@@ -99,7 +105,7 @@ impl BatchWitness {
             slots,
             nullifier_subtree_path,
             note_subtree_path,
-            history_append_path,
+            history_paths,
         })
     }
 }

@@ -41,7 +41,7 @@ pub struct PublishedTransaction {
 }
 
 impl PublishedTransaction {
-    /// Returns the 24 data words: words 4, 5 and 8–29 of the transaction.
+    /// Returns the 24 data words: words 4, 5 and 7–28 of the transaction.
     #[must_use]
     pub fn words(&self) -> [Fr; SLOT_WORDS] {
         let mut words = [Fr::from(0u64); SLOT_WORDS];

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::encoding::{fr_from_hex, fr_to_hex};
 use crate::ledger::tests::{config, deposit, input, rng, transaction};
-use crate::ledger::{Deposit, Ledger};
+use crate::ledger::{BatchInput, Deposit, Ledger};
 use crate::transaction::Context;
 
 /// A second batch: two of four slots in use, one of them a withdrawal, and three deposits.
@@ -20,11 +20,14 @@ fn sample() -> (BatchWitness, Vec<crate::transaction::Transaction>) {
         transaction(rng, anchor, false),
         transaction(rng, anchor, true),
     ];
-    transactions[1].oracle = Fr::from(0xfeed_u64);
+    let prices = Fr::from(0xfeed_u64);
+    transactions[1].anchor = ledger.state().anchor(&prices);
     let deposits = (0..3).map(|_| deposit(rng)).collect();
-    let witness = ledger
-        .execute(input(Shape::S4, transactions.clone(), deposits), &config())
-        .unwrap();
+    let batch = BatchInput {
+        prices,
+        ..input(Shape::S4, transactions.clone(), deposits)
+    };
+    let witness = ledger.execute(batch, &config()).unwrap();
     (witness, transactions)
 }
 
@@ -74,7 +77,7 @@ fn data_words_stand_where_the_specification_says() {
         let full = tx.words(&config().context);
         let at = 16 + 24 * slot;
         assert_eq!(words[at..at + 2], full[4..6]);
-        assert_eq!(words[at + 2..at + 24], full[8..]);
+        assert_eq!(words[at + 2..at + 24], full[7..]);
     }
     assert!(words[64..].iter().all(|word| *word == Fr::from(0u64)));
 }

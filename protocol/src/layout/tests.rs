@@ -4,7 +4,7 @@ use ark_ff::PrimeField;
 use proptest::prelude::*;
 
 /// Every table of packed fields.
-const TABLES: [&Layout; 12] = [
+const TABLES: [&Layout; 13] = [
     &header::LAYOUT,
     &target::LAYOUT,
     &info::LAYOUT,
@@ -12,6 +12,7 @@ const TABLES: [&Layout; 12] = [
     &asset::LAYOUT,
     &market::LAYOUT,
     &prices::LAYOUT,
+    &snapshot_times::LAYOUT,
     &loan::LAYOUT,
     &debt::LAYOUT,
     &disclosure_collateral::LAYOUT,
@@ -65,10 +66,10 @@ fn slot_words_are_the_published_words_in_their_order() {
     ] {
         assert!(published[slot].iter().copied().eq(transaction));
     }
-    assert_eq!(word::COUNT, 30);
+    assert_eq!(word::COUNT, 29);
     assert_eq!(slot_word::COUNT, 24);
     assert_eq!(batch_word::COUNT, 8);
-    assert_eq!(snapshot_word::COUNT, 10);
+    assert_eq!(snapshot_word::COUNT, 18);
 }
 
 proptest! {

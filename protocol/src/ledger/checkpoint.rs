@@ -6,7 +6,7 @@ use crate::nullifier_tree::NullifierTree;
 use crate::tree::{HistoryTree, NoteTree};
 
 /// First byte of a checkpoint.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Reason why a checkpoint does not restore a ledger.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -84,7 +84,7 @@ impl Ledger {
             .ok_or(CheckpointError::Mismatch("nullifier tree"))?;
         let history = HistoryTree::from_leaves(history)
             .ok()
-            .filter(|tree| tree.root() == state.history_root && tree.len() == state.batch_index)
+            .filter(|tree| tree.root() == state.history_root && tree.len() == 2 * state.batch_index)
             .ok_or(CheckpointError::Mismatch("history tree"))?;
         Ok(Self {
             notes,

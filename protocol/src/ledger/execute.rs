@@ -3,12 +3,10 @@
 use ark_bn254::Fr;
 use rayon::prelude::*;
 
-use super::rules::{in_time, paired, snapshot_of, well_formed};
-use super::{
-    Config, Deposit, HistoricalError, Ledger, MixedSnapshots, State, StatelessError, UnpairedLeg,
-};
+use super::rules::{in_time, paired, well_formed};
+use super::{Config, Deposit, HistoricalError, Ledger, State, StatelessError, UnpairedLeg};
 use crate::batch::{BatchHeader, BatchWitness, PublishedBatch, Shape, SlotWitness};
-use crate::element::{NoteCommitment, Nullifier};
+use crate::element::{Anchor, NoteCommitment, Nullifier};
 use crate::nullifier_tree::NullifierError;
 use crate::transaction::{Transaction, WORDS};
 use crate::tree::{NoteTree, TreeError};
@@ -24,6 +22,8 @@ pub struct BatchInput {
     pub fee_recipient: [u8; 20],
     /// Current root of the asset tree.
     pub assets_root: Fr,
+    /// Digest of the price snapshot in the batch's anchors; 0 before L1 has taken one.
+    pub prices: Fr,
     /// Transactions in order, at most one for each slot.
     pub transactions: Vec<Transaction>,
     /// Deposits, at most one for each slot: the next ones of the vault's queue, in its order.
@@ -77,9 +77,6 @@ pub enum ExecuteError {
     /// A swap's leg has no counterpart beside it.
     #[error(transparent)]
     Unpaired(#[from] UnpairedLeg),
-    /// Two transactions name different price snapshots.
-    #[error(transparent)]
-    Snapshot(#[from] MixedSnapshots),
     /// Two transactions of the batch spend one note.
     #[error(transparent)]
     Nullifier(NullifierError),
@@ -144,7 +141,7 @@ impl Ledger {
         config: &Config,
     ) -> Result<BatchWitness, ExecuteError> {
         let shape = input.shape;
-        let oracle = self.check_batch(&input, config)?;
+        self.check_batch(&input, config)?;
         let old = self.state;
         let start = shape.start(old.leaf_count);
         self.check_room(shape, start)?;
@@ -160,6 +157,10 @@ impl Ledger {
             .map_err(ExecuteError::Nullifier)?;
 
         let zero = Fr::from(0u64);
+        let first_path = self.history.path(2 * old.batch_index);
+        self.history.append(old.anchor(&input.prices));
+        let last_path = self.history.path(2 * old.batch_index + 1);
+        let history_paths = [first_path, last_path].map(|path| path.expect("room was checked"));
         let slots = insertion
             .links
             .into_iter()
@@ -178,13 +179,9 @@ impl Ledger {
                 }
             })
             .collect();
-        let history_append_path = self
-            .history
-            .path(old.batch_index)
-            .expect("room was checked");
 
         let commitments: Vec<_> = input.transactions.iter().map(|tx| tx.commitments).collect();
-        self.finish(shape, start, &commitments, &input.deposits)?;
+        self.finish(shape, start, &commitments, &input.deposits, &input.prices)?;
 
         let header = BatchHeader {
             context: config.context,
@@ -197,7 +194,7 @@ impl Ledger {
             // At most 64 fees below 2⁹⁶: the sum cannot overflow.
             fee_total: input.transactions.iter().map(|tx| tx.header.fee).sum(),
             first_deposit: old.deposit_count,
-            oracle,
+            oracle: input.prices,
             batch_index: old.batch_index,
             start,
         };
@@ -212,7 +209,7 @@ impl Ledger {
             slots,
             nullifier_subtree_path: insertion.subtree_path,
             note_subtree_path,
-            history_append_path,
+            history_paths,
         })
     }
 
@@ -257,13 +254,14 @@ impl Ledger {
         let nullifiers = padded(shape, batch.transactions.iter().map(|tx| tx.nullifiers));
         self.nullifiers.insert(start, &nullifiers)?;
         let commitments: Vec<_> = batch.transactions.iter().map(|tx| tx.commitments).collect();
-        self.finish(shape, start, &commitments, &batch.deposits)?;
+        self.history.append(self.state.anchor(&header.oracle));
+        self.finish(shape, start, &commitments, &batch.deposits, &header.oracle)?;
         Ok(self.state)
     }
 
     /// Checks everything that can be checked before the trees are touched. Nullifiers repeated
     /// within the batch are found later.
-    fn check_batch(&self, input: &BatchInput, config: &Config) -> Result<Fr, ExecuteError> {
+    fn check_batch(&self, input: &BatchInput, config: &Config) -> Result<(), ExecuteError> {
         let slots = input.shape.slots();
         if input.transactions.len() > slots {
             return Err(ExecuteError::TooManyTransactions {
@@ -292,31 +290,31 @@ impl Ledger {
                 in_time(transaction, input.time)
                     .and_then(|()| well_formed(transaction, config))
                     .map_err(|source| ExecuteError::Stateless { slot, source })?;
-                self.historical(transaction, &input.assets_root)
+                self.historical(transaction, &input.assets_root, &input.prices)
                     .map_err(|source| ExecuteError::Historical { slot, source })
             })
             .collect();
         checks.into_iter().collect::<Result<(), _>>()?;
-        paired(&input.transactions)?;
-        Ok(snapshot_of(&input.transactions)?)
+        Ok(paired(&input.transactions)?)
     }
 
     fn check_room(&self, shape: Shape, start: u64) -> Result<(), TreeError> {
         self.notes.check_append(start, shape.leaves())?;
-        if self.history.len() >= NoteTree::CAPACITY {
+        if self.history.len() > NoteTree::CAPACITY - 2 {
             return Err(TreeError::Full);
         }
         Ok(())
     }
 
-    /// Appends the notes, writes the history and advances the state, after the nullifiers are
-    /// inserted.
+    /// Appends the notes, writes the last anchor and advances the state, after the nullifiers are
+    /// inserted and the first anchor is written.
     fn finish(
         &mut self,
         shape: Shape,
         start: u64,
         commitments: &[[NoteCommitment; 3]],
         deposits: &[Deposit],
+        prices: &Fr,
     ) -> Result<(), TreeError> {
         let mut leaves = vec![Fr::from(0u64); shape.leaves()];
         for (slot, commitments) in commitments.iter().enumerate() {
@@ -326,7 +324,7 @@ impl Ledger {
             leaves[4 * slot + 3] = deposit.commitment().into();
         }
         self.notes.append_subtree(start, &leaves)?;
-        self.history.append(self.notes.root());
+        self.history.append(Anchor::of(&self.notes.root(), prices));
         self.state = State {
             note_root: self.notes.root(),
             nullifier_root: self.nullifiers.root(),

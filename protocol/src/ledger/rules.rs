@@ -1,7 +1,6 @@
 //! Rules of admission that need no proof (spec: *Transaction*, admission).
 
 use ark_bn254::Fr;
-use ark_ff::Zero;
 
 use super::{Config, Ledger};
 use crate::asset::AssetId;
@@ -122,14 +121,6 @@ pub enum HistoricalError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("B20: the leg in slot {slot} does not stand beside the other leg of its terms")]
 pub struct UnpairedLeg {
-    /// Index of the transaction slot.
-    pub slot: usize,
-}
-
-/// Error of rule B21: a transaction that names another price snapshot than an earlier one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("B21: slot {slot} names another price snapshot than an earlier slot")]
-pub struct MixedSnapshots {
     /// Index of the transaction slot.
     pub slot: usize,
 }
@@ -256,25 +247,6 @@ pub fn paired(transactions: &[Transaction]) -> Result<(), UnpairedLeg> {
     Ok(())
 }
 
-/// Checks B21 and returns the one price snapshot that the transactions name, or 0.
-///
-/// # Errors
-/// The first slot whose transaction names another snapshot than an earlier one.
-pub fn snapshot_of(transactions: &[Transaction]) -> Result<Fr, MixedSnapshots> {
-    let mut named = Fr::from(0u64);
-    for (slot, transaction) in transactions.iter().enumerate() {
-        let oracle = transaction.oracle;
-        if oracle.is_zero() || oracle == named {
-            continue;
-        }
-        if !named.is_zero() {
-            return Err(MixedSnapshots { slot });
-        }
-        named = oracle;
-    }
-    Ok(named)
-}
-
 /// Whether `second` is side B of the swap whose side A is `first`.
 #[must_use]
 pub fn completes(first: &Transaction, second: &Transaction) -> bool {
@@ -285,7 +257,8 @@ pub fn completes(first: &Transaction, second: &Transaction) -> bool {
 
 impl Ledger {
     /// Checks the rules of admission that depend on the state. `assets_root` is the current root of
-    /// the asset tree.
+    /// the asset tree, `prices` the digest of the next batch's price snapshot: that batch's first
+    /// anchor may be used too.
     ///
     /// # Errors
     /// The first [`HistoricalError`].
@@ -293,8 +266,10 @@ impl Ledger {
         &self,
         transaction: &Transaction,
         assets_root: &Fr,
+        prices: &Fr,
     ) -> Result<(), HistoricalError> {
-        if !self.history.contains(&transaction.anchor) {
+        let anchor = &transaction.anchor;
+        if !self.history.contains(anchor) && *anchor != self.state.anchor(prices) {
             return Err(HistoricalError::UnknownAnchor);
         }
         if transaction.assets_root != *assets_root {

@@ -40,8 +40,8 @@ pub(crate) fn assets_root() -> Fr {
 }
 
 /// Makes a transaction that passes every rule that needs no proof. Nullifiers and commitments are
-/// random; the ledger sees nothing else of notes.
-pub(crate) fn transaction(rng: &mut ChaCha20Rng, anchor: Fr, withdraw: bool) -> Transaction {
+/// random; the ledger sees nothing else of notes. The anchor is without prices.
+pub(crate) fn transaction(rng: &mut ChaCha20Rng, note_root: Fr, withdraw: bool) -> Transaction {
     use ark_ec::AffineRepr;
     let ephemeral: EdwardsProjective =
         crate::EdwardsAffine::generator() * <Scalar as UniformRand>::rand(rng);
@@ -53,7 +53,7 @@ pub(crate) fn transaction(rng: &mut ChaCha20Rng, anchor: Fr, withdraw: bool) -> 
         Kind::Transfer
     };
     Transaction {
-        anchor: Anchor::new(anchor),
+        anchor: Anchor::of(&note_root, &Fr::from(0u64)),
         assets_root: assets_root(),
         header: Header::new(kind, AssetId(2), rng.gen_range(10..1000), NOW + 600).unwrap(),
         withdrawal: withdraw.then(|| Withdrawal {
@@ -62,7 +62,6 @@ pub(crate) fn transaction(rng: &mut ChaCha20Rng, anchor: Fr, withdraw: bool) -> 
             amount: rng.gen_range(1..u128::MAX),
         }),
         terms: Fr::from(0u64),
-        oracle: Fr::from(0u64),
         nullifiers: [(); 3].map(|()| Nullifier::new(Fr::rand(rng))),
         commitments: [(); 3].map(|()| NoteCommitment::new(Fr::rand(rng))),
         ephemeral: ephemeral.into_affine().y,
@@ -89,6 +88,7 @@ pub(crate) fn input(
         time: NOW,
         fee_recipient: [0xfe; 20],
         assets_root: assets_root(),
+        prices: Fr::from(0u64),
         transactions,
         deposits,
     }
@@ -364,7 +364,7 @@ fn checkpoints_restore_or_name_the_part_that_does_not_match() {
         Ledger::from_bytes(&bytes).unwrap_err()
     };
     let codec = |error| CheckpointError::Codec(error);
-    assert_eq!(corrupt(0, 2), codec(CodecError::Version(2)));
+    assert_eq!(corrupt(0, 1), codec(CodecError::Version(1)));
     assert_eq!(
         corrupt(1 + 3 * 32, 1),
         codec(CodecError::Overflow {

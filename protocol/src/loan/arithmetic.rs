@@ -10,8 +10,22 @@ pub const RATE_PERIOD: u64 = 1_000_000 * 365 * 24 * 60 * 60;
 /// Reciprocal of the smallest fraction of collateral or debt by which a step improves a position.
 pub const IMPROVEMENT: u128 = 256;
 
-/// Seconds after maturity from which a lender needs no price: 90 days.
+/// Most seconds by which an origination's price is older than its expiry: 15 minutes.
+pub const OPENING_AGE: u64 = 15 * 60;
+
+/// Seconds after maturity in which a healthy position is not yet liquidated: a day.
+pub const CURE: u64 = 24 * 60 * 60;
+
+/// log₂ of the seconds after the cure period in which a liquidator's bonus rises to the market's:
+/// some six days.
+pub const RAMP_BITS: u32 = 19;
+
+/// Seconds after maturity from which a lender may take all of a collateral that has no price: 90
+/// days.
 pub const LAPSE: u64 = 90 * 24 * 60 * 60;
+
+/// Most seconds by which the snapshot that shows the lack of a price is older than the expiry.
+pub const LAPSE_AGE: u64 = 24 * 60 * 60;
 
 fn wide(value: impl TryInto<U512>) -> U512 {
     value
@@ -56,6 +70,16 @@ pub fn needed(price: u128, haircut: u16, debt: u128, margin: u32) -> Option<u128
     required.div_ceil(counted).try_into().ok()
 }
 
+/// Returns the bonus of a liquidation for the time alone: it rises from 0 at the end of the cure
+/// period to the market's `bonus`, rounded down. `now` is in the same seconds as the maturity.
+/// `None` until the cure period is over.
+#[must_use]
+pub fn overdue_bonus(bonus: u16, maturity: u64, now: u64) -> Option<u16> {
+    let begin = maturity.saturating_add(CURE).saturating_add(1);
+    let passed = now.checked_sub(begin)?.min(1 << RAMP_BITS);
+    Some(((u64::from(bonus) * passed) >> RAMP_BITS) as u16)
+}
+
 /// Returns debt·(10⁴ + bonus)·10¹⁸ and price·10⁴: the lender's claim, and the share of it that one
 /// unit of collateral pays.
 fn claim(price: u128, debt: u128, bonus: u16) -> [U512; 2] {
@@ -65,11 +89,12 @@ fn claim(price: u128, debt: u128, bonus: u16) -> [U512; 2] {
     ]
 }
 
-/// Whether a lender may seize this amount: seized·price·10⁴ < debt·(10⁴ + bonus)·10¹⁸ + price·10⁴.
+/// Whether a lender may seize this amount to clear a debt: seized·price·10⁴ ≤ debt·(10⁴ +
+/// bonus)·10¹⁸. Rounding is against the lender, who acts.
 #[must_use]
 pub fn seizable(seized: u128, price: u128, debt: u128, bonus: u16) -> bool {
     let [claim, unit] = claim(price, debt, bonus);
-    wide(seized) * unit < claim + unit
+    wide(seized) * unit <= claim
 }
 
 /// Returns the largest [`seizable`] amount of a collateral. Returns 0 if the price is 0.
@@ -79,8 +104,15 @@ pub fn most_seizable(collateral: u128, price: u128, debt: u128, bonus: u16) -> u
     if unit.is_zero() {
         return 0;
     }
-    let most: u128 = claim.div_ceil(unit).try_into().unwrap_or(u128::MAX);
+    let most: u128 = (claim / unit).try_into().unwrap_or(u128::MAX);
     most.min(collateral)
+}
+
+/// Whether a liquidation clears enough of what is owed: at least one part in [`IMPROVEMENT`].
+#[must_use]
+pub fn clears(owed: u128, left: u128) -> bool {
+    owed.checked_sub(left)
+        .is_some_and(|cleared| wide(cleared) * wide(IMPROVEMENT) >= wide(owed))
 }
 
 /// Whether a step makes a position less risky at every price: no collateral leaves, and the added

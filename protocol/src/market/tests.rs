@@ -46,11 +46,15 @@ fn snapshot() -> PriceSnapshot {
         haircut: 1,
         ..market()
     });
-    let mut prices = [0; MARKETS];
-    prices[3] = 1 << 100;
-    prices[14] = (1 << PRICE_BITS) - 1;
+    let mut prices = [Price::default(); MARKETS];
+    prices[3] = Price {
+        low: 1 << 100,
+        high: (1 << 100) + 5,
+    };
+    prices[14] = Price::flat((1 << PRICE_BITS) - 1);
     PriceSnapshot {
         time: 1_800_000_000,
+        previous: 1_799_999_940,
         markets,
         prices,
     }
@@ -81,12 +85,14 @@ fn every_market_has_its_path() {
 #[test]
 fn every_part_of_a_snapshot_changes_its_digest() {
     let base = snapshot();
-    let edits: [fn(&mut PriceSnapshot); 5] = [
+    let edits: [fn(&mut PriceSnapshot); 7] = [
         |s| s.time += 1,
+        |s| s.previous += 1,
         |s| s.markets.0[3] = None,
-        |s| s.prices[3] += 1,
-        |s| s.prices[14] -= 1,
-        |s| s.prices[0] = 1,
+        |s| s.prices[3].low += 1,
+        |s| s.prices[3].high += 1,
+        |s| s.prices[14].low -= 1,
+        |s| s.prices[0] = Price::flat(1),
     ];
     let mut seen = vec![base.digest()];
     for edit in edits {
@@ -100,16 +106,17 @@ fn every_part_of_a_snapshot_changes_its_digest() {
 #[test]
 fn a_market_without_a_price_is_not_priced() {
     let mut snapshot = snapshot();
-    assert_eq!(snapshot.market_with_price(3), Some((&market(), 1 << 100)));
-    snapshot.prices[3] = 0;
+    let price = snapshot.prices[3];
+    assert_eq!(snapshot.market_with_price(3), Some((&market(), price)));
+    snapshot.prices[3] = Price::default();
     assert_eq!(snapshot.market_with_price(3), None);
-    snapshot.prices[2] = 1;
+    snapshot.prices[2] = Price::flat(1);
     assert_eq!(snapshot.market_with_price(2), None);
     assert_eq!(snapshot.market_with_price(16), None);
 }
 
 #[test]
-fn words_of_prices_that_are_too_wide_are_refused() {
+fn words_that_are_no_prices_are_refused() {
     let mut words = snapshot().price_words();
     assert_eq!(
         PriceSnapshot::prices_from_words(&words),
@@ -120,6 +127,13 @@ fn words_of_prices_that_are_too_wide_are_refused() {
         PriceSnapshot::prices_from_words(&words),
         Err(CodecError::Overflow { field: "price" })
     );
+    for (low, high) in [(6, 5), (0, 5)] {
+        words[7] = Price { low, high }.word();
+        assert_eq!(
+            PriceSnapshot::prices_from_words(&words),
+            Err(CodecError::Impossible { field: "price" })
+        );
+    }
 }
 
 proptest! {

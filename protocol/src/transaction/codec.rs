@@ -10,12 +10,12 @@ use crate::encryption::{NOTE_DATA_LEN, NoteData};
 use crate::proof::{PROOF_LEN, ProofBytes};
 
 /// First byte of an encoded transaction.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 impl Transaction {
     /// Length of the wire form in bytes.
     pub const ENCODED_LEN: usize =
-        1 + 32 + (1 + 2 + 12 + 5 + 5) + (2 + 20 + 16) + 32 * (3 + 3 + 3 + 1 + 9) + NOTE_DATA_LEN;
+        1 + 32 + (1 + 2 + 12 + 5 + 5) + (2 + 20 + 16) + 32 * (2 + 3 + 3 + 1 + 9) + NOTE_DATA_LEN;
 
     /// Encodes the transaction; integers and elements are big-endian.
     ///
@@ -41,7 +41,6 @@ impl Transaction {
         out.bytes(&recipient);
         out.integer(amount, 16);
         out.element(&self.terms);
-        out.element(&self.oracle);
         out.element(&self.assets_root);
         out.elements(self.nullifiers.iter().map(Nullifier::element));
         out.elements(self.commitments.iter().map(NoteCommitment::element));
@@ -86,7 +85,6 @@ impl Transaction {
             return Err(CodecError::UnexpectedWithdrawal);
         }
         let terms = input.element("terms")?;
-        let oracle = input.element("oracle")?;
         let assets_root = input.element("assets root")?;
         let nullifiers = input.elements("nullifier")?.map(Nullifier::new);
         let commitments = input.elements("commitment")?.map(NoteCommitment::new);
@@ -103,7 +101,6 @@ impl Transaction {
             header,
             withdrawal,
             terms,
-            oracle,
             nullifiers,
             commitments,
             ephemeral,

@@ -107,30 +107,34 @@ fn paths_open_every_leaf_and_only_it() {
 }
 
 #[test]
-fn history_starts_with_the_empty_root_and_finds_each_first_place() {
+fn history_starts_with_the_empty_tree_and_finds_each_first_place() {
     let mut history = HistoryTree::new();
-    assert_eq!(history.len(), 1);
-    assert!(history.contains(&Anchor::new(empty_root(DEPTH))));
+    assert_eq!(history.len(), 2);
+    let zero = Fr::from(0u64);
+    assert!(history.contains(&Anchor::of(&empty_root(DEPTH), &zero)));
+    assert!(!history.contains(&Anchor::new(empty_root(DEPTH))));
+    assert!(!history.contains(&Anchor::new(zero)));
     let roots = random(6);
     for (i, root) in roots.iter().enumerate() {
         assert!(!history.contains(&Anchor::new(*root)));
         assert_eq!(history.path_of(&Anchor::new(*root)), None);
         let append_path = history.path(history.len()).unwrap();
         assert_eq!(append_path.root(Fr::from(0u64)), history.root());
-        assert_eq!(history.append(*root), i as u64 + 1);
+        assert_eq!(history.append(Anchor::new(*root)), i as u64 + 2);
         assert_eq!(append_path.root(*root), history.root());
     }
-    history.append(roots[2]);
+    history.append(Anchor::new(roots[2]));
     for (i, root) in roots.iter().enumerate() {
         let path = history.path_of(&Anchor::new(*root)).unwrap();
-        assert_eq!(path.index, i as u64 + 1);
+        assert_eq!(path.index, i as u64 + 2);
         assert_eq!(path.root(*root), history.root());
     }
     let restored = HistoryTree::from_leaves(history.leaves().to_vec()).unwrap();
     assert_eq!(restored.root(), history.root());
     let anchor = Anchor::new(roots[2]);
     assert_eq!(restored.path_of(&anchor), history.path_of(&anchor));
-    assert_eq!(restored.len(), 8);
+    assert_eq!(restored.len(), 9);
+    assert!(!restored.contains(&Anchor::new(zero)));
 }
 
 proptest! {

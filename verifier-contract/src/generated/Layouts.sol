@@ -25,10 +25,10 @@ uint256 constant SLOT_NOTE_DATA = 18;
 uint256 constant SLOT_WORDS = 24;
 
 // Indices of the words that the digest of a price snapshot covers.
-uint256 constant SNAPSHOT_TIME = 0;
+uint256 constant SNAPSHOT_TIMES_WORD = 0;
 uint256 constant SNAPSHOT_MARKET_ROOT = 1;
 uint256 constant SNAPSHOT_PRICES = 2;
-uint256 constant SNAPSHOT_WORDS = 10;
+uint256 constant SNAPSHOT_WORDS = 18;
 
 // Calldata of a transaction, in bytes.
 uint256 constant TRANSACTION_WORDS_AT = 0;
@@ -99,8 +99,14 @@ uint256 constant MARKET_BONUS_BITS = 16;
 uint256 constant MARKET_MAX_AGE_AT = 112;
 uint256 constant MARKET_MAX_AGE_BITS = 24;
 
-// Word of the prices of two markets, in bits.
-uint256 constant PRICES_EVEN_AT = 0;
-uint256 constant PRICES_EVEN_BITS = 120;
-uint256 constant PRICES_ODD_AT = 120;
-uint256 constant PRICES_ODD_BITS = 120;
+// Word of the prices of a market, in bits.
+uint256 constant PRICES_LOW_AT = 0;
+uint256 constant PRICES_LOW_BITS = 120;
+uint256 constant PRICES_HIGH_AT = 120;
+uint256 constant PRICES_HIGH_BITS = 120;
+
+// Word SNAPSHOT_TIMES_WORD of a snapshot, in bits.
+uint256 constant SNAPSHOT_TIMES_TIME_AT = 0;
+uint256 constant SNAPSHOT_TIMES_TIME_BITS = 40;
+uint256 constant SNAPSHOT_TIMES_PREVIOUS_AT = 40;
+uint256 constant SNAPSHOT_TIMES_PREVIOUS_BITS = 40;

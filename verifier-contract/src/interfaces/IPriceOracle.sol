@@ -12,9 +12,11 @@ import {IPoseidon} from "./IPoseidon.sol";
 /// @param initialMargin margin that a new loan or a release of collateral needs, at least the
 /// maintenance margin
 /// @param maintenanceMargin margin below which a loan can be liquidated, at least 10⁴
-/// @param bonus amount beyond the debt that a liquidation can seize, at most 10⁴
+/// @param bonus amount beyond the debt that a liquidation can seize, at most 2,000
 /// @param maximumAge maximum age of a snapshot when a transaction that uses it expires, in seconds,
-/// not 0
+/// from 1 to 86,400
+/// @param maximumMove most by which the price that is recorded can move in a minute, from 1 to 10⁴;
+/// the only member that is not part of the market's word
 struct Market {
     uint16 collateralAsset;
     uint16 debtAsset;
@@ -23,6 +25,7 @@ struct Market {
     uint24 maintenanceMargin;
     uint16 bonus;
     uint24 maximumAge;
+    uint16 maximumMove;
 }
 
 /// @notice Source of an asset's price.
@@ -41,6 +44,12 @@ struct Feed {
 /// @title Price oracle
 /// @notice Holds the markets, the feeds of their assets, and snapshots of the prices, which batches
 /// name (spec: *Collateral*, *Settlement*).
+///
+/// A snapshot has two prices for each market. The *spot* price is what the feeds say. The
+/// *recorded* price follows it by at most the market's `maximumMove` in a minute. The *reference*
+/// is the median of five earlier recorded prices, which are at least five minutes apart. The low
+/// price is the lower one of record and reference, the high price the higher one: what one feed
+/// says for less than ten minutes neither opens a loan too cheaply nor liquidates one.
 interface IPriceOracle {
     /// @notice A market's word changed; 0 means that the market was removed. `root` is the new
     /// market root.
@@ -58,9 +67,16 @@ interface IPriceOracle {
     /// @notice An asset's feed was removed.
     event FeedRemoved(uint16 indexed asset);
 
-    /// @notice A snapshot was taken. `prices[i]` holds the price of market 2i in its lower 120 bits
-    /// and the price of market 2i + 1 above them. `marketRoot` is the root of the last `MarketSet`.
-    event Snapshot(uint256 indexed digest, uint40 time, uint256 marketRoot, uint256[8] prices);
+    /// @notice A snapshot was taken. `previous` is the time of the one before it, 0 for the first.
+    /// `prices[i]` holds the low price of market i in its lower 120 bits and the high price above
+    /// them. `marketRoot` is the root of the last `MarketSet`.
+    event Snapshot(
+        uint256 indexed digest,
+        uint40 time,
+        uint40 previous,
+        uint256 marketRoot,
+        uint256[16] prices
+    );
 
     /// @notice The market's number is not in 0 … 15.
     error MarketOutOfRange(uint256 id);
@@ -77,17 +93,33 @@ interface IPriceOracle {
     /// @notice The maintenance margin is below 10⁴ basis points.
     error MaintenanceMarginTooSmall(uint256 maintenanceMargin);
 
-    /// @notice The initial margin is below the maintenance margin.
+    /// @notice The initial margin is not at least a hundredth above the maintenance margin: a new
+    /// loan could be liquidated at once.
     error InitialMarginTooSmall(uint256 initialMargin, uint256 maintenanceMargin);
 
-    /// @notice The bonus is above 10⁴ basis points.
+    /// @notice The bonus is above 2,000 basis points.
     error BonusTooLarge(uint256 bonus);
 
-    /// @notice The maximum age is 0: no snapshot would ever be fresh.
-    error MaximumAgeIsZero();
+    /// @notice At the maintenance margin the collateral does not pay for debt and bonus.
+    error MaintenanceMarginBelowBonus(uint256 maintenanceMargin, uint256 bonus, uint256 haircut);
 
-    /// @notice The heartbeat is 0: no answer would ever be fresh.
-    error HeartbeatIsZero();
+    /// @notice The maximum age is 0, so that no snapshot would ever be fresh, or above a day.
+    error MaximumAgeOutOfRange(uint256 maximumAge);
+
+    /// @notice The maximum move is 0, so that no price would ever change, or above 10⁴.
+    error MaximumMoveOutOfRange(uint256 maximumMove);
+
+    /// @notice The price is below 10⁶, so that its rounding would be felt.
+    error PriceTooCoarse(uint256 price);
+
+    /// @notice The number had a market of other assets. A loan names its market by the number.
+    error NumberTaken(uint256 id);
+
+    /// @notice The heartbeat is 0, so that no answer would ever be fresh, or above 25 hours.
+    error HeartbeatOutOfRange(uint256 heartbeat);
+
+    /// @notice The token itself states other decimals.
+    error WrongTokenDecimals(uint256 stated, uint256 token);
 
     /// @notice The feed has no code.
     error FeedNotAContract(address feed);
@@ -104,8 +136,12 @@ interface IPriceOracle {
     /// @notice Too little gas is left: a feed could fail for lack of gas.
     error GasTooLow(uint256 left, uint256 needed);
 
+    /// @notice The last snapshot is less than a minute old. `next` is the time of the next one.
+    error SnapshotTooEarly(uint256 next);
+
     /// @notice Sets or replaces a market. Only governance may call. Later snapshots contain it;
-    /// older ones stay as they are.
+    /// older ones stay as they are. A number keeps its assets for good, also after its market is
+    /// removed: loans name it.
     /// @param id number of the market, 0 to 15
     /// @param params its terms, over two registered assets; without their feeds it has no price
     function setMarket(uint8 id, Market calldata params) external;
@@ -118,9 +154,9 @@ interface IPriceOracle {
     /// @param asset a registered id
     /// @param feed the aggregator; its decimals are read now, and it has no price while it returns
     /// others
-    /// @param heartbeat maximum age of an answer, in seconds, not 0
-    /// @param tokenDecimals decimals of the asset: an answer is the price of 10^tokenDecimals base
-    /// units
+    /// @param heartbeat maximum age of an answer, in seconds, from 1 to 90,000
+    /// @param tokenDecimals decimals of the asset, which must be the token's own if it states them:
+    /// an answer is the price of 10^tokenDecimals base units
     function setFeed(uint16 asset, address feed, uint40 heartbeat, uint8 tokenDecimals) external;
 
     /// @notice Removes an asset's feed. Only governance may call. The asset's markets have no price
@@ -128,19 +164,23 @@ interface IPriceOracle {
     function removeFeed(uint16 asset) external;
 
     /// @notice Reads the feeds of all markets, computes the prices and stores the time under the
-    /// digest. Anybody may call. No feed can make it revert: a market that lacks a usable answer
-    /// gets the price 0, which means no price.
-    /// @return digest H(SNAPSHOT; time, market root, w₀ … w₇)
+    /// digest. Anybody may call, once a minute. No feed can make it revert: a market that lacks a
+    /// usable answer gets the prices 0, which mean no price.
+    /// @return digest H(SNAPSHOT; time and previous time, market root, w₀ … w₁₅)
     function snapshot() external returns (uint256 digest);
 
-    /// @notice Returns the time of a snapshot, in Unix seconds; 0 if none has this digest.
-    function timeOf(uint256 digest) external view returns (uint40);
+    /// @notice Returns when a snapshot was the last one, in Unix seconds. The digest 0 stands for
+    /// the time before the first snapshot.
+    /// @return taken when it was taken; 0 if none has this digest
+    /// @return superseded when the next one was taken; 0 if there is none
+    function validity(uint256 digest) external view returns (uint40 taken, uint40 superseded);
 
     /// @notice Returns the contents of the last snapshot; zeros before the first.
     /// @return digest digest of the snapshot
     /// @return time its time, in Unix seconds
+    /// @return previous time of the snapshot before it
     /// @return root its market root
-    /// @return prices its words, two prices in each
+    /// @return prices its words, the two prices of a market in each
     /// @return markets the market words under its market root
     function latest()
         external
@@ -148,8 +188,9 @@ interface IPriceOracle {
         returns (
             uint256 digest,
             uint40 time,
+            uint40 previous,
             uint256 root,
-            uint256[8] memory prices,
+            uint256[16] memory prices,
             uint256[16] memory markets
         );
 
@@ -158,6 +199,10 @@ interface IPriceOracle {
 
     /// @notice Returns the current market words; 0 for a number without a market.
     function marketWords() external view returns (uint256[16] memory);
+
+    /// @notice Returns the most by which a market's recorded price can move in a minute, in basis
+    /// points.
+    function maximumMove(uint8 id) external view returns (uint16);
 
     /// @notice Returns the asset's feed; zeros if it has none.
     function feedOf(uint16 asset) external view returns (Feed memory);

@@ -17,7 +17,7 @@ import {IVault} from "./IVault.sol";
 /// @param firstDeposit deposit count of the old state
 /// @param start index of the first appended leaf
 /// @param assetsRoot root of the asset tree
-/// @param oracle digest of a price snapshot, or 0
+/// @param oracle digest of the price snapshot in the batch's anchors; 0 before the first
 /// @param oldState commitment of the state before the batch
 struct BatchHeader {
     uint32 shape;
@@ -152,6 +152,18 @@ interface IRollup {
     /// @notice The price snapshot is newer than the batch.
     error SnapshotAfterBatch(uint256 taken, uint256 time);
 
+    /// @notice Another price snapshot had been taken more than ten minutes before the batch.
+    error SnapshotSuperseded(uint256 superseded, uint256 time);
+
+    /// @notice The last batch has a newer price snapshot.
+    error SnapshotBeforeLast(uint256 taken, uint256 last);
+
+    /// @notice The account cannot submit batches, because it has code.
+    error SequencerWithCode(address account);
+
+    /// @notice No asset has the id of the fee asset.
+    error FeeAssetMissing(uint256 asset);
+
     /// @notice The price oracle uses a registry other than the rollup's.
     error OracleOfAnotherRegistry(address registry);
 
@@ -226,6 +238,10 @@ interface IRollup {
 
     /// @notice Returns the time of the last batch; 0 before the first.
     function lastTime() external view returns (uint40);
+
+    /// @notice Returns when the price snapshot of the last batch was taken, in Unix seconds; 0
+    /// before the first batch.
+    function lastTaken() external view returns (uint40);
 
     /// @notice Returns the word that binds transactions to this chain and contract: H(CONTEXT;
     /// chain id, this address, 1).

@@ -160,18 +160,6 @@ impl Layout<'_> {
         self.assert_product(flag, value, value);
     }
 
-    /// Constrains `value` to be 0 or equal to `other`: value·(value − other) = 0.
-    pub(crate) fn assert_zero_or(&mut self, other: Wire, value: Wire) {
-        let zero = self.zero();
-        let product = Product {
-            first: value,
-            second: value,
-            third: Some(other),
-            weights: [Fr::ONE, -Fr::ONE, Fr::ZERO],
-        };
-        self.gate(Some(product), &[], Fr::ZERO, Result::Equal(zero));
-    }
-
     /// Constrains `flag` to be 0 or 1, and to be 0 unless the bit `bound` is 1.
     pub(crate) fn assert_flag(&mut self, flag: Wire, bound: Option<Wire>) {
         self.assert_zero_unless(flag, flag);

@@ -1,10 +1,11 @@
-//! B4: the anchor of each active slot is a leaf of the old history tree.
+//! B4: the anchor of each active slot is a leaf of the history tree with the batch's first anchor.
 
 use subrosa_protocol::batch::BatchWitness;
 use subrosa_protocol::layout::word;
 use subrosa_protocol::tree::{DEPTH, MerklePath};
 
 use super::native::{active, require};
+use super::state::opened_root;
 use crate::chips::merkle::hinted;
 use crate::layout::{Layout, Wire};
 use crate::parts::slot::SlotWires;
@@ -12,9 +13,10 @@ use crate::rules::Rule;
 
 /// Checks B4 natively.
 pub(crate) fn check(witness: &BatchWitness) -> Result<(), Rule> {
+    let opened = opened_root(witness);
     for slot in active(witness) {
         let root = slot.anchor_path.root(slot.words[word::ANCHOR]);
-        require(root == witness.old.history_root, Rule::B4)?;
+        require(root == opened, Rule::B4)?;
     }
     Ok(())
 }

@@ -42,7 +42,7 @@ impl HeaderWires {
         self.words[batch_word::FIRST_DEPOSIT]
     }
 
-    /// Returns the digest of the price snapshot that transactions may name, or 0.
+    /// Returns the digest of the price snapshot in the batch's anchors, or 0.
     pub(crate) fn oracle(&self) -> Wire {
         self.words[batch_word::ORACLE]
     }
@@ -59,7 +59,7 @@ impl HeaderWires {
 }
 
 /// Writes the header words as free words. The data commitment binds all of them. L1 compares
-/// context and assets root with its own, and the oracle word with the snapshots it knows. The rules
+/// context and assets root with its own, and the oracle word with the snapshots it took. The rules
 /// below tie the other words to the states and slots.
 pub(crate) fn header(layout: &mut Layout<'_>, header: &BatchHeader) -> HeaderWires {
     layout.rule(Rule::B14);

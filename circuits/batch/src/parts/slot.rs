@@ -1,5 +1,5 @@
-//! One transaction slot: flag, words, digest and header fields (rules B2, B3, B5, B10, B15, B21,
-//! B22). Rule B20, on neighbouring slots, is in `pairs`.
+//! One transaction slot: flag, words, digest and header fields (rules B2, B3, B5, B10, B15, B21).
+//! Rule B20, on neighbouring slots, is in `pairs`.
 //!
 //! All words of an inactive slot are 0. Its proof is for the padding digest.
 
@@ -53,7 +53,7 @@ pub(crate) fn check_words(witness: &BatchWitness) -> Result<(), Rule> {
     Ok(())
 }
 
-/// Checks B5 and B22 natively: the batch's time is within the window of every active slot.
+/// Checks B5 and B21 natively: the batch's time is within the window of every active slot.
 pub(crate) fn check_times(witness: &BatchWitness) -> Result<(), Rule> {
     let time = u128::from(witness.header.time);
     require(info::TIME.holds(time), Rule::B5)?;
@@ -63,19 +63,7 @@ pub(crate) fn check_times(witness: &BatchWitness) -> Result<(), Rule> {
     }
     for slot in active(witness) {
         let not_before = header_fields::NOT_BEFORE.of(&slot.words[word::HEADER]);
-        require(not_before <= time, Rule::B22)?;
-    }
-    Ok(())
-}
-
-/// Checks B21 natively: active slots name the batch's price snapshot or no snapshot.
-pub(crate) fn check_snapshots(witness: &BatchWitness) -> Result<(), Rule> {
-    for slot in active(witness) {
-        let oracle = slot.words[word::ORACLE];
-        require(
-            oracle.is_zero() || oracle == witness.header.oracle,
-            Rule::B21,
-        )?;
+        require(not_before <= time, Rule::B21)?;
     }
     Ok(())
 }
@@ -104,7 +92,7 @@ pub(crate) fn check_withdrawals(witness: &BatchWitness) -> Result<(), Rule> {
 pub(crate) struct SlotWires {
     /// 1 if the slot holds a transaction, else 0.
     pub(crate) active: Wire,
-    /// The 30 words: the cells that the digest absorbs.
+    /// The 29 words: the cells that the digest absorbs.
     pub(crate) words: [Wire; WORDS],
     /// Digest x, the public input of the client's proof.
     pub(crate) digest: Wire,
@@ -201,16 +189,13 @@ pub(crate) fn slot(
     layout.rule(Rule::B5);
     let left = layout.sub_mul(expiry, active, header.time);
     layout.range(left.into(), TIME_BITS);
-    layout.rule(Rule::B22);
+    layout.rule(Rule::B21);
     let passed = layout.combine(
         (Fr::ONE, active, header.time),
         &[(-Fr::ONE, not_before)],
         Fr::ZERO,
     );
     layout.range(passed.into(), TIME_BITS);
-
-    layout.rule(Rule::B21);
-    layout.assert_zero_or(header.oracle(), words[word::ORACLE]);
 
     // Kind 2 ⇔ amount ≠ 0, and any other kind withdraws nothing. The client's statement says so
     // too; it is repeated here because L1 pays by these two words.

@@ -6,7 +6,7 @@ use halo2curves::ff::Field;
 use subrosa_protocol::batch::BatchWitness;
 use subrosa_protocol::domain::Domain;
 use subrosa_protocol::ledger::State;
-use subrosa_protocol::tree::DEPTH;
+use subrosa_protocol::tree::{DEPTH, MerklePath};
 
 use super::native::require;
 use crate::chips::merkle::{Level, hinted, index_terms, same_path};
@@ -136,33 +136,81 @@ pub(crate) fn deposit_counts(
     );
 }
 
+/// Returns the root of the history tree with the batch's first anchor, as the witness states it.
+pub(crate) fn opened_root(witness: &BatchWitness) -> ark_bn254::Fr {
+    let first = witness.old.anchor(&witness.header.oracle);
+    witness.history_paths[0].root(first.into())
+}
+
 /// Checks B12 natively.
 pub(crate) fn check_history(witness: &BatchWitness) -> Result<(), Rule> {
-    let path = &witness.history_append_path;
-    let holds = path.index == witness.old.batch_index
-        && path.root(ark_bn254::Fr::zero()) == witness.old.history_root
-        && path.root(witness.new.note_root) == witness.new.history_root
+    let [first, last] = &witness.history_paths;
+    let empty = ark_bn254::Fr::zero();
+    let place = witness.old.batch_index.checked_mul(2);
+    let anchor = witness.new.anchor(&witness.header.oracle);
+    let holds = Some(first.index) == place
+        && Some(last.index) == place.map(|place| place + 1)
+        && first.root(empty) == witness.old.history_root
+        && last.root(empty) == opened_root(witness)
+        && last.root(anchor.into()) == witness.new.history_root
         && witness.header.batch_index == witness.old.batch_index
         && witness.old.batch_index.checked_add(1) == Some(witness.new.batch_index);
     require(holds, Rule::B12)
 }
 
-/// B12: at the history index equal to the batch index, the new note root replaces 0, and the batch
-/// index grows by one.
+/// B12: the batch's two anchors replace 0 at the history indices from twice the batch index on, and
+/// the batch index grows by one. Returns the root with the first anchor, under which the slots'
+/// anchors are.
 pub(crate) fn history(
     layout: &mut Layout<'_>,
     witness: &BatchWitness,
     header: &HeaderWires,
     old: &StateWires,
     new: &StateWires,
-) {
+) -> Wire {
     layout.rule(Rule::B12);
-    let empty = layout.zero();
-    let (before, levels) = layout.climb(empty, &hinted(&witness.history_append_path));
-    layout.assert_equal(before, old.history_root);
-    layout.assert_linear(&index_terms(&levels), Fr::ZERO, old.batch_index);
-    let (after, _) = layout.climb(new.note_root, &same_path(&levels));
-    layout.assert_equal(after, new.history_root);
+    let [first, last] = [old, new].map(|state| {
+        let message = [state.note_root, header.oracle()];
+        layout.hash_wires(Domain::Anchor, &message)
+    });
+    let [first_path, last_path] = &witness.history_paths;
+    let opened = write(
+        layout,
+        first,
+        first_path,
+        0,
+        old.history_root,
+        old.batch_index,
+    );
+    let closed = write(layout, last, last_path, 1, opened, old.batch_index);
+    layout.assert_equal(closed, new.history_root);
     layout.assert_equal(old.batch_index, header.batch_index());
     layout.assert_linear(&[(Fr::ONE, old.batch_index)], Fr::ONE, new.batch_index);
+    opened
+}
+
+/// Constrains that 0 stands in the tree of `root` at index 2·`pair` + `place`. Returns the root of
+/// the tree with `leaf` there.
+fn write(
+    layout: &mut Layout<'_>,
+    leaf: Wire,
+    path: &MerklePath<DEPTH>,
+    place: u64,
+    root: Wire,
+    pair: Wire,
+) -> Wire {
+    let empty = layout.zero();
+    let (before, levels) = layout.climb(empty, &hinted(path));
+    layout.assert_equal(before, root);
+    // Both sides are below 2³⁴: the sum does not wrap.
+    let mut terms = index_terms(&levels);
+    terms.push((-Fr::from(2), pair));
+    let expected = if place == 0 {
+        layout.zero()
+    } else {
+        layout.one()
+    };
+    layout.assert_linear(&terms, Fr::ZERO, expected);
+    let (after, _) = layout.climb(leaf, &same_path(&levels));
+    after
 }

@@ -12,6 +12,7 @@ use rand::SeedableRng;
 use subrosa_protocol::batch::{BatchWitness, Shape};
 use subrosa_protocol::layout::{TIME_BITS, header, word};
 use subrosa_protocol::transaction::{Header, Kind};
+use subrosa_protocol::tree::NoteTree;
 
 use super::clients::bare;
 use super::failures::mock;
@@ -33,15 +34,12 @@ fn random() -> Fr {
 }
 
 /// Returns a batch of three transactions and two deposits. At least one transaction transfers, one
-/// withdraws, one names a price snapshot and one names no snapshot.
+/// withdraws, and one is under the batch's own first anchor.
 fn base() -> BatchWitness {
     (0..)
         .map(|seed| witness(Shape::S4, 3, 2, seed))
         .find(|witness| {
-            transfer(witness).is_some()
-                && withdrawal(witness).is_some()
-                && naming(witness).is_some()
-                && unnamed(witness).is_some()
+            transfer(witness).is_some() && withdrawal(witness).is_some() && own(witness).is_some()
         })
         .unwrap()
 }
@@ -54,14 +52,10 @@ fn withdrawal(witness: &BatchWitness) -> Option<usize> {
     (0..3).find(|slot| witness.slots[*slot].words[word::AMOUNT] != Fr::from(0u64))
 }
 
-/// Returns the first transaction that names a price snapshot.
-fn naming(witness: &BatchWitness) -> Option<usize> {
-    (0..3).find(|slot| witness.slots[*slot].words[word::ORACLE] != Fr::from(0u64))
-}
-
-/// Returns the first transaction that names no snapshot.
-fn unnamed(witness: &BatchWitness) -> Option<usize> {
-    (0..3).find(|slot| witness.slots[*slot].words[word::ORACLE] == Fr::from(0u64))
+/// Returns the first transaction that uses the batch's own first anchor.
+fn own(witness: &BatchWitness) -> Option<usize> {
+    let anchor = witness.old.anchor(&witness.header.oracle);
+    (0..3).find(|slot| witness.slots[*slot].words[word::ANCHOR] == anchor.into())
 }
 
 /// Changes the header of a slot's transaction. Only the client's proof binds it to a signature.
@@ -132,24 +126,22 @@ fn b2_counts_and_inactive_slots() {
         word::TARGET,
         word::AMOUNT,
         word::TERMS,
-        word::ORACLE,
         word::NULLIFIERS.start,
         word::COUNT - 1,
     ] {
         let also: &[Rule] = match word {
             word::TARGET | word::AMOUNT => &[Rule::B15],
-            word::ORACLE => &[Rule::B21],
             _ => &[],
         };
         refused(Rule::B2, also, |w| w.slots[3].words[word] = one(), |_| {});
     }
-    // The batch's own snapshot is data there too; so is a time.
+    // The batch's own anchor is data there too; so is a time.
     false_witness(Rule::B2, |w| {
-        w.slots[3].words[word::ORACLE] = w.header.oracle
+        w.slots[3].words[word::ANCHOR] = w.old.anchor(&w.header.oracle).into()
     });
     refused(
         Rule::B2,
-        &[Rule::B22],
+        &[Rule::B21],
         |w| w.slots[3].words[word::HEADER] = power_of_two(header::NOT_BEFORE.offset),
         |_| {},
     );
@@ -200,13 +192,45 @@ fn b4_anchor() {
     false_witness(Rule::B4, |w| w.slots[0].words[word::ANCHOR] = random());
     false_witness(Rule::B4, |w| w.slots[1].anchor_path.siblings[5][2] += one());
     false_witness(Rule::B4, |w| w.slots[2].anchor_path.index ^= 1 << 9);
+    // The batch's note root with other prices, without prices, and bare.
+    for prices in [random(), Fr::from(0u64)] {
+        false_witness(Rule::B4, |w| {
+            let slot = own(w).unwrap();
+            w.slots[slot].words[word::ANCHOR] = w.old.anchor(&prices).into();
+        });
+    }
+    false_witness(Rule::B4, |w| {
+        let slot = own(w).unwrap();
+        w.slots[slot].words[word::ANCHOR] = w.old.note_root;
+    });
+    // The batch's last anchor, whose notes are those of this batch.
+    false_witness(Rule::B4, |w| {
+        w.slots[0].words[word::ANCHOR] = w.new.anchor(&w.header.oracle).into();
+        w.slots[0].anchor_path = w.history_paths[1].clone();
+    });
+    // Prices in the header that are not those of the anchors.
+    for prices in [random(), Fr::from(0u64)] {
+        refused(Rule::B4, &[Rule::B12], |w| w.header.oracle = prices, |_| {});
+    }
+}
+
+/// Transactions under the batch's own anchor, under the last batch's, and of a batch without
+/// prices.
+#[test]
+fn b4_true_anchors() {
+    let mut scenario = super::scenario::Scenario::new(9);
+    for prices in [random(), Fr::from(0u64)] {
+        for own in [true, false] {
+            accepted(scenario.batch_under(prices, own));
+        }
+    }
 }
 
 #[test]
 fn b5_expiry() {
     false_witness(Rule::B5, |w| w.header.time += 86_400);
     // Later than any time of 40 bits, against either end of the window.
-    refused(Rule::B5, &[Rule::B22], |w| w.header.time += 1 << 40, |_| {});
+    refused(Rule::B5, &[Rule::B21], |w| w.header.time += 1 << 40, |_| {});
 }
 
 #[test]
@@ -300,10 +324,39 @@ fn b12_history() {
     false_witness(Rule::B12, |w| w.new.history_root += one());
     false_witness(Rule::B12, |w| w.new.batch_index += 1);
     false_witness(Rule::B12, |w| w.header.batch_index += 1);
-    false_witness(Rule::B12, |w| w.history_append_path.index += 1);
-    false_witness(Rule::B12, |w| {
-        w.history_append_path.siblings[15][0] += one()
-    });
+    let first: [fn(&mut BatchWitness); 2] = [
+        |w| w.history_paths[0].index += 1,
+        |w| w.history_paths[0].siblings[15][0] += one(),
+    ];
+    for change in first {
+        // The slots' anchors are not in such a tree either.
+        refused(Rule::B4, &[Rule::B12], change, |_| {});
+    }
+    false_witness(Rule::B12, |w| w.history_paths[1].index -= 1);
+    false_witness(Rule::B12, |w| w.history_paths[1].siblings[15][0] += one());
+}
+
+/// The anchors stand in the tree, but at other places than the batch's.
+#[test]
+fn b12_other_places() {
+    for [first, last] in [[2, 3], [1, 0], [0, 2], [2, 1]] {
+        let mut scenario = super::scenario::Scenario::new(9);
+        scenario.batch(Shape::S4, 3, 2);
+        let mut tree = NoteTree::from_leaves(scenario.ledger.history().leaves().to_vec()).unwrap();
+        let mut witness = scenario.batch(Shape::S4, 0, 3);
+        accepted(witness.clone());
+        let anchors = [&witness.old, &witness.new].map(|s| s.anchor(&witness.header.oracle));
+        let place = 2 * witness.old.batch_index;
+        for (i, (at, anchor)) in [first, last].into_iter().zip(anchors).enumerate() {
+            witness.history_paths[i] = tree.path(place + at).unwrap();
+            tree.write(&[(place + at, anchor.into())]);
+        }
+        witness.new.history_root = tree.root();
+        let public = instances(&witness);
+        let native: Vec<_> = public.iter().map(from_halo2).collect();
+        assert_eq!(check(&witness, &native.try_into().unwrap()), Err(Rule::B12));
+        assert_eq!(mock(&bare(witness), public), BTreeSet::from([Rule::B12]));
+    }
 }
 
 #[test]
@@ -486,91 +539,7 @@ fn b3_header_is_unpacked_in_one_way() {
 }
 
 #[test]
-fn b21_snapshots() {
-    // A snapshot other than the batch's.
-    false_witness(Rule::B21, |w| {
-        let slot = unnamed(w).unwrap();
-        w.slots[slot].words[word::ORACLE] = random();
-    });
-    false_witness(Rule::B21, |w| {
-        let slot = naming(w).unwrap();
-        w.slots[slot].words[word::ORACLE] += one();
-    });
-    false_witness(Rule::B21, |w| {
-        let slot = naming(w).unwrap();
-        w.slots[slot].words[word::ORACLE] = -w.header.oracle;
-    });
-    // A snapshot is named, but the batch has none or another.
-    false_witness(Rule::B21, |w| w.header.oracle = Fr::from(0u64));
-    false_witness(Rule::B21, |w| w.header.oracle = random());
-}
-
-/// Two snapshots in one batch, in each slot: the header word can hold only one of them.
-#[test]
-fn b21_two_snapshots() {
-    for slot in 0..4 {
-        for batch in [random(), random() + one(), Fr::from(0u64)] {
-            false_swap(Rule::B21, |w| {
-                for (place, slot_witness) in w.slots.iter_mut().enumerate() {
-                    slot_witness.words[word::ORACLE] = random();
-                    if place == slot {
-                        slot_witness.words[word::ORACLE] += one();
-                    }
-                }
-                w.header.oracle = batch;
-            });
-        }
-    }
-}
-
-/// All transactions name the batch's snapshot, or one does, or no transaction does.
-#[test]
-fn b21_true_snapshots() {
-    for named in [&[0, 1, 2, 3][..], &[2], &[]] {
-        let mut witness = swap();
-        witness.header.oracle = random();
-        for (place, slot) in witness.slots.iter_mut().enumerate() {
-            slot.words[word::ORACLE] = match named.contains(&place) {
-                true => random(),
-                false => Fr::from(0u64),
-            };
-        }
-        accepted(witness);
-    }
-    let mut none = swap();
-    none.header.oracle = Fr::from(0u64);
-    for slot in &mut none.slots {
-        slot.words[word::ORACLE] = Fr::from(0u64);
-    }
-    accepted(none);
-}
-
-#[test]
-fn b21_zero_or_the_other() {
-    use halo2curves::bn256::Fr as Cell;
-    let two = Cell::from(2);
-    let values = [
-        Cell::ZERO,
-        Cell::ONE,
-        two,
-        -Cell::ONE,
-        two.invert().unwrap(),
-    ];
-    for value in values {
-        for other in values {
-            let grid = Grid::build(40, |layout| {
-                layout.rule(Rule::B21);
-                let [value, other] = [value, other].map(|value| layout.free_word(value));
-                layout.assert_zero_or(other, value);
-            });
-            let holds = value == Cell::ZERO || value == other;
-            assert_eq!(grid.failures(&[]).is_empty(), holds);
-        }
-    }
-}
-
-#[test]
-fn b22_not_before() {
+fn b21_not_before() {
     // Inclusive: valid from that second on.
     for slot in 0..3 {
         let mut witness = base();
@@ -578,17 +547,17 @@ fn b22_not_before() {
         edit_header(&mut witness, slot, |header| header.not_before = time);
         accepted(witness);
         for early in [time + 1, time + 3_600, (1 << 40) - 1] {
-            false_witness(Rule::B22, |w| {
+            false_witness(Rule::B21, |w| {
                 edit_header(w, slot, |header| header.not_before = early);
             });
         }
-        false_witness(Rule::B22, |w| {
+        false_witness(Rule::B21, |w| {
             edit_header(w, slot, |header| header.not_before = time);
             w.header.time -= 1;
         });
     }
     for leg in [1, 2] {
-        false_swap(Rule::B22, |w| {
+        false_swap(Rule::B21, |w| {
             let early = w.header.time + 1;
             edit_header(w, leg, |header| header.not_before = early);
         });
@@ -597,7 +566,7 @@ fn b22_not_before() {
 
 /// Transactions that are valid for one second.
 #[test]
-fn b22_and_b5_at_one_second() {
+fn b21_and_b5_at_one_second() {
     for time in [0, 1, super::scenario::TIME, (1 << 40) - 1] {
         let mut witness = base();
         witness.header.time = time;
@@ -611,7 +580,7 @@ fn b22_and_b5_at_one_second() {
     // Never valid: the window is empty.
     refused(
         Rule::B5,
-        &[Rule::B22],
+        &[Rule::B21],
         |w| {
             let time = w.header.time;
             edit_header(w, 1, |header| {

@@ -20,9 +20,10 @@ pub(crate) struct Scenario {
     pub(crate) ledger: Ledger,
     config: Config,
     assets_root: Fr,
-    roots: Vec<Fr>,
-    /// Price snapshot that transactions of this batch may name.
-    snapshot: Fr,
+    /// Anchors of the history.
+    anchors: Vec<Anchor>,
+    /// Price snapshot of this batch.
+    prices: Fr,
 }
 
 impl Scenario {
@@ -35,14 +36,14 @@ impl Scenario {
         };
         Scenario {
             assets_root: Fr::rand(&mut rng),
-            roots: vec![ledger.state().note_root],
+            anchors: vec![ledger.state().anchor(&Fr::from(0u64))],
             config: Config {
                 context: context.word(),
                 fee_asset: AssetId(7),
                 min_fee: 1,
             },
             ledger,
-            snapshot: Fr::rand(&mut rng),
+            prices: Fr::rand(&mut rng),
             rng,
         }
     }
@@ -50,7 +51,10 @@ impl Scenario {
     pub(crate) fn transaction(&mut self, kind: Kind, terms: Fr) -> Transaction {
         let rng = &mut self.rng;
         let withdraw = kind == Kind::Withdraw;
-        let anchor = self.roots[rng.gen_range(0..self.roots.len())];
+        let anchor = match rng.r#gen() {
+            true => self.ledger.state().anchor(&self.prices),
+            false => self.anchors[rng.gen_range(0..self.anchors.len())],
+        };
         let key = SpendKey::from_seed(&Seed::from_bytes(rng.r#gen()));
         let not_before = match rng.gen_range(0..3) {
             0 => 0,
@@ -60,7 +64,7 @@ impl Scenario {
         let mut note_data = [0u8; 169];
         rng.fill(&mut note_data[..]);
         Transaction {
-            anchor: Anchor::new(anchor),
+            anchor,
             assets_root: self.assets_root,
             header: Header::new(
                 kind,
@@ -76,17 +80,28 @@ impl Scenario {
                 amount: rng.gen_range(1..=u128::MAX),
             }),
             terms,
-            oracle: if rng.r#gen() {
-                self.snapshot
-            } else {
-                Fr::from(0u64)
-            },
             nullifiers: std::array::from_fn(|_| Nullifier::new(Fr::rand(rng))),
             commitments: std::array::from_fn(|_| NoteCommitment::new(Fr::rand(rng))),
             ephemeral: key.public().y,
             audit: std::array::from_fn(|_| std::array::from_fn(|_| Fr::rand(rng))),
             note_data: NoteData(note_data),
         }
+    }
+
+    /// Executes a batch of two transfers with these prices, under its own first anchor or that of
+    /// the last state.
+    pub(crate) fn batch_under(&mut self, prices: Fr, own: bool) -> BatchWitness {
+        let transactions = (0..2)
+            .map(|_| {
+                let mut made = self.transaction(Kind::Transfer, Fr::from(0u64));
+                made.anchor = match (own, self.anchors.last()) {
+                    (false, Some(last)) => *last,
+                    _ => self.ledger.state().anchor(&prices),
+                };
+                made
+            })
+            .collect();
+        self.execute(Shape::S4, prices, transactions, Vec::new())
     }
 
     /// Executes a batch of random transactions and deposits.
@@ -115,7 +130,7 @@ impl Scenario {
         kinds: &[Kind],
         deposits: usize,
     ) -> BatchWitness {
-        self.snapshot = Fr::rand(&mut self.rng);
+        self.prices = Fr::rand(&mut self.rng);
         let mut terms = Fr::from(0u64);
         let transactions = kinds
             .iter()
@@ -135,16 +150,29 @@ impl Scenario {
                 inner: Fr::rand(&mut self.rng),
             })
             .collect();
+        self.execute(shape, self.prices, transactions, deposits)
+    }
+
+    fn execute(
+        &mut self,
+        shape: Shape,
+        prices: Fr,
+        transactions: Vec<Transaction>,
+        deposits: Vec<Deposit>,
+    ) -> BatchWitness {
         let input = BatchInput {
             shape,
             time: TIME,
             fee_recipient: self.rng.r#gen(),
             assets_root: self.assets_root,
+            prices,
             transactions,
             deposits,
         };
         let witness = self.ledger.execute(input, &self.config).unwrap();
-        self.roots.push(self.ledger.state().note_root);
+        let states = [&witness.old, &witness.new];
+        self.anchors
+            .extend(states.map(|state| state.anchor(&prices)));
         witness
     }
 }

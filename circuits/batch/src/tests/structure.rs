@@ -132,7 +132,7 @@ fn cells_enter_as_copies_hints_or_derived() {
         let hashed = 12 + 4 * (word::COUNT + 3 + 3 * 2) + 4 * 2;
         assert_eq!(grid.census.hints[Hint::Hashed as usize], hashed);
         // Paths of each anchor and link, of the history, and of the subtrees.
-        let levels = 4 * 16 + 12 * 16 + 16 + 14;
+        let levels = 4 * 16 + 12 * 16 + 2 * 16 + 14;
         assert_eq!(grid.census.hints[Hint::Bit as usize], 2 * levels);
         assert_eq!(grid.census.hints[Hint::Sibling as usize], 3 * (levels + 14));
         assert_eq!(grid.census.hints[Hint::Instance as usize], 2);

@@ -244,6 +244,17 @@ impl Builder {
     }
 }
 
+/// Returns 1 unless the number is 0. All wires are determined.
+pub(crate) fn nonzero(b: &mut Builder, number: &Num) -> Synthesis<Num> {
+    let zero = b.constant(Fr::zero());
+    let inverse = b.witness(inverse_or_zero(number.value()))?;
+    let flag = b.mul(number, &inverse)?;
+    let not = b.one().minus(&flag);
+    b.enforce(number, &not, &zero)?;
+    b.enforce(&inverse, &not, &zero)?;
+    Ok(flag)
+}
+
 /// Returns the inverse, or zero for zero. Hints must be total, because a blank synthesis has only
 /// zeros.
 pub(crate) fn inverse_or_zero(value: Fr) -> Fr {

@@ -29,7 +29,7 @@ pub(crate) fn check(
     let Some(step) = state::check(witness, fields)? else {
         return Ok(());
     };
-    let market = price::check(step, witness, words, fields)?;
+    let market = price::check(step, witness, fields)?;
     rules::check(step, witness, fields, owner, market)?;
     disclosure::check(step, witness, words)
 }
@@ -45,7 +45,7 @@ pub(crate) fn constrain(
     loan: &LoanWires,
 ) -> Synthesis<()> {
     state::constrain_notes(b, notes, loan)?;
-    let market = price::constrain(b, raw, words, header, loan)?;
+    let market = price::constrain(b, raw, header, &notes.prices, loan)?;
     rules::constrain(b, raw, header, notes, counter, loan, &market)?;
     disclosure::constrain(b, raw, words, notes, loan)
 }

@@ -12,7 +12,7 @@ use crate::words::{ANCHOR, COMMITMENTS, NULLIFIERS, VALUE_BITS, Words};
 use ark_bn254::Fr;
 use ark_ff::Zero;
 use subrosa_protocol::domain::Domain;
-use subrosa_protocol::element::OwnerId;
+use subrosa_protocol::element::{Anchor, OwnerId};
 use subrosa_protocol::loan::Loan;
 use subrosa_protocol::note::{Note, NoteClass, dummy_nullifier, nullifier};
 use subrosa_protocol::poseidon::hash;
@@ -41,12 +41,15 @@ pub(crate) fn check(witness: &Witness, words: &Words) -> Result<OwnerId, Rule> {
             return Err(Rule::T2);
         }
     }
+    if words[ANCHOR] != Anchor::of(&witness.note_root, &witness.prices).into() {
+        return Err(Rule::T3);
+    }
     for (i, input) in witness.inputs.iter().enumerate() {
         let commitment = input.note.commitment();
         if input.leaf_index >> LEAF_INDEX_BITS != 0 || input.path.index != input.leaf_index {
             return Err(Rule::T3);
         }
-        if !input.dummy && input.path.root(commitment.into()) != words[ANCHOR] {
+        if !input.dummy && input.path.root(commitment.into()) != witness.note_root {
             return Err(Rule::T3);
         }
         let nk = match position {
@@ -98,6 +101,12 @@ pub(crate) fn constrain(
     let nk = b.witness(raw.nk)?;
     let owner = poseidon::hash(b, Domain::Owner, &[ak.x.clone(), ak.y.clone(), nk.clone()])?;
 
+    b.enter(Rule::T3);
+    let note_root = b.witness(raw.note_root)?;
+    let prices = b.witness(raw.prices)?;
+    let anchor = poseidon::hash(b, Domain::Anchor, &[note_root.clone(), prices.clone()])?;
+    b.equal(&anchor, &words[ANCHOR])?;
+
     let mut inputs = Vec::with_capacity(ARITY);
     let mut dummies = Vec::with_capacity(ARITY);
     for (i, input) in raw.inputs.iter().enumerate() {
@@ -131,7 +140,7 @@ pub(crate) fn constrain(
         b.boolean(&dummy)?;
         let root = merkle::root(b, &commitment, &index_bits, &input.siblings)?;
         let real = b.one().minus(&dummy);
-        b.enforce(&real, &root.minus(&words[ANCHOR]), &zero)?;
+        b.enforce(&real, &root.minus(&note_root), &zero)?;
 
         b.enter(Rule::T4);
         let message = [key, commitment, leaf_index];
@@ -164,6 +173,7 @@ pub(crate) fn constrain(
     Ok(NotesWires {
         ak,
         owner,
+        prices,
         inputs: three(inputs),
         outputs: three(outputs),
         dummies: three(dummies),

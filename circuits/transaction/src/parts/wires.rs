@@ -75,10 +75,12 @@ impl NoteWires {
     }
 }
 
-/// Owner, notes and dummy flags on wires.
+/// Owner, notes, dummy flags and the anchor's prices on wires.
 pub(crate) struct NotesWires {
     pub(crate) ak: Point,
     pub(crate) owner: Num,
+    /// Digest of the price snapshot in the anchor, or 0.
+    pub(crate) prices: Num,
     pub(crate) inputs: [NoteWires; ARITY],
     pub(crate) outputs: [NoteWires; ARITY],
     pub(crate) dummies: [Num; ARITY],
@@ -186,6 +188,7 @@ pub(crate) struct MarketWires {
     pub(crate) lapses: Num,
     /// 1 if the initial margin makes the borrower's step legal.
     pub(crate) covered: Num,
+    /// The high price if the lender acts, otherwise the low one.
     pub(crate) price: Num,
     pub(crate) haircut: Num,
     pub(crate) initial: Num,

@@ -7,10 +7,11 @@ use ark_bn254::Fr;
 use ark_ff::UniformRand;
 use ark_std::rand::{CryptoRng, Rng, RngCore};
 use subrosa_protocol::asset::AssetId;
-use subrosa_protocol::element::Anchor;
 use subrosa_protocol::keys::{Seed, ViewingKey};
-use subrosa_protocol::loan::{Agreement, Debt, Loan, Position, most_seizable, needed};
-use subrosa_protocol::market::{MARKETS, Market, Markets, PRICE_SCALE, PriceSnapshot};
+use subrosa_protocol::loan::{
+    Agreement, CURE, Debt, Loan, Position, RAMP_BITS, most_seizable, needed,
+};
+use subrosa_protocol::market::{MARKETS, Market, Markets, PRICE_SCALE, Price, PriceSnapshot};
 use subrosa_protocol::swap::{Salt, Side, Terms};
 use subrosa_protocol::transaction::Kind;
 use subrosa_protocol::tree::NoteTree;
@@ -125,9 +126,9 @@ impl Plan {
         if case == LoanCase::Liquidate {
             // At 0.68 a unit the collateral, 1.66 for each unit of debt, counts for 1.07; the
             // margin requires 1.10.
-            snapshot.prices[usize::from(market)] = 68 * (ONE / 100);
+            snapshot.prices[usize::from(market)] = Price::flat(68 * (ONE / 100));
         }
-        let price = snapshot.prices[usize::from(market)];
+        let price = snapshot.prices[usize::from(market)].high;
         let (left, debt, paid) = amounts(case, &loan, &before, owed, price);
         if step == Step::Liquidate || case == LoanCase::Lend {
             parties.reverse();
@@ -230,7 +231,7 @@ impl Plan {
                 snapshot: self.snapshot,
             },
             window: self.window,
-            oracle: self
+            prices: self
                 .snapshot
                 .as_ref()
                 .map_or(Fr::from(0u64), PriceSnapshot::digest),
@@ -257,8 +258,7 @@ impl Plan {
         let assets = asset_tree(rng);
         let mut tree = NoteTree::new();
         let inputs = plant(&mut tree, notes, owner, rng);
-        let anchor = Anchor::new(tree.root());
-        contents.finish(self.parties, assets, anchor, inputs, rng)
+        contents.finish(self.parties, assets, tree.root(), inputs, rng)
     }
 }
 
@@ -268,10 +268,11 @@ fn random_snapshot(rng: &mut impl RngCore) -> (u8, PriceSnapshot) {
     let mut snapshot = PriceSnapshot {
         time: SAMPLE_EXPIRY - 100,
         markets: Markets::default(),
-        prices: std::array::from_fn(|_| rng.gen_range(1..1 << 119)),
+        previous: SAMPLE_EXPIRY - 160,
+        prices: std::array::from_fn(|_| Price::flat(rng.gen_range(1..1 << 119))),
     };
     snapshot.markets.0[usize::from(id)] = Some(MARKET);
-    snapshot.prices[usize::from(id)] = 2 * ONE;
+    snapshot.prices[usize::from(id)] = Price::flat(2 * ONE);
     (id, snapshot)
 }
 
@@ -293,9 +294,13 @@ fn random_loan(
         debt,
         principal: rng.gen_range(1_000_000..1 << 111),
         rate: rng.gen_range(1..200_000),
-        start: SAMPLE_EXPIRY - 30 * DAY,
+        start: match case {
+            LoanCase::Lend | LoanCase::Open => SAMPLE_EXPIRY,
+            _ => SAMPLE_EXPIRY - 30 * DAY,
+        },
         maturity: if case == LoanCase::Overdue {
-            NOT_BEFORE - 1
+            // Half of the bonus is due.
+            NOT_BEFORE - 1 - CURE - (1 << (RAMP_BITS - 1))
         } else {
             SAMPLE_EXPIRY + 30 * DAY
         },
@@ -327,7 +332,11 @@ fn amounts(
         LoanCase::Release => (cover(owed, MARKET.initial), owed, (fee_asset, 0)),
         LoanCase::Close => (held, 0, (debt, owed + 9)),
         LoanCase::Liquidate | LoanCase::Overdue => {
-            let seized = most_seizable(held, price, owed, MARKET.bonus);
+            let bonus = match case {
+                LoanCase::Overdue => MARKET.bonus / 2,
+                _ => MARKET.bonus,
+            };
+            let seized = most_seizable(held, price, owed, bonus);
             (held - seized, 0, (fee_asset, 0))
         }
     }

@@ -10,6 +10,7 @@ use num_bigint::BigUint;
 use proptest::prelude::*;
 use rand_chacha::ChaCha20Rng;
 use subrosa_protocol::loan::{Debt, Position};
+use subrosa_protocol::market::Price;
 
 const ONE: u128 = 1_000_000_000_000_000_000;
 
@@ -79,12 +80,18 @@ impl Model {
         small(&ceil(&(big(debt) * margin * ONE), &unit))
     }
 
+    /// Returns the bonus of a lender at a time, of a healthy position or another.
+    fn bonus(&self, healthy: bool, maturity: u64, now: u64) -> Option<u128> {
+        if !healthy {
+            return Some(self.bonus);
+        }
+        let overdue = now.checked_sub(maturity + 86_400 + 1)?;
+        Some(self.bonus * u128::from(overdue.min(524_288)) / 524_288)
+    }
+
     /// Returns the most that a lender may take.
-    fn claim(&self, price: u128, debt: u128) -> u128 {
-        small(&ceil(
-            &(big(debt) * (10_000 + self.bonus) * ONE),
-            &(big(price) * 10_000u32),
-        ))
+    fn claim(&self, price: u128, cleared: u128, bonus: u128) -> u128 {
+        small(&(big(cleared) * (10_000 + bonus) * ONE / (big(price) * 10_000u32)))
     }
 }
 
@@ -122,21 +129,20 @@ impl Attempt {
             Some(price) => {
                 let snapshot = plan.snapshot.as_mut().unwrap();
                 snapshot.time = now;
-                snapshot.prices[usize::from(base.loan.market)] = price;
+                snapshot.prices[usize::from(base.loan.market)] = Price::flat(price);
             }
         }
         let (held, debt) = (base.before.collateral, base.before.debt);
         let time = plan.window[usize::from(!attempt.liquidates)];
         let owed = model.owed(&debt, time);
-        let repaid = if attempt.liquidates {
-            0
-        } else {
-            let places = [0, owed / 256, owed.div_ceil(256), owed / 2, owed];
-            around(&places, attempt.repaid).min(owed)
-        };
-        plan.debt = if attempt.liquidates { 0 } else { owed - repaid };
+        let places = [0, owed / 256, owed.div_ceil(256), owed / 2, owed];
+        let cleared = around(&places, attempt.repaid).min(owed);
+        let repaid = if attempt.liquidates { 0 } else { cleared };
+        plan.debt = owed - cleared;
         let covering = price.map_or(held, |p| model.needed(p, plan.debt, model.initial));
-        let claim = price.map_or(0, |p| model.claim(p, owed).min(held));
+        let healthy = price.is_some_and(|p| held >= model.needed(p, owed, model.maintenance));
+        let bonus = model.bonus(healthy, base.loan.maturity, now).unwrap_or(0);
+        let claim = price.map_or(0, |p| model.claim(p, cleared, bonus).min(held));
         let places = [
             held,
             held + held / 256,
@@ -178,12 +184,17 @@ impl Attempt {
         if plan.step == Step::Liquidate {
             let price = price.ok_or(Rule::T17)?;
             let healthy = held >= model.needed(price, self.owed, model.maintenance);
-            if healthy && start <= plan.loan.maturity {
-                return Err(Rule::T31);
-            }
+            let bonus = model.bonus(healthy, plan.loan.maturity, start);
+            let bonus = bonus.ok_or(Rule::T31)?;
+            let cleared = self.owed - plan.debt;
             let taken = held.checked_sub(plan.left);
             return match taken {
-                Some(taken) if taken <= model.claim(price, self.owed) => Ok(()),
+                Some(taken)
+                    if big(cleared) * 256u32 >= big(self.owed)
+                        && taken <= model.claim(price, cleared, bonus) =>
+                {
+                    Ok(())
+                }
                 _ => Err(Rule::T32),
             };
         }
@@ -257,6 +268,7 @@ proptest! {
         let (mut base, model) = begin(rate, now, rng);
         for attempt in tries {
             now += u64::from(attempt.passed);
+            let liquidates = attempt.liquidates;
             let attempt = Attempt::new(&base, &model, &attempt, now);
             let expected = attempt.expected(&model);
             let remains = attempt.has_debt_after();
@@ -290,7 +302,9 @@ proptest! {
                 None => break,
                 Some(position) => {
                     prop_assert_eq!(&position, &after);
-                    prop_assert_eq!(position.debt.amount + repaid, owed);
+                    if !liquidates {
+                        prop_assert_eq!(position.debt.amount + repaid, owed);
+                    }
                     base.before = position;
                 }
             }

@@ -13,7 +13,6 @@ use ark_bn254::Fr;
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use std::sync::LazyLock;
-use subrosa_protocol::element::Anchor;
 use subrosa_protocol::swap::Side;
 
 static SHAPE: LazyLock<Shape> = LazyLock::new(|| TransactionCircuit::shape().unwrap());
@@ -98,9 +97,9 @@ fn padding_from_the_builder_is_valid() {
     let assets = samples::transfer(rng).assets;
     let asset = samples::SAMPLE_ASSETS[1];
     let context = samples::context();
-    let anchor = Anchor::new(Fr::from(7u64));
+    let root = Fr::from(7u64);
     let build =
-        |asset, expiry, rng: &mut _| crate::no_op(context, anchor, &assets, asset, expiry, rng);
+        |asset, expiry, rng: &mut _| crate::no_op(context, root, &assets, asset, expiry, rng);
     let (transaction, witness) = build(asset, 100, rng).unwrap();
     check(&witness, &transaction.words(&context)).unwrap();
     assert!(build(subrosa_protocol::asset::AssetId(9), 100, rng).is_none());

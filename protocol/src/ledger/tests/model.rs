@@ -17,6 +17,7 @@ struct Model {
     notes: Vec<Fr>,
     nullifiers: BTreeSet<(ark_ff::BigInt<4>, u64)>,
     history: Vec<Fr>,
+    roots: Vec<Fr>,
     leaf_count: u64,
     deposits: u64,
 }
@@ -26,7 +27,8 @@ impl Model {
         Self {
             notes: vec![],
             nullifiers: BTreeSet::from([(ark_ff::BigInt::from(0u64), 0)]),
-            history: vec![empty_root(DEPTH)],
+            history: vec![anchor(empty_root(DEPTH)); 2],
+            roots: vec![empty_root(DEPTH)],
             leaf_count: 4,
             deposits: 0,
         }
@@ -34,6 +36,7 @@ impl Model {
 
     fn apply(&mut self, batch: &BatchInput) {
         use ark_ff::PrimeField;
+        let before = self.notes.clone();
         let width = 4 * batch.shape.slots() as u64;
         let start = self.leaf_count.div_ceil(width) * width;
         self.leaf_count = start + width;
@@ -50,7 +53,9 @@ impl Model {
             self.notes[start as usize + 4 * slot + 3] = deposit.commitment().into();
         }
         self.deposits += batch.deposits.len() as u64;
-        self.history.push(root(self.notes.clone()));
+        self.history.push(anchor(root(before)));
+        self.history.push(anchor(root(self.notes.clone())));
+        self.roots.push(root(self.notes.clone()));
     }
 
     fn state(&self) -> State {
@@ -67,10 +72,15 @@ impl Model {
             nullifier_root: root(leaves),
             history_root: root(self.history.clone()),
             leaf_count: self.leaf_count,
-            batch_index: self.history.len() as u64,
+            batch_index: self.roots.len() as u64,
             deposit_count: self.deposits,
         }
     }
+}
+
+/// An anchor without prices.
+fn anchor(note_root: Fr) -> Fr {
+    hash(Domain::Anchor, &[note_root, Fr::from(0u64)])
 }
 
 fn root(leaves: Vec<Fr>) -> Fr {
@@ -84,8 +94,10 @@ fn check_witness(witness: &BatchWitness, batch: &BatchInput) {
     let (old, new, shape) = (&witness.old, &witness.new, witness.shape);
     let zero = Fr::from(0u64);
     assert_eq!(witness.slots.len(), shape.slots());
+    let [first, last] = &witness.history_paths;
+    let opened = first.root(anchor(old.note_root));
     for (slot, witness) in witness.slots.iter().enumerate() {
-        let anchor = match batch.transactions.get(slot) {
+        let leaf = match batch.transactions.get(slot) {
             Some(tx) => {
                 assert!(witness.active);
                 assert_eq!(witness.words, tx.words(&config().context));
@@ -93,11 +105,11 @@ fn check_witness(witness: &BatchWitness, batch: &BatchInput) {
             }
             None => {
                 assert!(!witness.active);
-                assert_eq!(witness.words, [zero; 30]);
-                empty_root(DEPTH)
+                assert_eq!(witness.words, [zero; 29]);
+                anchor(empty_root(DEPTH))
             }
         };
-        assert_eq!(witness.anchor_path.root(anchor), old.history_root);
+        assert_eq!(witness.anchor_path.root(leaf), opened);
     }
     let level = shape.subtree_level();
     let index = witness.header.start / shape.leaves() as u64;
@@ -105,7 +117,7 @@ fn check_witness(witness: &BatchWitness, batch: &BatchInput) {
     assert_eq!(fold(index, empty_root(level), path), old.note_root);
     let mut nodes = vec![];
     for (slot, deposit) in witness.slots.iter().zip(&witness.deposits) {
-        nodes.extend_from_slice(&slot.words[11..14]);
+        nodes.extend_from_slice(&slot.words[10..13]);
         nodes.push(if *deposit == [zero; 2] {
             zero
         } else {
@@ -119,10 +131,11 @@ fn check_witness(witness: &BatchWitness, batch: &BatchInput) {
             .collect();
     }
     assert_eq!(fold(index, nodes[0], path), new.note_root);
-    let path = &witness.history_append_path;
-    assert_eq!(path.index, old.batch_index);
-    assert_eq!(path.root(zero), old.history_root);
-    assert_eq!(path.root(new.note_root), new.history_root);
+    assert_eq!(first.index, 2 * old.batch_index);
+    assert_eq!(first.root(zero), old.history_root);
+    assert_eq!(last.index, 2 * old.batch_index + 1);
+    assert_eq!(last.root(zero), opened);
+    assert_eq!(last.root(anchor(new.note_root)), new.history_root);
     let empty = fold(index, empty_root(level), &witness.nullifier_subtree_path);
     assert_eq!(empty, old.nullifier_root);
     let fees: u128 = batch.transactions.iter().map(|tx| tx.header.fee).sum();
@@ -175,8 +188,8 @@ proptest! {
             let shape = Shape::ALL[shape];
             let transactions = (0..transactions.min(shape.slots()))
                 .map(|_| {
-                    let anchor = model.history[rng.gen_range(0..model.history.len())];
-                    transaction(rng, anchor, withdraw)
+                    let note_root = model.roots[rng.gen_range(0..model.roots.len())];
+                    transaction(rng, note_root, withdraw)
                 })
                 .collect();
             let deposits = (0..deposits.min(shape.slots())).map(|_| deposit(rng)).collect();

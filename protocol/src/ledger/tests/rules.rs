@@ -10,7 +10,7 @@ fn refuse(edit: impl FnOnce(&mut Transaction)) -> StatelessError {
     let error = stateless(&tx, &config(), NOW).unwrap_err();
     // The batch applies the same rule, except for the bound on the expiry.
     let mut ledger = Ledger::new();
-    tx.anchor = Anchor::new(ledger.state().note_root);
+    tx.anchor = ledger.state().anchor(&Fr::from(0u64));
     let executed = ledger.execute(input(Shape::S4, vec![tx], vec![]), &config());
     if matches!(error, StatelessError::ExpiryTooFar { .. }) {
         executed.unwrap();
@@ -149,30 +149,40 @@ fn a_transaction_is_valid_from_its_first_second_on() {
 }
 
 #[test]
-fn a_batch_has_one_snapshot_or_none() {
+fn a_batch_takes_its_own_first_anchor_and_records_it() {
     let rng = &mut rng(9);
-    let anchor = Ledger::new().state().note_root;
-    let mut execute = |named: &[u64]| {
-        let transactions = named
-            .iter()
-            .map(|oracle| {
-                let mut tx = transaction(rng, anchor, false);
-                tx.oracle = Fr::from(*oracle);
-                tx
-            })
-            .collect();
-        Ledger::new()
-            .execute(input(Shape::S4, transactions, vec![]), &config())
-            .map(|batch| batch.header.oracle)
+    let mut ledger = seeded(rng);
+    let [taken, other] = [7, 8].map(Fr::from);
+    let before = *ledger.state();
+    let batch = |rng: &mut ChaCha20Rng, anchor: Anchor, prices: Fr| {
+        let mut tx = transaction(rng, before.note_root, false);
+        tx.anchor = anchor;
+        BatchInput {
+            prices,
+            ..input(Shape::S4, vec![tx], vec![])
+        }
     };
-    assert_eq!(execute(&[0, 0]), Ok(Fr::from(0u64)));
-    assert_eq!(execute(&[0, 7, 0, 7]), Ok(Fr::from(7u64)));
-    for (named, slot) in [(&[7, 8][..], 1), (&[0, 7, 0, 8], 3), (&[8, 8, 7], 2)] {
-        assert_eq!(
-            execute(named),
-            Err(ExecuteError::Snapshot(MixedSnapshots { slot }))
-        );
+    // With other prices than the batch's, the note root is no anchor.
+    let foreign = batch(rng, before.anchor(&other), taken);
+    let unknown = Err(ExecuteError::Historical {
+        slot: 0,
+        source: HistoricalError::UnknownAnchor,
+    });
+    assert_eq!(ledger.execute(foreign, &config()), unknown);
+    // Nor is the bare note root.
+    let bare = batch(rng, Anchor::new(before.note_root), taken);
+    assert_eq!(ledger.execute(bare, &config()), unknown);
+
+    let own = batch(rng, before.anchor(&taken), taken);
+    let witness = ledger.execute(own, &config()).unwrap();
+    assert_eq!(witness.header.oracle, taken);
+    // Later batches, of other prices, take the first and the last anchor of this one.
+    for anchor in [before.anchor(&taken), ledger.state().anchor(&taken)] {
+        let later = batch(rng, anchor, other);
+        ledger.execute(later, &config()).unwrap();
     }
+    let never = batch(rng, before.anchor(&other), other);
+    assert_eq!(ledger.execute(never, &config()), unknown);
 }
 
 #[test]
@@ -182,7 +192,10 @@ fn historical_rules_each_refuse() {
     let before = *ledger.state();
     let anchor = before.note_root;
     let fine = transaction(rng, anchor, false);
-    assert_eq!(ledger.historical(&fine, &assets_root()), Ok(()));
+    assert_eq!(
+        ledger.historical(&fine, &assets_root(), &Fr::from(0u64)),
+        Ok(())
+    );
 
     let mut foreign = fine.clone();
     foreign.anchor = Anchor::new(Fr::rand(rng));
@@ -203,7 +216,10 @@ fn historical_rules_each_refuse() {
         (stale_assets, HistoricalError::AssetsRoot),
         (spent, HistoricalError::Spent { input: 2 }),
     ] {
-        assert_eq!(ledger.historical(&tx, &assets_root()), Err(error));
+        assert_eq!(
+            ledger.historical(&tx, &assets_root(), &Fr::from(0u64)),
+            Err(error)
+        );
         let batch = input(Shape::S4, vec![fine.clone(), tx], vec![]);
         assert_eq!(
             ledger.execute(batch, &config()),

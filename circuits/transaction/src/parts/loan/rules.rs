@@ -3,7 +3,7 @@
 use crate::Rule;
 use crate::gadgets::range::range;
 use crate::gadgets::wide::{FACTOR, Wide};
-use crate::gadgets::{Builder, Num, Synthesis, inverse_or_zero};
+use crate::gadgets::{Builder, Num, Synthesis, nonzero};
 use crate::parts::wires::{CounterWires, HeaderWires, LoanWires, MarketWires, NotesWires};
 use crate::raw::RawWitness;
 use crate::witness::{LoanWitness, Step, Witness};
@@ -11,8 +11,10 @@ use crate::words::{Fields, TIME_BITS, VALUE_BITS, pack};
 use ark_bn254::Fr;
 use ark_ff::{PrimeField, Zero};
 use subrosa_protocol::element::OwnerId;
-use subrosa_protocol::layout::note as fields;
-use subrosa_protocol::loan::{IMPROVEMENT, covers, seizable, step_keys};
+use subrosa_protocol::layout::{market as parameters, note as fields};
+use subrosa_protocol::loan::{
+    CURE, IMPROVEMENT, RAMP_BITS, clears, covers, overdue_bonus, seizable, step_keys,
+};
 use subrosa_protocol::market::{BASIS, Market, PRICE_BITS, PRICE_SCALE};
 use subrosa_protocol::note::{self, NoteClass};
 
@@ -60,7 +62,7 @@ pub(super) fn check(
     }
     match step.step {
         Step::Adjust => Ok(()),
-        Step::Open => originate(step, witness, priced),
+        Step::Open => originate(step, witness, expiry, priced),
         Step::Liquidate => liquidate(step, collateral, not_before, priced),
     }
 }
@@ -93,6 +95,7 @@ fn adjust(
 fn originate(
     step: &LoanWitness,
     witness: &Witness,
+    expiry: u64,
     priced: Option<(&Market, u128)>,
 ) -> Result<(), Rule> {
     let loan = &step.loan;
@@ -102,9 +105,9 @@ fn originate(
         && counter.owner == loan.borrower.owner
         && counter.aux.is_zero()
         && counter.salt == loan.salt.element()
+        && loan.start == expiry
         && step.after.amount == loan.principal
         && (step.before.amount, step.before.accrued) == (loan.principal, loan.start);
-    // The amount owed by the expiry: a loan that began long ago must cover its interest too.
     let secured = priced.is_some_and(|(market, price)| {
         let value = witness.outputs[0].note.value;
         covers(value, price, market.haircut, step.owed, market.initial)
@@ -116,7 +119,8 @@ fn originate(
     }
 }
 
-/// Checks T31 and T32 natively.
+/// Checks T31 and T32 natively. `priced` is `None` if the collateral has no price, long after
+/// maturity (T17).
 fn liquidate(
     step: &LoanWitness,
     [collateral, left]: [u128; 2],
@@ -124,7 +128,6 @@ fn liquidate(
     priced: Option<(&Market, u128)>,
 ) -> Result<(), Rule> {
     let Some((market, price)) = priced else {
-        // Long after maturity the lender needs no price (T17).
         return if step.after.amount == 0 {
             Ok(())
         } else {
@@ -133,13 +136,16 @@ fn liquidate(
     };
     let margin = market.maintenance;
     let healthy = covers(collateral, price, market.haircut, step.owed, margin);
-    if healthy && not_before <= step.loan.maturity {
-        return Err(Rule::T31);
-    }
+    let bonus = if healthy {
+        overdue_bonus(market.bonus, step.loan.maturity, not_before).ok_or(Rule::T31)?
+    } else {
+        market.bonus
+    };
+    let cleared = step.owed.checked_sub(step.after.amount).ok_or(Rule::T32)?;
     let allowed = collateral
         .checked_sub(left)
-        .is_some_and(|seized| seizable(seized, price, step.owed, market.bonus));
-    if step.after.amount != 0 || !allowed {
+        .is_some_and(|seized| seizable(seized, price, cleared, bonus));
+    if !clears(step.owed, step.after.amount) || !allowed {
         return Err(Rule::T32);
     }
     Ok(())
@@ -174,11 +180,7 @@ pub(super) fn constrain(
     b.enter(Rule::T27);
     let repaid = b.mul(&loan.adjusts, &loan.owed.minus(&loan.after.amount))?;
     range(b, &repaid, VALUE_BITS)?;
-    let inverse = b.witness(inverse_or_zero(repaid.value()))?;
-    let pays = b.mul(&repaid, &inverse)?;
-    let nothing = one.minus(&pays);
-    b.enforce(&repaid, &nothing, &zero)?;
-    b.enforce(&inverse, &nothing, &zero)?;
+    let pays = nonzero(b, &repaid)?;
     let payment = cash(&loan.debt, &repaid);
     b.enforce(&pays, &paid.packed.minus(&payment), &zero)?;
     b.enforce(&pays, &paid.owner.minus(&loan.lender), &zero)?;
@@ -225,6 +227,8 @@ pub(super) fn constrain(
         loan.after.amount.minus(&loan.principal),
         loan.before.amount.minus(&loan.principal),
         loan.before.accrued.minus(&loan.start),
+        // No price from before the last moment of the opening serves against the borrower (T17).
+        loan.start.minus(&header.expiry),
         uncovered,
     ] {
         b.enforce(&loan.is_opening, &difference, &zero)?;
@@ -236,12 +240,51 @@ pub(super) fn constrain(
     b.enforce(&below, &one.minus(&loan.liquidates), &zero)?;
     b.enforce(&below, &covers, &zero)?;
     let due = loan.liquidates.minus(&below);
-    let overdue = b.mul(&due, &header.not_before.minus(&loan.maturity).minus(&one))?;
+    let cured = loan.maturity.plus(&b.constant(Fr::from(CURE)));
+    let overdue = b.mul(&due, &header.not_before.minus(&cured).minus(&one))?;
     range(b, &overdue, TIME_BITS)?;
+    let risen = rising_bonus(b, &overdue, market)?;
+    let bonus = b.select(&below, &market.bonus, &risen)?;
 
     b.enter(Rule::T32);
-    b.enforce(&loan.liquidates, &loan.after.amount, &zero)?;
-    seize_on_wires(b, &spent.value.minus(&made.value), loan, market)
+    b.enforce(&market.lapses, &loan.after.amount, &zero)?;
+    let cleared = b.mul(&loan.liquidates, &loan.owed.minus(&loan.after.amount))?;
+    range(b, &cleared, VALUE_BITS)?;
+    let enough = cleared
+        .times(part)
+        .minus(&b.mul(&loan.liquidates, &loan.owed)?);
+    range(
+        b,
+        &enough,
+        VALUE_BITS + IMPROVEMENT.trailing_zeros() as usize,
+    )?;
+    let missing = spent.value.minus(&made.value);
+    seize_on_wires(b, &missing, &cleared, &bonus, loan, market)
+}
+
+/// Returns ⌊bonus·min(overdue, 2^RAMP_BITS) / 2^RAMP_BITS⌋; `overdue` counts from the end of the
+/// cure period and is in range.
+fn rising_bonus(b: &mut Builder, overdue: &Num, market: &MarketWires) -> Synthesis<Num> {
+    let one = b.one();
+    let whole = b.constant(Fr::from(1u64 << RAMP_BITS));
+    let is_whole = overdue.value().into_bigint() >= whole.value().into_bigint();
+    let is_whole = b.witness(Fr::from(is_whole))?;
+    b.boolean(&is_whole)?;
+    // The excess if it is claimed, otherwise the lack minus one: the claimed one is not negative.
+    let excess = overdue.minus(&whole);
+    let claimed = b
+        .mul(&is_whole.times(Fr::from(2u64)).minus(&one), &excess)?
+        .plus(&is_whole)
+        .minus(&one);
+    range(b, &claimed, TIME_BITS)?;
+    let passed = b.select(&is_whole, &whole, overdue)?;
+    let scaled = b.mul(&market.bonus, &passed)?;
+    let risen = scaled.value().into_bigint() >> RAMP_BITS;
+    let risen = b.witness(Fr::from(risen))?;
+    range(b, &risen, parameters::BONUS.width)?;
+    let rest = scaled.minus(&risen.times(whole.value()));
+    range(b, &rest, RAMP_BITS as usize)?;
+    Ok(risen)
 }
 
 /// Returns the packed part of cash.
@@ -272,18 +315,19 @@ fn covers_on_wires(
     value.at_least(b, &required)
 }
 
-/// Constrains T32: seized·price·10⁴ ≤ debt·(10⁴ + bonus)·10¹⁸ + price·10⁴ − 1.
+/// Constrains T32: seized·price·10⁴ ≤ cleared·(10⁴ + bonus)·10¹⁸.
 fn seize_on_wires(
     b: &mut Builder,
     missing: &Num,
+    cleared: &Num,
+    bonus: &Num,
     loan: &LoanWires,
     market: &MarketWires,
 ) -> Synthesis<()> {
     let basis = Fr::from(BASIS);
     let unit = market.price.times(basis);
-    let rate = b.constant(basis).plus(&market.bonus);
-    let claim = b.mul(&loan.owed, &rate)?.times(Fr::from(PRICE_SCALE));
-    let limit = b.mul(&loan.liquidates, &claim.plus(&unit).minus(&b.one()))?;
+    let rate = b.constant(basis).plus(bonus);
+    let limit = b.mul(cleared, &rate)?.times(Fr::from(PRICE_SCALE));
     // Without a price the lender may take everything.
     let seized = b.mul(&loan.liquidates.minus(&market.lapses), missing)?;
     // With a price, the product also enforces that the collateral does not grow.

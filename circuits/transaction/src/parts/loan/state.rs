@@ -2,7 +2,7 @@
 
 use crate::Rule;
 use crate::gadgets::range::range;
-use crate::gadgets::{Builder, Num, Synthesis, inverse_or_zero, poseidon};
+use crate::gadgets::{Builder, Num, Synthesis, nonzero, poseidon};
 use crate::parts::wires::{DebtWires, HeaderWires, LoanWires, NotesWires, StepWires};
 use crate::raw::{RawLoan, RawWitness};
 use crate::witness::{LoanWitness, Step, Witness};
@@ -175,11 +175,8 @@ pub(crate) fn constrain(
 
     b.enter(Rule::T22);
     // Debt remains or does not; without a step no debt remains.
-    let inverse = b.witness(inverse_or_zero(after.amount.value()))?;
-    let has_debt_after = b.mul(&after.amount, &inverse)?;
+    let has_debt_after = nonzero(b, &after.amount)?;
     let paid = one.minus(&has_debt_after);
-    b.enforce(&after.amount, &paid, &zero)?;
-    b.enforce(&inverse, &paid, &zero)?;
     b.enforce(&has_debt_after, &one.minus(&active), &zero)?;
     b.enforce(&is_opening, &paid, &zero)?;
 

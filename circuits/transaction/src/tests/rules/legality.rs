@@ -1,15 +1,17 @@
 //! Legality of the steps on positions, and disclosure of their results: T28 to T33.
 
 use super::loan::{ONE, SPENDS, planned, step};
-use super::next;
+use super::{Forger, next};
 use crate::Rule;
 use crate::raw::RawWitness;
-use crate::samples::{LoanCase, Plan, SAMPLE_EXPIRY};
+use crate::samples::{LoanCase, Plan, SAMPLE_ASSETS, SAMPLE_EXPIRY};
 use crate::words::{DISCLOSURE, power_of_two};
 use ark_bn254::Fr;
 use ark_ff::{One, Zero};
 use subrosa_protocol::layout::{disclosure_word, note};
-use subrosa_protocol::loan::{LAPSE, needed, step_keys};
+use subrosa_protocol::loan::{
+    CURE, LAPSE, LAPSE_AGE, RAMP_BITS, accrue, most_seizable, needed, overdue_bonus, step_keys,
+};
 use subrosa_protocol::swap::Salt;
 
 #[test]
@@ -142,30 +144,24 @@ fn t30_a_loan_that_the_initial_margin_does_not_cover() {
 }
 
 #[test]
-fn t30_a_loan_that_began_long_ago() {
-    // Interest of the time before is owed at once and must be covered.
-    let begun = |days: u64, covered: bool| {
+fn t30_a_loan_that_does_not_start_at_its_expiry() {
+    // Later prices alone serve against the borrower (T17), and no interest is owed at once.
+    for later in [-1i64, 1, -86_400] {
         planned(LoanCase::Open, move |plan| {
-            plan.loan.start -= days * 86_400;
+            plan.loan.start = plan.loan.start.checked_add_signed(later).unwrap();
             plan.before.debt.accrued = plan.loan.start;
-            let debt = if covered {
-                plan.owed()
-            } else {
-                plan.loan.principal
-            };
-            plan.left = needed(2 * ONE, 500, debt, 12_500).unwrap();
-            plan.spent.last_mut().unwrap().1 = plan.left;
+            plan.spent.last_mut().unwrap().1 += plan.left;
+            plan.left *= 2;
         })
-    };
-    begun(1_000, true).holds();
-    begun(1_000, false).breaks_only(Rule::T30);
-    // Claims about the amount owed before do not help.
-    let mut forger = begun(1_000, false);
+        .breaks_only(Rule::T30);
+    }
+    // Claims about the debt before do not help.
+    let mut forger = step(LoanCase::Open);
     let stepped = forger.witness.loan.as_mut().unwrap();
-    stepped.before.accrued = SAMPLE_EXPIRY;
-    stepped.owed = stepped.before.amount;
+    stepped.before.accrued -= 1;
+    stepped.owed = accrue(stepped.before.amount, stepped.loan.rate, 0, 1).unwrap();
     forger.breaks_only(Rule::T30);
-    let mut forger = begun(1_000, false);
+    let mut forger = step(LoanCase::Open);
     let stepped = forger.witness.loan.as_mut().unwrap();
     stepped.before.amount = 0;
     stepped.owed = 0;
@@ -188,36 +184,145 @@ fn t31_a_healthy_position_before_maturity() {
         plan.at_maintenance(0);
     })
     .breaks_only(Rule::T31);
-    let healthy = |less: u64| {
+    let healthy = |more: u64| {
         planned(LoanCase::Overdue, |plan| {
-            plan.loan.maturity = plan.window[0] - less;
+            plan.loan.maturity = plan.window[0] - CURE - more;
+            plan.left = plan.before.collateral - most_seizable(u128::MAX, 2 * ONE, plan.owed(), 0);
         })
     };
     healthy(1).holds();
-    healthy(0).breaks_only(Rule::T31);
-    healthy(0).breaks_on_wires(|raw| raw.loan.below = Fr::one(), &[Rule::T31]);
+    healthy(0).breaks_first(Rule::T31);
+    healthy(0).includes_on_wires(|raw| raw.loan.below = Fr::one(), Rule::T31);
+}
+
+/// Returns a liquidation at the end of 90 days, or `more` seconds later, of a collateral whose
+/// market has no price.
+fn lapsed(more: i64, edit: impl FnOnce(&mut Plan)) -> Forger {
+    planned(LoanCase::Overdue, |plan| {
+        plan.price(0);
+        plan.loan.maturity = (plan.window[0] - LAPSE).checked_add_signed(-more).unwrap();
+        plan.loan.start = plan.loan.maturity - 1;
+        plan.left = 0;
+        edit(plan);
+    })
 }
 
 #[test]
 fn t31_without_a_price_only_long_after_maturity() {
-    let lapsed = |more: i64| {
-        planned(LoanCase::Overdue, |plan| {
-            plan.snapshot = None;
-            plan.loan.maturity = (plan.window[0] - LAPSE).checked_add_signed(-more).unwrap();
-            plan.loan.start = plan.loan.maturity - 1;
-            plan.left = 0;
-        })
-    };
-    lapsed(1).holds();
-    lapsed(0).breaks_first(Rule::T17);
-    lapsed(0).breaks_on_wires(|raw| raw.loan.lapses = Fr::one(), &[Rule::T31]);
+    lapsed(1, |_| {}).holds();
+    lapsed(0, |_| {}).breaks_first(Rule::T17);
+    lapsed(0, |_| {}).includes_on_wires(|raw| raw.loan.lapses = Fr::one(), Rule::T31);
     // The borrower always needs a price.
     planned(LoanCase::Release, |plan| plan.loan.maturity = SAMPLE_EXPIRY)
         .includes_on_wires(|raw| raw.loan.lapses = Fr::one(), Rule::T31);
     // Debt must not remain.
-    let mut forger = lapsed(1);
+    let mut forger = lapsed(1, |_| {});
     forger.witness.loan.as_mut().unwrap().after.amount = 1;
     forger.remake().breaks_only(Rule::T32);
+}
+
+#[test]
+fn t17_without_a_price_only_if_there_is_none() {
+    // A lender who could take all is held to the price that exists.
+    let priced = || lapsed(1, |plan| plan.price(2 * ONE).left = 1);
+    priced().breaks_only(Rule::T32);
+    priced().breaks_on_wires(|raw| raw.loan.lapses = Fr::one(), &[Rule::T17]);
+    // The snapshot that shows the lack is the anchor's, and at most a day old.
+    lapsed(1, |plan| plan.snapshot = None).breaks_first(Rule::T17);
+    let aged = |more: u64| {
+        lapsed(1, |plan| {
+            plan.prices().time = SAMPLE_EXPIRY - LAPSE_AGE - more;
+        })
+    };
+    aged(0).holds();
+    aged(1).breaks_only(Rule::T17);
+    let mut forger = lapsed(1, |_| {});
+    forger.witness.prices += Fr::one();
+    forger.anchor().breaks_only(Rule::T17);
+    // A market of other assets is none for this loan, whatever its price.
+    let [fee_asset, ..] = SAMPLE_ASSETS;
+    lapsed(1, |plan| {
+        let at = usize::from(plan.loan.market);
+        plan.price(2 * ONE);
+        plan.prices().markets.0[at].as_mut().unwrap().debt = fee_asset;
+    })
+    .holds();
+    // Nor is a number without a market.
+    lapsed(1, |plan| {
+        let at = usize::from(plan.loan.market);
+        plan.prices().markets.0[at] = None;
+    })
+    .holds();
+    // Assets that are not the market's.
+    priced().breaks_on_wires(
+        |raw| {
+            raw.loan.lapses = Fr::one();
+            raw.loan.prices.assets += Fr::one();
+        },
+        &[Rule::T17],
+    );
+}
+
+#[test]
+fn t32_a_bonus_that_rises_after_the_cure_period() {
+    // `passed` seconds after it, with the most that is seizable and a unit more.
+    let seized = |passed: u64, bonus: u16, more: u128| {
+        planned(LoanCase::Overdue, move |plan| {
+            plan.loan.maturity = plan.window[0] - CURE - 1 - passed;
+            let (held, owed) = (plan.before.collateral, plan.owed());
+            plan.left = held - most_seizable(held, 2 * ONE, owed, bonus) - more;
+        })
+    };
+    let whole = 1u64 << RAMP_BITS;
+    // 500 basis points a ramp: one for each 1,048.576 seconds.
+    for (passed, bonus) in [
+        (0, 0),
+        (1_048, 0),
+        (1_049, 1),
+        (whole - 1, 499),
+        (whole, 500),
+        (2 * whole, 500),
+    ] {
+        assert_eq!(overdue_bonus(500, 7, 7 + CURE + 1 + passed), Some(bonus));
+        seized(passed, bonus, 0).holds();
+        seized(passed, bonus, 1).breaks_only(Rule::T32);
+    }
+    assert_eq!(overdue_bonus(500, 7, 7 + CURE), None);
+    // Below the margin the whole bonus is due at once, but only below.
+    seized(0, 500, 0).breaks_only(Rule::T32);
+    seized(0, 500, 0).breaks_on_wires(|raw| raw.loan.below = Fr::one(), &[Rule::T31]);
+}
+
+#[test]
+fn t32_a_part_of_the_debt() {
+    let price = 68 * (ONE / 100);
+    let part = |cleared: fn(u128) -> u128, more: u128| {
+        planned(LoanCase::Liquidate, move |plan| {
+            let (held, owed) = (plan.before.collateral, plan.owed());
+            plan.debt = owed - cleared(owed);
+            plan.left = held - most_seizable(held, price, cleared(owed), 500) - more;
+        })
+    };
+    for cleared in [
+        |owed: u128| owed / 2,
+        |owed: u128| owed.div_ceil(256),
+        |owed: u128| owed - 1,
+    ] {
+        part(cleared, 0).holds();
+        part(cleared, 1).breaks_only(Rule::T32);
+    }
+    // Less than one part in 256, nothing, or less than nothing.
+    part(|owed: u128| owed.div_ceil(256) - 1, 0).breaks_only(Rule::T32);
+    part(|_| 0, 0).breaks_only(Rule::T32);
+    let mut forger = part(|owed| owed / 2, 0);
+    let stepped = forger.witness.loan.as_mut().unwrap();
+    stepped.after.amount = stepped.owed + 1;
+    forger.remake().breaks_only(Rule::T32);
+    // The successor of a part is the lender's position, not cash.
+    let mut forger = part(|owed| owed / 2, 0);
+    let stepped = forger.witness.loan.as_ref().unwrap();
+    forger.witness.outputs[0].note.owner = stepped.loan.borrower.owner;
+    forger.reseal().breaks_only(Rule::T25);
 }
 
 #[test]
@@ -234,8 +339,10 @@ fn t32_more_than_is_seizable() {
             plan.spent.push((plan.loan.collateral, 5));
         })
         .breaks_only(Rule::T32);
+        // A unit of debt that remains is a unit that is not cleared.
         let mut forger = step(case);
-        forger.witness.loan.as_mut().unwrap().after.amount = 1;
+        let stepped = forger.witness.loan.as_mut().unwrap();
+        stepped.after.amount = stepped.owed / 2;
         forger.remake().breaks_only(Rule::T32);
     }
     // The collateral is worth less than the owed amount: all of it may be taken, and no more.

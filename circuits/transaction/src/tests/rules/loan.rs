@@ -7,13 +7,13 @@ use crate::raw::RawWitness;
 use crate::samples::{LoanCase, Plan, SAMPLE_ASSETS, SAMPLE_EXPIRY};
 use crate::tests::rng;
 use crate::witness::Step;
-use crate::words::{HEADER, ORACLE};
+use crate::words::{ANCHOR, HEADER};
 use ark_bn254::Fr;
 use ark_ff::{One, Zero};
 use subrosa_protocol::keys::Seed;
 use subrosa_protocol::layout::header;
-use subrosa_protocol::loan::{Position, most_seizable, needed, step_keys};
-use subrosa_protocol::market::PriceSnapshot;
+use subrosa_protocol::loan::{OPENING_AGE, Position, most_seizable, needed, step_keys};
+use subrosa_protocol::market::{Price, PriceSnapshot};
 use subrosa_protocol::note::{Note, NoteClass};
 
 /// Price of 1.
@@ -55,7 +55,7 @@ impl Plan {
 
     pub(super) fn price(&mut self, price: u128) -> &mut Self {
         let market = usize::from(self.loan.market);
-        self.prices().prices[market] = price;
+        self.prices().prices[market] = Price::flat(price);
         self
     }
 
@@ -132,26 +132,78 @@ fn t17_no_price_or_another_snapshot() {
         LoanCase::Liquidate,
         LoanCase::Overdue,
     ] {
-        let mut forger = step(case);
-        forger.words[ORACLE] = Fr::zero();
-        forger.breaks_only(Rule::T17);
-        // Prices that the named snapshot does not contain.
-        step(case).add(ORACLE, 1, 0).breaks_only(Rule::T17);
+        // The anchor has no snapshot, or another one than the step uses.
+        let of = |edit: fn(Fr) -> Fr| {
+            let mut forger = step(case);
+            forger.witness.prices = edit(forger.witness.prices);
+            forger.anchor();
+            forger
+        };
+        of(|_| Fr::zero()).breaks_only(Rule::T17);
+        of(|prices| prices + Fr::one()).breaks_only(Rule::T17);
         let mut forger = step(case);
         let snapshot = &mut forger.witness.loan.as_mut().unwrap().snapshot;
         snapshot.as_mut().unwrap().time += 1;
         forger.breaks_only(Rule::T17);
+        let mut forger = step(case);
+        let snapshot = &mut forger.witness.loan.as_mut().unwrap().snapshot;
+        snapshot.as_mut().unwrap().previous += 1;
+        forger.breaks_only(Rule::T17);
+        // A snapshot that the step uses and the anchor does not contain.
+        step(case).add(ANCHOR, 1, 0).breaks_first(Rule::T3);
     }
 }
 
 #[test]
+fn t17_times_that_do_not_fit_their_word() {
+    // The same word, read as an earlier or later time.
+    let shift = Fr::from(1u64 << 40);
+    step(LoanCase::Release).breaks_on_wires(
+        |raw| {
+            raw.loan.prices.time += shift;
+            raw.loan.prices.previous -= Fr::one();
+        },
+        &[Rule::T17],
+    );
+    planned(LoanCase::Release, |plan| plan.prices().previous = 1 << 40).breaks_only(Rule::T17);
+}
+
+#[test]
+fn t17_collateral_counts_low_for_the_borrower_and_high_for_the_lender() {
+    let apart = |plan: &mut Plan, low: u128, high: u128| {
+        let market = usize::from(plan.loan.market);
+        plan.prices().prices[market] = Price { low, high };
+    };
+    for case in [LoanCase::Release, LoanCase::Open] {
+        planned(case, |plan| apart(plan, 2 * ONE, 9 * ONE)).holds();
+    }
+    planned(LoanCase::Release, |plan| apart(plan, 2 * ONE - 1, 9 * ONE)).breaks_only(Rule::T28);
+    // A dip that the high price does not follow is no reason to liquidate.
+    let low = 68 * (ONE / 100);
+    planned(LoanCase::Liquidate, |plan| apart(plan, ONE / 2000, low)).holds();
+    planned(LoanCase::Liquidate, |plan| apart(plan, low, 2 * ONE)).breaks_first(Rule::T31);
+    // Nor does it let the lender take more.
+    planned(LoanCase::Overdue, |plan| apart(plan, 2 * ONE - 2, 2 * ONE)).holds();
+    planned(LoanCase::Overdue, |plan| {
+        apart(plan, ONE, 2 * ONE);
+        plan.left -= 1;
+    })
+    .breaks_only(Rule::T32);
+    // The other half of the word.
+    planned(LoanCase::Liquidate, |plan| apart(plan, low, 2 * ONE))
+        .includes_on_wires(|raw| raw.loan.below = Fr::one(), Rule::T31);
+}
+
+#[test]
+fn t17_an_opening_at_an_old_price() {
+    let oldest = SAMPLE_EXPIRY - OPENING_AGE;
+    planned(LoanCase::Open, |plan| plan.prices().time = oldest).holds();
+    planned(LoanCase::Open, |plan| plan.prices().time = oldest - 1).breaks_only(Rule::T17);
+}
+
+#[test]
 fn t17_a_price_that_is_too_old() {
-    for case in [
-        LoanCase::Open,
-        LoanCase::Release,
-        LoanCase::Liquidate,
-        LoanCase::Overdue,
-    ] {
+    for case in [LoanCase::Release, LoanCase::Liquidate, LoanCase::Overdue] {
         let oldest = SAMPLE_EXPIRY - 3_600;
         planned(case, |plan| plan.prices().time = oldest).holds();
         planned(case, |plan| plan.prices().time = oldest - 1).breaks_only(Rule::T17);

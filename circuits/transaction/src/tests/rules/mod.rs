@@ -28,7 +28,7 @@ use ark_ff::{One, Zero};
 use rand_chacha::ChaCha20Rng;
 use subrosa_protocol::asset::AssetTree;
 use subrosa_protocol::domain::Domain;
-use subrosa_protocol::element::{NoteCommitment, OwnerId, TransactionDigest};
+use subrosa_protocol::element::{Anchor, NoteCommitment, OwnerId, TransactionDigest};
 use subrosa_protocol::keys::{SpendKey, owner};
 use subrosa_protocol::loan::step_keys;
 use subrosa_protocol::poseidon::hash3;
@@ -102,7 +102,13 @@ impl Forger {
             input.leaf_index = place.leaf_index;
             input.path = place.path.clone();
         }
-        self.words[ANCHOR] = tree.root();
+        self.witness.note_root = tree.root();
+        self.anchor()
+    }
+
+    /// Recomputes the anchor of the note root and prices.
+    fn anchor(&mut self) -> &mut Self {
+        self.words[ANCHOR] = Anchor::of(&self.witness.note_root, &self.witness.prices).into();
         self
     }
 

@@ -82,7 +82,18 @@ fn t3_inflated_note() {
 
 #[test]
 fn t3_another_anchor_sibling_or_leaf_index() {
-    Forger::transfer().add(ANCHOR, 1, 0).breaks_only(Rule::T3);
+    for mut forger in [Forger::transfer(), Forger::padding()] {
+        forger.add(ANCHOR, 1, 0).breaks_only(Rule::T3);
+    }
+    let mut forger = Forger::transfer();
+    forger.witness.note_root += Fr::one();
+    forger.breaks_only(Rule::T3);
+    // Opened, but with another root than the path's.
+    forger.anchor().breaks_only(Rule::T3);
+    // Prices that the anchor does not contain.
+    let mut forger = Forger::transfer();
+    forger.witness.prices += Fr::one();
+    forger.breaks_only(Rule::T3);
 
     let mut forger = Forger::transfer();
     forger.witness.inputs[0].path.siblings[15][2] += Fr::one();
