@@ -1,6 +1,6 @@
 //! A derivation as bytes.
 //!
-//! Layout: the four bytes `SDRV`; version 1, one byte; length of the surroundings, 8 bytes
+//! Layout: the four bytes `SDRV`; version 2, one byte; length of the surroundings, 8 bytes
 //! big-endian; the surroundings as JSON; the ledger as [`Ledger::to_bytes`] writes it; SHA-256 of
 //! everything before, 32 bytes. A block's hash says which history a checkpoint belongs to.
 
@@ -24,7 +24,7 @@ use crate::{
 };
 
 const MAGIC: &[u8; 4] = b"SDRV";
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const HASH_LEN: usize = 32;
 const HEAD_LEN: usize = MAGIC.len() + 1 + 8;
 
@@ -81,14 +81,15 @@ struct Stored {
     assets: Vec<AssetInfo>,
     shapes: BTreeMap<u32, RegisteredShape>,
     markets: Markets,
-    /// Digest and time of each snapshot, in order of digests.
-    snapshots: Vec<(B256, u64)>,
+    /// Digest of each snapshot, and when it was the last one, in order of digests.
+    snapshots: Vec<(B256, u64, Option<u64>)>,
     latest: Option<PriceSnapshot>,
     feeds: BTreeMap<AssetId, Feed>,
     sequencer: [u8; 20],
     guardian: [u8; 20],
     deposits_paused: bool,
     last_time: u64,
+    last_taken: u64,
 }
 
 impl Derivation {
@@ -103,7 +104,7 @@ impl Derivation {
         let mut snapshots: Vec<_> = around
             .snapshots
             .iter()
-            .map(|(digest, time)| (B256::from(*digest), *time))
+            .map(|(digest, valid)| (B256::from(*digest), valid.taken, valid.superseded))
             .collect();
         snapshots.sort_unstable();
         let stored = Stored {
@@ -125,6 +126,7 @@ impl Derivation {
             guardian: around.guardian,
             deposits_paused: around.deposits_paused,
             last_time: around.last_time,
+            last_taken: around.last_taken,
         };
         let surroundings = serde_json::to_vec(&stored)?;
         let mut bytes = MAGIC.to_vec();
@@ -204,6 +206,7 @@ impl Stored {
             guardian: self.guardian,
             deposits_paused: self.deposits_paused,
             last_time: self.last_time,
+            last_taken: self.last_taken,
         };
         Derivation::restored(self.context, ledger, surroundings, Some(through))
     }

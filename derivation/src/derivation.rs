@@ -222,13 +222,13 @@ impl Derivation {
             return Err(place.differs(What::Time, earliest, header.time));
         }
         around.last_time = header.time;
-        if header.oracle != Fr::from(0u64) {
-            match around.snapshot_time(&header.oracle) {
-                Some(time) if time <= header.time => {}
-                _ => {
-                    let found = word(&header.oracle);
-                    return Err(place.differs(What::Oracle, "a snapshot before it", found));
-                }
+        match around.snapshot_validity(&header.oracle) {
+            Some(known) if known.admits(header.time) && known.taken >= around.last_taken => {
+                around.last_taken = known.taken;
+            }
+            _ => {
+                let found = word(&header.oracle);
+                return Err(place.differs(What::Oracle, "the snapshot of its time", found));
             }
         }
         let shape = match around.shapes.get(&record.shape) {

@@ -45,7 +45,7 @@ pub struct Surroundings {
     pub(crate) shapes: BTreeMap<u32, RegisteredShape>,
     pub(crate) markets: Markets,
     /// Time of each snapshot, by digest.
-    pub(crate) snapshots: HashMap<[u8; 32], u64>,
+    pub(crate) snapshots: HashMap<[u8; 32], Validity>,
     pub(crate) latest: Option<PriceSnapshot>,
     pub(crate) feeds: BTreeMap<AssetId, Feed>,
     pub(crate) sequencer: [u8; 20],
@@ -101,9 +101,10 @@ impl Surroundings {
         self.latest.as_ref()
     }
 
-    /// Returns the time of the snapshot with this digest, in Unix seconds.
+    /// Returns when the snapshot with this digest was the last one. The digest 0 stands for the time
+    /// before the first.
     #[must_use]
-    pub fn snapshot_time(&self, digest: &Fr) -> Option<u64> {
+    pub fn snapshot_validity(&self, digest: &Fr) -> Option<Validity> {
         self.snapshots.get(&fr_to_bytes(digest)).copied()
     }
 
@@ -186,6 +187,7 @@ impl Surroundings {
             Change::Snapshot {
                 digest,
                 time,
+                previous,
                 market_root,
                 prices,
             } => {
@@ -194,11 +196,23 @@ impl Surroundings {
                     .map_err(|e| place.differs(What::Snapshot, "price words", e))?;
                 let snapshot = PriceSnapshot {
                     time: *time,
+                    previous: *previous,
                     markets: self.markets,
                     prices,
                 };
                 place.same_word(What::Snapshot, &snapshot.digest(), digest)?;
-                self.snapshots.insert(fr_to_bytes(digest), *time);
+                let last = self.latest.as_ref();
+                let before = last.map_or(0, |last| last.time);
+                place.same(What::Snapshot, &before, previous)?;
+                let last = last.map_or(Fr::from(0u64), PriceSnapshot::digest);
+                if let Some(last) = self.snapshots.get_mut(&fr_to_bytes(&last)) {
+                    last.superseded = Some(*time);
+                }
+                let validity = Validity {
+                    taken: *time,
+                    superseded: None,
+                };
+                self.snapshots.insert(fr_to_bytes(digest), validity);
                 self.latest = Some(snapshot);
             }
         }

@@ -138,7 +138,7 @@ pub trait L1: Send + Sync + 'static {
     /// Reads the price oracle's log from block `from` on.
     async fn oracle_log(&self, from: u64) -> Result<OracleLog, L1Error>;
     /// Returns the time of the snapshot with this digest, in Unix seconds, if L1 recorded it.
-    async fn snapshot_time(&self, digest: &Fr) -> Result<Option<u64>, L1Error>;
+    async fn snapshot_validity(&self, digest: &Fr) -> Result<Option<Validity>, L1Error>;
     /// Takes a price snapshot. Any account may.
     async fn take_snapshot(&self, account: &Account) -> Result<Receipt, L1Error>;
     /// Returns the state of the connection; `None` for a chain without one.
@@ -351,8 +351,8 @@ impl<T: Transport> L1 for Client<T> {
         self.read_oracle_log(from).await
     }
 
-    async fn snapshot_time(&self, digest: &Fr) -> Result<Option<u64>, L1Error> {
-        self.read_snapshot_time(digest).await
+    async fn snapshot_validity(&self, digest: &Fr) -> Result<Option<Validity>, L1Error> {
+        self.read_validity(digest).await
     }
 
     async fn take_snapshot(&self, account: &Account) -> Result<Receipt, L1Error> {

@@ -402,7 +402,8 @@ pub async fn set_feed(
     govern_oracle(transport, account, deployment, call.abi_encode().into()).await
 }
 
-/// Sets or replaces a market on a development chain, where governance has no delay.
+/// Sets or replaces a market on a development chain, where governance has no delay. Its recorded
+/// price moves by at most `maximum_move` basis points a minute.
 ///
 /// # Errors
 /// [`L1Error`] of the call that fails.
@@ -412,6 +413,7 @@ pub async fn set_market(
     deployment: &Deployment,
     id: u8,
     market: &Market,
+    maximum_move: u16,
 ) -> Result<(), L1Error> {
     let wide = |value: u32| {
         Uint::try_from(value)
@@ -427,6 +429,7 @@ pub async fn set_market(
             maintenanceMargin: wide(market.maintenance)?,
             bonus: market.bonus,
             maximumAge: wide(market.max_age)?,
+            maximumMove: maximum_move,
         },
     };
     govern_oracle(transport, account, deployment, call.abi_encode().into()).await

@@ -90,7 +90,7 @@ pub use status::{Failure, Status};
 pub use transactions::{Cancellation, Manager, Settings as TransactionSettings};
 pub use transport::{At, Block, Call, FoundLog, Head, LogQuery, Tag, Transport};
 pub use view::{
-    Accepted, ClaimReceipt, DepositReceipt, OracleChange, OracleEvent, OracleLog, QueuedDeposit,
+    Accepted, ClaimReceipt, DepositReceipt, OracleChange, OracleEvent, OracleLog, QueuedDeposit, Validity,
     Receipt, RollupView, SettledBatch, Settlement, TokenMetadata,
 };
 

@@ -81,6 +81,26 @@ pub struct SettledBatch {
     pub tx: [u8; 32],
 }
 
+/// When a price snapshot was the last one, Unix seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Validity {
+    /// When it was taken.
+    pub taken: u64,
+    /// When the next one was taken, if there is one.
+    pub superseded: Option<u64>,
+}
+
+impl Validity {
+    /// Most seconds by which a newer snapshot may have been taken before a batch's time.
+    pub const LAG: u64 = 10 * 60;
+
+    /// Whether L1 takes a batch of this time with the snapshot.
+    #[must_use]
+    pub fn admits(&self, time: u64) -> bool {
+        self.taken <= time && self.superseded.is_none_or(|until| until + Self::LAG >= time)
+    }
+}
+
 /// The price oracle's log from some block on.
 #[derive(Debug, Clone)]
 pub struct OracleLog {

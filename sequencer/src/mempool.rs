@@ -47,10 +47,9 @@
 //! that many legs need as many notes. It gives way, finally, to any submission that can be sealed:
 //! its owner has spent the notes elsewhere. A leg that can never be sealed holds nothing.
 //!
-//! **Price snapshots** (spec: *Interfaces*, Snapshots). A batch has one snapshot: the one named by
-//! the first unit in the queue that names a snapshot and can be sealed. Units that name another
-//! snapshot keep their places, and so do units that are not valid yet. Legs that name different
-//! snapshots never pair.
+//! **Prices** (spec: *Interfaces*, Prices). A submission may be under the first anchor of the next
+//! batch, which holds that batch's price snapshot. The snapshot stays while submissions rely on it.
+//! Units that are not valid yet keep their places.
 //!
 //! # Assumptions
 //!
@@ -59,7 +58,7 @@
 //! - A leg and its counterpart have the same expiry, which admission checks against this machine's
 //!   clock.
 //! - The sealed view changes only through [`Pool::sealed`], [`Pool::dropped`],
-//!   [`Pool::set_assets_root`] and [`Pool::set_snapshots`].
+//!   [`Pool::set_assets_root`] and [`Pool::choose_prices`].
 //!
 //! # Example
 //!
@@ -90,10 +89,10 @@ use subrosa_protocol::{
 
 use crate::{
     config::AdmissionConfig,
+    oracle::Prices,
     record::TransactionRecord,
     refusal::{FinalRejection, Refusal},
     submission::{ParsedSubmission, Sequenced},
-    wire::Word,
 };
 
 /// The part of the sealed state that admission checks against.
@@ -101,14 +100,23 @@ use crate::{
 pub(crate) struct SealedView {
     /// State after the last sealed batch.
     pub(crate) state: State,
-    /// All note roots of the history.
+    /// All anchors of the history.
     pub(crate) anchors: HashSet<Anchor>,
+    /// Prices of the next batch.
+    pub(crate) prices: Prices,
     /// All nullifiers of sealed batches.
     pub(crate) spent: HashSet<Nullifier>,
     /// Current root of the asset tree on the settlement layer.
     pub(crate) assets_root: Fr,
     /// Time of the last sealed batch.
     pub(crate) time: u64,
+}
+
+impl SealedView {
+    /// Returns the first anchor of the next batch.
+    fn next_anchor(&self) -> Anchor {
+        self.state.anchor(&self.prices.digest)
+    }
 }
 
 /// A submission that leaves without a batch, with its fate.
@@ -140,23 +148,12 @@ impl Members {
         }
     }
 
-    /// Returns the price snapshot that the members name, if they name one.
-    fn snapshot(&self) -> Option<Word> {
-        self.all().iter().find_map(|(_, member)| member.snapshot)
-    }
-
     /// Returns the first second at which all members are valid.
     fn not_before(&self) -> u64 {
         let times = self.all().iter();
         let times = times.map(|(_, member)| member.transaction.header.not_before);
         times.max().unwrap_or(0)
     }
-}
-
-/// Whether the price snapshots of two submissions allow one batch to hold both.
-fn mixes(one: &ParsedSubmission, other: &ParsedSubmission) -> bool {
-    let named = one.snapshot.zip(other.snapshot);
-    named.is_none_or(|(one, other)| one == other)
 }
 
 #[derive(Debug)]
@@ -200,11 +197,8 @@ pub(crate) struct Pool {
     claims: HashMap<Nullifier, u64>,
     next_sequence: u64,
     view: SealedView,
-    /// Price snapshots that the chain has, with their times.
-    snapshots: HashMap<Word, u64>,
-    /// Snapshots that are too old for new submissions, and that a submission here or an unsettled
-    /// batch still names.
-    outdated: HashSet<Word>,
+    /// First anchor of the next batch.
+    next_anchor: Anchor,
     /// Whether the view changed in a way that may have made lone legs impossible.
     recheck: bool,
     clock: Arc<dyn Clock>,
@@ -215,7 +209,6 @@ impl Pool {
     pub(crate) fn new(
         config: &AdmissionConfig,
         view: SealedView,
-        snapshots: HashMap<Word, u64>,
         next_sequence: u64,
         clock: Arc<dyn Clock>,
     ) -> Self {
@@ -227,9 +220,8 @@ impl Pool {
             by_digest: HashMap::new(),
             claims: HashMap::new(),
             next_sequence,
+            next_anchor: view.next_anchor(),
             view,
-            snapshots,
-            outdated: HashSet::new(),
             recheck: true,
             clock,
         }
@@ -246,34 +238,26 @@ impl Pool {
         self.view.assets_root = root;
     }
 
-    /// Sets the price snapshots that the chain has, with their times.
-    pub(crate) fn set_snapshots(&mut self, snapshots: HashMap<Word, u64>) {
-        self.recheck |= self.snapshots.keys().any(|id| !snapshots.contains_key(id));
-        self.snapshots = snapshots;
-    }
-
-    /// Refuses new submissions that name an outdated snapshot. Forgets the outdated snapshots that
-    /// no submission here names and that `kept` does not hold, and returns them.
-    pub(crate) fn forget_snapshots(
-        &mut self,
-        outdated: HashSet<Word>,
-        kept: &[Word],
-    ) -> HashSet<Word> {
-        let mut ids = outdated.clone();
-        for named in kept {
-            ids.remove(named);
-        }
-        let queued = self.queue.values().flat_map(|unit| unit.members.all());
-        let queued = queued.map(|(_, submission)| submission);
+    /// Chooses the prices of the next batch among `candidates`, the best first: those on which a
+    /// submission here relies, or the best. Returns whether others than before are chosen.
+    pub(crate) fn choose_prices(&mut self, candidates: &[Prices]) -> bool {
+        let waiting = self.queue.values().flat_map(|unit| unit.members.all());
+        let waiting = waiting.map(|(_, submission)| submission);
         let held = self.legs.iter().map(|(_, leg)| &leg.submission);
-        for submission in queued.chain(held) {
-            if let Some(id) = submission.snapshot {
-                ids.remove(&id);
-            }
-        }
-        self.snapshots.retain(|id, _| !ids.contains(id));
-        self.outdated = outdated.difference(&ids).copied().collect();
-        ids
+        let relied: HashSet<Anchor> = waiting
+            .chain(held)
+            .map(|submission| submission.transaction.anchor)
+            .filter(|anchor| !self.view.anchors.contains(anchor))
+            .collect();
+        let relies = |prices: &&Prices| relied.contains(&self.view.state.anchor(&prices.digest));
+        let chosen = candidates.iter().find(relies).or(candidates.first());
+        let Some(chosen) = chosen.filter(|chosen| **chosen != self.view.prices) else {
+            return false;
+        };
+        self.view.prices = *chosen;
+        self.next_anchor = self.view.next_anchor();
+        self.recheck = true;
+        true
     }
 
     /// Counts the submissions.
@@ -324,12 +308,6 @@ impl Pool {
         submission: &ParsedSubmission,
     ) -> Result<BTreeMap<u64, TransactionRecord>, Refusal> {
         self.check_history(submission)?;
-        if submission
-            .snapshot
-            .is_some_and(|named| self.outdated.contains(&named))
-        {
-            return Err(Refusal::UnknownSnapshot);
-        }
         let mut rivals = BTreeSet::new();
         for nf in &submission.transaction.nullifiers {
             match self.claims.get(nf) {
@@ -343,9 +321,6 @@ impl Pool {
         let is_leg = seat(submission).is_some();
         let pairs = self.counterpart(submission, &rivals).is_some();
         let is_lone = is_leg && !pairs;
-        if is_lone && self.opposite(submission, &rivals).next().is_some() {
-            return Err(Refusal::MixedSnapshots);
-        }
         let mut going = BTreeMap::new();
         for rival in rivals {
             let record = match self.hopeless(rival) {
@@ -392,21 +367,9 @@ impl Pool {
     /// one side with the same terms, made from different notes, are two swaps (spec: *Swaps*):
     /// each waits for its own counterpart.
     fn counterpart(&self, submission: &ParsedSubmission, except: &BTreeSet<u64>) -> Option<u64> {
-        self.opposite(submission, except).find(|other| {
-            let leg = self.legs.get(*other);
-            leg.is_some_and(|leg| mixes(&leg.submission, submission))
-        })
-    }
-
-    /// Returns the lone legs that complete the swap if their price snapshots allow it.
-    fn opposite(
-        &self,
-        submission: &ParsedSubmission,
-        except: &BTreeSet<u64>,
-    ) -> impl Iterator<Item = u64> {
-        let seat = seat(submission).map(|(terms, side)| (terms, side.other()));
-        let waiting = seat.into_iter().flat_map(|seat| self.legs.waiting(&seat));
-        waiting.filter(|other| !except.contains(other) && self.hopeless(*other).is_none())
+        let (terms, side) = seat(submission)?;
+        let mut waiting = self.legs.waiting(&(terms, side.other()));
+        waiting.find(|other| !except.contains(other) && self.hopeless(*other).is_none())
     }
 
     fn check_history(&self, submission: &ParsedSubmission) -> Result<(), Refusal> {
@@ -414,7 +377,6 @@ impl Pool {
             None => Ok(()),
             Some(FinalRejection::StaleAssets) => Err(Refusal::StaleAssets),
             Some(FinalRejection::NullifierSpent) => Err(Refusal::NullifierSpent),
-            Some(FinalRejection::UnknownSnapshot) => Err(Refusal::UnknownSnapshot),
             Some(_) => Err(Refusal::UnknownAnchor),
         }
     }
@@ -425,18 +387,14 @@ impl Pool {
         if submission.transaction.assets_root != self.view.assets_root {
             return Some(FinalRejection::StaleAssets);
         }
-        if !self.view.anchors.contains(&submission.transaction.anchor) {
+        let anchor = &submission.transaction.anchor;
+        if !self.view.anchors.contains(anchor) && *anchor != self.next_anchor {
             return Some(FinalRejection::UnknownAnchor);
         }
         let mut nullifiers = submission.transaction.nullifiers.iter();
-        if nullifiers.any(|nf| self.view.spent.contains(nf)) {
-            return Some(FinalRejection::NullifierSpent);
-        }
-        let unknown = |id: &Word| !self.snapshots.contains_key(id);
-        let named = submission.snapshot.as_ref();
-        named
-            .is_some_and(unknown)
-            .then_some(FinalRejection::UnknownSnapshot)
+        nullifiers
+            .any(|nf| self.view.spent.contains(nf))
+            .then_some(FinalRejection::NullifierSpent)
     }
 
     /// Returns the fate of a submission that no batch at `time` or later can hold.
@@ -608,20 +566,10 @@ impl Pool {
             .filter(|(_, unit)| unit.phase == Phase::Ready)
     }
 
-    /// Returns the units that a batch at `time` may hold: the valid ones, under the price snapshot
-    /// of the first that names one.
+    /// Returns the units that a batch at `time` may hold.
     fn sealable(&self, time: u64) -> impl Iterator<Item = &Unit> {
-        let mut decided = None;
-        self.ready().map(|(_, unit)| unit).filter(move |unit| {
-            if unit.members.not_before() > time {
-                return false;
-            }
-            let Some(named) = unit.members.snapshot() else {
-                return true;
-            };
-            let taken = self.snapshots.get(&named);
-            taken.is_none_or(|taken| *taken <= time) && *decided.get_or_insert(named) == named
-        })
+        let ready = self.ready().map(|(_, unit)| unit);
+        ready.filter(move |unit| unit.members.not_before() <= time)
     }
 
     /// Returns the number of transactions that a batch at `time` may hold, counted up to `limit` or
@@ -720,13 +668,14 @@ impl Pool {
         dead
     }
 
-    /// Applies a sealed batch: removes its submissions, spends its nullifiers and makes its note
-    /// root an anchor.
+    /// Applies a sealed batch: removes its submissions, spends its nullifiers and records its
+    /// anchors, which hold the digest `prices`.
     pub(crate) fn sealed(
         &mut self,
         sequences: impl IntoIterator<Item = u64>,
         nullifiers: impl IntoIterator<Item = Nullifier>,
         state: State,
+        prices: &Fr,
         time: u64,
     ) {
         self.remove(sequences);
@@ -736,14 +685,19 @@ impl Pool {
             self.recheck |= self.claims.contains_key(&nf);
             self.view.spent.insert(nf);
         }
-        self.view.anchors.insert(Anchor::new(state.note_root));
+        let anchors = [&self.view.state, &state].map(|state| state.anchor(prices));
+        self.view.anchors.extend(anchors);
+        // Another batch than the one expected here may have other prices.
+        self.recheck |= self.view.prices.digest != *prices;
         self.view.state = state;
         self.view.time = time;
+        self.next_anchor = self.view.next_anchor();
     }
 
     /// Replaces the view after batches were dropped: their nullifiers are unspent and their roots
     /// unknown again.
     pub(crate) fn dropped(&mut self, view: SealedView) {
+        self.next_anchor = view.next_anchor();
         self.view = view;
         self.recheck = true;
     }

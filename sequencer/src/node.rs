@@ -27,7 +27,7 @@ use crate::{
     health::{Halt, HealthBoard},
     mailbox::Mailbox,
     mempool::{Pool, SealedView},
-    oracle::Oracle,
+    oracle::{Oracle, Prices},
     ports::{Block, Ports},
     record::TransactionRecord,
     recovery::Recovered,
@@ -118,13 +118,13 @@ impl Node {
         registry: Registry,
     ) -> Self {
         let cancel = CancellationToken::new();
-        let view = sealed_view(&recovered.ledger, registry.root, recovered.time);
+        let prices = Prices::default();
+        let view = sealed_view(&recovered.ledger, registry.root, prices, recovered.time);
         let next_sequence = recovered.next_sequence;
         let first_deposit = recovered.ledger.state().deposit_count;
-        let snapshots = recovered.oracle.times();
         let clock = ports.clock.clone();
         let deposits = DepositQueue::new(first_deposit, recovered.deposits, clock.now());
-        let mut pool = Pool::new(&config.admission, view, snapshots, next_sequence, clock);
+        let mut pool = Pool::new(&config.admission, view, next_sequence, clock);
         for (sequence, submission) in recovered.mempool {
             pool.restore(sequence, submission)
                 .expect("recovery refuses conflicting submissions");
@@ -209,6 +209,16 @@ impl Node {
     /// Replaces the price oracle.
     pub(crate) fn set_oracle(&self, oracle: Oracle) {
         *self.oracle.lock().expect(POISON) = Arc::new(oracle);
+    }
+
+    /// Chooses the prices of the next batch at the chain's time `clock`.
+    pub(crate) fn choose_prices(&self, clock: u64) {
+        let confirmations = self.config.deposit_confirmations();
+        let candidates = self.oracle().candidates(confirmations, clock);
+        if self.pool().choose_prices(&candidates) {
+            tracing::info!("the next batch has other prices");
+            self.wake_seal.notify_one();
+        }
     }
 
     /// Notes the time of an L1 block.
@@ -398,7 +408,12 @@ impl Node {
 }
 
 /// Makes the view of a ledger that admission checks against.
-pub(crate) fn sealed_view(ledger: &Ledger, assets_root: Fr, time: u64) -> SealedView {
+pub(crate) fn sealed_view(
+    ledger: &Ledger,
+    assets_root: Fr,
+    prices: Prices,
+    time: u64,
+) -> SealedView {
     SealedView {
         state: *ledger.state(),
         anchors: ledger
@@ -414,6 +429,7 @@ pub(crate) fn sealed_view(ledger: &Ledger, assets_root: Fr, time: u64) -> Sealed
             .map(|(_, value)| Nullifier::new(value))
             .collect(),
         assets_root,
+        prices,
         time,
     }
 }

@@ -5,10 +5,7 @@
 //! forgotten here. Nothing in the log is trusted: a snapshot is known only if its digest is the
 //! digest of its contents, and its markets are those to which the log led.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashSet, sync::Arc};
 
 use subrosa_protocol::{
     Fr,
@@ -16,16 +13,19 @@ use subrosa_protocol::{
 };
 
 use crate::{
-    ports::{OracleChange, OracleEvent, OracleLog},
+    ports::{OracleChange, OracleEvent, OracleLog, Validity},
     wire::{Word, word},
 };
 
 /// Number of blocks that are read again. A reorganisation takes back fewer.
 const DEPTH: u64 = 128;
 
-/// Seconds for which a snapshot can be named after the chain recorded a later one. Every snapshot
-/// that can be named may cost the transactions that name another one a batch.
+/// Seconds for which a snapshot is kept after the chain recorded a later one.
 pub(crate) const KEPT: u64 = 60 * 60;
+
+/// Seconds after a newer snapshot for which the next batch keeps its own, because submissions rely
+/// on it. It is half the time after which the chain refuses it.
+const PATIENCE: u64 = Validity::LAG / 2;
 
 /// The reason why a log cannot be followed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -81,6 +81,15 @@ impl KnownSnapshot {
     }
 }
 
+/// The price snapshot of a batch.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Prices {
+    /// Digest of the snapshot; 0 before the first.
+    pub(crate) digest: Fr,
+    /// Its time, Unix seconds.
+    pub(crate) time: u64,
+}
+
 /// The chain's price oracle as far as it was followed.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Oracle {
@@ -127,20 +136,45 @@ impl Oracle {
         &self.known
     }
 
-    /// Returns the snapshot that the chain recorded last.
-    pub(crate) fn latest(&self) -> Option<&KnownSnapshot> {
-        self.known.last()
+    /// Returns the snapshot with this digest.
+    pub(crate) fn get(&self, id: &Word) -> Option<&PriceSnapshot> {
+        let found = self.known.iter().find(|known| known.id == *id);
+        found.map(|known| &*known.snapshot)
     }
 
-    /// Whether the snapshot with this digest is known.
-    pub(crate) fn knows(&self, id: &Word) -> bool {
-        self.known.iter().any(|known| known.id == *id)
+    /// Returns when a known snapshot was the last one.
+    pub(crate) fn validity(&self, id: &Word) -> Option<Validity> {
+        let place = self.known.iter().position(|known| known.id == *id)?;
+        let next = self.known.get(place + 1);
+        Some(Validity {
+            taken: self.known[place].snapshot.time,
+            superseded: next.map(|next| next.snapshot.time),
+        })
     }
 
-    /// Returns the digests of all snapshots that can be named, with their times.
-    pub(crate) fn times(&self) -> HashMap<Word, u64> {
-        let known = self.known.iter();
-        known.map(|known| (known.id, known.snapshot.time)).collect()
+    /// Returns the prices that the next batch may have at the chain's time `clock`, the best first:
+    /// of the snapshots with `confirmations`, the newest, and those before it that a newer one has
+    /// superseded a moment ago. Before the first snapshot there are none: the digest is 0.
+    pub(crate) fn candidates(&self, confirmations: u64, clock: u64) -> Vec<Prices> {
+        let ripe = self.known.partition_point(|known| {
+            known.block.saturating_add(confirmations) <= self.head.saturating_add(1)
+        });
+        let mut found = Vec::new();
+        let mut until = u64::MAX;
+        for known in self.known[..ripe].iter().rev() {
+            if until.saturating_add(PATIENCE) < clock {
+                return found;
+            }
+            found.push(Prices {
+                digest: known.snapshot.digest(),
+                time: known.snapshot.time,
+            });
+            until = known.snapshot.time;
+        }
+        if until.saturating_add(PATIENCE) >= clock {
+            found.push(Prices::default());
+        }
+        found
     }
 
     /// Returns this oracle with the cursor at the start of the chain, so that the next poll derives
@@ -212,7 +246,7 @@ impl Oracle {
         clock: u64,
         markets: &mut Folded,
     ) -> Result<Found, LogError> {
-        let (digest, time, market_root, prices) = match event.change {
+        let (digest, [time, previous], market_root, prices) = match event.change {
             OracleChange::Market { id, word } => {
                 markets.set(id, word)?;
                 return Ok(Found::Nothing);
@@ -220,9 +254,10 @@ impl Oracle {
             OracleChange::Snapshot {
                 digest,
                 time,
+                previous,
                 market_root,
                 prices,
-            } => (digest, time, market_root, prices),
+            } => (digest, [time, previous], market_root, prices),
         };
         let id = word(&digest);
         let found = |snapshot| {
@@ -245,6 +280,7 @@ impl Oracle {
             .ok()
             .map(|prices| PriceSnapshot {
                 time,
+                previous,
                 markets,
                 prices,
             })

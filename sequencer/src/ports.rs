@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use subrosa_clock::Clock;
 pub use subrosa_l1::{
-    Accepted, Block, Head, OracleChange, OracleEvent, OracleLog, QueuedDeposit, Receipt,
+    Accepted, Block, Head, OracleChange, OracleEvent, OracleLog, QueuedDeposit, Receipt, Validity,
     RollupView, SettledBatch, Settlement,
 };
 pub use subrosa_protocol::proof::ProofBytes;
@@ -137,11 +137,11 @@ pub trait SettlementLayer: Send + Sync + 'static {
     fn assets(&self) -> BoxFuture<'_, Result<Vec<AssetInfo>, SettlementError>>;
     /// Returns the log of the price oracle from block `from` on.
     fn oracle_log(&self, from: u64) -> BoxFuture<'_, Result<OracleLog, SettlementError>>;
-    /// Returns the time of the price snapshot with this digest, Unix seconds, if the chain has it.
-    fn snapshot_time<'a>(
+    /// Returns when the price snapshot with this digest was the last one, if the chain has it.
+    fn snapshot_validity<'a>(
         &'a self,
         digest: &'a Fr,
-    ) -> BoxFuture<'a, Result<Option<u64>, SettlementError>>;
+    ) -> BoxFuture<'a, Result<Option<Validity>, SettlementError>>;
     /// Settles a batch and waits for its receipt.
     fn settle<'a>(
         &'a self,

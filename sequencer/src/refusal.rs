@@ -21,19 +21,12 @@ pub enum Refusal {
         /// Name of the rule.
         rule: String,
     },
-    /// The anchor is not a note root of the sealed history.
-    #[error("the anchor is not a note root of the sealed history; prove again with a current one")]
+    /// The anchor is neither in the sealed history nor the next batch's.
+    #[error("the anchor is unknown; prove again with the current note root and prices")]
     UnknownAnchor,
     /// The assets root is not the current one.
     #[error("the assets root is not the current one; read the assets and prove again")]
     StaleAssets,
-    /// L1 has no such price snapshot: it never recorded it, superseded it more than an hour ago, or
-    /// took it back.
-    #[error("unknown or outdated price snapshot; prove again with the latest one")]
-    UnknownSnapshot,
-    /// Every waiting counterpart of this leg names another price snapshot.
-    #[error("the waiting counterpart names another price snapshot")]
-    MixedSnapshots,
     /// The transaction's first second of validity is in the future.
     #[error("the transaction is not valid yet")]
     TooEarly,
@@ -72,8 +65,6 @@ impl Refusal {
             Self::InvalidTransaction { .. } => "invalid_transaction",
             Self::UnknownAnchor => "unknown_anchor",
             Self::StaleAssets => "stale_assets",
-            Self::UnknownSnapshot => "unknown_snapshot",
-            Self::MixedSnapshots => "mixed_snapshots",
             Self::TooEarly => "too_early",
             Self::NullifierSpent => "nullifier_spent",
             Self::NullifierPending => "nullifier_pending",
@@ -83,15 +74,6 @@ impl Refusal {
             Self::LegsFull => "legs_full",
             Self::Unavailable => "unavailable",
             Self::Internal => "internal",
-        }
-    }
-
-    /// Returns the label of the refusal in metrics. Metrics do not reveal that a transaction names
-    /// a price snapshot.
-    pub(crate) fn metric(&self) -> &'static str {
-        match self {
-            Self::UnknownSnapshot | Self::MixedSnapshots => "conflict",
-            _ => self.code(),
         }
     }
 }
@@ -127,7 +109,7 @@ impl From<StatelessError> for Refusal {
 pub enum FinalRejection {
     /// The assets root changed before the transaction was sealed.
     StaleAssets,
-    /// Its anchor belongs to a batch that was dropped.
+    /// Its anchor belongs to a batch that was dropped, or to prices that no batch took.
     UnknownAnchor,
     /// Another transaction spent one of its nullifiers.
     NullifierSpent,
@@ -135,18 +117,15 @@ pub enum FinalRejection {
     InvalidTransaction,
     /// An unpaired leg that an unpaired leg with an earlier expiry replaced.
     Displaced,
-    /// L1 no longer has its price snapshot.
-    UnknownSnapshot,
 }
 
 impl FinalRejection {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 5] = [
         Self::StaleAssets,
         Self::UnknownAnchor,
         Self::NullifierSpent,
         Self::InvalidTransaction,
         Self::Displaced,
-        Self::UnknownSnapshot,
     ];
 
     /// Returns the error code that clients see.
@@ -157,7 +136,6 @@ impl FinalRejection {
             Self::NullifierSpent => "nullifier_spent",
             Self::InvalidTransaction => "invalid_transaction",
             Self::Displaced => "displaced",
-            Self::UnknownSnapshot => "unknown_snapshot",
         }
     }
 

@@ -28,8 +28,6 @@ pub struct ParsedSubmission {
     /// The digest under this rollup's context: the statement of the proof, and the transaction's
     /// identity.
     pub id: TransactionDigest,
-    /// Digest of the price snapshot that the transaction names, if it names one.
-    pub snapshot: Option<Word>,
     /// Bytes of the proof.
     pub proof: ProofBytes,
     /// The bytes that were parsed.
@@ -52,9 +50,7 @@ impl ParsedSubmission {
     /// [`CodecError`] naming the part that is not canonical.
     pub fn parse(bytes: Vec<u8>, context: &Fr) -> Result<Self, CodecError> {
         let Submission { transaction, proof } = Submission::from_bytes(&bytes)?;
-        let oracle = transaction.oracle;
         Ok(Self {
-            snapshot: (oracle != Fr::from(0u64)).then(|| word(&oracle)),
             id: transaction.digest(context),
             transaction,
             proof,

@@ -83,6 +83,9 @@ pub(crate) enum ActionCommand {
         /// Maximum age of a price, seconds.
         #[arg(long)]
         maximum_age: u32,
+        /// Most by which the recorded price can move in a minute.
+        #[arg(long, default_value_t = 500)]
+        maximum_move: u16,
     },
     /// Remove a market.
     RemoveMarket {
@@ -210,6 +213,7 @@ impl ActionCommand {
             maintenance_margin,
             bonus,
             maximum_age,
+            maximum_move,
         } = self
         else {
             anyhow::bail!("the action sets no market");
@@ -224,6 +228,7 @@ impl ActionCommand {
                 maintenance: *maintenance_margin,
                 bonus: *bonus,
                 max_age: *maximum_age,
+                maximum_move: *maximum_move,
             },
         })
     }

@@ -7,7 +7,7 @@ use subrosa_protocol::{
     element::TransactionDigest,
     encoding::{fr_from_hex, fr_to_bytes, fr_to_hex, point_to_bytes},
     ledger::State,
-    market::{MARKETS, Market, Markets, PRICE_BITS, PriceSnapshot},
+    market::{MARKETS, Market, Markets, PRICE_BITS, Price, PriceSnapshot},
     message::{MESSAGE_LEN, SealedMessage},
 };
 use utoipa::ToSchema;
@@ -367,17 +367,30 @@ impl From<&MarketBody> for Market {
 /// Price snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OracleBody {
-    /// H(SNAPSHOT; time, market root, prices), `0x` hex: the word by which a transaction names it.
+    /// H(SNAPSHOT; times, market root, prices), `0x` hex, which anchors contain.
     pub digest: String,
     /// When L1 recorded it, Unix seconds.
     #[schema(example = 1_790_000_000u64)]
     pub time: u64,
+    /// When L1 recorded the one before it, Unix seconds; 0 for the first.
+    #[schema(example = 1_789_999_940u64)]
+    pub previous: u64,
     /// The sixteen markets by number, `null` where there is none.
     pub markets: Vec<Option<MarketBody>>,
-    /// Their prices: base units of the debt asset for 10¹⁸ base units of the collateral asset,
-    /// decimal; `null` where there is none.
-    #[schema(example = json!(["2345678912", null]))]
-    pub prices: Vec<Option<String>>,
+    /// Their prices; `null` where there is none.
+    pub prices: Vec<Option<PriceBody>>,
+}
+
+/// Prices of a market: base units of the debt asset for 10¹⁸ base units of the collateral asset,
+/// decimal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PriceBody {
+    /// Price at which collateral counts when a loan is opened and when collateral is released.
+    #[schema(example = "2345678912")]
+    pub low: String,
+    /// Price at which collateral counts when a lender seizes it.
+    #[schema(example = "2351000000")]
+    pub high: String,
 }
 
 impl From<&PriceSnapshot> for OracleBody {
@@ -395,11 +408,17 @@ impl OracleBody {
         Self {
             digest: hex0x(digest),
             time: snapshot.time,
+            previous: snapshot.previous,
             markets: markets
                 .map(|market| market.as_ref().map(Into::into))
                 .collect(),
             prices: prices
-                .map(|price| (*price != 0).then(|| price.to_string()))
+                .map(|price| {
+                    (price.low != 0).then(|| PriceBody {
+                        low: price.low.to_string(),
+                        high: price.high.to_string(),
+                    })
+                })
                 .collect(),
         }
     }
@@ -415,8 +434,9 @@ impl OracleBody {
         }
         let mut snapshot = PriceSnapshot {
             time: self.time,
+            previous: self.previous,
             markets: Markets::default(),
-            prices: [0; MARKETS],
+            prices: [Price::default(); MARKETS],
         };
         for (market, body) in snapshot.markets.0.iter_mut().zip(&self.markets) {
             let Some(body) = body else { continue };
@@ -424,12 +444,18 @@ impl OracleBody {
             stated.check().map_err(|e| malformed(&e.to_string()))?;
             *market = Some(stated);
         }
-        for (price, text) in snapshot.prices.iter_mut().zip(&self.prices) {
-            let Some(text) = text else { continue };
-            *price = text.parse().map_err(|_| malformed("price"))?;
-            if *price >> PRICE_BITS != 0 {
+        for (price, body) in snapshot.prices.iter_mut().zip(&self.prices) {
+            let Some(body) = body else { continue };
+            let read = |text: &str| text.parse().map_err(|_| malformed("price"));
+            let stated = Price {
+                low: read(&body.low)?,
+                high: read(&body.high)?,
+            };
+            let wide = stated.high >> PRICE_BITS != 0;
+            if wide || stated.low == 0 || stated.low > stated.high {
                 return Err(malformed("price"));
             }
+            *price = stated;
         }
         if fr_from_hex(&self.digest).ok() != Some(snapshot.digest()) {
             return Err(malformed("digest"));
@@ -476,8 +502,9 @@ mod tests {
     fn snapshot() -> PriceSnapshot {
         let mut snapshot = PriceSnapshot {
             time: 1_790_000_000,
+            previous: 1_789_999_940,
             markets: Markets::default(),
-            prices: [0; MARKETS],
+            prices: [Price::default(); MARKETS],
         };
         snapshot.markets.0[2] = Some(Market {
             collateral: AssetId(1),
@@ -488,7 +515,10 @@ mod tests {
             bonus: 500,
             max_age: 3_600,
         });
-        snapshot.prices[2] = 4_116_250_000;
+        snapshot.prices[2] = Price {
+            low: 4_116_250_000,
+            high: 4_117_000_000,
+        };
         snapshot
     }
 
@@ -506,12 +536,18 @@ mod tests {
         let mut later = body.clone();
         later.time += 1;
         let mut dearer = body.clone();
-        dearer.prices[2] = Some("4116250001".into());
+        let price = |body: &mut OracleBody, low: u128, high: u128| {
+            let [low, high] = [low, high].map(|price| price.to_string());
+            body.prices[2] = Some(PriceBody { low, high });
+        };
+        price(&mut dearer, 4_116_250_001, 4_117_000_000);
+        let mut crossed = body.clone();
+        price(&mut crossed, 4_117_000_000, 4_116_250_000);
         let mut fewer = body.clone();
         fewer.markets.pop();
         let mut vast = body;
-        vast.prices[2] = Some((1u128 << PRICE_BITS).to_string());
-        for changed in [later, dearer, fewer, vast] {
+        price(&mut vast, 1, 1 << PRICE_BITS);
+        for changed in [later, dearer, crossed, fewer, vast] {
             assert!(changed.snapshot().is_err());
         }
     }

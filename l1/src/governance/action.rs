@@ -198,6 +198,7 @@ impl Action {
                     maintenanceMargin: narrow(terms.maintenance.into())?,
                     bonus: terms.bonus,
                     maximumAge: narrow(terms.max_age.into())?,
+                    maximumMove: terms.maximum_move,
                 },
             }
             .abi_encode(),

@@ -89,11 +89,11 @@ impl SettlementLayer for L1Settlement {
         self.0.oracle_log(from).err_into().boxed()
     }
 
-    fn snapshot_time<'a>(
+    fn snapshot_validity<'a>(
         &'a self,
         digest: &'a Fr,
-    ) -> BoxFuture<'a, Result<Option<u64>, SettlementError>> {
-        self.0.snapshot_time(digest).err_into().boxed()
+    ) -> BoxFuture<'a, Result<Option<Validity>, SettlementError>> {
+        self.0.snapshot_validity(digest).err_into().boxed()
     }
 
     fn settle<'a>(

@@ -190,8 +190,6 @@ impl From<Refusal> for Problem {
             }
             Refusal::UnknownAnchor => problem(StatusCode::CONFLICT, "Unknown anchor"),
             Refusal::StaleAssets => problem(StatusCode::CONFLICT, "Stale assets root"),
-            Refusal::UnknownSnapshot => problem(StatusCode::CONFLICT, "Unknown price snapshot"),
-            Refusal::MixedSnapshots => problem(StatusCode::CONFLICT, "Mixed price snapshots"),
             Refusal::TooEarly => problem(StatusCode::UNPROCESSABLE_ENTITY, "Too early"),
             Refusal::NullifierSpent => problem(StatusCode::CONFLICT, "Nullifier spent"),
             Refusal::NullifierPending => problem(StatusCode::CONFLICT, "Nullifier pending"),

@@ -234,7 +234,7 @@ pub(crate) async fn assets(State(api): State<Api>) -> Json<AssetsBody> {
     })
 }
 
-/// Returns the latest price snapshot of the chain. No event announces a new one: wallets ask
+/// Returns the price snapshot of the next batch. No event announces a new one: wallets ask
 /// whenever they read batches.
 #[utoipa::path(get, path = "/v1/oracle", tag = "rollup",
     responses((status = 200, body = OracleBody),
@@ -242,10 +242,11 @@ pub(crate) async fn assets(State(api): State<Api>) -> Json<AssetsBody> {
             description = "`not_found`: the chain has no snapshot yet")))]
 pub(crate) async fn oracle(State(api): State<Api>) -> Result<Json<OracleBody>, Problem> {
     let oracle = api.node.oracle();
-    let latest = oracle
-        .latest()
+    let id = word(&api.node.pool().view().prices.digest);
+    let snapshot = oracle
+        .get(&id)
         .ok_or_else(|| Problem::not_found("price snapshot"))?;
-    Ok(Json(OracleBody::new(&latest.id, &latest.snapshot)))
+    Ok(Json(OracleBody::new(&id, snapshot)))
 }
 
 /// Answers as long as the process lives.

@@ -215,6 +215,7 @@ impl Imported<'_> {
                 leaving.collect::<Vec<_>>(),
                 spent.collect::<Vec<Nullifier>>(),
                 self.new,
+                &published.header.oracle,
                 published.header.time,
             );
             telemetry::mempool(pool.census().queued);

@@ -111,7 +111,8 @@ fn drop_batches(node: &Arc<Node>, from: u64) -> Result<(), Halt> {
     let mut current = node.ledger();
     let mut pool = node.pool();
     let assets_root = pool.view().assets_root;
-    pool.dropped(sealed_view(&ledger, assets_root, time));
+    let prices = pool.view().prices;
+    pool.dropped(sealed_view(&ledger, assets_root, prices, time));
     for batch in returning {
         pool.restore_batch(batch).map_err(|_| {
             inconsistent("a dropped batch and the mempool have a nullifier in common".into())

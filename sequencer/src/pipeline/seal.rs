@@ -163,6 +163,12 @@ fn seal(node: &Arc<Node>, time: u64, assets_root: Fr) -> Result<Option<u64>, Hal
     };
     remove(node, &dead)?;
 
+    node.choose_prices(time);
+    let prices = node.pool().view().prices;
+    if prices.time > time {
+        // The endpoint lags behind the one that showed the snapshot.
+        return Ok(None);
+    }
     let started = Instant::now();
     let limit = largest(node);
     let mut chosen = node.pool().take(limit, time);
@@ -183,6 +189,7 @@ fn seal(node: &Arc<Node>, time: u64, assets_root: Fr) -> Result<Option<u64>, Hal
             time,
             fee_recipient: node.config.fee_recipient,
             assets_root,
+            prices: prices.digest,
             transactions: chosen
                 .iter()
                 .map(|(_, submission)| submission.transaction.clone())
@@ -216,6 +223,7 @@ fn seal(node: &Arc<Node>, time: u64, assets_root: Fr) -> Result<Option<u64>, Hal
     // From here on memory is ahead of the disk, so that a failure halts.
     sealed.write(node)?;
     sealed.apply(node);
+    node.choose_prices(time);
     telemetry::stage("sealed", started);
     tracing::info!(
         batch = index,
@@ -353,6 +361,7 @@ impl Sealed {
                 leaving,
                 nullifiers.collect::<Vec<_>>(),
                 witness.new,
+                &witness.header.oracle,
                 witness.header.time,
             );
             pool.remove(self.refused.iter().map(|((sequence, _), _)| *sequence));

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use subrosa_protocol::{Fr, batch::PublishedBatch};
+use subrosa_protocol::batch::PublishedBatch;
 
 use super::{
     Backoff, CHAIN, Failure, blocking, chain_time,
@@ -26,7 +26,7 @@ use crate::{
     event::BatchEventKind,
     health::Halt,
     node::Node,
-    ports::{Block, RollupView, Settlement, SettlementError},
+    ports::{Block, RollupView, Settlement, SettlementError, Validity},
     store::tables::{BatchRecord, Jobs, Meta, MetaKey, Proofs, Stage, Stages, Submissions, count},
     telemetry,
     wire::word,
@@ -273,24 +273,27 @@ async fn stale(
     if record.assets_root != root && view.assets_root == root {
         return Ok(Some("the assets root has changed"));
     }
-    if lost_snapshot(node, record).await? {
-        return Ok(Some("the chain no longer has its price snapshot"));
+    match snapshot_validity(node, record).await? {
+        None => return Ok(Some("the chain no longer has its price snapshot")),
+        Some(validity) if !validity.admits(record.time) => {
+            return Ok(Some("its price snapshot is not the chain's of its time"));
+        }
+        Some(_) => {}
     }
     let age = chain_time(node, view.block.timestamp).saturating_sub(record.time);
     Ok((age > node.config.settle.max_age_s).then_some("the batch is too old"))
 }
 
-/// Whether the batch names a price snapshot that the chain does not have. The chain is asked about
-/// a snapshot that is unknown here, because it may only be forgotten: a batch that a reorganisation
-/// took away can be old.
-async fn lost_snapshot(node: &Node, record: &BatchRecord) -> Result<bool, Failure> {
-    let named = record.oracle;
-    if named == Fr::from(0u64) || node.oracle().knows(&word(&named)) {
-        return Ok(false);
+/// Returns when the batch's price snapshot was the chain's last one, if the chain has it. The chain
+/// is asked about a snapshot that is unknown here, because it may only be forgotten: a batch that a
+/// reorganisation took away can be old.
+async fn snapshot_validity(node: &Node, record: &BatchRecord) -> Result<Option<Validity>, Failure> {
+    let known = node.oracle().validity(&word(&record.oracle));
+    if known.is_some() {
+        return Ok(known);
     }
-    let time = node.ports.settlement.snapshot_time(&named).await;
-    let time = time.map_err(reading)?;
-    Ok(time.is_none())
+    let asked = node.ports.settlement.snapshot_validity(&record.oracle);
+    asked.await.map_err(reading)
 }
 
 /// Sends a proven batch to the contract.
@@ -349,10 +352,8 @@ async fn refused(
     record: &BatchRecord,
     reason: String,
 ) -> Result<Step, Failure> {
-    if record.oracle != Fr::from(0u64) {
-        // The chain may have taken the snapshot back a moment ago.
-        follow(node).await.map(|_| ())?;
-    }
+    // The chain may have taken the price snapshot back a moment ago.
+    follow(node).await.map(|_| ())?;
     let view = look(node).await?;
     if view.batch_index != index || stale(node, &view, record).await?.is_some() {
         return Ok(Step::Again);

@@ -189,8 +189,8 @@ fn follow_log(node: &Node, log: &OracleLog) -> Result<Result<usize, LogError>, H
     };
     let outdated = next.outdated(clock);
     if !outdated.is_empty() {
-        let kept = unsettled_snapshots(node)?;
-        next.forget(&node.pool().forget_snapshots(outdated, &kept));
+        let kept = snapshots_in_use(node)?;
+        next.forget(&outdated.difference(&kept).copied().collect());
     }
     let changed = next.known() != before.known();
     if changed || next.is_ahead(ORACLE_LAG) {
@@ -198,23 +198,26 @@ fn follow_log(node: &Node, log: &OracleLog) -> Result<Result<usize, LogError>, H
         next.stored();
     }
     if changed {
-        node.pool().set_snapshots(next.times());
         tracing::info!(
             known = next.known().len(),
             "the known price snapshots changed"
         );
     }
     node.set_oracle(next);
+    node.choose_prices(clock);
     Ok(Ok(refused))
 }
 
-/// Returns the snapshots of the unsettled batches, whose transactions may have to be sealed anew.
-fn unsettled_snapshots(node: &Node) -> Result<Vec<Word>, StoreError> {
+/// Returns the snapshots that are still of use: of the unsettled batches, whose transactions may
+/// have to be sealed anew, and of the next batch.
+fn snapshots_in_use(node: &Node) -> Result<HashSet<Word>, StoreError> {
     let settle = node.cursor().settle;
     let batches = node.store.range::<Batches>(&settle)?;
-    batches
+    let mut used = batches
         .map(|batch| batch.map(|(_, record)| word(&record.oracle)))
-        .collect()
+        .collect::<Result<HashSet<Word>, StoreError>>()?;
+    used.insert(word(&node.pool().view().prices.digest));
+    Ok(used)
 }
 
 /// Stores the new snapshots, deletes the forgotten ones and stores the cursor, with one synced

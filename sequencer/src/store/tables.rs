@@ -322,7 +322,7 @@ pub struct BatchRecord {
     pub time: u64,
     /// Root of the asset tree under which it was sealed.
     pub assets_root: Fr,
-    /// Digest of its price snapshot; 0 if it has none.
+    /// Digest of the price snapshot in its anchors; 0 before the first.
     pub oracle: Fr,
     /// c = H(DATA; words).
     pub commitment: Fr,
@@ -534,7 +534,8 @@ impl Value for StoredSnapshot {
         let writer = Writer::versioned(VALUE_VERSION)
             .u64(self.block)
             .u32(self.place)
-            .u64(self.snapshot.time);
+            .u64(self.snapshot.time)
+            .u64(self.snapshot.previous);
         let writer = put_words(writer, &self.snapshot.markets.words());
         put_words(writer, &self.snapshot.price_words()).finish()
     }
@@ -544,6 +545,7 @@ impl Value for StoredSnapshot {
         let block = reader.u64()?;
         let place = reader.u32()?;
         let time = reader.u64()?;
+        let previous = reader.u64()?;
         let markets = Markets::from_words(&take_words(&mut reader)?)
             .map_err(|_| CodecError::Field("market"))?;
         let prices = PriceSnapshot::prices_from_words(&take_words(&mut reader)?)
@@ -554,6 +556,7 @@ impl Value for StoredSnapshot {
             place,
             snapshot: PriceSnapshot {
                 time,
+                previous,
                 markets,
                 prices,
             },
