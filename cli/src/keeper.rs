@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
     /// Replace the newest snapshot at this age, seconds.
     #[arg(long)]
     every: Option<u64>,
-    /// Replace the newest snapshot when a price has moved by this many basis points.
+    /// Replace the newest snapshot when a feed's price leaves its range by this many basis points.
     #[arg(long)]
     deviation: Option<u32>,
     /// Seconds between two looks at L1.

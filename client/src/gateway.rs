@@ -17,7 +17,8 @@ use serde::Serialize;
 pub use self::{
     events::{EventView, Events, NumberedEvent},
     loans::{
-        CollateralRequest, HealthView, LoanRequest, LoanView, MarketView, RepayRequest, RoleName,
+        CollateralRequest, HealthView, LoanRequest, LoanView, MarketView, PriceView, RepayRequest,
+        RoleName,
     },
     payments::{
         AddressView, AssetView, BalanceView, ClaimRequest, ClaimView, DepositRequest, Failure,

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use alloy_primitives::B256;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use subrosa_l1::Block;
+use subrosa_l1::{Block, Validity};
 use subrosa_protocol::{
     Fr,
     asset::{AssetId, AssetInfo},
@@ -198,7 +198,7 @@ impl Stored {
             snapshots: self
                 .snapshots
                 .into_iter()
-                .map(|(digest, time)| (digest.0, time))
+                .map(|(digest, taken, superseded)| (digest.0, Validity { taken, superseded }))
                 .collect(),
             latest: self.latest,
             feeds: self.feeds,

@@ -106,7 +106,7 @@ impl Derivation {
         Self::restored(
             deployment.context(),
             Ledger::new(),
-            Surroundings::default(),
+            Surroundings::genesis(),
             None,
         )
     }

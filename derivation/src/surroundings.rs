@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use subrosa_l1::{Change, Recorded, history::RegisteredAsset};
+use subrosa_l1::{Change, Recorded, Validity, history::RegisteredAsset};
 use subrosa_protocol::{
     Fr,
     asset::{AssetId, AssetInfo, AssetTree},
@@ -34,7 +34,7 @@ pub struct RegisteredShape {
 }
 
 /// Everything that L1 recorded besides the state.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Surroundings {
     /// Deposits that no batch consumed yet, oldest first.
     pub(crate) waiting: VecDeque<Deposit>,
@@ -44,7 +44,7 @@ pub struct Surroundings {
     pub(crate) assets: AssetTree,
     pub(crate) shapes: BTreeMap<u32, RegisteredShape>,
     pub(crate) markets: Markets,
-    /// Time of each snapshot, by digest.
+    /// When each snapshot was the last one, by digest.
     pub(crate) snapshots: HashMap<[u8; 32], Validity>,
     pub(crate) latest: Option<PriceSnapshot>,
     pub(crate) feeds: BTreeMap<AssetId, Feed>,
@@ -53,9 +53,36 @@ pub struct Surroundings {
     pub(crate) deposits_paused: bool,
     /// Time of the last batch, Unix seconds.
     pub(crate) last_time: u64,
+    /// When the last batch's snapshot was taken, Unix seconds.
+    pub(crate) last_taken: u64,
 }
 
 impl Surroundings {
+    /// Returns what the contracts hold when they are deployed.
+    pub(crate) fn genesis() -> Self {
+        // The digest 0 stands for the time before the first snapshot.
+        let none = Validity {
+            taken: 1,
+            superseded: None,
+        };
+        Self {
+            waiting: VecDeque::new(),
+            queued: 0,
+            consumed: None,
+            assets: AssetTree::new(),
+            shapes: BTreeMap::new(),
+            markets: Markets::default(),
+            snapshots: HashMap::from([(fr_to_bytes(&Fr::from(0u64)), none)]),
+            latest: None,
+            feeds: BTreeMap::new(),
+            sequencer: [0; 20],
+            guardian: [0; 20],
+            deposits_paused: false,
+            last_time: 0,
+            last_taken: 0,
+        }
+    }
+
     /// Returns the deposits that no batch consumed yet, oldest first.
     pub fn waiting_deposits(&self) -> impl ExactSizeIterator<Item = &Deposit> + '_ {
         self.waiting.iter()

@@ -15,12 +15,12 @@ use subrosa_protocol::{
     Fr,
     asset::{AssetId, AssetInfo, AssetTree},
     batch::{BatchHeader, Shape, data_commitment},
-    element::{Anchor, NoteCommitment, Nullifier},
+    element::{NoteCommitment, Nullifier},
     encoding::fr_to_bytes,
     encryption::{NOTE_DATA_LEN, NoteData},
     keys::unaudited,
     ledger::{BatchInput, Config, Deposit, ExecuteError, Ledger},
-    market::{Market, Markets, PriceSnapshot},
+    market::{MARKETS, Market, Markets, Price, PriceSnapshot},
     transaction::{Header, Kind, Transaction, Withdrawal},
 };
 
@@ -30,6 +30,8 @@ use crate::{derivation::Deployment, source::Source};
 const GENESIS_TIME: u64 = 1_800_000_000;
 /// Seconds between blocks.
 const BLOCK_TIME: u64 = 12;
+/// Least seconds between two price snapshots.
+const SNAPSHOT_INTERVAL: u64 = 60;
 const FEE: u128 = 10;
 
 /// A chain in memory, with one act of the contracts in each block.
@@ -157,7 +159,7 @@ impl Synthetic {
         }]);
     }
 
-    /// Sets the first market anew and takes a price snapshot.
+    /// Sets the first market anew and takes a price snapshot as soon as L1 allows one.
     pub fn take_snapshot(&mut self) {
         let market = Market {
             collateral: AssetId(1),
@@ -172,10 +174,17 @@ impl Synthetic {
         let root = self.markets.root();
         let word = market.word();
         self.mine(vec![Change::Market { id: 0, word, root }]);
-        let mut prices = [0; 16];
-        prices[0] = self.rng.gen_range(1..1 << 60);
+        let mut prices = [Price::default(); MARKETS];
+        let low = self.rng.gen_range(1..1 << 60);
+        let high = self.rng.gen_range(low..1 << 60);
+        prices[0] = Price { low, high };
+        let previous = self.snapshot.map_or(0, |last| last.time);
+        while previous != 0 && self.now() < previous + SNAPSHOT_INTERVAL {
+            self.pass();
+        }
         let snapshot = PriceSnapshot {
             time: self.now(),
+            previous,
             markets: self.markets,
             prices,
         };
@@ -183,6 +192,7 @@ impl Synthetic {
         self.mine(vec![Change::Snapshot {
             digest: snapshot.digest(),
             time: snapshot.time,
+            previous,
             market_root: root,
             prices: snapshot.price_words(),
         }]);
@@ -205,7 +215,7 @@ impl Synthetic {
         }]);
     }
 
-    /// Settles a batch with so many transactions, every eighth of which is a withdrawal, and with
+    /// Settles a batch under the newest snapshot with so many transactions, every eighth of which is a withdrawal, and with
     /// the deposits that wait, up to as many as the shape has slots.
     ///
     /// # Errors
@@ -225,6 +235,7 @@ impl Synthetic {
             time,
             fee_recipient: [0xfe; 20],
             assets_root: self.assets.root(),
+            prices: self.prices(),
             transactions: made,
             deposits: self.waiting.drain(..count).collect(),
         };
@@ -282,7 +293,7 @@ impl Synthetic {
         self.rng.fill(&mut note_data.0[..]);
         let header = Header::new(kind, AssetId(0), FEE, self.now() + 600);
         Transaction {
-            anchor: Anchor::new(self.ledger.state().note_root),
+            anchor: self.ledger.state().anchor(&self.prices()),
             assets_root: self.assets.root(),
             header: header.expect("fee and expiry are in range"),
             withdrawal: withdraw.then(|| Withdrawal {
@@ -291,13 +302,18 @@ impl Synthetic {
                 amount: self.rng.gen_range(1..1 << 60),
             }),
             terms: Fr::from(0u64),
-            oracle: self.snapshot.map_or(Fr::from(0u64), |s| s.digest()),
             nullifiers: std::array::from_fn(|_| Nullifier::new(self.word())),
             commitments: std::array::from_fn(|_| NoteCommitment::new(self.word())),
             ephemeral: unaudited().y,
             audit: std::array::from_fn(|_| std::array::from_fn(|_| self.word())),
             note_data,
         }
+    }
+
+    /// Returns the digest of the newest price snapshot.
+    fn prices(&self) -> Fr {
+        let newest = self.snapshot.as_ref();
+        newest.map_or(Fr::from(0u64), PriceSnapshot::digest)
     }
 
     fn word(&mut self) -> Fr {

@@ -20,7 +20,7 @@ use crate::{
     transport::{At, Block, Head, Mined, Tag, Transport},
     view::{
         Accepted, ClaimReceipt, DepositReceipt, OracleLog, QueuedDeposit, Receipt, RollupView,
-        SettledBatch, Settlement, TokenMetadata,
+        SettledBatch, Settlement, TokenMetadata, Validity,
     },
 };
 
@@ -137,7 +137,8 @@ pub trait L1: Send + Sync + 'static {
     async fn snapshot(&self) -> Result<Option<PriceSnapshot>, L1Error>;
     /// Reads the price oracle's log from block `from` on.
     async fn oracle_log(&self, from: u64) -> Result<OracleLog, L1Error>;
-    /// Returns the time of the snapshot with this digest, in Unix seconds, if L1 recorded it.
+    /// Returns when the snapshot with this digest was the last one, if L1 recorded it. The digest 0
+    /// stands for the time before the first.
     async fn snapshot_validity(&self, digest: &Fr) -> Result<Option<Validity>, L1Error>;
     /// Takes a price snapshot. Any account may.
     async fn take_snapshot(&self, account: &Account) -> Result<Receipt, L1Error>;

@@ -90,8 +90,8 @@ pub use status::{Failure, Status};
 pub use transactions::{Cancellation, Manager, Settings as TransactionSettings};
 pub use transport::{At, Block, Call, FoundLog, Head, LogQuery, Tag, Transport};
 pub use view::{
-    Accepted, ClaimReceipt, DepositReceipt, OracleChange, OracleEvent, OracleLog, QueuedDeposit, Validity,
-    Receipt, RollupView, SettledBatch, Settlement, TokenMetadata,
+    Accepted, ClaimReceipt, DepositReceipt, OracleChange, OracleEvent, OracleLog, QueuedDeposit,
+    Receipt, RollupView, SettledBatch, Settlement, TokenMetadata, Validity,
 };
 
 /// Client of a chain in this process.

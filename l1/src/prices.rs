@@ -1,5 +1,5 @@
-//! The prices that a snapshot would have if it were taken now, computed as the contract computes
-//! them (spec: *Collateral*).
+//! Spot prices: what the feeds say now, computed as the contract computes it (spec: *Collateral*).
+//! The prices of a snapshot follow them.
 
 use alloy_primitives::{Address, I256, U256, U512};
 use alloy_sol_types::sol;
@@ -38,7 +38,7 @@ pub struct CurrentPrices {
     pub time: u64,
     /// Markets.
     pub markets: Markets,
-    /// Prices by market number; 0 means no price.
+    /// Spot prices by market number; 0 means no price.
     pub prices: [u128; MARKETS],
 }
 

@@ -97,7 +97,10 @@ impl Validity {
     /// Whether L1 takes a batch of this time with the snapshot.
     #[must_use]
     pub fn admits(&self, time: u64) -> bool {
-        self.taken <= time && self.superseded.is_none_or(|until| until + Self::LAG >= time)
+        self.taken <= time
+            && self
+                .superseded
+                .is_none_or(|until| until + Self::LAG >= time)
     }
 }
 

@@ -12,10 +12,10 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use alloy_primitives::U256;
 use subrosa_clock::Clock;
 use subrosa_l1::{
-    Account, L1, Transport,
+    Account, L1, L1Error, Transport,
     prices::{CurrentPrices, current_prices},
 };
-use subrosa_protocol::market::PriceSnapshot;
+use subrosa_protocol::market::{Price, PriceSnapshot};
 
 pub use self::budget::Budget;
 
@@ -23,6 +23,8 @@ pub use self::budget::Budget;
 pub const GAS: u64 = 1_500_000;
 /// Basis points of the whole.
 const WHOLE: u128 = 10_000;
+/// Least seconds between two snapshots, which the contract enforces.
+const INTERVAL: u64 = 60;
 /// Longest pause after failures.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
@@ -31,7 +33,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 pub struct KeeperSettings {
     /// Age at which the newest snapshot is replaced.
     pub every: Option<Duration>,
-    /// Change of a price, in basis points of the newest snapshot's, at which it is replaced.
+    /// Distance of a spot price from the newest snapshot's range of low to high price, in basis
+    /// points of the nearer one, at which the snapshot is replaced.
     pub deviation: Option<u32>,
     /// Pause between two looks at L1.
     pub poll: Duration,
@@ -48,7 +51,8 @@ pub struct KeeperSettings {
 pub enum Turn {
     /// It took a snapshot.
     Taken,
-    /// The newest snapshot is young enough and has the present prices, whoever took it.
+    /// The newest snapshot is young enough and holds the spot prices, or it is less than a minute
+    /// old, whoever took it.
     Fresh,
     /// No market has a price, so that a snapshot would be of no use.
     NoPrices,
@@ -163,7 +167,14 @@ impl Keeper {
             return Ok(Turn::BudgetSpent);
         }
         metrics::exhausted(false);
-        let receipt = self.l1.take_snapshot(&self.account).await?;
+        let receipt = match self.l1.take_snapshot(&self.account).await {
+            // Somebody else took one meanwhile.
+            Err(L1Error::Rejected { reason, .. }) if reason == "SnapshotTooEarly" => {
+                self.count_spending().await?;
+                return Ok(Turn::Fresh);
+            }
+            taken => taken?,
+        };
         // The next one may be over more markets.
         self.gas = receipt.gas_used + receipt.gas_used / 4;
         self.count_spending().await?;
@@ -171,15 +182,16 @@ impl Keeper {
         Ok(Turn::Taken)
     }
 
-    /// Whether a snapshot is due by age or by prices. Two in one block would be the same.
+    /// Whether a snapshot is due by age or by prices.
     fn is_due(&self, now: &CurrentPrices, newest: Option<&PriceSnapshot>) -> bool {
         let Some(newest) = newest else {
             return true;
         };
-        if now.time <= newest.time {
+        let age = now.time.saturating_sub(newest.time);
+        if age < INTERVAL {
             return false;
         }
-        let age = Duration::from_secs(now.time - newest.time);
+        let age = Duration::from_secs(age);
         let old = self.settings.every.is_some_and(|every| age >= every);
         let moved = self.settings.deviation.is_some_and(|deviation| {
             now.markets != newest.markets || has_moved(&now.prices, &newest.prices, deviation)
@@ -201,16 +213,21 @@ impl Keeper {
     }
 }
 
-/// Whether a price differs by at least `deviation` basis points, or came or went.
-fn has_moved(now: &[u128], before: &[u128], deviation: u32) -> bool {
-    now.iter().zip(before).any(|(now, before)| {
-        if (*now == 0) != (*before == 0) {
+/// Whether a spot price is outside of the range of its snapshot by at least `deviation` basis
+/// points, or came or went.
+fn has_moved(now: &[u128], before: &[Price], deviation: u32) -> bool {
+    now.iter().zip(before).any(|(spot, Price { low, high })| {
+        if (*spot == 0) != (*low == 0) {
             return true;
         }
-        let change = now.abs_diff(*before);
+        let (change, of) = if spot < low {
+            (low - spot, *low)
+        } else {
+            (spot.saturating_sub(*high), *high)
+        };
         // Prices are below 2¹²⁰: with 10⁴ the products stay below 2¹³⁴, and may not fit.
         let left = U256::from(change) * U256::from(WHOLE);
-        *before != 0 && left >= U256::from(*before) * U256::from(deviation)
+        change != 0 && left >= U256::from(of) * U256::from(deviation)
     })
 }
 

@@ -12,6 +12,7 @@ use rand::SeedableRng;
 use subrosa_batch::Rule;
 use subrosa_protocol::batch::{BatchWitness, Shape};
 use subrosa_protocol::proof::ProofBytes;
+use subrosa_protocol::transaction::WORDS;
 use subrosa_prover::batch::{BatchKeys, BatchProof, ProveError, VerifyError};
 use subrosa_prover::groth16;
 use subrosa_prover::progress::{Progress, Silent};
@@ -215,7 +216,7 @@ fn a_swap_is_proven_whole() {
         let alone = refused(&|witness, proofs| {
             witness.slots.swap(1 - alone, 2);
             witness.slots[2].active = false;
-            witness.slots[2].words = [Fr::from(0u64); 30];
+            witness.slots[2].words = [Fr::from(0u64); WORDS];
             witness.header.transactions = 2;
             proofs.swap(1 - alone, 2);
             proofs.pop();
@@ -226,7 +227,7 @@ fn a_swap_is_proven_whole() {
     let only = refused(&|witness, proofs| {
         for slot in &mut witness.slots[1..] {
             slot.active = false;
-            slot.words = [Fr::from(0u64); 30];
+            slot.words = [Fr::from(0u64); WORDS];
         }
         witness.header.transactions = 1;
         proofs.truncate(1);

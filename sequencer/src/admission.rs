@@ -37,7 +37,7 @@ pub(crate) type Verdict = Result<Accepted, Refusal>;
 fn reply(client: oneshot::Sender<Verdict>, verdict: Verdict, since: Instant) {
     let result = match &verdict {
         Ok(_) => "accepted",
-        Err(refusal) => refusal.metric(),
+        Err(refusal) => refusal.code(),
     };
     telemetry::admission(result, since);
     // It fails only if the client went away.

@@ -118,6 +118,7 @@ impl Node {
         registry: Registry,
     ) -> Self {
         let cancel = CancellationToken::new();
+        // The mempool's submissions decide below.
         let prices = Prices::default();
         let view = sealed_view(&recovered.ledger, registry.root, prices, recovered.time);
         let next_sequence = recovered.next_sequence;
@@ -129,6 +130,9 @@ impl Node {
             pool.restore(sequence, submission)
                 .expect("recovery refuses conflicting submissions");
         }
+        // As of the last batch, so that the prices on which a submission relies are among them.
+        let confirmations = config.deposit_confirmations();
+        pool.choose_prices(&recovered.oracle.candidates(confirmations, recovered.time));
         telemetry::mempool(pool.census().queued);
         Self {
             config,

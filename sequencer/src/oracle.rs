@@ -97,8 +97,8 @@ pub(crate) struct Oracle {
     cursor: OracleCursor,
     /// The cursor in the store.
     stored: OracleCursor,
-    /// Number of the newest block seen.
-    head: u64,
+    /// Number of the newest block seen; `None` before the log was read.
+    head: Option<u64>,
     /// Snapshots in the order of the log.
     known: Vec<KnownSnapshot>,
 }
@@ -110,7 +110,7 @@ impl Oracle {
         Self {
             cursor,
             stored: cursor,
-            head: 0,
+            head: None,
             known,
         }
     }
@@ -152,12 +152,19 @@ impl Oracle {
         })
     }
 
+    /// Whether the log was read since the sequencer started.
+    pub(crate) fn is_followed(&self) -> bool {
+        self.head.is_some()
+    }
+
     /// Returns the prices that the next batch may have at the chain's time `clock`, the best first:
     /// of the snapshots with `confirmations`, the newest, and those before it that a newer one has
-    /// superseded a moment ago. Before the first snapshot there are none: the digest is 0.
+    /// superseded a moment ago. Before the first snapshot there are none: the digest is 0. Until
+    /// the log is read, all stored snapshots count as confirmed.
     pub(crate) fn candidates(&self, confirmations: u64, clock: u64) -> Vec<Prices> {
+        let head = self.head.unwrap_or(u64::MAX);
         let ripe = self.known.partition_point(|known| {
-            known.block.saturating_add(confirmations) <= self.head.saturating_add(1)
+            known.block.saturating_add(confirmations) <= head.saturating_add(1)
         });
         let mut found = Vec::new();
         let mut until = u64::MAX;
@@ -192,7 +199,7 @@ impl Oracle {
     /// # Errors
     /// [`LogError`] if the log cannot be followed.
     pub(crate) fn follow(&self, log: &OracleLog, clock: u64) -> Result<(Self, usize), LogError> {
-        if log.head.number < self.head {
+        if self.head.is_some_and(|head| log.head.number < head) {
             return Err(LogError::Behind);
         }
         let first = self.cursor.from;
@@ -232,7 +239,7 @@ impl Oracle {
                 words: settled,
             },
             stored: self.stored,
-            head: log.head.number,
+            head: Some(log.head.number),
             known,
         };
         Ok((next, refused))

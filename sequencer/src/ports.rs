@@ -7,8 +7,8 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use subrosa_clock::Clock;
 pub use subrosa_l1::{
-    Accepted, Block, Head, OracleChange, OracleEvent, OracleLog, QueuedDeposit, Receipt, Validity,
-    RollupView, SettledBatch, Settlement,
+    Accepted, Block, Head, OracleChange, OracleEvent, OracleLog, QueuedDeposit, Receipt,
+    RollupView, SettledBatch, Settlement, Validity,
 };
 pub use subrosa_protocol::proof::ProofBytes;
 use subrosa_protocol::{

@@ -9,10 +9,7 @@ use subrosa_protocol::{
     transaction::{CodecError, Submission, Transaction},
 };
 
-use crate::{
-    ports::ProofBytes,
-    wire::{Word, word},
-};
+use crate::ports::ProofBytes;
 
 /// Length of a submission in bytes: transaction ‖ proof.
 pub const SUBMISSION_LEN: usize = Submission::ENCODED_LEN;

@@ -161,7 +161,6 @@ impl Party {
             expiry: now() + 3600,
             now: now(),
             snapshot: None,
-            omit_snapshot: false,
         }
     }
 

@@ -15,6 +15,9 @@ use crate::{
 /// Decimals of the feeds.
 const FEED_DECIMALS: u8 = 8;
 
+/// Most by which a recorded price moves in a minute, basis points.
+const MAXIMUM_MOVE: u16 = 10_000;
+
 /// Market of dollars against gold, number 0.
 pub const MARKET: Market = Market {
     collateral: GOLD,
@@ -55,7 +58,15 @@ impl Prices {
             };
             set_feed(transport, &account(DEPLOYER), deployment, &new).await?;
         }
-        set_market(transport, &account(DEPLOYER), deployment, 0, &MARKET).await?;
+        set_market(
+            transport,
+            &account(DEPLOYER),
+            deployment,
+            0,
+            &MARKET,
+            MAXIMUM_MOVE,
+        )
+        .await?;
         let prices = Self { gold: feeds[1] };
         prices.snapshot(world).await?;
         Ok(prices)

@@ -83,7 +83,7 @@ async fn end(stage: &Stage, driver: &Driver, process: Process) -> anyhow::Result
     process.kill()?;
     let derived = verdict::derive(&*l1, &driver.context()).await?;
     verdict::compare(&stage.store(), &derived)?;
-    verdict::account(driver, &fates, &derived, &*l1).await
+    verdict::account(driver, &fates, &derived)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -188,7 +188,7 @@ async fn a_disk_that_is_gone_ends_in_a_rebuild() -> anyhow::Result<()> {
     std::fs::remove_dir_all(stage.store())?;
     process.kill()?;
     let derived = verdict::derive(&*l1, &driver.context()).await?;
-    verdict::account(&driver, &fates, &derived, &*l1).await?;
+    verdict::account(&driver, &fates, &derived)?;
     // The digests of former transactions are not on L1.
     driver.accepted.clear();
     let process = begin(&orders)?;

@@ -129,6 +129,8 @@ pub struct Chain {
     deliveries: HashMap<NoteCommitment, (Note, Address)>,
     /// Time of the last applied batch.
     time: u64,
+    /// Digest of the price snapshot in the anchors of the last applied batch.
+    prices: Fr,
     /// Loans of ours, including ended ones.
     loans: Vec<HeldLoan>,
     loans_by_id: HashMap<[u8; 16], usize>,
@@ -177,6 +179,7 @@ impl Chain {
             deposited: HashMap::new(),
             deliveries: HashMap::new(),
             time: 0,
+            prices: Fr::from(0u64),
             loans: Vec::new(),
             loans_by_id: HashMap::new(),
             positions: HashMap::new(),
@@ -198,6 +201,13 @@ impl Chain {
     #[must_use]
     pub fn time(&self) -> u64 {
         self.time
+    }
+
+    /// Returns the digest of the price snapshot in the last applied batch's anchors; 0 before the
+    /// first.
+    #[must_use]
+    pub fn prices(&self) -> &Fr {
+        &self.prices
     }
 
     /// Returns the replayed ledger.
@@ -317,6 +327,7 @@ impl Chain {
             data_commitment: data_commitment(&batch.words()),
         });
         self.time = batch.header.time;
+        self.prices = batch.header.oracle;
         self.find_deposits(batch, index);
         let mut ours = self.mark_spent(batch, index);
         let stepped = self.follow_positions(batch, index, &mut ours);

@@ -6,7 +6,6 @@ use rand::{CryptoRng, RngCore};
 use subrosa_protocol::{
     Fr,
     asset::{AssetId, AssetTree},
-    element::Anchor,
     encryption::Memo,
     keys::{Address, SpendKey, ViewingKey},
     loan::Agreement,
@@ -74,11 +73,9 @@ pub struct Envelope {
     pub expiry: u64,
     /// Now, Unix seconds.
     pub now: u64,
-    /// Latest known price snapshot. A transaction names it even if it does not need a price.
+    /// Latest known price snapshot. It is in the anchor of every transaction, whether or not the
+    /// transaction needs a price.
     pub snapshot: Option<PriceSnapshot>,
-    /// Whether to name no snapshot, because the counterpart of a leg names another one. A step that
-    /// needs a price names it all the same.
-    pub omit_snapshot: bool,
 }
 
 /// Reason why nothing could be composed.
@@ -170,10 +167,10 @@ impl Composer<'_> {
             fee_asset,
             fee,
             snapshot,
-            omit_snapshot,
             ..
         } = self.envelope;
-        let named = snapshot.filter(|_| !omit_snapshot || frame.loan.is_some());
+        // Without a snapshot, the anchor is that of the last batch.
+        let prices = snapshot.map_or(*self.chain.prices(), |snapshot| snapshot.digest());
         let header = Header::new(frame.kind, fee_asset, fee, frame.expiry)
             .and_then(|header| header.valid_from(frame.not_before))
             .map_err(|_| ComposeError::OutOfRange)?;
@@ -187,7 +184,8 @@ impl Composer<'_> {
         }
         let draft = Draft {
             context,
-            anchor: Anchor::new(self.chain.ledger().notes().root()),
+            note_root: self.chain.ledger().notes().root(),
+            prices,
             header,
             withdrawal: frame.withdrawal,
             inputs: inputs.try_into().map_err(|_| ComposeError::Insufficient)?,
@@ -196,7 +194,6 @@ impl Composer<'_> {
             memo: frame.memo,
             terms: frame.terms,
             loan: frame.loan,
-            oracle: named.map_or(Fr::from(0u64), |snapshot| snapshot.digest()),
         };
         let (transaction, witness) = draft
             .finish(self.keys, self.spend, self.assets, rng)
@@ -264,7 +261,7 @@ impl Composer<'_> {
                 let loan = match role {
                     Role::Borrower => Some(plan::originate(agreement, &self.step_context())?),
                     Role::Lender => {
-                        self.step_context().market(&agreement.loan)?;
+                        plan::may_agree(agreement, &self.step_context())?;
                         None
                     }
                 };

@@ -28,8 +28,6 @@ pub use crate::id::Id;
 /// delivery of the message and for differing clocks. The taker never uses them.
 pub const GRACE: u64 = 15;
 
-/// Seconds for which a mailbox keeps a message.
-pub const HELD: u64 = 60 * 60;
 /// Longest time ahead, seconds, at which a received request or quote may end. The sequencer admits
 /// no later expiry of a leg.
 pub const HORIZON: u64 = subrosa_protocol::ledger::MAX_EXPIRY_AHEAD;

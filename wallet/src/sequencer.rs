@@ -115,7 +115,7 @@ impl SequencerClient {
         })
     }
 
-    /// Returns the latest price snapshot that L1 has recorded, if there is one. Everybody asks for
+    /// Returns the price snapshot of the sequencer's next batch, if there is one. Everybody asks for
     /// the same, so the question tells the sequencer nothing.
     ///
     /// # Errors

@@ -73,7 +73,7 @@ const POLL: Duration = Duration::from_millis(250);
 const LIFETIME: u64 = 3600;
 /// Longest time by which a batch may be older than its L1 block, seconds (spec: *Settlement*).
 const TIME_WINDOW: u64 = 3600;
-/// Attempts at an operation whose transaction became stale (asset root, anchor or snapshot).
+/// Attempts at an operation whose transaction became stale (asset root or anchor).
 const MAX_ATTEMPTS: usize = 5;
 
 /// Settings of a wallet.
@@ -111,8 +111,6 @@ struct Inner {
     settled: u64,
     /// Latest price snapshot that the wallet adopted from the sequencer.
     snapshot: Option<PriceSnapshot>,
-    /// Snapshots before the latest, newest first. A counterparty's leg may name one of them.
-    earlier: Vec<PriceSnapshot>,
     /// Time of the last request for the snapshot.
     snapshot_asked: Option<Duration>,
     /// Earliest time that a batch accepted from now on can have. Valid only when all batches that
@@ -216,7 +214,6 @@ impl Wallet {
                 state,
                 settled: 0,
                 snapshot: None,
-                earlier: Vec::new(),
                 snapshot_asked: None,
                 l1_time: 0,
                 proving: HashSet::new(),

@@ -74,6 +74,17 @@ pub struct RepayRequest {
     pub amount: String,
 }
 
+/// Units of debt that a unit of collateral is worth, in display units.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PriceView {
+    /// Price at which collateral counts when a loan is opened and when collateral is released.
+    #[schema(example = "4116.25")]
+    pub low: String,
+    /// Price at which collateral counts when a lender seizes it.
+    #[schema(example = "4119.5")]
+    pub high: String,
+}
+
 /// Market; factors in basis points.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MarketView {
@@ -93,9 +104,8 @@ pub struct MarketView {
     pub bonus: u16,
     /// Greatest age of a price, seconds.
     pub max_age: u32,
-    /// Units of debt that a unit of collateral is worth, in display units; null if there is none.
-    #[schema(example = "4116.25")]
-    pub price: Option<String>,
+    /// Its prices; null if there are none.
+    pub price: Option<PriceView>,
     /// When the price was taken, Unix seconds.
     pub time: u64,
 }
@@ -105,17 +115,17 @@ pub struct MarketView {
 pub struct HealthView {
     /// When the price was taken, Unix seconds.
     pub time: u64,
-    /// Units of debt that a unit of collateral is worth, in display units.
-    #[schema(example = "4116.25")]
-    pub price: String,
-    /// Value of the collateral that counts, divided by the debt, rounded down to four decimals.
+    /// Prices of the collateral.
+    pub price: PriceView,
+    /// Value of the collateral that counts at the low price, divided by the debt, rounded down to
+    /// four decimals.
     #[schema(example = "1.5314")]
     pub ratio: String,
-    /// Whether the initial margin covers the debt.
+    /// Whether the initial margin covers the debt at the low price.
     pub covered: bool,
     /// The opposite.
     pub margin_call: bool,
-    /// Below the maintenance margin, or after maturity.
+    /// Below the maintenance margin at the high price, or more than a day after maturity.
     pub liquidatable: bool,
     /// The least collateral that makes it covered, in display units; null if none does.
     #[schema(example = "12.5")]
@@ -131,11 +141,12 @@ pub struct HealthView {
     "id": "9f86d081884c7d659a2feaa0c55ad015", "role": "borrower", "counterparty": "subdev1…",
     "collateral": { "asset": { "id": 1, "symbol": "dXAU", "decimals": 18 }, "amount": "4075" },
     "debt": { "asset": { "id": 0, "symbol": "dUSD", "decimals": 6 }, "amount": "10000000" },
-    "owed": "10001438.36", "rate_ppm": 52_500, "start": 1_800_000_000u64,
+    "owed": "10001438.36", "rate_ppm": 52_500, "start": 1_800_000_660u64,
     "maturity": 1_807_776_000u64, "market": 0,
     "expiry": 1_800_000_660u64, "operation": null, "batch": 17,
     "health": {
-        "time": 1_800_086_400u64, "price": "4116.25", "ratio": "1.5933", "covered": true,
+        "time": 1_800_086_400u64, "price": { "low": "4116.25", "high": "4119.5" },
+        "ratio": "1.5933", "covered": true,
         "margin_call": false, "liquidatable": false, "required_top_up": "0", "releasable": "238.1"
     },
     "status": "open", "failure": null, "created": 1_800_000_000u64

@@ -16,7 +16,7 @@ use subrosa_client::{
 use subrosa_clock::Clock;
 use subrosa_protocol::{
     loan::covers,
-    market::{Market, PriceSnapshot},
+    market::{Market, Price, PriceSnapshot},
 };
 use subrosa_wallet::amount::format;
 
@@ -390,7 +390,7 @@ impl<'a> Followed<'a> {
                 self.sums.added += amount;
             }
             OnCall::Repay => {
-                let ratio = sizing::ratio(collateral, self.price(snapshot), owed, &self.market);
+                let ratio = sizing::ratio(collateral, self.price(snapshot).low, owed, &self.market);
                 self.repay(id, sizing::repayment(owed, ratio, &self.market))
                     .await?;
             }
@@ -448,15 +448,15 @@ impl<'a> Followed<'a> {
         snapshot: &PriceSnapshot,
     ) -> anyhow::Result<()> {
         let Position { collateral, owed } = self.last;
-        let price = self.price(snapshot);
+        let Price { low, high } = self.price(snapshot);
         let Market {
             haircut,
             initial,
             maintenance,
             ..
         } = self.market;
-        let secured = covers(collateral, price, haircut, owed, maintenance);
-        if !covers(collateral, price, haircut, owed, initial) && !self.called {
+        let secured = covers(collateral, high, haircut, owed, maintenance);
+        if !covers(collateral, low, haircut, owed, initial) && !self.called {
             self.calls.reach(id, self.sums.calls + 1).await?;
             self.sums.calls = self.calls.of(id);
         }
@@ -472,7 +472,7 @@ impl<'a> Followed<'a> {
                 "it was liquidated before maturity though secured"
             );
         }
-        let value = worth(collateral, price)?;
+        let value = worth(collateral, high)?;
         self.sums.loss = owed.saturating_sub(value);
         let end = match (secured, self.sums.loss) {
             (true, _) => End::Matured,
@@ -483,7 +483,7 @@ impl<'a> Followed<'a> {
         Ok(())
     }
 
-    fn price(&self, snapshot: &PriceSnapshot) -> u128 {
+    fn price(&self, snapshot: &PriceSnapshot) -> Price {
         snapshot.prices[self.place]
     }
 }

@@ -12,6 +12,8 @@ use crate::collateral::{Day, MarketLine, PRICE_DECIMALS};
 
 /// Greatest age of an answer, in seconds: every day of the path has new ones.
 const HEARTBEAT: u64 = 3600;
+/// Most by which a recorded price moves in a minute, basis points: prices of the path jump.
+const MAXIMUM_MOVE: u16 = 10_000;
 /// Longest wait for a snapshot to get from L1 to the sequencer.
 const PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(150);
@@ -43,7 +45,15 @@ impl World {
         }
         for (id, line) in (0u8..).zip(markets) {
             let market = line.market(|symbol| Ok(self.asset(symbol)?.id))?;
-            set_market(transport, deployer, &self.deployment, id, &market).await?;
+            set_market(
+                transport,
+                deployer,
+                &self.deployment,
+                id,
+                &market,
+                MAXIMUM_MOVE,
+            )
+            .await?;
         }
         Ok(Feeds(feeds))
     }

@@ -10,7 +10,7 @@ use subrosa_protocol::{
     batch::{BatchHeader, BatchWitness, PublishedBatch, Shape},
     encryption::{NoteData, PublishedOutputs, Scanner, recover_outgoing, trial_decrypt},
     keys::{ADDRESS_LEN, Address, AuditorKey, Network, Seed, ViewingKey},
-    market::{MARKETS, Markets, PRICE_WORDS, PriceSnapshot},
+    market::{MARKETS, Markets, PriceSnapshot},
     message::{self, MESSAGE_LEN, SealedMessage},
     transaction::{Submission, Transaction},
 };
@@ -160,7 +160,7 @@ pub fn l1_words(data: &[u8]) {
     if let Ok(read) = Markets::from_words(&markets) {
         assert!(read.words() == markets, "market words");
     }
-    let prices = elements::<PRICE_WORDS>(data);
+    let prices = elements::<MARKETS>(data);
     let _ = PriceSnapshot::prices_from_words(&prices);
 }
 

@@ -64,10 +64,7 @@ impl<T: Transport> Client<T> {
         Ok(OracleLog { head, events })
     }
 
-    pub(super) async fn read_validity(
-        &self,
-        digest: &Fr,
-    ) -> Result<Option<Validity>, L1Error> {
+    pub(super) async fn read_validity(&self, digest: &Fr) -> Result<Option<Validity>, L1Error> {
         let oracle = self.oracle().await?;
         let call = PriceOracle::validityCall {
             digest: to_word(digest),

@@ -29,6 +29,8 @@ pub struct MarketTerms {
     pub bonus: u16,
     /// Maximum age of a price, in seconds.
     pub max_age: u32,
+    /// Most by which the recorded price can move in a minute.
+    pub maximum_move: u16,
 }
 
 /// An action that goes through the timelock.
@@ -316,7 +318,8 @@ fn decode_oracle(data: &[u8]) -> Option<String> {
         let terms = call.params;
         return Some(format!(
             "set market {}: collateral asset {}, debt asset {}, haircut {} bp, initial margin {} \
-             bp, maintenance margin {} bp, bonus {} bp, maximum age {} s",
+             bp, maintenance margin {} bp, bonus {} bp, maximum age {} s, maximum move {} bp a \
+             minute",
             call.id,
             terms.collateralAsset,
             terms.debtAsset,
@@ -324,7 +327,8 @@ fn decode_oracle(data: &[u8]) -> Option<String> {
             terms.initialMargin,
             terms.maintenanceMargin,
             terms.bonus,
-            terms.maximumAge
+            terms.maximumAge,
+            terms.maximumMove
         ));
     }
     if let Ok(call) = PriceOracle::removeMarketCall::abi_decode(data) {

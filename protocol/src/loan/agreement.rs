@@ -7,7 +7,6 @@ use super::{Loan, LoanError, Position};
 use crate::asset::AssetId;
 use crate::encoding::{CodecError, Reader, Writer};
 use crate::keys::{Address, AddressError};
-use crate::ledger::MAX_EXPIRY_AHEAD;
 use crate::note::NoteClass;
 use crate::swap::{Exchange, Leg, Salt, Side, Terms, TermsError};
 
@@ -42,8 +41,8 @@ pub enum AgreementDecodeError {
     /// The encoding is valid, but no swap can originate the loan.
     #[error(transparent)]
     Terms(#[from] TermsError),
-    /// Interest would not run from about the time of the origination.
-    #[error("start must be within the 24 hours before the expiry")]
+    /// Interest would not run from the last moment of the origination.
+    #[error("start must be the expiry")]
     Start,
 }
 
@@ -51,18 +50,14 @@ impl Agreement {
     /// Length of the wire form in bytes.
     pub const ENCODED_LEN: usize = 1 + 2 * 64 + 2 * 2 + 16 + 3 + 2 * 5 + 1 + 16 + 16 + 1 + 5;
 
-    /// Checks that the loan makes sense and starts when it is originated: within the day before the
-    /// expiry.
-    ///
-    /// A loan with an earlier start would owe interest at once. A loan with a later start would
-    /// bear none for a time.
+    /// Checks that the loan makes sense and starts at the expiry (T30), so that no price from before
+    /// its origination serves against the borrower.
     ///
     /// # Errors
     /// The first [`AgreementDecodeError`].
     pub fn check(&self) -> Result<(), AgreementDecodeError> {
         self.loan.check()?;
-        let earliest = self.expiry.saturating_sub(MAX_EXPIRY_AHEAD);
-        if !(earliest..=self.expiry).contains(&self.loan.start) {
+        if self.loan.start != self.expiry {
             return Err(AgreementDecodeError::Start);
         }
         self.terms()?;

@@ -36,7 +36,7 @@ fn agreement() -> Agreement {
         loan: loan(),
         collateral: 3_000_000_000_000_000_000,
         borrower_side: Side::B,
-        expiry: 1_800_000_600,
+        expiry: 1_800_000_000,
     }
 }
 
@@ -145,8 +145,8 @@ fn the_wire_form_is_strict() {
         Agreement::from_bytes(&other),
         Err(TermsError::Nothing(Side::B).into())
     );
-    // Interest runs from about the time of the origination.
-    for (start, fits) in [(0, true), (86_400, true), (-1i64, false), (86_401, false)] {
+    // Interest runs from the last moment of the origination.
+    for (start, fits) in [(0, true), (1, false), (-1, false)] {
         let mut other = agreement();
         other.loan.start = other.expiry.checked_sub_signed(start).unwrap();
         let decoded = Agreement::from_bytes(&other.to_bytes());
@@ -239,6 +239,36 @@ fn comparisons_are_exact_at_the_largest_values() {
     assert!(improves([256, 257], 256, 0));
     assert!(!improves([257, 258], 257, 1));
     assert!(improves([0, 0], 1, 0), "nothing is a 256th of nothing");
+}
+
+#[test]
+fn the_bonus_of_a_late_loan_rises_after_the_cure_period() {
+    let maturity = 1_800_000_000;
+    let begin = maturity + CURE + 1;
+    let whole = 1u64 << RAMP_BITS;
+    let bonus = |now| overdue_bonus(1_000, maturity, now);
+    assert_eq!(
+        (bonus(0), bonus(maturity), bonus(begin - 1)),
+        (None, None, None)
+    );
+    assert_eq!(
+        (bonus(begin), bonus(begin + whole / 2)),
+        (Some(0), Some(500))
+    );
+    assert_eq!(bonus(begin + whole / 2 - 1), Some(499), "rounded down");
+    assert_eq!(bonus(begin + whole - 1), Some(999));
+    assert_eq!(
+        (bonus(begin + whole), bonus(u64::MAX)),
+        (Some(1_000), Some(1_000))
+    );
+}
+
+#[test]
+fn a_liquidation_clears_a_256th_of_the_debt() {
+    assert!(clears(256, 255) && clears(257, 255) && clears(1, 0) && clears(0, 0));
+    assert!(!clears(257, 256) && !clears(256, 256) && !clears(1, 1));
+    assert!(!clears(5, 6), "the debt does not grow");
+    assert!(clears(u128::MAX, 0) && !clears(u128::MAX, u128::MAX - 1));
 }
 
 proptest! {

@@ -9,6 +9,7 @@ use ark_relations::gr1cs::SynthesisError;
 use rand::rngs::OsRng;
 use subrosa_protocol::element::TransactionDigest;
 use subrosa_protocol::proof::ProofBytes;
+use subrosa_protocol::transaction::WORDS;
 use subrosa_transaction::{Rule, TransactionCircuit, Witness, check};
 use zeroize::Zeroizing;
 
@@ -90,7 +91,7 @@ impl TransactionKeys {
     /// # Errors
     /// [`ProveError::Rule`] names the rule that the witness breaks. The other errors mean that the
     /// key belongs to another circuit or that the circuit is defective.
-    pub fn prove(&self, words: &[Fr; 30], witness: &Witness) -> Result<ProofBytes, ProveError> {
+    pub fn prove(&self, words: &[Fr; WORDS], witness: &Witness) -> Result<ProofBytes, ProveError> {
         let digest = check(witness, words).map_err(ProveError::Rule)?;
         let circuit = TransactionCircuit::new(words, witness);
         let assignment = matrices::assignment(circuit)?;

@@ -8,7 +8,7 @@ use subrosa_protocol::{Fr, asset::AssetInfo};
 
 use crate::ports::{
     Accepted, Block, Head, OracleLog, QueuedDeposit, Receipt, RollupView, SettledBatch, Settlement,
-    SettlementError, SettlementLayer,
+    SettlementError, SettlementLayer, Validity,
 };
 
 /// The settlement layer over an L1 client, whose operator account signs

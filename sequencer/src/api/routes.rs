@@ -29,7 +29,7 @@ use crate::{
     node::Node,
     status::TransactionStatus,
     store::StoreError,
-    wire::{bytes_from_hex, fr_hex, hex0x, word_from_hex},
+    wire::{bytes_from_hex, fr_hex, hex0x, word, word_from_hex},
 };
 
 /// Runs a read of the store on a blocking thread.

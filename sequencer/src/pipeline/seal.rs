@@ -153,6 +153,7 @@ async fn attempt(node: &Arc<Node>) -> Result<(), Failure> {
 /// Sweeps out the submissions that can no longer be sealed, then seals one batch if there is
 /// anything to seal. Returns its index.
 fn seal(node: &Arc<Node>, time: u64, assets_root: Fr) -> Result<Option<u64>, Halt> {
+    node.choose_prices(time);
     let dead = {
         let mut pool = node.pool();
         let mut dead = pool.dead(time);
@@ -163,10 +164,10 @@ fn seal(node: &Arc<Node>, time: u64, assets_root: Fr) -> Result<Option<u64>, Hal
     };
     remove(node, &dead)?;
 
-    node.choose_prices(time);
     let prices = node.pool().view().prices;
-    if prices.time > time {
-        // The endpoint lags behind the one that showed the snapshot.
+    if prices.time > time || !node.oracle().is_followed() {
+        // The endpoint lags behind the one that showed the snapshot, or the chain's snapshots are
+        // not read yet.
         return Ok(None);
     }
     let started = Instant::now();

@@ -95,7 +95,7 @@ fn reader(path: &Path, scratch: &Path) -> Result<DB, StoreError> {
 }
 
 /// Puts everything of an old store into a new one that L1 does not hold for good: the
-/// transactions that were accepted and are not final, the price snapshots that they name, and the
+/// transactions that were accepted and are not final, the price snapshots, and the
 /// mailbox. Returns the number of the transactions.
 ///
 /// # Errors

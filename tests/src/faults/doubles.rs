@@ -149,7 +149,6 @@ pub fn transfer(random: &mut impl Rng, anchor: Anchor, assets_root: Fr, now: u64
         header: header.expect("the parts of the header are in range"),
         withdrawal: None,
         terms: Fr::from(0u64),
-        oracle: Fr::from(0u64),
         nullifiers,
         commitments,
         ephemeral,

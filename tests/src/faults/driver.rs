@@ -23,13 +23,7 @@ use crate::{Api, chain::FIRST_INSTITUTION};
 
 /// Codes of refusals that ask the client to change something or to come back, so that nothing is
 /// lost.
-const REFUSALS: &[&str] = &[
-    "stale_assets",
-    "too_early",
-    "unavailable",
-    "unknown_anchor",
-    "unknown_snapshot",
-];
+const REFUSALS: &[&str] = &["stale_assets", "too_early", "unavailable", "unknown_anchor"];
 
 /// Number of accounts that deposit.
 const DEPOSITORS: usize = 3;
@@ -48,10 +42,8 @@ pub struct Driver {
     random: ChaCha8Rng,
     context: Fr,
     assets_root: Fr,
-    /// Note roots of sealed batches that a client has seen.
+    /// Anchors that a client has seen: of a sealed state, with the next batch's prices.
     anchors: Vec<Anchor>,
-    /// Digests of price snapshots that L1 has shown.
-    snapshots: Vec<Fr>,
     /// Transactions that the sequencer accepted.
     pub accepted: Vec<Submitted>,
     /// Transactions whose submission got no answer that says whether they are accepted.
@@ -85,7 +77,6 @@ impl Driver {
             context: context.word(),
             assets_root: view.assets_root,
             anchors: Vec::new(),
-            snapshots: Vec::new(),
             accepted: Vec::new(),
             unanswered: Vec::new(),
             writes_fail: false,
@@ -104,21 +95,15 @@ impl Driver {
         &mut self.random
     }
 
-    /// Makes a transaction. Few prove against a recent root; most against the first, which no
+    /// Makes a transaction. Few prove against a recent anchor; most against the first, which no
     /// reorganisation takes away.
     fn transaction(&mut self) -> Transaction {
         let recent = self.random.gen_bool(0.2);
         let anchor = match self.anchors.last() {
             Some(anchor) if recent => *anchor,
-            _ => Anchor::new(State::genesis().note_root),
+            _ => State::genesis().anchor(&Fr::from(0u64)),
         };
-        let mut made = transfer(&mut self.random, anchor, self.assets_root, now());
-        if let Some(digest) = self.snapshots.last()
-            && self.random.gen_bool(0.2)
-        {
-            made.oracle = *digest;
-        }
-        made
+        transfer(&mut self.random, anchor, self.assets_root, now())
     }
 
     /// Submits transactions at once.
@@ -156,14 +141,21 @@ impl Driver {
         Ok(())
     }
 
-    /// Looks at the sequencer's last root, for later transactions.
+    /// Looks at the sequencer's last root and the next batch's prices, for later transactions.
     ///
     /// # Errors
     /// If the sequencer shows a root that is none.
     pub async fn look(&mut self, api: &Api) -> anyhow::Result<()> {
         if let Ok(info) = api.client().info().await {
             let root = fr_from_hex(&info.state.note_root).context("a note root")?;
-            self.anchors.push(Anchor::new(root));
+            let Ok(served) = api.client().oracle().await else {
+                return Ok(());
+            };
+            let prices = match served {
+                Some(served) => served.snapshot()?.digest(),
+                None => Fr::from(0u64),
+            };
+            self.anchors.push(Anchor::of(&root, &prices));
         }
         Ok(())
     }
@@ -197,15 +189,11 @@ impl Driver {
             .await
     }
 
-    /// Has L1 record a price snapshot, and names it in some of the later transactions.
+    /// Has L1 record a price snapshot. Later transactions refer to it once a client has seen it.
     ///
     /// # Errors
     /// If L1 refuses.
-    pub async fn snapshot(&mut self, node: &Node, l1: &dyn L1) -> anyhow::Result<()> {
-        node.snapshot(FIRST_INSTITUTION).await?;
-        if let Some(taken) = l1.snapshot().await? {
-            self.snapshots.push(taken.digest());
-        }
-        Ok(())
+    pub async fn snapshot(&self, node: &Node) -> anyhow::Result<()> {
+        node.snapshot(FIRST_INSTITUTION).await
     }
 }

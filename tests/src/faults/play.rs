@@ -6,7 +6,6 @@ use std::{
 };
 
 use anyhow::Context as _;
-use subrosa_l1::L1;
 
 use super::{
     Driver, Fault, Rule, Schedule, Stage, Step,
@@ -55,7 +54,7 @@ async fn on(stage: &mut Stage, schedule: &Schedule) -> anyhow::Result<Played> {
     stage.begin().await?;
     let since = Instant::now();
     for (place, step) in schedule.steps.iter().enumerate() {
-        let done = take(stage, &mut driver, &*l1, step).await;
+        let done = take(stage, &mut driver, step).await;
         done.with_context(|| format!("step {place}: {step}"))?;
         stage
             .goes_on()
@@ -93,7 +92,7 @@ pub async fn settle(stage: &mut Stage, driver: &Driver) -> anyhow::Result<Tally>
     stage.stop().await;
     let derived = verdict::derive(&*l1, &driver.context()).await?;
     verdict::compare(&stage.store(), &derived)?;
-    let tally = verdict::account(driver, &fates, &derived, &*l1).await?;
+    let tally = verdict::account(driver, &fates, &derived)?;
     // The store must also be one that a start accepts.
     stage.begin().await.context("the start after everything")?;
     stage.stop().await;
@@ -101,12 +100,7 @@ pub async fn settle(stage: &mut Stage, driver: &Driver) -> anyhow::Result<Tally>
 }
 
 /// Does one step.
-async fn take(
-    stage: &mut Stage,
-    driver: &mut Driver,
-    l1: &dyn L1,
-    step: &Step,
-) -> anyhow::Result<()> {
+async fn take(stage: &mut Stage, driver: &mut Driver, step: &Step) -> anyhow::Result<()> {
     match step {
         Step::Submit(count) => {
             if let Some(api) = stage.api() {
@@ -120,7 +114,7 @@ async fn take(
         }
         Step::Deposit(count) => driver.deposit(&stage.node, *count).await?,
         Step::ReplacedDeposit(pause) => driver.replaced_deposit(&stage.node, *pause).await?,
-        Step::Snapshot => driver.snapshot(&stage.node, l1).await?,
+        Step::Snapshot => driver.snapshot(&stage.node).await?,
         Step::Begin(rule) => stage.proxy.add(rule.clone()),
         Step::End => stage.proxy.clear(),
         Step::Reorganise(depth, kept) => {

@@ -27,7 +27,7 @@ pub enum Step {
     Deposit(usize),
     /// A depositor sends a deposit and replaces it before it is mined, after this pause.
     ReplacedDeposit(Duration),
-    /// L1 records a price snapshot, which later transactions may name.
+    /// L1 records a price snapshot, to which later transactions may refer.
     Snapshot,
     /// A fault begins.
     Begin(Rule),

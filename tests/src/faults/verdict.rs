@@ -5,7 +5,7 @@
 //! 2. The store holds exactly the batches that L1 holds, each with the state that a ledger replayed
 //!    from L1 alone gives it.
 //! 3. Each accepted transaction settled once, or was rejected for a reason that L1's history
-//!    confirms: its anchor or its price snapshot is not there.
+//!    confirms: its anchor is not there.
 //! 4. Each deposit of L1's queue was consumed once, in the queue's order.
 //! 5. Nothing halted.
 
@@ -252,12 +252,7 @@ pub fn compare(store: &Path, derived: &Derived) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// If something is lost or doubled, or was rejected without a reason.
-pub async fn account(
-    driver: &Driver,
-    fates: &Fates,
-    derived: &Derived,
-    l1: &dyn L1,
-) -> anyhow::Result<Tally> {
+pub fn account(driver: &Driver, fates: &Fates, derived: &Derived) -> anyhow::Result<Tally> {
     let mut tally = Tally {
         batches: derived.batches.len() as u64,
         ..Tally::default()
@@ -285,7 +280,7 @@ pub async fn account(
             }
             Some("rejected") => {
                 ensure!(!settled, "{}: settled and rejected", one.digest);
-                explained(one, fate, derived, l1).await?;
+                explained(one, fate, derived)?;
                 tally.rejected += 1;
             }
             _ => bail!("{}: lost: {fate}", one.digest),
@@ -307,26 +302,13 @@ pub async fn account(
 }
 
 /// Fails unless L1's history confirms the reason for a rejection.
-async fn explained(
-    one: &Submitted,
-    fate: &Value,
-    derived: &Derived,
-    l1: &dyn L1,
-) -> anyhow::Result<()> {
+fn explained(one: &Submitted, fate: &Value, derived: &Derived) -> anyhow::Result<()> {
     let transaction = &one.transaction;
     match fate["code"].as_str() {
         Some("unknown_anchor") => {
             let anchor = Fr::from(transaction.anchor);
             let known = derived.ledger.history().leaves().contains(&anchor);
             ensure!(!known, "{}: L1 has its anchor: {fate}", one.digest);
-        }
-        Some("unknown_snapshot") => {
-            let time = l1.snapshot_time(&transaction.oracle).await?;
-            ensure!(
-                time.is_none(),
-                "{}: L1 has its snapshot: {fate}",
-                one.digest
-            );
         }
         _ => bail!("{}: rejected without a reason on L1: {fate}", one.digest),
     }

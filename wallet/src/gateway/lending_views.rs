@@ -1,9 +1,10 @@
 //! Bodies of requests and answers about markets and loans.
 
-use subrosa_client::gateway::HealthView;
 pub(super) use subrosa_client::gateway::{
     CollateralRequest, LoanRequest, LoanView, MarketView, RepayRequest, RoleName,
 };
+use subrosa_client::gateway::{HealthView, PriceView};
+use subrosa_protocol::market::Price;
 
 use crate::{
     amount::format,
@@ -16,7 +17,7 @@ const PRICE_DECIMALS: i32 = 18;
 
 impl From<MarketLine> for MarketView {
     fn from(line: MarketLine) -> Self {
-        let price = |price| show_price(price, &line.collateral, &line.debt);
+        let price = |price| show_prices(price, &line.collateral, &line.debt);
         Self {
             market: line.id,
             haircut: line.market.haircut,
@@ -36,7 +37,7 @@ fn show_health(health: &Health, collateral: &ShownAsset, debt: &ShownAsset) -> H
     let units = |amount| format(amount, collateral.token.decimals);
     HealthView {
         time: health.time,
-        price: show_price(health.price, collateral, debt),
+        price: show_prices(health.price, collateral, debt),
         ratio: format(health.ratio.into(), 4),
         covered: health.covered,
         margin_call: !health.covered,
@@ -70,6 +71,13 @@ impl From<LoanLine> for LoanView {
             failure: line.failure.map(Into::into),
             created: line.created,
         }
+    }
+}
+
+fn show_prices(price: Price, collateral: &ShownAsset, debt: &ShownAsset) -> PriceView {
+    PriceView {
+        low: show_price(price.low, collateral, debt),
+        high: show_price(price.high, collateral, debt),
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use subrosa_protocol::loan::{covers, needed};
+use subrosa_protocol::{
+    loan::{CURE, covers, needed},
+    market::Price,
+};
 
 use super::{HeldLoan, StepContext};
 
@@ -12,12 +15,14 @@ pub struct Health {
     /// Time of the price, Unix seconds.
     pub time: u64,
     /// Base units of debt that 10¹⁸ base units of collateral are worth.
-    pub price: u128,
-    /// Value of the collateral after the haircut, in basis points of the debt, rounded down.
+    pub price: Price,
+    /// Value of the collateral at the low price, after the haircut, in basis points of the debt,
+    /// rounded down.
     pub ratio: u32,
-    /// Whether the initial margin covers the debt.
+    /// Whether the initial margin covers the debt at the low price.
     pub covered: bool,
-    /// Whether the lender may liquidate: the maintenance margin is missed, or the loan is due.
+    /// Whether the lender may liquidate: the maintenance margin is missed at the high price, or the
+    /// loan has been due for a day.
     pub liquidatable: bool,
     /// Least collateral to add for the initial margin to cover the debt when the step expires, base
     /// units. `None` if no amount suffices.
@@ -38,24 +43,25 @@ impl Health {
         let (market, price, last) = context.price(loan).ok()?;
         let now = context.now.max(context.last);
         let owed = loan.owed(debt, now)?;
-        let meets = |margin| covers(collateral, price, market.haircut, owed, margin);
+        let meets = |price, margin| covers(collateral, price, market.haircut, owed, margin);
+        let maintained = meets(price.high, market.maintenance);
         // The initial margin must cover the debt until the step expires.
         let expiry = context.expiry.min(loan.maturity).min(last).max(now);
         let needed = needed(
-            price,
+            price.low,
             market.haircut,
             loan.owed(debt, expiry)?,
             market.initial,
         );
-        let covered = meets(market.initial);
+        let covered = meets(price.low, market.initial);
         Some(Self {
             time: context.snapshot?.time,
             price,
-            ratio: largest(meets),
+            ratio: largest(|margin| meets(price.low, margin)),
             covered,
             // A price older than the loan's start cannot be used.
             liquidatable: context.snapshot?.time >= loan.start
-                && (!meets(market.maintenance) || context.now > loan.maturity),
+                && (!maintained || context.now > loan.maturity.saturating_add(CURE)),
             required_top_up: if covered {
                 Some(0)
             } else {

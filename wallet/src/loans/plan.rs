@@ -7,8 +7,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use subrosa_protocol::{
     asset::AssetId,
-    loan::{Agreement, Debt, LAPSE, Loan, covers, improves, most_seizable},
-    market::{Market, PriceSnapshot},
+    loan::{
+        Agreement, CURE, Debt, LAPSE, LAPSE_AGE, Loan, OPENING_AGE, covers, improves,
+        most_seizable, overdue_bonus,
+    },
+    market::{Market, Price, PriceSnapshot},
 };
 use subrosa_transaction::{LoanStep, Step};
 use thiserror::Error;
@@ -98,12 +101,13 @@ pub enum StepError {
     /// The loan has matured, or matures too soon for a transaction to settle.
     #[error("T29: the loan is due; it can only be closed or liquidated")]
     Due,
-    /// The initial margin does not cover the principal with its interest until the origination.
+    /// The initial margin does not cover the principal.
     #[error("T30: the collateral does not cover the principal at the initial margin")]
     Unsecured,
-    /// The maintenance margin is met, and the loan is not due.
+    /// The maintenance margin is met, and the loan is not due, or became due less than a day ago.
     #[error(
-        "T31: the loan is not due, and its collateral covers the debt at the maintenance margin"
+        "T31: the collateral covers the debt at the maintenance margin, and the loan became due \
+         less than a day ago, or is not due"
     )]
     NotLiquidatable,
     /// The loan has ended.
@@ -166,11 +170,11 @@ impl StepContext<'_> {
             .ok_or(StepError::NoMarket)
     }
 
-    /// Returns the market of a loan, its price, and the last second at which the price is fresh.
+    /// Returns the market of a loan, its prices, and the last second at which they are fresh.
     ///
     /// # Errors
     /// [`StepError::NoPrice`] or [`StepError::NoMarket`].
-    pub fn price(&self, loan: &Loan) -> Result<(&Market, u128, u64), StepError> {
+    pub fn price(&self, loan: &Loan) -> Result<(&Market, Price, u64), StepError> {
         self.market(loan)?;
         let snapshot = self.snapshot.ok_or(StepError::NoPrice)?;
         let (market, price) = snapshot
@@ -182,13 +186,18 @@ impl StepContext<'_> {
 
     /// Returns the same for a transaction that must settle under the price. The snapshot must not
     /// be older than `since`.
-    fn fresh(&self, loan: &Loan, since: u64) -> Result<(&Market, u128, u64), StepError> {
+    fn fresh(&self, loan: &Loan, since: u64) -> Result<(&Market, Price, u64), StepError> {
         let priced = self.price(loan)?;
         let early = self.snapshot.is_none_or(|taken| taken.time < since);
-        if early || priced.2 < self.now.max(self.last).saturating_add(SHORTEST) {
+        if early || priced.2 < self.soonest() {
             return Err(StepError::NoPrice);
         }
         Ok(priced)
+    }
+
+    /// Returns the least expiry for which a transaction is worth proving.
+    fn soonest(&self) -> u64 {
+        self.now.max(self.last).saturating_add(SHORTEST)
     }
 }
 
@@ -199,7 +208,8 @@ impl StepContext<'_> {
 pub fn originate(agreement: &Agreement, context: &StepContext<'_>) -> Result<LoanStep, StepError> {
     let loan = &agreement.loan;
     let (_, _, last) = context.fresh(loan, 0)?;
-    if agreement.expiry > last {
+    let taken = context.snapshot.map_or(0, |snapshot| snapshot.time);
+    if agreement.expiry > last.min(taken.saturating_add(OPENING_AGE)) {
         return Err(StepError::NoPrice);
     }
     secured(agreement, context)?;
@@ -212,21 +222,29 @@ pub fn originate(agreement: &Agreement, context: &StepContext<'_>) -> Result<Loa
     })
 }
 
-/// Checks whether the borrower could sign an agreement at the latest price, whatever its age.
+/// Checks whether a party may commit itself to an agreement: the latest price must be fresh and
+/// show that the loan is covered. The borrower's leg may have to wait for a price that is younger.
+///
+/// # Errors
+/// [`StepError`] naming the rule that the borrower's leg would break.
+pub fn may_agree(agreement: &Agreement, context: &StepContext<'_>) -> Result<(), StepError> {
+    context.fresh(&agreement.loan, 0)?;
+    secured(agreement, context)
+}
+
+/// Checks whether the latest price covers a loan at its opening, whatever the price's age.
 ///
 /// # Errors
 /// [`StepError`] naming the rule that it would break.
 pub fn secured(agreement: &Agreement, context: &StepContext<'_>) -> Result<(), StepError> {
     let loan = &agreement.loan;
-    let (market, price, _) = context.price(loan)?;
+    let (market, Price { low, .. }, _) = context.price(loan)?;
     if agreement.expiry > loan.maturity {
         return Err(StepError::Due);
     }
     let collateral = agreement.collateral;
-    // The debt at the last second at which the loan may be opened.
-    let owed = owed(loan, &loan.origination_debt(), agreement.expiry)?;
     let margin = market.initial;
-    if covers(collateral, price, market.haircut, owed, margin) {
+    if covers(collateral, low, market.haircut, loan.principal, margin) {
         Ok(())
     } else {
         Err(StepError::Unsecured)
@@ -334,40 +352,49 @@ fn adjust(
     } else {
         StepError::NotCovered
     };
-    let (market, price, last) = match context.fresh(loan, loan.start) {
+    let (market, Price { low, .. }, last) = match context.fresh(loan, loan.start) {
         Err(_) if released == 0 => return Err(refused),
         priced => priced?,
     };
     let (plan, _) = ending(until.min(last), context.snapshot.copied())?;
     let margin = market.initial;
-    if covers(left, price, market.haircut, plan.step.debt, margin) {
+    if covers(left, low, market.haircut, plan.step.debt, margin) {
         Ok(plan)
     } else {
         Err(refused)
     }
 }
 
+/// Plans the liquidation of the whole debt.
 fn liquidate(held: &HeldLoan, context: &StepContext<'_>) -> Result<Plan, StepError> {
     let (loan, before) = (&held.loan, held.position.debt);
     let collateral = held.position.collateral;
     let lapsed = loan.maturity.saturating_add(LAPSE);
-    let (market, price, last) = match context.fresh(loan, loan.start) {
-        Ok(priced) => priced,
+    match context.price(loan) {
         // So long after maturity, the lender need not wait for a price.
         Err(_) if context.now > lapsed => return seize_all(held, lapsed + 1, context),
-        Err(none) => return Err(none),
-    };
-    let due = context.now > loan.maturity;
-    let not_before = if due {
-        context.last.max(loan.maturity + 1)
-    } else {
-        context.last
-    };
-    let owed = owed(loan, &before, not_before)?;
-    if !due && covers(collateral, price, market.haircut, owed, market.maintenance) {
-        return Err(StepError::NotLiquidatable);
+        found => found.map(|_| ())?,
     }
-    let seized = most_seizable(collateral, price, owed, market.bonus);
+    let (market, Price { high, .. }, last) = context.fresh(loan, loan.start)?;
+    let is_healthy = |debt| covers(collateral, high, market.haircut, debt, market.maintenance);
+    // Like other transactions' if possible, so that the sequencer recognises no liquidation.
+    let mut not_before = context.last;
+    let mut debt = owed(loan, &before, not_before)?;
+    if is_healthy(debt) {
+        let cured = loan.maturity.saturating_add(CURE).saturating_add(1);
+        if context.now < cured {
+            return Err(StepError::NotLiquidatable);
+        }
+        not_before = not_before.max(cured);
+        debt = owed(loan, &before, not_before)?;
+    }
+    let bonus = if is_healthy(debt) {
+        let due = overdue_bonus(market.bonus, loan.maturity, not_before);
+        due.ok_or(StepError::NotLiquidatable)?
+    } else {
+        market.bonus
+    };
+    let seized = most_seizable(collateral, high, debt, bonus);
     Ok(Plan {
         step: LoanStep {
             step: Step::Liquidate,
@@ -385,8 +412,13 @@ fn liquidate(held: &HeldLoan, context: &StepContext<'_>) -> Result<Plan, StepErr
     })
 }
 
-/// Plans the seizure of all collateral, without a price.
+/// Plans the seizure of all collateral, under a snapshot that shows that it has no price.
 fn seize_all(held: &HeldLoan, from: u64, context: &StepContext<'_>) -> Result<Plan, StepError> {
+    let snapshot = context.snapshot.ok_or(StepError::NoPrice)?;
+    let expiry = context.expiry.min(snapshot.time.saturating_add(LAPSE_AGE));
+    if expiry < context.soonest() {
+        return Err(StepError::NoPrice);
+    }
     let not_before = context.last.max(from);
     owed(&held.loan, &held.position.debt, not_before)?;
     Ok(Plan {
@@ -395,10 +427,10 @@ fn seize_all(held: &HeldLoan, from: u64, context: &StepContext<'_>) -> Result<Pl
             loan: held.loan.clone(),
             before: held.position.debt,
             debt: 0,
-            snapshot: None,
+            snapshot: Some(*snapshot),
         },
         not_before,
-        expiry: context.expiry,
+        expiry,
         left: 0,
         released: held.position.collateral,
         paid: None,

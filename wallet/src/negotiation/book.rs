@@ -298,18 +298,13 @@ impl Book {
         if quote.status != QuoteStatus::Preparing {
             return Err(Refusal::WrongState("the quote is not being prepared"));
         }
-        let terms = quote.deal.terms();
-        let start = quote.deal.agreement().map_or(0, |a| a.loan.start);
-        let begun = (start, terms.expiry);
+        let before = quote.deal.terms().expiry;
         quote.valid_until = now.saturating_add(quote.times.valid_for);
         let expiry = quote.valid_until.saturating_add(quote.times.settle_within);
-        quote.deal.begin(now, expiry);
-        if quote
-            .deal
-            .agreement()
-            .is_some_and(|agreement| agreement.check().is_err() || agreement.loan.maturity < expiry)
-        {
-            quote.deal.begin(begun.0, begun.1);
+        quote.deal.begin(expiry);
+        let agreement = quote.deal.agreement();
+        if agreement.is_some_and(|agreement| agreement.check().is_err()) {
+            quote.deal.begin(before);
             return Err(Refusal::WrongState(
                 "the loan would be due before it could be opened",
             ));

@@ -48,12 +48,12 @@ impl Deal {
         self.agreement.as_deref()
     }
 
-    /// Sets the times when the deal is offered: its expiry, and a loan's start.
-    pub(super) fn begin(&mut self, now: u64, expiry: u64) {
+    /// Sets the expiry when the deal is offered. It is a loan's start too.
+    pub(super) fn begin(&mut self, expiry: u64) {
         self.terms.expiry = expiry;
         if let Some(agreement) = &mut self.agreement {
             agreement.expiry = expiry;
-            agreement.loan.start = now;
+            agreement.loan.start = expiry;
             if let Ok(terms) = agreement.terms() {
                 self.terms = terms;
             }

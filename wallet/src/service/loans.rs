@@ -134,6 +134,7 @@ impl Wallet {
             let mut fit = snapshot.markets.between(collateral, debt);
             fit.next()
         });
+        let expiry = now + order.valid_for + order.settle_within;
         let loan = Loan {
             borrower,
             lender,
@@ -141,18 +142,18 @@ impl Wallet {
             debt,
             principal: order.debt.1,
             rate: order.rate,
-            start: now,
+            // Interest runs from the last moment of the opening (T30).
+            start: expiry,
             maturity: order.maturity,
             market: market.ok_or(StepError::NoMarket)?,
             salt: Salt::random(&mut OsRng),
         };
-        loan.check().map_err(refused_loan)?;
-        let expiry = now + order.valid_for + order.settle_within;
-        if order.maturity < expiry {
+        if order.maturity <= expiry {
             let early = "maturity must be after valid_for and settle_within, \
                          so that the loan can be opened before it is due";
             return Err(WalletError::Malformed(early.into()));
         }
+        loan.check().map_err(refused_loan)?;
         let id = Id::from_bytes(loan.id()).ok_or(WalletError::NotFound)?;
         let agreement = Agreement {
             loan,
@@ -185,11 +186,9 @@ impl Wallet {
         }
         let context = inner.step_context(self.now());
         match Role::of(&self.keys.owner, &agreement.loan) {
-            Some(Role::Borrower) => plan::originate(agreement, &context).map(|_| ())?,
-            Some(Role::Lender) => context.market(&agreement.loan).map(|_| ())?,
-            None => return Err(WalletError::NotFound),
+            Some(_) => Ok(plan::may_agree(agreement, &context)?),
+            None => Err(WalletError::NotFound),
         }
-        Ok(())
     }
 
     /// Declines a proposal that was received.

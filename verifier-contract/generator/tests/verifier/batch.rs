@@ -34,7 +34,6 @@ fn transaction(anchor: Anchor, assets_root: Word, seed: u8) -> Transaction {
         header: Header::new(Kind::Transfer, AssetId(7), 5, TIME + 60).unwrap(),
         withdrawal: None,
         terms: Word::from(0u64),
-        oracle: Word::from(0u64),
         nullifiers: [1, 2, 3].map(word).map(Nullifier::new),
         commitments: [4, 5, 6].map(word).map(NoteCommitment::new),
         ephemeral: key.public().y,
@@ -54,7 +53,8 @@ fn witness(shape: Shape) -> BatchWitness {
         min_fee: 1,
     };
     let mut ledger = Ledger::new();
-    let anchor = Anchor::new(ledger.state().note_root);
+    let prices = Word::from(55u64);
+    let anchor = ledger.state().anchor(&prices);
     let assets_root = Word::from(99u64);
     let deposit = Deposit {
         asset: AssetId(7),
@@ -66,6 +66,7 @@ fn witness(shape: Shape) -> BatchWitness {
         time: TIME,
         fee_recipient: [3; 20],
         assets_root,
+        prices,
         transactions: [1, 2]
             .map(|seed| transaction(anchor, assets_root, seed))
             .to_vec(),

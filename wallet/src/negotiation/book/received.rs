@@ -4,7 +4,7 @@ use subrosa_protocol::{keys::Address, swap::Side};
 
 use super::{
     super::{
-        Deal, GRACE, HELD, HORIZON, Id, MAX_ANSWERS, MAX_OF_ONE, MAX_RECEIVED,
+        Deal, GRACE, HORIZON, Id, MAX_ANSWERS, MAX_OF_ONE, MAX_RECEIVED,
         payload::{Payload, Proposal, Request},
         records::{Direction, Quote, QuoteStatus, Rfq, RfqStatus, Times},
     },
@@ -97,18 +97,10 @@ impl Book {
         if *id.as_bytes() != loan.id() {
             return Err(Dropped::Unfit("a proposal whose id is not its loan's name"));
         }
-        if agreement.check().is_err() || loan.maturity < agreement.expiry {
+        if agreement.check().is_err() {
             return Err(Dropped::Unfit(
-                "an invalid loan, or one that is due before it can be opened",
-            ));
-        }
-        // The maker sets `start` when it sends the proposal, and the mailbox keeps messages for an
-        // hour. With a later `start`, no current price could be used against the borrower; with an
-        // earlier one, prices from before the opening could.
-        let earliest = reading.now.saturating_sub(HELD + GRACE);
-        if !(earliest..=reading.now.saturating_add(GRACE)).contains(&loan.start) {
-            return Err(Dropped::Unfit(
-                "a loan whose start is not the time of the proposal",
+                "an invalid loan, one that is due before it can be opened, or one that does not \
+                 start at its expiry",
             ));
         }
         let maker = if loan.borrower == *from {

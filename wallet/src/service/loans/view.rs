@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use subrosa_protocol::{
     loan::{End, Loan},
-    market::Market,
+    market::{Market, Price},
 };
 
 use super::super::{AssetAmount, Inner, ShownAsset, Wallet};
@@ -61,7 +61,7 @@ pub struct MarketLine {
     /// Margins and limits.
     pub market: Market,
     /// Base units of debt that 10¹⁸ base units of collateral are worth.
-    pub price: Option<u128>,
+    pub price: Option<Price>,
     /// Time of the snapshot, Unix seconds.
     pub time: u64,
 }

@@ -14,7 +14,6 @@ use super::{
         offers::notes::leg_of, parse_account,
     },
     fate::{EXPIRED, advance, promised, spendable},
-    snapshot::{MIXED, SnapshotChoice, snapshot_for},
 };
 use crate::{
     chain::OwnedNote,
@@ -106,9 +105,8 @@ impl Wallet {
             inner.state.operation(id).is_some_and(|o| {
                 let stale = match code.as_str() {
                     "stale_assets" => o.attempts.last().is_some_and(|a| a.assets_root != root),
-                    "unknown_anchor" | "unknown_snapshot" => true,
-                    // Both legs must name the same snapshot, or one of them none.
-                    MIXED => matches!(o.request, Request::Leg { .. }),
+                    // The prices moved on, or batches were dropped.
+                    "unknown_anchor" => true,
                     // The leg only lost its place in the pool; nothing in it is wrong.
                     "displaced" => matches!(o.request, Request::Leg { .. }),
                     _ => false,
@@ -151,7 +149,6 @@ impl Wallet {
                 expiry: now + LIFETIME,
                 now,
                 snapshot: inner.snapshot,
-                omit_snapshot: false,
             },
         }
     }
@@ -172,12 +169,7 @@ impl Wallet {
                     return Ok(false);
                 }
             };
-            let mut composer = self.composer(&inner, operation.fee);
-            match snapshot_for(&inner, &operation) {
-                SnapshotChoice::Name(snapshot) => composer.envelope.snapshot = Some(snapshot),
-                SnapshotChoice::Omit => composer.envelope.omit_snapshot = true,
-            }
-            let composed = composer.compose(
+            let composed = self.composer(&inner, operation.fee).compose(
                 &intent,
                 AssetId(operation.asset),
                 operation.amount,
@@ -194,7 +186,7 @@ impl Wallet {
             Err(ComposeError::Insufficient) => {
                 return self.wait_for_notes(&operation).await.map(|()| false);
             }
-            // A fresher price may come before the origination expires.
+            // A younger price may come before the origination expires.
             Err(ComposeError::Step(StepError::NoPrice))
                 if matches!(operation.request, Request::Leg { .. }) =>
             {
