@@ -57,8 +57,6 @@ abstract contract Fixture is Test {
         poseidon = new Poseidon();
         registry = new AssetRegistry(poseidon, address(this));
         oracle = new PriceOracle(registry, address(this));
-        rollup = new Rollup(registry, oracle, address(this), sequencer, guardian, USD);
-        vault = rollup.vault();
         verifier = new VerifierDouble();
         VM.etch(vkData, hex"0001");
         usd = new PlainToken(6);
@@ -66,6 +64,8 @@ abstract contract Fixture is Test {
         registry.registerUnaudited(address(0), 0);
         registry.register(address(usd), GX, GY, 0);
         registry.register(address(gold), G2X, G2Y, 0);
+        rollup = new Rollup(registry, oracle, address(this), sequencer, guardian, USD);
+        vault = rollup.vault();
         rollup.registerShape(4, 4, address(verifier), vkData, false);
         rollup.registerShape(16, 16, address(verifier), vkData, false);
         rollup.registerShape(64, 64, address(verifier), vkData, true);

@@ -87,50 +87,83 @@ contract GasTest is Fixture {
 
 /// @dev Measures a snapshot of sixteen markets over eight assets. Each asset has a feed and is in
 /// four markets, and all prices change. (A feed in use is a proxy, which costs some 10,000 gas
-/// more.)
+/// more.) This is an ordinary snapshot, which takes no samples.
 contract SnapshotGasTest is Fixture {
+    DevelopmentFeed[8] internal feeds;
+    uint256 private clock = NOW;
+
     function setUp() public {
         deploy();
-        DevelopmentFeed[8] memory feeds;
         for (uint16 asset = 0; asset < 8; ++asset) {
             if (asset >= registry.count()) {
                 registry.registerUnaudited(address(new PlainToken(18)), 0);
             }
-            feeds[asset] = new DevelopmentFeed(8, int256(1e8 + 1e7 * uint256(asset)));
-            oracle.setFeed(asset, address(feeds[asset]), 3600, 18);
+            feeds[asset] = new DevelopmentFeed(8, 1e8);
+            oracle.setFeed(asset, address(feeds[asset]), 3600, asset == USD ? 6 : 18);
         }
         for (uint16 id = 0; id < 16; ++id) {
             oracle.setMarket(
-                uint8(id), Market(id % 8, (id + id / 8 + 1) % 8, 500, 15000, 12000, 500, 3600)
+                uint8(id), Market(id % 8, (id + id / 8 + 1) % 8, 500, 15000, 12000, 500, 3600, 100)
             );
-        }
-        // The first snapshot pays for new storage.
-        oracle.snapshot();
-        VM.warp(block.timestamp + 12);
-        for (uint256 asset = 0; asset < 8; ++asset) {
-            feeds[asset].setAnswer(int256(2e8 + 3e7 * asset));
         }
         prepare();
     }
 
-    function prepare() internal virtual {}
+    function prepare() internal virtual {
+        settle();
+        pass(1 minutes);
+    }
+
+    /// @dev Takes snapshots until no sample is missing: new storage is paid for.
+    function settle() internal {
+        for (uint256 i = 0; i < 6; ++i) {
+            pass(5 minutes);
+            oracle.snapshot();
+        }
+    }
+
+    /// @dev Lets time pass and changes all prices.
+    function pass(uint256 duration) internal {
+        clock += duration;
+        VM.warp(clock);
+        for (uint256 asset = 0; asset < 8; ++asset) {
+            feeds[asset].setAnswer(int256(1e8 + clock % 1e6 * (7 + 2 * asset) / 10));
+        }
+    }
 
     function test_gasOfSnapshot() public {
         uint256 before = gasleft();
         uint256 digest = oracle.snapshot();
         uint256 used = before - gasleft();
-        (,,, uint256[8] memory prices,) = oracle.latest();
-        for (uint256 i = 0; i < 8; ++i) {
+        (,,,, uint256[16] memory prices,) = oracle.latest();
+        for (uint256 i = 0; i < 16; ++i) {
             assertTrue(prices[i] % 2 ** 120 != 0 && prices[i] >> 120 != 0, "no price");
         }
-        assertTrue(oracle.timeOf(digest) != 0, "no snapshot");
+        (uint40 taken,) = oracle.validity(digest);
+        assertTrue(taken != 0, "no snapshot");
         emit log_named_uint("snapshot without the transaction's 21,064, gas", used);
     }
 }
 
-/// @dev Measures a snapshot after governance changed a market, which writes all market words again.
+/// @dev Measures a snapshot five minutes after a sample, which takes one.
+contract SnapshotWithSampleGasTest is SnapshotGasTest {
+    function prepare() internal override {
+        settle();
+        pass(5 minutes);
+    }
+}
+
+/// @dev Measures the first snapshot, which pays for new storage and takes a sample.
+contract FirstSnapshotGasTest is SnapshotGasTest {
+    function prepare() internal override {}
+}
+
+/// @dev Measures a snapshot after governance changed a market, which writes all market words again,
+/// and takes a sample.
 contract SnapshotAfterChangeGasTest is SnapshotGasTest {
     function prepare() internal override {
-        oracle.setMarket(5, Market(5, 6, 600, 15000, 12000, 500, 3600));
+        settle();
+        pass(5 minutes);
+        oracle.setMarket(5, Market(5, 6, 600, 15000, 12000, 500, 3600, 100));
     }
 }

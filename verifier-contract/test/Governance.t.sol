@@ -143,7 +143,7 @@ contract GovernanceTest is Fixture {
             abi.encodeCall(IPriceOracle.setFeed, (USD, feed, 60, 6)),
             abi.encodeCall(IPriceOracle.removeFeed, (USD)),
             abi.encodeCall(
-                IPriceOracle.setMarket, (0, Market(GOLD, USD, 500, 15000, 12000, 500, 3600))
+                IPriceOracle.setMarket, (0, Market(GOLD, USD, 500, 15000, 12000, 500, 3600, 100))
             ),
             abi.encodeCall(IPriceOracle.removeMarket, (0)),
             abi.encodeCall(Ownable2Step.transferOwnership, (alice))

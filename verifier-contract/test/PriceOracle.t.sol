@@ -14,19 +14,20 @@ import {PlainToken} from "./doubles/Tokens.sol";
 import {ReferenceOracle} from "./reference/ReferenceOracle.sol";
 
 contract PriceOracleTest is Fixture {
-    // Computed from the markets and answers below, with circomlibjs's reference permutation and
-    // integers of any size.
+    // Computed from the markets and answers below in Python, with integers of any size and a
+    // Poseidon whose constants come from its Grain generator. It also gives the commitments in
+    // `protocol/vectors/batch.json`, which the Rust side computed.
     uint256 private constant EMPTY_ROOT =
         6613525988509056453015330450141182930458322389735231116358877228651692311544;
     uint256 private constant ROOT =
-        12907730338765996572508935099693265137419556960523793480390496637188393709330;
+        2826981483088416198502991710517972024186272005038674422218211770322679504967;
     uint256 private constant DIGEST =
-        7179356076722610476375143361739443393517814556058582123114141089206618840815;
+        5374122223803895087940319530047843655410309159086028418858904055828676579208;
     uint256 private constant PRICE_0 = 2345678912;
     uint256 private constant PRICE_3 = 3456789000;
     uint256 private constant PRICE_6 = 426315807649232353843687963;
     uint256 private constant PRICE_15 = 678571620176990843;
-    uint256 private constant WORD_15 = 87112281531745060482826841848268019728386;
+    uint256 private constant WORD_15 = 448614607033781364020905010724700422146;
 
     uint40 private constant HEARTBEAT = 3600;
 
@@ -42,24 +43,32 @@ contract PriceOracleTest is Fixture {
         oracle.setFeed(USD, address(usdFeed), HEARTBEAT, 6);
         oracle.setFeed(GOLD, address(goldFeed), HEARTBEAT, 18);
         oracle.setFeed(COIN, address(coinFeed), HEARTBEAT, 18);
-        oracle.setMarket(0, Market(GOLD, USD, 500, 15000, 12000, 500, 3600));
-        oracle.setMarket(3, Market(COIN, USD, 1000, 16000, 13000, 1000, 1800));
-        oracle.setMarket(6, Market(USD, GOLD, 0, 12000, 11000, 200, 7200));
-        oracle.setMarket(15, Market(GOLD, COIN, 9999, 2 ** 24 - 1, 10000, 10000, 2 ** 24 - 1));
+        oracle.setMarket(0, Market(GOLD, USD, 500, 15000, 12000, 500, 3600, 100));
+        oracle.setMarket(3, Market(COIN, USD, 1000, 16000, 13000, 1000, 1800, 1));
+        oracle.setMarket(6, Market(USD, GOLD, 0, 12000, 11000, 200, 7200, 10000));
+        oracle.setMarket(15, Market(GOLD, COIN, 9999, 2 ** 24 - 1, 10000, 2000, 86400, 250));
     }
 
-    /// @dev Returns the prices of a snapshot one by one.
+    /// @dev Returns the prices of a snapshot one by one, with low and high prices equal. Waits until
+    /// the last snapshot is a minute old.
     function take() private returns (uint256[16] memory prices) {
+        (, uint40 last,,,,) = oracle.latest();
+        if (VM.getBlockTimestamp() < last + 60) VM.warp(last + 60);
         uint256 digest = oracle.snapshot();
-        uint256[8] memory words;
+        uint256[16] memory words;
         uint256 latestDigest;
-        (latestDigest,,, words,) = oracle.latest();
+        uint40 time;
+        uint40 previous;
+        (latestDigest, time, previous,, words,) = oracle.latest();
         assertEq(latestDigest, digest, "latest");
+        assertEq(time, VM.getBlockTimestamp(), "time");
+        assertEq(previous, last, "previous");
         for (uint256 i = 0; i < 16; ++i) {
-            prices[i] = (words[i / 2] >> (120 * (i % 2))) % 2 ** 120;
+            prices[i] = words[i] % 2 ** 120;
+            assertEq(words[i] >> 120, prices[i], "low and high");
         }
         assertEq(
-            ReferenceOracle.digest(poseidon, block.timestamp, oracle.marketRoot(), prices),
+            ReferenceOracle.digest(poseidon, time, last, oracle.marketRoot(), prices, prices),
             digest,
             "digest of latest"
         );
@@ -107,43 +116,86 @@ contract PriceOracleTest is Fixture {
         (
             uint256 digest,
             uint40 time,
+            uint40 previous,
             uint256 root,
-            uint256[8] memory prices,
+            uint256[16] memory prices,
             uint256[16] memory markets
         ) = oracle.latest();
-        assertEq(digest | time | root | prices[0] | markets[0], 0, "none yet");
-        assertEq(oracle.timeOf(0), 0, "no digest");
+        assertEq(digest | time | previous | root | prices[0] | markets[0], 0, "none yet");
         VM.warp(NOW + 5);
         VM.prank(alice);
         uint256 first = oracle.snapshot();
-        VM.warp(NOW + 6);
+        (, time, previous,,,) = oracle.latest();
+        assertEq(time, NOW + 5, "time of the first");
+        assertEq(previous, 0, "nothing before the first");
+        VM.warp(NOW + 66);
         uint256 second = oracle.snapshot();
         assertTrue(first != second, "the time is in the digest");
-        assertEq(oracle.timeOf(first), NOW + 5, "first");
-        assertEq(oracle.timeOf(second), NOW + 6, "second");
-        (digest, time, root, prices, markets) = oracle.latest();
+        (digest, time, previous, root, prices, markets) = oracle.latest();
         assertEq(digest, second, "latest");
-        assertEq(time, NOW + 6, "time");
+        assertEq(time, NOW + 66, "time");
+        assertEq(previous, NOW + 5, "previous");
         assertEq(root, ROOT, "root");
-        assertEq(prices[0], PRICE_0, "0, 1");
-        assertEq(prices[1], PRICE_3 * 2 ** 120, "2, 3");
-        assertEq(prices[3], PRICE_6, "6, 7");
-        assertEq(prices[7], PRICE_15 * 2 ** 120, "14, 15");
+        assertEq(prices[0], PRICE_0 * (1 + 2 ** 120), "0");
+        assertEq(prices[3], PRICE_3 * (1 + 2 ** 120), "3");
+        assertEq(prices[6], PRICE_6 * (1 + 2 ** 120), "6");
+        assertEq(prices[15], PRICE_15 * (1 + 2 ** 120), "15");
         for (uint256 i = 0; i < 16; ++i) {
             assertEq(markets[i], oracle.marketWords()[i], "market");
         }
-        // Equal prices and times give an equal digest.
-        assertEq(oracle.snapshot(), second, "again");
+    }
+
+    function checkValidity(uint256 digest, uint256 taken, uint256 superseded, string memory what)
+        private
+        view
+    {
+        (uint40 from, uint40 to) = oracle.validity(digest);
+        assertEq(from, taken, what);
+        assertEq(to, superseded, what);
+    }
+
+    /// @dev The digest 0 is valid from the beginning to the first snapshot, and a snapshot to the
+    /// next one.
+    function test_validity() public {
+        checkValidity(0, 1, 0, "before the first");
+        checkValidity(1, 0, 0, "unknown");
+        uint256 first = oracle.snapshot();
+        checkValidity(0, 1, NOW, "superseded by the first");
+        checkValidity(first, NOW, 0, "the first");
+        VM.warp(NOW + 1000);
+        uint256 second = oracle.snapshot();
+        checkValidity(0, 1, NOW, "as before");
+        checkValidity(first, NOW, NOW + 1000, "superseded by the second");
+        checkValidity(second, NOW + 1000, 0, "the second");
+        checkValidity(1, 0, 0, "still unknown");
+    }
+
+    function test_snapshotOnceAMinute() public {
+        oracle.snapshot();
+        VM.expectRevert(abi.encodeWithSelector(IPriceOracle.SnapshotTooEarly.selector, NOW + 60));
+        oracle.snapshot();
+        VM.warp(NOW + 59);
+        VM.expectRevert(abi.encodeWithSelector(IPriceOracle.SnapshotTooEarly.selector, NOW + 60));
+        oracle.snapshot();
+        VM.warp(NOW + 60);
+        oracle.snapshot();
     }
 
     function test_event() public {
-        uint256[8] memory prices;
-        prices[0] = PRICE_0;
-        prices[1] = PRICE_3 * 2 ** 120;
-        prices[3] = PRICE_6;
-        prices[7] = PRICE_15 * 2 ** 120;
+        uint256[16] memory low;
+        uint256[16] memory prices;
+        (low[0], low[3], low[6], low[15]) = (PRICE_0, PRICE_3, PRICE_6, PRICE_15);
+        for (uint256 i = 0; i < 16; ++i) {
+            prices[i] = low[i] * (1 + 2 ** 120);
+        }
         VM.expectEmit(true, true, true, true, address(oracle));
-        emit IPriceOracle.Snapshot(DIGEST, uint40(NOW), ROOT, prices);
+        emit IPriceOracle.Snapshot(DIGEST, uint40(NOW), 0, ROOT, prices);
+        oracle.snapshot();
+        VM.warp(NOW + 99);
+        uint256 second =
+            ReferenceOracle.digest(poseidon, NOW + 99, NOW, oracle.marketRoot(), low, low);
+        VM.expectEmit(true, true, true, true, address(oracle));
+        emit IPriceOracle.Snapshot(second, uint40(NOW + 99), uint40(NOW), ROOT, prices);
         oracle.snapshot();
     }
 
@@ -159,21 +211,21 @@ contract PriceOracleTest is Fixture {
     /// @dev A change of a market affects later snapshots. Earlier ones keep their markets.
     function test_marketsOfASnapshot() public {
         uint256 before = oracle.snapshot();
-        oracle.setMarket(0, Market(GOLD, USD, 600, 15000, 12000, 500, 3600));
+        oracle.setMarket(0, Market(GOLD, USD, 600, 15000, 12000, 500, 3600, 100));
         oracle.removeMarket(3);
-        (uint256 digest,, uint256 root,, uint256[16] memory markets) = oracle.latest();
+        (uint256 digest,,, uint256 root,, uint256[16] memory markets) = oracle.latest();
         assertEq(digest, before, "digest");
         assertEq(root, ROOT, "root");
         assertEq(ReferenceOracle.root(poseidon, markets), ROOT, "markets");
-        VM.warp(NOW + 1);
+        VM.warp(NOW + 60);
         oracle.snapshot();
-        assertEq(oracle.timeOf(before), NOW, "still known");
-        (,, root,, markets) = oracle.latest();
+        checkValidity(before, NOW, NOW + 60, "still known");
+        (,,, root,, markets) = oracle.latest();
         assertEq(root, oracle.marketRoot(), "root after the change");
         assertTrue(root != ROOT, "another root");
         assertEq(
             markets[0],
-            ReferenceOracle.word(Market(GOLD, USD, 600, 15000, 12000, 500, 3600)),
+            ReferenceOracle.word(Market(GOLD, USD, 600, 15000, 12000, 500, 3600, 100)),
             "changed"
         );
         assertEq(markets[3], 0, "removed");
@@ -193,7 +245,7 @@ contract PriceOracleTest is Fixture {
             feeds[i] = new FeedDouble(8);
             feeds[i].setRound(1, int256((i + 1) * 1e8), NOW, 1);
             full.setFeed(asset, address(feeds[i]), HEARTBEAT, 18);
-            Market memory market = Market(asset, USD, uint16(i), 15000, 12000, 500, 3600);
+            Market memory market = Market(asset, USD, uint16(i), 15000, 12000, 500, 3600, 100);
             full.setMarket(uint8(i), market);
             words[i] = ReferenceOracle.word(market);
             prices[i] = (i + 1) * 1e6;
@@ -201,17 +253,22 @@ contract PriceOracleTest is Fixture {
         }
         assertEq(
             full.snapshot(),
-            ReferenceOracle.digest(poseidon, NOW, full.marketRoot(), prices),
+            ReferenceOracle.digest(poseidon, NOW, 0, full.marketRoot(), prices, prices),
             "digest"
         );
+        uint256 time = NOW;
         // One missing feed at a time.
         for (uint256 i = 0; i < 16; ++i) {
             feeds[i].setManners(FeedDouble.Manner.Return, FeedDouble.Manner.Revert);
             uint256 price = prices[i];
             prices[i] = 0;
+            time += 60;
+            VM.warp(time);
             assertEq(
                 full.snapshot(),
-                ReferenceOracle.digest(poseidon, NOW, full.marketRoot(), prices),
+                ReferenceOracle.digest(
+                    poseidon, time, time - 60, full.marketRoot(), prices, prices
+                ),
                 "one bad feed"
             );
             prices[i] = price;
@@ -220,9 +277,10 @@ contract PriceOracleTest is Fixture {
         // The asset of all debts.
         usdFeed.setFailing(true);
         uint256[16] memory none;
+        VM.warp(time + 60);
         assertEq(
             full.snapshot(),
-            ReferenceOracle.digest(poseidon, NOW, full.marketRoot(), none),
+            ReferenceOracle.digest(poseidon, time + 60, time, full.marketRoot(), none, none),
             "no debt feed"
         );
     }
@@ -251,7 +309,11 @@ contract PriceOracleTest is Fixture {
 
     /// @dev A round without a time gives no price, whatever the heartbeat.
     function test_unansweredRound() public {
-        oracle.setFeed(GOLD, address(goldFeed), type(uint40).max, 18);
+        // At this time any other round is fresh.
+        VM.warp(25 hours - 100);
+        oracle.setFeed(GOLD, address(goldFeed), 25 hours, 18);
+        usdFeed.setUpdatedAt(25 hours - 100);
+        coinFeed.setUpdatedAt(25 hours - 100);
         goldFeed.setUpdatedAt(1);
         nothingMissing("old, and allowed to be");
         goldFeed.setUpdatedAt(0);
@@ -279,6 +341,7 @@ contract PriceOracleTest is Fixture {
         goldFeed.setDecimals(8);
         nothingMissing("the old ones again");
         goldFeed.setDecimals(9);
+        tokenDecimals(gold, 17);
         oracle.setFeed(GOLD, address(goldFeed), HEARTBEAT, 17);
         nothingMissing("set again");
     }
@@ -361,40 +424,69 @@ contract PriceOracleTest is Fixture {
         pricesOf(false, false, true, "one feed is no price");
         oracle.removeFeed(COIN);
         pricesOf(false, false, false, "none");
-        assertTrue(oracle.timeOf(oracle.snapshot()) != 0, "a snapshot nevertheless");
+        VM.warp(NOW + 1 hours);
+        checkValidity(oracle.snapshot(), NOW + 1 hours, 0, "a snapshot nevertheless");
+    }
+
+    error Tried(bool ok, bytes result);
+
+    /// @dev Takes a snapshot with so much gas, and undoes it. Only `tryWith` calls it.
+    function tryAndUndo(uint256 gas) external {
+        (bool ok, bytes memory result) =
+            address(oracle).call{gas: gas}(abi.encodeCall(IPriceOracle.snapshot, ()));
+        revert Tried(ok, result);
+    }
+
+    /// @dev Returns what a snapshot with so much gas would return.
+    function tryWith(uint256 gas) private returns (bool ok, bytes memory result) {
+        try this.tryAndUndo(gas) {
+            revert NotTrue("not undone");
+        } catch (bytes memory reason) {
+            assertTrue(bytes4(reason) == Tried.selector, "tried");
+            assembly ("memory-safe") {
+                let length := mload(reason)
+                reason := add(reason, 4)
+                mstore(reason, sub(length, 4))
+            }
+            return abi.decode(reason, (bool, bytes));
+        }
     }
 
     /// @dev A caller cannot leave prices out of a snapshot by giving it little gas.
     function test_gasIsNoChoice() public {
         FeedDouble feed = goldDouble();
-        bytes memory call = abi.encodeCall(IPriceOracle.snapshot, ());
-        uint256 full = oracle.snapshot();
-        bool refused;
-        bool done;
-        for (uint256 gas = 40_000; gas < 700_000; gas += 1_000) {
-            (bool ok, bytes memory result) = address(oracle).call{gas: gas}(call);
-            if (ok) {
-                assertEq(abi.decode(result, (uint256)), full, "other prices");
-                done = true;
-            } else if (result.length != 0) {
-                assertTrue(bytes4(result) == IPriceOracle.GasTooLow.selector, "reason");
-                refused = true;
+        VM.warp(NOW + 60);
+        for (uint256 spinning = 0; spinning < 2; ++spinning) {
+            if (spinning != 0) feed.setManners(FeedDouble.Manner.Return, FeedDouble.Manner.Spin);
+            (, bytes memory full) = tryWith(3_000_000);
+            assertEq(full.length, 32, "digest");
+            bool refused;
+            bool done;
+            for (uint256 gas = 40_000; gas < 900_000; gas += 1_000) {
+                (bool ok, bytes memory result) = tryWith(gas);
+                if (ok) {
+                    assertTrue(keccak256(result) == keccak256(full), "other prices");
+                    done = true;
+                } else if (result.length != 0) {
+                    assertTrue(bytes4(result) == IPriceOracle.GasTooLow.selector, "reason");
+                    refused = true;
+                }
             }
-        }
-        assertTrue(refused && done, "range");
-        feed.setManners(FeedDouble.Manner.Return, FeedDouble.Manner.Spin);
-        full = oracle.snapshot();
-        for (uint256 gas = 200_000; gas < 700_000; gas += 1_000) {
-            (bool ok, bytes memory result) = address(oracle).call{gas: gas}(call);
-            if (ok) {
-                assertEq(abi.decode(result, (uint256)), full, "other prices with a spinning feed");
-            }
+            assertTrue(refused && done, "range");
         }
     }
 
     // Arithmetic
 
-    /// @dev Returns the price of market 0, gold against dollars, for these answers and decimals.
+    /// @dev Makes the token state these decimals.
+    function tokenDecimals(PlainToken token, uint8 decimals) private {
+        VM.mockCall(
+            address(token), abi.encodeCall(PlainToken.decimals, ()), abi.encode(uint256(decimals))
+        );
+    }
+
+    /// @dev Returns the price of market 0, gold against dollars, for these answers and decimals, in
+    /// the first snapshot of a new oracle. Market 1 is the inverse.
     function priceWith(
         uint256 collateral,
         uint8 collateralToken,
@@ -407,6 +499,12 @@ contract PriceOracleTest is Fixture {
         goldFeed.setAnswer(int256(collateral));
         usdFeed.setDecimals(debtFeed);
         usdFeed.setAnswer(int256(debt));
+        tokenDecimals(gold, collateralToken);
+        tokenDecimals(usd, debtToken);
+        oracle = new PriceOracle(registry, address(this));
+        // Before the feeds: prices may be small.
+        oracle.setMarket(0, Market(GOLD, USD, 500, 15000, 12000, 500, 3600, 100));
+        oracle.setMarket(1, Market(USD, GOLD, 500, 15000, 12000, 500, 3600, 100));
         oracle.setFeed(GOLD, address(goldFeed), HEARTBEAT, collateralToken);
         oracle.setFeed(USD, address(usdFeed), HEARTBEAT, debtToken);
         return take()[0];
@@ -433,10 +531,8 @@ contract PriceOracleTest is Fixture {
         assertEq(priceWith(2 ** 120 - 1, 18, 0, 1, 0, 0), 2 ** 120 - 1, "largest");
         assertEq(priceWith(2 ** 120, 18, 0, 1, 0, 0), 0, "too large");
         assertEq(priceWith(2 ** 121 - 1, 18, 0, 2, 0, 0), 2 ** 120 - 1, "rounded to the largest");
-        // A price that is too large does not affect the other market in its word.
-        oracle.setMarket(1, Market(USD, GOLD, 0, 12000, 11000, 200, 7200));
         assertEq(priceWith(2 ** 200, 18, 0, 1, 18, 0), 0, "too large");
-        assertEq(take()[1], 0, "and too small");
+        assertEq(take()[1], 0, "and the inverse too small");
     }
 
     function testFuzz_price(uint256 seed, uint256 collateral, uint256 debt) public {
@@ -465,36 +561,153 @@ contract PriceOracleTest is Fixture {
 
     // Governance
 
+    /// @dev Asserts that market 1 cannot be set to these terms.
+    function marketRefused(Market memory market, bytes memory reason) private {
+        VM.expectRevert(reason);
+        oracle.setMarket(1, market);
+    }
+
     function test_setMarketRefuses() public {
-        Market memory good = Market(GOLD, USD, 9999, 10000, 10000, 10000, 1);
+        // Each term is at its limit.
+        Market memory good = Market(GOLD, USD, 9999, 10100, 10000, 2000, 1, 1);
         oracle.setMarket(1, good);
         VM.expectRevert(abi.encodeWithSelector(IPriceOracle.MarketOutOfRange.selector, 16));
         oracle.setMarket(16, good);
-        VM.expectRevert(abi.encodeWithSelector(IPriceOracle.SameAsset.selector, GOLD));
-        oracle.setMarket(1, Market(GOLD, GOLD, 500, 15000, 12000, 500, 3600));
-        VM.expectRevert(abi.encodeWithSelector(IAssetRegistry.UnknownAsset.selector, 3));
-        oracle.setMarket(1, Market(3, USD, 500, 15000, 12000, 500, 3600));
-        VM.expectRevert(abi.encodeWithSelector(IAssetRegistry.UnknownAsset.selector, 4));
-        oracle.setMarket(1, Market(GOLD, 4, 500, 15000, 12000, 500, 3600));
-        VM.expectRevert(abi.encodeWithSelector(IPriceOracle.HaircutTooLarge.selector, 10000));
-        oracle.setMarket(1, Market(GOLD, USD, 10000, 15000, 12000, 500, 3600));
-        VM.expectRevert(
+        marketRefused(
+            Market(GOLD, GOLD, 500, 15000, 12000, 500, 3600, 100),
+            abi.encodeWithSelector(IPriceOracle.SameAsset.selector, GOLD)
+        );
+        marketRefused(
+            Market(3, USD, 500, 15000, 12000, 500, 3600, 100),
+            abi.encodeWithSelector(IAssetRegistry.UnknownAsset.selector, 3)
+        );
+        marketRefused(
+            Market(GOLD, 4, 500, 15000, 12000, 500, 3600, 100),
+            abi.encodeWithSelector(IAssetRegistry.UnknownAsset.selector, 4)
+        );
+        marketRefused(
+            Market(GOLD, USD, 10000, 15000, 12000, 500, 3600, 100),
+            abi.encodeWithSelector(IPriceOracle.HaircutTooLarge.selector, 10000)
+        );
+        marketRefused(
+            Market(GOLD, USD, 500, 15000, 9999, 500, 3600, 100),
             abi.encodeWithSelector(IPriceOracle.MaintenanceMarginTooSmall.selector, 9999)
         );
-        oracle.setMarket(1, Market(GOLD, USD, 500, 15000, 9999, 500, 3600));
-        VM.expectRevert(
-            abi.encodeWithSelector(IPriceOracle.InitialMarginTooSmall.selector, 11999, 12000)
+        marketRefused(
+            Market(GOLD, USD, 500, 12119, 12000, 500, 3600, 100),
+            abi.encodeWithSelector(IPriceOracle.InitialMarginTooSmall.selector, 12119, 12000)
         );
-        oracle.setMarket(1, Market(GOLD, USD, 500, 11999, 12000, 500, 3600));
-        VM.expectRevert(abi.encodeWithSelector(IPriceOracle.BonusTooLarge.selector, 10001));
-        oracle.setMarket(1, Market(GOLD, USD, 500, 15000, 12000, 10001, 3600));
-        VM.expectRevert(IPriceOracle.MaximumAgeIsZero.selector);
-        oracle.setMarket(1, Market(GOLD, USD, 500, 15000, 12000, 500, 0));
+        marketRefused(
+            Market(GOLD, USD, 500, 15000, 12000, 2001, 3600, 100),
+            abi.encodeWithSelector(IPriceOracle.BonusTooLarge.selector, 2001)
+        );
+        marketRefused(
+            Market(GOLD, USD, 500, 15000, 12000, 500, 0, 100),
+            abi.encodeWithSelector(IPriceOracle.MaximumAgeOutOfRange.selector, 0)
+        );
+        marketRefused(
+            Market(GOLD, USD, 500, 15000, 12000, 500, 1 days + 1, 100),
+            abi.encodeWithSelector(IPriceOracle.MaximumAgeOutOfRange.selector, 1 days + 1)
+        );
+        marketRefused(
+            Market(GOLD, USD, 500, 15000, 12000, 500, 3600, 0),
+            abi.encodeWithSelector(IPriceOracle.MaximumMoveOutOfRange.selector, 0)
+        );
+        marketRefused(
+            Market(GOLD, USD, 500, 15000, 12000, 500, 3600, 10001),
+            abi.encodeWithSelector(IPriceOracle.MaximumMoveOutOfRange.selector, 10001)
+        );
         assertEq(oracle.marketWords()[1], ReferenceOracle.word(good), "unchanged");
+        assertEq(oracle.maximumMove(1), 1, "unchanged move");
+        good = Market(GOLD, USD, 0, 2 ** 24 - 1, 16_611_103, 2000, 1 days, 10000);
+        oracle.setMarket(1, good);
+        assertEq(oracle.marketWords()[1], ReferenceOracle.word(good), "changed");
+    }
+
+    /// @dev At the maintenance margin the collateral pays for debt and bonus.
+    function test_maintenancePaysForTheBonus() public {
+        // 1.2 · 0.95 = 1.14, and 1.0501 · 0.95 = 0.997595.
+        oracle.setMarket(1, Market(GOLD, USD, 500, 15000, 11400, 2000, 3600, 100));
+        marketRefused(
+            Market(GOLD, USD, 500, 15000, 11399, 2000, 3600, 100),
+            abi.encodeWithSelector(
+                IPriceOracle.MaintenanceMarginBelowBonus.selector, 11399, 2000, 500
+            )
+        );
+        marketRefused(
+            Market(GOLD, USD, 499, 15000, 11400, 2000, 3600, 100),
+            abi.encodeWithSelector(
+                IPriceOracle.MaintenanceMarginBelowBonus.selector, 11400, 2000, 499
+            )
+        );
+        oracle.setMarket(1, Market(GOLD, USD, 500, 15000, 10000, 501, 3600, 100));
+        oracle.setMarket(1, Market(GOLD, USD, 0, 15000, 10100, 100, 3600, 100));
+        marketRefused(
+            Market(GOLD, USD, 0, 15000, 10100, 101, 3600, 100),
+            abi.encodeWithSelector(
+                IPriceOracle.MaintenanceMarginBelowBonus.selector, 10100, 101, 0
+            )
+        );
+    }
+
+    /// @dev Each number has its own maximum move.
+    function test_maximumMoves() public {
+        for (uint8 i = 0; i < 16; ++i) {
+            if (i == 0 || i == 3 || i == 6 || i == 15) continue;
+            oracle.setMarket(i, Market(GOLD, USD, 500, 15000, 12000, 500, 3600, 9000 + i));
+        }
+        for (uint8 i = 0; i < 16; ++i) {
+            uint256 move = 9000 + i;
+            if (i == 0) move = 100;
+            if (i == 3) move = 1;
+            if (i == 6) move = 10000;
+            if (i == 15) move = 250;
+            assertEq(oracle.maximumMove(i), move, "move");
+        }
+        oracle.setMarket(9, Market(GOLD, USD, 500, 15000, 12000, 500, 3600, 1));
+        assertEq(oracle.maximumMove(8), 9008, "the one before");
+        assertEq(oracle.maximumMove(9), 1, "changed");
+        assertEq(oracle.maximumMove(10), 9010, "the one after");
+        VM.expectRevert(abi.encodeWithSelector(IPriceOracle.MarketOutOfRange.selector, 16));
+        oracle.maximumMove(16);
+    }
+
+    /// @dev A number keeps its assets for good. Other terms can change.
+    function test_numberKeepsAssets() public {
+        bytes memory reason = abi.encodeWithSelector(IPriceOracle.NumberTaken.selector, 0);
+        for (uint256 i = 0; i < 2; ++i) {
+            VM.expectRevert(reason);
+            oracle.setMarket(0, Market(GOLD, COIN, 500, 15000, 12000, 500, 3600, 100));
+            VM.expectRevert(reason);
+            oracle.setMarket(0, Market(COIN, USD, 500, 15000, 12000, 500, 3600, 100));
+            VM.expectRevert(reason);
+            oracle.setMarket(0, Market(USD, GOLD, 500, 15000, 12000, 500, 3600, 100));
+            if (i == 0) oracle.removeMarket(0);
+        }
+        oracle.setMarket(0, Market(GOLD, USD, 600, 16000, 13000, 600, 7200, 200));
+        assertEq(take()[0], PRICE_0, "price");
+        // Native coin is asset 0.
+        oracle.setMarket(1, Market(COIN, USD, 500, 15000, 12000, 500, 3600, 100));
+        VM.expectRevert(abi.encodeWithSelector(IPriceOracle.NumberTaken.selector, 1));
+        oracle.setMarket(1, Market(GOLD, USD, 500, 15000, 12000, 500, 3600, 100));
+    }
+
+    /// @dev A price with a rounding that would be felt is refused, if the feeds have answers.
+    function test_priceTooCoarse() public {
+        Market memory market = Market(GOLD, USD, 500, 15000, 12000, 500, 3600, 100);
+        goldFeed.setAnswer(1e8);
+        oracle.setMarket(1, market);
+        goldFeed.setAnswer(1e8 - 1);
+        marketRefused(market, abi.encodeWithSelector(IPriceOracle.PriceTooCoarse.selector, 999999));
+        goldFeed.setAnswer(101);
+        marketRefused(market, abi.encodeWithSelector(IPriceOracle.PriceTooCoarse.selector, 1));
+        goldFeed.setFailing(true);
+        oracle.setMarket(1, market);
+        assertEq(oracle.marketWords()[1], ReferenceOracle.word(market), "set without a price");
     }
 
     function test_marketEventsAndRemoval() public {
-        Market memory market = Market(USD, COIN, 1, 20000, 10001, 0, 77);
+        Market memory market = Market(USD, COIN, 1, 20000, 10001, 0, 77, 9);
         uint256[16] memory words = oracle.marketWords();
         words[9] = ReferenceOracle.word(market);
         VM.expectEmit(true, true, true, true, address(oracle));
@@ -514,8 +727,13 @@ contract PriceOracleTest is Fixture {
     function test_setFeedRefuses() public {
         VM.expectRevert(abi.encodeWithSelector(IAssetRegistry.UnknownAsset.selector, 3));
         oracle.setFeed(3, address(goldFeed), HEARTBEAT, 18);
-        VM.expectRevert(IPriceOracle.HeartbeatIsZero.selector);
-        oracle.setFeed(GOLD, address(goldFeed), 0, 18);
+        uint40[3] memory heartbeats = [0, 25 hours + 1, type(uint40).max];
+        for (uint256 i = 0; i < heartbeats.length; ++i) {
+            VM.expectRevert(
+                abi.encodeWithSelector(IPriceOracle.HeartbeatOutOfRange.selector, heartbeats[i])
+            );
+            oracle.setFeed(GOLD, address(goldFeed), heartbeats[i], 18);
+        }
         VM.expectRevert(abi.encodeWithSelector(IPriceOracle.FeedNotAContract.selector, alice));
         oracle.setFeed(GOLD, alice, HEARTBEAT, 18);
         VM.expectRevert(
@@ -536,10 +754,31 @@ contract PriceOracleTest is Fixture {
         assertEq(feed.tokenDecimals, 18, "token's decimals");
     }
 
+    /// @dev The token's own decimals count, if it states them; native coin has 18.
+    function test_tokenDecimals() public {
+        VM.expectRevert(abi.encodeWithSelector(IPriceOracle.WrongTokenDecimals.selector, 17, 18));
+        oracle.setFeed(GOLD, address(goldFeed), HEARTBEAT, 17);
+        VM.expectRevert(abi.encodeWithSelector(IPriceOracle.WrongTokenDecimals.selector, 18, 6));
+        oracle.setFeed(USD, address(usdFeed), HEARTBEAT, 18);
+        VM.expectRevert(abi.encodeWithSelector(IPriceOracle.WrongTokenDecimals.selector, 6, 18));
+        oracle.setFeed(COIN, address(coinFeed), HEARTBEAT, 6);
+        bytes memory call = abi.encodeCall(PlainToken.decimals, ());
+        // An answer beyond the type is not equal to any decimals.
+        VM.mockCall(address(gold), call, abi.encode(uint256(256 + 18)));
+        VM.expectRevert(
+            abi.encodeWithSelector(IPriceOracle.WrongTokenDecimals.selector, 18, 256 + 18)
+        );
+        oracle.setFeed(GOLD, address(goldFeed), HEARTBEAT, 18);
+        VM.mockCallRevert(address(gold), call, "");
+        oracle.setFeed(GOLD, address(goldFeed), HEARTBEAT, 17);
+        assertEq(oracle.feedOf(GOLD).tokenDecimals, 17, "token without decimals");
+    }
+
     function test_feedEventsAndRemoval() public {
         VM.expectEmit(true, true, true, true, address(oracle));
-        emit IPriceOracle.FeedSet(GOLD, address(coinFeed), 5, 18, 41);
-        oracle.setFeed(GOLD, address(coinFeed), 5, 41);
+        emit IPriceOracle.FeedSet(GOLD, address(coinFeed), 25 hours, 18, 41);
+        tokenDecimals(gold, 41);
+        oracle.setFeed(GOLD, address(coinFeed), 25 hours, 41);
         VM.expectEmit(true, true, true, true, address(oracle));
         emit IPriceOracle.FeedRemoved(GOLD);
         oracle.removeFeed(GOLD);
@@ -553,7 +792,7 @@ contract PriceOracleTest is Fixture {
             abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, alice);
         VM.startPrank(alice);
         VM.expectRevert(reason);
-        oracle.setMarket(1, Market(GOLD, USD, 500, 15000, 12000, 500, 3600));
+        oracle.setMarket(1, Market(GOLD, USD, 500, 15000, 12000, 500, 3600, 100));
         VM.expectRevert(reason);
         oracle.removeMarket(0);
         VM.expectRevert(reason);

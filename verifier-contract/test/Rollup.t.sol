@@ -249,7 +249,7 @@ contract RollupTest is Fixture {
         submit(b);
     }
 
-    /// @dev A batch names no snapshot, or one that was taken at or before the batch's time.
+    /// @dev A batch names a snapshot that was taken at or before the batch's time.
     function test_oracleSnapshot() public {
         assertEq(address(rollup.oracle()), address(oracle), "oracle");
         Batch memory b = makeBatch(4, 1, 0, 25);
@@ -270,13 +270,135 @@ contract RollupTest is Fixture {
         );
         b.header.oracle = digest;
         submit(b);
-        // The contract accepts an old snapshot. Its age is checked for each transaction, in the
-        // circuit.
-        VM.warp(NOW + 365 days);
+        assertEq(rollup.lastTaken(), NOW, "taken");
+        // The contract accepts an old snapshot if it is the last one. Its age is checked for each
+        // transaction, in the circuit.
+        submitAt(NOW + 365 days, digest);
+        assertEq(rollup.lastTaken(), NOW, "taken a year ago");
+    }
+
+    /// @dev Returns a batch of this time that names this snapshot.
+    function batchAt(uint256 time, uint256 digest) private returns (Batch memory b) {
+        VM.warp(time);
         b = makeBatch(4, 1, 0, 26);
-        b.header.time = uint40(NOW + 365 days);
+        b.header.time = uint40(time);
         b.header.oracle = digest;
+    }
+
+    function submitAt(uint256 time, uint256 digest) private {
+        submit(batchAt(time, digest));
+    }
+
+    function snapshotAt(uint256 time) private returns (uint256) {
+        VM.warp(time);
+        return oracle.snapshot();
+    }
+
+    /// @dev A snapshot can be named until ten minutes after the next one. The batch's time counts,
+    /// not the block's.
+    function test_supersededSnapshot() public {
+        uint256 first = snapshotAt(NOW);
+        uint256 second = snapshotAt(NOW + 60);
+        Batch memory b = batchAt(NOW + 661, first);
+        submitReverts(
+            b, abi.encodeWithSelector(IRollup.SnapshotSuperseded.selector, NOW + 60, NOW + 661)
+        );
+        b.header.time = uint40(NOW + 660);
         submit(b);
+        assertEq(rollup.lastTaken(), NOW, "taken");
+        submitAt(NOW + 10_000, second);
+        assertEq(rollup.lastTaken(), NOW + 60, "taken later");
+        // As late as the window allows.
+        snapshotAt(NOW + 20_000);
+        b = batchAt(NOW + 20_600, second);
+        VM.warp(NOW + 20_600 + 1 hours);
+        submit(b);
+    }
+
+    /// @dev No snapshot is named until ten minutes after the first one.
+    function test_noSnapshot() public {
+        submitAt(NOW, 0);
+        assertEq(rollup.lastTaken(), 1, "before the first");
+        uint256 first = snapshotAt(NOW + 1 days);
+        submitAt(NOW + 1 days + 600, 0);
+        submitReverts(
+            batchAt(NOW + 1 days + 601, 0),
+            abi.encodeWithSelector(
+                IRollup.SnapshotSuperseded.selector, NOW + 1 days, NOW + 1 days + 601
+            )
+        );
+        submitAt(NOW + 1 days + 601, first);
+    }
+
+    /// @dev No batch has an older snapshot than the batch before it.
+    function test_snapshotsInOrder() public {
+        uint256 first = snapshotAt(NOW);
+        uint256 second = snapshotAt(NOW + 60);
+        submitAt(NOW + 60, first);
+        submitAt(NOW + 61, first);
+        submitAt(NOW + 62, second);
+        submitReverts(
+            batchAt(NOW + 63, first),
+            abi.encodeWithSelector(IRollup.SnapshotBeforeLast.selector, NOW, NOW + 60)
+        );
+        submitReverts(
+            batchAt(NOW + 64, 0),
+            abi.encodeWithSelector(IRollup.SnapshotBeforeLast.selector, 1, NOW + 60)
+        );
+        submitAt(NOW + 64, second);
+    }
+
+    /// @dev A refused proof leaves the last snapshot as it is.
+    function test_refusedBatchKeepsLastSnapshot() public {
+        uint256 first = snapshotAt(NOW);
+        uint256 second = snapshotAt(NOW + 60);
+        verifier.set(VerifierDouble.Answer.Reject);
+        submitReverts(
+            batchAt(NOW + 60, second), abi.encodeWithSelector(IHalo2Verifier.InvalidProof.selector)
+        );
+        assertEq(rollup.lastTaken(), 0, "no batch yet");
+        verifier.set(VerifierDouble.Answer.Accept);
+        submitAt(NOW + 60, first);
+    }
+
+    /// @dev Whoever takes snapshots for a week while no batch settles does not make more batches
+    /// necessary. (One every minute would exceed the gas limit of a test.)
+    function test_weekOfSnapshots() public {
+        submitAt(NOW, snapshotAt(NOW));
+        uint256 digest;
+        for (uint256 passed = 5 minutes; passed <= 7 days; passed += 5 minutes) {
+            digest = snapshotAt(NOW + passed);
+        }
+        submitAt(NOW + 7 days + 59, digest);
+        assertEq(rollup.batchIndex(), 3, "two batches");
+        assertEq(rollup.lastTaken(), NOW + 7 days, "the last snapshot");
+    }
+
+    /// @dev An account with code could not submit batches.
+    function test_sequencerWithCode() public {
+        bytes memory reason =
+            abi.encodeWithSelector(IRollup.SequencerWithCode.selector, address(verifier));
+        VM.expectRevert(reason);
+        rollup.setSequencer(address(verifier));
+        VM.expectRevert(reason);
+        new Rollup(registry, oracle, address(this), address(verifier), guardian, USD);
+        VM.expectRevert(IRollup.ZeroAddress.selector);
+        new Rollup(registry, oracle, address(this), address(0), guardian, USD);
+        VM.etch(alice, abi.encodePacked(hex"ef0100", address(verifier)));
+        VM.expectRevert(abi.encodeWithSelector(IRollup.SequencerWithCode.selector, alice));
+        rollup.setSequencer(alice);
+        assertEq(rollup.sequencer(), sequencer, "unchanged");
+    }
+
+    function test_feeAssetMissing() public {
+        uint16 count = uint16(registry.count());
+        VM.expectRevert(abi.encodeWithSelector(IRollup.FeeAssetMissing.selector, count));
+        new Rollup(registry, oracle, address(this), sequencer, guardian, count);
+        assertEq(
+            new Rollup(registry, oracle, address(this), sequencer, guardian, count - 1).feeAsset(),
+            count - 1,
+            "the last asset"
+        );
     }
 
     function test_oracleOfAnotherRegistry() public {
