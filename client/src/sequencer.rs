@@ -131,7 +131,7 @@ impl SequencerClient {
         self.service.get("/v1/assets").await
     }
 
-    /// Returns the latest price snapshot that L1 has recorded, or `None` if there is none. Every
+    /// Returns the price snapshot of the next batch, or `None` if there is none. Every
     /// client asks for the same, so the question tells the sequencer nothing.
     ///
     /// # Errors

@@ -1,9 +1,9 @@
 //! The collateral scenario: a portfolio of secured loans on a path of prices, carried out through
 //! the wallets' gateways.
 //!
-//! The services keep real time, or virtual time with `--fast`. A day of the path takes at least
-//! [`STEP`], and longer if its batches do. Maturities are whole steps away. Interest runs by the
-//! second, at rates that make it visible.
+//! The services keep virtual time. A day of the path takes at least [`STEP`] of it, and longer if
+//! its batches do. Maturities are whole steps away. Interest runs by the second, at rates that make
+//! it visible.
 
 mod calls;
 mod desk;
@@ -18,6 +18,7 @@ mod sizing;
 use std::time::Duration;
 
 use futures::future::try_join_all;
+use subrosa_protocol::loan::CURE;
 
 use self::{
     desk::{Desk, Followed},
@@ -31,7 +32,7 @@ pub(crate) use self::{
 use crate::{progress::Bars, world::World};
 
 /// Least length of a day of the path.
-const STEP: Duration = Duration::from_secs(15);
+const STEP: Duration = Duration::from_secs(25 * 60);
 /// Institutions whose wallets liquidate by themselves. The others are told to.
 pub(crate) const WATCHING: [&str; 2] = ["harbor", "summit"];
 
@@ -55,12 +56,11 @@ impl Portfolio {
 }
 
 /// Explains the time of the table of outcomes.
-pub(crate) fn explain_time(fast: bool) -> String {
+pub(crate) fn explain_time() -> String {
     format!(
-        "days are days of the price path: each took {} seconds or as long as its batches. Interest \
-         and maturities are in {} time, so rates are high and terms are short",
-        STEP.as_secs(),
-        if fast { "virtual" } else { "real" }
+        "days are days of the price path: each took {} minutes of virtual time or as long as its \
+         batches, so terms are short",
+        STEP.as_secs() / 60
     )
 }
 
@@ -89,15 +89,19 @@ pub(crate) async fn carry_out(
         try_join_all(loans.iter_mut().map(|loan| loan.day(day, &snapshot))).await?;
         path.inc();
         ended.set_position(loans.iter().filter(|loan| loan.has_ended()).count() as u64);
-        clock
-            .sleep((begun + STEP).saturating_sub(clock.now()))
-            .await;
+        world.settle_all().await?;
+        let left = (begun + STEP).saturating_sub(clock.now());
+        world.time().pass(left);
     }
     path.finish();
-    // Loans that nobody repays end after their maturity, which may be after the last day.
-    if let Some(day) = portfolio.days.last() {
+    // Loans that nobody repays end a day after their maturity.
+    let due = loans.iter().filter_map(Followed::due).max();
+    if let (Some(day), Some(due)) = (portfolio.days.last(), due) {
+        let left = (due + CURE + 1).saturating_sub(clock.unix());
+        world.settle_all().await?;
+        world.time().pass(Duration::from_secs(left));
         let snapshot = world.publish(&feeds, day).await?;
-        try_join_all(loans.iter_mut().map(|loan| loan.mature(day, &snapshot))).await?;
+        try_join_all(loans.iter_mut().map(|loan| loan.day(day, &snapshot))).await?;
     }
     ended.set_position(loans.len() as u64);
     ended.finish();

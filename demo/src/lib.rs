@@ -83,7 +83,7 @@ enum Scenario {
     /// Requests, quotes and private swaps between four institutions.
     Swap,
     /// Secured loans between four institutions on a path of prices: margin calls, releases,
-    /// repayments, liquidations.
+    /// repayments, liquidations. Its time is virtual.
     Collateral,
 }
 
@@ -216,7 +216,8 @@ pub async fn run(keys: &Keys, arguments: Arguments) -> anyhow::Result<()> {
     let setting = Setting {
         kind: arguments.l1.unwrap_or(default),
         processes: arguments.processes,
-        fast: arguments.fast,
+        // Weeks pass in the loans' scenario.
+        fast: arguments.fast || matches!(play, Play::Collateral(_)),
     };
     let cast = play.cast(&instructions);
     // A signal drops what is under way, and with it the processes that were started.
@@ -316,7 +317,7 @@ async fn carry_out(
             let outcomes = collateral::carry_out(world, portfolio, bars).await?;
             bars.clear()?;
             eprintln!("{}", collateral::table(&outcomes));
-            eprintln!("{}", collateral::explain_time(world.time().is_fast()));
+            eprintln!("{}", collateral::explain_time());
             collateral::check(&outcomes)?;
             world.settle_all().await?;
             after = account::take(world).await?;

@@ -51,9 +51,11 @@ impl Time {
         self.clock.clone()
     }
 
-    /// Whether time is virtual.
-    pub(crate) fn is_fast(&self) -> bool {
-        self.fast.is_some()
+    /// Moves virtual time on at once. Call it when nothing is on its way.
+    pub(crate) fn pass(&self, by: Duration) {
+        if let Some(clock) = &self.fast {
+            clock.advance(by);
+        }
     }
 
     /// Starts to move virtual time: as usual before there is a sequencer to look at.

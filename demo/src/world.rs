@@ -130,7 +130,8 @@ impl World {
         );
         ensure!(
             !setting.fast || (setting.kind == ChainKind::Embedded && !setting.processes),
-            "--fast needs all services in one process, on the embedded chain"
+            "virtual time, which --fast and the collateral scenario have, needs all services in one \
+             process, on the embedded chain"
         );
         let (client_keys, batch_keys) = load_keys(keys, bars).await?;
         let bar = bars.spinner("deploying the contracts");

@@ -101,8 +101,8 @@ pub enum What {
     /// Digest of a price snapshot.
     #[error("the digest of the snapshot")]
     Snapshot,
-    /// Snapshot that a batch names.
-    #[error("the snapshot that the batch names")]
+    /// Price snapshot of a batch.
+    #[error("the price snapshot of the batch")]
     Oracle,
     /// Context word.
     #[error("the context")]

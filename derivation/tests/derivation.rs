@@ -149,7 +149,8 @@ async fn a_whole_history_is_derived_whatever_the_windows_are() {
         assert_eq!(around.active_shapes(), Shape::ALL);
         let digest = around.snapshot().unwrap().digest();
         let time = around.snapshot().unwrap().time;
-        assert_eq!(around.snapshot_time(&digest), Some(time));
+        let validity = around.snapshot_validity(&digest).unwrap();
+        assert_eq!((validity.taken, validity.superseded), (time, None));
 
         let indices: Vec<u64> = sink.batches.iter().map(|b| b.record.index).collect();
         assert_eq!(indices, [1, 2, 3, 4, 5]);

@@ -223,6 +223,7 @@ async fn every_action_goes_through_the_timelock() {
         maintenance: 12_000,
         bonus: 500,
         max_age: 3_600,
+        maximum_move: 700,
     };
     world
         .act(
@@ -233,6 +234,8 @@ async fn every_action_goes_through_the_timelock() {
         .await;
     let words = world.read(oracle, PriceOracle::marketWordsCall {}).await;
     assert!(!words[2].is_zero());
+    let call = PriceOracle::maximumMoveCall { id: 2 };
+    assert_eq!(world.read(oracle, call).await, 700);
     world
         .act(Action::RemoveMarket { id: 2 }, 107, "remove market 2")
         .await;
@@ -362,6 +365,7 @@ fn numbers_that_do_not_fit_are_refused() {
         maintenance: 10_000,
         bonus: 0,
         max_age: 1,
+        maximum_move: 1,
     };
     let refused = Action::SetMarket { id: 0, terms }.call(&targets);
     assert!(matches!(refused, Err(L1Error::Protocol(_))));

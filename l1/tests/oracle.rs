@@ -3,11 +3,12 @@
 
 #![allow(missing_docs, reason = "a test")]
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use alloy_primitives::Address;
+use subrosa_clock::VirtualClock;
 use subrosa_l1::{
-    Account, Client, EmbeddedTransport, L1, L1Error, OracleChange,
+    Account, Client, EmbeddedTransport, L1, L1Error, OracleChange, Validity,
     deploy::{
         DeployConfig, Deployment, NewAsset, NewFeed, deploy, development_feed, development_token,
         set_answer, set_feed, set_market,
@@ -18,14 +19,18 @@ use subrosa_l1::{
 use subrosa_protocol::{
     Fr,
     asset::AssetId,
-    market::{MARKETS, Market},
+    market::{MARKETS, Market, Price, PriceSnapshot},
 };
 
 const DOLLAR: AssetId = AssetId(0);
 const GOLD: AssetId = AssetId(1);
 const HEARTBEAT: u64 = 3_600;
+/// Prices follow the feeds at once.
+const MAXIMUM_MOVE: u16 = 10_000;
+const START: u64 = 1_800_000_000;
 
 struct World {
+    clock: VirtualClock,
     transport: Arc<EmbeddedTransport>,
     owner: Account,
     deployment: Deployment,
@@ -36,7 +41,9 @@ impl World {
     async fn new() -> Result<Self, L1Error> {
         let accounts = development::accounts();
         let funded: Vec<Address> = accounts.iter().map(Account::address).collect();
-        let transport = Arc::new(EmbeddedTransport::new(&funded));
+        let clock = VirtualClock::new(START);
+        let shared = Arc::new(clock.clone());
+        let transport = Arc::new(EmbeddedTransport::with_clock(&funded, shared));
         let owner = accounts[0].clone();
         let mut assets = Vec::new();
         for (symbol, decimals) in [("dUSD", 6), ("dXAU", 18)] {
@@ -57,6 +64,7 @@ impl World {
         let deployment = deploy(&*transport, &owner, &config).await?;
         let client = Client::new(transport.clone(), deployment.contracts, None);
         Ok(Self {
+            clock,
             transport,
             owner,
             deployment,
@@ -81,8 +89,24 @@ impl World {
         Ok(feed)
     }
 
+    /// Takes a snapshot a minute later, and reads it.
+    async fn snapshot(&self) -> Result<PriceSnapshot, L1Error> {
+        self.clock.advance(Duration::from_secs(60));
+        let anybody = development::accounts().remove(7);
+        self.client.take_snapshot(&anybody).await?;
+        Ok(self.client.snapshot().await?.expect("one was taken"))
+    }
+
     async fn market(&self, id: u8, market: &Market) -> Result<(), L1Error> {
-        set_market(&*self.transport, &self.owner, &self.deployment, id, market).await
+        set_market(
+            &*self.transport,
+            &self.owner,
+            &self.deployment,
+            id,
+            market,
+            MAXIMUM_MOVE,
+        )
+        .await
     }
 }
 
@@ -119,20 +143,22 @@ async fn snapshots_hash_as_in_the_protocol() {
     world.market(0, &market()).await.unwrap();
     world.market(15, &back).await.unwrap();
 
-    let anybody = development::accounts().remove(7);
-    world.client.take_snapshot(&anybody).await.unwrap();
+    let validity = async |digest: Fr| world.client.snapshot_validity(&digest).await.unwrap();
+    let valid = |taken, superseded| Some(Validity { taken, superseded });
+    let zero = Fr::from(0u64);
+    assert_eq!(validity(zero).await, valid(1, None));
     // The client compares the snapshot's digest with L1's when it reads it.
-    let first = world.client.snapshot().await.unwrap().unwrap();
-    let mut prices = [0; MARKETS];
-    prices[0] = 2_345_678_912;
-    prices[15] = 426_315_807_649_232_353_843_687_963;
+    let first = world.snapshot().await.unwrap();
+    let mut prices = [Price::default(); MARKETS];
+    prices[0] = Price::flat(2_345_678_912);
+    prices[15] = Price::flat(426_315_807_649_232_353_843_687_963);
+    assert_eq!(first.previous, 0);
     assert_eq!(first.prices, prices);
     assert_eq!(first.markets.get(0), Some(&market()));
     assert_eq!(first.markets.get(15), Some(&back));
-    let known = world.client.snapshot_time(&first.digest()).await.unwrap();
-    assert_eq!(known, Some(first.time));
-    let unknown = world.client.snapshot_time(&Fr::from(5u64)).await.unwrap();
-    assert_eq!(unknown, None);
+    assert_eq!(validity(first.digest()).await, valid(first.time, None));
+    assert_eq!(validity(zero).await, valid(1, Some(first.time)));
+    assert_eq!(validity(Fr::from(5u64)).await, None);
 
     let log = world.client.oracle_log(0).await.unwrap();
     let changes: Vec<_> = log.events.iter().map(|event| event.change).collect();
@@ -143,6 +169,7 @@ async fn snapshots_hash_as_in_the_protocol() {
     let taken = OracleChange::Snapshot {
         digest: first.digest(),
         time: first.time,
+        previous: 0,
         market_root: first.markets.root(),
         prices: first.price_words(),
     };
@@ -165,23 +192,48 @@ async fn snapshots_hash_as_in_the_protocol() {
     set_answer(&*world.transport, &world.owner, gold, -1)
         .await
         .unwrap();
-    world.client.take_snapshot(&anybody).await.unwrap();
-    let second = world.client.snapshot().await.unwrap().unwrap();
-    assert_eq!(second.prices, [0; MARKETS]);
+    let second = world.snapshot().await.unwrap();
+    assert_eq!(second.prices, [Price::default(); MARKETS]);
+    assert_eq!(second.previous, first.time);
     assert_eq!(second.markets.get(0), Some(&stricter));
-    let still = world.client.snapshot_time(&first.digest()).await.unwrap();
-    assert_eq!(still, Some(first.time));
+    let still = valid(first.time, Some(second.time));
+    assert_eq!(validity(first.digest()).await, still);
+    // A snapshot follows the last one after a minute at the earliest.
+    world.clock.advance(Duration::from_secs(59));
+    let early = world.client.take_snapshot(&world.owner).await.unwrap_err();
+    assert_eq!(early, rejected("snapshot", "SnapshotTooEarly"));
 
-    // `current_prices` states the prices of the next snapshot before it is taken.
+    // `current_prices` states the spot prices, which a snapshot has as long as there are few earlier
+    // ones.
     set_answer(&*world.transport, &world.owner, gold, 345_678_912_345)
         .await
         .unwrap();
     let rollup = world.deployment.contracts.rollup;
-    let ahead = current_prices(&*world.transport, rollup).await.unwrap();
-    world.client.take_snapshot(&anybody).await.unwrap();
-    let third = world.client.snapshot().await.unwrap().unwrap();
-    assert_eq!((ahead.prices, ahead.markets), (third.prices, third.markets));
-    assert!(third.prices[0] > 0 && third.prices[15] > 0);
+    let spot = current_prices(&*world.transport, rollup).await.unwrap();
+    let third = world.snapshot().await.unwrap();
+    assert_eq!(spot.markets, third.markets);
+    assert!(spot.prices[0] > prices[0].low);
+    assert_eq!(third.prices, spot.prices.map(Price::flat));
+
+    // Later, low and high price hold a change apart from the prices before it.
+    for _ in 0..3 {
+        world.clock.advance(Duration::from_secs(240));
+        assert_eq!(world.snapshot().await.unwrap().prices, third.prices);
+    }
+    set_answer(&*world.transport, &world.owner, gold, 400_000_000_000)
+        .await
+        .unwrap();
+    let changed = world.snapshot().await.unwrap();
+    let spot = current_prices(&*world.transport, rollup).await.unwrap();
+    for id in [0, 15] {
+        let [before, now] = [third.prices[id].low, spot.prices[id]];
+        let range = Price {
+            low: before.min(now),
+            high: before.max(now),
+        };
+        assert!(range.low < range.high);
+        assert_eq!(changed.prices[id], range);
+    }
 
     // An equal change is a new operation of governance each time.
     world.market(0, &market()).await.unwrap();

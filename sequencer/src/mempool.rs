@@ -117,6 +117,26 @@ impl SealedView {
     fn next_anchor(&self) -> Anchor {
         self.state.anchor(&self.prices.digest)
     }
+
+    /// Chooses the prices of the next batch among `candidates`, the best first: those on which a
+    /// waiting submission relies, or the best. Returns whether others than before are chosen.
+    pub(crate) fn choose_prices<'a>(
+        &mut self,
+        candidates: &[Prices],
+        waiting: impl Iterator<Item = &'a Arc<ParsedSubmission>>,
+    ) -> bool {
+        let relied: HashSet<Anchor> = waiting
+            .map(|submission| submission.transaction.anchor)
+            .filter(|anchor| !self.anchors.contains(anchor))
+            .collect();
+        let relies = |prices: &&Prices| relied.contains(&self.state.anchor(&prices.digest));
+        let chosen = candidates.iter().find(relies).or(candidates.first());
+        let Some(chosen) = chosen.filter(|chosen| **chosen != self.prices) else {
+            return false;
+        };
+        self.prices = *chosen;
+        true
+    }
 }
 
 /// A submission that leaves without a batch, with its fate.
@@ -238,26 +258,16 @@ impl Pool {
         self.view.assets_root = root;
     }
 
-    /// Chooses the prices of the next batch among `candidates`, the best first: those on which a
-    /// submission here relies, or the best. Returns whether others than before are chosen.
+    /// Chooses the prices of the next batch, as [`SealedView::choose_prices`] does for all
+    /// submissions here. Returns whether others than before are chosen.
     pub(crate) fn choose_prices(&mut self, candidates: &[Prices]) -> bool {
         let waiting = self.queue.values().flat_map(|unit| unit.members.all());
         let waiting = waiting.map(|(_, submission)| submission);
         let held = self.legs.iter().map(|(_, leg)| &leg.submission);
-        let relied: HashSet<Anchor> = waiting
-            .chain(held)
-            .map(|submission| submission.transaction.anchor)
-            .filter(|anchor| !self.view.anchors.contains(anchor))
-            .collect();
-        let relies = |prices: &&Prices| relied.contains(&self.view.state.anchor(&prices.digest));
-        let chosen = candidates.iter().find(relies).or(candidates.first());
-        let Some(chosen) = chosen.filter(|chosen| **chosen != self.view.prices) else {
-            return false;
-        };
-        self.view.prices = *chosen;
+        let changed = self.view.choose_prices(candidates, waiting.chain(held));
         self.next_anchor = self.view.next_anchor();
-        self.recheck = true;
-        true
+        self.recheck |= changed;
+        changed
     }
 
     /// Counts the submissions.

@@ -118,9 +118,14 @@ impl Node {
         registry: Registry,
     ) -> Self {
         let cancel = CancellationToken::new();
-        // The mempool's submissions decide below.
-        let prices = Prices::default();
-        let view = sealed_view(&recovered.ledger, registry.root, prices, recovered.time);
+        let none = Prices::default();
+        let mut view = sealed_view(&recovered.ledger, registry.root, none, recovered.time);
+        // As of the last batch, so that the prices on which a submission relies are among them.
+        // Legs pair again only if they can be sealed.
+        let confirmations = config.deposit_confirmations();
+        let candidates = recovered.oracle.candidates(confirmations, recovered.time);
+        let waiting = recovered.mempool.iter().map(|(_, submission)| submission);
+        view.choose_prices(&candidates, waiting);
         let next_sequence = recovered.next_sequence;
         let first_deposit = recovered.ledger.state().deposit_count;
         let clock = ports.clock.clone();
@@ -130,9 +135,6 @@ impl Node {
             pool.restore(sequence, submission)
                 .expect("recovery refuses conflicting submissions");
         }
-        // As of the last batch, so that the prices on which a submission relies are among them.
-        let confirmations = config.deposit_confirmations();
-        pool.choose_prices(&recovered.oracle.candidates(confirmations, recovered.time));
         telemetry::mempool(pool.census().queued);
         Self {
             config,

@@ -1,8 +1,12 @@
 //! Chains and the contracts on them.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use alloy_primitives::Address;
+use subrosa_clock::{Clock, SystemClock, VirtualClock};
 use subrosa_l1::{
     Account, Client, Contracts, EmbeddedTransport, L1, Transport,
     deploy::{DeployConfig, Deployment, NewAsset, NewShape, deploy, development_token, mint},
@@ -43,11 +47,44 @@ pub fn account(index: usize) -> Account {
     development::accounts().swap_remove(index)
 }
 
+/// Virtual time that passes as fast as the system's.
+struct Time {
+    clock: VirtualClock,
+    driver: tokio::task::JoinHandle<()>,
+}
+
+impl Time {
+    fn start() -> Self {
+        let clock = VirtualClock::new(SystemClock.unix());
+        let moved = clock.clone();
+        let driver = tokio::spawn(async move {
+            let mut last = Instant::now();
+            loop {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                let now = Instant::now();
+                moved.advance(now - last);
+                last = now;
+            }
+        });
+        Self { clock, driver }
+    }
+}
+
+impl Drop for Time {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
 /// Running chain.
 #[derive(Clone)]
 pub struct Chain {
     /// Calls and transactions.
     pub transport: Arc<dyn Transport>,
+    /// Clock of the chain and of all services.
+    pub clock: Arc<dyn Clock>,
+    /// Moves the clock, if the time can be moved.
+    time: Option<Arc<Time>>,
     /// Ends with the last clone.
     anvil: Option<Arc<Anvil>>,
 }
@@ -56,12 +93,25 @@ impl Chain {
     /// Starts revm in this process.
     #[must_use]
     pub fn embedded() -> Self {
+        Self::with_clock(SystemClock::shared(), None)
+    }
+
+    /// Starts revm in this process, in a time that passes as usual and that [`Chain::pass`] moves.
+    #[must_use]
+    pub fn timed() -> Self {
+        let time = Arc::new(Time::start());
+        Self::with_clock(Arc::new(time.clock.clone()), Some(time))
+    }
+
+    fn with_clock(clock: Arc<dyn Clock>, time: Option<Arc<Time>>) -> Self {
         let funded: Vec<Address> = development::accounts()
             .iter()
             .map(Account::address)
             .collect();
         Self {
-            transport: Arc::new(EmbeddedTransport::new(&funded)),
+            transport: Arc::new(EmbeddedTransport::with_clock(&funded, clock.clone())),
+            clock,
+            time,
             anvil: None,
         }
     }
@@ -81,8 +131,17 @@ impl Chain {
         };
         Ok(Some(Self {
             transport: Arc::new(anvil.transport()),
+            clock: SystemClock::shared(),
+            time: None,
             anvil: Some(Arc::new(anvil)),
         }))
+    }
+
+    /// Moves the time of a chain that [`Chain::timed`] started. On any other chain, does nothing.
+    pub fn pass(&self, seconds: u64) {
+        if let Some(time) = &self.time {
+            time.clock.advance(Duration::from_secs(seconds));
+        }
     }
 
     /// Returns the JSON-RPC endpoint, if other processes can reach the chain.

@@ -12,7 +12,6 @@ use subrosa_client::{
         TransferRequest, WithdrawalRequest,
     },
 };
-use subrosa_clock::SystemClock;
 use subrosa_l1::Account;
 use subrosa_protocol::keys::{Network, Seed, ViewingKey};
 use subrosa_wallet::{Gateway, Token, Wallet, WalletConfig, amount};
@@ -76,7 +75,7 @@ impl Institution {
             l1,
             account.clone(),
             keys().transaction.clone(),
-            SystemClock::shared(),
+            chain.clock.clone(),
         )
         .await?;
         let token = Token::load_or_create(&directory.join("token"))?;

@@ -72,8 +72,9 @@ impl Prices {
         Ok(prices)
     }
 
-    /// Sets the value of a unit of gold to `cents` and has L1 record a snapshot. Returns when the
-    /// sequencer serves it.
+    /// Sets the value of a unit of gold to `cents`, and has L1 record snapshots until low and high
+    /// price are that value. Returns when the sequencer serves the last one. The chain must be one
+    /// whose time can be moved.
     ///
     /// # Errors
     /// If the chain refuses a transaction or the sequencer does not follow.
@@ -86,6 +87,12 @@ impl Prices {
             answer,
         )
         .await?;
+        // The reference is the median of five earlier prices.
+        for _ in 0..3 {
+            world.chain.pass(300);
+            self.snapshot(world).await?;
+        }
+        world.chain.pass(300);
         self.snapshot(world).await
     }
 

@@ -2,7 +2,6 @@
 
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
-use subrosa_clock::SystemClock;
 use subrosa_l1::L1;
 use subrosa_protocol::{batch::Shape, keys::Seed};
 use subrosa_sequencer::{
@@ -41,7 +40,18 @@ impl World {
     /// # Errors
     /// If the chain refuses a transaction or the sequencer does not start.
     pub async fn start(store: &Path, adjust: impl FnOnce(&mut Config)) -> anyhow::Result<Self> {
-        let chain = Chain::embedded();
+        Self::on(Chain::embedded(), store, adjust).await
+    }
+
+    /// Starts a sequencer over a fresh chain.
+    ///
+    /// # Errors
+    /// If the chain refuses a transaction or the sequencer does not start.
+    pub async fn on(
+        chain: Chain,
+        store: &Path,
+        adjust: impl FnOnce(&mut Config),
+    ) -> anyhow::Result<Self> {
         let tokens = chain.tokens().await?;
         let deployed = chain.rollup(tokens).await?;
         Self::over(chain, deployed, store, adjust).await
@@ -99,7 +109,7 @@ impl World {
             verifier: Arc::new(Groth16Verifier::new(keys().transaction.verifier().clone())),
             prover: Arc::new(LocalProver::new([keys().batch.clone()], None)?),
             settlement: Arc::new(L1Settlement::new(l1.clone())),
-            clock: SystemClock::shared(),
+            clock: chain.clock.clone(),
         };
         let sequencer = subrosa_sequencer::start(config, ports).await?;
         let base = format!("http://{}", sequencer.addr());

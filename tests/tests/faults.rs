@@ -304,9 +304,11 @@ async fn a_reorganisation_of_64_blocks_is_survived() -> anyhow::Result<()> {
 async fn a_snapshot_that_vanishes_takes_only_its_transactions_with_it() -> anyhow::Result<()> {
     plays(vec![
         Step::Snapshot,
-        Step::Submit(8),
         wait(200),
-        Step::Submit(8),
+        Step::Look,
+        Step::Submit(16),
+        wait(200),
+        Step::Submit(16),
         Step::Reorganise(20, Kept::None),
         wait(300),
     ])

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use subrosa_protocol::keys::Seed;
 use subrosa_tests::{
     Institution, Prices, World,
-    chain::{DECIMALS, DOLLAR, FIRST_INSTITUTION, GOLD, SYMBOLS, account, units},
+    chain::{Chain, DECIMALS, DOLLAR, FIRST_INSTITUTION, GOLD, SYMBOLS, account, units},
     eventually,
     world::FEE,
 };
@@ -48,7 +48,7 @@ fn collateral(loan: &Value) -> Option<u128> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_loan_lives_and_is_found_again() -> anyhow::Result<()> {
     let directory = tempfile::tempdir()?;
-    let world = World::start(&directory.path().join("sequencer"), |_| {}).await?;
+    let world = World::on(Chain::timed(), &directory.path().join("sequencer"), |_| {}).await?;
     for place in [0, 1] {
         for asset in [DOLLAR, GOLD] {
             let to = account(FIRST_INSTITUTION + place).address();
@@ -72,10 +72,7 @@ async fn a_loan_lives_and_is_found_again() -> anyhow::Result<()> {
         of.settled(&id).await?;
     }
 
-    let maturity = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)?
-        .as_secs()
-        + 30 * 86_400;
+    let maturity = world.chain.clock.unix() + 30 * 86_400;
     let order = json!({
         "role": "borrower",
         "with": north.address(),
@@ -96,7 +93,7 @@ async fn a_loan_lives_and_is_found_again() -> anyhow::Result<()> {
     for of in [&north, &south] {
         eventually("the market to be known", || async {
             let markets = of.get("/v1/markets").await?;
-            Ok((markets[0]["price"].is_string()).then_some(()))
+            Ok((markets[0]["price"].is_object()).then_some(()))
         })
         .await?;
     }
@@ -114,7 +111,7 @@ async fn a_loan_lives_and_is_found_again() -> anyhow::Result<()> {
     ensure!(south.inside().await? == [units(0, "5002") - FEE, units(1, "0.5")]);
 
     // Nobody may liquidate a healthy position, and the borrower may not empty it. The price must be
-    // taken after the opening.
+    // taken after the last second of the opening.
     let liquidate = format!("/v1/loans/{id}/liquidate");
     let move_collateral = format!("/v1/loans/{id}/collateral");
     prices.gold(&world, 240_000).await?;

@@ -4,14 +4,14 @@
 //! The sequencer here seals only when a deposit waits, so that the test decides when a batch is
 //! made.
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use ark_ff::{BigInteger as _, PrimeField as _};
 use serde_json::Value;
 use subrosa_protocol::{
     Fr,
     batch::Shape,
     element::{Anchor, NoteCommitment, Nullifier},
-    encoding::fr_to_bytes,
+    encoding::{fr_from_hex, fr_to_bytes},
     ledger::{BatchInput, Config as LedgerConfig, Deposit, Ledger},
     proof::ProofBytes,
     transaction::{Context, Kind, Submission, Transaction, Withdrawal},
@@ -191,6 +191,7 @@ async fn from_nowhere(stage: &Stage) -> anyhow::Result<Submission> {
         time: now(),
         fee_recipient: [0; 20],
         assets_root: view.assets_root,
+        prices: Fr::from(0u64),
         transactions: Vec::new(),
         deposits: vec![Deposit {
             asset: DOLLAR,
@@ -269,7 +270,7 @@ async fn altered(
         ),
         (
             "anchor of another root",
-            Box::new(|t| t.anchor = Anchor::new(Ledger::new().notes().root())),
+            Box::new(|t| t.anchor = Ledger::new().state().anchor(&Fr::from(0u64))),
         ),
         (
             "a withdrawal added",
@@ -759,8 +760,10 @@ async fn replay(
     })
     .await?;
     // The second rollup knows the anchor and the assets, so only the proof can fail.
+    let root = state["state"]["note_root"].as_str();
+    let root = fr_from_hex(root.context("a note root")?)?;
     ensure!(
-        state["state"]["note_root"] == payment.transaction.anchor.to_string(),
+        payment.transaction.anchor == Anchor::of(&root, &Fr::from(0u64)),
         "another history"
     );
     ensure!(

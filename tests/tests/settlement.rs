@@ -120,6 +120,7 @@ async fn make(l1: &dyn L1) -> anyhow::Result<Fixture> {
         time,
         fee_recipient: operator(),
         assets_root: view.assets_root,
+        prices: Fr::from(0u64),
         transactions,
         deposits: deposits.to_vec(),
     };

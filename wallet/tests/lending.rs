@@ -56,7 +56,8 @@ impl Scene {
     /// Does the same with a price of `ago` seconds ago.
     async fn price_of(&self, cents: u128, ago: u64) {
         let time = self.market.price_gold(cents, ago);
-        let shown = (json!(subrosa_wallet::amount::format(cents, 2)), json!(time));
+        let price = subrosa_wallet::amount::format(cents, 2);
+        let shown = (json!({ "low": price, "high": price }), json!(time));
         for party in [&self.north, &self.south] {
             let mut known = false;
             for _ in 0..100 {
@@ -93,7 +94,13 @@ impl Scene {
         for party in [&self.north, &self.south] {
             party.shows(&loan(&id), "open").await;
         }
+        self.begin();
         id
+    }
+
+    /// Lets the time pass in which a loan may be opened. Only then prices serve.
+    fn begin(&self) {
+        self.market.clock.advance(Duration::from_secs(700));
     }
 
     async fn reopen(&self, name: &str, seed: u8) -> Party {
@@ -265,6 +272,7 @@ async fn a_loan_from_its_proposal_to_its_end() {
     let half = json!({ "release": "0.5" });
     let early = south.refused(&act(id, "collateral"), &half).await;
     assert_eq!(early, (409, "no_price".into()));
+    scene.begin();
     scene.price(400).await;
     let healthy = north.refused(&act(id, "liquidate"), &json!({})).await;
     assert_eq!(healthy, (409, "not_liquidatable".into()));
@@ -462,6 +470,7 @@ async fn steps_are_sent_as_payments_are() {
     step(south, &id, "close", json!({})).await;
     north.shows(&loan(&id), "closed").await;
     let taken = scene.market.taken().split_off(before);
+    let anchors = scene.market.anchors();
     assert!(taken.len() >= 5);
     let (sent, payment) = &taken[0];
     let usual = payment.header.expiry - sent;
@@ -471,7 +480,7 @@ async fn steps_are_sent_as_payments_are() {
         assert_eq!(header.fee, payment.header.fee);
         assert_eq!(header.fee_asset, payment.header.fee_asset);
         assert_eq!(transaction.withdrawal, None);
-        assert_eq!(transaction.oracle, payment.oracle);
+        assert!(anchors.contains(&transaction.anchor), "of other prices");
         assert_ne!(header.not_before, 0);
         assert!(header.not_before <= *at);
         assert!(
@@ -488,10 +497,10 @@ async fn steps_are_sent_as_payments_are() {
     }
 }
 
-/// The price changes between the two legs. The second party makes its leg again: without a snapshot
-/// if it needs no price, otherwise with the earlier one.
+/// The prices move between the two legs, and the next batch takes no leg under the old ones. The
+/// first party makes its leg again.
 #[tokio::test(flavor = "multi_thread")]
-async fn legs_that_name_two_snapshots_come_together() {
+async fn a_leg_is_made_again_when_the_prices_move() {
     for borrower_proposes in [false, true] {
         let scene = Scene::new(false).await;
         scene.price(400).await;
@@ -511,9 +520,29 @@ async fn legs_that_name_two_snapshots_come_together() {
         for party in [maker, taker] {
             party.shows(&loan(&id), "open").await;
         }
-        let mut named: Vec<_> = scene.market.legs().iter().map(|leg| leg.oracle).collect();
-        assert_eq!(named.len(), 3, "one of the legs is made twice");
-        named.dedup();
-        assert_eq!(named.len(), 3, "each time under another snapshot, or none");
+        let anchors: Vec<_> = scene.market.legs().iter().map(|leg| leg.anchor).collect();
+        assert_eq!(anchors.len(), 3, "one of the legs is made twice");
+        assert!(anchors[0] != anchors[1] && anchors[1] == anchors[2]);
     }
+}
+
+/// What a lender signs is covered at the newest price, whatever was agreed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lender_signs_no_opening_that_is_not_covered() {
+    let scene = Scene::new(false).await;
+    let (north, south) = (&scene.north, &scene.south);
+    scene.price(400).await;
+    let id = north.start("/v1/loans", &scene.order(false)).await;
+    south.shows(&loan(&id), "proposed").await;
+    scene.market.mailbox.store(false, Ordering::Relaxed);
+    south.start(&act(&id, "accept"), &json!({})).await;
+    south.shows(&loan(&id), "submitted").await;
+    scene.price(200).await;
+    scene.market.mailbox.store(true, Ordering::Relaxed);
+    let failed = north.shows(&loan(&id), "failed").await;
+    assert_eq!(failed["failure"]["code"], "not_covered");
+    assert!(scene.market.legs().len() <= 2, "only the borrower's");
+    // The lender proposes nothing that is not covered either.
+    let id = south.refused("/v1/loans", &scene.order(true)).await;
+    assert_eq!(id, (409, "not_covered".into()));
 }

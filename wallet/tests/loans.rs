@@ -12,8 +12,8 @@ use subrosa_protocol::{
     asset::AssetId,
     element::Nullifier,
     keys::{Seed, SpendKey},
-    loan::{Agreement, End, LAPSE, Loan},
-    market::{Market, Markets, PriceSnapshot},
+    loan::{Agreement, CURE, End, LAPSE, LAPSE_AGE, Loan, OPENING_AGE, RAMP_BITS},
+    market::{MARKETS, Market, Markets, Price, PriceSnapshot},
     swap::{Salt, Side},
     transaction::{Kind, Transaction},
 };
@@ -26,10 +26,19 @@ use world::{DOLLAR, FEE, GOLD, NOW, Party, World, deposit, held};
 
 const ONE: u128 = 1_000_000_000_000_000_000;
 const DAY: u64 = 86_400;
+/// Last second of the opening, from which interest runs.
+const START: u64 = NOW + 90;
+/// Time of the first step after the opening.
+const OPENED: u64 = START + 110;
 
 /// Gold secures dollars in market 3, dollars secure gold in market 4. Gold is worth `price` percent
 /// of a dollar.
 fn snapshot(price: u128, time: u64) -> PriceSnapshot {
+    range([price; 2], time)
+}
+
+/// As [`snapshot`], with a low and a high price of gold.
+fn range([low, high]: [u128; 2], time: u64) -> PriceSnapshot {
     let market = |collateral, debt| Market {
         collateral,
         debt,
@@ -42,11 +51,18 @@ fn snapshot(price: u128, time: u64) -> PriceSnapshot {
     let mut markets = Markets::default();
     markets.0[3] = Some(market(GOLD, DOLLAR));
     markets.0[4] = Some(market(DOLLAR, GOLD));
-    let mut prices = [0; 16];
-    prices[3] = price * (ONE / 100);
-    prices[4] = ONE * 100 / price;
+    let mut prices = [Price::default(); MARKETS];
+    prices[3] = Price {
+        low: low * (ONE / 100),
+        high: high * (ONE / 100),
+    };
+    prices[4] = Price {
+        low: ONE * 100 / high,
+        high: ONE * 100 / low,
+    };
     PriceSnapshot {
         time,
+        previous: time - 60,
         markets,
         prices,
     }
@@ -86,7 +102,7 @@ impl Scene {
             debt,
             principal: 1_000,
             rate: 50_000,
-            start: NOW - 200,
+            start: START,
             maturity: NOW + 30 * DAY,
             market: if collateral == GOLD { 3 } else { 4 },
             salt: Salt::from_bytes([0x5a; 16]),
@@ -95,7 +111,7 @@ impl Scene {
             loan,
             collateral: 700,
             borrower_side,
-            expiry: NOW + 90,
+            expiry: START,
         };
         Self {
             world,
@@ -132,6 +148,9 @@ impl Scene {
         let mut scene = Self::new(borrower_side, collateral, debt);
         let pair = scene.legs();
         scene.seal(pair);
+        let price = if collateral == GOLD { 200 } else { 50 };
+        scene.world.time = OPENED;
+        scene.world.snapshot = Some(snapshot(price, OPENED - 100));
         scene
     }
 
@@ -345,15 +364,18 @@ fn a_fall_of_the_price_lets_the_lender_seize_what_it_is_owed() {
         scene.refuses(Role::Lender, Action::Close, StepError::NotOurs);
         // 700 at 1.60 count for 1,064 after the haircut; the maintenance margin asks for 1,100.
         scene.world.time += 30;
+        // A high price protects the borrower from a low one.
+        scene.world.snapshot = Some(range([160, 166], scene.world.time));
+        scene.refuses(Role::Lender, Action::Liquidate, StepError::NotLiquidatable);
         scene.world.snapshot = Some(snapshot(160, scene.world.time));
         scene.step(Role::Lender, Action::Liquidate);
         let ended = &scene.alice.chain.loans()[0];
         assert_eq!(ended.end, Some(End::Liquidated));
-        // 1,001 and the bonus of 5 percent at 1.60, rounded up.
-        assert_eq!(last(&scene.bob, 3), [(Seized, GOLD, 657)]);
-        assert_eq!(last(&scene.alice, 3), [(Released, GOLD, 43)]);
-        assert_eq!(held(&scene.bob, GOLD), 657);
-        assert_eq!(held(&scene.alice, GOLD), 1_343);
+        // 1,000 and the bonus of 5 percent at 1.60, rounded down.
+        assert_eq!(last(&scene.bob, 3), [(Seized, GOLD, 656)]);
+        assert_eq!(last(&scene.alice, 3), [(Released, GOLD, 44)]);
+        assert_eq!(held(&scene.bob, GOLD), 656);
+        assert_eq!(held(&scene.alice, GOLD), 1_344);
         assert_eq!(scene.alice.chain.spent(&ended.nullifier), Some(3));
         assert_eq!(scene.bob.chain.spent(&ended.nullifier), Some(3));
     }
@@ -368,24 +390,69 @@ fn after_maturity_a_healthy_loan_is_liquidated_or_closed_and_nothing_else() {
     scene.refuses(Role::Lender, Action::Liquidate, StepError::NotLiquidatable);
     scene.refuses(Role::Borrower, Action::Add { amount: 50 }, StepError::Due);
     assert!(scene.try_step(Role::Borrower, Action::Close).is_ok());
-    scene.world.time = maturity + 1;
+    // A day to cure it, then a bonus that rises from nothing.
+    let cured = maturity + CURE + 1;
+    scene.world.time = cured - 1;
+    scene.world.snapshot = Some(snapshot(200, cured - 5));
+    scene.refuses(Role::Lender, Action::Liquidate, StepError::NotLiquidatable);
+    assert!(scene.try_step(Role::Borrower, Action::Close).is_ok());
+    scene.world.time = cured;
     let composed = scene.try_step(Role::Lender, Action::Liquidate).unwrap();
-    assert_eq!(composed.transaction.header.not_before, maturity + 1);
+    assert_eq!(composed.transaction.header.not_before, cured);
+    let seized = |scene: &Scene| last(&scene.bob, scene.bob.chain.loans()[0].batch)[0].2;
     scene.seal(vec![composed.transaction]);
     assert_eq!(scene.alice.chain.loans()[0].end, Some(End::Liquidated));
+    // 1,005 owed, at 2.00.
+    assert_eq!(seized(&scene), 502);
+
+    let mut scene = Scene::opened(Side::A, GOLD, DOLLAR);
+    let later = cured + (1 << RAMP_BITS);
+    scene.world.time = later;
+    scene.world.snapshot = Some(snapshot(200, later - 5));
+    scene.seal(vec![]);
+    scene.step(Role::Lender, Action::Liquidate);
+    // 1,006 owed, and the whole bonus of 5 percent.
+    assert_eq!(seized(&scene), 528);
 }
 
 #[test]
-fn long_after_maturity_no_price_is_waited_for() {
+fn long_after_maturity_collateral_without_a_price_is_the_lenders() {
     let mut scene = Scene::opened(Side::A, GOLD, DOLLAR);
     let lapsed = scene.agreement.loan.maturity + LAPSE;
+    let without = |time| {
+        let mut none = snapshot(200, time);
+        none.prices[3] = Price::default();
+        Some(none)
+    };
     scene.world.time = lapsed;
+    scene.world.snapshot = without(lapsed - 5);
     scene.refuses(Role::Lender, Action::Liquidate, StepError::NoPrice);
     scene.world.time = lapsed + 1;
-    scene.world.snapshot = None;
+    // Without a snapshot nothing shows that there is no price, nor does an old one.
+    for none in [
+        None,
+        without(lapsed - LAPSE_AGE),
+        Some(snapshot(200, lapsed - 9_000)),
+    ] {
+        scene.world.snapshot = none;
+        scene.refuses(Role::Lender, Action::Liquidate, StepError::NoPrice);
+    }
+    scene.world.snapshot = without(lapsed + 60 - LAPSE_AGE);
+    let composed = scene.try_step(Role::Lender, Action::Liquidate).unwrap();
+    assert_eq!(composed.transaction.header.expiry, lapsed + 60);
+    scene.world.snapshot = without(lapsed - 5);
     scene.step(Role::Lender, Action::Liquidate);
     assert_eq!(held(&scene.bob, GOLD), 700, "all of it");
     assert_eq!(scene.alice.chain.loans()[0].end, Some(End::Liquidated));
+
+    // A market of other assets has no price of the collateral either.
+    let mut scene = Scene::opened(Side::A, GOLD, DOLLAR);
+    scene.world.time = lapsed + 1;
+    let mut moved = snapshot(200, lapsed - 5);
+    moved.markets.0[3] = moved.markets.0[4];
+    scene.world.snapshot = Some(moved);
+    scene.step(Role::Lender, Action::Liquidate);
+    assert_eq!(held(&scene.bob, GOLD), 700);
 }
 
 /// The lender encrypts the principal to nobody. The borrower finds the loan and the money from its
@@ -421,29 +488,32 @@ fn what_the_rules_forbid_is_refused_before_it_is_proven() {
     scene.refuses(Role::Borrower, repay(5_000), StepError::TooMuch);
     // Tiny steps are legal only under a price at which the initial margin covers the debt.
     assert!(scene.try_step(Role::Borrower, add(1)).is_ok());
-    scene.world.snapshot = Some(snapshot(170, NOW - 100));
+    scene.world.snapshot = Some(range([170, 200], OPENED - 100));
     scene.refuses(Role::Borrower, add(1), StepError::TooSmall);
     scene.refuses(Role::Borrower, repay(3), StepError::TooSmall);
     scene.refuses(Role::Borrower, release(1), StepError::NotCovered);
-    for time in [Some(NOW - 201), Some(NOW - 9_000), None] {
+    for time in [Some(START - 1), Some(NOW - 9_000), None] {
         scene.world.snapshot = time.map(|time| snapshot(200, time));
         scene.refuses(Role::Borrower, add(1), StepError::TooSmall);
         scene.refuses(Role::Borrower, release(1), StepError::NoPrice);
         scene.refuses(Role::Lender, Action::Liquidate, StepError::NoPrice);
-        // A step that improves the position needs no price, but names one if it is known.
+        // A step that improves the position needs no price, but its anchor holds one if it is
+        // known.
         for action in [add(3), repay(4), Action::Close] {
             let composed = scene.try_step(Role::Borrower, action).unwrap();
-            let named = scene.world.snapshot.map(|s| s.digest()).unwrap_or_default();
-            assert_eq!(composed.transaction.oracle, named);
+            let last = *scene.alice.chain.prices();
+            let prices = scene.world.snapshot.map_or(last, |known| known.digest());
+            let anchor = scene.world.ledger.state().anchor(&prices);
+            assert_eq!(composed.transaction.anchor, anchor);
             assert_eq!(composed.transaction.header.not_before, NOW);
         }
     }
     // A transaction ends with its price. A price that ends too soon is not used.
-    scene.world.snapshot = Some(snapshot(200, NOW - 100));
-    scene.world.time = NOW + 3_470;
+    scene.world.snapshot = Some(snapshot(200, OPENED - 100));
+    scene.world.time = OPENED + 3_470;
     let composed = scene.try_step(Role::Borrower, release(10)).unwrap();
-    assert_eq!(composed.transaction.header.expiry, NOW + 3_500);
-    scene.world.time = NOW + 3_490;
+    assert_eq!(composed.transaction.header.expiry, OPENED + 3_500);
+    scene.world.time = OPENED + 3_490;
     scene.refuses(Role::Borrower, release(1), StepError::NoPrice);
 }
 
@@ -474,22 +544,42 @@ fn an_opening_is_signed_only_if_it_is_ours_and_legal() {
         ..good.clone()
     };
     let step = |why| Some(ComposeError::Step(why));
-    assert_eq!(open(&mut scene, &thin, true), step(StepError::Unsecured));
+    for borrower in [true, false] {
+        let refused = open(&mut scene, &thin, borrower);
+        assert_eq!(refused, step(StepError::Unsecured));
+    }
     let mut elsewhere = good.clone();
     elsewhere.loan.market = 4;
     for borrower in [true, false] {
         let refused = open(&mut scene, &elsewhere, borrower);
         assert_eq!(refused, step(StepError::NoMarket));
     }
-    let mut old = good.clone();
-    old.loan.start = good.expiry - DAY - 1;
-    assert_eq!(open(&mut scene, &old, true), Some(ComposeError::Foreign));
+    for start in [good.expiry - 1, good.expiry + 1] {
+        let mut moved = good.clone();
+        moved.loan.start = start;
+        for borrower in [true, false] {
+            let refused = open(&mut scene, &moved, borrower);
+            assert_eq!(refused, Some(ComposeError::Foreign));
+        }
+    }
     let mut short = good.clone();
-    short.loan.maturity = good.expiry - 1;
-    assert_eq!(open(&mut scene, &short, true), step(StepError::Due));
-    scene.world.snapshot = Some(snapshot(200, NOW - 3_570));
+    short.loan.maturity = good.expiry;
+    assert_eq!(open(&mut scene, &short, true), Some(ComposeError::Foreign));
+    // The loan must be covered at the low price.
+    for (low, refusal) in [(188, None), (187, step(StepError::Unsecured))] {
+        scene.world.snapshot = Some(range([low, 200], NOW - 100));
+        for borrower in [true, false] {
+            assert_eq!(open(&mut scene, &good, borrower), refusal);
+        }
+    }
+    // The borrower's leg needs a price of the last quarter of an hour, whatever the market allows.
+    scene.world.snapshot = Some(snapshot(200, good.expiry - OPENING_AGE));
+    assert_eq!(open(&mut scene, &good, true), None);
+    scene.world.snapshot = Some(snapshot(200, good.expiry - OPENING_AGE - 1));
     assert_eq!(open(&mut scene, &good, true), step(StepError::NoPrice));
     assert_eq!(open(&mut scene, &good, false), None);
+    scene.world.snapshot = Some(snapshot(200, NOW - 3_590));
+    assert_eq!(open(&mut scene, &good, false), step(StepError::NoPrice));
     scene.world.snapshot = None;
     for borrower in [true, false] {
         let refused = open(&mut scene, &good, borrower);

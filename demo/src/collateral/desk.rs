@@ -15,7 +15,7 @@ use subrosa_client::{
 };
 use subrosa_clock::Clock;
 use subrosa_protocol::{
-    loan::covers,
+    loan::{CURE, covers},
     market::{Market, Price, PriceSnapshot},
 };
 use subrosa_wallet::amount::format;
@@ -31,9 +31,8 @@ use super::{
 };
 use crate::{account::units, desk::with_funds, requests::amount, world::World};
 
-/// Longest time of a step of a loan, with its proof and its batch, and longest wait after the last
-/// day for a maturity.
-pub(super) const PATIENCE: Duration = Duration::from_secs(240);
+/// Longest time of a step of a loan, with its proof and its batch.
+const PATIENCE: Duration = Duration::from_secs(240);
 const POLL: Duration = Duration::from_millis(200);
 /// Seconds that a proposal may be accepted.
 const VALID_FOR: u64 = 90;
@@ -62,8 +61,7 @@ impl<'a> Desk<'a> {
 }
 
 impl Desk<'_> {
-    /// Waits until every wallet knows a price of this time or a later one: both legs of an opening
-    /// must name the same snapshot.
+    /// Waits until every wallet knows a price of this time or a later one.
     pub(super) async fn know(&self, time: u64) -> anyhow::Result<()> {
         let since = Instant::now();
         for (name, gateway) in self.world.gateways() {
@@ -150,6 +148,11 @@ impl<'a> Followed<'a> {
         self.end.is_some()
     }
 
+    /// Returns the maturity of the loan if it is open, Unix seconds.
+    pub(super) fn due(&self) -> Option<u64> {
+        (!self.has_ended() && self.id.is_some()).then_some(self.maturity)
+    }
+
     /// Returns its end, and the events before.
     pub(super) fn outcome(self) -> anyhow::Result<Outcome> {
         let (end, day) = self
@@ -174,25 +177,6 @@ impl<'a> Followed<'a> {
             let number = self.number;
             format!("loan {number} of {lender} to {borrower} on {}", day.label)
         })
-    }
-
-    /// Waits for the maturity of a loan that has not ended.
-    pub(super) async fn mature(
-        &mut self,
-        day: &Day,
-        snapshot: &PriceSnapshot,
-    ) -> anyhow::Result<()> {
-        if self.has_ended() {
-            return Ok(());
-        }
-        let left = Duration::from_secs((self.maturity + 1).saturating_sub(self.clock.unix()));
-        ensure!(
-            left < PATIENCE,
-            "loan {} is open after the last day, and its maturity is too far away",
-            self.number
-        );
-        self.clock.sleep(left).await;
-        self.day(day, snapshot).await
     }
 
     async fn play(&mut self, day: &Day, snapshot: &PriceSnapshot) -> anyhow::Result<()> {
@@ -468,8 +452,8 @@ impl<'a> Followed<'a> {
         self.agree(id, "liquidated", |_| true).await?;
         if secured {
             ensure!(
-                self.clock.unix() > self.maturity,
-                "it was liquidated before maturity though secured"
+                self.clock.unix() > self.maturity + CURE,
+                "it was liquidated within a day of its maturity, or before, though secured"
             );
         }
         let value = worth(collateral, high)?;

@@ -8,8 +8,7 @@ use subrosa_protocol::{
 use subrosa_wallet::amount;
 
 use super::{
-    Portfolio, STEP,
-    desk::PATIENCE,
+    Portfolio,
     loans::{End, LoanLine, OnCall},
     path::Day,
     sizing,
@@ -65,7 +64,7 @@ fn course(portfolio: &Portfolio, loan: &LoanLine) -> Course {
         end: None,
         closest: f64::MAX,
     };
-    let (mut called, mut last) = (false, 0);
+    let mut called = false;
     for (step, day) in (0u32..).zip(days) {
         let price = price(loan, day);
         let covered =
@@ -92,6 +91,11 @@ fn course(portfolio: &Portfolio, loan: &LoanLine) -> Course {
             return course;
         }
         let today = |label: &Option<String>| label.as_deref() == Some(day.label.as_str());
+        let reacts = loan.on_call != OnCall::Ignore;
+        assert!(
+            !(below && reacts) || step < loan.term,
+            "a call after maturity: {loan:?}"
+        );
         if below && !called {
             match loan.on_call {
                 OnCall::TopUp => {
@@ -114,16 +118,9 @@ fn course(portfolio: &Portfolio, loan: &LoanLine) -> Course {
         if today(&loan.repays) {
             debt -= units(&loan.debt, loan.repayment.as_ref().unwrap());
         }
-        if step == loan.term {
-            course.end = Some(End::Matured);
-            return course;
-        }
-        last = step;
     }
-    // The demonstration waits for a maturity soon after the last day.
-    if STEP * (loan.term - last) < PATIENCE {
-        course.end = Some(End::Matured);
-    }
+    // A day after its maturity, which the demonstration waits for.
+    course.end = Some(End::Matured);
     course
 }
 

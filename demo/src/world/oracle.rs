@@ -14,6 +14,10 @@ use crate::collateral::{Day, MarketLine, PRICE_DECIMALS};
 const HEARTBEAT: u64 = 3600;
 /// Most by which a recorded price moves in a minute, basis points: prices of the path jump.
 const MAXIMUM_MOVE: u16 = 10_000;
+/// Time between two snapshots, after which the oracle keeps a price as a sample.
+const SPACING: Duration = Duration::from_secs(5 * 60);
+/// Snapshots after which the median of the five samples before is a new price.
+const SNAPSHOTS: usize = 4;
 /// Longest wait for a snapshot to get from L1 to the sequencer.
 const PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(150);
@@ -58,15 +62,27 @@ impl World {
         Ok(Feeds(feeds))
     }
 
-    /// Sets the feeds to a day's prices, has L1 record a snapshot and waits until the sequencer
-    /// serves it.
+    /// Sets the feeds to a day's prices, and has L1 record snapshots until low and high prices are
+    /// those. Waits until the sequencer serves the last one. Time must be virtual.
     pub(crate) async fn publish(&self, feeds: &Feeds, day: &Day) -> anyhow::Result<PriceSnapshot> {
         let (transport, deployer) = (&self.chain.transport, &self.deployer);
         for (symbol, feed) in &feeds.0 {
             let price = *day.prices.get(symbol).context("a price is missing")?;
             set_answer(transport, deployer, *feed, answer(price)?).await?;
         }
-        self.l1.take_snapshot(deployer).await?;
+        let mut taken = self.snapshot().await?;
+        for _ in 1..SNAPSHOTS {
+            taken = self.snapshot().await?;
+        }
+        Ok(taken)
+    }
+
+    /// Has L1 record a snapshot, some minutes after the last one.
+    async fn snapshot(&self) -> anyhow::Result<PriceSnapshot> {
+        // Batches that wait must not grow too old.
+        self.settle_all().await?;
+        self.time.pass(SPACING);
+        self.l1.take_snapshot(&self.deployer).await?;
         let taken = self.l1.snapshot().await?.context("L1 has no snapshot")?;
         let digest = fr_to_hex(&taken.digest());
         let since = Instant::now();

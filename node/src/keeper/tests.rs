@@ -167,7 +167,7 @@ impl World {
             bonus: 500,
             max_age: 3_600,
         };
-        set_market(&*transport, &owner, &deployment, 0, &market).await?;
+        set_market(&*transport, &owner, &deployment, 0, &market, 10_000).await?;
         let shared: Arc<dyn Transport> = transport.clone();
         Ok(Self {
             client: Arc::new(Client::new(shared, deployment.contracts, None)),
@@ -218,7 +218,7 @@ async fn a_schedule_takes_a_snapshot_when_the_newest_one_is_old() -> anyhow::Res
     let mut keeper = world.keeper(every(600))?;
     assert_eq!(keeper.turn().await?, Turn::Taken);
     assert_eq!(world.newest().await?, START);
-    // In the same second it would be the same.
+    // Within a minute there is no other.
     assert_eq!(keeper.turn().await?, Turn::Fresh);
     world.wait(599);
     assert_eq!(keeper.turn().await?, Turn::Fresh);
@@ -250,11 +250,14 @@ async fn a_price_that_moves_far_enough_takes_a_snapshot() -> anyhow::Result<()> 
     assert_eq!(keeper.turn().await?, Turn::Fresh);
     world.answer(202_000_000_000).await?;
     assert_eq!(keeper.turn().await?, Turn::Taken);
-    world.wait(1);
+    // However far a price moves, a minute passes.
     world.answer(199_980_000_000).await?;
+    world.wait(59);
+    assert_eq!(keeper.turn().await?, Turn::Fresh);
+    world.wait(1);
     assert_eq!(keeper.turn().await?, Turn::Taken);
     // A price that goes is a change as well; without any price a snapshot is of no use.
-    world.wait(1);
+    world.wait(60);
     world.answer(-1).await?;
     assert_eq!(keeper.turn().await?, Turn::NoPrices);
     Ok(())
@@ -344,7 +347,12 @@ fn a_crash_before_the_receipt_counts_the_expected_cost() -> anyhow::Result<()> {
 
 #[test]
 fn a_keeper_needs_a_reason_to_act() {
-    assert!(has_moved(&[0], &[5], 1) && has_moved(&[5], &[0], 10_000));
-    assert!(!has_moved(&[0], &[0], 1) && !has_moved(&[7], &[7], 1));
-    assert!(has_moved(&[u128::MAX >> 8], &[1], 1));
+    let moved = |spot, low, high, deviation| has_moved(&[spot], &[Price { low, high }], deviation);
+    assert!(moved(0, 5, 5, 1) && moved(5, 0, 0, 10_000));
+    assert!(!moved(0, 0, 0, 1) && !moved(7, 7, 7, 1));
+    assert!(moved(u128::MAX >> 8, 1, 1, 1));
+    // Between the low and the high price nothing has moved; outside of them, the nearer one counts.
+    assert!(!moved(100, 100, 200, 0) && !moved(150, 100, 200, 0) && !moved(200, 100, 200, 0));
+    assert!(moved(202, 100, 200, 100) && !moved(201, 100, 200, 100));
+    assert!(moved(99, 100, 200, 100) && !moved(99, 100, 200, 101));
 }

@@ -1,23 +1,24 @@
+mod prices;
 mod schedules;
-mod snapshots;
 
 use rand::{SeedableRng, rngs::StdRng};
 use subrosa_clock::SystemClock;
 use subrosa_protocol::{
     batch::Shape,
     element::NoteCommitment,
-    ledger::{paired, snapshot_of},
+    ledger::paired,
     swap::Side,
     transaction::{Kind, Transaction},
 };
 
 use super::*;
-use crate::{submission::ParsedSubmission, wire::word};
+use crate::submission::ParsedSubmission;
 
 fn view() -> SealedView {
     let state = State::genesis();
     SealedView {
-        anchors: HashSet::from([Anchor::new(state.note_root)]),
+        anchors: HashSet::from([state.anchor(&Fr::from(0u64))]),
+        prices: Prices::default(),
         spent: HashSet::new(),
         state,
         assets_root: Fr::from(7u64),
@@ -31,7 +32,7 @@ fn pool(capacity: usize, lone_legs: usize) -> Pool {
         lone_legs,
         ..AdmissionConfig::default()
     };
-    let mut pool = Pool::new(&config, view(), HashMap::new(), 0, SystemClock::shared());
+    let mut pool = Pool::new(&config, view(), 0, SystemClock::shared());
     assert!(pool.legs_due(0) && pool.dead_legs(0).is_empty());
     pool
 }
@@ -50,12 +51,11 @@ fn make(
     use subrosa_protocol::{asset::AssetId, encryption::NoteData, transaction::Header};
     let mut rng = StdRng::seed_from_u64(seed);
     let transaction = Transaction {
-        anchor: Anchor::new(State::genesis().note_root),
+        anchor: State::genesis().anchor(&Fr::from(0u64)),
         assets_root: Fr::from(7u64),
         header: Header::new(kind, AssetId(0), 1, expiry).unwrap(),
         withdrawal: None,
         terms: Fr::from(terms),
-        oracle: Fr::from(0u64),
         nullifiers: nullifiers.map(|nf| Nullifier::new(Fr::from(nf))),
         commitments: [1u64, 2, 3].map(|i| NoteCommitment::new(Fr::from(seed * 10 + i))),
         ephemeral: Fr::from(rand::Rng::r#gen::<u64>(&mut rng)),
@@ -81,16 +81,31 @@ fn changed(
     parsed(&transaction)
 }
 
-/// Returns the same submission naming a price snapshot; 0 names none.
-fn naming(submission: &ParsedSubmission, snapshot: u64) -> Arc<ParsedSubmission> {
-    changed(submission, |tx| tx.oracle = Fr::from(snapshot))
+/// Returns the same submission under the anchor of the genesis state with these prices. A batch has
+/// recorded the anchor with the prices 0.
+fn under(submission: &ParsedSubmission, prices: u64) -> Arc<ParsedSubmission> {
+    let anchor = State::genesis().anchor(&Fr::from(prices));
+    changed(submission, |tx| tx.anchor = anchor)
 }
 
-/// Returns price snapshots with their times.
-fn snapshots(all: &[(u64, u64)]) -> HashMap<Word, u64> {
+/// Returns prices that may be chosen, the best first.
+fn candidates(all: &[u64]) -> Vec<Prices> {
     let all = all.iter();
-    all.map(|(id, time)| (word(&Fr::from(*id)), *time))
-        .collect()
+    all.map(|id| Prices {
+        digest: Fr::from(*id),
+        time: *id,
+    })
+    .collect()
+}
+
+/// Seals the chosen submissions under the pool's prices, with this state after them.
+fn sealed(pool: &mut Pool, chosen: &[Sequenced], state: State, time: u64) {
+    let nullifiers: Vec<_> = chosen
+        .iter()
+        .flat_map(|(_, s)| s.transaction.nullifiers)
+        .collect();
+    let prices = pool.view.prices.digest;
+    pool.sealed(sequences(chosen), nullifiers, state, &prices, time);
 }
 
 fn admit(pool: &mut Pool, submission: &Arc<ParsedSubmission>) -> Result<u64, Refusal> {
@@ -149,11 +164,14 @@ fn sealing_spends_and_dropping_unspends() {
     let before = pool.view().clone();
     let mut state = State::genesis();
     state.note_root = Fr::from(Shape::S4.slots() as u64);
-    pool.sealed([sequence], first.transaction.nullifiers, state, 50);
+    let (nullifiers, prices) = (first.transaction.nullifiers, Fr::from(5u64));
+    pool.sealed([sequence], nullifiers, state, &prices, 50);
     assert_eq!(pool.census().queued, 0);
     let again = submission(2, [3, 8, 9]);
     assert_eq!(admit(&mut pool, &again), Err(Refusal::NullifierSpent));
-    assert!(pool.view().anchors.contains(&Anchor::new(state.note_root)));
+    for recorded in [State::genesis(), state] {
+        assert!(pool.view().anchors.contains(&recorded.anchor(&prices)));
+    }
     pool.dropped(before);
     pool.restore(sequence, first).unwrap();
     assert_eq!(admit(&mut pool, &again), Err(Refusal::NullifierPending));
@@ -225,7 +243,6 @@ fn batch_at(pool: &mut Pool, slots: usize, time: u64) -> Vec<Sequenced> {
     let taken = pool.take(slots, time);
     let transactions: Vec<_> = taken.iter().map(|(_, s)| s.transaction.clone()).collect();
     paired(&transactions).unwrap();
-    snapshot_of(&transactions).unwrap();
     assert!(taken.len() <= slots);
     taken
 }
@@ -316,7 +333,7 @@ fn a_pair_is_not_split_over_batches_and_not_starved() {
     let first = batch(&mut pool, 4);
     let transfers: Vec<_> = (10..14).map(|seed| transfer(seed).id).collect();
     assert_eq!(ids(&first), transfers);
-    pool.sealed(sequences(&first), [], State::genesis(), 1);
+    sealed(&mut pool, &first, State::genesis(), 1);
     // The pair is first now, however many wait behind it.
     assert_eq!(ids(&batch(&mut pool, 4))[..2], [a.id, b.id]);
 }
@@ -332,7 +349,7 @@ fn one_slot_stays_empty_rather_than_hold_half_a_swap() {
     assert!(pool.waiting(4, 0).0 >= 4, "enough for a full batch");
     let first = batch(&mut pool, 4);
     assert_eq!(first.len(), 3);
-    pool.sealed(sequences(&first), [], State::genesis(), 1);
+    sealed(&mut pool, &first, State::genesis(), 1);
     assert_eq!(batch(&mut pool, 4).len(), 4);
 }
 
@@ -532,7 +549,7 @@ fn a_full_mempool_keeps_pairs_waiting_and_lone_legs_out_of_it() {
     assert!(pool.is_lone(&a.id), "it waits on");
     push(&mut pool, &leg(Side::A, 9, 3));
     let first = batch(&mut pool, 1);
-    pool.sealed(sequences(&first), [], State::genesis(), 1);
+    sealed(&mut pool, &first, State::genesis(), 1);
     push(&mut pool, &b);
     assert_eq!(pool.census().queued, 3);
 }
@@ -567,11 +584,7 @@ fn a_dropped_batch_comes_back_with_its_pairs() {
     }
     let before = pool.view().clone();
     let taken = batch(&mut pool, 4);
-    let nullifiers: Vec<_> = taken
-        .iter()
-        .flat_map(|(_, s)| s.transaction.nullifiers)
-        .collect();
-    pool.sealed(sequences(&taken), nullifiers, State::genesis(), 5);
+    sealed(&mut pool, &taken, State::genesis(), 5);
     assert_eq!(pool.census().queued, 0);
     // Another leg of the same terms waits meanwhile, and does not break the pair.
     let other = leg(Side::B, 7, 4);

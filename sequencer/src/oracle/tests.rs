@@ -1,5 +1,8 @@
 use proptest::prelude::*;
-use subrosa_protocol::{asset::AssetId, market::Market};
+use subrosa_protocol::{
+    asset::AssetId,
+    market::{Market, Price},
+};
 
 use super::*;
 use crate::ports::{Head, OracleEvent};
@@ -58,14 +61,21 @@ impl Chain {
     }
 
     fn snapshot(&mut self, price: u128) -> PriceSnapshot {
+        let mut events = self.events.iter().rev();
+        let previous = events.find_map(|event| match event.change {
+            OracleChange::Snapshot { time, .. } => Some(time),
+            OracleChange::Market { .. } => None,
+        });
         let snapshot = PriceSnapshot {
             time: 60 * self.head,
+            previous: previous.unwrap_or(0),
             markets: self.markets(),
-            prices: [price; MARKETS],
+            prices: [Price::flat(price); MARKETS],
         };
         self.push(OracleChange::Snapshot {
             digest: snapshot.digest(),
             time: snapshot.time,
+            previous: snapshot.previous,
             market_root: snapshot.markets.root(),
             prices: snapshot.price_words(),
         });
@@ -107,7 +117,7 @@ fn follow(oracle: &mut Oracle, chain: &Chain) -> usize {
 fn snapshots_have_the_markets_of_their_time() {
     let mut chain = Chain::default();
     let mut oracle = Oracle::default();
-    assert_eq!(oracle.latest(), None);
+    assert!(oracle.known().is_empty() && !oracle.is_followed());
     chain.head = 7;
     let none = chain.snapshot(1);
     chain.set(3, Some(market(500)));
@@ -120,11 +130,14 @@ fn snapshots_have_the_markets_of_their_time() {
     follow(&mut oracle, &chain);
     let known = oracle.known().iter().map(|known| *known.snapshot);
     assert_eq!(known.collect::<Vec<_>>(), [none, two, one]);
-    assert_eq!(*oracle.latest().unwrap().snapshot, one);
-    assert!(oracle.knows(&word(&two.digest())));
-    let times = oracle.times();
-    assert_eq!(times[&word(&none.digest())], 60 * 7);
-    assert_eq!(times.len(), 3);
+    assert_eq!(oracle.get(&word(&two.digest())), Some(&two));
+    assert_eq!(oracle.get(&word(&Fr::from(5u64))), None);
+    let validity = |of: &PriceSnapshot| oracle.validity(&word(&of.digest())).unwrap();
+    let valid = |taken, superseded| Validity { taken, superseded };
+    assert_eq!(validity(&none), valid(60 * 7, Some(60 * 7)));
+    assert_eq!(validity(&two), valid(60 * 7, Some(60 * 9)));
+    assert_eq!(validity(&one), valid(60 * 9, None));
+    assert_eq!(oracle.validity(&word(&Fr::from(5u64))), None);
     // Much later, the log is read on from a later block, with the markets as they were.
     chain.head = 1_000;
     follow(&mut oracle, &chain);
@@ -132,7 +145,7 @@ fn snapshots_have_the_markets_of_their_time() {
     let last = chain.snapshot(4);
     assert_eq!(last.markets, one.markets);
     follow(&mut oracle, &chain);
-    assert_eq!(*oracle.latest().unwrap().snapshot, last);
+    assert_eq!(*oracle.known().last().unwrap().snapshot, last);
     assert_eq!(ids(&oracle), chain.has());
     // A restart leads to the same result.
     let restored = Oracle::restored(*oracle.cursor(), oracle.known().to_vec());
@@ -145,9 +158,9 @@ fn snapshots_have_the_markets_of_their_time() {
 fn the_same_twice_in_a_block_is_one() {
     let mut chain = Chain::default();
     let mut oracle = Oracle::default();
-    for price in [1, 1, 2, 1] {
-        chain.snapshot(price);
-    }
+    chain.snapshot(1);
+    chain.snapshot(2);
+    chain.events.extend_from_within(..);
     follow(&mut oracle, &chain);
     follow(&mut oracle, &chain);
     assert_eq!(oracle.known().len(), 2);
@@ -174,7 +187,7 @@ fn what_is_not_its_digest_is_none() {
         },
         |change| {
             if let OracleChange::Snapshot { prices, .. } = change {
-                // Wider than two prices.
+                // Wider than a low and a high price.
                 prices[7] = -Fr::from(1u64);
             }
         },
@@ -220,7 +233,8 @@ fn a_log_that_does_not_lead_to_the_markets_is_not_followed() {
     let log = chain.log(cursor.from);
     assert_eq!(lost.follow(&log, FAR), Err(LogError::Markets));
     lost = lost.anew();
-    assert!(lost.knows(&word(&first.digest())), "nothing is forgotten");
+    let kept = lost.get(&word(&first.digest()));
+    assert_eq!(kept, Some(&first), "nothing is forgotten");
     follow(&mut lost, &chain);
     let known = lost.known().iter().map(|known| *known.snapshot);
     assert_eq!(known.collect::<Vec<_>>(), [first, second]);
@@ -299,9 +313,52 @@ fn a_while_after_another_a_snapshot_is_outdated() {
     let outdated = oracle.outdated(until + 1);
     assert_eq!(outdated, HashSet::from([word(&first.digest())]));
     oracle.forget(&outdated);
-    assert_eq!(*oracle.latest().unwrap().snapshot, second);
+    assert_eq!(*oracle.known().last().unwrap().snapshot, second);
     follow(&mut oracle, &chain);
     assert_eq!(oracle.known().len(), 1, "it is not read again");
+}
+
+#[test]
+fn the_next_batch_has_a_confirmed_snapshot_that_is_new_or_was_a_moment_ago() {
+    let mut chain = Chain {
+        head: 10,
+        ..Chain::default()
+    };
+    let mut oracle = Oracle::default();
+    let digests = |oracle: &Oracle, confirmations, clock| -> Vec<Fr> {
+        let found = oracle.candidates(confirmations, clock);
+        found.iter().map(|prices| prices.digest).collect()
+    };
+    let none = Fr::from(0u64);
+    follow(&mut oracle, &chain);
+    assert_eq!(digests(&oracle, 1, FAR), [none], "before the first");
+    let taken: [PriceSnapshot; 3] = [1, 2, 4].map(|price| {
+        chain.head = 10 + u64::try_from(price).unwrap();
+        chain.snapshot(price)
+    });
+    let [first, second, third] = taken.map(|snapshot| snapshot.digest());
+    follow(&mut oracle, &chain);
+    let now = 60 * chain.head;
+    assert_eq!(digests(&oracle, 1, now), [third, second, first, none]);
+    // A block later than the newest, each has one confirmation more.
+    assert_eq!(digests(&oracle, 2, now), [second, first, none]);
+    assert_eq!(digests(&oracle, 4, now), [first, none]);
+    assert_eq!(digests(&oracle, 5, now), [none]);
+    chain.head += 1;
+    follow(&mut oracle, &chain);
+    assert_eq!(digests(&oracle, 2, now), [third, second, first, none]);
+    // The second superseded the first after a minute, the third the second after two more.
+    assert_eq!(taken[1].previous, taken[0].time);
+    let until = taken.map(|snapshot| snapshot.time + PATIENCE);
+    assert_eq!(digests(&oracle, 1, until[0]), [third, second, first, none]);
+    assert_eq!(digests(&oracle, 1, until[0] + 1), [third, second, first]);
+    assert_eq!(digests(&oracle, 1, until[1] + 1), [third, second]);
+    assert_eq!(digests(&oracle, 1, until[2] + 1), [third]);
+    assert_eq!(digests(&oracle, 1, FAR), [third], "however old");
+    // Before the log is read, what is stored counts as confirmed.
+    let restored = Oracle::restored(*oracle.cursor(), oracle.known().to_vec());
+    assert!(!restored.is_followed());
+    assert_eq!(digests(&restored, 64, FAR), [third]);
 }
 
 #[derive(Debug, Clone)]

@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use super::{Failure, blocking, course::record, reading};
+use super::{Failure, blocking, chain_time, course::record, reading};
 use crate::{
     deposits::DepositQueue,
     event::BatchEventKind,
@@ -124,7 +124,11 @@ fn drop_batches(node: &Arc<Node>, from: u64) -> Result<(), Halt> {
     cursor.seal = from;
     cursor.prove = cursor.prove.min(from);
     cursor.settle = cursor.settle.min(from);
+    drop(cursor);
     drop(pool);
     *current = ledger;
+    drop(current);
+    // The submissions that returned may rely on other prices.
+    node.choose_prices(chain_time(node, node.seen_time()));
     Ok(())
 }

@@ -277,9 +277,9 @@ async fn refuses_by_history() {
     assert_problem(&node.submit(&tx).await, 409, "unknown_anchor");
     let tx = transaction(genesis_root(), Fr::from(98u64));
     assert_problem(&node.submit(&tx).await, 409, "stale_assets");
-    let mut tx = world.transaction();
-    tx.oracle = Fr::from(97u64);
-    assert_problem(&node.submit(&tx).await, 409, "unknown_snapshot");
+    let other = subrosa_protocol::ledger::State::genesis().anchor(&Fr::from(97u64));
+    let tx = transaction(other, assets);
+    assert_problem(&node.submit(&tx).await, 409, "unknown_anchor");
     assert_eq!(world.verifier.proofs.load(Ordering::SeqCst), 0);
     node.stop().await;
 }

@@ -1,4 +1,4 @@
-//! Price snapshots: followed on the chain, named by transactions, one in each batch.
+//! Price snapshots: followed on the chain, one in the anchors of each batch.
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -9,8 +9,8 @@ use subrosa_protocol::{
     asset::{AssetId, AssetInfo},
     batch::Shape,
     element::Nullifier,
-    ledger::{paired, snapshot_of},
-    market::{Market, PriceSnapshot},
+    ledger::{State, paired},
+    market::{Market, Price, PriceSnapshot},
     swap::Side,
     transaction::Transaction,
 };
@@ -35,10 +35,10 @@ fn market() -> Market {
     }
 }
 
-/// Makes a leg that names a price snapshot.
-fn leg_naming(world: &World, side: Side, terms: u64, snapshot: &PriceSnapshot) -> Transaction {
+/// Makes a leg under the anchor of the chain's state with these prices.
+fn relying_leg(world: &World, side: Side, terms: u64, snapshot: &PriceSnapshot) -> Transaction {
     let mut leg = world.leg(side, terms);
-    leg.oracle = snapshot.digest();
+    leg.anchor = world.chain.anchor(snapshot);
     leg
 }
 
@@ -51,7 +51,7 @@ fn oracles(world: &World) -> Vec<Fr> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_latest_snapshot_is_shown() {
+async fn the_next_batchs_snapshot_is_shown() {
     let world = World::new();
     let node = world.start(idle(world.config())).await;
     assert_problem(&node.get("/v1/oracle").await, 404, "not_found");
@@ -62,6 +62,7 @@ async fn the_latest_snapshot_is_shown() {
     let answer = node.until_latest(&first).await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.body["time"], first.time);
+    assert_eq!(answer.body["previous"], 0);
     let markets = answer.body["markets"].as_array().unwrap();
     let prices = answer.body["prices"].as_array().unwrap();
     assert_eq!((markets.len(), prices.len()), (16, 16));
@@ -71,7 +72,11 @@ async fn the_latest_snapshot_is_shown() {
     });
     for (id, (market, shown_price)) in markets.iter().zip(prices).enumerate() {
         match id {
-            3 => assert_eq!((market, shown_price), (&shown, &price.to_string().into())),
+            3 => {
+                let text = price.to_string();
+                let range = serde_json::json!({ "low": text, "high": text });
+                assert_eq!((market, shown_price), (&shown, &range));
+            }
             5 => assert_eq!((market, shown_price.is_null()), (&shown, true), "no price"),
             _ => assert!(market.is_null() && shown_price.is_null()),
         }
@@ -80,6 +85,7 @@ async fn the_latest_snapshot_is_shown() {
     let second = world.chain.snapshot(0);
     let answer = node.until_latest(&second).await;
     assert!(answer.body["markets"][3].is_null());
+    assert_eq!(answer.body["previous"], first.time);
     // A snapshot that the chain took back is not the latest any more.
     world.chain.revert_oracle(2);
     node.until_latest(&first).await;
@@ -94,111 +100,163 @@ async fn the_latest_snapshot_is_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn any_snapshot_that_is_known_can_be_named() {
+async fn each_batch_has_the_chains_newest_snapshot() {
     let world = World::new();
     let node = world.start(world.config()).await;
+    let before = world.transaction();
+    node.submit(&before).await;
+    node.until(&before, "settled").await;
     let first = world.chain.snapshot(1);
+    node.until_latest(&first).await;
+    let tx = world.relying(&first);
+    assert_eq!(node.submit(&tx).await.status, 202);
+    node.until(&tx, "settled").await;
     let second = world.chain.snapshot(2);
     node.until_latest(&second).await;
-    for snapshot in [&second, &first] {
-        let tx = world.naming(snapshot);
-        assert_eq!(node.submit(&tx).await.status, 202);
-        node.until(&tx, "settled").await;
+    // What a batch has recorded serves for good: before and after it, with its prices.
+    let mut history = Vec::new();
+    for state in [0, 1].map(|at| world.chain.with(|chain| chain.states[at])) {
+        let mut old = world.transaction();
+        old.anchor = state.anchor(&first.digest());
+        assert_eq!(node.submit(&old).await.status, 202);
+        node.until(&old, "settled").await;
+        history.push(old);
     }
-    let none = world.transaction();
-    node.submit(&none).await;
-    node.until(&none, "settled").await;
-    assert_eq!(
-        oracles(&world),
-        [second.digest(), first.digest(), Fr::from(0u64)]
-    );
+    // Nothing else does.
+    let mut foreign = world.transaction();
+    foreign.anchor = State::genesis().anchor(&second.digest());
+    assert_problem(&node.submit(&foreign).await, 409, "unknown_anchor");
+    let prices = [Fr::from(0u64), first.digest()];
+    let expected = prices.into_iter().chain([second.digest(); 2]);
+    assert_eq!(oracles(&world), expected.collect::<Vec<_>>());
     // A snapshot of a later time than the chain's is not known yet.
     let (later, time) = world.chain.with(|chain| {
         let time = now() + 100;
         (Chain::snapshot_at(chain, 3, time), time)
     });
     world.chain.polled(3).await;
-    let answer = node.submit(&world.naming(&later)).await;
-    assert_problem(&answer, 409, "unknown_snapshot");
+    let answer = node.submit(&world.relying(&later)).await;
+    assert_problem(&answer, 409, "unknown_anchor");
     let text = answer.body.to_string();
     assert!(!text.contains(&hex_fr(&later.digest())[2..]), "{text}");
     world.chain.with(|chain| chain.time_offset = 101);
     node.until_latest(&later).await;
-    let tx = world.naming(&later);
+    let tx = world.relying(&later);
     assert_eq!(node.submit(&tx).await.status, 202);
     node.until(&tx, "settled").await;
     assert!(world.chain.with(|chain| chain.last_time) >= time);
     assert!(matches!(node.running.health(), Health::Running));
+    let metrics = node.text("/metrics").await;
+    assert!(!metrics.contains("anchor\""), "{metrics}");
     node.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_batch_has_the_snapshot_of_the_first_that_names_one() {
+async fn the_prices_stay_while_submissions_rely_on_them() {
     let world = World::new();
-    let (s, t) = (world.chain.snapshot(1), world.chain.snapshot(2));
+    let s = world.chain.snapshot(1);
     let node = world.start(idle(world.config())).await;
-    node.until_latest(&t).await;
-    let pair = [
-        leg_naming(&world, Side::A, 1, &t),
-        leg_naming(&world, Side::B, 1, &t),
-    ];
-    let all = [
+    node.until_latest(&s).await;
+    let first = [
+        world.relying(&s),
         world.transaction(),
-        world.naming(&s),
-        world.naming(&t),
-        pair[0].clone(),
-        pair[1].clone(),
-        world.naming(&s),
-        world.transaction(),
-        world.naming(&t),
+        relying_leg(&world, Side::A, 1, &s),
     ];
-    for tx in &all {
+    for tx in &first {
+        assert_eq!(node.submit(tx).await.status, 202);
+    }
+    let t = world.chain.snapshot(2);
+    world.chain.polled(3).await;
+    // Whoever asks now gets the same prices, and pairs with who came before.
+    node.until_latest(&s).await;
+    let early = node.submit(&world.relying(&t)).await;
+    assert_problem(&early, 409, "unknown_anchor");
+    let second = [relying_leg(&world, Side::B, 1, &s), world.relying(&s)];
+    for tx in &second {
         assert_eq!(node.submit(tx).await.status, 202);
     }
     node.stop().await;
+    // They stay over a restart too.
     let mut config = world.config();
     config.seal.shapes = vec![Shape::S4, Shape::S16];
     let node = world.start(config).await;
+    let all: Vec<Transaction> = first.into_iter().chain(second).collect();
     for tx in &all {
         node.until(tx, "settled").await;
     }
     let batches = world.settled(&all);
-    let expected: [&[usize]; 2] = [&[0, 1, 5, 6], &[2, 3, 4, 7]];
-    let digests = |txs: &[Transaction]| txs.iter().map(digest).collect::<Vec<_>>();
-    assert_eq!(batches.len(), expected.len());
-    for (batch, expected) in batches.iter().zip(expected) {
-        paired(batch).unwrap();
-        let expected: Vec<_> = expected.iter().map(|at| all[*at].clone()).collect();
-        assert_eq!(digests(batch), digests(&expected));
-    }
+    assert_eq!(batches.len(), 1);
+    paired(&batches[0]).unwrap();
+    assert_eq!(oracles(&world), [s.digest()]);
+    // Then they move.
+    node.until_latest(&t).await;
+    let tx = world.relying(&t);
+    assert_eq!(node.submit(&tx).await.status, 202);
+    node.until(&tx, "settled").await;
     assert_eq!(oracles(&world), [s.digest(), t.digest()]);
-    let metrics = node.text("/metrics").await;
-    assert!(!metrics.contains("snapshot"), "{metrics}");
     node.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn legs_of_two_snapshots_are_not_paired() {
+async fn nobody_holds_the_prices_for_long() {
     let world = World::new();
-    let (s, t) = (world.chain.snapshot(1), world.chain.snapshot(2));
-    let node = world.start(world.config()).await;
+    let s = world.chain.snapshot(1);
+    let node = world.start(idle(world.config())).await;
+    node.until_latest(&s).await;
+    let lone = relying_leg(&world, Side::A, 1, &s);
+    let single = world.relying(&s);
+    for tx in [&lone, &single] {
+        assert_eq!(node.submit(tx).await.status, 202);
+    }
+    let t = world.chain.snapshot(2);
+    world.chain.polled(3).await;
+    node.until_latest(&s).await;
+    // Half of the time after which the chain refuses the old snapshot.
+    world.chain.with(|chain| chain.time_offset = 302);
     node.until_latest(&t).await;
-    let a = leg_naming(&world, Side::A, 1, &s);
-    assert_eq!(node.submit(&a).await.field("status"), "waiting");
-    let b = leg_naming(&world, Side::B, 1, &t);
-    let answer = node.submit(&b).await;
-    assert_problem(&answer, 409, "mixed_snapshots");
-    assert_problem(&node.status(&b).await, 404, "not_found");
-    assert_eq!(node.status(&a).await.field("status"), "waiting");
-    let metrics = node.text("/metrics").await;
-    assert!(!metrics.contains("mixed_snapshots"), "{metrics}");
-    // A leg that names no snapshot completes the swap. The refused leg held no note.
-    let mut again = world.leg(Side::B, 1);
-    again.nullifiers = b.nullifiers;
+    let answer = node.until(&lone, "rejected").await;
+    assert_eq!(answer.field("code"), "unknown_anchor");
+    node.stop().await;
+    let node = world.start(world.config()).await;
+    let answer = node.until(&single, "rejected").await;
+    assert_eq!(answer.field("code"), "unknown_anchor");
+    // The notes are free.
+    let mut again = world.relying(&t);
+    again.nullifiers = single.nullifiers;
     assert_eq!(node.submit(&again).await.status, 202);
     node.until(&again, "settled").await;
-    node.until(&a, "settled").await;
-    assert_eq!(oracles(&world), [s.digest()]);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_was_sealed_too_long_after_a_newer_snapshot_is_sealed_anew() {
+    let world = World::new();
+    let s = world.chain.snapshot(1);
+    let node = world.start(world.config()).await;
+    node.until_latest(&s).await;
+    world.prover.blocked.store(true, Ordering::SeqCst);
+    let (relying, other) = (world.relying(&s), world.transaction());
+    for tx in [&relying, &other] {
+        assert_eq!(node.submit(tx).await.status, 202);
+    }
+    node.until(&relying, "included").await;
+    node.until(&other, "included").await;
+    // A reorganisation brings a snapshot of a time long before the batch's.
+    let t = world.chain.with(|chain| {
+        let time = now() - 700;
+        let OracleChange::Snapshot { .. } = chain.oracle.remove(0).change else {
+            panic!("it was a snapshot");
+        };
+        chain.block += 1;
+        Chain::snapshot_at(chain, 5, time - 60);
+        Chain::snapshot_at(chain, 6, time)
+    });
+    world.prover.blocked.store(false, Ordering::SeqCst);
+    let answer = node.until(&relying, "rejected").await;
+    assert_eq!(answer.field("code"), "unknown_anchor");
+    node.until(&other, "settled").await;
+    assert_eq!(oracles(&world).last(), Some(&t.digest()));
+    assert!(!matches!(node.running.health(), Health::Halted(_)));
     node.stop().await;
 }
 
@@ -228,22 +286,24 @@ async fn what_the_chain_takes_back_ends_who_waits_with_it() {
     let s = world.chain.snapshot(1);
     let gone = world.chain.snapshot(2);
     node.until_latest(&gone).await;
-    let lone = leg_naming(&world, Side::A, 1, &gone);
-    let single = world.naming(&gone);
-    let kept = world.naming(&s);
+    let lone = relying_leg(&world, Side::A, 1, &gone);
+    let single = world.relying(&gone);
+    let kept = world.transaction();
     for tx in [&lone, &single, &kept] {
         assert_eq!(node.submit(tx).await.status, 202);
     }
     world.chain.revert_oracle(1);
     let answer = node.until(&lone, "rejected").await;
-    assert_eq!(answer.field("code"), "unknown_snapshot");
+    assert_eq!(answer.field("code"), "unknown_anchor");
+    node.until_latest(&s).await;
     node.stop().await;
     let node = world.start(world.config()).await;
     let answer = node.until(&single, "rejected").await;
-    assert_eq!(answer.field("code"), "unknown_snapshot");
+    assert_eq!(answer.field("code"), "unknown_anchor");
     node.until(&kept, "settled").await;
+    assert_eq!(oracles(&world), [s.digest()]);
     // The notes are free.
-    let mut again = world.naming(&s);
+    let mut again = world.relying(&s);
     again.nullifiers = single.nullifiers;
     assert_eq!(node.submit(&again).await.status, 202);
     node.until(&again, "settled").await;
@@ -263,12 +323,12 @@ async fn a_batch_whose_snapshot_is_taken_back_is_dropped_and_sealed_anew() {
         let node = world.start(world.config()).await;
         let s = world.chain.snapshot(1);
         node.until_latest(&s).await;
-        let (naming, other) = (world.naming(&s), world.transaction());
-        for tx in [&naming, &other] {
+        let (relying, other) = (world.relying(&s), world.transaction());
+        for tx in [&relying, &other] {
             assert_eq!(node.submit(tx).await.status, 202);
         }
         let status = if proven { "proven" } else { "included" };
-        node.until(&naming, status).await;
+        node.until(&relying, status).await;
         node.until(&other, status).await;
         // The chain refuses the batch at once, whether or not the change was seen here.
         world.chain.with(|chain| {
@@ -277,8 +337,8 @@ async fn a_batch_whose_snapshot_is_taken_back_is_dropped_and_sealed_anew() {
             chain.forever = None;
         });
         world.prover.blocked.store(false, Ordering::SeqCst);
-        let answer = node.until(&naming, "rejected").await;
-        assert_eq!(answer.field("code"), "unknown_snapshot");
+        let answer = node.until(&relying, "rejected").await;
+        assert_eq!(answer.field("code"), "unknown_anchor");
         node.until(&other, "settled").await;
         assert!(
             oracles(&world)
@@ -310,10 +370,10 @@ async fn a_snapshot_that_is_not_its_digest_is_not_served() {
     })
     .await;
     node.until_latest(&good).await;
-    let answer = node.submit(&world.naming(&forged)).await;
-    assert_problem(&answer, 409, "unknown_snapshot");
+    let answer = node.submit(&world.relying(&forged)).await;
+    assert_problem(&answer, 409, "unknown_anchor");
     // Nothing else is affected.
-    let tx = world.naming(&good);
+    let tx = world.relying(&good);
     node.submit(&tx).await;
     node.until(&tx, "settled").await;
     world.chain.revert_oracle(1);
@@ -321,11 +381,12 @@ async fn a_snapshot_that_is_not_its_digest_is_not_served() {
     node.stop().await;
 }
 
+/// Without the chain's snapshots a batch would have prices that the chain refuses.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_that_cannot_be_followed_stops_nothing_else() {
+async fn while_the_log_was_never_followed_nothing_is_sealed() {
     let world = World::new();
     world.chain.set_market(3, Some(market()));
-    world.chain.snapshot(1);
+    let s = world.chain.snapshot(1);
     let lost = world.chain.with(|chain| chain.oracle.remove(0));
     let node = world.start(world.config()).await;
     eventually("it is noticed", || {
@@ -334,11 +395,35 @@ async fn a_log_that_cannot_be_followed_stops_nothing_else() {
     .await;
     assert_problem(&node.get("/v1/oracle").await, 404, "not_found");
     let tx = world.transaction();
-    node.submit(&tx).await;
-    node.until(&tx, "settled").await;
+    assert_eq!(node.submit(&tx).await.status, 202);
+    world.chain.polled(5).await;
+    assert_eq!(node.status(&tx).await.field("status"), "pending");
     world.chain.with(|chain| chain.oracle.insert(0, lost));
     eventually("healthy again", || node.running.health() == Health::Running).await;
-    assert_eq!(node.get("/v1/oracle").await.status, 200);
+    node.until_latest(&s).await;
+    node.until(&tx, "settled").await;
+    assert_eq!(oracles(&world), [s.digest()]);
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_cannot_be_followed_any_more_stops_nothing_else() {
+    let world = World::new();
+    let s = world.chain.snapshot(1);
+    let node = world.start(world.config()).await;
+    node.until_latest(&s).await;
+    world.chain.set_market(3, Some(market()));
+    world.chain.snapshot(2);
+    let lost = world.chain.with(|chain| chain.oracle.remove(1));
+    eventually("it is noticed", || {
+        matches!(node.running.health(), Health::Degraded(_))
+    })
+    .await;
+    let tx = world.relying(&s);
+    node.submit(&tx).await;
+    node.until(&tx, "settled").await;
+    world.chain.with(|chain| chain.oracle.insert(1, lost));
+    eventually("healthy again", || node.running.health() == Health::Running).await;
     node.stop().await;
 }
 
@@ -355,29 +440,33 @@ fn snapshots_ago<const N: usize>(world: &World, minutes: [u64; N]) -> [PriceSnap
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_unsettled_batch_names_is_not_forgotten() {
+async fn what_an_unsettled_batch_has_is_not_forgotten() {
     let world = World::new();
-    let [old, newer] = snapshots_ago(&world, [120, 59]);
+    let [s] = snapshots_ago(&world, [120]);
     world.prover.blocked.store(true, Ordering::SeqCst);
     let node = world.start(world.config()).await;
-    node.until_latest(&newer).await;
-    let tx = world.naming(&old);
+    node.until_latest(&s).await;
+    let tx = world.relying(&s);
     assert_eq!(node.submit(&tx).await.status, 202);
     node.until(&tx, "included").await;
-    // An hour after the newer snapshot, the old one cannot be named any more.
-    world.chain.with(|chain| chain.time_offset = 120);
+    let sealed = now();
+    // Newer ones supersede it. An hour later it would be forgotten.
+    world.chain.with(|chain| {
+        Chain::snapshot_at(chain, 1, sealed);
+        chain.block += 1_000;
+        chain.time_offset = 3_250;
+    });
+    world.chain.polled(3).await;
+    world.chain.snapshot(2);
     world.chain.polled(3).await;
     assert_eq!(node.status(&tx).await.field("status"), "included");
-    let answer = node.submit(&world.naming(&old)).await;
-    assert_problem(&answer, 409, "unknown_snapshot");
     assert_eq!(world.prover.calls.load(Ordering::SeqCst), 1);
     world.prover.blocked.store(false, Ordering::SeqCst);
     node.until(&tx, "settled").await;
-    // Then it is forgotten here, but not by the chain: the batch settles again.
-    world.chain.polled(3).await;
+    assert_eq!(oracles(&world), [s.digest()]);
+    // The batch settles again after a reorganisation.
     let before = world.chain.with(|chain| chain.state);
-    let batches = world.chain.settled();
-    world.chain.reorganise(batches);
+    world.chain.reorganise(1);
     eventually("settled again", || {
         world.chain.with(|chain| chain.state == before)
     })
@@ -388,24 +477,15 @@ async fn what_an_unsettled_batch_names_is_not_forgotten() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn old_snapshots_are_forgotten_unless_they_are_named() {
+async fn old_snapshots_are_forgotten() {
     let world = World::new();
-    let [first, second, third, last] = snapshots_ago(&world, [240, 120, 30, 10]);
+    let [.., last] = snapshots_ago(&world, [240, 120, 30, 10]);
     let node = world.start(idle(world.config())).await;
     node.until_latest(&last).await;
-    let answer = node.submit(&world.naming(&first)).await;
-    assert_problem(&answer, 409, "unknown_snapshot");
-    let mut named = world.naming(&third);
-    named.header.expiry = now() + 23 * 3_600;
-    assert_eq!(node.submit(&named).await.status, 202);
-    // The third snapshot is outdated like the second, but a transaction names it.
+    // Over an hour ago, the third superseded the second, and soon the last supersedes the third.
     world.chain.with(|chain| chain.time_offset = 55 * 60);
     world.chain.polled(3).await;
-    let answer = node.submit(&world.naming(&second)).await;
-    assert_problem(&answer, 409, "unknown_snapshot");
-    assert_eq!(node.status(&named).await.field("status"), "pending");
-    let answer = node.submit(&world.naming(&third)).await;
-    assert_problem(&answer, 409, "unknown_snapshot");
+    node.until_latest(&last).await;
     node.stop().await;
     let store = Store::open(&world.store()).unwrap();
     let stored: Vec<PriceSnapshot> = store
@@ -413,45 +493,48 @@ async fn old_snapshots_are_forgotten_unless_they_are_named() {
         .unwrap()
         .map(|entry| entry.unwrap().1.snapshot)
         .collect();
-    assert_eq!(stored.len(), 2);
-    assert!(stored.contains(&third) && stored.contains(&last));
+    assert_eq!(stored, [last]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_snapshots_and_swaps_at_once_all_settle() {
+async fn many_transactions_and_swaps_settle_while_the_prices_move() {
     let world = World::new();
-    let snapshots: Vec<_> = (1..6).map(|price| world.chain.snapshot(price)).collect();
+    let first = world.chain.snapshot(1);
     let node = world.start(world.config()).await;
-    node.until_latest(&snapshots[4]).await;
+    node.until_latest(&first).await;
     let mut all = Vec::new();
-    for i in 0..60usize {
-        let named = snapshots.get(i % 6);
-        let mut tx = match i % 4 {
-            0 => world.leg(Side::A, 1 + i as u64),
-            1 => world.leg(Side::B, i as u64),
-            _ => world.transaction(),
-        };
-        if i % 4 == 1 {
-            // The counterpart of the previous leg names the same snapshot.
-            tx.oracle = all
-                .last()
-                .map_or(Fr::from(0u64), |leg: &Transaction| leg.oracle);
-        } else {
-            tx.oracle = named.map_or(Fr::from(0u64), PriceSnapshot::digest);
+    for round in 0..6u64 {
+        let mut some = Vec::new();
+        let next = node.next_anchor().await;
+        for i in 0..10u64 {
+            let terms = 1 + 10 * round + i / 4;
+            let mut tx = match i % 4 {
+                0 => world.leg(Side::A, terms),
+                1 => world.leg(Side::B, terms),
+                _ => world.transaction(),
+            };
+            if i % 2 == 0 {
+                tx.anchor = next;
+            }
+            some.push(tx);
         }
-        all.push(tx);
+        world.chain.snapshot(2 + u128::from(round));
+        let answers = futures::future::join_all(some.iter().map(|tx| node.submit(tx))).await;
+        for (mut tx, answer) in some.into_iter().zip(answers) {
+            if answer.status != 202 {
+                // The prices moved first.
+                assert_problem(&answer, 409, "unknown_anchor");
+                tx.anchor = genesis_root();
+                assert_eq!(node.submit(&tx).await.status, 202);
+            }
+            all.push(tx);
+        }
     }
-    let answers = futures::future::join_all(all.iter().map(|tx| node.submit(tx))).await;
-    assert!(
-        answers.iter().all(|answer| answer.status == 202),
-        "{answers:?}"
-    );
     for tx in &all {
         node.until(tx, "settled").await;
     }
-    for (batch, oracle) in world.settled(&all).iter().zip(oracles(&world)) {
-        paired(batch).unwrap();
-        assert_eq!(snapshot_of(batch).unwrap(), oracle);
+    for batch in world.settled(&all) {
+        paired(&batch).unwrap();
     }
     node.stop().await;
 }
@@ -468,7 +551,7 @@ async fn a_changed_snapshot_is_found_at_start() {
         let store = Store::open(&world.store()).unwrap();
         let id: Word = subrosa_protocol::encoding::fr_to_bytes(&snapshot.digest());
         let mut record = store.get::<PriceSnapshots>(&id).unwrap().unwrap();
-        record.snapshot.prices[3] += 1;
+        record.snapshot.prices[3] = Price::flat(2);
         let mut changes = store.change();
         changes.put::<PriceSnapshots>(&id, &record).unwrap();
         changes.commit().unwrap();
@@ -529,11 +612,11 @@ impl SettlementLayer for Contracts {
     fn oracle_log(&self, from: u64) -> BoxFuture<'_, Result<OracleLog, SettlementError>> {
         self.0.oracle_log(from)
     }
-    fn snapshot_time<'a>(
+    fn snapshot_validity<'a>(
         &'a self,
         digest: &'a Fr,
-    ) -> BoxFuture<'a, Result<Option<u64>, SettlementError>> {
-        self.0.snapshot_time(digest)
+    ) -> BoxFuture<'a, Result<Option<Validity>, SettlementError>> {
+        self.0.snapshot_validity(digest)
     }
     fn settle<'a>(
         &'a self,
@@ -603,16 +686,17 @@ async fn the_contract_is_followed() {
         ..world.ports()
     };
     let node = world.start_with(config, ports).await;
-    deploy::set_market(&*transport, owner, &deployment, 3, &market())
+    deploy::set_market(&*transport, owner, &deployment, 3, &market(), 500)
         .await
         .unwrap();
     l1.take_snapshot(&accounts[5]).await.unwrap();
     let snapshot = l1.snapshot().await.unwrap().unwrap();
     let answer = node.until_latest(&snapshot).await;
-    assert_eq!(answer.body["prices"][3], "2500000000");
+    let range = serde_json::json!({ "low": "2500000000", "high": "2500000000" });
+    assert_eq!(answer.body["prices"][3], range);
     assert_eq!(answer.body["markets"][3]["collateral"], 1);
-    let mut tx = transaction(genesis_root(), l1.rollup().await.unwrap().assets_root);
-    tx.oracle = snapshot.digest();
+    let next = State::genesis().anchor(&snapshot.digest());
+    let mut tx = transaction(next, l1.rollup().await.unwrap().assets_root);
     let context = l1.rollup().await.unwrap().context;
     let submitted = node.submit_bytes(prove_under(&tx, &context)).await;
     assert_eq!(
@@ -620,8 +704,8 @@ async fn the_contract_is_followed() {
         (202, "pending")
     );
     tx.nullifiers[0] = Nullifier::new(Fr::from(tx.nullifiers[0]) + Fr::from(1u64));
-    tx.oracle += Fr::from(1u64);
+    tx.anchor = State::genesis().anchor(&(snapshot.digest() + Fr::from(1u64)));
     let refused = node.submit_bytes(prove_under(&tx, &context)).await;
-    assert_problem(&refused, 409, "unknown_snapshot");
+    assert_problem(&refused, 409, "unknown_anchor");
     node.stop().await;
 }

@@ -1,5 +1,5 @@
 //! Random interleavings of submissions, legs of swaps, double spends, deposits, outages, lost
-//! receipts, reorganisations, price snapshots that come and go, changes of the registry, lapses of
+//! receipts, reorganisations, prices that move and that the chain takes back, changes of the registry, lapses of
 //! time and restarts.
 //!
 //! In the end every accepted transaction has settled exactly once or was rejected for a reason; a
@@ -13,14 +13,7 @@ use std::{
 };
 
 use proptest::prelude::*;
-use subrosa_protocol::{
-    Fr,
-    element::Nullifier,
-    ledger::{paired, snapshot_of},
-    market::PriceSnapshot,
-    swap::Side,
-    transaction::Transaction,
-};
+use subrosa_protocol::{element::Nullifier, ledger::paired, swap::Side, transaction::Transaction};
 use subrosa_sequencer::Health;
 
 use crate::support::*;
@@ -31,12 +24,12 @@ fn is_leg(tx: &Transaction) -> bool {
 
 #[derive(Debug, Clone)]
 enum Action {
-    /// Submits this many transactions, some of which name snapshots.
+    /// Submits this many transactions, some of which rely on the next batch's prices.
     Submit(u8),
     Respend,
-    /// Submits a leg of one of few swaps. It may expire soon by the chain's clock and may name a
-    /// snapshot.
-    Leg(Side, u8, bool, u8),
+    /// Submits a leg of one of few swaps. It may expire soon by the chain's clock, and may rely on
+    /// the next batch's prices.
+    Leg(Side, u8, bool, bool),
     /// Submits a transfer that spends a note of a leg.
     SpendLeg(u8),
     Deposit,
@@ -56,9 +49,9 @@ fn arb_action() -> impl Strategy<Value = Action> {
     prop_oneof![
         6 => (1u8..6).prop_map(Action::Submit),
         3 => Just(Action::Respend),
-        8 => (any::<bool>(), 0u8..3, prop::bool::weighted(0.2), any::<u8>()).prop_map(
-            |(a, terms, soon, named)| {
-                Action::Leg(if a { Side::A } else { Side::B }, terms, soon, named)
+        8 => (any::<bool>(), 0u8..3, prop::bool::weighted(0.2), any::<bool>()).prop_map(
+            |(a, terms, soon, relies)| {
+                Action::Leg(if a { Side::A } else { Side::B }, terms, soon, relies)
             }
         ),
         2 => any::<u8>().prop_map(Action::SpendLeg),
@@ -75,14 +68,6 @@ fn arb_action() -> impl Strategy<Value = Action> {
     ]
 }
 
-/// Returns the digest of one of the last snapshots of the chain, taken back or not, or 0.
-fn one_of(taken: &[PriceSnapshot], which: usize) -> Fr {
-    let last = taken.iter().rev().take(2);
-    let digests: Vec<_> = last.map(PriceSnapshot::digest).collect();
-    let named = digests.get(which % 3);
-    named.copied().unwrap_or(Fr::from(0u64))
-}
-
 async fn play(actions: &[Action]) {
     let world = World::new();
     let mut config = world.config();
@@ -91,15 +76,18 @@ async fn play(actions: &[Action]) {
     let mut node = world.start(config.clone()).await;
     let mut accepted: Vec<Transaction> = Vec::new();
     let mut deposits = 0;
-    let mut taken: Vec<PriceSnapshot> = Vec::new();
+    let mut taken = 0;
     for action in actions {
         match action {
             Action::Submit(count) => {
+                let next = node.next_anchor().await;
                 let all: Vec<_> = (0..*count)
                     .map(|i| {
                         let mut tx = world.transaction();
                         tx.header.expiry = now() + 20 * 3600;
-                        tx.oracle = one_of(&taken, i.into());
+                        if i % 2 == 1 {
+                            tx.anchor = next;
+                        }
                         tx
                     })
                     .collect();
@@ -108,8 +96,8 @@ async fn play(actions: &[Action]) {
                     if answer.status == 202 {
                         accepted.push(tx);
                     } else {
-                        // The registry may have changed. A snapshot may be too new or taken back.
-                        let codes = ["stale_assets", "unknown_snapshot"];
+                        // The registry may have changed, or the prices have moved.
+                        let codes = ["stale_assets", "unknown_anchor"];
                         assert!(codes.contains(&answer.code()), "{answer:?}");
                     }
                 }
@@ -125,15 +113,17 @@ async fn play(actions: &[Action]) {
                     }
                 }
             }
-            Action::Leg(side, terms, soon, named) => {
+            Action::Leg(side, terms, soon, relies) => {
                 let mut tx = world.leg(*side, 1 + u64::from(*terms));
                 tx.header.expiry = now() + if *soon { 3_000 } else { 20 * 3_600 };
-                tx.oracle = one_of(&taken, usize::from(*named));
+                if *relies {
+                    tx.anchor = node.next_anchor().await;
+                }
                 let answer = node.submit(&tx).await;
                 if answer.status == 202 {
                     accepted.push(tx);
                 } else {
-                    let codes = ["stale_assets", "unknown_snapshot", "mixed_snapshots"];
+                    let codes = ["stale_assets", "unknown_anchor"];
                     assert!(codes.contains(&answer.code()), "{answer:?}");
                 }
             }
@@ -177,7 +167,10 @@ async fn play(actions: &[Action]) {
                     world.chain.reorganise(1);
                 }
             }
-            Action::Snapshot(true) => taken.push(world.chain.snapshot(1 + taken.len() as u128)),
+            Action::Snapshot(true) => {
+                taken += 1;
+                world.chain.snapshot(taken);
+            }
             Action::Snapshot(false) => {
                 if world.chain.with(|chain| !chain.oracle.is_empty()) {
                     world.chain.revert_oracle(1);
@@ -246,24 +239,18 @@ async fn play(actions: &[Action]) {
         }
     }
     // Both legs of a swap are side by side in one batch, or neither is in a batch.
-    let oracles: Vec<Fr> = world.chain.with(|chain| {
-        let batches = chain.settled.iter();
-        batches.map(|batch| batch.header.oracle).collect()
-    });
-    for (batch, oracle) in world.settled(&accepted).iter().zip(oracles) {
-        paired(batch).unwrap();
-        assert_eq!(snapshot_of(batch), Ok(oracle));
+    for batch in world.settled(&accepted) {
+        paired(&batch).unwrap();
     }
-    // No leg waits for a counterpart that is here and fits into one batch with it.
+    // No leg waits for a counterpart that is here.
     let waiting = accepted.iter().filter(|tx| fates[&digest(tx)] == "waiting");
     let waiting: Vec<_> = waiting
         .filter_map(|tx| Some((tx.header.kind.side()?, tx)))
         .collect();
     for (side, one) in &waiting {
         for (other_side, other) in &waiting {
-            let pair = [(*one).clone(), (*other).clone()];
             let meet = *other_side == side.other() && one.terms == other.terms;
-            assert!(!meet || snapshot_of(&pair).is_err());
+            assert!(!meet);
         }
     }
     assert_eq!(world.chain.with(|c| c.state.deposit_count), deposits as u64);

@@ -23,7 +23,7 @@ use subrosa_protocol::{
     encryption::NoteData,
     keys::unaudited,
     ledger::{BatchInput, Config as Rules, Deposit, Ledger, State},
-    market::{MARKETS, Market, Markets, PriceSnapshot},
+    market::{MARKETS, Market, Markets, Price, PriceSnapshot},
     proof::PROOF_LEN,
     swap::Side,
     transaction::{Context, Header, Kind, Transaction, Withdrawal},
@@ -256,21 +256,29 @@ impl Chain {
                 words[usize::from(id)] = word;
             }
         }
-        let mut prices = [0; MARKETS];
-        prices[3] = price;
+        let mut prices = [Price::default(); MARKETS];
+        prices[3] = Price::flat(price);
+        let previous = Self::snapshots(chain).last().map_or(0, |(_, taken)| taken);
         let snapshot = PriceSnapshot {
             time,
+            previous,
             markets: Markets::from_words(&words).unwrap(),
             prices,
         };
         let change = OracleChange::Snapshot {
             digest: snapshot.digest(),
             time,
+            previous,
             market_root: snapshot.markets.root(),
             prices: snapshot.price_words(),
         };
         Self::log(chain, change);
         snapshot
+    }
+
+    /// Returns the anchor of the state after the last settled batch with these prices.
+    pub fn anchor(&self, snapshot: &PriceSnapshot) -> Anchor {
+        self.with(|chain| chain.state.anchor(&snapshot.digest()))
     }
 
     /// Takes the last events of the oracle back, as a reorganisation does, and adds a block.
@@ -331,6 +339,7 @@ impl Chain {
                 time,
                 fee_recipient: [0x33; 20],
                 assets_root: chain.assets.root(),
+                prices: Self::snapshots(chain).last().unwrap_or_default().0,
                 transactions,
                 deposits: Vec::new(),
             };
@@ -356,11 +365,22 @@ impl Chain {
         }
     }
 
-    fn time_of(chain: &ChainState, snapshot: &Fr) -> Option<u64> {
-        let mut events = chain.oracle.iter();
-        events.find_map(|event| match event.change {
-            OracleChange::Snapshot { digest, time, .. } => (digest == *snapshot).then_some(time),
+    /// Returns the snapshots with their times, oldest first.
+    fn snapshots(chain: &ChainState) -> impl Iterator<Item = (Fr, u64)> {
+        let events = chain.oracle.iter();
+        events.filter_map(|event| match event.change {
+            OracleChange::Snapshot { digest, time, .. } => Some((digest, time)),
             OracleChange::Market { .. } => None,
+        })
+    }
+
+    fn validity(chain: &ChainState, snapshot: &Fr) -> Option<Validity> {
+        let none = [(Fr::from(0u64), 1)];
+        let mut all = none.into_iter().chain(Self::snapshots(chain));
+        let (_, taken) = all.find(|(digest, _)| digest == snapshot)?;
+        Some(Validity {
+            taken,
+            superseded: all.next().map(|(_, taken)| taken),
         })
     }
 
@@ -388,10 +408,13 @@ impl Chain {
         let queued = queued.map(|(_, deposit)| deposit);
         let count = published.deposits.len();
         check(queued.take(count).eq(&published.deposits), "DepositWords")?;
-        if header.oracle != Fr::from(0u64) {
-            let taken = Self::time_of(chain, &header.oracle).ok_or("UnknownSnapshot")?;
-            check(taken <= header.time, "SnapshotAfterBatch")?;
-        }
+        let validity = Self::validity(chain, &header.oracle).ok_or("UnknownSnapshot")?;
+        check(validity.taken <= header.time, "SnapshotAfterBatch")?;
+        check(validity.admits(header.time), "SnapshotSuperseded")?;
+        let last = chain.settled.last();
+        let last = last.and_then(|batch| Self::validity(chain, &batch.header.oracle));
+        let last_taken = last.map_or(0, |last| last.taken);
+        check(validity.taken >= last_taken, "SnapshotBeforeLast")?;
         // The older version of a batch has no proof; its proof is not under test.
         if !batch.proof.is_empty() {
             let c = data_commitment(&published.words());
@@ -564,13 +587,13 @@ impl SettlementLayer for Chain {
         .boxed()
     }
 
-    fn snapshot_time<'a>(
+    fn snapshot_validity<'a>(
         &'a self,
         digest: &'a Fr,
-    ) -> BoxFuture<'a, Result<Option<u64>, SettlementError>> {
+    ) -> BoxFuture<'a, Result<Option<Validity>, SettlementError>> {
         async move {
             self.answer()?;
-            Ok(self.with(|chain| Self::time_of(chain, digest)))
+            Ok(self.with(|chain| Self::validity(chain, digest)))
         }
         .boxed()
     }
@@ -818,7 +841,6 @@ pub fn transaction(anchor: Anchor, assets_root: Fr) -> Transaction {
         header: Header::new(Kind::Transfer, AssetId(0), MIN_FEE, now() + 3600).unwrap(),
         withdrawal: None,
         terms: Fr::from(0u64),
-        oracle: Fr::from(0u64),
         nullifiers,
         commitments,
         ephemeral,
@@ -847,7 +869,7 @@ pub fn leg(side: Side, terms: u64, assets_root: Fr) -> Transaction {
 }
 
 pub fn genesis_root() -> Anchor {
-    Anchor::new(State::genesis().note_root)
+    State::genesis().anchor(&Fr::from(0u64))
 }
 
 /// Returns transaction ‖ proof, valid for [`Verifier`] under a context.
@@ -975,10 +997,10 @@ impl World {
         leg(side, terms, self.chain.assets_root())
     }
 
-    /// Makes a transaction that names a price snapshot.
-    pub fn naming(&self, snapshot: &PriceSnapshot) -> Transaction {
+    /// Makes a transaction under the anchor of the chain's state with these prices.
+    pub fn relying(&self, snapshot: &PriceSnapshot) -> Transaction {
         let mut tx = self.transaction();
-        tx.oracle = snapshot.digest();
+        tx.anchor = self.chain.anchor(snapshot);
         tx
     }
 
@@ -1104,7 +1126,7 @@ impl Node {
         panic!("never {status}: {last:?}, {:?}", self.running.health());
     }
 
-    /// Waits until this is the latest price snapshot.
+    /// Waits until the next batch has this price snapshot.
     pub async fn until_latest(&self, snapshot: &PriceSnapshot) -> Answer {
         let digest = hex_fr(&snapshot.digest());
         for _ in 0..1_000 {
@@ -1114,7 +1136,20 @@ impl Node {
             }
             self.moment().await;
         }
-        panic!("never the latest: {:?}", self.running.health());
+        panic!("never the next: {:?}", self.running.health());
+    }
+
+    /// Returns the first anchor of the next batch as the interface shows it.
+    pub async fn next_anchor(&self) -> Anchor {
+        let read = |text: &str| subrosa_protocol::encoding::fr_from_hex(text).unwrap();
+        let info = self.get("/v1/info").await.body;
+        let root = read(info["state"]["note_root"].as_str().unwrap());
+        let shown = self.get("/v1/oracle").await;
+        let prices = match shown.status {
+            200 => read(shown.field("digest")),
+            _ => Fr::from(0u64),
+        };
+        Anchor::of(&root, &prices)
     }
 
     /// Waits until the pipeline has halted.

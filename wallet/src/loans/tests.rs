@@ -7,8 +7,8 @@ use subrosa_protocol::{
     asset::AssetId,
     element::Nullifier,
     keys::{Address, Seed, ViewingKey},
-    loan::{Debt, Loan, Position, covers, improves, seizable},
-    market::{Market, Markets, PriceSnapshot},
+    loan::{CURE, Debt, Loan, Position, covers, improves, overdue_bonus, seizable},
+    market::{MARKETS, Market, Markets, Price, PriceSnapshot},
     note::Note,
     swap::Salt,
 };
@@ -56,11 +56,12 @@ fn held(role: Role, collateral: u128, debt: u128, maturity: u64) -> HeldLoan {
     }
 }
 
-fn snapshot(price: u128, time: u64) -> PriceSnapshot {
+fn snapshot(price: Price, time: u64) -> PriceSnapshot {
     let mut snapshot = PriceSnapshot {
         time,
+        previous: time - 60,
         markets: Markets::default(),
-        prices: [0; 16],
+        prices: [Price::default(); MARKETS],
     };
     snapshot.markets.0[0] = Some(Market {
         collateral: AssetId(1),
@@ -93,8 +94,8 @@ fn legal(held: &HeldLoan, plan: &super::Plan, snapshot: &PriceSnapshot) -> bool 
         assert!(plan.expiry <= used.time + u64::from(market.max_age));
         used.prices[0]
     });
-    let covered = |value, debt, margin| {
-        price.is_some_and(|price| covers(value, price, market.haircut, debt, margin))
+    let covered = |of: fn(Price) -> u128, value, debt, margin| {
+        price.is_some_and(|price| covers(value, of(price), market.haircut, debt, margin))
     };
     assert!(plan.expiry > NOW && plan.not_before >= NOW - 20);
     match held.role {
@@ -105,15 +106,18 @@ fn legal(held: &HeldLoan, plan: &super::Plan, snapshot: &PriceSnapshot) -> bool 
                 && (plan.step.debt == 0
                     || plan.expiry <= loan.maturity
                         && (improves(collateral, owed, plan.repaid)
-                            || covered(plan.left, plan.step.debt, market.initial)))
+                            || covered(|p| p.low, plan.left, plan.step.debt, market.initial)))
         }
         Role::Lender => {
             let owed = loan.owed(&before.debt, plan.not_before).unwrap();
             let seized = before.collateral - plan.left;
-            let missed = !covered(before.collateral, owed, market.maintenance);
-            plan.step.debt == 0
-                && (missed || plan.not_before > loan.maturity)
-                && seizable(seized, price.unwrap(), owed, market.bonus)
+            let missed = !covered(|p| p.high, before.collateral, owed, market.maintenance);
+            let bonus = match missed {
+                true => Some(market.bonus),
+                false => overdue_bonus(market.bonus, loan.maturity, plan.not_before),
+            };
+            let high = price.unwrap().high;
+            plan.step.debt == 0 && bonus.is_some_and(|bonus| seizable(seized, high, owed, bonus))
         }
     }
 }
@@ -128,14 +132,33 @@ fn action() -> impl Strategy<Value = Action> {
     ]
 }
 
+fn price() -> impl Strategy<Value = Price> {
+    let high = prop_oneof![Just(0u128), 0u128..1 << 70];
+    (1u128..1 << 70, high).prop_map(|(low, above)| Price {
+        low,
+        high: low + above,
+    })
+}
+
+/// Around now, and around the end of the cure period.
+fn maturity() -> impl Strategy<Value = u64> {
+    let near = prop_oneof![
+        NOW - 500..NOW + 5_000,
+        Just(NOW - 1),
+        Just(NOW),
+        Just(NOW + 1)
+    ];
+    (near, prop_oneof![Just(0), Just(CURE), Just(7 * CURE)]).prop_map(|(at, ago)| at - ago)
+}
+
 proptest! {
     #[test]
     fn what_is_planned_is_legal(
         action in action(),
         collateral in 1u128..1 << 70,
         debt in 1u128..1 << 70,
-        price in 1u128..1 << 70,
-        maturity in prop_oneof![NOW - 500..NOW + 5_000, Just(NOW - 1), Just(NOW), Just(NOW + 1)],
+        price in price(),
+        maturity in maturity(),
         age in 0u64..700,
     ) {
         let snapshot = snapshot(price, NOW - age);
@@ -156,8 +179,10 @@ proptest! {
     /// with the steps.
     #[test]
     fn margins_say_what_steps_may_do(
-        collateral in 1u128..1 << 70, debt in 1u128..1 << 70, price in 1u128 << 40..1 << 70,
+        collateral in 1u128..1 << 70, debt in 1u128..1 << 70,
+        low in 1u128 << 40..1 << 70, above in 0u128..1 << 60,
     ) {
+        let price = Price { low, high: low + above };
         let snapshot = snapshot(price, NOW - 100);
         let context = context(&snapshot);
         let held = held(Role::Borrower, collateral, debt, NOW + 90_000);
@@ -187,10 +212,10 @@ proptest! {
             prop_assert!(more.is_err());
         }
         let owed = held.loan.owed(&held.position.debt, NOW).unwrap();
-        prop_assert!(covers(collateral, price, 700, owed, health.ratio));
+        prop_assert!(covers(collateral, low, 700, owed, health.ratio));
         let next = health.ratio.saturating_add(1);
         prop_assert!(
-            !covers(collateral, price, 700, owed, next) || health.ratio == u32::MAX - 1
+            !covers(collateral, low, 700, owed, next) || health.ratio == u32::MAX - 1
         );
     }
 }
@@ -198,16 +223,45 @@ proptest! {
 #[test]
 fn without_a_price_there_are_no_margins() {
     let held = held(Role::Lender, 5, 5, NOW + 90_000);
-    let none = snapshot(0, NOW);
+    let none = snapshot(Price::default(), NOW);
     assert!(Health::of(&held, &context(&none)).is_none());
     let refused = plan::plan(&held, &Action::Liquidate, &context(&none)).unwrap_err();
     assert_eq!(refused, StepError::NoPrice);
-    let mut elsewhere = snapshot(5, NOW);
+    let mut elsewhere = snapshot(Price::flat(5), NOW);
     elsewhere.markets.0[0] = None;
     let refused = plan::plan(&held, &Action::Liquidate, &context(&elsewhere)).unwrap_err();
     assert_eq!(refused, StepError::NoMarket);
-    let some = snapshot(5, NOW);
+    let some = snapshot(Price::flat(5), NOW);
     let shown = format!("{:?}", Health::of(&held, &context(&some)).unwrap());
     assert_eq!(shown, "Health(..)");
     let _: Note = held.note;
+}
+
+#[test]
+fn a_liquidation_counts_the_high_price_and_everything_else_the_low_one() {
+    let wide = |low, high| snapshot(Price { low, high }, NOW - 100);
+    let one = 10u128.pow(18);
+    // 1,300 for a debt of 1,000: covered at 1.08, maintained at 0.96, each after the haircut.
+    let lent = held(Role::Lender, 1_300, 1_000, NOW + 90_000);
+    let owed = held(Role::Borrower, 1_300, 1_000, NOW + 90_000);
+    let step = |held, action, prices: &PriceSnapshot| {
+        plan::plan(held, &action, &context(prices)).map(|_| ())
+    };
+    for (low, high, liquidates, releases) in [
+        (95, 95, true, false),
+        (95, 97, false, false),
+        (107, 120, false, false),
+        (109, 120, false, true),
+    ] {
+        let prices = wide(low * (one / 100), high * (one / 100));
+        let liquidated = step(&lent, Action::Liquidate, &prices);
+        assert_eq!(liquidated.is_ok(), liquidates, "{low} to {high}");
+        let released = step(&owed, Action::Release { amount: 1 }, &prices);
+        assert_eq!(released.is_ok(), releases, "{low} to {high}");
+        let health = Health::of(&lent, &context(&prices)).unwrap();
+        assert_eq!(
+            (health.liquidatable, health.covered),
+            (liquidates, releases)
+        );
+    }
 }

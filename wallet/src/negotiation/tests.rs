@@ -881,7 +881,7 @@ mod proposals {
                 debt: DOLLAR,
                 principal: 500,
                 rate: 50_000,
-                start: NOW,
+                start: NOW + 660,
                 maturity: NOW + 90_000,
                 market: 3,
                 salt: Salt::from_bytes([byte; 16]),
@@ -918,27 +918,22 @@ mod proposals {
         assert!(received(1, |p| p.id = id(9)).is_err(), "another name");
         assert!(received(1, |p| p.agreement.loan.collateral = AssetId(9)).is_err());
         assert!(received(1, |p| p.valid_until = NOW - 1).is_err());
-        assert!(received(1, |p| p.agreement.expiry = NOW + 59).is_err());
-        assert!(received(1, |p| p.agreement.expiry = NOW + HORIZON + 1).is_err());
-        assert!(received(1, |p| p.agreement.loan.maturity = NOW + 659).is_err());
-        for start in [NOW + 660 - HORIZON - 1, NOW + 661] {
-            let far = received(1, |p| {
-                p.agreement.loan.start = start;
-                p.agreement.loan.maturity = start + 900_000;
-            });
-            assert!(far.is_err());
-        }
-        // The loan starts when the proposal is sent, which arrives within the hour.
-        for (start, fits) in [
-            (NOW + GRACE, true),
-            (NOW + GRACE + 1, false),
-            (NOW - HELD - GRACE, true),
-            (NOW - HELD - GRACE - 1, false),
+        for (expiry, fits) in [
+            (NOW + 59, false),
+            (NOW + 60, true),
+            (NOW + HORIZON, true),
+            (NOW + HORIZON + 1, false),
         ] {
-            assert_eq!(
-                received(1, |p| p.agreement.loan.start = start).is_ok(),
-                fits
-            );
+            let moved = received(1, |p| {
+                p.agreement.expiry = expiry;
+                p.agreement.loan.start = expiry;
+            });
+            assert_eq!(moved.is_ok(), fits, "{expiry}");
+        }
+        assert!(received(1, |p| p.agreement.loan.maturity = NOW + 660).is_err());
+        // The loan starts at the last second of its opening.
+        for start in [NOW, NOW + 659, NOW + 661] {
+            assert!(received(1, |p| p.agreement.loan.start = start).is_err());
         }
         // Here the lender proposes.
         let lends = received(3, |p| {
@@ -982,7 +977,7 @@ mod proposals {
             notes: None,
         };
         assert!(book.offer(offer, NOW).unwrap().is_empty());
-        let late = agreement(9).loan.maturity - 659;
+        let late = agreement(9).loan.maturity - 660;
         let refused = book.offered(&name, vec![nullifier(1)], late);
         assert!(matches!(refused, Err(Refusal::WrongState(_))));
         // The stored book can be read again.
@@ -1013,7 +1008,8 @@ mod proposals {
         let Payload::Proposal(sent) = letter.payload else {
             panic!("not a proposal");
         };
-        assert_eq!(sent.agreement.expiry, NOW + 700);
+        let times = (sent.agreement.expiry, sent.agreement.loan.start);
+        assert_eq!(times, (NOW + 700, NOW + 700));
         let kept = book.quote(&name).unwrap();
         assert_eq!(kept.deal.terms(), &sent.agreement.terms().unwrap());
         book.publish(&[], NOW);

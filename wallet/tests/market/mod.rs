@@ -38,17 +38,17 @@ use subrosa_clock::{Clock as _, VirtualClock};
 use subrosa_l1::{
     Accepted, Account, Block, Cancellation, ClaimReceipt, Contracts, DepositReceipt, Head, L1,
     L1Error, OracleLog, QueuedDeposit, Receipt, Recorded, RollupView, SettledBatch, Settlement,
-    Tag, TokenMetadata, transactions::Status,
+    Tag, TokenMetadata, Validity, transactions::Status,
 };
 use subrosa_protocol::{
     Fr,
     asset::{AssetId, AssetInfo, AssetTree},
     batch::{PublishedBatch, Shape, data_commitment},
-    element::TransactionDigest,
+    element::{Anchor, TransactionDigest},
     encoding::fr_to_hex,
     keys::{Network, Seed, ViewingKey, unaudited},
     ledger::{BatchInput, Config, Deposit, Ledger, completes},
-    market::{MARKETS, Market as Margins, Markets, PriceSnapshot},
+    market::{MARKETS, Market as Margins, Markets, Price, PriceSnapshot},
     message::MESSAGE_LEN,
     proof::ProofBytes,
     transaction::{Context, Kind, Submission, Transaction},
@@ -204,6 +204,19 @@ impl Market {
         self.floor().legs.clone()
     }
 
+    /// Returns the anchors of all note roots so far with the present prices.
+    pub(crate) fn anchors(&self) -> Vec<Anchor> {
+        let floor = self.floor();
+        let prices = digest_of(floor.snapshot.as_ref());
+        let mut ledger = Ledger::new();
+        let mut anchors = vec![ledger.state().anchor(&prices)];
+        for (published, _) in &floor.published {
+            let state = ledger.replay(published, &self.context).unwrap();
+            anchors.push(state.anchor(&prices));
+        }
+        anchors
+    }
+
     pub(crate) fn batches(&self) -> usize {
         self.floor().published.len()
     }
@@ -215,7 +228,8 @@ impl Market {
         let mut snapshot = PriceSnapshot {
             time,
             markets: Markets::default(),
-            prices: [0; MARKETS],
+            previous: time - 60,
+            prices: [Price::default(); MARKETS],
         };
         snapshot.markets.0[2] = Some(Margins {
             collateral: AssetId(1),
@@ -226,9 +240,31 @@ impl Market {
             bonus: 500,
             max_age: 3_600,
         });
-        snapshot.prices[2] = cents * 10_000;
-        self.floor().snapshot = Some(snapshot);
+        snapshot.prices[2] = Price::flat(cents * 10_000);
+        let mut floor = self.floor();
+        floor.snapshot = Some(snapshot);
+        self.sweep(&mut floor);
         time
+    }
+
+    /// Drops the lone legs whose anchor no batch can hold any more.
+    fn sweep(&self, floor: &mut Floor) {
+        let Floor {
+            ledger,
+            lone,
+            refused,
+            snapshot,
+            ..
+        } = floor;
+        let prices = digest_of(snapshot.as_ref());
+        lone.retain(|leg| {
+            let known = ledger.historical(leg, &self.assets.root(), &prices).is_ok();
+            if !known {
+                let digest = leg.digest(&self.context).to_string();
+                refused.insert(digest, ("unknown_anchor", 0));
+            }
+            known
+        });
     }
 
     fn seal(&self, floor: &mut Floor, transactions: Vec<Transaction>, deposits: Vec<Deposit>) {
@@ -237,6 +273,7 @@ impl Market {
             time: self.now(),
             fee_recipient: [3; 20],
             assets_root: self.assets.root(),
+            prices: digest_of(floor.snapshot.as_ref()),
             transactions,
             deposits,
         };
@@ -265,6 +302,12 @@ impl Market {
         {
             return Err("nullifier_spent");
         }
+        let prices = digest_of(floor.snapshot.as_ref());
+        let root = self.assets.root();
+        let known = floor.ledger.historical(&transaction, &root, &prices);
+        if known.is_err() {
+            return Err("unknown_anchor");
+        }
         floor.taken.push((self.now(), transaction.clone()));
         if transaction.header.kind.side().is_none() {
             self.seal(&mut floor, vec![transaction], vec![]);
@@ -281,7 +324,6 @@ impl Market {
             .iter()
             .position(|lone| completes(lone, &transaction) || completes(&transaction, lone));
         match beside {
-            Some(at) if mixed(&floor.lone[at], &transaction) => return Err("mixed_snapshots"),
             Some(at) => {
                 let lone = floor.lone.remove(at);
                 let pair = if lone.header.kind == Kind::SwapA {
@@ -310,10 +352,9 @@ fn hex0x(bytes: &[u8]) -> String {
 
 type Shared = State<Arc<Market>>;
 
-/// Whether two legs name different snapshots.
-fn mixed(one: &Transaction, other: &Transaction) -> bool {
-    let none = Fr::from(0u64);
-    one.oracle != other.oracle && one.oracle != none && other.oracle != none
+/// Returns the digest of a snapshot; 0 without one.
+fn digest_of(snapshot: Option<&PriceSnapshot>) -> Fr {
+    snapshot.map_or(Fr::from(0u64), PriceSnapshot::digest)
 }
 
 /// Answer of an unsuccessful request, as far as a wallet reads it.
@@ -404,15 +445,22 @@ async fn submit(State(market): Shared, body: Bytes) -> Response {
 
 async fn status(State(market): Shared, Segment(digest): Segment<String>) -> Json<TransactionBody> {
     let mut floor = market.floor();
-    let over = floor
-        .refused
-        .get(&digest)
-        .is_some_and(|(_, expiry)| *expiry < market.now());
-    if over {
-        floor.lone.retain(|lone| lone.header.expiry >= market.now());
-    }
-    let status = if over { "expired" } else { "pending" };
-    Json(TransactionBody::new(&digest.parse().unwrap(), status))
+    let over = floor.refused.get(&digest).copied();
+    let over = over.filter(|(_, expiry)| *expiry < market.now());
+    let status = match over {
+        Some(("expired", _)) => {
+            floor.lone.retain(|lone| lone.header.expiry >= market.now());
+            "expired"
+        }
+        Some(_) => "rejected",
+        None => "pending",
+    };
+    let body = TransactionBody::new(&digest.parse().unwrap(), status);
+    let code = over.map(|(code, _)| code.to_owned());
+    Json(TransactionBody {
+        code: code.filter(|_| status == "rejected"),
+        ..body
+    })
 }
 
 async fn leave(State(market): Shared, body: Bytes) -> Response {
@@ -591,10 +639,13 @@ impl L1 for Market {
     async fn oracle_log(&self, _: u64) -> Result<OracleLog, L1Error> {
         never()
     }
-    async fn snapshot_time(&self, digest: &Fr) -> Result<Option<u64>, L1Error> {
+    async fn snapshot_validity(&self, digest: &Fr) -> Result<Option<Validity>, L1Error> {
         let snapshot = self.floor().snapshot;
         let taken = snapshot.filter(|snapshot| snapshot.digest() == *digest);
-        Ok(taken.map(|snapshot| snapshot.time))
+        Ok(taken.map(|snapshot| Validity {
+            taken: snapshot.time,
+            superseded: None,
+        }))
     }
     async fn take_snapshot(&self, _: &Account) -> Result<Receipt, L1Error> {
         never()

@@ -90,6 +90,13 @@ impl World {
         self.assets.iter().map(|info| info.auditor).collect()
     }
 
+    /// Returns the prices of the next batch: the snapshot, or those of the last batch.
+    fn prices(&self) -> Fr {
+        let last = self.published.last();
+        let last = last.map_or(Fr::from(0u64), |batch| batch.header.oracle);
+        self.snapshot.map_or(last, |snapshot| snapshot.digest())
+    }
+
     pub(crate) fn seal(
         &mut self,
         transactions: Vec<Transaction>,
@@ -101,6 +108,7 @@ impl World {
             time: self.time,
             fee_recipient: [3; 20],
             assets_root: self.assets.root(),
+            prices: self.prices(),
             transactions,
             deposits,
         };
@@ -142,7 +150,6 @@ impl World {
                 expiry: self.time + 60,
                 now: self.time,
                 snapshot: self.snapshot,
-                omit_snapshot: false,
             },
         };
         let composed = composer.compose(intent, asset, amount, spendable, &mut self.rng)?;

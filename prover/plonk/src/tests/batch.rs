@@ -50,6 +50,7 @@ fn statement(shape: Shape, slots: usize) -> (Arc<ClientKey>, Statement) {
         time: 5,
         fee_recipient: [7; 20],
         assets_root: zero,
+        prices: zero,
         transactions: vec![],
         deposits: vec![],
     };

@@ -29,6 +29,7 @@ fn witness() -> BatchWitness {
         time: 1_700_000_000,
         fee_recipient: [1; 20],
         assets_root: Fr::from(2u64),
+        prices: Fr::from(0u64),
         transactions: vec![],
         deposits: vec![Deposit {
             asset: AssetId(0),

@@ -1,5 +1,5 @@
 //! Random schedules against a model of the disk: arrivals of both legs, transfers that spend a
-//! leg's note, time, price snapshots that come and go, sweeps and seals that take two steps with
+//! leg's note, time, prices that move, sweeps and seals that take two steps with
 //! arrivals in between, dropped batches, crashes.
 
 use std::collections::BTreeMap;
@@ -10,12 +10,12 @@ use super::*;
 
 #[derive(Debug, Clone)]
 enum Step {
-    /// A leg: side, terms, note, seconds until it expires, snapshot.
+    /// A leg: side, terms, note, seconds until it expires, prices in its anchor.
     Leg(bool, u8, u8, u8, u8),
-    /// A transfer: note, seconds until it expires, snapshot.
+    /// A transfer: note, seconds until it expires, prices in its anchor.
     Transfer(u8, u8, u8),
-    /// The chain has this snapshot, or does not have it any more.
-    Snapshot(u8, bool),
+    /// The next batch may have these prices, the first ones rather than the second.
+    Prices(u8, u8),
     Time(u8),
     /// Begins a sweep, or ends the step under way.
     Sweep,
@@ -29,13 +29,13 @@ enum Step {
 }
 
 fn arb_step() -> impl Strategy<Value = Step> {
-    // 0 names no snapshot.
-    let snapshot = 0u8..3;
-    let leg = (any::<bool>(), 0u8..3, 0u8..12, 1u8..60, snapshot.clone());
+    // A batch has recorded the anchor with the prices 0.
+    let prices = 0u8..4;
+    let leg = (any::<bool>(), 0u8..3, 0u8..12, 1u8..60, prices.clone());
     prop_oneof![
         10 => leg.prop_map(|(a, terms, note, ttl, s)| Step::Leg(a, terms, note, ttl, s)),
-        4 => (0u8..12, 1u8..60, snapshot).prop_map(|(note, ttl, s)| Step::Transfer(note, ttl, s)),
-        1 => (1u8..3, any::<bool>()).prop_map(|(s, there)| Step::Snapshot(s, there)),
+        4 => (0u8..12, 1u8..60, prices).prop_map(|(note, ttl, s)| Step::Transfer(note, ttl, s)),
+        2 => (1u8..4, 1u8..4).prop_map(|(best, other)| Step::Prices(best, other)),
         2 => (1u8..20).prop_map(Step::Time),
         3 => Just(Step::Sweep),
         4 => (4u8..7).prop_map(Step::Seal),
@@ -59,7 +59,9 @@ struct World {
     stored: BTreeMap<u64, Arc<ParsedSubmission>>,
     fates: HashMap<TransactionDigest, TransactionRecord>,
     batches: Vec<Vec<Sequenced>>,
-    snapshots: BTreeSet<u8>,
+    /// Anchors of the batches, which all leave the genesis state.
+    anchors: Vec<Anchor>,
+    candidates: Vec<Prices>,
     next: u64,
 }
 
@@ -72,27 +74,25 @@ impl World {
             stored: BTreeMap::new(),
             fates: HashMap::new(),
             batches: Vec::new(),
-            snapshots: BTreeSet::from([1, 2]),
+            anchors: Vec::from([State::genesis().anchor(&Fr::from(0u64))]),
+            candidates: candidates(&[1, 2]),
             next: 0,
         };
-        world.pool.set_snapshots(world.times());
+        world.pool.choose_prices(&world.candidates);
         world
-    }
-
-    fn times(&self) -> HashMap<Word, u64> {
-        let there = self.snapshots.iter();
-        snapshots(&there.map(|id| (u64::from(*id), 0)).collect::<Vec<_>>())
     }
 
     fn view(&self) -> SealedView {
         let sealed = self.batches.iter().flatten();
         SealedView {
             spent: sealed.flat_map(|(_, s)| s.transaction.nullifiers).collect(),
+            anchors: self.anchors.iter().copied().collect(),
+            prices: self.pool.view.prices,
             ..view()
         }
     }
 
-    fn arrive(&mut self, kind: Kind, terms: u64, note: u8, ttl: u8, snapshot: u8) {
+    fn arrive(&mut self, kind: Kind, terms: u64, note: u8, ttl: u8, prices: u8) {
         self.next += 1;
         let nullifiers = [
             1 + u64::from(note),
@@ -101,7 +101,7 @@ impl World {
         ];
         let expiry = self.now + u64::from(ttl);
         let submission = make(self.next, nullifiers, kind, terms, expiry);
-        let submission = naming(&submission, u64::from(snapshot));
+        let submission = under(&submission, u64::from(prices));
         let Ok(Reserved { sequence, dropped }) = self.pool.reserve(submission.clone()) else {
             return;
         };
@@ -135,17 +135,13 @@ impl World {
                 let transactions: Vec<_> =
                     chosen.iter().map(|(_, s)| s.transaction.clone()).collect();
                 paired(&transactions).unwrap();
-                snapshot_of(&transactions).unwrap();
                 self.forget(&out);
                 for (sequence, _) in &chosen {
                     self.stored.remove(sequence);
                 }
-                let nullifiers: Vec<_> = chosen
-                    .iter()
-                    .flat_map(|(_, s)| s.transaction.nullifiers)
-                    .collect();
-                let state = State::genesis();
-                self.pool.sealed(sequences(&chosen), nullifiers, state, 0);
+                let prices = self.pool.view.prices.digest;
+                self.anchors.push(State::genesis().anchor(&prices));
+                sealed(&mut self.pool, &chosen, State::genesis(), 0);
                 self.pool.remove(sequences_of(&out));
                 self.batches.push(chosen);
             }
@@ -154,23 +150,19 @@ impl World {
 
     fn step(&mut self, step: &Step) {
         match *step {
-            Step::Leg(a, terms, note, ttl, snapshot) => {
+            Step::Leg(a, terms, note, ttl, prices) => {
                 let kind = Kind::leg(if a { Side::A } else { Side::B });
-                self.arrive(kind, 1 + u64::from(terms), note, ttl, snapshot);
+                self.arrive(kind, 1 + u64::from(terms), note, ttl, prices);
             }
-            Step::Transfer(note, ttl, snapshot) => {
-                self.arrive(Kind::Transfer, 0, note, ttl, snapshot);
+            Step::Transfer(note, ttl, prices) => {
+                self.arrive(Kind::Transfer, 0, note, ttl, prices);
             }
-            Step::Snapshot(id, there) => {
+            Step::Prices(best, other) => {
                 self.end(None);
                 self.begun = Some(Begun::Sweep(self.pool.dead_legs(self.now)));
                 self.end(None);
-                if there {
-                    self.snapshots.insert(id);
-                } else {
-                    self.snapshots.remove(&id);
-                }
-                self.pool.set_snapshots(self.times());
+                self.candidates = candidates(&[u64::from(best), u64::from(other)]);
+                self.pool.choose_prices(&self.candidates);
             }
             Step::Time(seconds) => self.now += u64::from(seconds),
             Step::Sweep if self.begun.is_some() => self.end(None),
@@ -189,6 +181,7 @@ impl World {
                 let Some(dropped) = self.batches.pop() else {
                     return;
                 };
+                self.anchors.pop();
                 self.stored.extend(dropped.iter().cloned());
                 self.pool.dropped(self.view());
                 self.pool.restore_batch(dropped).unwrap();
@@ -202,7 +195,9 @@ impl World {
                     ..AdmissionConfig::default()
                 };
                 let clock = SystemClock::shared();
-                self.pool = Pool::new(&config, self.view(), self.times(), next, clock);
+                let mut view = self.view();
+                view.choose_prices(&self.candidates, self.stored.values());
+                self.pool = Pool::new(&config, view, next, clock);
                 for (sequence, submission) in &self.stored {
                     self.pool.restore(*sequence, submission.clone()).unwrap();
                 }
@@ -240,19 +235,16 @@ impl World {
                 .map(|(_, s)| s.transaction.clone())
                 .collect();
             paired(&members).unwrap();
-            snapshot_of(&members).unwrap();
         }
-        // No leg waits for a counterpart that is here and fits into one batch with it.
+        // No leg waits for a counterpart that is here and can be sealed.
         let lone = self.pool.legs.iter();
         let lone: Vec<_> = lone
             .filter(|(sequence, _)| self.pool.hopeless(*sequence).is_none())
             .filter_map(|(_, leg)| Some((seat(&leg.submission)?, &leg.submission)))
             .collect();
-        for ((terms, side), leg) in &lone {
+        for ((terms, side), _) in &lone {
             let mut others = lone.iter();
-            assert!(
-                !others.any(|(seat, other)| *seat == (*terms, side.other()) && mixes(leg, other))
-            );
+            assert!(!others.any(|(seat, _)| *seat == (*terms, side.other())));
         }
     }
 }
