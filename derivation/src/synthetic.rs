@@ -221,13 +221,26 @@ impl Synthetic {
     /// # Errors
     /// [`ExecuteError`] if the shape has no room for them.
     pub fn batch(&mut self, shape: Shape, transactions: usize) -> Result<(), ExecuteError> {
+        self.batch_under(shape, transactions, self.prices())
+    }
+
+    /// Settles such a batch under the snapshot with this digest, whatever L1 would say.
+    ///
+    /// # Errors
+    /// [`ExecuteError`] if the shape has no room for them.
+    pub fn batch_under(
+        &mut self,
+        shape: Shape,
+        transactions: usize,
+        prices: Fr,
+    ) -> Result<(), ExecuteError> {
         let config = Config {
             context: self.deployment.context(),
             fee_asset: AssetId(0),
             min_fee: FEE,
         };
         let time = self.now();
-        let made = (0..transactions).map(|i| self.transaction(i % 8 == 7));
+        let made = (0..transactions).map(|i| self.transaction(&prices, i % 8 == 7));
         let made = made.collect();
         let count = self.waiting.len().min(shape.slots());
         let input = BatchInput {
@@ -235,7 +248,7 @@ impl Synthetic {
             time,
             fee_recipient: [0xfe; 20],
             assets_root: self.assets.root(),
-            prices: self.prices(),
+            prices,
             transactions: made,
             deposits: self.waiting.drain(..count).collect(),
         };
@@ -283,7 +296,7 @@ impl Synthetic {
         Ok(())
     }
 
-    fn transaction(&mut self, withdraw: bool) -> Transaction {
+    fn transaction(&mut self, prices: &Fr, withdraw: bool) -> Transaction {
         let kind = if withdraw {
             Kind::Withdraw
         } else {
@@ -293,7 +306,7 @@ impl Synthetic {
         self.rng.fill(&mut note_data.0[..]);
         let header = Header::new(kind, AssetId(0), FEE, self.now() + 600);
         Transaction {
-            anchor: self.ledger.state().anchor(&self.prices()),
+            anchor: self.ledger.state().anchor(prices),
             assets_root: self.assets.root(),
             header: header.expect("fee and expiry are in range"),
             withdrawal: withdraw.then(|| Withdrawal {
@@ -311,7 +324,8 @@ impl Synthetic {
     }
 
     /// Returns the digest of the newest price snapshot.
-    fn prices(&self) -> Fr {
+    #[must_use]
+    pub fn prices(&self) -> Fr {
         let newest = self.snapshot.as_ref();
         newest.map_or(Fr::from(0u64), PriceSnapshot::digest)
     }

@@ -320,6 +320,61 @@ async fn records_that_are_left_out_are_noticed() {
     }
 }
 
+/// L1 takes a batch under the newest snapshot, or under one that a newer one superseded at most ten
+/// minutes before, and none that is older than the last batch's.
+#[tokio::test]
+async fn the_snapshot_of_a_batch_must_be_that_of_its_time() {
+    let start = || {
+        let mut chain = Synthetic::new(9);
+        let first = chain.prices();
+        chain.batch(Shape::S4, 2).unwrap();
+        chain.take_snapshot();
+        (chain, first)
+    };
+    // A block takes 12 seconds, and the snapshot is in the one before the first of these.
+    for (blocks, fits) in [(0, true), (49, true), (50, false)] {
+        let (mut chain, first) = start();
+        for _ in 0..blocks {
+            chain.pass();
+        }
+        chain.batch_under(Shape::S4, 1, first).unwrap();
+        let derived = derive(chain.into_recording()).await;
+        assert_eq!(derived.is_ok(), fits, "{blocks}");
+    }
+    let refused = async |chain: Synthetic| match derive(chain.into_recording()).await {
+        Err(DeriveError::Difference(found)) => found.what,
+        _ => panic!("no difference is reported"),
+    };
+    let (mut chain, first) = start();
+    chain.batch(Shape::S4, 1).unwrap();
+    chain.batch_under(Shape::S4, 1, first).unwrap();
+    assert_eq!(refused(chain).await, What::Oracle, "older than the last");
+    for unknown in [1u64, 0] {
+        let (mut chain, _) = start();
+        chain.batch_under(Shape::S4, 1, Fr::from(unknown)).unwrap();
+        assert_eq!(refused(chain).await, What::Oracle, "{unknown}");
+    }
+    // Before the first snapshot a batch has none; ten minutes later, it must have one.
+    let genesis = Derivation::genesis(&Synthetic::new(9).deployment());
+    let none = genesis.surroundings().snapshot_validity(&Fr::from(0u64));
+    assert_eq!(none.map(|none| (none.taken, none.superseded)), Some((1, None)));
+    // A snapshot that no batch has is missed by the next one.
+    let (mut chain, _) = start();
+    chain.take_snapshot();
+    let mut recording = chain.into_recording();
+    let second = recording.records.iter().rposition(|found| {
+        matches!(found.change, Change::Snapshot { .. })
+    });
+    let before = recording.records[..second.unwrap()].iter().rposition(|found| {
+        matches!(found.change, Change::Snapshot { .. })
+    });
+    recording.records.remove(before.unwrap());
+    let Err(DeriveError::Difference(found)) = derive(recording).await else {
+        panic!("no difference is reported");
+    };
+    assert_eq!(found.what, What::Snapshot, "{found}");
+}
+
 #[tokio::test]
 async fn a_run_interrupted_at_any_window_goes_on_from_its_checkpoint() {
     let chain = history();

@@ -145,7 +145,8 @@ impl Deployer<'_> {
             .await
     }
 
-    /// Creates the contracts, which know neither assets nor shapes yet.
+    /// Creates the contracts, which know no shapes yet. The assets are registered before the rollup,
+    /// which must find its fee asset.
     async fn contracts(&self, config: &DeployConfig) -> Result<Deployment, L1Error> {
         let deployed_at = self.transport.head().await?.number;
         let accounts = vec![self.account.address()];
@@ -174,6 +175,10 @@ impl Deployer<'_> {
         let oracle = self
             .create("PriceOracle", code, &arguments.abi_encode())
             .await?;
+        for (salt, asset) in (0u64..).zip(&config.assets) {
+            let data = register_asset(asset)?;
+            self.govern(governance, registry, data, salt).await?;
+        }
         let arguments = Rollup::constructorCall {
             registry_: registry,
             oracle_: oracle,
@@ -277,20 +282,11 @@ pub async fn deploy(
 ) -> Result<Deployment, L1Error> {
     let deployer = Deployer { transport, account };
     let deployment = deployer.contracts(config).await?;
-    let governance = deployment.governance;
-    let Contracts {
-        rollup, registry, ..
-    } = deployment.contracts;
-    let mut salt = 0;
-    for asset in &config.assets {
-        let data = register_asset(asset)?;
-        deployer.govern(governance, registry, data, salt).await?;
-        salt += 1;
-    }
-    for shape in &config.shapes {
+    let (governance, rollup) = (deployment.governance, deployment.contracts.rollup);
+    let first = config.assets.len() as u64;
+    for (salt, shape) in (first..).zip(&config.shapes) {
         let data = deployer.shape(deployment.verifier, shape).await?;
         deployer.govern(governance, rollup, data, salt).await?;
-        salt += 1;
     }
     Ok(deployment)
 }

@@ -107,7 +107,7 @@ async fn refuses_what_is_malformed() {
     long.push(0);
     assert_problem(&node.submit_bytes(long).await, 400, "malformed");
     let mut version = good.clone();
-    version[0] = 2;
+    version[0] = 1;
     assert_problem(&node.submit_bytes(version).await, 400, "malformed");
     let mut not_canonical = good.clone();
     not_canonical[1..33].fill(0xff);

@@ -6,7 +6,7 @@ use futures::StreamExt;
 use subrosa_protocol::{
     Fr,
     batch::{PublishedBatch, Shape},
-    element::{Anchor, Nullifier},
+    element::Nullifier,
     encoding::fr_from_bytes,
     transaction::Transaction,
 };
@@ -86,7 +86,7 @@ async fn transactions_and_deposits_settle() {
     }
     assert_eq!(*ledger.state(), world.chain.with(|chain| chain.state));
     // The root of a sealed batch is an anchor at once, so that its notes can be spent.
-    let anchor = Anchor::new(ledger.state().note_root);
+    let anchor = ledger.state().anchor(&Fr::from(0u64));
     let tx = transaction(anchor, world.chain.assets_root());
     assert_eq!(node.submit(&tx).await.status, 202);
     node.until(&tx, "settled").await;
@@ -647,11 +647,8 @@ async fn transactions_on_a_dropped_root_are_rejected() {
     first.header.expiry = now() + 20 * 3600;
     node.submit(&first).await;
     node.until(&first, "included").await;
-    let root = node.get("/v1/info").await.body["state"]["note_root"].clone();
-    let mut child = transaction(
-        root.as_str().unwrap().parse().unwrap(),
-        world.chain.assets_root(),
-    );
+    let anchor = node.next_anchor().await;
+    let mut child = transaction(anchor, world.chain.assets_root());
     child.header.expiry = first.header.expiry;
     assert_eq!(node.submit(&child).await.status, 202);
     node.until(&child, "included").await;
