@@ -357,17 +357,21 @@ async fn the_snapshot_of_a_batch_must_be_that_of_its_time() {
     // Before the first snapshot a batch has none; ten minutes later, it must have one.
     let genesis = Derivation::genesis(&Synthetic::new(9).deployment());
     let none = genesis.surroundings().snapshot_validity(&Fr::from(0u64));
-    assert_eq!(none.map(|none| (none.taken, none.superseded)), Some((1, None)));
+    assert_eq!(
+        none.map(|none| (none.taken, none.superseded)),
+        Some((1, None))
+    );
     // A snapshot that no batch has is missed by the next one.
     let (mut chain, _) = start();
     chain.take_snapshot();
     let mut recording = chain.into_recording();
-    let second = recording.records.iter().rposition(|found| {
-        matches!(found.change, Change::Snapshot { .. })
-    });
-    let before = recording.records[..second.unwrap()].iter().rposition(|found| {
-        matches!(found.change, Change::Snapshot { .. })
-    });
+    let second = recording
+        .records
+        .iter()
+        .rposition(|found| matches!(found.change, Change::Snapshot { .. }));
+    let before = recording.records[..second.unwrap()]
+        .iter()
+        .rposition(|found| matches!(found.change, Change::Snapshot { .. }));
     recording.records.remove(before.unwrap());
     let Err(DeriveError::Difference(found)) = derive(recording).await else {
         panic!("no difference is reported");

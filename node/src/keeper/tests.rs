@@ -153,7 +153,7 @@ impl World {
             let feed = NewFeed {
                 asset: AssetId(asset),
                 feed: gold,
-                heartbeat: 10 * DAY,
+                heartbeat: DAY + 3_600,
                 token_decimals,
             };
             set_feed(&*transport, &owner, &deployment, &feed).await?;
@@ -244,7 +244,7 @@ async fn a_price_that_moves_far_enough_takes_a_snapshot() -> anyhow::Result<()> 
         ..every(1)
     })?;
     assert_eq!(keeper.turn().await?, Turn::Taken);
-    world.wait(5 * DAY);
+    world.wait(DAY);
     assert_eq!(keeper.turn().await?, Turn::Fresh);
     world.answer(201_999_000_000).await?;
     assert_eq!(keeper.turn().await?, Turn::Fresh);

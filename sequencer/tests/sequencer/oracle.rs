@@ -146,7 +146,10 @@ async fn each_batch_has_the_chains_newest_snapshot() {
     assert!(matches!(node.running.health(), Health::Running));
     // Metrics tell nothing of single snapshots.
     let metrics = node.text("/metrics").await;
-    assert!(!metrics.contains(&hex_fr(&first.digest())[2..]), "{metrics}");
+    assert!(
+        !metrics.contains(&hex_fr(&first.digest())[2..]),
+        "{metrics}"
+    );
     node.stop().await;
 }
 
