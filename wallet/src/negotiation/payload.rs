@@ -307,7 +307,7 @@ mod tests {
                     },
                     collateral: secured,
                     borrower_side: if a { Side::A } else { Side::B },
-                    expiry: times[0] + times[2],
+                    expiry: times[0],
                 };
                 (collateral != debt).then(|| {
                     Payload::Proposal(Box::new(Proposal {
