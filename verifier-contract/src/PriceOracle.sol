@@ -23,11 +23,15 @@ contract PriceOracle is IPriceOracle, Governed {
     uint256 private constant MAXIMUM_HEARTBEAT = 25 hours;
     /// @dev Smallest price of a market: its rounding is below a millionth.
     uint256 private constant MINIMUM_PRICE = 1e6;
-    /// @dev Least time between two snapshots, and the time of `maximumMove`.
+    /// @dev Least time between two snapshots.
     uint256 private constant INTERVAL = 1 minutes;
+    /// @dev The time of `maximumMove`.
+    uint256 private constant MINUTE = 1 minutes;
     /// @dev Least time between two samples.
     uint256 private constant SAMPLE_INTERVAL = 5 minutes;
     uint256 private constant SAMPLES = 5;
+    /// @dev Most minutes that count between two samples: as many as the median needs to follow.
+    uint256 private constant MAXIMUM_PASSED = 15;
     uint256 private constant PAIRS = MARKETS / 2;
     uint256 private constant HALF = PRICES_LOW_BITS;
     /// @dev 10^(18 + 59) is below 2²⁵⁶ and the largest power of ten that `_price` can need.
@@ -58,6 +62,16 @@ contract PriceOracle is IPriceOracle, Governed {
         uint256[16] markets;
     }
 
+    /// @dev What a sample needs: whether one is due, maximum moves, minutes since the last one, and
+    /// the places of the last and the next one.
+    struct Samples {
+        bool due;
+        uint256 moves;
+        uint256 passed;
+        uint256 last;
+        uint256 next;
+    }
+
     /// @dev When a snapshot was the last one.
     struct Validity {
         uint40 taken;
@@ -83,12 +97,10 @@ contract PriceOracle is IPriceOracle, Governed {
     /// @dev Sixteen maximum moves of 16 bits.
     uint256 private _moves;
     Latest private _latest;
-    /// @dev Recorded prices of markets 2i and 2i + 1, the latter above the former; 0 before the
-    /// first.
-    uint256[8] private _recorded;
-    /// @dev Five earlier states of the recorded prices.
+    /// @dev Five samples of the prices of markets 2i and 2i + 1, the latter above the former; 0
+    /// before the first price.
     uint256[8][5] private _samples;
-    /// @dev Time of the last sample, and place of the next.
+    /// @dev Time of the last samples, and place of the next.
     uint40 private _sampled;
     uint8 private _nextSample;
 
@@ -200,7 +212,7 @@ contract PriceOracle is IPriceOracle, Governed {
         }
         uint256[16] memory words = _words;
         uint256 root = marketRoot;
-        uint256[16] memory prices = _record(_spots(words), time, previous);
+        uint256[16] memory prices = _judge(_spots(words), time);
 
         uint256[] memory message = new uint256[](SNAPSHOT_WORDS);
         message[SNAPSHOT_TIMES_WORD] =
@@ -301,65 +313,77 @@ contract PriceOracle is IPriceOracle, Governed {
         if (answered && answer[0] != stated) revert WrongTokenDecimals(stated, answer[0]);
     }
 
-    /// @dev Records the spot prices of a snapshot. Returns its words: low and high prices.
-    function _record(uint256[16] memory spots, uint256 time, uint256 previous)
+    /// @dev Returns the words of the spot prices: low and high prices. Takes a sample if one is due.
+    /// A market without a spot price keeps its samples.
+    function _judge(uint256[16] memory spots, uint256 time)
         private
         returns (uint256[16] memory prices)
     {
-        uint256 moves = _moves;
-        uint256 passed = (time - previous + INTERVAL - 1) / INTERVAL;
-        uint256 place = _nextSample;
-        bool samples = time >= _sampled + SAMPLE_INTERVAL;
+        Samples memory samples = _due(time);
         for (uint256 pair = 0; pair < PAIRS; ++pair) {
             if (spots[2 * pair] == 0 && spots[2 * pair + 1] == 0) continue;
-            uint256 last = _recorded[pair];
-            uint256 recorded = last;
-            uint256[SAMPLES] memory earlier;
+            uint256[SAMPLES] memory words;
             for (uint256 i = 0; i < SAMPLES; ++i) {
-                earlier[i] = _samples[i][pair];
+                words[i] = _samples[i][pair];
             }
+            bool first = false;
             for (uint256 half = 0; half < 2; ++half) {
-                uint256 id = 2 * pair + half;
-                if (spots[id] == 0) continue;
+                uint256 spot = spots[2 * pair + half];
+                if (spot == 0) continue;
                 uint256 at = HALF * half;
-                uint256 move = ((moves >> (16 * id)) & 0xffff) * passed;
-                uint256 price = _follow(_half(last, at), spots[id], move);
-                recorded = (recorded & ~(((uint256(1) << HALF) - 1) << at)) | (price << at);
-                uint256 median = _median(earlier, at, price);
-                (uint256 low, uint256 high) = price < median ? (price, median) : (median, price);
-                prices[id] = low | (high << PRICES_HIGH_AT);
+                if (_half(words[0], at) == 0) {
+                    // The first price stands for all samples until newer ones replace it.
+                    first = true;
+                    for (uint256 i = 0; i < SAMPLES; ++i) {
+                        words[i] |= spot << at;
+                    }
+                }
+                uint256 median = _median(words, at);
+                prices[2 * pair + half] =
+                    Math.min(spot, median) | (Math.max(spot, median) << PRICES_HIGH_AT);
+                if (!samples.due) continue;
+                uint256 move =
+                    ((samples.moves >> (16 * (2 * pair + half))) & 0xffff) * samples.passed;
+                uint256 sample = _follow(_half(words[samples.last], at), spot, median, move);
+                words[samples.next] = _replaced(words[samples.next], at, sample);
             }
-            if (recorded != last) _recorded[pair] = recorded;
-            if (samples) _samples[place][pair] = recorded;
-        }
-        if (samples) {
-            _sampled = uint40(time);
-            _nextSample = uint8((place + 1) % SAMPLES);
+            for (uint256 i = 0; i < SAMPLES; ++i) {
+                if (first || (samples.due && i == samples.next)) _samples[i][pair] = words[i];
+            }
         }
     }
 
-    /// @dev Returns a price that follows the spot price by at most `move` basis points of the last
-    /// one; the spot price itself if there is no last one.
-    function _follow(uint256 last, uint256 spot, uint256 move) private pure returns (uint256) {
-        if (last == 0) return spot;
-        uint256 least = move < BASIS_POINTS ? last * (BASIS_POINTS - move) / BASIS_POINTS : 0;
-        if (spot < least) return least;
-        // Rounded up, so that the smallest price can grow.
-        uint256 most = (last * (BASIS_POINTS + move) + BASIS_POINTS - 1) / BASIS_POINTS;
-        return spot > most ? most : spot;
+    /// @dev Returns whether a sample is due and what it needs. If so, notes that it is taken.
+    function _due(uint256 time) private returns (Samples memory samples) {
+        uint256 elapsed = time - _sampled;
+        samples.due = elapsed >= SAMPLE_INTERVAL;
+        if (!samples.due) return samples;
+        samples.moves = _moves;
+        samples.passed = Math.min((elapsed + MINUTE - 1) / MINUTE, MAXIMUM_PASSED);
+        samples.next = _nextSample;
+        samples.last = (samples.next + SAMPLES - 1) % SAMPLES;
+        _sampled = uint40(time);
+        _nextSample = uint8((samples.next + 1) % SAMPLES);
     }
 
-    /// @dev Returns the median of five samples' prices at this place of their words. A sample
-    /// without a price counts as `price`.
-    function _median(uint256[SAMPLES] memory words, uint256 at, uint256 price)
+    /// @dev Returns the sample that follows the last one: the spot price, at most `move` basis points
+    /// or the median away.
+    function _follow(uint256 last, uint256 spot, uint256 median, uint256 move)
         private
         pure
         returns (uint256)
     {
+        uint256 least = move < BASIS_POINTS ? last * (BASIS_POINTS - move) / BASIS_POINTS : 0;
+        // Rounded up, so that the smallest price can grow.
+        uint256 most = (last * (BASIS_POINTS + move) + BASIS_POINTS - 1) / BASIS_POINTS;
+        return Math.max(Math.min(least, median), Math.min(Math.max(most, median), spot));
+    }
+
+    /// @dev Returns the median of five prices at this place of their words.
+    function _median(uint256[SAMPLES] memory words, uint256 at) private pure returns (uint256) {
         uint256[SAMPLES] memory sorted;
         for (uint256 i = 0; i < SAMPLES; ++i) {
             uint256 value = _half(words[i], at);
-            if (value == 0) value = price;
             uint256 k = i;
             for (; k > 0 && sorted[k - 1] > value; --k) {
                 sorted[k] = sorted[k - 1];
@@ -367,6 +391,11 @@ contract PriceOracle is IPriceOracle, Governed {
             sorted[k] = value;
         }
         return sorted[SAMPLES / 2];
+    }
+
+    /// @dev Returns the word with this price at this place.
+    function _replaced(uint256 word, uint256 at, uint256 price) private pure returns (uint256) {
+        return (word & ~(((uint256(1) << HALF) - 1) << at)) | (price << at);
     }
 
     /// @dev Returns the price at this place of a word.

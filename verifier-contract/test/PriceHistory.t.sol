@@ -9,7 +9,7 @@ import {VM} from "./Vm.sol";
 import {ReferenceHistory} from "./reference/ReferenceHistory.sol";
 
 /// @dev Low and high prices over many snapshots. The answer of gold's feed is the spot price of
-/// market 0, and that of coin's feed the spot price of market 1, whose record shares a word with
+/// market 0, and that of coin's feed the spot price of market 1, whose samples share words with
 /// market 0's.
 contract PriceHistoryTest is Fixture {
     /// @dev The price before anything happens.
@@ -75,119 +75,68 @@ contract PriceHistoryTest is Fixture {
         assertEq(gotHigh, high, string.concat("high: ", what));
     }
 
-    /// @dev Fills all samples with P. The last one is taken in the last snapshot.
-    function settle() private {
+    /// @dev Fills all samples with this price. The last one is taken in the last snapshot.
+    function settleAt(uint256 price) private {
         for (uint256 i = 0; i < 6; ++i) {
-            check(5 minutes, P, P, P, "settling");
+            next(5 minutes, price);
         }
     }
 
-    // The recorded price
-
-    function test_followsAtMostSoMuchAMinute() public {
-        check(60, P, P, P, "the first spot price is recorded");
-        check(60, 3 * P, P * 101 / 100, P * 101 / 100, "one sample: the median is the record");
-        start(100, 100);
-        settle();
-        check(60, P * 102 / 100, P, P * 101 / 100, "up in a minute");
-        check(60, P * 102 / 100, P, P * 102 / 100, "the rest");
-        check(60, P, P, P * 10098 / 10000, "down in a minute");
-        check(60, P, P, P, "the rest down");
-        check(60, P * 99 / 100, P * 99 / 100, P, "no more than it may");
-    }
-
-    /// @dev Begun minutes since the last snapshot count.
-    function test_followsByTimePassed() public {
-        settle();
-        check(60, GLITCH, P * 99 / 100, P, "one minute");
-        start(100, 100);
-        settle();
-        check(61, GLITCH, P * 98 / 100, P, "a second minute has begun");
-        start(100, 100);
-        settle();
-        check(1 hours, 2000 * P, P, P * 160 / 100, "an hour up");
-        start(100, 100);
-        settle();
-        check(1 hours, GLITCH, P * 40 / 100, P, "an hour down");
-        start(100, 100);
-        settle();
-        check(99 minutes, GLITCH, P / 100, P, "99 minutes down");
-        start(100, 100);
-        settle();
-        check(100 minutes, GLITCH, GLITCH, P, "all that is there");
-        start(10000, 100);
-        settle();
-        check(1 minutes, GLITCH, GLITCH, P, "all that is there, in a minute");
-        check(1 minutes, P, 2 * GLITCH, P, "twice as much, in a minute");
-    }
-
-    /// @dev However small, a price can grow and fall.
-    function test_smallPricesMove() public {
-        start(1, 100);
-        uint256[6] memory up = [uint256(1), 2, 3, 4, 5, 5];
-        for (uint256 i = 0; i < up.length; ++i) {
-            (, uint256 high) = next(60, i == 0 ? 1 : 5);
-            assertEq(high, up[i], "up");
-        }
-        for (uint256 i = 0; i < 4; ++i) {
-            (uint256 low,) = next(60, 1);
-            assertEq(low, 4 - i, "down");
-        }
-    }
-
-    /// @dev After a time without a price the last recorded one counts, and only the time since the
-    /// last snapshot.
-    function test_followsAfterMissingFeed() public {
-        settle();
-        for (uint256 i = 0; i < 30; ++i) {
-            check(1 minutes, 0, 0, 0, "missing");
-        }
-        check(1 minutes, 2000 * P, P, P * 101 / 100, "up");
-        check(1 minutes, 0, 0, 0, "missing again");
-        check(1 minutes, GLITCH, P * 9999 / 10000, P, "down from the record");
-        // The market's number keeps its record, too.
-        oracle.removeMarket(0);
-        check(1 minutes, P, 0, 0, "removed");
-        oracle.setMarket(0, Market(GOLD, USD, 500, 15000, 12000, 500, 3600, 200));
-        check(1 minutes, GLITCH, P * 9999 / 10000 * 98 / 100, P, "by the new move");
+    function settle() private {
+        settleAt(P);
     }
 
     // Low and high price
 
-    /// @dev A price that is too low in one snapshot leaves the high price, which liquidates, and
-    /// lowers the low one by the maximum move until the feed has recovered.
+    /// @dev A price that is too low in some snapshots closes openings while it lasts and liquidates
+    /// nobody. Both prices are right again with the feed, whatever the market's maximum move.
     function test_glitchDown() public {
-        settle();
-        check(1 minutes, GLITCH, P * 99 / 100, P, "glitch");
-        check(1 minutes, P, P * 9999 / 10000, P, "recovering");
-        for (uint256 i = 0; i < 60; ++i) {
-            check(1 minutes, P, P, P, "recovered");
+        uint16[3] memory moves = [uint16(1), 1000, 10000];
+        for (uint256 i = 0; i < moves.length; ++i) {
+            for (uint256 wrong = 1; wrong <= 9; wrong += 4) {
+                start(moves[i], 100);
+                settle();
+                for (uint256 minute = 1; minute <= 40; ++minute) {
+                    uint256 spot = minute <= wrong ? GLITCH : P;
+                    check(1 minutes, spot, spot, P, "glitch down");
+                }
+            }
         }
     }
 
-    /// @dev A glitch in a snapshot of which a sample is taken.
-    function test_glitchInASample() public {
-        settle();
-        check(5 minutes, GLITCH, P * 95 / 100, P, "glitch");
-        for (uint256 i = 0; i < 60; ++i) {
-            (uint256 low, uint256 high) = next(1 minutes, P);
-            assertEq(high, P, "high");
-            if (i > 5) assertEq(low, P, "low");
-        }
-    }
-
-    /// @dev A price that is too high in one snapshot leaves the low price, which opens loans.
+    /// @dev A price that is too high in some snapshots delays liquidations while it lasts and opens
+    /// nothing.
     function test_glitchUp() public {
-        settle();
-        check(1 minutes, 2000 * P, P, P * 101 / 100, "glitch");
-        for (uint256 i = 0; i < 60; ++i) {
-            check(1 minutes, P, P, P, "recovered");
+        uint16[3] memory moves = [uint16(1), 1000, 10000];
+        for (uint256 i = 0; i < moves.length; ++i) {
+            start(moves[i], 100);
+            settle();
+            for (uint256 minute = 1; minute <= 40; ++minute) {
+                uint256 spot = minute <= 9 ? 2000 * P : P;
+                check(1 minutes, spot, P, spot, "glitch up");
+            }
         }
-        check(5 minutes, 2000 * P, P, P * 105 / 100, "glitch in a sample");
-        for (uint256 i = 0; i < 60; ++i) {
-            (uint256 low,) = next(1 minutes, P);
-            assertEq(low, P, "low");
+    }
+
+    /// @dev A glitch after a time without snapshots is no worse.
+    function test_glitchAfterAGap() public {
+        uint256[2] memory spots = [GLITCH, 2000 * P];
+        for (uint256 i = 0; i < 2; ++i) {
+            start(100, 100);
+            settle();
+            next(30 days, spots[i]);
+            for (uint256 minute = 1; minute <= 60; ++minute) {
+                check(1 minutes, P, P, P, "recovered");
+            }
         }
+    }
+
+    /// @dev A new market is protected from its first price on.
+    function test_firstPriceStandsForAllSamples() public {
+        start(10000, 100);
+        check(60, P, P, P, "the first");
+        check(60, GLITCH, GLITCH, P, "down");
+        check(60, 3 * P, P, 3 * P, "up");
     }
 
     /// @dev Samples are at least five minutes apart: quick snapshots do not move the reference.
@@ -216,9 +165,7 @@ contract PriceHistoryTest is Fixture {
     }
 
     /// @dev A crash that lasts reaches the high price when three of five samples show it: eleven
-    /// minutes after it, if the first snapshot that shows it takes a sample, or sixteen after the
-    /// last sample before it. For a crash that exceeds the maximum move, that counts from the time
-    /// when the record has followed.
+    /// minutes after it, if the first snapshot that shows it takes a sample.
     function test_lastingCrash() public {
         start(5000, 100);
         settle();
@@ -227,31 +174,85 @@ contract PriceHistoryTest is Fixture {
             check(1 minutes, P / 2, P / 2, P, "third sample after ten minutes");
         }
         check(1 minutes, P / 2, P / 2, P / 2, "eleven minutes after the crash");
-
-        start(100, 100);
-        settle();
-        uint256 begin = clock;
-        uint256 low = P;
-        uint256 high = P;
-        uint256 recorded;
-        while (high > P / 2) {
-            (low, high) = next(1 minutes, P / 2);
-            if (low == P / 2 && recorded == 0) recorded = clock;
-        }
-        // 0.99⁶⁹ is below ½. Samples follow after 70, 75 and 80 minutes.
-        assertEq(recorded - begin, 69 minutes, "the record follows");
-        assertEq(clock - begin, 81 minutes, "the high price follows");
     }
 
-    /// @dev Before the first samples the record stands for each that is missing.
-    function test_firstSamples() public {
-        start(10000, 100);
-        check(1 minutes, P, P, P, "the first");
-        check(5 minutes, 2 * P, 2 * P, 2 * P, "one sample and four records");
-        check(5 minutes, P, P, P, "two samples and three records");
-        check(5 minutes, 2 * P, 2 * P, 2 * P, "P, 2P, P and two records");
-        check(5 minutes, P, P, P, "P, 2P, P, 2P and the record");
-        check(5 minutes, 2 * P, P, 2 * P, "P, 2P, P, 2P and P");
+    // Samples
+
+    /// @dev One that exceeds the maximum move reaches the high price step by step, three samples
+    /// late.
+    function test_samplesMoveByTheirMaximum() public {
+        settle();
+        uint256[24] memory samples;
+        samples[0] = P;
+        for (uint256 i = 1; i < samples.length; ++i) {
+            uint256 least = samples[i - 1] * 95 / 100;
+            samples[i] = least > P / 2 ? least : P / 2;
+            check(5 minutes, P / 2, P / 2, i < 4 ? P : samples[i - 3], "down");
+        }
+        start(100, 100);
+        settle();
+        for (uint256 i = 1; i < samples.length; ++i) {
+            uint256 most = (samples[i - 1] * 105 + 99) / 100;
+            samples[i] = most < 2 * P ? most : 2 * P;
+            check(5 minutes, 2 * P, i < 4 ? P : samples[i - 3], 2 * P, "up");
+        }
+    }
+
+    /// @dev Begun minutes since the last sample count, at most fifteen.
+    function test_minutesThatCount() public {
+        uint256[6] memory elapsed = [
+            uint256(5 minutes), 5 minutes + 1, 14 minutes, 14 minutes + 1, 15 minutes + 1, 9 days
+        ];
+        uint256[6] memory percent = [uint256(5), 6, 14, 15, 15, 15];
+        for (uint256 i = 0; i < elapsed.length; ++i) {
+            for (uint256 up = 0; up < 2; ++up) {
+                start(100, 100);
+                settle();
+                uint256 spot = up == 1 ? 2000 * P : GLITCH;
+                uint256 expected = P;
+                for (uint256 k = 0; k < 4; ++k) {
+                    if (k == 3) {
+                        expected = P * (up == 1 ? 100 + percent[i] : 100 - percent[i]) / 100;
+                    }
+                    (uint256 low, uint256 high) = next(elapsed[i], spot);
+                    assertEq(up == 1 ? low : high, expected, "reference");
+                }
+            }
+        }
+    }
+
+    /// @dev However small, a price can grow and fall.
+    function test_smallPricesMove() public {
+        start(1, 100);
+        uint256[8] memory up = [uint256(1), 1, 1, 1, 2, 3, 4, 5];
+        for (uint256 i = 0; i < up.length; ++i) {
+            check(5 minutes, i == 0 ? 1 : 5, up[i], i == 0 ? 1 : 5, "up");
+        }
+        settleAt(5);
+        uint256[7] memory down = [uint256(5), 5, 5, 4, 3, 2, 1];
+        for (uint256 i = 0; i < down.length; ++i) {
+            check(5 minutes, 1, 1, down[i], "down");
+        }
+    }
+
+    /// @dev After a time without a price the samples are as they were.
+    function test_missingFeed() public {
+        settle();
+        for (uint256 i = 0; i < 30; ++i) {
+            check(1 minutes, 0, 0, 0, "missing");
+        }
+        check(1 minutes, 2000 * P, P, 2000 * P, "up");
+        check(1 minutes, 0, 0, 0, "missing again");
+        check(1 minutes, GLITCH, GLITCH, P, "down");
+        // The market's number keeps its samples, too.
+        oracle.removeMarket(0);
+        check(1 minutes, P, 0, 0, "removed");
+        oracle.setMarket(0, Market(GOLD, USD, 500, 15000, 12000, 500, 3600, 200));
+        // Each of these takes a sample, by the new maximum move.
+        check(1 minutes, GLITCH, GLITCH, P, "the first sample");
+        check(5 minutes, GLITCH, GLITCH, P, "the second sample");
+        check(5 minutes, GLITCH, GLITCH, P, "the third sample");
+        check(1 minutes, GLITCH, GLITCH, P * 90 / 100, "the new move");
     }
 
     /// @dev Each market follows its own feeds by its own maximum move.
@@ -260,15 +261,36 @@ contract PriceHistoryTest is Fixture {
         for (uint256 i = 0; i < 6; ++i) {
             take(5 minutes, P, 3 * P);
         }
-        uint256[16] memory prices = take(1 minutes, 2 * P, P);
-        assertEq(prices[0], P + (P * 101 / 100) * 2 ** 120, "gold");
-        assertEq(prices[1], 3 * P * 98 / 100 + 3 * P * 2 ** 120, "coin");
+        uint256[16] memory prices;
+        for (uint256 i = 0; i < 4; ++i) {
+            prices = take(5 minutes, 2 * P, P);
+        }
+        assertEq(prices[0], P * 105 / 100 + 2 * P * 2 ** 120, "gold");
+        assertEq(prices[1], P + (3 * P * 90 / 100) * 2 ** 120, "coin");
         prices = take(1 minutes, 0, 3 * P);
         assertEq(prices[0], 0, "gold missing");
-        assertEq(prices[1], 3 * P * 9996 / 10000 + 3 * P * 2 ** 120, "coin as ever");
+        assertEq(prices[1] >> 120, 3 * P, "coin as ever");
         prices = take(1 minutes, P, 0);
-        assertEq(prices[0], P * (1 + 2 ** 120), "gold again");
+        assertEq(prices[0] % 2 ** 120, P, "gold again");
         assertEq(prices[1], 0, "coin missing");
+    }
+
+    /// @dev A market's samples are the same whether its neighbour has a price or not.
+    function test_samplesIgnoreTheNeighbour() public {
+        uint256[2] memory highs;
+        for (uint256 k = 0; k < 2; ++k) {
+            start(10000, 10000);
+            take(5 minutes, P, P);
+            for (uint256 i = 0; i < 4; ++i) {
+                take(5 minutes, 2 * P, P);
+            }
+            take(5 minutes, 0, k == 0 ? 0 : P);
+            take(5 minutes, P, P);
+            take(5 minutes, P, P);
+            highs[k] = take(5 minutes, P, P)[0] >> 120;
+        }
+        assertEq(highs[0], highs[1], "depends on the neighbour");
+        assertEq(highs[0], P, "without a price there is no sample");
     }
 
     /// @dev The largest prices, and one that is too large, which is none.
@@ -286,7 +308,7 @@ contract PriceHistoryTest is Fixture {
         assertEq(prices[1], 1 + most * 2 ** 120, "smallest and largest");
         prices = take(60000 days, most, most);
         assertEq(prices[0], most * (1 + 2 ** 120), "as before");
-        assertEq(prices[1], (1 + 60000 days / 60) + most * 2 ** 120, "as much as it may");
+        assertEq(prices[1], most * (1 + 2 ** 120), "as before");
     }
 
     /// @dev Random histories: moves, glitches, gaps between snapshots and missing feeds.
@@ -316,7 +338,7 @@ contract PriceHistoryTest is Fixture {
                 if (kind == 0) spots[i] = spots[i] / 2000 + 1;
                 if (kind == 1 && spots[i] < 2 ** 100) spots[i] *= 2000;
                 if (kind == 2) spots[i] = 1 + (random >> 32) % (2 ** 120 - 1);
-                if (kind < 5 && kind > 2 && (i == 0 || spots[0] != 0)) spots[i] = 0;
+                if (kind == 3 || kind == 4) spots[i] = 0;
             }
             uint256[16] memory prices = take(elapsed, spots[0], spots[1]);
             for (uint256 i = 0; i < 2; ++i) {

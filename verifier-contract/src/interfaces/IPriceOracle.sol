@@ -15,7 +15,7 @@ import {IPoseidon} from "./IPoseidon.sol";
 /// @param bonus amount beyond the debt that a liquidation can seize, at most 2,000
 /// @param maximumAge maximum age of a snapshot when a transaction that uses it expires, in seconds,
 /// from 1 to 86,400
-/// @param maximumMove most by which the price that is recorded can move in a minute, from 1 to 10⁴;
+/// @param maximumMove most by which the samples of the price can move in a minute, from 1 to 10⁴;
 /// the only member that is not part of the market's word
 struct Market {
     uint16 collateralAsset;
@@ -46,10 +46,12 @@ struct Feed {
 /// name (spec: *Collateral*, *Settlement*).
 ///
 /// A snapshot has two prices for each market. The *spot* price is what the feeds say. The
-/// *recorded* price follows it by at most the market's `maximumMove` in a minute. The *reference*
-/// is the median of five earlier recorded prices, which are at least five minutes apart. The low
-/// price is the lower one of record and reference, the high price the higher one: what one feed
-/// says for less than ten minutes neither opens a loan too cheaply nor liquidates one.
+/// *reference* is the median of the market's last five samples. The first snapshot that is at least
+/// five minutes later than the last sample takes the next one: the spot price, moved from the last
+/// sample by at most the market's `maximumMove` for each of at most fifteen begun minutes, or as far
+/// as the reference. A market's first price stands for its first five samples. The low price is the
+/// lower one of spot price and reference, the high price the higher one: so no loan opens and none
+/// is liquidated unless both allow it.
 interface IPriceOracle {
     /// @notice A market's word changed; 0 means that the market was removed. `root` is the new
     /// market root.
@@ -200,7 +202,7 @@ interface IPriceOracle {
     /// @notice Returns the current market words; 0 for a number without a market.
     function marketWords() external view returns (uint256[16] memory);
 
-    /// @notice Returns the most by which a market's recorded price can move in a minute, in basis
+    /// @notice Returns the most by which the samples of a market can move in a minute, in basis
     /// points.
     function maximumMove(uint8 id) external view returns (uint16);
 
