@@ -64,6 +64,10 @@ pub(crate) struct Arguments {
     /// Address to listen on [default: 127.0.0.1:7300].
     #[arg(long)]
     listen: Option<SocketAddr>,
+    /// Address for operators: metrics and readiness [default: the port after the other, on
+    /// 127.0.0.1].
+    #[arg(long)]
+    operations: Option<SocketAddr>,
     /// Directory of the store [default: .subrosa/sequencer].
     #[arg(long)]
     store: Option<PathBuf>,
@@ -87,6 +91,8 @@ pub(crate) struct Arguments {
 struct Flags {
     #[serde(skip_serializing_if = "Option::is_none")]
     listen: Option<SocketAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operations: Option<SocketAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
     store: Option<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -112,6 +118,7 @@ pub(crate) async fn run(keys: &Keys, arguments: Arguments) -> anyhow::Result<()>
     };
     let flags = Flags {
         listen: arguments.listen,
+        operations: arguments.operations,
         store: arguments.store,
         fee_recipient: arguments.fee_recipient,
         follow,
@@ -145,8 +152,17 @@ pub(crate) async fn run(keys: &Keys, arguments: Arguments) -> anyhow::Result<()>
     if let Some(Action::Rebuild { set_aside }) = arguments.action {
         return rebuild(config, ports, set_aside).await;
     }
+    let scheme = if config.http.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
     let running = subrosa_sequencer::start(config, ports).await?;
-    eprintln!("sequencer on http://{}/docs", running.addr());
+    eprintln!("sequencer on {scheme}://{}/docs", running.addr());
+    eprintln!(
+        "operations on http://{}/openapi.json",
+        running.operations_addr()
+    );
     let within = Duration::from_secs(arguments.drain_timeout);
     until_interrupted(within, running.drain(within)).await?;
     Ok(())
@@ -159,6 +175,7 @@ async fn rebuild(mut config: Config, ports: Ports, set_aside: bool) -> anyhow::R
         begin_anew(&store, &config)?;
     }
     config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    config.operations = None;
     let settlement = ports.settlement.clone();
     let began = Instant::now();
     let running = subrosa_sequencer::start(config, ports).await?;

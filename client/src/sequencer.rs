@@ -2,6 +2,7 @@
 
 mod events;
 mod keys;
+mod operations;
 mod types;
 
 use std::time::Duration;
@@ -12,6 +13,7 @@ use subrosa_protocol::element::TransactionDigest;
 pub use self::{
     events::{BatchEvent, BatchEvents},
     keys::{KeyFileBody, KeysBody},
+    operations::OperationsClient,
     types::{
         AssetBody, AssetsBody, BatchBody, BatchDetailBody, BatchesBody, HealthBody, InfoBody,
         MarketBody, MessageBody, MessagesBody, OracleBody, PostBody, PostedBody, Problem,
@@ -158,20 +160,11 @@ impl SequencerClient {
         self.service.get(&path).await
     }
 
-    /// Returns `ok` if the sequencer works, `degraded` with the reasons if parts of it do not.
+    /// Returns `ok` if the sequencer works, `degraded` with their names if parts of it do not.
     ///
     /// # Errors
     /// [`ClientError::Refused`] with `unavailable` if it has halted.
     pub async fn ready(&self) -> Result<HealthBody, ClientError> {
         self.service.get("/ready").await
-    }
-
-    /// Returns the metrics in the text form of Prometheus.
-    ///
-    /// # Errors
-    /// [`ClientError`].
-    pub async fn metrics(&self) -> Result<String, ClientError> {
-        let response = Service::send(self.request(Method::GET, "/metrics")).await?;
-        Ok(response.text().await?)
     }
 }

@@ -13,7 +13,7 @@ use std::{
 use alloy_primitives::{Address, U256};
 use alloy_sol_types::SolCall as _;
 use anyhow::{Context as _, ensure};
-use subrosa_client::{GatewayClient, SequencerClient, gateway::AssetView};
+use subrosa_client::{GatewayClient, OperationsClient, SequencerClient, gateway::AssetView};
 use subrosa_l1::{
     Account, At, L1, Transport as _, contracts::Rollup as RollupContract, deploy::Deployment,
     development,
@@ -102,6 +102,7 @@ pub(crate) struct World {
     deployment: Deployment,
     l1: Arc<dyn L1>,
     sequencer: SequencerClient,
+    operations: OperationsClient,
     gateways: Vec<(String, GatewayClient)>,
     assets: Vec<AssetView>,
     time: Time,
@@ -156,7 +157,8 @@ impl World {
             fast: setting.fast,
             url: url.as_deref(),
         };
-        let (services, sequencer) = Services::start(&plan, client_keys, batch_keys, bars).await?;
+        let (services, sequencer, operations) =
+            Services::start(&plan, client_keys, batch_keys, bars).await?;
         bar.finish("the sequencer is up");
 
         let accounts = development::accounts();
@@ -166,6 +168,7 @@ impl World {
             deployment,
             l1: rollup.client(None),
             sequencer,
+            operations,
             gateways: Vec::new(),
             assets: cast
                 .tokens
@@ -196,8 +199,8 @@ impl World {
         }
         bar.finish("wallets and sequencer are up");
         if let Some(is_proving) = world.services.is_proving() {
-            let sequencer = world.sequencer.clone();
-            world.time.follow(sequencer, is_proving);
+            let operations = world.operations.clone();
+            world.time.follow(operations, is_proving);
         }
         Ok(world)
     }
@@ -275,12 +278,12 @@ impl World {
 
     /// Returns the gas that settlement used so far, as the sequencer counts it.
     pub(crate) async fn settlement_gas(&self) -> anyhow::Result<f64> {
-        metric(&self.sequencer.metrics().await?, SETTLEMENT_GAS)
+        metric(&self.operations.metrics().await?, SETTLEMENT_GAS)
     }
 
     /// Returns the times of proofs, as far as they can be seen.
     pub(crate) async fn times(&self) -> anyhow::Result<Times> {
-        self.services.times(&self.sequencer).await
+        self.services.times(&self.operations).await
     }
 
     /// Waits until L1 has settled every batch that is published.

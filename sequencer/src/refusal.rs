@@ -86,6 +86,15 @@ impl Refusal {
         }
     }
 
+    /// Whether no honest client makes such a submission: a client checks its form, its rules and
+    /// its proof before it sends it.
+    pub(crate) fn is_waste(&self) -> bool {
+        matches!(
+            self,
+            Self::Malformed { .. } | Self::InvalidProof | Self::InvalidTransaction { .. }
+        )
+    }
+
     /// Returns the label of the refusal in metrics. Metrics do not reveal that a transaction names
     /// a price snapshot.
     pub(crate) fn metric(&self) -> &'static str {

@@ -103,7 +103,8 @@ impl World {
         };
         let sequencer = subrosa_sequencer::start(config, ports).await?;
         let base = format!("http://{}", sequencer.addr());
-        let api = Api::new(&base)?;
+        let operations = format!("http://{}", sequencer.operations_addr());
+        let api = Api::new(&base)?.operated(&operations)?;
         Ok(Self {
             chain,
             deployed,

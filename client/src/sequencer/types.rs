@@ -448,6 +448,26 @@ pub struct HealthBody {
     pub degraded: Vec<String>,
 }
 
+impl HealthBody {
+    /// Makes the body of a service that works.
+    #[must_use]
+    pub fn ok() -> Self {
+        Self {
+            status: "ok".to_owned(),
+            degraded: Vec::new(),
+        }
+    }
+
+    /// Makes the body of a service of which parts do not answer.
+    #[must_use]
+    pub fn degraded(parts: Vec<String>) -> Self {
+        Self {
+            status: "degraded".to_owned(),
+            degraded: parts,
+        }
+    }
+}
+
 /// Problem detail (RFC 9457).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {

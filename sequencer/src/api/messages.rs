@@ -1,13 +1,11 @@
 //! The interface of the mailbox. Every reader gets every message: a request names neither a message
 //! nor an address.
 
-use std::net::SocketAddr;
-
 use axum::{
     Json,
     body::Bytes,
     extract::{
-        ConnectInfo, Query, State,
+        Query, State,
         rejection::{BytesRejection, QueryRejection},
     },
     http::{HeaderMap, StatusCode},
@@ -24,6 +22,7 @@ use super::{
 };
 use crate::{
     mailbox::{MESSAGE_LEN, PostError},
+    serve::Peer,
     telemetry,
     wire::hex0x,
 };
@@ -47,14 +46,14 @@ pub(super) const MAX_BODY: usize = 4 * MESSAGE_LEN;
     ))]
 pub(crate) async fn post(
     State(api): State<Api>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Peer(peer): Peer,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let now = api.node.clock().now();
-    if !api.message_limiter.allow(peer.ip(), now) {
+    if !api.message_limiter.allow(peer, now) {
         telemetry::message("rate_limited");
-        return Err(Problem::rate_limited());
+        return Err(api.refused().await);
     }
     let bytes = body_bytes(&headers, body, MAX_BODY, "message", |body: PostBody| {
         body.message
@@ -110,7 +109,7 @@ pub(crate) async fn read(
     let Query(page) = page.map_err(|_| Problem::malformed("from and limit must be integers"))?;
     let from = page.from.unwrap_or(0);
     let limit = page.limit.unwrap_or(u64::MAX);
-    let page = reading(&api.node, move |node| {
+    let page = reading(&api, move |node| {
         let now = node.clock().unix();
         node.mailbox.read(&node.store, from, limit, now)
     })

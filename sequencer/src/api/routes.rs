@@ -27,18 +27,34 @@ use super::{
 use crate::{
     health::Health,
     node::Node,
+    serve::Peer,
     status::TransactionStatus,
     store::StoreError,
     wire::{bytes_from_hex, fr_hex, hex0x, word_from_hex},
 };
 
-/// Runs a read of the store on a blocking thread.
+/// Runs a read of the store on a blocking thread, when one of the places for readers is free. What
+/// other requests need of these threads is left to them.
 pub(super) async fn reading<T: Send + 'static>(
-    node: &Arc<Node>,
+    api: &Api,
     read: impl FnOnce(&Node) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, Problem> {
+    let place = Arc::clone(&api.readers).acquire_owned().await;
+    let place = place.map_err(|_| Problem::internal())?;
+    looking(&api.node, move |node| {
+        let _place = place;
+        read(node)
+    })
+    .await
+}
+
+/// Runs a look-up for a submission on a blocking thread. It waits for no reader.
+async fn looking<T: Send + 'static>(
+    node: &Arc<Node>,
+    look: impl FnOnce(&Node) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, Problem> {
     let node = node.clone();
-    tokio::task::spawn_blocking(move || read(&node))
+    tokio::task::spawn_blocking(move || look(&node))
         .await
         .map_err(|_| Problem::internal())?
         .map_err(Problem::from)
@@ -120,18 +136,24 @@ pub(crate) async fn info(State(api): State<Api>) -> Json<InfoBody> {
     ))]
 pub(crate) async fn submit(
     State(api): State<Api>,
+    Peer(peer): Peer,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let limit = api.node.config.http.max_body;
     let json = |body: SubmissionBody| body.submission;
     let bytes = body_bytes(&headers, body, limit, "submission", json)?;
-    let accepted = api.queue.submit(bytes).await?;
+    let accepted = api.queue.submit(bytes).await.inspect_err(|refusal| {
+        if refusal.is_waste() {
+            let more = api.node.config.http.invalid_cost;
+            api.submissions.charge(peer, more, api.node.clock().now());
+        }
+    })?;
     let digest = accepted.digest;
     let status = if accepted.pending {
         TransactionStatus::Pending
     } else {
-        reading(&api.node, move |node| node.status(&digest))
+        looking(&api.node, move |node| node.status(&digest))
             .await?
             .ok_or_else(Problem::internal)?
     };
@@ -152,7 +174,7 @@ pub(crate) async fn transaction(
     let digest = word_from_hex(&text)
         .and_then(|word| TransactionDigest::from_bytes(&word).ok())
         .ok_or_else(|| Problem::malformed("the digest is not a field element in 0x hex"))?;
-    let status = reading(&api.node, move |node| node.status(&digest)).await?;
+    let status = reading(&api, move |node| node.status(&digest)).await?;
     status
         .map(|status| Json(transaction_body(&digest, status)))
         .ok_or_else(|| Problem::not_found("transaction"))
@@ -181,7 +203,7 @@ pub(crate) async fn batches(
     let from = page.from.unwrap_or(1).max(1);
     let limit = page.limit.unwrap_or(http.max_page).clamp(1, http.max_page);
     let max_bytes = http.max_page_bytes;
-    let body = reading(&api.node, move |node| {
+    let body = reading(&api, move |node| {
         let head = node.cursor().seal;
         let mut batches = Vec::new();
         let mut bytes = 0;
@@ -218,7 +240,7 @@ pub(crate) async fn batch(
     path: Result<Path<u64>, PathRejection>,
 ) -> Result<Json<BatchDetailBody>, Problem> {
     let Path(index) = path.map_err(|_| Problem::malformed("the batch index must be an integer"))?;
-    let view = reading(&api.node, move |node| node.batch(index, true)).await?;
+    let view = reading(&api, move |node| node.batch(index, true)).await?;
     view.map(|view| Json(BatchDetailBody::from(&view)))
         .ok_or_else(|| Problem::not_found("batch"))
 }
@@ -249,45 +271,25 @@ pub(crate) async fn oracle(State(api): State<Api>) -> Result<Json<OracleBody>, P
 }
 
 /// Answers as long as the process lives.
-#[utoipa::path(get, path = "/health", tag = "operations",
+#[utoipa::path(get, path = "/health", tag = "rollup",
     responses((status = 200, body = HealthBody)))]
 pub(crate) async fn health() -> Json<HealthBody> {
-    Json(HealthBody {
-        status: "ok".to_owned(),
-        degraded: Vec::new(),
-    })
+    Json(HealthBody::ok())
 }
 
-/// Answers whether the sequencer accepts and settles transactions.
-#[utoipa::path(get, path = "/ready", tag = "operations",
+/// Answers whether the sequencer accepts and settles transactions. The names of the parts that do
+/// not answer are the same as on the listener for operators; the reasons are only there.
+#[utoipa::path(get, path = "/ready", tag = "rollup",
     responses((status = 200, body = HealthBody), (status = 503, body = Problem)))]
 pub(crate) async fn ready(State(api): State<Api>) -> Result<Json<HealthBody>, Problem> {
     match api.node.health.read() {
-        Health::Running => Ok(Json(HealthBody {
-            status: "ok".to_owned(),
-            degraded: Vec::new(),
-        })),
-        Health::Degraded(what) => Ok(Json(HealthBody {
-            status: "degraded".to_owned(),
-            degraded: what
-                .into_iter()
-                .map(|(what, detail)| format!("{what}: {detail}"))
-                .collect(),
-        })),
+        Health::Running => Ok(Json(HealthBody::ok())),
+        Health::Degraded(what) => Ok(Json(HealthBody::degraded(
+            what.into_keys().map(ToOwned::to_owned).collect(),
+        ))),
         Health::Halted(halt) => Err(Problem::unavailable(
-            format!("halted, {}: {halt}", halt.code()),
+            format!("halted: {}", halt.code()),
             false,
         )),
     }
-}
-
-/// Returns the metrics in the text format of Prometheus.
-#[utoipa::path(get, path = "/metrics", tag = "operations",
-    responses((status = 200, body = String, content_type = "text/plain")))]
-pub(crate) async fn metrics(State(api): State<Api>) -> Response {
-    (
-        [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
-        api.metrics.render(),
-    )
-        .into_response()
 }

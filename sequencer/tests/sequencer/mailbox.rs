@@ -203,7 +203,7 @@ async fn one_peer_cannot_fill_the_mailbox() {
     // Reading, and what is no message, is not limited by it.
     assert_eq!(page(&node, "").await.0.len(), stored);
     assert_eq!(node.submit(&world.transaction()).await.status, 202);
-    let metrics = node.text("/metrics").await;
+    let metrics = node.metrics().await;
     for name in [
         "subrosa_sequencer_messages_total{result=\"stored\"}",
         "subrosa_sequencer_messages_total{result=\"rate_limited\"}",

@@ -172,7 +172,7 @@ async fn a_batch_has_the_snapshot_of_the_first_that_names_one() {
         assert_eq!(digests(batch), digests(&expected));
     }
     assert_eq!(oracles(&world), [s.digest(), t.digest()]);
-    let metrics = node.text("/metrics").await;
+    let metrics = node.metrics().await;
     assert!(!metrics.contains("snapshot"), "{metrics}");
     node.stop().await;
 }
@@ -190,7 +190,7 @@ async fn legs_of_two_snapshots_are_not_paired() {
     assert_problem(&answer, 409, "mixed_snapshots");
     assert_problem(&node.status(&b).await, 404, "not_found");
     assert_eq!(node.status(&a).await.field("status"), "waiting");
-    let metrics = node.text("/metrics").await;
+    let metrics = node.metrics().await;
     assert!(!metrics.contains("mixed_snapshots"), "{metrics}");
     // A leg that names no snapshot completes the swap. The refused leg held no note.
     let mut again = world.leg(Side::B, 1);
