@@ -15,9 +15,9 @@ pub use self::{
     keys::{KeyFileBody, KeysBody},
     operations::OperationsClient,
     types::{
-        AssetBody, AssetsBody, BatchBody, BatchDetailBody, BatchesBody, HealthBody, InfoBody,
-        MarketBody, MessageBody, MessagesBody, OracleBody, PostBody, PostedBody, Problem,
-        StateBody, SubmissionBody, TransactionBody,
+        AssetBody, AssetsBody, BatchBody, BatchDetailBody, BatchesBody, FINAL_PAGE,
+        FinalBatchesBody, HealthBody, InfoBody, MarketBody, MessageBody, MessagesBody, NewsBody,
+        OracleBody, PostBody, PostedBody, Problem, StateBody, SubmissionBody, TransactionBody,
     },
 };
 use crate::{
@@ -106,6 +106,37 @@ impl SequencerClient {
     /// [`ClientError`].
     pub async fn batches(&self, from: u64) -> Result<BatchesBody, ClientError> {
         self.service.get(&format!("/v1/batches?from={from}")).await
+    }
+
+    /// Returns the page of final batches with this number, or `None` if not all of them are final
+    /// yet: batches `number`·16 + 1 to `number`·16 + 16.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn final_batches(
+        &self,
+        number: u64,
+    ) -> Result<Option<FinalBatchesBody>, ClientError> {
+        let path = format!("/v1/batches/pages/{number}");
+        self.service.find(&path).await
+    }
+
+    /// Waits up to `wait` seconds until the sequencer has something newer than the version `known`.
+    /// Returns `None` if it tells no news. Everybody asks for the same, so the question tells the
+    /// sequencer nothing.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn news(
+        &self,
+        known: Option<&str>,
+        wait: u64,
+    ) -> Result<Option<NewsBody>, ClientError> {
+        let since = known.map(|known| format!("&since={known}"));
+        let since = since.unwrap_or_default();
+        self.service
+            .find(&format!("/v1/news?wait={wait}{since}"))
+            .await
     }
 
     /// Returns a batch with its proof, or `None` if the sequencer does not have it.

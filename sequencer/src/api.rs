@@ -3,6 +3,8 @@
 mod keys;
 mod limit;
 mod messages;
+mod news;
+mod pages;
 mod problem;
 mod routes;
 pub(crate) mod schema;
@@ -58,7 +60,9 @@ use crate::{
         routes::submit,
         routes::transaction,
         routes::batches,
+        routes::final_batches,
         routes::batch,
+        news::news,
         stream::stream,
         messages::post,
         messages::read,
@@ -79,6 +83,8 @@ pub(crate) struct Api {
     pub(crate) node: Arc<Node>,
     pub(crate) queue: AdmissionQueue,
     pub(crate) streams: Arc<Shares>,
+    pub(crate) waits: Arc<Shares>,
+    pub(crate) pages: Arc<pages::Pages>,
     /// Places for those who read the store: two for each core.
     pub(crate) readers: Arc<Semaphore>,
     pub(crate) keys: Arc<keys::Offer>,
@@ -106,6 +112,8 @@ impl Api {
             readers: Arc::new(Semaphore::new(
                 2 * std::thread::available_parallelism().map_or(1, NonZero::get),
             )),
+            waits: Shares::new(http.max_waits, http.peer_waits),
+            pages: Arc::new(pages::Pages::new(http.page_memory)),
             keys: Arc::new(keys::Offer::new(&node)),
             proxies: Arc::new(Proxies::new(http)),
             reads: class(http.reads),
@@ -136,6 +144,11 @@ impl Api {
             .route("/v1/transactions/{digest}", read(get(routes::transaction)))
             .route("/v1/batches", read(get(routes::batches)))
             .route("/v1/batches/stream", read(get(stream::stream)))
+            .route(
+                "/v1/batches/pages/{number}",
+                read(get(routes::final_batches)),
+            )
+            .route("/v1/news", read(get(news::news)))
             .route("/v1/batches/{index}", read(get(routes::batch)))
             .route("/v1/assets", read(get(routes::assets)))
             .route("/v1/oracle", read(get(routes::oracle)))

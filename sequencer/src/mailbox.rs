@@ -182,6 +182,13 @@ impl Mailbox {
         purge(&mut self.shelf(), store, now)
     }
 
+    /// Returns the number of the first message that is held, and the number of the next to arrive.
+    pub(crate) fn extent(&self, now: u64) -> (u64, u64) {
+        let shelf = self.shelf();
+        let first = shelf.held.iter().find(|(_, held)| held.expires > now);
+        (first.map_or(shelf.next, |(first, _)| *first), shelf.next)
+    }
+
     /// Returns the messages from `from` on, at most `limit`.
     pub(crate) fn read(
         &self,

@@ -1,6 +1,7 @@
 //! The state that all tasks of one sequencer share.
 
 use std::{
+    hash::{BuildHasher as _, RandomState},
     sync::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
@@ -15,7 +16,7 @@ use subrosa_protocol::{
     element::{Anchor, Nullifier, TransactionDigest},
     ledger::{self, Ledger},
 };
-use tokio::sync::{Mutex as AsyncMutex, Notify, broadcast};
+use tokio::sync::{Mutex as AsyncMutex, Notify, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -85,6 +86,10 @@ pub(crate) struct Node {
     final_below: AtomicU64,
     pub(crate) health: HealthBoard,
     pub(crate) events: broadcast::Sender<BatchEvent>,
+    /// Distinguishes the versions of this process from those of others.
+    pub(crate) incarnation: u64,
+    /// Grows with every change that a reader of batches or prices wants to know of.
+    versions: watch::Sender<u64>,
     pub(crate) wake_seal: Notify,
     pub(crate) wake_prove: Notify,
     pub(crate) wake_settle: Notify,
@@ -154,6 +159,8 @@ impl Node {
             contradictions: AtomicU32::new(0),
             health: HealthBoard::default(),
             events: broadcast::Sender::new(EVENT_BACKLOG),
+            incarnation: RandomState::new().hash_one(0),
+            versions: watch::Sender::new(0),
             wake_seal: Notify::new(),
             wake_prove: Notify::new(),
             wake_settle: Notify::new(),
@@ -208,7 +215,17 @@ impl Node {
 
     /// Replaces the price oracle.
     pub(crate) fn set_oracle(&self, oracle: Oracle) {
-        *self.oracle.lock().expect(POISON) = Arc::new(oracle);
+        let latest = |oracle: &Oracle| oracle.latest().map(|latest| latest.id);
+        let next = latest(&oracle);
+        let before = std::mem::replace(&mut *self.oracle.lock().expect(POISON), Arc::new(oracle));
+        if next != latest(&before) {
+            self.versions.send_modify(|version| *version += 1);
+        }
+    }
+
+    /// Follows the version of batches and prices.
+    pub(crate) fn versions(&self) -> watch::Receiver<u64> {
+        self.versions.subscribe()
     }
 
     /// Notes the time of an L1 block.
@@ -331,6 +348,10 @@ impl Node {
 
     /// Tells all listeners of a change of a batch.
     pub(crate) fn emit(&self, index: u64, kind: BatchEventKind) {
+        // A proof changes nothing for a reader of batches.
+        if kind != BatchEventKind::Proven {
+            self.versions.send_modify(|version| *version += 1);
+        }
         // It fails only if there are no listeners.
         let _ = self.events.send(BatchEvent { index, kind });
     }

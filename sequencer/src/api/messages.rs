@@ -16,8 +16,9 @@ use utoipa::IntoParams;
 
 use super::{
     Api,
+    pages::{self, Content},
     problem::Problem,
-    routes::{body_bytes, reading},
+    routes::body_bytes,
     schema::{MessageBody, MessagesBody, PostBody, PostedBody},
 };
 use crate::{
@@ -97,32 +98,37 @@ pub(crate) struct Page {
     limit: Option<u64>,
 }
 
-/// Returns the messages in the mailbox, in order. The event `messages` of the stream announces new
-/// ones.
+/// Returns the messages in the mailbox, in order. `/v1/news` and the event `messages` of the stream
+/// announce new ones.
 #[utoipa::path(get, path = "/v1/messages", tag = "messages", params(Page),
     responses((status = 200, body = MessagesBody),
-        (status = 400, description = "`malformed`", body = Problem)))]
+        (status = 400, description = "`malformed`", body = Problem),
+        (status = 503, description = "`unavailable`: too many pages are being read",
+            body = Problem)))]
 pub(crate) async fn read(
     State(api): State<Api>,
+    headers: HeaderMap,
     page: Result<Query<Page>, QueryRejection>,
-) -> Result<Json<MessagesBody>, Problem> {
+) -> Result<Response, Problem> {
     let Query(page) = page.map_err(|_| Problem::malformed("from and limit must be integers"))?;
     let from = page.from.unwrap_or(0);
     let limit = page.limit.unwrap_or(u64::MAX);
-    let page = reading(&api, move |node| {
-        let now = node.clock().unix();
-        node.mailbox.read(&node.store, from, limit, now)
+    let now = api.node.clock().unix();
+    let held = api.node.mailbox.extent(now);
+    let content = Content::Messages { from, limit, held };
+    pages::answer(&api, &headers, content, move |node| {
+        let page = node.mailbox.read(&node.store, from, limit, now)?;
+        let messages = page.messages.iter();
+        Ok(Some(MessagesBody {
+            messages: messages
+                .map(|(sequence, message)| MessageBody {
+                    sequence: *sequence,
+                    message: hex0x(message),
+                })
+                .collect(),
+            next: page.next,
+            head: page.head,
+        }))
     })
-    .await?;
-    let messages = page.messages.iter();
-    Ok(Json(MessagesBody {
-        messages: messages
-            .map(|(sequence, message)| MessageBody {
-                sequence: *sequence,
-                message: hex0x(message),
-            })
-            .collect(),
-        next: page.next,
-        head: page.head,
-    }))
+    .await
 }

@@ -49,6 +49,12 @@ impl Problem {
         }))
     }
 
+    /// Returns the code.
+    #[cfg(test)]
+    pub(super) fn code(&self) -> &str {
+        &self.0.code
+    }
+
     fn retryable(mut self) -> Self {
         self.0.retryable = true;
         self

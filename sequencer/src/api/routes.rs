@@ -9,7 +9,7 @@ use axum::{
         Path, Query, State,
         rejection::{BytesRejection, PathRejection, QueryRejection},
     },
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, de::DeserializeOwned};
@@ -17,11 +17,12 @@ use subrosa_protocol::element::TransactionDigest;
 use utoipa::IntoParams;
 
 use super::{
-    Api,
+    Api, keys,
+    pages::{self, Content},
     problem::Problem,
     schema::{
-        AssetsBody, BatchBody, BatchDetailBody, BatchesBody, HealthBody, InfoBody, OracleBody,
-        SubmissionBody, TransactionBody, transaction_body,
+        AssetsBody, BatchBody, BatchDetailBody, BatchesBody, FINAL_PAGE, FinalBatchesBody,
+        HealthBody, InfoBody, OracleBody, SubmissionBody, TransactionBody, transaction_body,
     },
 };
 use crate::{
@@ -192,42 +193,120 @@ pub(crate) struct Page {
 
 /// Returns published batches in order: everything that a wallet needs to scan and to build its own
 /// trees.
+///
+/// The tag names the batches and not their status. With `If-None-Match`, the answer is 304 as long
+/// as nothing was sealed, settled or taken back.
 #[utoipa::path(get, path = "/v1/batches", tag = "batches", params(Page),
-    responses((status = 200, body = BatchesBody), (status = 400, body = Problem)))]
+    responses((status = 200, body = BatchesBody), (status = 304, description = "nothing is new"),
+        (status = 400, body = Problem),
+        (status = 503, description = "`unavailable`: too many pages are being read",
+            body = Problem)))]
 pub(crate) async fn batches(
     State(api): State<Api>,
+    headers: HeaderMap,
     page: Result<Query<Page>, QueryRejection>,
-) -> Result<Json<BatchesBody>, Problem> {
+) -> Result<Response, Problem> {
     let Query(page) = page.map_err(|_| Problem::malformed("from and limit must be integers"))?;
     let http = &api.node.config.http;
     let from = page.from.unwrap_or(1).max(1);
     let limit = page.limit.unwrap_or(http.max_page).clamp(1, http.max_page);
     let max_bytes = http.max_page_bytes;
-    let body = reading(&api, move |node| {
-        let head = node.cursor().seal;
-        let mut batches = Vec::new();
-        let mut bytes = 0;
-        let mut next = from;
-        while next < head && (batches.len() as u64) < limit {
-            // Absent if it was dropped a moment ago.
-            let Some(view) = node.batch(next, false)? else {
-                break;
-            };
-            bytes += view.record.published.len();
-            if bytes > max_bytes && !batches.is_empty() {
-                break;
-            }
-            batches.push(BatchBody::from(&view));
-            next += 1;
-        }
-        Ok(BatchesBody {
-            batches,
-            next,
-            head,
+    // Taken before the batches are read: a tag is never newer than its page.
+    let version = *api.node.versions().borrow();
+    let tag = format!(
+        "W/\"{:016x}-{version}-{from}-{limit}\"",
+        api.node.incarnation
+    );
+    let tag = HeaderValue::from_str(&tag).map_err(|_| Problem::internal())?;
+    let known = tag.to_str().is_ok_and(|tag| pages::has(&headers, tag));
+    let mut response = if known {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        let content = Content::Batches {
+            from,
+            limit,
+            version,
+        };
+        pages::answer(&api, &headers, content, move |node| {
+            page_of(node, from, limit, max_bytes).map(Some)
         })
+        .await?
+    };
+    let answer = response.headers_mut();
+    answer.insert(header::ETAG, tag);
+    let again = HeaderValue::from_static("no-cache");
+    answer.insert(header::CACHE_CONTROL, again);
+    Ok(response)
+}
+
+/// Reads a page of batches.
+fn page_of(
+    node: &Node,
+    from: u64,
+    limit: u64,
+    max_bytes: usize,
+) -> Result<BatchesBody, StoreError> {
+    let head = node.cursor().seal;
+    let mut batches = Vec::new();
+    let mut bytes = 0;
+    let mut next = from;
+    while next < head && (batches.len() as u64) < limit {
+        // Absent if it was dropped a moment ago.
+        let Some(view) = node.batch(next, false)? else {
+            break;
+        };
+        bytes += view.record.published.len();
+        if bytes > max_bytes && !batches.is_empty() {
+            break;
+        }
+        batches.push(BatchBody::from(&view));
+        next += 1;
+    }
+    Ok(BatchesBody {
+        batches,
+        next,
+        head,
     })
-    .await?;
-    Ok(Json(body))
+}
+
+/// Returns a page of batches that are final: `number`·16 + 1 to `number`·16 + 16. It never changes
+/// and may be kept for ever.
+#[utoipa::path(get, path = "/v1/batches/pages/{number}", tag = "batches",
+    params(("number" = u64, Path, description = "number of the page, from 0")),
+    responses((status = 200, body = FinalBatchesBody), (status = 400, body = Problem),
+        (status = 404, body = Problem, description = "not all of its batches are final yet"),
+        (status = 503, description = "`unavailable`: too many pages are being read",
+            body = Problem)))]
+pub(crate) async fn final_batches(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    path: Result<Path<u64>, PathRejection>,
+) -> Result<Response, Problem> {
+    let Path(number) = path.map_err(|_| Problem::malformed("the page must be an integer"))?;
+    let first = number.saturating_mul(FINAL_PAGE).saturating_add(1);
+    let after = first.saturating_add(FINAL_PAGE);
+    if after > api.node.final_below().min(api.node.cursor().settle) {
+        return Err(Problem::not_found("page of final batches yet"));
+    }
+    let tag = format!("W/\"{:016x}-page-{number}\"", api.node.incarnation);
+    let mut response = if pages::has(&headers, &tag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        pages::answer(&api, &headers, Content::Final { number }, move |node| {
+            let batches = (first..after).map(|index| node.batch(index, false));
+            let batches: Option<Vec<_>> = batches.collect::<Result<_, _>>()?;
+            Ok(batches.map(|batches| FinalBatchesBody {
+                batches: batches.iter().map(Into::into).collect(),
+            }))
+        })
+        .await?
+    };
+    let answer = response.headers_mut();
+    let tag = HeaderValue::from_str(&tag).map_err(|_| Problem::internal())?;
+    answer.insert(header::ETAG, tag);
+    let kept = HeaderValue::from_static(keys::CACHED);
+    answer.insert(header::CACHE_CONTROL, kept);
+    Ok(response)
 }
 
 /// Returns one batch with the states before and after it and its proof.

@@ -49,6 +49,12 @@ pub struct HttpConfig {
     pub max_streams: usize,
     /// Largest number of open event streams of one peer.
     pub peer_streams: usize,
+    /// Longest wait of a request for news, in seconds, and at most half of `timeout_ms`.
+    pub wait_s: u64,
+    /// Largest number of requests that wait for news. Further ones are answered at once.
+    pub max_waits: usize,
+    /// Largest number of requests of one peer that wait for news.
+    pub peer_waits: usize,
     /// Largest number of keys that are sent at the same time.
     pub key_downloads: usize,
     /// Largest number of batches in one answer.
@@ -56,6 +62,8 @@ pub struct HttpConfig {
     /// Largest size of the published data in one answer, in bytes. An answer always holds its
     /// first batch.
     pub max_page_bytes: usize,
+    /// Memory for all pages of batches and messages that are being read or kept, in bytes.
+    pub page_memory: usize,
     /// Networks of the proxies whose word about the client's address counts.
     pub trusted_proxies: Vec<IpNet>,
     /// The header in which they state it.
@@ -70,7 +78,7 @@ pub struct HttpConfig {
 impl Default for HttpConfig {
     fn default() -> Self {
         Self {
-            timeout_ms: 30_000,
+            timeout_ms: 60_000,
             header_timeout_ms: 10_000,
             write_timeout_ms: 10_000,
             write_floor: 64 * 1024,
@@ -92,9 +100,13 @@ impl Default for HttpConfig {
             peers: 10_000,
             max_streams: 256,
             peer_streams: 16,
+            wait_s: 30,
+            max_waits: 8_192,
+            peer_waits: 1_024,
             key_downloads: 8,
             max_page: 256,
             max_page_bytes: 1024 * 1024,
+            page_memory: 256 * 1024 * 1024,
             trusted_proxies: Vec::new(),
             forwarded: ForwardedHeader::default(),
             proxy_protocol: false,

@@ -9,6 +9,7 @@ mod mailbox;
 mod oracle;
 mod pipeline;
 mod properties;
+mod reading;
 mod rebuild;
 mod recovery;
 mod start;

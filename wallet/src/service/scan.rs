@@ -9,11 +9,10 @@ use crate::{
 };
 
 impl Wallet {
-    /// Applies all batches that the sequencer has beyond ours, then checks with L1 which of them
-    /// it accepted.
-    pub(super) async fn sync(&self) -> Result<(), WalletError> {
+    /// Applies all batches that the sequencer has beyond ours.
+    pub(super) async fn read_batches(&self) -> Result<(), WalletError> {
         while self.read_page().await? {}
-        self.confirm().await
+        Ok(())
     }
 
     /// Applies a page of batches. Returns whether it held a new one.
@@ -69,7 +68,7 @@ impl Wallet {
 
     /// Marks batches as settled. A batch has settled when L1 accepted one with the same index,
     /// state and data; the sequencer's own claim does not count.
-    async fn confirm(&self) -> Result<(), WalletError> {
+    pub(super) async fn confirm(&self) -> Result<(), WalletError> {
         let view = self.l1.rollup().await?;
         let head = self.l1.head().await?;
         let on_l1 = view.batch_index.saturating_sub(1);
