@@ -64,8 +64,8 @@ pub(crate) struct Arguments {
     /// Address to listen on [default: 127.0.0.1:7300].
     #[arg(long)]
     listen: Option<SocketAddr>,
-    /// Address for operators: metrics and readiness [default: the port after the other, on
-    /// 127.0.0.1].
+    /// Address for operators: metrics and readiness [default: the port after the other, on a
+    /// loopback address].
     #[arg(long)]
     operations: Option<SocketAddr>,
     /// Directory of the store [default: .subrosa/sequencer].

@@ -60,6 +60,7 @@ pub mod gateway;
 mod http;
 pub mod sequencer;
 mod sse;
+pub mod work;
 
 pub use error::ClientError;
 pub use gateway::GatewayClient;

@@ -24,6 +24,7 @@ use crate::{
     error::{ClientError, body},
     http::Service,
     sse::Frames,
+    work::{self, Work},
 };
 
 /// Longest time that a call may take.
@@ -173,12 +174,21 @@ impl SequencerClient {
         self.service.find("/v1/oracle").await
     }
 
-    /// Leaves a sealed message in the mailbox. The same bytes again are the same message.
+    /// Leaves a sealed message in the mailbox, with its work ([`NewsBody::work`] says how much it
+    /// needs). The same bytes again are the same message.
     ///
     /// # Errors
-    /// [`ClientError`].
-    pub async fn post_message(&self, message: Vec<u8>) -> Result<PostedBody, ClientError> {
-        body(self.service.post_bytes("/v1/messages", message).await?).await
+    /// [`ClientError`]: refused with `work_too_low` if the work is too little or too old.
+    pub async fn post_message(
+        &self,
+        message: Vec<u8>,
+        work: Option<Work>,
+    ) -> Result<PostedBody, ClientError> {
+        let mut request = self.service.octets("/v1/messages", message);
+        if let Some(work) = work {
+            request = request.header(work::HEADER, work.to_string());
+        }
+        body(Service::send(request).await?).await
     }
 
     /// Returns at most `limit` messages of the mailbox from number `from` on. Everybody reads all

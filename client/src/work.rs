@@ -54,7 +54,7 @@ impl Work {
         let seed = seed(context, time, message);
         let mut nonce = first;
         loop {
-            if nonce % STRIDE == 0 && stop.load(Ordering::Relaxed) {
+            if nonce.is_multiple_of(STRIDE) && stop.load(Ordering::Relaxed) {
                 return None;
             }
             if zeros(&seed, nonce) >= bits {
@@ -100,7 +100,10 @@ mod tests {
         let go_on = AtomicBool::new(false);
         let work = Work::find(&context, b"message", 1_000, 12, 5, &go_on).unwrap();
         assert!(work.bits(&context, b"message") >= 12);
-        let later = Work { time: 1_001, ..work };
+        let later = Work {
+            time: 1_001,
+            ..work
+        };
         let others = [
             work.bits(&context, b"another"),
             work.bits(&Fr::from(8u64), b"message"),

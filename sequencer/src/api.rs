@@ -137,6 +137,9 @@ impl Api {
         let documents: Router<Self> = SwaggerUi::new("/docs")
             .url("/openapi.json", Description::openapi())
             .into();
+        let documents = documents
+            .route_layer(from_fn_with_state(self.clone(), pages::documents))
+            .route_layer(from_fn_with_state((self.clone(), Class::Reads), rate));
         let max_body = self.node.config.http.max_body;
         Router::new()
             .route("/v1/info", read(get(routes::info)))
@@ -155,7 +158,7 @@ impl Api {
             .route("/v1/keys/{hash}", read(get(keys::keys)))
             .route("/v1/keys/{hash}/{role}", read(get(keys::file)))
             .route("/v1/messages", read(get(messages::read)).merge(message))
-            .merge(documents.route_layer(from_fn_with_state((self.clone(), Class::Reads), rate)))
+            .merge(documents)
             // No rate limit: what balances load must reach these when clients are turned away.
             .route("/health", get(routes::health))
             .route("/ready", get(routes::ready))

@@ -3,7 +3,11 @@
 
 mod http;
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 use subrosa_l1::{TransactionSettings, development::is_development_chain};
@@ -28,7 +32,8 @@ pub struct Config {
     #[serde(default = "Config::default_listen")]
     pub listen: SocketAddr,
     /// Address on which metrics and readiness are shown to operators. Without it, it is the port
-    /// after `listen` on 127.0.0.1; port 0 picks a free one.
+    /// after `listen`, on the same address if that is a loopback address and on 127.0.0.1
+    /// otherwise; port 0 picks a free one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operations: Option<SocketAddr>,
     /// Directory of the store.
@@ -44,7 +49,8 @@ pub struct Config {
     /// L1 account that is credited with the fees of batches, `0x` hex.
     #[serde(with = "address_hex")]
     pub fee_recipient: [u8; 20],
-    /// Smallest accepted fee, in base units of the fee asset; a decimal string in files.
+    /// Smallest accepted fee, in base units of the fee asset; a decimal string in files. It may be
+    /// 0 on development chains only.
     #[serde(default, with = "decimal")]
     pub min_fee: u128,
     /// Whether this sequencer only follows L1: it seals, proves and settles nothing, takes no
@@ -246,6 +252,14 @@ pub struct MailboxConfig {
     pub burst: u32,
     /// Largest number of peers that the limiter remembers.
     pub peers: usize,
+    /// Bits of work that a message needs while at most a quarter of the capacity is used: 2 to this
+    /// power tries on average.
+    pub work_bits: u32,
+    /// Bits of work that a message needs when the mailbox is almost full. They rise evenly between.
+    /// If they are as few as `work_bits`, the work does not rise; with 0, none is needed.
+    pub max_work_bits: u32,
+    /// Greatest age of work, in seconds: nobody can do the work of a day before.
+    pub work_age_s: u64,
     /// Largest number of messages in one answer.
     pub max_page: u64,
 }
@@ -258,6 +272,9 @@ impl Default for MailboxConfig {
             rate: 2,
             burst: 120,
             peers: 10_000,
+            work_bits: 16,
+            max_work_bits: 26,
+            work_age_s: 600,
             max_page: 256,
         }
     }
@@ -333,6 +350,15 @@ impl Config {
             );
         }
         self.http.validate()?;
+        // Whoever only follows takes no transactions.
+        if self.min_fee == 0 && !self.follow && !is_development_chain(self.chain_id) {
+            return field(
+                "min_fee",
+                "must be at least 1 on a chain with value: a transaction that pays nothing is free \
+                 spam, and each costs the operator calldata and proofs; about the cost of one \
+                 transaction's calldata on L1 is a good start",
+            );
+        }
         if self.mailbox.ttl_s == 0 || self.mailbox.ttl_s > MAX_TTL_S {
             return field("mailbox.ttl_s", "must be at least 1 and at most 30 days");
         }
@@ -341,6 +367,15 @@ impl Config {
         }
         if self.mailbox.burst == 0 {
             return field("mailbox.burst", "must be at least 1");
+        }
+        if self.mailbox.work_bits > self.mailbox.max_work_bits || self.mailbox.max_work_bits > 40 {
+            return field(
+                "mailbox.max_work_bits",
+                "must be at least mailbox.work_bits and at most 40",
+            );
+        }
+        if self.mailbox.work_age_s == 0 {
+            return field("mailbox.work_age_s", "must be at least 1");
         }
         if self.mailbox.max_page == 0 {
             return field("mailbox.max_page", "must be at least 1");
@@ -355,8 +390,11 @@ impl Config {
             0 | u16::MAX => 0,
             port => port + 1,
         };
-        let default = SocketAddr::from(([127, 0, 0, 1], after));
-        self.operations.unwrap_or(default)
+        let near = match self.listen.ip() {
+            ip if ip.is_loopback() => ip,
+            _ => Ipv4Addr::LOCALHOST.into(),
+        };
+        self.operations.unwrap_or((near, after).into())
     }
 
     /// Returns the confirmations that a deposit needs before it is sealed.

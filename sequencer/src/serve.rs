@@ -88,8 +88,9 @@ pub(crate) struct Bounds {
     room: Arc<Room>,
     pace: Pace,
     header: Duration,
-    /// Proxies that begin a connection with a header of the PROXY protocol.
-    proxies: Option<Proxies>,
+    proxies: Proxies,
+    /// Whether proxies begin a connection with a header of the PROXY protocol.
+    proxy_protocol: bool,
     tls: Option<watch::Receiver<TlsAcceptor>>,
 }
 
@@ -124,16 +125,28 @@ impl Bounds {
                 idle: Duration::from_millis(http.idle_timeout_ms),
             },
             header: Duration::from_millis(http.header_timeout_ms),
-            proxies: http.proxy_protocol.then(|| Proxies::new(http)),
+            proxies: Proxies::new(http),
+            proxy_protocol: http.proxy_protocol,
             tls: None,
         }
     }
 
     /// Returns the address that a connection counts for, after the header of a proxy.
     async fn client(&self, stream: &mut TcpStream, from: SocketAddr) -> io::Result<SocketAddr> {
-        match &self.proxies {
-            Some(proxies) if proxies.trusts(from.ip()) => proxy::client(stream, from).await,
-            _ => Ok(from),
+        if self.proxy_protocol && self.proxies.trusts(from.ip()) {
+            proxy::client(stream, from).await
+        } else {
+            Ok(from)
+        }
+    }
+
+    /// Counts a connection for its peer. A trusted proxy has as many as its clients need. Returns
+    /// nothing if the peer has its most.
+    fn share(&self, peer: IpAddr) -> Option<Option<Share>> {
+        if self.proxies.trusts(peer) {
+            Some(None)
+        } else {
+            self.room.share(peer).map(Some)
         }
     }
 }
@@ -200,7 +213,7 @@ async fn connection(
 ) -> io::Result<()> {
     let _ = stream.set_nodelay(true);
     let peer = tokio::time::timeout(bounds.header, bounds.client(&mut stream, from)).await??;
-    let Some(share) = bounds.room.share(peer.ip()) else {
+    let Some(share) = bounds.share(peer.ip()) else {
         return Ok(());
     };
     let stream = Paced::new(stream, bounds.pace);

@@ -1,14 +1,22 @@
 //! The sequencer, as the wallet uses it: the answers of [`subrosa_client::SequencerClient`] as
 //! types of the protocol.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
+use rayon::prelude::*;
 
 use subrosa_protocol::{
     Fr, asset::AssetId, element::TransactionDigest, market::PriceSnapshot, message::SealedMessage,
 };
 
 pub use subrosa_client::ClientError as SequencerError;
-use subrosa_client::sequencer::{BatchBody, FINAL_PAGE};
+use subrosa_client::{
+    sequencer::{BatchBody, FINAL_PAGE},
+    work::Work,
+};
 
 /// Properties of the sequencer's deployment that the wallet needs.
 #[derive(Debug, Clone)]
@@ -45,6 +53,34 @@ pub struct Messages {
 
 /// Messages that are requested at once.
 const PAGE: u64 = 256;
+
+/// Most bits of work that are done for a message: some minutes on one core.
+const MOST_WORK: u32 = 32;
+
+/// Calls a search off when nobody waits for it any more.
+struct CallOff(Arc<AtomicBool>);
+
+impl Drop for CallOff {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Does the work of a message, on all cores.
+async fn worked(message: Vec<u8>, context: Fr, time: u64, bits: u32) -> Option<Work> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let _called_off = CallOff(stop.clone());
+    let search = move || {
+        let parts = 0..rayon::current_num_threads() as u64;
+        parts.into_par_iter().find_map_any(|part| {
+            let found = Work::find(&context, &message, time, bits, part << 48, &stop);
+            // The other parts need not go on.
+            stop.store(true, Ordering::Relaxed);
+            found
+        })
+    };
+    tokio::task::spawn_blocking(search).await.ok().flatten()
+}
 
 /// Reads a batch of a page.
 fn entry(batch: &BatchBody) -> Result<BatchEntry, SequencerError> {
@@ -143,12 +179,27 @@ impl SequencerClient {
         self.0.hand_over(submission).await
     }
 
-    /// Leaves a message in the mailbox. The same bytes again are the same message.
+    /// Leaves a message in the mailbox, with the work that it needs at present. The same bytes
+    /// again are the same message.
     ///
     /// # Errors
     /// [`SequencerError`].
-    pub async fn post(&self, message: Vec<u8>) -> Result<(), SequencerError> {
-        self.0.post_message(message).await.map(|_| ())
+    pub async fn post(
+        &self,
+        message: Vec<u8>,
+        context: Fr,
+        time: u64,
+    ) -> Result<(), SequencerError> {
+        let news = self.0.news(None, 0).await?;
+        let work = match news.map_or(0, |news| news.work) {
+            0 => None,
+            bits if bits > MOST_WORK => {
+                let text = "it wants more work for a message than anybody can do";
+                return Err(SequencerError::Protocol(text.into()));
+            }
+            bits => worked(message.clone(), context, time, bits).await,
+        };
+        self.0.post_message(message, work).await.map(|_| ())
     }
 
     /// Returns messages of the mailbox from number `from` on. Everybody reads all of them, so the
@@ -207,6 +258,13 @@ mod tests {
             })
         };
         range.map(batch).collect()
+    }
+
+    #[tokio::test]
+    async fn the_work_of_a_message_is_done() {
+        let (message, context) = (vec![7; 1_024], Fr::from(3u64));
+        let work = worked(message.clone(), context, 1_000, 14).await.unwrap();
+        assert!(work.time == 1_000 && work.bits(&context, &message) >= 14);
     }
 
     // Before, a wallet that was far behind read answers that were made for it alone.

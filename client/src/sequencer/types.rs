@@ -299,6 +299,9 @@ pub struct NewsBody {
     /// Number that the next message will have.
     #[schema(example = 41u64)]
     pub messages: u64,
+    /// Bits of work that a message needs at present.
+    #[schema(example = 16u32)]
+    pub work: u32,
 }
 
 /// Registered asset.

@@ -1,5 +1,5 @@
-//! News: a request that is answered when there is something to read, so that nobody has to ask again
-//! and again.
+//! News: a request that is answered when there is something to read, so that nobody has to ask
+//! again and again.
 
 use std::time::Duration;
 
@@ -28,9 +28,9 @@ pub(crate) struct Wait {
     wait: Option<u64>,
 }
 
-/// Returns a version that changes with every batch that is sealed, settled or taken back, with every
-/// price snapshot and with every message; with `since`, as soon as it differs. It comes at once if
-/// too many wait, here or of the peer.
+/// Returns a version that changes with every batch that is sealed, settled or taken back, with
+/// every price snapshot and with every message; with `since`, as soon as it differs. It comes at
+/// once if too many wait, here or of the peer.
 #[utoipa::path(get, path = "/v1/news", tag = "batches", params(Wait),
     responses((status = 200, body = NewsBody),
         (status = 400, description = "`malformed`", body = Problem)))]
@@ -47,6 +47,7 @@ pub(crate) async fn news(
         version: format!("{:016x}-{version}-{messages}", node.incarnation),
         head: node.cursor().seal,
         messages,
+        work: node.mailbox.needed(),
     };
     let first = now(*versions.borrow_and_update(), *heads.borrow_and_update());
     let http = &node.config.http;

@@ -4,8 +4,10 @@
 use std::{io::Write as _, sync::Arc};
 
 use axum::{
-    body::Bytes,
+    body::{Body, Bytes, to_bytes},
+    extract::{Request, State},
     http::{HeaderMap, HeaderValue, header},
+    middleware::Next,
     response::{IntoResponse, Response},
 };
 use flate2::{Compression, write::GzEncoder};
@@ -20,6 +22,8 @@ use crate::{node::Node, store::StoreError};
 const UNIT: usize = 1024;
 /// Part of the memory for pages that is kept for pages that nobody reads at present.
 const KEPT: usize = 4;
+/// Memory for documents that are being read, in bytes.
+const DOCUMENTS: usize = 32 * 1024 * 1024;
 /// Pages that are kept, about.
 const EXPECTED: usize = 256;
 
@@ -52,6 +56,7 @@ impl Weighter<(Content, bool), Bytes> for Lengths {
 pub(crate) struct Pages {
     cache: Cache<(Content, bool), Bytes, Lengths>,
     memory: Arc<Semaphore>,
+    documents: Arc<Semaphore>,
 }
 
 impl Pages {
@@ -61,19 +66,49 @@ impl Pages {
         Self {
             cache: Cache::with_weighter(EXPECTED, (bytes / KEPT) as u64, Lengths),
             memory: Arc::new(Semaphore::new(units)),
+            documents: Arc::new(Semaphore::new(DOCUMENTS / UNIT)),
         }
     }
 }
 
 /// Bytes of a page with their memory, which is free again when the last reader has them.
-struct Held {
-    bytes: Vec<u8>,
+struct Held<T> {
+    bytes: T,
     _memory: OwnedSemaphorePermit,
 }
 
-impl AsRef<[u8]> for Held {
+impl<T: AsRef<[u8]>> AsRef<[u8]> for Held<T> {
     fn as_ref(&self) -> &[u8] {
-        &self.bytes
+        self.bytes.as_ref()
+    }
+}
+
+/// Takes the memory for bytes, until the last reader has them.
+fn held<T>(bytes: T, memory: Arc<Semaphore>) -> Result<Bytes, Problem>
+where
+    T: AsRef<[u8]> + Send + 'static,
+{
+    let units = bytes.as_ref().len().div_ceil(UNIT).max(1);
+    let units = u32::try_from(units).unwrap_or(u32::MAX);
+    let memory = memory.try_acquire_many_owned(units).map_err(|_| {
+        let detail = "too many pages are being read, try again later";
+        Problem::unavailable(detail.into(), true)
+    })?;
+    Ok(Bytes::from_owner(Held {
+        bytes,
+        _memory: memory,
+    }))
+}
+
+/// Bounds the memory of the documents that are being read: each answer has its own copy.
+pub(super) async fn documents(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let (parts, body) = next.run(request).await.into_parts();
+    let memory = api.pages.documents.clone();
+    let bytes = to_bytes(body, DOCUMENTS).await;
+    let bytes = bytes.map_err(|_| Problem::internal());
+    match bytes.and_then(|bytes| held(bytes, memory)) {
+        Ok(bytes) => Response::from_parts(parts, Body::from(bytes)),
+        Err(problem) => problem.into_response(),
     }
 }
 
@@ -88,15 +123,7 @@ fn encode(page: &impl Serialize, zipped: bool, memory: Arc<Semaphore>) -> Result
     } else {
         serde_json::to_vec(page).map_err(|_| Problem::internal())?
     };
-    let units = u32::try_from(bytes.len().div_ceil(UNIT).max(1)).unwrap_or(u32::MAX);
-    let memory = memory.try_acquire_many_owned(units).map_err(|_| {
-        let detail = "too many pages are being read, try again later";
-        Problem::unavailable(detail.into(), true)
-    })?;
-    Ok(Bytes::from_owner(Held {
-        bytes,
-        _memory: memory,
-    }))
+    held(bytes, memory)
 }
 
 /// Whether a reader takes gzip.

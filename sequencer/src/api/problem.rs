@@ -92,6 +92,20 @@ impl Problem {
         }
     }
 
+    /// Reports a message whose work is too little or too old.
+    pub(crate) fn work_too_low(needed: u32) -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "work_too_low",
+            "Too little work",
+            format!(
+                "the message needs {needed} bits of recent work at present: read /v1/news, do the \
+                 work and send it again"
+            ),
+        )
+        .retryable()
+    }
+
     /// Reports that the mailbox is full.
     pub(crate) fn mailbox_full() -> Self {
         Self::new(

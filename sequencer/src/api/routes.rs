@@ -269,8 +269,8 @@ fn page_of(
     })
 }
 
-/// Returns a page of batches that are final: `number`·16 + 1 to `number`·16 + 16. It never changes
-/// and may be kept for ever.
+/// Returns a page of batches that are final: `number`·16 + 1 to `number`·16 + 16. It never
+/// changes and may be kept for ever.
 #[utoipa::path(get, path = "/v1/batches/pages/{number}", tag = "batches",
     params(("number" = u64, Path, description = "number of the page, from 0")),
     responses((status = 200, body = FinalBatchesBody), (status = 400, body = Problem),

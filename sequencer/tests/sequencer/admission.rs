@@ -25,6 +25,7 @@ pub fn assert_problem(answer: &Answer, status: u16, code: &str) {
         "legs_full",
         "mailbox_full",
         "rate_limited",
+        "work_too_low",
         "unavailable",
         "timeout",
     ]

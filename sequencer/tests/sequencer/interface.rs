@@ -97,6 +97,31 @@ async fn a_reader_that_stops_is_cut_off() {
     node.stop().await;
 }
 
+// Before, each reader of the documents had a copy, for as long as it took to read: 500 slow readers
+// took 700 MB.
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_readers_of_documents_share_a_bounded_memory() {
+    let world = World::new();
+    let node = world.start(idle(world.config())).await;
+    let mut slow = Vec::new();
+    let mut refused = 0;
+    for _ in 0..30 {
+        let mut stream = connect(&node, [127, 0, 0, 1]).await;
+        match ask(&mut stream, "/docs/swagger-ui-bundle.js", "").await {
+            Some(200) => slow.push(stream),
+            status => {
+                assert_eq!(status, Some(503));
+                refused += 1;
+            }
+        }
+    }
+    assert!((15..30).contains(&slow.len()) && refused > 0, "{refused}");
+    // Nothing else minds.
+    assert_eq!(node.get("/v1/batches").await.status, 200);
+    drop(slow);
+    node.stop().await;
+}
+
 // Before, nothing bounded connections: one peer could take all files of the process.
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_are_bounded_and_one_peer_leaves_room() {
@@ -104,6 +129,7 @@ async fn connections_are_bounded_and_one_peer_leaves_room() {
     let mut config = idle(world.config());
     config.http.max_connections = 6;
     config.http.peer_connections = 2;
+    config.http.trusted_proxies = vec!["127.0.0.7/32".parse().unwrap()];
     let node = world.start(config).await;
     let peer = [127, 0, 0, 9];
     let mut first = connect(&node, peer).await;
@@ -112,6 +138,14 @@ async fn connections_are_bounded_and_one_peer_leaves_room() {
     assert_eq!(ask(&mut second, "/health", "").await, Some(200));
     let mut third = connect(&node, peer).await;
     assert_eq!(rest(&mut third).await, Some(Vec::new()));
+    // A trusted proxy has as many as its clients need.
+    let mut proxied = Vec::new();
+    for _ in 0..3 {
+        let mut stream = connect(&node, [127, 0, 0, 7]).await;
+        assert_eq!(ask(&mut stream, "/health", "").await, Some(200));
+        proxied.push(stream);
+    }
+    drop(proxied);
     // Silent connections of many peers take all places, and give them to whoever speaks.
     let mut silent = Vec::new();
     for last in 20..30 {

@@ -884,6 +884,8 @@ pub fn config(store: &Path) -> Config {
     config.http.submissions = RateConfig::OFF;
     config.http.refusal_ms = 0;
     config.mailbox.rate = 0;
+    config.mailbox.work_bits = 0;
+    config.mailbox.max_work_bits = 0;
     config
 }
 

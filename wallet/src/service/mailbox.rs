@@ -202,7 +202,7 @@ impl Wallet {
             };
             let Some(text) = next else { return Ok(()) };
             let sent = match hex::decode(&text) {
-                Ok(bytes) => self.client.post(bytes).await,
+                Ok(bytes) => self.client.post(bytes, self.context, self.now()).await,
                 Err(_) => Ok(()),
             };
             match sent {

@@ -26,7 +26,7 @@ const PRICES: Duration = Duration::from_secs(10);
 /// Time after which everything is read again without news.
 const ANYWAY: Duration = Duration::from_secs(60);
 
-/// What there is to read.
+/// Memory of whether there is something to read.
 #[derive(Debug)]
 pub(super) struct Ear {
     /// Whether a request waits for news.
