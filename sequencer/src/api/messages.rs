@@ -63,6 +63,10 @@ pub(crate) async fn post(
         .try_into()
         .map_err(|bytes: Vec<u8>| Problem::message_length(bytes.len()))?;
     let node = api.node.clone();
+    if node.config.follow {
+        let detail = "this sequencer only follows L1; send the message to the rollup's sequencer";
+        return Err(Problem::unavailable(detail.into(), true));
+    }
     if node.health.halted_by_store() {
         return Err(Problem::unavailable("the store failed".into(), true));
     }

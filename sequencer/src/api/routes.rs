@@ -263,6 +263,10 @@ pub(crate) async fn health() -> Json<HealthBody> {
     responses((status = 200, body = HealthBody), (status = 503, body = Problem)))]
 pub(crate) async fn ready(State(api): State<Api>) -> Result<Json<HealthBody>, Problem> {
     match api.node.health.read() {
+        Health::Running if !api.node.is_level() => Ok(Json(HealthBody {
+            status: "degraded".to_owned(),
+            degraded: vec!["behind_l1: batches are being read from L1".to_owned()],
+        })),
         Health::Running => Ok(Json(HealthBody {
             status: "ok".to_owned(),
             degraded: Vec::new(),
