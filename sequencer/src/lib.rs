@@ -104,7 +104,7 @@ pub use event::{BatchEvent, BatchEventKind};
 pub use health::{Halt, Health};
 pub use mailbox::MESSAGE_LEN;
 pub use ports::Ports;
-pub use recovery::RecoveryError;
+pub use recovery::{RecoveryError, check_rollup};
 pub use refusal::{FinalRejection, Refusal};
 pub use serve::TlsError;
 pub use service::{RunningSequencer, start};

@@ -241,6 +241,28 @@ impl Ground {
         Institution::open(chain, deployed, &sequencer.base, &wallet, seed, account).await
     }
 
+    /// The sequencer's disk is lost while one payment is in a batch that L1 does not have and another
+    /// waits, and both wallets have seen them. Everything settles all the same.
+    async fn loses_its_disk(
+        &mut self,
+        north: &Institution,
+        south: &Institution,
+    ) -> anyhow::Result<()> {
+        let to = south.address();
+        let included = north.transfer(SYMBOLS[0], "3", &to, "in a batch").await?;
+        north.reached(&included, &["included"]).await?;
+        let to = north.address();
+        let waiting = south.transfer(SYMBOLS[0], "2", &to, "accepted").await?;
+        south.reached(&waiting, &["submitted"]).await?;
+        self.sequencer.service.kill()?;
+        std::fs::remove_dir_all(self.directory.path().join("store"))?;
+        self.sequencer.service.start_again()?;
+        self.sequencer.ready().await?;
+        north.settled(&included).await.context("it was included")?;
+        south.settled(&waiting).await.context("it waited")?;
+        Ok(())
+    }
+
     /// Waits until the sequencer shows a status of an institution's leg, and returns it.
     async fn leg(&self, of: &Institution, swap: &str, wanted: &[&str]) -> anyhow::Result<String> {
         let swap = of.get(&format!("/v1/swaps/{swap}")).await?;
@@ -339,6 +361,7 @@ async fn a_swap_outlives_the_sequencer_between_its_legs() -> anyhow::Result<()> 
         Ok((inside(south.holdings().await?) == all).then_some(()))
     })
     .await?;
+    ground.loses_its_disk(&north, &south).await?;
     for (name, lost) in [("north", &north), ("south", &south)] {
         let empty = ground.directory.path().join(format!("restored-{name}"));
         let found = Institution::open(

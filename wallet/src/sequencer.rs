@@ -94,6 +94,17 @@ fn entry(batch: &BatchBody) -> Result<BatchEntry, SequencerError> {
 #[derive(Debug)]
 pub struct SequencerClient(subrosa_client::SequencerClient, AtomicU64);
 
+/// Fate of an accepted transaction, by the sequencer's word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It waits, or a batch includes it.
+    Kept,
+    /// The sequencer dropped it, for the reason with this code.
+    Dropped(String),
+    /// The sequencer does not know it: it lost what it had accepted, or another one took its place.
+    Unknown,
+}
+
 impl SequencerClient {
     /// Makes a client of the sequencer at `base`, such as `http://127.0.0.1:7300`.
     ///
@@ -228,18 +239,18 @@ impl SequencerClient {
         }
     }
 
-    /// Returns the code with which the sequencer dropped an accepted transaction, if it dropped it.
+    /// Asks for the fate of an accepted transaction.
     ///
     /// # Errors
-    /// [`SequencerError`], also if the sequencer does not know the transaction.
-    pub async fn refusal(
-        &self,
-        digest: &TransactionDigest,
-    ) -> Result<Option<String>, SequencerError> {
-        let found = self.0.transaction(digest).await?;
-        let unknown = "it does not know a transaction that it accepted";
-        let transaction = found.ok_or_else(|| SequencerError::Protocol(unknown.into()))?;
-        Ok(transaction.refusal().map(ToOwned::to_owned))
+    /// [`SequencerError`].
+    pub async fn fate(&self, digest: &TransactionDigest) -> Result<Fate, SequencerError> {
+        let Some(transaction) = self.0.transaction(digest).await? else {
+            return Ok(Fate::Unknown);
+        };
+        Ok(match transaction.refusal() {
+            Some(code) => Fate::Dropped(code.to_owned()),
+            None => Fate::Kept,
+        })
     }
 }
 

@@ -111,6 +111,8 @@ struct Inner {
     state: State,
     /// Highest batch that L1 accepted and that equals ours.
     settled: u64,
+    /// Times in a row that the sequencer did not have our last batch, which L1 does not have either.
+    absent: u32,
     /// Latest price snapshot that the wallet adopted from the sequencer.
     snapshot: Option<PriceSnapshot>,
     /// Snapshots before the latest, newest first. A counterparty's leg may name one of them.
@@ -218,6 +220,7 @@ impl Wallet {
                 auditors: Vec::new(),
                 state,
                 settled: 0,
+                absent: 0,
                 snapshot: None,
                 earlier: Vec::new(),
                 snapshot_asked: None,

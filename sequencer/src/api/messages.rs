@@ -70,6 +70,10 @@ pub(crate) async fn post(
         .try_into()
         .map_err(|bytes: Vec<u8>| Problem::message_length(bytes.len()))?;
     let node = api.node.clone();
+    if node.config.follow {
+        let detail = "this sequencer only follows L1; send the message to the rollup's sequencer";
+        return Err(Problem::unavailable(detail.into(), true));
+    }
     let unix = node.clock().unix();
     let bits = bits(&api, &headers, &message, unix)?;
     // Whoever has not done the work takes neither a thread nor the disk.

@@ -362,6 +362,9 @@ pub(crate) async fn health() -> Json<HealthBody> {
     responses((status = 200, body = HealthBody), (status = 503, body = Problem)))]
 pub(crate) async fn ready(State(api): State<Api>) -> Result<Json<HealthBody>, Problem> {
     match api.node.health.read() {
+        Health::Running if !api.node.is_level() => {
+            Ok(Json(HealthBody::degraded(vec!["behind_l1".to_owned()])))
+        }
         Health::Running => Ok(Json(HealthBody::ok())),
         Health::Degraded(what) => Ok(Json(HealthBody::degraded(
             what.into_keys().map(ToOwned::to_owned).collect(),

@@ -246,7 +246,22 @@ impl Node {
             "data": Bytes::from(data),
             "value": format!("{value:#x}"),
         }]);
-        let hash = self.request("eth_sendTransaction", transaction).await?;
+        let mut tries = 0;
+        let hash = loop {
+            match self
+                .request("eth_sendTransaction", transaction.clone())
+                .await
+            {
+                Ok(hash) => break hash,
+                // Anvil numbers the transaction itself, wrongly while transactions that a
+                // reorganisation returned are in its pool. The next block takes them.
+                Err(error) if tries < 20 && is_misnumbered(&error) => {
+                    tries += 1;
+                    self.request("evm_mine", json!([])).await?;
+                }
+                Err(error) => return Err(error),
+            }
+        };
         Ok(hash
             .as_str()
             .context("a transaction has a hash")?
@@ -331,6 +346,14 @@ impl Node {
         }
         Ok(found)
     }
+}
+
+/// Whether the node refused a transaction for its nonce.
+fn is_misnumbered(error: &anyhow::Error) -> bool {
+    let text = error.to_string();
+    ["underpriced", "nonce too low"]
+        .iter()
+        .any(|reason| text.contains(reason))
 }
 
 /// A transaction that was mined.

@@ -8,6 +8,10 @@ use crate::{
     error::WalletError,
 };
 
+/// Times in a row after which a batch that the sequencer does not have is lost. Fewer may come from
+/// a follower that lags.
+const ABSENCES: u32 = 8;
+
 impl Wallet {
     /// Applies all batches that the sequencer has beyond ours.
     pub(super) async fn read_batches(&self) -> Result<(), WalletError> {
@@ -20,6 +24,10 @@ impl Wallet {
         let from = self.inner.lock().await.chain.batch_index();
         // Includes the last known batch, to notice if the sequencer sealed it again.
         let page = self.client.batches(from.saturating_sub(1).max(1)).await?;
+        if page.is_empty() {
+            return Ok(self.miss_last_batch().await);
+        }
+        self.inner.lock().await.absent = 0;
         let mut grew = false;
         for entry in &page {
             let contradiction =
@@ -52,6 +60,31 @@ impl Wallet {
             self.heights.send_replace(inner.chain.batch_index());
         }
         Ok(grew)
+    }
+
+    /// Notes that the sequencer has no batch from our last one on. If that batch is not on L1 either,
+    /// and it stays away, the sequencer has lost it; then the wallet scans from the start. Returns
+    /// whether it does.
+    async fn miss_last_batch(&self) -> bool {
+        let mut inner = self.inner.lock().await;
+        let last = inner.chain.batch_index() - 1;
+        if last <= inner.settled {
+            inner.absent = 0;
+            return false;
+        }
+        inner.absent += 1;
+        // No news would lead to the next look.
+        self.ear.missed();
+        if inner.absent < ABSENCES {
+            return false;
+        }
+        tracing::warn!(
+            batch = last,
+            "the sequencer has lost a batch; scanning from the start"
+        );
+        inner.absent = 0;
+        self.rescan(&mut inner);
+        true
     }
 
     /// Forgets the chain; the next pages build it again.

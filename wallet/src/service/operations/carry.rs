@@ -24,7 +24,7 @@ use crate::{
     loans::StepError,
     negotiation::Book,
     operation::{Attempt, Operation, Progress, Request},
-    sequencer::SequencerError,
+    sequencer::{Fate, SequencerError},
     store::State,
 };
 
@@ -87,11 +87,26 @@ impl Wallet {
                 .collect()
         };
         for (id, digest) in waiting {
-            if let Some(code) = self.client.refusal(&digest).await? {
-                self.dropped(&id, code).await?;
+            match self.client.fate(&digest).await? {
+                Fate::Kept => {}
+                Fate::Dropped(code) => self.dropped(&id, code).await?,
+                Fate::Unknown => self.lost(&id).await?,
             }
         }
         Ok(())
+    }
+
+    /// Handles a transaction that the sequencer accepted and no longer knows, because its disk or
+    /// its last batches are lost: sends the same bytes again, or makes it again from the same notes.
+    async fn lost(&self, id: &str) -> Result<(), WalletError> {
+        self.update(id, |operation| {
+            tracing::info!(id, "the sequencer lost a transaction; sending it again");
+            operation.progress = match operation.submission {
+                Some(_) => Progress::Proven,
+                None => Progress::Queued,
+            };
+        })
+        .await
     }
 
     /// Handles a transaction that the sequencer rejected or dropped.
@@ -102,6 +117,10 @@ impl Wallet {
         self.refresh_assets().await?;
         let again = {
             let inner = self.inner.lock().await;
+            if code == "unknown_anchor" && inner.absent > 0 {
+                // Our last batches may be gone. Until that is sure, nothing better can be made.
+                return Ok(());
+            }
             let root = hex_word(&fr_to_bytes(&inner.assets.root()));
             inner.state.operation(id).is_some_and(|o| {
                 let stale = match code.as_str() {
