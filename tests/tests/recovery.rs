@@ -241,25 +241,32 @@ impl Ground {
         Institution::open(chain, deployed, &sequencer.base, &wallet, seed, account).await
     }
 
-    /// The sequencer's disk is lost while one payment is in a batch that L1 does not have and another
-    /// waits, and both wallets have seen them. Everything settles all the same.
+    /// The sequencer's disk is lost while payments are in a batch that L1 does not have, and both
+    /// wallets have seen it. Both payments settle all the same.
     async fn loses_its_disk(
         &mut self,
         north: &Institution,
         south: &Institution,
     ) -> anyhow::Result<()> {
-        let to = south.address();
-        let included = north.transfer(SYMBOLS[0], "3", &to, "in a batch").await?;
-        north.reached(&included, &["included"]).await?;
-        let to = north.address();
-        let waiting = south.transfer(SYMBOLS[0], "2", &to, "accepted").await?;
-        south.reached(&waiting, &["submitted"]).await?;
+        let (to_south, to_north) = (south.address(), north.address());
+        let payments = [
+            (north, north.transfer(SYMBOLS[0], "3", &to_south, "there")),
+            (south, south.transfer(SYMBOLS[0], "2", &to_north, "back")),
+        ];
+        let mut sent = Vec::new();
+        for (of, payment) in payments {
+            sent.push((of, payment.await?));
+        }
+        for (of, id) in &sent {
+            of.reached(id, &["included"]).await?;
+        }
         self.sequencer.service.kill()?;
         std::fs::remove_dir_all(self.directory.path().join("store"))?;
         self.sequencer.service.start_again()?;
         self.sequencer.ready().await?;
-        north.settled(&included).await.context("it was included")?;
-        south.settled(&waiting).await.context("it waited")?;
+        for (of, id) in &sent {
+            of.settled(id).await?;
+        }
         Ok(())
     }
 

@@ -196,9 +196,9 @@ async fn only_whole_copies_are_restored() {
         contents.collect::<BTreeMap<_, _>>()
     };
     let before = files(&at("copy"));
-    restore(&at("copy"), &at("store")).unwrap();
+    restore(&at("copy"), &at("restored")).unwrap();
     assert_eq!(files(&at("copy")), before);
-    let again = restore(&at("copy"), &at("store")).unwrap_err();
+    let again = restore(&at("copy"), &at("restored")).unwrap_err();
     assert!(matches!(again, StoreError::Exists { .. }));
 
     // It said that it had restored each of these.

@@ -13,7 +13,7 @@ use super::{
         Inner, LIFETIME, MAX_ATTEMPTS, Wallet, loans::watch::publish_loans, new_id,
         offers::notes::leg_of, parse_account,
     },
-    fate::{EXPIRED, advance, promised, spendable},
+    fate::{EXPIRED, advance, is_live, promised, spendable},
     snapshot::{MIXED, SnapshotChoice, snapshot_for},
 };
 use crate::{
@@ -326,17 +326,21 @@ impl Wallet {
         self.submit(&id).await
     }
 
-    /// Leaves an operation queued while others can still bring it notes; otherwise fails it.
+    /// Leaves an operation queued while notes may still come; otherwise fails it. They may come from
+    /// other operations. They may also come back: those of a transaction that is signed already can
+    /// be in a batch that was lost and is sealed again. Until that transaction expires, others would
+    /// pay twice.
     async fn wait_for_notes(&self, waiting: &Operation) -> Result<(), WalletError> {
         let may_come = {
             let inner = self.inner.lock().await;
             // A leg whose notes were chosen can use no others.
-            promised(&inner, waiting).is_none()
+            let others = promised(&inner, waiting).is_none()
                 && inner
                     .state
                     .operations
                     .iter()
-                    .any(|o| o.id != waiting.id && o.progress.is_open())
+                    .any(|o| o.id != waiting.id && o.progress.is_open());
+            others || is_live(&inner, waiting)
         };
         if may_come {
             Ok(())
