@@ -111,7 +111,7 @@ struct Inner {
     state: State,
     /// Highest batch that L1 accepted and that equals ours.
     settled: u64,
-    /// Times in a row that the sequencer did not have our last batch, which L1 does not have either.
+    /// Times in a row that neither the sequencer nor L1 had our last batch.
     absent: u32,
     /// Latest price snapshot that the wallet adopted from the sequencer.
     snapshot: Option<PriceSnapshot>,

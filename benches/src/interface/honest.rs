@@ -49,7 +49,7 @@ impl Place {
         Ok(Self { context, assets })
     }
 
-    /// Makes a transfer of nothing, with its proof: three dummies, three outputs of value 0, no fee.
+    /// Makes a transfer of nothing with its proof: three dummies, three outputs of value 0, no fee.
     fn submission(
         &self,
         keys: &TransactionKeys,

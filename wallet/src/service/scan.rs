@@ -62,9 +62,9 @@ impl Wallet {
         Ok(grew)
     }
 
-    /// Notes that the sequencer has no batch from our last one on. If that batch is not on L1 either,
-    /// and it stays away, the sequencer has lost it; then the wallet scans from the start. Returns
-    /// whether it does.
+    /// Notes that the sequencer has no batch from our last one on. If that batch stays away, and L1
+    /// does not have it either, it is lost, and the wallet scans from the start. Returns whether it
+    /// does.
     async fn miss_last_batch(&self) -> bool {
         let mut inner = self.inner.lock().await;
         let last = inner.chain.batch_index() - 1;

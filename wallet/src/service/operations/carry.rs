@@ -96,8 +96,8 @@ impl Wallet {
         Ok(())
     }
 
-    /// Handles a transaction that the sequencer accepted and no longer knows, because its disk or
-    /// its last batches are lost: sends the same bytes again, or makes it again from the same notes.
+    /// Handles a transaction that the sequencer accepted and no longer knows, because its disk is
+    /// lost: sends the same bytes again, or makes it again from the same notes.
     async fn lost(&self, id: &str) -> Result<(), WalletError> {
         self.update(id, |operation| {
             tracing::info!(id, "the sequencer lost a transaction; sending it again");
@@ -326,10 +326,10 @@ impl Wallet {
         self.submit(&id).await
     }
 
-    /// Leaves an operation queued while notes may still come; otherwise fails it. They may come from
-    /// other operations. They may also come back: those of a transaction that is signed already can
-    /// be in a batch that was lost and is sealed again. Until that transaction expires, others would
-    /// pay twice.
+    /// Leaves an operation queued while notes may still come; otherwise fails it. They may come
+    /// from other operations. They may also come back: those of a transaction that is signed
+    /// already can be in a batch that was lost and is sealed again. Until that transaction expires,
+    /// others would pay twice.
     async fn wait_for_notes(&self, waiting: &Operation) -> Result<(), WalletError> {
         let may_come = {
             let inner = self.inner.lock().await;
