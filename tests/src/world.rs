@@ -8,6 +8,7 @@ use subrosa_protocol::{batch::Shape, keys::Seed};
 use subrosa_sequencer::{
     Config, Ports, RunningSequencer,
     adapters::{Groth16Verifier, L1Settlement, LocalProver},
+    config::RateConfig,
 };
 
 use crate::{
@@ -94,6 +95,9 @@ impl World {
         config.seal.max_wait_ms = 500;
         config.seal.deposit_wait_ms = 500;
         config.settle.poll_ms = 100;
+        // A test is many clients behind one address.
+        config.http.reads = RateConfig::OFF;
+        config.http.submissions = RateConfig::OFF;
         adjust(&mut config);
         let ports = Ports {
             verifier: Arc::new(Groth16Verifier::new(keys().transaction.verifier().clone())),
