@@ -1,7 +1,7 @@
 //! `subrosa bench`: figures of this machine, as lines for people or as JSON.
 
 use serde_json::Value;
-use subrosa_benches::{admission, batch, client, derivation, scan};
+use subrosa_benches::{admission, batch, client, derivation, interface, scan};
 use subrosa_node::Keys;
 
 /// `subrosa bench …`
@@ -47,6 +47,14 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// The sequencer's interface under load on 127.0.0.0/8, for about two minutes: half-open
+    /// connections, slow readers, streams, garbage, a flood of the mailbox and idle wallets, beside
+    /// honest submissions. Needs anvil.
+    Interface {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// A wallet's trial decryption, on one core.
     Scan {
         /// Number of transactions, of three notes each.
@@ -67,6 +75,7 @@ pub(crate) async fn run(keys: &Keys, command: Command) -> anyhow::Result<()> {
         Command::Derivation { transactions, json } => {
             (derivation::figures(transactions).await?, json)
         }
+        Command::Interface { json } => (interface::figures(keys).await?, json),
         Command::Scan { transactions, json } => (scan::figures(transactions)?, json),
     };
     if as_json {

@@ -6,19 +6,20 @@ use std::{
     time::{Duration, Instant},
 };
 
+use alloy_primitives::Address;
 use anyhow::{Context as _, ensure};
 use indicatif::{MultiProgress, ProgressBar};
 use serde::Serialize;
-use subrosa_l1::Account;
+use subrosa_l1::{Account, governance::Governance};
 use subrosa_node::{
-    Deployment, Keys,
+    Deployment, Keys, Rollup,
     accounts::{OPERATOR, account},
     interrupt::{interrupted, until_interrupted},
-    sequencer::{SequencerKeys, configure, follower_ports, keep_transactions, ports},
+    sequencer::{SequencerKeys, configure, follower_ports, keep_transactions, ports, store_path},
 };
 use subrosa_sequencer::{
-    Config, Health, Ports,
-    store::{Store, carry, copy},
+    Config, Health, Ports, check_rollup,
+    store::{self, Store, carry, copy},
 };
 
 /// Actions other than running. The options of `subrosa sequencer` go before the action.
@@ -64,6 +65,10 @@ pub(crate) struct Arguments {
     /// Address to listen on [default: 127.0.0.1:7300].
     #[arg(long)]
     listen: Option<SocketAddr>,
+    /// Address for operators: metrics and readiness [default: the port after the other, on a
+    /// loopback address].
+    #[arg(long)]
+    operations: Option<SocketAddr>,
     /// Directory of the store [default: .subrosa/sequencer].
     #[arg(long)]
     store: Option<PathBuf>,
@@ -88,6 +93,8 @@ struct Flags {
     #[serde(skip_serializing_if = "Option::is_none")]
     listen: Option<SocketAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    operations: Option<SocketAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     store: Option<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fee_recipient: Option<String>,
@@ -97,7 +104,15 @@ struct Flags {
 
 /// Runs the sequencer until a signal ends it, or does what the action says.
 pub(crate) async fn run(keys: &Keys, arguments: Arguments) -> anyhow::Result<()> {
-    let rollup = Deployment::read(&arguments.deployment)?.connect().await?;
+    let deployment = Deployment::read(&arguments.deployment)?;
+    // Copies need neither L1 nor keys.
+    let store = || store_path(arguments.config.as_deref(), arguments.store.as_deref());
+    match &arguments.action {
+        Some(Action::Backup { to }) => return backup(&store()?, to),
+        Some(Action::Restore { from }) => return restore(from, &store()?),
+        Some(Action::Rebuild { .. }) | None => {}
+    }
+    let rollup = deployment.connect().await?;
     let follow = arguments.follow || arguments.action.is_some();
     let operator = if follow {
         None
@@ -112,6 +127,7 @@ pub(crate) async fn run(keys: &Keys, arguments: Arguments) -> anyhow::Result<()>
     };
     let flags = Flags {
         listen: arguments.listen,
+        operations: arguments.operations,
         store: arguments.store,
         fee_recipient: arguments.fee_recipient,
         follow,
@@ -119,11 +135,8 @@ pub(crate) async fn run(keys: &Keys, arguments: Arguments) -> anyhow::Result<()>
     let file = arguments.config.as_deref();
     let address = operator.as_ref().map(Account::address).unwrap_or_default();
     let config = configure(&rollup, address, &keys.directory, file, flags).await?;
-    // Copies need neither keys nor ports.
-    match &arguments.action {
-        Some(Action::Backup { to }) => return backup(&config.store, to),
-        Some(Action::Restore { from }) => return restore(from, &config.store),
-        Some(Action::Rebuild { .. }) | None => {}
+    if let Some(operator) = &operator {
+        check_operator(&rollup, operator.address()).await?;
     }
     // A rebuild sends nothing.
     if let (Some(operator), None) = (&operator, &arguments.action) {
@@ -145,10 +158,31 @@ pub(crate) async fn run(keys: &Keys, arguments: Arguments) -> anyhow::Result<()>
     if let Some(Action::Rebuild { set_aside }) = arguments.action {
         return rebuild(config, ports, set_aside).await;
     }
+    let scheme = if config.http.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
     let running = subrosa_sequencer::start(config, ports).await?;
-    eprintln!("sequencer on http://{}/docs", running.addr());
+    eprintln!("sequencer on {scheme}://{}/docs", running.addr());
+    eprintln!(
+        "operations on http://{}/openapi.json",
+        running.operations_addr()
+    );
     let within = Duration::from_secs(arguments.drain_timeout);
     until_interrupted(within, running.drain(within)).await?;
+    Ok(())
+}
+
+/// Checks that L1 takes batches of this account.
+async fn check_operator(rollup: &Rollup, address: Address) -> anyhow::Result<()> {
+    let governance = Governance::of(&**rollup.transport(), &rollup.contracts()).await?;
+    let appointed = governance.sequencer().await?;
+    ensure!(
+        address == appointed,
+        "{address} is not the rollup's sequencer; give the key of {appointed}, or have governance \
+         appoint this account (`subrosa govern set-sequencer`)"
+    );
     Ok(())
 }
 
@@ -159,6 +193,7 @@ async fn rebuild(mut config: Config, ports: Ports, set_aside: bool) -> anyhow::R
         begin_anew(&store, &config)?;
     }
     config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    config.operations = None;
     let settlement = ports.settlement.clone();
     let began = Instant::now();
     let running = subrosa_sequencer::start(config, ports).await?;
@@ -206,6 +241,7 @@ fn begin_anew(store: &Path, config: &Config) -> anyhow::Result<()> {
         }
         let carried = {
             let old = Store::open(store).context("is the sequencer stopped?")?;
+            check_rollup(&old, config.chain_id, &config.rollup)?;
             carry(&old, &Store::open(&new)?, &config.context())?
         };
         let time = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
@@ -228,7 +264,11 @@ fn finish_anew(store: &Path) -> anyhow::Result<()> {
 
 /// Copies the store, whether or not a sequencer runs on it.
 fn backup(store: &Path, to: &Path) -> anyhow::Result<()> {
-    ensure!(store.exists(), "{} does not exist", store.display());
+    ensure!(
+        store.exists(),
+        "{} does not exist; name the store with --store, before `backup`",
+        store.display()
+    );
     let bar = ProgressBar::new_spinner().with_message("entries");
     let entries = copy(store, to, |entries| bar.set_position(entries))?;
     bar.finish_and_clear();
@@ -240,27 +280,12 @@ fn backup(store: &Path, to: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Copies a copy to the place of a missing store: beside it first, so that it appears whole or not
-/// at all.
-fn restore(from: &Path, store: &Path) -> anyhow::Result<()> {
-    ensure!(
-        !store.exists(),
-        "{} exists; move it away first",
-        store.display()
+/// Puts a copy in the place of a missing store.
+fn restore(from: &Path, to: &Path) -> anyhow::Result<()> {
+    let entries = store::restore(from, to)?;
+    println!(
+        "{} is restored ({entries} entries); start the sequencer",
+        to.display()
     );
-    drop(Store::open(from).with_context(|| format!("{} is not a copy", from.display()))?);
-    let partial = store.with_extension("partial");
-    if partial.exists() {
-        std::fs::remove_dir_all(&partial)?;
-    }
-    std::fs::create_dir_all(&partial)?;
-    for entry in std::fs::read_dir(from)? {
-        let entry = entry?;
-        if entry.file_type()?.is_file() {
-            std::fs::copy(entry.path(), partial.join(entry.file_name()))?;
-        }
-    }
-    std::fs::rename(&partial, store)?;
-    println!("{} is restored; start the sequencer", store.display());
     Ok(())
 }

@@ -110,11 +110,14 @@ impl Service {
         path: &str,
         content: Vec<u8>,
     ) -> Result<Response, ClientError> {
-        let request = self
-            .request(Method::POST, path)
+        Self::send(self.octets(path, content)).await
+    }
+
+    /// Prepares a post of bytes.
+    pub(crate) fn octets(&self, path: &str, content: Vec<u8>) -> RequestBuilder {
+        self.request(Method::POST, path)
             .header(CONTENT_TYPE, "application/octet-stream")
-            .body(content);
-        Self::send(request).await
+            .body(content)
     }
 
     /// Prepares a request whose answer may take any time, as long as it goes on arriving.

@@ -1,8 +1,9 @@
-//! Clients of the two HTTP interfaces, and the request and response types of both.
+//! Clients of the HTTP interfaces, and the request and response types of all.
 //!
 //! | Module | Interface | Client |
 //! |---|---|---|
 //! | [`sequencer`] | the sequencer: submissions, batches, messages, prices | [`SequencerClient`] |
+//! | [`sequencer`] | its operator's: liveness, readiness, metrics | [`OperationsClient`] |
 //! | [`gateway`] | a wallet gateway: payments, swaps, loans | [`GatewayClient`] |
 //!
 //! The services build their answers from the same types, and describe them in their OpenAPI
@@ -59,8 +60,9 @@ pub mod gateway;
 mod http;
 pub mod sequencer;
 mod sse;
+pub mod work;
 
 pub use error::ClientError;
 pub use gateway::GatewayClient;
 pub use reqwest::{Method, RequestBuilder, Response, StatusCode};
-pub use sequencer::SequencerClient;
+pub use sequencer::{OperationsClient, SequencerClient};

@@ -2,6 +2,7 @@
 
 mod events;
 mod keys;
+mod operations;
 mod types;
 
 use std::time::Duration;
@@ -12,16 +13,18 @@ use subrosa_protocol::element::TransactionDigest;
 pub use self::{
     events::{BatchEvent, BatchEvents},
     keys::{KeyFileBody, KeysBody},
+    operations::OperationsClient,
     types::{
-        AssetBody, AssetsBody, BatchBody, BatchDetailBody, BatchesBody, HealthBody, InfoBody,
-        MarketBody, MessageBody, MessagesBody, OracleBody, PostBody, PostedBody, Problem,
-        StateBody, SubmissionBody, TransactionBody,
+        AssetBody, AssetsBody, BatchBody, BatchDetailBody, BatchesBody, FINAL_PAGE,
+        FinalBatchesBody, HealthBody, InfoBody, MarketBody, MessageBody, MessagesBody, NewsBody,
+        OracleBody, PostBody, PostedBody, Problem, StateBody, SubmissionBody, TransactionBody,
     },
 };
 use crate::{
     error::{ClientError, body},
     http::Service,
     sse::Frames,
+    work::{self, Work},
 };
 
 /// Longest time that a call may take.
@@ -106,6 +109,37 @@ impl SequencerClient {
         self.service.get(&format!("/v1/batches?from={from}")).await
     }
 
+    /// Returns the page of final batches with this number, or `None` if not all of them are final
+    /// yet: batches `number`·16 + 1 to `number`·16 + 16.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn final_batches(
+        &self,
+        number: u64,
+    ) -> Result<Option<FinalBatchesBody>, ClientError> {
+        let path = format!("/v1/batches/pages/{number}");
+        self.service.find(&path).await
+    }
+
+    /// Waits up to `wait` seconds until the sequencer has something newer than the version `known`.
+    /// Returns `None` if it tells no news. Everybody asks for the same, so the question tells the
+    /// sequencer nothing.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn news(
+        &self,
+        known: Option<&str>,
+        wait: u64,
+    ) -> Result<Option<NewsBody>, ClientError> {
+        let since = known.map(|known| format!("&since={known}"));
+        let since = since.unwrap_or_default();
+        self.service
+            .find(&format!("/v1/news?wait={wait}{since}"))
+            .await
+    }
+
     /// Returns a batch with its proof, or `None` if the sequencer does not have it.
     ///
     /// # Errors
@@ -140,12 +174,21 @@ impl SequencerClient {
         self.service.find("/v1/oracle").await
     }
 
-    /// Leaves a sealed message in the mailbox. The same bytes again are the same message.
+    /// Leaves a sealed message in the mailbox, with its work ([`NewsBody::work`] says how much it
+    /// needs). The same bytes again are the same message.
     ///
     /// # Errors
-    /// [`ClientError`].
-    pub async fn post_message(&self, message: Vec<u8>) -> Result<PostedBody, ClientError> {
-        body(self.service.post_bytes("/v1/messages", message).await?).await
+    /// [`ClientError`]: refused with `work_too_low` if the work is too little or too old.
+    pub async fn post_message(
+        &self,
+        message: Vec<u8>,
+        work: Option<Work>,
+    ) -> Result<PostedBody, ClientError> {
+        let mut request = self.service.octets("/v1/messages", message);
+        if let Some(work) = work {
+            request = request.header(work::HEADER, work.to_string());
+        }
+        body(Service::send(request).await?).await
     }
 
     /// Returns at most `limit` messages of the mailbox from number `from` on. Everybody reads all
@@ -158,20 +201,11 @@ impl SequencerClient {
         self.service.get(&path).await
     }
 
-    /// Returns `ok` if the sequencer works, `degraded` with the reasons if parts of it do not.
+    /// Returns `ok` if the sequencer works, `degraded` with their names if parts of it do not.
     ///
     /// # Errors
     /// [`ClientError::Refused`] with `unavailable` if it has halted.
     pub async fn ready(&self) -> Result<HealthBody, ClientError> {
         self.service.get("/ready").await
-    }
-
-    /// Returns the metrics in the text form of Prometheus.
-    ///
-    /// # Errors
-    /// [`ClientError`].
-    pub async fn metrics(&self) -> Result<String, ClientError> {
-        let response = Service::send(self.request(Method::GET, "/metrics")).await?;
-        Ok(response.text().await?)
     }
 }

@@ -56,8 +56,9 @@ impl Process {
             let log = std::fs::read_to_string(&self.log)?;
             let found = log.lines().find_map(|line| {
                 let (_, rest) = line.split_once(before)?;
-                let (base, _) = rest.split_once("/docs")?;
-                Some(base.to_owned())
+                let host = rest.find("://")? + 3;
+                let end = host + rest[host..].find('/')?;
+                Some(rest[..end].to_owned())
             });
             if let Some(base) = found {
                 return Ok(base);

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use subrosa_client::SequencerClient;
+use subrosa_client::OperationsClient;
 use subrosa_clock::{Clock, SystemClock, VirtualClock};
 use tokio::task::JoinHandle;
 
@@ -73,7 +73,7 @@ impl Time {
     /// Moves virtual time fast whenever no client proves and the sequencer has no backlog.
     pub(crate) fn follow(
         &mut self,
-        sequencer: SequencerClient,
+        operations: OperationsClient,
         is_proving: impl Fn() -> bool + Send + 'static,
     ) {
         let Some(clock) = self.fast.clone() else {
@@ -87,7 +87,7 @@ impl Time {
                     let quiet = !backlog && !is_proving();
                     clock.advance(if quiet { TICK * SPEED } else { TICK });
                 }
-                let metrics = sequencer.metrics().await.unwrap_or_default();
+                let metrics = operations.metrics().await.unwrap_or_default();
                 // There is no such metric before the first batch.
                 backlog = metric(&metrics, UNSETTLED).is_ok_and(|count| count >= BACKLOG);
             }

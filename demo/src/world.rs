@@ -13,7 +13,7 @@ use std::{
 use alloy_primitives::{Address, U256};
 use alloy_sol_types::SolCall as _;
 use anyhow::{Context as _, ensure};
-use subrosa_client::{GatewayClient, SequencerClient, gateway::AssetView};
+use subrosa_client::{GatewayClient, OperationsClient, SequencerClient, gateway::AssetView};
 use subrosa_l1::{
     Account, At, L1, Transport as _, contracts::Rollup as RollupContract, deploy::Deployment,
     development,
@@ -102,6 +102,7 @@ pub(crate) struct World {
     deployment: Deployment,
     l1: Arc<dyn L1>,
     sequencer: SequencerClient,
+    operations: OperationsClient,
     gateways: Vec<(String, GatewayClient)>,
     assets: Vec<AssetView>,
     time: Time,
@@ -130,8 +131,8 @@ impl World {
         );
         ensure!(
             !setting.fast || (setting.kind == ChainKind::Embedded && !setting.processes),
-            "virtual time, which --fast and the collateral scenario have, needs all services in one \
-             process, on the embedded chain"
+            "virtual time, which --fast and the collateral scenario have, needs all services in \
+             one process, on the embedded chain"
         );
         let (client_keys, batch_keys) = load_keys(keys, bars).await?;
         let bar = bars.spinner("deploying the contracts");
@@ -157,7 +158,8 @@ impl World {
             fast: setting.fast,
             url: url.as_deref(),
         };
-        let (services, sequencer) = Services::start(&plan, client_keys, batch_keys, bars).await?;
+        let (services, sequencer, operations) =
+            Services::start(&plan, client_keys, batch_keys, bars).await?;
         bar.finish("the sequencer is up");
 
         let accounts = development::accounts();
@@ -167,6 +169,7 @@ impl World {
             deployment,
             l1: rollup.client(None),
             sequencer,
+            operations,
             gateways: Vec::new(),
             assets: cast
                 .tokens
@@ -197,8 +200,8 @@ impl World {
         }
         bar.finish("wallets and sequencer are up");
         if let Some(is_proving) = world.services.is_proving() {
-            let sequencer = world.sequencer.clone();
-            world.time.follow(sequencer, is_proving);
+            let operations = world.operations.clone();
+            world.time.follow(operations, is_proving);
         }
         Ok(world)
     }
@@ -276,12 +279,12 @@ impl World {
 
     /// Returns the gas that settlement used so far, as the sequencer counts it.
     pub(crate) async fn settlement_gas(&self) -> anyhow::Result<f64> {
-        metric(&self.sequencer.metrics().await?, SETTLEMENT_GAS)
+        metric(&self.operations.metrics().await?, SETTLEMENT_GAS)
     }
 
     /// Returns the times of proofs, as far as they can be seen.
     pub(crate) async fn times(&self) -> anyhow::Result<Times> {
-        self.services.times(&self.sequencer).await
+        self.services.times(&self.operations).await
     }
 
     /// Waits until L1 has settled every batch that is published.

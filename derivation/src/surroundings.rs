@@ -128,8 +128,8 @@ impl Surroundings {
         self.latest.as_ref()
     }
 
-    /// Returns when the snapshot with this digest was the last one. The digest 0 stands for the time
-    /// before the first.
+    /// Returns when the snapshot with this digest was the last one. The digest 0 stands for the
+    /// time before the first.
     #[must_use]
     pub fn snapshot_validity(&self, digest: &Fr) -> Option<Validity> {
         self.snapshots.get(&fr_to_bytes(digest)).copied()

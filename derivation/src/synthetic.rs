@@ -215,8 +215,8 @@ impl Synthetic {
         }]);
     }
 
-    /// Settles a batch under the newest snapshot with so many transactions, every eighth of which is a withdrawal, and with
-    /// the deposits that wait, up to as many as the shape has slots.
+    /// Settles a batch under the newest snapshot with so many transactions, every eighth of which
+    /// is a withdrawal, and with the deposits that wait, up to as many as the shape has slots.
     ///
     /// # Errors
     /// [`ExecuteError`] if the shape has no room for them.

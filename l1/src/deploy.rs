@@ -145,8 +145,8 @@ impl Deployer<'_> {
             .await
     }
 
-    /// Creates the contracts, which know no shapes yet. The assets are registered before the rollup,
-    /// which must find its fee asset.
+    /// Creates the contracts, which know no shapes yet. The assets are registered before the
+    /// rollup, which must find its fee asset.
     async fn contracts(&self, config: &DeployConfig) -> Result<Deployment, L1Error> {
         let deployed_at = self.transport.head().await?.number;
         let accounts = vec![self.account.address()];

@@ -241,6 +241,16 @@ impl<'a> Governance<'a> {
         Ok(found.verifier)
     }
 
+    /// Returns the account that may submit batches.
+    ///
+    /// # Errors
+    /// [`L1Error`].
+    pub async fn sequencer(&self) -> Result<Address, L1Error> {
+        let rollup = self.targets.rollup;
+        let call = Rollup::sequencerCall {};
+        read(self.transport, At::Latest, "sequencer", rollup, call).await
+    }
+
     /// Returns the guardian.
     ///
     /// # Errors

@@ -203,8 +203,8 @@ async fn snapshots_hash_as_in_the_protocol() {
     let early = world.client.take_snapshot(&world.owner).await.unwrap_err();
     assert_eq!(early, rejected("snapshot", "SnapshotTooEarly"));
 
-    // `current_prices` states the spot prices, which a snapshot has as long as there are few earlier
-    // ones.
+    // `current_prices` states the spot prices, which a snapshot has as long as there are few
+    // earlier ones.
     set_answer(&*world.transport, &world.owner, gold, 345_678_912_345)
         .await
         .unwrap();

@@ -1,6 +1,9 @@
 //! Configuration, keys and ports of a sequencer.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use alloy_primitives::Address;
 use anyhow::{Context as _, ensure};
@@ -60,6 +63,23 @@ pub async fn configure(
     });
     let environment = Environment::of_process("SUBROSA_SEQUENCER_");
     settings(&defaults, file, &environment, flags, identity)
+}
+
+/// Returns the store that a sequencer's configuration names: the flag, the environment, the TOML
+/// `file`, or the default. Needs no L1.
+///
+/// # Errors
+/// If the file or the value is malformed.
+pub fn store_path(file: Option<&Path>, flag: Option<&Path>) -> anyhow::Result<PathBuf> {
+    #[derive(serde::Deserialize)]
+    struct Named {
+        store: PathBuf,
+    }
+    let environment = Environment::of_process("SUBROSA_SEQUENCER_");
+    let flags = flag.map_or_else(|| json!({}), |store| json!({ "store": store }));
+    let defaults = json!({ "store": DEFAULT_STORE });
+    let named: Named = layered_over(defaults, file, &environment, flags)?;
+    Ok(named.store)
 }
 
 /// Joins the layers of a sequencer's configuration. Nothing overrides the `identity` of its rollup.

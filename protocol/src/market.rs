@@ -230,8 +230,8 @@ impl Price {
     /// Reads the prices of a market from their word; inverse of [`Price::word`].
     ///
     /// # Errors
-    /// [`CodecError::Overflow`] if the word exceeds its width, [`CodecError::Impossible`] if the low
-    /// price is above the high one, or if only one of them is 0.
+    /// [`CodecError::Overflow`] if the word exceeds its width, [`CodecError::Impossible`] if the
+    /// low price is above the high one, or if only one of them is 0.
     pub fn from_word(word: &Fr) -> Result<Self, CodecError> {
         let field = "price";
         if !layout::prices::LAYOUT.fits(word) {

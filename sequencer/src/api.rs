@@ -3,28 +3,31 @@
 mod keys;
 mod limit;
 mod messages;
+mod news;
+mod pages;
 mod problem;
 mod routes;
-mod schema;
+pub(crate) mod schema;
 mod stream;
 
 use std::{
     any::Any,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
+    num::NonZero,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use axum::{
     Router,
-    extract::{ConnectInfo, DefaultBodyLimit, MatchedPath, Request, State},
+    extract::{ConnectInfo, DefaultBodyLimit, FromRequestParts, MatchedPath, Request, State},
+    http::{HeaderMap, request::Parts},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{MethodRouter, get, post},
 };
 use limit::{Limiter, Rate};
-use metrics_exporter_prometheus::PrometheusHandle;
-use problem::Problem;
+pub(crate) use problem::Problem;
 use tokio::sync::Semaphore;
 use tower::ServiceBuilder;
 use tower_http::{
@@ -35,7 +38,14 @@ use tracing::Instrument;
 use utoipa::OpenApi;
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::{admission::AdmissionQueue, node::Node, telemetry};
+use crate::{
+    admission::AdmissionQueue,
+    config::RateConfig,
+    node::Node,
+    peer::Proxies,
+    serve::{Peer, Shares},
+    telemetry,
+};
 
 /// The OpenAPI description.
 #[derive(OpenApi)]
@@ -50,7 +60,9 @@ use crate::{admission::AdmissionQueue, node::Node, telemetry};
         routes::submit,
         routes::transaction,
         routes::batches,
+        routes::final_batches,
         routes::batch,
+        news::news,
         stream::stream,
         messages::post,
         messages::read,
@@ -60,7 +72,6 @@ use crate::{admission::AdmissionQueue, node::Node, telemetry};
         keys::file,
         routes::health,
         routes::ready,
-        routes::metrics,
     ),
     components(schemas(Problem))
 )]
@@ -71,10 +82,15 @@ struct Description;
 pub(crate) struct Api {
     pub(crate) node: Arc<Node>,
     pub(crate) queue: AdmissionQueue,
-    pub(crate) streams: Arc<Semaphore>,
+    pub(crate) streams: Arc<Shares>,
+    pub(crate) waits: Arc<Shares>,
+    pub(crate) pages: Arc<pages::Pages>,
+    /// Places for those who read the store: two for each core.
+    pub(crate) readers: Arc<Semaphore>,
     pub(crate) keys: Arc<keys::Offer>,
-    pub(crate) metrics: PrometheusHandle,
-    limiter: Arc<Limiter>,
+    proxies: Arc<Proxies>,
+    reads: Arc<Limiter>,
+    pub(crate) submissions: Arc<Limiter>,
     pub(crate) message_limiter: Arc<Limiter>,
 }
 
@@ -83,25 +99,26 @@ impl Api {
     pub(crate) fn new(node: Arc<Node>, queue: AdmissionQueue) -> Self {
         let http = &node.config.http;
         let mailbox = &node.config.mailbox;
-        let seconds = f64::from(http.burst_s.max(1));
-        let limiter = Limiter::new(
-            Rate::over(http.global_rate, seconds),
-            Rate::over(http.peer_rate, seconds),
-            http.peers,
-            node.clock().now(),
-        );
-        let message_limiter = Limiter::new(
-            Rate::OFF,
-            Rate::new(mailbox.rate, f64::from(mailbox.burst)),
-            mailbox.peers,
-            node.clock().now(),
-        );
+        let seconds = f64::from(http.burst_s);
+        let now = node.clock().now();
+        let class = |rates: RateConfig| {
+            let all = Rate::over(rates.rate, seconds);
+            let peer = Rate::over(rates.peer_rate, seconds);
+            Arc::new(Limiter::new(all, peer, http.peers, now))
+        };
+        let messages = Rate::new(mailbox.rate, f64::from(mailbox.burst));
         Self {
-            streams: Arc::new(Semaphore::new(http.max_streams)),
+            streams: Shares::new(http.max_streams, http.peer_streams),
+            readers: Arc::new(Semaphore::new(
+                2 * std::thread::available_parallelism().map_or(1, NonZero::get),
+            )),
+            waits: Shares::new(http.max_waits, http.peer_waits),
+            pages: Arc::new(pages::Pages::new(http.page_memory)),
             keys: Arc::new(keys::Offer::new(&node)),
-            limiter: Arc::new(limiter),
-            message_limiter: Arc::new(message_limiter),
-            metrics: telemetry::recorder(),
+            proxies: Arc::new(Proxies::new(http)),
+            reads: class(http.reads),
+            submissions: class(http.submissions),
+            message_limiter: Arc::new(Limiter::new(Rate::OFF, messages, mailbox.peers, now)),
             node,
             queue,
         }
@@ -109,33 +126,42 @@ impl Api {
 
     /// Returns the interface as a service.
     pub(crate) fn router(self) -> Router {
-        let limited = Router::new()
-            .route("/v1/info", get(routes::info))
-            .route("/v1/transactions", post(routes::submit))
-            .route("/v1/transactions/{digest}", get(routes::transaction))
-            .route("/v1/batches", get(routes::batches))
-            .route("/v1/batches/stream", get(stream::stream))
-            .route("/v1/batches/{index}", get(routes::batch))
-            .route("/v1/assets", get(routes::assets))
-            .route("/v1/oracle", get(routes::oracle))
-            .route("/v1/keys/{hash}", get(keys::keys))
-            .route("/v1/keys/{hash}/{role}", get(keys::file))
+        let read = |handler: MethodRouter<Self>| {
+            handler.route_layer(from_fn_with_state((self.clone(), Class::Reads), rate))
+        };
+        let submit = |handler: MethodRouter<Self>| {
+            handler.route_layer(from_fn_with_state((self.clone(), Class::Submissions), rate))
+        };
+        // Messages have a rate of their own, which their handler applies.
+        let message = post(messages::post).layer(DefaultBodyLimit::max(messages::MAX_BODY));
+        let documents: Router<Self> = SwaggerUi::new("/docs")
+            .url("/openapi.json", Description::openapi())
+            .into();
+        let documents = documents
+            .route_layer(from_fn_with_state(self.clone(), pages::documents))
+            .route_layer(from_fn_with_state((self.clone(), Class::Reads), rate));
+        let max_body = self.node.config.http.max_body;
+        Router::new()
+            .route("/v1/info", read(get(routes::info)))
+            .route("/v1/transactions", submit(post(routes::submit)))
+            .route("/v1/transactions/{digest}", read(get(routes::transaction)))
+            .route("/v1/batches", read(get(routes::batches)))
+            .route("/v1/batches/stream", read(get(stream::stream)))
             .route(
-                "/v1/messages",
-                get(messages::read)
-                    .post(messages::post)
-                    .layer(DefaultBodyLimit::max(messages::MAX_BODY)),
+                "/v1/batches/pages/{number}",
+                read(get(routes::final_batches)),
             )
-            .route_layer(from_fn_with_state(self.clone(), rate));
-        // No rate limit: operators must reach these when clients are turned away.
-        let operations = Router::new()
+            .route("/v1/news", read(get(news::news)))
+            .route("/v1/batches/{index}", read(get(routes::batch)))
+            .route("/v1/assets", read(get(routes::assets)))
+            .route("/v1/oracle", read(get(routes::oracle)))
+            .route("/v1/keys/{hash}", read(get(keys::keys)))
+            .route("/v1/keys/{hash}/{role}", read(get(keys::file)))
+            .route("/v1/messages", read(get(messages::read)).merge(message))
+            .merge(documents)
+            // No rate limit: what balances load must reach these when clients are turned away.
             .route("/health", get(routes::health))
             .route("/ready", get(routes::ready))
-            .route("/metrics", get(routes::metrics));
-        let max_body = self.node.config.http.max_body;
-        limited
-            .merge(operations)
-            .merge(SwaggerUi::new("/docs").url("/openapi.json", Description::openapi()))
             .fallback(|| async { Problem::not_found("path") })
             .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
             .layer(
@@ -154,17 +180,67 @@ fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
     Problem::internal().into_response()
 }
 
-/// Refuses requests beyond the rate limits.
+/// Class of requests with a rate of its own.
+#[derive(Debug, Clone, Copy)]
+enum Class {
+    Reads,
+    Submissions,
+}
+
+/// Refuses requests beyond the rate of their class.
 async fn rate(
-    State(api): State<Api>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    State((api, class)): State<(Api, Class)>,
+    Peer(peer): Peer,
     request: Request,
     next: Next,
 ) -> Response {
-    if api.limiter.allow(peer.ip(), api.node.clock().now()) {
+    let limiter = match class {
+        Class::Reads => &api.reads,
+        Class::Submissions => &api.submissions,
+    };
+    if limiter.allow(peer, api.node.clock().now()) {
         next.run(request).await
     } else {
-        Problem::rate_limited().into_response()
+        api.refused().await.into_response()
+    }
+}
+
+impl Api {
+    /// Returns the refusal of a request beyond a rate, after a pause: a client that asks again at
+    /// once gets no further than one that waits.
+    pub(crate) async fn refused(&self) -> Problem {
+        let pause = Duration::from_millis(self.node.config.http.refusal_ms);
+        tokio::select! {
+            () = self.node.cancel.cancelled() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+        Problem::rate_limited()
+    }
+
+    /// Returns the address that a request counts for.
+    fn client(&self, peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
+        self.proxies.client(peer.ip(), headers)
+    }
+}
+
+impl FromRequestParts<Api> for Peer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        let connection = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let ConnectInfo(peer) = connection.ok_or_else(Problem::internal)?;
+        Ok(Self(api.client(*peer, &parts.headers)))
+    }
+}
+
+impl FromRequestParts<(Api, Class)> for Peer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        (api, _): &(Api, Class),
+    ) -> Result<Self, Problem> {
+        Self::from_request_parts(parts, api).await
     }
 }
 

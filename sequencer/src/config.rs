@@ -1,11 +1,19 @@
 //! The sequencer's configuration. Every field has a default except those that name the deployment,
 //! so that a configuration file holds only what differs.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+mod http;
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 use subrosa_l1::{TransactionSettings, development::is_development_chain};
 use subrosa_protocol::{Fr, batch::Shape, transaction::Context};
+
+pub use http::{ForwardedHeader, HttpConfig, RateConfig, TlsConfig};
 
 /// Longest time to live of a message, in seconds: 30 days.
 const MAX_TTL_S: u64 = 30 * 24 * 60 * 60;
@@ -23,6 +31,11 @@ pub struct Config {
     /// Address to listen on; port 0 picks a free one.
     #[serde(default = "Config::default_listen")]
     pub listen: SocketAddr,
+    /// Address on which metrics and readiness are shown to operators. Without it, it is the port
+    /// after `listen`, on the same address if that is a loopback address and on 127.0.0.1
+    /// otherwise; port 0 picks a free one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operations: Option<SocketAddr>,
     /// Directory of the store.
     pub store: PathBuf,
     /// Chain id of the settlement layer.
@@ -36,7 +49,8 @@ pub struct Config {
     /// L1 account that is credited with the fees of batches, `0x` hex.
     #[serde(with = "address_hex")]
     pub fee_recipient: [u8; 20],
-    /// Smallest accepted fee, in base units of the fee asset; a decimal string in files.
+    /// Smallest accepted fee, in base units of the fee asset; a decimal string in files. It may be
+    /// 0 on development chains only.
     #[serde(default, with = "decimal")]
     pub min_fee: u128,
     /// Whether this sequencer only follows L1: it seals, proves and settles nothing, takes no
@@ -71,6 +85,7 @@ impl Config {
     pub fn new(store: PathBuf, chain_id: u64, rollup: [u8; 20], vault: [u8; 20]) -> Self {
         Self {
             listen: Self::default_listen(),
+            operations: None,
             store,
             chain_id,
             rollup,
@@ -223,50 +238,6 @@ impl Default for SettleConfig {
     }
 }
 
-/// Limits of the HTTP interface.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct HttpConfig {
-    /// Time to answer a request, in milliseconds. It does not apply to streams.
-    pub timeout_ms: u64,
-    /// Largest body, in bytes.
-    pub max_body: usize,
-    /// Requests a second from all peers together; 0 switches the limit off.
-    pub global_rate: u32,
-    /// Requests a second from one peer address; 0 switches the limit off.
-    pub peer_rate: u32,
-    /// Burst: the seconds of rate that may be used at once.
-    pub burst_s: u32,
-    /// Largest number of peer addresses that the limiter remembers.
-    pub peers: usize,
-    /// Largest number of open event streams.
-    pub max_streams: usize,
-    /// Largest number of keys that are sent at the same time.
-    pub key_downloads: usize,
-    /// Largest number of batches in one answer.
-    pub max_page: u64,
-    /// Largest size of the published data in one answer, in bytes. An answer always holds its
-    /// first batch.
-    pub max_page_bytes: usize,
-}
-
-impl Default for HttpConfig {
-    fn default() -> Self {
-        Self {
-            timeout_ms: 30_000,
-            max_body: 16 * 1024,
-            global_rate: 5_000,
-            peer_rate: 2_000,
-            burst_s: 2,
-            peers: 10_000,
-            max_streams: 256,
-            key_downloads: 8,
-            max_page: 256,
-            max_page_bytes: 4 * 1024 * 1024,
-        }
-    }
-}
-
 /// Capacity and rate limits of the mailbox.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -275,13 +246,20 @@ pub struct MailboxConfig {
     pub ttl_s: u64,
     /// Largest number of messages, of 1 KiB each.
     pub capacity: usize,
-    /// Messages a second from one peer; 0 switches the limit off. Each request also counts towards
-    /// `http.peer_rate`.
+    /// Messages a second from one peer; 0 switches the limit off.
     pub rate: u32,
     /// Burst: the messages that one peer may leave at once after a pause.
     pub burst: u32,
     /// Largest number of peers that the limiter remembers.
     pub peers: usize,
+    /// Bits of work that a message needs while at most a quarter of the capacity is used: 2 to this
+    /// power tries on average.
+    pub work_bits: u32,
+    /// Bits of work that a message needs when the mailbox is almost full. They rise evenly between.
+    /// If they are as few as `work_bits`, the work does not rise; with 0, none is needed.
+    pub max_work_bits: u32,
+    /// Greatest age of work, in seconds: nobody can do the work of a day before.
+    pub work_age_s: u64,
     /// Largest number of messages in one answer.
     pub max_page: u64,
 }
@@ -294,6 +272,9 @@ impl Default for MailboxConfig {
             rate: 2,
             burst: 120,
             peers: 10_000,
+            work_bits: 16,
+            max_work_bits: 26,
+            work_age_s: 600,
             max_page: 256,
         }
     }
@@ -368,8 +349,15 @@ impl Config {
                 "must be below the contract's window, 3600",
             );
         }
-        if self.http.max_page == 0 {
-            return field("http.max_page", "must be at least 1");
+        self.http.validate()?;
+        // Whoever only follows takes no transactions.
+        if self.min_fee == 0 && !self.follow && !is_development_chain(self.chain_id) {
+            return field(
+                "min_fee",
+                "must be at least 1 on a chain with value: a transaction that pays nothing is free \
+                 spam, and each costs the operator calldata and proofs; about the cost of one \
+                 transaction's calldata on L1 is a good start",
+            );
         }
         if self.mailbox.ttl_s == 0 || self.mailbox.ttl_s > MAX_TTL_S {
             return field("mailbox.ttl_s", "must be at least 1 and at most 30 days");
@@ -380,10 +368,33 @@ impl Config {
         if self.mailbox.burst == 0 {
             return field("mailbox.burst", "must be at least 1");
         }
+        if self.mailbox.work_bits > self.mailbox.max_work_bits || self.mailbox.max_work_bits > 40 {
+            return field(
+                "mailbox.max_work_bits",
+                "must be at least mailbox.work_bits and at most 40",
+            );
+        }
+        if self.mailbox.work_age_s == 0 {
+            return field("mailbox.work_age_s", "must be at least 1");
+        }
         if self.mailbox.max_page == 0 {
             return field("mailbox.max_page", "must be at least 1");
         }
         Ok(())
+    }
+
+    /// Returns the address on which to listen for operators.
+    #[must_use]
+    pub fn operations(&self) -> SocketAddr {
+        let after = match self.listen.port() {
+            0 | u16::MAX => 0,
+            port => port + 1,
+        };
+        let near = match self.listen.ip() {
+            ip if ip.is_loopback() => ip,
+            _ => Ipv4Addr::LOCALHOST.into(),
+        };
+        self.operations.unwrap_or((near, after).into())
     }
 
     /// Returns the confirmations that a deposit needs before it is sealed.

@@ -21,6 +21,8 @@
 //! - `pipeline` watches L1, seals, proves and settles. Each step is stored before the next begins
 //!   ([`store`]), so that a crash between two steps loses nothing and doubles nothing.
 //! - `mailbox` stands beside all this: wallets negotiate through it.
+//! - `serve` bounds connections and whatever one peer may hold; `operations` answers operators on a
+//!   listener of its own.
 //!
 //! The state transition is `subrosa_protocol::ledger`. No other rule of validity is decided here.
 //!
@@ -78,7 +80,9 @@ mod health;
 mod mailbox;
 mod mempool;
 mod node;
+mod operations;
 mod oracle;
+mod peer;
 mod pipeline;
 pub mod ports;
 mod purge;
@@ -86,6 +90,7 @@ mod record;
 mod recovery;
 mod refusal;
 mod removal;
+mod serve;
 mod service;
 mod startup;
 mod status;
@@ -99,8 +104,9 @@ pub use event::{BatchEvent, BatchEventKind};
 pub use health::{Halt, Health};
 pub use mailbox::MESSAGE_LEN;
 pub use ports::Ports;
-pub use recovery::RecoveryError;
+pub use recovery::{RecoveryError, check_rollup};
 pub use refusal::{FinalRejection, Refusal};
+pub use serve::TlsError;
 pub use service::{RunningSequencer, start};
 pub use startup::StartError;
 pub use status::TransactionStatus;

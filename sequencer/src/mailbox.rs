@@ -29,9 +29,19 @@ use crate::{
 /// need.
 const POSTING: usize = 32;
 
+/// Share of the capacity, as a divisor, up to which a message takes the least work.
+const CALM: usize = 4;
+
+const POISON: &str = "no holder of this lock panics";
+
 /// The reason to refuse a message.
 #[derive(Debug)]
 pub(crate) enum PostError {
+    /// The message has too little work.
+    Work {
+        /// Bits that it needs at present.
+        needed: u32,
+    },
     /// The mailbox is full.
     Full,
     /// The store failed.
@@ -85,6 +95,9 @@ impl Shelf {
 pub(crate) struct Mailbox {
     config: MailboxConfig,
     shelf: Mutex<Shelf>,
+    /// Held while messages go to disk, one after the other. Readers need the shelf only, so that
+    /// they do not wait for the disk.
+    writing: Mutex<()>,
     posting: Arc<Semaphore>,
     head: watch::Sender<u64>,
 }
@@ -116,12 +129,13 @@ impl Mailbox {
             config: config.clone(),
             head: watch::Sender::new(shelf.next),
             shelf: Mutex::new(shelf),
+            writing: Mutex::default(),
             posting: Arc::new(Semaphore::new(POSTING)),
         })
     }
 
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
-        self.shelf.lock().expect("no holder of this lock panics")
+        self.shelf.lock().expect(POISON)
     }
 
     /// Returns a permit to post, unless too many clients are posting.
@@ -134,30 +148,72 @@ impl Mailbox {
         self.head.subscribe()
     }
 
-    /// Stores a message and returns the second at which it expires. A message that is here already
-    /// keeps its expiry. Blocks until the message is on disk.
+    /// Returns the bits of work that a message needs at present. They rise with the number of
+    /// messages that are held, so that keeping the mailbox full costs the most.
+    pub(crate) fn needed(&self) -> u32 {
+        self.needed_beside(self.shelf().held.len())
+    }
+
+    fn needed_beside(&self, held: usize) -> u32 {
+        let (least, most) = (self.config.work_bits, self.config.max_work_bits);
+        let calm = self.config.capacity / CALM;
+        let above = held.saturating_sub(calm) as u64;
+        let rest = (self.config.capacity - calm).max(1) as u64;
+        let rise = u64::from(most.saturating_sub(least)) * above.min(rest);
+        least + rise.div_ceil(rest) as u32
+    }
+
+    /// Returns the second at which a message expires that is here already. Otherwise checks that a
+    /// message with `bits` of work would be taken.
+    pub(crate) fn look(
+        &self,
+        message: &[u8; MESSAGE_LEN],
+        bits: u32,
+        now: u64,
+    ) -> Result<Option<u64>, PostError> {
+        let id = id(message);
+        let shelf = self.shelf();
+        let known = shelf.by_id.get(&id).and_then(|at| shelf.held.get(at));
+        if let Some(held) = known.filter(|held| held.expires > now) {
+            telemetry::message("repeated");
+            return Ok(Some(held.expires));
+        }
+        let needed = self.needed_beside(shelf.held.len());
+        if bits < needed {
+            telemetry::message("too_little_work");
+            return Err(PostError::Work { needed });
+        }
+        Ok(None)
+    }
+
+    /// Stores a message with `bits` of work and returns the second at which it expires. A message
+    /// that is here already keeps its expiry. Blocks until the message is on disk.
     pub(crate) fn post(
         &self,
         store: &Store,
         message: [u8; MESSAGE_LEN],
+        bits: u32,
         now: u64,
     ) -> Result<u64, PostError> {
-        let id = id(&message);
-        let mut shelf = self.shelf();
-        let known = shelf.by_id.get(&id).and_then(|at| shelf.held.get(at));
-        if let Some(held) = known.filter(|held| held.expires > now) {
-            telemetry::message("repeated");
-            return Ok(held.expires);
+        let _writing = self.writing.lock().expect(POISON);
+        if let Some(expires) = self.look(&message, bits, now)? {
+            return Ok(expires);
         }
-        let oldest = shelf.held.values().next();
-        if shelf.held.len() >= self.config.capacity && oldest.is_some_and(|h| h.expires <= now) {
-            purge(&mut shelf, store, now).map_err(PostError::Store)?;
+        let is_full = || {
+            let shelf = self.shelf();
+            let oldest = shelf.held.values().next();
+            let expired = oldest.is_some_and(|held| held.expires <= now);
+            (shelf.held.len() >= self.config.capacity, expired)
+        };
+        if let (true, true) = is_full() {
+            self.purge_held(store, now).map_err(PostError::Store)?;
         }
-        if shelf.held.len() >= self.config.capacity {
+        if let (true, _) = is_full() {
             telemetry::message("mailbox_full");
             return Err(PostError::Full);
         }
-        let sequence = shelf.next;
+        let id = id(&message);
+        let sequence = self.shelf().next;
         let expires = now + self.config.ttl_s;
         let record = MessageRecord { expires, message };
         let write = || -> Result<(), StoreError> {
@@ -169,6 +225,7 @@ impl Mailbox {
             changes.commit()
         };
         write().map_err(PostError::Store)?;
+        let mut shelf = self.shelf();
         shelf.put(sequence, Held { id, expires });
         shelf.next = sequence + 1;
         telemetry::message("stored");
@@ -179,7 +236,40 @@ impl Mailbox {
 
     /// Deletes the expired messages.
     pub(crate) fn purge(&self, store: &Store, now: u64) -> Result<(), StoreError> {
-        purge(&mut self.shelf(), store, now)
+        let _writing = self.writing.lock().expect(POISON);
+        self.purge_held(store, now)
+    }
+
+    /// Deletes the expired messages from store and memory. The caller holds `writing`.
+    fn purge_held(&self, store: &Store, now: u64) -> Result<(), StoreError> {
+        let expired: Vec<u64> = {
+            let shelf = self.shelf();
+            let held = shelf.held.iter();
+            held.filter(|(_, held)| held.expires <= now)
+                .map(|(sequence, _)| *sequence)
+                .collect()
+        };
+        if expired.is_empty() {
+            return Ok(());
+        }
+        let mut changes = store.change();
+        for sequence in &expired {
+            changes.delete::<Messages>(sequence)?;
+        }
+        changes.commit()?;
+        let mut shelf = self.shelf();
+        for sequence in expired {
+            shelf.remove(sequence);
+        }
+        telemetry::messages_held(shelf.held.len());
+        Ok(())
+    }
+
+    /// Returns the number of the first message that is held, and the number of the next to arrive.
+    pub(crate) fn extent(&self, now: u64) -> (u64, u64) {
+        let shelf = self.shelf();
+        let first = shelf.held.iter().find(|(_, held)| held.expires > now);
+        (first.map_or(shelf.next, |(first, _)| *first), shelf.next)
     }
 
     /// Returns the messages from `from` on, at most `limit`.
@@ -220,28 +310,6 @@ impl Mailbox {
 /// Returns the identity of a message.
 fn id(message: &[u8; MESSAGE_LEN]) -> [u8; 32] {
     derive::bytes32("mailbox", &[message])
-}
-
-/// Deletes the expired messages from store and memory.
-fn purge(shelf: &mut Shelf, store: &Store, now: u64) -> Result<(), StoreError> {
-    let held = shelf.held.iter();
-    let expired: Vec<u64> = held
-        .filter(|(_, held)| held.expires <= now)
-        .map(|(sequence, _)| *sequence)
-        .collect();
-    if expired.is_empty() {
-        return Ok(());
-    }
-    let mut changes = store.change();
-    for sequence in &expired {
-        changes.delete::<Messages>(sequence)?;
-    }
-    changes.commit()?;
-    for sequence in expired {
-        shelf.remove(sequence);
-    }
-    telemetry::messages_held(shelf.held.len());
-    Ok(())
 }
 
 #[cfg(test)]

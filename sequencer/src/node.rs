@@ -1,6 +1,7 @@
 //! The state that all tasks of one sequencer share.
 
 use std::{
+    hash::{BuildHasher as _, RandomState},
     sync::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
@@ -15,7 +16,7 @@ use subrosa_protocol::{
     element::{Anchor, Nullifier, TransactionDigest},
     ledger::{self, Ledger},
 };
-use tokio::sync::{Mutex as AsyncMutex, Notify, broadcast};
+use tokio::sync::{Mutex as AsyncMutex, Notify, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -85,6 +86,10 @@ pub(crate) struct Node {
     final_below: AtomicU64,
     pub(crate) health: HealthBoard,
     pub(crate) events: broadcast::Sender<BatchEvent>,
+    /// Distinguishes the versions of this process from those of others.
+    pub(crate) incarnation: u64,
+    /// Grows with every change that a reader of batches or prices wants to know of.
+    versions: watch::Sender<u64>,
     pub(crate) wake_seal: Notify,
     pub(crate) wake_prove: Notify,
     pub(crate) wake_settle: Notify,
@@ -160,6 +165,8 @@ impl Node {
             contradictions: AtomicU32::new(0),
             health: HealthBoard::default(),
             events: broadcast::Sender::new(EVENT_BACKLOG),
+            incarnation: RandomState::new().hash_one(0),
+            versions: watch::Sender::new(0),
             wake_seal: Notify::new(),
             wake_prove: Notify::new(),
             wake_settle: Notify::new(),
@@ -217,12 +224,18 @@ impl Node {
         *self.oracle.lock().expect(POISON) = Arc::new(oracle);
     }
 
+    /// Follows the version of batches and of the next batch's prices.
+    pub(crate) fn versions(&self) -> watch::Receiver<u64> {
+        self.versions.subscribe()
+    }
+
     /// Chooses the prices of the next batch at the chain's time `clock`.
     pub(crate) fn choose_prices(&self, clock: u64) {
         let confirmations = self.config.deposit_confirmations();
         let candidates = self.oracle().candidates(confirmations, clock);
         if self.pool().choose_prices(&candidates) {
             tracing::info!("the next batch has other prices");
+            self.versions.send_modify(|version| *version += 1);
             self.wake_seal.notify_one();
         }
     }
@@ -347,6 +360,10 @@ impl Node {
 
     /// Tells all listeners of a change of a batch.
     pub(crate) fn emit(&self, index: u64, kind: BatchEventKind) {
+        // A proof changes nothing for a reader of batches.
+        if kind != BatchEventKind::Proven {
+            self.versions.send_modify(|version| *version += 1);
+        }
         // It fails only if there are no listeners.
         let _ = self.events.send(BatchEvent { index, kind });
     }

@@ -54,9 +54,9 @@ pub enum RecoveryError {
     },
     /// Another version of the program made the store.
     #[error(
-        "the store has schema {found}; this program needs schema {expected}: run `subrosa sequencer \
-         rebuild --set-aside`, which reads everything from L1 anew and keeps what was accepted, or \
-         use the program that made the store"
+        "the store has schema {found}; this program needs schema {expected}: run \
+         `subrosa sequencer rebuild --set-aside`, which reads everything from L1 anew and keeps \
+         what was accepted, or use the program that made the store"
     )]
     Schema {
         /// Schema of the store.
@@ -246,6 +246,22 @@ fn number(Bytes(bytes): Bytes, entry: &'static str) -> Result<u64, RecoveryError
         source: CodecError::Short,
     })?;
     Ok(u64::from_be_bytes(bytes))
+}
+
+/// Checks that a store, of any schema, belongs to this rollup, or to none yet.
+///
+/// # Errors
+/// [`RecoveryError::Identity`] if it belongs to another one.
+pub fn check_rollup(store: &Store, chain_id: u64, rollup: &[u8; 20]) -> Result<(), RecoveryError> {
+    let stored = store.get::<Meta>(&MetaKey::Identity)?;
+    // Damage may be why the store is made anew.
+    let Some(Ok(stored)) = stored.map(|Bytes(bytes)| Identity::decode(&bytes)) else {
+        return Ok(());
+    };
+    if (stored.chain_id, &stored.rollup) != (chain_id, rollup) {
+        return Err(RecoveryError::Identity { what: "rollup" });
+    }
+    Ok(())
 }
 
 fn check_identity(store: &Store, identity: &Identity) -> Result<State, RecoveryError> {

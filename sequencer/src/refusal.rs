@@ -76,6 +76,15 @@ impl Refusal {
             Self::Internal => "internal",
         }
     }
+
+    /// Whether no honest client makes such a submission: a client checks its form, its rules and
+    /// its proof before it sends it.
+    pub(crate) fn is_waste(&self) -> bool {
+        matches!(
+            self,
+            Self::Malformed { .. } | Self::InvalidProof | Self::InvalidTransaction { .. }
+        )
+    }
 }
 
 impl From<StatelessError> for Refusal {

@@ -18,9 +18,10 @@ use crate::{
     event::BatchEvent,
     health::{Halt, Health},
     node::{Node, Registry},
-    pipeline,
+    operations, pipeline,
     ports::Ports,
     purge,
+    serve::{self, Bounds},
     startup::{StartError, check_chain, check_config, io, open_store},
     telemetry,
 };
@@ -47,9 +48,7 @@ pub async fn start(config: Config, ports: Ports) -> Result<RunningSequencer, Sta
         pending = recovered.mempool.len(),
         "the store is sound"
     );
-    let listener = TcpListener::bind(config.listen)
-        .await
-        .map_err(io("listening"))?;
+    let listener = serve::listen(config.listen).map_err(io("listening"))?;
     let ledger_config = ledger::Config {
         context,
         fee_asset: view.fee_asset,
@@ -76,6 +75,8 @@ pub async fn start(config: Config, ports: Ports) -> Result<RunningSequencer, Sta
 /// A running sequencer. Dropping it stops nothing; call [`RunningSequencer::stop`].
 pub struct RunningSequencer {
     addr: SocketAddr,
+    operations_addr: SocketAddr,
+    operations: std::thread::JoinHandle<()>,
     node: Arc<Node>,
     tasks: Vec<JoinHandle<()>>,
     server: JoinHandle<()>,
@@ -93,7 +94,10 @@ impl RunningSequencer {
         let (queue, parts) = AdmissionQueue::new(node.config.admission.queue);
         let cancel = node.cancel.clone();
         let router = Api::new(node.clone(), queue).router();
-        let server = tokio::spawn(serve(listener, router, cancel.clone()));
+        let bounds = Bounds::new(&node.config.http, &cancel)?;
+        let (operations_addr, operations) =
+            operations::start(node.clone()).map_err(io("listening for operators"))?;
+        let server = tokio::spawn(serve::serve(listener, router, bounds, cancel.clone()));
         let admission = admission::run(node.clone(), parts, threads.clone(), commits, cancel);
         let follow = node.config.follow;
         let mut tasks = vec![
@@ -107,9 +111,11 @@ impl RunningSequencer {
             tasks.push(supervise(&node, "seal", pipeline::seal(node.clone())));
             tasks.push(supervise(&node, "prove", pipeline::prove(node.clone())));
         }
-        tracing::info!(%addr, "listening");
+        tracing::info!(%addr, operations = %operations_addr, "listening");
         Ok(Self {
             addr,
+            operations_addr,
+            operations,
             node,
             tasks,
             server,
@@ -121,6 +127,11 @@ impl RunningSequencer {
     /// Returns the address on which it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Returns the address on which it listens for operators.
+    pub fn operations_addr(&self) -> SocketAddr {
+        self.operations_addr
     }
 
     /// Returns the token whose cancellation begins the shutdown. [`RunningSequencer::stop`] waits
@@ -166,6 +177,7 @@ impl RunningSequencer {
             node,
             tasks,
             server,
+            operations,
             committer,
             threads,
             ..
@@ -188,6 +200,9 @@ impl RunningSequencer {
             // The committer ends when the last verification has sent its group.
             committer.join();
             drop(threads);
+            while !operations.is_finished() && tokio::time::Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(2));
+            }
             close(node, within);
         });
         let _ = joined.await;
@@ -238,14 +253,4 @@ fn supervise(
             node.health.halt(Halt::Task { task: name.into() });
         }
     })
-}
-
-/// Serves the HTTP interface until cancelled.
-async fn serve(listener: TcpListener, router: axum::Router, cancel: CancellationToken) {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, service)
-        .with_graceful_shutdown(async move { cancel.cancelled().await });
-    if let Err(error) = server.await {
-        tracing::error!(%error, "the HTTP server failed");
-    }
 }

@@ -13,6 +13,7 @@ use crate::{
     mailbox::Mailbox,
     ports::{Ports, ProofVerifier, RollupView, SettlementError},
     recovery::{Recovered, RecoveryError, recover},
+    serve::TlsError,
     store::{Store, StoreError, tables::Identity},
     wire::fr_hex,
 };
@@ -73,6 +74,9 @@ pub enum StartError {
         /// Digest, hex.
         digest: String,
     },
+    /// The certificate for TLS cannot be used.
+    #[error("http.tls: {0}")]
+    Tls(#[from] TlsError),
     /// The address is in use, or the system gives no thread.
     #[error("{what}: {source}")]
     Io {

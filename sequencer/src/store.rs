@@ -12,7 +12,7 @@ use std::{
 };
 
 pub use codec::CodecError;
-pub use copy::{carry, copy};
+pub use copy::{carry, copy, restore};
 use rocksdb::{ColumnFamily, DB, Direction, IteratorMode, WriteBatch, WriteOptions};
 use tables::{Bytes, Key, LedgerCheckpoints, Table, Value};
 
@@ -41,6 +41,34 @@ pub enum StoreError {
         path: PathBuf,
         /// The operating system's error.
         source: std::io::Error,
+    },
+    /// A directory stands where a new one is to be made.
+    #[error("{path} exists; name a directory that is not there yet, or move this one away")]
+    Exists {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A copy is to be made inside of the store.
+    #[error("{path} is inside of the store; name a directory outside of it")]
+    Inside {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The directory is no copy of a store.
+    #[error("{path} is no copy of a store; name a directory that `backup` made")]
+    NoCopy {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A copy lacks entries.
+    #[error("the copy {path} is damaged: it has {found} of {expected} entries; use another copy")]
+    Damaged {
+        /// The directory.
+        path: PathBuf,
+        /// Entries that it has.
+        found: u64,
+        /// Entries that it had.
+        expected: u64,
     },
     /// Stored bytes cannot be read.
     #[error("table {table} holds an unreadable entry: {source}")]

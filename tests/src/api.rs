@@ -3,7 +3,7 @@
 
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
-use subrosa_client::{Method, SequencerClient};
+use subrosa_client::{Method, OperationsClient, SequencerClient};
 
 use crate::eventually;
 
@@ -11,6 +11,7 @@ use crate::eventually;
 #[derive(Clone, Debug)]
 pub struct Api {
     client: SequencerClient,
+    operations: Option<OperationsClient>,
 }
 
 /// Answer to a POST, successful or not.
@@ -52,7 +53,27 @@ impl Api {
     pub fn new(base: &str) -> anyhow::Result<Self> {
         Ok(Self {
             client: SequencerClient::new(base)?,
+            operations: None,
         })
+    }
+
+    /// Names the sequencer's listener for operators.
+    ///
+    /// # Errors
+    /// If the HTTP client cannot be built.
+    pub fn operated(mut self, base: &str) -> anyhow::Result<Self> {
+        self.operations = Some(OperationsClient::new(base)?);
+        Ok(self)
+    }
+
+    /// Returns all metrics.
+    ///
+    /// # Errors
+    /// If the listener for operators is not known or does not answer.
+    pub async fn metrics(&self) -> anyhow::Result<String> {
+        let operations = self.operations.as_ref();
+        let operations = operations.context("the listener for operators is not known")?;
+        Ok(operations.metrics().await?)
     }
 
     /// Returns the typed client.
@@ -156,7 +177,7 @@ impl Api {
     /// # Errors
     /// If there is no such metric.
     pub async fn metric(&self, name: &str) -> anyhow::Result<f64> {
-        let text = self.client.metrics().await?;
+        let text = self.metrics().await?;
         let line = text
             .lines()
             .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));

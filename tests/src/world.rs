@@ -7,6 +7,7 @@ use subrosa_protocol::{batch::Shape, keys::Seed};
 use subrosa_sequencer::{
     Config, Ports, RunningSequencer,
     adapters::{Groth16Verifier, L1Settlement, LocalProver},
+    config::RateConfig,
 };
 
 use crate::{
@@ -104,6 +105,9 @@ impl World {
         config.seal.max_wait_ms = 500;
         config.seal.deposit_wait_ms = 500;
         config.settle.poll_ms = 100;
+        // A test is many clients behind one address.
+        config.http.reads = RateConfig::OFF;
+        config.http.submissions = RateConfig::OFF;
         adjust(&mut config);
         let ports = Ports {
             verifier: Arc::new(Groth16Verifier::new(keys().transaction.verifier().clone())),
@@ -113,7 +117,8 @@ impl World {
         };
         let sequencer = subrosa_sequencer::start(config, ports).await?;
         let base = format!("http://{}", sequencer.addr());
-        let api = Api::new(&base)?;
+        let operations = format!("http://{}", sequencer.operations_addr());
+        let api = Api::new(&base)?.operated(&operations)?;
         Ok(Self {
             chain,
             deployed,

@@ -559,7 +559,7 @@ async fn the_sequencer_learns_nothing_private() -> anyhow::Result<()> {
     }
 
     let answers = answers(&world).await?;
-    let metrics = world.api.text("/metrics").await?.into_bytes();
+    let metrics = world.api.metrics().await?.into_bytes();
     let mut stored = Vec::new();
     files(&store, &mut stored)?;
     world.sequencer.stop().await;

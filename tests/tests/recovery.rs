@@ -241,6 +241,35 @@ impl Ground {
         Institution::open(chain, deployed, &sequencer.base, &wallet, seed, account).await
     }
 
+    /// The sequencer's disk is lost while payments are in a batch that L1 does not have, and both
+    /// wallets have seen it. Both payments settle all the same.
+    async fn loses_its_disk(
+        &mut self,
+        north: &Institution,
+        south: &Institution,
+    ) -> anyhow::Result<()> {
+        let (to_south, to_north) = (south.address(), north.address());
+        let payments = [
+            (north, north.transfer(SYMBOLS[0], "3", &to_south, "there")),
+            (south, south.transfer(SYMBOLS[0], "2", &to_north, "back")),
+        ];
+        let mut sent = Vec::new();
+        for (of, payment) in payments {
+            sent.push((of, payment.await?));
+        }
+        for (of, id) in &sent {
+            of.reached(id, &["included"]).await?;
+        }
+        self.sequencer.service.kill()?;
+        std::fs::remove_dir_all(self.directory.path().join("store"))?;
+        self.sequencer.service.start_again()?;
+        self.sequencer.ready().await?;
+        for (of, id) in &sent {
+            of.settled(id).await?;
+        }
+        Ok(())
+    }
+
     /// Waits until the sequencer shows a status of an institution's leg, and returns it.
     async fn leg(&self, of: &Institution, swap: &str, wanted: &[&str]) -> anyhow::Result<String> {
         let swap = of.get(&format!("/v1/swaps/{swap}")).await?;
@@ -339,6 +368,7 @@ async fn a_swap_outlives_the_sequencer_between_its_legs() -> anyhow::Result<()> 
         Ok((inside(south.holdings().await?) == all).then_some(()))
     })
     .await?;
+    ground.loses_its_disk(&north, &south).await?;
     for (name, lost) in [("north", &north), ("south", &south)] {
         let empty = ground.directory.path().join(format!("restored-{name}"));
         let found = Institution::open(

@@ -62,8 +62,8 @@ contract PriceOracle is IPriceOracle, Governed {
         uint256[16] markets;
     }
 
-    /// @dev What a sample needs: whether one is due, maximum moves, minutes since the last one, and
-    /// the places of the last and the next one.
+    /// @dev Data of the next sample: whether it is due, maximum moves, minutes since the last one,
+    /// and the places of the last and the next one.
     struct Samples {
         bool due;
         uint256 moves;
@@ -313,8 +313,8 @@ contract PriceOracle is IPriceOracle, Governed {
         if (answered && answer[0] != stated) revert WrongTokenDecimals(stated, answer[0]);
     }
 
-    /// @dev Returns the words of the spot prices: low and high prices. Takes a sample if one is due.
-    /// A market without a spot price keeps its samples.
+    /// @dev Returns the words of the spot prices: low and high prices. Takes a sample if one is
+    /// due. A market without a spot price keeps its samples.
     function _judge(uint256[16] memory spots, uint256 time)
         private
         returns (uint256[16] memory prices)
@@ -366,8 +366,8 @@ contract PriceOracle is IPriceOracle, Governed {
         _nextSample = uint8((samples.next + 1) % SAMPLES);
     }
 
-    /// @dev Returns the sample that follows the last one: the spot price, at most `move` basis points
-    /// or the median away.
+    /// @dev Returns the sample that follows the last one: the spot price, at most `move` basis
+    /// points or the median away.
     function _follow(uint256 last, uint256 spot, uint256 median, uint256 move)
         private
         pure

@@ -49,8 +49,8 @@ contract PriceOracleTest is Fixture {
         oracle.setMarket(15, Market(GOLD, COIN, 9999, 2 ** 24 - 1, 10000, 2000, 86400, 250));
     }
 
-    /// @dev Returns the prices of a snapshot one by one, with low and high prices equal. Waits until
-    /// the last snapshot is a minute old.
+    /// @dev Returns the prices of a snapshot one by one, with low and high prices equal. Waits
+    /// until the last snapshot is a minute old.
     function take() private returns (uint256[16] memory prices) {
         (, uint40 last,,,,) = oracle.latest();
         if (VM.getBlockTimestamp() < last + 60) VM.warp(last + 60);

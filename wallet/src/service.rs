@@ -9,6 +9,7 @@
 //! | `loans` | proposals, steps, loans as the gateway shows them, and the watch over them |
 //! | `operations` | the queue of operations: composing, proving, sending, following |
 //! | `mailbox` | sealed messages to and from counterparties |
+//! | `news` | the wait for something to read |
 //! | `scan` | published batches, and the batches that L1 accepted |
 //! | `contact` | comparison of keys and deployment with the sequencer |
 
@@ -16,6 +17,7 @@ mod assets;
 mod contact;
 mod loans;
 mod mailbox;
+mod news;
 mod offers;
 mod operations;
 mod payments;
@@ -109,6 +111,8 @@ struct Inner {
     state: State,
     /// Highest batch that L1 accepted and that equals ours.
     settled: u64,
+    /// Times in a row that neither the sequencer nor L1 had our last batch.
+    absent: u32,
     /// Latest price snapshot that the wallet adopted from the sequencer.
     snapshot: Option<PriceSnapshot>,
     /// Time of the last request for the snapshot.
@@ -144,6 +148,7 @@ pub struct Wallet {
     inner: Mutex<Inner>,
     /// Deposits that tasks of this process carry to L1.
     carried: Carried,
+    ear: news::Ear,
     wake: Notify,
     mail: Notify,
     heights: watch::Sender<u64>,
@@ -213,6 +218,7 @@ impl Wallet {
                 auditors: Vec::new(),
                 state,
                 settled: 0,
+                absent: 0,
                 snapshot: None,
                 snapshot_asked: None,
                 l1_time: 0,
@@ -220,6 +226,7 @@ impl Wallet {
                 unsaved: false,
             }),
             carried: Carried::default(),
+            ear: news::Ear::default(),
             wake: Notify::new(),
             mail: Notify::new(),
             heights: watch::Sender::new(0),
@@ -279,7 +286,11 @@ impl Wallet {
                 }
             }
         };
-        tokio::join!(Arc::clone(&self).work(stop.clone()), mail);
+        tokio::join!(
+            Arc::clone(&self).work(stop.clone()),
+            Arc::clone(&self).listen(stop.clone()),
+            mail
+        );
     }
 
     async fn work(self: Arc<Self>, stop: CancellationToken) {
@@ -288,6 +299,7 @@ impl Wallet {
             match self.turn().await {
                 Ok(()) => failing = None,
                 Err(error) => {
+                    self.ear.missed();
                     let (code, _, retryable) = error.classify();
                     if failing.replace(code) == Some(code) {
                         tracing::debug!(code, retryable, "the wallet's turn ended early: {error}");
@@ -317,8 +329,14 @@ impl Wallet {
             }
             return Err(error);
         }
-        self.sync().await?;
-        self.refresh_prices().await;
+        let news = self.ear.batches(self.clock.now());
+        if news {
+            self.read_batches().await?;
+        }
+        self.confirm().await?;
+        if self.ear.prices(self.clock.now(), news) {
+            self.refresh_prices().await;
+        }
         self.follow().await?;
         self.watch_loans().await?;
         self.watch_submitted().await?;

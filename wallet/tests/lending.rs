@@ -526,7 +526,7 @@ async fn a_leg_is_made_again_when_the_prices_move() {
     }
 }
 
-/// What a lender signs is covered at the newest price, whatever was agreed.
+/// A lender signs what is covered at the newest price, whatever was agreed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lender_signs_no_opening_that_is_not_covered() {
     let scene = Scene::new(false).await;

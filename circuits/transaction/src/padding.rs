@@ -17,8 +17,8 @@ use subrosa_protocol::transaction::{Header, Kind, Transaction};
 const SEED: &[u8; 32] = b"subrosa v1 padding statement\0\0\0\0";
 
 /// Returns the no-op whose digest stands in the empty slots of every batch, with its witness:
-/// context 0, the anchor of note root 0 without prices, one unaudited asset, expiry 0, keys from a fixed seed that protects
-/// nothing.
+/// context 0, the anchor of note root 0 without prices, one unaudited asset, expiry 0, keys from a
+/// fixed seed that protects nothing.
 ///
 /// It is the same on every machine. Its digest is a constant of the batch circuit, so equal keys of
 /// the transaction circuit give equal keys of the batch circuit. Changing it means a new version of
@@ -43,8 +43,9 @@ pub fn padding_statement() -> (Words, Witness) {
 /// Builds a valid statement of kind 0 under fresh keys that are thrown away: three dummies, three
 /// outputs of value 0, no fee.
 ///
-/// `context` is word 0. `note_root` is any element, because no input is looked up under it. `expiry`
-/// is in seconds of Unix time, below 2⁴⁰. `asset` stands in all three slots and as fee asset.
+/// `context` is word 0. `note_root` is any element, because no input is looked up under it.
+/// `expiry` is in seconds of Unix time, below 2⁴⁰. `asset` stands in all three slots and as fee
+/// asset.
 ///
 /// Returns `None` if `asset` is not registered in `assets` or the expiry is out of range.
 pub fn no_op(

@@ -27,7 +27,7 @@ pub enum Rule {
     T2,
     /// Membership of real inputs.
     #[error(
-        "T3: the anchor is of a note root and prices; a real input is under that root, at a leaf index below 2^32"
+        "T3: the anchor has a note root and prices; a real input is under that root, below 2^32"
     )]
     T3,
     /// Nullifiers.
@@ -73,7 +73,7 @@ pub enum Rule {
     T16,
     /// Freshness of a price.
     #[error(
-        "T17: a step that needs a price takes it from the anchor's snapshot, fresh, for the loan's assets"
+        "T17: a price is that of the anchor's snapshot, fresh, for the loan's assets"
     )]
     T17,
     /// The digest.

@@ -277,6 +277,33 @@ pub struct BatchesBody {
     pub head: u64,
 }
 
+/// Page of batches that are final. It never changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FinalBatchesBody {
+    /// The batches in order.
+    pub batches: Vec<BatchBody>,
+}
+
+/// Number of batches in a page of final batches: page `n` begins with batch `n`·16 + 1.
+pub const FINAL_PAGE: u64 = 16;
+
+/// Whether there is something to read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NewsBody {
+    /// Changes with every batch, price snapshot and message.
+    #[schema(example = "5f0c9a1e2b7d4833-12-41")]
+    pub version: String,
+    /// Index that the next sealed batch will have.
+    #[schema(example = 12u64)]
+    pub head: u64,
+    /// Number that the next message will have.
+    #[schema(example = 41u64)]
+    pub messages: u64,
+    /// Bits of work that a message needs at present.
+    #[schema(example = 16u32)]
+    pub work: u32,
+}
+
 /// Registered asset.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AssetBody {
@@ -472,6 +499,26 @@ pub struct HealthBody {
     /// Parts that do not answer, when degraded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub degraded: Vec<String>,
+}
+
+impl HealthBody {
+    /// Makes the body of a service that works.
+    #[must_use]
+    pub fn ok() -> Self {
+        Self {
+            status: "ok".to_owned(),
+            degraded: Vec::new(),
+        }
+    }
+
+    /// Makes the body of a service of which parts do not answer.
+    #[must_use]
+    pub fn degraded(parts: Vec<String>) -> Self {
+        Self {
+            status: "degraded".to_owned(),
+            degraded: parts,
+        }
+    }
 }
 
 /// Problem detail (RFC 9457).

@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context as _;
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use subrosa_client::{GatewayClient, SequencerClient};
+use subrosa_client::{GatewayClient, OperationsClient, SequencerClient};
 use subrosa_clock::Clock;
 use subrosa_l1::{TransactionSettings, development};
 use subrosa_node::{
@@ -71,7 +71,8 @@ impl Plan<'_> {
         });
         if self.fast {
             // Rates are a second of the clock, which stands almost still while clients prove.
-            settings["http"] = json!({ "global_rate": 0, "peer_rate": 0 });
+            let off = json!({ "rate": 0, "peer_rate": 0 });
+            settings["http"] = json!({ "reads": off, "submissions": off });
             // As often as otherwise by the system's clock.
             settings["settle"]["poll_ms"] = json!(800);
         }
@@ -107,14 +108,14 @@ pub(crate) struct Times {
 }
 
 impl Services {
-    /// Starts the sequencer and returns a client of it.
+    /// Starts the sequencer and returns a client of it, and one of its listener for operators.
     pub(super) async fn start(
         plan: &Plan<'_>,
         client_keys: Arc<TransactionKeys>,
         batch_keys: Vec<Arc<BatchKeys>>,
         bars: &Bars,
-    ) -> anyhow::Result<(Self, SequencerClient)> {
-        let (services, base) = match plan.url {
+    ) -> anyhow::Result<(Self, SequencerClient, OperationsClient)> {
+        let (services, base, operations) = match plan.url {
             None => Here::start(plan, client_keys, batch_keys, bars).await?,
             Some(url) => {
                 // The processes load keys of their own.
@@ -145,10 +146,15 @@ impl Services {
                 let log = plan.log("sequencer");
                 let mut process = Process::start("the sequencer", &arguments, &[], &log)?;
                 let base = process.base("sequencer on ").await?;
-                (Self::Processes(vec![process]), base)
+                let operations = process.base("operations on ").await?;
+                (Self::Processes(vec![process]), base, operations)
             }
         };
-        Ok((services, SequencerClient::new(&base)?))
+        Ok((
+            services,
+            SequencerClient::new(&base)?,
+            OperationsClient::new(&operations)?,
+        ))
     }
 
     /// Opens an institution's wallet, makes it first where there is none, and returns a client of
@@ -212,7 +218,7 @@ impl Services {
 
     /// Returns the times of proofs: of this process by its own record, of another sequencer by its
     /// metrics.
-    pub(super) async fn times(&self, sequencer: &SequencerClient) -> anyhow::Result<Times> {
+    pub(super) async fn times(&self, operations: &OperationsClient) -> anyhow::Result<Times> {
         match self {
             Self::Here(here) => {
                 let batches = here.batch_prover.times();
@@ -224,7 +230,7 @@ impl Services {
                 })
             }
             Self::Processes(_) => {
-                let text = sequencer.metrics().await?;
+                let text = operations.metrics().await?;
                 let of =
                     |part: &str| metric(&text, &format!("{PROVING}_{part}{{stage=\"proven\"}}"));
                 Ok(Times {
@@ -280,7 +286,7 @@ impl Here {
         client_keys: Arc<TransactionKeys>,
         batch_keys: Vec<Arc<BatchKeys>>,
         bars: &Bars,
-    ) -> anyhow::Result<(Services, String)> {
+    ) -> anyhow::Result<(Services, String, String)> {
         let operator = development::accounts()
             .into_iter()
             .nth(OPERATOR)
@@ -305,13 +311,14 @@ impl Here {
         ports.clock = plan.clock.clone();
         let sequencer = subrosa_sequencer::start(config, ports).await?;
         let base = format!("http://{}", sequencer.addr());
+        let operations = format!("http://{}", sequencer.operations_addr());
         let here = Self {
             sequencer,
             wallets: Vec::new(),
             batch_prover,
             client_prover: Arc::new(TimedProver::new(client_keys)),
         };
-        Ok((Services::Here(Box::new(here)), base))
+        Ok((Services::Here(Box::new(here)), base, operations))
     }
 
     async fn open_wallet(

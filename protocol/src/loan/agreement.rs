@@ -50,8 +50,8 @@ impl Agreement {
     /// Length of the wire form in bytes.
     pub const ENCODED_LEN: usize = 1 + 2 * 64 + 2 * 2 + 16 + 3 + 2 * 5 + 1 + 16 + 16 + 1 + 5;
 
-    /// Checks that the loan makes sense and starts at the expiry (T30), so that no price from before
-    /// its origination serves against the borrower.
+    /// Checks that the loan makes sense and starts at the expiry (T30), so that no price from
+    /// before its origination serves against the borrower.
     ///
     /// # Errors
     /// The first [`AgreementDecodeError`].

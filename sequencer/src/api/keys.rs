@@ -36,7 +36,7 @@ const CHUNK: usize = 64 * 1024;
 /// Longest time for which one answer occupies a place, however slow its reader is.
 const LONGEST: Duration = Duration::from_secs(600);
 /// Life of an answer in caches: a year, as its content never changes.
-const CACHED: &str = "public, max-age=31536000, immutable";
+pub(super) const CACHED: &str = "public, max-age=31536000, immutable";
 
 /// The keys that this sequencer offers, and the places for those who read them.
 pub(crate) struct Offer {

@@ -49,6 +49,12 @@ impl Problem {
         }))
     }
 
+    /// Returns the code.
+    #[cfg(test)]
+    pub(super) fn code(&self) -> &str {
+        &self.0.code
+    }
+
     fn retryable(mut self) -> Self {
         self.0.retryable = true;
         self
@@ -84,6 +90,20 @@ impl Problem {
         } else {
             Self::malformed(detail)
         }
+    }
+
+    /// Reports a message whose work is too little or too old.
+    pub(crate) fn work_too_low(needed: u32) -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "work_too_low",
+            "Too little work",
+            format!(
+                "the message needs {needed} bits of recent work at present: read /v1/news, do the \
+                 work and send it again"
+            ),
+        )
+        .retryable()
     }
 
     /// Reports that the mailbox is full.

@@ -1,18 +1,19 @@
 //! Server-sent events: changes of batches, and arrivals of messages.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, time::Duration};
 
 use axum::{
     extract::State,
     response::sse::{Event, KeepAlive, Sse},
 };
 use futures::Stream;
-use tokio::sync::{OwnedSemaphorePermit, broadcast, broadcast::error::RecvError, watch};
+use tokio::sync::{broadcast, broadcast::error::RecvError, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{Api, problem::Problem};
 use crate::{
     event::{BatchEvent, BatchEventKind},
+    serve::{Peer, Share},
     wire::hex0x,
 };
 
@@ -21,7 +22,7 @@ struct Listener {
     /// Keeps only the newest head, so that many messages are one event for a slow reader.
     messages: watch::Receiver<u64>,
     cancel: CancellationToken,
-    _permit: OwnedSemaphorePermit,
+    _share: Share,
 }
 
 /// Streams events.
@@ -36,15 +37,17 @@ struct Listener {
         (status = 503, body = Problem)))]
 pub(crate) async fn stream(
     State(api): State<Api>,
+    Peer(peer): Peer,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
-    let permit = Arc::clone(&api.streams)
-        .try_acquire_owned()
-        .map_err(|_| Problem::unavailable("too many streams are open".into(), true))?;
+    let share = api.streams.take(peer).ok_or_else(|| {
+        let detail = "too many streams are open, here or of your address; close one or poll";
+        Problem::unavailable(detail.into(), true)
+    })?;
     let listener = Listener {
         events: api.node.events.subscribe(),
         messages: api.node.mailbox.subscribe(),
         cancel: api.node.cancel.clone(),
-        _permit: permit,
+        _share: share,
     };
     let events = futures::stream::unfold(listener, |mut listener| async move {
         let received = tokio::select! {

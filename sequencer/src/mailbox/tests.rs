@@ -20,6 +20,8 @@ fn world(ttl_s: u64, capacity: usize) -> World {
         ttl_s,
         capacity,
         max_page: 3,
+        work_bits: 0,
+        max_work_bits: 0,
         ..MailboxConfig::default()
     };
     World {
@@ -32,7 +34,7 @@ fn world(ttl_s: u64, capacity: usize) -> World {
 
 impl World {
     fn post(&self, i: u64, now: u64) -> Result<u64, PostError> {
-        self.mailbox.post(&self.store, message(i), now)
+        self.mailbox.post(&self.store, message(i), 0, now)
     }
 
     fn reopen(&mut self) {
@@ -72,7 +74,7 @@ fn the_same_message_is_held_once() {
     assert_eq!(world.read(0, 5), (vec![(0, 1), (1, 2)], 2, 2));
     // After its expiry the same message is a new one, and the purge of the old keeps it.
     assert_eq!(world.post(1, 10).unwrap(), 20);
-    purge(&mut world.mailbox.shelf(), &world.store, 10).unwrap();
+    world.mailbox.purge(&world.store, 10).unwrap();
     assert_eq!(world.post(1, 11).unwrap(), 20);
     assert_eq!(world.read(0, 11), (vec![(2, 1)], 3, 3));
 }
@@ -84,7 +86,7 @@ fn expired_messages_are_not_served_and_are_deleted() {
     world.post(2, 5).unwrap();
     assert_eq!(world.read(0, 9).0, [(0, 1), (1, 2)]);
     assert_eq!(world.read(0, 10), (vec![(1, 2)], 2, 2));
-    purge(&mut world.mailbox.shelf(), &world.store, 10).unwrap();
+    world.mailbox.purge(&world.store, 10).unwrap();
     let stored = world.store.all::<Messages>().unwrap();
     assert_eq!(stored.into_keys().collect::<Vec<_>>(), [1]);
 }
@@ -109,7 +111,7 @@ fn a_restart_keeps_messages_and_repeats_no_number() {
     world.reopen();
     assert_eq!(world.read(0, 5), (vec![(0, 1), (1, 2)], 2, 2));
     assert_eq!(world.post(1, 6).unwrap(), 10, "still known");
-    purge(&mut world.mailbox.shelf(), &world.store, 100).unwrap();
+    world.mailbox.purge(&world.store, 100).unwrap();
     world.reopen();
     assert_eq!(world.read(0, 100), (vec![], 2, 2));
     world.post(3, 100).unwrap();
@@ -138,4 +140,40 @@ fn listeners_are_told_of_the_head() {
     world.post(1, 0).unwrap();
     assert!(head.has_changed().unwrap());
     assert_eq!(*head.borrow_and_update(), 1);
+}
+
+// Before, a message cost nothing: ten addresses kept the mailbox full.
+#[test]
+fn the_work_of_a_message_rises_as_the_mailbox_fills() {
+    let mut world = world(10, 8);
+    world.config.work_bits = 4;
+    world.config.max_work_bits = 16;
+    world.reopen();
+    let post = |i, bits| world.mailbox.post(&world.store, message(i), bits, 0);
+    let mut needed = Vec::new();
+    for i in 0..8 {
+        let now = world.mailbox.needed();
+        needed.push(now);
+        let refused = post(i, now - 1);
+        assert!(matches!(refused, Err(PostError::Work { needed }) if needed == now));
+        post(i, now).unwrap();
+    }
+    assert_eq!(needed, [4, 4, 4, 6, 8, 10, 12, 14]);
+    assert_eq!(world.mailbox.needed(), 16);
+    assert!(matches!(post(9, 15), Err(PostError::Work { needed: 16 })));
+    assert!(matches!(post(9, 16), Err(PostError::Full)));
+    assert_eq!(post(3, 0).unwrap(), 10, "what is here is answered");
+    // When messages expire, it falls again.
+    world.mailbox.purge(&world.store, 10).unwrap();
+    assert_eq!(world.mailbox.needed(), 4);
+}
+
+// Before, a reader waited until the message of a poster was on disk.
+#[test]
+fn a_reader_does_not_wait_for_the_disk() {
+    let world = world(10, 8);
+    world.post(1, 0).unwrap();
+    let _writing = world.mailbox.writing.lock().unwrap();
+    assert_eq!(world.read(0, 0), (vec![(0, 1)], 1, 1));
+    assert_eq!(world.mailbox.extent(0), (0, 1));
 }

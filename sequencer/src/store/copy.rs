@@ -1,6 +1,6 @@
 //! Copies: a backup while the sequencer runs, and what a store that is rebuilt takes over.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rocksdb::{DB, IteratorMode, WriteBatch};
 use subrosa_protocol::Fr;
@@ -19,6 +19,8 @@ use crate::{
 
 /// Bytes that are written at once.
 const PART: usize = 4 << 20;
+/// File of a copy with the number of its entries.
+const COUNT: &str = "ENTRIES";
 /// Times that a running store is opened anew because it replaced a file meanwhile.
 const ATTEMPTS: usize = 5;
 
@@ -27,23 +29,24 @@ const ATTEMPTS: usize = 5;
 /// now and then, and returns it.
 ///
 /// # Errors
-/// [`StoreError::Database`], for instance if `to` exists. An incomplete copy is left beside it,
-/// under the name of `to` with the ending `partial`.
+/// [`StoreError`], for instance if `to` exists. An incomplete copy is left beside it, under the
+/// name of `to` with the ending `partial`.
 pub fn copy(from: &Path, to: &Path, mut progress: impl FnMut(u64)) -> Result<u64, StoreError> {
-    let on_disk = |path: &Path| {
-        let path = path.to_owned();
-        move |source: std::io::Error| StoreError::Disk { path, source }
-    };
-    if to.exists() {
-        let exists = std::io::ErrorKind::AlreadyExists;
-        return Err(on_disk(to)(exists.into()));
+    let partial = beside(to);
+    for path in [to, &partial] {
+        if path.exists() {
+            return Err(StoreError::Exists { path: path.into() });
+        }
+    }
+    let parent = to.parent().filter(|parent| parent.exists());
+    let parent = parent.and_then(|parent| parent.canonicalize().ok());
+    if let (Some(parent), Ok(store)) = (parent, from.canonicalize())
+        && parent.starts_with(store)
+    {
+        return Err(StoreError::Inside { path: to.into() });
     }
     let scratch = tempfile::tempdir().map_err(on_disk(to))?;
     let source = reader(from, scratch.path())?;
-    let partial = to.with_extension("partial");
-    if partial.exists() {
-        std::fs::remove_dir_all(&partial).map_err(on_disk(&partial))?;
-    }
     let target = Store::open(&partial)?;
     let mut entries = 0;
     for name in tables::ALL {
@@ -67,8 +70,79 @@ pub fn copy(from: &Path, to: &Path, mut progress: impl FnMut(u64)) -> Result<u64
         target.write(part, true)?;
     }
     drop(target);
+    let count = partial.join(COUNT);
+    std::fs::write(&count, entries.to_string()).map_err(on_disk(&count))?;
     std::fs::rename(&partial, to).map_err(on_disk(to))?;
     Ok(entries)
+}
+
+/// Puts a copy in the place of a missing store. The copy stays as it is, and the store appears
+/// whole or not at all. Returns the number of entries.
+///
+/// # Errors
+/// [`StoreError`] if the store exists, or the copy is none or lacks entries.
+pub fn restore(from: &Path, store: &Path) -> Result<u64, StoreError> {
+    let none = || StoreError::NoCopy { path: from.into() };
+    let partial = beside(store);
+    for path in [store, &partial] {
+        if path.exists() {
+            return Err(StoreError::Exists { path: path.into() });
+        }
+    }
+    let count = std::fs::read_to_string(from.join(COUNT)).map_err(|_| none())?;
+    let expected: u64 = count.parse().map_err(|_| none())?;
+    std::fs::create_dir_all(&partial).map_err(on_disk(&partial))?;
+    let put = || {
+        for entry in std::fs::read_dir(from).map_err(on_disk(from))? {
+            let entry = entry.map_err(on_disk(from))?;
+            let path = entry.path();
+            if path.is_file() && entry.file_name() != COUNT {
+                let copied = std::fs::copy(&path, partial.join(entry.file_name()));
+                copied.map_err(on_disk(&path))?;
+            }
+        }
+        let found = entries(&Store::open(&partial)?)?;
+        if found != expected {
+            return Err(StoreError::Damaged {
+                path: from.into(),
+                found,
+                expected,
+            });
+        }
+        std::fs::rename(&partial, store).map_err(on_disk(store))
+    };
+    let put = put();
+    if put.is_err() {
+        // What is left is of no use.
+        let _ = std::fs::remove_dir_all(&partial);
+    }
+    put.map(|()| expected)
+}
+
+/// Counts the entries of all tables.
+fn entries(store: &Store) -> Result<u64, StoreError> {
+    let mut entries = 0;
+    for name in tables::ALL {
+        let missing = StoreError::Table { table: name };
+        let table = store.db.cf_handle(name).ok_or(missing)?;
+        for entry in store.db.iterator_cf(table, IteratorMode::Start) {
+            entry.map_err(|source| store.database(source))?;
+            entries += 1;
+        }
+    }
+    Ok(entries)
+}
+
+/// Returns the name under which a directory is made before it is complete.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".partial");
+    name.into()
+}
+
+fn on_disk(path: &Path) -> impl FnOnce(std::io::Error) -> StoreError + use<> {
+    let path = path.to_owned();
+    move |source| StoreError::Disk { path, source }
 }
 
 /// Opens a store for reading, at one point in time. Another process may write to it.

@@ -25,6 +25,7 @@ pub fn assert_problem(answer: &Answer, status: u16, code: &str) {
         "legs_full",
         "mailbox_full",
         "rate_limited",
+        "work_too_low",
         "unavailable",
         "timeout",
     ]
@@ -401,7 +402,7 @@ async fn a_full_queue_asks_to_come_back_and_async_threads_stay_free() {
 async fn rates_are_limited_and_operators_are_not() {
     let world = World::new();
     let mut config = idle(world.config());
-    config.http.peer_rate = 5;
+    config.http.reads.peer_rate = 5;
     config.http.burst_s = 1;
     let node = world.start(config).await;
     let mut limited = 0;
@@ -451,11 +452,14 @@ async fn the_interface_is_described() {
         "/v1/messages",
         "/health",
         "/ready",
-        "/metrics",
     ] {
         assert!(api.body["paths"][path].is_object(), "{path}");
     }
     assert!(node.text("/docs/").await.contains("swagger"));
+    let operations = node.operated("/openapi.json").await;
+    for path in ["/health", "/ready", "/metrics"] {
+        assert!(operations.body["paths"][path].is_object(), "{path}");
+    }
 
     let info = node.get("/v1/info").await.body;
     assert_eq!(info["chain_id"], CHAIN_ID);
@@ -471,7 +475,7 @@ async fn the_interface_is_described() {
     assert_eq!(assets["assets"][1]["token"], hex0x(&[2; 20]));
 
     node.submit(&world.transaction()).await;
-    let metrics = node.text("/metrics").await;
+    let metrics = node.metrics().await;
     for name in [
         "subrosa_sequencer_admissions_total{result=\"accepted\"}",
         "subrosa_sequencer_admission_seconds_bucket",

@@ -1,9 +1,14 @@
 //! The mailbox over HTTP: messages of one length, bounded, in order, expiring and never logged.
 
-use std::{fmt::Write, sync::Mutex, time::Duration};
+use std::{
+    fmt::Write,
+    sync::{Mutex, atomic::AtomicBool},
+    time::Duration,
+};
 
 use futures::StreamExt;
 use rand::Rng;
+use subrosa_client::work::{self, Work};
 use subrosa_sequencer::{
     MESSAGE_LEN,
     store::{
@@ -203,7 +208,7 @@ async fn one_peer_cannot_fill_the_mailbox() {
     // Reading, and what is no message, is not limited by it.
     assert_eq!(page(&node, "").await.0.len(), stored);
     assert_eq!(node.submit(&world.transaction()).await.status, 202);
-    let metrics = node.text("/metrics").await;
+    let metrics = node.metrics().await;
     for name in [
         "subrosa_sequencer_messages_total{result=\"stored\"}",
         "subrosa_sequencer_messages_total{result=\"rate_limited\"}",
@@ -211,6 +216,52 @@ async fn one_peer_cannot_fill_the_mailbox() {
     ] {
         assert!(metrics.contains(name), "{name}");
     }
+    node.stop().await;
+}
+
+// Before, a message cost nothing: ten addresses at their rate kept the mailbox full.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_needs_recent_work_of_its_own() {
+    let world = World::new();
+    let mut config = idle(world.config());
+    config.mailbox.work_bits = 8;
+    config.mailbox.max_work_bits = 12;
+    config.mailbox.capacity = 4;
+    config.mailbox.work_age_s = 60;
+    let node = world.start(config).await;
+    let post = async |message: &[u8], work: &str| {
+        let url = format!("{}/v1/messages", node.base);
+        let request = node.client.post(url).header(work::HEADER, work);
+        let request = request.header("content-type", "application/octet-stream");
+        answer(request.body(message.to_vec()).send().await.unwrap()).await
+    };
+    let go_on = AtomicBool::new(false);
+    let work = |message: &[u8], time, bits| {
+        let found = Work::find(&context(), message, time, bits, 0, &go_on);
+        found.unwrap().to_string()
+    };
+    let message = message();
+    assert_problem(&leave(&node, &message).await, 429, "work_too_low");
+    let refused = leave(&node, &message).await;
+    assert!(refused.field("detail").contains("8 bits"), "{refused:?}");
+    for old in [now() - 120, now() + 600] {
+        let answer = post(&message, &work(&message, old, 8)).await;
+        assert_problem(&answer, 429, "work_too_low");
+    }
+    let other = super::mailbox::message();
+    let of_other = Work::find(&context(), &other, now(), 8, 0, &go_on).unwrap();
+    if of_other.bits(&context(), &message) < 8 {
+        let answer = post(&message, &of_other.to_string()).await;
+        assert_problem(&answer, 429, "work_too_low");
+    }
+    assert_problem(&post(&message, "much").await, 400, "malformed");
+    assert_eq!(post(&message, &work(&message, now(), 8)).await.status, 202);
+    // What is held is answered without work; the next takes more.
+    assert_eq!(leave(&node, &message).await.status, 202);
+    post(&other, &of_other.to_string()).await;
+    assert_eq!(node.get("/v1/news").await.body["work"], 10);
+    let last = super::mailbox::message();
+    assert_eq!(post(&last, &work(&last, now(), 10)).await.status, 202);
     node.stop().await;
 }
 

@@ -3,11 +3,13 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 mod admission;
+mod interface;
 mod kill;
 mod mailbox;
 mod oracle;
 mod pipeline;
 mod properties;
+mod reading;
 mod rebuild;
 mod recovery;
 mod start;

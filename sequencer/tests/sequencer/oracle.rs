@@ -196,6 +196,8 @@ async fn the_prices_stay_while_submissions_rely_on_them() {
     assert_eq!(node.submit(&tx).await.status, 202);
     node.until(&tx, "settled").await;
     assert_eq!(oracles(&world), [s.digest(), t.digest()]);
+    let metrics = node.metrics().await;
+    assert!(!metrics.contains("snapshot"), "{metrics}");
     node.stop().await;
 }
 

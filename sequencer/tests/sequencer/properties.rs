@@ -1,6 +1,6 @@
 //! Random interleavings of submissions, legs of swaps, double spends, deposits, outages, lost
-//! receipts, reorganisations, prices that move and that the chain takes back, changes of the registry, lapses of
-//! time and restarts.
+//! receipts, reorganisations, prices that move and that the chain takes back, changes of the
+//! registry, lapses of time and restarts.
 //!
 //! In the end every accepted transaction has settled exactly once or was rejected for a reason; a
 //! leg may also still wait for its counterpart. Both legs of a swap settled side by side, or

@@ -1,10 +1,15 @@
 //! L1 decides: stores that lack batches, followers, reorganisations, and endpoints that are behind.
 
-use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use subrosa_sequencer::{
-    Config, Halt, Health,
-    store::{Store, carry, copy},
+    Config, Halt, Health, RecoveryError, check_rollup,
+    store::{Store, StoreError, carry, copy, restore},
 };
 
 use crate::support::*;
@@ -153,18 +158,80 @@ async fn a_copy_of_a_running_store_is_a_whole_store() {
     let to = world.dir.path().join("copy");
     let entries = copy(&world.store(), &to, |_| ()).unwrap();
     assert!(entries > 10);
-    assert!(copy(&world.store(), &to, |_| ()).is_err(), "it exists");
+    let again = copy(&world.store(), &to, |_| ()).unwrap_err();
+    assert!(matches!(again, StoreError::Exists { path } if path == to));
+    let inside = world.store().join("copy");
+    let inside = copy(&world.store(), &inside, |_| ()).unwrap_err();
+    assert!(matches!(inside, StoreError::Inside { .. }));
     // The store goes on, and the copy lacks everything that comes later.
     let later = world.transaction();
     assert_eq!(node.submit(&later).await.status, 202);
     node.stop().await;
-    let node = world.start(config(&to)).await;
+    let store = world.dir.path().join("restored");
+    assert_eq!(restore(&to, &store).unwrap(), entries);
+    let node = world.start(config(&store)).await;
     for tx in settled.iter().chain([&waiting]) {
         node.until(tx, "settled").await;
     }
     let path = format!("/v1/transactions/{}", digest(&later));
     assert_eq!(node.get(&path).await.status, 404);
     node.stop().await;
+}
+
+/// Nothing is put in place that is not a whole copy, and the copy stays as it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_whole_copies_are_restored() {
+    let world = World::new();
+    let node = world.start(world.config()).await;
+    settle(&world, &node, 2).await;
+    node.stop().await;
+    let at = |name: &str| world.dir.path().join(name);
+    copy(&world.store(), &at("copy"), |_| ()).unwrap();
+    let files = |path: &Path| {
+        let names = std::fs::read_dir(path).unwrap();
+        let contents = names.map(|entry| {
+            let path = entry.unwrap().path();
+            (path.clone(), std::fs::read(path).unwrap())
+        });
+        contents.collect::<BTreeMap<_, _>>()
+    };
+    let before = files(&at("copy"));
+    restore(&at("copy"), &at("restored")).unwrap();
+    assert_eq!(files(&at("copy")), before);
+    let again = restore(&at("copy"), &at("restored")).unwrap_err();
+    assert!(matches!(again, StoreError::Exists { .. }));
+
+    // It said that it had restored each of these.
+    let none = restore(&at("nowhere"), &at("new")).unwrap_err();
+    assert!(matches!(none, StoreError::NoCopy { .. }));
+    assert!(!at("nowhere").exists());
+    std::fs::create_dir(at("empty")).unwrap();
+    let none = restore(&at("empty"), &at("new")).unwrap_err();
+    assert!(matches!(none, StoreError::NoCopy { .. }));
+    for path in before.keys() {
+        if path.extension().is_some_and(|ending| ending == "log") {
+            std::fs::write(path, b"").unwrap();
+        }
+    }
+    let damaged = restore(&at("copy"), &at("new")).unwrap_err();
+    assert!(matches!(damaged, StoreError::Damaged { .. }), "{damaged}");
+    assert!(!at("new").exists() && !at("new.partial").exists());
+}
+
+/// A store of another rollup is recognised before anything is set aside.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_of_another_rollup_is_recognised() {
+    let world = World::new();
+    let node = world.start(world.config()).await;
+    node.stop().await;
+    let config = world.config();
+    let store = Store::open(&world.store()).unwrap();
+    check_rollup(&store, config.chain_id, &config.rollup).unwrap();
+    let other = check_rollup(&store, config.chain_id, &[9; 20]).unwrap_err();
+    assert!(matches!(other, RecoveryError::Identity { .. }));
+    check_rollup(&store, config.chain_id + 1, &config.rollup).unwrap_err();
+    let empty = Store::open(&world.dir.path().join("empty")).unwrap();
+    check_rollup(&empty, config.chain_id, &config.rollup).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -156,3 +156,21 @@ fn configurations_are_read_and_checked() {
         assert!(config.validate().is_err());
     }
 }
+
+// Before, a sequencer on a chain with value took transactions that pay nothing.
+#[test]
+fn a_fee_of_nothing_is_for_development_chains() {
+    let world = World::new();
+    let mut config = world.config();
+    config.min_fee = 0;
+    assert!(config.validate().is_ok());
+    config.chain_id = 1;
+    let refused = config.validate().unwrap_err().to_string();
+    assert!(refused.starts_with("min_fee: "), "{refused}");
+    config.min_fee = 1;
+    assert!(config.validate().is_ok());
+    // A follower takes no transactions.
+    config.min_fee = 0;
+    config.follow = true;
+    assert!(config.validate().is_ok());
+}

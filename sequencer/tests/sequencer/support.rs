@@ -28,7 +28,9 @@ use subrosa_protocol::{
     swap::Side,
     transaction::{Context, Header, Kind, Transaction, Withdrawal},
 };
-use subrosa_sequencer::{Config, Health, Ports, RunningSequencer, StartError, ports::*};
+use subrosa_sequencer::{
+    Config, Health, Ports, RunningSequencer, StartError, config::RateConfig, ports::*,
+};
 
 pub const CHAIN_ID: u64 = 31337;
 pub const ROLLUP: [u8; 20] = [0x11; 20];
@@ -900,9 +902,12 @@ pub fn config(store: &Path) -> Config {
     config.settle.poll_ms = 20;
     config.settle.backoff_ms = 5;
     config.settle.backoff_max_ms = 40;
-    config.http.global_rate = 0;
-    config.http.peer_rate = 0;
+    config.http.reads = RateConfig::OFF;
+    config.http.submissions = RateConfig::OFF;
+    config.http.refusal_ms = 0;
     config.mailbox.rate = 0;
+    config.mailbox.work_bits = 0;
+    config.mailbox.max_work_bits = 0;
     config
 }
 
@@ -1069,6 +1074,18 @@ impl Node {
     pub async fn get(&self, path: &str) -> Answer {
         let url = format!("{}{path}", self.base);
         answer(self.client.get(url).send().await.unwrap()).await
+    }
+
+    /// Asks the listener for operators.
+    pub async fn operated(&self, path: &str) -> Answer {
+        let url = format!("http://{}{path}", self.running.operations_addr());
+        answer(self.client.get(url).send().await.unwrap()).await
+    }
+
+    pub async fn metrics(&self) -> String {
+        let url = format!("http://{}/metrics", self.running.operations_addr());
+        let response = self.client.get(url).send().await.unwrap();
+        response.text().await.unwrap()
     }
 
     pub async fn text(&self, path: &str) -> String {

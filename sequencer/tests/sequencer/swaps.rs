@@ -49,7 +49,7 @@ async fn legs_settle_side_by_side_whichever_comes_first() {
         };
         assert_beside(&node, a, b).await;
     }
-    let metrics = node.text("/metrics").await;
+    let metrics = node.metrics().await;
     for name in ["lone_legs", "mempool_pairs", "swaps_total"] {
         assert!(
             !metrics.contains(name),

@@ -57,7 +57,7 @@ async fn admissions() {
         at(0.99),
         at(1.0),
     );
-    let metrics = node.text("/metrics").await;
+    let metrics = node.metrics().await;
     for name in [
         "admission_seconds",
         "verify_group_seconds",

@@ -15,7 +15,7 @@ use subrosa_l1::{
 };
 use subrosa_protocol::batch::Shape;
 use subrosa_sequencer::{
-    Config, Health, Ports, RunningSequencer, StartError, adapters::L1Settlement,
+    Config, Health, Ports, RunningSequencer, StartError, adapters::L1Settlement, config::RateConfig,
 };
 
 use super::{
@@ -125,8 +125,8 @@ pub fn config(store: &Path, contracts: Contracts) -> Config {
     config.settle.backoff_max_ms = 160;
     config.settle.snapshot_every = 3;
     config.admission.threads = 1;
-    config.http.global_rate = 0;
-    config.http.peer_rate = 0;
+    config.http.reads = RateConfig::OFF;
+    config.http.submissions = RateConfig::OFF;
     config.mailbox.rate = 0;
     config
 }

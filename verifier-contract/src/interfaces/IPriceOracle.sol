@@ -48,10 +48,10 @@ struct Feed {
 /// A snapshot has two prices for each market. The *spot* price is what the feeds say. The
 /// *reference* is the median of the market's last five samples. The first snapshot that is at least
 /// five minutes later than the last sample takes the next one: the spot price, moved from the last
-/// sample by at most the market's `maximumMove` for each of at most fifteen begun minutes, or as far
-/// as the reference. A market's first price stands for its first five samples. The low price is the
-/// lower one of spot price and reference, the high price the higher one: so no loan opens and none
-/// is liquidated unless both allow it.
+/// sample by at most the market's `maximumMove` for each of at most fifteen begun minutes, or as
+/// far as the reference. A market's first price stands for its first five samples. The low price
+/// is the lower one of spot price and reference, the high price the higher one: so no loan opens
+/// and none is liquidated unless both allow it.
 interface IPriceOracle {
     /// @notice A market's word changed; 0 means that the market was removed. `root` is the new
     /// market root.

@@ -64,7 +64,12 @@ impl Wallet {
 
     /// Reads and sends once. Quotes and requests also expire when the mailbox is unreachable.
     async fn exchange(&self, stored: &mut u64) -> Result<(), WalletError> {
-        let read = self.read_messages(stored).await;
+        let read = if self.ear.messages() {
+            let read = self.read_messages(stored).await;
+            read.inspect_err(|_| self.ear.missed_messages())
+        } else {
+            Ok(())
+        };
         {
             let mut inner = self.inner.lock().await;
             if inner.state.book.tick(self.now()) || inner.unsaved {
@@ -96,9 +101,11 @@ impl Wallet {
                 *stored = page.next;
             }
             if page.next <= cursor || page.next >= page.head {
-                break;
+                return Ok(());
             }
         }
+        // There are more: they are read in the next round.
+        self.ear.missed_messages();
         Ok(())
     }
 
@@ -195,7 +202,7 @@ impl Wallet {
             };
             let Some(text) = next else { return Ok(()) };
             let sent = match hex::decode(&text) {
-                Ok(bytes) => self.client.post(bytes).await,
+                Ok(bytes) => self.client.post(bytes, self.context, self.now()).await,
                 Err(_) => Ok(()),
             };
             match sent {

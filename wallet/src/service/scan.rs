@@ -8,12 +8,15 @@ use crate::{
     error::WalletError,
 };
 
+/// Times in a row after which a batch that the sequencer does not have is lost. Fewer may come from
+/// a follower that lags.
+const ABSENCES: u32 = 8;
+
 impl Wallet {
-    /// Applies all batches that the sequencer has beyond ours, then checks with L1 which of them
-    /// it accepted.
-    pub(super) async fn sync(&self) -> Result<(), WalletError> {
+    /// Applies all batches that the sequencer has beyond ours.
+    pub(super) async fn read_batches(&self) -> Result<(), WalletError> {
         while self.read_page().await? {}
-        self.confirm().await
+        Ok(())
     }
 
     /// Applies a page of batches. Returns whether it held a new one.
@@ -21,6 +24,10 @@ impl Wallet {
         let from = self.inner.lock().await.chain.batch_index();
         // Includes the last known batch, to notice if the sequencer sealed it again.
         let page = self.client.batches(from.saturating_sub(1).max(1)).await?;
+        if page.is_empty() {
+            return Ok(self.miss_last_batch().await);
+        }
+        self.inner.lock().await.absent = 0;
         let mut grew = false;
         for entry in &page {
             let contradiction =
@@ -55,6 +62,31 @@ impl Wallet {
         Ok(grew)
     }
 
+    /// Notes that the sequencer has no batch from our last one on. If that batch stays away, and L1
+    /// does not have it either, it is lost, and the wallet scans from the start. Returns whether it
+    /// does.
+    async fn miss_last_batch(&self) -> bool {
+        let mut inner = self.inner.lock().await;
+        let last = inner.chain.batch_index() - 1;
+        if last <= inner.settled {
+            inner.absent = 0;
+            return false;
+        }
+        inner.absent += 1;
+        // No news would lead to the next look.
+        self.ear.missed();
+        if inner.absent < ABSENCES {
+            return false;
+        }
+        tracing::warn!(
+            batch = last,
+            "the sequencer has lost a batch; scanning from the start"
+        );
+        inner.absent = 0;
+        self.rescan(&mut inner);
+        true
+    }
+
     /// Forgets the chain; the next pages build it again.
     fn rescan(&self, inner: &mut Inner) {
         inner.chain = Chain::new(self.keys.clone(), self.context);
@@ -69,7 +101,7 @@ impl Wallet {
 
     /// Marks batches as settled. A batch has settled when L1 accepted one with the same index,
     /// state and data; the sequencer's own claim does not count.
-    async fn confirm(&self) -> Result<(), WalletError> {
+    pub(super) async fn confirm(&self) -> Result<(), WalletError> {
         let view = self.l1.rollup().await?;
         let head = self.l1.head().await?;
         let on_l1 = view.batch_index.saturating_sub(1);

@@ -13,7 +13,7 @@ use super::{
         Inner, LIFETIME, MAX_ATTEMPTS, Wallet, loans::watch::publish_loans, new_id,
         offers::notes::leg_of, parse_account,
     },
-    fate::{EXPIRED, advance, promised, spendable},
+    fate::{EXPIRED, advance, is_live, promised, spendable},
 };
 use crate::{
     chain::OwnedNote,
@@ -23,7 +23,7 @@ use crate::{
     loans::StepError,
     negotiation::Book,
     operation::{Attempt, Operation, Progress, Request},
-    sequencer::SequencerError,
+    sequencer::{Fate, SequencerError},
     store::State,
 };
 
@@ -86,11 +86,26 @@ impl Wallet {
                 .collect()
         };
         for (id, digest) in waiting {
-            if let Some(code) = self.client.refusal(&digest).await? {
-                self.dropped(&id, code).await?;
+            match self.client.fate(&digest).await? {
+                Fate::Kept => {}
+                Fate::Dropped(code) => self.dropped(&id, code).await?,
+                Fate::Unknown => self.lost(&id).await?,
             }
         }
         Ok(())
+    }
+
+    /// Handles a transaction that the sequencer accepted and no longer knows, because its disk is
+    /// lost: sends the same bytes again, or makes it again from the same notes.
+    async fn lost(&self, id: &str) -> Result<(), WalletError> {
+        self.update(id, |operation| {
+            tracing::info!(id, "the sequencer lost a transaction; sending it again");
+            operation.progress = match operation.submission {
+                Some(_) => Progress::Proven,
+                None => Progress::Queued,
+            };
+        })
+        .await
     }
 
     /// Handles a transaction that the sequencer rejected or dropped.
@@ -101,6 +116,10 @@ impl Wallet {
         self.refresh_assets().await?;
         let again = {
             let inner = self.inner.lock().await;
+            if code == "unknown_anchor" && inner.absent > 0 {
+                // Our last batches may be gone. Until that is sure, nothing better can be made.
+                return Ok(());
+            }
             let root = hex_word(&fr_to_bytes(&inner.assets.root()));
             inner.state.operation(id).is_some_and(|o| {
                 let stale = match code.as_str() {
@@ -299,17 +318,21 @@ impl Wallet {
         self.submit(&id).await
     }
 
-    /// Leaves an operation queued while others can still bring it notes; otherwise fails it.
+    /// Leaves an operation queued while notes may still come; otherwise fails it. They may come
+    /// from other operations. They may also come back: those of a transaction that is signed
+    /// already can be in a batch that was lost and is sealed again. Until that transaction expires,
+    /// others would pay twice.
     async fn wait_for_notes(&self, waiting: &Operation) -> Result<(), WalletError> {
         let may_come = {
             let inner = self.inner.lock().await;
             // A leg whose notes were chosen can use no others.
-            promised(&inner, waiting).is_none()
+            let others = promised(&inner, waiting).is_none()
                 && inner
                     .state
                     .operations
                     .iter()
-                    .any(|o| o.id != waiting.id && o.progress.is_open())
+                    .any(|o| o.id != waiting.id && o.progress.is_open());
+            others || is_live(&inner, waiting)
         };
         if may_come {
             Ok(())

@@ -123,6 +123,12 @@ fn is_open(inner: &Inner, operation: &str) -> bool {
     operation.is_some_and(|operation| operation.progress.is_open())
 }
 
+/// Whether a batch can still include a transaction that was signed for the operation.
+pub(super) fn is_live(inner: &Inner, operation: &Operation) -> bool {
+    let mut attempts = operation.attempts.iter();
+    attempts.any(|attempt| fate(attempt, &inner.chain, inner.l1_time) == Fate::Live)
+}
+
 /// Returns which notes an operation may spend.
 ///
 /// If a transaction signed for it can still be included, only that transaction's notes: a second
