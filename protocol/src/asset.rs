@@ -28,6 +28,33 @@ impl std::fmt::Display for AssetId {
     }
 }
 
+/// Stop of seizures of an asset that is collateral: no lender liquidates at a price of these
+/// markets and times (spec: *Collateral*, Stops). Without markets it stops nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stop {
+    /// Markets: bit i for market i.
+    pub markets: u16,
+    /// First second of Unix time of the snapshots that seize nothing; below 2⁴⁰.
+    pub from: u64,
+    /// Minutes from `from` to the last second, inclusive; below 2¹³.
+    pub minutes: u16,
+}
+
+impl Stop {
+    /// Returns the last second of Unix time of the snapshots that seize nothing.
+    #[must_use]
+    pub fn until(&self) -> u64 {
+        self.from.saturating_add(60 * u64::from(self.minutes))
+    }
+
+    /// Whether a lender must not seize at the price that a market has in a snapshot of this time.
+    #[must_use]
+    pub fn forbids(&self, market: u8, time: u64) -> bool {
+        let stops = self.markets.checked_shr(market.into()).unwrap_or(0) & 1 == 1;
+        stops && (self.from..=self.until()).contains(&time)
+    }
+}
+
 /// Contents of a leaf of the asset tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AssetInfo {
@@ -41,15 +68,21 @@ pub struct AssetInfo {
     /// Auditor's public key; [`crate::keys::unaudited`] if there is no auditor.
     #[serde(with = "serde_point")]
     pub auditor: EdwardsAffine,
+    /// Stop of seizures of the asset.
+    #[serde(default)]
+    pub stop: Stop,
 }
 
 impl AssetInfo {
-    /// Returns pack(asset 16, token 160, flags 8).
+    /// Returns pack(asset 16, token 160, flags 8, stopped markets 16, from 40, minutes 13).
     #[must_use]
     pub fn packed(&self) -> Fr {
         fields::ID.place(self.id.0.into())
             + fields::TOKEN.place_address(&self.token)
             + fields::FLAGS.place(self.flags.into())
+            + fields::STOP_MARKETS.place(self.stop.markets.into())
+            + fields::STOP_FROM.place(self.stop.from.into())
+            + fields::STOP_MINUTES.place(self.stop.minutes.into())
     }
 
     /// Returns the leaf H(ASSET_LEAF; packed, auditor.x, auditor.y).
@@ -154,6 +187,7 @@ mod tests {
             token: [id as u8 + 1; 20],
             flags: 3,
             auditor,
+            stop: Stop::default(),
         }
     }
 
@@ -172,6 +206,30 @@ mod tests {
                 &[info.packed(), info.auditor.x, info.auditor.y]
             )
         );
+    }
+
+    #[test]
+    fn a_stop_is_above_the_flags_and_forbids_its_markets_and_times() {
+        let mut info = info(1, unaudited());
+        let before = fr_to_bytes(&info.packed());
+        info.stop = Stop {
+            markets: 1 << 3 | 1 << 15,
+            from: 1_000_000,
+            minutes: 8_191,
+        };
+        let after = fr_to_bytes(&info.packed());
+        assert_eq!(after[9..], before[9..]);
+        // 184 bits are below; the word has 253.
+        let above = 0x8008u128 | 1_000_000 << 16 | 8_191 << 56;
+        assert_eq!(after[..9], above.to_be_bytes()[7..]);
+        let stop = info.stop;
+        assert_eq!(stop.until(), 1_000_000 + 8_191 * 60);
+        for market in [3, 15] {
+            assert!(!stop.forbids(market, 999_999) && stop.forbids(market, 1_000_000));
+            assert!(stop.forbids(market, stop.until()) && !stop.forbids(market, stop.until() + 1));
+        }
+        assert!(!stop.forbids(4, 1_000_000) && !stop.forbids(16, 1_000_000));
+        assert!(!Stop::default().forbids(0, 0));
     }
 
     #[test]

@@ -284,6 +284,12 @@ layout! {
         TOKEN: super::ADDRESS_BITS,
         /// Reserved flags.
         FLAGS: 8,
+        /// Markets in which seizures of the asset are stopped: bit i for market i.
+        STOP_MARKETS: crate::market::MARKETS,
+        /// First second of the snapshots whose prices seize nothing.
+        STOP_FROM: super::TIME_BITS,
+        /// Minutes from that second to the last one.
+        STOP_MINUTES: 13,
     }
 }
 

@@ -10,6 +10,7 @@ mod agreement;
 mod arithmetic;
 mod disclosure;
 mod follow;
+mod renewal;
 #[cfg(test)]
 mod tests;
 
@@ -37,6 +38,7 @@ pub use arithmetic::{
 };
 pub use disclosure::{Filler, MASK_BITS, StateDisclosure};
 pub use follow::{End, Successor};
+pub use renewal::{Renewal, RenewalError};
 
 /// Terms of a loan. Its `Debug` form shows nothing.
 #[derive(Clone, PartialEq, Eq)]

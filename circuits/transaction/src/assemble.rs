@@ -3,7 +3,7 @@
 mod step;
 
 use crate::witness::{
-    ARITY, AssetSlot, CounterLeg, InputWitness, LoanWitness, OutputWitness, Step, Witness,
+    ARITY, AssetSlot, CounterLeg, InputWitness, LoanWitness, OutputWitness, Witness,
 };
 use ark_bn254::Fr;
 use ark_ff::{UniformRand, Zero};
@@ -47,8 +47,8 @@ pub struct Draft {
     pub memo: Memo,
     /// Terms of a leg, for kinds 3 and 4. They then determine output 0 instead of `outputs`.
     pub terms: Option<Terms>,
-    /// Step on a position. If the step spends a position, output 0 is its successor, with the value
-    /// of output 0 in `outputs`.
+    /// Step on a position. If the step spends a position and renews no loan, output 0 is its
+    /// successor, with the value of output 0 in `outputs`.
     pub loan: Option<LoanStep>,
 }
 
@@ -143,8 +143,8 @@ impl Draft {
     /// Returns the nullifiers of the inputs. A position has the nullifier key of its pair.
     fn nullifiers(&self, keys: &ViewingKey, loan: Option<&LoanWitness>) -> [Nullifier; ARITY] {
         let pair = loan
-            .filter(|loan| loan.step != Step::Open)
-            .map(|loan| loan.loan.keys().nk);
+            .and_then(LoanWitness::spent)
+            .map(|loan| loan.keys().nk);
         std::array::from_fn(|i| {
             let nk = pair.as_ref().filter(|_| i == 0).unwrap_or(&keys.nk);
             input_nullifier(&self.inputs[i], nk)
@@ -171,7 +171,7 @@ impl Draft {
                 note: terms.delivery(side),
             };
         }
-        if let Some(loan) = loan.filter(|loan| loan.step != Step::Open) {
+        if let Some(loan) = loan.filter(|loan| !loan.step.makes_loan()) {
             plain[0] = loan.successor(plain[0].note.value);
             if let Some(repayment) = loan.repayment() {
                 plain[1] = repayment;

@@ -135,7 +135,8 @@ fn synthesise(
     balance::constrain(b, &header, &notes, &choices)?;
     audit::constrain(b, raw, &words, &slots, &notes, &choices)?;
     let counter = swap::constrain(b, raw, &words, &header, &notes, &state)?;
-    loan::constrain(b, raw, &words, &header, &notes, &counter, &state)?;
+    let market = loan::constrain(b, raw, &words, &header, &notes, &counter, &state)?;
+    loan::constrain_stop(b, raw, &slots, &choices, &state, &market)?;
     digest::constrain(b, &words, &digest)?;
     signature::constrain(b, raw, &notes.ak, &digest)?;
     Ok(builder.into_spans())

@@ -8,7 +8,7 @@ use ark_ff::{UniformRand, Zero};
 use ark_std::rand::{CryptoRng, RngCore};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
-use subrosa_protocol::asset::{AssetId, AssetInfo, AssetTree};
+use subrosa_protocol::asset::{AssetId, AssetInfo, AssetTree, Stop};
 use subrosa_protocol::encryption::Memo;
 use subrosa_protocol::keys::{Seed, SpendKey, ViewingKey, unaudited};
 use subrosa_protocol::transaction::{Header, Kind, Transaction};
@@ -32,6 +32,7 @@ pub fn padding_statement() -> (Words, Witness) {
         token: [0; 20],
         flags: 0,
         auditor: unaudited(),
+        stop: Stop::default(),
     }]
     .into_iter()
     .collect();

@@ -14,7 +14,7 @@ use std::fmt;
 use subrosa_protocol::Scalar;
 use subrosa_protocol::element::TransactionDigest;
 use subrosa_protocol::encoding::fr_from_u128;
-use subrosa_protocol::layout::disclosure_word;
+use subrosa_protocol::layout::{asset, disclosure_word};
 use subrosa_protocol::loan::{Debt, covers, improves};
 use subrosa_protocol::market::{MARKET_DEPTH, MARKETS, Market, PriceSnapshot};
 use subrosa_protocol::note::Note;
@@ -49,7 +49,7 @@ pub(crate) struct RawOutput {
     pub(crate) selector: [Fr; ARITY],
 }
 
-/// An asset slot. `rest` holds the bits above the id in the leaf's packed word: token and flags.
+/// An asset slot. `rest` holds the bits above the id in the leaf's packed word: token, flags, stop.
 #[derive(Clone)]
 pub(crate) struct RawSlot {
     pub(crate) id: Fr,
@@ -63,6 +63,7 @@ pub(crate) struct RawSlot {
 pub(crate) struct RawLoan {
     pub(crate) is_opening: Fr,
     pub(crate) spends: Fr,
+    pub(crate) renews: Fr,
     pub(crate) liquidates: Fr,
     /// Reasons for a legal step of the borrower: collateral is added, debt is repaid, or the
     /// initial margin covers the debt.
@@ -82,11 +83,16 @@ pub(crate) struct RawLoan {
     pub(crate) start: Fr,
     pub(crate) maturity: Fr,
     pub(crate) market: Fr,
+    /// Packed terms and principal of the position that is spent.
+    pub(crate) packed_before: Fr,
+    pub(crate) principal_before: Fr,
     pub(crate) before: RawDebt,
     pub(crate) owed: Fr,
     pub(crate) after: RawDebt,
     pub(crate) prices: RawPrices,
     pub(crate) filler: [Fr; 2],
+    /// 1 if the snapshot of a stopped liquidation is claimed to be earlier than the stop.
+    pub(crate) earlier: Fr,
 }
 
 /// A debt.
@@ -117,6 +123,8 @@ pub(crate) struct RawPrices {
 impl RawLoan {
     fn new(step: &LoanWitness, words: &Words, witness: &Witness) -> Self {
         let loan = &step.loan;
+        // Without a position that is spent the hints are the new loan's.
+        let before = step.spent().unwrap_or(loan);
         let collateral = [witness.inputs[0].note.value, witness.outputs[0].note.value];
         let flag = |set: bool| Fr::from(set);
         let not_before = Fields::of(words).not_before;
@@ -134,8 +142,9 @@ impl RawLoan {
             covers(collateral[0], price.high, market.haircut, step.owed, margin)
         });
         Self {
-            is_opening: flag(step.step == Step::Open),
+            is_opening: flag(step.step.makes_loan()),
             spends: flag(step.step != Step::Open),
+            renews: flag(step.step == Step::Renew),
             liquidates: flag(liquidates),
             adds: flag(adds),
             repays: flag(improves_enough && !adds),
@@ -151,14 +160,27 @@ impl RawLoan {
             start: Fr::from(loan.start),
             maturity: Fr::from(loan.maturity),
             market: Fr::from(loan.market),
+            packed_before: before.packed(),
+            principal_before: fr_from_u128(before.principal),
             before: RawDebt::new(&step.before),
             owed: fr_from_u128(step.owed),
             after: RawDebt::new(&step.after),
             prices: snapshot.map_or_else(RawPrices::default, |s| RawPrices::new(s, loan.market)),
             filler: [0, 1]
                 .map(|i| from_field(words[DISCLOSURE.start + i], disclosure_word::FILLER)),
+            earlier: flag(liquidates && is_earlier(step, witness)),
         }
     }
+}
+
+/// Whether the snapshot of a liquidation is earlier than a stop of the collateral in its market.
+fn is_earlier(step: &LoanWitness, witness: &Witness) -> bool {
+    let slot = witness.slots.get(usize::from(witness.input_slots[0]));
+    let snapshot = step.snapshot.as_ref();
+    slot.zip(snapshot).is_some_and(|(slot, snapshot)| {
+        let stop = &slot.info.stop;
+        snapshot.time < stop.from && stop.forbids(step.loan.market, stop.from)
+    })
 }
 
 impl RawDebt {
@@ -254,12 +276,9 @@ impl RawWitness {
             }),
             slots: std::array::from_fn(|i| {
                 let slot = &witness.slots[i];
-                let rest = Fr::from_be_bytes_mod_order(
-                    &[&[slot.info.flags][..], &slot.info.token[..]].concat(),
-                );
                 RawSlot {
                     id: Fr::from(slot.info.id.0),
-                    rest,
+                    rest: from_field(slot.info.packed(), asset::TOKEN),
                     auditor: coordinates(&slot.info.auditor),
                     siblings: slot.path.siblings,
                 }
@@ -336,6 +355,7 @@ impl Drop for RawWitness {
         self.esk.zeroize();
         self.salt.zeroize();
         self.loan.principal.zeroize();
+        self.loan.principal_before.zeroize();
         self.loan.before.amount.zeroize();
         self.loan.after.amount.zeroize();
         self.loan.owed.zeroize();

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A rule, T1 to T33. As an error, the first rule that a statement breaks.
+/// A rule, T1 to T35. As an error, the first rule that a statement breaks.
 #[derive(
     Clone,
     Copy,
@@ -89,7 +89,7 @@ pub enum Rule {
     #[error("T21: outputs 1 and 2 of a leg belong to the owner of its inputs")]
     T21,
     /// Places of positions.
-    #[error("T22: a position is input 0 of a step of kind 1, and output 0 if debt remains")]
+    #[error("T22: a position is input 0 of a step or a renewal, and output 0 if debt remains")]
     T22,
     /// Contents of a position.
     #[error(
@@ -97,7 +97,7 @@ pub enum Rule {
     )]
     T23,
     /// Actor of a step.
-    #[error("T24: the borrower originates and adjusts, the lender liquidates")]
+    #[error("T24: the borrower originates, renews and adjusts, the lender liquidates")]
     T24,
     /// Owner of the successor.
     #[error(
@@ -114,10 +114,13 @@ pub enum Rule {
     #[error("T28: a step of the borrower closes, improves or is covered by the initial margin")]
     T28,
     /// Maturity.
-    #[error("T29: a loan is originated and adjusted no later than its maturity")]
+    #[error("T29: a loan is originated, renewed and adjusted no later than its maturity")]
     T29,
     /// Origination of a loan.
-    #[error("T30: a new loan is exchanged for its principal and covered by the initial margin")]
+    #[error(
+        "T30: a new loan starts at the expiry, is exchanged for its principal unless it renews \
+         another, and is covered by the initial margin"
+    )]
     T30,
     /// Legality of a liquidation.
     #[error("T31: a liquidation is below the maintenance margin or after maturity")]
@@ -128,11 +131,17 @@ pub enum Rule {
     /// Disclosure of the successor to both parties.
     #[error("T33: the state in output 0 is masked, and the output blinded, under the pair's salt")]
     T33,
+    /// Stop of seizures.
+    #[error("T34: no stop of the collateral's seizures covers the snapshot of a liquidation")]
+    T34,
+    /// Consent to a position.
+    #[error("T35: a leg against a position is sent by the position's receiver")]
+    T35,
 }
 
 impl Rule {
     /// All rules, in order.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 35] = [
         Self::T1,
         Self::T2,
         Self::T3,
@@ -166,5 +175,7 @@ impl Rule {
         Self::T31,
         Self::T32,
         Self::T33,
+        Self::T34,
+        Self::T35,
     ];
 }

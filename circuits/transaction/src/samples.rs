@@ -13,7 +13,7 @@ use crate::words::Words;
 use ark_bn254::Fr;
 use ark_ff::UniformRand;
 use ark_std::rand::{CryptoRng, Rng, RngCore};
-use subrosa_protocol::asset::{AssetId, AssetInfo, AssetTree};
+use subrosa_protocol::asset::{AssetId, AssetInfo, AssetTree, Stop};
 use subrosa_protocol::batch::{BatchHeader, BatchWitness, Shape};
 use subrosa_protocol::element::OwnerId;
 use subrosa_protocol::encryption::{Memo, PublishedOutputs};
@@ -498,6 +498,7 @@ fn asset_tree(rng: &mut (impl RngCore + CryptoRng)) -> AssetTree {
             token: [id.0 as u8 + 1; 20],
             flags: 0,
             auditor,
+            stop: Stop::default(),
         })
         .collect()
 }

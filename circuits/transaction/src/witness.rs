@@ -76,10 +76,19 @@ impl fmt::Debug for CounterLeg {
 pub enum Step {
     /// Output 0 of a swap's leg is the position of a new loan.
     Open,
+    /// The same, and input 0 is the position of the loan that the new one renews.
+    Renew,
     /// The borrower adjusts the position or, if no debt remains, closes it.
     Adjust,
     /// The lender takes the owed amount, or a part of it, out of the collateral.
     Liquidate,
+}
+
+impl Step {
+    /// Whether the step makes the position of a new loan.
+    pub(crate) fn makes_loan(self) -> bool {
+        matches!(self, Self::Open | Self::Renew)
+    }
 }
 
 /// Witness of a step on a position.
@@ -87,11 +96,13 @@ pub enum Step {
 pub struct LoanWitness {
     /// Kind of the step.
     pub step: Step,
-    /// Loan of the position.
+    /// Loan of the position that the step makes, or of the one that it ends.
     pub loan: Loan,
-    /// Debt of input 0; ignored for a new loan.
+    /// Loan of the position that the step renews; ignored for other steps.
+    pub renewed: Option<Loan>,
+    /// Debt of input 0; ignored for a new loan that renews none.
     pub before: Debt,
-    /// Amount owed at the time of the step; ignored for a new loan.
+    /// Amount that the debt before the step grows to, at the loan's rate, by the time of the step.
     pub owed: u128,
     /// Debt after the step.
     pub after: Debt,
@@ -100,6 +111,15 @@ pub struct LoanWitness {
 }
 
 impl LoanWitness {
+    /// Returns the loan of the position that the step spends, if it spends one.
+    pub(crate) fn spent(&self) -> Option<&Loan> {
+        match self.step {
+            Step::Open => None,
+            Step::Renew => self.renewed.as_ref(),
+            Step::Adjust | Step::Liquidate => Some(&self.loan),
+        }
+    }
+
     /// Whether the lender takes the collateral because it has no price, long after maturity.
     pub(crate) fn lapses(&self, not_before: Fr) -> bool {
         // In range: T7.
@@ -129,7 +149,7 @@ impl LoanWitness {
     /// Whether the step needs a price. `collateral` holds the amounts before and after.
     pub(crate) fn priced(&self, collateral: [u128; 2], not_before: Fr) -> bool {
         match self.step {
-            Step::Open => true,
+            Step::Open | Step::Renew => true,
             Step::Adjust => self.after.amount != 0 && !self.improves(collateral),
             Step::Liquidate => !self.lapses(not_before),
         }

@@ -216,6 +216,7 @@ pub fn originate(agreement: &Agreement, context: &StepContext<'_>) -> Result<Loa
     Ok(LoanStep {
         step: Step::Open,
         loan: loan.clone(),
+        renewed: None,
         before: loan.origination_debt(),
         debt: loan.principal,
         snapshot: context.snapshot.copied(),
@@ -287,6 +288,7 @@ fn close(held: &HeldLoan, context: &StepContext<'_>) -> Result<Plan, StepError> 
         step: LoanStep {
             step: Step::Adjust,
             loan: loan.clone(),
+            renewed: None,
             before,
             debt: 0,
             snapshot: None,
@@ -327,6 +329,7 @@ fn adjust(
             step: LoanStep {
                 step: Step::Adjust,
                 loan: loan.clone(),
+                renewed: None,
                 before,
                 debt,
                 snapshot,
@@ -399,6 +402,7 @@ fn liquidate(held: &HeldLoan, context: &StepContext<'_>) -> Result<Plan, StepErr
         step: LoanStep {
             step: Step::Liquidate,
             loan: loan.clone(),
+            renewed: None,
             before,
             debt: 0,
             snapshot: context.snapshot.copied(),
@@ -425,6 +429,7 @@ fn seize_all(held: &HeldLoan, from: u64, context: &StepContext<'_>) -> Result<Pl
         step: LoanStep {
             step: Step::Liquidate,
             loan: held.loan.clone(),
+            renewed: None,
             before: held.position.debt,
             debt: 0,
             snapshot: Some(*snapshot),

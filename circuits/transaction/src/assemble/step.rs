@@ -15,7 +15,9 @@ pub struct LoanStep {
     pub step: Step,
     /// Loan of the position.
     pub loan: Loan,
-    /// Debt before the step; ignored for a new loan.
+    /// Loan that a [`Step::Renew`] renews; ignored for other steps.
+    pub renewed: Option<Loan>,
+    /// Debt before the step; ignored for a new loan that renews none.
     pub before: Debt,
     /// Debt that remains of the owed amount.
     pub debt: u128,
@@ -30,10 +32,10 @@ impl LoanStep {
         let loan = &self.loan;
         let before = match self.step {
             Step::Open => &loan.origination_debt(),
-            Step::Adjust | Step::Liquidate => &self.before,
+            Step::Renew | Step::Adjust | Step::Liquidate => &self.before,
         };
         let time = match self.step {
-            Step::Open => None,
+            Step::Open | Step::Renew => None,
             Step::Adjust => Some(header.expiry),
             Step::Liquidate => Some(header.not_before),
         };
@@ -41,6 +43,10 @@ impl LoanStep {
         let after = match time {
             None => Debt {
                 amount: self.debt,
+                sequence: match self.step {
+                    Step::Renew => before.sequence.checked_add(1)?,
+                    _ => 0,
+                },
                 ..loan.origination_debt()
             },
             Some(time) => Debt {
@@ -51,6 +57,7 @@ impl LoanStep {
         Some(LoanWitness {
             step: self.step,
             loan: loan.clone(),
+            renewed: self.renewed.clone(),
             before: *before,
             owed,
             after,
@@ -99,7 +106,7 @@ impl LoanWitness {
         let disclosure = self.loan.disclosure(made.value, &self.after);
         let filler = match self.step {
             Step::Open => Filler::for_origination(ovk, &ephemeral.y(), &cm0, &self.loan.salt),
-            Step::Adjust | Step::Liquidate => {
+            Step::Renew | Step::Adjust | Step::Liquidate => {
                 Filler::for_step(ovk, &ephemeral.y(), &cm0, &disclosure)
             }
         };

@@ -1,4 +1,4 @@
-//! Steps on the positions of loans: T17 and T22 to T33 (spec: *Collateral*).
+//! Steps on the positions of loans: T17 and T22 to T34 (spec: *Collateral*).
 //!
 //! A position enters as input 0 and leaves as output 0. Its value counts in the conservation of its
 //! asset like the value of cash (T10). The rules here say who may change it, and how. Without a
@@ -8,16 +8,18 @@ mod disclosure;
 mod price;
 mod rules;
 mod state;
+mod stop;
 
 use crate::Rule;
 use crate::gadgets::{Builder, Num, Synthesis};
-use crate::parts::wires::{CounterWires, HeaderWires, LoanWires, NotesWires};
+use crate::parts::wires::{CounterWires, HeaderWires, LoanWires, MarketWires, NotesWires};
 use crate::raw::RawWitness;
 use crate::witness::Witness;
 use crate::words::{Fields, Words};
 use subrosa_protocol::element::OwnerId;
 
 pub(crate) use state::constrain as constrain_state;
+pub(crate) use stop::constrain as constrain_stop;
 
 /// Checks the rules natively; `owner` is the sender's.
 pub(crate) fn check(
@@ -31,10 +33,11 @@ pub(crate) fn check(
     };
     let market = price::check(step, witness, fields)?;
     rules::check(step, witness, fields, owner, market)?;
-    disclosure::check(step, witness, words)
+    disclosure::check(step, witness, words)?;
+    stop::check(step, witness)
 }
 
-/// Constrains the rules that need the notes.
+/// Constrains the rules that need the notes. Returns the market and its price.
 pub(crate) fn constrain(
     b: &mut Builder,
     raw: &RawWitness,
@@ -43,9 +46,10 @@ pub(crate) fn constrain(
     notes: &NotesWires,
     counter: &CounterWires,
     loan: &LoanWires,
-) -> Synthesis<()> {
+) -> Synthesis<MarketWires> {
     state::constrain_notes(b, notes, loan)?;
     let market = price::constrain(b, raw, header, &notes.prices, loan)?;
     rules::constrain(b, raw, header, notes, counter, loan, &market)?;
-    disclosure::constrain(b, raw, words, notes, loan)
+    disclosure::constrain(b, raw, words, notes, loan)?;
+    Ok(market)
 }

@@ -7,7 +7,7 @@ use crate::gadgets::{Builder, Num, Synthesis, merkle, poseidon};
 use crate::parts::slots::three;
 use crate::parts::wires::{LoanWires, NoteWires, NotesWires};
 use crate::raw::RawWitness;
-use crate::witness::{ARITY, NOTE_DEPTH, Step, Witness};
+use crate::witness::{ARITY, NOTE_DEPTH, Witness};
 use crate::words::{ANCHOR, COMMITMENTS, NULLIFIERS, VALUE_BITS, Words};
 use ark_bn254::Fr;
 use ark_ff::Zero;
@@ -80,8 +80,7 @@ pub(crate) fn check(witness: &Witness, words: &Words) -> Result<OwnerId, Rule> {
 
 /// Returns the loan whose position input 0 claims to be.
 fn spent_position(witness: &Witness) -> Option<&Loan> {
-    let loan = witness.loan.as_ref()?;
-    (loan.step != Step::Open).then_some(&loan.loan)
+    witness.loan.as_ref()?.spent()
 }
 
 /// Constrains T2 to T6, and the ranges of values in T7.

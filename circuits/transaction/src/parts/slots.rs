@@ -66,6 +66,8 @@ fn chosen(witness: &Witness, slot: u8) -> Option<&AssetSlot> {
 /// An asset slot on wires.
 pub(crate) struct SlotWires {
     pub(crate) id: Num,
+    /// Token, flags and stop, as one number.
+    pub(crate) rest: Num,
     pub(crate) auditor: Point,
 }
 
@@ -90,7 +92,7 @@ pub(crate) fn constrain(
         let leaf = poseidon::hash(b, Domain::AssetLeaf, &message)?;
         let root = merkle::root(b, &leaf, &bits, &slot.siblings)?;
         b.equal(&root, &words[ASSETS_ROOT])?;
-        slots.push(SlotWires { id, auditor });
+        slots.push(SlotWires { id, rest, auditor });
     }
     Ok(three(slots))
 }

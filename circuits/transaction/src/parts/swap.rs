@@ -1,4 +1,4 @@
-//! The leg of a swap: T19 to T21 (spec: *Swaps*, Legs).
+//! The leg of a swap: T19 to T21 and T35 (spec: *Swaps*, Legs).
 //!
 //! The leg delivers output 0 itself. Its packed part, owner and aux enter the digest of the terms
 //! as they enter the commitment, so no other amount, asset or receiver can stand in the terms.
@@ -8,21 +8,30 @@
 //! of *its* output 0, whose parts are in range; a digest that no other leg can match never settles.
 //! The salt is shared by both legs as well. It needs no range check: no wallet accepts terms whose
 //! salt exceeds 128 bits.
+//!
+//! Terms name the receivers of both deliveries and no sender: anybody may send a leg of cash. Who
+//! receives a position must have agreed to it, above all if it renews a loan. So the leg against a
+//! position is its receiver's (T35), and its signature is the consent.
 
 use crate::Rule;
+use crate::gadgets::range::range;
 use crate::gadgets::{Builder, Num, Synthesis, poseidon};
 use crate::parts::wires::{CounterWires, HeaderWires, LoanWires, NotesWires};
 use crate::raw::RawWitness;
 use crate::witness::Witness;
-use crate::words::{Fields, TERMS, Words};
+use crate::words::{Fields, TERMS, Words, field, fits, from_field, power_of_two};
 use ark_bn254::Fr;
 use ark_ff::Zero;
 use subrosa_protocol::domain::Domain;
 use subrosa_protocol::element::OwnerId;
+use subrosa_protocol::layout::note;
 use subrosa_protocol::poseidon::{hash, hash3};
 use subrosa_protocol::swap::Side;
 
-/// Checks T19 to T21 natively; `owner` is the owner of the inputs.
+/// Bits of asset and value, above the class in a note's packed part.
+const REST_BITS: usize = note::ASSET.width + note::VALUE.width;
+
+/// Checks T19 to T21 and T35 natively; `owner` is the owner of the inputs.
 pub(crate) fn check(
     witness: &Witness,
     words: &Words,
@@ -64,10 +73,15 @@ pub(crate) fn check(
     if change.iter().any(|output| output.note.owner != owner) {
         return Err(Rule::T21);
     }
+    let class = field(counter.packed, note::CLASS);
+    let is_word = fits(from_field(counter.packed, note::ASSET), REST_BITS);
+    if !is_word || !fits(class, 1) || (!class.is_zero() && counter.owner != owner) {
+        return Err(Rule::T35);
+    }
     Ok(())
 }
 
-/// Constrains T19 to T21.
+/// Constrains T19 to T21 and T35.
 pub(crate) fn constrain(
     b: &mut Builder,
     raw: &RawWitness,
@@ -90,7 +104,8 @@ pub(crate) fn constrain(
     for hint in [&counter_packed, &counter_owner, &counter_aux] {
         b.enforce(&other, hint, &zero)?;
     }
-    b.enforce(&other.minus(&loan.spends), &salt, &zero)?;
+    let steps = loan.spends.minus(&loan.renews);
+    b.enforce(&other.minus(&steps), &salt, &zero)?;
     let [packed_a, packed_b] = in_order(b, &header.swap_b, &delivery.packed, &counter_packed)?;
     let [owner_a, owner_b] = in_order(b, &header.swap_b, &delivery.owner, &counter_owner)?;
     let [aux_a, aux_b] = in_order(b, &header.swap_b, &delivery.aux, &counter_aux)?;
@@ -116,6 +131,15 @@ pub(crate) fn constrain(
     for output in change {
         b.enforce(&leg, &output.owner.minus(&notes.owner), &zero)?;
     }
+
+    b.enter(Rule::T35);
+    let class = b.witness(field(counter_packed.value(), note::CLASS))?;
+    b.boolean(&class)?;
+    let rest = b.witness(from_field(counter_packed.value(), note::ASSET))?;
+    range(b, &rest, REST_BITS)?;
+    let sum = class.plus(&rest.times(power_of_two(note::ASSET.offset)));
+    b.equal(&sum, &counter_packed)?;
+    b.enforce(&class, &counter_owner.minus(&notes.owner), &zero)?;
     Ok(CounterWires {
         packed: counter_packed,
         owner: counter_owner,

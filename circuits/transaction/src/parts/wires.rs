@@ -130,9 +130,11 @@ pub(crate) struct LoanWires {
     pub(crate) is_opening: Num,
     /// 1 if a position is spent, else 0.
     pub(crate) spends: Num,
+    /// 1 if a position is spent to create another loan's, else 0.
+    pub(crate) renews: Num,
     /// 1 if the lender spends it, else 0.
     pub(crate) liquidates: Num,
-    /// 1 if the borrower spends it, else 0.
+    /// 1 if the borrower spends it and keeps the loan, else 0.
     pub(crate) adjusts: Num,
     /// 1 if debt remains after the step, else 0.
     pub(crate) has_debt_after: Num,
@@ -148,7 +150,7 @@ pub(crate) struct LoanWires {
     /// Bits of the market's number.
     pub(crate) market_bits: Vec<Num>,
     pub(crate) salt: Num,
-    /// Nullifier key of the pair of borrower and lender.
+    /// Nullifier key of the position that is spent.
     pub(crate) nk: Num,
     pub(crate) before: DebtWires,
     pub(crate) owed: Num,
@@ -159,6 +161,13 @@ pub(crate) struct LoanWires {
     pub(crate) aux_before: Num,
     /// aux of the position after the step.
     pub(crate) aux_after: Num,
+}
+
+impl LoanWires {
+    /// Returns 1 if there is a step, else 0.
+    pub(crate) fn active(&self) -> Num {
+        self.is_opening.plus(&self.spends).minus(&self.renews)
+    }
 }
 
 /// Secrets of the step on wires.
@@ -190,6 +199,8 @@ pub(crate) struct MarketWires {
     pub(crate) covered: Num,
     /// The high price if the lender acts, otherwise the low one.
     pub(crate) price: Num,
+    /// Time of the snapshot.
+    pub(crate) time: Num,
     pub(crate) haircut: Num,
     pub(crate) initial: Num,
     pub(crate) maintenance: Num,

@@ -9,7 +9,7 @@ use ark_std::rand::{CryptoRng, Rng, RngCore};
 use subrosa_protocol::asset::AssetId;
 use subrosa_protocol::keys::{Seed, ViewingKey};
 use subrosa_protocol::loan::{
-    Agreement, CURE, Debt, Loan, Position, RAMP_BITS, most_seizable, needed,
+    Agreement, CURE, Debt, Loan, Position, RAMP_BITS, Renewal, most_seizable, needed,
 };
 use subrosa_protocol::market::{MARKETS, Market, Markets, PRICE_SCALE, Price, PriceSnapshot};
 use subrosa_protocol::swap::{Salt, Side, Terms};
@@ -23,6 +23,8 @@ pub enum LoanCase {
     Lend,
     /// The borrower's leg for a new loan, which creates the position.
     Open,
+    /// The borrower's leg that renews a loan under other terms, with another asset as collateral.
+    Renew,
     /// The borrower adds collateral, without a price.
     TopUp,
     /// The borrower repays part of the debt, without a price.
@@ -39,9 +41,10 @@ pub enum LoanCase {
 
 impl LoanCase {
     /// All kinds.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Lend,
         Self::Open,
+        Self::Renew,
         Self::TopUp,
         Self::Repay,
         Self::Release,
@@ -80,6 +83,10 @@ pub(crate) struct Plan {
     pub(crate) parties: [Seed; 2],
     pub(crate) step: Step,
     pub(crate) loan: Loan,
+    /// Loan of the position to spend, if the step renews it.
+    pub(crate) renewed: Option<Loan>,
+    /// Amount that the lender adds to a renewed loan.
+    pub(crate) lent: u128,
     /// Side of the actor's leg.
     pub(crate) side: Side,
     /// Position to spend.
@@ -104,7 +111,7 @@ impl Plan {
         let [fee_asset, ..] = SAMPLE_ASSETS;
         let mut parties = [Seed::random(rng), Seed::random(rng)];
         let (market, mut snapshot) = random_snapshot(rng);
-        let loan = random_loan(case, &parties, market, rng);
+        let mut loan = random_loan(case, &parties, market, rng);
         let before = Position {
             collateral: cover(loan.principal, MARKET.initial) + loan.principal,
             debt: Debt {
@@ -112,9 +119,26 @@ impl Plan {
                 ..loan.origination_debt()
             },
         };
+        let renewed = (case == LoanCase::Renew).then(|| loan.clone());
+        if case == LoanCase::Renew {
+            let of_market = &mut snapshot.markets.0[usize::from(market)];
+            *of_market = Some(Market {
+                collateral: fee_asset,
+                ..MARKET
+            });
+            loan = Loan {
+                collateral: fee_asset,
+                principal: loan.principal - loan.principal / 9,
+                rate: loan.rate + 1,
+                start: SAMPLE_EXPIRY,
+                maturity: SAMPLE_EXPIRY + 90 * DAY,
+                ..loan
+            };
+        }
         let fee = rng.gen_range(1..1u128 << 60);
         let step = match case {
             LoanCase::Lend | LoanCase::Open => Step::Open,
+            LoanCase::Renew => Step::Renew,
             LoanCase::TopUp | LoanCase::Repay | LoanCase::Release | LoanCase::Close => Step::Adjust,
             LoanCase::Liquidate | LoanCase::Overdue => Step::Liquidate,
         };
@@ -142,6 +166,8 @@ impl Plan {
             parties,
             step,
             loan,
+            renewed,
+            lent: 1,
             side: Side::BOTH[rng.gen_range(0..2usize)],
             before,
             left,
@@ -156,6 +182,18 @@ impl Plan {
 
     /// Returns the terms of the new loan.
     pub(crate) fn terms(&self) -> Terms {
+        if let Some(renewed) = &self.renewed {
+            let renewal = Renewal {
+                renewed: renewed.clone(),
+                before: self.before.debt,
+                loan: self.loan.clone(),
+                collateral: self.left,
+                lent: self.lent,
+                borrower_side: self.side,
+                expiry: self.window[1],
+            };
+            return renewal.terms().expect("two assets and two owners");
+        }
         let agreement = Agreement {
             loan: self.loan.clone(),
             collateral: if self.lends {
@@ -177,7 +215,7 @@ impl Plan {
     pub(crate) fn repaid(&self) -> u128 {
         match self.step {
             Step::Adjust => self.owed() - self.debt,
-            Step::Open | Step::Liquidate => 0,
+            Step::Open | Step::Renew | Step::Liquidate => 0,
         }
     }
 
@@ -185,7 +223,7 @@ impl Plan {
     pub(crate) fn owed(&self) -> u128 {
         let time = match self.step {
             Step::Liquidate => self.window[0],
-            Step::Open | Step::Adjust => self.window[1],
+            Step::Open | Step::Renew | Step::Adjust => self.window[1],
         };
         self.loan
             .owed(&self.before.debt, time)
@@ -194,8 +232,10 @@ impl Plan {
 
     /// Builds the statement. Change of the spent notes returns to the actor, in the unused outputs.
     pub(crate) fn sample(self, rng: &mut (impl RngCore + CryptoRng)) -> Sample {
-        let [fee_asset, collateral, debt] = SAMPLE_ASSETS;
-        let opens = self.step == Step::Open;
+        let [fee_asset, _, debt] = SAMPLE_ASSETS;
+        let spends = self.step != Step::Open;
+        let makes_loan = self.step.makes_loan();
+        let held = self.renewed.as_ref().unwrap_or(&self.loan).clone();
         let repaid = self.repaid();
         let total = |asset: AssetId| -> u128 {
             let notes = self.spent.iter().filter(|(of, _)| *of == asset);
@@ -204,17 +244,16 @@ impl Plan {
         let (first, delivered) = if self.lends {
             ((debt, self.loan.principal), self.loan.principal)
         } else {
-            ((collateral, self.left), 0)
+            ((self.loan.collateral, self.left), 0)
         };
-        let mut back = vec![
-            (fee_asset, total(fee_asset) - self.fee),
-            (
-                collateral,
-                (total(collateral) + if opens { 0 } else { self.before.collateral })
-                    - if self.lends { 0 } else { self.left },
-            ),
-            (debt, total(debt) - repaid - delivered),
-        ];
+        let change = |asset: AssetId| {
+            let of = |part: bool, value: u128| if part { value } else { 0 };
+            let freed = of(spends && asset == held.collateral, self.before.collateral);
+            let bound = of(!self.lends && asset == self.loan.collateral, self.left);
+            let paid = of(asset == fee_asset, self.fee) + of(asset == debt, repaid + delivered);
+            (asset, total(asset) + freed - bound - paid)
+        };
+        let mut back = SAMPLE_ASSETS.map(change).to_vec();
         back.retain(|(_, value)| *value != 0);
         let free = 2 - usize::from(repaid != 0);
         assert!(back.len() <= free, "the change has no room");
@@ -226,6 +265,7 @@ impl Plan {
             step: LoanStep {
                 step: self.step,
                 loan: self.loan.clone(),
+                renewed: self.renewed.clone(),
                 before: self.before.debt,
                 debt: self.debt,
                 snapshot: self.snapshot,
@@ -237,7 +277,7 @@ impl Plan {
                 .map_or(Fr::from(0u64), PriceSnapshot::digest),
         };
         let contents = Contents {
-            kind: if opens {
+            kind: if makes_loan {
                 Kind::leg(self.side)
             } else {
                 Kind::Transfer
@@ -247,13 +287,13 @@ impl Plan {
             paid: first,
             change: [back[0], back[1]],
             withdrawal: None,
-            terms: opens.then(|| self.terms()),
+            terms: makes_loan.then(|| self.terms()),
             step: (!self.lends).then_some(stepped),
         };
         let owner = ViewingKey::from_seed(&self.parties[0]).owner;
         let mut notes = contents.notes(owner, rng);
-        if !opens {
-            notes.insert(0, self.loan.note(&self.before, Fr::rand(rng)));
+        if spends {
+            notes.insert(0, held.note(&self.before, Fr::rand(rng)));
         }
         let assets = asset_tree(rng);
         let mut tree = NoteTree::new();
@@ -327,6 +367,7 @@ fn amounts(
     match case {
         LoanCase::Lend => (0, 0, (debt, loan.principal + 5)),
         LoanCase::Open => (held, loan.principal, (collateral, held + 7)),
+        LoanCase::Renew => (held, loan.principal, (fee_asset, held)),
         LoanCase::TopUp => (held + held / 7, owed, (collateral, held / 7 + 3)),
         LoanCase::Repay => (held, owed - owed / 3, (debt, owed / 3 + 4)),
         LoanCase::Release => (cover(owed, MARKET.initial), owed, (fee_asset, 0)),

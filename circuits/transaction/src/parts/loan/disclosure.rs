@@ -6,7 +6,7 @@ use crate::gadgets::range::{canonical_bits, cut, range, recompose};
 use crate::gadgets::{Builder, Num, Synthesis, poseidon};
 use crate::parts::wires::{LoanWires, NotesWires};
 use crate::raw::RawWitness;
-use crate::witness::{LoanWitness, Step, Witness};
+use crate::witness::{LoanWitness, Witness};
 use crate::words::{COMMITMENTS, DISCLOSURE, Words, from_field, pack, power_of_two};
 use ark_bn254::Fr;
 use ark_ff::{PrimeField, Zero};
@@ -22,7 +22,7 @@ pub(super) fn check(step: &LoanWitness, witness: &Witness, words: &Words) -> Res
     let keys = step_keys(&loan.salt, step.after.sequence);
     let made = &witness.outputs[0].note;
     // T20 determines the blinding of a leg's delivery.
-    if step.step != Step::Open && made.rcm != keys.rcm {
+    if !step.step.makes_loan() && made.rcm != keys.rcm {
         return Err(Rule::T33);
     }
     let mut filler = [0; 2];
@@ -48,9 +48,10 @@ pub(super) fn constrain(
 ) -> Synthesis<()> {
     b.enter(Rule::T33);
     let zero = b.constant(Fr::zero());
-    let active = loan.is_opening.plus(&loan.spends);
+    let active = loan.active();
     let [made, ..] = &notes.outputs;
-    b.enforce(&loan.spends, &made.rcm.minus(&loan.keys.rcm), &zero)?;
+    let succeeds = loan.spends.minus(&loan.renews);
+    b.enforce(&succeeds, &made.rcm.minus(&loan.keys.rcm), &zero)?;
 
     let mut message = vec![loan.keys.key.clone(), words[COMMITMENTS.start].clone()];
     for filler in &raw.loan.filler {

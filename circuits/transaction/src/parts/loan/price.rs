@@ -55,7 +55,7 @@ pub(super) fn check<'a>(
         };
     }
     let (market, price) = step.priced_market().ok_or(Rule::T17)?;
-    let opens = step.step == Step::Open;
+    let opens = step.step.makes_loan();
     if !within(market.max_age.into())
         || (opens && !within(OPENING_AGE))
         || (!opens && snapshot.time < loan.start)
@@ -179,6 +179,7 @@ pub(super) fn constrain(
         lapses,
         covered,
         price,
+        time,
         haircut,
         initial,
         maintenance,

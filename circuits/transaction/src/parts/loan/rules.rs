@@ -33,7 +33,7 @@ pub(super) fn check(
     let loan = &step.loan;
     let made = &witness.outputs[0].note;
     let actor = match step.step {
-        Step::Open | Step::Adjust => loan.borrower.owner,
+        Step::Open | Step::Renew | Step::Adjust => loan.borrower.owner,
         Step::Liquidate => loan.lender.owner,
     };
     if owner != actor {
@@ -46,7 +46,7 @@ pub(super) fn check(
     };
     let sequence = match step.step {
         Step::Open => Some(0),
-        Step::Adjust | Step::Liquidate => step.before.sequence.checked_add(1),
+        Step::Renew | Step::Adjust | Step::Liquidate => step.before.sequence.checked_add(1),
     };
     if made.owner != holder || sequence != Some(step.after.sequence) {
         return Err(Rule::T25);
@@ -62,7 +62,7 @@ pub(super) fn check(
     }
     match step.step {
         Step::Adjust => Ok(()),
-        Step::Open => originate(step, witness, expiry, priced),
+        Step::Open | Step::Renew => originate(step, witness, expiry, priced),
         Step::Liquidate => liquidate(step, collateral, not_before, priced),
     }
 }
@@ -101,16 +101,19 @@ fn originate(
     let loan = &step.loan;
     let counter = witness.counter_leg.as_ref().ok_or(Rule::T30)?;
     let lent = note::pack(NoteClass::Cash, loan.debt, loan.principal);
-    let agreed = counter.packed == lent
+    let before = (step.before.amount, step.before.accrued);
+    // What the lender adds to a renewed loan is the two parties' affair.
+    let exchanged = step.step == Step::Renew
+        || (counter.packed == lent && before == (loan.principal, loan.start));
+    let agreed = exchanged
         && counter.owner == loan.borrower.owner
         && counter.aux.is_zero()
         && counter.salt == loan.salt.element()
         && loan.start == expiry
-        && step.after.amount == loan.principal
-        && (step.before.amount, step.before.accrued) == (loan.principal, loan.start);
+        && step.after.amount == loan.principal;
     let secured = priced.is_some_and(|(market, price)| {
         let value = witness.outputs[0].note.value;
-        covers(value, price, market.haircut, step.owed, market.initial)
+        covers(value, price, market.haircut, loan.principal, market.initial)
     });
     if agreed && secured {
         Ok(())
@@ -163,7 +166,7 @@ pub(super) fn constrain(
 ) -> Synthesis<()> {
     let zero = b.constant(Fr::zero());
     let one = b.one();
-    let active = loan.is_opening.plus(&loan.spends);
+    let active = loan.active();
     let [spent, ..] = &notes.inputs;
     let [made, paid, _] = &notes.outputs;
 
@@ -220,13 +223,18 @@ pub(super) fn constrain(
 
     b.enter(Rule::T30);
     let lent = cash(&loan.debt, &loan.principal);
+    let originates = loan.is_opening.minus(&loan.renews);
     for difference in [
         counter.packed.minus(&lent),
+        loan.before.amount.minus(&loan.principal),
+        loan.before.accrued.minus(&loan.start),
+    ] {
+        b.enforce(&originates, &difference, &zero)?;
+    }
+    for difference in [
         counter.owner.minus(&loan.borrower),
         counter.aux.clone(),
         loan.after.amount.minus(&loan.principal),
-        loan.before.amount.minus(&loan.principal),
-        loan.before.accrued.minus(&loan.start),
         // No price from before the last moment of the opening serves against the borrower (T17).
         loan.start.minus(&header.expiry),
         uncovered,
@@ -294,7 +302,7 @@ fn cash(asset: &Num, value: &Num) -> Num {
 
 /// Returns 1 if the margin of the step covers the debt, else 0. A liquidation is held to the
 /// maintenance margin and the state before it. Other steps are held to the initial margin and the
-/// state after them; a new loan must cover the amount owed by the expiry.
+/// state after them.
 fn covers_on_wires(
     b: &mut Builder,
     notes: &NotesWires,
@@ -302,9 +310,8 @@ fn covers_on_wires(
     market: &MarketWires,
 ) -> Synthesis<Num> {
     let before = &loan.liquidates;
-    let accrued = before.plus(&loan.is_opening);
     let collateral = b.select(before, &notes.inputs[0].value, &notes.outputs[0].value)?;
-    let debt = b.select(&accrued, &loan.owed, &loan.after.amount)?;
+    let debt = b.select(before, &loan.owed, &loan.after.amount)?;
     let margin = b.select(before, &market.maintenance, &market.initial)?;
     let counted = b.constant(Fr::from(BASIS)).minus(&market.haircut);
     let unit = b.mul(&market.price, &counted)?;

@@ -51,17 +51,19 @@ pub(super) fn check<'a>(
         }
         return Ok(None);
     };
-    let is_opening = step.step == Step::Open;
+    let spends = step.step != Step::Open;
+    let makes_loan = step.step.makes_loan();
     let has_debt_after = step.after.amount != 0;
-    let at_place = if is_opening {
+    let right_kind = if makes_loan {
         fields.side().is_some()
     } else {
-        fields.kind == Fr::from(Kind::Transfer as u64) && !witness.inputs[0].dummy
+        fields.kind == Fr::from(Kind::Transfer as u64)
     };
-    if !at_place
-        || spent.class != class(!is_opening)
+    if !right_kind
+        || (spends && (witness.inputs[0].dummy || step.spent().is_none()))
+        || spent.class != class(spends)
         || made.class != class(has_debt_after)
-        || (is_opening && !has_debt_after)
+        || (makes_loan && !has_debt_after)
     {
         return Err(Rule::T22);
     }
@@ -74,7 +76,6 @@ fn check_loan(step: &LoanWitness, witness: &Witness) -> Result<(), Rule> {
     let loan = &step.loan;
     let [spent, made] = [&witness.inputs[0].note, &witness.outputs[0].note];
     let wide = |value: u64, bits: usize| value >> bits != 0;
-    let is_opening = step.step == Step::Open;
     let times = [
         loan.start,
         loan.maturity,
@@ -85,18 +86,22 @@ fn check_loan(step: &LoanWitness, witness: &Witness) -> Result<(), Rule> {
         && loan.rate >> Loan::RATE_BITS == 0
         && loan.principal >> Loan::PRINCIPAL_BITS == 0
         && !times.into_iter().any(|time| wide(time, TIME_BITS));
-    let spent_aux = if is_opening {
-        Fr::zero()
-    } else {
-        loan.aux(&step.before)
-    };
+    let before = step.spent();
+    let spent_aux = before.map_or(Fr::zero(), |before| before.aux(&step.before));
+    // A renewed loan is one of the same two owners and of the same salt.
+    let same_pair = before.is_none_or(|before| {
+        before.borrower.owner == loan.borrower.owner
+            && before.lender.owner == loan.lender.owner
+            && before.salt == loan.salt
+    });
     let made_aux = if step.after.amount == 0 {
         Fr::zero()
     } else {
         loan.aux(&step.after)
     };
-    let assets = made.asset == loan.collateral && (is_opening || spent.asset == loan.collateral);
-    if !in_range || !assets || spent.aux != spent_aux || made.aux != made_aux {
+    let keeps = !step.step.makes_loan();
+    let assets = made.asset == loan.collateral && (!keeps || spent.asset == loan.collateral);
+    if !in_range || !same_pair || !assets || spent.aux != spent_aux || made.aux != made_aux {
         return Err(Rule::T23);
     }
     Ok(())
@@ -105,14 +110,14 @@ fn check_loan(step: &LoanWitness, witness: &Witness) -> Result<(), Rule> {
 fn check_accrual(step: &LoanWitness, fields: &Fields) -> Result<(), Rule> {
     let (loan, before) = (&step.loan, &step.before);
     let time = match step.step {
-        Step::Open | Step::Adjust => fields.expiry,
+        Step::Open | Step::Renew | Step::Adjust => fields.expiry,
         Step::Liquidate => fields.not_before,
     };
     // In range: T7.
     let time = time.into_bigint().0[0];
     let owed = accrue(before.amount, loan.rate, before.accrued, time);
     let accrued = match step.step {
-        Step::Open => loan.start,
+        Step::Open | Step::Renew => loan.start,
         Step::Adjust | Step::Liquidate => before.accrued.max(time),
     };
     if owed != Some(step.owed) || step.after.accrued != accrued {
@@ -131,10 +136,9 @@ pub(crate) fn constrain(
     let one = b.one();
     let hints = &raw.loan;
 
-    let [is_opening, spends, liquidates] = constrain_kind(b, hints, header)?;
-    let adjusts = spends.minus(&liquidates);
-    // A kind that allows one excludes the other, so the sum is a flag too.
-    let active = is_opening.plus(&spends);
+    let [is_opening, spends, renews, liquidates] = constrain_kind(b, hints, header)?;
+    let adjusts = spends.minus(&renews).minus(&liquidates);
+    let active = is_opening.plus(&spends).minus(&renews);
 
     b.enter(Rule::T23);
     let borrower = b.witness(hints.borrower)?;
@@ -162,16 +166,27 @@ pub(crate) fn constrain(
         (parameters::START, &start),
         (parameters::MATURITY, &maturity),
     ]);
-    let message = [borrower.clone(), lender.clone(), packed, salt.clone()];
-    let [digest, nk, _] = poseidon::hash3(b, Domain::Loan, &message)?;
+    // A renewed loan differs in these two at most. Its position binds them, so that their parts
+    // need no range check: they had one when the position was made.
+    let packed_before = b.witness(hints.packed_before)?;
+    let principal_before = b.witness(hints.principal_before)?;
+    let keeps = one.minus(&renews);
+    b.enforce(&keeps, &packed_before.minus(&packed), &zero)?;
+    b.enforce(&keeps, &principal_before.minus(&principal), &zero)?;
+    let keys = |b: &mut Builder, packed: Num| {
+        let message = [borrower.clone(), lender.clone(), packed, salt.clone()];
+        poseidon::hash3(b, Domain::Loan, &message)
+    };
+    let [digest_before, nk, _] = keys(b, packed_before)?;
+    let [digest_after, ..] = keys(b, packed)?;
     let before = DebtWires::new(b, &hints.before)?;
     let after = DebtWires::new(b, &hints.after)?;
-    let aux = |b: &mut Builder, debt: &DebtWires| {
-        let message = [digest.clone(), principal.clone(), debt.packed()];
+    let aux = |b: &mut Builder, digest: Num, principal: &Num, debt: &DebtWires| {
+        let message = [digest, principal.clone(), debt.packed()];
         poseidon::hash(b, Domain::Position, &message)
     };
-    let aux_before = aux(b, &before)?;
-    let aux_after = aux(b, &after)?;
+    let aux_before = aux(b, digest_before, &principal_before, &before)?;
+    let aux_after = aux(b, digest_after, &principal, &after)?;
 
     b.enter(Rule::T22);
     // Debt remains or does not; without a step no debt remains.
@@ -183,6 +198,7 @@ pub(crate) fn constrain(
     let loan = LoanWires {
         is_opening,
         spends,
+        renews,
         liquidates,
         adjusts,
         has_debt_after,
@@ -209,8 +225,9 @@ pub(crate) fn constrain(
     Ok(loan)
 }
 
-/// Constrains the flags of T22: a position is created, spent, spent by the lender.
-fn constrain_kind(b: &mut Builder, hints: &RawLoan, header: &HeaderWires) -> Synthesis<[Num; 3]> {
+/// Constrains the flags of T22: a loan's position is created, a position is spent, both, a position
+/// is spent by the lender.
+fn constrain_kind(b: &mut Builder, hints: &RawLoan, header: &HeaderWires) -> Synthesis<[Num; 4]> {
     let zero = b.constant(Fr::zero());
     let one = b.one();
     b.enter(Rule::T22);
@@ -222,11 +239,14 @@ fn constrain_kind(b: &mut Builder, hints: &RawLoan, header: &HeaderWires) -> Syn
     let is_opening = flag(b, hints.is_opening)?;
     let spends = flag(b, hints.spends)?;
     let liquidates = flag(b, hints.liquidates)?;
+    let renews = flag(b, hints.renews)?;
     let leg = header.swap_a.plus(&header.swap_b);
+    b.enforce(&is_opening, &spends, &renews)?;
     b.enforce(&is_opening, &one.minus(&leg), &zero)?;
-    b.enforce(&spends, &one.minus(&header.transfers), &zero)?;
-    b.enforce(&liquidates, &one.minus(&spends), &zero)?;
-    Ok([is_opening, spends, liquidates])
+    let steps = spends.minus(&renews);
+    b.enforce(&steps, &one.minus(&header.transfers), &zero)?;
+    b.enforce(&liquidates, &one.minus(&steps), &zero)?;
+    Ok([is_opening, spends, renews, liquidates])
 }
 
 /// Constrains T26.
@@ -262,7 +282,7 @@ fn accrue_on_wires(b: &mut Builder, header: &HeaderWires, loan: &LoanWires) -> S
     range(b, &loan.owed, VALUE_BITS)?;
 
     let later_of_both = before.accrued.plus(&elapsed_if_later);
-    let spent = b.mul(&loan.spends, &later_of_both)?;
+    let spent = b.mul(&loan.spends.minus(&loan.renews), &later_of_both)?;
     let opened = b.mul(&loan.is_opening, &loan.start)?;
     b.equal(&loan.after.accrued, &spent.plus(&opened))
 }
@@ -287,7 +307,7 @@ pub(super) fn constrain_notes(
     b.equal(&spent.aux, &aux)?;
     let aux = b.mul(&loan.has_debt_after, &loan.aux_after)?;
     b.equal(&made.aux, &aux)?;
-    let active = loan.is_opening.plus(&loan.spends);
-    b.enforce(&loan.spends, &spent.asset.minus(&loan.collateral), &zero)?;
-    b.enforce(&active, &made.asset.minus(&loan.collateral), &zero)
+    let keeps = loan.spends.minus(&loan.renews);
+    b.enforce(&keeps, &spent.asset.minus(&loan.collateral), &zero)?;
+    b.enforce(&loan.active(), &made.asset.minus(&loan.collateral), &zero)
 }

@@ -121,13 +121,16 @@ fn the_loan_forger_alone_breaks_nothing() {
     for case in SPENDS {
         step(case).remake().holds();
     }
-    step(LoanCase::Open).reagree().holds();
+    for case in [LoanCase::Open, LoanCase::Renew] {
+        step(case).reagree().holds();
+    }
 }
 
 #[test]
 fn t17_no_price_or_another_snapshot() {
     for case in [
         LoanCase::Open,
+        LoanCase::Renew,
         LoanCase::Release,
         LoanCase::Liquidate,
         LoanCase::Overdue,
@@ -197,8 +200,10 @@ fn t17_collateral_counts_low_for_the_borrower_and_high_for_the_lender() {
 #[test]
 fn t17_an_opening_at_an_old_price() {
     let oldest = SAMPLE_EXPIRY - OPENING_AGE;
-    planned(LoanCase::Open, |plan| plan.prices().time = oldest).holds();
-    planned(LoanCase::Open, |plan| plan.prices().time = oldest - 1).breaks_only(Rule::T17);
+    for case in [LoanCase::Open, LoanCase::Renew] {
+        planned(case, |plan| plan.prices().time = oldest).holds();
+        planned(case, |plan| plan.prices().time = oldest - 1).breaks_only(Rule::T17);
+    }
 }
 
 #[test]
@@ -409,7 +414,7 @@ fn t23_fields_out_of_range() {
 
 #[test]
 fn t24_somebody_else_acts() {
-    for case in SPENDS.into_iter().chain([LoanCase::Open]) {
+    for case in SPENDS.into_iter().chain([LoanCase::Open, LoanCase::Renew]) {
         let stranger = Seed::from_bytes([77; 32]);
         planned(case, |plan| plan.parties[0] = stranger).breaks_only(Rule::T24);
         planned(case, |plan| plan.parties.reverse()).breaks_only(Rule::T24);

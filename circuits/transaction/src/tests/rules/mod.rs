@@ -9,6 +9,8 @@ mod keys;
 mod legality;
 mod loan;
 mod notes;
+mod renewal;
+mod stop;
 mod swap;
 
 use crate::assemble::input_nullifier;
@@ -16,7 +18,7 @@ use crate::parts::digest::digest;
 use crate::raw::RawWitness;
 use crate::samples::Sample;
 use crate::tests::{broken, rng};
-use crate::witness::Step;
+use crate::witness::LoanWitness;
 use crate::words::{
     ANCHOR, ASSETS_ROOT, AUDIT, COMMITMENTS, DISCLOSURE, EPHEMERAL, NULLIFIERS, Words, power_of_two,
 };
@@ -126,8 +128,8 @@ impl Forger {
 
     /// Recomputes nullifiers, commitments and the disclosure.
     fn publish(&mut self) -> &mut Self {
-        let pair = self.witness.loan.as_ref().filter(|l| l.step != Step::Open);
-        let pair = pair.map(|loan| loan.loan.keys().nk);
+        let pair = self.witness.loan.as_ref().and_then(LoanWitness::spent);
+        let pair = pair.map(|loan| loan.keys().nk);
         for (i, input) in self.witness.inputs.iter().enumerate() {
             let nk = pair.filter(|_| i == 0).unwrap_or(self.witness.nk);
             self.words[NULLIFIERS.start + i] = input_nullifier(input, &nk).into();

@@ -137,7 +137,7 @@ fn t19_hints_stand_in_legs_alone() {
     let changes: [fn(&mut RawWitness); 4] = [
         |raw| raw.salt = Fr::one(),
         |raw| raw.counter_aux = Fr::one(),
-        |raw| raw.counter_packed = Fr::one(),
+        |raw| raw.counter_packed = power_of_two(note::ASSET.offset),
         |raw| raw.counter_owner = Fr::one(),
     ];
     for change in changes {
