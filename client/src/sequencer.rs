@@ -17,7 +17,8 @@ pub use self::{
     types::{
         AssetBody, AssetsBody, BatchBody, BatchDetailBody, BatchesBody, FINAL_PAGE,
         FinalBatchesBody, HealthBody, InfoBody, MarketBody, MessageBody, MessagesBody, NewsBody,
-        OracleBody, PostBody, PostedBody, Problem, StateBody, SubmissionBody, TransactionBody,
+        OracleBody, PostBody, PostedBody, Problem, StateBody, StopBody, SubmissionBody,
+        TransactionBody,
     },
 };
 use crate::{

@@ -266,6 +266,15 @@ impl Surroundings {
                     ..*known
                 }
             }
+            RegisteredAsset::Stop { id, stop } => {
+                let known = self.assets.get(*id);
+                let known =
+                    known.ok_or_else(|| place.differs(What::AssetId, "a registered id", id))?;
+                AssetInfo {
+                    stop: *stop,
+                    ..*known
+                }
+            }
         };
         self.assets.insert(info);
         place.same_word(What::AssetsRoot, &self.assets.root(), root)

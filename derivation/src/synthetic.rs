@@ -13,7 +13,7 @@ use subrosa_l1::{
 };
 use subrosa_protocol::{
     Fr,
-    asset::{AssetId, AssetInfo, AssetTree},
+    asset::{AssetId, AssetInfo, AssetTree, Stop},
     batch::{BatchHeader, Shape, data_commitment},
     element::{NoteCommitment, Nullifier},
     encoding::fr_to_bytes,
@@ -151,6 +151,7 @@ impl Synthetic {
             token: self.rng.r#gen(),
             flags: 0,
             auditor: unaudited(),
+            stop: Stop::default(),
         };
         self.assets.insert(info);
         self.mine(vec![Change::Asset {

@@ -162,6 +162,7 @@ impl Deployer<'_> {
         let arguments = AssetRegistry::constructorCall {
             poseidon_: poseidon,
             governance,
+            guardian: config.guardian,
         };
         let code = &AssetRegistry::BYTECODE;
         let registry = self

@@ -6,7 +6,7 @@
 use ark_ed_on_bn254::EdwardsAffine;
 use subrosa_protocol::{
     Fr,
-    asset::{AssetId, AssetInfo},
+    asset::{AssetId, AssetInfo, Stop},
     batch::{BatchHeader, PublishedBatch, Shape},
     ledger::Deposit,
     market::MARKETS,
@@ -125,6 +125,13 @@ pub enum RegisteredAsset {
         id: AssetId,
         /// The auditor's key.
         auditor: EdwardsAffine,
+    },
+    /// Another stop of a registered asset's seizures, or the end of one.
+    Stop {
+        /// Its id.
+        id: AssetId,
+        /// The stop.
+        stop: Stop,
     },
 }
 

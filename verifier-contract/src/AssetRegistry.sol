@@ -4,6 +4,7 @@ pragma solidity 0.8.30;
 import {EmbeddedCurve} from "./EmbeddedCurve.sol";
 import {Governed} from "./Governance.sol";
 import {UNAUDITED_X, UNAUDITED_Y} from "./ProtocolConstants.sol";
+import {SeizureStops} from "./SeizureStops.sol";
 import {ASSET_FLAGS_AT, ASSET_TOKEN_AT} from "./generated/Layouts.sol";
 import {IAssetRegistry} from "./interfaces/IAssetRegistry.sol";
 import {IPoseidon} from "./interfaces/IPoseidon.sol";
@@ -11,7 +12,7 @@ import {IPoseidon} from "./interfaces/IPoseidon.sol";
 /// @title Asset registry
 /// @notice See `IAssetRegistry`. Assets are only appended, and the token of an asset never changes:
 /// amounts credited in the vault under an id stay amounts of the same token.
-contract AssetRegistry is IAssetRegistry, Governed {
+contract AssetRegistry is IAssetRegistry, SeizureStops {
     uint256 private constant TAG_NODE = 1;
     uint256 private constant TAG_ASSET_LEAF = 7;
     uint256 private constant ARITY = 4;
@@ -34,7 +35,11 @@ contract AssetRegistry is IAssetRegistry, Governed {
 
     /// @param poseidon_ the hash contract
     /// @param governance the owner; a timelock, except on development chains
-    constructor(IPoseidon poseidon_, address governance) Governed(governance) {
+    /// @param guardian the account that may stop seizures for a time
+    constructor(IPoseidon poseidon_, address governance, address guardian)
+        Governed(governance)
+        SeizureStops(guardian)
+    {
         poseidon = poseidon_;
 
         uint256[] memory children = new uint256[](ARITY);
@@ -125,6 +130,13 @@ contract AssetRegistry is IAssetRegistry, Governed {
         emit AssetRegistered(asset, token, flags, auditorX, auditorY, newRoot);
     }
 
+    /// @inheritdoc SeizureStops
+    function _rewrite(uint256 asset) internal override returns (uint256 newRoot) {
+        if (asset >= _assets.length) revert UnknownAsset(asset);
+        Asset storage entry = _assets[asset];
+        return _update(asset, entry.token, entry.flags, entry.auditorX, entry.auditorY);
+    }
+
     /// @dev Writes the asset's leaf and every node above it. Returns the new root.
     function _update(uint256 asset, address token, uint8 flags, uint256 auditorX, uint256 auditorY)
         private
@@ -132,7 +144,7 @@ contract AssetRegistry is IAssetRegistry, Governed {
     {
         uint256[] memory leaf = new uint256[](3);
         leaf[0] = asset | (uint256(uint160(token)) << ASSET_TOKEN_AT)
-            | (uint256(flags) << ASSET_FLAGS_AT);
+            | (uint256(flags) << ASSET_FLAGS_AT) | _stopWord(asset);
         leaf[1] = auditorX;
         leaf[2] = auditorY;
         value = poseidon.hash(TAG_ASSET_LEAF, leaf);

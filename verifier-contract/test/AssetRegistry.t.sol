@@ -21,7 +21,7 @@ contract AssetRegistryTest is Fixture {
 
     function setUp() public {
         deploy();
-        fresh = new AssetRegistry(poseidon, address(this));
+        fresh = new AssetRegistry(poseidon, address(this), guardian);
     }
 
     /// @dev Computes the root from all leaves, level by level, over the first 16 leaves; all others

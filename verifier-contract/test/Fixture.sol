@@ -55,7 +55,7 @@ abstract contract Fixture is Test {
     function deploy() internal {
         VM.warp(NOW);
         poseidon = new Poseidon();
-        registry = new AssetRegistry(poseidon, address(this));
+        registry = new AssetRegistry(poseidon, address(this), guardian);
         oracle = new PriceOracle(registry, address(this));
         verifier = new VerifierDouble();
         VM.etch(vkData, hex"0001");

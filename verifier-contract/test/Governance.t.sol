@@ -64,13 +64,13 @@ contract GovernanceTest is Fixture {
     function test_ownerMustGiveNotice() public {
         VM.chainId(1);
         VM.expectRevert(abi.encodeWithSelector(Governed.GovernanceNotAContract.selector, alice));
-        new AssetRegistry(poseidon, alice);
+        new AssetRegistry(poseidon, alice, guardian);
         address[] memory nobody = new address[](0);
         address hasty = address(new TimelockController(MINIMUM - 1, nobody, nobody, address(0)));
         VM.expectRevert(
             abi.encodeWithSelector(Governed.GovernanceDelayTooShort.selector, MINIMUM - 1, MINIMUM)
         );
-        new AssetRegistry(poseidon, hasty);
+        new AssetRegistry(poseidon, hasty, guardian);
         VM.expectRevert(
             abi.encodeWithSelector(Governed.GovernanceDelayTooShort.selector, MINIMUM - 1, MINIMUM)
         );
@@ -79,7 +79,7 @@ contract GovernanceTest is Fixture {
         new Rollup(registry, oracle, alice, sequencer, guardian, USD);
         // A contract without a timelock's functions.
         VM.expectRevert();
-        new AssetRegistry(poseidon, address(poseidon));
+        new AssetRegistry(poseidon, address(poseidon), guardian);
     }
 
     function test_ownerMovesOnlyToATimelock() public {
@@ -179,7 +179,7 @@ contract GovernanceTest is Fixture {
     function test_changeThroughTimelock() public {
         VM.chainId(1);
         Governance governance = makeGovernance(MINIMUM);
-        AssetRegistry governed = new AssetRegistry(poseidon, address(governance));
+        AssetRegistry governed = new AssetRegistry(poseidon, address(governance), guardian);
         bytes memory call = abi.encodeCall(IAssetRegistry.registerUnaudited, (address(0), 0));
         VM.startPrank(alice);
         VM.expectRevert(abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, alice));

@@ -402,7 +402,7 @@ contract RollupTest is Fixture {
     }
 
     function test_oracleOfAnotherRegistry() public {
-        AssetRegistry other = new AssetRegistry(poseidon, address(this));
+        AssetRegistry other = new AssetRegistry(poseidon, address(this), guardian);
         VM.expectRevert(
             abi.encodeWithSelector(IRollup.OracleOfAnotherRegistry.selector, address(registry))
         );

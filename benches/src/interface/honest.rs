@@ -42,6 +42,7 @@ impl Place {
                 auditor: point_from_bytes(&auditor)
                     .ok()
                     .context("an auditor's key")?,
+                stop: body.stop.map(Into::into).unwrap_or_default(),
             });
         }
         let assets = assets.into_iter().collect();

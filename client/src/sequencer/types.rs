@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use subrosa_protocol::{
     Fr,
-    asset::{AssetId, AssetInfo},
+    asset::{AssetId, AssetInfo, Stop},
     element::TransactionDigest,
     encoding::{fr_from_hex, fr_to_bytes, fr_to_hex, point_to_bytes},
     ledger::State,
@@ -315,6 +315,30 @@ pub struct AssetBody {
     pub flags: u8,
     /// The auditor's key in the point encoding.
     pub auditor: String,
+    /// Stop of seizures of the asset; absent if nothing is stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop: Option<StopBody>,
+}
+
+/// Stop of seizures of an asset that is collateral.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StopBody {
+    /// Markets: bit i for market i.
+    pub markets: u16,
+    /// First second of Unix time of the snapshots whose prices seize nothing.
+    pub from: u64,
+    /// Minutes from that second to the last one, inclusive.
+    pub minutes: u16,
+}
+
+impl From<StopBody> for Stop {
+    fn from(body: StopBody) -> Self {
+        Self {
+            markets: body.markets,
+            from: body.from,
+            minutes: body.minutes,
+        }
+    }
 }
 
 impl From<&AssetInfo> for AssetBody {
@@ -324,6 +348,11 @@ impl From<&AssetInfo> for AssetBody {
             token: hex0x(&info.token),
             flags: info.flags,
             auditor: hex0x(&point_to_bytes(&info.auditor)),
+            stop: (info.stop != Stop::default()).then_some(StopBody {
+                markets: info.stop.markets,
+                from: info.stop.from,
+                minutes: info.stop.minutes,
+            }),
         }
     }
 }

@@ -3,7 +3,7 @@
 use alloy_primitives::B256;
 use alloy_sol_types::{SolCall, SolEvent};
 use subrosa_protocol::{
-    asset::{AssetId, AssetInfo},
+    asset::{AssetId, AssetInfo, Stop},
     batch::BatchHeader,
     ledger::Deposit,
 };
@@ -170,9 +170,23 @@ fn registry_change(found: &FoundLog) -> Result<Option<Change>, L1Error> {
             token: e.token.into_array(),
             flags: e.flags,
             auditor: auditor(e.auditorX, e.auditorY)?,
+            stop: Stop::default(),
         };
         return Ok(Some(Change::Asset {
             asset: RegisteredAsset::New(info),
+            root: from_word(e.root)?,
+        }));
+    }
+    if let Some(e) = event::<AssetRegistry::SeizuresStopped>(found)? {
+        return Ok(Some(Change::Asset {
+            asset: RegisteredAsset::Stop {
+                id: AssetId(e.asset),
+                stop: Stop {
+                    markets: e.markets,
+                    from: e.from.to::<u64>(),
+                    minutes: e.length,
+                },
+            },
             root: from_word(e.root)?,
         }));
     }

@@ -4,7 +4,7 @@ use alloy_primitives::{Address, U256};
 use alloy_sol_types::SolCall;
 use ark_ed_on_bn254::EdwardsAffine;
 use subrosa_protocol::{
-    asset::{AssetId, AssetInfo},
+    asset::{AssetId, AssetInfo, Stop},
     encoding::check_point,
     keys::unaudited,
     ledger::Deposit,
@@ -110,17 +110,26 @@ impl<T: Transport> Client<T> {
             let call = AssetRegistry::assetOfCall {
                 asset: U256::from(id),
             };
-            asked.push((id, ask.ask("assetOf", registry, call)));
+            let asset = ask.ask("assetOf", registry, call);
+            let call = AssetRegistry::stopOfCall {
+                asset: U256::from(id),
+            };
+            asked.push((id, asset, ask.ask("stopOf", registry, call)));
         }
         let answers = ask.at(&self.transport, block).await?;
         let mut assets = Vec::with_capacity(asked.len());
-        for (id, asked) in &asked {
-            let asset = answers.get(asked)?;
+        for (id, asset, stop) in &asked {
+            let (asset, stop) = (answers.get(asset)?, answers.get(stop)?);
             assets.push(AssetInfo {
                 id: AssetId(*id),
                 token: asset.token.into_array(),
                 flags: asset.flags,
                 auditor: auditor(asset.auditorX, asset.auditorY)?,
+                stop: Stop {
+                    markets: stop.markets,
+                    from: stop.from.to::<u64>(),
+                    minutes: stop.length,
+                },
             });
         }
         Ok(assets)

@@ -16,7 +16,7 @@ use rand::Rng;
 use subrosa_clock::{Clock, SystemClock, VirtualClock};
 use subrosa_protocol::{
     Fr,
-    asset::{AssetId, AssetInfo, AssetTree},
+    asset::{AssetId, AssetInfo, AssetTree, Stop},
     batch::{PublishedBatch, Shape, data_commitment},
     element::{Anchor, NoteCommitment, Nullifier, TransactionDigest},
     encoding::fr_to_bytes,
@@ -142,6 +142,7 @@ pub struct Chain {
 
 pub fn asset(id: u16) -> AssetInfo {
     AssetInfo {
+        stop: Stop::default(),
         id: AssetId(id),
         token: [id as u8 + 1; 20],
         flags: 0,

@@ -82,6 +82,12 @@ uint256 constant ASSET_TOKEN_AT = 16;
 uint256 constant ASSET_TOKEN_BITS = 160;
 uint256 constant ASSET_FLAGS_AT = 176;
 uint256 constant ASSET_FLAGS_BITS = 8;
+uint256 constant ASSET_STOP_MARKETS_AT = 184;
+uint256 constant ASSET_STOP_MARKETS_BITS = 16;
+uint256 constant ASSET_STOP_FROM_AT = 200;
+uint256 constant ASSET_STOP_FROM_BITS = 40;
+uint256 constant ASSET_STOP_MINUTES_AT = 240;
+uint256 constant ASSET_STOP_MINUTES_BITS = 13;
 
 // Word of a market, in bits.
 uint256 constant MARKET_COLLATERAL_AT = 0;

@@ -77,7 +77,7 @@ impl Chain {
             self.spent_positions.insert(key, index);
             let held = self.loans[at].clone();
             // Unreachable for a valid batch: only a step can spend a position, and every step can
-            // be read (T22–T33).
+            // be read (T22–T35).
             let Some(step) = held.loan.follow(&held.position, &outputs(transaction)) else {
                 continue;
             };

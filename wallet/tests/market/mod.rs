@@ -115,6 +115,7 @@ impl Market {
             token: [id + 1; 20],
             flags: 0,
             auditor: unaudited(),
+            stop: Default::default(),
         });
         let context = Context {
             chain_id: 31337,

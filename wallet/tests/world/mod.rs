@@ -52,6 +52,7 @@ impl World {
                 token,
                 flags: 0,
                 auditor,
+                stop: Default::default(),
             })
             .into_iter()
             .collect();

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+pragma solidity 0.8.30;
+
+/// @title Stops of seizures
+/// @notice A guardian can stop seizures of an asset that is collateral, in some markets, for the
+/// prices of a bounded time (spec: *Collateral*, Stops). The stop is part of the asset's leaf, so
+/// that every proof of a liquidation respects it. It stops no repayment, no added collateral and no
+/// close.
+///
+/// A stop begins at most a day ago, ends at most in a day, and an asset has at most one in three
+/// days: a guardian who is wrong delays liquidations by a day. Each change gives the registry
+/// another root, which voids proofs that were made and not yet settled.
+interface ISeizureStops {
+    /// @notice A stop of one asset's seizures.
+    /// @param markets bit i for market i; 0 if nothing is stopped
+    /// @param from first second of the snapshots whose prices seize nothing
+    /// @param length minutes from that second to the last one, inclusive
+    /// @param set when the last stop was set; 0 if none was
+    struct Stop {
+        uint16 markets;
+        uint40 from;
+        uint16 length;
+        uint40 set;
+    }
+
+    /// @notice Seizures of an asset were stopped, or resumed if `markets` is 0. `root` is the new
+    /// root of the registry.
+    event SeizuresStopped(
+        uint16 indexed asset, uint16 markets, uint40 from, uint16 length, uint256 root
+    );
+
+    /// @notice The guardian of seizures changed.
+    event SeizureGuardianChanged(address indexed guardian);
+
+    /// @notice Only the guardian of seizures may call; `caller` is not.
+    error NotSeizureGuardian(address caller);
+
+    /// @notice The guardian of seizures is zero.
+    error SeizureGuardianIsZero();
+
+    /// @notice A stop must name a market.
+    error StopOfNoMarket();
+
+    /// @notice A stop must begin at most a day ago and not later than now.
+    error StopBeginOutOfRange(uint256 from);
+
+    /// @notice A stop must end at most a day from now.
+    error StopTooLong(uint256 until, uint256 latest);
+
+    /// @notice The asset had a stop; another is possible from `time` on.
+    error StopTooEarly(uint256 time);
+
+    /// @notice The asset's seizures are not stopped.
+    error NotStopped(uint256 asset);
+
+    /// @notice Stops seizures of an asset. Only the guardian of seizures may call.
+    /// @param asset a registered id
+    /// @param markets bit i for market i; not 0
+    /// @param from first second of the snapshots whose prices seize nothing
+    /// @param length minutes from that second to the last one, inclusive
+    function stopSeizures(uint16 asset, uint16 markets, uint40 from, uint16 length) external;
+
+    /// @notice Ends a stop. Only the guardian of seizures or governance may call. When the next stop
+    /// is possible stays as it was.
+    /// @param asset an id whose seizures are stopped
+    function resumeSeizures(uint16 asset) external;
+
+    /// @notice Replaces the guardian of seizures. Only governance may call.
+    /// @param guardian the new one; not zero
+    function setSeizureGuardian(address guardian) external;
+
+    /// @notice Returns the guardian of seizures.
+    function seizureGuardian() external view returns (address);
+
+    /// @notice Returns the stop of an asset.
+    function stopOf(uint256 asset) external view returns (Stop memory);
+}
