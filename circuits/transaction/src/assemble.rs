@@ -142,9 +142,7 @@ impl Draft {
 
     /// Returns the nullifiers of the inputs. A position has the nullifier key of its pair.
     fn nullifiers(&self, keys: &ViewingKey, loan: Option<&LoanWitness>) -> [Nullifier; ARITY] {
-        let pair = loan
-            .and_then(LoanWitness::spent)
-            .map(|loan| loan.keys().nk);
+        let pair = loan.and_then(LoanWitness::spent).map(|loan| loan.keys().nk);
         std::array::from_fn(|i| {
             let nk = pair.as_ref().filter(|_| i == 0).unwrap_or(&keys.nk);
             input_nullifier(&self.inputs[i], nk)

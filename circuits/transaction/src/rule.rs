@@ -72,9 +72,7 @@ pub enum Rule {
     #[error("T16: kind 0 moves nothing")]
     T16,
     /// Freshness of a price.
-    #[error(
-        "T17: a price is that of the anchor's snapshot, fresh, for the loan's assets"
-    )]
+    #[error("T17: a price is that of the anchor's snapshot, fresh, for the loan's assets")]
     T17,
     /// The digest.
     #[error("T18: the public input is the digest of the words")]

@@ -183,6 +183,87 @@ fn an_origination_is_a_swap_whose_terms_hold_the_loan() {
     }
 }
 
+fn renewal() -> Renewal {
+    let renewed = loan();
+    let before = Debt {
+        sequence: 4,
+        ..renewed.origination_debt()
+    };
+    let start = renewed.start + 1_000_000;
+    let loan = Loan {
+        collateral: AssetId(4),
+        start,
+        maturity: start + 90 * 86_400,
+        ..renewed.clone()
+    };
+    Renewal {
+        renewed,
+        before,
+        loan,
+        collateral: 9_000_000,
+        lent: 1,
+        borrower_side: Side::A,
+        expiry: start,
+    }
+}
+
+#[test]
+fn a_renewal_is_a_swap_that_goes_on_counting() {
+    for side in Side::BOTH {
+        let renewal = Renewal {
+            borrower_side: side,
+            ..renewal()
+        };
+        renewal.check().unwrap();
+        let terms = renewal.terms().unwrap();
+        let position = renewal.position().unwrap();
+        assert_eq!(position.debt.sequence, 5);
+        let rcm = terms.exchange.blindings()[side.index()];
+        assert_eq!(terms.delivery(side), renewal.loan.note(&position, rcm));
+        // Nobody takes the terms for those of a new loan, or of another state.
+        let agreement = Agreement {
+            loan: renewal.loan.clone(),
+            collateral: renewal.collateral,
+            borrower_side: side,
+            expiry: renewal.expiry,
+        };
+        assert_ne!(agreement.terms().unwrap().aux, terms.aux);
+        let mut later = renewal.clone();
+        later.before.sequence += 1;
+        assert_ne!(later.terms().unwrap().digest(), terms.digest());
+    }
+}
+
+#[test]
+fn senseless_renewals_are_refused_by_name() {
+    let refused = |edit: fn(&mut Renewal)| {
+        let mut renewal = renewal();
+        edit(&mut renewal);
+        renewal.check().unwrap_err()
+    };
+    let pairs: [fn(&mut Renewal); 3] = [
+        |r| r.loan.borrower = keys(3).address(),
+        |r| r.loan.lender = keys(3).address(),
+        |r| r.loan.salt = Salt::from_bytes([1; SALT_LEN]),
+    ];
+    for edit in pairs {
+        assert_eq!(refused(edit), RenewalError::Pair);
+    }
+    assert_eq!(refused(|r| r.expiry += 1), RenewalError::Start);
+    assert_eq!(
+        refused(|r| r.before.sequence = u32::MAX),
+        RenewalError::Sequence
+    );
+    assert_eq!(
+        refused(|r| r.lent = 0),
+        RenewalError::Terms(TermsError::Nothing(Side::B))
+    );
+    assert_eq!(
+        refused(|r| r.loan.market = 16),
+        RenewalError::Loan(LoanError::Market)
+    );
+}
+
 #[test]
 fn nothing_shows_in_debug() {
     let agreement = agreement();

@@ -76,8 +76,8 @@ impl Chain {
             };
             self.spent_positions.insert(key, index);
             let held = self.loans[at].clone();
-            // Unreachable for a valid batch: only a step can spend a position, and every step can
-            // be read (T22–T35).
+            // Every step can be read (T22–T35). A renewal needs what the two parties exchanged, and
+            // this wallet makes none.
             let Some(step) = held.loan.follow(&held.position, &outputs(transaction)) else {
                 continue;
             };

@@ -29,10 +29,12 @@ pub(super) fn check(step: &LoanWitness, witness: &Witness) -> Result<(), Rule> {
     }
     // T9: the slot exists and has the collateral's asset.
     let slot = witness.slots.get(usize::from(witness.input_slots[0]));
-    let stopped = slot.zip(step.snapshot.as_ref()).is_none_or(|(slot, snapshot)| {
-        let stop = &slot.info.stop;
-        stop.forbids(step.loan.market, snapshot.time)
-    });
+    let stopped = slot
+        .zip(step.snapshot.as_ref())
+        .is_none_or(|(slot, snapshot)| {
+            let stop = &slot.info.stop;
+            stop.forbids(step.loan.market, snapshot.time)
+        });
     if stopped { Err(Rule::T34) } else { Ok(()) }
 }
 
@@ -83,7 +85,11 @@ pub(crate) fn constrain(
     b.boolean(&earlier)?;
     b.enforce(&earlier, &one.minus(&stopped), &zero)?;
     let until = from.plus(&minutes.times(Fr::from(60u64)));
-    let distance = b.select(&earlier, &from.minus(&market.time), &market.time.minus(&until))?;
+    let distance = b.select(
+        &earlier,
+        &from.minus(&market.time),
+        &market.time.minus(&until),
+    )?;
     let distance: Num = b.mul(&stopped, &distance.minus(&one))?;
     range(b, &distance, TIME_BITS)?;
     Ok(())

@@ -5,6 +5,7 @@ use super::loan::{ONE, planned, step};
 use crate::Rule;
 use crate::raw::RawWitness;
 use crate::samples::{LoanCase, Plan, SAMPLE_ASSETS, SAMPLE_EXPIRY};
+use crate::tests::rng;
 use crate::words::power_of_two;
 use ark_bn254::Fr;
 use ark_ff::One;
@@ -34,7 +35,10 @@ fn a_roll_keeps_the_collateral_and_substitution_frees_it() {
     let spent = forger.witness.inputs[0].note;
     let [made, back, _] = &forger.witness.outputs;
     assert_ne!(made.note.asset, spent.asset);
-    assert_eq!((back.note.asset, back.note.value), (spent.asset, spent.value));
+    assert_eq!(
+        (back.note.asset, back.note.value),
+        (spent.asset, spent.value)
+    );
     // The same collateral under other terms.
     let roll = |plan: &mut Plan| {
         let renewed = plan.renewed.clone().unwrap();
@@ -53,6 +57,41 @@ fn a_roll_keeps_the_collateral_and_substitution_frees_it() {
     let mut forger = planned(LoanCase::Renew, roll);
     forger.witness.outputs[0].note.value += 1;
     forger.reagree().breaks_only(Rule::T10);
+}
+
+#[test]
+fn both_parties_read_a_renewal() {
+    let plan = Plan::new(LoanCase::Renew, &mut rng(41));
+    let (renewed, before, side) = (
+        plan.renewed.clone().unwrap(),
+        plan.before.clone(),
+        plan.side,
+    );
+    let (expected, exchange) = (plan.loan.clone(), plan.terms().exchange);
+    let sample = plan.sample(&mut rng(42));
+    let published = sample.published();
+    let (loan, position, note) = renewed
+        .follow_renewal(&before, &exchange, side, &published)
+        .unwrap();
+    assert_eq!(loan, expected);
+    assert_eq!(note, sample.witness.outputs[0].note);
+    assert_eq!(position.debt, sample.witness.loan.as_ref().unwrap().after);
+    assert_eq!(position.collateral, note.value);
+    // It is no step, and nothing else opens it.
+    assert_eq!(renewed.follow(&before, &published), None);
+    let other = side.other();
+    assert!(
+        renewed
+            .follow_renewal(&before, &exchange, other, &published)
+            .is_none()
+    );
+    let mut later = before;
+    later.debt.sequence += 1;
+    assert!(
+        renewed
+            .follow_renewal(&later, &exchange, side, &published)
+            .is_none()
+    );
 }
 
 #[test]

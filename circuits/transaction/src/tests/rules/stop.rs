@@ -14,7 +14,10 @@ impl Forger {
     /// Returns number of the market and time of the snapshot.
     fn market_and_time(&self) -> (u8, u64) {
         let step = self.witness.loan.as_ref().unwrap();
-        (step.loan.market, step.snapshot.as_ref().map_or(0, |s| s.time))
+        (
+            step.loan.market,
+            step.snapshot.as_ref().map_or(0, |s| s.time),
+        )
     }
 
     /// Puts a stop into the leaf of the asset of input 0.
