@@ -200,14 +200,48 @@ impl<'a> Governance<'a> {
         self.send("cancel", account, self.timelock, data).await
     }
 
-    /// Pauses deposits, or allows them again, from the guardian's account.
+    /// Pauses deposits, or allows them again, from the guardian's account. A pause ends by itself
+    /// ([`Self::paused_until`]).
     ///
     /// # Errors
-    /// [`L1Error::Rejected`] if the account is not the guardian.
+    /// [`L1Error::Rejected`] if the account is not the guardian, if it may not pause yet
+    /// ([`Self::pause_allowed_from`]), or if there is no pause to end.
     pub async fn pause(&self, guardian: &Account, paused: bool) -> Result<Mined, L1Error> {
         let data = Vault::setDepositsPausedCall { paused }.abi_encode();
         let vault = self.targets.vault;
         self.send("setDepositsPaused", guardian, vault, data).await
+    }
+
+    /// Returns when the present pause of deposits ends, in Unix seconds; `None` if deposits are not
+    /// paused.
+    ///
+    /// # Errors
+    /// [`L1Error`].
+    pub async fn paused_until(&self) -> Result<Option<u64>, L1Error> {
+        let call = Vault::depositsPausedUntilCall {};
+        let vault = self.targets.vault;
+        let until = read(
+            self.transport,
+            At::Latest,
+            "depositsPausedUntil",
+            vault,
+            call,
+        )
+        .await?;
+        let until = u64::try_from(until).unwrap_or(u64::MAX);
+        Ok((until > 0).then_some(until))
+    }
+
+    /// Returns from when on the guardian may pause deposits, in Unix seconds; 0 before the first
+    /// pause.
+    ///
+    /// # Errors
+    /// [`L1Error`].
+    pub async fn pause_allowed_from(&self) -> Result<u64, L1Error> {
+        let call = Vault::pauseAllowedFromCall {};
+        let vault = self.targets.vault;
+        let from = read(self.transport, At::Latest, "pauseAllowedFrom", vault, call).await?;
+        Ok(u64::try_from(from).unwrap_or(u64::MAX))
     }
 
     /// Creates the data contract of a verifying key, which `register-shape` names. Any account may.

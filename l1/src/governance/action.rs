@@ -52,6 +52,15 @@ pub enum Action {
         /// Key of the new auditor.
         auditor: EdwardsAffine,
     },
+    /// Sets minimum and fee of an asset's deposits.
+    SetDepositTerms {
+        /// Id of the asset.
+        asset: u16,
+        /// Least amount that a deposit brings, in base units; m · 10^e with m < 2³².
+        minimum: u128,
+        /// Fee of a deposit, in base units, at most half the minimum; m · 10^e with m < 2³².
+        fee: u128,
+    },
     /// Registers a shape of batches.
     RegisterShape {
         /// New id.
@@ -138,6 +147,18 @@ impl Action {
                     asset: *asset,
                     auditorX: x,
                     auditorY: y,
+                };
+                (targets.registry, call.abi_encode())
+            }
+            Self::SetDepositTerms {
+                asset,
+                minimum,
+                fee,
+            } => {
+                let call = AssetRegistry::setDepositTermsCall {
+                    asset: *asset,
+                    minimum: *minimum,
+                    fee: *fee,
                 };
                 (targets.registry, call.abi_encode())
             }
@@ -284,6 +305,12 @@ fn decode_registry(data: &[u8]) -> Option<String> {
             "register asset: token {}, nobody audits it, flags {}",
             token_text(call.token),
             call.flags
+        ));
+    }
+    if let Ok(call) = AssetRegistry::setDepositTermsCall::abi_decode(data) {
+        return Some(format!(
+            "set the deposit terms of asset {}: minimum {} base units, fee {} base units",
+            call.asset, call.minimum, call.fee
         ));
     }
     let call = AssetRegistry::rotateAuditorCall::abi_decode(data).ok()?;
