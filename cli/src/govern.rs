@@ -63,7 +63,7 @@ pub(crate) struct Arguments {
 enum Command {
     #[command(flatten)]
     Action(ActionCommand),
-    /// Pause deposits, at once, as the guardian.
+    /// Pause deposits, at once, as the guardian. The pause ends by itself after three days.
     Pause,
     /// Allow deposits again, at once, as the guardian.
     Resume,
@@ -111,10 +111,14 @@ pub(crate) async fn run(keys: &Keys, arguments: Arguments) -> anyhow::Result<()>
             let paused = matches!(arguments.command, Command::Pause);
             let guardian = sender(&arguments, &rollup, GUARDIAN)?;
             let mined = governance.pause(&guardian, paused).await?;
-            println!(
-                "{}",
-                sent(&mined.hash, if paused { "paused" } else { "resumed" })
-            );
+            let what = match governance.paused_until().await? {
+                Some(until) => format!("paused until {until} (Unix seconds)"),
+                None => {
+                    let from = governance.pause_allowed_from().await?;
+                    format!("resumed; a pause is allowed from {from} (Unix seconds) on")
+                }
+            };
+            println!("{}", sent(&mined.hash, &what));
             Ok(())
         }
         Command::CreateKey { slots } => {

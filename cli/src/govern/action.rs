@@ -30,6 +30,19 @@ pub(crate) enum ActionCommand {
         #[arg(long, value_parser = point)]
         auditor: EdwardsAffine,
     },
+    /// Set minimum and fee of an asset's deposits. On a chain with value, each should be set.
+    SetDepositTerms {
+        /// Id of the asset.
+        #[arg(long)]
+        asset: u16,
+        /// Least amount that a deposit brings, base units; at most nine digits and zeros.
+        #[arg(long)]
+        minimum: u128,
+        /// Fee of a deposit for the sequencer, base units; at most half the minimum, and at most
+        /// nine digits and zeros.
+        #[arg(long)]
+        fee: u128,
+    },
     /// Register a shape of batches under a new id.
     RegisterShape {
         /// New id. Ids are never reused.
@@ -157,6 +170,15 @@ impl ActionCommand {
             Self::RotateAuditor { asset, auditor } => Action::RotateAuditor {
                 asset: *asset,
                 auditor: *auditor,
+            },
+            Self::SetDepositTerms {
+                asset,
+                minimum,
+                fee,
+            } => Action::SetDepositTerms {
+                asset: *asset,
+                minimum: *minimum,
+                fee: *fee,
             },
             Self::RegisterShape {
                 id,
