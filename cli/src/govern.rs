@@ -63,10 +63,29 @@ pub(crate) struct Arguments {
 enum Command {
     #[command(flatten)]
     Action(ActionCommand),
-    /// Pause deposits, at once, as the guardian.
+    /// Pause deposits, at once, as the guardian. The pause ends by itself after three days.
     Pause,
     /// Allow deposits again, at once, as the guardian.
     Resume,
+    /// Stop seizures of assets that are collateral, at once, as the guardian of seizures: at most to
+    /// a day from now, each asset once in three days, and one call in six hours.
+    StopSeizures {
+        /// Id of an asset with its markets, 0 to 15, as `4:0,7`. Repeat it for each asset.
+        #[arg(long = "asset", required = true, value_name = "ID:MARKETS")]
+        assets: Vec<String>,
+        /// First second of the snapshots whose prices seize nothing, at most 25 hours ago.
+        #[arg(long)]
+        from: u64,
+        /// Minutes from that second to the last one.
+        #[arg(long)]
+        minutes: u16,
+    },
+    /// Allow seizures of an asset at prices from now on, as the guardian of seizures.
+    ResumeSeizures {
+        /// Id of the asset.
+        #[arg(long)]
+        asset: u16,
+    },
     /// Create the data contract of this machine's verifying key for a shape, which `register-shape`
     /// names. Any account may.
     CreateKey {
@@ -111,10 +130,35 @@ pub(crate) async fn run(keys: &Keys, arguments: Arguments) -> anyhow::Result<()>
             let paused = matches!(arguments.command, Command::Pause);
             let guardian = sender(&arguments, &rollup, GUARDIAN)?;
             let mined = governance.pause(&guardian, paused).await?;
-            println!(
-                "{}",
-                sent(&mined.hash, if paused { "paused" } else { "resumed" })
-            );
+            let what = match governance.paused_until().await? {
+                Some(until) => format!("paused until {until} (Unix seconds)"),
+                None => {
+                    let from = governance.pause_allowed_from().await?;
+                    format!("resumed; a pause is allowed from {from} (Unix seconds) on")
+                }
+            };
+            println!("{}", sent(&mined.hash, &what));
+            Ok(())
+        }
+        Command::StopSeizures {
+            assets,
+            from,
+            minutes,
+        } => {
+            let stops = assets.iter().map(|text| stop(text));
+            let (ids, markets) = stops.collect::<anyhow::Result<Vec<_>>>()?.into_iter().unzip();
+            let guardian = sender(&arguments, &rollup, GUARDIAN)?;
+            let mined = governance
+                .stop_seizures(&guardian, ids, markets, *from, *minutes)
+                .await?;
+            let what = format!("seizures stopped at prices from {from} for {minutes} minutes");
+            println!("{}", sent(&mined.hash, &what));
+            Ok(())
+        }
+        Command::ResumeSeizures { asset } => {
+            let guardian = sender(&arguments, &rollup, GUARDIAN)?;
+            let mined = governance.resume_seizures(&guardian, *asset).await?;
+            println!("{}", sent(&mined.hash, "seizures resumed"));
             Ok(())
         }
         Command::CreateKey { slots } => {
@@ -137,6 +181,18 @@ pub(crate) async fn run(keys: &Keys, arguments: Arguments) -> anyhow::Result<()>
         }
         Command::Decode { .. } => Ok(()),
     }
+}
+
+/// Parses an asset and its markets. Returns the asset's id and one bit for each market.
+fn stop(text: &str) -> anyhow::Result<(u16, u16)> {
+    let form = || format!("--asset needs an id and markets, as 4:0,7, and says {text}");
+    let (asset, markets) = text.split_once(':').with_context(form)?;
+    let bits = markets.split(',').try_fold(0, |bits, id| {
+        let id: u8 = id.parse().with_context(form)?;
+        ensure!(id < 16, "market numbers are 0 to 15, and --asset says {id}");
+        Ok(bits | 1 << id)
+    })?;
+    Ok((asset.parse().with_context(form)?, bits))
 }
 
 /// Returns the account that sends.

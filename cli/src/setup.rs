@@ -4,14 +4,14 @@ use std::{path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
 use indicatif::MultiProgress;
-use subrosa_l1::{RpcTransport, Transport, development};
+use subrosa_l1::{DepositTerms, RpcTransport, Transport, development};
 use subrosa_node::{
     Deployment, Keys,
     accounts::FIRST_INSTITUTION,
     progress::Phases,
-    setup::{Token, deploy, mint},
+    setup::{Token, deploy, mint, set_deposit_terms},
 };
-use subrosa_protocol::batch::Shape;
+use subrosa_protocol::{asset::AssetId, batch::Shape};
 use subrosa_prover::setup::bundle::OtherKeys;
 
 /// The tokens that `subrosa setup deploy` makes, in the order of the asset ids.
@@ -60,6 +60,10 @@ pub(crate) enum Command {
         /// Display units of each token to mint to each development account from the fourth on.
         #[arg(long, default_value_t = 1_000_000_000)]
         mint: u64,
+        /// Minimum and fee of an asset's deposits, in base units, as `asset:minimum:fee`; may be
+        /// given for each asset [default: 0, none].
+        #[arg(long, value_parser = deposit_terms)]
+        deposit_terms: Vec<(AssetId, DepositTerms)>,
     },
 }
 
@@ -119,6 +123,25 @@ fn carry(keys: &Keys, command: KeysCommand, bars: &MultiProgress) -> anyhow::Res
     Ok(())
 }
 
+/// Parses `asset:minimum:fee`.
+fn deposit_terms(text: &str) -> Result<(AssetId, DepositTerms), String> {
+    let parts: Vec<&str> = text.split(':').collect();
+    let [asset, minimum, fee] = parts[..] else {
+        return Err("the form is asset:minimum:fee, such as 0:1000000:50000".to_owned());
+    };
+    let amount = |text: &str| {
+        let parsed = text.parse::<u128>();
+        parsed.map_err(|_| format!("{text} is no amount in base units"))
+    };
+    let id = asset.parse::<u16>();
+    let terms = DepositTerms {
+        minimum: amount(minimum)?,
+        fee: amount(fee)?,
+    };
+    let id = id.map_err(|_| format!("{asset} is no asset id"))?;
+    Ok((AssetId(id), terms))
+}
+
 fn shapes(slots: &[usize]) -> anyhow::Result<Vec<Shape>> {
     slots
         .iter()
@@ -159,8 +182,14 @@ pub(crate) async fn run(keys: &Keys, command: Command) -> anyhow::Result<()> {
             println!("parameters for circuits up to 2^{k} rows");
             Ok(())
         }
-        Command::Deploy { l1, slots, mint } => {
-            let deployment = deploy_on(keys, l1, &shapes(&slots)?, mint, &bars).await?;
+        Command::Deploy {
+            l1,
+            slots,
+            mint,
+            deposit_terms,
+        } => {
+            let shapes = shapes(&slots)?;
+            let deployment = deploy_on(keys, l1, &shapes, mint, &deposit_terms, &bars).await?;
             print!("{}", deployment.to_toml()?);
             Ok(())
         }
@@ -172,6 +201,7 @@ async fn deploy_on(
     l1: String,
     shapes: &[Shape],
     units: u64,
+    deposit_terms: &[(AssetId, DepositTerms)],
     bars: &MultiProgress,
 ) -> anyhow::Result<Deployment> {
     let transport: Arc<dyn Transport> = Arc::new(RpcTransport::new(&l1)?);
@@ -188,6 +218,9 @@ async fn deploy_on(
         for account in &development::accounts()[FIRST_INSTITUTION..] {
             mint(&transport, *address, account.address(), amount).await?;
         }
+    }
+    for (asset, terms) in deposit_terms {
+        set_deposit_terms(&transport, &deployed.contracts, *asset, *terms).await?;
     }
     let contracts = deployed.contracts.contracts;
     Ok(Deployment {

@@ -54,6 +54,7 @@ pub(crate) async fn take(world: &World) -> anyhow::Result<Snapshot> {
             pending,
             on_l1,
             claimable,
+            ..
         } in gateway.balances().await?
         {
             let inside = units(&spendable, &asset)? + units(&pending, &asset)?;

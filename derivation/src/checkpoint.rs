@@ -1,6 +1,6 @@
 //! A derivation as bytes.
 //!
-//! Layout: the four bytes `SDRV`; version 2, one byte; length of the surroundings, 8 bytes
+//! Layout: the four bytes `SDRV`; version 3, one byte; length of the surroundings, 8 bytes
 //! big-endian; the surroundings as JSON; the ledger as [`Ledger::to_bytes`] writes it; SHA-256 of
 //! everything before, 32 bytes. A block's hash says which history a checkpoint belongs to.
 
@@ -24,7 +24,7 @@ use crate::{
 };
 
 const MAGIC: &[u8; 4] = b"SDRV";
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 const HASH_LEN: usize = 32;
 const HEAD_LEN: usize = MAGIC.len() + 1 + 8;
 
@@ -87,7 +87,7 @@ struct Stored {
     feeds: BTreeMap<AssetId, Feed>,
     sequencer: [u8; 20],
     guardian: [u8; 20],
-    deposits_paused: bool,
+    deposits_paused_until: u64,
     last_time: u64,
     last_taken: u64,
 }
@@ -124,7 +124,7 @@ impl Derivation {
             feeds: around.feeds.clone(),
             sequencer: around.sequencer,
             guardian: around.guardian,
-            deposits_paused: around.deposits_paused,
+            deposits_paused_until: around.deposits_paused_until,
             last_time: around.last_time,
             last_taken: around.last_taken,
         };
@@ -204,7 +204,7 @@ impl Stored {
             feeds: self.feeds,
             sequencer: self.sequencer,
             guardian: self.guardian,
-            deposits_paused: self.deposits_paused,
+            deposits_paused_until: self.deposits_paused_until,
             last_time: self.last_time,
             last_taken: self.last_taken,
         };

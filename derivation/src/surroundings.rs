@@ -50,7 +50,8 @@ pub struct Surroundings {
     pub(crate) feeds: BTreeMap<AssetId, Feed>,
     pub(crate) sequencer: [u8; 20],
     pub(crate) guardian: [u8; 20],
-    pub(crate) deposits_paused: bool,
+    /// Time before which the vault refuses deposits, Unix seconds.
+    pub(crate) deposits_paused_until: u64,
     /// Time of the last batch, Unix seconds.
     pub(crate) last_time: u64,
     /// When the last batch's snapshot was taken, Unix seconds.
@@ -77,7 +78,7 @@ impl Surroundings {
             feeds: BTreeMap::new(),
             sequencer: [0; 20],
             guardian: [0; 20],
-            deposits_paused: false,
+            deposits_paused_until: 0,
             last_time: 0,
             last_taken: 0,
         }
@@ -153,10 +154,10 @@ impl Surroundings {
         self.guardian
     }
 
-    /// Whether deposits are paused.
+    /// Whether the vault refuses deposits at this time, in Unix seconds.
     #[must_use]
-    pub fn deposits_paused(&self) -> bool {
-        self.deposits_paused
+    pub fn deposits_paused(&self, time: u64) -> bool {
+        time < self.deposits_paused_until
     }
 
     /// Returns the time of the last batch, in Unix seconds; 0 before the first.
@@ -195,7 +196,7 @@ impl Surroundings {
             },
             Change::Sequencer(account) => self.sequencer = *account,
             Change::Guardian(account) => self.guardian = *account,
-            Change::DepositsPaused(paused) => self.deposits_paused = *paused,
+            Change::DepositsPaused(until) => self.deposits_paused_until = *until,
             Change::Market { id, word, root } => self.change_market(&place, *id, word, root)?,
             Change::Feed {
                 asset,

@@ -19,8 +19,8 @@ use crate::{
     transactions::{self, Cancellation},
     transport::{At, Block, Head, Mined, Tag, Transport},
     view::{
-        Accepted, ClaimReceipt, DepositReceipt, OracleLog, QueuedDeposit, Receipt, RollupView,
-        SettledBatch, Settlement, TokenMetadata, Validity,
+        Accepted, ClaimReceipt, DepositReceipt, DepositTerms, OracleLog, QueuedDeposit, Receipt,
+        RollupView, SettledBatch, Settlement, TokenMetadata, Validity,
     },
 };
 
@@ -31,10 +31,12 @@ mod history;
 mod oracle;
 mod reads;
 mod rollup;
+mod signed_claims;
 mod writes;
 
 use acceptances::Acceptances;
 use rollup::{KnownShapes, Surroundings};
+pub use signed_claims::SignedClaim;
 
 /// Addresses of the deployed contracts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -108,6 +110,8 @@ pub trait L1: Send + Sync + 'static {
     async fn accepted(&self, index: u64) -> Result<Option<Accepted>, L1Error>;
     /// Rebuilds a settled batch from L1 data alone.
     async fn settled_batch(&self, index: u64) -> Result<Option<SettledBatch>, L1Error>;
+    /// Reads minimum and fee of the asset's deposits.
+    async fn deposit_terms(&self, asset: AssetId) -> Result<DepositTerms, L1Error>;
     /// Deposits from `account`. Approves the vault first if its allowance is too small.
     ///
     /// `inner` identifies the deposit: a repeated call joins the transaction under way, or returns
@@ -311,6 +315,10 @@ impl<T: Transport> L1 for Client<T> {
 
     async fn settled_batch(&self, index: u64) -> Result<Option<SettledBatch>, L1Error> {
         self.rebuild(index).await
+    }
+
+    async fn deposit_terms(&self, asset: AssetId) -> Result<DepositTerms, L1Error> {
+        self.read_deposit_terms(asset).await
     }
 
     async fn deposit(

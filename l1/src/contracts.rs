@@ -46,6 +46,16 @@ sol! {
     }
 }
 
+sol! {
+    /// The structure that an account signs for `claimFor` (EIP-712).
+    struct Claim {
+        uint16 asset;
+        address to;
+        uint256 nonce;
+        uint256 deadline;
+    }
+}
+
 /// Returns the name of a contract's custom error, the text of a plain `revert("…")`, or the raw
 /// selector. Arguments are left out because they may be amounts.
 pub(crate) fn error_name(data: &[u8]) -> String {

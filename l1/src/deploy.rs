@@ -14,6 +14,7 @@ use crate::{
     },
     error::L1Error,
     transport::{At, Outgoing, Transport},
+    view::DepositTerms,
     words::to_word,
 };
 
@@ -292,6 +293,29 @@ pub async fn deploy(
     Ok(deployment)
 }
 
+/// Sets minimum and fee of an asset's deposits on a development chain, where governance has no
+/// delay.
+///
+/// # Errors
+/// [`L1Error::Rejected`] if the fee is above half the minimum, or an amount is not m · 10^e with
+/// m < 2³².
+pub async fn set_deposit_terms(
+    transport: &dyn Transport,
+    account: &Account,
+    deployment: &Deployment,
+    asset: AssetId,
+    terms: DepositTerms,
+) -> Result<(), L1Error> {
+    let call = AssetRegistry::setDepositTermsCall {
+        asset: asset.0,
+        minimum: terms.minimum,
+        fee: terms.fee,
+    };
+    let registry = deployment.contracts.registry;
+    let data = call.abi_encode().into();
+    govern(transport, account, deployment, registry, data).await
+}
+
 /// Deploys a development token.
 ///
 /// # Errors
@@ -438,10 +462,20 @@ async fn govern_oracle(
     deployment: &Deployment,
     data: Bytes,
 ) -> Result<(), L1Error> {
+    govern(transport, account, deployment, deployment.oracle, data).await
+}
+
+async fn govern(
+    transport: &dyn Transport,
+    account: &Account,
+    deployment: &Deployment,
+    target: Address,
+    data: Bytes,
+) -> Result<(), L1Error> {
     // The timelock executes each operation once. A new salt makes an equal change a new operation.
     let salt = transport.head().await?.number;
     Deployer { transport, account }
-        .govern(deployment.governance, deployment.oracle, data, salt)
+        .govern(deployment.governance, target, data, salt)
         .await
 }
 

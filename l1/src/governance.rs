@@ -14,7 +14,7 @@
 mod action;
 mod operation;
 
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256, U256, Uint};
 use alloy_sol_types::{SolCall, SolEvent};
 
 pub use self::{
@@ -24,7 +24,7 @@ pub use self::{
 use crate::{
     account::Account,
     client::Contracts,
-    contracts::{self, Rollup, Vault},
+    contracts::{self, AssetRegistry, Rollup, Vault},
     deploy::data_contract,
     error::L1Error,
     transport::{At, LogQuery, Mined, Outgoing, Transport, read},
@@ -200,14 +200,85 @@ impl<'a> Governance<'a> {
         self.send("cancel", account, self.timelock, data).await
     }
 
-    /// Pauses deposits, or allows them again, from the guardian's account.
+    /// Pauses deposits, or allows them again, from the guardian's account. A pause ends by itself
+    /// ([`Self::paused_until`]).
     ///
     /// # Errors
-    /// [`L1Error::Rejected`] if the account is not the guardian.
+    /// [`L1Error::Rejected`] if the account is not the guardian, if it may not pause yet
+    /// ([`Self::pause_allowed_from`]), or if there is no pause to end.
     pub async fn pause(&self, guardian: &Account, paused: bool) -> Result<Mined, L1Error> {
         let data = Vault::setDepositsPausedCall { paused }.abi_encode();
         let vault = self.targets.vault;
         self.send("setDepositsPaused", guardian, vault, data).await
+    }
+
+    /// Returns when the present pause of deposits ends, in Unix seconds; `None` if deposits are not
+    /// paused.
+    ///
+    /// # Errors
+    /// [`L1Error`].
+    pub async fn paused_until(&self) -> Result<Option<u64>, L1Error> {
+        let call = Vault::depositsPausedUntilCall {};
+        let vault = self.targets.vault;
+        let until = read(
+            self.transport,
+            At::Latest,
+            "depositsPausedUntil",
+            vault,
+            call,
+        )
+        .await?;
+        let until = u64::try_from(until).unwrap_or(u64::MAX);
+        Ok((until > 0).then_some(until))
+    }
+
+    /// Returns from when on the guardian may pause deposits, in Unix seconds; 0 before the first
+    /// pause.
+    ///
+    /// # Errors
+    /// [`L1Error`].
+    pub async fn pause_allowed_from(&self) -> Result<u64, L1Error> {
+        let call = Vault::pauseAllowedFromCall {};
+        let vault = self.targets.vault;
+        let from = read(self.transport, At::Latest, "pauseAllowedFrom", vault, call).await?;
+        Ok(u64::try_from(from).unwrap_or(u64::MAX))
+    }
+
+    /// Stops seizures of assets at prices of the same time, from the account of the guardian of
+    /// seizures (spec: *Collateral*, Stops). `markets` has a bit for each market of each asset.
+    ///
+    /// # Errors
+    /// [`L1Error::Rejected`] if the account is not that guardian, if the times are not allowed, if an
+    /// asset had a stop in the last three days, or if the guardian acted in the last six hours.
+    pub async fn stop_seizures(
+        &self,
+        guardian: &Account,
+        assets: Vec<u16>,
+        markets: Vec<u16>,
+        from: u64,
+        minutes: u16,
+    ) -> Result<Mined, L1Error> {
+        let from = Uint::<40, 1>::try_from(from)
+            .map_err(|_| L1Error::Protocol("a stop begins before 2⁴⁰ seconds".into()))?;
+        let call = AssetRegistry::stopSeizuresCall {
+            assets,
+            markets,
+            from,
+            length: minutes,
+        };
+        let registry = self.targets.registry;
+        let data = call.abi_encode();
+        self.send("stopSeizures", guardian, registry, data).await
+    }
+
+    /// Lets the stop of an asset's seizures end now, from the account of the guardian of seizures.
+    ///
+    /// # Errors
+    /// [`L1Error::Rejected`] if the account is not that guardian, or if nothing is stopped.
+    pub async fn resume_seizures(&self, guardian: &Account, asset: u16) -> Result<Mined, L1Error> {
+        let data = AssetRegistry::resumeSeizuresCall { asset }.abi_encode();
+        let registry = self.targets.registry;
+        self.send("resumeSeizures", guardian, registry, data).await
     }
 
     /// Creates the data contract of a verifying key, which `register-shape` names. Any account may.

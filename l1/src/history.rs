@@ -72,8 +72,9 @@ pub enum Change {
     },
     /// Another account may submit batches from now on.
     Sequencer([u8; 20]),
-    /// Deposits were paused or resumed.
-    DepositsPaused(bool),
+    /// The vault refuses deposits before this time, Unix seconds. A time that is not after the
+    /// block's ends a pause.
+    DepositsPaused(u64),
     /// Another account may pause deposits from now on.
     Guardian([u8; 20]),
     /// A market was set or removed.

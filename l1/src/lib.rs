@@ -80,7 +80,7 @@ pub mod view;
 mod words;
 
 pub use account::Account;
-pub use client::{Client, Contracts, L1};
+pub use client::{Client, Contracts, L1, SignedClaim};
 pub use embedded::EmbeddedTransport;
 pub use endpoints::{EndpointOptions, Endpoints};
 pub use error::L1Error;
@@ -90,8 +90,8 @@ pub use status::{Failure, Status};
 pub use transactions::{Cancellation, Manager, Settings as TransactionSettings};
 pub use transport::{At, Block, Call, FoundLog, Head, LogQuery, Tag, Transport};
 pub use view::{
-    Accepted, ClaimReceipt, DepositReceipt, OracleChange, OracleEvent, OracleLog, QueuedDeposit,
-    Receipt, RollupView, SettledBatch, Settlement, TokenMetadata, Validity,
+    Accepted, ClaimReceipt, DepositReceipt, DepositTerms, OracleChange, OracleEvent, OracleLog,
+    QueuedDeposit, Receipt, RollupView, SettledBatch, Settlement, TokenMetadata, Validity,
 };
 
 /// Client of a chain in this process.

@@ -175,10 +175,21 @@ pub struct ClaimReceipt {
 pub struct DepositReceipt {
     /// Index in the queue.
     pub index: u64,
-    /// Amount that the vault received and credited, in base units.
+    /// Value of the note, in base units: what the vault received, less the fee.
     pub credited: u128,
+    /// Fee that the vault took from the deposit, in base units of its asset.
+    pub fee: u128,
     /// Transaction hash.
     pub tx: [u8; 32],
+}
+
+/// Minimum and fee of an asset's deposits, in base units. 0 stands for none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DepositTerms {
+    /// Least amount that the vault must receive.
+    pub minimum: u128,
+    /// Fee of each deposit, at most half the minimum. The note gets the rest.
+    pub fee: u128,
 }
 
 /// Symbol of a token, and scale of its amounts.

@@ -14,7 +14,7 @@ use alloy_sol_types::SolCall;
 use ark_ed_on_bn254::EdwardsAffine;
 use subrosa_clock::VirtualClock;
 use subrosa_l1::{
-    Account, At, Client, EmbeddedTransport, L1, L1Error, Transport,
+    Account, At, Change, Client, DepositTerms, EmbeddedTransport, L1, L1Error, Tag, Transport,
     contracts::{Governance as Timelock, PriceOracle, Rollup, Vault},
     deploy::{DeployConfig, Deployment, NewAsset, NewShape, deploy, development_feed},
     development,
@@ -261,6 +261,28 @@ async fn every_action_goes_through_the_timelock() {
         .await;
     assert_eq!(governance.guardian().await.unwrap(), other);
 
+    let deposits = Action::SetDepositTerms {
+        asset: 1,
+        minimum: 5_000_000_000_000_000,
+        fee: 700_000_000_000_000,
+    };
+    world
+        .act(
+            deposits,
+            111,
+            "set the deposit terms of asset 1: minimum 5000000000000000 base units, fee \
+             700000000000000 base units",
+        )
+        .await;
+    let terms = client.deposit_terms(AssetId(1)).await.unwrap();
+    let expected = DepositTerms {
+        minimum: 5_000_000_000_000_000,
+        fee: 700_000_000_000_000,
+    };
+    assert_eq!(terms, expected);
+    let none = client.deposit_terms(AssetId(0)).await.unwrap();
+    assert_eq!(none, DepositTerms::default());
+
     let seconds = 2 * DELAY;
     let timelock = governance.timelock();
     world
@@ -280,6 +302,8 @@ async fn only_the_guardian_pauses_and_resumes_deposits() {
     let vault = world.deployment.contracts.vault;
     let guardian = &world.accounts[2];
     assert_eq!(governance.guardian().await.unwrap(), guardian.address());
+    assert_eq!(governance.paused_until().await.unwrap(), None);
+    assert_eq!(governance.pause_allowed_from().await.unwrap(), 0);
     for paused in [true, false] {
         let refused = governance.pause(&world.accounts[0], paused).await;
         assert!(
@@ -288,9 +312,43 @@ async fn only_the_guardian_pauses_and_resumes_deposits() {
         governance.pause(guardian, paused).await.unwrap();
         let found = world.read(vault, Vault::depositsPausedCall {}).await;
         assert_eq!(found, paused);
+        let until = governance.paused_until().await.unwrap();
+        assert_eq!(until.is_some(), paused);
     }
     let call = Vault::setDepositsPausedCall { paused: true }.abi_encode();
     assert_eq!(decode(&call).as_deref(), Some("pause deposits"));
+}
+
+#[tokio::test]
+async fn a_pause_ends_by_itself_and_the_next_one_waits_as_long() {
+    const DAY: u64 = 24 * 60 * 60;
+    let world = World::new().await;
+    let governance = world.governance().await;
+    let guardian = &world.accounts[2];
+    let paused = governance.pause(guardian, true).await.unwrap();
+    let block = world.transport.block(Tag::Number(paused.block)).await;
+    let began = block.unwrap().unwrap().timestamp;
+    let until = governance.paused_until().await.unwrap();
+    assert_eq!(until, Some(began + 3 * DAY));
+    let allowed = governance.pause_allowed_from().await.unwrap();
+    assert_eq!(allowed, began + 6 * DAY);
+    let client = Client::new(world.transport.clone(), world.deployment.contracts, None);
+    let history = client.history(paused.block, paused.block).await.unwrap();
+    let changes: Vec<_> = history.into_iter().map(|found| found.change).collect();
+    assert_eq!(changes, [Change::DepositsPaused(began + 3 * DAY)]);
+
+    // Views and estimates are of the newest block, which anybody's transaction mines.
+    let pass = async |days: u64| {
+        world.clock.advance(Duration::from_secs(days * DAY));
+        let mined = governance.create_key(&world.accounts[5], &[9; 96]).await;
+        mined.unwrap();
+    };
+    pass(4).await;
+    assert_eq!(governance.paused_until().await.unwrap(), None);
+    let early = governance.pause(guardian, true).await;
+    assert!(matches!(early, Err(L1Error::Rejected { reason, .. }) if reason == "PauseTooSoon"));
+    pass(2).await;
+    governance.pause(guardian, true).await.unwrap();
 }
 
 #[tokio::test]

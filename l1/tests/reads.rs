@@ -11,8 +11,8 @@ use std::{
 use alloy_primitives::{Address, B256};
 use serde_json::{Value, json};
 use subrosa_l1::{
-    Account, At, Change, Client, EmbeddedTransport, L1, L1Error, Tag, Transport,
-    deploy::{DeployConfig, NewAsset, deploy, development_token, mint},
+    Account, At, Change, Client, DepositTerms, EmbeddedTransport, L1, L1Error, Tag, Transport,
+    deploy::{DeployConfig, NewAsset, deploy, development_token, mint, set_deposit_terms},
     development::{self, Anvil, AnvilError, AnvilOptions},
 };
 use subrosa_protocol::{Fr, asset::AssetId};
@@ -68,6 +68,77 @@ async fn deposits_are_counted_by_their_confirmations() {
     // Before the vault was deployed, and before the chain began.
     assert_eq!(client.deposits_mined(20).await.unwrap(), 0);
     assert_eq!(client.deposits_mined(u64::MAX).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_deposit_is_worth_what_it_brings_less_the_fee() {
+    let transport = embedded();
+    let accounts = development::accounts();
+    let (owner, operator, depositor) = (&accounts[0], &accounts[1], &accounts[3]);
+    let token = development_token(&*transport, owner, "Dollar", "dUSD", 6).await;
+    let config = DeployConfig {
+        sequencer: operator.address(),
+        guardian: accounts[2].address(),
+        fee_asset: DOLLAR,
+        assets: vec![NewAsset {
+            token: token.unwrap(),
+            auditor: None,
+            flags: 0,
+        }],
+        shapes: Vec::new(),
+    };
+    let deployment = deploy(&*transport, owner, &config).await.unwrap();
+    let token = config.assets[0].token;
+    let minted = mint(&*transport, owner, token, depositor.address(), MINTED);
+    minted.await.unwrap();
+    let client = Client::new(transport.clone(), deployment.contracts, None);
+    let terms = DepositTerms {
+        minimum: 100,
+        fee: 7,
+    };
+    let set = set_deposit_terms(&*transport, owner, &deployment, DOLLAR, terms);
+    set.await.unwrap();
+    assert_eq!(client.deposit_terms(DOLLAR).await.unwrap(), terms);
+
+    let inner = Fr::from(7u64);
+    let refused = client.deposit(depositor, DOLLAR, 99, &inner).await;
+    assert_eq!(reason(refused.map(|_| ())), "DepositBelowMinimum");
+    let receipt = client
+        .deposit(depositor, DOLLAR, 100, &inner)
+        .await
+        .unwrap();
+    assert_eq!((receipt.credited, receipt.fee), (93, 7));
+    let queued = client.deposits(0, 1).await.unwrap();
+    assert_eq!(queued[0].deposit.value, 93);
+    let fees = client.claimable(operator.address().into_array(), DOLLAR);
+    assert_eq!(fees.await.unwrap(), 7);
+    let claimed = client.claim(operator, DOLLAR, None).await.unwrap();
+    assert_eq!(claimed.amount, 7);
+
+    // The next fee is claimed by a signature, which names another recipient and serves once.
+    let more = client.deposit(depositor, DOLLAR, 100, &Fr::from(8u64));
+    more.await.unwrap();
+    let to = accounts[4].address();
+    let claim = client.sign_claim(operator, DOLLAR, to, u64::MAX).await;
+    let claim = claim.unwrap();
+    let mut other = claim.clone();
+    other.to = depositor.address();
+    let carried = client.carry_claim(depositor, &other).await;
+    assert_eq!(reason(carried.map(|_| ())), "ClaimNotSigned");
+    let carried = client.carry_claim(depositor, &claim).await.unwrap();
+    assert_eq!(carried.amount, 7);
+    let paid = client.token_balance(to.into_array(), DOLLAR).await.unwrap();
+    assert_eq!(paid, 7);
+    let again = client.carry_claim(depositor, &claim).await;
+    assert_eq!(reason(again.map(|_| ())), "ClaimNotSigned");
+}
+
+/// Returns the name of the error by which a contract refused.
+fn reason(result: Result<(), L1Error>) -> String {
+    match result {
+        Err(L1Error::Rejected { reason, .. }) => reason,
+        other => panic!("no contract refused: {other:?}"),
+    }
 }
 
 #[tokio::test]

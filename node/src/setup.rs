@@ -6,7 +6,7 @@ use alloy_primitives::Address;
 use anyhow::ensure;
 use ark_ed_on_bn254::EdwardsAffine;
 use subrosa_l1::{
-    Transport,
+    DepositTerms, Transport,
     deploy::{self, DeployConfig, NewAsset, NewShape, development_token},
     development,
 };
@@ -105,4 +105,18 @@ pub async fn mint(
 ) -> anyhow::Result<()> {
     let deployer = &development::accounts()[DEPLOYER];
     Ok(deploy::mint(transport, deployer, token, to, amount).await?)
+}
+
+/// Sets minimum and fee of an asset's deposits on a development chain.
+///
+/// # Errors
+/// If the chain refuses the transaction.
+pub async fn set_deposit_terms(
+    transport: &Arc<dyn Transport>,
+    contracts: &deploy::Deployment,
+    asset: AssetId,
+    terms: DepositTerms,
+) -> anyhow::Result<()> {
+    let deployer = &development::accounts()[DEPLOYER];
+    Ok(deploy::set_deposit_terms(transport, deployer, contracts, asset, terms).await?)
 }

@@ -21,6 +21,10 @@ const MAX_TTL_S: u64 = 30 * 24 * 60 * 60;
 /// Confirmations that a deposit needs on a chain that is not a development chain, by default.
 const DEPOSIT_CONFIRMATIONS: u64 = 12;
 
+/// Milliseconds for which few deposits wait before they are sealed alone on a chain that is not a
+/// development chain, by default.
+const DEPOSIT_PATIENCE_MS: u64 = 600_000;
+
 /// Greatest age of L1's newest block on a chain that is not a development chain, by default.
 const MAX_HEAD_AGE_S: u64 = 900;
 
@@ -161,8 +165,16 @@ pub struct SealConfig {
     /// Time for which the oldest transaction waits before a smaller batch is sealed, in
     /// milliseconds.
     pub patience_ms: u64,
-    /// Time for which the oldest deposit waits before deposits are sealed alone, in milliseconds.
+    /// Time for which the oldest deposit waits before at least `min_deposits` deposits are sealed
+    /// alone, in milliseconds.
     pub deposit_wait_ms: u64,
+    /// Number of deposits for which `deposit_wait_ms` is enough.
+    pub min_deposits: usize,
+    /// Time for which the oldest deposit waits before fewer deposits are sealed alone, in
+    /// milliseconds. The default is `deposit_wait_ms` on development chains, and 600,000 on all
+    /// others, where a batch costs more than the deposits that would force it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deposit_patience_ms: Option<u64>,
     /// Largest number of sealed and unsettled batches. Beyond it, sealing waits.
     pub max_unsettled: u64,
 }
@@ -175,6 +187,8 @@ impl Default for SealConfig {
             min_transactions: 1,
             patience_ms: 20_000,
             deposit_wait_ms: 5_000,
+            min_deposits: 16,
+            deposit_patience_ms: None,
             max_unsettled: 8,
         }
     }
@@ -405,6 +419,21 @@ impl Config {
             DEPOSIT_CONFIRMATIONS
         };
         self.settle.deposit_confirmations.unwrap_or(default)
+    }
+
+    /// Returns the time for which a number of deposits waits before they are sealed alone.
+    pub(crate) fn deposit_wait(&self, deposits: usize) -> Duration {
+        let seal = &self.seal;
+        let patience = match seal.deposit_patience_ms {
+            Some(patience) => patience,
+            None if is_development_chain(self.chain_id) => seal.deposit_wait_ms,
+            None => seal.deposit_wait_ms.max(DEPOSIT_PATIENCE_MS),
+        };
+        Duration::from_millis(if deposits >= seal.min_deposits {
+            seal.deposit_wait_ms
+        } else {
+            patience
+        })
     }
 
     /// Returns the greatest age of L1's newest block, in seconds, if it is bounded.

@@ -19,13 +19,27 @@ contract AssetRegistry is IAssetRegistry, SeizureStops {
     uint256 private constant DEPTH = 8;
     uint256 private constant CAPACITY = ARITY ** DEPTH;
 
+    /// @dev Bits of the exponent in the compact form of an amount, which are the lowest.
+    uint256 private constant EXPONENT_BITS = 8;
+
+    /// @dev An asset as it is stored. The first four fields share a slot; minimum and fee of
+    /// deposits are in the compact form (`setDepositTerms`).
+    struct Entry {
+        address token;
+        uint8 flags;
+        uint40 minimum;
+        uint40 fee;
+        uint256 auditorX;
+        uint256 auditorY;
+    }
+
     /// @inheritdoc IAssetRegistry
     IPoseidon public immutable poseidon;
 
     /// @inheritdoc IAssetRegistry
     uint256 public root;
 
-    Asset[] private _assets;
+    Entry[] private _assets;
     /// @dev Asset id + 1 for each token; 0 if the token is not registered.
     mapping(address token => uint256) private _idPlusOne;
     /// @dev Root of the empty subtree of each level.
@@ -80,11 +94,22 @@ contract AssetRegistry is IAssetRegistry, SeizureStops {
     {
         EmbeddedCurve.requireKey(auditorX, auditorY);
         if (asset >= _assets.length) revert UnknownAsset(asset);
-        Asset storage entry = _assets[asset];
+        Entry storage entry = _assets[asset];
         entry.auditorX = auditorX;
         entry.auditorY = auditorY;
         uint256 newRoot = _update(asset, entry.token, entry.flags, auditorX, auditorY);
         emit AuditorRotated(asset, auditorX, auditorY, newRoot);
+    }
+
+    /// @inheritdoc IAssetRegistry
+    function setDepositTerms(uint16 asset, uint128 minimum, uint128 fee) external onlyGovernance {
+        if (asset >= _assets.length) revert UnknownAsset(asset);
+        // A deposit of the minimum leaves at least half of it.
+        if (fee > minimum / 2) revert DepositFeeTooHigh(fee, minimum);
+        Entry storage entry = _assets[asset];
+        entry.minimum = _compact(minimum);
+        entry.fee = _compact(fee);
+        emit DepositTermsSet(asset, minimum, fee);
     }
 
     /// @inheritdoc IAssetRegistry
@@ -95,13 +120,25 @@ contract AssetRegistry is IAssetRegistry, SeizureStops {
     /// @inheritdoc IAssetRegistry
     function assetOf(uint256 asset) external view returns (Asset memory) {
         if (asset >= _assets.length) revert UnknownAsset(asset);
-        return _assets[asset];
+        Entry storage entry = _assets[asset];
+        return Asset(entry.token, entry.flags, entry.auditorX, entry.auditorY);
     }
 
     /// @inheritdoc IAssetRegistry
     function tokenOf(uint256 asset) external view returns (address) {
         if (asset >= _assets.length) revert UnknownAsset(asset);
         return _assets[asset].token;
+    }
+
+    /// @inheritdoc IAssetRegistry
+    function depositTerms(uint256 asset)
+        external
+        view
+        returns (address token, uint128 minimum, uint128 fee)
+    {
+        if (asset >= _assets.length) revert UnknownAsset(asset);
+        Entry storage entry = _assets[asset];
+        return (entry.token, _amount(entry.minimum), _amount(entry.fee));
     }
 
     /// @inheritdoc IAssetRegistry
@@ -124,7 +161,7 @@ contract AssetRegistry is IAssetRegistry, SeizureStops {
         if (token != address(0) && token.code.length == 0) revert TokenNotAContract(token);
         if (_assets.length == CAPACITY) revert RegistryFull();
         asset = uint16(_assets.length);
-        _assets.push(Asset(token, flags, auditorX, auditorY));
+        _assets.push(Entry(token, flags, 0, 0, auditorX, auditorY));
         _idPlusOne[token] = uint256(asset) + 1;
         uint256 newRoot = _update(asset, token, flags, auditorX, auditorY);
         emit AssetRegistered(asset, token, flags, auditorX, auditorY, newRoot);
@@ -133,8 +170,29 @@ contract AssetRegistry is IAssetRegistry, SeizureStops {
     /// @inheritdoc SeizureStops
     function _rewrite(uint256 asset) internal override returns (uint256 newRoot) {
         if (asset >= _assets.length) revert UnknownAsset(asset);
-        Asset storage entry = _assets[asset];
+        Entry storage entry = _assets[asset];
         return _update(asset, entry.token, entry.flags, entry.auditorX, entry.auditorY);
+    }
+
+    /// @dev Returns the compact form of an amount, with the least exponent. Reverts with
+    /// `AmountNotCompact` if there is none.
+    function _compact(uint128 amount) private pure returns (uint40) {
+        uint256 mantissa = amount;
+        uint256 exponent = 0;
+        while (mantissa > type(uint32).max) {
+            if (mantissa % 10 != 0) revert AmountNotCompact(amount);
+            mantissa /= 10;
+            ++exponent;
+        }
+        return uint40((mantissa << EXPONENT_BITS) | exponent);
+    }
+
+    /// @dev Returns the amount with this compact form, in base units. `_compact` made the form from
+    /// 128 bits, so that they suffice.
+    function _amount(uint40 compact) private pure returns (uint128) {
+        if (compact == 0) return 0;
+        uint256 exponent = compact & (2 ** EXPONENT_BITS - 1);
+        return uint128((uint256(compact) >> EXPONENT_BITS) * 10 ** exponent);
     }
 
     /// @dev Writes the asset's leaf and every node above it. Returns the new root.

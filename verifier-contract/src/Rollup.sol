@@ -24,6 +24,8 @@ contract Rollup is IRollup, Governed {
     uint256 private constant TIME_WINDOW = 1 hours;
     /// @dev Longest time by which a newer price snapshot may have been taken before the batch.
     uint256 private constant PRICE_LAG = 10 minutes;
+    /// @dev Last address that is reserved for precompiled contracts (EIP-7587).
+    uint160 private constant LAST_PRECOMPILE = 0x1ff;
     /// @dev Prefix of the code of an account that delegates (EIP-7702). No contract's code can
     /// begin with it (EIP-3541).
     bytes3 private constant DELEGATION = 0xef0100;
@@ -66,7 +68,6 @@ contract Rollup is IRollup, Governed {
         address guardian,
         uint16 feeAsset_
     ) Governed(governance) {
-        _requireSequencer(sequencer_);
         // With another registry, an id would name another asset in the oracle.
         IAssetRegistry priced = oracle_.registry();
         if (priced != registry_) revert OracleOfAnotherRegistry(address(priced));
@@ -75,6 +76,8 @@ contract Rollup is IRollup, Governed {
         if (feeAsset_ >= registry_.count()) revert FeeAssetMissing(feeAsset_);
         vault = new Vault(registry_, governance, guardian);
         feeAsset = feeAsset_;
+        // The vault has its code now.
+        _requireSequencer(sequencer_);
         sequencer = sequencer_;
         emit SequencerChanged(sequencer_);
         _state = Fr.wrap(GENESIS_STATE);
@@ -251,6 +254,10 @@ contract Rollup is IRollup, Governed {
     /// @dev Reverts for an account that could not call `submitBatch`.
     function _requireSequencer(address account) private view {
         if (account == address(0)) revert ZeroAddress();
+        // In its constructor this contract has no code yet. No precompiled contract has any.
+        if (account == address(this) || uint160(account) <= LAST_PRECOMPILE) {
+            revert SequencerWithoutKey(account);
+        }
         if (account.code.length != 0) revert SequencerWithCode(account);
     }
 

@@ -12,13 +12,21 @@ import {ISeizureStops} from "./interfaces/ISeizureStops.sol";
 /// @title Stops of seizures
 /// @notice See `ISeizureStops`. The registry inherits this and writes the leaves.
 abstract contract SeizureStops is ISeizureStops, Governed {
-    /// @dev Most time before now at which a stop begins, and after now at which it ends.
-    uint256 private constant REACH = 1 days;
+    /// @dev Most time before now at which a stop begins: no snapshot that a batch can still use is
+    /// older, because batches lie up to an hour behind.
+    uint256 private constant REACH = 25 hours;
+    /// @dev Most time after now at which a stop ends.
+    uint256 private constant LENGTH = 1 days;
     /// @dev Least time between two stops of an asset.
     uint256 private constant APART = 3 days;
+    /// @dev Least time between two calls of the guardian: each gives the registry another root,
+    /// which voids batches and proofs that wait.
+    uint256 private constant INTERVAL = 6 hours;
 
     /// @inheritdoc ISeizureStops
     address public seizureGuardian;
+    /// @dev When the guardian acted last.
+    uint40 private _acted;
     mapping(uint256 asset => Stop) private _stops;
 
     constructor(address guardian) {
@@ -26,29 +34,42 @@ abstract contract SeizureStops is ISeizureStops, Governed {
     }
 
     /// @inheritdoc ISeizureStops
-    function stopSeizures(uint16 asset, uint16 markets, uint40 from, uint16 length) external {
+    function stopSeizures(
+        uint16[] calldata assets,
+        uint16[] calldata markets,
+        uint40 from,
+        uint16 length
+    ) external {
         if (msg.sender != seizureGuardian) revert NotSeizureGuardian(msg.sender);
-        if (markets == 0) revert StopOfNoMarket();
+        if (assets.length != markets.length) {
+            revert StopsUneven(assets.length, markets.length);
+        }
+        _act();
         uint256 time = block.timestamp;
         if (from > time || from + REACH < time) revert StopBeginOutOfRange(from);
         // Two days have fewer minutes than the leaf has room for.
         uint256 until = from + uint256(length) * 1 minutes;
-        if (until > time + REACH) revert StopTooLong(until, time + REACH);
-        uint256 set = _stops[asset].set;
-        if (set != 0 && time < set + APART) revert StopTooEarly(set + APART);
-        _stops[asset] = Stop(markets, from, length, uint40(time));
-        emit SeizuresStopped(asset, markets, from, length, _rewrite(asset));
+        if (until > time + LENGTH) revert StopTooLong(until, time + LENGTH);
+        for (uint256 i = 0; i < assets.length; ++i) {
+            uint16 asset = assets[i];
+            if (markets[i] == 0) revert StopOfNoMarket();
+            uint256 set = _stops[asset].set;
+            if (set != 0 && time < set + APART) revert StopTooEarly(set + APART);
+            _stops[asset] = Stop(markets[i], from, length, uint40(time));
+            emit SeizuresStopped(asset, markets[i], from, length, _rewrite(asset));
+        }
     }
 
     /// @inheritdoc ISeizureStops
     function resumeSeizures(uint16 asset) external {
-        if (msg.sender != seizureGuardian && msg.sender != owner()) {
-            revert NotSeizureGuardian(msg.sender);
-        }
+        if (msg.sender == seizureGuardian) _act();
+        else if (msg.sender != owner()) revert NotSeizureGuardian(msg.sender);
         Stop storage stop = _stops[asset];
-        if (stop.markets == 0) revert NotStopped(asset);
-        _stops[asset] = Stop(0, 0, 0, stop.set);
-        emit SeizuresStopped(asset, 0, 0, 0, _rewrite(asset));
+        // The prices of the stop stay without use: they can be as wrong as before.
+        uint256 passed = (block.timestamp - stop.from + 1 minutes - 1) / 1 minutes;
+        if (stop.markets == 0 || passed >= stop.length) revert NotStopped(asset);
+        stop.length = uint16(passed);
+        emit SeizuresStopped(asset, stop.markets, stop.from, stop.length, _rewrite(asset));
     }
 
     /// @inheritdoc ISeizureStops
@@ -71,6 +92,15 @@ abstract contract SeizureStops is ISeizureStops, Governed {
         return (uint256(stop.markets) << ASSET_STOP_MARKETS_AT)
             | (uint256(stop.from) << ASSET_STOP_FROM_AT)
             | (uint256(stop.length) << ASSET_STOP_MINUTES_AT);
+    }
+
+    /// @dev Notes that the guardian acts. Reverts if it did a short time ago.
+    function _act() private {
+        uint256 acted = _acted;
+        if (acted != 0 && block.timestamp < acted + INTERVAL) {
+            revert StopTooEarly(acted + INTERVAL);
+        }
+        _acted = uint40(block.timestamp);
     }
 
     function _setSeizureGuardian(address guardian) private {

@@ -7,21 +7,37 @@ import {Address} from "@openzeppelin/contracts/utils/Address.sol";
 import {
     ReentrancyGuardTransient
 } from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {isCanonical} from "./Fields.sol";
 import {Governed} from "./Governance.sol";
 import {NOTE_ASSET_AT, NOTE_VALUE_AT} from "./generated/Layouts.sol";
 import {IAssetRegistry} from "./interfaces/IAssetRegistry.sol";
+import {IRollup} from "./interfaces/IRollup.sol";
 import {IVault} from "./interfaces/IVault.sol";
 
 /// @title Vault
 /// @notice See `IVault`. Only `claim` and `claimFor` move assets out, and they pay only credited
 /// amounts. For each asset: balance ≥ queued + inside + credited.
-contract Vault is IVault, Governed, ReentrancyGuardTransient {
+contract Vault is IVault, Governed, ReentrancyGuardTransient, EIP712 {
     using SafeERC20 for IERC20;
+
+    /// @dev Longest time for which the guardian pauses deposits without a break.
+    uint256 private constant MAXIMUM_PAUSE = 3 days;
+    bytes32 private constant CLAIM_TYPEHASH =
+        keccak256("Claim(uint16 asset,address to,uint256 nonce,uint256 deadline)");
 
     struct Deposit {
         uint256 packed;
         uint256 inner;
+    }
+
+    /// @dev The amount that an account can claim, and the number of its claims, in one slot. An
+    /// addition to the amount is below 2¹²⁸, so that 2⁶⁴ of them would be needed to exceed it.
+    struct Credit {
+        uint192 amount;
+        uint64 claims;
     }
 
     /// @inheritdoc IVault
@@ -31,8 +47,10 @@ contract Vault is IVault, Governed, ReentrancyGuardTransient {
 
     /// @inheritdoc IVault
     address public guardian;
-    /// @inheritdoc IVault
-    bool public depositsPaused;
+    /// @dev Time from which on the guardian may pause, Unix seconds: the end of the last pause plus
+    /// its length. A pause ends `MAXIMUM_PAUSE` before, or has been ended earlier; so this alone
+    /// tells whether deposits are paused, and shares the guardian's slot.
+    uint32 private _pauseAllowedFrom;
     /// @inheritdoc IVault
     uint64 public depositCount;
     /// @inheritdoc IVault
@@ -41,8 +59,7 @@ contract Vault is IVault, Governed, ReentrancyGuardTransient {
     mapping(uint256 index => Deposit) private _deposits;
     /// @inheritdoc IVault
     mapping(uint256 asset => uint256) public inside;
-    /// @inheritdoc IVault
-    mapping(uint256 asset => mapping(address account => uint256)) public credited;
+    mapping(uint256 asset => mapping(address account => Credit)) private _credits;
 
     modifier onlyRollup() {
         if (msg.sender != rollup) revert NotRollup(msg.sender);
@@ -55,6 +72,7 @@ contract Vault is IVault, Governed, ReentrancyGuardTransient {
     /// @param guardian_ the account that may pause deposits
     constructor(IAssetRegistry registry_, address governance, address guardian_)
         Governed(governance)
+        EIP712("Subrosa Vault", "1")
     {
         if (guardian_ == address(0)) revert ZeroAddress();
         registry = registry_;
@@ -70,16 +88,22 @@ contract Vault is IVault, Governed, ReentrancyGuardTransient {
         nonReentrant
         returns (uint64 index)
     {
-        if (depositsPaused) revert DepositsArePaused();
+        uint256 until = depositsPausedUntil();
+        if (until != 0) revert DepositsArePaused(until);
         if (!isCanonical(inner)) revert InnerNotCanonical(inner);
-        uint256 received = _receive(registry.tokenOf(asset), amount);
+        (address token, uint128 minimum, uint128 fee) = registry.depositTerms(asset);
+        uint256 received = _receive(token, amount);
         if (received == 0 || received > type(uint128).max) revert AmountOutOfRange(received);
+        if (received < minimum) revert DepositBelowMinimum(received, minimum);
+        // The registry keeps the fee at half the minimum or below.
+        uint256 value = received - fee;
 
         index = depositCount;
         depositCount = index + 1;
         _deposits[index] =
-            Deposit((uint256(asset) << NOTE_ASSET_AT) | (received << NOTE_VALUE_AT), inner);
-        emit DepositQueued(index, msg.sender, asset, uint128(received), inner);
+            Deposit((uint256(asset) << NOTE_ASSET_AT) | (value << NOTE_VALUE_AT), inner);
+        emit DepositQueued(index, msg.sender, asset, uint128(value), fee, inner);
+        if (fee != 0) _credit(asset, IRollup(rollup).sequencer(), fee);
     }
 
     /// @inheritdoc IVault
@@ -88,12 +112,21 @@ contract Vault is IVault, Governed, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IVault
-    function claimFor(uint16 asset, address account)
-        external
-        nonReentrant
-        returns (uint256 amount)
-    {
-        return _claim(asset, account, account);
+    function claimFor(
+        uint16 asset,
+        address account,
+        address to,
+        uint256 deadline,
+        bytes calldata signature
+    ) external nonReentrant returns (uint256 amount) {
+        if (block.timestamp > deadline) revert ClaimExpired(deadline);
+        uint256 nonce = _credits[asset][account].claims;
+        bytes32 digest =
+            _hashTypedDataV4(keccak256(abi.encode(CLAIM_TYPEHASH, asset, to, nonce, deadline)));
+        if (!SignatureChecker.isValidSignatureNowCalldata(account, digest, signature)) {
+            revert ClaimNotSigned(account);
+        }
+        return _claim(asset, account, to);
     }
 
     /// @inheritdoc IVault
@@ -114,15 +147,25 @@ contract Vault is IVault, Governed, ReentrancyGuardTransient {
         uint256 available = inside[asset];
         if (amount > available) revert TurnstileBreached(asset, amount, available);
         inside[asset] = available - amount;
-        credited[asset][account] += amount;
-        emit Credited(asset, account, amount);
+        _credit(asset, account, amount);
     }
 
     /// @inheritdoc IVault
     function setDepositsPaused(bool paused) external {
         if (msg.sender != guardian) revert NotGuardian(msg.sender);
-        depositsPaused = paused;
-        emit DepositsPaused(paused);
+        uint256 allowedFrom = _pauseAllowedFrom;
+        uint256 until = block.timestamp;
+        if (paused) {
+            if (until < allowedFrom) revert PauseTooSoon(allowedFrom);
+            until += MAXIMUM_PAUSE;
+            allowedFrom = until + MAXIMUM_PAUSE;
+        } else {
+            if (!depositsPaused()) revert DepositsNotPaused();
+            // The pause began 2 · MAXIMUM_PAUSE before `allowedFrom`.
+            allowedFrom = 2 * (until + MAXIMUM_PAUSE) - allowedFrom;
+        }
+        _pauseAllowedFrom = SafeCast.toUint32(allowedFrom);
+        emit DepositsPaused(uint40(until));
     }
 
     /// @inheritdoc IVault
@@ -130,6 +173,21 @@ contract Vault is IVault, Governed, ReentrancyGuardTransient {
         if (newGuardian == address(0)) revert ZeroAddress();
         guardian = newGuardian;
         emit GuardianChanged(newGuardian);
+    }
+
+    /// @inheritdoc IVault
+    function pauseAllowedFrom() external view returns (uint256) {
+        return _pauseAllowedFrom;
+    }
+
+    /// @inheritdoc IVault
+    function credited(uint256 asset, address account) external view returns (uint256) {
+        return _credits[asset][account].amount;
+    }
+
+    /// @inheritdoc IVault
+    function claimNonce(uint256 asset, address account) external view returns (uint256) {
+        return _credits[asset][account].claims;
     }
 
     /// @inheritdoc IVault
@@ -151,6 +209,24 @@ contract Vault is IVault, Governed, ReentrancyGuardTransient {
         }
     }
 
+    /// @inheritdoc IVault
+    function depositsPaused() public view returns (bool) {
+        return depositsPausedUntil() != 0;
+    }
+
+    /// @inheritdoc IVault
+    function depositsPausedUntil() public view returns (uint256) {
+        uint256 allowedFrom = _pauseAllowedFrom;
+        return block.timestamp + MAXIMUM_PAUSE < allowedFrom ? allowedFrom - MAXIMUM_PAUSE : 0;
+    }
+
+    /// @dev Lets `account` claim `amount` more. The vault must hold it besides all else that it
+    /// owes.
+    function _credit(uint16 asset, address account, uint256 amount) private {
+        _credits[asset][account].amount += SafeCast.toUint192(amount);
+        emit Credited(asset, account, amount);
+    }
+
     /// @dev Takes the asset from the caller. Returns the growth of the vault's balance.
     function _receive(address token, uint256 amount) private returns (uint256) {
         if (token == address(0)) {
@@ -169,9 +245,11 @@ contract Vault is IVault, Governed, ReentrancyGuardTransient {
         if (to == address(0)) revert ZeroAddress();
         // An amount that the vault paid to itself would belong to nobody.
         if (to == address(this)) revert ClaimToVault();
-        amount = credited[asset][account];
+        Credit memory credit_ = _credits[asset][account];
+        amount = credit_.amount;
         if (amount == 0) revert NothingToClaim(asset, account);
-        credited[asset][account] = 0;
+        // Every claim ends the validity of earlier signatures for this asset.
+        _credits[asset][account] = Credit(0, credit_.claims + 1);
         emit Claimed(asset, account, to, amount);
         address token = registry.tokenOf(asset);
         if (token == address(0)) {

@@ -112,7 +112,71 @@ contract AssetRegistryTest is Fixture {
         fresh.registerUnaudited(address(usd), 0);
         VM.expectRevert(reason);
         fresh.rotateAuditor(0, GX, GY);
+        VM.expectRevert(reason);
+        fresh.setDepositTerms(0, 0, 0);
         VM.stopPrank();
+    }
+
+    function checkTerms(uint16 asset, address token, uint128 minimum, uint128 fee) private view {
+        (address token_, uint128 minimum_, uint128 fee_) = registry.depositTerms(asset);
+        assertEq(token_, token, "token");
+        assertEq(minimum_, minimum, "minimum");
+        assertEq(fee_, fee, "fee");
+    }
+
+    /// @dev Terms change neither the asset nor the root, and survive a change of the auditor.
+    function test_depositTerms() public {
+        uint256 root = registry.root();
+        checkTerms(USD, address(usd), 0, 0);
+        VM.expectEmit(true, true, true, true, address(registry));
+        emit IAssetRegistry.DepositTermsSet(USD, 5_000_000, 2_500_000);
+        registry.setDepositTerms(USD, 5_000_000, 2_500_000);
+        checkTerms(USD, address(usd), 5_000_000, 2_500_000);
+        checkTerms(GOLD, address(gold), 0, 0);
+        assertEq(registry.root(), root, "root");
+        registry.rotateAuditor(USD, G3X, G3Y);
+        checkTerms(USD, address(usd), 5_000_000, 2_500_000);
+        IAssetRegistry.Asset memory asset = registry.assetOf(USD);
+        assertEq(asset.token, address(usd), "token");
+        assertEq(asset.flags, 0, "flags");
+        assertEq(asset.auditorX, G3X, "auditor");
+        registry.setDepositTerms(USD, 0, 0);
+        checkTerms(USD, address(usd), 0, 0);
+    }
+
+    /// @dev Every amount with a compact form is stored exactly.
+    function testFuzz_depositTermsAreExact(uint32 m, uint8 e, uint32 n, uint8 f) public {
+        uint256 minimum = uint256(m) * 10 ** (e % 29);
+        uint256 fee = uint256(n) * 10 ** (f % 29);
+        if (fee > minimum / 2) {
+            VM.expectRevert(
+                abi.encodeWithSelector(IAssetRegistry.DepositFeeTooHigh.selector, fee, minimum)
+            );
+            registry.setDepositTerms(GOLD, uint128(minimum), uint128(fee));
+            return;
+        }
+        registry.setDepositTerms(GOLD, uint128(minimum), uint128(fee));
+        checkTerms(GOLD, address(gold), uint128(minimum), uint128(fee));
+    }
+
+    function test_depositTermsBounds() public {
+        uint128 largest = 340282366 * 10 ** 30;
+        registry.setDepositTerms(GOLD, largest, largest / 2);
+        checkTerms(GOLD, address(gold), largest, largest / 2);
+        VM.expectRevert(abi.encodeWithSelector(IAssetRegistry.UnknownAsset.selector, 3));
+        registry.setDepositTerms(3, 0, 0);
+        VM.expectRevert(abi.encodeWithSelector(IAssetRegistry.UnknownAsset.selector, 3));
+        registry.depositTerms(3);
+        VM.expectRevert(abi.encodeWithSelector(IAssetRegistry.DepositFeeTooHigh.selector, 51, 101));
+        registry.setDepositTerms(GOLD, 101, 51);
+        registry.setDepositTerms(GOLD, type(uint32).max, 1);
+        VM.expectRevert(abi.encodeWithSelector(IAssetRegistry.AmountNotCompact.selector, 2 ** 32));
+        registry.setDepositTerms(GOLD, 2 ** 32, 1);
+        VM.expectRevert(
+            abi.encodeWithSelector(IAssetRegistry.AmountNotCompact.selector, 10 ** 10 + 1)
+        );
+        registry.setDepositTerms(GOLD, 10 ** 11, 10 ** 10 + 1);
+        checkTerms(GOLD, address(gold), type(uint32).max, 1);
     }
 
     function test_rejectsTokens() public {

@@ -93,6 +93,47 @@ abstract contract Fixture is Test {
         return vault.deposit{value: amount}(COIN, amount, inner);
     }
 
+    /// @dev Returns the signature by which the account of `key` lets anybody claim its credit for
+    /// `to`, with its present nonce. The digest is computed apart from the contract.
+    function signClaim(uint256 key, uint16 asset, address to, uint256 deadline)
+        internal
+        view
+        returns (bytes memory)
+    {
+        uint256 nonce = vault.claimNonce(asset, VM.addr(key));
+        (uint8 v, bytes32 r, bytes32 s) = VM.sign(key, claimDigest(asset, to, nonce, deadline));
+        return abi.encodePacked(r, s, v);
+    }
+
+    function claimDigest(uint16 asset, address to, uint256 nonce, uint256 deadline)
+        internal
+        view
+        returns (bytes32)
+    {
+        bytes32 domain = keccak256(
+            abi.encode(
+                keccak256(
+                    "EIP712Domain(string name,string version,uint256 chainId,"
+                    "address verifyingContract)"
+                ),
+                keccak256("Subrosa Vault"),
+                keccak256("1"),
+                block.chainid,
+                address(vault)
+            )
+        );
+        bytes32 claim = keccak256(
+            abi.encode(
+                keccak256("Claim(uint16 asset,address to,uint256 nonce,uint256 deadline)"),
+                asset,
+                to,
+                nonce,
+                deadline
+            )
+        );
+        return keccak256(abi.encodePacked(hex"1901", domain, claim));
+    }
+
     /// @dev Returns a batch with arbitrary words that the contract accepts in its current state.
     function makeBatch(uint32 shape, uint16 transactions, uint16 deposits, uint256 seed)
         internal

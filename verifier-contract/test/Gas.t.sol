@@ -4,6 +4,7 @@ pragma solidity 0.8.30;
 import {DevelopmentFeed} from "../src/development/DevelopmentFeed.sol";
 import {Market} from "../src/interfaces/IPriceOracle.sol";
 import {IRollup, Withdrawal} from "../src/interfaces/IRollup.sol";
+import {IVault} from "../src/interfaces/IVault.sol";
 import {Fixture} from "./Fixture.sol";
 import {VM} from "./Vm.sol";
 import {PlainToken} from "./doubles/Tokens.sol";
@@ -82,6 +83,48 @@ contract GasTest is Fixture {
         assertTrue(ok, "batch refused");
         emit log_named_uint("submitBatch without verification, gas", used);
         emit log_named_uint("transaction and calldata, gas", calldataGas);
+    }
+}
+
+/// @dev Measures a deposit into a queue that is not empty, of a depositor that keeps a balance.
+contract DepositGasTest is Fixture {
+    function setUp() public {
+        deploy();
+        prepare();
+        usd.mint(alice, 10000);
+        VM.deal(alice, 10000);
+        VM.startPrank(alice);
+        usd.approve(address(vault), 5000);
+        vault.deposit(USD, 1000, 1);
+        vault.deposit{value: 1000}(COIN, 1000, 1);
+        VM.stopPrank();
+    }
+
+    function prepare() internal virtual {}
+
+    function test_gasOfTokenDeposit() public {
+        measure(USD, 0);
+    }
+
+    function test_gasOfCoinDeposit() public {
+        measure(COIN, 1000);
+    }
+
+    function measure(uint16 asset, uint256 value) private {
+        IVault target = vault;
+        VM.prank(alice);
+        uint256 before = gasleft();
+        target.deposit{value: value}(asset, 1000, 2);
+        uint256 used = before - gasleft();
+        emit log_named_uint("deposit without the transaction's 22,000, gas", used);
+    }
+}
+
+/// @dev Measures a deposit that pays a fee to a sequencer with earlier credits.
+contract DepositWithFeeGasTest is DepositGasTest {
+    function prepare() internal override {
+        registry.setDepositTerms(USD, 100, 10);
+        registry.setDepositTerms(COIN, 100, 10);
     }
 }
 

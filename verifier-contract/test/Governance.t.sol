@@ -112,7 +112,8 @@ contract GovernanceTest is Fixture {
             governed[i].acceptOwnership();
         }
         address feed = address(new DevelopmentFeed(8, 1));
-        address[15] memory targets = [
+        address[16] memory targets = [
+            address(registry),
             address(registry),
             address(registry),
             address(registry),
@@ -129,10 +130,11 @@ contract GovernanceTest is Fixture {
             address(oracle),
             address(oracle)
         ];
-        bytes[15] memory calls = [
+        bytes[16] memory calls = [
             abi.encodeCall(IAssetRegistry.register, (address(verifier), GX, GY, 0)),
             abi.encodeCall(IAssetRegistry.registerUnaudited, (address(poseidon), 0)),
             abi.encodeCall(IAssetRegistry.rotateAuditor, (1, GX, GY)),
+            abi.encodeCall(IAssetRegistry.setDepositTerms, (1, 10, 5)),
             abi.encodeCall(Ownable2Step.transferOwnership, (alice)),
             abi.encodeCall(IRollup.registerShape, (9, 4, address(verifier), vkData, false)),
             abi.encodeCall(IRollup.retireShape, (4)),

@@ -390,6 +390,32 @@ contract RollupTest is Fixture {
         assertEq(rollup.sequencer(), sequencer, "unchanged");
     }
 
+    /// @dev Nobody has the key of the rollup, of its vault or of a precompiled contract. In the
+    /// rollup's constructor they have no code either.
+    function test_sequencerWithoutKey() public {
+        address[4] memory keyless =
+            [address(rollup), address(1), address(0x11), address(uint160(0x1ff))];
+        for (uint256 i = 0; i < keyless.length; ++i) {
+            VM.expectRevert(
+                abi.encodeWithSelector(IRollup.SequencerWithoutKey.selector, keyless[i])
+            );
+            rollup.setSequencer(keyless[i]);
+        }
+        rollup.setSequencer(address(uint160(0x200)));
+        VM.expectRevert(abi.encodeWithSelector(IRollup.SequencerWithCode.selector, address(vault)));
+        rollup.setSequencer(address(vault));
+
+        address next = VM.computeCreateAddress(address(this), VM.getNonce(address(this)));
+        VM.expectRevert(abi.encodeWithSelector(IRollup.SequencerWithoutKey.selector, next));
+        new Rollup(registry, oracle, address(this), next, guardian, USD);
+        next = VM.computeCreateAddress(address(this), VM.getNonce(address(this)));
+        address nextVault = VM.computeCreateAddress(next, 1);
+        VM.expectRevert(abi.encodeWithSelector(IRollup.SequencerWithCode.selector, nextVault));
+        new Rollup(registry, oracle, address(this), nextVault, guardian, USD);
+        VM.expectRevert(abi.encodeWithSelector(IRollup.SequencerWithoutKey.selector, address(2)));
+        new Rollup(registry, oracle, address(this), address(2), guardian, USD);
+    }
+
     function test_feeAssetMissing() public {
         uint16 count = uint16(registry.count());
         VM.expectRevert(abi.encodeWithSelector(IRollup.FeeAssetMissing.selector, count));

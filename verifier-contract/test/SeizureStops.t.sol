@@ -13,9 +13,17 @@ contract SeizureStopsTest is Fixture {
         deploy();
     }
 
+    /// @dev Stops seizures of one asset, as whoever calls.
+    function set(uint16 asset, uint16 markets, uint256 from, uint16 length) private {
+        uint16[] memory assets = new uint16[](1);
+        uint16[] memory bits = new uint16[](1);
+        (assets[0], bits[0]) = (asset, markets);
+        registry.stopSeizures(assets, bits, uint40(from), length);
+    }
+
     function stop(uint16 asset, uint16 markets, uint256 from, uint16 length) private {
         VM.prank(guardian);
-        registry.stopSeizures(asset, markets, uint40(from), length);
+        set(asset, markets, from, length);
     }
 
     /// @dev The leaf of an asset with a stop, by the specification's numbers.
@@ -44,10 +52,51 @@ contract SeizureStopsTest is Fixture {
         assertEq(now_.from, NOW - 600, "from");
         assertEq(now_.length, 30, "length");
         assertEq(now_.set, NOW, "set");
+        assertTrue(registry.root() != before, "another root");
+    }
+
+    /// @dev What was stopped stays so: only the time to come is free again.
+    function test_aStopThatEndsEarlyKeepsItsPrices() public {
+        stop(GOLD, 3, NOW - 600, 1440);
+        VM.warp(NOW + 6 hours + 1);
         VM.prank(guardian);
         registry.resumeSeizures(GOLD);
-        assertEq(registry.root(), before, "as before");
+        // 600 seconds and 6 hours and a second, in begun minutes.
+        assertEq(registry.node(0, GOLD), leaf(GOLD, 3, NOW - 600, 371), "leaf");
         assertEq(registry.stopOf(GOLD).set, NOW, "the time is kept");
+        VM.warp(NOW + 12 hours + 1);
+        VM.prank(guardian);
+        VM.expectRevert(abi.encodeWithSelector(ISeizureStops.NotStopped.selector, GOLD));
+        registry.resumeSeizures(GOLD);
+    }
+
+    function test_severalAssetsAtOnce() public {
+        uint16[] memory assets = new uint16[](2);
+        uint16[] memory bits = new uint16[](2);
+        (assets[0], assets[1], bits[0], bits[1]) = (GOLD, USD, 1, 6);
+        VM.prank(guardian);
+        registry.stopSeizures(assets, bits, uint40(NOW), 60);
+        assertEq(registry.node(0, GOLD), leaf(GOLD, 1, NOW, 60), "gold");
+        assertEq(registry.node(0, USD), leaf(USD, 6, NOW, 60), "dollar");
+        VM.prank(guardian);
+        VM.expectRevert(abi.encodeWithSelector(ISeizureStops.StopsUneven.selector, 2, 1));
+        registry.stopSeizures(assets, new uint16[](1), uint40(NOW), 60);
+    }
+
+    /// @dev Each call gives the registry another root, so that they are rare.
+    function test_theGuardianActsOnceInSixHours() public {
+        stop(GOLD, 1, NOW, 60);
+        bytes memory reason =
+            abi.encodeWithSelector(ISeizureStops.StopTooEarly.selector, NOW + 6 hours);
+        VM.warp(NOW + 6 hours - 1);
+        VM.prank(guardian);
+        VM.expectRevert(reason);
+        set(USD, 1, NOW, 60);
+        VM.prank(guardian);
+        VM.expectRevert(reason);
+        registry.resumeSeizures(GOLD);
+        VM.warp(NOW + 6 hours);
+        stop(USD, 1, NOW, 60);
     }
 
     /// @dev A rotated auditor leaves the stop where it is.
@@ -58,43 +107,47 @@ contract SeizureStopsTest is Fixture {
         assertEq(registry.node(0, GOLD), leaf(GOLD, 1, NOW, 5), "leaf");
     }
 
+    function refused(bytes memory reason, uint16 asset, uint16 markets, uint256 from, uint16 length)
+        private
+    {
+        VM.prank(guardian);
+        VM.expectRevert(reason);
+        set(asset, markets, from, length);
+    }
+
     function test_boundsOfAStop() public {
-        VM.startPrank(guardian);
-        VM.expectRevert(ISeizureStops.StopOfNoMarket.selector);
-        registry.stopSeizures(GOLD, 0, uint40(NOW), 5);
-        uint256[2] memory begins = [NOW + 1, NOW - 1 days - 1];
+        refused(abi.encodeWithSelector(ISeizureStops.StopOfNoMarket.selector), GOLD, 0, NOW, 5);
+        uint256[2] memory begins = [NOW + 1, NOW - 25 hours - 1];
         for (uint256 i = 0; i < 2; ++i) {
-            VM.expectRevert(
-                abi.encodeWithSelector(ISeizureStops.StopBeginOutOfRange.selector, begins[i])
+            refused(
+                abi.encodeWithSelector(ISeizureStops.StopBeginOutOfRange.selector, begins[i]),
+                GOLD,
+                1,
+                begins[i],
+                5
             );
-            registry.stopSeizures(GOLD, 1, uint40(begins[i]), 5);
         }
-        VM.expectRevert(
-            abi.encodeWithSelector(
-                ISeizureStops.StopTooLong.selector, NOW + 1441 minutes, NOW + 1 days
-            )
+        bytes memory long = abi.encodeWithSelector(
+            ISeizureStops.StopTooLong.selector, NOW + 1441 minutes, NOW + 1 days
         );
-        registry.stopSeizures(GOLD, 1, uint40(NOW), 1441);
-        VM.expectRevert(abi.encodeWithSelector(IAssetRegistry.UnknownAsset.selector, 99));
-        registry.stopSeizures(99, 1, uint40(NOW), 5);
-        registry.stopSeizures(GOLD, 1, uint40(NOW - 1 days), 2 * 1440);
-        registry.stopSeizures(USD, 1, uint40(NOW), 1440);
-        VM.stopPrank();
+        refused(long, GOLD, 1, NOW, 1441);
+        refused(abi.encodeWithSelector(IAssetRegistry.UnknownAsset.selector, 99), 99, 1, NOW, 5);
+        stop(GOLD, 1, NOW - 25 hours, 49 * 60);
+        VM.warp(NOW + 6 hours);
+        stop(USD, 1, NOW + 6 hours, 1440);
     }
 
     /// @dev A guardian who is wrong stops an asset's seizures for a day in three.
     function test_stopsAreApart() public {
         stop(GOLD, 1, NOW, 5);
-        VM.prank(guardian);
-        registry.resumeSeizures(GOLD);
-        bytes memory reason =
-            abi.encodeWithSelector(ISeizureStops.StopTooEarly.selector, NOW + 3 days);
         VM.warp(NOW + 3 days - 1);
-        VM.prank(guardian);
-        VM.expectRevert(reason);
-        registry.stopSeizures(GOLD, 1, uint40(NOW + 3 days - 1), 5);
-        // Another asset has its own time.
-        stop(USD, 1, NOW + 3 days - 1, 5);
+        refused(
+            abi.encodeWithSelector(ISeizureStops.StopTooEarly.selector, NOW + 3 days),
+            GOLD,
+            1,
+            NOW + 3 days - 1,
+            5
+        );
         VM.warp(NOW + 3 days);
         stop(GOLD, 1, NOW + 3 days, 5);
     }
@@ -104,12 +157,12 @@ contract SeizureStopsTest is Fixture {
             abi.encodeWithSelector(ISeizureStops.NotSeizureGuardian.selector, alice);
         VM.prank(alice);
         VM.expectRevert(reason);
-        registry.stopSeizures(GOLD, 1, uint40(NOW), 5);
+        set(GOLD, 1, NOW, 5);
         // Governance does not stop, but it resumes.
         VM.expectRevert(
             abi.encodeWithSelector(ISeizureStops.NotSeizureGuardian.selector, address(this))
         );
-        registry.stopSeizures(GOLD, 1, uint40(NOW), 5);
+        set(GOLD, 1, NOW, 5);
         stop(GOLD, 1, NOW, 5);
         VM.prank(alice);
         VM.expectRevert(reason);
@@ -117,6 +170,8 @@ contract SeizureStopsTest is Fixture {
         registry.resumeSeizures(GOLD);
         VM.expectRevert(abi.encodeWithSelector(ISeizureStops.NotStopped.selector, GOLD));
         registry.resumeSeizures(GOLD);
+        VM.expectRevert(abi.encodeWithSelector(ISeizureStops.NotStopped.selector, USD));
+        registry.resumeSeizures(USD);
         VM.prank(guardian);
         VM.expectRevert(
             abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, guardian)

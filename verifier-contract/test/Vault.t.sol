@@ -14,6 +14,7 @@ import {Fixture} from "./Fixture.sol";
 import {VM} from "./Vm.sol";
 import {
     BlockingToken,
+    ContractAccount,
     FeeToken,
     HookToken,
     LyingToken,
@@ -24,8 +25,15 @@ import {
 } from "./doubles/Tokens.sol";
 
 contract VaultTest is Fixture {
+    uint256 private constant KEY = 0x5eed;
+    uint256 private constant OTHER_KEY = 0x07e5;
+
+    /// The account of `KEY`.
+    address private signer;
+
     function setUp() public {
         deploy();
+        signer = VM.addr(KEY);
     }
 
     /// @dev Does to the vault what settlement does, without a batch.
@@ -61,7 +69,7 @@ contract VaultTest is Fixture {
     function test_depositEvent() public {
         VM.deal(alice, 5);
         VM.expectEmit(true, true, true, true, address(vault));
-        emit IVault.DepositQueued(0, alice, COIN, 5, 7);
+        emit IVault.DepositQueued(0, alice, COIN, 5, 0, 7);
         VM.prank(alice);
         vault.deposit{value: 5}(COIN, 5, 7);
     }
@@ -78,6 +86,79 @@ contract VaultTest is Fixture {
         (uint256 packed,) = vault.depositAt(0);
         assertEq(packed >> 24, 990, "credited");
         assertEq(token.balanceOf(address(vault)), 990, "received");
+    }
+
+    /// @dev The note gets what the vault received less the fee, and the sequencer can claim the
+    /// fee, before and without any batch.
+    function test_depositFee() public {
+        registry.setDepositTerms(USD, 1000, 30);
+        usd.mint(alice, 1000);
+        VM.prank(alice);
+        usd.approve(address(vault), 1000);
+        VM.prank(alice);
+        VM.expectEmit(true, true, true, true, address(vault));
+        emit IVault.DepositQueued(0, alice, USD, 970, 30, 7);
+        VM.expectEmit(true, true, true, true, address(vault));
+        emit IVault.Credited(USD, sequencer, 30);
+        vault.deposit(USD, 1000, 7);
+        (uint256 packed,) = vault.depositAt(0);
+        assertEq(packed, USD * 2 ** 8 + uint256(970) * 2 ** 24, "packed");
+        assertEq(vault.credited(USD, sequencer), 30, "fee");
+        assertEq(vault.inside(USD), 0, "inside");
+        VM.prank(sequencer);
+        assertEq(vault.claim(USD, feeRecipient), 30, "claimed");
+        assertEq(usd.balanceOf(feeRecipient), 30, "paid");
+        settle(1, USD, bob, 970);
+        VM.prank(bob);
+        assertEq(vault.claim(USD, bob), 970, "withdrawn");
+        assertEq(usd.balanceOf(address(vault)), 0, "left");
+    }
+
+    /// @dev Minimum and fee are of what the vault received, and the fee is the sequencer's of that
+    /// time.
+    function test_depositFeeAfterFeeOnTransfer() public {
+        FeeToken token = new FeeToken();
+        uint16 asset = registry.registerUnaudited(address(token), 0);
+        registry.setDepositTerms(asset, 990, 400);
+        token.mint(alice, 1999);
+        VM.startPrank(alice);
+        token.approve(address(vault), 1999);
+        VM.expectRevert(abi.encodeWithSelector(IVault.DepositBelowMinimum.selector, 990 - 1, 990));
+        vault.deposit(asset, 998, 1);
+        VM.stopPrank();
+        rollup.setSequencer(bob);
+        VM.prank(alice);
+        vault.deposit(asset, 1000, 1);
+        (uint256 packed,) = vault.depositAt(0);
+        assertEq(packed >> 24, 590, "value");
+        assertEq(vault.credited(asset, bob), 400, "fee");
+        assertEq(token.balanceOf(address(vault)), 990, "received");
+    }
+
+    /// @dev A deposit below the minimum is refused whole. Each asset has terms of its own.
+    function test_depositMinimum() public {
+        registry.setDepositTerms(COIN, 100, 0);
+        VM.deal(alice, 200);
+        VM.startPrank(alice);
+        VM.expectRevert(abi.encodeWithSelector(IVault.DepositBelowMinimum.selector, 99, 100));
+        vault.deposit{value: 99}(COIN, 99, 1);
+        vault.deposit{value: 100}(COIN, 100, 1);
+        VM.stopPrank();
+        depositToken(usd, USD, alice, 1, 1);
+        assertEq(vault.credited(COIN, sequencer), 0, "no fee");
+        assertEq(vault.depositCount(), 2, "count");
+    }
+
+    /// @dev Whatever terms governance sets, a deposit leaves value for its note.
+    function testFuzz_depositLeavesValue(uint32 minimum, uint32 fee, uint128 amount) public {
+        if (fee > minimum / 2) fee = minimum / 2;
+        registry.setDepositTerms(USD, minimum, fee);
+        amount = uint128(bound(amount, minimum == 0 ? 1 : minimum, type(uint128).max));
+        depositToken(usd, USD, alice, amount, 1);
+        (uint256 packed,) = vault.depositAt(0);
+        assertEq(packed >> 24, amount - fee, "value");
+        assertTrue(packed >> 24 != 0, "no value");
+        assertEq(vault.credited(USD, sequencer), fee, "fee");
     }
 
     function test_tokenWithoutReturnValue() public {
@@ -204,8 +285,6 @@ contract VaultTest is Fixture {
         VM.prank(bob);
         VM.expectRevert(nothing);
         vault.claim(USD, bob);
-        VM.expectRevert(nothing);
-        vault.claimFor(USD, bob);
         VM.prank(bob);
         VM.expectRevert(IVault.ZeroAddress.selector);
         vault.claim(USD, address(0));
@@ -215,30 +294,148 @@ contract VaultTest is Fixture {
     /// claim.
     function test_claimToVault() public {
         depositToken(usd, USD, alice, 100, 1);
-        settle(1, USD, bob, 60);
+        settle(1, USD, signer, 60);
         settle(0, USD, address(vault), 40);
-        VM.prank(bob);
+        VM.prank(signer);
         VM.expectRevert(IVault.ClaimToVault.selector);
         vault.claim(USD, address(vault));
+        bytes memory signature = signClaim(KEY, USD, address(vault), NOW);
         VM.expectRevert(IVault.ClaimToVault.selector);
-        vault.claimFor(USD, address(vault));
+        vault.claimFor(USD, signer, address(vault), NOW, signature);
+        signature = signClaim(KEY, USD, address(0), NOW);
         VM.expectRevert(IVault.ZeroAddress.selector);
-        vault.claimFor(USD, address(0));
-        assertEq(vault.credited(USD, bob), 60, "claim kept");
+        vault.claimFor(USD, signer, address(0), NOW, signature);
+        // The vault signs nothing.
+        signature = signClaim(KEY, USD, alice, NOW);
+        VM.expectRevert(abi.encodeWithSelector(IVault.ClaimNotSigned.selector, address(vault)));
+        vault.claimFor(USD, address(vault), alice, NOW, signature);
+        assertEq(vault.credited(USD, signer), 60, "claim kept");
         assertEq(vault.credited(USD, address(vault)), 40, "claim kept");
         assertEq(usd.balanceOf(address(vault)), 100, "balance");
-        VM.prank(bob);
-        assertEq(vault.claim(USD, bob), 60, "paid");
+        VM.prank(signer);
+        assertEq(vault.claim(USD, signer), 60, "paid");
     }
 
-    /// @dev `claimFor` pays the credited account, whoever calls it.
+    /// @dev Anybody can carry a claim that the account signed; it is paid as the account wished.
     function test_claimFor() public {
         depositCoin(alice, 100, 1);
-        settle(1, COIN, bob, 60);
+        settle(1, COIN, signer, 60);
+        bytes memory signature = signClaim(KEY, COIN, bob, NOW);
+        VM.expectEmit(true, true, true, true, address(vault));
+        emit IVault.Claimed(COIN, signer, bob, 60);
         VM.prank(alice);
-        assertEq(vault.claimFor(COIN, bob), 60, "amount");
+        assertEq(vault.claimFor(COIN, signer, bob, NOW, signature), 60, "amount");
         assertEq(bob.balance, 60, "paid");
+        assertEq(signer.balance, 0, "elsewhere");
         assertEq(address(vault).balance, 40, "left");
+    }
+
+    /// @dev Nobody claims without the account's signature of exactly this claim.
+    function test_claimForNeedsTheSignature() public {
+        depositCoin(alice, 100, 1);
+        settle(1, COIN, signer, 60);
+        settle(0, COIN, bob, 10);
+        bytes memory notSigned = abi.encodeWithSelector(IVault.ClaimNotSigned.selector, signer);
+        bytes memory signature = signClaim(KEY, COIN, bob, NOW);
+        VM.expectRevert(notSigned);
+        vault.claimFor(COIN, signer, alice, NOW, signature);
+        VM.expectRevert(notSigned);
+        vault.claimFor(COIN, signer, signer, NOW, signature);
+        VM.expectRevert(notSigned);
+        vault.claimFor(COIN, signer, bob, NOW + 1, signature);
+        VM.expectRevert(notSigned);
+        vault.claimFor(USD, signer, bob, NOW, signature);
+        VM.expectRevert(notSigned);
+        vault.claimFor(COIN, signer, bob, NOW, "");
+        signature = signClaim(OTHER_KEY, COIN, bob, NOW);
+        VM.expectRevert(notSigned);
+        vault.claimFor(COIN, signer, bob, NOW, signature);
+        VM.expectRevert(abi.encodeWithSelector(IVault.ClaimNotSigned.selector, bob));
+        vault.claimFor(COIN, bob, bob, NOW, signature);
+        // A signature for this deployment is none for another chain.
+        signature = signClaim(KEY, COIN, bob, NOW);
+        VM.chainId(1);
+        VM.expectRevert(notSigned);
+        vault.claimFor(COIN, signer, bob, NOW, signature);
+        VM.chainId(31337);
+        vault.claimFor(COIN, signer, bob, NOW, signature);
+        assertEq(bob.balance, 60, "paid");
+    }
+
+    /// @dev The malleated form of a signature, and zeros, are refused. No account is the zero
+    /// address, which a failed recovery names.
+    function test_claimForRejectsMalleatedSignatures() public {
+        depositCoin(alice, 100, 1);
+        settle(1, COIN, signer, 60);
+        settle(0, COIN, address(0), 40);
+        (uint8 v, bytes32 r, bytes32 s) = VM.sign(KEY, claimDigest(COIN, bob, 0, NOW));
+        uint256 order = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141;
+        bytes memory mirrored =
+            abi.encodePacked(r, bytes32(order - uint256(s)), v == 27 ? uint8(28) : uint8(27));
+        VM.expectRevert(abi.encodeWithSelector(IVault.ClaimNotSigned.selector, signer));
+        vault.claimFor(COIN, signer, bob, NOW, mirrored);
+        VM.expectRevert(abi.encodeWithSelector(IVault.ClaimNotSigned.selector, address(0)));
+        vault.claimFor(COIN, address(0), bob, NOW, new bytes(65));
+    }
+
+    function test_claimForExpires() public {
+        depositCoin(alice, 100, 1);
+        settle(1, COIN, signer, 60);
+        bytes memory signature = signClaim(KEY, COIN, bob, NOW + 10);
+        VM.warp(NOW + 11);
+        VM.expectRevert(abi.encodeWithSelector(IVault.ClaimExpired.selector, NOW + 10));
+        vault.claimFor(COIN, signer, bob, NOW + 10, signature);
+        VM.warp(NOW + 10);
+        vault.claimFor(COIN, signer, bob, NOW + 10, signature);
+        assertEq(bob.balance, 60, "paid");
+    }
+
+    /// @dev A signature serves one claim, and none after the account has claimed by itself.
+    function test_claimForOnce() public {
+        depositCoin(alice, 100, 1);
+        settle(1, COIN, signer, 10);
+        bytes memory first = signClaim(KEY, COIN, bob, NOW);
+        vault.claimFor(COIN, signer, bob, NOW, first);
+        assertEq(vault.claimNonce(COIN, signer), 1, "nonce");
+        settle(0, COIN, signer, 10);
+        bytes memory notSigned = abi.encodeWithSelector(IVault.ClaimNotSigned.selector, signer);
+        VM.expectRevert(notSigned);
+        vault.claimFor(COIN, signer, bob, NOW, first);
+        bytes memory second = signClaim(KEY, COIN, bob, NOW);
+        // A credit in between changes neither nonce nor signature.
+        settle(0, COIN, signer, 5);
+        VM.prank(signer);
+        assertEq(vault.claim(COIN, alice), 15, "claimed");
+        settle(0, COIN, signer, 10);
+        VM.expectRevert(notSigned);
+        vault.claimFor(COIN, signer, bob, NOW, second);
+        assertEq(vault.claimNonce(USD, signer), 0, "nonce of another asset");
+        second = signClaim(KEY, COIN, bob, NOW);
+        settle(0, COIN, signer, 5);
+        assertEq(vault.claimFor(COIN, signer, bob, NOW, second), 15, "claimed");
+        second = signClaim(KEY, COIN, bob, NOW);
+        VM.expectRevert(abi.encodeWithSelector(IVault.NothingToClaim.selector, COIN, signer));
+        vault.claimFor(COIN, signer, bob, NOW, second);
+    }
+
+    /// @dev A contract account signs by ERC-1271. Its owner's signature as an account with a key
+    /// does not serve after the account has code.
+    function test_claimForOfContract() public {
+        depositCoin(alice, 100, 1);
+        address account = address(new ContractAccount(signer));
+        settle(1, COIN, account, 60);
+        (uint8 v, bytes32 r, bytes32 s) = VM.sign(KEY, claimDigest(COIN, bob, 0, NOW));
+        bytes memory signature = abi.encodePacked(r, s, v);
+        VM.expectRevert(abi.encodeWithSelector(IVault.ClaimNotSigned.selector, account));
+        vault.claimFor(COIN, account, alice, NOW, signature);
+        assertEq(vault.claimFor(COIN, account, bob, NOW, signature), 60, "amount");
+        assertEq(bob.balance, 60, "paid");
+        VM.expectRevert(abi.encodeWithSelector(IVault.ClaimNotSigned.selector, account));
+        vault.claimFor(COIN, account, bob, NOW, signature);
+        // A contract that cannot sign.
+        settle(0, COIN, address(verifier), 10);
+        VM.expectRevert(abi.encodeWithSelector(IVault.ClaimNotSigned.selector, address(verifier)));
+        vault.claimFor(COIN, address(verifier), bob, NOW, signature);
     }
 
     /// @dev A receiver that refuses coin keeps its claim and delays nobody else.
@@ -248,9 +445,10 @@ contract VaultTest is Fixture {
         settle(1, COIN, address(refuser), 10);
         settle(0, COIN, bob, 20);
         VM.expectRevert(Errors.FailedCall.selector);
-        vault.claimFor(COIN, address(refuser));
+        refuser.claimTo(address(vault), COIN, address(refuser));
         assertEq(vault.credited(COIN, address(refuser)), 10, "claim kept");
-        vault.claimFor(COIN, bob);
+        VM.prank(bob);
+        vault.claim(COIN, bob);
         assertEq(bob.balance, 20, "other paid");
         refuser.claimTo(address(vault), COIN, alice);
         assertEq(alice.balance, 10, "paid elsewhere");
@@ -268,9 +466,11 @@ contract VaultTest is Fixture {
         settle(1, asset, bob, 30);
         settle(0, asset, alice, 30);
         token.setBlocked(bob, true);
+        VM.prank(bob);
         VM.expectRevert(abi.encodeWithSelector(BlockingToken.Blocked.selector, bob));
-        vault.claimFor(asset, bob);
-        vault.claimFor(asset, alice);
+        vault.claim(asset, bob);
+        VM.prank(alice);
+        vault.claim(asset, alice);
         VM.prank(bob);
         vault.claim(asset, address(0xc0ffee));
         assertEq(token.balanceOf(address(0xc0ffee)), 30, "paid elsewhere");
@@ -295,13 +495,17 @@ contract VaultTest is Fixture {
         assertEq(packed >> 24, 100, "credited once");
         assertEq(vault.depositCount(), 1, "queued once");
 
-        settle(1, asset, address(token), 40);
-        settle(0, asset, bob, 40);
+        settle(1, asset, signer, 40);
+        settle(0, asset, address(token), 40);
+        bytes memory signature = signClaim(KEY, asset, bob, NOW);
+        bytes memory claimAgain =
+            abi.encodeCall(IVault.claimFor, (asset, signer, bob, NOW, signature));
         token.arm(address(vault), abi.encodeCall(IVault.claim, (asset, address(token))));
-        vault.claimFor(asset, bob);
+        vault.claimFor(asset, signer, bob, NOW, signature);
         reentranceFailed(token);
-        token.arm(address(vault), abi.encodeCall(IVault.claimFor, (asset, bob)));
-        vault.claimFor(asset, address(token));
+        token.arm(address(vault), claimAgain);
+        VM.prank(address(token));
+        vault.claim(asset, address(token));
         reentranceFailed(token);
         assertEq(token.balanceOf(bob), 40, "paid once");
         assertEq(token.balanceOf(address(vault)), 20, "left");
@@ -334,15 +538,109 @@ contract VaultTest is Fixture {
         vault.setDepositsPaused(true);
         VM.deal(alice, 1);
         VM.prank(alice);
-        VM.expectRevert(IVault.DepositsArePaused.selector);
+        VM.expectRevert(abi.encodeWithSelector(IVault.DepositsArePaused.selector, NOW + 3 days));
         vault.deposit{value: 1}(COIN, 1, 1);
         settle(1, USD, bob, 100);
-        vault.claimFor(USD, bob);
+        VM.prank(bob);
+        vault.claim(USD, bob);
         assertEq(usd.balanceOf(bob), 100, "paid while paused");
         VM.prank(guardian);
         vault.setDepositsPaused(false);
         VM.prank(alice);
         vault.deposit{value: 1}(COIN, 1, 1);
+    }
+
+    function pause(bool paused) private {
+        VM.prank(guardian);
+        vault.setDepositsPaused(paused);
+    }
+
+    function pauseReverts(bool paused, bytes memory reason) private {
+        VM.prank(guardian);
+        VM.expectRevert(reason);
+        vault.setDepositsPaused(paused);
+    }
+
+    /// @dev A pause ends by itself after three days. A further one must wait as long.
+    function test_pauseEnds() public {
+        assertTrue(!vault.depositsPaused(), "paused at first");
+        assertEq(vault.pauseAllowedFrom(), 0, "allowed at first");
+        VM.expectEmit(true, true, true, true, address(vault));
+        emit IVault.DepositsPaused(uint40(NOW + 3 days));
+        pause(true);
+        assertTrue(vault.depositsPaused(), "paused");
+        assertEq(vault.depositsPausedUntil(), NOW + 3 days, "end");
+        assertEq(vault.pauseAllowedFrom(), NOW + 6 days, "next");
+        bytes memory tooSoon = abi.encodeWithSelector(IVault.PauseTooSoon.selector, NOW + 6 days);
+        pauseReverts(true, tooSoon);
+        VM.warp(NOW + 3 days - 1);
+        assertTrue(vault.depositsPaused(), "paused to the last second");
+        VM.warp(NOW + 3 days);
+        assertTrue(!vault.depositsPaused(), "ended");
+        assertEq(vault.depositsPausedUntil(), 0, "no end");
+        depositCoin(alice, 1, 1);
+        pauseReverts(true, tooSoon);
+        pauseReverts(false, abi.encodeWithSelector(IVault.DepositsNotPaused.selector));
+        VM.warp(NOW + 6 days - 1);
+        pauseReverts(true, tooSoon);
+        VM.warp(NOW + 6 days);
+        pause(true);
+        assertEq(vault.depositsPausedUntil(), NOW + 9 days, "second end");
+    }
+
+    /// @dev The guardian can end a pause early. A further one waits as long as this one lasted.
+    function test_pauseEndsEarly() public {
+        pauseReverts(false, abi.encodeWithSelector(IVault.DepositsNotPaused.selector));
+        pause(true);
+        VM.warp(NOW + 1 hours);
+        VM.expectEmit(true, true, true, true, address(vault));
+        emit IVault.DepositsPaused(uint40(NOW + 1 hours));
+        pause(false);
+        assertTrue(!vault.depositsPaused(), "ended");
+        depositCoin(alice, 1, 1);
+        pauseReverts(true, abi.encodeWithSelector(IVault.PauseTooSoon.selector, NOW + 2 hours));
+        VM.warp(NOW + 2 hours - 1);
+        pauseReverts(true, abi.encodeWithSelector(IVault.PauseTooSoon.selector, NOW + 2 hours));
+        VM.warp(NOW + 2 hours);
+        pause(true);
+        assertEq(vault.depositsPausedUntil(), NOW + 3 days + 2 hours, "second end");
+    }
+
+    /// @dev However the guardian pauses, deposits are allowed for half of the time at least.
+    function testFuzz_pausesLeaveHalfTheTime(uint256 seed) public {
+        uint256 time = NOW;
+        uint256 closed = 0;
+        for (uint256 i = 0; i < 24; ++i) {
+            seed = uint256(keccak256(abi.encode(seed)));
+            if (vault.depositsPaused()) {
+                if (seed & 1 == 0) pause(false);
+            } else if (time >= vault.pauseAllowedFrom()) {
+                pause(true);
+            }
+            uint256 step = (seed >> 1) % 4 days;
+            uint256 until = vault.depositsPausedUntil();
+            if (until != 0) closed += until - time < step ? until - time : step;
+            time += step;
+            VM.warp(time);
+        }
+        // What is closed now has its time to come.
+        uint256 open = time - NOW - closed;
+        assertTrue(closed <= open + 3 days, "closed longer than open");
+    }
+
+    /// @dev Another guardian is bound by the pause of the last one.
+    function test_pauseOutlivesGuardian() public {
+        pause(true);
+        vault.setGuardian(alice);
+        pauseReverts(false, abi.encodeWithSelector(IVault.NotGuardian.selector, guardian));
+        VM.warp(NOW + 1 days);
+        VM.prank(alice);
+        VM.expectRevert(abi.encodeWithSelector(IVault.PauseTooSoon.selector, NOW + 6 days));
+        vault.setDepositsPaused(true);
+        VM.prank(alice);
+        vault.setDepositsPaused(false);
+        assertEq(vault.guardian(), alice, "guardian");
+        assertEq(vault.pauseAllowedFrom(), NOW + 2 days, "next");
     }
 
     function test_guardian() public {

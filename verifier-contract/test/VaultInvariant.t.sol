@@ -13,10 +13,13 @@ import {Batch} from "./reference/ReferenceBatch.sol";
 /// takes a fee from every transfer.
 contract Actors is Fixture {
     FeeToken public feeToken;
-    address[4] public accounts = [address(0xa1), address(0xa2), address(0xa3), address(0xa4)];
+    /// Accounts of the keys 1 … 4.
+    address[4] public accounts = [VM.addr(1), VM.addr(2), VM.addr(3), VM.addr(4)];
 
-    /// For each asset: received by the vault, taken into the state, credited, paid.
+    /// For each asset: received by the vault, of that deposit fees, taken into the state, credited
+    /// by settlement, paid.
     mapping(uint256 asset => uint256) public received;
+    mapping(uint256 asset => uint256) public depositFees;
     mapping(uint256 asset => uint256) public consumed;
     mapping(uint256 asset => uint256) public creditedTotal;
     mapping(uint256 asset => uint256) public paid;
@@ -49,7 +52,9 @@ contract Actors is Fixture {
     function deposit(uint256 who, uint256 asset, uint256 amount, uint256 inner) external {
         if (vault.depositsPaused()) return;
         asset %= 4;
-        amount = bound(amount, 1, 1e30);
+        (, uint128 minimum, uint128 fee) = registry.depositTerms(asset);
+        // The last asset's token keeps a part of the amount.
+        amount = bound(amount, 2 * uint256(minimum) + 1, 1e30);
         address account = accounts[who % 4];
         uint256 before = balance(asset);
         inner >>= 8;
@@ -62,7 +67,14 @@ contract Actors is Fixture {
         }
         uint256 got = balance(asset) - before;
         received[asset] += got;
-        queue.push([asset, got]);
+        depositFees[asset] += fee;
+        queue.push([asset, got - fee]);
+    }
+
+    function setTerms(uint256 asset, uint256 minimum, uint256 fee) external {
+        minimum = bound(minimum, 0, type(uint32).max) * 1e6;
+        fee = bound(fee, 0, minimum / 2e6) * 1e6;
+        registry.setDepositTerms(uint16(asset % 4), uint128(minimum), uint128(fee));
     }
 
     /// @dev Submits a batch that consumes some deposits and withdraws a part of the inside amount,
@@ -116,23 +128,31 @@ contract Actors is Fixture {
 
     function claim(uint256 who, uint256 asset, bool byOther) external {
         asset %= 4;
-        address account = who % 5 == 4 ? feeRecipient : accounts[who % 5];
+        who %= 6;
+        address account = who == 5 ? sequencer : who == 4 ? feeRecipient : accounts[who];
+        address to = accounts[(who % 4 + 1) % 4];
         uint256 amount = vault.credited(asset, account);
         if (amount == 0) {
+            VM.prank(account);
             VM.expectRevert(abi.encodeWithSelector(IVault.NothingToClaim.selector, asset, account));
-            vault.claimFor(uint16(asset), account);
+            vault.claim(uint16(asset), to);
             return;
         }
-        if (byOther) {
-            vault.claimFor(uint16(asset), account);
+        if (byOther && who < 4) {
+            bytes memory signature = signClaim(who + 1, uint16(asset), to, block.timestamp);
+            vault.claimFor(uint16(asset), account, to, block.timestamp, signature);
         } else {
             VM.prank(account);
-            vault.claim(uint16(asset), accounts[(who % 4 + 1) % 4]);
+            vault.claim(uint16(asset), to);
         }
         paid[asset] += amount;
     }
 
     function pause(bool paused) external {
+        bool now_ = vault.depositsPaused();
+        if (paused && now_) VM.warp(block.timestamp + 1 days);
+        if (paused == now_) return;
+        if (paused && block.timestamp < vault.pauseAllowedFrom()) return;
         VM.prank(guardian);
         vault.setDepositsPaused(paused);
     }
@@ -146,7 +166,7 @@ contract Actors is Fixture {
         for (uint256 i = 0; i < 4; ++i) {
             sum += vault.credited(asset, accounts[i]);
         }
-        sum += vault.credited(asset, feeRecipient);
+        sum += vault.credited(asset, feeRecipient) + vault.credited(asset, sequencer);
     }
 }
 
@@ -171,7 +191,8 @@ contract VaultInvariantTest is Test {
             if (asset != 1) {
                 assertEq(actors.balance(asset), owed, "balance is not deposits minus payments");
             }
-            uint256 queued = actors.received(asset) - actors.consumed(asset);
+            uint256 queued =
+                actors.received(asset) - actors.depositFees(asset) - actors.consumed(asset);
             assertEq(
                 owed,
                 queued + actors.theVault().inside(asset) + actors.outstanding(asset),

@@ -35,6 +35,12 @@ pub enum WalletError {
          failed transactions stay reserved until those expire"
     )]
     InsufficientFunds,
+    /// The vault would refuse the deposit. The minimum is public: L1 states it.
+    #[error("a deposit of this asset must be at least {minimum}, in display units: deposit more")]
+    DepositBelowMinimum {
+        /// Least amount that a deposit brings, in display units.
+        minimum: String,
+    },
     /// The bearer token is missing or wrong.
     #[error("send the gateway's token as Authorization: Bearer <token>")]
     Unauthorized,
@@ -114,6 +120,7 @@ impl WalletError {
             Self::BadAddress(_) => ("bad_address", 422, false),
             Self::MemoTooLong(_) => ("memo_too_long", 422, false),
             Self::InsufficientFunds => ("insufficient_funds", 422, false),
+            Self::DepositBelowMinimum { .. } => ("below_minimum", 422, false),
             Self::Unauthorized => ("unauthorized", 401, false),
             Self::IdempotencyConflict => ("idempotency_conflict", 409, false),
             Self::NotFound => ("not_found", 404, false),

@@ -30,6 +30,19 @@ pub(crate) enum ActionCommand {
         #[arg(long, value_parser = point)]
         auditor: EdwardsAffine,
     },
+    /// Set minimum and fee of an asset's deposits. On a chain with value, each should be set.
+    SetDepositTerms {
+        /// Id of the asset.
+        #[arg(long)]
+        asset: u16,
+        /// Least amount that a deposit brings, base units; at most nine digits and zeros.
+        #[arg(long)]
+        minimum: u128,
+        /// Fee of a deposit for the sequencer, base units; at most half the minimum, and at most
+        /// nine digits and zeros.
+        #[arg(long)]
+        fee: u128,
+    },
     /// Register a shape of batches under a new id.
     RegisterShape {
         /// New id. Ids are never reused.
@@ -126,6 +139,12 @@ pub(crate) enum ActionCommand {
         #[arg(long)]
         account: Address,
     },
+    /// Set the account that may stop seizures.
+    SetSeizureGuardian {
+        /// The account.
+        #[arg(long)]
+        account: Address,
+    },
     /// Set the least delay of the timelock.
     SetDelay {
         /// Delay, seconds.
@@ -157,6 +176,15 @@ impl ActionCommand {
             Self::RotateAuditor { asset, auditor } => Action::RotateAuditor {
                 asset: *asset,
                 auditor: *auditor,
+            },
+            Self::SetDepositTerms {
+                asset,
+                minimum,
+                fee,
+            } => Action::SetDepositTerms {
+                asset: *asset,
+                minimum: *minimum,
+                fee: *fee,
             },
             Self::RegisterShape {
                 id,
@@ -196,6 +224,9 @@ impl ActionCommand {
             Self::RemoveFeed { asset } => Action::RemoveFeed { asset: *asset },
             Self::SetSequencer { account } => Action::SetSequencer { account: *account },
             Self::SetGuardian { account } => Action::SetGuardian { account: *account },
+            Self::SetSeizureGuardian { account } => {
+                Action::SetSeizureGuardian { account: *account }
+            }
             Self::SetDelay { seconds } => Action::SetDelay {
                 seconds: *seconds,
                 timelock: governance.timelock(),

@@ -132,6 +132,10 @@ pub struct BalanceView {
     pub on_l1: String,
     /// Owed by the vault.
     pub claimable: String,
+    /// Least amount of a deposit.
+    pub deposit_minimum: String,
+    /// Fee that the vault takes from a deposit.
+    pub deposit_fee: String,
 }
 
 /// Line of history; the amount in display units.

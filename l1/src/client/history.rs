@@ -157,7 +157,7 @@ fn vault_change(found: &FoundLog) -> Result<Option<Change>, L1Error> {
         return Ok(Some(Change::Consumed { first, count }));
     }
     if let Some(e) = event::<Vault::DepositsPaused>(found)? {
-        return Ok(Some(Change::DepositsPaused(e.paused)));
+        return Ok(Some(Change::DepositsPaused(e.until.to::<u64>())));
     }
     let guardian = event::<Vault::GuardianChanged>(found)?;
     Ok(guardian.map(|e| Change::Guardian(e.guardian.into_array())))

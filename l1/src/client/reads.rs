@@ -18,7 +18,7 @@ use crate::{
     contracts::{AssetRegistry, Erc20, Vault},
     error::L1Error,
     transport::{At, Transport},
-    view::{QueuedDeposit, TokenMetadata},
+    view::{DepositTerms, QueuedDeposit, TokenMetadata},
     words::{from_word, to_word},
 };
 
@@ -173,6 +173,18 @@ impl<T: Transport> Client<T> {
         Ok(TokenMetadata {
             symbol: self.read("symbol", token, Erc20::symbolCall {}).await?,
             decimals: self.read("decimals", token, Erc20::decimalsCall {}).await?,
+        })
+    }
+
+    pub(super) async fn read_deposit_terms(&self, asset: AssetId) -> Result<DepositTerms, L1Error> {
+        let call = AssetRegistry::depositTermsCall {
+            asset: U256::from(asset.0),
+        };
+        let registry = self.contracts.registry;
+        let found = self.view("depositTerms", registry, call).await?;
+        Ok(DepositTerms {
+            minimum: found.minimum,
+            fee: found.fee,
         })
     }
 

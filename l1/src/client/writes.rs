@@ -43,6 +43,7 @@ impl<T: Transport> Client<T> {
         Ok(DepositReceipt {
             index: event.index,
             credited: event.value,
+            fee: event.fee,
             tx: mined.hash.0,
         })
     }
@@ -74,6 +75,7 @@ impl<T: Transport> Client<T> {
                     return Ok(Some(DepositReceipt {
                         index: event.index,
                         credited: event.value,
+                        fee: event.fee,
                         tx: found.transaction.0,
                     }));
                 }
@@ -205,13 +207,18 @@ impl<T: Transport> Client<T> {
             outgoing = outgoing.for_purpose(purpose, Repeat::Never);
         }
         let mined = self.transport.send(account, outgoing).await?;
-        let event: Vault::Claimed = event_of(&mined, vault, "claim")?;
-        let too_large = |_| L1Error::Protocol("an amount exceeds 128 bits".into());
-        Ok(ClaimReceipt {
-            tx: mined.hash.0,
-            amount: u128::try_from(event.amount).map_err(too_large)?,
-        })
+        claimed(&mined, vault)
     }
+}
+
+/// Returns the receipt of a mined claim.
+pub(super) fn claimed(mined: &Mined, vault: Address) -> Result<ClaimReceipt, L1Error> {
+    let event: Vault::Claimed = event_of(mined, vault, "claim")?;
+    let too_large = |_| L1Error::Protocol("an amount exceeds 128 bits".into());
+    Ok(ClaimReceipt {
+        tx: mined.hash.0,
+        amount: u128::try_from(event.amount).map_err(too_large)?,
+    })
 }
 
 /// Returns the event that the vault emitted in a mined transaction.

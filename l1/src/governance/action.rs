@@ -52,6 +52,15 @@ pub enum Action {
         /// Key of the new auditor.
         auditor: EdwardsAffine,
     },
+    /// Sets minimum and fee of an asset's deposits.
+    SetDepositTerms {
+        /// Id of the asset.
+        asset: u16,
+        /// Least amount that a deposit brings, in base units; m · 10^e with m < 2³².
+        minimum: u128,
+        /// Fee of a deposit, in base units, at most half the minimum; m · 10^e with m < 2³².
+        fee: u128,
+    },
     /// Registers a shape of batches.
     RegisterShape {
         /// New id.
@@ -108,6 +117,11 @@ pub enum Action {
         /// The account.
         account: Address,
     },
+    /// Sets the account that may stop seizures.
+    SetSeizureGuardian {
+        /// The account.
+        account: Address,
+    },
     /// Sets the least delay of the timelock.
     SetDelay {
         /// Delay in seconds.
@@ -141,6 +155,18 @@ impl Action {
                 };
                 (targets.registry, call.abi_encode())
             }
+            Self::SetDepositTerms {
+                asset,
+                minimum,
+                fee,
+            } => {
+                let call = AssetRegistry::setDepositTermsCall {
+                    asset: *asset,
+                    minimum: *minimum,
+                    fee: *fee,
+                };
+                (targets.registry, call.abi_encode())
+            }
             Self::RegisterShape { .. } | Self::RetireShape { .. } | Self::SetSequencer { .. } => {
                 (targets.rollup, self.rollup_call()?)
             }
@@ -153,6 +179,10 @@ impl Action {
                     newGuardian: *account,
                 };
                 (targets.vault, call.abi_encode())
+            }
+            Self::SetSeizureGuardian { account } => {
+                let call = AssetRegistry::setSeizureGuardianCall { guardian: *account };
+                (targets.registry, call.abi_encode())
             }
             Self::SetDelay { seconds, timelock } => {
                 let call = Governance::updateDelayCall {
@@ -286,6 +316,30 @@ fn decode_registry(data: &[u8]) -> Option<String> {
             call.flags
         ));
     }
+    if let Ok(call) = AssetRegistry::setDepositTermsCall::abi_decode(data) {
+        return Some(format!(
+            "set the deposit terms of asset {}: minimum {} base units, fee {} base units",
+            call.asset, call.minimum, call.fee
+        ));
+    }
+    if let Ok(call) = AssetRegistry::setSeizureGuardianCall::abi_decode(data) {
+        return Some(format!("set the guardian of seizures to {}", call.guardian));
+    }
+    if let Ok(call) = AssetRegistry::stopSeizuresCall::abi_decode(data) {
+        let stops = call.assets.iter().zip(&call.markets);
+        let stops: Vec<String> = stops
+            .map(|(asset, markets)| format!("asset {asset} in markets {}", markets_text(*markets)))
+            .collect();
+        return Some(format!(
+            "stop seizures of {}: snapshots from {} for {} minutes",
+            stops.join(", "),
+            call.from,
+            call.length
+        ));
+    }
+    if let Ok(call) = AssetRegistry::resumeSeizuresCall::abi_decode(data) {
+        return Some(format!("resume seizures of asset {}", call.asset));
+    }
     let call = AssetRegistry::rotateAuditorCall::abi_decode(data).ok()?;
     let key = key_text(call.auditorX, call.auditorY);
     Some(format!(
@@ -354,6 +408,15 @@ fn decode_vault(data: &[u8]) -> Option<String> {
     }
     let call = Governance::updateDelayCall::abi_decode(data).ok()?;
     Some(format!("set the timelock's delay to {} s", call.newDelay))
+}
+
+/// Lists the markets of a stop.
+fn markets_text(markets: u16) -> String {
+    let named: Vec<String> = (0..16)
+        .filter(|id| markets >> id & 1 == 1)
+        .map(|id| id.to_string())
+        .collect();
+    named.join(", ")
 }
 
 fn token_text(token: Address) -> String {

@@ -104,18 +104,15 @@ fn due(node: &Node) -> bool {
         let time = chain_time(node, node.seen_time()).max(pool.view().time);
         pool.waiting(full, time)
     };
-    let (deposits, oldest_deposit) = {
-        let queue = node.deposits();
-        (queue.len(), queue.oldest(node.clock().now()))
-    };
+    let now = node.clock().now();
+    let deposits_are_due = node.deposits().is_due(now, full, &node.config);
     let waited = |since: Option<Duration>, ms: u64| {
         since.is_some_and(|waited| waited >= Duration::from_millis(ms))
     };
     ready >= full
-        || deposits >= full
+        || deposits_are_due
         || (ready >= config.min_transactions && waited(oldest, config.max_wait_ms))
         || waited(oldest, config.patience_ms)
-        || waited(oldest_deposit, config.deposit_wait_ms)
 }
 
 /// Reads the chain and seals one batch if there is anything to seal.

@@ -112,6 +112,29 @@ async fn deposits_alone_are_sealed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_lone_deposit_waits_for_others_or_for_a_transaction() {
+    let world = World::new();
+    let mut config = world.config();
+    config.seal.min_deposits = 2;
+    config.seal.deposit_patience_ms = Some(3_600_000);
+    let node = world.start(config).await;
+    world.chain.deposit(1);
+    world.chain.polled(20).await;
+    assert_eq!(node.get("/v1/info").await.body["state"]["batch_index"], 1);
+    world.chain.deposit(2);
+    let settled = |count| world.chain.with(|c| c.state.deposit_count == count);
+    eventually("two deposits settle", || settled(2)).await;
+
+    world.chain.deposit(3);
+    world.chain.polled(20).await;
+    assert!(settled(2), "a lone deposit was sealed");
+    let tx = world.transaction();
+    assert_eq!(node.submit(&tx).await.status, 202);
+    eventually("the deposit settles", || settled(3)).await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_deposit_is_sealed_once_it_has_its_confirmations() {
     let world = World::new();
     let mut config = world.config();

@@ -33,6 +33,9 @@ interface IAssetRegistry {
     /// @notice An asset's auditor was replaced. `root` is the new root of the tree.
     event AuditorRotated(uint16 indexed asset, uint256 auditorX, uint256 auditorY, uint256 root);
 
+    /// @notice Minimum and fee of the asset's deposits changed, both in base units.
+    event DepositTermsSet(uint16 indexed asset, uint128 minimum, uint128 fee);
+
     /// @notice No asset has this id.
     error UnknownAsset(uint256 asset);
 
@@ -44,6 +47,13 @@ interface IAssetRegistry {
 
     /// @notice All 65,536 ids are in use.
     error RegistryFull();
+
+    /// @notice The fee is above half the minimum, in base units.
+    error DepositFeeTooHigh(uint128 fee, uint128 minimum);
+
+    /// @notice The amount, in base units, has no compact form: it is not m · 10^e with m < 2³² and
+    /// e < 2⁸.
+    error AmountNotCompact(uint128 amount);
 
     /// @notice A coordinate is not below the field's modulus.
     error CoordinateNotCanonical(uint256 coordinate);
@@ -81,6 +91,16 @@ interface IAssetRegistry {
     /// @param auditorY y coordinate of the new key
     function rotateAuditor(uint16 asset, uint256 auditorX, uint256 auditorY) external;
 
+    /// @notice Sets the least amount of the asset that a deposit brings, and the fee that a deposit
+    /// pays to the rollup's sequencer. Both are 0 for a new asset. The root does not cover them.
+    /// Only governance may call.
+    /// @dev The registry stores an amount as m · 10^e in 40 bits: the mantissa m, below 2³², in the
+    /// upper 32, the exponent e in the lower 8.
+    /// @param asset a registered id
+    /// @param minimum least amount that the vault must receive, base units; has a compact form
+    /// @param fee fee of each deposit, base units, at most half the minimum; has a compact form
+    function setDepositTerms(uint16 asset, uint128 minimum, uint128 fee) external;
+
     /// @notice Returns the hash contract.
     function poseidon() external view returns (IPoseidon);
 
@@ -95,6 +115,13 @@ interface IAssetRegistry {
 
     /// @notice Returns the token of the asset with this id. Reverts with `UnknownAsset`.
     function tokenOf(uint256 asset) external view returns (address);
+
+    /// @notice Returns the token of the asset with this id, and the minimum and the fee of its
+    /// deposits in base units. Reverts with `UnknownAsset`.
+    function depositTerms(uint256 asset)
+        external
+        view
+        returns (address token, uint128 minimum, uint128 fee);
 
     /// @notice Returns a node of the tree.
     /// @param level 0 for leaves, up to 8 for the root

@@ -161,6 +161,10 @@ interface IRollup {
     /// @notice The account cannot submit batches, because it has code.
     error SequencerWithCode(address account);
 
+    /// @notice The account cannot submit batches: it is the rollup, or an address reserved for
+    /// precompiled contracts.
+    error SequencerWithoutKey(address account);
+
     /// @notice No asset has the id of the fee asset.
     error FeeAssetMissing(uint256 asset);
 
@@ -225,7 +229,8 @@ interface IRollup {
     /// @notice Stops accepting batches of a shape. Only governance may call.
     function retireShape(uint32 shape) external;
 
-    /// @notice Sets the account that may submit batches. Only governance may call.
+    /// @notice Sets the account that may submit batches, to which the vault credits the fees of
+    /// later deposits. Refuses an account that cannot submit. Only governance may call.
     function setSequencer(address newSequencer) external;
 
     /// @notice Returns the commitment of the current state; at genesis the protocol's constant

@@ -7,12 +7,13 @@ pragma solidity 0.8.30;
 /// that every proof of a liquidation respects it. It stops no repayment, no added collateral and no
 /// close.
 ///
-/// A stop begins at most a day ago, ends at most in a day, and an asset has at most one in three
+/// A stop begins at most 25 hours ago, ends at most in a day, and an asset has at most one in three
 /// days: a guardian who is wrong delays liquidations by a day. Each change gives the registry
-/// another root, which voids proofs that were made and not yet settled.
+/// another root, which voids proofs that were made and not yet settled. So the guardian acts once in
+/// six hours, for as many assets as it needs.
 interface ISeizureStops {
     /// @notice A stop of one asset's seizures.
-    /// @param markets bit i for market i; 0 if nothing is stopped
+    /// @param markets bit i for market i; 0 before the first stop
     /// @param from first second of the snapshots whose prices seize nothing
     /// @param length minutes from that second to the last one, inclusive
     /// @param set when the last stop was set; 0 if none was
@@ -23,8 +24,8 @@ interface ISeizureStops {
         uint40 set;
     }
 
-    /// @notice Seizures of an asset were stopped, or resumed if `markets` is 0. `root` is the new
-    /// root of the registry.
+    /// @notice Seizures of an asset were stopped, or its stop ends earlier. `root` is the new root of
+    /// the registry.
     event SeizuresStopped(
         uint16 indexed asset, uint16 markets, uint40 from, uint16 length, uint256 root
     );
@@ -41,27 +42,36 @@ interface ISeizureStops {
     /// @notice A stop must name a market.
     error StopOfNoMarket();
 
-    /// @notice A stop must begin at most a day ago and not later than now.
+    /// @notice There must be as many sets of markets as assets.
+    error StopsUneven(uint256 assets, uint256 markets);
+
+    /// @notice A stop must begin at most 25 hours ago and not later than now.
     error StopBeginOutOfRange(uint256 from);
 
     /// @notice A stop must end at most a day from now.
     error StopTooLong(uint256 until, uint256 latest);
 
-    /// @notice The asset had a stop; another is possible from `time` on.
+    /// @notice The asset had a stop, or the guardian acted; another is possible from `time` on.
     error StopTooEarly(uint256 time);
 
-    /// @notice The asset's seizures are not stopped.
+    /// @notice The asset's seizures are not stopped at prices of now.
     error NotStopped(uint256 asset);
 
-    /// @notice Stops seizures of an asset. Only the guardian of seizures may call.
-    /// @param asset a registered id
-    /// @param markets bit i for market i; not 0
+    /// @notice Stops seizures of assets. Only the guardian of seizures may call.
+    /// @param assets registered ids
+    /// @param markets for each asset, bit i for market i; not 0
     /// @param from first second of the snapshots whose prices seize nothing
     /// @param length minutes from that second to the last one, inclusive
-    function stopSeizures(uint16 asset, uint16 markets, uint40 from, uint16 length) external;
+    function stopSeizures(
+        uint16[] calldata assets,
+        uint16[] calldata markets,
+        uint40 from,
+        uint16 length
+    ) external;
 
-    /// @notice Ends a stop. Only the guardian of seizures or governance may call. When the next stop
-    /// is possible stays as it was.
+    /// @notice Lets a stop end now: prices from the next minute on seize again, and those of the
+    /// stop do not. Only the guardian of seizures or governance may call. When the next stop is
+    /// possible stays as it was.
     /// @param asset an id whose seizures are stopped
     function resumeSeizures(uint16 asset) external;
 

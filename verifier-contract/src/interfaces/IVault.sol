@@ -7,12 +7,14 @@ import {IAssetRegistry} from "./IAssetRegistry.sol";
 /// @notice Holds all assets of the rollup, the deposit queue and the claims of those who withdraw
 /// (spec: *Settlement*).
 interface IVault {
-    /// @notice A deposit was appended to the queue. `value` is the amount that the vault received.
+    /// @notice A deposit was appended to the queue. The vault received `value + fee` base units:
+    /// `value` is the note's, `fee` is credited to the rollup's sequencer.
     event DepositQueued(
         uint64 indexed index,
         address indexed depositor,
         uint16 indexed asset,
         uint128 value,
+        uint128 fee,
         uint256 inner
     );
 
@@ -25,8 +27,9 @@ interface IVault {
     /// @notice The whole credit of `account` in the asset was paid to `to`.
     event Claimed(uint16 indexed asset, address indexed account, address to, uint256 amount);
 
-    /// @notice New deposits were paused or allowed again.
-    event DepositsPaused(bool paused);
+    /// @notice New deposits are refused before this time, Unix seconds. They are allowed again if
+    /// it is not after the block's.
+    event DepositsPaused(uint40 until);
 
     /// @notice The account that may pause deposits changed.
     event GuardianChanged(address indexed guardian);
@@ -37,8 +40,14 @@ interface IVault {
     /// @notice The caller is not the guardian.
     error NotGuardian(address caller);
 
-    /// @notice Deposits are paused.
-    error DepositsArePaused();
+    /// @notice Deposits are paused until this time, Unix seconds.
+    error DepositsArePaused(uint256 until);
+
+    /// @notice The guardian may not pause deposits again before this time, Unix seconds.
+    error PauseTooSoon(uint256 allowedFrom);
+
+    /// @notice Deposits are not paused.
+    error DepositsNotPaused();
 
     /// @notice `inner` is not below the scalar modulus.
     error InnerNotCanonical(uint256 inner);
@@ -48,6 +57,9 @@ interface IVault {
 
     /// @notice The received amount is zero, or 2¹²⁸ or more.
     error AmountOutOfRange(uint256 received);
+
+    /// @notice The vault received less of the asset than a deposit's minimum, in base units.
+    error DepositBelowMinimum(uint256 received, uint256 minimum);
 
     /// @notice The queue has fewer deposits than requested.
     error DepositsMissing(uint256 requested, uint256 queued);
@@ -64,8 +76,15 @@ interface IVault {
     /// @notice The claim would be paid to the vault itself and be lost.
     error ClaimToVault();
 
+    /// @notice The claim's signature was valid until this time, Unix seconds.
+    error ClaimExpired(uint256 deadline);
+
+    /// @notice The account did not sign this claim with its present nonce.
+    error ClaimNotSigned(address account);
+
     /// @notice Takes tokens or native coin from the caller and appends a deposit to the queue.
-    /// Credits the growth of the vault's balance, which must be in [1, 2¹²⁸).
+    /// Counts the growth of the vault's balance, which must be in [1, 2¹²⁸) and at least the
+    /// asset's minimum. The asset's fee is taken from it and credited to the rollup's sequencer.
     /// @param asset a registered id
     /// @param amount amount to take from the caller; for the native coin exactly the value sent
     /// @param inner inner commitment of the note to create, below the scalar modulus
@@ -81,12 +100,25 @@ interface IVault {
     /// @return amount the amount paid
     function claim(uint16 asset, address to) external returns (uint256 amount);
 
-    /// @notice Pays the whole credit of `account` in the asset to that account. Anybody may call.
-    /// Nothing pauses it.
+    /// @notice Pays the whole credit of `account` in the asset to `to`, as `account` signed.
+    /// Anybody may call. Nothing pauses it.
+    /// @dev The signature is over the EIP-712 structure
+    /// `Claim(uint16 asset,address to,uint256 nonce,uint256 deadline)` in the domain
+    /// ("Subrosa Vault", "1", chain id, vault). An account with code answers by ERC-1271. The nonce
+    /// is `claimNonce(asset, account)`; every claim raises it, so that a signature serves once.
     /// @param asset the asset's id
-    /// @param account the account with the credit, which is paid; neither zero nor the vault
+    /// @param account the account with the credit
+    /// @param to the account to pay, neither zero nor the vault
+    /// @param deadline last time at which the signature is valid, Unix seconds
+    /// @param signature signature of `account`
     /// @return amount the amount paid
-    function claimFor(uint16 asset, address account) external returns (uint256 amount);
+    function claimFor(
+        uint16 asset,
+        address account,
+        address to,
+        uint256 deadline,
+        bytes calldata signature
+    ) external returns (uint256 amount);
 
     /// @notice Marks the next `count` deposits as taken into the state. Only the rollup may call.
     function consume(uint256 count) external;
@@ -95,8 +127,9 @@ interface IVault {
     /// rollup may call.
     function credit(uint16 asset, address account, uint256 amount) external;
 
-    /// @notice Pauses new deposits, or allows them again. Only the guardian may call. Claims and
-    /// settlement continue.
+    /// @notice Pauses new deposits for three days, or ends the pause early. Only the guardian may
+    /// call. Claims and settlement continue. A further pause is refused until deposits have been
+    /// allowed for as long as the last pause lasted.
     function setDepositsPaused(bool paused) external;
 
     /// @notice Sets the account that may pause deposits. Only governance may call.
@@ -111,8 +144,15 @@ interface IVault {
     /// @notice Returns the account that may pause deposits.
     function guardian() external view returns (address);
 
-    /// @notice Whether new deposits are paused.
+    /// @notice Whether new deposits are paused now.
     function depositsPaused() external view returns (bool);
+
+    /// @notice Returns when the present pause ends, Unix seconds; 0 if deposits are not paused.
+    function depositsPausedUntil() external view returns (uint256);
+
+    /// @notice Returns from when on the guardian may pause deposits, Unix seconds; 0 before the
+    /// first pause.
+    function pauseAllowedFrom() external view returns (uint256);
 
     /// @notice Returns the number of deposits ever queued.
     function depositCount() external view returns (uint64);
@@ -135,4 +175,8 @@ interface IVault {
 
     /// @notice Returns the amount of the asset that `account` can claim.
     function credited(uint256 asset, address account) external view returns (uint256);
+
+    /// @notice Returns the number of claims of `account` in the asset, which its next signature for
+    /// `claimFor` must name.
+    function claimNonce(uint256 asset, address account) external view returns (uint256);
 }

@@ -2,6 +2,7 @@
 pragma solidity 0.8.30;
 
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 
 /// @dev A token that anybody can mint.
 contract PlainToken is ERC20 {
@@ -128,6 +129,23 @@ contract Refuser {
                 revert(add(reason, 32), mload(reason))
             }
         }
+    }
+}
+
+/// @dev A contract account: it accepts the signatures of its owner (ERC-1271).
+contract ContractAccount {
+    address public owner;
+
+    constructor(address owner_) {
+        owner = owner_;
+    }
+
+    function isValidSignature(bytes32 hash, bytes calldata signature)
+        external
+        view
+        returns (bytes4)
+    {
+        return ECDSA.recover(hash, signature) == owner ? this.isValidSignature.selector : bytes4(0);
     }
 }
 

@@ -77,6 +77,8 @@ impl From<Balance> for BalanceView {
             pending: show(balance.pending),
             on_l1: show(balance.on_l1),
             claimable: show(balance.claimable),
+            deposit_minimum: show(balance.deposits.minimum),
+            deposit_fee: show(balance.deposits.fee),
             asset: balance.asset.into(),
         }
     }

@@ -36,9 +36,9 @@ use subrosa_client::{
 };
 use subrosa_clock::{Clock as _, VirtualClock};
 use subrosa_l1::{
-    Accepted, Account, Block, Cancellation, ClaimReceipt, Contracts, DepositReceipt, Head, L1,
-    L1Error, OracleLog, QueuedDeposit, Receipt, Recorded, RollupView, SettledBatch, Settlement,
-    Tag, TokenMetadata, Validity, transactions::Status,
+    Accepted, Account, Block, Cancellation, ClaimReceipt, Contracts, DepositReceipt, DepositTerms,
+    Head, L1, L1Error, OracleLog, QueuedDeposit, Receipt, Recorded, RollupView, SettledBatch,
+    Settlement, Tag, TokenMetadata, Validity, transactions::Status,
 };
 use subrosa_protocol::{
     Fr,
@@ -80,6 +80,8 @@ struct Floor {
     refused: HashMap<String, (&'static str, u64)>,
     queued: u64,
     snapshot: Option<PriceSnapshot>,
+    /// Terms of every asset's deposits.
+    deposits: DepositTerms,
 }
 
 pub(crate) struct Market {
@@ -132,6 +134,7 @@ impl Market {
                 refused: HashMap::new(),
                 queued: 0,
                 snapshot: None,
+                deposits: DepositTerms::default(),
             }),
             assets: assets.into_iter().collect(),
             context: context.word(),
@@ -216,6 +219,11 @@ impl Market {
             anchors.push(state.anchor(&prices));
         }
         anchors
+    }
+
+    /// Sets the terms of every asset's deposits, base units.
+    pub(crate) fn set_deposit_terms(&self, minimum: u128, fee: u128) {
+        self.floor().deposits = DepositTerms { minimum, fee };
     }
 
     pub(crate) fn batches(&self) -> usize {
@@ -592,6 +600,9 @@ impl L1 for Market {
     async fn settled_batch(&self, _: u64) -> Result<Option<SettledBatch>, L1Error> {
         never()
     }
+    async fn deposit_terms(&self, _: AssetId) -> Result<DepositTerms, L1Error> {
+        Ok(self.floor().deposits)
+    }
     async fn deposit(
         &self,
         _: &Account,
@@ -601,7 +612,7 @@ impl L1 for Market {
     ) -> Result<DepositReceipt, L1Error> {
         let deposit = Deposit {
             asset,
-            value: amount,
+            value: amount - self.floor().deposits.fee,
             inner: *inner,
         };
         let mut floor = self.floor();
@@ -609,7 +620,8 @@ impl L1 for Market {
         floor.queued += 1;
         Ok(DepositReceipt {
             index: floor.queued - 1,
-            credited: amount,
+            credited: deposit.value,
+            fee: amount - deposit.value,
             tx: [1; 32],
         })
     }

@@ -1,5 +1,7 @@
 //! Balances.
 
+use subrosa_l1::DepositTerms;
+
 use super::super::{
     ShownAsset, Wallet,
     operations::fate::{held_nullifiers, projected},
@@ -19,6 +21,8 @@ pub struct Balance {
     pub on_l1: u128,
     /// Credit in the vault, to be claimed.
     pub claimable: u128,
+    /// Minimum and fee of a deposit.
+    pub deposits: DepositTerms,
 }
 
 impl Wallet {
@@ -51,6 +55,7 @@ impl Wallet {
             balances.push(Balance {
                 on_l1: self.l1.token_balance(self.account(), asset.id).await?,
                 claimable: self.l1.claimable(self.account(), asset.id).await?,
+                deposits: self.l1.deposit_terms(asset.id).await?,
                 asset,
                 spendable,
                 pending,

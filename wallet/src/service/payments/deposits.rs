@@ -5,17 +5,18 @@
 //! inner commitment identifies the deposit, so that no attempt sends a second one.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use subrosa_l1::L1Error;
+use subrosa_l1::{L1Error, QueuedDeposit};
 use subrosa_protocol::{asset::AssetId, encoding::fr_to_bytes};
 use tokio::sync::watch;
 
 use super::super::{Key, Wallet, operations::idempotency::recall_operation};
 use crate::{
+    amount::format,
     error::WalletError,
     operation::{Operation, Progress, Request},
 };
@@ -63,6 +64,7 @@ impl Wallet {
         amount: u128,
         key: Key,
     ) -> Result<(Operation, u64), WalletError> {
+        self.require_minimum(asset, amount, &key).await?;
         let (operation, index) = {
             let mut inner = self.inner.lock().await;
             if let Some(known) = recall_operation(&inner.state, &key)? {
@@ -96,6 +98,34 @@ impl Wallet {
             Some(Err(error)) => Err(error.into()),
             None => Err(WalletError::Stopped),
         }
+    }
+
+    /// Refuses a new deposit that the vault would refuse as too small. While L1 does not answer,
+    /// the deposit goes on: L1 checks it again before it is sent.
+    async fn require_minimum(
+        &self,
+        asset: AssetId,
+        amount: u128,
+        key: &Key,
+    ) -> Result<(), WalletError> {
+        // The same key has the same outcome, whatever governance changes meanwhile.
+        if recall_operation(&self.inner.lock().await.state, key)?.is_some() {
+            return Ok(());
+        }
+        let minimum = match self.l1.deposit_terms(asset).await {
+            Ok(terms) => terms.minimum,
+            Err(error) if error.is_transient() => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        if amount >= minimum {
+            return Ok(());
+        }
+        let inner = self.inner.lock().await;
+        let shown = inner.shown.iter().find(|shown| shown.id == asset);
+        let decimals = shown.ok_or(WalletError::UnknownAsset)?.token.decimals;
+        Err(WalletError::DepositBelowMinimum {
+            minimum: format(minimum, decimals),
+        })
     }
 
     /// Begins an attempt at a deposit, unless one is under way, and follows it.
@@ -152,7 +182,8 @@ impl Wallet {
                     if o.progress == Progress::Queued {
                         o.progress = Progress::Submitted;
                     }
-                    // A token may take a fee on the way: the amount that the vault received counts.
+                    // The vault takes a fee, and a token may take one on the way: the note's value
+                    // counts, as L1 queued it.
                     o.amount = receipt.credited;
                     o.l1_transaction = Some(format!("0x{}", hex::encode(receipt.tx)));
                     o.waiting_for = None;
@@ -214,21 +245,59 @@ impl Wallet {
         if open.is_empty() {
             return Ok(());
         }
-        let mut queued = HashSet::new();
+        // Assets and values of the queued deposits, by inner commitment.
+        let mut queued: HashMap<_, Vec<_>> = HashMap::new();
         let mut from = 0;
         loop {
             let page = self.l1.deposits(from, PAGE).await?;
             let Some(last) = page.last() else { break };
             from = last.index + 1;
-            queued.extend(page.iter().map(|d| fr_to_bytes(&d.deposit.inner)));
+            for QueuedDeposit { deposit, .. } in page {
+                let known = queued.entry(fr_to_bytes(&deposit.inner)).or_default();
+                known.push((deposit.asset.0, deposit.value));
+            }
         }
         for (id, index) in open {
             let inner = fr_to_bytes(&self.inner.lock().await.chain.deposit_inner(index));
-            if queued.contains(&inner) {
-                self.update(&id, |o| o.progress = Progress::Submitted)
-                    .await?;
-            }
+            let Some(known) = queued.get(&inner) else {
+                continue;
+            };
+            self.update(&id, |o| {
+                if let Some(value) = value_of(known, o.asset, o.amount) {
+                    o.progress = Progress::Submitted;
+                    o.amount = value;
+                }
+            })
+            .await?;
         }
         Ok(())
+    }
+}
+
+/// Returns the value that the vault queued of a deposit of `amount`, among deposits with its inner
+/// commitment as asset and value. Fees may have made it smaller. Anybody can copy the commitment
+/// and deposit dust under it, so that the greatest value that fits is ours.
+fn value_of(queued: &[(u16, u128)], asset: u16, amount: u128) -> Option<u128> {
+    let ours = queued.iter().filter(|(of, _)| *of == asset);
+    ours.map(|(_, value)| *value)
+        .filter(|value| *value <= amount)
+        .max()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::value_of;
+
+    #[test]
+    fn a_deposit_is_recognised_by_what_the_vault_queued_of_it() {
+        assert_eq!(value_of(&[(1, 100)], 1, 100), Some(100));
+        // Less a fee.
+        assert_eq!(value_of(&[(1, 95)], 1, 100), Some(95));
+        // Dust and another asset under a copied commitment.
+        let copied = [(1, 1), (2, 99), (1, 95), (1, 2)];
+        assert_eq!(value_of(&copied, 1, 100), Some(95));
+        assert_eq!(value_of(&[(2, 100)], 1, 100), None);
+        assert_eq!(value_of(&[(1, 101)], 1, 100), None);
+        assert_eq!(value_of(&[], 1, 100), None);
     }
 }
