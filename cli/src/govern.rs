@@ -146,7 +146,10 @@ pub(crate) async fn run(keys: &Keys, arguments: Arguments) -> anyhow::Result<()>
             minutes,
         } => {
             let stops = assets.iter().map(|text| stop(text));
-            let (ids, markets) = stops.collect::<anyhow::Result<Vec<_>>>()?.into_iter().unzip();
+            let (ids, markets) = stops
+                .collect::<anyhow::Result<Vec<_>>>()?
+                .into_iter()
+                .unzip();
             let guardian = sender(&arguments, &rollup, GUARDIAN)?;
             let mined = governance
                 .stop_seizures(&guardian, ids, markets, *from, *minutes)

@@ -104,7 +104,9 @@ impl Draft {
             audit,
             note_data: match &loan {
                 Some(loan) => {
-                    let disclosure = loan.disclosure(&plain[0].note, &ephemeral, &keys.ovk);
+                    let lent = leg.map(|(side, terms)| terms.exchange.leg(side.other()).value);
+                    let lent = lent.unwrap_or_default();
+                    let disclosure = loan.disclosure(&plain[0].note, lent, &ephemeral, &keys.ovk);
                     encrypt_step(&ephemeral, &keys.ovk, &plain, &disclosure)
                 }
                 None => encrypt_outputs(&ephemeral, &keys.ovk, &plain, &memo),

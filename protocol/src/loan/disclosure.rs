@@ -135,8 +135,39 @@ impl Filler {
         cm0: &NoteCommitment,
         salt: &Salt,
     ) -> Self {
-        let pad = Self::pad(ovk, ephemeral, cm0);
+        let pad = Self::pad("loan-salt", ovk, ephemeral, cm0);
         Self(std::array::from_fn(|i| pad[i] ^ salt.as_bytes()[i]))
+    }
+
+    /// Derives the filler of a renewal: the cash that the lender adds, below 2¹²⁰, in 15 big-endian
+    /// bytes, XORed with B("renewal-lent"; ovk, E.y, cm₀).
+    ///
+    /// With it the borrower follows the renewal from its seed alone, whatever the lender sent.
+    #[must_use]
+    pub fn for_renewal(ovk: &[u8; 32], ephemeral: &Fr, cm0: &NoteCommitment, lent: u128) -> Self {
+        let pad = Self::pad("renewal-lent", ovk, ephemeral, cm0);
+        let lent = lent.to_be_bytes();
+        Self(std::array::from_fn(|i| pad[i] ^ lent[i + 1]))
+    }
+
+    /// Returns the cash that the filler of a renewal holds.
+    pub(super) fn lent(
+        data: &NoteData,
+        ovk: &[u8; 32],
+        ephemeral: &Fr,
+        cm0: &NoteCommitment,
+    ) -> u128 {
+        let pad = Self::pad("renewal-lent", ovk, ephemeral, cm0);
+        let mut lent = [0; 16];
+        for (byte, (pad, sealed)) in lent[1..].iter_mut().zip(pad.iter().zip(Self::of(data))) {
+            *byte = pad ^ sealed;
+        }
+        u128::from_be_bytes(lent)
+    }
+
+    /// Returns the bytes of the filler in note data.
+    fn of(data: &NoteData) -> Vec<u8> {
+        [&data.0[0..4], &data.0[31..35], &data.0[62..DISCLOSURE_LEN]].concat()
     }
 
     /// Returns the salts whose first 15 bytes the filler of an origination holds.
@@ -146,10 +177,9 @@ impl Filler {
         ephemeral: &Fr,
         cm0: &NoteCommitment,
     ) -> impl Iterator<Item = Salt> {
-        let pad = Self::pad(ovk, ephemeral, cm0);
-        let sealed = [&data.0[0..4], &data.0[31..35], &data.0[62..DISCLOSURE_LEN]].concat();
+        let pad = Self::pad("loan-salt", ovk, ephemeral, cm0);
         let mut salt = [0; SALT_LEN];
-        for (byte, (pad, sealed)) in salt.iter_mut().zip(pad.iter().zip(sealed)) {
+        for (byte, (pad, sealed)) in salt.iter_mut().zip(pad.iter().zip(Self::of(data))) {
             *byte = pad ^ sealed;
         }
         (0..=u8::MAX).map(move |last| {
@@ -159,10 +189,10 @@ impl Filler {
         })
     }
 
-    /// Returns the first bytes of B("loan-salt"; ovk, E.y, cm₀).
-    fn pad(ovk: &[u8; 32], ephemeral: &Fr, cm0: &NoteCommitment) -> [u8; FILLER_LEN] {
+    /// Returns the first bytes of B(label; ovk, E.y, cm₀).
+    fn pad(label: &str, ovk: &[u8; 32], ephemeral: &Fr, cm0: &NoteCommitment) -> [u8; FILLER_LEN] {
         let parts: [&[u8]; 3] = [ovk, &fr_to_bytes(ephemeral), &cm0.to_bytes()];
-        head(&derive::bytes32("loan-salt", &parts))
+        head(&derive::bytes32(label, &parts))
     }
 
     /// Returns the bits above the two masks.

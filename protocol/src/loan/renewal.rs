@@ -5,10 +5,15 @@ use std::fmt;
 
 use ark_bn254::Fr;
 
-use super::{Debt, Loan, LoanError, Position, StateDisclosure, step_keys};
-use crate::encryption::PublishedOutputs;
+use super::{Debt, Filler, Loan, LoanError, Position, StateDisclosure, step_keys};
+use crate::EdwardsAffine;
+use crate::encryption::{PublishedOutputs, outgoing_records};
+use crate::keys::ViewingKey;
 use crate::note::{Note, NoteClass};
 use crate::swap::{Exchange, Leg, Side, Terms, TermsError};
+
+/// Bits of the cash that a lender adds to a loan.
+const LENT_BITS: u32 = 120;
 
 /// Renewal of a loan, as both parties agree on it, and the swap that carries it out. Its `Debug`
 /// form shows nothing.
@@ -22,8 +27,8 @@ pub struct Renewal {
     pub loan: Loan,
     /// Collateral of the new loan, in base units.
     pub collateral: u128,
-    /// Amount of the debt asset that the lender delivers to the borrower, in base units; a swap
-    /// needs at least 1.
+    /// Amount of the debt asset that the lender delivers to the borrower, in base units, below 2¹²⁰;
+    /// a swap needs at least 1.
     pub lent: u128,
     /// Side of the swap that the borrower takes.
     pub borrower_side: Side,
@@ -43,6 +48,9 @@ pub enum RenewalError {
     /// Interest would not run from the last moment of the renewal.
     #[error("start must be the expiry")]
     Start,
+    /// The lender adds more than the borrower's own data can hold.
+    #[error("the lender can add less than 2^120 base units")]
+    Lent,
     /// The position has had as many steps as it can have.
     #[error("the position has had 2^32 - 1 steps")]
     Sequence,
@@ -67,6 +75,9 @@ impl Renewal {
         }
         if new.start != self.expiry {
             return Err(RenewalError::Start);
+        }
+        if self.lent >> LENT_BITS != 0 {
+            return Err(RenewalError::Lent);
         }
         self.terms()?;
         Ok(())
@@ -160,5 +171,41 @@ impl Loan {
         };
         let note = loan.note(&position, exchange.blindings()[side.index()]);
         (note.commitment() == cm0).then_some((loan, position, note))
+    }
+
+    /// Reads the renewal of this loan from the borrower's leg alone, which holds collateral and
+    /// cash in fields that only the borrower can read.
+    ///
+    /// `auditors` are the keys that the collateral's asset has had. `None` if the leg is not from
+    /// `keys`, or renews no such loan.
+    #[must_use]
+    pub fn follow_own_renewal(
+        &self,
+        before: &Position,
+        keys: &ViewingKey,
+        published: &PublishedOutputs,
+        audit: &[Fr; 3],
+        auditors: &[EdwardsAffine],
+    ) -> Option<(Self, Position, Note)> {
+        let records = outgoing_records(&keys.ovk, published, audit, auditors);
+        let (_, record) = records
+            .into_iter()
+            .find(|(_, record)| record.class == NoteClass::Position)?;
+        let secured = Leg {
+            class: NoteClass::Position,
+            asset: record.asset,
+            value: record.value,
+        };
+        let (data, cm0) = (&published.note_data, &published.commitments[0]);
+        let lent = Filler::lent(data, &keys.ovk, &published.ephemeral, cm0);
+        let lent = Leg::cash(self.debt, lent);
+        Side::BOTH.into_iter().find_map(|side| {
+            let legs = match side {
+                Side::A => [secured, lent],
+                Side::B => [lent, secured],
+            };
+            let salt = self.salt.clone();
+            self.follow_renewal(before, &Exchange { legs, salt }, side, published)
+        })
     }
 }

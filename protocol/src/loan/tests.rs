@@ -250,6 +250,7 @@ fn senseless_renewals_are_refused_by_name() {
         assert_eq!(refused(edit), RenewalError::Pair);
     }
     assert_eq!(refused(|r| r.expiry += 1), RenewalError::Start);
+    assert_eq!(refused(|r| r.lent = 1 << 120), RenewalError::Lent);
     assert_eq!(
         refused(|r| r.before.sequence = u32::MAX),
         RenewalError::Sequence

@@ -359,6 +359,12 @@ fn adjust(
         Err(_) if released == 0 => return Err(refused),
         priced => priced?,
     };
+    // A release is bounded as an opening is (T17).
+    let taken = context.snapshot.map_or(0, |snapshot| snapshot.time);
+    let last = last.min(taken.saturating_add(OPENING_AGE));
+    if last < context.soonest() {
+        return Err(StepError::NoPrice);
+    }
     let (plan, _) = ending(until.min(last), context.snapshot.copied())?;
     let margin = market.initial;
     if covers(left, low, market.haircut, plan.step.debt, margin) {

@@ -94,10 +94,12 @@ impl LoanWitness {
         })
     }
 
-    /// Returns the first bytes of the note data: the sealed disclosure of output 0.
+    /// Returns the first bytes of the note data: the sealed disclosure of output 0. `lent` is what
+    /// the lender adds to a renewed loan.
     pub(super) fn disclosure(
         &self,
         made: &Note,
+        lent: u128,
         ephemeral: &EphemeralKey,
         ovk: &[u8; 32],
     ) -> [u8; DISCLOSURE_LEN] {
@@ -106,7 +108,8 @@ impl LoanWitness {
         let disclosure = self.loan.disclosure(made.value, &self.after);
         let filler = match self.step {
             Step::Open => Filler::for_origination(ovk, &ephemeral.y(), &cm0, &self.loan.salt),
-            Step::Renew | Step::Adjust | Step::Liquidate => {
+            Step::Renew => Filler::for_renewal(ovk, &ephemeral.y(), &cm0, lent),
+            Step::Adjust | Step::Liquidate => {
                 Filler::for_step(ovk, &ephemeral.y(), &cm0, &disclosure)
             }
         };

@@ -14,7 +14,7 @@
 //! position is its receiver's (T35), and its signature is the consent.
 
 use crate::Rule;
-use crate::gadgets::range::range;
+use crate::gadgets::range::{range, recompose};
 use crate::gadgets::{Builder, Num, Synthesis, poseidon};
 use crate::parts::wires::{CounterWires, HeaderWires, LoanWires, NotesWires};
 use crate::raw::RawWitness;
@@ -136,12 +136,14 @@ pub(crate) fn constrain(
     let class = b.witness(field(counter_packed.value(), note::CLASS))?;
     b.boolean(&class)?;
     let rest = b.witness(from_field(counter_packed.value(), note::ASSET))?;
-    range(b, &rest, REST_BITS)?;
+    let bits = range(b, &rest, REST_BITS)?;
+    let asset = recompose(b, &bits[..note::ASSET.width]);
     let sum = class.plus(&rest.times(power_of_two(note::ASSET.offset)));
     b.equal(&sum, &counter_packed)?;
     b.enforce(&class, &counter_owner.minus(&notes.owner), &zero)?;
     Ok(CounterWires {
         packed: counter_packed,
+        asset,
         owner: counter_owner,
         aux: counter_aux,
     })

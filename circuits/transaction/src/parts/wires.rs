@@ -89,6 +89,7 @@ pub(crate) struct NotesWires {
 /// The other leg's delivery according to the terms; zeros outside a swap.
 pub(crate) struct CounterWires {
     pub(crate) packed: Num,
+    pub(crate) asset: Num,
     pub(crate) owner: Num,
     pub(crate) aux: Num,
 }

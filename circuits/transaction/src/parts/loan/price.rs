@@ -56,17 +56,15 @@ pub(super) fn check<'a>(
     }
     let (market, price) = step.priced_market().ok_or(Rule::T17)?;
     let opens = step.step.makes_loan();
+    // A release is as much as an opening: what leaves was lent against.
+    let seizes = step.step == Step::Liquidate;
     if !within(market.max_age.into())
-        || (opens && !within(OPENING_AGE))
+        || (!seizes && !within(OPENING_AGE))
         || (!opens && snapshot.time < loan.start)
     {
         return Err(Rule::T17);
     }
-    let price = if step.step == Step::Liquidate {
-        price.high
-    } else {
-        price.low
-    };
+    let price = if seizes { price.high } else { price.low };
     Ok(Some((market, price)))
 }
 
@@ -164,10 +162,10 @@ pub(super) fn constrain(
 
     let left = b.mul(&priced, &time.plus(&max_age).minus(&header.expiry))?;
     range(b, &left, TIME_BITS + 1)?;
-    // Bounds that hold whatever the market allows. A step is not both.
-    let bounded = loan.is_opening.plus(&lapses);
-    let ages = loan
-        .is_opening
+    // Bounds that hold whatever the market allows. A step is one of these at most.
+    let opens = loan.is_opening.plus(&covered);
+    let bounded = opens.plus(&lapses);
+    let ages = opens
         .times(Fr::from(OPENING_AGE))
         .plus(&lapses.times(Fr::from(LAPSE_AGE)));
     let left = b.mul(&bounded, &time.minus(&header.expiry))?.plus(&ages);

@@ -7,7 +7,7 @@ use crate::gadgets::{Builder, Num, Synthesis, nonzero};
 use crate::parts::wires::{CounterWires, HeaderWires, LoanWires, MarketWires, NotesWires};
 use crate::raw::RawWitness;
 use crate::witness::{LoanWitness, Step, Witness};
-use crate::words::{Fields, TIME_BITS, VALUE_BITS, pack};
+use crate::words::{Fields, TIME_BITS, VALUE_BITS, field, pack};
 use ark_bn254::Fr;
 use ark_ff::{PrimeField, Zero};
 use subrosa_protocol::element::OwnerId;
@@ -102,9 +102,12 @@ fn originate(
     let counter = witness.counter_leg.as_ref().ok_or(Rule::T30)?;
     let lent = note::pack(NoteClass::Cash, loan.debt, loan.principal);
     let before = (step.before.amount, step.before.accrued);
-    // What the lender adds to a renewed loan is the two parties' affair.
-    let exchanged = step.step == Step::Renew
-        || (counter.packed == lent && before == (loan.principal, loan.start));
+    // How much the lender adds to a renewed loan is the two parties' affair.
+    let exchanged = if step.step == Step::Renew {
+        field(counter.packed, fields::ASSET) == Fr::from(loan.debt.0)
+    } else {
+        counter.packed == lent && before == (loan.principal, loan.start)
+    };
     let agreed = exchanged
         && counter.owner == loan.borrower.owner
         && counter.aux.is_zero()
@@ -231,6 +234,7 @@ pub(super) fn constrain(
     ] {
         b.enforce(&originates, &difference, &zero)?;
     }
+    b.enforce(&loan.renews, &counter.asset.minus(&loan.debt), &zero)?;
     for difference in [
         counter.owner.minus(&loan.borrower),
         counter.aux.clone(),

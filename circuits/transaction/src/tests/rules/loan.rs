@@ -200,7 +200,7 @@ fn t17_collateral_counts_low_for_the_borrower_and_high_for_the_lender() {
 #[test]
 fn t17_an_opening_at_an_old_price() {
     let oldest = SAMPLE_EXPIRY - OPENING_AGE;
-    for case in [LoanCase::Open, LoanCase::Renew] {
+    for case in [LoanCase::Open, LoanCase::Renew, LoanCase::Release] {
         planned(case, |plan| plan.prices().time = oldest).holds();
         planned(case, |plan| plan.prices().time = oldest - 1).breaks_only(Rule::T17);
     }
@@ -208,7 +208,7 @@ fn t17_an_opening_at_an_old_price() {
 
 #[test]
 fn t17_a_price_that_is_too_old() {
-    for case in [LoanCase::Release, LoanCase::Liquidate, LoanCase::Overdue] {
+    for case in [LoanCase::Liquidate, LoanCase::Overdue] {
         let oldest = SAMPLE_EXPIRY - 3_600;
         planned(case, |plan| plan.prices().time = oldest).holds();
         planned(case, |plan| plan.prices().time = oldest - 1).breaks_only(Rule::T17);
@@ -258,7 +258,7 @@ fn t17_parameters_that_are_not_the_markets() {
         short().breaks_on_wires(edit, &[Rule::T17]);
     }
     // Older than allowed, unless the market had another maximum age.
-    planned(LoanCase::Release, |plan| {
+    planned(LoanCase::Liquidate, |plan| {
         plan.prices().time = SAMPLE_EXPIRY - 3_601
     })
     .breaks_on_wires(|raw| raw.loan.prices.max_age += Fr::one(), &[Rule::T17]);

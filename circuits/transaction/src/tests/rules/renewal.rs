@@ -77,6 +77,22 @@ fn both_parties_read_a_renewal() {
     assert_eq!(note, sample.witness.outputs[0].note);
     assert_eq!(position.debt, sample.witness.loan.as_ref().unwrap().after);
     assert_eq!(position.collateral, note.value);
+    // The borrower needs nothing but its keys.
+    let keys = ViewingKey::from_seed(&sample.seed);
+    let auditors: Vec<_> = sample
+        .witness
+        .slots
+        .iter()
+        .map(|slot| slot.info.auditor)
+        .collect();
+    let own = renewed.follow_own_renewal(
+        &before,
+        &keys,
+        &published,
+        &sample.transaction.audit[0],
+        &auditors,
+    );
+    assert_eq!(own, Some((loan.clone(), position.clone(), note)));
     // It is no step, and nothing else opens it.
     assert_eq!(renewed.follow(&before, &published), None);
     let other = side.other();
@@ -218,7 +234,11 @@ fn t30_what_a_renewal_must_be() {
         plan.price(ONE / 2);
     })
     .breaks_only(Rule::T30);
-    // What the lender adds is the borrower's cash.
+    // What the lender adds is the borrower's cash, of the debt asset.
+    let mut forger = step(LoanCase::Renew);
+    let counter = forger.witness.counter_leg.as_mut().unwrap();
+    counter.packed += power_of_two(note::ASSET.offset);
+    forger.reagree().breaks_only(Rule::T30);
     let mut forger = step(LoanCase::Renew);
     let counter = forger.witness.counter_leg.as_mut().unwrap();
     counter.owner = OwnerId::new(Fr::from(5u64));
