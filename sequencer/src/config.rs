@@ -21,6 +21,10 @@ const MAX_TTL_S: u64 = 30 * 24 * 60 * 60;
 /// Confirmations that a deposit needs on a chain that is not a development chain, by default.
 const DEPOSIT_CONFIRMATIONS: u64 = 12;
 
+/// Most confirmations that a price snapshot needs: five minutes of blocks. With more, a newer
+/// snapshot each minute would make every one too old for L1 before it counts.
+const PRICE_CONFIRMATIONS: u64 = 25;
+
 /// Milliseconds for which few deposits wait before they are sealed alone on a chain that is not a
 /// development chain, by default.
 const DEPOSIT_PATIENCE_MS: u64 = 600_000;
@@ -419,6 +423,12 @@ impl Config {
             DEPOSIT_CONFIRMATIONS
         };
         self.settle.deposit_confirmations.unwrap_or(default)
+    }
+
+    /// Returns the confirmations that a price snapshot needs before a batch takes it: those of a
+    /// deposit, as far as L1 still admits what comes after so many blocks.
+    pub(crate) fn price_confirmations(&self) -> u64 {
+        self.deposit_confirmations().min(PRICE_CONFIRMATIONS)
     }
 
     /// Returns the time for which a number of deposits waits before they are sealed alone.

@@ -127,7 +127,7 @@ impl Node {
         let mut view = sealed_view(&recovered.ledger, registry.root, none, recovered.time);
         // As of the last batch, so that the prices on which a submission relies are among them.
         // Legs pair again only if they can be sealed.
-        let confirmations = config.deposit_confirmations();
+        let confirmations = config.price_confirmations();
         let candidates = recovered.oracle.candidates(confirmations, recovered.time);
         let waiting = recovered.mempool.iter().map(|(_, submission)| submission);
         view.choose_prices(&candidates, waiting);
@@ -231,7 +231,7 @@ impl Node {
 
     /// Chooses the prices of the next batch at the chain's time `clock`.
     pub(crate) fn choose_prices(&self, clock: u64) {
-        let confirmations = self.config.deposit_confirmations();
+        let confirmations = self.config.price_confirmations();
         let candidates = self.oracle().candidates(confirmations, clock);
         if self.pool().choose_prices(&candidates) {
             tracing::info!("the next batch has other prices");
