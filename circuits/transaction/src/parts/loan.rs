@@ -14,7 +14,7 @@ use crate::Rule;
 use crate::gadgets::{Builder, Num, Synthesis};
 use crate::parts::wires::{CounterWires, HeaderWires, LoanWires, MarketWires, NotesWires};
 use crate::raw::RawWitness;
-use crate::witness::Witness;
+use crate::witness::{LoanWitness, Witness};
 use crate::words::{Fields, Words};
 use subrosa_protocol::element::OwnerId;
 
@@ -28,13 +28,26 @@ pub(crate) fn check(
     fields: &Fields,
     owner: OwnerId,
 ) -> Result<(), Rule> {
-    let Some(step) = state::check(witness, fields)? else {
+    let Some(step) = check_step(witness, fields, owner)? else {
         return Ok(());
+    };
+    disclosure::check(step, witness, words)
+}
+
+/// Checks natively whether the step is legal: all rules but T33, which needs the words. Returns the
+/// step, if there is one.
+pub(crate) fn check_step<'a>(
+    witness: &'a Witness,
+    fields: &Fields,
+    owner: OwnerId,
+) -> Result<Option<&'a LoanWitness>, Rule> {
+    let Some(step) = state::check(witness, fields)? else {
+        return Ok(None);
     };
     let market = price::check(step, witness, fields)?;
     rules::check(step, witness, fields, owner, market)?;
-    disclosure::check(step, witness, words)?;
-    stop::check(step, witness)
+    stop::check(step, witness)?;
+    Ok(Some(step))
 }
 
 /// Constrains the rules that need the notes. Returns the market and its price.

@@ -1,5 +1,6 @@
 //! The statement: accepted and refused witnesses, the rules that refuse them, and the size.
 
+mod economics;
 mod groth16;
 mod loans;
 mod rules;
