@@ -71,8 +71,6 @@ use crate::{
 
 /// Time between two turns of the worker when nothing wakes it.
 const POLL: Duration = Duration::from_millis(250);
-/// Lifetime of a transaction, seconds.
-const LIFETIME: u64 = 3600;
 /// Longest time by which a batch may be older than its L1 block, seconds (spec: *Settlement*).
 const TIME_WINDOW: u64 = 3600;
 /// Attempts at an operation whose transaction became stale (asset root or anchor).

@@ -10,8 +10,8 @@ use subrosa_protocol::{
 
 use super::{
     super::{
-        Inner, LIFETIME, MAX_ATTEMPTS, Wallet, loans::watch::publish_loans, new_id,
-        offers::notes::leg_of, parse_account,
+        Inner, MAX_ATTEMPTS, Wallet, loans::watch::publish_loans, new_id, offers::notes::leg_of,
+        parse_account,
     },
     fate::{EXPIRED, advance, is_live, promised, spendable},
 };
@@ -24,6 +24,7 @@ use crate::{
     negotiation::Book,
     operation::{Attempt, Operation, Progress, Request},
     sequencer::{Fate, SequencerError},
+    times::Validity,
     store::State,
 };
 
@@ -165,7 +166,7 @@ impl Wallet {
                 context: self.context,
                 fee_asset: self.fee_asset,
                 fee,
-                expiry: now + LIFETIME,
+                usual: Validity::usual(now, inner.chain.time(), inner.snapshot.as_ref()),
                 now,
                 snapshot: inner.snapshot,
             },
