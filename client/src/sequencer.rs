@@ -77,14 +77,17 @@ impl SequencerClient {
         body(self.service.post_bytes(TRANSACTIONS, submission).await?).await
     }
 
-    /// Submits a transaction without reading more of the answer than its status: accepted is
-    /// accepted, even if the rest of the answer is lost.
+    /// Submits a transaction and returns its state, or `None` if only the first part of the answer
+    /// arrives: accepted is accepted, even if the rest is lost.
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn hand_over(&self, submission: Vec<u8>) -> Result<(), ClientError> {
-        let answer = self.service.post_bytes(TRANSACTIONS, submission).await;
-        answer.map(|_| ())
+    pub async fn hand_over(
+        &self,
+        submission: Vec<u8>,
+    ) -> Result<Option<TransactionBody>, ClientError> {
+        let answer = self.service.post_bytes(TRANSACTIONS, submission).await?;
+        Ok(body(answer).await.ok())
     }
 
     /// Returns the state of a transaction, or `None` if the sequencer does not know it.

@@ -8,9 +8,7 @@ use std::sync::{
 
 use rayon::prelude::*;
 
-use subrosa_protocol::{
-    Fr, asset::AssetId, element::TransactionDigest, market::PriceSnapshot, message::SealedMessage,
-};
+use subrosa_protocol::{Fr, asset::AssetId, market::PriceSnapshot, message::SealedMessage};
 
 pub use subrosa_client::ClientError as SequencerError;
 use subrosa_client::{
@@ -94,15 +92,13 @@ fn entry(batch: &BatchBody) -> Result<BatchEntry, SequencerError> {
 #[derive(Debug)]
 pub struct SequencerClient(subrosa_client::SequencerClient, AtomicU64);
 
-/// Fate of an accepted transaction, by the sequencer's word.
+/// Fate of a submitted transaction, by the sequencer's word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// It waits, or a batch includes it.
     Kept,
-    /// The sequencer dropped it, for the reason with this code.
+    /// The sequencer had accepted it before, and dropped it for the reason with this code.
     Dropped(String),
-    /// The sequencer does not know it: it lost what it had accepted, or another one took its place.
-    Unknown,
 }
 
 impl SequencerClient {
@@ -182,12 +178,15 @@ impl SequencerClient {
         Ok(entries)
     }
 
-    /// Submits a transaction with its proof. The same bytes again are the same transaction.
+    /// Submits a transaction with its proof. The same bytes again are the same transaction: they
+    /// change nothing unless the sequencer has lost it.
     ///
     /// # Errors
     /// [`SequencerError`].
-    pub async fn submit(&self, submission: Vec<u8>) -> Result<(), SequencerError> {
-        self.0.hand_over(submission).await
+    pub async fn submit(&self, submission: Vec<u8>) -> Result<Fate, SequencerError> {
+        let state = self.0.hand_over(submission).await?;
+        let refusal = state.as_ref().and_then(|state| state.refusal());
+        Ok(refusal.map_or(Fate::Kept, |code| Fate::Dropped(code.to_owned())))
     }
 
     /// Leaves a message in the mailbox, with the work that it needs at present. The same bytes
@@ -237,20 +236,6 @@ impl SequencerClient {
             Some(oracle) => oracle.snapshot().map(Some),
             None => Ok(None),
         }
-    }
-
-    /// Asks for the fate of an accepted transaction.
-    ///
-    /// # Errors
-    /// [`SequencerError`].
-    pub async fn fate(&self, digest: &TransactionDigest) -> Result<Fate, SequencerError> {
-        let Some(transaction) = self.0.transaction(digest).await? else {
-            return Ok(Fate::Unknown);
-        };
-        Ok(match transaction.refusal() {
-            Some(code) => Fate::Dropped(code.to_owned()),
-            None => Fate::Kept,
-        })
     }
 }
 

@@ -60,6 +60,7 @@ use tokio::sync::{Mutex, Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use payments::deposits::Carried;
+use operations::reminders::Reminders;
 
 use crate::{
     chain::Chain,
@@ -123,6 +124,8 @@ struct Inner {
     /// Whether the last attempt to store the state failed. Nothing is sent until it is stored.
     unsaved: bool,
 }
+    /// Transactions that no batch includes yet.
+    reminders: Reminders,
 
 /// One institution's wallet.
 pub struct Wallet {
@@ -224,6 +227,7 @@ impl Wallet {
                 unsaved: false,
             }),
             carried: Carried::default(),
+                reminders: Reminders::default(),
             ear: news::Ear::default(),
             wake: Notify::new(),
             mail: Notify::new(),
@@ -337,7 +341,7 @@ impl Wallet {
         }
         self.follow().await?;
         self.watch_loans().await?;
-        self.watch_submitted().await?;
+        self.remind().await?;
         for id in self.to_submit().await {
             self.submit(&id).await?;
         }
