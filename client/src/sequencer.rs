@@ -23,6 +23,7 @@ pub use self::{
 use crate::{
     error::{ClientError, body},
     http::Service,
+    proxy::Proxy,
     sse::Frames,
     work::{self, Work},
 };
@@ -45,7 +46,17 @@ impl SequencerClient {
     /// [`ClientError::Protocol`] if the HTTP client cannot be built.
     pub fn new(base: &str) -> Result<Self, ClientError> {
         Ok(Self {
-            service: Service::new(base, None, TIMEOUT)?,
+            service: Service::new(base, None, TIMEOUT, None)?,
+        })
+    }
+
+    /// Makes a client that reaches the sequencer through a proxy, and in no other way.
+    ///
+    /// # Errors
+    /// [`ClientError::Protocol`] if the HTTP client cannot be built.
+    pub fn through(base: &str, proxy: &Proxy) -> Result<Self, ClientError> {
+        Ok(Self {
+            service: Service::new(base, None, TIMEOUT, Some(proxy))?,
         })
     }
 

@@ -41,6 +41,7 @@
 //!         directory: "wallet".into(),
 //!         network: Network::Development,
 //!         sequencer: "http://127.0.0.1:7300".into(),
+//!         proxy: None,
 //!         fee: 50_000,
 //!         watch: Watch { liquidate: true },
 //!     };
@@ -69,8 +70,8 @@ pub mod select;
 pub mod sequencer;
 pub mod service;
 mod store;
-
 pub mod times;
+
 pub use error::WalletError;
 pub use failure::Failure;
 pub use gateway::{Gateway, Token};

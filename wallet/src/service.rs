@@ -47,6 +47,7 @@ use std::{
 
 use ark_ed_on_bn254::EdwardsAffine;
 use rand::{RngCore as _, rngs::OsRng};
+use subrosa_client::Proxy;
 use subrosa_clock::Clock;
 use subrosa_l1::{Account, L1};
 use subrosa_protocol::{
@@ -59,8 +60,8 @@ use subrosa_protocol::{
 use tokio::sync::{Mutex, Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use payments::deposits::Carried;
 use operations::reminders::Reminders;
+use payments::deposits::Carried;
 
 use crate::{
     chain::Chain,
@@ -86,6 +87,8 @@ pub struct WalletConfig {
     pub network: Network,
     /// Base URL of the sequencer.
     pub sequencer: String,
+    /// Proxy through which the sequencer is reached, and in no other way.
+    pub proxy: Option<Proxy>,
     /// Fee to offer, base units of the fee asset. The wallet pays the sequencer's minimum if that
     /// is higher.
     pub fee: u128,
@@ -121,11 +124,11 @@ struct Inner {
     l1_time: u64,
     /// Nullifiers of the transaction that is being proven. Its notes are reserved meanwhile.
     proving: HashSet<Nullifier>,
+    /// Transactions that no batch includes yet.
+    reminders: Reminders,
     /// Whether the last attempt to store the state failed. Nothing is sent until it is stored.
     unsaved: bool,
 }
-    /// Transactions that no batch includes yet.
-    reminders: Reminders,
 
 /// One institution's wallet.
 pub struct Wallet {
@@ -206,7 +209,7 @@ impl Wallet {
             context: view.context,
             fee_asset: view.fee_asset,
             min_fee: OnceLock::new(),
-            client: SequencerClient::new(&config.sequencer)?,
+            client: SequencerClient::new(&config.sequencer, config.proxy)?,
             l1,
             account,
             prover,
@@ -224,10 +227,10 @@ impl Wallet {
                 snapshot_asked: None,
                 l1_time: 0,
                 proving: HashSet::new(),
+                reminders: Reminders::default(),
                 unsaved: false,
             }),
             carried: Carried::default(),
-                reminders: Reminders::default(),
             ear: news::Ear::default(),
             wake: Notify::new(),
             mail: Notify::new(),

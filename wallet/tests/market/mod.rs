@@ -29,7 +29,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 use subrosa_client::{
-    GatewayClient, Method, RequestBuilder,
+    GatewayClient, Method, Proxy, RequestBuilder,
     sequencer::{
         BatchBody, BatchesBody, InfoBody, MessageBody, MessagesBody, NewsBody, OracleBody,
         PostedBody, Problem, StateBody, TransactionBody,
@@ -122,6 +122,8 @@ pub(crate) struct Market {
     pub(crate) admits: AtomicBool,
     /// Whether the sequencer makes batches.
     pub(crate) seals: AtomicBool,
+    /// Proxy of wallets opened from now on.
+    pub(crate) proxy: Mutex<Option<Proxy>>,
     /// Whether the sequencer tells news.
     pub(crate) newsy: AtomicBool,
     /// Requests, in order.
@@ -171,6 +173,7 @@ impl Market {
             reachable: AtomicBool::new(true),
             admits: AtomicBool::new(true),
             seals: AtomicBool::new(true),
+            proxy: Mutex::new(None),
             newsy: AtomicBool::new(false),
             seen: Mutex::default(),
             verifies: AtomicBool::new(true),
@@ -845,6 +848,7 @@ impl Party {
             directory: directory.to_owned(),
             network: Network::Development,
             sequencer: sequencer.to_owned(),
+            proxy: market.proxy.lock().unwrap().clone(),
             fee: FEE,
             watch: Watch {
                 liquidate: market.watch.load(Ordering::Relaxed),
