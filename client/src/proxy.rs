@@ -46,7 +46,7 @@ impl Proxy {
     pub fn apart(&self) -> Self {
         let mut url = self.0.clone();
         if url.username().is_empty() {
-            let mut random = || {
+            let random = || {
                 let mut bytes = [0; 16];
                 OsRng.fill_bytes(&mut bytes);
                 hex::encode(bytes)

@@ -34,12 +34,12 @@ use subrosa_protocol::{
     proof::PROOF_LEN,
     transaction::{Submission, Transaction},
 };
-use subrosa_wallet::amount;
+use subrosa_wallet::{amount, times::Validity};
 
 /// Loans of the simulation.
-const LOANS: usize = 36;
+const LOANS: usize = 48;
 /// Steps on each before the one that ends it.
-const STEPS: usize = 5;
+const STEPS: usize = 3;
 /// Seconds before a submission in which requests are measured, and after it.
 const AROUND: [u64; 2] = [5, 45];
 const DAY: u64 = 86_400;
@@ -93,6 +93,8 @@ struct View {
     words: Vec<[u8; 32]>,
     /// Times of the last batch and of the price snapshot before the submission.
     public: [u64; 2],
+    /// Validity that follows from them.
+    usual: Validity,
     /// Whether it has the first anchor of the next batch.
     is_newest: bool,
 }
@@ -253,7 +255,7 @@ impl Scene {
     async fn view(&mut self, step: Step, id: &str, is_step: bool) -> View {
         let actor = step.actor();
         let before = self.market.seen().len();
-        let (public, newest) = (self.market.times(), self.market.next_anchor());
+        let ((last, snapshot), newest) = (self.market.public(), self.market.next_anchor());
         self.market.seals.store(false, Ordering::Relaxed);
         let operation = if is_step {
             self.make(step, id).await
@@ -295,7 +297,8 @@ impl Scene {
             is_step,
             place: place.unwrap(),
             words: words.to_vec(),
-            public,
+            public: [last, snapshot.map_or(0, |snapshot| snapshot.time)],
+            usual: Validity::usual(submission.time, last, snapshot.as_ref()),
             is_newest: transaction.anchor == newest,
             transaction,
             requests,
@@ -508,6 +511,11 @@ async fn the_sequencer_does_not_tell_a_step_from_a_payment() {
     for view in views.iter().flatten() {
         let header = &view.transaction.header;
         assert_eq!((header.expiry % 60, header.not_before % 60), (0, 0));
+        let times = Validity {
+            not_before: header.not_before,
+            expiry: header.expiry,
+        };
+        assert_eq!(times, view.usual, "{:?}", view.step);
         assert!(header.not_before > 0 && view.is_newest, "{:?}", view.step);
         assert_eq!(header.fee, FEE);
         let asked = view

@@ -305,12 +305,14 @@ impl Market {
         floor.ledger.state().anchor(&prices)
     }
 
-    /// Returns the times of the last batch and of the snapshot.
-    pub(crate) fn times(&self) -> [u64; 2] {
+    /// Returns the time of the last batch, and the snapshot.
+    pub(crate) fn public(&self) -> (u64, Option<PriceSnapshot>) {
         let floor = self.floor();
         let last = floor.published.last();
-        let taken = floor.snapshot.map_or(0, |snapshot| snapshot.time);
-        [last.map_or(0, |(batch, _)| batch.header.time), taken]
+        (
+            last.map_or(0, |(batch, _)| batch.header.time),
+            floor.snapshot,
+        )
     }
 
     /// Returns the words of a transaction.
