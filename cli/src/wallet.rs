@@ -8,7 +8,7 @@ use indicatif::MultiProgress;
 use secrecy::SecretString;
 use subrosa_clock::SystemClock;
 use subrosa_node::{
-    Deployment, Keys,
+    Deployment, Keys, Proxy,
     accounts::account,
     config::{layered, secret_variable},
     fetch::ensure_transaction_keys,
@@ -39,6 +39,9 @@ pub(crate) enum Command {
         /// key directory has none.
         #[arg(long)]
         sequencer: Option<String>,
+        /// Reach the sequencer through this SOCKS5 proxy, as with `wallet run`.
+        #[arg(long)]
+        proxy: Option<String>,
     },
     /// Print the address.
     Address {
@@ -68,6 +71,14 @@ pub(crate) struct RunArguments {
     /// Base URL of the sequencer.
     #[arg(long, default_value = "http://127.0.0.1:7300")]
     sequencer: String,
+    /// Reach the sequencer and L1 through this SOCKS5 proxy, and in no other way, such as
+    /// `socks5h://127.0.0.1:9050` for Tor. Without this flag, SUBROSA_PROXY or SUBROSA_PROXY_FILE
+    /// may give it: give an address with a password there, since others can read a command line.
+    #[arg(long)]
+    proxy: Option<String>,
+    /// Reach L1 without the proxy: its endpoints are nodes of your own.
+    #[arg(long)]
+    direct_l1: bool,
     /// Address to listen on. Anything but loopback needs --expose.
     #[arg(long, default_value = "127.0.0.1:7400")]
     listen: SocketAddr,
@@ -137,9 +148,12 @@ pub(crate) async fn run(keys: &Keys, command: Command) -> anyhow::Result<()> {
             development,
             restore,
             sequencer,
+            proxy: named,
         } => {
+            let proxy = proxy(named)?;
             if let Some(url) = sequencer {
-                ensure_transaction_keys(keys, &url, true, &MultiProgress::new()).await?;
+                let bars = MultiProgress::new();
+                ensure_transaction_keys(keys, &url, proxy.as_ref(), true, &bars).await?;
             }
             let network = if development {
                 Network::Development
@@ -165,6 +179,16 @@ pub(crate) async fn run(keys: &Keys, command: Command) -> anyhow::Result<()> {
     }
 }
 
+/// Parses the address of the proxy: the one that a flag names, or the environment's.
+fn proxy(named: Option<String>) -> anyhow::Result<Option<Proxy>> {
+    let text = match named {
+        Some(text) => Some(Zeroizing::new(text)),
+        None => secret_variable("SUBROSA_PROXY")?,
+    };
+    let text = text.filter(|text| !text.is_empty());
+    Ok(text.map(|text| text.parse()).transpose()?)
+}
+
 /// Reads a seed from standard input.
 fn read_seed() -> anyhow::Result<Seed> {
     let mut line = Zeroizing::new(String::new());
@@ -180,7 +204,10 @@ async fn serve(keys: &Keys, arguments: RunArguments) -> anyhow::Result<()> {
         "{} is not a loopback address: add --expose if others shall reach the gateway",
         arguments.listen
     );
-    let rollup = Deployment::read(&arguments.deployment)?.connect().await?;
+    let proxy = proxy(arguments.proxy)?;
+    let to_l1 = proxy.as_ref().filter(|_| !arguments.direct_l1);
+    let deployment = Deployment::read(&arguments.deployment)?;
+    let rollup = deployment.connect_through(to_l1).await?;
     let account = account(
         arguments.key_file.as_deref(),
         "SUBROSA_ACCOUNT_KEY",
@@ -191,7 +218,8 @@ async fn serve(keys: &Keys, arguments: RunArguments) -> anyhow::Result<()> {
     let passphrase = passphrase(false)?;
     let bars = MultiProgress::new();
     let allowed = arguments.fetch_keys || rollup.is_development();
-    ensure_transaction_keys(keys, &arguments.sequencer, allowed, &bars).await?;
+    let sequencer = &arguments.sequencer;
+    ensure_transaction_keys(keys, sequencer, proxy.as_ref(), allowed, &bars).await?;
     let (unlocked, transaction) = {
         let (keys, home) = (keys.clone(), home.clone());
         tokio::task::spawn_blocking(move || -> anyhow::Result<_> {
@@ -201,6 +229,7 @@ async fn serve(keys: &Keys, arguments: RunArguments) -> anyhow::Result<()> {
     };
     let settings = WalletSettings {
         sequencer: arguments.sequencer,
+        proxy,
         listen: arguments.listen,
         fee: arguments.fee,
         watch: Watch {

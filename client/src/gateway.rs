@@ -53,7 +53,7 @@ impl GatewayClient {
     /// [`ClientError::Protocol`] if the HTTP client cannot be built.
     pub fn new(base: &str, token: &str) -> Result<Self, ClientError> {
         Ok(Self {
-            service: Service::new(base, Some(token), TIMEOUT)?,
+            service: Service::new(base, Some(token), TIMEOUT, None)?,
         })
     }
 

@@ -5,7 +5,10 @@ use std::time::Duration;
 use reqwest::{Method, RequestBuilder, Response, StatusCode, header::CONTENT_TYPE};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::error::{ClientError, body, refusal};
+use crate::{
+    error::{ClientError, body, refusal},
+    proxy::Proxy,
+};
 
 /// Longest silence on a stream of events. Both services send a comment every 15 seconds.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -21,7 +24,8 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Prepares calls to the service at `base`; each takes at most `timeout`.
+    /// Prepares calls to the service at `base`; each takes at most `timeout`. With a proxy, all
+    /// connections go through it.
     ///
     /// # Errors
     /// [`ClientError::Protocol`] if the HTTP client cannot be built.
@@ -29,8 +33,13 @@ impl Service {
         base: &str,
         token: Option<&str>,
         timeout: Duration,
+        proxy: Option<&Proxy>,
     ) -> Result<Self, ClientError> {
         let built = |builder: reqwest::ClientBuilder| {
+            let builder = match proxy {
+                Some(proxy) => builder.proxy(proxy.transport()?),
+                None => builder,
+            };
             builder
                 .build()
                 .map_err(|error| ClientError::protocol(error.to_string()))

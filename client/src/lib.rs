@@ -58,11 +58,13 @@
 mod error;
 pub mod gateway;
 mod http;
+mod proxy;
 pub mod sequencer;
 mod sse;
 pub mod work;
 
 pub use error::ClientError;
 pub use gateway::GatewayClient;
+pub use proxy::{Proxy, ProxyError};
 pub use reqwest::{Method, RequestBuilder, Response, StatusCode};
 pub use sequencer::{OperationsClient, SequencerClient};

@@ -24,6 +24,7 @@ pub use self::{
 use crate::{
     error::{ClientError, body},
     http::Service,
+    proxy::Proxy,
     sse::Frames,
     work::{self, Work},
 };
@@ -46,7 +47,17 @@ impl SequencerClient {
     /// [`ClientError::Protocol`] if the HTTP client cannot be built.
     pub fn new(base: &str) -> Result<Self, ClientError> {
         Ok(Self {
-            service: Service::new(base, None, TIMEOUT)?,
+            service: Service::new(base, None, TIMEOUT, None)?,
+        })
+    }
+
+    /// Makes a client that reaches the sequencer through a proxy, and in no other way.
+    ///
+    /// # Errors
+    /// [`ClientError::Protocol`] if the HTTP client cannot be built.
+    pub fn through(base: &str, proxy: &Proxy) -> Result<Self, ClientError> {
+        Ok(Self {
+            service: Service::new(base, None, TIMEOUT, Some(proxy))?,
         })
     }
 
@@ -78,14 +89,17 @@ impl SequencerClient {
         body(self.service.post_bytes(TRANSACTIONS, submission).await?).await
     }
 
-    /// Submits a transaction without reading more of the answer than its status: accepted is
-    /// accepted, even if the rest of the answer is lost.
+    /// Submits a transaction and returns its state, or `None` if only the first part of the answer
+    /// arrives: accepted is accepted, even if the rest is lost.
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn hand_over(&self, submission: Vec<u8>) -> Result<(), ClientError> {
-        let answer = self.service.post_bytes(TRANSACTIONS, submission).await;
-        answer.map(|_| ())
+    pub async fn hand_over(
+        &self,
+        submission: Vec<u8>,
+    ) -> Result<Option<TransactionBody>, ClientError> {
+        let answer = self.service.post_bytes(TRANSACTIONS, submission).await?;
+        Ok(body(answer).await.ok())
     }
 
     /// Returns the state of a transaction, or `None` if the sequencer does not know it.

@@ -85,12 +85,34 @@ impl RpcTransport {
     /// # Errors
     /// [`L1Error::Protocol`] if `url` is malformed.
     pub fn with_options(url: &str, options: RpcOptions) -> Result<Self, L1Error> {
+        Self::build(url, options, None)
+    }
+
+    /// Builds a transport whose connections all go through a proxy, with time for a slow one. It
+    /// connects to `url` with the first request.
+    ///
+    /// # Errors
+    /// [`L1Error::Protocol`] if `url` is malformed.
+    pub fn through(url: &str, proxy: reqwest::Proxy) -> Result<Self, L1Error> {
+        let options = RpcOptions {
+            connect_timeout: Duration::from_secs(30),
+            timeout: Duration::from_secs(40),
+            ..RpcOptions::default()
+        };
+        Self::build(url, options, Some(proxy))
+    }
+
+    fn build(
+        url: &str,
+        options: RpcOptions,
+        proxy: Option<reqwest::Proxy>,
+    ) -> Result<Self, L1Error> {
         let url: reqwest::Url = url
             .parse()
             .map_err(|_| L1Error::Protocol("the L1 endpoint is not a valid URL".into()))?;
         let host = url.host_str().map(str::to_owned);
         let local = guess_local_url(url.as_str());
-        let client = RpcClient::new(BoundedHttp::new(url, options)?, local);
+        let client = RpcClient::new(BoundedHttp::new(url, options, proxy)?, local);
         let provider = ProviderBuilder::new()
             .connect_client(client.clone())
             .erased();

@@ -9,6 +9,7 @@ use std::{
 use alloy_primitives::Address;
 use anyhow::{Context as _, ensure};
 use serde::{Deserialize, Serialize};
+use subrosa_client::Proxy;
 use subrosa_l1::{
     Account, Client, Contracts, Endpoints, L1, RpcTransport, TransactionSettings, Transport,
     development,
@@ -93,13 +94,27 @@ impl Deployment {
     /// # Errors
     /// If the endpoint does not answer or serves another chain.
     pub async fn connect(&self) -> anyhow::Result<Rollup> {
+        self.connect_through(None).await
+    }
+
+    /// Connects through a proxy, and in no other way. Each endpoint has connections of its own.
+    ///
+    /// # Errors
+    /// As [`Deployment::connect`].
+    pub async fn connect_through(&self, proxy: Option<&Proxy>) -> anyhow::Result<Rollup> {
         let contracts = Contracts {
             rollup: self.rollup,
             vault: self.vault,
             registry: self.registry,
             deployed_at: self.deployed_at,
         };
-        let transports = self.l1.all().iter().map(|url| RpcTransport::new(url));
+        let transport = |url: &String| -> anyhow::Result<RpcTransport> {
+            Ok(match proxy {
+                Some(proxy) => RpcTransport::through(url, proxy.apart().transport()?)?,
+                None => RpcTransport::new(url)?,
+            })
+        };
+        let transports = self.l1.all().iter().map(transport);
         let transports = transports.collect::<Result<Vec<_>, _>>()?;
         ensure!(
             !transports.is_empty(),

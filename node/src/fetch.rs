@@ -11,7 +11,7 @@ use std::{fs::OpenOptions, io::Write as _, path::Path, time::Duration};
 use anyhow::{Context as _, bail, ensure};
 use indicatif::{MultiProgress, ProgressBar};
 use subrosa_client::{
-    ClientError, SequencerClient, StatusCode,
+    ClientError, Proxy, SequencerClient, StatusCode,
     sequencer::{KeyFileBody, KeysBody},
 };
 use subrosa_prover::setup::{
@@ -35,13 +35,15 @@ const ROLES: [&str; 2] = ["pk", "vk"];
 
 /// Makes sure that the key directory has transaction keys: fetches those of the sequencer at `url`
 /// if it has none, or only development keys of an older circuit. Other keys are never replaced. The
-/// wallet compares them with the sequencer's when it starts.
+/// wallet compares them with the sequencer's when it starts. With a proxy, the sequencer is reached
+/// in no other way.
 ///
 /// # Errors
 /// If there are no keys, and `allowed` is false or the sequencer offers none. Nothing changes then.
 pub async fn ensure_transaction_keys(
     keys: &Keys,
     url: &str,
+    proxy: Option<&Proxy>,
     allowed: bool,
     bars: &MultiProgress,
 ) -> anyhow::Result<()> {
@@ -57,7 +59,10 @@ pub async fn ensure_transaction_keys(
         "{directory} has no keys of the transaction circuit: import a bundle with `subrosa setup \
          keys import`, or add --fetch-keys to take those of the sequencer"
     );
-    let client = SequencerClient::new(url)?;
+    let client = match proxy {
+        Some(proxy) => SequencerClient::through(url, &proxy.apart())?,
+        None => SequencerClient::new(url)?,
+    };
     let offered = offer(&client).await.with_context(|| {
         format!(
             "{directory} has no keys of the transaction circuit, and the sequencer gives none: \

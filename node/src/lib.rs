@@ -32,3 +32,4 @@ pub mod wallet;
 
 pub use deployment::{Deployment, Rollup};
 pub use keys::Keys;
+pub use subrosa_client::Proxy;

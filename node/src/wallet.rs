@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Context as _, ensure};
 use rand::rngs::OsRng;
 use secrecy::SecretString;
+use subrosa_client::Proxy;
 use subrosa_clock::Clock;
 use subrosa_l1::{Account, TransactionSettings};
 use subrosa_protocol::keys::{Network, Seed, ViewingKey};
@@ -87,6 +88,8 @@ impl Home {
 pub struct WalletSettings {
     /// Base URL of the sequencer.
     pub sequencer: String,
+    /// Proxy through which the sequencer is reached, and in no other way.
+    pub proxy: Option<Proxy>,
     /// Address on which the gateway listens; port 0 picks a free one.
     pub listen: SocketAddr,
     /// Fee to offer, base units of the fee asset; at least the sequencer's minimum is paid.
@@ -145,6 +148,7 @@ pub async fn start(
         directory: home.directory().to_owned(),
         network: *network,
         sequencer: settings.sequencer,
+        proxy: settings.proxy,
         fee: settings.fee,
         watch: settings.watch,
     };

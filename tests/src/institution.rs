@@ -64,6 +64,7 @@ impl Institution {
         let config = WalletConfig {
             directory: directory.to_owned(),
             network: Network::Development,
+            proxy: None,
             sequencer: sequencer.to_owned(),
             fee: FEE,
             watch: subrosa_wallet::Watch::default(),

@@ -18,6 +18,7 @@ use subrosa_transaction::{Witness, Words};
 use subrosa_wallet::{
     chain::{Chain, OwnedNote},
     compose::{Composed, Composer, Envelope, Intent},
+    times::Validity,
 };
 
 use crate::{Api, chain::DOLLAR, keys::keys, world::FEE};
@@ -158,7 +159,10 @@ impl Party {
             context: self.context,
             fee_asset: DOLLAR,
             fee: FEE,
-            expiry: now() + 3600,
+            usual: Validity {
+                not_before: self.chain.time(),
+                expiry: now() + 3600,
+            },
             now: now(),
             snapshot: None,
         }

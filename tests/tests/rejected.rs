@@ -473,7 +473,10 @@ async fn misguided(stage: &Stage) -> anyhow::Result<()> {
             NOTES[3],
             1,
             Envelope {
-                expiry: now() - 1,
+                usual: Validity {
+                    expiry: now() - 1,
+                    ..envelope.usual
+                },
                 ..envelope
             },
         )

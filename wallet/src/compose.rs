@@ -22,6 +22,7 @@ use crate::{
     chain::{Chain, OwnedNote},
     loans::{Action, HeldLoan, Plan, Role, StepContext, StepError, plan},
     select::{Selection, select},
+    times::Validity,
 };
 
 /// The purpose of a transaction, for an amount of an asset.
@@ -67,10 +68,9 @@ pub struct Envelope {
     pub fee_asset: AssetId,
     /// The fee, base units.
     pub fee: u128,
-    /// Last second at which a batch may include the transaction. The terms of a swap replace it. A
-    /// step ends sooner if the price that it uses does. An adjustment also ends at the loan's
-    /// maturity, if that is sooner.
-    pub expiry: u64,
+    /// Validity of a transaction. The terms of a swap replace its end. A step ends sooner if the
+    /// price that it uses does. An adjustment also ends before the loan's maturity.
+    pub usual: Validity,
     /// Now, Unix seconds.
     pub now: u64,
     /// Latest known price snapshot. It is in the anchor of every transaction, whether or not the
@@ -118,7 +118,7 @@ pub struct Composer<'a> {
     pub keys: &'a ViewingKey,
     /// Our spending key.
     pub spend: &'a SpendKey,
-    /// Context, fee, expiry and snapshot.
+    /// Context, fee, validity and snapshot.
     pub envelope: Envelope,
 }
 
@@ -211,7 +211,7 @@ impl Composer<'_> {
             snapshot: self.envelope.snapshot.as_ref(),
             last: self.chain.time(),
             now: self.envelope.now,
-            expiry: self.envelope.expiry,
+            usual: self.envelope.usual,
         }
     }
 
@@ -219,8 +219,8 @@ impl Composer<'_> {
     fn plain(&self) -> Frame {
         Frame {
             kind: Kind::Transfer,
-            not_before: self.chain.time(),
-            expiry: self.envelope.expiry,
+            not_before: self.envelope.usual.not_before,
+            expiry: self.envelope.usual.expiry,
             withdrawal: None,
             memo: Memo::default(),
             terms: None,

@@ -13,6 +13,7 @@
 //! | [`negotiation`] | requests, quotes and swaps, and proposals of loans |
 //! | [`loans`] | loans as their parties follow them |
 //! | [`compose`] | building a transaction with its witness from an intent |
+//! | [`times`] | first and last second of transactions |
 //! | [`service`] | the wallet and its worker |
 //! | [`gateway`] | the HTTP interface |
 //!
@@ -40,6 +41,7 @@
 //!         directory: "wallet".into(),
 //!         network: Network::Development,
 //!         sequencer: "http://127.0.0.1:7300".into(),
+//!         proxy: None,
 //!         fee: 50_000,
 //!         watch: Watch { liquidate: true },
 //!     };
@@ -68,6 +70,7 @@ pub mod select;
 pub mod sequencer;
 pub mod service;
 mod store;
+pub mod times;
 
 pub use error::WalletError;
 pub use failure::Failure;

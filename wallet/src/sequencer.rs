@@ -8,12 +8,11 @@ use std::sync::{
 
 use rayon::prelude::*;
 
-use subrosa_protocol::{
-    Fr, asset::AssetId, element::TransactionDigest, market::PriceSnapshot, message::SealedMessage,
-};
+use subrosa_protocol::{Fr, asset::AssetId, market::PriceSnapshot, message::SealedMessage};
 
 pub use subrosa_client::ClientError as SequencerError;
 use subrosa_client::{
+    Proxy,
     sequencer::{BatchBody, FINAL_PAGE},
     work::Work,
 };
@@ -90,29 +89,54 @@ fn entry(batch: &BatchBody) -> Result<BatchEntry, SequencerError> {
     })
 }
 
-/// Client of one sequencer, with the index of the next batch as it was read last.
+/// Client of one sequencer.
+///
+/// It reads on common connections. Behind a proxy, each submission and each message takes a
+/// connection of its own, so that nothing but their times links them.
 #[derive(Debug)]
-pub struct SequencerClient(subrosa_client::SequencerClient, AtomicU64);
+pub struct SequencerClient {
+    common: subrosa_client::SequencerClient,
+    proxy: Option<Proxy>,
+    /// Index of the next batch, as it was read last.
+    head: AtomicU64,
+}
 
-/// Fate of an accepted transaction, by the sequencer's word.
+/// Fate of a submitted transaction, by the sequencer's word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// It waits, or a batch includes it.
     Kept,
-    /// The sequencer dropped it, for the reason with this code.
+    /// The sequencer had accepted it before, and dropped it for the reason with this code.
     Dropped(String),
-    /// The sequencer does not know it: it lost what it had accepted, or another one took its place.
-    Unknown,
 }
 
 impl SequencerClient {
-    /// Makes a client of the sequencer at `base`, such as `http://127.0.0.1:7300`.
+    /// Makes a client of the sequencer at `base`, such as `http://127.0.0.1:7300`. With a proxy,
+    /// the sequencer is reached in no other way.
     ///
     /// # Errors
     /// [`SequencerError::Protocol`] if the HTTP client cannot be built.
-    pub fn new(base: &str) -> Result<Self, SequencerError> {
-        let client = subrosa_client::SequencerClient::new(base)?;
-        Ok(Self(client, AtomicU64::new(0)))
+    pub fn new(base: &str, proxy: Option<Proxy>) -> Result<Self, SequencerError> {
+        let common = match &proxy {
+            Some(proxy) => subrosa_client::SequencerClient::through(base, &proxy.apart())?,
+            None => subrosa_client::SequencerClient::new(base)?,
+        };
+        Ok(Self {
+            common,
+            proxy,
+            head: AtomicU64::new(0),
+        })
+    }
+
+    /// Returns a client for one action, which shares no connection with others behind a proxy.
+    fn apart(&self) -> Result<subrosa_client::SequencerClient, SequencerError> {
+        match &self.proxy {
+            Some(proxy) => {
+                let base = self.common.base();
+                subrosa_client::SequencerClient::through(base, &proxy.apart())
+            }
+            None => Ok(self.common.clone()),
+        }
     }
 
     /// Returns the properties of the deployment.
@@ -120,7 +144,7 @@ impl SequencerClient {
     /// # Errors
     /// [`SequencerError`].
     pub async fn info(&self) -> Result<Info, SequencerError> {
-        let info = self.0.info().await?;
+        let info = self.common.info().await?;
         Ok(Info {
             context: info.context()?,
             fee_asset: AssetId(info.fee_asset),
@@ -139,7 +163,7 @@ impl SequencerClient {
         known: Option<&str>,
         wait: u64,
     ) -> Result<Option<String>, SequencerError> {
-        let news = self.0.news(known, wait).await?;
+        let news = self.common.news(known, wait).await?;
         Ok(news.map(|news| news.version))
     }
 
@@ -156,15 +180,15 @@ impl SequencerClient {
                 return Ok(entries);
             }
         }
-        let page = self.0.batches(from).await?;
-        self.1.store(page.head, Ordering::Relaxed);
+        let page = self.common.batches(from).await?;
+        self.head.store(page.head, Ordering::Relaxed);
         page.batches.iter().map(entry).collect()
     }
 
     /// Whether there were more than two pages of final batches from `from` on when batches were
     /// read last.
     fn far_behind(&self, from: u64) -> bool {
-        self.1.load(Ordering::Relaxed) > from.saturating_add(3 * FINAL_PAGE)
+        self.head.load(Ordering::Relaxed) > from.saturating_add(3 * FINAL_PAGE)
     }
 
     /// Returns the batches from `from` on of the pages with it and the one after it, as far as they
@@ -173,7 +197,7 @@ impl SequencerClient {
         let first = from.saturating_sub(1) / FINAL_PAGE;
         let mut entries = Vec::new();
         for number in first..=from / FINAL_PAGE {
-            let Some(page) = self.0.final_batches(number).await? else {
+            let Some(page) = self.common.final_batches(number).await? else {
                 break;
             };
             let batches = page.batches.iter().filter(|batch| batch.index >= from);
@@ -182,12 +206,15 @@ impl SequencerClient {
         Ok(entries)
     }
 
-    /// Submits a transaction with its proof. The same bytes again are the same transaction.
+    /// Submits a transaction with its proof. The same bytes again are the same transaction: they
+    /// change nothing unless the sequencer has lost it.
     ///
     /// # Errors
     /// [`SequencerError`].
-    pub async fn submit(&self, submission: Vec<u8>) -> Result<(), SequencerError> {
-        self.0.hand_over(submission).await
+    pub async fn submit(&self, submission: Vec<u8>) -> Result<Fate, SequencerError> {
+        let state = self.apart()?.hand_over(submission).await?;
+        let refusal = state.as_ref().and_then(|state| state.refusal());
+        Ok(refusal.map_or(Fate::Kept, |code| Fate::Dropped(code.to_owned())))
     }
 
     /// Leaves a message in the mailbox, with the work that it needs at present. The same bytes
@@ -201,7 +228,8 @@ impl SequencerClient {
         context: Fr,
         time: u64,
     ) -> Result<(), SequencerError> {
-        let news = self.0.news(None, 0).await?;
+        let client = self.apart()?;
+        let news = client.news(None, 0).await?;
         let work = match news.map_or(0, |news| news.work) {
             0 => None,
             bits if bits > MOST_WORK => {
@@ -210,7 +238,7 @@ impl SequencerClient {
             }
             bits => worked(message.clone(), context, time, bits).await,
         };
-        self.0.post_message(message, work).await.map(|_| ())
+        client.post_message(message, work).await.map(|_| ())
     }
 
     /// Returns messages of the mailbox from number `from` on. Everybody reads all of them, so the
@@ -219,7 +247,7 @@ impl SequencerClient {
     /// # Errors
     /// [`SequencerError`].
     pub async fn messages(&self, from: u64) -> Result<Messages, SequencerError> {
-        let page = self.0.messages(from, PAGE).await?;
+        let page = self.common.messages(from, PAGE).await?;
         Ok(Messages {
             messages: page.messages.iter().filter_map(|m| m.sealed()).collect(),
             next: page.next,
@@ -233,24 +261,10 @@ impl SequencerClient {
     /// # Errors
     /// [`SequencerError`], also if the contents do not have the stated digest.
     pub async fn snapshot(&self) -> Result<Option<PriceSnapshot>, SequencerError> {
-        match self.0.oracle().await? {
+        match self.common.oracle().await? {
             Some(oracle) => oracle.snapshot().map(Some),
             None => Ok(None),
         }
-    }
-
-    /// Asks for the fate of an accepted transaction.
-    ///
-    /// # Errors
-    /// [`SequencerError`].
-    pub async fn fate(&self, digest: &TransactionDigest) -> Result<Fate, SequencerError> {
-        let Some(transaction) = self.0.transaction(digest).await? else {
-            return Ok(Fate::Unknown);
-        };
-        Ok(match transaction.refusal() {
-            Some(code) => Fate::Dropped(code.to_owned()),
-            None => Fate::Kept,
-        })
     }
 }
 
@@ -294,7 +308,7 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let server = tokio::spawn(async move { axum::serve(listener, router).await });
-        let client = SequencerClient::new(&base).unwrap();
+        let client = SequencerClient::new(&base, None).unwrap();
         let read = async |from| {
             let read = client.batches(from).await.unwrap();
             (read.first().unwrap().index, read.last().unwrap().index)

@@ -47,6 +47,7 @@ use std::{
 
 use ark_ed_on_bn254::EdwardsAffine;
 use rand::{RngCore as _, rngs::OsRng};
+use subrosa_client::Proxy;
 use subrosa_clock::Clock;
 use subrosa_l1::{Account, L1};
 use subrosa_protocol::{
@@ -59,6 +60,7 @@ use subrosa_protocol::{
 use tokio::sync::{Mutex, Notify, watch};
 use tokio_util::sync::CancellationToken;
 
+use operations::reminders::Reminders;
 use payments::deposits::Carried;
 
 use crate::{
@@ -71,8 +73,6 @@ use crate::{
 
 /// Time between two turns of the worker when nothing wakes it.
 const POLL: Duration = Duration::from_millis(250);
-/// Lifetime of a transaction, seconds.
-const LIFETIME: u64 = 3600;
 /// Longest time by which a batch may be older than its L1 block, seconds (spec: *Settlement*).
 const TIME_WINDOW: u64 = 3600;
 /// Attempts at an operation whose transaction became stale (asset root or anchor).
@@ -87,6 +87,8 @@ pub struct WalletConfig {
     pub network: Network,
     /// Base URL of the sequencer.
     pub sequencer: String,
+    /// Proxy through which the sequencer is reached, and in no other way.
+    pub proxy: Option<Proxy>,
     /// Fee to offer, base units of the fee asset. The wallet pays the sequencer's minimum if that
     /// is higher.
     pub fee: u128,
@@ -122,6 +124,8 @@ struct Inner {
     l1_time: u64,
     /// Nullifiers of the transaction that is being proven. Its notes are reserved meanwhile.
     proving: HashSet<Nullifier>,
+    /// Transactions that no batch includes yet.
+    reminders: Reminders,
     /// Whether the last attempt to store the state failed. Nothing is sent until it is stored.
     unsaved: bool,
 }
@@ -205,7 +209,7 @@ impl Wallet {
             context: view.context,
             fee_asset: view.fee_asset,
             min_fee: OnceLock::new(),
-            client: SequencerClient::new(&config.sequencer)?,
+            client: SequencerClient::new(&config.sequencer, config.proxy)?,
             l1,
             account,
             prover,
@@ -223,6 +227,7 @@ impl Wallet {
                 snapshot_asked: None,
                 l1_time: 0,
                 proving: HashSet::new(),
+                reminders: Reminders::default(),
                 unsaved: false,
             }),
             carried: Carried::default(),
@@ -339,7 +344,7 @@ impl Wallet {
         }
         self.follow().await?;
         self.watch_loans().await?;
-        self.watch_submitted().await?;
+        self.remind().await?;
         for id in self.to_submit().await {
             self.submit(&id).await?;
         }

@@ -100,7 +100,7 @@ impl Scene {
 
     /// Lets the time pass in which a loan may be opened. Only then prices serve.
     fn begin(&self) {
-        self.market.clock.advance(Duration::from_secs(700));
+        self.market.clock.advance(Duration::from_secs(720));
     }
 
     async fn reopen(&self, name: &str, seed: u8) -> Party {

@@ -21,6 +21,7 @@ use subrosa_wallet::{
     chain::{Chain, MovementKind},
     compose::{ComposeError, Composed, Intent},
     loans::{Action, Role, StepError},
+    times::down,
 };
 use world::{DOLLAR, FEE, GOLD, NOW, Party, World, deposit, held};
 
@@ -392,11 +393,12 @@ fn after_maturity_a_healthy_loan_is_liquidated_or_closed_and_nothing_else() {
     assert!(scene.try_step(Role::Borrower, Action::Close).is_ok());
     // A day to cure it, then a bonus that rises from nothing.
     let cured = maturity + CURE + 1;
-    scene.world.time = cured - 1;
+    scene.world.time = cured;
+    scene.world.not_before = Some(cured - 1);
     scene.world.snapshot = Some(snapshot(200, cured - 5));
     scene.refuses(Role::Lender, Action::Liquidate, StepError::NotLiquidatable);
     assert!(scene.try_step(Role::Borrower, Action::Close).is_ok());
-    scene.world.time = cured;
+    scene.world.not_before = Some(cured);
     let composed = scene.try_step(Role::Lender, Action::Liquidate).unwrap();
     assert_eq!(composed.transaction.header.not_before, cured);
     let seized = |scene: &Scene| last(&scene.bob, scene.bob.chain.loans()[0].batch)[0].2;
@@ -424,10 +426,11 @@ fn long_after_maturity_collateral_without_a_price_is_the_lenders() {
         none.prices[3] = Price::default();
         Some(none)
     };
-    scene.world.time = lapsed;
-    scene.world.snapshot = without(lapsed - 5);
-    scene.refuses(Role::Lender, Action::Liquidate, StepError::NoPrice);
     scene.world.time = lapsed + 1;
+    scene.world.snapshot = without(lapsed - 5);
+    scene.world.not_before = Some(lapsed);
+    scene.refuses(Role::Lender, Action::Liquidate, StepError::NoPrice);
+    scene.world.not_before = Some(lapsed + 1);
     // Without a snapshot nothing shows that there is no price, nor does an old one.
     for none in [
         None,
@@ -448,6 +451,7 @@ fn long_after_maturity_collateral_without_a_price_is_the_lenders() {
     // A market of other assets has no price of the collateral either.
     let mut scene = Scene::opened(Side::A, GOLD, DOLLAR);
     scene.world.time = lapsed + 1;
+    scene.world.not_before = Some(lapsed + 1);
     let mut moved = snapshot(200, lapsed - 5);
     moved.markets.0[3] = moved.markets.0[4];
     scene.world.snapshot = Some(moved);
@@ -510,10 +514,11 @@ fn what_the_rules_forbid_is_refused_before_it_is_proven() {
     }
     // A transaction ends with its price. A price that ends too soon is not used.
     scene.world.snapshot = Some(snapshot(200, OPENED - 100));
-    scene.world.time = OPENED + 3_470;
+    scene.world.time = OPENED + 3_430;
     let composed = scene.try_step(Role::Borrower, release(10)).unwrap();
-    assert_eq!(composed.transaction.header.expiry, OPENED + 3_500);
-    scene.world.time = OPENED + 3_490;
+    let end = down(OPENED + 3_500);
+    assert_eq!(composed.transaction.header.expiry, end);
+    scene.world.time = end - 10;
     scene.refuses(Role::Borrower, release(1), StepError::NoPrice);
 }
 

@@ -23,7 +23,7 @@ impl OperationsClient {
     /// [`ClientError::Protocol`] if the HTTP client cannot be built.
     pub fn new(base: &str) -> Result<Self, ClientError> {
         Ok(Self {
-            service: Service::new(base, None, TIMEOUT)?,
+            service: Service::new(base, None, TIMEOUT, None)?,
         })
     }
 

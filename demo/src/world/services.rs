@@ -345,6 +345,7 @@ impl Here {
             .nth(account)
             .with_context(|| format!("there is no development account {account}"))?;
         let settings = WalletSettings {
+            proxy: None,
             sequencer: sequencer.to_owned(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             fee: FEE,

@@ -20,10 +20,19 @@ pub(super) struct BoundedHttp {
 }
 
 impl BoundedHttp {
-    pub(super) fn new(url: reqwest::Url, options: RpcOptions) -> Result<Self, L1Error> {
-        let client = reqwest::Client::builder()
+    pub(super) fn new(
+        url: reqwest::Url,
+        options: RpcOptions,
+        proxy: Option<reqwest::Proxy>,
+    ) -> Result<Self, L1Error> {
+        let builder = reqwest::Client::builder()
             .connect_timeout(options.connect_timeout)
-            .timeout(options.timeout)
+            .timeout(options.timeout);
+        let builder = match proxy {
+            Some(proxy) => builder.proxy(proxy),
+            None => builder,
+        };
+        let client = builder
             .build()
             .map_err(|e| L1Error::Protocol(format!("no HTTP client: {}", e.without_url())))?;
         Ok(Self {

@@ -42,11 +42,12 @@ impl Health {
         let collateral = held.position.collateral;
         let (market, price, last) = context.price(loan).ok()?;
         let now = context.now.max(context.last);
+        let begins = context.usual.not_before;
         let owed = loan.owed(debt, now)?;
         let meets = |price, margin| covers(collateral, price, market.haircut, owed, margin);
         let maintained = meets(price.high, market.maintenance);
         // The initial margin must cover the debt until the step expires.
-        let expiry = context.expiry.min(loan.maturity).min(last).max(now);
+        let expiry = context.until(loan.maturity.min(last)).max(now);
         let needed = needed(
             price.low,
             market.haircut,
@@ -61,7 +62,7 @@ impl Health {
             covered,
             // A price older than the loan's start cannot be used.
             liquidatable: context.snapshot?.time >= loan.start
-                && (!maintained || context.now > loan.maturity.saturating_add(CURE)),
+                && (!maintained || begins > loan.maturity.saturating_add(CURE)),
             required_top_up: if covered {
                 Some(0)
             } else {

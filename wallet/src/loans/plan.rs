@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use subrosa_protocol::{
     asset::AssetId,
     loan::{
-        Agreement, CURE, Debt, LAPSE, LAPSE_AGE, Loan, OPENING_AGE, covers, improves,
-        most_seizable, overdue_bonus,
+        Agreement, Debt, LAPSE, LAPSE_AGE, Loan, OPENING_AGE, covers, improves, most_seizable,
+        overdue_bonus,
     },
     market::{Market, Price, PriceSnapshot},
 };
@@ -17,7 +17,10 @@ use subrosa_transaction::{LoanStep, Step};
 use thiserror::Error;
 
 use super::{HeldLoan, Role};
-use crate::decimal;
+use crate::{
+    decimal,
+    times::{self, Validity},
+};
 
 /// Shortest remaining validity, seconds, for which a transaction is worth proving.
 const SHORTEST: u64 = 20;
@@ -127,8 +130,9 @@ pub struct StepContext<'a> {
     pub last: u64,
     /// Now, Unix seconds.
     pub now: u64,
-    /// Usual expiry of a transaction.
-    pub expiry: u64,
+    /// Validity of other transactions. A step keeps to it as far as its rules allow, so that it
+    /// looks like them.
+    pub usual: Validity,
 }
 
 /// A legal step. Its `Debug` form shows none of its amounts.
@@ -170,7 +174,8 @@ impl StepContext<'_> {
             .ok_or(StepError::NoMarket)
     }
 
-    /// Returns the market of a loan, its prices, and the last second at which they are fresh.
+    /// Returns the market of a loan, its prices, and the last point of the grid at which they are
+    /// fresh.
     ///
     /// # Errors
     /// [`StepError::NoPrice`] or [`StepError::NoMarket`].
@@ -180,7 +185,7 @@ impl StepContext<'_> {
         let (market, price) = snapshot
             .market_with_price(loan.market)
             .ok_or(StepError::NoPrice)?;
-        let last = snapshot.time.saturating_add(market.max_age.into());
+        let last = times::down(snapshot.time.saturating_add(market.max_age.into()));
         Ok((market, price, last))
     }
 
@@ -193,6 +198,11 @@ impl StepContext<'_> {
             return Err(StepError::NoPrice);
         }
         Ok(priced)
+    }
+
+    /// Returns the expiry of a transaction that must settle by `time`.
+    pub(super) fn until(&self, time: u64) -> u64 {
+        self.usual.expiry.min(times::down(time))
     }
 
     /// Returns the least expiry for which a transaction is worth proving.
@@ -283,7 +293,8 @@ fn owed(loan: &Loan, debt: &Debt, time: u64) -> Result<u128, StepError> {
 
 fn close(held: &HeldLoan, context: &StepContext<'_>) -> Result<Plan, StepError> {
     let (loan, before) = (&held.loan, held.position.debt);
-    let repaid = owed(loan, &before, context.expiry)?;
+    let Validity { not_before, expiry } = context.usual;
+    let repaid = owed(loan, &before, expiry)?;
     Ok(Plan {
         step: LoanStep {
             step: Step::Adjust,
@@ -293,8 +304,8 @@ fn close(held: &HeldLoan, context: &StepContext<'_>) -> Result<Plan, StepError> 
             debt: 0,
             snapshot: None,
         },
-        not_before: context.last,
-        expiry: context.expiry,
+        not_before,
+        expiry,
         left: held.position.collateral,
         released: 0,
         paid: Some((loan.debt, repaid)),
@@ -315,7 +326,7 @@ fn adjust(
         .checked_add(added)
         .and_then(|sum| sum.checked_sub(released))
         .ok_or(StepError::OutOfRange)?;
-    let until = context.expiry.min(loan.maturity);
+    let until = context.until(loan.maturity);
     if until <= context.now.max(context.last) {
         return Err(StepError::Due);
     }
@@ -334,7 +345,7 @@ fn adjust(
                 debt,
                 snapshot,
             },
-            not_before: context.last,
+            not_before: context.usual.not_before,
             expiry,
             left,
             released,
@@ -379,24 +390,17 @@ fn liquidate(held: &HeldLoan, context: &StepContext<'_>) -> Result<Plan, StepErr
     let (loan, before) = (&held.loan, held.position.debt);
     let collateral = held.position.collateral;
     let lapsed = loan.maturity.saturating_add(LAPSE);
+    // Like other transactions', so that the sequencer recognises no liquidation: a lender waits for
+    // the first one that may begin so late.
+    let not_before = context.usual.not_before;
     match context.price(loan) {
         // So long after maturity, the lender need not wait for a price.
-        Err(_) if context.now > lapsed => return seize_all(held, lapsed + 1, context),
+        Err(_) if not_before > lapsed => return seize_all(held, context),
         found => found.map(|_| ())?,
     }
     let (market, Price { high, .. }, last) = context.fresh(loan, loan.start)?;
     let is_healthy = |debt| covers(collateral, high, market.haircut, debt, market.maintenance);
-    // Like other transactions' if possible, so that the sequencer recognises no liquidation.
-    let mut not_before = context.last;
-    let mut debt = owed(loan, &before, not_before)?;
-    if is_healthy(debt) {
-        let cured = loan.maturity.saturating_add(CURE).saturating_add(1);
-        if context.now < cured {
-            return Err(StepError::NotLiquidatable);
-        }
-        not_before = not_before.max(cured);
-        debt = owed(loan, &before, not_before)?;
-    }
+    let debt = owed(loan, &before, not_before)?;
     let bonus = if is_healthy(debt) {
         let due = overdue_bonus(market.bonus, loan.maturity, not_before);
         due.ok_or(StepError::NotLiquidatable)?
@@ -414,7 +418,7 @@ fn liquidate(held: &HeldLoan, context: &StepContext<'_>) -> Result<Plan, StepErr
             snapshot: context.snapshot.copied(),
         },
         not_before,
-        expiry: context.expiry.min(last),
+        expiry: context.until(last),
         left: collateral - seized,
         released: seized,
         paid: None,
@@ -423,13 +427,13 @@ fn liquidate(held: &HeldLoan, context: &StepContext<'_>) -> Result<Plan, StepErr
 }
 
 /// Plans the seizure of all collateral, under a snapshot that shows that it has no price.
-fn seize_all(held: &HeldLoan, from: u64, context: &StepContext<'_>) -> Result<Plan, StepError> {
+fn seize_all(held: &HeldLoan, context: &StepContext<'_>) -> Result<Plan, StepError> {
     let snapshot = context.snapshot.ok_or(StepError::NoPrice)?;
-    let expiry = context.expiry.min(snapshot.time.saturating_add(LAPSE_AGE));
+    let expiry = context.until(snapshot.time.saturating_add(LAPSE_AGE));
     if expiry < context.soonest() {
         return Err(StepError::NoPrice);
     }
-    let not_before = context.last.max(from);
+    let not_before = context.usual.not_before;
     owed(&held.loan, &held.position.debt, not_before)?;
     Ok(Plan {
         step: LoanStep {

@@ -14,6 +14,7 @@ use subrosa_protocol::{
 };
 
 use super::{Action, Health, HeldLoan, Role, StepContext, StepError, plan};
+use crate::times::Validity;
 
 const NOW: u64 = 1_800_000_000;
 
@@ -81,7 +82,10 @@ fn context(snapshot: &PriceSnapshot) -> StepContext<'_> {
         snapshot: Some(snapshot),
         last: NOW - 20,
         now: NOW,
-        expiry: NOW + 3_600,
+        usual: Validity {
+            not_before: NOW - 20,
+            expiry: NOW + 3_600,
+        },
     }
 }
 

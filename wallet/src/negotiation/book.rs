@@ -19,6 +19,7 @@ use super::{
     payload::{Offer, Payload, Proposal, Request},
     records::{Direction, Quote, QuoteStatus, Rfq, RfqStatus, Times},
 };
+use crate::times::up;
 
 /// A message to send. Its `Debug` form shows only its type.
 #[derive(Clone, PartialEq, Eq)]
@@ -300,7 +301,7 @@ impl Book {
         }
         let before = quote.deal.terms().expiry;
         quote.valid_until = now.saturating_add(quote.times.valid_for);
-        let expiry = quote.valid_until.saturating_add(quote.times.settle_within);
+        let expiry = up(quote.valid_until.saturating_add(quote.times.settle_within));
         quote.deal.begin(expiry);
         let agreement = quote.deal.agreement();
         if agreement.is_some_and(|agreement| agreement.check().is_err()) {

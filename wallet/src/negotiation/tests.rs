@@ -1009,7 +1009,7 @@ mod proposals {
             panic!("not a proposal");
         };
         let times = (sent.agreement.expiry, sent.agreement.loan.start);
-        assert_eq!(times, (NOW + 700, NOW + 700));
+        assert_eq!(times, (NOW + 720, NOW + 720), "a full minute");
         let kept = book.quote(&name).unwrap();
         assert_eq!(kept.deal.terms(), &sent.agreement.terms().unwrap());
         book.publish(&[], NOW);

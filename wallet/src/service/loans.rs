@@ -12,7 +12,7 @@ use subrosa_protocol::{
 };
 
 use super::{
-    Inner, Key, LIFETIME, Wallet,
+    Inner, Key, Wallet,
     offers::{Offer, check_times, own_address, random_side, refused_terms},
     operations::idempotency::{recall_id, remember},
 };
@@ -22,6 +22,7 @@ use crate::{
     loans::{Action, HeldLoan, Role, StepContext, StepError, plan},
     negotiation::{Book, Deal, Id, Letter, Quote, Times, book::Refusal},
     operation::{Operation, Request},
+    times::{Validity, up},
 };
 use view::{LoanLine, loan_line};
 
@@ -56,11 +57,12 @@ impl std::fmt::Debug for LoanOrder {
 impl Inner {
     /// Returns the prices and times on which a step is planned at `now`.
     fn step_context(&self, now: u64) -> StepContext<'_> {
+        let (snapshot, last) = (self.snapshot.as_ref(), self.chain.time());
         StepContext {
-            snapshot: self.snapshot.as_ref(),
-            last: self.chain.time(),
+            snapshot,
+            last,
             now,
-            expiry: now + LIFETIME,
+            usual: Validity::usual(now, last, snapshot),
         }
     }
 
@@ -134,7 +136,7 @@ impl Wallet {
             let mut fit = snapshot.markets.between(collateral, debt);
             fit.next()
         });
-        let expiry = now + order.valid_for + order.settle_within;
+        let expiry = up(now + order.valid_for + order.settle_within);
         let loan = Loan {
             borrower,
             lender,

@@ -3,6 +3,7 @@
 pub(super) mod carry;
 pub(super) mod fate;
 pub(super) mod idempotency;
+pub(super) mod reminders;
 pub(super) mod snapshot;
 
 use subrosa_protocol::asset::AssetId;

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     error::WalletError,
     negotiation::{Deal, Fixed, Id, MAX_COUNTERPARTIES, Times, book::Refusal, payload},
+    times::up,
 };
 use view::{QuoteLine, RfqLine, quote_line, rfq_line};
 
@@ -135,7 +136,7 @@ impl Wallet {
             legs,
             salt: Salt::random(&mut OsRng),
         };
-        let expiry = now + times.valid_for + times.settle_within;
+        let expiry = up(now + times.valid_for + times.settle_within);
         let terms = swap::Terms::new(exchange, receivers, expiry).map_err(refused_terms)?;
         let id = Id::random(&mut OsRng);
         let offer = Offer {

@@ -7,7 +7,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     net::SocketAddr,
     path::Path,
     sync::{
@@ -21,17 +21,18 @@ use alloy_primitives::B256;
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{Path as Segment, Query, State},
+    extract::{ConnectInfo, Query, Request, State},
     http::StatusCode,
+    middleware::{Next, from_fn},
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
 use serde_json::{Value, json};
 use subrosa_client::{
-    GatewayClient, Method, RequestBuilder,
+    GatewayClient, Method, Proxy, RequestBuilder,
     sequencer::{
-        BatchBody, BatchesBody, InfoBody, MessageBody, MessagesBody, OracleBody, PostedBody,
-        Problem, StateBody, TransactionBody,
+        BatchBody, BatchesBody, InfoBody, MessageBody, MessagesBody, NewsBody, OracleBody,
+        PostedBody, Problem, StateBody, TransactionBody,
     },
 };
 use subrosa_clock::{Clock as _, VirtualClock};
@@ -78,10 +79,31 @@ struct Floor {
     taken: Vec<(u64, Transaction)>,
     messages: Vec<Vec<u8>>,
     refused: HashMap<String, (&'static str, u64)>,
+    /// Digests of the accepted transactions.
+    known: HashSet<String>,
+    /// Accepted transactions that wait for a batch while none is made.
+    waiting: Vec<Transaction>,
     queued: u64,
     snapshot: Option<PriceSnapshot>,
     /// Terms of every asset's deposits.
     deposits: DepositTerms,
+}
+
+/// A request, as the sequencer sees it.
+#[derive(Clone)]
+pub(crate) struct Seen {
+    /// Number of the address that it was sent to.
+    pub(crate) door: usize,
+    /// Time since the start.
+    pub(crate) at: Duration,
+    /// Unix seconds.
+    pub(crate) time: u64,
+    pub(crate) peer: SocketAddr,
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) headers: Vec<String>,
+    pub(crate) body: Vec<u8>,
 }
 
 pub(crate) struct Market {
@@ -100,6 +122,14 @@ pub(crate) struct Market {
     pub(crate) reachable: AtomicBool,
     /// Whether the sequencer takes transactions.
     pub(crate) admits: AtomicBool,
+    /// Whether the sequencer makes batches.
+    pub(crate) seals: AtomicBool,
+    /// Proxy of wallets opened from now on.
+    pub(crate) proxy: Mutex<Option<Proxy>>,
+    /// Whether the sequencer tells news.
+    pub(crate) newsy: AtomicBool,
+    /// Requests, in order.
+    seen: Mutex<Vec<Seen>>,
     /// Whether proofs verify under the wallets' own key.
     pub(crate) verifies: AtomicBool,
     /// Each byte of the hash of the sequencer's transaction key.
@@ -132,6 +162,8 @@ impl Market {
                 taken: Vec::new(),
                 messages: Vec::new(),
                 refused: HashMap::new(),
+                known: HashSet::new(),
+                waiting: Vec::new(),
                 queued: 0,
                 snapshot: None,
                 deposits: DepositTerms::default(),
@@ -144,24 +176,69 @@ impl Market {
             watch: AtomicBool::new(false),
             reachable: AtomicBool::new(true),
             admits: AtomicBool::new(true),
+            seals: AtomicBool::new(true),
+            proxy: Mutex::new(None),
+            newsy: AtomicBool::new(false),
+            seen: Mutex::default(),
             verifies: AtomicBool::new(true),
             key: AtomicU8::new(KEY),
             clock: VirtualClock::new(1_800_000_000),
             turns: Mutex::new(HashMap::new()),
             opened: AtomicU64::new(0),
         });
+        let base = market.door(0).await;
+        (market, base)
+    }
+
+    /// Opens another address of the sequencer and returns its base URL. Requests to it are noted
+    /// under its number.
+    pub(crate) async fn door(self: &Arc<Self>, number: usize) -> String {
+        let market = Arc::clone(self);
+        let note = move |request: Request, next: Next| {
+            let market = Arc::clone(&market);
+            async move { market.note(number, request, next).await }
+        };
         let router = Router::new()
             .route("/v1/info", get(info))
+            .route("/v1/news", get(news))
             .route("/v1/batches", get(batches))
             .route("/v1/transactions", post(submit))
-            .route("/v1/transactions/{digest}", get(status))
             .route("/v1/oracle", get(oracle))
             .route("/v1/messages", get(read).post(leave))
-            .with_state(Arc::clone(&market));
+            .with_state(Arc::clone(self))
+            .layer(from_fn(note));
+        let router = router.into_make_service_with_connect_info::<SocketAddr>();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
-        (market, base)
+        base
+    }
+
+    /// Notes everything of a request that the sequencer sees.
+    async fn note(&self, door: usize, request: Request, next: Next) -> Response {
+        let (parts, body) = request.into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let headers = parts.headers.iter().filter(|(name, _)| *name != "host");
+        self.seen.lock().unwrap().push(Seen {
+            door,
+            at: self.clock.now(),
+            time: self.now(),
+            peer: peer.unwrap().0,
+            method: parts.method.to_string(),
+            path: parts.uri.path().to_owned(),
+            query: parts.uri.query().unwrap_or_default().to_owned(),
+            headers: headers
+                .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+                .collect(),
+            body: body.to_vec(),
+        });
+        next.run(Request::from_parts(parts, body.into())).await
+    }
+
+    /// Returns the requests so far.
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
     }
 
     fn floor(&self) -> MutexGuard<'_, Floor> {
@@ -228,6 +305,28 @@ impl Market {
 
     pub(crate) fn batches(&self) -> usize {
         self.floor().published.len()
+    }
+
+    /// Returns the first anchor of the next batch.
+    pub(crate) fn next_anchor(&self) -> Anchor {
+        let floor = self.floor();
+        let prices = digest_of(floor.snapshot.as_ref());
+        floor.ledger.state().anchor(&prices)
+    }
+
+    /// Returns the time of the last batch, and the snapshot.
+    pub(crate) fn public(&self) -> (u64, Option<PriceSnapshot>) {
+        let floor = self.floor();
+        let last = floor.published.last();
+        (
+            last.map_or(0, |(batch, _)| batch.header.time),
+            floor.snapshot,
+        )
+    }
+
+    /// Returns the words of a transaction.
+    pub(crate) fn words(&self, transaction: &Transaction) -> Words {
+        transaction.words(&self.context)
     }
 
     /// Takes a snapshot of `ago` seconds ago, and returns its time. A unit of gold is worth `cents`
@@ -301,8 +400,43 @@ impl Market {
         self.floor().taken.clone()
     }
 
+    /// Makes batches of the accepted transactions that wait.
+    pub(crate) fn seal_waiting(&self) {
+        let mut floor = self.floor();
+        for transaction in std::mem::take(&mut floor.waiting) {
+            self.seal(&mut floor, vec![transaction], vec![]);
+        }
+    }
+
+    /// Loses the accepted transactions that wait.
+    pub(crate) fn lose_waiting(&self) {
+        let mut floor = self.floor();
+        for transaction in std::mem::take(&mut floor.waiting) {
+            let digest = transaction.digest(&self.context).to_string();
+            floor.known.remove(&digest);
+        }
+    }
+
+    /// Returns the state of an accepted transaction, and the code if it is rejected.
+    fn status(&self, digest: &str) -> (&'static str, Option<&'static str>) {
+        let mut floor = self.floor();
+        let over = floor.refused.get(digest).copied();
+        match over.filter(|(_, expiry)| *expiry < self.now()) {
+            Some(("expired", _)) => {
+                floor.lone.retain(|lone| lone.header.expiry >= self.now());
+                ("expired", None)
+            }
+            Some((code, _)) => ("rejected", Some(code)),
+            None => ("pending", None),
+        }
+    }
+
     fn admit(&self, transaction: Transaction) -> Result<(), &'static str> {
         let mut floor = self.floor();
+        let digest = transaction.digest(&self.context).to_string();
+        if floor.known.contains(&digest) {
+            return Ok(());
+        }
         let nullifiers = floor.ledger.nullifiers();
         if transaction
             .nullifiers
@@ -319,7 +453,12 @@ impl Market {
         }
         floor.taken.push((self.now(), transaction.clone()));
         if transaction.header.kind.side().is_none() {
-            self.seal(&mut floor, vec![transaction], vec![]);
+            floor.known.insert(digest);
+            if self.seals.load(Ordering::Relaxed) {
+                self.seal(&mut floor, vec![transaction], vec![]);
+            } else {
+                floor.waiting.push(transaction);
+            }
             return Ok(());
         }
         if !floor.legs.contains(&transaction) {
@@ -328,6 +467,7 @@ impl Market {
         if self.refuse_leg.swap(false, Ordering::Relaxed) {
             return Err("unknown_anchor");
         }
+        floor.known.insert(digest);
         let beside = floor
             .lone
             .iter()
@@ -335,6 +475,8 @@ impl Market {
         match beside {
             Some(at) => {
                 let lone = floor.lone.remove(at);
+                let met = lone.digest(&self.context).to_string();
+                floor.refused.remove(&met);
                 let pair = if lone.header.kind == Kind::SwapA {
                     vec![lone, transaction]
                 } else {
@@ -342,7 +484,6 @@ impl Market {
                 };
                 self.seal(&mut floor, pair, vec![]);
             }
-            None if floor.lone.contains(&transaction) => {}
             None => {
                 let digest = transaction.digest(&self.context).to_string();
                 floor
@@ -445,31 +586,42 @@ async fn submit(State(market): Shared, body: Bytes) -> Response {
     }
     match market.admit(submission.transaction) {
         Ok(()) => {
-            let accepted = TransactionBody::new(&digest, "pending");
+            let (status, code) = market.status(&digest.to_string());
+            let accepted = TransactionBody {
+                code: code.map(ToOwned::to_owned),
+                ..TransactionBody::new(&digest, status)
+            };
             (StatusCode::ACCEPTED, Json(accepted)).into_response()
         }
         Err(code) => problem(StatusCode::CONFLICT, code, false),
     }
 }
 
-async fn status(State(market): Shared, Segment(digest): Segment<String>) -> Json<TransactionBody> {
-    let mut floor = market.floor();
-    let over = floor.refused.get(&digest).copied();
-    let over = over.filter(|(_, expiry)| *expiry < market.now());
-    let status = match over {
-        Some(("expired", _)) => {
-            floor.lone.retain(|lone| lone.header.expiry >= market.now());
-            "expired"
+/// Answers when there is something newer than the version, or after the seconds to wait.
+async fn news(State(market): Shared, Query(query): Query<HashMap<String, String>>) -> Response {
+    if !market.newsy.load(Ordering::Relaxed) {
+        return problem(StatusCode::NOT_FOUND, "not_found", false);
+    }
+    let until = market.clock.now() + Duration::from_secs(query["wait"].parse().unwrap());
+    loop {
+        let (version, head, messages) = {
+            let floor = market.floor();
+            let (batches, messages) = (floor.published.len() as u64, floor.messages.len() as u64);
+            let prices = digest_of(floor.snapshot.as_ref());
+            let version = format!("{batches}-{messages}-{}", fr_to_hex(&prices));
+            (version, batches + 1, messages)
+        };
+        if query.get("since") != Some(&version) || market.clock.now() >= until {
+            let body = NewsBody {
+                version,
+                head,
+                messages,
+                work: 0,
+            };
+            return Json(body).into_response();
         }
-        Some(_) => "rejected",
-        None => "pending",
-    };
-    let body = TransactionBody::new(&digest.parse().unwrap(), status);
-    let code = over.map(|(code, _)| code.to_owned());
-    Json(TransactionBody {
-        code: code.filter(|_| status == "rejected"),
-        ..body
-    })
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
 }
 
 async fn leave(State(market): Shared, body: Bytes) -> Response {
@@ -711,6 +863,7 @@ impl Party {
             directory: directory.to_owned(),
             network: Network::Development,
             sequencer: sequencer.to_owned(),
+            proxy: market.proxy.lock().unwrap().clone(),
             fee: FEE,
             watch: Watch {
                 liquidate: market.watch.load(Ordering::Relaxed),

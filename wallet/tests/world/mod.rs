@@ -16,6 +16,7 @@ use subrosa_protocol::{
 use subrosa_wallet::{
     chain::{Chain, OwnedNote},
     compose::{ComposeError, Composed, Composer, Envelope, Intent},
+    times::Validity,
 };
 
 pub(crate) const DOLLAR: AssetId = AssetId(0);
@@ -34,6 +35,8 @@ pub(crate) struct World {
     pub(crate) time: u64,
     /// The latest price snapshot.
     pub(crate) snapshot: Option<PriceSnapshot>,
+    /// First second of transactions; by default the last batch's time.
+    pub(crate) not_before: Option<u64>,
 }
 
 /// A wallet's keys and view of the chain.
@@ -69,6 +72,7 @@ impl World {
             rng: StdRng::seed_from_u64(5),
             time: NOW,
             snapshot: None,
+            not_before: None,
         }
     }
 
@@ -148,7 +152,10 @@ impl World {
                 context: self.context,
                 fee_asset: DOLLAR,
                 fee: FEE,
-                expiry: self.time + 60,
+                usual: Validity {
+                    not_before: self.not_before.unwrap_or(from.chain.time()),
+                    expiry: self.time + 60,
+                },
                 now: self.time,
                 snapshot: self.snapshot,
             },

@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use rand::rngs::OsRng;
 use subrosa_protocol::{
-    asset::AssetId, element::TransactionDigest, encoding::fr_to_bytes, keys::Address,
-    transaction::Submission,
+    asset::AssetId, encoding::fr_to_bytes, keys::Address, transaction::Submission,
 };
 
 use super::{
     super::{
-        Inner, LIFETIME, MAX_ATTEMPTS, Wallet, loans::watch::publish_loans, new_id,
-        offers::notes::leg_of, parse_account,
+        Inner, MAX_ATTEMPTS, Wallet, loans::watch::publish_loans, new_id, offers::notes::leg_of,
+        parse_account,
     },
     fate::{EXPIRED, advance, is_live, promised, spendable},
 };
@@ -25,6 +24,7 @@ use crate::{
     operation::{Attempt, Operation, Progress, Request},
     sequencer::{Fate, SequencerError},
     store::State,
+    times::Validity,
 };
 
 impl Wallet {
@@ -52,7 +52,12 @@ impl Wallet {
                 ));
             }
             if next != operation.progress {
-                if !next.is_open() || next == Progress::Queued {
+                // The batch that includes it may be taken back, and the sequencer lose it.
+                let kept = matches!(
+                    next,
+                    Progress::Proven | Progress::Submitted | Progress::Included { .. }
+                );
+                if !kept {
                     operation.submission = None;
                 }
                 operation.progress = next;
@@ -72,40 +77,16 @@ impl Wallet {
         Ok(())
     }
 
-    /// Asks the sequencer about accepted transactions that no batch includes yet. It may have
-    /// dropped one because the asset root changed or the transaction expired.
-    pub(in super::super) async fn watch_submitted(&self) -> Result<(), WalletError> {
-        let waiting: Vec<(String, TransactionDigest)> = {
-            let inner = self.inner.lock().await;
-            inner
-                .state
-                .operations
-                .iter()
-                .filter(|o| o.progress == Progress::Submitted)
-                .filter_map(|o| Some((o.id.clone(), o.attempts.last()?.digest)))
-                .collect()
-        };
-        for (id, digest) in waiting {
-            match self.client.fate(&digest).await? {
-                Fate::Kept => {}
-                Fate::Dropped(code) => self.dropped(&id, code).await?,
-                Fate::Unknown => self.lost(&id).await?,
-            }
+    /// Notes that the sequencer holds the transaction of an operation.
+    async fn submitted(&self, id: &str) -> Result<(), WalletError> {
+        let mut inner = self.inner.lock().await;
+        let operation = inner.state.operation_mut(id);
+        let fresh = operation.filter(|operation| operation.progress == Progress::Proven);
+        match fresh {
+            Some(operation) => operation.progress = Progress::Submitted,
+            None => return Ok(()),
         }
-        Ok(())
-    }
-
-    /// Handles a transaction that the sequencer accepted and no longer knows, because its disk is
-    /// lost: sends the same bytes again, or makes it again from the same notes.
-    async fn lost(&self, id: &str) -> Result<(), WalletError> {
-        self.update(id, |operation| {
-            tracing::info!(id, "the sequencer lost a transaction; sending it again");
-            operation.progress = match operation.submission {
-                Some(_) => Progress::Proven,
-                None => Progress::Queued,
-            };
-        })
-        .await
+        self.save(&mut inner)
     }
 
     /// Handles a transaction that the sequencer rejected or dropped.
@@ -165,7 +146,7 @@ impl Wallet {
                 context: self.context,
                 fee_asset: self.fee_asset,
                 fee,
-                expiry: now + LIFETIME,
+                usual: Validity::usual(now, inner.chain.time(), inner.snapshot.as_ref()),
                 now,
                 snapshot: inner.snapshot,
             },
@@ -390,7 +371,8 @@ impl Wallet {
         }
     }
 
-    /// Sends a proven operation. A transient failure leaves it proven; a stale one is queued again.
+    /// Sends the transaction of an operation, the first time or again. A transient failure leaves
+    /// the operation as it is; a stale transaction is made again.
     pub(in super::super) async fn submit(&self, id: &str) -> Result<(), WalletError> {
         let bytes = {
             let mut inner = self.inner.lock().await;
@@ -407,10 +389,8 @@ impl Wallet {
             hex::decode(hex).map_err(malformed)?
         };
         match self.client.submit(bytes).await {
-            Ok(()) => {
-                self.update(id, |operation| operation.progress = Progress::Submitted)
-                    .await
-            }
+            Ok(Fate::Kept) => self.submitted(id).await,
+            Ok(Fate::Dropped(code)) => self.dropped(id, code).await,
             // A full pool of legs must not hold up other transactions.
             Err(SequencerError::Refused { code, .. }) if code == "legs_full" => Ok(()),
             Err(error) if error.is_transient() => Err(error.into()),
