@@ -55,10 +55,10 @@ pub(super) enum Content {
 #[derive(Debug, Clone, Copy)]
 struct Lengths;
 
-impl Weighter<(Content, bool), Bytes> for Lengths {
-    fn weight(&self, _: &(Content, bool), page: &Bytes) -> u64 {
+impl Weighter<(Content, bool), Page> for Lengths {
+    fn weight(&self, _: &(Content, bool), page: &Page) -> u64 {
         // What it takes of the memory, so that small pages cannot take all of it.
-        (units(page) * UNIT) as u64
+        (units(&page.bytes) * UNIT) as u64
     }
 }
 
@@ -70,7 +70,7 @@ fn units(bytes: &[u8]) -> usize {
 /// Encoded pages.
 #[derive(Debug)]
 pub(crate) struct Pages {
-    cache: Cache<(Content, bool), Bytes, Lengths>,
+    cache: Cache<(Content, bool), Page, Lengths>,
     memory: Arc<Semaphore>,
     documents: Arc<Semaphore>,
     readers: Arc<Readers>,
@@ -92,18 +92,18 @@ impl Pages {
     }
 
     /// Takes the memory for a page. If none is left, pages that nobody reads make room.
-    fn held(&self, bytes: Vec<u8>) -> Result<Bytes, Problem> {
+    fn held(&self, bytes: Vec<u8>) -> Result<Page, Problem> {
         let needed = units(&bytes);
         if self.memory.available_permits() < needed {
             let freed = Cell::new(0);
             self.cache.retain(|_, page| {
                 // A page that is being read keeps its memory.
-                let stays = freed.get() >= needed || !page.is_unique();
-                freed.set(freed.get() + if stays { 0 } else { units(page) });
+                let stays = freed.get() >= needed || Arc::strong_count(page) > 1;
+                freed.set(freed.get() + if stays { 0 } else { units(&page.bytes) });
                 stays
             });
         }
-        held(bytes, self.memory.clone())
+        held(bytes, self.memory.clone()).map(Arc::new)
     }
 }
 
@@ -126,9 +126,9 @@ struct Reading {
 impl Readers {
     /// Returns a page as an answer to a peer, unless the peer's pages take its share. A peer that
     /// reads nothing else may read any page.
-    fn answer(self: &Arc<Self>, page: Bytes, peer: IpAddr) -> Result<Bytes, Problem> {
+    fn answer(self: &Arc<Self>, page: Page, peer: IpAddr) -> Result<Bytes, Problem> {
         let peer = network(peer);
-        let (place, units) = (page.as_ptr() as usize, units(&page));
+        let (place, units) = (Arc::as_ptr(&page) as usize, units(&page.bytes));
         let mut peers = self.peers.lock().expect(POISON);
         let reading = peers.entry(peer).or_default();
         if !reading.pages.contains_key(&place) {
@@ -150,14 +150,14 @@ impl Readers {
 
 /// A page on its way to a peer, whose share it takes until the peer has it.
 struct Answer {
-    page: Bytes,
+    page: Page,
     peer: IpAddr,
     of: Arc<Readers>,
 }
 
 impl AsRef<[u8]> for Answer {
     fn as_ref(&self) -> &[u8] {
-        &self.page
+        &self.page.bytes
     }
 }
 
@@ -167,12 +167,12 @@ impl Drop for Answer {
         let Some(reading) = peers.get_mut(&self.peer) else {
             return;
         };
-        let place = self.page.as_ptr() as usize;
+        let place = Arc::as_ptr(&self.page) as usize;
         if let Some(count) = reading.pages.get_mut(&place) {
             *count -= 1;
             if *count == 0 {
                 reading.pages.remove(&place);
-                reading.units -= units(&self.page);
+                reading.units -= units(&self.page.bytes);
             }
         }
         if reading.pages.is_empty() {
@@ -181,7 +181,11 @@ impl Drop for Answer {
     }
 }
 
-/// Bytes of a page with their memory, which is free again when the last reader has them.
+/// A page that is kept or being read.
+type Page = Arc<Held<Vec<u8>>>;
+
+/// Bytes with their memory, which is free again when the last reader has them.
+#[derive(Debug)]
 struct Held<T> {
     bytes: T,
     _memory: OwnedSemaphorePermit,
@@ -194,19 +198,16 @@ impl<T: AsRef<[u8]>> AsRef<[u8]> for Held<T> {
 }
 
 /// Takes the memory for bytes, until the last reader has them.
-fn held<T>(bytes: T, memory: Arc<Semaphore>) -> Result<Bytes, Problem>
-where
-    T: AsRef<[u8]> + Send + 'static,
-{
+fn held<T: AsRef<[u8]>>(bytes: T, memory: Arc<Semaphore>) -> Result<Held<T>, Problem> {
     let units = u32::try_from(units(bytes.as_ref())).unwrap_or(u32::MAX);
     let memory = memory.try_acquire_many_owned(units).map_err(|_| {
         let detail = "too many pages are being read, try again later";
         Problem::unavailable(detail.into(), true)
     })?;
-    Ok(Bytes::from_owner(Held {
+    Ok(Held {
         bytes,
         _memory: memory,
-    }))
+    })
 }
 
 /// Bounds the memory of the documents that are being read: each answer has its own copy.
@@ -216,7 +217,7 @@ pub(super) async fn documents(State(api): State<Api>, request: Request, next: Ne
     let bytes = to_bytes(body, DOCUMENTS).await;
     let bytes = bytes.map_err(|_| Problem::internal());
     match bytes.and_then(|bytes| held(bytes, memory)) {
-        Ok(bytes) => Response::from_parts(parts, Body::from(bytes)),
+        Ok(held) => Response::from_parts(parts, Body::from(Bytes::from_owner(held))),
         Err(problem) => problem.into_response(),
     }
 }
@@ -314,10 +315,10 @@ mod tests {
         let pages = Pages::new(3 * UNIT);
         let page = || pages.held(page(1_500));
         let first = page().unwrap();
-        let reader = first.slice(100..200);
+        let reader = first.clone();
         assert_eq!(page().unwrap_err().code(), "unavailable");
         drop(first);
-        assert!(page().is_err(), "a part of it is still held");
+        assert!(page().is_err(), "it is still read");
         drop(reader);
         assert!(page().is_ok());
     }
@@ -353,7 +354,7 @@ mod tests {
         let made: Vec<_> = (0..3)
             .map(|_| pages.held(page(2 * UNIT)).unwrap())
             .collect();
-        let answer = |made: &Bytes, last| pages.readers.answer(made.clone(), peer(last));
+        let answer = |made: &Page, last| pages.readers.answer(made.clone(), peer(last));
         let first = answer(&made[0], 1).unwrap();
         let again = answer(&made[0], 1).unwrap();
         let second = answer(&made[1], 1).unwrap();

@@ -155,7 +155,7 @@ async fn a_deposit_that_was_read_as_zeros_is_read_anew() {
         world.chain.deposit_reads.load(Ordering::SeqCst) > 3
     })
     .await;
-    assert!(matches!(node.running.health(), Health::Degraded(_)));
+    assert!(!matches!(node.running.health(), Health::Halted(_)));
     world.chain.with(|chain| chain.queue[1].1.value = 6);
     node.until(&tx, "settled").await;
     eventually("both deposits settle", || {
