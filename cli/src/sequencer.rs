@@ -10,7 +10,7 @@ use alloy_primitives::Address;
 use anyhow::{Context as _, ensure};
 use indicatif::{MultiProgress, ProgressBar};
 use serde::Serialize;
-use subrosa_l1::{Account, governance::Governance};
+use subrosa_l1::{Account, L1Error, governance::Governance};
 use subrosa_node::{
     Deployment, Keys, Rollup,
     accounts::{OPERATOR, account},
@@ -18,7 +18,7 @@ use subrosa_node::{
     sequencer::{SequencerKeys, configure, follower_ports, keep_transactions, ports, store_path},
 };
 use subrosa_sequencer::{
-    Config, Health, Ports, check_rollup,
+    Config, Health, Ports, START_ATTEMPTS, check_rollup,
     store::{self, Store, carry, copy},
 };
 
@@ -136,7 +136,7 @@ pub(crate) async fn run(keys: &Keys, arguments: Arguments) -> anyhow::Result<()>
     let address = operator.as_ref().map(Account::address).unwrap_or_default();
     let config = configure(&rollup, address, &keys.directory, file, flags).await?;
     if let Some(operator) = &operator {
-        check_operator(&rollup, operator.address()).await?;
+        check_operator(&rollup, operator.address(), &config).await?;
     }
     // A rebuild sends nothing.
     if let (Some(operator), None) = (&operator, &arguments.action) {
@@ -174,10 +174,22 @@ pub(crate) async fn run(keys: &Keys, arguments: Arguments) -> anyhow::Result<()>
     Ok(())
 }
 
-/// Checks that L1 takes batches of this account.
-async fn check_operator(rollup: &Rollup, address: Address) -> anyhow::Result<()> {
-    let governance = Governance::of(&**rollup.transport(), &rollup.contracts()).await?;
-    let appointed = governance.sequencer().await?;
+/// Checks that L1 takes batches of this account. An L1 that does not answer is asked as often as by
+/// the other checks at start.
+async fn check_operator(rollup: &Rollup, address: Address, config: &Config) -> anyhow::Result<()> {
+    let mut pause = Duration::from_millis(config.settle.backoff_ms);
+    let mut attempt = 1;
+    let appointed = loop {
+        match appointed(rollup).await {
+            Err(error) if error.is_transient() && attempt < START_ATTEMPTS => {
+                tracing::warn!(attempt, "the chain does not answer as it should: {error}");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_millis(config.settle.backoff_max_ms));
+                attempt += 1;
+            }
+            appointed => break appointed?,
+        }
+    };
     ensure!(
         address == appointed,
         "{address} is not the rollup's sequencer; give the key of {appointed}, or have governance \
@@ -186,11 +198,17 @@ async fn check_operator(rollup: &Rollup, address: Address) -> anyhow::Result<()>
     Ok(())
 }
 
+/// Returns the account whose batches L1 takes.
+async fn appointed(rollup: &Rollup) -> Result<Address, L1Error> {
+    let governance = Governance::of(&**rollup.transport(), &rollup.contracts()).await?;
+    governance.sequencer().await
+}
+
 /// Follows L1 until the store has all its batches.
 async fn rebuild(mut config: Config, ports: Ports, set_aside: bool) -> anyhow::Result<()> {
     let store = config.store.clone();
     if set_aside {
-        begin_anew(&store, &config)?;
+        begin_anew(&store, &config, &ports.verifier.key_hash())?;
     }
     config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
     config.operations = None;
@@ -233,22 +251,28 @@ async fn rebuild(mut config: Config, ports: Ports, set_aside: bool) -> anyhow::R
 
 /// Puts a store in the place of the present one that holds only what L1 does not. The new one is
 /// complete before the old one is renamed, so that the command can be repeated after a crash.
-fn begin_anew(store: &Path, config: &Config) -> anyhow::Result<()> {
+fn begin_anew(store: &Path, config: &Config, key_hash: &[u8; 32]) -> anyhow::Result<()> {
     let new = store.with_extension("new");
     if store.exists() {
         if new.exists() {
             std::fs::remove_dir_all(&new)?;
         }
-        let carried = {
+        let (carried, left) = {
             let old = Store::open(store).context("is the sequencer stopped?")?;
             check_rollup(&old, config.chain_id, &config.rollup)?;
-            carry(&old, &Store::open(&new)?, &config.context())?
+            carry(&old, &Store::open(&new)?, &config.context(), key_hash)?
         };
         let time = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
         let aside = store.with_extension(format!("set-aside-{}", time.as_secs()));
         std::fs::rename(store, &aside)?;
         eprintln!("the old store is in {}", aside.display());
         eprintln!("took over {carried} transactions that are not final, and the mailbox");
+        if left > 0 {
+            eprintln!(
+                "left {left} transactions behind: their proofs are for another transaction \
+                 circuit; wallets send them again"
+            );
+        }
     }
     finish_anew(store)
 }

@@ -18,7 +18,7 @@ const STRIDE: u64 = 4_096;
 /// Work of one message: the time at which it was begun, Unix seconds, and a nonce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Work {
-    /// Unix seconds. It keeps work from being done long before.
+    /// Unix seconds. Work counts around this time only; it can be done in advance.
     pub time: u64,
     /// The nonce that was found.
     pub nonce: u64,

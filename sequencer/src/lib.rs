@@ -108,7 +108,7 @@ pub use recovery::{RecoveryError, check_rollup};
 pub use refusal::{FinalRejection, Refusal};
 pub use serve::TlsError;
 pub use service::{RunningSequencer, start};
-pub use startup::StartError;
+pub use startup::{START_ATTEMPTS, StartError};
 pub use status::TransactionStatus;
 pub use submission::{ParsedSubmission, SUBMISSION_LEN};
 pub use telemetry::report_transactions;

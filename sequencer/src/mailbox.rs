@@ -103,11 +103,17 @@ pub(crate) struct Mailbox {
 }
 
 impl Mailbox {
-    /// Opens the mailbox of a store.
+    /// Opens the mailbox of a store at a time, Unix seconds. Numbers go on from the later of the
+    /// stored one and the time in milliseconds: a store that was lost or restored would give numbers
+    /// again that readers have read past.
     ///
     /// # Errors
     /// [`RecoveryError`] if the store cannot be read or contradicts itself.
-    pub(crate) fn open(store: &Store, config: &MailboxConfig) -> Result<Self, RecoveryError> {
+    pub(crate) fn open(
+        store: &Store,
+        config: &MailboxConfig,
+        now: u64,
+    ) -> Result<Self, RecoveryError> {
         let mut shelf = Shelf::default();
         if let Some(Bytes(next)) = store.get::<Meta>(&MetaKey::Mailbox)? {
             let next = next.try_into().map_err(|_| RecoveryError::Meta {
@@ -124,6 +130,7 @@ impl Mailbox {
             let id = id(&message);
             shelf.put(sequence, Held { id, expires });
         }
+        shelf.next = shelf.next.max(now.saturating_mul(1_000));
         telemetry::messages_held(shelf.held.len());
         Ok(Self {
             config: config.clone(),

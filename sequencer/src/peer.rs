@@ -21,6 +21,21 @@ pub(crate) fn network(peer: IpAddr) -> IpAddr {
     }
 }
 
+/// Networks of an IPv6 /48 that may take as much as one each of a /48's share.
+pub(crate) const OF_SITE: u16 = 8;
+
+/// Returns the /48 of an IPv6 address, which one customer of a provider may hold whole.
+pub(crate) fn site(peer: IpAddr) -> Option<IpAddr> {
+    match peer.to_canonical() {
+        IpAddr::V6(v6) => {
+            let mut segments = v6.segments();
+            segments[3..].fill(0);
+            Some(IpAddr::from(segments))
+        }
+        IpAddr::V4(_) => None,
+    }
+}
+
 /// The proxies whose word about the client's address counts.
 #[derive(Debug, Clone)]
 pub(crate) struct Proxies {

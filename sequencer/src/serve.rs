@@ -17,12 +17,23 @@ mod tls;
 use std::{
     io,
     net::{IpAddr, SocketAddr},
+    pin::Pin,
     sync::Arc,
+    task::{Context, Poll},
     time::Duration,
 };
 
-use axum::{Router, body::Body, extract::ConnectInfo, http::Request};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::ConnectInfo,
+    http::Request,
+};
+use hyper::{
+    body::{Frame, Incoming, SizeHint},
+    server::conn::http1,
+    service::service_fn,
+};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::{
@@ -239,10 +250,24 @@ async fn requests(
     place: Place,
     cancel: CancellationToken,
 ) {
+    let place = Arc::new(place);
     let service = service_fn(move |mut request: Request<Incoming>| {
         place.heard();
         request.extensions_mut().insert(ConnectInfo(peer));
-        router.clone().oneshot(request.map(Body::new))
+        let answering = Answering {
+            place: place.clone(),
+            peer: peer.ip(),
+        };
+        let answer = router.clone().oneshot(request.map(Body::new));
+        async move {
+            let response = answer.await;
+            response.map(|response| {
+                response.map(|body| Answer {
+                    body,
+                    _answering: answering,
+                })
+            })
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -257,6 +282,44 @@ async fn requests(
             connection.as_mut().graceful_shutdown();
             let _ = connection.await;
         }
+    }
+}
+
+/// The answer to a request. The connection is idle once it is dropped.
+struct Answering {
+    place: Arc<Place>,
+    peer: IpAddr,
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.place.answered(self.peer);
+    }
+}
+
+/// The body of an answer.
+struct Answer {
+    body: Body,
+    _answering: Answering,
+}
+
+impl hyper::body::Body for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -21,8 +21,8 @@ use crate::{
 /// Number of reloaded submissions whose proofs are verified together.
 const REVERIFY: usize = 256;
 
-/// Number of attempts to reach the chain.
-const START_ATTEMPTS: u32 = 10;
+/// Number of attempts to reach the chain at start.
+pub const START_ATTEMPTS: u32 = 10;
 
 /// The reason why the sequencer did not start.
 #[derive(Debug, thiserror::Error)]
@@ -121,13 +121,14 @@ pub(crate) async fn open_store(
     let verifier = ports.verifier.clone();
     let reverify = config.admission.reverify_on_start;
     let mailbox_config = config.mailbox.clone();
+    let now = ports.clock.unix();
     tokio::task::spawn_blocking(move || {
         let store = Store::open(&path)?;
         let recovered = recover(&store, &identity, &context)?;
         if reverify {
             verify_reloaded(&recovered, verifier.as_ref())?;
         }
-        let mailbox = Mailbox::open(&store, &mailbox_config)?;
+        let mailbox = Mailbox::open(&store, &mailbox_config, now)?;
         Ok((store, mailbox, recovered))
     })
     .await

@@ -338,9 +338,14 @@ impl Wallet {
         if news {
             self.read_batches().await?;
         }
-        self.confirm().await?;
+        let level = self.confirm().await?;
         if self.ear.prices(self.clock.now(), news) {
             self.refresh_prices().await;
+        }
+        if !level {
+            // A payment that seems open may have settled in a batch that the sequencer does not
+            // show yet: nothing is sent again or made again until the wallet has read it.
+            return Ok(());
         }
         self.follow().await?;
         self.watch_loans().await?;

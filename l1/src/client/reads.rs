@@ -203,8 +203,18 @@ pub(super) fn deposit_of(
     asked: &Asked<Vault::depositAtCall>,
 ) -> Result<Deposit, L1Error> {
     let words = answers.get(asked)?;
-    Deposit::from_words(&[from_word(words.packed)?, from_word(words.inner)?])
-        .map_err(|e| L1Error::Odd(format!("a queued deposit: {e}")))
+    queued(words.packed, words.inner)
+}
+
+/// Returns the deposit of the two words that the vault holds. The vault queues no deposit without
+/// value: after a reorganisation, nodes answered zeros for a deposit that they had counted.
+fn queued(packed: U256, inner: U256) -> Result<Deposit, L1Error> {
+    let deposit = Deposit::from_words(&[from_word(packed)?, from_word(inner)?])
+        .map_err(|e| L1Error::Odd(format!("a queued deposit: {e}")))?;
+    if deposit.value == 0 {
+        return Err(L1Error::Odd("a queued deposit has no value".into()));
+    }
+    Ok(deposit)
 }
 
 /// Returns the key of an auditor, or the point that unaudited assets carry.
@@ -222,4 +232,25 @@ fn narrow(word: U256) -> Result<u128, L1Error> {
 fn unaudited_words() -> (U256, U256) {
     let point = unaudited();
     (to_word(&point.x), to_word(&point.y))
+}
+
+#[cfg(test)]
+mod tests {
+    use subrosa_protocol::Fr;
+
+    use super::*;
+
+    // Before, zeros were taken for a deposit, which no ledger takes: the sequencer halted for good.
+    #[test]
+    fn a_deposit_without_value_is_an_odd_answer() {
+        let odd = queued(U256::ZERO, U256::ZERO).unwrap_err();
+        assert!(odd.is_transient(), "{odd}");
+        let deposit = Deposit {
+            asset: AssetId(1),
+            value: 5,
+            inner: Fr::from(7u64),
+        };
+        let [packed, inner] = deposit.words().map(|word| to_word(&word));
+        assert_eq!(queued(packed, inner).unwrap(), deposit);
+    }
 }

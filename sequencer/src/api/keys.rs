@@ -20,7 +20,7 @@ use subrosa_prover::setup::{
 use tokio::{
     fs::File,
     io::{AsyncReadExt as _, AsyncSeekExt as _},
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    sync::mpsc,
 };
 use tokio_util::io::ReaderStream;
 
@@ -29,7 +29,11 @@ use super::{
     problem::Problem,
     schema::{KeyFileBody, KeysBody},
 };
-use crate::{node::Node, wire::hex0x};
+use crate::{
+    node::Node,
+    serve::{Peer, Share, Shares},
+    wire::hex0x,
+};
 
 /// Bytes that are read from the disk at a time.
 const CHUNK: usize = 64 * 1024;
@@ -41,7 +45,7 @@ pub(super) const CACHED: &str = "public, max-age=31536000, immutable";
 /// The keys that this sequencer offers, and the places for those who read them.
 pub(crate) struct Offer {
     keys: Option<TransactionFiles>,
-    places: Arc<Semaphore>,
+    places: Arc<Shares>,
 }
 
 impl Offer {
@@ -55,9 +59,10 @@ impl Offer {
             let ours = node.ports.verifier.key_hash();
             found.filter(|keys| keys.key_hash == ours)
         });
+        let http = &node.config.http;
         Self {
             keys,
-            places: Arc::new(Semaphore::new(node.config.http.key_downloads)),
+            places: Shares::new(http.key_downloads, http.peer_key_downloads),
         }
     }
 
@@ -120,6 +125,7 @@ fn described(file: &KeyFile) -> KeyFileBody {
         (status = 503, body = Problem, description = "too many are being sent")))]
 pub(crate) async fn file(
     State(api): State<Api>,
+    Peer(peer): Peer,
     Path((hash, role)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -132,9 +138,9 @@ pub(crate) async fn file(
         Some((from, to)) => Some(from..to.map_or(file.bytes, |to| file.bytes.min(to + 1))),
         None => None,
     };
-    let place = Arc::clone(&api.keys.places)
-        .try_acquire_owned()
-        .map_err(|_| Problem::unavailable("too many keys are being sent".into(), true))?;
+    let place = api.keys.places.take(peer);
+    let place =
+        place.ok_or_else(|| Problem::unavailable("too many keys are being sent".into(), true))?;
     let bytes = part.clone().unwrap_or(0..file.bytes);
     let length = bytes.end - bytes.start;
     let body = body(&api, file, bytes, place).await?;
@@ -167,12 +173,7 @@ fn range(text: &str) -> Option<(u64, Option<u64>)> {
 
 /// Streams bytes of a file. The place is free again when the last byte was handed over, the reader
 /// went away, or it took too long.
-async fn body(
-    api: &Api,
-    file: &KeyFile,
-    bytes: Range<u64>,
-    place: OwnedSemaphorePermit,
-) -> Result<Body, Problem> {
+async fn body(api: &Api, file: &KeyFile, bytes: Range<u64>, place: Share) -> Result<Body, Problem> {
     let mut opened = File::open(&file.path)
         .await
         .map_err(|_| Problem::not_found("key file"))?;

@@ -1,8 +1,9 @@
-//! Request rates: token buckets, one for all peers together and one for each peer address.
+//! Request rates: token buckets, one for all peers together, one for each peer address and one for
+//! each IPv6 /48.
 
 use std::{collections::HashMap, net::IpAddr, sync::Mutex, time::Duration};
 
-use crate::peer::network;
+use crate::peer::{OF_SITE, network, site};
 
 #[derive(Debug, Clone, Copy)]
 struct Bucket {
@@ -30,6 +31,7 @@ impl Bucket {
 struct Buckets {
     global: Bucket,
     peers: HashMap<IpAddr, Bucket>,
+    sites: HashMap<IpAddr, Bucket>,
 }
 
 /// A rate of requests.
@@ -61,6 +63,14 @@ impl Rate {
         Self::new(per_second, f64::from(per_second) * seconds)
     }
 
+    /// Returns this rate, `count` times.
+    fn times(self, count: u16) -> Self {
+        Self {
+            per_second: self.per_second * f64::from(count),
+            burst: self.burst * f64::from(count),
+        }
+    }
+
     fn limits(self) -> bool {
         self.per_second > 0.0
     }
@@ -71,6 +81,7 @@ impl Rate {
 pub(crate) struct Limiter {
     global: Rate,
     peer: Rate,
+    site: Rate,
     capacity: usize,
     buckets: Mutex<Buckets>,
 }
@@ -81,44 +92,64 @@ impl Limiter {
         Self {
             global,
             peer,
+            site: peer.times(OF_SITE),
             capacity: peers.max(1),
             buckets: Mutex::new(Buckets {
                 global: Bucket::full(global.burst, now),
                 peers: HashMap::new(),
+                sites: HashMap::new(),
             }),
         }
     }
 
-    /// Whether a request of `peer` may pass at the clock's time `now`.
+    /// Whether a request of `peer` may pass at the clock's time `now`. A peer whose own bucket is
+    /// more than half full passes when all together have used up theirs: a few that ask as much as
+    /// they may keep nobody out.
     pub(crate) fn allow(&self, peer: IpAddr, now: Duration) -> bool {
-        let peer = network(peer);
+        let (peer, site) = (network(peer), site(peer));
         let mut buckets = self.buckets.lock().expect("no holder of this lock panics");
+        let mut calm = false;
         if self.peer.limits() {
-            if !buckets.peers.contains_key(&peer) && buckets.peers.len() >= self.capacity {
-                self.forget(&mut buckets, now);
-            }
-            let bucket = buckets
-                .peers
-                .entry(peer)
-                .or_insert_with(|| Bucket::full(self.peer.burst, now));
-            bucket.refill(self.peer, now);
-            if bucket.tokens < 1.0 {
+            let tokens = self.tokens(&mut buckets.peers, peer, self.peer, now);
+            calm = tokens > self.peer.burst / 2.0;
+            let all = site.map(|site| self.tokens(&mut buckets.sites, site, self.site, now));
+            if tokens < 1.0 || all.is_some_and(|all| all < 1.0) {
                 return false;
             }
         }
         if self.global.limits() {
             buckets.global.refill(self.global, now);
-            if buckets.global.tokens < 1.0 {
+            if buckets.global.tokens >= 1.0 {
+                buckets.global.tokens -= 1.0;
+            } else if !calm {
                 return false;
             }
-            buckets.global.tokens -= 1.0;
         }
-        if self.peer.limits()
-            && let Some(bucket) = buckets.peers.get_mut(&peer)
-        {
+        if let Some(bucket) = buckets.peers.get_mut(&peer) {
+            bucket.tokens -= 1.0;
+        }
+        if let Some(bucket) = site.and_then(|site| buckets.sites.get_mut(&site)) {
             bucket.tokens -= 1.0;
         }
         true
+    }
+
+    /// Returns the tokens in a bucket, a full one if it is new.
+    fn tokens(
+        &self,
+        buckets: &mut HashMap<IpAddr, Bucket>,
+        of: IpAddr,
+        rate: Rate,
+        now: Duration,
+    ) -> f64 {
+        if !buckets.contains_key(&of) && buckets.len() >= self.capacity {
+            self.forget(buckets, rate, now);
+        }
+        let bucket = buckets
+            .entry(of)
+            .or_insert_with(|| Bucket::full(rate.burst, now));
+        bucket.refill(rate, now);
+        bucket.tokens
     }
 
     /// Has a request of `peer` that has passed count as `more` further ones. The peer may fall into
@@ -128,27 +159,32 @@ impl Limiter {
             return;
         }
         let mut buckets = self.buckets.lock().expect("no holder of this lock panics");
+        let charge = |bucket: &mut Bucket, rate: Rate| {
+            bucket.refill(rate, now);
+            bucket.tokens = (bucket.tokens - f64::from(more)).max(-rate.burst);
+        };
         if let Some(bucket) = buckets.peers.get_mut(&network(peer)) {
-            bucket.refill(self.peer, now);
-            bucket.tokens = (bucket.tokens - f64::from(more)).max(-self.peer.burst);
+            charge(bucket, self.peer);
+        }
+        if let Some(bucket) = site(peer).and_then(|site| buckets.sites.get_mut(&site)) {
+            charge(bucket, self.site);
         }
     }
 
-    /// Forgets the peers whose buckets are full again. If half of the places are still taken then,
-    /// forgets the peers that were unseen for the longest time, so that newcomers do not make it
-    /// look at all peers each time.
-    fn forget(&self, buckets: &mut Buckets, now: Duration) {
+    /// Forgets the buckets that are full again. If half of the places are still taken then, forgets
+    /// those that were unseen for the longest time, so that newcomers do not make it look at all of
+    /// them each time.
+    fn forget(&self, buckets: &mut HashMap<IpAddr, Bucket>, rate: Rate, now: Duration) {
         // From the deepest debt.
-        let seconds = 2.0 * self.peer.burst / self.peer.per_second;
-        let peers = &mut buckets.peers;
-        peers.retain(|_, bucket| now.saturating_sub(bucket.seen).as_secs_f64() < seconds);
+        let seconds = 2.0 * rate.burst / rate.per_second;
+        buckets.retain(|_, bucket| now.saturating_sub(bucket.seen).as_secs_f64() < seconds);
         let keep = self.capacity / 2;
-        if peers.len() > keep {
-            let mut seen: Vec<Duration> = peers.values().map(|bucket| bucket.seen).collect();
+        if buckets.len() > keep {
+            let mut seen: Vec<Duration> = buckets.values().map(|bucket| bucket.seen).collect();
             let place = (seen.len() - keep).min(seen.len() - 1);
             let (_, newest_forgotten, _) = seen.select_nth_unstable(place);
             let newest_forgotten = *newest_forgotten;
-            peers.retain(|_, bucket| bucket.seen > newest_forgotten);
+            buckets.retain(|_, bucket| bucket.seen > newest_forgotten);
         }
     }
 }
@@ -191,7 +227,28 @@ mod tests {
         assert!(limiter.allow(peer(1), now));
         assert!(limiter.allow(peer(2), now));
         assert!(limiter.allow(peer(3), now));
+        assert!(!limiter.allow(peer(1), now));
+        assert!(!limiter.allow(peer(2), now));
+        // Before, those who asked as much as they could shut everybody else out.
+        assert!(limiter.allow(peer(4), now));
         assert!(!limiter.allow(peer(4), now));
+    }
+
+    // Before, whoever held a /48 had the rate of 65,536 peers.
+    #[test]
+    fn the_networks_of_a_site_are_limited_together() {
+        let limiter = limiter(0, 2, 100);
+        let of = |site: u16, network: u16| {
+            IpAddr::from([0x2001, 0xdb8, site, network, 0, 0, 0, network])
+        };
+        let passed = (0..100).filter(|network| limiter.allow(of(1, *network), NOW));
+        assert_eq!(passed.count(), 16);
+        assert!(limiter.allow(of(2, 0), NOW));
+        limiter.charge(of(2, 0), 1_000, NOW);
+        assert!(
+            !limiter.allow(of(2, 1), NOW),
+            "a charge counts for its site"
+        );
     }
 
     #[test]

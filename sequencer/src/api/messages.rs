@@ -152,16 +152,30 @@ pub(crate) struct Page {
             body = Problem)))]
 pub(crate) async fn read(
     State(api): State<Api>,
+    Peer(peer): Peer,
     headers: HeaderMap,
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(page) = page.map_err(|_| Problem::malformed("from and limit must be integers"))?;
-    let from = page.from.unwrap_or(0);
-    let limit = page.limit.unwrap_or(u64::MAX);
+    let most = api.node.config.mailbox.max_page;
+    let limit = page.limit.unwrap_or(most).clamp(1, most);
     let now = api.node.clock().unix();
     let held = api.node.mailbox.extent(now);
+    let (first, head) = held;
+    // One page for all who ask from before the first message, and none to keep from the head on.
+    let from = page.from.unwrap_or(0).max(first);
+    if from >= head {
+        let messages = Vec::new();
+        let next = head;
+        return Ok(Json(MessagesBody {
+            messages,
+            next,
+            head,
+        })
+        .into_response());
+    }
     let content = Content::Messages { from, limit, held };
-    pages::answer(&api, &headers, content, move |node| {
+    pages::answer(&api, peer, &headers, content, move |node| {
         let page = node.mailbox.read(&node.store, from, limit, now)?;
         let messages = page.messages.iter();
         Ok(Some(MessagesBody {

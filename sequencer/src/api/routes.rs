@@ -143,11 +143,14 @@ pub(crate) async fn submit(
 ) -> Result<Response, Problem> {
     let limit = api.node.config.http.max_body;
     let json = |body: SubmissionBody| body.submission;
-    let bytes = body_bytes(&headers, body, limit, "submission", json)?;
+    let waste = || {
+        let more = api.node.config.http.invalid_cost;
+        api.submissions.charge(peer, more, api.node.clock().now());
+    };
+    let bytes = body_bytes(&headers, body, limit, "submission", json).inspect_err(|_| waste())?;
     let accepted = api.queue.submit(bytes).await.inspect_err(|refusal| {
         if refusal.is_waste() {
-            let more = api.node.config.http.invalid_cost;
-            api.submissions.charge(peer, more, api.node.clock().now());
+            waste();
         }
     })?;
     let digest = accepted.digest;
@@ -203,6 +206,7 @@ pub(crate) struct Page {
             body = Problem)))]
 pub(crate) async fn batches(
     State(api): State<Api>,
+    Peer(peer): Peer,
     headers: HeaderMap,
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Response, Problem> {
@@ -218,16 +222,26 @@ pub(crate) async fn batches(
         api.node.incarnation
     );
     let tag = HeaderValue::from_str(&tag).map_err(|_| Problem::internal())?;
+    let head = api.node.cursor().seal;
     let known = tag.to_str().is_ok_and(|tag| pages::has(&headers, tag));
     let mut response = if known {
         StatusCode::NOT_MODIFIED.into_response()
+    } else if from >= head {
+        // Such pages are as many as there are numbers, and none is worth keeping.
+        let (batches, next) = (Vec::new(), from);
+        let page = BatchesBody {
+            batches,
+            next,
+            head,
+        };
+        Json(page).into_response()
     } else {
         let content = Content::Batches {
             from,
             limit,
             version,
         };
-        pages::answer(&api, &headers, content, move |node| {
+        pages::answer(&api, peer, &headers, content, move |node| {
             page_of(node, from, limit, max_bytes).map(Some)
         })
         .await?
@@ -279,6 +293,7 @@ fn page_of(
             body = Problem)))]
 pub(crate) async fn final_batches(
     State(api): State<Api>,
+    Peer(peer): Peer,
     headers: HeaderMap,
     path: Result<Path<u64>, PathRejection>,
 ) -> Result<Response, Problem> {
@@ -292,13 +307,19 @@ pub(crate) async fn final_batches(
     let mut response = if pages::has(&headers, &tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        pages::answer(&api, &headers, Content::Final { number }, move |node| {
-            let batches = (first..after).map(|index| node.batch(index, false));
-            let batches: Option<Vec<_>> = batches.collect::<Result<_, _>>()?;
-            Ok(batches.map(|batches| FinalBatchesBody {
-                batches: batches.iter().map(Into::into).collect(),
-            }))
-        })
+        pages::answer(
+            &api,
+            peer,
+            &headers,
+            Content::Final { number },
+            move |node| {
+                let batches = (first..after).map(|index| node.batch(index, false));
+                let batches: Option<Vec<_>> = batches.collect::<Result<_, _>>()?;
+                Ok(batches.map(|batches| FinalBatchesBody {
+                    batches: batches.iter().map(Into::into).collect(),
+                }))
+            },
+        )
         .await?
     };
     let answer = response.headers_mut();

@@ -26,7 +26,7 @@ pub struct HttpConfig {
     pub idle_timeout_ms: u64,
     /// Largest number of open connections, at most half of the files that the system lets the
     /// process open. Beyond it, the connection that has sent no request for the longest time makes
-    /// room.
+    /// room; when all have sent one, the longest idle one of the peer with the most connections.
     pub max_connections: usize,
     /// Largest number of open connections of one peer.
     pub peer_connections: usize,
@@ -36,8 +36,11 @@ pub struct HttpConfig {
     pub reads: RateConfig,
     /// Rate of submissions. Reading does not use it up.
     pub submissions: RateConfig,
-    /// Further submissions that one with an invalid form or proof counts as.
+    /// Further submissions that one with an unreadable body, an invalid form or an invalid proof
+    /// counts as.
     pub invalid_cost: u32,
+    /// Further reads that one counts as whose page of batches or messages must be made.
+    pub page_cost: u32,
     /// Time for which a request beyond the rate of its peer waits for its refusal, in milliseconds.
     /// It bounds the speed of a client that ignores refusals.
     pub refusal_ms: u64,
@@ -57,12 +60,15 @@ pub struct HttpConfig {
     pub peer_waits: usize,
     /// Largest number of keys that are sent at the same time.
     pub key_downloads: usize,
+    /// Largest number of keys that are sent to one peer at the same time.
+    pub peer_key_downloads: usize,
     /// Largest number of batches in one answer.
     pub max_page: u64,
     /// Largest size of the published data in one answer, in bytes. An answer always holds its
     /// first batch.
     pub max_page_bytes: usize,
-    /// Memory for all pages of batches and messages that are being read or kept, in bytes.
+    /// Memory for all pages of batches and messages that are being read or kept, in bytes. The pages
+    /// that one peer reads take at most a sixteenth.
     pub page_memory: usize,
     /// Networks of the proxies whose word about the client's address counts.
     pub trusted_proxies: Vec<IpNet>,
@@ -95,6 +101,7 @@ impl Default for HttpConfig {
                 peer_rate: 200,
             },
             invalid_cost: 50,
+            page_cost: 20,
             refusal_ms: 500,
             burst_s: 2,
             peers: 10_000,
@@ -104,6 +111,7 @@ impl Default for HttpConfig {
             max_waits: 8_192,
             peer_waits: 1_024,
             key_downloads: 8,
+            peer_key_downloads: 2,
             max_page: 256,
             max_page_bytes: 1024 * 1024,
             page_memory: 256 * 1024 * 1024,

@@ -25,7 +25,7 @@ fn world(ttl_s: u64, capacity: usize) -> World {
         ..MailboxConfig::default()
     };
     World {
-        mailbox: Mailbox::open(&store, &config).unwrap(),
+        mailbox: Mailbox::open(&store, &config, 0).unwrap(),
         store,
         config,
         _dir: dir,
@@ -38,7 +38,7 @@ impl World {
     }
 
     fn reopen(&mut self) {
-        self.mailbox = Mailbox::open(&self.store, &self.config).unwrap();
+        self.mailbox = Mailbox::open(&self.store, &self.config, 0).unwrap();
     }
 
     /// Reads sequence numbers and contents of the messages from `from` on, next and head.
@@ -118,6 +118,24 @@ fn a_restart_keeps_messages_and_repeats_no_number() {
     assert_eq!(world.read(0, 100), (vec![(2, 3)], 3, 3));
 }
 
+// Before, numbers began anew in a store that was lost or restored, and readers missed the messages
+// below the number that they had reached.
+#[test]
+fn a_lost_store_repeats_no_number() {
+    let at = |now| {
+        let mut world = world(10, 100);
+        world.mailbox = Mailbox::open(&world.store, &world.config, now).unwrap();
+        world.post(1, now).unwrap();
+        world
+    };
+    let mut lost = at(7);
+    assert_eq!(lost.read(0, 7), (vec![(7_000, 1)], 7_001, 7_001));
+    assert_eq!(at(8).read(7_001, 8), (vec![(8_000, 1)], 8_001, 8_001));
+    // The clock goes back, and numbers do not.
+    lost.reopen();
+    assert_eq!(lost.read(0, 7), (vec![(7_000, 1)], 7_001, 7_001));
+}
+
 #[test]
 fn a_message_beyond_the_head_is_found_at_start() {
     let world = world(10, 100);
@@ -128,7 +146,7 @@ fn a_message_beyond_the_head_is_found_at_start() {
     let mut changes = world.store.change();
     changes.put::<Messages>(&7, &record).unwrap();
     changes.commit().unwrap();
-    let error = Mailbox::open(&world.store, &world.config).unwrap_err();
+    let error = Mailbox::open(&world.store, &world.config, 0).unwrap_err();
     assert!(matches!(error, RecoveryError::Message { sequence: 7 }));
 }
 

@@ -99,8 +99,9 @@ fn holder(node: &Node, deposit: u64) -> Result<Option<u64>, Halt> {
     Ok(None)
 }
 
-/// Forgets the stored deposits from this index on, unless a settled batch holds them.
-fn forget(node: &Arc<Node>, from: u64) -> Result<(), Halt> {
+/// Forgets the stored deposits from this index on, unless a sealed batch holds them. They are read
+/// again. The caller holds the gate of sealing.
+pub(super) fn forget(node: &Arc<Node>, from: u64) -> Result<(), Halt> {
     let sealed = node.ledger().state().deposit_count;
     let mut changes = node.store.change();
     for entry in node.store.range::<Deposits>(&from.max(sealed))? {

@@ -13,7 +13,7 @@ use subrosa_protocol::{
     nullifier_tree::NullifierError,
 };
 
-use super::{CHAIN, Failure, blocking, chain_time, checkpoint, look::look};
+use super::{CHAIN, Failure, blocking, chain_time, checkpoint, look::look, requeue};
 use crate::{
     event::BatchEventKind,
     health::Halt,
@@ -138,7 +138,8 @@ async fn attempt(node: &Arc<Node>) -> Result<(), Failure> {
         .max(node.pool().view().time);
     let sealed = blocking(node, "seal", move |node| seal(node, time, view.assets_root))
         .await
-        .map_err(Failure::Final)?;
+        .map_err(Failure::Final)?
+        .map_err(Failure::Transient)?;
     drop(gate);
     if let Some(index) = sealed {
         node.emit(index, BatchEventKind::Sealed);
@@ -148,8 +149,8 @@ async fn attempt(node: &Arc<Node>) -> Result<(), Failure> {
 }
 
 /// Sweeps out the submissions that can no longer be sealed, then seals one batch if there is
-/// anything to seal. Returns its index.
-fn seal(node: &Arc<Node>, time: u64, assets_root: Fr) -> Result<Option<u64>, Halt> {
+/// anything to seal. Returns its index. The inner error is the fault in a deposit that L1 answered.
+fn seal(node: &Arc<Node>, time: u64, assets_root: Fr) -> Result<Result<Option<u64>, String>, Halt> {
     node.choose_prices(time);
     let dead = {
         let mut pool = node.pool();
@@ -179,7 +180,7 @@ fn seal(node: &Arc<Node>, time: u64, assets_root: Fr) -> Result<Option<u64>, Hal
         if chosen.is_empty() && deposits.is_empty() {
             drop(ledger);
             remove(node, &refused)?;
-            return Ok(None);
+            return Ok(Ok(None));
         }
         let shape = fitting(node, chosen.len().max(deposits.len()))?;
         let input = BatchInput {
@@ -196,6 +197,15 @@ fn seal(node: &Arc<Node>, time: u64, assets_root: Fr) -> Result<Option<u64>, Hal
         };
         match ledger.execute(input, &node.ledger_config) {
             Ok(witness) => break (witness, shape),
+            // The vault queues no such deposit: L1 was read wrongly, and is read anew.
+            Err(error @ ExecuteError::EmptyDeposit { .. }) => {
+                drop(ledger);
+                node.pool().give_back(taken);
+                requeue::forget(node, 0)?;
+                return Ok(Err(format!(
+                    "L1 answered a deposit that cannot be: {error}"
+                )));
+            }
             Err(error) => {
                 let Some((slot, record)) = blame(&error) else {
                     node.pool().give_back(taken);
@@ -231,7 +241,7 @@ fn seal(node: &Arc<Node>, time: u64, assets_root: Fr) -> Result<Option<u64>, Hal
         ms = started.elapsed().as_millis() as u64,
         "sealed"
     );
-    Ok(Some(index))
+    Ok(Ok(Some(index)))
 }
 
 /// Returns the smallest enabled shape with at least `slots` slots.

@@ -1,8 +1,10 @@
 //! Room for connections. When it is full, the connection that has been silent for the longest time
-//! makes room: whoever opens connections and says nothing keeps nobody out.
+//! makes room: whoever opens connections and says nothing keeps nobody out. When all have sent a
+//! request, one without a request at present makes room: of the peer with the most connections, the
+//! one that has been idle for the longest time.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     net::IpAddr,
     sync::{
         Arc, Mutex,
@@ -30,8 +32,18 @@ struct Inner {
     held: usize,
     /// Connections that have sent no request, in the order of their opening.
     silent: BTreeMap<u64, CancellationToken>,
+    /// Connections that wait for their next request, with the count at the end of their last.
+    idle: HashMap<u64, Idle>,
     /// Connections that had to leave and have not left yet.
     leaving: HashSet<u64>,
+}
+
+/// A connection between two requests.
+#[derive(Debug)]
+struct Idle {
+    peer: IpAddr,
+    since: u64,
+    leave: CancellationToken,
 }
 
 impl Room {
@@ -44,11 +56,13 @@ impl Room {
         })
     }
 
-    /// Takes a connection in. Returns nothing if the room is full of connections with requests.
+    /// Takes a connection in. Returns nothing if each connection in the full room has a request that
+    /// is being answered.
     pub(crate) fn enter(self: &Arc<Self>) -> Option<Place> {
         let mut inner = self.inner.lock().expect(POISON);
         if inner.held >= self.most {
-            let (oldest, leave) = inner.silent.pop_first()?;
+            let silent = inner.silent.pop_first();
+            let (oldest, leave) = silent.or_else(|| self.idlest(&mut inner))?;
             leave.cancel();
             inner.leaving.insert(oldest);
             inner.held -= 1;
@@ -64,6 +78,17 @@ impl Room {
             leave,
             spoke: AtomicBool::new(false),
         })
+    }
+
+    /// Takes the longest idle connection of the peer with the most connections out of the idle ones.
+    fn idlest(&self, inner: &mut Inner) -> Option<(u64, CancellationToken)> {
+        let idle = inner.idle.iter();
+        let (id, _) = idle.min_by_key(|(_, idle)| {
+            let others = usize::MAX - self.peers.of(idle.peer);
+            (others, idle.since)
+        })?;
+        let id = *id;
+        inner.idle.remove(&id).map(|idle| (id, idle.leave))
     }
 
     /// Counts a connection for its peer. Returns nothing if the peer has its most.
@@ -84,10 +109,23 @@ pub(crate) struct Place {
 impl Place {
     /// Notes that the connection has sent a request.
     pub(crate) fn heard(&self) {
+        let mut inner = self.room.inner.lock().expect(POISON);
         if !self.spoke.swap(true, Ordering::Relaxed) {
-            let mut inner = self.room.inner.lock().expect(POISON);
             inner.silent.remove(&self.id);
         }
+        inner.idle.remove(&self.id);
+    }
+
+    /// Notes that the peer's request is answered.
+    pub(crate) fn answered(&self, peer: IpAddr) {
+        let mut inner = self.room.inner.lock().expect(POISON);
+        if inner.leaving.contains(&self.id) {
+            return;
+        }
+        let since = inner.next;
+        inner.next += 1;
+        let leave = self.leave.clone();
+        inner.idle.insert(self.id, Idle { peer, since, leave });
     }
 
     /// Returns the token that is cancelled when the connection has to leave.
@@ -103,6 +141,7 @@ impl Drop for Place {
             inner.silent.remove(&self.id);
             inner.held -= 1;
         }
+        inner.idle.remove(&self.id);
     }
 }
 
@@ -135,5 +174,32 @@ mod tests {
             (inner.held, inner.silent.len(), inner.leaving.len()),
             (0, 0, 0)
         );
+    }
+
+    // Before, connections that had sent one request each kept everybody else out.
+    #[test]
+    fn an_idle_connection_of_the_greediest_peer_makes_room() {
+        let room = Room::new(3, 9);
+        let peer = |last| IpAddr::from([10, 0, 0, last]);
+        let enter = |last| {
+            let share = room.share(peer(last)).unwrap();
+            let place = room.enter().unwrap();
+            place.heard();
+            (place, share)
+        };
+        let (modest, first, second) = (enter(1), enter(2), enter(2));
+        for (of, (place, _)) in [(1, &modest), (2, &second), (2, &first)] {
+            place.answered(peer(of));
+        }
+        first.0.heard();
+        let newcomer = room.enter().unwrap();
+        newcomer.heard();
+        let leaves = |(place, _): &(Place, Share)| place.leave().is_cancelled();
+        assert!(leaves(&second) && !leaves(&first) && !leaves(&modest));
+        modest.0.heard();
+        assert!(room.enter().is_none(), "all have requests");
+        drop((modest, first, second, newcomer));
+        let inner = room.inner.lock().unwrap();
+        assert_eq!((inner.held, inner.idle.len()), (0, 0));
     }
 }

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use crate::peer::network;
+use crate::peer::{OF_SITE, network, site};
 
 const POISON: &str = "no holder of this lock panics";
 
@@ -22,6 +22,7 @@ pub(crate) struct Shares {
 struct Held {
     all: usize,
     peers: HashMap<IpAddr, usize>,
+    sites: HashMap<IpAddr, usize>,
 }
 
 impl Shares {
@@ -34,19 +35,35 @@ impl Shares {
         })
     }
 
-    /// Gives a peer a share, unless it or all together have their most.
+    /// Gives a peer a share, unless it, its IPv6 /48 or all together have their most.
     pub(crate) fn take(self: &Arc<Self>, peer: IpAddr) -> Option<Share> {
-        let peer = network(peer);
+        let (peer, site) = (network(peer), site(peer));
         let mut held = self.held.lock().expect(POISON);
-        if held.all >= self.most || held.peers.get(&peer).is_some_and(|n| *n >= self.of_one) {
+        let of_site = self.of_one.saturating_mul(usize::from(OF_SITE));
+        let has = |shares: &HashMap<IpAddr, usize>, of: &IpAddr, most: usize| {
+            shares.get(of).is_some_and(|count| *count >= most)
+        };
+        if held.all >= self.most
+            || has(&held.peers, &peer, self.of_one)
+            || site.is_some_and(|site| has(&held.sites, &site, of_site))
+        {
             return None;
         }
         held.all += 1;
         *held.peers.entry(peer).or_default() += 1;
+        if let Some(site) = site {
+            *held.sites.entry(site).or_default() += 1;
+        }
         Some(Share {
             of: self.clone(),
             peer,
         })
+    }
+
+    /// Returns the number of shares of a peer.
+    pub(super) fn of(&self, peer: IpAddr) -> usize {
+        let held = self.held.lock().expect(POISON);
+        held.peers.get(&network(peer)).copied().unwrap_or(0)
     }
 }
 
@@ -61,11 +78,18 @@ impl Drop for Share {
     fn drop(&mut self) {
         let mut held = self.of.held.lock().expect(POISON);
         held.all -= 1;
-        if let Some(count) = held.peers.get_mut(&self.peer) {
-            *count -= 1;
-            if *count == 0 {
-                held.peers.remove(&self.peer);
-            }
+        give_back(&mut held.peers, self.peer);
+        if let Some(site) = site(self.peer) {
+            give_back(&mut held.sites, site);
+        }
+    }
+}
+
+fn give_back(shares: &mut HashMap<IpAddr, usize>, of: IpAddr) {
+    if let Some(count) = shares.get_mut(&of) {
+        *count -= 1;
+        if *count == 0 {
+            shares.remove(&of);
         }
     }
 }
@@ -93,5 +117,18 @@ mod tests {
             1,
             "no peer without a share is kept"
         );
+    }
+
+    // Before, whoever held a /48 had the shares of 65,536 peers.
+    #[test]
+    fn the_networks_of_a_site_share() {
+        let shares = Shares::new(100, 2);
+        let of = |network| IpAddr::from([0x2001, 0xdb8, 1, network, 0, 0, 0, 1]);
+        let held: Vec<_> = (0..50)
+            .filter_map(|network| shares.take(of(network)))
+            .collect();
+        assert_eq!(held.len(), 16);
+        drop(held);
+        assert!(shares.held.lock().unwrap().sites.is_empty());
     }
 }

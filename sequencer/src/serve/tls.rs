@@ -101,9 +101,10 @@ pub(crate) fn acceptor(
             if now == seen {
                 continue;
             }
-            seen = now;
             match read(&files) {
                 Ok(acceptor) => {
+                    // Not before: files that are being written may change within one time.
+                    seen = now;
                     tracing::info!("the certificate was read again");
                     sender.send_replace(acceptor);
                 }
@@ -144,10 +145,15 @@ mod tests {
         let mut current = acceptor(files.clone(), look, cancel.clone()).unwrap();
         write(2);
         current.changed().await.unwrap();
+        let key = std::fs::read(&files.key).unwrap();
         std::fs::write(&files.key, "no key").unwrap();
         touch(&files.key, 3);
         tokio::time::sleep(10 * look).await;
         assert!(!current.has_changed().unwrap());
+        // Before, a file that was read half written was not read again.
+        std::fs::write(&files.key, key).unwrap();
+        touch(&files.key, 3);
+        current.changed().await.unwrap();
         std::fs::write(&files.certificates, "").unwrap();
         assert!(matches!(read(&files), Err(TlsError::NoCertificate { .. })));
         cancel.cancel();

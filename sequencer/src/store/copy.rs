@@ -8,8 +8,8 @@ use subrosa_protocol::Fr;
 use super::{
     Changes, Store, StoreError, options,
     tables::{
-        self, Bytes, Mempool, Messages, Meta, MetaKey, OracleCursor, PriceSnapshots, Submissions,
-        TransactionRecord, Transactions, Value,
+        self, Bytes, Identity, Mempool, Messages, Meta, MetaKey, OracleCursor, PriceSnapshots,
+        Submissions, TransactionRecord, Transactions, Value,
     },
 };
 use crate::{
@@ -38,11 +38,7 @@ pub fn copy(from: &Path, to: &Path, mut progress: impl FnMut(u64)) -> Result<u64
             return Err(StoreError::Exists { path: path.into() });
         }
     }
-    let parent = to.parent().filter(|parent| parent.exists());
-    let parent = parent.and_then(|parent| parent.canonicalize().ok());
-    if let (Some(parent), Ok(store)) = (parent, from.canonicalize())
-        && parent.starts_with(store)
-    {
+    if is_inside(to, from) {
         return Err(StoreError::Inside { path: to.into() });
     }
     let scratch = tempfile::tempdir().map_err(on_disk(to))?;
@@ -72,8 +68,35 @@ pub fn copy(from: &Path, to: &Path, mut progress: impl FnMut(u64)) -> Result<u64
     drop(target);
     let count = partial.join(COUNT);
     std::fs::write(&count, entries.to_string()).map_err(on_disk(&count))?;
-    std::fs::rename(&partial, to).map_err(on_disk(to))?;
+    put_in_place(&partial, to)?;
     Ok(entries)
+}
+
+/// Whether a path that need not exist is within a directory.
+fn is_inside(path: &Path, directory: &Path) -> bool {
+    let Ok(path) = std::path::absolute(path) else {
+        return false;
+    };
+    let above = path.ancestors().skip(1);
+    let above = above.filter_map(|above| above.canonicalize().ok()).next();
+    let directory = directory.canonicalize();
+    above.is_some_and(|above| directory.is_ok_and(|directory| above.starts_with(directory)))
+}
+
+/// Renames a complete directory, once it is on the disk. Otherwise a loss of power could leave its
+/// name and not its files.
+fn put_in_place(partial: &Path, to: &Path) -> Result<(), StoreError> {
+    let sync = |path: &Path| {
+        let file = std::fs::File::open(path).and_then(|file| file.sync_all());
+        file.map_err(on_disk(path))
+    };
+    for entry in std::fs::read_dir(partial).map_err(on_disk(partial))? {
+        sync(&entry.map_err(on_disk(partial))?.path())?;
+    }
+    sync(partial)?;
+    std::fs::rename(partial, to).map_err(on_disk(to))?;
+    let to = std::path::absolute(to).map_err(on_disk(to))?;
+    to.parent().map_or(Ok(()), sync)
 }
 
 /// Puts a copy in the place of a missing store. The copy stays as it is, and the store appears
@@ -109,7 +132,7 @@ pub fn restore(from: &Path, store: &Path) -> Result<u64, StoreError> {
                 expected,
             });
         }
-        std::fs::rename(&partial, store).map_err(on_disk(store))
+        put_in_place(&partial, store)
     };
     let put = put();
     if put.is_err() {
@@ -170,14 +193,32 @@ fn reader(path: &Path, scratch: &Path) -> Result<DB, StoreError> {
 
 /// Puts everything of an old store into a new one that L1 does not hold for good: the
 /// transactions that were accepted and are not final, the price snapshots, and the
-/// mailbox. Returns the number of the transactions.
+/// mailbox. Returns the number of the transactions that were taken over, and of those that were
+/// left. All are left if their proofs are for another transaction circuit than the one whose key
+/// has the hash `key_hash`: no start would take them.
 ///
 /// # Errors
 /// [`StoreError`] of the databases. Nothing is written then. An entry that cannot be decoded is
 /// left behind.
-pub fn carry(old: &Store, new: &Store, context: &Fr) -> Result<usize, StoreError> {
+pub fn carry(
+    old: &Store,
+    new: &Store,
+    context: &Fr,
+    key_hash: &[u8; 32],
+) -> Result<(usize, usize), StoreError> {
     let mut changes = new.change();
-    let mut carried = 0;
+    let (mut carried, mut left) = (0, 0);
+    let identity = old.get::<Meta>(&MetaKey::Identity)?;
+    let identity = identity.and_then(|Bytes(bytes)| Identity::decode(&bytes).ok());
+    let provable = identity.is_none_or(|identity| identity.key_hash == *key_hash);
+    let mut take = |sequence, bytes| {
+        if !provable {
+            left += 1;
+        } else if accept(&mut changes, sequence, bytes, context)? {
+            carried += 1;
+        }
+        Ok::<_, StoreError>(())
+    };
     // A store whose finality cannot be read has no final batches.
     let last = old.get::<Meta>(&MetaKey::Final)?;
     let last = last.and_then(|Bytes(bytes)| bytes.try_into().ok());
@@ -185,11 +226,11 @@ pub fn carry(old: &Store, new: &Store, context: &Fr) -> Result<usize, StoreError
     // Skips what cannot be read: damage may be why the store is made anew.
     for (_, batch) in old.range::<Submissions>(&first)?.flatten() {
         for (sequence, bytes) in batch.0 {
-            carried += usize::from(accept(&mut changes, sequence, bytes, context)?);
+            take(sequence, bytes)?;
         }
     }
     for (sequence, Bytes(bytes)) in old.range::<Mempool>(&0)?.flatten() {
-        carried += usize::from(accept(&mut changes, sequence, bytes, context)?);
+        take(sequence, bytes)?;
     }
     if let Some(head) = old.get::<Meta>(&MetaKey::Mailbox)? {
         for (sequence, message) in old.range::<Messages>(&0)?.flatten() {
@@ -207,7 +248,7 @@ pub fn carry(old: &Store, new: &Store, context: &Fr) -> Result<usize, StoreError
         changes.put::<Meta>(&MetaKey::Oracle, &cursor)?;
     }
     changes.commit()?;
-    Ok(carried)
+    Ok((carried, left))
 }
 
 /// Records a submission as accepted and waiting. Returns whether it can be read.
@@ -224,4 +265,19 @@ fn accept(
     let record = TransactionRecord::Pending { sequence };
     changes.put::<Transactions>(&submission.id, &record)?;
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Before, a relative name without a directory was not looked at: the copy came into the store.
+    #[test]
+    fn a_relative_path_can_be_inside() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(is_inside(Path::new("copy"), Path::new(".")));
+        assert!(is_inside(&dir.path().join("new").join("copy"), dir.path()));
+        assert!(!is_inside(Path::new("copy"), dir.path()));
+        assert!(!is_inside(dir.path(), dir.path()));
+    }
 }

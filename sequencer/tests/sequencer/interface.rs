@@ -251,6 +251,73 @@ async fn invalid_submissions_use_up_their_senders_rate() {
     node.stop().await;
 }
 
+// Before, a body that could not be read cost its sender as little as a valid submission.
+#[tokio::test(flavor = "multi_thread")]
+async fn unreadable_submissions_use_up_their_senders_rate() {
+    let world = World::new();
+    let mut config = idle(world.config());
+    config.http.submissions.peer_rate = 20;
+    config.http.burst_s = 1;
+    let node = world.start(config).await;
+    let mut answered = 0;
+    for _ in 0..20 {
+        answered += u32::from(node.post("text/plain", Vec::new()).await.status == 400);
+    }
+    assert!(answered <= 2, "{answered} were answered");
+    node.stop().await;
+}
+
+// Before, pages of a few bytes with numbers of their own, which nobody read, took all memory for
+// pages until a restart.
+#[tokio::test(flavor = "multi_thread")]
+async fn empty_pages_take_no_memory() {
+    let world = World::new();
+    let mut config = idle(world.config());
+    config.http.page_memory = 8 * 1024;
+    let node = world.start(config).await;
+    for from in 1..30 {
+        for path in ["batches", "messages"] {
+            let path = format!("/v1/{path}?from={from}&limit={from}");
+            assert_eq!(node.get(&path).await.status, 200, "{path}");
+        }
+    }
+    let octets = "application/octet-stream";
+    let message = vec![7; subrosa_sequencer::MESSAGE_LEN];
+    assert_eq!(
+        node.post_to("/v1/messages", octets, message).await.status,
+        202
+    );
+    for limit in 0..30 {
+        let path = format!("/v1/messages?from={limit}&limit={}", u64::MAX - limit);
+        assert_eq!(node.get(&path).await.status, 200, "{path}");
+    }
+    node.stop().await;
+}
+
+// Before, pages that had to be read from the store and encoded cost as little as those that were
+// kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_must_be_made_costs_more() {
+    let world = World::new();
+    let mut config = idle(world.config());
+    config.http.reads.peer_rate = 30;
+    config.http.burst_s = 1;
+    config.http.page_cost = 20;
+    let node = world.start(config).await;
+    let octets = "application/octet-stream";
+    for byte in 0..4 {
+        let message = vec![byte; subrosa_sequencer::MESSAGE_LEN];
+        node.post_to("/v1/messages", octets, message).await;
+    }
+    for _ in 0..8 {
+        assert_eq!(node.get("/v1/messages?limit=1").await.status, 200);
+    }
+    assert_eq!(node.get("/v1/messages?limit=2").await.status, 200);
+    let refused = node.get("/v1/messages?limit=3").await;
+    assert_problem(&refused, 429, "rate_limited");
+    node.stop().await;
+}
+
 // Before, a client that ignored refusals got one as fast as it could ask.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_beyond_the_rate_is_not_instant() {

@@ -164,6 +164,30 @@ async fn a_deposit_is_sealed_once_it_has_its_confirmations() {
     node.stop().await;
 }
 
+// Before, a node that answered zeros for a deposit after a reorganisation halted the sequencer for
+// good: the ledger takes no such deposit.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deposit_that_was_read_as_zeros_is_read_anew() {
+    let world = World::new();
+    let node = world.start(world.config()).await;
+    world.chain.deposit(5);
+    world.chain.deposit(0);
+    let tx = world.transaction();
+    node.submit(&tx).await;
+    eventually("the queue was read anew", || {
+        world.chain.deposit_reads.load(Ordering::SeqCst) > 3
+    })
+    .await;
+    assert!(!matches!(node.running.health(), Health::Halted(_)));
+    world.chain.with(|chain| chain.queue[1].1.value = 6);
+    node.until(&tx, "settled").await;
+    eventually("both deposits settle", || {
+        world.chain.with(|chain| chain.state.deposit_count) == 2
+    })
+    .await;
+    node.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_sealed_without_a_reason() {
     let world = World::new();

@@ -144,7 +144,7 @@ async fn news_are_waited_for() {
     let node = world.start(config).await;
     let first = node.get("/v1/news").await.body;
     let version = first["version"].as_str().unwrap();
-    assert_eq!((&first["head"], &first["messages"]), (&1.into(), &0.into()));
+    assert_eq!(first["head"], 1);
     let wait = |seconds| format!("/v1/news?wait={seconds}&since={version}");
     // Without news, the answer comes at the end of the wait.
     let since = Instant::now();

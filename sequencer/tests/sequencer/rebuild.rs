@@ -9,7 +9,8 @@ use std::{
 
 use subrosa_sequencer::{
     Config, Halt, Health, RecoveryError, check_rollup,
-    store::{Store, StoreError, carry, copy, restore},
+    ports::ProofVerifier as _,
+    store::{Store, StoreError, carry, copy, restore, tables::Mempool},
 };
 
 use crate::support::*;
@@ -253,7 +254,13 @@ async fn a_store_that_is_made_anew_takes_over_what_was_accepted() {
     {
         let old = Store::open(&world.store()).unwrap();
         let new = Store::open(&new.store).unwrap();
-        assert_eq!(carry(&old, &new, &world.config().context()).unwrap(), 2);
+        let context = world.config().context();
+        let key_hash = world.verifier.key_hash();
+        assert_eq!(carry(&old, &new, &context, &key_hash).unwrap(), (2, 0));
+        // Before, proofs for another circuit were taken over, and no start took the store.
+        let other = Store::open(&world.dir.path().join("other")).unwrap();
+        assert_eq!(carry(&old, &other, &context, &[8; 32]).unwrap(), (0, 2));
+        assert!(other.all::<Mempool>().unwrap().is_empty());
     }
     let node = world.start(new).await;
     node.until(&sealed, "settled").await;

@@ -80,7 +80,7 @@ pub type Fates = BTreeMap<String, Value>;
 /// # Errors
 /// If it does not in time, or if the sequencer halts. The error says what is open.
 pub async fn rest(stage: &Stage, driver: &Driver, l1: &dyn L1) -> anyhow::Result<Fates> {
-    let patience = Duration::from_secs(setting("SUBROSA_PATIENCE_S", 30));
+    let patience = Duration::from_secs(setting("SUBROSA_PATIENCE_S", 90));
     let since = Instant::now();
     let api = stage.api().context("the sequencer runs")?;
     let mut fates = Fates::new();
@@ -100,7 +100,7 @@ pub async fn rest(stage: &Stage, driver: &Driver, l1: &dyn L1) -> anyhow::Result
 /// # Errors
 /// As [`rest`].
 pub async fn rest_of(api: &Api, driver: &Driver, l1: &dyn L1) -> anyhow::Result<Fates> {
-    let patience = Duration::from_secs(setting("SUBROSA_PATIENCE_S", 30));
+    let patience = Duration::from_secs(setting("SUBROSA_PATIENCE_S", 90));
     let since = Instant::now();
     let mut fates = Fates::new();
     loop {

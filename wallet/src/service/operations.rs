@@ -95,7 +95,8 @@ impl Wallet {
         let inner = self.inner.lock().await;
         let proven = inner.state.operations.iter();
         proven
-            .filter(|o| o.progress == Progress::Proven && o.waiting_for.is_none())
+            .filter(|o| o.progress == Progress::Proven)
+            .filter(|o| o.waiting_for.as_deref().is_none_or(carry::is_contested))
             .map(|o| o.id.clone())
             .collect()
     }

@@ -93,6 +93,8 @@ impl Wallet {
         let assets = inner.assets.iter().map(|info| info.id);
         inner.chain.expect_assets(assets);
         inner.settled = 0;
+        // L1's clock decides only when all batches on L1 are applied, and none is now.
+        inner.l1_time = 0;
         if let Some(last) = inner.state.next_deposit.checked_sub(1) {
             inner.chain.expect_deposit(last);
         }
@@ -100,8 +102,9 @@ impl Wallet {
     }
 
     /// Marks batches as settled. A batch has settled when L1 accepted one with the same index,
-    /// state and data; the sequencer's own claim does not count.
-    pub(super) async fn confirm(&self) -> Result<(), WalletError> {
+    /// state and data; the sequencer's own claim does not count. Returns whether all batches on L1
+    /// are applied: before, nothing is known of what may have settled in the others.
+    pub(super) async fn confirm(&self) -> Result<bool, WalletError> {
         let view = self.l1.rollup().await?;
         let head = self.l1.head().await?;
         let on_l1 = view.batch_index.saturating_sub(1);
@@ -119,8 +122,12 @@ impl Wallet {
                 }
                 (next, inner.chain.applied(next).copied())
             };
-            let Some(applied) = applied.filter(|_| next <= on_l1) else {
-                return Ok(());
+            if next > on_l1 {
+                return Ok(true);
+            }
+            let Some(applied) = applied else {
+                self.ear.missed();
+                return Ok(false);
             };
             let missing = || WalletError::Chain(format!("L1 has no event of batch {next}"));
             let accepted = self.l1.accepted(next).await?.ok_or_else(missing)?;

@@ -132,6 +132,10 @@ pub(crate) struct Market {
     seen: Mutex<Vec<Seen>>,
     /// Whether proofs verify under the wallets' own key.
     pub(crate) verifies: AtomicBool,
+    /// Batches that the sequencer shows at most.
+    pub(crate) shown: AtomicU64,
+    /// Whether the sequencer shows another last batch, once.
+    pub(crate) forged: AtomicBool,
     /// Each byte of the hash of the sequencer's transaction key.
     pub(crate) key: AtomicU8,
     pub(crate) clock: VirtualClock,
@@ -181,6 +185,8 @@ impl Market {
             newsy: AtomicBool::new(false),
             seen: Mutex::default(),
             verifies: AtomicBool::new(true),
+            shown: AtomicU64::new(u64::MAX),
+            forged: AtomicBool::new(false),
             key: AtomicU8::new(KEY),
             clock: VirtualClock::new(1_800_000_000),
             turns: Mutex::new(HashMap::new()),
@@ -555,9 +561,17 @@ async fn batches(
 ) -> Json<BatchesBody> {
     let floor = market.floor();
     let from = query["from"].max(1) as usize;
-    let head = floor.published.len() as u64 + 1;
-    let batches = (from..=floor.published.len()).map(|index| {
-        let (published, new_state) = &floor.published[index - 1];
+    let last = floor.published.len();
+    let forged = from == last && market.forged.swap(false, Ordering::Relaxed);
+    let shown = market.shown.load(Ordering::Relaxed);
+    let end = if forged {
+        last as u64
+    } else {
+        shown.min(last as u64)
+    };
+    let head = end + 1;
+    let batches = (from..=end as usize).map(|index| {
+        let (published, new_state) = &floor.published[if forged { 0 } else { index - 1 }];
         BatchBody {
             index: index as u64,
             status: "settled".to_owned(),

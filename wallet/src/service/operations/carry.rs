@@ -60,6 +60,9 @@ impl Wallet {
                 if !kept {
                     operation.submission = None;
                 }
+                if matches!(next, Progress::Included { .. } | Progress::Settled { .. }) {
+                    operation.waiting_for = None;
+                }
                 operation.progress = next;
                 changed = true;
             }
@@ -94,6 +97,19 @@ impl Wallet {
     /// If it became stale, it is composed again from the same notes. Otherwise the operation
     /// fails; its notes stay reserved until the transaction can no longer be included.
     async fn dropped(&self, id: &str, code: String) -> Result<(), WalletError> {
+        if is_contested(&code) {
+            // A batch that the wallet has not read may include this very transaction. After it has
+            // read all of them, the same answer is final.
+            let mut inner = self.inner.lock().await;
+            let operation = inner.state.operation_mut(id);
+            if let Some(operation) = operation
+                && operation.waiting_for.as_ref() != Some(&code)
+            {
+                operation.waiting_for = Some(code);
+                self.ear.missed();
+                return self.save(&mut inner);
+            }
+        }
         self.refresh_assets().await?;
         let again = {
             let inner = self.inner.lock().await;
@@ -398,6 +414,11 @@ impl Wallet {
             Err(error) => self.fail(id, WalletError::from(error).failure()).await,
         }
     }
+}
+
+/// Whether the sequencer says by this code that another transaction spends the same notes.
+pub(super) fn is_contested(code: &str) -> bool {
+    matches!(code, "nullifier_spent" | "nullifier_pending")
 }
 
 /// Returns the detail of a failure by the sequencer's code: what happened and what to do.

@@ -24,13 +24,14 @@ enum Fate {
     Live,
 }
 
-fn fate(attempt: &Attempt, chain: &Chain, l1_time: u64) -> Fate {
+/// Only a settled batch supersedes: the sequencer can invent another, and take it back.
+fn fate(attempt: &Attempt, chain: &Chain, settled: u64, l1_time: u64) -> Fate {
     if let Some(batch) = chain.included(&attempt.nullifiers) {
         Fate::Included(batch)
     } else if attempt
         .nullifiers
         .iter()
-        .any(|nf| chain.spent(nf).is_some())
+        .any(|nf| chain.spent(nf).is_some_and(|batch| batch <= settled))
     {
         Fate::Superseded
     } else if l1_time > attempt.expiry {
@@ -63,7 +64,8 @@ pub(super) fn advance(
             (None, current) => current,
         };
     }
-    let fates = || operation.attempts.iter().map(|a| fate(a, chain, l1_time));
+    let attempts = operation.attempts.iter();
+    let fates = || attempts.clone().map(|a| fate(a, chain, settled, l1_time));
     let included = fates().find_map(|fate| match fate {
         Fate::Included(batch) => Some(batch),
         _ => None,
@@ -111,7 +113,7 @@ pub(in super::super) fn held_nullifiers(inner: &Inner, except: Option<&str>) -> 
         .filter(|o| Some(o.id.as_str()) != except)
         .filter(|o| o.request != Request::Merge || o.progress.is_open())
         .flat_map(|o| &o.attempts)
-        .filter(|attempt| fate(attempt, &inner.chain, inner.l1_time) == Fate::Live)
+        .filter(|attempt| may_settle(inner, attempt))
         .flat_map(|attempt| attempt.nullifiers)
         .chain(inner.proving.iter().copied())
         .chain(inner.state.book.reserved(|id| is_open(inner, id), except))
@@ -126,23 +128,32 @@ fn is_open(inner: &Inner, operation: &str) -> bool {
 /// Whether a batch can still include a transaction that was signed for the operation.
 pub(super) fn is_live(inner: &Inner, operation: &Operation) -> bool {
     let mut attempts = operation.attempts.iter();
-    attempts.any(|attempt| fate(attempt, &inner.chain, inner.l1_time) == Fate::Live)
+    attempts.any(|attempt| may_settle(inner, attempt))
+}
+
+/// Whether a batch can still include a transaction.
+fn may_settle(inner: &Inner, attempt: &Attempt) -> bool {
+    fate(attempt, &inner.chain, inner.settled, inner.l1_time) == Fate::Live
 }
 
 /// Returns which notes an operation may spend.
 ///
-/// If a transaction signed for it can still be included, only that transaction's notes: a second
-/// transaction then excludes the first, and nothing is paid twice. If notes were chosen for a leg,
-/// only those.
+/// If transactions signed for it can still be included, only notes that all of them spend: another
+/// transaction then excludes each of them, and nothing is paid twice. If notes were chosen for a
+/// leg, only those.
 pub(super) fn spendable(
     inner: &Inner,
     operation: &Operation,
 ) -> impl Fn(&Nullifier) -> bool + use<> {
-    let live = |attempt: &&Attempt| fate(attempt, &inner.chain, inner.l1_time) == Fate::Live;
-    let signed = operation.attempts.iter().rfind(live);
-    let pinned = signed
+    let attempts = operation.attempts.iter();
+    let signed = attempts
+        .filter(|attempt| may_settle(inner, attempt))
         .map(|attempt| attempt.nullifiers.to_vec())
-        .or_else(|| promised(inner, operation));
+        .reduce(|mut all, one| {
+            all.retain(|nullifier| one.contains(nullifier));
+            all
+        });
+    let pinned = signed.or_else(|| promised(inner, operation));
     let held = held_nullifiers(inner, Some(&operation.id));
     move |nullifier| match &pinned {
         Some(pinned) => pinned.contains(nullifier),
@@ -171,7 +182,7 @@ pub(in super::super) fn brings_notes(operation: &Operation) -> bool {
 
 /// Whether an operation's payment can still leave.
 fn may_leave(inner: &Inner, operation: &Operation) -> bool {
-    let live = |attempt: &Attempt| fate(attempt, &inner.chain, inner.l1_time) == Fate::Live;
+    let live = |attempt: &Attempt| may_settle(inner, attempt);
     operation.progress.is_open()
         || (matches!(operation.progress, Progress::Failed(_))
             && operation.request != Request::Merge
