@@ -25,7 +25,10 @@ use subrosa_tests::{
     party::{hex_of, now},
     world::FEE,
 };
-use subrosa_wallet::compose::{Envelope, Intent};
+use subrosa_wallet::{
+    compose::{Envelope, Intent},
+    times::Validity,
+};
 
 /// Values of alice's notes.
 const NOTES: [u128; 4] = [5_000_000, 6_000_000, 7_000_000, 8_000_000];
