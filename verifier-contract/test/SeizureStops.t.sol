@@ -107,9 +107,13 @@ contract SeizureStopsTest is Fixture {
         assertEq(registry.node(0, GOLD), leaf(GOLD, 1, NOW, 5), "leaf");
     }
 
-    function refused(bytes memory reason, uint16 asset, uint16 markets, uint256 from, uint16 length)
-        private
-    {
+    function refused(
+        bytes memory reason,
+        uint16 asset,
+        uint16 markets,
+        uint256 from,
+        uint16 length
+    ) private {
         VM.prank(guardian);
         VM.expectRevert(reason);
         set(asset, markets, from, length);
