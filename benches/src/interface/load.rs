@@ -1,5 +1,5 @@
-//! Clients that hold connections, streams and threads, or send what is refused. Each kind is bounded
-//! in number and ends when it is told.
+//! Clients that hold connections, streams and threads, or send what is refused. Each kind is
+//! bounded in number and ends when it is told.
 
 use std::{
     net::{IpAddr, SocketAddr},

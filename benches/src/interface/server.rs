@@ -100,8 +100,8 @@ impl Server {
         }
     }
 
-    /// Takes L1 away. The sequencer goes on accepting, and neither seals nor proves: from now on the
-    /// interface and admission alone are measured.
+    /// Takes L1 away. The sequencer goes on accepting, and neither seals nor proves: from now on
+    /// the interface and admission alone are measured.
     pub(super) fn leave_chain(&mut self) {
         self.chain = None;
     }

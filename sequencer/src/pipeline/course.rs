@@ -137,8 +137,8 @@ async fn agreed_in(node: &Arc<Node>, index: u64) -> Result<Option<[u8; 32]>, Fai
     Ok(None)
 }
 
-/// Returns the failure of a batch that L1 counts and does not show: its state is newer than its log.
-/// The log is read anew next time.
+/// Returns the failure of a batch that L1 counts and does not show: its state is newer than its
+/// log. The log is read anew next time.
 pub(super) fn not_shown(node: &Node, index: u64) -> Failure {
     node.ports.settlement.forget(index);
     Failure::Transient(format!(
