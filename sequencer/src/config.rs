@@ -276,8 +276,8 @@ pub struct MailboxConfig {
     /// Bits of work that a message needs when the mailbox is almost full. They rise evenly between.
     /// If they are as few as `work_bits`, the work does not rise; with 0, none is needed.
     pub max_work_bits: u32,
-    /// Greatest age of the time that work states, in seconds. Work can be done in advance for a later
-    /// time.
+    /// Greatest age of the time that work states, in seconds. Work can be done in advance for a
+    /// later time.
     pub work_age_s: u64,
     /// Largest number of messages in one answer.
     pub max_page: u64,

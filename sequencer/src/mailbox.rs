@@ -104,8 +104,8 @@ pub(crate) struct Mailbox {
 
 impl Mailbox {
     /// Opens the mailbox of a store at a time, Unix seconds. Numbers go on from the later of the
-    /// stored one and the time in milliseconds: a store that was lost or restored would give numbers
-    /// again that readers have read past.
+    /// stored one and the time in milliseconds: a store that was lost or restored would give
+    /// numbers again that readers have read past.
     ///
     /// # Errors
     /// [`RecoveryError`] if the store cannot be read or contradicts itself.

@@ -67,8 +67,8 @@ pub struct HttpConfig {
     /// Largest size of the published data in one answer, in bytes. An answer always holds its
     /// first batch.
     pub max_page_bytes: usize,
-    /// Memory for all pages of batches and messages that are being read or kept, in bytes. The pages
-    /// that one peer reads take at most a sixteenth.
+    /// Memory for all pages of batches and messages that are being read or kept, in bytes. The
+    /// pages that one peer reads take at most a sixteenth.
     pub page_memory: usize,
     /// Networks of the proxies whose word about the client's address counts.
     pub trusted_proxies: Vec<IpNet>,

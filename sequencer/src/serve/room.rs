@@ -56,8 +56,8 @@ impl Room {
         })
     }
 
-    /// Takes a connection in. Returns nothing if each connection in the full room has a request that
-    /// is being answered.
+    /// Takes a connection in. Returns nothing if each connection in the full room has a request
+    /// that is being answered.
     pub(crate) fn enter(self: &Arc<Self>) -> Option<Place> {
         let mut inner = self.inner.lock().expect(POISON);
         if inner.held >= self.most {
@@ -80,7 +80,8 @@ impl Room {
         })
     }
 
-    /// Takes the longest idle connection of the peer with the most connections out of the idle ones.
+    /// Takes the longest idle connection of the peer with the most connections out of the idle
+    /// ones.
     fn idlest(&self, inner: &mut Inner) -> Option<(u64, CancellationToken)> {
         let idle = inner.idle.iter();
         let (id, _) = idle.min_by_key(|(_, idle)| {
