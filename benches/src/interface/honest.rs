@@ -9,7 +9,6 @@ use subrosa_client::SequencerClient;
 use subrosa_protocol::{
     Fr,
     asset::{AssetId, AssetInfo, AssetTree},
-    element::Anchor,
     encoding::point_from_bytes,
     keys::{Seed, SpendKey, ViewingKey},
     note::Note,
@@ -70,7 +69,8 @@ impl Place {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
         let draft = Draft {
             context: self.context,
-            anchor: Anchor::new(NoteTree::new().root()),
+            note_root: NoteTree::new().root(),
+            prices: Fr::from(0u64),
             header: Header {
                 kind: Kind::Transfer,
                 fee_asset: asset,
@@ -85,7 +85,6 @@ impl Place {
             memo: Default::default(),
             terms: None,
             loan: None,
-            oracle: Fr::from(0u64),
         };
         let spend = SpendKey::from_seed(&seed);
         let made = draft.finish(&viewing, &spend, &self.assets, rng);
