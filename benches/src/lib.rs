@@ -1,9 +1,10 @@
 //! Measurements of this machine.
 //!
 //! `subrosa bench …` prints the figures that [`client`], [`batch`], [`admission`], [`scan`],
-//! [`derivation`] and [`interface`] return. `cargo bench -p subrosa-benches` runs the same work
-//! under divan, for comparisons between revisions. Results are kept in `benches/results/`;
-//! `benches/README.md` shows them beside their budgets. Nothing here judges a figure.
+//! [`derivation`], [`interface`] and [`waits`] return. `cargo bench -p subrosa-benches` runs the
+//! same work under divan, for comparisons between revisions. Results are kept in
+//! `benches/results/`; `benches/README.md` shows them beside their budgets. Nothing here judges a
+//! figure.
 //!
 //! Proofs need keys: the measurements use the key store of the demonstration and make development
 //! keys if there are none.
@@ -14,6 +15,7 @@ pub mod client;
 pub mod derivation;
 pub mod interface;
 pub mod scan;
+pub mod waits;
 
 use std::path::{Path, PathBuf};
 

@@ -1,7 +1,7 @@
 //! `subrosa bench`: figures of this machine, as lines for people or as JSON.
 
 use serde_json::Value;
-use subrosa_benches::{admission, batch, client, derivation, interface, scan};
+use subrosa_benches::{admission, batch, client, derivation, interface, scan, waits};
 use subrosa_node::Keys;
 
 /// `subrosa bench …`
@@ -64,6 +64,22 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Waits and gas of transactions on simulated time, at several rates and intervals of price
+    /// snapshots: the real sequencer, with doubles of prover and L1.
+    Waits {
+        /// Simulated hours of each run.
+        #[arg(long, default_value_t = 2)]
+        hours: u32,
+        /// Transactions a second, in place of the usual rates.
+        #[arg(long)]
+        rate: Option<f64>,
+        /// Factor by which batch proofs are faster than measured; used with --rate.
+        #[arg(long, default_value_t = 1.0, requires = "rate")]
+        prover_speed: f64,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Measures and prints.
@@ -77,6 +93,15 @@ pub(crate) async fn run(keys: &Keys, command: Command) -> anyhow::Result<()> {
         }
         Command::Interface { json } => (interface::figures(keys).await?, json),
         Command::Scan { transactions, json } => (scan::figures(transactions)?, json),
+        Command::Waits {
+            hours,
+            rate,
+            prover_speed,
+            json,
+        } => {
+            let only = rate.map(|rate| (rate, prover_speed));
+            (waits::figures(hours, only)?, json)
+        }
     };
     if as_json {
         println!("{figures}");

@@ -128,6 +128,92 @@ contract DepositWithFeeGasTest is DepositGasTest {
     }
 }
 
+/// @dev Measures batches of transfers alone, with one transaction and with all slots full: no
+/// deposits and no withdrawals, fees to an account that has a credit, and a price snapshot. Gas
+/// grows evenly with the transactions between the two.
+contract TransfersGasTest is Fixture {
+    mapping(uint16 slots => mapping(uint16 transactions => bytes)) private calls;
+
+    function setUp() public {
+        deploy();
+        uint256 digest = oracle.snapshot();
+        depositToken(usd, USD, alice, 1000, 0);
+        // The first batch of a rollup, and the first credit, pay for new storage.
+        submit(make(4, 1, 1, digest));
+        VM.warp(block.timestamp + 60);
+        uint16[3] memory shapes = [uint16(4), 16, 64];
+        for (uint256 i = 0; i < 3; ++i) {
+            prepare(shapes[i], 1, digest);
+            prepare(shapes[i], shapes[i], digest);
+        }
+    }
+
+    function make(uint16 slots, uint16 transactions, uint16 deposits, uint256 digest)
+        private
+        view
+        returns (Batch memory b)
+    {
+        b = makeBatch(slots, transactions, deposits, slots);
+        b.header.oracle = digest;
+        b.header.feeTotal = 3;
+    }
+
+    function prepare(uint16 slots, uint16 transactions, uint256 digest) private {
+        Batch memory b = make(slots, transactions, 0, digest);
+        calls[slots][transactions] = abi.encodeCall(
+            IRollup.submitBatch,
+            (
+                b.header,
+                ReferenceBatch.slotsData(b),
+                ReferenceBatch.withdrawalsData(b),
+                b.proof,
+                b.newState,
+                b.dataCommitment
+            )
+        );
+    }
+
+    function test_gas4With1() public {
+        measure(4, 1);
+    }
+
+    function test_gas4With4() public {
+        measure(4, 4);
+    }
+
+    function test_gas16With1() public {
+        measure(16, 1);
+    }
+
+    function test_gas16With16() public {
+        measure(16, 16);
+    }
+
+    function test_gas64With1() public {
+        measure(64, 1);
+    }
+
+    function test_gas64With64() public {
+        measure(64, 64);
+    }
+
+    function measure(uint16 slots, uint16 transactions) private {
+        bytes memory call = calls[slots][transactions];
+        uint256 calldataGas = 21000;
+        for (uint256 i = 0; i < call.length; ++i) {
+            calldataGas += call[i] == 0 ? 4 : 16;
+        }
+        address target = address(rollup);
+        VM.prank(sequencer, sequencer);
+        uint256 before = gasleft();
+        (bool ok,) = target.call(call);
+        uint256 used = before - gasleft();
+        assertTrue(ok, "batch refused");
+        emit log_named_uint("submitBatch without verification, gas", used);
+        emit log_named_uint("transaction and calldata, gas", calldataGas);
+    }
+}
+
 /// @dev Measures a snapshot of sixteen markets over eight assets. Each asset has a feed and is in
 /// four markets, and all prices change. (A feed in use is a proxy, which costs some 10,000 gas
 /// more.) This is an ordinary snapshot, which takes no samples.
