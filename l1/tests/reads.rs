@@ -116,7 +116,8 @@ async fn a_deposit_is_worth_what_it_brings_less_the_fee() {
     assert_eq!(claimed.amount, 7);
 
     // The next fee is claimed by a signature, which names another recipient and serves once.
-    let more = client.deposit(depositor, DOLLAR, 100, &Fr::from(8u64));
+    let owner = Fr::from(8u64);
+    let more = client.deposit(depositor, DOLLAR, 100, &owner);
     more.await.unwrap();
     let to = accounts[4].address();
     let claim = client.sign_claim(operator, DOLLAR, to, u64::MAX).await;

@@ -33,8 +33,8 @@ use crate::swap::Salt;
 pub use crate::encryption::DISCLOSURE_LEN;
 pub use agreement::{Agreement, AgreementDecodeError};
 pub use arithmetic::{
-    CURE, IMPROVEMENT, LAPSE, LAPSE_AGE, OPENING_AGE, RAMP_BITS, RATE_PERIOD, accrue, clears,
-    covers, improves, interest, most_seizable, needed, overdue_bonus, seizable,
+    CURE, IMPROVEMENT, LAPSE, LAPSE_AGE, OPENING_AGE, RAMP_BITS, RATE_PERIOD, Rounding, accrue,
+    clears, covers, improves, interest, most_seizable, needed, overdue_bonus, seizable,
 };
 pub use disclosure::{Filler, MASK_BITS, StateDisclosure};
 pub use follow::{End, Successor};
@@ -277,10 +277,18 @@ impl Loan {
         Note::cash(self.debt, repaid, self.lender.owner, rcm)
     }
 
-    /// Returns the debt at a time, interest included. `None` from 2¹²⁸ up.
+    /// Returns the debt that the borrower's step at a time accounts for, interest rounded up. `None`
+    /// from 2¹²⁸ up.
     #[must_use]
     pub fn owed(&self, debt: &Debt, time: u64) -> Option<u128> {
-        accrue(debt.amount, self.rate, debt.accrued, time)
+        accrue(debt.amount, self.rate, [debt.accrued, time], Rounding::Up)
+    }
+
+    /// Returns the debt that the lender's step at a time accounts for, interest rounded down. `None`
+    /// from 2¹²⁸ up.
+    #[must_use]
+    pub fn claimed(&self, debt: &Debt, time: u64) -> Option<u128> {
+        accrue(debt.amount, self.rate, [debt.accrued, time], Rounding::Down)
     }
 }
 

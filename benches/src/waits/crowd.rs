@@ -170,7 +170,7 @@ impl Wallet {
             let mut bytes = transaction.to_bytes();
             bytes.extend_from_slice(&[0; PROOF_LEN]);
             match held(self.crowd.client.hand_over(bytes)).await {
-                Ok(()) => {
+                Ok(_) => {
                     fate.accepted = Some(transaction.digest(&self.context));
                     fate.price_time = prices.time;
                     return Ok(fate);

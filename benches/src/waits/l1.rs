@@ -11,7 +11,7 @@ use std::{
 use futures::future::BoxFuture;
 use subrosa_protocol::{
     Fr,
-    asset::{AssetId, AssetInfo, AssetTree},
+    asset::{AssetId, AssetInfo, AssetTree, Stop},
     batch::Shape,
     keys::unaudited,
     ledger::State,
@@ -121,6 +121,7 @@ impl Chain {
             token: [id + 1; 20],
             flags: 0,
             auditor: unaudited(),
+            stop: Stop::default(),
         };
         let market = Market {
             collateral: AssetId(1),

@@ -103,7 +103,9 @@ pub enum Rule {
     )]
     T25,
     /// Interest.
-    #[error("T26: the debt is accrued to the expiry by the borrower, to not before by the lender")]
+    #[error(
+        "T26: the debt is accrued to the expiry and rounded up by the borrower, to not before and down by the lender"
+    )]
     T26,
     /// Repayment.
     #[error("T27: a reduction of the debt is paid to the lender in output 1")]

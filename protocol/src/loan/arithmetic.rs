@@ -33,19 +33,32 @@ fn wide(value: impl TryInto<U512>) -> U512 {
         .unwrap_or_else(|_| unreachable!("no integer is wider than 512 bits"))
 }
 
-/// Returns the interest ⌈debt·rate·elapsed / (10⁶·31,536,000)⌉, elapsed in seconds. `None` from
-/// 2¹²⁸ up.
+/// Direction in which interest is rounded to whole base units: to the disadvantage of whoever acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rounding {
+    /// In the borrower's steps.
+    Up,
+    /// In the lender's steps.
+    Down,
+}
+
+/// Returns the interest debt·rate·elapsed / (10⁶·31,536,000), elapsed in seconds. `None` from 2¹²⁸
+/// up.
 #[must_use]
-pub fn interest(debt: u128, rate: u32, elapsed: u64) -> Option<u128> {
+pub fn interest(debt: u128, rate: u32, elapsed: u64, rounding: Rounding) -> Option<u128> {
     let due = wide(debt) * wide(rate) * wide(elapsed);
-    due.div_ceil(wide(RATE_PERIOD)).try_into().ok()
+    let interest = match rounding {
+        Rounding::Up => due.div_ceil(wide(RATE_PERIOD)),
+        Rounding::Down => due / wide(RATE_PERIOD),
+    };
+    interest.try_into().ok()
 }
 
 /// Returns the debt at `to` of a debt accrued to `from`, with the interest of the time between if
 /// `to` is later. `None` from 2¹²⁸ up.
 #[must_use]
-pub fn accrue(debt: u128, rate: u32, from: u64, to: u64) -> Option<u128> {
-    debt.checked_add(interest(debt, rate, to.saturating_sub(from))?)
+pub fn accrue(debt: u128, rate: u32, [from, to]: [u64; 2], rounding: Rounding) -> Option<u128> {
+    debt.checked_add(interest(debt, rate, to.saturating_sub(from), rounding)?)
 }
 
 /// Whether collateral covers a debt: collateral·price·(10⁴ − haircut) ≥ margin·debt·10¹⁸. Haircut

@@ -3,7 +3,7 @@
 use ark_bn254::Fr;
 
 use super::disclosure::{Filler, StateDisclosure};
-use super::{Debt, Loan, Position, accrue, step_keys};
+use super::{Debt, Loan, Position, step_keys};
 use crate::EdwardsAffine;
 use crate::asset::AssetId;
 use crate::encryption::{PublishedOutputs, outgoing_records};
@@ -178,7 +178,7 @@ impl Loan {
     /// exceeds the debt, or the debt does not fit 128 bits.
     #[must_use]
     pub fn debt_after(&self, before: &Debt, time: u64, repaid: u128) -> Option<Debt> {
-        let owed = accrue(before.amount, self.rate, before.accrued, time)?;
+        let owed = self.owed(before, time)?;
         Some(Debt {
             amount: owed.checked_sub(repaid)?,
             accrued: before.accrued.max(time),

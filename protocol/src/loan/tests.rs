@@ -279,22 +279,29 @@ fn nothing_shows_in_debug() {
 }
 
 #[test]
-fn interest_is_simple_and_rounded_up() {
+fn interest_is_simple_and_rounded_against_who_acts() {
     let year = 365 * 86_400;
-    assert_eq!(interest(1_000_000, 50_000, year), Some(50_000));
-    assert_eq!(interest(1_000_000, 50_000, 2 * year), Some(100_000));
-    assert_eq!(interest(1, 1, 1), Some(1));
-    assert_eq!(interest(0, 1, 1), Some(0));
-    assert_eq!(interest(1, 0, 1), Some(0));
-    assert_eq!(interest(1, 1, 0), Some(0));
+    let interest = |debt, rate, elapsed| {
+        let [up, down] = [Rounding::Up, Rounding::Down].map(|rounding| {
+            arithmetic::interest(debt, rate, elapsed, rounding).expect("far below 2^128")
+        });
+        assert!(up == down || up == down + 1);
+        [up, down]
+    };
+    assert_eq!(interest(1_000_000, 50_000, year), [50_000; 2]);
+    assert_eq!(interest(1_000_000, 50_000, 2 * year), [100_000; 2]);
+    assert_eq!(interest(1, 1, 1), [1, 0]);
+    assert_eq!(interest(0, 1, 1), [0; 2]);
+    assert_eq!(interest(1, 0, 1), [0; 2]);
+    assert_eq!(interest(1, 1, 0), [0; 2]);
     // Exactly one unit, and one second more.
-    assert_eq!(interest(1_000_000, 1, year), Some(1));
-    assert_eq!(interest(1_000_000, 1, year + 1), Some(2));
-    assert_eq!(accrue(100, 50_000, 10, 5), Some(100));
-    assert_eq!(accrue(u128::MAX, 1, 0, 1), None);
+    assert_eq!(interest(1_000_000, 1, year), [1; 2]);
+    assert_eq!(interest(1_000_000, 1, year + 1), [2, 1]);
+    assert_eq!(accrue(100, 50_000, [10, 5], Rounding::Up), Some(100));
+    assert_eq!(accrue(u128::MAX, 1, [0, 1], Rounding::Up), None);
     // The largest loan, for 3,900 years.
     let most = (1 << 112) - 1;
-    assert!(accrue(most, (1 << 24) - 1, 0, 3_900 * year).is_some());
+    assert!(accrue(most, (1 << 24) - 1, [0, 3_900 * year], Rounding::Up).is_some());
 }
 
 #[test]

@@ -166,7 +166,7 @@ fn seal(node: &Arc<Node>, time: u64, assets_root: Fr) -> Result<Result<Option<u6
     if prices.time > time || !node.oracle().is_followed() {
         // The endpoint lags behind the one that showed the snapshot, or the chain's snapshots are
         // not read yet.
-        return Ok(None);
+        return Ok(Ok(None));
     }
     let started = Instant::now();
     let limit = largest(node);

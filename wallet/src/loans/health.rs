@@ -44,8 +44,8 @@ impl Health {
         let now = context.now.max(context.last);
         let begins = context.usual.not_before;
         let owed = loan.owed(debt, now)?;
-        let meets = |price, margin| covers(collateral, price, market.haircut, owed, margin);
-        let maintained = meets(price.high, market.maintenance);
+        let meets = |price, debt, margin| covers(collateral, price, market.haircut, debt, margin);
+        let maintained = meets(price.high, loan.claimed(debt, now)?, market.maintenance);
         // The initial margin must cover the debt until the step expires.
         let expiry = context.until(loan.maturity.min(last)).max(now);
         let needed = needed(
@@ -54,11 +54,11 @@ impl Health {
             loan.owed(debt, expiry)?,
             market.initial,
         );
-        let covered = meets(price.low, market.initial);
+        let covered = meets(price.low, owed, market.initial);
         Some(Self {
             time: context.snapshot?.time,
             price,
-            ratio: largest(|margin| meets(price.low, margin)),
+            ratio: largest(|margin| meets(price.low, owed, margin)),
             covered,
             // A price older than the loan's start cannot be used.
             liquidatable: context.snapshot?.time >= loan.start

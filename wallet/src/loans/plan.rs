@@ -400,7 +400,9 @@ fn liquidate(held: &HeldLoan, context: &StepContext<'_>) -> Result<Plan, StepErr
     }
     let (market, Price { high, .. }, last) = context.fresh(loan, loan.start)?;
     let is_healthy = |debt| covers(collateral, high, market.haircut, debt, market.maintenance);
-    let debt = owed(loan, &before, not_before)?;
+    let debt = loan
+        .claimed(&before, not_before)
+        .ok_or(StepError::OutOfRange)?;
     let bonus = if is_healthy(debt) {
         let due = overdue_bonus(market.bonus, loan.maturity, not_before);
         due.ok_or(StepError::NotLiquidatable)?
@@ -434,7 +436,9 @@ fn seize_all(held: &HeldLoan, context: &StepContext<'_>) -> Result<Plan, StepErr
         return Err(StepError::NoPrice);
     }
     let not_before = context.usual.not_before;
-    owed(&held.loan, &held.position.debt, not_before)?;
+    held.loan
+        .claimed(&held.position.debt, not_before)
+        .ok_or(StepError::OutOfRange)?;
     Ok(Plan {
         step: LoanStep {
             step: Step::Liquidate,

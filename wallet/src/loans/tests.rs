@@ -113,7 +113,7 @@ fn legal(held: &HeldLoan, plan: &super::Plan, snapshot: &PriceSnapshot) -> bool 
                             || covered(|p| p.low, plan.left, plan.step.debt, market.initial)))
         }
         Role::Lender => {
-            let owed = loan.owed(&before.debt, plan.not_before).unwrap();
+            let owed = loan.claimed(&before.debt, plan.not_before).unwrap();
             let seized = before.collateral - plan.left;
             let missed = !covered(|p| p.high, before.collateral, owed, market.maintenance);
             let bonus = match missed {

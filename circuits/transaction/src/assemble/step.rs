@@ -39,7 +39,10 @@ impl LoanStep {
             Step::Adjust => Some(header.expiry),
             Step::Liquidate => Some(header.not_before),
         };
-        let owed = loan.owed(before, time.unwrap_or(header.expiry))?;
+        let owed = match self.step {
+            Step::Open | Step::Renew | Step::Adjust => loan.owed(before, header.expiry)?,
+            Step::Liquidate => loan.claimed(before, header.not_before)?,
+        };
         let after = match time {
             None => Debt {
                 amount: self.debt,

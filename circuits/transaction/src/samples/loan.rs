@@ -143,10 +143,7 @@ impl Plan {
             LoanCase::Liquidate | LoanCase::Overdue => Step::Liquidate,
         };
         let window = [NOT_BEFORE, SAMPLE_EXPIRY];
-        let time = window[usize::from(step != Step::Liquidate)];
-        let owed = loan
-            .owed(&before.debt, time)
-            .expect("samples are far below 2^128");
+        let owed = owed_at(&loan, &before.debt, step, window);
         if case == LoanCase::Liquidate {
             // At 0.68 a unit the collateral, 1.66 for each unit of debt, counts for 1.07; the
             // margin requires 1.10.
@@ -221,13 +218,7 @@ impl Plan {
 
     /// Returns the amount owed at the time of the step.
     pub(crate) fn owed(&self) -> u128 {
-        let time = match self.step {
-            Step::Liquidate => self.window[0],
-            Step::Open | Step::Renew | Step::Adjust => self.window[1],
-        };
-        self.loan
-            .owed(&self.before.debt, time)
-            .expect("samples are far below 2^128")
+        owed_at(&self.loan, &self.before.debt, self.step, self.window)
     }
 
     /// Builds the statement. Change of the spent notes returns to the actor, in the unused outputs.
@@ -352,6 +343,15 @@ fn random_loan(
 /// Returns the smallest collateral that covers a debt at a price of 2.
 fn cover(debt: u128, margin: u32) -> u128 {
     needed(2 * ONE, MARKET.haircut, debt, margin).expect("samples are far below 2^128")
+}
+
+/// Returns the debt that a step accounts for, interest included.
+fn owed_at(loan: &Loan, debt: &Debt, step: Step, [not_before, expiry]: [u64; 2]) -> u128 {
+    let owed = match step {
+        Step::Open | Step::Renew | Step::Adjust => loan.owed(debt, expiry),
+        Step::Liquidate => loan.claimed(debt, not_before),
+    };
+    owed.expect("samples are far below 2^128")
 }
 
 /// Returns the value of output 0, the debt after the step, and the other note to spend.

@@ -68,10 +68,16 @@ struct Model {
 }
 
 impl Model {
-    fn owed(&self, debt: &Debt, time: u64) -> u128 {
+    fn owed(&self, debt: &Debt, time: u64, liquidates: bool) -> u128 {
         let elapsed = u128::from(time.saturating_sub(debt.accrued));
         let due = big(debt.amount) * self.rate * elapsed;
-        debt.amount + small(&ceil(&due, &big(1_000_000 * 31_536_000)))
+        let period = big(1_000_000 * 31_536_000);
+        let interest = if liquidates {
+            due / period
+        } else {
+            ceil(&due, &period)
+        };
+        debt.amount + small(&interest)
     }
 
     /// Returns the least collateral that covers a debt.
@@ -134,7 +140,7 @@ impl Attempt {
         }
         let (held, debt) = (base.before.collateral, base.before.debt);
         let time = plan.window[usize::from(!attempt.liquidates)];
-        let owed = model.owed(&debt, time);
+        let owed = model.owed(&debt, time, attempt.liquidates);
         let places = [0, owed / 256, owed.div_ceil(256), owed / 2, owed];
         let cleared = around(&places, attempt.repaid).min(owed);
         let repaid = if attempt.liquidates { 0 } else { cleared };

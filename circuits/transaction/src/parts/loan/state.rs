@@ -11,7 +11,7 @@ use ark_bn254::Fr;
 use ark_ff::{One, PrimeField, Zero};
 use subrosa_protocol::domain::Domain;
 use subrosa_protocol::layout::{header, loan as parameters};
-use subrosa_protocol::loan::{Loan, RATE_PERIOD, accrue};
+use subrosa_protocol::loan::{Loan, RATE_PERIOD};
 use subrosa_protocol::market::MARKETS;
 use subrosa_protocol::note::NoteClass;
 use subrosa_protocol::transaction::Kind;
@@ -109,13 +109,13 @@ fn check_loan(step: &LoanWitness, witness: &Witness) -> Result<(), Rule> {
 
 fn check_accrual(step: &LoanWitness, fields: &Fields) -> Result<(), Rule> {
     let (loan, before) = (&step.loan, &step.before);
-    let time = match step.step {
-        Step::Open | Step::Renew | Step::Adjust => fields.expiry,
-        Step::Liquidate => fields.not_before,
-    };
     // In range: T7.
-    let time = time.into_bigint().0[0];
-    let owed = accrue(before.amount, loan.rate, before.accrued, time);
+    let [not_before, expiry] =
+        [fields.not_before, fields.expiry].map(|time| time.into_bigint().0[0]);
+    let (time, owed) = match step.step {
+        Step::Open | Step::Renew | Step::Adjust => (expiry, loan.owed(before, expiry)),
+        Step::Liquidate => (not_before, loan.claimed(before, not_before)),
+    };
     let accrued = match step.step {
         Step::Open | Step::Renew => loan.start,
         Step::Adjust | Step::Liquidate => before.accrued.max(time),
@@ -268,14 +268,16 @@ fn accrue_on_wires(b: &mut Builder, header: &HeaderWires, loan: &LoanWires) -> S
         .minus(&one);
     range(b, &claimed, TIME_BITS)?;
 
-    // interest·period = debt·rate·elapsed + rest with 0 ≤ rest < period: the interest is rounded
-    // up.
+    // interest·period = debt·rate·elapsed + rest: the interest is rounded up if 0 ≤ rest < period,
+    // and down, for the lender, if 0 ≤ −rest < period.
     let yearly = b.mul(&before.amount, &loan.rate)?;
     let due = b.mul(&yearly, &elapsed_if_later)?;
     let interest = loan.owed.minus(&before.amount);
     range(b, &interest, INTEREST_BITS)?;
     let period = Fr::from(RATE_PERIOD);
     let rest = interest.times(period).minus(&due);
+    let of_lender = b.mul(&loan.liquidates, &rest)?;
+    let rest = rest.minus(&of_lender.times(Fr::from(2u64)));
     range(b, &rest, PERIOD_BITS)?;
     let limit = b.constant(period - Fr::one());
     range(b, &limit.minus(&rest), PERIOD_BITS)?;

@@ -63,7 +63,7 @@ fn a_choice_gains_no_more_than_prices_differ(choice: Choice) -> TestCaseResult {
             if snapshot.high == 0 {
                 continue;
             }
-            let owed = model.owed(state.debt, state.accrued, now);
+            let owed = model.claimed(state.debt, state.accrued, now);
             let well = model.covers(state.collateral, snapshot.high, owed, model.maintenance);
             let bonus = model.bonus(well, now);
             let claim = |price| {

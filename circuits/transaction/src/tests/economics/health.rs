@@ -33,7 +33,7 @@ fn the_healthy_are_left_alone((history, place, wait, part): Life) -> TestCaseRes
     let start = first + wait;
     let maturity = start + 1 + (last.saturating_sub(start) + 2 * DAY) * part / 1_000;
     let model = judge.begin(&history.market, start, maturity);
-    let owed = |time| model.owed(history.principal, start, time);
+    let owed = |time| model.claimed(history.principal, start, time);
     let needs = |snapshot: &Taken| {
         let time = last.min(snapshot.time + model.max_age);
         model.needed(snapshot.high, owed(time), model.maintenance)
@@ -151,7 +151,8 @@ fn an_origination_is_not_its_own_undoing((history, place, _, part): Life) -> Tes
                 continue;
             }
             let ill = |s: &Taken| {
-                let owed = model.owed(state.debt, state.accrued, now.min(s.time + model.max_age));
+                let owed =
+                    model.claimed(state.debt, state.accrued, now.min(s.time + model.max_age));
                 !model.covers(state.collateral, s.high, owed, model.maintenance)
             };
             let reason = world.priced(model.start, last).any(ill) || now > model.maturity + DAY;
@@ -241,7 +242,7 @@ fn a_lapse_needs_ninety_days_and_a_snapshot_of_the_last_one() {
         let attempt = Attempt {
             step: Step::Liquidate,
             before: state,
-            owed: model.owed(state.debt, state.accrued, begin),
+            owed: model.claimed(state.debt, state.accrued, begin),
             left: [state.collateral - seized, debt],
             snapshot: Some(index),
             window: [begin, expiry],

@@ -182,7 +182,7 @@ fn the_unhealthy_are_liquidated(fall: Fall) -> TestCaseResult {
         let now = clock.next(&mut world);
         let steps = u64::from(free + paid);
         if !lender_acts(&mut judge, &world, &model, state, made, now) {
-            let owed = model.owed(state.debt, state.accrued, now);
+            let owed = model.claimed(state.debt, state.accrued, now);
             if now > bound && model.covers(state.collateral, price, owed, model.maintenance) {
                 // The borrower has paid for its health.
                 prop_assert!(paid > 0);
@@ -253,7 +253,7 @@ fn an_overdue_loan_is_liquidated_in_the_first_batch_after_the_day() {
         accrued: BEGIN - 10,
     };
     world.snapshot(BEGIN, 1 << 70);
-    let owed = model.owed(state.debt, state.accrued, due);
+    let owed = model.claimed(state.debt, state.accrued, due);
     let most = Model::claim(1 << 70, &Ratio::whole(owed), 0).floor();
     let mut takes =
         |seized, time| judge.liquidates(&world, &model, state, (seized, 0), 0, [time, due + 600]);

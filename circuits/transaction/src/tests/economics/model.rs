@@ -113,9 +113,14 @@ impl Model {
         debt.times(&self.growth(to.saturating_sub(from)))
     }
 
-    /// Returns what is owed at a time in whole base units.
+    /// Returns what the borrower owes at a time in whole base units.
     pub(super) fn owed(&self, debt: u128, from: u64, to: u64) -> u128 {
         self.grown(&Ratio::whole(debt), from, to).ceil()
+    }
+
+    /// Returns what the lender may count on at a time in whole base units.
+    pub(super) fn claimed(&self, debt: u128, from: u64, to: u64) -> u128 {
+        self.grown(&Ratio::whole(debt), from, to).floor()
     }
 
     /// Returns the value of collateral in base units of the debt asset.

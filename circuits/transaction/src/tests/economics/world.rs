@@ -373,6 +373,7 @@ impl Judge {
         witness.loan = Some(LoanWitness {
             step,
             loan: loan.clone(),
+            renewed: None,
             before: from,
             owed: attempt.owed,
             after,
@@ -405,7 +406,7 @@ impl Judge {
         let attempt = Attempt {
             step: Step::Liquidate,
             before,
-            owed: model.owed(before.debt, before.accrued, window[0]),
+            owed: model.claimed(before.debt, before.accrued, window[0]),
             left: [before.collateral - seized, debt],
             snapshot: Some(snapshot),
             window,

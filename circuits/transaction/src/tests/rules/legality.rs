@@ -10,7 +10,7 @@ use ark_bn254::Fr;
 use ark_ff::{One, Zero};
 use subrosa_protocol::layout::{disclosure_word, note};
 use subrosa_protocol::loan::{
-    CURE, LAPSE, LAPSE_AGE, RAMP_BITS, accrue, most_seizable, needed, overdue_bonus, step_keys,
+    CURE, LAPSE, LAPSE_AGE, RAMP_BITS, most_seizable, needed, overdue_bonus, step_keys,
 };
 use subrosa_protocol::swap::Salt;
 
@@ -159,7 +159,7 @@ fn t30_a_loan_that_does_not_start_at_its_expiry() {
     let mut forger = step(LoanCase::Open);
     let stepped = forger.witness.loan.as_mut().unwrap();
     stepped.before.accrued -= 1;
-    stepped.owed = accrue(stepped.before.amount, stepped.loan.rate, 0, 1).unwrap();
+    stepped.owed = stepped.loan.owed(&stepped.before, SAMPLE_EXPIRY).unwrap();
     forger.breaks_only(Rule::T30);
     let mut forger = step(LoanCase::Open);
     let stepped = forger.witness.loan.as_mut().unwrap();
