@@ -45,8 +45,8 @@ use self::{
 /// which most snapshots come while nothing waits.
 const RATES: [(f64, f64); 3] = [(0.05, 1.0), (0.7, 1.0), (5.0, 8.0)];
 
-/// Time after the last arrival without a new batch, after which nothing more is sealed. It is longer
-/// than a batch takes from sealing to settlement.
+/// Time after the last arrival without a new batch, after which nothing more is sealed. It is
+/// longer than a batch takes from sealing to settlement.
 const QUIET: Duration = Duration::from_secs(300);
 
 /// Time after the last arrival after which the rest is given up: every transaction has expired.

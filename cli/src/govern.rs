@@ -67,8 +67,8 @@ enum Command {
     Pause,
     /// Allow deposits again, at once, as the guardian.
     Resume,
-    /// Stop seizures of assets that are collateral, at once, as the guardian of seizures: at most to
-    /// a day from now, each asset once in three days, and one call in six hours.
+    /// Stop seizures of assets that are collateral, at once, as the guardian of seizures: at most
+    /// to a day from now, each asset once in three days, and one call in six hours.
     StopSeizures {
         /// Id of an asset with its markets, 0 to 15, as `4:0,7`. Repeat it for each asset.
         #[arg(long = "asset", required = true, value_name = "ID:MARKETS")]

@@ -248,8 +248,8 @@ impl<'a> Governance<'a> {
     /// seizures (spec: *Collateral*, Stops). `markets` has a bit for each market of each asset.
     ///
     /// # Errors
-    /// [`L1Error::Rejected`] if the account is not that guardian, if the times are not allowed, if an
-    /// asset had a stop in the last three days, or if the guardian acted in the last six hours.
+    /// [`L1Error::Rejected`] if the account is not that guardian, if the times are not allowed, if
+    /// an asset had a stop in the last three days, or if the guardian acted in the last six hours.
     pub async fn stop_seizures(
         &self,
         guardian: &Account,

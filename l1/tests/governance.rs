@@ -14,14 +14,15 @@ use alloy_sol_types::SolCall;
 use ark_ed_on_bn254::EdwardsAffine;
 use subrosa_clock::VirtualClock;
 use subrosa_l1::{
-    Account, At, Change, Client, DepositTerms, EmbeddedTransport, L1, L1Error, Tag, Transport,
-    contracts::{Governance as Timelock, PriceOracle, Rollup, Vault},
+    Account, At, Change, Client, DepositTerms, EmbeddedTransport, L1, L1Error, RegisteredAsset,
+    Tag, Transport,
+    contracts::{AssetRegistry, Governance as Timelock, PriceOracle, Rollup, Vault},
     deploy::{DeployConfig, Deployment, NewAsset, NewShape, deploy, development_feed},
     development,
     governance::{Action, Governance, MarketTerms, Operation, State, decode, decode_timelock},
 };
 use subrosa_protocol::{
-    asset::AssetId,
+    asset::{AssetId, AssetTree, Stop},
     batch::Shape,
     keys::{AuditorKey, Seed},
 };
@@ -349,6 +350,67 @@ async fn a_pause_ends_by_itself_and_the_next_one_waits_as_long() {
     assert!(matches!(early, Err(L1Error::Rejected { reason, .. }) if reason == "PauseTooSoon"));
     pass(2).await;
     governance.pause(guardian, true).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_guardian_of_seizures_stops_them_at_once_and_lets_them_go_on() {
+    const HOUR: u64 = 60 * 60;
+    let world = World::new().await;
+    let governance = world.governance().await;
+    let client = Client::new(world.transport.clone(), world.deployment.contracts, None);
+    let guardian = &world.accounts[2];
+    let stop = async || client.assets().await.unwrap()[0].stop;
+    assert_eq!(stop().await, Stop::default());
+    let head = world.transport.block(Tag::Latest).await.unwrap().unwrap();
+    let from = head.timestamp - HOUR;
+    let stopped = async |by: &Account, from| {
+        governance
+            .stop_seizures(by, vec![0], vec![0b101], from, 90)
+            .await
+    };
+    let refused = async |attempt: Result<_, L1Error>, name: &str| {
+        assert!(
+            matches!(&attempt, Err(L1Error::Rejected { reason, .. }) if reason == name),
+            "{attempt:?}"
+        );
+    };
+    refused(
+        stopped(&world.accounts[0], from).await,
+        "NotSeizureGuardian",
+    )
+    .await;
+    refused(
+        stopped(guardian, from - 26 * HOUR).await,
+        "StopBeginOutOfRange",
+    )
+    .await;
+    let mined = stopped(guardian, from).await.unwrap();
+    let expected = Stop {
+        markets: 0b101,
+        from,
+        minutes: 90,
+    };
+    assert_eq!(stop().await, expected);
+    let history = client.history(mined.block, mined.block).await.unwrap();
+    let changes: Vec<_> = history.into_iter().map(|found| found.change).collect();
+    assert!(
+        matches!(changes[..], [Change::Asset { asset: RegisteredAsset::Stop { id: AssetId(0), stop }, .. }]
+            if stop == expected),
+        "{changes:?}"
+    );
+    // The leaf and the root are those of the registry.
+    let tree: AssetTree = client.assets().await.unwrap().into_iter().collect();
+    assert_eq!(client.rollup().await.unwrap().assets_root, tree.root());
+
+    refused(
+        governance.resume_seizures(guardian, 0).await,
+        "StopTooEarly",
+    )
+    .await;
+    world.clock.advance(Duration::from_secs(6 * HOUR));
+    refused(governance.resume_seizures(guardian, 0).await, "NotStopped").await;
+    let call = AssetRegistry::resumeSeizuresCall { asset: 4 }.abi_encode();
+    assert_eq!(decode(&call).as_deref(), Some("resume seizures of asset 4"));
 }
 
 #[tokio::test]

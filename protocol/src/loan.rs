@@ -277,15 +277,15 @@ impl Loan {
         Note::cash(self.debt, repaid, self.lender.owner, rcm)
     }
 
-    /// Returns the debt that the borrower's step at a time accounts for, interest rounded up. `None`
-    /// from 2¹²⁸ up.
+    /// Returns the debt that the borrower's step at a time accounts for, interest rounded up.
+    /// `None` from 2¹²⁸ up.
     #[must_use]
     pub fn owed(&self, debt: &Debt, time: u64) -> Option<u128> {
         accrue(debt.amount, self.rate, [debt.accrued, time], Rounding::Up)
     }
 
-    /// Returns the debt that the lender's step at a time accounts for, interest rounded down. `None`
-    /// from 2¹²⁸ up.
+    /// Returns the debt that the lender's step at a time accounts for, interest rounded down.
+    /// `None` from 2¹²⁸ up.
     #[must_use]
     pub fn claimed(&self, debt: &Debt, time: u64) -> Option<u128> {
         accrue(debt.amount, self.rate, [debt.accrued, time], Rounding::Down)

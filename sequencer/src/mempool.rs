@@ -110,6 +110,8 @@ pub(crate) struct SealedView {
     pub(crate) assets_root: Fr,
     /// Time of the last sealed batch.
     pub(crate) time: u64,
+    /// Digest of its price snapshot.
+    pub(crate) last_prices: Fr,
 }
 
 impl SealedView {
@@ -701,6 +703,7 @@ impl Pool {
         self.recheck |= self.view.prices.digest != *prices;
         self.view.state = state;
         self.view.time = time;
+        self.view.last_prices = *prices;
         self.next_anchor = self.view.next_anchor();
     }
 

@@ -124,11 +124,12 @@ impl Node {
     ) -> Self {
         let cancel = CancellationToken::new();
         let none = Prices::default();
-        let mut view = sealed_view(&recovered.ledger, registry.root, none, recovered.time);
+        let mut view = sealed_view(&recovered.ledger, registry.root, none, recovered.last);
         // As of the last batch, so that the prices on which a submission relies are among them.
         // Legs pair again only if they can be sealed.
         let confirmations = config.price_confirmations();
-        let candidates = recovered.oracle.candidates(confirmations, recovered.time);
+        let (time, last) = recovered.last;
+        let candidates = recovered.oracle.candidates(confirmations, &last, time);
         let waiting = recovered.mempool.iter().map(|(_, submission)| submission);
         view.choose_prices(&candidates, waiting);
         let next_sequence = recovered.next_sequence;
@@ -232,8 +233,13 @@ impl Node {
     /// Chooses the prices of the next batch at the chain's time `clock`.
     pub(crate) fn choose_prices(&self, clock: u64) {
         let confirmations = self.config.price_confirmations();
-        let candidates = self.oracle().candidates(confirmations, clock);
-        if self.pool().choose_prices(&candidates) {
+        let oracle = self.oracle();
+        let chosen = {
+            let mut pool = self.pool();
+            let last = pool.view().last_prices;
+            pool.choose_prices(&oracle.candidates(confirmations, &last, clock))
+        };
+        if chosen {
             tracing::info!("the next batch has other prices");
             self.versions.send_modify(|version| *version += 1);
             self.wake_seal.notify_one();
@@ -430,12 +436,13 @@ impl Node {
     }
 }
 
-/// Makes the view of a ledger that admission checks against.
+/// Makes the view of a ledger that admission checks against, after a last batch of this time and
+/// these prices.
 pub(crate) fn sealed_view(
     ledger: &Ledger,
     assets_root: Fr,
     prices: Prices,
-    time: u64,
+    (time, last_prices): (u64, Fr),
 ) -> SealedView {
     SealedView {
         state: *ledger.state(),
@@ -454,5 +461,6 @@ pub(crate) fn sealed_view(
         assets_root,
         prices,
         time,
+        last_prices,
     }
 }

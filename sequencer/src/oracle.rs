@@ -13,7 +13,7 @@ use subrosa_protocol::{
 };
 
 use crate::{
-    ports::{OracleChange, OracleEvent, OracleLog, Validity},
+    ports::{Head, OracleChange, OracleEvent, OracleLog, Validity},
     wire::{Word, word},
 };
 
@@ -97,8 +97,8 @@ pub(crate) struct Oracle {
     cursor: OracleCursor,
     /// The cursor in the store.
     stored: OracleCursor,
-    /// Number of the newest block seen; `None` before the log was read.
-    head: Option<u64>,
+    /// Newest block of the log; `None` before it was read.
+    head: Option<Head>,
     /// Snapshots in the order of the log.
     known: Vec<KnownSnapshot>,
 }
@@ -152,23 +152,33 @@ impl Oracle {
         })
     }
 
-    /// Whether the log was read since the sequencer started.
-    pub(crate) fn is_followed(&self) -> bool {
-        self.head.is_some()
+    /// Whether the log was read since the sequencer started, up to a block that is at most a moment
+    /// older than a block of time `timestamp`. Otherwise there may be newer prices than those known
+    /// here, and a batch would bring old ones into the history.
+    pub(crate) fn is_followed(&self, timestamp: u64) -> bool {
+        let moment = |head: Head| head.timestamp.saturating_add(PATIENCE);
+        self.head.is_some_and(|head| moment(head) >= timestamp)
     }
 
     /// Returns the prices that the next batch may have at the chain's time `clock`, the best first:
     /// of the snapshots with `confirmations`, the newest, and those before it that a newer one has
-    /// superseded a moment ago. Before the first snapshot there are none: the digest is 0. Until
-    /// the log is read, all stored snapshots count as confirmed.
-    pub(crate) fn candidates(&self, confirmations: u64, clock: u64) -> Vec<Prices> {
-        let head = self.head.unwrap_or(u64::MAX);
+    /// superseded a moment ago. None is before `last`, the last batch's, which needs no
+    /// confirmations. Before the first snapshot there are none: the digest is 0. Until the log is
+    /// read, all stored snapshots count as confirmed.
+    pub(crate) fn candidates(&self, confirmations: u64, last: &Fr, clock: u64) -> Vec<Prices> {
+        let head = self.head.map_or(u64::MAX, |head| head.number);
         let ripe = self.known.partition_point(|known| {
             known.block.saturating_add(confirmations) <= head.saturating_add(1)
         });
+        let id = word(last);
+        let floor = self.known.iter().position(|known| known.id == id);
+        let first = floor.unwrap_or(0);
         let mut found = Vec::new();
         let mut until = u64::MAX;
-        for known in self.known[..ripe].iter().rev() {
+        for known in self.known[first..ripe.max(floor.map_or(0, |at| at + 1))]
+            .iter()
+            .rev()
+        {
             if until.saturating_add(PATIENCE) < clock {
                 return found;
             }
@@ -178,7 +188,7 @@ impl Oracle {
             });
             until = known.snapshot.time;
         }
-        if until.saturating_add(PATIENCE) >= clock {
+        if floor.is_none() && until.saturating_add(PATIENCE) >= clock {
             found.push(Prices::default());
         }
         found
@@ -199,7 +209,7 @@ impl Oracle {
     /// # Errors
     /// [`LogError`] if the log cannot be followed.
     pub(crate) fn follow(&self, log: &OracleLog, clock: u64) -> Result<(Self, usize), LogError> {
-        if self.head.is_some_and(|head| log.head.number < head) {
+        if self.head.is_some_and(|head| log.head.number < head.number) {
             return Err(LogError::Behind);
         }
         let first = self.cursor.from;
@@ -239,7 +249,7 @@ impl Oracle {
                 words: settled,
             },
             stored: self.stored,
-            head: Some(log.head.number),
+            head: Some(log.head),
             known,
         };
         Ok((next, refused))

@@ -167,8 +167,8 @@ pub enum RecoveryError {
 pub(crate) struct Recovered {
     /// The ledger after the last sealed batch.
     pub(crate) ledger: Ledger,
-    /// Time of the last batch.
-    pub(crate) time: u64,
+    /// Time of the last batch and the digest of its price snapshot.
+    pub(crate) last: (u64, Fr),
     /// Progress of the stages.
     pub(crate) cursor: Cursor,
     /// Accepted and unsealed submissions.
@@ -198,7 +198,7 @@ pub(crate) fn recover(
 ) -> Result<Recovered, RecoveryError> {
     let head = check_identity(store, identity)?;
     let (block, final_below) = load_chain(store)?;
-    let time = check_batches(store, &head, final_below, context)?;
+    let last = check_batches(store, &head, final_below, context)?;
     let ledger = load_ledger(store, head.batch_index, context)?;
     if *ledger.state() != head {
         return Err(RecoveryError::Head);
@@ -217,7 +217,7 @@ pub(crate) fn recover(
     let oracle = load_oracle(store)?;
     Ok(Recovered {
         ledger,
-        time,
+        last,
         cursor,
         mempool,
         unproven,
@@ -304,24 +304,24 @@ fn check_identity(store: &Store, identity: &Identity) -> Result<State, RecoveryE
     State::decode(&entry(MetaKey::Head, "head")?).map_err(unreadable("head"))
 }
 
-/// Checks each batch that is not final, and the chain of their states. Returns the time of the last
-/// batch. Those that are final were checked until they were, so that the time of a start does not
-/// grow with the history.
+/// Checks each batch that is not final, and the chain of their states. Returns time and prices of
+/// the last. Those that are final were checked until they were, so that the time of a start does
+/// not grow with the history.
 fn check_batches(
     store: &Store,
     head: &State,
     final_below: u64,
     context: &Fr,
-) -> Result<u64, RecoveryError> {
-    let (mut previous, mut time) = match final_below.checked_sub(1).filter(|last| *last > 0) {
-        None => (State::genesis(), 0),
+) -> Result<(u64, Fr), RecoveryError> {
+    let (mut previous, mut last_batch) = match final_below.checked_sub(1).filter(|last| *last > 0) {
+        None => (State::genesis(), (0, Fr::from(0u64))),
         Some(last) => {
             let record = store.get::<Batches>(&last)?;
             let gap = RecoveryError::Gap {
                 expected: last,
                 found: final_below,
             };
-            record.map(|r| (r.new, r.time)).ok_or(gap)?
+            record.map(|r| (r.new, (r.time, r.oracle))).ok_or(gap)?
         }
     };
     let mut entries = store.range::<Batches>(&previous.batch_index)?.peekable();
@@ -342,7 +342,7 @@ fn check_batches(
                 return Err(RecoveryError::State { index: *index });
             }
             previous = record.new;
-            time = record.time;
+            last_batch = (record.time, record.oracle);
         }
         let verdicts: Vec<_> = chunk
             .par_iter()
@@ -353,7 +353,7 @@ fn check_batches(
     if previous != *head {
         return Err(RecoveryError::Head);
     }
-    Ok(time)
+    Ok(last_batch)
 }
 
 fn check_batch(

@@ -210,6 +210,7 @@ impl Composer<'_> {
         StepContext {
             snapshot: self.envelope.snapshot.as_ref(),
             last: self.chain.time(),
+            assets: self.assets,
             now: self.envelope.now,
             usual: self.envelope.usual,
         }

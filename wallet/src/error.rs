@@ -131,6 +131,7 @@ impl WalletError {
                 StepError::NotCovered | StepError::Unsecured => ("not_covered", 409, false),
                 StepError::TooSmall => ("too_small", 422, false),
                 StepError::NotLiquidatable => ("not_liquidatable", 409, false),
+                StepError::Stopped => ("seizures_stopped", 409, false),
                 StepError::NotOurs | StepError::Due | StepError::Ended => {
                     ("wrong_state", 409, false)
                 }

@@ -26,7 +26,8 @@ pub(super) const MIN_FEE: u128 = 10;
 pub(super) const PROOF: Duration = Duration::from_millis(890);
 /// Time from reading the batches to reading the prices, in one turn of a wallet.
 const TURN: Duration = Duration::from_millis(100);
-/// Longest time from a turn of a wallet to the use of what it read: it asks for prices once a second.
+/// Longest time from a turn of a wallet to the use of what it read: it asks for prices once a
+/// second.
 const AGE: Duration = Duration::from_secs(1);
 /// Longest time from one leg of a swap to the start of the other.
 const REPLY: Duration = Duration::from_secs(4);

@@ -36,8 +36,8 @@ struct Line {
 pub(super) struct GasTable(Vec<Line>);
 
 impl GasTable {
-    /// Reads the measurements: the proof's verification with its calldata, and `submitBatch` without
-    /// the proof, with one transaction and with all slots full.
+    /// Reads the measurements: the proof's verification with its calldata, and `submitBatch`
+    /// without the proof, with one transaction and with all slots full.
     pub(super) fn measured() -> anyhow::Result<Self> {
         let submission: Value = serde_json::from_str(SUBMISSION)?;
         let lines = Shape::ALL.into_iter().map(|shape| {

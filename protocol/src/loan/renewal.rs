@@ -27,8 +27,8 @@ pub struct Renewal {
     pub loan: Loan,
     /// Collateral of the new loan, in base units.
     pub collateral: u128,
-    /// Amount of the debt asset that the lender delivers to the borrower, in base units, below 2¹²⁰;
-    /// a swap needs at least 1.
+    /// Amount of the debt asset that the lender delivers to the borrower, in base units, below
+    /// 2¹²⁰; a swap needs at least 1.
     pub lent: u128,
     /// Side of the swap that the borrower takes.
     pub borrower_side: Side,

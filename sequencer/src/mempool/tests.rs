@@ -23,6 +23,7 @@ fn view() -> SealedView {
         state,
         assets_root: Fr::from(7u64),
         time: 0,
+        last_prices: Fr::from(0u64),
     }
 }
 

@@ -117,7 +117,7 @@ fn follow(oracle: &mut Oracle, chain: &Chain) -> usize {
 fn snapshots_have_the_markets_of_their_time() {
     let mut chain = Chain::default();
     let mut oracle = Oracle::default();
-    assert!(oracle.known().is_empty() && !oracle.is_followed());
+    assert!(oracle.known().is_empty() && !oracle.is_followed(0));
     chain.head = 7;
     let none = chain.snapshot(1);
     chain.set(3, Some(market(500)));
@@ -325,11 +325,11 @@ fn the_next_batch_has_a_confirmed_snapshot_that_is_new_or_was_a_moment_ago() {
         ..Chain::default()
     };
     let mut oracle = Oracle::default();
+    let none = Fr::from(0u64);
     let digests = |oracle: &Oracle, confirmations, clock| -> Vec<Fr> {
-        let found = oracle.candidates(confirmations, clock);
+        let found = oracle.candidates(confirmations, &none, clock);
         found.iter().map(|prices| prices.digest).collect()
     };
-    let none = Fr::from(0u64);
     follow(&mut oracle, &chain);
     assert_eq!(digests(&oracle, 1, FAR), [none], "before the first");
     let taken: [PriceSnapshot; 3] = [1, 2, 4].map(|price| {
@@ -357,8 +357,49 @@ fn the_next_batch_has_a_confirmed_snapshot_that_is_new_or_was_a_moment_ago() {
     assert_eq!(digests(&oracle, 1, FAR), [third], "however old");
     // Before the log is read, what is stored counts as confirmed.
     let restored = Oracle::restored(*oracle.cursor(), oracle.known().to_vec());
-    assert!(!restored.is_followed());
+    assert!(!restored.is_followed(0));
     assert_eq!(digests(&restored, 64, FAR), [third]);
+}
+
+#[test]
+fn the_next_batch_has_no_snapshot_from_before_the_last_batchs() {
+    let mut chain = Chain::default();
+    let mut oracle = Oracle::default();
+    let taken: [Fr; 3] = [1, 2, 3].map(|price| {
+        chain.head += 1;
+        chain.snapshot(price).digest()
+    });
+    follow(&mut oracle, &chain);
+    let [first, second, third] = taken;
+    let now = 60 * chain.head;
+    let digests = |confirmations, last| -> Vec<Fr> {
+        let found = oracle.candidates(confirmations, &last, now);
+        found.iter().map(|prices| prices.digest).collect()
+    };
+    assert_eq!(digests(1, first), [third, second, first]);
+    assert_eq!(digests(1, second), [third, second]);
+    assert_eq!(digests(1, third), [third]);
+    // The last batch's, if nothing since has its confirmations.
+    assert_eq!(digests(3, second), [second]);
+    assert_eq!(digests(9, third), [third]);
+    // One that is no longer kept, or not read yet, bounds nothing.
+    assert_eq!(digests(1, Fr::from(5u64))[..3], [third, second, first]);
+}
+
+#[test]
+fn a_log_that_was_read_long_ago_is_not_followed() {
+    let mut chain = Chain::default();
+    let mut oracle = Oracle::default();
+    chain.head = 100;
+    chain.snapshot(1);
+    follow(&mut oracle, &chain);
+    let read = 60 * chain.head;
+    for (age, followed) in [(0, true), (PATIENCE, true), (PATIENCE + 1, false)] {
+        assert_eq!(oracle.is_followed(read + age), followed);
+    }
+    chain.head += 10;
+    follow(&mut oracle, &chain);
+    assert!(oracle.is_followed(read + PATIENCE + 1), "read on");
 }
 
 #[derive(Debug, Clone)]

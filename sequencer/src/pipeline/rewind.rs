@@ -8,6 +8,8 @@
 
 use std::sync::Arc;
 
+use subrosa_protocol::Fr;
+
 use super::{Failure, blocking, chain_time, course::record, reading};
 use crate::{
     deposits::DepositQueue,
@@ -99,11 +101,12 @@ fn drop_batches(node: &Arc<Node>, from: u64) -> Result<(), Halt> {
     let ledger = load_ledger(store, from, &node.ledger_config.context)?;
     let state = *ledger.state();
     let deposits = waiting_deposits(store, state.deposit_count)?;
-    let time = match from.checked_sub(1).filter(|index| *index > 0) {
-        None => 0,
+    let none = (0, Fr::from(0u64));
+    let last = match from.checked_sub(1).filter(|index| *index > 0) {
+        None => none,
         Some(index) => store
             .get::<Batches>(&index)?
-            .map_or(0, |record| record.time),
+            .map_or(none, |record| (record.time, record.oracle)),
     };
     changes.put::<Meta>(&MetaKey::Head, &Bytes(state.encode()))?;
     changes.commit()?;
@@ -112,7 +115,7 @@ fn drop_batches(node: &Arc<Node>, from: u64) -> Result<(), Halt> {
     let mut pool = node.pool();
     let assets_root = pool.view().assets_root;
     let prices = pool.view().prices;
-    pool.dropped(sealed_view(&ledger, assets_root, prices, time));
+    pool.dropped(sealed_view(&ledger, assets_root, prices, last));
     for batch in returning {
         pool.restore_batch(batch).map_err(|_| {
             inconsistent("a dropped batch and the mempool have a nullifier in common".into())

@@ -7,7 +7,6 @@ use std::{
 };
 
 use subrosa_protocol::{
-    Fr,
     batch::{BatchWitness, Shape},
     ledger::{BatchInput, ExecuteError, HistoricalError, StatelessError},
     nullifier_tree::NullifierError,
@@ -19,6 +18,7 @@ use crate::{
     health::Halt,
     mempool::{Removed, withdraw},
     node::Node,
+    ports::RollupView,
     record::TransactionRecord,
     refusal::FinalRejection,
     removal,
@@ -136,7 +136,7 @@ async fn attempt(node: &Arc<Node>) -> Result<(), Failure> {
     let time = chain_time(node, view.block.timestamp)
         .max(view.last_time)
         .max(node.pool().view().time);
-    let sealed = blocking(node, "seal", move |node| seal(node, time, view.assets_root))
+    let sealed = blocking(node, "seal", move |node| seal(node, time, &view))
         .await
         .map_err(Failure::Final)?
         .map_err(Failure::Transient)?;
@@ -150,7 +150,11 @@ async fn attempt(node: &Arc<Node>) -> Result<(), Failure> {
 
 /// Sweeps out the submissions that can no longer be sealed, then seals one batch if there is
 /// anything to seal. Returns its index. The inner error is the fault in a deposit that L1 answered.
-fn seal(node: &Arc<Node>, time: u64, assets_root: Fr) -> Result<Result<Option<u64>, String>, Halt> {
+fn seal(
+    node: &Arc<Node>,
+    time: u64,
+    seen: &RollupView,
+) -> Result<Result<Option<u64>, String>, Halt> {
     node.choose_prices(time);
     let dead = {
         let mut pool = node.pool();
@@ -163,9 +167,9 @@ fn seal(node: &Arc<Node>, time: u64, assets_root: Fr) -> Result<Result<Option<u6
     remove(node, &dead)?;
 
     let prices = node.pool().view().prices;
-    if prices.time > time || !node.oracle().is_followed() {
-        // The endpoint lags behind the one that showed the snapshot, or the chain's snapshots are
-        // not read yet.
+    if prices.time > time || !node.oracle().is_followed(seen.block.timestamp) {
+        // The endpoint lags behind the one that showed the snapshot, or newer prices than those
+        // known here may exist; the watcher says why it cannot read them.
         return Ok(Ok(None));
     }
     let started = Instant::now();
@@ -187,7 +191,7 @@ fn seal(node: &Arc<Node>, time: u64, assets_root: Fr) -> Result<Result<Option<u6
             shape,
             time,
             fee_recipient: node.config.fee_recipient,
-            assets_root,
+            assets_root: seen.assets_root,
             prices: prices.digest,
             transactions: chosen
                 .iter()

@@ -7,10 +7,10 @@ pragma solidity 0.8.30;
 /// that every proof of a liquidation respects it. It stops no repayment, no added collateral and no
 /// close.
 ///
-/// A stop begins at most 25 hours ago, ends at most in a day, and an asset has at most one in three
-/// days: a guardian who is wrong delays liquidations by a day. Each change gives the registry
-/// another root, which voids proofs that were made and not yet settled. So the guardian acts once in
-/// six hours, for as many assets as it needs.
+/// A stop begins at most 25 hours ago, ends at most in a day, and an asset has at most one in
+/// three days: a guardian who is wrong delays liquidations by a day. Each change gives the
+/// registry another root, which voids proofs that were made and not yet settled. So the guardian
+/// acts once in six hours, for as many assets as it needs.
 interface ISeizureStops {
     /// @notice A stop of one asset's seizures.
     /// @param markets bit i for market i; 0 before the first stop
@@ -24,8 +24,8 @@ interface ISeizureStops {
         uint40 set;
     }
 
-    /// @notice Seizures of an asset were stopped, or its stop ends earlier. `root` is the new root of
-    /// the registry.
+    /// @notice Seizures of an asset were stopped, or its stop ends earlier. `root` is the new root
+    /// of the registry.
     event SeizuresStopped(
         uint16 indexed asset, uint16 markets, uint40 from, uint16 length, uint256 root
     );

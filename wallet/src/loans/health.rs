@@ -22,7 +22,7 @@ pub struct Health {
     /// Whether the initial margin covers the debt at the low price.
     pub covered: bool,
     /// Whether the lender may liquidate: the maintenance margin is missed at the high price, or the
-    /// loan has been due for a day.
+    /// loan has been due for a day, and no stop of seizures holds.
     pub liquidatable: bool,
     /// Least collateral to add for the initial margin to cover the debt when the step expires, base
     /// units. `None` if no amount suffices.
@@ -62,6 +62,7 @@ impl Health {
             covered,
             // A price older than the loan's start cannot be used.
             liquidatable: context.snapshot?.time >= loan.start
+                && !context.is_stopped(loan)
                 && (!maintained || begins > loan.maturity.saturating_add(CURE)),
             required_top_up: if covered {
                 Some(0)

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use subrosa_protocol::{
-    asset::AssetId,
+    asset::{AssetId, AssetTree},
     loan::{
         Agreement, Debt, LAPSE, LAPSE_AGE, Loan, OPENING_AGE, covers, improves, most_seizable,
         overdue_bonus,
@@ -113,6 +113,9 @@ pub enum StepError {
          less than a day ago, or is not due"
     )]
     NotLiquidatable,
+    /// Seizures in the loan's market are stopped at the time of the latest prices.
+    #[error("T34: seizures in this market are stopped for now; wait until the stop ends")]
+    Stopped,
     /// The loan has ended.
     #[error("the loan has ended")]
     Ended,
@@ -128,6 +131,8 @@ pub struct StepContext<'a> {
     pub snapshot: Option<&'a PriceSnapshot>,
     /// Time of the last batch that was read. Later batches have no earlier time.
     pub last: u64,
+    /// The current assets, whose leaves hold the stops of seizures.
+    pub assets: &'a AssetTree,
     /// Now, Unix seconds.
     pub now: u64,
     /// Validity of other transactions. A step keeps to it as far as its rules allow, so that it
@@ -172,6 +177,15 @@ impl StepContext<'_> {
         market
             .filter(|market| market.collateral == loan.collateral && market.debt == loan.debt)
             .ok_or(StepError::NoMarket)
+    }
+
+    /// Whether seizures of a loan's collateral are stopped at the time of the latest prices.
+    pub fn is_stopped(&self, loan: &Loan) -> bool {
+        let collateral = self.assets.get(loan.collateral);
+        let stop = collateral
+            .map(|collateral| collateral.stop)
+            .zip(self.snapshot);
+        stop.is_some_and(|(stop, snapshot)| stop.forbids(loan.market, snapshot.time))
     }
 
     /// Returns the market of a loan, its prices, and the last point of the grid at which they are
@@ -409,6 +423,9 @@ fn liquidate(held: &HeldLoan, context: &StepContext<'_>) -> Result<Plan, StepErr
     } else {
         market.bonus
     };
+    if context.is_stopped(loan) {
+        return Err(StepError::Stopped);
+    }
     let seized = most_seizable(collateral, high, debt, bonus);
     Ok(Plan {
         step: LoanStep {
@@ -431,6 +448,9 @@ fn liquidate(held: &HeldLoan, context: &StepContext<'_>) -> Result<Plan, StepErr
 /// Plans the seizure of all collateral, under a snapshot that shows that it has no price.
 fn seize_all(held: &HeldLoan, context: &StepContext<'_>) -> Result<Plan, StepError> {
     let snapshot = context.snapshot.ok_or(StepError::NoPrice)?;
+    if context.is_stopped(&held.loan) {
+        return Err(StepError::Stopped);
+    }
     let expiry = context.until(snapshot.time.saturating_add(LAPSE_AGE));
     if expiry < context.soonest() {
         return Err(StepError::NoPrice);

@@ -1,13 +1,15 @@
 //! Plans and margins at random prices and amounts: every plan is legal by the rules, and the
 //! margins agree with the plans.
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 use subrosa_protocol::{
     Fr,
-    asset::AssetId,
+    asset::{AssetId, AssetInfo, AssetTree, Stop},
     element::Nullifier,
-    keys::{Address, Seed, ViewingKey},
-    loan::{CURE, Debt, Loan, Position, covers, improves, overdue_bonus, seizable},
+    keys::{Address, Seed, ViewingKey, unaudited},
+    loan::{CURE, Debt, LAPSE, Loan, Position, covers, improves, overdue_bonus, seizable},
     market::{MARKETS, Market, Markets, Price, PriceSnapshot},
     note::Note,
     swap::Salt,
@@ -77,10 +79,14 @@ fn snapshot(price: Price, time: u64) -> PriceSnapshot {
     snapshot
 }
 
+/// Assets without stops.
+static ASSETS: LazyLock<AssetTree> = LazyLock::new(AssetTree::new);
+
 fn context(snapshot: &PriceSnapshot) -> StepContext<'_> {
     StepContext {
         snapshot: Some(snapshot),
         last: NOW - 20,
+        assets: &ASSETS,
         now: NOW,
         usual: Validity {
             not_before: NOW - 20,
@@ -239,6 +245,58 @@ fn without_a_price_there_are_no_margins() {
     let shown = format!("{:?}", Health::of(&held, &context(&some)).unwrap());
     assert_eq!(shown, "Health(..)");
     let _: Note = held.note;
+}
+
+#[test]
+fn a_stop_holds_a_liquidation_of_its_market_at_prices_within_it() {
+    let taken = NOW - 100;
+    let prices = snapshot(Price::flat(10u128.pow(17)), taken);
+    let late = LAPSE + CURE;
+    for (maturity, price) in [
+        (NOW + 90_000, true),
+        (NOW - late, true),
+        (NOW - late, false),
+    ] {
+        let mut prices = prices;
+        if !price {
+            prices.prices[0] = Price::default();
+        }
+        let lent = held(Role::Lender, 1_300, 1_000, maturity);
+        for (collateral, markets, from, minutes, stopped) in [
+            (1, 0b1, taken, 1, true),
+            (1, 0b1, taken - 60, 1, true),
+            (1, 0b1, taken + 1, 1, false),
+            (1, 0b1, taken - 61, 1, false),
+            (1, 0b10, taken, 1, false),
+            // The stop is in the collateral's leaf.
+            (0, 0b1, taken, 1, false),
+        ] {
+            let assets: AssetTree = [AssetInfo {
+                id: AssetId(collateral),
+                token: [1; 20],
+                flags: 0,
+                auditor: unaudited(),
+                stop: Stop {
+                    markets,
+                    from,
+                    minutes,
+                },
+            }]
+            .into_iter()
+            .collect();
+            let context = StepContext {
+                assets: &assets,
+                ..context(&prices)
+            };
+            let planned = plan::plan(&lent, &Action::Liquidate, &context).map(|_| ());
+            let refused = Err(StepError::Stopped);
+            assert_eq!(planned, if stopped { refused } else { Ok(()) });
+            if price {
+                let health = Health::of(&lent, &context).unwrap();
+                assert_eq!(health.liquidatable, !stopped);
+            }
+        }
+    }
 }
 
 #[test]

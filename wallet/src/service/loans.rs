@@ -61,6 +61,7 @@ impl Inner {
         StepContext {
             snapshot,
             last,
+            assets: &self.assets,
             now,
             usual: Validity::usual(now, last, snapshot),
         }

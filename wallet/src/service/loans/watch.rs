@@ -45,7 +45,10 @@ impl Wallet {
                     started = true;
                 }
                 Err(WalletError::Step(
-                    StepError::NotLiquidatable | StepError::NoPrice | StepError::NoMarket,
+                    StepError::NotLiquidatable
+                    | StepError::NoPrice
+                    | StepError::NoMarket
+                    | StepError::Stopped,
                 )) => {}
                 Err(error) => tracing::debug!(loan = %id, "the loan is not liquidated: {error}"),
             }

@@ -49,7 +49,8 @@ fn acts() -> impl Strategy<Value = Acts> {
 /// A debt of the code beside the same debt without any rounding.
 struct Exact {
     debt: Ratio,
-    /// Most by which the code's debt differs from the exact one: a unit for each step, with interest.
+    /// Most by which the code's debt differs from the exact one: a unit for each step, with
+    /// interest.
     slack: Ratio,
 }
 
