@@ -71,6 +71,9 @@ pub enum What {
     /// Index of a deposit in the queue.
     #[error("the index of the deposit")]
     DepositIndex,
+    /// Owner of a deposit's note, as the vault published it.
+    #[error("the owner of the deposit")]
+    DepositOwner,
     /// Number of deposits in the queue.
     #[error("the number of queued deposits")]
     QueuedDeposits,

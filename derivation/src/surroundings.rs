@@ -176,6 +176,13 @@ impl Surroundings {
                 self.waiting.push_back(*deposit);
                 self.queued += 1;
             }
+            // It follows the deposit in one transaction.
+            Change::DepositNamed { index, name } => {
+                let last = self.queued.checked_sub(1);
+                place.same(What::DepositIndex, &last, &Some(*index))?;
+                let inner = self.waiting.back().map(|deposit| deposit.inner);
+                place.same(What::DepositOwner, &inner, &Some(name.inner()))?;
+            }
             Change::Consumed { first, count } => {
                 let expected = self.consumed.take();
                 place.same(What::ConsumedDeposits, &expected, &Some((*first, *count)))?;

@@ -8,14 +8,14 @@ use std::collections::HashMap;
 use alloy_primitives::{B256, Bytes, Keccak256, keccak256};
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use subrosa_l1::{
-    Block, Change, L1Error, Recorded, RollupView, Submission, Tag,
+    Block, Change, DepositName, L1Error, Recorded, RollupView, Submission, Tag,
     history::{BatchRecord, RegisteredAsset},
 };
 use subrosa_protocol::{
     Fr,
     asset::{AssetId, AssetInfo, AssetTree, Stop},
     batch::{BatchHeader, Shape, data_commitment},
-    element::{NoteCommitment, Nullifier},
+    element::{NoteCommitment, Nullifier, OwnerId},
     encoding::fr_to_bytes,
     encryption::{NOTE_DATA_LEN, NoteData},
     keys::unaudited,
@@ -199,21 +199,29 @@ impl Synthetic {
         }]);
     }
 
-    /// Queues a deposit.
+    /// Queues a deposit. Every fourth one publishes the owner of its note.
     pub fn deposit(&mut self) {
+        let name = DepositName {
+            owner: OwnerId::new(self.word()),
+            rcm: self.word(),
+        };
         let deposit = Deposit {
             asset: AssetId(0),
             value: self.rng.gen_range(1..1 << 80),
-            inner: self.word(),
+            inner: name.inner(),
         };
         let index = self.queued;
         self.queued += 1;
         self.waiting.push(deposit);
-        self.mine(vec![Change::Deposit {
+        let mut changes = vec![Change::Deposit {
             index,
             depositor: [0xde; 20],
             deposit,
-        }]);
+        }];
+        if index % 4 == 3 {
+            changes.push(Change::DepositNamed { index, name });
+        }
+        self.mine(changes);
     }
 
     /// Settles a batch under the newest snapshot with so many transactions, every eighth of which

@@ -16,7 +16,7 @@ use subrosa_derivation::{
 use subrosa_l1::{
     Block, Change, L1Error, Recorded, RollupView, Submission, Tag, history::BatchRecord,
 };
-use subrosa_protocol::{Fr, batch::Shape};
+use subrosa_protocol::{Fr, batch::Shape, element::OwnerId};
 
 /// Makes a history of five batches, with deposits, assets and snapshots between them.
 fn history() -> Synthetic {
@@ -275,6 +275,32 @@ async fn whatever_is_altered_is_reported_with_its_place() {
         assert_ne!(found.expected, found.found, "{case}");
     }
     derive(chain.into_recording()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_deposit_that_names_another_owner_is_noticed() {
+    let chain = history();
+    type Alter = fn(&mut u64, &mut subrosa_l1::DepositName);
+    let cases: [(What, Alter); 3] = [
+        (What::DepositIndex, |index, _| *index += 1),
+        (What::DepositOwner, |_, name| name.rcm += Fr::from(1u64)),
+        (What::DepositOwner, |_, name| {
+            name.owner = OwnerId::new(Fr::from(5u64));
+        }),
+    ];
+    for (what, alter) in cases {
+        let mut recording = chain.recording().clone();
+        let mut changes = recording.records.iter_mut().map(|found| &mut found.change);
+        let altered = changes.find_map(|change| match change {
+            Change::DepositNamed { index, name } => Some(alter(index, name)),
+            _ => None,
+        });
+        assert!(altered.is_some(), "no deposit is named");
+        let Err(DeriveError::Difference(found)) = derive(recording).await else {
+            panic!("{what}: no difference is reported");
+        };
+        assert_eq!(found.what, what, "{found}");
+    }
 }
 
 #[tokio::test]

@@ -19,8 +19,8 @@ use crate::{
     transactions::{self, Cancellation},
     transport::{At, Block, Head, Mined, Tag, Transport},
     view::{
-        Accepted, ClaimReceipt, DepositReceipt, DepositTerms, OracleLog, QueuedDeposit, Receipt,
-        RollupView, SettledBatch, Settlement, TokenMetadata, Validity,
+        Accepted, ClaimReceipt, DepositName, DepositReceipt, DepositTerms, OracleLog,
+        QueuedDeposit, Receipt, RollupView, SettledBatch, Settlement, TokenMetadata, Validity,
     },
 };
 
@@ -33,6 +33,8 @@ mod reads;
 mod rollup;
 mod signed_claims;
 mod writes;
+
+use writes::Queued;
 
 use acceptances::Acceptances;
 use rollup::{KnownShapes, Surroundings};
@@ -122,6 +124,15 @@ pub trait L1: Send + Sync + 'static {
         asset: AssetId,
         amount: u128,
         inner: &Fr,
+    ) -> Result<DepositReceipt, L1Error>;
+    /// Deposits like [`Self::deposit`], and publishes the owner and the blinding of the note, as
+    /// assets with [`AssetInfo::NAMED_DEPOSITS`] require.
+    async fn deposit_named(
+        &self,
+        account: &Account,
+        asset: AssetId,
+        amount: u128,
+        name: &DepositName,
     ) -> Result<DepositReceipt, L1Error>;
     /// Claims all that the vault owes to `account` in the asset. A repeated call with the same
     /// `key` joins the transaction under way, or returns its outcome.
@@ -328,7 +339,19 @@ impl<T: Transport> L1 for Client<T> {
         amount: u128,
         inner: &Fr,
     ) -> Result<DepositReceipt, L1Error> {
-        self.send_deposit(account, asset, amount, inner).await
+        let queued = Queued::Hidden(*inner);
+        self.send_deposit(account, asset, amount, &queued).await
+    }
+
+    async fn deposit_named(
+        &self,
+        account: &Account,
+        asset: AssetId,
+        amount: u128,
+        name: &DepositName,
+    ) -> Result<DepositReceipt, L1Error> {
+        let queued = Queued::Named(*name);
+        self.send_deposit(account, asset, amount, &queued).await
     }
 
     async fn claim(

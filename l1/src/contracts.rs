@@ -49,6 +49,7 @@ sol! {
 sol! {
     /// The structure that an account signs for `claimFor` (EIP-712).
     struct Claim {
+        address account;
         uint16 asset;
         address to;
         uint256 nonce;

@@ -14,7 +14,7 @@ use subrosa_protocol::{
 
 use alloy_primitives::{B256, Bytes};
 
-use crate::error::L1Error;
+use crate::{error::L1Error, view::DepositName};
 
 /// A change that a contract recorded, with its place on L1.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +43,13 @@ pub enum Change {
         depositor: [u8; 20],
         /// Its contents.
         deposit: Deposit,
+    },
+    /// The vault published the owner of a deposit's note.
+    DepositNamed {
+        /// Index of the deposit.
+        index: u64,
+        /// Owner and blinding of its note.
+        name: DepositName,
     },
     /// A batch consumed deposits.
     Consumed {

@@ -84,14 +84,15 @@ pub use client::{Client, Contracts, L1, SignedClaim};
 pub use embedded::EmbeddedTransport;
 pub use endpoints::{EndpointOptions, Endpoints};
 pub use error::L1Error;
-pub use history::{Change, Recorded, Submission};
+pub use history::{Change, Recorded, RegisteredAsset, Submission};
 pub use rpc::{RpcOptions, RpcTransport};
 pub use status::{Failure, Status};
 pub use transactions::{Cancellation, Manager, Settings as TransactionSettings};
 pub use transport::{At, Block, Call, FoundLog, Head, LogQuery, Tag, Transport};
 pub use view::{
-    Accepted, ClaimReceipt, DepositReceipt, DepositTerms, OracleChange, OracleEvent, OracleLog,
-    QueuedDeposit, Receipt, RollupView, SettledBatch, Settlement, TokenMetadata, Validity,
+    Accepted, ClaimReceipt, DepositName, DepositReceipt, DepositTerms, OracleChange, OracleEvent,
+    OracleLog, QueuedDeposit, Receipt, RollupView, SettledBatch, Settlement, TokenMetadata,
+    Validity,
 };
 
 /// Client of a chain in this process.

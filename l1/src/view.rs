@@ -4,8 +4,10 @@ use subrosa_protocol::{
     Fr,
     asset::AssetId,
     batch::{PublishedBatch, Shape},
+    element::OwnerId,
     ledger::Deposit,
     market::MARKETS,
+    note,
 };
 
 use crate::transport::{Block, Head};
@@ -168,6 +170,23 @@ pub struct ClaimReceipt {
     pub tx: [u8; 32],
     /// Amount that the vault paid, base units.
     pub amount: u128,
+}
+
+/// Owner and blinding of the cash note that a deposit makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DepositName {
+    /// The note's owner.
+    pub owner: OwnerId,
+    /// The note's blinding.
+    pub rcm: Fr,
+}
+
+impl DepositName {
+    /// Returns the inner commitment of the note.
+    #[must_use]
+    pub fn inner(&self) -> Fr {
+        note::inner(&self.owner, &Fr::from(0u64), &self.rcm)
+    }
 }
 
 /// A mined deposit.

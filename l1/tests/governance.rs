@@ -393,11 +393,14 @@ async fn the_guardian_of_seizures_stops_them_at_once_and_lets_them_go_on() {
     assert_eq!(stop().await, expected);
     let history = client.history(mined.block, mined.block).await.unwrap();
     let changes: Vec<_> = history.into_iter().map(|found| found.change).collect();
-    assert!(
-        matches!(changes[..], [Change::Asset { asset: RegisteredAsset::Stop { id: AssetId(0), stop }, .. }]
-            if stop == expected),
-        "{changes:?}"
-    );
+    let [Change::Asset { asset, .. }] = changes[..] else {
+        panic!("one change: {changes:?}")
+    };
+    let recorded = RegisteredAsset::Stop {
+        id: AssetId(0),
+        stop: expected,
+    };
+    assert_eq!(asset, recorded);
     // The leaf and the root are those of the registry.
     let tree: AssetTree = client.assets().await.unwrap().into_iter().collect();
     assert_eq!(client.rollup().await.unwrap().assets_root, tree.root());

@@ -11,11 +11,16 @@ use std::{
 use alloy_primitives::{Address, B256};
 use serde_json::{Value, json};
 use subrosa_l1::{
-    Account, At, Change, Client, DepositTerms, EmbeddedTransport, L1, L1Error, Tag, Transport,
+    Account, At, Change, Client, DepositName, DepositTerms, EmbeddedTransport, L1, L1Error, Tag,
+    Transport,
     deploy::{DeployConfig, NewAsset, deploy, development_token, mint, set_deposit_terms},
     development::{self, Anvil, AnvilError, AnvilOptions},
 };
-use subrosa_protocol::{Fr, asset::AssetId};
+use subrosa_protocol::{
+    Fr,
+    asset::{AssetId, AssetInfo},
+    keys::{Seed, ViewingKey},
+};
 
 const DOLLAR: AssetId = AssetId(0);
 const MINTED: u128 = 1_000_000;
@@ -68,6 +73,50 @@ async fn deposits_are_counted_by_their_confirmations() {
     // Before the vault was deployed, and before the chain began.
     assert_eq!(client.deposits_mined(20).await.unwrap(), 0);
     assert_eq!(client.deposits_mined(u64::MAX).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_named_deposit_publishes_the_owner_of_its_note() {
+    let transport = embedded();
+    let accounts = development::accounts();
+    let (owner, depositor) = (&accounts[0], &accounts[3]);
+    let token = development_token(&*transport, owner, "Dollar", "dUSD", 6).await;
+    let token = token.unwrap();
+    let config = DeployConfig {
+        sequencer: accounts[1].address(),
+        guardian: owner.address(),
+        fee_asset: DOLLAR,
+        assets: vec![NewAsset {
+            token,
+            auditor: None,
+            flags: AssetInfo::NAMED_DEPOSITS,
+        }],
+        shapes: vec![],
+    };
+    let deployment = deploy(&*transport, owner, &config).await.unwrap();
+    let minted = mint(&*transport, owner, token, depositor.address(), MINTED);
+    minted.await.unwrap();
+    let client = Client::new(transport.clone(), deployment.contracts, None);
+    assert!(client.assets().await.unwrap()[0].names_deposits());
+    let hidden = client.deposit(depositor, DOLLAR, 5, &Fr::from(7u64)).await;
+    assert_eq!(reason(hidden.map(|_| ())), "OwnerNotNamed");
+    let keys = ViewingKey::from_seed(&Seed::from_bytes([6; 32]));
+    let name = DepositName {
+        owner: keys.owner,
+        rcm: keys.deposit_rcm(0),
+    };
+    let named = client.deposit_named(depositor, DOLLAR, 5, &name).await;
+    let index = named.unwrap().index;
+    // L1 and the protocol agree on the inner commitment.
+    let queued = client.deposits(0, 1).await.unwrap();
+    assert_eq!(queued[0].deposit.inner, name.inner());
+    let head = client.head().await.unwrap().number;
+    let history = client.history(0, head).await.unwrap();
+    let found = history.iter().find_map(|found| match found.change {
+        Change::DepositNamed { index, name } => Some((index, name)),
+        _ => None,
+    });
+    assert_eq!(found, Some((index, name)));
 }
 
 #[tokio::test]

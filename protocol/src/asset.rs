@@ -63,7 +63,7 @@ pub struct AssetInfo {
     /// L1 address of the token; zero for the chain's own coin.
     #[serde(with = "serde_bytes")]
     pub token: [u8; 20],
-    /// Reserved flags.
+    /// Flags: [`Self::NAMED_DEPOSITS`]. The others are reserved.
     pub flags: u8,
     /// Auditor's public key; [`crate::keys::unaudited`] if there is no auditor.
     #[serde(with = "serde_point")]
@@ -74,6 +74,16 @@ pub struct AssetInfo {
 }
 
 impl AssetInfo {
+    /// Flag of assets whose deposits publish the owner of their note (spec: *Settlement on L1*,
+    /// Named deposits).
+    pub const NAMED_DEPOSITS: u8 = 1;
+
+    /// Whether deposits publish the owner of their note.
+    #[must_use]
+    pub fn names_deposits(&self) -> bool {
+        self.flags & Self::NAMED_DEPOSITS != 0
+    }
+
     /// Returns pack(asset 16, token 160, flags 8, stopped markets 16, from 40, minutes 13).
     #[must_use]
     pub fn packed(&self) -> Fr {

@@ -35,6 +35,10 @@ pub(crate) enum LogError {
         "the L1 node knows fewer blocks than before; it lags behind, or the chain was reorganised"
     )]
     Behind,
+    /// The log ends before the block from which it should be read on, and yet is later: what was
+    /// read before is of another chain, and its block numbers would bar all that follow.
+    #[error("the log of the price oracle was read from another chain before; it is read anew")]
+    Foreign,
     /// Events are missing, or belong to other blocks than those asked for.
     #[error("the log of the price oracle does not lead to the markets of its snapshots")]
     Markets,
@@ -195,10 +199,11 @@ impl Oracle {
     }
 
     /// Returns this oracle with the cursor at the start of the chain, so that the next poll derives
-    /// the markets again.
+    /// the markets again. Until then it is not followed.
     pub(crate) fn anew(&self) -> Self {
         Self {
             cursor: OracleCursor::default(),
+            head: None,
             ..self.clone()
         }
     }
@@ -209,8 +214,16 @@ impl Oracle {
     /// # Errors
     /// [`LogError`] if the log cannot be followed.
     pub(crate) fn follow(&self, log: &OracleLog, clock: u64) -> Result<(Self, usize), LogError> {
-        if self.head.is_some_and(|head| log.head.number < head.number) {
-            return Err(LogError::Behind);
+        match self.head {
+            Some(head) if log.head.number < head.number => {
+                return Err(if log.head.timestamp > head.timestamp {
+                    LogError::Foreign
+                } else {
+                    LogError::Behind
+                });
+            }
+            None if log.head.number < self.cursor.from => return Err(LogError::Foreign),
+            _ => {}
         }
         let first = self.cursor.from;
         let from = first.max(log.head.number.saturating_sub(DEPTH));

@@ -15,6 +15,8 @@ import {IPoseidon} from "./interfaces/IPoseidon.sol";
 contract AssetRegistry is IAssetRegistry, SeizureStops {
     uint256 private constant TAG_NODE = 1;
     uint256 private constant TAG_ASSET_LEAF = 7;
+    /// @dev Flag of assets whose deposits name the owner of their note.
+    uint8 private constant FLAG_NAMED_DEPOSITS = 1;
     uint256 private constant ARITY = 4;
     uint256 private constant DEPTH = 8;
     uint256 private constant CAPACITY = ARITY ** DEPTH;
@@ -134,11 +136,16 @@ contract AssetRegistry is IAssetRegistry, SeizureStops {
     function depositTerms(uint256 asset)
         external
         view
-        returns (address token, uint128 minimum, uint128 fee)
+        returns (address token, uint128 minimum, uint128 fee, bool named)
     {
         if (asset >= _assets.length) revert UnknownAsset(asset);
         Entry storage entry = _assets[asset];
-        return (entry.token, _amount(entry.minimum), _amount(entry.fee));
+        return (
+            entry.token,
+            _amount(entry.minimum),
+            _amount(entry.fee),
+            entry.flags & FLAG_NAMED_DEPOSITS != 0
+        );
     }
 
     /// @inheritdoc IAssetRegistry

@@ -62,14 +62,13 @@ contract PriceOracle is IPriceOracle, Governed {
         uint256[16] markets;
     }
 
-    /// @dev Data of the next sample: whether it is due, maximum moves, minutes since the last one,
-    /// and the places of the last and the next one.
+    /// @dev Data of the next samples: whether they are due, maximum moves, minutes since the last
+    /// ones, and the place of the next one of each market.
     struct Samples {
         bool due;
         uint256 moves;
         uint256 passed;
-        uint256 last;
-        uint256 next;
+        uint256 places;
     }
 
     /// @dev When a snapshot was the last one.
@@ -100,9 +99,10 @@ contract PriceOracle is IPriceOracle, Governed {
     /// @dev Five samples of the prices of markets 2i and 2i + 1, the latter above the former; 0
     /// before the first price.
     uint256[8][5] private _samples;
-    /// @dev Time of the last samples, and place of the next.
+    /// @dev Time of the last samples, and the place of the next one of each market, in 4 bits each:
+    /// a market without a price takes none, and the places part.
     uint40 private _sampled;
-    uint8 private _nextSample;
+    uint64 private _places;
 
     /// @param registry_ the registry of assets, which names the hash contract
     /// @param governance the owner; a timelock, except on development chains
@@ -326,14 +326,14 @@ contract PriceOracle is IPriceOracle, Governed {
             for (uint256 i = 0; i < SAMPLES; ++i) {
                 words[i] = _samples[i][pair];
             }
-            bool first = false;
+            uint256 changed = 0;
             for (uint256 half = 0; half < 2; ++half) {
                 uint256 spot = spots[2 * pair + half];
                 if (spot == 0) continue;
                 uint256 at = HALF * half;
                 if (_half(words[0], at) == 0) {
                     // The first price stands for all samples until newer ones replace it.
-                    first = true;
+                    changed = (1 << SAMPLES) - 1;
                     for (uint256 i = 0; i < SAMPLES; ++i) {
                         words[i] |= spot << at;
                     }
@@ -342,15 +342,25 @@ contract PriceOracle is IPriceOracle, Governed {
                 prices[2 * pair + half] =
                     Math.min(spot, median) | (Math.max(spot, median) << PRICES_HIGH_AT);
                 if (!samples.due) continue;
+                uint256 next = _advance(samples, 2 * pair + half);
                 uint256 move =
                     ((samples.moves >> (16 * (2 * pair + half))) & 0xffff) * samples.passed;
-                uint256 sample = _follow(_half(words[samples.last], at), spot, median, move);
-                words[samples.next] = _replaced(words[samples.next], at, sample);
+                uint256 last = words[(next + SAMPLES - 1) % SAMPLES];
+                words[next] =
+                    _replaced(words[next], at, _follow(_half(last, at), spot, median, move));
+                changed |= 1 << next;
             }
             for (uint256 i = 0; i < SAMPLES; ++i) {
-                if (first || (samples.due && i == samples.next)) _samples[i][pair] = words[i];
+                if ((changed >> i) & 1 == 1) _samples[i][pair] = words[i];
             }
         }
+        if (samples.due) _places = uint64(samples.places);
+    }
+
+    /// @dev Returns the place of a market's next sample, and moves it on.
+    function _advance(Samples memory samples, uint256 id) private pure returns (uint256 next) {
+        next = (samples.places >> (4 * id)) & 0xf;
+        samples.places ^= (next ^ ((next + 1) % SAMPLES)) << (4 * id);
     }
 
     /// @dev Returns whether a sample is due and what it needs. If so, notes that it is taken.
@@ -360,10 +370,8 @@ contract PriceOracle is IPriceOracle, Governed {
         if (!samples.due) return samples;
         samples.moves = _moves;
         samples.passed = Math.min((elapsed + MINUTE - 1) / MINUTE, MAXIMUM_PASSED);
-        samples.next = _nextSample;
-        samples.last = (samples.next + SAMPLES - 1) % SAMPLES;
+        samples.places = _places;
         _sampled = uint40(time);
-        _nextSample = uint8((samples.next + 1) % SAMPLES);
     }
 
     /// @dev Returns the sample that follows the last one: the spot price, at most `move` basis

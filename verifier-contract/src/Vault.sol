@@ -25,8 +25,9 @@ contract Vault is IVault, Governed, ReentrancyGuardTransient, EIP712 {
 
     /// @dev Longest time for which the guardian pauses deposits without a break.
     uint256 private constant MAXIMUM_PAUSE = 3 days;
+    uint256 private constant TAG_NOTE_INNER = 3;
     bytes32 private constant CLAIM_TYPEHASH =
-        keccak256("Claim(uint16 asset,address to,uint256 nonce,uint256 deadline)");
+        keccak256("Claim(address account,uint16 asset,address to,uint256 nonce,uint256 deadline)");
 
     struct Deposit {
         uint256 packed;
@@ -88,22 +89,22 @@ contract Vault is IVault, Governed, ReentrancyGuardTransient, EIP712 {
         nonReentrant
         returns (uint64 index)
     {
-        uint256 until = depositsPausedUntil();
-        if (until != 0) revert DepositsArePaused(until);
         if (!isCanonical(inner)) revert InnerNotCanonical(inner);
-        (address token, uint128 minimum, uint128 fee) = registry.depositTerms(asset);
-        uint256 received = _receive(token, amount);
-        if (received == 0 || received > type(uint128).max) revert AmountOutOfRange(received);
-        if (received < minimum) revert DepositBelowMinimum(received, minimum);
-        // The registry keeps the fee at half the minimum or below.
-        uint256 value = received - fee;
+        return _deposit(asset, amount, inner, false);
+    }
 
-        index = depositCount;
-        depositCount = index + 1;
-        _deposits[index] =
-            Deposit((uint256(asset) << NOTE_ASSET_AT) | (value << NOTE_VALUE_AT), inner);
-        emit DepositQueued(index, msg.sender, asset, uint128(value), fee, inner);
-        if (fee != 0) _credit(asset, IRollup(rollup).sequencer(), fee);
+    /// @inheritdoc IVault
+    function depositNamed(uint16 asset, uint256 amount, uint256 owner, uint256 rcm)
+        external
+        payable
+        nonReentrant
+        returns (uint64 index)
+    {
+        uint256[] memory message = new uint256[](3);
+        (message[0], message[2]) = (owner, rcm);
+        uint256 inner = registry.poseidon().hash(TAG_NOTE_INNER, message);
+        index = _deposit(asset, amount, inner, true);
+        emit DepositNamed(index, owner, rcm);
     }
 
     /// @inheritdoc IVault
@@ -121,8 +122,9 @@ contract Vault is IVault, Governed, ReentrancyGuardTransient, EIP712 {
     ) external nonReentrant returns (uint256 amount) {
         if (block.timestamp > deadline) revert ClaimExpired(deadline);
         uint256 nonce = _credits[asset][account].claims;
-        bytes32 digest =
-            _hashTypedDataV4(keccak256(abi.encode(CLAIM_TYPEHASH, asset, to, nonce, deadline)));
+        bytes32 digest = _hashTypedDataV4(
+            keccak256(abi.encode(CLAIM_TYPEHASH, account, asset, to, nonce, deadline))
+        );
         if (!SignatureChecker.isValidSignatureNowCalldata(account, digest, signature)) {
             revert ClaimNotSigned(account);
         }
@@ -218,6 +220,29 @@ contract Vault is IVault, Governed, ReentrancyGuardTransient, EIP712 {
     function depositsPausedUntil() public view returns (uint256) {
         uint256 allowedFrom = _pauseAllowedFrom;
         return block.timestamp + MAXIMUM_PAUSE < allowedFrom ? allowedFrom - MAXIMUM_PAUSE : 0;
+    }
+
+    /// @dev Queues a deposit.
+    function _deposit(uint16 asset, uint256 amount, uint256 inner, bool isNamed)
+        private
+        returns (uint64 index)
+    {
+        uint256 until = depositsPausedUntil();
+        if (until != 0) revert DepositsArePaused(until);
+        (address token, uint128 minimum, uint128 fee, bool named) = registry.depositTerms(asset);
+        if (named && !isNamed) revert OwnerNotNamed(asset);
+        uint256 received = _receive(token, amount);
+        if (received == 0 || received > type(uint128).max) revert AmountOutOfRange(received);
+        if (received < minimum) revert DepositBelowMinimum(received, minimum);
+        // The registry keeps the fee at half the minimum or below.
+        uint256 value = received - fee;
+
+        index = depositCount;
+        depositCount = index + 1;
+        _deposits[index] =
+            Deposit((uint256(asset) << NOTE_ASSET_AT) | (value << NOTE_VALUE_AT), inner);
+        emit DepositQueued(index, msg.sender, asset, uint128(value), fee, inner);
+        if (fee != 0) _credit(asset, IRollup(rollup).sequencer(), fee);
     }
 
     /// @dev Lets `account` claim `amount` more. The vault must hold it besides all else that it

@@ -118,7 +118,7 @@ contract AssetRegistryTest is Fixture {
     }
 
     function checkTerms(uint16 asset, address token, uint128 minimum, uint128 fee) private view {
-        (address token_, uint128 minimum_, uint128 fee_) = registry.depositTerms(asset);
+        (address token_, uint128 minimum_, uint128 fee_,) = registry.depositTerms(asset);
         assertEq(token_, token, "token");
         assertEq(minimum_, minimum, "minimum");
         assertEq(fee_, fee, "fee");

@@ -101,15 +101,18 @@ abstract contract Fixture is Test {
         returns (bytes memory)
     {
         uint256 nonce = vault.claimNonce(asset, VM.addr(key));
-        (uint8 v, bytes32 r, bytes32 s) = VM.sign(key, claimDigest(asset, to, nonce, deadline));
+        (uint8 v, bytes32 r, bytes32 s) =
+            VM.sign(key, claimDigest(VM.addr(key), asset, to, nonce, deadline));
         return abi.encodePacked(r, s, v);
     }
 
-    function claimDigest(uint16 asset, address to, uint256 nonce, uint256 deadline)
-        internal
-        view
-        returns (bytes32)
-    {
+    function claimDigest(
+        address account,
+        uint16 asset,
+        address to,
+        uint256 nonce,
+        uint256 deadline
+    ) internal view returns (bytes32) {
         bytes32 domain = keccak256(
             abi.encode(
                 keccak256(
@@ -124,7 +127,10 @@ abstract contract Fixture is Test {
         );
         bytes32 claim = keccak256(
             abi.encode(
-                keccak256("Claim(uint16 asset,address to,uint256 nonce,uint256 deadline)"),
+                keccak256(
+                    "Claim(address account,uint16 asset,address to,uint256 nonce,uint256 deadline)"
+                ),
+                account,
                 asset,
                 to,
                 nonce,

@@ -255,6 +255,22 @@ contract PriceHistoryTest is Fixture {
         check(1 minutes, GLITCH, GLITCH, P * 90 / 100, "the new move");
     }
 
+    /// @dev After a gap the next sample follows the last one that was taken, not an older one.
+    function test_aGapIsFollowedFromTheLastSample() public {
+        start(100, 100);
+        uint256[5] memory spots = [uint256(100), 95, 90, 85, 80];
+        for (uint256 i = 0; i < 5; ++i) {
+            take(5 minutes, spots[i] * P / 100, P);
+        }
+        take(5 minutes, 0, P);
+        uint256 high;
+        for (uint256 i = 0; i < 4; ++i) {
+            high = take(5 minutes, 70 * P / 100, P)[0] >> 120;
+        }
+        // Five moves of a twentieth from the first price, the last one after the gap.
+        assertEq(high, P * 95 ** 5 / 100 ** 5, "the third last sample");
+    }
+
     /// @dev Each market follows its own feeds by its own maximum move.
     function test_marketsAreApart() public {
         start(100, 200);
@@ -278,6 +294,7 @@ contract PriceHistoryTest is Fixture {
     /// @dev A market's samples are the same whether its neighbour has a price or not.
     function test_samplesIgnoreTheNeighbour() public {
         uint256[2] memory highs;
+        uint256[2] memory later;
         for (uint256 k = 0; k < 2; ++k) {
             start(10000, 10000);
             take(5 minutes, P, P);
@@ -288,9 +305,13 @@ contract PriceHistoryTest is Fixture {
             take(5 minutes, P, P);
             take(5 minutes, P, P);
             highs[k] = take(5 minutes, P, P)[0] >> 120;
+            later[k] = take(5 minutes, P, P)[0] >> 120;
         }
         assertEq(highs[0], highs[1], "depends on the neighbour");
-        assertEq(highs[0], P, "without a price there is no sample");
+        assertEq(later[0], later[1], "depends on the neighbour");
+        // Three of the last five samples are high, until a third low one is taken.
+        assertEq(highs[0], 2 * P, "without a price there is no sample");
+        assertEq(later[0], P, "three low samples");
     }
 
     /// @dev The largest prices, and one that is too large, which is none.

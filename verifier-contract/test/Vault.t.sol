@@ -74,6 +74,39 @@ contract VaultTest is Fixture {
         vault.deposit{value: 5}(COIN, 5, 7);
     }
 
+    /// @dev An asset with the flag takes deposits that name the owner of their note, and no others.
+    function test_depositNamed() public {
+        PlainToken token = new PlainToken(6);
+        uint16 asset = registry.registerUnaudited(address(token), 1);
+        (,,, bool named) = registry.depositTerms(asset);
+        assertTrue(named, "flag");
+        (,,, named) = registry.depositTerms(USD);
+        assertTrue(!named, "no flag");
+        token.mint(alice, 5);
+        VM.startPrank(alice);
+        token.approve(address(vault), 5);
+        VM.expectRevert(abi.encodeWithSelector(IVault.OwnerNotNamed.selector, asset));
+        vault.deposit(asset, 5, 7);
+        uint256[] memory message = new uint256[](3);
+        (message[0], message[2]) = (11, 13);
+        uint256 inner = poseidon.hash(3, message);
+        VM.expectEmit(true, true, true, true, address(vault));
+        emit IVault.DepositQueued(0, alice, asset, 5, 0, inner);
+        VM.expectEmit(true, true, true, true, address(vault));
+        emit IVault.DepositNamed(0, 11, 13);
+        assertEq(vault.depositNamed(asset, 5, 11, 13), 0, "index");
+        (uint256 packed, uint256 stored) = vault.depositAt(0);
+        assertEq(packed, uint256(asset) * 2 ** 8 + (5 << 24), "packed");
+        assertEq(stored, inner, "inner");
+        VM.expectRevert();
+        vault.depositNamed(asset, 1, SCALAR_MODULUS, 13);
+        VM.stopPrank();
+        // Any asset may have it; the coin comes with the call.
+        VM.deal(alice, 5);
+        VM.prank(alice);
+        assertEq(vault.depositNamed{value: 5}(COIN, 5, 11, 13), 1, "coin");
+    }
+
     /// @dev The vault credits the growth of its balance, not the stated amount.
     function test_feeOnTransfer() public {
         FeeToken token = new FeeToken();
@@ -368,7 +401,7 @@ contract VaultTest is Fixture {
         depositCoin(alice, 100, 1);
         settle(1, COIN, signer, 60);
         settle(0, COIN, address(0), 40);
-        (uint8 v, bytes32 r, bytes32 s) = VM.sign(KEY, claimDigest(COIN, bob, 0, NOW));
+        (uint8 v, bytes32 r, bytes32 s) = VM.sign(KEY, claimDigest(signer, COIN, bob, 0, NOW));
         uint256 order = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141;
         bytes memory mirrored =
             abi.encodePacked(r, bytes32(order - uint256(s)), v == 27 ? uint8(28) : uint8(27));
@@ -418,13 +451,26 @@ contract VaultTest is Fixture {
         vault.claimFor(COIN, signer, bob, NOW, second);
     }
 
+    /// @dev A signature for one account of a key is none for another account of the same key.
+    function test_claimForNamesTheAccount() public {
+        depositCoin(alice, 100, 1);
+        address account = address(new ContractAccount(signer));
+        settle(1, COIN, account, 60);
+        settle(0, COIN, signer, 40);
+        bytes memory signature = signClaim(KEY, COIN, bob, NOW);
+        VM.expectRevert(abi.encodeWithSelector(IVault.ClaimNotSigned.selector, account));
+        vault.claimFor(COIN, account, bob, NOW, signature);
+        vault.claimFor(COIN, signer, bob, NOW, signature);
+        assertEq(bob.balance, 40, "paid");
+    }
+
     /// @dev A contract account signs by ERC-1271. Its owner's signature as an account with a key
     /// does not serve after the account has code.
     function test_claimForOfContract() public {
         depositCoin(alice, 100, 1);
         address account = address(new ContractAccount(signer));
         settle(1, COIN, account, 60);
-        (uint8 v, bytes32 r, bytes32 s) = VM.sign(KEY, claimDigest(COIN, bob, 0, NOW));
+        (uint8 v, bytes32 r, bytes32 s) = VM.sign(KEY, claimDigest(account, COIN, bob, 0, NOW));
         bytes memory signature = abi.encodePacked(r, s, v);
         VM.expectRevert(abi.encodeWithSelector(IVault.ClaimNotSigned.selector, account));
         vault.claimFor(COIN, account, alice, NOW, signature);

@@ -52,7 +52,7 @@ contract Actors is Fixture {
     function deposit(uint256 who, uint256 asset, uint256 amount, uint256 inner) external {
         if (vault.depositsPaused()) return;
         asset %= 4;
-        (, uint128 minimum, uint128 fee) = registry.depositTerms(asset);
+        (, uint128 minimum, uint128 fee,) = registry.depositTerms(asset);
         // The last asset's token keeps a part of the amount.
         amount = bound(amount, 2 * uint256(minimum) + 1, 1e30);
         address account = accounts[who % 4];

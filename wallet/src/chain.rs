@@ -10,17 +10,19 @@ use std::collections::{BTreeMap, HashMap};
 
 use ark_ed_on_bn254::EdwardsAffine;
 use sha2::{Digest as _, Sha256};
+use subrosa_l1::DepositName;
 use subrosa_protocol::{
     Fr,
     asset::AssetId,
     batch::{PublishedBatch, PublishedTransaction, data_commitment},
-    element::{NoteCommitment, Nullifier},
+    element::{Anchor, NoteCommitment, Nullifier},
     encoding::fr_to_bytes,
     encryption::{Delivery, Memo, PublishedOutputs, Scanner, recover_outgoing},
     keys::{Address, ViewingKey},
     ledger::{Ledger, ReplayError},
     loan::Agreement,
-    note::{Note, NoteClass, inner, nullifier},
+    market::PriceSnapshot,
+    note::{Note, NoteClass, nullifier},
     swap::Terms,
 };
 
@@ -210,6 +212,14 @@ impl Chain {
         &self.prices
     }
 
+    /// Returns the anchor of a transaction under a snapshot; without one, that of the last batch
+    /// counts.
+    #[must_use]
+    pub fn anchor_under(&self, snapshot: Option<&PriceSnapshot>) -> Anchor {
+        let prices = snapshot.map_or(self.prices, PriceSnapshot::digest);
+        Anchor::of(&self.ledger.notes().root(), &prices)
+    }
+
     /// Returns the replayed ledger.
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
@@ -274,14 +284,19 @@ impl Chain {
             .next()
     }
 
+    /// Returns owner and blinding of the note that deposit `index` to ourselves makes.
+    #[must_use]
+    pub fn deposit_name(&self, index: u64) -> DepositName {
+        DepositName {
+            owner: self.keys.owner,
+            rcm: self.keys.deposit_rcm(index),
+        }
+    }
+
     /// Returns the inner commitment of deposit `index` to ourselves.
     #[must_use]
     pub fn deposit_inner(&self, index: u64) -> Fr {
-        inner(
-            &self.keys.owner,
-            &Fr::from(0u64),
-            &self.keys.deposit_rcm(index),
-        )
+        self.deposit_name(index).inner()
     }
 
     /// Searches also for deposits up to and including `index`, which the wallet remembers.

@@ -90,6 +90,9 @@ pub struct Attempt {
     pub expiry: u64,
     /// Asset root against which it was proven, 0x hex.
     pub assets_root: String,
+    /// Anchor under which it was proven, 0x hex; empty in files of earlier versions.
+    #[serde(default)]
+    pub anchor: String,
 }
 
 /// One operation.

@@ -5,7 +5,7 @@
 //! other one that is made in the same minute, whatever it does.
 
 use subrosa_protocol::{
-    loan::LAPSE_AGE,
+    loan::{LAPSE_AGE, OPENING_AGE},
     market::{MARKETS, PriceSnapshot},
 };
 
@@ -62,7 +62,8 @@ impl Validity {
 fn ends(snapshot: &PriceSnapshot) -> impl Iterator<Item = u64> {
     let numbers = (0..MARKETS).filter_map(|number| u8::try_from(number).ok());
     let priced = numbers.filter_map(|number| snapshot.market_with_price(number));
-    let ages = priced.map(|(market, _)| market.max_age.into());
+    // Each price ends twice: for releases, and for liquidations.
+    let ages = priced.flat_map(|(market, _)| [OPENING_AGE, market.max_age.into()]);
     ages.chain(std::iter::once(LAPSE_AGE))
         .map(|age: u64| snapshot.time.saturating_add(age))
 }
@@ -121,10 +122,12 @@ mod tests {
             (usual.not_before, usual.expiry),
             (1_800_000_000, 1_800_003_600)
         );
-        assert_eq!(expiry(NOW, [3_700, 80_000]), usual.expiry);
+        assert_eq!(expiry(NOW, [3_700, 80_000]), down(NOW + 900));
         assert_eq!(expiry(NOW - 100, [3_600, 900]), down(NOW + 800));
-        assert_eq!(expiry(NOW - 100, [3_600, 399]), down(NOW + 3_500));
+        assert_eq!(expiry(NOW - 100, [3_600, 399]), down(NOW + 800));
         assert_eq!(expiry(NOW - 100, [3_600, 400]), down(NOW + 300));
+        assert_eq!(expiry(NOW - 600, [3_600, 400]), down(NOW + 300));
+        assert_eq!(expiry(NOW - 601, [3_600, 400]), down(NOW + 2_999));
         assert_eq!(expiry(NOW - 9_000, [3_600, 900]), usual.expiry);
         assert_eq!(expiry(NOW - LAPSE_AGE + 600, [1, 1]), down(NOW + 600));
         let mut unpriced = snapshot(NOW - 100, [900, 900]);

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 /// Requests that are sent at most, of one kind.
 const MOST: u64 = 1_000_000;
 
-/// Where the load goes, and what came of it.
+/// Target and outcome of the load.
 #[derive(Clone)]
 pub(super) struct Load {
     pub(super) base: String,
@@ -31,7 +31,7 @@ pub(super) struct Load {
     pub(super) counts: Arc<Counts>,
 }
 
-/// What came of the load.
+/// Outcome of the load.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     pub(super) half_open: AtomicU64,

@@ -17,7 +17,8 @@ pub(crate) enum ActionCommand {
         /// Key of its auditor, 64 hex digits; without one, nobody audits it.
         #[arg(long, value_parser = point)]
         auditor: Option<EdwardsAffine>,
-        /// Policy flags.
+        /// Flags, which never change: 1 if deposits must publish the owner of their note, so that
+        /// the auditor, and everybody else, reads it.
         #[arg(long, default_value_t = 0)]
         flags: u8,
     },

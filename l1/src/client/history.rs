@@ -5,6 +5,7 @@ use alloy_sol_types::{SolCall, SolEvent};
 use subrosa_protocol::{
     asset::{AssetId, AssetInfo, Stop},
     batch::BatchHeader,
+    element::OwnerId,
     ledger::Deposit,
 };
 
@@ -19,7 +20,7 @@ use crate::{
     error::L1Error,
     history::{BatchRecord, Change, Recorded, RegisteredAsset, Submission},
     transport::{FoundLog, LogQuery, Transport},
-    view::OracleChange,
+    view::{DepositName, OracleChange},
     words::from_word,
 };
 
@@ -149,6 +150,15 @@ fn vault_change(found: &FoundLog) -> Result<Option<Change>, L1Error> {
                 asset: AssetId(e.asset),
                 value: e.value,
                 inner: from_word(e.inner)?,
+            },
+        }));
+    }
+    if let Some(e) = event::<Vault::DepositNamed>(found)? {
+        return Ok(Some(Change::DepositNamed {
+            index: e.index,
+            name: DepositName {
+                owner: OwnerId::new(from_word(e.owner)?),
+                rcm: from_word(e.rcm)?,
             },
         }));
     }

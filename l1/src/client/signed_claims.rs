@@ -49,6 +49,7 @@ impl<T: Transport> Client<T> {
             account: account.address(),
         };
         let claim = Claim {
+            account: account.address(),
             asset: asset.0,
             to,
             nonce: self.view("claimNonce", vault, call).await?,

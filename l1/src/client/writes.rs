@@ -11,12 +11,51 @@ use crate::{
     error::L1Error,
     transactions::{Call, Demand, Manager, Repeat, Ticket},
     transport::{LogQuery, Mined, Outgoing, Transport},
-    view::{ClaimReceipt, DepositReceipt},
+    view::{ClaimReceipt, DepositName, DepositReceipt},
     words::to_word,
 };
 
 /// Attempts at an allowance that suffices. Only another sender of the account uses one up.
 const APPROVALS: usize = 3;
+
+/// What a deposit shows of its note.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Queued {
+    /// The inner commitment alone.
+    Hidden(Fr),
+    /// Owner and blinding.
+    Named(DepositName),
+}
+
+impl Queued {
+    /// Returns the inner commitment.
+    fn inner(&self) -> Fr {
+        match self {
+            Self::Hidden(inner) => *inner,
+            Self::Named(name) => name.inner(),
+        }
+    }
+
+    /// Returns the calldata of the deposit.
+    fn call(&self, AssetId(asset): AssetId, amount: U256) -> Bytes {
+        let data = match self {
+            Self::Hidden(inner) => Vault::depositCall {
+                asset,
+                amount,
+                inner: to_word(inner),
+            }
+            .abi_encode(),
+            Self::Named(DepositName { owner, rcm }) => Vault::depositNamedCall {
+                asset,
+                amount,
+                owner: to_word(&Fr::from(*owner)),
+                rcm: to_word(rcm),
+            }
+            .abi_encode(),
+        };
+        data.into()
+    }
+}
 
 impl<T: Transport> Client<T> {
     pub(super) async fn send_deposit(
@@ -24,8 +63,9 @@ impl<T: Transport> Client<T> {
         account: &Account,
         asset: AssetId,
         amount: u128,
-        inner: &Fr,
+        queued: &Queued,
     ) -> Result<DepositReceipt, L1Error> {
+        let inner = &queued.inner();
         let manager = self.transport.manager(account).await?;
         let vault = self.contracts.vault;
         let lost = manager.is_lost(&deposit_purpose(vault, inner)).await;
@@ -35,7 +75,7 @@ impl<T: Transport> Client<T> {
             return Ok(found);
         }
         let deposit = async {
-            let ticket = self.submit_deposit(&manager, account, asset, amount, inner);
+            let ticket = self.submit_deposit(&manager, account, asset, amount, queued);
             ticket.await?.wait().await.map_err(|e| e.of("deposit"))
         };
         let mined = within(&manager, deposit).await?;
@@ -93,17 +133,12 @@ impl<T: Transport> Client<T> {
         account: &Account,
         asset: AssetId,
         amount: u128,
-        inner: &Fr,
+        queued: &Queued,
     ) -> Result<Ticket, L1Error> {
         let vault = self.contracts.vault;
         let amount = U256::from(amount);
-        let call = Vault::depositCall {
-            asset: asset.0,
-            amount,
-            inner: to_word(inner),
-        };
-        let purpose = deposit_purpose(vault, inner);
-        let data: Bytes = call.abi_encode().into();
+        let purpose = deposit_purpose(vault, &queued.inner());
+        let data = queued.call(asset, amount);
         // A deposit that was sent before a restart may have used up the allowance.
         let known = manager.knows(&purpose).await.map_err(|e| e.of("deposit"))?;
         let token = self.token(asset).await?;
@@ -243,12 +278,18 @@ async fn within<T>(
 /// Returns the amount of the asset that deposits among the calls will take.
 fn under_way(calls: &[Call], vault: Address, asset: AssetId) -> U256 {
     let deposits = calls.iter().filter(|call| call.to == Some(vault));
-    deposits
-        .filter_map(|call| Vault::depositCall::abi_decode(&call.data).ok())
-        .filter(|deposit| deposit.asset == asset.0)
-        .fold(U256::ZERO, |sum, deposit| {
-            sum.saturating_add(deposit.amount)
-        })
+    let amounts = deposits.filter_map(|call| {
+        let hidden =
+            Vault::depositCall::abi_decode(&call.data).map(|call| (call.asset, call.amount));
+        let named = || {
+            let call = Vault::depositNamedCall::abi_decode(&call.data)?;
+            Ok::<_, alloy_sol_types::Error>((call.asset, call.amount))
+        };
+        hidden.or_else(|_| named()).ok()
+    });
+    amounts
+        .filter(|(of, _)| *of == asset.0)
+        .fold(U256::ZERO, |sum, (_, amount)| sum.saturating_add(amount))
 }
 
 /// Returns the purpose of a deposit, which vault and inner commitment identify: a seed has the same

@@ -7,6 +7,7 @@ use ark_bn254::Fr;
 
 use super::{Debt, Filler, Loan, LoanError, Position, StateDisclosure, step_keys};
 use crate::EdwardsAffine;
+use crate::asset::AssetId;
 use crate::encryption::{PublishedOutputs, outgoing_records};
 use crate::keys::ViewingKey;
 use crate::note::{Note, NoteClass};
@@ -176,8 +177,8 @@ impl Loan {
     /// Reads the renewal of this loan from the borrower's leg alone, which holds collateral and
     /// cash in fields that only the borrower can read.
     ///
-    /// `auditors` are the keys that the collateral's asset has had. `None` if the leg is not from
-    /// `keys`, or renews no such loan.
+    /// `debts` are the assets that may be owed. `auditors` are the keys that the collateral's asset
+    /// has had. `None` if the leg is not from `keys`, or renews no such loan.
     #[must_use]
     pub fn follow_own_renewal(
         &self,
@@ -186,6 +187,7 @@ impl Loan {
         published: &PublishedOutputs,
         audit: &[Fr; 3],
         auditors: &[EdwardsAffine],
+        debts: &[AssetId],
     ) -> Option<(Self, Position, Note)> {
         let records = outgoing_records(&keys.ovk, published, audit, auditors);
         let (_, record) = records
@@ -198,14 +200,16 @@ impl Loan {
         };
         let (data, cm0) = (&published.note_data, &published.commitments[0]);
         let lent = Filler::lent(data, &keys.ovk, &published.ephemeral, cm0);
-        let lent = Leg::cash(self.debt, lent);
-        Side::BOTH.into_iter().find_map(|side| {
-            let legs = match side {
-                Side::A => [secured, lent],
-                Side::B => [lent, secured],
-            };
-            let salt = self.salt.clone();
-            self.follow_renewal(before, &Exchange { legs, salt }, side, published)
+        debts.iter().find_map(|debt| {
+            let lent = Leg::cash(*debt, lent);
+            Side::BOTH.into_iter().find_map(|side| {
+                let legs = match side {
+                    Side::A => [secured, lent],
+                    Side::B => [lent, secured],
+                };
+                let salt = self.salt.clone();
+                self.follow_renewal(before, &Exchange { legs, salt }, side, published)
+            })
         })
     }
 }

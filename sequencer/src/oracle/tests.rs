@@ -387,6 +387,40 @@ fn the_next_batch_has_no_snapshot_from_before_the_last_batchs() {
 }
 
 #[test]
+fn a_log_that_was_read_from_another_chain_is_read_anew() {
+    let mut chain = Chain::default();
+    let mut oracle = Oracle::default();
+    chain.head = 5_000;
+    chain.snapshot(1);
+    follow(&mut oracle, &chain);
+    // An endpoint of a longer chain without this oracle answers once.
+    let odd = OracleLog {
+        head: Head {
+            number: 90_000,
+            timestamp: 60 * chain.head,
+        },
+        events: Vec::new(),
+    };
+    let (led_astray, _) = oracle.follow(&odd, FAR).unwrap();
+    let log = |chain: &Chain, oracle: &Oracle| chain.log(oracle.cursor().from);
+    let found = led_astray.follow(&log(&chain, &led_astray), FAR);
+    assert_eq!(found, Err(LogError::Behind), "as old as what was seen");
+    chain.head += 1;
+    let next = chain.snapshot(2);
+    let found = led_astray.follow(&log(&chain, &led_astray), FAR);
+    assert_eq!(found, Err(LogError::Foreign));
+    // After a restart too.
+    let restored = Oracle::restored(*led_astray.cursor(), led_astray.known().to_vec());
+    let found = restored.follow(&log(&chain, &restored), FAR);
+    assert_eq!(found, Err(LogError::Foreign));
+    for mut oracle in [led_astray.anew(), restored.anew()] {
+        assert!(!oracle.is_followed(0));
+        follow(&mut oracle, &chain);
+        assert_eq!(*oracle.known().last().unwrap().snapshot, next);
+    }
+}
+
+#[test]
 fn a_log_that_was_read_long_ago_is_not_followed() {
     let mut chain = Chain::default();
     let mut oracle = Oracle::default();

@@ -156,7 +156,7 @@ async fn step(node: &Arc<Node>, counts: &mut Counts) -> Result<Step, Failure> {
         // Another task moved the cursor since the comparison.
         return Ok(Step::Again);
     }
-    let stale = stale(node, &view, &record).await?;
+    let stale = stale(node, &view, &record, counts.refusals > 0).await?;
     let refused = (counts.refusals >= REFUSALS).then_some("the contract keeps refusing it");
     if let Some(why) = stale.or(refused) {
         counts.rewinds += 1;
@@ -267,13 +267,14 @@ async fn stale(
     node: &Node,
     view: &RollupView,
     record: &BatchRecord,
+    refused: bool,
 ) -> Result<Option<&'static str>, Failure> {
     // The root counts once the assets were read that have it.
     let root = node.registry().root;
     if record.assets_root != root && view.assets_root == root {
         return Ok(Some("the assets root has changed"));
     }
-    match snapshot_validity(node, record).await? {
+    match snapshot_validity(node, record, refused).await? {
         None => return Ok(Some("the chain no longer has its price snapshot")),
         Some(validity) if !validity.admits(record.time) => {
             return Ok(Some("its price snapshot is not the chain's of its time"));
@@ -286,14 +287,23 @@ async fn stale(
 
 /// Returns when the batch's price snapshot was the chain's last one, if the chain has it. The chain
 /// is asked about a snapshot that is unknown here, because it may only be forgotten: a batch that a
-/// reorganisation took away can be old.
-async fn snapshot_validity(node: &Node, record: &BatchRecord) -> Result<Option<Validity>, Failure> {
+/// reorganisation took away can be old. It is asked too after the contract has `refused` the batch:
+/// the log may lack what followed, and is read anew then.
+async fn snapshot_validity(
+    node: &Node,
+    record: &BatchRecord,
+    refused: bool,
+) -> Result<Option<Validity>, Failure> {
     let known = node.oracle().validity(&word(&record.oracle));
-    if known.is_some() {
+    if known.is_some() && !refused {
         return Ok(known);
     }
     let asked = node.ports.settlement.snapshot_validity(&record.oracle);
-    asked.await.map_err(reading)
+    let asked = asked.await.map_err(reading)?;
+    if known.is_some() && asked != known {
+        node.set_oracle(node.oracle().anew());
+    }
+    Ok(asked)
 }
 
 /// Sends a proven batch to the contract.
@@ -355,7 +365,7 @@ async fn refused(
     // The chain may have taken the price snapshot back a moment ago.
     follow(node).await.map(|_| ())?;
     let view = look(node).await?;
-    if view.batch_index != index || stale(node, &view, record).await?.is_some() {
+    if view.batch_index != index || stale(node, &view, record, false).await?.is_some() {
         return Ok(Step::Again);
     }
     // The deposits may have changed without a new block.

@@ -21,7 +21,8 @@ use crate::{
 /// Number of deposits in one read.
 const PAGE: u64 = 256;
 
-/// Name of the health entry of a price oracle that cannot be followed. Nothing else waits for it.
+/// Name of the health entry of a price oracle that cannot be followed. Sealing waits for it, after
+/// a moment.
 const ORACLE: &str = "price_oracle";
 
 /// The fault of a snapshot in the log that is ignored.

@@ -116,12 +116,13 @@ interface IAssetRegistry {
     /// @notice Returns the token of the asset with this id. Reverts with `UnknownAsset`.
     function tokenOf(uint256 asset) external view returns (address);
 
-    /// @notice Returns the token of the asset with this id, and the minimum and the fee of its
-    /// deposits in base units. Reverts with `UnknownAsset`.
+    /// @notice Returns the token of the asset with this id, the minimum and the fee of its deposits
+    /// in base units, and whether they must name the owner of their note: bit 0 of the asset's
+    /// flags. Reverts with `UnknownAsset`.
     function depositTerms(uint256 asset)
         external
         view
-        returns (address token, uint128 minimum, uint128 fee);
+        returns (address token, uint128 minimum, uint128 fee, bool named);
 
     /// @notice Returns a node of the tree.
     /// @param level 0 for leaves, up to 8 for the root

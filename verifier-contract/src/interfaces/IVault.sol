@@ -18,6 +18,10 @@ interface IVault {
         uint256 inner
     );
 
+    /// @notice The note of deposit `index` is `owner`'s: its inner commitment is that of owner,
+    /// aux 0 and `rcm`.
+    event DepositNamed(uint64 indexed index, uint256 indexed owner, uint256 rcm);
+
     /// @notice The rollup took the deposits `first` … `first + count − 1` into its state.
     event DepositsConsumed(uint64 first, uint64 count);
 
@@ -52,6 +56,9 @@ interface IVault {
     /// @notice `inner` is not below the scalar modulus.
     error InnerNotCanonical(uint256 inner);
 
+    /// @notice Deposits of this asset must name the owner of their note: call `depositNamed`.
+    error OwnerNotNamed(uint16 asset);
+
     /// @notice The value sent differs from the stated amount of native coin (zero for a token).
     error WrongValue(uint256 sent, uint256 expected);
 
@@ -83,13 +90,25 @@ interface IVault {
     error ClaimNotSigned(address account);
 
     /// @notice Takes tokens or native coin from the caller and appends a deposit to the queue.
-    /// Counts the growth of the vault's balance, which must be in [1, 2¹²⁸) and at least the
-    /// asset's minimum. The asset's fee is taken from it and credited to the rollup's sequencer.
+    /// Refuses an asset whose deposits must name their owner. Counts the growth of the vault's
+    /// balance, which must be in [1, 2¹²⁸) and at least the asset's minimum. The asset's fee is
+    /// taken from it and credited to the rollup's sequencer.
     /// @param asset a registered id
     /// @param amount amount to take from the caller; for the native coin exactly the value sent
     /// @param inner inner commitment of the note to create, below the scalar modulus
     /// @return index index of the deposit in the queue
     function deposit(uint16 asset, uint256 amount, uint256 inner)
+        external
+        payable
+        returns (uint64 index);
+
+    /// @notice Like `deposit`, and publishes whose note it makes. The note holds cash.
+    /// @param asset a registered id
+    /// @param amount amount to take from the caller; for the native coin exactly the value sent
+    /// @param owner id of the note's owner, below the scalar modulus
+    /// @param rcm blinding of the note, below the scalar modulus
+    /// @return index index of the deposit in the queue
+    function depositNamed(uint16 asset, uint256 amount, uint256 owner, uint256 rcm)
         external
         payable
         returns (uint64 index);
@@ -102,10 +121,10 @@ interface IVault {
 
     /// @notice Pays the whole credit of `account` in the asset to `to`, as `account` signed.
     /// Anybody may call. Nothing pauses it.
-    /// @dev The signature is over the EIP-712 structure
-    /// `Claim(uint16 asset,address to,uint256 nonce,uint256 deadline)` in the domain
-    /// ("Subrosa Vault", "1", chain id, vault). An account with code answers by ERC-1271. The nonce
-    /// is `claimNonce(asset, account)`; every claim raises it, so that a signature serves once.
+    /// @dev The signature is over the EIP-712 structure `Claim(address account,uint16
+    /// asset,address to,uint256 nonce,uint256 deadline)` in the domain ("Subrosa Vault", "1",
+    /// chain id, vault). An account with code answers by ERC-1271. The nonce is `claimNonce(asset,
+    /// account)`; every claim raises it, so that a signature serves once.
     /// @param asset the asset's id
     /// @param account the account with the credit
     /// @param to the account to pay, neither zero nor the vault

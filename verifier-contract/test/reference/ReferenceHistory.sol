@@ -9,7 +9,7 @@ contract ReferenceHistory {
     uint256 public immutable maximumMove;
     uint256 private _sampled;
     uint256 private _first;
-    /// Samples; 0 where one was due and there was no price.
+    /// Samples. Without a price none is taken.
     uint256[] private _samples;
 
     constructor(uint256 maximumMove_) {
@@ -25,28 +25,26 @@ contract ReferenceHistory {
         if (spot != 0) (low, high) = spot < middle ? (spot, middle) : (middle, spot);
         uint256 elapsed = time - _sampled;
         if (elapsed < 300) return (low, high);
-        uint256 sample = 0;
-        if (spot != 0) {
-            uint256 last = list[(_samples.length + 4) % 5];
-            sample = ReferenceOracle.follow(
-                last, spot, maximumMove, elapsed < 15 minutes ? elapsed : 15 minutes
-            );
-            // As far as the reference, if that is farther.
-            if (spot < last && middle < sample) sample = spot > middle ? spot : middle;
-            if (spot > last && middle > sample) sample = spot < middle ? spot : middle;
-        }
-        _samples.push(sample);
         _sampled = time;
+        if (spot == 0) return (low, high);
+        uint256 last = list[(_samples.length + 4) % 5];
+        uint256 sample = ReferenceOracle.follow(
+            last, spot, maximumMove, elapsed < 15 minutes ? elapsed : 15 minutes
+        );
+        // As far as the reference, if that is farther.
+        if (spot < last && middle < sample) sample = spot > middle ? spot : middle;
+        if (spot > last && middle > sample) sample = spot < middle ? spot : middle;
+        _samples.push(sample);
     }
 
-    /// @dev Returns the samples that count: at each of five places in turn the newest price, or
-    /// the first one.
+    /// @dev Returns the last five samples, each at its place, with the first price where there are
+    /// fewer.
     function _five() private view returns (uint256[5] memory list) {
         for (uint256 i = 0; i < 5; ++i) {
             list[i] = _first;
         }
         for (uint256 i = 0; i < _samples.length; ++i) {
-            if (_samples[i] != 0) list[i % 5] = _samples[i];
+            list[i % 5] = _samples[i];
         }
     }
 }

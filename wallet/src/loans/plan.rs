@@ -386,7 +386,7 @@ fn adjust(
     };
     // A release is bounded as an opening is (T17).
     let taken = context.snapshot.map_or(0, |snapshot| snapshot.time);
-    let last = last.min(taken.saturating_add(OPENING_AGE));
+    let last = last.min(times::down(taken.saturating_add(OPENING_AGE)));
     if last < context.soonest() {
         return Err(StepError::NoPrice);
     }

@@ -37,9 +37,9 @@ use subrosa_client::{
 };
 use subrosa_clock::{Clock as _, VirtualClock};
 use subrosa_l1::{
-    Accepted, Account, Block, Cancellation, ClaimReceipt, Contracts, DepositReceipt, DepositTerms,
-    Head, L1, L1Error, OracleLog, QueuedDeposit, Receipt, Recorded, RollupView, SettledBatch,
-    Settlement, Tag, TokenMetadata, Validity, transactions::Status,
+    Accepted, Account, Block, Cancellation, ClaimReceipt, Contracts, DepositName, DepositReceipt,
+    DepositTerms, Head, L1, L1Error, OracleLog, QueuedDeposit, Receipt, Recorded, RollupView,
+    SettledBatch, Settlement, Tag, TokenMetadata, Validity, transactions::Status,
 };
 use subrosa_protocol::{
     Fr,
@@ -145,11 +145,30 @@ pub(crate) struct Market {
 }
 
 impl Market {
+    /// Queues a deposit and consumes it.
+    fn queue(&self, asset: AssetId, amount: u128, inner: Fr) -> Result<DepositReceipt, L1Error> {
+        let deposit = Deposit {
+            asset,
+            value: amount - self.floor().deposits.fee,
+            inner,
+        };
+        let mut floor = self.floor();
+        self.seal(&mut floor, vec![], vec![deposit]);
+        floor.queued += 1;
+        Ok(DepositReceipt {
+            index: floor.queued - 1,
+            credited: deposit.value,
+            fee: amount - deposit.value,
+            tx: [1; 32],
+        })
+    }
+
     pub(crate) async fn open() -> (Arc<Self>, String) {
         let assets = [0u8, 1].map(|id| AssetInfo {
             id: AssetId(id.into()),
             token: [id + 1; 20],
-            flags: 0,
+            // Deposits of the second asset publish the owner of their note.
+            flags: id * AssetInfo::NAMED_DEPOSITS,
             auditor: unaudited(),
             stop: Default::default(),
         });
@@ -776,20 +795,20 @@ impl L1 for Market {
         amount: u128,
         inner: &Fr,
     ) -> Result<DepositReceipt, L1Error> {
-        let deposit = Deposit {
-            asset,
-            value: amount - self.floor().deposits.fee,
-            inner: *inner,
-        };
-        let mut floor = self.floor();
-        self.seal(&mut floor, vec![], vec![deposit]);
-        floor.queued += 1;
-        Ok(DepositReceipt {
-            index: floor.queued - 1,
-            credited: deposit.value,
-            fee: amount - deposit.value,
-            tx: [1; 32],
-        })
+        let info = self.assets.get(asset);
+        assert!(!info.unwrap().names_deposits(), "OwnerNotNamed");
+        self.queue(asset, amount, *inner)
+    }
+    async fn deposit_named(
+        &self,
+        _: &Account,
+        asset: AssetId,
+        amount: u128,
+        name: &DepositName,
+    ) -> Result<DepositReceipt, L1Error> {
+        let info = self.assets.get(asset);
+        assert!(info.unwrap().names_deposits(), "named without need");
+        self.queue(asset, amount, name.inner())
     }
     async fn claim(
         &self,

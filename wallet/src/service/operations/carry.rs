@@ -118,6 +118,16 @@ impl Wallet {
                 return Ok(());
             }
             let root = hex_word(&fr_to_bytes(&inner.assets.root()));
+            if code == "unknown_anchor" {
+                let anchor =
+                    hex_word(&inner.chain.anchor_under(inner.snapshot.as_ref()).to_bytes());
+                let operation = inner.state.operation(id);
+                let attempt = operation.and_then(|operation| operation.attempts.last());
+                if attempt.is_some_and(|attempt| attempt.anchor == anchor) {
+                    // Neither prices nor batches have come since. It is sent again as it is.
+                    return Ok(());
+                }
+            }
             inner.state.operation(id).is_some_and(|o| {
                 let stale = match code.as_str() {
                     "stale_assets" => o.attempts.last().is_some_and(|a| a.assets_root != root),
@@ -127,7 +137,12 @@ impl Wallet {
                     "displaced" => matches!(o.request, Request::Leg { .. }),
                     _ => false,
                 };
-                stale && o.request != Request::Merge && o.attempts.len() < MAX_ATTEMPTS
+                // New prices come all the time, so that they may be waited for as long as it is
+                // valid.
+                let counted = code != "unknown_anchor";
+                stale
+                    && o.request != Request::Merge
+                    && !(counted && o.attempts.len() >= MAX_ATTEMPTS)
             })
         };
         if again {
@@ -286,6 +301,7 @@ impl Wallet {
             nullifiers: transaction.nullifiers,
             expiry: transaction.header.expiry,
             assets_root: hex_word(&fr_to_bytes(&transaction.assets_root)),
+            anchor: hex_word(&transaction.anchor.to_bytes()),
         };
         let submission = Submission { transaction, proof }.to_bytes();
         Ok((attempt, submission))

@@ -41,23 +41,26 @@ impl Wallet {
 
     /// Whether to adopt a snapshot offered by the sequencer.
     ///
-    /// L1 must have recorded it, and it must not be older than ours unless a reorganisation
-    /// removed ours. Otherwise the sequencer could recognise this wallet by an invented snapshot,
-    /// or replay an old price.
+    /// L1 must have recorded it, and it must not be older than ours unless a reorganisation removed
+    /// ours, or a batch can still have it. Otherwise the sequencer could recognise this wallet by
+    /// an invented snapshot, or replay an old price.
     async fn adopts(&self, offered: Option<&PriceSnapshot>, known: Option<&PriceSnapshot>) -> bool {
-        let on_l1 = async |snapshot: &PriceSnapshot| {
-            let known = self.l1.snapshot_validity(&snapshot.digest()).await;
-            matches!(known, Ok(Some(validity)) if validity.taken == snapshot.time)
+        let validity = async |snapshot: &PriceSnapshot| {
+            let found = self.l1.snapshot_validity(&snapshot.digest()).await;
+            let found = found.ok().flatten();
+            found.filter(|validity| validity.taken == snapshot.time)
         };
         let Some(offered) = offered else {
             return true;
         };
-        if !on_l1(offered).await {
+        let Some(found) = validity(offered).await else {
             tracing::debug!("the sequencer's price snapshot is not on L1");
             return false;
-        }
+        };
         match known {
-            Some(known) if known.time > offered.time => !on_l1(known).await,
+            Some(known) if known.time > offered.time => {
+                found.admits(self.now()) || validity(known).await.is_none()
+            }
             _ => true,
         }
     }

@@ -11,7 +11,10 @@ use std::{
 };
 
 use subrosa_l1::{L1Error, QueuedDeposit};
-use subrosa_protocol::{asset::AssetId, encoding::fr_to_bytes};
+use subrosa_protocol::{
+    asset::{AssetId, AssetInfo},
+    encoding::fr_to_bytes,
+};
 use tokio::sync::watch;
 
 use super::super::{Key, Wallet, operations::idempotency::recall_operation};
@@ -161,7 +164,7 @@ impl Wallet {
 
     /// Has L1 queue a deposit, and stores what came of it.
     async fn send_deposit(&self, id: &str) -> Result<(), L1Error> {
-        let (operation, inner_commitment) = {
+        let (operation, name, is_named) = {
             let inner = self.inner.lock().await;
             let Some(operation) = inner.state.operation(id).cloned() else {
                 return Ok(());
@@ -169,13 +172,19 @@ impl Wallet {
             let Request::Deposit { deposit } = operation.request else {
                 return Ok(());
             };
-            (operation, inner.chain.deposit_inner(deposit))
+            let asset = inner.assets.get(AssetId(operation.asset));
+            let is_named = asset.is_some_and(AssetInfo::names_deposits);
+            (operation, inner.chain.deposit_name(deposit), is_named)
         };
-        let asset = AssetId(operation.asset);
-        let deposited = self
-            .l1
-            .deposit(&self.account, asset, operation.amount, &inner_commitment)
-            .await;
+        let (asset, amount) = (AssetId(operation.asset), operation.amount);
+        let deposited = if is_named {
+            let named = self.l1.deposit_named(&self.account, asset, amount, &name);
+            named.await
+        } else {
+            let inner = name.inner();
+            let hidden = self.l1.deposit(&self.account, asset, amount, &inner);
+            hidden.await
+        };
         let stored = match &deposited {
             Ok(receipt) => {
                 self.update(id, |o| {

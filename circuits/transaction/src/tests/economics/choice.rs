@@ -106,7 +106,8 @@ fn releases(
         accrued: model.start,
     };
     let snapshot = &world.snapshots[index];
-    let end = snapshot.time + model.max_age;
+    let age = model.max_age.min(900);
+    let end = snapshot.time + age;
     let mut expiries = vec![now, end, end + 1];
     expiries.retain(|time| *time >= now);
     for expiry in expiries {
@@ -119,7 +120,7 @@ fn releases(
             }
             let legal = judge.adjusts(world, model, state, [left, owed], Some(index), expiry);
             if legal {
-                let window = [now.saturating_sub(model.max_age), now];
+                let window = [now.saturating_sub(age), now];
                 secured(world, model, left, owed, newest.low, window)?;
             }
             prop_assert_eq!(legal, fresh && left >= own);

@@ -9,7 +9,7 @@ pub(super) struct Oracle {
     /// Basis points for each begun minute.
     maximum_move: u16,
     first: u128,
-    /// Samples; 0 where one was due and there was no price.
+    /// Samples. Without a price none is taken.
     samples: Vec<u128>,
     sampled: u64,
 }
@@ -43,19 +43,17 @@ impl Oracle {
         };
         let elapsed = time - self.sampled;
         if elapsed >= 300 {
-            let last = places[(self.samples.len() + 4) % 5];
-            let sample = if spot == 0 {
-                0
-            } else {
-                self.follow(last, spot, median, elapsed.min(900))
-            };
-            self.samples.push(sample);
             self.sampled = time;
+            if spot != 0 {
+                let last = places[(self.samples.len() + 4) % 5];
+                let sample = self.follow(last, spot, median, elapsed.min(900));
+                self.samples.push(sample);
+            }
         }
         price
     }
 
-    /// Returns the last sample that has a price.
+    /// Returns the last sample.
     pub(super) fn last(&self) -> u128 {
         self.places()[(self.samples.len() + 4) % 5]
     }
@@ -70,13 +68,11 @@ impl Oracle {
         spot.min(most.max(median))
     }
 
-    /// Returns the five samples that count.
+    /// Returns the last five samples, with the first price where there are fewer.
     fn places(&self) -> [u128; 5] {
         let mut places = [self.first; 5];
         for (i, sample) in self.samples.iter().enumerate() {
-            if *sample != 0 {
-                places[i % 5] = *sample;
-            }
+            places[i % 5] = *sample;
         }
         places
     }

@@ -9,9 +9,11 @@ use crate::tests::rng;
 use crate::words::power_of_two;
 use ark_bn254::Fr;
 use ark_ff::One;
+use subrosa_protocol::asset::AssetId;
 use subrosa_protocol::element::OwnerId;
 use subrosa_protocol::keys::{Seed, ViewingKey};
 use subrosa_protocol::layout::note;
+use subrosa_protocol::loan::Loan;
 use subrosa_protocol::swap::{Salt, Side};
 
 impl Forger {
@@ -85,12 +87,28 @@ fn both_parties_read_a_renewal() {
         .iter()
         .map(|slot| slot.info.auditor)
         .collect();
+    // Also of a debt in another asset than before.
+    let debts = SAMPLE_ASSETS;
+    let other = Loan {
+        debt: AssetId(renewed.debt.0 + 1),
+        ..renewed.clone()
+    };
+    let own = other.follow_own_renewal(
+        &before,
+        &keys,
+        &published,
+        &sample.transaction.audit[0],
+        &auditors,
+        &debts,
+    );
+    assert_eq!(own.map(|(loan, ..)| loan), Some(loan.clone()));
     let own = renewed.follow_own_renewal(
         &before,
         &keys,
         &published,
         &sample.transaction.audit[0],
         &auditors,
+        &debts,
     );
     assert_eq!(own, Some((loan.clone(), position.clone(), note)));
     // It is no step, and nothing else opens it.
