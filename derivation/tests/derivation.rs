@@ -292,10 +292,11 @@ async fn a_deposit_that_names_another_owner_is_noticed() {
         let mut recording = chain.recording().clone();
         let mut changes = recording.records.iter_mut().map(|found| &mut found.change);
         let altered = changes.find_map(|change| match change {
-            Change::DepositNamed { index, name } => Some(alter(index, name)),
+            Change::DepositNamed { index, name } => Some((index, name)),
             _ => None,
         });
-        assert!(altered.is_some(), "no deposit is named");
+        let (index, name) = altered.expect("one deposit is named");
+        alter(index, name);
         let Err(DeriveError::Difference(found)) = derive(recording).await else {
             panic!("{what}: no difference is reported");
         };

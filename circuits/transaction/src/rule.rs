@@ -104,8 +104,8 @@ pub enum Rule {
     T25,
     /// Interest.
     #[error(
-        "T26: the debt is accrued to the expiry and rounded up by the borrower, to not before and down \
-         by the lender"
+        "T26: the debt is accrued to the expiry and rounded up by the borrower, to not before and \
+         down by the lender"
     )]
     T26,
     /// Repayment.
