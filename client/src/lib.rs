@@ -48,7 +48,8 @@
 //!
 //! let text = r#"{
 //!     "asset": { "id": 0, "symbol": "dUSD", "decimals": 6 },
-//!     "spendable": "1250000.5", "pending": "0", "on_l1": "44", "claimable": "0"
+//!     "spendable": "1250000.5", "pending": "0", "on_l1": "44", "claimable": "0",
+//!     "deposit_minimum": "5", "deposit_fee": "0.25", "deposit_is_named": false
 //! }"#;
 //! let balance: BalanceView = serde_json::from_str(text)?;
 //! assert_eq!(balance.spendable, "1250000.5");

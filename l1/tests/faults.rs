@@ -99,6 +99,35 @@ async fn no_odd_answer_is_final() {
     }
 }
 
+/// The address of the oracle is kept. One that was answered wrongly must not be.
+#[tokio::test]
+async fn a_wrong_address_of_the_oracle_is_not_kept() {
+    let (right, wrong) = (Address::repeat_byte(8), Address::repeat_byte(9));
+    let node = Node::start().await;
+    let client = Client::new(node.transport(), contracts(), None);
+    let answering = |oracle: Address| {
+        node.decide(move |method, params| {
+            let to = params[0]["to"].as_str().unwrap_or_default().to_lowercase();
+            let word = |address: Address| json!(format!("{:#x}", address.into_word()));
+            let hex = |address: Address| format!("{address:#x}");
+            match method {
+                "eth_getLogs" => Some(Answer::Result(json!([]))),
+                "eth_call" if to == hex(emitter()) => Some(Answer::Result(word(oracle))),
+                "eth_call" if to == hex(right) => Some(Answer::Result(word(contracts().registry))),
+                "eth_call" => Some(Answer::Result(json!("0x"))),
+                _ => None,
+            }
+        });
+    };
+    answering(wrong);
+    assert!(client.oracle_log(1).await.unwrap_err().is_transient());
+    answering(right);
+    client.oracle_log(1).await.unwrap();
+    // It is not asked for again.
+    answering(wrong);
+    client.oracle_log(1).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_node_that_hangs_costs_a_bounded_time() {
     let node = Node::start().await;

@@ -15,6 +15,7 @@ use ark_snark::SNARK;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use subrosa_protocol::element::TransactionDigest;
+use subrosa_protocol::layout::word;
 use subrosa_protocol::proof::{PROOF_LEN, ProofBytes, ProofLengthError};
 use subrosa_protocol::swap::Side;
 use subrosa_prover::groth16::{
@@ -81,20 +82,20 @@ fn a_false_witness_yields_the_rule_it_breaks_and_no_proof() {
     let sample = samples::transfer(&mut rng);
 
     let mut words = sample.words;
-    words[14] += Fr::ONE;
+    words[word::EPHEMERAL] += Fr::ONE;
     assert!(matches!(
         keys().prove(&words, &sample.witness),
         Err(ProveError::Rule(Rule::T14))
     ));
     let step = samples::loan_step(LoanCase::Liquidate, &mut rng);
-    let mut words = step.words;
-    words[7] = Fr::ONE;
+    let mut witness = step.witness.clone();
+    witness.loan.as_mut().unwrap().snapshot = None;
     assert!(matches!(
-        keys().prove(&words, &step.witness),
+        keys().prove(&step.words, &witness),
         Err(ProveError::Rule(Rule::T17))
     ));
     let mut words = sample.words;
-    words[8] += Fr::ONE;
+    words[word::NULLIFIERS.start] += Fr::ONE;
     assert!(matches!(
         keys().prove(&words, &sample.witness),
         Err(ProveError::Rule(Rule::T4))
@@ -115,13 +116,13 @@ fn a_leg_other_than_the_terms_yields_its_rule_and_no_proof() {
         let refused = |words: &_, witness: &_| keys().prove(words, witness).unwrap_err();
 
         let mut words = sample.words;
-        words[6] += Fr::ONE;
+        words[word::TERMS] += Fr::ONE;
         let error = refused(&words, &sample.witness);
         assert!(matches!(error, ProveError::Rule(Rule::T19)), "{error}");
 
         // Change the kind to that of the other side, and nothing else.
         let mut words = sample.words;
-        words[3] += match side {
+        words[word::HEADER] += match side {
             Side::A => Fr::ONE,
             Side::B => -Fr::ONE,
         };

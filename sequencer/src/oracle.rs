@@ -199,12 +199,20 @@ impl Oracle {
     }
 
     /// Returns this oracle with the cursor at the start of the chain, so that the next poll derives
-    /// the markets again. Until then it is not followed.
+    /// the markets again.
     pub(crate) fn anew(&self) -> Self {
         Self {
             cursor: OracleCursor::default(),
-            head: None,
             ..self.clone()
+        }
+    }
+
+    /// Returns this oracle with the cursor at the start of the chain and without the block numbers of
+    /// another chain. It is not followed until the log is read.
+    pub(crate) fn astray(&self) -> Self {
+        Self {
+            head: None,
+            ..self.anew()
         }
     }
 

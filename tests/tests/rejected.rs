@@ -354,7 +354,7 @@ async fn unreadable(stage: &Stage, payment: &Submission) -> anyhow::Result<()> {
             .await?;
     }
     let mut version = bytes.clone();
-    version[0] = 2;
+    version[0] += 1;
     stage
         .refused("unknown version", version, 400, "malformed")
         .await?;

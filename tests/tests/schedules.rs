@@ -2,7 +2,7 @@
 //!
 //! `SUBROSA_SCHEDULES` is their number, `SUBROSA_FIRST_SEED` the first of their seeds,
 //! `SUBROSA_FAILURES` the number of failures after which no further one is begun. `SUBROSA_SEED`
-//! plays one again.
+//! plays one again, with its log.
 
 use std::{
     collections::BTreeMap,
@@ -29,6 +29,10 @@ const SHORTER: usize = 12;
 #[tokio::test(flavor = "multi_thread")]
 async fn random_schedules_lose_nothing_and_halt_nothing() -> anyhow::Result<()> {
     if let Ok(seed) = std::env::var("SUBROSA_SEED") {
+        tracing_subscriber::fmt()
+            .with_max_level(tracing_subscriber::filter::LevelFilter::DEBUG)
+            .with_writer(std::io::stderr)
+            .init();
         let schedule = Schedule::random(seed.parse()?);
         println!("{schedule}");
         let played = play(&schedule).await?;

@@ -6,8 +6,8 @@ import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 import {TimelockController} from "@openzeppelin/contracts/governance/TimelockController.sol";
 import {DevelopmentChain} from "./DevelopmentChain.sol";
 
-/// @dev Least notice that governance gives, except on development chains. Users need the time to
-/// leave before a change that they do not accept.
+/// @dev Least notice that governance gives, except on development chains. Users who do not accept a
+/// change withdraw meanwhile, which needs the sequencer.
 uint256 constant MINIMUM_GOVERNANCE_DELAY = 7 days;
 
 /// @title Governance

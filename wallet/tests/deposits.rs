@@ -4,7 +4,7 @@
 
 mod market;
 
-use market::{DOLLAR, Market, Party, units};
+use market::{DOLLAR, GOLD, Market, Party, units};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -23,6 +23,8 @@ async fn a_deposit_below_the_minimum_is_refused_before_it_is_sent() {
     let balances = wallet.get("/v1/balances").await;
     assert_eq!(balances[DOLLAR]["deposit_minimum"], "5");
     assert_eq!(balances[DOLLAR]["deposit_fee"], "0.25");
+    let named = [DOLLAR, GOLD].map(|asset| balances[asset]["deposit_is_named"].clone());
+    assert_eq!(named, [false, true]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -413,8 +413,8 @@ fn after_maturity_a_healthy_loan_is_liquidated_or_closed_and_nothing_else() {
     scene.world.snapshot = Some(snapshot(200, later - 5));
     scene.seal(vec![]);
     scene.step(Role::Lender, Action::Liquidate);
-    // 1,006 owed, and the whole bonus of 5 percent.
-    assert_eq!(seized(&scene), 528);
+    // 1,005 counted, rounded down, and the whole bonus of 5 percent.
+    assert_eq!(seized(&scene), 527);
 }
 
 #[test]
@@ -514,9 +514,10 @@ fn what_the_rules_forbid_is_refused_before_it_is_proven() {
     }
     // A transaction ends with its price. A price that ends too soon is not used.
     scene.world.snapshot = Some(snapshot(200, OPENED - 100));
-    scene.world.time = OPENED + 3_430;
+    scene.world.time = OPENED + 730;
     let composed = scene.try_step(Role::Borrower, release(10)).unwrap();
-    let end = down(OPENED + 3_500);
+    // 15 minutes after the snapshot.
+    let end = down(OPENED + 800);
     assert_eq!(composed.transaction.header.expiry, end);
     scene.world.time = end - 10;
     scene.refuses(Role::Borrower, release(1), StepError::NoPrice);

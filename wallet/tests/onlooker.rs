@@ -204,7 +204,7 @@ impl Scene {
             let cents = cents * self.rng.gen_range(980..1_020) / 1_000;
             self.price(cents).await;
         }
-        let age = self.rng.gen_range(0..580);
+        let age = self.rng.gen_range(0..420);
         self.pass(age, 3).await;
         if self.rng.gen_bool(0.3) {
             // Somebody else's transaction.

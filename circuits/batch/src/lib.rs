@@ -44,6 +44,7 @@
 //!     time: 1_800_000_000,
 //!     fee_recipient: [7; 20],
 //!     assets_root: Fr::from(2u64),
+//!     prices: Fr::from(0u64),
 //!     transactions: Vec::new(),
 //!     deposits: Vec::new(),
 //! };

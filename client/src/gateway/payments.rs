@@ -136,6 +136,8 @@ pub struct BalanceView {
     pub deposit_minimum: String,
     /// Fee that the vault takes from a deposit.
     pub deposit_fee: String,
+    /// Whether a deposit publishes the owner of its note on L1.
+    pub deposit_is_named: bool,
 }
 
 /// Line of history; the amount in display units.

@@ -89,7 +89,19 @@ impl<T: Transport> Client<T> {
     }
 
     pub(super) async fn oracle(&self) -> Result<Address, L1Error> {
-        let read = || self.view("oracle", self.contracts.rollup, Rollup::oracleCall {});
+        // The address is kept for good, so that one odd answer would hide the oracle for good: the
+        // contract there must confirm that it is one.
+        let read = async || {
+            let (rollup, registry) = (self.contracts.rollup, self.contracts.registry);
+            let oracle = self.view("oracle", rollup, Rollup::oracleCall {}).await?;
+            let found = self.view("registry", oracle, PriceOracle::registryCall {});
+            if found.await? != registry {
+                return Err(L1Error::Odd(format!(
+                    "{oracle} is not the price oracle of the rollup's registry"
+                )));
+            }
+            Ok(oracle)
+        };
         self.oracle.get_or_try_init(read).await.copied()
     }
 }

@@ -251,7 +251,8 @@ async fn a_price_that_moves_far_enough_takes_a_snapshot() -> anyhow::Result<()> 
     world.answer(202_000_000_000).await?;
     assert_eq!(keeper.turn().await?, Turn::Taken);
     // However far a price moves, a minute passes.
-    world.answer(199_980_000_000).await?;
+    // The low price is still the first one, and a fall counts from there.
+    world.answer(198_000_000_000).await?;
     world.wait(59);
     assert_eq!(keeper.turn().await?, Turn::Fresh);
     world.wait(1);
@@ -282,10 +283,10 @@ async fn fees_and_the_budget_of_a_day_are_limits() -> anyhow::Result<()> {
     let first = *world.transport.paid.lock().unwrap();
     assert_eq!(keeper.budget.spent(), first);
 
-    // A budget for two, and the spending outlives the process.
-    let mut keeper = world.keeper(settings(2 * first + first / 2))?;
+    // A budget for two, and the spending outlives the process. The first one paid for new storage.
+    let mut keeper = world.keeper(settings(first + first / 2))?;
     assert_eq!(keeper.budget.spent(), first);
-    keeper.gas = u64::try_from(first / PRICE)?;
+    keeper.gas = u64::try_from(first / PRICE / 2)?;
     world.wait(60);
     assert_eq!(keeper.turn().await?, Turn::Taken);
     world.wait(60);

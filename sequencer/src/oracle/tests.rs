@@ -413,7 +413,7 @@ fn a_log_that_was_read_from_another_chain_is_read_anew() {
     let restored = Oracle::restored(*led_astray.cursor(), led_astray.known().to_vec());
     let found = restored.follow(&log(&chain, &restored), FAR);
     assert_eq!(found, Err(LogError::Foreign));
-    for mut oracle in [led_astray.anew(), restored.anew()] {
+    for mut oracle in [led_astray.astray(), restored.astray()] {
         assert!(!oracle.is_followed(0));
         follow(&mut oracle, &chain);
         assert_eq!(*oracle.known().last().unwrap().snapshot, next);

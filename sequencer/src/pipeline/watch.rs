@@ -183,6 +183,10 @@ fn follow_log(node: &Node, log: &OracleLog) -> Result<Result<usize, LogError>, H
     let (mut next, refused) = match before.follow(log, clock) {
         Ok(followed) => followed,
         Err(LogError::Behind) => return Ok(Err(LogError::Behind)),
+        Err(LogError::Foreign) => {
+            node.set_oracle(before.astray());
+            return Ok(Err(LogError::Foreign));
+        }
         Err(error) => {
             node.set_oracle(before.anew());
             return Ok(Err(error));

@@ -79,6 +79,7 @@ impl From<Balance> for BalanceView {
             claimable: show(balance.claimable),
             deposit_minimum: show(balance.deposits.minimum),
             deposit_fee: show(balance.deposits.fee),
+            deposit_is_named: balance.names_deposits,
             asset: balance.asset.into(),
         }
     }

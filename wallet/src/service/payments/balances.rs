@@ -1,6 +1,7 @@
 //! Balances.
 
 use subrosa_l1::DepositTerms;
+use subrosa_protocol::asset::AssetInfo;
 
 use super::super::{
     ShownAsset, Wallet,
@@ -23,6 +24,8 @@ pub struct Balance {
     pub claimable: u128,
     /// Minimum and fee of a deposit.
     pub deposits: DepositTerms,
+    /// Whether a deposit publishes the owner of its note.
+    pub names_deposits: bool,
 }
 
 impl Wallet {
@@ -31,7 +34,7 @@ impl Wallet {
     /// # Errors
     /// [`WalletError::L1`].
     pub async fn balances(&self) -> Result<Vec<Balance>, WalletError> {
-        let inside: Vec<(ShownAsset, u128, u128)> = {
+        let inside: Vec<(ShownAsset, bool, u128, u128)> = {
             let inner = self.inner.lock().await;
             let held = held_nullifiers(&inner, None);
             let shown = inner.shown.clone();
@@ -46,16 +49,19 @@ impl Wallet {
                         .filter(|n| !held.contains(&n.nullifier))
                         .fold(0u128, |sum, n| sum.saturating_add(n.note.value));
                     let projected = projected(&inner, self.fee_asset, self.fee(), asset.id);
-                    (asset, spendable, projected.saturating_sub(spendable))
+                    let names = inner.assets.get(asset.id);
+                    let names = names.is_some_and(AssetInfo::names_deposits);
+                    (asset, names, spendable, projected.saturating_sub(spendable))
                 })
                 .collect()
         };
         let mut balances = Vec::with_capacity(inside.len());
-        for (asset, spendable, pending) in inside {
+        for (asset, names_deposits, spendable, pending) in inside {
             balances.push(Balance {
                 on_l1: self.l1.token_balance(self.account(), asset.id).await?,
                 claimable: self.l1.claimable(self.account(), asset.id).await?,
                 deposits: self.l1.deposit_terms(asset.id).await?,
+                names_deposits,
                 asset,
                 spendable,
                 pending,

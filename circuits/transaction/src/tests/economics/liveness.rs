@@ -154,7 +154,7 @@ fn the_unhealthy_are_liquidated(fall: Fall) -> TestCaseResult {
     let shot = world.snapshots[world.snapshots.len() - 1].time;
     let begin = shot.max(world.batches[world.batches.len() - 1].time) + 7;
     let price = (world.spot * u128::from(10_000 - fall.depth) / 10_000).max(1);
-    let owed = model.owed(history.principal, start, begin);
+    let owed = model.claimed(history.principal, start, begin);
     let needed = model.needed(price, owed, model.maintenance);
     prop_assume!(needed > 1_000 && needed < 1 << 120);
     // Just unhealthy, or by more: then a borrower has more steps.
