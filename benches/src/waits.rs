@@ -2,7 +2,7 @@
 //! random and an L1 whose oracle takes price snapshots at various intervals.
 //!
 //! The sequencer is the real one, with its interface, mempool, sealing and store. In place of the
-//! prover and of L1 stand doubles that take as long as the real ones ([`l1`], [`prover`]); client
+//! prover and of L1 stand doubles that take as long as the real ones (`l1`, `prover`); client
 //! proofs are not verified. All runs with one rate have the same arrivals, so that their
 //! differences come from the snapshots.
 //!

@@ -25,7 +25,7 @@ pub struct NewAsset {
     pub token: Address,
     /// Key of its auditor; `None` for an unaudited asset.
     pub auditor: Option<EdwardsAffine>,
-    /// Flags of its leaf in the asset tree ([`AssetInfo::NAMED_DEPOSITS`]).
+    /// Flags of its leaf in the asset tree ([`subrosa_protocol::asset::AssetInfo::NAMED_DEPOSITS`]).
     pub flags: u8,
 }
 
