@@ -10,10 +10,28 @@ import {VM} from "./Vm.sol";
 import {PlainToken} from "./doubles/Tokens.sol";
 import {Batch, ReferenceBatch} from "./reference/ReferenceBatch.sol";
 
+/// @dev Measures the call of a batch.
+abstract contract BatchGas is Fixture {
+    function measure(bytes memory call) internal {
+        uint256 calldataGas = 21000;
+        for (uint256 i = 0; i < call.length; ++i) {
+            calldataGas += call[i] == 0 ? 4 : 16;
+        }
+        address target = address(rollup);
+        VM.prank(sequencer, sequencer);
+        uint256 before = gasleft();
+        (bool ok,) = target.call(call);
+        uint256 used = before - gasleft();
+        assertTrue(ok, "batch refused");
+        emit log_named_uint("submitBatch without verification, gas", used);
+        emit log_named_uint("transaction and calldata, gas", calldataGas);
+    }
+}
+
 /// @dev Measures the settlement of full batches without the proof's verification. They consume one
 /// deposit for each slot, and a quarter of the transactions withdraw to accounts without earlier
 /// credits.
-contract GasTest is Fixture {
+contract GasTest is BatchGas {
     bytes private call4;
     bytes private call16;
     bytes private call64;
@@ -69,21 +87,6 @@ contract GasTest is Fixture {
     function test_gas64() public {
         measure(call64);
     }
-
-    function measure(bytes memory call) private {
-        uint256 calldataGas = 21000;
-        for (uint256 i = 0; i < call.length; ++i) {
-            calldataGas += call[i] == 0 ? 4 : 16;
-        }
-        address target = address(rollup);
-        VM.prank(sequencer, sequencer);
-        uint256 before = gasleft();
-        (bool ok,) = target.call(call);
-        uint256 used = before - gasleft();
-        assertTrue(ok, "batch refused");
-        emit log_named_uint("submitBatch without verification, gas", used);
-        emit log_named_uint("transaction and calldata, gas", calldataGas);
-    }
 }
 
 /// @dev Measures a deposit into a queue that is not empty, of a depositor that keeps a balance.
@@ -131,7 +134,7 @@ contract DepositWithFeeGasTest is DepositGasTest {
 /// @dev Measures batches of transfers alone, with one transaction and with all slots full: no
 /// deposits and no withdrawals, fees to an account that has a credit, and a price snapshot. Gas
 /// grows evenly with the transactions between the two.
-contract TransfersGasTest is Fixture {
+contract TransfersGasTest is BatchGas {
     mapping(uint16 slots => mapping(uint16 transactions => bytes)) private calls;
 
     function setUp() public {
@@ -198,19 +201,7 @@ contract TransfersGasTest is Fixture {
     }
 
     function measure(uint16 slots, uint16 transactions) private {
-        bytes memory call = calls[slots][transactions];
-        uint256 calldataGas = 21000;
-        for (uint256 i = 0; i < call.length; ++i) {
-            calldataGas += call[i] == 0 ? 4 : 16;
-        }
-        address target = address(rollup);
-        VM.prank(sequencer, sequencer);
-        uint256 before = gasleft();
-        (bool ok,) = target.call(call);
-        uint256 used = before - gasleft();
-        assertTrue(ok, "batch refused");
-        emit log_named_uint("submitBatch without verification, gas", used);
-        emit log_named_uint("transaction and calldata, gas", calldataGas);
+        measure(calls[slots][transactions]);
     }
 }
 

@@ -212,12 +212,17 @@ impl Chain {
         &self.prices
     }
 
-    /// Returns the anchor of a transaction under a snapshot; without one, that of the last batch
-    /// counts.
+    /// Returns the digest of the prices in the anchors of transactions under a snapshot; without
+    /// one, that of the last batch counts.
+    #[must_use]
+    pub fn prices_under(&self, snapshot: Option<&PriceSnapshot>) -> Fr {
+        snapshot.map_or(self.prices, PriceSnapshot::digest)
+    }
+
+    /// Returns the anchor of a transaction under a snapshot.
     #[must_use]
     pub fn anchor_under(&self, snapshot: Option<&PriceSnapshot>) -> Anchor {
-        let prices = snapshot.map_or(self.prices, PriceSnapshot::digest);
-        Anchor::of(&self.ledger.notes().root(), &prices)
+        Anchor::of(&self.ledger.notes().root(), &self.prices_under(snapshot))
     }
 
     /// Returns the replayed ledger.

@@ -169,8 +169,7 @@ impl Composer<'_> {
             snapshot,
             ..
         } = self.envelope;
-        // Without a snapshot, the anchor is that of the last batch.
-        let prices = snapshot.map_or(*self.chain.prices(), |snapshot| snapshot.digest());
+        let prices = self.chain.prices_under(snapshot.as_ref());
         let header = Header::new(frame.kind, fee_asset, fee, frame.expiry)
             .and_then(|header| header.valid_from(frame.not_before))
             .map_err(|_| ComposeError::OutOfRange)?;

@@ -18,7 +18,7 @@ use crate::{
 /// Attempts at an allowance that suffices. Only another sender of the account uses one up.
 const APPROVALS: usize = 3;
 
-/// What a deposit shows of its note.
+/// Identifies the note of a deposit, with as much of it as L1 shows.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Queued {
     /// The inner commitment alone.

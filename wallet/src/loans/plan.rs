@@ -300,7 +300,12 @@ pub fn plan(
     }
 }
 
-/// Returns the debt with its interest at a time.
+/// Returns the debt with its interest at a time, as the lender's step counts it.
+fn claimed(loan: &Loan, debt: &Debt, time: u64) -> Result<u128, StepError> {
+    loan.claimed(debt, time).ok_or(StepError::OutOfRange)
+}
+
+/// Returns the debt with its interest at a time, as the borrower's step counts it.
 fn owed(loan: &Loan, debt: &Debt, time: u64) -> Result<u128, StepError> {
     loan.owed(debt, time).ok_or(StepError::OutOfRange)
 }
@@ -414,9 +419,7 @@ fn liquidate(held: &HeldLoan, context: &StepContext<'_>) -> Result<Plan, StepErr
     }
     let (market, Price { high, .. }, last) = context.fresh(loan, loan.start)?;
     let is_healthy = |debt| covers(collateral, high, market.haircut, debt, market.maintenance);
-    let debt = loan
-        .claimed(&before, not_before)
-        .ok_or(StepError::OutOfRange)?;
+    let debt = claimed(loan, &before, not_before)?;
     let bonus = if is_healthy(debt) {
         let due = overdue_bonus(market.bonus, loan.maturity, not_before);
         due.ok_or(StepError::NotLiquidatable)?
@@ -456,9 +459,7 @@ fn seize_all(held: &HeldLoan, context: &StepContext<'_>) -> Result<Plan, StepErr
         return Err(StepError::NoPrice);
     }
     let not_before = context.usual.not_before;
-    held.loan
-        .claimed(&held.position.debt, not_before)
-        .ok_or(StepError::OutOfRange)?;
+    claimed(&held.loan, &held.position.debt, not_before)?;
     Ok(Plan {
         step: LoanStep {
             step: Step::Liquidate,

@@ -93,23 +93,13 @@ fn both_parties_read_a_renewal() {
         debt: AssetId(renewed.debt.0 + 1),
         ..renewed.clone()
     };
-    let own = other.follow_own_renewal(
-        &before,
-        &keys,
-        &published,
-        &sample.transaction.audit[0],
-        &auditors,
-        &debts,
-    );
+    let follow = |renewed: &Loan| {
+        let audit = &sample.transaction.audit[0];
+        renewed.follow_own_renewal(&before, &keys, &published, audit, &auditors, &debts)
+    };
+    let own = follow(&other);
     assert_eq!(own.map(|(loan, ..)| loan), Some(loan.clone()));
-    let own = renewed.follow_own_renewal(
-        &before,
-        &keys,
-        &published,
-        &sample.transaction.audit[0],
-        &auditors,
-        &debts,
-    );
+    let own = follow(&renewed);
     assert_eq!(own, Some((loan.clone(), position.clone(), note)));
     // It is no step, and nothing else opens it.
     assert_eq!(renewed.follow(&before, &published), None);
