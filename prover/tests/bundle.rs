@@ -11,7 +11,7 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use ark_bn254::{Bn254, Fr, G1Affine};
+use ark_bn254::{Bn254, Fq, Fr, G1Affine};
 use ark_ec::AffineRepr;
 use ark_groth16::ProvingKey;
 use ark_serialize::{CanonicalDeserialize, CanonicalSerialize};
@@ -82,11 +82,13 @@ fn imported_keys_prove_and_forged_ones_are_refused() {
         Err(SetupError::Padding(_))
     ));
 
-    // A point off the curve, in the middle of a query.
-    let mut off = good.clone();
-    let middle = off.len() / 2;
-    off[middle] ^= 1;
-    forge_bytes(&path, &off);
+    // A point off the curve, in the middle of a query of which no point is zero: the coordinates
+    // of a zero are not read.
+    let mut off = pk.clone();
+    let middle = off.h_query.len() / 2;
+    assert!(!off.h_query[middle].is_zero());
+    off.h_query[middle].y += Fq::from(1u64);
+    forge(&path, &off);
     let refused = import(&target, &path).unwrap_err().to_string();
     assert!(refused.contains("points"), "{refused}");
     assert!(target.transaction_files().unwrap().is_none());
