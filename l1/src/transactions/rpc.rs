@@ -138,10 +138,16 @@ impl Node for RpcTransport {
         else {
             return Ok(None);
         };
+        // The hash is kept as that of the settlement: an altered one would be shown for good.
+        if receipt.transaction_hash != hash {
+            return Err(L1Error::Odd(
+                "the node answered the receipt of another transaction".into(),
+            ));
+        }
         Ok(Some(Found {
             success: receipt.status(),
             mined: Mined {
-                hash: receipt.transaction_hash,
+                hash,
                 block,
                 gas_used: receipt.gas_used,
                 created: receipt.contract_address,
