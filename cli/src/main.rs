@@ -1,6 +1,7 @@
 //! `subrosa`: the one binary. It composes the crates below and holds no rules of its own.
 
 mod bench;
+mod deposit;
 mod govern;
 mod keeper;
 mod keys;
@@ -42,6 +43,8 @@ enum Command {
     Wallet(wallet::Command),
     /// Take price snapshots on a schedule, or when prices move.
     Keeper(keeper::Arguments),
+    /// List the deposits that wait, and take one back that no batch consumes.
+    Deposit(deposit::Arguments),
     /// Print or send the actions of governance.
     Govern(govern::Arguments),
     /// Prove and verify batches from files.
@@ -80,6 +83,7 @@ fn main() -> anyhow::Result<()> {
             Command::Sequencer(arguments) => sequencer::run(&keys, arguments).await,
             Command::Wallet(command) => wallet::run(&keys, command).await,
             Command::Keeper(arguments) => keeper::run(arguments).await,
+            Command::Deposit(arguments) => deposit::run(arguments).await,
             Command::Govern(arguments) => govern::run(&keys, arguments).await,
             Command::Prover(command) => prover::run(&keys, command),
             Command::Setup(command) => setup::run(&keys, command).await,

@@ -1,6 +1,6 @@
 //! A derivation as bytes.
 //!
-//! Layout: the four bytes `SDRV`; version 3, one byte; length of the surroundings, 8 bytes
+//! Layout: the four bytes `SDRV`; version 4, one byte; length of the surroundings, 8 bytes
 //! big-endian; the surroundings as JSON; the ledger as [`Ledger::to_bytes`] writes it; SHA-256 of
 //! everything before, 32 bytes. A block's hash says which history a checkpoint belongs to.
 
@@ -20,11 +20,11 @@ use subrosa_protocol::{
 
 use crate::{
     derivation::Derivation,
-    surroundings::{Feed, RegisteredShape, Surroundings},
+    surroundings::{Feed, RegisteredShape, Surroundings, TakeBack},
 };
 
 const MAGIC: &[u8; 4] = b"SDRV";
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 const HASH_LEN: usize = 32;
 const HEAD_LEN: usize = MAGIC.len() + 1 + 8;
 
@@ -78,6 +78,8 @@ struct Stored {
     timestamp: u64,
     waiting: Vec<Deposit>,
     queued: u64,
+    take_backs: BTreeMap<u64, TakeBack>,
+    data_chain: B256,
     assets: Vec<AssetInfo>,
     shapes: BTreeMap<u32, RegisteredShape>,
     markets: Markets,
@@ -116,6 +118,8 @@ impl Derivation {
             timestamp: through.timestamp,
             waiting: around.waiting.iter().copied().collect(),
             queued: around.queued,
+            take_backs: around.take_backs.clone(),
+            data_chain: around.data_chain,
             assets: around.assets.iter().copied().collect(),
             shapes: around.shapes.clone(),
             markets: around.markets,
@@ -191,7 +195,9 @@ impl Stored {
         let surroundings = Surroundings {
             waiting: self.waiting.into(),
             queued: self.queued,
+            take_backs: self.take_backs,
             consumed: None,
+            data_chain: self.data_chain,
             assets: self.assets.into_iter().collect(),
             shapes: self.shapes,
             markets: self.markets,

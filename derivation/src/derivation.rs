@@ -1,6 +1,6 @@
 //! The state after some block, and the step to a later one.
 
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::{B256, Bytes, keccak256};
 use rayon::prelude::*;
 use subrosa_l1::{
     Block, Change, L1, L1Error, Recorded, RollupView, Submission, history::BatchRecord,
@@ -236,21 +236,16 @@ impl Derivation {
             _ => return Err(place.differs(What::Shape, "a registered shape", record.shape)),
         };
 
-        // Deposits that L1 queued and that no earlier batch consumed.
-        let pending = around.consumed.take();
-        place.same(What::ConsumedDeposits, &pending, &None)?;
-        let count = usize::from(header.deposits);
-        let first = around.queued - around.waiting.len() as u64;
-        place.same(What::ConsumedDeposits, &first, &header.first_deposit)?;
-        if count > around.waiting.len() {
-            let most = format!("at most {}", around.waiting.len());
-            return Err(place.differs(What::ConsumedDeposits, most, count));
-        }
-        let deposits = around.waiting.drain(..count).collect();
-        around.consumed = (count != 0).then_some((first, count as u64));
+        consume(around, &place, submission)?;
         let published = submission
-            .published(shape, self.context, deposits)
+            .published(shape, self.context)
             .map_err(|e| place.differs(What::Calldata, "an encoded batch", e))?;
+        let chained = [
+            around.data_chain.0,
+            record.words_hash,
+            fr_to_bytes(&record.new_state),
+        ];
+        around.data_chain = keccak256(chained.concat());
         Ok(Prepared {
             place,
             record: *record,
@@ -300,6 +295,9 @@ impl Derivation {
         place.same(What::ConsumedDeposits, consumed, &view.deposit_count)?;
         let queued = &around.queued;
         place.same(What::QueuedDeposits, queued, &view.queued_deposits)?;
+        place.same(What::ConsumedDeposits, &around.consumed, &None)?;
+        let chain = B256::from(view.data_chain);
+        place.same(What::DataChain, &around.data_chain, &chain)?;
         place.same_word(What::AssetsRoot, &around.assets.root(), &view.assets_root)?;
         place.same(What::Time, &around.last_time, &view.last_time)?;
         place.same::<Vec<Shape>>(What::Shapes, &around.active_shapes(), &view.shapes)
@@ -321,6 +319,37 @@ impl Prepared<'_> {
         self.place
             .same(What::WordsHash, &hash, &B256::from(self.record.words_hash))
     }
+}
+
+/// Takes the deposits of a batch from those that wait: L1 queued them and no earlier batch consumed
+/// them. Compares the calldata with them and with the requests for them.
+fn consume(
+    around: &mut Surroundings,
+    place: &Place,
+    submission: &Submission,
+) -> Result<(), Box<Difference>> {
+    let header = &submission.header;
+    let count = usize::from(header.deposits);
+    let first = around.next_deposit();
+    place.same(What::ConsumedDeposits, &first, &header.first_deposit)?;
+    let stated = (count != 0).then_some((first, count as u64));
+    place.same(What::ConsumedDeposits, &stated, &around.consumed.take())?;
+    if count > around.waiting.len() {
+        let most = format!("at most {}", around.waiting.len());
+        return Err(place.differs(What::ConsumedDeposits, most, count));
+    }
+    let posted = submission
+        .deposits()
+        .map_err(|e| place.differs(What::Calldata, "encoded deposits", e))?;
+    place.same(What::ConsumedDeposits, &count, &posted.len())?;
+    for (index, posted) in (first..).zip(&posted) {
+        let queued = around.waiting.pop_front();
+        place.same(What::PostedDeposit, &queued, &Some(posted.deposit))?;
+        let request = around.take_backs.remove(&index);
+        let expected = request.is_some_and(|r| r.credited || r.effective <= header.time);
+        place.same(What::TakeBack, &expected, &posted.is_taken_back)?;
+    }
+    Ok(())
 }
 
 fn refused(place: &Place, error: &ReplayError) -> Box<Difference> {

@@ -80,6 +80,15 @@ pub enum What {
     /// Deposits that a batch consumed.
     #[error("the consumed deposits")]
     ConsumedDeposits,
+    /// A deposit in a batch's calldata.
+    #[error("the deposit in the calldata")]
+    PostedDeposit,
+    /// A deposit that its depositor takes back.
+    #[error("the deposit that is taken back")]
+    TakeBack,
+    /// Hash chain of all that batches published.
+    #[error("the chain of published data")]
+    DataChain,
     /// Index of the first leaf that a batch appends.
     #[error("the first leaf")]
     Start,

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
+use alloy_primitives::B256;
 use subrosa_l1::{Change, Recorded, Validity, history::RegisteredAsset};
 use subrosa_protocol::{
     Fr,
@@ -33,14 +34,28 @@ pub struct RegisteredShape {
     pub retired: bool,
 }
 
+/// A request for a waiting deposit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct TakeBack {
+    /// Batches of this time or later do not consume the deposit, Unix seconds.
+    pub effective: u64,
+    /// Whether the deposit was credited to its depositor.
+    pub credited: bool,
+}
+
 /// Everything that L1 recorded besides the state.
 #[derive(Clone, Debug)]
 pub struct Surroundings {
     /// Deposits that no batch consumed yet, oldest first.
     pub(crate) waiting: VecDeque<Deposit>,
     pub(crate) queued: u64,
-    /// First index and number of the deposits that the last batch consumed, until L1's event of it.
+    /// Requests for waiting deposits, by index.
+    pub(crate) take_backs: BTreeMap<u64, TakeBack>,
+    /// First index and number of the deposits that the next batch consumed, by the vault's event,
+    /// which precedes that of the batch.
     pub(crate) consumed: Option<(u64, u64)>,
+    /// keccak256 of the chain before, the words' hash and the new state, at each batch.
+    pub(crate) data_chain: B256,
     pub(crate) assets: AssetTree,
     pub(crate) shapes: BTreeMap<u32, RegisteredShape>,
     pub(crate) markets: Markets,
@@ -69,7 +84,9 @@ impl Surroundings {
         Self {
             waiting: VecDeque::new(),
             queued: 0,
+            take_backs: BTreeMap::new(),
             consumed: None,
+            data_chain: B256::ZERO,
             assets: AssetTree::new(),
             shapes: BTreeMap::new(),
             markets: Markets::default(),
@@ -87,6 +104,17 @@ impl Surroundings {
     /// Returns the deposits that no batch consumed yet, oldest first.
     pub fn waiting_deposits(&self) -> impl ExactSizeIterator<Item = &Deposit> + '_ {
         self.waiting.iter()
+    }
+
+    /// Returns the requests for waiting deposits, by index.
+    #[must_use]
+    pub fn take_backs(&self) -> &BTreeMap<u64, TakeBack> {
+        &self.take_backs
+    }
+
+    /// Returns the index of the next deposit that a batch consumes.
+    pub(crate) fn next_deposit(&self) -> u64 {
+        self.queued - self.waiting.len() as u64
     }
 
     /// Returns the number of deposits ever queued.
@@ -184,9 +212,24 @@ impl Surroundings {
                 place.same(What::DepositOwner, &inner, &Some(name.inner()))?;
             }
             Change::Consumed { first, count } => {
-                let expected = self.consumed.take();
-                place.same(What::ConsumedDeposits, &expected, &Some((*first, *count)))?;
+                place.same(What::ConsumedDeposits, &self.consumed, &None)?;
+                self.consumed = Some((*first, *count));
             }
+            Change::TakeBackRequested { index, effective } => {
+                let waits = (self.next_deposit()..self.queued).contains(index);
+                let request = TakeBack {
+                    effective: *effective,
+                    credited: false,
+                };
+                if !waits || self.take_backs.insert(*index, request).is_some() {
+                    return Err(place.differs(What::TakeBack, "a waiting deposit", index));
+                }
+            }
+            // Before the batch's own event if a batch passes over the deposit.
+            Change::DepositTakenBack { index } => match self.take_backs.get_mut(index) {
+                Some(request) if !request.credited => request.credited = true,
+                _ => return Err(place.differs(What::TakeBack, "a request", index)),
+            },
             Change::Asset { asset, root } => self.change_asset(&place, asset, root)?,
             Change::Shape { id, shape } => {
                 let known = RegisteredShape {

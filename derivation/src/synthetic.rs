@@ -3,7 +3,7 @@
 //! Its batches are valid in all that the derivation checks: [`Ledger::execute`] made them. Its
 //! transactions spend notes that never existed and have no proofs, which L1 alone verifies.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use alloy_primitives::{B256, Bytes, Keccak256, keccak256};
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
@@ -14,7 +14,7 @@ use subrosa_l1::{
 use subrosa_protocol::{
     Fr,
     asset::{AssetId, AssetInfo, AssetTree, Stop},
-    batch::{BatchHeader, Shape, data_commitment},
+    batch::{BatchHeader, PostedDeposit, Shape, data_commitment},
     element::{NoteCommitment, Nullifier, OwnerId},
     encoding::fr_to_bytes,
     encryption::{NOTE_DATA_LEN, NoteData},
@@ -33,6 +33,7 @@ const BLOCK_TIME: u64 = 12;
 /// Least seconds between two price snapshots.
 const SNAPSHOT_INTERVAL: u64 = 60;
 const FEE: u128 = 10;
+const DEPOSITOR: [u8; 20] = [0xde; 20];
 
 /// A chain in memory, with one act of the contracts in each block.
 #[derive(Debug, Clone)]
@@ -47,8 +48,11 @@ pub struct Synthetic {
     snapshot: Option<PriceSnapshot>,
     shapes: Vec<Shape>,
     waiting: Vec<Deposit>,
+    /// When requests for waiting deposits become effective, by index.
+    take_backs: BTreeMap<u64, u64>,
     queued: u64,
     last_time: u64,
+    data_chain: B256,
     chain: Recording,
 }
 
@@ -83,8 +87,10 @@ impl Synthetic {
             snapshot: None,
             shapes: Vec::new(),
             waiting: Vec::new(),
+            take_backs: BTreeMap::new(),
             queued: 0,
             last_time: 0,
+            data_chain: B256::ZERO,
             chain: Recording::default(),
         };
         chain.mine(vec![Change::Sequencer([0x5e; 20])]);
@@ -215,13 +221,20 @@ impl Synthetic {
         self.waiting.push(deposit);
         let mut changes = vec![Change::Deposit {
             index,
-            depositor: [0xde; 20],
+            depositor: DEPOSITOR,
             deposit,
         }];
         if index % 4 == 3 {
             changes.push(Change::DepositNamed { index, name });
         }
         self.mine(changes);
+    }
+
+    /// Requests the waiting deposit with this index back, with effect after `blocks` blocks.
+    pub fn take_back(&mut self, index: u64, blocks: u64) {
+        let effective = self.now() + blocks * BLOCK_TIME;
+        self.take_backs.insert(index, effective);
+        self.mine(vec![Change::TakeBackRequested { index, effective }]);
     }
 
     /// Settles a batch under the newest snapshot with so many transactions, every eighth of which
@@ -252,6 +265,22 @@ impl Synthetic {
         let made = (0..transactions).map(|i| self.transaction(&prices, i % 8 == 7));
         let made = made.collect();
         let count = self.waiting.len().min(shape.slots());
+        let first = self.queued - self.waiting.len() as u64;
+        let posted = self.waiting.drain(..count).collect::<Vec<_>>();
+        let posted = (first..).zip(posted).map(|(index, deposit)| PostedDeposit {
+            depositor: DEPOSITOR,
+            deposit,
+            is_taken_back: match self.take_backs.remove(&index) {
+                Some(effective) => effective <= time,
+                None => false,
+            },
+        });
+        let posted: Vec<_> = posted.collect();
+        let deposits_data = PostedDeposit::write_all(&posted);
+        let credited = (first..).zip(&posted).filter(|(_, d)| d.is_taken_back);
+        let credited: Vec<_> = credited
+            .map(|(index, _)| Change::DepositTakenBack { index })
+            .collect();
         let input = BatchInput {
             shape,
             time,
@@ -259,7 +288,7 @@ impl Synthetic {
             assets_root: self.assets.root(),
             prices,
             transactions: made,
-            deposits: self.waiting.drain(..count).collect(),
+            deposits: posted.iter().map(PostedDeposit::effective).collect(),
         };
         let witness = self.ledger.execute(input, &config)?;
         self.last_time = time;
@@ -289,17 +318,22 @@ impl Synthetic {
             old_state: record.old_state,
             new_state: record.new_state,
             data_commitment: record.data_commitment,
+            deposits_data: deposits_data.into(),
             slots_data: published.transaction_data().into(),
             withdrawals_data: published.withdrawal_data().into(),
             proof: Bytes::from_static(&[0x9f; 64]),
         };
-        let mut changes = vec![Change::Batch(record)];
+        let new_state = fr_to_bytes(&record.new_state);
+        let chained = [self.data_chain.0, record.words_hash, new_state];
+        self.data_chain = keccak256(chained.concat());
+        let mut changes = credited;
         if count != 0 {
             changes.push(Change::Consumed {
                 first: header.first_deposit,
                 count: count as u64,
             });
         }
+        changes.push(Change::Batch(record));
         let transaction = self.mine(changes);
         self.chain.submissions.insert(transaction, submission);
         Ok(())
@@ -390,6 +424,7 @@ impl Synthetic {
             context: self.deployment.context(),
             fee_asset: AssetId(0),
             last_time: self.last_time,
+            data_chain: self.data_chain.0,
             shapes: self.shapes.clone(),
         }
     }

@@ -3,11 +3,15 @@
 #![allow(missing_docs, reason = "a test")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
+use alloy_primitives::B256;
 use subrosa_derivation::{
     Checkpoints, Derivation, DeriveError, Derived, Deriver, Ignore, Options, Outcome, Progress,
     Sink, SinkError, Source, What,
@@ -211,7 +215,17 @@ fn flip(data: &alloy_primitives::Bytes, place: usize) -> alloy_primitives::Bytes
 #[tokio::test]
 async fn whatever_is_altered_is_reported_with_its_place() {
     type Alter = fn(&mut Recording);
-    let cases: [(&str, What, Alter); 12] = [
+    let cases: [(&str, What, Alter); 15] = [
+        // The value of a deposit, its flag, and a byte too few.
+        ("deposit", What::PostedDeposit, |r| {
+            submitted(r, |s| s.deposits_data = flip(&s.deposits_data, 37));
+        }),
+        ("taken back", What::TakeBack, |r| {
+            submitted(r, |s| s.deposits_data = flip(&s.deposits_data, 70));
+        }),
+        ("deposits", What::Calldata, |r| {
+            submitted(r, |s| s.deposits_data.truncate(70));
+        }),
         ("new state, event only", What::Header("new state"), |r| {
             fourth(r).new_state = Fr::from(1u64);
         }),
@@ -277,6 +291,71 @@ async fn whatever_is_altered_is_reported_with_its_place() {
     derive(chain.into_recording()).await.unwrap();
 }
 
+/// Requests for deposits, of which one takes effect before its batch and one after it.
+fn taken_back() -> Synthetic {
+    let mut chain = Synthetic::new(8);
+    for _ in 0..4 {
+        chain.deposit();
+    }
+    chain.take_back(1, 2);
+    chain.take_back(2, 99);
+    chain.pass();
+    chain.pass();
+    chain.batch(Shape::S4, 1).unwrap();
+    chain
+}
+
+#[tokio::test]
+async fn deposits_that_are_taken_back_are_derived() {
+    let chain = taken_back();
+    let derived = derive(chain.recording().clone()).await.unwrap();
+    assert_eq!(derived.ledger().state(), chain.ledger().state());
+    assert!(derived.surroundings().take_backs().is_empty());
+
+    type Alter = fn(&mut Recording);
+    let cases: [Alter; 3] = [
+        // The request that took effect is not recorded.
+        |r| {
+            r.records
+                .retain(|f| !matches!(f.change, Change::TakeBackRequested { index: 1, .. }));
+        },
+        // The other one takes effect before the batch.
+        |r| {
+            for found in &mut r.records {
+                if let Change::TakeBackRequested { effective, .. } = &mut found.change {
+                    *effective = 0;
+                }
+            }
+        },
+        // A deposit is credited that nobody requested.
+        |r| {
+            for found in &mut r.records {
+                if let Change::DepositTakenBack { index } = &mut found.change {
+                    *index = 3;
+                }
+            }
+        },
+    ];
+    for alter in cases {
+        let mut recording = chain.recording().clone();
+        alter(&mut recording);
+        let Err(DeriveError::Difference(found)) = derive(recording).await else {
+            panic!("no difference is reported");
+        };
+        assert_eq!(found.what, What::TakeBack, "{found}");
+    }
+}
+
+#[tokio::test]
+async fn another_chain_of_published_data_is_noticed() {
+    let mut recording = history().into_recording();
+    recording.views.last_mut().unwrap().data_chain[0] ^= 1;
+    let Err(DeriveError::Difference(found)) = derive(recording).await else {
+        panic!("no difference is reported");
+    };
+    assert_eq!(found.what, What::DataChain, "{found}");
+}
+
 #[tokio::test]
 async fn a_deposit_that_names_another_owner_is_noticed() {
     let chain = history();
@@ -332,13 +411,17 @@ async fn records_that_are_left_out_are_noticed() {
     let chain = history();
     for (what, left_out) in cases {
         let mut recording = chain.recording().clone();
-        let mut consumed = false;
+        // The consumption of deposits belongs to its batch, and is recorded before it.
+        let gone: HashSet<B256> = recording
+            .records
+            .iter()
+            .filter(|found| left_out(&found.change))
+            .map(|found| found.transaction)
+            .collect();
         recording.records.retain(|found| {
-            // The consumption of deposits belongs to its batch.
-            let leave = left_out(&found.change)
-                || consumed && matches!(found.change, Change::Consumed { .. });
-            consumed = leave && matches!(found.change, Change::Batch(_));
-            !leave
+            let consumed = matches!(found.change, Change::Consumed { .. });
+            let with_it = consumed && gone.contains(&found.transaction);
+            !(with_it || left_out(&found.change))
         });
         let Err(DeriveError::Difference(found)) = derive(recording).await else {
             panic!("{what}: no difference is reported");

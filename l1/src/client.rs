@@ -20,7 +20,8 @@ use crate::{
     transport::{At, Block, Head, Mined, Tag, Transport},
     view::{
         Accepted, ClaimReceipt, DepositName, DepositReceipt, DepositTerms, OracleLog,
-        QueuedDeposit, Receipt, RollupView, SettledBatch, Settlement, TokenMetadata, Validity,
+        QueuedDeposit, Receipt, RollupView, SettledBatch, Settlement, TakeBack, TokenMetadata,
+        Validity,
     },
 };
 
@@ -29,6 +30,7 @@ mod aggregate;
 mod batches;
 mod history;
 mod oracle;
+mod queue;
 mod reads;
 mod rollup;
 mod signed_claims;
@@ -37,6 +39,7 @@ mod writes;
 use writes::Queued;
 
 use acceptances::Acceptances;
+use queue::Queue;
 use rollup::{KnownShapes, Surroundings};
 pub use signed_claims::SignedClaim;
 
@@ -84,6 +87,8 @@ pub trait L1: Send + Sync + 'static {
     async fn submission(&self, recorded: &Recorded) -> Result<Submission, L1Error>;
     /// Reads up to `limit` deposits of the queue, from index `from` on.
     async fn deposits(&self, from: u64, limit: u64) -> Result<Vec<QueuedDeposit>, L1Error>;
+    /// Reads which of the waiting deposits their depositors want back.
+    async fn take_backs(&self) -> Result<Vec<TakeBack>, L1Error>;
     /// Returns the length of the deposit queue as of the block with this many confirmations.
     ///
     /// The newest mined block has 1 confirmation; 0 counts as 1. The length is 0 for a block in
@@ -175,6 +180,8 @@ pub struct Client<T> {
     shapes: Mutex<KnownShapes>,
     /// Batches that L1 accepted, as far as they were read.
     acceptances: Mutex<Acceptances>,
+    /// Deposits of the vault's queue, as far as they were read.
+    queue: Mutex<Queue>,
     /// The view last read. Its block's hash fixes it for good.
     last: Mutex<Option<Surroundings>>,
 }
@@ -189,6 +196,7 @@ impl<T: Transport> Client<T> {
             oracle: OnceCell::new(),
             shapes: Mutex::default(),
             acceptances: Mutex::default(),
+            queue: Mutex::default(),
             last: Mutex::default(),
         }
     }
@@ -289,6 +297,10 @@ impl<T: Transport> L1 for Client<T> {
 
     async fn deposits(&self, from: u64, limit: u64) -> Result<Vec<QueuedDeposit>, L1Error> {
         self.read_deposits(from, limit).await
+    }
+
+    async fn take_backs(&self) -> Result<Vec<TakeBack>, L1Error> {
+        self.read_take_backs().await
     }
 
     async fn deposits_mined(&self, confirmations: u64) -> Result<u64, L1Error> {

@@ -7,7 +7,7 @@ use ark_ed_on_bn254::EdwardsAffine;
 use subrosa_protocol::{
     Fr,
     asset::{AssetId, AssetInfo, Stop},
-    batch::{BatchHeader, PublishedBatch, Shape},
+    batch::{BatchHeader, PostedDeposit, PublishedBatch, Shape},
     ledger::Deposit,
     market::MARKETS,
 };
@@ -51,12 +51,25 @@ pub enum Change {
         /// Owner and blinding of its note.
         name: DepositName,
     },
-    /// A batch consumed deposits.
+    /// A batch consumed deposits, or passed over those that were taken back. The record precedes
+    /// the batch's own.
     Consumed {
         /// Index of the first one.
         first: u64,
         /// Their number.
         count: u64,
+    },
+    /// A depositor wants a deposit back.
+    TakeBackRequested {
+        /// Index of the deposit.
+        index: u64,
+        /// Batches of this time or later do not consume it, Unix seconds.
+        effective: u64,
+    },
+    /// A deposit was credited to its depositor.
+    DepositTakenBack {
+        /// Index of the deposit.
+        index: u64,
     },
     /// An asset was registered, or its auditor changed.
     Asset {
@@ -181,6 +194,8 @@ pub struct Submission {
     pub new_state: Fr,
     /// c, the Poseidon commitment to the data words.
     pub data_commitment: Fr,
+    /// Data of the deposits.
+    pub deposits_data: Bytes,
     /// Data of the transactions.
     pub slots_data: Bytes,
     /// Data of the withdrawals.
@@ -190,21 +205,26 @@ pub struct Submission {
 }
 
 impl Submission {
-    /// Builds the published batch from the calldata, the deployment's context and the deposits that
-    /// the batch consumed.
+    /// Returns the deposits that the batch consumed or passed over, as they were queued.
     ///
     /// # Errors
     /// [`L1Error::Odd`] if the data is not canonical. The contract accepts no such batch.
-    pub fn published(
-        &self,
-        shape: Shape,
-        context: Fr,
-        deposits: Vec<Deposit>,
-    ) -> Result<PublishedBatch, L1Error> {
+    pub fn deposits(&self) -> Result<Vec<PostedDeposit>, L1Error> {
+        PostedDeposit::read_all(&self.deposits_data)
+            .map_err(|e| L1Error::Odd(format!("deposits of a settled batch: {e}")))
+    }
+
+    /// Builds the published batch from the calldata and the deployment's context.
+    ///
+    /// # Errors
+    /// [`L1Error::Odd`] if the data is not canonical. The contract accepts no such batch.
+    pub fn published(&self, shape: Shape, context: Fr) -> Result<PublishedBatch, L1Error> {
         let header = BatchHeader {
             context,
             ..self.header
         };
+        let deposits = self.deposits()?;
+        let deposits = deposits.iter().map(PostedDeposit::effective).collect();
         let (slots, withdrawals) = (&self.slots_data, &self.withdrawals_data);
         PublishedBatch::from_parts(shape, header, deposits, slots, withdrawals)
             .map_err(|e| L1Error::Odd(format!("a settled batch: {e}")))

@@ -91,8 +91,8 @@ pub use transactions::{Cancellation, Manager, Settings as TransactionSettings};
 pub use transport::{At, Block, Call, FoundLog, Head, LogQuery, Tag, Transport};
 pub use view::{
     Accepted, ClaimReceipt, DepositName, DepositReceipt, DepositTerms, OracleChange, OracleEvent,
-    OracleLog, QueuedDeposit, Receipt, RollupView, SettledBatch, Settlement, TokenMetadata,
-    Validity,
+    OracleLog, QueuedDeposit, Receipt, RollupView, SettledBatch, Settlement, TakeBack,
+    TokenMetadata, Validity,
 };
 
 /// Client of a chain in this process.

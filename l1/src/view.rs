@@ -33,6 +33,8 @@ pub struct RollupView {
     pub fee_asset: AssetId,
     /// Time of the last batch, Unix seconds.
     pub last_time: u64,
+    /// Hash chain of all that batches published; 0 at genesis.
+    pub data_chain: [u8; 32],
     /// Shapes that are registered and not retired, in rising order of size.
     pub shapes: Vec<Shape>,
 }
@@ -44,6 +46,15 @@ pub struct QueuedDeposit {
     pub index: u64,
     /// Its contents.
     pub deposit: Deposit,
+}
+
+/// A waiting deposit that its depositor wants back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TakeBack {
+    /// Index of the deposit.
+    pub index: u64,
+    /// Batches of this time or later do not consume it, Unix seconds.
+    pub effective: u64,
 }
 
 /// A proven batch, ready to settle.
@@ -75,7 +86,7 @@ pub struct Accepted {
 /// A settled batch, rebuilt from L1 data.
 #[derive(Debug, Clone)]
 pub struct SettledBatch {
-    /// Its published data, from calldata and the deposit queue.
+    /// Its published data, from calldata.
     pub published: PublishedBatch,
     /// Commitment to the state after the batch.
     pub new_state: Fr,

@@ -93,6 +93,14 @@ fn render() -> String {
     file.constant("TRANSACTION_BYTES", calldata::TRANSACTION_LEN);
     file.constant("NOTE_DATA_WORD_BYTES", calldata::NOTE_DATA_WORD_LEN);
 
+    file.title("Calldata of a deposit, in bytes.");
+    file.bytes("DEPOSIT_DEPOSITOR", calldata::DEPOSIT_DEPOSITOR);
+    file.bytes("DEPOSIT_ASSET", calldata::DEPOSIT_ASSET);
+    file.bytes("DEPOSIT_VALUE", calldata::DEPOSIT_VALUE);
+    file.bytes("DEPOSIT_INNER", calldata::DEPOSIT_INNER);
+    file.bytes("DEPOSIT_TAKEN_BACK", calldata::DEPOSIT_TAKEN_BACK);
+    file.constant("DEPOSIT_BYTES", calldata::DEPOSIT_LEN);
+
     file.title("Calldata of a withdrawal, in bytes.");
     file.bytes("WITHDRAWAL_SLOT", calldata::WITHDRAWAL_SLOT);
     file.bytes("WITHDRAWAL_ASSET", calldata::WITHDRAWAL_ASSET);

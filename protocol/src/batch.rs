@@ -1,6 +1,7 @@
 //! Batches: shapes, data words, and the witness of a state transition (spec: *Batch*).
 
 mod codec;
+mod posted;
 mod published;
 
 use ark_bn254::Fr;
@@ -18,6 +19,7 @@ use crate::transaction::WORDS;
 use crate::tree::{DEPTH, MerklePath};
 
 pub use crate::nullifier_tree::LinkWitness;
+pub use posted::PostedDeposit;
 pub use published::{DATA_LEN, PublishedBatch, PublishedTransaction, WITHDRAWAL_LEN};
 
 /// Number of data words before the deposits.

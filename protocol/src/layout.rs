@@ -10,7 +10,7 @@
 //! | [`word`] | the 29 words of a transaction |
 //! | [`batch_word`], [`slot_word`] | the data words of a batch: its header, and one slot |
 //! | [`snapshot_word`] | the words that the digest of a price snapshot covers |
-//! | [`calldata`] | the bytes that L1 receives for a transaction and for a withdrawal |
+//! | [`calldata`] | the bytes that L1 receives for a transaction, a deposit and a withdrawal |
 //! | [`header`], [`target`] | packed words 3 and 4 of a transaction |
 //! | [`info`] | packed word 2 of a batch |
 //! | [`note`], [`asset`] | the packed part of a note, and of a leaf of the asset tree |
@@ -208,6 +208,19 @@ pub mod calldata {
     pub const TRANSACTION_LEN: usize = NOTE_DATA.end;
     /// Bytes of note data in a word: the most that always fit in an element.
     pub const NOTE_DATA_WORD_LEN: usize = 31;
+
+    /// L1 account that deposited.
+    pub const DEPOSIT_DEPOSITOR: Range<usize> = 0..20;
+    /// Asset of a deposit.
+    pub const DEPOSIT_ASSET: Range<usize> = 20..22;
+    /// Value of a deposit.
+    pub const DEPOSIT_VALUE: Range<usize> = 22..38;
+    /// Inner commitment of a deposit.
+    pub const DEPOSIT_INNER: Range<usize> = 38..70;
+    /// 1 if the deposit is taken back at the batch's time, else 0.
+    pub const DEPOSIT_TAKEN_BACK: Range<usize> = 70..71;
+    /// Bytes of a deposit.
+    pub const DEPOSIT_LEN: usize = DEPOSIT_TAKEN_BACK.end;
 
     /// Slot of a withdrawal.
     pub const WITHDRAWAL_SLOT: Range<usize> = 0..1;

@@ -1,6 +1,7 @@
 //! The state that L1 commits to, and the deposits that enter it (spec: *Trees and state*).
 
 use ark_bn254::Fr;
+use ark_ff::AdditiveGroup as _;
 use serde::{Deserialize, Serialize};
 
 use crate::asset::AssetId;
@@ -81,7 +82,7 @@ impl State {
 pub struct Deposit {
     /// Asset deposited.
     pub asset: AssetId,
-    /// Credited amount in base units; not 0.
+    /// Credited amount in base units; 0 only in [`Deposit::TAKEN_BACK`].
     pub value: u128,
     /// H(NOTE_INNER; owner, aux, rcm), as the depositor states it.
     #[serde(with = "crate::encoding::serde_fr")]
@@ -89,6 +90,14 @@ pub struct Deposit {
 }
 
 impl Deposit {
+    /// Stands in a batch's data for a deposit that its depositor has taken back: the batch passes
+    /// over it. Its words are 0, and nobody can open the commitment that it becomes.
+    pub const TAKEN_BACK: Self = Self {
+        asset: AssetId(0),
+        value: 0,
+        inner: Fr::ZERO,
+    };
+
     /// Returns the data words (packed, inner); the class is cash.
     #[must_use]
     pub fn words(&self) -> [Fr; 2] {

@@ -1,10 +1,17 @@
 //! The deposits that wait to be sealed.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use subrosa_protocol::ledger::Deposit;
 
-use crate::config::Config;
+use crate::{config::Config, ports::TakeBack};
+
+/// Longest time for which the requests that were read last are relied upon. A request takes effect
+/// a day after it was made, so that one of this age misses none that matters.
+const REQUESTS_VALID: Duration = Duration::from_secs(3_600);
 
 /// Confirmed deposits that are not sealed, in the order of the vault's queue.
 #[derive(Debug, Default)]
@@ -13,6 +20,9 @@ pub(crate) struct DepositQueue {
     first: u64,
     /// Deposits with the clock's time at which they came here.
     queue: VecDeque<(Deposit, Duration)>,
+    /// From when on, Unix seconds, deposits are taken back, by index, and the clock's time at which
+    /// this was read. `None` until it is read.
+    take_backs: Option<(BTreeMap<u64, u64>, Duration)>,
 }
 
 impl DepositQueue {
@@ -25,6 +35,7 @@ impl DepositQueue {
         Self {
             first,
             queue: deposits.into_iter().map(|deposit| (deposit, now)).collect(),
+            take_backs: None,
         }
     }
 
@@ -43,10 +54,30 @@ impl DepositQueue {
         self.queue.len()
     }
 
-    /// Returns the first deposits, at most `limit`.
-    pub(crate) fn front(&self, limit: usize) -> Vec<Deposit> {
-        let front = self.queue.iter().take(limit);
-        front.map(|(deposit, _)| *deposit).collect()
+    /// Takes over which of the waiting deposits their depositors want back.
+    pub(crate) fn note_take_backs(&mut self, found: &[TakeBack], now: Duration) {
+        let found = found.iter().map(|found| (found.index, found.effective));
+        self.take_backs = Some((found.collect(), now));
+    }
+
+    /// Returns the first deposits, at most `limit`, for a batch of this time:
+    /// [`Deposit::TAKEN_BACK`] stands for those that are taken back by then. Returns none unless
+    /// the requests are known.
+    pub(crate) fn front(&self, limit: usize, time: u64, now: Duration) -> Vec<Deposit> {
+        let Some(take_backs) = self.known_take_backs(now) else {
+            return Vec::new();
+        };
+        let front = (self.first..).zip(&self.queue).take(limit);
+        let effective = front.map(|(index, (deposit, _))| match take_backs.get(&index) {
+            Some(effective) if *effective <= time => Deposit::TAKEN_BACK,
+            _ => *deposit,
+        });
+        effective.collect()
+    }
+
+    fn known_take_backs(&self, now: Duration) -> Option<&BTreeMap<u64, u64>> {
+        let (known, since) = self.take_backs.as_ref()?;
+        (now.saturating_sub(*since) <= REQUESTS_VALID).then_some(known)
     }
 
     /// Removes the first `count` deposits.
@@ -61,6 +92,9 @@ impl DepositQueue {
         let Some((_, since)) = self.queue.front() else {
             return false;
         };
+        if self.known_take_backs(now).is_none() {
+            return false;
+        }
         let waited = now.saturating_sub(*since);
         self.len() >= limit || waited >= config.deposit_wait(self.len())
     }
@@ -91,7 +125,9 @@ mod tests {
             value: 1,
             inner: Fr::from(number),
         };
-        DepositQueue::new(0, (0..count).map(deposit), Duration::ZERO)
+        let mut queue = DepositQueue::new(0, (0..count).map(deposit), Duration::ZERO);
+        queue.note_take_backs(&[], Duration::ZERO);
+        queue
     }
 
     /// Returns the first of these times, in seconds, at which the queue is due.
@@ -129,10 +165,43 @@ mod tests {
         let config = config(1);
         let mut queue = queue(2);
         let second = Duration::from_secs(1);
-        queue.push(queue.front(1)[0], 4 * second);
+        queue.push(queue.front(1, 0, second)[0], 4 * second);
         assert!(queue.is_due(5 * second, LIMIT, &config));
         queue.consume(2);
         assert!(!queue.is_due(599 * second, LIMIT, &config));
         assert!(queue.is_due(604 * second, LIMIT, &config));
+    }
+
+    #[test]
+    fn deposits_that_are_taken_back_are_passed_over_from_then_on() {
+        let second = Duration::from_secs(1);
+        let mut queue = queue(3);
+        let taken = TakeBack {
+            index: 1,
+            effective: 1_000,
+        };
+        queue.note_take_backs(&[taken], second);
+        let before = queue.front(3, 999, second);
+        assert!(!before.contains(&Deposit::TAKEN_BACK));
+        let after = queue.front(3, 1_000, second);
+        assert_eq!(after, [before[0], Deposit::TAKEN_BACK, before[2]]);
+        // An index is that of the vault's queue.
+        queue.consume(1);
+        assert_eq!(queue.front(1, 1_000, second), [Deposit::TAKEN_BACK]);
+    }
+
+    #[test]
+    fn no_deposit_is_sealed_unless_the_requests_are_known() {
+        let second = Duration::from_secs(1);
+        let config = config(31337);
+        let mut queue = queue(64);
+        assert_eq!(queue.front(64, 0, 3_600 * second).len(), 64);
+        assert!(queue.is_due(3_600 * second, LIMIT, &config));
+        assert_eq!(queue.front(64, 0, 3_601 * second), []);
+        assert!(!queue.is_due(3_601 * second, LIMIT, &config));
+        queue.note_take_backs(&[], 3_601 * second);
+        assert_eq!(queue.front(64, 0, 3_601 * second).len(), 64);
+        let fresh = DepositQueue::new(0, queue.front(64, 0, 3_601 * second), second);
+        assert_eq!(fresh.front(64, 0, second), []);
     }
 }

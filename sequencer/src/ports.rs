@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use subrosa_clock::Clock;
 pub use subrosa_l1::{
     Accepted, Block, Head, OracleChange, OracleEvent, OracleLog, QueuedDeposit, Receipt,
-    RollupView, SettledBatch, Settlement, Validity,
+    RollupView, SettledBatch, Settlement, TakeBack, Validity,
 };
 pub use subrosa_protocol::proof::ProofBytes;
 use subrosa_protocol::{
@@ -133,6 +133,8 @@ pub trait SettlementLayer: Send + Sync + 'static {
         from: u64,
         limit: u64,
     ) -> BoxFuture<'_, Result<Vec<QueuedDeposit>, SettlementError>>;
+    /// Returns which of the waiting deposits their depositors want back.
+    fn take_backs(&self) -> BoxFuture<'_, Result<Vec<TakeBack>, SettlementError>>;
     /// Returns all registered assets in the order of their ids.
     fn assets(&self) -> BoxFuture<'_, Result<Vec<AssetInfo>, SettlementError>>;
     /// Returns the log of the price oracle from block `from` on.

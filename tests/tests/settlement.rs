@@ -21,6 +21,7 @@ use subrosa_protocol::{
     batch::Shape,
     element::{NoteCommitment, Nullifier},
     encoding::fr_to_bytes,
+    layout::calldata::DEPOSIT_LEN,
     ledger::{BatchInput, Config, Deposit, Ledger},
     proof::ProofBytes,
     transaction::Transaction,
@@ -516,11 +517,6 @@ async fn altered(stage: &Stage, fixture: &Fixture) -> anyhow::Result<()> {
             |s| s.published.header.fee_asset.0 = 1,
             &["WrongFeeAsset"],
         ),
-        (
-            "first deposit",
-            |s| s.published.header.first_deposit += 1,
-            &["WrongFirstDeposit"],
-        ),
         ("start", |s| s.published.header.start += 16, invalid),
         (
             "batch index",
@@ -535,12 +531,17 @@ async fn altered(stage: &Stage, fixture: &Fixture) -> anyhow::Result<()> {
         (
             "a deposit fewer",
             |s| s.published.header.deposits -= 1,
-            invalid,
+            &["WrongDataLength"],
         ),
         (
             "a deposit more",
             |s| s.published.header.deposits += 1,
-            &["DepositsMissing"],
+            &["WrongDataLength"],
+        ),
+        (
+            "another value of a deposit",
+            |s| s.published.deposits[0].value += 1,
+            &["DepositsDiffer"],
         ),
         (
             "a transaction fewer",
@@ -698,6 +699,78 @@ async fn derived(stage: &Stage, last: &Settlement) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Alters the deposits in the calldata of a batch that consumes two.
+async fn deposits_altered(
+    stage: &Stage,
+    batch: &Settlement,
+    exchanged: &Settlement,
+) -> anyhow::Result<()> {
+    let length = batch.published.deposits.len() * DEPOSIT_LEN;
+    // Place of the altered byte: depositor, asset, value, inner commitment, flag.
+    for (place, by) in [
+        (0, "DepositsDiffer"),
+        (21, "DepositsDiffer"),
+        (37, "DepositsDiffer"),
+        (69, "DepositsDiffer"),
+        (70, "WrongTakeBack"),
+        (length - 1, "WrongTakeBack"),
+    ] {
+        let change = |call: &mut Rollup::submitBatchCall| {
+            let mut data = call.depositsData.to_vec();
+            data[place] ^= 1;
+            call.depositsData = data.into();
+        };
+        let what = format!("byte {place} of the deposits");
+        stage.rejected_call(&what, batch, change, &[by]).await?;
+    }
+    type Change = fn(&mut Rollup::submitBatchCall);
+    let cases: [(&str, Change, &str); 4] = [
+        (
+            "first deposit",
+            |call| call.header.firstDeposit += 1,
+            "WrongFirstDeposit",
+        ),
+        (
+            "deposits exchanged",
+            |call| {
+                let mut data = call.depositsData.to_vec();
+                data.rotate_left(DEPOSIT_LEN);
+                call.depositsData = data.into();
+            },
+            "DepositsDiffer",
+        ),
+        (
+            "a deposit left out",
+            |call| {
+                call.header.deposits = 1;
+                call.depositsData = call.depositsData.slice(..DEPOSIT_LEN);
+            },
+            "InvalidProof",
+        ),
+        (
+            "more deposits than wait",
+            |call| {
+                call.header.deposits = 4;
+                call.depositsData = call.depositsData.repeat(2).into();
+            },
+            "DepositsMissing",
+        ),
+    ];
+    for (what, change, by) in cases {
+        stage.rejected_call(what, batch, change, &[by]).await?;
+    }
+    // The proof is valid, of words that the queue does not have.
+    let change = |call: &mut Rollup::submitBatchCall| {
+        call.proof = exchanged.proof.clone().into();
+        call.newState = word(&exchanged.new_state);
+        call.dataCommitment = word(&exchanged.commitment);
+    };
+    let what = "the proof of deposits in another order";
+    stage
+        .rejected_call(what, batch, change, &["InvalidProof"])
+        .await
+}
+
 /// Tries everything on this chain, after the fixture's deposits are queued.
 async fn try_everything(stage: &Stage, fixture: &Fixture) -> anyhow::Result<()> {
     let Fixture {
@@ -709,9 +782,15 @@ async fn try_everything(stage: &Stage, fixture: &Fixture) -> anyhow::Result<()> 
     stage
         .rejected("the second before the first", second, &["WrongOldState"])
         .await?;
+    // The client does not send it.
     stage
-        .rejected("deposits in the wrong order", exchanged, &["InvalidProof"])
+        .rejected(
+            "deposits in the wrong order",
+            exchanged,
+            &["DepositsDiffer"],
+        )
         .await?;
+    deposits_altered(stage, first, exchanged).await?;
     let stranger = stage
         .chain
         .client(stage.deployed.contracts, Some(depositor()));

@@ -15,3 +15,6 @@ uint256 constant UNAUDITED_X = 0x227c610d49efe7e7a2cfb6df9de328a13db0c36bf36c37a
 
 /// @dev y coordinate of N.
 uint256 constant UNAUDITED_Y = 0x278b13937a010ad70749143a53578123aa4a3ddb842bbe04ad443bde5b023bf9;
+
+/// @dev Longest time by which a batch's time may lie behind the block's, in seconds.
+uint256 constant TIME_WINDOW = 1 hours;

@@ -5,9 +5,9 @@ import {BatchData} from "./BatchData.sol";
 import {DevelopmentChain} from "./DevelopmentChain.sol";
 import {Fr, isCanonical} from "./Fields.sol";
 import {Governed} from "./Governance.sol";
-import {GENESIS_STATE} from "./ProtocolConstants.sol";
+import {GENESIS_STATE, TIME_WINDOW} from "./ProtocolConstants.sol";
 import {Vault} from "./Vault.sol";
-import {TRANSACTION_BYTES} from "./generated/Layouts.sol";
+import {DEPOSIT_BYTES, TRANSACTION_BYTES} from "./generated/Layouts.sol";
 import {IAssetRegistry} from "./interfaces/IAssetRegistry.sol";
 import {IHalo2Verifier} from "./interfaces/IHalo2Verifier.sol";
 import {IPriceOracle} from "./interfaces/IPriceOracle.sol";
@@ -20,8 +20,6 @@ import {IVault} from "./interfaces/IVault.sol";
 contract Rollup is IRollup, Governed {
     uint256 private constant TAG_CONTEXT = 12;
     uint256 private constant PROTOCOL_VERSION = 1;
-    /// @dev Longest time by which a batch's time may lie behind the block's.
-    uint256 private constant TIME_WINDOW = 1 hours;
     /// @dev Longest time by which a newer price snapshot may have been taken before the batch.
     uint256 private constant PRICE_LAG = 10 minutes;
     /// @dev Last address that is reserved for precompiled contracts (EIP-7587).
@@ -50,6 +48,8 @@ contract Rollup is IRollup, Governed {
     uint40 public lastTime;
     /// @inheritdoc IRollup
     uint40 public lastTaken;
+    /// @inheritdoc IRollup
+    bytes32 public dataChain;
 
     mapping(uint256 id => Shape) private _shapes;
 
@@ -93,6 +93,7 @@ contract Rollup is IRollup, Governed {
     /// @inheritdoc IRollup
     function submitBatch(
         BatchHeader calldata header,
+        bytes calldata depositsData,
         bytes calldata slotsData,
         bytes calldata withdrawalsData,
         bytes calldata proof,
@@ -107,7 +108,9 @@ contract Rollup is IRollup, Governed {
         Shape storage shape = _activeShape(header.shape);
         _requireCode(shape.verifier, shape.verifierCodeHash);
         _requireCode(shape.vkData, shape.vkDataCodeHash);
-        _checkHeader(header, shape.slots, slotsData.length);
+        _checkHeader(header, shape.slots);
+        _checkLength(slotsData, header.transactions * TRANSACTION_BYTES);
+        _checkLength(depositsData, header.deposits * DEPOSIT_BYTES);
         lastTaken = _checkSnapshot(header);
         Withdrawal[] memory withdrawals = BatchData.readWithdrawals(withdrawalsData);
 
@@ -121,7 +124,9 @@ contract Rollup is IRollup, Governed {
                 context,
                 shape.slots,
                 header,
-                vault.nextDeposits(header.deposits),
+                // Before the withdrawals: amounts that deposits bring in may leave in the same
+                // batch.
+                header.deposits == 0 ? new uint256[](0) : vault.consume(header.time, depositsData),
                 slotsData,
                 withdrawals
             ),
@@ -132,6 +137,7 @@ contract Rollup is IRollup, Governed {
         _state = Fr.wrap(newState);
         batchIndex = header.batchIndex + 1;
         lastTime = header.time;
+        dataChain = keccak256(abi.encode(dataChain, wordsHash, newState));
         emit BatchAccepted(
             header.batchIndex,
             newState,
@@ -192,9 +198,8 @@ contract Rollup is IRollup, Governed {
         return _shapes[shape];
     }
 
-    /// @dev Consumes the deposits first: amounts that they bring in may leave in the same batch.
+    /// @dev Credits the withdrawals and the fees.
     function _settle(BatchHeader calldata header, Withdrawal[] memory withdrawals) private {
-        if (header.deposits != 0) vault.consume(header.deposits);
         for (uint256 i = 0; i < withdrawals.length; ++i) {
             vault.credit(withdrawals[i].asset, withdrawals[i].recipient, withdrawals[i].amount);
         }
@@ -204,10 +209,7 @@ contract Rollup is IRollup, Governed {
     }
 
     /// @dev Compares every header value that this contract knows with its own.
-    function _checkHeader(BatchHeader calldata header, uint256 slots, uint256 dataLength)
-        private
-        view
-    {
+    function _checkHeader(BatchHeader calldata header, uint256 slots) private view {
         uint256 current = Fr.unwrap(_state);
         if (header.oldState != current) revert WrongOldState(header.oldState, current);
         if (header.batchIndex != batchIndex) {
@@ -234,8 +236,6 @@ contract Rollup is IRollup, Governed {
 
         if (header.transactions > slots) revert TooManySlots(header.transactions, slots);
         if (header.deposits > slots) revert TooManySlots(header.deposits, slots);
-        uint256 expected = header.transactions * TRANSACTION_BYTES;
-        if (dataLength != expected) revert WrongDataLength(dataLength, expected);
     }
 
     /// @dev Checks that the price snapshot was the last one at most ten minutes before the batch,
@@ -270,6 +270,10 @@ contract Rollup is IRollup, Governed {
     /// @dev Reverts unless the account has the code that it had when its shape was registered.
     function _requireCode(address account, bytes32 codeHash) private view {
         if (account.codehash != codeHash) revert CodeChanged(account);
+    }
+
+    function _checkLength(bytes calldata data, uint256 expected) private pure {
+        if (data.length != expected) revert WrongDataLength(data.length, expected);
     }
 
     /// @dev Returns the hash of a contract's code. Refuses an account that delegates: its key can

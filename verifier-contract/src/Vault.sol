@@ -10,9 +10,9 @@ import {
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+import {DepositQueue} from "./DepositQueue.sol";
 import {isCanonical} from "./Fields.sol";
 import {Governed} from "./Governance.sol";
-import {NOTE_ASSET_AT, NOTE_VALUE_AT} from "./generated/Layouts.sol";
 import {IAssetRegistry} from "./interfaces/IAssetRegistry.sol";
 import {IRollup} from "./interfaces/IRollup.sol";
 import {IVault} from "./interfaces/IVault.sol";
@@ -20,7 +20,7 @@ import {IVault} from "./interfaces/IVault.sol";
 /// @title Vault
 /// @notice See `IVault`. Only `claim` and `claimFor` move assets out, and they pay only credited
 /// amounts. For each asset: balance ≥ queued + inside + credited.
-contract Vault is IVault, Governed, ReentrancyGuardTransient, EIP712 {
+contract Vault is IVault, DepositQueue, Governed, ReentrancyGuardTransient, EIP712 {
     using SafeERC20 for IERC20;
 
     /// @dev Longest time for which the guardian pauses deposits without a break.
@@ -28,11 +28,6 @@ contract Vault is IVault, Governed, ReentrancyGuardTransient, EIP712 {
     uint256 private constant TAG_NOTE_INNER = 3;
     bytes32 private constant CLAIM_TYPEHASH =
         keccak256("Claim(address account,uint16 asset,address to,uint256 nonce,uint256 deadline)");
-
-    struct Deposit {
-        uint256 packed;
-        uint256 inner;
-    }
 
     /// @dev The amount that an account can claim, and the number of its claims, in one slot. An
     /// addition to the amount is below 2¹²⁸, so that 2⁶⁴ of them would be needed to exceed it.
@@ -52,12 +47,6 @@ contract Vault is IVault, Governed, ReentrancyGuardTransient, EIP712 {
     /// its length. A pause ends `MAXIMUM_PAUSE` before, or has been ended earlier; so this alone
     /// tells whether deposits are paused, and shares the guardian's slot.
     uint32 private _pauseAllowedFrom;
-    /// @inheritdoc IVault
-    uint64 public depositCount;
-    /// @inheritdoc IVault
-    uint64 public consumedCount;
-
-    mapping(uint256 index => Deposit) private _deposits;
     /// @inheritdoc IVault
     mapping(uint256 asset => uint256) public inside;
     mapping(uint256 asset => mapping(address account => Credit)) private _credits;
@@ -132,16 +121,12 @@ contract Vault is IVault, Governed, ReentrancyGuardTransient, EIP712 {
     }
 
     /// @inheritdoc IVault
-    function consume(uint256 count) external onlyRollup {
-        uint64 first = consumedCount;
-        uint256 queued = depositCount - first;
-        if (count > queued) revert DepositsMissing(count, queued);
-        for (uint256 i = first; i < first + count; ++i) {
-            uint256 packed = _deposits[i].packed;
-            inside[uint16(packed >> NOTE_ASSET_AT)] += packed >> NOTE_VALUE_AT;
-        }
-        consumedCount = first + uint64(count);
-        emit DepositsConsumed(first, uint64(count));
+    function consume(uint256 time, bytes calldata data)
+        external
+        onlyRollup
+        returns (uint256[] memory words)
+    {
+        return _consume(time, data, inside);
     }
 
     /// @inheritdoc IVault
@@ -193,25 +178,6 @@ contract Vault is IVault, Governed, ReentrancyGuardTransient, EIP712 {
     }
 
     /// @inheritdoc IVault
-    function depositAt(uint256 index) external view returns (uint256 packed, uint256 inner) {
-        Deposit storage entry = _deposits[index];
-        return (entry.packed, entry.inner);
-    }
-
-    /// @inheritdoc IVault
-    function nextDeposits(uint256 count) external view returns (uint256[] memory words) {
-        uint256 first = consumedCount;
-        uint256 queued = depositCount - first;
-        if (count > queued) revert DepositsMissing(count, queued);
-        words = new uint256[](2 * count);
-        for (uint256 i = 0; i < count; ++i) {
-            Deposit storage entry = _deposits[first + i];
-            words[2 * i] = entry.packed;
-            words[2 * i + 1] = entry.inner;
-        }
-    }
-
-    /// @inheritdoc IVault
     function depositsPaused() public view returns (bool) {
         return depositsPausedUntil() != 0;
     }
@@ -237,17 +203,15 @@ contract Vault is IVault, Governed, ReentrancyGuardTransient, EIP712 {
         // The registry keeps the fee at half the minimum or below.
         uint256 value = received - fee;
 
-        index = depositCount;
-        depositCount = index + 1;
-        _deposits[index] =
-            Deposit((uint256(asset) << NOTE_ASSET_AT) | (value << NOTE_VALUE_AT), inner);
+        index = _append(asset, uint128(value), inner);
         emit DepositQueued(index, msg.sender, asset, uint128(value), fee, inner);
         if (fee != 0) _credit(asset, IRollup(rollup).sequencer(), fee);
     }
 
     /// @dev Lets `account` claim `amount` more. The vault must hold it besides all else that it
     /// owes.
-    function _credit(uint16 asset, address account, uint256 amount) private {
+    /// @inheritdoc DepositQueue
+    function _credit(uint16 asset, address account, uint256 amount) internal override {
         _credits[asset][account].amount += SafeCast.toUint192(amount);
         emit Credited(asset, account, amount);
     }

@@ -7,8 +7,9 @@ import {Poseidon} from "../src/Poseidon.sol";
 import {PriceOracle} from "../src/PriceOracle.sol";
 import {GENESIS_STATE} from "../src/ProtocolConstants.sol";
 import {Rollup} from "../src/Rollup.sol";
+import {IDepositQueue, QueuedDeposit} from "../src/interfaces/IDepositQueue.sol";
 import {IVault} from "../src/interfaces/IVault.sol";
-import {Test, VM} from "./Vm.sol";
+import {RecordedLog, Test, VM} from "./Vm.sol";
 import {PlainToken} from "./doubles/Tokens.sol";
 import {VerifierDouble} from "./doubles/VerifierDouble.sol";
 import {Batch, ReferenceBatch} from "./reference/ReferenceBatch.sol";
@@ -52,8 +53,12 @@ abstract contract Fixture is Test {
     PlainToken internal usd;
     PlainToken internal gold;
 
+    /// What the vault queued, by its events.
+    QueuedDeposit[] internal queue;
+
     function deploy() internal {
         VM.warp(NOW);
+        VM.recordLogs();
         poseidon = new Poseidon();
         registry = new AssetRegistry(poseidon, address(this), guardian);
         oracle = new PriceOracle(registry, address(this));
@@ -91,6 +96,58 @@ abstract contract Fixture is Test {
         VM.deal(from, from.balance + amount);
         VM.prank(from);
         return vault.deposit{value: amount}(COIN, amount, inner);
+    }
+
+    /// @dev Adds the deposits to `queue` that the vault queued since the last call. Drops what a
+    /// test that went back to an earlier state has undone.
+    function readQueue() internal {
+        while (queue.length > vault.depositCount()) {
+            queue.pop();
+        }
+        RecordedLog[] memory logs = VM.getRecordedLogs();
+        for (uint256 i = 0; i < logs.length; ++i) {
+            RecordedLog memory log = logs[i];
+            bool queued = log.emitter == address(vault)
+                && log.topics[0] == IDepositQueue.DepositQueued.selector;
+            if (!queued || uint256(log.topics[1]) != queue.length) continue;
+            (uint128 value,, uint256 inner) = abi.decode(log.data, (uint128, uint128, uint256));
+            queue.push(
+                QueuedDeposit(
+                    address(uint160(uint256(log.topics[2]))),
+                    uint16(uint256(log.topics[3])),
+                    value,
+                    inner
+                )
+            );
+        }
+    }
+
+    /// @dev Returns the data of deposits that wait and are not taken back. Returns fewer if the
+    /// queue has fewer.
+    function depositsData(uint256 first, uint256 count) internal returns (bytes memory data) {
+        readQueue();
+        for (uint256 i = first; i < first + count && i < queue.length; ++i) {
+            data = bytes.concat(data, ReferenceBatch.depositData(queue[i], false));
+        }
+    }
+
+    /// @dev Returns the link of deposit `count − 1`, computed from the first deposit on, apart from
+    /// the contract.
+    function chainAfter(uint256 count) internal returns (bytes32 link) {
+        readQueue();
+        for (uint256 i = 0; i < count; ++i) {
+            QueuedDeposit memory d = queue[i];
+            uint256 packed = uint256(d.asset) * 2 ** 8 + uint256(d.value) * 2 ** 24;
+            link = keccak256(abi.encode(link, i, d.depositor, packed, d.inner));
+        }
+    }
+
+    /// @dev Returns the newest deposit, which the vault binds: its link is the last one.
+    function newestDeposit() internal returns (QueuedDeposit memory) {
+        readQueue();
+        assertEq(queue.length, vault.depositCount(), "queue");
+        assertEq(vault.linkAfter(queue.length), chainAfter(queue.length), "link");
+        return queue[queue.length - 1];
     }
 
     /// @dev Returns the signature by which the account of `key` lets anybody claim its credit for
@@ -143,7 +200,6 @@ abstract contract Fixture is Test {
     /// @dev Returns a batch with arbitrary words that the contract accepts in its current state.
     function makeBatch(uint32 shape, uint16 transactions, uint16 deposits, uint256 seed)
         internal
-        view
         returns (Batch memory b)
     {
         b.header.shape = shape;
@@ -154,6 +210,7 @@ abstract contract Fixture is Test {
         b.header.feeAsset = USD;
         b.header.feeRecipient = feeRecipient;
         b.header.firstDeposit = vault.consumedCount();
+        b.depositsData = depositsData(b.header.firstDeposit, deposits);
         b.header.start = uint64(uint256(keccak256(abi.encode(seed, "start"))) >> 224);
         b.header.assetsRoot = registry.root();
         b.header.oldState = rollup.state();
@@ -182,6 +239,7 @@ abstract contract Fixture is Test {
         VM.prank(sequencer, sequencer);
         rollup.submitBatch(
             b.header,
+            b.depositsData,
             data,
             ReferenceBatch.withdrawalsData(b),
             b.proof,
@@ -197,6 +255,7 @@ abstract contract Fixture is Test {
         VM.expectRevert(reason);
         rollup.submitBatch(
             b.header,
+            b.depositsData,
             data,
             ReferenceBatch.withdrawalsData(b),
             b.proof,
@@ -212,6 +271,7 @@ abstract contract Fixture is Test {
         VM.prank(sequencer, sequencer);
         try rollup.submitBatch(
             b.header,
+            b.depositsData,
             data,
             ReferenceBatch.withdrawalsData(b),
             b.proof,

@@ -3,15 +3,44 @@ pragma solidity 0.8.30;
 
 import {DevelopmentFeed} from "../src/development/DevelopmentFeed.sol";
 import {Market} from "../src/interfaces/IPriceOracle.sol";
+import {IDepositQueue, QueuedDeposit} from "../src/interfaces/IDepositQueue.sol";
 import {IRollup, Withdrawal} from "../src/interfaces/IRollup.sol";
 import {IVault} from "../src/interfaces/IVault.sol";
 import {Fixture} from "./Fixture.sol";
-import {VM} from "./Vm.sol";
+import {AccountAccess, StorageAccess, VM} from "./Vm.sol";
 import {PlainToken} from "./doubles/Tokens.sol";
 import {Batch, ReferenceBatch} from "./reference/ReferenceBatch.sol";
 
 /// @dev Measures the call of a batch.
 abstract contract BatchGas is Fixture {
+    /// @dev The slots that were written last, so that each counts once.
+    mapping(address account => mapping(bytes32 slot => bool)) private written;
+
+    /// @dev Prints how many slots the call of a batch writes for the first time, and how many
+    /// others. To record accesses warms slots, so that gas is measured without it.
+    function countWrites(bytes memory call) internal {
+        VM.startStateDiffRecording();
+        VM.prank(sequencer, sequencer);
+        (bool ok,) = address(rollup).call(call);
+        assertTrue(ok, "batch refused");
+        AccountAccess[] memory calls = VM.stopAndReturnStateDiff();
+        uint256 fresh = 0;
+        uint256 updated = 0;
+        for (uint256 i = 0; i < calls.length; ++i) {
+            StorageAccess[] memory accesses = calls[i].storageAccesses;
+            for (uint256 k = 0; k < accesses.length; ++k) {
+                StorageAccess memory access = accesses[k];
+                if (!access.isWrite || written[access.account][access.slot]) continue;
+                written[access.account][access.slot] = true;
+                if (access.previousValue == 0) ++fresh;
+                else ++updated;
+            }
+        }
+        emit log_named_uint("new slots", fresh);
+        emit log_named_uint("slots written again", updated);
+        emit log_named_uint("calldata bytes", call.length);
+    }
+
     function measure(bytes memory call) internal {
         uint256 calldataGas = 21000;
         for (uint256 i = 0; i < call.length; ++i) {
@@ -51,7 +80,7 @@ contract GasTest is BatchGas {
         call16Priced = prepare(16, oracle.snapshot());
     }
 
-    function prepare(uint16 slots, uint256 digest) private view returns (bytes memory) {
+    function prepare(uint16 slots, uint256 digest) private returns (bytes memory) {
         Batch memory b = makeBatch(slots, slots, slots, slots);
         b.header.oracle = digest;
         b.header.feeTotal = 3;
@@ -63,6 +92,7 @@ contract GasTest is BatchGas {
             IRollup.submitBatch,
             (
                 b.header,
+                b.depositsData,
                 ReferenceBatch.slotsData(b),
                 ReferenceBatch.withdrawalsData(b),
                 b.proof,
@@ -87,12 +117,26 @@ contract GasTest is BatchGas {
     function test_gas64() public {
         measure(call64);
     }
+
+    function test_writes4() public {
+        countWrites(call4);
+    }
+
+    function test_writes16() public {
+        countWrites(call16);
+    }
+
+    function test_writes64() public {
+        countWrites(call64);
+    }
 }
 
-/// @dev Measures a deposit into a queue that is not empty, of a depositor that keeps a balance.
+/// @dev Measures a deposit into a queue that is not empty, of a depositor that keeps a balance. An
+/// earlier deposit used its place in the queue's ring.
 contract DepositGasTest is Fixture {
     function setUp() public {
         deploy();
+        useRing();
         prepare();
         usd.mint(alice, 10000);
         VM.deal(alice, 10000);
@@ -104,6 +148,15 @@ contract DepositGasTest is Fixture {
     }
 
     function prepare() internal virtual {}
+
+    function useRing() internal virtual {
+        for (uint256 batch = 0; batch < 16; ++batch) {
+            for (uint256 i = 0; i < 64; ++i) {
+                depositCoin(alice, 1, 1);
+            }
+            submit(makeBatch(64, 0, 64, batch));
+        }
+    }
 
     function test_gasOfTokenDeposit() public {
         measure(USD, 0);
@@ -120,6 +173,160 @@ contract DepositGasTest is Fixture {
         target.deposit{value: value}(asset, 1000, 2);
         uint256 used = before - gasleft();
         emit log_named_uint("deposit without the transaction's 22,000, gas", used);
+    }
+}
+
+/// @dev Measures a deposit whose place in the ring no deposit has used before: one of the first
+/// 1,024 after deployment.
+contract FirstDepositsGasTest is DepositGasTest {
+    function useRing() internal override {}
+}
+
+/// @dev Measures claims of accounts that claimed before, to an account that exists.
+contract ClaimGasTest is Fixture {
+    function setUp() public {
+        deploy();
+        VM.deal(bob, 1);
+        usd.mint(bob, 1);
+        depositCoin(alice, 1000, 1);
+        depositToken(usd, USD, alice, 1000, 2);
+        submit(makeBatch(4, 0, 2, 1));
+        credit();
+        VM.startPrank(alice);
+        vault.claim(COIN, bob);
+        vault.claim(USD, bob);
+        VM.stopPrank();
+        credit();
+    }
+
+    function credit() private {
+        VM.startPrank(address(rollup));
+        vault.credit(COIN, alice, 500);
+        vault.credit(USD, alice, 400);
+        VM.stopPrank();
+    }
+
+    function test_gasOfCoinClaim() public {
+        measure(COIN);
+    }
+
+    function test_gasOfTokenClaim() public {
+        measure(USD);
+    }
+
+    function measure(uint16 asset) private {
+        IVault target = vault;
+        VM.prank(alice);
+        uint256 before = gasleft();
+        target.claim(asset, bob);
+        uint256 used = before - gasleft();
+        emit log_named_uint("claim without the transaction's 21,600, gas", used);
+    }
+}
+
+/// @dev Measures a request. No other deposit is requested back. The depositor has no credit.
+contract RequestGasTest is Fixture {
+    bytes private call;
+
+    function setUp() public {
+        deploy();
+        depositCoin(alice, 1000, 1);
+        depositCoin(alice, 1000, 2);
+        readQueue();
+        prepare(vault.linkAfter(1), queue[1]);
+    }
+
+    function prepare(bytes32 previous, QueuedDeposit memory queued) internal virtual {
+        call = abi.encodeCall(IDepositQueue.requestTakeBack, (1, previous, queued));
+    }
+
+    function setCall(bytes memory call_) internal {
+        call = call_;
+    }
+
+    function test_gas() public {
+        address target = address(vault);
+        bytes memory data = call;
+        VM.prank(alice);
+        uint256 before = gasleft();
+        (bool ok,) = target.call(data);
+        uint256 used = before - gasleft();
+        assertTrue(ok, "refused");
+        emit log_named_uint("call without the transaction's 23,000, gas", used);
+    }
+}
+
+/// @dev Measures the taking back of a deposit, in a transaction of its own.
+contract TakeBackGasTest is RequestGasTest {
+    function prepare(bytes32 previous, QueuedDeposit memory queued) internal override {
+        VM.prank(alice);
+        vault.requestTakeBack(1, previous, queued);
+        VM.warp(NOW + 25 hours);
+        setCall(abi.encodeCall(IDepositQueue.takeBack, (1, previous, queued)));
+    }
+}
+
+/// @dev Measures a batch of 64 deposits of as many accounts, while another deposit is requested
+/// back: it reads 64 records of requests.
+contract RequestedGasTest is BatchGas {
+    bytes private call;
+
+    function setUp() public {
+        deploy();
+        for (uint256 i = 0; i < 65; ++i) {
+            depositToken(usd, USD, address(uint160(0xb000 + i)), 1000, i);
+        }
+        // The first batch of a rollup pays for new storage.
+        submit(makeBatch(4, 0, 0, 0));
+        prepare();
+        Batch memory b = makeBatch(64, 0, 64, 64);
+        // The compiler takes the block's time to be constant.
+        b.header.time = uint40(VM.getBlockTimestamp());
+        for (uint256 i = 0; i < 64; ++i) {
+            b.depositsData[71 * i + 70] = areTakenBack();
+        }
+        call = abi.encodeCall(
+            IRollup.submitBatch,
+            (b.header, b.depositsData, "", "", b.proof, b.newState, b.dataCommitment)
+        );
+    }
+
+    function areTakenBack() internal pure virtual returns (bytes1) {
+        return 0x00;
+    }
+
+    function prepare() internal virtual {
+        request(64);
+    }
+
+    function request(uint64 index) internal {
+        bytes32 previous = chainAfter(index);
+        QueuedDeposit memory queued = queue[index];
+        VM.prank(queued.depositor);
+        vault.requestTakeBack(index, previous, queued);
+    }
+
+    function test_gas() public {
+        measure(call);
+    }
+}
+
+/// @dev The same batch without any request.
+contract NotRequestedGasTest is RequestedGasTest {
+    function prepare() internal override {}
+}
+
+/// @dev The same batch passing over all its deposits: it writes 64 new credits.
+contract PassedOverGasTest is RequestedGasTest {
+    function prepare() internal override {
+        for (uint64 i = 0; i < 64; ++i) {
+            request(i);
+        }
+        VM.warp(NOW + 1 days);
+    }
+
+    function areTakenBack() internal pure override returns (bytes1) {
+        return 0x01;
     }
 }
 
@@ -153,7 +360,6 @@ contract TransfersGasTest is BatchGas {
 
     function make(uint16 slots, uint16 transactions, uint16 deposits, uint256 digest)
         private
-        view
         returns (Batch memory b)
     {
         b = makeBatch(slots, transactions, deposits, slots);
@@ -167,6 +373,7 @@ contract TransfersGasTest is BatchGas {
             IRollup.submitBatch,
             (
                 b.header,
+                b.depositsData,
                 ReferenceBatch.slotsData(b),
                 ReferenceBatch.withdrawalsData(b),
                 b.proof,
@@ -198,6 +405,10 @@ contract TransfersGasTest is BatchGas {
 
     function test_gas64With64() public {
         measure(64, 64);
+    }
+
+    function test_writes64With64() public {
+        countWrites(calls[64][64]);
     }
 
     function measure(uint16 slots, uint16 transactions) private {

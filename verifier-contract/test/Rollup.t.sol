@@ -6,6 +6,7 @@ import {AssetRegistry} from "../src/AssetRegistry.sol";
 import {SCALAR_MODULUS} from "../src/Fields.sol";
 import {Rollup} from "../src/Rollup.sol";
 import {IHalo2Verifier} from "../src/interfaces/IHalo2Verifier.sol";
+import {IDepositQueue} from "../src/interfaces/IDepositQueue.sol";
 import {IRollup, Withdrawal} from "../src/interfaces/IRollup.sol";
 import {IVault} from "../src/interfaces/IVault.sol";
 import {Fixture, G3X, G3Y} from "./Fixture.sol";
@@ -19,7 +20,7 @@ contract RollupTest is Fixture {
     }
 
     function test_rejectsWithdrawalsOfAnotherLength() public {
-        Batch memory b = makeBatch(4, 4, 2, 0);
+        Batch memory b = makeBatch(4, 4, 0, 0);
         b.withdrawals = new Withdrawal[](1);
         b.withdrawals[0] = Withdrawal(1, USD, bob, 5);
         bytes memory whole = ReferenceBatch.withdrawalsData(b);
@@ -34,7 +35,9 @@ contract RollupTest is Fixture {
             VM.expectRevert(
                 abi.encodeWithSelector(IRollup.WrongDataLength.selector, length, length / 39 * 39)
             );
-            rollup.submitBatch(b.header, data, cut, b.proof, b.newState, b.dataCommitment);
+            rollup.submitBatch(
+                b.header, b.depositsData, data, cut, b.proof, b.newState, b.dataCommitment
+            );
         }
     }
 
@@ -56,9 +59,8 @@ contract RollupTest is Fixture {
         b.withdrawals = new Withdrawal[](2);
         b.withdrawals[0] = Withdrawal(1, USD, bob, 970);
         b.withdrawals[1] = Withdrawal(3, COIN, bob, 7);
-        (uint256 z,) = ReferenceBatch.evaluate(
-            ReferenceBatch.words(b, rollup.context(), 4, vault.nextDeposits(2)), b.dataCommitment
-        );
+        (uint256 z,) =
+            ReferenceBatch.evaluate(ReferenceBatch.words(b, rollup.context(), 4), b.dataCommitment);
         assertTrue(z != 0, "challenge");
         submit(b);
         assertEq(rollup.state(), b.newState, "state");
@@ -76,8 +78,7 @@ contract RollupTest is Fixture {
     function test_event() public {
         depositToken(usd, USD, alice, 1000, 1);
         Batch memory b = makeBatch(4, 2, 1, 2);
-        uint256[] memory words =
-            ReferenceBatch.words(b, rollup.context(), 4, vault.nextDeposits(1));
+        uint256[] memory words = ReferenceBatch.words(b, rollup.context(), 4);
         bytes memory data = ReferenceBatch.slotsData(b);
         VM.expectEmit(true, true, true, true, address(rollup));
         emit IRollup.BatchAccepted(
@@ -95,12 +96,42 @@ contract RollupTest is Fixture {
         VM.prank(sequencer, sequencer);
         rollup.submitBatch(
             b.header,
+            b.depositsData,
             data,
             ReferenceBatch.withdrawalsData(b),
             b.proof,
             b.newState,
             b.dataCommitment
         );
+    }
+
+    /// @dev The chain binds words and new state of every batch, and nothing else.
+    function test_dataChain() public {
+        assertEq(rollup.dataChain(), 0, "genesis");
+        depositToken(usd, USD, alice, 1000, 1);
+        bytes32 chain = 0;
+        for (uint16 i = 0; i < 3; ++i) {
+            Batch memory b = makeBatch(4, i, i % 2, i);
+            uint256[] memory words = ReferenceBatch.words(b, rollup.context(), 4);
+            chain = keccak256(
+                abi.encode(chain, keccak256(abi.encodePacked(words)), bytes32(b.newState))
+            );
+            submit(b);
+            assertEq(rollup.dataChain(), chain, "chain");
+        }
+        uint256 before = VM.snapshotState();
+        submit(makeBatch(4, 1, 0, 7));
+        bytes32 one = rollup.dataChain();
+        VM.revertToState(before);
+        Batch memory other = makeBatch(4, 1, 0, 7);
+        other.newState += 1;
+        submit(other);
+        assertTrue(rollup.dataChain() != one, "new state");
+        VM.revertToState(before);
+        other = makeBatch(4, 1, 0, 7);
+        other.noteData[0][5] ^= 0x01;
+        submit(other);
+        assertTrue(rollup.dataChain() != one, "words");
     }
 
     function test_rejectedProofChangesNothing() public {
@@ -110,7 +141,9 @@ contract RollupTest is Fixture {
         submitReverts(b, abi.encodeWithSelector(IHalo2Verifier.InvalidProof.selector));
         assertEq(rollup.state(), GENESIS, "state");
         assertEq(rollup.batchIndex(), 1, "batch index");
+        assertEq(rollup.dataChain(), 0, "data chain");
         assertEq(vault.consumedCount(), 0, "deposits");
+        assertEq(vault.inside(USD), 0, "inside");
     }
 
     function test_onlySequencer() public {
@@ -119,6 +152,7 @@ contract RollupTest is Fixture {
         VM.expectRevert(abi.encodeWithSelector(IRollup.NotSequencer.selector, address(this)));
         rollup.submitBatch(
             b.header,
+            b.depositsData,
             data,
             ReferenceBatch.withdrawalsData(b),
             b.proof,
@@ -136,6 +170,7 @@ contract RollupTest is Fixture {
         VM.expectRevert(IRollup.DataNotInTransaction.selector);
         rollup.submitBatch(
             b.header,
+            b.depositsData,
             data,
             ReferenceBatch.withdrawalsData(b),
             b.proof,
@@ -213,9 +248,10 @@ contract RollupTest is Fixture {
         b = makeBatch(4, 0, 1, 11);
         b.header.firstDeposit = 0;
         submitReverts(b, abi.encodeWithSelector(IRollup.WrongFirstDeposit.selector, 0, 2));
-        submitReverts(
-            makeBatch(4, 0, 2, 12), abi.encodeWithSelector(IVault.DepositsMissing.selector, 2, 1)
-        );
+        b = makeBatch(4, 0, 2, 12);
+        submitReverts(b, abi.encodeWithSelector(IRollup.WrongDataLength.selector, 71, 142));
+        b.depositsData = bytes.concat(b.depositsData, b.depositsData);
+        submitReverts(b, abi.encodeWithSelector(IDepositQueue.DepositsMissing.selector, 2, 1));
         submit(makeBatch(4, 0, 1, 13));
         assertEq(vault.consumedCount(), 3, "consumed");
     }

@@ -9,6 +9,7 @@ import {
 } from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {SCALAR_MODULUS} from "../src/Fields.sol";
 import {IAssetRegistry} from "../src/interfaces/IAssetRegistry.sol";
+import {IDepositQueue, QueuedDeposit} from "../src/interfaces/IDepositQueue.sol";
 import {IVault} from "../src/interfaces/IVault.sol";
 import {Fixture} from "./Fixture.sol";
 import {VM} from "./Vm.sol";
@@ -38,8 +39,9 @@ contract VaultTest is Fixture {
 
     /// @dev Does to the vault what settlement does, without a batch.
     function settle(uint256 consume, uint16 asset, address account, uint256 amount) private {
+        bytes memory data = depositsData(vault.consumedCount(), consume);
         VM.startPrank(address(rollup));
-        vault.consume(consume);
+        vault.consume(block.timestamp, data);
         vault.credit(asset, account, amount);
         VM.stopPrank();
     }
@@ -49,9 +51,11 @@ contract VaultTest is Fixture {
         inner %= SCALAR_MODULUS;
         (PlainToken token, uint16 asset) = usdNotGold ? (usd, USD) : (gold, GOLD);
         assertEq(depositToken(token, asset, alice, amount, inner), 0, "index");
-        (uint256 packed, uint256 stored) = vault.depositAt(0);
-        assertEq(packed, asset * 2 ** 8 + uint256(amount) * 2 ** 24, "packed");
-        assertEq(stored, inner, "inner");
+        QueuedDeposit memory queued = newestDeposit();
+        assertEq(queued.depositor, alice, "depositor");
+        assertEq(queued.asset, asset, "asset");
+        assertEq(queued.value, amount, "value");
+        assertEq(queued.inner, inner, "inner");
         assertEq(vault.depositCount(), 1, "count");
         assertEq(token.balanceOf(address(vault)), amount, "balance");
         assertEq(vault.inside(asset), 0, "inside before consumption");
@@ -60,16 +64,17 @@ contract VaultTest is Fixture {
     function testFuzz_depositCoin(uint128 amount) public {
         amount = uint128(bound(amount, 1, type(uint128).max));
         depositCoin(alice, amount, 7);
-        (uint256 packed, uint256 inner) = vault.depositAt(0);
-        assertEq(packed, uint256(amount) << 24, "packed");
-        assertEq(inner, 7, "inner");
+        QueuedDeposit memory queued = newestDeposit();
+        assertEq(queued.asset, COIN, "asset");
+        assertEq(queued.value, amount, "value");
+        assertEq(queued.inner, 7, "inner");
         assertEq(address(vault).balance, amount, "balance");
     }
 
     function test_depositEvent() public {
         VM.deal(alice, 5);
         VM.expectEmit(true, true, true, true, address(vault));
-        emit IVault.DepositQueued(0, alice, COIN, 5, 0, 7);
+        emit IDepositQueue.DepositQueued(0, alice, COIN, 5, 0, 7);
         VM.prank(alice);
         vault.deposit{value: 5}(COIN, 5, 7);
     }
@@ -91,13 +96,14 @@ contract VaultTest is Fixture {
         (message[0], message[2]) = (11, 13);
         uint256 inner = poseidon.hash(3, message);
         VM.expectEmit(true, true, true, true, address(vault));
-        emit IVault.DepositQueued(0, alice, asset, 5, 0, inner);
+        emit IDepositQueue.DepositQueued(0, alice, asset, 5, 0, inner);
         VM.expectEmit(true, true, true, true, address(vault));
         emit IVault.DepositNamed(0, 11, 13);
         assertEq(vault.depositNamed(asset, 5, 11, 13), 0, "index");
-        (uint256 packed, uint256 stored) = vault.depositAt(0);
-        assertEq(packed, uint256(asset) * 2 ** 8 + (5 << 24), "packed");
-        assertEq(stored, inner, "inner");
+        QueuedDeposit memory queued = newestDeposit();
+        assertEq(queued.asset, asset, "asset");
+        assertEq(queued.value, 5, "value");
+        assertEq(queued.inner, inner, "inner");
         VM.expectRevert();
         vault.depositNamed(asset, 1, SCALAR_MODULUS, 13);
         VM.stopPrank();
@@ -116,8 +122,8 @@ contract VaultTest is Fixture {
         token.approve(address(vault), 1000);
         vault.deposit(asset, 1000, 1);
         VM.stopPrank();
-        (uint256 packed,) = vault.depositAt(0);
-        assertEq(packed >> 24, 990, "credited");
+        uint256 value = newestDeposit().value;
+        assertEq(value, 990, "credited");
         assertEq(token.balanceOf(address(vault)), 990, "received");
     }
 
@@ -130,12 +136,12 @@ contract VaultTest is Fixture {
         usd.approve(address(vault), 1000);
         VM.prank(alice);
         VM.expectEmit(true, true, true, true, address(vault));
-        emit IVault.DepositQueued(0, alice, USD, 970, 30, 7);
+        emit IDepositQueue.DepositQueued(0, alice, USD, 970, 30, 7);
         VM.expectEmit(true, true, true, true, address(vault));
         emit IVault.Credited(USD, sequencer, 30);
         vault.deposit(USD, 1000, 7);
-        (uint256 packed,) = vault.depositAt(0);
-        assertEq(packed, USD * 2 ** 8 + uint256(970) * 2 ** 24, "packed");
+        assertEq(newestDeposit().asset, USD, "asset");
+        assertEq(newestDeposit().value, 970, "value");
         assertEq(vault.credited(USD, sequencer), 30, "fee");
         assertEq(vault.inside(USD), 0, "inside");
         VM.prank(sequencer);
@@ -162,8 +168,8 @@ contract VaultTest is Fixture {
         rollup.setSequencer(bob);
         VM.prank(alice);
         vault.deposit(asset, 1000, 1);
-        (uint256 packed,) = vault.depositAt(0);
-        assertEq(packed >> 24, 590, "value");
+        uint256 value = newestDeposit().value;
+        assertEq(value, 590, "value");
         assertEq(vault.credited(asset, bob), 400, "fee");
         assertEq(token.balanceOf(address(vault)), 990, "received");
     }
@@ -188,9 +194,9 @@ contract VaultTest is Fixture {
         registry.setDepositTerms(USD, minimum, fee);
         amount = uint128(bound(amount, minimum == 0 ? 1 : minimum, type(uint128).max));
         depositToken(usd, USD, alice, amount, 1);
-        (uint256 packed,) = vault.depositAt(0);
-        assertEq(packed >> 24, amount - fee, "value");
-        assertTrue(packed >> 24 != 0, "no value");
+        uint256 value = newestDeposit().value;
+        assertEq(value, amount - fee, "value");
+        assertTrue(value != 0, "no value");
         assertEq(vault.credited(USD, sequencer), fee, "fee");
     }
 
@@ -243,35 +249,36 @@ contract VaultTest is Fixture {
         for (uint256 i = 0; i < 5; ++i) {
             depositToken(usd, USD, alice, 100 + i, i);
         }
-        uint256[] memory words = vault.nextDeposits(2);
+        bytes memory data = depositsData(0, 2);
+        VM.prank(address(rollup));
+        uint256[] memory words = vault.consume(block.timestamp, data);
         assertEq(words.length, 4, "length");
         assertEq(words[0], 256 + (uint256(100) << 24), "packed 0");
         assertEq(words[3], 1, "inner 1");
-        VM.prank(address(rollup));
-        vault.consume(2);
         assertEq(vault.consumedCount(), 2, "consumed");
         assertEq(vault.inside(USD), 201, "inside");
-        words = vault.nextDeposits(3);
+        data = bytes.concat(depositsData(2, 3), data);
+        VM.startPrank(address(rollup));
+        VM.expectRevert(abi.encodeWithSelector(IDepositQueue.DepositsMissing.selector, 5, 3));
+        vault.consume(block.timestamp, data);
+        // The first ones are consumed already.
+        data = depositsData(0, 2);
+        VM.expectRevert(abi.encodeWithSelector(IDepositQueue.DepositsDiffer.selector, 2, 2));
+        vault.consume(block.timestamp, data);
+        words = vault.consume(block.timestamp, depositsData(2, 3));
         assertEq(words[1], 2, "inner 2");
-        VM.prank(address(rollup));
-        VM.expectRevert(abi.encodeWithSelector(IVault.DepositsMissing.selector, 4, 3));
-        vault.consume(4);
-        VM.expectRevert(abi.encodeWithSelector(IVault.DepositsMissing.selector, 4, 3));
-        vault.nextDeposits(4);
-        VM.expectRevert(
-            abi.encodeWithSelector(IVault.DepositsMissing.selector, type(uint256).max, 3)
-        );
-        vault.nextDeposits(type(uint256).max);
+        VM.stopPrank();
     }
 
     function test_onlyRollupSettles() public {
         depositToken(usd, USD, alice, 100, 1);
+        bytes memory data = depositsData(0, 1);
         address[3] memory others = [address(this), sequencer, guardian];
         for (uint256 i = 0; i < 3; ++i) {
             bytes memory reason = abi.encodeWithSelector(IVault.NotRollup.selector, others[i]);
             VM.startPrank(others[i]);
             VM.expectRevert(reason);
-            vault.consume(1);
+            vault.consume(block.timestamp, data);
             VM.expectRevert(reason);
             vault.credit(USD, alice, 1);
             VM.stopPrank();
@@ -283,17 +290,19 @@ contract VaultTest is Fixture {
         depositToken(usd, USD, alice, 100, 1);
         depositToken(usd, USD, alice, 50, 1);
         depositToken(gold, GOLD, alice, 1000, 1);
+        bytes memory first = depositsData(0, 1);
+        bytes memory others = depositsData(1, 2);
         VM.startPrank(address(rollup));
         VM.expectRevert(abi.encodeWithSelector(IVault.TurnstileBreached.selector, USD, 1, 0));
         vault.credit(USD, bob, 1);
-        vault.consume(1);
+        vault.consume(block.timestamp, first);
         VM.expectRevert(abi.encodeWithSelector(IVault.TurnstileBreached.selector, USD, 101, 100));
         vault.credit(USD, bob, 101);
         vault.credit(USD, bob, 60);
         VM.expectRevert(abi.encodeWithSelector(IVault.TurnstileBreached.selector, USD, 41, 40));
         vault.credit(USD, bob, 41);
         // Deposits of another asset do not help.
-        vault.consume(2);
+        vault.consume(block.timestamp, others);
         VM.expectRevert(abi.encodeWithSelector(IVault.TurnstileBreached.selector, USD, 91, 90));
         vault.credit(USD, bob, 91);
         vault.credit(USD, bob, 90);
@@ -537,8 +546,8 @@ contract VaultTest is Fixture {
         VM.prank(alice);
         vault.deposit(asset, 100, 1);
         reentranceFailed(token);
-        (uint256 packed,) = vault.depositAt(0);
-        assertEq(packed >> 24, 100, "credited once");
+        uint256 value = newestDeposit().value;
+        assertEq(value, 100, "credited once");
         assertEq(vault.depositCount(), 1, "queued once");
 
         settle(1, asset, signer, 40);

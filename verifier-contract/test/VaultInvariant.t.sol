@@ -23,7 +23,7 @@ contract Actors is Fixture {
     mapping(uint256 asset => uint256) public consumed;
     mapping(uint256 asset => uint256) public creditedTotal;
     mapping(uint256 asset => uint256) public paid;
-    uint256[2][] private queue;
+    uint256[2][] private entries;
     uint256 public breachesRefused;
     uint256 public batches;
 
@@ -68,7 +68,7 @@ contract Actors is Fixture {
         uint256 got = balance(asset) - before;
         received[asset] += got;
         depositFees[asset] += fee;
-        queue.push([asset, got - fee]);
+        entries.push([asset, got - fee]);
     }
 
     function setTerms(uint256 asset, uint256 minimum, uint256 fee) external {
@@ -91,13 +91,13 @@ contract Actors is Fixture {
         count = bound(
             count,
             0,
-            queue.length - vault.consumedCount() < 4 ? queue.length - vault.consumedCount() : 4
+            entries.length - vault.consumedCount() < 4 ? entries.length - vault.consumedCount() : 4
         );
         VM.warp(block.timestamp + 60);
         Batch memory b = makeBatch(4, 4, uint16(count), batches);
         uint256[4] memory gain;
         for (uint256 i = 0; i < count; ++i) {
-            uint256[2] memory entry = queue[vault.consumedCount() + i];
+            uint256[2] memory entry = entries[vault.consumedCount() + i];
             gain[entry[0]] += entry[1];
         }
         uint256 available = vault.inside(asset) + gain[asset];

@@ -1,8 +1,54 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.30;
 
+/// @dev A log as forge records it.
+struct RecordedLog {
+    bytes32[] topics;
+    bytes data;
+    address emitter;
+}
+
+/// @dev An access to storage as forge records it.
+struct StorageAccess {
+    address account;
+    bytes32 slot;
+    bool isWrite;
+    bytes32 previousValue;
+    bytes32 newValue;
+    bool reverted;
+}
+
+/// @dev A call as forge records it, with the accesses to storage within it.
+struct AccountAccess {
+    uint256[2] chainInfo;
+    uint8 kind;
+    address account;
+    address accessor;
+    bool initialized;
+    uint256 oldBalance;
+    uint256 newBalance;
+    bytes deployedCode;
+    uint256 value;
+    bytes data;
+    bool reverted;
+    StorageAccess[] storageAccesses;
+    uint64 depth;
+    uint64 oldNonce;
+    uint64 newNonce;
+}
+
 /// @dev The cheat codes of forge that the tests use.
 interface Vm {
+    function startStateDiffRecording() external;
+    function stopAndReturnStateDiff() external returns (AccountAccess[] memory accesses);
+    function recordLogs() external;
+    function getRecordedLogs() external returns (RecordedLog[] memory logs);
+    function record() external;
+    function accesses(address account)
+        external
+        returns (bytes32[] memory reads, bytes32[] memory writes);
+    function snapshotState() external returns (uint256 id);
+    function revertToState(uint256 id) external returns (bool success);
     function prank(address sender) external;
     function prank(address sender, address origin) external;
     function startPrank(address sender, address origin) external;
@@ -62,6 +108,10 @@ abstract contract Test {
 
     function assertEq(uint256 left, uint256 right, string memory what) internal pure {
         if (left != right) revert NotEqual(what, left, right);
+    }
+
+    function assertEq(bytes32 left, bytes32 right, string memory what) internal pure {
+        assertEq(uint256(left), uint256(right), what);
     }
 
     function assertEq(address left, address right, string memory what) internal pure {

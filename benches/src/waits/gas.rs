@@ -11,8 +11,8 @@ const TRANSACTION: f64 = 21_000.0;
 /// for each token instead of four (EIP-7623).
 const FLOOR: f64 = 2.5;
 
-/// Measured gas of `submitBatch` without the proof.
-const SUBMISSION: &str = include_str!("../../results/gas.json");
+/// Measured gas of the contracts; of `submitBatch` without the proof.
+const CONTRACTS: &str = include_str!("../../../verifier-contract/gas.json");
 
 /// Gas of a batch, by part.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +39,8 @@ impl GasTable {
     /// Reads the measurements: the proof's verification with its calldata, and `submitBatch`
     /// without the proof, with one transaction and with all slots full.
     pub(super) fn measured() -> anyhow::Result<Self> {
-        let submission: Value = serde_json::from_str(SUBMISSION)?;
+        let contracts: Value = serde_json::from_str(CONTRACTS)?;
+        let submission = &contracts["TransfersGasTest"];
         let lines = Shape::ALL.into_iter().map(|shape| {
             let slots = shape.slots();
             let proof = measured(shape)?;
@@ -48,10 +49,10 @@ impl GasTable {
                 calldata: number(&proof["verify_intrinsic_gas"])? - TRANSACTION,
             };
             let read = |transactions: usize| {
-                let found = &submission[slots.to_string()][transactions.to_string()];
+                let found = &submission[format!("gas{slots}With{transactions}")];
                 anyhow::Ok(Parts {
-                    execution: number(&found["execution_gas"])?,
-                    calldata: number(&found["calldata_gas"])? - TRANSACTION,
+                    execution: number(&found["submitBatch without verification"])?,
+                    calldata: number(&found["transaction and calldata"])? - TRANSACTION,
                 })
             };
             let (one, full) = (read(1)?, read(slots)?);

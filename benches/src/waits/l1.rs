@@ -19,7 +19,7 @@ use subrosa_protocol::{
 };
 use subrosa_sequencer::ports::{
     Accepted, Block, Head, OracleChange, OracleEvent, OracleLog, QueuedDeposit, Receipt,
-    RollupView, SettledBatch, Settlement, SettlementError, SettlementLayer, Validity,
+    RollupView, SettledBatch, Settlement, SettlementError, SettlementLayer, TakeBack, Validity,
 };
 
 use super::time::{PausedClock, START};
@@ -338,6 +338,7 @@ impl SettlementLayer for Chain {
             context: self.context,
             fee_asset: AssetId(0),
             last_time: last.map_or(0, |last| last.published.header.time),
+            data_chain: [0; 32],
             shapes: Shape::ALL.to_vec(),
         })
     }
@@ -353,6 +354,10 @@ impl SettlementLayer for Chain {
 
     fn deposits_mined(&self, _: u64) -> Answer<'_, u64> {
         answer(0)
+    }
+
+    fn take_backs(&self) -> Answer<'_, Vec<TakeBack>> {
+        answer(Vec::new())
     }
 
     fn deposits(&self, _: u64, _: u64) -> Answer<'_, Vec<QueuedDeposit>> {

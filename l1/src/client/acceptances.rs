@@ -86,7 +86,10 @@ impl<T: Transport> Client<T> {
             if next > head {
                 return Ok(());
             }
-            let window = self.events::<Rollup::BatchAccepted>(next, head).await?;
+            let rollup = self.contracts.rollup;
+            let window = self
+                .events::<Rollup::BatchAccepted>(rollup, next, head)
+                .await?;
             let mut events = Vec::new();
             for (found, event) in window.events {
                 let acceptance = Acceptance {

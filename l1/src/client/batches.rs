@@ -4,7 +4,7 @@ use alloy_primitives::{Address, Bytes, U256, Uint};
 use alloy_sol_types::SolCall as _;
 use subrosa_protocol::{Fr, batch::data_commitment, encoding::fr_to_bytes};
 
-use super::{Client, aggregate::Questions, reads::deposit_of, receipt, rollup::shape_of};
+use super::{Client, aggregate::Questions, receipt, rollup::shape_of};
 use crate::{
     contracts::Rollup,
     error::L1Error,
@@ -29,7 +29,8 @@ impl<T: Transport> Client<T> {
             operation: "submitBatch",
             reason: "UnknownShape".into(),
         })?;
-        let data: Bytes = submit_call(batch, *id).abi_encode().into();
+        let deposits = self.posted_deposits(&batch.published).await?;
+        let data: Bytes = submit_call(batch, deposits, *id).abi_encode().into();
         let length = data.len() as u64;
         let index = batch.published.header.batch_index;
         let purpose = settlement_purpose(self.contracts.rollup, index, &batch.commitment);
@@ -91,7 +92,6 @@ impl<T: Transport> Client<T> {
         };
         let submission = self.read_submission(event.accepted.tx.into(), event.block_hash);
         let submission = submission.await?;
-        let header = &submission.header;
         let rollup = self.contracts.rollup;
         let mut ask = Questions::default();
         let context = ask.ask("context", rollup, Rollup::contextCall {});
@@ -99,16 +99,11 @@ impl<T: Transport> Client<T> {
             shape: U256::from(submission.shape),
         };
         let shape = ask.ask("shapeOf", rollup, call);
-        let asked: Vec<_> = (0..u64::from(header.deposits))
-            .map(|place| self.ask_deposit(&mut ask, header.first_deposit.saturating_add(place)))
-            .collect();
         let block = self.newest().await?.hash;
         let answers = ask.at(&self.transport, block).await?;
-        let deposits = asked.iter().map(|asked| deposit_of(&answers, asked));
         let published = submission.published(
             shape_of(answers.get(&shape)?.slots)?,
             from_word(answers.get(&context)?)?,
-            deposits.collect::<Result<_, _>>()?,
         )?;
         if data_commitment(&published.words()) != event.accepted.data_commitment {
             // The event or the data; the event is read anew.
@@ -133,7 +128,7 @@ fn settlement_purpose(rollup: Address, index: u64, data_commitment: &Fr) -> Stri
     )
 }
 
-fn submit_call(batch: &Settlement, shape: u32) -> Rollup::submitBatchCall {
+fn submit_call(batch: &Settlement, deposits: Bytes, shape: u32) -> Rollup::submitBatchCall {
     let header = &batch.published.header;
     Rollup::submitBatchCall {
         header: Rollup::BatchHeader {
@@ -151,6 +146,7 @@ fn submit_call(batch: &Settlement, shape: u32) -> Rollup::submitBatchCall {
             oracle: to_word(&header.oracle),
             oldState: to_word(&batch.old_state),
         },
+        depositsData: deposits,
         slotsData: batch.published.transaction_data().into(),
         withdrawalsData: batch.published.withdrawal_data().into(),
         proof: batch.proof.clone().into(),

@@ -6,12 +6,12 @@ use subrosa_protocol::{
     asset::{AssetId, AssetInfo, Stop},
     batch::BatchHeader,
     element::OwnerId,
-    ledger::Deposit,
 };
 
 use super::{
     Client,
     oracle::oracle_change,
+    queue::deposit_of,
     reads::auditor,
     rollup::{STEP, shape_of},
 };
@@ -97,6 +97,7 @@ impl<T: Transport> Client<T> {
             old_state: from_word(h.oldState)?,
             new_state: from_word(call.newState)?,
             data_commitment: from_word(call.dataCommitment)?,
+            deposits_data: call.depositsData,
             slots_data: call.slotsData,
             withdrawals_data: call.withdrawalsData,
             proof: call.proof,
@@ -146,11 +147,7 @@ fn vault_change(found: &FoundLog) -> Result<Option<Change>, L1Error> {
         return Ok(Some(Change::Deposit {
             index: e.index,
             depositor: e.depositor.into_array(),
-            deposit: Deposit {
-                asset: AssetId(e.asset),
-                value: e.value,
-                inner: from_word(e.inner)?,
-            },
+            deposit: deposit_of(&e)?,
         }));
     }
     if let Some(e) = event::<Vault::DepositNamed>(found)? {
@@ -165,6 +162,15 @@ fn vault_change(found: &FoundLog) -> Result<Option<Change>, L1Error> {
     if let Some(e) = event::<Vault::DepositsConsumed>(found)? {
         let (first, count) = (e.first, e.count);
         return Ok(Some(Change::Consumed { first, count }));
+    }
+    if let Some(e) = event::<Vault::TakeBackRequested>(found)? {
+        return Ok(Some(Change::TakeBackRequested {
+            index: e.index,
+            effective: e.effective.to::<u64>(),
+        }));
+    }
+    if let Some(e) = event::<Vault::DepositTakenBack>(found)? {
+        return Ok(Some(Change::DepositTakenBack { index: e.index }));
     }
     if let Some(e) = event::<Vault::DepositsPaused>(found)? {
         return Ok(Some(Change::DepositsPaused(e.until.to::<u64>())));

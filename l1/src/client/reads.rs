@@ -1,4 +1,4 @@
-//! Reads of the deposit queue, the registry and the tokens.
+//! Reads of the length of the deposit queue, of the registry and of the tokens.
 
 use alloy_primitives::{Address, U256};
 use alloy_sol_types::SolCall;
@@ -7,63 +7,18 @@ use subrosa_protocol::{
     asset::{AssetId, AssetInfo, Stop},
     encoding::check_point,
     keys::unaudited,
-    ledger::Deposit,
 };
 
-use super::{
-    Client,
-    aggregate::{Answers, Asked, Questions},
-};
+use super::{Client, aggregate::Questions};
 use crate::{
     contracts::{AssetRegistry, Erc20, Vault},
     error::L1Error,
     transport::{At, Transport},
-    view::{DepositTerms, QueuedDeposit, TokenMetadata},
+    view::{DepositTerms, TokenMetadata},
     words::{from_word, to_word},
 };
 
-/// Most deposits that one read returns, to bound the node's work.
-const MAX_DEPOSITS: u64 = 256;
-
 impl<T: Transport> Client<T> {
-    pub(super) async fn read_deposits(
-        &self,
-        from: u64,
-        limit: u64,
-    ) -> Result<Vec<QueuedDeposit>, L1Error> {
-        let block = self.newest().await?.hash;
-        let vault = self.contracts.vault;
-        let mut ask = Questions::default();
-        let queued = ask.ask("depositCount", vault, Vault::depositCountCall {});
-        let queued = ask.at(&self.transport, block).await?.get(&queued)?;
-        let end = queued.min(from.saturating_add(limit.min(MAX_DEPOSITS)));
-        let mut ask = Questions::default();
-        let asked: Vec<_> = (from..end)
-            .map(|index| (index, self.ask_deposit(&mut ask, index)))
-            .collect();
-        let answers = ask.at(&self.transport, block).await?;
-        let mut deposits = Vec::with_capacity(asked.len());
-        for (index, asked) in &asked {
-            deposits.push(QueuedDeposit {
-                index: *index,
-                deposit: deposit_of(&answers, asked)?,
-            });
-        }
-        Ok(deposits)
-    }
-
-    /// Asks for one deposit of the vault's queue.
-    pub(super) fn ask_deposit(
-        &self,
-        ask: &mut Questions,
-        index: u64,
-    ) -> Asked<Vault::depositAtCall> {
-        let call = Vault::depositAtCall {
-            index: U256::from(index),
-        };
-        ask.ask("depositAt", self.contracts.vault, call)
-    }
-
     pub(super) async fn count_deposits(&self, confirmations: u64) -> Result<u64, L1Error> {
         let head = self.newest().await?.number;
         let block = head.saturating_sub(confirmations.saturating_sub(1));
@@ -197,26 +152,6 @@ impl<T: Transport> Client<T> {
     }
 }
 
-/// Returns a deposit that was asked for.
-pub(super) fn deposit_of(
-    answers: &Answers,
-    asked: &Asked<Vault::depositAtCall>,
-) -> Result<Deposit, L1Error> {
-    let words = answers.get(asked)?;
-    queued(words.packed, words.inner)
-}
-
-/// Returns the deposit of the two words that the vault holds. The vault queues no deposit without
-/// value: after a reorganisation, nodes answered zeros for a deposit that they had counted.
-fn queued(packed: U256, inner: U256) -> Result<Deposit, L1Error> {
-    let deposit = Deposit::from_words(&[from_word(packed)?, from_word(inner)?])
-        .map_err(|e| L1Error::Odd(format!("a queued deposit: {e}")))?;
-    if deposit.value == 0 {
-        return Err(L1Error::Odd("a queued deposit has no value".into()));
-    }
-    Ok(deposit)
-}
-
 /// Returns the key of an auditor, or the point that unaudited assets carry.
 pub(super) fn auditor(x: U256, y: U256) -> Result<EdwardsAffine, L1Error> {
     let point = EdwardsAffine::new_unchecked(from_word(x)?, from_word(y)?);
@@ -232,25 +167,4 @@ fn narrow(word: U256) -> Result<u128, L1Error> {
 fn unaudited_words() -> (U256, U256) {
     let point = unaudited();
     (to_word(&point.x), to_word(&point.y))
-}
-
-#[cfg(test)]
-mod tests {
-    use subrosa_protocol::Fr;
-
-    use super::*;
-
-    // Before, zeros were taken for a deposit, which no ledger takes: the sequencer halted for good.
-    #[test]
-    fn a_deposit_without_value_is_an_odd_answer() {
-        let odd = queued(U256::ZERO, U256::ZERO).unwrap_err();
-        assert!(odd.is_transient(), "{odd}");
-        let deposit = Deposit {
-            asset: AssetId(1),
-            value: 5,
-            inner: Fr::from(7u64),
-        };
-        let [packed, inner] = deposit.words().map(|word| to_word(&word));
-        assert_eq!(queued(packed, inner).unwrap(), deposit);
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use alloy_primitives::Address;
 use alloy_sol_types::SolEvent;
 use subrosa_protocol::{asset::AssetId, batch::Shape};
 
@@ -74,6 +75,7 @@ impl<T: Transport> Client<T> {
         let index = ask.ask("batchIndex", rollup, Rollup::batchIndexCall {});
         let context = ask.ask("context", rollup, Rollup::contextCall {});
         let fee_asset = ask.ask("feeAsset", rollup, Rollup::feeAssetCall {});
+        let data_chain = ask.ask("dataChain", rollup, Rollup::dataChainCall {});
         let last_time = ask.ask("lastTime", rollup, Rollup::lastTimeCall {});
         let consumed = ask.ask("consumedCount", vault, Vault::consumedCountCall {});
         let queued = ask.ask("depositCount", vault, Vault::depositCountCall {});
@@ -111,6 +113,7 @@ impl<T: Transport> Client<T> {
             context: from_word(answers.get(&context)?)?,
             fee_asset: AssetId(answers.get(&fee_asset)?),
             last_time: answers.get(&last_time)?.to::<u64>(),
+            data_chain: answers.get(&data_chain)?.0,
             shapes: sizes,
         };
         if view.deposit_count > view.queued_deposits {
@@ -133,7 +136,7 @@ impl<T: Transport> Client<T> {
                 known.next
             };
             let window = self
-                .events::<Rollup::ShapeRegistered>(next, through)
+                .events::<Rollup::ShapeRegistered>(self.contracts.rollup, next, through)
                 .await?;
             let (from, to) = (window.from, window.to);
             let found = window.events.into_iter();
@@ -146,10 +149,11 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Reads the rollup's events of one kind: a step of blocks from `next` on, at most through
+    /// Reads a contract's events of one kind: a step of blocks from `next` on, at most through
     /// `through`, and again the blocks before `next` that may have been replaced.
     pub(super) async fn events<E: SolEvent>(
         &self,
+        contract: Address,
         next: u64,
         through: u64,
     ) -> Result<Window<E>, L1Error> {
@@ -157,7 +161,7 @@ impl<T: Transport> Client<T> {
         let from = again.max(self.contracts.deployed_at).min(through);
         let to = through.min(from.saturating_add(STEP - 1));
         let query = LogQuery {
-            addresses: vec![self.contracts.rollup],
+            addresses: vec![contract],
             topics: vec![E::SIGNATURE_HASH],
             from,
             to,

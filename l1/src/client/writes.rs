@@ -257,7 +257,11 @@ pub(super) fn claimed(mined: &Mined, vault: Address) -> Result<ClaimReceipt, L1E
 }
 
 /// Returns the event that the vault emitted in a mined transaction.
-fn event_of<E: SolEvent>(mined: &Mined, vault: Address, what: &str) -> Result<E, L1Error> {
+pub(super) fn event_of<E: SolEvent>(
+    mined: &Mined,
+    vault: Address,
+    what: &str,
+) -> Result<E, L1Error> {
     let logs = mined.logs.iter().filter(|log| log.address == vault);
     let mut events = logs.filter_map(|log| E::decode_log(log).ok());
     let event = events.next();

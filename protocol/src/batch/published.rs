@@ -107,7 +107,8 @@ pub struct PublishedBatch {
     pub shape: Shape,
     /// Data words 0–7. Its counts are the lengths of the lists below.
     pub header: BatchHeader,
-    /// Consumed deposits, in the order of the queue.
+    /// Consumed deposits, in the order of the queue; [`Deposit::TAKEN_BACK`] for one that was taken
+    /// back.
     pub deposits: Vec<Deposit>,
     /// Active transactions, in the order of the slots.
     pub transactions: Vec<PublishedTransaction>,

@@ -278,7 +278,8 @@ impl Ledger {
         if input.time >> BatchHeader::TIME_BITS != 0 {
             return Err(ExecuteError::Time(input.time));
         }
-        if let Some(slot) = input.deposits.iter().position(|d| d.value == 0) {
+        let is_empty = |d: &Deposit| d.value == 0 && *d != Deposit::TAKEN_BACK;
+        if let Some(slot) = input.deposits.iter().position(is_empty) {
             return Err(ExecuteError::EmptyDeposit { slot });
         }
         // All checks run before the first error is taken, so that the error names the first slot.

@@ -191,6 +191,14 @@ fn counts_time_and_deposits_are_checked() {
         ledger.execute(input(Shape::S4, vec![], empty), &config()),
         Err(ExecuteError::EmptyDeposit { slot: 1 })
     );
+    // Without a value, an inner commitment of its own is refused, so that nothing else than the one
+    // stand-in passes over a deposit.
+    let mut empty = vec![Deposit::TAKEN_BACK; 2];
+    empty[1].inner = Fr::from(1u64);
+    assert_eq!(
+        ledger.execute(input(Shape::S4, vec![], empty), &config()),
+        Err(ExecuteError::EmptyDeposit { slot: 1 })
+    );
     assert_eq!(ledger.state(), &State::genesis());
 }
 
@@ -239,6 +247,23 @@ fn deposits_take_their_places_in_the_order_of_the_queue() {
         .unwrap();
     assert_ne!(other.new.note_root, witness.new.note_root);
     assert_ne!(other.data_words(), witness.data_words());
+}
+
+#[test]
+fn a_deposit_that_is_taken_back_takes_a_place_and_has_the_words_of_an_empty_slot() {
+    let rng = &mut rng(12);
+    let mut ledger = Ledger::new();
+    let deposits = vec![deposit(rng), Deposit::TAKEN_BACK, deposit(rng)];
+    let witness = ledger
+        .execute(input(Shape::S4, vec![], deposits.clone()), &config())
+        .unwrap();
+    assert_eq!(witness.deposits[1], [Fr::from(0u64); 2]);
+    assert_eq!((witness.header.deposits, witness.new.deposit_count), (3, 3));
+    let published = witness.published().unwrap();
+    assert_eq!(published.deposits, deposits);
+    let mut replayed = Ledger::new();
+    let state = replayed.replay(&published, &config().context).unwrap();
+    assert_eq!(state.commitment(), witness.new.commitment());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use subrosa_protocol::{Fr, asset::AssetInfo};
 
 use crate::ports::{
     Accepted, Block, Head, OracleLog, QueuedDeposit, Receipt, RollupView, SettledBatch, Settlement,
-    SettlementError, SettlementLayer, Validity,
+    SettlementError, SettlementLayer, TakeBack, Validity,
 };
 
 /// The settlement layer over an L1 client, whose operator account signs
@@ -79,6 +79,10 @@ impl SettlementLayer for L1Settlement {
         limit: u64,
     ) -> BoxFuture<'_, Result<Vec<QueuedDeposit>, SettlementError>> {
         self.0.deposits(from, limit).err_into().boxed()
+    }
+
+    fn take_backs(&self) -> BoxFuture<'_, Result<Vec<TakeBack>, SettlementError>> {
+        self.0.take_backs().err_into().boxed()
     }
 
     fn assets(&self) -> BoxFuture<'_, Result<Vec<AssetInfo>, SettlementError>> {

@@ -176,7 +176,7 @@ fn seal(
     let limit = largest(node);
     let mut chosen = node.pool().take(limit, time);
     let taken: Vec<u64> = chosen.iter().map(|(sequence, _)| *sequence).collect();
-    let deposits = node.deposits().front(limit);
+    let deposits = node.deposits().front(limit, time, node.clock().now());
     let mut refused: Vec<Removed> = Vec::new();
     let mut ledger = node.ledger();
     // The ledger alone decides which transactions leave the batch. Admission only anticipates it.

@@ -151,7 +151,10 @@ async fn read_deposits(node: &Arc<Node>) -> Result<(), Failure> {
             .map_err(Failure::Transient)?;
         drop(gate);
     }
-    telemetry::deposits_waiting(node.deposits().len());
+    let take_backs = node.ports.settlement.take_backs().await.map_err(reading)?;
+    let mut deposits = node.deposits();
+    deposits.note_take_backs(&take_backs, node.clock().now());
+    telemetry::deposits_waiting(deposits.len());
     Ok(())
 }
 

@@ -111,6 +111,35 @@ async fn deposits_alone_are_sealed() {
     node.stop().await;
 }
 
+/// A deposit that its depositor has taken back becomes no note; those around it do.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deposit_that_is_taken_back_is_passed_over() {
+    let world = World::new();
+    let mut config = world.config();
+    config.seal.min_deposits = 3;
+    config.seal.deposit_patience_ms = Some(3_600_000);
+    let node = world.start(config).await;
+    world.chain.deposit(1);
+    world.chain.deposit(2);
+    // One is effective, the other is not for a day.
+    world.chain.with(|c| {
+        c.take_backs.insert(1, now() - 5);
+        c.take_backs.insert(2, now() + 86_400);
+    });
+    world.chain.polled(20).await;
+    world.chain.deposit(3);
+    eventually("the deposits settle", || {
+        world.chain.with(|c| c.state.deposit_count == 3)
+    })
+    .await;
+    let values = world.chain.with(|c| {
+        let deposits = c.settled.iter().flat_map(|batch| &batch.deposits);
+        deposits.map(|deposit| deposit.value).collect::<Vec<_>>()
+    });
+    assert_eq!(values, [1, 0, 3]);
+    node.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lone_deposit_waits_for_others_or_for_a_transaction() {
     let world = World::new();

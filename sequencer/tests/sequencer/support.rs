@@ -2,7 +2,7 @@
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
@@ -95,6 +95,8 @@ pub struct ChainState {
     pub state: State,
     /// Deposits with the blocks that hold them.
     pub queue: Vec<(u64, Deposit)>,
+    /// From when on, Unix seconds, deposits are taken back, by index.
+    pub take_backs: BTreeMap<u64, u64>,
     pub assets: AssetTree,
     pub last_time: u64,
     pub settled: Vec<PublishedBatch>,
@@ -157,6 +159,7 @@ impl Chain {
             inner: Mutex::new(ChainState {
                 state: State::genesis(),
                 queue: Vec::new(),
+                take_backs: BTreeMap::new(),
                 assets: [asset(0), asset(1)].into_iter().collect(),
                 last_time: 0,
                 settled: Vec::new(),
@@ -407,10 +410,17 @@ impl Chain {
         check(header.time + 3600 >= timestamp, "TimeBehind")?;
         check(header.time >= chain.last_time, "TimeOrder")?;
         let first = header.first_deposit as usize;
-        let queued = chain.queue.iter().skip(first);
-        let queued = queued.map(|(_, deposit)| deposit);
+        let queued = chain.queue.iter().enumerate().skip(first);
+        let queued =
+            queued.map(
+                |(index, (_, deposit))| match chain.take_backs.get(&(index as u64)) {
+                    Some(effective) if *effective <= header.time => Deposit::TAKEN_BACK,
+                    _ => *deposit,
+                },
+            );
         let count = published.deposits.len();
-        check(queued.take(count).eq(&published.deposits), "DepositWords")?;
+        let expected: Vec<Deposit> = queued.take(count).collect();
+        check(expected == published.deposits, "DepositWords")?;
         let validity = Self::validity(chain, &header.oracle).ok_or("UnknownSnapshot")?;
         check(validity.taken <= header.time, "SnapshotAfterBatch")?;
         check(validity.admits(header.time), "SnapshotSuperseded")?;
@@ -484,6 +494,7 @@ impl SettlementLayer for Chain {
                 context: context(),
                 fee_asset: AssetId(0),
                 last_time: chain.last_time,
+                data_chain: [0; 32],
                 shapes: chain.shapes.clone(),
             }))
         }
@@ -562,6 +573,20 @@ impl SettlementLayer for Chain {
                         index: index as u64,
                         deposit: *deposit,
                     })
+                    .collect()
+            }))
+        }
+        .boxed()
+    }
+
+    fn take_backs(&self) -> BoxFuture<'_, Result<Vec<TakeBack>, SettlementError>> {
+        async move {
+            self.answer()?;
+            Ok(self.with(|chain| {
+                let first = chain.state.deposit_count;
+                let found = chain.take_backs.range(first..);
+                found
+                    .map(|(&index, &effective)| TakeBack { index, effective })
                     .collect()
             }))
         }

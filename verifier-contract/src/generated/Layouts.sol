@@ -38,6 +38,19 @@ uint256 constant TRANSACTION_NOTE_DATA_BYTES = 169;
 uint256 constant TRANSACTION_BYTES = 681;
 uint256 constant NOTE_DATA_WORD_BYTES = 31;
 
+// Calldata of a deposit, in bytes.
+uint256 constant DEPOSIT_DEPOSITOR_AT = 0;
+uint256 constant DEPOSIT_DEPOSITOR_BYTES = 20;
+uint256 constant DEPOSIT_ASSET_AT = 20;
+uint256 constant DEPOSIT_ASSET_BYTES = 2;
+uint256 constant DEPOSIT_VALUE_AT = 22;
+uint256 constant DEPOSIT_VALUE_BYTES = 16;
+uint256 constant DEPOSIT_INNER_AT = 38;
+uint256 constant DEPOSIT_INNER_BYTES = 32;
+uint256 constant DEPOSIT_TAKEN_BACK_AT = 70;
+uint256 constant DEPOSIT_TAKEN_BACK_BYTES = 1;
+uint256 constant DEPOSIT_BYTES = 71;
+
 // Calldata of a withdrawal, in bytes.
 uint256 constant WITHDRAWAL_SLOT_AT = 0;
 uint256 constant WITHDRAWAL_SLOT_BYTES = 1;

@@ -174,8 +174,8 @@ interface IRollup {
     /// @notice The batch has more transactions or deposits than the shape has slots.
     error TooManySlots(uint256 given, uint256 slots);
 
-    /// @notice The slot data are not exactly 681 bytes for each active slot, or the withdrawals are
-    /// not 39 bytes each.
+    /// @notice The data are not exactly 681 bytes for each active slot, 71 for each deposit or 39 for
+    /// each withdrawal.
     error WrongDataLength(uint256 given, uint256 expected);
 
     /// @notice Data word `index` is not below the scalar modulus.
@@ -194,6 +194,8 @@ interface IRollup {
     /// account without code and as the outermost call of a transaction: a reader of the event finds
     /// the data in the transaction's input.
     /// @param header the header values
+    /// @param depositsData 71 bytes for each deposit, as they were queued: depositor 20, asset 2,
+    /// value 16, inner 32, then 1 if it is taken back at the batch's time, else 0
     /// @param slotsData 681 bytes for each active slot: nf×3, cm×3, E.y, audit×9 (32 bytes each,
     /// big-endian), then 169 bytes of note data
     /// @param withdrawalsData 39 bytes for each withdrawal, in strictly rising order of slots: slot
@@ -203,6 +205,7 @@ interface IRollup {
     /// @param dataCommitment c, the Poseidon commitment to the data words
     function submitBatch(
         BatchHeader calldata header,
+        bytes calldata depositsData,
         bytes calldata slotsData,
         bytes calldata withdrawalsData,
         bytes calldata proof,
@@ -247,6 +250,11 @@ interface IRollup {
     /// @notice Returns when the price snapshot of the last batch was taken, in Unix seconds; 0
     /// before the first batch.
     function lastTaken() external view returns (uint40);
+
+    /// @notice Returns the hash chain of all that batches published: keccak256(chain before ‖
+    /// keccak256(data words) ‖ new state) at each batch, 32 bytes each; zero before the first. An
+    /// archive of the batches, wherever it comes from, is checked against it.
+    function dataChain() external view returns (bytes32);
 
     /// @notice Returns the word that binds transactions to this chain and contract: H(CONTEXT;
     /// chain id, this address, 1).

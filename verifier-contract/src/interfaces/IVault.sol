@@ -2,28 +2,15 @@
 pragma solidity 0.8.30;
 
 import {IAssetRegistry} from "./IAssetRegistry.sol";
+import {IDepositQueue} from "./IDepositQueue.sol";
 
 /// @title Vault
 /// @notice Holds all assets of the rollup, the deposit queue and the claims of those who withdraw
 /// (spec: *Settlement*).
-interface IVault {
-    /// @notice A deposit was appended to the queue. The vault received `value + fee` base units:
-    /// `value` is the note's, `fee` is credited to the rollup's sequencer.
-    event DepositQueued(
-        uint64 indexed index,
-        address indexed depositor,
-        uint16 indexed asset,
-        uint128 value,
-        uint128 fee,
-        uint256 inner
-    );
-
+interface IVault is IDepositQueue {
     /// @notice The note of deposit `index` is `owner`'s: its inner commitment is that of owner,
     /// aux 0 and `rcm`.
     event DepositNamed(uint64 indexed index, uint256 indexed owner, uint256 rcm);
-
-    /// @notice The rollup took the deposits `first` … `first + count − 1` into its state.
-    event DepositsConsumed(uint64 first, uint64 count);
 
     /// @notice `account` can claim `amount` more of the asset.
     event Credited(uint16 indexed asset, address indexed account, uint256 amount);
@@ -67,9 +54,6 @@ interface IVault {
 
     /// @notice The vault received less of the asset than a deposit's minimum, in base units.
     error DepositBelowMinimum(uint256 received, uint256 minimum);
-
-    /// @notice The queue has fewer deposits than requested.
-    error DepositsMissing(uint256 requested, uint256 queued);
 
     /// @notice More of the asset would leave, by withdrawals and fees, than entered by deposits.
     error TurnstileBreached(uint256 asset, uint256 requested, uint256 inside);
@@ -139,8 +123,14 @@ interface IVault {
         bytes calldata signature
     ) external returns (uint256 amount);
 
-    /// @notice Marks the next `count` deposits as taken into the state. Only the rollup may call.
-    function consume(uint256 count) external;
+    /// @notice Takes the next deposits of the queue into the state, or passes over those that were
+    /// taken back. Only the rollup may call.
+    /// @param time the time of the batch
+    /// @param data 71 bytes for each deposit, as they were queued: depositor 20, asset 2, value 16,
+    /// inner 32, then 1 if it is taken back at this time, else 0
+    /// @return words two data words for each deposit: pack(class 0, asset, value) and inner, or
+    /// zeros for one that is taken back
+    function consume(uint256 time, bytes calldata data) external returns (uint256[] memory words);
 
     /// @notice Lets `account` claim `amount` of the asset, taken from its inside balance. Only the
     /// rollup may call.
@@ -172,21 +162,6 @@ interface IVault {
     /// @notice Returns from when on the guardian may pause deposits, Unix seconds; 0 before the
     /// first pause.
     function pauseAllowedFrom() external view returns (uint256);
-
-    /// @notice Returns the number of deposits ever queued.
-    function depositCount() external view returns (uint64);
-
-    /// @notice Returns the number of deposits that the state has taken, which is the index of the
-    /// next.
-    function consumedCount() external view returns (uint64);
-
-    /// @notice Returns the two data words of a deposit: pack(class 0, asset, value) and inner;
-    /// zeros if there is none with this index.
-    function depositAt(uint256 index) external view returns (uint256 packed, uint256 inner);
-
-    /// @notice Returns the data words (packed, inner, packed, inner …) of the next `count` deposits
-    /// to consume.
-    function nextDeposits(uint256 count) external view returns (uint256[] memory words);
 
     /// @notice Returns the inside balance of an asset, the turnstile: consumed deposits minus
     /// credited claims.

@@ -2,11 +2,14 @@
 pragma solidity 0.8.30;
 
 import {SCALAR_MODULUS} from "../../src/Fields.sol";
+import {QueuedDeposit} from "../../src/interfaces/IDepositQueue.sol";
 import {BatchHeader, Withdrawal} from "../../src/interfaces/IRollup.sol";
 
 /// @dev A batch as a test builds it.
 struct Batch {
     BatchHeader header;
+    /// 71 bytes for each consumed deposit
+    bytes depositsData;
     /// nf×3, cm×3, E.y, audit×9 for each active slot
     uint256[16][] slotWords;
     /// 169 bytes for each active slot
@@ -33,11 +36,46 @@ library ReferenceBatch {
         }
     }
 
-    function words(Batch memory b, uint256 context, uint256 slots, uint256[] memory deposits)
+    /// @dev One deposit of the data: depositor 20, asset 2, value 16, inner 32, taken back 1.
+    function depositData(QueuedDeposit memory deposit, bool isTakenBack)
+        internal
+        pure
+        returns (bytes memory)
+    {
+        return abi.encodePacked(
+            deposit.depositor, deposit.asset, deposit.value, deposit.inner, isTakenBack
+        );
+    }
+
+    /// @dev The words of the deposits: asset and value are packed with class 0, and a deposit that
+    /// is taken back has none.
+    function depositWords(bytes memory data) internal pure returns (uint256[] memory w) {
+        w = new uint256[](2 * (data.length / 71));
+        for (uint256 i = 0; i < data.length / 71; ++i) {
+            if (data[71 * i + 70] != 0) continue;
+            uint256 at = 71 * i;
+            w[2 * i] = number(data, at + 20, 2) * 2 ** 8 + number(data, at + 22, 16) * 2 ** 24;
+            w[2 * i + 1] = number(data, at + 38, 32);
+        }
+    }
+
+    /// @dev Reads a big-endian number of `size` bytes.
+    function number(bytes memory data, uint256 at, uint256 size)
+        private
+        pure
+        returns (uint256 value)
+    {
+        for (uint256 k = 0; k < size; ++k) {
+            value = value * 256 + uint8(data[at + k]);
+        }
+    }
+
+    function words(Batch memory b, uint256 context, uint256 slots)
         internal
         pure
         returns (uint256[] memory w)
     {
+        uint256[] memory deposits = depositWords(b.depositsData);
         BatchHeader memory h = b.header;
         w = new uint256[](8 + 2 * slots + 24 * slots);
         w[0] = context;

@@ -39,7 +39,7 @@ use subrosa_clock::{Clock as _, VirtualClock};
 use subrosa_l1::{
     Accepted, Account, Block, Cancellation, ClaimReceipt, Contracts, DepositName, DepositReceipt,
     DepositTerms, Head, L1, L1Error, OracleLog, QueuedDeposit, Receipt, Recorded, RollupView,
-    SettledBatch, Settlement, Tag, TokenMetadata, Validity, transactions::Status,
+    SettledBatch, Settlement, Tag, TakeBack, TokenMetadata, Validity, transactions::Status,
 };
 use subrosa_protocol::{
     Fr,
@@ -752,10 +752,14 @@ impl L1 for Market {
             context: self.context,
             fee_asset: AssetId(0),
             last_time: 0,
+            data_chain: [0; 32],
             shapes: vec![Shape::S4],
         })
     }
     async fn deposits(&self, _: u64, _: u64) -> Result<Vec<QueuedDeposit>, L1Error> {
+        Ok(Vec::new())
+    }
+    async fn take_backs(&self) -> Result<Vec<TakeBack>, L1Error> {
         Ok(Vec::new())
     }
     async fn deposits_mined(&self, _: u64) -> Result<u64, L1Error> {

@@ -26,6 +26,15 @@ fn full_partial_and_empty_batches_of_4() {
     }
 }
 
+/// A deposit that is taken back has the words of an empty slot in a place that counts.
+#[test]
+fn deposits_that_are_taken_back() {
+    let witness = Scenario::new(16).batch_with_taken_back();
+    assert_eq!(witness.header.deposits, 4);
+    assert_eq!(witness.deposits[2], [0u64.into(), 0u64.into()]);
+    accepted(witness);
+}
+
 #[test]
 fn first_batch_of_a_ledger() {
     accepted(Scenario::new(12).batch(Shape::S4, 4, 0));

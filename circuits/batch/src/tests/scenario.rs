@@ -153,6 +153,18 @@ impl Scenario {
         self.execute(shape, self.prices, transactions, deposits)
     }
 
+    /// Executes a batch with deposits that were taken back, in every second place.
+    pub(crate) fn batch_with_taken_back(&mut self) -> BatchWitness {
+        self.prices = Fr::rand(&mut self.rng);
+        let deposit = Deposit {
+            asset: AssetId(3),
+            value: 5,
+            inner: Fr::rand(&mut self.rng),
+        };
+        let deposits = vec![Deposit::TAKEN_BACK, deposit, Deposit::TAKEN_BACK, deposit];
+        self.execute(Shape::S4, self.prices, Vec::new(), deposits)
+    }
+
     fn execute(
         &mut self,
         shape: Shape,

@@ -1,0 +1,326 @@
+//! The vault's deposit queue. The vault keeps hashes alone: the deposits are in its log, which is
+//! checked against them.
+
+use std::collections::BTreeMap;
+
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use alloy_sol_types::SolCall as _;
+use subrosa_protocol::{
+    asset::AssetId,
+    batch::{PostedDeposit, PublishedBatch},
+    ledger::Deposit,
+};
+
+use super::{Client, aggregate::Questions, lock, receipt, writes::event_of};
+use crate::{
+    account::Account,
+    contracts::Vault,
+    error::L1Error,
+    transport::{Block, Outgoing, Transport},
+    view::{QueuedDeposit, Receipt, TakeBack},
+    words::{from_word, to_word},
+};
+
+/// Most deposits that one read returns, to bound a caller's memory.
+const MAX_DEPOSITS: u64 = 256;
+
+/// Blocks that are read again after an answer that was odd. No reorganisation reaches further back.
+const REORGANISED: u64 = 256;
+
+/// Deposits read so far.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    by_index: BTreeMap<u64, Entry>,
+    /// Blocks of the requests for each deposit.
+    requests: BTreeMap<u64, u64>,
+    /// First block that was not read yet.
+    next: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    depositor: Address,
+    deposit: Deposit,
+    block: u64,
+}
+
+impl Queue {
+    /// Forgets everything from this block on.
+    fn cut(&mut self, from: u64) {
+        self.by_index.retain(|_, entry| entry.block < from);
+        self.requests.retain(|_, block| *block < from);
+        self.next = self.next.min(from);
+    }
+}
+
+impl Entry {
+    /// Returns the link of this deposit (spec: *Settlement on L1*, Deposit queue).
+    fn link(&self, previous: B256, index: u64) -> B256 {
+        let [packed, inner] = self.deposit.words().map(|word| to_word(&word));
+        let words = [
+            previous,
+            U256::from(index).into(),
+            self.depositor.into_word(),
+            packed.into(),
+            inner.into(),
+        ];
+        keccak256(words.concat())
+    }
+}
+
+impl<T: Transport> Client<T> {
+    pub(super) async fn read_deposits(
+        &self,
+        from: u64,
+        limit: u64,
+    ) -> Result<Vec<QueuedDeposit>, L1Error> {
+        let entries = self.entries(from, limit.min(MAX_DEPOSITS)).await?;
+        let entries = (from..).zip(entries);
+        Ok(entries
+            .map(|(index, entry)| QueuedDeposit {
+                index,
+                deposit: entry.deposit,
+            })
+            .collect())
+    }
+
+    pub(super) async fn read_take_backs(&self) -> Result<Vec<TakeBack>, L1Error> {
+        let block = self.newest().await?;
+        let vault = self.contracts.vault;
+        let mut ask = Questions::default();
+        let consumed = ask.ask("consumedCount", vault, Vault::consumedCountCall {});
+        let requested = ask.ask("requestedCount", vault, Vault::requestedCountCall {});
+        let answers = ask.at(&self.transport, block.hash).await?;
+        let (consumed, requested) = (answers.get(&consumed)?, answers.get(&requested)?);
+        if requested == 0 {
+            return Ok(Vec::new());
+        }
+        self.read_queue(&block).await?;
+        let mut ask = Questions::default();
+        let asked: Vec<_> = {
+            let queue = lock(&self.queue);
+            let waiting = queue.requests.range(consumed..);
+            waiting
+                .map(|(index, _)| {
+                    let call = Vault::takeBackOfCall {
+                        index: U256::from(*index),
+                    };
+                    (*index, ask.ask("takeBackOf", vault, call))
+                })
+                .collect()
+        };
+        let answers = ask.at(&self.transport, block.hash).await?;
+        let mut found = Vec::new();
+        for (index, asked) in &asked {
+            let effective = answers.get(asked)?.effective.to::<u64>();
+            if effective != 0 {
+                found.push(TakeBack {
+                    index: *index,
+                    effective,
+                });
+            }
+        }
+        if found.len() as u64 == requested {
+            return Ok(found);
+        }
+        lock(&self.queue).cut(block.number.saturating_sub(REORGANISED));
+        Err(L1Error::Odd(
+            "the log of the vault leaves out requests for deposits".into(),
+        ))
+    }
+
+    /// Requests a waiting deposit of this account back. Returns from when on batches do not consume
+    /// it, Unix seconds.
+    ///
+    /// # Errors
+    /// [`L1Error::Rejected`] if the deposit does not wait, is another account's, or was requested
+    /// before.
+    pub async fn request_take_back(&self, account: &Account, index: u64) -> Result<u64, L1Error> {
+        let vault = self.contracts.vault;
+        let (previous, queued) = self.waiting(index).await?;
+        let call = Vault::requestTakeBackCall {
+            index,
+            previous,
+            queued,
+        };
+        let data = call.abi_encode().into();
+        let outgoing = Outgoing::new("requestTakeBack", Some(vault), data, U256::ZERO);
+        let mined = self.transport.send(account, outgoing).await?;
+        let event: Vault::TakeBackRequested = event_of(&mined, vault, "request")?;
+        Ok(event.effective.to::<u64>())
+    }
+
+    /// Credits a waiting deposit to its depositor, an hour after the request for it became
+    /// effective or later. Any account may.
+    ///
+    /// # Errors
+    /// [`L1Error::Rejected`] if it is too early, the deposit was not requested back or was credited
+    /// already, or a batch has consumed it or passed over it.
+    pub async fn take_back(&self, account: &Account, index: u64) -> Result<Receipt, L1Error> {
+        let vault = self.contracts.vault;
+        let (previous, queued) = self.waiting(index).await?;
+        let call = Vault::takeBackCall {
+            index,
+            previous,
+            queued,
+        };
+        let data: Bytes = call.abi_encode().into();
+        let length = data.len() as u64;
+        let outgoing = Outgoing::new("takeBack", Some(vault), data, U256::ZERO);
+        let mined = self.transport.send(account, outgoing).await?;
+        Ok(receipt(&mined, length))
+    }
+
+    /// Returns the link before a waiting deposit, and the deposit.
+    async fn waiting(&self, index: u64) -> Result<(B256, Vault::QueuedDeposit), L1Error> {
+        let entries = self.entries(index, 1).await?;
+        let entry = entries.first().ok_or_else(|| L1Error::Rejected {
+            operation: "requestTakeBack",
+            reason: "DepositsMissing".into(),
+        })?;
+        let call = Vault::linkAfterCall {
+            count: U256::from(index),
+        };
+        let link = self.read("linkAfter", self.contracts.vault, call).await;
+        let link = link.map_err(|error| match error {
+            // The vault keeps the links of waiting deposits alone.
+            L1Error::Rejected { operation, .. } => L1Error::Rejected {
+                operation,
+                reason: "DepositConsumed".into(),
+            },
+            other => other,
+        })?;
+        let queued = Vault::QueuedDeposit {
+            depositor: entry.depositor,
+            asset: entry.deposit.asset.0,
+            value: entry.deposit.value,
+            inner: to_word(&entry.deposit.inner),
+        };
+        Ok((link, queued))
+    }
+
+    /// Returns the deposits of a batch as its calldata states them.
+    pub(super) async fn posted_deposits(&self, batch: &PublishedBatch) -> Result<Bytes, L1Error> {
+        let (first, count) = (batch.header.first_deposit, batch.deposits.len());
+        let entries = self.entries(first, count as u64).await?;
+        if entries.len() != count {
+            return Err(L1Error::Odd(
+                "the vault has fewer deposits than the batch".into(),
+            ));
+        }
+        let mut all = Vec::with_capacity(count);
+        for (entry, effective) in entries.iter().zip(&batch.deposits) {
+            let posted = PostedDeposit {
+                depositor: entry.depositor.into_array(),
+                deposit: entry.deposit,
+                is_taken_back: *effective == Deposit::TAKEN_BACK,
+            };
+            if posted.effective() != *effective {
+                // The contract would refuse it for this reason.
+                return Err(L1Error::Rejected {
+                    operation: "submitBatch",
+                    reason: "DepositsDiffer".into(),
+                });
+            }
+            all.push(posted);
+        }
+        Ok(PostedDeposit::write_all(&all).into())
+    }
+
+    /// Returns up to `limit` deposits from index `from` on. Those that wait are what the vault
+    /// binds; earlier ones are as the log states them.
+    async fn entries(&self, from: u64, limit: u64) -> Result<Vec<Entry>, L1Error> {
+        let block = self.newest().await?;
+        let vault = self.contracts.vault;
+        let mut ask = Questions::default();
+        let queued = ask.ask("depositCount", vault, Vault::depositCountCall {});
+        let consumed = ask.ask("consumedCount", vault, Vault::consumedCountCall {});
+        let answers = ask.at(&self.transport, block.hash).await?;
+        let (queued, consumed) = (answers.get(&queued)?, answers.get(&consumed)?);
+        let end = queued.min(from.saturating_add(limit));
+        if from >= end {
+            return Ok(Vec::new());
+        }
+        self.read_queue(&block).await?;
+        let entries: Vec<Entry> = {
+            let queue = lock(&self.queue);
+            let known = (from..end).map_while(|index| queue.by_index.get(&index).copied());
+            known.collect()
+        };
+        let waiting = from.max(consumed);
+        let bound = if entries.len() as u64 != end - from {
+            false
+        } else if waiting < end {
+            let links = [waiting, end].map(|count| Vault::linkAfterCall {
+                count: U256::from(count),
+            });
+            let mut ask = Questions::default();
+            let [before, after] = links.map(|call| ask.ask("linkAfter", vault, call));
+            let answers = ask.at(&self.transport, block.hash).await?;
+            let chained = (waiting..).zip(&entries[(waiting - from) as usize..]);
+            let link = chained.fold(answers.get(&before)?, |link, (index, entry)| {
+                entry.link(link, index)
+            });
+            link == answers.get(&after)?
+        } else {
+            true
+        };
+        if bound {
+            return Ok(entries);
+        }
+        // The log is of other blocks, or incomplete: it is read anew.
+        lock(&self.queue).cut(block.number.saturating_sub(REORGANISED));
+        Err(L1Error::Odd(
+            "the log of the vault differs from its deposit queue".into(),
+        ))
+    }
+
+    /// Reads the log of new blocks up to this one, and again that of the newest blocks read.
+    async fn read_queue(&self, head: &Block) -> Result<(), L1Error> {
+        {
+            // A block with a number that was wrong must not bar those that follow.
+            let mut queue = lock(&self.queue);
+            if queue.next > head.number + 1 {
+                queue.cut(head.number.saturating_sub(REORGANISED));
+            }
+        }
+        loop {
+            let next = lock(&self.queue).next;
+            if next > head.number {
+                return Ok(());
+            }
+            let vault = self.contracts.vault;
+            let queued = self
+                .events::<Vault::DepositQueued>(vault, next, head.number)
+                .await?;
+            let requested = self
+                .events::<Vault::TakeBackRequested>(vault, next, head.number)
+                .await?;
+            let mut deposits = Vec::new();
+            for (found, event) in &queued.events {
+                let entry = Entry {
+                    depositor: event.depositor,
+                    deposit: deposit_of(event)?,
+                    block: found.block,
+                };
+                deposits.push((event.index, entry));
+            }
+            let requests = requested.events.iter();
+            let requests = requests.map(|(found, event)| (event.index, found.block));
+            let mut queue = lock(&self.queue);
+            queue.cut(queued.from);
+            queue.by_index.extend(deposits);
+            queue.requests.extend(requests);
+            queue.next = queued.to + 1;
+        }
+    }
+}
+
+/// Returns the deposit that the vault queued.
+pub(super) fn deposit_of(event: &Vault::DepositQueued) -> Result<Deposit, L1Error> {
+    Ok(Deposit {
+        asset: AssetId(event.asset),
+        value: event.value,
+        inner: from_word(event.inner)?,
+    })
+}

@@ -1,0 +1,241 @@
+//! The deposit queue: the vault's log is checked against the links that the vault keeps, and
+//! deposits are taken back.
+
+#![allow(missing_docs, reason = "a test")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use alloy_primitives::{Address, B256, Bytes, LogData, U256};
+use subrosa_clock::VirtualClock;
+use subrosa_l1::{
+    Account, At, Block, Client, EmbeddedTransport, FoundLog, Head, L1, L1Error, LogQuery,
+    QueuedDeposit, Tag, TakeBack, Transport,
+    deploy::{DeployConfig, NewAsset, deploy, development_token, mint},
+    development,
+    transactions::{Accounts, Node},
+};
+use subrosa_protocol::{Fr, asset::AssetId};
+
+const DOLLAR: AssetId = AssetId(0);
+const DAY: u64 = 86_400;
+
+/// What becomes of each answer for logs.
+type Alter = fn(Vec<FoundLog>) -> Vec<FoundLog>;
+
+/// An endpoint whose answers for logs can be false.
+struct Endpoint {
+    chain: EmbeddedTransport,
+    alter: Mutex<Alter>,
+}
+
+#[async_trait::async_trait]
+impl Transport for Endpoint {
+    async fn chain_id(&self) -> Result<u64, L1Error> {
+        self.chain.chain_id().await
+    }
+    async fn head(&self) -> Result<Head, L1Error> {
+        self.chain.head().await
+    }
+    async fn block(&self, tag: Tag) -> Result<Option<Block>, L1Error> {
+        self.chain.block(tag).await
+    }
+    async fn call(
+        &self,
+        operation: &'static str,
+        to: Address,
+        data: Bytes,
+        at: At,
+    ) -> Result<Bytes, L1Error> {
+        self.chain.call(operation, to, data, at).await
+    }
+    fn accounts(&self) -> &Accounts {
+        self.chain.accounts()
+    }
+    fn node(&self) -> Arc<dyn Node> {
+        self.chain.node()
+    }
+    async fn logs(&self, query: LogQuery) -> Result<Vec<FoundLog>, L1Error> {
+        let alter = *self.alter.lock().unwrap();
+        Ok(alter(self.chain.logs(query).await?))
+    }
+    async fn calldata(
+        &self,
+        transaction: B256,
+        block: Option<B256>,
+    ) -> Result<Option<Bytes>, L1Error> {
+        self.chain.calldata(transaction, block).await
+    }
+    async fn ether(&self, owner: Address) -> Result<U256, L1Error> {
+        self.chain.ether(owner).await
+    }
+    async fn gas_price(&self) -> Result<u128, L1Error> {
+        self.chain.gas_price().await
+    }
+}
+
+/// A rollup with five deposits that no batch has consumed.
+struct World {
+    clock: VirtualClock,
+    endpoint: Arc<Endpoint>,
+    client: Client<Arc<Endpoint>>,
+    depositor: Account,
+    other: Account,
+}
+
+async fn world() -> World {
+    let mut accounts = development::accounts();
+    let funded: Vec<Address> = accounts.iter().map(Account::address).collect();
+    let clock = VirtualClock::new(1_800_000_000);
+    let endpoint = Arc::new(Endpoint {
+        chain: EmbeddedTransport::with_clock(&funded, Arc::new(clock.clone())),
+        alter: Mutex::new(|logs| logs),
+    });
+    let owner = &accounts[0];
+    let token = development_token(&*endpoint, owner, "Dollar", "dUSD", 6).await;
+    let config = DeployConfig {
+        sequencer: accounts[1].address(),
+        guardian: accounts[2].address(),
+        fee_asset: DOLLAR,
+        assets: vec![NewAsset {
+            token: token.unwrap(),
+            auditor: None,
+            flags: 0,
+        }],
+        shapes: Vec::new(),
+    };
+    let deployment = deploy(&*endpoint, owner, &config).await.unwrap();
+    let token = config.assets[0].token;
+    let minted = mint(&*endpoint, owner, token, accounts[3].address(), 1_000);
+    minted.await.unwrap();
+    let client = Client::new(endpoint.clone(), deployment.contracts, None);
+    let depositor = accounts.remove(3);
+    for index in 0..5u64 {
+        let inner = Fr::from(index);
+        let value = 10 + u128::from(index);
+        let made = client.deposit(&depositor, DOLLAR, value, &inner).await;
+        assert_eq!(made.unwrap().index, index);
+    }
+    World {
+        clock,
+        client,
+        endpoint,
+        depositor,
+        other: accounts.remove(0),
+    }
+}
+
+fn reason<T>(result: Result<T, L1Error>) -> String {
+    match result {
+        Err(L1Error::Rejected { reason, .. }) => reason,
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("accepted"),
+    }
+}
+
+/// Replaces the data of the third deposit's event.
+fn with_data(mut logs: Vec<FoundLog>, alter: fn(&mut Vec<u8>)) -> Vec<FoundLog> {
+    if let Some(third) = logs.get_mut(2) {
+        let mut data = third.log.data.data.to_vec();
+        alter(&mut data);
+        let topics = third.log.topics().to_vec();
+        third.log.data = LogData::new_unchecked(topics, data.into());
+    }
+    logs
+}
+
+#[tokio::test]
+async fn a_false_log_is_noticed_and_read_anew() {
+    let world = world().await;
+    let truth = world.client.deposits(0, 10).await.unwrap();
+    let values = truth
+        .iter()
+        .map(|QueuedDeposit { deposit, .. }| deposit.value);
+    assert_eq!(values.collect::<Vec<_>>(), [10, 11, 12, 13, 14]);
+    let cases: [Alter; 6] = [
+        // A deposit, or all of them, are left out.
+        |mut logs| {
+            if logs.len() == 5 {
+                logs.remove(2);
+            }
+            logs
+        },
+        |mut logs| {
+            logs.pop();
+            logs
+        },
+        |_| Vec::new(),
+        // Another value, another inner commitment, no deposit at all.
+        |logs| with_data(logs, |data| data[31] ^= 1),
+        |logs| with_data(logs, |data| data[95] ^= 1),
+        |logs| with_data(logs, |data| data.fill(0)),
+    ];
+    for alter in cases {
+        let client = Client::new(world.endpoint.clone(), world.client.contracts(), None);
+        *world.endpoint.alter.lock().unwrap() = alter;
+        let answer = client.deposits(0, 10).await;
+        let error = answer.expect_err("a false answer is taken");
+        assert!(error.is_transient(), "{error}");
+        // What it had read from the false endpoint does not stay.
+        *world.endpoint.alter.lock().unwrap() = |logs| logs;
+        assert_eq!(client.deposits(0, 10).await.unwrap(), truth);
+        assert_eq!(client.deposits(1, 2).await.unwrap(), truth[1..3]);
+        assert_eq!(client.deposits(5, 2).await.unwrap(), []);
+    }
+}
+
+#[tokio::test]
+async fn a_deposit_is_requested_and_taken_back_once() {
+    let world = world().await;
+    let (client, depositor) = (&world.client, &world.depositor);
+    assert_eq!(client.take_backs().await.unwrap(), []);
+    let stranger = client.request_take_back(&world.other, 2).await;
+    assert_eq!(reason(stranger), "DepositsDiffer");
+    let missing = client.request_take_back(depositor, 5).await;
+    assert_eq!(reason(missing), "DepositsMissing");
+    let early = client.take_back(&world.other, 2).await;
+    assert_eq!(reason(early.map(|_| ())), "NoTakeBack");
+
+    let effective = client.request_take_back(depositor, 2).await.unwrap();
+    let head = client.head().await.unwrap().timestamp;
+    assert_eq!(effective, head + DAY);
+    let expected = TakeBack {
+        index: 2,
+        effective,
+    };
+    assert_eq!(client.take_backs().await.unwrap(), [expected]);
+    let again = client.request_take_back(depositor, 2).await;
+    assert_eq!(reason(again), "TakeBackPending");
+    let early = client.take_back(&world.other, 2).await;
+    assert_eq!(reason(early.map(|_| ())), "TakeBackTooEarly");
+
+    world.clock.advance(Duration::from_secs(DAY + 3_600));
+    client.take_back(&world.other, 2).await.unwrap();
+    let owner = depositor.address().into_array();
+    assert_eq!(client.claimable(owner, DOLLAR).await.unwrap(), 12);
+    let again = client.take_back(&world.other, 2).await;
+    assert_eq!(reason(again.map(|_| ())), "NoTakeBack");
+    // Batches still pass over it.
+    assert_eq!(client.take_backs().await.unwrap(), [expected]);
+    assert_eq!(
+        client.claim(depositor, DOLLAR, None).await.unwrap().amount,
+        12
+    );
+}
+
+/// A sequencer that did not hear of a request would seal a batch that L1 refuses.
+#[tokio::test]
+async fn requests_that_the_log_leaves_out_are_noticed() {
+    let world = world().await;
+    let requested = world.client.request_take_back(&world.depositor, 1).await;
+    requested.unwrap();
+    *world.endpoint.alter.lock().unwrap() = |_| Vec::new();
+    let client = Client::new(world.endpoint.clone(), world.client.contracts(), None);
+    let error = client.take_backs().await.unwrap_err();
+    assert!(error.is_transient(), "{error}");
+    *world.endpoint.alter.lock().unwrap() = |logs| logs;
+    assert_eq!(client.take_backs().await.unwrap().len(), 1);
+}
