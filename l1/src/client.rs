@@ -182,6 +182,8 @@ pub struct Client<T> {
     acceptances: Mutex<Acceptances>,
     /// Deposits of the vault's queue, as far as they were read.
     queue: Mutex<Queue>,
+    /// Held while the queue is read.
+    reading_queue: tokio::sync::Mutex<()>,
     /// The view last read. Its block's hash fixes it for good.
     last: Mutex<Option<Surroundings>>,
 }
@@ -197,6 +199,7 @@ impl<T: Transport> Client<T> {
             shapes: Mutex::default(),
             acceptances: Mutex::default(),
             queue: Mutex::default(),
+            reading_queue: tokio::sync::Mutex::default(),
             last: Mutex::default(),
         }
     }

@@ -187,6 +187,31 @@ async fn a_false_log_is_noticed_and_read_anew() {
     }
 }
 
+/// Whatever is missing is found again once the endpoint answers rightly, however old it is.
+#[tokio::test]
+async fn a_hole_in_an_old_part_of_the_log_is_filled() {
+    let world = world().await;
+    let request = world.client.request_take_back(&world.depositor, 1).await;
+    request.unwrap();
+    // 800 blocks, of which each holds a transaction.
+    for inner in 100..500u64 {
+        let inner = Fr::from(inner);
+        let made = world.client.deposit(&world.depositor, DOLLAR, 1, &inner);
+        made.await.unwrap();
+    }
+    *world.endpoint.alter.lock().unwrap() = |logs| logs.into_iter().skip(3).collect();
+    let client = Client::new(world.endpoint.clone(), world.client.contracts(), None);
+    client.deposits(0, 5).await.expect_err("a false answer");
+    client.take_backs().await.expect_err("a false answer");
+    *world.endpoint.alter.lock().unwrap() = |logs| logs;
+    let mut odd = 0;
+    while client.deposits(0, 5).await.is_err() || client.take_backs().await.is_err() {
+        odd += 1;
+        assert!(odd < 16, "the hole stays");
+    }
+    assert_eq!(client.deposits(0, 5).await.unwrap().len(), 5);
+}
+
 #[tokio::test]
 async fn a_deposit_is_requested_and_taken_back_once() {
     let world = world().await;

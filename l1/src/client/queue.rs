@@ -24,7 +24,7 @@ use crate::{
 /// Most deposits that one read returns, to bound a caller's memory.
 const MAX_DEPOSITS: u64 = 256;
 
-/// Blocks that are read again after an answer that was odd. No reorganisation reaches further back.
+/// Blocks that are read again after an answer that was odd, at first.
 const REORGANISED: u64 = 256;
 
 /// Deposits read so far.
@@ -35,7 +35,14 @@ pub(super) struct Queue {
     requests: BTreeMap<u64, u64>,
     /// First block that was not read yet.
     next: u64,
+    /// Odd answers since the last right one: of deposits, and of requests.
+    doubts: [u32; 2],
 }
+
+/// Index of the doubts about deposits.
+const DEPOSITS: usize = 0;
+/// Index of the doubts about requests.
+const REQUESTS: usize = 1;
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
@@ -50,6 +57,15 @@ impl Queue {
         self.by_index.retain(|_, entry| entry.block < from);
         self.requests.retain(|_, block| *block < from);
         self.next = self.next.min(from);
+    }
+
+    /// Forgets the newest blocks after an odd answer, and twice as many after each further one: the
+    /// fault may lie anywhere in the log.
+    fn doubt(&mut self, what: usize, head: u64) {
+        let doubts = &mut self.doubts[what];
+        let depth = REORGANISED.saturating_mul(1u64.checked_shl(*doubts).unwrap_or(u64::MAX));
+        *doubts = doubts.saturating_add(1);
+        self.cut(head.saturating_sub(depth));
     }
 }
 
@@ -85,6 +101,7 @@ impl<T: Transport> Client<T> {
     }
 
     pub(super) async fn read_take_backs(&self) -> Result<Vec<TakeBack>, L1Error> {
+        let _reading = self.reading_queue.lock().await;
         let block = self.newest().await?;
         let vault = self.contracts.vault;
         let mut ask = Questions::default();
@@ -121,9 +138,10 @@ impl<T: Transport> Client<T> {
             }
         }
         if found.len() as u64 == requested {
+            lock(&self.queue).doubts[REQUESTS] = 0;
             return Ok(found);
         }
-        lock(&self.queue).cut(block.number.saturating_sub(REORGANISED));
+        lock(&self.queue).doubt(REQUESTS, block.number);
         Err(L1Error::Odd(
             "the log of the vault leaves out requests for deposits".into(),
         ))
@@ -230,6 +248,8 @@ impl<T: Transport> Client<T> {
     /// Returns up to `limit` deposits from index `from` on. Those that wait are what the vault
     /// binds; earlier ones are as the log states them.
     async fn entries(&self, from: u64, limit: u64) -> Result<Vec<Entry>, L1Error> {
+        // One reader must not take a head that another one has passed for a wrong number.
+        let _reading = self.reading_queue.lock().await;
         let block = self.newest().await?;
         let vault = self.contracts.vault;
         let mut ask = Questions::default();
@@ -266,10 +286,11 @@ impl<T: Transport> Client<T> {
             true
         };
         if bound {
+            lock(&self.queue).doubts[DEPOSITS] = 0;
             return Ok(entries);
         }
         // The log is of other blocks, or incomplete: it is read anew.
-        lock(&self.queue).cut(block.number.saturating_sub(REORGANISED));
+        lock(&self.queue).doubt(DEPOSITS, block.number);
         Err(L1Error::Odd(
             "the log of the vault differs from its deposit queue".into(),
         ))
@@ -318,6 +339,9 @@ impl<T: Transport> Client<T> {
 
 /// Returns the deposit that the vault queued.
 pub(super) fn deposit_of(event: &Vault::DepositQueued) -> Result<Deposit, L1Error> {
+    if event.value == 0 {
+        return Err(L1Error::Odd("a queued deposit has no value".into()));
+    }
     Ok(Deposit {
         asset: AssetId(event.asset),
         value: event.value,

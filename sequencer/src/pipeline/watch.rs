@@ -77,7 +77,8 @@ struct Following {
 async fn poll(node: &Arc<Node>, oracle: &mut Following) -> Result<(), Failure> {
     let view = look(node).await?;
     read_assets(node, &view).await?;
-    read_deposits(node).await?;
+    // The oracle is followed whatever becomes of the deposits.
+    let deposits = read_deposits(node).await;
     if oracle.due <= node.clock().now() {
         match follow(node).await {
             Ok(refused) => {
@@ -96,7 +97,7 @@ async fn poll(node: &Arc<Node>, oracle: &mut Following) -> Result<(), Failure> {
     }
     node.wake_settle.notify_one();
     node.wake_seal.notify_one();
-    Ok(())
+    deposits
 }
 
 /// Takes over the root of the asset tree, and reads the assets if it changed.
