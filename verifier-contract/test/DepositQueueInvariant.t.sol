@@ -352,3 +352,11 @@ contract FullRingInvariantTest is DepositQueueInvariantTest {
         start(500, 1040);
     }
 }
+
+/// @dev The same with a ring that is nearly full at the start of each run. The place that a deposit
+/// must not take is the one before the first that waits.
+contract FillingRingInvariantTest is DepositQueueInvariantTest {
+    function setUp() public override {
+        start(500, 1020);
+    }
+}

@@ -265,7 +265,10 @@ contract VaultTest is Fixture {
         data = depositsData(0, 2);
         VM.expectRevert(abi.encodeWithSelector(IDepositQueue.DepositsDiffer.selector, 2, 2));
         vault.consume(block.timestamp, data);
-        words = vault.consume(block.timestamp, depositsData(2, 3));
+        data = depositsData(2, 3);
+        VM.expectEmit(true, true, true, true, address(vault));
+        emit IDepositQueue.DepositsConsumed(2, 3);
+        words = vault.consume(block.timestamp, data);
         assertEq(words[1], 2, "inner 2");
         VM.stopPrank();
     }
