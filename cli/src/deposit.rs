@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use serde_json::json;
 use subrosa_l1::{Client, L1 as _, TakeBack};
 use subrosa_node::{Deployment, accounts::account};
@@ -48,7 +49,7 @@ enum Command {
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let deployment = arguments
         .deployment
-        .ok_or_else(|| anyhow::anyhow!("--deployment or SUBROSA_DEPLOYMENT must name a file"))?;
+        .context("name the deployment file with --deployment or SUBROSA_DEPLOYMENT")?;
     let rollup = Deployment::read(&deployment)?.connect().await?;
     let client = Client::new(rollup.transport().clone(), rollup.contracts(), None);
     let sender = || {

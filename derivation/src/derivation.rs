@@ -1,13 +1,13 @@
 //! The state after some block, and the step to a later one.
 
-use alloy_primitives::{B256, Bytes, keccak256};
+use alloy_primitives::{B256, Bytes};
 use rayon::prelude::*;
 use subrosa_l1::{
     Block, Change, L1, L1Error, Recorded, RollupView, Submission, history::BatchRecord,
 };
 use subrosa_protocol::{
     Fr,
-    batch::{PublishedBatch, Shape, data_commitment},
+    batch::{PostedDeposit, PublishedBatch, Shape, data_commitment},
     encoding::fr_to_bytes,
     ledger::{Ledger, ReplayError, State},
     transaction::Context,
@@ -236,16 +236,11 @@ impl Derivation {
             _ => return Err(place.differs(What::Shape, "a registered shape", record.shape)),
         };
 
-        consume(around, &place, submission)?;
+        let deposits = consume(around, &place, submission)?;
         let published = submission
-            .published(shape, self.context)
+            .published(shape, self.context, &deposits)
             .map_err(|e| place.differs(What::Calldata, "an encoded batch", e))?;
-        let chained = [
-            around.data_chain.0,
-            record.words_hash,
-            fr_to_bytes(&record.new_state),
-        ];
-        around.data_chain = keccak256(chained.concat());
+        around.data_chain = record.data_chain(around.data_chain);
         Ok(Prepared {
             place,
             record: *record,
@@ -322,12 +317,12 @@ impl Prepared<'_> {
 }
 
 /// Takes the deposits of a batch from those that wait: L1 queued them and no earlier batch consumed
-/// them. Compares the calldata with them and with the requests for them.
+/// them. Compares the calldata with them and with the requests for them. Returns the calldata's.
 fn consume(
     around: &mut Surroundings,
     place: &Place,
     submission: &Submission,
-) -> Result<(), Box<Difference>> {
+) -> Result<Vec<PostedDeposit>, Box<Difference>> {
     let header = &submission.header;
     let count = usize::from(header.deposits);
     let first = around.next_deposit();
@@ -349,7 +344,7 @@ fn consume(
         let expected = request.is_some_and(|r| r.credited || r.effective <= header.time);
         place.same(What::TakeBack, &expected, &posted.is_taken_back)?;
     }
-    Ok(())
+    Ok(posted)
 }
 
 fn refused(place: &Place, error: &ReplayError) -> Box<Difference> {

@@ -323,9 +323,7 @@ impl Synthetic {
             withdrawals_data: published.withdrawal_data().into(),
             proof: Bytes::from_static(&[0x9f; 64]),
         };
-        let new_state = fr_to_bytes(&record.new_state);
-        let chained = [self.data_chain.0, record.words_hash, new_state];
-        self.data_chain = keccak256(chained.concat());
+        self.data_chain = record.data_chain(self.data_chain);
         let mut changes = credited;
         if count != 0 {
             changes.push(Change::Consumed {

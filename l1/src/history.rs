@@ -8,11 +8,12 @@ use subrosa_protocol::{
     Fr,
     asset::{AssetId, AssetInfo, Stop},
     batch::{BatchHeader, PostedDeposit, PublishedBatch, Shape},
+    encoding::fr_to_bytes,
     ledger::Deposit,
     market::MARKETS,
 };
 
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::{B256, Bytes, keccak256};
 
 use crate::{error::L1Error, view::DepositName};
 
@@ -181,6 +182,16 @@ pub struct BatchRecord {
     pub words_hash: [u8; 32],
 }
 
+impl BatchRecord {
+    /// Returns the rollup's chain of published data after this batch: keccak256 of the chain
+    /// before it, the words' hash and the new state.
+    #[must_use]
+    pub fn data_chain(&self, before: B256) -> B256 {
+        let new_state = fr_to_bytes(&self.new_state);
+        keccak256([before.0, self.words_hash, new_state].concat())
+    }
+}
+
 /// The calldata of `submitBatch`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Submission {
@@ -214,16 +225,21 @@ impl Submission {
             .map_err(|e| L1Error::Odd(format!("deposits of a settled batch: {e}")))
     }
 
-    /// Builds the published batch from the calldata and the deployment's context.
+    /// Builds the published batch from the calldata, with its [`Self::deposits`], and the
+    /// deployment's context.
     ///
     /// # Errors
     /// [`L1Error::Odd`] if the data is not canonical. The contract accepts no such batch.
-    pub fn published(&self, shape: Shape, context: Fr) -> Result<PublishedBatch, L1Error> {
+    pub fn published(
+        &self,
+        shape: Shape,
+        context: Fr,
+        deposits: &[PostedDeposit],
+    ) -> Result<PublishedBatch, L1Error> {
         let header = BatchHeader {
             context,
             ..self.header
         };
-        let deposits = self.deposits()?;
         let deposits = deposits.iter().map(PostedDeposit::effective).collect();
         let (slots, withdrawals) = (&self.slots_data, &self.withdrawals_data);
         PublishedBatch::from_parts(shape, header, deposits, slots, withdrawals)

@@ -288,26 +288,23 @@ async fn node_block(transport: &RpcTransport, number: u64) -> Value {
 async fn a_receipt_of_another_transaction_is_odd() {
     let node = Node::start().await;
     let asked = transaction_hash(9);
-    let receipt = |hash: B256| {
-        json!({
+    let answer = |hash: B256| {
+        let receipt = json!({
             "transactionHash": hash, "transactionIndex": "0x0", "blockHash": block_hash(9),
             "blockNumber": "0x9", "from": Address::ZERO, "to": emitter(), "status": "0x1",
             "cumulativeGasUsed": "0x5208", "gasUsed": "0x5208", "effectiveGasPrice": "0x1",
             "contractAddress": null, "logs": [], "type": "0x2",
             "logsBloom": format!("0x{}", "00".repeat(256)),
-        })
+        });
+        node.decide(move |method, _| {
+            (method == "eth_getTransactionReceipt").then(|| Answer::Result(receipt.clone()))
+        });
     };
-    let right = receipt(asked);
-    node.decide(move |method, _| {
-        (method == "eth_getTransactionReceipt").then(|| Answer::Result(right.clone()))
-    });
+    answer(asked);
     let chain = node.transport().node();
     let found = chain.receipt(asked).await.unwrap().unwrap();
     assert_eq!(found.mined.hash, asked);
-    let other = receipt(transaction_hash(10));
-    node.decide(move |method, _| {
-        (method == "eth_getTransactionReceipt").then(|| Answer::Result(other.clone()))
-    });
+    answer(transaction_hash(10));
     let error = chain.receipt(asked).await.map(|_| ()).unwrap_err();
     assert!(error.is_transient(), "{error}");
 }

@@ -4,6 +4,8 @@
 #![allow(missing_docs, reason = "a test")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod support;
+
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -13,17 +15,15 @@ use alloy_primitives::{Address, B256, Bytes, LogData, U256};
 use subrosa_clock::VirtualClock;
 use subrosa_l1::{
     Account, At, Block, Client, EmbeddedTransport, FoundLog, Head, L1, L1Error, LogQuery,
-    QueuedDeposit, Tag, TakeBack, Transport,
-    deploy::{DeployConfig, NewAsset, deploy, development_token, mint},
-    development,
+    QueuedDeposit, Tag, TakeBack, Transport, development,
     transactions::{Accounts, Node},
 };
-use subrosa_protocol::{Fr, asset::AssetId};
+use subrosa_protocol::Fr;
+use support::{DOLLAR, client, reason};
 
-const DOLLAR: AssetId = AssetId(0);
 const DAY: u64 = 86_400;
 
-/// What becomes of each answer for logs.
+/// Makes a false answer of a true one for logs.
 type Alter = fn(Vec<FoundLog>) -> Vec<FoundLog>;
 
 /// An endpoint whose answers for logs can be false.
@@ -94,25 +94,8 @@ async fn world() -> World {
         chain: EmbeddedTransport::with_clock(&funded, Arc::new(clock.clone())),
         alter: Mutex::new(|logs| logs),
     });
-    let owner = &accounts[0];
-    let token = development_token(&*endpoint, owner, "Dollar", "dUSD", 6).await;
-    let config = DeployConfig {
-        sequencer: accounts[1].address(),
-        guardian: accounts[2].address(),
-        fee_asset: DOLLAR,
-        assets: vec![NewAsset {
-            token: token.unwrap(),
-            auditor: None,
-            flags: 0,
-        }],
-        shapes: Vec::new(),
-    };
-    let deployment = deploy(&*endpoint, owner, &config).await.unwrap();
-    let token = config.assets[0].token;
-    let minted = mint(&*endpoint, owner, token, accounts[3].address(), 1_000);
-    minted.await.unwrap();
-    let client = Client::new(endpoint.clone(), deployment.contracts, None);
     let depositor = accounts.remove(3);
+    let client = client(endpoint.clone(), &depositor).await.unwrap();
     for index in 0..5u64 {
         let inner = Fr::from(index);
         let value = 10 + u128::from(index);
@@ -125,14 +108,6 @@ async fn world() -> World {
         endpoint,
         depositor,
         other: accounts.remove(0),
-    }
-}
-
-fn reason<T>(result: Result<T, L1Error>) -> String {
-    match result {
-        Err(L1Error::Rejected { reason, .. }) => reason,
-        Err(other) => panic!("{other}"),
-        Ok(_) => panic!("accepted"),
     }
 }
 
@@ -179,7 +154,7 @@ async fn a_false_log_is_noticed_and_read_anew() {
         let answer = client.deposits(0, 10).await;
         let error = answer.expect_err("a false answer is taken");
         assert!(error.is_transient(), "{error}");
-        // What it had read from the false endpoint does not stay.
+        // The client forgets the false answer.
         *world.endpoint.alter.lock().unwrap() = |logs| logs;
         assert_eq!(client.deposits(0, 10).await.unwrap(), truth);
         assert_eq!(client.deposits(1, 2).await.unwrap(), truth[1..3]);

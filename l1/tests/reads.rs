@@ -3,6 +3,8 @@
 #![allow(missing_docs, reason = "a test")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod support;
+
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -11,43 +13,16 @@ use std::{
 use alloy_primitives::{Address, B256};
 use serde_json::{Value, json};
 use subrosa_l1::{
-    Account, At, Change, Client, DepositName, DepositTerms, EmbeddedTransport, L1, L1Error, Tag,
-    Transport,
+    Account, At, Change, Client, DepositName, DepositTerms, EmbeddedTransport, L1, Tag, Transport,
     deploy::{DeployConfig, NewAsset, deploy, development_token, mint, set_deposit_terms},
     development::{self, Anvil, AnvilError, AnvilOptions},
 };
 use subrosa_protocol::{
     Fr,
-    asset::{AssetId, AssetInfo},
+    asset::AssetInfo,
     keys::{Seed, ViewingKey},
 };
-
-const DOLLAR: AssetId = AssetId(0);
-const MINTED: u128 = 1_000_000;
-
-/// Deploys the contracts without shapes, and gives `depositor` tokens.
-async fn client<T: Transport>(
-    transport: Arc<T>,
-    depositor: &Account,
-) -> Result<Client<Arc<T>>, L1Error> {
-    let accounts = development::accounts();
-    let owner = &accounts[0];
-    let token = development_token(&*transport, owner, "Dollar", "dUSD", 6).await?;
-    let config = DeployConfig {
-        sequencer: accounts[1].address(),
-        guardian: accounts[2].address(),
-        fee_asset: DOLLAR,
-        assets: vec![NewAsset {
-            token,
-            auditor: None,
-            flags: 0,
-        }],
-        shapes: Vec::new(),
-    };
-    let deployment = deploy(&*transport, owner, &config).await?;
-    mint(&*transport, owner, token, depositor.address(), MINTED).await?;
-    Ok(Client::new(transport, deployment.contracts, None))
-}
+use support::{DOLLAR, MINTED, client, reason};
 
 fn embedded() -> Arc<EmbeddedTransport> {
     let accounts = development::accounts();
@@ -184,13 +159,6 @@ async fn a_deposit_is_worth_what_it_brings_less_the_fee() {
 }
 
 /// Returns the name of the error by which a contract refused.
-fn reason(result: Result<(), L1Error>) -> String {
-    match result {
-        Err(L1Error::Rejected { reason, .. }) => reason,
-        other => panic!("no contract refused: {other:?}"),
-    }
-}
-
 #[tokio::test]
 async fn a_call_reads_the_state_after_the_block_it_names() {
     let transport = embedded();

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::asset::AssetId;
 use crate::domain::Domain;
 use crate::element::{Anchor, NoteCommitment};
-use crate::encoding::CodecError;
+use crate::encoding::{CodecError, Reader, Writer};
 use crate::note::{NoteClass, UnpackError, commit, pack, unpack};
 use crate::nullifier_tree::NullifierTree;
 use crate::poseidon::hash;
@@ -122,6 +122,22 @@ impl Deposit {
             asset,
             value,
             inner: *inner,
+        })
+    }
+
+    /// Writes 50 bytes: asset 2, value 16, inner 32.
+    pub(crate) fn write(&self, out: &mut Writer) {
+        out.integer(self.asset.0.into(), 2);
+        out.integer(self.value, 16);
+        out.element(&self.inner);
+    }
+
+    /// Reads what [`Deposit::write`] writes.
+    pub(crate) fn read(input: &mut Reader<'_>) -> Result<Self, CodecError> {
+        Ok(Self {
+            asset: AssetId(input.u16()?),
+            value: input.integer(16)?,
+            inner: input.element("deposit")?,
         })
     }
 

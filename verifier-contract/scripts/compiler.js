@@ -8,6 +8,11 @@ const solc = require('solc');
 
 const ROOT = path.join(__dirname, '..');
 
+/** npm's forge. */
+const FORGE = path.join(
+  ROOT, 'node_modules', '@foundry-rs', 'forge-linux-amd64', 'bin', 'forge',
+);
+
 const SETTINGS = {
   evmVersion: 'prague',
   viaIR: true,
@@ -40,4 +45,4 @@ function compile(files, outputSelection) {
   return { output, read };
 }
 
-module.exports = { ROOT, SETTINGS, compile, version: () => solc.version() };
+module.exports = { FORGE, ROOT, SETTINGS, compile, version: () => solc.version() };

@@ -5,11 +5,10 @@
 const fs = require('fs');
 const path = require('path');
 const { spawnSync } = require('child_process');
-const { ROOT } = require('./compiler');
+const { FORGE, ROOT } = require('./compiler');
 
 const file = path.join(ROOT, 'gas.json');
-const forge = path.join(ROOT, 'node_modules', '@foundry-rs', 'forge-linux-amd64', 'bin', 'forge');
-const run = spawnSync(forge, ['test', '--match-contract', 'GasTest', '-vv', '--json'], {
+const run = spawnSync(FORGE, ['test', '--match-contract', 'GasTest', '-vv', '--json'], {
   cwd: ROOT,
   encoding: 'utf8',
   maxBuffer: 1 << 26,

@@ -290,7 +290,7 @@ contract DepositQueueTest is Fixture {
         assertEq(vault.requestedCount(), 3, "requested");
         Batch memory b = batchOf(4, 3, effective + 1 hours);
         b.header.feeTotal = 1002 + 1003 + 1;
-        // What is passed over does not come inside.
+        // A deposit that is passed over does not come inside.
         submitReverts(
             b,
             abi.encodeWithSelector(IVault.TurnstileBreached.selector, USD, 1002 + 1003 + 1, 2005)

@@ -53,7 +53,7 @@ abstract contract Fixture is Test {
     PlainToken internal usd;
     PlainToken internal gold;
 
-    /// What the vault queued, by its events.
+    /// Holds the deposits that the vault queued, by its events.
     QueuedDeposit[] internal queue;
 
     function deploy() internal {

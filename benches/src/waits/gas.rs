@@ -11,7 +11,7 @@ const TRANSACTION: f64 = 21_000.0;
 /// for each token instead of four (EIP-7623).
 const FLOOR: f64 = 2.5;
 
-/// Measured gas of the contracts; of `submitBatch` without the proof.
+/// Measured gas of the contracts, with `submitBatch` taken without the proof.
 const CONTRACTS: &str = include_str!("../../../verifier-contract/gas.json");
 
 /// Gas of a batch, by part.

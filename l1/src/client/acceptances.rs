@@ -15,7 +15,7 @@ use crate::{
 
 /// Blocks behind the head within which an event's block is compared with L1 again before the event
 /// is answered. No reorganisation reaches further back.
-const REORGANISED: u64 = 256;
+pub(super) const REORGANISED: u64 = 256;
 
 /// The event of an accepted batch.
 #[derive(Debug, Clone, Copy)]

@@ -104,6 +104,7 @@ impl<T: Transport> Client<T> {
         let published = submission.published(
             shape_of(answers.get(&shape)?.slots)?,
             from_word(answers.get(&context)?)?,
+            &submission.deposits()?,
         )?;
         if data_commitment(&published.words()) != event.accepted.data_commitment {
             // The event or the data; the event is read anew.

@@ -11,7 +11,9 @@ use subrosa_protocol::{
     ledger::Deposit,
 };
 
-use super::{Client, aggregate::Questions, lock, receipt, writes::event_of};
+use super::{
+    Client, acceptances::REORGANISED, aggregate::Questions, lock, receipt, writes::event_of,
+};
 use crate::{
     account::Account,
     contracts::Vault,
@@ -23,9 +25,6 @@ use crate::{
 
 /// Most deposits that one read returns, to bound a caller's memory.
 const MAX_DEPOSITS: u64 = 256;
-
-/// Blocks that are read again after an answer that was odd, at first.
-const REORGANISED: u64 = 256;
 
 /// Deposits read so far.
 #[derive(Debug, Default)]
@@ -69,6 +68,14 @@ impl Queue {
     }
 }
 
+/// Deposits in the order of the queue, from some index on.
+#[derive(Debug, Default)]
+struct Run {
+    entries: Vec<Entry>,
+    /// Link before the first of them, if that one waits.
+    before: Option<B256>,
+}
+
 impl Entry {
     /// Returns the link of this deposit (spec: *Settlement on L1*, Deposit queue).
     fn link(&self, previous: B256, index: u64) -> B256 {
@@ -90,8 +97,8 @@ impl<T: Transport> Client<T> {
         from: u64,
         limit: u64,
     ) -> Result<Vec<QueuedDeposit>, L1Error> {
-        let entries = self.entries(from, limit.min(MAX_DEPOSITS)).await?;
-        let entries = (from..).zip(entries);
+        let run = self.run(from, limit.min(MAX_DEPOSITS)).await?;
+        let entries = (from..).zip(run.entries);
         Ok(entries
             .map(|(index, entry)| QueuedDeposit {
                 index,
@@ -155,14 +162,15 @@ impl<T: Transport> Client<T> {
     /// before.
     pub async fn request_take_back(&self, account: &Account, index: u64) -> Result<u64, L1Error> {
         let vault = self.contracts.vault;
-        let (previous, queued) = self.waiting(index).await?;
+        let operation = "requestTakeBack";
+        let (previous, queued) = self.waiting(operation, index).await?;
         let call = Vault::requestTakeBackCall {
             index,
             previous,
             queued,
         };
         let data = call.abi_encode().into();
-        let outgoing = Outgoing::new("requestTakeBack", Some(vault), data, U256::ZERO);
+        let outgoing = Outgoing::new(operation, Some(vault), data, U256::ZERO);
         let mined = self.transport.send(account, outgoing).await?;
         let event: Vault::TakeBackRequested = event_of(&mined, vault, "request")?;
         Ok(event.effective.to::<u64>())
@@ -176,7 +184,8 @@ impl<T: Transport> Client<T> {
     /// already, or a batch has consumed it or passed over it.
     pub async fn take_back(&self, account: &Account, index: u64) -> Result<Receipt, L1Error> {
         let vault = self.contracts.vault;
-        let (previous, queued) = self.waiting(index).await?;
+        let operation = "takeBack";
+        let (previous, queued) = self.waiting(operation, index).await?;
         let call = Vault::takeBackCall {
             index,
             previous,
@@ -184,30 +193,25 @@ impl<T: Transport> Client<T> {
         };
         let data: Bytes = call.abi_encode().into();
         let length = data.len() as u64;
-        let outgoing = Outgoing::new("takeBack", Some(vault), data, U256::ZERO);
+        let outgoing = Outgoing::new(operation, Some(vault), data, U256::ZERO);
         let mined = self.transport.send(account, outgoing).await?;
         Ok(receipt(&mined, length))
     }
 
     /// Returns the link before a waiting deposit, and the deposit.
-    async fn waiting(&self, index: u64) -> Result<(B256, Vault::QueuedDeposit), L1Error> {
-        let entries = self.entries(index, 1).await?;
-        let entry = entries.first().ok_or_else(|| L1Error::Rejected {
-            operation: "requestTakeBack",
-            reason: "DepositsMissing".into(),
-        })?;
-        let call = Vault::linkAfterCall {
-            count: U256::from(index),
+    async fn waiting(
+        &self,
+        operation: &'static str,
+        index: u64,
+    ) -> Result<(B256, Vault::QueuedDeposit), L1Error> {
+        let run = self.run(index, 1).await?;
+        let refused = |reason: &str| L1Error::Rejected {
+            operation,
+            reason: reason.into(),
         };
-        let link = self.read("linkAfter", self.contracts.vault, call).await;
-        let link = link.map_err(|error| match error {
-            // The vault keeps the links of waiting deposits alone.
-            L1Error::Rejected { operation, .. } => L1Error::Rejected {
-                operation,
-                reason: "DepositConsumed".into(),
-            },
-            other => other,
-        })?;
+        let entry = run.entries.first();
+        let entry = entry.ok_or_else(|| refused("DepositsMissing"))?;
+        let link = run.before.ok_or_else(|| refused("DepositConsumed"))?;
         let queued = Vault::QueuedDeposit {
             depositor: entry.depositor,
             asset: entry.deposit.asset.0,
@@ -220,7 +224,7 @@ impl<T: Transport> Client<T> {
     /// Returns the deposits of a batch as its calldata states them.
     pub(super) async fn posted_deposits(&self, batch: &PublishedBatch) -> Result<Bytes, L1Error> {
         let (first, count) = (batch.header.first_deposit, batch.deposits.len());
-        let entries = self.entries(first, count as u64).await?;
+        let entries = self.run(first, count as u64).await?.entries;
         if entries.len() != count {
             return Err(L1Error::Odd(
                 "the vault has fewer deposits than the batch".into(),
@@ -247,7 +251,10 @@ impl<T: Transport> Client<T> {
 
     /// Returns up to `limit` deposits from index `from` on. Those that wait are what the vault
     /// binds; earlier ones are as the log states them.
-    async fn entries(&self, from: u64, limit: u64) -> Result<Vec<Entry>, L1Error> {
+    async fn run(&self, from: u64, limit: u64) -> Result<Run, L1Error> {
+        if limit == 0 {
+            return Ok(Run::default());
+        }
         // One reader must not take a head that another one has passed for a wrong number.
         let _reading = self.reading_queue.lock().await;
         let block = self.newest().await?;
@@ -259,7 +266,7 @@ impl<T: Transport> Client<T> {
         let (queued, consumed) = (answers.get(&queued)?, answers.get(&consumed)?);
         let end = queued.min(from.saturating_add(limit));
         if from >= end {
-            return Ok(Vec::new());
+            return Ok(Run::default());
         }
         self.read_queue(&block).await?;
         let entries: Vec<Entry> = {
@@ -268,26 +275,27 @@ impl<T: Transport> Client<T> {
             known.collect()
         };
         let waiting = from.max(consumed);
-        let bound = if entries.len() as u64 != end - from {
-            false
-        } else if waiting < end {
+        let mut first = None;
+        let mut is_bound = entries.len() as u64 == end - from;
+        if is_bound && waiting < end {
             let links = [waiting, end].map(|count| Vault::linkAfterCall {
                 count: U256::from(count),
             });
             let mut ask = Questions::default();
             let [before, after] = links.map(|call| ask.ask("linkAfter", vault, call));
             let answers = ask.at(&self.transport, block.hash).await?;
+            let before = answers.get(&before)?;
             let chained = (waiting..).zip(&entries[(waiting - from) as usize..]);
-            let link = chained.fold(answers.get(&before)?, |link, (index, entry)| {
-                entry.link(link, index)
-            });
-            link == answers.get(&after)?
-        } else {
-            true
-        };
-        if bound {
+            let link = chained.fold(before, |link, (index, entry)| entry.link(link, index));
+            is_bound = link == answers.get(&after)?;
+            first = (waiting == from).then_some(before);
+        }
+        if is_bound {
             lock(&self.queue).doubts[DEPOSITS] = 0;
-            return Ok(entries);
+            return Ok(Run {
+                entries,
+                before: first,
+            });
         }
         // The log is of other blocks, or incomplete: it is read anew.
         lock(&self.queue).doubt(DEPOSITS, block.number);

@@ -1,6 +1,6 @@
 //! Deposits in a batch's calldata (spec: *Settlement on L1*, Data posted with a batch).
 
-use crate::asset::AssetId;
+use super::published::check_len;
 use crate::encoding::{CodecError, Reader, Writer};
 use crate::layout::calldata::DEPOSIT_LEN;
 use crate::state::Deposit;
@@ -10,7 +10,7 @@ use crate::state::Deposit;
 pub struct PostedDeposit {
     /// L1 account that deposited.
     pub depositor: [u8; 20],
-    /// What was queued.
+    /// The deposit as it was queued.
     pub deposit: Deposit,
     /// Whether the batch passes over it, because its depositor has taken it back.
     pub is_taken_back: bool,
@@ -37,9 +37,7 @@ impl PostedDeposit {
 
     fn write(&self, out: &mut Writer) {
         out.bytes(&self.depositor);
-        out.integer(self.deposit.asset.0.into(), 2);
-        out.integer(self.deposit.value, 16);
-        out.element(&self.deposit.inner);
+        self.deposit.write(out);
         out.integer(self.is_taken_back.into(), 1);
     }
 
@@ -49,13 +47,7 @@ impl PostedDeposit {
     /// [`CodecError`] if the length is not that of whole deposits, an inner commitment is not
     /// canonical, or a flag is neither 0 nor 1.
     pub fn read_all(data: &[u8]) -> Result<Vec<Self>, CodecError> {
-        let whole = data.len().next_multiple_of(DEPOSIT_LEN);
-        if data.len() != whole {
-            return Err(CodecError::Length {
-                expected: whole,
-                found: data.len(),
-            });
-        }
+        check_len(data.len().next_multiple_of(DEPOSIT_LEN), data.len())?;
         let deposits = data.chunks_exact(DEPOSIT_LEN);
         deposits
             .map(|bytes| Self::read(&mut Reader::new(bytes)))
@@ -65,11 +57,7 @@ impl PostedDeposit {
     fn read(input: &mut Reader<'_>) -> Result<Self, CodecError> {
         Ok(Self {
             depositor: input.array()?,
-            deposit: Deposit {
-                asset: AssetId(input.u16()?),
-                value: input.integer(16)?,
-                inner: input.element("deposit")?,
-            },
+            deposit: Deposit::read(input)?,
             is_taken_back: match input.u8()? {
                 0 => false,
                 1 => true,
@@ -84,6 +72,7 @@ mod tests {
     use ark_bn254::Fr;
 
     use super::*;
+    use crate::asset::AssetId;
 
     fn posted(is_taken_back: bool) -> PostedDeposit {
         PostedDeposit {

@@ -272,9 +272,7 @@ impl PublishedBatch {
         out.bytes(&[VERSION, self.shape.slots() as u8]);
         self.header.write(&mut out);
         for deposit in &self.deposits {
-            out.integer(deposit.asset.0.into(), 2);
-            out.integer(deposit.value, 16);
-            out.element(&deposit.inner);
+            deposit.write(&mut out);
         }
         out.bytes(&self.transaction_data());
         out.bytes(&self.withdrawal_data());
@@ -295,13 +293,7 @@ impl PublishedBatch {
         let header = BatchHeader::read(&mut input)?;
         check_counts(shape, &header)?;
         let deposits = (0..header.deposits)
-            .map(|_| {
-                Ok(Deposit {
-                    asset: AssetId(input.u16()?),
-                    value: input.integer(16)?,
-                    inner: input.element("deposit")?,
-                })
-            })
+            .map(|_| Deposit::read(&mut input))
             .collect::<Result<_, CodecError>>()?;
         let transactions = input.take(DATA_LEN * usize::from(header.transactions))?;
         let withdrawals = input.rest();
@@ -321,7 +313,7 @@ fn check_counts(shape: Shape, header: &BatchHeader) -> Result<(), CodecError> {
     Ok(())
 }
 
-fn check_len(expected: usize, found: usize) -> Result<(), CodecError> {
+pub(super) fn check_len(expected: usize, found: usize) -> Result<(), CodecError> {
     if expected == found {
         Ok(())
     } else {
