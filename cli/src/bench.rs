@@ -4,6 +4,8 @@ use serde_json::Value;
 use subrosa_benches::{admission, batch, client, derivation, interface, scan, waits};
 use subrosa_node::Keys;
 
+use crate::output;
+
 /// `subrosa bench …`
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
@@ -104,10 +106,10 @@ pub(crate) async fn run(keys: &Keys, command: Command) -> anyhow::Result<()> {
         }
     };
     if as_json {
-        println!("{figures}");
+        output::line(figures)?;
     } else if let Value::Object(map) = &figures {
         for (name, value) in map {
-            println!("{name:32} {value}");
+            output::line(format_args!("{name:32} {value}"))?;
         }
     }
     Ok(())

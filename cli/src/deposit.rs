@@ -7,6 +7,8 @@ use serde_json::json;
 use subrosa_l1::{Client, L1 as _, TakeBack};
 use subrosa_node::{Deployment, accounts::account};
 
+use crate::output;
+
 /// Deposits of one read.
 const PAGE: u64 = 256;
 
@@ -74,21 +76,22 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
                         "index": queued.index,
                         "asset": queued.deposit.asset.0,
                         "value": queued.deposit.value.to_string(),
+                        "depositor": format!("0x{}", hex::encode(queued.depositor)),
                         "taken_back_from": request.map(|TakeBack { effective, .. }| effective),
                     });
-                    println!("{line}");
+                    output::line(line)?;
                 }
             }
         }
         Command::RequestBack { index } => {
             let effective = client.request_take_back(&sender()?, index).await?;
             let line = json!({ "index": index, "taken_back_from": effective });
-            println!("{line}");
+            output::line(line)?;
         }
         Command::TakeBack { index } => {
             let receipt = client.take_back(&sender()?, index).await?;
             let line = json!({ "index": index, "l1_transaction": hex::encode(receipt.tx) });
-            println!("{line}");
+            output::line(line)?;
         }
     }
     Ok(())

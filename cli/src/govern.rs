@@ -1,30 +1,40 @@
-//! `subrosa govern`: the actions of governance, printed for a multisig or sent to the timelock.
+//! `subrosa govern`: the actions of governance and of the guardians, printed for a multisig or sent.
 
 mod action;
+mod guardian;
+mod timelock;
 
 use std::path::PathBuf;
 
-use alloy_primitives::{Address, B256, U256, hex};
-use anyhow::{Context as _, bail, ensure};
+use alloy_primitives::{B256, hex};
+use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
-use subrosa_l1::{
-    Account,
-    governance::{Action, Governance, Operation, Pending, State, decode, decode_timelock},
-};
+use subrosa_l1::{Account, governance::Governance};
 use subrosa_node::{
     Deployment, Keys, Rollup,
-    accounts::{DEPLOYER, GUARDIAN, account},
+    accounts::{DEPLOYER, account},
 };
 
-use self::action::ActionCommand;
+use self::{action::ActionCommand, guardian::GuardianCommand};
+use crate::output;
 
 /// Arguments of `subrosa govern`.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
+    #[command(flatten)]
+    flags: Flags,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// How an action is done.
+#[derive(clap::Args)]
+struct Flags {
     /// File that says where L1 and its contracts are (TOML; `subrosa setup deploy` prints it).
     #[arg(long, env = "SUBROSA_DEPLOYMENT", global = true)]
     deployment: Option<PathBuf>,
-    /// Print the operation, for a multisig to send. The default.
+    /// Print the operation, or a guardian's call, for a multisig to send. The default, except for
+    /// what a guardian does.
     #[arg(long, global = true, conflicts_with_all = ["schedule", "execute", "cancel"])]
     print: bool,
     /// Schedule the operation, as a proposer.
@@ -40,9 +50,10 @@ pub(crate) struct Arguments {
     /// Seconds between scheduling and execution [default: the timelock's minimum].
     #[arg(long, global = true)]
     delay: Option<u64>,
-    /// Number that distinguishes operations that are otherwise equal: each is executed once.
-    #[arg(long, global = true, default_value_t = 0)]
-    salt: u64,
+    /// Number that distinguishes operations that are otherwise equal: each is executed once
+    /// [default: 0].
+    #[arg(long, global = true)]
+    salt: Option<u64>,
     /// Id of an operation that must be executed before.
     #[arg(long, global = true)]
     predecessor: Option<B256>,
@@ -54,8 +65,34 @@ pub(crate) struct Arguments {
     /// File with the account's private key, 64 hex digits.
     #[arg(long, global = true)]
     key_file: Option<PathBuf>,
-    #[command(subcommand)]
-    command: Command,
+}
+
+impl Flags {
+    /// Returns the account that sends.
+    fn sender(&self, rollup: &Rollup, number: usize) -> anyhow::Result<Account> {
+        account(
+            self.key_file.as_deref(),
+            "SUBROSA_GOVERNANCE_KEY",
+            self.development.then_some(number),
+            rollup.chain_id(),
+        )
+    }
+
+    /// Refuses the flags of the timelock where they would do nothing.
+    fn refuse_timelock(&self, why: &str) -> anyhow::Result<()> {
+        let given = [
+            ("--schedule", self.schedule),
+            ("--execute", self.execute),
+            ("--cancel", self.cancel),
+            ("--delay", self.delay.is_some()),
+            ("--salt", self.salt.is_some()),
+            ("--predecessor", self.predecessor.is_some()),
+        ];
+        match given.iter().find(|(_, given)| *given) {
+            Some((flag, _)) => bail!("leave out {flag}: {why}"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// `subrosa govern …`
@@ -63,29 +100,8 @@ pub(crate) struct Arguments {
 enum Command {
     #[command(flatten)]
     Action(ActionCommand),
-    /// Pause deposits, at once, as the guardian. The pause ends by itself after three days.
-    Pause,
-    /// Allow deposits again, at once, as the guardian.
-    Resume,
-    /// Stop seizures of assets that are collateral, at once, as the guardian of seizures: at most
-    /// to a day from now, each asset once in three days, and one call in six hours.
-    StopSeizures {
-        /// Id of an asset with its markets, 0 to 15, as `4:0,7`. Repeat it for each asset.
-        #[arg(long = "asset", required = true, value_name = "ID:MARKETS")]
-        assets: Vec<String>,
-        /// First second of the snapshots whose prices seize nothing, at most 25 hours ago.
-        #[arg(long)]
-        from: u64,
-        /// Minutes from that second to the last one.
-        #[arg(long)]
-        minutes: u16,
-    },
-    /// Allow seizures of an asset at prices from now on, as the guardian of seizures.
-    ResumeSeizures {
-        /// Id of the asset.
-        #[arg(long)]
-        asset: u16,
-    },
+    #[command(flatten)]
+    Guardian(GuardianCommand),
     /// Create the data contract of this machine's verifying key for a shape, which `register-shape`
     /// names. Any account may.
     CreateKey {
@@ -93,11 +109,13 @@ enum Command {
         #[arg(long)]
         slots: usize,
     },
+    /// Say who may act, from when on, what is paused or stopped, and the markets.
+    Status,
     /// List the operations that wait in the timelock.
     List {
-        /// First block to read.
-        #[arg(long, default_value_t = 0)]
-        from: u64,
+        /// First block to read [default: that of the deployment].
+        #[arg(long)]
+        from: Option<u64>,
     },
     /// Say what a call does: of a contract, or of the timelock. Needs no L1.
     Decode {
@@ -108,228 +126,103 @@ enum Command {
 
 /// Runs a command of governance.
 pub(crate) async fn run(keys: &Keys, arguments: Arguments) -> anyhow::Result<()> {
-    if let Command::Decode { calldata } = &arguments.command {
-        println!(
-            "{}",
-            meaning(&hex::decode(calldata).context("0x hex is needed")?)?
-        );
-        return Ok(());
+    let Arguments { flags, command } = arguments;
+    if let Command::Decode { calldata } = &command {
+        let calldata = hex::decode(calldata).context("0x hex is needed")?;
+        return output::line(timelock::meaning(&calldata)?);
     }
-    let file = arguments
+    let file = flags
         .deployment
         .as_ref()
         .context("name the deployment file with --deployment or SUBROSA_DEPLOYMENT")?;
-    let rollup = Deployment::read(file)?.connect().await?;
+    let deployment = Deployment::read(file)?;
+    let deployed_at = deployment.deployed_at;
+    let rollup = deployment.connect().await?;
     let governance = Governance::of(&**rollup.transport(), &rollup.contracts()).await?;
-    match &arguments.command {
+    match command {
         Command::Action(command) => {
             let action = command.action(&governance).await?;
-            act(&arguments, &rollup, &governance, &action).await
+            timelock::act(&flags, &rollup, &governance, &action).await
         }
-        Command::Pause | Command::Resume => {
-            let paused = matches!(arguments.command, Command::Pause);
-            let guardian = sender(&arguments, &rollup, GUARDIAN)?;
-            let mined = governance.pause(&guardian, paused).await?;
-            let what = match governance.paused_until().await? {
-                Some(until) => format!("paused until {until} (Unix seconds)"),
-                None => {
-                    let from = governance.pause_allowed_from().await?;
-                    format!("resumed; a pause is allowed from {from} (Unix seconds) on")
-                }
-            };
-            println!("{}", sent(&mined.hash, &what));
-            Ok(())
-        }
-        Command::StopSeizures {
-            assets,
-            from,
-            minutes,
-        } => {
-            let stops = assets.iter().map(|text| stop(text));
-            let (ids, markets) = stops
-                .collect::<anyhow::Result<Vec<_>>>()?
-                .into_iter()
-                .unzip();
-            let guardian = sender(&arguments, &rollup, GUARDIAN)?;
-            let mined = governance
-                .stop_seizures(&guardian, ids, markets, *from, *minutes)
-                .await?;
-            let what = format!("seizures stopped at prices from {from} for {minutes} minutes");
-            println!("{}", sent(&mined.hash, &what));
-            Ok(())
-        }
-        Command::ResumeSeizures { asset } => {
-            let guardian = sender(&arguments, &rollup, GUARDIAN)?;
-            let mined = governance.resume_seizures(&guardian, *asset).await?;
-            println!("{}", sent(&mined.hash, "seizures resumed"));
-            Ok(())
-        }
-        Command::CreateKey { slots } => {
-            let shape = subrosa_protocol::batch::Shape::from_slots(*slots)
-                .context("a shape has 4, 16 or 64 slots")?;
-            let bars = indicatif::MultiProgress::new();
-            let keys = keys.clone();
-            let batch = tokio::task::spawn_blocking(move || keys.batch(&[shape], &bars)).await??;
-            let key = batch.first().context("a shape has keys")?;
-            subrosa_node::keys::refuse_unsafe(key.is_unsafe_development(), &rollup)?;
-            let account = sender(&arguments, &rollup, DEPLOYER)?;
-            println!("{}", governance.create_key(&account, key.vk_data()).await?);
-            Ok(())
-        }
+        Command::Guardian(command) => command.run(&flags, &rollup, &governance).await,
+        Command::CreateKey { slots } => create_key(keys, &flags, &rollup, &governance, slots).await,
+        Command::Status => output::json(&status(&rollup, &governance).await?),
         Command::List { from } => {
-            let pending = governance.pending(*from).await?;
-            let lines: Vec<Value> = pending.iter().map(listed).collect();
-            println!("{}", serde_json::to_string_pretty(&lines)?);
-            Ok(())
+            let pending = governance.pending(from.unwrap_or(deployed_at)).await?;
+            output::json(&pending.iter().map(timelock::listed).collect())
         }
         Command::Decode { .. } => Ok(()),
     }
 }
 
-/// Parses an asset and its markets. Returns the asset's id and one bit for each market.
-fn stop(text: &str) -> anyhow::Result<(u16, u16)> {
-    let form = || format!("--asset needs an id and markets, as 4:0,7, and says {text}");
-    let (asset, markets) = text.split_once(':').with_context(form)?;
-    let bits = markets.split(',').try_fold(0, |bits, id| {
-        let id: u8 = id.parse().with_context(form)?;
-        ensure!(id < 16, "market numbers are 0 to 15, and --asset says {id}");
-        Ok(bits | 1 << id)
-    })?;
-    Ok((asset.parse().with_context(form)?, bits))
-}
-
-/// Returns the account that sends.
-fn sender(arguments: &Arguments, rollup: &Rollup, number: usize) -> anyhow::Result<Account> {
-    account(
-        arguments.key_file.as_deref(),
-        "SUBROSA_GOVERNANCE_KEY",
-        arguments.development.then_some(number),
-        rollup.chain_id(),
-    )
-}
-
-/// Prints, schedules, executes or cancels the operation of an action.
-async fn act(
-    arguments: &Arguments,
+/// Creates the data contract of a shape's verifying key and prints its address.
+async fn create_key(
+    keys: &Keys,
+    flags: &Flags,
     rollup: &Rollup,
     governance: &Governance<'_>,
-    action: &Action,
+    slots: usize,
 ) -> anyhow::Result<()> {
-    let (target, data) = action.call(governance.targets())?;
-    let operation = Operation {
-        target,
-        data,
-        predecessor: arguments.predecessor.unwrap_or_default(),
-        salt: B256::from(U256::from(arguments.salt)),
-    };
-    let minimum = governance.minimum_delay().await?;
-    let delay = arguments.delay.unwrap_or(minimum);
-    ensure!(
-        delay >= minimum,
-        "the timelock's minimum delay is {minimum} s, and --delay says {delay} s"
-    );
-    let id = operation.id();
-    let state = governance.state(id).await?;
-    if !(arguments.schedule || arguments.execute || arguments.cancel) {
-        let shown = shown(governance.timelock(), &operation, delay, state)?;
-        println!("{}", serde_json::to_string_pretty(&shown)?);
-        return Ok(());
+    flags.refuse_timelock("any account creates a key, without the timelock")?;
+    if flags.print {
+        bail!("leave out --print: any account creates a key, without the timelock");
     }
-    let account = sender(arguments, rollup, DEPLOYER)?;
-    let (mined, what) = if arguments.schedule {
-        match state {
-            State::Unset => {}
-            State::Done => bail!("the operation {id} was executed; choose another --salt"),
-            State::Waiting(_) | State::Ready(_) => bail!("the operation {id} is scheduled already"),
-        }
-        let mined = governance.schedule(&account, &operation, delay).await?;
-        (mined, "scheduled")
-    } else if arguments.execute {
-        match state {
-            State::Ready(_) => {}
-            State::Unset => bail!("the operation {id} is not scheduled"),
-            State::Done => bail!("the operation {id} was executed already"),
-            State::Waiting(time) => bail!("the operation {id} is ready at {time} (Unix seconds)"),
-        }
-        (governance.execute(&account, &operation).await?, "executed")
-    } else {
-        (governance.cancel(&account, id).await?, "cancelled")
-    };
-    println!("{}", sent(&mined.hash, &format!("{what} {id}")));
-    Ok(())
+    let shape = subrosa_protocol::batch::Shape::from_slots(slots)
+        .context("a shape has 4, 16 or 64 slots")?;
+    let bars = indicatif::MultiProgress::new();
+    let keys = keys.clone();
+    let batch = tokio::task::spawn_blocking(move || keys.batch(&[shape], &bars)).await??;
+    let key = batch.first().context("a shape has keys")?;
+    subrosa_node::keys::refuse_unsafe(key.is_unsafe_development(), rollup)?;
+    let account = flags.sender(rollup, DEPLOYER)?;
+    output::line(governance.create_key(&account, key.vk_data()).await?)
 }
 
-fn sent(transaction: &B256, what: &str) -> String {
-    format!("{what}, transaction {transaction}")
-}
-
-/// Describes an operation with the two calls of the timelock that carry it.
-fn shown(
-    timelock: Address,
-    operation: &Operation,
-    delay: u64,
-    state: State,
-) -> anyhow::Result<Value> {
-    let call = |data: Vec<u8>| {
-        json!({
-            "to": timelock,
-            "value": "0",
-            "calldata": hex::encode_prefixed(data),
+/// Describes who may act and what is in force. Times are Unix seconds.
+async fn status(rollup: &Rollup, governance: &Governance<'_>) -> anyhow::Result<Value> {
+    let markets = governance.markets().await?;
+    let markets = (0u8..).zip(&markets).filter_map(|(id, market)| {
+        let market = market.as_ref()?;
+        Some(json!({
+            "id": id,
+            "collateral": market.collateral.0,
+            "debt": market.debt.0,
+            "haircut_bp": market.haircut,
+            "initial_margin_bp": market.initial,
+            "maintenance_margin_bp": market.maintenance,
+            "bonus_bp": market.bonus,
+            "maximum_age_s": market.max_age,
+        }))
+    });
+    let markets: Vec<Value> = markets.collect();
+    let assets = rollup.client(None).assets().await?;
+    let stops = assets.iter().filter(|asset| asset.stop.markets != 0);
+    let stops: Vec<Value> = stops
+        .map(|asset| {
+            json!({
+                "asset": asset.id.0,
+                "markets": (0..16).filter(|id| asset.stop.markets >> id & 1 == 1).collect::<Vec<u8>>(),
+                "from": asset.stop.from,
+                "minutes": asset.stop.minutes,
+            })
         })
-    };
+        .collect();
     Ok(json!({
-        "meaning": meaning(&operation.data)?,
-        "operation": operation.id(),
-        "target": operation.target,
-        "value": "0",
-        "calldata": hex::encode_prefixed(&operation.data),
-        "predecessor": operation.predecessor,
-        "salt": operation.salt,
-        "delay": delay,
-        "state": state_text(state),
-        "schedule": call(operation.schedule_call(delay)),
-        "execute": call(operation.execute_call()),
+        "time": governance.time().await?,
+        "timelock": governance.timelock(),
+        "minimum_delay_s": governance.minimum_delay().await?,
+        "sequencer": governance.sequencer().await?,
+        "guardian": governance.guardian().await?,
+        "deposits_paused_until": governance.paused_until().await?,
+        "pause_allowed_from": governance.pause_allowed_from().await?,
+        "seizure_guardian": governance.seizure_guardian().await?,
+        "stops_allowed_from": governance.stops_allowed_from().await?,
+        "stops": stops,
+        "markets": markets,
     }))
 }
 
-/// Describes a pending operation.
-fn listed(pending: &Pending) -> Value {
-    let calls = pending.calls.iter().map(|(target, value, data)| {
-        json!({
-            "target": target,
-            "value": value.to_string(),
-            "calldata": hex::encode_prefixed(data),
-            "meaning": decode(data).unwrap_or_else(|| "unknown call".into()),
-        })
-    });
-    json!({
-        "operation": pending.id,
-        "state": state_text(pending.state),
-        "predecessor": pending.predecessor,
-        "salt": pending.salt,
-        "calls": calls.collect::<Vec<_>>(),
-    })
-}
-
-fn state_text(state: State) -> String {
-    match state {
-        State::Unset => "not scheduled".into(),
-        State::Waiting(time) => format!("ready at {time} (Unix seconds)"),
-        State::Ready(time) => format!("ready since {time} (Unix seconds)"),
-        State::Done => "executed".into(),
-    }
-}
-
-/// Says what a call does.
-fn meaning(data: &[u8]) -> anyhow::Result<String> {
-    if let Some((what, operation)) = decode_timelock(data) {
-        return Ok(match operation {
-            Some(operation) => {
-                let inner = decode(&operation.data).unwrap_or_else(|| "an unknown call".into());
-                format!("{what}: {inner} (operation {})", operation.id())
-            }
-            None => what,
-        });
-    }
-    decode(data).context("no action of governance or of the guardian has this calldata")
+/// Says what a mined transaction has done.
+fn sent(transaction: &B256, what: &str) -> String {
+    format!("{what}, transaction {transaction}")
 }

@@ -13,6 +13,8 @@ use subrosa_protocol::{
 };
 use subrosa_prover::groth16::{PROOF_LEN, ProofBytes};
 
+use crate::output;
+
 /// `subrosa prover …`
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
@@ -91,6 +93,6 @@ fn verify(keys: &Keys, proof: &Path) -> anyhow::Result<()> {
         &instances,
         &hex::decode(file.proof.trim_start_matches("0x"))?,
     )?;
-    println!("valid");
+    output::line(format_args!("valid"))?;
     Ok(())
 }

@@ -22,6 +22,8 @@ use subrosa_sequencer::{
     store::{self, Store, carry, copy},
 };
 
+use crate::output;
+
 /// Actions other than running. The options of `subrosa sequencer` go before the action.
 #[derive(clap::Subcommand)]
 enum Action {
@@ -242,10 +244,10 @@ async fn rebuild(mut config: Config, ports: Ports, set_aside: bool) -> anyhow::R
     running.stop().await;
     bar.finish_and_clear();
     let seconds = began.elapsed().as_secs_f64();
-    println!(
+    output::line(format_args!(
         "{} holds {batches} batches, read in {seconds:.1} s",
         store.display()
-    );
+    ))?;
     Ok(())
 }
 
@@ -296,20 +298,20 @@ fn backup(store: &Path, to: &Path) -> anyhow::Result<()> {
     let bar = ProgressBar::new_spinner().with_message("entries");
     let entries = copy(store, to, |entries| bar.set_position(entries))?;
     bar.finish_and_clear();
-    println!(
+    output::line(format_args!(
         "{} holds a copy of {} ({entries} entries)",
         to.display(),
         store.display()
-    );
+    ))?;
     Ok(())
 }
 
 /// Puts a copy in the place of a missing store.
 fn restore(from: &Path, to: &Path) -> anyhow::Result<()> {
     let entries = store::restore(from, to)?;
-    println!(
+    output::line(format_args!(
         "{} is restored ({entries} entries); start the sequencer",
         to.display()
-    );
+    ))?;
     Ok(())
 }

@@ -14,6 +14,8 @@ use subrosa_node::{
 use subrosa_protocol::{asset::AssetId, batch::Shape};
 use subrosa_prover::setup::bundle::OtherKeys;
 
+use crate::output;
+
 /// The tokens that `subrosa setup deploy` makes, in the order of the asset ids.
 const TOKENS: [Token; 2] = [
     Token {
@@ -112,13 +114,17 @@ fn carry(keys: &Keys, command: KeysCommand, bars: &MultiProgress) -> anyhow::Res
             imported?
         }
     };
-    println!("bundle {}: {}", bundle.hash, bundle.names.join(", "));
+    output::line(format_args!(
+        "bundle {}: {}",
+        bundle.hash,
+        bundle.names.join(", ")
+    ))?;
     if let Some(files) = store.transaction_files()? {
-        println!(
+        output::line(format_args!(
             "transaction: verifying key {}, unsafe development: {}",
             hex::encode(files.key_hash),
             files.unsafe_development
-        );
+        ))?;
     }
     Ok(())
 }
@@ -162,24 +168,24 @@ pub(crate) async fn run(keys: &Keys, command: Command) -> anyhow::Result<()> {
             action: None,
         } => {
             let transaction = keys.transaction(&bars)?;
-            println!(
+            output::line(format_args!(
                 "transaction: verifying key {}, unsafe development: {}",
                 hex::encode(transaction.vk_hash()),
                 transaction.is_unsafe_development()
-            );
+            ))?;
             for batch in keys.batch(&shapes(&slots)?, &bars)? {
-                println!(
+                output::line(format_args!(
                     "batch of {}: k = {}, unsafe development: {}",
                     batch.shape().slots(),
                     batch.k(),
                     batch.is_unsafe_development()
-                );
+                ))?;
             }
             Ok(())
         }
         Command::ImportSrs { file } => {
             let k = keys.open()?.import_srs(&file)?;
-            println!("parameters for circuits up to 2^{k} rows");
+            output::line(format_args!("parameters for circuits up to 2^{k} rows"))?;
             Ok(())
         }
         Command::Deploy {
@@ -190,7 +196,7 @@ pub(crate) async fn run(keys: &Keys, command: Command) -> anyhow::Result<()> {
         } => {
             let shapes = shapes(&slots)?;
             let deployment = deploy_on(keys, l1, &shapes, mint, &deposit_terms, &bars).await?;
-            print!("{}", deployment.to_toml()?);
+            output::line(deployment.to_toml()?.trim_end())?;
             Ok(())
         }
     }

@@ -20,6 +20,8 @@ use subrosa_protocol::keys::{Network, Seed, ViewingKey};
 use subrosa_wallet::Watch;
 use zeroize::Zeroizing;
 
+use crate::output;
+
 /// `subrosa wallet …`. The passphrase of the key file comes from SUBROSA_PASSPHRASE, from the file
 /// that SUBROSA_PASSPHRASE_FILE names, or from the terminal.
 #[derive(clap::Subcommand)]
@@ -162,17 +164,17 @@ pub(crate) async fn run(keys: &Keys, command: Command) -> anyhow::Result<()> {
             };
             let passphrase = passphrase(true)?;
             let seed = restore.then(read_seed).transpose()?;
-            println!("{}", Home::new(directory).init(seed, network, &passphrase)?);
+            output::line(Home::new(directory).init(seed, network, &passphrase)?)?;
             Ok(())
         }
         Command::Address { directory } => {
             let (seed, network) = Home::new(directory).unlock(&passphrase(false)?)?;
-            println!("{}", ViewingKey::from_seed(&seed).address().encode(network));
+            output::line(ViewingKey::from_seed(&seed).address().encode(network))?;
             Ok(())
         }
         Command::Backup { directory } => {
             let (seed, _) = Home::new(directory).unlock(&passphrase(false)?)?;
-            println!("{}", hex::encode(seed.as_bytes()));
+            output::line(hex::encode(seed.as_bytes()))?;
             Ok(())
         }
         Command::Run(arguments) => serve(keys, arguments).await,
@@ -205,6 +207,15 @@ async fn serve(keys: &Keys, arguments: RunArguments) -> anyhow::Result<()> {
         arguments.listen
     );
     let proxy = proxy(arguments.proxy)?;
+    ensure!(
+        proxy.is_some() || !arguments.direct_l1,
+        "--direct-l1 leaves L1 out of a proxy, and none is named: add --proxy"
+    );
+    if let Some(proxy) = &proxy
+        && let Err(error) = proxy.reach().await
+    {
+        tracing::warn!("{error}");
+    }
     let to_l1 = proxy.as_ref().filter(|_| !arguments.direct_l1);
     let deployment = Deployment::read(&arguments.deployment)?;
     let rollup = deployment.connect_through(to_l1).await?;

@@ -75,7 +75,17 @@ impl ClientError {
 impl From<reqwest::Error> for ClientError {
     fn from(error: reqwest::Error) -> Self {
         // Without the URL: it may name an operator's private host.
-        Self::Unavailable(error.without_url().to_string())
+        Self::Unavailable(with_cause(&error.without_url()))
+    }
+}
+
+/// Describes an error with its first cause, such as a refused connection or a certificate that
+/// nobody trusts: the error of a request says no more than that it failed.
+fn with_cause(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    match causes.last() {
+        Some(first) => format!("{error}: {first}"),
+        None => error.to_string(),
     }
 }
 
@@ -142,6 +152,20 @@ mod tests {
         assert_eq!(problem.reason.as_deref(), Some("expired"));
         assert!(problem.retryable);
         assert!(serde_json::from_str::<AnyProblem>("{}").is_err());
+    }
+
+    #[tokio::test]
+    async fn a_failed_request_names_its_cause_and_not_its_address() {
+        // Nothing listens there: the port was free a moment ago.
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap();
+        drop(free);
+        let sent = reqwest::get(format!("http://{address}/v1/private")).await;
+        let ClientError::Unavailable(text) = sent.unwrap_err().into() else {
+            panic!("it is unavailable")
+        };
+        assert!(text.contains("refused"), "{text}");
+        assert!(!text.contains("private"), "{text}");
     }
 
     #[test]

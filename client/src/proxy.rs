@@ -1,12 +1,15 @@
 //! A SOCKS5 proxy, such as Tor's, through which a client reaches its service.
 
-use std::str::FromStr;
+use std::{str::FromStr, time::Duration};
 
 use rand::{RngCore as _, rngs::OsRng};
 use reqwest::Url;
 use thiserror::Error;
 
 use crate::error::ClientError;
+
+/// Longest wait for a connection to the proxy.
+const REACH: Duration = Duration::from_secs(5);
 
 /// Address of a SOCKS5 proxy. The proxy resolves host names: no name is looked up on this machine.
 #[derive(Clone)]
@@ -29,6 +32,7 @@ impl FromStr for Proxy {
         let bare = matches!(url.path(), "" | "/");
         let bare = bare && url.query().is_none() && url.fragment().is_none();
         let addressed = url.host_str().is_some_and(|host| !host.is_empty());
+        let addressed = addressed && url.port().is_some();
         let named = !url.username().is_empty();
         if url.scheme() == "socks5h" && addressed && bare && named == url.password().is_some() {
             Ok(Self(url))
@@ -56,6 +60,25 @@ impl Proxy {
             let _ = url.set_password(Some(&random()));
         }
         Self(url)
+    }
+
+    /// Tries whether something listens at the proxy's address.
+    ///
+    /// # Errors
+    /// [`ClientError::Unavailable`], which names the address without credentials.
+    pub async fn reach(&self) -> Result<(), ClientError> {
+        let host = self.0.host_str().unwrap_or_default();
+        let port = self.0.port().unwrap_or_default();
+        let name = host.trim_start_matches('[').trim_end_matches(']');
+        let connected = tokio::net::TcpStream::connect((name, port));
+        let failed = match tokio::time::timeout(REACH, connected).await {
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no answer within {} s", REACH.as_secs()),
+        };
+        Err(ClientError::Unavailable(format!(
+            "the proxy at {host}:{port} cannot be reached: {failed}"
+        )))
     }
 
     /// Returns the proxy as an HTTP client takes it.
@@ -98,12 +121,26 @@ mod tests {
             "socks5://127.0.0.1:9050",
             "http://127.0.0.1:9050",
             "socks5h://",
+            "socks5h://tor.internal",
             "socks5h://127.0.0.1:9050/path",
             "socks5h://127.0.0.1:9050?query",
             "socks5h://bank@127.0.0.1:9050",
         ] {
             assert!(bad.parse::<Proxy>().is_err(), "{bad}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_dead_proxy_is_named_without_its_credentials() {
+        let alive = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = alive.local_addr().unwrap().port();
+        let text = format!("socks5h://bank:SECRET@127.0.0.1:{port}");
+        let proxy: Proxy = text.parse().unwrap();
+        proxy.reach().await.unwrap();
+        drop(alive);
+        let text = proxy.reach().await.unwrap_err().to_string();
+        assert!(text.contains(&format!("127.0.0.1:{port}")), "{text}");
+        assert!(!text.contains("SECRET"), "{text}");
     }
 
     #[test]

@@ -8,7 +8,7 @@
 #![allow(clippy::all, unreachable_pub, reason = "generated code")]
 
 use alloy_primitives::hex;
-use alloy_sol_types::sol;
+use alloy_sol_types::{SolError as _, sol};
 
 sol!(Rollup, "../verifier-contract/artifacts/Rollup.json");
 sol!(Vault, "../verifier-contract/artifacts/Vault.json");
@@ -58,8 +58,43 @@ sol! {
 }
 
 /// Returns the name of a contract's custom error, the text of a plain `revert("…")`, or the raw
-/// selector. Arguments are left out because they may be amounts.
-pub(crate) fn error_name(data: &[u8]) -> String {
+/// selector. Times are added to it; other arguments are left out because they may be amounts.
+pub(crate) fn error_text(data: &[u8]) -> String {
+    let name = error_name(data);
+    match error_time(data) {
+        Some(time) => format!("{name} ({time}, Unix seconds)"),
+        None => name,
+    }
+}
+
+/// Returns the times of a custom error that is about times.
+fn error_time(data: &[u8]) -> Option<String> {
+    if let Ok(error) = Vault::DepositsArePaused::abi_decode(data) {
+        return Some(format!("until {}", error.until));
+    }
+    if let Ok(error) = Vault::PauseTooSoon::abi_decode(data) {
+        return Some(format!("allowed from {}", error.allowedFrom));
+    }
+    if let Ok(error) = Vault::ClaimExpired::abi_decode(data) {
+        return Some(format!("valid until {}", error.deadline));
+    }
+    if let Ok(error) = AssetRegistry::StopTooEarly::abi_decode(data) {
+        let (asset, from) = (error.asset, error.allowedFrom);
+        return Some(format!("asset {asset}, allowed from {from}"));
+    }
+    if let Ok(error) = AssetRegistry::GuardianTooEarly::abi_decode(data) {
+        return Some(format!("allowed from {}", error.allowedFrom));
+    }
+    if let Ok(error) = AssetRegistry::StopTooLong::abi_decode(data) {
+        let (until, latest) = (error.until, error.latest);
+        return Some(format!("it would end at {until}, at the latest {latest}"));
+    }
+    let error = AssetRegistry::StopBeginOutOfRange::abi_decode(data).ok()?;
+    Some(format!("it would begin at {}", error.from))
+}
+
+/// Returns the name of a custom error, the text of a plain `revert("…")`, or the raw selector.
+fn error_name(data: &[u8]) -> String {
     let Some(selector) = data.first_chunk::<4>() else {
         return "reverted without a reason".into();
     };

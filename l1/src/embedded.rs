@@ -27,7 +27,7 @@ use revm::{
 use subrosa_clock::{Clock, SystemClock};
 
 use crate::{
-    contracts::error_name,
+    contracts::error_text,
     error::L1Error,
     transactions::{
         Accounts,
@@ -396,7 +396,7 @@ impl Chain {
 
 fn rejected(operation: &'static str, result: &ExecutionResult) -> L1Error {
     let reason = match result {
-        ExecutionResult::Revert { output, .. } => error_name(output),
+        ExecutionResult::Revert { output, .. } => error_text(output),
         ExecutionResult::Halt { reason, .. } => format!("halted: {reason:?}"),
         ExecutionResult::Success { .. } => "succeeded".into(),
     };

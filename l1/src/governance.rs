@@ -2,29 +2,33 @@
 //!
 //! The timelock owns the contracts. A *proposer* schedules an operation, and once its delay has
 //! passed an *executor* executes it; a canceller can cancel it before. An operation is named by the
-//! hash of its contents, so that anybody can check what was scheduled. The guardian alone pauses
-//! and resumes deposits, at once and without the timelock.
+//! hash of its contents, so that anybody can check what was scheduled. The guardians act at once and
+//! without the timelock: one pauses deposits, one stops seizures.
 //!
 //! | part | content |
 //! |---|---|
 //! | [`Action`] | every action, and the call that it is |
+//! | [`GuardianCall`] | what the guardians do, and the call that it is |
 //! | [`Operation`] | the call with the values that the timelock hashes |
 //! | [`Governance`] | the timelock of a rollup: schedule, execute, cancel, list |
 
 mod action;
+mod guardian;
 mod operation;
+mod views;
 
-use alloy_primitives::{Address, B256, U256, Uint};
+use alloy_primitives::{Address, B256, U256};
 use alloy_sol_types::{SolCall, SolEvent};
 
 pub use self::{
     action::{Action, MarketTerms, decode},
+    guardian::GuardianCall,
     operation::{Operation, decode_timelock},
 };
 use crate::{
     account::Account,
     client::Contracts,
-    contracts::{self, AssetRegistry, Rollup, Vault},
+    contracts::{self, Rollup},
     deploy::data_contract,
     error::L1Error,
     transport::{At, LogQuery, Mined, Outgoing, Transport, read},
@@ -121,23 +125,6 @@ impl<'a> Governance<'a> {
         &self.targets
     }
 
-    /// Returns the least delay of an operation, in seconds.
-    ///
-    /// # Errors
-    /// [`L1Error`].
-    pub async fn minimum_delay(&self) -> Result<u64, L1Error> {
-        let call = contracts::Governance::getMinDelayCall {};
-        let delay = read(
-            self.transport,
-            At::Latest,
-            "getMinDelay",
-            self.timelock,
-            call,
-        )
-        .await?;
-        Ok(u64::try_from(delay).unwrap_or(u64::MAX))
-    }
-
     /// Returns the state of the operation with this id.
     ///
     /// # Errors
@@ -200,85 +187,24 @@ impl<'a> Governance<'a> {
         self.send("cancel", account, self.timelock, data).await
     }
 
-    /// Pauses deposits, or allows them again, from the guardian's account. A pause ends by itself
-    /// ([`Self::paused_until`]).
+    /// Sends a guardian's call, from its account.
     ///
     /// # Errors
-    /// [`L1Error::Rejected`] if the account is not the guardian, if it may not pause yet
-    /// ([`Self::pause_allowed_from`]), or if there is no pause to end.
-    pub async fn pause(&self, guardian: &Account, paused: bool) -> Result<Mined, L1Error> {
-        let data = Vault::setDepositsPausedCall { paused }.abi_encode();
-        let vault = self.targets.vault;
-        self.send("setDepositsPaused", guardian, vault, data).await
+    /// [`L1Error::Rejected`] if the account is not that guardian, or may not do this yet
+    /// ([`Self::pause_allowed_from`], [`Self::stops_allowed_from`]), or the call itself fails.
+    pub async fn guard(&self, guardian: &Account, call: &GuardianCall) -> Result<Mined, L1Error> {
+        let (to, data) = call.call(&self.targets)?;
+        self.send(call.name(), guardian, to, data).await
     }
 
-    /// Returns when the present pause of deposits ends, in Unix seconds; `None` if deposits are not
-    /// paused.
+    /// Tries a call on the newest state as if `from` made it, and sends nothing.
     ///
     /// # Errors
-    /// [`L1Error`].
-    pub async fn paused_until(&self) -> Result<Option<u64>, L1Error> {
-        let call = Vault::depositsPausedUntilCall {};
-        let vault = self.targets.vault;
-        let until = read(
-            self.transport,
-            At::Latest,
-            "depositsPausedUntil",
-            vault,
-            call,
-        )
-        .await?;
-        let until = u64::try_from(until).unwrap_or(u64::MAX);
-        Ok((until > 0).then_some(until))
-    }
-
-    /// Returns from when on the guardian may pause deposits, in Unix seconds; 0 before the first
-    /// pause.
-    ///
-    /// # Errors
-    /// [`L1Error`].
-    pub async fn pause_allowed_from(&self) -> Result<u64, L1Error> {
-        let call = Vault::pauseAllowedFromCall {};
-        let vault = self.targets.vault;
-        let from = read(self.transport, At::Latest, "pauseAllowedFrom", vault, call).await?;
-        Ok(u64::try_from(from).unwrap_or(u64::MAX))
-    }
-
-    /// Stops seizures of assets at prices of the same time, from the account of the guardian of
-    /// seizures (spec: *Collateral*, Stops). `markets` has a bit for each market of each asset.
-    ///
-    /// # Errors
-    /// [`L1Error::Rejected`] if the account is not that guardian, if the times are not allowed, if
-    /// an asset had a stop in the last three days, or if the guardian acted in the last six hours.
-    pub async fn stop_seizures(
-        &self,
-        guardian: &Account,
-        assets: Vec<u16>,
-        markets: Vec<u16>,
-        from: u64,
-        minutes: u16,
-    ) -> Result<Mined, L1Error> {
-        let from = Uint::<40, 1>::try_from(from)
-            .map_err(|_| L1Error::Protocol("a stop begins before 2⁴⁰ seconds".into()))?;
-        let call = AssetRegistry::stopSeizuresCall {
-            assets,
-            markets,
-            from,
-            length: minutes,
-        };
-        let registry = self.targets.registry;
-        let data = call.abi_encode();
-        self.send("stopSeizures", guardian, registry, data).await
-    }
-
-    /// Lets the stop of an asset's seizures end now, from the account of the guardian of seizures.
-    ///
-    /// # Errors
-    /// [`L1Error::Rejected`] if the account is not that guardian, or if nothing is stopped.
-    pub async fn resume_seizures(&self, guardian: &Account, asset: u16) -> Result<Mined, L1Error> {
-        let data = AssetRegistry::resumeSeizuresCall { asset }.abi_encode();
-        let registry = self.targets.registry;
-        self.send("resumeSeizures", guardian, registry, data).await
+    /// [`L1Error::Rejected`] if it would revert.
+    pub async fn try_call(&self, from: Address, to: Address, data: &[u8]) -> Result<(), L1Error> {
+        let outgoing = Outgoing::new("try", Some(to), data.to_vec().into(), U256::ZERO);
+        let node = self.transport.node();
+        node.estimate(from, &outgoing.call()).await.map(drop)
     }
 
     /// Creates the data contract of a verifying key, which `register-shape` names. Any account may.
@@ -291,51 +217,6 @@ impl<'a> Governance<'a> {
         mined
             .created
             .ok_or_else(|| L1Error::Protocol("vkData: no contract was created".into()))
-    }
-
-    /// Returns the verifier of a registered shape, for a further shape.
-    ///
-    /// # Errors
-    /// [`L1Error::Rejected`] if there is no shape with this id.
-    pub async fn verifier_of(&self, shape: u32) -> Result<Address, L1Error> {
-        let call = Rollup::shapeOfCall {
-            shape: U256::from(shape),
-        };
-        let found = read(
-            self.transport,
-            At::Latest,
-            "shapeOf",
-            self.targets.rollup,
-            call,
-        )
-        .await?;
-        Ok(found.verifier)
-    }
-
-    /// Returns the account that may submit batches.
-    ///
-    /// # Errors
-    /// [`L1Error`].
-    pub async fn sequencer(&self) -> Result<Address, L1Error> {
-        let rollup = self.targets.rollup;
-        let call = Rollup::sequencerCall {};
-        read(self.transport, At::Latest, "sequencer", rollup, call).await
-    }
-
-    /// Returns the guardian.
-    ///
-    /// # Errors
-    /// [`L1Error`].
-    pub async fn guardian(&self) -> Result<Address, L1Error> {
-        let vault = self.targets.vault;
-        read(
-            self.transport,
-            At::Latest,
-            "guardian",
-            vault,
-            Vault::guardianCall {},
-        )
-        .await
     }
 
     /// Lists the operations that were scheduled since block `from` and neither executed nor

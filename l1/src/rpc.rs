@@ -19,7 +19,7 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use tokio::sync::OnceCell;
 
 use crate::{
-    contracts::error_name,
+    contracts::error_text,
     error::L1Error,
     transactions::{Accounts, Node},
     transport::{At, Block, Call, FoundLog, Head, LogQuery, Tag, Transport},
@@ -147,7 +147,7 @@ fn failure(operation: &'static str, error: RpcError<TransportErrorKind>) -> L1Er
         RpcError::ErrorResp(payload) => match payload.as_revert_data() {
             Some(data) => L1Error::Rejected {
                 operation,
-                reason: error_name(&data),
+                reason: error_text(&data),
             },
             None if payload.message.contains("revert") => L1Error::Rejected {
                 operation,

@@ -46,6 +46,8 @@ pub struct QueuedDeposit {
     pub index: u64,
     /// Its contents.
     pub deposit: Deposit,
+    /// Account that made it, and that may take it back.
+    pub depositor: [u8; 20],
 }
 
 /// A waiting deposit that its depositor wants back.

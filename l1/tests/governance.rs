@@ -19,7 +19,9 @@ use subrosa_l1::{
     contracts::{AssetRegistry, Governance as Timelock, PriceOracle, Rollup, Vault},
     deploy::{DeployConfig, Deployment, NewAsset, NewShape, deploy, development_feed},
     development,
-    governance::{Action, Governance, MarketTerms, Operation, State, decode, decode_timelock},
+    governance::{
+        Action, Governance, GuardianCall, MarketTerms, Operation, State, decode, decode_timelock,
+    },
 };
 use subrosa_protocol::{
     asset::{AssetId, AssetTree, Stop},
@@ -306,11 +308,20 @@ async fn only_the_guardian_pauses_and_resumes_deposits() {
     assert_eq!(governance.paused_until().await.unwrap(), None);
     assert_eq!(governance.pause_allowed_from().await.unwrap(), 0);
     for paused in [true, false] {
-        let refused = governance.pause(&world.accounts[0], paused).await;
+        let call = if paused {
+            GuardianCall::Pause
+        } else {
+            GuardianCall::Resume
+        };
+        let refused = governance.guard(&world.accounts[0], &call).await;
         assert!(
             matches!(refused, Err(L1Error::Rejected { reason, .. }) if reason == "NotGuardian")
         );
-        governance.pause(guardian, paused).await.unwrap();
+        let (to, data) = call.call(governance.targets()).unwrap();
+        let tried = async |by: &Account| governance.try_call(by.address(), to, &data).await;
+        assert!(tried(&world.accounts[0]).await.is_err());
+        tried(guardian).await.unwrap();
+        governance.guard(guardian, &call).await.unwrap();
         let found = world.read(vault, Vault::depositsPausedCall {}).await;
         assert_eq!(found, paused);
         let until = governance.paused_until().await.unwrap();
@@ -326,7 +337,8 @@ async fn a_pause_ends_by_itself_and_the_next_one_waits_as_long() {
     let world = World::new().await;
     let governance = world.governance().await;
     let guardian = &world.accounts[2];
-    let paused = governance.pause(guardian, true).await.unwrap();
+    let pause = GuardianCall::Pause;
+    let paused = governance.guard(guardian, &pause).await.unwrap();
     let block = world.transport.block(Tag::Number(paused.block)).await;
     let began = block.unwrap().unwrap().timestamp;
     let until = governance.paused_until().await.unwrap();
@@ -346,10 +358,11 @@ async fn a_pause_ends_by_itself_and_the_next_one_waits_as_long() {
     };
     pass(4).await;
     assert_eq!(governance.paused_until().await.unwrap(), None);
-    let early = governance.pause(guardian, true).await;
-    assert!(matches!(early, Err(L1Error::Rejected { reason, .. }) if reason == "PauseTooSoon"));
+    let early = governance.guard(guardian, &pause).await;
+    let text = format!("PauseTooSoon (allowed from {allowed}, Unix seconds)");
+    assert!(matches!(early, Err(L1Error::Rejected { reason, .. }) if reason == text));
     pass(2).await;
-    governance.pause(guardian, true).await.unwrap();
+    governance.guard(guardian, &pause).await.unwrap();
 }
 
 #[tokio::test]
@@ -364,14 +377,18 @@ async fn the_guardian_of_seizures_stops_them_at_once_and_lets_them_go_on() {
     let head = world.transport.block(Tag::Latest).await.unwrap().unwrap();
     let from = head.timestamp - HOUR;
     let stopped = async |by: &Account, from| {
-        governance
-            .stop_seizures(by, vec![0], vec![0b101], from, 90)
-            .await
+        let call = GuardianCall::StopSeizures {
+            assets: vec![(0, 0b101)],
+            from,
+            minutes: 90,
+        };
+        governance.guard(by, &call).await
     };
+    let resume = GuardianCall::ResumeSeizures { asset: 0 };
     let refused = async |attempt: Result<_, L1Error>, name: &str| {
         assert!(
             matches!(&attempt, Err(L1Error::Rejected { reason, .. }) if reason == name),
-            "{attempt:?}"
+            "{attempt:?}, expected {name}"
         );
     };
     refused(
@@ -381,9 +398,13 @@ async fn the_guardian_of_seizures_stops_them_at_once_and_lets_them_go_on() {
     .await;
     refused(
         stopped(guardian, from - 26 * HOUR).await,
-        "StopBeginOutOfRange",
+        &format!(
+            "StopBeginOutOfRange (it would begin at {}, Unix seconds)",
+            from - 26 * HOUR
+        ),
     )
     .await;
+    assert_eq!(governance.stops_allowed_from().await.unwrap(), 0);
     let mined = stopped(guardian, from).await.unwrap();
     let expected = Stop {
         markets: 0b101,
@@ -405,13 +426,16 @@ async fn the_guardian_of_seizures_stops_them_at_once_and_lets_them_go_on() {
     let tree: AssetTree = client.assets().await.unwrap().into_iter().collect();
     assert_eq!(client.rollup().await.unwrap().assets_root, tree.root());
 
+    let block = world.transport.block(Tag::Number(mined.block)).await;
+    let allowed = block.unwrap().unwrap().timestamp + 6 * HOUR;
+    assert_eq!(governance.stops_allowed_from().await.unwrap(), allowed);
     refused(
-        governance.resume_seizures(guardian, 0).await,
-        "StopTooEarly",
+        governance.guard(guardian, &resume).await,
+        &format!("GuardianTooEarly (allowed from {allowed}, Unix seconds)"),
     )
     .await;
     world.clock.advance(Duration::from_secs(6 * HOUR));
-    refused(governance.resume_seizures(guardian, 0).await, "NotStopped").await;
+    refused(governance.guard(guardian, &resume).await, "NotStopped").await;
     let call = AssetRegistry::resumeSeizuresCall { asset: 4 }.abi_encode();
     assert_eq!(decode(&call).as_deref(), Some("resume seizures of asset 4"));
 }

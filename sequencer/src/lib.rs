@@ -72,6 +72,7 @@ pub mod adapters;
 mod admission;
 mod api;
 mod chain;
+mod comparisons;
 pub mod config;
 mod cursor;
 mod deposits;

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     chain::SeenBlocks,
+    comparisons::Comparisons,
     config::Config,
     cursor::Cursor,
     deposits::DepositQueue,
@@ -78,8 +79,7 @@ pub(crate) struct Node {
     stored_block: AtomicU64,
     /// Block up to which the deposits agree with L1's.
     compared: Mutex<Option<Block>>,
-    /// Whether the settled batches have to be compared one by one.
-    compare: AtomicBool,
+    comparisons: Comparisons,
     /// Whether the sealed batches continue those of L1, so that more may be sealed.
     level: AtomicBool,
     /// Index below which the settled batches are final.
@@ -158,8 +158,7 @@ impl Node {
             stored_block: AtomicU64::new(recovered.block.as_ref().map_or(0, |seen| seen.number)),
             seen: Mutex::new(SeenBlocks::new(recovered.block)),
             compared: Mutex::new(None),
-            // Batches may have been taken back or replaced while the sequencer was stopped.
-            compare: AtomicBool::new(true),
+            comparisons: Comparisons::new(),
             level: AtomicBool::new(false),
             final_below: AtomicU64::new(recovered.final_below),
             accept_gate: Mutex::default(),
@@ -284,18 +283,13 @@ impl Node {
 
     /// Has everything that is not final compared with L1 again.
     pub(crate) fn compare_again(&self) {
-        self.compare.store(true, Ordering::SeqCst);
+        self.comparisons.ask();
         *self.compared.lock().expect(POISON) = None;
     }
 
-    /// Whether the settled batches have to be compared one by one.
-    pub(crate) fn must_compare(&self) -> bool {
-        self.compare.load(Ordering::SeqCst)
-    }
-
-    /// Notes that the settled batches agree with L1's.
-    pub(crate) fn compared(&self) {
-        self.compare.store(false, Ordering::SeqCst);
+    /// Returns the comparisons of the settled batches with L1's.
+    pub(crate) fn comparisons(&self) -> &Comparisons {
+        &self.comparisons
     }
 
     /// Keeps submissions and imports apart.

@@ -54,7 +54,7 @@ abstract contract SeizureStops is ISeizureStops, Governed {
             uint16 asset = assets[i];
             if (markets[i] == 0) revert StopOfNoMarket();
             uint256 set = _stops[asset].set;
-            if (set != 0 && time < set + APART) revert StopTooEarly(set + APART);
+            if (set != 0 && time < set + APART) revert StopTooEarly(asset, set + APART);
             _stops[asset] = Stop(markets[i], from, length, uint40(time));
             emit SeizuresStopped(asset, markets[i], from, length, _rewrite(asset));
         }
@@ -82,6 +82,12 @@ abstract contract SeizureStops is ISeizureStops, Governed {
         return _stops[asset];
     }
 
+    /// @inheritdoc ISeizureStops
+    function guardianAllowedFrom() public view returns (uint256) {
+        uint256 acted = _acted;
+        return acted == 0 ? 0 : acted + INTERVAL;
+    }
+
     /// @dev Writes the asset's leaf anew. Returns the registry's new root. Reverts if there is no
     /// such asset.
     function _rewrite(uint256 asset) internal virtual returns (uint256 root);
@@ -96,10 +102,8 @@ abstract contract SeizureStops is ISeizureStops, Governed {
 
     /// @dev Notes that the guardian acts. Reverts if it did a short time ago.
     function _act() private {
-        uint256 acted = _acted;
-        if (acted != 0 && block.timestamp < acted + INTERVAL) {
-            revert StopTooEarly(acted + INTERVAL);
-        }
+        uint256 allowedFrom = guardianAllowedFrom();
+        if (block.timestamp < allowedFrom) revert GuardianTooEarly(allowedFrom);
         _acted = uint40(block.timestamp);
     }
 

@@ -87,7 +87,7 @@ contract SeizureStopsTest is Fixture {
     function test_theGuardianActsOnceInSixHours() public {
         stop(GOLD, 1, NOW, 60);
         bytes memory reason =
-            abi.encodeWithSelector(ISeizureStops.StopTooEarly.selector, NOW + 6 hours);
+            abi.encodeWithSelector(ISeizureStops.GuardianTooEarly.selector, NOW + 6 hours);
         VM.warp(NOW + 6 hours - 1);
         VM.prank(guardian);
         VM.expectRevert(reason);
@@ -146,7 +146,7 @@ contract SeizureStopsTest is Fixture {
         stop(GOLD, 1, NOW, 5);
         VM.warp(NOW + 3 days - 1);
         refused(
-            abi.encodeWithSelector(ISeizureStops.StopTooEarly.selector, NOW + 3 days),
+            abi.encodeWithSelector(ISeizureStops.StopTooEarly.selector, GOLD, NOW + 3 days),
             GOLD,
             1,
             NOW + 3 days - 1,

@@ -103,6 +103,7 @@ impl<T: Transport> Client<T> {
             .map(|(index, entry)| QueuedDeposit {
                 index,
                 deposit: entry.deposit,
+                depositor: entry.depositor.into_array(),
             })
             .collect())
     }

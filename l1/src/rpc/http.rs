@@ -43,7 +43,8 @@ impl BoundedHttp {
     }
 
     async fn answer(self, request: RequestPacket) -> Result<ResponsePacket, TransportError> {
-        let failed = |e: reqwest::Error| TransportErrorKind::custom(e.without_url());
+        let failed =
+            |e: reqwest::Error| TransportErrorKind::custom_str(&with_cause(&e.without_url()));
         let sent = self.client.post(self.url).json(&request).send();
         let mut response = sent.await.map_err(failed)?;
         let status = response.status();
@@ -64,6 +65,15 @@ impl BoundedHttp {
             }
             Err(err) => Err(RpcError::deser_err(err, "")),
         }
+    }
+}
+
+/// Describes an error with its first cause: that of a request says no more than that it failed.
+fn with_cause(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    match causes.last() {
+        Some(first) => format!("{error}: {first}"),
+        None => error.to_string(),
     }
 }
 

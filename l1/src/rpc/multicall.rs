@@ -3,7 +3,7 @@
 use alloy_primitives::{Address, Bytes, address};
 use alloy_sol_types::SolCall;
 
-use crate::{contracts::error_name, error::L1Error, transport::Call};
+use crate::{contracts::error_text, error::L1Error, transport::Call};
 
 /// Its address.
 pub(super) const ADDRESS: Address = address!("0xcA11bde05977b3631167028862bE2a173976CA11");
@@ -63,7 +63,7 @@ pub(super) fn decode(
         } else {
             Err(L1Error::Rejected {
                 operation: call.operation,
-                reason: error_name(&outcome.returnData),
+                reason: error_text(&outcome.returnData),
             })
         }
     });

@@ -41,6 +41,7 @@ pub(super) enum Course {
 /// are compared of each batch that is found settled, and of all that are not final after a
 /// reorganisation.
 pub(super) async fn course(node: &Arc<Node>, view: &RollupView) -> Result<Course, Failure> {
+    let comparison = node.comparisons().due();
     let cursor = *node.cursor();
     let next = view.batch_index;
     let agreed = node.final_below();
@@ -51,7 +52,7 @@ pub(super) async fn course(node: &Arc<Node>, view: &RollupView) -> Result<Course
              L1 endpoint"
         )));
     }
-    let common = if next <= cursor.seal && !node.must_compare() {
+    let common = if next <= cursor.seal && comparison.is_none() {
         let state = state_before(node, next).await?;
         (state.commitment() == view.state).then_some(next.min(cursor.settle))
     } else {
@@ -85,10 +86,11 @@ pub(super) async fn course(node: &Arc<Node>, view: &RollupView) -> Result<Course
         return Ok(Course::TakenBack(next));
     }
     if next == cursor.settle {
-        if node.must_compare() {
-            renew(node, agreed.max(1)..next).await?;
+        if let Some(comparison) = comparison
+            && renew(node, agreed.max(1)..next).await?
+        {
+            node.comparisons().made(comparison);
         }
-        node.compared();
         return Ok(Course::Level);
     }
     let index = cursor.settle;
@@ -147,12 +149,12 @@ pub(super) fn not_shown(node: &Node, index: u64) -> Failure {
 }
 
 /// Records the L1 transactions in which settled batches are now: a reorganisation can bring a batch
-/// back in another one, at another price.
-async fn renew(node: &Arc<Node>, settled: Range<u64>) -> Result<(), Failure> {
+/// back in another one, at another price. Returns false if L1 has changed since it was compared:
+/// another comparison is needed.
+async fn renew(node: &Arc<Node>, settled: Range<u64>) -> Result<bool, Failure> {
     for index in settled {
         let Some(tx) = agreed_in(node, index).await? else {
-            // L1 has changed since it was compared. The next comparison sees it.
-            return Ok(());
+            return Ok(false);
         };
         let changed = blocking(node, "settle", move |node| {
             let stage = Stage::Settled { tx };
@@ -169,7 +171,7 @@ async fn renew(node: &Arc<Node>, settled: Range<u64>) -> Result<(), Failure> {
             node.emit(index, BatchEventKind::Settled { tx });
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Returns the state in which the batch with this index starts.

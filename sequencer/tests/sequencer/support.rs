@@ -572,6 +572,7 @@ impl SettlementLayer for Chain {
                     .map(|(index, (_, deposit))| QueuedDeposit {
                         index: index as u64,
                         deposit: *deposit,
+                        depositor: [0; 20],
                     })
                     .collect()
             }))

@@ -185,8 +185,13 @@ impl Driver {
         pause: std::time::Duration,
     ) -> anyhow::Result<()> {
         let inner = Fr::from(self.random.r#gen::<u128>());
-        node.replaced_deposit(FIRST_INSTITUTION + DEPOSITORS, &inner, pause)
-            .await
+        let replaced = node
+            .replaced_deposit(FIRST_INSTITUTION + DEPOSITORS, &inner, pause)
+            .await?;
+        if !replaced {
+            self.deposits += 1;
+        }
+        Ok(())
     }
 
     /// Has L1 record a price snapshot. Later transactions refer to it once a client has seen it.

@@ -11,7 +11,7 @@ use std::{
 
 use alloy_primitives::{Address, Bytes, U256};
 use alloy_sol_types::SolCall as _;
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use rand::Rng;
 use serde_json::{Value, json};
 use subrosa_l1::{
@@ -182,7 +182,8 @@ impl Node {
             .await
     }
 
-    /// Queues a deposit that its sender replaces by a transfer to himself before it is mined.
+    /// Sends a deposit that its sender replaces by a transfer to himself before it is mined.
+    /// Returns false if a block took the deposit all the same.
     ///
     /// # Errors
     /// If the node refuses either transaction.
@@ -191,7 +192,7 @@ impl Node {
         from: usize,
         inner: &Fr,
         pause: Duration,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<bool> {
         let was_mining = self.mining.load(Ordering::SeqCst);
         self.set_mining(false).await?;
         let first = self.deposit(from, 1, inner).await?;
@@ -208,9 +209,20 @@ impl Node {
             "maxFeePerGas": format!("{:#x}", 100_000_000_000_000u64),
             "maxPriorityFeePerGas": format!("{:#x}", 500_000_000_000u64),
         }]);
-        self.request("eth_sendTransaction", replacement).await?;
+        let replaced = self.request("eth_sendTransaction", replacement).await;
         self.request("evm_mine", json!([])).await?;
-        self.set_mining(was_mining).await
+        self.set_mining(was_mining).await?;
+        match replaced {
+            Ok(_) => Ok(true),
+            Err(error) if is_misnumbered(&error) => {
+                let found = self
+                    .request("eth_getTransactionByHash", json!([first]))
+                    .await?;
+                ensure!(!found["blockNumber"].is_null(), error);
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Has the oracle record a price snapshot, unless the last one is less than a minute old.

@@ -51,8 +51,11 @@ interface ISeizureStops {
     /// @notice A stop must end at most a day from now.
     error StopTooLong(uint256 until, uint256 latest);
 
-    /// @notice The asset had a stop, or the guardian acted; another is possible from `time` on.
-    error StopTooEarly(uint256 time);
+    /// @notice The asset had a stop; another is possible from `allowedFrom` on, Unix seconds.
+    error StopTooEarly(uint16 asset, uint256 allowedFrom);
+
+    /// @notice The guardian of seizures acted; it may again from `allowedFrom` on, Unix seconds.
+    error GuardianTooEarly(uint256 allowedFrom);
 
     /// @notice The asset's seizures are not stopped at prices of now.
     error NotStopped(uint256 asset);
@@ -81,6 +84,10 @@ interface ISeizureStops {
 
     /// @notice Returns the guardian of seizures.
     function seizureGuardian() external view returns (address);
+
+    /// @notice Returns from when on the guardian of seizures may act, Unix seconds; 0 before its
+    /// first act.
+    function guardianAllowedFrom() external view returns (uint256);
 
     /// @notice Returns the stop of an asset.
     function stopOf(uint256 asset) external view returns (Stop memory);

@@ -76,7 +76,9 @@ interface IVault is IDepositQueue {
     /// @notice Takes tokens or native coin from the caller and appends a deposit to the queue.
     /// Refuses an asset whose deposits must name their owner. Counts the growth of the vault's
     /// balance, which must be in [1, 2¹²⁸) and at least the asset's minimum. The asset's fee is
-    /// taken from it and credited to the rollup's sequencer.
+    /// taken from it and credited to the rollup's sequencer. The caller can take the deposit back
+    /// while no batch has consumed it (`IDepositQueue`). So whoever calls through a contract that
+    /// anybody can make call, such as a multicall, gives that right to everybody.
     /// @param asset a registered id
     /// @param amount amount to take from the caller; for the native coin exactly the value sent
     /// @param inner inner commitment of the note to create, below the scalar modulus
@@ -86,7 +88,8 @@ interface IVault is IDepositQueue {
         payable
         returns (uint64 index);
 
-    /// @notice Like `deposit`, and publishes whose note it makes. The note holds cash.
+    /// @notice Like `deposit`, and publishes whose note it makes. The note holds cash. It is the
+    /// owner's once a batch has consumed the deposit; the caller can take it back before.
     /// @param asset a registered id
     /// @param amount amount to take from the caller; for the native coin exactly the value sent
     /// @param owner id of the note's owner, below the scalar modulus

@@ -106,6 +106,9 @@ impl Wallet {
     /// are applied: before, nothing is known of what may have settled in the others.
     pub(super) async fn confirm(&self) -> Result<bool, WalletError> {
         let view = self.l1.rollup().await?;
+        if self.inner.lock().await.assets.root() != view.assets_root {
+            self.refresh_assets().await?;
+        }
         let head = self.l1.head().await?;
         let on_l1 = view.batch_index.saturating_sub(1);
         let no_earlier = view
