@@ -7,7 +7,7 @@ use std::{
 };
 
 use alloy_primitives::Address;
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use indicatif::{MultiProgress, ProgressBar};
 use serde::Serialize;
 use subrosa_l1::{Account, L1Error, governance::Governance};
@@ -260,7 +260,7 @@ fn begin_anew(store: &Path, config: &Config, key_hash: &[u8; 32]) -> anyhow::Res
             std::fs::remove_dir_all(&new)?;
         }
         let (carried, left) = {
-            let old = Store::open(store).context("is the sequencer stopped?")?;
+            let old = Store::open(store)?;
             check_rollup(&old, config.chain_id, &config.rollup)?;
             carry(&old, &Store::open(&new)?, &config.context(), key_hash)?
         };

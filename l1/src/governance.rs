@@ -204,7 +204,14 @@ impl<'a> Governance<'a> {
     pub async fn try_call(&self, from: Address, to: Address, data: &[u8]) -> Result<(), L1Error> {
         let outgoing = Outgoing::new("try", Some(to), data.to_vec().into(), U256::ZERO);
         let node = self.transport.node();
-        node.estimate(from, &outgoing.call()).await.map(drop)
+        match node.estimate(from, &outgoing.call()).await {
+            Ok(_) => Ok(()),
+            Err(L1Error::Rejected { reason, .. }) => Err(L1Error::Rejected {
+                operation: "the call",
+                reason,
+            }),
+            Err(other) => Err(other),
+        }
     }
 
     /// Creates the data contract of a verifying key, which `register-shape` names. Any account may.

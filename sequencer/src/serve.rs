@@ -65,8 +65,15 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Listens on an address.
 ///
 /// # Errors
-/// The system's.
+/// The system's, with the address.
 pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    listening(address).map_err(|error| {
+        let text = format!("{address} cannot be listened on: {error}");
+        io::Error::new(error.kind(), text)
+    })
+}
+
+fn listening(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,

@@ -78,7 +78,7 @@ pub enum StartError {
     #[error("http.tls: {0}")]
     Tls(#[from] TlsError),
     /// The address is in use, or the system gives no thread.
-    #[error("{what}: {source}")]
+    #[error("{what} failed")]
     Io {
         /// The action that failed.
         what: &'static str,

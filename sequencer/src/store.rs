@@ -34,6 +34,12 @@ pub enum StoreError {
         /// The error of RocksDB.
         source: rocksdb::Error,
     },
+    /// Another process has the store open, or this one has it twice.
+    #[error("{path} is in use: stop the process that has this store open, or name another store")]
+    InUse {
+        /// Directory of the store.
+        path: PathBuf,
+    },
     /// The operating system failed.
     #[error("{path}: {source}")]
     Disk {
@@ -102,12 +108,23 @@ impl Store {
     /// Opens the store. Creates it and its tables if they do not exist.
     ///
     /// # Errors
-    /// [`StoreError::Database`], for instance if another process holds the store.
+    /// [`StoreError::InUse`] if another process holds the store, [`StoreError::Database`] for any
+    /// other failure.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let opened = DB::open_cf_descriptors(&options::database(), path, options::families());
-        let db = opened.map_err(|source| StoreError::Database {
-            path: path.to_owned(),
-            source,
+        let db = opened.map_err(|source| {
+            let path = path.to_owned();
+            // RocksDB has no kind of error for it: "While lock file: …/LOCK: …" of another process,
+            // "lock hold by current process" of this one.
+            let locked = source.kind() == rocksdb::ErrorKind::IOError
+                && ["While lock file", "lock hold by"]
+                    .iter()
+                    .any(|text| source.as_ref().contains(text));
+            if locked {
+                StoreError::InUse { path }
+            } else {
+                StoreError::Database { path, source }
+            }
         })?;
         Ok(Self {
             db,

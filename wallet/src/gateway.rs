@@ -99,7 +99,11 @@ impl Gateway {
         listen: SocketAddr,
         token: Token,
     ) -> std::io::Result<Self> {
-        let listener = tokio::net::TcpListener::bind(listen).await?;
+        let bound = tokio::net::TcpListener::bind(listen).await;
+        let listener = bound.map_err(|error| {
+            let text = format!("{listen} cannot be listened on: {error}");
+            std::io::Error::new(error.kind(), text)
+        })?;
         let address = listener.local_addr()?;
         let stop = CancellationToken::new();
         let worker = tokio::spawn(Arc::clone(&wallet).run(stop.clone()));

@@ -4,7 +4,7 @@
 
 mod market;
 
-use market::{DOLLAR, GOLD, Market, Party, units};
+use market::{DOLLAR, EURO, GOLD, Market, Party, units};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -37,4 +37,21 @@ async fn a_deposit_is_worth_what_the_vault_queued_of_it() {
     wallet
         .comes_to_hold(DOLLAR, (units(DOLLAR, "4.75"), 0))
         .await;
+}
+
+// Before, a running wallet knew a new asset only after a payment had failed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_wallet_learns_of_a_new_asset() {
+    let (market, sequencer) = Market::open().await;
+    let directory = tempfile::tempdir().unwrap();
+    let wallet = Party::open(&market, &sequencer, directory.path(), 1).await;
+    let body = json!({ "asset": "dEUR", "amount": "3" });
+    let (status, problem) = wallet.post("/v1/deposits", &body).await;
+    assert_eq!((status, &problem["code"]), (422, &json!("unknown_asset")));
+    market.register_euro();
+    for _ in 0..8 {
+        market.tick().await;
+    }
+    wallet.deposit(EURO, "3").await;
+    wallet.comes_to_hold(EURO, (units(EURO, "3"), 0)).await;
 }

@@ -147,6 +147,16 @@ async fn a_follower_serves_what_has_settled_and_takes_nothing() {
     promoted.stop().await;
 }
 
+#[test]
+fn a_store_is_opened_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let open = Store::open(directory.path()).unwrap();
+    let again = Store::open(directory.path()).unwrap_err();
+    assert!(matches!(again, StoreError::InUse { path } if path == directory.path()));
+    drop(open);
+    Store::open(directory.path()).unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_of_a_running_store_is_a_whole_store() {
     let world = World::new();

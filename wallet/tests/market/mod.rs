@@ -63,8 +63,11 @@ use tokio::sync::watch;
 pub(crate) const FEE: u128 = 1_000;
 pub(crate) const DOLLAR: usize = 0;
 pub(crate) const GOLD: usize = 1;
-pub(crate) const SYMBOLS: [&str; 2] = ["dUSD", "dXAU"];
-pub(crate) const DECIMALS: [u8; 2] = [6, 18];
+/// Registered later, if at all.
+#[allow(dead_code, reason = "each test binary uses a part of this module")]
+pub(crate) const EURO: usize = 2;
+pub(crate) const SYMBOLS: [&str; 3] = ["dUSD", "dXAU", "dEUR"];
+pub(crate) const DECIMALS: [u8; 3] = [6, 18, 6];
 
 /// Hash of the transaction key that wallets prove with.
 pub(crate) const KEY: u8 = 7;
@@ -108,7 +111,7 @@ pub(crate) struct Seen {
 
 pub(crate) struct Market {
     floor: Mutex<Floor>,
-    assets: AssetTree,
+    assets: Mutex<AssetTree>,
     context: Fr,
     /// Whether the next leg is refused with `unknown_anchor`.
     pub(crate) refuse_leg: AtomicBool,
@@ -144,6 +147,18 @@ pub(crate) struct Market {
     opened: AtomicU64,
 }
 
+/// Returns an asset as it is registered. Deposits of the second one publish the owner of their
+/// note.
+fn registered(asset: usize) -> AssetInfo {
+    AssetInfo {
+        id: AssetId(asset as u16),
+        token: [asset as u8 + 1; 20],
+        flags: u8::from(asset == GOLD) * AssetInfo::NAMED_DEPOSITS,
+        auditor: unaudited(),
+        stop: Default::default(),
+    }
+}
+
 impl Market {
     /// Queues a deposit and consumes it.
     fn queue(&self, asset: AssetId, amount: u128, inner: Fr) -> Result<DepositReceipt, L1Error> {
@@ -163,15 +178,18 @@ impl Market {
         })
     }
 
+    fn assets(&self) -> AssetTree {
+        self.assets.lock().unwrap().clone()
+    }
+
+    /// Registers the third asset on L1.
+    pub(crate) fn register_euro(&self) {
+        let mut assets = self.assets.lock().unwrap();
+        *assets = assets.iter().copied().chain([registered(EURO)]).collect();
+    }
+
     pub(crate) async fn open() -> (Arc<Self>, String) {
-        let assets = [0u8, 1].map(|id| AssetInfo {
-            id: AssetId(id.into()),
-            token: [id + 1; 20],
-            // Deposits of the second asset publish the owner of their note.
-            flags: id * AssetInfo::NAMED_DEPOSITS,
-            auditor: unaudited(),
-            stop: Default::default(),
-        });
+        let assets = [DOLLAR, GOLD].map(registered);
         let context = Context {
             chain_id: 31337,
             rollup: [7; 20],
@@ -191,7 +209,7 @@ impl Market {
                 snapshot: None,
                 deposits: DepositTerms::default(),
             }),
-            assets: assets.into_iter().collect(),
+            assets: Mutex::new(assets.into_iter().collect()),
             context: context.word(),
             refuse_leg: AtomicBool::new(false),
             mailbox: AtomicBool::new(true),
@@ -391,7 +409,9 @@ impl Market {
         } = floor;
         let prices = digest_of(snapshot.as_ref());
         lone.retain(|leg| {
-            let known = ledger.historical(leg, &self.assets.root(), &prices).is_ok();
+            let known = ledger
+                .historical(leg, &self.assets().root(), &prices)
+                .is_ok();
             if !known {
                 let digest = leg.digest(&self.context).to_string();
                 refused.insert(digest, ("unknown_anchor", 0));
@@ -405,7 +425,7 @@ impl Market {
             shape: Shape::S4,
             time: self.now(),
             fee_recipient: [3; 20],
-            assets_root: self.assets.root(),
+            assets_root: self.assets().root(),
             prices: digest_of(floor.snapshot.as_ref()),
             transactions,
             deposits,
@@ -471,7 +491,7 @@ impl Market {
             return Err("nullifier_spent");
         }
         let prices = digest_of(floor.snapshot.as_ref());
-        let root = self.assets.root();
+        let root = self.assets().root();
         let known = floor.ledger.historical(&transaction, &root, &prices);
         if known.is_err() {
             return Err("unknown_anchor");
@@ -567,7 +587,7 @@ async fn info(State(market): Shared) -> Response {
         min_fee: FEE.to_string(),
         shapes: vec![Shape::S4.slots()],
         transaction_key_hash: hex0x(&[market.key.load(Ordering::Relaxed); 32]),
-        assets_root: fr_to_hex(&market.assets.root()),
+        assets_root: fr_to_hex(&market.assets().root()),
         state: StateBody::from(floor.ledger.state()),
         settled_below: floor.published.len() as u64 + 1,
     };
@@ -748,7 +768,7 @@ impl L1 for Market {
             batch_index: state.batch_index,
             deposit_count: state.deposit_count,
             queued_deposits: floor.queued,
-            assets_root: self.assets.root(),
+            assets_root: self.assets().root(),
             context: self.context,
             fee_asset: AssetId(0),
             last_time: 0,
@@ -766,7 +786,7 @@ impl L1 for Market {
         Ok(self.floor().queued)
     }
     async fn assets(&self) -> Result<Vec<AssetInfo>, L1Error> {
-        Ok(self.assets.iter().copied().collect())
+        Ok(self.assets().iter().copied().collect())
     }
     async fn settle(&self, _: &Settlement) -> Result<Receipt, L1Error> {
         never()
@@ -799,7 +819,7 @@ impl L1 for Market {
         amount: u128,
         inner: &Fr,
     ) -> Result<DepositReceipt, L1Error> {
-        let info = self.assets.get(asset);
+        let info = self.assets().get(asset).copied();
         assert!(!info.unwrap().names_deposits(), "OwnerNotNamed");
         self.queue(asset, amount, *inner)
     }
@@ -810,7 +830,7 @@ impl L1 for Market {
         amount: u128,
         name: &DepositName,
     ) -> Result<DepositReceipt, L1Error> {
-        let info = self.assets.get(asset);
+        let info = self.assets().get(asset).copied();
         assert!(info.unwrap().names_deposits(), "named without need");
         self.queue(asset, amount, name.inner())
     }
