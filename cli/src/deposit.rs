@@ -64,11 +64,11 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     };
     match arguments.command {
         Command::List => {
-            let requests = client.take_backs().await?;
             let mut from = client.rollup().await?.deposit_count;
             loop {
                 let page = client.deposits(from, PAGE).await?;
                 let Some(last) = page.last() else { break };
+                let requests = client.take_backs(from, PAGE).await?;
                 from = last.index + 1;
                 for queued in &page {
                     let request = requests.iter().find(|r| r.index == queued.index);

@@ -87,8 +87,9 @@ pub trait L1: Send + Sync + 'static {
     async fn submission(&self, recorded: &Recorded) -> Result<Submission, L1Error>;
     /// Reads up to `limit` deposits of the queue, from index `from` on.
     async fn deposits(&self, from: u64, limit: u64) -> Result<Vec<QueuedDeposit>, L1Error>;
-    /// Reads which of the waiting deposits their depositors want back.
-    async fn take_backs(&self) -> Result<Vec<TakeBack>, L1Error>;
+    /// Reads which of the waiting deposits from index `from` on their depositors want back. Looks at
+    /// `limit` deposits, at most 256.
+    async fn take_backs(&self, from: u64, limit: u64) -> Result<Vec<TakeBack>, L1Error>;
     /// Returns the length of the deposit queue as of the block with this many confirmations.
     ///
     /// The newest mined block has 1 confirmation; 0 counts as 1. The length is 0 for a block in
@@ -302,8 +303,8 @@ impl<T: Transport> L1 for Client<T> {
         self.read_deposits(from, limit).await
     }
 
-    async fn take_backs(&self) -> Result<Vec<TakeBack>, L1Error> {
-        self.read_take_backs().await
+    async fn take_backs(&self, from: u64, limit: u64) -> Result<Vec<TakeBack>, L1Error> {
+        self.read_take_backs(from, limit).await
     }
 
     async fn deposits_mined(&self, confirmations: u64) -> Result<u64, L1Error> {

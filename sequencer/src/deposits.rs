@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    ops::Range,
     time::Duration,
 };
 
@@ -20,9 +21,19 @@ pub(crate) struct DepositQueue {
     first: u64,
     /// Deposits with the clock's time at which they came here.
     queue: VecDeque<(Deposit, Duration)>,
-    /// From when on, Unix seconds, deposits are taken back, by index, and the clock's time at which
-    /// this was read. `None` until it is read.
-    take_backs: Option<(BTreeMap<u64, u64>, Duration)>,
+    /// `None` until it is read.
+    requests: Option<Requests>,
+}
+
+/// Which deposits their depositors want back.
+#[derive(Debug)]
+struct Requests {
+    /// Indices of the deposits that were looked at.
+    range: Range<u64>,
+    /// From when on, Unix seconds, deposits are taken back, by index.
+    effective: BTreeMap<u64, u64>,
+    /// The clock's time at which this was read.
+    since: Duration,
 }
 
 impl DepositQueue {
@@ -35,8 +46,13 @@ impl DepositQueue {
         Self {
             first,
             queue: deposits.into_iter().map(|deposit| (deposit, now)).collect(),
-            take_backs: None,
+            requests: None,
         }
+    }
+
+    /// Returns the index of the front.
+    pub(crate) fn first(&self) -> u64 {
+        self.first
     }
 
     /// Returns the index of the next deposit to fetch from L1.
@@ -54,30 +70,40 @@ impl DepositQueue {
         self.queue.len()
     }
 
-    /// Takes over which of the waiting deposits their depositors want back.
-    pub(crate) fn note_take_backs(&mut self, found: &[TakeBack], now: Duration) {
+    /// Takes over which of the deposits with these indices their depositors want back.
+    pub(crate) fn note_take_backs(&mut self, range: Range<u64>, found: &[TakeBack], now: Duration) {
         let found = found.iter().map(|found| (found.index, found.effective));
-        self.take_backs = Some((found.collect(), now));
+        self.requests = Some(Requests {
+            range,
+            effective: found.collect(),
+            since: now,
+        });
     }
 
     /// Returns the first deposits, at most `limit`, for a batch of this time:
-    /// [`Deposit::TAKEN_BACK`] stands for those that are taken back by then. Returns none unless
-    /// the requests are known.
+    /// [`Deposit::TAKEN_BACK`] stands for those that are taken back by then. Ends before the first
+    /// one of which it is not known whether its depositor wants it back.
     pub(crate) fn front(&self, limit: usize, time: u64, now: Duration) -> Vec<Deposit> {
-        let Some(take_backs) = self.known_take_backs(now) else {
+        let Some(requests) = self.known_requests(now) else {
             return Vec::new();
         };
         let front = (self.first..).zip(&self.queue).take(limit);
-        let effective = front.map(|(index, (deposit, _))| match take_backs.get(&index) {
-            Some(effective) if *effective <= time => Deposit::TAKEN_BACK,
-            _ => *deposit,
-        });
+        let known = front.take_while(|(index, _)| requests.range.contains(index));
+        let effective = known.map(
+            |(index, (deposit, _))| match requests.effective.get(&index) {
+                Some(effective) if *effective <= time => Deposit::TAKEN_BACK,
+                _ => *deposit,
+            },
+        );
         effective.collect()
     }
 
-    fn known_take_backs(&self, now: Duration) -> Option<&BTreeMap<u64, u64>> {
-        let (known, since) = self.take_backs.as_ref()?;
-        (now.saturating_sub(*since) <= REQUESTS_VALID).then_some(known)
+    /// Returns what is known of the requests, if it is of the front.
+    fn known_requests(&self, now: Duration) -> Option<&Requests> {
+        let requests = self.requests.as_ref()?;
+        let is_known = requests.range.contains(&self.first)
+            && now.saturating_sub(requests.since) <= REQUESTS_VALID;
+        is_known.then_some(requests)
     }
 
     /// Removes the first `count` deposits.
@@ -92,7 +118,7 @@ impl DepositQueue {
         let Some((_, since)) = self.queue.front() else {
             return false;
         };
-        if self.known_take_backs(now).is_none() {
+        if self.known_requests(now).is_none() {
             return false;
         }
         let waited = now.saturating_sub(*since);
@@ -126,7 +152,7 @@ mod tests {
             inner: Fr::from(number),
         };
         let mut queue = DepositQueue::new(0, (0..count).map(deposit), Duration::ZERO);
-        queue.note_take_backs(&[], Duration::ZERO);
+        queue.note_take_backs(0..256, &[], Duration::ZERO);
         queue
     }
 
@@ -180,7 +206,7 @@ mod tests {
             index: 1,
             effective: 1_000,
         };
-        queue.note_take_backs(&[taken], second);
+        queue.note_take_backs(0..256, &[taken], second);
         let before = queue.front(3, 999, second);
         assert!(!before.contains(&Deposit::TAKEN_BACK));
         let after = queue.front(3, 1_000, second);
@@ -199,8 +225,14 @@ mod tests {
         assert!(queue.is_due(3_600 * second, LIMIT, &config));
         assert_eq!(queue.front(64, 0, 3_601 * second), []);
         assert!(!queue.is_due(3_601 * second, LIMIT, &config));
-        queue.note_take_backs(&[], 3_601 * second);
+        queue.note_take_backs(0..256, &[], 3_601 * second);
         assert_eq!(queue.front(64, 0, 3_601 * second).len(), 64);
+        queue.note_take_backs(0..2, &[], 3_601 * second);
+        assert_eq!(queue.front(64, 0, 3_601 * second).len(), 2);
+        queue.consume(2);
+        assert_eq!(queue.front(64, 0, 3_601 * second), []);
+        assert!(!queue.is_due(3_601 * second, LIMIT, &config));
+        queue.note_take_backs(2..258, &[], 3_601 * second);
         let fresh = DepositQueue::new(0, queue.front(64, 0, 3_601 * second), second);
         assert_eq!(fresh.front(64, 0, second), []);
     }

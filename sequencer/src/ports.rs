@@ -133,8 +133,13 @@ pub trait SettlementLayer: Send + Sync + 'static {
         from: u64,
         limit: u64,
     ) -> BoxFuture<'_, Result<Vec<QueuedDeposit>, SettlementError>>;
-    /// Returns which of the waiting deposits their depositors want back.
-    fn take_backs(&self) -> BoxFuture<'_, Result<Vec<TakeBack>, SettlementError>>;
+    /// Returns which of the waiting deposits from index `from` on their depositors want back. Looks
+    /// at `limit` deposits, at most 256.
+    fn take_backs(
+        &self,
+        from: u64,
+        limit: u64,
+    ) -> BoxFuture<'_, Result<Vec<TakeBack>, SettlementError>>;
     /// Returns all registered assets in the order of their ids.
     fn assets(&self) -> BoxFuture<'_, Result<Vec<AssetInfo>, SettlementError>>;
     /// Returns the log of the price oracle from block `from` on.

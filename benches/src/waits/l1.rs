@@ -356,7 +356,7 @@ impl SettlementLayer for Chain {
         answer(0)
     }
 
-    fn take_backs(&self) -> Answer<'_, Vec<TakeBack>> {
+    fn take_backs(&self, _: u64, _: u64) -> Answer<'_, Vec<TakeBack>> {
         answer(Vec::new())
     }
 

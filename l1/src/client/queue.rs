@@ -30,18 +30,11 @@ const MAX_DEPOSITS: u64 = 256;
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     by_index: BTreeMap<u64, Entry>,
-    /// Blocks of the requests for each deposit.
-    requests: BTreeMap<u64, u64>,
     /// First block that was not read yet.
     next: u64,
-    /// Odd answers since the last right one: of deposits, and of requests.
-    doubts: [u32; 2],
+    /// Odd answers since the last right one.
+    doubts: u32,
 }
-
-/// Index of the doubts about deposits.
-const DEPOSITS: usize = 0;
-/// Index of the doubts about requests.
-const REQUESTS: usize = 1;
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
@@ -54,16 +47,14 @@ impl Queue {
     /// Forgets everything from this block on.
     fn cut(&mut self, from: u64) {
         self.by_index.retain(|_, entry| entry.block < from);
-        self.requests.retain(|_, block| *block < from);
         self.next = self.next.min(from);
     }
 
     /// Forgets the newest blocks after an odd answer, and twice as many after each further one: the
     /// fault may lie anywhere in the log.
-    fn doubt(&mut self, what: usize, head: u64) {
-        let doubts = &mut self.doubts[what];
-        let depth = REORGANISED.saturating_mul(1u64.checked_shl(*doubts).unwrap_or(u64::MAX));
-        *doubts = doubts.saturating_add(1);
+    fn doubt(&mut self, head: u64) {
+        let depth = REORGANISED.saturating_mul(1u64.checked_shl(self.doubts).unwrap_or(u64::MAX));
+        self.doubts = self.doubts.saturating_add(1);
         self.cut(head.saturating_sub(depth));
     }
 }
@@ -108,32 +99,34 @@ impl<T: Transport> Client<T> {
             .collect())
     }
 
-    pub(super) async fn read_take_backs(&self) -> Result<Vec<TakeBack>, L1Error> {
-        let _reading = self.reading_queue.lock().await;
+    pub(super) async fn read_take_backs(
+        &self,
+        from: u64,
+        limit: u64,
+    ) -> Result<Vec<TakeBack>, L1Error> {
         let block = self.newest().await?;
         let vault = self.contracts.vault;
         let mut ask = Questions::default();
         let consumed = ask.ask("consumedCount", vault, Vault::consumedCountCall {});
+        let queued = ask.ask("depositCount", vault, Vault::depositCountCall {});
         let requested = ask.ask("requestedCount", vault, Vault::requestedCountCall {});
         let answers = ask.at(&self.transport, block.hash).await?;
-        let (consumed, requested) = (answers.get(&consumed)?, answers.get(&requested)?);
-        if requested == 0 {
+        let end = from.saturating_add(limit.min(MAX_DEPOSITS));
+        let (from, end) = (
+            from.max(answers.get(&consumed)?),
+            end.min(answers.get(&queued)?),
+        );
+        if answers.get(&requested)? == 0 || from >= end {
             return Ok(Vec::new());
         }
-        self.read_queue(&block).await?;
         let mut ask = Questions::default();
-        let asked: Vec<_> = {
-            let queue = lock(&self.queue);
-            let waiting = queue.requests.range(consumed..);
-            waiting
-                .map(|(index, _)| {
-                    let call = Vault::takeBackOfCall {
-                        index: U256::from(*index),
-                    };
-                    (*index, ask.ask("takeBackOf", vault, call))
-                })
-                .collect()
+        let mut ask_of = |index: u64| {
+            let call = Vault::takeBackOfCall {
+                index: U256::from(index),
+            };
+            (index, ask.ask("takeBackOf", vault, call))
         };
+        let asked: Vec<_> = (from..end).map(&mut ask_of).collect();
         let answers = ask.at(&self.transport, block.hash).await?;
         let mut found = Vec::new();
         for (index, asked) in &asked {
@@ -145,14 +138,7 @@ impl<T: Transport> Client<T> {
                 });
             }
         }
-        if found.len() as u64 == requested {
-            lock(&self.queue).doubts[REQUESTS] = 0;
-            return Ok(found);
-        }
-        lock(&self.queue).doubt(REQUESTS, block.number);
-        Err(L1Error::Odd(
-            "the log of the vault leaves out requests for deposits".into(),
-        ))
+        Ok(found)
     }
 
     /// Requests a waiting deposit of this account back. Returns from when on batches do not consume
@@ -292,14 +278,14 @@ impl<T: Transport> Client<T> {
             first = (waiting == from).then_some(before);
         }
         if is_bound {
-            lock(&self.queue).doubts[DEPOSITS] = 0;
+            lock(&self.queue).doubts = 0;
             return Ok(Run {
                 entries,
                 before: first,
             });
         }
         // The log is of other blocks, or incomplete: it is read anew.
-        lock(&self.queue).doubt(DEPOSITS, block.number);
+        lock(&self.queue).doubt(block.number);
         Err(L1Error::Odd(
             "the log of the vault differs from its deposit queue".into(),
         ))
@@ -323,9 +309,6 @@ impl<T: Transport> Client<T> {
             let queued = self
                 .events::<Vault::DepositQueued>(vault, next, head.number)
                 .await?;
-            let requested = self
-                .events::<Vault::TakeBackRequested>(vault, next, head.number)
-                .await?;
             let mut deposits = Vec::new();
             for (found, event) in &queued.events {
                 let entry = Entry {
@@ -335,12 +318,9 @@ impl<T: Transport> Client<T> {
                 };
                 deposits.push((event.index, entry));
             }
-            let requests = requested.events.iter();
-            let requests = requests.map(|(found, event)| (event.index, found.block));
             let mut queue = lock(&self.queue);
             queue.cut(queued.from);
             queue.by_index.extend(deposits);
-            queue.requests.extend(requests);
             queue.next = queued.to + 1;
         }
     }

@@ -246,6 +246,32 @@ async fn a_variant_that_the_node_finds_too_cheap_is_replaced_at_once() {
     assert!(engine.answer("settle/1").unwrap().is_ok());
 }
 
+// Before, variants kept the gas of the first estimate, and none of them was ever mined.
+#[tokio::test]
+async fn a_transaction_with_too_little_gas_gets_more() {
+    for refuses in [false, true] {
+        let world = World::new();
+        let mut engine = world.engine();
+        world.state().estimate = 30_000;
+        world.state().least_gas = 90_000;
+        world.state().refuses_little_gas = refuses;
+        engine
+            .submit(&request("settle/1", Repeat::UntilDone))
+            .await
+            .unwrap();
+        world.mine(1);
+        engine.step().await.unwrap();
+        assert!(world.state().handed.iter().all(|sent| sent.gas < 90_000));
+        world.state().estimate = 100_000;
+        world.patience(&mut engine).await;
+        world.mine(1);
+        engine.step().await.unwrap();
+        assert!(engine.answer("settle/1").unwrap().is_ok());
+        let nonces = world.state().handed.iter().map(|sent| sent.nonce).max();
+        assert_eq!(nonces, Some(0));
+    }
+}
+
 #[tokio::test]
 async fn a_forgotten_transaction_is_handed_over_again() {
     let world = World::new();

@@ -81,8 +81,12 @@ impl SettlementLayer for L1Settlement {
         self.0.deposits(from, limit).err_into().boxed()
     }
 
-    fn take_backs(&self) -> BoxFuture<'_, Result<Vec<TakeBack>, SettlementError>> {
-        self.0.take_backs().err_into().boxed()
+    fn take_backs(
+        &self,
+        from: u64,
+        limit: u64,
+    ) -> BoxFuture<'_, Result<Vec<TakeBack>, SettlementError>> {
+        self.0.take_backs(from, limit).err_into().boxed()
     }
 
     fn assets(&self) -> BoxFuture<'_, Result<Vec<AssetInfo>, SettlementError>> {

@@ -20,6 +20,9 @@ use crate::{
 
 /// Number of deposits in one read.
 const PAGE: u64 = 256;
+/// Number of deposits of which each turn asks whether their depositors want them back: the largest
+/// batch has room for 64.
+const REQUESTS: u64 = 256;
 
 /// Name of the health entry of a price oracle that cannot be followed. Sealing waits for it, after
 /// a moment.
@@ -152,9 +155,12 @@ async fn read_deposits(node: &Arc<Node>) -> Result<(), Failure> {
             .map_err(Failure::Transient)?;
         drop(gate);
     }
-    let take_backs = node.ports.settlement.take_backs().await.map_err(reading)?;
+    let first = node.deposits().first();
+    let settlement = &node.ports.settlement;
+    let take_backs = settlement.take_backs(first, REQUESTS).await;
+    let take_backs = take_backs.map_err(reading)?;
     let mut deposits = node.deposits();
-    deposits.note_take_backs(&take_backs, node.clock().now());
+    deposits.note_take_backs(first..first + REQUESTS, &take_backs, node.clock().now());
     telemetry::deposits_waiting(deposits.len());
     Ok(())
 }

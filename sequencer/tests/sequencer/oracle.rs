@@ -610,8 +610,12 @@ impl SettlementLayer for Contracts {
     ) -> BoxFuture<'_, Result<Vec<QueuedDeposit>, SettlementError>> {
         self.0.deposits(from, limit)
     }
-    fn take_backs(&self) -> BoxFuture<'_, Result<Vec<TakeBack>, SettlementError>> {
-        self.0.take_backs()
+    fn take_backs(
+        &self,
+        from: u64,
+        limit: u64,
+    ) -> BoxFuture<'_, Result<Vec<TakeBack>, SettlementError>> {
+        self.0.take_backs(from, limit)
     }
     fn assets(&self) -> BoxFuture<'_, Result<Vec<AssetInfo>, SettlementError>> {
         self.0.assets()

@@ -580,12 +580,16 @@ impl SettlementLayer for Chain {
         .boxed()
     }
 
-    fn take_backs(&self) -> BoxFuture<'_, Result<Vec<TakeBack>, SettlementError>> {
+    fn take_backs(
+        &self,
+        from: u64,
+        limit: u64,
+    ) -> BoxFuture<'_, Result<Vec<TakeBack>, SettlementError>> {
         async move {
             self.answer()?;
             Ok(self.with(|chain| {
-                let first = chain.state.deposit_count;
-                let found = chain.take_backs.range(first..);
+                let first = chain.state.deposit_count.max(from);
+                let found = chain.take_backs.range(first..first.max(from + limit));
                 found
                     .map(|(&index, &effective)| TakeBack { index, effective })
                     .collect()

@@ -779,7 +779,7 @@ impl L1 for Market {
     async fn deposits(&self, _: u64, _: u64) -> Result<Vec<QueuedDeposit>, L1Error> {
         Ok(Vec::new())
     }
-    async fn take_backs(&self) -> Result<Vec<TakeBack>, L1Error> {
+    async fn take_backs(&self, _: u64, _: u64) -> Result<Vec<TakeBack>, L1Error> {
         Ok(Vec::new())
     }
     async fn deposits_mined(&self, _: u64) -> Result<u64, L1Error> {

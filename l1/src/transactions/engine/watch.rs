@@ -347,8 +347,8 @@ impl Engine {
             };
             let waited = now.saturating_sub(handed);
             if self.refused_for_now(nonce) {
-                // The node did not take it: the same variant again, soon.
-                if waited >= patience / 8 {
+                // The node did not take it: the same variant again, soon, unless it lacks gas.
+                if waited >= patience / 8 && !self.gave_gas(nonce).await? {
                     self.repeat(nonce).await?;
                 }
             } else if self.urgent.contains(&nonce) || waited >= patience {
@@ -365,6 +365,42 @@ impl Engine {
             && !self.urgent.contains(&nonce)
     }
 
+    /// Replaces an open transaction that the node refuses, if its gas limit is too low. Returns
+    /// whether it was.
+    async fn gave_gas(&mut self, nonce: u64) -> Result<bool, TransactionError> {
+        let Some(place) = self.place(nonce) else {
+            return Ok(false);
+        };
+        let node = Arc::clone(&self.tools.node);
+        let market = self.asked(node.market()).await?;
+        let before = self.book.open[place].gas_limit;
+        let is_more = self.fresh_gas(place, &market).await > before;
+        if is_more {
+            self.replace(nonce).await?;
+        }
+        Ok(is_more)
+    }
+
+    /// Returns the gas limit for another variant of an open transaction. The first one's may come
+    /// from a false estimate, and a transaction with too little gas is in no block: nodes drop it,
+    /// some without a word.
+    async fn fresh_gas(&self, place: usize, market: &Market) -> u64 {
+        let open = &self.book.open[place];
+        if open.cancelling {
+            return self.transfer_gas(market).await;
+        }
+        let call = self.call_of(open, false);
+        let estimate = self.tools.node.estimate(self.address(), &call);
+        // Where the newest variant waits in the node's pool, the call reverts after it.
+        match self.asked(estimate).await {
+            Ok(estimate) => {
+                let limit = self.tools.settings.gas_limit(estimate, 0, market.block_gas);
+                limit.max(open.gas_limit)
+            }
+            Err(_) => open.gas_limit,
+        }
+    }
+
     /// Replaces an open transaction at a higher price, or sends it again if the cap is reached.
     async fn replace(&mut self, nonce: u64) -> Result<(), TransactionError> {
         let Some(place) = self.place(nonce) else {
@@ -377,11 +413,7 @@ impl Engine {
             max_fee: open.attempts.iter().map(|a| a.max_fee).max().unwrap_or(0),
             tip: open.attempts.iter().map(|a| a.tip).max().unwrap_or(0),
         };
-        let gas_limit = if open.cancelling {
-            self.transfer_gas(&market).await
-        } else {
-            open.gas_limit
-        };
+        let gas_limit = self.fresh_gas(place, &market).await;
         let settings = &self.tools.settings;
         if price::exceeds_cap(settings, &market) {
             self.capped.insert(nonce);
@@ -389,7 +421,12 @@ impl Engine {
             self.capped.remove(&nonce);
         }
         match price::replacing(settings, &market, highest) {
-            Some(price) => self.attempt(nonce, gas_limit, price).await,
+            Some(price) => {
+                if !self.book.open[place].cancelling {
+                    self.book.open[place].gas_limit = gas_limit;
+                }
+                self.attempt(nonce, gas_limit, price).await
+            }
             None => {
                 self.capped.insert(nonce);
                 self.repeat(nonce).await

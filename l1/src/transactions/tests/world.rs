@@ -58,6 +58,12 @@ pub(super) struct State {
     pub(super) reverting_when_mined: BTreeSet<Bytes>,
     /// Acknowledges transactions and forgets them.
     pub(super) forgets: bool,
+    /// The gas that it estimates for a call.
+    pub(super) estimate: u64,
+    /// The gas that a transaction needs to be in a block. One with less is forgotten.
+    pub(super) least_gas: u64,
+    /// Whether a transaction with less gas is refused instead.
+    pub(super) refuses_little_gas: bool,
     pub(super) unavailable: bool,
     pub(super) hangs: bool,
     /// Counts so many more transactions of the account than there are.
@@ -188,6 +194,9 @@ impl World {
             reverting: BTreeSet::new(),
             reverting_when_mined: BTreeSet::new(),
             forgets: false,
+            estimate: 100_000,
+            least_gas: 0,
+            refuses_little_gas: false,
             unavailable: false,
             hangs: false,
             lead: 0,
@@ -367,7 +376,7 @@ impl Node for World {
                 reason: "Paused".into(),
             });
         }
-        Ok(100_000)
+        Ok(self.state().estimate)
     }
 
     async fn broadcast(&self, from: Address, raw: &Bytes) -> Result<(), Refusal> {
@@ -411,7 +420,10 @@ impl Node for World {
         if U256::from(sent.gas) * U256::from(sent.max_fee) > state.balance {
             return Err(Refusal::LacksEther);
         }
-        if !state.forgets {
+        if state.refuses_little_gas && sent.gas < state.least_gas {
+            return Err(Refusal::Other("intrinsic gas too low".into()));
+        }
+        if !state.forgets && sent.gas >= state.least_gas {
             state.pool.insert(sent.nonce, sent);
         }
         Ok(())
