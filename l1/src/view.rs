@@ -90,6 +90,8 @@ pub struct Accepted {
 pub struct SettledBatch {
     /// Its published data, from calldata.
     pub published: PublishedBatch,
+    /// Its deposits as they were queued, also those that it passes over.
+    pub deposits: Vec<Deposit>,
     /// Commitment to the state after the batch.
     pub new_state: Fr,
     /// Hash of the L1 transaction.

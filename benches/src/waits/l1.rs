@@ -427,6 +427,7 @@ impl SettlementLayer for Chain {
         let batch = place.and_then(|place| contracts.settled.get(place as usize));
         answer(batch.map(|batch| SettledBatch {
             published: batch.published.clone(),
+            deposits: batch.published.deposits.clone(),
             new_state: batch.new_state,
             tx: transaction(index),
         }))

@@ -101,10 +101,11 @@ impl<T: Transport> Client<T> {
         let shape = ask.ask("shapeOf", rollup, call);
         let block = self.newest().await?.hash;
         let answers = ask.at(&self.transport, block).await?;
+        let posted = submission.deposits()?;
         let published = submission.published(
             shape_of(answers.get(&shape)?.slots)?,
             from_word(answers.get(&context)?)?,
-            &submission.deposits()?,
+            &posted,
         )?;
         if data_commitment(&published.words()) != event.accepted.data_commitment {
             // The event or the data; the event is read anew.
@@ -115,6 +116,7 @@ impl<T: Transport> Client<T> {
         }
         Ok(Some(SettledBatch {
             published,
+            deposits: posted.iter().map(|posted| posted.deposit).collect(),
             new_state: event.accepted.new_state,
             tx: event.accepted.tx,
         }))

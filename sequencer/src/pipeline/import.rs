@@ -178,7 +178,8 @@ impl Imported<'_> {
         let mut changes = node.store.change();
         changes.put::<Batches>(&index, &record)?;
         changes.put::<Stages>(&index, &Stage::Settled { tx })?;
-        for (place, deposit) in (self.old.deposit_count..).zip(&published.deposits) {
+        // As they were queued: after a reorganisation another batch may not pass over one.
+        for (place, deposit) in (self.old.deposit_count..).zip(&self.settled.deposits) {
             changes.put::<Deposits>(&place, deposit)?;
         }
         // Kept in case a reorganisation takes the batch away.

@@ -144,14 +144,26 @@ async fn step(node: &Arc<Node>, counts: &mut Counts) -> Result<Step, Failure> {
         }
     }
     note_final(node).await?;
-    requeue_changed(node, &view).await?;
-    node.set_level(true);
+    // What cannot be compared holds up the batches with deposits alone.
+    let doubt = match requeue_changed(node, &view).await {
+        Ok(()) => None,
+        Err(Failure::Transient(reason)) => Some(Failure::Transient(reason)),
+        Err(other) => return Err(other),
+    };
+    if doubt.is_none() {
+        node.set_level(true);
+    }
     let cursor = *node.cursor();
     let index = cursor.settle;
     if node.config.follow || index >= cursor.seal {
-        return Ok(Step::Idle);
+        return doubt.map_or(Ok(Step::Idle), Err);
     }
     let record = record(node, index).await?;
+    if let Some(doubt) = doubt
+        && record.new.deposit_count > record.old.deposit_count
+    {
+        return Err(doubt);
+    }
     if view.state != record.old.commitment() {
         // Another task moved the cursor since the comparison.
         return Ok(Step::Again);

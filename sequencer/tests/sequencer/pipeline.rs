@@ -217,6 +217,35 @@ async fn a_deposit_that_was_read_as_zeros_is_read_anew() {
     node.stop().await;
 }
 
+// Before, an incomplete log of deposits held up all settlement.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_without_deposits_settles_while_deposits_cannot_be_read() {
+    let world = World {
+        prover: Prover::blocked(),
+        ..World::new()
+    };
+    let mut config = world.config();
+    config.seal.deposit_wait_ms = 3_600_000;
+    let node = world.start(config).await;
+    let tx = world.transaction();
+    node.submit(&tx).await;
+    node.until(&tx, "included").await;
+    world.chain.deposit(5);
+    eventually("the deposit is stored", || {
+        world.chain.deposit_reads.load(Ordering::SeqCst) > 0
+    })
+    .await;
+    world.chain.polled(3).await;
+    world.chain.hides_deposits.store(true, Ordering::SeqCst);
+    // Another block: the stored deposit has to be compared again.
+    world.chain.deposit(6);
+    world.chain.polled(3).await;
+    world.prover.blocked.store(false, Ordering::SeqCst);
+    node.until(&tx, "settled").await;
+    assert_eq!(world.chain.with(|chain| chain.state.deposit_count), 0);
+    node.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_sealed_without_a_reason() {
     let world = World::new();

@@ -139,6 +139,8 @@ pub struct Chain {
     pub polls: AtomicUsize,
     /// Number of times that deposits were read.
     pub deposit_reads: AtomicUsize,
+    /// Whether deposits cannot be read.
+    pub hides_deposits: AtomicBool,
     pub down: AtomicBool,
 }
 
@@ -183,6 +185,7 @@ impl Chain {
             calls: AtomicUsize::new(0),
             polls: AtomicUsize::new(0),
             deposit_reads: AtomicUsize::new(0),
+            hides_deposits: AtomicBool::new(false),
             down: AtomicBool::new(false),
         })
     }
@@ -564,6 +567,11 @@ impl SettlementLayer for Chain {
         async move {
             self.deposit_reads.fetch_add(1, Ordering::SeqCst);
             self.answer()?;
+            if self.hides_deposits.load(Ordering::SeqCst) {
+                return Err(SettlementError::Unavailable {
+                    reason: "the log is incomplete".into(),
+                });
+            }
             Ok(self.with(|chain| {
                 let queue = chain.queue.iter().enumerate();
                 queue
@@ -709,6 +717,12 @@ impl SettlementLayer for Chain {
             Ok(self.with(|chain| {
                 let place = (index as usize).checked_sub(1)?;
                 chain.states.get(place).map(|state| SettledBatch {
+                    deposits: {
+                        let published = &chain.settled[place];
+                        let first = published.header.first_deposit as usize;
+                        let queued = chain.queue[first..].iter().map(|(_, deposit)| *deposit);
+                        queued.take(published.deposits.len()).collect()
+                    },
                     published: chain.settled[place].clone(),
                     new_state: state.commitment(),
                     tx: tx_of(index),
