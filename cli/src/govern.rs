@@ -1,4 +1,5 @@
-//! `subrosa govern`: the actions of governance and of the guardians, printed for a multisig or sent.
+//! `subrosa govern`: the actions of governance and of the guardians, printed for a multisig or
+//! sent.
 
 mod action;
 mod guardian;
@@ -199,9 +200,10 @@ async fn status(rollup: &Rollup, governance: &Governance<'_>) -> anyhow::Result<
     let stops = assets.iter().filter(|asset| asset.stop.markets != 0);
     let stops: Vec<Value> = stops
         .map(|asset| {
+            let markets = (0..16u8).filter(|id| asset.stop.markets >> id & 1 == 1);
             json!({
                 "asset": asset.id.0,
-                "markets": (0..16).filter(|id| asset.stop.markets >> id & 1 == 1).collect::<Vec<u8>>(),
+                "markets": markets.collect::<Vec<_>>(),
                 "from": asset.stop.from,
                 "minutes": asset.stop.minutes,
             })

@@ -22,7 +22,7 @@ pub(crate) fn line(content: impl Display) -> anyhow::Result<()> {
 /// Writes a JSON value over several lines.
 ///
 /// # Errors
-/// As [`line`].
+/// As [`fn@line`].
 pub(crate) fn json(value: &serde_json::Value) -> anyhow::Result<()> {
     line(serde_json::to_string_pretty(value)?)
 }

@@ -87,8 +87,8 @@ pub trait L1: Send + Sync + 'static {
     async fn submission(&self, recorded: &Recorded) -> Result<Submission, L1Error>;
     /// Reads up to `limit` deposits of the queue, from index `from` on.
     async fn deposits(&self, from: u64, limit: u64) -> Result<Vec<QueuedDeposit>, L1Error>;
-    /// Reads which of the waiting deposits from index `from` on their depositors want back. Looks at
-    /// `limit` deposits, at most 256.
+    /// Reads which of the waiting deposits from index `from` on their depositors want back. Looks
+    /// at `limit` deposits, at most 256.
     async fn take_backs(&self, from: u64, limit: u64) -> Result<Vec<TakeBack>, L1Error>;
     /// Returns the length of the deposit queue as of the block with this many confirmations.
     ///

@@ -2,8 +2,8 @@
 //!
 //! The timelock owns the contracts. A *proposer* schedules an operation, and once its delay has
 //! passed an *executor* executes it; a canceller can cancel it before. An operation is named by the
-//! hash of its contents, so that anybody can check what was scheduled. The guardians act at once and
-//! without the timelock: one pauses deposits, one stops seizures.
+//! hash of its contents, so that anybody can check what was scheduled. The guardians act at once
+//! and without the timelock: one pauses deposits, one stops seizures.
 //!
 //! | part | content |
 //! |---|---|

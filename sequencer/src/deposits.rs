@@ -25,7 +25,7 @@ pub(crate) struct DepositQueue {
     requests: Option<Requests>,
 }
 
-/// Which deposits their depositors want back.
+/// Requests of depositors who want their deposits back.
 #[derive(Debug)]
 struct Requests {
     /// Indices of the deposits that were looked at.

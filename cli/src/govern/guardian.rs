@@ -8,7 +8,7 @@ use subrosa_node::{Rollup, accounts::GUARDIAN};
 use super::{Flags, sent};
 use crate::output;
 
-/// What a guardian does at once, without the timelock.
+/// Calls that a guardian makes at once, without the timelock.
 #[derive(clap::Subcommand)]
 pub(crate) enum GuardianCommand {
     /// Pause deposits, at once, as the guardian. The pause ends by itself after three days.

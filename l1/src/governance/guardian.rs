@@ -1,4 +1,4 @@
-//! What the guardians do at once, without the timelock.
+//! Calls that the guardians make at once, without the timelock.
 
 use alloy_primitives::{Address, Uint};
 use alloy_sol_types::SolCall;

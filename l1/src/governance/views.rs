@@ -1,4 +1,4 @@
-//! What the contracts say at present about those who act on them, and when they may.
+//! Views of the contracts: who may act on them, and when.
 
 use alloy_primitives::{Address, U256};
 use alloy_sol_types::SolCall;

@@ -308,8 +308,8 @@ impl Node {
         self.request("evm_setAutomine", json!([false])).await?;
         let mut replaced = self.reorganised(depth, kept, random).await;
         for deeper in depth + 1..depth + 4 {
-            // Anvil may have lost the state of a block of an earlier branch: it goes on from the one
-            // before it then.
+            // Anvil may have lost the state of a block of an earlier branch: it goes on from the
+            // one before it then.
             if !matches!(&replaced, Err(error) if error.to_string().contains("not found")) {
                 break;
             }
