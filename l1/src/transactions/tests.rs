@@ -272,6 +272,28 @@ async fn a_transaction_with_too_little_gas_gets_more() {
     }
 }
 
+// Before, a transaction counted as mined until the chain had come to the false block.
+#[tokio::test]
+async fn a_receipt_of_a_block_that_is_not_there_counts_for_nothing() {
+    let world = World::new();
+    let mut engine = world.engine();
+    world.state().misplaced = 1_000_000;
+    let settlement = request("settle/1", Repeat::UntilDone);
+    engine.submit(&settlement).await.unwrap();
+    world.mine(1);
+    engine.step().await.unwrap();
+    assert!(engine.answer("settle/1").is_none());
+    world.state().misplaced = 0;
+    world.state().reorganise(1, true);
+    world.mine(2);
+    world.patience(&mut engine).await;
+    world.patience(&mut engine).await;
+    world.mine(1);
+    engine.step().await.unwrap();
+    assert!(engine.answer("settle/1").unwrap().is_ok());
+    assert_eq!(world.state().effects(&data("settle/1")), 1);
+}
+
 #[tokio::test]
 async fn a_forgotten_transaction_is_handed_over_again() {
     let world = World::new();

@@ -115,6 +115,13 @@ impl Engine {
         } else {
             None
         };
+        if let Some((_, found)) = &found
+            && found.mined.block > head
+        {
+            // Another endpoint is ahead, or the number is wrong: such a block would count as mined
+            // until the chain has come to it, whatever becomes of the transaction.
+            return Ok(false);
+        }
         let before = open.outcome.as_ref().and_then(Outcome::place);
         if let Some((hash, found)) = found {
             // In another branch it may run at the same height, and fail.

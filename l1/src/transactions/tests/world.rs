@@ -70,6 +70,8 @@ pub(super) struct State {
     pub(super) lead: u64,
     /// Shows so many blocks fewer than there are.
     pub(super) lag: usize,
+    /// States blocks so much higher than they are in receipts.
+    pub(super) misplaced: u64,
     /// Counts mined transactions, and has no receipts of them yet.
     pub(super) lacks_receipts: bool,
     pub(super) refuses: Option<Refusal>,
@@ -194,6 +196,7 @@ impl World {
             reverting: BTreeSet::new(),
             reverting_when_mined: BTreeSet::new(),
             forgets: false,
+            misplaced: 0,
             estimate: 100_000,
             least_gas: 0,
             refuses_little_gas: false,
@@ -444,7 +447,7 @@ impl Node for World {
             success: sent.to_self || !state.is_reverted(sent),
             mined: Mined {
                 hash,
-                block,
+                block: block + state.misplaced,
                 gas_used: 90_000,
                 created: None,
                 logs: Vec::new(),
