@@ -1,7 +1,7 @@
 //! Measurements of this machine.
 //!
 //! `subrosa bench …` prints the figures that [`client`], [`batch`], [`admission`], [`scan`],
-//! [`derivation`], [`interface`] and [`waits`] return. `cargo bench -p subrosa-benches` runs the
+//! [`derivation`], [`interface`], [`settlement`] and [`waits`] return. `cargo bench -p subrosa-benches` runs the
 //! same work under divan, for comparisons between revisions. Results are kept in
 //! `benches/results/`; `benches/README.md` shows them beside their budgets. Nothing here judges a
 //! figure.
@@ -15,6 +15,7 @@ pub mod client;
 pub mod derivation;
 pub mod interface;
 pub mod scan;
+pub mod settlement;
 pub mod waits;
 
 use std::path::{Path, PathBuf};

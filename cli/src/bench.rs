@@ -1,7 +1,7 @@
 //! `subrosa bench`: figures of this machine, as lines for people or as JSON.
 
 use serde_json::Value;
-use subrosa_benches::{admission, batch, client, derivation, interface, scan, waits};
+use subrosa_benches::{admission, batch, client, derivation, interface, scan, settlement, waits};
 use subrosa_node::Keys;
 
 use crate::output;
@@ -66,6 +66,13 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Gas of settlement by its parts, for full batches of 4, 16 and 64, under today's rules and
+    /// those announced: from what the contracts' tests and the batch proofs measured.
+    Settlement {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Waits and gas of transactions on simulated time, at several rates and intervals of price
     /// snapshots: the real sequencer, with doubles of prover and L1.
     Waits {
@@ -94,6 +101,7 @@ pub(crate) async fn run(keys: &Keys, command: Command) -> anyhow::Result<()> {
             (derivation::figures(transactions).await?, json)
         }
         Command::Interface { json } => (interface::figures(keys).await?, json),
+        Command::Settlement { json } => (settlement::figures()?, json),
         Command::Scan { transactions, json } => (scan::figures(transactions)?, json),
         Command::Waits {
             hours,

@@ -28,6 +28,7 @@ use crate::{
 mod acceptances;
 mod aggregate;
 mod batches;
+mod held;
 mod history;
 mod oracle;
 mod queue;
@@ -39,6 +40,7 @@ mod writes;
 use writes::Queued;
 
 use acceptances::Acceptances;
+use held::HeldLog;
 use queue::Queue;
 use rollup::{KnownShapes, Surroundings};
 pub use signed_claims::SignedClaim;
@@ -185,6 +187,10 @@ pub struct Client<T> {
     queue: Mutex<Queue>,
     /// Held while the queue is read.
     reading_queue: tokio::sync::Mutex<()>,
+    /// Withdrawals that batches hold, as far as they were read.
+    held: Mutex<HeldLog>,
+    /// Held while those are read.
+    reading_held: tokio::sync::Mutex<()>,
     /// The view last read. Its block's hash fixes it for good.
     last: Mutex<Option<Surroundings>>,
 }
@@ -201,6 +207,8 @@ impl<T: Transport> Client<T> {
             acceptances: Mutex::default(),
             queue: Mutex::default(),
             reading_queue: tokio::sync::Mutex::default(),
+            held: Mutex::default(),
+            reading_held: tokio::sync::Mutex::default(),
             last: Mutex::default(),
         }
     }

@@ -88,7 +88,7 @@ pub use history::{Change, Recorded, RegisteredAsset, Submission};
 pub use rpc::{RpcOptions, RpcTransport};
 pub use status::{Failure, Status};
 pub use transactions::{Cancellation, Manager, Settings as TransactionSettings};
-pub use transport::{At, Block, Call, FoundLog, Head, LogQuery, Tag, Transport};
+pub use transport::{At, Block, Call, FoundLog, Head, LogQuery, Outgoing, Tag, Transport};
 pub use view::{
     Accepted, ClaimReceipt, DepositName, DepositReceipt, DepositTerms, OracleChange, OracleEvent,
     OracleLog, QueuedDeposit, Receipt, RollupView, SettledBatch, Settlement, TakeBack,

@@ -6,76 +6,15 @@
 
 mod support;
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use alloy_primitives::{Address, B256, Bytes, LogData, U256};
+use alloy_primitives::{Address, LogData};
 use subrosa_clock::VirtualClock;
-use subrosa_l1::{
-    Account, At, Block, Client, EmbeddedTransport, FoundLog, Head, L1, L1Error, LogQuery,
-    QueuedDeposit, Tag, TakeBack, Transport, development,
-    transactions::{Accounts, Node},
-};
+use subrosa_l1::{Account, Client, FoundLog, L1, QueuedDeposit, TakeBack, development};
 use subrosa_protocol::Fr;
-use support::{DOLLAR, client, reason};
+use support::{DOLLAR, client, endpoint::Endpoint, reason};
 
 const DAY: u64 = 86_400;
-
-/// Makes a false answer of a true one for logs.
-type Alter = fn(Vec<FoundLog>) -> Vec<FoundLog>;
-
-/// An endpoint whose answers for logs can be false.
-struct Endpoint {
-    chain: EmbeddedTransport,
-    alter: Mutex<Alter>,
-}
-
-#[async_trait::async_trait]
-impl Transport for Endpoint {
-    async fn chain_id(&self) -> Result<u64, L1Error> {
-        self.chain.chain_id().await
-    }
-    async fn head(&self) -> Result<Head, L1Error> {
-        self.chain.head().await
-    }
-    async fn block(&self, tag: Tag) -> Result<Option<Block>, L1Error> {
-        self.chain.block(tag).await
-    }
-    async fn call(
-        &self,
-        operation: &'static str,
-        to: Address,
-        data: Bytes,
-        at: At,
-    ) -> Result<Bytes, L1Error> {
-        self.chain.call(operation, to, data, at).await
-    }
-    fn accounts(&self) -> &Accounts {
-        self.chain.accounts()
-    }
-    fn node(&self) -> Arc<dyn Node> {
-        self.chain.node()
-    }
-    async fn logs(&self, query: LogQuery) -> Result<Vec<FoundLog>, L1Error> {
-        let alter = *self.alter.lock().unwrap();
-        Ok(alter(self.chain.logs(query).await?))
-    }
-    async fn calldata(
-        &self,
-        transaction: B256,
-        block: Option<B256>,
-    ) -> Result<Option<Bytes>, L1Error> {
-        self.chain.calldata(transaction, block).await
-    }
-    async fn ether(&self, owner: Address) -> Result<U256, L1Error> {
-        self.chain.ether(owner).await
-    }
-    async fn gas_price(&self) -> Result<u128, L1Error> {
-        self.chain.gas_price().await
-    }
-}
 
 /// A rollup with five deposits that no batch has consumed.
 struct World {
@@ -90,10 +29,7 @@ async fn world() -> World {
     let mut accounts = development::accounts();
     let funded: Vec<Address> = accounts.iter().map(Account::address).collect();
     let clock = VirtualClock::new(1_800_000_000);
-    let endpoint = Arc::new(Endpoint {
-        chain: EmbeddedTransport::with_clock(&funded, Arc::new(clock.clone())),
-        alter: Mutex::new(|logs| logs),
-    });
+    let endpoint = Endpoint::new(&funded, &clock);
     let depositor = accounts.remove(3);
     let client = client(endpoint.clone(), &depositor).await.unwrap();
     for index in 0..5u64 {

@@ -200,9 +200,7 @@ contract Rollup is IRollup, Governed {
 
     /// @dev Credits the withdrawals and the fees.
     function _settle(BatchHeader calldata header, Withdrawal[] memory withdrawals) private {
-        for (uint256 i = 0; i < withdrawals.length; ++i) {
-            vault.credit(withdrawals[i].asset, withdrawals[i].recipient, withdrawals[i].amount);
-        }
+        if (withdrawals.length != 0) vault.creditWithdrawals(header.batchIndex, withdrawals);
         if (header.feeTotal != 0) {
             vault.credit(header.feeAsset, header.feeRecipient, header.feeTotal);
         }

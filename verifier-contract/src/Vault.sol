@@ -13,14 +13,23 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {DepositQueue} from "./DepositQueue.sol";
 import {isCanonical} from "./Fields.sol";
 import {Governed} from "./Governance.sol";
+import {HeldWithdrawals} from "./HeldWithdrawals.sol";
 import {IAssetRegistry} from "./interfaces/IAssetRegistry.sol";
-import {IRollup} from "./interfaces/IRollup.sol";
+import {HeldWithdrawal} from "./interfaces/IHeldWithdrawals.sol";
+import {IRollup, Withdrawal} from "./interfaces/IRollup.sol";
 import {IVault} from "./interfaces/IVault.sol";
 
 /// @title Vault
-/// @notice See `IVault`. Only `claim` and `claimFor` move assets out, and they pay only credited
-/// amounts. For each asset: balance ≥ queued + inside + credited.
-contract Vault is IVault, DepositQueue, Governed, ReentrancyGuardTransient, EIP712 {
+/// @notice See `IVault`. Only the four claims move assets out, and they pay only credited
+/// and held amounts. For each asset: balance ≥ queued + inside + credited + held.
+contract Vault is
+    IVault,
+    DepositQueue,
+    HeldWithdrawals,
+    Governed,
+    ReentrancyGuardTransient,
+    EIP712
+{
     using SafeERC20 for IERC20;
 
     /// @dev Longest time for which the guardian pauses deposits without a break.
@@ -98,7 +107,16 @@ contract Vault is IVault, DepositQueue, Governed, ReentrancyGuardTransient, EIP7
 
     /// @inheritdoc IVault
     function claim(uint16 asset, address to) external nonReentrant returns (uint256 amount) {
-        return _claim(asset, msg.sender, to);
+        return _claim(asset, msg.sender, to, 0, false);
+    }
+
+    /// @inheritdoc IVault
+    function claimHeld(uint16 asset, address to, HeldWithdrawal[] calldata held)
+        external
+        nonReentrant
+        returns (uint256 amount)
+    {
+        return _claim(asset, msg.sender, to, _release(asset, msg.sender, held), false);
     }
 
     /// @inheritdoc IVault
@@ -109,6 +127,31 @@ contract Vault is IVault, DepositQueue, Governed, ReentrancyGuardTransient, EIP7
         uint256 deadline,
         bytes calldata signature
     ) external nonReentrant returns (uint256 amount) {
+        _checkSignature(asset, account, to, deadline, signature);
+        return _claim(asset, account, to, 0, true);
+    }
+
+    /// @inheritdoc IVault
+    function claimHeldFor(
+        uint16 asset,
+        address account,
+        address to,
+        HeldWithdrawal[] calldata held,
+        uint256 deadline,
+        bytes calldata signature
+    ) external nonReentrant returns (uint256 amount) {
+        _checkSignature(asset, account, to, deadline, signature);
+        return _claim(asset, account, to, _release(asset, account, held), true);
+    }
+
+    /// @dev Reverts unless `account` has signed the claim with its present nonce.
+    function _checkSignature(
+        uint16 asset,
+        address account,
+        address to,
+        uint256 deadline,
+        bytes calldata signature
+    ) private view {
         if (block.timestamp > deadline) revert ClaimExpired(deadline);
         uint256 nonce = _credits[asset][account].claims;
         bytes32 digest = _hashTypedDataV4(
@@ -117,7 +160,6 @@ contract Vault is IVault, DepositQueue, Governed, ReentrancyGuardTransient, EIP7
         if (!SignatureChecker.isValidSignatureNowCalldata(account, digest, signature)) {
             revert ClaimNotSigned(account);
         }
-        return _claim(asset, account, to);
     }
 
     /// @inheritdoc IVault
@@ -131,10 +173,29 @@ contract Vault is IVault, DepositQueue, Governed, ReentrancyGuardTransient, EIP7
 
     /// @inheritdoc IVault
     function credit(uint16 asset, address account, uint256 amount) external onlyRollup {
-        uint256 available = inside[asset];
-        if (amount > available) revert TurnstileBreached(asset, amount, available);
-        inside[asset] = available - amount;
+        _leave(asset, amount);
         _credit(asset, account, amount);
+    }
+
+    /// @inheritdoc IVault
+    function creditWithdrawals(uint64 batch, Withdrawal[] memory withdrawals) external onlyRollup {
+        uint256 unknown = 0;
+        for (uint256 i = 0; i < withdrawals.length; ++i) {
+            Withdrawal memory withdrawal = withdrawals[i];
+            _leave(withdrawal.asset, withdrawal.amount);
+            Credit storage known = _credits[withdrawal.asset][withdrawal.recipient];
+            if (known.amount == 0 && known.claims == 0) {
+                withdrawals[unknown++] = withdrawal;
+            } else {
+                _credit(withdrawal.asset, withdrawal.recipient, withdrawal.amount);
+            }
+        }
+        if (unknown == 1) {
+            Withdrawal memory withdrawal = withdrawals[0];
+            _credit(withdrawal.asset, withdrawal.recipient, withdrawal.amount);
+        } else if (unknown > 1) {
+            _hold(batch, withdrawals, unknown);
+        }
     }
 
     /// @inheritdoc IVault
@@ -208,6 +269,13 @@ contract Vault is IVault, DepositQueue, Governed, ReentrancyGuardTransient, EIP7
         if (fee != 0) _credit(asset, IRollup(rollup).sequencer(), fee);
     }
 
+    /// @dev Takes an amount from the asset's inside balance.
+    function _leave(uint16 asset, uint256 amount) private {
+        uint256 available = inside[asset];
+        if (amount > available) revert TurnstileBreached(asset, amount, available);
+        inside[asset] = available - amount;
+    }
+
     /// @dev Lets `account` claim `amount` more. The vault must hold it besides all else that it
     /// owes.
     /// @inheritdoc DepositQueue
@@ -228,17 +296,23 @@ contract Vault is IVault, DepositQueue, Governed, ReentrancyGuardTransient, EIP7
         return IERC20(token).balanceOf(address(this)) - before;
     }
 
-    /// @dev Clears the credit of `account`, then pays it to `to`. A failed payment reverts this
-    /// call only.
-    function _claim(uint16 asset, address account, address to) private returns (uint256 amount) {
+    /// @dev Clears the credit of `account`, then pays it and what was released of its held
+    /// withdrawals to `to`. A failed payment reverts this call only.
+    function _claim(uint16 asset, address account, address to, uint256 released, bool isSigned)
+        private
+        returns (uint256 amount)
+    {
         if (to == address(0)) revert ZeroAddress();
         // An amount that the vault paid to itself would belong to nobody.
         if (to == address(this)) revert ClaimToVault();
         Credit memory credit_ = _credits[asset][account];
-        amount = credit_.amount;
+        amount = credit_.amount + released;
         if (amount == 0) revert NothingToClaim(asset, account);
-        // Every claim ends the validity of earlier signatures for this asset.
-        _credits[asset][account] = Credit(0, credit_.claims + 1);
+        // A claim ends the validity of earlier signatures for this asset. An account without a slot
+        // that claims in person gets none.
+        if (isSigned || credit_.amount != 0 || credit_.claims != 0) {
+            _credits[asset][account] = Credit(0, credit_.claims + 1);
+        }
         emit Claimed(asset, account, to, amount);
         address token = registry.tokenOf(asset);
         if (token == address(0)) {

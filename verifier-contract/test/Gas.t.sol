@@ -9,6 +9,7 @@ import {IVault} from "../src/interfaces/IVault.sol";
 import {Fixture} from "./Fixture.sol";
 import {AccountAccess, StorageAccess, VM} from "./Vm.sol";
 import {PlainToken} from "./doubles/Tokens.sol";
+import {HeldTree} from "./reference/HeldTree.sol";
 import {Batch, ReferenceBatch} from "./reference/ReferenceBatch.sol";
 
 /// @dev Measures the call of a batch.
@@ -180,6 +181,58 @@ contract DepositGasTest is Fixture {
 /// 1,024 after deployment.
 contract FirstDepositsGasTest is DepositGasTest {
     function useRing() internal override {}
+}
+
+/// @dev Measures claims of withdrawals that a batch holds with fifteen others, by accounts without
+/// a slot, to an account that exists.
+contract HeldClaimGasTest is Fixture {
+    mapping(uint16 asset => bytes) private calls;
+
+    function setUp() public {
+        deploy();
+        VM.deal(bob, 1);
+        usd.mint(bob, 1);
+        depositCoin(alice, 10000, 1);
+        depositToken(usd, USD, alice, 10000, 2);
+        submit(makeBatch(4, 0, 2, 1));
+        prepare(COIN, 7);
+        prepare(USD, 8);
+    }
+
+    function prepare(uint16 asset, uint64 batch) private {
+        Withdrawal[] memory all = new Withdrawal[](16);
+        for (uint256 i = 0; i < 16; ++i) {
+            all[i] = Withdrawal(uint8(i), asset, address(uint160(0xb0000 + i)), uint128(100 + i));
+        }
+        VM.prank(address(rollup));
+        vault.creditWithdrawals(batch, all);
+        calls[asset] =
+            abi.encodeCall(IVault.claimHeld, (asset, bob, HeldTree.shown(batch, all, 5)));
+    }
+
+    function test_gasOfCoinClaim() public {
+        measure(COIN);
+    }
+
+    function test_gasOfTokenClaim() public {
+        measure(USD);
+    }
+
+    function measure(uint16 asset) private {
+        bytes memory call = calls[asset];
+        uint256 posted = 21000;
+        for (uint256 i = 0; i < call.length; ++i) {
+            posted += call[i] == 0 ? 4 : 16;
+        }
+        address target = address(vault);
+        VM.prank(address(uint160(0xb0005)));
+        uint256 before = gasleft();
+        (bool ok,) = target.call(call);
+        uint256 used = before - gasleft();
+        assertTrue(ok, "refused");
+        emit log_named_uint("claim without the transaction, gas", used);
+        emit log_named_uint("transaction and calldata, gas", posted);
+    }
 }
 
 /// @dev Measures claims of accounts that claimed before, to an account that exists.
@@ -405,6 +458,14 @@ contract TransfersGasTest is BatchGas {
 
     function test_gas64With64() public {
         measure(64, 64);
+    }
+
+    function test_writes4With4() public {
+        countWrites(calls[4][4]);
+    }
+
+    function test_writes16With16() public {
+        countWrites(calls[16][16]);
     }
 
     function test_writes64With64() public {

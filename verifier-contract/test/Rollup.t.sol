@@ -7,11 +7,13 @@ import {SCALAR_MODULUS} from "../src/Fields.sol";
 import {Rollup} from "../src/Rollup.sol";
 import {IHalo2Verifier} from "../src/interfaces/IHalo2Verifier.sol";
 import {IDepositQueue} from "../src/interfaces/IDepositQueue.sol";
+import {HeldWithdrawal} from "../src/interfaces/IHeldWithdrawals.sol";
 import {IRollup, Withdrawal} from "../src/interfaces/IRollup.sol";
 import {IVault} from "../src/interfaces/IVault.sol";
 import {Fixture, G3X, G3Y} from "./Fixture.sol";
 import {VM} from "./Vm.sol";
 import {VerifierDouble} from "./doubles/VerifierDouble.sol";
+import {HeldTree} from "./reference/HeldTree.sol";
 import {Batch, ReferenceBatch} from "./reference/ReferenceBatch.sol";
 
 contract RollupTest is Fixture {
@@ -67,8 +69,13 @@ contract RollupTest is Fixture {
         assertEq(rollup.batchIndex(), 2, "batch index");
         assertEq(rollup.lastTime(), b.header.time, "time");
         assertEq(vault.consumedCount(), 2, "deposits consumed");
-        assertEq(vault.credited(USD, bob), 970, "withdrawal");
-        assertEq(vault.credited(COIN, bob), 7, "withdrawal");
+        // Both go to an account that the vault does not know: the batch holds them.
+        VM.startPrank(bob);
+        HeldWithdrawal[] memory held = HeldTree.shown(1, b.withdrawals, 0);
+        assertEq(vault.claimHeld(USD, bob, held), 970, "withdrawal");
+        held = HeldTree.shown(1, b.withdrawals, 1);
+        assertEq(vault.claimHeld(COIN, bob, held), 7, "withdrawal");
+        VM.stopPrank();
         assertEq(vault.credited(USD, feeRecipient), 30, "fees");
         assertEq(vault.inside(USD), 0, "inside");
         assertEq(vault.inside(COIN), 70, "inside");

@@ -99,7 +99,10 @@ impl<T: Transport> Client<T> {
             asset: U256::from(asset.0),
             account: owner.into(),
         };
-        narrow(self.view("credited", self.contracts.vault, call).await?)
+        let credited = narrow(self.view("credited", self.contracts.vault, call).await?)?;
+        let held = self.read_held(owner.into(), asset).await?;
+        let held = held.iter().map(|held| held.amount);
+        Ok(held.fold(credited, u128::saturating_add))
     }
 
     pub(super) async fn read_balance(

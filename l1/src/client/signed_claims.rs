@@ -74,7 +74,8 @@ impl<T: Transport> Client<T> {
         })
     }
 
-    /// Carries a signed claim to L1 from the account of `carrier`, who pays the gas.
+    /// Carries a signed claim to L1 from the account of `carrier`, who pays the gas. Withdrawals that
+    /// batches hold for the account are paid with it.
     ///
     /// # Errors
     /// [`L1Error::Rejected`] if the claim has expired, was used, or has another signer, and if
@@ -85,10 +86,11 @@ impl<T: Transport> Client<T> {
         claim: &SignedClaim,
     ) -> Result<ClaimReceipt, L1Error> {
         let vault = self.contracts.vault;
-        let call = Vault::claimForCall {
+        let call = Vault::claimHeldForCall {
             asset: claim.asset.0,
             account: claim.account,
             to: claim.to,
+            held: self.read_held(claim.account, claim.asset).await?,
             deadline: U256::from(claim.deadline),
             signature: claim.signature.clone(),
         };

@@ -231,12 +231,23 @@ impl<T: Transport> Client<T> {
         key: Option<&str>,
     ) -> Result<ClaimReceipt, L1Error> {
         let vault = self.contracts.vault;
-        let call = Vault::claimCall {
-            asset: asset.0,
-            to: account.address(),
+        let (asset_id, to) = (asset.0, account.address());
+        let held = self.read_held(to, asset).await?;
+        let data = if held.is_empty() {
+            let call = Vault::claimCall {
+                asset: asset_id,
+                to,
+            };
+            call.abi_encode()
+        } else {
+            let call = Vault::claimHeldCall {
+                asset: asset_id,
+                to,
+                held,
+            };
+            call.abi_encode()
         };
-        let mut outgoing =
-            Outgoing::new("claim", Some(vault), call.abi_encode().into(), U256::ZERO);
+        let mut outgoing = Outgoing::new("claim", Some(vault), data.into(), U256::ZERO);
         if let Some(key) = key {
             let purpose = format!("claim/{}/{key}", asset.0);
             outgoing = outgoing.for_purpose(purpose, Repeat::Never);

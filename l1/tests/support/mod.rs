@@ -1,5 +1,8 @@
 //! A rollup with one token, on any chain.
 
+#[allow(dead_code, reason = "each test binary uses a part of this module")]
+pub(crate) mod endpoint;
+
 use std::sync::Arc;
 
 use subrosa_l1::{

@@ -3,11 +3,13 @@ pragma solidity 0.8.30;
 
 import {IAssetRegistry} from "./IAssetRegistry.sol";
 import {IDepositQueue} from "./IDepositQueue.sol";
+import {HeldWithdrawal, IHeldWithdrawals} from "./IHeldWithdrawals.sol";
+import {Withdrawal} from "./IRollup.sol";
 
 /// @title Vault
 /// @notice Holds all assets of the rollup, the deposit queue and the claims of those who withdraw
 /// (spec: *Settlement*).
-interface IVault is IDepositQueue {
+interface IVault is IDepositQueue, IHeldWithdrawals {
     /// @notice The note of deposit `index` is `owner`'s: its inner commitment is that of owner,
     /// aux 0 and `rcm`.
     event DepositNamed(uint64 indexed index, uint256 indexed owner, uint256 rcm);
@@ -15,7 +17,8 @@ interface IVault is IDepositQueue {
     /// @notice `account` can claim `amount` more of the asset.
     event Credited(uint16 indexed asset, address indexed account, uint256 amount);
 
-    /// @notice The whole credit of `account` in the asset was paid to `to`.
+    /// @notice The whole credit of `account` in the asset, and the held withdrawals that it showed,
+    /// were paid to `to`.
     event Claimed(uint16 indexed asset, address indexed account, address to, uint256 amount);
 
     /// @notice New deposits are refused before this time, Unix seconds. They are allowed again if
@@ -106,12 +109,22 @@ interface IVault is IDepositQueue {
     /// @return amount the amount paid
     function claim(uint16 asset, address to) external returns (uint256 amount);
 
+    /// @notice Like `claim`, and pays withdrawals to the caller that batches hold.
+    /// @param asset the asset's id
+    /// @param to the account to pay, neither zero nor the vault
+    /// @param held withdrawals of the caller in the asset, each unclaimed
+    /// @return amount the amount paid
+    function claimHeld(uint16 asset, address to, HeldWithdrawal[] calldata held)
+        external
+        returns (uint256 amount);
+
     /// @notice Pays the whole credit of `account` in the asset to `to`, as `account` signed.
     /// Anybody may call. Nothing pauses it.
     /// @dev The signature is over the EIP-712 structure `Claim(address account,uint16
     /// asset,address to,uint256 nonce,uint256 deadline)` in the domain ("Subrosa Vault", "1",
     /// chain id, vault). An account with code answers by ERC-1271. The nonce is `claimNonce(asset,
-    /// account)`; every claim raises it, so that a signature serves once.
+    /// account)`; every signed claim raises it, so that a signature serves once, and so does every
+    /// other claim of an account that ever had a credit in the asset.
     /// @param asset the asset's id
     /// @param account the account with the credit
     /// @param to the account to pay, neither zero nor the vault
@@ -122,6 +135,24 @@ interface IVault is IDepositQueue {
         uint16 asset,
         address account,
         address to,
+        uint256 deadline,
+        bytes calldata signature
+    ) external returns (uint256 amount);
+
+    /// @notice Like `claimFor`, with the same signature, and pays withdrawals to `account` that
+    /// batches hold. Whoever calls chooses which.
+    /// @param asset the asset's id
+    /// @param account the account with credit and withdrawals
+    /// @param to the account to pay, neither zero nor the vault
+    /// @param held withdrawals of `account` in the asset, each unclaimed
+    /// @param deadline last time at which the signature is valid, Unix seconds
+    /// @param signature signature of `account`
+    /// @return amount the amount paid
+    function claimHeldFor(
+        uint16 asset,
+        address account,
+        address to,
+        HeldWithdrawal[] calldata held,
         uint256 deadline,
         bytes calldata signature
     ) external returns (uint256 amount);
@@ -138,6 +169,11 @@ interface IVault is IDepositQueue {
     /// @notice Lets `account` claim `amount` of the asset, taken from its inside balance. Only the
     /// rollup may call.
     function credit(uint16 asset, address account, uint256 amount) external;
+
+    /// @notice Lets the recipients of a batch's withdrawals claim them, taken from the inside
+    /// balances. Those to accounts without a slot in the asset are held in the batch's tree if they
+    /// are two or more. Only the rollup may call.
+    function creditWithdrawals(uint64 batch, Withdrawal[] memory withdrawals) external;
 
     /// @notice Pauses new deposits for three days, or ends the pause early. Only the guardian may
     /// call. Claims and settlement continue. A further pause is refused until deposits have been
