@@ -81,6 +81,14 @@ impl Flags {
 
     /// Refuses the flags of the timelock where they would do nothing.
     fn refuse_timelock(&self, why: &str) -> anyhow::Result<()> {
+        match self.timelock() {
+            Some(flag) => bail!("leave out {flag}: {why}"),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the first flag of the timelock that is given.
+    fn timelock(&self) -> Option<&'static str> {
         let given = [
             ("--schedule", self.schedule),
             ("--execute", self.execute),
@@ -89,10 +97,8 @@ impl Flags {
             ("--salt", self.salt.is_some()),
             ("--predecessor", self.predecessor.is_some()),
         ];
-        match given.iter().find(|(_, given)| *given) {
-            Some((flag, _)) => bail!("leave out {flag}: {why}"),
-            None => Ok(()),
-        }
+        let first = given.iter().find(|(_, given)| *given);
+        first.map(|(flag, _)| *flag)
     }
 }
 
@@ -147,6 +153,9 @@ pub(crate) async fn run(keys: &Keys, arguments: Arguments) -> anyhow::Result<()>
         }
         Command::Guardian(command) => command.run(&flags, &rollup, &governance).await,
         Command::CreateKey { slots } => create_key(keys, &flags, &rollup, &governance, slots).await,
+        Command::Status | Command::List { .. } if flags.timelock().is_some() => {
+            flags.refuse_timelock("nothing is sent")
+        }
         Command::Status => output::json(&status(&rollup, &governance).await?),
         Command::List { from } => {
             let pending = governance.pending(from.unwrap_or(deployed_at)).await?;

@@ -152,7 +152,7 @@ pub(crate) async fn run(keys: &Keys, command: Command) -> anyhow::Result<()> {
             sequencer,
             proxy: named,
         } => {
-            let proxy = proxy(named)?;
+            let proxy = reached(proxy(named)?).await;
             if let Some(url) = sequencer {
                 let bars = MultiProgress::new();
                 ensure_transaction_keys(keys, &url, proxy.as_ref(), true, &bars).await?;
@@ -191,6 +191,16 @@ fn proxy(named: Option<String>) -> anyhow::Result<Option<Proxy>> {
     Ok(text.map(|text| text.parse()).transpose()?)
 }
 
+/// Warns if the proxy cannot be reached: what fails through it names other causes.
+async fn reached(proxy: Option<Proxy>) -> Option<Proxy> {
+    if let Some(proxy) = &proxy
+        && let Err(error) = proxy.reach().await
+    {
+        tracing::warn!("{error}");
+    }
+    proxy
+}
+
 /// Reads a seed from standard input.
 fn read_seed() -> anyhow::Result<Seed> {
     let mut line = Zeroizing::new(String::new());
@@ -211,11 +221,7 @@ async fn serve(keys: &Keys, arguments: RunArguments) -> anyhow::Result<()> {
         proxy.is_some() || !arguments.direct_l1,
         "--direct-l1 leaves L1 out of a proxy, and none is named: add --proxy"
     );
-    if let Some(proxy) = &proxy
-        && let Err(error) = proxy.reach().await
-    {
-        tracing::warn!("{error}");
-    }
+    let proxy = reached(proxy).await;
     let to_l1 = proxy.as_ref().filter(|_| !arguments.direct_l1);
     let deployment = Deployment::read(&arguments.deployment)?;
     let rollup = deployment.connect_through(to_l1).await?;

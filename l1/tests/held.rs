@@ -9,7 +9,7 @@ mod support;
 use std::sync::Arc;
 
 use alloy_primitives::{Address, U256, Uint};
-use alloy_sol_types::SolCall as _;
+use alloy_sol_types::{SolCall as _, SolConstructor as _};
 use subrosa_clock::VirtualClock;
 use subrosa_l1::{
     Account, Client, L1 as _, Outgoing, Transport as _,
@@ -110,7 +110,9 @@ impl World {
         let call = Vault::heldOfCall { batch };
         let latest = subrosa_l1::At::Latest;
         let vault = self.client.contracts().vault;
-        let answer = self.endpoint.call("heldOf", vault, call.abi_encode().into(), latest);
+        let answer = self
+            .endpoint
+            .call("heldOf", vault, call.abi_encode().into(), latest);
         let held = Vault::heldOfCall::abi_decode_returns(&answer.await.unwrap()).unwrap();
         (held.root, held.claimed)
     }
@@ -120,7 +122,9 @@ impl World {
 async fn held_withdrawals_are_claimed_with_their_credit() {
     let world = World::new().await;
     world.withdraw(1, &[(1, 5)]).await;
-    world.withdraw(2, &[(1, 7), (2, 11), (3, 13), (2, 17)]).await;
+    world
+        .withdraw(2, &[(1, 7), (2, 11), (3, 13), (2, 17)])
+        .await;
     assert!(world.held(1).await.0.is_zero());
     assert!(!world.held(2).await.0.is_zero());
     assert_eq!(world.claimable(1).await, 12, "a known account is credited");

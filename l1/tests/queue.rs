@@ -12,7 +12,11 @@ use alloy_primitives::{Address, LogData};
 use subrosa_clock::VirtualClock;
 use subrosa_l1::{Account, Client, FoundLog, L1, QueuedDeposit, TakeBack, development};
 use subrosa_protocol::Fr;
-use support::{DOLLAR, client, endpoint::Endpoint, reason};
+use support::{
+    DOLLAR, client,
+    endpoint::{Alter, Endpoint},
+    reason,
+};
 
 const DAY: u64 = 86_400;
 

@@ -18,8 +18,9 @@ pub const GUARDIAN: usize = 2;
 /// and to those after it.
 pub const FIRST_INSTITUTION: usize = 3;
 
-/// Reads an account's key from `file`, from the environment variable `variable`, or from the file
-/// that `<variable>_FILE` names; or takes the development account with the number `development`.
+/// Reads an account's key from `file`; or takes the development account with the number
+/// `development`; or reads the key from the environment variable `variable`, or from the file that
+/// `<variable>_FILE` names. Flags count before the environment.
 ///
 /// # Errors
 /// If none is given, the key is malformed, or the chain is not a development chain: everybody
@@ -30,9 +31,10 @@ pub fn account(
     development: Option<usize>,
     chain_id: u64,
 ) -> anyhow::Result<Account> {
-    let text = match file {
-        Some(file) => Some(secret_file(file)?),
-        None => secret_variable(variable)?,
+    let text = match (file, development) {
+        (Some(file), _) => Some(secret_file(file)?),
+        (None, Some(_)) => None,
+        (None, None) => secret_variable(variable)?,
     };
     if let Some(text) = text {
         let mut secret = Zeroizing::new([0u8; 32]);

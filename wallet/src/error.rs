@@ -152,7 +152,10 @@ impl WalletError {
         let (code, _, _) = self.classify();
         let reason = match self {
             Self::Sequencer(SequencerError::Refused { code, .. }) => Some(code.clone()),
-            Self::L1(L1Error::Rejected { reason, .. }) => Some(reason.clone()),
+            // Without the times that follow a code.
+            Self::L1(L1Error::Rejected { reason, .. }) => {
+                reason.split(" (").next().map(ToOwned::to_owned)
+            }
             _ => None,
         };
         Failure {

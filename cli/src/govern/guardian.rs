@@ -1,6 +1,6 @@
 //! The calls of the guardians on the command line.
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use serde_json::json;
 use subrosa_l1::governance::{Governance, GuardianCall, decode};
 use subrosa_node::{Rollup, accounts::GUARDIAN};
@@ -49,7 +49,7 @@ impl GuardianCommand {
         flags.refuse_timelock("the guardian acts at once, without the timelock")?;
         let call = self.call(governance).await?;
         if let GuardianCall::StopSeizures { assets, .. } = &call {
-            warn_of_markets(governance, assets).await?;
+            check_markets(governance, assets).await?;
         }
         let (to, data) = call.call(governance.targets())?;
         let guardian = match call {
@@ -57,6 +57,12 @@ impl GuardianCommand {
             _ => governance.seizure_guardian().await?,
         };
         let tried = governance.try_call(guardian, to, &data).await;
+        let paused = match call {
+            GuardianCall::Pause => governance.paused_until().await?,
+            _ => None,
+        };
+        let paused = paused
+            .map(|until| format!("deposits are paused already, until {until} (Unix seconds)"));
         if flags.print {
             return output::json(&json!({
                 "meaning": decode(&data).context("the call has no meaning")?,
@@ -64,11 +70,11 @@ impl GuardianCommand {
                 "to": to,
                 "value": "0",
                 "calldata": alloy_primitives::hex::encode_prefixed(&data),
-                "fails_now": tried.err().map(|error| error.to_string()),
+                "fails_now": paused.or_else(|| tried.err().map(|error| error.to_string())),
             }));
         }
-        if let (GuardianCall::Pause, Some(until)) = (&call, governance.paused_until().await?) {
-            anyhow::bail!("deposits are paused already, until {until} (Unix seconds)");
+        if let Some(paused) = paused {
+            bail!(paused);
         }
         let account = flags.sender(rollup, GUARDIAN)?;
         ensure!(
@@ -124,9 +130,20 @@ async fn outcome(governance: &Governance<'_>, call: &GuardianCall) -> anyhow::Re
 }
 
 /// Warns of markets in which a stop has no effect.
-async fn warn_of_markets(governance: &Governance<'_>, assets: &[(u16, u16)]) -> anyhow::Result<()> {
+///
+/// # Errors
+/// If the stop of an asset has none at all: it would take the place of one that has, for three days.
+async fn check_markets(governance: &Governance<'_>, assets: &[(u16, u16)]) -> anyhow::Result<()> {
     let found = governance.markets().await?;
     for (asset, markets) in assets {
+        let secured = (0u8..).zip(&found).any(|(id, market)| {
+            markets >> id & 1 == 1 && market.is_some_and(|market| market.collateral.0 == *asset)
+        });
+        ensure!(
+            secured,
+            "asset {asset} secures nothing in the markets that --asset names; `govern status` lists \
+             the markets with their collateral"
+        );
         for (id, market) in (0u8..).zip(&found) {
             let secures = market.is_some_and(|market| market.collateral.0 == *asset);
             if markets >> id & 1 == 1 && !secures {

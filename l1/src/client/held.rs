@@ -107,7 +107,9 @@ impl<T: Transport> Client<T> {
         for (batch, asked) in &asked {
             let held = answers.get(asked)?;
             let entries = log.of_batch(*batch);
-            let leaves = (0u8..).zip(&entries).map(|(place, entry)| entry.leaf(place));
+            let leaves = (0u8..)
+                .zip(&entries)
+                .map(|(place, entry)| entry.leaf(place));
             let levels = levels(leaves.collect());
             let root = levels.last().and_then(|level| level.first());
             let root = root.copied().unwrap_or_default();
