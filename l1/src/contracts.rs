@@ -52,6 +52,7 @@ sol! {
         address account;
         uint16 asset;
         address to;
+        uint256 least;
         uint256 nonce;
         uint256 deadline;
     }

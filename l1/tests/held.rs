@@ -8,97 +8,149 @@ mod support;
 
 use std::sync::Arc;
 
-use alloy_primitives::{Address, U256, Uint};
-use alloy_sol_types::{SolCall as _, SolConstructor as _};
+use alloy_primitives::{Address, B256, U256, Uint};
+use alloy_sol_types::SolCall as _;
 use subrosa_clock::VirtualClock;
 use subrosa_l1::{
-    Account, Client, L1 as _, Outgoing, Transport as _,
-    contracts::{AssetRegistry, Vault},
+    Account, At, Client, L1 as _, Outgoing, Settlement, Transport as _,
+    contracts::Vault,
     development,
+    governance::{Action, Governance, Operation},
 };
-use subrosa_protocol::{Fr, batch::PostedDeposit, ledger::Deposit};
+use subrosa_protocol::{
+    Fr,
+    asset::AssetId,
+    batch::{Shape, data_commitment},
+    element::{NoteCommitment, Nullifier},
+    encryption::{EphemeralKey, NoteData},
+    keys::{Seed, ViewingKey},
+    ledger::{BatchInput, Deposit, Ledger, Rules},
+    transaction::{Header, Kind, Transaction, Withdrawal},
+};
 use support::{DOLLAR, client, endpoint::Endpoint, reason};
 
 const NOW: u64 = 1_800_000_000;
 
-/// A vault whose rollup is an account, with a deposit inside.
+/// A rollup whose verifier takes every proof, with a deposit inside.
 struct World {
     endpoint: Arc<Endpoint>,
     client: Client<Arc<Endpoint>>,
-    /// Stands for the rollup.
-    rollup: Account,
+    ledger: Ledger,
+    rules: Rules,
     accounts: Vec<Account>,
+    /// Numbers of the transactions, which make them different.
+    made: u64,
 }
 
 impl World {
     async fn new() -> Self {
-        let mut accounts = development::accounts();
+        let accounts = development::accounts();
         let funded: Vec<Address> = accounts.iter().map(Account::address).collect();
         let endpoint = Endpoint::new(&funded, &VirtualClock::new(NOW));
-        let depositor = accounts.remove(3);
-        let deployed = client(endpoint.clone(), &depositor).await.unwrap();
-        let rollup = accounts.remove(0);
-        let mut contracts = deployed.contracts();
-        let call = AssetRegistry::ownerCall {};
-        let latest = subrosa_l1::At::Latest;
-        let data = call.abi_encode().into();
-        let owner = endpoint.call("owner", contracts.registry, data, latest);
-        let governance = AssetRegistry::ownerCall::abi_decode_returns(&owner.await.unwrap());
-        let arguments = Vault::constructorCall {
-            registry_: contracts.registry,
-            governance: governance.unwrap(),
-            guardian_: rollup.address(),
+        let depositor = &accounts[3];
+        let deployed = client(endpoint.clone(), depositor).await.unwrap();
+        let owner = &accounts[0];
+        // Code that is a STOP: the call of any verifier succeeds.
+        let accepting = [0x60, 0x01, 0x5f, 0xf3].to_vec().into();
+        let outgoing = Outgoing::new("verifier", None, accepting, U256::ZERO);
+        let verifier = endpoint.send(owner, outgoing).await.unwrap().created;
+        let governance = Governance::of(&*endpoint, &deployed.contracts());
+        let governance = governance.await.unwrap();
+        let shape = Action::RegisterShape {
+            id: 4,
+            slots: 4,
+            verifier: verifier.unwrap(),
+            key: governance.create_key(owner, &[7; 64]).await.unwrap(),
+            unsafe_development: true,
         };
-        let code = [Vault::BYTECODE.as_ref(), &arguments.abi_encode()].concat();
-        let outgoing = Outgoing::new("Vault", None, code.into(), U256::ZERO);
-        let mined = endpoint.send(&rollup, outgoing).await.unwrap();
-        contracts.vault = mined.created.unwrap();
-        let world = Self {
-            client: Client::new(endpoint.clone(), contracts, None),
-            endpoint,
-            rollup,
-            accounts,
+        let (target, data) = shape.call(governance.targets()).unwrap();
+        let operation = Operation {
+            target,
+            data,
+            predecessor: B256::ZERO,
+            salt: B256::ZERO,
         };
+        governance.schedule(owner, &operation, 0).await.unwrap();
+        governance.execute(owner, &operation).await.unwrap();
+        let operator = Some(accounts[1].clone());
+        let client = Client::new(endpoint.clone(), deployed.contracts(), operator);
         let inner = Fr::from(1u64);
-        let made = world.client.deposit(&depositor, DOLLAR, 10_000, &inner);
-        made.await.unwrap();
-        let posted = PostedDeposit {
-            depositor: depositor.address().into_array(),
-            deposit: Deposit {
-                asset: DOLLAR,
-                value: 10_000,
-                inner,
-            },
-            is_taken_back: false,
+        let made = client.deposit(depositor, DOLLAR, 10_000, &inner).await;
+        made.unwrap();
+        let rules = Rules {
+            context: client.rollup().await.unwrap().context,
+            fee_asset: DOLLAR,
+            min_fee: 0,
         };
-        let call = Vault::consumeCall {
-            time: U256::from(NOW),
-            data: PostedDeposit::write_all(&[posted]).into(),
+        let mut world = Self {
+            endpoint,
+            client,
+            ledger: Ledger::new(),
+            rules,
+            accounts,
+            made: 0,
         };
-        world.act(call.abi_encode()).await;
+        let deposit = Deposit {
+            asset: DOLLAR,
+            value: 10_000,
+            inner,
+        };
+        world.settle(vec![deposit], &[]).await;
         world
     }
 
-    /// Sends a call of the rollup to the vault.
-    async fn act(&self, data: Vec<u8>) {
-        let vault = Some(self.client.contracts().vault);
-        let outgoing = Outgoing::new("rollup", vault, data.into(), U256::ZERO);
-        self.endpoint.send(&self.rollup, outgoing).await.unwrap();
+    fn transaction(&mut self, recipient: usize, amount: u128, assets_root: Fr) -> Transaction {
+        let mut number = || {
+            self.made += 1;
+            Fr::from(self.made)
+        };
+        let nullifiers = [number(), number(), number()].map(Nullifier::new);
+        let commitments = [number(), number(), number()].map(NoteCommitment::new);
+        let keys = ViewingKey::from_seed(&Seed::from_bytes([5; 32]));
+        Transaction {
+            anchor: self.ledger.state().anchor(&Fr::from(0u64)),
+            assets_root,
+            header: Header::new(Kind::Withdraw, DOLLAR, 0, NOW + 36_000).unwrap(),
+            withdrawal: Some(Withdrawal {
+                asset: DOLLAR,
+                recipient: self.accounts[recipient].address().into_array(),
+                amount,
+            }),
+            terms: Fr::from(0u64),
+            nullifiers,
+            commitments,
+            ephemeral: EphemeralKey::new(&keys.ovk, &nullifiers).y(),
+            audit: [[Fr::from(0u64); 3]; 3],
+            note_data: NoteData([0; 169]),
+        }
     }
 
-    /// Settles a batch that withdraws these amounts to accounts.
-    async fn withdraw(&self, batch: u64, amounts: &[(usize, u128)]) {
-        let withdrawals = amounts.iter().map(|(account, amount)| Vault::Withdrawal {
-            slot: 0,
-            asset: DOLLAR.0,
-            recipient: self.accounts[*account].address(),
-            amount: *amount,
+    /// Settles a batch.
+    async fn settle(&mut self, deposits: Vec<Deposit>, amounts: &[(usize, u128)]) {
+        let view = self.client.rollup().await.unwrap();
+        let made = amounts.iter().map(|(account, amount)| {
+            self.transaction(*account, *amount, view.assets_root)
         });
-        let call = Vault::creditWithdrawalsCall {
-            batch,
-            withdrawals: withdrawals.collect(),
+        let transactions = made.collect();
+        let input = BatchInput {
+            shape: Shape::S4,
+            time: (self.client.head().await.unwrap().timestamp).max(view.last_time + 1),
+            fee_recipient: [3; 20],
+            assets_root: view.assets_root,
+            prices: Fr::from(0u64),
+            transactions,
+            deposits,
         };
-        self.act(call.abi_encode()).await;
+        let witness = self.ledger.execute(input, &self.rules).unwrap();
+        let published = witness.published().unwrap();
+        let settlement = Settlement {
+            commitment: data_commitment(&published.words()),
+            published,
+            old_state: witness.old.commitment(),
+            new_state: witness.new.commitment(),
+            proof: vec![1; 64],
+        };
+        self.client.settle(&settlement).await.unwrap();
     }
 
     async fn claimable(&self, account: usize) -> u128 {
@@ -108,11 +160,9 @@ impl World {
 
     async fn held(&self, batch: u64) -> (Uint<192, 3>, u64) {
         let call = Vault::heldOfCall { batch };
-        let latest = subrosa_l1::At::Latest;
         let vault = self.client.contracts().vault;
-        let answer = self
-            .endpoint
-            .call("heldOf", vault, call.abi_encode().into(), latest);
+        let data = call.abi_encode().into();
+        let answer = self.endpoint.call("heldOf", vault, data, At::Latest);
         let held = Vault::heldOfCall::abi_decode_returns(&answer.await.unwrap()).unwrap();
         (held.root, held.claimed)
     }
@@ -120,50 +170,75 @@ impl World {
 
 #[tokio::test]
 async fn held_withdrawals_are_claimed_with_their_credit() {
-    let world = World::new().await;
-    world.withdraw(1, &[(1, 5)]).await;
+    let mut world = World::new().await;
+    world.settle(Vec::new(), &[(4, 5)]).await;
     world
-        .withdraw(2, &[(1, 7), (2, 11), (3, 13), (2, 17)])
+        .settle(Vec::new(), &[(4, 7), (5, 11), (6, 13), (5, 17)])
         .await;
-    assert!(world.held(1).await.0.is_zero());
-    assert!(!world.held(2).await.0.is_zero());
-    assert_eq!(world.claimable(1).await, 12, "a known account is credited");
-    assert_eq!(world.claimable(2).await, 28);
-    assert_eq!(world.claimable(3).await, 13);
-    assert_eq!(world.claimable(4).await, 0);
+    assert!(world.held(2).await.0.is_zero(), "a lone one is credited");
+    assert_eq!(world.held(3).await.1, 1, "a known account is credited");
+    assert_eq!(world.claimable(4).await, 12);
+    assert_eq!(world.claimable(5).await, 28);
+    assert_eq!(world.claimable(6).await, 13);
+    assert_eq!(world.claimable(7).await, 0);
     // One claim pays both of the account's, and a later batch's.
-    world.withdraw(3, &[(2, 1), (3, 2), (4, 3)]).await;
-    let account = &world.accounts[2];
+    world
+        .settle(Vec::new(), &[(5, 1), (6, 2), (7, 3)])
+        .await;
+    let account = &world.accounts[5];
     let receipt = world.client.claim(account, DOLLAR, None).await.unwrap();
     assert_eq!(receipt.amount, 29);
-    assert_eq!((world.held(2).await.1, world.held(3).await.1), (0b101, 0b1));
-    assert_eq!(world.claimable(2).await, 0);
+    assert_eq!(
+        (world.held(3).await.1, world.held(4).await.1),
+        (0b1011, 0b1)
+    );
+    assert_eq!(world.claimable(5).await, 0);
     let again = world.client.claim(account, DOLLAR, None).await;
     assert_eq!(reason(again), "NothingToClaim");
     // Somebody else carries a signed claim.
-    let to = world.accounts[5].address();
-    let owner = &world.accounts[3];
-    let signed = world.client.sign_claim(owner, DOLLAR, to, NOW + 60).await;
-    let signed = signed.unwrap();
-    let carrier = &world.accounts[4];
+    let to = world.accounts[8].address();
+    let owner = &world.accounts[6];
+    let signed = world.client.sign_claim(owner, DOLLAR, to, NOW + 36_000);
+    let signed = signed.await.unwrap();
+    assert_eq!(signed.least, 15);
+    let carrier = &world.accounts[7];
     let receipt = world.client.carry_claim(carrier, &signed).await.unwrap();
     assert_eq!(receipt.amount, 15);
     let again = world.client.carry_claim(carrier, &signed).await;
     assert_eq!(reason(again), "ClaimNotSigned");
     let paid = world.client.token_balance(to.into_array(), DOLLAR).await;
     assert_eq!(paid.unwrap(), 15);
-    assert_eq!(world.claimable(1).await, 12);
-    assert_eq!(world.claimable(4).await, 3);
+    assert_eq!(world.claimable(4).await, 12);
+    assert_eq!(world.claimable(7).await, 3);
 }
 
+/// An endpoint without old logs hides what is held, and nothing else.
 #[tokio::test]
-async fn a_log_that_leaves_out_a_part_of_a_batch_is_noticed() {
-    let world = World::new().await;
-    world.withdraw(1, &[(1, 7), (2, 11), (3, 13)]).await;
-    *world.endpoint.alter.lock().unwrap() = |logs| logs.into_iter().take(2).collect();
-    let owner = world.accounts[1].address().into_array();
-    let error = world.client.claimable(owner, DOLLAR).await.unwrap_err();
-    assert!(error.is_transient(), "{error}");
+async fn a_log_without_held_withdrawals_holds_up_no_credit() {
+    let mut world = World::new().await;
+    world.settle(Vec::new(), &[(4, 5)]).await;
+    world.settle(Vec::new(), &[(4, 7), (5, 11), (6, 13)]).await;
+    *world.endpoint.alter.lock().unwrap() = |_| Vec::new();
+    assert_eq!(world.claimable(4).await, 12);
+    let account = &world.accounts[4];
+    let receipt = world.client.claim(account, DOLLAR, None).await.unwrap();
+    assert_eq!(receipt.amount, 12);
     *world.endpoint.alter.lock().unwrap() = |logs| logs;
-    assert_eq!(world.claimable(1).await, 7);
+    let client = Client::new(world.endpoint.clone(), world.client.contracts(), None);
+    let receipt = client.claim(&world.accounts[5], DOLLAR, None).await;
+    assert_eq!(receipt.unwrap().amount, 11);
+}
+
+/// The account that sends claims with a key gets the same answer again, once.
+#[tokio::test]
+async fn a_claim_with_a_key_is_sent_once() {
+    let mut world = World::new().await;
+    world.settle(Vec::new(), &[(4, 7), (5, 11)]).await;
+    let account = &world.accounts[5];
+    for _ in 0..2 {
+        let claimed = world.client.claim(account, DOLLAR, Some("k")).await;
+        assert_eq!(claimed.unwrap().amount, 11);
+    }
+    let unknown = world.client.claim(account, AssetId(0), Some("other")).await;
+    assert_eq!(reason(unknown), "NothingToClaim");
 }

@@ -10,8 +10,8 @@ abstract contract HeldWithdrawals is IHeldWithdrawals {
     /// @dev Most withdrawals of a batch.
     uint256 private constant MAXIMUM = 64;
 
-    /// @dev The first 192 bits of each batch's root, above a bit for each place. Two trees with
-    /// these bits in common take 2⁹⁶ hashes to find.
+    /// @dev The first 192 bits of each batch's root, above a bit for each place. The salt keeps
+    /// anybody from looking for two trees with these bits in common beforehand.
     mapping(uint256 batch => uint256) private _held;
 
     /// @inheritdoc IHeldWithdrawals
@@ -20,31 +20,33 @@ abstract contract HeldWithdrawals is IHeldWithdrawals {
         return (uint192(word >> MAXIMUM), uint64(word));
     }
 
-    /// @dev Holds the first `count` of these withdrawals, which are two or more, in the batch's
-    /// tree.
-    function _hold(uint64 batch, Withdrawal[] memory withdrawals, uint256 count) internal {
+    /// @dev Stores the tree of a batch's withdrawals. `credited` has a bit for each that is not held.
+    function _hold(uint64 batch, Withdrawal[] memory withdrawals, uint256 credited) internal {
         uint256 width = 2;
-        while (width < count) width <<= 1;
+        while (width < withdrawals.length) width <<= 1;
         bytes32[] memory nodes = new bytes32[](width);
-        for (uint256 i = 0; i < count; ++i) {
-            Withdrawal memory withdrawal = withdrawals[i];
-            // Not above 64.
+        bytes32 salt = bytes32(block.prevrandao);
+        for (uint256 i = 0; i < withdrawals.length; ++i) {
+            Withdrawal memory w = withdrawals[i];
+            // A batch has at most 64.
             // forge-lint: disable-next-line(unsafe-typecast)
             uint8 place = uint8(i);
-            nodes[i] = _leaf(place, withdrawal.asset, withdrawal.recipient, withdrawal.amount);
-            emit WithdrawalHeld(
-                batch, place, withdrawal.asset, withdrawal.recipient, withdrawal.amount
-            );
+            nodes[i] = _leaf(place, w.asset, w.recipient, w.amount);
+            if ((credited >> i) & 1 == 0) {
+                emit WithdrawalHeld(w.recipient, w.asset, batch, place, w.amount, salt);
+            }
         }
         for (; width > 1; width >>= 1) {
             for (uint256 i = 0; i < width; i += 2) {
                 nodes[i >> 1] = _node(nodes[i], nodes[i + 1]);
             }
         }
-        _held[batch] = (uint256(nodes[0]) >> MAXIMUM) << MAXIMUM;
+        bytes32 root = _node(nodes[0], salt);
+        _held[batch] = (uint256(root) >> MAXIMUM) << MAXIMUM | credited;
     }
 
     /// @dev Marks held withdrawals of the account as claimed. Returns the sum of their amounts.
+    /// Passes over those that were claimed before: somebody else may have carried them.
     function _release(uint16 asset, address account, HeldWithdrawal[] calldata held)
         internal
         returns (uint256 amount)
@@ -62,7 +64,7 @@ abstract contract HeldWithdrawals is IHeldWithdrawals {
                 revert NotHeld(batch, place);
             }
             uint256 flag = 1 << place;
-            if (word & flag != 0) revert HeldWithdrawalClaimed(batch, place);
+            if (word & flag != 0) continue;
             _held[batch] = word | flag;
             amount += item.amount;
         }

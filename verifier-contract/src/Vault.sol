@@ -20,8 +20,8 @@ import {IRollup, Withdrawal} from "./interfaces/IRollup.sol";
 import {IVault} from "./interfaces/IVault.sol";
 
 /// @title Vault
-/// @notice See `IVault`. Only the four claims move assets out, and they pay only credited
-/// and held amounts. For each asset: balance ≥ queued + inside + credited + held.
+/// @notice See `IVault`. Only claims move assets out, and they pay only credited and held
+/// amounts. For each asset: balance ≥ queued + inside + credited + held.
 contract Vault is
     IVault,
     DepositQueue,
@@ -35,8 +35,9 @@ contract Vault is
     /// @dev Longest time for which the guardian pauses deposits without a break.
     uint256 private constant MAXIMUM_PAUSE = 3 days;
     uint256 private constant TAG_NOTE_INNER = 3;
-    bytes32 private constant CLAIM_TYPEHASH =
-        keccak256("Claim(address account,uint16 asset,address to,uint256 nonce,uint256 deadline)");
+    bytes32 private constant CLAIM_TYPEHASH = keccak256(
+        "Claim(address account,uint16 asset,address to,uint256 least,uint256 nonce,uint256 deadline)"
+    );
 
     /// @dev The amount that an account can claim, and the number of its claims, in one slot. An
     /// addition to the amount is below 2¹²⁸, so that 2⁶⁴ of them would be needed to exceed it.
@@ -124,42 +125,33 @@ contract Vault is
         uint16 asset,
         address account,
         address to,
-        uint256 deadline,
-        bytes calldata signature
-    ) external nonReentrant returns (uint256 amount) {
-        _checkSignature(asset, account, to, deadline, signature);
-        return _claim(asset, account, to, 0, true);
-    }
-
-    /// @inheritdoc IVault
-    function claimHeldFor(
-        uint16 asset,
-        address account,
-        address to,
         HeldWithdrawal[] calldata held,
+        uint256 least,
         uint256 deadline,
         bytes calldata signature
     ) external nonReentrant returns (uint256 amount) {
-        _checkSignature(asset, account, to, deadline, signature);
-        return _claim(asset, account, to, _release(asset, account, held), true);
-    }
-
-    /// @dev Reverts unless `account` has signed the claim with its present nonce.
-    function _checkSignature(
-        uint16 asset,
-        address account,
-        address to,
-        uint256 deadline,
-        bytes calldata signature
-    ) private view {
         if (block.timestamp > deadline) revert ClaimExpired(deadline);
         uint256 nonce = _credits[asset][account].claims;
         bytes32 digest = _hashTypedDataV4(
-            keccak256(abi.encode(CLAIM_TYPEHASH, account, asset, to, nonce, deadline))
+            keccak256(abi.encode(CLAIM_TYPEHASH, account, asset, to, least, nonce, deadline))
         );
         if (!SignatureChecker.isValidSignatureNowCalldata(account, digest, signature)) {
             revert ClaimNotSigned(account);
         }
+        amount = _claim(asset, account, to, _release(asset, account, held), true);
+        if (amount < least) revert ClaimBelowLeast(amount, least);
+    }
+
+    /// @inheritdoc IVault
+    function revokeClaims(uint16 asset) external {
+        ++_credits[asset][msg.sender].claims;
+    }
+
+    /// @inheritdoc IVault
+    function creditHeld(uint16 asset, address account, HeldWithdrawal[] calldata held) external {
+        uint256 amount = _release(asset, account, held);
+        if (amount == 0) revert NothingToClaim(asset, account);
+        _credit(asset, account, amount);
     }
 
     /// @inheritdoc IVault
@@ -179,22 +171,25 @@ contract Vault is
 
     /// @inheritdoc IVault
     function creditWithdrawals(uint64 batch, Withdrawal[] memory withdrawals) external onlyRollup {
+        uint256 credited_ = 0;
         uint256 unknown = 0;
+        uint256 last = 0;
         for (uint256 i = 0; i < withdrawals.length; ++i) {
             Withdrawal memory withdrawal = withdrawals[i];
             _leave(withdrawal.asset, withdrawal.amount);
             Credit storage known = _credits[withdrawal.asset][withdrawal.recipient];
             if (known.amount == 0 && known.claims == 0) {
-                withdrawals[unknown++] = withdrawal;
+                (unknown, last) = (unknown + 1, i);
             } else {
                 _credit(withdrawal.asset, withdrawal.recipient, withdrawal.amount);
+                credited_ |= 1 << i;
             }
         }
         if (unknown == 1) {
-            Withdrawal memory withdrawal = withdrawals[0];
+            Withdrawal memory withdrawal = withdrawals[last];
             _credit(withdrawal.asset, withdrawal.recipient, withdrawal.amount);
         } else if (unknown > 1) {
-            _hold(batch, withdrawals, unknown);
+            _hold(batch, withdrawals, credited_);
         }
     }
 

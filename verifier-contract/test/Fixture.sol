@@ -7,6 +7,7 @@ import {Poseidon} from "../src/Poseidon.sol";
 import {PriceOracle} from "../src/PriceOracle.sol";
 import {GENESIS_STATE} from "../src/ProtocolConstants.sol";
 import {Rollup} from "../src/Rollup.sol";
+import {HeldWithdrawal} from "../src/interfaces/IHeldWithdrawals.sol";
 import {IDepositQueue, QueuedDeposit} from "../src/interfaces/IDepositQueue.sol";
 import {IVault} from "../src/interfaces/IVault.sol";
 import {RecordedLog, Test, VM} from "./Vm.sol";
@@ -157,9 +158,23 @@ abstract contract Fixture is Test {
         view
         returns (bytes memory)
     {
+        return signClaimOf(key, asset, to, 0, deadline);
+    }
+
+    /// @dev No held withdrawals.
+    function nothing() internal pure returns (HeldWithdrawal[] memory) {
+        return new HeldWithdrawal[](0);
+    }
+
+    /// @dev Like `signClaim`, of a least amount.
+    function signClaimOf(uint256 key, uint16 asset, address to, uint256 least, uint256 deadline)
+        internal
+        view
+        returns (bytes memory)
+    {
         uint256 nonce = vault.claimNonce(asset, VM.addr(key));
         (uint8 v, bytes32 r, bytes32 s) =
-            VM.sign(key, claimDigest(VM.addr(key), asset, to, nonce, deadline));
+            VM.sign(key, claimDigest(VM.addr(key), asset, to, least, nonce, deadline));
         return abi.encodePacked(r, s, v);
     }
 
@@ -167,6 +182,7 @@ abstract contract Fixture is Test {
         address account,
         uint16 asset,
         address to,
+        uint256 least,
         uint256 nonce,
         uint256 deadline
     ) internal view returns (bytes32) {
@@ -185,11 +201,13 @@ abstract contract Fixture is Test {
         bytes32 claim = keccak256(
             abi.encode(
                 keccak256(
-                    "Claim(address account,uint16 asset,address to,uint256 nonce,uint256 deadline)"
+                    "Claim(address account,uint16 asset,address to,uint256 least,uint256 nonce,"
+                    "uint256 deadline)"
                 ),
                 account,
                 asset,
                 to,
+                least,
                 nonce,
                 deadline
             )

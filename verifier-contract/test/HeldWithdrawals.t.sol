@@ -34,6 +34,10 @@ contract HeldWithdrawalsTest is Fixture {
         }
     }
 
+    function salt() private view returns (bytes32) {
+        return bytes32(block.prevrandao);
+    }
+
     function settle(uint64 batch, Withdrawal[] memory all) private {
         VM.prank(address(rollup));
         vault.creditWithdrawals(batch, all);
@@ -43,9 +47,8 @@ contract HeldWithdrawalsTest is Fixture {
         return abi.encodeWithSelector(IHeldWithdrawals.NotHeld.selector, BATCH, place);
     }
 
-    function claimed(uint8 place) private pure returns (bytes memory) {
-        return
-            abi.encodeWithSelector(IHeldWithdrawals.HeldWithdrawalClaimed.selector, BATCH, place);
+    function nothingLeft(address account) private pure returns (bytes memory) {
+        return abi.encodeWithSelector(IVault.NothingToClaim.selector, USD, account);
     }
 
     /// @dev Each is paid once, in any order, whatever their number.
@@ -54,9 +57,9 @@ contract HeldWithdrawalsTest is Fixture {
         uint16 asset = coin ? COIN : USD;
         Withdrawal[] memory all = some(count, asset);
         VM.expectEmit(true, true, true, true, address(vault));
-        emit IHeldWithdrawals.WithdrawalHeld(BATCH, 0, asset, fresh(0), 100);
+        emit IHeldWithdrawals.WithdrawalHeld(fresh(0), asset, BATCH, 0, 100, salt());
         settle(BATCH, all);
-        (, bytes32 root) = HeldTree.path(all, 0);
+        (, bytes32 root) = HeldTree.path(all, 0, salt());
         (uint192 stored, uint64 flags) = vault.heldOf(BATCH);
         assertEq(stored, uint256(root) >> 64, "root");
         assertEq(flags, 0, "flags");
@@ -73,7 +76,9 @@ contract HeldWithdrawalsTest is Fixture {
             assertEq(gained, 100 + place, "paid");
             assertEq(vault.claimNonce(asset, fresh(place)), 0, "no slot");
             VM.prank(fresh(place));
-            VM.expectRevert(claimed(uint8(place)));
+            VM.expectRevert(
+                abi.encodeWithSelector(IVault.NothingToClaim.selector, asset, fresh(place))
+            );
             vault.claimHeld(asset, bob, held);
         }
         assertEq(vault.inside(asset), owed, "claims leave the turnstile alone");
@@ -96,11 +101,17 @@ contract HeldWithdrawalsTest is Fixture {
         all = some(4, USD);
         settle(3, all);
         assertEq(vault.credited(USD, fresh(0)), 100, "known after its claim");
-        Withdrawal[] memory two = new Withdrawal[](2);
-        (two[0], two[1]) = (all[2], all[3]);
-        (, bytes32 expected) = HeldTree.path(two, 0);
-        (root,) = vault.heldOf(3);
-        assertEq(root, uint256(expected) >> 64, "the others");
+        (, bytes32 expected) = HeldTree.path(all, 0, salt());
+        uint64 flags;
+        (root, flags) = vault.heldOf(3);
+        assertEq(root, uint256(expected) >> 64, "a tree of all");
+        assertEq(flags, 3, "the others are held");
+        HeldWithdrawal[] memory credited = HeldTree.shown(3, all, 0);
+        VM.prank(fresh(0));
+        assertEq(vault.claimHeld(USD, bob, credited), 100, "the credit, once");
+        credited = HeldTree.shown(3, all, 2);
+        VM.prank(fresh(2));
+        assertEq(vault.claimHeld(USD, bob, credited), 102, "held");
         // An account is known in an asset, not as such.
         settle(4, some(2, COIN));
         (root,) = vault.heldOf(4);
@@ -158,14 +169,17 @@ contract HeldWithdrawalsTest is Fixture {
         HeldWithdrawal[] memory both = new HeldWithdrawal[](2);
         (both[0], both[1]) = (held[0], held[0]);
         VM.prank(fresh(2));
-        VM.expectRevert(claimed(2));
+        assertEq(vault.claimHeld(USD, bob, both), 102, "once");
+        VM.prank(fresh(2));
+        VM.expectRevert(nothingLeft(fresh(2)));
         vault.claimHeld(USD, bob, both);
         both[1] = HeldTree.shown(BATCH, all, 3)[0];
         VM.prank(fresh(2));
-        assertEq(vault.claimHeld(USD, bob, both), 205, "two of one account");
+        assertEq(vault.claimHeld(USD, bob, both), 103, "the claimed one is passed over");
     }
 
-    /// @dev A claim pays credit and held withdrawals together; a signature serves for both, once.
+    /// @dev A claim pays credit and held withdrawals together; a signature serves for both, once,
+    /// and for no less than it says.
     function test_creditAndHeldTogether() public {
         Withdrawal[] memory all = some(3, USD);
         address signer = VM.addr(KEY);
@@ -174,20 +188,22 @@ contract HeldWithdrawalsTest is Fixture {
         VM.prank(address(rollup));
         vault.credit(USD, signer, 9);
         HeldWithdrawal[] memory held = HeldTree.shown(BATCH, all, 1);
-        bytes memory signature = signClaim(KEY, USD, bob, NOW);
+        bytes memory signature = signClaimOf(KEY, USD, bob, 110, NOW);
         VM.expectRevert(abi.encodeWithSelector(IVault.ClaimNotSigned.selector, signer));
-        vault.claimHeldFor(USD, signer, alice, held, NOW, signature);
+        vault.claimFor(USD, signer, alice, held, 110, NOW, signature);
         VM.expectRevert(abi.encodeWithSelector(IVault.ClaimExpired.selector, NOW - 1));
-        vault.claimHeldFor(USD, signer, bob, held, NOW - 1, signature);
+        vault.claimFor(USD, signer, bob, held, 110, NOW - 1, signature);
+        VM.expectRevert(abi.encodeWithSelector(IVault.ClaimBelowLeast.selector, 9, 110));
+        vault.claimFor(USD, signer, bob, nothing(), 110, NOW, signature);
         VM.expectEmit(true, true, true, true, address(vault));
         emit IVault.Claimed(USD, signer, bob, 110);
-        assertEq(vault.claimHeldFor(USD, signer, bob, held, NOW, signature), 110, "amount");
+        assertEq(vault.claimFor(USD, signer, bob, held, 110, NOW, signature), 110, "amount");
         VM.expectRevert(abi.encodeWithSelector(IVault.ClaimNotSigned.selector, signer));
-        vault.claimHeldFor(USD, signer, bob, new HeldWithdrawal[](0), NOW, signature);
+        vault.claimFor(USD, signer, bob, nothing(), 110, NOW, signature);
         assertEq(vault.claimNonce(USD, signer), 1, "nonce");
     }
 
-    /// @dev A signed claim of an account without a slot serves once too.
+    /// @dev A signed claim of an account without a slot serves once too, and can be revoked.
     function test_aSignedClaimOfAnUnknownAccountServesOnce() public {
         Withdrawal[] memory all = some(3, USD);
         address signer = VM.addr(KEY);
@@ -195,12 +211,46 @@ contract HeldWithdrawalsTest is Fixture {
         settle(BATCH, all);
         bytes memory signature = signClaim(KEY, USD, bob, NOW);
         HeldWithdrawal[] memory held = HeldTree.shown(BATCH, all, 1);
-        assertEq(vault.claimHeldFor(USD, signer, bob, held, NOW, signature), 101, "amount");
+        assertEq(vault.claimFor(USD, signer, bob, held, 0, NOW, signature), 101, "amount");
         held = HeldTree.shown(BATCH, all, 0);
         VM.expectRevert(abi.encodeWithSelector(IVault.ClaimNotSigned.selector, signer));
-        vault.claimHeldFor(USD, signer, bob, held, NOW, signature);
+        vault.claimFor(USD, signer, bob, held, 0, NOW, signature);
         VM.prank(signer);
         assertEq(vault.claimHeld(USD, bob, held), 100, "left");
+        // A claim in person without a slot leaves the nonce; revoking does not.
+        signature = signClaim(KEY, COIN, bob, NOW);
+        VM.prank(signer);
+        vault.revokeClaims(COIN);
+        VM.expectRevert(abi.encodeWithSelector(IVault.ClaimNotSigned.selector, signer));
+        vault.claimFor(COIN, signer, bob, nothing(), 0, NOW, signature);
+    }
+
+    /// @dev Anybody adds held withdrawals to the account's own credit, once.
+    function test_creditHeld() public {
+        Withdrawal[] memory all = some(2, USD);
+        settle(BATCH, all);
+        HeldWithdrawal[] memory held = HeldTree.shown(BATCH, all, 1);
+        VM.expectRevert(notHeld(1));
+        vault.creditHeld(USD, bob, held);
+        vault.creditHeld(USD, fresh(1), held);
+        assertEq(vault.credited(USD, fresh(1)), 101, "credited");
+        VM.expectRevert(nothingLeft(fresh(1)));
+        vault.creditHeld(USD, fresh(1), held);
+        VM.prank(fresh(1));
+        assertEq(vault.claimHeld(USD, bob, held), 101, "paid once");
+    }
+
+    /// @dev The salt is that of the block: nobody can look for a tree with the same root before.
+    function test_theSaltIsTheBlocks() public {
+        Withdrawal[] memory all = some(2, USD);
+        VM.prevrandao(bytes32(uint256(77)));
+        settle(BATCH, all);
+        HeldWithdrawal[] memory held = HeldTree.shown(BATCH, all, 1);
+        assertEq(held[0].path[1], bytes32(uint256(77)), "salt");
+        held[0].path[1] = bytes32(uint256(78));
+        VM.prank(fresh(1));
+        VM.expectRevert(notHeld(1));
+        vault.claimHeld(USD, bob, held);
     }
 
     /// @dev No more leaves than is inside, also by what is held.

@@ -346,14 +346,14 @@ contract VaultTest is Fixture {
         vault.claim(USD, address(vault));
         bytes memory signature = signClaim(KEY, USD, address(vault), NOW);
         VM.expectRevert(IVault.ClaimToVault.selector);
-        vault.claimFor(USD, signer, address(vault), NOW, signature);
+        vault.claimFor(USD, signer, address(vault), nothing(), 0, NOW, signature);
         signature = signClaim(KEY, USD, address(0), NOW);
         VM.expectRevert(IVault.ZeroAddress.selector);
-        vault.claimFor(USD, signer, address(0), NOW, signature);
+        vault.claimFor(USD, signer, address(0), nothing(), 0, NOW, signature);
         // The vault signs nothing.
         signature = signClaim(KEY, USD, alice, NOW);
         VM.expectRevert(abi.encodeWithSelector(IVault.ClaimNotSigned.selector, address(vault)));
-        vault.claimFor(USD, address(vault), alice, NOW, signature);
+        vault.claimFor(USD, address(vault), alice, nothing(), 0, NOW, signature);
         assertEq(vault.credited(USD, signer), 60, "claim kept");
         assertEq(vault.credited(USD, address(vault)), 40, "claim kept");
         assertEq(usd.balanceOf(address(vault)), 100, "balance");
@@ -369,7 +369,7 @@ contract VaultTest is Fixture {
         VM.expectEmit(true, true, true, true, address(vault));
         emit IVault.Claimed(COIN, signer, bob, 60);
         VM.prank(alice);
-        assertEq(vault.claimFor(COIN, signer, bob, NOW, signature), 60, "amount");
+        assertEq(vault.claimFor(COIN, signer, bob, nothing(), 0, NOW, signature), 60, "amount");
         assertEq(bob.balance, 60, "paid");
         assertEq(signer.balance, 0, "elsewhere");
         assertEq(address(vault).balance, 40, "left");
@@ -383,28 +383,54 @@ contract VaultTest is Fixture {
         bytes memory notSigned = abi.encodeWithSelector(IVault.ClaimNotSigned.selector, signer);
         bytes memory signature = signClaim(KEY, COIN, bob, NOW);
         VM.expectRevert(notSigned);
-        vault.claimFor(COIN, signer, alice, NOW, signature);
+        vault.claimFor(COIN, signer, alice, nothing(), 0, NOW, signature);
         VM.expectRevert(notSigned);
-        vault.claimFor(COIN, signer, signer, NOW, signature);
+        vault.claimFor(COIN, signer, signer, nothing(), 0, NOW, signature);
         VM.expectRevert(notSigned);
-        vault.claimFor(COIN, signer, bob, NOW + 1, signature);
+        vault.claimFor(COIN, signer, bob, nothing(), 0, NOW + 1, signature);
         VM.expectRevert(notSigned);
-        vault.claimFor(USD, signer, bob, NOW, signature);
+        vault.claimFor(USD, signer, bob, nothing(), 0, NOW, signature);
         VM.expectRevert(notSigned);
-        vault.claimFor(COIN, signer, bob, NOW, "");
+        vault.claimFor(COIN, signer, bob, nothing(), 0, NOW, "");
         signature = signClaim(OTHER_KEY, COIN, bob, NOW);
         VM.expectRevert(notSigned);
-        vault.claimFor(COIN, signer, bob, NOW, signature);
+        vault.claimFor(COIN, signer, bob, nothing(), 0, NOW, signature);
         VM.expectRevert(abi.encodeWithSelector(IVault.ClaimNotSigned.selector, bob));
-        vault.claimFor(COIN, bob, bob, NOW, signature);
+        vault.claimFor(COIN, bob, bob, nothing(), 0, NOW, signature);
         // A signature for this deployment is none for another chain.
         signature = signClaim(KEY, COIN, bob, NOW);
         VM.chainId(1);
         VM.expectRevert(notSigned);
-        vault.claimFor(COIN, signer, bob, NOW, signature);
+        vault.claimFor(COIN, signer, bob, nothing(), 0, NOW, signature);
         VM.chainId(31337);
-        vault.claimFor(COIN, signer, bob, NOW, signature);
+        vault.claimFor(COIN, signer, bob, nothing(), 0, NOW, signature);
         assertEq(bob.balance, 60, "paid");
+    }
+
+    /// @dev A carrier cannot use up a signature with less than the account signed.
+    function test_aSignedClaimPaysTheLeastAmount() public {
+        depositCoin(alice, 100, 1);
+        settle(1, COIN, signer, 60);
+        bytes memory signature = signClaimOf(KEY, COIN, bob, 61, NOW);
+        VM.expectRevert(abi.encodeWithSelector(IVault.ClaimBelowLeast.selector, 60, 61));
+        vault.claimFor(COIN, signer, bob, nothing(), 61, NOW, signature);
+        VM.expectRevert(abi.encodeWithSelector(IVault.ClaimNotSigned.selector, signer));
+        vault.claimFor(COIN, signer, bob, nothing(), 60, NOW, signature);
+        settle(0, COIN, signer, 1);
+        assertEq(vault.claimFor(COIN, signer, bob, nothing(), 61, NOW, signature), 61, "amount");
+    }
+
+    /// @dev An account revokes what it has signed, also one that has no credit.
+    function test_revokeClaims() public {
+        bytes memory signature = signClaim(KEY, COIN, bob, NOW);
+        VM.prank(signer);
+        vault.revokeClaims(COIN);
+        assertEq(vault.claimNonce(COIN, signer), 1, "nonce");
+        depositCoin(alice, 100, 1);
+        settle(1, COIN, signer, 60);
+        VM.expectRevert(abi.encodeWithSelector(IVault.ClaimNotSigned.selector, signer));
+        vault.claimFor(COIN, signer, bob, nothing(), 0, NOW, signature);
+        assertEq(vault.credited(COIN, signer), 60, "credit");
     }
 
     /// @dev The malleated form of a signature, and zeros, are refused. No account is the zero
@@ -413,14 +439,14 @@ contract VaultTest is Fixture {
         depositCoin(alice, 100, 1);
         settle(1, COIN, signer, 60);
         settle(0, COIN, address(0), 40);
-        (uint8 v, bytes32 r, bytes32 s) = VM.sign(KEY, claimDigest(signer, COIN, bob, 0, NOW));
+        (uint8 v, bytes32 r, bytes32 s) = VM.sign(KEY, claimDigest(signer, COIN, bob, 0, 0, NOW));
         uint256 order = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141;
         bytes memory mirrored =
             abi.encodePacked(r, bytes32(order - uint256(s)), v == 27 ? uint8(28) : uint8(27));
         VM.expectRevert(abi.encodeWithSelector(IVault.ClaimNotSigned.selector, signer));
-        vault.claimFor(COIN, signer, bob, NOW, mirrored);
+        vault.claimFor(COIN, signer, bob, nothing(), 0, NOW, mirrored);
         VM.expectRevert(abi.encodeWithSelector(IVault.ClaimNotSigned.selector, address(0)));
-        vault.claimFor(COIN, address(0), bob, NOW, new bytes(65));
+        vault.claimFor(COIN, address(0), bob, nothing(), 0, NOW, new bytes(65));
     }
 
     function test_claimForExpires() public {
@@ -429,9 +455,9 @@ contract VaultTest is Fixture {
         bytes memory signature = signClaim(KEY, COIN, bob, NOW + 10);
         VM.warp(NOW + 11);
         VM.expectRevert(abi.encodeWithSelector(IVault.ClaimExpired.selector, NOW + 10));
-        vault.claimFor(COIN, signer, bob, NOW + 10, signature);
+        vault.claimFor(COIN, signer, bob, nothing(), 0, NOW + 10, signature);
         VM.warp(NOW + 10);
-        vault.claimFor(COIN, signer, bob, NOW + 10, signature);
+        vault.claimFor(COIN, signer, bob, nothing(), 0, NOW + 10, signature);
         assertEq(bob.balance, 60, "paid");
     }
 
@@ -440,12 +466,12 @@ contract VaultTest is Fixture {
         depositCoin(alice, 100, 1);
         settle(1, COIN, signer, 10);
         bytes memory first = signClaim(KEY, COIN, bob, NOW);
-        vault.claimFor(COIN, signer, bob, NOW, first);
+        vault.claimFor(COIN, signer, bob, nothing(), 0, NOW, first);
         assertEq(vault.claimNonce(COIN, signer), 1, "nonce");
         settle(0, COIN, signer, 10);
         bytes memory notSigned = abi.encodeWithSelector(IVault.ClaimNotSigned.selector, signer);
         VM.expectRevert(notSigned);
-        vault.claimFor(COIN, signer, bob, NOW, first);
+        vault.claimFor(COIN, signer, bob, nothing(), 0, NOW, first);
         bytes memory second = signClaim(KEY, COIN, bob, NOW);
         // A credit in between changes neither nonce nor signature.
         settle(0, COIN, signer, 5);
@@ -453,14 +479,14 @@ contract VaultTest is Fixture {
         assertEq(vault.claim(COIN, alice), 15, "claimed");
         settle(0, COIN, signer, 10);
         VM.expectRevert(notSigned);
-        vault.claimFor(COIN, signer, bob, NOW, second);
+        vault.claimFor(COIN, signer, bob, nothing(), 0, NOW, second);
         assertEq(vault.claimNonce(USD, signer), 0, "nonce of another asset");
         second = signClaim(KEY, COIN, bob, NOW);
         settle(0, COIN, signer, 5);
-        assertEq(vault.claimFor(COIN, signer, bob, NOW, second), 15, "claimed");
+        assertEq(vault.claimFor(COIN, signer, bob, nothing(), 0, NOW, second), 15, "claimed");
         second = signClaim(KEY, COIN, bob, NOW);
         VM.expectRevert(abi.encodeWithSelector(IVault.NothingToClaim.selector, COIN, signer));
-        vault.claimFor(COIN, signer, bob, NOW, second);
+        vault.claimFor(COIN, signer, bob, nothing(), 0, NOW, second);
     }
 
     /// @dev A signature for one account of a key is none for another account of the same key.
@@ -471,8 +497,8 @@ contract VaultTest is Fixture {
         settle(0, COIN, signer, 40);
         bytes memory signature = signClaim(KEY, COIN, bob, NOW);
         VM.expectRevert(abi.encodeWithSelector(IVault.ClaimNotSigned.selector, account));
-        vault.claimFor(COIN, account, bob, NOW, signature);
-        vault.claimFor(COIN, signer, bob, NOW, signature);
+        vault.claimFor(COIN, account, bob, nothing(), 0, NOW, signature);
+        vault.claimFor(COIN, signer, bob, nothing(), 0, NOW, signature);
         assertEq(bob.balance, 40, "paid");
     }
 
@@ -482,18 +508,18 @@ contract VaultTest is Fixture {
         depositCoin(alice, 100, 1);
         address account = address(new ContractAccount(signer));
         settle(1, COIN, account, 60);
-        (uint8 v, bytes32 r, bytes32 s) = VM.sign(KEY, claimDigest(account, COIN, bob, 0, NOW));
+        (uint8 v, bytes32 r, bytes32 s) = VM.sign(KEY, claimDigest(account, COIN, bob, 0, 0, NOW));
         bytes memory signature = abi.encodePacked(r, s, v);
         VM.expectRevert(abi.encodeWithSelector(IVault.ClaimNotSigned.selector, account));
-        vault.claimFor(COIN, account, alice, NOW, signature);
-        assertEq(vault.claimFor(COIN, account, bob, NOW, signature), 60, "amount");
+        vault.claimFor(COIN, account, alice, nothing(), 0, NOW, signature);
+        assertEq(vault.claimFor(COIN, account, bob, nothing(), 0, NOW, signature), 60, "amount");
         assertEq(bob.balance, 60, "paid");
         VM.expectRevert(abi.encodeWithSelector(IVault.ClaimNotSigned.selector, account));
-        vault.claimFor(COIN, account, bob, NOW, signature);
+        vault.claimFor(COIN, account, bob, nothing(), 0, NOW, signature);
         // A contract that cannot sign.
         settle(0, COIN, address(verifier), 10);
         VM.expectRevert(abi.encodeWithSelector(IVault.ClaimNotSigned.selector, address(verifier)));
-        vault.claimFor(COIN, address(verifier), bob, NOW, signature);
+        vault.claimFor(COIN, address(verifier), bob, nothing(), 0, NOW, signature);
     }
 
     /// @dev A receiver that refuses coin keeps its claim and delays nobody else.
@@ -557,9 +583,9 @@ contract VaultTest is Fixture {
         settle(0, asset, address(token), 40);
         bytes memory signature = signClaim(KEY, asset, bob, NOW);
         bytes memory claimAgain =
-            abi.encodeCall(IVault.claimFor, (asset, signer, bob, NOW, signature));
+            abi.encodeCall(IVault.claimFor, (asset, signer, bob, nothing(), 0, NOW, signature));
         token.arm(address(vault), abi.encodeCall(IVault.claim, (asset, address(token))));
-        vault.claimFor(asset, signer, bob, NOW, signature);
+        vault.claimFor(asset, signer, bob, nothing(), 0, NOW, signature);
         reentranceFailed(token);
         token.arm(address(vault), claimAgain);
         VM.prank(address(token));

@@ -2,11 +2,13 @@
 pragma solidity 0.8.30;
 
 import {Rollup} from "../src/Rollup.sol";
+import {HeldWithdrawal} from "../src/interfaces/IHeldWithdrawals.sol";
 import {Withdrawal} from "../src/interfaces/IRollup.sol";
 import {IVault} from "../src/interfaces/IVault.sol";
 import {Fixture} from "./Fixture.sol";
 import {Test, VM} from "./Vm.sol";
 import {FeeToken, PlainToken} from "./doubles/Tokens.sol";
+import {HeldTree} from "./reference/HeldTree.sol";
 import {Batch} from "./reference/ReferenceBatch.sol";
 
 /// @dev Acts as users, sequencer and guardian in any order, and keeps a ledger of its own. Asset 3
@@ -23,6 +25,10 @@ contract Actors is Fixture {
     mapping(uint256 asset => uint256) public consumed;
     mapping(uint256 asset => uint256) public creditedTotal;
     mapping(uint256 asset => uint256) public paid;
+    /// Of what was credited, held by batches and unclaimed.
+    mapping(uint256 asset => uint256) public held;
+    Withdrawal[2][] private trees;
+    uint64[] private treeBatches;
     uint256[2][] private entries;
     uint256 public breachesRefused;
     uint256 public batches;
@@ -102,7 +108,16 @@ contract Actors is Fixture {
         }
         uint256 available = vault.inside(asset) + gain[asset];
         uint256 amount = breach ? available + 1 : bound(share, 0, available);
-        if (amount > 0) {
+        bool fresh = amount > 1 && share % 3 == 0;
+        if (fresh) {
+            // Two accounts that the vault does not know.
+            b.withdrawals = new Withdrawal[](2);
+            for (uint160 i = 0; i < 2; ++i) {
+                address account = address(uint160(0x1e1d0000 + 2 * trees.length) + i);
+                uint128 part = uint128(i == 0 ? amount / 2 : amount - amount / 2);
+                b.withdrawals[i] = Withdrawal(uint8(2 * i), uint16(asset), account, part);
+            }
+        } else if (amount > 0) {
             b.withdrawals = new Withdrawal[](1);
             b.withdrawals[0] =
                 Withdrawal(uint8(who % 4), uint16(asset), accounts[who % 4], uint128(amount));
@@ -110,6 +125,11 @@ contract Actors is Fixture {
         uint256 left = vault.inside(USD) + gain[USD] - (asset == USD && !breach ? amount : 0);
         b.header.feeTotal = uint128(bound(fee, 0, left / 2));
         if (breach) {
+            if (fresh) {
+                // The first of the two fits.
+                available -= b.withdrawals[0].amount;
+                amount -= b.withdrawals[0].amount;
+            }
             submitReverts(
                 b,
                 abi.encodeWithSelector(IVault.TurnstileBreached.selector, asset, amount, available)
@@ -119,6 +139,12 @@ contract Actors is Fixture {
         }
         submit(b);
         ++batches;
+        if (fresh) {
+            held[asset] += amount;
+            treeBatches.push(b.header.batchIndex);
+            Withdrawal[2] storage tree = trees.push();
+            (tree[0], tree[1]) = (b.withdrawals[0], b.withdrawals[1]);
+        }
         for (uint256 k = 0; k < 4; ++k) {
             consumed[k] += gain[k];
         }
@@ -140,12 +166,32 @@ contract Actors is Fixture {
         }
         if (byOther && who < 4) {
             bytes memory signature = signClaim(who + 1, uint16(asset), to, block.timestamp);
-            vault.claimFor(uint16(asset), account, to, block.timestamp, signature);
+            vault.claimFor(uint16(asset), account, to, nothing(), 0, block.timestamp, signature);
         } else {
             VM.prank(account);
             vault.claim(uint16(asset), to);
         }
         paid[asset] += amount;
+    }
+
+    function claimHeld(uint256 tree, uint256 place, uint256 who) external {
+        if (trees.length == 0) return;
+        tree %= trees.length;
+        place %= 2;
+        Withdrawal[] memory all = new Withdrawal[](2);
+        (all[0], all[1]) = (trees[tree][0], trees[tree][1]);
+        (address account, uint16 asset) = (all[place].recipient, all[place].asset);
+        HeldWithdrawal[] memory shown = HeldTree.shown(treeBatches[tree], all, place);
+        (, uint64 claimed) = vault.heldOf(treeBatches[tree]);
+        VM.prank(account);
+        if ((claimed >> place) & 1 == 1) {
+            VM.expectRevert(abi.encodeWithSelector(IVault.NothingToClaim.selector, asset, account));
+            vault.claimHeld(asset, accounts[who % 4], shown);
+            return;
+        }
+        vault.claimHeld(asset, accounts[who % 4], shown);
+        held[asset] -= all[place].amount;
+        paid[asset] += all[place].amount;
     }
 
     function pause(bool paused) external {
@@ -167,6 +213,7 @@ contract Actors is Fixture {
             sum += vault.credited(asset, accounts[i]);
         }
         sum += vault.credited(asset, feeRecipient) + vault.credited(asset, sequencer);
+        sum += held[asset];
     }
 }
 
@@ -182,7 +229,7 @@ contract VaultInvariantTest is Test {
         targets[0] = address(actors);
     }
 
-    /// @dev The vault holds at least the queued, inside and credited amounts; more only after
+    /// @dev The vault holds at least the queued, inside, credited and held amounts; more only after
     /// gifts.
     function invariant_solvent() public view {
         for (uint256 asset = 0; asset < 4; ++asset) {

@@ -157,12 +157,24 @@ impl<T: Transport> Client<T> {
         next: u64,
         through: u64,
     ) -> Result<Window<E>, L1Error> {
+        self.events_of(contract, &[E::SIGNATURE_HASH], next, through)
+            .await
+    }
+
+    /// Like [`Self::events`], of those that begin with these topics.
+    pub(super) async fn events_of<E: SolEvent>(
+        &self,
+        contract: Address,
+        topics: &[B256],
+        next: u64,
+        through: u64,
+    ) -> Result<Window<E>, L1Error> {
         let again = next.saturating_sub(UNSTABLE);
         let from = again.max(self.contracts.deployed_at).min(through);
         let to = through.min(from.saturating_add(STEP - 1));
         let query = LogQuery {
             addresses: vec![contract],
-            topics: vec![E::SIGNATURE_HASH],
+            topics: topics.to_vec(),
             from,
             to,
         };

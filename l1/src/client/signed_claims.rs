@@ -5,7 +5,7 @@ use alloy_primitives::{Address, Bytes, U256};
 use alloy_sol_types::{SolCall as _, SolStruct as _, eip712_domain};
 use subrosa_protocol::asset::AssetId;
 
-use super::{Client, writes::claimed};
+use super::{Client, reads::narrow, writes::claimed};
 use crate::{
     account::Account,
     contracts::{Claim, Vault},
@@ -24,6 +24,9 @@ pub struct SignedClaim {
     pub asset: AssetId,
     /// The account to pay.
     pub to: Address,
+    /// The least amount that the claim pays, base units: whoever carries it cannot use it up with
+    /// less.
+    pub least: u128,
     /// Last time at which the claim is valid, Unix seconds.
     pub deadline: u64,
     /// The account's signature: 65 bytes, or what a contract account takes by ERC-1271.
@@ -31,8 +34,8 @@ pub struct SignedClaim {
 }
 
 impl<T: Transport> Client<T> {
-    /// Signs a claim of all that the vault will owe to `account` in the asset, to be paid to `to`.
-    /// Reads the account's nonce and sends nothing.
+    /// Signs a claim of all that the vault owes to `account` in the asset and one claim can pay, to
+    /// be paid to `to`. Reads credit, held withdrawals and nonce, and sends nothing.
     ///
     /// # Errors
     /// [`L1Error`] of the read; [`L1Error::Protocol`] if the key cannot sign.
@@ -44,6 +47,15 @@ impl<T: Transport> Client<T> {
         deadline: u64,
     ) -> Result<SignedClaim, L1Error> {
         let vault = self.contracts.vault;
+        let call = Vault::creditedCall {
+            asset: U256::from(asset.0),
+            account: account.address(),
+        };
+        let credited = narrow(self.view("credited", vault, call).await?)?;
+        let held = self.read_held(account.address(), asset).await?;
+        let held = self.shown(account.address(), asset, &held).await;
+        let held = held.iter().map(|held| held.amount);
+        let least = held.fold(credited, u128::saturating_add);
         let call = Vault::claimNonceCall {
             asset: U256::from(asset.0),
             account: account.address(),
@@ -52,6 +64,7 @@ impl<T: Transport> Client<T> {
             account: account.address(),
             asset: asset.0,
             to,
+            least: U256::from(least),
             nonce: self.view("claimNonce", vault, call).await?,
             deadline: U256::from(deadline),
         };
@@ -69,6 +82,7 @@ impl<T: Transport> Client<T> {
             account: account.address(),
             asset,
             to,
+            least,
             deadline,
             signature: signature.as_bytes().into(),
         })
@@ -86,11 +100,13 @@ impl<T: Transport> Client<T> {
         claim: &SignedClaim,
     ) -> Result<ClaimReceipt, L1Error> {
         let vault = self.contracts.vault;
-        let call = Vault::claimHeldForCall {
+        let held = self.read_held(claim.account, claim.asset).await?;
+        let call = Vault::claimForCall {
             asset: claim.asset.0,
             account: claim.account,
             to: claim.to,
-            held: self.read_held(claim.account, claim.asset).await?,
+            held: self.shown(claim.account, claim.asset, &held).await,
+            least: U256::from(claim.least),
             deadline: U256::from(claim.deadline),
             signature: claim.signature.clone(),
         };

@@ -231,29 +231,67 @@ impl<T: Transport> Client<T> {
         key: Option<&str>,
     ) -> Result<ClaimReceipt, L1Error> {
         let vault = self.contracts.vault;
-        let (asset_id, to) = (asset.0, account.address());
-        let held = self.read_held(to, asset).await?;
+        let to = account.address();
+        let purpose = key.map(|key| format!("claim/{}/{key}", asset.0));
+        let known = match &purpose {
+            Some(purpose) => {
+                let manager = self.transport.manager(account).await?;
+                let known = manager.knows(purpose).await;
+                known.map_err(|e| e.of("claim"))?
+            }
+            None => false,
+        };
+        // A claim that was sent before is not made anew, only asked for.
+        let held = if known {
+            Vec::new()
+        } else {
+            self.provable(account, asset).await?
+        };
         let data = if held.is_empty() {
-            let call = Vault::claimCall {
-                asset: asset_id,
-                to,
-            };
+            let call = Vault::claimCall { asset: asset.0, to };
             call.abi_encode()
         } else {
             let call = Vault::claimHeldCall {
-                asset: asset_id,
+                asset: asset.0,
                 to,
                 held,
             };
             call.abi_encode()
         };
         let mut outgoing = Outgoing::new("claim", Some(vault), data.into(), U256::ZERO);
-        if let Some(key) = key {
-            let purpose = format!("claim/{}/{key}", asset.0);
+        if let Some(purpose) = purpose {
             outgoing = outgoing.for_purpose(purpose, Repeat::Never);
         }
         let mined = self.transport.send(account, outgoing).await?;
         claimed(&mined, vault)
+    }
+}
+
+impl<T: Transport> Client<T> {
+    /// Returns the held withdrawals that a claim of the account shows. A log that cannot be read
+    /// holds up no credit.
+    async fn provable(
+        &self,
+        account: &Account,
+        asset: AssetId,
+    ) -> Result<Vec<Vault::HeldWithdrawal>, L1Error> {
+        let owner = account.address();
+        match self.read_held(owner, asset).await {
+            Ok(held) => Ok(self.shown(owner, asset, &held).await),
+            Err(error) => {
+                let call = Vault::creditedCall {
+                    asset: U256::from(asset.0),
+                    account: owner,
+                };
+                let vault = self.contracts.vault;
+                let credited: U256 = self.view("credited", vault, call).await?;
+                if credited.is_zero() {
+                    return Err(error);
+                }
+                tracing::warn!("withdrawals that batches hold are left out: {error}");
+                Ok(Vec::new())
+            }
+        }
     }
 }
 

@@ -73,6 +73,9 @@ interface IVault is IDepositQueue, IHeldWithdrawals {
     /// @notice The claim's signature was valid until this time, Unix seconds.
     error ClaimExpired(uint256 deadline);
 
+    /// @notice The claim would pay less than the account signed.
+    error ClaimBelowLeast(uint256 amount, uint256 least);
+
     /// @notice The account did not sign this claim with its present nonce.
     error ClaimNotSigned(address account);
 
@@ -112,22 +115,25 @@ interface IVault is IDepositQueue, IHeldWithdrawals {
     /// @notice Like `claim`, and pays withdrawals to the caller that batches hold.
     /// @param asset the asset's id
     /// @param to the account to pay, neither zero nor the vault
-    /// @param held withdrawals of the caller in the asset, each unclaimed
+    /// @param held withdrawals of the caller in the asset; claimed ones are passed over
     /// @return amount the amount paid
     function claimHeld(uint16 asset, address to, HeldWithdrawal[] calldata held)
         external
         returns (uint256 amount);
 
-    /// @notice Pays the whole credit of `account` in the asset to `to`, as `account` signed.
-    /// Anybody may call. Nothing pauses it.
+    /// @notice Pays the whole credit of `account` in the asset, and withdrawals to it that batches
+    /// hold, to `to`, as `account` signed. Anybody may call. Nothing pauses it.
     /// @dev The signature is over the EIP-712 structure `Claim(address account,uint16
-    /// asset,address to,uint256 nonce,uint256 deadline)` in the domain ("Subrosa Vault", "1",
-    /// chain id, vault). An account with code answers by ERC-1271. The nonce is `claimNonce(asset,
-    /// account)`; every signed claim raises it, so that a signature serves once, and so does every
-    /// other claim of an account that ever had a credit in the asset.
+    /// asset,address to,uint256 least,uint256 nonce,uint256 deadline)` in the domain ("Subrosa
+    /// Vault", "1", chain id, vault). An account with code answers by ERC-1271. The nonce is
+    /// `claimNonce(asset, account)`; every signed claim raises it, so that a signature serves once,
+    /// and so do `revokeClaims` and every other claim of an account with a slot in the asset.
+    /// Whoever calls chooses which held withdrawals are paid, and must come to `least`.
     /// @param asset the asset's id
     /// @param account the account with the credit
     /// @param to the account to pay, neither zero nor the vault
+    /// @param held withdrawals of `account` in the asset; claimed ones are passed over
+    /// @param least the least amount that the claim pays
     /// @param deadline last time at which the signature is valid, Unix seconds
     /// @param signature signature of `account`
     /// @return amount the amount paid
@@ -135,27 +141,21 @@ interface IVault is IDepositQueue, IHeldWithdrawals {
         uint16 asset,
         address account,
         address to,
+        HeldWithdrawal[] calldata held,
+        uint256 least,
         uint256 deadline,
         bytes calldata signature
     ) external returns (uint256 amount);
 
-    /// @notice Like `claimFor`, with the same signature, and pays withdrawals to `account` that
-    /// batches hold. Whoever calls chooses which.
+    /// @notice Ends the validity of all claims in the asset that the caller has signed.
+    function revokeClaims(uint16 asset) external;
+
+    /// @notice Adds withdrawals to `account` that batches hold to its credit. Anybody may call: it
+    /// serves accounts that cannot show a path.
     /// @param asset the asset's id
-    /// @param account the account with credit and withdrawals
-    /// @param to the account to pay, neither zero nor the vault
-    /// @param held withdrawals of `account` in the asset, each unclaimed
-    /// @param deadline last time at which the signature is valid, Unix seconds
-    /// @param signature signature of `account`
-    /// @return amount the amount paid
-    function claimHeldFor(
-        uint16 asset,
-        address account,
-        address to,
-        HeldWithdrawal[] calldata held,
-        uint256 deadline,
-        bytes calldata signature
-    ) external returns (uint256 amount);
+    /// @param account the account that they are to
+    /// @param held withdrawals of `account` in the asset; claimed ones are passed over
+    function creditHeld(uint16 asset, address account, HeldWithdrawal[] calldata held) external;
 
     /// @notice Takes the next deposits of the queue into the state, or passes over those that were
     /// taken back. Only the rollup may call.

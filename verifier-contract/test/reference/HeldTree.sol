@@ -15,8 +15,8 @@ library HeldTree {
         );
     }
 
-    /// @dev The path from a leaf to the root, and the root.
-    function path(Withdrawal[] memory all, uint256 place)
+    /// @dev The path from a leaf to the root, with the salt, and the root.
+    function path(Withdrawal[] memory all, uint256 place, bytes32 salt)
         internal
         pure
         returns (bytes32[] memory others, bytes32 root)
@@ -27,7 +27,8 @@ library HeldTree {
         for (uint256 i = 0; i < all.length; ++i) {
             level[i] = leaf(all[i], i);
         }
-        others = new bytes32[](depth);
+        others = new bytes32[](depth + 1);
+        others[depth] = salt;
         for (uint256 k = 0; k < depth; ++k) {
             others[k] = level[place ^ 1];
             bytes32[] memory above = new bytes32[](level.length / 2);
@@ -36,16 +37,16 @@ library HeldTree {
             }
             (level, place) = (above, place / 2);
         }
-        root = level[0];
+        root = keccak256(bytes.concat(level[0], salt));
     }
 
-    /// @dev What the account shows to claim one of them.
+    /// @dev What the account shows to claim one of them, if `prevrandao` is still that of the batch.
     function shown(uint64 batch, Withdrawal[] memory all, uint256 place)
         internal
-        pure
+        view
         returns (HeldWithdrawal[] memory held)
     {
-        (bytes32[] memory others,) = path(all, place);
+        (bytes32[] memory others,) = path(all, place, bytes32(block.prevrandao));
         held = new HeldWithdrawal[](1);
         held[0] = HeldWithdrawal(batch, uint8(place), all[place].amount, others);
     }
