@@ -6,11 +6,11 @@
 
 mod support;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use alloy_primitives::{Address, B256, U256, Uint};
 use alloy_sol_types::SolCall as _;
-use subrosa_clock::VirtualClock;
+use subrosa_clock::{Clock as _, VirtualClock};
 use subrosa_l1::{
     Account, At, Client, L1 as _, Outgoing, Settlement, Transport as _,
     contracts::Vault,
@@ -24,7 +24,7 @@ use subrosa_protocol::{
     element::{NoteCommitment, Nullifier},
     encryption::{EphemeralKey, NoteData},
     keys::{Seed, ViewingKey},
-    ledger::{BatchInput, Deposit, Ledger, Rules},
+    ledger::{BatchInput, Config as Rules, Deposit, Ledger},
     transaction::{Header, Kind, Transaction, Withdrawal},
 };
 use support::{DOLLAR, client, endpoint::Endpoint, reason};
@@ -33,6 +33,7 @@ const NOW: u64 = 1_800_000_000;
 
 /// A rollup whose verifier takes every proof, with a deposit inside.
 struct World {
+    clock: VirtualClock,
     endpoint: Arc<Endpoint>,
     client: Client<Arc<Endpoint>>,
     ledger: Ledger,
@@ -46,7 +47,8 @@ impl World {
     async fn new() -> Self {
         let accounts = development::accounts();
         let funded: Vec<Address> = accounts.iter().map(Account::address).collect();
-        let endpoint = Endpoint::new(&funded, &VirtualClock::new(NOW));
+        let clock = VirtualClock::new(NOW);
+        let endpoint = Endpoint::new(&funded, &clock);
         let depositor = &accounts[3];
         let deployed = client(endpoint.clone(), depositor).await.unwrap();
         let owner = &accounts[0];
@@ -54,8 +56,8 @@ impl World {
         let accepting = [0x60, 0x01, 0x5f, 0xf3].to_vec().into();
         let outgoing = Outgoing::new("verifier", None, accepting, U256::ZERO);
         let verifier = endpoint.send(owner, outgoing).await.unwrap().created;
-        let governance = Governance::of(&*endpoint, &deployed.contracts());
-        let governance = governance.await.unwrap();
+        let contracts = deployed.contracts();
+        let governance = Governance::of(&*endpoint, &contracts).await.unwrap();
         let shape = Action::RegisterShape {
             id: 4,
             slots: 4,
@@ -83,6 +85,7 @@ impl World {
             min_fee: 0,
         };
         let mut world = Self {
+            clock,
             endpoint,
             client,
             ledger: Ledger::new(),
@@ -127,14 +130,15 @@ impl World {
 
     /// Settles a batch.
     async fn settle(&mut self, deposits: Vec<Deposit>, amounts: &[(usize, u128)]) {
+        self.clock.advance(Duration::from_secs(60));
         let view = self.client.rollup().await.unwrap();
-        let made = amounts.iter().map(|(account, amount)| {
-            self.transaction(*account, *amount, view.assets_root)
-        });
+        let made = amounts
+            .iter()
+            .map(|(account, amount)| self.transaction(*account, *amount, view.assets_root));
         let transactions = made.collect();
         let input = BatchInput {
             shape: Shape::S4,
-            time: (self.client.head().await.unwrap().timestamp).max(view.last_time + 1),
+            time: self.clock.unix(),
             fee_recipient: [3; 20],
             assets_root: view.assets_root,
             prices: Fr::from(0u64),
@@ -182,9 +186,7 @@ async fn held_withdrawals_are_claimed_with_their_credit() {
     assert_eq!(world.claimable(6).await, 13);
     assert_eq!(world.claimable(7).await, 0);
     // One claim pays both of the account's, and a later batch's.
-    world
-        .settle(Vec::new(), &[(5, 1), (6, 2), (7, 3)])
-        .await;
+    world.settle(Vec::new(), &[(5, 1), (6, 2), (7, 3)]).await;
     let account = &world.accounts[5];
     let receipt = world.client.claim(account, DOLLAR, None).await.unwrap();
     assert_eq!(receipt.amount, 29);

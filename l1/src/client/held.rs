@@ -3,7 +3,10 @@
 //! An account's own are found in the vault's log by their topics. Each is proven from the calldata
 //! of its batch, and the proof is compared with the root that the vault keeps.
 
-use std::collections::BTreeMap;
+use std::collections::{
+    BTreeMap,
+    btree_map::Entry::{Occupied, Vacant},
+};
 
 use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_sol_types::SolEvent as _;
@@ -71,7 +74,10 @@ fn path(leaves: &[B256], place: u8) -> (Vec<B256>, B256) {
     while level.len() > 1 {
         path.push(level[place ^ 1]);
         place >>= 1;
-        level = level.chunks(2).map(|pair| keccak256(pair.concat())).collect();
+        level = level
+            .chunks(2)
+            .map(|pair| keccak256(pair.concat()))
+            .collect();
     }
     (path, level[0])
 }
@@ -138,17 +144,17 @@ impl<T: Transport> Client<T> {
         let mut shown = Vec::new();
         let mut trees: BTreeMap<u64, Vec<B256>> = BTreeMap::new();
         for item in held.iter().take(SHOWN) {
-            if !trees.contains_key(&item.batch) {
-                match self.leaves(item.batch).await {
-                    Ok(leaves) => trees.insert(item.batch, leaves),
+            let leaves = match trees.entry(item.batch) {
+                Occupied(known) => known.into_mut(),
+                Vacant(unknown) => match self.leaves(item.batch).await {
+                    Ok(leaves) => unknown.insert(leaves),
                     Err(error) => {
                         let batch = item.batch;
                         tracing::warn!(batch, "withdrawals of a batch cannot be read: {error}");
                         continue;
                     }
-                };
-            }
-            let leaves = &trees[&item.batch];
+                },
+            };
             let leaf = leaf(
                 item.place,
                 &[
@@ -226,7 +232,9 @@ impl<T: Transport> Client<T> {
             let mut entries = Vec::new();
             for (found, event) in &window.events {
                 if event.place >= PLACES || event.account != account || event.asset != asset.0 {
-                    return Err(L1Error::Odd("WithdrawalHeld: another one was asked for".into()));
+                    return Err(L1Error::Odd(
+                        "WithdrawalHeld: another one was asked for".into(),
+                    ));
                 }
                 let entry = Entry {
                     amount: event.amount,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use alloy_primitives::Address;
+use alloy_primitives::{Address, B256};
 use alloy_sol_types::SolEvent;
 use subrosa_protocol::{asset::AssetId, batch::Shape};
 
