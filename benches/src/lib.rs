@@ -1,8 +1,8 @@
 //! Measurements of this machine.
 //!
 //! `subrosa bench …` prints the figures that [`client`], [`batch`], [`admission`], [`scan`],
-//! [`derivation`], [`interface`], [`settlement`] and [`waits`] return. `cargo bench -p subrosa-benches` runs the
-//! same work under divan, for comparisons between revisions. Results are kept in
+//! [`derivation`], [`interface`], [`settlement`] and [`waits`] return. `cargo bench -p
+//! subrosa-benches` runs the same work under divan, for comparisons between revisions. Results are kept in
 //! `benches/results/`; `benches/README.md` shows them beside their budgets. Nothing here judges a
 //! figure.
 //!

@@ -1,15 +1,15 @@
 //! Gas of settlement: what a batch costs on L1, by its parts and under several rules.
 //!
 //! The figures are those that the contracts' tests measured (`verifier-contract/gas.json`, which CI
-//! compares) and the verifier's of the batch proof (`results/batch-N.json`). Under *announced* rules
-//! nothing was executed: the prices of these rules are put in the place of today's.
+//! compares) and the verifier's of the batch proof (`results/batch-N.json`). Under *announced*
+//! rules nothing was executed: the prices of these rules are put in the place of today's.
 
 use anyhow::{Context as _, ensure};
 use serde_json::{Map, Value, json};
 
-/// What the contracts' tests measured.
+/// Gas that the contracts' tests measured.
 const CONTRACTS: &str = include_str!("../../verifier-contract/gas.json");
-/// What a batch proof of each shape costs to verify, by the shape's slots.
+/// Measurements of the batch proofs, by the shape's slots.
 const PROOFS: [(u64, &str); 3] = [
     (4, include_str!("../results/batch-4.json")),
     (16, include_str!("../results/batch-16.json")),
@@ -45,8 +45,9 @@ const TODAY: Rules = Rules {
     update: 5_000,
 };
 
-/// Glamsterdam as announced in August 2026: EIP-7976 (floor of 64 gas for any byte), EIP-8037 (1,530
-/// gas a byte of new state, 64 bytes a slot), EIP-8038 (10,000 for a write, 2,100 for a cold slot).
+/// Glamsterdam as announced in August 2026: EIP-7976 (floor of 64 gas for any byte), EIP-8037
+/// (1,530 gas a byte of new state, 64 bytes a slot), EIP-8038 (10,000 for a write, 2,100 for a cold
+/// slot).
 const ANNOUNCED: Rules = Rules {
     byte: 16,
     zero: 4,

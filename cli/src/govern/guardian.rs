@@ -132,7 +132,8 @@ async fn outcome(governance: &Governance<'_>, call: &GuardianCall) -> anyhow::Re
 /// Warns of markets in which a stop has no effect.
 ///
 /// # Errors
-/// If the stop of an asset has none at all: it would take the place of one that has, for three days.
+/// If the stop of an asset has none at all: it would take the place of one that has, for three
+/// days.
 async fn check_markets(governance: &Governance<'_>, assets: &[(u16, u16)]) -> anyhow::Result<()> {
     let found = governance.markets().await?;
     for (asset, markets) in assets {
@@ -141,8 +142,8 @@ async fn check_markets(governance: &Governance<'_>, assets: &[(u16, u16)]) -> an
         });
         ensure!(
             secured,
-            "asset {asset} secures nothing in the markets that --asset names; `govern status` lists \
-             the markets with their collateral"
+            "asset {asset} secures nothing in the markets that --asset names; `govern status` \
+             lists the markets with their collateral"
         );
         for (id, market) in (0u8..).zip(&found) {
             let secures = market.is_some_and(|market| market.collateral.0 == *asset);

@@ -133,8 +133,8 @@ impl<T: Transport> Client<T> {
         Ok(found)
     }
 
-    /// Returns the largest of these withdrawals as the vault takes them, as many as one claim shows.
-    /// Leaves out those whose batch cannot be read at present.
+    /// Returns the largest of these withdrawals as the vault takes them, as many as one claim
+    /// shows. Leaves out those whose batch cannot be read at present.
     pub(super) async fn shown(
         &self,
         account: Address,

@@ -88,8 +88,8 @@ impl<T: Transport> Client<T> {
         })
     }
 
-    /// Carries a signed claim to L1 from the account of `carrier`, who pays the gas. Withdrawals that
-    /// batches hold for the account are paid with it.
+    /// Carries a signed claim to L1 from the account of `carrier`, who pays the gas. Withdrawals
+    /// that batches hold for the account are paid with it.
     ///
     /// # Errors
     /// [`L1Error::Rejected`] if the claim has expired, was used, or has another signer, and if

@@ -40,7 +40,7 @@ library HeldTree {
         root = keccak256(bytes.concat(level[0], salt));
     }
 
-    /// @dev What the account shows to claim one of them, if `prevrandao` is still that of the batch.
+    /// @dev The account shows this to claim one of them, if `prevrandao` is that of the batch.
     function shown(uint64 batch, Withdrawal[] memory all, uint256 place)
         internal
         view
