@@ -2,9 +2,9 @@
 //!
 //! `subrosa bench …` prints the figures that [`client`], [`batch`], [`admission`], [`scan`],
 //! [`derivation`], [`interface`], [`settlement`] and [`waits`] return. `cargo bench -p
-//! subrosa-benches` runs the same work under divan, for comparisons between revisions. Results are kept in
-//! `benches/results/`; `benches/README.md` shows them beside their budgets. Nothing here judges a
-//! figure.
+//! subrosa-benches` runs the same work under divan, for comparisons between revisions. Results are
+//! kept in `benches/results/`; `benches/README.md` shows them beside their budgets. Nothing here
+//! judges a figure.
 //!
 //! Proofs need keys: the measurements use the key store of the demonstration and make development
 //! keys if there are none.

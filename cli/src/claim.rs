@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use alloy_primitives::{Address, hex};
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use serde_json::json;
 use subrosa_l1::{Client, L1 as _, Transport as _};
-use subrosa_node::{Deployment, accounts::account};
+use subrosa_node::accounts::account;
 use subrosa_protocol::asset::AssetId;
 
-use crate::output;
+use crate::{deployment, output};
 
 /// Time for which a signed claim is valid, seconds.
 const VALID: u64 = 60 * 60;
@@ -63,10 +63,7 @@ struct Payment {
 
 /// Executes the command and prints its outcome as JSON.
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let deployment = arguments
-        .deployment
-        .context("name the deployment file with --deployment or SUBROSA_DEPLOYMENT")?;
-    let rollup = Deployment::read(&deployment)?.connect().await?;
+    let rollup = deployment::connect(arguments.deployment.as_deref()).await?;
     let client = Client::new(rollup.transport().clone(), rollup.contracts(), None);
     match arguments.command {
         Command::List { account } => {

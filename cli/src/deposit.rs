@@ -2,12 +2,11 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use serde_json::json;
 use subrosa_l1::{Client, L1 as _, TakeBack};
-use subrosa_node::{Deployment, accounts::account};
+use subrosa_node::accounts::account;
 
-use crate::output;
+use crate::{deployment, output};
 
 /// Deposits of one read.
 const PAGE: u64 = 256;
@@ -49,10 +48,7 @@ enum Command {
 
 /// Executes the command and prints its outcome as JSON.
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let deployment = arguments
-        .deployment
-        .context("name the deployment file with --deployment or SUBROSA_DEPLOYMENT")?;
-    let rollup = Deployment::read(&deployment)?.connect().await?;
+    let rollup = deployment::connect(arguments.deployment.as_deref()).await?;
     let client = Client::new(rollup.transport().clone(), rollup.contracts(), None);
     let sender = || {
         account(

@@ -10,14 +10,17 @@ use std::path::PathBuf;
 use alloy_primitives::{B256, hex};
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
-use subrosa_l1::{Account, governance::Governance};
+use subrosa_l1::{
+    Account,
+    governance::{Governance, market_numbers},
+};
 use subrosa_node::{
-    Deployment, Keys, Rollup,
+    Keys, Rollup,
     accounts::{DEPLOYER, account},
 };
 
 use self::{action::ActionCommand, guardian::GuardianCommand};
-use crate::output;
+use crate::{deployment, output};
 
 /// Arguments of `subrosa govern`.
 #[derive(clap::Args)]
@@ -138,14 +141,9 @@ pub(crate) async fn run(keys: &Keys, arguments: Arguments) -> anyhow::Result<()>
         let calldata = hex::decode(calldata).context("0x hex is needed")?;
         return output::line(timelock::meaning(&calldata)?);
     }
-    let file = flags
-        .deployment
-        .as_ref()
-        .context("name the deployment file with --deployment or SUBROSA_DEPLOYMENT")?;
-    let deployment = Deployment::read(file)?;
-    let deployed_at = deployment.deployed_at;
-    let rollup = deployment.connect().await?;
-    let governance = Governance::of(&**rollup.transport(), &rollup.contracts()).await?;
+    let rollup = deployment::connect(flags.deployment.as_deref()).await?;
+    let contracts = rollup.contracts();
+    let governance = Governance::of(&**rollup.transport(), &contracts).await?;
     match command {
         Command::Action(command) => {
             let action = command.action(&governance).await?;
@@ -158,7 +156,9 @@ pub(crate) async fn run(keys: &Keys, arguments: Arguments) -> anyhow::Result<()>
         }
         Command::Status => output::json(&status(&rollup, &governance).await?),
         Command::List { from } => {
-            let pending = governance.pending(from.unwrap_or(deployed_at)).await?;
+            let pending = governance
+                .pending(from.unwrap_or(contracts.deployed_at))
+                .await?;
             output::json(&pending.iter().map(timelock::listed).collect())
         }
         Command::Decode { .. } => Ok(()),
@@ -209,10 +209,9 @@ async fn status(rollup: &Rollup, governance: &Governance<'_>) -> anyhow::Result<
     let stops = assets.iter().filter(|asset| asset.stop.markets != 0);
     let stops: Vec<Value> = stops
         .map(|asset| {
-            let markets = (0..16u8).filter(|id| asset.stop.markets >> id & 1 == 1);
             json!({
                 "asset": asset.id.0,
-                "markets": markets.collect::<Vec<_>>(),
+                "markets": market_numbers(asset.stop.markets).collect::<Vec<_>>(),
                 "from": asset.stop.from,
                 "minutes": asset.stop.minutes,
             })

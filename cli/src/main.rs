@@ -2,6 +2,7 @@
 
 mod bench;
 mod claim;
+mod deployment;
 mod deposit;
 mod govern;
 mod keeper;

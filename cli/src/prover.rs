@@ -93,6 +93,5 @@ fn verify(keys: &Keys, proof: &Path) -> anyhow::Result<()> {
         &instances,
         &hex::decode(file.proof.trim_start_matches("0x"))?,
     )?;
-    output::line(format_args!("valid"))?;
-    Ok(())
+    output::line("valid")
 }

@@ -22,7 +22,7 @@ use alloy_sol_types::{SolCall, SolEvent};
 
 pub use self::{
     action::{Action, MarketTerms, decode},
-    guardian::GuardianCall,
+    guardian::{GuardianCall, market_numbers},
     operation::{Operation, decode_timelock},
 };
 use crate::{

@@ -158,7 +158,6 @@ async fn a_deposit_is_worth_what_it_brings_less_the_fee() {
     assert_eq!(reason(again.map(|_| ())), "ClaimNotSigned");
 }
 
-/// Returns the name of the error by which a contract refused.
 #[tokio::test]
 async fn a_call_reads_the_state_after_the_block_it_names() {
     let transport = embedded();

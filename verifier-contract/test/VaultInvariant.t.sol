@@ -25,7 +25,7 @@ contract Actors is Fixture {
     mapping(uint256 asset => uint256) public consumed;
     mapping(uint256 asset => uint256) public creditedTotal;
     mapping(uint256 asset => uint256) public paid;
-    /// Of what was credited, held by batches and unclaimed.
+    /// Holds the part of what was credited that batches hold and nobody has claimed.
     mapping(uint256 asset => uint256) public held;
     Withdrawal[2][] private trees;
     uint64[] private treeBatches;

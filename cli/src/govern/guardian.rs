@@ -137,19 +137,16 @@ async fn outcome(governance: &Governance<'_>, call: &GuardianCall) -> anyhow::Re
 async fn check_markets(governance: &Governance<'_>, assets: &[(u16, u16)]) -> anyhow::Result<()> {
     let found = governance.markets().await?;
     for (asset, markets) in assets {
-        let secured = (0u8..).zip(&found).any(|(id, market)| {
-            markets >> id & 1 == 1 && market.is_some_and(|market| market.collateral.0 == *asset)
-        });
+        let named = (0u8..).zip(&found).filter(|(id, _)| markets >> id & 1 == 1);
+        let (secured, others): (Vec<_>, Vec<_>) =
+            named.partition(|(_, market)| market.is_some_and(|found| found.collateral.0 == *asset));
         ensure!(
-            secured,
+            !secured.is_empty(),
             "asset {asset} secures nothing in the markets that --asset names; `govern status` \
              lists the markets with their collateral"
         );
-        for (id, market) in (0u8..).zip(&found) {
-            let secures = market.is_some_and(|market| market.collateral.0 == *asset);
-            if markets >> id & 1 == 1 && !secures {
-                eprintln!("asset {asset} secures nothing in market {id}: no stop is needed there");
-            }
+        for (id, _) in others {
+            eprintln!("asset {asset} secures nothing in market {id}: no stop is needed there");
         }
     }
     Ok(())

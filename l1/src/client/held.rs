@@ -133,14 +133,14 @@ impl<T: Transport> Client<T> {
         Ok(found)
     }
 
-    /// Returns the largest of these withdrawals as the vault takes them, as many as one claim
-    /// shows. Leaves out those whose batch cannot be read at present.
-    pub(super) async fn shown(
+    /// Returns the largest of an account's unclaimed withdrawals as the vault takes them, as many
+    /// as one claim shows. Leaves out those whose batch cannot be read at present.
+    pub(super) async fn read_shown(
         &self,
         account: Address,
         asset: AssetId,
-        held: &[Unclaimed],
-    ) -> Vec<Vault::HeldWithdrawal> {
+    ) -> Result<Vec<Vault::HeldWithdrawal>, L1Error> {
+        let held = self.read_held(account, asset).await?;
         let mut shown = Vec::new();
         let mut trees: BTreeMap<u64, Vec<B256>> = BTreeMap::new();
         for item in held.iter().take(SHOWN) {
@@ -182,7 +182,7 @@ impl<T: Transport> Client<T> {
                 path,
             });
         }
-        shown
+        Ok(shown)
     }
 
     /// Reads the leaves of a batch's tree from its calldata.

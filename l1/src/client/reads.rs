@@ -95,11 +95,7 @@ impl<T: Transport> Client<T> {
         owner: [u8; 20],
         asset: AssetId,
     ) -> Result<u128, L1Error> {
-        let call = Vault::creditedCall {
-            asset: U256::from(asset.0),
-            account: owner.into(),
-        };
-        let credited = narrow(self.view("credited", self.contracts.vault, call).await?)?;
+        let credited = self.read_credited(owner.into(), asset).await?;
         let held = match self.read_held(owner.into(), asset).await {
             Ok(held) => held,
             Err(error) => {
@@ -110,6 +106,19 @@ impl<T: Transport> Client<T> {
         };
         let held = held.iter().map(|held| held.amount);
         Ok(held.fold(credited, u128::saturating_add))
+    }
+
+    /// Returns the credit of an account in the vault, without what batches hold for it.
+    pub(super) async fn read_credited(
+        &self,
+        account: Address,
+        asset: AssetId,
+    ) -> Result<u128, L1Error> {
+        let call = Vault::creditedCall {
+            asset: U256::from(asset.0),
+            account,
+        };
+        narrow(self.view("credited", self.contracts.vault, call).await?)
     }
 
     pub(super) async fn read_balance(
@@ -169,7 +178,7 @@ pub(super) fn auditor(x: U256, y: U256) -> Result<EdwardsAffine, L1Error> {
     Ok(point)
 }
 
-pub(super) fn narrow(word: U256) -> Result<u128, L1Error> {
+fn narrow(word: U256) -> Result<u128, L1Error> {
     u128::try_from(word).map_err(|_| L1Error::Odd("an amount exceeds 128 bits".into()))
 }
 

@@ -5,7 +5,7 @@ use alloy_primitives::{Address, Bytes, U256};
 use alloy_sol_types::{SolCall as _, SolStruct as _, eip712_domain};
 use subrosa_protocol::asset::AssetId;
 
-use super::{Client, reads::narrow, writes::claimed};
+use super::{Client, writes::claimed};
 use crate::{
     account::Account,
     contracts::{Claim, Vault},
@@ -47,13 +47,8 @@ impl<T: Transport> Client<T> {
         deadline: u64,
     ) -> Result<SignedClaim, L1Error> {
         let vault = self.contracts.vault;
-        let call = Vault::creditedCall {
-            asset: U256::from(asset.0),
-            account: account.address(),
-        };
-        let credited = narrow(self.view("credited", vault, call).await?)?;
-        let held = self.read_held(account.address(), asset).await?;
-        let held = self.shown(account.address(), asset, &held).await;
+        let credited = self.read_credited(account.address(), asset).await?;
+        let held = self.read_shown(account.address(), asset).await?;
         let held = held.iter().map(|held| held.amount);
         let least = held.fold(credited, u128::saturating_add);
         let call = Vault::claimNonceCall {
@@ -100,12 +95,11 @@ impl<T: Transport> Client<T> {
         claim: &SignedClaim,
     ) -> Result<ClaimReceipt, L1Error> {
         let vault = self.contracts.vault;
-        let held = self.read_held(claim.account, claim.asset).await?;
         let call = Vault::claimForCall {
             asset: claim.asset.0,
             account: claim.account,
             to: claim.to,
-            held: self.shown(claim.account, claim.asset, &held).await,
+            held: self.read_shown(claim.account, claim.asset).await?,
             least: U256::from(claim.least),
             deadline: U256::from(claim.deadline),
             signature: claim.signature.clone(),

@@ -265,9 +265,7 @@ impl<T: Transport> Client<T> {
         let mined = self.transport.send(account, outgoing).await?;
         claimed(&mined, vault)
     }
-}
 
-impl<T: Transport> Client<T> {
     /// Returns the held withdrawals that a claim of the account shows. A log that cannot be read
     /// holds up no credit.
     async fn provable(
@@ -276,21 +274,12 @@ impl<T: Transport> Client<T> {
         asset: AssetId,
     ) -> Result<Vec<Vault::HeldWithdrawal>, L1Error> {
         let owner = account.address();
-        match self.read_held(owner, asset).await {
-            Ok(held) => Ok(self.shown(owner, asset, &held).await),
-            Err(error) => {
-                let call = Vault::creditedCall {
-                    asset: U256::from(asset.0),
-                    account: owner,
-                };
-                let vault = self.contracts.vault;
-                let credited: U256 = self.view("credited", vault, call).await?;
-                if credited.is_zero() {
-                    return Err(error);
-                }
+        match self.read_shown(owner, asset).await {
+            Err(error) if self.read_credited(owner, asset).await? > 0 => {
                 tracing::warn!("withdrawals that batches hold are left out: {error}");
                 Ok(Vec::new())
             }
+            shown => shown,
         }
     }
 }

@@ -5,7 +5,7 @@ use alloy_sol_types::SolCall;
 use ark_ed_on_bn254::EdwardsAffine;
 use subrosa_protocol::encoding::{check_point, point_to_bytes};
 
-use super::Targets;
+use super::{Targets, guardian::market_numbers};
 use crate::{
     contracts::{AssetRegistry, Governance, PriceOracle, Rollup, Vault},
     error::L1Error,
@@ -412,10 +412,7 @@ fn decode_vault(data: &[u8]) -> Option<String> {
 
 /// Lists the markets of a stop.
 fn markets_text(markets: u16) -> String {
-    let named: Vec<String> = (0..16)
-        .filter(|id| markets >> id & 1 == 1)
-        .map(|id| id.to_string())
-        .collect();
+    let named: Vec<String> = market_numbers(markets).map(|id| id.to_string()).collect();
     named.join(", ")
 }
 

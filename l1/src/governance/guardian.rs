@@ -33,6 +33,11 @@ pub enum GuardianCall {
     },
 }
 
+/// Returns the numbers of the markets of a stop, which has a bit for each.
+pub fn market_numbers(markets: u16) -> impl Iterator<Item = u8> {
+    (0..16).filter(move |id| markets >> id & 1 == 1)
+}
+
 impl GuardianCall {
     /// Returns the name of the contract's function.
     #[must_use]

@@ -144,7 +144,7 @@ async fn step(node: &Arc<Node>, counts: &mut Counts) -> Result<Step, Failure> {
         }
     }
     note_final(node).await?;
-    // What cannot be compared holds up the batches with deposits alone.
+    // Batches without deposits settle also while deposits cannot be compared.
     let doubt = match requeue_changed(node, &view).await {
         Ok(()) => None,
         Err(Failure::Transient(reason)) => Some(Failure::Transient(reason)),
