@@ -218,7 +218,7 @@ async fn a_second_process_on_one_directory_is_refused() -> anyhow::Result<()> {
     };
     let path = orders.store.display().to_string();
     ensure!(
-        refused.reason.contains(&path) && refused.reason.to_lowercase().contains("lock"),
+        refused.reason.contains(&path) && refused.reason.contains("is in use: stop the process"),
         "the reason is not clear: {}",
         refused.reason
     );
