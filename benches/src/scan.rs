@@ -39,7 +39,7 @@ impl Scan {
             .map(|_| {
                 let other = ViewingKey::from_seed(&Seed::random(&mut rng));
                 let nullifiers: [Nullifier; 3] =
-                    std::array::from_fn(|_| Nullifier::new(Fr::from(rng.r#gen::<u128>())));
+                    std::array::from_fn(|_| Nullifier::of(Fr::from(rng.r#gen::<u128>())));
                 let ephemeral = EphemeralKey::new(&other.ovk, &nullifiers);
                 let outputs = [0u8, 1, 2].map(|i| {
                     let value = u128::from(rng.next_u64());

@@ -356,7 +356,7 @@ impl Synthetic {
                 amount: self.rng.gen_range(1..1 << 60),
             }),
             terms: Fr::from(0u64),
-            nullifiers: std::array::from_fn(|_| Nullifier::new(self.word())),
+            nullifiers: std::array::from_fn(|_| Nullifier::of(self.word())),
             commitments: std::array::from_fn(|_| NoteCommitment::new(self.word())),
             ephemeral: unaudited().y,
             audit: std::array::from_fn(|_| std::array::from_fn(|_| self.word())),

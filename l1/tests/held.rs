@@ -107,7 +107,7 @@ impl World {
             self.made += 1;
             Fr::from(self.made)
         };
-        let nullifiers = [number(), number(), number()].map(Nullifier::new);
+        let nullifiers = [number(), number(), number()].map(Nullifier::of);
         let commitments = [number(), number(), number()].map(NoteCommitment::new);
         let keys = ViewingKey::from_seed(&Seed::from_bytes([5; 32]));
         Transaction {

@@ -218,7 +218,7 @@ fn narrow<T: TryFrom<u128>>(word: &Fr, field: &'static str) -> Result<T, CodecEr
 pub struct SlotWitness {
     /// Whether the slot holds a transaction.
     pub active: bool,
-    /// The 29 words of the transaction; all 0 in an inactive slot.
+    /// The 22 words of the transaction; all 0 in an inactive slot.
     pub words: [Fr; WORDS],
     /// Path of the anchor in the history tree with the batch's first anchor; of index 0 in an
     /// inactive slot.
@@ -228,7 +228,7 @@ pub struct SlotWitness {
 }
 
 impl SlotWitness {
-    /// Returns the 24 data words of the slot: words 4, 5 and 7–28.
+    /// Returns the 17 data words of the slot: words 4, 5 and 7–21.
     #[must_use]
     pub fn data_words(&self) -> [Fr; SLOT_WORDS] {
         data_words_of(&self.words)

@@ -36,7 +36,7 @@ domains! {
     AssetLeaf = 7,
     /// Leaf of the nullifier tree: value, next.
     NullifierLeaf = 8,
-    /// Transaction digest: the 29 words.
+    /// Transaction digest: the 22 words.
     Transaction = 9,
     /// Schnorr challenge: R.x, R.y, ak.x, ak.y, digest.
     Signature = 10,

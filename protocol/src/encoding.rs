@@ -17,6 +17,7 @@ mod text;
 
 pub use codec::CodecError;
 pub(crate) use codec::{Reader, Writer};
+pub(crate) use text::{bytes_from_hex, bytes_to_hex};
 pub use text::{
     fr_from_hex, fr_to_hex, serde_bytes, serde_fr, serde_fr_array, serde_fr_vec, serde_point,
 };
@@ -30,6 +31,9 @@ pub enum DecodeError {
     /// No point of the curve has this y coordinate, or the sign bit is set for x = 0.
     #[error("not a point of the curve")]
     NotOnCurve,
+    /// The integer has more bits than its field.
+    #[error("integer is wider than its field")]
+    TooWide,
     /// The point has a component outside the prime subgroup.
     #[error("point is outside the prime subgroup")]
     NotInSubgroup,

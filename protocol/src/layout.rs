@@ -7,13 +7,14 @@
 //!
 //! | table | holds |
 //! |---|---|
-//! | [`word`] | the 29 words of a transaction |
+//! | [`word`] | the 22 words of a transaction |
 //! | [`batch_word`], [`slot_word`] | the data words of a batch: its header, and one slot |
 //! | [`snapshot_word`] | the words that the digest of a price snapshot covers |
 //! | [`calldata`] | the bytes that L1 receives for a transaction, a deposit and a withdrawal |
 //! | [`header`], [`target`] | packed words 3 and 4 of a transaction |
 //! | [`info`] | packed word 2 of a batch |
 //! | [`note`], [`asset`] | the packed part of a note, and of a leaf of the asset tree |
+//! | [`audit`] | what an auditor reads of an output in one word |
 //! | [`market`], [`prices`] | a market's parameters, and its two prices |
 //! | [`snapshot_times`] | the times of a price snapshot |
 //! | [`loan`], [`debt`] | a loan's parameters, and its debt |
@@ -66,6 +67,9 @@ pub const ASSET_BITS: usize = 16;
 /// Bits of an amount.
 pub const VALUE_BITS: usize = 128;
 
+/// Bits of a nullifier: the lowest ones of a hash.
+pub const NULLIFIER_BITS: usize = 192;
+
 /// Bits of a Unix time in seconds.
 pub const TIME_BITS: usize = 40;
 
@@ -78,7 +82,7 @@ pub const PRICE_BITS: usize = 120;
 /// Bits of a margin and of the maximum age of a snapshot.
 pub const MARGIN_BITS: usize = 24;
 
-/// Indices of the 29 words of a transaction.
+/// Indices of the 22 words of a transaction.
 pub mod word {
     use std::ops::Range;
 
@@ -96,18 +100,18 @@ pub mod word {
     pub const AMOUNT: usize = 5;
     /// Digest of a swap's terms.
     pub const TERMS: usize = 6;
-    /// Nullifiers of the inputs.
+    /// Nullifiers of the inputs, below 2¹⁹².
     pub const NULLIFIERS: Range<usize> = 7..10;
     /// Commitments of the outputs.
     pub const COMMITMENTS: Range<usize> = 10..13;
     /// y of the ephemeral point.
     pub const EPHEMERAL: usize = 13;
-    /// Auditor ciphertexts, three words an output.
-    pub const AUDIT: Range<usize> = 14..23;
+    /// Auditor ciphertexts: (packed, owner) of outputs 0 and 1, packed of output 2.
+    pub const AUDIT: Range<usize> = 14..19;
     /// Encrypted notes.
-    pub const NOTE_DATA: Range<usize> = 23..29;
+    pub const NOTE_DATA: Range<usize> = AUDIT.end..22;
     /// Masked next state of a position, in the first words of the note data.
-    pub const DISCLOSURE: Range<usize> = 23..25;
+    pub const DISCLOSURE: Range<usize> = NOTE_DATA.start..NOTE_DATA.start + 2;
 
     /// Words that a batch publishes, in two runs; the order in a slot is the same.
     pub const PUBLISHED: [Range<usize>; 2] = [TARGET..AMOUNT + 1, NULLIFIERS.start..COUNT];
@@ -172,7 +176,7 @@ pub mod slot_word {
     pub const COMMITMENTS: Range<usize> = all(&word::COMMITMENTS);
     /// y of the ephemeral point.
     pub const EPHEMERAL: usize = published(word::EPHEMERAL);
-    /// Auditor ciphertexts, three words an output.
+    /// Auditor ciphertexts.
     pub const AUDIT: Range<usize> = all(&word::AUDIT);
     /// Encrypted notes.
     pub const NOTE_DATA: Range<usize> = all(&word::NOTE_DATA);
@@ -200,10 +204,14 @@ pub mod snapshot_word {
 pub mod calldata {
     use std::ops::Range;
 
-    /// Nullifiers, commitments, ephemeral and auditor words of a transaction, 32 bytes each.
-    pub const WORDS: Range<usize> = 0..512;
+    /// Bytes of a nullifier.
+    pub const NULLIFIER_LEN: usize = super::NULLIFIER_BITS / 8;
+    /// Nullifiers of a transaction.
+    pub const NULLIFIERS: Range<usize> = 0..3 * NULLIFIER_LEN;
+    /// Commitments, ephemeral and auditor words of a transaction, 32 bytes each.
+    pub const WORDS: Range<usize> = NULLIFIERS.end..NULLIFIERS.end + 9 * 32;
     /// Note data of a transaction.
-    pub const NOTE_DATA: Range<usize> = 512..681;
+    pub const NOTE_DATA: Range<usize> = WORDS.end..WORDS.end + 71;
     /// Bytes of a transaction.
     pub const TRANSACTION_LEN: usize = NOTE_DATA.end;
     /// Bytes of note data in a word: the most that always fit in an element.
@@ -285,6 +293,20 @@ layout! {
         ASSET: super::ASSET_BITS,
         /// Amount in base units.
         VALUE: super::VALUE_BITS,
+    }
+}
+
+layout! {
+    /// Word of an output that an auditor reads: the note's packed part, and who sent it.
+    audit {
+        /// Class of the note.
+        CLASS: super::note::CLASS.width,
+        /// Asset of the note.
+        ASSET: super::ASSET_BITS,
+        /// Amount in base units.
+        VALUE: super::VALUE_BITS,
+        /// Lowest bits of the owner of the transaction's inputs.
+        SENDER: 101,
     }
 }
 

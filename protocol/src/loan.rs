@@ -22,16 +22,15 @@ use zeroize::Zeroize;
 use crate::asset::AssetId;
 use crate::derive;
 use crate::domain::Domain;
+use crate::element::OwnerId;
 use crate::encoding::fr_from_u128;
-use crate::keys::Address;
 use crate::layout::{debt, loan as fields};
 use crate::market::MARKETS;
 use crate::note::{Note, NoteClass};
 use crate::poseidon::{hash, hash3};
 use crate::swap::Salt;
 
-pub use crate::encryption::DISCLOSURE_LEN;
-pub use agreement::{Agreement, AgreementDecodeError};
+pub use agreement::{Agreement, AgreementDecodeError, PartyKeys};
 pub use arithmetic::{
     CURE, IMPROVEMENT, LAPSE, LAPSE_AGE, OPENING_AGE, RAMP_BITS, RATE_PERIOD, Rounding, accrue,
     clears, covers, improves, interest, most_seizable, needed, overdue_bonus, seizable,
@@ -44,9 +43,9 @@ pub use renewal::{Renewal, RenewalError};
 #[derive(Clone, PartialEq, Eq)]
 pub struct Loan {
     /// Party that owes the debt.
-    pub borrower: Address,
+    pub borrower: OwnerId,
     /// Party to whom the debt is owed.
-    pub lender: Address,
+    pub lender: OwnerId,
     /// Asset of the collateral.
     pub collateral: AssetId,
     /// Asset of the debt.
@@ -173,7 +172,7 @@ impl Loan {
     /// # Errors
     /// The first [`LoanError`].
     pub fn check(&self) -> Result<(), LoanError> {
-        if self.borrower.owner == self.lender.owner {
+        if self.borrower == self.lender {
             return Err(LoanError::SameOwner);
         }
         if self.collateral == self.debt {
@@ -217,8 +216,8 @@ impl Loan {
     #[must_use]
     pub fn keys(&self) -> LoanKeys {
         let message = [
-            self.borrower.owner.into(),
-            self.lender.owner.into(),
+            self.borrower.into(),
+            self.lender.into(),
             self.packed(),
             self.salt.element(),
         ];
@@ -254,7 +253,7 @@ impl Loan {
             class: NoteClass::Position,
             asset: self.collateral,
             value: position.collateral,
-            owner: self.lender.owner,
+            owner: self.lender,
             aux: self.aux(&position.debt),
             rcm,
         }
@@ -265,7 +264,7 @@ impl Loan {
     #[must_use]
     pub fn successor(&self, state: &Position, rcm: Fr) -> Note {
         if state.debt.amount == 0 {
-            Note::cash(self.collateral, state.collateral, self.borrower.owner, rcm)
+            Note::cash(self.collateral, state.collateral, self.borrower, rcm)
         } else {
             self.note(state, rcm)
         }
@@ -274,7 +273,7 @@ impl Loan {
     /// Returns output 1 of a step that repays `repaid`, with this blinding: cash of the lender.
     #[must_use]
     pub fn repayment(&self, repaid: u128, rcm: Fr) -> Note {
-        Note::cash(self.debt, repaid, self.lender.owner, rcm)
+        Note::cash(self.debt, repaid, self.lender, rcm)
     }
 
     /// Returns the debt that the borrower's step at a time accounts for, interest rounded up.

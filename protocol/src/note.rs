@@ -140,18 +140,19 @@ pub fn commit(packed: &Fr, inner: &Fr) -> NoteCommitment {
     NoteCommitment::new(poseidon::hash(Domain::Note, &[*packed, *inner]))
 }
 
-/// Returns nf = H(NULLIFIER; nk, cm, leaf index).
+/// Returns nf: the lowest 192 bits of H(NULLIFIER; nk, cm, leaf index).
 #[must_use]
 pub fn nullifier(nk: &Fr, cm: &NoteCommitment, leaf_index: u64) -> Nullifier {
     let message = [*nk, Fr::from(*cm), Fr::from(leaf_index)];
-    Nullifier::new(poseidon::hash(Domain::Nullifier, &message))
+    Nullifier::of(poseidon::hash(Domain::Nullifier, &message))
 }
 
-/// Returns the nullifier that a dummy input publishes: H(NULLIFIER_DUMMY; nk, cm, leaf index).
+/// Returns the nullifier that a dummy input publishes: the lowest 192 bits of H(NULLIFIER_DUMMY; nk,
+/// cm, leaf index).
 #[must_use]
 pub fn dummy_nullifier(nk: &Fr, cm: &NoteCommitment, leaf_index: u64) -> Nullifier {
     let message = [*nk, Fr::from(*cm), Fr::from(leaf_index)];
-    Nullifier::new(poseidon::hash(Domain::NullifierDummy, &message))
+    Nullifier::of(poseidon::hash(Domain::NullifierDummy, &message))
 }
 
 #[cfg(test)]

@@ -6,19 +6,20 @@
 use std::collections::{BTreeMap, HashMap};
 
 use ark_bn254::Fr;
-use ark_ff::{BigInt, PrimeField};
+use ark_ff::{BigInt, PrimeField, Zero};
 use rayon::prelude::*;
 
 use crate::domain::Domain;
 use crate::element::Nullifier;
+use crate::layout::NULLIFIER_BITS;
 use crate::poseidon::hash;
 use crate::tree::{AppendTree, DEPTH, MerklePath, TreeError};
 
 /// Reason why nullifiers cannot be inserted. Slots and inputs count from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NullifierError {
-    /// The values 0 and r − 1, which bound the tree.
-    #[error("slot {slot}, input {input}: nullifier is a reserved value")]
+    /// The value 0, which bounds the tree from below.
+    #[error("slot {slot}, input {input}: nullifier is 0, a reserved value")]
     Reserved {
         /// Slot of the batch.
         slot: usize,
@@ -56,10 +57,12 @@ pub fn leaf(value: &Fr, next: &Fr) -> Fr {
     hash(Domain::NullifierLeaf, &[*value, *next])
 }
 
-/// Returns r − 1, the `next` of the greatest member.
+/// Returns 2¹⁹², the `next` of the greatest member. Every nullifier is below.
 #[must_use]
 pub fn maximum() -> Fr {
-    -Fr::from(1u64)
+    let mut limbs = [0; 4];
+    limbs[NULLIFIER_BITS / 64] = 1 << (NULLIFIER_BITS % 64);
+    Fr::new(BigInt(limbs))
 }
 
 /// Witness of the link of one nullifier: the low leaf before the link, and its path.
@@ -125,7 +128,7 @@ impl Default for NullifierTree {
 }
 
 impl NullifierTree {
-    /// Creates the tree with leaf 0, (0, r − 1), as its only member. Places 1–3 count as used.
+    /// Creates the tree with leaf 0, (0, 2¹⁹²), as its only member. Places 1–3 count as used.
     #[must_use]
     pub fn new() -> Self {
         Self::from_members(4, &[(0, Fr::from(0u64))]).expect("one member fits")
@@ -301,7 +304,7 @@ impl NullifierTree {
         let mut seen: HashMap<Nullifier, usize> = HashMap::new();
         for (slot, nullifiers) in slots.iter().enumerate() {
             for (input, nullifier) in nullifiers.iter().flatten().enumerate() {
-                if [Fr::from(0u64), maximum()].contains(nullifier.element()) {
+                if nullifier.element().is_zero() {
                     return Err(NullifierError::Reserved { slot, input });
                 }
                 if self.contains(nullifier) {

@@ -9,19 +9,20 @@ use crate::asset::AssetId;
 use crate::domain::Domain;
 use crate::element::{Anchor, NoteCommitment, Nullifier, TransactionDigest};
 use crate::encoding::{fr_from_address, fr_to_u128};
-use crate::encryption::{NoteData, NoteDataError};
+use crate::encryption::{AuditWords, NoteData, NoteDataError};
 use crate::layout::{header, target, word};
 use crate::poseidon::hash;
 use crate::swap::Side;
 
 pub use crate::encoding::CodecError;
+pub(crate) use codec::Data;
 pub use codec::Submission;
 
 /// Number of words of a transaction.
 pub const WORDS: usize = word::COUNT;
 
 /// Version of the context word.
-const CONTEXT_VERSION: u64 = 1;
+const CONTEXT_VERSION: u64 = 2;
 
 /// Kind of a transaction. Values from 5 are reserved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -277,14 +278,14 @@ pub struct Transaction {
     pub commitments: [NoteCommitment; 3],
     /// y of the ephemeral point.
     pub ephemeral: Fr,
-    /// Auditor ciphertext of each output.
-    pub audit: [[Fr; 3]; 3],
+    /// Auditor ciphertexts.
+    pub audit: AuditWords,
     /// Encrypted notes.
     pub note_data: NoteData,
 }
 
 impl Transaction {
-    /// Returns the 29 words under a context word.
+    /// Returns the 22 words under a context word.
     #[must_use]
     pub fn words(&self, context: &Fr) -> [Fr; WORDS] {
         let mut words = [Fr::from(0u64); WORDS];
@@ -299,7 +300,7 @@ impl Transaction {
         words[word::NULLIFIERS].copy_from_slice(&self.nullifiers.map(Fr::from));
         words[word::COMMITMENTS].copy_from_slice(&self.commitments.map(Fr::from));
         words[word::EPHEMERAL] = self.ephemeral;
-        words[word::AUDIT].copy_from_slice(self.audit.as_flattened());
+        words[word::AUDIT].copy_from_slice(&self.audit.0);
         words[word::NOTE_DATA].copy_from_slice(&self.note_data.to_words());
         words
     }
@@ -307,8 +308,8 @@ impl Transaction {
     /// Reads the context word and the transaction from `words`.
     ///
     /// # Errors
-    /// [`CodecError`] if a packed word has bits beyond its fields, the padding of the note data is
-    /// not zero, the kind is reserved, or the withdrawal words are not 0 in another kind.
+    /// [`CodecError`] if a packed word, a nullifier or a word of note data has bits beyond its width,
+    /// the kind is reserved, or the withdrawal words are not 0 in another kind.
     pub fn from_words(words: &[Fr; WORDS]) -> Result<(Fr, Self), CodecError> {
         let header = Header::unpack(&words[word::HEADER])?;
         let withdrawal = Withdrawal::from_words(&[words[word::TARGET], words[word::AMOUNT]])?;
@@ -321,10 +322,10 @@ impl Transaction {
             header,
             withdrawal,
             terms: words[word::TERMS],
-            nullifiers: copied(&words[word::NULLIFIERS]).map(Nullifier::new),
+            nullifiers: nullifiers_from_words(&words[word::NULLIFIERS])?,
             commitments: copied(&words[word::COMMITMENTS]).map(NoteCommitment::new),
             ephemeral: words[word::EPHEMERAL],
-            audit: audit_from_words(&words[word::AUDIT]),
+            audit: AuditWords(copied(&words[word::AUDIT])),
             note_data: note_data_from_words(&words[word::NOTE_DATA])?,
         };
         Ok((words[word::CONTEXT], transaction))
@@ -349,20 +350,18 @@ pub(crate) fn copied<const N: usize>(words: &[Fr]) -> [Fr; N] {
     std::array::from_fn(|i| words[i])
 }
 
-/// Groups the nine auditor words into the ciphertexts of the three outputs.
-pub(crate) fn audit_from_words(words: &[Fr]) -> [[Fr; 3]; 3] {
-    std::array::from_fn(|i| copied(&words[3 * i..3 * (i + 1)]))
+/// Reads the three nullifiers.
+pub(crate) fn nullifiers_from_words(words: &[Fr]) -> Result<[Nullifier; 3], CodecError> {
+    let read = |i: usize| {
+        Nullifier::try_from(words[i]).map_err(|_| CodecError::Overflow { field: "nullifier" })
+    };
+    Ok([read(0)?, read(1)?, read(2)?])
 }
 
-/// Reads note data from six words.
+/// Reads note data from its words.
 pub(crate) fn note_data_from_words(words: &[Fr]) -> Result<NoteData, CodecError> {
-    let words: [Fr; 6] = words.try_into().map_err(|_| CodecError::Length {
-        expected: 6,
-        found: words.len(),
-    })?;
-    NoteData::from_words(&words).map_err(|error| match error {
+    NoteData::from_words(&copied(words)).map_err(|error| match error {
         NoteDataError::TooWide(_) => CodecError::Overflow { field: "note data" },
-        NoteDataError::Padding => CodecError::Padding { field: "note data" },
     })
 }
 

@@ -450,7 +450,7 @@ pub(crate) fn sealed_view(
         spent: ledger
             .nullifiers()
             .members()
-            .map(|(_, value)| Nullifier::new(value))
+            .map(|(_, value)| Nullifier::of(value))
             .collect(),
         assets_root,
         prices,

@@ -261,11 +261,11 @@ async fn altered(
         ),
         (
             "nullifier",
-            Box::new(move |t| t.nullifiers[0] = Nullifier::new(bent(t.nullifiers[0].into()))),
+            Box::new(move |t| t.nullifiers[0] = Nullifier::of(bent(t.nullifiers[0].into()))),
         ),
         (
             "dummy's nullifier",
-            Box::new(move |t| t.nullifiers[2] = Nullifier::new(bent(t.nullifiers[2].into()))),
+            Box::new(move |t| t.nullifiers[2] = Nullifier::of(bent(t.nullifiers[2].into()))),
         ),
         (
             "ephemeral key of another",

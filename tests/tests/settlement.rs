@@ -414,7 +414,7 @@ fn modulus() -> U256 {
 }
 
 fn bend_nullifier(nullifier: &mut Nullifier) {
-    *nullifier = Nullifier::new(Fr::from(*nullifier) + Fr::from(1u64));
+    *nullifier = Nullifier::of(Fr::from(*nullifier) + Fr::from(1u64));
 }
 
 /// Alters every kind of data word, and every header value.

@@ -66,7 +66,7 @@ fn a_payment_is_found_by_both_and_again_from_their_seeds() {
     assert!(stranger.chain.notes().is_empty() && stranger.chain.movements().is_empty());
     assert_eq!(alice.chain.included(&nullifiers), Some(2));
     let mut other = nullifiers;
-    other[0] = Nullifier::new(-Fr::from(other[0]));
+    other[0] = Nullifier::of(-Fr::from(other[0]));
     assert_eq!(
         alice.chain.included(&other),
         None,

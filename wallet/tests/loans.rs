@@ -675,7 +675,7 @@ fn a_leg_of_somebody_else_opens_no_loan_of_ours() {
     for (at, transaction) in again.transactions.iter_mut().enumerate() {
         for nullifier in &mut transaction.nullifiers {
             let shift = Fr::from(1 + at as u64);
-            *nullifier = Nullifier::new(Fr::from(*nullifier) + shift);
+            *nullifier = Nullifier::of(Fr::from(*nullifier) + shift);
         }
         // The repeated opening looks like our own.
         let ovk = &scene.world.party(1).keys.ovk;

@@ -208,7 +208,7 @@ impl Wallet {
             header: Header::new(header, AssetId(0), MIN_FEE, expiry)?,
             withdrawal: None,
             terms: Fr::from(terms),
-            nullifiers: std::array::from_fn(|_| Nullifier::new(self.word())),
+            nullifiers: std::array::from_fn(|_| Nullifier::of(self.word())),
             commitments: std::array::from_fn(|_| NoteCommitment::new(self.word())),
             ephemeral: unaudited().y,
             audit: std::array::from_fn(|_| std::array::from_fn(|_| self.word())),

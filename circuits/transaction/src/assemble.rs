@@ -6,14 +6,13 @@ use crate::witness::{
     ARITY, AssetSlot, CounterLeg, InputWitness, LoanWitness, OutputWitness, Witness,
 };
 use ark_bn254::Fr;
+use ark_ed_on_bn254::EdwardsAffine;
 use ark_ff::{UniformRand, Zero};
 use ark_std::rand::{CryptoRng, RngCore};
 use subrosa_protocol::asset::{AssetId, AssetTree};
 use subrosa_protocol::element::{Anchor, Nullifier, OwnerId};
-use subrosa_protocol::encryption::{
-    EphemeralKey, Memo, OutputPlaintext, audit_encrypt, encrypt_outputs, encrypt_step,
-};
-use subrosa_protocol::keys::{Address, SpendKey, ViewingKey};
+use subrosa_protocol::encryption::{AuditWords, EphemeralKey, Memo, NoteData, audit_encrypt};
+use subrosa_protocol::keys::{SpendKey, ViewingKey};
 use subrosa_protocol::note::{Note, dummy_nullifier, nullifier};
 use subrosa_protocol::swap::{Side, Terms};
 use subrosa_protocol::transaction::{Header, Kind, Transaction, Withdrawal};
@@ -39,8 +38,11 @@ pub struct Draft {
     pub withdrawal: Option<Withdrawal>,
     /// Notes to spend, and dummies.
     pub inputs: [InputWitness; ARITY],
-    /// Recipient, asset and value of each output.
-    pub outputs: [(Address, AssetId, u128); ARITY],
+    /// Owner, asset and value of each output.
+    pub outputs: [(OwnerId, AssetId, u128); ARITY],
+    /// Encryption key of the owner of output 0. A leg takes the key in its terms instead, and a
+    /// step needs none.
+    pub payee: EdwardsAffine,
     /// Assets of the slots; several slots may have the same asset.
     pub assets: [AssetId; ARITY],
     /// Memo for the recipient of output 0. A leg takes the memo of its terms instead.
@@ -82,9 +84,9 @@ impl Draft {
             Some((side, terms)) => terms.exchange.memo(side),
             None => self.memo.clone(),
         };
-        let plain = self.plaintexts(&ephemeral, &nullifiers[0], leg, loan.as_ref(), &memo);
-        let slots = self.choose_slots(&plain, assets)?;
-        let audit = audit_words(&plain, &ephemeral, keys, assets)?;
+        let notes = self.notes(&ephemeral, leg, loan.as_ref(), &memo);
+        let slots = self.choose_slots(&notes, assets)?;
+        let audit = audit_words(&notes, &ephemeral, keys, assets)?;
         let terms = match leg {
             Some((_, terms)) => terms.digest(),
             // Padding has no secrets and must not depend on who makes it.
@@ -99,18 +101,10 @@ impl Draft {
             withdrawal: self.withdrawal,
             terms,
             nullifiers,
-            commitments: plain.each_ref().map(|output| output.note.commitment()),
+            commitments: notes.each_ref().map(Note::commitment),
             ephemeral: ephemeral.y(),
             audit,
-            note_data: match &loan {
-                Some(loan) => {
-                    let lent = leg.map(|(side, terms)| terms.exchange.leg(side.other()).value);
-                    let lent = lent.unwrap_or_default();
-                    let disclosure = loan.disclosure(&plain[0].note, lent, &ephemeral, &keys.ovk);
-                    encrypt_step(&ephemeral, &keys.ovk, &plain, &disclosure)
-                }
-                None => encrypt_outputs(&ephemeral, &keys.ovk, &plain, &memo),
-            },
+            note_data: self.note_data(&ephemeral, keys, leg, loan.as_ref(), &notes[0], &memo),
         };
         let witness = Witness {
             note_root: self.note_root,
@@ -120,7 +114,7 @@ impl Draft {
             signature: spend.sign(&transaction.digest(&self.context), rng),
             esk: *ephemeral.scalar(),
             inputs: self.inputs,
-            outputs: plain.map(|output| OutputWitness { note: output.note }),
+            outputs: notes.map(|note| OutputWitness { note }),
             slots: slots.slots,
             input_slots: slots.inputs,
             output_slots: slots.outputs,
@@ -151,42 +145,57 @@ impl Draft {
         })
     }
 
-    /// Returns the outputs before encryption. Terms and steps determine some of them.
-    fn plaintexts(
+    /// Returns the notes to create. Terms and steps determine some of them.
+    fn notes(
         &self,
         ephemeral: &EphemeralKey,
-        nullifier: &Nullifier,
         leg: Option<(Side, &Terms)>,
         loan: Option<&LoanWitness>,
         memo: &Memo,
-    ) -> [OutputPlaintext; ARITY] {
-        let mut index = 0u8..;
-        let mut plain = self.outputs.map(|(to, asset, value)| {
-            let index = index.next().unwrap_or_default();
-            OutputPlaintext::cash(ephemeral, nullifier, index, to, asset, value, memo)
-        });
+    ) -> [Note; ARITY] {
+        let [(owner, asset, value), second, third] = self.outputs;
+        let change = |index, (owner, asset, value)| ephemeral.change(index, owner, asset, value);
+        let mut notes = [
+            ephemeral.payment(owner, asset, value, memo),
+            change(1, second),
+            change(2, third),
+        ];
         if let Some((side, terms)) = leg {
-            plain[0] = OutputPlaintext {
-                recipient: *terms.receiver(side),
-                note: terms.delivery(side),
-            };
+            notes[0] = terms.delivery(side);
         }
         if let Some(loan) = loan.filter(|loan| !loan.step.makes_loan()) {
-            plain[0] = loan.successor(plain[0].note.value);
+            notes[0] = loan.successor(value);
             if let Some(repayment) = loan.repayment() {
-                plain[1] = repayment;
+                notes[1] = repayment;
             }
         }
-        plain
+        notes
+    }
+
+    /// Encrypts output 0 to its owner or, in a step on a position, masks the next state for both
+    /// parties.
+    fn note_data(
+        &self,
+        ephemeral: &EphemeralKey,
+        keys: &ViewingKey,
+        leg: Option<(Side, &Terms)>,
+        loan: Option<&LoanWitness>,
+        first: &Note,
+        memo: &Memo,
+    ) -> NoteData {
+        match (loan, leg) {
+            (Some(loan), _) => {
+                let lent = leg.map(|(side, terms)| terms.exchange.leg(side.other()).value);
+                loan.note_data(first, lent.unwrap_or_default(), ephemeral, &keys.ovk)
+            }
+            (None, Some((side, terms))) => ephemeral.seal(&terms.receiver(side).pk, first, memo),
+            (None, None) => ephemeral.seal(&self.payee, first, memo),
+        }
     }
 
     /// Chooses a slot for everything that moves. Returns `None` if an asset is not registered or
     /// has no slot.
-    fn choose_slots(
-        &self,
-        plain: &[OutputPlaintext; ARITY],
-        assets: &AssetTree,
-    ) -> Option<ChosenSlots> {
+    fn choose_slots(&self, notes: &[Note; ARITY], assets: &AssetTree) -> Option<ChosenSlots> {
         let slot_of = |asset: AssetId| -> Option<u8> {
             let slot = self.assets.iter().position(|of| *of == asset)?;
             Some(slot as u8)
@@ -201,7 +210,7 @@ impl Draft {
                 path: assets.path(asset)?,
             });
             inputs[i] = slot_of(self.inputs[i].note.asset)?;
-            outputs[i] = slot_of(plain[i].note.asset)?;
+            outputs[i] = slot_of(notes[i].asset)?;
         }
         Some(ChosenSlots {
             slots: slots.try_into().ok()?,
@@ -228,25 +237,21 @@ struct ChosenSlots {
 /// Encrypts the outputs to the auditors of their assets. Returns `None` if an asset is not
 /// registered.
 fn audit_words(
-    plain: &[OutputPlaintext; ARITY],
+    notes: &[Note; ARITY],
     ephemeral: &EphemeralKey,
     keys: &ViewingKey,
     assets: &AssetTree,
-) -> Option<[[Fr; 3]; ARITY]> {
-    let mut audit = [[Fr::zero(); 3]; ARITY];
-    for (words, OutputPlaintext { note, .. }) in audit.iter_mut().zip(plain) {
+) -> Option<AuditWords> {
+    let encrypt = |note: &Note| {
         let auditor = &assets.get(note.asset)?.auditor;
-        let commitment = note.commitment();
-        *words = audit_encrypt(
-            ephemeral,
-            auditor,
-            &commitment,
-            &note.packed(),
-            &note.owner,
-            &keys.owner,
-        );
-    }
-    Some(audit)
+        Some(audit_encrypt(ephemeral, auditor, note, keys.owner.tag()))
+    };
+    let [first, second, third] = notes;
+    Some(AuditWords::join([
+        encrypt(first)?,
+        encrypt(second)?,
+        encrypt(third)?,
+    ]))
 }
 
 /// Returns the words of the terms that the leg of `side` does not determine.

@@ -1,7 +1,7 @@
 //! The transaction circuit: one universal R1CS statement, proven with Groth16 over BN254 (spec:
 //! *Transaction*, rules T1 to T35).
 //!
-//! The only public input is the digest of the transaction's 29 words. Each rule exists twice, side
+//! The only public input is the digest of the transaction's 22 words. Each rule exists twice, side
 //! by side in `parts/`: as a native check, used by tests and before a proof is attempted, and as
 //! constraints.
 //!

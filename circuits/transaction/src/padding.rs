@@ -66,7 +66,8 @@ pub fn no_op(
         header: Header::new(Kind::NoOp, asset, 0, expiry).ok()?,
         withdrawal: None,
         inputs: std::array::from_fn(|_| dummy(keys.owner, asset, Fr::rand(rng))),
-        outputs: [(keys.address(), asset, 0); ARITY],
+        outputs: [(keys.owner, asset, 0); ARITY],
+        payee: keys.pk,
         assets: [asset; ARITY],
         memo: Memo::default(),
         terms: None,
@@ -87,7 +88,7 @@ mod tests {
         // Another digest means another batch circuit, with other keys on L1.
         assert_eq!(
             digest.to_string(),
-            "0x301f61fe4aec6221b6ff98888bb408bcee3ae3d82c9e61f41d7ac3ba3bf83984"
+            "0x158d393b9c1a8ee29bf0cfec09832ce82369260eedb1c4ecd7a0bbe83e714182"
         );
     }
 }

@@ -31,7 +31,7 @@ pub enum Rule {
     )]
     T3,
     /// Nullifiers.
-    #[error("T4: each nullifier belongs to its input")]
+    #[error("T4: each nullifier is the low 192 bits of the hash of its input")]
     T4,
     /// Dummies have no value.
     #[error("T5: a dummy input has value 0")]
@@ -56,7 +56,8 @@ pub enum Rule {
     T11,
     /// The withdrawal.
     #[error(
-        "T12: a withdrawal has one slot, an amount and a recipient; without one both words are 0"
+        "T12: a withdrawal has one slot, the asset of output 0, an amount and a recipient; without one \
+         both words are 0"
     )]
     T12,
     /// The signature.
@@ -66,7 +67,7 @@ pub enum Rule {
     #[error("T14: the ephemeral word is the y coordinate of esk·G")]
     T14,
     /// Auditor ciphertexts.
-    #[error("T15: the audit words are encrypted to the auditor of each output's asset")]
+    #[error("T15: the audit words name each output and its sender to the auditor of its asset")]
     T15,
     /// Padding.
     #[error("T16: kind 0 moves nothing")]
@@ -83,8 +84,11 @@ pub enum Rule {
     /// Blinding of a delivery.
     #[error("T20: output 0 of a leg is blinded by salt and amounts of the terms")]
     T20,
-    /// Change of a leg.
-    #[error("T21: outputs 1 and 2 of a leg belong to the owner of its inputs")]
+    /// Owner of the change.
+    #[error(
+        "T21: output 2, output 1 of a leg and output 0 of a withdrawal belong to the owner of the \
+         inputs"
+    )]
     T21,
     /// Places of positions.
     #[error("T22: a position is input 0 of a step or a renewal, and output 0 if debt remains")]

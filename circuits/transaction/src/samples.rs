@@ -70,6 +70,7 @@ impl Sample {
             ephemeral: transaction.ephemeral,
             nullifiers: transaction.nullifiers,
             commitments: transaction.commitments,
+            audit: transaction.audit,
             note_data: transaction.note_data,
         }
     }
@@ -112,7 +113,8 @@ pub fn transfer_of_three(rng: &mut (impl RngCore + CryptoRng)) -> Sample {
     contents.sample(rng)
 }
 
-/// Returns a withdrawal of most of the second of two assets; the fee is paid in the first.
+/// Returns a withdrawal of most of the second of two assets; the fee is paid in the first. Output 0
+/// is the sender's own.
 pub fn withdraw(rng: &mut (impl RngCore + CryptoRng)) -> Sample {
     let [a, b, _] = SAMPLE_ASSETS;
     let value = rng.gen_range(1_000_000u128..u128::MAX >> 8);
@@ -441,8 +443,11 @@ impl Contents {
     ) -> Sample {
         let keys = ViewingKey::from_seed(&seed);
         let spend = SpendKey::from_seed(&seed);
-        let to = ViewingKey::from_seed(&recipient).address();
         let me = keys.address();
+        let to = match self.kind {
+            Kind::Withdraw => me,
+            _ => ViewingKey::from_seed(&recipient).address(),
+        };
         let [first, second] = self.change;
         let window = self
             .step
@@ -462,10 +467,11 @@ impl Contents {
             withdrawal: self.withdrawal,
             inputs,
             outputs: [
-                (to, self.paid.0, self.paid.1),
-                (me, first.0, first.1),
-                (me, second.0, second.1),
+                (to.owner, self.paid.0, self.paid.1),
+                (me.owner, first.0, first.1),
+                (me.owner, second.0, second.1),
             ],
+            payee: to.pk,
             assets: SAMPLE_ASSETS,
             memo: Memo::default(),
             terms: self.terms,

@@ -1,4 +1,4 @@
-//! Places of the 29 words, and the fields of the packed ones.
+//! Places of the 22 words, and the fields of the packed ones.
 
 use crate::gadgets::Num;
 use crate::gadgets::range::cut;

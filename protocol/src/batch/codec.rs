@@ -10,7 +10,7 @@ use crate::transaction::WORDS;
 use crate::tree::{DEPTH, MerklePath};
 
 /// First byte of an encoded witness.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 const STATE_LEN: usize = 3 * 32 + 3 * 8;
 const HEADER_LEN: usize = 167;

@@ -7,12 +7,12 @@ use super::{BatchHeader, HEADER_WORDS, SLOT_WORDS, Shape};
 use crate::asset::AssetId;
 use crate::element::{NoteCommitment, Nullifier};
 use crate::encoding::{CodecError, Reader, Writer};
-use crate::encryption::{NOTE_DATA_LEN, NoteData};
+use crate::encryption::{AuditWords, NOTE_DATA_LEN, NoteData};
 use crate::layout::{batch_word, calldata, slot_word};
 use crate::state::Deposit;
-use crate::transaction::{Withdrawal, audit_from_words, copied, note_data_from_words};
+use crate::transaction::{Data, Withdrawal, copied, note_data_from_words, nullifiers_from_words};
 
-/// Bytes of a transaction in the data: 16 words and 169 bytes of note data.
+/// Bytes of a transaction in the data: three nullifiers of 24 bytes, nine words of 32, note data.
 pub const DATA_LEN: usize = calldata::TRANSACTION_LEN;
 
 /// Bytes of a withdrawal in the data: slot 1, asset 2, recipient 20, amount 16.
@@ -21,7 +21,7 @@ pub const WITHDRAWAL_LEN: usize = calldata::WITHDRAWAL_LEN;
 const _: () = assert!(calldata::NOTE_DATA.end - calldata::NOTE_DATA.start == NOTE_DATA_LEN);
 
 /// First byte of an encoded batch.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// The published part of a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,14 +34,14 @@ pub struct PublishedTransaction {
     pub commitments: [NoteCommitment; 3],
     /// y of the ephemeral point.
     pub ephemeral: Fr,
-    /// Auditor ciphertext of each output.
-    pub audit: [[Fr; 3]; 3],
+    /// Auditor ciphertexts.
+    pub audit: AuditWords,
     /// Encrypted notes.
     pub note_data: NoteData,
 }
 
 impl PublishedTransaction {
-    /// Returns the 24 data words: words 4, 5 and 7–28 of the transaction.
+    /// Returns the 17 data words: words 4, 5 and 7–21 of the transaction.
     #[must_use]
     pub fn words(&self) -> [Fr; SLOT_WORDS] {
         let mut words = [Fr::from(0u64); SLOT_WORDS];
@@ -51,7 +51,7 @@ impl PublishedTransaction {
         words[slot_word::NULLIFIERS].copy_from_slice(&self.nullifiers.map(Fr::from));
         words[slot_word::COMMITMENTS].copy_from_slice(&self.commitments.map(Fr::from));
         words[slot_word::EPHEMERAL] = self.ephemeral;
-        words[slot_word::AUDIT].copy_from_slice(self.audit.as_flattened());
+        words[slot_word::AUDIT].copy_from_slice(&self.audit.0);
         words[slot_word::NOTE_DATA].copy_from_slice(&self.note_data.to_words());
         words
     }
@@ -59,42 +59,47 @@ impl PublishedTransaction {
     /// Reads the transaction from its data words; inverse of [`PublishedTransaction::words`].
     ///
     /// # Errors
-    /// [`CodecError`] if a withdrawal word exceeds its width or the padding of the note data is not
-    /// zero.
+    /// [`CodecError`] if a withdrawal word, a nullifier or a word of note data exceeds its width.
     pub fn from_words(words: &[Fr; SLOT_WORDS]) -> Result<Self, CodecError> {
         Ok(Self {
             withdrawal: Withdrawal::from_words(&[
                 words[slot_word::TARGET],
                 words[slot_word::AMOUNT],
             ])?,
-            nullifiers: copied(&words[slot_word::NULLIFIERS]).map(Nullifier::new),
+            nullifiers: nullifiers_from_words(&words[slot_word::NULLIFIERS])?,
             commitments: copied(&words[slot_word::COMMITMENTS]).map(NoteCommitment::new),
             ephemeral: words[slot_word::EPHEMERAL],
-            audit: audit_from_words(&words[slot_word::AUDIT]),
+            audit: AuditWords(copied(&words[slot_word::AUDIT])),
             note_data: note_data_from_words(&words[slot_word::NOTE_DATA])?,
         })
     }
 
     fn write(&self, out: &mut Writer) {
-        out.elements(self.nullifiers.iter().map(Nullifier::element));
-        out.elements(self.commitments.iter().map(NoteCommitment::element));
-        out.element(&self.ephemeral);
-        out.elements(self.audit.as_flattened());
-        out.bytes(&self.note_data.0);
+        let data = Data {
+            nullifiers: self.nullifiers,
+            commitments: self.commitments,
+            ephemeral: self.ephemeral,
+            audit: self.audit,
+            note_data: self.note_data,
+        };
+        data.write(out);
     }
 
     fn read(input: &mut Reader<'_>) -> Result<Self, CodecError> {
+        let Data {
+            nullifiers,
+            commitments,
+            ephemeral,
+            audit,
+            note_data,
+        } = Data::read(input)?;
         Ok(Self {
             withdrawal: None,
-            nullifiers: input.elements("nullifier")?.map(Nullifier::new),
-            commitments: input.elements("commitment")?.map(NoteCommitment::new),
-            ephemeral: input.element("ephemeral")?,
-            audit: [
-                input.elements("audit")?,
-                input.elements("audit")?,
-                input.elements("audit")?,
-            ],
-            note_data: NoteData(input.array()?),
+            nullifiers,
+            commitments,
+            ephemeral,
+            audit,
+            note_data,
         })
     }
 }
@@ -175,7 +180,7 @@ impl PublishedBatch {
         })
     }
 
-    /// Returns the transaction part of the calldata: 681 bytes for each active slot.
+    /// Returns the transaction part of the calldata: [`DATA_LEN`] bytes for each active slot.
     #[must_use]
     pub fn transaction_data(&self) -> Vec<u8> {
         let mut out = Writer::with_capacity(DATA_LEN * self.transactions.len());

@@ -36,7 +36,7 @@ fn shapes_have_the_sizes_of_the_specification() {
     let sizes = Shape::ALL.map(|s| (s.slots(), s.words_len(), s.leaves(), s.subtree_level()));
     assert_eq!(
         sizes,
-        [(4, 112, 16, 2), (16, 424, 64, 3), (64, 1672, 256, 4)]
+        [(4, 84, 16, 2), (16, 312, 64, 3), (64, 1224, 256, 4)]
     );
     for shape in Shape::ALL {
         assert_eq!(Shape::from_slots(shape.slots()), Some(shape));
@@ -58,7 +58,7 @@ fn data_words_stand_where_the_specification_says() {
     let (witness, transactions) = sample();
     let header = &witness.header;
     let words = witness.data_words();
-    assert_eq!(words.len(), 112);
+    assert_eq!(words.len(), 84);
     assert_eq!(words[0], config().context);
     assert_eq!(words[1], header.assets_root);
     let mut info = [0u8; 32];
@@ -75,11 +75,11 @@ fn data_words_stand_where_the_specification_says() {
     assert_eq!(words[14..16], [Fr::from(0u64); 2]);
     for (slot, tx) in transactions.iter().enumerate() {
         let full = tx.words(&config().context);
-        let at = 16 + 24 * slot;
+        let at = 16 + 17 * slot;
         assert_eq!(words[at..at + 2], full[4..6]);
-        assert_eq!(words[at + 2..at + 24], full[7..]);
+        assert_eq!(words[at + 2..at + 17], full[7..]);
     }
-    assert!(words[64..].iter().all(|word| *word == Fr::from(0u64)));
+    assert!(words[50..].iter().all(|word| *word == Fr::from(0u64)));
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn published_words_refuse_impossible_batches() {
     let one = Fr::from(1u64);
     assert_eq!(refuse(14, one), CodecError::Padding { field: "deposits" });
     assert_eq!(
-        refuse(111, one),
+        refuse(83, one),
         CodecError::Padding {
             field: "transactions"
         }
@@ -159,8 +159,8 @@ fn published_words_refuse_impossible_batches() {
     assert_eq!(
         PublishedBatch::from_words(Shape::S16, &words),
         Err(CodecError::Length {
-            expected: 424,
-            found: 112
+            expected: 312,
+            found: 84
         })
     );
 }
@@ -169,7 +169,7 @@ fn published_words_refuse_impossible_batches() {
 fn calldata_parts_rebuild_the_batch_and_are_strict() {
     let batch = sample().0.published().unwrap();
     let (data, withdrawals) = (batch.transaction_data(), batch.withdrawal_data());
-    assert_eq!((data.len(), withdrawals.len()), (2 * 681, 39));
+    assert_eq!((data.len(), withdrawals.len()), (2 * 431, 39));
     assert_eq!(withdrawals[0], 1);
     let rebuild = |header: BatchHeader, deposits: &[Deposit], data: &[u8], withdrawals: &[u8]| {
         PublishedBatch::from_parts(batch.shape, header, deposits.to_vec(), data, withdrawals)
@@ -185,7 +185,7 @@ fn calldata_parts_rebuild_the_batch_and_are_strict() {
     );
     assert_eq!(
         rebuild(header, &batch.deposits, &data[1..], &withdrawals),
-        length(1362, 1361)
+        length(862, 861)
     );
     assert_eq!(
         rebuild(header, &batch.deposits, &data, &withdrawals[1..]),
@@ -200,10 +200,12 @@ fn calldata_parts_rebuild_the_batch_and_are_strict() {
         })
     );
     let mut wrong = data.clone();
-    wrong[0] = 0xff;
+    wrong[72] = 0xff;
     assert_eq!(
         rebuild(header, &batch.deposits, &wrong, &withdrawals),
-        Err(CodecError::NotCanonical { field: "nullifier" })
+        Err(CodecError::NotCanonical {
+            field: "commitment"
+        })
     );
     // A repeated slot, slots out of order, a slot without a transaction, and a withdrawal of
     // nothing.
@@ -228,7 +230,7 @@ fn calldata_parts_rebuild_the_batch_and_are_strict() {
 fn published_bytes_round_trip_and_are_strict() {
     let batch = sample().0.published().unwrap();
     let bytes = batch.to_bytes();
-    assert_eq!(bytes.len(), 169 + 3 * 50 + 2 * 681 + 39);
+    assert_eq!(bytes.len(), 169 + 3 * 50 + 2 * 431 + 39);
     assert_eq!(PublishedBatch::from_bytes(&bytes), Ok(batch));
     let mut wrong = bytes.clone();
     wrong[0] = 0;
@@ -236,7 +238,7 @@ fn published_bytes_round_trip_and_are_strict() {
         PublishedBatch::from_bytes(&wrong),
         Err(CodecError::Version(0))
     );
-    wrong[..2].copy_from_slice(&[1, 5]);
+    wrong[..2].copy_from_slice(&[2, 5]);
     assert_eq!(
         PublishedBatch::from_bytes(&wrong),
         Err(CodecError::Impossible { field: "shape" })

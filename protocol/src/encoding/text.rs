@@ -5,7 +5,7 @@ use ark_bn254::Fr;
 
 use super::{DecodeError, fr_from_bytes, fr_to_bytes};
 
-fn to_hex(bytes: &[u8]) -> String {
+pub(crate) fn bytes_to_hex(bytes: &[u8]) -> String {
     format!("0x{}", hex::encode(bytes))
 }
 
@@ -14,14 +14,14 @@ fn from_hex(text: &str) -> Result<Vec<u8>, DecodeError> {
     hex::decode(digits).map_err(|_| DecodeError::NotHex)
 }
 
-fn array_from_hex<const N: usize>(text: &str) -> Result<[u8; N], DecodeError> {
+pub(crate) fn bytes_from_hex<const N: usize>(text: &str) -> Result<[u8; N], DecodeError> {
     from_hex(text)?.try_into().map_err(|_| DecodeError::NotHex)
 }
 
 /// Returns an element as `0x` and 64 digits.
 #[must_use]
 pub fn fr_to_hex(x: &Fr) -> String {
-    to_hex(&fr_to_bytes(x))
+    bytes_to_hex(&fr_to_bytes(x))
 }
 
 /// Reads an element from `0x` and 64 digits.
@@ -29,7 +29,7 @@ pub fn fr_to_hex(x: &Fr) -> String {
 /// # Errors
 /// [`DecodeError::NotHex`] for another form, [`DecodeError::NotCanonical`] if the integer is ≥ r.
 pub fn fr_from_hex(text: &str) -> Result<Fr, DecodeError> {
-    fr_from_bytes(&array_from_hex(text)?)
+    fr_from_bytes(&bytes_from_hex(text)?)
 }
 
 /// Module for `#[serde(with = "serde_fr")]` on one element.
@@ -123,7 +123,9 @@ pub mod serde_point {
         point: &EdwardsAffine,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&super::to_hex(&crate::encoding::point_to_bytes(point)))
+        serializer.serialize_str(&super::bytes_to_hex(&crate::encoding::point_to_bytes(
+            point,
+        )))
     }
 
     /// Reads a point encoding, with all checks of the byte decoder.
@@ -133,7 +135,7 @@ pub mod serde_point {
     pub fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<EdwardsAffine, D::Error> {
-        let bytes = super::array_from_hex(&String::deserialize(deserializer)?);
+        let bytes = super::bytes_from_hex(&String::deserialize(deserializer)?);
         bytes
             .and_then(|bytes| crate::encoding::point_from_bytes(&bytes))
             .map_err(D::Error::custom)
@@ -154,7 +156,7 @@ pub mod serde_bytes {
         bytes: &T,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&super::to_hex(bytes.as_ref()))
+        serializer.serialize_str(&super::bytes_to_hex(bytes.as_ref()))
     }
 
     /// Reads `0x` and two digits for each byte. An array must have its exact length.

@@ -5,8 +5,9 @@ use std::fmt;
 use ark_bn254::Fr;
 use rayon::prelude::*;
 
+use super::PublishedOutputs;
 use super::ladder::Ladder;
-use super::{DecryptedNote, PublishedOutputs, open_outputs};
+use super::receive::{DecryptedNote, open_output};
 use crate::element::OwnerId;
 use crate::keys::ViewingKey;
 
@@ -49,7 +50,7 @@ impl Scanner {
             .enumerate()
         {
             let Some(shared) = shared else { continue };
-            for mut note in open_outputs(outputs, 0..3, &shared, &self.owner) {
+            if let Some(mut note) = open_output(outputs, &shared, &self.owner) {
                 note.transaction = first + i;
                 found.push(note);
             }

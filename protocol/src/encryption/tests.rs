@@ -2,67 +2,68 @@ use ark_ec::AffineRepr;
 use ark_ff::{Field, One, UniformRand, Zero};
 use proptest::prelude::*;
 
+use super::payload::{Key, open, seal, unwrap};
 use super::*;
-use crate::encoding::fr_from_u128;
-use crate::keys::{AuditorKey, Seed, unaudited};
+use crate::encoding::{fr_from_u128, lift_y};
+use crate::keys::{Address, AuditorKey, Seed, ViewingKey, unaudited};
+use crate::swap::{Exchange, Leg, Salt, Side};
 
 fn keys(byte: u8) -> ViewingKey {
     ViewingKey::from_seed(&Seed::from_bytes([byte; 32]))
 }
 
 fn nullifier(value: u64) -> Nullifier {
-    Nullifier::new(Fr::from(value))
+    Nullifier::of(Fr::from(value))
 }
 
 const VALUES: [u128; 3] = [u128::MAX, 0, 77];
 
-/// A payment of `sender` to `payee` with change to `sender`, with the memo and audit words of
-/// output 0.
+/// A payment of `sender` to `payee` with change to `sender`.
 struct Sample {
     published: PublishedOutputs,
-    outputs: [OutputPlaintext; 3],
+    notes: [Note; 3],
     ephemeral: EphemeralKey,
-    audit: [Fr; 3],
+}
+
+impl Sample {
+    fn new(
+        sender: &ViewingKey,
+        payee: Address,
+        auditor: &EdwardsAffine,
+        number: u64,
+        memo: &str,
+    ) -> Self {
+        let nullifiers = [1, 2, 3].map(|i| nullifier(number * 4 + i));
+        let ephemeral = EphemeralKey::new(&sender.ovk, &nullifiers);
+        let memo: Memo = memo.parse().unwrap();
+        let change = |i: u8| {
+            let asset = AssetId(u16::from(i) * 100);
+            ephemeral.change(i, sender.owner, asset, VALUES[usize::from(i)])
+        };
+        let notes = [
+            ephemeral.payment(payee.owner, AssetId(0), VALUES[0], &memo),
+            change(1),
+            change(2),
+        ];
+        let audit = notes
+            .each_ref()
+            .map(|note| audit_encrypt(&ephemeral, auditor, note, sender.owner.tag()));
+        Self {
+            published: PublishedOutputs {
+                ephemeral: ephemeral.y(),
+                nullifiers,
+                commitments: notes.each_ref().map(Note::commitment),
+                audit: AuditWords::join(audit),
+                note_data: ephemeral.seal(&payee.pk, &notes[0], &memo),
+            },
+            notes,
+            ephemeral,
+        }
+    }
 }
 
 fn sample(sender: &ViewingKey, payee: Address, auditor: &EdwardsAffine, number: u64) -> Sample {
-    let nullifiers = [1, 2, 3].map(|i| nullifier(number * 4 + i));
-    let ephemeral = EphemeralKey::new(&sender.ovk, &nullifiers);
-    let recipients = [payee, sender.address(), sender.address()];
-    let memo: Memo = "invoice 2026-11".parse().unwrap();
-    let outputs: [OutputPlaintext; 3] = std::array::from_fn(|i| {
-        let asset = AssetId(i as u16 * 100);
-        let index = i as u8;
-        OutputPlaintext::cash(
-            &ephemeral,
-            &nullifiers[0],
-            index,
-            recipients[i],
-            asset,
-            VALUES[i],
-            &memo,
-        )
-    });
-    let commitments = outputs.map(|output| output.note.commitment());
-    let audit = audit_encrypt(
-        &ephemeral,
-        auditor,
-        &commitments[0],
-        &outputs[0].note.packed(),
-        &outputs[0].note.owner,
-        &sender.owner,
-    );
-    Sample {
-        published: PublishedOutputs {
-            ephemeral: ephemeral.y(),
-            nullifiers,
-            commitments,
-            note_data: encrypt_outputs(&ephemeral, &sender.ovk, &outputs, &memo),
-        },
-        outputs,
-        ephemeral,
-        audit,
-    }
+    Sample::new(sender, payee, auditor, number, "invoice 2026-11")
 }
 
 #[test]
@@ -93,102 +94,132 @@ fn both_sides_share_the_secret_whatever_the_sign() {
 #[test]
 fn derivations_are_those_of_the_specification() {
     let nullifiers = [1, 2, 3].map(nullifier);
-    let ephemeral = EphemeralKey::new(&[5; 32], &nullifiers);
+    let ovk = [5; 32];
+    let ephemeral = EphemeralKey::new(&ovk, &nullifiers);
     let bytes = nullifiers.map(|nf| nf.to_bytes()).concat();
+    assert_eq!(bytes.len(), 72);
+    assert_eq!(*ephemeral.scalar(), derive::scalar("esk", &[&ovk, &bytes]));
+    let (owner, asset, value) = (OwnerId::new(Fr::from(8u64)), AssetId(7), 9u128);
+    let memo: Memo = "m".parse().unwrap();
+    let e = fr_to_bytes(&ephemeral.y());
+    let parts: [&[u8]; 5] = [&ovk, &e, &owner.to_bytes(), &[0, 7], &value.to_be_bytes()];
+    let key = &derive::bytes("payload-key", &parts)[..16];
+    let note = ephemeral.payment(owner, asset, value, &memo);
     assert_eq!(
-        *ephemeral.scalar(),
-        derive::scalar("esk", &[&[5; 32], &bytes])
+        note.rcm,
+        derive::field("blinding", &[key, &e, memo.as_bytes()])
     );
-    let (shared, nf0) = (Fr::from(8u64), nullifier(9));
-    let message = [fr_to_bytes(&shared), nf0.to_bytes()].concat();
+    assert_eq!(note, Note::cash(asset, value, owner, note.rcm));
+    let change = ephemeral.change(2, owner, asset, value);
+    assert_eq!(change.rcm, derive::field("change", &[&ovk, &e, &[2]]));
+
+    let pk = keys(2).pk;
+    let data = ephemeral.seal(&pk, &note, &memo).0;
+    let cm0 = note.commitment().to_bytes();
+    let shared = fr_to_bytes(&ephemeral.shared(&pk));
+    let wrap = derive::bytes("wrap", &[&shared, &e, &cm0]);
+    assert_eq!(data[..2], wrap[16..18]);
+    let xor = |a: &[u8], b: &[u8]| -> Vec<u8> { a.iter().zip(b).map(|(a, b)| a ^ b).collect() };
+    assert_eq!(data[2..18], xor(key, &wrap[..16]));
+    let plain = [&[0, 7], &value.to_be_bytes()[..], memo.as_bytes()].concat();
     assert_eq!(
-        rcm(&shared, &nf0, 2, &"m".parse().unwrap()),
-        derive::field("rcm", &[&message, &[2], b"m", &[0; MEMO_LEN - 1]])
+        data[18..],
+        xor(&plain, &derive::bytes("payload", &[key, &e, &cm0])[..])
     );
 }
 
 #[test]
-fn recipients_open_their_outputs_and_only_those() {
+fn a_payload_opens_for_one_owner_only() {
     let (sender, payee, stranger) = (keys(1), keys(2), keys(3));
     let sample = sample(&sender, payee.address(), &unaudited(), 1);
-
-    let found = trial_decrypt(&payee, &sample.published);
-    assert_eq!(found.len(), 1);
-    assert_eq!(found[0].index, 0);
-    assert_eq!(found[0].note, sample.outputs[0].note);
-    let memo = found[0].memo.as_ref().unwrap();
-    assert_eq!(memo.text(), Some("invoice 2026-11"));
-
-    let found = trial_decrypt(&sender, &sample.published);
-    assert_eq!(found.iter().map(|n| n.index).collect::<Vec<_>>(), [1, 2]);
-    for note in &found {
-        assert_eq!(note.note, sample.outputs[note.index].note);
-        assert_eq!(note.memo, None);
+    let found = trial_decrypt(&payee, &sample.published).unwrap();
+    assert_eq!(found.note, sample.notes[0]);
+    assert_eq!(found.memo.text(), Some("invoice 2026-11"));
+    assert_eq!(found.delivery, None);
+    for other in [&stranger, &sender] {
+        assert_eq!(trial_decrypt(other, &sample.published), None);
     }
-    assert!(trial_decrypt(&stranger, &sample.published).is_empty());
-
-    for index in 0..4 {
-        let context = OutputContext {
-            published: &sample.published,
-            index,
-        };
-        assert_eq!(decrypt_output(&payee, &context).is_some(), index == 0);
-        assert_eq!(
-            decrypt_output(&sender, &context).is_some(),
-            index == 1 || index == 2
-        );
-    }
+    // The payee's encryption key beside another owner: the commitment is not theirs.
+    let mut mixed = payee.clone();
+    mixed.owner = stranger.owner;
+    assert_eq!(trial_decrypt(&mixed, &sample.published), None);
 }
 
 #[test]
 fn any_altered_byte_or_word_closes_the_output() {
     let (sender, payee) = (keys(1), keys(2));
     let sample = sample(&sender, payee.address(), &unaudited(), 1);
-    for place in 0..69 {
-        let mut altered = sample.published.clone();
-        altered.note_data.0[place] ^= 1;
-        assert!(trial_decrypt(&payee, &altered).is_empty(), "byte {place}");
+    for place in 0..NOTE_DATA_LEN {
+        for bit in 0..8 {
+            let mut altered = sample.published.clone();
+            altered.note_data.0[place] ^= 1 << bit;
+            assert_eq!(trial_decrypt(&payee, &altered), None, "byte {place}");
+        }
     }
     let mut altered = sample.published.clone();
     altered.commitments[0] = NoteCommitment::new(Fr::from(altered.commitments[0]) + Fr::one());
-    assert!(trial_decrypt(&payee, &altered).is_empty(), "commitment");
+    assert_eq!(trial_decrypt(&payee, &altered), None, "commitment");
     let mut altered = sample.published.clone();
     altered.ephemeral += Fr::one();
-    assert!(trial_decrypt(&payee, &altered).is_empty(), "ephemeral key");
-    let mut altered = sample.published.clone();
-    altered.nullifiers[0] = nullifier(0);
-    assert!(
-        trial_decrypt(&payee, &altered).is_empty(),
-        "nullifier, and so rcm"
-    );
+    assert_eq!(trial_decrypt(&payee, &altered), None, "ephemeral key");
 }
 
-/// The ciphertext is valid, but for the commitment to another amount.
+/// A sender that writes anything it likes: the pads are right, but the commitment is not that of
+/// the stated contents.
 #[test]
-fn note_with_another_commitment_is_not_accepted() {
+fn a_false_wrap_or_memo_opens_for_nobody() {
     let (sender, payee) = (keys(1), keys(2));
-    let mut sample = sample(&sender, payee.address(), &unaudited(), 1);
-    let lie = Note {
-        value: 5,
-        ..sample.outputs[0].note
-    };
-    sample.published.commitments[0] = lie.commitment();
-    // Encrypted under the published commitment, but stating the old amount.
-    let shared = fr_to_bytes(&sample.ephemeral.shared(&payee.pk));
-    let ephemeral = fr_to_bytes(&sample.published.ephemeral);
-    let mut body = [0; AMOUNT_LEN + MEMO_LEN];
-    body[2..18].copy_from_slice(&VALUES[0].to_be_bytes());
-    let tag = cipher(&shared, &ephemeral, &lie.commitment(), 0)
-        .encrypt_in_place_detached(&Nonce::default(), &[], &mut body)
-        .unwrap();
-    let ciphertext = sample.published.note_data.ciphertext_mut(0);
-    ciphertext[..body.len()].copy_from_slice(&body);
-    ciphertext[body.len()..].copy_from_slice(&tag);
-    assert!(
-        open(&sample.published, 0, &shared, &ephemeral).is_some(),
-        "the tag verifies"
+    let sample = sample(&sender, payee.address(), &unaudited(), 1);
+    let shared = sample.ephemeral.shared(&payee.pk);
+    let e = sample.ephemeral.y();
+    let note = sample.notes[0];
+    let key = |asset, value| Key::derive(&sender.ovk, &e, &payee.owner, asset, value);
+    let memo: Memo = "invoice 2026-11".parse().unwrap();
+    let honest = seal(&key(note.asset, note.value), &shared, &e, &note, &memo);
+    assert_eq!(honest, sample.published.note_data);
+    // A key of another amount, wrapped and used as it should be.
+    let other_key = seal(&key(note.asset, 5), &shared, &e, &note, &memo);
+    // Another memo, sealed under this commitment: the blinding is that of the first one.
+    let other_memo = "invoice 2026-12".parse().unwrap();
+    let other_memo = seal(
+        &key(note.asset, note.value),
+        &shared,
+        &e,
+        &note,
+        &other_memo,
     );
-    assert!(trial_decrypt(&payee, &sample.published).is_empty());
+    for data in [other_key, other_memo] {
+        let bytes = fr_to_bytes(&e);
+        let cm0 = note.commitment();
+        assert!(
+            unwrap(&data, &shared, &bytes, &cm0).is_some(),
+            "the view tag is right"
+        );
+        let mut published = sample.published.clone();
+        published.note_data = data;
+        assert_eq!(trial_decrypt(&payee, &published), None);
+    }
+}
+
+#[test]
+fn a_view_tag_of_another_is_not_tried() {
+    let (sender, payee, stranger) = (keys(1), keys(2), keys(3));
+    let sample = sample(&sender, payee.address(), &unaudited(), 1);
+    let cm0 = sample.published.commitments[0];
+    let e = fr_to_bytes(&sample.published.ephemeral);
+    let shared = ivk_shared(&stranger.ivk, &sample.published.ephemeral).unwrap();
+    let mut data = sample.published.note_data;
+    assert!(unwrap(&data, &shared, &e, &cm0).is_none());
+    // With the stranger's own tag it is tried, and still not theirs.
+    let bytes = derive::bytes("wrap", &[&fr_to_bytes(&shared), &e, &cm0.to_bytes()]);
+    data.0[..2].copy_from_slice(&bytes[16..18]);
+    assert!(unwrap(&data, &shared, &e, &cm0).is_some());
+    let published = PublishedOutputs {
+        note_data: data,
+        ..sample.published
+    };
+    assert_eq!(trial_decrypt(&stranger, &published), None);
+    assert_eq!(Scanner::new(&stranger).scan(&[published]), []);
 }
 
 /// An attacker who knows the payee's address publishes an E.y with few possible shared secrets, and
@@ -204,37 +235,27 @@ fn ephemeral_keys_outside_the_subgroup_are_turned_away() {
         .unwrap();
     let mut opened = 0;
     for ephemeral in [Fr::one(), -Fr::one(), Fr::zero(), mixed, twist] {
-        let nullifiers = [1, 2, 3].map(nullifier);
         // The strongest guess: the secret that the payee computes.
         let Some(shared) = ivk_shared(&payee.ivk, &ephemeral) else {
             continue;
         };
-        let note = Note::cash(
-            AssetId(0),
-            9,
-            payee.owner,
-            rcm(&shared, &nullifiers[0], 0, &Memo::default()),
-        );
+        let memo = Memo::default();
+        let key = Key::derive(&[5; 32], &ephemeral, &payee.owner, AssetId(0), 9);
+        let rcm = key.blinding(&ephemeral, &memo);
+        let note = Note::cash(AssetId(0), 9, payee.owner, rcm);
         let cm = note.commitment();
-        let mut data = NoteData([0; NOTE_DATA_LEN]);
-        let (body, tag) = data
-            .ciphertext_mut(0)
-            .split_last_chunk_mut::<TAG_LEN>()
-            .unwrap();
-        body[2..18].copy_from_slice(&9u128.to_be_bytes());
-        let (shared, ephemeral_bytes) = (fr_to_bytes(&shared), fr_to_bytes(&ephemeral));
-        let sealed = cipher(&shared, &ephemeral_bytes, &cm, 0)
-            .encrypt_in_place_detached(&Nonce::default(), &[], body)
-            .unwrap();
-        tag.copy_from_slice(&sealed);
         let published = PublishedOutputs {
             ephemeral,
-            nullifiers,
+            nullifiers: [1, 2, 3].map(nullifier),
             commitments: [cm; 3],
-            note_data: data,
+            audit: AuditWords([Fr::zero(); AUDIT_WORDS]),
+            note_data: seal(&key, &shared, &ephemeral, &note, &memo),
         };
-        opened += usize::from(open(&published, 0, &shared, &ephemeral_bytes).is_some());
-        assert!(trial_decrypt(&payee, &published).is_empty());
+        let bytes = fr_to_bytes(&ephemeral);
+        let unwrapped = unwrap(&published.note_data, &shared, &bytes, &cm).unwrap();
+        let payload = open(&published.note_data, &unwrapped, &bytes, &cm);
+        opened += usize::from(payload.value == 9);
+        assert_eq!(trial_decrypt(&payee, &published), None);
         assert!(Scanner::new(&payee).scan(&[published]).is_empty());
     }
     assert!(
@@ -291,13 +312,12 @@ fn scanner_finds_what_trial_decryption_finds() {
         let one_by_one: Vec<DecryptedNote> = published
             .iter()
             .enumerate()
-            .flat_map(|(transaction, outputs)| {
-                trial_decrypt(keys, outputs)
-                    .into_iter()
-                    .map(move |note| DecryptedNote {
-                        transaction,
-                        ..note
-                    })
+            .filter_map(|(transaction, outputs)| {
+                let note = trial_decrypt(keys, outputs)?;
+                Some(DecryptedNote {
+                    transaction,
+                    ..note
+                })
             })
             .collect();
         assert!(one_by_one.len() > 30);
@@ -307,30 +327,33 @@ fn scanner_finds_what_trial_decryption_finds() {
 }
 
 #[test]
-fn sender_reopens_what_it_sent() {
+fn a_sender_reads_back_what_it_sent_and_its_change() {
     let (sender, payee, other) = (keys(1), keys(2), keys(3));
     let auditor = AuditorKey::from_seed(&Seed::from_bytes([9; 32])).public();
     let sample = sample(&sender, payee.address(), &auditor, 1);
     let candidates = [unaudited(), auditor];
-    let recover = |ovk: &[u8; 32], published: &PublishedOutputs, auditors: &[EdwardsAffine]| {
-        recover_outgoing(ovk, published, &sample.audit, auditors)
-    };
-    let found = recover(&sender.ovk, &sample.published, &candidates).unwrap();
-    assert_eq!(found.recipient, payee.address());
-    assert_eq!(found.note, sample.outputs[0].note);
-    assert_eq!(found.memo.to_string(), "invoice 2026-11");
+    let read = Sent::read(&sender, &sample.published, &candidates).unwrap();
+    assert!(read.is_complete());
+    let paid = read.payment().unwrap();
+    assert_eq!((paid.recipient, paid.note), (payee.owner, sample.notes[0]));
+    assert_eq!(paid.memo.to_string(), "invoice 2026-11");
+    assert_eq!(read.change(), [1, 2].map(|i: usize| Some(sample.notes[i])));
 
-    assert_eq!(recover(&other.ovk, &sample.published, &candidates), None);
-    assert_eq!(
-        recover(&sender.ovk, &sample.published, &candidates[..1]),
-        None
-    );
+    assert!(Sent::read(&other, &sample.published, &candidates).is_none());
+    let short = Sent::read(&sender, &sample.published, &candidates[..1]).unwrap();
+    assert!(!short.is_complete() && short.payment().is_none() && short.change() == [None; 2]);
+    // The payload is of no use for the change, nor the other way.
     let mut altered = sample.published.clone();
     altered.note_data.0[NOTE_DATA_LEN - 1] ^= 1;
-    assert_eq!(recover(&sender.ovk, &altered, &candidates), None);
+    let read = Sent::read(&sender, &altered, &candidates).unwrap();
+    assert!(read.payment().is_none() && read.change().iter().all(Option::is_some));
+    let mut altered = sample.published.clone();
+    altered.audit.0[4] += Fr::from(1u64 << 24);
+    let read = Sent::read(&sender, &altered, &candidates).unwrap();
+    assert!(read.payment().is_some() && read.change() == [Some(sample.notes[1]), None]);
     let mut altered = sample.published.clone();
     altered.nullifiers[2] = nullifier(0);
-    assert_eq!(recover(&sender.ovk, &altered, &candidates), None);
+    assert!(Sent::read(&sender, &altered, &candidates).is_none());
 }
 
 #[test]
@@ -338,24 +361,40 @@ fn auditors_open_with_their_key_and_no_other() {
     let (sender, payee) = (keys(1), keys(2));
     let auditor = AuditorKey::from_seed(&Seed::from_bytes([9; 32]));
     let sample = sample(&sender, payee.address(), &auditor.public(), 1);
-    let cm = sample.published.commitments[0];
-    let shared = auditor_shared(&auditor, &sample.published.ephemeral).unwrap();
+    let PublishedOutputs {
+        ephemeral,
+        commitments,
+        audit,
+        ..
+    } = &sample.published;
+    let shared = auditor_shared(&auditor, ephemeral).unwrap();
     assert_eq!(shared, sample.ephemeral.shared(&auditor.public()));
-    let record = audit_decrypt(&shared, &cm, &sample.audit).unwrap();
-    assert_eq!(record.value, VALUES[0]);
-    assert_eq!(record.asset, AssetId(0));
-    assert_eq!(record.recipient, payee.owner);
-    assert_eq!(record.sender, sender.owner);
-
+    for (i, cm) in commitments.iter().enumerate() {
+        let asset = AssetId(i as u16 * 100);
+        let open = |asset, supply| AuditRecord::open(&shared, asset, supply, i, cm, audit);
+        let record = open(asset, VALUES[i]).unwrap();
+        assert_eq!((record.value, record.asset), (VALUES[i], asset));
+        let owner = [Some(payee.owner), Some(sender.owner), None][i];
+        assert_eq!(
+            (record.recipient, record.sender),
+            (owner, sender.owner.tag())
+        );
+        // Of another asset, or of more than there is.
+        assert_eq!(open(AssetId(9), VALUES[i]), None);
+        if let Some(less) = VALUES[i].checked_sub(1) {
+            assert_eq!(open(asset, less), None);
+        }
+    }
     let stranger = AuditorKey::from_seed(&Seed::from_bytes([8; 32]));
-    let wrong = auditor_shared(&stranger, &sample.published.ephemeral).unwrap();
-    assert_eq!(audit_decrypt(&wrong, &cm, &sample.audit), None);
+    let wrong = auditor_shared(&stranger, ephemeral).unwrap();
+    let cm = &commitments[0];
     assert_eq!(
-        audit_decrypt(
-            &shared,
-            &NoteCommitment::new(Fr::from(cm) + Fr::one()),
-            &sample.audit
-        ),
+        AuditRecord::open(&wrong, AssetId(0), u128::MAX, 0, cm, audit),
+        None
+    );
+    let next = NoteCommitment::new(Fr::from(*cm) + Fr::one());
+    assert_eq!(
+        AuditRecord::open(&shared, AssetId(0), u128::MAX, 0, &next, audit),
         None
     );
     // esk = 0 hides nothing from anybody, and so nothing from the auditor.
@@ -369,14 +408,19 @@ fn contents_are_not_printed() {
     let auditor = AuditorKey::from_seed(&Seed::from_bytes([9; 32]));
     let sample = sample(&sender, payee.address(), &auditor.public(), 1);
     let shared = auditor_shared(&auditor, &sample.published.ephemeral).unwrap();
-    let record = audit_decrypt(&shared, &sample.published.commitments[0], &sample.audit);
+    let cm = &sample.published.commitments[0];
+    let record = audit_decrypt(&shared, 0, cm, &sample.published.audit);
     let found = trial_decrypt(&payee, &sample.published);
+    let sent = Sent::read(&sender, &sample.published, &[auditor.public()]);
     let scanner = Scanner::new(&payee);
-    let printed = format!("{record:?} {:?} {found:?} {scanner:?}", sample.ephemeral);
+    let printed = format!(
+        "{record:?} {:?} {found:?} {sent:?} {scanner:?}",
+        sample.ephemeral
+    );
     assert_eq!(
         printed,
-        "Some(AuditRecord(..)) EphemeralKey(..) [DecryptedNote { transaction: 0, index: 0, note: \
-         Note(..), memo: Some(Memo(..)), delivery: None }] Scanner(..)"
+        "Some(AuditRecord(..)) EphemeralKey(..) Some(DecryptedNote { transaction: 0, note: \
+         Note(..), memo: Memo(..), delivery: None }) Some(Sent(..)) Scanner(..)"
     );
 }
 
@@ -403,15 +447,18 @@ fn memos_are_bounded_and_shown_safely() {
 
 #[test]
 fn words_of_note_data_are_canonical() {
-    let mut words = NoteData([0xff; NOTE_DATA_LEN]).to_words();
+    let words = NoteData([0xff; NOTE_DATA_LEN]).to_words();
     assert_eq!(
         NoteData::from_words(&words),
         Ok(NoteData([0xff; NOTE_DATA_LEN]))
     );
-    words[5] += Fr::one();
-    assert_eq!(NoteData::from_words(&words), Err(NoteDataError::Padding));
-    words[2] = Fr::from(2u64).pow([248]);
-    assert_eq!(NoteData::from_words(&words), Err(NoteDataError::TooWide(2)));
+    for (i, width) in [248u64, 248, 72].into_iter().enumerate() {
+        let mut wide = words;
+        wide[i] = Fr::from(2u64).pow([width]);
+        assert_eq!(NoteData::from_words(&wide), Err(NoteDataError::TooWide(i)));
+        wide[i] -= Fr::one();
+        assert!(NoteData::from_words(&wide).is_ok());
+    }
 }
 
 proptest! {
@@ -422,9 +469,10 @@ proptest! {
         let data = NoteData(bytes.try_into().unwrap());
         let words = data.to_words();
         prop_assert_eq!(NoteData::from_words(&words), Ok(data));
-        // The stated layout: byte 31·i + j is byte j of word i, below a leading zero byte.
+        // The stated layout: words of 31, 31 and 9 bytes, each right-aligned.
         for (i, byte) in data.0.iter().enumerate() {
-            prop_assert_eq!(fr_to_bytes(&words[i / 31])[1 + i % 31], *byte);
+            let above = if i < 62 { 1 } else { 23 };
+            prop_assert_eq!(fr_to_bytes(&words[i / 31])[above + i % 31], *byte);
         }
     }
 
@@ -435,40 +483,109 @@ proptest! {
     }
 }
 
+/// Attempts at a payment from the same three real notes share the ephemeral key. Nothing else is
+/// equal, unless the attempts are.
+#[test]
+fn attempts_share_nothing_but_e() {
+    let (sender, payee, other) = (keys(1), keys(2), keys(3));
+    let nullifiers = [1, 2, 3].map(nullifier);
+    let ephemeral = EphemeralKey::new(&sender.ovk, &nullifiers);
+    let attempt = |to: Address, value, text: &str| {
+        let memo: Memo = text.parse().unwrap();
+        let note = ephemeral.payment(to.owner, AssetId(7), value, &memo);
+        let data = ephemeral.seal(&to.pk, &note, &memo);
+        (note.commitment(), data)
+    };
+    let first = attempt(payee.address(), 10, "invoice 2026-11");
+    assert_eq!(attempt(payee.address(), 10, "invoice 2026-11"), first);
+    // A second encryption key of the same owner: key and commitment are equal, the wrap is not.
+    let moved = Address {
+        pk: other.pk,
+        ..payee.address()
+    };
+    let (cm, data) = attempt(moved, 10, "invoice 2026-11");
+    assert_eq!(cm, first.0);
+    assert_ne!(data.0[..18], first.1.0[..18]);
+    for (cm, data) in [
+        attempt(payee.address(), 10, "supplier X q4  "),
+        attempt(payee.address(), 11, "invoice 2026-11"),
+        attempt(other.address(), 10, "invoice 2026-11"),
+    ] {
+        assert_ne!(cm, first.0);
+        for (at, end) in [(0, 2), (2, 18), (18, 20), (20, 36), (36, 71)] {
+            assert_ne!(data.0[at..end], first.1.0[at..end], "bytes {at} to {end}");
+        }
+    }
+}
+
+/// What one payee learns opens no attempt for another payee or of another amount.
+#[test]
+fn keys_differ_by_payee_and_amount() {
+    let (sender, payee, other) = (keys(1), keys(2), keys(3));
+    let first = sample(&sender, payee.address(), &unaudited(), 1);
+    let second = sample(&sender, other.address(), &unaudited(), 1);
+    assert_eq!(first.published.ephemeral, second.published.ephemeral);
+    let e = fr_to_bytes(&first.published.ephemeral);
+    let shared = ivk_shared(&payee.ivk, &first.published.ephemeral).unwrap();
+    let known = unwrap(
+        &first.published.note_data,
+        &shared,
+        &e,
+        &first.published.commitments[0],
+    );
+    let cm0 = &second.published.commitments[0];
+    let payload = open(&second.published.note_data, &known.unwrap(), &e, cm0);
+    assert_ne!(payload.memo.to_string(), "invoice 2026-11");
+    assert_ne!(payload.value, VALUES[0]);
+}
+
 #[test]
 fn one_key_never_seals_two_memos() {
     // Two attempts at one payment from the same three real notes: only the memo differs.
     let (sender, payee) = (keys(1), keys(2));
-    let nullifiers = [1, 2, 3].map(nullifier);
-    let ephemeral = EphemeralKey::new(&sender.ovk, &nullifiers);
-    let attempt = |text: &str| {
-        let memo: Memo = text.parse().unwrap();
-        let outputs: [OutputPlaintext; 3] = std::array::from_fn(|i| {
-            let to = if i == 0 {
-                payee.address()
-            } else {
-                sender.address()
-            };
-            OutputPlaintext::cash(
-                &ephemeral,
-                &nullifiers[0],
-                i as u8,
-                to,
-                AssetId(7),
-                VALUES[i],
-                &memo,
-            )
-        });
-        encrypt_outputs(&ephemeral, &sender.ovk, &outputs, &memo).0
-    };
     let (a, b) = ("invoice 2026-11", "supplier X q4  ");
+    let attempt = |memo| {
+        let sample = Sample::new(&sender, payee.address(), &unaudited(), 1, memo);
+        sample.published.note_data.0
+    };
     let (one, two) = (attempt(a), attempt(b));
-    let xor: Vec<u8> = (18..18 + 15).map(|i| one[i] ^ two[i]).collect();
+    let xor: Vec<u8> = (36..36 + 15).map(|i| one[i] ^ two[i]).collect();
     let plain: Vec<u8> = a.bytes().zip(b.bytes()).map(|(x, y)| x ^ y).collect();
     assert_ne!(
         xor, plain,
         "the memos' XOR shows: one keystream for two messages"
     );
+}
+
+/// The delivery of a leg is blinded by the terms, not by the payload's key. Whatever key its sender
+/// wraps, the receiver opens it if asset, amount and memo are right.
+#[test]
+fn a_leg_opens_whatever_its_wrap() {
+    let (sender, payee) = (keys(1), keys(2));
+    let ephemeral = EphemeralKey::new(&sender.ovk, &[1, 2, 3].map(nullifier));
+    let exchange = Exchange {
+        legs: [Leg::cash(AssetId(3), 500), Leg::cash(AssetId(4), 7)],
+        salt: Salt::from_bytes([9; 16]),
+    };
+    let note = exchange.delivery(Side::A, &payee.owner);
+    let memo = exchange.memo(Side::A);
+    let shared = ephemeral.shared(&payee.pk);
+    let e = ephemeral.y();
+    for key in [
+        Key::derive(&sender.ovk, &e, &payee.owner, note.asset, note.value),
+        Key::derive(&[0; 32], &e, &payee.owner, AssetId(0), 0),
+    ] {
+        let published = PublishedOutputs {
+            ephemeral: e,
+            nullifiers: [1, 2, 3].map(nullifier),
+            commitments: [note.commitment(); 3],
+            audit: AuditWords([Fr::zero(); AUDIT_WORDS]),
+            note_data: seal(&key, &shared, &e, &note, &memo),
+        };
+        let found = trial_decrypt(&payee, &published).unwrap();
+        assert_eq!((found.note, &found.memo), (note, &memo));
+        assert_eq!(found.delivery.unwrap().exchange, exchange);
+    }
 }
 
 #[test]
@@ -479,14 +596,19 @@ fn memos_cannot_reorder_surrounding_text() {
 
 #[test]
 fn words_under_no_secret_open_for_the_auditor() {
-    use ark_ff::One;
     let key = AuditorKey::from_seed(&Seed::from_bytes([9; 32]));
     let shared = auditor_shared(&key, &Fr::one()).unwrap();
-    let cm = NoteCommitment::new(Fr::from(77u64));
-    let packed = crate::note::pack(crate::note::NoteClass::Cash, AssetId(3), 42);
-    let [p1, p2, p3] =
-        crate::poseidon::hash3(crate::domain::Domain::Audit, &[Fr::one(), cm.into()]);
-    let words = [packed + p1, Fr::from(5u64) + p2, Fr::from(6u64) + p3];
-    let record = audit_decrypt(&shared, &cm, &words).unwrap();
-    assert_eq!((record.asset, record.value), (AssetId(3), 42));
+    let note = Note::cash(AssetId(3), 42, keys(4).owner, Fr::from(5u64));
+    let cm = note.commitment();
+    let [p1, p2, _] = crate::poseidon::hash3(crate::domain::Domain::Audit, &[Fr::one(), cm.into()]);
+    let ciphertext = AuditCiphertext {
+        note: audit_packed(&note, keys(1).owner.tag()) + p1,
+        owner: Fr::from(note.owner) + p2,
+    };
+    let words = AuditWords::join([ciphertext; 3]);
+    for output in 0..3 {
+        let record = audit_decrypt(&shared, output, &cm, &words).unwrap();
+        assert_eq!((record.asset, record.value), (AssetId(3), 42));
+        assert_eq!(record.recipient, (output != 2).then_some(note.owner));
+    }
 }

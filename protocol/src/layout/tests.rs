@@ -4,11 +4,12 @@ use ark_ff::PrimeField;
 use proptest::prelude::*;
 
 /// Every table of packed fields.
-const TABLES: [&Layout; 13] = [
+const TABLES: [&Layout; 14] = [
     &header::LAYOUT,
     &target::LAYOUT,
     &info::LAYOUT,
     &note::LAYOUT,
+    &audit::LAYOUT,
     &asset::LAYOUT,
     &market::LAYOUT,
     &prices::LAYOUT,
@@ -41,6 +42,7 @@ fn widths_are_those_of_the_specification() {
     assert_eq!(widths(&target::LAYOUT), [16, 160]);
     assert_eq!(widths(&info::LAYOUT), [40, 16, 16, 16, 160]);
     assert_eq!(widths(&note::LAYOUT), [8, 16, 128]);
+    assert_eq!(widths(&audit::LAYOUT), [8, 16, 128, 101]);
     assert_eq!(widths(&asset::LAYOUT), [16, 160, 8, 16, 40, 13]);
     assert_eq!(widths(&market::LAYOUT), [16, 16, 16, 24, 24, 16, 24]);
     assert_eq!(widths(&prices::LAYOUT), [120, 120]);
@@ -66,8 +68,8 @@ fn slot_words_are_the_published_words_in_their_order() {
     ] {
         assert!(published[slot].iter().copied().eq(transaction));
     }
-    assert_eq!(word::COUNT, 29);
-    assert_eq!(slot_word::COUNT, 24);
+    assert_eq!(word::COUNT, 22);
+    assert_eq!(slot_word::COUNT, 17);
     assert_eq!(batch_word::COUNT, 8);
     assert_eq!(snapshot_word::COUNT, 18);
 }

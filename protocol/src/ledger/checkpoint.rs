@@ -6,7 +6,7 @@ use crate::nullifier_tree::NullifierTree;
 use crate::tree::{HistoryTree, NoteTree};
 
 /// First byte of a checkpoint.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// Reason why a checkpoint does not restore a ledger.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

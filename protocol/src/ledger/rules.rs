@@ -5,7 +5,6 @@ use ark_bn254::Fr;
 use super::{Config, Ledger};
 use crate::asset::AssetId;
 use crate::encoding::{fr_to_bytes, point_from_bytes};
-use crate::nullifier_tree::maximum;
 use crate::swap::Side;
 use crate::transaction::{CodecError, Kind, Transaction};
 
@@ -22,8 +21,8 @@ pub enum StatelessError {
     /// Fee or times exceed their widths.
     #[error(transparent)]
     Header(#[from] CodecError),
-    /// The values 0 and r − 1, which bound the nullifier tree.
-    #[error("nullifier of input {input} is a reserved value")]
+    /// The value 0, which bounds the nullifier tree from below.
+    #[error("nullifier of input {input} is 0, a reserved value")]
     ReservedNullifier {
         /// Index of the input, from 0.
         input: usize,
@@ -185,7 +184,7 @@ pub fn well_formed(transaction: &Transaction, config: &Config) -> Result<(), Sta
         return Err(StatelessError::TermsMissing);
     }
     for (input, nullifier) in transaction.nullifiers.iter().enumerate() {
-        if [zero, maximum()].contains(nullifier.element()) {
+        if *nullifier.element() == zero {
             return Err(StatelessError::ReservedNullifier { input });
         }
         if transaction.nullifiers[..input].contains(nullifier) {

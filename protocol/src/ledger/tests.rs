@@ -11,7 +11,7 @@ use super::*;
 use crate::batch::Shape;
 use crate::element::{Anchor, NoteCommitment, Nullifier};
 use crate::encoding::CodecError;
-use crate::encryption::{NOTE_DATA_LEN, NoteData};
+use crate::encryption::{AuditWords, NOTE_DATA_LEN, NoteData};
 use crate::nullifier_tree::NullifierError;
 use crate::transaction::{Context, Header, Kind, Transaction, Withdrawal};
 use crate::tree::{AppendTree, DEPTH, TreeError};
@@ -62,10 +62,10 @@ pub(crate) fn transaction(rng: &mut ChaCha20Rng, note_root: Fr, withdraw: bool) 
             amount: rng.gen_range(1..u128::MAX),
         }),
         terms: Fr::from(0u64),
-        nullifiers: [(); 3].map(|()| Nullifier::new(Fr::rand(rng))),
+        nullifiers: [(); 3].map(|()| Nullifier::of(Fr::rand(rng))),
         commitments: [(); 3].map(|()| NoteCommitment::new(Fr::rand(rng))),
         ephemeral: ephemeral.into_affine().y,
-        audit: [(); 3].map(|()| [(); 3].map(|()| Fr::rand(rng))),
+        audit: AuditWords(std::array::from_fn(|_| Fr::rand(rng))),
         note_data,
     }
 }

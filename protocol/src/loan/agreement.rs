@@ -4,6 +4,7 @@
 use std::fmt;
 
 use super::{Loan, LoanError, Position};
+use crate::EdwardsAffine;
 use crate::asset::AssetId;
 use crate::encoding::{CodecError, Reader, Writer};
 use crate::keys::{Address, AddressError};
@@ -18,12 +19,36 @@ const VERSION: u8 = 1;
 pub struct Agreement {
     /// The loan.
     pub loan: Loan,
+    /// Encryption keys of borrower and lender, to which the legs deliver.
+    pub parties: PartyKeys,
     /// Collateral at the origination, in base units.
     pub collateral: u128,
     /// Side of the swap that the borrower takes.
     pub borrower_side: Side,
     /// Last second of Unix time at which the loan can be originated.
     pub expiry: u64,
+}
+
+/// Encryption keys of the two parties. They are needed where a swap delivers to both. A loan itself
+/// names owners only, which published data contains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PartyKeys {
+    /// Key of the borrower.
+    pub borrower: EdwardsAffine,
+    /// Key of the lender.
+    pub lender: EdwardsAffine,
+}
+
+impl PartyKeys {
+    /// Returns the addresses of borrower and lender of a loan.
+    #[must_use]
+    pub fn addresses(&self, loan: &Loan) -> (Address, Address) {
+        let address = |owner, pk| Address { owner, pk };
+        (
+            address(loan.borrower, self.borrower),
+            address(loan.lender, self.lender),
+        )
+    }
 }
 
 /// Reason why bytes do not decode to an agreement.
@@ -87,9 +112,10 @@ impl Agreement {
         let lent = Leg::cash(loan.debt, loan.principal);
         let zero = ark_bn254::Fr::from(0u64);
         let aux = loan.aux(&loan.origination_debt());
+        let (borrower, lender) = self.parties.addresses(loan);
         let (legs, receivers, aux) = match self.borrower_side {
-            Side::A => ([secured, lent], [loan.lender, loan.borrower], [aux, zero]),
-            Side::B => ([lent, secured], [loan.borrower, loan.lender], [zero, aux]),
+            Side::A => ([secured, lent], [lender, borrower], [aux, zero]),
+            Side::B => ([lent, secured], [borrower, lender], [zero, aux]),
         };
         let exchange = Exchange {
             legs,
@@ -106,8 +132,9 @@ impl Agreement {
         let loan = &self.loan;
         let mut out = Writer::with_capacity(Self::ENCODED_LEN);
         out.bytes(&[VERSION]);
-        out.bytes(&loan.borrower.to_bytes());
-        out.bytes(&loan.lender.to_bytes());
+        let (borrower, lender) = self.parties.addresses(loan);
+        out.bytes(&borrower.to_bytes());
+        out.bytes(&lender.to_bytes());
         out.integer(loan.collateral.0.into(), 2);
         out.integer(loan.debt.0.into(), 2);
         out.integer(loan.principal, 16);
@@ -139,9 +166,11 @@ impl Agreement {
         if version != VERSION {
             return Err(AgreementDecodeError::Codec(CodecError::Version(version)));
         }
+        let borrower = Address::from_bytes(&input.array()?)?;
+        let lender = Address::from_bytes(&input.array()?)?;
         let loan = Loan {
-            borrower: Address::from_bytes(&input.array()?)?,
-            lender: Address::from_bytes(&input.array()?)?,
+            borrower: borrower.owner,
+            lender: lender.owner,
             collateral: AssetId(input.u16()?),
             debt: AssetId(input.u16()?),
             principal: input.integer(16)?,
@@ -165,6 +194,10 @@ impl Agreement {
         input.finish()?;
         let agreement = Self {
             loan,
+            parties: PartyKeys {
+                borrower: borrower.pk,
+                lender: lender.pk,
+            },
             collateral,
             borrower_side,
             expiry,

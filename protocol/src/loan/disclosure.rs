@@ -1,4 +1,4 @@
-//! Disclosure of a position's next state to its parties, masked in words 24 and 25 (spec:
+//! Disclosure of a position's next state to its parties, masked in words 19 and 20 (spec:
 //! *Collateral*, Position).
 
 use std::fmt;
@@ -11,13 +11,16 @@ use crate::derive;
 use crate::domain::Domain;
 use crate::element::NoteCommitment;
 use crate::encoding::fr_to_bytes;
-use crate::encryption::{DISCLOSURE_LEN, NoteData};
+use crate::encryption::{FILLER_LEN, NoteData};
 use crate::layout::{disclosure_collateral, disclosure_debt, disclosure_word};
 use crate::poseidon::hash3;
 use crate::swap::{SALT_LEN, Salt};
 
 /// Number of masked bits in each word. The 32 bits above them are filler.
 pub const MASK_BITS: usize = disclosure_word::SUM.width;
+
+/// Bytes of a filler that can hold a secret of the borrower: a salt, or an amount.
+const HELD_LEN: usize = SALT_LEN;
 
 /// Data that the parties need to follow a position by one step.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -54,7 +57,7 @@ impl StateDisclosure {
         ]
     }
 
-    /// Returns words 24 and 25: the plaintexts, masked under the commitment of output 0 and
+    /// Returns words 19 and 20: the plaintexts, masked under the commitment of output 0 and
     /// `filler`, with the filler above the masked bits.
     #[must_use]
     pub fn seal(&self, keys: &StepKeys, cm0: &NoteCommitment, filler: [u32; 2]) -> [Fr; 2] {
@@ -66,7 +69,7 @@ impl StateDisclosure {
         })
     }
 
-    /// Unmasks words 24 and 25 with these keys. The result is unverified: check it against the
+    /// Unmasks words 19 and 20 with these keys. The result is unverified: check it against the
     /// commitment.
     #[must_use]
     pub fn unseal(words: &[Fr; 2], keys: &StepKeys, cm0: &NoteCommitment) -> Self {
@@ -93,16 +96,13 @@ impl fmt::Debug for StateDisclosure {
     }
 }
 
-/// Bytes around the masked words in the first [`DISCLOSURE_LEN`] bytes of note data: 32 bits above
-/// each mask, and 7 bytes at the end.
+/// Bytes around the masked words of note data: 32 bits above each mask, and the 9 bytes of the third
+/// word.
 ///
 /// The filler is a function of the transaction's contents, so that a repeated attempt is identical,
 /// as for a payment.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Filler([u8; FILLER_LEN]);
-
-/// Bytes of a filler.
-const FILLER_LEN: usize = 15;
 
 impl Filler {
     /// Derives the filler of a step: B("filler"; ovk, E.y, cm₀, plaintexts).
@@ -121,11 +121,11 @@ impl Filler {
             &first,
             &second,
         ];
-        Self(head(&derive::bytes32("filler", &parts)))
+        Self(head(&derive::bytes("filler", &parts)))
     }
 
-    /// Derives the filler of an origination: the first 15 bytes of the salt, XORed with
-    /// B("loan-salt"; ovk, E.y, cm₀).
+    /// Derives the filler of an origination: the salt and a zero byte, XORed with B("loan-salt";
+    /// ovk, E.y, cm₀).
     ///
     /// With it the borrower finds its loan from its seed alone, whatever the lender sent.
     #[must_use]
@@ -135,64 +135,59 @@ impl Filler {
         cm0: &NoteCommitment,
         salt: &Salt,
     ) -> Self {
-        let pad = Self::pad("loan-salt", ovk, ephemeral, cm0);
-        Self(std::array::from_fn(|i| pad[i] ^ salt.as_bytes()[i]))
+        Self::holding(
+            salt.as_bytes(),
+            &Self::pad("loan-salt", ovk, ephemeral, cm0),
+        )
     }
 
-    /// Derives the filler of a renewal: the cash that the lender adds, below 2¹²⁰, in 15 big-endian
-    /// bytes, XORed with B("renewal-lent"; ovk, E.y, cm₀).
+    /// Derives the filler of a renewal: the cash that the lender adds, in 16 big-endian bytes, and
+    /// a zero byte, XORed with B("renewal-lent"; ovk, E.y, cm₀).
     ///
     /// With it the borrower follows the renewal from its seed alone, whatever the lender sent.
     #[must_use]
     pub fn for_renewal(ovk: &[u8; 32], ephemeral: &Fr, cm0: &NoteCommitment, lent: u128) -> Self {
         let pad = Self::pad("renewal-lent", ovk, ephemeral, cm0);
-        let lent = lent.to_be_bytes();
-        Self(std::array::from_fn(|i| pad[i] ^ lent[i + 1]))
+        Self::holding(&lent.to_be_bytes(), &pad)
     }
 
-    /// Returns the cash that the filler of a renewal holds.
+    /// Returns the cash that the filler of a renewal holds. `None` if it is not one of a renewal.
     pub(super) fn lent(
         data: &NoteData,
         ovk: &[u8; 32],
         ephemeral: &Fr,
         cm0: &NoteCommitment,
-    ) -> u128 {
+    ) -> Option<u128> {
         let pad = Self::pad("renewal-lent", ovk, ephemeral, cm0);
-        let mut lent = [0; 16];
-        for (byte, (pad, sealed)) in lent[1..].iter_mut().zip(pad.iter().zip(Self::of(data))) {
-            *byte = pad ^ sealed;
-        }
-        u128::from_be_bytes(lent)
+        Self(data.filler()).held(&pad).map(u128::from_be_bytes)
     }
 
-    /// Returns the bytes of the filler in note data.
-    fn of(data: &NoteData) -> Vec<u8> {
-        [&data.0[0..4], &data.0[31..35], &data.0[62..DISCLOSURE_LEN]].concat()
-    }
-
-    /// Returns the salts whose first 15 bytes the filler of an origination holds.
-    pub(super) fn salts(
+    /// Returns the salt that the filler of an origination holds. `None` if it is not one of an
+    /// origination.
+    pub(super) fn salt(
         data: &NoteData,
         ovk: &[u8; 32],
         ephemeral: &Fr,
         cm0: &NoteCommitment,
-    ) -> impl Iterator<Item = Salt> {
+    ) -> Option<Salt> {
         let pad = Self::pad("loan-salt", ovk, ephemeral, cm0);
-        let mut salt = [0; SALT_LEN];
-        for (byte, (pad, sealed)) in salt.iter_mut().zip(pad.iter().zip(Self::of(data))) {
-            *byte = pad ^ sealed;
-        }
-        (0..=u8::MAX).map(move |last| {
-            let mut salt = salt;
-            salt[SALT_LEN - 1] = last;
-            Salt::from_bytes(salt)
-        })
+        Self(data.filler()).held(&pad).map(Salt::from_bytes)
+    }
+
+    fn holding(secret: &[u8; HELD_LEN], pad: &[u8; FILLER_LEN]) -> Self {
+        let secret = |i: usize| secret.get(i).copied().unwrap_or(0);
+        Self(std::array::from_fn(|i| pad[i] ^ secret(i)))
+    }
+
+    fn held(&self, pad: &[u8; FILLER_LEN]) -> Option<[u8; HELD_LEN]> {
+        let above = self.0[HELD_LEN..] == pad[HELD_LEN..];
+        above.then(|| std::array::from_fn(|i| self.0[i] ^ pad[i]))
     }
 
     /// Returns the first bytes of B(label; ovk, E.y, cm₀).
     fn pad(label: &str, ovk: &[u8; 32], ephemeral: &Fr, cm0: &NoteCommitment) -> [u8; FILLER_LEN] {
         let parts: [&[u8]; 3] = [ovk, &fr_to_bytes(ephemeral), &cm0.to_bytes()];
-        head(&derive::bytes32(label, &parts))
+        head(&derive::bytes(label, &parts))
     }
 
     /// Returns the bits above the two masks.
@@ -205,17 +200,10 @@ impl Filler {
         })
     }
 
-    /// Returns the first bytes of note data with these words 24 and 25, which were sealed with this
-    /// filler.
+    /// Returns the note data with these words 19 and 20, which were sealed with this filler.
     #[must_use]
-    pub fn bytes(&self, words: &[Fr; 2]) -> [u8; DISCLOSURE_LEN] {
-        let mut bytes = [0; DISCLOSURE_LEN];
-        let (pieces, rest) = bytes.split_at_mut(62);
-        for (piece, word) in pieces.chunks_exact_mut(31).zip(words) {
-            piece.copy_from_slice(&fr_to_bytes(word)[1..]);
-        }
-        rest.copy_from_slice(&self.0[8..]);
-        bytes
+    pub fn note_data(&self, words: &[Fr; 2]) -> NoteData {
+        NoteData::of_disclosure(words, &self.0)
     }
 }
 
@@ -225,7 +213,7 @@ impl fmt::Debug for Filler {
     }
 }
 
-fn head(bytes: &[u8; 32]) -> [u8; FILLER_LEN] {
+fn head(bytes: &[u8; 64]) -> [u8; FILLER_LEN] {
     std::array::from_fn(|i| bytes[i])
 }
 

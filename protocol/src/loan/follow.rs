@@ -1,13 +1,11 @@
 //! Following a position from step to step, and recovering a loan (spec: *Collateral*, Recovery).
 
-use ark_bn254::Fr;
-
 use super::disclosure::{Filler, StateDisclosure};
 use super::{Debt, Loan, Position, step_keys};
-use crate::EdwardsAffine;
 use crate::asset::AssetId;
-use crate::encryption::{PublishedOutputs, outgoing_records};
-use crate::keys::{Address, ViewingKey};
+use crate::element::OwnerId;
+use crate::encryption::{PublishedOutputs, Sent};
+use crate::keys::ViewingKey;
 use crate::note::{Note, NoteClass};
 use crate::swap::{Exchange, Leg, Side};
 
@@ -82,8 +80,8 @@ impl Loan {
     pub fn recover(
         exchange: &Exchange,
         side: Side,
-        borrower: Address,
-        lender: Address,
+        borrower: OwnerId,
+        lender: OwnerId,
         published: &PublishedOutputs,
     ) -> Option<(Self, Position, Note)> {
         let (secured, lent) = (exchange.leg(side), exchange.leg(side.other()));
@@ -117,47 +115,31 @@ impl Loan {
     /// Recovers a loan of its borrower from the borrower's own leg alone, which holds salt, lender
     /// and collateral in fields that only the borrower can read.
     ///
-    /// `debts` are the assets that may be owed. `auditors` are the keys that the collateral's asset
-    /// has had. `None` if the leg is not from `keys`, or originated no loan.
+    /// `debts` are the assets that may be owed. `None` if the transaction originated no loan.
     #[must_use]
     pub fn recover_own(
         keys: &ViewingKey,
-        published: &PublishedOutputs,
-        audit: &[Fr; 3],
-        auditors: &[EdwardsAffine],
+        sent: &Sent<'_>,
         debts: &[AssetId],
     ) -> Option<(Self, Position, Note)> {
-        let cm0 = published.commitments[0];
-        let words = published.note_data.disclosure_words();
-        let records = outgoing_records(&keys.ovk, published, audit, auditors);
-        let (lender, record) = records
-            .into_iter()
-            .find(|(_, record)| record.class == NoteClass::Position)?;
-        let secured = Leg {
-            class: NoteClass::Position,
-            asset: record.asset,
-            value: record.value,
-        };
-        Filler::salts(&published.note_data, &keys.ovk, &published.ephemeral, &cm0).find_map(
-            |salt| {
-                let disclosure = StateDisclosure::unseal(&words, &step_keys(&salt, 0), &cm0);
-                if disclosure.value != record.value {
-                    return None;
-                }
-                debts.iter().find_map(|debt| {
-                    let lent = Leg::cash(*debt, disclosure.debt);
-                    Side::BOTH.into_iter().find_map(|side| {
-                        let legs = match side {
-                            Side::A => [secured, lent],
-                            Side::B => [lent, secured],
-                        };
-                        let salt = salt.clone();
-                        let exchange = Exchange { legs, salt };
-                        Self::recover(&exchange, side, keys.address(), lender, published)
-                    })
-                })
-            },
-        )
+        let (lender, secured) = sent.secured()?;
+        let published = sent.published();
+        let (data, cm0) = (&published.note_data, &published.commitments[0]);
+        let salt = Filler::salt(data, &keys.ovk, &published.ephemeral, cm0)?;
+        let words = data.disclosure_words();
+        let disclosure = StateDisclosure::unseal(&words, &step_keys(&salt, 0), cm0);
+        debts.iter().find_map(|debt| {
+            let lent = Leg::cash(*debt, disclosure.debt);
+            Side::BOTH.into_iter().find_map(|side| {
+                let legs = match side {
+                    Side::A => [secured, lent],
+                    Side::B => [lent, secured],
+                };
+                let salt = salt.clone();
+                let exchange = Exchange { legs, salt };
+                Self::recover(&exchange, side, keys.owner, lender, published)
+            })
+        })
     }
 
     /// Returns the disclosure of a state of this loan. `value` is the value of output 0.

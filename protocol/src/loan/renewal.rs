@@ -5,16 +5,12 @@ use std::fmt;
 
 use ark_bn254::Fr;
 
-use super::{Debt, Filler, Loan, LoanError, Position, StateDisclosure, step_keys};
-use crate::EdwardsAffine;
+use super::{Debt, Filler, Loan, LoanError, PartyKeys, Position, StateDisclosure, step_keys};
 use crate::asset::AssetId;
-use crate::encryption::{PublishedOutputs, outgoing_records};
+use crate::encryption::{PublishedOutputs, Sent};
 use crate::keys::ViewingKey;
 use crate::note::{Note, NoteClass};
 use crate::swap::{Exchange, Leg, Side, Terms, TermsError};
-
-/// Bits of the cash that a lender adds to a loan.
-const LENT_BITS: u32 = 120;
 
 /// Renewal of a loan, as both parties agree on it, and the swap that carries it out. Its `Debug`
 /// form shows nothing.
@@ -26,10 +22,12 @@ pub struct Renewal {
     pub before: Debt,
     /// Loan that takes its place: of the same owners and salt.
     pub loan: Loan,
+    /// Encryption keys of borrower and lender, to which the legs deliver.
+    pub parties: PartyKeys,
     /// Collateral of the new loan, in base units.
     pub collateral: u128,
-    /// Amount of the debt asset that the lender delivers to the borrower, in base units, below
-    /// 2¹²⁰; a swap needs at least 1.
+    /// Amount of the debt asset that the lender delivers to the borrower, in base units; a swap
+    /// needs at least 1.
     pub lent: u128,
     /// Side of the swap that the borrower takes.
     pub borrower_side: Side,
@@ -49,9 +47,6 @@ pub enum RenewalError {
     /// Interest would not run from the last moment of the renewal.
     #[error("start must be the expiry")]
     Start,
-    /// The lender adds more than the borrower's own data can hold.
-    #[error("the lender can add less than 2^120 base units")]
-    Lent,
     /// The position has had as many steps as it can have.
     #[error("the position has had 2^32 - 1 steps")]
     Sequence,
@@ -68,17 +63,11 @@ impl Renewal {
     pub fn check(&self) -> Result<(), RenewalError> {
         self.loan.check()?;
         let (old, new) = (&self.renewed, &self.loan);
-        if old.borrower.owner != new.borrower.owner
-            || old.lender.owner != new.lender.owner
-            || old.salt != new.salt
-        {
+        if (old.borrower, old.lender) != (new.borrower, new.lender) || old.salt != new.salt {
             return Err(RenewalError::Pair);
         }
         if new.start != self.expiry {
             return Err(RenewalError::Start);
-        }
-        if self.lent >> LENT_BITS != 0 {
-            return Err(RenewalError::Lent);
         }
         self.terms()?;
         Ok(())
@@ -113,9 +102,10 @@ impl Renewal {
         let lent = Leg::cash(loan.debt, self.lent);
         let zero = Fr::from(0u64);
         let aux = loan.aux(&self.position()?.debt);
+        let (borrower, lender) = self.parties.addresses(loan);
         let (legs, receivers, aux) = match self.borrower_side {
-            Side::A => ([secured, lent], [loan.lender, loan.borrower], [aux, zero]),
-            Side::B => ([lent, secured], [loan.borrower, loan.lender], [zero, aux]),
+            Side::A => ([secured, lent], [lender, borrower], [aux, zero]),
+            Side::B => ([lent, secured], [borrower, lender], [zero, aux]),
         };
         let exchange = Exchange {
             legs,
@@ -177,29 +167,19 @@ impl Loan {
     /// Reads the renewal of this loan from the borrower's leg alone, which holds collateral and
     /// cash in fields that only the borrower can read.
     ///
-    /// `debts` are the assets that may be owed. `auditors` are the keys that the collateral's asset
-    /// has had. `None` if the leg is not from `keys`, or renews no such loan.
+    /// `debts` are the assets that may be owed. `None` if the transaction renews no such loan.
     #[must_use]
     pub fn follow_own_renewal(
         &self,
         before: &Position,
         keys: &ViewingKey,
-        published: &PublishedOutputs,
-        audit: &[Fr; 3],
-        auditors: &[EdwardsAffine],
+        sent: &Sent<'_>,
         debts: &[AssetId],
     ) -> Option<(Self, Position, Note)> {
-        let records = outgoing_records(&keys.ovk, published, audit, auditors);
-        let (_, record) = records
-            .into_iter()
-            .find(|(_, record)| record.class == NoteClass::Position)?;
-        let secured = Leg {
-            class: NoteClass::Position,
-            asset: record.asset,
-            value: record.value,
-        };
+        let (_, secured) = sent.secured()?;
+        let published = sent.published();
         let (data, cm0) = (&published.note_data, &published.commitments[0]);
-        let lent = Filler::lent(data, &keys.ovk, &published.ephemeral, cm0);
+        let lent = Filler::lent(data, &keys.ovk, &published.ephemeral, cm0)?;
         debts.iter().find_map(|debt| {
             let lent = Leg::cash(*debt, lent);
             Side::BOTH.into_iter().find_map(|side| {

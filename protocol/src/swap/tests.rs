@@ -1,10 +1,8 @@
 use super::*;
-use crate::EdwardsAffine;
 use crate::element::Nullifier;
 use crate::encoding::CodecError;
 use crate::encryption::{
-    EphemeralKey, Memo, OutputPlaintext, PublishedOutputs, audit_encrypt, encrypt_outputs,
-    recover_outgoing, trial_decrypt,
+    AuditWords, EphemeralKey, Memo, PublishedOutputs, Sent, audit_encrypt, trial_decrypt,
 };
 use crate::keys::{Seed, ViewingKey, unaudited};
 use proptest::prelude::*;
@@ -170,75 +168,54 @@ proptest! {
 }
 
 /// Publishes a leg of `sender`: the delivery, and two outputs to itself.
-fn leg(sender: &ViewingKey, side: Side, memo: &Memo) -> (PublishedOutputs, [Fr; 3]) {
+fn leg(sender: &ViewingKey, side: Side, memo: &Memo) -> PublishedOutputs {
     let terms = terms();
-    let nullifiers = [11u64, 12, 13].map(|n| Nullifier::new(Fr::from(n)));
+    let nullifiers = [11u64, 12, 13].map(|n| Nullifier::of(Fr::from(n)));
     let ephemeral = EphemeralKey::new(&sender.ovk, &nullifiers);
-    let own = |index| {
-        OutputPlaintext::cash(
-            &ephemeral,
-            &nullifiers[0],
-            index,
-            sender.address(),
-            AssetId(3),
-            index.into(),
-            &Memo::default(),
-        )
-    };
-    let outputs = [
-        OutputPlaintext::delivery(&terms.exchange, side, *terms.receiver(side)),
-        own(1),
-        own(2),
-    ];
-    let note = &outputs[0].note;
-    let audit = audit_encrypt(
-        &ephemeral,
-        &unaudited(),
-        &note.commitment(),
-        &note.packed(),
-        &note.owner,
-        &sender.owner,
-    );
-    let published = PublishedOutputs {
+    let own = |index| ephemeral.change(index, sender.owner, AssetId(3), index.into());
+    let notes = [terms.delivery(side), own(1), own(2)];
+    let audit = notes
+        .each_ref()
+        .map(|note| audit_encrypt(&ephemeral, &unaudited(), note, sender.owner.tag()));
+    PublishedOutputs {
         ephemeral: ephemeral.y(),
         nullifiers,
-        commitments: [0, 1, 2].map(|i: usize| outputs[i].note.commitment()),
-        note_data: encrypt_outputs(&ephemeral, &sender.ovk, &outputs, memo),
-    };
-    (published, audit)
+        commitments: notes.each_ref().map(Note::commitment),
+        audit: AuditWords::join(audit),
+        note_data: ephemeral.seal(&terms.receiver(side).pk, &notes[0], memo),
+    }
 }
 
 #[test]
 fn a_receiver_opens_a_delivery_without_the_terms() {
     let terms = terms();
     for (side, sender, receiver) in [(Side::A, 1, 2), (Side::B, 2, 1)] {
-        let (published, _) = leg(&keys(sender), side, &terms.exchange.memo(side));
-        let found = trial_decrypt(&keys(receiver), &published);
-        assert_eq!(found.len(), 1);
-        assert_eq!(found[0].note, terms.delivery(side));
-        let delivery = found[0].delivery.as_ref().unwrap();
+        let published = leg(&keys(sender), side, &terms.exchange.memo(side));
+        let found = trial_decrypt(&keys(receiver), &published).unwrap();
+        assert_eq!(found.note, terms.delivery(side));
+        let delivery = found.delivery.unwrap();
         assert_eq!((delivery.side, &delivery.exchange), (side, &terms.exchange));
-        // The sender finds its own two outputs, which are not deliveries.
-        let own = trial_decrypt(&keys(sender), &published);
-        assert_eq!(own.len(), 2);
-        assert!(own.iter().all(|note| note.delivery.is_none()));
+        assert_eq!(trial_decrypt(&keys(sender), &published), None);
     }
 }
 
 #[test]
 fn a_sender_reads_the_counterpart_from_its_own_leg() {
     let terms = terms();
-    let auditors: [EdwardsAffine; 1] = [unaudited()];
     for (side, sender) in [(Side::A, 1), (Side::B, 2)] {
-        let (published, audit) = leg(&keys(sender), side, &terms.exchange.memo(side));
-        let sent = recover_outgoing(&keys(sender).ovk, &published, &audit, &auditors).unwrap();
-        assert_eq!(sent.note, terms.delivery(side));
-        assert_eq!(sent.recipient, *terms.receiver(side));
-        let delivery = sent.delivery.unwrap();
+        let published = leg(&keys(sender), side, &terms.exchange.memo(side));
+        let keys = keys(sender);
+        let sent = Sent::read(&keys, &published, &[unaudited()]).unwrap();
+        let paid = sent.payment().unwrap();
+        assert_eq!(paid.note, terms.delivery(side));
+        assert_eq!(paid.recipient, terms.receiver(side).owner);
+        let delivery = paid.delivery.unwrap();
         let counter = delivery
             .exchange
-            .delivery(delivery.side.other(), &keys(sender).owner);
+            .delivery(delivery.side.other(), &keys.owner);
         assert_eq!(counter, terms.delivery(side.other()));
+        // The change is found, and is not a delivery.
+        assert!(sent.change().iter().all(Option::is_some));
     }
 }
 
@@ -252,7 +229,9 @@ fn a_memo_that_lies_about_the_exchange_opens_nothing() {
         terms.exchange.memo(Side::B),
         Memo::default(),
     ] {
-        let (published, _) = leg(&keys(1), Side::A, &memo);
-        assert!(trial_decrypt(&keys(2), &published).is_empty());
+        assert_eq!(
+            trial_decrypt(&keys(2), &leg(&keys(1), Side::A, &memo)),
+            None
+        );
     }
 }

@@ -6,16 +6,17 @@ use super::{Header, Kind, Transaction, Withdrawal};
 use crate::asset::AssetId;
 use crate::element::{Anchor, NoteCommitment, Nullifier};
 use crate::encoding::{CodecError, Reader, Writer};
-use crate::encryption::{NOTE_DATA_LEN, NoteData};
+use crate::encryption::{AuditWords, NoteData};
+use crate::layout::calldata;
 use crate::proof::{PROOF_LEN, ProofBytes};
 
 /// First byte of an encoded transaction.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 impl Transaction {
     /// Length of the wire form in bytes.
     pub const ENCODED_LEN: usize =
-        1 + 32 + (1 + 2 + 12 + 5 + 5) + (2 + 20 + 16) + 32 * (2 + 3 + 3 + 1 + 9) + NOTE_DATA_LEN;
+        1 + 32 + (1 + 2 + 12 + 5 + 5) + (2 + 20 + 16) + 32 * 2 + calldata::TRANSACTION_LEN;
 
     /// Encodes the transaction; integers and elements are big-endian.
     ///
@@ -42,11 +43,14 @@ impl Transaction {
         out.integer(amount, 16);
         out.element(&self.terms);
         out.element(&self.assets_root);
-        out.elements(self.nullifiers.iter().map(Nullifier::element));
-        out.elements(self.commitments.iter().map(NoteCommitment::element));
-        out.element(&self.ephemeral);
-        out.elements(self.audit.as_flattened());
-        out.bytes(&self.note_data.0);
+        let data = Data {
+            nullifiers: self.nullifiers,
+            commitments: self.commitments,
+            ephemeral: self.ephemeral,
+            audit: self.audit,
+            note_data: self.note_data,
+        };
+        data.write(&mut out);
         out.finish()
     }
 
@@ -86,14 +90,13 @@ impl Transaction {
         }
         let terms = input.element("terms")?;
         let assets_root = input.element("assets root")?;
-        let nullifiers = input.elements("nullifier")?.map(Nullifier::new);
-        let commitments = input.elements("commitment")?.map(NoteCommitment::new);
-        let ephemeral = input.element("ephemeral")?;
-        let mut audit = [[Fr::from(0u64); 3]; 3];
-        for ciphertext in &mut audit {
-            *ciphertext = input.elements("audit")?;
-        }
-        let note_data = NoteData(input.array()?);
+        let Data {
+            nullifiers,
+            commitments,
+            ephemeral,
+            audit,
+            note_data,
+        } = Data::read(&mut input)?;
         input.finish()?;
         Ok(Self {
             anchor,
@@ -106,6 +109,41 @@ impl Transaction {
             ephemeral,
             audit,
             note_data,
+        })
+    }
+}
+
+/// What a transaction publishes on L1 besides a withdrawal.
+pub(crate) struct Data {
+    pub(crate) nullifiers: [Nullifier; 3],
+    pub(crate) commitments: [NoteCommitment; 3],
+    pub(crate) ephemeral: Fr,
+    pub(crate) audit: AuditWords,
+    pub(crate) note_data: NoteData,
+}
+
+impl Data {
+    /// Writes [`calldata::TRANSACTION_LEN`] bytes: nullifiers of 24 bytes, commitments, ephemeral
+    /// and audit words of 32, note data.
+    pub(crate) fn write(&self, out: &mut Writer) {
+        for nullifier in &self.nullifiers {
+            out.bytes(&nullifier.to_bytes());
+        }
+        out.elements(self.commitments.iter().map(NoteCommitment::element));
+        out.element(&self.ephemeral);
+        out.elements(&self.audit.0);
+        out.bytes(&self.note_data.0);
+    }
+
+    /// Reads what [`Data::write`] writes.
+    pub(crate) fn read(input: &mut Reader<'_>) -> Result<Self, CodecError> {
+        let mut nullifier = || Ok(Nullifier::from_bytes(&input.array()?));
+        Ok(Self {
+            nullifiers: [nullifier()?, nullifier()?, nullifier()?],
+            commitments: input.elements("commitment")?.map(NoteCommitment::new),
+            ephemeral: input.element("ephemeral")?,
+            audit: AuditWords(input.elements("audit")?),
+            note_data: NoteData(input.array()?),
         })
     }
 }

@@ -35,8 +35,8 @@ fn words_stand_where_the_specification_says() {
     assert_eq!(words[7..10], tx.nullifiers.map(Fr::from));
     assert_eq!(words[10..13], tx.commitments.map(Fr::from));
     assert_eq!(words[13], tx.ephemeral);
-    assert_eq!(words[14..23], *tx.audit.as_flattened());
-    assert_eq!(words[23..], tx.note_data.to_words());
+    assert_eq!(words[14..19], tx.audit.0);
+    assert_eq!(words[19..], tx.note_data.to_words());
     assert_eq!(
         Fr::from(tx.digest(&context)),
         hash(Domain::Transaction, &words)
@@ -117,11 +117,12 @@ fn words_with_stray_bits_are_refused() {
     assert_eq!(refuse(3, words[3] + big), overflow("header"));
     assert_eq!(refuse(4, words[4] + big), overflow("withdraw target"));
     assert_eq!(refuse(5, words[5] + big), overflow("withdraw amount"));
-    assert_eq!(refuse(23, -Fr::from(1u64)), overflow("note data"));
-    assert_eq!(
-        refuse(28, words[28] + Fr::from(1u64)),
-        CodecError::Padding { field: "note data" }
-    );
+    for nullifier in 7..10 {
+        let above = words[nullifier] + Fr::from(1u128 << 96) * Fr::from(1u128 << 96);
+        assert_eq!(refuse(nullifier, above), overflow("nullifier"));
+    }
+    assert_eq!(refuse(19, -Fr::from(1u64)), overflow("note data"));
+    assert_eq!(refuse(21, Fr::from(1u128 << 72)), overflow("note data"));
     // Kind 1 with a target, then with an amount.
     let transfer = words[3] - Fr::from(1u64);
     assert_eq!(refuse(3, transfer), CodecError::UnexpectedWithdrawal);
@@ -132,15 +133,15 @@ fn wire_form_is_exact() {
     for withdraw in [false, true] {
         let tx = sample(withdraw);
         let bytes = tx.to_bytes();
-        assert_eq!((bytes.len(), Transaction::ENCODED_LEN), (841, 841));
+        assert_eq!((bytes.len(), Transaction::ENCODED_LEN), (591, 591));
         assert_eq!(Transaction::from_bytes(&bytes), Ok(tx));
-        for len in [0, 840, 842] {
+        for len in [0, 590, 592] {
             let mut bytes = bytes.clone();
             bytes.resize(len, 0);
             assert_eq!(
                 Transaction::from_bytes(&bytes),
                 Err(CodecError::Length {
-                    expected: 841,
+                    expected: 591,
                     found: len
                 })
             );
@@ -157,7 +158,7 @@ fn wire_form_refuses_noncanonical_fields() {
         Transaction::from_bytes(&bytes).unwrap_err()
     };
     assert_eq!(with(0, &[0]), CodecError::Version(0));
-    assert_eq!(with(0, &[1]), CodecError::Version(1));
+    assert_eq!(with(0, &[2]), CodecError::Version(2));
     assert_eq!(
         with(33, &[5]),
         CodecError::Reserved {
@@ -174,10 +175,9 @@ fn wire_form_refuses_noncanonical_fields() {
     modulus[31] += 1;
     let fields = [(1, "anchor"), (96, "terms"), (128, "assets root")]
         .into_iter()
-        .chain((0..3).map(|i| (160 + 32 * i, "nullifier")))
-        .chain((0..3).map(|i| (256 + 32 * i, "commitment")))
-        .chain([(352, "ephemeral")])
-        .chain((0..9).map(|i| (384 + 32 * i, "audit")));
+        .chain((0..3).map(|i| (232 + 32 * i, "commitment")))
+        .chain([(328, "ephemeral")])
+        .chain((0..5).map(|i| (360 + 32 * i, "audit")));
     for (at, field) in fields {
         assert_eq!(with(at, &modulus), CodecError::NotCanonical { field });
     }
@@ -190,11 +190,11 @@ fn submission_is_the_transaction_then_the_proof() {
         proof: ProofBytes::new(std::array::from_fn(|i| i as u8)),
     };
     let bytes = submission.to_bytes();
-    assert_eq!((bytes.len(), Submission::ENCODED_LEN), (969, 969));
-    assert_eq!(bytes[841..], *submission.proof.as_bytes());
+    assert_eq!((bytes.len(), Submission::ENCODED_LEN), (719, 719));
+    assert_eq!(bytes[591..], *submission.proof.as_bytes());
     assert_eq!(Submission::from_bytes(&bytes), Ok(submission));
     assert!(matches!(
-        Submission::from_bytes(&bytes[..963]),
+        Submission::from_bytes(&bytes[..713]),
         Err(CodecError::Length { .. })
     ));
     let mut wrong = bytes.clone();
@@ -216,7 +216,7 @@ proptest! {
     fn decoding_is_canonical(
         seed: u64,
         withdraw: bool,
-        flips in prop::collection::vec((0usize..841, 1u8..), 0..4),
+        flips in prop::collection::vec((0usize..591, 1u8..), 0..4),
     ) {
         let tx = transaction(&mut rng(seed), Fr::rand(&mut rng(seed)), withdraw);
         let mut bytes = tx.to_bytes();

@@ -57,7 +57,7 @@ fn make(
         header: Header::new(kind, AssetId(0), 1, expiry).unwrap(),
         withdrawal: None,
         terms: Fr::from(terms),
-        nullifiers: nullifiers.map(|nf| Nullifier::new(Fr::from(nf))),
+        nullifiers: nullifiers.map(|nf| Nullifier::of(Fr::from(nf))),
         commitments: [1u64, 2, 3].map(|i| NoteCommitment::new(Fr::from(seed * 10 + i))),
         ephemeral: Fr::from(rand::Rng::r#gen::<u64>(&mut rng)),
         audit: Default::default(),

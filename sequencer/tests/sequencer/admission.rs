@@ -235,7 +235,7 @@ async fn refuses_by_the_stateless_rules() {
             tx.nullifiers[2] = tx.nullifiers[0]
         }),
         ("reserved_nullifier", |tx| {
-            tx.nullifiers[1] = Nullifier::new(Fr::from(0u64))
+            tx.nullifiers[1] = Nullifier::of(Fr::from(0u64))
         }),
         ("zero_commitment", |tx| {
             tx.commitments[1] = NoteCommitment::new(Fr::from(0u64))
@@ -322,7 +322,7 @@ async fn of_many_at_once_that_spend_one_note_exactly_one_gets_in() {
             idle(world.config())
         };
         let node = world.start(config).await;
-        let shared = Nullifier::new(Fr::from(12345u64));
+        let shared = Nullifier::of(Fr::from(12345u64));
         let all: Vec<_> = (0..32)
             .map(|i| {
                 let mut tx = world.transaction();

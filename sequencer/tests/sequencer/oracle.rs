@@ -714,7 +714,7 @@ async fn the_contract_is_followed() {
         (submitted.status, submitted.field("status")),
         (202, "pending")
     );
-    tx.nullifiers[0] = Nullifier::new(Fr::from(tx.nullifiers[0]) + Fr::from(1u64));
+    tx.nullifiers[0] = Nullifier::of(Fr::from(tx.nullifiers[0]) + Fr::from(1u64));
     tx.anchor = State::genesis().anchor(&(snapshot.digest() + Fr::from(1u64)));
     let refused = node.submit_bytes(prove_under(&tx, &context)).await;
     assert_problem(&refused, 409, "unknown_anchor");

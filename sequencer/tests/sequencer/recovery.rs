@@ -155,7 +155,7 @@ async fn a_changed_batch_with_a_matching_commitment_is_found() {
         let mut record = batch(store, index);
         let mut published = PublishedBatch::from_bytes(&record.published).unwrap();
         let nullifier = &mut published.transactions[0].nullifiers[0];
-        *nullifier = Nullifier::new(Fr::from(*nullifier) + Fr::from(1u64));
+        *nullifier = Nullifier::of(Fr::from(*nullifier) + Fr::from(1u64));
         record.commitment = data_commitment(&published.words());
         record.published = published.to_bytes();
         put::<Batches>(store, &index, &record);

@@ -869,7 +869,7 @@ pub fn transaction(anchor: Anchor, assets_root: Fr) -> Transaction {
     use ark_ec::{AffineRepr, CurveGroup};
     let mut rng = rand::thread_rng();
     let mut word = || Fr::from(rng.r#gen::<u128>());
-    let nullifiers = [word(), word(), word()].map(Nullifier::new);
+    let nullifiers = [word(), word(), word()].map(Nullifier::of);
     let commitments = [word(), word(), word()].map(NoteCommitment::new);
     let audit = [
         [word(), word(), word()],

@@ -135,7 +135,7 @@ pub fn created(code: &[u8]) -> Bytes {
 /// its proof.
 pub fn transfer(random: &mut impl Rng, anchor: Anchor, assets_root: Fr, now: u64) -> Transaction {
     let mut word = || Fr::from(random.r#gen::<u128>());
-    let nullifiers = [word(), word(), word()].map(Nullifier::new);
+    let nullifiers = [word(), word(), word()].map(Nullifier::of);
     let commitments = [word(), word(), word()].map(NoteCommitment::new);
     let audit = [(); 3].map(|()| [word(), word(), word()]);
     let secret = Scalar::from(random.r#gen::<u128>());

@@ -121,6 +121,17 @@ impl Layout<'_> {
         self.gate(Some(product), linear, constant, Result::New)
     }
 
+    /// Returns flag·(a − b) − flag: how many integers lie between b and a if `flag` is 1, else 0.
+    pub(crate) fn between_if(&mut self, flag: Wire, a: Wire, b: Wire) -> Wire {
+        let product = Product {
+            first: flag,
+            second: a,
+            third: Some(b),
+            weights: [Fr::ONE, -Fr::ONE, Fr::ZERO],
+        };
+        self.gate(Some(product), &[(-Fr::ONE, flag)], Fr::ZERO, Result::New)
+    }
+
     /// Returns a·b.
     pub(crate) fn mul(&mut self, a: Wire, b: Wire) -> Wire {
         self.mul_add(a, b, None)

@@ -3,32 +3,28 @@
 //! First the subtree of all new leaves (nf, hint) is appended. Then each nullifier is linked: its
 //! low leaf (v, n), with v < nf < n and n = hint, becomes (v, nf).
 //!
-//! **Comparison.** v, d₁ = nf − v − 1, d₂ = n − nf − 1 and d₃ = r − 1 − n are each cut into two
-//! looked-up limbs of 130 bits. As integers, the limbs of all four add up to r − 3. Therefore v +
-//! d₁ + 1 and v + d₁ + d₂ + 2, which equal nf and n in the field, are their canonical integers, and
-//! v < nf < n ≤ r − 1. In an inactive slot the equations for nf and n do not apply.
+//! **Comparison.** nf, d₁ = nf − v − 1 and d₂ = n − nf − 1 are each looked up as integers below 2¹⁹².
+//! So is v, because every value in a leaf is 0 or a nullifier that some batch looked up. Therefore
+//! nf − v − 1 lies between −2¹⁹² and 2¹⁹² as an integer. A negative one would be an element above
+//! 2¹⁹², so v < nf. And n = nf + 1 + d₂ < 2¹⁹³ is the canonical integer of n, so nf < n. In an
+//! inactive slot all three are 0.
 
-use ark_ff::{PrimeField, Zero};
+use ark_ff::{BigInteger, PrimeField, Zero};
 use halo2curves::bn256::Fr;
-use halo2curves::ff::Field;
 use subrosa_protocol::batch::{BatchWitness, LinkWitness};
 use subrosa_protocol::domain::Domain;
-use subrosa_protocol::layout::word;
+use subrosa_protocol::layout::{NULLIFIER_BITS, word};
 use subrosa_protocol::poseidon;
 use subrosa_protocol::tree::empty_root;
 
 use super::native::{active, require};
 use super::subtree;
 use crate::chips::merkle::{Level, hinted, hinted_path, same_path, siblings};
-use crate::config::TABLE_BITS;
-use crate::convert::{bits, power_of_two, to_halo2};
+use crate::convert::to_halo2;
 use crate::layout::{Hint, Input, Layout, Wire};
 use crate::parts::slot::SlotWires;
 use crate::parts::state::StateWires;
 use crate::rules::Rule;
-
-/// Bits of a limb.
-const LIMB: usize = 10 * TABLE_BITS;
 
 /// Checks B6 and B7 natively: the new leaves, then the links in order.
 pub(crate) fn check(witness: &BatchWitness) -> Result<(), Rule> {
@@ -72,10 +68,18 @@ fn linked(
         poseidon::hash(Domain::NullifierLeaf, &message)
     };
     let holds = link.path.root(leaf(&link.low_next)) == *root
-        && link.low_value.into_bigint() < nullifier.into_bigint()
-        && nullifier.into_bigint() < link.low_next.into_bigint()
+        && between(&link.low_value, nullifier, &link.low_next)
         && link.low_next == link.hint;
     holds.then(|| link.path.root(leaf(nullifier)))
+}
+
+/// Whether low < nullifier < next, all three no wider than the circuit admits. The circuit relies on
+/// the width of `low`, which the tree has.
+fn between(low: &ark_bn254::Fr, nullifier: &ark_bn254::Fr, next: &ark_bn254::Fr) -> bool {
+    let fits =
+        |difference: ark_bn254::Fr| difference.into_bigint().num_bits() as usize <= NULLIFIER_BITS;
+    let one = ark_bn254::Fr::from(1u64);
+    fits(*nullifier) && fits(*nullifier - low - one) && fits(*next - nullifier - one)
 }
 
 /// Returns the new leaf of a nullifier, H(NULLIFIER_LEAF; nf, hint) or 0 in an inactive slot, and
@@ -118,14 +122,8 @@ fn append(
     (after, hints, place)
 }
 
-/// Witnesses a value as two limbs of 130 bits.
-fn limbs(layout: &mut Layout<'_>, value: Fr) -> [Wire; 2] {
-    let low = layout.ranged_hint(bits(&value, 0, LIMB), LIMB);
-    let high = layout.ranged_hint(bits(&value, LIMB, 254 - LIMB), LIMB);
-    [low, high]
-}
-
-/// Constrains low < nullifier < next if the slot is active.
+/// Constrains low < nullifier < next if the slot is active. `low` must be below 2¹⁹². In an inactive
+/// slot the nullifier must be 0.
 pub(crate) fn compare(
     layout: &mut Layout<'_>,
     active: Wire,
@@ -133,57 +131,11 @@ pub(crate) fn compare(
     nullifier: Wire,
     next: Wire,
 ) {
-    let bound = -Fr::from(3);
-    let (first, second, third) = if bool::from(active.value.is_zero()) {
-        (Fr::ZERO, Fr::ZERO, bound - low.value)
-    } else {
-        (
-            nullifier.value - low.value - Fr::ONE,
-            next.value - nullifier.value - Fr::ONE,
-            -Fr::ONE - next.value,
-        )
-    };
-    let shift = power_of_two(LIMB);
-    let v = limbs(layout, low.value);
-    let d1 = limbs(layout, first);
-    let d2 = limbs(layout, second);
-    let d3 = limbs(layout, third);
-    layout.assert_linear(&[(Fr::ONE, v[0]), (shift, v[1])], Fr::ZERO, low);
-    let above_low = layout.linear(&[(Fr::ONE, low), (Fr::ONE, d1[0]), (shift, d1[1])], Fr::ONE);
-    layout.assert_equal_if(active, above_low, nullifier);
-    let above_nullifier = layout.linear(
-        &[(Fr::ONE, nullifier), (Fr::ONE, d2[0]), (shift, d2[1])],
-        Fr::ONE,
-    );
-    layout.assert_equal_if(active, above_nullifier, next);
-
-    // Σ low limbs = (r − 3) mod 2^130 + carry·2^130, and Σ high limbs + carry = (r − 3) >> 130. All
-    // terms are far below r, so both equations hold over the integers.
-    let low_bound = bits(&bound, 0, LIMB);
-    let high_bound = bits(&bound, LIMB, 254 - LIMB);
-    let low_sum = v[0].value + d1[0].value + d2[0].value + d3[0].value;
-    let carry = layout.ranged_hint(bits(&(low_sum - low_bound), LIMB, 254 - LIMB), TABLE_BITS);
-    let minus = -Fr::ONE;
-    layout.assert_linear(
-        &[
-            (minus, d1[0]),
-            (minus, d2[0]),
-            (minus, d3[0]),
-            (shift, carry),
-        ],
-        low_bound,
-        v[0],
-    );
-    layout.assert_linear(
-        &[
-            (minus, d1[1]),
-            (minus, d2[1]),
-            (minus, d3[1]),
-            (minus, carry),
-        ],
-        high_bound,
-        v[1],
-    );
+    layout.range(nullifier.into(), NULLIFIER_BITS);
+    for (greater, less) in [(nullifier, low), (next, nullifier)] {
+        let between = layout.between_if(active, greater, less);
+        layout.range(between.into(), NULLIFIER_BITS);
+    }
 }
 
 /// Links one nullifier under `root` and returns the next root.

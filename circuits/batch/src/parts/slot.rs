@@ -92,7 +92,7 @@ pub(crate) fn check_withdrawals(witness: &BatchWitness) -> Result<(), Rule> {
 pub(crate) struct SlotWires {
     /// 1 if the slot holds a transaction, else 0.
     pub(crate) active: Wire,
-    /// The 29 words: the cells that the digest absorbs.
+    /// The 22 words: the cells that the digest absorbs.
     pub(crate) words: [Wire; WORDS],
     /// Digest x, the public input of the client's proof.
     pub(crate) digest: Wire,

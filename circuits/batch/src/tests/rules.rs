@@ -266,6 +266,20 @@ fn b7_links() {
     false_witness(Rule::B7, |w| w.new.nullifier_root += one());
 }
 
+/// A nullifier of more than 192 bits lies between the members as an integer, or as the difference
+/// that wraps, and is refused all the same.
+#[test]
+fn b7_nullifier_of_more_than_192_bits() {
+    for excess in [power_of_two(192), power_of_two(253), -one()] {
+        false_witness(Rule::B7, |w| {
+            w.slots[0].words[word::NULLIFIERS.start] = excess;
+        });
+        false_witness(Rule::B7, |w| {
+            w.slots[1].words[word::NULLIFIERS.start + 2] += excess;
+        });
+    }
+}
+
 /// A nullifier that is already a member cannot be linked: no low leaf, its own included, has an
 /// interval that contains it.
 #[test]

@@ -7,7 +7,7 @@ use rand_chacha::ChaCha20Rng;
 use subrosa_protocol::asset::AssetId;
 use subrosa_protocol::batch::{BatchWitness, Shape};
 use subrosa_protocol::element::{Anchor, NoteCommitment, Nullifier};
-use subrosa_protocol::encryption::NoteData;
+use subrosa_protocol::encryption::{AuditWords, NOTE_DATA_LEN, NoteData};
 use subrosa_protocol::keys::{Seed, SpendKey};
 use subrosa_protocol::ledger::{BatchInput, Config, Deposit, Ledger};
 use subrosa_protocol::transaction::{Context, Header, Kind, Transaction, Withdrawal};
@@ -61,7 +61,7 @@ impl Scenario {
             1 => TIME,
             _ => rng.gen_range(0..TIME),
         };
-        let mut note_data = [0u8; 169];
+        let mut note_data = [0u8; NOTE_DATA_LEN];
         rng.fill(&mut note_data[..]);
         Transaction {
             anchor,
@@ -80,10 +80,10 @@ impl Scenario {
                 amount: rng.gen_range(1..=u128::MAX),
             }),
             terms,
-            nullifiers: std::array::from_fn(|_| Nullifier::new(Fr::rand(rng))),
+            nullifiers: std::array::from_fn(|_| Nullifier::of(Fr::rand(rng))),
             commitments: std::array::from_fn(|_| NoteCommitment::new(Fr::rand(rng))),
             ephemeral: key.public().y,
-            audit: std::array::from_fn(|_| std::array::from_fn(|_| Fr::rand(rng))),
+            audit: AuditWords(std::array::from_fn(|_| Fr::rand(rng))),
             note_data: NoteData(note_data),
         }
     }

@@ -2,8 +2,8 @@
 
 use crate::witness::{LoanWitness, Step};
 use std::fmt;
-use subrosa_protocol::encryption::{EphemeralKey, OutputPlaintext};
-use subrosa_protocol::loan::{DISCLOSURE_LEN, Debt, Filler, Loan, Position, step_keys};
+use subrosa_protocol::encryption::{EphemeralKey, NoteData};
+use subrosa_protocol::loan::{Debt, Filler, Loan, Position, step_keys};
 use subrosa_protocol::market::PriceSnapshot;
 use subrosa_protocol::note::Note;
 use subrosa_protocol::transaction::Header;
@@ -71,41 +71,34 @@ impl LoanStep {
 
 impl LoanWitness {
     /// Returns output 0 of a step that spends a position, with the given value.
-    pub(super) fn successor(&self, value: u128) -> OutputPlaintext {
+    pub(super) fn successor(&self, value: u128) -> Note {
         let loan = &self.loan;
         let state = Position {
             collateral: value,
             debt: self.after,
         };
-        OutputPlaintext {
-            recipient: if self.after.amount == 0 {
-                loan.borrower
-            } else {
-                loan.lender
-            },
-            note: loan.successor(&state, step_keys(&loan.salt, self.after.sequence).rcm),
-        }
+        loan.successor(&state, step_keys(&loan.salt, self.after.sequence).rcm)
     }
 
     /// Returns output 1 of a step that repays debt, or `None` without a repayment.
-    pub(super) fn repayment(&self) -> Option<OutputPlaintext> {
+    pub(super) fn repayment(&self) -> Option<Note> {
         let loan = &self.loan;
         let repaid = self.owed.checked_sub(self.after.amount)?;
-        (self.step == Step::Adjust && repaid != 0).then(|| OutputPlaintext {
-            recipient: loan.lender,
-            note: loan.repayment(repaid, step_keys(&loan.salt, self.after.sequence).repayment),
+        (self.step == Step::Adjust && repaid != 0).then(|| {
+            let keys = step_keys(&loan.salt, self.after.sequence);
+            loan.repayment(repaid, keys.repayment)
         })
     }
 
-    /// Returns the first bytes of the note data: the sealed disclosure of output 0. `lent` is what
-    /// the lender adds to a renewed loan.
-    pub(super) fn disclosure(
+    /// Returns the note data: the sealed disclosure of output 0. `lent` is what the lender adds to a
+    /// renewed loan.
+    pub(super) fn note_data(
         &self,
         made: &Note,
         lent: u128,
         ephemeral: &EphemeralKey,
         ovk: &[u8; 32],
-    ) -> [u8; DISCLOSURE_LEN] {
+    ) -> NoteData {
         let keys = step_keys(&self.loan.salt, self.after.sequence);
         let cm0 = made.commitment();
         let disclosure = self.loan.disclosure(made.value, &self.after);
@@ -116,7 +109,7 @@ impl LoanWitness {
                 Filler::for_step(ovk, &ephemeral.y(), &cm0, &disclosure)
             }
         };
-        filler.bytes(&disclosure.seal(&keys, &cm0, filler.words()))
+        filler.note_data(&disclosure.seal(&keys, &cm0, filler.words()))
     }
 }
 

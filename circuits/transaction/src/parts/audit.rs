@@ -2,18 +2,20 @@
 
 use crate::Rule;
 use crate::gadgets::edwards::{Digits, SCALAR_BITS, mul, mul_generator, on_curve};
-use crate::gadgets::range::bit_wires;
+use crate::gadgets::range::{bit_wires, canonical_bits, recompose};
 use crate::gadgets::{Builder, Num, Synthesis, poseidon};
 use crate::parts::slots::{Choices, SlotWires};
 use crate::parts::wires::NotesWires;
 use crate::raw::RawWitness;
 use crate::witness::{ARITY, Witness};
-use crate::words::{AUDIT, COMMITMENTS, EPHEMERAL, Words};
+use crate::words::{AUDIT, COMMITMENTS, EPHEMERAL, Words, power_of_two};
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ed_on_bn254::EdwardsAffine;
 use ark_ff::PrimeField;
 use subrosa_protocol::domain::Domain;
 use subrosa_protocol::element::OwnerId;
+use subrosa_protocol::encryption::{AuditWords, audit_packed};
+use subrosa_protocol::layout::audit;
 use subrosa_protocol::poseidon::hash3;
 
 /// Checks T14 and T15 natively.
@@ -38,12 +40,11 @@ pub(crate) fn check(witness: &Witness, words: &Words, sender: OwnerId) -> Result
         let shared = slot.info.auditor.mul_bigint(esk).into_affine();
         let pads = hash3(Domain::Audit, &[shared.y, words[COMMITMENTS.start + i]]);
         let plain = [
-            output.note.packed(),
+            audit_packed(&output.note, sender.tag()),
             output.note.owner.into(),
-            sender.into(),
         ];
-        for (j, (plain, pad)) in plain.iter().zip(pads).enumerate() {
-            if words[AUDIT.start + ARITY * i + j] != *plain + pad {
+        for (place, (plain, pad)) in AuditWords::places(i).zip(plain.iter().zip(pads)) {
+            if words[AUDIT.start + place] != *plain + pad {
                 return Err(Rule::T15);
             }
         }
@@ -73,6 +74,10 @@ pub(crate) fn constrain(
         on_curve(b, &slot.auditor)?;
         shared.push(mul(b, &digits, &slot.auditor)?.y);
     }
+    // The lowest bits of the canonical integer: those of owner + r would name another sender.
+    let bits = canonical_bits(b, &notes.owner)?;
+    let tag = recompose(b, &bits[..audit::SENDER.width]);
+    let sender = tag.times(power_of_two(audit::SENDER.offset));
     for (i, (output, choice)) in notes.outputs.iter().zip(&choices.outputs).enumerate() {
         let secret = choice.pick(b, [&shared[0], &shared[1], &shared[2]])?;
         let pads = poseidon::hash3(
@@ -80,9 +85,9 @@ pub(crate) fn constrain(
             Domain::Audit,
             &[secret, words[COMMITMENTS.start + i].clone()],
         )?;
-        let plain = [&output.packed, &output.owner, &notes.owner];
-        for (j, (plain, pad)) in plain.into_iter().zip(&pads).enumerate() {
-            b.equal(&plain.plus(pad), &words[AUDIT.start + ARITY * i + j])?;
+        let plain = [output.packed.plus(&sender), output.owner.clone()];
+        for (place, (plain, pad)) in AuditWords::places(i).zip(plain.iter().zip(&pads)) {
+            b.equal(&plain.plus(pad), &words[AUDIT.start + place])?;
         }
     }
     Ok(())

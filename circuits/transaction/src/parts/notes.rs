@@ -2,7 +2,7 @@
 
 use crate::Rule;
 use crate::gadgets::edwards::{Point, on_curve};
-use crate::gadgets::range::{bit_wires, low_bits, range, recompose};
+use crate::gadgets::range::{bit_wires, canonical_bits, low_bits, range, recompose};
 use crate::gadgets::{Builder, Num, Synthesis, merkle, poseidon};
 use crate::parts::slots::three;
 use crate::parts::wires::{LoanWires, NoteWires, NotesWires};
@@ -13,6 +13,7 @@ use ark_bn254::Fr;
 use ark_ff::Zero;
 use subrosa_protocol::domain::Domain;
 use subrosa_protocol::element::{Anchor, OwnerId};
+use subrosa_protocol::layout::NULLIFIER_BITS;
 use subrosa_protocol::loan::Loan;
 use subrosa_protocol::note::{Note, NoteClass, dummy_nullifier, nullifier};
 use subrosa_protocol::poseidon::hash;
@@ -34,7 +35,7 @@ pub(crate) fn check(witness: &Witness, words: &Words) -> Result<OwnerId, Rule> {
     for (i, input) in witness.inputs.iter().enumerate() {
         // T22 and T23 determine class and aux of input 0.
         let expected = match position {
-            Some(loan) if i == 0 => loan.lender.owner,
+            Some(loan) if i == 0 => loan.lender,
             _ => owner,
         };
         if input.note.owner != expected || (i != 0 && !cash(&input.note)) {
@@ -144,7 +145,10 @@ pub(crate) fn constrain(
         b.enter(Rule::T4);
         let message = [key, commitment, leaf_index];
         let domains = [Domain::Nullifier, Domain::NullifierDummy];
-        let nullifier = poseidon::hash_under(b, &dummy, domains, &message)?;
+        let hash = poseidon::hash_under(b, &dummy, domains, &message)?;
+        // Of the canonical integer: the lowest bits of hash + r would be a second nullifier.
+        let bits = canonical_bits(b, &hash)?;
+        let nullifier = recompose(b, &bits[..NULLIFIER_BITS]);
         b.equal(&nullifier, &words[NULLIFIERS.start + i])?;
 
         b.enter(Rule::T5);

@@ -51,6 +51,7 @@ pub(crate) fn check_choices(witness: &Witness, words: &Words, fields: &Fields) -
     }
     let right = if fields.kind == Fr::from(2u64) {
         has_asset(witness.withdraw_slot, fields.target_asset)
+            && Fr::from(witness.outputs[0].note.asset.0) == fields.target_asset
             && !words[AMOUNT].is_zero()
             && !fields.recipient.is_zero()
     } else {
@@ -178,6 +179,9 @@ pub(crate) fn constrain_choices(
         asset = asset.plus(&b.mul(bit, id)?);
     }
     b.equal(&asset, &header.target_asset)?;
+    // Its auditor reads there who withdraws. The output may hold nothing.
+    let first = &assets[1][0];
+    b.enforce(&header.withdraws, &first.minus(&asset), &zero)?;
     let idle = b.one().minus(&header.withdraws);
     for number in [&header.amount, &header.recipient] {
         // Nonzero if the kind is 2, otherwise zero. An unused inverse is held at zero.

@@ -1,4 +1,4 @@
-//! The leg of a swap: T19 to T21 and T35 (spec: *Swaps*, Legs).
+//! The leg of a swap: T19, T20 and T35 (spec: *Swaps*, Legs), and whose the change is: T21.
 //!
 //! The leg delivers output 0 itself. Its packed part, owner and aux enter the digest of the terms
 //! as they enter the commitment, so no other amount, asset or receiver can stand in the terms.
@@ -25,8 +25,10 @@ use ark_ff::Zero;
 use subrosa_protocol::domain::Domain;
 use subrosa_protocol::element::OwnerId;
 use subrosa_protocol::layout::note;
+use subrosa_protocol::note::Note;
 use subrosa_protocol::poseidon::{hash, hash3};
 use subrosa_protocol::swap::Side;
+use subrosa_protocol::transaction::Kind;
 
 /// Bits of asset and value, above the class in a note's packed part.
 const REST_BITS: usize = note::ASSET.width + note::VALUE.width;
@@ -38,10 +40,17 @@ pub(crate) fn check(
     fields: &Fields,
     owner: OwnerId,
 ) -> Result<(), Rule> {
-    let Some(side) = fields.side() else {
+    let [first, second, third] = witness.outputs.each_ref().map(|output| &output.note);
+    let side = fields.side();
+    let withdraws = fields.kind == Fr::from(Kind::Withdraw as u64);
+    let own = |note: &Note| note.owner == owner;
+    if !own(third) || (side.is_some() && !own(second)) || (withdraws && !own(first)) {
+        return Err(Rule::T21);
+    }
+    let Some(side) = side else {
         return Ok(());
     };
-    let [delivery, change @ ..] = &witness.outputs;
+    let [delivery, ..] = &witness.outputs;
     let Some(counter) = &witness.counter_leg else {
         return Err(Rule::T19);
     };
@@ -70,9 +79,6 @@ pub(crate) fn check(
     if delivery.note.rcm != [a, b][side.index()] {
         return Err(Rule::T20);
     }
-    if change.iter().any(|output| output.note.owner != owner) {
-        return Err(Rule::T21);
-    }
     let class = field(counter.packed, note::CLASS);
     let is_word = fits(from_field(counter.packed, note::ASSET), REST_BITS);
     if !is_word || !fits(class, 1) || (!class.is_zero() && counter.owner != owner) {
@@ -94,7 +100,7 @@ pub(crate) fn constrain(
     let zero = b.constant(Fr::zero());
     let leg = header.swap_a.plus(&header.swap_b);
     let other = b.one().minus(&leg);
-    let [delivery, change @ ..] = &notes.outputs;
+    let [delivery, second, third] = &notes.outputs;
     let counter_packed = b.witness(raw.counter_packed)?;
     let counter_owner = b.witness(raw.counter_owner)?;
     let counter_aux = b.witness(raw.counter_aux)?;
@@ -128,9 +134,13 @@ pub(crate) fn constrain(
     b.enforce(&leg, &rcm.minus(&delivery.rcm), &zero)?;
 
     b.enter(Rule::T21);
-    for output in change {
-        b.enforce(&leg, &output.owner.minus(&notes.owner), &zero)?;
-    }
+    b.equal(&third.owner, &notes.owner)?;
+    b.enforce(&leg, &second.owner.minus(&notes.owner), &zero)?;
+    b.enforce(
+        &header.withdraws,
+        &delivery.owner.minus(&notes.owner),
+        &zero,
+    )?;
 
     b.enter(Rule::T35);
     let class = b.witness(field(counter_packed.value(), note::CLASS))?;

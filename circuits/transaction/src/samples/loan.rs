@@ -9,7 +9,7 @@ use ark_std::rand::{CryptoRng, Rng, RngCore};
 use subrosa_protocol::asset::AssetId;
 use subrosa_protocol::keys::{Seed, ViewingKey};
 use subrosa_protocol::loan::{
-    Agreement, CURE, Debt, Loan, Position, RAMP_BITS, Renewal, most_seizable, needed,
+    Agreement, CURE, Debt, Loan, PartyKeys, Position, RAMP_BITS, Renewal, most_seizable, needed,
 };
 use subrosa_protocol::market::{MARKETS, Market, Markets, PRICE_SCALE, Price, PriceSnapshot};
 use subrosa_protocol::swap::{Salt, Side, Terms};
@@ -184,6 +184,7 @@ impl Plan {
                 renewed: renewed.clone(),
                 before: self.before.debt,
                 loan: self.loan.clone(),
+                parties: self.party_keys(),
                 collateral: self.left,
                 lent: self.lent,
                 borrower_side: self.side,
@@ -193,6 +194,7 @@ impl Plan {
         }
         let agreement = Agreement {
             loan: self.loan.clone(),
+            parties: self.party_keys(),
             collateral: if self.lends {
                 self.before.collateral
             } else {
@@ -206,6 +208,22 @@ impl Plan {
             expiry: self.window[1],
         };
         agreement.terms().expect("two assets and two owners")
+    }
+
+    /// Returns the encryption keys of borrower and lender. A party that a test put in their place
+    /// gets the actor's.
+    fn party_keys(&self) -> PartyKeys {
+        let keys = self.parties.each_ref().map(ViewingKey::from_seed);
+        let key_of = |owner| {
+            keys.iter()
+                .find(|k| k.owner == owner)
+                .unwrap_or(&keys[0])
+                .pk
+        };
+        PartyKeys {
+            borrower: key_of(self.loan.borrower),
+            lender: key_of(self.loan.lender),
+        }
     }
 
     /// Returns the repaid amount.
@@ -317,7 +335,7 @@ fn random_loan(
     let [_, collateral, debt] = SAMPLE_ASSETS;
     let [borrower, lender] = parties
         .each_ref()
-        .map(|seed| ViewingKey::from_seed(seed).address());
+        .map(|seed| ViewingKey::from_seed(seed).owner);
     Loan {
         borrower,
         lender,

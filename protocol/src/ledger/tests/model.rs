@@ -105,7 +105,7 @@ fn check_witness(witness: &BatchWitness, batch: &BatchInput) {
             }
             None => {
                 assert!(!witness.active);
-                assert_eq!(witness.words, [zero; 29]);
+                assert_eq!(witness.words, [zero; crate::transaction::WORDS]);
                 anchor(empty_root(DEPTH))
             }
         };

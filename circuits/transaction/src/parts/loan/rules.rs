@@ -33,16 +33,16 @@ pub(super) fn check(
     let loan = &step.loan;
     let made = &witness.outputs[0].note;
     let actor = match step.step {
-        Step::Open | Step::Renew | Step::Adjust => loan.borrower.owner,
-        Step::Liquidate => loan.lender.owner,
+        Step::Open | Step::Renew | Step::Adjust => loan.borrower,
+        Step::Liquidate => loan.lender,
     };
     if owner != actor {
         return Err(Rule::T24);
     }
     let holder = if step.after.amount == 0 {
-        loan.borrower.owner
+        loan.borrower
     } else {
-        loan.lender.owner
+        loan.lender
     };
     let sequence = match step.step {
         Step::Open => Some(0),
@@ -109,7 +109,7 @@ fn originate(
         counter.packed == lent && before == (loan.principal, loan.start)
     };
     let agreed = exchanged
-        && counter.owner == loan.borrower.owner
+        && counter.owner == loan.borrower
         && counter.aux.is_zero()
         && counter.salt == loan.salt.element()
         && loan.start == expiry

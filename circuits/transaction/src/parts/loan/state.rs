@@ -90,9 +90,7 @@ fn check_loan(step: &LoanWitness, witness: &Witness) -> Result<(), Rule> {
     let spent_aux = before.map_or(Fr::zero(), |before| before.aux(&step.before));
     // A renewed loan is one of the same two owners and of the same salt.
     let same_pair = before.is_none_or(|before| {
-        before.borrower.owner == loan.borrower.owner
-            && before.lender.owner == loan.lender.owner
-            && before.salt == loan.salt
+        before.borrower == loan.borrower && before.lender == loan.lender && before.salt == loan.salt
     });
     let made_aux = if step.after.amount == 0 {
         Fr::zero()

@@ -386,11 +386,11 @@ impl Judge {
             ..Fields::default()
         };
         let party = if liquidates {
-            &loan.lender
+            loan.lender
         } else {
-            &loan.borrower
+            loan.borrower
         };
-        check_step(witness, &fields, party.owner).map(|_| ())
+        check_step(witness, &fields, party).map(|_| ())
     }
 
     /// Whether the rules let the lender of `state` clear down to `debt` and take `seized`.

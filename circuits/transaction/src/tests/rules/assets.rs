@@ -135,6 +135,28 @@ fn t12_withdrawal_of_another_asset() {
     forger.breaks_first(Rule::T12);
 }
 
+/// The auditor of the asset would not learn who withdraws it.
+#[test]
+fn t12_withdrawal_without_an_output_of_its_asset() {
+    // Output 0 is change of the fee asset.
+    let mut forger = Forger::withdraw();
+    let outputs = &mut forger.witness.outputs;
+    let (own, fee) = (outputs[0].note, outputs[2].note);
+    (outputs[0].note.asset, outputs[0].note.value) = (fee.asset, fee.value);
+    (outputs[2].note.asset, outputs[2].note.value) = (own.asset, own.value);
+    forger.witness.output_slots.swap(0, 2);
+    forger.reseal().breaks_only(Rule::T12);
+    // Everything is withdrawn, and no output has the asset.
+    let mut forger = Forger::withdraw();
+    let fee = forger.witness.outputs[2].note;
+    forger.words[AMOUNT] = Fr::from(forger.witness.inputs[1].note.value);
+    for (output, value) in forger.witness.outputs.iter_mut().zip([fee.value, 0, 0]) {
+        (output.note.asset, output.note.value) = (fee.asset, value);
+    }
+    forger.witness.output_slots = [forger.witness.output_slots[2]; 3];
+    forger.reseal().breaks_only(Rule::T12);
+}
+
 #[test]
 fn t12_withdrawal_of_nothing_or_to_nobody() {
     let mut forger = Forger::withdraw();

@@ -4,9 +4,10 @@ use super::Forger;
 use crate::gadgets::edwards::SCALAR_BITS;
 use crate::parts::digest::digest;
 use crate::raw::RawWitness;
+use crate::tests::rules::{cut, other_representation};
 use crate::tests::{broken, rng};
-use crate::words::{AUDIT, COMMITMENTS, EPHEMERAL};
-use crate::{Rule, check, check_digest};
+use crate::words::{AUDIT, EPHEMERAL, power_of_two};
+use crate::{Rule, check, check_digest, samples};
 use ark_bn254::Fr;
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ed_on_bn254::EdwardsAffine;
@@ -14,8 +15,10 @@ use ark_ff::{BigInteger, One, PrimeField, UniformRand, Zero};
 use subrosa_protocol::Scalar;
 use subrosa_protocol::domain::Domain;
 use subrosa_protocol::element::TransactionDigest;
+use subrosa_protocol::encryption::audit_packed;
 use subrosa_protocol::keys::{Seed, Signature, SpendKey, ViewingKey, owner};
-use subrosa_protocol::poseidon::{hash, hash3};
+use subrosa_protocol::layout::audit;
+use subrosa_protocol::poseidon::hash;
 
 /// Returns the digest whose element is one more.
 fn next(digest: TransactionDigest) -> TransactionDigest {
@@ -66,19 +69,81 @@ fn t15_each_audit_word() {
     }
 }
 
+/// Returns what an output's audit words must hold, and the slot of its asset.
+fn plain(forger: &Forger, output: usize) -> ([Fr; 2], usize) {
+    let note = &forger.witness.outputs[output].note;
+    let plain = [audit_packed(note, forger.sender().tag()), note.owner.into()];
+    (plain, usize::from(forger.witness.output_slots[output]))
+}
+
 #[test]
 fn t15_auditor_of_another_asset() {
-    let mut forger = Forger::of_three();
-    let esk = forger.witness.esk;
-    let wrong = (forger.witness.slots[0].info.auditor * esk).into_affine().y;
-    let note = forger.witness.outputs[0].note;
-    let pads = hash3(Domain::Audit, &[wrong, forger.words[COMMITMENTS.start]]);
-    let sender = owner(&forger.witness.ak, &forger.witness.nk);
-    let plain = [note.packed(), note.owner.into(), sender.into()];
-    for (j, plain) in plain.into_iter().enumerate() {
-        forger.words[AUDIT.start + j] = plain + pads[j];
+    for output in 0..3 {
+        let mut forger = Forger::of_three();
+        let (plain, slot) = plain(&forger, output);
+        forger
+            .audit_as(output, (slot + 1) % 3, plain)
+            .breaks_only(Rule::T15);
+        forger.audit_as(output, slot, plain).holds();
     }
-    forger.breaks_only(Rule::T15);
+}
+
+#[test]
+fn t15_another_sender() {
+    let at = audit::SENDER.offset;
+    for output in 0..3 {
+        for (bit, amount) in [(0, 1), (0, -1), (audit::SENDER.width, 1)] {
+            let mut forger = Forger::of_three();
+            let ([packed, owner], slot) = plain(&forger, output);
+            let forged = packed + Fr::from(amount) * power_of_two(at + bit);
+            forger
+                .audit_as(output, slot, [forged, owner])
+                .breaks_only(Rule::T15);
+        }
+        // The whole owner above the amount, which wraps around the modulus; and no sender at all.
+        let mut forger = Forger::of_three();
+        let ([_, owner], slot) = plain(&forger, output);
+        let packed = forger.witness.outputs[output].note.packed();
+        let sender = Fr::from(forger.sender());
+        forger
+            .audit_as(output, slot, [packed + sender * power_of_two(at), owner])
+            .breaks_only(Rule::T15);
+        forger
+            .audit_as(output, slot, [packed, owner])
+            .breaks_only(Rule::T15);
+    }
+}
+
+/// owner + r has other low bits than owner, and is the same element.
+#[test]
+fn t15_sender_of_the_other_representation() {
+    let fits = |forger: &Forger| other_representation(forger.sender().into()).is_some();
+    let mut forger = (0..)
+        .map(|seed| Forger::new(samples::transfer(&mut rng(seed))))
+        .find(fits)
+        .unwrap();
+    let other = other_representation(forger.sender().into()).unwrap();
+    let tag = cut(&other, audit::SENDER.width);
+    for output in 0..3 {
+        let ([_, owner], slot) = plain(&forger, output);
+        let packed = forger.witness.outputs[output].note.packed();
+        let forged = packed + tag * power_of_two(audit::SENDER.offset);
+        forger
+            .audit_as(output, slot, [forged, owner])
+            .breaks_only(Rule::T15);
+        forger.audit();
+    }
+}
+
+#[test]
+fn t15_owner_and_amount_exchanged() {
+    for output in 0..2 {
+        let mut forger = Forger::of_three();
+        let ([packed, owner], slot) = plain(&forger, output);
+        forger
+            .audit_as(output, slot, [owner, packed])
+            .breaks_only(Rule::T15);
+    }
 }
 
 #[test]
@@ -179,6 +244,7 @@ fn t13_key_outside_the_subgroup() {
     for input in &mut forger.witness.inputs {
         input.note.owner = owned;
     }
+    forger.witness.outputs[2].note.owner = owned;
     forger.plant().reseal();
     let digest = digest(&forger.words);
     let mut verdicts = [0; 2];

@@ -8,6 +8,7 @@ use crate::samples::{LoanCase, Plan, SAMPLE_ASSETS, SAMPLE_EXPIRY};
 use crate::words::{DISCLOSURE, power_of_two};
 use ark_bn254::Fr;
 use ark_ff::{One, Zero};
+use subrosa_protocol::layout::word::NOTE_DATA;
 use subrosa_protocol::layout::{disclosure_word, note};
 use subrosa_protocol::loan::{
     CURE, LAPSE, LAPSE_AGE, RAMP_BITS, most_seizable, needed, overdue_bonus, step_keys,
@@ -321,7 +322,7 @@ fn t32_a_part_of_the_debt() {
     // The successor of a part is the lender's position, not cash.
     let mut forger = part(|owed| owed / 2, 0);
     let stepped = forger.witness.loan.as_ref().unwrap();
-    forger.witness.outputs[0].note.owner = stepped.loan.borrower.owner;
+    forger.witness.outputs[0].note.owner = stepped.loan.borrower;
     forger.reseal().breaks_only(Rule::T25);
 }
 
@@ -383,5 +384,7 @@ fn t33_a_disclosure_that_the_other_party_cannot_open() {
         let mut forger = step(case);
         forger.witness.outputs[0].note.rcm += Fr::one();
         forger.reseal().breaks_only(Rule::T33);
+        // The third word holds filler alone.
+        step(case).add(NOTE_DATA.end - 1, 1, 0).holds();
     }
 }

@@ -87,7 +87,7 @@ impl Forger {
         let keys = step_keys(&loan.salt, after.sequence);
         let made = &mut self.witness.outputs[0].note;
         *made = if after.amount == 0 {
-            Note::cash(made.asset, made.value, loan.borrower.owner, keys.rcm)
+            Note::cash(made.asset, made.value, loan.borrower, keys.rcm)
         } else {
             let collateral = made.value;
             loan.note(
@@ -429,7 +429,7 @@ fn t25_the_successor_of_another_owner_or_sequence() {
     for case in SPENDS {
         let mut forger = step(case);
         let loan = &forger.witness.loan.as_ref().unwrap().loan;
-        let [borrower, lender] = [loan.borrower.owner, loan.lender.owner];
+        let [borrower, lender] = [loan.borrower, loan.lender];
         let owner = &mut forger.witness.outputs[0].note.owner;
         *owner = if *owner == lender { borrower } else { lender };
         forger.reseal().breaks_only(Rule::T25);

@@ -14,6 +14,7 @@ mod stop;
 mod swap;
 
 use crate::assemble::input_nullifier;
+use crate::gadgets::range::FIELD_BITS;
 use crate::parts::digest::digest;
 use crate::raw::RawWitness;
 use crate::samples::Sample;
@@ -26,11 +27,12 @@ use crate::{Rule, Witness, check, samples};
 use ark_bn254::Fr;
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ed_on_bn254::EdwardsAffine;
-use ark_ff::{One, Zero};
+use ark_ff::{BigInt, BigInteger, One, PrimeField, Zero};
 use rand_chacha::ChaCha20Rng;
 use subrosa_protocol::asset::AssetTree;
 use subrosa_protocol::domain::Domain;
 use subrosa_protocol::element::{Anchor, NoteCommitment, OwnerId, TransactionDigest};
+use subrosa_protocol::encryption::{AuditWords, audit_packed};
 use subrosa_protocol::keys::{SpendKey, owner};
 use subrosa_protocol::loan::step_keys;
 use subrosa_protocol::poseidon::hash3;
@@ -40,6 +42,20 @@ use subrosa_protocol::tree::NoteTree;
 /// Returns the owner whose element is one more.
 fn next(owner: OwnerId) -> OwnerId {
     OwnerId::new(Fr::from(owner) + Fr::one())
+}
+
+/// Returns the integer of number + r, if it has 254 bits: the other bits of which the weighted sum
+/// is the same element.
+fn other_representation(number: Fr) -> Option<BigInt<4>> {
+    let mut integer = number.into_bigint();
+    let carry = integer.add_with_carry(&Fr::MODULUS);
+    (!carry && integer.num_bits() as usize <= FIELD_BITS).then_some(integer)
+}
+
+/// Returns the lowest `width` bits of an integer.
+fn cut(integer: &BigInt<4>, width: usize) -> Fr {
+    let bits = integer.to_bits_le();
+    Fr::from_bigint(BigInt::from_bits_le(&bits[..width])).expect("the width is below the modulus")
 }
 
 struct Forger {
@@ -149,20 +165,32 @@ impl Forger {
         self
     }
 
+    /// Returns the owner of the inputs.
+    fn sender(&self) -> OwnerId {
+        owner(&self.witness.ak, &self.witness.nk)
+    }
+
     /// Encrypts again to the auditors of the slots.
     fn audit(&mut self) -> &mut Self {
         let esk = self.witness.esk;
-        let sender = owner(&self.witness.ak, &self.witness.nk);
         self.words[EPHEMERAL] = (EdwardsAffine::generator() * esk).into_affine().y;
-        for i in 0..3 {
-            let slot = &self.witness.slots[usize::from(self.witness.output_slots[i])];
-            let shared = (slot.info.auditor * esk).into_affine().y;
-            let pads = hash3(Domain::Audit, &[shared, self.words[COMMITMENTS.start + i]]);
-            let note = &self.witness.outputs[i].note;
-            let plain = [note.packed(), note.owner.into(), sender.into()];
-            for (j, plain) in plain.into_iter().enumerate() {
-                self.words[AUDIT.start + 3 * i + j] = plain + pads[j];
-            }
+        for output in 0..3 {
+            let slot = usize::from(self.witness.output_slots[output]);
+            let note = &self.witness.outputs[output].note;
+            let plain = [audit_packed(note, self.sender().tag()), note.owner.into()];
+            self.audit_as(output, slot, plain);
+        }
+        self
+    }
+
+    /// Encrypts these plaintexts as those of an output, to the auditor of a slot.
+    fn audit_as(&mut self, output: usize, slot: usize, plain: [Fr; 2]) -> &mut Self {
+        let auditor = self.witness.slots[slot].info.auditor;
+        let shared = (auditor * self.witness.esk).into_affine().y;
+        let message = [shared, self.words[COMMITMENTS.start + output]];
+        let pads = hash3(Domain::Audit, &message);
+        for (place, (plain, pad)) in AuditWords::places(output).zip(plain.iter().zip(pads)) {
+            self.words[AUDIT.start + place] = *plain + pad;
         }
         self
     }

@@ -1,18 +1,20 @@
 //! Header, notes and ranges: T1 to T7.
 
-use super::{Forger, next};
+use super::{Forger, cut, next, other_representation};
 use crate::Rule;
-use crate::samples::SAMPLE_ASSETS;
-use crate::words::{AMOUNT, ANCHOR, AUDIT, COMMITMENTS, HEADER, NULLIFIERS, TARGET, power_of_two};
+use crate::gadgets::range::FIELD_BITS;
+use crate::samples::{self, LoanCase, SAMPLE_ASSETS};
+use crate::tests::rng;
+use crate::witness::LoanWitness;
+use crate::words::{AMOUNT, ANCHOR, COMMITMENTS, HEADER, NULLIFIERS, TARGET, power_of_two};
 use ark_bn254::Fr;
-use ark_ec::CurveGroup;
-use ark_ff::{One, Zero};
+use ark_ff::{BigInt, BigInteger, One, PrimeField, Zero};
 use subrosa_protocol::domain::Domain;
 use subrosa_protocol::element::OwnerId;
-use subrosa_protocol::keys::owner;
-use subrosa_protocol::layout::{header, note as packed_note, target};
+use subrosa_protocol::encryption::audit_packed;
+use subrosa_protocol::layout::{NULLIFIER_BITS, header, note as packed_note, target};
 use subrosa_protocol::note::{NoteClass, dummy_nullifier, nullifier};
-use subrosa_protocol::poseidon::hash3;
+use subrosa_protocol::poseidon::hash;
 
 #[test]
 fn t1_reserved_kind() {
@@ -48,6 +50,7 @@ fn t2_another_owners_note() {
 fn t2_another_nullifier_key_is_another_owner() {
     let mut forger = Forger::transfer();
     forger.witness.nk += Fr::one();
+    forger.witness.outputs[2].note.owner = forger.sender();
     forger.reseal().breaks_only(Rule::T2);
 }
 
@@ -152,6 +155,77 @@ fn t4_wrong_nullifiers() {
     forger.breaks_only(Rule::T4);
 }
 
+/// Returns the hash of an input whose nullifier the forger publishes in full.
+fn hash_of(forger: &Forger, input: usize) -> Fr {
+    let pair = forger.witness.loan.as_ref().and_then(LoanWitness::spent);
+    let pair = pair.map(|loan| loan.keys().nk).filter(|_| input == 0);
+    let nk = pair.unwrap_or(forger.witness.nk);
+    let input = &forger.witness.inputs[input];
+    let domain = match input.dummy {
+        true => Domain::NullifierDummy,
+        false => Domain::Nullifier,
+    };
+    let message = [
+        nk,
+        input.note.commitment().into(),
+        Fr::from(input.leaf_index),
+    ];
+    hash(domain, &message)
+}
+
+/// A nullifier is the lowest 192 bits of one integer. Any other word for an input would be a second
+/// nullifier of its note.
+#[test]
+fn t4_other_bits_of_the_hash() {
+    let steps = [LoanCase::Repay, LoanCase::Renew]
+        .map(|case| Forger::new(samples::loan_step(case, &mut rng(17))));
+    for mut forger in [Forger::transfer(), Forger::of_three()]
+        .into_iter()
+        .chain(steps)
+    {
+        for input in 0..3 {
+            let (at, hash) = (NULLIFIERS.start + input, hash_of(&forger, input));
+            let honest = forger.words[at];
+            let integer = hash.into_bigint();
+            assert_eq!(honest, cut(&integer, NULLIFIER_BITS));
+            let top = BigInt::from_bits_le(&integer.to_bits_le()[FIELD_BITS - NULLIFIER_BITS..]);
+            let forged = [
+                hash,
+                honest + power_of_two(NULLIFIER_BITS),
+                Fr::from_bigint(top).unwrap(),
+            ];
+            for word in forged.into_iter().filter(|word| *word != honest) {
+                forger.words[at] = word;
+                forger.breaks_only(Rule::T4);
+            }
+            forger.words[at] = honest;
+        }
+    }
+}
+
+/// hash + r has other low bits than the hash, and is the same element.
+#[test]
+fn t4_nullifier_of_the_other_representation() {
+    let mut seen = [false; 3];
+    for seed in 0.. {
+        let mut forger = Forger::new(samples::transfer(&mut rng(seed)));
+        for (input, seen) in seen.iter_mut().enumerate() {
+            let Some(other) = other_representation(hash_of(&forger, input)) else {
+                continue;
+            };
+            let at = NULLIFIERS.start + input;
+            let honest = forger.words[at];
+            forger.words[at] = cut(&other, NULLIFIER_BITS);
+            forger.breaks_only(Rule::T4);
+            forger.words[at] = honest;
+            *seen = true;
+        }
+        if seen == [true; 3] {
+            return;
+        }
+    }
+}
+
 #[test]
 fn t5_dummy_of_value() {
     let mut forger = Forger::transfer();
@@ -214,14 +288,8 @@ fn t7_negative_output() {
     let packed = note.packed() - power_of_two(packed_note::VALUE.offset);
     let commitment = Fr::from(subrosa_protocol::note::commit(&packed, &note.inner()));
     forger.words[COMMITMENTS.start + 2] = commitment;
-    let slot = &forger.witness.slots[0].info.auditor;
-    let shared = (*slot * forger.witness.esk).into_affine().y;
-    let pads = hash3(Domain::Audit, &[shared, commitment]);
-    let sender = owner(&forger.witness.ak, &forger.witness.nk);
-    let plain = [packed, note.owner.into(), sender.into()];
-    for (j, plain) in plain.into_iter().enumerate() {
-        forger.words[AUDIT.start + 6 + j] = plain + pads[j];
-    }
+    let sender = audit_packed(&note, forger.sender().tag()) - note.packed();
+    forger.audit_as(2, 0, [packed + sender, note.owner.into()]);
     forger.breaks_on_wires(|raw| raw.outputs[2].note.value = -one, &[Rule::T7]);
 }
 

@@ -11,6 +11,7 @@ use ark_bn254::Fr;
 use ark_ff::One;
 use subrosa_protocol::asset::AssetId;
 use subrosa_protocol::element::OwnerId;
+use subrosa_protocol::encryption::Sent;
 use subrosa_protocol::keys::{Seed, ViewingKey};
 use subrosa_protocol::layout::note;
 use subrosa_protocol::loan::Loan;
@@ -94,8 +95,8 @@ fn both_parties_read_a_renewal() {
         ..renewed.clone()
     };
     let follow = |renewed: &Loan| {
-        let audit = &sample.transaction.audit[0];
-        renewed.follow_own_renewal(&before, &keys, &published, audit, &auditors, &debts)
+        let sent = Sent::read(&keys, &published, &auditors)?;
+        renewed.follow_own_renewal(&before, &keys, &sent, &debts)
     };
     let own = follow(&other);
     assert_eq!(own.map(|(loan, ..)| loan), Some(loan.clone()));
@@ -158,11 +159,11 @@ fn t23_the_position_of_another_loan() {
     // Other owners, or another salt, would be another pair's loan.
     let edits: [fn(&mut Plan); 3] = [
         |plan| {
-            let other = ViewingKey::from_seed(&stranger()).address();
+            let other = ViewingKey::from_seed(&stranger()).owner;
             plan.renewed.as_mut().unwrap().borrower = other;
         },
         |plan| {
-            let other = ViewingKey::from_seed(&stranger()).address();
+            let other = ViewingKey::from_seed(&stranger()).owner;
             plan.renewed.as_mut().unwrap().lender = other;
         },
         |plan| plan.renewed.as_mut().unwrap().salt = Salt::from_bytes([7; 16]),

@@ -4,14 +4,14 @@ use super::{Forger, next};
 use crate::Rule;
 use crate::parts::digest::digest;
 use crate::raw::RawWitness;
-use crate::samples::{self, SAMPLE_ASSETS};
+use crate::samples::{self, LoanCase, SAMPLE_ASSETS};
 use crate::tests::{broken, rng};
 use crate::words::{HEADER, TERMS, power_of_two};
 use ark_bn254::Fr;
 use ark_ff::{One, Zero};
 use subrosa_protocol::domain::Domain;
 use subrosa_protocol::element::OwnerId;
-use subrosa_protocol::encryption::{EphemeralKey, Memo, OutputPlaintext};
+use subrosa_protocol::encryption::{EphemeralKey, Memo};
 use subrosa_protocol::keys::ViewingKey;
 use subrosa_protocol::layout::{header, note, target};
 use subrosa_protocol::poseidon::{hash, hash3};
@@ -176,16 +176,13 @@ fn t20_ordinary_blinding() {
     for side in Side::BOTH {
         let sample = samples::swap_leg(side, &mut rng(16));
         let sender = ViewingKey::from_seed(&sample.seed);
-        let recipient = ViewingKey::from_seed(&sample.recipient).address();
+        let recipient = ViewingKey::from_seed(&sample.recipient).owner;
         let nullifiers = &sample.transaction.nullifiers;
         let ephemeral = EphemeralKey::new(&sender.ovk, nullifiers);
-        let memo = Memo::default();
-        let first = &nullifiers[0];
         let mut forger = Forger::new(sample.clone());
         let note = &mut forger.witness.outputs[0].note;
         let (asset, value) = (note.asset, note.value);
-        let ordinary =
-            OutputPlaintext::cash(&ephemeral, first, 0, recipient, asset, value, &memo).note;
+        let ordinary = ephemeral.payment(recipient, asset, value, &Memo::default());
         assert_eq!(
             (ordinary.packed(), ordinary.owner),
             (note.packed(), note.owner)
@@ -196,23 +193,48 @@ fn t20_ordinary_blinding() {
     }
 }
 
-#[test]
-fn t21_change_to_somebody_else() {
-    for side in Side::BOTH {
-        for output in [1, 2] {
-            let mut forger = Forger::leg(side);
-            let note = &mut forger.witness.outputs[output].note;
-            note.owner = next(note.owner);
-            forger.reseal().breaks_only(Rule::T21);
-        }
-    }
-    // A transfer may do this.
-    let mut forger = Forger::of_three();
-    let note = &mut forger.witness.outputs[1].note;
+/// Gives an output to somebody else.
+fn given(mut forger: Forger, output: usize) -> Forger {
+    let note = &mut forger.witness.outputs[output].note;
     note.owner = next(note.owner);
     forger.reseal();
-    let digest = forger.sign();
-    assert_eq!(crate::check(&forger.witness, &forger.words), Ok(digest));
+    forger
+}
+
+#[test]
+fn t21_third_output_to_somebody_else() {
+    // Its audit words name no owner.
+    let kinds = [
+        Forger::padding(),
+        Forger::transfer(),
+        Forger::of_three(),
+        Forger::withdraw(),
+        Forger::leg(Side::A),
+        Forger::leg(Side::B),
+    ];
+    let steps = LoanCase::ALL.map(|case| Forger::new(samples::loan_step(case, &mut rng(18))));
+    for forger in kinds.into_iter().chain(steps) {
+        given(forger, 2).breaks_only(Rule::T21);
+    }
+}
+
+#[test]
+fn t21_change_of_a_leg_to_somebody_else() {
+    for side in Side::BOTH {
+        given(Forger::leg(side), 1).breaks_only(Rule::T21);
+    }
+}
+
+#[test]
+fn t21_first_output_of_a_withdrawal_to_somebody_else() {
+    given(Forger::withdraw(), 0).breaks_only(Rule::T21);
+}
+
+#[test]
+fn a_transfer_may_pay_by_outputs_0_and_1() {
+    for output in [0, 1] {
+        given(Forger::of_three(), output).holds();
+    }
 }
 
 /// Any prices may stand in the anchor, so that the anchor does not tell who uses one.
