@@ -421,8 +421,8 @@ pub fn trial_decrypt(keys: &ViewingKey, published: &PublishedOutputs) -> Vec<Dec
 /// A payment of a viewing key, reopened from published data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutgoingNote {
-    /// Recipient of output 0.
-    pub recipient: Address,
+    /// Owner of output 0, from the audit words.
+    pub recipient: OwnerId,
     /// The note. Its commitment was checked.
     pub note: Note,
     /// Memo to the recipient.
@@ -431,8 +431,8 @@ pub struct OutgoingNote {
     pub delivery: Option<Delivery>,
 }
 
-/// Returns, for a transaction sent by `ovk`, the recipient of output 0 with the contents of its
-/// audit words under each auditor key that opens them.
+/// Returns, for a transaction sent by `ovk`, the contents of output 0's audit words under each
+/// auditor key that opens them.
 ///
 /// Needed where a state disclosure replaces the ciphertext ([`encrypt_step`]). The result is
 /// unverified: compare it with the note's commitment. Empty if the transaction is not from `ovk`.
@@ -441,23 +441,15 @@ pub(crate) fn outgoing_records(
     published: &PublishedOutputs,
     audit: &[Fr; 3],
     auditors: &[EdwardsAffine],
-) -> Vec<(Address, AuditRecord)> {
+) -> Vec<AuditRecord> {
     let ephemeral = EphemeralKey::new(ovk, &published.nullifiers);
     if ephemeral.y() != published.ephemeral {
         return Vec::new();
     }
-    let Some(pk) = outgoing_pk(ovk, published) else {
-        return Vec::new();
-    };
     let cm0 = &published.commitments[0];
-    let address = |record: AuditRecord| Address {
-        owner: record.recipient,
-        pk,
-    };
     auditors
         .iter()
         .filter_map(|auditor| audit_decrypt(&ephemeral.shared(auditor), cm0, audit))
-        .map(|record| (address(record), record))
         .collect()
 }
 
@@ -497,10 +489,7 @@ pub fn recover_outgoing(
         let record = audit_decrypt(&ephemeral.shared(auditor), &cm0, audit)?;
         let (note, delivery) = note_of(&cm0, (asset, value), &record.recipient, rcm, &memo)?;
         Some(OutgoingNote {
-            recipient: Address {
-                owner: record.recipient,
-                pk,
-            },
+            recipient: record.recipient,
             note,
             memo: memo.clone(),
             delivery,

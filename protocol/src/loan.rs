@@ -22,6 +22,7 @@ use zeroize::Zeroize;
 use crate::asset::AssetId;
 use crate::derive;
 use crate::domain::Domain;
+use crate::element::OwnerId;
 use crate::encoding::fr_from_u128;
 use crate::keys::Address;
 use crate::layout::{debt, loan as fields};
@@ -41,12 +42,15 @@ pub use follow::{End, Successor};
 pub use renewal::{Renewal, RenewalError};
 
 /// Terms of a loan. Its `Debug` form shows nothing.
+///
+/// A loan is negotiated between two addresses. The chain holds only their owner ids, on which alone
+/// its values depend: a loan that is read from the chain is a `Loan<OwnerId>`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Loan {
+pub struct Loan<P = Address> {
     /// Party that owes the debt.
-    pub borrower: Address,
+    pub borrower: P,
     /// Party to whom the debt is owed.
-    pub lender: Address,
+    pub lender: P,
     /// Asset of the collateral.
     pub collateral: AssetId,
     /// Asset of the debt.
@@ -167,19 +171,52 @@ impl Loan {
     pub const PRINCIPAL_BITS: u32 = 112;
     /// Bits of the rate.
     pub const RATE_BITS: u32 = fields::RATE.width as u32;
+}
+
+impl<P: Copy + Into<OwnerId>> Loan<P> {
+    /// Returns the owner ids of borrower and lender.
+    #[must_use]
+    pub fn owners(&self) -> [OwnerId; 2] {
+        [self.borrower.into(), self.lender.into()]
+    }
+
+    /// Returns the loan as the chain holds it, without the parties' encryption keys.
+    #[must_use]
+    pub fn on_chain(&self) -> Loan<OwnerId> {
+        let [borrower, lender] = self.owners();
+        self.between(borrower, lender)
+    }
+
+    /// Returns the same terms between these parties.
+    #[must_use]
+    pub fn between<Q>(&self, borrower: Q, lender: Q) -> Loan<Q> {
+        Loan {
+            borrower,
+            lender,
+            collateral: self.collateral,
+            debt: self.debt,
+            principal: self.principal,
+            rate: self.rate,
+            start: self.start,
+            maturity: self.maturity,
+            market: self.market,
+            salt: self.salt.clone(),
+        }
+    }
 
     /// Checks that the terms make sense.
     ///
     /// # Errors
     /// The first [`LoanError`].
     pub fn check(&self) -> Result<(), LoanError> {
-        if self.borrower.owner == self.lender.owner {
+        let [borrower, lender] = self.owners();
+        if borrower == lender {
             return Err(LoanError::SameOwner);
         }
         if self.collateral == self.debt {
             return Err(LoanError::SameAsset);
         }
-        if self.principal == 0 || self.principal >> Self::PRINCIPAL_BITS != 0 {
+        if self.principal == 0 || self.principal >> Loan::PRINCIPAL_BITS != 0 {
             return Err(LoanError::Principal);
         }
         if !fields::RATE.holds(self.rate.into()) {
@@ -216,9 +253,10 @@ impl Loan {
     /// salt).
     #[must_use]
     pub fn keys(&self) -> LoanKeys {
+        let [borrower, lender] = self.owners();
         let message = [
-            self.borrower.owner.into(),
-            self.lender.owner.into(),
+            borrower.into(),
+            lender.into(),
             self.packed(),
             self.salt.element(),
         ];
@@ -254,7 +292,7 @@ impl Loan {
             class: NoteClass::Position,
             asset: self.collateral,
             value: position.collateral,
-            owner: self.lender.owner,
+            owner: self.lender.into(),
             aux: self.aux(&position.debt),
             rcm,
         }
@@ -265,7 +303,8 @@ impl Loan {
     #[must_use]
     pub fn successor(&self, state: &Position, rcm: Fr) -> Note {
         if state.debt.amount == 0 {
-            Note::cash(self.collateral, state.collateral, self.borrower.owner, rcm)
+            let borrower = self.borrower.into();
+            Note::cash(self.collateral, state.collateral, borrower, rcm)
         } else {
             self.note(state, rcm)
         }
@@ -274,7 +313,7 @@ impl Loan {
     /// Returns output 1 of a step that repays `repaid`, with this blinding: cash of the lender.
     #[must_use]
     pub fn repayment(&self, repaid: u128, rcm: Fr) -> Note {
-        Note::cash(self.debt, repaid, self.lender.owner, rcm)
+        Note::cash(self.debt, repaid, self.lender.into(), rcm)
     }
 
     /// Returns the debt that the borrower's step at a time accounts for, interest rounded up.
@@ -292,7 +331,7 @@ impl Loan {
     }
 }
 
-impl fmt::Debug for Loan {
+impl<P> fmt::Debug for Loan<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Loan(..)")
     }

@@ -15,10 +15,10 @@ use subrosa_protocol::{
     Fr,
     asset::AssetId,
     batch::{PublishedBatch, PublishedTransaction, data_commitment},
-    element::{Anchor, NoteCommitment, Nullifier},
+    element::{Anchor, NoteCommitment, Nullifier, OwnerId},
     encoding::fr_to_bytes,
     encryption::{Delivery, Memo, PublishedOutputs, Scanner, recover_outgoing},
-    keys::{Address, ViewingKey},
+    keys::ViewingKey,
     ledger::{Ledger, ReplayError},
     loan::Agreement,
     market::PriceSnapshot,
@@ -86,8 +86,9 @@ pub struct Movement {
     pub asset: AssetId,
     /// Base units.
     pub amount: u128,
-    /// The other party inside, if known: the payee, or the counterparty of a swap or a loan.
-    pub to: Option<Address>,
+    /// Owner id of the other party inside, if known: the payee, or the counterparty of a swap or a
+    /// loan.
+    pub to: Option<OwnerId>,
     /// The L1 account of a withdrawal.
     pub recipient: Option<[u8; 20]>,
     /// Memo to the payee.
@@ -128,7 +129,7 @@ pub struct Chain {
     /// Batch, asset and value of the deposits with our inner commitments, by index.
     deposited: HashMap<u64, Vec<(u64, AssetId, u128)>>,
     /// Notes that counterparties of swaps may deliver to us, by commitment.
-    deliveries: HashMap<NoteCommitment, (Note, Address)>,
+    deliveries: HashMap<NoteCommitment, (Note, OwnerId)>,
     /// Time of the last applied batch.
     time: u64,
     /// Digest of the price snapshot in the anchors of the last applied batch.
@@ -150,7 +151,7 @@ pub struct Chain {
 struct Incoming {
     note: Note,
     slot: usize,
-    from: Option<Address>,
+    from: Option<OwnerId>,
     memo: Option<Memo>,
 }
 
@@ -316,7 +317,7 @@ impl Chain {
         let cash = |side: &_| terms.exchange.leg(*side).class == NoteClass::Cash;
         if let Some(side) = terms.received_by(&self.keys.owner).filter(cash) {
             let note = terms.delivery(side);
-            let from = *terms.receiver(side.other());
+            let from = terms.receiver(side.other()).owner;
             self.deliveries.insert(note.commitment(), (note, from));
         }
     }
@@ -461,7 +462,7 @@ impl Chain {
         transaction: &PublishedTransaction,
         index: u64,
         auditors: &[EdwardsAffine],
-    ) -> Option<(Delivery, Address)> {
+    ) -> Option<(Delivery, OwnerId)> {
         let base = Movement {
             time: batch.header.time,
             batch: index,
@@ -490,7 +491,7 @@ impl Chain {
         )?;
         let kind = if sent.delivery.is_some() {
             MovementKind::Delivered
-        } else if sent.recipient.owner == self.keys.owner {
+        } else if sent.recipient == self.keys.owner {
             MovementKind::Merge
         } else {
             MovementKind::Sent
@@ -514,7 +515,7 @@ impl Chain {
         batch: &PublishedBatch,
         slot: usize,
         delivery: &Delivery,
-        from: Address,
+        from: OwnerId,
         incoming: &mut BTreeMap<u64, Incoming>,
     ) {
         let Some(slot) = beside(batch, slot, delivery.side) else {

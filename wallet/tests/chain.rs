@@ -79,7 +79,7 @@ fn a_payment_is_found_by_both_and_again_from_their_seeds() {
         expected_alice[2],
         (MovementKind::Sent, GOLD, 600, Some("INV 7".into()))
     );
-    assert_eq!(alice.chain.movements()[2].to, Some(bob.keys.address()));
+    assert_eq!(alice.chain.movements()[2].to, Some(bob.keys.owner));
     assert_eq!(
         lines(&bob),
         [(MovementKind::Received, GOLD, 600, Some("INV 7".into()))]
@@ -289,7 +289,7 @@ fn a_swap_is_two_movements_on_each_side_and_is_found_again() {
         for (party, other) in [(&alice, &bob), (&bob, &alice)] {
             let swapped = party.chain.movements().iter().filter(|m| m.batch == 2);
             for movement in swapped {
-                assert_eq!(movement.to, Some(other.keys.address()));
+                assert_eq!(movement.to, Some(other.keys.owner));
                 assert!(movement.memo.is_none(), "what a leg's memo says is no text");
             }
         }

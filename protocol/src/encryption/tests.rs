@@ -316,7 +316,7 @@ fn sender_reopens_what_it_sent() {
         recover_outgoing(ovk, published, &sample.audit, auditors)
     };
     let found = recover(&sender.ovk, &sample.published, &candidates).unwrap();
-    assert_eq!(found.recipient, payee.address());
+    assert_eq!(found.recipient, payee.owner);
     assert_eq!(found.note, sample.outputs[0].note);
     assert_eq!(found.memo.to_string(), "invoice 2026-11");
 

@@ -63,6 +63,12 @@ pub struct Address {
     pub pk: EdwardsAffine,
 }
 
+impl From<Address> for OwnerId {
+    fn from(address: Address) -> Self {
+        address.owner
+    }
+}
+
 impl Address {
     /// Encodes owner (32) ‖ pk (32).
     #[must_use]

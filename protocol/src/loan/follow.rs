@@ -6,8 +6,9 @@ use super::disclosure::{Filler, StateDisclosure};
 use super::{Debt, Loan, Position, step_keys};
 use crate::EdwardsAffine;
 use crate::asset::AssetId;
+use crate::element::OwnerId;
 use crate::encryption::{PublishedOutputs, outgoing_records};
-use crate::keys::{Address, ViewingKey};
+use crate::keys::ViewingKey;
 use crate::note::{Note, NoteClass};
 use crate::swap::{Exchange, Leg, Side};
 
@@ -33,7 +34,7 @@ pub struct Successor {
     pub end: Option<End>,
 }
 
-impl Loan {
+impl<P: Copy + Into<OwnerId>> Loan<P> {
     /// Reads the step that spent a position from its published transaction. `None` if the
     /// transaction is not a step on this position.
     #[must_use]
@@ -82,8 +83,8 @@ impl Loan {
     pub fn recover(
         exchange: &Exchange,
         side: Side,
-        borrower: Address,
-        lender: Address,
+        borrower: P,
+        lender: P,
         published: &PublishedOutputs,
     ) -> Option<(Self, Position, Note)> {
         let (secured, lent) = (exchange.leg(side), exchange.leg(side.other()));
@@ -114,52 +115,6 @@ impl Loan {
         (note.commitment() == cm0).then_some((loan, position, note))
     }
 
-    /// Recovers a loan of its borrower from the borrower's own leg alone, which holds salt, lender
-    /// and collateral in fields that only the borrower can read.
-    ///
-    /// `debts` are the assets that may be owed. `auditors` are the keys that the collateral's asset
-    /// has had. `None` if the leg is not from `keys`, or originated no loan.
-    #[must_use]
-    pub fn recover_own(
-        keys: &ViewingKey,
-        published: &PublishedOutputs,
-        audit: &[Fr; 3],
-        auditors: &[EdwardsAffine],
-        debts: &[AssetId],
-    ) -> Option<(Self, Position, Note)> {
-        let cm0 = published.commitments[0];
-        let words = published.note_data.disclosure_words();
-        let records = outgoing_records(&keys.ovk, published, audit, auditors);
-        let (lender, record) = records
-            .into_iter()
-            .find(|(_, record)| record.class == NoteClass::Position)?;
-        let secured = Leg {
-            class: NoteClass::Position,
-            asset: record.asset,
-            value: record.value,
-        };
-        Filler::salts(&published.note_data, &keys.ovk, &published.ephemeral, &cm0).find_map(
-            |salt| {
-                let disclosure = StateDisclosure::unseal(&words, &step_keys(&salt, 0), &cm0);
-                if disclosure.value != record.value {
-                    return None;
-                }
-                debts.iter().find_map(|debt| {
-                    let lent = Leg::cash(*debt, disclosure.debt);
-                    Side::BOTH.into_iter().find_map(|side| {
-                        let legs = match side {
-                            Side::A => [secured, lent],
-                            Side::B => [lent, secured],
-                        };
-                        let salt = salt.clone();
-                        let exchange = Exchange { legs, salt };
-                        Self::recover(&exchange, side, keys.address(), lender, published)
-                    })
-                })
-            },
-        )
-    }
-
     /// Returns the disclosure of a state of this loan. `value` is the value of output 0.
     #[must_use]
     pub fn disclosure(&self, value: u128, debt: &Debt) -> StateDisclosure {
@@ -184,5 +139,53 @@ impl Loan {
             accrued: before.accrued.max(time),
             sequence: before.sequence.checked_add(1)?,
         })
+    }
+}
+
+impl Loan<OwnerId> {
+    /// Recovers a loan of its borrower from the borrower's own leg alone, which holds salt, lender
+    /// and collateral in fields that only the borrower can read.
+    ///
+    /// `debts` are the assets that may be owed. `auditors` are the keys that the collateral's asset
+    /// has had. `None` if the leg is not from `keys`, or originated no loan.
+    #[must_use]
+    pub fn recover_own(
+        keys: &ViewingKey,
+        published: &PublishedOutputs,
+        audit: &[Fr; 3],
+        auditors: &[EdwardsAffine],
+        debts: &[AssetId],
+    ) -> Option<(Self, Position, Note)> {
+        let cm0 = published.commitments[0];
+        let words = published.note_data.disclosure_words();
+        let records = outgoing_records(&keys.ovk, published, audit, auditors);
+        let record = records
+            .into_iter()
+            .find(|record| record.class == NoteClass::Position)?;
+        let secured = Leg {
+            class: NoteClass::Position,
+            asset: record.asset,
+            value: record.value,
+        };
+        Filler::salts(&published.note_data, &keys.ovk, &published.ephemeral, &cm0).find_map(
+            |salt| {
+                let disclosure = StateDisclosure::unseal(&words, &step_keys(&salt, 0), &cm0);
+                if disclosure.value != record.value {
+                    return None;
+                }
+                debts.iter().find_map(|debt| {
+                    let lent = Leg::cash(*debt, disclosure.debt);
+                    Side::BOTH.into_iter().find_map(|side| {
+                        let legs = match side {
+                            Side::A => [secured, lent],
+                            Side::B => [lent, secured],
+                        };
+                        let salt = salt.clone();
+                        let exchange = Exchange { legs, salt };
+                        Self::recover(&exchange, side, keys.owner, record.recipient, published)
+                    })
+                })
+            },
+        )
     }
 }

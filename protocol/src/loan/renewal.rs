@@ -8,6 +8,7 @@ use ark_bn254::Fr;
 use super::{Debt, Filler, Loan, LoanError, Position, StateDisclosure, step_keys};
 use crate::EdwardsAffine;
 use crate::asset::AssetId;
+use crate::element::OwnerId;
 use crate::encryption::{PublishedOutputs, outgoing_records};
 use crate::keys::ViewingKey;
 use crate::note::{Note, NoteClass};
@@ -68,10 +69,7 @@ impl Renewal {
     pub fn check(&self) -> Result<(), RenewalError> {
         self.loan.check()?;
         let (old, new) = (&self.renewed, &self.loan);
-        if old.borrower.owner != new.borrower.owner
-            || old.lender.owner != new.lender.owner
-            || old.salt != new.salt
-        {
+        if old.owners() != new.owners() || old.salt != new.salt {
             return Err(RenewalError::Pair);
         }
         if new.start != self.expiry {
@@ -131,7 +129,7 @@ impl fmt::Debug for Renewal {
     }
 }
 
-impl Loan {
+impl<P: Copy + Into<OwnerId>> Loan<P> {
     /// Reads the renewal of this loan from the borrower's published leg: the new loan, its position
     /// and its note. `before` is the position that the leg spends, `exchange` what the two legs
     /// deliver, and `side` the borrower's. `None` if the leg renews no such loan.
@@ -190,9 +188,9 @@ impl Loan {
         debts: &[AssetId],
     ) -> Option<(Self, Position, Note)> {
         let records = outgoing_records(&keys.ovk, published, audit, auditors);
-        let (_, record) = records
+        let record = records
             .into_iter()
-            .find(|(_, record)| record.class == NoteClass::Position)?;
+            .find(|record| record.class == NoteClass::Position)?;
         let secured = Leg {
             class: NoteClass::Position,
             asset: record.asset,

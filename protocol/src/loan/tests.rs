@@ -627,18 +627,18 @@ fn both_parties_recover_a_loan_from_their_keys_and_published_data() {
         let auditors: [EdwardsAffine; 1] = [unaudited()];
         let recipients = |ovk| -> Vec<_> {
             let records = outgoing_records(ovk, &secured, &audit, &auditors);
-            records.into_iter().map(|(to, _)| to).collect()
+            records.into_iter().map(|record| record.recipient).collect()
         };
         let named = recipients(&borrower.ovk);
-        assert_eq!(named, [loan.lender]);
+        assert_eq!(named, [loan.lender.owner]);
         let again = Loan::recover(
             &delivery.exchange,
             borrower_side,
-            borrower.address(),
+            borrower.owner,
             named[0],
             &secured,
         );
-        let expected = (loan.clone(), agreement.position(), position);
+        let expected = (loan.on_chain(), agreement.position(), position);
         assert_eq!(again, Some(expected.clone()));
         assert!(recipients(&lender.ovk).is_empty());
         // Recovery without the lender's delivery, which no proof guarantees to be readable.
@@ -665,7 +665,7 @@ fn both_parties_recover_a_loan_from_their_keys_and_published_data() {
             &sent.delivery.unwrap().exchange,
             borrower_side,
             sent.recipient,
-            lender.address(),
+            lender.owner,
             &secured,
         );
         assert_eq!(again, Some(expected));

@@ -233,7 +233,7 @@ fn a_sender_reads_the_counterpart_from_its_own_leg() {
         let (published, audit) = leg(&keys(sender), side, &terms.exchange.memo(side));
         let sent = recover_outgoing(&keys(sender).ovk, &published, &audit, &auditors).unwrap();
         assert_eq!(sent.note, terms.delivery(side));
-        assert_eq!(sent.recipient, *terms.receiver(side));
+        assert_eq!(sent.recipient, terms.receiver(side).owner);
         let delivery = sent.delivery.unwrap();
         let counter = delivery
             .exchange

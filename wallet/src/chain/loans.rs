@@ -7,8 +7,8 @@ use ark_ed_on_bn254::EdwardsAffine;
 use subrosa_protocol::{
     asset::AssetId,
     batch::PublishedBatch,
+    element::OwnerId,
     encryption::{Delivery, EphemeralKey},
-    keys::Address,
     loan::{Agreement, End, Loan, Position, Successor},
     note::{Note, NoteClass, nullifier},
     swap::{Exchange, Leg, Side},
@@ -18,7 +18,7 @@ use super::{Chain, Incoming, Movement, MovementKind, leaf_index, outputs};
 use crate::loans::{HeldLoan, Role};
 
 /// Openings that a batch holds, by slot.
-pub(super) type Openings = BTreeMap<usize, (Loan, Position, Note)>;
+pub(super) type Openings = BTreeMap<usize, (Loan<OwnerId>, Position, Note)>;
 
 /// Returns the slot of the other leg of a swap.
 pub(super) fn beside(batch: &PublishedBatch, slot: usize, side: Side) -> Option<usize> {
@@ -163,7 +163,7 @@ impl Chain {
             }
         };
         for line in lines.into_iter().filter(|(.., amount)| *amount != 0) {
-            self.record_loan(batch, index, slot, line, *held.counterparty());
+            self.record_loan(batch, index, slot, line, held.counterparty());
         }
     }
 
@@ -173,7 +173,7 @@ impl Chain {
         index: u64,
         slot: usize,
         (kind, asset, amount): (MovementKind, AssetId, u128),
-        to: Address,
+        to: OwnerId,
     ) {
         self.movements.push(Movement {
             time: batch.header.time,
@@ -194,7 +194,7 @@ impl Chain {
         &self,
         batch: &PublishedBatch,
         slot: usize,
-        leg: (&Delivery, Address),
+        leg: (&Delivery, OwnerId),
         openings: &mut Openings,
     ) {
         let (delivery, borrower) = leg;
@@ -206,7 +206,7 @@ impl Chain {
             return;
         };
         let published = outputs(&batch.transactions[secured]);
-        let lender = self.keys.address();
+        let lender = self.keys.owner;
         let found = Loan::recover(&delivery.exchange, side, borrower, lender, &published);
         openings.extend(found.map(|found| (secured, found)));
     }
@@ -279,7 +279,7 @@ impl Chain {
                 continue;
             }
             let note = terms.delivery(agreement.borrower_side);
-            let found = (agreement.loan.clone(), agreement.position(), note);
+            let found = (agreement.loan.on_chain(), agreement.position(), note);
             openings.insert(slot, found);
         }
     }
@@ -324,7 +324,7 @@ impl Chain {
 
 /// Returns the exchange that opened a loan, if `side` is the borrower's side, whose note is
 /// `secured`.
-fn exchange_of(loan: &Loan, secured: &Note, side: Side) -> Option<Exchange> {
+fn exchange_of(loan: &Loan<OwnerId>, secured: &Note, side: Side) -> Option<Exchange> {
     let mut legs = [Leg::cash(loan.debt, loan.principal); 2];
     legs[side.index()] = Leg {
         class: NoteClass::Position,

@@ -4,9 +4,12 @@
 
 use std::fmt;
 
+use ark_ed_on_bn254::EdwardsAffine;
 use serde::{Deserialize, Serialize};
 use subrosa_protocol::{
     asset::{AssetId, AssetTree},
+    element::OwnerId,
+    keys::Address,
     loan::{
         Agreement, Debt, LAPSE, LAPSE_AGE, Loan, OPENING_AGE, covers, improves, most_seizable,
         overdue_bonus,
@@ -140,11 +143,51 @@ pub struct StepContext<'a> {
     pub usual: Validity,
 }
 
+/// A step on a held loan, without the encryption keys that its witness has. Its `Debug` form shows
+/// nothing.
+#[derive(Clone)]
+pub struct HeldStep {
+    /// Kind of the step.
+    pub step: Step,
+    /// Loan of the position.
+    pub loan: Loan<OwnerId>,
+    /// Debt before the step.
+    pub before: Debt,
+    /// Debt that remains of the owed amount.
+    pub debt: u128,
+    /// Prices, if the step needs one.
+    pub snapshot: Option<PriceSnapshot>,
+}
+
+impl HeldStep {
+    /// Returns the step as the circuit takes it, with outputs that are encrypted to `own`, the
+    /// actor's encryption key. Both parties read them by the position ([`Loan::follow`]), so that
+    /// nobody needs the counterparty's key.
+    #[must_use]
+    pub fn encrypted_to(self, own: EdwardsAffine) -> LoanStep {
+        let [borrower, lender] = self.loan.owners().map(|owner| Address { owner, pk: own });
+        LoanStep {
+            step: self.step,
+            loan: self.loan.between(borrower, lender),
+            renewed: None,
+            before: self.before,
+            debt: self.debt,
+            snapshot: self.snapshot,
+        }
+    }
+}
+
+impl fmt::Debug for HeldStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HeldStep(..)")
+    }
+}
+
 /// A legal step. Its `Debug` form shows none of its amounts.
 #[derive(Clone)]
 pub struct Plan {
-    /// The step, as the circuit takes it.
-    pub step: LoanStep,
+    /// The step.
+    pub step: HeldStep,
     /// First second at which it may settle.
     pub not_before: u64,
     /// Last second at which it may settle.
@@ -171,7 +214,7 @@ impl StepContext<'_> {
     /// # Errors
     /// [`StepError::NoPrice`] without a snapshot, [`StepError::NoMarket`] if it has no such market
     /// of these assets.
-    pub fn market(&self, loan: &Loan) -> Result<&Market, StepError> {
+    pub fn market<P>(&self, loan: &Loan<P>) -> Result<&Market, StepError> {
         let snapshot = self.snapshot.ok_or(StepError::NoPrice)?;
         let market = snapshot.markets.get(loan.market);
         market
@@ -180,7 +223,7 @@ impl StepContext<'_> {
     }
 
     /// Whether seizures of a loan's collateral are stopped at the time of the latest prices.
-    pub fn is_stopped(&self, loan: &Loan) -> bool {
+    pub fn is_stopped<P>(&self, loan: &Loan<P>) -> bool {
         let collateral = self.assets.get(loan.collateral);
         let stop = collateral
             .map(|collateral| collateral.stop)
@@ -193,7 +236,7 @@ impl StepContext<'_> {
     ///
     /// # Errors
     /// [`StepError::NoPrice`] or [`StepError::NoMarket`].
-    pub fn price(&self, loan: &Loan) -> Result<(&Market, Price, u64), StepError> {
+    pub fn price<P>(&self, loan: &Loan<P>) -> Result<(&Market, Price, u64), StepError> {
         self.market(loan)?;
         let snapshot = self.snapshot.ok_or(StepError::NoPrice)?;
         let (market, price) = snapshot
@@ -205,7 +248,7 @@ impl StepContext<'_> {
 
     /// Returns the same for a transaction that must settle under the price. The snapshot must not
     /// be older than `since`.
-    fn fresh(&self, loan: &Loan, since: u64) -> Result<(&Market, Price, u64), StepError> {
+    fn fresh<P>(&self, loan: &Loan<P>, since: u64) -> Result<(&Market, Price, u64), StepError> {
         let priced = self.price(loan)?;
         let early = self.snapshot.is_none_or(|taken| taken.time < since);
         if early || priced.2 < self.soonest() {
@@ -301,12 +344,12 @@ pub fn plan(
 }
 
 /// Returns the debt with its interest at a time, as the lender's step counts it.
-fn claimed(loan: &Loan, debt: &Debt, time: u64) -> Result<u128, StepError> {
+fn claimed(loan: &Loan<OwnerId>, debt: &Debt, time: u64) -> Result<u128, StepError> {
     loan.claimed(debt, time).ok_or(StepError::OutOfRange)
 }
 
 /// Returns the debt with its interest at a time, as the borrower's step counts it.
-fn owed(loan: &Loan, debt: &Debt, time: u64) -> Result<u128, StepError> {
+fn owed(loan: &Loan<OwnerId>, debt: &Debt, time: u64) -> Result<u128, StepError> {
     loan.owed(debt, time).ok_or(StepError::OutOfRange)
 }
 
@@ -315,10 +358,9 @@ fn close(held: &HeldLoan, context: &StepContext<'_>) -> Result<Plan, StepError> 
     let Validity { not_before, expiry } = context.usual;
     let repaid = owed(loan, &before, expiry)?;
     Ok(Plan {
-        step: LoanStep {
+        step: HeldStep {
             step: Step::Adjust,
             loan: loan.clone(),
-            renewed: None,
             before,
             debt: 0,
             snapshot: None,
@@ -356,10 +398,9 @@ fn adjust(
             .filter(|debt| *debt != 0)
             .ok_or(StepError::TooMuch)?;
         let plan = Plan {
-            step: LoanStep {
+            step: HeldStep {
                 step: Step::Adjust,
                 loan: loan.clone(),
-                renewed: None,
                 before,
                 debt,
                 snapshot,
@@ -431,10 +472,9 @@ fn liquidate(held: &HeldLoan, context: &StepContext<'_>) -> Result<Plan, StepErr
     }
     let seized = most_seizable(collateral, high, debt, bonus);
     Ok(Plan {
-        step: LoanStep {
+        step: HeldStep {
             step: Step::Liquidate,
             loan: loan.clone(),
-            renewed: None,
             before,
             debt: 0,
             snapshot: context.snapshot.copied(),
@@ -461,10 +501,9 @@ fn seize_all(held: &HeldLoan, context: &StepContext<'_>) -> Result<Plan, StepErr
     let not_before = context.usual.not_before;
     claimed(&held.loan, &held.position.debt, not_before)?;
     Ok(Plan {
-        step: LoanStep {
+        step: HeldStep {
             step: Step::Liquidate,
             loan: held.loan.clone(),
-            renewed: None,
             before: held.position.debt,
             debt: 0,
             snapshot: Some(*snapshot),
