@@ -11,12 +11,13 @@ use subrosa_protocol::{
     Fr,
     asset::AssetId,
     element::Nullifier,
-    encryption::{EphemeralKey, Memo, OutputPlaintext, PublishedOutputs, Scanner, encrypt_outputs},
+    encryption::{AuditWords, EphemeralKey, Memo, PublishedOutputs, Scanner},
     keys::{Seed, ViewingKey},
+    note::Note,
 };
 
-/// Notes in each transaction.
-pub const NOTES: usize = 3;
+/// Notes that a wallet tries in each transaction: output 0.
+pub const NOTES: usize = 1;
 /// Distinct transactions. They repeat, because the scan does the same work for each.
 const DISTINCT: usize = 256;
 
@@ -41,23 +42,20 @@ impl Scan {
                 let nullifiers: [Nullifier; 3] =
                     std::array::from_fn(|_| Nullifier::of(Fr::from(rng.r#gen::<u128>())));
                 let ephemeral = EphemeralKey::new(&other.ovk, &nullifiers);
-                let outputs = [0u8, 1, 2].map(|i| {
-                    let value = u128::from(rng.next_u64());
-                    OutputPlaintext::cash(
-                        &ephemeral,
-                        &nullifiers[0],
-                        i,
-                        other.address(),
-                        AssetId(0),
-                        value,
-                        &Memo::default(),
-                    )
-                });
+                let memo = Memo::default();
+                let mut value = || u128::from(rng.next_u64());
+                let change = |i, value| ephemeral.change(i, other.owner, AssetId(0), value);
+                let notes = [
+                    ephemeral.payment(other.owner, AssetId(0), value(), &memo),
+                    change(1, value()),
+                    change(2, value()),
+                ];
                 PublishedOutputs {
                     ephemeral: ephemeral.y(),
                     nullifiers,
-                    commitments: outputs.each_ref().map(|output| output.note.commitment()),
-                    note_data: encrypt_outputs(&ephemeral, &other.ovk, &outputs, &Memo::default()),
+                    commitments: notes.each_ref().map(Note::commitment),
+                    audit: AuditWords::default(),
+                    note_data: ephemeral.seal(&other.pk, &notes[0], &memo),
                 }
             })
             .collect();

@@ -17,7 +17,7 @@ use subrosa_protocol::{
     batch::{BatchHeader, PostedDeposit, Shape, data_commitment},
     element::{NoteCommitment, Nullifier, OwnerId},
     encoding::fr_to_bytes,
-    encryption::{NOTE_DATA_LEN, NoteData},
+    encryption::{AuditWords, NOTE_DATA_LEN, NoteData},
     keys::unaudited,
     ledger::{BatchInput, Config, Deposit, ExecuteError, Ledger},
     market::{MARKETS, Market, Markets, Price, PriceSnapshot},
@@ -359,7 +359,7 @@ impl Synthetic {
             nullifiers: std::array::from_fn(|_| Nullifier::of(self.word())),
             commitments: std::array::from_fn(|_| NoteCommitment::new(self.word())),
             ephemeral: unaudited().y,
-            audit: std::array::from_fn(|_| std::array::from_fn(|_| self.word())),
+            audit: AuditWords(std::array::from_fn(|_| self.word())),
             note_data,
         }
     }

@@ -22,7 +22,7 @@ use subrosa_protocol::{
     asset::AssetId,
     batch::{Shape, data_commitment},
     element::{NoteCommitment, Nullifier},
-    encryption::{EphemeralKey, NoteData},
+    encryption::{AuditWords, EphemeralKey, NOTE_DATA_LEN, NoteData},
     keys::{Seed, ViewingKey},
     ledger::{BatchInput, Config as Rules, Deposit, Ledger},
     transaction::{Header, Kind, Transaction, Withdrawal},
@@ -123,8 +123,8 @@ impl World {
             nullifiers,
             commitments,
             ephemeral: EphemeralKey::new(&keys.ovk, &nullifiers).y(),
-            audit: [[Fr::from(0u64); 3]; 3],
-            note_data: NoteData([0; 169]),
+            audit: AuditWords::default(),
+            note_data: NoteData([0; NOTE_DATA_LEN]),
         }
     }
 

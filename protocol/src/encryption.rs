@@ -98,7 +98,7 @@ impl EphemeralKey {
     /// Returns output 0 of a payment: cash of `owner`, blinded by the payload's key and the memo.
     #[must_use]
     pub fn payment(&self, owner: OwnerId, asset: AssetId, value: u128, memo: &Memo) -> Note {
-        let key = payload::Key::derive(&self.ovk, &self.y(), &owner, asset, value);
+        let key = self.payload_key(&owner, asset, value);
         Note::cash(asset, value, owner, key.blinding(&self.y(), memo))
     }
 
@@ -116,8 +116,15 @@ impl EphemeralKey {
     /// [`crate::swap::Exchange::memo`] for the delivery of a leg. Otherwise nobody can open it.
     #[must_use]
     pub fn seal(&self, pk: &EdwardsAffine, note: &Note, memo: &Memo) -> NoteData {
-        let key = payload::Key::derive(&self.ovk, &self.y(), &note.owner, note.asset, note.value);
+        let key = self.payload_key(&note.owner, note.asset, note.value);
         payload::seal(&key, &self.shared(pk), &self.y(), note, memo)
+    }
+}
+
+impl EphemeralKey {
+    /// Returns the key of the payload for this owner, asset and amount.
+    fn payload_key(&self, owner: &OwnerId, asset: AssetId, value: u128) -> payload::Key {
+        payload::Key::derive(&self.ovk, &self.y(), owner, asset, value)
     }
 }
 

@@ -231,24 +231,25 @@ async fn altered(
         ("fee raised", Box::new(|t| t.header.fee += 1)),
         ("expiry put off", Box::new(|t| t.header.expiry += 1)),
         ("expiry brought forward", Box::new(|t| t.header.expiry -= 1)),
+        ("view tag of the payee", Box::new(|t| t.note_data.0[0] ^= 1)),
         (
-            "ciphertext byte of the payee",
-            Box::new(|t| t.note_data.0[0] ^= 1),
+            "wrapped key of the payee",
+            Box::new(|t| t.note_data.0[17] ^= 1),
         ),
         (
             "ciphertext byte of the memo",
-            Box::new(|t| t.note_data.0[20] ^= 0x80),
+            Box::new(|t| t.note_data.0[40] ^= 0x80),
         ),
-        ("outgoing copy", Box::new(|t| t.note_data.0[168] ^= 1)),
+        ("last byte", Box::new(|t| t.note_data.0[70] ^= 1)),
         (
             "audit word of the payee",
-            Box::new(move |t| bend(&mut t.audit[0][0])),
+            Box::new(move |t| bend(&mut t.audit.0[0])),
         ),
         (
             "audit word of the change",
-            Box::new(move |t| bend(&mut t.audit[2][2])),
+            Box::new(move |t| bend(&mut t.audit.0[4])),
         ),
-        ("audit words exchanged", Box::new(|t| t.audit.swap(0, 1))),
+        ("audit words exchanged", Box::new(|t| t.audit.0.swap(0, 2))),
         (
             "commitment",
             Box::new(move |t| {
@@ -336,11 +337,11 @@ async fn unreadable(stage: &Stage, payment: &Submission) -> anyhow::Result<()> {
     let bytes = payment.to_bytes();
     let transaction = &payment.transaction;
     for (what, element) in [
-        ("nullifier", transaction.nullifiers[0].into()),
+        ("terms", transaction.terms),
         ("commitment", transaction.commitments[0].into()),
         ("anchor", transaction.anchor.into()),
         ("ephemeral key", transaction.ephemeral),
-        ("audit word", transaction.audit[1][1]),
+        ("audit word", transaction.audit.0[3]),
     ] {
         let mut altered = bytes.clone();
         replace(&mut altered, &fr_to_bytes(&element), &alias(&element));

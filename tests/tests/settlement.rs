@@ -447,7 +447,7 @@ async fn altered(stage: &Stage, fixture: &Fixture) -> anyhow::Result<()> {
         ),
         (
             "audit word",
-            |s| s.published.transactions[0].audit[2][1] += Fr::from(1u64),
+            |s| s.published.transactions[0].audit.0[4] += Fr::from(1u64),
             invalid,
         ),
         (
@@ -457,7 +457,7 @@ async fn altered(stage: &Stage, fixture: &Fixture) -> anyhow::Result<()> {
         ),
         (
             "last byte of note data",
-            |s| s.published.transactions[1].note_data.0[168] ^= 1,
+            |s| s.published.transactions[1].note_data.0[70] ^= 1,
             invalid,
         ),
         (

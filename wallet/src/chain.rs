@@ -15,10 +15,10 @@ use subrosa_protocol::{
     Fr,
     asset::AssetId,
     batch::{PublishedBatch, PublishedTransaction, data_commitment},
-    element::{Anchor, NoteCommitment, Nullifier},
+    element::{Anchor, NoteCommitment, Nullifier, OwnerId},
     encoding::fr_to_bytes,
-    encryption::{Delivery, Memo, PublishedOutputs, Scanner, recover_outgoing},
-    keys::{Address, ViewingKey},
+    encryption::{Delivery, Memo, PublishedOutputs, Scanner, Sent},
+    keys::ViewingKey,
     ledger::{Ledger, ReplayError},
     loan::Agreement,
     market::PriceSnapshot,
@@ -86,8 +86,9 @@ pub struct Movement {
     pub asset: AssetId,
     /// Base units.
     pub amount: u128,
-    /// The other party inside, if known: the payee, or the counterparty of a swap or a loan.
-    pub to: Option<Address>,
+    /// Owner id of the other party inside, if known: the payee, or the counterparty of a swap or a
+    /// loan.
+    pub to: Option<OwnerId>,
     /// The L1 account of a withdrawal.
     pub recipient: Option<[u8; 20]>,
     /// Memo to the payee.
@@ -128,7 +129,7 @@ pub struct Chain {
     /// Batch, asset and value of the deposits with our inner commitments, by index.
     deposited: HashMap<u64, Vec<(u64, AssetId, u128)>>,
     /// Notes that counterparties of swaps may deliver to us, by commitment.
-    deliveries: HashMap<NoteCommitment, (Note, Address)>,
+    deliveries: HashMap<NoteCommitment, (Note, OwnerId)>,
     /// Time of the last applied batch.
     time: u64,
     /// Digest of the price snapshot in the anchors of the last applied batch.
@@ -150,7 +151,7 @@ pub struct Chain {
 struct Incoming {
     note: Note,
     slot: usize,
-    from: Option<Address>,
+    from: Option<OwnerId>,
     memo: Option<Memo>,
 }
 
@@ -316,7 +317,7 @@ impl Chain {
         let cash = |side: &_| terms.exchange.leg(*side).class == NoteClass::Cash;
         if let Some(side) = terms.received_by(&self.keys.owner).filter(cash) {
             let note = terms.delivery(side);
-            let from = *terms.receiver(side.other());
+            let from = terms.receiver(side.other()).owner;
             self.deliveries.insert(note.commitment(), (note, from));
         }
     }
@@ -340,6 +341,8 @@ impl Chain {
         auditors: &[EdwardsAffine],
     ) -> Result<(), ReplayError> {
         let index = self.batch_index();
+        let published: Vec<_> = batch.transactions.iter().map(outputs).collect();
+        let sent = self.read_sent(&published, auditors);
         self.ledger.replay(batch, &self.context)?;
         self.applied.push(Applied {
             fingerprint: fingerprint(&batch.to_bytes()),
@@ -350,27 +353,31 @@ impl Chain {
         self.prices = batch.header.oracle;
         self.find_deposits(batch, index);
         let mut ours = self.mark_spent(batch, index);
-        let stepped = self.follow_positions(batch, index, &mut ours);
+        for (ours, sent) in ours.iter_mut().zip(&sent) {
+            *ours |= sent.is_some();
+        }
+        let stepped = self.follow_positions(batch, index);
         let mut incoming = BTreeMap::new();
         let mut openings = Openings::new();
         for (slot, transaction) in batch.transactions.iter().enumerate() {
             if ours[slot] {
                 self.transactions.insert(transaction.nullifiers, index);
-                if stepped.contains(&slot) {
-                    continue;
-                }
-                let leg = self.record_outgoing(batch, transaction, index, auditors);
-                if let Some((delivery, to)) = leg {
-                    self.find_counterpart(batch, slot, &delivery, to, &mut incoming);
-                    self.find_lent(batch, slot, (&delivery, to), &mut openings);
-                } else {
-                    self.find_borrowed(batch, slot, auditors, &mut incoming, &mut openings);
-                }
+            }
+            let Some(sent) = sent[slot].as_ref().filter(|_| !stepped.contains(&slot)) else {
+                continue;
+            };
+            let leg = self.record_outgoing(batch, transaction, index, sent);
+            if let Some((delivery, to)) = leg {
+                self.find_counterpart(batch, slot, &delivery, to, &mut incoming);
+                self.find_lent(batch, slot, (&delivery, to), &mut openings);
+            } else {
+                self.find_borrowed(batch, (slot, sent), &mut incoming, &mut openings);
             }
         }
+        self.find_change(batch, &sent, &mut incoming);
         self.find_expected(batch, &mut incoming);
-        self.find_outputs(batch, &mut incoming);
-        self.find_agreed(batch, &mut openings);
+        self.find_outputs(batch, &published, &mut incoming);
+        self.find_agreed(batch, &sent, &mut openings);
         self.open_loans(batch, index, openings);
         self.record_incoming(batch, index, &ours, incoming);
         Ok(())
@@ -419,12 +426,32 @@ impl Chain {
                 to: None,
                 recipient: None,
                 memo: None,
-                nullifiers: [Nullifier::new(Fr::from(0u64)); 3],
+                nullifiers: [Nullifier::of(Fr::from(0u64)); 3],
             });
         }
     }
 
-    /// Marks our notes that the batch spends. Returns for each transaction whether it is ours.
+    /// Reads back the transactions that we sent: they spend a note or a position of ours, and only
+    /// we can derive their ephemeral key.
+    fn read_sent<'p>(
+        &self,
+        published: &'p [PublishedOutputs],
+        auditors: &[EdwardsAffine],
+    ) -> Vec<Option<Sent<'p>>> {
+        let ours = |nullifier: &Nullifier| {
+            self.by_nullifier.contains_key(nullifier) || self.positions.contains_key(nullifier)
+        };
+        published
+            .iter()
+            .map(|published| {
+                let candidate = published.nullifiers.iter().any(ours);
+                let read = || Sent::read(&self.keys, published, auditors);
+                candidate.then(read).flatten()
+            })
+            .collect()
+    }
+
+    /// Marks our notes that the batch spends. Returns for each transaction whether it spends one.
     fn mark_spent(&mut self, batch: &PublishedBatch, index: u64) -> Vec<bool> {
         let Self {
             notes,
@@ -460,8 +487,8 @@ impl Chain {
         batch: &PublishedBatch,
         transaction: &PublishedTransaction,
         index: u64,
-        auditors: &[EdwardsAffine],
-    ) -> Option<(Delivery, Address)> {
+        sent: &Sent<'_>,
+    ) -> Option<(Delivery, OwnerId)> {
         let base = Movement {
             time: batch.header.time,
             batch: index,
@@ -482,15 +509,10 @@ impl Chain {
             });
             return None;
         }
-        let sent = recover_outgoing(
-            &self.keys.ovk,
-            &outputs(transaction),
-            &transaction.audit[0],
-            auditors,
-        )?;
+        let sent = sent.payment()?;
         let kind = if sent.delivery.is_some() {
             MovementKind::Delivered
-        } else if sent.recipient.owner == self.keys.owner {
+        } else if sent.recipient == self.keys.owner {
             MovementKind::Merge
         } else {
             MovementKind::Sent
@@ -514,7 +536,7 @@ impl Chain {
         batch: &PublishedBatch,
         slot: usize,
         delivery: &Delivery,
-        from: Address,
+        from: OwnerId,
         incoming: &mut BTreeMap<u64, Incoming>,
     ) {
         let Some(slot) = beside(batch, slot, delivery.side) else {
@@ -552,16 +574,46 @@ impl Chain {
         }
     }
 
-    fn find_outputs(&self, batch: &PublishedBatch, incoming: &mut BTreeMap<u64, Incoming>) {
-        let published: Vec<_> = batch.transactions.iter().map(outputs).collect();
-        for found in self.scanner.scan(&published) {
-            let at = leaf_index(batch, found.transaction, found.index as u64);
+    /// Finds what others, or we ourselves, encrypted to us.
+    fn find_outputs(
+        &self,
+        batch: &PublishedBatch,
+        published: &[PublishedOutputs],
+        incoming: &mut BTreeMap<u64, Incoming>,
+    ) {
+        for found in self.scanner.scan(published) {
+            let at = leaf_index(batch, found.transaction, 0);
             incoming.entry(at).or_insert(Incoming {
                 note: found.note,
                 slot: found.transaction,
                 from: None,
-                memo: found.memo.filter(|_| found.delivery.is_none()),
+                memo: found.delivery.is_none().then_some(found.memo),
             });
+        }
+    }
+
+    /// Finds our change in the transactions that we sent. Nobody encrypts it: we read it from the
+    /// auditors' words.
+    fn find_change(
+        &self,
+        batch: &PublishedBatch,
+        sent: &[Option<Sent<'_>>],
+        incoming: &mut BTreeMap<u64, Incoming>,
+    ) {
+        for (slot, sent) in sent.iter().enumerate() {
+            let change = sent.iter().flat_map(Sent::change);
+            for (output, note) in (1..).zip(change) {
+                let Some(note) = note else { continue };
+                incoming.insert(
+                    leaf_index(batch, slot, output),
+                    Incoming {
+                        note,
+                        slot,
+                        from: None,
+                        memo: None,
+                    },
+                );
+            }
         }
     }
 
@@ -610,6 +662,7 @@ fn outputs(transaction: &PublishedTransaction) -> PublishedOutputs {
         ephemeral: transaction.ephemeral,
         nullifiers: transaction.nullifiers,
         commitments: transaction.commitments,
+        audit: transaction.audit,
         note_data: transaction.note_data,
     }
 }

@@ -2,10 +2,12 @@
 
 mod step;
 
+use ark_ed_on_bn254::EdwardsAffine;
 use rand::{CryptoRng, RngCore};
 use subrosa_protocol::{
     Fr,
     asset::{AssetId, AssetTree},
+    element::OwnerId,
     encryption::Memo,
     keys::{Address, SpendKey, ViewingKey},
     loan::Agreement,
@@ -122,10 +124,12 @@ pub struct Composer<'a> {
     pub envelope: Envelope,
 }
 
-/// Inputs, and outputs as (recipient, asset, value).
+/// Inputs, and outputs as (owner, asset, value).
 struct Layout {
     inputs: Vec<OwnedNote>,
-    outputs: [(Address, AssetId, u128); ARITY],
+    outputs: [(OwnerId, AssetId, u128); ARITY],
+    /// Key to which output 0 is encrypted.
+    payee_pk: EdwardsAffine,
     assets: [AssetId; ARITY],
     merges: bool,
 }
@@ -189,6 +193,7 @@ impl Composer<'_> {
             withdrawal: frame.withdrawal,
             inputs: inputs.try_into().map_err(|_| ComposeError::Insufficient)?,
             outputs: layout.outputs,
+            payee: layout.payee_pk,
             assets: layout.assets,
             memo: frame.memo,
             terms: frame.terms,
@@ -360,7 +365,7 @@ impl Composer<'_> {
     ) -> Result<Layout, ComposeError> {
         let held = |of: AssetId| self.held(of, spendable);
         let Envelope { fee_asset, fee, .. } = self.envelope;
-        let own = self.keys.address();
+        let own = self.keys.owner;
         let assets = [asset, fee_asset, fee_asset];
         if asset == fee_asset {
             let notes = held(asset);
@@ -369,13 +374,14 @@ impl Composer<'_> {
                 Selection::Enough(chosen) => {
                     let (inputs, total) = take(&notes, &chosen)?;
                     let outputs = [
-                        (payee, asset, paid),
+                        (payee.owner, asset, paid),
                         (own, asset, total - need),
                         (own, asset, 0),
                     ];
                     Ok(Layout {
                         inputs,
                         outputs,
+                        payee_pk: payee.pk,
                         assets,
                         merges: false,
                     })
@@ -397,13 +403,14 @@ impl Composer<'_> {
                 let fee_change = fee_note.note.value - fee;
                 inputs.push(fee_note);
                 let outputs = [
-                    (payee, asset, paid),
+                    (payee.owner, asset, paid),
                     (own, asset, total - amount),
                     (own, fee_asset, fee_change),
                 ];
                 Ok(Layout {
                     inputs,
                     outputs,
+                    payee_pk: payee.pk,
                     assets,
                     merges: false,
                 })
@@ -438,7 +445,7 @@ impl Composer<'_> {
         fee_note: Option<OwnedNote>,
     ) -> Result<Layout, ComposeError> {
         let Envelope { fee_asset, fee, .. } = self.envelope;
-        let own = self.keys.address();
+        let own = self.keys.owner;
         let (mut inputs, total) = take(notes, chosen)?;
         let asset = inputs.first().ok_or(ComposeError::Insufficient)?.note.asset;
         let (merged, fee_change) = match &fee_note {
@@ -454,6 +461,7 @@ impl Composer<'_> {
         Ok(Layout {
             inputs,
             outputs,
+            payee_pk: self.keys.pk,
             assets: [asset, fee_asset, fee_asset],
             merges: true,
         })

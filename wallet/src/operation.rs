@@ -84,7 +84,6 @@ pub struct Attempt {
     /// Digest of the transaction.
     pub digest: TransactionDigest,
     /// Its three nullifiers.
-    #[serde(with = "hex_nullifiers")]
     pub nullifiers: [Nullifier; 3],
     /// Last batch time at which it can be included, Unix seconds.
     pub expiry: u64,
@@ -142,35 +141,5 @@ impl std::fmt::Debug for Operation {
             .field("id", &self.id)
             .field("progress", &self.progress)
             .finish_non_exhaustive()
-    }
-}
-
-/// Three nullifiers as hex strings.
-mod hex_nullifiers {
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
-    use subrosa_protocol::element::Nullifier;
-
-    pub(super) fn serialize<S: Serializer>(
-        nullifiers: &[Nullifier; 3],
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        nullifiers
-            .map(|nf| hex::encode(nf.to_bytes()))
-            .serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<[Nullifier; 3], D::Error> {
-        let mut words = [[0u8; 32]; 3];
-        for (word, text) in words
-            .iter_mut()
-            .zip(<[String; 3]>::deserialize(deserializer)?)
-        {
-            hex::decode_to_slice(text, word).map_err(D::Error::custom)?;
-        }
-        let [first, second, third] = words.map(|word| Nullifier::from_bytes(&word));
-        let nullifier = |read: Result<_, _>| read.map_err(D::Error::custom);
-        Ok([nullifier(first)?, nullifier(second)?, nullifier(third)?])
     }
 }

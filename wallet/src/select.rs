@@ -63,7 +63,7 @@ mod tests {
                 note: Note::cash(AssetId(0), *value, OwnerId::new(zero), zero),
                 leaf_index,
                 batch: 1,
-                nullifier: Nullifier::new(zero),
+                nullifier: Nullifier::of(zero),
                 spent: None,
             })
             .collect()

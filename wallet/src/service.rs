@@ -11,8 +11,10 @@
 //! | `mailbox` | sealed messages to and from counterparties |
 //! | `news` | the wait for something to read |
 //! | `scan` | published batches, and the batches that L1 accepted |
+//! | `addresses` | addresses of other parties that the wallet has learnt |
 //! | `contact` | comparison of keys and deployment with the sequencer |
 
+mod addresses;
 mod assets;
 mod contact;
 mod loans;

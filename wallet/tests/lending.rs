@@ -240,7 +240,8 @@ async fn a_loan_from_its_proposal_to_its_end() {
         (&seen["role"], &seen["owed"]),
         (&json!("lender"), &Value::Null)
     );
-    assert_eq!(seen["counterparty"], south.address());
+    assert_eq!(seen["counterparty"], south.owner());
+    assert_eq!(seen["counterparty_address"], south.address());
     assert_eq!(south.holds(GOLD).await.0, 0, "the note is promised");
     // The paths of quotes do not show proposals.
     assert_eq!(north.get("/v1/quotes").await, json!([]));
@@ -340,6 +341,11 @@ async fn a_loan_from_its_proposal_to_its_end() {
         ] {
             assert_eq!(seen[field], known[field], "{field}");
         }
+        let other = if seed == 1 { south } else { north };
+        assert_eq!(seen["counterparty"], other.owner());
+        // Only who has talked with the counterparty knows its address.
+        assert_eq!(known["counterparty_address"], other.address());
+        assert_eq!(seen["counterparty_address"], Value::Null);
         assert_eq!(kinds(&restored).await, kinds(live).await);
     }
 }
@@ -491,7 +497,7 @@ async fn steps_are_sent_as_payments_are() {
         let padding = &transaction.note_data.0;
         assert!(
             padding
-                .chunks(23)
+                .chunks_exact(23)
                 .all(|part| part.iter().any(|byte| *byte != 0))
         );
     }

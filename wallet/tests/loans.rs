@@ -12,7 +12,7 @@ use subrosa_protocol::{
     asset::AssetId,
     element::Nullifier,
     keys::{Seed, SpendKey},
-    loan::{Agreement, CURE, End, LAPSE, LAPSE_AGE, Loan, OPENING_AGE, RAMP_BITS},
+    loan::{Agreement, CURE, End, LAPSE, LAPSE_AGE, Loan, OPENING_AGE, PartyKeys, RAMP_BITS},
     market::{MARKETS, Market, Markets, Price, PriceSnapshot},
     swap::{Salt, Side},
     transaction::{Kind, Transaction},
@@ -97,8 +97,8 @@ impl Scene {
             &mut [&mut alice, &mut bob],
         );
         let loan = Loan {
-            borrower: alice.keys.address(),
-            lender: bob.keys.address(),
+            borrower: alice.keys.owner,
+            lender: bob.keys.owner,
             collateral,
             debt,
             principal: 1_000,
@@ -110,6 +110,7 @@ impl Scene {
         };
         let agreement = Agreement {
             loan,
+            parties: PartyKeys::of(&alice.keys.address(), &bob.keys.address()),
             collateral: 700,
             borrower_side,
             expiry: START,
@@ -540,7 +541,7 @@ fn an_opening_is_signed_only_if_it_is_ours_and_legal() {
     assert_eq!(open(&mut scene, &good, true), None);
     assert_eq!(open(&mut scene, &good, false), None);
     let mut foreign = good.clone();
-    foreign.loan.borrower = scene.world.party(3).keys.address();
+    foreign.loan.borrower = scene.world.party(3).keys.owner;
     assert_eq!(
         open(&mut scene, &foreign, true),
         Some(ComposeError::Foreign)

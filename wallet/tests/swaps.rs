@@ -225,7 +225,8 @@ async fn a_swap_is_exact() {
             assert_eq!(lines.len(), 1, "{kind}");
             assert_eq!(lines[0]["asset"]["symbol"], SYMBOLS[asset]);
             assert_eq!(lines[0]["amount"], amount);
-            assert_eq!(lines[0]["counterparty"], other.address());
+            assert_eq!(lines[0]["counterparty"], other.owner());
+            assert_eq!(lines[0]["counterparty_address"], other.address());
         }
     }
 

@@ -10,7 +10,7 @@ use subrosa_protocol::{
     asset::AssetId,
     element::{Anchor, NoteCommitment, Nullifier, TransactionDigest},
     encoding::fr_from_hex,
-    encryption::{NOTE_DATA_LEN, NoteData},
+    encryption::{AuditWords, NOTE_DATA_LEN, NoteData},
     keys::unaudited,
     proof::PROOF_LEN,
     swap::Side,
@@ -211,7 +211,7 @@ impl Wallet {
             nullifiers: std::array::from_fn(|_| Nullifier::of(self.word())),
             commitments: std::array::from_fn(|_| NoteCommitment::new(self.word())),
             ephemeral: unaudited().y,
-            audit: std::array::from_fn(|_| std::array::from_fn(|_| self.word())),
+            audit: AuditWords(std::array::from_fn(|_| self.word())),
             note_data,
         })
     }

@@ -138,7 +138,8 @@ pub struct HealthView {
 /// Loan, or proposal of one.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
-    "id": "9f86d081884c7d659a2feaa0c55ad015", "role": "borrower", "counterparty": "subdev1…",
+    "id": "9f86d081884c7d659a2feaa0c55ad015", "role": "borrower",
+    "counterparty": "0x2a4f…", "counterparty_address": "subdev1…",
     "collateral": { "asset": { "id": 1, "symbol": "dXAU", "decimals": 18 }, "amount": "4075" },
     "debt": { "asset": { "id": 0, "symbol": "dUSD", "decimals": 6 }, "amount": "10000000" },
     "owed": "10001438.36", "rate_ppm": 52_500, "start": 1_800_000_660u64,
@@ -156,8 +157,12 @@ pub struct LoanView {
     pub id: String,
     /// `borrower` or `lender`.
     pub role: String,
-    /// The other party's address.
+    /// Owner id of the other party, 0x hex. Part of the chain, so that a restored wallet shows the
+    /// same.
     pub counterparty: String,
+    /// Address of the other party, if the wallet has learnt it; null after a restore. No step
+    /// needs it.
+    pub counterparty_address: Option<String>,
     /// Collateral that secures it now.
     pub collateral: AmountView,
     /// The principal.

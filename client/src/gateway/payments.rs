@@ -154,9 +154,13 @@ pub struct HistoryView {
     pub asset: AssetView,
     /// In display units.
     pub amount: String,
-    /// Payee's address or L1 account, or the other party of a swap. A received payment does not
-    /// tell its sender.
+    /// Owner id of the payee or of the other party of a swap or a loan (0x and 64 digits), or the
+    /// L1 account of a withdrawal (0x and 40 digits). Part of the chain, so that a restored wallet
+    /// shows the same. A received payment does not tell its sender.
     pub counterparty: Option<String>,
+    /// Address of that owner, if the wallet has learnt it from the institution's orders or
+    /// agreements; null otherwise, also after a restore.
+    pub counterparty_address: Option<String>,
     /// The memo of a payment.
     pub memo: Option<String>,
     /// Whether L1 has accepted the batch.

@@ -185,7 +185,8 @@ pub struct RfqView {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "id": "9f86d081884c7d659a2feaa0c55ad015", "rfq": "3a7bd3e2360a3d29eea436fcfb7e44c7",
-    "direction": "incoming", "counterparty": "subdev1…",
+    "direction": "incoming",
+    "counterparty": "0x2a4f…", "counterparty_address": "subdev1…",
     "give": { "asset": { "id": 0, "symbol": "dUSD", "decimals": 6 }, "amount": "27105925" },
     "want": { "asset": { "id": 2, "symbol": "dEUR", "decimals": 6 }, "amount": "25000000" },
     "valid_until": 1_800_000_060u64, "expiry": 1_800_000_660u64, "status": "offered",
@@ -198,8 +199,10 @@ pub struct QuoteView {
     pub rfq: Option<String>,
     /// `outgoing` or `incoming`.
     pub direction: String,
-    /// The other party's address.
+    /// Owner id of the other party, 0x hex.
     pub counterparty: String,
+    /// Address of the other party.
+    pub counterparty_address: String,
     /// Asset and amount that the institution delivers.
     pub give: AmountView,
     /// Asset and amount that it receives.
@@ -217,7 +220,8 @@ pub struct QuoteView {
 /// Swap.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
-    "id": "9f86d081884c7d659a2feaa0c55ad015", "counterparty": "subdev1…",
+    "id": "9f86d081884c7d659a2feaa0c55ad015",
+    "counterparty": "0x2a4f…", "counterparty_address": "subdev1…",
     "give": { "asset": { "id": 0, "symbol": "dUSD", "decimals": 6 }, "amount": "27105925" },
     "want": { "asset": { "id": 2, "symbol": "dEUR", "decimals": 6 }, "amount": "25000000" },
     "expiry": 1_800_000_660u64, "operation": "60303ae22b998861bce3b28f33eec1be", "batch": 17,
@@ -226,8 +230,10 @@ pub struct QuoteView {
 pub struct SwapView {
     /// Id of the quote.
     pub id: String,
-    /// The other party's address.
+    /// Owner id of the other party, 0x hex.
     pub counterparty: String,
+    /// Address of the other party.
+    pub counterparty_address: String,
     /// Asset and amount that the institution delivers.
     pub give: AmountView,
     /// Asset and amount that it receives.

@@ -8,7 +8,7 @@ use rand_chacha::ChaCha20Rng;
 use subrosa_protocol::{
     Fr,
     batch::{BatchHeader, BatchWitness, PublishedBatch, Shape},
-    encryption::{NoteData, PublishedOutputs, Scanner, recover_outgoing, trial_decrypt},
+    encryption::{NoteData, PublishedOutputs, Scanner, Sent, trial_decrypt},
     keys::{ADDRESS_LEN, Address, AuditorKey, Network, Seed, ViewingKey},
     market::{MARKETS, Markets, PriceSnapshot},
     message::{self, MESSAGE_LEN, SealedMessage},
@@ -68,7 +68,7 @@ pub fn batch_witness(data: &[u8]) {
 /// # Panics
 /// If scanning and trial decryption disagree, or words are not canonical.
 pub fn note_data(data: &[u8]) {
-    let words = elements::<6>(data);
+    let words = elements::<3>(data);
     if let Ok(note_data) = NoteData::from_words(&words) {
         assert!(note_data.to_words() == words, "note data words");
     }
@@ -79,18 +79,16 @@ pub fn note_data(data: &[u8]) {
         ephemeral: transaction.ephemeral,
         nullifiers: transaction.nullifiers,
         commitments: transaction.commitments,
+        audit: transaction.audit,
         note_data: transaction.note_data,
     };
     let one = trial_decrypt(&RECIPIENT, &published);
     let scanned = Scanner::new(&RECIPIENT).scan(std::slice::from_ref(&published));
-    assert!(one == scanned, "scan");
+    assert!(one.as_slice() == scanned, "scan");
     let auditor = AuditorKey::from_seed(&Seed::from_bytes([9; 32]));
-    let _ = recover_outgoing(
-        &RECIPIENT.ovk,
-        &published,
-        &transaction.audit[0],
-        &[auditor.public()],
-    );
+    if let Some(sent) = Sent::read(&RECIPIENT, &published, &[auditor.public()]) {
+        let _ = (sent.change(), sent.payment());
+    }
 }
 
 /// An address: text in bech32m, or 64 bytes.

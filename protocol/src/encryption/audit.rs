@@ -21,7 +21,7 @@ pub const AUDIT_WORDS: usize = word::AUDIT.end - word::AUDIT.start;
 
 /// The auditor words of a transaction: two for output 0, two for output 1, one for output 2, whose
 /// owner is the sender (T21).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AuditWords(pub [Fr; AUDIT_WORDS]);
 
 impl AuditWords {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use ark_ed_on_bn254::EdwardsAffine;
 
-use super::payload::{self, Key};
+use super::payload;
 use super::receive::note_of;
 use super::{AuditRecord, EphemeralKey, PublishedOutputs, audit_decrypt};
 use crate::element::OwnerId;
@@ -19,7 +19,6 @@ use crate::swap::{Delivery, Leg};
 pub struct Sent<'a> {
     published: &'a PublishedOutputs,
     ephemeral: EphemeralKey,
-    ovk: &'a [u8; 32],
     owner: OwnerId,
     records: [Option<AuditRecord>; 3],
 }
@@ -44,7 +43,7 @@ impl<'a> Sent<'a> {
     /// sender knows the secret that it shares with each of them. Put the likely ones first.
     #[must_use]
     pub fn read<'k>(
-        keys: &'a ViewingKey,
+        keys: &ViewingKey,
         published: &'a PublishedOutputs,
         auditors: impl IntoIterator<Item = &'k EdwardsAffine>,
     ) -> Option<Self> {
@@ -71,7 +70,6 @@ impl<'a> Sent<'a> {
         Some(Self {
             published,
             ephemeral,
-            ovk: &keys.ovk,
             owner: keys.owner,
             records,
         })
@@ -129,13 +127,9 @@ impl<'a> Sent<'a> {
             .filter(|record| record.class == NoteClass::Cash)?;
         let recipient = record.recipient?;
         let published = self.published;
-        let key = Key::derive(
-            self.ovk,
-            &published.ephemeral,
-            &recipient,
-            record.asset,
-            record.value,
-        );
+        let key = self
+            .ephemeral
+            .payload_key(&recipient, record.asset, record.value);
         let ephemeral = fr_to_bytes(&published.ephemeral);
         let cm0 = &published.commitments[0];
         let payload = payload::open(&published.note_data, &key, &ephemeral, cm0);

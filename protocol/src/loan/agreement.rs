@@ -40,6 +40,15 @@ pub struct PartyKeys {
 }
 
 impl PartyKeys {
+    /// Takes the keys of both addresses.
+    #[must_use]
+    pub const fn of(borrower: &Address, lender: &Address) -> Self {
+        Self {
+            borrower: borrower.pk,
+            lender: lender.pk,
+        }
+    }
+
     /// Returns the addresses of borrower and lender of a loan.
     #[must_use]
     pub fn addresses(&self, loan: &Loan) -> (Address, Address) {
@@ -194,10 +203,7 @@ impl Agreement {
         input.finish()?;
         let agreement = Self {
             loan,
-            parties: PartyKeys {
-                borrower: borrower.pk,
-                lender: lender.pk,
-            },
+            parties: PartyKeys::of(&borrower, &lender),
             collateral,
             borrower_side,
             expiry,

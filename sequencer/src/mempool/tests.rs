@@ -49,7 +49,11 @@ fn make(
     terms: u64,
     expiry: u64,
 ) -> Arc<ParsedSubmission> {
-    use subrosa_protocol::{asset::AssetId, encryption::NoteData, transaction::Header};
+    use subrosa_protocol::{
+        asset::AssetId,
+        encryption::{NOTE_DATA_LEN, NoteData},
+        transaction::Header,
+    };
     let mut rng = StdRng::seed_from_u64(seed);
     let transaction = Transaction {
         anchor: State::genesis().anchor(&Fr::from(0u64)),
@@ -61,7 +65,7 @@ fn make(
         commitments: [1u64, 2, 3].map(|i| NoteCommitment::new(Fr::from(seed * 10 + i))),
         ephemeral: Fr::from(rand::Rng::r#gen::<u64>(&mut rng)),
         audit: Default::default(),
-        note_data: NoteData([0; 169]),
+        note_data: NoteData([0; NOTE_DATA_LEN]),
     };
     parsed(&transaction)
 }

@@ -20,7 +20,7 @@ use subrosa_protocol::{
     batch::{PublishedBatch, Shape, data_commitment},
     element::{Anchor, NoteCommitment, Nullifier, TransactionDigest},
     encoding::fr_to_bytes,
-    encryption::NoteData,
+    encryption::{AuditWords, NOTE_DATA_LEN, NoteData},
     keys::unaudited,
     ledger::{BatchInput, Config as Rules, Deposit, Ledger, State},
     market::{MARKETS, Market, Markets, Price, PriceSnapshot},
@@ -871,16 +871,12 @@ pub fn transaction(anchor: Anchor, assets_root: Fr) -> Transaction {
     let mut word = || Fr::from(rng.r#gen::<u128>());
     let nullifiers = [word(), word(), word()].map(Nullifier::of);
     let commitments = [word(), word(), word()].map(NoteCommitment::new);
-    let audit = [
-        [word(), word(), word()],
-        [word(), word(), word()],
-        [word(), word(), word()],
-    ];
+    let audit = AuditWords([word(), word(), word(), word(), word()]);
     let esk = subrosa_protocol::Scalar::from(rand::thread_rng().r#gen::<u128>());
     let ephemeral = (subrosa_protocol::EdwardsAffine::generator() * esk)
         .into_affine()
         .y;
-    let mut note_data = [0u8; 169];
+    let mut note_data = [0u8; NOTE_DATA_LEN];
     rand::thread_rng().fill(&mut note_data[..]);
     Transaction {
         anchor,

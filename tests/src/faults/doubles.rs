@@ -17,7 +17,7 @@ use subrosa_protocol::{
     batch::Shape,
     element::{Anchor, NoteCommitment, Nullifier, TransactionDigest},
     encoding::fr_to_bytes,
-    encryption::NoteData,
+    encryption::{AuditWords, NOTE_DATA_LEN, NoteData},
     proof::PROOF_LEN,
     transaction::{Header, Kind, Transaction, digest},
 };
@@ -137,10 +137,10 @@ pub fn transfer(random: &mut impl Rng, anchor: Anchor, assets_root: Fr, now: u64
     let mut word = || Fr::from(random.r#gen::<u128>());
     let nullifiers = [word(), word(), word()].map(Nullifier::of);
     let commitments = [word(), word(), word()].map(NoteCommitment::new);
-    let audit = [(); 3].map(|()| [word(), word(), word()]);
+    let audit = AuditWords([word(), word(), word(), word(), word()]);
     let secret = Scalar::from(random.r#gen::<u128>());
     let ephemeral = (EdwardsAffine::generator() * secret).into_affine().y;
-    let mut note_data = [0; 169];
+    let mut note_data = [0; NOTE_DATA_LEN];
     random.fill(&mut note_data[..]);
     let header = Header::new(Kind::Transfer, AssetId(0), 0, now + LIFETIME);
     Transaction {

@@ -3,12 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ark_ed_on_bn254::EdwardsAffine;
 use subrosa_protocol::{
     asset::AssetId,
     batch::PublishedBatch,
-    encryption::{Delivery, EphemeralKey},
-    keys::Address,
+    element::OwnerId,
+    encryption::{Delivery, Sent},
     loan::{Agreement, End, Loan, Position, Successor},
     note::{Note, NoteClass, nullifier},
     swap::{Exchange, Leg, Side},
@@ -60,13 +59,11 @@ impl Chain {
         self.assets = assets.into_iter().collect();
     }
 
-    /// Follows the positions that a batch spends. Marks our own steps in `ours`, and returns the
-    /// slots of all steps.
+    /// Follows the positions that a batch spends. Returns the slots of all steps.
     pub(super) fn follow_positions(
         &mut self,
         batch: &PublishedBatch,
         index: u64,
-        ours: &mut [bool],
     ) -> BTreeSet<usize> {
         let mut stepped = BTreeSet::new();
         for (slot, transaction) in batch.transactions.iter().enumerate() {
@@ -82,11 +79,6 @@ impl Chain {
                 continue;
             };
             stepped.insert(slot);
-            let actor = match step.end {
-                Some(End::Liquidated) => Role::Lender,
-                _ => Role::Borrower,
-            };
-            ours[slot] |= held.role == actor;
             self.record_step(batch, index, slot, &held, &step);
             match step.position {
                 Some(state) => self.hold(batch, index, slot, at, state, step.note),
@@ -163,7 +155,7 @@ impl Chain {
             }
         };
         for line in lines.into_iter().filter(|(.., amount)| *amount != 0) {
-            self.record_loan(batch, index, slot, line, *held.counterparty());
+            self.record_loan(batch, index, slot, line, held.counterparty());
         }
     }
 
@@ -173,7 +165,7 @@ impl Chain {
         index: u64,
         slot: usize,
         (kind, asset, amount): (MovementKind, AssetId, u128),
-        to: Address,
+        to: OwnerId,
     ) {
         self.movements.push(Movement {
             time: batch.header.time,
@@ -194,7 +186,7 @@ impl Chain {
         &self,
         batch: &PublishedBatch,
         slot: usize,
-        leg: (&Delivery, Address),
+        leg: (&Delivery, OwnerId),
         openings: &mut Openings,
     ) {
         let (delivery, borrower) = leg;
@@ -206,7 +198,7 @@ impl Chain {
             return;
         };
         let published = outputs(&batch.transactions[secured]);
-        let lender = self.keys.address();
+        let lender = self.keys.owner;
         let found = Loan::recover(&delivery.exchange, side, borrower, lender, &published);
         openings.extend(found.map(|found| (secured, found)));
     }
@@ -216,15 +208,11 @@ impl Chain {
     pub(super) fn find_borrowed(
         &self,
         batch: &PublishedBatch,
-        slot: usize,
-        auditors: &[EdwardsAffine],
+        (slot, sent): (usize, &Sent<'_>),
         incoming: &mut BTreeMap<u64, Incoming>,
         openings: &mut Openings,
     ) {
-        let transaction = &batch.transactions[slot];
-        let (published, audit) = (outputs(transaction), &transaction.audit[0]);
-        let found = Loan::recover_own(&self.keys, &published, audit, auditors, &self.assets);
-        let Some(found) = found else {
+        let Some(found) = Loan::recover_own(&self.keys, sent, &self.assets) else {
             return;
         };
         let (loan, _, secured) = &found;
@@ -249,15 +237,13 @@ impl Chain {
         openings.insert(slot, found);
     }
 
-    /// Whether the transaction in a slot is ours: only we can derive its ephemeral key from its
-    /// nullifiers.
-    fn sent(&self, batch: &PublishedBatch, slot: usize) -> bool {
-        let transaction = &batch.transactions[slot];
-        EphemeralKey::new(&self.keys.ovk, &transaction.nullifiers).y() == transaction.ephemeral
-    }
-
     /// Finds the openings that known agreements let us expect.
-    pub(super) fn find_agreed(&self, batch: &PublishedBatch, openings: &mut Openings) {
+    pub(super) fn find_agreed(
+        &self,
+        batch: &PublishedBatch,
+        sent: &[Option<Sent<'_>>],
+        openings: &mut Openings,
+    ) {
         if self.openings.is_empty() {
             return;
         }
@@ -275,7 +261,7 @@ impl Chain {
                 Some(Role::Lender) => beside(batch, slot, agreement.borrower_side),
                 None => None,
             };
-            if !ours.is_some_and(|slot| self.sent(batch, slot)) {
+            if !ours.is_some_and(|slot| sent[slot].is_some()) {
                 continue;
             }
             let note = terms.delivery(agreement.borrower_side);

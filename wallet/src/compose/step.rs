@@ -33,7 +33,7 @@ impl Composer<'_> {
     ) -> Result<Layout, ComposeError> {
         let loan = &held.loan;
         let (fee_asset, fee) = (self.envelope.fee_asset, self.envelope.fee);
-        let own = self.keys.address();
+        let own = self.keys.owner;
         let flows = flows(loan.collateral, plan, (fee_asset, fee))?;
         let short = |flow: &&Flow| flow.out > flow.back;
         let limit = ARITY - 1 - usize::from(flows.iter().filter(short).count() > 1);
@@ -76,6 +76,7 @@ impl Composer<'_> {
         Ok(Layout {
             inputs,
             outputs: outputs.try_into().map_err(|_| ComposeError::OutOfRange)?,
+            payee_pk: self.keys.pk,
             assets: [loan.collateral, loan.debt, fee_asset],
             merges: false,
         })
@@ -112,7 +113,7 @@ impl Composer<'_> {
         spendable: &impl Fn(&OwnedNote) -> bool,
     ) -> Result<Layout, ComposeError> {
         let (fee_asset, fee) = (self.envelope.fee_asset, self.envelope.fee);
-        let own = self.keys.address();
+        let own = self.keys.owner;
         let notes = self.held(fee_asset, spendable);
         let need = fee.checked_mul(2).ok_or(ComposeError::OutOfRange)?;
         let chosen = match select(&notes, need, ARITY) {
@@ -128,6 +129,7 @@ impl Composer<'_> {
                 (own, fee_asset, total - need),
                 (own, fee_asset, 0),
             ],
+            payee_pk: self.keys.pk,
             assets: [fee_asset; ARITY],
             merges: true,
         })

@@ -58,6 +58,7 @@ impl From<LoanLine> for LoanView {
             health: health.map(|health| show_health(health, collateral, debt)),
             owed,
             counterparty: line.counterparty,
+            counterparty_address: line.counterparty_address,
             collateral: line.collateral.into(),
             debt: line.debt.into(),
             rate_ppm: line.loan.rate,

@@ -42,6 +42,7 @@ impl From<QuoteLine> for QuoteView {
             rfq: line.quote.rfq.map(|id| id.to_string()),
             direction: line.quote.direction.name().to_owned(),
             counterparty: line.counterparty,
+            counterparty_address: line.counterparty_address,
             give: line.give.into(),
             want: line.want.into(),
             valid_until: line.quote.valid_until,
@@ -57,6 +58,7 @@ impl From<QuoteLine> for SwapView {
         Self {
             id: line.quote.id.to_string(),
             counterparty: line.counterparty,
+            counterparty_address: line.counterparty_address,
             give: line.give.into(),
             want: line.want.into(),
             expiry: line.quote.deal.terms().expiry,

@@ -106,6 +106,7 @@ impl From<HistoryLine> for HistoryView {
             amount: format(line.amount, line.asset.token.decimals),
             asset: line.asset.into(),
             counterparty: line.counterparty,
+            counterparty_address: line.counterparty_address,
             memo: line.memo,
             settled: line.settled,
         }

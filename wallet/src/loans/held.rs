@@ -5,7 +5,6 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use subrosa_protocol::{
     element::{Nullifier, OwnerId},
-    keys::Address,
     loan::{End, Loan, Position},
     note::Note,
 };
@@ -33,10 +32,10 @@ impl Role {
     /// Returns the role of an owner in a loan, if it has one.
     #[must_use]
     pub fn of(owner: &OwnerId, loan: &Loan) -> Option<Self> {
-        if loan.borrower.owner == *owner {
+        if loan.borrower == *owner {
             Some(Self::Borrower)
         } else {
-            (loan.lender.owner == *owner).then_some(Self::Lender)
+            (loan.lender == *owner).then_some(Self::Lender)
         }
     }
 }
@@ -44,7 +43,7 @@ impl Role {
 /// An opened loan. Its `Debug` form shows none of its amounts.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HeldLoan {
-    /// The agreed loan.
+    /// The loan. Its parties are owner ids, so that a restored wallet holds the same.
     pub loan: Loan,
     /// Our role.
     pub role: Role,
@@ -67,10 +66,10 @@ pub struct HeldLoan {
 impl HeldLoan {
     /// Returns the other party.
     #[must_use]
-    pub fn counterparty(&self) -> &Address {
+    pub fn counterparty(&self) -> OwnerId {
         match self.role {
-            Role::Borrower => &self.loan.lender,
-            Role::Lender => &self.loan.borrower,
+            Role::Borrower => self.loan.lender,
+            Role::Lender => self.loan.borrower,
         }
     }
 

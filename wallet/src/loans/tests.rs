@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use subrosa_protocol::{
     Fr,
     asset::{AssetId, AssetInfo, AssetTree, Stop},
-    element::Nullifier,
-    keys::{Address, Seed, ViewingKey, unaudited},
+    element::{Nullifier, OwnerId},
+    keys::{Seed, ViewingKey, unaudited},
     loan::{CURE, Debt, LAPSE, Loan, Position, covers, improves, overdue_bonus, seizable},
     market::{MARKETS, Market, Markets, Price, PriceSnapshot},
     note::Note,
@@ -20,14 +20,14 @@ use crate::times::Validity;
 
 const NOW: u64 = 1_800_000_000;
 
-fn address(seed: u8) -> Address {
-    ViewingKey::from_seed(&Seed::from_bytes([seed; 32])).address()
+fn owner(seed: u8) -> OwnerId {
+    ViewingKey::from_seed(&Seed::from_bytes([seed; 32])).owner
 }
 
 fn held(role: Role, collateral: u128, debt: u128, maturity: u64) -> HeldLoan {
     let loan = Loan {
-        borrower: address(1),
-        lender: address(2),
+        borrower: owner(1),
+        lender: owner(2),
         collateral: AssetId(1),
         debt: AssetId(0),
         principal: 1_000,
@@ -52,7 +52,7 @@ fn held(role: Role, collateral: u128, debt: u128, maturity: u64) -> HeldLoan {
         role,
         position,
         leaf_index: 9,
-        nullifier: Nullifier::new(zero),
+        nullifier: Nullifier::of(zero),
         opened: NOW - 1_000,
         batch: 3,
         end: None,

@@ -254,7 +254,7 @@ mod tests {
     use proptest::prelude::*;
     use subrosa_protocol::{
         keys::{Seed, ViewingKey},
-        loan::Loan,
+        loan::{Loan, PartyKeys},
         swap::{Exchange, Leg, SALT_LEN, Salt},
     };
 
@@ -294,8 +294,8 @@ mod tests {
                 let (market, a, salt) = rest;
                 let agreement = Agreement {
                     loan: Loan {
-                        borrower: address(1),
-                        lender: address(2),
+                        borrower: address(1).owner,
+                        lender: address(2).owner,
                         collateral: AssetId(collateral),
                         debt: AssetId(debt),
                         principal,
@@ -305,6 +305,7 @@ mod tests {
                         market,
                         salt: Salt::from_bytes(salt),
                     },
+                    parties: PartyKeys::of(&address(1), &address(2)),
                     collateral: secured,
                     borrower_side: if a { Side::A } else { Side::B },
                     expiry: times[0],

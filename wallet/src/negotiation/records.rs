@@ -296,7 +296,6 @@ pub struct Quote {
     /// Unix seconds.
     pub created: u64,
     /// Nullifiers of our notes that are reserved for it.
-    #[serde(with = "stored::nullifiers")]
     pub notes: Vec<Nullifier>,
     /// Lifetimes of the offer and of its legs, counted from when it is sent.
     pub times: Times,

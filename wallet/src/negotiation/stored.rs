@@ -1,4 +1,4 @@
-//! Addresses, sides and nullifiers in the state file.
+//! Addresses and sides in the state file.
 
 use serde::{Deserialize as _, Deserializer, Serializer, de::Error};
 
@@ -50,35 +50,5 @@ pub(super) mod side {
             1 => Ok(Side::B),
             _ => Err(D::Error::custom("a side is 0 or 1")),
         }
-    }
-}
-
-pub(super) mod nullifiers {
-    use serde::{Deserialize as _, Serialize as _};
-    use subrosa_protocol::element::Nullifier;
-
-    use super::{Deserializer, Error as _, Serializer};
-
-    pub(in super::super) fn serialize<S: Serializer>(
-        nullifiers: &[Nullifier],
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        let text = |nullifier: &Nullifier| hex::encode(nullifier.to_bytes());
-        let texts: Vec<String> = nullifiers.iter().map(text).collect();
-        texts.serialize(serializer)
-    }
-
-    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Vec<Nullifier>, D::Error> {
-        let texts = Vec::<String>::deserialize(deserializer)?;
-        texts
-            .iter()
-            .map(|text| {
-                let mut word = [0; 32];
-                hex::decode_to_slice(text, &mut word).map_err(D::Error::custom)?;
-                Nullifier::from_bytes(&word).map_err(D::Error::custom)
-            })
-            .collect()
     }
 }

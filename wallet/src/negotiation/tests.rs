@@ -34,7 +34,7 @@ fn address(seed: u8) -> Address {
 }
 
 fn nullifier(byte: u8) -> Nullifier {
-    Nullifier::new(Fr::from(byte))
+    Nullifier::of(Fr::from(byte))
 }
 
 fn id(byte: u8) -> Id {
@@ -866,7 +866,7 @@ proptest! {
 mod proposals {
     //! Proposals of loans behave as quotes.
 
-    use subrosa_protocol::loan::{Agreement, Loan};
+    use subrosa_protocol::loan::{Agreement, Loan, PartyKeys};
 
     use super::*;
     use crate::negotiation::payload::Proposal;
@@ -875,8 +875,8 @@ mod proposals {
     fn agreement(byte: u8) -> Agreement {
         Agreement {
             loan: Loan {
-                borrower: address(1),
-                lender: address(2),
+                borrower: address(1).owner,
+                lender: address(2).owner,
                 collateral: GOLD,
                 debt: DOLLAR,
                 principal: 500,
@@ -886,6 +886,7 @@ mod proposals {
                 market: 3,
                 salt: Salt::from_bytes([byte; 16]),
             },
+            parties: PartyKeys::of(&address(1), &address(2)),
             collateral: 3,
             borrower_side: Side::B,
             expiry: NOW + 660,
@@ -913,8 +914,8 @@ mod proposals {
     fn only_a_fit_proposal_between_the_two_is_taken() {
         assert!(received(1, |_| {}).is_ok());
         assert!(received(3, |_| {}).is_err(), "of others");
-        assert!(received(1, |p| p.agreement.loan.lender = address(3)).is_err());
-        assert!(received(1, |p| p.agreement.loan.lender.pk = address(3).pk).is_err());
+        assert!(received(1, |p| p.agreement.loan.lender = address(3).owner).is_err());
+        assert!(received(1, |p| p.agreement.parties.lender = address(3).pk).is_err());
         assert!(received(1, |p| p.id = id(9)).is_err(), "another name");
         assert!(received(1, |p| p.agreement.loan.collateral = AssetId(9)).is_err());
         assert!(received(1, |p| p.valid_until = NOW - 1).is_err());
@@ -937,8 +938,9 @@ mod proposals {
         }
         // Here the lender proposes.
         let lends = received(3, |p| {
-            p.agreement.loan.borrower = address(2);
-            p.agreement.loan.lender = address(3);
+            p.agreement.loan.borrower = address(2).owner;
+            p.agreement.loan.lender = address(3).owner;
+            p.agreement.parties = PartyKeys::of(&address(2), &address(3));
         });
         let book = lends.unwrap();
         let quote = book.quotes().next().unwrap();

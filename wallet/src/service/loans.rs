@@ -7,7 +7,7 @@ use rand::rngs::OsRng;
 use subrosa_protocol::{
     asset::AssetId,
     keys::Address,
-    loan::{Agreement, Loan, LoanError},
+    loan::{Agreement, Loan, LoanError, PartyKeys},
     swap::Salt,
 };
 
@@ -139,8 +139,8 @@ impl Wallet {
         });
         let expiry = up(now + order.valid_for + order.settle_within);
         let loan = Loan {
-            borrower,
-            lender,
+            borrower: borrower.owner,
+            lender: lender.owner,
             collateral,
             debt,
             principal: order.debt.1,
@@ -160,6 +160,7 @@ impl Wallet {
         let id = Id::from_bytes(loan.id()).ok_or(WalletError::NotFound)?;
         let agreement = Agreement {
             loan,
+            parties: PartyKeys::of(&borrower, &lender),
             collateral: order.collateral.1,
             borrower_side: random_side(),
             expiry,

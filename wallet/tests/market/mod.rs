@@ -963,6 +963,11 @@ impl Party {
         self.keys.address().encode(Network::Development)
     }
 
+    /// Returns the owner id, as the gateway shows counterparties.
+    pub(crate) fn owner(&self) -> String {
+        self.keys.owner.to_string()
+    }
+
     async fn answer(request: RequestBuilder) -> (u16, Value) {
         let answer = request.send().await.unwrap();
         (answer.status().as_u16(), answer.json().await.unwrap())

@@ -12,7 +12,7 @@ use subrosa_batch::{BatchCircuit, COMMITTED, ClientKey, ClientProof, Statement, 
 use subrosa_protocol::asset::AssetId;
 use subrosa_protocol::batch::{BatchWitness, Shape, SlotWitness};
 use subrosa_protocol::element::{Anchor, NoteCommitment, Nullifier, TransactionDigest};
-use subrosa_protocol::encryption::NoteData;
+use subrosa_protocol::encryption::{AuditWords, NOTE_DATA_LEN, NoteData};
 use subrosa_protocol::keys::{Seed, SpendKey};
 use subrosa_protocol::ledger::{BatchInput, Config, Deposit, Ledger};
 use subrosa_protocol::transaction::{Context, Header, Kind, Transaction, digest};
@@ -37,8 +37,8 @@ fn transaction(anchor: Anchor, assets_root: Word, seed: u8) -> Transaction {
         nullifiers: [1, 2, 3].map(word).map(Nullifier::of),
         commitments: [4, 5, 6].map(word).map(NoteCommitment::new),
         ephemeral: key.public().y,
-        audit: [[7, 8, 9], [10, 11, 12], [13, 14, 15]].map(|words| words.map(word)),
-        note_data: NoteData([seed; 169]),
+        audit: AuditWords([7, 8, 9, 10, 11].map(word)),
+        note_data: NoteData([seed; NOTE_DATA_LEN]),
     }
 }
 

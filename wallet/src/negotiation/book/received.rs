@@ -103,7 +103,8 @@ impl Book {
                  start at its expiry",
             ));
         }
-        let maker = if loan.borrower == *from {
+        let (borrower, _) = agreement.parties.addresses(loan);
+        let maker = if borrower == *from {
             agreement.borrower_side
         } else {
             agreement.borrower_side.other()

@@ -7,7 +7,7 @@ use subrosa_protocol::{
     market::{Market, Price},
 };
 
-use super::super::{AssetAmount, Inner, ShownAsset, Wallet};
+use super::super::{AssetAmount, Inner, ShownAsset, Wallet, addresses::Addresses};
 use crate::{
     error::WalletError,
     failure::Failure,
@@ -22,8 +22,10 @@ pub struct LoanLine {
     pub id: Id,
     /// Role of the institution.
     pub role: Role,
-    /// Address of the other party, encoded.
+    /// Owner id of the other party, 0x hex. A restored wallet shows the same.
     pub counterparty: String,
+    /// Address of the other party, encoded, if the wallet has learnt it.
+    pub counterparty_address: Option<String>,
     /// Collateral in the position now.
     pub collateral: AssetAmount,
     /// The principal.
@@ -93,8 +95,11 @@ impl Wallet {
             .filter_map(|held| Id::from_bytes(held.loan.id()))
             .chain(quotes.map(|quote| quote.id))
             .collect();
-        let lines = ids.iter().filter_map(|id| loan_line(self, &inner, id).ok());
-        let mut lines: Vec<LoanLine> = lines.collect();
+        let addresses = Addresses::known(&inner.state, self.keys.address(), self.network);
+        let mut lines: Vec<LoanLine> = ids
+            .iter()
+            .filter_map(|id| find_line(self, &inner, &addresses, id))
+            .collect();
         lines.sort_by_key(|line| (line.created, line.id));
         lines
     }
@@ -132,18 +137,23 @@ impl Wallet {
 
 /// Returns a loan as the chain shows it, or else as it was negotiated.
 pub(super) fn loan_line(wallet: &Wallet, inner: &Inner, id: &Id) -> Result<LoanLine, WalletError> {
+    let addresses = Addresses::known(&inner.state, wallet.keys.address(), wallet.network);
+    find_line(wallet, inner, &addresses, id).ok_or(WalletError::NotFound)
+}
+
+fn find_line(wallet: &Wallet, inner: &Inner, addresses: &Addresses, id: &Id) -> Option<LoanLine> {
     let held = inner.chain.loan(id.as_bytes());
     let quote = inner.state.book.quote(id).filter(|quote| quote.is_loan());
-    let line = match held {
-        Some(held) => open_line(wallet, inner, id, held, quote),
+    match held {
+        Some(held) => open_line(wallet, inner, addresses, id, held, quote),
         None => quote.and_then(|quote| proposed_line(wallet, inner, quote)),
-    };
-    line.ok_or(WalletError::NotFound)
+    }
 }
 
 fn open_line(
     wallet: &Wallet,
     inner: &Inner,
+    addresses: &Addresses,
     id: &Id,
     held: &HeldLoan,
     quote: Option<&Quote>,
@@ -164,7 +174,8 @@ fn open_line(
     Some(LoanLine {
         id: *id,
         role: held.role,
-        counterparty: held.counterparty().encode(wallet.network),
+        counterparty: held.counterparty().to_string(),
+        counterparty_address: addresses.of(&held.counterparty()),
         collateral: inner.shown_amount(loan.collateral, Some(left))?,
         debt: inner.shown_amount(loan.debt, Some(loan.principal))?,
         owed: Some(owed),
@@ -199,7 +210,8 @@ fn proposed_line(wallet: &Wallet, inner: &Inner, quote: &Quote) -> Option<LoanLi
     Some(LoanLine {
         id: quote.id,
         role: Role::of(&wallet.keys.owner, loan)?,
-        counterparty: quote.counterparty.encode(wallet.network),
+        counterparty: quote.counterparty.owner.to_string(),
+        counterparty_address: Some(quote.counterparty.encode(wallet.network)),
         collateral: inner.shown_amount(loan.collateral, Some(agreement.collateral))?,
         debt: inner.shown_amount(loan.debt, Some(loan.principal))?,
         owed: None,

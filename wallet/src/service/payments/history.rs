@@ -2,7 +2,7 @@
 
 use subrosa_protocol::encryption::Memo;
 
-use super::super::{ShownAsset, Wallet};
+use super::super::{ShownAsset, Wallet, addresses::Addresses};
 use crate::chain::MovementKind;
 
 /// One line of history.
@@ -18,8 +18,10 @@ pub struct HistoryLine {
     pub asset: ShownAsset,
     /// Base units.
     pub amount: u128,
-    /// Address of the other party, or the L1 account.
+    /// Owner id of the other party, or the L1 account, 0x hex. A restored wallet shows the same.
     pub counterparty: Option<String>,
+    /// Address of the other party, encoded, if the wallet has learnt it.
+    pub counterparty_address: Option<String>,
     /// Memo. U+FFFD replaces unsafe characters.
     pub memo: Option<String>,
     /// Whether L1 has accepted the batch.
@@ -30,6 +32,7 @@ impl Wallet {
     /// Returns the movements from batch `from` on, oldest first.
     pub async fn history(&self, from: u64) -> Vec<HistoryLine> {
         let inner = self.inner.lock().await;
+        let addresses = Addresses::known(&inner.state, self.keys.address(), self.network);
         inner
             .chain
             .movements()
@@ -44,9 +47,9 @@ impl Wallet {
                     amount: m.amount,
                     counterparty: m
                         .to
-                        .as_ref()
-                        .map(|to| to.encode(self.network))
+                        .map(|to| to.to_string())
                         .or_else(|| m.recipient.map(|r| format!("0x{}", hex::encode(r)))),
+                    counterparty_address: m.to.and_then(|to| addresses.of(&to)),
                     memo: m
                         .memo
                         .as_ref()

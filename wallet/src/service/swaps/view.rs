@@ -27,8 +27,10 @@ pub struct RfqLine {
 pub struct QuoteLine {
     /// The stored quote.
     pub quote: Quote,
-    /// Address of the counterparty, encoded.
+    /// Owner id of the counterparty, 0x hex.
     pub counterparty: String,
+    /// Address of the counterparty, encoded.
+    pub counterparty_address: String,
     /// Amount that the institution delivers.
     pub give: AssetAmount,
     /// Amount that it receives.
@@ -106,7 +108,8 @@ fn show_rfq(wallet: &Wallet, inner: &Inner, rfq: &Rfq) -> Option<RfqLine> {
 fn show_quote(wallet: &Wallet, inner: &Inner, quote: &Quote) -> Option<QuoteLine> {
     let leg = |leg: &Leg| inner.shown_amount(leg.asset, Some(leg.value));
     Some(QuoteLine {
-        counterparty: quote.counterparty.encode(wallet.network),
+        counterparty: quote.counterparty.owner.to_string(),
+        counterparty_address: quote.counterparty.encode(wallet.network),
         give: leg(quote.gives())?,
         want: leg(quote.wants())?,
         standing: quote.swap(inner.state.carrier(quote)),
