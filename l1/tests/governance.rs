@@ -400,17 +400,14 @@ async fn the_guardian_of_seizures_stops_them_at_once_and_lets_them_go_on() {
         stopped(guardian, from - 26 * HOUR).await,
         &format!(
             "StopBeginOutOfRange (it would begin at {}, Unix seconds)",
-            from - 26 * HOUR
+            (from - 26 * HOUR) / 60 * 60
         ),
     )
     .await;
     assert_eq!(governance.stops_allowed_from().await.unwrap(), 0);
     let mined = stopped(guardian, from).await.unwrap();
-    let expected = Stop {
-        markets: 0b101,
-        from,
-        minutes: 90,
-    };
+    let expected = Stop::covering(0b101, from, 90).unwrap();
+    assert!(expected.begin() <= from && expected.until() >= from + 90 * 60);
     assert_eq!(stop().await, expected);
     let history = client.history(mined.block, mined.block).await.unwrap();
     let changes: Vec<_> = history.into_iter().map(|found| found.change).collect();

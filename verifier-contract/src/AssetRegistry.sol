@@ -5,7 +5,7 @@ import {EmbeddedCurve} from "./EmbeddedCurve.sol";
 import {Governed} from "./Governance.sol";
 import {UNAUDITED_X, UNAUDITED_Y} from "./ProtocolConstants.sol";
 import {SeizureStops} from "./SeizureStops.sol";
-import {ASSET_FLAGS_AT, ASSET_TOKEN_AT} from "./generated/Layouts.sol";
+import {ASSET_FLAGS_AT, ASSET_FLAGS_BITS, ASSET_TOKEN_AT} from "./generated/Layouts.sol";
 import {IAssetRegistry} from "./interfaces/IAssetRegistry.sol";
 import {IPoseidon} from "./interfaces/IPoseidon.sol";
 
@@ -163,6 +163,7 @@ contract AssetRegistry is IAssetRegistry, SeizureStops {
         private
         returns (uint16 asset)
     {
+        if (flags >> ASSET_FLAGS_BITS != 0) revert FlagsOutOfRange(flags);
         uint256 known = _idPlusOne[token];
         if (known != 0) revert TokenAlreadyRegistered(token, uint16(known - 1));
         if (token != address(0) && token.code.length == 0) revert TokenNotAContract(token);

@@ -81,8 +81,8 @@ contract AssetRegistryTest is Fixture {
                 asset = fresh.registerUnaudited(token, uint8(i));
                 leaves[i] = leaf(i, token, i, UNAUDITED_X, UNAUDITED_Y);
             } else {
-                asset = fresh.register(token, GX, GY, 255);
-                leaves[i] = leaf(i, token, 255, GX, GY);
+                asset = fresh.register(token, GX, GY, 31);
+                leaves[i] = leaf(i, token, 31, GX, GY);
             }
             assertEq(asset, i, "id");
             assertEq(fresh.tokenOf(i), token, "token");
@@ -94,12 +94,12 @@ contract AssetRegistryTest is Fixture {
             assertEq(fresh.node(8, 0), fresh.root(), "top node");
         }
         fresh.rotateAuditor(3, G2X, G2Y);
-        leaves[3] = leaf(3, fresh.tokenOf(3), 255, G2X, G2Y);
+        leaves[3] = leaf(3, fresh.tokenOf(3), 31, G2X, G2Y);
         assertEq(fresh.root(), expectedRoot(leaves), "root after rotation");
         IAssetRegistry.Asset memory asset3 = fresh.assetOf(3);
         assertEq(asset3.auditorX, G2X, "auditor");
         assertEq(asset3.auditorY, G2Y, "auditor");
-        assertEq(asset3.flags, 255, "flags");
+        assertEq(asset3.flags, 31, "flags");
     }
 
     function test_onlyGovernance() public {
@@ -192,6 +192,20 @@ contract AssetRegistryTest is Fixture {
             abi.encodeWithSelector(IAssetRegistry.TokenAlreadyRegistered.selector, address(0), 0)
         );
         registry.registerUnaudited(address(0), 0);
+    }
+
+    /// @dev The leaf has room for five flags: others would be read as a home chain.
+    function test_rejectsFlagsWithoutRoom() public {
+        for (uint256 i = 5; i < 8; ++i) {
+            uint8 flags = uint8(2 ** i);
+            bytes memory reason =
+                abi.encodeWithSelector(IAssetRegistry.FlagsOutOfRange.selector, flags);
+            VM.expectRevert(reason);
+            fresh.register(address(usd), GX, GY, flags);
+            VM.expectRevert(reason);
+            fresh.registerUnaudited(address(usd), flags);
+        }
+        assertEq(fresh.count(), 0, "count");
     }
 
     function test_unknownAsset() public {

@@ -325,9 +325,9 @@ pub struct AssetBody {
 pub struct StopBody {
     /// Markets: bit i for market i.
     pub markets: u16,
-    /// First second of Unix time of the snapshots whose prices seize nothing.
-    pub from: u64,
-    /// Minutes from that second to the last one, inclusive.
+    /// First minute of Unix time of the snapshots whose prices seize nothing.
+    pub from_minute: u32,
+    /// Minutes from the first second of that minute to the last second, inclusive.
     pub minutes: u16,
 }
 
@@ -335,7 +335,7 @@ impl From<StopBody> for Stop {
     fn from(body: StopBody) -> Self {
         Self {
             markets: body.markets,
-            from: body.from,
+            from_minute: body.from_minute,
             minutes: body.minutes,
         }
     }
@@ -350,7 +350,7 @@ impl From<&AssetInfo> for AssetBody {
             auditor: hex0x(&point_to_bytes(&info.auditor)),
             stop: (info.stop != Stop::default()).then_some(StopBody {
                 markets: info.stop.markets,
-                from: info.stop.from,
+                from_minute: info.stop.from_minute,
                 minutes: info.stop.minutes,
             }),
         }

@@ -82,7 +82,7 @@ impl<T: Transport> Client<T> {
                 auditor: auditor(asset.auditorX, asset.auditorY)?,
                 stop: Stop {
                     markets: stop.markets,
-                    from: stop.from.to::<u64>(),
+                    from_minute: stop.fromMinute,
                     minutes: stop.length,
                 },
             });

@@ -36,6 +36,9 @@ impl From<L1Error> for SettlementError {
             L1Error::Rejected { reason, .. } => Self::Rejected { reason },
             L1Error::Unavailable(reason) | L1Error::Odd(reason) => Self::Unavailable { reason },
             L1Error::Protocol(reason) => Self::Invalid { reason },
+            error @ L1Error::FlagsOutOfRange(_) => Self::Invalid {
+                reason: error.to_string(),
+            },
         }
     }
 }

@@ -10,7 +10,7 @@ import {IPoseidon} from "./IPoseidon.sol";
 interface IAssetRegistry {
     /// @notice One registered asset.
     /// @param token the ERC-20 token on this chain; zero for the chain's native coin
-    /// @param flags policy bits that the leaf carries
+    /// @param flags policy bits that the leaf carries; below 32
     /// @param auditorX x coordinate of the auditor's key on the embedded curve
     /// @param auditorY y coordinate of the auditor's key
     struct Asset {
@@ -45,6 +45,9 @@ interface IAssetRegistry {
     /// @notice The token's address is neither zero nor a contract.
     error TokenNotAContract(address token);
 
+    /// @notice The leaf has room for five flags; `flags` is not below 32.
+    error FlagsOutOfRange(uint8 flags);
+
     /// @notice All 65,536 ids are in use.
     error RegistryFull();
 
@@ -72,7 +75,7 @@ interface IAssetRegistry {
     /// @param auditorX x coordinate of the key, a point on the curve, in the prime subgroup, not
     /// the identity
     /// @param auditorY y coordinate of the key
-    /// @param flags policy bits
+    /// @param flags policy bits; below 32
     /// @return asset the new id; ids count from 0
     function register(address token, uint256 auditorX, uint256 auditorY, uint8 flags)
         external
@@ -81,7 +84,7 @@ interface IAssetRegistry {
     /// @notice Appends an asset without an auditor. Its leaf carries the protocol's fixed point N.
     /// Only governance may call.
     /// @param token the ERC-20 token, or zero for the native coin; each can be registered once
-    /// @param flags policy bits
+    /// @param flags policy bits; below 32
     /// @return asset the new id; ids count from 0
     function registerUnaudited(address token, uint8 flags) external returns (uint16 asset);
 
