@@ -26,7 +26,7 @@ use subrosa_l1::{
 use subrosa_protocol::{
     asset::{AssetId, AssetTree, Stop},
     batch::Shape,
-    keys::{AuditorKey, Seed},
+    keys::{AuditorKey, Seed, unaudited},
 };
 
 const DELAY: u64 = 3_600;
@@ -174,6 +174,9 @@ async fn every_action_goes_through_the_timelock() {
         .act(rotated, 101, "rotate the auditor of asset 1")
         .await;
     assert_eq!(client.assets().await.unwrap()[1].auditor, auditor(2));
+    let keys = client.auditors().await.unwrap();
+    assert_eq!(keys.of(AssetId(1)), [auditor(2), auditor(1)]);
+    assert_eq!(keys.of(AssetId(0)), [unaudited()]);
 
     let governance = world.governance().await;
     let verifier = governance.verifier_of(4).await.unwrap();

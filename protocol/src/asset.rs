@@ -133,6 +133,68 @@ impl AssetInfo {
     }
 }
 
+/// Keys of the auditors that assets have and had.
+///
+/// A ciphertext stays readable under the key of its time only, so that whoever reads old
+/// transactions must know every key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditorKeys(BTreeMap<AssetId, Vec<EdwardsAffine>>);
+
+impl AuditorKeys {
+    /// Notes the present key of an asset, which takes the place of its earlier ones.
+    pub fn rotate(&mut self, asset: AssetId, key: EdwardsAffine) {
+        let keys = self.0.entry(asset).or_default();
+        keys.retain(|known| *known != key);
+        keys.insert(0, key);
+    }
+
+    /// Takes over the keys of a later reading, and keeps those that it lacks.
+    pub fn merge(&mut self, later: &Self) {
+        for (asset, keys) in &later.0 {
+            for key in keys.iter().rev() {
+                self.rotate(*asset, *key);
+            }
+        }
+    }
+
+    /// Returns the keys of an asset, each once, the present one first and the others from the last
+    /// use to the first. Empty if the asset is unknown.
+    #[must_use]
+    pub fn of(&self, asset: AssetId) -> &[EdwardsAffine] {
+        self.0.get(&asset).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns all keys, each once.
+    #[must_use]
+    pub fn all(&self) -> Vec<EdwardsAffine> {
+        let mut all = Vec::new();
+        for key in self.0.values().flatten() {
+            if !all.contains(key) {
+                all.push(*key);
+            }
+        }
+        all
+    }
+}
+
+impl FromIterator<(AssetId, EdwardsAffine)> for AuditorKeys {
+    /// Takes the keys of each asset from the oldest to the present one.
+    fn from_iter<I: IntoIterator<Item = (AssetId, EdwardsAffine)>>(keys: I) -> Self {
+        let mut all = Self::default();
+        for (asset, key) in keys {
+            all.rotate(asset, key);
+        }
+        all
+    }
+}
+
+impl From<&AssetTree> for AuditorKeys {
+    /// Takes the present keys.
+    fn from(assets: &AssetTree) -> Self {
+        assets.iter().map(|info| (info.id, info.auditor)).collect()
+    }
+}
+
 /// All registered assets and their tree.
 #[derive(Clone, Debug)]
 pub struct AssetTree {
@@ -321,6 +383,26 @@ mod tests {
         }
         assert!(one.path(AssetId(2)).is_none());
         assert!(one.get(AssetId(2)).is_none());
+    }
+
+    #[test]
+    fn keys_of_auditors_are_kept_newest_first() {
+        let [a, b, c] = [2u64, 3, 5]
+            .map(|k| (EdwardsAffine::generator() * crate::Scalar::from(k)).into_affine());
+        let keys: AuditorKeys = [(1, a), (1, b), (2, b), (1, c), (1, a), (1, a)]
+            .map(|(id, key)| (AssetId(id), key))
+            .into_iter()
+            .collect();
+        assert_eq!(keys.of(AssetId(1)), [a, c, b]);
+        assert_eq!(keys.of(AssetId(2)), [b]);
+        assert!(keys.of(AssetId(3)).is_empty());
+        assert_eq!(keys.all(), [a, c, b]);
+        let later = [(1, c), (1, b), (3, a)].map(|(id, key)| (AssetId(id), key));
+        let mut merged = keys;
+        merged.merge(&later.into_iter().collect());
+        assert_eq!(merged.of(AssetId(1)), [b, c, a], "no key is lost");
+        assert_eq!(merged.of(AssetId(2)), [b]);
+        assert_eq!(merged.of(AssetId(3)), [a]);
     }
 
     #[test]

@@ -117,6 +117,54 @@ contract AssetRegistryTest is Fixture {
         VM.stopPrank();
     }
 
+    /// @dev Compares a page of GOLD's replaced keys with the points i·G from `first` on.
+    function checkPast(uint256 offset, uint256 limit, uint256 first, uint256 length) private view {
+        uint256[2][3] memory points = [[GX, GY], [G2X, G2Y], [G3X, G3Y]];
+        IAssetRegistry.AuditorKey[] memory keys = registry.pastAuditors(GOLD, offset, limit);
+        assertEq(keys.length, length, "length");
+        for (uint256 i = 0; i < length; ++i) {
+            assertEq(keys[i].x, points[first + i][0], "x");
+            assertEq(keys[i].y, points[first + i][1], "y");
+        }
+    }
+
+    /// @dev Replaced keys stay in their order, also one that comes back, and those of other assets
+    /// are apart.
+    function test_replacedKeysAreKept() public {
+        registry.rotateAuditor(GOLD, GX, GY);
+        assertEq(registry.pastAuditorCount(GOLD), 1, "the first key was replaced");
+        IAssetRegistry.AuditorKey memory first = registry.pastAuditors(GOLD, 0, 9)[0];
+        assertTrue(first.x == G2X && first.y == G2Y, "the key of its registration");
+        registry.rotateAuditor(GOLD, G2X, G2Y);
+        registry.rotateAuditor(GOLD, G3X, G3Y);
+        checkPast(1, 9, 0, 2);
+        registry.rotateAuditor(GOLD, GX, GY);
+        registry.rotateAuditor(GOLD, G2X, G2Y);
+        assertEq(registry.pastAuditorCount(GOLD), 5, "count");
+        checkPast(1, 3, 0, 3);
+        checkPast(1, 1, 0, 1);
+        checkPast(2, 2, 1, 2);
+        checkPast(4, type(uint256).max, 0, 1);
+        checkPast(1, 0, 0, 0);
+        checkPast(5, 1, 0, 0);
+        checkPast(type(uint256).max, type(uint256).max, 0, 0);
+        assertEq(registry.assetOf(GOLD).auditorX, G2X, "the key now");
+        assertEq(registry.pastAuditorCount(USD), 0, "another asset");
+        assertEq(registry.pastAuditors(USD, 0, 9).length, 0, "another asset");
+    }
+
+    /// @dev A call that fails keeps no key.
+    function test_aRefusedRotationKeepsNothing() public {
+        uint256 root = registry.root();
+        VM.prank(alice);
+        VM.expectRevert(abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, alice));
+        registry.rotateAuditor(GOLD, GX, GY);
+        VM.expectRevert(abi.encodeWithSelector(IAssetRegistry.PointIsIdentity.selector));
+        registry.rotateAuditor(GOLD, 0, 1);
+        assertEq(registry.pastAuditorCount(GOLD), 0, "count");
+        assertEq(registry.root(), root, "root");
+    }
+
     function checkTerms(uint16 asset, address token, uint128 minimum, uint128 fee) private view {
         (address token_, uint128 minimum_, uint128 fee_,) = registry.depositTerms(asset);
         assertEq(token_, token, "token");
@@ -214,6 +262,10 @@ contract AssetRegistryTest is Fixture {
         registry.tokenOf(3);
         VM.expectRevert(reason);
         registry.assetOf(3);
+        VM.expectRevert(reason);
+        registry.pastAuditorCount(3);
+        VM.expectRevert(reason);
+        registry.pastAuditors(3, 0, 1);
         VM.expectRevert(reason);
         registry.rotateAuditor(3, GX, GY);
     }

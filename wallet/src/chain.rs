@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use subrosa_l1::DepositName;
 use subrosa_protocol::{
     Fr,
-    asset::AssetId,
+    asset::{AssetId, AuditorKeys},
     batch::{PublishedBatch, PublishedTransaction, data_commitment},
     element::{Anchor, NoteCommitment, Nullifier},
     encoding::fr_to_bytes,
@@ -329,15 +329,15 @@ impl Chain {
         }
     }
 
-    /// Applies the next published batch. `auditors` are all auditor keys that assets have had; they
-    /// open the sender's own copies.
+    /// Applies the next published batch. `auditors` must have every key that an asset had up to
+    /// this batch: the keys open the sender's own copies.
     ///
     /// # Errors
     /// [`ReplayError`] if the batch does not follow; nothing is changed then.
     pub fn apply(
         &mut self,
         batch: &PublishedBatch,
-        auditors: &[EdwardsAffine],
+        auditors: &AuditorKeys,
     ) -> Result<(), ReplayError> {
         let index = self.batch_index();
         self.ledger.replay(batch, &self.context)?;
@@ -348,6 +348,7 @@ impl Chain {
         });
         self.time = batch.header.time;
         self.prices = batch.header.oracle;
+        let auditors = auditors.all();
         self.find_deposits(batch, index);
         let mut ours = self.mark_spent(batch, index);
         let stepped = self.follow_positions(batch, index, &mut ours);
@@ -359,12 +360,12 @@ impl Chain {
                 if stepped.contains(&slot) {
                     continue;
                 }
-                let leg = self.record_outgoing(batch, transaction, index, auditors);
+                let leg = self.record_outgoing(batch, transaction, index, &auditors);
                 if let Some((delivery, to)) = leg {
                     self.find_counterpart(batch, slot, &delivery, to, &mut incoming);
                     self.find_lent(batch, slot, (&delivery, to), &mut openings);
                 } else {
-                    self.find_borrowed(batch, slot, auditors, &mut incoming, &mut openings);
+                    self.find_borrowed(batch, slot, &auditors, &mut incoming, &mut openings);
                 }
             }
         }

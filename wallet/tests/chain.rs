@@ -7,7 +7,7 @@ mod world;
 
 use subrosa_protocol::{
     Fr,
-    asset::AssetId,
+    asset::{AssetId, AuditorKeys},
     element::Nullifier,
     encryption::Memo,
     keys::{Seed, SpendKey},
@@ -342,7 +342,7 @@ fn kept_terms_find_a_delivery() {
             chain.expect_delivery(&agreed(&alice, &bob, Side::A));
         }
         for batch in &world.published {
-            chain.apply(batch, &[]).unwrap();
+            chain.apply(batch, &AuditorKeys::default()).unwrap();
         }
         let found = Party {
             chain,

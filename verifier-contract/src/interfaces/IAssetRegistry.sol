@@ -20,6 +20,12 @@ interface IAssetRegistry {
         uint256 auditorY;
     }
 
+    /// @notice A key on the embedded curve.
+    struct AuditorKey {
+        uint256 x;
+        uint256 y;
+    }
+
     /// @notice An asset was appended. `root` is the new root of the tree.
     event AssetRegistered(
         uint16 indexed asset,
@@ -88,7 +94,8 @@ interface IAssetRegistry {
     /// @return asset the new id; ids count from 0
     function registerUnaudited(address token, uint8 flags) external returns (uint16 asset);
 
-    /// @notice Replaces an asset's auditor. Only governance may call.
+    /// @notice Replaces an asset's auditor and keeps the replaced key for good: senders find their
+    /// own notes by the audit words, whose keys they must know. Only governance may call.
     /// @param asset a registered id
     /// @param auditorX x coordinate of the new key, checked as in `register`
     /// @param auditorY y coordinate of the new key
@@ -115,6 +122,17 @@ interface IAssetRegistry {
 
     /// @notice Returns the asset with this id. Reverts with `UnknownAsset`.
     function assetOf(uint256 asset) external view returns (Asset memory);
+
+    /// @notice Returns how many keys of the asset's auditors were replaced. Reverts with
+    /// `UnknownAsset`.
+    function pastAuditorCount(uint256 asset) external view returns (uint256);
+
+    /// @notice Returns keys of the asset's auditors that were replaced, oldest first: at most
+    /// `limit` from index `offset` on. Reverts with `UnknownAsset`.
+    function pastAuditors(uint256 asset, uint256 offset, uint256 limit)
+        external
+        view
+        returns (AuditorKey[] memory keys);
 
     /// @notice Returns the token of the asset with this id. Reverts with `UnknownAsset`.
     function tokenOf(uint256 asset) external view returns (address);
