@@ -212,7 +212,7 @@ async fn status(rollup: &Rollup, governance: &Governance<'_>) -> anyhow::Result<
             json!({
                 "asset": asset.id.0,
                 "markets": market_numbers(asset.stop.markets).collect::<Vec<_>>(),
-                "from": asset.stop.from,
+                "from": asset.stop.begin(),
                 "minutes": asset.stop.minutes,
             })
         })

@@ -6,7 +6,7 @@ use alloy_primitives::Address;
 use alloy_sol_types::SolCall;
 use subrosa_protocol::{
     Fr,
-    asset::{AssetId, AssetInfo},
+    asset::{AssetId, AssetInfo, AuditorKeys},
     market::PriceSnapshot,
 };
 use tokio::sync::{OnceCell, watch};
@@ -99,6 +99,8 @@ pub trait L1: Send + Sync + 'static {
     async fn deposits_mined(&self, confirmations: u64) -> Result<u64, L1Error>;
     /// Reads the registry's assets, in order of their ids.
     async fn assets(&self) -> Result<Vec<AssetInfo>, L1Error>;
+    /// Reads the keys of all assets' auditors, present and past.
+    async fn auditors(&self) -> Result<AuditorKeys, L1Error>;
     /// Submits a proven batch from the operator's account and waits until it is mined, for a
     /// bounded time. A repeated call for the same batch joins the transaction under way.
     async fn settle(&self, batch: &Settlement) -> Result<Receipt, L1Error>;
@@ -321,6 +323,10 @@ impl<T: Transport> L1 for Client<T> {
 
     async fn assets(&self) -> Result<Vec<AssetInfo>, L1Error> {
         self.read_assets().await
+    }
+
+    async fn auditors(&self) -> Result<AuditorKeys, L1Error> {
+        self.read_auditors().await
     }
 
     async fn settle(&self, batch: &Settlement) -> Result<Receipt, L1Error> {

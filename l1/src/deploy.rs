@@ -13,6 +13,7 @@ use crate::{
         PriceOracle, Rollup,
     },
     error::L1Error,
+    governance::check_flags,
     transport::{At, Outgoing, Transport},
     view::DepositTerms,
     words::to_word,
@@ -236,6 +237,7 @@ impl Deployer<'_> {
 
 /// Returns the call that registers an asset.
 fn register_asset(asset: &NewAsset) -> Result<Bytes, L1Error> {
+    check_flags(asset.flags)?;
     let Some(key) = asset.auditor else {
         let call = AssetRegistry::registerUnauditedCall {
             token: asset.token,

@@ -27,6 +27,9 @@ pub enum L1Error {
     /// without an operator. Final.
     #[error("unexpected answer from L1, check its endpoint and addresses: {0}")]
     Protocol(String),
+    /// The leaf of an asset has room for five flags. Final.
+    #[error("the flags of an asset are below 32, and these are {0}")]
+    FlagsOutOfRange(u8),
 }
 
 impl L1Error {

@@ -20,6 +20,7 @@ mod views;
 use alloy_primitives::{Address, B256, U256};
 use alloy_sol_types::{SolCall, SolEvent};
 
+pub(crate) use self::action::check_flags;
 pub use self::{
     action::{Action, MarketTerms, decode},
     guardian::{GuardianCall, market_numbers},

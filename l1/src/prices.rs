@@ -140,7 +140,9 @@ fn usable<T>(answer: Result<T, L1Error>) -> Result<Option<T>, L1Error> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
         Err(error @ (L1Error::Unavailable(_) | L1Error::Odd(_))) => Err(error),
-        Err(L1Error::Rejected { .. } | L1Error::Protocol(_)) => Ok(None),
+        Err(L1Error::Rejected { .. } | L1Error::Protocol(_) | L1Error::FlagsOutOfRange(_)) => {
+            Ok(None)
+        }
     }
 }
 

@@ -39,7 +39,7 @@ impl Failure {
         match error {
             L1Error::Unavailable(_) => Some(Self::Unavailable),
             L1Error::Odd(_) => Some(Self::Odd),
-            L1Error::Rejected { .. } | L1Error::Protocol(_) => None,
+            L1Error::Rejected { .. } | L1Error::Protocol(_) | L1Error::FlagsOutOfRange(_) => None,
         }
     }
 

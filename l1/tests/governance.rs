@@ -26,7 +26,7 @@ use subrosa_l1::{
 use subrosa_protocol::{
     asset::{AssetId, AssetTree, Stop},
     batch::Shape,
-    keys::{AuditorKey, Seed},
+    keys::{AuditorKey, Seed, unaudited},
 };
 
 const DELAY: u64 = 3_600;
@@ -174,6 +174,9 @@ async fn every_action_goes_through_the_timelock() {
         .act(rotated, 101, "rotate the auditor of asset 1")
         .await;
     assert_eq!(client.assets().await.unwrap()[1].auditor, auditor(2));
+    let keys = client.auditors().await.unwrap();
+    assert_eq!(keys.of(AssetId(1)), [auditor(2), auditor(1)]);
+    assert_eq!(keys.of(AssetId(0)), [unaudited()]);
 
     let governance = world.governance().await;
     let verifier = governance.verifier_of(4).await.unwrap();
@@ -400,17 +403,14 @@ async fn the_guardian_of_seizures_stops_them_at_once_and_lets_them_go_on() {
         stopped(guardian, from - 26 * HOUR).await,
         &format!(
             "StopBeginOutOfRange (it would begin at {}, Unix seconds)",
-            from - 26 * HOUR
+            (from - 26 * HOUR) / 60 * 60
         ),
     )
     .await;
     assert_eq!(governance.stops_allowed_from().await.unwrap(), 0);
     let mined = stopped(guardian, from).await.unwrap();
-    let expected = Stop {
-        markets: 0b101,
-        from,
-        minutes: 90,
-    };
+    let expected = Stop::covering(0b101, from, 90).unwrap();
+    assert!(expected.begin() <= from && expected.until() >= from + 90 * 60);
     assert_eq!(stop().await, expected);
     let history = client.history(mined.block, mined.block).await.unwrap();
     let changes: Vec<_> = history.into_iter().map(|found| found.change).collect();

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::Domain;
 use crate::encoding::{serde_bytes, serde_point};
-use crate::layout::asset as fields;
+use crate::layout::{MINUTE_BITS, asset as fields};
 use crate::poseidon::hash;
 use crate::tree::{AppendTree, MerklePath};
 
@@ -28,30 +28,54 @@ impl std::fmt::Display for AssetId {
     }
 }
 
+/// Seconds of a minute.
+const MINUTE: u64 = 60;
+
 /// Stop of seizures of an asset that is collateral: no lender liquidates at a price of these
 /// markets and times (spec: *Collateral*, Stops). Without markets it stops nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stop {
     /// Markets: bit i for market i.
     pub markets: u16,
-    /// First second of Unix time of the snapshots that seize nothing; below 2⁴⁰.
-    pub from: u64,
-    /// Minutes from `from` to the last second, inclusive; below 2¹³.
+    /// First minute of Unix time of the snapshots that seize nothing; below 2²⁷.
+    pub from_minute: u32,
+    /// Minutes from the first second of that minute to the last second, inclusive; below 2¹³.
     pub minutes: u16,
 }
 
 impl Stop {
+    /// Returns the shortest stop that covers each second from `from` to `minutes` later, both
+    /// inclusive: it begins at the full minute before and ends at the full minute after. `None` if
+    /// a number does not fit the leaf.
+    #[must_use]
+    pub fn covering(markets: u16, from: u64, minutes: u16) -> Option<Self> {
+        let from_minute = u32::try_from(from / MINUTE).ok()?;
+        let minutes = minutes.checked_add(u16::from(!from.is_multiple_of(MINUTE)))?;
+        let fits = from_minute >> MINUTE_BITS == 0 && fields::STOP_MINUTES.holds(minutes.into());
+        fits.then_some(Self {
+            markets,
+            from_minute,
+            minutes,
+        })
+    }
+
+    /// Returns the first second of Unix time of the snapshots that seize nothing.
+    #[must_use]
+    pub fn begin(&self) -> u64 {
+        MINUTE * u64::from(self.from_minute)
+    }
+
     /// Returns the last second of Unix time of the snapshots that seize nothing.
     #[must_use]
     pub fn until(&self) -> u64 {
-        self.from.saturating_add(60 * u64::from(self.minutes))
+        self.begin() + MINUTE * u64::from(self.minutes)
     }
 
     /// Whether a lender must not seize at the price that a market has in a snapshot of this time.
     #[must_use]
     pub fn forbids(&self, market: u8, time: u64) -> bool {
         let stops = self.markets.checked_shr(market.into()).unwrap_or(0) & 1 == 1;
-        stops && (self.from..=self.until()).contains(&time)
+        stops && (self.begin()..=self.until()).contains(&time)
     }
 }
 
@@ -63,7 +87,7 @@ pub struct AssetInfo {
     /// L1 address of the token; zero for the chain's own coin.
     #[serde(with = "serde_bytes")]
     pub token: [u8; 20],
-    /// Flags: [`Self::NAMED_DEPOSITS`]. The others are reserved.
+    /// Flags: [`Self::NAMED_DEPOSITS`]. The others are reserved. Below [`Self::FLAGS_END`].
     pub flags: u8,
     /// Auditor's public key; [`crate::keys::unaudited`] if there is no auditor.
     #[serde(with = "serde_point")]
@@ -78,20 +102,24 @@ impl AssetInfo {
     /// Named deposits).
     pub const NAMED_DEPOSITS: u8 = 1;
 
+    /// First number above all flags: the leaf has room for five.
+    pub const FLAGS_END: u8 = 1 << fields::FLAGS.width;
+
     /// Whether deposits publish the owner of their note.
     #[must_use]
     pub fn names_deposits(&self) -> bool {
         self.flags & Self::NAMED_DEPOSITS != 0
     }
 
-    /// Returns pack(asset 16, token 160, flags 8, stopped markets 16, from 40, minutes 13).
+    /// Returns pack(asset 16, token 160, flags 5, home chain 16, stopped markets 16, first minute
+    /// 27, minutes 13). The home chain is reserved and always 0.
     #[must_use]
     pub fn packed(&self) -> Fr {
         fields::ID.place(self.id.0.into())
             + fields::TOKEN.place_address(&self.token)
             + fields::FLAGS.place(self.flags.into())
             + fields::STOP_MARKETS.place(self.stop.markets.into())
-            + fields::STOP_FROM.place(self.stop.from.into())
+            + fields::STOP_FROM.place(self.stop.from_minute.into())
             + fields::STOP_MINUTES.place(self.stop.minutes.into())
     }
 
@@ -102,6 +130,68 @@ impl AssetInfo {
             Domain::AssetLeaf,
             &[self.packed(), self.auditor.x, self.auditor.y],
         )
+    }
+}
+
+/// Keys of the auditors that assets have and had.
+///
+/// A ciphertext stays readable under the key of its time only, so that whoever reads old
+/// transactions must know every key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditorKeys(BTreeMap<AssetId, Vec<EdwardsAffine>>);
+
+impl AuditorKeys {
+    /// Notes the present key of an asset, which takes the place of its earlier ones.
+    pub fn rotate(&mut self, asset: AssetId, key: EdwardsAffine) {
+        let keys = self.0.entry(asset).or_default();
+        keys.retain(|known| *known != key);
+        keys.insert(0, key);
+    }
+
+    /// Takes over the keys of a later reading, and keeps those that it lacks.
+    pub fn merge(&mut self, later: &Self) {
+        for (asset, keys) in &later.0 {
+            for key in keys.iter().rev() {
+                self.rotate(*asset, *key);
+            }
+        }
+    }
+
+    /// Returns the keys of an asset, each once, the present one first and the others from the last
+    /// use to the first. Empty if the asset is unknown.
+    #[must_use]
+    pub fn of(&self, asset: AssetId) -> &[EdwardsAffine] {
+        self.0.get(&asset).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns all keys, each once.
+    #[must_use]
+    pub fn all(&self) -> Vec<EdwardsAffine> {
+        let mut all = Vec::new();
+        for key in self.0.values().flatten() {
+            if !all.contains(key) {
+                all.push(*key);
+            }
+        }
+        all
+    }
+}
+
+impl FromIterator<(AssetId, EdwardsAffine)> for AuditorKeys {
+    /// Takes the keys of each asset from the oldest to the present one.
+    fn from_iter<I: IntoIterator<Item = (AssetId, EdwardsAffine)>>(keys: I) -> Self {
+        let mut all = Self::default();
+        for (asset, key) in keys {
+            all.rotate(asset, key);
+        }
+        all
+    }
+}
+
+impl From<&AssetTree> for AuditorKeys {
+    /// Takes the present keys.
+    fn from(assets: &AssetTree) -> Self {
+        assets.iter().map(|info| (info.id, info.auditor)).collect()
     }
 }
 
@@ -205,6 +295,7 @@ mod tests {
     fn leaf_packs_low_fields_first() {
         let info = info(0x0102, unaudited());
         let mut expected = [0u8; 32];
+        // The flags begin at bit 176 of 256.
         expected[9] = 3;
         expected[10..30].copy_from_slice(&info.token);
         expected[30..].copy_from_slice(&[1, 2]);
@@ -219,27 +310,53 @@ mod tests {
     }
 
     #[test]
-    fn a_stop_is_above_the_flags_and_forbids_its_markets_and_times() {
+    fn a_stop_is_above_the_home_chain_and_forbids_its_markets_and_times() {
         let mut info = info(1, unaudited());
         let before = fr_to_bytes(&info.packed());
         info.stop = Stop {
             markets: 1 << 3 | 1 << 15,
-            from: 1_000_000,
+            from_minute: (1 << 27) - 1,
             minutes: 8_191,
         };
         let after = fr_to_bytes(&info.packed());
-        assert_eq!(after[9..], before[9..]);
-        // 184 bits are below; the word has 253.
-        let above = 0x8008u128 | 1_000_000 << 16 | 8_191 << 56;
-        assert_eq!(after[..9], above.to_be_bytes()[7..]);
+        assert_eq!(after[10..], before[10..]);
+        // Five flags and 16 bits of a home chain, which is 0, are between token and stop: 197 bits
+        // are below the stop. The word has 253.
+        let above = (0x8008u128 | ((1 << 27) - 1) << 16 | 8_191 << 43) << 21 | 3;
+        assert_eq!(after[..10], above.to_be_bytes()[6..]);
         let stop = info.stop;
-        assert_eq!(stop.until(), 1_000_000 + 8_191 * 60);
+        let begin = 60 * ((1 << 27) - 1);
+        assert_eq!((stop.begin(), stop.until()), (begin, begin + 8_191 * 60));
         for market in [3, 15] {
-            assert!(!stop.forbids(market, 999_999) && stop.forbids(market, 1_000_000));
+            assert!(!stop.forbids(market, begin - 1) && stop.forbids(market, begin));
             assert!(stop.forbids(market, stop.until()) && !stop.forbids(market, stop.until() + 1));
         }
-        assert!(!stop.forbids(4, 1_000_000) && !stop.forbids(16, 1_000_000));
+        assert!(!stop.forbids(4, begin) && !stop.forbids(16, begin));
         assert!(!Stop::default().forbids(0, 0));
+    }
+
+    #[test]
+    fn a_stop_covers_the_seconds_that_it_was_asked_for() {
+        for from in [0, 59, 60, 61, 1_000_000, 1_800_000_019] {
+            for minutes in [0, 1, 720] {
+                let stop = Stop::covering(1, from, minutes).expect("fits");
+                let until = from + 60 * u64::from(minutes);
+                assert!(stop.begin() <= from && from - stop.begin() < 60);
+                assert!(until <= stop.until() && stop.until() - until < 60);
+            }
+        }
+        let end = 60u64 << 27;
+        assert!(Stop::covering(1, end - 1, 8_190).is_some());
+        assert!(Stop::covering(1, end - 60, 8_191).is_some());
+        for (from, minutes) in [
+            (end, 1),
+            (1, 8_191),
+            (0, 8_192),
+            (1, u16::MAX),
+            (u64::MAX, 1),
+        ] {
+            assert_eq!(Stop::covering(1, from, minutes), None);
+        }
     }
 
     #[test]
@@ -266,6 +383,26 @@ mod tests {
         }
         assert!(one.path(AssetId(2)).is_none());
         assert!(one.get(AssetId(2)).is_none());
+    }
+
+    #[test]
+    fn keys_of_auditors_are_kept_newest_first() {
+        let [a, b, c] = [2u64, 3, 5]
+            .map(|k| (EdwardsAffine::generator() * crate::Scalar::from(k)).into_affine());
+        let keys: AuditorKeys = [(1, a), (1, b), (2, b), (1, c), (1, a), (1, a)]
+            .map(|(id, key)| (AssetId(id), key))
+            .into_iter()
+            .collect();
+        assert_eq!(keys.of(AssetId(1)), [a, c, b]);
+        assert_eq!(keys.of(AssetId(2)), [b]);
+        assert!(keys.of(AssetId(3)).is_empty());
+        assert_eq!(keys.all(), [a, c, b]);
+        let later = [(1, c), (1, b), (3, a)].map(|(id, key)| (AssetId(id), key));
+        let mut merged = keys;
+        merged.merge(&later.into_iter().collect());
+        assert_eq!(merged.of(AssetId(1)), [b, c, a], "no key is lost");
+        assert_eq!(merged.of(AssetId(2)), [b]);
+        assert_eq!(merged.of(AssetId(3)), [a]);
     }
 
     #[test]

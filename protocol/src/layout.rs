@@ -73,6 +73,9 @@ pub const NULLIFIER_BITS: usize = 192;
 /// Bits of a Unix time in seconds.
 pub const TIME_BITS: usize = 40;
 
+/// Bits of a Unix time in minutes: up to the year 2225.
+pub const MINUTE_BITS: usize = 27;
+
 /// Bits of an L1 address.
 pub const ADDRESS_BITS: usize = 160;
 
@@ -317,13 +320,15 @@ layout! {
         ID: super::ASSET_BITS,
         /// L1 address of the token.
         TOKEN: super::ADDRESS_BITS,
-        /// Reserved flags.
-        FLAGS: 8,
+        /// Flags; bit 0 for named deposits, the others are reserved.
+        FLAGS: 5,
+        /// Reserved for the chain of the token: 0 for the chain of this deployment, always so far.
+        HOME_CHAIN: 16,
         /// Markets in which seizures of the asset are stopped: bit i for market i.
         STOP_MARKETS: crate::market::MARKETS,
-        /// First second of the snapshots whose prices seize nothing.
-        STOP_FROM: super::TIME_BITS,
-        /// Minutes from that second to the last one.
+        /// First minute of Unix time of the snapshots whose prices seize nothing.
+        STOP_FROM: super::MINUTE_BITS,
+        /// Minutes from the first second of that minute to the last second.
         STOP_MINUTES: 13,
     }
 }

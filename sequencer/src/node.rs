@@ -12,7 +12,7 @@ use std::{
 use subrosa_clock::Clock;
 use subrosa_protocol::{
     Fr,
-    asset::AssetInfo,
+    asset::{AssetInfo, AssetTree, AuditorKeys},
     element::{Anchor, Nullifier, TransactionDigest},
     ledger::{self, Ledger},
 };
@@ -30,7 +30,7 @@ use crate::{
     mailbox::Mailbox,
     mempool::{Pool, SealedView},
     oracle::{Oracle, Prices},
-    ports::{Block, Ports},
+    ports::{Block, Ports, SettlementError, SettlementLayer},
     record::TransactionRecord,
     recovery::Recovered,
     refusal::FinalRejection,
@@ -53,6 +53,30 @@ const INTERRUPT: Duration = Duration::from_millis(50);
 pub(crate) struct Registry {
     pub(crate) root: Fr,
     pub(crate) assets: Arc<Vec<AssetInfo>>,
+    pub(crate) auditors: Arc<AuditorKeys>,
+}
+
+impl Registry {
+    /// Reads the assets and their auditors' keys from L1. `None` if they do not belong to the root
+    /// that L1 stated: the registry changed in between, or the answer is false.
+    ///
+    /// # Errors
+    /// [`SettlementError`] of the reads.
+    pub(crate) async fn read(
+        settlement: &dyn SettlementLayer,
+        root: Fr,
+    ) -> Result<Option<Self>, SettlementError> {
+        let assets = settlement.assets().await?;
+        let auditors = settlement.auditors().await?;
+        let tree: AssetTree = assets.iter().copied().collect();
+        let fits = |info: &AssetInfo| auditors.of(info.id).first() == Some(&info.auditor);
+        let found = tree.root() == root && assets.iter().all(fits);
+        Ok(found.then(|| Self {
+            root,
+            assets: Arc::new(assets),
+            auditors: Arc::new(auditors),
+        }))
+    }
 }
 
 /// The state of one sequencer, shared by all its tasks.

@@ -13,7 +13,7 @@ pub use subrosa_l1::{
 pub use subrosa_protocol::proof::ProofBytes;
 use subrosa_protocol::{
     Fr,
-    asset::AssetInfo,
+    asset::{AssetInfo, AuditorKeys},
     batch::{BatchWitness, Shape},
     element::TransactionDigest,
 };
@@ -142,6 +142,8 @@ pub trait SettlementLayer: Send + Sync + 'static {
     ) -> BoxFuture<'_, Result<Vec<TakeBack>, SettlementError>>;
     /// Returns all registered assets in the order of their ids.
     fn assets(&self) -> BoxFuture<'_, Result<Vec<AssetInfo>, SettlementError>>;
+    /// Returns the keys of all assets' auditors, present and past.
+    fn auditors(&self) -> BoxFuture<'_, Result<AuditorKeys, SettlementError>>;
     /// Returns the log of the price oracle from block `from` on.
     fn oracle_log(&self, from: u64) -> BoxFuture<'_, Result<OracleLog, SettlementError>>;
     /// Returns when the price snapshot with this digest was the last one, if the chain has it.

@@ -17,7 +17,7 @@ use crate::{
     config::Config,
     event::BatchEvent,
     health::{Halt, Health},
-    node::{Node, Registry},
+    node::Node,
     operations, pipeline,
     ports::Ports,
     purge,
@@ -40,7 +40,7 @@ pub async fn start(config: Config, ports: Ports) -> Result<RunningSequencer, Sta
     telemetry::recorder();
     telemetry::halted(false);
     let context = check_config(&config, &ports)?;
-    let (view, assets) = check_chain(&config, &ports, &context).await?;
+    let (view, registry) = check_chain(&config, &ports, &context).await?;
     let (store, mailbox, recovered) = open_store(&config, &ports, context).await?;
     tracing::info!(
         next_batch = recovered.cursor.seal,
@@ -55,10 +55,6 @@ pub async fn start(config: Config, ports: Ports) -> Result<RunningSequencer, Sta
         min_fee: config.min_fee,
     };
     let level = view.batch_index <= recovered.cursor.seal;
-    let registry = Registry {
-        root: view.assets_root,
-        assets: Arc::new(assets),
-    };
     let node = Node::new(
         config,
         ledger_config,

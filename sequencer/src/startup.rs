@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use subrosa_l1::development::is_development_chain;
-use subrosa_protocol::{
-    Fr,
-    asset::{AssetInfo, AssetTree},
-};
+use subrosa_protocol::Fr;
 
 use crate::{
     config::{Config, ConfigError},
     mailbox::Mailbox,
+    node::Registry,
     ports::{Ports, ProofVerifier, RollupView, SettlementError},
     recovery::{Recovered, RecoveryError, recover},
     serve::TlsError,
@@ -141,7 +139,7 @@ pub(crate) async fn check_chain(
     config: &Config,
     ports: &Ports,
     context: &Fr,
-) -> Result<(RollupView, Vec<AssetInfo>), StartError> {
+) -> Result<(RollupView, Registry), StartError> {
     let mut pause = Duration::from_millis(config.settle.backoff_ms);
     let mut attempt = 0;
     loop {
@@ -161,7 +159,7 @@ async fn look_at_chain(
     config: &Config,
     ports: &Ports,
     context: &Fr,
-) -> Result<(RollupView, Vec<AssetInfo>), StartError> {
+) -> Result<(RollupView, Registry), StartError> {
     let chain_id = ports.settlement.chain_id().await?;
     if chain_id != config.chain_id {
         return Err(StartError::Chain {
@@ -199,15 +197,12 @@ async fn look_at_chain(
             });
         }
     }
-    let assets = ports.settlement.assets().await?;
-    let tree: AssetTree = assets.iter().cloned().collect();
-    if tree.root() != view.assets_root {
-        // Taken over, a false root would reject everything that waits.
-        return Err(StartError::from(SettlementError::Invalid {
-            reason: "the assets that L1 lists do not have the root that it states".into(),
-        }));
-    }
-    Ok((view, assets))
+    let registry = Registry::read(&*ports.settlement, view.assets_root).await?;
+    // Taken over, a false root would reject everything that waits.
+    let registry = registry.ok_or_else(|| SettlementError::Invalid {
+        reason: "the assets that L1 lists do not have the root that it states".into(),
+    })?;
+    Ok((view, registry))
 }
 
 /// Verifies the proofs of all reloaded submissions again, sealed or not. A batch that holds a

@@ -8,7 +8,7 @@ use rand::rngs::OsRng;
 use subrosa_l1::{Account, L1};
 use subrosa_protocol::{
     Fr,
-    asset::{AssetId, AssetTree},
+    asset::{AssetId, AssetTree, AuditorKeys},
     batch::PublishedBatch,
     encoding::fr_to_bytes,
     keys::{Seed, SpendKey, ViewingKey},
@@ -106,7 +106,7 @@ impl Party {
     /// # Errors
     /// If it does not follow.
     pub fn apply(&mut self, batch: &PublishedBatch) -> anyhow::Result<()> {
-        let auditors: Vec<_> = self.assets.iter().map(|info| info.auditor).collect();
+        let auditors = AuditorKeys::from(&self.assets);
         Ok(self.chain.apply(batch, &auditors)?)
     }
 

@@ -5,7 +5,7 @@ import {EmbeddedCurve} from "./EmbeddedCurve.sol";
 import {Governed} from "./Governance.sol";
 import {UNAUDITED_X, UNAUDITED_Y} from "./ProtocolConstants.sol";
 import {SeizureStops} from "./SeizureStops.sol";
-import {ASSET_FLAGS_AT, ASSET_TOKEN_AT} from "./generated/Layouts.sol";
+import {ASSET_FLAGS_AT, ASSET_FLAGS_BITS, ASSET_TOKEN_AT} from "./generated/Layouts.sol";
 import {IAssetRegistry} from "./interfaces/IAssetRegistry.sol";
 import {IPoseidon} from "./interfaces/IPoseidon.sol";
 
@@ -42,6 +42,8 @@ contract AssetRegistry is IAssetRegistry, SeizureStops {
     uint256 public root;
 
     Entry[] private _assets;
+    /// @dev Replaced keys of each asset's auditors, oldest first.
+    mapping(uint256 asset => AuditorKey[]) private _pastAuditors;
     /// @dev Asset id + 1 for each token; 0 if the token is not registered.
     mapping(address token => uint256) private _idPlusOne;
     /// @dev Root of the empty subtree of each level.
@@ -97,6 +99,7 @@ contract AssetRegistry is IAssetRegistry, SeizureStops {
         EmbeddedCurve.requireKey(auditorX, auditorY);
         if (asset >= _assets.length) revert UnknownAsset(asset);
         Entry storage entry = _assets[asset];
+        _pastAuditors[asset].push(AuditorKey(entry.auditorX, entry.auditorY));
         entry.auditorX = auditorX;
         entry.auditorY = auditorY;
         uint256 newRoot = _update(asset, entry.token, entry.flags, auditorX, auditorY);
@@ -124,6 +127,27 @@ contract AssetRegistry is IAssetRegistry, SeizureStops {
         if (asset >= _assets.length) revert UnknownAsset(asset);
         Entry storage entry = _assets[asset];
         return Asset(entry.token, entry.flags, entry.auditorX, entry.auditorY);
+    }
+
+    /// @inheritdoc IAssetRegistry
+    function pastAuditorCount(uint256 asset) external view returns (uint256) {
+        if (asset >= _assets.length) revert UnknownAsset(asset);
+        return _pastAuditors[asset].length;
+    }
+
+    /// @inheritdoc IAssetRegistry
+    function pastAuditors(uint256 asset, uint256 offset, uint256 limit)
+        external
+        view
+        returns (AuditorKey[] memory keys)
+    {
+        if (asset >= _assets.length) revert UnknownAsset(asset);
+        AuditorKey[] storage past = _pastAuditors[asset];
+        uint256 rest = offset < past.length ? past.length - offset : 0;
+        keys = new AuditorKey[](limit < rest ? limit : rest);
+        for (uint256 i = 0; i < keys.length; ++i) {
+            keys[i] = past[offset + i];
+        }
     }
 
     /// @inheritdoc IAssetRegistry
@@ -163,6 +187,7 @@ contract AssetRegistry is IAssetRegistry, SeizureStops {
         private
         returns (uint16 asset)
     {
+        if (flags >> ASSET_FLAGS_BITS != 0) revert FlagsOutOfRange(flags);
         uint256 known = _idPlusOne[token];
         if (known != 0) revert TokenAlreadyRegistered(token, uint16(known - 1));
         if (token != address(0) && token.code.length == 0) revert TokenNotAContract(token);

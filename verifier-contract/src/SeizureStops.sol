@@ -37,26 +37,31 @@ abstract contract SeizureStops is ISeizureStops, Governed {
     function stopSeizures(
         uint16[] calldata assets,
         uint16[] calldata markets,
-        uint40 from,
+        uint32 fromMinute,
         uint16 length
     ) external {
-        if (msg.sender != seizureGuardian) revert NotSeizureGuardian(msg.sender);
+        if (msg.sender != seizureGuardian) {
+            revert NotSeizureGuardian(msg.sender);
+        }
         if (assets.length != markets.length) {
             revert StopsUneven(assets.length, markets.length);
         }
         _act();
         uint256 time = block.timestamp;
-        if (from > time || from + REACH < time) revert StopBeginOutOfRange(from);
+        // The leaf has 27 bits for a minute: up to the year 2225.
+        uint256 from = uint256(fromMinute) * 1 minutes;
+        if (from > time || from + REACH + 1 minutes <= time) revert StopBeginOutOfRange(from);
         // Two days have fewer minutes than the leaf has room for.
         uint256 until = from + uint256(length) * 1 minutes;
-        if (until > time + LENGTH) revert StopTooLong(until, time + LENGTH);
+        uint256 latest = (time + LENGTH + 1 minutes - 1) / 1 minutes * 1 minutes;
+        if (until > latest) revert StopTooLong(until, latest);
         for (uint256 i = 0; i < assets.length; ++i) {
             uint16 asset = assets[i];
             if (markets[i] == 0) revert StopOfNoMarket();
             uint256 set = _stops[asset].set;
             if (set != 0 && time < set + APART) revert StopTooEarly(asset, set + APART);
-            _stops[asset] = Stop(markets[i], from, length, uint40(time));
-            emit SeizuresStopped(asset, markets[i], from, length, _rewrite(asset));
+            _stops[asset] = Stop(markets[i], fromMinute, length, uint40(time));
+            emit SeizuresStopped(asset, markets[i], fromMinute, length, _rewrite(asset));
         }
     }
 
@@ -66,10 +71,11 @@ abstract contract SeizureStops is ISeizureStops, Governed {
         else if (msg.sender != owner()) revert NotSeizureGuardian(msg.sender);
         Stop storage stop = _stops[asset];
         // The prices of the stop stay without use: they can be as wrong as before.
-        uint256 passed = (block.timestamp - stop.from + 1 minutes - 1) / 1 minutes;
+        uint256 minute = (block.timestamp + 1 minutes - 1) / 1 minutes;
+        uint256 passed = minute - stop.fromMinute;
         if (stop.markets == 0 || passed >= stop.length) revert NotStopped(asset);
         stop.length = uint16(passed);
-        emit SeizuresStopped(asset, stop.markets, stop.from, stop.length, _rewrite(asset));
+        emit SeizuresStopped(asset, stop.markets, stop.fromMinute, stop.length, _rewrite(asset));
     }
 
     /// @inheritdoc ISeizureStops
@@ -96,7 +102,7 @@ abstract contract SeizureStops is ISeizureStops, Governed {
     function _stopWord(uint256 asset) internal view returns (uint256) {
         Stop storage stop = _stops[asset];
         return (uint256(stop.markets) << ASSET_STOP_MARKETS_AT)
-            | (uint256(stop.from) << ASSET_STOP_FROM_AT)
+            | (uint256(stop.fromMinute) << ASSET_STOP_FROM_AT)
             | (uint256(stop.length) << ASSET_STOP_MINUTES_AT);
     }
 

@@ -81,8 +81,8 @@ contract AssetRegistryTest is Fixture {
                 asset = fresh.registerUnaudited(token, uint8(i));
                 leaves[i] = leaf(i, token, i, UNAUDITED_X, UNAUDITED_Y);
             } else {
-                asset = fresh.register(token, GX, GY, 255);
-                leaves[i] = leaf(i, token, 255, GX, GY);
+                asset = fresh.register(token, GX, GY, 31);
+                leaves[i] = leaf(i, token, 31, GX, GY);
             }
             assertEq(asset, i, "id");
             assertEq(fresh.tokenOf(i), token, "token");
@@ -94,12 +94,12 @@ contract AssetRegistryTest is Fixture {
             assertEq(fresh.node(8, 0), fresh.root(), "top node");
         }
         fresh.rotateAuditor(3, G2X, G2Y);
-        leaves[3] = leaf(3, fresh.tokenOf(3), 255, G2X, G2Y);
+        leaves[3] = leaf(3, fresh.tokenOf(3), 31, G2X, G2Y);
         assertEq(fresh.root(), expectedRoot(leaves), "root after rotation");
         IAssetRegistry.Asset memory asset3 = fresh.assetOf(3);
         assertEq(asset3.auditorX, G2X, "auditor");
         assertEq(asset3.auditorY, G2Y, "auditor");
-        assertEq(asset3.flags, 255, "flags");
+        assertEq(asset3.flags, 31, "flags");
     }
 
     function test_onlyGovernance() public {
@@ -115,6 +115,54 @@ contract AssetRegistryTest is Fixture {
         VM.expectRevert(reason);
         fresh.setDepositTerms(0, 0, 0);
         VM.stopPrank();
+    }
+
+    /// @dev Compares a page of GOLD's replaced keys with the points i·G from `first` on.
+    function checkPast(uint256 offset, uint256 limit, uint256 first, uint256 length) private view {
+        uint256[2][3] memory points = [[GX, GY], [G2X, G2Y], [G3X, G3Y]];
+        IAssetRegistry.AuditorKey[] memory keys = registry.pastAuditors(GOLD, offset, limit);
+        assertEq(keys.length, length, "length");
+        for (uint256 i = 0; i < length; ++i) {
+            assertEq(keys[i].x, points[first + i][0], "x");
+            assertEq(keys[i].y, points[first + i][1], "y");
+        }
+    }
+
+    /// @dev Replaced keys stay in their order, also one that comes back, and those of other assets
+    /// are apart.
+    function test_replacedKeysAreKept() public {
+        registry.rotateAuditor(GOLD, GX, GY);
+        assertEq(registry.pastAuditorCount(GOLD), 1, "the first key was replaced");
+        IAssetRegistry.AuditorKey memory first = registry.pastAuditors(GOLD, 0, 9)[0];
+        assertTrue(first.x == G2X && first.y == G2Y, "the key of its registration");
+        registry.rotateAuditor(GOLD, G2X, G2Y);
+        registry.rotateAuditor(GOLD, G3X, G3Y);
+        checkPast(1, 9, 0, 2);
+        registry.rotateAuditor(GOLD, GX, GY);
+        registry.rotateAuditor(GOLD, G2X, G2Y);
+        assertEq(registry.pastAuditorCount(GOLD), 5, "count");
+        checkPast(1, 3, 0, 3);
+        checkPast(1, 1, 0, 1);
+        checkPast(2, 2, 1, 2);
+        checkPast(4, type(uint256).max, 0, 1);
+        checkPast(1, 0, 0, 0);
+        checkPast(5, 1, 0, 0);
+        checkPast(type(uint256).max, type(uint256).max, 0, 0);
+        assertEq(registry.assetOf(GOLD).auditorX, G2X, "the key now");
+        assertEq(registry.pastAuditorCount(USD), 0, "another asset");
+        assertEq(registry.pastAuditors(USD, 0, 9).length, 0, "another asset");
+    }
+
+    /// @dev A call that fails keeps no key.
+    function test_aRefusedRotationKeepsNothing() public {
+        uint256 root = registry.root();
+        VM.prank(alice);
+        VM.expectRevert(abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, alice));
+        registry.rotateAuditor(GOLD, GX, GY);
+        VM.expectRevert(abi.encodeWithSelector(IAssetRegistry.PointIsIdentity.selector));
+        registry.rotateAuditor(GOLD, 0, 1);
+        assertEq(registry.pastAuditorCount(GOLD), 0, "count");
+        assertEq(registry.root(), root, "root");
     }
 
     function checkTerms(uint16 asset, address token, uint128 minimum, uint128 fee) private view {
@@ -194,12 +242,30 @@ contract AssetRegistryTest is Fixture {
         registry.registerUnaudited(address(0), 0);
     }
 
+    /// @dev The leaf has room for five flags: others would be read as a home chain.
+    function test_rejectsFlagsWithoutRoom() public {
+        for (uint256 i = 5; i < 8; ++i) {
+            uint8 flags = uint8(2 ** i);
+            bytes memory reason =
+                abi.encodeWithSelector(IAssetRegistry.FlagsOutOfRange.selector, flags);
+            VM.expectRevert(reason);
+            fresh.register(address(usd), GX, GY, flags);
+            VM.expectRevert(reason);
+            fresh.registerUnaudited(address(usd), flags);
+        }
+        assertEq(fresh.count(), 0, "count");
+    }
+
     function test_unknownAsset() public {
         bytes memory reason = abi.encodeWithSelector(IAssetRegistry.UnknownAsset.selector, 3);
         VM.expectRevert(reason);
         registry.tokenOf(3);
         VM.expectRevert(reason);
         registry.assetOf(3);
+        VM.expectRevert(reason);
+        registry.pastAuditorCount(3);
+        VM.expectRevert(reason);
+        registry.pastAuditors(3, 0, 1);
         VM.expectRevert(reason);
         registry.rotateAuditor(3, GX, GY);
     }

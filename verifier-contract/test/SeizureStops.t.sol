@@ -13,12 +13,13 @@ contract SeizureStopsTest is Fixture {
         deploy();
     }
 
-    /// @dev Stops seizures of one asset, as whoever calls.
+    /// @dev Stops seizures of one asset, as whoever calls, from a second of a full minute on.
     function set(uint16 asset, uint16 markets, uint256 from, uint16 length) private {
         uint16[] memory assets = new uint16[](1);
         uint16[] memory bits = new uint16[](1);
         (assets[0], bits[0]) = (asset, markets);
-        registry.stopSeizures(assets, bits, uint40(from), length);
+        assertEq(from % 60, 0, "a full minute");
+        registry.stopSeizures(assets, bits, uint32(from / 60), length);
     }
 
     function stop(uint16 asset, uint16 markets, uint256 from, uint16 length) private {
@@ -35,7 +36,7 @@ contract SeizureStopsTest is Fixture {
         IAssetRegistry.Asset memory entry = registry.assetOf(asset);
         uint256[] memory m = new uint256[](3);
         m[0] = asset + uint256(uint160(entry.token)) * 2 ** 16 + uint256(entry.flags) * 2 ** 176
-            + markets * 2 ** 184 + from * 2 ** 200 + length * 2 ** 240;
+            + markets * 2 ** 197 + from / 60 * 2 ** 213 + length * 2 ** 240;
         (m[1], m[2]) = (entry.auditorX, entry.auditorY);
         return poseidon.hash(7, m);
     }
@@ -49,7 +50,7 @@ contract SeizureStopsTest is Fixture {
         assertTrue(registry.root() != before, "another root");
         ISeizureStops.Stop memory now_ = registry.stopOf(GOLD);
         assertEq(now_.markets, 0x8005, "markets");
-        assertEq(now_.from, NOW - 600, "from");
+        assertEq(now_.fromMinute, NOW / 60 - 10, "from");
         assertEq(now_.length, 30, "length");
         assertEq(now_.set, NOW, "set");
         assertTrue(registry.root() != before, "another root");
@@ -75,12 +76,12 @@ contract SeizureStopsTest is Fixture {
         uint16[] memory bits = new uint16[](2);
         (assets[0], assets[1], bits[0], bits[1]) = (GOLD, USD, 1, 6);
         VM.prank(guardian);
-        registry.stopSeizures(assets, bits, uint40(NOW), 60);
+        registry.stopSeizures(assets, bits, uint32(NOW / 60), 60);
         assertEq(registry.node(0, GOLD), leaf(GOLD, 1, NOW, 60), "gold");
         assertEq(registry.node(0, USD), leaf(USD, 6, NOW, 60), "dollar");
         VM.prank(guardian);
         VM.expectRevert(abi.encodeWithSelector(ISeizureStops.StopsUneven.selector, 2, 1));
-        registry.stopSeizures(assets, new uint16[](1), uint40(NOW), 60);
+        registry.stopSeizures(assets, new uint16[](1), uint32(NOW / 60), 60);
     }
 
     /// @dev Each call gives the registry another root, so that they are rare.
@@ -121,7 +122,7 @@ contract SeizureStopsTest is Fixture {
 
     function test_boundsOfAStop() public {
         refused(abi.encodeWithSelector(ISeizureStops.StopOfNoMarket.selector), GOLD, 0, NOW, 5);
-        uint256[2] memory begins = [NOW + 1, NOW - 25 hours - 1];
+        uint256[2] memory begins = [NOW + 1 minutes, NOW - 25 hours - 1 minutes];
         for (uint256 i = 0; i < 2; ++i) {
             refused(
                 abi.encodeWithSelector(ISeizureStops.StopBeginOutOfRange.selector, begins[i]),
@@ -141,6 +142,29 @@ contract SeizureStopsTest is Fixture {
         stop(USD, 1, NOW + 6 hours, 1440);
     }
 
+    /// @dev A guardian who means a day from a second on gets it: the full minute before begins it,
+    /// and the full minute after ends it. The same holds for the 25 hours.
+    function test_boundsAreOfFullMinutes() public {
+        VM.warp(NOW + 1);
+        bytes memory long = abi.encodeWithSelector(
+            ISeizureStops.StopTooLong.selector, NOW + 1442 minutes, NOW + 1441 minutes
+        );
+        refused(long, GOLD, 1, NOW, 1442);
+        stop(GOLD, 1, NOW, 1441);
+        VM.warp(NOW + 12 hours + 59);
+        stop(USD, 1, NOW - 13 hours, 5);
+        VM.warp(NOW + 4 days + 1 minutes);
+        refused(
+            abi.encodeWithSelector(
+                ISeizureStops.StopBeginOutOfRange.selector, NOW + 4 days - 25 hours
+            ),
+            GOLD,
+            1,
+            NOW + 4 days - 25 hours,
+            5
+        );
+    }
+
     /// @dev A guardian who is wrong stops an asset's seizures for a day in three.
     function test_stopsAreApart() public {
         stop(GOLD, 1, NOW, 5);
@@ -149,7 +173,7 @@ contract SeizureStopsTest is Fixture {
             abi.encodeWithSelector(ISeizureStops.StopTooEarly.selector, GOLD, NOW + 3 days),
             GOLD,
             1,
-            NOW + 3 days - 1,
+            NOW + 3 days - 1 minutes,
             5
         );
         VM.warp(NOW + 3 days);

@@ -8,12 +8,11 @@ mod loans;
 
 use std::collections::{BTreeMap, HashMap};
 
-use ark_ed_on_bn254::EdwardsAffine;
 use sha2::{Digest as _, Sha256};
 use subrosa_l1::DepositName;
 use subrosa_protocol::{
     Fr,
-    asset::AssetId,
+    asset::{AssetId, AuditorKeys},
     batch::{PublishedBatch, PublishedTransaction, data_commitment},
     element::{Anchor, NoteCommitment, Nullifier, OwnerId},
     encoding::fr_to_bytes,
@@ -145,6 +144,21 @@ pub struct Chain {
     assets: Vec<AssetId>,
     /// Agreements whose opening is expected, by the position's commitment.
     openings: HashMap<NoteCommitment, Agreement>,
+}
+
+/// Reason why a batch is not applied.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ApplyError {
+    /// The batch does not follow on the one before it.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// No known key opens the auditor words of a transaction of ours, so that its change would be
+    /// missed.
+    #[error("slot {slot}: no known auditor key opens our own transaction")]
+    UnknownAuditor {
+        /// Slot of the transaction.
+        slot: usize,
+    },
 }
 
 /// A note of ours that a batch brought.
@@ -330,19 +344,20 @@ impl Chain {
         }
     }
 
-    /// Applies the next published batch. `auditors` are all auditor keys that assets have had; they
-    /// open the sender's own copies.
+    /// Applies the next published batch. `auditors` must have every key that an asset had up to
+    /// this batch: the keys open the sender's own copies.
     ///
     /// # Errors
-    /// [`ReplayError`] if the batch does not follow; nothing is changed then.
+    /// [`ApplyError`] if the batch does not follow, or if an auditor's key is missing under which we
+    /// read our change; nothing is changed then.
     pub fn apply(
         &mut self,
         batch: &PublishedBatch,
-        auditors: &[EdwardsAffine],
-    ) -> Result<(), ReplayError> {
+        auditors: &AuditorKeys,
+    ) -> Result<(), ApplyError> {
         let index = self.batch_index();
         let published: Vec<_> = batch.transactions.iter().map(outputs).collect();
-        let sent = self.read_sent(&published, auditors);
+        let sent = self.read_sent(&published, auditors)?;
         self.ledger.replay(batch, &self.context)?;
         self.applied.push(Applied {
             fingerprint: fingerprint(&batch.to_bytes()),
@@ -436,17 +451,32 @@ impl Chain {
     fn read_sent<'p>(
         &self,
         published: &'p [PublishedOutputs],
-        auditors: &[EdwardsAffine],
-    ) -> Vec<Option<Sent<'p>>> {
-        let ours = |nullifier: &Nullifier| {
-            self.by_nullifier.contains_key(nullifier) || self.positions.contains_key(nullifier)
-        };
+        auditors: &AuditorKeys,
+    ) -> Result<Vec<Option<Sent<'p>>>, ApplyError> {
         published
             .iter()
-            .map(|published| {
-                let candidate = published.nullifiers.iter().any(ours);
-                let read = || Sent::read(&self.keys, published, auditors);
-                candidate.then(read).flatten()
+            .enumerate()
+            .map(|(slot, published)| {
+                // The assets of what is spent come first: outputs are seldom in others.
+                let mut assets = Vec::with_capacity(published.nullifiers.len());
+                for nullifier in &published.nullifiers {
+                    let note = self.by_nullifier.get(nullifier);
+                    let note = note.and_then(|at| self.notes.get(*at));
+                    let held = self.positions.get(nullifier);
+                    let held = held.and_then(|at| self.loans.get(*at));
+                    assets.extend(note.map(|owned| owned.note.asset));
+                    assets.extend(held.map(|held| held.loan.collateral));
+                }
+                if assets.is_empty() {
+                    return Ok(None);
+                }
+                let all = auditors.all();
+                let likely = assets.into_iter().flat_map(|asset| auditors.of(asset));
+                let sent = Sent::read(&self.keys, published, likely.chain(&all));
+                match sent.as_ref().is_none_or(Sent::is_complete) {
+                    true => Ok(sent),
+                    false => Err(ApplyError::UnknownAuditor { slot }),
+                }
             })
             .collect()
     }

@@ -68,6 +68,15 @@ pub enum WalletError {
     /// The published batches contradict each other or L1.
     #[error("the sequencer's data cannot be used: {0}")]
     Chain(String),
+    /// The keys of the auditors that a batch may have used are not on L1.
+    #[error(
+        "batch {batch} has not settled, and its assets are none of L1's: the wallet waits until L1 \
+         has them or the sequencer seals the batch again"
+    )]
+    AssetsUnknown {
+        /// Index of the batch.
+        batch: u64,
+    },
     /// No valid proof could be made of a composed transaction: a defect.
     #[error("the transaction could not be proven: {0}")]
     Prover(String),
@@ -140,6 +149,7 @@ impl WalletError {
             Self::Sequencer(e) if e.is_transient() => ("sequencer_unavailable", 502, true),
             Self::L1(e) if e.is_transient() => ("l1_unavailable", 502, true),
             Self::Sequencer(_) | Self::L1(_) => ("rejected", 422, false),
+            Self::AssetsUnknown { .. } => ("assets_unknown", 503, true),
             Self::KeyMismatch { .. } => ("key_mismatch", 503, false),
             Self::Stopped => ("stopping", 503, true),
             Self::Store(_) | Self::Chain(_) | Self::Prover(_) => ("internal", 500, false),

@@ -41,20 +41,19 @@ pub use swaps::{
 };
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeSet, HashSet},
     path::PathBuf,
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
-use ark_ed_on_bn254::EdwardsAffine;
 use rand::{RngCore as _, rngs::OsRng};
 use subrosa_client::Proxy;
 use subrosa_clock::Clock;
 use subrosa_l1::{Account, L1};
 use subrosa_protocol::{
     Fr,
-    asset::{AssetId, AssetTree},
+    asset::{AssetId, AssetTree, AuditorKeys},
     element::Nullifier,
     keys::{Network, Seed, SpendKey, ViewingKey},
     market::PriceSnapshot,
@@ -110,8 +109,10 @@ struct Inner {
     chain: Chain,
     assets: AssetTree,
     shown: Vec<ShownAsset>,
-    /// Every auditor key seen for any asset, newest last. Old payments open only with old keys.
-    auditors: Vec<EdwardsAffine>,
+    /// Every key that auditors of the assets have and had. Old payments open only with old keys.
+    auditors: AuditorKeys,
+    /// Roots of asset trees all of whose auditors' keys are known.
+    known_roots: BTreeSet<Fr>,
     state: State,
     /// Highest batch that L1 accepted and that equals ours.
     settled: u64,
@@ -221,7 +222,8 @@ impl Wallet {
                 chain,
                 assets: AssetTree::new(),
                 shown: Vec::new(),
-                auditors: Vec::new(),
+                auditors: AuditorKeys::default(),
+                known_roots: BTreeSet::new(),
                 state,
                 settled: 0,
                 absent: 0,

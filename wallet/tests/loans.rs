@@ -9,7 +9,7 @@ mod world;
 use subrosa_protocol::encryption::EphemeralKey;
 use subrosa_protocol::{
     Fr,
-    asset::AssetId,
+    asset::{AssetId, AuditorKeys},
     element::Nullifier,
     keys::{Seed, SpendKey},
     loan::{Agreement, CURE, End, LAPSE, LAPSE_AGE, Loan, OPENING_AGE, PartyKeys, RAMP_BITS},
@@ -626,7 +626,7 @@ fn a_kept_agreement_finds_its_loan() {
                 chain.expect_opening(&scene.agreement);
             }
             for batch in &scene.world.published {
-                chain.apply(batch, &[]).unwrap();
+                chain.apply(batch, &AuditorKeys::default()).unwrap();
             }
             let party = Party {
                 chain,
@@ -658,7 +658,7 @@ fn a_leg_of_somebody_else_opens_no_loan_of_ours() {
             if batch.transactions.len() == 2 {
                 batch.transactions[1].ephemeral = batch.transactions[0].ephemeral;
             }
-            chain.apply(&batch, &[]).unwrap();
+            chain.apply(&batch, &AuditorKeys::default()).unwrap();
         }
         assert_eq!(chain.loans().len(), found, "party {seed}");
     }
@@ -667,7 +667,7 @@ fn a_leg_of_somebody_else_opens_no_loan_of_ours() {
     let mut chain = Chain::new(keys, scene.world.context);
     chain.expect_opening(&scene.agreement);
     for batch in published {
-        chain.apply(batch, &[]).unwrap();
+        chain.apply(batch, &AuditorKeys::default()).unwrap();
     }
     let opening = published.last().unwrap();
     let mut again = opening.clone();
@@ -683,7 +683,7 @@ fn a_leg_of_somebody_else_opens_no_loan_of_ours() {
         transaction.ephemeral = EphemeralKey::new(ovk, &transaction.nullifiers).y();
     }
     let leaf_index = chain.loans()[0].leaf_index;
-    chain.apply(&again, &[]).unwrap();
+    chain.apply(&again, &AuditorKeys::default()).unwrap();
     assert_eq!(
         (chain.loans().len(), chain.loans()[0].leaf_index),
         (1, leaf_index)

@@ -11,7 +11,7 @@ use std::{
 use futures::future::BoxFuture;
 use subrosa_protocol::{
     Fr,
-    asset::{AssetId, AssetInfo, AssetTree, Stop},
+    asset::{AssetId, AssetInfo, AssetTree, AuditorKeys, Stop},
     batch::Shape,
     keys::unaudited,
     ledger::State,
@@ -366,6 +366,11 @@ impl SettlementLayer for Chain {
 
     fn assets(&self) -> Answer<'_, Vec<AssetInfo>> {
         answer(self.assets.clone())
+    }
+
+    fn auditors(&self) -> Answer<'_, AuditorKeys> {
+        let keys = self.assets.iter().map(|info| (info.id, info.auditor));
+        answer(keys.collect())
     }
 
     fn oracle_log(&self, from: u64) -> Answer<'_, OracleLog> {

@@ -49,7 +49,8 @@ pub(crate) struct RawOutput {
     pub(crate) selector: [Fr; ARITY],
 }
 
-/// An asset slot. `rest` holds the bits above the id in the leaf's packed word: token, flags, stop.
+/// An asset slot. `rest` holds the bits above the id in the leaf's packed word: token, flags, home
+/// chain, stop.
 #[derive(Clone)]
 pub(crate) struct RawSlot {
     pub(crate) id: Fr,
@@ -179,7 +180,7 @@ fn is_earlier(step: &LoanWitness, witness: &Witness) -> bool {
     let snapshot = step.snapshot.as_ref();
     slot.zip(snapshot).is_some_and(|(slot, snapshot)| {
         let stop = &slot.info.stop;
-        snapshot.time < stop.from && stop.forbids(step.loan.market, stop.from)
+        snapshot.time < stop.begin() && stop.forbids(step.loan.market, stop.begin())
     })
 }
 

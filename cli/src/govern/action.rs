@@ -19,7 +19,7 @@ pub(crate) enum ActionCommand {
         auditor: Option<EdwardsAffine>,
         /// Flags, which never change: 1 if deposits must publish the owner of their note, so that
         /// the auditor, and everybody else, reads it.
-        #[arg(long, default_value_t = 0)]
+        #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(..32))]
         flags: u8,
     },
     /// Replace an asset's auditor.

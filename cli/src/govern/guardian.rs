@@ -4,6 +4,7 @@ use anyhow::{Context as _, bail, ensure};
 use serde_json::json;
 use subrosa_l1::governance::{Governance, GuardianCall, decode};
 use subrosa_node::{Rollup, accounts::GUARDIAN};
+use subrosa_protocol::asset::Stop;
 
 use super::{Flags, sent};
 use crate::output;
@@ -22,10 +23,11 @@ pub(crate) enum GuardianCommand {
         #[arg(long = "asset", required = true, value_name = "ID:MARKETS", value_parser = stop)]
         assets: Vec<(u16, u16)>,
         /// First second of the snapshots whose prices seize nothing, Unix seconds: at most 25 hours
-        /// ago and not in the future [default: the time of L1's newest block].
+        /// ago and not in the future [default: the time of L1's newest block]. A stop has full
+        /// minutes: it begins at the one before.
         #[arg(long)]
         from: Option<u64>,
-        /// Minutes from that second to the last one.
+        /// Minutes from that second to the last one. The stop ends at the full minute after.
         #[arg(long)]
         minutes: u16,
     },
@@ -121,7 +123,9 @@ async fn outcome(governance: &Governance<'_>, call: &GuardianCall) -> anyhow::Re
             }
         },
         GuardianCall::StopSeizures { from, minutes, .. } => {
-            format!("seizures are stopped at prices from {from} (Unix seconds) for {minutes} min")
+            let stop = Stop::covering(0, *from, *minutes).context("the stop fits its leaf")?;
+            let (from, until) = (stop.begin(), stop.until());
+            format!("seizures are stopped at prices from {from} to {until} (Unix seconds)")
         }
         GuardianCall::ResumeSeizures { asset } => {
             format!("seizures of asset {asset} go on at prices from the next minute on")

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use subrosa_protocol::{
     Fr,
-    asset::{AssetId, AssetInfo, Stop},
+    asset::{AssetId, AssetInfo, AuditorKeys, Stop},
     element::TransactionDigest,
     encoding::{fr_from_hex, fr_to_bytes, fr_to_hex, point_to_bytes},
     ledger::State,
@@ -315,6 +315,10 @@ pub struct AssetBody {
     pub flags: u8,
     /// The auditor's key in the point encoding.
     pub auditor: String,
+    /// Earlier keys of its auditors, in the same encoding, the last one first; absent if there are
+    /// none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub past_auditors: Vec<String>,
     /// Stop of seizures of the asset; absent if nothing is stopped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop: Option<StopBody>,
@@ -325,9 +329,9 @@ pub struct AssetBody {
 pub struct StopBody {
     /// Markets: bit i for market i.
     pub markets: u16,
-    /// First second of Unix time of the snapshots whose prices seize nothing.
-    pub from: u64,
-    /// Minutes from that second to the last one, inclusive.
+    /// First minute of Unix time of the snapshots whose prices seize nothing.
+    pub from_minute: u32,
+    /// Minutes from the first second of that minute to the last second, inclusive.
     pub minutes: u16,
 }
 
@@ -335,22 +339,27 @@ impl From<StopBody> for Stop {
     fn from(body: StopBody) -> Self {
         Self {
             markets: body.markets,
-            from: body.from,
+            from_minute: body.from_minute,
             minutes: body.minutes,
         }
     }
 }
 
-impl From<&AssetInfo> for AssetBody {
-    fn from(info: &AssetInfo) -> Self {
+impl AssetBody {
+    /// Describes an asset, with the keys that its auditors had.
+    #[must_use]
+    pub fn new(info: &AssetInfo, auditors: &AuditorKeys) -> Self {
+        let keys = auditors.of(info.id);
+        let key = |key| hex0x(&point_to_bytes(key));
         Self {
             id: info.id.0,
             token: hex0x(&info.token),
             flags: info.flags,
-            auditor: hex0x(&point_to_bytes(&info.auditor)),
+            auditor: key(&info.auditor),
+            past_auditors: keys.iter().skip(1).map(key).collect(),
             stop: (info.stop != Stop::default()).then_some(StopBody {
                 markets: info.stop.markets,
-                from: info.stop.from,
+                from_minute: info.stop.from_minute,
                 minutes: info.stop.minutes,
             }),
         }

@@ -199,7 +199,7 @@ fn registry_change(found: &FoundLog) -> Result<Option<Change>, L1Error> {
                 id: AssetId(e.asset),
                 stop: Stop {
                     markets: e.markets,
-                    from: e.from.to::<u64>(),
+                    from_minute: e.fromMinute,
                     minutes: e.length,
                 },
             },

@@ -4,7 +4,7 @@ use alloy_primitives::{Address, U256};
 use alloy_sol_types::SolCall;
 use ark_ed_on_bn254::EdwardsAffine;
 use subrosa_protocol::{
-    asset::{AssetId, AssetInfo, Stop},
+    asset::{AssetId, AssetInfo, AuditorKeys, Stop},
     encoding::check_point,
     keys::unaudited,
 };
@@ -17,6 +17,9 @@ use crate::{
     view::{DepositTerms, TokenMetadata},
     words::{from_word, to_word},
 };
+
+/// Most past keys of auditors in one answer.
+const AUDITOR_PAGE: u32 = 128;
 
 impl<T: Transport> Client<T> {
     pub(super) async fn count_deposits(&self, confirmations: u64) -> Result<u64, L1Error> {
@@ -56,12 +59,10 @@ impl<T: Transport> Client<T> {
                 "the registry's point for unaudited assets differs from the protocol's".into(),
             ));
         }
-        let too_many = || L1Error::Odd("the registry has more than 2¹⁶ assets".into());
-        let count = u32::try_from(answers.get(&count)?).map_err(|_| too_many())?;
+        let ids = asset_ids(answers.get(&count)?)?;
         let mut ask = Questions::default();
         let mut asked = Vec::new();
-        for id in 0..count {
-            let id = u16::try_from(id).map_err(|_| too_many())?;
+        for id in ids {
             let call = AssetRegistry::assetOfCall {
                 asset: U256::from(id),
             };
@@ -82,12 +83,67 @@ impl<T: Transport> Client<T> {
                 auditor: auditor(asset.auditorX, asset.auditorY)?,
                 stop: Stop {
                     markets: stop.markets,
-                    from: stop.from.to::<u64>(),
+                    from_minute: stop.fromMinute,
                     minutes: stop.length,
                 },
             });
         }
         Ok(assets)
+    }
+
+    /// Reads the keys of all assets' auditors at one block.
+    pub(super) async fn read_auditors(&self) -> Result<AuditorKeys, L1Error> {
+        let block = self.newest().await?.hash;
+        let registry = self.contracts.registry;
+        let mut ask = Questions::default();
+        let count = ask.ask("count", registry, AssetRegistry::countCall {});
+        let answers = ask.at(&self.transport, block).await?;
+        let ids = asset_ids(answers.get(&count)?)?;
+
+        let mut ask = Questions::default();
+        let mut asked = Vec::new();
+        for id in ids {
+            let asset = U256::from(id);
+            let call = AssetRegistry::assetOfCall { asset };
+            let present = ask.ask("assetOf", registry, call);
+            let call = AssetRegistry::pastAuditorCountCall { asset };
+            asked.push((id, present, ask.ask("pastAuditorCount", registry, call)));
+        }
+        let answers = ask.at(&self.transport, block).await?;
+        let mut ask = Questions::default();
+        let mut pages = Vec::new();
+        for (id, present, count) in &asked {
+            let many = || L1Error::Odd("an asset has more than 2³² past auditors".into());
+            let count = u32::try_from(answers.get(count)?).map_err(|_| many())?;
+            let first = (0..count).step_by(AUDITOR_PAGE as usize);
+            let past = first.map(|offset| {
+                let call = AssetRegistry::pastAuditorsCall {
+                    asset: U256::from(*id),
+                    offset: U256::from(offset),
+                    limit: U256::from(AUDITOR_PAGE),
+                };
+                ask.ask("pastAuditors", registry, call)
+            });
+            let past: Vec<_> = past.collect();
+            pages.push((AssetId(*id), answers.get(present)?, count, past));
+        }
+        let answers = ask.at(&self.transport, block).await?;
+        let mut keys = AuditorKeys::default();
+        for (id, present, count, past) in pages {
+            let mut found = 0;
+            for page in &past {
+                for key in answers.get(page)? {
+                    keys.rotate(id, auditor(key.x, key.y)?);
+                    found += 1;
+                }
+            }
+            if found != count {
+                let text = "the registry counts other past auditors than it lists";
+                return Err(L1Error::Odd(text.into()));
+            }
+            keys.rotate(id, auditor(present.auditorX, present.auditorY)?);
+        }
+        Ok(keys)
     }
 
     pub(super) async fn read_claimable(
@@ -169,6 +225,13 @@ impl<T: Transport> Client<T> {
         };
         self.view("tokenOf", self.contracts.registry, call).await
     }
+}
+
+/// Returns the ids of so many assets.
+fn asset_ids(count: U256) -> Result<impl Iterator<Item = u16>, L1Error> {
+    let count = u32::try_from(count).ok().filter(|count| *count <= 1 << 16);
+    let too_many = || L1Error::Odd("the registry has more than 2¹⁶ assets".into());
+    Ok((0..=u16::MAX).take(count.ok_or_else(too_many)? as usize))
 }
 
 /// Returns the key of an auditor, or the point that unaudited assets carry.

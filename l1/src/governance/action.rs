@@ -3,7 +3,10 @@
 use alloy_primitives::{Address, U256, Uint};
 use alloy_sol_types::SolCall;
 use ark_ed_on_bn254::EdwardsAffine;
-use subrosa_protocol::encoding::{check_point, point_to_bytes};
+use subrosa_protocol::{
+    asset::AssetInfo,
+    encoding::{check_point, point_to_bytes},
+};
 
 use super::{Targets, guardian::market_numbers};
 use crate::{
@@ -135,7 +138,8 @@ impl Action {
     /// Returns the contract that the action calls, and the calldata.
     ///
     /// # Errors
-    /// [`L1Error::Protocol`] if a key is not a valid point or a number does not fit its field.
+    /// [`L1Error::Protocol`] if a key is not a valid point or a number does not fit its field;
+    /// [`L1Error::FlagsOutOfRange`].
     pub fn call(&self, targets: &Targets) -> Result<(Address, Vec<u8>), L1Error> {
         Ok(match self {
             Self::RegisterAsset {
@@ -265,6 +269,7 @@ fn register(
     auditor: Option<&EdwardsAffine>,
     flags: u8,
 ) -> Result<Vec<u8>, L1Error> {
+    check_flags(flags)?;
     let Some(key) = auditor else {
         return Ok(AssetRegistry::registerUnauditedCall { token, flags }.abi_encode());
     };
@@ -276,6 +281,14 @@ fn register(
         flags,
     }
     .abi_encode())
+}
+
+/// Fails if the leaf of an asset has no room for the flags.
+pub(crate) fn check_flags(flags: u8) -> Result<(), L1Error> {
+    if flags < AssetInfo::FLAGS_END {
+        return Ok(());
+    }
+    Err(L1Error::FlagsOutOfRange(flags))
 }
 
 /// Returns the coordinates of a valid point.
@@ -333,7 +346,7 @@ fn decode_registry(data: &[u8]) -> Option<String> {
         return Some(format!(
             "stop seizures of {}: snapshots from {} for {} minutes",
             stops.join(", "),
-            call.from,
+            60 * u64::from(call.fromMinute),
             call.length
         ));
     }

@@ -1,7 +1,8 @@
 //! Calls that the guardians make at once, without the timelock.
 
-use alloy_primitives::{Address, Uint};
+use alloy_primitives::Address;
 use alloy_sol_types::SolCall;
+use subrosa_protocol::asset::Stop;
 
 use super::Targets;
 use crate::{
@@ -21,9 +22,10 @@ pub enum GuardianCall {
     StopSeizures {
         /// Ids of assets, each with a bit for each market.
         assets: Vec<(u16, u16)>,
-        /// First second of the snapshots whose prices seize nothing.
+        /// First second of the snapshots whose prices seize nothing. The stop has full minutes:
+        /// it begins at the one before.
         from: u64,
-        /// Minutes from that second to the last one.
+        /// Minutes from that second to the last one. The stop ends at the full minute after.
         minutes: u16,
     },
     /// The guardian of seizures lets the stop of an asset end now.
@@ -52,7 +54,7 @@ impl GuardianCall {
     /// Returns the contract that the guardian calls, and the calldata.
     ///
     /// # Errors
-    /// [`L1Error::Protocol`] if a stop begins after 2⁴⁰ seconds.
+    /// [`L1Error::Protocol`] if begin or length of a stop do not fit the asset's leaf.
     pub fn call(&self, targets: &Targets) -> Result<(Address, Vec<u8>), L1Error> {
         Ok(match self {
             Self::Pause | Self::Resume => {
@@ -65,14 +67,16 @@ impl GuardianCall {
                 from,
                 minutes,
             } => {
-                let from = Uint::<40, 1>::try_from(*from)
-                    .map_err(|_| L1Error::Protocol("a stop begins before 2⁴⁰ seconds".into()))?;
+                let stop = Stop::covering(0, *from, *minutes).ok_or_else(|| {
+                    let text = "a stop begins before the year 2225 and has less than 8,191 minutes";
+                    L1Error::Protocol(text.into())
+                })?;
                 let (assets, markets) = assets.iter().copied().unzip();
                 let call = AssetRegistry::stopSeizuresCall {
                     assets,
                     markets,
-                    from,
-                    length: *minutes,
+                    fromMinute: stop.from_minute,
+                    length: stop.minutes,
                 };
                 (targets.registry, call.abi_encode())
             }

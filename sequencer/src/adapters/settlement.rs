@@ -4,7 +4,10 @@ use std::{fmt, sync::Arc};
 
 use futures::{FutureExt, TryFutureExt, future::BoxFuture};
 use subrosa_l1::{Cancellation, L1, L1Error, Tag};
-use subrosa_protocol::{Fr, asset::AssetInfo};
+use subrosa_protocol::{
+    Fr,
+    asset::{AssetInfo, AuditorKeys},
+};
 
 use crate::ports::{
     Accepted, Block, Head, OracleLog, QueuedDeposit, Receipt, RollupView, SettledBatch, Settlement,
@@ -36,6 +39,9 @@ impl From<L1Error> for SettlementError {
             L1Error::Rejected { reason, .. } => Self::Rejected { reason },
             L1Error::Unavailable(reason) | L1Error::Odd(reason) => Self::Unavailable { reason },
             L1Error::Protocol(reason) => Self::Invalid { reason },
+            error @ L1Error::FlagsOutOfRange(_) => Self::Invalid {
+                reason: error.to_string(),
+            },
         }
     }
 }
@@ -91,6 +97,10 @@ impl SettlementLayer for L1Settlement {
 
     fn assets(&self) -> BoxFuture<'_, Result<Vec<AssetInfo>, SettlementError>> {
         self.0.assets().err_into().boxed()
+    }
+
+    fn auditors(&self) -> BoxFuture<'_, Result<AuditorKeys, SettlementError>> {
+        self.0.auditors().err_into().boxed()
     }
 
     fn oracle_log(&self, from: u64) -> BoxFuture<'_, Result<OracleLog, SettlementError>> {

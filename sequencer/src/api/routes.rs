@@ -21,8 +21,9 @@ use super::{
     pages::{self, Content},
     problem::Problem,
     schema::{
-        AssetsBody, BatchBody, BatchDetailBody, BatchesBody, FINAL_PAGE, FinalBatchesBody,
-        HealthBody, InfoBody, OracleBody, SubmissionBody, TransactionBody, transaction_body,
+        AssetBody, AssetsBody, BatchBody, BatchDetailBody, BatchesBody, FINAL_PAGE,
+        FinalBatchesBody, HealthBody, InfoBody, OracleBody, SubmissionBody, TransactionBody,
+        transaction_body,
     },
 };
 use crate::{
@@ -351,7 +352,9 @@ pub(crate) async fn batch(
 pub(crate) async fn assets(State(api): State<Api>) -> Json<AssetsBody> {
     let registry = api.node.registry();
     Json(AssetsBody {
-        assets: registry.assets.iter().map(Into::into).collect(),
+        assets: (registry.assets.iter())
+            .map(|info| AssetBody::new(info, &registry.auditors))
+            .collect(),
         root: fr_hex(&registry.root),
     })
 }

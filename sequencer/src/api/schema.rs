@@ -1,9 +1,9 @@
 //! JSON bodies of the interface, made from the sequencer's own types.
 
 pub(crate) use subrosa_client::sequencer::{
-    AssetsBody, BatchBody, BatchDetailBody, BatchesBody, FINAL_PAGE, FinalBatchesBody, HealthBody,
-    InfoBody, KeyFileBody, KeysBody, MessageBody, MessagesBody, NewsBody, OracleBody, PostBody,
-    PostedBody, SubmissionBody, TransactionBody,
+    AssetBody, AssetsBody, BatchBody, BatchDetailBody, BatchesBody, FINAL_PAGE, FinalBatchesBody,
+    HealthBody, InfoBody, KeyFileBody, KeysBody, MessageBody, MessagesBody, NewsBody, OracleBody,
+    PostBody, PostedBody, SubmissionBody, TransactionBody,
 };
 
 use subrosa_protocol::element::TransactionDigest;

@@ -2,8 +2,6 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use subrosa_protocol::asset::AssetTree;
-
 use super::{Backoff, CHAIN, Failure, blocking, chain_time, look::look, reading, seal::sweep_legs};
 use crate::{
     health::Halt,
@@ -106,16 +104,12 @@ async fn poll(node: &Arc<Node>, oracle: &mut Following) -> Result<(), Failure> {
 /// Takes over the root of the asset tree, and reads the assets if it changed.
 async fn read_assets(node: &Arc<Node>, view: &RollupView) -> Result<(), Failure> {
     if node.registry().root != view.assets_root {
-        let assets = node.ports.settlement.assets().await.map_err(reading)?;
-        let tree: AssetTree = assets.iter().cloned().collect();
-        if tree.root() != view.assets_root {
+        let read = Registry::read(&*node.ports.settlement, view.assets_root).await;
+        let Some(registry) = read.map_err(reading)? else {
             let reason = "the assets that L1 lists do not have the root that it states";
             return Err(Failure::Transient(reason.into()));
-        }
-        node.set_registry(Registry {
-            root: view.assets_root,
-            assets: Arc::new(assets),
-        });
+        };
+        node.set_registry(registry);
     }
     node.pool().set_assets_root(view.assets_root);
     Ok(())

@@ -6,7 +6,7 @@ use futures::{FutureExt, future::BoxFuture};
 use subrosa_l1::{Account, Client, EmbeddedTransport, L1, deploy, development};
 use subrosa_protocol::{
     Fr,
-    asset::{AssetId, AssetInfo},
+    asset::{AssetId, AssetInfo, AuditorKeys},
     batch::Shape,
     element::Nullifier,
     ledger::{State, paired},
@@ -619,6 +619,9 @@ impl SettlementLayer for Contracts {
     }
     fn assets(&self) -> BoxFuture<'_, Result<Vec<AssetInfo>, SettlementError>> {
         self.0.assets()
+    }
+    fn auditors(&self) -> BoxFuture<'_, Result<AuditorKeys, SettlementError>> {
+        self.0.auditors()
     }
     fn oracle_log(&self, from: u64) -> BoxFuture<'_, Result<OracleLog, SettlementError>> {
         self.0.oracle_log(from)

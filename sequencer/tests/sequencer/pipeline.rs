@@ -5,6 +5,7 @@ use std::{sync::atomic::Ordering, time::Duration};
 use futures::StreamExt;
 use subrosa_protocol::{
     Fr,
+    asset::AssetInfo,
     batch::{PublishedBatch, Shape},
     element::Nullifier,
     encoding::fr_from_bytes,
@@ -628,7 +629,13 @@ async fn pending_transactions_with_an_old_assets_root_are_rejected() {
     let node = world.start(world.config()).await;
     let old = world.transaction();
     assert_eq!(node.submit(&old).await.status, 202);
-    world.chain.with(|chain| chain.assets.insert(asset(2)));
+    world.chain.with(|chain| {
+        chain.past_assets = vec![AssetInfo {
+            auditor: Default::default(),
+            ..asset(2)
+        }];
+        chain.assets.insert(asset(2))
+    });
     let answer = node.until(&old, "rejected").await;
     assert_eq!(answer.field("code"), "stale_assets");
     assert_eq!(node.submit(&old).await.field("status"), "rejected", "final");
@@ -637,6 +644,9 @@ async fn pending_transactions_with_an_old_assets_root_are_rejected() {
     node.until(&new, "settled").await;
     let assets = node.get("/v1/assets").await.body;
     assert_eq!(assets["assets"].as_array().unwrap().len(), 3);
+    let past = |id: usize| &assets["assets"][id]["past_auditors"];
+    assert_eq!(past(2).as_array().unwrap().len(), 1);
+    assert!(past(1).is_null(), "nobody was replaced");
     node.stop().await;
 }
 

@@ -16,7 +16,7 @@ use rand::Rng;
 use subrosa_clock::{Clock, SystemClock, VirtualClock};
 use subrosa_protocol::{
     Fr,
-    asset::{AssetId, AssetInfo, AssetTree, Stop},
+    asset::{AssetId, AssetInfo, AssetTree, AuditorKeys, Stop},
     batch::{PublishedBatch, Shape, data_commitment},
     element::{Anchor, NoteCommitment, Nullifier, TransactionDigest},
     encoding::fr_to_bytes,
@@ -98,6 +98,8 @@ pub struct ChainState {
     /// From when on, Unix seconds, deposits are taken back, by index.
     pub take_backs: BTreeMap<u64, u64>,
     pub assets: AssetTree,
+    /// Assets with earlier auditors, oldest first.
+    pub past_assets: Vec<AssetInfo>,
     pub last_time: u64,
     pub settled: Vec<PublishedBatch>,
     /// States after the settled batches.
@@ -162,6 +164,7 @@ impl Chain {
                 state: State::genesis(),
                 queue: Vec::new(),
                 take_backs: BTreeMap::new(),
+                past_assets: Vec::new(),
                 assets: [asset(0), asset(1)].into_iter().collect(),
                 last_time: 0,
                 settled: Vec::new(),
@@ -610,6 +613,17 @@ impl SettlementLayer for Chain {
         async move {
             self.answer()?;
             Ok(self.with(|chain| chain.assets.iter().cloned().collect()))
+        }
+        .boxed()
+    }
+
+    fn auditors(&self) -> BoxFuture<'_, Result<AuditorKeys, SettlementError>> {
+        async move {
+            self.answer()?;
+            Ok(self.with(|chain| {
+                let all = chain.past_assets.iter().chain(chain.assets.iter());
+                all.map(|info| (info.id, info.auditor)).collect()
+            }))
         }
         .boxed()
     }

@@ -94,11 +94,13 @@ uint256 constant ASSET_ID_BITS = 16;
 uint256 constant ASSET_TOKEN_AT = 16;
 uint256 constant ASSET_TOKEN_BITS = 160;
 uint256 constant ASSET_FLAGS_AT = 176;
-uint256 constant ASSET_FLAGS_BITS = 8;
-uint256 constant ASSET_STOP_MARKETS_AT = 184;
+uint256 constant ASSET_FLAGS_BITS = 5;
+uint256 constant ASSET_HOME_CHAIN_AT = 181;
+uint256 constant ASSET_HOME_CHAIN_BITS = 16;
+uint256 constant ASSET_STOP_MARKETS_AT = 197;
 uint256 constant ASSET_STOP_MARKETS_BITS = 16;
-uint256 constant ASSET_STOP_FROM_AT = 200;
-uint256 constant ASSET_STOP_FROM_BITS = 40;
+uint256 constant ASSET_STOP_FROM_AT = 213;
+uint256 constant ASSET_STOP_FROM_BITS = 27;
 uint256 constant ASSET_STOP_MINUTES_AT = 240;
 uint256 constant ASSET_STOP_MINUTES_BITS = 13;
 

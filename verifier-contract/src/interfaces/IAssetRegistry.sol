@@ -10,7 +10,7 @@ import {IPoseidon} from "./IPoseidon.sol";
 interface IAssetRegistry {
     /// @notice One registered asset.
     /// @param token the ERC-20 token on this chain; zero for the chain's native coin
-    /// @param flags policy bits that the leaf carries
+    /// @param flags policy bits that the leaf carries; below 32
     /// @param auditorX x coordinate of the auditor's key on the embedded curve
     /// @param auditorY y coordinate of the auditor's key
     struct Asset {
@@ -18,6 +18,12 @@ interface IAssetRegistry {
         uint8 flags;
         uint256 auditorX;
         uint256 auditorY;
+    }
+
+    /// @notice A key on the embedded curve.
+    struct AuditorKey {
+        uint256 x;
+        uint256 y;
     }
 
     /// @notice An asset was appended. `root` is the new root of the tree.
@@ -44,6 +50,9 @@ interface IAssetRegistry {
 
     /// @notice The token's address is neither zero nor a contract.
     error TokenNotAContract(address token);
+
+    /// @notice The leaf has room for five flags; `flags` is not below 32.
+    error FlagsOutOfRange(uint8 flags);
 
     /// @notice All 65,536 ids are in use.
     error RegistryFull();
@@ -72,7 +81,7 @@ interface IAssetRegistry {
     /// @param auditorX x coordinate of the key, a point on the curve, in the prime subgroup, not
     /// the identity
     /// @param auditorY y coordinate of the key
-    /// @param flags policy bits
+    /// @param flags policy bits; below 32
     /// @return asset the new id; ids count from 0
     function register(address token, uint256 auditorX, uint256 auditorY, uint8 flags)
         external
@@ -81,11 +90,12 @@ interface IAssetRegistry {
     /// @notice Appends an asset without an auditor. Its leaf carries the protocol's fixed point N.
     /// Only governance may call.
     /// @param token the ERC-20 token, or zero for the native coin; each can be registered once
-    /// @param flags policy bits
+    /// @param flags policy bits; below 32
     /// @return asset the new id; ids count from 0
     function registerUnaudited(address token, uint8 flags) external returns (uint16 asset);
 
-    /// @notice Replaces an asset's auditor. Only governance may call.
+    /// @notice Replaces an asset's auditor and keeps the replaced key for good: senders find their
+    /// own notes by the audit words, whose keys they must know. Only governance may call.
     /// @param asset a registered id
     /// @param auditorX x coordinate of the new key, checked as in `register`
     /// @param auditorY y coordinate of the new key
@@ -112,6 +122,17 @@ interface IAssetRegistry {
 
     /// @notice Returns the asset with this id. Reverts with `UnknownAsset`.
     function assetOf(uint256 asset) external view returns (Asset memory);
+
+    /// @notice Returns how many keys of the asset's auditors were replaced. Reverts with
+    /// `UnknownAsset`.
+    function pastAuditorCount(uint256 asset) external view returns (uint256);
+
+    /// @notice Returns keys of the asset's auditors that were replaced, oldest first: at most
+    /// `limit` from index `offset` on. Reverts with `UnknownAsset`.
+    function pastAuditors(uint256 asset, uint256 offset, uint256 limit)
+        external
+        view
+        returns (AuditorKey[] memory keys);
 
     /// @notice Returns the token of the asset with this id. Reverts with `UnknownAsset`.
     function tokenOf(uint256 asset) external view returns (address);

@@ -7,19 +7,20 @@ pragma solidity 0.8.30;
 /// that every proof of a liquidation respects it. It stops no repayment, no added collateral and no
 /// close.
 ///
-/// A stop begins at most 25 hours ago, ends at most in a day, and an asset has at most one in
-/// three days: a guardian who is wrong delays liquidations by a day. Each change gives the
+/// A stop has full minutes, so that a caller who means seconds rounds the begin down and the end
+/// up. It begins at most 25 hours ago, ends at most in a day, and an asset has at most one in three
+/// days: a guardian who is wrong delays liquidations by a day. Each change gives the
 /// registry another root, which voids proofs that were made and not yet settled. So the guardian
 /// acts once in six hours, for as many assets as it needs.
 interface ISeizureStops {
     /// @notice A stop of one asset's seizures.
     /// @param markets bit i for market i; 0 before the first stop
-    /// @param from first second of the snapshots whose prices seize nothing
-    /// @param length minutes from that second to the last one, inclusive
+    /// @param fromMinute first minute of Unix time of the snapshots whose prices seize nothing
+    /// @param length minutes from the first second of that minute to the last second, inclusive
     /// @param set when the last stop was set; 0 if none was
     struct Stop {
         uint16 markets;
-        uint40 from;
+        uint32 fromMinute;
         uint16 length;
         uint40 set;
     }
@@ -27,7 +28,7 @@ interface ISeizureStops {
     /// @notice Seizures of an asset were stopped, or its stop ends earlier. `root` is the new root
     /// of the registry.
     event SeizuresStopped(
-        uint16 indexed asset, uint16 markets, uint40 from, uint16 length, uint256 root
+        uint16 indexed asset, uint16 markets, uint32 fromMinute, uint16 length, uint256 root
     );
 
     /// @notice The guardian of seizures changed.
@@ -45,10 +46,12 @@ interface ISeizureStops {
     /// @notice There must be as many sets of markets as assets.
     error StopsUneven(uint256 assets, uint256 markets);
 
-    /// @notice A stop must begin at most 25 hours ago and not later than now.
+    /// @notice A stop must begin at most 25 hours ago, rounded down to full minutes, and not later
+    /// than now. `from` is the second at which it would begin, Unix time.
     error StopBeginOutOfRange(uint256 from);
 
-    /// @notice A stop must end at most a day from now.
+    /// @notice A stop must end at most a day from now, rounded up to full minutes: at `latest`,
+    /// Unix seconds. It would end at `until`.
     error StopTooLong(uint256 until, uint256 latest);
 
     /// @notice The asset had a stop; another is possible from `allowedFrom` on, Unix seconds.
@@ -63,12 +66,12 @@ interface ISeizureStops {
     /// @notice Stops seizures of assets. Only the guardian of seizures may call.
     /// @param assets registered ids
     /// @param markets for each asset, bit i for market i; not 0
-    /// @param from first second of the snapshots whose prices seize nothing
-    /// @param length minutes from that second to the last one, inclusive
+    /// @param fromMinute first minute of Unix time of the snapshots whose prices seize nothing
+    /// @param length minutes from the first second of that minute to the last second, inclusive
     function stopSeizures(
         uint16[] calldata assets,
         uint16[] calldata markets,
-        uint40 from,
+        uint32 fromMinute,
         uint16 length
     ) external;
 

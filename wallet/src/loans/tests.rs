@@ -262,14 +262,15 @@ fn a_stop_holds_a_liquidation_of_its_market_at_prices_within_it() {
             prices.prices[0] = Price::default();
         }
         let lent = held(Role::Lender, 1_300, 1_000, maturity);
-        for (collateral, markets, from, minutes, stopped) in [
-            (1, 0b1, taken, 1, true),
-            (1, 0b1, taken - 60, 1, true),
-            (1, 0b1, taken + 1, 1, false),
-            (1, 0b1, taken - 61, 1, false),
-            (1, 0b10, taken, 1, false),
+        let minute = u32::try_from(taken / 60).unwrap();
+        for (collateral, markets, from_minute, minutes, stopped) in [
+            (1, 0b1, minute, 1, true),
+            (1, 0b1, minute - 1, 2, true),
+            (1, 0b1, minute + 1, 1, false),
+            (1, 0b1, minute - 2, 1, false),
+            (1, 0b10, minute, 1, false),
             // The stop is in the collateral's leaf.
-            (0, 0b1, taken, 1, false),
+            (0, 0b1, minute, 1, false),
         ] {
             let assets: AssetTree = [AssetInfo {
                 id: AssetId(collateral),
@@ -278,7 +279,7 @@ fn a_stop_holds_a_liquidation_of_its_market_at_prices_within_it() {
                 auditor: unaudited(),
                 stop: Stop {
                     markets,
-                    from,
+                    from_minute,
                     minutes,
                 },
             }]

@@ -1,7 +1,10 @@
 //! Registered assets, by the names that users write.
 
-use subrosa_l1::TokenMetadata;
-use subrosa_protocol::asset::AssetId;
+use subrosa_l1::{L1Error, RollupView, TokenMetadata};
+use subrosa_protocol::{
+    Fr,
+    asset::{AssetId, AssetInfo, AssetTree},
+};
 
 use super::{Inner, Wallet};
 use crate::error::WalletError;
@@ -40,9 +43,18 @@ impl Wallet {
             .ok_or(WalletError::UnknownAsset)
     }
 
-    /// Reads the asset registry from L1.
-    pub(super) async fn refresh_assets(&self) -> Result<(), WalletError> {
+    /// Reads the asset registry from L1, with all keys that auditors have and had. Returns the
+    /// rollup as it was before.
+    pub(super) async fn refresh_assets(&self) -> Result<RollupView, WalletError> {
+        let view = self.l1.rollup().await?;
         let infos = self.l1.assets().await?;
+        let auditors = self.l1.auditors().await?;
+        let assets: AssetTree = infos.iter().copied().collect();
+        let fits = |info: &AssetInfo| auditors.of(info.id).first() == Some(&info.auditor);
+        if assets.root() != view.assets_root || !infos.iter().all(fits) {
+            let text = "the asset registry changed while it was read; it is read again";
+            return Err(L1Error::Odd(text.into()).into());
+        }
         let mut shown = Vec::with_capacity(infos.len());
         for info in &infos {
             shown.push(ShownAsset {
@@ -51,16 +63,39 @@ impl Wallet {
             });
         }
         let mut inner = self.inner.lock().await;
-        for info in &infos {
-            if !inner.auditors.contains(&info.auditor) {
-                inner.auditors.push(info.auditor);
-            }
-        }
-        let ids = infos.iter().map(|info| info.id);
-        inner.chain.expect_assets(ids);
-        inner.assets = infos.into_iter().collect();
+        inner.chain.expect_assets(infos.iter().map(|info| info.id));
+        inner.known_roots.insert(assets.root());
+        // A node that lags lists fewer keys than another did: none is forgotten.
+        inner.auditors.merge(&auditors);
+        inner.assets = assets;
         inner.shown = shown;
-        Ok(())
+        Ok(view)
+    }
+
+    /// Makes sure that the keys of all auditors are known that a batch can have used.
+    ///
+    /// A batch settles only under the registry's root at that time. So the keys that L1 has had are
+    /// those of every batch that settled before they were read, and of a later one under the root
+    /// that they were read with.
+    ///
+    /// # Errors
+    /// [`WalletError::AssetsUnknown`] if the batch has neither settled nor that root: it waits
+    /// until L1's node is level with it, or until the sequencer seals it again.
+    /// [`WalletError::L1`].
+    pub(super) async fn know_auditors(&self, batch: u64, root: Fr) -> Result<(), WalletError> {
+        if self.inner.lock().await.known_roots.contains(&root) {
+            return Ok(());
+        }
+        let view = self.refresh_assets().await?;
+        let mut inner = self.inner.lock().await;
+        if batch < view.batch_index {
+            inner.known_roots.insert(root);
+        }
+        if inner.known_roots.contains(&root) {
+            Ok(())
+        } else {
+            Err(WalletError::AssetsUnknown { batch })
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Following the chain: batches from the sequencer, and L1's word on which of them count.
 
+use std::collections::BTreeSet;
+
 use subrosa_protocol::batch::PublishedBatch;
 
 use super::{Inner, TIME_WINDOW, Wallet, offers::expect_deliveries};
@@ -34,6 +36,8 @@ impl Wallet {
                 |what: &str| WalletError::Chain(format!("batch {}: {what}", entry.index));
             let batch = PublishedBatch::from_bytes(&entry.data)
                 .map_err(|e| contradiction(&e.to_string()))?;
+            self.know_auditors(entry.index, batch.header.assets_root)
+                .await?;
             let mut inner = self.inner.lock().await;
             let inner = &mut *inner;
             if let Some(known) = inner.chain.applied(entry.index) {
@@ -92,6 +96,8 @@ impl Wallet {
         inner.chain = Chain::new(self.keys.clone(), self.context);
         let assets = inner.assets.iter().map(|info| info.id);
         inner.chain.expect_assets(assets);
+        // The sequencer's word may have added roots.
+        inner.known_roots = BTreeSet::from([inner.assets.root()]);
         inner.settled = 0;
         // L1's clock decides only when all batches on L1 are applied, and none is now.
         inner.l1_time = 0;

@@ -18,6 +18,7 @@ use std::{
 };
 
 use alloy_primitives::B256;
+use ark_ed_on_bn254::EdwardsAffine;
 use axum::{
     Json, Router,
     body::Bytes,
@@ -43,7 +44,7 @@ use subrosa_l1::{
 };
 use subrosa_protocol::{
     Fr,
-    asset::{AssetId, AssetInfo, AssetTree},
+    asset::{AssetId, AssetInfo, AssetTree, AuditorKeys},
     batch::{PublishedBatch, Shape, data_commitment},
     element::{Anchor, TransactionDigest},
     encoding::fr_to_hex,
@@ -112,6 +113,7 @@ pub(crate) struct Seen {
 pub(crate) struct Market {
     floor: Mutex<Floor>,
     assets: Mutex<AssetTree>,
+    auditors: Mutex<AuditorKeys>,
     context: Fr,
     /// Whether the next leg is refused with `unknown_anchor`.
     pub(crate) refuse_leg: AtomicBool,
@@ -137,6 +139,8 @@ pub(crate) struct Market {
     pub(crate) verifies: AtomicBool,
     /// Batches that the sequencer shows at most.
     pub(crate) shown: AtomicU64,
+    /// Batches that L1 has accepted at most.
+    pub(crate) settled: AtomicU64,
     /// Whether the sequencer shows another last batch, once.
     pub(crate) forged: AtomicBool,
     /// Each byte of the hash of the sequencer's transaction key.
@@ -184,12 +188,25 @@ impl Market {
 
     /// Registers the third asset on L1.
     pub(crate) fn register_euro(&self) {
-        let mut assets = self.assets.lock().unwrap();
-        *assets = assets.iter().copied().chain([registered(EURO)]).collect();
+        self.register(registered(EURO));
+    }
+
+    /// Replaces an asset's auditor on L1.
+    pub(crate) fn rotate(&self, asset: usize, auditor: EdwardsAffine) {
+        self.register(AssetInfo {
+            auditor,
+            ..registered(asset)
+        });
+    }
+
+    fn register(&self, info: AssetInfo) {
+        self.assets.lock().unwrap().insert(info);
+        let mut auditors = self.auditors.lock().unwrap();
+        auditors.rotate(info.id, info.auditor);
     }
 
     pub(crate) async fn open() -> (Arc<Self>, String) {
-        let assets = [DOLLAR, GOLD].map(registered);
+        let assets: AssetTree = [DOLLAR, GOLD].map(registered).into_iter().collect();
         let context = Context {
             chain_id: 31337,
             rollup: [7; 20],
@@ -209,7 +226,8 @@ impl Market {
                 snapshot: None,
                 deposits: DepositTerms::default(),
             }),
-            assets: Mutex::new(assets.into_iter().collect()),
+            auditors: Mutex::new(AuditorKeys::from(&assets)),
+            assets: Mutex::new(assets),
             context: context.word(),
             refuse_leg: AtomicBool::new(false),
             mailbox: AtomicBool::new(true),
@@ -223,6 +241,7 @@ impl Market {
             seen: Mutex::default(),
             verifies: AtomicBool::new(true),
             shown: AtomicU64::new(u64::MAX),
+            settled: AtomicU64::new(u64::MAX),
             forged: AtomicBool::new(false),
             key: AtomicU8::new(KEY),
             clock: VirtualClock::new(1_800_000_000),
@@ -765,7 +784,10 @@ impl L1 for Market {
                 timestamp: head.timestamp,
             },
             state: state.commitment(),
-            batch_index: state.batch_index,
+            batch_index: {
+                let settled = self.settled.load(Ordering::Relaxed);
+                state.batch_index.min(settled.saturating_add(1))
+            },
             deposit_count: state.deposit_count,
             queued_deposits: floor.queued,
             assets_root: self.assets().root(),
@@ -787,6 +809,9 @@ impl L1 for Market {
     }
     async fn assets(&self) -> Result<Vec<AssetInfo>, L1Error> {
         Ok(self.assets().iter().copied().collect())
+    }
+    async fn auditors(&self) -> Result<AuditorKeys, L1Error> {
+        Ok(self.auditors.lock().unwrap().clone())
     }
     async fn settle(&self, _: &Settlement) -> Result<Receipt, L1Error> {
         never()

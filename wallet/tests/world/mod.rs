@@ -6,7 +6,7 @@
 use rand::{SeedableRng as _, rngs::StdRng};
 use subrosa_protocol::{
     Fr,
-    asset::{AssetId, AssetInfo, AssetTree},
+    asset::{AssetId, AssetInfo, AssetTree, AuditorKeys},
     batch::{PublishedBatch, Shape},
     keys::{AuditorKey, Seed, SpendKey, ViewingKey, unaudited},
     ledger::{BatchInput, Config, Deposit, Ledger},
@@ -91,8 +91,8 @@ impl World {
         }
     }
 
-    pub(crate) fn auditors(&self) -> Vec<ark_ed_on_bn254::EdwardsAffine> {
-        self.assets.iter().map(|info| info.auditor).collect()
+    pub(crate) fn auditors(&self) -> AuditorKeys {
+        AuditorKeys::from(&self.assets)
     }
 
     /// Returns the prices of the next batch: the snapshot, or those of the last batch.

@@ -67,7 +67,7 @@ fn chosen(witness: &Witness, slot: u8) -> Option<&AssetSlot> {
 /// An asset slot on wires.
 pub(crate) struct SlotWires {
     pub(crate) id: Num,
-    /// Token, flags and stop, as one number.
+    /// Token, flags, home chain and stop, as one number.
     pub(crate) rest: Num,
     pub(crate) auditor: Point,
 }

@@ -11,7 +11,7 @@ use crate::words::{TIME_BITS, field, power_of_two};
 use ark_bn254::Fr;
 use subrosa_protocol::layout::{Field, asset};
 
-/// Token and flags as one field.
+/// Token, flags and home chain as one field.
 const BELOW: Field = Field {
     name: "BELOW",
     offset: asset::TOKEN.offset,
@@ -20,7 +20,10 @@ const BELOW: Field = Field {
 
 // The parts of a leaf's word determine it, and it determines them.
 const _: () = assert!(asset::STOP_MINUTES.end() < crate::gadgets::range::FIELD_BITS);
-const _: () = assert!(asset::STOP_FROM.width == TIME_BITS);
+// The end of a stop in seconds is a time.
+const _: () = assert!(
+    60 * ((1u64 << asset::STOP_FROM.width) + (1 << asset::STOP_MINUTES.width)) <= 1 << TIME_BITS
+);
 
 /// Checks T34 natively.
 pub(super) fn check(step: &LoanWitness, witness: &Witness) -> Result<(), Rule> {
@@ -84,10 +87,11 @@ pub(crate) fn constrain(
     let earlier = b.witness(raw.loan.earlier)?;
     b.boolean(&earlier)?;
     b.enforce(&earlier, &one.minus(&stopped), &zero)?;
-    let until = from.plus(&minutes.times(Fr::from(60u64)));
+    let begin = from.times(Fr::from(60u64));
+    let until = from.plus(&minutes).times(Fr::from(60u64));
     let distance = b.select(
         &earlier,
-        &from.minus(&market.time),
+        &begin.minus(&market.time),
         &market.time.minus(&until),
     )?;
     let distance: Num = b.mul(&stopped, &distance.minus(&one))?;

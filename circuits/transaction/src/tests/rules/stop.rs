@@ -1,7 +1,7 @@
 //! Stops of seizures: T34.
 
 use super::Forger;
-use super::loan::{SPENDS, step};
+use super::loan::{SPENDS, planned, step};
 use crate::Rule;
 use crate::samples::LoanCase;
 use crate::witness::Step;
@@ -28,23 +28,32 @@ impl Forger {
     }
 }
 
+/// Returns the minute of Unix time that has this second.
+fn minute_of(time: u64) -> u32 {
+    u32::try_from(time / 60).unwrap()
+}
+
 const LIQUIDATIONS: [LoanCase; 2] = [LoanCase::Liquidate, LoanCase::Overdue];
 
 #[test]
 fn t34_no_liquidation_at_a_stopped_price() {
     for case in LIQUIDATIONS {
         let (market, time) = step(case).market_and_time();
-        let stop = |from: u64, minutes: u16| Stop {
+        let minute = minute_of(time);
+        let stop = |from_minute: u32, minutes: u16| Stop {
             markets: 1 << market,
-            from,
+            from_minute,
             minutes,
         };
+        let last = (1 << asset::STOP_FROM.width) - 1;
         for stop in [
-            stop(time, 0),
-            stop(time - 60, 1),
-            stop(time - 59, 1),
-            stop(time - 8_191 * 60, 8_191),
+            stop(minute, 0),
+            stop(minute, 1),
+            stop(minute - 1, 1),
+            stop(minute - 8_191, 8_191),
+            stop(minute - 8_191, 8_190),
             stop(0, 0),
+            stop(last, 8_191),
         ] {
             let mut forger = step(case);
             forger.stop(stop);
@@ -54,12 +63,24 @@ fn t34_no_liquidation_at_a_stopped_price() {
                 forger.holds();
             }
         }
+        // Seconds beside full minutes count as themselves.
+        for (offset, begin, minutes) in [(1, 0, 0), (1, 0, 1), (59, 0, 1), (59, 1, 1), (-1, 0, 9)] {
+            let time = time.saturating_add_signed(offset);
+            let stop = stop(minute + begin, minutes);
+            let mut forger = planned(case, |plan| plan.prices().time = time);
+            forger.stop(stop);
+            if stop.forbids(market, time) {
+                forger.breaks_only(Rule::T34);
+            } else {
+                forger.holds();
+            }
+        }
         // Just before and just after; markets beside it.
-        step(case).stop(stop(time + 1, 100)).holds();
-        step(case).stop(stop(time - 61, 1)).holds();
+        step(case).stop(stop(minute + 1, 100)).holds();
+        step(case).stop(stop(minute - 2, 1)).holds();
         let others = Stop {
             markets: !(1 << market),
-            ..stop(time, 10)
+            ..stop(minute, 10)
         };
         step(case).stop(others).holds();
         let all = Stop {
@@ -74,14 +95,14 @@ fn t34_no_liquidation_at_a_stopped_price() {
 fn t34_stops_no_step_of_the_borrower() {
     let always = Stop {
         markets: u16::MAX,
-        from: 0,
+        from_minute: 0,
         minutes: 8_191,
     };
     for case in SPENDS.into_iter().chain([LoanCase::Open, LoanCase::Renew]) {
         let mut forger = step(case);
         let (_, time) = forger.market_and_time();
         forger.stop(Stop {
-            from: time.saturating_sub(100),
+            from_minute: minute_of(time).saturating_sub(2),
             ..always
         });
         let liquidates = forger.witness.loan.as_ref().unwrap().step == Step::Liquidate;
@@ -100,7 +121,7 @@ fn t34_the_stop_is_the_leafs() {
         let (market, time) = forger.market_and_time();
         forger.stop(Stop {
             markets: 1 << market,
-            from: time - 60,
+            from_minute: minute_of(time) - 1,
             minutes: 2,
         });
         forger
