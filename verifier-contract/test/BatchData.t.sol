@@ -398,12 +398,12 @@ contract BatchDataTest is Fixture {
         submitReverts(b, abi.encodeWithSelector(IRollup.EmptyWithdrawal.selector, 0));
     }
 
-    /// @dev H(CONTEXT; chain id, rollup, 1).
+    /// @dev H(CONTEXT; chain id, rollup, 2).
     function test_context() public view {
         uint256[] memory m = new uint256[](3);
         m[0] = 31337;
         m[1] = uint160(address(rollup));
-        m[2] = 1;
+        m[2] = 2;
         assertEq(rollup.context(), poseidon.hash(12, m), "context");
     }
 }
