@@ -34,11 +34,11 @@ fn transaction(anchor: Anchor, assets_root: Word, seed: u8) -> Transaction {
         header: Header::new(Kind::Transfer, AssetId(7), 5, TIME + 60).unwrap(),
         withdrawal: None,
         terms: Word::from(0u64),
-        nullifiers: [1, 2, 3].map(word).map(Nullifier::new),
+        nullifiers: [1, 2, 3].map(word).map(Nullifier::of),
         commitments: [4, 5, 6].map(word).map(NoteCommitment::new),
         ephemeral: key.public().y,
-        audit: [[7, 8, 9], [10, 11, 12], [13, 14, 15]].map(|words| words.map(word)),
-        note_data: NoteData([seed; 169]),
+        audit: [7, 8, 9, 10, 11].map(word),
+        note_data: NoteData([seed; 71]),
     }
 }
 
