@@ -88,9 +88,11 @@ fn render() -> String {
     file.constant("SNAPSHOT_WORDS", snapshot_word::COUNT);
 
     file.title("Calldata of a transaction, in bytes.");
+    file.bytes("TRANSACTION_NULLIFIERS", calldata::NULLIFIERS);
     file.bytes("TRANSACTION_WORDS", calldata::WORDS);
     file.bytes("TRANSACTION_NOTE_DATA", calldata::NOTE_DATA);
     file.constant("TRANSACTION_BYTES", calldata::TRANSACTION_LEN);
+    file.constant("NULLIFIER_BYTES", calldata::NULLIFIER_LEN);
     file.constant("NOTE_DATA_WORD_BYTES", calldata::NOTE_DATA_WORD_LEN);
 
     file.title("Calldata of a deposit, in bytes.");

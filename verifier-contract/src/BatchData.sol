@@ -8,7 +8,7 @@ import {BatchHeader, IRollup, Withdrawal} from "./interfaces/IRollup.sol";
 /// @title Batch data
 /// @notice Rebuilds the word vector of a batch from calldata and the deposit queue, and evaluates
 /// it at the challenge (spec: *Batch*). Word order: 8 header words; 2 words for each deposit slot;
-/// 24 words for each transaction slot.
+/// 17 words for each transaction slot.
 library BatchData {
     /// @notice Returns the number of words of a batch with `slots` slots.
     function wordCount(uint256 slots) internal pure returns (uint256) {
@@ -77,7 +77,10 @@ library BatchData {
 
     /// @notice Computes the challenge z = keccak256(c ‖ keccak256(words)) mod r, and y = Σ wᵢ·zⁱ.
     /// @dev Reverts with `WordNotCanonical` if a word is not below r. The number of words must be a
-    /// multiple of eight. It is for every shape: 8 + 26·N with N a multiple of 4.
+    /// multiple of four, or the loop reads below the array. It is for every shape: 8 + 19·N, where
+    /// the number of slots N is a multiple of four. It is a multiple of eight only if N is, and a
+    /// shape has four slots. Steps of eight or twelve words also cost more gas than steps of four,
+    /// as the compiler arranges them.
     function evaluate(uint256[] memory words, uint256 dataCommitment)
         internal
         pure
@@ -90,36 +93,29 @@ library BatchData {
             wordsHash := keccak256(begin, size)
             mstore(0, dataCommitment)
             mstore(32, wordsHash)
-            z := mod(keccak256(0, 64), SCALAR_MODULUS)
-            // Horner's scheme from the last word to the first, eight words a step.
+            let modulus := SCALAR_MODULUS
+            let largest := sub(modulus, 1)
+            z := mod(keccak256(0, 64), modulus)
+            // Horner's scheme from the last word to the first, four words a step. Only the last sum
+            // is reduced: a sum of two values below r is below 2^256, and `mulmod` takes it. A word
+            // that is not below r may overflow a sum, but `over` then refuses the words.
+            let word
             for { let at := add(begin, size) } gt(at, begin) {} {
-                at := sub(at, 256)
-                let word
-                word := mload(add(at, 224))
-                over := or(over, iszero(lt(word, SCALAR_MODULUS)))
-                y := addmod(mulmod(y, z, SCALAR_MODULUS), word, SCALAR_MODULUS)
-                word := mload(add(at, 192))
-                over := or(over, iszero(lt(word, SCALAR_MODULUS)))
-                y := addmod(mulmod(y, z, SCALAR_MODULUS), word, SCALAR_MODULUS)
-                word := mload(add(at, 160))
-                over := or(over, iszero(lt(word, SCALAR_MODULUS)))
-                y := addmod(mulmod(y, z, SCALAR_MODULUS), word, SCALAR_MODULUS)
-                word := mload(add(at, 128))
-                over := or(over, iszero(lt(word, SCALAR_MODULUS)))
-                y := addmod(mulmod(y, z, SCALAR_MODULUS), word, SCALAR_MODULUS)
+                at := sub(at, 128)
                 word := mload(add(at, 96))
-                over := or(over, iszero(lt(word, SCALAR_MODULUS)))
-                y := addmod(mulmod(y, z, SCALAR_MODULUS), word, SCALAR_MODULUS)
+                over := or(gt(word, largest), over)
+                y := add(word, mulmod(z, y, modulus))
                 word := mload(add(at, 64))
-                over := or(over, iszero(lt(word, SCALAR_MODULUS)))
-                y := addmod(mulmod(y, z, SCALAR_MODULUS), word, SCALAR_MODULUS)
+                over := or(gt(word, largest), over)
+                y := add(word, mulmod(z, y, modulus))
                 word := mload(add(at, 32))
-                over := or(over, iszero(lt(word, SCALAR_MODULUS)))
-                y := addmod(mulmod(y, z, SCALAR_MODULUS), word, SCALAR_MODULUS)
+                over := or(gt(word, largest), over)
+                y := add(word, mulmod(z, y, modulus))
                 word := mload(at)
-                over := or(over, iszero(lt(word, SCALAR_MODULUS)))
-                y := addmod(mulmod(y, z, SCALAR_MODULUS), word, SCALAR_MODULUS)
+                over := or(gt(word, largest), over)
+                y := add(word, mulmod(z, y, modulus))
             }
+            y := mod(y, modulus)
         }
         if (over) _revertNotCanonical(words);
     }
@@ -131,7 +127,7 @@ library BatchData {
         revert IRollup.WordNotCanonical(index);
     }
 
-    /// @dev Copies the calldata of each active slot to its words 2 … 23. Words 0 and 1 belong to
+    /// @dev Copies the calldata of each active slot to its words 2 … 16. Words 0 and 1 belong to
     /// the withdrawal.
     function _copySlots(uint256[] memory words, uint256 firstSlot, bytes calldata slotsData)
         private
@@ -141,19 +137,26 @@ library BatchData {
             let to := add(words, mul(add(firstSlot, 1), 32))
             let end := add(slotsData.offset, slotsData.length)
             for { let from := slotsData.offset } lt(from, end) {} {
-                // nf×3, cm×3, E.y, audit×9: 16 words
-                calldatacopy(add(to, mul(32, SLOT_NULLIFIERS)), from, TRANSACTION_WORDS_BYTES)
-                // 169 bytes of note data in pieces of 31. The last piece has 14 bytes, then zeros.
+                // A load reads 32 bytes, and the shift drops the bytes behind the field. So a
+                // nullifier is below 2^192, and bytes behind the data enter no word.
+                let at := add(to, mul(32, SLOT_NULLIFIERS))
+                mstore(at, shr(64, calldataload(from)))
+                mstore(add(at, 32), shr(64, calldataload(add(from, NULLIFIER_BYTES))))
+                mstore(add(at, 64), shr(64, calldataload(add(from, mul(2, NULLIFIER_BYTES)))))
+                // cm×3, E.y, audit×5: 9 words
+                calldatacopy(
+                    add(to, mul(32, SLOT_COMMITMENTS)),
+                    add(from, TRANSACTION_WORDS_AT),
+                    TRANSACTION_WORDS_BYTES
+                )
+                // 71 bytes of note data in pieces of 31, 31 and 9.
                 let data := add(from, TRANSACTION_NOTE_DATA_AT)
-                let at := add(to, mul(32, SLOT_NOTE_DATA))
+                at := add(to, mul(32, SLOT_NOTE_DATA))
                 mstore(at, shr(8, calldataload(data)))
                 mstore(add(at, 32), shr(8, calldataload(add(data, NOTE_DATA_WORD_BYTES))))
-                mstore(add(at, 64), shr(8, calldataload(add(data, mul(2, NOTE_DATA_WORD_BYTES)))))
-                mstore(add(at, 96), shr(8, calldataload(add(data, mul(3, NOTE_DATA_WORD_BYTES)))))
-                mstore(add(at, 128), shr(8, calldataload(add(data, mul(4, NOTE_DATA_WORD_BYTES)))))
                 mstore(
-                    add(at, 160),
-                    shl(136, shr(144, calldataload(add(data, mul(5, NOTE_DATA_WORD_BYTES)))))
+                    add(at, 64),
+                    shr(184, calldataload(add(data, mul(2, NOTE_DATA_WORD_BYTES))))
                 )
                 to := add(to, mul(32, SLOT_WORDS))
                 from := add(from, TRANSACTION_BYTES)

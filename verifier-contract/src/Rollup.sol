@@ -19,7 +19,7 @@ import {IVault} from "./interfaces/IVault.sol";
 /// good.
 contract Rollup is IRollup, Governed {
     uint256 private constant TAG_CONTEXT = 12;
-    uint256 private constant PROTOCOL_VERSION = 1;
+    uint256 private constant PROTOCOL_VERSION = 2;
     /// @dev Longest time by which a newer price snapshot may have been taken before the batch.
     uint256 private constant PRICE_LAG = 10 minutes;
     /// @dev Last address that is reserved for precompiled contracts (EIP-7587).

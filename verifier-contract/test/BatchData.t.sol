@@ -53,11 +53,12 @@ contract BatchDataTest is Fixture {
         uint8 deposits,
         uint8 withdrawals
     ) public {
-        Batch memory b = makeBatch(seed % 2 == 0 ? 4 : 16, 0, 0, seed);
-        uint16 slots = uint16(b.header.shape);
-        b = makeBatch(b.header.shape, transactions % (slots + 1), deposits % (slots + 1), seed);
+        uint16 slots = [uint16(4), 16, 64][seed % 3];
+        // 20 deposits wait.
+        uint16 most = slots < 20 ? slots : 20;
+        Batch memory b = makeBatch(slots, transactions % (slots + 1), deposits % (most + 1), seed);
         b.header.feeTotal = uint128(seed);
-        if (seed % 3 == 0) b.header.oracle = oracle.snapshot();
+        if (seed % 2 == 0) b.header.oracle = oracle.snapshot();
         for (uint8 s = 0; s < b.header.transactions; ++s) {
             // Withdrawals with gaps between them, and in runs.
             if ((uint256(withdrawals) >> (s % 8)) & 1 == 1) {
@@ -74,6 +75,55 @@ contract BatchDataTest is Fixture {
         equalsReference(makeBatch(64, 0, 0, 4));
     }
 
+    /// @dev Evaluates batches of every multiple of four slots: only half of them have a multiple of
+    /// eight words, and nothing below the array may be read.
+    function test_evaluatesEveryNumberOfSlots() public {
+        BatchDataHarness harness = new BatchDataHarness();
+        for (uint256 slots = 4; slots <= 64; slots += 4) {
+            uint256[] memory words = new uint256[](8 + 19 * slots);
+            for (uint256 i = 0; i < words.length; ++i) {
+                words[i] = uint256(keccak256(abi.encode(slots, i))) % SCALAR_MODULUS;
+            }
+            (uint256 z, uint256 y) = harness.evaluateWords(words, slots);
+            (uint256 expectedZ, uint256 expectedY) = ReferenceBatch.evaluate(words, slots);
+            assertEq(z, expectedZ, "z");
+            assertEq(y, expectedY, "y");
+        }
+    }
+
+    /// @dev Sums are reduced at the end only: the largest words make the largest sums.
+    function test_evaluatesLargestWords() public {
+        BatchDataHarness harness = new BatchDataHarness();
+        uint256[] memory words = new uint256[](84);
+        for (uint256 i = 0; i < 84; ++i) {
+            words[i] = SCALAR_MODULUS - 1;
+        }
+        for (uint256 c = 0; c < 16; ++c) {
+            (, uint256 y) = harness.evaluateWords(words, c);
+            (, uint256 expected) = ReferenceBatch.evaluate(words, c);
+            assertEq(y, expected, "y");
+        }
+    }
+
+    /// @dev Each word alone is refused at r and above, whatever its sum overflows to.
+    function test_evaluateRefusesEachWordNotBelowModulus() public {
+        BatchDataHarness harness = new BatchDataHarness();
+        uint256[] memory words = new uint256[](84);
+        for (uint256 i = 0; i < 84; ++i) {
+            words[i] = SCALAR_MODULUS - 1 - i;
+        }
+        for (uint256 i = 0; i < 84; ++i) {
+            uint256 word = words[i];
+            words[i] = SCALAR_MODULUS;
+            VM.expectRevert(abi.encodeWithSelector(IRollup.WordNotCanonical.selector, i));
+            harness.evaluateWords(words, 1);
+            words[i] = type(uint256).max;
+            VM.expectRevert(abi.encodeWithSelector(IRollup.WordNotCanonical.selector, i));
+            harness.evaluateWords(words, 1);
+            words[i] = word;
+        }
+    }
+
     /// @dev Empty slots are zero even where memory was used before.
     function test_emptySlotsAreZero() public {
         Batch memory b = makeBatch(4, 1, 0, 5);
@@ -81,7 +131,7 @@ contract BatchDataTest is Fixture {
         for (uint256 i = 8; i < 16; ++i) {
             assertEq(words[i], 0, "deposit word");
         }
-        for (uint256 i = 40; i < 112; ++i) {
+        for (uint256 i = 33; i < 84; ++i) {
             assertEq(words[i], 0, "slot word");
         }
         equalsReference(b);
@@ -98,7 +148,12 @@ contract BatchDataTest is Fixture {
         Batch memory b = makeBatch(4, 4, 4, 6);
         uint256[5] memory honest = instancesOf(b);
         for (uint256 s = 0; s < 4; ++s) {
-            for (uint256 i = 0; i < 16; ++i) {
+            for (uint256 i = 0; i < 3; ++i) {
+                b.nullifiers[s][i] ^= 1;
+                differs(b, honest, "nullifier");
+                b.nullifiers[s][i] ^= 1;
+            }
+            for (uint256 i = 0; i < 9; ++i) {
                 uint256 word = b.slotWords[s][i];
                 b.slotWords[s][i] = addmod(word, 1, SCALAR_MODULUS);
                 differs(b, honest, "slot word");
@@ -108,17 +163,64 @@ contract BatchDataTest is Fixture {
         equalsReference(b);
     }
 
-    /// @dev Alters every byte of note data alone.
-    function test_eachNoteByteCounts() public {
+    /// @dev Alters every byte of two transactions alone: by its lowest bit in the first, by all bits
+    /// in the second. The evaluation differs, or the word is refused.
+    function test_eachByteCounts() public {
         Batch memory b = makeBatch(4, 2, 0, 7);
-        uint256[5] memory honest = instancesOf(b);
-        for (uint256 s = 0; s < 2; ++s) {
-            for (uint256 i = 0; i < 169; ++i) {
-                bytes1 value = b.noteData[s][i];
-                b.noteData[s][i] = value ^ 0x01;
-                differs(b, honest, "note byte");
-                b.noteData[s][i] = value;
+        bytes memory data = ReferenceBatch.slotsData(b);
+        assertEq(data.length, 2 * 431, "length");
+        uint256[5] memory honest = instancesOf(b, data);
+        for (uint256 at = 0; at < data.length; ++at) {
+            bytes1 mask = at < 431 ? bytes1(0x01) : bytes1(0xff);
+            data[at] ^= mask;
+            (bool refused, uint256 index) = wordNotBelowModulus(data, at);
+            if (refused) {
+                submitReverts(
+                    b, data, abi.encodeWithSelector(IRollup.WordNotCanonical.selector, index)
+                );
+            } else {
+                uint256[5] memory instances = instancesOf(b, data);
+                assertTrue(instances[3] != honest[3] && instances[4] != honest[4], "byte");
             }
+            data[at] ^= mask;
+        }
+    }
+
+    /// @dev Whether the byte is in a whole word that is not below r, and the index of the word in a
+    /// batch of four slots.
+    function wordNotBelowModulus(bytes memory data, uint256 at)
+        private
+        pure
+        returns (bool, uint256)
+    {
+        uint256 slot = at / 431;
+        // 72 bytes of nullifiers and 71 of note data cannot make a word that is refused.
+        if (at % 431 < 72 || at % 431 >= 360) return (false, 0);
+        uint256 i = (at % 431 - 72) / 32;
+        uint256 word;
+        for (uint256 k = 0; k < 32; ++k) {
+            word = word * 256 + uint8(data[431 * slot + 72 + 32 * i + k]);
+        }
+        return (word >= SCALAR_MODULUS, 16 + 17 * slot + 5 + i);
+    }
+
+    /// @dev Nullifiers and note data have no bits that are dropped, and no value that is refused.
+    function test_largestNullifiersAndNoteData() public {
+        Batch memory b = makeBatch(4, 4, 0, 18);
+        for (uint256 s = 0; s < 4; ++s) {
+            for (uint256 i = 0; i < 3; ++i) {
+                b.nullifiers[s][i] = type(uint192).max;
+            }
+            for (uint256 k = 0; k < 71; ++k) {
+                b.noteData[s][k] = 0xff;
+            }
+        }
+        equalsReference(b);
+        uint256[] memory words = referenceWords(b);
+        for (uint256 s = 0; s < 4; ++s) {
+            assertEq(words[16 + 17 * s + 2], 2 ** 192 - 1, "nullifier");
+            assertEq(words[16 + 17 * s + 14], 2 ** 248 - 1, "first piece");
+            assertEq(words[16 + 17 * s + 16], 2 ** 72 - 1, "last piece");
         }
     }
 
@@ -185,22 +287,22 @@ contract BatchDataTest is Fixture {
         differs(b, honest, "amount");
     }
 
-    /// @dev Each of the sixteen words of each slot is refused at r and above, and accepted at r −
-    /// 1.
+    /// @dev Each of the nine whole words of each slot is refused at r and above, and accepted at
+    /// r − 1.
     function test_rejectsWordNotBelowModulus() public {
         Batch memory b = makeBatch(4, 4, 4, 13);
         for (uint256 s = 0; s < 4; ++s) {
-            for (uint256 i = 0; i < 16; ++i) {
+            for (uint256 i = 0; i < 9; ++i) {
                 uint256 word = b.slotWords[s][i];
                 b.slotWords[s][i] = SCALAR_MODULUS;
                 submitReverts(
                     b,
-                    abi.encodeWithSelector(IRollup.WordNotCanonical.selector, 16 + 24 * s + 2 + i)
+                    abi.encodeWithSelector(IRollup.WordNotCanonical.selector, 16 + 17 * s + 5 + i)
                 );
                 b.slotWords[s][i] = type(uint256).max;
                 submitReverts(
                     b,
-                    abi.encodeWithSelector(IRollup.WordNotCanonical.selector, 16 + 24 * s + 2 + i)
+                    abi.encodeWithSelector(IRollup.WordNotCanonical.selector, 16 + 17 * s + 5 + i)
                 );
                 b.slotWords[s][i] = SCALAR_MODULUS - 1;
                 equalsReference(b);
@@ -241,13 +343,33 @@ contract BatchDataTest is Fixture {
         Batch memory b = makeBatch(4, 2, 0, 15);
         b.noteData[1] = bytes.concat(b.noteData[1], hex"00");
         submitReverts(
-            b, abi.encodeWithSelector(IRollup.WrongDataLength.selector, 2 * 681 + 1, 2 * 681)
+            b, abi.encodeWithSelector(IRollup.WrongDataLength.selector, 2 * 431 + 1, 2 * 431)
         );
         b = makeBatch(4, 2, 0, 15);
+        bytes memory data = ReferenceBatch.slotsData(b);
+        assembly ("memory-safe") {
+            mstore(data, sub(mload(data), 1))
+        }
+        submitReverts(
+            b, data, abi.encodeWithSelector(IRollup.WrongDataLength.selector, 2 * 431 - 1, 2 * 431)
+        );
         b.header.transactions = 3;
         submitReverts(
-            b, abi.encodeWithSelector(IRollup.WrongDataLength.selector, 2 * 681, 3 * 681)
+            b, abi.encodeWithSelector(IRollup.WrongDataLength.selector, 2 * 431, 3 * 431)
         );
+    }
+
+    /// @dev A transaction of protocol version 1 has 681 bytes.
+    function test_rejectsDataOfVersion1() public {
+        for (uint16 count = 1; count <= 4; ++count) {
+            submitReverts(
+                makeBatch(4, count, 0, 15),
+                new bytes(681 * uint256(count)),
+                abi.encodeWithSelector(
+                    IRollup.WrongDataLength.selector, 681 * uint256(count), 431 * uint256(count)
+                )
+            );
+        }
     }
 
     function test_rejectsTooManySlots() public {
@@ -276,12 +398,12 @@ contract BatchDataTest is Fixture {
         submitReverts(b, abi.encodeWithSelector(IRollup.EmptyWithdrawal.selector, 0));
     }
 
-    /// @dev H(CONTEXT; chain id, rollup, 1).
+    /// @dev H(CONTEXT; chain id, rollup, 2).
     function test_context() public view {
         uint256[] memory m = new uint256[](3);
         m[0] = 31337;
         m[1] = uint160(address(rollup));
-        m[2] = 1;
+        m[2] = 2;
         assertEq(rollup.context(), poseidon.hash(12, m), "context");
     }
 }

@@ -112,7 +112,7 @@ contract BatchVectorsTest is Test {
         uint256[] memory m = new uint256[](3);
         m[0] = number(".chainId");
         m[1] = uint160(VM.parseJsonAddress(vectors, ".rollup"));
-        m[2] = 1;
+        m[2] = 2;
         assertEq(poseidon.hash(12, m), number(".header.context"), "context");
     }
 }

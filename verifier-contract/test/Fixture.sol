@@ -232,18 +232,22 @@ abstract contract Fixture is Test {
         b.header.start = uint64(uint256(keccak256(abi.encode(seed, "start"))) >> 224);
         b.header.assetsRoot = registry.root();
         b.header.oldState = rollup.state();
-        b.slotWords = new uint256[16][](transactions);
+        b.nullifiers = new uint192[3][](transactions);
+        b.slotWords = new uint256[9][](transactions);
         b.noteData = new bytes[](transactions);
         for (uint256 s = 0; s < transactions; ++s) {
-            for (uint256 i = 0; i < 16; ++i) {
+            for (uint256 i = 0; i < 3; ++i) {
+                b.nullifiers[s][i] = uint192(uint256(keccak256(abi.encode(seed, s, "nf", i))));
+            }
+            for (uint256 i = 0; i < 9; ++i) {
                 b.slotWords[s][i] = uint256(keccak256(abi.encode(seed, s, i))) % SCALAR_MODULUS;
             }
             bytes memory note;
-            for (uint256 i = 0; i < 6; ++i) {
+            for (uint256 i = 0; i < 3; ++i) {
                 note = bytes.concat(note, keccak256(abi.encode(seed, s, "note", i)));
             }
             assembly ("memory-safe") {
-                mstore(note, 169)
+                mstore(note, 71)
             }
             b.noteData[s] = note;
         }
@@ -268,7 +272,11 @@ abstract contract Fixture is Test {
 
     /// @dev Submits the batch and expects this revert.
     function submitReverts(Batch memory b, bytes memory reason) internal {
-        bytes memory data = ReferenceBatch.slotsData(b);
+        submitReverts(b, ReferenceBatch.slotsData(b), reason);
+    }
+
+    /// @dev Submits the batch with these data of its slots and expects this revert.
+    function submitReverts(Batch memory b, bytes memory data, bytes memory reason) internal {
         VM.prank(sequencer, sequencer);
         VM.expectRevert(reason);
         rollup.submitBatch(
@@ -283,8 +291,15 @@ abstract contract Fixture is Test {
     }
 
     /// @dev Returns the instances that the verifier would receive.
-    function instancesOf(Batch memory b) internal returns (uint256[5] memory instances) {
-        bytes memory data = ReferenceBatch.slotsData(b);
+    function instancesOf(Batch memory b) internal returns (uint256[5] memory) {
+        return instancesOf(b, ReferenceBatch.slotsData(b));
+    }
+
+    /// @dev Returns the instances of the batch with these data of its slots.
+    function instancesOf(Batch memory b, bytes memory data)
+        internal
+        returns (uint256[5] memory instances)
+    {
         verifier.set(VerifierDouble.Answer.Show);
         VM.prank(sequencer, sequencer);
         try rollup.submitBatch(

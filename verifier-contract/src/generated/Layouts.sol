@@ -21,8 +21,8 @@ uint256 constant SLOT_NULLIFIERS = 2;
 uint256 constant SLOT_COMMITMENTS = 5;
 uint256 constant SLOT_EPHEMERAL = 8;
 uint256 constant SLOT_AUDIT = 9;
-uint256 constant SLOT_NOTE_DATA = 18;
-uint256 constant SLOT_WORDS = 24;
+uint256 constant SLOT_NOTE_DATA = 14;
+uint256 constant SLOT_WORDS = 17;
 
 // Indices of the words that the digest of a price snapshot covers.
 uint256 constant SNAPSHOT_TIMES_WORD = 0;
@@ -31,11 +31,14 @@ uint256 constant SNAPSHOT_PRICES = 2;
 uint256 constant SNAPSHOT_WORDS = 18;
 
 // Calldata of a transaction, in bytes.
-uint256 constant TRANSACTION_WORDS_AT = 0;
-uint256 constant TRANSACTION_WORDS_BYTES = 512;
-uint256 constant TRANSACTION_NOTE_DATA_AT = 512;
-uint256 constant TRANSACTION_NOTE_DATA_BYTES = 169;
-uint256 constant TRANSACTION_BYTES = 681;
+uint256 constant TRANSACTION_NULLIFIERS_AT = 0;
+uint256 constant TRANSACTION_NULLIFIERS_BYTES = 72;
+uint256 constant TRANSACTION_WORDS_AT = 72;
+uint256 constant TRANSACTION_WORDS_BYTES = 288;
+uint256 constant TRANSACTION_NOTE_DATA_AT = 360;
+uint256 constant TRANSACTION_NOTE_DATA_BYTES = 71;
+uint256 constant TRANSACTION_BYTES = 431;
+uint256 constant NULLIFIER_BYTES = 24;
 uint256 constant NOTE_DATA_WORD_BYTES = 31;
 
 // Calldata of a deposit, in bytes.

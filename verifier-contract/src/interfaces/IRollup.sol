@@ -174,8 +174,8 @@ interface IRollup {
     /// @notice The batch has more transactions or deposits than the shape has slots.
     error TooManySlots(uint256 given, uint256 slots);
 
-    /// @notice The data are not exactly 681 bytes for each active slot, 71 for each deposit or 39 for
-    /// each withdrawal.
+    /// @notice The data are not exactly 431 bytes for each active slot, 71 for each deposit or 39
+    /// for each withdrawal.
     error WrongDataLength(uint256 given, uint256 expected);
 
     /// @notice Data word `index` is not below the scalar modulus.
@@ -196,8 +196,8 @@ interface IRollup {
     /// @param header the header values
     /// @param depositsData 71 bytes for each deposit, as they were queued: depositor 20, asset 2,
     /// value 16, inner 32, then 1 if it is taken back at the batch's time, else 0
-    /// @param slotsData 681 bytes for each active slot: nf×3, cm×3, E.y, audit×9 (32 bytes each,
-    /// big-endian), then 169 bytes of note data
+    /// @param slotsData 431 bytes for each active slot: nf×3 (24 bytes each, big-endian), cm×3,
+    /// E.y, audit×5 (32 bytes each, big-endian), then 71 bytes of note data
     /// @param withdrawalsData 39 bytes for each withdrawal, in strictly rising order of slots: slot
     /// 1, asset 2, recipient 20, amount 16
     /// @param proof the batch proof, in the encoding of the shape's verifier

@@ -18,4 +18,12 @@ contract BatchDataHarness {
         words = BatchData.layOut(context, slots, header, deposits, slotsData, withdrawals);
         (, z, y) = BatchData.evaluate(words, dataCommitment);
     }
+
+    function evaluateWords(uint256[] memory words, uint256 dataCommitment)
+        external
+        pure
+        returns (uint256 z, uint256 y)
+    {
+        (, z, y) = BatchData.evaluate(words, dataCommitment);
+    }
 }

@@ -10,9 +10,11 @@ struct Batch {
     BatchHeader header;
     /// 71 bytes for each consumed deposit
     bytes depositsData;
-    /// nf×3, cm×3, E.y, audit×9 for each active slot
-    uint256[16][] slotWords;
-    /// 169 bytes for each active slot
+    /// nf×3 for each active slot
+    uint192[3][] nullifiers;
+    /// cm×3, E.y, A₀, O₀, A₁, O₁, A₂ for each active slot
+    uint256[9][] slotWords;
+    /// 71 bytes for each active slot
     bytes[] noteData;
     Withdrawal[] withdrawals;
     bytes proof;
@@ -25,7 +27,13 @@ struct Batch {
 library ReferenceBatch {
     function slotsData(Batch memory b) internal pure returns (bytes memory data) {
         for (uint256 s = 0; s < b.slotWords.length; ++s) {
-            data = bytes.concat(data, abi.encodePacked(b.slotWords[s]), b.noteData[s]);
+            uint192[3] memory nf = b.nullifiers[s];
+            data = bytes.concat(
+                data,
+                abi.encodePacked(nf[0], nf[1], nf[2]),
+                abi.encodePacked(b.slotWords[s]),
+                b.noteData[s]
+            );
         }
     }
 
@@ -77,7 +85,7 @@ library ReferenceBatch {
     {
         uint256[] memory deposits = depositWords(b.depositsData);
         BatchHeader memory h = b.header;
-        w = new uint256[](8 + 2 * slots + 24 * slots);
+        w = new uint256[](8 + 2 * slots + 17 * slots);
         w[0] = context;
         w[1] = h.assetsRoot;
         w[2] = uint256(h.time) + uint256(h.transactions) * 2 ** 40 + uint256(h.deposits) * 2 ** 56
@@ -91,21 +99,20 @@ library ReferenceBatch {
             w[8 + i] = deposits[i];
         }
         for (uint256 s = 0; s < b.slotWords.length; ++s) {
-            uint256 at = 8 + 2 * slots + 24 * s;
-            for (uint256 i = 0; i < 16; ++i) {
-                w[at + 2 + i] = b.slotWords[s][i];
+            uint256 at = 8 + 2 * slots + 17 * s;
+            for (uint256 i = 0; i < 3; ++i) {
+                w[at + 2 + i] = b.nullifiers[s][i];
             }
-            for (uint256 piece = 0; piece < 6; ++piece) {
-                for (uint256 k = 0; k < 31; ++k) {
-                    uint256 index = 31 * piece + k;
-                    uint256 value = index < 169 ? uint8(b.noteData[s][index]) : 0;
-                    w[at + 18 + piece] = w[at + 18 + piece] * 256 + value;
-                }
+            for (uint256 i = 0; i < 9; ++i) {
+                w[at + 5 + i] = b.slotWords[s][i];
             }
+            w[at + 14] = number(b.noteData[s], 0, 31);
+            w[at + 15] = number(b.noteData[s], 31, 31);
+            w[at + 16] = number(b.noteData[s], 62, 9);
         }
         for (uint256 i = 0; i < b.withdrawals.length; ++i) {
             Withdrawal memory x = b.withdrawals[i];
-            uint256 at = 8 + 2 * slots + 24 * uint256(x.slot);
+            uint256 at = 8 + 2 * slots + 17 * uint256(x.slot);
             w[at] = uint256(x.asset) + uint256(uint160(x.recipient)) * 2 ** 16;
             w[at + 1] = x.amount;
         }
