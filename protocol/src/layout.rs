@@ -381,7 +381,10 @@ layout! {
         /// Debt asset.
         DEBT: super::ASSET_BITS,
         /// Number of the market.
-        MARKET: 8,
+        MARKET: 7,
+        /// Type of the loan; 0 is the only one. Reserved, so that a loan of another type gets
+        /// another digest.
+        TYPE: 1,
         /// Interest in millionths a year.
         RATE: 24,
         /// Second from which interest runs.
@@ -426,6 +429,8 @@ layout! {
         RATE: super::loan::RATE.width,
         /// Market of the loan.
         MARKET: super::loan::MARKET.width,
+        /// Type of the loan.
+        TYPE: super::loan::TYPE.width,
     }
 }
 

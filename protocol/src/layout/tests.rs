@@ -46,10 +46,10 @@ fn widths_are_those_of_the_specification() {
     assert_eq!(widths(&asset::LAYOUT), [16, 160, 8, 16, 40, 13]);
     assert_eq!(widths(&market::LAYOUT), [16, 16, 16, 24, 24, 16, 24]);
     assert_eq!(widths(&prices::LAYOUT), [120, 120]);
-    assert_eq!(widths(&loan::LAYOUT), [16, 16, 8, 24, 40, 40]);
+    assert_eq!(widths(&loan::LAYOUT), [16, 16, 7, 1, 24, 40, 40]);
     assert_eq!(widths(&debt::LAYOUT), [128, 40, 32]);
     assert_eq!(widths(&disclosure_collateral::LAYOUT), [128, 40, 40]);
-    assert_eq!(widths(&disclosure_debt::LAYOUT), [128, 40, 24, 8]);
+    assert_eq!(widths(&disclosure_debt::LAYOUT), [128, 40, 24, 7, 1]);
     assert_eq!(widths(&disclosure_word::LAYOUT), [216, 32]);
 }
 

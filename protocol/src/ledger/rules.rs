@@ -143,7 +143,7 @@ pub fn stateless(
     well_formed(transaction, config)
 }
 
-/// Checks B5 and B22: not before ≤ time ≤ expiry.
+/// Checks B5 and B21: not before ≤ time ≤ expiry.
 pub(super) fn in_time(transaction: &Transaction, now: u64) -> Result<(), StatelessError> {
     let header = &transaction.header;
     let (expiry, not_before) = (header.expiry, header.not_before);

@@ -43,7 +43,7 @@ pub struct StateDisclosure {
 
 impl StateDisclosure {
     /// Returns the two plaintexts: pack(value 128, accrued to 40, maturity 40) and pack(debt 128,
-    /// start 40, rate 24, market 8).
+    /// start 40, rate 24, market 7, type 1). The type is 0.
     #[must_use]
     pub fn plaintexts(&self) -> [Fr; 2] {
         [

@@ -390,7 +390,7 @@ proptest! {
     fn disclosures_round_trip_under_their_key_and_commitment_only(
         value: u128, debt: u128,
         times in [0u64..1 << 40, 0u64..1 << 40, 0u64..1 << 40], rate in 0u32..1 << 24,
-        market: u8, sequence: u32, cm: u64, filler: [u32; 2],
+        market in 0u8..128, sequence: u32, cm: u64, filler: [u32; 2],
     ) {
         let [accrued, maturity, start] = times;
         let disclosure = StateDisclosure { value, accrued, maturity, debt, start, rate, market };
