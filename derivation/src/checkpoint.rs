@@ -24,7 +24,7 @@ use crate::{
 };
 
 const MAGIC: &[u8; 4] = b"SDRV";
-const VERSION: u8 = 4;
+const VERSION: u8 = 5;
 const HASH_LEN: usize = 32;
 const HEAD_LEN: usize = MAGIC.len() + 1 + 8;
 

@@ -21,7 +21,7 @@ use tables::{Bytes, Key, LedgerCheckpoints, Table, Value};
 const CHECKPOINTS: usize = 2;
 
 /// Version of the store's layout.
-pub const SCHEMA: u64 = 2;
+pub const SCHEMA: u64 = 3;
 
 /// The reason why the store failed.
 #[derive(Debug, thiserror::Error)]

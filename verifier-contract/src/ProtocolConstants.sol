@@ -7,7 +7,7 @@ pragma solidity 0.8.30;
 
 /// @dev Commitment of the genesis state (spec: *Trees and state*).
 uint256 constant GENESIS_STATE =
-    0x254eae1408edd5d879ad574f4535ab1d7692ee71b06a3ffe6c13ef78ab2b2d43;
+    0x0fdfd9927f498bb9d80812795c4a05fb6629c31a621349151e039902e15462c1;
 
 /// @dev x coordinate of the point N that assets without an auditor carry (spec: *Notes*). Nobody
 /// knows its discrete logarithm.
