@@ -159,7 +159,6 @@ impl AuditorKeys {
 
     /// Returns the keys of an asset, each once, the present one first and the others from the last
     /// use to the first. Empty if the asset is unknown.
-    #[must_use]
     pub fn of(&self, asset: AssetId) -> &[EdwardsAffine] {
         self.0.get(&asset).map_or(&[], Vec::as_slice)
     }
