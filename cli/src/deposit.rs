@@ -1,4 +1,5 @@
-//! `subrosa deposit`: deposits that wait for a batch, and the way back for those that none consumes.
+//! `subrosa deposit`: deposits that wait for a batch, and the way back for those that none
+//! consumes.
 
 use std::path::PathBuf;
 

@@ -6,8 +6,8 @@
 //! needs only the Montgomery ladder.
 //!
 //! Only output 0 is encrypted, without a tag: its commitment authenticates owner, asset, amount and
-//! memo. Outputs 1 and 2 are the sender's change, which it reads back from the auditor's words, or a
-//! repayment, which both parties of the loan can compute.
+//! memo. Outputs 1 and 2 are the sender's change, which it reads back from the auditor's words, or
+//! a repayment, which both parties of the loan can compute.
 
 use std::fmt;
 

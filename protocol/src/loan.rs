@@ -200,8 +200,8 @@ impl Loan {
         std::array::from_fn(|i| bytes[i])
     }
 
-    /// Returns pack(collateral asset 16, debt asset 16, market 7, type 1, rate 24, start 40, maturity
-    /// 40). The type is 0.
+    /// Returns pack(collateral asset 16, debt asset 16, market 7, type 1, rate 24, start 40,
+    /// maturity 40). The type is 0.
     #[must_use]
     pub fn packed(&self) -> Fr {
         fields::COLLATERAL.place(self.collateral.0.into())

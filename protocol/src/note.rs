@@ -147,8 +147,8 @@ pub fn nullifier(nk: &Fr, cm: &NoteCommitment, leaf_index: u64) -> Nullifier {
     Nullifier::of(poseidon::hash(Domain::Nullifier, &message))
 }
 
-/// Returns the nullifier that a dummy input publishes: the lowest 192 bits of H(NULLIFIER_DUMMY; nk,
-/// cm, leaf index).
+/// Returns the nullifier that a dummy input publishes: the lowest 192 bits of H(NULLIFIER_DUMMY;
+/// nk, cm, leaf index).
 #[must_use]
 pub fn dummy_nullifier(nk: &Fr, cm: &NoteCommitment, leaf_index: u64) -> Nullifier {
     let message = [*nk, Fr::from(*cm), Fr::from(leaf_index)];

@@ -308,8 +308,8 @@ impl Transaction {
     /// Reads the context word and the transaction from `words`.
     ///
     /// # Errors
-    /// [`CodecError`] if a packed word, a nullifier or a word of note data has bits beyond its width,
-    /// the kind is reserved, or the withdrawal words are not 0 in another kind.
+    /// [`CodecError`] if a packed word, a nullifier or a word of note data has bits beyond its
+    /// width, the kind is reserved, or the withdrawal words are not 0 in another kind.
     pub fn from_words(words: &[Fr; WORDS]) -> Result<(Fr, Self), CodecError> {
         let header = Header::unpack(&words[word::HEADER])?;
         let withdrawal = Withdrawal::from_words(&[words[word::TARGET], words[word::AMOUNT]])?;

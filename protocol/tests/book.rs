@@ -8,6 +8,7 @@ use subrosa_protocol::{
     encoding::fr_to_hex,
     ledger::Ledger,
     note::Note,
+    nullifier_tree::maximum,
     poseidon::{hash, hash3},
     transaction::Context,
     tree::empty_root,
@@ -66,7 +67,7 @@ fn the_genesis_state_of_the_book_is_the_ledgers() {
     row("nullifier root", &nullifiers);
     row("history root", &history);
     row("state", &ledger.state().commitment());
-    let leaf = [Fr::from(0u64), -Fr::from(1u64)];
+    let leaf = [Fr::from(0u64), maximum()];
     row("leaf 0", &hash(Domain::NullifierLeaf, &leaf));
     row("root of an asset tree", &empty_root(8));
 }

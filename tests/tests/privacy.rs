@@ -282,9 +282,9 @@ fn look_alike(transfers: &[(PublishedTransaction, usize)]) -> anyhow::Result<()>
         );
         for (place, word) in words.iter().enumerate().skip(2) {
             let bytes = fr_to_bytes(word);
-            // Nullifiers have 24 bytes, the last word 9, the others 31 or 32. Nine zero bytes at the
-            // front of these occur by chance once in 2^64; a u128 in 24 bytes would have eight, and
-            // an amount of ours more.
+            // Nullifiers have 24 bytes, the last word 9, the others 31 or 32. Nine zero bytes at
+            // the front of these occur by chance once in 2^64; a u128 in 24 bytes would have eight,
+            // and an amount of ours more.
             let above = match place {
                 _ if slot_word::NULLIFIERS.contains(&place) => 8,
                 _ if place + 1 == words.len() => 23,

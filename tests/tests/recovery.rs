@@ -486,8 +486,8 @@ async fn reconciles(stage: &Stage, chain: &Chain, deployed: &Deployed) -> anyhow
     Ok(())
 }
 
-/// Returns a history without the addresses, which a wallet learns from its orders and agreements and
-/// a restore does not find again. The owners that they name stay.
+/// Returns a history without the addresses, which a wallet learns from its orders and agreements
+/// and a restore does not find again. The owners that they name stay.
 fn on_chain(mut history: Vec<Value>) -> Vec<Value> {
     for line in history.iter_mut().filter_map(Value::as_object_mut) {
         line.remove("counterparty_address");

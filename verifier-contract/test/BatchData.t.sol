@@ -163,8 +163,8 @@ contract BatchDataTest is Fixture {
         equalsReference(b);
     }
 
-    /// @dev Alters every byte of two transactions alone: by its lowest bit in the first, by all bits
-    /// in the second. The evaluation differs, or the word is refused.
+    /// @dev Alters every byte of two transactions alone: by its lowest bit in the first, by all
+    /// bits in the second. The evaluation differs, or the word is refused.
     function test_eachByteCounts() public {
         Batch memory b = makeBatch(4, 2, 0, 7);
         bytes memory data = ReferenceBatch.slotsData(b);

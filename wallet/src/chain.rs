@@ -6,6 +6,7 @@
 
 mod loans;
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap};
 
 use sha2::{Digest as _, Sha256};
@@ -28,8 +29,9 @@ use subrosa_protocol::{
 use crate::loans::HeldLoan;
 use loans::{Openings, beside};
 
-/// Unused deposit indices that are searched for beyond the highest one seen.
-const DEPOSIT_GAP: u64 = 64;
+/// Unused deposit indices that are searched for beyond the highest one seen. A deposit that L1
+/// refuses uses an index up. A restore that missed a deposit would also miss all change made of it.
+const DEPOSIT_GAP: u64 = 1_024;
 
 /// A note of ours that is or was in the note tree.
 #[derive(Clone)]
@@ -348,8 +350,8 @@ impl Chain {
     /// this batch: the keys open the sender's own copies.
     ///
     /// # Errors
-    /// [`ApplyError`] if the batch does not follow, or if an auditor's key is missing under which we
-    /// read our change; nothing is changed then.
+    /// [`ApplyError`] if the batch does not follow, or if an auditor's key is missing under which
+    /// we read our change; nothing is changed then.
     pub fn apply(
         &mut self,
         batch: &PublishedBatch,
@@ -453,6 +455,7 @@ impl Chain {
         published: &'p [PublishedOutputs],
         auditors: &AuditorKeys,
     ) -> Result<Vec<Option<Sent<'p>>>, ApplyError> {
+        let all = OnceCell::new();
         published
             .iter()
             .enumerate()
@@ -470,15 +473,27 @@ impl Chain {
                 if assets.is_empty() {
                     return Ok(None);
                 }
-                let all = auditors.all();
+                let all = all.get_or_init(|| auditors.all());
                 let likely = assets.into_iter().flat_map(|asset| auditors.of(asset));
-                let sent = Sent::read(&self.keys, published, likely.chain(&all));
+                let sent = Sent::read(&self.keys, published, likely.chain(all));
+                if sent.is_none() && self.owns_any(&published.nullifiers) {
+                    // Only another program with this seed can have made it, and only that program
+                    // knows the blinding of its change.
+                    tracing::warn!(
+                        slot,
+                        "a transaction spends our note that this wallet did not make"
+                    );
+                }
                 match sent.as_ref().is_none_or(Sent::is_complete) {
                     true => Ok(sent),
                     false => Err(ApplyError::UnknownAuditor { slot }),
                 }
             })
             .collect()
+    }
+
+    fn owns_any(&self, nullifiers: &[Nullifier]) -> bool {
+        nullifiers.iter().any(|nullifier| self.owns(nullifier))
     }
 
     /// Marks our notes that the batch spends. Returns for each transaction whether it spends one.
@@ -622,8 +637,8 @@ impl Chain {
         }
     }
 
-    /// Finds our change in the transactions that we sent. Nobody encrypts it: we read it from the
-    /// auditors' words.
+    /// Finds what stays ours in the transactions that we sent: change, and what we pay to
+    /// ourselves. Nobody needs to encrypt it: we read it from the auditors' words.
     fn find_change(
         &self,
         batch: &PublishedBatch,
@@ -631,8 +646,12 @@ impl Chain {
         incoming: &mut BTreeMap<u64, Incoming>,
     ) {
         for (slot, sent) in sent.iter().enumerate() {
-            let change = sent.iter().flat_map(Sent::change);
-            for (output, note) in (1..).zip(change) {
+            let Some(sent) = sent else { continue };
+            let [second, third] = sent.change();
+            // Output 0 is ours too if it names us as owner, whoever can decrypt it.
+            let first = sent.payment().map(|paid| paid.note);
+            let first = first.filter(|note| note.owner == self.keys.owner);
+            for (output, note) in (0..).zip([first, second, third]) {
                 let Some(note) = note else { continue };
                 incoming.insert(
                     leaf_index(batch, slot, output),

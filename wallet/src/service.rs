@@ -111,8 +111,10 @@ struct Inner {
     shown: Vec<ShownAsset>,
     /// Every key that auditors of the assets have and had. Old payments open only with old keys.
     auditors: AuditorKeys,
-    /// Roots of asset trees all of whose auditors' keys are known.
+    /// Roots of asset trees that L1 had when all keys were read.
     known_roots: BTreeSet<Fr>,
+    /// Batches before this one had settled when all keys were read.
+    keys_below: u64,
     state: State,
     /// Highest batch that L1 accepted and that equals ours.
     settled: u64,
@@ -224,6 +226,7 @@ impl Wallet {
                 shown: Vec::new(),
                 auditors: AuditorKeys::default(),
                 known_roots: BTreeSet::new(),
+                keys_below: 0,
                 state,
                 settled: 0,
                 absent: 0,

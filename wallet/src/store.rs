@@ -26,7 +26,10 @@ use crate::{
 
 /// Associated data of the file. It prevents other data sealed under the key from passing for a
 /// state.
-const HEADER: &[u8] = b"subrosa wallet state 1\n";
+const HEADER: &[u8] = b"subrosa wallet state 2\n";
+
+/// Begin of the headers of all versions.
+const ANY_HEADER: &[u8] = b"subrosa wallet state ";
 
 /// Reason why the state could not be read or written.
 #[derive(Debug, Error)]
@@ -44,6 +47,9 @@ pub enum StoreError {
         "{0} does not open with this wallet's seed: it belongs to another wallet, or was altered"
     )]
     Foreign(PathBuf),
+    /// Another version of the wallet wrote the file.
+    #[error("{0} is of another version of the wallet: restore from the seed in a new directory")]
+    Version(PathBuf),
     /// The file opened but does not hold a wallet's state.
     #[error("{0} does not hold a wallet's state")]
     Malformed(PathBuf),
@@ -179,9 +185,13 @@ impl Store {
             Err(e) => return Err(self.io(e)),
         };
         let foreign = || StoreError::Foreign(self.path.clone());
-        let sealed = bytes
-            .strip_prefix(HEADER)
-            .ok_or_else(|| StoreError::Malformed(self.path.clone()))?;
+        let sealed =
+            bytes
+                .strip_prefix(HEADER)
+                .ok_or_else(|| match bytes.starts_with(ANY_HEADER) {
+                    true => StoreError::Version(self.path.clone()),
+                    false => StoreError::Malformed(self.path.clone()),
+                })?;
         let (nonce, sealed) = sealed.split_first_chunk::<24>().ok_or_else(foreign)?;
         let opened = self
             .cipher
@@ -238,6 +248,17 @@ mod tests {
         assert!(state.book.quotes().next().is_none());
         let again = serde_json::to_string(&state).unwrap();
         assert!(serde_json::from_str::<State>(&again).is_ok());
+    }
+
+    #[test]
+    fn a_state_of_another_version_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::new(dir.path(), &Seed::from_bytes([1; 32]));
+        let path = dir.path().join("wallet.state");
+        fs::write(&path, b"subrosa wallet state 1\n0123456789").unwrap();
+        assert!(matches!(store.load(), Err(StoreError::Version(_))));
+        fs::write(&path, b"another file").unwrap();
+        assert!(matches!(store.load(), Err(StoreError::Malformed(_))));
     }
 
     #[test]

@@ -56,7 +56,7 @@ pub enum Rule {
     T11,
     /// The withdrawal.
     #[error(
-        "T12: a withdrawal has one slot, the asset of output 0, an amount and a recipient; without one \
+        "T12: a withdrawal has one slot, of output 0's asset, an amount and a recipient; without one \
          both words are 0"
     )]
     T12,

@@ -1,5 +1,5 @@
-//! The payload of output 0: asset, amount and memo under a key of 16 bytes, and that key wrapped for
-//! the recipient.
+//! The payload of output 0: asset, amount and memo under a key of 16 bytes, and that key wrapped
+//! for the recipient.
 //!
 //! Nothing here has a tag. A recipient believes a payload because the commitment is that of the
 //! note which the payload states, with a blinding that depends on key and memo.

@@ -43,7 +43,7 @@ fn widths_are_those_of_the_specification() {
     assert_eq!(widths(&info::LAYOUT), [40, 16, 16, 16, 160]);
     assert_eq!(widths(&note::LAYOUT), [8, 16, 128]);
     assert_eq!(widths(&audit::LAYOUT), [8, 16, 128, 101]);
-    assert_eq!(widths(&asset::LAYOUT), [16, 160, 8, 16, 40, 13]);
+    assert_eq!(widths(&asset::LAYOUT), [16, 160, 5, 16, 16, 27, 13]);
     assert_eq!(widths(&market::LAYOUT), [16, 16, 16, 24, 24, 16, 24]);
     assert_eq!(widths(&prices::LAYOUT), [120, 120]);
     assert_eq!(widths(&loan::LAYOUT), [16, 16, 7, 1, 24, 40, 40]);

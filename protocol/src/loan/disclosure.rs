@@ -96,8 +96,8 @@ impl fmt::Debug for StateDisclosure {
     }
 }
 
-/// Bytes around the masked words of note data: 32 bits above each mask, and the 9 bytes of the third
-/// word.
+/// Bytes around the masked words of note data: 32 bits above each mask, and the 9 bytes of the
+/// third word.
 ///
 /// The filler is a function of the transaction's contents, so that a repeated attempt is identical,
 /// as for a payment.

@@ -113,7 +113,7 @@ impl Transaction {
     }
 }
 
-/// What a transaction publishes on L1 besides a withdrawal.
+/// The part of a transaction that L1 receives, besides a withdrawal.
 pub(crate) struct Data {
     pub(crate) nullifiers: [Nullifier; 3],
     pub(crate) commitments: [NoteCommitment; 3],

@@ -17,6 +17,18 @@ use crate::{
     store::State,
 };
 
+/// Returns the one address of each owner, or `None` where there are several.
+fn agreed(addresses: Vec<Address>) -> HashMap<OwnerId, Option<Address>> {
+    let mut known: HashMap<OwnerId, Option<Address>> = HashMap::new();
+    for address in addresses {
+        known
+            .entry(address.owner)
+            .and_modify(|known| *known = known.filter(|known| *known == address))
+            .or_insert(Some(address));
+    }
+    known
+}
+
 /// Known addresses by owner id, encoded.
 pub(super) struct Addresses(HashMap<OwnerId, String>);
 
@@ -52,19 +64,15 @@ impl Addresses {
     /// Collects addresses that came by messages (`met`) and addresses that the institution `named`.
     ///
     /// A message proves that its sender has the encryption key of its address, but not that the
-    /// owner id is its own. Therefore a named address counts before one that came by messages, and
-    /// if messages name several for one owner, none of them counts.
+    /// owner id is its own; nor does an order show that its address is right. Therefore a named
+    /// address counts before one that came by messages, and of several for one owner none counts.
     fn collect(met: Vec<Address>, named: Vec<Address>, network: Network) -> Self {
-        let mut agreed: HashMap<OwnerId, Option<Address>> = HashMap::new();
-        for address in met {
-            agreed
-                .entry(address.owner)
-                .and_modify(|known| *known = known.filter(|known| *known == address))
-                .or_insert(Some(address));
-        }
-        let all = agreed.into_values().flatten().chain(named);
+        let mut known = agreed(met);
+        known.extend(agreed(named));
+        let known = known.into_values().flatten();
         Self(
-            all.map(|address| (address.owner, address.encode(network)))
+            known
+                .map(|address| (address.owner, address.encode(network)))
                 .collect(),
         )
     }
@@ -102,5 +110,7 @@ mod tests {
             assert_eq!(shown(&met, &[honest]), expected);
         }
         assert_eq!(shown(&[forged, honest, forged], &[]), None);
+        // A forged address that the institution paid displaces none either.
+        assert_eq!(shown(&[honest], &[forged, honest]), None);
     }
 }

@@ -55,16 +55,23 @@ impl Wallet {
             let text = "the asset registry changed while it was read; it is read again";
             return Err(L1Error::Odd(text.into()).into());
         }
+        let known = self.inner.lock().await.shown.clone();
         let mut shown = Vec::with_capacity(infos.len());
         for info in &infos {
-            shown.push(ShownAsset {
-                id: info.id,
-                token: self.l1.token_metadata(info.id).await?,
+            // A token never changes its symbol and decimals.
+            let known = known.iter().find(|asset| asset.id == info.id);
+            shown.push(match known {
+                Some(asset) => asset.clone(),
+                None => ShownAsset {
+                    id: info.id,
+                    token: self.l1.token_metadata(info.id).await?,
+                },
             });
         }
         let mut inner = self.inner.lock().await;
         inner.chain.expect_assets(infos.iter().map(|info| info.id));
         inner.known_roots.insert(assets.root());
+        inner.keys_below = inner.keys_below.max(view.batch_index);
         // A node that lags lists fewer keys than another did: none is forgotten.
         inner.auditors.merge(&auditors);
         inner.assets = assets;
@@ -83,15 +90,11 @@ impl Wallet {
     /// until L1's node is level with it, or until the sequencer seals it again.
     /// [`WalletError::L1`].
     pub(super) async fn know_auditors(&self, batch: u64, root: Fr) -> Result<(), WalletError> {
-        if self.inner.lock().await.known_roots.contains(&root) {
+        if self.inner.lock().await.knows_auditors(batch, &root) {
             return Ok(());
         }
-        let view = self.refresh_assets().await?;
-        let mut inner = self.inner.lock().await;
-        if batch < view.batch_index {
-            inner.known_roots.insert(root);
-        }
-        if inner.known_roots.contains(&root) {
+        self.refresh_assets().await?;
+        if self.inner.lock().await.knows_auditors(batch, &root) {
             Ok(())
         } else {
             Err(WalletError::AssetsUnknown { batch })
@@ -100,6 +103,17 @@ impl Wallet {
 }
 
 impl Inner {
+    /// Whether all keys are known that auditors can have had in a batch under this root.
+    fn knows_auditors(&self, batch: u64, root: &Fr) -> bool {
+        batch < self.keys_below || self.known_roots.contains(root)
+    }
+
+    /// Reads all keys again before the next batch: one was missing, as from a node that lagged.
+    pub(super) fn forget_auditors(&mut self) {
+        self.known_roots.clear();
+        self.keys_below = 0;
+    }
+
     /// Returns how an asset is shown, if it is registered.
     pub(super) fn shown_asset(&self, id: AssetId) -> Option<ShownAsset> {
         self.shown.iter().find(|asset| asset.id == id).cloned()

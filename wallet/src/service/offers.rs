@@ -145,6 +145,19 @@ impl Wallet {
         Ok(())
     }
 
+    /// Parses a payee's address. It may be our own, but not our owner id with another's encryption
+    /// key: whoever handed out such an address could read what we pay to ourselves.
+    pub(super) fn payee(&self, text: &str) -> Result<Address, WalletError> {
+        let address = Address::decode(text, self.network)
+            .map_err(|e| WalletError::BadAddress(e.to_string()))?;
+        if address.owner == self.keys.owner && address.pk != self.keys.pk {
+            let text = "the address has this wallet's owner id, but another encryption key: ask \
+                        the payee for its address again";
+            return Err(WalletError::BadAddress(text.into()));
+        }
+        Ok(address)
+    }
+
     /// Parses a counterparty's address. It must not be our own.
     pub(super) fn counterparty(&self, text: &str) -> Result<Address, WalletError> {
         let address = Address::decode(text, self.network)

@@ -1,12 +1,10 @@
 //! Following the chain: batches from the sequencer, and L1's word on which of them count.
 
-use std::collections::BTreeSet;
-
 use subrosa_protocol::batch::PublishedBatch;
 
 use super::{Inner, TIME_WINDOW, Wallet, offers::expect_deliveries};
 use crate::{
-    chain::{Chain, fingerprint},
+    chain::{ApplyError, Chain, fingerprint},
     error::WalletError,
 };
 
@@ -36,30 +34,42 @@ impl Wallet {
                 |what: &str| WalletError::Chain(format!("batch {}: {what}", entry.index));
             let batch = PublishedBatch::from_bytes(&entry.data)
                 .map_err(|e| contradiction(&e.to_string()))?;
+            {
+                let mut inner = self.inner.lock().await;
+                if let Some(known) = inner.chain.applied(entry.index) {
+                    if known.fingerprint != fingerprint(&entry.data) {
+                        tracing::warn!(
+                            batch = entry.index,
+                            "the sequencer replaced a batch; scanning from the start"
+                        );
+                        self.rescan(&mut inner);
+                        return Ok(true);
+                    }
+                    continue;
+                }
+                if entry.index != inner.chain.batch_index() {
+                    return Err(contradiction(
+                        "the sequencer left out the batches before it",
+                    ));
+                }
+            }
             self.know_auditors(entry.index, batch.header.assets_root)
                 .await?;
             let mut inner = self.inner.lock().await;
             let inner = &mut *inner;
-            if let Some(known) = inner.chain.applied(entry.index) {
-                if known.fingerprint != fingerprint(&entry.data) {
+            match inner.chain.apply(&batch, &inner.auditors) {
+                Ok(()) => {}
+                Err(ApplyError::UnknownAuditor { slot }) => {
                     tracing::warn!(
                         batch = entry.index,
-                        "the sequencer replaced a batch; scanning from the start"
+                        slot,
+                        "no known auditor key opens our own transaction; reading the keys again"
                     );
-                    self.rescan(inner);
-                    return Ok(true);
+                    inner.forget_auditors();
+                    return Err(WalletError::AssetsUnknown { batch: entry.index });
                 }
-                continue;
+                Err(error) => return Err(contradiction(&error.to_string())),
             }
-            if entry.index != inner.chain.batch_index() {
-                return Err(contradiction(
-                    "the sequencer left out the batches before it",
-                ));
-            }
-            inner
-                .chain
-                .apply(&batch, &inner.auditors)
-                .map_err(|e| contradiction(&e.to_string()))?;
             grew = true;
             self.heights.send_replace(inner.chain.batch_index());
         }
@@ -96,8 +106,6 @@ impl Wallet {
         inner.chain = Chain::new(self.keys.clone(), self.context);
         let assets = inner.assets.iter().map(|info| info.id);
         inner.chain.expect_assets(assets);
-        // The sequencer's word may have added roots.
-        inner.known_roots = BTreeSet::from([inner.assets.root()]);
         inner.settled = 0;
         // L1's clock decides only when all batches on L1 are applied, and none is now.
         inner.l1_time = 0;

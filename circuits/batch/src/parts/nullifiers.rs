@@ -3,11 +3,11 @@
 //! First the subtree of all new leaves (nf, hint) is appended. Then each nullifier is linked: its
 //! low leaf (v, n), with v < nf < n and n = hint, becomes (v, nf).
 //!
-//! **Comparison.** nf, d₁ = nf − v − 1 and d₂ = n − nf − 1 are each looked up as integers below 2¹⁹².
-//! So is v, because every value in a leaf is 0 or a nullifier that some batch looked up. Therefore
-//! nf − v − 1 lies between −2¹⁹² and 2¹⁹² as an integer. A negative one would be an element above
-//! 2¹⁹², so v < nf. And n = nf + 1 + d₂ < 2¹⁹³ is the canonical integer of n, so nf < n. In an
-//! inactive slot all three are 0.
+//! **Comparison.** nf, d₁ = nf − v − 1 and d₂ = n − nf − 1 are each looked up as integers below
+//! 2¹⁹². So is v, because every value in a leaf is 0 or a nullifier that some batch looked up.
+//! Therefore nf − v − 1 lies between −2¹⁹² and 2¹⁹² as an integer. A negative one would be an
+//! element above 2¹⁹², so v < nf. And n = nf + 1 + d₂ < 2¹⁹³ is the canonical integer of n, so nf <
+//! n. In an inactive slot all three are 0.
 
 use ark_ff::{BigInteger, PrimeField, Zero};
 use halo2curves::bn256::Fr;
@@ -73,8 +73,8 @@ fn linked(
     holds.then(|| link.path.root(leaf(nullifier)))
 }
 
-/// Whether low < nullifier < next, all three no wider than the circuit admits. The circuit relies on
-/// the width of `low`, which the tree has.
+/// Whether low < nullifier < next, all three no wider than the circuit admits. The circuit relies
+/// on the width of `low`, which the tree has.
 fn between(low: &ark_bn254::Fr, nullifier: &ark_bn254::Fr, next: &ark_bn254::Fr) -> bool {
     let fits =
         |difference: ark_bn254::Fr| difference.into_bigint().num_bits() as usize <= NULLIFIER_BITS;
@@ -122,8 +122,8 @@ fn append(
     (after, hints, place)
 }
 
-/// Constrains low < nullifier < next if the slot is active. `low` must be below 2¹⁹². In an inactive
-/// slot the nullifier must be 0.
+/// Constrains low < nullifier < next if the slot is active. `low` must be below 2¹⁹². In an
+/// inactive slot the nullifier must be 0.
 pub(crate) fn compare(
     layout: &mut Layout<'_>,
     active: Wire,

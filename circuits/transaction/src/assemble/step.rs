@@ -90,8 +90,8 @@ impl LoanWitness {
         })
     }
 
-    /// Returns the note data: the sealed disclosure of output 0. `lent` is what the lender adds to a
-    /// renewed loan.
+    /// Returns the note data: the sealed disclosure of output 0. `lent` is what the lender adds to
+    /// a renewed loan.
     pub(super) fn note_data(
         &self,
         made: &Note,

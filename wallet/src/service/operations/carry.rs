@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use rand::rngs::OsRng;
-use subrosa_protocol::{
-    asset::AssetId, encoding::fr_to_bytes, keys::Address, transaction::Submission,
-};
+use subrosa_protocol::{asset::AssetId, encoding::fr_to_bytes, transaction::Submission};
 
 use super::{
     super::{
@@ -367,8 +365,7 @@ impl Wallet {
         let malformed = |_| WalletError::Malformed("the stored L1 account is not valid".into());
         match request {
             Request::Transfer { to, memo } => Ok(Intent::Transfer {
-                to: Address::decode(to, self.network)
-                    .map_err(|e| WalletError::BadAddress(e.to_string()))?,
+                to: self.payee(to)?,
                 memo: memo
                     .parse()
                     .map_err(|e: subrosa_protocol::encryption::MemoError| {

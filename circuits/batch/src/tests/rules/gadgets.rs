@@ -6,8 +6,8 @@ use crate::Rule;
 use crate::convert::from_halo2;
 use crate::tests::grid::Grid;
 
-/// The comparison v < nf < n of B7 at the edges of its widths and of the field, for every v that the
-/// tree can hold.
+/// The comparison v < nf < n of B7 at the edges of its widths and of the field, for every v that
+/// the tree can hold.
 #[test]
 fn b7_comparison_is_that_of_integers() {
     use crate::convert::power_of_two;
