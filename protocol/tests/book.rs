@@ -5,9 +5,14 @@ use subrosa_protocol::{
     asset::AssetId,
     domain::Domain,
     element::OwnerId,
-    encoding::fr_to_hex,
+    encoding::{fr_from_bytes, fr_to_bytes, fr_to_hex, scalar_to_bytes},
+    encryption::{
+        AuditRecord, AuditWords, EphemeralKey, PublishedOutputs, Sent, audit_encrypt, audit_packed,
+        auditor_shared, trial_decrypt,
+    },
+    keys::{AuditorKey, Seed, ViewingKey},
     ledger::Ledger,
-    note::Note,
+    note::{Note, dummy_nullifier, nullifier},
     nullifier_tree::maximum,
     poseidon::{hash, hash3},
     transaction::Context,
@@ -20,10 +25,14 @@ const KEYS: &str = include_str!("../vectors/keys.json");
 
 /// Asserts that a row of the book whose first column starts with `label` has this value.
 fn row(label: &str, value: &Fr) {
-    let value = fr_to_hex(value);
+    text(label, &fr_to_hex(value));
+}
+
+/// Asserts the same of a value that is no element.
+fn text(label: &str, value: &str) {
     let found = BOOK
         .lines()
-        .any(|line| line.starts_with(&format!("| {label}")) && line.contains(&value));
+        .any(|line| line.starts_with(&format!("| {label}")) && line.contains(value));
     assert!(found, "{label}: {value}");
 }
 
@@ -87,5 +96,96 @@ fn keys_and_the_batch_of_the_book_are_those_of_the_files() {
         for value in values {
             assert!(BATCH.contains(value) || KEYS.contains(value), "{value}");
         }
+    }
+}
+
+/// The payment of the book, from seed 00… to seed 01…, audited by seed ff….
+#[test]
+fn the_payment_of_the_book_is_the_codes() {
+    let asset = AssetId(2);
+    let [sender, payee] = [0, 1].map(|byte| ViewingKey::from_seed(&Seed::from_bytes([byte; 32])));
+    let auditor = AuditorKey::from_seed(&Seed::from_bytes([0xff; 32]));
+    let input = Note::cash(asset, 1030, sender.owner, sender.deposit_rcm(7));
+    let dummy = |rcm: u64| Note::cash(asset, 0, sender.owner, Fr::from(rcm));
+    let spent = [input, dummy(1), dummy(2)].map(|note| note.commitment());
+    for (i, commitment) in spent.iter().enumerate() {
+        row(&format!("commitment of input {i}"), commitment.element());
+    }
+    let [first, second, third] = spent;
+    let message = [sender.nk, first.into(), Fr::from(3u64)];
+    row(
+        "H(NULLIFIER; nk, cm, 3)",
+        &hash(Domain::Nullifier, &message),
+    );
+    let nullifiers = [
+        nullifier(&sender.nk, &first, 3),
+        dummy_nullifier(&sender.nk, &second, 0),
+        dummy_nullifier(&sender.nk, &third, 0),
+    ];
+    for (i, nullifier) in ["₀", "₁", "₂"].into_iter().zip(nullifiers) {
+        text(&format!("nf{i}"), &nullifier.to_string());
+    }
+
+    let ephemeral = EphemeralKey::new(&sender.ovk, &nullifiers);
+    let esk = fr_from_bytes(&scalar_to_bytes(ephemeral.scalar())).unwrap();
+    row("esk", &esk);
+    row("E.y", &ephemeral.y());
+    row("S₀.y", &ephemeral.shared(&payee.pk));
+    row("T.y", &ephemeral.shared(&auditor.public()));
+    let memo = "invoice 2026-11".parse().unwrap();
+    let notes = [
+        ephemeral.payment(payee.owner, asset, 1000, &memo),
+        ephemeral.change(1, sender.owner, asset, 23),
+        ephemeral.change(2, sender.owner, asset, 0),
+    ];
+    let tag = sender.owner.tag();
+    for (i, (digit, note)) in ["₀", "₁", "₂"].into_iter().zip(&notes).enumerate() {
+        row(&format!("rcm{digit}"), &note.rcm);
+        row(&format!("cm{digit}"), note.commitment().element());
+        row(&format!("plaintext of A{digit}"), &audit_packed(note, tag));
+        let ciphertext = audit_encrypt(&ephemeral, &auditor.public(), note, tag);
+        row(&format!("A{digit}"), &ciphertext.note);
+        if i < 2 {
+            row(&format!("O{digit}"), &ciphertext.owner);
+        }
+    }
+    text("sender's bits", &tag.to_string());
+    let audit = AuditWords::join(
+        notes
+            .each_ref()
+            .map(|note| audit_encrypt(&ephemeral, &auditor.public(), note, tag)),
+    );
+    let note_data = ephemeral.seal(&payee.pk, &notes[0], &memo);
+    for (i, word) in ["₀", "₁", "₂"].into_iter().zip(note_data.to_words()) {
+        row(&format!("P{i}"), &word);
+    }
+
+    // The calldata, line by line as the book prints them.
+    let published = PublishedOutputs {
+        ephemeral: ephemeral.y(),
+        nullifiers,
+        commitments: notes.each_ref().map(Note::commitment),
+        audit,
+        note_data,
+    };
+    let mut lines: Vec<Vec<u8>> = nullifiers.map(|nf| nf.to_bytes().to_vec()).to_vec();
+    lines.extend(published.commitments.map(|cm| cm.to_bytes().to_vec()));
+    lines.push(fr_to_bytes(&published.ephemeral).to_vec());
+    lines.extend(audit.0.map(|word| fr_to_bytes(&word).to_vec()));
+    lines.extend(note_data.0.chunks(31).map(<[u8]>::to_vec));
+    assert_eq!(lines.concat().len(), 431);
+    let text: Vec<String> = lines.iter().map(hex::encode).collect();
+    assert!(BOOK.contains(&text.join("\n")), "{}", text.join("\n"));
+
+    // Each party reads its part.
+    let found = trial_decrypt(&payee, &published).unwrap();
+    assert_eq!((found.note, found.memo), (notes[0], memo));
+    let sent = Sent::read(&sender, &published, &[auditor.public()]).unwrap();
+    assert_eq!(sent.change(), [Some(notes[1]), Some(notes[2])]);
+    assert_eq!(sent.payment().unwrap().note, notes[0]);
+    let shared = auditor_shared(&auditor, &published.ephemeral).unwrap();
+    for (i, commitment) in published.commitments.iter().enumerate() {
+        let record = AuditRecord::open(&shared, asset, 1030, i, commitment, &audit).unwrap();
+        assert_eq!((record.value, record.sender), (notes[i].value, tag));
     }
 }
