@@ -384,7 +384,7 @@ fn b14_data() {
         refused(Rule::B14, &[], |_| {}, |public| public[i] += one());
     }
     // Commitment and evaluation of words other than the statement's.
-    for word in [0, 5, 7, 8, 17, 40, 111] {
+    for word in [0, 5, 7, 8, 17, 40, 83] {
         let mut words = base().data_words();
         words[word] += one();
         let c = subrosa_protocol::batch::data_commitment(&words);
