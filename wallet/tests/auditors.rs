@@ -35,6 +35,15 @@ async fn sent(wallet: &Party) -> Vec<Value> {
     sent.map(|line| line["amount"].clone()).collect()
 }
 
+/// Returns the history without the addresses, which a restored wallet has not learnt.
+async fn history(wallet: &Party) -> Value {
+    let mut history = wallet.get("/v1/history").await;
+    for line in history.as_array_mut().unwrap() {
+        line["counterparty_address"] = Value::Null;
+    }
+    history
+}
+
 /// Two payments under two keys, both of which were replaced since. A running wallet, one that
 /// restarts and one that is restored from the seed show the same.
 #[tokio::test(flavor = "multi_thread")]
@@ -58,15 +67,15 @@ async fn payments_under_replaced_keys_stay_in_the_history() {
 
     let left = units(DOLLAR, "12") - 2 * FEE;
     wallet.comes_to_hold(DOLLAR, (left, 0)).await;
-    let history = wallet.get("/v1/history").await;
-    assert_eq!(sent(&wallet).await.len(), 2, "{history}");
+    let before = history(&wallet).await;
+    assert_eq!(sent(&wallet).await.len(), 2, "{before}");
     wallet.stop().await;
 
     for place in ["home", "restored"] {
         let path = directory.path().join(place);
         let mut again = Party::open(&market, &sequencer, &path, 1).await;
         again.comes_to_hold(DOLLAR, (left, 0)).await;
-        assert_eq!(again.get("/v1/history").await, history, "{place}");
+        assert_eq!(history(&again).await, before, "{place}");
         again.stop().await;
     }
 }
