@@ -3,6 +3,7 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+use ark_ed_on_bn254::EdwardsAffine;
 use rand::{SeedableRng as _, rngs::StdRng};
 use subrosa_protocol::{
     Fr,
@@ -37,6 +38,8 @@ pub(crate) struct World {
     pub(crate) snapshot: Option<PriceSnapshot>,
     /// First second of transactions; by default the last batch's time.
     pub(crate) not_before: Option<u64>,
+    /// Every key that the assets' auditors have had.
+    pub(crate) keys: AuditorKeys,
 }
 
 /// A wallet's keys and view of the chain.
@@ -49,7 +52,7 @@ pub(crate) struct Party {
 impl World {
     pub(crate) fn new() -> Self {
         let auditor = AuditorKey::from_seed(&Seed::from_bytes([99; 32])).public();
-        let assets = [(DOLLAR, [1; 20], auditor), (GOLD, [2; 20], unaudited())]
+        let assets: AssetTree = [(DOLLAR, [1; 20], auditor), (GOLD, [2; 20], unaudited())]
             .map(|(id, token, auditor)| AssetInfo {
                 id,
                 token,
@@ -64,6 +67,7 @@ impl World {
             rollup: [7; 20],
         }
         .word();
+        let keys = AuditorKeys::from(&assets);
         Self {
             ledger: Ledger::new(),
             assets,
@@ -73,7 +77,15 @@ impl World {
             time: NOW,
             snapshot: None,
             not_before: None,
+            keys,
         }
+    }
+
+    /// Gives an asset another auditor.
+    pub(crate) fn rotate(&mut self, asset: AssetId, auditor: EdwardsAffine) {
+        let info = *self.assets.get(asset).unwrap();
+        self.assets.insert(AssetInfo { auditor, ..info });
+        self.keys.rotate(asset, auditor);
     }
 
     pub(crate) fn party(&self, seed: u8) -> Party {
@@ -92,7 +104,7 @@ impl World {
     }
 
     pub(crate) fn auditors(&self) -> AuditorKeys {
-        AuditorKeys::from(&self.assets)
+        self.keys.clone()
     }
 
     /// Returns the prices of the next batch: the snapshot, or those of the last batch.
