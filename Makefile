@@ -9,7 +9,7 @@ KILLS ?= 200
 SUBROSA = target/release/subrosa
 
 .PHONY: help build demo test test-rust test-crates test-e2e test-long test-contracts test-snarkjs fuzz \
-	check-cuda lint book audit contracts bench clean
+	check-cuda lint book test-book audit contracts bench clean
 
 help:
 	@echo "make demo [L1=anvil] [SCENARIO=swap|collateral]"
@@ -19,6 +19,7 @@ help:
 	@echo "                       slow suites: random faults of L1, kill -9, long schedules"
 	@echo "make lint              formatting, clippy, rustdoc, wording"
 	@echo "make book              the specification as a book in target/book, with a check of all links"
+	@echo "make test-book         an implementation from the book alone, against the test vectors"
 	@echo "make fuzz [FUZZ_SECONDS=20] fuzz the decoders of untrusted bytes (needs nightly Rust, cargo-fuzz)"
 	@echo "make check-cuda        build and lint the GPU engine (no GPU needed; nvcc from pip if there is none)"
 	@echo "make contracts         recompile the contracts and their committed artifacts"
@@ -32,7 +33,7 @@ demo: build
 	@if [ "$(L1)" = anvil ]; then scripts/prepare --contracts; fi
 	@$(SUBROSA) demo --scenario $(SCENARIO) --l1 $(L1)
 
-test: lint book audit test-contracts test-rust test-snarkjs fuzz
+test: lint book test-book audit test-contracts test-rust test-snarkjs fuzz
 
 lint:
 	@scripts/prepare --documents
@@ -45,6 +46,11 @@ lint:
 
 book:
 	scripts/book
+
+# The implementation that was written from the book alone, against the book's values and the vectors.
+test-book:
+	@scripts/prepare --documents
+	scripts/check-vectors
 
 audit:
 	@scripts/prepare --contracts

@@ -235,7 +235,7 @@ impl SlotWitness {
     }
 }
 
-/// Returns words 4, 5 and 7–28 of a transaction.
+/// Returns words 4, 5 and 7–21 of a transaction.
 #[must_use]
 pub fn data_words_of(words: &[Fr; WORDS]) -> [Fr; SLOT_WORDS] {
     let [withdrawal, rest] = word::PUBLISHED;

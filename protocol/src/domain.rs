@@ -40,7 +40,7 @@ domains! {
     Transaction = 9,
     /// Schnorr challenge: R.x, R.y, ak.x, ak.y, digest.
     Signature = 10,
-    /// Pads of an auditor ciphertext: S.y, cm; three outputs.
+    /// Pads of an auditor ciphertext: T.y, cm; two outputs.
     Audit = 11,
     /// Deployment: chain id, rollup address, version.
     Context = 12,

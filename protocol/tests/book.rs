@@ -2,9 +2,9 @@
 
 use subrosa_protocol::{
     Fr,
-    asset::AssetId,
+    asset::{AssetId, AssetInfo, AssetTree, Stop},
     domain::Domain,
-    element::OwnerId,
+    element::{Anchor, OwnerId},
     encoding::{fr_from_bytes, fr_to_bytes, fr_to_hex, scalar_to_bytes},
     encryption::{
         AuditRecord, AuditWords, EphemeralKey, PublishedOutputs, Sent, audit_encrypt, audit_packed,
@@ -15,13 +15,19 @@ use subrosa_protocol::{
     note::{Note, dummy_nullifier, nullifier},
     nullifier_tree::maximum,
     poseidon::{hash, hash3},
-    transaction::Context,
-    tree::empty_root,
+    transaction::{Context, Header, Kind, Transaction},
+    tree::{NoteTree, empty_root},
 };
 
 const BOOK: &str = include_str!("../../spec/src/vectors.md");
 const BATCH: &str = include_str!("../vectors/batch.json");
 const KEYS: &str = include_str!("../vectors/keys.json");
+
+/// The rollup of the book's examples.
+const CONTEXT: Context = Context {
+    chain_id: 31_337,
+    rollup: [0x5b; 20],
+};
 
 /// Asserts that a row of the book whose first column starts with `label` has this value.
 fn row(label: &str, value: &Fr) {
@@ -40,6 +46,13 @@ fn numbers<const N: usize>() -> [Fr; N] {
     std::array::from_fn(|i| Fr::from(1 + i as u64))
 }
 
+/// Asserts the outputs of a hash of the first numbers, which have one row each.
+fn outputs<const N: usize>(domain: Domain, label: &str, names: &[&str]) {
+    for (name, output) in names.iter().zip(hash3(domain, &numbers::<N>())) {
+        row(&format!("{label}, {name} output"), &output);
+    }
+}
+
 #[test]
 fn hashes_and_notes_of_the_book_are_computed() {
     row(
@@ -51,14 +64,26 @@ fn hashes_and_notes_of_the_book_are_computed() {
         "H(STATE; 1, 2, 3, 4, 5, 6)",
         &hash(Domain::State, &numbers::<6>()),
     );
-    let [first, second, _] = hash3(Domain::Delivery, &numbers::<3>());
-    row("H(DELIVERY; 1, 2, 3), first", &first);
-    row("H(DELIVERY; 1, 2, 3), second", &second);
-    let context = Context {
-        chain_id: 31_337,
-        rollup: [0x5b; 20],
-    };
-    row("H(CONTEXT;", &context.word());
+    let pair = ["first", "second"];
+    outputs::<3>(Domain::Delivery, "H(DELIVERY; 1, 2, 3)", &pair);
+    outputs::<4>(Domain::Loan, "H(LOAN; 1, 2, 3, 4)", &pair);
+    outputs::<4>(Domain::Opening, "H(OPENING; 1, 2, 3, 4)", &pair);
+    let three = ["first", "second", "third"];
+    outputs::<2>(Domain::Step, "H(STEP; 1, 2)", &three);
+    row(
+        "H(ASSET_LEAF; 1, 2, 3)",
+        &hash(Domain::AssetLeaf, &numbers::<3>()),
+    );
+    row("H(TERMS; 1, 2, 3, ", &hash(Domain::Terms, &numbers::<8>()));
+    row(
+        "H(POSITION; 1, 2, 3)",
+        &hash(Domain::Position, &numbers::<3>()),
+    );
+    row(
+        "H(SNAPSHOT; 1, 2, 3, ",
+        &hash(Domain::Snapshot, &numbers::<18>()),
+    );
+    row("H(CONTEXT;", &CONTEXT.word());
     let note = Note::cash(
         AssetId(2),
         1000,
@@ -114,9 +139,16 @@ fn the_payment_of_the_book_is_the_codes() {
     let [first, second, third] = spent;
     let message = [sender.nk, first.into(), Fr::from(3u64)];
     row(
-        "H(NULLIFIER; nk, cm, 3)",
+        "H(NULLIFIER; nk, cm of input 0, 3)",
         &hash(Domain::Nullifier, &message),
     );
+    for (i, commitment) in [(1, second), (2, third)] {
+        let message = [sender.nk, commitment.into(), Fr::from(0u64)];
+        row(
+            &format!("H(NULLIFIER_DUMMY; nk, cm of input {i}, 0)"),
+            &hash(Domain::NullifierDummy, &message),
+        );
+    }
     let nullifiers = [
         nullifier(&sender.nk, &first, 3),
         dummy_nullifier(&sender.nk, &second, 0),
@@ -176,6 +208,39 @@ fn the_payment_of_the_book_is_the_codes() {
     assert_eq!(lines.concat().len(), 431);
     let text: Vec<String> = lines.iter().map(hex::encode).collect();
     assert!(BOOK.contains(&text.join("\n")), "{}", text.join("\n"));
+
+    // The words that L1 does not see, and the digest.
+    let zero = Fr::from(0u64);
+    let info = AssetInfo {
+        id: asset,
+        token: [0x22; 20],
+        flags: 0,
+        auditor: auditor.public(),
+        stop: Stop::default(),
+    };
+    row("packed of the asset", &info.packed());
+    row("leaf of the asset", &info.leaf());
+    let tree = NoteTree::from_leaves(vec![zero, zero, zero, first.into()]).unwrap();
+    row("note root", &tree.root());
+    let header = Header::new(Kind::Transfer, asset, 7, 1_800_000_600).unwrap();
+    let transaction = Transaction {
+        anchor: Anchor::of(&tree.root(), &zero),
+        assets_root: AssetTree::from_iter([info]).root(),
+        header: header.valid_from(1_800_000_000).unwrap(),
+        withdrawal: None,
+        terms: Fr::from(6u64),
+        nullifiers,
+        commitments: published.commitments,
+        ephemeral: published.ephemeral,
+        audit,
+        note_data,
+    };
+    let words = transaction.words(&CONTEXT.word());
+    for (i, word) in words.iter().take(7).enumerate() {
+        row(&format!("word {i}, "), word);
+    }
+    let digest = transaction.digest(&CONTEXT.word());
+    row("digest x of the 22 words", &digest.into());
 
     // Each party reads its part.
     let found = trial_decrypt(&payee, &published).unwrap();

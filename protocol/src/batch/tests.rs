@@ -9,6 +9,12 @@ use crate::transaction::Context;
 
 /// A second batch: two of four slots in use, one of them a withdrawal, and three deposits.
 fn sample() -> (BatchWitness, Vec<crate::transaction::Transaction>) {
+    let (_, witness, transactions) = sample_on_ledger();
+    (witness, transactions)
+}
+
+/// The same batch, with the ledger before it.
+fn sample_on_ledger() -> (Ledger, BatchWitness, Vec<crate::transaction::Transaction>) {
     let rng = &mut rng(2026);
     let mut ledger = Ledger::new();
     let first = transaction(rng, ledger.state().note_root, false);
@@ -27,8 +33,9 @@ fn sample() -> (BatchWitness, Vec<crate::transaction::Transaction>) {
         prices,
         ..input(Shape::S4, transactions.clone(), deposits)
     };
+    let before = ledger.clone();
     let witness = ledger.execute(batch, &config()).unwrap();
-    (witness, transactions)
+    (before, witness, transactions)
 }
 
 #[test]
@@ -346,12 +353,38 @@ fn leaves_are_where_the_header_says() {
     assert_eq!(ledger.notes().leaf(at), Fr::from(deposits[0].commitment()));
 }
 
+/// Returns all three trees of a small ledger. A leaf of the note tree that is 0 is left out.
+fn trees(ledger: &Ledger) -> Value {
+    let zero = Fr::from(0u64);
+    let notes = ledger.notes().leaves().iter().enumerate();
+    let notes: Vec<Value> = notes
+        .filter(|(_, leaf)| **leaf != zero)
+        .map(|(index, leaf)| json!({ "index": index, "leaf": fr_to_hex(leaf) }))
+        .collect();
+    let members = ledger.nullifiers().members();
+    let members: Vec<Value> = members
+        .map(|(index, value)| json!({ "index": index, "value": fr_to_hex(&value) }))
+        .collect();
+    let history: Vec<String> = ledger.history().leaves().iter().map(fr_to_hex).collect();
+    json!({ "noteLeaves": notes, "nullifiers": members, "historyLeaves": history })
+}
+
 /// Returns the values that the Solidity tests compare with.
 fn vector() -> Value {
-    let (witness, transactions) = sample();
+    let (before, witness, transactions) = sample_on_ledger();
     let batch = witness.published().unwrap();
     let words = witness.data_words();
     let z = witness.challenge();
+    let posted: Vec<PostedDeposit> = batch
+        .deposits
+        .iter()
+        .zip([0x11, 0x22, 0x33])
+        .map(|(deposit, byte)| PostedDeposit {
+            depositor: [byte; 20],
+            deposit: *deposit,
+            is_taken_back: false,
+        })
+        .collect();
     let [old, new, c, _, y] = witness.instances(&z);
     let hex_of = |bytes: &[u8]| format!("0x{}", hex::encode(bytes));
     let context = Context {
@@ -389,6 +422,8 @@ fn vector() -> Value {
             "packed": fr_to_hex(&deposit.words()[0]),
             "commitment": deposit.commitment().to_string(),
         })).collect::<Vec<_>>(),
+        "before": trees(&before),
+        "depositsData": hex_of(&PostedDeposit::write_all(&posted)),
         "transactionData": hex_of(&batch.transaction_data()),
         "withdrawalData": hex_of(&batch.withdrawal_data()),
         "words": words.iter().map(fr_to_hex).collect::<Vec<_>>(),

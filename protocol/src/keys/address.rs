@@ -93,7 +93,7 @@ impl Address {
     pub fn encode(&self, network: Network) -> String {
         let prefix = Hrp::parse(network.prefix()).expect("both prefixes are valid");
         bech32::encode_lower::<Bech32m>(prefix, &self.to_bytes())
-            .expect("115 characters are below the code length of 1023")
+            .expect("116 characters are below the code length of 1023")
     }
 
     /// Reads the text of an address for `network`. As bech32m requires, text all in upper case is
