@@ -21,7 +21,7 @@ use subrosa_protocol::{
     batch::Shape,
     element::{NoteCommitment, Nullifier},
     encoding::fr_to_bytes,
-    layout::calldata::DEPOSIT_LEN,
+    layout::calldata::{DEPOSIT_LEN, WORDS},
     ledger::{BatchInput, Config, Deposit, Ledger},
     proof::ProofBytes,
     transaction::Transaction,
@@ -645,10 +645,12 @@ async fn aliases(stage: &Stage, fixture: &Fixture) -> anyhow::Result<()> {
             not_canonical,
         )
         .await?;
-    for place in [0, 3, 6, 15] {
+    // A commitment, the ephemeral key, and audit words. A nullifier has one encoding.
+    for place in [0, 3, 4, 8] {
         let change = |call: &mut Rollup::submitBatchCall| {
             let mut data = call.slotsData.to_vec();
-            let bytes = &mut data[32 * place..32 * place + 32];
+            let at = WORDS.start + 32 * place;
+            let bytes = &mut data[at..at + 32];
             let alias = U256::from_be_slice(bytes) + modulus();
             bytes.copy_from_slice(&alias.to_be_bytes::<32>());
             call.slotsData = data.into();
