@@ -6,11 +6,8 @@
 
 mod world;
 
-use subrosa_protocol::encryption::EphemeralKey;
 use subrosa_protocol::{
-    Fr,
     asset::AssetId,
-    element::Nullifier,
     keys::{Seed, SpendKey},
     loan::{Agreement, CURE, End, LAPSE, LAPSE_AGE, Loan, OPENING_AGE, PartyKeys, RAMP_BITS},
     market::{MARKETS, Market, Markets, Price, PriceSnapshot},
