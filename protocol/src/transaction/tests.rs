@@ -117,9 +117,9 @@ fn words_with_stray_bits_are_refused() {
     assert_eq!(refuse(3, words[3] + big), overflow("header"));
     assert_eq!(refuse(4, words[4] + big), overflow("withdraw target"));
     assert_eq!(refuse(5, words[5] + big), overflow("withdraw amount"));
-    for nullifier in 7..10 {
-        let above = words[nullifier] + Fr::from(1u128 << 96) * Fr::from(1u128 << 96);
-        assert_eq!(refuse(nullifier, above), overflow("nullifier"));
+    let above = Fr::from(1u128 << 96) * Fr::from(1u128 << 96);
+    for (i, nullifier) in words[7..10].iter().enumerate() {
+        assert_eq!(refuse(7 + i, *nullifier + above), overflow("nullifier"));
     }
     assert_eq!(refuse(19, -Fr::from(1u64)), overflow("note data"));
     assert_eq!(refuse(21, Fr::from(1u128 << 72)), overflow("note data"));

@@ -261,7 +261,7 @@ impl Chain {
                 Some(Role::Lender) => beside(batch, slot, agreement.borrower_side),
                 None => None,
             };
-            if !ours.is_some_and(|slot| sent[slot].is_some()) {
+            if ours.is_none_or(|slot| sent[slot].is_none()) {
                 continue;
             }
             let note = terms.delivery(agreement.borrower_side);
