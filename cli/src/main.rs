@@ -13,6 +13,7 @@ mod sequencer;
 mod setup;
 mod wallet;
 
+use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
@@ -68,8 +69,12 @@ fn main() -> anyhow::Result<()> {
     // Each failed connection repeats this line, and the error of whoever connects has the reason.
     let quiet = "rustls_platform_verifier::verification=off".parse()?;
     let filter = EnvFilter::try_new(&cli.log)?.add_directive(quiet);
-    let text =
-        (!cli.log_json).then(|| tracing_subscriber::fmt::layer().with_writer(std::io::stderr));
+    let text = (!cli.log_json).then(|| {
+        tracing_subscriber::fmt::layer()
+            // Colours would be noise in a file.
+            .with_ansi(std::io::stderr().is_terminal())
+            .with_writer(std::io::stderr)
+    });
     let json = cli.log_json.then(|| {
         tracing_subscriber::fmt::layer()
             .json()

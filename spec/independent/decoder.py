@@ -29,10 +29,10 @@ from checks import check
 def print_calldata():
     """The fields of three strings on standard input (see the head of this file)."""
     try:
-        lines = [unhex(line.strip()) for line in sys.stdin.read().split("\n")]
-        if any(lines[3:]):
-            raise FormError("more than three lines")
-        parts = parse_calldata(*(lines + [b"", b""])[:3])
+        lines = sys.stdin.read().splitlines()
+        if len(lines) != 3:
+            raise FormError(f"expected three lines of hex, found {len(lines)}")
+        parts = parse_calldata(*(unhex(line.strip()) for line in lines))
     except ValueError as error:
         print(f"malformed: {error}", file=sys.stderr)
         return 2

@@ -298,10 +298,13 @@ impl Store {
     ) -> Result<(), SetupError> {
         let failed = |source| SetupError::io(&self.dir.join(MANIFEST), source);
         let mut manifest = self.manifest()?;
-        let replaced: Vec<Entry> = entries
-            .into_iter()
-            .filter_map(|(name, entry)| manifest.entries.insert(name, entry))
-            .collect();
+        let mut replaced = Vec::new();
+        for (name, entry) in entries {
+            if let Some(old) = manifest.entries.insert(name.clone(), entry) {
+                tracing::warn!(keys = %name, "replaced: those before were of another circuit");
+                replaced.push(old);
+            }
+        }
         self.write_manifest(&manifest)?;
         File::open(&self.dir)
             .and_then(|dir| dir.sync_all())
