@@ -19,8 +19,9 @@ use crate::transaction::WORDS;
 use crate::tree::{DEPTH, MerklePath};
 
 pub use crate::nullifier_tree::LinkWitness;
+pub use crate::transaction::PublishedTransaction;
 pub use posted::PostedDeposit;
-pub use published::{DATA_LEN, PublishedBatch, PublishedTransaction, WITHDRAWAL_LEN};
+pub use published::{DATA_LEN, PublishedBatch, WITHDRAWAL_LEN};
 
 /// Number of data words before the deposits.
 pub const HEADER_WORDS: usize = batch_word::COUNT;

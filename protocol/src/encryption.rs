@@ -119,9 +119,7 @@ impl EphemeralKey {
         let key = self.payload_key(&note.owner, note.asset, note.value);
         payload::seal(&key, &self.shared(pk), &self.y(), note, memo)
     }
-}
 
-impl EphemeralKey {
     /// Returns the key of the payload for this owner, asset and amount.
     fn payload_key(&self, owner: &OwnerId, asset: AssetId, value: u128) -> payload::Key {
         payload::Key::derive(&self.ovk, &self.y(), owner, asset, value)

@@ -1,6 +1,7 @@
 //! Transactions: words, digest and wire form (spec: *Transaction*).
 
 mod codec;
+mod published;
 
 use ark_bn254::Fr;
 use serde::{Deserialize, Serialize};
@@ -15,8 +16,8 @@ use crate::poseidon::hash;
 use crate::swap::Side;
 
 pub use crate::encoding::CodecError;
-pub(crate) use codec::Data;
 pub use codec::Submission;
+pub use published::PublishedTransaction;
 
 /// Number of words of a transaction.
 pub const WORDS: usize = word::COUNT;
@@ -331,6 +332,19 @@ impl Transaction {
         Ok((words[word::CONTEXT], transaction))
     }
 
+    /// Returns the part that L1 receives.
+    #[must_use]
+    pub fn published(&self) -> PublishedTransaction {
+        PublishedTransaction {
+            withdrawal: self.withdrawal,
+            nullifiers: self.nullifiers,
+            commitments: self.commitments,
+            ephemeral: self.ephemeral,
+            audit: self.audit,
+            note_data: self.note_data,
+        }
+    }
+
     /// Returns H(TRANSACTION; words): the identity of the transaction and the single public input
     /// of its proof.
     #[must_use]
@@ -346,12 +360,12 @@ pub fn digest(words: &[Fr; WORDS]) -> TransactionDigest {
 }
 
 /// Copies a slice of exactly `N` words.
-pub(crate) fn copied<const N: usize>(words: &[Fr]) -> [Fr; N] {
+fn copied<const N: usize>(words: &[Fr]) -> [Fr; N] {
     std::array::from_fn(|i| words[i])
 }
 
 /// Reads the three nullifiers.
-pub(crate) fn nullifiers_from_words(words: &[Fr]) -> Result<[Nullifier; 3], CodecError> {
+fn nullifiers_from_words(words: &[Fr]) -> Result<[Nullifier; 3], CodecError> {
     let read = |i: usize| {
         Nullifier::try_from(words[i]).map_err(|_| CodecError::Overflow { field: "nullifier" })
     };
@@ -359,7 +373,7 @@ pub(crate) fn nullifiers_from_words(words: &[Fr]) -> Result<[Nullifier; 3], Code
 }
 
 /// Reads note data from its words.
-pub(crate) fn note_data_from_words(words: &[Fr]) -> Result<NoteData, CodecError> {
+fn note_data_from_words(words: &[Fr]) -> Result<NoteData, CodecError> {
     NoteData::from_words(&copied(words)).map_err(|error| match error {
         NoteDataError::TooWide(_) => CodecError::Overflow { field: "note data" },
     })

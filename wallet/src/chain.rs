@@ -476,7 +476,8 @@ impl Chain {
                 let all = all.get_or_init(|| auditors.all());
                 let likely = assets.into_iter().flat_map(|asset| auditors.of(asset));
                 let sent = Sent::read(&self.keys, published, likely.chain(all));
-                if sent.is_none() && self.owns_any(&published.nullifiers) {
+                let spends = || published.nullifiers.iter().any(|nf| self.owns(nf));
+                if sent.is_none() && spends() {
                     // Only another program with this seed can have made it, and only that program
                     // knows the blinding of its change.
                     tracing::warn!(
@@ -490,10 +491,6 @@ impl Chain {
                 }
             })
             .collect()
-    }
-
-    fn owns_any(&self, nullifiers: &[Nullifier]) -> bool {
-        nullifiers.iter().any(|nullifier| self.owns(nullifier))
     }
 
     /// Marks our notes that the batch spends. Returns for each transaction whether it spends one.

@@ -10,7 +10,7 @@ use subrosa_protocol::{
     asset::AssetId,
     keys::{Seed, SpendKey},
     loan::{Agreement, CURE, End, LAPSE, LAPSE_AGE, Loan, OPENING_AGE, PartyKeys, RAMP_BITS},
-    market::{MARKETS, Market, Markets, Price, PriceSnapshot},
+    market::Price,
     swap::{Salt, Side},
     transaction::{Kind, Transaction},
 };
@@ -20,51 +20,13 @@ use subrosa_wallet::{
     loans::{Action, Role, StepError},
     times::down,
 };
-use world::{DOLLAR, FEE, GOLD, NOW, Party, World, deposit, held};
+use world::{DOLLAR, FEE, GOLD, NOW, Party, World, deposit, held, range, snapshot};
 
-const ONE: u128 = 1_000_000_000_000_000_000;
 const DAY: u64 = 86_400;
 /// Last second of the opening, from which interest runs.
 const START: u64 = NOW + 90;
 /// Time of the first step after the opening.
 const OPENED: u64 = START + 110;
-
-/// Gold secures dollars in market 3, dollars secure gold in market 4. Gold is worth `price` percent
-/// of a dollar.
-fn snapshot(price: u128, time: u64) -> PriceSnapshot {
-    range([price; 2], time)
-}
-
-/// As [`snapshot`], with a low and a high price of gold.
-fn range([low, high]: [u128; 2], time: u64) -> PriceSnapshot {
-    let market = |collateral, debt| Market {
-        collateral,
-        debt,
-        haircut: 500,
-        initial: 12_500,
-        maintenance: 11_000,
-        bonus: 500,
-        max_age: 3_600,
-    };
-    let mut markets = Markets::default();
-    markets.0[3] = Some(market(GOLD, DOLLAR));
-    markets.0[4] = Some(market(DOLLAR, GOLD));
-    let mut prices = [Price::default(); MARKETS];
-    prices[3] = Price {
-        low: low * (ONE / 100),
-        high: high * (ONE / 100),
-    };
-    prices[4] = Price {
-        low: ONE * 100 / high,
-        high: ONE * 100 / low,
-    };
-    PriceSnapshot {
-        time,
-        previous: time - 60,
-        markets,
-        prices,
-    }
-}
 
 /// The start of a test: Alice borrows 1,000 from Bob against 700.
 struct Scene {

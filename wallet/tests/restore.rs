@@ -17,7 +17,6 @@ use subrosa_protocol::{
     encryption::{AuditRecord, auditor_shared},
     keys::{AuditorKey, Seed},
     loan::{Agreement, Loan, PartyKeys},
-    market::{MARKETS, Market, Markets, Price, PriceSnapshot},
     note::Note,
     swap::{Exchange, Leg, Salt, Side, Terms},
     transaction::Transaction,
@@ -26,34 +25,11 @@ use subrosa_wallet::{
     compose::{ComposeError, Intent},
     loans::{Action, HeldLoan},
 };
-use world::{DOLLAR, FEE, GOLD, Party, World, deposit, held};
+use world::{DOLLAR, FEE, GOLD, Party, World, deposit, held, snapshot};
 
-const ONE: u128 = 1_000_000_000_000_000_000;
 const DAY: u64 = 86_400;
 /// Batches of a life.
 const BATCHES: usize = 50;
-
-/// Gold secures dollars in market 3, at this many hundredths of a dollar.
-fn snapshot(price: u128, time: u64) -> PriceSnapshot {
-    let mut markets = Markets::default();
-    markets.0[3] = Some(Market {
-        collateral: GOLD,
-        debt: DOLLAR,
-        haircut: 500,
-        initial: 12_500,
-        maintenance: 11_000,
-        bonus: 500,
-        max_age: 3_600,
-    });
-    let mut prices = [Price::default(); MARKETS];
-    prices[3] = Price::flat(price * (ONE / 100));
-    PriceSnapshot {
-        time,
-        previous: time - 60,
-        markets,
-        prices,
-    }
-}
 
 /// Two institutions and their auditors.
 struct Life {
@@ -61,7 +37,7 @@ struct Life {
     parties: [Party; 2],
     deposits: [u64; 2],
     auditors: Vec<(AssetId, AuditorKey)>,
-    /// What entered and did not leave, by asset.
+    /// Holds the amount that entered and did not leave, by asset.
     inside: BTreeMap<AssetId, u128>,
     rng: StdRng,
     /// Kinds of actions that were carried out.

@@ -5,12 +5,10 @@ use ark_bn254::Fr;
 
 use super::{BatchHeader, HEADER_WORDS, SLOT_WORDS, Shape};
 use crate::asset::AssetId;
-use crate::element::{NoteCommitment, Nullifier};
 use crate::encoding::{CodecError, Reader, Writer};
-use crate::encryption::{AuditWords, NOTE_DATA_LEN, NoteData};
-use crate::layout::{batch_word, calldata, slot_word};
+use crate::layout::{batch_word, calldata};
 use crate::state::Deposit;
-use crate::transaction::{Data, Withdrawal, copied, note_data_from_words, nullifiers_from_words};
+use crate::transaction::{PublishedTransaction, Withdrawal};
 
 /// Bytes of a transaction in the data: three nullifiers of 24 bytes, nine words of 32, note data.
 pub const DATA_LEN: usize = calldata::TRANSACTION_LEN;
@@ -18,91 +16,8 @@ pub const DATA_LEN: usize = calldata::TRANSACTION_LEN;
 /// Bytes of a withdrawal in the data: slot 1, asset 2, recipient 20, amount 16.
 pub const WITHDRAWAL_LEN: usize = calldata::WITHDRAWAL_LEN;
 
-const _: () = assert!(calldata::NOTE_DATA.end - calldata::NOTE_DATA.start == NOTE_DATA_LEN);
-
 /// First byte of an encoded batch.
 const VERSION: u8 = 2;
-
-/// The published part of a transaction.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PublishedTransaction {
-    /// Withdrawal, if the transaction makes one.
-    pub withdrawal: Option<Withdrawal>,
-    /// Nullifiers of the inputs.
-    pub nullifiers: [Nullifier; 3],
-    /// Commitments of the outputs.
-    pub commitments: [NoteCommitment; 3],
-    /// y of the ephemeral point.
-    pub ephemeral: Fr,
-    /// Auditor ciphertexts.
-    pub audit: AuditWords,
-    /// Encrypted notes.
-    pub note_data: NoteData,
-}
-
-impl PublishedTransaction {
-    /// Returns the 17 data words: words 4, 5 and 7–21 of the transaction.
-    #[must_use]
-    pub fn words(&self) -> [Fr; SLOT_WORDS] {
-        let mut words = [Fr::from(0u64); SLOT_WORDS];
-        let [target, amount] = Withdrawal::words(self.withdrawal.as_ref());
-        words[slot_word::TARGET] = target;
-        words[slot_word::AMOUNT] = amount;
-        words[slot_word::NULLIFIERS].copy_from_slice(&self.nullifiers.map(Fr::from));
-        words[slot_word::COMMITMENTS].copy_from_slice(&self.commitments.map(Fr::from));
-        words[slot_word::EPHEMERAL] = self.ephemeral;
-        words[slot_word::AUDIT].copy_from_slice(&self.audit.0);
-        words[slot_word::NOTE_DATA].copy_from_slice(&self.note_data.to_words());
-        words
-    }
-
-    /// Reads the transaction from its data words; inverse of [`PublishedTransaction::words`].
-    ///
-    /// # Errors
-    /// [`CodecError`] if a withdrawal word, a nullifier or a word of note data exceeds its width.
-    pub fn from_words(words: &[Fr; SLOT_WORDS]) -> Result<Self, CodecError> {
-        Ok(Self {
-            withdrawal: Withdrawal::from_words(&[
-                words[slot_word::TARGET],
-                words[slot_word::AMOUNT],
-            ])?,
-            nullifiers: nullifiers_from_words(&words[slot_word::NULLIFIERS])?,
-            commitments: copied(&words[slot_word::COMMITMENTS]).map(NoteCommitment::new),
-            ephemeral: words[slot_word::EPHEMERAL],
-            audit: AuditWords(copied(&words[slot_word::AUDIT])),
-            note_data: note_data_from_words(&words[slot_word::NOTE_DATA])?,
-        })
-    }
-
-    fn write(&self, out: &mut Writer) {
-        let data = Data {
-            nullifiers: self.nullifiers,
-            commitments: self.commitments,
-            ephemeral: self.ephemeral,
-            audit: self.audit,
-            note_data: self.note_data,
-        };
-        data.write(out);
-    }
-
-    fn read(input: &mut Reader<'_>) -> Result<Self, CodecError> {
-        let Data {
-            nullifiers,
-            commitments,
-            ephemeral,
-            audit,
-            note_data,
-        } = Data::read(input)?;
-        Ok(Self {
-            withdrawal: None,
-            nullifiers,
-            commitments,
-            ephemeral,
-            audit,
-            note_data,
-        })
-    }
-}
 
 /// A batch as L1 knows it: calldata, the deposits from the vault's queue, and the contract's own
 /// values.

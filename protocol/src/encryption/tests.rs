@@ -379,7 +379,7 @@ fn auditors_open_with_their_key_and_no_other() {
             (record.recipient, record.sender),
             (owner, sender.owner.tag())
         );
-        // Of another asset, or of more than there is.
+        // Refuses another asset, and more than there is.
         assert_eq!(open(AssetId(9), VALUES[i]), None);
         if let Some(less) = VALUES[i].checked_sub(1) {
             assert_eq!(open(asset, less), None);
@@ -518,7 +518,7 @@ fn attempts_share_nothing_but_e() {
     }
 }
 
-/// What one payee learns opens no attempt for another payee or of another amount.
+/// Checks that one payee's key opens no attempt for another payee or amount.
 #[test]
 fn keys_differ_by_payee_and_amount() {
     let (sender, payee, other) = (keys(1), keys(2), keys(3));

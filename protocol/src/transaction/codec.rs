@@ -1,12 +1,9 @@
 //! Wire form of transactions and submissions (spec: *Transaction*, wire form).
 
-use ark_bn254::Fr;
-
-use super::{Header, Kind, Transaction, Withdrawal};
+use super::{Header, Kind, PublishedTransaction, Transaction, Withdrawal};
 use crate::asset::AssetId;
-use crate::element::{Anchor, NoteCommitment, Nullifier};
+use crate::element::Anchor;
 use crate::encoding::{CodecError, Reader, Writer};
-use crate::encryption::{AuditWords, NoteData};
 use crate::layout::calldata;
 use crate::proof::{PROOF_LEN, ProofBytes};
 
@@ -43,14 +40,7 @@ impl Transaction {
         out.integer(amount, 16);
         out.element(&self.terms);
         out.element(&self.assets_root);
-        let data = Data {
-            nullifiers: self.nullifiers,
-            commitments: self.commitments,
-            ephemeral: self.ephemeral,
-            audit: self.audit,
-            note_data: self.note_data,
-        };
-        data.write(&mut out);
+        self.published().write(&mut out);
         out.finish()
     }
 
@@ -90,13 +80,14 @@ impl Transaction {
         }
         let terms = input.element("terms")?;
         let assets_root = input.element("assets root")?;
-        let Data {
+        let PublishedTransaction {
             nullifiers,
             commitments,
             ephemeral,
             audit,
             note_data,
-        } = Data::read(&mut input)?;
+            ..
+        } = PublishedTransaction::read(&mut input)?;
         input.finish()?;
         Ok(Self {
             anchor,
@@ -109,41 +100,6 @@ impl Transaction {
             ephemeral,
             audit,
             note_data,
-        })
-    }
-}
-
-/// The part of a transaction that L1 receives, besides a withdrawal.
-pub(crate) struct Data {
-    pub(crate) nullifiers: [Nullifier; 3],
-    pub(crate) commitments: [NoteCommitment; 3],
-    pub(crate) ephemeral: Fr,
-    pub(crate) audit: AuditWords,
-    pub(crate) note_data: NoteData,
-}
-
-impl Data {
-    /// Writes [`calldata::TRANSACTION_LEN`] bytes: nullifiers of 24 bytes, commitments, ephemeral
-    /// and audit words of 32, note data.
-    pub(crate) fn write(&self, out: &mut Writer) {
-        for nullifier in &self.nullifiers {
-            out.bytes(&nullifier.to_bytes());
-        }
-        out.elements(self.commitments.iter().map(NoteCommitment::element));
-        out.element(&self.ephemeral);
-        out.elements(&self.audit.0);
-        out.bytes(&self.note_data.0);
-    }
-
-    /// Reads what [`Data::write`] writes.
-    pub(crate) fn read(input: &mut Reader<'_>) -> Result<Self, CodecError> {
-        let mut nullifier = || Ok(Nullifier::from_bytes(&input.array()?));
-        Ok(Self {
-            nullifiers: [nullifier()?, nullifier()?, nullifier()?],
-            commitments: input.elements("commitment")?.map(NoteCommitment::new),
-            ephemeral: input.element("ephemeral")?,
-            audit: AuditWords(input.elements("audit")?),
-            note_data: NoteData(input.array()?),
         })
     }
 }

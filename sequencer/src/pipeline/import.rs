@@ -137,13 +137,7 @@ impl Touched {
 /// transactions with the same nullifiers and outputs is fixed by their proofs' statements, and L1
 /// publishes no more of it.
 fn is_published((_, submission): &Sequenced, published: &PublishedTransaction) -> bool {
-    let ours = &submission.transaction;
-    ours.nullifiers == published.nullifiers
-        && ours.commitments == published.commitments
-        && ours.ephemeral == published.ephemeral
-        && ours.withdrawal == published.withdrawal
-        && ours.audit == published.audit
-        && ours.note_data == published.note_data
+    submission.transaction.published() == *published
 }
 
 /// A batch of L1 on its way to disk.

@@ -11,7 +11,7 @@ use subrosa_protocol::{
     batch::{PublishedBatch, Shape},
     keys::{AuditorKey, Seed, SpendKey, ViewingKey, unaudited},
     ledger::{BatchInput, Config, Deposit, Ledger},
-    market::PriceSnapshot,
+    market::{MARKETS, Market, Markets, Price, PriceSnapshot},
     transaction::{Context, Transaction},
 };
 use subrosa_wallet::{
@@ -24,6 +24,45 @@ pub(crate) const DOLLAR: AssetId = AssetId(0);
 pub(crate) const GOLD: AssetId = AssetId(1);
 pub(crate) const FEE: u128 = 10;
 pub(crate) const NOW: u64 = 1_800_000_000;
+
+const ONE: u128 = 1_000_000_000_000_000_000;
+
+/// Gold secures dollars in market 3, dollars secure gold in market 4. Gold is worth `price` percent
+/// of a dollar.
+pub(crate) fn snapshot(price: u128, time: u64) -> PriceSnapshot {
+    range([price; 2], time)
+}
+
+/// As [`snapshot`], with a low and a high price of gold.
+pub(crate) fn range([low, high]: [u128; 2], time: u64) -> PriceSnapshot {
+    let market = |collateral, debt| Market {
+        collateral,
+        debt,
+        haircut: 500,
+        initial: 12_500,
+        maintenance: 11_000,
+        bonus: 500,
+        max_age: 3_600,
+    };
+    let mut markets = Markets::default();
+    markets.0[3] = Some(market(GOLD, DOLLAR));
+    markets.0[4] = Some(market(DOLLAR, GOLD));
+    let mut prices = [Price::default(); MARKETS];
+    prices[3] = Price {
+        low: low * (ONE / 100),
+        high: high * (ONE / 100),
+    };
+    prices[4] = Price {
+        low: ONE * 100 / high,
+        high: ONE * 100 / low,
+    };
+    PriceSnapshot {
+        time,
+        previous: time - 60,
+        markets,
+        prices,
+    }
+}
 
 /// A ledger and its published batches.
 pub(crate) struct World {

@@ -146,7 +146,7 @@ pub(crate) fn constrain(
         let message = [key, commitment, leaf_index];
         let domains = [Domain::Nullifier, Domain::NullifierDummy];
         let hash = poseidon::hash_under(b, &dummy, domains, &message)?;
-        // Of the canonical integer: the lowest bits of hash + r would be a second nullifier.
+        // Takes the canonical integer: the lowest bits of hash + r would be a second nullifier.
         let bits = canonical_bits(b, &hash)?;
         let nullifier = recompose(b, &bits[..NULLIFIER_BITS]);
         b.equal(&nullifier, &words[NULLIFIERS.start + i])?;
